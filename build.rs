@@ -1,0 +1,11 @@
+//! Gives the binary a run path to the prebuilt DuckDB library, so that it
+//! starts without `LD_LIBRARY_PATH`. Does nothing for the bundled build.
+
+fn main() {
+    println!("cargo:rerun-if-env-changed=DUCKDB_LIB_DIR");
+    let bundled = std::env::var_os("CARGO_FEATURE_BUNDLED").is_some();
+    let unix = std::env::var_os("CARGO_CFG_UNIX").is_some();
+    if let (Ok(dir), false, true) = (std::env::var("DUCKDB_LIB_DIR"), bundled, unix) {
+        println!("cargo:rustc-link-arg=-Wl,-rpath,{dir}");
+    }
+}

@@ -1,0 +1,91 @@
+//! Leases: claim many, report many.
+//!
+//! `POST /api/v1/workers/{worker}/claim` waits (long poll) until there is something to
+//! tell; `POST /api/v1/workers/{worker}/reports`. Everything that a worker hears about
+//! leases is numbered by epoch; a claim names the highest number received, and whatever
+//! lies above it is sent (again). So a lost answer loses nothing.
+
+use crate::domain::id::{Epoch, LeaseId};
+use crate::domain::outcome::{Class, Outcome};
+use crate::domain::time::Millis;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use uuid::Uuid;
+
+/// Longest wait of a claim.
+pub const MAX_WAIT: Millis = Millis::from_secs(30);
+/// Most reports of one request.
+pub const MAX_REPORTS: usize = 10_000;
+/// Largest detail of one report.
+pub const MAX_DETAIL_BYTES: usize = 1024 * 1024;
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Claim {
+    pub incarnation: Uuid,
+    pub received: Epoch,
+    /// Capped at `MAX_WAIT`.
+    pub wait_ms: Millis,
+}
+
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Claimed {
+    /// Pass as `received` from now on.
+    pub received: Epoch,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub leases: Vec<LeaseView>,
+    /// Stop these; report them as cancelled.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stop: Vec<LeaseId>,
+    /// Give these back unless they have started.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub recall: Vec<LeaseId>,
+    /// Take no new work; leave when the last lease has ended.
+    #[serde(default)]
+    pub drain: bool,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct LeaseView {
+    pub lease: LeaseId,
+    /// Leases of one seat run one after the other, in the order of their epochs.
+    pub seat: Epoch,
+    pub name: Box<str>,
+    /// Positions in the capability's list of accelerators.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub devices: Vec<u16>,
+    pub cpu_milli: u64,
+    pub memory_bytes: u64,
+    /// A `domain::launch::Launch`.
+    pub launch: Box<RawValue>,
+}
+
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Reports {
+    pub incarnation: Uuid,
+    #[serde(default)]
+    pub finished: Vec<Report>,
+    /// Given back unstarted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub returned: Vec<LeaseId>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Report {
+    pub lease: LeaseId,
+    pub outcome: Outcome,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub class: Option<Class>,
+    pub duration_ms: Millis,
+    /// A `tests::AttemptDetail`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<Box<RawValue>>,
+}
+
+/// All reports were stored, durably, before this is sent.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reported {
+    /// Refused as late or foreign, kept for the record. Everything else was accepted,
+    /// now or before.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub conflicts: Vec<LeaseId>,
+}

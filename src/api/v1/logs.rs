@@ -1,0 +1,28 @@
+//! Output of attempts, and files.
+//!
+//! `POST /api/v1/attempts/{attempt}/log?epoch=&offset=` appends raw bytes while the attempt
+//! runs; `GET /api/v1/attempts/{attempt}/log?offset=` reads;
+//! `GET /api/v1/attempts/{attempt}/log/stream` follows as server-sent events
+//! (`output` with base64-free UTF-8 text in JSON, `end`). `PUT|GET|HEAD /api/v1/blobs/{sha256}`.
+
+use serde::{Deserialize, Serialize};
+
+/// Output up to this size travels inside the report.
+pub const MAX_INLINE_BYTES: usize = 4096;
+/// Kept of an attempt's output: so much from the beginning and so much from the end.
+pub const HEAD_BYTES: usize = 512 * 1024;
+pub const TAIL_BYTES: usize = 512 * 1024;
+
+/// Answer to an append.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Appended {
+    /// Where the next piece belongs.
+    pub offset: u64,
+}
+
+/// Data of one `output` event.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutputPiece {
+    pub offset: u64,
+    pub text: String,
+}

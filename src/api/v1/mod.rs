@@ -1,0 +1,9 @@
+//! Version 1 of the API, under `/api/v1`.
+
+pub mod leases;
+pub mod logs;
+pub mod reports;
+pub mod runs;
+pub mod status;
+pub mod tests;
+pub mod workers;

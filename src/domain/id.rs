@@ -1,0 +1,191 @@
+//! Names of things. Small numbers inside, readable text outside: `r12`, `r12.t3`,
+//! `r12.t3.a1`, `w4`. Runs and workers are numbered by the coordinator; everything
+//! below them is derived, so the core never mints an id.
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::fmt;
+use std::str::FromStr;
+
+/// A text that is not an id of the expected kind.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{text:?} is not {kind}, such as {example}")]
+pub struct ParseIdError {
+    text: String,
+    kind: &'static str,
+    example: &'static str,
+}
+
+/// One submission.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RunId(pub u32);
+
+/// One test of a run; `index` counts from 0 in submission order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TestId {
+    pub run: RunId,
+    pub index: u32,
+}
+
+/// One try of a test; `number` counts from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AttemptId {
+    pub test: TestId,
+    pub number: u16,
+}
+
+/// A machine that runs tests, as numbered by the coordinator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct WorkerId(pub u32);
+
+/// Fencing number. One counter for the whole coordinator, only grows, also across
+/// restarts: whatever carries an older number than the state holds is stale.
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(transparent)]
+pub struct Epoch(pub u64);
+
+/// The right of one worker to one attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct LeaseId {
+    pub attempt: AttemptId,
+    pub epoch: Epoch,
+}
+
+impl TestId {
+    #[must_use]
+    pub fn attempt(self, number: u16) -> AttemptId {
+        AttemptId { test: self, number }
+    }
+}
+
+impl fmt::Display for RunId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "r{}", self.0)
+    }
+}
+
+impl fmt::Display for TestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.t{}", self.run, self.index)
+    }
+}
+
+impl fmt::Display for AttemptId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.a{}", self.test, self.number)
+    }
+}
+
+impl fmt::Display for WorkerId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "w{}", self.0)
+    }
+}
+
+impl fmt::Display for Epoch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// The number behind a one-letter prefix; no signs, no leading zeros, no blanks.
+fn number<T: FromStr>(text: &str, prefix: char) -> Option<T> {
+    let digits = text.strip_prefix(prefix)?;
+    let plain = digits.bytes().all(|b| b.is_ascii_digit());
+    let canonical = digits == "0" || !digits.starts_with('0');
+    (plain && canonical).then(|| digits.parse().ok())?
+}
+
+impl FromStr for RunId {
+    type Err = ParseIdError;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        number(text, 'r').map(RunId).ok_or_else(|| ParseIdError {
+            text: text.chars().take(80).collect(),
+            kind: "a run",
+            example: "r12",
+        })
+    }
+}
+
+impl FromStr for TestId {
+    type Err = ParseIdError;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let parse = || {
+            let (run, index) = text.split_once('.')?;
+            Some(TestId { run: run.parse().ok()?, index: number(index, 't')? })
+        };
+        parse().ok_or_else(|| ParseIdError {
+            text: text.chars().take(80).collect(),
+            kind: "a test",
+            example: "r12.t3",
+        })
+    }
+}
+
+impl FromStr for AttemptId {
+    type Err = ParseIdError;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let parse = || {
+            let (test, attempt) = text.rsplit_once('.')?;
+            Some(AttemptId { test: test.parse().ok()?, number: number(attempt, 'a')? })
+        };
+        parse().ok_or_else(|| ParseIdError {
+            text: text.chars().take(80).collect(),
+            kind: "an attempt",
+            example: "r12.t3.a1",
+        })
+    }
+}
+
+impl FromStr for WorkerId {
+    type Err = ParseIdError;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        number(text, 'w').map(WorkerId).ok_or_else(|| ParseIdError {
+            text: text.chars().take(80).collect(),
+            kind: "a worker",
+            example: "w4",
+        })
+    }
+}
+
+/// Ids travel as their text form, also as keys of JSON objects.
+macro_rules! text_serde {
+    ($($id:ty),*) => {$(
+        impl Serialize for $id {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $id {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+                text.parse().map_err(serde::de::Error::custom)
+            }
+        }
+    )*};
+}
+text_serde!(RunId, TestId, AttemptId, WorkerId);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_forms_round_trip() {
+        let attempt = TestId { run: RunId(12), index: 3 }.attempt(1);
+        assert_eq!(attempt.to_string(), "r12.t3.a1");
+        assert_eq!("r12.t3.a1".parse(), Ok(attempt));
+        assert_eq!("w0".parse(), Ok(WorkerId(0)));
+    }
+
+    #[test]
+    fn look_alikes_are_refused() {
+        for text in ["", "r", "12", "r-1", "r+1", "r01", "r 1", "r4294967296", "r1.t2.a3"] {
+            assert!(text.parse::<RunId>().is_err(), "{text:?}");
+        }
+        assert!("r1.t2".parse::<AttemptId>().is_err());
+        assert!("r1.t2.a70000".parse::<AttemptId>().is_err());
+    }
+}

@@ -1,0 +1,257 @@
+//! How a test is run: what the worker needs to know and the scheduler does not.
+//!
+//! The coordinator checks a launch once, at submission, and then carries its JSON
+//! text unchanged through log and lease: it is never encoded twice.
+
+use crate::domain::accelerator::Backend;
+use crate::domain::time::Millis;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Longest JSON text of a launch.
+pub const MAX_LAUNCH_BYTES: usize = 64 * 1024;
+/// Most files, arguments, environment variables, packages and labels of one test.
+pub const MAX_LIST: usize = 1024;
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Launch {
+    pub run: Program,
+    /// Placed in the working directory before the start.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<FileRef>,
+    #[serde(default, skip_serializing_if = "Environment::is_system")]
+    pub environment: Environment,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub env: BTreeMap<String, String>,
+    #[serde(default, skip_serializing_if = "Isolation::is_cold")]
+    pub isolation: Isolation,
+    /// Back-end that the test is about; decides the device pins.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backend: Option<Backend>,
+    /// Wall-clock limit.
+    #[serde(default = "default_timeout")]
+    pub timeout_ms: Millis,
+    /// Limit on time without output or phase; absent: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub silence_ms: Option<Millis>,
+    /// Between SIGTERM and SIGKILL.
+    #[serde(default = "default_grace")]
+    pub grace_ms: Millis,
+    /// JUnit XML that the test writes, relative to its directory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub junit: Option<String>,
+    /// Facts for reports: model, family, batch, dtype, ….
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
+}
+
+#[must_use]
+pub fn default_timeout() -> Millis {
+    Millis::from_secs(600)
+}
+
+#[must_use]
+pub fn default_grace() -> Millis {
+    Millis::from_secs(10)
+}
+
+/// What is started.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Program {
+    /// A Python script among `files`, which speaks the test protocol
+    /// (`docs/protocol.md`) and is judged by its `result` line.
+    Script(String),
+    /// Any command, judged by its exit code.
+    Command(Vec<String>),
+}
+
+/// A file by content, with its name in the working directory.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FileRef {
+    /// Relative, with `/`, without `..`.
+    pub path: String,
+    /// Lower-case hexadecimal.
+    pub sha256: String,
+    pub size_bytes: u64,
+}
+
+/// Where Python and its packages come from.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Environment {
+    /// What is found on the worker.
+    #[default]
+    System,
+    /// One virtual environment for each distinct set of requirements.
+    Packages(Packages),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Packages {
+    /// PEP 508 requirements.
+    pub requirements: Vec<String>,
+    /// Version constraint (`>=3.10`), absent: any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub python: Option<String>,
+}
+
+impl Environment {
+    #[must_use]
+    pub fn is_system(&self) -> bool {
+        *self == Self::System
+    }
+}
+
+/// Whether a script may be forked from a preloaded interpreter.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Isolation {
+    /// A fresh interpreter.
+    #[default]
+    Cold,
+    /// A child forked from one that has imported the packages, where that is safe.
+    Warm,
+}
+
+impl Isolation {
+    #[must_use]
+    pub fn is_cold(&self) -> bool {
+        *self == Self::Cold
+    }
+}
+
+/// A launch that no worker should see.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidLaunch {
+    #[error("the command is empty")]
+    EmptyCommand,
+    #[error("{what} has {count} entries, at most {MAX_LIST} are allowed")]
+    TooMany { what: &'static str, count: usize },
+    #[error("{path:?} is not a relative path inside the test's directory")]
+    BadPath { path: String },
+    #[error("{digest:?} is not a SHA-256 in lower-case hexadecimal")]
+    BadDigest { digest: String },
+    #[error("the script {0:?} is not among the test's files")]
+    MissingScript(String),
+    #[error("{0:?} is not the name of an environment variable")]
+    BadVariable(String),
+    #[error("a NUL character stands in {0}")]
+    Nul(&'static str),
+    #[error("the timeout is zero")]
+    ZeroTimeout,
+}
+
+impl Launch {
+    /// Checks what the types cannot say.
+    ///
+    /// # Errors
+    /// The first thing that is wrong.
+    pub fn check(&self) -> Result<(), InvalidLaunch> {
+        self.check_lengths()?;
+        if self.timeout_ms == Millis(0) {
+            return Err(InvalidLaunch::ZeroTimeout);
+        }
+        for file in &self.files {
+            check_path(&file.path)?;
+            check_digest(&file.sha256)?;
+        }
+        match &self.run {
+            Program::Script(script) => {
+                if !self.files.iter().any(|file| file.path == *script) {
+                    return Err(InvalidLaunch::MissingScript(script.clone()));
+                }
+            }
+            Program::Command(words) => {
+                if words.first().is_none_or(String::is_empty) {
+                    return Err(InvalidLaunch::EmptyCommand);
+                }
+                if words.iter().any(|word| word.contains('\0')) {
+                    return Err(InvalidLaunch::Nul("the command"));
+                }
+            }
+        }
+        if let Some(junit) = &self.junit {
+            check_path(junit)?;
+        }
+        for (name, value) in &self.env {
+            if name.is_empty() || name.contains(['=', '\0']) {
+                return Err(InvalidLaunch::BadVariable(name.clone()));
+            }
+            if value.contains('\0') {
+                return Err(InvalidLaunch::Nul("an environment variable"));
+            }
+        }
+        Ok(())
+    }
+
+    fn check_lengths(&self) -> Result<(), InvalidLaunch> {
+        let words = if let Program::Command(words) = &self.run { words.len() } else { 0 };
+        let packages = match &self.environment {
+            Environment::Packages(packages) => packages.requirements.len(),
+            Environment::System => 0,
+        };
+        let lists = [
+            ("the command", words),
+            ("files", self.files.len()),
+            ("env", self.env.len()),
+            ("labels", self.labels.len()),
+            ("requirements", packages),
+        ];
+        match lists.into_iter().find(|(_, count)| *count > MAX_LIST) {
+            Some((what, count)) => Err(InvalidLaunch::TooMany { what, count }),
+            None => Ok(()),
+        }
+    }
+}
+
+fn check_path(path: &str) -> Result<(), InvalidLaunch> {
+    let inside = !path.is_empty()
+        && path.len() <= 1024
+        && !path.contains(['\\', ':'])
+        && !path.chars().any(char::is_control)
+        && path.split('/').all(|part| !matches!(part, "" | "." | ".."));
+    if inside { Ok(()) } else { Err(InvalidLaunch::BadPath { path: path.to_owned() }) }
+}
+
+fn check_digest(digest: &str) -> Result<(), InvalidLaunch> {
+    let hex = digest.len() == 64 && digest.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+    if hex { Ok(()) } else { Err(InvalidLaunch::BadDigest { digest: digest.to_owned() }) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn command(words: &[&str]) -> Launch {
+        let words: Vec<_> = words.iter().copied().map(String::from).collect();
+        serde_json::from_value(serde_json::json!({ "run": { "command": words } }))
+            .expect("a launch")
+    }
+
+    #[test]
+    fn defaults_are_filled_in_and_left_out_again() {
+        let launch = command(&["true"]);
+        assert_eq!(launch.timeout_ms, Millis::from_secs(600));
+        let text = serde_json::to_string(&launch).expect("json");
+        assert_eq!(text, r#"{"run":{"command":["true"]},"timeout_ms":600000,"grace_ms":10000}"#);
+    }
+
+    #[test]
+    fn paths_stay_inside() {
+        for path in ["../x", "/etc/passwd", "a//b", "a/./b", "", "c:\\x", "a\nb", "a/.."] {
+            assert!(check_path(path).is_err(), "{path:?}");
+        }
+        assert_eq!(check_path("data/config.json"), Ok(()));
+    }
+
+    #[test]
+    fn a_script_must_travel_with_the_test() {
+        let mut launch = command(&["true"]);
+        launch.run = Program::Script("test.py".into());
+        assert_eq!(launch.check(), Err(InvalidLaunch::MissingScript("test.py".into())));
+    }
+}

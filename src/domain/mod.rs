@@ -1,0 +1,19 @@
+//! The vocabulary of dtf: ids, amounts, requirements, tests, leases, outcomes, events.
+//!
+//! Plain values without clock, input or output. Everything above imports these
+//! types; this module imports nothing of dtf. A type that plan files, the wire
+//! and the log carry unchanged derives serde here, once
+//! (`docs/decisions/0002-one-serde-shape-for-specs.md`).
+
+pub mod accelerator;
+pub mod capability;
+pub mod event;
+pub mod id;
+pub mod launch;
+pub mod outcome;
+pub mod priority;
+pub mod requirement;
+pub mod retry;
+pub mod tag;
+pub mod test;
+pub mod time;

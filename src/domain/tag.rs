@@ -1,0 +1,51 @@
+//! Free labels on workers, matched exactly.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::str::FromStr;
+
+/// Longest tag, in bytes.
+pub const MAX_TAG_BYTES: usize = 64;
+/// Most tags on one worker or in one requirement.
+pub const MAX_TAGS: usize = 64;
+
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
+pub struct Tag(String);
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is not a tag: 1 to 64 letters, digits, '.', '_', '-', ':' or '='")]
+pub struct InvalidTag(pub String);
+
+impl Tag {
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Tag {
+    type Err = InvalidTag;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let fits = (1..=MAX_TAG_BYTES).contains(&text.len());
+        let known = |b: u8| b.is_ascii_alphanumeric() || b"._-:=".contains(&b);
+        if fits && text.bytes().all(known) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(InvalidTag(text.chars().take(80).collect()))
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Tag {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+impl fmt::Display for Tag {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}

@@ -1,0 +1,313 @@
+//! The brain: which test runs where and when, and what a report means.
+//!
+//! Pure. [`Scheduler::decide`] reads the state and returns facts and an answer,
+//! [`Scheduler::apply`] is the only mutation, and a restart is a fold of `apply` over
+//! the log. Time is an argument. A request is answered only after its events are
+//! durable; that is the caller's part (`coordinator::runtime`).
+//!
+//! Promises, checked by `check_invariants` after every step in tests:
+//! amounts held never exceed a worker's capability; at most one live lease per test;
+//! epochs only grow; no test starts before its dependencies allow it; what is cancelled
+//! stays cancelled; replay equals live.
+
+use crate::domain::capability::{Capability, ImplausibleCapability};
+use crate::domain::event::{Event, Idempotency};
+use crate::domain::id::{Epoch, LeaseId, RunId, TestId, WorkerId};
+use crate::domain::outcome::{Class, Outcome};
+use crate::domain::requirement::Mismatch;
+use crate::domain::test::{Phase, TestSpec};
+use crate::domain::time::{Millis, Timestamp};
+use serde_json::value::RawValue;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// How long a silent worker keeps its leases.
+pub const LEASE: Millis = Millis::from_secs(30);
+/// How often workers are asked to send a heartbeat.
+pub const HEARTBEAT: Millis = Millis::from_secs(10);
+
+/// What is asked of the scheduler.
+#[derive(Debug)]
+pub enum Command {
+    Register {
+        key: Uuid,
+        incarnation: Uuid,
+        name: Box<str>,
+        capability: Arc<Capability>,
+        holding: Vec<LeaseId>,
+    },
+    Heartbeat {
+        worker: WorkerId,
+        incarnation: Uuid,
+        received: Epoch,
+        holding: Vec<LeaseId>,
+    },
+    /// The worker waits for news. Answered by [`Scheduler::delivery`] once there is any.
+    OpenClaim {
+        worker: WorkerId,
+        incarnation: Uuid,
+        received: Epoch,
+    },
+    CloseClaim {
+        worker: WorkerId,
+    },
+    Drain {
+        worker: WorkerId,
+    },
+    Leave {
+        worker: WorkerId,
+        incarnation: Uuid,
+    },
+    Submit {
+        name: Box<str>,
+        tests: Vec<Arc<TestSpec>>,
+        more: bool,
+        idempotency: Option<Idempotency>,
+        user: Box<str>,
+    },
+    AddTests {
+        run: RunId,
+        part: u32,
+        tests: Vec<Arc<TestSpec>>,
+        more: bool,
+    },
+    CancelRun {
+        run: RunId,
+        by: Box<str>,
+    },
+    Report {
+        worker: WorkerId,
+        incarnation: Uuid,
+        finished: Vec<Finished>,
+        returned: Vec<LeaseId>,
+    },
+    /// Once a second: expires silent workers and tests that waited too long.
+    Tick,
+}
+
+/// One ended attempt, as its worker tells it.
+#[derive(Debug, Clone)]
+pub struct Finished {
+    pub lease: LeaseId,
+    pub outcome: Outcome,
+    pub class: Option<Class>,
+    pub duration: Millis,
+    pub detail: Option<Box<RawValue>>,
+}
+
+/// Facts to store, then the answer to give.
+#[derive(Debug)]
+#[must_use = "store the events before giving the answer"]
+pub struct Step {
+    pub events: Vec<Event>,
+    pub answer: Answer,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    Done,
+    Registered { worker: WorkerId, kept: Vec<LeaseId>, stale: Vec<LeaseId> },
+    Heartbeat { stale: Vec<LeaseId> },
+    Submitted { run: RunId, tests: u32, repeated: bool, unschedulable: Vec<Unschedulable> },
+    Cancelled { run: RunId, ended: u32, stopping: u32 },
+    Reported { conflicts: Vec<LeaseId> },
+}
+
+/// A requirement of a submission that no active worker meets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unschedulable {
+    /// First test with it, and how many share it.
+    pub test: Box<str>,
+    pub tests: u32,
+    /// Nearest misses first.
+    pub nearest: Vec<(WorkerId, Box<str>, Mismatch)>,
+}
+
+/// An expected refusal. Nothing has changed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Rejected {
+    #[error("no worker {0} is registered")]
+    UnknownWorker(WorkerId),
+    #[error("another process has registered as {0} since")]
+    OtherIncarnation(WorkerId),
+    #[error("the worker announces a size that no machine has: {0}")]
+    Implausible(ImplausibleCapability),
+    #[error("no run {0}")]
+    UnknownRun(RunId),
+    #[error("{0} takes no more tests")]
+    RunClosed(RunId),
+    #[error("{run} expects part {expected} next, not {got}")]
+    PartOutOfOrder { run: RunId, expected: u32, got: u32 },
+    #[error("the same idempotency key came with another body before, as {0}")]
+    KeyReused(RunId),
+    #[error("the test name {0:?} is used twice")]
+    DuplicateName(Box<str>),
+    #[error("{0}")]
+    BadName(String),
+    #[error("test {test:?} depends on number {on}, which is not in the run")]
+    UnknownDependency { test: Box<str>, on: u32 },
+    #[error("tests depend on each other in a circle: {}", .0.join(" → "))]
+    Cycle(Vec<String>),
+    #[error("{what}: {count}, at most {most} are allowed")]
+    TooMany { what: &'static str, count: u64, most: u64 },
+    #[error("the run has no tests")]
+    Empty,
+}
+
+/// What a worker must hear. See `api::v1::leases`.
+#[derive(Debug, Clone, Default)]
+pub struct Delivery {
+    pub received: Epoch,
+    pub leases: Vec<Lent>,
+    pub stop: Vec<LeaseId>,
+    pub recall: Vec<LeaseId>,
+    pub drain: bool,
+}
+
+/// One lease with all that its worker needs.
+#[derive(Debug, Clone)]
+pub struct Lent {
+    pub lease: LeaseId,
+    pub seat: Epoch,
+    pub devices: Vec<u16>,
+    pub spec: Arc<TestSpec>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunSummary {
+    pub run: RunId,
+    pub name: Box<str>,
+    pub user: Box<str>,
+    pub submitted_at: Timestamp,
+    pub finished_at: Option<Timestamp>,
+    pub cancelled: bool,
+    pub counts: Counts,
+}
+
+/// Tests by where they stand; they add up to `total`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Counts {
+    pub total: u32,
+    pub blocked: u32,
+    pub waiting: u32,
+    pub leased: u32,
+    pub done: BTreeMap<Outcome, u32>,
+    pub flaky: u32,
+}
+
+#[derive(Debug, Clone)]
+pub struct TestStatus {
+    pub spec: Arc<TestSpec>,
+    pub phase: Phase,
+    pub outcome: Option<Outcome>,
+    pub flaky: bool,
+    pub attempts: u16,
+    /// Where it runs, when leased.
+    pub worker: Option<WorkerId>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Availability {
+    Active,
+    Draining,
+    Lost,
+    Gone,
+}
+
+#[derive(Debug, Clone)]
+pub struct WorkerStatus {
+    pub worker: WorkerId,
+    pub name: Box<str>,
+    pub availability: Availability,
+    pub capability: Arc<Capability>,
+    pub running: u32,
+    pub ahead: u32,
+    pub last_seen: Timestamp,
+    pub registered_at: Timestamp,
+}
+
+/// Why a test stands where it stands.
+#[derive(Debug, Clone)]
+pub struct Explanation {
+    pub status: TestStatus,
+    /// Dependencies that are not done.
+    pub blocked_by: Vec<TestId>,
+    /// For a waiting test, per worker: `None` suits and is busy.
+    pub workers: Vec<(WorkerId, Box<str>, Option<Mismatch>)>,
+    /// Waiting tests that come first in the same class.
+    pub ahead_in_class: u64,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Overview {
+    pub workers_active: u32,
+    pub workers_draining: u32,
+    pub workers_lost: u32,
+    pub runs_open: u32,
+    pub tests_blocked: u64,
+    pub tests_waiting: u64,
+    pub tests_leased: u64,
+    pub classes: u32,
+}
+
+/// STUB FOR HELPERS: the real one is being written; the signatures hold.
+#[derive(Debug, Default)]
+pub struct Scheduler {}
+
+impl Scheduler {
+    pub fn new() -> Self {
+        Self::default()
+    }
+    pub fn decide(&self, _now: Timestamp, _command: Command) -> Result<Step, Rejected> {
+        unimplemented!()
+    }
+    pub fn apply(&mut self, _event: &Event) {
+        unimplemented!()
+    }
+    /// The next grant, if any worker with an open claim suits any waiting test (one `LeasesGranted`,
+    /// or one `LeasesRecalled`). Call `apply` and repeat until `None`.
+    pub fn grant(&self, _now: Timestamp) -> Option<Event> {
+        unimplemented!()
+    }
+    /// Everything above `received` that the worker must hear; `None` when there is nothing.
+    pub fn delivery(&self, _worker: WorkerId) -> Option<Delivery> {
+        unimplemented!()
+    }
+    /// After a restart: every worker gets a fresh lease time from `now`.
+    pub fn resume(&mut self, _now: Timestamp) {
+        unimplemented!()
+    }
+    pub fn run(&self, _run: RunId) -> Option<RunSummary> {
+        unimplemented!()
+    }
+    pub fn runs(&self) -> impl DoubleEndedIterator<Item = RunSummary> + '_ {
+        std::iter::empty()
+    }
+    pub fn test(&self, _test: TestId) -> Option<TestStatus> {
+        unimplemented!()
+    }
+    pub fn why(&self, _now: Timestamp, _test: TestId) -> Option<Explanation> {
+        unimplemented!()
+    }
+    pub fn workers(&self) -> impl Iterator<Item = WorkerStatus> + '_ {
+        std::iter::empty()
+    }
+    pub fn worker(&self, _worker: WorkerId) -> Option<WorkerStatus> {
+        unimplemented!()
+    }
+    pub fn overview(&self) -> Overview {
+        unimplemented!()
+    }
+    /// The state as chunks for `EventLog::write_snapshot`, and back.
+    pub fn snapshot(&self) -> impl Iterator<Item = Vec<u8>> + '_ {
+        std::iter::empty()
+    }
+    pub fn restore(_chunks: impl Iterator<Item = Vec<u8>>) -> Result<Self, RestoreError> {
+        unimplemented!()
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("cannot read the snapshot: {0}")]
+pub struct RestoreError(pub String);
