@@ -1,5 +1,6 @@
 //! The operating system: clock, ids, tasks, files.
 
 pub mod clock;
+pub mod fs;
 pub mod ids;
 pub mod spawn;

@@ -13,6 +13,7 @@ import sys
 import tokenize
 
 import pytest
+from test_warm_runner import Warm
 
 minijinja = pytest.importorskip("minijinja")
 yaml = pytest.importorskip("yaml")
@@ -31,6 +32,14 @@ HOSTILE = [
     "{{7*7}} {% raise %} {# gone #}",
     "$(touch /tmp/x) `id` %s {0} \\",
     "ümläut 模型 \u2028 \x00 \x1b[31m \U0001f600",
+]
+# What the scripts import, as far as it is safe to have imported before a fork.
+PRELOAD = [
+    "torch",
+    "transformers",
+    "transformers.modeling_utils",
+    "transformers.generation.utils",
+    "transformers.models.auto.modeling_auto",
 ]
 QUICK = {"warm_up": 1, "iterations": 2, "min_seconds": 0}
 
@@ -176,21 +185,44 @@ def frameworks():
     return pytest.importorskip("transformers")
 
 
-def run(tmp_path, source, before="", **env):
-    """Runs a script in an interpreter of its own: exit code, its events, its output."""
-    script, results = tmp_path / "test_it.py", tmp_path / "results.jsonl"
-    script.write_text(source, encoding="utf-8")
-    start = f"{before}\nimport runpy\nrunpy.run_path({str(script)!r}, run_name='__main__')\n"
-    done = subprocess.run(
-        [sys.executable, "-c", start] if before else [sys.executable, str(script)],
-        env={**os.environ, "DTF_RESULT": str(results), "HF_HOME": str(tmp_path / "hub"), **env},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    events = [json.loads(line) for line in results.read_text().splitlines()]
-    assert events[-1]["event"] == "result", done.stderr
-    return done.returncode, events, done.stdout + done.stderr
+@pytest.fixture(scope="module")
+def warm(frameworks):
+    """A warm runner: it spares each of the many runs the seconds of importing."""
+    if not sys.platform.startswith("linux"):
+        pytest.skip("the warm runner is for Linux")
+    warm = Warm(*PRELOAD)
+    assert "ready" in warm.first, warm.first
+    yield warm
+    assert warm.close() == 0
+
+
+@pytest.fixture
+def run(warm, tmp_path):
+    """Runs a script, after code that may break torch: exit code, its events, its output."""
+
+    def run(source, before="", **env):
+        script = tmp_path / "test_it.py"
+        script.write_text(source, encoding="utf-8")
+        if before:
+            start = f"import runpy; runpy.run_path({str(script)!r}, run_name='__main__')\n"
+            script = tmp_path / "start.py"
+            script.write_text(f"{before}\n{start}", encoding="utf-8")
+        exited, output, errors = warm.run(str(script), env=environment(tmp_path, env))
+        return exited["code"], events_of(tmp_path), output + errors
+
+    return run
+
+
+def environment(tmp_path, more=None):
+    own = {"DTF_RESULT": str(tmp_path / "results.jsonl"), "HF_HOME": str(tmp_path / "hub")}
+    return {**os.environ, **own, **(more or {})}
+
+
+def events_of(tmp_path):
+    lines = (tmp_path / "results.jsonl").read_text(encoding="utf-8").splitlines()
+    events = [json.loads(line) for line in lines]
+    assert events[-1]["event"] == "result"
+    return events
 
 
 def of_kind(events, kind):
@@ -199,8 +231,8 @@ def of_kind(events, kind):
 
 @families
 @pytest.mark.parametrize("dtype", ["fp32", "bf16"])
-def test_tiny_models_pass(frameworks, tmp_path, family, dtype):
-    code, events, output = run(tmp_path, render(family, parameters={**QUICK, "dtype": dtype}))
+def test_tiny_models_pass(run, family, dtype):
+    code, events, output = run(render(family, parameters={**QUICK, "dtype": dtype}))
     result = events[-1]
     assert (code, result["outcome"], result["weights"]) == (0, "passed", "random"), output
     assert result["parameters"] > 10_000
@@ -215,29 +247,44 @@ def test_tiny_models_pass(frameworks, tmp_path, family, dtype):
     assert "p90" in output and "passed: 4 checks passed" in output
 
 
-def test_local_weights_are_used(frameworks, tmp_path):
+def test_a_script_stands_alone(frameworks, tmp_path):
+    script = tmp_path / "test_it.py"
+    script.write_text(render("text_encoder", parameters=QUICK), encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-I", str(script)],
+        env=environment(tmp_path),
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "passed: 4 checks passed" in done.stdout
+    assert events_of(tmp_path)[-1]["outcome"] == "passed"
+
+
+def test_local_weights_are_used(run, frameworks, tmp_path):
     model = frameworks.AutoModel.from_config(
         frameworks.BertConfig(**configuration("dtf/tiny-bert"))
     )
     model.save_pretrained(tmp_path / "weights")
     source = render("text_encoder", model=str(tmp_path / "weights"), parameters=QUICK)
-    code, events, output = run(tmp_path, source)
+    code, events, output = run(source)
     assert (code, events[-1]["weights"]) == (0, "cached"), output
 
 
-def test_weights_that_must_be_cached_and_are_not(frameworks, tmp_path):
+def test_weights_that_must_be_cached_and_are_not(run):
     source = render("text_encoder", parameters={**QUICK, "weights": "cached"})
-    code, events, _ = run(tmp_path, source)
+    code, events, _ = run(source)
     assert (code, events[-1]["outcome"], events[-1]["class"]) == (2, "error", "set_up")
 
 
 @pytest.mark.parametrize("backend", ["rocm", "xpu", "hpu", "npu", "openvino"])
-def test_a_missing_back_end_is_never_replaced(frameworks, tmp_path, backend):
+def test_a_missing_back_end_is_never_replaced(run, backend):
     import torch
 
     if backend == "rocm" and torch.version.hip or backend == "xpu" and torch.xpu.is_available():
         pytest.skip("this machine has it")
-    code, events, output = run(tmp_path, render("text_encoder", backend=backend))
+    code, events, output = run(render("text_encoder", backend=backend))
     assert (code, events[-1]["class"]) == (77, "unsupported_backend"), output
     assert not of_kind(events, "metric")
 
@@ -251,15 +298,15 @@ def test_a_missing_back_end_is_never_replaced(frameworks, tmp_path, backend):
         ({"parameters": {"batch": 10**9}}, "error", "out_of_memory"),
     ],
 )
-def test_errors_are_classified(frameworks, tmp_path, changes, outcome, failure_class):
-    code, events, _ = run(tmp_path, render("text_encoder", **changes))
+def test_errors_are_classified(run, changes, outcome, failure_class):
+    code, events, _ = run(render("text_encoder", **changes))
     assert (code, events[-1]["outcome"]) == (2, outcome)
     assert events[-1]["class"] == failure_class
 
 
-def test_a_missing_package_is_an_import_error(tmp_path):
+def test_a_missing_package_is_an_import_error(run):
     before = "import sys; sys.modules['torch'] = None"
-    code, events, _ = run(tmp_path, render("text_encoder"), before)
+    code, events, _ = run(render("text_encoder"), before)
     assert (code, events[-1]["class"]) == (2, "import_error")
 
 
@@ -301,15 +348,15 @@ torch.nn.functional.scaled_dot_product_attention = broken
         (UNSTEADY, "repeatable", "nondeterministic"),
     ],
 )
-def test_faults_are_found(frameworks, tmp_path, fault, check, failure_class):
-    code, events, output = run(tmp_path, render("text_encoder", parameters=QUICK), fault)
+def test_faults_are_found(run, fault, check, failure_class):
+    code, events, output = run(render("text_encoder", parameters=QUICK), fault)
     assert (code, events[-1]["outcome"]) == (1, "failed"), output
     assert events[-1].get("class") == failure_class
     failed = [event["name"] for event in of_kind(events, "check") if not event["passed"]]
     assert check in failed
 
 
-def test_a_fault_of_the_cache_is_found(frameworks, tmp_path):
+def test_a_fault_of_the_cache_is_found(run):
     fault = """
 import torch
 from transformers.cache_utils import DynamicCache
@@ -321,12 +368,12 @@ def forgetful(self, key, value, *rest, **options):
     return keys, values
 DynamicCache.update = forgetful
 """
-    code, events, output = run(tmp_path, render("decoder_llm", parameters=QUICK), fault)
+    code, events, output = run(render("decoder_llm", parameters=QUICK), fault)
     assert (code, events[-1]["outcome"]) == (1, "failed"), output
 
 
-def test_a_crash_in_the_model_fails_the_test(frameworks, tmp_path):
-    code, events, output = run(tmp_path, render("text_encoder", parameters=QUICK), RAISES)
+def test_a_crash_in_the_model_fails_the_test(run):
+    code, events, output = run(render("text_encoder", parameters=QUICK), RAISES)
     assert (code, events[-1]["outcome"]) == (1, "failed")
     assert "first_run: RuntimeError: the kernel is broken" in events[-1]["message"]
     assert "Traceback" in output

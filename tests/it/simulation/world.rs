@@ -9,7 +9,7 @@ use dtf::domain::id::{Epoch, LeaseId, RunId, TestId};
 use dtf::domain::outcome::{Class, Outcome};
 use dtf::domain::requirement::Requirement;
 use dtf::domain::retry::Retries;
-use dtf::domain::test::TestSpec;
+use dtf::domain::test::{OnFailure, TestSpec};
 use dtf::domain::time::Millis;
 use dtf::scheduler::{Answer, Command, Finished, Scheduler};
 use rand::rngs::StdRng;
@@ -114,7 +114,7 @@ impl World {
                     priority: self.random.random_range(0..3i64).try_into().expect("in range"),
                     retries: Retries { failed: 1, infrastructure: 3 },
                     depends_on: depends_on.into(),
-                    on_failure: Default::default(),
+                    on_failure: OnFailure::default(),
                     expected_ms: None,
                     expire_after_ms: None,
                     launch: RawValue::from_string("{}".into()).expect("JSON"),
