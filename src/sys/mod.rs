@@ -1,1 +1,5 @@
-//! sys
+//! The operating system: clock, ids, tasks, files.
+
+pub mod clock;
+pub mod ids;
+pub mod spawn;

@@ -70,3 +70,15 @@ pub struct MetricSummary {
     pub p99: f64,
     pub max: f64,
 }
+
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct ReportQuery {
+    /// Runs submitted at this time or later; ignored when `run` is given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since_ms: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<RunId>,
+    /// Rows, at most and by default `MAX_ROWS`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u32>,
+}

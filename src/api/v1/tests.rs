@@ -4,7 +4,7 @@
 //! `GET /api/v1/tests/{test}/why`, `GET /api/v1/attempts?run=&worker=&outcome=&cursor=&limit=`,
 //! `GET /api/v1/attempts/{attempt}`.
 
-use crate::domain::id::{AttemptId, TestId, WorkerId};
+use crate::domain::id::{AttemptId, RunId, TestId, WorkerId};
 use crate::domain::outcome::{Class, Outcome};
 use crate::domain::requirement::Mismatch;
 use crate::domain::test::Phase;
@@ -172,4 +172,39 @@ pub struct WhyWorker {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lacks: Option<Mismatch>,
     pub explanation: String,
+}
+
+/// Query of the list of tests. Filters are joined by "and".
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct TestQuery {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<RunId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<Outcome>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phase: Option<Phase>,
+    /// Part of the name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u32>,
+}
+
+/// Query of the list of attempts. Filters are joined by "and".
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct AttemptQuery {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<RunId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test: Option<TestId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub worker: Option<WorkerId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<Outcome>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u32>,
 }

@@ -88,3 +88,9 @@ impl WorkerState {
         }
     }
 }
+
+/// Sign-off of a worker that has ended its work.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Leave {
+    pub incarnation: Uuid,
+}

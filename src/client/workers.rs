@@ -1,0 +1,44 @@
+//! Workers: the list for people, and the worker's own calls.
+
+use crate::api::page::Page;
+use crate::api::v1::workers::{
+    Heartbeat, HeartbeatAnswer, Leave, Register, Registered, WorkerView,
+};
+use crate::client::failure::ClientError;
+use crate::client::http::{Care, Client};
+use crate::domain::id::WorkerId;
+
+const NOTHING: [(&str, &str); 0] = [];
+
+impl Client {
+    pub async fn workers(&self) -> Result<Page<WorkerView>, ClientError> {
+        self.get("api/v1/workers", &NOTHING).await
+    }
+
+    pub async fn worker(&self, worker: WorkerId) -> Result<WorkerView, ClientError> {
+        self.get(&format!("api/v1/workers/{worker}"), &NOTHING).await
+    }
+
+    /// Asks a worker to finish what it has and take nothing new.
+    pub async fn drain(&self, worker: WorkerId) -> Result<WorkerView, ClientError> {
+        self.post(&format!("api/v1/workers/{worker}/drain"), &(), Care::REPEATABLE).await
+    }
+
+    pub async fn register(&self, worker: &Register) -> Result<Registered, ClientError> {
+        self.post("api/v1/workers", worker, Care::REPEATABLE).await
+    }
+
+    pub async fn heartbeat(
+        &self,
+        worker: WorkerId,
+        heartbeat: &Heartbeat,
+    ) -> Result<HeartbeatAnswer, ClientError> {
+        let path = format!("api/v1/workers/{worker}/heartbeat");
+        self.post(&path, heartbeat, Care::REPEATABLE).await
+    }
+
+    /// Signs off; leases that the worker still holds are given to others at once.
+    pub async fn leave(&self, worker: WorkerId, leave: &Leave) -> Result<WorkerView, ClientError> {
+        self.post(&format!("api/v1/workers/{worker}/leave"), leave, Care::REPEATABLE).await
+    }
+}
