@@ -43,12 +43,6 @@ impl Figures {
         self.rows.push([what.into(), measured.trim_end().into(), wanted, verdict.into()]);
     }
 
-    /// A measurement that could not be made on this machine, with the reason.
-    pub fn not_run(&mut self, what: &str, why: &str) {
-        println!("{what}: not run, {why}");
-        self.rows.push([what.into(), "not run".into(), String::new(), why.into()]);
-    }
-
     /// Prints and stores the table; the number of promises that do not hold.
     #[must_use]
     pub fn finish(self) -> usize {
