@@ -104,6 +104,10 @@ impl<'de> Visitor<'de> for Builder<'_> {
         Ok(Node::Null)
     }
 
+    fn visit_none<E: Error>(self) -> Result<Node, E> {
+        Ok(Node::Null)
+    }
+
     fn visit_bool<E: Error>(self, value: bool) -> Result<Node, E> {
         Ok(Node::Bool(value))
     }
