@@ -1,5 +1,110 @@
-//! cli
+//! The command line: the only part that prints, asks and exits.
+//!
+//! [`run`] parses, starts an async runtime where a command needs one, and turns what came
+//! of it into an exit code (`exit`).
 
-pub fn run(_args: impl IntoIterator<Item = std::ffi::OsString>) -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
+mod args;
+mod cancel;
+mod completions;
+mod connect;
+mod console;
+mod coordinator;
+mod exit;
+mod failure;
+mod folder;
+mod generate;
+mod logs;
+mod machine;
+mod progress;
+mod report;
+mod run;
+mod status;
+mod submit;
+mod wait;
+mod why;
+mod worker;
+mod workers;
+
+use args::{Cli, Command};
+use clap::Parser;
+use clap::error::ErrorKind;
+use console::Console;
+use failure::Failure;
+use std::ffi::OsString;
+use std::future::Future;
+use std::process::ExitCode;
+use tracing_subscriber::EnvFilter;
+
+/// Threads of the async runtime; what takes long runs on threads of its own.
+const RUNTIME_THREADS: usize = 2;
+
+/// Runs the command that the arguments name.
+pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are results, the rest are errors; clap knows where each goes.
+            let _ = error.print();
+            let asked = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+            return exit::code(if asked { exit::PASSED } else { exit::USAGE });
+        }
+    };
+    let console = Console::new(&cli.global);
+    start_tracing(cli.global.verbose, cli.global.quiet);
+    match perform(cli, console) {
+        Ok(code) => exit::code(code),
+        Err(failure) => {
+            console.failure(&failure);
+            exit::code(failure.code)
+        }
+    }
+}
+
+fn perform(cli: Cli, console: Console) -> Result<u8, Failure> {
+    let global = cli.global;
+    match cli.command {
+        Command::Completions(args) => completions::run(console, &args),
+        Command::ConfigReference => {
+            console.result(&crate::config::reference::markdown()).map(|()| exit::PASSED)
+        }
+        Command::Openapi => {
+            console.result(&crate::coordinator::http::openapi()).map(|()| exit::PASSED)
+        }
+        Command::Generate(args) => generate::run(console, args),
+        Command::Coordinator(args) => block_on(coordinator::run(console, &global, args)),
+        Command::Worker(args) => block_on(worker::run(console, &global, args)),
+        Command::Submit(args) => block_on(submit::run(console, &global, args)),
+        Command::Run(args) => block_on(run::run(console, &global, args)),
+        Command::Report(args) => block_on(report::run(console, &global, args)),
+        Command::Status(args) => block_on(status::run(console, &global, args)),
+        Command::Cancel(args) => block_on(cancel::run(console, &global, args)),
+        Command::Logs(args) => block_on(logs::run(console, &global, args)),
+        Command::Why(args) => block_on(why::run(console, &global, args)),
+        Command::Workers(args) => block_on(workers::run(console, &global, args)),
+    }
+}
+
+fn block_on(command: impl Future<Output = Result<u8, Failure>>) -> Result<u8, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(RUNTIME_THREADS)
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::new(format!("cannot start the async runtime: {error}")))?;
+    runtime.block_on(command)
+}
+
+/// Log lines go to standard error. `DTF_LOG` (as `info,dtf=debug`) says it all.
+fn start_tracing(verbose: u8, quiet: bool) {
+    let level = match (quiet, verbose) {
+        (true, _) => "error",
+        (false, 0) => "warn",
+        (false, 1) => "dtf=info,warn",
+        (false, _) => "dtf=debug,info",
+    };
+    let filter = EnvFilter::try_from_env("DTF_LOG").unwrap_or_else(|_| EnvFilter::new(level));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_target(false)
+        .init();
 }

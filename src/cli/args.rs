@@ -1,0 +1,417 @@
+//! The command line as it is written. What it means is said beside each command.
+
+use crate::domain::id::{RunId, TestId, WorkerId};
+use crate::domain::time::Millis;
+use crate::plan::node::Node;
+use crate::plan::quantity;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// Tests AI models on every kind of hardware: what is right, fast, broken, flaky, and why
+/// something did not run.
+#[derive(Debug, Parser)]
+#[command(name = "dtf", version, after_help = EXAMPLES, max_term_width = 100)]
+#[command(subcommand_required = true, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  dtf run examples/quickstart.yaml          test on this machine, nothing to set up first
+  dtf run bert-base-uncased --hw cpu,cuda   the same for one model
+  dtf coordinator                           start a server, here on loopback
+  dtf worker --coordinator http://HOST:7700 lend this machine to it
+  dtf submit plan.yaml --wait               send a plan, wait, print the report
+  dtf report --since 7d                     what is right, fast, broken and flaky
+
+Exit codes:
+  0 passed · 1 dtf failed · 2 usage · 4 authentication · 5 no test matched
+  8 still pending at the wait timeout · 100 tests failed · 101 infrastructure errors only
+  102 unschedulable · 130/143 interrupted";
+
+#[derive(Debug, Clone, Args)]
+pub struct Global {
+    /// Settings file [default: config.yaml in the settings directory, if it is there]
+    #[arg(long, global = true, env = "DTF_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// File with the token, readable by its owner only
+    #[arg(long, global = true, env = "DTF_TOKEN_FILE", value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
+    /// When to use colour
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
+    pub color: Color,
+    /// Tell more (twice: everything)
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+    /// Tell only results and errors
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    #[default]
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    #[default]
+    Table,
+    Json,
+    Csv,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum Shape {
+    #[default]
+    Table,
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    Coordinator(CoordinatorArgs),
+    Worker(WorkerArgs),
+    Submit(SubmitArgs),
+    Run(RunArgs),
+    Generate(GenerateArgs),
+    Report(ReportArgs),
+    Status(StatusArgs),
+    Cancel(CancelArgs),
+    Logs(LogsArgs),
+    Why(WhyArgs),
+    Workers(WorkersArgs),
+    Completions(CompletionsArgs),
+    /// Print docs/config.md
+    #[command(hide = true)]
+    ConfigReference,
+    /// Print docs/openapi.json
+    #[command(hide = true)]
+    Openapi,
+}
+
+/// Where the coordinator is.
+#[derive(Debug, Clone, Args)]
+pub struct Server {
+    /// Address of the coordinator [default: http://127.0.0.1:7700]
+    #[arg(long, env = "DTF_COORDINATOR", value_name = "URL")]
+    pub coordinator: Option<String>,
+}
+
+/// Start a coordinator: it schedules tests and keeps results
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  dtf coordinator                                    on 127.0.0.1:7700, for this machine
+  dtf coordinator --listen 0.0.0.0:7700 --token-file tokens
+                                                     for others; lines of `ROLE USER TOKEN`
+Ctrl-C or SIGTERM stops it in good order; whatever was acknowledged also survives kill -9.")]
+pub struct CoordinatorArgs {
+    /// Address and port; any but loopback needs --token-file [default: 127.0.0.1:7700]
+    #[arg(long, env = "DTF_LISTEN", value_name = "ADDRESS:PORT")]
+    pub listen: Option<String>,
+    /// Directory of event log, results and files
+    #[arg(long, env = "DTF_DATA_DIR", value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+}
+
+/// Lend this machine to a coordinator
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  dtf worker --coordinator http://lab-1:7700 --token-file token
+  dtf worker --slots 2 --tags lab,gpu --idle-timeout 30m
+  dtf worker --ephemeral          leave when there is nothing more to do
+Ctrl-C or SIGTERM finishes what runs and leaves; a second one stops at once.")]
+pub struct WorkerArgs {
+    #[command(flatten)]
+    pub server: Server,
+    #[command(flatten)]
+    pub machine: Machine,
+    /// Name in reports [default: the host name]
+    #[arg(long, env = "DTF_NAME")]
+    pub name: Option<String>,
+    /// Directory of attempts, files and results not yet sent
+    #[arg(long, env = "DTF_WORK_DIR", value_name = "DIR")]
+    pub work_dir: Option<PathBuf>,
+    /// Leave when it has worked and there is nothing more to do
+    #[arg(long)]
+    pub ephemeral: bool,
+    /// Leave after so long without a test, such as 10m
+    #[arg(long, env = "DTF_IDLE_TIMEOUT", value_parser = span, value_name = "TIME")]
+    pub idle_timeout: Option<Millis>,
+    /// Answer every test with `passed` without running it, to measure the rest
+    #[arg(long, hide = true)]
+    pub null_runner: bool,
+}
+
+/// How a machine runs tests: shared by `worker` and `run`.
+#[derive(Debug, Clone, Args)]
+pub struct Machine {
+    /// Most tests at a time [default: one for each core]
+    #[arg(long, env = "DTF_SLOTS", value_name = "N")]
+    pub slots: Option<u32>,
+    /// Labels that tests can require, separated by commas
+    #[arg(long, env = "DTF_TAGS", value_name = "TAG,…")]
+    pub tags: Option<String>,
+    /// Directory of Python environments; can be shared
+    #[arg(long, env = "DTF_ENVIRONMENTS_DIR", value_name = "DIR")]
+    pub environments_dir: Option<PathBuf>,
+    /// Interpreter to build environments with [default: python3 in PATH]
+    #[arg(long, env = "DTF_PYTHON", value_name = "FILE")]
+    pub python: Option<PathBuf>,
+    /// Torch build to install: cpu, auto, cu128, … [default: what suits the devices]
+    #[arg(long, env = "DTF_TORCH_BACKEND", value_name = "NAME")]
+    pub torch_backend: Option<String>,
+    /// Build environments from caches only
+    #[arg(long, env = "DTF_OFFLINE", num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
+    pub offline: Option<bool>,
+    /// Further environment variables that tests may see, separated by commas
+    #[arg(long, env = "DTF_PASS_ENV", value_name = "NAME,…")]
+    pub pass_env: Option<String>,
+}
+
+/// Send a plan to the coordinator
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  dtf submit plan.yaml
+  dtf submit plan.yaml --wait --wait-timeout 2h     exit code says how it went
+Ctrl-C while waiting leaves the run going; `dtf report --run ID` shows it later.")]
+pub struct SubmitArgs {
+    #[command(flatten)]
+    pub server: Server,
+    /// Plan file, see docs/plan.md
+    pub plan: PathBuf,
+    /// Wait for the end and print the report
+    #[arg(long)]
+    pub wait: bool,
+    /// Stop waiting after so long, with exit code 8
+    #[arg(long, value_parser = span, value_name = "TIME", requires = "wait")]
+    pub wait_timeout: Option<Millis>,
+    /// Form of the answer
+    #[arg(long, value_enum, default_value_t)]
+    pub output: Output,
+}
+
+/// Test on this machine: coordinator and worker in one process
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  dtf run examples/quickstart.yaml
+  dtf run bert-base-uncased gpt2 --hw cpu,cuda
+  dtf run ./my-model --batch 1,8 --dtype float32,bfloat16
+A FILE that ends in .yaml, .yml or .json and is no config.json is a plan, anything else a
+model: a name, a folder with a config.json, or that file. Results are kept in the data
+directory; `dtf report --since 7d` finds them. Tests that this machine cannot run are
+reported with the reason.")]
+pub struct RunArgs {
+    /// Plan, or models
+    #[arg(required = true, value_name = "PLAN|MODEL")]
+    pub what: Vec<String>,
+    #[command(flatten)]
+    pub models: ModelArgs,
+    #[command(flatten)]
+    pub machine: Machine,
+    /// Directory of log and results [default: `local` in the platform's data directory]
+    #[arg(long, env = "DTF_DATA_DIR", value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// Form of the report
+    #[arg(long, value_enum, default_value_t)]
+    pub output: Output,
+}
+
+/// What to generate for a model.
+#[derive(Debug, Clone, Args)]
+pub struct ModelArgs {
+    /// Back-ends, or `auto`: cpu and every accelerator found [default: cpu for generate, auto for run]
+    #[arg(long, value_delimiter = ',', value_name = "BACKEND,…")]
+    pub hw: Vec<String>,
+    /// Batch sizes
+    #[arg(long, value_delimiter = ',', value_name = "N,…")]
+    pub batch: Vec<u32>,
+    /// Sequence lengths in tokens
+    #[arg(long, value_delimiter = ',', value_name = "N,…")]
+    pub sequence_length: Vec<u32>,
+    /// Image sizes in pixels
+    #[arg(long, value_delimiter = ',', value_name = "N,…")]
+    pub image_size: Vec<u32>,
+    /// Number types, such as float32,bfloat16
+    #[arg(long, value_delimiter = ',', value_name = "DTYPE,…")]
+    pub dtype: Vec<String>,
+    /// Where weights come from: auto, cached, random, download
+    #[arg(long, value_name = "MODE")]
+    pub weights: Option<String>,
+    /// Family, when detection should not decide
+    #[arg(long)]
+    pub family: Option<String>,
+    /// Revision of the model
+    #[arg(long)]
+    pub revision: Option<String>,
+    /// Further parameter of the template, as NAME=VALUE
+    #[arg(long = "set", value_parser = pair, value_name = "NAME=VALUE")]
+    pub parameters: Vec<(String, String)>,
+}
+
+/// Write tests for models: a plan, and scripts that run alone
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  dtf generate bert-base-uncased --hw cpu,cuda --out tests-bert
+  dtf generate ./my-model --batch 1,4,16 --dry-run
+Then: dtf run tests-bert/plan.yaml, or python tests-bert/SCRIPT.py")]
+pub struct GenerateArgs {
+    /// Names, folders with a config.json, or such files
+    #[arg(required = true, value_name = "MODEL")]
+    pub what: Vec<String>,
+    #[command(flatten)]
+    pub models: ModelArgs,
+    /// Directory to write [default: dtf-tests]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Write into a directory that is not empty
+    #[arg(long)]
+    pub force: bool,
+    /// Only list the tests
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// Tell what is right, fast, broken and flaky
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  dtf report --since 7d
+  dtf report --run r12 --output json
+Asks the coordinator that is named or runs on this machine; without one it reads the
+results of `dtf run` in the data directory.")]
+pub struct ReportArgs {
+    #[command(flatten)]
+    pub server: Server,
+    /// Runs of the last so long, such as 7d or 12h [default: 7d]
+    #[arg(long, value_parser = span, value_name = "TIME", conflicts_with = "run")]
+    pub since: Option<Millis>,
+    /// One run
+    #[arg(long, value_name = "RUN")]
+    pub run: Option<RunId>,
+    /// Most rows
+    #[arg(long, default_value_t = 1000, value_name = "N")]
+    pub limit: u32,
+    /// Directory of `dtf run` or of a stopped coordinator, read without asking one
+    #[arg(long, env = "DTF_DATA_DIR", value_name = "DIR", conflicts_with = "coordinator")]
+    pub data_dir: Option<PathBuf>,
+    /// Form of the report
+    #[arg(long, value_enum, default_value_t)]
+    pub output: Output,
+}
+
+/// Tell how the coordinator is, and what runs
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  dtf status\n  dtf status --output json")]
+pub struct StatusArgs {
+    #[command(flatten)]
+    pub server: Server,
+    /// Form of the answer
+    #[arg(long, value_enum, default_value_t)]
+    pub output: Shape,
+}
+
+/// Cancel a run: waiting tests end at once, running ones are stopped
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  dtf cancel r12")]
+pub struct CancelArgs {
+    #[command(flatten)]
+    pub server: Server,
+    /// The run, such as r12
+    pub run: RunId,
+}
+
+/// Print what a test wrote
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  dtf logs r12.t3        the latest attempt\n  dtf logs r12.t3.a1     the first one\n  dtf logs -f r12.t3     as it comes"
+)]
+pub struct LogsArgs {
+    #[command(flatten)]
+    pub server: Server,
+    /// A test (r12.t3) or an attempt (r12.t3.a1)
+    pub what: String,
+    /// Follow until the attempt ends
+    #[arg(short, long)]
+    pub follow: bool,
+}
+
+/// Explain why a test waits, was skipped, or ended as it did
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  dtf why r12.t3")]
+pub struct WhyArgs {
+    #[command(flatten)]
+    pub server: Server,
+    /// The test, such as r12.t3
+    pub test: TestId,
+    /// Form of the answer
+    #[arg(long, value_enum, default_value_t)]
+    pub output: Shape,
+}
+
+/// List workers, or drain one
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  dtf workers\n  dtf workers --drain w4     finish what runs there, then let it leave"
+)]
+pub struct WorkersArgs {
+    #[command(flatten)]
+    pub server: Server,
+    /// Take no new tests to this worker
+    #[arg(long, value_name = "WORKER")]
+    pub drain: Option<WorkerId>,
+    /// Form of the answer
+    #[arg(long, value_enum, default_value_t)]
+    pub output: Shape,
+}
+
+/// Print completions for a shell
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  dtf completions bash > /etc/bash_completion.d/dtf")]
+pub struct CompletionsArgs {
+    #[arg(value_enum)]
+    pub shell: clap_complete::Shell,
+}
+
+/// A duration with units.
+pub fn span(text: &str) -> Result<Millis, String> {
+    quantity::duration(&Node::Text(text.to_owned())).map_err(|wrong| match wrong.hint {
+        Some(hint) => format!("{}; {hint}", wrong.message),
+        None => wrong.message,
+    })
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("write it as NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn durations_have_units() {
+        assert_eq!(span("7d"), Ok(Millis::from_secs(7 * 86_400)));
+        assert!(span("7").is_err());
+        assert!(span("soon").is_err());
+    }
+}

@@ -1,0 +1,43 @@
+//! From settings to a client.
+
+use super::args::{Global, Server};
+use super::failure::Failure;
+use crate::client::{Client, ClientOptions};
+use crate::config::{DEFAULT_LISTEN, File, read_token};
+use std::convert::Infallible;
+use std::path::PathBuf;
+
+/// Reads the settings file that `--config` names, or the default one.
+pub fn settings(global: &Global) -> Result<File, Failure> {
+    Ok(File::load(global.config.as_deref())?)
+}
+
+pub fn path(text: &str) -> Result<PathBuf, Infallible> {
+    Ok(PathBuf::from(text))
+}
+
+pub fn text(text: &str) -> Result<String, Infallible> {
+    Ok(text.to_owned())
+}
+
+/// The coordinator's address, and whether somebody named it.
+pub fn address(file: &File, server: &Server) -> Result<(String, bool), Failure> {
+    let named = file.pick(server.coordinator.clone(), "coordinator", text)?;
+    let known = named.is_some();
+    Ok((named.unwrap_or_else(|| format!("http://{DEFAULT_LISTEN}")), known))
+}
+
+/// A client for the coordinator at `url`.
+pub fn client_at(url: String, global: &Global, file: &File) -> Result<Client, Failure> {
+    let mut options = ClientOptions::new(url);
+    if let Some(path) = file.pick(global.token_file.clone(), "token_file", path)? {
+        options.token = Some(read_token(&path)?);
+    }
+    Ok(Client::new(options)?)
+}
+
+pub fn client(global: &Global, server: &Server) -> Result<Client, Failure> {
+    let file = settings(global)?;
+    let (url, _) = address(&file, server)?;
+    client_at(url, global, &file)
+}

@@ -1,0 +1,73 @@
+//! Errors as people see them: what, where, and the next step; with the exit code.
+
+use super::exit;
+use crate::client::ClientError;
+use crate::config::{ConfigError, SecretError};
+use crate::plan::problem::PlanError;
+use std::error::Error;
+
+/// Why a command ends without success.
+#[derive(Debug)]
+pub struct Failure {
+    pub message: String,
+    pub hint: Option<String>,
+    pub code: u8,
+}
+
+impl Failure {
+    pub fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), hint: None, code: exit::FAILED }
+    }
+
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self { code: exit::USAGE, ..Self::new(message) }
+    }
+
+    #[must_use]
+    pub fn hint(self, hint: impl Into<String>) -> Self {
+        Self { hint: Some(hint.into()), ..self }
+    }
+
+    /// An error with its causes in one line.
+    pub fn chain(error: &dyn Error) -> Self {
+        let mut message = error.to_string();
+        let mut source = error.source();
+        while let Some(cause) = source {
+            let text = cause.to_string();
+            if !message.ends_with(&text) {
+                message = format!("{message}: {text}");
+            }
+            source = cause.source();
+        }
+        Self::new(message)
+    }
+}
+
+impl From<ClientError> for Failure {
+    fn from(error: ClientError) -> Self {
+        let code = match &error {
+            ClientError::Unauthorized(_) => exit::AUTHENTICATION,
+            ClientError::BadUrl { .. } => exit::USAGE,
+            _ => exit::FAILED,
+        };
+        Self { hint: error.hint(), code, ..Self::chain(&error) }
+    }
+}
+
+impl From<PlanError> for Failure {
+    fn from(error: PlanError) -> Self {
+        Self { hint: error.hint.clone(), ..Self::usage(error.to_string()) }
+    }
+}
+
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Self {
+        Self { code: exit::USAGE, ..Self::chain(&error) }.hint("docs/config.md lists every setting")
+    }
+}
+
+impl From<SecretError> for Failure {
+    fn from(error: SecretError) -> Self {
+        Self { code: exit::AUTHENTICATION, ..Self::chain(&error) }
+    }
+}

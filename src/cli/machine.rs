@@ -1,0 +1,81 @@
+//! From settings to what this machine offers, for `worker` and `run`.
+
+use super::args::{Global, Machine};
+use super::connect::{path, text};
+use super::console::Console;
+use super::failure::Failure;
+use super::progress::Progress;
+use crate::config::{File, locate};
+use crate::detect;
+use crate::domain::capability::Capability;
+use crate::domain::tag::{InvalidTag, Tag};
+use crate::worker;
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::sync::Arc;
+
+/// What detection finds, with what the settings say about it.
+pub async fn capability(
+    console: Console,
+    machine: &Machine,
+    file: &File,
+) -> Result<Capability, Failure> {
+    let slots = file.pick(machine.slots, "slots", u32::from_str)?;
+    let tags = file.pick(machine.tags.clone(), "tags", text)?;
+    let tags: BTreeSet<Tag> = list(tags.as_deref())
+        .map(str::parse)
+        .collect::<Result<_, InvalidTag>>()
+        .map_err(|error| Failure::usage(error.to_string()))?;
+    let progress = Progress::new(console);
+    progress.say("looking at the hardware of this machine");
+    let found = detect::detect(detect::Overrides { slots, tags }).await;
+    drop(progress);
+    for note in &found.notes {
+        console.note(&format!("note: {note}"));
+    }
+    found.capability.check().map_err(|error| Failure::usage(error.to_string()))?;
+    Ok(found.capability)
+}
+
+/// Settings of a worker on this machine.
+pub fn settings(
+    console: Console,
+    machine: &Machine,
+    file: &File,
+    capability: Capability,
+    name: String,
+    work_dir: PathBuf,
+) -> Result<worker::Settings, Failure> {
+    let environments = file.pick(machine.environments_dir.clone(), "environments_dir", path)?;
+    let pass_env = file.pick(machine.pass_env.clone(), "pass_env", text)?;
+    Ok(worker::Settings {
+        name,
+        capability,
+        work_dir,
+        environments_dir: Some(environments.unwrap_or_else(|| locate::cache_dir("environments"))),
+        ephemeral: false,
+        idle_timeout: None,
+        null_runner: false,
+        offline: file.pick(machine.offline, "offline", bool::from_str)?.unwrap_or(false),
+        python: file.pick(machine.python.clone(), "python", path)?,
+        torch_backend: file.pick(machine.torch_backend.clone(), "torch_backend", text)?,
+        pass_env: list(pass_env.as_deref()).map(str::to_owned).collect(),
+        progress: Arc::new(Progress::new(console)),
+    })
+}
+
+/// Items between commas.
+fn list(text: Option<&str>) -> impl Iterator<Item = &str> {
+    text.unwrap_or_default().split(',').map(str::trim).filter(|item| !item.is_empty())
+}
+
+/// The name that people know this machine by.
+pub fn host_name() -> String {
+    sysinfo::System::host_name().unwrap_or_else(|| "worker".to_owned())
+}
+
+/// A client for a whole command, with the token that only this process knows.
+pub fn token_file(global: &Global, file: &File) -> Result<Option<PathBuf>, Failure> {
+    Ok(file.pick(global.token_file.clone(), "token_file", path)?)
+}

@@ -1,0 +1,127 @@
+//! Progress of what takes longer than a moment: a moving line on a terminal, else a plain
+//! line when something has changed, at most one in ten seconds.
+
+use super::console::Console;
+use crate::api::v1::runs::RunCounts;
+use crate::domain::outcome::Outcome;
+use crate::worker::environments;
+use indicatif::{ProgressBar, ProgressStyle};
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+const PLAIN_EVERY: Duration = Duration::from_secs(10);
+const TICK: Duration = Duration::from_millis(120);
+
+/// One line of progress. Cleared when dropped.
+#[derive(Debug)]
+pub struct Progress {
+    console: Console,
+    bar: ProgressBar,
+    plain: Mutex<Plain>,
+}
+
+#[derive(Debug, Default)]
+struct Plain {
+    last: Option<Instant>,
+    text: String,
+}
+
+impl Progress {
+    pub fn new(console: Console) -> Self {
+        let bar = if console.moving { ProgressBar::new_spinner() } else { ProgressBar::hidden() };
+        if let Ok(style) = ProgressStyle::with_template("{spinner} {wide_msg}") {
+            bar.set_style(style);
+        }
+        bar.enable_steady_tick(TICK);
+        Self { console, bar, plain: Mutex::default() }
+    }
+
+    /// What is going on now.
+    pub fn say(&self, text: &str) {
+        if self.console.moving {
+            self.bar.set_message(text.to_owned());
+            return;
+        }
+        let Ok(mut plain) = self.plain.lock() else { return };
+        let due = plain.last.is_none_or(|last| last.elapsed() >= PLAIN_EVERY);
+        if due && plain.text != text {
+            self.console.note(text);
+            plain.text.replace_range(.., text);
+            plain.last = Some(now());
+        }
+    }
+
+    /// A line that stays.
+    pub fn note(&self, text: &str) {
+        self.bar.suspend(|| self.console.note(text));
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "paces lines for people, decides nothing")]
+fn now() -> Instant {
+    Instant::now()
+}
+
+/// How a run stands, in one line.
+#[must_use]
+pub fn counts(counts: &RunCounts) -> String {
+    let done = |outcome| counts.done.get(&outcome).copied().unwrap_or(0);
+    let mut parts = vec![format!("{} of {} done", counts.done.values().sum::<u32>(), counts.total)];
+    let mut add = |count: u32, word: &str| {
+        if count > 0 {
+            parts.push(format!("{count} {word}"));
+        }
+    };
+    add(done(Outcome::Passed), "passed");
+    add(counts.flaky, "flaky");
+    add(done(Outcome::Failed), "failed");
+    add(done(Outcome::Error), "errors");
+    add(done(Outcome::TimedOut), "timed out");
+    add(done(Outcome::WorkerLost), "lost");
+    add(done(Outcome::Skipped), "skipped");
+    add(counts.leased, "running");
+    add(counts.waiting + counts.blocked, "waiting");
+    add(counts.unschedulable, "of them without a worker that can run them");
+    parts.join(", ")
+}
+
+/// Tells of Python environments that are built.
+impl environments::Progress for Progress {
+    fn event(&self, event: environments::Event<'_>) {
+        match event {
+            environments::Event::Started { requirements, .. } => {
+                self.note(&format!(
+                    "building a Python environment with {} (once; it is kept)",
+                    requirements.join(", ")
+                ));
+            }
+            environments::Event::Line { line, .. } => {
+                self.say(&format!("building a Python environment: {line}"));
+            }
+            environments::Event::Finished { error: None, .. } => {
+                self.note("the Python environment is ready");
+            }
+            environments::Event::Finished { error: Some(error), .. } => {
+                self.note(&format!("the Python environment could not be built: {error}"));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_leave_out_what_is_zero() {
+        let mut standing = RunCounts { total: 5, leased: 1, waiting: 2, ..RunCounts::default() };
+        standing.done.insert(Outcome::Passed, 2);
+        assert_eq!(counts(&standing), "2 of 5 done, 2 passed, 1 running, 2 waiting");
+    }
+}

@@ -1,0 +1,74 @@
+//! `dtf report`: from a coordinator, or from the results of `dtf run` when there is none.
+
+use super::args::{Global, Output, ReportArgs};
+use super::connect::{address, client_at, path, settings};
+use super::console::Console;
+use super::exit;
+use super::failure::Failure;
+use crate::api::v1::reports::{ReportQuery, ReportView};
+use crate::client::ClientError;
+use crate::config::locate;
+use crate::domain::time::Millis;
+use crate::report;
+use crate::store;
+use crate::sys::clock::Clock;
+use std::path::Path;
+
+const DEFAULT_SINCE: Millis = Millis::from_secs(7 * 86_400);
+
+pub async fn run(console: Console, global: &Global, args: ReportArgs) -> Result<u8, Failure> {
+    let file = settings(global)?;
+    let mut query =
+        ReportQuery { run: args.run, limit: Some(args.limit), ..ReportQuery::default() };
+    if args.run.is_none() {
+        let span = args.since.unwrap_or(DEFAULT_SINCE);
+        query.since_ms =
+            Some(crate::domain::time::Timestamp(Clock::start().now().0.saturating_sub(span.0)));
+    }
+    let given = file.pick(args.data_dir, "data_dir", path)?;
+    let (url, named) = address(&file, &args.server)?;
+    let view = match given {
+        Some(directory) if !named => from_store(&directory, &query)?,
+        _ => {
+            let client = client_at(url, global, &file)?;
+            match client.report_view(&query).await {
+                Err(ClientError::Unreachable { .. }) if !named => {
+                    from_store(&locate::data_dir("local"), &query)?
+                }
+                answer => answer?,
+            }
+        }
+    };
+    console.result(&render(console, &view, args.output)?)?;
+    Ok(if view.rows.is_empty() { exit::NO_TEST } else { exit::PASSED })
+}
+
+/// Reads results that no coordinator serves.
+fn from_store(directory: &Path, query: &ReportQuery) -> Result<ReportView, Failure> {
+    let path = directory.join(store::FILE_NAME);
+    if !path.exists() {
+        return Err(Failure::new(format!("there are no results in {}", directory.display()))
+            .hint("name a coordinator with --coordinator, or make results: dtf run MODEL"));
+    }
+    let results = store::Store::open_read_only(&path).map_err(|error| Failure::chain(&error))?;
+    let asked = store::ReportQuery {
+        since: query.since_ms,
+        run: query.run,
+        limit: query.limit.unwrap_or(crate::api::page::MAX_PAGE),
+    };
+    let rows = results.report(&asked).map_err(|error| Failure::chain(&error))?;
+    Ok(report::assemble(rows))
+}
+
+/// The report in the form that was asked for.
+pub fn render(console: Console, view: &ReportView, output: Output) -> Result<String, Failure> {
+    match output {
+        Output::Table => {
+            let style = report::render::Style { colour: console.colour, width: console.width() };
+            Ok(report::render::table(view, style))
+        }
+        Output::Csv => Ok(report::render::csv(view)),
+        Output::Json => report::render::json(view)
+            .map_err(|error| Failure::new(format!("cannot encode the report: {error}"))),
+    }
+}

@@ -1,0 +1,188 @@
+//! `dtf run`: coordinator and worker in this process, on loopback, for this machine alone.
+
+use super::args::{Global, RunArgs};
+use super::connect::{path, settings};
+use super::console::Console;
+use super::coordinator::refused;
+use super::failure::Failure;
+use super::folder::Folder;
+use super::progress::Progress;
+use super::{exit, generate, machine, submit, wait, worker as cli_worker};
+use crate::client::{Client, ClientOptions, Secret};
+use crate::config::{locate, write_token};
+use crate::coordinator;
+use crate::domain::accelerator::Backend;
+use crate::domain::capability::Capability;
+use crate::plan::submission::Submission;
+use crate::sys::ids;
+use crate::sys::shutdown::{Shutdown, Trigger};
+use crate::sys::spawn::Tasks;
+use crate::worker;
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+
+/// How long the parts may take to stop.
+const STOP_GRACE: Duration = Duration::from_secs(30);
+/// Between two looks for the worker.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+pub async fn run(console: Console, global: &Global, args: RunArgs) -> Result<u8, Failure> {
+    let file = settings(global)?;
+    let data_dir = file.pick(args.data_dir.clone(), "data_dir", path)?;
+    let data_dir = data_dir.unwrap_or_else(|| locate::data_dir("local"));
+    let capability = machine::capability(console, &args.machine, &file).await?;
+    let submission = submission(&args, &capability)?;
+    console.note(&format!(
+        "{} tests on this machine ({})",
+        submission.tests.len(),
+        cli_worker::describe(&capability)
+    ));
+    let worker = machine::settings(
+        console,
+        &args.machine,
+        &file,
+        capability,
+        machine::host_name(),
+        data_dir.join("worker"),
+    )?;
+    let mut site = Site::start(&data_dir, worker).await?;
+    let done = tokio::select! {
+        done = site.test(console, &args, &submission) => done,
+        _ = tokio::signal::ctrl_c() => {
+            console.note("interrupted: stopping the tests (results so far are kept)");
+            Ok(exit::INTERRUPTED)
+        }
+        failed = site.failed() => Err(failed),
+    };
+    let stopped = site.stop(done.as_ref().is_ok_and(|code| *code == exit::INTERRUPTED)).await;
+    let code = done?;
+    stopped?;
+    console.note(&format!("results are kept in {}; see: dtf report", data_dir.display()));
+    Ok(code)
+}
+
+/// A plan file, or models.
+fn submission(args: &RunArgs, capability: &Capability) -> Result<Submission, Failure> {
+    let accelerators: BTreeSet<Backend> =
+        capability.accelerators.iter().map(|device| device.backend).collect();
+    match args.what.as_slice() {
+        [one] if is_plan(Path::new(one)) => {
+            let plan = submit::read_plan(Path::new(one))?;
+            Ok(plan.into_submission(&Folder::of(Path::new(one)), &accelerators)?)
+        }
+        models => {
+            if let Some(plan) = models.iter().find(|what| is_plan(Path::new(what))) {
+                return Err(Failure::usage(format!("{plan} is a plan; give it alone")));
+            }
+            let mut wanted = args.models.clone();
+            if wanted.hw.is_empty() {
+                wanted.hw = vec!["auto".to_owned()];
+            }
+            Ok(generate::make(models, &wanted, &accelerators)?.submission)
+        }
+    }
+}
+
+fn is_plan(path: &Path) -> bool {
+    let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
+    let config = path.file_name().is_some_and(|name| name == "config.json");
+    matches!(ending, "yaml" | "yml" | "json") && !config
+}
+
+/// The two roles, and a client of the one.
+struct Site {
+    client: Client,
+    stop_coordinator: Trigger,
+    stop_worker: Trigger,
+    coordinator: tokio::task::JoinHandle<Result<(), coordinator::CoordinatorError>>,
+    worker: tokio::task::JoinHandle<Result<worker::Summary, worker::WorkerError>>,
+    /// Holds the token; gone with the site.
+    _secrets: tempfile::TempDir,
+}
+
+impl Site {
+    async fn start(data_dir: &Path, settings: worker::Settings) -> Result<Self, Failure> {
+        let failed = |what: &str| {
+            let what = what.to_owned();
+            move |error: std::io::Error| Failure::new(format!("cannot {what}: {error}"))
+        };
+        let secrets = tempfile::tempdir().map_err(failed("make a temporary directory"))?;
+        let token = format!("{}{}", ids::new_id().simple(), ids::new_id().simple());
+        let token_file = secrets.path().join("token");
+        write_token(&token_file, &token).map_err(failed("write the token"))?;
+        let listener =
+            TcpListener::bind("127.0.0.1:0").await.map_err(failed("listen on loopback"))?;
+        let address = listener.local_addr().map_err(failed("tell the address"))?;
+
+        let mut here = coordinator::Settings::new(data_dir);
+        here.token_file = Some(token_file);
+        let (stop_coordinator, mut stopping) = Shutdown::by_hand();
+        let mut tasks = Tasks::new();
+        let coordinator = tasks.spawn("coordinator", async move {
+            coordinator::run(here, listener, async move { stopping.stop().await }).await
+        });
+        let mut options = ClientOptions::new(format!("http://{address}"));
+        options.token = Some(Secret::new(token));
+        let client = Client::new(options)?;
+        let (stop_worker, shutdown) = Shutdown::by_hand();
+        let link = Arc::new(client.clone());
+        let worker = tasks.spawn("worker", worker::run(settings, link, shutdown));
+        Ok(Self { client, stop_coordinator, stop_worker, coordinator, worker, _secrets: secrets })
+    }
+
+    /// Submits, waits, reports.
+    async fn test(
+        &self,
+        console: Console,
+        args: &RunArgs,
+        submission: &Submission,
+    ) -> Result<u8, Failure> {
+        let progress = Progress::new(console);
+        progress.say("starting");
+        while self.client.workers().await?.items.is_empty() {
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+        drop(progress);
+        let sent = submit::send(console, &self.client, submission, true).await?;
+        submit::tell_unschedulable(console, &sent.unschedulable);
+        let view = wait::wait(console, &self.client, sent.run).await?;
+        wait::finish(console, &self.client, &view, args.output).await
+    }
+
+    /// Resolves when a part ends that should not.
+    async fn failed(&mut self) -> Failure {
+        tokio::select! {
+            ended = &mut self.coordinator => match ended {
+                Ok(Err(error)) => refused(&error),
+                _ => Failure::new("the coordinator ended"),
+            },
+            ended = &mut self.worker => match ended {
+                Ok(Err(error)) => Failure::chain(&error),
+                _ => Failure::new("the worker ended"),
+            },
+        }
+    }
+
+    async fn stop(self, now: bool) -> Result<(), Failure> {
+        self.stop_worker.next();
+        if now {
+            self.stop_worker.next();
+        }
+        let late = |_| Failure::new("a part did not stop in time");
+        if !self.worker.is_finished() {
+            let stopped = tokio::time::timeout(STOP_GRACE, self.worker).await.map_err(late)?;
+            stopped
+                .map_err(|_| Failure::new("the worker met a bug"))?
+                .map_err(|e| Failure::chain(&e))?;
+        }
+        self.stop_coordinator.next();
+        if self.coordinator.is_finished() {
+            return Ok(());
+        }
+        let stopped = tokio::time::timeout(STOP_GRACE, self.coordinator).await.map_err(late)?;
+        stopped.map_err(|_| Failure::new("the coordinator met a bug"))?.map_err(|e| refused(&e))
+    }
+}

@@ -1,0 +1,180 @@
+//! `dtf submit`: files first, then the tests in parts, under one key that makes repeats
+//! harmless.
+
+use super::args::{Global, SubmitArgs};
+use super::connect::client;
+use super::console::Console;
+use super::exit;
+use super::failure::Failure;
+use super::folder::Folder;
+use super::progress::Progress;
+use super::wait;
+use crate::api::v1::runs::{AddTests, MAX_KEY_BYTES, SubmitRun, Unschedulable};
+use crate::client::Client;
+use crate::domain::accelerator::Backend;
+use crate::domain::id::RunId;
+use crate::domain::test::TestSpec;
+use crate::plan::document::Plan;
+use crate::plan::files::PlannedFile;
+use crate::plan::submission::Submission;
+use futures::stream::{self, StreamExt, TryStreamExt};
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
+
+/// Tests and bytes of one part.
+const PART_TESTS: usize = 10_000;
+const PART_BYTES: usize = 16 * 1024 * 1024;
+/// Files sent at a time.
+const UPLOADS: usize = 4;
+/// Largest plan file; the parser's own limit is lower.
+const MAX_PLAN_BYTES: u64 = 64 * 1024 * 1024;
+
+pub async fn run(console: Console, global: &Global, args: SubmitArgs) -> Result<u8, Failure> {
+    let plan = read_plan(&args.plan)?;
+    let client = client(global, &args.server)?;
+    let accelerators = known_accelerators(&client).await?;
+    let submission = plan.into_submission(&Folder::of(&args.plan), &accelerators)?;
+    let sent = send(console, &client, &submission, false).await?;
+    tell_unschedulable(console, &sent.unschedulable);
+    if !args.wait {
+        console.result(&sent.run.to_string())?;
+        console.note(&format!(
+            "{} tests submitted; follow with: dtf report --run {}",
+            sent.tests, sent.run
+        ));
+        return Ok(exit::PASSED);
+    }
+    wait::to_the_end(console, &client, sent.run, args.wait_timeout, args.output).await
+}
+
+/// Reads a plan file.
+pub fn read_plan(path: &Path) -> Result<Plan, Failure> {
+    let name = path.display().to_string();
+    let size = std::fs::metadata(path).map(|data| data.len());
+    let bytes = match size {
+        Ok(size) if size > MAX_PLAN_BYTES => {
+            return Err(Failure::usage(format!("{name} has {size} bytes, which is no plan")));
+        }
+        Ok(_) => std::fs::read(path),
+        Err(error) => Err(error),
+    };
+    let bytes =
+        bytes.map_err(|error| Failure::usage(format!("cannot read the plan {name}: {error}")))?;
+    Ok(Plan::parse(&bytes, &name)?)
+}
+
+/// Back-ends with a device on some worker: what `auto` in a plan stands for beside the CPU.
+pub async fn known_accelerators(client: &Client) -> Result<BTreeSet<Backend>, Failure> {
+    let workers = client.workers().await?;
+    let devices = workers.items.iter().flat_map(|worker| &worker.capability.accelerators);
+    Ok(devices.map(|device| device.backend).collect())
+}
+
+/// A stored submission.
+#[derive(Debug)]
+pub struct Sent {
+    pub run: RunId,
+    pub tests: u32,
+    pub unschedulable: Vec<Unschedulable>,
+}
+
+/// Sends files and tests. In a closed world, what no present worker can run is skipped.
+pub async fn send(
+    console: Console,
+    client: &Client,
+    submission: &Submission,
+    closed_world: bool,
+) -> Result<Sent, Failure> {
+    if submission.tests.is_empty() {
+        return Err(Failure { code: exit::NO_TEST, ..Failure::new("the plan has no tests") });
+    }
+    let progress = Progress::new(console);
+    upload(client, &submission.files, &progress).await?;
+    progress.say(&format!("submitting {} tests", submission.tests.len()));
+    let mut parts = parts(&submission.tests).into_iter().peekable();
+    let first = SubmitRun {
+        name: submission.name.as_str().into(),
+        tests: parts.next().unwrap_or_default(),
+        more: parts.peek().is_some(),
+        closed_world,
+    };
+    let key = crate::sys::ids::new_id().to_string();
+    debug_assert!(key.len() <= MAX_KEY_BYTES);
+    let submitted = client.submit(&first, Some(&key)).await?;
+    let mut sent =
+        Sent { run: submitted.run, tests: submitted.tests, unschedulable: submitted.unschedulable };
+    let mut number = 0;
+    while let Some(tests) = parts.next() {
+        number += 1;
+        let part = AddTests { part: number, tests, more: parts.peek().is_some() };
+        let added = client.add_tests(sent.run, &part).await?;
+        sent.tests = added.tests;
+        sent.unschedulable.extend(added.unschedulable);
+        progress.say(&format!("{} of {} tests submitted", sent.tests, submission.tests.len()));
+    }
+    Ok(sent)
+}
+
+async fn upload(
+    client: &Client,
+    files: &[PlannedFile],
+    progress: &Progress,
+) -> Result<(), Failure> {
+    let missing: Vec<&PlannedFile> = stream::iter(files)
+        .map(|file| async move {
+            let there = client.has_blob(&file.sha256).await?;
+            Ok::<_, Failure>((!there).then_some(file))
+        })
+        .buffered(UPLOADS)
+        .try_filter_map(|file| async move { Ok(file) })
+        .try_collect()
+        .await?;
+    let total = missing.len();
+    let mut uploads = stream::iter(missing)
+        .map(|file| async move { client.put_blob(&file.sha256, file.bytes.to_vec()).await })
+        .buffer_unordered(UPLOADS);
+    let mut done = 0;
+    while let Some(uploaded) = uploads.next().await {
+        uploaded?;
+        done += 1;
+        progress.say(&format!("{done} of {total} files sent"));
+    }
+    Ok(())
+}
+
+/// Cuts the tests into parts that fit a request.
+fn parts(tests: &[Arc<TestSpec>]) -> Vec<Vec<Arc<TestSpec>>> {
+    let mut parts = vec![];
+    let mut part: Vec<Arc<TestSpec>> = vec![];
+    let mut bytes = 0;
+    for test in tests {
+        // Names, requirement and punctuation are small beside the launch.
+        let size = test.launch.get().len() + test.name.len() + 8 * test.depends_on.len() + 512;
+        if !part.is_empty() && (part.len() == PART_TESTS || bytes + size > PART_BYTES) {
+            parts.push(std::mem::take(&mut part));
+            bytes = 0;
+        }
+        bytes += size;
+        part.push(Arc::clone(test));
+    }
+    parts.push(part);
+    parts
+}
+
+/// Says what no worker can run, and how near the nearest come.
+pub fn tell_unschedulable(console: Console, unschedulable: &[Unschedulable]) {
+    for group in unschedulable {
+        let more = match group.tests {
+            1 => String::new(),
+            count => format!(" and {} more", count - 1),
+        };
+        let nearest: Vec<_> =
+            group.nearest.iter().map(|miss| format!("{} {}", miss.name, miss.lacks)).collect();
+        let nearest = match nearest.as_slice() {
+            [] => "there are no workers".to_owned(),
+            misses => misses.join("; "),
+        };
+        console.warning(&format!("no worker can run {}{more}: {nearest}", group.test));
+    }
+}

@@ -1,0 +1,25 @@
+//! `dtf why TEST`.
+
+use super::args::{Global, Shape, WhyArgs};
+use super::connect::client;
+use super::console::Console;
+use super::exit;
+use super::failure::Failure;
+use crate::api::v1::tests::Why;
+
+pub async fn run(console: Console, global: &Global, args: WhyArgs) -> Result<u8, Failure> {
+    let why = client(global, &args.server)?.why(args.test).await?;
+    match args.output {
+        Shape::Json => console.json(&why)?,
+        Shape::Table => console.result(&sentences(&why))?,
+    }
+    Ok(exit::PASSED)
+}
+
+fn sentences(why: &Why) -> String {
+    let mut lines = vec![format!("{} {}: {}", why.test, why.name, why.summary)];
+    lines.extend(why.blocked_by.iter().map(|test| format!("  waits for {test}")));
+    let workers = why.workers.iter();
+    lines.extend(workers.map(|w| format!("  {} {}: {}", w.worker, w.name, w.explanation)));
+    lines.join("\n")
+}

@@ -1,0 +1,51 @@
+//! `dtf workers`.
+
+use super::args::{Global, Shape, WorkersArgs};
+use super::connect::client;
+use super::console::Console;
+use super::exit;
+use super::failure::Failure;
+use super::worker::describe;
+use crate::api::v1::workers::WorkerView;
+use comfy_table::presets::NOTHING;
+use comfy_table::{ContentArrangement, Table};
+
+pub async fn run(console: Console, global: &Global, args: WorkersArgs) -> Result<u8, Failure> {
+    let client = client(global, &args.server)?;
+    if let Some(worker) = args.drain {
+        let view = client.drain(worker).await?;
+        console.result(&format!(
+            "{} {} takes no new tests; {} still run there",
+            view.worker, view.name, view.running
+        ))?;
+        return Ok(exit::PASSED);
+    }
+    let workers = client.workers().await?;
+    match args.output {
+        Shape::Json => console.json(&workers)?,
+        Shape::Table if workers.items.is_empty() => {
+            console.result("no workers; start one: dtf worker --coordinator URL")?;
+        }
+        Shape::Table => console.result(&table(&workers.items, console.width()))?,
+    }
+    Ok(exit::PASSED)
+}
+
+fn table(workers: &[WorkerView], width: Option<u16>) -> String {
+    let mut table = Table::new();
+    table.load_preset(NOTHING).set_header(["worker", "name", "state", "runs", "ahead", "offers"]);
+    if let Some(width) = width {
+        table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
+    }
+    for worker in workers {
+        table.add_row([
+            worker.worker.to_string(),
+            worker.name.clone(),
+            worker.state.name().to_owned(),
+            worker.running.to_string(),
+            worker.ahead.to_string(),
+            describe(&worker.capability),
+        ]);
+    }
+    table.to_string()
+}

@@ -1,0 +1,103 @@
+//! Files with secrets: readable by their owner only, or refused.
+
+use crate::client::Secret;
+use crate::sys::fs::write_atomically;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Longest token.
+const MAX_TOKEN_BYTES: u64 = 4096;
+
+#[derive(Debug, thiserror::Error)]
+pub enum SecretError {
+    #[error("cannot read the token file {path}")]
+    Read {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    #[error("the token file {path} can be read by others; run: chmod 600 {path}")]
+    Open { path: PathBuf },
+    #[error(
+        "the token file {path} must hold one token of 1 to {MAX_TOKEN_BYTES} printable characters"
+    )]
+    Content { path: PathBuf },
+}
+
+/// Reads the one token of a client or worker.
+///
+/// # Errors
+/// A file that is missing, open to others, or holds anything else.
+pub fn read_token(path: &Path) -> Result<Secret, SecretError> {
+    let failed = |source| SecretError::Read { path: path.to_owned(), source };
+    let data = std::fs::metadata(path).map_err(failed)?;
+    if open_to_others(&data) {
+        return Err(SecretError::Open { path: path.to_owned() });
+    }
+    if data.len() > MAX_TOKEN_BYTES {
+        return Err(SecretError::Content { path: path.to_owned() });
+    }
+    let text = std::fs::read_to_string(path).map_err(failed)?;
+    let token = text.trim();
+    if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(SecretError::Content { path: path.to_owned() });
+    }
+    Ok(Secret::new(token))
+}
+
+/// Writes a token that only the owner can read.
+///
+/// # Errors
+/// Trouble with the disk.
+pub fn write_token(path: &Path, token: &str) -> io::Result<()> {
+    write_atomically(path, format!("{token}\n").as_bytes(), true)
+}
+
+#[cfg(unix)]
+fn open_to_others(data: &std::fs::Metadata) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    data.permissions().mode() & 0o077 != 0
+}
+
+#[cfg(not(unix))]
+fn open_to_others(_: &std::fs::Metadata) -> bool {
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_read_back_and_never_shown() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("token");
+        write_token(&path, "s3cret").expect("written");
+        let token = read_token(&path).expect("read");
+        assert_eq!(token.reveal(), "s3cret");
+        assert!(!format!("{token:?}").contains("s3cret"));
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_file_that_others_can_read_is_refused() {
+        use std::os::unix::fs::PermissionsExt;
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("token");
+        write_token(&path, "s3cret").expect("written");
+        let open = std::fs::Permissions::from_mode(0o644);
+        std::fs::set_permissions(&path, open).expect("opened");
+        assert!(matches!(read_token(&path), Err(SecretError::Open { .. })));
+    }
+
+    #[test]
+    fn other_content_is_refused() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("token");
+        for content in ["", "two words", "line\nline", "\u{7}"] {
+            write_token(&path, content).expect("written");
+            assert!(matches!(read_token(&path), Err(SecretError::Content { .. })), "{content:?}");
+        }
+        assert!(matches!(read_token(&directory.path().join("no")), Err(SecretError::Read { .. })));
+    }
+}
