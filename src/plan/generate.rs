@@ -238,14 +238,15 @@ impl<'a> Subject<'a> {
 
     /// `bert-base-uncased/cpu/b1-s128-fp32`
     fn name(&self, case: &Case) -> String {
-        let mut shape = format!("b{}", case.number("batch"));
-        if case.parameters.contains_key("sequence_length") {
-            shape.push_str(&format!("-s{}", case.number("sequence_length")));
-        }
-        let image = self.image(case);
-        if image > 0 {
-            shape.push_str(&format!("-i{image}"));
-        }
+        let length = match case.parameters.get("sequence_length") {
+            Some(length) => format!("-s{length}"),
+            None => String::new(),
+        };
+        let image = match self.image(case) {
+            0 => String::new(),
+            image => format!("-i{image}"),
+        };
+        let shape = format!("b{}{length}{image}", case.number("batch"));
         format!("{}/{}/{shape}-{}", self.entry.prefix, case.backend, case.text("dtype"))
     }
 

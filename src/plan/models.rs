@@ -11,6 +11,7 @@ use crate::plan::locate::Path;
 use crate::plan::node::{Node, shortened};
 use crate::plan::problem::{Problem, Wrong, did_you_mean};
 use crate::plan::settings::{self, SHARED_KEYS, Settings};
+use crate::plan::source::is_json;
 
 /// Longest name of a model, in bytes.
 pub const MAX_MODEL_BYTES: usize = 200;
@@ -157,8 +158,7 @@ fn read_model(fields: &Fields) -> Result<(String, Place), Problem> {
             return Err(problem.hint("model: bert-base-uncased, or a folder such as ./my-model"));
         }
     };
-    let local = named.starts_with("./") || named.ends_with(".json") || named.ends_with('/');
-    if local {
+    if is_local(&named) {
         let file = inside(&named).map_err(|wrong| wrong.at(&path))?;
         return Ok((named, Place::Local(file)));
     }
@@ -173,14 +173,17 @@ fn read_model(fields: &Fields) -> Result<(String, Place), Problem> {
     Ok((named, Place::Named))
 }
 
+fn is_local(model: &str) -> bool {
+    model.starts_with("./") || model.ends_with('/') || is_json(model)
+}
+
 /// What a model is called in test names: local ones by their folder.
 fn plain_name(model: &str) -> String {
-    let local = model.starts_with("./") || model.ends_with(".json") || model.ends_with('/');
-    if !local {
+    if !is_local(model) {
         return model.to_owned();
     }
-    let parts = model.split('/').filter(|part| !matches!(*part, "" | "." | "config.json"));
-    let last = parts.last().unwrap_or("model");
+    let mut parts = model.split('/').filter(|part| !matches!(*part, "" | "." | "config.json"));
+    let last = parts.next_back().unwrap_or("model");
     last.strip_suffix(".json").unwrap_or(last).to_owned()
 }
 
