@@ -4,7 +4,10 @@ use super::{launch, names};
 use crate::domain::accelerator::Backend;
 use crate::domain::launch::Program;
 use crate::plan::document::Plan;
+use crate::plan::entry;
 use crate::plan::files::{Files, Unreadable};
+use crate::plan::models;
+use crate::plan::settings;
 use crate::plan::submission::Submission;
 use std::path::{Path, PathBuf};
 
@@ -71,4 +74,43 @@ fn the_pytest_suite_travels_with_each_shard() {
     assert!(words.contains(&"pytest-suite/tests/test_numbers.py".to_owned()));
     assert!(shard.files.iter().any(|file| file.path == "pytest-suite/tests/test_numbers.py"));
     assert_eq!((*submission.tests[3].depends_on).to_vec(), [0, 1, 2]);
+}
+
+/// Fenced blocks of one language.
+fn blocks<'a>(text: &'a str, language: &str) -> Vec<&'a str> {
+    let fence = format!("```{language}\n");
+    text.split(fence.as_str()).skip(1).filter_map(|rest| rest.split("```").next()).collect()
+}
+
+fn document(name: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(name);
+    std::fs::read_to_string(path).expect(name)
+}
+
+#[test]
+fn the_plans_of_the_document_are_understood() {
+    let text = document("plan.md");
+    let plans = blocks(&text, "yaml");
+    assert_eq!(plans.len(), 2);
+    for plan in plans {
+        Plan::parse(plan.as_bytes(), "plan.md").unwrap_or_else(|error| panic!("{error}"));
+    }
+}
+
+#[test]
+fn the_document_names_every_key() {
+    let text = document("plan.md");
+    let keys = entry::keys().into_iter().chain(models::keys());
+    for key in keys.chain(settings::REQUIREMENT_KEYS) {
+        assert!(text.contains(&format!("`{key}`")), "{key} is not in docs/plan.md");
+    }
+}
+
+#[test]
+fn the_lines_of_the_protocol_are_json() {
+    for block in blocks(&document("protocol.md"), "json") {
+        for line in block.lines() {
+            serde_json::from_str::<serde_json::Value>(line).expect(line);
+        }
+    }
 }
