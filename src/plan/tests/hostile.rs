@@ -114,9 +114,6 @@ fn hostile_configurations_stay_data_in_python() {
     let text = "models: [{model: {config: m.json}, name: \"n '\\\" {{7*7}}\"}]";
     let submission = submit(text, &folder, &[]).expect("a plan");
     let script = std::str::from_utf8(&submission.files[0].bytes).expect("text").to_owned();
-    assert!(
-        script.is_ascii() || script.lines().filter(|l| l.starts_with("CONFIG")).all(str::is_ascii)
-    );
     let program = "
 import ast, json, sys
 tree = ast.parse(sys.stdin.read())
