@@ -324,8 +324,8 @@ fn json_of(node: &Node) -> Value {
     }
 }
 
-/// The file of a generated test: a name that every file system and Python accept, with a
-/// short digest where different tests would get the same.
+/// The file of a generated test: a name that every file system and Python accept. Two tests
+/// may get the same one; each has a directory of its own, and a request refuses it.
 fn script_name(test: &str) -> String {
     let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' };
     let name: String = test.chars().map(plain).take(150).collect();
