@@ -254,6 +254,7 @@ pub fn submission(name: &str, tests: Vec<TestSpec>) -> Command {
         name: name.into(),
         tests: tests.into_iter().map(Arc::new).collect(),
         more: false,
+        closed_world: false,
         idempotency: None,
         user: "someone".into(),
     }

@@ -126,6 +126,7 @@ impl World {
             name: "run".into(),
             tests,
             more: false,
+            closed_world: false,
             idempotency: Some(Idempotency { key, digest: "d".into() }),
             user: "client".into(),
         }
@@ -310,7 +311,7 @@ impl World {
     }
 
     fn submit(&mut self, key: u64) {
-        let Some(Command::Submit { name, tests, more, idempotency, user }) =
+        let Some(Command::Submit { name, tests, more, idempotency, user, .. }) =
             self.submissions.get(&key)
         else {
             return;
@@ -319,6 +320,7 @@ impl World {
             name: name.clone(),
             tests: tests.clone(),
             more: *more,
+            closed_world: false,
             idempotency: idempotency.clone(),
             user: user.clone(),
         };
