@@ -60,6 +60,9 @@ pub fn judge(evidence: &Evidence<'_>) -> Verdict {
     if let Some(stopped) = evidence.stopped {
         return stopped_by(stopped, evidence.script.and_then(Transcript::open_phase));
     }
+    if evidence.exit == Exit::default() {
+        return Verdict::set_up("lost track of the process");
+    }
     match evidence.script {
         Some(transcript) => script(evidence.exit, transcript),
         None => command(evidence),
