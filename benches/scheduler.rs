@@ -88,6 +88,7 @@ impl Load {
             name: "load".into(),
             tests: vec![],
             more: true,
+            closed_world: false,
             idempotency: None,
             user: "bench".into(),
         };

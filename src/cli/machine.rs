@@ -29,7 +29,9 @@ pub async fn capability(
         .map_err(|error| Failure::usage(error.to_string()))?;
     let progress = Progress::new(console);
     progress.say("looking at the hardware of this machine");
-    let found = detect::detect(detect::Overrides { slots, tags }).await;
+    let wanted =
+        detect::Overrides { slots, tags, cuda_visible: cuda_visible(), ..Default::default() };
+    let found = detect::capability(&detect::SystemTools, wanted).await;
     drop(progress);
     for note in &found.notes {
         console.note(&format!("note: {note}"));
@@ -63,6 +65,11 @@ pub fn settings(
         pass_env: list(pass_env.as_deref()).map(str::to_owned).collect(),
         progress: Arc::new(Progress::new(console)),
     })
+}
+
+#[expect(clippy::disallowed_methods, reason = "what this process was given, no setting")]
+fn cuda_visible() -> Option<String> {
+    std::env::var("CUDA_VISIBLE_DEVICES").ok()
 }
 
 /// Items between commas.
