@@ -1,3 +1,10 @@
-//! The one integration binary.
+//! The one integration binary: real processes, real torch, and the simulation.
 
+mod bad_input;
+mod cli;
+mod examples;
+mod generated;
+mod python;
+mod recovery;
 mod simulation;
+mod support;

@@ -1,0 +1,186 @@
+//! Whatever people and programs come up with: each has its own outcome or a clear error.
+
+use crate::support::{Home, Said, processes_with};
+use serde_json::Value;
+
+/// Runs a plan on this machine and returns what was said, with the rows of the report.
+fn run(home: &Home, plan: &str, code: i32) -> Vec<Value> {
+    home.write("plan.yaml", plan);
+    let said = home.dtf(&["run", "plan.yaml", "--output", "json"]).expect_code(code);
+    said.json()["rows"].as_array().expect("rows").clone()
+}
+
+fn refused(home: &Home, plan: &str) -> Said {
+    home.write("plan.yaml", plan);
+    home.dtf(&["run", "plan.yaml"]).expect_code(2)
+}
+
+#[test]
+fn plans_that_are_none_are_refused_with_place_and_hint() {
+    let home = Home::new();
+    let cases = [
+        ("schema: 1\nname: x\ntests: [\n", "plan.yaml"),
+        ("schema: 1\nname: x\ntsets: []\n", "tests"),
+        (
+            "schema: 1\nname: x\ntests:\n  - {name: a, cmd: [\"true\"], requires: {gpus: 1}}\n",
+            "gpus",
+        ),
+        (
+            "schema: 1\nname: x\ntests:\n  - {name: a, cmd: [\"true\"], requires: {cpu: .nan}}\n",
+            "cpu",
+        ),
+        ("schema: 1\nname: x\ntests:\n  - {name: a, cmd: [\"true\"], timeout: .inf}\n", "timeout"),
+        ("schema: 1\nname: x\ntests:\n  - {name: a, cmd: [x]}\n  - {name: a, cmd: [x]}\n", "\"a\""),
+        (
+            "schema: 1\nname: x\ntests:\n  - {name: a, cmd: [x], depends_on: [b]}\n  \
+             - {name: b, cmd: [x], depends_on: [a]}\n",
+            "a",
+        ),
+        ("schema: 99\nname: x\ntests: []\n", "schema"),
+        ("\u{0}\u{1}\u{2}", "plan.yaml"),
+        ("", "plan.yaml"),
+    ];
+    for (plan, named) in cases {
+        let said = refused(&home, plan);
+        assert!(said.err.starts_with("error: "), "{plan:?}: {}", said.err);
+        assert!(said.err.contains(named), "{plan:?}: {}", said.err);
+    }
+    let deep = format!("schema: 1\nname: x\ntests: {}", "[".repeat(100_000));
+    assert!(refused(&home, &deep).err.contains("plan.yaml"));
+    let huge = format!("schema: 1\nname: {}\n", "x".repeat(20 << 20));
+    refused(&home, &huge);
+    let missing = home.dtf(&["run", "nowhere.yaml"]).expect_code(2);
+    assert!(missing.err.contains("nowhere.yaml"));
+}
+
+#[test]
+fn scripts_that_misbehave_get_their_own_outcome() {
+    let home = Home::new();
+    home.write("silent.py", "print('fine')\n");
+    home.write("crash.py", "import os, signal\nos.kill(os.getpid(), signal.SIGSEGV)\n");
+    home.write(
+        "claims.py",
+        "import json, os\nwith open(os.environ['DTF_RESULT'], 'a') as f:\n    \
+         f.write(json.dumps({'v': 1, 't': 0.1, 'event': 'result', 'outcome': 'passed', \
+         'message': ''}) + '\\n')\n",
+    );
+    home.write(
+        "garbage.py",
+        "import os\nopen(os.environ['DTF_RESULT'], 'wb').write(b'\\xff{[' * 999)\n",
+    );
+    let plan = "schema: 1\nname: bad\ndefaults: {timeout: 20s, grace: 1s, retries: {infrastructure: 0}}\ntests:\n  \
+        - {name: silent, script: silent.py}\n  \
+        - {name: crash, script: crash.py}\n  \
+        - {name: claims, script: claims.py}\n  \
+        - {name: garbage, script: garbage.py}\n  \
+        - {name: missing, cmd: [no-such-program-anywhere]}\n  \
+        - {name: fails, cmd: [sh, -c, \"echo why >&2; exit 3\"]}\n  \
+        - {name: slow, cmd: [sleep, \"600\"], timeout: 1s}\n  \
+        - {name: quiet, cmd: [sleep, \"600\"], silence: 1s}\n  \
+        - {name: good, cmd: [\"true\"]}\n";
+    let rows = run(&home, plan, 100);
+    let found = |name: &str| {
+        let row = rows.iter().find(|row| row["name"] == name).expect("a row").clone();
+        let text = |key: &str| row[key].as_str().unwrap_or("-").to_owned();
+        (text("outcome"), text("class"))
+    };
+    let pair = |outcome: &str, class: &str| (outcome.to_owned(), class.to_owned());
+    assert_eq!(found("silent"), pair("error", "no_result"));
+    assert_eq!(found("crash"), pair("error", "crash"));
+    assert_eq!(found("claims"), pair("error", "no_result"));
+    assert_eq!(found("garbage"), pair("error", "no_result"));
+    assert_eq!(found("missing"), pair("error", "set_up"));
+    assert_eq!(found("fails"), pair("failed", "-"));
+    assert_eq!(found("slow"), pair("timed_out", "wall_clock"));
+    assert_eq!(found("quiet"), pair("timed_out", "silence"));
+    assert_eq!(found("good"), pair("passed", "-"));
+}
+
+#[test]
+fn a_gigabyte_of_output_is_capped() {
+    let home = Home::new();
+    let plan = "schema: 1\nname: loud\ntests:\n  - name: loud\n    \
+        cmd: [sh, -c, \"echo first; head -c 1073741824 /dev/zero | tr '\\\\0' x; echo; echo last\"]\n";
+    let rows = run(&home, plan, 0);
+    assert_eq!(rows[0]["outcome"], "passed");
+    let kept = std::process::Command::new("du").arg("-sk").arg(home.path("data")).output();
+    let kept = String::from_utf8(kept.expect("du").stdout).expect("text");
+    let kilobytes: u64 = kept.split_whitespace().next().expect("a size").parse().expect("a number");
+    assert!(kilobytes < 64 * 1024, "{kilobytes} KiB are kept of 1 GiB");
+}
+
+#[test]
+fn what_ignores_sigterm_or_forks_away_is_gone_afterwards() {
+    let home = Home::new();
+    let marker = home.path("escape").display().to_string();
+    let plan = format!(
+        "schema: 1\nname: stubborn\ndefaults: {{timeout: 2s, grace: 500ms}}\ntests:\n  \
+         - name: stubborn\n    cmd: [sh, -c, \"trap '' TERM; while true; do sleep 1; done\"]\n  \
+         - name: escapes\n    cmd: [sh, -c, \"setsid sh -c 'while true; do sleep 1; : {marker}; done' & exit 0\"]\n"
+    );
+    let rows = run(&home, &plan, 100);
+    assert_eq!(rows[0]["outcome"], "timed_out");
+    assert_eq!(rows[1]["outcome"], "passed");
+    assert_eq!(processes_with(&marker), Vec::<std::path::PathBuf>::new());
+}
+
+#[test]
+fn hardware_that_nobody_has_is_said_with_the_reason() {
+    let home = Home::new();
+    let plan = "schema: 1\nname: far\ntests:\n  \
+        - {name: near, cmd: [\"true\"]}\n  \
+        - {name: far, cmd: [\"true\"], requires: {backend: neuron, accelerators: 1}}\n";
+    let rows = run(&home, plan, 102);
+    assert_eq!(rows[0]["outcome"], "passed");
+    assert_eq!(rows[1]["outcome"], "skipped");
+    let message = rows[1]["message"].as_str().expect("a message");
+    assert!(message.contains("needs neuron, has cpu"), "{message}");
+
+    let coordinator = home.coordinator("server");
+    let _worker = home.worker(&coordinator, "one", &[]);
+    crate::support::eventually("the worker", || {
+        let workers = home.at(&coordinator, &["workers", "--output", "json"]).json();
+        (!workers["items"].as_array()?.is_empty()).then_some(())
+    });
+    let said = home.at(&coordinator, &["submit", "plan.yaml"]).expect_code(0);
+    assert!(said.err.contains("no worker can run far: one needs neuron"), "{}", said.err);
+    let why = home.at(&coordinator, &["why", "r1.t1"]).expect_code(0);
+    assert!(why.out.contains("needs neuron, has cpu"), "{}", why.out);
+    let pending = home
+        .at(&coordinator, &["submit", "plan.yaml", "--wait", "--wait-timeout", "2s"])
+        .expect_code(8);
+    assert!(pending.err.contains("dtf report --run r2"), "{}", pending.err);
+    home.at(&coordinator, &["cancel", "r1"]).expect_code(0);
+    home.finished(&coordinator, "r1");
+}
+
+#[test]
+fn a_worker_that_lies_about_its_size_is_refused() {
+    let home = Home::new();
+    let coordinator = home.coordinator("data");
+    let body = r#"{"key":"00000000-0000-0000-0000-000000000001","incarnation":"00000000-0000-0000-0000-000000000002","name":"liar","capability":{"os":"linux","arch":"x86_64","cpu_milli":99999999999,"memory_bytes":1,"slots":1,"backends":["cpu"]},"version":"0"}"#;
+    let answer = post(coordinator.address(), "/api/v1/workers", body);
+    assert!(answer.starts_with("HTTP/1.1 422"), "{answer}");
+    assert!(answer.contains("cpu_milli"), "{answer}");
+    let answer = post(coordinator.address(), "/api/v1/runs", &"[".repeat(200_000));
+    assert!(answer.starts_with("HTTP/1.1 4"), "{answer}");
+    let answer = post(coordinator.address(), "/api/v1/runs", "{\"name\":\"x\",\"tests\":[]}");
+    assert!(answer.starts_with("HTTP/1.1 422"), "{answer}");
+    home.at(&coordinator, &["status"]).expect_code(0);
+}
+
+/// One request without a client in between.
+fn post(address: &str, path: &str, body: &str) -> String {
+    use std::io::{Read, Write};
+    let mut stream = std::net::TcpStream::connect(address).expect("connected");
+    write!(
+        stream,
+        "POST {path} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n\
+         content-length: {}\r\nconnection: close\r\n\r\n{body}",
+        body.len()
+    )
+    .expect("sent");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an answer");
+    answer
+}

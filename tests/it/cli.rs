@@ -1,0 +1,78 @@
+//! What people see when they ask for help or make a mistake.
+
+use crate::support::Home;
+
+#[test]
+fn help_is_as_reviewed() {
+    let home = Home::new();
+    for command in [
+        "",
+        "coordinator",
+        "worker",
+        "submit",
+        "run",
+        "generate",
+        "report",
+        "status",
+        "cancel",
+        "logs",
+        "why",
+        "workers",
+        "completions",
+    ] {
+        let args: Vec<_> = [command, "--help"].into_iter().filter(|arg| !arg.is_empty()).collect();
+        let said = home.dtf(&args).expect_code(0);
+        let name = if command.is_empty() { "dtf" } else { command };
+        insta::assert_snapshot!(format!("help-{name}"), said.out);
+    }
+}
+
+#[test]
+fn mistakes_name_the_next_step() {
+    let home = Home::new();
+    let version = home.dtf(&["--version"]).expect_code(0);
+    assert_eq!(version.out.trim(), format!("dtf {}", env!("CARGO_PKG_VERSION")));
+    let unknown = home.dtf(&["raport"]).expect_code(2);
+    assert!(unknown.err.contains("report"), "{}", unknown.err);
+    let nobody = home.dtf(&["status", "--coordinator", "http://127.0.0.1:9"]).expect_code(1);
+    assert!(nobody.err.contains("hint: is the coordinator running"), "{}", nobody.err);
+    let address = home.dtf(&["status", "--coordinator", "nonsense"]).expect_code(2);
+    assert!(address.err.contains("http://127.0.0.1:7700"), "{}", address.err);
+    let model = home.dtf(&["generate", "no/such-model", "--dry-run"]).expect_code(2);
+    assert!(model.err.contains("no/such-model"), "{}", model.err);
+    let none = home.dtf(&["report"]).expect_code(1);
+    assert!(none.err.contains("hint: "), "{}", none.err);
+    let setting = home.write("settings.yaml", "solts: 2\n");
+    let setting = setting.to_str().expect("a plain path");
+    let unknown = home.dtf(&["--config", setting, "status"]).expect_code(2);
+    assert!(unknown.err.contains("slots"), "{}", unknown.err);
+}
+
+#[test]
+fn an_open_address_needs_tokens_and_a_wrong_token_is_told() {
+    let home = Home::new();
+    let open = home.dtf(&["coordinator", "--listen", "0.0.0.0:0", "--data-dir", "data"]);
+    assert!(open.expect_code(1).err.contains("token"));
+    let token = home.write("token", "not-the-token\n");
+    let path = token.to_str().expect("a plain path").to_owned();
+    let readable = home.dtf(&["status", "--token-file", &path]).expect_code(4);
+    assert!(readable.err.contains("chmod 600"), "{}", readable.err);
+}
+
+#[test]
+fn generated_scripts_are_listed_and_written() {
+    let home = Home::new();
+    let listed = home.dtf(&["generate", "bert-base-uncased", "--hw", "cpu,cuda", "--dry-run"]);
+    let listed = listed.expect_code(0);
+    assert!(
+        listed.out.lines().all(|line| line.starts_with("bert-base-uncased/")),
+        "{}",
+        listed.out
+    );
+    assert!(listed.out.contains("/cuda/"), "{}", listed.out);
+    home.dtf(&["generate", "bert-base-uncased", "--out", "made"]).expect_code(0);
+    assert!(home.path("made/plan.yaml").exists());
+    let again = home.dtf(&["generate", "bert-base-uncased", "--out", "made"]).expect_code(2);
+    assert!(again.err.contains("--force"), "{}", again.err);
+    home.dtf(&["generate", "bert-base-uncased", "--out", "made", "--force"]).expect_code(0);
+}

@@ -1,0 +1,92 @@
+//! Real torch and transformers, through coordinator and worker; and the tests of the
+//! Python parts. The environments are built by the tests themselves, once, and kept.
+
+use crate::support::Home;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Python environments that outlast a test run: they take minutes to build.
+pub fn environments() -> PathBuf {
+    let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
+    let home = || PathBuf::from(std::env::var_os("HOME").expect("HOME is set"));
+    cache.unwrap_or_else(|| home().join(".cache")).join("dtf-build").join("environments")
+}
+
+#[test]
+fn tiny_models_of_three_families_pass_through_coordinator_and_worker() {
+    let home = Home::new();
+    let environments = environments().display().to_string();
+    let args = [
+        "run",
+        "dtf/tiny-bert",
+        "dtf/tiny-llama",
+        "dtf/tiny-vit",
+        "--hw",
+        "cpu,cuda",
+        "--output",
+        "json",
+        "--environments-dir",
+        &environments,
+        "--torch-backend",
+        "cpu",
+        "--set",
+        "min_seconds=0.2",
+    ];
+    let said = home.dtf(&args);
+    let said = said.expect_code(if has_cuda() { 0 } else { 102 });
+    let report = said.json();
+    let rows = report["rows"].as_array().expect("rows");
+    let cpu: Vec<_> = rows.iter().filter(|row| row["labels"]["backend"] == "cpu").collect();
+    assert_eq!(cpu.len(), 3);
+    for row in &cpu {
+        assert_eq!(row["outcome"], "passed", "{row}");
+        let metrics = row["metrics"].as_array().expect("metrics");
+        let latency = metrics.iter().find(|metric| metric["name"] == "latency_seconds");
+        let latency = latency.expect("a latency");
+        assert!(latency["count"].as_u64() >= Some(10), "{latency}");
+        assert!(latency["p50"].as_f64() > Some(0.0), "{latency}");
+    }
+    if !has_cuda() {
+        let cuda = rows.iter().find(|row| row["labels"]["backend"] == "cuda").expect("a row");
+        assert_eq!(cuda["outcome"], "skipped");
+        assert!(cuda["message"].as_str().expect("a message").contains("needs cuda"));
+    }
+}
+
+fn has_cuda() -> bool {
+    Command::new("nvidia-smi").arg("-L").output().is_ok_and(|listed| listed.status.success())
+}
+
+#[test]
+fn the_python_parts_pass_their_own_tests() {
+    let home = Home::new();
+    let environments = environments().display().to_string();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let plan = home.write(
+        "plan.yaml",
+        "schema: 1\nname: python\ntests:\n  - name: warm-runner\n    \
+         cmd: [python, -m, pytest, -q, -p, \"no:cacheprovider\", tests/python]\n    \
+         files: [src/worker, tests/python, templates]\n    timeout: 15m\n    \
+         environment: {packages: [torch, transformers, minijinja, pytest]}\n",
+    );
+    copy(&root.join("src/worker"), &home.path("src/worker"));
+    copy(&root.join("tests/python"), &home.path("tests/python"));
+    copy(&root.join("templates"), &home.path("templates"));
+    let plan = plan.to_str().expect("a plain path");
+    let args = ["run", plan, "--environments-dir", &environments, "--torch-backend", "cpu"];
+    home.dtf(&args).expect_code(0);
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).expect("a folder");
+    for entry in std::fs::read_dir(from).expect("listed").flatten() {
+        let (path, target) = (entry.path(), to.join(entry.file_name()));
+        if path.is_dir() {
+            if entry.file_name() != "__pycache__" {
+                copy(&path, &target);
+            }
+        } else {
+            std::fs::copy(&path, &target).expect("copied");
+        }
+    }
+}

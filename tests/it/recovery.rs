@@ -1,0 +1,201 @@
+//! Crashes of real processes: what was acknowledged is there, once.
+
+use crate::support::{Home, eventually};
+use rustix::process::Signal;
+use serde_json::Value;
+use std::collections::BTreeSet;
+
+/// A plan of quick commands.
+fn quick_plan(home: &Home, name: &str, count: u32) -> std::path::PathBuf {
+    let numbers: Vec<_> = (0..count).map(|number| number.to_string()).collect();
+    home.write(
+        &format!("{name}.yaml"),
+        &format!(
+            "schema: 1\nname: {name}\ntests:\n  - name: t-{{n}}\n    cmd: [\"true\"]\n    \
+             requires: {{cpu: 0.1}}\n    matrix: {{n: [{}]}}\n",
+            numbers.join(", ")
+        ),
+    )
+}
+
+fn outcomes(report: &Value) -> Vec<(String, String)> {
+    let rows = report["rows"].as_array().expect("rows");
+    let text = |value: &Value| value.as_str().unwrap_or("none").to_owned();
+    rows.iter().map(|row| (text(&row["test"]), text(&row["outcome"]))).collect()
+}
+
+#[test]
+fn twenty_kills_of_the_coordinator_lose_nothing_and_double_nothing() {
+    let home = Home::new();
+    let mut coordinator = home.coordinator("data");
+    let address = coordinator.address().to_owned();
+    let _workers = [
+        home.worker(&coordinator, "one", &["--slots", "2"]),
+        home.worker(&coordinator, "two", &["--slots", "2"]),
+    ];
+    let plan = quick_plan(&home, "load", 60);
+    let plan = plan.to_str().expect("a plain path");
+    let mut acknowledged = Vec::new();
+    for round in 0..20u64 {
+        let submitted = home.at(&coordinator, &["submit", plan]).expect_code(0);
+        acknowledged.push(submitted.out.trim().to_owned());
+        // Killed at another point of the work in each round: after so many results.
+        let seen = eventually("progress", || {
+            let run = acknowledged.last().expect("just submitted");
+            let report = home.report(&coordinator, run);
+            let done = 60 - report["totals"]["pending"].as_u64().expect("a number");
+            (done >= round * 3).then_some(done)
+        });
+        assert!(seen >= round * 3);
+        coordinator.kill();
+        coordinator = home.coordinator_on("data", &address);
+    }
+    let runs: BTreeSet<_> = acknowledged.iter().collect();
+    assert_eq!(runs.len(), 20, "every submission is a run of its own");
+    for run in &acknowledged {
+        let report = home.finished(&coordinator, run);
+        let rows = outcomes(&report);
+        assert_eq!(rows.len(), 60, "{run}");
+        let tests: BTreeSet<_> = rows.iter().map(|(test, _)| test).collect();
+        assert_eq!(tests.len(), 60, "{run}: each once");
+        assert!(rows.iter().all(|(_, outcome)| outcome == "passed"), "{run}: {rows:?}");
+    }
+    let status = home.at(&coordinator, &["status", "--output", "json"]).json();
+    assert_eq!(status["tests_leased"], 0);
+}
+
+#[test]
+fn a_killed_workers_tests_run_elsewhere_and_no_child_is_left() {
+    let home = Home::new();
+    let coordinator = home.coordinator("data");
+    let mut first = home.worker(&coordinator, "first", &[]);
+    let marker = home.path("started");
+    let plan = home.write(
+        "plan.yaml",
+        &format!(
+            "schema: 1\nname: slow\ntests:\n  - name: slow\n    \
+             cmd: [sh, -c, \"echo $$ >> {0}; n=$(wc -l < {0}); [ $n -gt 1 ] || exec sleep 600\"]\n",
+            marker.display()
+        ),
+    );
+    let run = home.submit(&coordinator, &plan);
+    eventually("the start", || marker.exists().then_some(()));
+    first.kill();
+    let mut again = home.worker(&coordinator, "first", &[]);
+    let report = home.finished(&coordinator, &run);
+    assert_eq!(report["rows"][0]["outcome"], "passed");
+    assert_eq!(report["rows"][0]["attempts"], 2);
+    assert_eq!(report["rows"][0]["flaky"], false, "a lost worker is not the test's fault");
+    let first_child = std::fs::read_to_string(&marker).expect("read");
+    let first_child = first_child.lines().next().expect("a line").to_owned();
+    eventually("the end of the orphan", || {
+        let command = std::fs::read_to_string(format!("/proc/{first_child}/cmdline"));
+        (!command.unwrap_or_default().contains("sleep")).then_some(())
+    });
+    again.kill();
+}
+
+#[test]
+fn a_stopped_worker_comes_back_and_its_late_result_changes_nothing() {
+    let home = Home::new();
+    let coordinator = home.coordinator("data");
+    let sleeper = home.worker(&coordinator, "sleeper", &["--slots", "1"]);
+    let (started, release) = (home.path("started"), home.path("release"));
+    // Runs on while its worker is stopped, and ends when it is told to.
+    let plan = home.write(
+        "plan.yaml",
+        &format!(
+            "schema: 1\nname: late\ntests:\n  - name: late\n    \
+             cmd: [sh, -c, \"echo x >> {}; while [ ! -e {} ]; do sleep 0.05; done\"]\n",
+            started.display(),
+            release.display()
+        ),
+    );
+    let run = home.submit(&coordinator, &plan);
+    eventually("the start", || started.exists().then_some(()));
+    sleeper.signal(Signal::STOP);
+    let _other = home.worker(&coordinator, "other", &["--slots", "1"]);
+    eventually("the second start", || {
+        let starts = std::fs::read_to_string(&started).unwrap_or_default();
+        (starts.lines().count() == 2).then_some(())
+    });
+    std::fs::write(&release, "").expect("written");
+    let report = home.finished(&coordinator, &run);
+    assert_eq!(report["rows"][0]["outcome"], "passed");
+    assert_eq!(report["rows"][0]["worker"], "other");
+    sleeper.signal(Signal::CONT);
+    eventually("the sleeper's return", || {
+        let workers = home.at(&coordinator, &["workers", "--output", "json"]).json();
+        let states: Vec<_> = workers["items"].as_array().expect("items").clone();
+        states.iter().all(|worker| worker["state"] == "active").then_some(())
+    });
+    let after = home.report(&coordinator, &run);
+    assert_eq!(after["rows"], report["rows"]);
+}
+
+#[test]
+fn deleting_the_results_database_gives_the_same_report() {
+    let home = Home::new();
+    let mut coordinator = home.coordinator("data");
+    let _worker = home.worker(&coordinator, "one", &[]);
+    let plan = home.write(
+        "plan.yaml",
+        "schema: 1\nname: mixed\ntests:\n  - {name: good, cmd: [\"true\"]}\n  \
+         - {name: bad, cmd: [\"false\"]}\n  - {name: after, cmd: [\"true\"], depends_on: [bad]}\n",
+    );
+    let run = home.submit(&coordinator, &plan);
+    let before = home.finished(&coordinator, &run);
+    let address = coordinator.address().to_owned();
+    coordinator.kill();
+    let mut removed = 0;
+    for entry in std::fs::read_dir(&coordinator.data_dir).expect("listed").flatten() {
+        if entry.file_name().to_string_lossy().contains(".duckdb") {
+            std::fs::remove_file(entry.path()).expect("removed");
+            removed += 1;
+        }
+    }
+    assert!(removed > 0, "there was a database");
+    let coordinator = home.coordinator_on("data", &address);
+    assert_eq!(home.finished(&coordinator, &run), before);
+}
+
+#[test]
+fn a_second_coordinator_names_the_first() {
+    let home = Home::new();
+    let first = home.coordinator("data");
+    let second = home.dtf(&["coordinator", "--listen", "127.0.0.1:0", "--data-dir", "data"]);
+    let second = second.expect_code(1);
+    assert!(second.err.contains(&format!("process {}", first.id())), "{}", second.err);
+    first.stop();
+}
+
+#[test]
+fn a_worker_drains_on_the_first_signal() {
+    let home = Home::new();
+    let coordinator = home.coordinator("data");
+    let worker = home.worker(&coordinator, "one", &["--slots", "1"]);
+    let (started, release) = (home.path("started"), home.path("release"));
+    let plan = home.write(
+        "plan.yaml",
+        &format!(
+            "schema: 1\nname: drain\ntests:\n  - name: running\n    priority: 5\n    \
+             cmd: [sh, -c, \"touch {}; while [ ! -e {} ]; do sleep 0.05; done\"]\n  \
+             - {{name: waiting, cmd: [\"true\"]}}\n",
+            started.display(),
+            release.display()
+        ),
+    );
+    let run = home.submit(&coordinator, &plan);
+    eventually("the start", || started.exists().then_some(()));
+    worker.signal(Signal::TERM);
+    eventually("the drain", || {
+        let workers = home.at(&coordinator, &["workers", "--output", "json"]).json();
+        (workers["items"][0]["state"] == "draining").then_some(())
+    });
+    std::fs::write(&release, "").expect("written");
+    assert_eq!(worker.wait(), 0);
+    let report = home.report(&coordinator, &run);
+    let rows = outcomes(&report);
+    assert_eq!(rows.iter().filter(|(_, outcome)| outcome == "passed").count(), 1);
+    assert_eq!(report["totals"]["pending"], 1, "the other test waits for another worker");
+}
