@@ -90,6 +90,7 @@ impl Load {
             more: true,
             idempotency: None,
             user: "bench".into(),
+            closed_world: false,
         };
         let Answer::Submitted { run, .. } = self.command(command) else {
             panic!("a submission is answered with its run")

@@ -167,7 +167,12 @@ impl Fleet {
     /// Submits so many tests, made by number, in parts.
     pub fn submit(&self, count: u32, make: impl Fn(u32) -> TestSpec) -> RunId {
         let part = |from: u32| (from..count.min(from + PART)).map(|n| Arc::new(make(n))).collect();
-        let first = SubmitRun { name: "bench".into(), tests: part(0), more: count > PART };
+        let first = SubmitRun {
+            name: "bench".into(),
+            tests: part(0),
+            more: count > PART,
+            closed_world: false,
+        };
         let submitted = self.runtime.block_on(self.client.submit(&first, None));
         let run = submitted.expect("the run is accepted").run;
         for (number, from) in (1..).zip((PART..count).step_by(PART as usize)) {
