@@ -1,6 +1,9 @@
-//! The operating system: clock, ids, tasks, files.
+//! The operating system: clock, ids, tasks, signals, files, processes.
 
 pub mod clock;
+pub mod files;
 pub mod fs;
 pub mod ids;
+pub mod process;
+pub mod shutdown;
 pub mod spawn;

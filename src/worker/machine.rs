@@ -169,6 +169,23 @@ impl<J, R> Machine<J, R> {
         self.seats.values().filter(|seat| seat.running.is_some()).count()
     }
 
+    /// Whether a lease waits for its seat, so that the worker is not hungry.
+    #[must_use]
+    pub fn has_queued(&self) -> bool {
+        self.seats.values().any(|seat| !seat.queue.is_empty())
+    }
+
+    /// Results that are not acknowledged, in the order of their ends.
+    pub fn unacknowledged(&self) -> impl Iterator<Item = &Ended<R>> {
+        self.batch.finished.iter().chain(&self.finished)
+    }
+
+    /// Results of the batch that is not acknowledged yet.
+    #[must_use]
+    pub fn batched(&self) -> &[Ended<R>] {
+        &self.batch.finished
+    }
+
     /// Takes the answer to a claim. Repeats change nothing.
     pub fn claimed(&mut self, delivery: Delivery<J>, actions: &mut Vec<Action<J>>) {
         let empty = delivery.leases.is_empty();

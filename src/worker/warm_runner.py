@@ -331,6 +331,7 @@ def check_run(run):
 def is_text(value):
     return isinstance(value, str) and "\0" not in value
 
+
 # In the child
 
 
@@ -557,4 +558,5 @@ def close_descriptors(keep):
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    # Not sys.exit: taking all those modules apart takes long and frees what ends anyway.
+    os._exit(main(sys.argv[1:]))

@@ -26,7 +26,7 @@ TINY = {
     "vision_classifier": "dtf/tiny-vit",
 }
 HOSTILE = [
-    "it's \"quoted\" '''\"\"\"",
+    'it\'s "quoted" \'\'\'"""',
     "line\nbreak\r\nimport os; os._exit(99)",
     "# ///\n# dependencies = ['evil']\n# ///",
     "{{7*7}} {% raise %} {# gone #}",
@@ -67,9 +67,6 @@ def render(family, model=None, parameters=None, **changes):
         loader=lambda name: split(name)[1] if (TEMPLATES / name).is_file() else None,
         filters={"pyrepr": ascii},
         undefined_behavior="strict",
-        keep_trailing_newline=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
     )
     config = configuration(TINY[family])
     context = {
@@ -86,7 +83,8 @@ def render(family, model=None, parameters=None, **changes):
         "dtf_version": "0.0.0",
         **changes,
     }
-    return environment.render_template(f"{family}/test.py.j2", **context)
+    # The engine drops the last line break of a template, as the binary does before adding it.
+    return environment.render_template(f"{family}/test.py.j2", **context) + "\n"
 
 
 def constants(source):

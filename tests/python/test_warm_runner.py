@@ -113,10 +113,9 @@ def test_a_missing_module_is_reported():
     assert warm.close() == 3
 
 
-def test_a_module_that_starts_a_thread_makes_forking_unsafe(tmp_path, monkeypatch):
+def test_a_module_that_starts_a_thread_makes_forking_unsafe(tmp_path):
     (tmp_path / "busy.py").write_text(
-        "import threading\n"
-        "threading.Thread(target=threading.Event().wait, daemon=True).start()\n"
+        "import threading\nthreading.Thread(target=threading.Event().wait, daemon=True).start()\n"
     )
     # -I ignores PYTHONPATH, so the module is reached through a path that it does keep.
     loader = tmp_path / "load.py"

@@ -1,0 +1,118 @@
+//! Job objects: closing or ending the job ends the tree. Not covered by the tests of this
+//! repository's machines.
+
+use super::Exit;
+use super::Start;
+use super::Usage;
+use process_wrap::tokio::{ChildWrapper, CommandWrap, JobObject};
+use std::io;
+use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::Mutex;
+use tokio::io::AsyncReadExt;
+use tokio::process::{ChildStderr, ChildStdout};
+
+type Shared = Arc<Mutex<Box<dyn ChildWrapper>>>;
+
+/// How often the end of a process is looked for.
+const POLL: std::time::Duration = std::time::Duration::from_millis(20);
+
+#[derive(Debug)]
+pub struct Child {
+    inner: Shared,
+}
+
+#[derive(Debug)]
+pub struct Output {
+    stdout: Option<ChildStdout>,
+    stderr: Option<ChildStderr>,
+}
+
+impl Child {
+    pub(super) fn start(start: &Start) -> io::Result<(Self, Output)> {
+        let mut command = start.command();
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut inner = CommandWrap::from(command).wrap(JobObject).spawn()?;
+        let output = Output { stdout: inner.stdout().take(), stderr: inner.stderr().take() };
+        Ok((Self { inner: Arc::new(Mutex::new(inner)) }, output))
+    }
+
+    /// # Errors
+    /// The system lost track of the child.
+    pub async fn wait(&mut self) -> io::Result<Exit> {
+        loop {
+            let status = match self.inner.lock() {
+                Ok(mut child) => child.try_wait()?,
+                Err(_) => return Err(io::Error::other("the child's lock is poisoned")),
+            };
+            if let Some(status) = status {
+                return Ok(Exit { code: status.code(), signal: None });
+            }
+            tokio::time::sleep(POLL).await;
+        }
+    }
+
+    #[must_use]
+    pub fn tree(&self, _marker: &str) -> Tree {
+        Tree { inner: self.inner.clone() }
+    }
+}
+
+impl Output {
+    /// Waits for output; 0 at the end of both streams.
+    ///
+    /// # Errors
+    /// A pipe is broken.
+    pub async fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        // The first part is never the smaller one, so that either stream's piece fits it.
+        let (first, second) = buffer.split_at_mut(buffer.len().div_ceil(2));
+        loop {
+            let (count, from_first) = match (&mut self.stdout, &mut self.stderr) {
+                (None, None) => return Ok(0),
+                (Some(out), None) => (out.read(first).await?, true),
+                (None, Some(error)) => (error.read(first).await?, false),
+                (Some(out), Some(error)) => tokio::select! {
+                    count = out.read(first) => (count?, true),
+                    count = error.read(second) => {
+                        let count = count?;
+                        first[..count].copy_from_slice(&second[..count]);
+                        (count, false)
+                    }
+                },
+            };
+            match (count, from_first) {
+                (0, true) => self.stdout = None,
+                (0, false) => self.stderr = None,
+                (count, _) => return Ok(count),
+            }
+        }
+    }
+}
+
+#[derive(Debug, Clone)]
+pub struct Tree {
+    inner: Shared,
+}
+
+impl Tree {
+    /// There is no gentle way on Windows for a process without a console.
+    pub fn terminate(&self) {
+        self.kill();
+    }
+
+    pub fn kill(&self) {
+        if let Ok(mut child) = self.inner.lock() {
+            let _ = child.start_kill();
+        }
+    }
+
+    /// Ends what the leader left in its job.
+    pub fn sweep(&self) {
+        self.kill();
+    }
+
+    #[must_use]
+    pub fn usage(&self) -> Option<Usage> {
+        None
+    }
+}

@@ -1,0 +1,384 @@
+//! Runs one attempt: files, environment, start, supervision, verdict, report.
+//!
+//! Promises: always comes back with a report, in bounded time after a stop; the attempt's
+//! directory is gone afterwards. An attempt that could not be prepared is an infrastructure
+//! error, never the test's.
+
+use crate::api::v1::leases::{LeaseView, MAX_DETAIL_BYTES, Report};
+use crate::api::v1::logs::MAX_INLINE_BYTES;
+use crate::api::v1::tests::{AttemptDetail, LogRef};
+use crate::domain::capability::Capability;
+use crate::domain::id::LeaseId;
+use crate::domain::launch::{Isolation, Launch, Program};
+use crate::domain::outcome::Outcome;
+use crate::domain::time::Millis;
+use crate::sys::files::{remove_dir, write_whole};
+use crate::sys::process::{MARKER, Output, Start, Tree, lookup};
+use crate::worker::environments::{Environments, Prepared};
+use crate::worker::files;
+use crate::worker::junit;
+use crate::worker::link::Link;
+use crate::worker::process::Process;
+use crate::worker::site::Site;
+use crate::worker::supervise::{Limits, Seen, Stop, Watch};
+use crate::worker::surroundings::{Inherited, Variables, pin, set};
+use crate::worker::verdict::{Evidence, Verdict, judge};
+use crate::worker::warm::{Kind, WarmPool, WarmStart};
+use serde_json::value::RawValue;
+use std::ffi::OsStr;
+use std::ffi::OsString;
+use std::path::Path;
+use std::sync::Arc;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+/// Name of the protocol file in the attempt's directory.
+const RESULT_FILE: &str = ".dtf-result.jsonl";
+
+/// What all attempts of a worker share.
+pub struct Workshop<L> {
+    pub site: Site,
+    pub link: Arc<L>,
+    pub capability: Arc<Capability>,
+    pub inherited: Inherited,
+    pub environments: Environments,
+    pub warm: WarmPool,
+}
+
+/// A result, as it is spooled and sent.
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
+pub struct Finished {
+    pub report: Report,
+    /// SHA-256 of the output, in the spool, to be sent before the report.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log: Option<String>,
+}
+
+impl Finished {
+    #[must_use]
+    pub fn new(lease: LeaseId, outcome: Outcome) -> Self {
+        let report = Report { lease, outcome, class: None, duration_ms: Millis(0), detail: None };
+        Self { report, log: None }
+    }
+}
+
+/// A process that was started for the attempt.
+struct Running {
+    process: Process,
+    output: Output,
+    tree: Tree,
+    isolation: &'static str,
+    warm_refused: Option<String>,
+}
+
+/// What is known of an attempt before its program starts.
+struct Plan<'a> {
+    view: &'a LeaseView,
+    launch: Launch,
+    directory: &'a Path,
+    /// Begins with the worker's key; the last `/` keeps it from being a prefix of another.
+    marker: String,
+}
+
+impl<L: Link> Workshop<L> {
+    pub async fn run(&self, view: &LeaseView, mut stop: watch::Receiver<Stop>) -> Finished {
+        let lease = view.lease;
+        let mut detail = AttemptDetail::default();
+        detail.devices = self.held(view).map(|device| device.model.clone()).collect();
+        let directory = self.site.attempts().join(format!("{}-{}", lease.attempt, lease.epoch));
+        let mut log = None;
+        let (verdict, duration) = match self.plan(view, &directory) {
+            Ok(plan) => self.attempt(&plan, &mut stop, &mut detail, &mut log).await,
+            Err(verdict) => (verdict, Millis(0)),
+        };
+        if let Err(error) = remove_dir(&directory)
+            && error.kind() != std::io::ErrorKind::NotFound
+        {
+            tracing::warn!(path = %directory.display(), %error, "cannot remove a directory");
+        }
+        detail.message = verdict.message;
+        let report = Report {
+            lease,
+            outcome: verdict.outcome,
+            class: verdict.class,
+            duration_ms: duration,
+            detail: Some(encode(detail)),
+        };
+        Finished { report, log }
+    }
+
+    fn held<'a>(
+        &'a self,
+        view: &'a LeaseView,
+    ) -> impl Iterator<Item = &'a crate::domain::accelerator::Accelerator> {
+        view.devices
+            .iter()
+            .filter_map(|position| self.capability.accelerators.get(usize::from(*position)))
+    }
+
+    fn plan<'a>(&self, view: &'a LeaseView, directory: &'a Path) -> Result<Plan<'a>, Verdict> {
+        let launch: Launch = serde_json::from_str(view.launch.get())
+            .map_err(|error| Verdict::set_up(format!("the launch cannot be read: {error}")))?;
+        // The coordinator has checked it too, but paths are about this machine.
+        launch.check().map_err(|error| Verdict::set_up(error.to_string()))?;
+        if self.held(view).count() != view.devices.len() {
+            return Err(Verdict::set_up("the lease names a device that this worker does not have"));
+        }
+        let lease = view.lease;
+        let marker = format!("{}/{}/{}/", self.site.key, lease.attempt, lease.epoch);
+        Ok(Plan { view, launch, directory, marker })
+    }
+
+    async fn attempt(
+        &self,
+        plan: &Plan<'_>,
+        stop: &mut watch::Receiver<Stop>,
+        detail: &mut AttemptDetail,
+        log: &mut Option<String>,
+    ) -> (Verdict, Millis) {
+        let begun = Instant::now();
+        let started = tokio::select! {
+            biased;
+            _ = stop.wait_for(|stop| *stop != Stop::No) => {
+                Err(Verdict::new(Outcome::Cancelled, None, "cancelled before it started"))
+            }
+            started = self.start(plan, detail) => started,
+        };
+        let running = match started {
+            Ok(running) => running,
+            Err(verdict) => return (verdict, Millis(0)),
+        };
+        detail.set_up_ms = Some(begun.elapsed().into());
+        running.isolation.clone_into(&mut detail.isolation);
+        if let Some(reason) = &running.warm_refused {
+            detail.environment.insert("cold_because".into(), reason.clone().into());
+        }
+        let started = Instant::now();
+        let seen = self.watch(plan, running, stop.clone()).await;
+        let duration = started.elapsed().into();
+        (self.conclude(plan, seen, detail, log), duration)
+    }
+
+    async fn start(&self, plan: &Plan<'_>, detail: &mut AttemptDetail) -> Result<Running, Verdict> {
+        let set_up = |error: std::io::Error| {
+            Verdict::set_up(format!("cannot make the attempt's directory: {error}"))
+        };
+        std::fs::create_dir(plan.directory).map_err(set_up)?;
+        let cache = self.site.files();
+        files::place(&plan.launch.files, &cache, plan.directory, self.link.as_ref())
+            .await
+            .map_err(|error| Verdict::set_up(error.to_string()))?;
+        let prepared = self.environment(&plan.launch).await?;
+        let env = self.variables(plan, prepared.as_deref());
+        match (&plan.launch.run, prepared) {
+            (Program::Command(words), _) => command(plan, words, env),
+            (Program::Script(script), Some(prepared)) => {
+                detail.environment.clone_from(&prepared.record);
+                self.script(plan, script, &prepared, env).await
+            }
+            (Program::Script(_), None) => Err(Verdict::set_up("no interpreter was prepared")),
+        }
+    }
+
+    async fn script(
+        &self,
+        plan: &Plan<'_>,
+        script: &str,
+        prepared: &Prepared,
+        env: Variables,
+    ) -> Result<Running, Verdict> {
+        let mut refused = None;
+        if plan.launch.isolation == Isolation::Warm {
+            match self.warm(plan, script, prepared, &env).await {
+                Ok(running) => return Ok(running),
+                Err(reason) => refused = Some(reason),
+            }
+        }
+        let running = cold(plan, prepared.python.clone(), vec![script.into()], env)?;
+        Ok(Running { isolation: "cold", warm_refused: refused, ..running })
+    }
+
+    /// A plain command in the system's environment needs no Python.
+    async fn environment(&self, launch: &Launch) -> Result<Option<Arc<Prepared>>, Verdict> {
+        if matches!(launch.run, Program::Command(_)) && launch.environment.is_system() {
+            return Ok(None);
+        }
+        let prepared = self.environments.prepare(&launch.environment).await;
+        prepared.map(Some).map_err(|error| Verdict::set_up(error.to_string()))
+    }
+
+    fn variables(&self, plan: &Plan<'_>, prepared: Option<&Prepared>) -> Variables {
+        let mut env = self.inherited.for_attempt(plan.directory, threads(plan.view));
+        if let Some(bin) = prepared.and_then(|prepared| prepared.bin.as_ref()) {
+            let before = env.get(OsStr::new("PATH")).cloned().unwrap_or_default();
+            let paths = std::iter::once(bin.clone()).chain(std::env::split_paths(&before));
+            if let Ok(path) = std::env::join_paths(paths) {
+                env.insert("PATH".into(), path);
+            }
+            if let Some(root) = bin.parent() {
+                set(&mut env, "VIRTUAL_ENV", root);
+            }
+        }
+        for (name, value) in &plan.launch.env {
+            set(&mut env, name, value);
+        }
+        let held: Vec<_> = self.held(plan.view).collect();
+        pin(&mut env, &held);
+        set(&mut env, MARKER, &plan.marker);
+        set(&mut env, "DTF_ATTEMPT", plan.view.lease.attempt.to_string());
+        set(&mut env, "DTF_RESULT", plan.directory.join(RESULT_FILE));
+        if let Some(backend) = plan.launch.backend {
+            set(&mut env, "DTF_BACKEND", backend.name());
+        }
+        env
+    }
+
+    async fn warm(
+        &self,
+        plan: &Plan<'_>,
+        script: &str,
+        prepared: &Prepared,
+        env: &Variables,
+    ) -> Result<Running, String> {
+        let threads = threads(plan.view);
+        let kind = Kind::new(prepared.python.clone(), threads, |name| prepared.installed(name));
+        let kind = kind.ok_or("nothing worth preloading is installed")?;
+        let start = WarmStart {
+            id: plan.marker.clone(),
+            script: plan.directory.join(script),
+            cwd: plan.directory.to_owned(),
+            env: env.clone(),
+        };
+        let (child, output) =
+            self.warm.start(kind, start).await.map_err(|reason| reason.to_string())?;
+        let tree = warm_tree(child.pid, &plan.marker)?;
+        let process = Process::Warm(child);
+        Ok(Running { process, output, tree, isolation: "warm", warm_refused: None })
+    }
+
+    async fn watch(&self, plan: &Plan<'_>, running: Running, stop: watch::Receiver<Stop>) -> Seen {
+        let launch = &plan.launch;
+        let watch = Watch {
+            process: running.process,
+            output: running.output,
+            tree: running.tree,
+            limits: Limits {
+                wall_clock: launch.timeout_ms,
+                silence: launch.silence_ms,
+                grace: launch.grace_ms,
+            },
+            stop,
+            protocol: plan.directory.join(RESULT_FILE),
+            lease: plan.view.lease,
+            link: self.link.clone(),
+        };
+        watch.until_over().await
+    }
+
+    fn conclude(
+        &self,
+        plan: &Plan<'_>,
+        seen: Seen,
+        detail: &mut AttemptDetail,
+        log: &mut Option<String>,
+    ) -> Verdict {
+        let junit = plan.launch.junit.as_ref().map(|name| junit::read(plan.directory, name));
+        let script = matches!(plan.launch.run, Program::Script(_)).then_some(&seen.transcript);
+        let evidence =
+            Evidence { exit: seen.exit, stopped: seen.stopped, script, junit: junit.as_ref() };
+        let verdict = judge(&evidence);
+        detail.exit_code = seen.exit.code;
+        detail.signal = seen.exit.signal;
+        detail.junit = junit.and_then(Result::ok);
+        detail.peak_memory_bytes = seen.usage.map(|usage| usage.peak_memory_bytes);
+        detail.cpu_ms = seen.usage.map(|usage| Millis(usage.cpu_ms));
+        seen.transcript.into_detail(detail);
+        let written = seen.capture.written();
+        self.keep_output(seen.capture.into_kept(), written, detail, log);
+        verdict
+    }
+
+    /// Short output travels in the report, longer output through the spool.
+    fn keep_output(
+        &self,
+        kept: Vec<u8>,
+        written: u64,
+        detail: &mut AttemptDetail,
+        log: &mut Option<String>,
+    ) {
+        if kept.len() <= MAX_INLINE_BYTES {
+            detail.output = String::from_utf8_lossy(&kept).into_owned();
+            return;
+        }
+        let sha256 = files::sha256_hex(&kept);
+        let size_bytes = kept.len() as u64;
+        match write_whole(&self.site.logs().join(&sha256), &kept) {
+            Ok(()) => {
+                detail.log =
+                    Some(LogRef { sha256: sha256.clone(), size_bytes, written_bytes: written });
+                *log = Some(sha256);
+            }
+            Err(error) => {
+                tracing::error!(%error, "cannot spool an attempt's output; only its end is kept");
+                let end = kept.len() - MAX_INLINE_BYTES;
+                detail.output = String::from_utf8_lossy(&kept[end..]).into_owned();
+            }
+        }
+    }
+}
+
+fn threads(view: &LeaseView) -> u64 {
+    (view.cpu_milli / 1000).max(1)
+}
+
+#[cfg(unix)]
+fn warm_tree(pid: i32, marker: &str) -> Result<Tree, String> {
+    Tree::of(pid, marker).ok_or_else(|| "the warm runner gave no process id".to_owned())
+}
+
+#[cfg(not(unix))]
+fn warm_tree(_pid: i32, _marker: &str) -> Result<Tree, String> {
+    Err("there is no warm runner on this platform".to_owned())
+}
+
+fn command(plan: &Plan<'_>, words: &[String], env: Variables) -> Result<Running, Verdict> {
+    let (name, args) =
+        words.split_first().ok_or_else(|| Verdict::set_up("the command is empty"))?;
+    let path = env.get(OsStr::new("PATH")).cloned().unwrap_or_default();
+    let program = lookup::find(name.as_ref(), &path, plan.directory)
+        .ok_or_else(|| Verdict::set_up(format!("the program {name:?} was not found")))?;
+    cold(plan, program, args.iter().map(OsString::from).collect(), env)
+}
+
+fn cold(
+    plan: &Plan<'_>,
+    program: std::path::PathBuf,
+    args: Vec<OsString>,
+    env: Variables,
+) -> Result<Running, Verdict> {
+    let cwd = plan.directory.to_owned();
+    let start = Start { program, args, cwd, env: env.into_iter().collect() };
+    let (child, output) = start.spawn().map_err(|error| {
+        Verdict::set_up(format!("cannot start {}: {error}", start.program.display()))
+    })?;
+    let tree = child.tree(&plan.marker);
+    let process = Process::Cold(child);
+    Ok(Running { process, output, tree, isolation: "", warm_refused: None })
+}
+
+/// The detail as JSON text; values of metrics go first when it is too large.
+fn encode(mut detail: AttemptDetail) -> Box<RawValue> {
+    let text = serde_json::to_string(&detail).unwrap_or_default();
+    if text.len() <= MAX_DETAIL_BYTES
+        && let Ok(raw) = RawValue::from_string(text)
+    {
+        return raw;
+    }
+    detail.metrics.clear();
+    detail.checks.truncate(100);
+    detail.environment.clear();
+    detail.result.clear();
+    detail.output.clear();
+    detail.message.push_str(" (the details were too large and are left out)");
+    serde_json::value::to_raw_value(&detail).unwrap_or_else(|_| RawValue::NULL.to_owned())
+}

@@ -1,0 +1,99 @@
+//! Keeps the beginning and the end of an attempt's output, and counts the middle.
+//!
+//! Limits: `HEAD_BYTES` and `TAIL_BYTES` of `api::v1::logs`. Memory grows with what is kept.
+
+use crate::api::v1::logs::{HEAD_BYTES, TAIL_BYTES};
+use std::collections::VecDeque;
+
+#[derive(Debug, Default)]
+pub struct Capture {
+    head: Vec<u8>,
+    tail: VecDeque<u8>,
+    written: u64,
+}
+
+impl Capture {
+    pub fn push(&mut self, piece: &[u8]) {
+        self.written = self.written.saturating_add(piece.len() as u64);
+        let room = HEAD_BYTES.saturating_sub(self.head.len()).min(piece.len());
+        let (head, rest) = piece.split_at(room);
+        self.head.extend_from_slice(head);
+        let rest = rest.get(rest.len().saturating_sub(TAIL_BYTES)..).unwrap_or(rest);
+        let over = (self.tail.len() + rest.len()).saturating_sub(TAIL_BYTES);
+        self.tail.drain(..over);
+        self.tail.extend(rest);
+    }
+
+    /// Bytes that came in all.
+    #[must_use]
+    pub fn written(&self) -> u64 {
+        self.written
+    }
+
+    /// Of the beginning, from `offset` on: what can be told while the attempt runs.
+    #[must_use]
+    pub fn head_from(&self, offset: u64) -> &[u8] {
+        usize::try_from(offset).ok().and_then(|offset| self.head.get(offset..)).unwrap_or(&[])
+    }
+
+    /// Everything that was kept, with a line in the place of what was not.
+    #[must_use]
+    pub fn into_kept(self) -> Vec<u8> {
+        let kept = (self.head.len() + self.tail.len()) as u64;
+        let mut bytes = self.head;
+        if self.written > kept {
+            let missing = self.written - kept;
+            bytes.extend(format!("\n… {missing} bytes left out …\n").as_bytes());
+        }
+        bytes.extend(self.tail);
+        bytes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn short_output_is_kept_whole() {
+        let mut capture = Capture::default();
+        capture.push(b"one ");
+        capture.push(b"two");
+        assert_eq!(capture.head_from(4), b"two");
+        assert_eq!(capture.head_from(99), b"");
+        assert_eq!(capture.into_kept(), b"one two");
+    }
+
+    #[test]
+    fn of_long_output_the_ends_are_kept() {
+        let mut capture = Capture::default();
+        let total = HEAD_BYTES + TAIL_BYTES + 1000;
+        let text: Vec<u8> = (0..total).map(|i| b'a' + (i % 23) as u8).collect();
+        for piece in text.chunks(70_001) {
+            capture.push(piece);
+        }
+        assert_eq!(capture.written(), total as u64);
+        let kept = capture.into_kept();
+        assert_eq!(kept[..HEAD_BYTES], text[..HEAD_BYTES]);
+        assert_eq!(kept[kept.len() - TAIL_BYTES..], text[total - TAIL_BYTES..]);
+        let middle = String::from_utf8_lossy(&kept[HEAD_BYTES..kept.len() - TAIL_BYTES]);
+        assert_eq!(middle, "\n… 1000 bytes left out …\n");
+    }
+
+    proptest! {
+        #[test]
+        fn the_cut_of_pieces_does_not_matter(sizes in prop::collection::vec(0usize..400_000, 0..8)) {
+            let (mut pieces, mut whole) = (Capture::default(), Capture::default());
+            let text: Vec<u8> = (0..sizes.iter().sum()).map(|i| (i % 251) as u8).collect();
+            let mut rest = &text[..];
+            for size in sizes {
+                let (piece, after) = rest.split_at(size);
+                pieces.push(piece);
+                rest = after;
+            }
+            whole.push(&text);
+            prop_assert!(pieces.into_kept() == whole.into_kept());
+        }
+    }
+}

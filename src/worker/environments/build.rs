@@ -1,0 +1,233 @@
+//! Builds one environment: with `uv` where it is or can be had, else with `venv` and pip.
+
+use super::tool::Tool;
+use super::{
+    BUILD_LIMIT, COMPLETE, EnvironmentError, Environments, Event, PROBE, Prepared, bin,
+    distribution, interpreter,
+};
+use crate::domain::launch::Packages;
+use crate::sys::files::write_whole;
+use crate::worker::surroundings::Variables;
+use crate::worker::surroundings::set;
+use crate::worker::warm;
+use serde_json::{Map, Value};
+use std::ffi::OsString;
+use std::fs::File;
+use std::io;
+use std::path::Path;
+use std::path::PathBuf;
+use std::time::Duration;
+
+const PROBE_LIMIT: Duration = Duration::from_secs(60);
+const GET_UV_LIMIT: Duration = Duration::from_secs(300);
+
+impl Environments {
+    pub(super) async fn find_or_build(
+        &self,
+        id: &str,
+        packages: &Packages,
+    ) -> Result<Prepared, EnvironmentError> {
+        let directory = self.recipe.directory.join(id);
+        if let Some(prepared) = completed(&directory) {
+            return Ok(prepared);
+        }
+        let _lock = self.lock(id).await?;
+        // Someone else may have built it while this one waited.
+        if let Some(prepared) = completed(&directory) {
+            return Ok(prepared);
+        }
+        let requirements = &packages.requirements;
+        self.progress.event(Event::Started { environment: id, requirements });
+        let built = self.build(id, &directory, packages).await;
+        let error = built.as_ref().err().map(EnvironmentError::to_string);
+        self.progress.event(Event::Finished { environment: id, error: error.as_deref() });
+        built
+    }
+
+    /// Waits until no other process works on it.
+    async fn lock(&self, name: &str) -> Result<File, EnvironmentError> {
+        let path = self.recipe.directory.join(format!("{name}.lock"));
+        let take = move || -> io::Result<File> {
+            let file = File::create(path)?;
+            file.lock()?;
+            Ok(file)
+        };
+        let taken = tokio::task::spawn_blocking(take).await;
+        let taken = taken.unwrap_or_else(|error| Err(io::Error::other(error)));
+        taken.map_err(|error| failed("lock the environment", &error))
+    }
+
+    async fn build(
+        &self,
+        id: &str,
+        directory: &Path,
+        packages: &Packages,
+    ) -> Result<Prepared, EnvironmentError> {
+        if directory.exists() {
+            std::fs::remove_dir_all(directory)
+                .map_err(|error| failed("clear an incomplete environment", &error))?;
+        }
+        match self.uv(id).await {
+            Ok(uv) => self.build_with_uv(id, &uv, directory, packages).await?,
+            Err(error) => {
+                tracing::info!(%error, "no uv; the environment is built with pip");
+                self.build_with_pip(id, directory, packages).await?;
+            }
+        }
+        let named = packages.requirements.iter().map(|text| distribution(text).to_owned());
+        let names: Vec<String> = named.chain(warm::preloadable().map(String::from)).collect();
+        let python = interpreter(directory);
+        let record = self.probe(&python, &names).await?;
+        let text = serde_json::to_vec_pretty(&record).unwrap_or_default();
+        write_whole(&directory.join(COMPLETE), &text)
+            .map_err(|error| failed("mark the environment as complete", &error))?;
+        Ok(Prepared { python, bin: Some(bin(directory)), record })
+    }
+
+    /// Found in `PATH`, or in dtf's own tool directory, or installed there.
+    async fn uv(&self, id: &str) -> Result<PathBuf, EnvironmentError> {
+        if let Some(uv) = self.find("uv") {
+            return Ok(uv);
+        }
+        let tools = self.recipe.directory.join("tool");
+        let uv = bin(&tools).join(if cfg!(windows) { "uv.exe" } else { "uv" });
+        let _lock = self.lock("tool").await?;
+        if uv.exists() {
+            return Ok(uv);
+        }
+        if self.recipe.offline {
+            let reason = "uv is not installed, and the worker is offline".to_owned();
+            return Err(EnvironmentError::Failed { what: "get uv".to_owned(), reason });
+        }
+        let venv = [OsString::from("-m"), "venv".into(), "--clear".into(), (&tools).into()];
+        self.tool("make a tool directory", self.python()?, venv.into(), GET_UV_LIMIT, id).await?;
+        let install = ["-m", "pip", "install", "--quiet", "uv"].map(OsString::from);
+        self.tool("install uv", interpreter(&tools), install.into(), GET_UV_LIMIT, id).await?;
+        Ok(uv)
+    }
+
+    async fn build_with_uv(
+        &self,
+        id: &str,
+        uv: &Path,
+        directory: &Path,
+        packages: &Packages,
+    ) -> Result<(), EnvironmentError> {
+        let mut venv: Vec<OsString> = vec!["venv".into(), "--no-project".into()];
+        match (&self.recipe.python, &packages.python) {
+            (Some(python), _) => venv.extend(["--python".into(), python.into()]),
+            (None, Some(wanted)) => venv.extend(["--python".into(), wanted.into()]),
+            // The interpreter that `environment: system` would use.
+            (None, None) => venv.extend(["--python".into(), self.python()?.into()]),
+        }
+        venv.push(directory.into());
+        self.tool("make a virtual environment", uv.into(), self.uv_args(venv), BUILD_LIMIT, id)
+            .await?;
+        if packages.requirements.is_empty() {
+            return Ok(());
+        }
+        let install = |backend: Option<&str>| {
+            let mut args: Vec<OsString> = vec!["pip".into(), "install".into(), "--python".into()];
+            args.push(interpreter(directory).into());
+            args.extend(backend.map(|backend| format!("--torch-backend={backend}").into()));
+            args.push("--".into());
+            args.extend(packages.requirements.iter().map(OsString::from));
+            self.uv_args(args)
+        };
+        let what = "install the packages";
+        let backend = Some(self.recipe.torch_backend.as_str());
+        let first = self.tool(what, uv.into(), install(backend), BUILD_LIMIT, id).await;
+        if let Err(error) = first {
+            tracing::info!(%error, "trying the default index");
+            self.tool(what, uv.into(), install(None), BUILD_LIMIT, id).await?;
+        }
+        Ok(())
+    }
+
+    fn uv_args(&self, mut args: Vec<OsString>) -> Vec<OsString> {
+        if self.recipe.offline {
+            args.insert(0, "--offline".into());
+        }
+        args
+    }
+
+    async fn build_with_pip(
+        &self,
+        id: &str,
+        directory: &Path,
+        packages: &Packages,
+    ) -> Result<(), EnvironmentError> {
+        let venv = vec!["-m".into(), "venv".into(), directory.into()];
+        self.tool("make a virtual environment", self.python()?, venv, BUILD_LIMIT, id).await?;
+        if packages.requirements.is_empty() {
+            return Ok(());
+        }
+        let mut install: Vec<OsString> = ["-m", "pip", "install"].map(OsString::from).into();
+        if self.recipe.offline {
+            install.push("--no-index".into());
+        }
+        install.push("--".into());
+        install.extend(packages.requirements.iter().map(OsString::from));
+        let python = interpreter(directory);
+        self.tool("install the packages", python, install, BUILD_LIMIT, id).await?;
+        Ok(())
+    }
+
+    pub(super) async fn probe(
+        &self,
+        python: &Path,
+        distributions: &[String],
+    ) -> Result<Map<String, Value>, EnvironmentError> {
+        let mut args: Vec<OsString> = vec!["-I".into(), "-c".into(), PROBE.into()];
+        args.extend(distributions.iter().map(OsString::from));
+        let what = "read the versions of the environment";
+        let printed = self.tool(what, python.into(), args, PROBE_LIMIT, "probe").await?;
+        // Wrappers of the interpreter may print something before.
+        let lines = printed.split(|byte| *byte == b'\n').rev();
+        let mut records = lines.filter_map(|line| serde_json::from_slice(line).ok());
+        records.next().ok_or_else(|| EnvironmentError::Failed {
+            what: what.to_owned(),
+            reason: "the interpreter printed no record".to_owned(),
+        })
+    }
+
+    async fn tool(
+        &self,
+        what: &str,
+        program: PathBuf,
+        args: Vec<OsString>,
+        limit: Duration,
+        id: &str,
+    ) -> Result<Vec<u8>, EnvironmentError> {
+        let tool = Tool {
+            what,
+            program,
+            args,
+            cwd: &self.recipe.directory,
+            env: self.build_variables(),
+            marker: &self.recipe.marker,
+            limit,
+        };
+        tool.run(id, self.progress.as_ref()).await
+    }
+
+    fn build_variables(&self) -> Variables {
+        let mut variables = self.inherited.for_builds();
+        set(&mut variables, "UV_NO_PROGRESS", "1");
+        set(&mut variables, "PIP_DISABLE_PIP_VERSION_CHECK", "1");
+        set(&mut variables, "PIP_NO_INPUT", "1");
+        variables
+    }
+}
+
+fn completed(directory: &Path) -> Option<Prepared> {
+    let text = std::fs::read(directory.join(COMPLETE)).ok()?;
+    let record = serde_json::from_slice(&text).ok()?;
+    let python = interpreter(directory);
+    // The interpreter that it was made from may have been removed.
+    python.exists().then(|| Prepared { python, bin: Some(bin(directory)), record })
+}
+
+fn failed(what: &str, error: &io::Error) -> EnvironmentError {
+    EnvironmentError::Failed { what: what.to_owned(), reason: error.to_string() }
+}

@@ -1,0 +1,210 @@
+//! Python environments: one for each distinct set of requirements, built once, shared by
+//! all workers that use the directory.
+//!
+//! Promises: two builders never work on the same environment, across processes; one that
+//! was not completed is built anew; a failed build is not tried again for [`RETRY_AFTER`];
+//! every environment is recorded with its versions. Limits: [`BUILD_LIMIT`] a build.
+
+use crate::domain::launch::{Environment, Packages};
+use crate::worker::files::sha256_hex;
+use crate::worker::surroundings::Inherited;
+use crate::worker::warm;
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+
+mod build;
+mod tool;
+
+pub const BUILD_LIMIT: Duration = Duration::from_secs(3600);
+pub const RETRY_AFTER: Duration = Duration::from_secs(60);
+/// Written last into an environment; holds its record.
+const COMPLETE: &str = "dtf-complete.json";
+const PROBE: &str = include_str!("../probe_environment.py");
+
+/// What goes on while an environment is built, for people who wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Event<'a> {
+    Started { environment: &'a str, requirements: &'a [String] },
+    Line { environment: &'a str, line: &'a str },
+    Finished { environment: &'a str, error: Option<&'a str> },
+}
+
+/// Hears about builds; called from the tasks that build, so it must be quick.
+pub trait Progress: Send + Sync {
+    fn event(&self, event: Event<'_>);
+}
+
+/// Tells nobody.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Quiet;
+
+impl Progress for Quiet {
+    fn event(&self, _event: Event<'_>) {}
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum EnvironmentError {
+    #[error("no Python interpreter was found; install python3 or name one with --python")]
+    NoPython,
+    #[error("the requirement {0:?} is an option, which is not allowed")]
+    Option(String),
+    #[error("cannot {what}: {reason}")]
+    Failed { what: String, reason: String },
+}
+
+/// An environment that is ready.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Prepared {
+    pub python: PathBuf,
+    /// Comes first in `PATH`, when it is a virtual environment.
+    pub bin: Option<PathBuf>,
+    /// Versions and platform, as `probe_environment.py` tells them.
+    pub record: Map<String, Value>,
+}
+
+impl Prepared {
+    #[must_use]
+    pub fn installed(&self, distribution: &str) -> bool {
+        let versions = self.record.get("distributions").and_then(Value::as_object);
+        versions.and_then(|all| all.get(distribution)).is_some_and(Value::is_string)
+    }
+}
+
+/// How environments are built here.
+#[derive(Debug, Clone)]
+pub struct Recipe {
+    pub directory: PathBuf,
+    /// Instead of what is found in `PATH`.
+    pub python: Option<PathBuf>,
+    /// For `uv pip install --torch-backend`: `cpu`, `auto`, `cu128`, ….
+    pub torch_backend: String,
+    /// Uses only what is cached already.
+    pub offline: bool,
+    /// Marks the processes of builds as this worker's.
+    pub marker: String,
+}
+
+pub struct Environments {
+    recipe: Recipe,
+    inherited: Inherited,
+    progress: Arc<dyn Progress>,
+    places: Mutex<BTreeMap<String, Arc<Mutex<Place>>>>,
+    system: Mutex<Option<Arc<Prepared>>>,
+}
+
+/// What is known of one environment.
+#[derive(Default)]
+struct Place {
+    ready: Option<Arc<Prepared>>,
+    failed: Option<(Instant, EnvironmentError)>,
+}
+
+impl Environments {
+    #[must_use]
+    pub fn new(recipe: Recipe, inherited: Inherited, progress: Arc<dyn Progress>) -> Self {
+        let (places, system) = (Mutex::default(), Mutex::default());
+        Self { recipe, inherited, progress, places, system }
+    }
+
+    /// Finds or builds it. May be dropped: what is half built is built anew.
+    ///
+    /// # Errors
+    /// No interpreter, or the build failed; the error ends with the tool's last words.
+    pub async fn prepare(&self, wanted: &Environment) -> Result<Arc<Prepared>, EnvironmentError> {
+        match wanted {
+            Environment::System => self.system().await,
+            Environment::Packages(packages) => self.packages(packages).await,
+        }
+    }
+
+    async fn system(&self) -> Result<Arc<Prepared>, EnvironmentError> {
+        let mut system = self.system.lock().await;
+        if let Some(prepared) = system.as_ref() {
+            return Ok(prepared.clone());
+        }
+        let python = self.python()?;
+        let names: Vec<String> = warm::preloadable().map(String::from).collect();
+        let record = self.probe(&python, &names).await?;
+        let prepared = Arc::new(Prepared { python, bin: None, record });
+        *system = Some(prepared.clone());
+        Ok(prepared)
+    }
+
+    async fn packages(&self, packages: &Packages) -> Result<Arc<Prepared>, EnvironmentError> {
+        if let Some(option) = packages.requirements.iter().find(|r| r.trim().starts_with('-')) {
+            return Err(EnvironmentError::Option(option.chars().take(80).collect()));
+        }
+        let id = self.id(packages);
+        let place = self.places.lock().await.entry(id.clone()).or_default().clone();
+        // Held while it is built, so that all who want it wait for one build.
+        let mut place = place.lock().await;
+        if let Some(prepared) = place.ready.as_ref().filter(|prepared| prepared.python.exists()) {
+            return Ok(prepared.clone());
+        }
+        if let Some((at, error)) =
+            place.failed.as_ref().filter(|(at, _)| at.elapsed() < RETRY_AFTER)
+        {
+            tracing::debug!(%id, since = ?at.elapsed(), "the build has just failed");
+            return Err(error.clone());
+        }
+        match self.find_or_build(&id, packages).await {
+            Ok(prepared) => {
+                let prepared = Arc::new(prepared);
+                *place = Place { ready: Some(prepared.clone()), failed: None };
+                Ok(prepared)
+            }
+            Err(error) => {
+                *place = Place { ready: None, failed: Some((Instant::now(), error.clone())) };
+                Err(error)
+            }
+        }
+    }
+
+    fn id(&self, packages: &Packages) -> String {
+        let mut requirements: Vec<&str> = packages.requirements.iter().map(|r| r.trim()).collect();
+        requirements.sort_unstable();
+        requirements.dedup();
+        let interpreter = self.recipe.python.as_deref().map(Path::to_string_lossy);
+        let all = (requirements, &packages.python, &self.recipe.torch_backend, interpreter);
+        let text = serde_json::to_string(&all).unwrap_or_default();
+        sha256_hex(text.as_bytes()).chars().take(16).collect()
+    }
+
+    fn python(&self) -> Result<PathBuf, EnvironmentError> {
+        if let Some(python) = &self.recipe.python {
+            return Ok(python.clone());
+        }
+        let names: &[&str] = if cfg!(windows) { &["python", "py"] } else { &["python3", "python"] };
+        names.iter().find_map(|name| self.find(name)).ok_or(EnvironmentError::NoPython)
+    }
+
+    fn find(&self, name: &str) -> Option<PathBuf> {
+        let variables = self.inherited.for_builds();
+        let path = variables.get(std::ffi::OsStr::new("PATH"))?;
+        crate::sys::process::lookup::find(name.as_ref(), path, Path::new("/"))
+    }
+}
+
+/// The distribution that a requirement is about.
+fn distribution(requirement: &str) -> &str {
+    let end = requirement.find(|c: char| !(c.is_ascii_alphanumeric() || "._-".contains(c)));
+    requirement.get(..end.unwrap_or(requirement.len())).unwrap_or(requirement)
+}
+
+/// Where a virtual environment keeps its programs.
+fn bin(environment: &Path) -> PathBuf {
+    environment.join(if cfg!(windows) { "Scripts" } else { "bin" })
+}
+
+fn interpreter(environment: &Path) -> PathBuf {
+    bin(environment).join(if cfg!(windows) { "python.exe" } else { "python" })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,88 @@
+//! Test files: fetched once, checked, kept by their SHA-256, copied into each attempt.
+//!
+//! Promises: a file that does not have the promised content is never kept or used; a test
+//! that changes its copy changes no other test's.
+
+use crate::api::MAX_BLOB_BYTES;
+use crate::domain::launch::FileRef;
+use crate::sys::files::write_whole;
+use crate::worker::link::Link;
+use crate::worker::link::LinkError;
+use sha2::{Digest, Sha256};
+use std::io;
+use std::path::Path;
+use std::path::PathBuf;
+
+#[derive(Debug, thiserror::Error)]
+pub enum FileError {
+    #[error("cannot fetch the file {path}: {error}")]
+    Fetch {
+        path: String,
+        #[source]
+        error: LinkError,
+    },
+    #[error("the file {path} came with other content than promised")]
+    Corrupt { path: String },
+    #[error("the file {path} has {size} bytes, at most {MAX_BLOB_BYTES} are allowed")]
+    TooLarge { path: String, size: u64 },
+    #[error("cannot place the file {path}: {error}")]
+    Place {
+        path: String,
+        #[source]
+        error: io::Error,
+    },
+}
+
+/// Lower-case hexadecimal.
+#[must_use]
+pub fn sha256_hex(content: &[u8]) -> String {
+    use std::fmt::Write;
+    Sha256::digest(content).iter().fold(String::with_capacity(64), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// Puts all `files` into `directory`. The paths are checked by `Launch::check`.
+///
+/// # Errors
+/// The first file that cannot be had.
+pub async fn place<L: Link>(
+    files: &[FileRef],
+    cache: &Path,
+    directory: &Path,
+    link: &L,
+) -> Result<(), FileError> {
+    for file in files {
+        let kept = fetch(file, cache, link).await?;
+        let target = directory.join(&file.path);
+        let copy = || -> io::Result<()> {
+            if let Some(parent) = target.parent().filter(|parent| *parent != directory) {
+                std::fs::create_dir_all(parent)?;
+            }
+            std::fs::copy(&kept, &target).map(|_| ())
+        };
+        copy().map_err(|error| FileError::Place { path: file.path.clone(), error })?;
+    }
+    Ok(())
+}
+
+async fn fetch<L: Link>(file: &FileRef, cache: &Path, link: &L) -> Result<PathBuf, FileError> {
+    let path = || file.path.clone();
+    if file.size_bytes > MAX_BLOB_BYTES {
+        return Err(FileError::TooLarge { path: path(), size: file.size_bytes });
+    }
+    let kept = cache.join(&file.sha256);
+    if std::fs::metadata(&kept).is_ok_and(|data| data.len() == file.size_bytes) {
+        return Ok(kept);
+    }
+    let content = link
+        .get_blob(file.sha256.clone(), file.size_bytes)
+        .await
+        .map_err(|error| FileError::Fetch { path: path(), error })?;
+    if content.len() as u64 != file.size_bytes || sha256_hex(&content) != file.sha256 {
+        return Err(FileError::Corrupt { path: path() });
+    }
+    write_whole(&kept, &content).map_err(|error| FileError::Place { path: path(), error })?;
+    Ok(kept)
+}

@@ -1,0 +1,175 @@
+//! Reads a JUnit XML file into counts and the names of what failed.
+//!
+//! Limits: [`MAX_FILE_BYTES`], [`MAX_FAILED`] names of [`MAX_NAME_BYTES`] each. Counts are
+//! taken from the cases themselves, since totals in the header are often wrong.
+
+use crate::api::v1::tests::JunitSummary;
+use crate::sys::files::open_plain;
+use quick_xml::Reader;
+use quick_xml::XmlVersion;
+use quick_xml::events::BytesStart;
+use quick_xml::events::Event;
+use std::io::Read;
+use std::path::Path;
+
+pub const MAX_FILE_BYTES: u64 = 32 * 1024 * 1024;
+pub const MAX_FAILED: usize = 100;
+pub const MAX_NAME_BYTES: usize = 512;
+
+#[derive(Debug, thiserror::Error)]
+pub enum JunitError {
+    #[error("the JUnit file {0} was not written")]
+    Missing(String),
+    #[error("the JUnit file has more than {MAX_FILE_BYTES} bytes")]
+    TooLarge,
+    #[error("the JUnit file cannot be read: {0}")]
+    Unreadable(String),
+}
+
+/// # Errors
+/// The file is missing, too large or no XML.
+pub fn read(directory: &Path, name: &str) -> Result<JunitSummary, JunitError> {
+    let file = open_plain(&directory.join(name)).map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => JunitError::Missing(name.to_owned()),
+        _ => JunitError::Unreadable(error.to_string()),
+    })?;
+    let mut text = Vec::new();
+    let read = file.take(MAX_FILE_BYTES + 1).read_to_end(&mut text);
+    read.map_err(|error| JunitError::Unreadable(error.to_string()))?;
+    if text.len() as u64 > MAX_FILE_BYTES {
+        return Err(JunitError::TooLarge);
+    }
+    parse(&text)
+}
+
+/// # Errors
+/// It is no XML with a test suite.
+pub fn parse(text: &[u8]) -> Result<JunitSummary, JunitError> {
+    let text = String::from_utf8_lossy(text);
+    let mut reader = Reader::from_str(&text);
+    let mut summary = JunitSummary::default();
+    let mut case = Case::default();
+    let mut suites = 0;
+    loop {
+        let event = reader.read_event().map_err(|e| JunitError::Unreadable(e.to_string()))?;
+        match event {
+            Event::Eof => break,
+            Event::Start(tag) => suites += open(&tag, &mut case),
+            Event::Empty(tag) => {
+                suites += open(&tag, &mut case);
+                if tag.local_name().as_ref() == "testcase" {
+                    case.count(&mut summary);
+                }
+            }
+            Event::End(tag) if tag.local_name().as_ref() == "testcase" => case.count(&mut summary),
+            _ => {}
+        }
+    }
+    if suites == 0 {
+        return Err(JunitError::Unreadable("it holds no test suite".to_owned()));
+    }
+    Ok(summary)
+}
+
+/// The case that is being read.
+#[derive(Default)]
+struct Case {
+    name: String,
+    failure: bool,
+    error: bool,
+    skipped: bool,
+}
+
+impl Case {
+    fn count(&mut self, summary: &mut JunitSummary) {
+        let case = std::mem::take(self);
+        let one = |flag: bool| u32::from(flag);
+        summary.tests = summary.tests.saturating_add(1);
+        summary.failures = summary.failures.saturating_add(one(case.failure));
+        summary.errors = summary.errors.saturating_add(one(case.error && !case.failure));
+        summary.skipped = summary.skipped.saturating_add(one(case.skipped));
+        if (case.failure || case.error) && summary.failed.len() < MAX_FAILED {
+            summary.failed.push(case.name);
+        }
+    }
+}
+
+/// 1 when it was a suite.
+fn open(tag: &BytesStart<'_>, case: &mut Case) -> usize {
+    match tag.local_name().as_ref() {
+        "testsuite" | "testsuites" => return 1,
+        "testcase" => *case = Case { name: full_name(tag), ..Case::default() },
+        "failure" => case.failure = true,
+        "error" => case.error = true,
+        "skipped" => case.skipped = true,
+        _ => {}
+    }
+    0
+}
+
+fn full_name(tag: &BytesStart<'_>) -> String {
+    let value = |name: &str| {
+        let attribute = tag.try_get_attribute(name).ok().flatten()?;
+        let text = attribute.normalized_value(XmlVersion::Implicit1_0);
+        Some(text.map_or_else(|_| attribute.value.to_string(), |text| text.into_owned()))
+    };
+    let name = value("name").unwrap_or_default();
+    let mut full = match value("classname").filter(|class| !class.is_empty()) {
+        Some(class) => format!("{class}::{name}"),
+        None => name,
+    };
+    full.truncate(full.floor_char_boundary(MAX_NAME_BYTES));
+    full
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_pytest_file_is_counted() {
+        let text = br#"<?xml version="1.0" encoding="utf-8"?>
+<testsuites><testsuite name="pytest" errors="9" failures="9" tests="99">
+<testcase classname="test_a" name="test_one" time="0.01" />
+<testcase classname="test_a" name="test_two"><failure message="assert 1 == 2">trace &lt;</failure></testcase>
+<testcase classname="test_a" name="test_three"><skipped message="no"/></testcase>
+<testcase classname="" name="setup"><error message="fixture"/></testcase>
+</testsuite></testsuites>"#;
+        let summary = parse(text).expect("a summary");
+        let expected = JunitSummary {
+            tests: 4,
+            failures: 1,
+            errors: 1,
+            skipped: 1,
+            failed: vec!["test_a::test_two".into(), "setup".into()],
+        };
+        assert_eq!(summary, expected);
+    }
+
+    #[test]
+    fn what_is_no_junit_is_refused() {
+        for text in ["", "hello", "<html></html>", "<testsuite><testcase></testsuite>"] {
+            assert!(parse(text.as_bytes()).is_err(), "{text:?}");
+        }
+        let dir = tempfile::tempdir().expect("a directory");
+        let missing = read(dir.path(), "out.xml").expect_err("missing");
+        assert_eq!(missing.to_string(), "the JUnit file out.xml was not written");
+    }
+
+    #[test]
+    fn names_are_bounded() {
+        let case = format!("<testcase name=\"{}\"><failure/></testcase>", "é".repeat(1000));
+        let text = format!("<testsuite>{}</testsuite>", case.repeat(300));
+        let summary = parse(text.as_bytes()).expect("a summary");
+        assert_eq!((summary.tests, summary.failed.len()), (300, MAX_FAILED));
+        assert!(summary.failed.iter().all(|name| name.len() <= MAX_NAME_BYTES));
+    }
+
+    proptest! {
+        #[test]
+        fn no_input_panics(text in "(<|>|/|testcase|testsuite|failure| name=|\"|x|&){0,40}") {
+            let _ = parse(text.as_bytes());
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! The worker's requests as futures that own what they need, and the waits between tries.
+
+use crate::api::v1::leases::{
+    Claim, Claimed, LeaseView, MAX_REPORTS, MAX_WAIT, Report, Reported, Reports,
+};
+use crate::api::v1::workers::{Heartbeat, HeartbeatAnswer, Register, Registered};
+use crate::domain::capability::Capability;
+use crate::domain::id::{Epoch, LeaseId, WorkerId};
+use crate::domain::outcome::Outcome;
+use crate::domain::time::Millis;
+use crate::worker::Settings;
+use crate::worker::attempt::{Finished, Workshop};
+use crate::worker::link::{Link, LinkError};
+use crate::worker::machine::Ended;
+use crate::worker::machine::Machine;
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use uuid::Uuid;
+
+/// Detail of one report request; with everything else it stays well below the body's limit.
+const MAX_REQUEST_BYTES: usize = 8 * 1024 * 1024;
+/// An ephemeral worker wants to hear soon that there is nothing.
+const EPHEMERAL_WAIT: Millis = Millis::from_secs(2);
+const LEAVE_LIMIT: Duration = Duration::from_secs(5);
+
+/// Waits that double from try to try, with up to half taken off by chance.
+#[derive(Debug, Default)]
+pub(super) struct Backoff {
+    failures: u32,
+}
+
+const FIRST_WAIT_MS: u64 = 200;
+const MAX_DOUBLINGS: u32 = 6;
+
+impl Backoff {
+    pub fn next(&mut self) -> Duration {
+        let wait = FIRST_WAIT_MS << self.failures.min(MAX_DOUBLINGS);
+        self.failures = self.failures.saturating_add(1);
+        let chance = u64::from(Uuid::new_v4().as_u128() as u32) % (wait / 2);
+        Duration::from_millis(wait - chance)
+    }
+
+    pub fn worked(&mut self) {
+        self.failures = 0;
+    }
+
+    pub fn failing(&self) -> bool {
+        self.failures > 0
+    }
+}
+
+pub(super) struct Requests<L> {
+    link: Arc<L>,
+    key: Uuid,
+    incarnation: Uuid,
+    name: Box<str>,
+    capability: Arc<Capability>,
+    logs: PathBuf,
+    wait: Millis,
+}
+
+type Request<T> = BoxFuture<'static, Result<T, LinkError>>;
+
+impl<L: Link> Requests<L> {
+    pub fn new(settings: &Settings, workshop: &Workshop<L>) -> Self {
+        Self {
+            link: workshop.link.clone(),
+            key: workshop.site.key,
+            incarnation: Uuid::new_v4(),
+            name: settings.name.as_str().into(),
+            capability: workshop.capability.clone(),
+            logs: workshop.site.logs(),
+            wait: if settings.ephemeral { EPHEMERAL_WAIT } else { MAX_WAIT },
+        }
+    }
+
+    pub fn register(&self, holding: Vec<LeaseId>) -> Request<Registered> {
+        let body = Register {
+            key: self.key,
+            incarnation: self.incarnation,
+            name: self.name.clone(),
+            capability: self.capability.clone(),
+            holding,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        };
+        let link = self.link.clone();
+        async move { link.register(body).await }.boxed()
+    }
+
+    pub fn claim(&self, worker: WorkerId, received: Epoch) -> Request<Claimed> {
+        let body = Claim { incarnation: self.incarnation, received, wait_ms: self.wait };
+        let link = self.link.clone();
+        async move { link.claim(worker, body).await }.boxed()
+    }
+
+    pub fn heartbeat(
+        &self,
+        worker: WorkerId,
+        received: Epoch,
+        holding: Vec<LeaseId>,
+    ) -> Request<HeartbeatAnswer> {
+        let body = Heartbeat { incarnation: self.incarnation, received, holding };
+        let link = self.link.clone();
+        async move { link.heartbeat(worker, body).await }.boxed()
+    }
+
+    pub fn drain(&self, worker: WorkerId) -> Request<()> {
+        let link = self.link.clone();
+        async move { link.drain(worker).await }.boxed()
+    }
+
+    /// The next report, with the number of its batch; outputs go before it.
+    pub fn report(
+        &self,
+        worker: WorkerId,
+        machine: &mut Machine<Box<LeaseView>, Finished>,
+    ) -> Option<Request<(u64, Reported)>> {
+        let mut size = 0;
+        let fits = |finished: &Finished| {
+            size += finished.report.detail.as_ref().map_or(0, |detail| detail.get().len());
+            size <= MAX_REQUEST_BYTES
+        };
+        let batch = machine.batch(MAX_REPORTS, fits)?;
+        let number = batch.number;
+        let results = || batch.finished.iter().filter_map(|ended| ended.result.as_ref());
+        let logs: Vec<String> = results().filter_map(|finished| finished.log.clone()).collect();
+        let body = Reports {
+            incarnation: self.incarnation,
+            finished: batch.finished.iter().map(report).collect(),
+            returned: batch.returned.clone(),
+        };
+        let (link, directory) = (self.link.clone(), self.logs.clone());
+        let request = async move {
+            send_logs(link.as_ref(), &directory, logs).await?;
+            Ok((number, link.report(worker, body).await?))
+        };
+        Some(request.boxed())
+    }
+
+    /// Removes the spooled outputs of the batch that is about to be acknowledged.
+    pub fn forget_logs(&self, machine: &Machine<Box<LeaseView>, Finished>) {
+        let results = machine.batched().iter().filter_map(|ended| ended.result.as_ref());
+        for sha256 in results.filter_map(|finished| finished.log.as_ref()) {
+            // Of two attempts with the same output the second finds it gone, and sent.
+            let _ = std::fs::remove_file(self.logs.join(sha256));
+        }
+    }
+
+    pub async fn leave(&self, worker: WorkerId) -> Result<(), LinkError> {
+        let left = tokio::time::timeout(LEAVE_LIMIT, self.link.leave(worker)).await;
+        left.unwrap_or_else(|_| Err(LinkError::Away("no answer in time".to_owned())))
+    }
+}
+
+fn report(ended: &Ended<Finished>) -> Report {
+    match &ended.result {
+        Some(finished) => finished.report.clone(),
+        None => Finished::new(ended.lease, Outcome::Cancelled).report,
+    }
+}
+
+async fn send_logs<L: Link>(
+    link: &L,
+    directory: &std::path::Path,
+    logs: Vec<String>,
+) -> Result<(), LinkError> {
+    for sha256 in logs {
+        let Ok(content) = std::fs::read(directory.join(&sha256)) else { continue };
+        match link.put_blob(sha256.clone(), content).await {
+            Ok(()) => {}
+            // The result matters more than its output.
+            Err(LinkError::Refused(reason)) => {
+                tracing::error!(sha256, reason, "an attempt's output is refused");
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_double_up_to_a_limit_and_start_over() {
+        let mut backoff = Backoff::default();
+        for doubling in 0..20 {
+            let full = Duration::from_millis(FIRST_WAIT_MS << doubling.min(MAX_DOUBLINGS));
+            let wait = backoff.next();
+            assert!(wait <= full && wait > full / 2 - Duration::from_millis(1), "{wait:?}");
+        }
+        assert!(backoff.failing());
+        backoff.worked();
+        assert!(backoff.next() <= Duration::from_millis(FIRST_WAIT_MS));
+    }
+}

@@ -1,0 +1,432 @@
+//! A worker's life with a coordinator: register, claim, run, report, leave.
+//!
+//! One task owns the state machine; requests and attempts run beside it and come back as
+//! inputs. Promises: attempts go on while the coordinator is away; a result is on disk
+//! before it is sent and until it is acknowledged; at most one report, claim and heartbeat
+//! request are open at a time.
+
+use crate::api::v1::leases::{Claimed, LeaseView, Reported};
+use crate::api::v1::workers::{HeartbeatAnswer, Registered};
+use crate::domain::id::{LeaseId, WorkerId};
+use crate::domain::outcome::Outcome;
+use crate::domain::time::Millis;
+use crate::domain::time::Timestamp;
+use crate::sys::process::Reaper;
+use crate::sys::shutdown::Shutdown;
+use crate::sys::spawn::Tasks;
+use crate::worker::Settings;
+use crate::worker::Summary;
+use crate::worker::WorkerError;
+use crate::worker::attempt::{Finished, Workshop};
+use crate::worker::link::{Link, LinkError};
+use crate::worker::machine::{Action, Delivery, Granted, Machine, Stay};
+use crate::worker::requests::{Backoff, Requests};
+use crate::worker::spool::Spool;
+use crate::worker::supervise::Stop;
+use futures::future::BoxFuture;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
+
+/// Between two reports, or claims, of a worker that has enough to do.
+const PACE: Duration = Duration::from_millis(5);
+const TICK: Duration = Duration::from_secs(1);
+/// How long a stopping worker tries to tell its last results; they stay in the spool.
+const LAST_WORDS: Duration = Duration::from_secs(30);
+/// How long an ephemeral worker looks for its coordinator.
+const EPHEMERAL_PATIENCE: Duration = Duration::from_secs(60);
+/// How long attempts may take to end after they were killed.
+const KILL_LIMIT: Duration = Duration::from_secs(20);
+
+type Answer<T> = Result<T, LinkError>;
+type Pending<T> = Option<BoxFuture<'static, Answer<T>>>;
+
+pub(super) struct Session<L> {
+    workshop: Arc<Workshop<L>>,
+    requests: Requests<L>,
+    machine: Machine<Box<LeaseView>, Finished>,
+    spool: Spool,
+    null_runner: bool,
+    ephemeral: bool,
+    worker: Option<WorkerId>,
+    heartbeat_every: Duration,
+    stops: BTreeMap<LeaseId, watch::Sender<Stop>>,
+    attempts: Tasks,
+    ended: (mpsc::UnboundedSender<Finished>, mpsc::UnboundedReceiver<Finished>),
+    registering: Pending<Registered>,
+    claim: Pending<Claimed>,
+    heartbeat: Pending<HeartbeatAnswer>,
+    report: Pending<(u64, Reported)>,
+    drain: Pending<()>,
+    drain_told: bool,
+    away: Backoff,
+    next_register: Instant,
+    next_claim: Instant,
+    next_heartbeat: Instant,
+    next_report: Instant,
+    began: Instant,
+    draining_since: Option<Instant>,
+    reaper: Reaper,
+    summary: Summary,
+}
+
+impl<L: Link> Session<L> {
+    pub fn new(
+        settings: &Settings,
+        workshop: Arc<Workshop<L>>,
+        spool: Spool,
+        left: Vec<(LeaseId, Finished)>,
+    ) -> Self {
+        let now = Instant::now();
+        let stay = Stay { idle: settings.idle_timeout, ephemeral: settings.ephemeral };
+        Self {
+            requests: Requests::new(settings, &workshop),
+            workshop,
+            machine: Machine::new(stay, left),
+            spool,
+            null_runner: settings.null_runner,
+            ephemeral: settings.ephemeral,
+            worker: None,
+            heartbeat_every: Duration::from_secs(10),
+            stops: BTreeMap::new(),
+            attempts: Tasks::new(),
+            ended: mpsc::unbounded_channel(),
+            registering: None,
+            claim: None,
+            heartbeat: None,
+            report: None,
+            drain: None,
+            drain_told: false,
+            away: Backoff::default(),
+            next_register: now,
+            next_claim: now,
+            next_heartbeat: now,
+            next_report: now,
+            began: now,
+            draining_since: None,
+            reaper: Reaper::default(),
+            summary: Summary::default(),
+        }
+    }
+
+    pub async fn run(mut self, mut shutdown: Shutdown) -> Result<Summary, WorkerError> {
+        let mut next_tick = Instant::now() + TICK;
+        let mut now_asked = shutdown.clone();
+        let (mut stopping, mut killing) = (false, false);
+        while !self.over() {
+            self.open_requests();
+            let wake = self.wake(next_tick);
+            tokio::select! {
+                answer = pending(&mut self.registering) => {
+                    self.registering = None;
+                    self.registered(answer)?;
+                }
+                answer = pending(&mut self.claim) => {
+                    self.claim = None;
+                    self.claimed(answer);
+                }
+                answer = pending(&mut self.heartbeat) => {
+                    self.heartbeat = None;
+                    self.beaten(answer);
+                }
+                answer = pending(&mut self.report) => {
+                    self.report = None;
+                    self.reported(answer);
+                }
+                answer = pending(&mut self.drain) => {
+                    self.drain = None;
+                    self.drain_told = answer.is_ok();
+                }
+                Some(finished) = self.ended.1.recv() => self.attempt_ended(finished),
+                () = shutdown.stop(), if !stopping => {
+                    stopping = true;
+                    tracing::info!("stopping: running attempts finish; once more stops them too");
+                    self.machine.drain();
+                }
+                () = now_asked.now(), if !killing => {
+                    killing = true;
+                    let mut actions = Vec::new();
+                    self.machine.shutdown(&mut actions);
+                    self.act(actions, Stop::Now);
+                }
+                () = tokio::time::sleep_until(wake) => {
+                    if Instant::now() >= next_tick {
+                        next_tick = Instant::now() + TICK;
+                        self.tick().await;
+                    }
+                }
+            }
+            self.flush();
+        }
+        self.leave().await
+    }
+
+    /// Whether there is nothing more to do, or nobody to tell it to.
+    fn over(&mut self) -> bool {
+        if !self.machine.draining() {
+            let lost = self.worker.is_none() && self.began.elapsed() >= EPHEMERAL_PATIENCE;
+            return self.ephemeral && lost && self.machine.running() == 0;
+        }
+        let since = *self.draining_since.get_or_insert_with(Instant::now);
+        let silent = self.machine.running() == 0 && since.elapsed() >= LAST_WORDS;
+        self.machine.done() || (silent && self.away.failing())
+    }
+
+    fn open_requests(&mut self) {
+        let now = Instant::now();
+        let Some(worker) = self.worker else {
+            if self.registering.is_none() && now >= self.next_register {
+                self.registering = Some(self.requests.register(self.machine.holding()));
+            }
+            return;
+        };
+        if self.machine.draining()
+            && !self.drain_told
+            && self.drain.is_none()
+            && !self.away.failing()
+        {
+            self.drain = Some(self.requests.drain(worker));
+        }
+        let may_claim = !self.machine.draining() || self.drain_told;
+        if self.claim.is_none() && may_claim && now >= self.next_claim {
+            self.next_claim = now + PACE;
+            self.claim = Some(self.requests.claim(worker, self.machine.received()));
+        }
+        if self.heartbeat.is_none() && now >= self.next_heartbeat {
+            self.next_heartbeat = now + self.heartbeat_every;
+            let (received, holding) = (self.machine.received(), self.machine.holding());
+            self.heartbeat = Some(self.requests.heartbeat(worker, received, holding));
+        }
+        if self.report.is_none() && now >= self.next_report && self.machine.owes_report() {
+            self.next_report = now + PACE;
+            self.report = self.requests.report(worker, &mut self.machine);
+        }
+    }
+
+    fn wake(&self, next_tick: Instant) -> Instant {
+        let registered = self.worker.is_some();
+        let due = [
+            (!registered && self.registering.is_none(), self.next_register),
+            (registered && self.claim.is_none(), self.next_claim),
+            (registered && self.heartbeat.is_none(), self.next_heartbeat),
+            (registered && self.report.is_none() && self.machine.owes_report(), self.next_report),
+        ];
+        let now = Instant::now();
+        let due = due.into_iter().filter(|(waits, at)| *waits && *at > now);
+        due.map(|(_, at)| at).fold(next_tick, Instant::min)
+    }
+
+    fn registered(&mut self, answer: Answer<Registered>) -> Result<(), WorkerError> {
+        let registered = match answer {
+            Ok(registered) => registered,
+            Err(LinkError::Unauthorized(reason)) => return Err(WorkerError::Unauthorized(reason)),
+            Err(LinkError::Refused(reason)) => return Err(WorkerError::Refused(reason)),
+            Err(error) => {
+                let wait = self.away.next();
+                tracing::warn!(%error, retry_in = ?wait, "cannot register");
+                self.next_register = Instant::now() + wait;
+                return Ok(());
+            }
+        };
+        self.away.worked();
+        tracing::info!(worker = %registered.worker, "registered");
+        let now = Instant::now();
+        self.heartbeat_every =
+            Duration::from(registered.heartbeat_ms).max(Duration::from_millis(10));
+        (self.next_claim, self.next_report) = (now, now);
+        self.next_heartbeat = now + self.heartbeat_every;
+        self.worker = Some(registered.worker);
+        self.summary.worker = Some(registered.worker);
+        self.drain_told = false;
+        self.stale(&registered.stale);
+        Ok(())
+    }
+
+    /// Sorts out a failed request; returns how long to wait before the next.
+    fn failed(&mut self, what: &'static str, error: &LinkError) -> Duration {
+        let wait = self.away.next();
+        tracing::warn!(%error, what, retry_in = ?wait, "a request failed");
+        if matches!(error, LinkError::Unknown(_)) {
+            // Answers to the old registration must not reach the new one.
+            self.worker = None;
+            (self.claim, self.heartbeat, self.report, self.drain) = (None, None, None, None);
+            self.next_register = Instant::now();
+        }
+        wait
+    }
+
+    fn claimed(&mut self, answer: Answer<Claimed>) {
+        let claimed = match answer {
+            Ok(claimed) => claimed,
+            Err(error) => {
+                self.next_claim = Instant::now() + self.failed("claim", &error);
+                return;
+            }
+        };
+        self.away.worked();
+        let grant =
+            |view: LeaseView| Granted { lease: view.lease, seat: view.seat, job: Box::new(view) };
+        let delivery = Delivery {
+            received: claimed.received,
+            leases: claimed.leases.into_iter().map(grant).collect(),
+            stop: claimed.stop,
+            recall: claimed.recall,
+            drain: claimed.drain,
+        };
+        self.drain_told |= delivery.drain;
+        let mut actions = Vec::new();
+        self.machine.claimed(delivery, &mut actions);
+        self.act(actions, Stop::Cancel);
+        self.hurry();
+    }
+
+    /// Does not keep the pace when nothing is left to start: the coordinator then has more.
+    fn hurry(&mut self) {
+        if !self.machine.has_queued() {
+            let now = Instant::now();
+            if !self.away.failing() {
+                self.next_report = self.next_report.min(now);
+                self.next_claim = self.next_claim.min(now);
+            }
+        }
+    }
+
+    fn beaten(&mut self, answer: Answer<HeartbeatAnswer>) {
+        match answer {
+            Ok(answer) => {
+                self.away.worked();
+                self.stale(&answer.stale);
+            }
+            Err(error) => {
+                let wait = self.failed("heartbeat", &error).min(self.heartbeat_every);
+                self.next_heartbeat = Instant::now() + wait;
+            }
+        }
+    }
+
+    fn stale(&mut self, leases: &[LeaseId]) {
+        if leases.is_empty() {
+            return;
+        }
+        tracing::warn!(count = leases.len(), first = ?leases.first(), "leases went to others");
+        let mut actions = Vec::new();
+        self.machine.stale(leases, &mut actions);
+        self.act(actions, Stop::Now);
+    }
+
+    fn reported(&mut self, answer: Answer<(u64, Reported)>) {
+        let (number, reported) = match answer {
+            Ok(reported) => reported,
+            Err(error) => {
+                self.next_report = Instant::now() + self.failed("report", &error);
+                return;
+            }
+        };
+        self.away.worked();
+        if !reported.conflicts.is_empty() {
+            let (count, first) = (reported.conflicts.len(), reported.conflicts.first());
+            tracing::warn!(count, ?first, "results came too late");
+        }
+        self.summary.conflicts += reported.conflicts.len() as u64;
+        self.requests.forget_logs(&self.machine);
+        self.machine.acknowledged(number);
+        self.hurry();
+        let needed = self.machine.unacknowledged().filter_map(|ended| ended.result.as_ref());
+        if let Err(error) = self.spool.compact(needed) {
+            tracing::warn!(%error, "cannot shorten the spool");
+        }
+    }
+
+    fn attempt_ended(&mut self, finished: Finished) {
+        let mut next = Some(finished);
+        while let Some(finished) = next {
+            let lease = finished.report.lease;
+            self.stops.remove(&lease);
+            let mut actions = Vec::new();
+            self.end(lease, finished, &mut actions);
+            self.act(actions, Stop::Cancel);
+            next = self.ended.1.try_recv().ok();
+        }
+        self.hurry();
+    }
+
+    fn end(
+        &mut self,
+        lease: LeaseId,
+        finished: Finished,
+        actions: &mut Vec<Action<Box<LeaseView>>>,
+    ) {
+        self.summary.count(finished.report.outcome);
+        self.spool.add(&finished);
+        self.machine.ended(lease, finished, actions);
+    }
+
+    fn act(&mut self, mut actions: Vec<Action<Box<LeaseView>>>, urgency: Stop) {
+        while let Some(action) = actions.pop() {
+            match action {
+                Action::Start { lease, .. } if self.null_runner => {
+                    self.end(lease, Finished::new(lease, Outcome::Passed), &mut actions);
+                }
+                Action::Start { lease, job } => self.start(lease, job),
+                Action::Stop { lease } => {
+                    if let Some(stop) = self.stops.get(&lease) {
+                        stop.send_modify(|stop| *stop = urgency.max(*stop));
+                    }
+                }
+            }
+        }
+    }
+
+    fn start(&mut self, lease: LeaseId, job: Box<LeaseView>) {
+        let (sender, stop) = watch::channel(Stop::No);
+        self.stops.insert(lease, sender);
+        let (workshop, ended) = (self.workshop.clone(), self.ended.0.clone());
+        self.attempts.spawn("attempt", async move {
+            let finished = workshop.run(&job, stop).await;
+            // Nobody listens only when the worker is gone already.
+            let _ = ended.send(finished);
+        });
+    }
+
+    async fn tick(&mut self) {
+        let now = Millis::from(self.began.elapsed());
+        self.machine.tick(Timestamp(now.0));
+        self.reaper.sweep();
+        self.workshop.warm.close_idle().await;
+    }
+
+    fn flush(&mut self) {
+        if let Err(error) = self.spool.flush() {
+            tracing::error!(%error, "results cannot be spooled; they are kept in memory");
+        }
+    }
+
+    async fn leave(mut self) -> Result<Summary, WorkerError> {
+        self.flush();
+        self.summary.unsent = self.machine.unacknowledged().count() as u64;
+        if !self.attempts.join(KILL_LIMIT).await {
+            tracing::error!("attempts did not end in time");
+        }
+        match self.worker {
+            Some(worker) => {
+                if let Err(error) = self.requests.leave(worker).await {
+                    tracing::warn!(%error, "left without a word");
+                }
+                Ok(self.summary)
+            }
+            None if self.ephemeral && self.summary.worker.is_none() => {
+                Err(WorkerError::NoCoordinator(EPHEMERAL_PATIENCE))
+            }
+            None => Ok(self.summary),
+        }
+    }
+}
+
+async fn pending<T>(request: &mut Pending<T>) -> Answer<T> {
+    match request {
+        Some(request) => request.await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,156 @@
+//! Results that the coordinator has not acknowledged, on disk: one JSON line each.
+//!
+//! Promises: what was flushed survives the end of this process, however it ends (not a
+//! power cut: the coordinator then counts the lease as lost). A torn last line is ignored.
+//! Limits: past [`MAX_FILE_BYTES`] the file is rewritten with what is still needed.
+
+use crate::domain::id::LeaseId;
+use crate::worker::attempt::Finished;
+use std::fs::File;
+use std::io;
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::path::PathBuf;
+
+pub const MAX_FILE_BYTES: u64 = 64 * 1024 * 1024;
+
+#[derive(Debug)]
+pub struct Spool {
+    path: PathBuf,
+    file: File,
+    size: u64,
+    pending: Vec<u8>,
+}
+
+impl Spool {
+    /// Opens it with what an earlier process left.
+    ///
+    /// # Errors
+    /// The file cannot be read or written.
+    pub fn open(directory: &Path) -> io::Result<(Self, Vec<(LeaseId, Finished)>)> {
+        let path = directory.join("results.jsonl");
+        let file = File::options().read(true).append(true).create(true).open(&path)?;
+        let mut left = Vec::new();
+        for line in BufReader::new(&file).split(b'\n') {
+            match serde_json::from_slice::<Finished>(&line?) {
+                Ok(finished) => left.push((finished.report.lease, finished)),
+                Err(error) => tracing::warn!(%error, "a torn line in the spool is ignored"),
+            }
+        }
+        let mut spool = Self { path, file, size: 0, pending: Vec::new() };
+        // Also cuts a torn line off, so that the next one does not continue it.
+        spool.rewrite(left.iter().map(|(_, finished)| finished))?;
+        Ok((spool, left))
+    }
+
+    /// Takes a result; written by the next [`Spool::flush`].
+    pub fn add(&mut self, finished: &Finished) {
+        if let Err(error) = write_line(&mut self.pending, finished) {
+            tracing::error!(%error, "a result cannot be spooled");
+        }
+    }
+
+    /// Writes what was added, in one go.
+    ///
+    /// # Errors
+    /// The disk is full or gone; what was added is tried again next time.
+    pub fn flush(&mut self) -> io::Result<()> {
+        if self.pending.is_empty() {
+            return Ok(());
+        }
+        let before = self.size;
+        if let Err(error) = self.file.write_all(&self.pending) {
+            self.file.set_len(before)?;
+            return Err(error);
+        }
+        self.size += self.pending.len() as u64;
+        self.pending.clear();
+        Ok(())
+    }
+
+    /// Forgets everything but `needed`, when that is worth it.
+    ///
+    /// # Errors
+    /// As for [`Spool::flush`].
+    pub fn compact<'a>(&mut self, needed: impl Iterator<Item = &'a Finished>) -> io::Result<()> {
+        let mut needed = needed.peekable();
+        if needed.peek().is_none() {
+            self.pending.clear();
+            if self.size > 0 {
+                self.file.set_len(0)?;
+                self.size = 0;
+            }
+            return Ok(());
+        }
+        if self.size > MAX_FILE_BYTES { self.rewrite(needed) } else { Ok(()) }
+    }
+
+    fn rewrite<'a>(&mut self, needed: impl Iterator<Item = &'a Finished>) -> io::Result<()> {
+        let mut content = Vec::new();
+        for finished in needed {
+            write_line(&mut content, finished)?;
+        }
+        crate::sys::files::write_whole(&self.path, &content)?;
+        self.file = File::options().read(true).append(true).create(true).open(&self.path)?;
+        self.size = content.len() as u64;
+        self.pending.clear();
+        Ok(())
+    }
+}
+
+fn write_line(buffer: &mut Vec<u8>, finished: &Finished) -> io::Result<()> {
+    serde_json::to_writer(&mut *buffer, finished)?;
+    buffer.push(b'\n');
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::id::{Epoch, RunId, TestId};
+    use crate::domain::outcome::Outcome;
+
+    fn finished(epoch: u64) -> Finished {
+        let attempt = TestId { run: RunId(1), index: 0 }.attempt(1);
+        Finished::new(LeaseId { attempt, epoch: Epoch(epoch) }, Outcome::Passed)
+    }
+
+    fn epochs(directory: &Path) -> Vec<u64> {
+        let (_, left) = Spool::open(directory).expect("a spool");
+        left.iter().map(|(lease, _)| lease.epoch.0).collect()
+    }
+
+    #[test]
+    fn what_was_flushed_is_found_again_and_what_was_acknowledged_is_not() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (mut spool, left) = Spool::open(dir.path()).expect("a spool");
+        assert!(left.is_empty());
+        spool.add(&finished(1));
+        spool.add(&finished(2));
+        spool.flush().expect("written");
+        spool.add(&finished(3));
+        assert_eq!(epochs(dir.path()), [1, 2]);
+        let (mut spool, _) = Spool::open(dir.path()).expect("a spool");
+        spool.compact([finished(2)].iter()).expect("nothing to do");
+        assert_eq!(epochs(dir.path()), [1, 2], "not worth a rewrite");
+        let (mut spool, _) = Spool::open(dir.path()).expect("a spool");
+        spool.compact([].iter()).expect("emptied");
+        assert!(epochs(dir.path()).is_empty());
+    }
+
+    #[test]
+    fn a_torn_line_is_ignored_and_cut_off() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (mut spool, _) = Spool::open(dir.path()).expect("a spool");
+        spool.add(&finished(1));
+        spool.flush().expect("written");
+        let path = dir.path().join("results.jsonl");
+        let mut torn = File::options().append(true).open(&path).expect("open");
+        torn.write_all(b"{\"report\":{\"lea").expect("written");
+        let (mut spool, left) = Spool::open(dir.path()).expect("a spool");
+        assert_eq!(left.len(), 1);
+        spool.add(&finished(2));
+        spool.flush().expect("written");
+        assert_eq!(epochs(dir.path()), [1, 2]);
+    }
+}

@@ -1,0 +1,260 @@
+//! The environment variables of an attempt: cleared, then an allow-list, own directories,
+//! thread counts, the test's own settings, and last what the worker insists on.
+//!
+//! Promises: nothing of the worker's environment passes but the allow-list, so no token
+//! does; a test sees the devices that it holds and no others, as far as the vendor's
+//! variables reach (they are no security boundary).
+
+use crate::domain::accelerator::{Accelerator, Vendor};
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::Path;
+
+/// Passed through when set on the worker. A `*` at the end stands for any rest.
+const ALLOWED: &[&str] = &[
+    "PATH",
+    "LANG",
+    "LANGUAGE",
+    "LC_*",
+    "TZ",
+    "LD_LIBRARY_PATH",
+    "XDG_CACHE_HOME",
+    // where models, and Python itself, are found
+    "HF_HOME",
+    "HF_HUB_CACHE",
+    "HF_HUB_OFFLINE",
+    "HF_ENDPOINT",
+    "HF_DATASETS_CACHE",
+    "HF_HUB_DOWNLOAD_TIMEOUT",
+    "HF_HUB_ETAG_TIMEOUT",
+    "TRANSFORMERS_OFFLINE",
+    "TORCH_HOME",
+    "HUGGINGFACE_HUB_CACHE",
+    "PYENV_ROOT",
+    "PYENV_VERSION",
+    "PYTHONUSERBASE",
+    // the way out
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+    "ALL_PROXY",
+    "http_proxy",
+    "https_proxy",
+    "no_proxy",
+    "all_proxy",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "REQUESTS_CA_BUNDLE",
+    "CURL_CA_BUNDLE",
+    // drivers and their libraries
+    "CUDA_HOME",
+    "CUDA_PATH",
+    "CUDA_MODULE_LOADING",
+    "ROCM_PATH",
+    "HIP_PATH",
+    "HSA_OVERRIDE_GFX_VERSION",
+    "NVIDIA_DRIVER_CAPABILITIES",
+    "ONEAPI_ROOT",
+    // without these Windows programs do not start
+    "SYSTEMROOT",
+    "SYSTEMDRIVE",
+    "WINDIR",
+    "COMSPEC",
+    "PATHEXT",
+    "PROGRAMDATA",
+    "PROGRAMFILES",
+    "NUMBER_OF_PROCESSORS",
+    "PROCESSOR_ARCHITECTURE",
+];
+
+/// Only for building environments: where packages come from. May hold credentials, so
+/// tests do not get them.
+const ALLOWED_FOR_BUILDS: &[&str] =
+    &["UV_*", "PIP_*", "HOME", "USERPROFILE", "LOCALAPPDATA", "APPDATA", "TMPDIR", "TEMP", "TMP"];
+
+pub type Variables = BTreeMap<OsString, OsString>;
+
+/// What passes from the worker's own environment, read once.
+#[derive(Debug, Clone, Default)]
+pub struct Inherited {
+    tests: Variables,
+    builds: Variables,
+}
+
+impl Inherited {
+    /// `also` names further variables that pass, as the person who started the worker wishes.
+    #[must_use]
+    pub fn from_process(also: &[String]) -> Self {
+        Self::from(std::env::vars_os(), also)
+    }
+
+    fn from(all: impl Iterator<Item = (OsString, OsString)>, also: &[String]) -> Self {
+        let mut inherited = Self::default();
+        let mut home = None;
+        for (name, value) in all {
+            let Some(text) = name.to_str() else { continue };
+            if text == "HOME" {
+                home = Some(value.clone());
+            }
+            if also.iter().any(|also| also == text) || listed(ALLOWED, text) {
+                inherited.tests.insert(name, value);
+            } else if listed(ALLOWED_FOR_BUILDS, text) {
+                inherited.builds.insert(name, value);
+            }
+        }
+        // A test gets a home of its own, but finds what lies in the real one.
+        if let Some(home) = home {
+            for (name, place) in [
+                ("HF_HOME", ".cache/huggingface"),
+                ("TORCH_HOME", ".cache/torch"),
+                ("PYTHONUSERBASE", ".local"),
+            ] {
+                let path = Path::new(&home).join(place);
+                inherited.tests.entry(name.into()).or_insert(path.into());
+            }
+        }
+        inherited
+    }
+
+    /// For tools that the worker runs for itself.
+    #[must_use]
+    pub fn for_builds(&self) -> Variables {
+        let mut variables = self.tests.clone();
+        variables.extend(self.builds.clone());
+        variables
+    }
+
+    /// Begins an attempt's environment in its own directory.
+    #[must_use]
+    pub fn for_attempt(&self, directory: &Path, threads: u64) -> Variables {
+        let mut variables = self.tests.clone();
+        for name in ["HOME", "TMPDIR", "TEMP", "TMP", "USERPROFILE"] {
+            variables.insert(name.into(), directory.into());
+        }
+        variables.extend(threads_of(threads));
+        set(&mut variables, "PYTHONUNBUFFERED", "1");
+        set(&mut variables, "PYTHONFAULTHANDLER", "1");
+        variables
+    }
+}
+
+/// Thread counts for the usual numeric libraries.
+#[must_use]
+pub fn threads_of(threads: u64) -> Variables {
+    let threads = threads.max(1).to_string();
+    ["OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"]
+        .into_iter()
+        .map(|name| (name.into(), OsString::from(&threads)))
+        .collect()
+}
+
+fn listed(list: &[&str], name: &str) -> bool {
+    list.iter().any(|entry| match entry.strip_suffix('*') {
+        Some(prefix) => name.starts_with(prefix),
+        None => name == *entry || (cfg!(windows) && name.eq_ignore_ascii_case(entry)),
+    })
+}
+
+pub fn set(variables: &mut Variables, name: &str, value: impl Into<OsString>) {
+    variables.insert(name.into(), value.into());
+}
+
+/// Makes exactly the held devices visible.
+pub fn pin(variables: &mut Variables, held: &[&Accelerator]) {
+    let of = |vendor| held.iter().copied().filter(move |device| device.vendor == vendor);
+    let indexes = |vendor| -> String {
+        let indexes: Vec<_> = of(vendor).map(|device| device.index.to_string()).collect();
+        indexes.join(",")
+    };
+    let mut by_index = |vendor, name| {
+        if of(vendor).next().is_some() {
+            set(variables, name, indexes(vendor));
+        }
+    };
+    // Only one of AMD's variables: a second one would index what the first one left.
+    by_index(
+        Vendor::Amd,
+        if cfg!(windows) { "HIP_VISIBLE_DEVICES" } else { "ROCR_VISIBLE_DEVICES" },
+    );
+    by_index(Vendor::Intel, "ZE_AFFINITY_MASK");
+    by_index(Vendor::Aws, "NEURON_RT_VISIBLE_CORES");
+    by_index(Vendor::Google, "TPU_VISIBLE_CHIPS");
+    by_index(Vendor::Habana, "HABANA_VISIBLE_MODULES");
+    by_index(Vendor::Huawei, "ASCEND_RT_VISIBLE_DEVICES");
+
+    let nvidia: Vec<String> = of(Vendor::Nvidia).map(nvidia_name).collect();
+    if !nvidia.is_empty() {
+        // Otherwise CUDA numbers by speed, and the tools by bus.
+        set(variables, "CUDA_DEVICE_ORDER", "PCI_BUS_ID");
+        set(variables, "CUDA_VISIBLE_DEVICES", nvidia.join(","));
+    } else if of(Vendor::Amd).next().is_none() {
+        // ROCm obeys both, so neither is set beside a held AMD device.
+        set(variables, "CUDA_VISIBLE_DEVICES", "-1");
+        set(variables, "HIP_VISIBLE_DEVICES", "-1");
+    }
+}
+
+fn nvidia_name(device: &Accelerator) -> String {
+    if device.uuid.is_empty() { device.index.to_string() } else { device.uuid.clone() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::accelerator::Backend;
+
+    fn device(index: u16, vendor: Vendor, uuid: &str) -> Accelerator {
+        Accelerator {
+            index,
+            vendor,
+            model: "X".into(),
+            uuid: uuid.into(),
+            backend: Backend::Cuda,
+            architecture: String::new(),
+            memory_bytes: 0,
+        }
+    }
+
+    fn pinned(held: &[&Accelerator]) -> Vec<String> {
+        let mut variables = Variables::new();
+        pin(&mut variables, held);
+        variables.iter().map(|(n, v)| format!("{}={}", n.display(), v.display())).collect()
+    }
+
+    #[test]
+    fn devices_are_pinned_by_their_stable_name() {
+        let (a, b) = (device(0, Vendor::Nvidia, "GPU-a"), device(1, Vendor::Nvidia, "GPU-b"));
+        assert_eq!(
+            pinned(&[&a, &b]),
+            ["CUDA_DEVICE_ORDER=PCI_BUS_ID", "CUDA_VISIBLE_DEVICES=GPU-a,GPU-b"]
+        );
+        let amd = device(3, Vendor::Amd, "");
+        assert_eq!(pinned(&[&amd]), ["ROCR_VISIBLE_DEVICES=3"]);
+        assert_eq!(pinned(&[]), ["CUDA_VISIBLE_DEVICES=-1", "HIP_VISIBLE_DEVICES=-1"]);
+    }
+
+    #[test]
+    fn only_the_allow_list_passes() {
+        let all = [
+            ("PATH", "/bin"),
+            ("HOME", "/home/x"),
+            ("LC_ALL", "C"),
+            ("DTF_TOKEN", "secret"),
+            ("CUDA_VISIBLE_DEVICES", "7"),
+            ("UV_INDEX_URL", "https://user:secret@host/"),
+            ("MINE", "yes"),
+            ("HF_TOKEN", "secret"),
+        ];
+        let all = all.into_iter().map(|(name, value)| (name.into(), value.into()));
+        let inherited = Inherited::from(all, &["MINE".to_owned()]);
+        let test = inherited.for_attempt(Path::new("/work/a"), 2);
+        let shown = format!("{test:?}");
+        assert!(!shown.contains("secret"), "{shown}");
+        assert!(!test.contains_key(&OsString::from("CUDA_VISIBLE_DEVICES")));
+        let is = |name: &str, value: &str| test.get(&OsString::from(name)) == Some(&value.into());
+        assert!(is("PATH", "/bin") && is("LC_ALL", "C") && is("MINE", "yes"));
+        assert!(is("HOME", "/work/a") && is("OMP_NUM_THREADS", "2"));
+        assert!(is("HF_HOME", "/home/x/.cache/huggingface"));
+        assert!(inherited.for_builds().contains_key(&OsString::from("UV_INDEX_URL")));
+    }
+}

@@ -1,0 +1,254 @@
+//! Judges an ended attempt: outcome, class and one line for people.
+//!
+//! A script is judged by its `result` line, any other command by its exit code. A zero exit
+//! alone never passes a script.
+
+use crate::domain::outcome::{Class, Outcome};
+use crate::domain::time::Millis;
+use crate::sys::process::Exit;
+use crate::worker::junit::JunitError;
+use crate::worker::protocol::Transcript;
+use serde_json::{Map, Value};
+
+/// Longest message.
+pub const MAX_MESSAGE_BYTES: usize = 2000;
+const SIGKILL: i32 = 9;
+
+/// Why dtf stopped an attempt, when it did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stopped {
+    Cancelled,
+    WallClock(Millis),
+    Silence(Millis),
+}
+
+/// What is known of an attempt that has ended.
+#[derive(Debug)]
+pub struct Evidence<'a> {
+    pub exit: Exit,
+    pub stopped: Option<Stopped>,
+    /// For a script, what it told.
+    pub script: Option<&'a Transcript>,
+    /// When a JUnit file was named.
+    pub junit: Option<&'a Result<crate::api::v1::tests::JunitSummary, JunitError>>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verdict {
+    pub outcome: Outcome,
+    pub class: Option<Class>,
+    pub message: String,
+}
+
+impl Verdict {
+    #[must_use]
+    pub fn new(outcome: Outcome, class: Option<Class>, message: impl Into<String>) -> Self {
+        let mut message: String = message.into().replace(['\n', '\r'], " ");
+        message.truncate(message.floor_char_boundary(MAX_MESSAGE_BYTES));
+        Self { outcome, class, message }
+    }
+
+    /// The worker could not prepare the attempt.
+    #[must_use]
+    pub fn set_up(message: impl Into<String>) -> Self {
+        Self::new(Outcome::Error, Some(Class::SetUp), message)
+    }
+}
+
+#[must_use]
+pub fn judge(evidence: &Evidence<'_>) -> Verdict {
+    if let Some(stopped) = evidence.stopped {
+        return stopped_by(stopped, evidence.script.and_then(Transcript::open_phase));
+    }
+    if evidence.exit == Exit::default() {
+        return Verdict::set_up("lost track of the process");
+    }
+    match evidence.script {
+        Some(transcript) => script(evidence.exit, transcript),
+        None => command(evidence),
+    }
+}
+
+fn stopped_by(stopped: Stopped, phase: Option<&str>) -> Verdict {
+    let during = phase.map(|phase| format!(" in phase {phase}")).unwrap_or_default();
+    match stopped {
+        Stopped::Cancelled => Verdict::new(Outcome::Cancelled, None, "cancelled while it ran"),
+        Stopped::WallClock(limit) => Verdict::new(
+            Outcome::TimedOut,
+            Some(Class::WallClock),
+            format!("ran longer than {}{during}", seconds(limit)),
+        ),
+        Stopped::Silence(limit) => Verdict::new(
+            Outcome::TimedOut,
+            Some(Class::Silence),
+            format!("gave no output and no phase for {}{during}", seconds(limit)),
+        ),
+    }
+}
+
+fn seconds(span: Millis) -> String {
+    format!("{} s", span.0 as f64 / 1000.0)
+}
+
+fn crash(signal: i32) -> Verdict {
+    let hint = if signal == SIGKILL { "; the system may have run out of memory" } else { "" };
+    Verdict::new(Outcome::Error, Some(Class::Crash), format!("ended by signal {signal}{hint}"))
+}
+
+fn command(evidence: &Evidence<'_>) -> Verdict {
+    let Some(code) = evidence.exit.code else {
+        return crash(evidence.exit.signal.unwrap_or_default());
+    };
+    if code != 0 {
+        let failed = match evidence.junit {
+            Some(Ok(junit)) if !junit.failed.is_empty() => {
+                format!(
+                    "; {} of {} failed, first {}",
+                    junit.failed.len(),
+                    junit.tests,
+                    junit.failed[0]
+                )
+            }
+            _ => String::new(),
+        };
+        return Verdict::new(Outcome::Failed, None, format!("exit code {code}{failed}"));
+    }
+    match evidence.junit {
+        None => Verdict::new(Outcome::Passed, None, ""),
+        Some(Err(error)) => Verdict::new(Outcome::Failed, None, error.to_string()),
+        Some(Ok(junit)) if junit.failures > 0 || junit.errors > 0 => {
+            let first = junit.failed.first().map(String::as_str).unwrap_or_default();
+            let message = format!("exit code 0, but the JUnit file says that {first} failed");
+            Verdict::new(Outcome::Failed, None, message)
+        }
+        Some(Ok(junit)) => Verdict::new(Outcome::Passed, None, format!("{} cases", junit.tests)),
+    }
+}
+
+fn script(exit: Exit, transcript: &Transcript) -> Verdict {
+    if let Some(signal) = exit.signal {
+        return crash(signal);
+    }
+    let code = exit.code.unwrap_or_default();
+    let Some(result) = transcript.result() else {
+        return without_result(code, transcript);
+    };
+    let said = told(result);
+    match said.outcome {
+        Outcome::Passed if code != 0 => Verdict::new(
+            Outcome::Error,
+            None,
+            format!("the script says passed, but ended with exit code {code}"),
+        ),
+        Outcome::Passed if !transcript.has_metrics() => Verdict::new(
+            Outcome::Error,
+            Some(Class::NoResult),
+            "the script says passed, but reported no metrics",
+        ),
+        _ => said,
+    }
+}
+
+fn without_result(code: i32, transcript: &Transcript) -> Verdict {
+    let phase = transcript.open_phase().map(|p| format!(" in phase {p}")).unwrap_or_default();
+    if code == 0 {
+        let message = format!("the script ended well{phase}, but without a result line");
+        Verdict::new(Outcome::Error, Some(Class::NoResult), message)
+    } else {
+        let message =
+            format!("the script ended with exit code {code}{phase}, without a result line");
+        Verdict::new(Outcome::Error, None, message)
+    }
+}
+
+/// The script's own words.
+fn told(result: &Map<String, Value>) -> Verdict {
+    let text = |name: &str| result.get(name).and_then(Value::as_str).unwrap_or_default();
+    let class = result.get("class").and_then(|class| serde_json::from_value(class.clone()).ok());
+    match text("outcome") {
+        "passed" => Verdict::new(Outcome::Passed, None, text("message")),
+        "failed" => Verdict::new(Outcome::Failed, class, text("message")),
+        "error" => Verdict::new(Outcome::Error, class, text("message")),
+        other => {
+            let other: String = other.chars().take(80).collect();
+            let message =
+                format!("the result line says {other:?}, known are passed, failed, error");
+            Verdict::new(Outcome::Error, Some(Class::NoResult), message)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::v1::tests::JunitSummary;
+
+    const METRIC: &str = "{\"event\":\"metric\",\"name\":\"m\",\"values\":[1]}\n";
+
+    fn script(code: i32, lines: &str) -> (Outcome, Option<Class>) {
+        let mut transcript = Transcript::default();
+        transcript.feed(lines.as_bytes());
+        let exit = Exit { code: Some(code), signal: None };
+        let evidence = Evidence { exit, stopped: None, script: Some(&transcript), junit: None };
+        let verdict = judge(&evidence);
+        (verdict.outcome, verdict.class)
+    }
+
+    fn result(outcome: &str) -> String {
+        format!("{METRIC}{{\"event\":\"result\",\"outcome\":{outcome}}}\n")
+    }
+
+    #[test]
+    fn scripts_are_judged_by_their_result_line() {
+        assert_eq!(script(0, &result("\"passed\"")), (Outcome::Passed, None));
+        assert_eq!(script(1, &result("\"failed\"")), (Outcome::Failed, None));
+        let memory = result("\"error\",\"class\":\"out_of_memory\"");
+        assert_eq!(script(2, &memory), (Outcome::Error, Some(Class::OutOfMemory)));
+        let unknown = result("\"error\",\"class\":\"bad_luck\"");
+        assert_eq!(script(2, &unknown), (Outcome::Error, None));
+        assert_eq!(script(0, &result("\"great\"")), (Outcome::Error, Some(Class::NoResult)));
+        assert_eq!(script(0, &result("17")), (Outcome::Error, Some(Class::NoResult)));
+    }
+
+    #[test]
+    fn a_good_exit_alone_passes_no_script() {
+        let no_result = (Outcome::Error, Some(Class::NoResult));
+        assert_eq!(script(0, ""), no_result);
+        assert_eq!(script(0, METRIC), no_result);
+        assert_eq!(script(0, "{\"event\":\"result\",\"outcome\":\"passed\"}\n"), no_result);
+        assert_eq!(script(1, ""), (Outcome::Error, None));
+        assert_eq!(script(1, &result("\"passed\"")), (Outcome::Error, None));
+    }
+
+    fn command(exit: Exit, stopped: Option<Stopped>) -> Verdict {
+        judge(&Evidence { exit, stopped, script: None, junit: None })
+    }
+
+    #[test]
+    fn commands_are_judged_by_exit_code_and_signal() {
+        let exit = |code| Exit { code: Some(code), signal: None };
+        assert_eq!(command(exit(0), None).outcome, Outcome::Passed);
+        assert_eq!(command(exit(3), None).message, "exit code 3");
+        let killed = command(Exit { code: None, signal: Some(9) }, None);
+        assert_eq!((killed.outcome, killed.class), (Outcome::Error, Some(Class::Crash)));
+        assert!(killed.message.contains("memory"), "{}", killed.message);
+        let ours = Exit { code: None, signal: Some(9) };
+        let late = command(ours, Some(Stopped::WallClock(Millis(1500))));
+        assert_eq!((late.outcome, late.class), (Outcome::TimedOut, Some(Class::WallClock)));
+        assert_eq!(late.message, "ran longer than 1.5 s");
+        assert_eq!(command(ours, Some(Stopped::Cancelled)).outcome, Outcome::Cancelled);
+    }
+
+    #[test]
+    fn a_junit_file_that_was_promised_has_to_agree() {
+        let judged = |code, junit| {
+            let exit = Exit { code: Some(code), signal: None };
+            judge(&Evidence { exit, stopped: None, script: None, junit: Some(&junit) }).outcome
+        };
+        let failed = JunitSummary { tests: 2, failures: 1, ..JunitSummary::default() };
+        assert_eq!(judged(0, Ok(JunitSummary::default())), Outcome::Passed);
+        assert_eq!(judged(0, Ok(failed.clone())), Outcome::Failed);
+        assert_eq!(judged(1, Ok(failed)), Outcome::Failed);
+        assert_eq!(judged(0, Err(JunitError::Missing("x".into()))), Outcome::Failed);
+    }
+}

@@ -1,0 +1,210 @@
+//! The runners of a worker: made at the first warm attempt, replaced, closed when unused.
+
+use super::runner::{Runner, StartError};
+use super::{IDLE, Kind, MAX_FAILURES, MAX_RUNNERS, RunCold, WarmChild, WarmStart};
+use crate::sys::files::write_whole;
+use crate::sys::process::Output;
+use crate::worker::surroundings::Variables;
+use crate::worker::surroundings::threads_of;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+
+const PROGRAM: &str = include_str!("../warm_runner.py");
+
+pub struct WarmPool {
+    script: PathBuf,
+    env: Variables,
+    places: Mutex<BTreeMap<Kind, Arc<Place>>>,
+}
+
+/// Where the runner of one kind is, or was.
+struct Place {
+    runner: Mutex<State>,
+}
+
+struct State {
+    runner: Option<Arc<Runner>>,
+    failures: u32,
+    last_reason: Option<RunCold>,
+    used: Instant,
+}
+
+impl WarmPool {
+    /// The program is put into `directory`; `env` is what every runner starts with.
+    #[must_use]
+    pub fn new(directory: PathBuf, env: Variables) -> Self {
+        let script = directory.join("warm_runner.py");
+        Self { script, env, places: Mutex::default() }
+    }
+
+    /// Forks an attempt.
+    ///
+    /// # Errors
+    /// It has to run cold; the reason is for the record.
+    pub async fn start(
+        &self,
+        kind: Kind,
+        start: WarmStart,
+    ) -> Result<(WarmChild, Output), RunCold> {
+        let place = self.place(&kind).await?;
+        let runner = self.runner(&kind, &place).await?;
+        match runner.run(&start).await {
+            Err(reason) if !runner.alive() => {
+                // Once more with a new one; it may have been killed from outside.
+                tracing::warn!(%reason, "the warm runner is replaced");
+                self.runner(&kind, &place).await?.run(&start).await
+            }
+            other => other,
+        }
+    }
+
+    async fn place(&self, kind: &Kind) -> Result<Arc<Place>, RunCold> {
+        let mut places = self.places.lock().await;
+        if let Some(place) = places.get(kind) {
+            return Ok(place.clone());
+        }
+        if places.len() >= MAX_RUNNERS {
+            let idle = oldest_unused(&places).ok_or_else(|| {
+                RunCold(format!("all {MAX_RUNNERS} warm runners are busy with other environments"))
+            })?;
+            places.remove(&idle);
+        }
+        let state = State { runner: None, failures: 0, last_reason: None, used: Instant::now() };
+        let place = Arc::new(Place { runner: Mutex::new(state) });
+        places.insert(kind.clone(), place.clone());
+        Ok(place)
+    }
+
+    async fn runner(&self, kind: &Kind, place: &Place) -> Result<Arc<Runner>, RunCold> {
+        // Held while it starts, so that all who want it wait for one.
+        let mut state = place.runner.lock().await;
+        state.used = Instant::now();
+        if let Some(runner) = state.runner.as_ref().filter(|runner| runner.alive()) {
+            return Ok(runner.clone());
+        }
+        if state.runner.take().is_some() {
+            state.failures += 1;
+        }
+        if state.failures >= MAX_FAILURES {
+            let unknown = || RunCold("the warm runner ended too often".to_owned());
+            return Err(state.last_reason.clone().unwrap_or_else(unknown));
+        }
+        if let Err(error) = write_whole(&self.script, PROGRAM.as_bytes()) {
+            return Err(RunCold(format!("cannot write the warm runner: {error}")));
+        }
+        let mut env = self.env.clone();
+        env.extend(threads_of(kind.threads));
+        match Runner::start(kind, &self.script, &env).await {
+            Ok(runner) => {
+                let runner = Arc::new(runner);
+                state.runner = Some(runner.clone());
+                Ok(runner)
+            }
+            Err(error) => {
+                let reason = match error {
+                    StartError::Never(reason) => {
+                        state.failures = MAX_FAILURES;
+                        reason
+                    }
+                    StartError::Failed(reason) => {
+                        state.failures += 1;
+                        reason
+                    }
+                };
+                tracing::warn!(%reason, "no warm runner; attempts run cold");
+                state.last_reason = Some(reason.clone());
+                Err(reason)
+            }
+        }
+    }
+
+    /// Ends runners that have not been used for [`IDLE`].
+    pub async fn close_idle(&self) {
+        let places = self.places.lock().await;
+        for place in places.values() {
+            let Ok(mut state) = place.runner.try_lock() else { continue };
+            let busy = state.runner.as_ref().is_some_and(|runner| runner.busy());
+            if !busy && state.used.elapsed() >= IDLE {
+                state.runner = None;
+            }
+        }
+    }
+}
+
+fn oldest_unused(places: &BTreeMap<Kind, Arc<Place>>) -> Option<Kind> {
+    let unused = |(kind, place): (&Kind, &Arc<Place>)| {
+        let state = place.runner.try_lock().ok()?;
+        let busy = state.runner.as_ref().is_some_and(|runner| runner.busy());
+        (!busy).then(|| (state.used, kind.clone()))
+    };
+    places.iter().filter_map(unused).min_by_key(|(used, _)| *used).map(|(_, kind)| kind)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::ffi::OsString;
+    use std::path::Path;
+
+    fn python() -> Option<PathBuf> {
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        crate::sys::process::lookup::find("python3".as_ref(), &path, Path::new("/"))
+    }
+
+    fn env() -> Variables {
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        [(OsString::from("PATH"), path)].into()
+    }
+
+    async fn output(mut output: Output) -> String {
+        let (mut all, mut buffer) = (Vec::new(), [0; 1024]);
+        while let Ok(count @ 1..) = output.read(&mut buffer).await {
+            all.extend_from_slice(&buffer[..count]);
+        }
+        String::from_utf8_lossy(&all).into_owned()
+    }
+
+    #[tokio::test]
+    async fn attempts_are_forked_with_their_own_surroundings() {
+        let python = python().expect("the tests need python3");
+        let dir = tempfile::tempdir().expect("a directory");
+        let script = dir.path().join("t.py");
+        let code = "import os, sys, json\nprint(os.environ['WHO'], 'json' in sys.modules)\n\
+                    json.who = getattr(json, 'who', '') + os.environ['WHO']\nprint(json.who)\nsys.exit(3)\n";
+        std::fs::write(&script, code).expect("a script");
+        let pool = WarmPool::new(dir.path().to_owned(), env());
+        let kind = Kind { python, threads: 1, modules: vec!["json"] };
+        for who in ["one", "two"] {
+            let mut env = env();
+            env.insert("WHO".into(), who.into());
+            let start =
+                WarmStart { id: who.into(), script: script.clone(), cwd: dir.path().into(), env };
+            let (mut child, pipe) = pool.start(kind.clone(), start).await.expect("forked");
+            assert_eq!(output(pipe).await, format!("{who} True\n{who}\n"));
+            let exit = child.wait().await;
+            assert_eq!(exit, crate::sys::process::Exit { code: Some(3), signal: None });
+            assert!(child.usage().is_some());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_runner_that_cannot_import_gives_the_reason() {
+        let python = python().expect("the tests need python3");
+        let dir = tempfile::tempdir().expect("a directory");
+        let pool = WarmPool::new(dir.path().to_owned(), env());
+        let kind = Kind { python, threads: 1, modules: vec!["no_such_module_here"] };
+        for _ in 0..=MAX_FAILURES {
+            let start = WarmStart {
+                id: "a".into(),
+                script: "x.py".into(),
+                cwd: dir.path().into(),
+                env: env(),
+            };
+            let reason = pool.start(kind.clone(), start).await.expect_err("no such module");
+            assert!(reason.0.contains("no_such_module_here"), "{reason}");
+        }
+    }
+}

@@ -1,0 +1,252 @@
+//! One preloaded process: its start, its socket, and who waits for what.
+
+use super::{Kind, RunCold, WarmChild, WarmStart};
+use crate::sys::process::{Exit, Output, Usage};
+use crate::sys::spawn::Tasks;
+use crate::worker::surroundings::Variables;
+use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::io;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::time::Duration;
+use tokio::io::{AsyncBufReadExt, BufReader, Interest};
+use tokio::net::UnixStream;
+use tokio::net::unix::OwnedReadHalf;
+use tokio::sync::oneshot;
+
+/// Longest import of the preloaded modules.
+const PRELOAD_LIMIT: Duration = Duration::from_secs(300);
+/// Longest wait for the fork of a child.
+const FORK_LIMIT: Duration = Duration::from_secs(60);
+/// Longest answer line.
+const MAX_LINE_BYTES: usize = 64 * 1024;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Answer {
+    Ready(serde::de::IgnoredAny),
+    Unsafe(String),
+    Failed(String),
+    Started { id: String, pid: i32 },
+    Refused { id: String, reason: String },
+    Exited(Exited),
+}
+
+#[derive(Deserialize)]
+struct Exited {
+    id: String,
+    code: Option<i32>,
+    signal: Option<i32>,
+    #[serde(default)]
+    max_rss_bytes: u64,
+    #[serde(default)]
+    cpu_seconds: f64,
+}
+
+type Started = Result<i32, String>;
+
+struct Waiter {
+    started: Option<oneshot::Sender<Started>>,
+    ended: Option<oneshot::Sender<(Exit, Usage)>>,
+}
+
+type Waiters = Arc<Mutex<BTreeMap<String, Waiter>>>;
+
+/// A runner that is ready. Dropping it ends the process and what runs in it.
+pub(super) struct Runner {
+    socket: UnixStreamWriter,
+    waiters: Waiters,
+    /// Reads the answers; ends when the runner does.
+    _reader: Tasks,
+    /// Killed when dropped.
+    _process: tokio::process::Child,
+}
+
+struct UnixStreamWriter {
+    stream: tokio::net::unix::OwnedWriteHalf,
+    /// One request at a time, so that lines do not mix.
+    turn: tokio::sync::Mutex<()>,
+}
+
+pub(super) enum StartError {
+    /// Forking will not become safe by trying again.
+    Never(RunCold),
+    Failed(RunCold),
+}
+
+impl Runner {
+    pub async fn start(kind: &Kind, script: &Path, env: &Variables) -> Result<Self, StartError> {
+        let failed = |error: io::Error| {
+            StartError::Failed(RunCold(format!("cannot start the warm runner: {error}")))
+        };
+        let (ours, theirs) = std::os::unix::net::UnixStream::pair().map_err(failed)?;
+        ours.set_nonblocking(true).map_err(failed)?;
+        let stream = UnixStream::from_std(ours).map_err(failed)?;
+        let process = tokio::process::Command::new(&kind.python)
+            .arg("-I")
+            .arg(script)
+            .args(&kind.modules)
+            .env_clear()
+            .envs(env)
+            .stdin(Stdio::from(OwnedFd::from(theirs)))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .process_group(0)
+            .kill_on_drop(true)
+            .spawn()
+            .map_err(failed)?;
+        let (read, write) = stream.into_split();
+        let mut lines = Lines { reader: BufReader::new(read), line: Vec::new() };
+        match tokio::time::timeout(PRELOAD_LIMIT, lines.next()).await {
+            Ok(Some(Answer::Ready(_))) => {}
+            Ok(Some(Answer::Unsafe(why))) => return Err(StartError::Never(RunCold(why))),
+            Ok(Some(Answer::Failed(why))) => return Err(StartError::Failed(RunCold(why))),
+            Ok(_) => return Err(failed(io::Error::other("it ended without a word"))),
+            Err(_) => return Err(failed(io::Error::other("its imports took too long"))),
+        }
+        let waiters = Waiters::default();
+        let mut reader = Tasks::new();
+        reader.spawn("warm runner", hear(lines, waiters.clone()));
+        let socket = UnixStreamWriter { stream: write, turn: tokio::sync::Mutex::new(()) };
+        Ok(Self { socket, waiters, _reader: reader, _process: process })
+    }
+
+    /// Whether it still answers.
+    pub fn alive(&self) -> bool {
+        self.waiters.lock().is_ok_and(|waiters| !waiters.contains_key(CLOSED))
+    }
+
+    /// Attempts that run in it.
+    pub fn busy(&self) -> bool {
+        self.waiters.lock().is_ok_and(|waiters| waiters.keys().any(|id| id != CLOSED))
+    }
+
+    pub async fn run(&self, start: &WarmStart) -> Result<(WarmChild, Output), RunCold> {
+        let cold = |error: io::Error| RunCold(format!("the warm runner is gone: {error}"));
+        let (output, writer) = Output::pipe().map_err(cold)?;
+        let (told_started, started) = oneshot::channel();
+        let (told_ended, ended) = oneshot::channel();
+        let waiter = Waiter { started: Some(told_started), ended: Some(told_ended) };
+        if let Ok(mut waiters) = self.waiters.lock() {
+            waiters.insert(start.id.clone(), waiter);
+        }
+        let sent = self.socket.send(&request(start), &writer).await;
+        drop(writer);
+        if let Err(error) = sent {
+            self.forget(&start.id);
+            return Err(cold(error));
+        }
+        match tokio::time::timeout(FORK_LIMIT, started).await {
+            Ok(Ok(Ok(pid))) => Ok((WarmChild { pid, ended, end: None }, output)),
+            Ok(Ok(Err(reason))) => Err(RunCold(reason)),
+            Ok(Err(_)) => Err(cold(io::Error::other("it ended"))),
+            Err(_) => {
+                self.forget(&start.id);
+                Err(cold(io::Error::other("it does not answer")))
+            }
+        }
+    }
+
+    fn forget(&self, id: &str) {
+        if let Ok(mut waiters) = self.waiters.lock() {
+            waiters.remove(id);
+        }
+    }
+}
+
+/// Key that is put among the waiters when the runner has ended; no attempt is called so.
+const CLOSED: &str = "";
+
+fn request(start: &WarmStart) -> Vec<u8> {
+    let text = |value: &std::ffi::OsStr| value.to_string_lossy().into_owned();
+    let env: BTreeMap<String, String> =
+        start.env.iter().map(|(name, value)| (text(name), text(value))).collect();
+    let run = serde_json::json!({ "run": {
+        "id": start.id,
+        "script": text(start.script.as_os_str()),
+        "cwd": text(start.cwd.as_os_str()),
+        "env": env,
+    }});
+    let mut line = run.to_string().into_bytes();
+    line.push(b'\n');
+    line
+}
+
+impl UnixStreamWriter {
+    /// Sends the line with the child's stdout and stderr attached to its first byte.
+    async fn send(&self, line: &[u8], output: &OwnedFd) -> io::Result<()> {
+        let _turn = self.turn.lock().await;
+        let stream: &UnixStream = self.stream.as_ref();
+        let descriptors = [output.as_fd(), output.as_fd()];
+        let mut sent = 0;
+        while let Some(rest) = line.get(sent..).filter(|rest| !rest.is_empty()) {
+            let first = sent == 0;
+            let send = || -> io::Result<usize> {
+                let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];
+                let mut control = SendAncillaryBuffer::new(&mut space);
+                if first && !control.push(SendAncillaryMessage::ScmRights(&descriptors)) {
+                    return Err(io::Error::other("no room for the descriptors"));
+                }
+                let parts = [io::IoSlice::new(rest)];
+                Ok(rustix::net::sendmsg(stream, &parts, &mut control, SendFlags::NOSIGNAL)?)
+            };
+            sent += stream.async_io(Interest::WRITABLE, send).await?;
+        }
+        Ok(())
+    }
+}
+
+struct Lines {
+    reader: BufReader<OwnedReadHalf>,
+    line: Vec<u8>,
+}
+
+impl Lines {
+    /// None at the end, or when the runner does not keep to the protocol.
+    async fn next(&mut self) -> Option<Answer> {
+        use tokio::io::AsyncReadExt;
+        self.line.clear();
+        let mut limited = (&mut self.reader).take(MAX_LINE_BYTES as u64);
+        limited.read_until(b'\n', &mut self.line).await.ok()?;
+        if !self.line.ends_with(b"\n") {
+            return None;
+        }
+        let answer = serde_json::from_slice(&self.line);
+        answer.map_err(|error| tracing::error!(%error, "the warm runner speaks nonsense")).ok()
+    }
+}
+
+async fn hear(mut lines: Lines, waiters: Waiters) {
+    while let Some(answer) = lines.next().await {
+        let Ok(mut waiters) = waiters.lock() else { return };
+        match answer {
+            Answer::Started { id, pid } => {
+                let started = waiters.get_mut(&id).and_then(|waiter| waiter.started.take());
+                started.map(|started| started.send(Ok(pid)));
+            }
+            Answer::Refused { id, reason } => {
+                let started = waiters.remove(&id).and_then(|waiter| waiter.started);
+                started.map(|started| started.send(Err(reason)));
+            }
+            Answer::Exited(exited) => {
+                let ended = waiters.remove(&exited.id).and_then(|waiter| waiter.ended);
+                let cpu_ms = (exited.cpu_seconds.max(0.0) * 1000.0) as u64;
+                let usage = Usage { peak_memory_bytes: exited.max_rss_bytes, cpu_ms };
+                let exit = Exit { code: exited.code, signal: exited.signal };
+                ended.map(|ended| ended.send((exit, usage)));
+            }
+            Answer::Ready(_) | Answer::Unsafe(_) | Answer::Failed(_) => {}
+        }
+    }
+    if let Ok(mut waiters) = waiters.lock() {
+        // Whoever waits is told by the dropped senders.
+        waiters.clear();
+        waiters.insert(CLOSED.to_owned(), Waiter { started: None, ended: None });
+    }
+}
