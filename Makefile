@@ -17,6 +17,7 @@ test: ## build and pass all tests
 	@$(CARGO) test
 
 demo: ## build, test four real models on this machine, print the report
+	@$(CARGO) build
 	@$(CARGO) run --quiet -- run examples/quickstart.yaml
 
 bench: ## measure speed and size on an idle machine; PARTS="warm rest" for some

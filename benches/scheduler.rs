@@ -91,6 +91,7 @@ impl Load {
             closed_world: false,
             idempotency: None,
             user: "bench".into(),
+            closed_world: false,
         };
         let Answer::Submitted { run, .. } = self.command(command) else {
             panic!("a submission is answered with its run")

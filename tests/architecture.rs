@@ -320,9 +320,7 @@ fn check_any(source: &Source, is_test: bool) -> Vec<String> {
     wrong.extend(sleeps.filter(|at| !may_sleep(&source.code[tests_at..*at])).map(|at| {
         source.say(
             at,
-            &format!(
-                "a test that sleeps: wait for the thing itself, or ask in a loop, `while !… {{ sleep }}`"
-            ),
+            "a test that sleeps: wait for the thing itself, or ask in a loop, `while !… { sleep }`",
         )
     }));
     wrong
