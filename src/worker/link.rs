@@ -7,6 +7,7 @@ use crate::api::v1::logs::Appended;
 use crate::api::v1::workers::{Heartbeat, HeartbeatAnswer, Register, Registered};
 use crate::domain::id::{AttemptId, Epoch, WorkerId};
 use std::future::Future;
+use uuid::Uuid;
 
 /// Why a request did not work out, as far as the worker acts on it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -52,7 +53,11 @@ pub trait Link: Send + Sync + 'static {
     /// Says that no new leases are wanted.
     fn drain(&self, worker: WorkerId) -> impl Future<Output = Result<(), LinkError>> + Send;
 
-    fn leave(&self, worker: WorkerId) -> impl Future<Output = Result<(), LinkError>> + Send;
+    fn leave(
+        &self,
+        worker: WorkerId,
+        incarnation: Uuid,
+    ) -> impl Future<Output = Result<(), LinkError>> + Send;
 
     /// `offset` is where the piece belongs; a piece that is there already is no fault.
     fn append_log(

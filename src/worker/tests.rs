@@ -188,7 +188,7 @@ impl Link for Fake {
         self.reachable()
     }
 
-    async fn leave(&self, _: WorkerId) -> Result<(), LinkError> {
+    async fn leave(&self, _: WorkerId, _: uuid::Uuid) -> Result<(), LinkError> {
         self.reachable()?;
         self.with(|state| state.left = true);
         Ok(())
