@@ -1,6 +1,7 @@
 //! Gives the binary a run path to the prebuilt DuckDB library, so that it
 //! starts without `LD_LIBRARY_PATH`. Does nothing for the bundled build.
 
+#[expect(clippy::disallowed_methods, reason = "a build script is told by its environment")]
 fn main() {
     println!("cargo:rerun-if-env-changed=DUCKDB_LIB_DIR");
     let bundled = std::env::var_os("CARGO_FEATURE_BUNDLED").is_some();

@@ -38,8 +38,10 @@ pub enum Event {
     ClaimClosed {
         worker: WorkerId,
     },
+    /// Takes no new tests. The epoch numbers the notice to the worker.
     WorkerDraining {
         worker: WorkerId,
+        epoch: Epoch,
         at: Timestamp,
     },
     /// Silent for too long, or gone for good.

@@ -158,8 +158,10 @@ impl Requirement {
     /// # Errors
     /// The first thing that it lacks.
     pub fn met_by(&self, offer: &Capability) -> Result<(), Mismatch> {
-        same_word(&self.os, &offer.os).map_err(|(need, have)| Mismatch::Os { need, have })?;
-        same_word(&self.arch, &offer.arch).map_err(|(need, have)| Mismatch::Arch { need, have })?;
+        same_word(self.os.as_deref(), &offer.os)
+            .map_err(|(need, have)| Mismatch::Os { need, have })?;
+        same_word(self.arch.as_deref(), &offer.arch)
+            .map_err(|(need, have)| Mismatch::Arch { need, have })?;
         if let Some(need) = self.tags.difference(&offer.tags).next() {
             return Err(Mismatch::Tag { need: need.clone() });
         }
@@ -227,9 +229,9 @@ impl Requirement {
     }
 }
 
-fn same_word(need: &Option<String>, have: &str) -> Result<(), (String, String)> {
+fn same_word(need: Option<&str>, have: &str) -> Result<(), (String, String)> {
     match need {
-        Some(need) if need != have => Err((need.clone(), have.to_owned())),
+        Some(need) if need != have => Err((need.to_owned(), have.to_owned())),
         _ => Ok(()),
     }
 }

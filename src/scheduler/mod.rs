@@ -10,6 +10,26 @@
 //! epochs only grow; no test starts before its dependencies allow it; what is cancelled
 //! stays cancelled; replay equals live.
 
+mod amounts;
+mod cancel;
+mod classes;
+mod core;
+mod deps;
+mod explain;
+mod grant;
+mod invariants;
+mod report;
+mod snapshot;
+mod state;
+mod submit;
+#[cfg(test)]
+mod tests;
+mod view;
+mod worker;
+
+pub use snapshot::RestoreError;
+pub use state::Scheduler;
+
 use crate::domain::capability::{Capability, ImplausibleCapability};
 use crate::domain::event::{Event, Idempotency};
 use crate::domain::id::{Epoch, LeaseId, RunId, TestId, WorkerId};
@@ -207,7 +227,7 @@ pub struct TestStatus {
     pub worker: Option<WorkerId>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Availability {
     Active,
     Draining,
@@ -235,8 +255,10 @@ pub struct Explanation {
     pub blocked_by: Vec<TestId>,
     /// For a waiting test, per worker: `None` suits and is busy.
     pub workers: Vec<(WorkerId, Box<str>, Option<Mismatch>)>,
-    /// Waiting tests that come first in the same class.
-    pub ahead_in_class: u64,
+    /// Waiting tests of the same class that come first: higher priority, or earlier in the run.
+    pub before: u64,
+    /// Since when a waiting test has been ready.
+    pub since: Option<Timestamp>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -250,64 +272,3 @@ pub struct Overview {
     pub tests_leased: u64,
     pub classes: u32,
 }
-
-/// STUB FOR HELPERS: the real one is being written; the signatures hold.
-#[derive(Debug, Default)]
-pub struct Scheduler {}
-
-impl Scheduler {
-    pub fn new() -> Self {
-        Self::default()
-    }
-    pub fn decide(&self, _now: Timestamp, _command: Command) -> Result<Step, Rejected> {
-        unimplemented!()
-    }
-    pub fn apply(&mut self, _event: &Event) {
-        unimplemented!()
-    }
-    /// The next grant, if any worker with an open claim suits any waiting test (one `LeasesGranted`,
-    /// or one `LeasesRecalled`). Call `apply` and repeat until `None`.
-    pub fn grant(&self, _now: Timestamp) -> Option<Event> {
-        unimplemented!()
-    }
-    /// Everything above `received` that the worker must hear; `None` when there is nothing.
-    pub fn delivery(&self, _worker: WorkerId) -> Option<Delivery> {
-        unimplemented!()
-    }
-    /// After a restart: every worker gets a fresh lease time from `now`.
-    pub fn resume(&mut self, _now: Timestamp) {
-        unimplemented!()
-    }
-    pub fn run(&self, _run: RunId) -> Option<RunSummary> {
-        unimplemented!()
-    }
-    pub fn runs(&self) -> impl DoubleEndedIterator<Item = RunSummary> + '_ {
-        std::iter::empty()
-    }
-    pub fn test(&self, _test: TestId) -> Option<TestStatus> {
-        unimplemented!()
-    }
-    pub fn why(&self, _now: Timestamp, _test: TestId) -> Option<Explanation> {
-        unimplemented!()
-    }
-    pub fn workers(&self) -> impl Iterator<Item = WorkerStatus> + '_ {
-        std::iter::empty()
-    }
-    pub fn worker(&self, _worker: WorkerId) -> Option<WorkerStatus> {
-        unimplemented!()
-    }
-    pub fn overview(&self) -> Overview {
-        unimplemented!()
-    }
-    /// The state as chunks for `EventLog::write_snapshot`, and back.
-    pub fn snapshot(&self) -> impl Iterator<Item = Vec<u8>> + '_ {
-        std::iter::empty()
-    }
-    pub fn restore(_chunks: impl Iterator<Item = Vec<u8>>) -> Result<Self, RestoreError> {
-        unimplemented!()
-    }
-}
-
-#[derive(Debug, thiserror::Error)]
-#[error("cannot read the snapshot: {0}")]
-pub struct RestoreError(pub String);

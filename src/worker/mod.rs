@@ -1,1 +1,3 @@
-//! worker
+//! The agent on a machine that runs tests.
+
+pub mod machine;

@@ -15,7 +15,7 @@ use uuid::Uuid;
 /// Longest wait of a claim.
 pub const MAX_WAIT: Millis = Millis::from_secs(30);
 /// Most reports of one request.
-pub const MAX_REPORTS: usize = 10_000;
+pub const MAX_REPORTS: usize = 2_000;
 /// Largest detail of one report.
 pub const MAX_DETAIL_BYTES: usize = 1024 * 1024;
 

@@ -1,0 +1,37 @@
+# Commands for people who work on dtf. `make help` lists them.
+# DUCKDB=bundled compiles DuckDB from source instead of fetching the prebuilt library.
+
+CARGO := scripts/cargo.sh
+CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/dtf-build
+
+.DEFAULT_GOAL := help
+.PHONY: help build test demo bench lint fmt doc clean-cache
+
+help: ## list these commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## build dtf
+	@$(CARGO) build
+
+test: ## build and pass all tests
+	@$(CARGO) test
+
+demo: ## build, test four real models on this machine, print the report
+	@$(CARGO) run --quiet -- run examples/quickstart.yaml
+
+bench: ## measure speed and size (about ten minutes, an idle machine)
+	@$(CARGO) bench --profile dev
+
+lint: ## check format, lints and documentation
+	@cargo fmt --check
+	@$(CARGO) clippy --all-targets -- -D warnings
+	@RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --document-private-items
+
+fmt: ## format the code
+	@cargo fmt
+
+doc: ## write the documentation of the code
+	@$(CARGO) doc --no-deps
+
+clean-cache: ## remove the fetched DuckDB library
+	rm -rf "$(CACHE)"

@@ -1,0 +1,408 @@
+//! Waiting tests, in classes: tests of a class have the same requirement.
+//!
+//! A claim looks at one head per class, never at every test. Order: priority, then
+//! fair share between runs (virtual time, see [`Lane`]), then age of the run; within a
+//! run longest expected first, then submission order.
+
+use crate::domain::id::{RunId, WorkerId};
+use crate::domain::priority::Priority;
+use crate::domain::requirement::Requirement;
+use crate::domain::time::{Millis, Timestamp};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct ClassId(pub u32);
+
+/// Empty classes are forgotten beyond this many.
+const MAX_EMPTY: usize = 4096;
+
+/// What tests of a class have in common.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct ClassKey {
+    pub requirement: Arc<Requirement>,
+    /// The worker on which the infrastructure just failed them.
+    pub avoid: Option<WorkerId>,
+}
+
+/// The best waiting test of a class, as far as classes are compared. Smaller is better.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Head {
+    pub priority: Reverse<Priority>,
+    pub pass: u64,
+    pub run: RunId,
+}
+
+#[derive(Debug)]
+pub(super) struct Class {
+    pub key: ClassKey,
+    pub head: Option<Head>,
+    pub waiting: u64,
+    lanes: BTreeMap<Reverse<Priority>, Lane>,
+    /// Exponential mean of durations in eighths of a millisecond; `None` before the first end.
+    mean_eighths: Option<u64>,
+    /// Hints, not facts: since when the best test was passed over for lack of room,
+    /// and the worker that is emptied for it.
+    pub passed_over: Option<Timestamp>,
+    pub hold: Option<WorkerId>,
+}
+
+/// Waiting tests of one class and priority. Runs are ordered by `pass`: the expected time
+/// that a run has been granted so far. The run with the least goes first, so that
+/// each gets the same share of time (start-time fair queueing).
+#[derive(Debug, Default)]
+struct Lane {
+    order: BTreeSet<(u64, RunId)>,
+    queues: HashMap<RunId, Queue>,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    pass: u64,
+    tests: BTreeSet<(Reverse<Millis>, u32)>,
+}
+
+/// Where a test waits within its class.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place {
+    pub priority: Priority,
+    pub run: RunId,
+    pub expected: Millis,
+    pub index: u32,
+}
+
+impl Class {
+    fn new(key: ClassKey) -> Self {
+        Self {
+            key,
+            head: None,
+            waiting: 0,
+            lanes: BTreeMap::new(),
+            mean_eighths: None,
+            passed_over: None,
+            hold: None,
+        }
+    }
+
+    pub fn mean(&self) -> Option<Millis> {
+        self.mean_eighths.map(|eighths| Millis(eighths / 8))
+    }
+
+    pub fn learn(&mut self, duration: Millis) {
+        let sample = duration.0.min(u64::MAX / 64);
+        let mean = self.mean_eighths.unwrap_or(sample * 8);
+        self.mean_eighths = Some(mean - mean / 8 + sample);
+    }
+
+    /// Indices of the tests at the head, best first.
+    pub fn front(&self) -> impl Iterator<Item = u32> + '_ {
+        self.head
+            .and_then(|head| self.lanes.get(&head.priority)?.queues.get(&head.run))
+            .into_iter()
+            .flat_map(|queue| queue.tests.iter().map(|(_, index)| *index))
+    }
+
+    /// Whether tests of more than one run wait at the best priority.
+    pub fn contested(&self) -> bool {
+        self.head
+            .and_then(|head| self.lanes.get(&head.priority))
+            .is_some_and(|lane| lane.order.len() > 1)
+    }
+
+    /// Tests that wait in front of this one: better priority, or earlier in the same queue.
+    pub fn before(&self, place: Place) -> u64 {
+        let own = Reverse(place.priority);
+        let better: usize = self
+            .lanes
+            .range(..own)
+            .flat_map(|(_, lane)| lane.queues.values())
+            .map(|queue| queue.tests.len())
+            .sum();
+        let same =
+            self.lanes.get(&own).and_then(|lane| lane.queues.get(&place.run)).map_or(0, |queue| {
+                queue.tests.range(..(Reverse(place.expected), place.index)).count()
+            });
+        (better + same) as u64
+    }
+
+    fn insert(&mut self, place: Place, pass: u64) {
+        let lane = self.lanes.entry(Reverse(place.priority)).or_default();
+        let queue = lane.queues.entry(place.run).or_insert_with(|| {
+            lane.order.insert((pass, place.run));
+            Queue { pass, tests: BTreeSet::new() }
+        });
+        if queue.tests.insert((Reverse(place.expected), place.index)) {
+            self.waiting += 1;
+        }
+        self.refresh();
+    }
+
+    fn remove(&mut self, place: Place) {
+        let Some(lane) = self.lanes.get_mut(&Reverse(place.priority)) else { return };
+        let Some(queue) = lane.queues.get_mut(&place.run) else { return };
+        if queue.tests.remove(&(Reverse(place.expected), place.index)) {
+            self.waiting -= 1;
+        }
+        if queue.tests.is_empty() {
+            lane.order.remove(&(queue.pass, place.run));
+            lane.queues.remove(&place.run);
+            if lane.queues.is_empty() {
+                self.lanes.remove(&Reverse(place.priority));
+            }
+            self.refresh();
+        }
+        if self.waiting == 0 {
+            self.passed_over = None;
+            self.hold = None;
+        }
+    }
+
+    fn publish(&mut self, priority: Priority, run: RunId, pass: u64) {
+        let Some(lane) = self.lanes.get_mut(&Reverse(priority)) else { return };
+        let Some(queue) = lane.queues.get_mut(&run) else { return };
+        lane.order.remove(&(queue.pass, run));
+        queue.pass = pass;
+        lane.order.insert((pass, run));
+        self.refresh();
+    }
+
+    fn refresh(&mut self) {
+        self.head = self.lanes.first_key_value().and_then(|(priority, lane)| {
+            let (pass, run) = *lane.order.first()?;
+            Some(Head { priority: *priority, pass, run })
+        });
+    }
+
+    fn has(&self, priority: Priority, run: RunId) -> bool {
+        self.lanes.get(&Reverse(priority)).is_some_and(|lane| lane.queues.contains_key(&run))
+    }
+}
+
+/// All classes, and the share that each run has had.
+#[derive(Debug, Default)]
+pub(super) struct Classes {
+    slots: Vec<Option<Class>>,
+    free: Vec<u32>,
+    by_key: HashMap<ClassKey, ClassId>,
+    shares: BTreeMap<RunId, Share>,
+    /// Pass of the run that was served last: where a new run starts.
+    virtual_time: u64,
+}
+
+#[derive(Debug, Default)]
+struct Share {
+    pass: u64,
+    /// Grants since the lanes were told of the pass.
+    unpublished: usize,
+    lanes: BTreeSet<(ClassId, Priority)>,
+}
+
+impl Classes {
+    pub fn get(&self, id: ClassId) -> Option<&Class> {
+        self.slots.get(id.0 as usize)?.as_ref()
+    }
+
+    pub fn get_mut(&mut self, id: ClassId) -> Option<&mut Class> {
+        self.slots.get_mut(id.0 as usize)?.as_mut()
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = (ClassId, &Class)> {
+        (0..).map(ClassId).zip(&self.slots).filter_map(|(id, class)| Some((id, class.as_ref()?)))
+    }
+
+    pub fn len(&self) -> usize {
+        self.by_key.len()
+    }
+
+    /// The class of a key; true when it is new.
+    pub fn intern(&mut self, key: &ClassKey) -> (ClassId, bool) {
+        if let Some(id) = self.by_key.get(key) {
+            return (*id, false);
+        }
+        let class = Class::new(key.clone());
+        let id = if let Some(free) = self.free.pop() {
+            self.slots[free as usize] = Some(class);
+            ClassId(free)
+        } else {
+            self.slots.push(Some(class));
+            ClassId(u32::try_from(self.slots.len() - 1).unwrap_or(u32::MAX))
+        };
+        self.by_key.insert(key.clone(), id);
+        (id, true)
+    }
+
+    /// Whether an empty class should be forgotten: one that avoids a worker, or one of very many.
+    pub fn disposable(&self, id: ClassId) -> bool {
+        self.get(id).is_some_and(|class| {
+            class.waiting == 0 && (class.key.avoid.is_some() || self.by_key.len() > MAX_EMPTY)
+        })
+    }
+
+    pub fn forget(&mut self, id: ClassId) {
+        if let Some(class) = self.slots.get_mut(id.0 as usize).and_then(Option::take) {
+            self.by_key.remove(&class.key);
+            self.free.push(id.0);
+        }
+    }
+
+    pub fn enqueue(&mut self, id: ClassId, place: Place) {
+        let virtual_time = self.virtual_time;
+        let share = self
+            .shares
+            .entry(place.run)
+            .or_insert_with(|| Share { pass: virtual_time, ..Share::default() });
+        // A run that had nothing waiting for a while may not save up its share.
+        if share.lanes.is_empty() {
+            share.pass = share.pass.max(virtual_time);
+        }
+        share.lanes.insert((id, place.priority));
+        let pass = share.pass;
+        if let Some(class) = self.get_mut(id) {
+            class.insert(place, pass);
+        }
+    }
+
+    pub fn dequeue(&mut self, id: ClassId, place: Place) {
+        let Some(class) = self.get_mut(id) else { return };
+        class.remove(place);
+        if !class.has(place.priority, place.run)
+            && let Some(share) = self.shares.get_mut(&place.run)
+        {
+            share.lanes.remove(&(id, place.priority));
+        }
+    }
+
+    /// Charges a run for what it was granted: expected milliseconds.
+    pub fn charge(&mut self, run: RunId, cost: u64) {
+        let Some(share) = self.shares.get_mut(&run) else { return };
+        self.virtual_time = self.virtual_time.max(share.pass);
+        share.pass = share.pass.saturating_add(cost);
+        share.unpublished += 1;
+        // Telling every lane costs as much as there are lanes: a run with many is
+        // told of less often, so that a grant costs the same for all.
+        if share.unpublished * 8 < share.lanes.len() {
+            return;
+        }
+        share.unpublished = 0;
+        let pass = share.pass;
+        for (id, priority) in share.lanes.clone() {
+            if let Some(class) = self.get_mut(id) {
+                class.publish(priority, run, pass);
+            }
+        }
+    }
+
+    pub fn forget_run(&mut self, run: RunId) {
+        self.shares.remove(&run);
+    }
+
+    /// For the snapshot: the share of each run, and where new ones start.
+    pub fn shares(&self) -> (u64, Vec<(RunId, u64)>) {
+        (self.virtual_time, self.shares.iter().map(|(run, share)| (*run, share.pass)).collect())
+    }
+
+    pub fn restore_shares(&mut self, virtual_time: u64, shares: &[(RunId, u64)]) {
+        self.virtual_time = virtual_time;
+        for (run, pass) in shares {
+            self.shares.insert(*run, Share { pass: *pass, ..Share::default() });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place(run: u32, index: u32, priority: i64, expected: u64) -> Place {
+        Place {
+            priority: Priority::try_from(priority).expect("in range"),
+            run: RunId(run),
+            expected: Millis(expected),
+            index,
+        }
+    }
+
+    fn one_class() -> (Classes, ClassId) {
+        let mut classes = Classes::default();
+        let (id, new) = classes.intern(&ClassKey { requirement: Arc::default(), avoid: None });
+        assert!(new);
+        (classes, id)
+    }
+
+    /// Takes the best test off the queue and charges its run.
+    fn pop(classes: &mut Classes, id: ClassId, cost: u64) -> (u32, u32) {
+        let class = classes.get(id).expect("the class");
+        let head = class.head.expect("a head");
+        let index = class.front().next().expect("a test");
+        let expected = Millis(if head.run == RunId(9) { 5 } else { 0 });
+        classes.dequeue(id, Place { priority: head.priority.0, run: head.run, expected, index });
+        classes.charge(head.run, cost);
+        (head.run.0, index)
+    }
+
+    #[test]
+    fn priority_comes_first_then_age_of_the_run() {
+        let (mut classes, id) = one_class();
+        classes.enqueue(id, place(2, 0, 0, 0));
+        classes.enqueue(id, place(1, 0, 0, 0));
+        classes.enqueue(id, place(3, 0, 7, 0));
+        let order: Vec<_> = (0..3).map(|_| pop(&mut classes, id, 0).0).collect();
+        assert_eq!(order, [3, 1, 2]);
+    }
+
+    #[test]
+    fn longest_expected_first_within_a_run() {
+        let (mut classes, id) = one_class();
+        for (index, expected) in [(0, 10), (1, 500), (2, 10)] {
+            classes.enqueue(id, place(1, index, 0, expected));
+        }
+        let order: Vec<_> = classes.get(id).expect("the class").front().collect();
+        assert_eq!(order, [1, 0, 2]);
+    }
+
+    #[test]
+    fn runs_share_time_not_counts() {
+        let (mut classes, id) = one_class();
+        for index in 0..100 {
+            classes.enqueue(id, place(1, index, 0, 0));
+            classes.enqueue(id, place(2, index, 0, 0));
+        }
+        let (mut first, mut second) = (0, 0);
+        for _ in 0..60 {
+            let run = classes.get(id).and_then(|class| class.head).expect("a head").run;
+            let cost = if run == RunId(1) { 50 } else { 10 };
+            if pop(&mut classes, id, cost).0 == 1 { first += 1 } else { second += 1 }
+        }
+        assert_eq!((first, second), (10, 50));
+    }
+
+    #[test]
+    fn a_late_run_neither_starves_nor_is_starved() {
+        let (mut classes, id) = one_class();
+        for index in 0..50 {
+            classes.enqueue(id, place(1, index, 0, 0));
+        }
+        for _ in 0..20 {
+            pop(&mut classes, id, 10);
+        }
+        for index in 0..10 {
+            classes.enqueue(id, place(2, index, 0, 0));
+        }
+        let late = (0..10).filter(|_| pop(&mut classes, id, 10).0 == 2).count();
+        assert!((4..=6).contains(&late), "{late} of 10 went to the late run");
+    }
+
+    #[test]
+    fn a_class_learns_the_mean_duration() {
+        let (mut classes, id) = one_class();
+        let class = classes.get_mut(id).expect("the class");
+        assert_eq!(class.mean(), None);
+        class.learn(Millis(80));
+        assert_eq!(class.mean(), Some(Millis(80)));
+        for _ in 0..100 {
+            class.learn(Millis(8));
+        }
+        assert!(class.mean().is_some_and(|mean| (8..=9).contains(&mean.0)));
+    }
+}

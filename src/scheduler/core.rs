@@ -1,0 +1,88 @@
+//! Decide and apply: one line per command, one line per fact.
+
+use super::state::Scheduler;
+use super::{Answer, Command, Rejected, Step};
+use crate::domain::event::Event;
+use crate::domain::time::Timestamp;
+
+impl Scheduler {
+    /// What a command leads to. Reads only: the caller stores the events, then applies them.
+    ///
+    /// # Errors
+    /// An expected refusal; nothing has changed then.
+    pub fn decide(&self, now: Timestamp, command: Command) -> Result<Step, Rejected> {
+        match command {
+            Command::Register { key, incarnation, name, capability, holding } => {
+                self.decide_register(now, key, incarnation, name, capability, &holding)
+            }
+            Command::Heartbeat { worker, incarnation, received, holding } => {
+                self.decide_heartbeat(now, worker, incarnation, received, &holding)
+            }
+            Command::OpenClaim { worker, incarnation, received } => {
+                self.decide_open_claim(now, worker, incarnation, received)
+            }
+            Command::CloseClaim { worker } => Ok(Step::of(vec![Event::ClaimClosed { worker }])),
+            Command::Drain { worker } => self.decide_drain(now, worker),
+            Command::Leave { worker, incarnation } => self.decide_leave(now, worker, incarnation),
+            Command::Submit { name, tests, more, idempotency, user } => {
+                self.decide_submit(now, name, tests, more, idempotency, user)
+            }
+            Command::AddTests { run, part, tests, more } => {
+                self.decide_add(now, run, part, tests, more)
+            }
+            Command::CancelRun { run, by } => self.decide_cancel(now, run, by),
+            Command::Report { worker, incarnation, finished, returned } => {
+                self.decide_report(now, worker, incarnation, finished, &returned)
+            }
+            Command::Tick => Ok(self.decide_tick(now)),
+        }
+    }
+
+    /// Makes a fact true. The only mutation of facts.
+    pub fn apply(&mut self, event: &Event) {
+        match event {
+            Event::WorkerRegistered { worker, key, incarnation, name, capability, at } => {
+                self.apply_registered(*worker, *key, *incarnation, name, capability, *at);
+            }
+            Event::WorkerSeen { worker, received, at } => self.apply_seen(*worker, *received, *at),
+            Event::ClaimOpened { worker } => self.apply_claim_opened(*worker),
+            Event::ClaimClosed { worker } => self.apply_claim_closed(*worker),
+            Event::WorkerDraining { worker, epoch, .. } => self.apply_draining(*worker, *epoch),
+            Event::WorkerLost { worker, clean, .. } => self.apply_lost(*worker, *clean),
+            Event::RunSubmitted { run, name, idempotency, user, at } => {
+                self.apply_submitted(*run, name, idempotency.as_ref(), user, *at);
+            }
+            Event::TestsAdded { run, first, tests, last, part, at } => {
+                self.apply_added(*run, *first, tests, *last, *part, *at);
+            }
+            Event::LeasesGranted { worker, grants, at } => self.apply_granted(*worker, grants, *at),
+            Event::LeasesRecalled { worker, notices, .. } => self.apply_recalled(*worker, notices),
+            Event::LeaseReturned { lease, worker, at } => self.apply_returned(*lease, *worker, *at),
+            Event::AttemptFinished {
+                lease, worker, outcome, class, duration_ms, next, at, ..
+            } => {
+                let ended = super::report::Ended {
+                    lease: *lease,
+                    worker: *worker,
+                    outcome: *outcome,
+                    class: *class,
+                    duration: *duration_ms,
+                    next: *next,
+                };
+                self.apply_finished(&ended, *at);
+            }
+            Event::TestSkipped { test, at, .. } => self.apply_skipped(*test, *at),
+            Event::TestExpired { test, at } => self.apply_expired(*test, *at),
+            Event::RunCancelled { run, notices, at, .. } => {
+                self.apply_cancelled(*run, notices, *at);
+            }
+            Event::LateResult { .. } => {}
+        }
+    }
+}
+
+impl Step {
+    pub(super) fn of(events: Vec<Event>) -> Self {
+        Self { events, answer: Answer::Done }
+    }
+}

@@ -1,0 +1,78 @@
+//! Why does this test wait? For a person, with the reason for each worker.
+
+use super::state::{Scheduler, State};
+use super::{Availability, Explanation};
+use crate::domain::id::{TestId, WorkerId};
+use crate::domain::requirement::Mismatch;
+use crate::domain::time::Timestamp;
+
+/// Dependencies and workers named at most.
+const MAX_BLOCKED_BY: usize = 20;
+const MAX_WORKERS: usize = 1_000;
+
+impl Scheduler {
+    /// `None` for tests that the scheduler does not hold (any more).
+    #[must_use]
+    pub fn why(&self, id: TestId) -> Option<Explanation> {
+        let status = self.test(id)?;
+        let test = self.find(id)?;
+        let run = self.runs.get(&id.run)?;
+        let open = |on: &&u32| {
+            run.tests.get(**on as usize).is_some_and(|dependency| dependency.done().is_none())
+        };
+        let blocked_by = match test.state {
+            State::Blocked => test.spec.depends_on.iter().filter(open).take(MAX_BLOCKED_BY),
+            _ => [].iter().filter(open).take(0),
+        };
+        let blocked_by = blocked_by.map(|on| TestId { run: id.run, index: *on }).collect();
+        let (mut workers, mut before, mut since) = (Vec::new(), 0, None);
+        if let State::Waiting { class, since: ready } = test.state {
+            since = Some(ready);
+            before = self.classes.get(class).map_or(0, |class| class.before(run.place(id)));
+            let avoid = self.classes.get(class).and_then(|class| class.key.avoid);
+            workers = self.explain_workers(&test.spec.requirement, avoid);
+        }
+        Some(Explanation { status, blocked_by, workers, before, since })
+    }
+
+    fn explain_workers(
+        &self,
+        need: &crate::domain::requirement::Requirement,
+        avoid: Option<WorkerId>,
+    ) -> Vec<(WorkerId, Box<str>, Option<Mismatch>)> {
+        let others = |id: WorkerId| {
+            self.groups.iter().any(|group| {
+                need.met_by(&group.shape).is_ok() && group.members.iter().any(|other| *other != id)
+            })
+        };
+        let present =
+            self.workers.iter().filter(|(_, worker)| worker.availability != Availability::Gone);
+        present
+            .take(MAX_WORKERS)
+            .map(|(id, worker)| {
+                let lacks = need.met_by(&worker.capability).err();
+                let lacks = lacks.or_else(|| match worker.availability {
+                    Availability::Active if avoid == Some(*id) && others(*id) => {
+                        Some(Mismatch::Avoided)
+                    }
+                    Availability::Active => None,
+                    Availability::Draining => {
+                        Some(Mismatch::Unavailable { state: "draining".into() })
+                    }
+                    Availability::Lost | Availability::Gone => {
+                        Some(Mismatch::Unavailable { state: "lost".into() })
+                    }
+                });
+                (*id, worker.name.clone(), lacks)
+            })
+            .collect()
+    }
+}
+
+/// How long a waiting test has been ready.
+impl Explanation {
+    #[must_use]
+    pub fn waited(&self, now: Timestamp) -> Option<crate::domain::time::Millis> {
+        self.since.map(|since| now.since(since))
+    }
+}

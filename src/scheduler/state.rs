@@ -1,0 +1,292 @@
+//! The tables: runs with their tests, workers with their seats. Private to the scheduler.
+
+use super::amounts::Free;
+use super::classes::{ClassId, Classes};
+use crate::domain::capability::Capability;
+use crate::domain::event::{Grant, Idempotency};
+use crate::domain::id::{AttemptId, Epoch, LeaseId, RunId, TestId, WorkerId};
+use crate::domain::outcome::Outcome;
+use crate::domain::test::TestSpec;
+use crate::domain::time::Timestamp;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// The whole state. Changed by `apply` only, except for the hints.
+#[derive(Debug, Default)]
+pub struct Scheduler {
+    /// Last epoch used.
+    pub(super) epoch: Epoch,
+    pub(super) next_run: u32,
+    pub(super) next_worker: u32,
+    pub(super) runs: BTreeMap<RunId, Run>,
+    /// By user and key.
+    pub(super) submissions: HashMap<(Box<str>, Box<str>), RunId>,
+    pub(super) workers: BTreeMap<WorkerId, Worker>,
+    pub(super) worker_keys: HashMap<Uuid, WorkerId>,
+    pub(super) classes: Classes,
+    pub(super) groups: Vec<Group>,
+    /// Tests that are given up when they still wait at the time.
+    pub(super) expiries: BTreeSet<(Timestamp, TestId)>,
+    pub(super) hints: Hints,
+}
+
+/// Whom to look at next. Derived, never stored, safe to lose.
+#[derive(Debug, Default)]
+pub(super) struct Hints {
+    /// Workers with an open claim that may have room.
+    pub hungry: BTreeSet<WorkerId>,
+    /// Workers with an open claim and a free slot for which nothing was found.
+    pub idle: BTreeSet<WorkerId>,
+    /// Classes that got a test while workers were idle.
+    pub wanted: BTreeSet<ClassId>,
+}
+
+/// Workers that look alike to every requirement.
+#[derive(Debug)]
+pub(super) struct Group {
+    /// Capability without the names of single devices.
+    pub shape: Capability,
+    /// Classes whose requirement it meets.
+    pub classes: BTreeSet<ClassId>,
+    pub members: BTreeSet<WorkerId>,
+}
+
+#[derive(Debug)]
+pub(super) struct Run {
+    pub name: Box<str>,
+    pub user: Box<str>,
+    pub idempotency: Option<Idempotency>,
+    pub submitted_at: Timestamp,
+    pub finished_at: Option<Timestamp>,
+    /// First index and time of each part.
+    pub parts: Vec<(u32, Timestamp)>,
+    /// No more tests follow.
+    pub closed: bool,
+    pub cancelled: bool,
+    /// Empty again when the run is finished: the results database has them.
+    pub tests: Vec<Test>,
+    /// Names so far, while more parts follow.
+    pub names: HashSet<Arc<str>>,
+    pub tally: Tally,
+}
+
+/// Tests of a run by where they stand.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Tally {
+    pub total: u32,
+    pub blocked: u32,
+    pub waiting: u32,
+    pub leased: u32,
+    pub done: [u32; Outcome::ALL.len()],
+    pub flaky: u32,
+}
+
+#[derive(Debug)]
+pub(super) struct Test {
+    pub spec: Arc<TestSpec>,
+    pub state: State,
+    /// Started so far, the present one counted in.
+    pub attempts: u16,
+    pub failed: u8,
+    pub infrastructure: u8,
+    /// Dependencies that are not done.
+    pub waiting_on: u32,
+    pub dependants: Vec<u32>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum State {
+    Blocked,
+    Waiting { class: ClassId, since: Timestamp },
+    Leased { worker: WorkerId, epoch: Epoch, seat: Epoch, stop: bool, recall: bool },
+    Done { outcome: Outcome, flaky: bool },
+}
+
+#[derive(Debug)]
+pub(super) struct Worker {
+    pub key: Uuid,
+    pub incarnation: Uuid,
+    pub name: Box<str>,
+    pub capability: Arc<Capability>,
+    /// Position in `groups`.
+    pub group: usize,
+    pub availability: super::Availability,
+    pub registered_at: Timestamp,
+    pub last_seen: Timestamp,
+    /// A claim is open.
+    pub asking: bool,
+    /// Highest notice that has arrived there.
+    pub received: Epoch,
+    pub free: Free,
+    /// By number; the number is the epoch of the first lease in it.
+    pub seats: BTreeMap<Epoch, Seat>,
+    pub by_class: BTreeMap<ClassId, BTreeSet<Epoch>>,
+    /// Leases behind the first one of their seats.
+    pub ahead: u32,
+    pub notices: BTreeMap<Epoch, Note>,
+    /// Epochs of reports accepted lately, so that a repeat is told from a stranger.
+    pub accepted: BTreeSet<Epoch>,
+}
+
+/// Amounts held on a worker, and the leases that use them one after the other.
+#[derive(Debug)]
+pub(super) struct Seat {
+    pub class: ClassId,
+    pub devices: Vec<u16>,
+    pub queue: VecDeque<(TestId, Epoch)>,
+    /// Since when the first one is there.
+    pub since: Timestamp,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Note {
+    Granted(TestId),
+    Stop(LeaseId),
+    Recall(LeaseId),
+    Drain,
+}
+
+/// How many accepted epochs a worker's record keeps: more than one request can carry.
+pub(super) const MAX_ACCEPTED: usize = 2_048;
+
+impl Test {
+    pub fn done(&self) -> Option<Outcome> {
+        match self.state {
+            State::Done { outcome, .. } => Some(outcome),
+            _ => None,
+        }
+    }
+}
+
+impl Worker {
+    pub fn seats_of(&self, class: ClassId) -> impl Iterator<Item = (Epoch, &Seat)> {
+        let numbers = self.by_class.get(&class).into_iter().flatten();
+        numbers.filter_map(|number| Some((*number, self.seats.get(number)?)))
+    }
+
+    /// Takes an emptied seat away and returns it.
+    pub fn remove_seat(&mut self, number: Epoch) -> Option<Seat> {
+        let seat = self.seats.remove(&number)?;
+        if let Some(numbers) = self.by_class.get_mut(&seat.class) {
+            numbers.remove(&number);
+            if numbers.is_empty() {
+                self.by_class.remove(&seat.class);
+            }
+        }
+        Some(seat)
+    }
+}
+
+impl Tally {
+    fn slot(&mut self, state: &State) -> &mut u32 {
+        match state {
+            State::Blocked => &mut self.blocked,
+            State::Waiting { .. } => &mut self.waiting,
+            State::Leased { .. } => &mut self.leased,
+            State::Done { outcome, .. } => &mut self.done[*outcome as usize],
+        }
+    }
+
+    pub fn enter(&mut self, state: &State) {
+        *self.slot(state) += 1;
+        self.flaky += u32::from(matches!(state, State::Done { flaky: true, .. }));
+    }
+
+    pub fn leave(&mut self, state: &State) {
+        *self.slot(state) -= 1;
+    }
+}
+
+impl Run {
+    pub fn set_state(&mut self, index: u32, state: State) {
+        if let Some(test) = self.tests.get_mut(index as usize) {
+            self.tally.leave(&test.state);
+            self.tally.enter(&state);
+            test.state = state;
+        }
+    }
+
+    pub fn next_part(&self) -> u32 {
+        u32::try_from(self.parts.len()).unwrap_or(u32::MAX)
+    }
+
+    /// When the test is given up if it still waits.
+    pub fn expires_at(&self, index: u32) -> Option<Timestamp> {
+        let after = self.tests.get(index as usize)?.spec.expire_after_ms?;
+        let part = self.parts.partition_point(|(first, _)| *first <= index).checked_sub(1)?;
+        Some(self.parts[part].1.after(after))
+    }
+
+    /// Every test that will come has come, and each has ended.
+    pub fn over(&self) -> bool {
+        let tally = &self.tally;
+        self.closed && tally.blocked + tally.waiting + tally.leased == 0
+    }
+}
+
+impl Scheduler {
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    pub(super) fn find(&self, test: TestId) -> Option<&Test> {
+        self.runs.get(&test.run)?.tests.get(test.index as usize)
+    }
+
+    pub(super) fn find_mut(&mut self, test: TestId) -> Option<&mut Test> {
+        self.runs.get_mut(&test.run)?.tests.get_mut(test.index as usize)
+    }
+
+    /// The live lease of a test.
+    pub(super) fn lease_of(&self, id: TestId) -> Option<(WorkerId, LeaseId)> {
+        let test = self.find(id)?;
+        match test.state {
+            State::Leased { worker, epoch, .. } => {
+                Some((worker, LeaseId { attempt: id.attempt(test.attempts), epoch }))
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether the worker holds exactly this lease now.
+    pub(super) fn holds(&self, worker: WorkerId, lease: LeaseId) -> bool {
+        self.lease_of(lease.attempt.test) == Some((worker, lease))
+    }
+
+    pub(super) fn lease_in(&self, test: TestId, epoch: Epoch) -> Option<LeaseId> {
+        let number = self.find(test)?.attempts;
+        Some(LeaseId { attempt: AttemptId { test, number }, epoch })
+    }
+
+    /// How many active workers meet the class.
+    pub(super) fn takers(&self, class: ClassId) -> usize {
+        let meets = |group: &&Group| group.classes.contains(&class);
+        self.groups.iter().filter(meets).map(|group| group.members.len()).sum()
+    }
+
+    /// Active workers that meet the class.
+    pub(super) fn active_for(&self, class: ClassId) -> impl Iterator<Item = WorkerId> + '_ {
+        self.groups
+            .iter()
+            .filter(move |group| group.classes.contains(&class))
+            .flat_map(|group| group.members.iter().copied())
+    }
+
+    /// The specification and place of a granted test, for a delivery.
+    pub(super) fn lent(&self, worker: &Worker, test: TestId) -> Option<super::Lent> {
+        let found = self.find(test)?;
+        let State::Leased { epoch, seat, .. } = found.state else { return None };
+        Some(super::Lent {
+            lease: LeaseId { attempt: test.attempt(found.attempts), epoch },
+            seat,
+            devices: worker.seats.get(&seat)?.devices.clone(),
+            spec: Arc::clone(&found.spec),
+        })
+    }
+
+    pub(super) fn note_grant(worker: &mut Worker, grant: &Grant) {
+        worker.notices.insert(grant.lease.epoch, Note::Granted(grant.lease.attempt.test));
+    }
+}

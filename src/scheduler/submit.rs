@@ -1,0 +1,364 @@
+//! Submissions: checked as a whole, then added as facts.
+
+use super::classes::{ClassId, ClassKey};
+use super::deps;
+use super::state::{Run, Scheduler, State, Tally, Test};
+use super::{Answer, Rejected, Step, Unschedulable};
+use crate::domain::event::{Event, Idempotency};
+use crate::domain::id::{RunId, TestId, WorkerId};
+use crate::domain::launch::MAX_LAUNCH_BYTES;
+use crate::domain::requirement::{Mismatch, Requirement};
+use crate::domain::test::{MAX_DEPENDENCIES, MAX_NAME_BYTES, MAX_TESTS_PER_RUN, TestSpec};
+use crate::domain::time::{Millis, Timestamp};
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+/// Workers named for a requirement that nobody meets.
+const MAX_NEAREST: usize = 5;
+/// Requirements named in one answer.
+const MAX_UNSCHEDULABLE: usize = 100;
+/// Finished runs that are remembered at least, and for how long beyond that.
+const MIN_RUNS_KEPT: usize = 10_000;
+const KEEP_RUNS: Millis = Millis::from_secs(7 * 24 * 3600);
+
+impl Scheduler {
+    pub(super) fn decide_submit(
+        &self,
+        now: Timestamp,
+        name: Box<str>,
+        tests: Vec<Arc<TestSpec>>,
+        more: bool,
+        idempotency: Option<Idempotency>,
+        user: Box<str>,
+    ) -> Result<Step, Rejected> {
+        check_name("run", &name)?;
+        if let Some(sent) = &idempotency
+            && let Some(run) = self.submissions.get(&(user.clone(), sent.key.clone()))
+        {
+            return self.repeated(*run, sent);
+        }
+        if tests.is_empty() && !more {
+            return Err(Rejected::Empty);
+        }
+        let run = RunId(self.next_run.max(1));
+        check_tests(None, &tests)?;
+        let unschedulable = self.unmet(&tests);
+        let count = u32::try_from(tests.len()).unwrap_or(u32::MAX);
+        let events = vec![
+            Event::RunSubmitted { run, name, idempotency, user, at: now },
+            Event::TestsAdded { run, first: 0, tests, last: !more, part: 0, at: now },
+        ];
+        let answer = Answer::Submitted { run, tests: count, repeated: false, unschedulable };
+        Ok(Step { events, answer })
+    }
+
+    fn repeated(&self, run: RunId, sent: &Idempotency) -> Result<Step, Rejected> {
+        let stored = self.runs.get(&run).ok_or(Rejected::UnknownRun(run))?;
+        if stored.idempotency.as_ref() != Some(sent) {
+            return Err(Rejected::KeyReused(run));
+        }
+        let tests = stored.tally.total;
+        let answer = Answer::Submitted { run, tests, repeated: true, unschedulable: vec![] };
+        Ok(Step { events: vec![], answer })
+    }
+
+    pub(super) fn decide_add(
+        &self,
+        now: Timestamp,
+        id: RunId,
+        part: u32,
+        tests: Vec<Arc<TestSpec>>,
+        more: bool,
+    ) -> Result<Step, Rejected> {
+        let run = self.runs.get(&id).ok_or(Rejected::UnknownRun(id))?;
+        let submitted = |tests, repeated, unschedulable| Answer::Submitted {
+            run: id,
+            tests,
+            repeated,
+            unschedulable,
+        };
+        if part < run.next_part() {
+            let answer = submitted(run.tally.total, true, vec![]);
+            return Ok(Step { events: vec![], answer });
+        }
+        if run.closed || run.cancelled {
+            return Err(Rejected::RunClosed(id));
+        }
+        if part > run.next_part() {
+            return Err(Rejected::PartOutOfOrder { run: id, expected: run.next_part(), got: part });
+        }
+        check_tests(Some(run), &tests)?;
+        let unschedulable = self.unmet(&tests);
+        let first = run.tally.total;
+        let total = first + u32::try_from(tests.len()).unwrap_or(u32::MAX);
+        let mut skips = deps::Skips::new(now, id);
+        for (index, test) in (first..).zip(&tests) {
+            let because = test.depends_on.iter().copied().find(|on| {
+                let dependency = run.tests.get(*on as usize).and_then(Test::done);
+                skips.has(*on) || dependency.is_some_and(|o| deps::dooms(o, test.on_failure))
+            });
+            if let Some(because) = because {
+                skips.push(index, because);
+            }
+        }
+        let mut events =
+            vec![Event::TestsAdded { run: id, first, tests, last: !more, part, at: now }];
+        events.extend(skips.into_events());
+        Ok(Step { events, answer: submitted(total, false, unschedulable) })
+    }
+
+    /// Requirements that no active worker meets, with the nearest misses.
+    fn unmet(&self, tests: &[Arc<TestSpec>]) -> Vec<Unschedulable> {
+        let mut distinct: HashMap<&Requirement, (usize, u32)> = HashMap::new();
+        for (position, test) in tests.iter().enumerate() {
+            distinct.entry(&*test.requirement).or_insert((position, 0)).1 += 1;
+        }
+        let mut unmet: Vec<_> = distinct
+            .into_iter()
+            .filter(|(need, _)| !self.met_by_someone(need))
+            .map(|(need, (first, count))| (first, count, need))
+            .collect();
+        unmet.sort_unstable_by_key(|(first, ..)| *first);
+        unmet.truncate(MAX_UNSCHEDULABLE);
+        unmet
+            .into_iter()
+            .map(|(first, count, need)| Unschedulable {
+                test: tests[first].name.clone(),
+                tests: count,
+                nearest: self.nearest(need),
+            })
+            .collect()
+    }
+
+    pub(super) fn met_by_someone(&self, need: &Requirement) -> bool {
+        let populated = self.groups.iter().filter(|group| !group.members.is_empty());
+        populated.into_iter().any(|group| need.met_by(&group.shape).is_ok())
+    }
+
+    /// The further a worker gets through the list of demands, the nearer it is.
+    fn nearest(&self, need: &Requirement) -> Vec<(WorkerId, Box<str>, Mismatch)> {
+        let mut misses: Vec<(Mismatch, WorkerId)> = self
+            .groups
+            .iter()
+            .filter_map(|group| {
+                Some((need.met_by(&group.shape).err()?, group.members.first().copied()?))
+            })
+            .collect();
+        misses.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(&b.1)));
+        misses.truncate(MAX_NEAREST);
+        misses
+            .into_iter()
+            .filter_map(|(miss, id)| Some((id, self.workers.get(&id)?.name.clone(), miss)))
+            .collect()
+    }
+
+    pub(super) fn apply_submitted(
+        &mut self,
+        id: RunId,
+        name: &str,
+        idempotency: Option<&Idempotency>,
+        user: &str,
+        at: Timestamp,
+    ) {
+        self.forget_old_runs(at);
+        self.next_run = self.next_run.max(id.0 + 1);
+        if let Some(sent) = idempotency {
+            self.submissions.insert((user.into(), sent.key.clone()), id);
+        }
+        let run = Run {
+            name: name.into(),
+            user: user.into(),
+            idempotency: idempotency.cloned(),
+            submitted_at: at,
+            finished_at: None,
+            parts: Vec::new(),
+            closed: false,
+            cancelled: false,
+            tests: Vec::new(),
+            names: HashSet::new(),
+            tally: Tally::default(),
+        };
+        self.runs.insert(id, run);
+    }
+
+    fn forget_old_runs(&mut self, at: Timestamp) {
+        while self.runs.len() > MIN_RUNS_KEPT {
+            let Some((id, run)) = self.runs.first_key_value() else { return };
+            let id = *id;
+            if run.finished_at.is_none_or(|finished| at.since(finished) < KEEP_RUNS) {
+                return;
+            }
+            if let Some(run) = self.runs.remove(&id)
+                && let Some(sent) = run.idempotency
+            {
+                self.submissions.remove(&(run.user, sent.key));
+            }
+        }
+    }
+
+    pub(super) fn apply_added(
+        &mut self,
+        id: RunId,
+        first: u32,
+        tests: &[Arc<TestSpec>],
+        last: bool,
+        part: u32,
+        at: Timestamp,
+    ) {
+        let Some(run) = self.runs.get_mut(&id) else { return };
+        debug_assert_eq!(run.next_part(), part);
+        run.parts.push((first, at));
+        run.closed = last;
+        run.tests.reserve(tests.len());
+        for (index, spec) in (first..).zip(tests) {
+            run.push(index, spec);
+            if !last {
+                run.names.insert(Arc::from(&*spec.name));
+            }
+        }
+        if last {
+            run.names = HashSet::new();
+        }
+        // Edges to tests of the same part can point forwards, so they come when all are there.
+        let mut ready = Vec::new();
+        for index in (first..).take(tests.len()) {
+            if run.link(index) {
+                ready.push(index);
+            }
+        }
+        for index in (first..).take(tests.len()) {
+            if let Some(due) = run.expires_at(index) {
+                self.expiries.insert((due, TestId { run: id, index }));
+            }
+        }
+        let mut last_class: Option<(Arc<_>, ClassId)> = None;
+        for index in ready {
+            self.make_ready(TestId { run: id, index }, None, at, &mut last_class);
+        }
+        self.close_if_over(id, at);
+    }
+
+    /// Puts a test into its queue. `cache` spares the look-up for neighbours with equal needs.
+    pub(super) fn make_ready(
+        &mut self,
+        id: TestId,
+        avoid: Option<WorkerId>,
+        at: Timestamp,
+        cache: &mut Option<(Arc<Requirement>, ClassId)>,
+    ) {
+        let Some(test) = self.find(id) else { return };
+        let requirement = Arc::clone(&test.spec.requirement);
+        let class = match cache {
+            Some((same, class)) if *same == requirement && avoid.is_none() => *class,
+            _ => {
+                let class = self.class_of(&requirement, avoid);
+                if avoid.is_none() {
+                    *cache = Some((requirement, class));
+                }
+                class
+            }
+        };
+        let Some(run) = self.runs.get_mut(&id.run) else { return };
+        run.set_state(id.index, State::Waiting { class, since: at });
+        let place = run.place(id);
+        self.classes.enqueue(class, place);
+        self.hints.wanted.insert(class);
+    }
+
+    /// The class of a requirement; groups of workers learn of a new one.
+    pub(super) fn class_of(
+        &mut self,
+        requirement: &Arc<Requirement>,
+        avoid: Option<WorkerId>,
+    ) -> ClassId {
+        let key = ClassKey { requirement: Arc::clone(requirement), avoid };
+        let (class, new) = self.classes.intern(&key);
+        if new {
+            for group in &mut self.groups {
+                if requirement.met_by(&group.shape).is_ok() {
+                    group.classes.insert(class);
+                }
+            }
+        }
+        class
+    }
+}
+
+impl Run {
+    pub(super) fn push(&mut self, index: u32, spec: &Arc<TestSpec>) {
+        debug_assert_eq!(self.tests.len(), index as usize);
+        self.tally.total += 1;
+        self.tally.enter(&State::Blocked);
+        self.tests.push(Test {
+            spec: Arc::clone(spec),
+            state: State::Blocked,
+            attempts: 0,
+            failed: 0,
+            infrastructure: 0,
+            waiting_on: 0,
+            dependants: Vec::new(),
+        });
+    }
+
+    /// Connects a test with what it depends on; true when nothing keeps it from running.
+    pub(super) fn link(&mut self, index: u32) -> bool {
+        let Some(test) = self.tests.get(index as usize) else { return false };
+        let spec = Arc::clone(&test.spec);
+        let mut waiting_on = 0;
+        for on in &spec.depends_on {
+            let Some(dependency) = self.tests.get_mut(*on as usize) else { continue };
+            match dependency.done() {
+                Some(outcome) if !deps::dooms(outcome, spec.on_failure) => {}
+                // One that did not pass keeps the test blocked until it is skipped.
+                Some(_) => waiting_on += 1,
+                None => {
+                    dependency.dependants.push(index);
+                    waiting_on += 1;
+                }
+            }
+        }
+        let test = &mut self.tests[index as usize];
+        test.waiting_on = waiting_on;
+        waiting_on == 0 && test.state == State::Blocked
+    }
+}
+
+fn check_name(what: &str, name: &str) -> Result<(), Rejected> {
+    if name.is_empty() || name.len() > MAX_NAME_BYTES || name.chars().any(char::is_control) {
+        return Err(Rejected::BadName(format!(
+            "the name of a {what} has 1 to {MAX_NAME_BYTES} bytes and no control characters"
+        )));
+    }
+    Ok(())
+}
+
+/// `run` is what came before in the same run.
+fn check_tests(run: Option<&Run>, tests: &[Arc<TestSpec>]) -> Result<(), Rejected> {
+    let first = run.map_or(0, |run| run.tally.total);
+    let total = u64::from(first) + tests.len() as u64;
+    if total > u64::from(MAX_TESTS_PER_RUN) {
+        let most = u64::from(MAX_TESTS_PER_RUN);
+        return Err(Rejected::TooMany { what: "tests of one run", count: total, most });
+    }
+    let mut names = HashSet::with_capacity(tests.len());
+    for test in tests {
+        check_name("test", &test.name)?;
+        let taken = run.is_some_and(|run| run.names.contains(&*test.name));
+        if taken || !names.insert(&*test.name) {
+            return Err(Rejected::DuplicateName(test.name.clone()));
+        }
+        let lengths = [
+            ("dependencies of one test", test.depends_on.len(), MAX_DEPENDENCIES),
+            ("bytes of one launch", test.launch.get().len(), MAX_LAUNCH_BYTES),
+        ];
+        for (what, count, most) in lengths {
+            if count > most {
+                return Err(Rejected::TooMany { what, count: count as u64, most: most as u64 });
+            }
+        }
+        if let Some(on) = test.depends_on.iter().find(|on| u64::from(**on) >= total) {
+            return Err(Rejected::UnknownDependency { test: test.name.clone(), on: *on });
+        }
+    }
+    deps::check_acyclic(first, tests)
+}

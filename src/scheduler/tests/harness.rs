@@ -1,0 +1,298 @@
+//! A scheduler with a clock that a test moves, and workers that do what the test says.
+
+use crate::domain::accelerator::{Accelerator, Backend, Vendor};
+use crate::domain::capability::Capability;
+use crate::domain::event::Event;
+use crate::domain::id::{Epoch, LeaseId, RunId, TestId, WorkerId};
+use crate::domain::outcome::{Class, Outcome};
+use crate::domain::requirement::Requirement;
+use crate::domain::test::TestSpec;
+use crate::domain::time::{Millis, Timestamp};
+use crate::scheduler::{Answer, Command, Delivery, Finished, Lent, Rejected, Scheduler};
+use serde_json::value::RawValue;
+use std::sync::Arc;
+use uuid::Uuid;
+
+pub const GIB: u64 = 1 << 30;
+
+pub struct Sim {
+    pub scheduler: Scheduler,
+    pub now: Timestamp,
+    /// What a log would hold.
+    pub log: Vec<Event>,
+}
+
+impl Sim {
+    pub fn new() -> Self {
+        Self { scheduler: Scheduler::new(), now: Timestamp(1_000_000), log: Vec::new() }
+    }
+
+    pub fn after(&mut self, span: Millis) -> &mut Self {
+        self.now = self.now.after(span);
+        self
+    }
+
+    pub fn try_run(&mut self, command: Command) -> Result<Answer, Rejected> {
+        let before = self.scheduler.facts();
+        let step = match self.scheduler.decide(self.now, command) {
+            Ok(step) => step,
+            Err(rejected) => {
+                assert_eq!(before, self.scheduler.facts(), "a refusal changed something");
+                return Err(rejected);
+            }
+        };
+        for event in step.events {
+            self.apply(event);
+        }
+        while let Some(event) = self.scheduler.grant(self.now) {
+            self.apply(event);
+        }
+        Ok(step.answer)
+    }
+
+    pub fn run(&mut self, command: Command) -> Answer {
+        self.try_run(command).expect("the command is accepted")
+    }
+
+    fn apply(&mut self, event: Event) {
+        self.scheduler.apply(&event);
+        if event.durable() {
+            // What is stored is what is read back.
+            let text = serde_json::to_string(&event).expect("an event is JSON");
+            self.log.push(serde_json::from_str(&text).expect("and back"));
+        }
+        if let Err(broken) = self.scheduler.check_invariants() {
+            panic!("{broken}, after {event:?}");
+        }
+    }
+
+    /// A second scheduler that has only read the log.
+    pub fn replayed(&self) -> Scheduler {
+        let mut scheduler = Scheduler::new();
+        for event in &self.log {
+            scheduler.apply(event);
+        }
+        scheduler
+    }
+
+    pub fn register(&mut self, worker: &Agent, holding: &[LeaseId]) -> Answer {
+        self.run(Command::Register {
+            key: worker.key,
+            incarnation: worker.incarnation,
+            name: worker.name.into(),
+            capability: Arc::new(worker.capability.clone()),
+            holding: holding.to_vec(),
+        })
+    }
+
+    pub fn claim(&mut self, worker: &Agent, received: Epoch) -> Delivery {
+        let (id, incarnation) = (worker.id, worker.incarnation);
+        self.run(Command::OpenClaim { worker: id, incarnation, received });
+        let delivery = self.scheduler.delivery(id).unwrap_or_default();
+        self.run(Command::CloseClaim { worker: id });
+        delivery
+    }
+
+    /// Claims everything that is new to the worker.
+    pub fn take(&mut self, worker: &mut Agent) -> Vec<Lent> {
+        let delivery = self.claim(worker, worker.received);
+        worker.received = worker.received.max(delivery.received);
+        delivery.leases
+    }
+
+    pub fn heartbeat(&mut self, worker: &Agent, holding: &[LeaseId]) -> Vec<LeaseId> {
+        let answer = self.run(Command::Heartbeat {
+            worker: worker.id,
+            incarnation: worker.incarnation,
+            received: worker.received,
+            holding: holding.to_vec(),
+        });
+        match answer {
+            Answer::Heartbeat { stale } => stale,
+            other => panic!("not an answer to a heartbeat: {other:?}"),
+        }
+    }
+
+    pub fn report(&mut self, worker: &Agent, reports: Vec<Finished>) -> Vec<LeaseId> {
+        let answer = self.run(Command::Report {
+            worker: worker.id,
+            incarnation: worker.incarnation,
+            finished: reports,
+            returned: vec![],
+        });
+        match answer {
+            Answer::Reported { conflicts } => conflicts,
+            other => panic!("not an answer to a report: {other:?}"),
+        }
+    }
+
+    pub fn pass(&mut self, worker: &Agent, lease: LeaseId) -> Vec<LeaseId> {
+        self.report(worker, vec![finished(lease, Outcome::Passed, None)])
+    }
+
+    pub fn give_back(&mut self, worker: &Agent, leases: &[LeaseId]) {
+        self.run(Command::Report {
+            worker: worker.id,
+            incarnation: worker.incarnation,
+            finished: vec![],
+            returned: leases.to_vec(),
+        });
+    }
+
+    pub fn submit(&mut self, tests: Vec<TestSpec>) -> RunId {
+        match self.run(submission("run", tests)) {
+            Answer::Submitted { run, .. } => run,
+            other => panic!("not an answer to a submission: {other:?}"),
+        }
+    }
+
+    pub fn outcome(&self, run: RunId, index: u32) -> Option<Outcome> {
+        self.scheduler.test(TestId { run, index })?.outcome
+    }
+}
+
+/// What a worker knows of itself.
+pub struct Agent {
+    pub id: WorkerId,
+    pub key: Uuid,
+    pub incarnation: Uuid,
+    pub name: &'static str,
+    pub capability: Capability,
+    pub received: Epoch,
+}
+
+impl Agent {
+    /// Registers a worker with so many slots and cores.
+    pub fn join(sim: &mut Sim, name: &'static str, slots: u32) -> Self {
+        Self::join_with(sim, name, capability(slots))
+    }
+
+    pub fn join_with(sim: &mut Sim, name: &'static str, capability: Capability) -> Self {
+        let number = sim.scheduler.workers().count() as u128 + 1;
+        let mut agent = Self {
+            id: WorkerId(0),
+            key: Uuid::from_u128(number),
+            incarnation: Uuid::from_u128(number << 64),
+            name,
+            capability,
+            received: Epoch(0),
+        };
+        agent.id = match sim.register(&agent, &[]) {
+            Answer::Registered { worker, .. } => worker,
+            other => panic!("not an answer to a registration: {other:?}"),
+        };
+        agent
+    }
+
+    /// The process ends and a new one starts in the same directory.
+    pub fn restart(&mut self) {
+        self.incarnation = Uuid::from_u128(self.incarnation.as_u128() + 1);
+        self.received = Epoch(0);
+    }
+}
+
+pub fn capability(slots: u32) -> Capability {
+    Capability {
+        os: "linux".into(),
+        arch: "x86_64".into(),
+        cpu_milli: u64::from(slots) * 1000,
+        memory_bytes: 64 * GIB,
+        slots,
+        backends: [Backend::Cpu].into(),
+        accelerators: vec![],
+        tags: [].into(),
+    }
+}
+
+pub fn with_gpus(slots: u32, count: u16) -> Capability {
+    let device = |index| Accelerator {
+        index,
+        vendor: Vendor::Nvidia,
+        model: "L40S".into(),
+        uuid: format!("GPU-{index}"),
+        backend: Backend::Cuda,
+        architecture: "8.9".into(),
+        memory_bytes: 46 * GIB,
+    };
+    Capability {
+        backends: [Backend::Cpu, Backend::Cuda].into(),
+        accelerators: (0..count).map(device).collect(),
+        ..capability(slots)
+    }
+}
+
+pub fn test(name: &str) -> TestSpec {
+    TestSpec {
+        name: name.into(),
+        requirement: Arc::default(),
+        priority: Default::default(),
+        retries: Default::default(),
+        depends_on: [].into(),
+        on_failure: Default::default(),
+        expected_ms: None,
+        expire_after_ms: None,
+        launch: RawValue::from_string(r#"{"run":{"command":["true"]}}"#.into()).expect("JSON"),
+    }
+}
+
+pub fn needing(name: &str, requirement: Requirement) -> TestSpec {
+    TestSpec { requirement: Arc::new(requirement), ..test(name) }
+}
+
+pub fn cuda() -> Requirement {
+    Requirement { backend: Some(Backend::Cuda), accelerators: 1, ..Requirement::default() }
+}
+
+pub fn many(count: u32) -> Vec<TestSpec> {
+    (0..count).map(|index| test(&format!("t{index}"))).collect()
+}
+
+pub fn submission(name: &str, tests: Vec<TestSpec>) -> Command {
+    Command::Submit {
+        name: name.into(),
+        tests: tests.into_iter().map(Arc::new).collect(),
+        more: false,
+        idempotency: None,
+        user: "someone".into(),
+    }
+}
+
+pub fn finished(lease: LeaseId, outcome: Outcome, class: Option<Class>) -> Finished {
+    Finished { lease, outcome, class, duration: Millis(5_000), detail: None }
+}
+
+impl Scheduler {
+    /// All facts as text, hints and learned means left out.
+    pub fn facts(&self) -> String {
+        use crate::scheduler::state::State;
+        use std::fmt::Write;
+        let mut text = format!("{:?} {} {}\n", self.epoch, self.next_run, self.next_worker);
+        for (id, run) in &self.runs {
+            let Some(summary) = self.run(*id) else { continue };
+            let _ = writeln!(text, "{summary:?} {:?} {}", run.parts, run.closed);
+            for test in &run.tests {
+                let state = match test.state {
+                    State::Waiting { since, .. } => format!("waiting since {since:?}"),
+                    State::Blocked => format!("blocked by {}", test.waiting_on),
+                    other => format!("{other:?}"),
+                };
+                let _ = writeln!(
+                    text,
+                    "  {} {state} {} {} {}",
+                    test.spec.name, test.attempts, test.failed, test.infrastructure
+                );
+            }
+        }
+        for (id, worker) in &self.workers {
+            let seats = worker.seats.iter().map(|(n, seat)| (n, &seat.devices, &seat.queue));
+            let seats: Vec<_> = seats.collect();
+            let _ = writeln!(
+                text,
+                "{id} {} {:?} {:?} {:?} {seats:?} {:?}",
+                worker.incarnation, worker.availability, worker.free, worker.ahead, worker.accepted
+            );
+        }
+        let _ = writeln!(text, "{:?}", self.expiries);
+        text
+    }
+}

@@ -1,0 +1,295 @@
+//! Leases: fencing, lost workers, restarts of either side, leases ahead.
+
+use super::harness::*;
+use crate::domain::id::Epoch;
+use crate::domain::outcome::{Class, Outcome};
+use crate::domain::retry::Retries;
+use crate::domain::test::TestSpec;
+use crate::domain::time::Millis;
+use crate::scheduler::{Answer, Availability, Command, LEASE, Rejected, Scheduler};
+use uuid::Uuid;
+
+#[test]
+fn a_worker_gets_what_it_has_room_for_and_reports_it() {
+    let mut sim = Sim::new();
+    let mut worker = Agent::join(&mut sim, "one", 2);
+    let run = sim.submit(many(3));
+    let leases = sim.take(&mut worker);
+    assert_eq!(leases.len(), 2);
+    assert!(sim.take(&mut worker).is_empty(), "nothing is unknown or free");
+    assert!(sim.pass(&worker, leases[0].lease).is_empty());
+    assert_eq!(sim.take(&mut worker).len(), 1);
+    assert_eq!(sim.outcome(run, 0), Some(Outcome::Passed));
+}
+
+#[test]
+fn a_lost_answer_is_sent_again() {
+    let mut sim = Sim::new();
+    let worker = Agent::join(&mut sim, "one", 2);
+    sim.submit(many(2));
+    let first = sim.claim(&worker, Epoch(0));
+    let again = sim.claim(&worker, Epoch(0));
+    let epochs = |d: &crate::scheduler::Delivery| -> Vec<_> {
+        d.leases.iter().map(|lent| lent.lease).collect()
+    };
+    assert_eq!(epochs(&first), epochs(&again));
+    assert!(sim.claim(&worker, first.received).leases.is_empty());
+}
+
+#[test]
+fn a_silent_worker_loses_its_tests_and_its_late_report_changes_nothing() {
+    let mut sim = Sim::new();
+    let mut silent = Agent::join(&mut sim, "silent", 1);
+    let run = sim.submit(many(1));
+    let old = sim.take(&mut silent).remove(0).lease;
+    sim.take(&mut silent);
+    let mut other = Agent::join(&mut sim, "other", 1);
+
+    sim.after(LEASE).run(Command::Tick);
+    assert!(sim.take(&mut other).is_empty(), "the lease still holds");
+    sim.heartbeat(&other, &[]);
+    sim.after(Millis(1)).run(Command::Tick);
+    assert_eq!(sim.scheduler.worker(silent.id).expect("known").availability, Availability::Lost);
+    let new = sim.take(&mut other).remove(0).lease;
+    assert!(new.epoch > old.epoch);
+    assert_eq!(new.attempt.number, 2);
+
+    assert_eq!(sim.pass(&silent, old), [old], "late");
+    assert_eq!(sim.pass(&silent, new), [new], "foreign");
+    assert_eq!(sim.outcome(run, 0), None);
+    assert!(sim.pass(&other, new).is_empty());
+    assert!(sim.scheduler.run(run).expect("known").finished_at.is_some());
+    assert_eq!(sim.pass(&silent, old), [old], "late, and the run is over");
+}
+
+#[test]
+fn a_repeated_report_is_harmless() {
+    let mut sim = Sim::new();
+    let mut worker = Agent::join(&mut sim, "one", 1);
+    sim.submit(many(1));
+    let lease = sim.take(&mut worker).remove(0).lease;
+    assert!(sim.pass(&worker, lease).is_empty());
+    let stored = sim.log.len();
+    assert!(sim.pass(&worker, lease).is_empty());
+    assert_eq!(sim.log.len(), stored);
+}
+
+#[test]
+fn after_a_restart_of_the_coordinator_leases_are_adopted() {
+    let mut sim = Sim::new();
+    let mut worker = Agent::join(&mut sim, "one", 2);
+    sim.submit(many(2));
+    let leases: Vec<_> = sim.take(&mut worker).iter().map(|lent| lent.lease).collect();
+    sim.scheduler = sim.replayed();
+    sim.after(LEASE);
+    sim.scheduler.resume(sim.now);
+    sim.run(Command::Tick);
+    let kept = match sim.register(&worker, &leases) {
+        Answer::Registered { kept, stale, .. } => {
+            assert!(stale.is_empty());
+            kept
+        }
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(kept, leases);
+    assert!(sim.heartbeat(&worker, &leases).is_empty());
+    assert!(sim.pass(&worker, leases[0]).is_empty());
+}
+
+#[test]
+fn a_new_process_keeps_results_and_loses_the_rest() {
+    let mut sim = Sim::new();
+    let mut worker = Agent::join(&mut sim, "one", 2);
+    let run = sim.submit(many(2));
+    let leases: Vec<_> = sim.take(&mut worker).iter().map(|lent| lent.lease).collect();
+    sim.claim(&worker, worker.received);
+    let old = worker.incarnation;
+    worker.restart();
+    sim.register(&worker, &leases[..1]);
+    let late =
+        Command::Report { worker: worker.id, incarnation: old, finished: vec![], returned: vec![] };
+    assert_eq!(sim.try_run(late), Err(Rejected::OtherIncarnation(worker.id)));
+    assert!(sim.pass(&worker, leases[0]).is_empty());
+    let again = sim.take(&mut worker);
+    assert_eq!(again.len(), 1);
+    assert_eq!(again[0].lease.attempt.number, 2, "the first attempt was lost");
+    assert_eq!(sim.outcome(run, 0), Some(Outcome::Passed));
+}
+
+#[test]
+fn infrastructure_trouble_is_retried_elsewhere_from_its_own_budget() {
+    let mut sim = Sim::new();
+    let mut broken = Agent::join(&mut sim, "broken", 1);
+    let retries = Retries { failed: 0, infrastructure: 1 };
+    let run = sim.submit(vec![TestSpec { retries, ..test("a") }]);
+    let lease = sim.take(&mut broken).remove(0).lease;
+    let set_up = |lease| finished(lease, Outcome::Error, Some(Class::SetUp));
+    let mut whole = Agent::join(&mut sim, "whole", 1);
+    sim.report(&broken, vec![set_up(lease)]);
+    assert!(sim.take(&mut broken).is_empty(), "another worker could do it");
+    let lease = sim.take(&mut whole).remove(0).lease;
+    sim.report(&whole, vec![set_up(lease)]);
+    let summary = sim.scheduler.run(run).expect("known");
+    assert_eq!(summary.counts.done.get(&Outcome::Error), Some(&1));
+}
+
+#[test]
+fn alone_a_worker_gets_its_lost_test_again() {
+    let mut sim = Sim::new();
+    let mut worker = Agent::join(&mut sim, "one", 1);
+    sim.submit(many(1));
+    let lease = sim.take(&mut worker).remove(0).lease;
+    sim.report(&worker, vec![finished(lease, Outcome::Error, Some(Class::SetUp))]);
+    assert_eq!(sim.take(&mut worker).len(), 1);
+}
+
+#[test]
+fn passed_after_failed_is_flaky_and_after_a_lost_worker_is_not() {
+    let mut sim = Sim::new();
+    let mut worker = Agent::join(&mut sim, "one", 1);
+    let retries = Retries { failed: 1, infrastructure: 1 };
+    let run = sim.submit(vec![TestSpec { retries, ..test("a") }]);
+    let lease = sim.take(&mut worker).remove(0).lease;
+    sim.report(&worker, vec![finished(lease, Outcome::Failed, None)]);
+    let lease = sim.take(&mut worker).remove(0).lease;
+    sim.pass(&worker, lease);
+    assert_eq!(sim.scheduler.run(run).expect("known").counts.flaky, 1);
+
+    let run = sim.submit(vec![TestSpec { retries, ..test("a") }]);
+    let lease = sim.take(&mut worker).remove(0).lease;
+    sim.report(&worker, vec![finished(lease, Outcome::Error, Some(Class::SetUp))]);
+    let lease = sim.take(&mut worker).remove(0).lease;
+    sim.pass(&worker, lease);
+    assert_eq!(sim.scheduler.run(run).expect("known").counts.flaky, 0);
+}
+
+/// A worker that has shown that these tests take one millisecond.
+fn quick_worker(sim: &mut Sim, slots: u32) -> Agent {
+    let mut worker = Agent::join(sim, "quick", slots);
+    sim.submit(many(1));
+    let lease = sim.take(&mut worker).remove(0).lease;
+    let mut report = finished(lease, Outcome::Passed, None);
+    report.duration = Millis(1);
+    sim.report(&worker, vec![report]);
+    worker
+}
+
+#[test]
+fn short_tests_are_granted_ahead_into_the_seat_of_a_running_one() {
+    let mut sim = Sim::new();
+    let mut worker = quick_worker(&mut sim, 1);
+    sim.submit(many(10));
+    let leases = sim.take(&mut worker);
+    assert_eq!(leases.len(), 10);
+    assert!(leases.iter().all(|lent| lent.seat == leases[0].lease.epoch));
+    let status = sim.scheduler.worker(worker.id).expect("known");
+    assert_eq!((status.running, status.ahead), (1, 9));
+}
+
+#[test]
+fn granting_ahead_leaves_as_much_for_others() {
+    let mut sim = Sim::new();
+    let mut first = quick_worker(&mut sim, 1);
+    let mut second = Agent::join(&mut sim, "second", 1);
+    sim.submit(many(21));
+    assert_eq!(sim.take(&mut first).len(), 11);
+    assert!(!sim.take(&mut second).is_empty());
+}
+
+#[test]
+fn unknown_and_long_tests_are_not_granted_ahead() {
+    let mut sim = Sim::new();
+    let mut worker = Agent::join(&mut sim, "one", 1);
+    sim.submit(many(10));
+    let lease = sim.take(&mut worker);
+    assert_eq!(lease.len(), 1, "unknown");
+    sim.pass(&worker, lease[0].lease);
+    assert_eq!(sim.take(&mut worker).len(), 1, "five seconds each");
+}
+
+#[test]
+fn an_urgent_test_takes_back_what_has_not_started() {
+    let mut sim = Sim::new();
+    let mut worker = quick_worker(&mut sim, 1);
+    sim.submit(many(5));
+    let leases = sim.take(&mut worker);
+    let two_cores = crate::domain::requirement::Requirement {
+        cpu_milli: 1000,
+        memory_bytes: 1,
+        ..Default::default()
+    };
+    let urgent =
+        TestSpec { priority: 50i64.try_into().expect("in range"), ..needing("urgent", two_cores) };
+    sim.submit(vec![urgent]);
+    let delivery = sim.claim(&worker, worker.received);
+    assert_eq!(delivery.recall.len(), 4, "all but the running one");
+    worker.received = delivery.received;
+    sim.give_back(&worker, &delivery.recall);
+    sim.pass(&worker, leases[0].lease);
+    let next = sim.take(&mut worker);
+    assert_eq!(&*next[0].spec.name, "urgent");
+    assert_eq!(next[0].lease.attempt.number, 1);
+}
+
+#[test]
+fn a_drain_takes_back_what_has_not_started_and_grants_nothing_more() {
+    let mut sim = Sim::new();
+    let mut worker = quick_worker(&mut sim, 1);
+    sim.submit(many(5));
+    let leases = sim.take(&mut worker);
+    sim.run(Command::Drain { worker: worker.id });
+    let delivery = sim.claim(&worker, worker.received);
+    assert!(delivery.drain);
+    assert_eq!(delivery.recall.len(), 4);
+    worker.received = delivery.received;
+    sim.give_back(&worker, &delivery.recall);
+    sim.pass(&worker, leases[0].lease);
+    assert!(sim.take(&mut worker).is_empty());
+    sim.run(Command::Leave { worker: worker.id, incarnation: worker.incarnation });
+    let mut other = Agent::join(&mut sim, "other", 4);
+    assert_eq!(sim.take(&mut other).len(), 4);
+}
+
+#[test]
+fn leases_behind_a_long_test_are_taken_back() {
+    let mut sim = Sim::new();
+    let mut worker = quick_worker(&mut sim, 1);
+    sim.submit(many(3));
+    let leases = sim.take(&mut worker);
+    let holding: Vec<_> = leases.iter().map(|lent| lent.lease).collect();
+    sim.after(Millis(4_000)).run(Command::Tick);
+    assert!(sim.claim(&worker, worker.received).recall.is_empty());
+    sim.heartbeat(&worker, &holding);
+    sim.after(Millis(2_000)).run(Command::Tick);
+    assert_eq!(sim.claim(&worker, worker.received).recall, holding[1..]);
+}
+
+#[test]
+fn implausible_and_unknown_workers_are_refused() {
+    let mut sim = Sim::new();
+    let mut capability = capability(1);
+    capability.cpu_milli = u64::MAX;
+    let command = Command::Register {
+        key: Uuid::from_u128(9),
+        incarnation: Uuid::from_u128(9),
+        name: "liar".into(),
+        capability: capability.into(),
+        holding: vec![],
+    };
+    assert!(matches!(sim.try_run(command), Err(Rejected::Implausible(_))));
+    let id = crate::domain::id::WorkerId(7);
+    assert_eq!(sim.try_run(Command::Drain { worker: id }), Err(Rejected::UnknownWorker(id)));
+}
+
+#[test]
+fn a_snapshot_restores_the_same_facts() {
+    let mut sim = Sim::new();
+    let mut worker = quick_worker(&mut sim, 2);
+    let chain = TestSpec { depends_on: [0].into(), ..test("b") };
+    sim.submit(vec![test("a"), chain, test("c")]);
+    sim.submit(many(20));
+    let leases = sim.take(&mut worker);
+    sim.report(&worker, vec![finished(leases[0].lease, Outcome::Error, Some(Class::SetUp))]);
+    let restored = Scheduler::restore(sim.scheduler.snapshot()).expect("a whole snapshot");
+    assert_eq!(restored.facts(), sim.scheduler.facts());
+}

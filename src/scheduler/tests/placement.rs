@@ -1,0 +1,106 @@
+//! Which test goes first, and where.
+
+use super::harness::*;
+use crate::domain::id::TestId;
+use crate::domain::requirement::{Mismatch, Requirement};
+use crate::domain::test::{Phase, TestSpec};
+use crate::domain::time::Millis;
+use crate::scheduler::Command;
+
+#[test]
+fn the_urgent_test_goes_first_across_classes() {
+    let mut sim = Sim::new();
+    sim.submit(many(3));
+    let tagged = Requirement { memory_bytes: GIB, ..Requirement::default() };
+    let urgent =
+        TestSpec { priority: 1i64.try_into().expect("in range"), ..needing("urgent", tagged) };
+    sim.submit(vec![urgent]);
+    let mut worker = Agent::join(&mut sim, "one", 1);
+    assert_eq!(&*sim.take(&mut worker)[0].spec.name, "urgent");
+}
+
+#[test]
+fn two_runs_get_the_same_share() {
+    let mut sim = Sim::new();
+    let (first, second) = (sim.submit(many(40)), sim.submit(many(40)));
+    let mut worker = Agent::join(&mut sim, "one", 1);
+    let mut served = Vec::new();
+    for _ in 0..20 {
+        let lease = sim.take(&mut worker).remove(0).lease;
+        served.push(lease.attempt.test.run);
+        sim.pass(&worker, lease);
+    }
+    let count = |run| served.iter().filter(|served| **served == run).count();
+    assert_eq!((count(first), count(second)), (10, 10));
+}
+
+#[test]
+fn an_idle_worker_hears_of_new_tests_without_asking_again() {
+    let mut sim = Sim::new();
+    let worker = Agent::join(&mut sim, "one", 1);
+    let (id, incarnation) = (worker.id, worker.incarnation);
+    sim.run(Command::OpenClaim { worker: id, incarnation, received: worker.received });
+    assert!(sim.scheduler.delivery(id).is_none());
+    sim.submit(many(1));
+    assert_eq!(sim.scheduler.delivery(id).expect("news").leases.len(), 1);
+}
+
+#[test]
+fn plain_tests_prefer_workers_without_accelerators() {
+    let mut sim = Sim::new();
+    let gpu = Agent::join_with(&mut sim, "gpu", with_gpus(1, 1));
+    let plain = Agent::join(&mut sim, "plain", 1);
+    for worker in [&gpu, &plain] {
+        let (worker, incarnation, received) = (worker.id, worker.incarnation, worker.received);
+        sim.run(Command::OpenClaim { worker, incarnation, received });
+    }
+    sim.submit(many(1));
+    assert!(sim.scheduler.delivery(plain.id).is_some());
+    assert!(sim.scheduler.delivery(gpu.id).is_none());
+}
+
+#[test]
+fn accelerators_are_held_one_by_one() {
+    let mut sim = Sim::new();
+    let mut worker = Agent::join_with(&mut sim, "gpu", with_gpus(8, 2));
+    sim.submit((0..3).map(|i| needing(&format!("g{i}"), cuda())).collect());
+    let leases = sim.take(&mut worker);
+    let devices: Vec<_> = leases.iter().map(|lent| lent.devices.clone()).collect();
+    assert_eq!(devices, [vec![0], vec![1]]);
+}
+
+#[test]
+fn a_worker_is_emptied_for_a_large_test_that_small_ones_keep_out() {
+    let mut sim = Sim::new();
+    let mut worker = Agent::join(&mut sim, "one", 2);
+    sim.submit(many(200));
+    let large = Requirement { cpu_milli: 2000, ..Requirement::default() };
+    let mut running = sim.take(&mut worker);
+    sim.submit(vec![needing("large", large)]);
+    // The second run has had nothing yet, so its test is the best one, and never fits.
+    for _ in 0..60 {
+        sim.after(Millis(1_000)).run(Command::Tick);
+        let lease = running.remove(0).lease;
+        sim.pass(&worker, lease);
+        running.extend(sim.take(&mut worker));
+        if running.iter().any(|lent| &*lent.spec.name == "large") {
+            return;
+        }
+    }
+    panic!("the large test was kept out for a minute");
+}
+
+#[test]
+fn why_says_what_each_worker_lacks() {
+    let mut sim = Sim::new();
+    let plain = Agent::join(&mut sim, "plain", 1);
+    let run = sim.submit(vec![needing("g", cuda()), test("a"), test("b")]);
+    let why = sim.scheduler.why(TestId { run, index: 0 }).expect("held");
+    assert_eq!(why.status.phase, Phase::Waiting);
+    let (id, _, lacks) = &why.workers[0];
+    assert_eq!(*id, plain.id);
+    assert!(matches!(lacks, Some(Mismatch::Backend { .. })));
+    assert_eq!(sim.scheduler.unschedulable(run), 1);
+    let why = sim.scheduler.why(TestId { run, index: 2 }).expect("held");
+    assert_eq!((why.before, why.workers[0].2.clone()), (1, None));
+}

@@ -1,0 +1,192 @@
+//! Submissions, dependencies, cancelling, expiry.
+
+use super::harness::*;
+use crate::domain::event::Idempotency;
+use crate::domain::outcome::Outcome;
+use crate::domain::requirement::Requirement;
+use crate::domain::test::{OnFailure, TestSpec};
+use crate::domain::time::Millis;
+use crate::scheduler::{Answer, Command, Rejected};
+use std::sync::Arc;
+
+fn after(name: &str, on: &[u32]) -> TestSpec {
+    TestSpec { depends_on: on.into(), ..test(name) }
+}
+
+#[test]
+fn a_repeated_submission_is_harmless_and_another_under_its_key_is_refused() {
+    let mut sim = Sim::new();
+    let submit = |digest: &str| Command::Submit {
+        name: "run".into(),
+        tests: vec![Arc::new(test("a"))],
+        more: false,
+        idempotency: Some(Idempotency { key: "k".into(), digest: digest.into() }),
+        user: "someone".into(),
+    };
+    let first = sim.run(submit("d1"));
+    let Answer::Submitted { run, repeated: false, .. } = first else { panic!("{first:?}") };
+    let again = sim.run(submit("d1"));
+    assert!(matches!(again, Answer::Submitted { run: r, repeated: true, .. } if r == run));
+    assert_eq!(sim.try_run(submit("d2")), Err(Rejected::KeyReused(run)));
+    assert_eq!(sim.scheduler.runs().count(), 1);
+}
+
+#[test]
+fn a_run_comes_in_parts_and_ends_after_the_last() {
+    let mut sim = Sim::new();
+    let mut worker = Agent::join(&mut sim, "one", 4);
+    let first = sim.run(Command::Submit {
+        name: "run".into(),
+        tests: vec![Arc::new(test("a"))],
+        more: true,
+        idempotency: None,
+        user: "someone".into(),
+    });
+    let Answer::Submitted { run, .. } = first else { panic!("{first:?}") };
+    let lease = sim.take(&mut worker).remove(0).lease;
+    sim.pass(&worker, lease);
+    assert_eq!(sim.scheduler.run(run).expect("known").finished_at, None);
+    let part = |number, name: &str, more| Command::AddTests {
+        run,
+        part: number,
+        tests: vec![Arc::new(after(name, &[0]))],
+        more,
+    };
+    assert!(matches!(sim.try_run(part(2, "b", true)), Err(Rejected::PartOutOfOrder { .. })));
+    assert_eq!(sim.try_run(part(1, "a", true)), Err(Rejected::DuplicateName("a".into())));
+    sim.run(part(1, "b", true));
+    let again = sim.run(part(1, "b", true));
+    assert!(matches!(again, Answer::Submitted { repeated: true, tests: 2, .. }));
+    sim.run(part(2, "c", false));
+    assert_eq!(sim.try_run(part(3, "d", false)), Err(Rejected::RunClosed(run)));
+    for lent in sim.take(&mut worker) {
+        sim.pass(&worker, lent.lease);
+    }
+    assert!(sim.scheduler.run(run).expect("known").finished_at.is_some());
+}
+
+#[test]
+fn dependants_wait_and_are_skipped_in_turn() {
+    let mut sim = Sim::new();
+    let mut worker = Agent::join(&mut sim, "one", 4);
+    let cleanup = TestSpec { on_failure: OnFailure::Run, ..after("cleanup", &[2]) };
+    let run = sim.submit(vec![test("a"), after("b", &[0]), after("c", &[1]), cleanup]);
+    let leases = sim.take(&mut worker);
+    assert_eq!(leases.len(), 1);
+    sim.report(&worker, vec![finished(leases[0].lease, Outcome::Failed, None)]);
+    assert_eq!(sim.outcome(run, 1), Some(Outcome::Skipped));
+    assert_eq!(sim.outcome(run, 2), Some(Outcome::Skipped));
+    let leases = sim.take(&mut worker);
+    assert_eq!(&*leases[0].spec.name, "cleanup");
+}
+
+#[test]
+fn a_later_part_may_depend_on_what_has_failed() {
+    let mut sim = Sim::new();
+    let mut worker = Agent::join(&mut sim, "one", 4);
+    let answer = sim.run(Command::Submit {
+        name: "run".into(),
+        tests: vec![Arc::new(test("a"))],
+        more: true,
+        idempotency: None,
+        user: "someone".into(),
+    });
+    let Answer::Submitted { run, .. } = answer else { panic!("{answer:?}") };
+    let lease = sim.take(&mut worker).remove(0).lease;
+    sim.report(&worker, vec![finished(lease, Outcome::Failed, None)]);
+    let tests = vec![after("b", &[0]), after("c", &[1])].into_iter().map(Arc::new).collect();
+    sim.run(Command::AddTests { run, part: 1, tests, more: false });
+    let counts = sim.scheduler.run(run).expect("known").counts;
+    assert_eq!(counts.done.get(&Outcome::Skipped), Some(&2));
+}
+
+#[test]
+fn circles_are_refused_with_the_path() {
+    let mut sim = Sim::new();
+    let tests = vec![test("a"), after("b", &[0, 3]), after("c", &[1]), after("d", &[2])];
+    let refused = sim.try_run(submission("run", tests)).expect_err("a circle");
+    let text = refused.to_string();
+    assert!(text.starts_with("tests depend on each other in a circle: "), "{text}");
+    assert!(["b → d → c → b", "c → b → d → c", "d → c → b → d"].iter().any(|p| text.ends_with(p)));
+    let own = sim.try_run(submission("run", vec![after("a", &[0])])).expect_err("a circle");
+    assert_eq!(own, Rejected::Cycle(vec!["a".into(), "a".into()]));
+}
+
+#[test]
+fn malformed_submissions_are_refused() {
+    let mut sim = Sim::new();
+    let cases = [
+        (vec![], "the run has no tests"),
+        (vec![test("a"), test("a")], "the test name \"a\" is used twice"),
+        (vec![after("a", &[7])], "test \"a\" depends on number 7, which is not in the run"),
+        (vec![test("")], "the name of a test has 1 to 512 bytes and no control characters"),
+        (
+            vec![test("a\u{1b}[31m")],
+            "the name of a test has 1 to 512 bytes and no control characters",
+        ),
+    ];
+    for (tests, message) in cases {
+        let refused = sim.try_run(submission("run", tests)).expect_err(message);
+        assert_eq!(refused.to_string(), message);
+    }
+}
+
+#[test]
+fn cancelling_ends_what_waits_and_stops_what_runs() {
+    let mut sim = Sim::new();
+    let mut worker = Agent::join(&mut sim, "one", 1);
+    let run = sim.submit(vec![test("a"), test("b"), after("c", &[0])]);
+    let lease = sim.take(&mut worker).remove(0).lease;
+    let answer = sim.run(Command::CancelRun { run, by: "someone".into() });
+    assert_eq!(answer, Answer::Cancelled { run, ended: 2, stopping: 1 });
+    let delivery = sim.claim(&worker, worker.received);
+    assert_eq!(delivery.stop, [lease]);
+    sim.report(&worker, vec![finished(lease, Outcome::Cancelled, None)]);
+    let summary = sim.scheduler.run(run).expect("known");
+    assert_eq!(summary.counts.done.get(&Outcome::Cancelled), Some(&3));
+    assert!(summary.finished_at.is_some());
+    let again = sim.run(Command::CancelRun { run, by: "someone".into() });
+    assert_eq!(again, Answer::Cancelled { run, ended: 0, stopping: 0 });
+}
+
+#[test]
+fn a_cancelled_test_is_not_tried_again_when_its_worker_is_lost() {
+    let mut sim = Sim::new();
+    let mut worker = Agent::join(&mut sim, "one", 1);
+    let run = sim.submit(many(1));
+    sim.take(&mut worker);
+    sim.take(&mut worker);
+    sim.run(Command::CancelRun { run, by: "someone".into() });
+    sim.run(Command::Leave { worker: worker.id, incarnation: worker.incarnation });
+    let summary = sim.scheduler.run(run).expect("known");
+    assert_eq!(summary.counts.done.get(&Outcome::Cancelled), Some(&1));
+}
+
+#[test]
+fn a_test_that_waits_too_long_expires() {
+    let mut sim = Sim::new();
+    let expires = TestSpec { expire_after_ms: Some(Millis(60_000)), ..test("a") };
+    let run = sim.submit(vec![expires, after("b", &[0])]);
+    sim.after(Millis(59_999)).run(Command::Tick);
+    assert_eq!(sim.outcome(run, 0), None);
+    sim.after(Millis(1)).run(Command::Tick);
+    let counts = sim.scheduler.run(run).expect("known").counts;
+    assert_eq!(counts.done.get(&Outcome::Expired), Some(&1));
+    assert_eq!(counts.done.get(&Outcome::Skipped), Some(&1));
+}
+
+#[test]
+fn what_nobody_can_run_is_said_with_the_nearest_misses() {
+    let mut sim = Sim::new();
+    Agent::join(&mut sim, "plain", 2);
+    Agent::join_with(&mut sim, "gpu", with_gpus(2, 1));
+    let two = Requirement { accelerators: 2, ..cuda() };
+    let tests = vec![test("fine"), needing("big", two.clone()), needing("big too", two)];
+    let answer = sim.run(submission("run", tests));
+    let Answer::Submitted { unschedulable, .. } = answer else { panic!("{answer:?}") };
+    assert_eq!(unschedulable.len(), 1);
+    assert_eq!((&*unschedulable[0].test, unschedulable[0].tests), ("big", 2));
+    let nearest: Vec<_> =
+        unschedulable[0].nearest.iter().map(|(_, name, miss)| format!("{name} {miss}")).collect();
+    assert_eq!(nearest, ["gpu needs 2 accelerators, has 1 that fit", "plain needs cuda, has cpu"]);
+}

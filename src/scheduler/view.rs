@@ -1,0 +1,124 @@
+//! Reading: summaries for people and metrics.
+
+use super::state::{Run, Scheduler, State, Worker};
+use super::{Availability, Counts, Overview, RunSummary, TestStatus, WorkerStatus};
+use crate::domain::id::{RunId, TestId, WorkerId};
+use crate::domain::outcome::Outcome;
+use crate::domain::test::Phase;
+use std::sync::Arc;
+
+impl Scheduler {
+    #[must_use]
+    pub fn run(&self, id: RunId) -> Option<RunSummary> {
+        self.runs.get(&id).map(|run| run.summary(id))
+    }
+
+    /// Oldest first.
+    pub fn runs(&self) -> impl DoubleEndedIterator<Item = RunSummary> + '_ {
+        self.runs.iter().map(|(id, run)| run.summary(*id))
+    }
+
+    /// `None` also for tests of finished runs: the results database has those.
+    #[must_use]
+    pub fn test(&self, id: TestId) -> Option<TestStatus> {
+        let test = self.find(id)?;
+        let (phase, outcome, flaky, worker) = match test.state {
+            State::Blocked => (Phase::Blocked, None, false, None),
+            State::Waiting { .. } => (Phase::Waiting, None, false, None),
+            State::Leased { worker, .. } => (Phase::Leased, None, false, Some(worker)),
+            State::Done { outcome, flaky } => (Phase::Done, Some(outcome), flaky, None),
+        };
+        Some(TestStatus {
+            spec: Arc::clone(&test.spec),
+            phase,
+            outcome,
+            flaky,
+            attempts: test.attempts,
+            worker,
+        })
+    }
+
+    /// In order of their ids.
+    pub fn workers(&self) -> impl Iterator<Item = WorkerStatus> + '_ {
+        self.workers.iter().map(|(id, worker)| worker.status(*id))
+    }
+
+    #[must_use]
+    pub fn worker(&self, id: WorkerId) -> Option<WorkerStatus> {
+        self.workers.get(&id).map(|worker| worker.status(id))
+    }
+
+    /// Waiting tests of a run whose requirement no active worker meets.
+    #[must_use]
+    pub fn unschedulable(&self, id: RunId) -> u32 {
+        let Some(run) = self.runs.get(&id) else { return 0 };
+        let waiting = run.tests.iter().filter(
+            |test| matches!(test.state, State::Waiting { class, .. } if self.takers(class) == 0),
+        );
+        u32::try_from(waiting.count()).unwrap_or(u32::MAX)
+    }
+
+    #[must_use]
+    pub fn overview(&self) -> Overview {
+        let mut overview = Overview {
+            classes: u32::try_from(self.classes.len()).unwrap_or(u32::MAX),
+            ..Overview::default()
+        };
+        for worker in self.workers.values() {
+            match worker.availability {
+                Availability::Active => overview.workers_active += 1,
+                Availability::Draining => overview.workers_draining += 1,
+                Availability::Lost => overview.workers_lost += 1,
+                Availability::Gone => {}
+            }
+        }
+        for run in self.runs.values().filter(|run| run.finished_at.is_none()) {
+            overview.runs_open += 1;
+            overview.tests_blocked += u64::from(run.tally.blocked);
+            overview.tests_waiting += u64::from(run.tally.waiting);
+            overview.tests_leased += u64::from(run.tally.leased);
+        }
+        overview
+    }
+}
+
+impl Run {
+    fn summary(&self, id: RunId) -> RunSummary {
+        let done = Outcome::ALL
+            .into_iter()
+            .map(|outcome| (outcome, self.tally.done[outcome as usize]))
+            .filter(|(_, count)| *count > 0)
+            .collect();
+        RunSummary {
+            run: id,
+            name: self.name.clone(),
+            user: self.user.clone(),
+            submitted_at: self.submitted_at,
+            finished_at: self.finished_at,
+            cancelled: self.cancelled,
+            counts: Counts {
+                total: self.tally.total,
+                blocked: self.tally.blocked,
+                waiting: self.tally.waiting,
+                leased: self.tally.leased,
+                done,
+                flaky: self.tally.flaky,
+            },
+        }
+    }
+}
+
+impl Worker {
+    fn status(&self, id: WorkerId) -> WorkerStatus {
+        WorkerStatus {
+            worker: id,
+            name: self.name.clone(),
+            availability: self.availability,
+            capability: Arc::clone(&self.capability),
+            running: u32::try_from(self.seats.len()).unwrap_or(u32::MAX),
+            ahead: self.ahead,
+            last_seen: self.last_seen,
+            registered_at: self.registered_at,
+        }
+    }
+}

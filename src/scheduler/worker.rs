@@ -1,0 +1,377 @@
+//! Workers come, give signs of life, drain and go.
+
+use super::amounts::Free;
+use super::state::{Group, Note, Scheduler, State, Worker};
+use super::{Answer, Availability, Delivery, LEASE, Rejected, Step};
+use crate::domain::capability::{Capability, MAX_NAME_BYTES};
+use crate::domain::event::{Event, Notice};
+use crate::domain::id::{Epoch, LeaseId, TestId, WorkerId};
+use crate::domain::time::Timestamp;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// Most notices in one delivery; the rest follows in the next.
+const MAX_DELIVERY: usize = 2_048;
+/// Most workers that are remembered, gone ones counted in.
+const MAX_WORKERS: usize = 100_000;
+
+impl Worker {
+    pub(super) fn new(
+        key: Uuid,
+        incarnation: Uuid,
+        capability: &Arc<Capability>,
+        at: Timestamp,
+    ) -> Self {
+        Self {
+            key,
+            incarnation,
+            name: "".into(),
+            capability: Arc::clone(capability),
+            group: 0,
+            availability: Availability::Active,
+            registered_at: at,
+            last_seen: at,
+            asking: false,
+            received: Epoch(0),
+            free: Free::all_of(capability),
+            seats: BTreeMap::new(),
+            by_class: BTreeMap::new(),
+            ahead: 0,
+            notices: BTreeMap::new(),
+            accepted: BTreeSet::new(),
+        }
+    }
+}
+
+impl Scheduler {
+    pub(super) fn decide_register(
+        &self,
+        now: Timestamp,
+        key: Uuid,
+        incarnation: Uuid,
+        name: Box<str>,
+        capability: Arc<Capability>,
+        holding: &[LeaseId],
+    ) -> Result<Step, Rejected> {
+        capability.check().map_err(Rejected::Implausible)?;
+        if name.is_empty() || name.len() > MAX_NAME_BYTES || name.chars().any(char::is_control) {
+            return Err(Rejected::BadName(format!(
+                "a worker's name has 1 to {MAX_NAME_BYTES} bytes and no control characters"
+            )));
+        }
+        let known = self.worker_keys.get(&key).copied();
+        if known.is_none() && self.workers.len() >= MAX_WORKERS {
+            let count = self.workers.len() as u64 + 1;
+            return Err(Rejected::TooMany { what: "workers", count, most: MAX_WORKERS as u64 });
+        }
+        let worker = known.unwrap_or(WorkerId(self.next_worker));
+        let (kept, stale) =
+            holding.iter().copied().partition::<Vec<_>, _>(|lease| self.holds(worker, *lease));
+        let mut events = Vec::new();
+        if let Some(old) = self.workers.get(&worker) {
+            // A process that knows nothing of a lease will never report on it. Grants that
+            // are still under way to the same process are not lost.
+            let under_way = |epoch: Epoch| old.incarnation == incarnation && epoch > old.received;
+            let kept: HashSet<Epoch> = kept.iter().map(|lease| lease.epoch).collect();
+            let gone = |epoch: Epoch| !kept.contains(&epoch) && !under_way(epoch);
+            self.release(now, worker, old, gone, &mut events);
+        }
+        events.push(Event::WorkerRegistered {
+            worker,
+            key,
+            incarnation,
+            name,
+            capability,
+            at: now,
+        });
+        Ok(Step { events, answer: Answer::Registered { worker, kept, stale } })
+    }
+
+    pub(super) fn apply_registered(
+        &mut self,
+        id: WorkerId,
+        key: Uuid,
+        incarnation: Uuid,
+        name: &str,
+        capability: &Arc<Capability>,
+        at: Timestamp,
+    ) {
+        self.next_worker = self.next_worker.max(id.0 + 1);
+        self.worker_keys.insert(key, id);
+        let old = self.workers.remove(&id);
+        if let Some(old) = &old {
+            self.leave_group(id, old.group);
+        }
+        let group = self.join_group(id, capability);
+        let same_process = old.as_ref().is_some_and(|old| old.incarnation == incarnation);
+        let draining = same_process
+            && old.as_ref().is_some_and(|old| old.availability == Availability::Draining);
+        if draining {
+            self.leave_group(id, group);
+        }
+        let old = old.unwrap_or_else(|| Worker::new(key, incarnation, capability, at));
+        let mut free = Free::all_of(capability);
+        for seat in old.seats.values() {
+            if let Some(class) = self.classes.get(seat.class) {
+                free.take(&class.key.requirement, &seat.devices);
+            }
+        }
+        let worker = Worker {
+            incarnation,
+            name: name.into(),
+            capability: Arc::clone(capability),
+            group,
+            availability: if draining { Availability::Draining } else { Availability::Active },
+            registered_at: at,
+            last_seen: at,
+            asking: false,
+            received: if same_process { old.received } else { Epoch(0) },
+            free,
+            // What a new process still holds are results; it needs no second grant of them.
+            notices: if same_process { old.notices } else { BTreeMap::new() },
+            ..old
+        };
+        self.workers.insert(id, worker);
+        self.forget_hints(id);
+    }
+
+    pub(super) fn forget_hints(&mut self, worker: WorkerId) {
+        self.hints.hungry.remove(&worker);
+        self.hints.idle.remove(&worker);
+    }
+
+    pub(super) fn leave_group(&mut self, worker: WorkerId, group: usize) {
+        if let Some(group) = self.groups.get_mut(group) {
+            group.members.remove(&worker);
+        }
+    }
+
+    /// Groups stay when empty: there are as many as kinds of machines.
+    pub(super) fn join_group(&mut self, worker: WorkerId, capability: &Capability) -> usize {
+        let mut shape = capability.clone();
+        for device in &mut shape.accelerators {
+            device.uuid.clear();
+        }
+        let position = self.groups.iter().position(|group| group.shape == shape);
+        let position = position.unwrap_or_else(|| {
+            let classes = self.classes.iter();
+            let classes = classes
+                .filter(|(_, class)| class.key.requirement.met_by(&shape).is_ok())
+                .map(|(id, _)| id)
+                .collect();
+            self.groups.push(Group { shape, classes, members: BTreeSet::new() });
+            self.groups.len() - 1
+        });
+        self.groups[position].members.insert(worker);
+        position
+    }
+
+    pub(super) fn check_incarnation(
+        &self,
+        id: WorkerId,
+        incarnation: Uuid,
+    ) -> Result<&Worker, Rejected> {
+        let worker = self.workers.get(&id).ok_or(Rejected::UnknownWorker(id))?;
+        if worker.incarnation != incarnation {
+            return Err(Rejected::OtherIncarnation(id));
+        }
+        Ok(worker)
+    }
+
+    /// A worker that was given up must register again, to learn what it lost.
+    fn check_present(&self, id: WorkerId, incarnation: Uuid) -> Result<&Worker, Rejected> {
+        let worker = self.check_incarnation(id, incarnation)?;
+        match worker.availability {
+            Availability::Active | Availability::Draining => Ok(worker),
+            Availability::Lost | Availability::Gone => Err(Rejected::UnknownWorker(id)),
+        }
+    }
+
+    pub(super) fn decide_heartbeat(
+        &self,
+        now: Timestamp,
+        id: WorkerId,
+        incarnation: Uuid,
+        received: Epoch,
+        holding: &[LeaseId],
+    ) -> Result<Step, Rejected> {
+        let worker = self.check_present(id, incarnation)?;
+        let received = received.min(self.epoch);
+        let mut events = vec![Event::WorkerSeen { worker: id, received, at: now }];
+        let stale = holding.iter().copied().filter(|lease| !self.holds(id, *lease)).collect();
+        // Delivered, not held, not reported: the worker has lost it.
+        let held: HashSet<Epoch> = holding.iter().map(|lease| lease.epoch).collect();
+        let gone = |epoch: Epoch| epoch <= received && !held.contains(&epoch);
+        self.release(now, id, worker, gone, &mut events);
+        Ok(Step { events, answer: Answer::Heartbeat { stale } })
+    }
+
+    pub(super) fn decide_open_claim(
+        &self,
+        now: Timestamp,
+        id: WorkerId,
+        incarnation: Uuid,
+        received: Epoch,
+    ) -> Result<Step, Rejected> {
+        self.check_present(id, incarnation)?;
+        let received = received.min(self.epoch);
+        Ok(Step::of(vec![
+            Event::WorkerSeen { worker: id, received, at: now },
+            Event::ClaimOpened { worker: id },
+        ]))
+    }
+
+    pub(super) fn apply_seen(&mut self, id: WorkerId, received: Epoch, at: Timestamp) {
+        let Some(worker) = self.workers.get_mut(&id) else { return };
+        worker.last_seen = worker.last_seen.max(at);
+        if received > worker.received {
+            worker.received = received;
+            worker.notices = worker.notices.split_off(&Epoch(received.0 + 1));
+        }
+    }
+
+    pub(super) fn apply_claim_opened(&mut self, id: WorkerId) {
+        let Some(worker) = self.workers.get_mut(&id) else { return };
+        worker.asking = true;
+        if worker.availability == Availability::Active {
+            self.hints.hungry.insert(id);
+        }
+    }
+
+    pub(super) fn apply_claim_closed(&mut self, id: WorkerId) {
+        if let Some(worker) = self.workers.get_mut(&id) {
+            worker.asking = false;
+        }
+        self.forget_hints(id);
+    }
+
+    /// Everything that the worker must hear and has not confirmed; `None` when there is nothing.
+    #[must_use]
+    pub fn delivery(&self, id: WorkerId) -> Option<Delivery> {
+        let worker = self.workers.get(&id)?;
+        if worker.notices.is_empty() {
+            return None;
+        }
+        let mut delivery = Delivery {
+            received: worker.received,
+            drain: worker.availability == Availability::Draining,
+            ..Delivery::default()
+        };
+        for (epoch, note) in worker.notices.iter().take(MAX_DELIVERY) {
+            delivery.received = *epoch;
+            match *note {
+                // A lease that ended before it was heard of is no news.
+                Note::Granted(test) => delivery.leases.extend(self.lent(worker, test)),
+                Note::Stop(lease) => delivery.stop.push(lease),
+                Note::Recall(lease) => delivery.recall.push(lease),
+                Note::Drain => {}
+            }
+        }
+        Some(delivery)
+    }
+
+    pub(super) fn decide_drain(&self, now: Timestamp, id: WorkerId) -> Result<Step, Rejected> {
+        let worker = self.workers.get(&id).ok_or(Rejected::UnknownWorker(id))?;
+        if worker.availability != Availability::Active {
+            return Ok(Step::of(vec![]));
+        }
+        let mut epoch = self.epoch.0 + 1;
+        let mut events = vec![Event::WorkerDraining { worker: id, epoch: Epoch(epoch), at: now }];
+        let mut notices = Vec::new();
+        for lease in worker.seats.values().flat_map(|seat| seat.queue.iter().skip(1)) {
+            if let Some(notice) = self.recall_notice(id, *lease, &mut epoch) {
+                notices.push(notice);
+            }
+        }
+        if !notices.is_empty() {
+            events.push(Event::LeasesRecalled { worker: id, notices, at: now });
+        }
+        Ok(Step::of(events))
+    }
+
+    /// Asks for a lease back, once.
+    pub(super) fn recall_notice(
+        &self,
+        worker: WorkerId,
+        (test, lease): (TestId, Epoch),
+        epoch: &mut u64,
+    ) -> Option<Notice> {
+        match self.find(test)?.state {
+            State::Leased { recall: false, stop: false, .. } => {
+                *epoch += 1;
+                let lease = self.lease_in(test, lease)?;
+                Some(Notice { lease, worker, epoch: Epoch(*epoch) })
+            }
+            _ => None,
+        }
+    }
+
+    pub(super) fn apply_recalled(&mut self, id: WorkerId, notices: &[Notice]) {
+        for notice in notices {
+            self.epoch = self.epoch.max(notice.epoch);
+            if let Some(test) = self.find_mut(notice.lease.attempt.test)
+                && let State::Leased { recall, .. } = &mut test.state
+            {
+                *recall = true;
+            }
+            if let Some(worker) = self.workers.get_mut(&id) {
+                worker.notices.insert(notice.epoch, Note::Recall(notice.lease));
+            }
+        }
+    }
+
+    pub(super) fn apply_draining(&mut self, id: WorkerId, epoch: Epoch) {
+        self.epoch = self.epoch.max(epoch);
+        if let Some(worker) = self.workers.get_mut(&id) {
+            worker.availability = Availability::Draining;
+            worker.notices.insert(epoch, Note::Drain);
+            let group = worker.group;
+            self.leave_group(id, group);
+        }
+        self.forget_hints(id);
+    }
+
+    pub(super) fn decide_leave(
+        &self,
+        now: Timestamp,
+        id: WorkerId,
+        incarnation: Uuid,
+    ) -> Result<Step, Rejected> {
+        let worker = self.check_incarnation(id, incarnation)?;
+        let mut events = Vec::new();
+        self.release(now, id, worker, |_| true, &mut events);
+        events.push(Event::WorkerLost { worker: id, at: now, clean: true });
+        Ok(Step::of(events))
+    }
+
+    /// Workers that were silent for longer than a lease lasts.
+    pub(super) fn lose_silent(&self, now: Timestamp, events: &mut Vec<Event>) {
+        for (id, worker) in &self.workers {
+            let present =
+                matches!(worker.availability, Availability::Active | Availability::Draining);
+            if present && now.since(worker.last_seen) > LEASE {
+                self.release(now, *id, worker, |_| true, events);
+                events.push(Event::WorkerLost { worker: *id, at: now, clean: false });
+            }
+        }
+    }
+
+    pub(super) fn apply_lost(&mut self, id: WorkerId, clean: bool) {
+        if let Some(worker) = self.workers.get_mut(&id) {
+            worker.availability = if clean { Availability::Gone } else { Availability::Lost };
+            worker.asking = false;
+            worker.notices.clear();
+            let group = worker.group;
+            self.leave_group(id, group);
+        }
+        self.forget_hints(id);
+    }
+
+    /// After a restart: every worker gets a fresh lease time, since nobody could be heard.
+    pub fn resume(&mut self, now: Timestamp) {
+        for worker in self.workers.values_mut() {
+            worker.last_seen = now;
+        }
+    }
+}

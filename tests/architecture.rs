@@ -1,0 +1,615 @@
+//! The rules that keep the tree readable, checked on the text of the sources:
+//! which module may import which, what pure modules may name, how files open and how
+//! long they get, what no code may contain, and that documents and snapshots point at
+//! things that exist. Needs nothing but the standard library and takes milliseconds.
+//!
+//! A rule that is in the way can be changed here, together with its reason.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Modules by floor; the longest prefix wins. A module imports lower floors and itself.
+const FLOORS: &[&[&str]] = &[
+    &["domain"],
+    &["plan", "scheduler", "worker::machine"],
+    &["api", "blobs", "log", "store", "sys"],
+    &["client", "detect", "report"],
+    &["coordinator", "worker"],
+    &["config"],
+    &["cli"],
+];
+/// Floors that decide and never do: no clock, no files, no randomness, no runtime.
+const PURE_FLOORS: usize = 2;
+const IMPURE: &[&str] = &[
+    "tokio",
+    "std::fs",
+    "fs::",
+    "std::net",
+    "net::",
+    "std::env",
+    "env::",
+    "std::process",
+    "process::",
+    "std::thread",
+    "thread::",
+    "Instant",
+    "SystemTime",
+    "rand::",
+    "new_v4",
+    "now_v7",
+    "hyper",
+    "reqwest",
+    "axum",
+    "duckdb",
+    "redb",
+    "tracing",
+    "static mut",
+    "Mutex",
+    "RwLock",
+];
+/// Code lines (neither blank nor comment) of one file, its unit tests not counted.
+const MAX_CODE_LINES: usize = 600;
+/// Files that may be longer, with the reason.
+const LONGER: &[(&str, &str)] = &[];
+/// Names that say nothing about what is inside; such modules become knots.
+const EMPTY_NAMES: &[&str] = &["common", "errors", "helpers", "misc", "types", "util", "utils"];
+/// Functions that may sleep in tests: they ask again and again until a deadline.
+const POLLING: &[&str] = &["eventually", "poll_until", "wait_until", "wait_for"];
+
+struct Source {
+    /// Relative to the root of the repository, with `/`.
+    path: String,
+    /// The text with comments, strings and characters blanked out; lines stay where they are.
+    code: String,
+    text: String,
+    /// Where the unit tests start, in bytes of `code`; its length when there are none.
+    tests_at: usize,
+}
+
+impl Source {
+    fn new(path: &str, text: &str) -> Self {
+        let code = blank(text);
+        let tests_at = unit_tests_at(&code).unwrap_or(code.len());
+        Self { path: path.into(), code, text: text.into(), tests_at }
+    }
+
+    /// `src/worker/machine/mod.rs` is `worker::machine`; the roots are empty.
+    fn module(&self) -> String {
+        let inside = self.path.strip_prefix("src/").unwrap_or_default();
+        let inside = inside.trim_end_matches(".rs").trim_end_matches("/mod");
+        if matches!(inside, "lib" | "main") { String::new() } else { inside.replace('/', "::") }
+    }
+
+    fn production(&self) -> &str {
+        &self.code[..self.tests_at]
+    }
+
+    fn line(&self, at: usize) -> usize {
+        self.code[..at].matches('\n').count() + 1
+    }
+
+    fn say(&self, at: usize, what: &str) -> String {
+        format!("{}:{}: {what}", self.path, self.line(at))
+    }
+}
+
+/// Replaces comments, strings and character literals by blanks.
+fn blank(text: &str) -> String {
+    let bytes = text.as_bytes();
+    let mut out = bytes.to_vec();
+    let mut at = 0;
+    while at < bytes.len() {
+        let end = match &bytes[at..] {
+            [b'/', b'/', ..] => at + text[at..].find('\n').unwrap_or(text.len() - at),
+            [b'/', b'*', ..] => {
+                text[at + 2..].find("*/").map_or(text.len(), |end| at + 2 + end + 2)
+            }
+            [b'"', ..] => quoted_end(bytes, at),
+            [b'r', b'"' | b'#', ..] if !ident_before(bytes, at) => match raw_string_end(text, at) {
+                Some(end) => end,
+                None => at,
+            },
+            [b'\'', b'\\', ..] => at + 3 + text[at + 3..].find('\'').unwrap_or(0) + 1,
+            [b'\'', ..] => char_end(text, at).unwrap_or(at),
+            _ => at,
+        };
+        for byte in &mut out[at..end] {
+            if *byte != b'\n' {
+                *byte = b' ';
+            }
+        }
+        at = end.max(at + 1);
+    }
+    String::from_utf8(out).expect("only whole literals and comments are blanked")
+}
+
+fn ident_before(bytes: &[u8], at: usize) -> bool {
+    // `br"…"` is a raw string as well.
+    let before = |back: usize| at.checked_sub(back).map(|i| bytes[i]).unwrap_or(b' ');
+    let ident = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    ident(before(1)) && !(before(1) == b'b' && !ident(before(2)))
+}
+
+fn quoted_end(bytes: &[u8], start: usize) -> usize {
+    let mut at = start + 1;
+    while at < bytes.len() {
+        match bytes[at] {
+            b'\\' => at += 2,
+            b'"' => return at + 1,
+            _ => at += 1,
+        }
+    }
+    bytes.len()
+}
+
+fn raw_string_end(text: &str, start: usize) -> Option<usize> {
+    let rest = &text[start + 1..];
+    let hashes = rest.bytes().take_while(|byte| *byte == b'#').count();
+    let body = rest[hashes..].strip_prefix('"')?;
+    let close = format!("\"{}", "#".repeat(hashes));
+    let end = body.find(&close).map_or(text.len(), |end| start + 2 + hashes + end + close.len());
+    Some(end)
+}
+
+/// A character literal ends two characters on; a lifetime does not.
+fn char_end(text: &str, start: usize) -> Option<usize> {
+    let mut rest = text[start + 1..].chars();
+    let inside = rest.next()?;
+    (rest.next()? == '\'').then(|| start + 1 + inside.len_utf8() + 1)
+}
+
+/// Unit tests stand at the end of a file: `#[cfg(test)] mod … {`.
+fn unit_tests_at(code: &str) -> Option<usize> {
+    code.match_indices("#[cfg(test)]").map(|(at, _)| at).find(|at| {
+        let item = code[at + "#[cfg(test)]".len()..].trim_start();
+        item.starts_with("mod ")
+            && item.find('{').unwrap_or(usize::MAX) < item.find(';').unwrap_or(usize::MAX)
+    })
+}
+
+/// Modules whose declaration says `#[cfg(test)] mod name;`: all of their files are tests.
+fn test_modules(sources: &[Source]) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for source in sources {
+        for (at, _) in source.code.match_indices("#[cfg(test)]") {
+            let item = source.code[at + "#[cfg(test)]".len()..].trim_start();
+            let Some(name) = item.strip_prefix("mod ").and_then(|rest| rest.split_once(';')) else {
+                continue;
+            };
+            let parent = source.module();
+            found.insert(if parent.is_empty() {
+                name.0.into()
+            } else {
+                format!("{parent}::{}", name.0)
+            });
+        }
+    }
+    found
+}
+
+fn within(module: &str, prefix: &str) -> bool {
+    module.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
+}
+
+/// The floor of a module and the entry of the table that put it there.
+fn floor_of(module: &str) -> Option<(usize, &'static str)> {
+    let entries = FLOORS
+        .iter()
+        .enumerate()
+        .flat_map(|(floor, names)| names.iter().map(move |name| (floor, *name)));
+    entries.filter(|(_, name)| within(module, name)).max_by_key(|(_, name)| name.len())
+}
+
+fn ident_char(character: char) -> bool {
+    character.is_alphanumeric() || character == '_'
+}
+
+/// Where `word` stands on its own: not inside a longer name.
+fn words<'a>(code: &'a str, word: &'a str) -> impl Iterator<Item = usize> + 'a {
+    code.match_indices(word).map(|(at, _)| at).filter(move |at| {
+        let before = code[..*at].chars().next_back().is_some_and(ident_char);
+        let ends_in_name = word.chars().next_back().is_some_and(ident_char);
+        let after = code[at + word.len()..].chars().next().is_some_and(ident_char);
+        !before && !(ends_in_name && after)
+    })
+}
+
+/// Everything that is wrong with one file of the library.
+fn check_module(source: &Source, is_test: bool) -> Vec<String> {
+    let mut wrong = check_any(source, is_test);
+    let module = source.module();
+    if module.is_empty() {
+        wrong.extend(
+            words(&source.code, "pub use").map(|at| source.say(at, "the root re-exports nothing")),
+        );
+        return wrong;
+    }
+    let Some((floor, entry)) = floor_of(&module) else {
+        wrong.push(source.say(0, "give this module a floor in tests/architecture.rs"));
+        return wrong;
+    };
+    if let Some(name) = module.split("::").find(|name| EMPTY_NAMES.contains(name)) {
+        wrong.push(source.say(0, &format!("`{name}` says nothing about what is inside")));
+    }
+    if is_test {
+        return wrong;
+    }
+    wrong.extend(check_imports(source, floor, entry));
+    if floor < PURE_FLOORS {
+        for word in IMPURE {
+            let found = words(source.production(), word);
+            wrong.extend(found.map(|at| source.say(at, &format!("`{word}` in a pure module"))));
+        }
+    }
+    if entry != "cli" {
+        for word in ["println!", "eprintln!", "print!", "eprint!", "process::exit"] {
+            let found = words(source.production(), word);
+            wrong.extend(
+                found.map(|at| source.say(at, &format!("`{word}`: only cli prints or exits"))),
+            );
+        }
+    }
+    wrong
+}
+
+fn check_imports(source: &Source, floor: usize, entry: &str) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let code = source.production();
+    for at in words(code, "crate::") {
+        let path: String = code[at + "crate::".len()..]
+            .chars()
+            .take_while(|character| ident_char(*character) || *character == ':')
+            .collect();
+        if path.is_empty() {
+            wrong.push(source.say(at, "one `use` line for each module, no group across modules"));
+            continue;
+        }
+        match floor_of(&path) {
+            None if path.starts_with(char::is_lowercase) => {
+                wrong.push(source.say(at, &format!("`crate::{path}` has no floor")));
+            }
+            Some((other, name)) if other >= floor && name != entry => {
+                let what = format!("floor {floor} ({entry}) imports floor {other} ({name})");
+                wrong.push(source.say(at, &what));
+            }
+            _ => {}
+        }
+    }
+    if entry.contains("::") && source.module() == entry {
+        wrong.extend(
+            words(code, "super::").map(|at| source.say(at, "`super` leaves this module's floor")),
+        );
+    }
+    wrong.extend(
+        words(code, "super::super").map(|at| source.say(at, "write the path from `crate::`")),
+    );
+    wrong
+}
+
+/// What holds for every Rust file, tests and benchmarks included.
+fn check_any(source: &Source, is_test: bool) -> Vec<String> {
+    let mut wrong = Vec::new();
+    if !source.text.starts_with("//!") {
+        wrong.push(source.say(0, "open the file with `//!`: its job, limits and promises"));
+    }
+    for word in ["todo!", "unimplemented!", "dbg!"] {
+        wrong.extend(
+            words(&source.code, word)
+                .map(|at| source.say(at, &format!("`{word}` is not done yet"))),
+        );
+    }
+    for word in ["#[allow(", "#![allow("] {
+        let found = source.code.match_indices(word);
+        wrong.extend(
+            found.map(|(at, _)| source.say(at, "`#[expect(lint, reason = …)]` instead of allow")),
+        );
+    }
+    let counted = if is_test { &source.code } else { source.production() };
+    let lines = counted.lines().filter(|line| !line.trim().is_empty()).count();
+    if lines > MAX_CODE_LINES && !LONGER.iter().any(|(path, _)| *path == source.path) {
+        wrong.push(
+            source.say(0, &format!("{lines} lines of code, at most {MAX_CODE_LINES}: split it")),
+        );
+    }
+    let tests_at = if is_test { 0 } else { source.tests_at };
+    let sleeps = words(&source.code, "sleep")
+        .filter(|at| *at >= tests_at && source.code[at + 5..].starts_with('('));
+    wrong.extend(sleeps.filter(|at| !may_sleep(&source.code[tests_at..*at])).map(|at| {
+        source.say(
+            at,
+            &format!(
+                "a test that sleeps: wait for the thing itself, or poll in one of {POLLING:?}"
+            ),
+        )
+    }));
+    wrong
+}
+
+/// Sleeps are fine while asking until a deadline, and in a test whose clock is virtual.
+fn may_sleep(before: &str) -> bool {
+    let function = before.rsplit("fn ").next().unwrap_or_default();
+    let name: String = function.chars().take_while(|character| ident_char(*character)).collect();
+    let attribute = before.rfind("#[tokio::test").map_or("", |at| &before[at..]);
+    POLLING.contains(&name.as_str())
+        || attribute.lines().next().unwrap_or_default().contains("start_paused")
+}
+
+// The tree itself.
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Files below a folder of the repository, sorted; none when the folder is not there.
+fn files(folder: &str, extension: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut open = vec![root().join(folder)];
+    while let Some(folder) = open.pop() {
+        let Ok(entries) = fs::read_dir(&folder) else { continue };
+        for entry in entries {
+            let path = entry.expect("the folder can be read").path();
+            if path.is_dir() {
+                open.push(path);
+            } else if path.extension().is_some_and(|found| found == extension) {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+fn relative(path: &Path) -> String {
+    let inside = path.strip_prefix(root()).expect("below the root");
+    inside.to_string_lossy().replace('\\', "/")
+}
+
+fn read(path: &Path) -> String {
+    fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+fn sources(folder: &str) -> Vec<Source> {
+    files(folder, "rs").iter().map(|path| Source::new(&relative(path), &read(path))).collect()
+}
+
+fn assert_none(wrong: &[String]) {
+    assert!(wrong.is_empty(), "{} against the rules:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+#[test]
+fn modules_keep_to_their_floors_and_the_house_rules() {
+    let sources = sources("src");
+    let tests = test_modules(&sources);
+    let is_test = |source: &Source| tests.iter().any(|test| within(&source.module(), test));
+    let wrong: Vec<_> =
+        sources.iter().flat_map(|source| check_module(source, is_test(source))).collect();
+    assert_none(&wrong);
+}
+
+#[test]
+fn tests_and_benchmarks_keep_to_the_house_rules() {
+    let tests = sources("tests").into_iter().flat_map(|source| check_any(&source, true));
+    let benches = sources("benches").into_iter().flat_map(|source| {
+        // Benchmarks measure time as it passes; they may sleep.
+        check_any(&source, true)
+            .into_iter()
+            .filter(|wrong| !wrong.contains("a test that sleeps"))
+            .collect::<Vec<_>>()
+    });
+    assert_none(&tests.chain(benches).collect::<Vec<_>>());
+}
+
+/// A snapshot is used when the file that its header names still makes one of that name.
+#[test]
+fn every_snapshot_is_referenced() {
+    let mut wrong = Vec::new();
+    for path in files("src", "snap").into_iter().chain(files("tests", "snap")) {
+        let text = read(&path);
+        let source =
+            text.lines().find_map(|line| line.strip_prefix("source: ")).unwrap_or_default();
+        let code = fs::read_to_string(root().join(source)).unwrap_or_default();
+        let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let name = stem.rsplit("__").next().unwrap_or_default();
+        let numbered = name.rsplit_once('-').filter(|(_, number)| number.parse::<u16>().is_ok());
+        let base = numbered.map_or(name, |(base, _)| base);
+        let names = [name, base];
+        let made = names.iter().any(|name| {
+            [format!("\"{name}\""), format!("fn {name}("), format!("fn test_{name}(")]
+                .iter()
+                .any(|made| code.contains(made))
+        });
+        if !made {
+            wrong.push(format!("{}: nothing in {source:?} makes this snapshot", relative(&path)));
+        }
+    }
+    assert_none(&wrong);
+}
+
+fn documents() -> Vec<PathBuf> {
+    let mut found = files("docs", "md");
+    for name in ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md"] {
+        found.push(root().join(name));
+    }
+    found
+}
+
+/// Links to files resolve, and so does every file of this repository named in backticks.
+#[test]
+fn documents_point_at_things_that_exist() {
+    let mut wrong = Vec::new();
+    for path in documents() {
+        let text = read(&path);
+        let folder = path.parent().expect("a document lies in a folder");
+        for target in links(&text) {
+            if !folder.join(target).exists() {
+                wrong.push(format!("{}: the link to {target:?} leads nowhere", relative(&path)));
+            }
+        }
+        for named in named_files(&text) {
+            if !root().join(named).exists() {
+                wrong.push(format!("{}: there is no {named:?}", relative(&path)));
+            }
+        }
+    }
+    assert_none(&wrong);
+}
+
+/// Targets of Markdown links to files, without their anchors.
+fn links(text: &str) -> impl Iterator<Item = &str> {
+    let targets = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+    let files = targets.filter(|target| !target.contains("://") && !target.starts_with(['#', '<']));
+    files
+        .map(|target| target.split('#').next().unwrap_or_default())
+        .filter(|target| !target.is_empty())
+}
+
+fn named_files(text: &str) -> impl Iterator<Item = &str> {
+    let spans = text.split('`').skip(1).step_by(2);
+    spans.filter(|span| {
+        let folder = ["src/", "tests/", "docs/", "scripts/", "benches/", "examples/"]
+            .iter()
+            .any(|folder| span.starts_with(folder));
+        folder && !span.contains(['*', '<', '{', ' ', '…', '\n'])
+    })
+}
+
+#[test]
+fn the_readme_names_only_commands_that_exist() {
+    let makefile = read(&root().join("Makefile"));
+    let readme = read(&root().join("README.md"));
+    let commands: Vec<_> =
+        readme.lines().filter_map(|line| line.trim().strip_prefix("make ")).collect();
+    for needed in ["demo", "test"] {
+        assert!(
+            commands.iter().any(|command| command.starts_with(needed)),
+            "README.md has no `make {needed}`"
+        );
+    }
+    for command in commands {
+        let target = command.split_whitespace().next().unwrap_or_default();
+        assert!(
+            makefile.lines().any(|line| line.starts_with(&format!("{target}:"))),
+            "there is no `make {target}`"
+        );
+    }
+}
+
+mod the_checks_themselves {
+    //! Planted violations: each rule finds its own, and no more.
+
+    use super::*;
+
+    fn found(path: &str, code: &str) -> Vec<String> {
+        check_module(&Source::new(path, &format!("//! Job.\n{code}")), false)
+    }
+
+    #[track_caller]
+    fn one(path: &str, code: &str, what: &str) {
+        let found = found(path, code);
+        assert!(found.len() == 1 && found[0].contains(what), "{found:?}");
+    }
+
+    #[test]
+    fn floors() {
+        one(
+            "src/scheduler/core.rs",
+            "use crate::store::Store;",
+            "floor 1 (scheduler) imports floor 2 (store)",
+        );
+        one(
+            "src/store/rows.rs",
+            "use crate::api::v1::tests::TestView;",
+            "floor 2 (store) imports floor 2 (api)",
+        );
+        one(
+            "src/coordinator/mod.rs",
+            "use crate::worker::Settings;",
+            "floor 4 (coordinator) imports floor 4",
+        );
+        one(
+            "src/worker/machine.rs",
+            "use crate::worker::executor::Run;",
+            "floor 1 (worker::machine)",
+        );
+        one("src/worker/machine.rs", "use super::executor::Run;", "leaves this module's floor");
+        one("src/report/mod.rs", "use crate::{api, store};", "one `use` line");
+        one("src/ghost/mod.rs", "", "give this module a floor");
+        one("src/cli/mod.rs", "use crate::ghost::x;", "has no floor");
+        one("src/cli/helpers.rs", "", "says nothing");
+        let fine = "use crate::domain::id::RunId;\nuse crate::worker::machine::Machine;\n// crate::cli::x\n";
+        assert_eq!(found("src/worker/session.rs", fine), Vec::<String>::new());
+        let in_tests = "#[cfg(test)]\nmod tests {\n    use crate::store::Store;\n}\n";
+        assert_eq!(found("src/scheduler/core.rs", in_tests), Vec::<String>::new());
+    }
+
+    #[test]
+    fn purity_and_prints() {
+        one(
+            "src/domain/time.rs",
+            "fn now() { SystemTime::now(); }",
+            "`SystemTime` in a pure module",
+        );
+        one("src/worker/machine.rs", "use tokio as t;", "`tokio` in a pure module");
+        one("src/store/mod.rs", "fn f() { println!(\"x\"); }", "only cli prints");
+        assert_eq!(
+            found("src/domain/id.rs", "/// tokio, SystemTime\nconst A: &str = \"std::fs\";"),
+            Vec::<String>::new()
+        );
+        assert_eq!(found("src/cli/mod.rs", "fn f() { println!(\"x\"); }"), Vec::<String>::new());
+    }
+
+    #[test]
+    fn unfinished_code_allows_and_missing_docs() {
+        one("src/store/mod.rs", "fn f() { todo!() }", "`todo!`");
+        one("src/store/mod.rs", "#[allow(dead_code)]\nfn f() {}", "instead of allow");
+        one("src/lib.rs", "pub use domain::id::RunId;", "re-exports nothing");
+        let bare = check_module(&Source::new("src/store/mod.rs", "fn f() {}"), false);
+        assert!(bare.len() == 1 && bare[0].contains("open the file"), "{bare:?}");
+    }
+
+    #[test]
+    fn long_files() {
+        let long = "fn f() {}\n".repeat(MAX_CODE_LINES + 1);
+        one("src/store/mod.rs", &long, "601 lines of code");
+        let tests =
+            format!("#[cfg(test)]\nmod tests {{\n{}\n}}", "fn f() {}\n".repeat(MAX_CODE_LINES));
+        assert_eq!(found("src/store/mod.rs", &tests), Vec::<String>::new());
+    }
+
+    #[test]
+    fn sleeping_tests() {
+        let code = |name: &str| {
+            format!("#[cfg(test)]\nmod tests {{ fn {name}() {{ thread::sleep(x); }} }}")
+        };
+        one("src/store/mod.rs", &code("it_works"), "a test that sleeps");
+        assert_eq!(found("src/store/mod.rs", &code("eventually")), Vec::<String>::new());
+        let paused = "#[cfg(test)]\nmod tests {\n#[tokio::test(start_paused = true)]\nasync fn f() { sleep(x).await } }";
+        assert_eq!(found("src/store/mod.rs", paused), Vec::<String>::new());
+        let production = "fn f() { tokio::time::sleep(x); }";
+        assert_eq!(found("src/store/mod.rs", production), Vec::<String>::new());
+    }
+
+    #[test]
+    fn literals_are_not_code() {
+        let text = "let a = \"tokio\"; let b = r#\"to\"kio\"#; let c = '\"'; let d: &'a str; /* tokio */ // tokio\nx";
+        let code = blank(text);
+        assert!(!code.contains("tokio") && !code.contains("kio"), "{code}");
+        assert!(code.contains("&'a str") && code.ends_with("\nx"), "{code}");
+        assert_eq!(code.len(), text.len());
+    }
+
+    #[test]
+    fn test_files_are_known_by_their_declaration() {
+        let parent = Source::new("src/scheduler/mod.rs", "//! x\n#[cfg(test)]\nmod tests;\n");
+        assert_eq!(test_modules(&[parent]), BTreeSet::from(["scheduler::tests".to_owned()]));
+    }
+
+    #[test]
+    fn links_and_named_files() {
+        let text =
+            "[a](docs/x.md#part) [b](https://example.org) `src/lib.rs` `src/*.rs` [c](#here)";
+        assert_eq!(links(text).collect::<Vec<_>>(), ["docs/x.md"]);
+        assert_eq!(named_files(text).collect::<Vec<_>>(), ["src/lib.rs"]);
+    }
+}
