@@ -36,8 +36,16 @@ pub(crate) type Question =
     Box<dyn FnOnce(&Scheduler, Timestamp) -> Box<dyn FnOnce(Result<(), Failed>) + Send> + Send>;
 
 pub(crate) enum Request {
-    Act { command: Command, reply: AnswerSender },
-    Claim { ticket: Ticket, received: Epoch, incarnation: Uuid, reply: ClaimSender },
+    Act {
+        command: Command,
+        reply: AnswerSender,
+    },
+    Claim {
+        ticket: Ticket,
+        received: Epoch,
+        incarnation: Uuid,
+        reply: ClaimSender,
+    },
     /// The claim has waited long enough: answer with whatever there is.
     EndClaim(Ticket),
     Ask(Question),

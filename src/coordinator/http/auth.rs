@@ -67,7 +67,9 @@ pub(crate) struct StaticTokens {
 pub enum TokenFileError {
     #[error("cannot read the token file {path}: {source}")]
     Read { path: PathBuf, source: std::io::Error },
-    #[error("the token file {path} can be read by others (mode {mode:03o}); run `chmod 600 {path}`")]
+    #[error(
+        "the token file {path} can be read by others (mode {mode:03o}); run `chmod 600 {path}`"
+    )]
     Readable { path: PathBuf, mode: u32 },
     #[error("line {line} of the token file {path}: {what}")]
     Line { path: PathBuf, line: usize, what: &'static str },
@@ -102,7 +104,11 @@ impl StaticTokens {
         }
         if known.len() > MAX_TOKENS {
             let what = "more than 1000 tokens";
-            return Err(TokenFileError::Line { path: path.to_owned(), line: text.lines().count(), what });
+            return Err(TokenFileError::Line {
+                path: path.to_owned(),
+                line: text.lines().count(),
+                what,
+            });
         }
         if known.is_empty() {
             return Err(TokenFileError::Empty { path: path.to_owned() });

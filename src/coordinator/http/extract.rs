@@ -76,7 +76,9 @@ pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
         // The path costs time, so it is looked for only now.
         let deserializer = &mut serde_json::Deserializer::from_slice(bytes);
         let place = match serde_path_to_error::deserialize::<_, T>(deserializer) {
-            Err(traced) if traced.path().iter().next().is_some() => format!(" at {}", traced.path()),
+            Err(traced) if traced.path().iter().next().is_some() => {
+                format!(" at {}", traced.path())
+            }
             _ => String::new(),
         };
         Problem::new(Code::BadRequest, format!("malformed JSON{place}: {error}"))

@@ -2,7 +2,9 @@
 //! as they came; nothing is logged for a single test.
 
 use crate::api::error::Code;
-use crate::api::v1::leases::{Claim, Claimed, MAX_DETAIL_BYTES, MAX_REPORTS, MAX_WAIT, Reported, Reports};
+use crate::api::v1::leases::{
+    Claim, Claimed, MAX_DETAIL_BYTES, MAX_REPORTS, MAX_WAIT, Reported, Reports,
+};
 use crate::api::v1::tests::AttemptDetail;
 use crate::coordinator::http::app::App;
 use crate::coordinator::http::extract::{Body, Id};
@@ -181,8 +183,7 @@ mod tests {
         assert!(check(&report(Outcome::Passed, Some("{}"))).is_ok());
         assert!(check(&report(Outcome::WorkerLost, None)).is_err());
         assert!(check(&report(Outcome::Skipped, None)).is_err());
-        let infinite =
-            r#"{"metrics":[{"name":"x","unit":"s","better":"lower","values":[1e999]}]}"#;
+        let infinite = r#"{"metrics":[{"name":"x","unit":"s","better":"lower","values":[1e999]}]}"#;
         assert!(check(&report(Outcome::Passed, Some(infinite))).is_err());
         assert!(check(&report(Outcome::Passed, Some("[1]"))).is_err());
         let huge = format!("{{\"message\":\"{}\"}}", "x".repeat(MAX_DETAIL_BYTES));

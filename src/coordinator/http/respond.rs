@@ -40,8 +40,8 @@ impl Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let status = StatusCode::from_u16(self.code.status())
-            .unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let status =
+            StatusCode::from_u16(self.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let (code, message, hint) = (self.code, self.message, self.hint);
         let mut answer = (status, Json(ErrorBody { code, message, hint })).into_response();
         let headers = answer.headers_mut();

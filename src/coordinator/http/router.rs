@@ -127,10 +127,8 @@ pub(crate) fn router(app: Arc<App>) -> Router {
     let mut router = Router::new();
     for Route { path, permission, budget, handler, .. } in table() {
         let guard = Guard { app: Arc::clone(&app), permission, budget };
-        let guarded = handler
-            .layer(from_fn_with_state(guard, watch_over))
-            .layer(DefaultBodyLimit::max(budget.body));
-        router = router.route(path, guarded);
+        let watched: MethodRouter<Arc<App>> = handler.layer(from_fn_with_state(guard, watch_over));
+        router = router.route(path, watched.layer(DefaultBodyLimit::max(budget.body)));
     }
     router.fallback(unknown).method_not_allowed_fallback(wrong_method).with_state(app)
 }
@@ -162,8 +160,9 @@ async fn admit(guard: Guard, mut request: Request, next: Next) -> Result<Respons
         let principal = app.authenticator.authenticate(request.headers())?;
         if !principal.role.allows(permission) {
             let message = format!("{} may not do this", principal.user);
-            return Err(Problem::new(Code::Forbidden, message)
-                .hint("ask for a token with another role"));
+            return Err(
+                Problem::new(Code::Forbidden, message).hint("ask for a token with another role")
+            );
         }
         request.extensions_mut().insert(principal);
     }
@@ -185,8 +184,9 @@ async fn unknown(request: Request) -> Problem {
 }
 
 async fn wrong_method(request: Request) -> Response {
-    let problem = Problem::new(Code::BadRequest, format!("{} is not possible here", request.method()))
-        .hint("GET /api/v1/openapi.json lists the routes");
+    let problem =
+        Problem::new(Code::BadRequest, format!("{} is not possible here", request.method()))
+            .hint("GET /api/v1/openapi.json lists the routes");
     let mut answer = problem.into_response();
     *answer.status_mut() = axum::http::StatusCode::METHOD_NOT_ALLOWED;
     answer

@@ -71,9 +71,7 @@ pub(crate) async fn cancel(
     Id(run): Id<RunId>,
 ) -> Result<Json<Cancelled>, Problem> {
     match app.mailbox.act(Command::CancelRun { run, by: principal.user }).await? {
-        Answer::Cancelled { run, ended, stopping } => {
-            Ok(Json(Cancelled { run, ended, stopping }))
-        }
+        Answer::Cancelled { run, ended, stopping } => Ok(Json(Cancelled { run, ended, stopping })),
         other => Err(app.unexpected(&other)),
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::coordinator::http::app::App;
 use crate::coordinator::http::router;
-use crate::sys::spawn::spawn;
+use crate::sys::spawn::Tasks;
 use hyper::server::conn::http1::Builder;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
@@ -39,6 +39,7 @@ pub(crate) async fn serve(app: Arc<App>, listener: TcpListener, stop: impl Futur
         .max_buf_size(BUFFER_BYTES)
         .pipeline_flush(true);
     let graceful = GracefulShutdown::new();
+    let mut connections = Tasks::new();
     let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let mut stop = std::pin::pin!(stop);
     loop {
@@ -46,11 +47,10 @@ pub(crate) async fn serve(app: Arc<App>, listener: TcpListener, stop: impl Futur
             () = &mut stop => break,
             accepted = accept(&listener, &places) => accepted,
         };
-        let connection =
-            builder.serve_connection(TokioIo::new(stream), service.clone());
+        let connection = builder.serve_connection(TokioIo::new(stream), service.clone());
         let connection = graceful.watch(connection);
         let app = Arc::clone(&app);
-        spawn("connection", async move {
+        connections.spawn("connection", async move {
             app.connections.fetch_add(1, Relaxed);
             if let Err(error) = connection.await {
                 tracing::debug!(%error, "a connection ended");
@@ -60,7 +60,9 @@ pub(crate) async fn serve(app: Arc<App>, listener: TcpListener, stop: impl Futur
         });
     }
     drop(listener);
-    if tokio::time::timeout(GRACE, graceful.shutdown()).await.is_err() {
+    // Idle connections close at once, busy ones after their answer.
+    let closing = tokio::time::timeout(GRACE, graceful.shutdown()).await;
+    if closing.is_err() || !connections.join(GRACE).await {
         tracing::warn!("some requests did not end in time");
     }
 }

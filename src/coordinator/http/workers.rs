@@ -9,9 +9,7 @@ use crate::coordinator::http::app::App;
 use crate::coordinator::http::extract::{Body, Id};
 use crate::coordinator::http::respond::Problem;
 use crate::domain::id::WorkerId;
-use crate::scheduler::{
-    Answer, Availability, Command, HEARTBEAT, LEASE, Scheduler, WorkerStatus,
-};
+use crate::scheduler::{Answer, Availability, Command, HEARTBEAT, LEASE, Scheduler, WorkerStatus};
 use axum::Json;
 use axum::extract::State;
 use std::sync::Arc;
@@ -27,13 +25,9 @@ pub(crate) async fn register(
     tracing::info!(%name, %version, holding = holding.len(), "a worker registers");
     let command = Command::Register { key, incarnation, name, capability, holding };
     match app.mailbox.act(command).await? {
-        Answer::Registered { worker, kept, stale } => Ok(Json(Registered {
-            worker,
-            heartbeat_ms: HEARTBEAT,
-            lease_ms: LEASE,
-            stale,
-            kept,
-        })),
+        Answer::Registered { worker, kept, stale } => {
+            Ok(Json(Registered { worker, heartbeat_ms: HEARTBEAT, lease_ms: LEASE, stale, kept }))
+        }
         other => Err(app.unexpected(&other)),
     }
 }
