@@ -19,8 +19,8 @@ test: ## build and pass all tests
 demo: ## build, test four real models on this machine, print the report
 	@$(CARGO) run --quiet -- run examples/quickstart.yaml
 
-bench: ## measure speed and size (about ten minutes, an idle machine)
-	@$(CARGO) bench --profile dev
+bench: ## measure speed and size on an idle machine; PARTS="warm rest" for some
+	@scripts/bench.sh $(PARTS)
 
 lint: ## check format, lints and documentation
 	@cargo fmt --check

@@ -124,11 +124,12 @@ fn blank(text: &str) -> String {
     String::from_utf8(out).expect("only whole literals and comments are blanked")
 }
 
+/// Whether `r` belongs to a longer name; `br"…"` is a raw string as well.
 fn ident_before(bytes: &[u8], at: usize) -> bool {
-    // `br"…"` is a raw string as well.
-    let before = |back: usize| at.checked_sub(back).map(|i| bytes[i]).unwrap_or(b' ');
-    let ident = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
-    ident(before(1)) && !(before(1) == b'b' && !ident(before(2)))
+    let ident =
+        |back: usize| at.checked_sub(back).is_some_and(|i| ident_char(char::from(bytes[i])));
+    let byte_string = at > 0 && bytes[at - 1] == b'b' && !ident(2);
+    ident(1) && !byte_string
 }
 
 fn quoted_end(bytes: &[u8], start: usize) -> usize {
@@ -211,7 +212,8 @@ fn words<'a>(code: &'a str, word: &'a str) -> impl Iterator<Item = usize> + 'a {
         let before = code[..*at].chars().next_back().is_some_and(ident_char);
         let ends_in_name = word.chars().next_back().is_some_and(ident_char);
         let after = code[at + word.len()..].chars().next().is_some_and(ident_char);
-        !before && !(ends_in_name && after)
+        let longer = before || (ends_in_name && after);
+        !longer
     })
 }
 

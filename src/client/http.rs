@@ -32,7 +32,7 @@ impl ClientOptions {
             url: url.into(),
             token: None,
             connect_timeout: Duration::from_secs(5),
-            timeout: Duration::from_secs(60),
+            timeout: Duration::from_mins(1),
             retry: Retry::default(),
         }
     }

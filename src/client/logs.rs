@@ -12,7 +12,7 @@ const MAX_LINE_BYTES: usize = 8 * 1024 * 1024;
 /// Longest output that is read at once: what is kept, and room for the mark of a cut.
 const MAX_LOG_BYTES: usize = HEAD_BYTES + TAIL_BYTES + 64 * 1024;
 /// A stream is silent no longer than this: the coordinator sends a comment in between.
-const MAX_SILENCE: Duration = Duration::from_secs(60);
+const MAX_SILENCE: Duration = Duration::from_mins(1);
 
 /// One step of a followed output.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,7 +4,7 @@
 use crate::domain::capability::Capability;
 use crate::domain::id::{Epoch, LeaseId, RunId, TestId, WorkerId};
 use crate::domain::outcome::{Class, Outcome};
-use crate::domain::test::TestSpec;
+use crate::domain::test::{SkipCause, TestSpec};
 use crate::domain::time::{Millis, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -56,6 +56,9 @@ pub enum Event {
         /// What the client sent to make repeats harmless, with the digest of the body.
         idempotency: Option<Idempotency>,
         user: Box<str>,
+        /// Tests that no present worker can run are skipped, not kept waiting.
+        #[serde(default)]
+        closed_world: bool,
         at: Timestamp,
     },
     TestsAdded {
@@ -98,10 +101,9 @@ pub enum Event {
         next: Next,
         at: Timestamp,
     },
-    /// A dependency did not pass.
     TestSkipped {
         test: TestId,
-        because: TestId,
+        because: SkipCause,
         at: Timestamp,
     },
     TestExpired {

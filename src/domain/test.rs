@@ -7,6 +7,7 @@ use crate::domain::retry::Retries;
 use crate::domain::time::Millis;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use std::fmt;
 use std::sync::Arc;
 
 /// Longest name of a test or run, in bytes.
@@ -73,7 +74,20 @@ pub enum Phase {
 }
 
 /// Why a test was skipped.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SkipCause {
-    pub dependency: TestId,
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SkipCause {
+    /// It did not pass.
+    Dependency(TestId),
+    /// In a closed world: what the nearest worker lacks, in words.
+    NoWorker(Box<str>),
+}
+
+impl fmt::Display for SkipCause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            SkipCause::Dependency(test) => write!(f, "its dependency {test} did not pass"),
+            SkipCause::NoWorker(lack) => write!(f, "no worker can run it: {lack}"),
+        }
+    }
 }

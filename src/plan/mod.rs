@@ -1,1 +1,39 @@
-//! plan
+//! From what people write to the tests that run: plan files, model families, generated
+//! scripts, estimates.
+//!
+//! ```text
+//! plan file ─ source (limits, syntax) ─ node (tree) ─ document ─┬ entry, matrix ──────┐
+//! command line ─ request ─ models ─ generate (catalogue, classify, template, estimate) ┴ submission
+//! ```
+//! Pure: what a plan names (files, model configurations) comes in through
+//! [`files::Files`], what it means goes out as values. Limits stand beside the types.
+
+pub mod catalogue;
+pub mod classify;
+mod dependency;
+pub mod depth;
+pub mod document;
+pub mod embedded;
+pub mod entry;
+pub mod estimate;
+pub mod family;
+mod fields;
+pub mod files;
+pub mod generate;
+mod glob;
+pub mod locate;
+pub mod matrix;
+pub mod models;
+pub mod node;
+pub mod problem;
+pub mod python;
+pub mod quantity;
+pub mod request;
+pub mod settings;
+pub mod source;
+pub mod submission;
+pub mod template;
+mod write;
+
+#[cfg(test)]
+mod tests;

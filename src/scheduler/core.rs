@@ -24,8 +24,8 @@ impl Scheduler {
             Command::CloseClaim { worker } => Ok(Step::of(vec![Event::ClaimClosed { worker }])),
             Command::Drain { worker } => self.decide_drain(now, worker),
             Command::Leave { worker, incarnation } => self.decide_leave(now, worker, incarnation),
-            Command::Submit { name, tests, more, idempotency, user } => {
-                self.decide_submit(now, name, tests, more, idempotency, user)
+            Command::Submit { name, tests, more, closed_world, idempotency, user } => {
+                self.decide_submit(now, name, tests, more, closed_world, idempotency, user)
             }
             Command::AddTests { run, part, tests, more } => {
                 self.decide_add(now, run, part, tests, more)
@@ -49,8 +49,9 @@ impl Scheduler {
             Event::ClaimClosed { worker } => self.apply_claim_closed(*worker),
             Event::WorkerDraining { worker, epoch, .. } => self.apply_draining(*worker, *epoch),
             Event::WorkerLost { worker, clean, .. } => self.apply_lost(*worker, *clean),
-            Event::RunSubmitted { run, name, idempotency, user, at } => {
-                self.apply_submitted(*run, name, idempotency.as_ref(), user, *at);
+            Event::RunSubmitted { run, name, idempotency, user, closed_world, at } => {
+                let sent = idempotency.as_ref();
+                self.apply_submitted(*run, name, sent, user, *closed_world, *at);
             }
             Event::TestsAdded { run, first, tests, last, part, at } => {
                 self.apply_added(*run, *first, tests, *last, *part, *at);

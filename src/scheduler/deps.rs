@@ -6,7 +6,7 @@ use super::state::{Scheduler, State, Worker};
 use crate::domain::event::Event;
 use crate::domain::id::{RunId, TestId};
 use crate::domain::outcome::Outcome;
-use crate::domain::test::{OnFailure, TestSpec};
+use crate::domain::test::{OnFailure, SkipCause, TestSpec};
 use crate::domain::time::Timestamp;
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ pub(super) fn dooms(outcome: Outcome, on_failure: OnFailure) -> bool {
 pub(super) struct Skips {
     now: Timestamp,
     run: RunId,
-    order: Vec<(u32, u32)>,
+    order: Vec<(u32, SkipCause)>,
     known: HashSet<u32>,
 }
 
@@ -32,21 +32,30 @@ impl Skips {
         Self { now, run, order: Vec::new(), known: HashSet::new() }
     }
 
+    pub fn len(&self) -> usize {
+        self.order.len()
+    }
+
     pub fn has(&self, index: u32) -> bool {
         self.known.contains(&index)
     }
 
-    pub fn push(&mut self, index: u32, because: u32) {
+    pub fn push(&mut self, index: u32, because: SkipCause) {
         if self.known.insert(index) {
             self.order.push((index, because));
         }
+    }
+
+    pub fn dependency(&mut self, index: u32, on: u32) {
+        let test = TestId { run: self.run, index: on };
+        self.push(index, SkipCause::Dependency(test));
     }
 
     pub fn into_events(self) -> impl Iterator<Item = Event> {
         let Self { now, run, order, .. } = self;
         order.into_iter().map(move |(index, because)| Event::TestSkipped {
             test: TestId { run, index },
-            because: TestId { run, index: because },
+            because,
             at: now,
         })
     }
@@ -63,7 +72,7 @@ impl Scheduler {
                 let Some(found) = run.tests.get(*dependant as usize) else { continue };
                 let waits = found.state == State::Blocked && !skips.has(*dependant);
                 if waits && dooms(outcome, found.spec.on_failure) {
-                    skips.push(*dependant, index);
+                    skips.dependency(*dependant, index);
                     doomed.push((*dependant, Outcome::Skipped));
                 }
             }

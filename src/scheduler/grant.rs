@@ -58,24 +58,21 @@ impl Scheduler {
             }
         }
         while let Some(class) = self.hints.wanted.first().copied() {
-            match self.idle_for(class) {
-                Some(worker) => {
-                    self.hints.idle.remove(&worker);
-                    self.hints.hungry.insert(worker);
-                    match self.choose(now, worker) {
-                        Choice::Grant(event) | Choice::Recall(event) => return Some(event),
-                        Choice::Nothing => {
-                            self.hints.hungry.remove(&worker);
-                            self.hints.idle.insert(worker);
-                            self.hints.wanted.remove(&class);
-                        }
+            if let Some(worker) = self.idle_for(class) {
+                self.hints.idle.remove(&worker);
+                self.hints.hungry.insert(worker);
+                match self.choose(now, worker) {
+                    Choice::Grant(event) | Choice::Recall(event) => return Some(event),
+                    Choice::Nothing => {
+                        self.hints.hungry.remove(&worker);
+                        self.hints.idle.insert(worker);
+                        self.hints.wanted.remove(&class);
                     }
                 }
-                None => {
-                    self.hints.wanted.remove(&class);
-                    if let Some(event) = self.recall_for(now, class) {
-                        return Some(event);
-                    }
+            } else {
+                self.hints.wanted.remove(&class);
+                if let Some(event) = self.recall_for(now, class) {
+                    return Some(event);
                 }
             }
         }
@@ -268,18 +265,15 @@ impl Scheduler {
         let requirement = Arc::clone(&self.classes.get(class)?.key.requirement);
         let worker = self.workers.get_mut(&id)?;
         let entry = (test, grant.lease.epoch);
-        match worker.seats.get_mut(&grant.seat) {
-            Some(seat) => {
-                seat.queue.push_back(entry);
-                worker.ahead += 1;
-            }
-            None => {
-                worker.free.take(&requirement, &grant.devices);
-                let devices = grant.devices.clone();
-                let seat = Seat { class, devices, queue: VecDeque::from([entry]), since: at };
-                worker.seats.insert(grant.seat, seat);
-                worker.by_class.entry(class).or_default().insert(grant.seat);
-            }
+        if let Some(seat) = worker.seats.get_mut(&grant.seat) {
+            seat.queue.push_back(entry);
+            worker.ahead += 1;
+        } else {
+            worker.free.take(&requirement, &grant.devices);
+            let devices = grant.devices.clone();
+            let seat = Seat { class, devices, queue: VecDeque::from([entry]), since: at };
+            worker.seats.insert(grant.seat, seat);
+            worker.by_class.entry(class).or_default().insert(grant.seat);
         }
         Self::note_grant(worker, grant);
         let state = State::Leased {

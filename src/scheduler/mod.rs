@@ -83,6 +83,8 @@ pub enum Command {
         name: Box<str>,
         tests: Vec<Arc<TestSpec>>,
         more: bool,
+        /// Skip what no present worker can run.
+        closed_world: bool,
         idempotency: Option<Idempotency>,
         user: Box<str>,
     },

@@ -57,6 +57,8 @@ struct RunPiece {
     parts: Vec<(u32, Timestamp)>,
     closed: bool,
     cancelled: bool,
+    #[serde(default)]
+    closed_world: bool,
     /// Of a finished run, whose tests are gone.
     total: u32,
     done: Vec<u32>,
@@ -227,6 +229,7 @@ impl Scheduler {
             parts: piece.parts,
             closed: piece.closed,
             cancelled: piece.cancelled,
+            closed_world: piece.closed_world,
             tests: Vec::new(),
             names: HashSet::new(),
             tally,
@@ -325,6 +328,7 @@ fn run_piece(id: RunId, run: &Run) -> RunPiece {
         parts: run.parts.clone(),
         closed: run.closed,
         cancelled: run.cancelled,
+        closed_world: run.closed_world,
         total: run.tally.total,
         done: run.tally.done.to_vec(),
         flaky: run.tally.flaky,

@@ -64,6 +64,8 @@ pub(super) struct Run {
     /// No more tests follow.
     pub closed: bool,
     pub cancelled: bool,
+    /// What no present worker can run is skipped.
+    pub closed_world: bool,
     /// Empty again when the run is finished: the results database has them.
     pub tests: Vec<Test>,
     /// Names so far, while more parts follow.

@@ -8,7 +8,9 @@ use crate::domain::event::{Event, Idempotency};
 use crate::domain::id::{RunId, TestId, WorkerId};
 use crate::domain::launch::MAX_LAUNCH_BYTES;
 use crate::domain::requirement::{Mismatch, Requirement};
-use crate::domain::test::{MAX_DEPENDENCIES, MAX_NAME_BYTES, MAX_TESTS_PER_RUN, TestSpec};
+use crate::domain::test::{
+    MAX_DEPENDENCIES, MAX_NAME_BYTES, MAX_TESTS_PER_RUN, OnFailure, SkipCause, TestSpec,
+};
 use crate::domain::time::{Millis, Timestamp};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -28,6 +30,7 @@ impl Scheduler {
         name: Box<str>,
         tests: Vec<Arc<TestSpec>>,
         more: bool,
+        closed_world: bool,
         idempotency: Option<Idempotency>,
         user: Box<str>,
     ) -> Result<Step, Rejected> {
@@ -44,10 +47,12 @@ impl Scheduler {
         check_tests(None, &tests)?;
         let unschedulable = self.unmet(&tests);
         let count = u32::try_from(tests.len()).unwrap_or(u32::MAX);
-        let events = vec![
-            Event::RunSubmitted { run, name, idempotency, user, at: now },
+        let skips = self.skips_at_start(now, run, None, closed_world, 0, &tests);
+        let mut events = vec![
+            Event::RunSubmitted { run, name, idempotency, user, closed_world, at: now },
             Event::TestsAdded { run, first: 0, tests, last: !more, part: 0, at: now },
         ];
+        events.extend(skips.into_events());
         let answer = Answer::Submitted { run, tests: count, repeated: false, unschedulable };
         Ok(Step { events, answer })
     }
@@ -91,20 +96,63 @@ impl Scheduler {
         let unschedulable = self.unmet(&tests);
         let first = run.tally.total;
         let total = first + u32::try_from(tests.len()).unwrap_or(u32::MAX);
-        let mut skips = deps::Skips::new(now, id);
-        for (index, test) in (first..).zip(&tests) {
-            let because = test.depends_on.iter().copied().find(|on| {
-                let dependency = run.tests.get(*on as usize).and_then(Test::done);
-                skips.has(*on) || dependency.is_some_and(|o| deps::dooms(o, test.on_failure))
-            });
-            if let Some(because) = because {
-                skips.push(index, because);
-            }
-        }
+        let skips = self.skips_at_start(now, id, Some(run), run.closed_world, first, &tests);
         let mut events =
             vec![Event::TestsAdded { run: id, first, tests, last: !more, part, at: now }];
         events.extend(skips.into_events());
         Ok(Step { events, answer: submitted(total, false, unschedulable) })
+    }
+
+    /// Tests of a new part that will not run: their dependency has ended badly or is skipped
+    /// itself, or nobody in a closed world can run them.
+    fn skips_at_start(
+        &self,
+        now: Timestamp,
+        id: RunId,
+        run: Option<&Run>,
+        closed_world: bool,
+        first: u32,
+        tests: &[Arc<TestSpec>],
+    ) -> deps::Skips {
+        let mut skips = deps::Skips::new(now, id);
+        if closed_world {
+            let mut lacks: HashMap<&Requirement, Option<Box<str>>> = HashMap::new();
+            for (index, test) in (first..).zip(tests) {
+                let need = &*test.requirement;
+                let lack = lacks.entry(need).or_insert_with(|| self.lack(need));
+                if let Some(lack) = lack {
+                    skips.push(index, SkipCause::NoWorker(lack.clone()));
+                }
+            }
+        }
+        // Edges may point forwards: go on until nothing changes.
+        loop {
+            let before = skips.len();
+            for (index, test) in (first..).zip(tests).filter(|(_, t)| !t.depends_on.is_empty()) {
+                let doomed = |on: &u32| {
+                    let skipped = skips.has(*on) && test.on_failure == OnFailure::Skip;
+                    let earlier = run.and_then(|run| run.tests.get(*on as usize));
+                    let earlier = earlier.and_then(Test::done);
+                    skipped || earlier.is_some_and(|o| deps::dooms(o, test.on_failure))
+                };
+                if let Some(on) = test.depends_on.iter().copied().find(doomed) {
+                    skips.dependency(index, on);
+                }
+            }
+            if skips.len() == before {
+                return skips;
+            }
+        }
+    }
+
+    /// What the nearest worker lacks; `None` when one lacks nothing.
+    fn lack(&self, need: &Requirement) -> Option<Box<str>> {
+        if self.met_by_someone(need) {
+            return None;
+        }
+        let nearest = self.nearest(need);
+        let lack = nearest.first().map(|(_, name, lacks)| format!("{name} {lacks}"));
+        Some(lack.unwrap_or_else(|| "there are no workers".to_owned()).into())
     }
 
     /// Requirements that no active worker meets, with the nearest misses.
@@ -158,6 +206,7 @@ impl Scheduler {
         name: &str,
         idempotency: Option<&Idempotency>,
         user: &str,
+        closed_world: bool,
         at: Timestamp,
     ) {
         self.forget_old_runs(at);
@@ -174,6 +223,7 @@ impl Scheduler {
             parts: Vec::new(),
             closed: false,
             cancelled: false,
+            closed_world,
             tests: Vec::new(),
             names: HashSet::new(),
             tally: Tally::default(),

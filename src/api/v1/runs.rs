@@ -30,6 +30,10 @@ pub struct SubmitRun {
     /// More parts follow; the run cannot end before the last one.
     #[serde(default)]
     pub more: bool,
+    /// No other workers than the present ones will come: what none of them can run is
+    /// skipped with the reason, instead of waiting.
+    #[serde(default)]
+    pub closed_world: bool,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]

@@ -5,8 +5,10 @@ use crate::domain::capability::Capability;
 use crate::domain::event::Event;
 use crate::domain::id::{Epoch, LeaseId, RunId, TestId, WorkerId};
 use crate::domain::outcome::{Class, Outcome};
+use crate::domain::priority::Priority;
 use crate::domain::requirement::Requirement;
-use crate::domain::test::TestSpec;
+use crate::domain::retry::Retries;
+use crate::domain::test::{OnFailure, TestSpec};
 use crate::domain::time::{Millis, Timestamp};
 use crate::scheduler::{Answer, Command, Delivery, Finished, Lent, Rejected, Scheduler};
 use serde_json::value::RawValue;
@@ -225,10 +227,10 @@ pub fn test(name: &str) -> TestSpec {
     TestSpec {
         name: name.into(),
         requirement: Arc::default(),
-        priority: Default::default(),
-        retries: Default::default(),
+        priority: Priority::default(),
+        retries: Retries::default(),
         depends_on: [].into(),
-        on_failure: Default::default(),
+        on_failure: OnFailure::default(),
         expected_ms: None,
         expire_after_ms: None,
         launch: RawValue::from_string(r#"{"run":{"command":["true"]}}"#.into()).expect("JSON"),
@@ -252,6 +254,7 @@ pub fn submission(name: &str, tests: Vec<TestSpec>) -> Command {
         name: name.into(),
         tests: tests.into_iter().map(Arc::new).collect(),
         more: false,
+        closed_world: false,
         idempotency: None,
         user: "someone".into(),
     }

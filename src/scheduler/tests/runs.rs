@@ -1,7 +1,7 @@
 //! Submissions, dependencies, cancelling, expiry.
 
 use super::harness::*;
-use crate::domain::event::Idempotency;
+use crate::domain::event::{Event, Idempotency};
 use crate::domain::outcome::Outcome;
 use crate::domain::requirement::Requirement;
 use crate::domain::test::{OnFailure, TestSpec};
@@ -20,6 +20,7 @@ fn a_repeated_submission_is_harmless_and_another_under_its_key_is_refused() {
         name: "run".into(),
         tests: vec![Arc::new(test("a"))],
         more: false,
+        closed_world: false,
         idempotency: Some(Idempotency { key: "k".into(), digest: digest.into() }),
         user: "someone".into(),
     };
@@ -39,6 +40,7 @@ fn a_run_comes_in_parts_and_ends_after_the_last() {
         name: "run".into(),
         tests: vec![Arc::new(test("a"))],
         more: true,
+        closed_world: false,
         idempotency: None,
         user: "someone".into(),
     });
@@ -88,6 +90,7 @@ fn a_later_part_may_depend_on_what_has_failed() {
         name: "run".into(),
         tests: vec![Arc::new(test("a"))],
         more: true,
+        closed_world: false,
         idempotency: None,
         user: "someone".into(),
     });
@@ -189,4 +192,38 @@ fn what_nobody_can_run_is_said_with_the_nearest_misses() {
     let nearest: Vec<_> =
         unschedulable[0].nearest.iter().map(|(_, name, miss)| format!("{name} {miss}")).collect();
     assert_eq!(nearest, ["gpu needs 2 accelerators, has 1 that fit", "plain needs cuda, has cpu"]);
+}
+
+#[test]
+fn in_a_closed_world_what_nobody_can_run_is_skipped_with_the_reason() {
+    let mut sim = Sim::new();
+    let mut worker = Agent::join(&mut sim, "plain", 2);
+    let tests = vec![after("late", &[1]), needing("gpu", cuda()), test("fine")];
+    let command = Command::Submit {
+        name: "run".into(),
+        tests: tests.into_iter().map(Arc::new).collect(),
+        more: false,
+        closed_world: true,
+        idempotency: None,
+        user: "someone".into(),
+    };
+    let Answer::Submitted { run, .. } = sim.run(command) else { panic!("not submitted") };
+    let causes: Vec<_> = sim
+        .log
+        .iter()
+        .filter_map(|event| match event {
+            Event::TestSkipped { test, because, .. } => Some(format!("{test}: {because}")),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(
+        causes,
+        [
+            "r1.t1: no worker can run it: plain needs cuda, has cpu",
+            "r1.t0: its dependency r1.t1 did not pass",
+        ]
+    );
+    let lease = sim.take(&mut worker).remove(0).lease;
+    sim.pass(&worker, lease);
+    assert!(sim.scheduler.run(run).expect("known").finished_at.is_some());
 }

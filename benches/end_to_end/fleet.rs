@@ -1,0 +1,188 @@
+//! A coordinator and its workers as processes in a folder of their own, stopped when dropped.
+
+use dtf::api::v1::runs::{AddTests, RunView, SubmitRun};
+use dtf::client::{Client, ClientOptions};
+use dtf::domain::id::RunId;
+use dtf::domain::test::TestSpec;
+use std::fs::File;
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+
+/// Longest wait for anything.
+const PATIENCE: Duration = Duration::from_secs(600);
+/// How often is asked whether it is so.
+const POLL: Duration = Duration::from_millis(20);
+/// Tests of one part of a submission.
+const PART: u32 = 10_000;
+/// Clock ticks of `/proc/PID/stat`: fixed by the kernel's interface.
+const TICKS_PER_SECOND: f64 = 100.0;
+
+/// One process of dtf.
+pub struct Process(Child);
+
+impl Process {
+    fn start(folder: &Path, log: &str, arguments: &[&str]) -> Self {
+        let log = File::create(folder.join(log)).expect("the log can be created");
+        let child = Command::new(env!("CARGO_BIN_EXE_dtf"))
+            .args(arguments)
+            .current_dir(folder)
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().expect("the log can be shared"))
+            .stderr(log)
+            .spawn()
+            .expect("dtf starts");
+        Self(child)
+    }
+
+    fn proc(&self, file: &str) -> String {
+        let path = format!("/proc/{}/{file}", self.0.id());
+        std::fs::read_to_string(path).expect("the process is alive")
+    }
+
+    /// Processor time so far, user and system.
+    pub fn cpu(&self) -> Duration {
+        let stat = self.proc("stat");
+        // The name, in brackets, may hold blanks; 14th and 15th field of all.
+        let fields = stat.rsplit(')').next().unwrap_or_default();
+        let ticks = fields.split_whitespace().skip(11).take(2);
+        let ticks: u64 = ticks.filter_map(|field| field.parse::<u64>().ok()).sum();
+        Duration::from_secs_f64(ticks as f64 / TICKS_PER_SECOND)
+    }
+
+    pub fn resident_mb(&self) -> f64 {
+        let status = self.proc("status");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
+        let kib: f64 = line.trim().trim_end_matches(" kB").parse().expect("a number of kB");
+        kib * 1024.0 / 1e6
+    }
+
+    pub fn kill(&mut self) {
+        // Fails only when it has ended already.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+pub struct Fleet {
+    // Workers end before the coordinator, and the folder goes last.
+    pub workers: Vec<Process>,
+    pub coordinator: Process,
+    pub client: Client,
+    pub runtime: Runtime,
+    address: String,
+    folder: TempDir,
+}
+
+impl Fleet {
+    /// A coordinator that is ready.
+    pub fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+        let address = free.expect("a free port").to_string();
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let client = {
+            let _inside = runtime.enter();
+            Client::new(ClientOptions::new(format!("http://{address}"))).expect("a client")
+        };
+        let coordinator = coordinator(folder.path(), &address);
+        let fleet = Self { workers: Vec::new(), coordinator, client, runtime, address, folder };
+        fleet.wait_ready();
+        fleet
+    }
+
+    /// Starts the killed coordinator again on the same data; time until it is ready.
+    pub fn restart(&mut self) -> Duration {
+        let start = Instant::now();
+        self.coordinator = coordinator(self.folder.path(), &self.address);
+        self.wait_ready();
+        start.elapsed()
+    }
+
+    fn wait_ready(&self) {
+        self.until("the coordinator is ready", || {
+            let ready = self.runtime.block_on(self.client.ready());
+            ready.is_ok_and(|ready| ready.ready)
+        });
+    }
+
+    /// A worker that is registered.
+    pub fn worker(&mut self, slots: u32, more: &[&str]) {
+        let number = self.workers.len();
+        let slots = slots.to_string();
+        let url = format!("http://{}", self.address);
+        let directory = format!("worker-{number}");
+        let mut arguments =
+            vec!["worker", "--coordinator", &url, "--slots", &slots, "--work-dir", &directory];
+        arguments.extend(more);
+        let process = Process::start(self.folder.path(), &format!("{directory}.log"), &arguments);
+        self.workers.push(process);
+        self.until("the worker is registered", || {
+            let status = self.runtime.block_on(self.client.status());
+            status.is_ok_and(|status| status.workers_active as usize == self.workers.len())
+        });
+    }
+
+    /// Asks until it is so.
+    pub fn until(&self, what: &str, mut holds: impl FnMut() -> bool) {
+        let deadline = Instant::now() + PATIENCE;
+        while !holds() {
+            assert!(
+                Instant::now() < deadline,
+                "waited {PATIENCE:?} in vain until {what}; logs in {}",
+                self.folder.path().display()
+            );
+            self.runtime.block_on(tokio::time::sleep(POLL));
+        }
+    }
+
+    /// Submits so many tests, made by number, in parts.
+    pub fn submit(&self, count: u32, make: impl Fn(u32) -> TestSpec) -> RunId {
+        let part = |from: u32| (from..count.min(from + PART)).map(|n| Arc::new(make(n))).collect();
+        let first = SubmitRun { name: "bench".into(), tests: part(0), more: count > PART };
+        let submitted = self.runtime.block_on(self.client.submit(&first, None));
+        let run = submitted.expect("the run is accepted").run;
+        for (number, from) in (1..).zip((PART..count).step_by(PART as usize)) {
+            let more = from + PART < count;
+            let next = AddTests { part: number, tests: part(from), more };
+            let added = self.runtime.block_on(self.client.add_tests(run, &next));
+            added.expect("the part is accepted");
+        }
+        run
+    }
+
+    /// Waits until all tests of the run passed and the results database has seen them.
+    pub fn finish(&self, run: RunId) -> RunView {
+        let mut view = None;
+        self.until("the run is finished", || {
+            let now = self.runtime.block_on(self.client.run(run)).expect("the run is known");
+            let finished = now.finished_at.is_some();
+            view = Some(now);
+            finished
+        });
+        self.until("the results are stored", || {
+            let status = self.runtime.block_on(self.client.status());
+            status.is_ok_and(|status| status.projected_sequence >= status.log_sequence)
+        });
+        let view = view.expect("asked at least once");
+        let passed = view.counts.done.get(&dtf::domain::outcome::Outcome::Passed);
+        assert_eq!(passed, Some(&view.counts.total), "not all tests passed: {:?}", view.counts);
+        view
+    }
+}
+
+fn coordinator(folder: &Path, address: &str) -> Process {
+    let arguments = ["coordinator", "--listen", address, "--data-dir", "data"];
+    Process::start(folder, "coordinator.log", &arguments)
+}

@@ -1,0 +1,47 @@
+//! Real coordinators and workers as processes, measured from outside (`make bench`).
+//!
+//! `cargo bench --bench end_to_end -- spawned warm` runs only the parts named. Every part
+//! starts its own coordinator in a fresh folder, durable log and results database on.
+//! Linux only: processor time and memory come from `/proc`.
+
+#[path = "../figures/mod.rs"]
+mod figures;
+mod fleet;
+mod rest;
+mod restart;
+mod throughput;
+mod warm;
+
+use figures::Figures;
+use std::process::ExitCode;
+
+/// Name on the command line, what measures it, title of its table.
+type Part = (&'static str, fn(&mut Figures), &'static str);
+
+fn main() -> ExitCode {
+    let parts: [Part; 6] = [
+        ("spawned", throughput::spawned, "Spawned: 10,000 × /bin/true, one worker with two slots"),
+        ("no-work-2", throughput::small_null, "No work: one worker of two slots"),
+        ("no-work-512", throughput::large_null, "No work: four workers of 128 slots"),
+        ("restart", restart::restart, "Restart with 1,000,000 waiting tests"),
+        ("warm", warm::warm, "Warm runner: tiny BERT"),
+        ("rest", rest::at_rest, "At rest"),
+    ];
+    let asked: Vec<String> =
+        std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
+    if let Some(word) = asked.iter().find(|word| parts.iter().all(|(name, ..)| name != word)) {
+        let names: Vec<&str> = parts.iter().map(|(name, ..)| *name).collect();
+        eprintln!("no part {word:?}, there are: {}", names.join(", "));
+        return ExitCode::FAILURE;
+    }
+    let mut missed = 0;
+    for (name, measure, title) in parts {
+        if asked.is_empty() || asked.iter().any(|word| word == name) {
+            eprintln!("== {title}");
+            let mut figures = Figures::new(title);
+            measure(&mut figures);
+            missed += figures.finish();
+        }
+    }
+    if missed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}

@@ -1,0 +1,28 @@
+//! How long a coordinator with a million waiting tests is away when it is killed.
+
+use crate::figures::{Figures, Target};
+use crate::fleet::Fleet;
+use crate::throughput::spec;
+
+const WAITING: u32 = 1_000_000;
+
+pub fn restart(figures: &mut Figures) {
+    let mut fleet = Fleet::new();
+    let run = fleet.submit(WAITING, spec);
+    let mut worst = 0.0_f64;
+    for _ in 0..2 {
+        fleet.coordinator.kill();
+        worst = worst.max(fleet.restart().as_secs_f64());
+    }
+    let view = fleet.runtime.block_on(fleet.client.run(run)).expect("the run is known");
+    assert_eq!(view.counts.waiting, WAITING, "tests were lost");
+    figures.row("killed until ready, worse of two", worst, "s", Target::AtMost(5.0));
+    let resident = fleet.coordinator.resident_mb();
+    figures.row("coordinator, resident", resident, "MB", Target::None);
+    figures.row(
+        "resident for each test",
+        resident * 1e6 / f64::from(WAITING),
+        "bytes",
+        Target::None,
+    );
+}

@@ -1,0 +1,292 @@
+//! The scheduler alone: a million waiting tests in 200 classes, 10,000 workers.
+//!
+//! A grant is measured with all that leads to it: the claim is opened, everything that can
+//! be granted is granted, the delivery is put together and the claim is closed. Workers have
+//! one slot, so every claim grants one lease, which is the dearest way. Reports of finished
+//! attempts are measured apart. Memory is the growth of the resident set.
+
+mod figures;
+
+use criterion::Criterion;
+use dtf::domain::accelerator::Backend;
+use dtf::domain::capability::Capability;
+use dtf::domain::id::{Epoch, LeaseId, RunId, WorkerId};
+use dtf::domain::outcome::Outcome;
+use dtf::domain::priority::Priority;
+use dtf::domain::requirement::Requirement;
+use dtf::domain::retry::Retries;
+use dtf::domain::tag::Tag;
+use dtf::domain::test::{MAX_TESTS_PER_RUN, OnFailure, TestSpec};
+use dtf::domain::time::{Millis, Timestamp};
+use dtf::scheduler::{Answer, Command, Finished, Scheduler};
+use figures::{Figures, Target};
+use std::collections::VecDeque;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use uuid::Uuid;
+
+const WORKERS: u32 = 10_000;
+const LABS: u32 = 20;
+const SIZES: u32 = 10;
+/// Tests of one part of a submission.
+const PART: u32 = 10_000;
+const GIB: u64 = 1 << 30;
+
+/// A scheduler under steady load: as many tests wait after a cycle as before, give or take a part.
+struct Load {
+    scheduler: Scheduler,
+    now: Timestamp,
+    run: RunId,
+    requirements: Vec<Arc<Requirement>>,
+    /// Every worker holds one lease; the longest running one ends next.
+    holding: VecDeque<Held>,
+    /// Tests and parts of the run.
+    submitted: u32,
+    part: u32,
+    waiting: u32,
+    wanted: u32,
+}
+
+/// A lease at its worker, and the newest news that the worker has heard.
+struct Held {
+    worker: WorkerId,
+    incarnation: Uuid,
+    lease: LeaseId,
+    received: Epoch,
+}
+
+impl Load {
+    fn new(wanted: u32) -> Self {
+        let requirements = (0..LABS * SIZES).map(|number| Arc::new(requirement(number))).collect();
+        let mut load = Self {
+            scheduler: Scheduler::new(),
+            now: Timestamp(1_000),
+            run: RunId(0),
+            requirements,
+            holding: VecDeque::new(),
+            submitted: 0,
+            part: 0,
+            waiting: 0,
+            wanted,
+        };
+        load.open_run();
+        load.fill();
+        load
+    }
+
+    fn command(&mut self, command: Command) -> Answer {
+        let step = self.scheduler.decide(self.now, command).expect("the command is accepted");
+        for event in &step.events {
+            self.scheduler.apply(event);
+        }
+        step.answer
+    }
+
+    fn open_run(&mut self) {
+        let command = Command::Submit {
+            name: "load".into(),
+            tests: vec![],
+            more: true,
+            idempotency: None,
+            user: "bench".into(),
+        };
+        let Answer::Submitted { run, .. } = self.command(command) else {
+            panic!("a submission is answered with its run")
+        };
+        self.run = run;
+        self.part = 0;
+        self.submitted = 0;
+    }
+
+    /// Submits until enough tests wait.
+    fn fill(&mut self) {
+        while self.waiting < self.wanted {
+            if self.submitted + PART > MAX_TESTS_PER_RUN {
+                self.open_run();
+            }
+            let tests = (0..PART).map(|number| self.spec(self.submitted + number)).collect();
+            self.part += 1;
+            self.command(Command::AddTests { run: self.run, part: self.part, tests, more: true });
+            self.submitted += PART;
+            self.waiting += PART;
+        }
+    }
+
+    fn spec(&self, number: u32) -> Arc<TestSpec> {
+        let requirement = &self.requirements[number as usize % self.requirements.len()];
+        let launch = r#"{"run":{"command":["/bin/true"]},"timeout_ms":600000,"grace_ms":10000}"#;
+        Arc::new(TestSpec {
+            name: format!("test-{number}").into(),
+            requirement: Arc::clone(requirement),
+            priority: Priority::default(),
+            retries: Retries::default(),
+            depends_on: Box::default(),
+            on_failure: OnFailure::default(),
+            expected_ms: Some(Millis(5_000)),
+            expire_after_ms: None,
+            launch: serde_json::value::RawValue::from_string(launch.into()).expect("JSON"),
+        })
+    }
+
+    /// Registers the workers; each takes a lease.
+    fn staff(&mut self) {
+        for number in 0..WORKERS {
+            let incarnation = Uuid::from_u128(u128::from(number) + 1);
+            let command = Command::Register {
+                key: incarnation,
+                incarnation,
+                name: format!("worker-{number}").into(),
+                capability: Arc::new(capability(number)),
+                holding: vec![],
+            };
+            let Answer::Registered { worker, .. } = self.command(command) else {
+                panic!("a registration is answered with the worker")
+            };
+            self.claim(worker, incarnation, Epoch::default());
+        }
+        self.fill();
+        assert_eq!(self.holding.len(), WORKERS as usize, "every worker holds one lease");
+    }
+
+    fn claim(&mut self, worker: WorkerId, incarnation: Uuid, received: Epoch) {
+        self.command(Command::OpenClaim { worker, incarnation, received });
+        while let Some(event) = self.scheduler.grant(self.now) {
+            self.scheduler.apply(&event);
+        }
+        let delivery = self.scheduler.delivery(worker).expect("the worker is granted a test");
+        for lent in &delivery.leases {
+            let received = delivery.received;
+            self.holding.push_back(Held { worker, incarnation, lease: lent.lease, received });
+            self.waiting -= 1;
+        }
+        self.command(Command::CloseClaim { worker });
+    }
+
+    /// The attempt that runs longest ends.
+    fn report(&mut self, held: &Held) {
+        let finished = vec![Finished {
+            lease: held.lease,
+            outcome: Outcome::Passed,
+            class: None,
+            duration: Millis(5_000),
+            detail: None,
+        }];
+        let Held { worker, incarnation, .. } = *held;
+        self.command(Command::Report { worker, incarnation, finished, returned: vec![] });
+    }
+
+    /// So many reports, then as many claims of one lease each; finished tests are replaced
+    /// outside the time.
+    fn time(&mut self, cycles: u64) -> Took {
+        let mut took = Took::default();
+        while took.cycles < cycles {
+            let batch = (cycles - took.cycles).min(u64::from(WORKERS) / 2);
+            let freed: Vec<Held> = (0..batch).filter_map(|_| self.holding.pop_front()).collect();
+            self.now = self.now.after(Millis(1_000));
+            let start = Instant::now();
+            for held in &freed {
+                self.report(held);
+            }
+            let reported = Instant::now();
+            for held in &freed {
+                self.claim(held.worker, held.incarnation, held.received);
+            }
+            took.claims += reported.elapsed();
+            took.reports += reported - start;
+            took.cycles += batch;
+            self.fill();
+        }
+        took
+    }
+}
+
+#[derive(Default, Clone, Copy)]
+struct Took {
+    cycles: u64,
+    claims: Duration,
+    reports: Duration,
+}
+
+impl Took {
+    fn per_second(self, part: Duration) -> f64 {
+        self.cycles as f64 / part.as_secs_f64()
+    }
+}
+
+fn tag(lab: u32) -> Tag {
+    format!("lab{lab}").parse().expect("a tag")
+}
+
+/// A lab and a size: ten classes for each worker, in each of twenty labs.
+fn requirement(number: u32) -> Requirement {
+    Requirement {
+        memory_bytes: GIB * u64::from(1 + number % SIZES),
+        tags: [tag(number / SIZES)].into(),
+        ..Requirement::default()
+    }
+}
+
+fn capability(number: u32) -> Capability {
+    Capability {
+        os: "linux".into(),
+        arch: "x86_64".into(),
+        cpu_milli: 8_000,
+        memory_bytes: 64 * GIB,
+        slots: 1,
+        backends: [Backend::Cpu].into(),
+        accelerators: vec![],
+        tags: [tag(number % LABS)].into(),
+    }
+}
+
+/// Resident memory of this process in bytes. Linux only, as the other benchmark.
+fn resident() -> f64 {
+    let text = std::fs::read_to_string("/proc/self/status").expect("/proc is there");
+    let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
+    let kib: f64 = line.trim().trim_end_matches(" kB").parse().expect("a number of kB");
+    kib * 1024.0
+}
+
+fn main() -> ExitCode {
+    let mut figures = Figures::new("Scheduler alone");
+    let before = resident();
+    let mut large = Load::new(1_000_000);
+    let after = resident();
+    large.staff();
+    let mut small = Load::new(10_000);
+    small.staff();
+
+    let mut criterion = Criterion::default()
+        .sample_size(10)
+        .warm_up_time(Duration::from_secs(1))
+        .measurement_time(Duration::from_secs(5))
+        .configure_from_args();
+    let mut all = [Took::default(); 2];
+    for (load, took) in [&mut small, &mut large].into_iter().zip(&mut all) {
+        let name = format!("claim and grant, {} waiting", load.wanted);
+        criterion.bench_function(&name, |bencher| {
+            bencher.iter_custom(|iterations| {
+                let more = load.time(iterations);
+                took.cycles += more.cycles;
+                took.claims += more.claims;
+                took.reports += more.reports;
+                more.claims
+            });
+        });
+    }
+    criterion.final_summary();
+
+    let [few, many] = all;
+    let grants = |took: Took| took.per_second(took.claims);
+    let growth = grants(few) / grants(many);
+    figures.row("claim with 1,000,000 waiting against 10,000", growth, "×", Target::AtMost(1.5));
+    let target = Target::AtLeast(200_000.0);
+    figures.row("grants, 1,000,000 waiting", grants(many), "/s", target);
+    figures.row("grants, 10,000 waiting", grants(few), "/s", Target::None);
+    let reports = many.per_second(many.reports);
+    figures.row("reports, 1,000,000 waiting", reports, "/s", Target::None);
+    let each = (after - before) / 1e6;
+    figures.row("memory of a waiting test", each, "bytes", Target::AtMost(1024.0));
+    if figures.finish() == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}

@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# Runs the benchmarks one after the other and writes docs/benchmarks.md. Takes the names of
+# parts of the end-to-end benchmark; then nothing is written. Linux only.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+code=0
+if [[ $# -gt 0 ]]; then
+  exec scripts/cargo.sh bench --profile dev --bench end_to_end -- "$@"
+fi
+out=$PWD/docs/benchmarks.md
+scripts/cargo.sh bench --profile dev --no-run
+new=$(mktemp "$out.XXXXXX")
+trap 'rm -f "$new"' EXIT
+cat >"$new" <<END
+# Benchmarks
+
+Written by \`make bench\`, by hand, on an idle machine; no test depends on these figures. Each part
+starts real processes with the durable log and the results database on, built with the profile that
+tests and demo use.
+
+- machine: $(awk -F': ' '/^model name/ { print $2; exit }' /proc/cpuinfo), $(nproc) cores, $(awk '/^MemTotal/ { printf "%.0f GiB", $2 / 1048576 }' /proc/meminfo) memory
+- system: $(uname -sr), $(rustc --version | cut -d' ' -f1-2)
+- date: $(date -u +%F), commit $(git rev-parse --short HEAD 2>/dev/null || echo unknown)
+END
+export DTF_BENCH_OUT=$new
+# A missed target is shown in the table, and fails the command after the other parts have run.
+scripts/cargo.sh bench --profile dev --bench scheduler || code=1
+scripts/cargo.sh bench --profile dev --bench end_to_end || code=1
+chmod 644 "$new"
+mv "$new" "$out"
+printf 'written: %s\n' "$out"
+exit "$code"

@@ -1,0 +1,201 @@
+//! Which family a model belongs to, how sure that is, and why. Never guesses silently.
+
+use crate::plan::family::{FAMILY_TABLES, Families, relax};
+use crate::plan::node::shortened;
+use crate::plan::problem::{Wrong, did_you_mean};
+use serde_json::{Map, Value};
+
+/// How much the evidence is worth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Confidence {
+    /// Only the name.
+    Low,
+    /// The architecture's name or the structure of the configuration.
+    Medium,
+    /// The table of model types, or the user's word.
+    High,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Classified {
+    pub family: String,
+    pub task: String,
+    pub confidence: Confidence,
+    /// One phrase for people.
+    pub reason: String,
+}
+
+/// Finds the family: the user's word, then `model_type`, then `architectures[0]`, then
+/// the structure, then the name.
+///
+/// # Errors
+/// The user's word is no family, or nothing tells.
+pub fn classify(
+    model: &str,
+    config: Option<&Map<String, Value>>,
+    said: Option<&str>,
+) -> Result<Classified, Wrong> {
+    let tables = &*FAMILY_TABLES;
+    if let Some(said) = said {
+        let Some(about) = tables.families.get(said) else {
+            let known: Vec<&str> = tables.families.keys().map(String::as_str).collect();
+            let wrong = Wrong::new(format!("unknown family {:?}", shortened(said)));
+            return Err(wrong.hint(did_you_mean(said, &known)));
+        };
+        let task = about.tasks.first().cloned().unwrap_or_default();
+        return Ok(Classified {
+            family: said.to_owned(),
+            task,
+            confidence: Confidence::High,
+            reason: "named by the user".into(),
+        });
+    }
+    config
+        .and_then(|config| by_config(tables, config))
+        .or_else(|| by_name(tables, model))
+        .ok_or_else(|| {
+            let kind = config.and_then(|config| text(config, "model_type")).unwrap_or("none");
+            Wrong::new(format!(
+                "the family of {:?} is unknown (model_type: {})",
+                shortened(model),
+                shortened(kind)
+            ))
+            .hint("name it, for example family: text_encoder")
+        })
+}
+
+fn by_config(tables: &Families, config: &Map<String, Value>) -> Option<Classified> {
+    let found = |family: &str, task: &str, confidence, reason| Classified {
+        family: family.to_owned(),
+        task: task.to_owned(),
+        confidence,
+        reason,
+    };
+    if let Some(model_type) = text(config, "model_type") {
+        let relaxed = || tables.model_types.get(tables.relaxed.get(&relax(model_type))?);
+        if let Some(kind) = tables.model_types.get(model_type).or_else(relaxed) {
+            let reason = format!("model_type {}", shortened(model_type));
+            return Some(found(&kind.family, &kind.task, Confidence::High, reason));
+        }
+    }
+    // Composite configurations are told apart before their architecture is believed.
+    if let Some((family, task, reason)) = by_structure(config) {
+        return Some(found(family, task, Confidence::Medium, reason.to_owned()));
+    }
+    let architecture = config.get("architectures")?.get(0)?.as_str()?;
+    let entry = tables.architectures.iter().find(|e| architecture.ends_with(&e.suffix))?;
+    let (family, task) = match entry.family.as_str() {
+        "decoder_llm" if has_experts(config) => ("decoder_moe", entry.task.as_str()),
+        family => (family, entry.task.as_str()),
+    };
+    let reason = format!("architecture {}", shortened(architecture));
+    Some(found(family, task, Confidence::Medium, reason))
+}
+
+fn by_structure(config: &Map<String, Value>) -> Option<(&'static str, &'static str, &'static str)> {
+    let has = |key: &str| config.get(key).is_some_and(Value::is_object);
+    if has("vision_config") && (has("text_config") || config.contains_key("image_token_id")) {
+        let generates = config
+            .get("architectures")
+            .and_then(|list| list.get(0)?.as_str())
+            .is_some_and(|name| name.contains("Generation") || name.contains("CausalLM"));
+        return Some(if config.contains_key("projection_dim") && !generates {
+            (
+                "vision_text_dual",
+                "zero-shot-image-classification",
+                "vision and text with projection",
+            )
+        } else {
+            ("vlm", "image-text-to-text", "vision_config with text_config")
+        });
+    }
+    if has("audio_config") && has("text_config") {
+        return Some(("vlm", "audio-text-to-text", "audio_config with text_config"));
+    }
+    None
+}
+
+/// Mixture of experts, by the fields that such configurations have.
+#[must_use]
+pub fn has_experts(config: &Map<String, Value>) -> bool {
+    ["num_local_experts", "num_experts", "n_routed_experts", "moe_intermediate_size"]
+        .iter()
+        .any(|key| config.get(*key).and_then(Value::as_u64).is_some_and(|count| count > 0))
+}
+
+fn by_name(tables: &Families, model: &str) -> Option<Classified> {
+    let lower = model.to_lowercase();
+    let (regex, family) = tables.names.iter().find(|(regex, _)| regex.is_match(&lower))?;
+    let task = tables.families.get(family)?.tasks.first().cloned().unwrap_or_default();
+    let reason = match regex.find(&lower) {
+        Some(part) => format!("the name holds {:?}", shortened(part.as_str())),
+        None => "the name".to_owned(),
+    };
+    Some(Classified { family: family.clone(), task, confidence: Confidence::Low, reason })
+}
+
+fn text<'a>(config: &'a Map<String, Value>, key: &str) -> Option<&'a str> {
+    config.get(key).and_then(Value::as_str)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn family(model: &str, config: &str) -> String {
+        let config: Option<Map<_, _>> = serde_json::from_str(config).ok();
+        match classify(model, config.as_ref(), None) {
+            Ok(found) => format!("{} {:?}", found.family, found.confidence),
+            Err(wrong) => wrong.message,
+        }
+    }
+
+    #[test]
+    fn evidence_counts_in_order() {
+        for (model, config, expected) in [
+            ("x", r#"{"model_type": "bert"}"#, "text_encoder High"),
+            ("x", r#"{"model_type": "debertav2"}"#, "text_encoder High"),
+            // Listed as causal model by libraries, and still an encoder.
+            (
+                "x",
+                r#"{"model_type": "bert", "architectures": ["BertForCausalLM"]}"#,
+                "text_encoder High",
+            ),
+            (
+                "x",
+                r#"{"model_type": "new", "architectures": ["NewForCausalLM"]}"#,
+                "decoder_llm Medium",
+            ),
+            (
+                "x",
+                r#"{"architectures": ["NewForCausalLM"], "num_local_experts": 8}"#,
+                "decoder_moe Medium",
+            ),
+            ("x", r#"{"vision_config": {}, "text_config": {}}"#, "vlm Medium"),
+            (
+                "x",
+                r#"{"vision_config": {}, "text_config": {}, "projection_dim": 512}"#,
+                "vision_text_dual Medium",
+            ),
+            ("facebook/bart-base", "", "encoder_decoder Low"),
+            ("org/my-bert-v3", "", "text_encoder Low"),
+            ("Qwen/Qwen2-VL-7B", "", "vlm Low"),
+            ("openai/clip-vit-base-patch32", "", "vision_text_dual Low"),
+            (
+                "mystery",
+                r#"{"model_type": "q"}"#,
+                "the family of \"mystery\" is unknown (model_type: q)",
+            ),
+        ] {
+            assert_eq!(family(model, config), expected, "{model} {config}");
+        }
+    }
+
+    #[test]
+    fn the_users_word_wins_and_is_checked() {
+        let found = classify("bert", None, Some("decoder_llm")).expect("a family");
+        assert_eq!((found.family.as_str(), found.confidence), ("decoder_llm", Confidence::High));
+        let wrong = classify("bert", None, Some("text_encodr")).expect_err("a typing mistake");
+        assert_eq!(wrong.hint.as_deref(), Some("did you mean \"text_encoder\"?"));
+    }
+}

@@ -1,0 +1,106 @@
+//! One test of a plan that runs a command or a script.
+
+use crate::domain::launch::{MAX_LIST, Program};
+use crate::plan::fields::{Fields, text, word};
+use crate::plan::files;
+use crate::plan::locate::Path;
+use crate::plan::node::Node;
+use crate::plan::problem::Problem;
+use crate::plan::settings::{SHARED_KEYS, Settings};
+use std::sync::Arc;
+
+/// Longest name of a test, in bytes.
+pub use crate::domain::test::MAX_NAME_BYTES;
+/// Most names in one `depends_on`, patterns counted once.
+pub const MAX_DEPENDENCIES: usize = 1000;
+
+const OWN_KEYS: [&str; 7] = ["name", "cmd", "script", "files", "depends_on", "junit", "matrix"];
+
+/// One test after its matrix was expanded.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Entry {
+    /// Where it stands in the file; entries of one matrix share it.
+    pub path: Path,
+    pub name: String,
+    pub program: Program,
+    /// Files, folders and patterns, relative to the plan.
+    pub files: Vec<String>,
+    /// Names or patterns of other tests.
+    pub depends_on: Vec<String>,
+    pub junit: Option<String>,
+    pub settings: Settings,
+    /// Text of a script that dtf wrote; absent: the script is one of the plan's files.
+    pub generated: Option<Arc<str>>,
+}
+
+/// Every key that an entry under `tests` understands.
+#[must_use]
+pub fn keys() -> Vec<&'static str> {
+    OWN_KEYS.iter().chain(&SHARED_KEYS).copied().collect()
+}
+
+impl Entry {
+    /// Reads an entry whose matrix was expanded already.
+    ///
+    /// # Errors
+    /// The first value that is not understood.
+    pub fn read(node: &Node, path: &Path) -> Result<Self, Problem> {
+        let fields = Fields::new(node, path, &keys())?;
+        let name = fields.required("name", word)?;
+        check_name(&name, &path.key("name"))?;
+        let junit = fields.optional("junit", |node| files::inside(&text(node)?))?;
+        Ok(Self {
+            path: path.clone(),
+            name,
+            program: read_program(&fields)?,
+            files: fields.list("files", MAX_LIST, text)?,
+            depends_on: fields.list("depends_on", MAX_DEPENDENCIES, word)?,
+            junit,
+            settings: Settings::read(&fields)?,
+            generated: None,
+        })
+    }
+}
+
+/// # Errors
+/// Empty, too long, or with control characters.
+pub fn check_name(name: &str, path: &Path) -> Result<(), Problem> {
+    if name.trim().is_empty() || name.len() > MAX_NAME_BYTES {
+        let message = format!("a name has 1 to {MAX_NAME_BYTES} bytes, this has {}", name.len());
+        return Err(Problem::new(path, message));
+    }
+    if name.chars().any(char::is_control) {
+        return Err(Problem::new(path, "a name holds no control characters"));
+    }
+    Ok(())
+}
+
+fn read_program(fields: &Fields) -> Result<Program, Problem> {
+    match (fields.get("cmd"), fields.get("script")) {
+        (Some(_), Some(_)) => {
+            let problem = Problem::new(&fields.path, "both cmd and script are given");
+            Err(problem.hint("cmd runs any command, script a Python file with the test protocol"))
+        }
+        (None, None) => {
+            let problem = Problem::new(&fields.path, "neither cmd nor script is given");
+            Err(problem.hint("cmd: [pytest, -q] or script: test_it.py"))
+        }
+        (Some(Node::Text(line)), None) => {
+            let problem = Problem::new(&fields.path.key("cmd"), "expected a list of words");
+            let words: Vec<&str> = line.split_whitespace().collect();
+            Err(problem
+                .hint(format!("write [{}], or [sh, -c, \"…\"] for a shell", words.join(", "))))
+        }
+        (Some(_), None) => {
+            let words = fields.list("cmd", MAX_LIST, word)?;
+            match words.first() {
+                Some(first) if !first.is_empty() => Ok(Program::Command(words)),
+                _ => Err(Problem::new(&fields.path.key("cmd"), "the command is empty")),
+            }
+        }
+        (None, Some(_)) => {
+            let script = fields.required("script", |node| files::inside(&text(node)?))?;
+            Ok(Program::Script(script))
+        }
+    }
+}

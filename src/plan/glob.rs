@@ -1,0 +1,85 @@
+//! Patterns: `*` and `?` in names, `**` across folders.
+//!
+//! Matching takes at most pattern length times text length steps.
+
+/// The folder before the first wildcard, and whether there is a wildcard at all.
+#[must_use]
+pub fn fixed_folder(pattern: &str) -> (&str, bool) {
+    match pattern.find(['*', '?']) {
+        None => (pattern, false),
+        Some(wild) => {
+            let before = pattern.get(..wild).unwrap_or_default();
+            (before.rsplit_once('/').map_or("", |(folder, _)| folder), true)
+        }
+    }
+}
+
+/// Whether a path matches; `*` and `?` stop at `/`, `**/` stands for any folders.
+#[must_use]
+pub fn path_matches(pattern: &str, path: &str) -> bool {
+    let pattern: Vec<&str> = pattern.split('/').collect();
+    let path: Vec<&str> = path.split('/').collect();
+    wild(&pattern, &path, |part| *part == "**", |part, name| name_matches(part, name))
+}
+
+/// Whether a name matches; `*` stands for any text.
+#[must_use]
+pub fn name_matches(pattern: &str, name: &str) -> bool {
+    let pattern: Vec<char> = pattern.chars().collect();
+    let name: Vec<char> = name.chars().collect();
+    wild(&pattern, &name, |c| *c == '*', |want, have| *want == '?' || want == have)
+}
+
+/// Wildcard matching with one point to return to: `many` stands for any number of items.
+fn wild<T>(
+    pattern: &[T],
+    items: &[T],
+    many: impl Fn(&T) -> bool,
+    same: impl Fn(&T, &T) -> bool,
+) -> bool {
+    let (mut at, mut item) = (0, 0);
+    let mut retry: Option<(usize, usize)> = None;
+    while let Some(current) = items.get(item) {
+        match pattern.get(at) {
+            Some(part) if many(part) => {
+                retry = Some((at + 1, item));
+                at += 1;
+            }
+            Some(part) if same(part, current) => {
+                at += 1;
+                item += 1;
+            }
+            _ => {
+                let Some((back, from)) = retry else { return false };
+                retry = Some((back, from + 1));
+                (at, item) = (back, from + 1);
+            }
+        }
+    }
+    pattern.get(at..).is_some_and(|rest| rest.iter().all(many))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wildcards() {
+        assert!(name_matches("unit-*", "unit-a/b"));
+        assert!(name_matches("*", ""));
+        assert!(name_matches("a?c*", "abcd"));
+        assert!(!name_matches("a", "ab"));
+        assert!(path_matches("t/*.py", "t/a.py"));
+        assert!(!path_matches("t/*.py", "t/sub/a.py"));
+        assert!(path_matches("t/**/*.py", "t/a.py"));
+        assert!(path_matches("t/**/*.py", "t/x/y/a.py"));
+        assert_eq!(fixed_folder("t/x/*.py"), ("t/x", true));
+        assert_eq!(fixed_folder("t/x"), ("t/x", false));
+    }
+
+    #[test]
+    fn many_stars_do_not_explode() {
+        assert!(!name_matches(&"*a".repeat(300), &"a".repeat(299)));
+        assert!(name_matches(&"*a".repeat(300), &"a".repeat(300)));
+    }
+}

@@ -1,0 +1,265 @@
+//! One entry of a plan with a `matrix` becomes one entry for each combination.
+//!
+//! Axes multiply in the order of the file, the last one fastest; `exclude` takes
+//! combinations away, `include` adds some. `{axis}` in any text of the entry is replaced;
+//! a text that is nothing but `{axis}` takes the value as it is, a number stays a number.
+//! `{{axis}}` stands for the text `{axis}`.
+//!
+//! Promises: the order depends on nothing but the file; axes with more than one value that
+//! a name does not mention are appended to it, so that names stay unique.
+
+use crate::plan::fields::Fields;
+use crate::plan::locate::Path;
+use crate::plan::node::Node;
+use crate::plan::problem::{Problem, Wrong, did_you_mean};
+
+/// Most axes of one matrix.
+pub const MAX_AXES: usize = 16;
+/// Most values of one axis.
+pub const MAX_VALUES: usize = 100_000;
+/// Most combinations of one matrix.
+pub const MAX_COMBINATIONS: usize = 200_000;
+
+/// Most entries of `exclude` or `include`.
+pub const MAX_EXCEPTIONS: usize = 1000;
+
+const RESERVED: [&str; 2] = ["exclude", "include"];
+
+/// One value for each axis, in the order of the axes.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Combination(pub Vec<(String, Node)>);
+
+/// Every combination of a matrix, and the axes that a name must mention.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Matrix {
+    pub combinations: Vec<Combination>,
+    varying: Vec<String>,
+}
+
+struct Axis<'a> {
+    name: &'a str,
+    values: &'a [Node],
+}
+
+impl Matrix {
+    /// # Errors
+    /// Not a mapping of lists of scalars, no combination, too many, or an exception that
+    /// names what the matrix does not have.
+    pub fn read(node: &Node, path: &Path) -> Result<Self, Problem> {
+        let Node::Map(entries) = node else {
+            return Err(Wrong::expected("a mapping of axes", node).at(path));
+        };
+        let axes = read_axes(entries, path)?;
+        let fields = Fields { node, path: path.clone() };
+        let excluded = exceptions(&fields, "exclude", &axes, false)?;
+        let mut combinations = multiply(&axes, path)?;
+        combinations.retain(|combination| {
+            !excluded
+                .iter()
+                .any(|pattern| pattern.0.iter().all(|pair| combination.0.contains(pair)))
+        });
+        for extra in exceptions(&fields, "include", &axes, true)? {
+            if !combinations.contains(&extra) {
+                combinations.push(extra);
+            }
+        }
+        if combinations.is_empty() {
+            return Err(Problem::new(path, "the matrix has no combination"));
+        }
+        let varies = |axis: &&Axis| {
+            let value = |combination: &Combination| {
+                combination.0.iter().find(|(name, _)| name == axis.name).cloned()
+            };
+            let first = combinations.first().and_then(value);
+            combinations.iter().any(|combination| value(combination) != first)
+        };
+        let varying = axes.iter().filter(varies).map(|axis| axis.name.to_owned()).collect();
+        Ok(Self { combinations, varying })
+    }
+
+    /// The entry for one combination. `matrix` itself is left out.
+    #[must_use]
+    pub fn entry(&self, template: &[(String, Node)], combination: &Combination) -> Node {
+        let fill = |(key, node): &(String, Node)| {
+            let mut filled = substitute(node, combination);
+            if let (true, Node::Text(before), Node::Text(after)) =
+                (key == "name", node, &mut filled)
+            {
+                self.mention_all(before, after, combination);
+            }
+            (key.clone(), filled)
+        };
+        Node::Map(template.iter().filter(|(key, _)| key != "matrix").map(fill).collect())
+    }
+
+    fn mention_all(&self, template: &str, name: &mut String, combination: &Combination) {
+        for (axis, value) in &combination.0 {
+            let mentioned = template.contains(&format!("{{{axis}}}"));
+            if !mentioned && self.varying.contains(axis) {
+                name.push_str(&format!("/{axis}={}", value.scalar().unwrap_or_default()));
+            }
+        }
+    }
+}
+
+fn read_axes<'a>(entries: &'a [(String, Node)], path: &Path) -> Result<Vec<Axis<'a>>, Problem> {
+    let mut axes = Vec::new();
+    for (name, node) in entries.iter().filter(|(name, _)| !RESERVED.contains(&name.as_str())) {
+        let at = path.key(name);
+        let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+        if name.is_empty() || name.len() > 64 || !name.chars().all(plain) {
+            let message = "an axis is named by 1 to 64 letters, digits, '_' or '-'";
+            return Err(Problem::new(&at, message));
+        }
+        let Node::List(values) = node else {
+            return Err(Wrong::expected("a list of values", node).at(&at));
+        };
+        if values.is_empty() || values.len() > MAX_VALUES {
+            let message = format!("{} values, allowed are 1 to {MAX_VALUES}", values.len());
+            return Err(Problem::new(&at, message));
+        }
+        let mut seen = std::collections::HashSet::new();
+        for (index, value) in values.iter().enumerate() {
+            let Some(text) = value.scalar() else {
+                let wrong = Wrong::expected("a text, number, true or false", value);
+                return Err(wrong.at(&at.index(index)));
+            };
+            if !seen.insert(text) {
+                let message = format!("{} stands twice", value.describe());
+                return Err(Problem::new(&at.index(index), message));
+            }
+        }
+        axes.push(Axis { name, values });
+    }
+    match axes.len() {
+        1..=MAX_AXES => Ok(axes),
+        count => Err(Problem::new(path, format!("{count} axes, allowed are 1 to {MAX_AXES}"))),
+    }
+}
+
+/// Entries of `exclude` (some axes) or `include` (all axes).
+fn exceptions(
+    fields: &Fields,
+    key: &str,
+    axes: &[Axis],
+    complete: bool,
+) -> Result<Vec<Combination>, Problem> {
+    let Some(node) = fields.get(key) else { return Ok(Vec::new()) };
+    let path = fields.path.key(key);
+    let Node::List(items) = node else {
+        return Err(Wrong::expected("a list of mappings", node).at(&path));
+    };
+    if items.len() > MAX_EXCEPTIONS {
+        let message = format!("{} entries, at most {MAX_EXCEPTIONS} are allowed", items.len());
+        return Err(Problem::new(&path, message));
+    }
+    let read = |(index, item)| exception(item, &path.index(index), axes, complete);
+    items.iter().enumerate().map(read).collect()
+}
+
+fn exception(
+    node: &Node,
+    path: &Path,
+    axes: &[Axis],
+    complete: bool,
+) -> Result<Combination, Problem> {
+    let names: Vec<&str> = axes.iter().map(|axis| axis.name).collect();
+    let fields = Fields::new(node, path, &names)?;
+    let mut pairs = Vec::new();
+    for axis in axes {
+        match fields.get(axis.name) {
+            Some(value) if value.scalar().is_none() => {
+                return Err(Wrong::expected("one value", value).at(&path.key(axis.name)));
+            }
+            // A value that the axis does not have would exclude nothing: a typing mistake.
+            Some(value) if !complete && !axis.values.contains(value) => {
+                let known: Vec<String> = axis.values.iter().filter_map(Node::scalar).collect();
+                let known: Vec<&str> = known.iter().map(String::as_str).take(20).collect();
+                let message = format!("{} has no value {}", axis.name, value.describe());
+                let hint = did_you_mean(&value.scalar().unwrap_or_default(), &known);
+                return Err(Problem::new(&path.key(axis.name), message).hint(hint));
+            }
+            Some(value) => pairs.push((axis.name.to_owned(), value.clone())),
+            None if complete => {
+                let message = format!("{:?} is missing: an addition names every axis", axis.name);
+                return Err(Problem::new(path, message));
+            }
+            None => {}
+        }
+    }
+    if pairs.is_empty() {
+        return Err(Problem::new(path, "no axis is named"));
+    }
+    Ok(Combination(pairs))
+}
+
+fn multiply(axes: &[Axis], path: &Path) -> Result<Vec<Combination>, Problem> {
+    let count = axes.iter().try_fold(1usize, |count, axis| {
+        count.checked_mul(axis.values.len()).filter(|count| *count <= MAX_COMBINATIONS)
+    });
+    if count.is_none() {
+        let message = format!("more than {MAX_COMBINATIONS} combinations");
+        return Err(Problem::new(path, message).hint("split the entry"));
+    }
+    let mut all = vec![Combination::default()];
+    for axis in axes {
+        let longer = |combination: &Combination| {
+            let with = |value: &Node| {
+                let mut pairs = combination.0.clone();
+                pairs.push((axis.name.to_owned(), value.clone()));
+                Combination(pairs)
+            };
+            axis.values.iter().map(with).collect::<Vec<_>>()
+        };
+        all = all.iter().flat_map(longer).collect();
+    }
+    Ok(all)
+}
+
+fn substitute(node: &Node, combination: &Combination) -> Node {
+    match node {
+        Node::Text(text) => {
+            let whole = text.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
+            match combination.0.iter().find(|(name, _)| Some(name.as_str()) == whole) {
+                Some((_, value)) => value.clone(),
+                None => Node::Text(fill(text, combination)),
+            }
+        }
+        Node::List(items) => {
+            Node::List(items.iter().map(|item| substitute(item, combination)).collect())
+        }
+        Node::Map(entries) => {
+            let fill = |(key, node): &(String, Node)| (key.clone(), substitute(node, combination));
+            Node::Map(entries.iter().map(fill).collect())
+        }
+        other => other.clone(),
+    }
+}
+
+/// Replaces `{axis}`; braces around anything else stay.
+fn fill(text: &str, combination: &Combination) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(start) = rest.find('{') {
+        let (before, from) = rest.split_at(start);
+        out.push_str(before);
+        let token = |open: &str, close: &str| {
+            let inner = from.strip_prefix(open)?;
+            let (name, after) = inner.split_once(close)?;
+            let (_, value) = combination.0.iter().find(|(axis, _)| axis == name)?;
+            Some((name, value, after))
+        };
+        if let Some((name, _, after)) = token("{{", "}}") {
+            out.push_str(&format!("{{{name}}}"));
+            rest = after;
+        } else if let Some((_, value, after)) = token("{", "}") {
+            out.push_str(&value.scalar().unwrap_or_default());
+            rest = after;
+        } else {
+            out.push('{');
+            rest = from.get(1..).unwrap_or_default();
+        }
+    }
+    out.push_str(rest);
+    out
+}

@@ -1,0 +1,286 @@
+//! One entry under `models`: a model, the back-ends and shapes to test it with.
+//!
+//! Only what the file says; configuration, family and template are looked up in
+//! [`crate::plan::generate`].
+
+use crate::domain::accelerator::Backend;
+use crate::plan::entry::check_name;
+use crate::plan::fields::{Fields, one_of, text, whole};
+use crate::plan::files::inside;
+use crate::plan::locate::Path;
+use crate::plan::node::{Node, shortened};
+use crate::plan::problem::{Problem, Wrong, did_you_mean};
+use crate::plan::settings::{self, SHARED_KEYS, Settings};
+
+/// Longest name of a model, in bytes.
+pub const MAX_MODEL_BYTES: usize = 200;
+/// Most values of one list of shapes.
+pub const MAX_SHAPES: usize = 1000;
+/// Most inputs at a time, longest text and largest image that can be asked for.
+const MAX_BATCH: i64 = 1 << 20;
+const MAX_LENGTH: i64 = 1 << 24;
+const MAX_IMAGE: i64 = 1 << 15;
+
+const OWN_KEYS: [&str; 13] = [
+    "model",
+    "name",
+    "family",
+    "revision",
+    "backends",
+    "batch",
+    "sequence_length",
+    "image_size",
+    "dtype",
+    "weights",
+    "parameters",
+    "exclude",
+    "include",
+];
+/// Spellings of precisions, and the one that dtf uses.
+const DTYPES: [(&str, &str); 6] = [
+    ("fp32", "fp32"),
+    ("fp16", "fp16"),
+    ("bf16", "bf16"),
+    ("float32", "fp32"),
+    ("float16", "fp16"),
+    ("bfloat16", "bf16"),
+];
+
+/// Where the configuration of a model is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// In the machine's cache or the built-in catalogue, by name.
+    Named,
+    /// A folder or a `config.json`, relative to the plan.
+    Local(String),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BackendChoice {
+    /// The processor and every accelerator back-end that a known worker has.
+    Auto,
+    One(Backend),
+}
+
+/// Where weights come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Weights {
+    /// From the cache of the worker when they are there, else random.
+    Auto,
+    /// As `Auto`, and fetched when they are not there.
+    Download,
+    Random,
+    Cached,
+}
+
+impl Weights {
+    /// As the generated script is told.
+    #[must_use]
+    pub fn parameter(self) -> &'static str {
+        match self {
+            Weights::Auto | Weights::Download => "auto",
+            Weights::Random => "random",
+            Weights::Cached => "cached",
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct ModelEntry {
+    pub path: Path,
+    /// As the plan spells it.
+    pub model: String,
+    pub place: Place,
+    /// What test names begin with.
+    pub prefix: String,
+    pub family: Option<String>,
+    pub revision: Option<String>,
+    pub backends: Vec<BackendChoice>,
+    pub weights: Option<Weights>,
+    /// Lists of shapes by parameter, in the order in which names show them.
+    pub shapes: Vec<(&'static str, Vec<Node>)>,
+    pub parameters: Vec<(String, Node)>,
+    pub exclude: Option<Node>,
+    pub include: Option<Node>,
+    pub settings: Settings,
+    /// Shapes that the family does not have are left out, not refused.
+    pub lenient: bool,
+}
+
+/// Every key that an entry under `models` understands.
+#[must_use]
+pub fn keys() -> Vec<&'static str> {
+    OWN_KEYS.iter().chain(&SHARED_KEYS).copied().collect()
+}
+
+/// # Errors
+/// The first value that is not understood.
+pub fn read(node: &Node, path: &Path) -> Result<ModelEntry, Problem> {
+    let fields = Fields::new(node, path, &keys())?;
+    let (model, place) = read_model(&fields)?;
+    let prefix = fields.optional("name", text)?.unwrap_or_else(|| plain_name(&model));
+    check_name(&prefix, &path.key("name"))?;
+    let settings = Settings::read(&fields)?;
+    if settings.requires.backend.is_some() {
+        let problem = Problem::new(&path.key("requires").key("backend"), "said twice");
+        return Err(problem.hint("a model entry names its back-ends in backends:"));
+    }
+    Ok(ModelEntry {
+        path: path.clone(),
+        model,
+        place,
+        prefix,
+        family: fields.optional("family", text)?,
+        revision: fields.optional("revision", revision)?,
+        backends: read_backends(&fields)?,
+        weights: fields.optional("weights", weights)?,
+        shapes: read_shapes(&fields)?,
+        parameters: read_parameters(&fields)?,
+        exclude: fields.get("exclude").map(with_plain_dtypes),
+        include: fields.get("include").map(with_plain_dtypes),
+        settings,
+        lenient: false,
+    })
+}
+
+fn read_model(fields: &Fields) -> Result<(String, Place), Problem> {
+    let path = fields.path.key("model");
+    let named = match fields.get("model") {
+        Some(node @ Node::Map(_)) => {
+            let inner = Fields::new(node, &path, &["config"])?;
+            let file = inner.required("config", |node| inside(&text(node)?))?;
+            return Ok((file.clone(), Place::Local(file)));
+        }
+        Some(node) => text(node).map_err(|wrong| wrong.at(&path))?,
+        None => {
+            let problem = Problem::new(&fields.path, "\"model\" is missing");
+            return Err(problem.hint("model: bert-base-uncased, or a folder such as ./my-model"));
+        }
+    };
+    let local = named.starts_with("./") || named.ends_with(".json") || named.ends_with('/');
+    if local {
+        let file = inside(&named).map_err(|wrong| wrong.at(&path))?;
+        return Ok((named, Place::Local(file)));
+    }
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._-/".contains(c);
+    let parts = named.split('/').count();
+    let shaped = named.split('/').all(|part| part.starts_with(|c: char| c.is_ascii_alphanumeric()));
+    if named.len() > MAX_MODEL_BYTES || !named.chars().all(plain) || parts > 2 || !shaped {
+        let message = format!("{:?} is not the name of a model", shortened(&named));
+        let hint = "such as bert-base-uncased, owner/model, ./folder or {config: config.json}";
+        return Err(Problem::new(&path, message).hint(hint));
+    }
+    Ok((named, Place::Named))
+}
+
+/// What a model is called in test names: local ones by their folder.
+fn plain_name(model: &str) -> String {
+    let local = model.starts_with("./") || model.ends_with(".json") || model.ends_with('/');
+    if !local {
+        return model.to_owned();
+    }
+    let parts = model.split('/').filter(|part| !matches!(*part, "" | "." | "config.json"));
+    let last = parts.last().unwrap_or("model");
+    last.strip_suffix(".json").unwrap_or(last).to_owned()
+}
+
+fn revision(node: &Node) -> Result<String, Wrong> {
+    let text = text(node)?;
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._-/".contains(c);
+    if text.len() <= 128 && text.chars().all(plain) {
+        Ok(text)
+    } else {
+        Err(Wrong::expected("a commit, tag or branch", node))
+    }
+}
+
+fn read_backends(fields: &Fields) -> Result<Vec<BackendChoice>, Problem> {
+    let choice = |node: &Node| match node {
+        Node::Text(text) if text == "auto" => Ok(BackendChoice::Auto),
+        other => match settings::backend(other)? {
+            Some(backend) => Ok(BackendChoice::One(backend)),
+            None => Err(Wrong::new("a model test needs one back-end")
+                .hint("auto stands for cpu and every accelerator found")),
+        },
+    };
+    let chosen = fields.list("backends", Backend::ALL.len() + 1, choice)?;
+    Ok(if chosen.is_empty() { vec![BackendChoice::One(Backend::Cpu)] } else { chosen })
+}
+
+fn weights(node: &Node) -> Result<Weights, Wrong> {
+    one_of(&[
+        ("auto", Weights::Auto),
+        ("random", Weights::Random),
+        ("cached", Weights::Cached),
+        ("download", Weights::Download),
+    ])(node)
+}
+
+fn read_shapes(fields: &Fields) -> Result<Vec<(&'static str, Vec<Node>)>, Problem> {
+    let number = |most: i64| move |node: &Node| whole(1, most)(node).map(Node::Int);
+    let mut shapes = vec![
+        ("batch", one_or_more(fields, "batch", number(MAX_BATCH))?),
+        ("sequence_length", one_or_more(fields, "sequence_length", number(MAX_LENGTH))?),
+        ("image_size", one_or_more(fields, "image_size", number(MAX_IMAGE))?),
+        ("dtype", one_or_more(fields, "dtype", dtype)?),
+    ];
+    shapes.retain(|(_, values)| !values.is_empty());
+    Ok(shapes)
+}
+
+/// A list, or one value without brackets.
+fn one_or_more(
+    fields: &Fields,
+    key: &str,
+    read: impl Fn(&Node) -> Result<Node, Wrong>,
+) -> Result<Vec<Node>, Problem> {
+    match fields.get(key) {
+        Some(Node::List(_)) => fields.list(key, MAX_SHAPES, read),
+        _ => Ok(fields.optional(key, read)?.into_iter().collect()),
+    }
+}
+
+fn dtype(node: &Node) -> Result<Node, Wrong> {
+    let wrong = || Wrong::expected("one of fp32, fp16, bf16", node);
+    let Node::Text(text) = node else { return Err(wrong()) };
+    let known: Vec<&str> = DTYPES.iter().map(|(name, _)| *name).collect();
+    let found = DTYPES.iter().find(|(name, _)| name == text);
+    found
+        .map(|(_, plain)| Node::Text((*plain).to_owned()))
+        .ok_or_else(|| wrong().hint(did_you_mean(text, &known)))
+}
+
+/// `exclude` and `include` may spell precisions either way, too.
+fn with_plain_dtypes(node: &Node) -> Node {
+    match node {
+        Node::List(items) => Node::List(items.iter().map(with_plain_dtypes).collect()),
+        Node::Map(entries) => {
+            let plain = |(key, value): &(String, Node)| {
+                let value = if key == "dtype" { dtype(value).ok() } else { None }
+                    .unwrap_or_else(|| value.clone());
+                (key.clone(), value)
+            };
+            Node::Map(entries.iter().map(plain).collect())
+        }
+        other => other.clone(),
+    }
+}
+
+fn read_parameters(fields: &Fields) -> Result<Vec<(String, Node)>, Problem> {
+    let path = fields.path.key("parameters");
+    let Some(node) = fields.get("parameters") else { return Ok(Vec::new()) };
+    let Node::Map(entries) = node else {
+        return Err(Wrong::expected("a mapping", node).at(&path));
+    };
+    for (name, value) in entries {
+        let key = path.key(name);
+        if OWN_KEYS.contains(&name.as_str()) {
+            let problem = Problem::new(&key, format!("{name} stands outside of parameters"));
+            return Err(problem.hint(format!("move it one level up: {name}: …")));
+        }
+        if value.scalar().is_none_or(|text| text.len() > 1024) {
+            return Err(Wrong::expected("a number or a short text", value).at(&key));
+        }
+    }
+    Ok(entries.clone())
+}

@@ -1,0 +1,304 @@
+//! Settings that command tests, model tests and `defaults` share.
+
+use crate::domain::accelerator::Backend;
+use crate::domain::accelerator::Vendor;
+use crate::domain::launch::{Environment, Isolation, MAX_LIST, Packages};
+use crate::domain::priority::Priority;
+use crate::domain::requirement::Requirement;
+use crate::domain::retry::{MAX_ATTEMPTS, Retries};
+use crate::domain::tag::{MAX_TAGS, Tag};
+use crate::domain::time::Millis;
+use crate::plan::fields::{Fields, one_of, text, truth, whole, word};
+use crate::plan::node::Node;
+use crate::plan::problem::{Problem, Wrong, did_you_mean};
+use crate::plan::quantity;
+use std::collections::BTreeMap;
+
+/// Keys that an entry of any kind understands.
+pub const SHARED_KEYS: [&str; 13] = [
+    "requires",
+    "environment",
+    "isolation",
+    "env",
+    "priority",
+    "retries",
+    "timeout",
+    "silence",
+    "grace",
+    "expected",
+    "expire_after",
+    "labels",
+    "on_failure",
+];
+const REQUIREMENT_KEYS: [&str; 11] = [
+    "backend",
+    "cpu",
+    "memory",
+    "accelerators",
+    "accelerator_memory",
+    "share_accelerator",
+    "vendor",
+    "min_architecture",
+    "os",
+    "arch",
+    "tags",
+];
+/// Most accelerators that one test may hold.
+const MAX_ACCELERATORS: i64 = 64;
+/// Longest label value or environment variable, in bytes.
+pub const MAX_VALUE_BYTES: usize = 16 * 1024;
+
+/// What an entry says; absent is not said.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Settings {
+    pub requires: Requires,
+    pub environment: Option<Environment>,
+    pub isolation: Option<Isolation>,
+    pub env: BTreeMap<String, String>,
+    pub priority: Option<Priority>,
+    pub retries: Retries,
+    pub timeout: Option<Millis>,
+    pub silence: Option<Millis>,
+    pub grace: Option<Millis>,
+    pub expected: Option<Millis>,
+    pub expire_after: Option<Millis>,
+    pub labels: BTreeMap<String, String>,
+    pub run_after_failure: bool,
+}
+
+/// What an entry says about where it can run.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Requires {
+    pub backend: Option<Backend>,
+    pub cpu_milli: Option<u64>,
+    pub memory_bytes: Option<u64>,
+    pub accelerators: Option<u16>,
+    pub accelerator_memory_bytes: Option<u64>,
+    pub share_accelerator: bool,
+    pub vendor: Option<Vendor>,
+    pub min_architecture: Option<String>,
+    pub os: Option<String>,
+    pub arch: Option<String>,
+    pub tags: Vec<Tag>,
+}
+
+impl Requires {
+    /// The requirement; a back-end that needs a device gets one unless said otherwise.
+    #[must_use]
+    pub fn requirement(&self) -> Requirement {
+        let default = Requirement::default();
+        let device = self.backend.is_some_and(Backend::needs_accelerator);
+        Requirement {
+            backend: self.backend,
+            cpu_milli: self.cpu_milli.unwrap_or(default.cpu_milli),
+            memory_bytes: self.memory_bytes.unwrap_or(0),
+            accelerators: self.accelerators.unwrap_or(u16::from(device)),
+            accelerator_memory_bytes: self.accelerator_memory_bytes.unwrap_or(0),
+            share_accelerator: self.share_accelerator,
+            vendor: self.vendor,
+            min_architecture: self.min_architecture.clone(),
+            os: self.os.clone(),
+            arch: self.arch.clone(),
+            tags: self.tags.iter().cloned().collect(),
+        }
+    }
+}
+
+impl Settings {
+    /// Reads the shared keys of an entry.
+    ///
+    /// # Errors
+    /// The first value that is not understood.
+    pub fn read(fields: &Fields) -> Result<Self, Problem> {
+        let env: BTreeMap<_, _> = fields.texts("env", MAX_LIST)?.into_iter().collect();
+        check_env(&env, fields)?;
+        let isolation = one_of(&[("warm", Isolation::Warm), ("cold", Isolation::Cold)]);
+        let on_failure = one_of(&[("skip", false), ("run", true)]);
+        let labels: BTreeMap<_, _> = fields.texts("labels", MAX_LIST)?.into_iter().collect();
+        check_labels(&labels, fields)?;
+        Ok(Self {
+            requires: read_requires(fields)?,
+            environment: read_environment(fields)?,
+            isolation: fields.optional("isolation", isolation)?,
+            env,
+            priority: fields.optional("priority", priority)?,
+            retries: read_retries(fields)?,
+            timeout: fields.optional("timeout", quantity::duration)?,
+            silence: fields.optional("silence", quantity::duration)?,
+            grace: fields.optional("grace", quantity::duration)?,
+            expected: fields.optional("expected", quantity::duration)?,
+            expire_after: fields.optional("expire_after", quantity::duration)?,
+            labels,
+            run_after_failure: fields.optional("on_failure", on_failure)?.unwrap_or(false),
+        })
+    }
+}
+
+fn priority(node: &Node) -> Result<Priority, Wrong> {
+    let value = whole(-100, 100)(node)?;
+    Priority::try_from(value).map_err(|problem| Wrong::new(problem.to_string()))
+}
+
+fn check_env(env: &BTreeMap<String, String>, fields: &Fields) -> Result<(), Problem> {
+    for (name, value) in env {
+        let path = fields.path.key("env").key(name);
+        let first = |c: char| c.is_ascii_alphabetic() || c == '_';
+        let other = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        if !name.starts_with(first) || !name.chars().all(other) || name.len() > 256 {
+            return Err(Problem::new(&path, "not the name of an environment variable"));
+        }
+        if value.contains('\0') || value.len() > MAX_VALUE_BYTES {
+            let message = format!("a NUL, or more than {MAX_VALUE_BYTES} bytes");
+            return Err(Problem::new(&path, message));
+        }
+    }
+    Ok(())
+}
+
+fn check_labels(labels: &BTreeMap<String, String>, fields: &Fields) -> Result<(), Problem> {
+    for (name, value) in labels {
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+        let named = (1..=64).contains(&name.len()) && name.chars().all(plain);
+        if !named || value.len() > 1024 || value.chars().any(char::is_control) {
+            let message = "a label has a name of 1 to 64 letters, digits, '_', '-' or '.' \
+                and one line of at most 1024 bytes";
+            return Err(Problem::new(&fields.path.key("labels").key(name), message));
+        }
+    }
+    Ok(())
+}
+
+fn read_requires(fields: &Fields) -> Result<Requires, Problem> {
+    let Some(node) = fields.get("requires") else { return Ok(Requires::default()) };
+    let fields = Fields::new(node, &fields.path.key("requires"), &REQUIREMENT_KEYS)?;
+    let tag =
+        |node: &Node| word(node)?.parse::<Tag>().map_err(|problem| Wrong::new(problem.to_string()));
+    let accelerators = fields.optional("accelerators", whole(0, MAX_ACCELERATORS))?;
+    let vendors = [
+        ("nvidia", Vendor::Nvidia),
+        ("amd", Vendor::Amd),
+        ("intel", Vendor::Intel),
+        ("apple", Vendor::Apple),
+        ("qualcomm", Vendor::Qualcomm),
+        ("google", Vendor::Google),
+        ("aws", Vendor::Aws),
+        ("huawei", Vendor::Huawei),
+        ("habana", Vendor::Habana),
+    ];
+    Ok(Requires {
+        backend: fields.optional("backend", backend)?.flatten(),
+        cpu_milli: fields.optional("cpu", cores)?,
+        memory_bytes: fields.optional("memory", quantity::size)?,
+        accelerators: accelerators.and_then(|count| u16::try_from(count).ok()),
+        accelerator_memory_bytes: fields.optional("accelerator_memory", quantity::size)?,
+        share_accelerator: fields.optional("share_accelerator", truth)?.unwrap_or(false),
+        vendor: fields.optional("vendor", one_of(&vendors))?,
+        min_architecture: fields.optional("min_architecture", short_text)?,
+        os: fields.optional("os", short_text)?,
+        arch: fields.optional("arch", short_text)?,
+        tags: fields.list("tags", MAX_TAGS, tag)?,
+    })
+}
+
+/// A back-end, or `any` as absent.
+///
+/// # Errors
+/// Unknown, with the nearest known one.
+pub fn backend(node: &Node) -> Result<Option<Backend>, Wrong> {
+    let name = text(node)?;
+    if name == "any" {
+        return Ok(None);
+    }
+    name.parse().map(Some).map_err(|_| {
+        let mut known: Vec<&str> = Backend::ALL.iter().map(|backend| backend.name()).collect();
+        known.push("any");
+        Wrong::expected("a back-end", node).hint(did_you_mean(&name, &known))
+    })
+}
+
+/// Cores as people count them, in thousandths.
+fn cores(node: &Node) -> Result<u64, Wrong> {
+    let cores = match node {
+        Node::Int(value) => *value as f64,
+        Node::Float(value) => *value,
+        other => return Err(Wrong::expected("a number of cores such as 2 or 0.5", other)),
+    };
+    let milli = (cores * 1000.0).ceil();
+    if (0.0..=16_384_000.0).contains(&milli) {
+        Ok(milli as u64)
+    } else {
+        Err(Wrong::expected("0 to 16384 cores", node))
+    }
+}
+
+fn short_text(node: &Node) -> Result<String, Wrong> {
+    let text = text(node)?;
+    if text.len() <= 128 && !text.chars().any(char::is_control) {
+        Ok(text)
+    } else {
+        Err(Wrong::expected("at most 128 printable characters", node))
+    }
+}
+
+fn read_retries(fields: &Fields) -> Result<Retries, Problem> {
+    let default = Retries::default();
+    let Some(node) = fields.get("retries") else { return Ok(default) };
+    let fields = Fields::new(node, &fields.path.key("retries"), &["failed", "infrastructure"])?;
+    let most = i64::from(MAX_ATTEMPTS) - 1;
+    let budget = |key, default| -> Result<u8, Problem> {
+        let count = fields.optional(key, whole(0, most))?;
+        Ok(count.and_then(|count| u8::try_from(count).ok()).unwrap_or(default))
+    };
+    Ok(Retries {
+        failed: budget("failed", default.failed)?,
+        infrastructure: budget("infrastructure", default.infrastructure)?,
+    })
+}
+
+fn read_environment(fields: &Fields) -> Result<Option<Environment>, Problem> {
+    let path = fields.path.key("environment");
+    let node = match fields.get("environment") {
+        None => return Ok(None),
+        Some(Node::Text(text)) if text == "system" => return Ok(Some(Environment::System)),
+        Some(node @ Node::Map(_)) => node,
+        Some(node) => {
+            let wrong = Wrong::expected("system or a mapping with packages", node);
+            return Err(wrong.hint("environment: {packages: [torch]}").at(&path));
+        }
+    };
+    let fields = Fields::new(node, &path, &["packages", "python"])?;
+    let requirements = fields.list("packages", MAX_LIST, package)?;
+    if requirements.is_empty() {
+        let problem = Problem::new(&path, "no package is named");
+        return Err(problem.hint("environment: system uses what the worker has"));
+    }
+    let python = fields.optional("python", python_constraint)?;
+    Ok(Some(Environment::Packages(Packages { requirements, python })))
+}
+
+/// A requirement as packaging tools read it. One that starts like an option is refused,
+/// because it would reach their command line.
+///
+/// # Errors
+/// Empty, an option, or with control characters.
+pub fn package(node: &Node) -> Result<String, Wrong> {
+    let text = text(node)?.trim().to_owned();
+    let named = text.starts_with(|c: char| c.is_ascii_alphanumeric());
+    if named && text.len() <= 512 && !text.chars().any(char::is_control) {
+        Ok(text)
+    } else {
+        Err(Wrong::expected("a package such as torch or numpy>=2", node))
+    }
+}
+
+/// # Errors
+/// Not a constraint on Python's version.
+pub fn python_constraint(node: &Node) -> Result<String, Wrong> {
+    let text = text(node)?;
+    let plain = |c: char| c.is_ascii_digit() || "<>=!~., *".contains(c);
+    if text.len() <= 64 && text.chars().all(plain) {
+        Ok(text)
+    } else {
+        Err(Wrong::expected("a version constraint such as \">=3.10\"", node))
+    }
+}

@@ -1,0 +1,126 @@
+//! The text of a plan file: read into a tree, and asked again where a field stands.
+
+use crate::plan::depth::{MAX_DEPTH, too_deep};
+use crate::plan::locate::{Finder, Path};
+use crate::plan::node::{Builder, MAX_NODES, Node};
+use crate::plan::problem::{PlanError, Problem};
+use serde::de::DeserializeSeed;
+use std::cell::Cell;
+use std::sync::Arc;
+
+/// Largest plan file.
+pub const MAX_PLAN_BYTES: usize = 4 << 20;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Source {
+    /// File name as the caller gave it; one that ends in `.json` is read as JSON.
+    origin: String,
+    text: Arc<str>,
+}
+
+impl Source {
+    /// # Errors
+    /// Larger than [`MAX_PLAN_BYTES`], not UTF-8, or nested deeper than [`MAX_DEPTH`].
+    pub fn new(bytes: &[u8], origin: &str) -> Result<Self, PlanError> {
+        let origin: String = origin.chars().take(4096).collect();
+        let refuse = |position, message: String, hint: &str| PlanError {
+            origin: origin.clone(),
+            position,
+            field: String::new(),
+            message,
+            hint: (!hint.is_empty()).then(|| hint.to_owned()),
+        };
+        if bytes.len() > MAX_PLAN_BYTES {
+            let mebibytes = bytes.len() as f64 / f64::from(1 << 20);
+            let most = MAX_PLAN_BYTES >> 20;
+            let message = format!("the file has {mebibytes:.1} MiB, at most {most} are allowed");
+            return Err(refuse(None, message, "a matrix keeps plans small; or split the plan"));
+        }
+        let text = match std::str::from_utf8(bytes) {
+            Ok(text) => text,
+            Err(problem) => {
+                let before = bytes.get(..problem.valid_up_to()).unwrap_or_default();
+                let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+                return Err(refuse(Some((line, 1)), "the text is not UTF-8".into(), ""));
+            }
+        };
+        let source = Self { origin: origin.clone(), text: text.into() };
+        if let (false, Some(line)) = (source.is_json(), too_deep(text)) {
+            let message = format!("more than {MAX_DEPTH} brackets are open at once");
+            return Err(refuse(Some((line, 1)), message, "is a closing bracket or quote missing?"));
+        }
+        Ok(source)
+    }
+
+    #[must_use]
+    pub fn origin(&self) -> &str {
+        &self.origin
+    }
+
+    fn is_json(&self) -> bool {
+        self.origin.ends_with(".json")
+    }
+
+    /// # Errors
+    /// Broken syntax, a key twice, a number that is not finite, too many values.
+    pub fn parse(&self) -> Result<Node, PlanError> {
+        let left = Cell::new(MAX_NODES);
+        self.read(Builder::new(&left)).map_err(|(position, message)| {
+            let tab = position.is_some_and(|(line, _)| {
+                self.text.lines().nth(line - 1).is_some_and(|line| line.contains('\t'))
+            });
+            PlanError {
+                origin: self.origin.clone(),
+                position,
+                field: String::new(),
+                message,
+                hint: tab.then(|| "indent with blanks, not with tabs".to_owned()),
+            }
+        })
+    }
+
+    /// Adds file name, line and column to a problem.
+    #[must_use]
+    pub fn refuse(&self, problem: Problem) -> PlanError {
+        let position = match self.read(Finder { steps: &problem.path.0 }) {
+            Err((position, _)) => position,
+            Ok(()) => None,
+        };
+        PlanError {
+            origin: self.origin.clone(),
+            position: position.filter(|_| problem.path != Path::default()),
+            field: problem.path.to_string(),
+            message: problem.message,
+            hint: problem.hint,
+        }
+    }
+
+    fn read<'de, S: DeserializeSeed<'de>>(
+        &'de self,
+        seed: S,
+    ) -> Result<S::Value, (Option<(usize, usize)>, String)> {
+        if self.is_json() {
+            let mut from = serde_json::Deserializer::from_str(&self.text);
+            let value = seed.deserialize(&mut from);
+            let value = value.and_then(|value| from.end().map(|()| value));
+            value.map_err(|problem| {
+                let position = (problem.line().max(1), problem.column().max(1));
+                let message = problem.to_string();
+                let suffix = format!(" at line {} column {}", problem.line(), problem.column());
+                (Some(position), without(&message, &suffix))
+            })
+        } else {
+            let value = seed.deserialize(serde_yaml::Deserializer::from_str(&self.text));
+            value.map_err(|problem| {
+                let at = problem.location().map(|at| (at.line(), at.column()));
+                let message = problem.to_string();
+                let suffix = at.map(|(line, column)| format!(" at line {line} column {column}"));
+                (at, without(&message, &suffix.unwrap_or_default()))
+            })
+        }
+    }
+}
+
+fn without(message: &str, suffix: &str) -> String {
+    message.strip_suffix(suffix).unwrap_or(message).to_owned()
+}

@@ -1,0 +1,178 @@
+//! A plan becomes tests: files are read, models looked up, dependencies resolved.
+
+use crate::domain::accelerator::Backend;
+use crate::domain::launch;
+use crate::domain::launch::{Launch, MAX_LAUNCH_BYTES, Program};
+use crate::domain::requirement::Requirement;
+use crate::domain::test::{OnFailure, TestSpec};
+use crate::plan::dependency::{self, Names};
+use crate::plan::document::{self, Plan};
+use crate::plan::entry::Entry;
+use crate::plan::files::{Files, Gatherer, PlannedFile};
+use crate::plan::generate;
+use crate::plan::problem::{PlanError, Problem};
+use serde_json::value::to_raw_value;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+/// Tests in order, and the files that must be stored before they are submitted.
+#[derive(Debug, Clone)]
+pub struct Submission {
+    pub name: String,
+    pub tests: Vec<Arc<TestSpec>>,
+    /// Each content once.
+    pub files: Vec<PlannedFile>,
+}
+
+impl Plan {
+    /// Reads what the plan names and makes its tests. `accelerators` are the back-ends
+    /// with a device that known workers have: `auto` in a plan stands for cpu and these.
+    ///
+    /// # Errors
+    /// A missing file, an unknown model, a name twice, a dependency that does not exist
+    /// or a cycle, with line and field.
+    pub fn into_submission(
+        self,
+        files: &dyn Files,
+        accelerators: &BTreeSet<Backend>,
+    ) -> Result<Submission, PlanError> {
+        let source = self.source.clone();
+        let name = self.name.clone();
+        let entries = self.entries(files, accelerators)?;
+        submission(name, &entries, files).map_err(|problem| source.refuse(problem))
+    }
+
+    /// Every test of the plan, those of its models written out.
+    pub(super) fn entries(
+        self,
+        files: &dyn Files,
+        accelerators: &BTreeSet<Backend>,
+    ) -> Result<Vec<Entry>, PlanError> {
+        let mut entries = self.entries;
+        for model in &self.models {
+            let generated = generate::entries(model, files, accelerators);
+            entries.extend(generated.map_err(|problem| self.source.refuse(problem))?);
+            document::check_count(entries.len(), &model.path)
+                .map_err(|problem| self.source.refuse(problem))?;
+        }
+        Ok(entries)
+    }
+}
+
+/// Tests from entries, whose names must be unique.
+pub(super) fn submission(
+    name: String,
+    entries: &[Entry],
+    files: &dyn Files,
+) -> Result<Submission, Problem> {
+    check_unique(entries)?;
+    let dependencies = resolve(entries)?;
+    let mut gatherer = Gatherer::new(files);
+    let mut requirements: HashMap<Requirement, Arc<Requirement>> = HashMap::new();
+    let mut tests = Vec::with_capacity(entries.len());
+    for (entry, depends_on) in entries.iter().zip(dependencies) {
+        let requirement = entry.settings.requires.requirement();
+        let requirement = requirements
+            .entry(requirement)
+            .or_insert_with_key(|requirement| Arc::new(requirement.clone()));
+        tests.push(Arc::new(spec(entry, depends_on, requirement.clone(), &mut gatherer)?));
+    }
+    Ok(Submission { name, tests, files: gatherer.finish() })
+}
+
+fn check_unique(entries: &[Entry]) -> Result<(), Problem> {
+    let mut seen: HashMap<&str, &Entry> = HashMap::with_capacity(entries.len());
+    for entry in entries {
+        if let Some(first) = seen.insert(&entry.name, entry) {
+            let problem = Problem::new(
+                &entry.path.key("name"),
+                format!("the name {:?} is taken by {}", entry.name, first.path),
+            );
+            return Err(problem.hint("names are unique within a plan"));
+        }
+    }
+    Ok(())
+}
+
+fn resolve(entries: &[Entry]) -> Result<Vec<Box<[u32]>>, Problem> {
+    let names: Vec<&str> = entries.iter().map(|entry| entry.name.as_str()).collect();
+    let mut lookup = Names::new(&names);
+    let mut all = Vec::with_capacity(entries.len());
+    for (own, entry) in entries.iter().enumerate() {
+        let found = lookup.resolve(own, &entry.depends_on);
+        all.push(found.map_err(|wrong| wrong.at(&entry.path.key("depends_on")))?);
+    }
+    let edges: Vec<&[u32]> = all.iter().map(|list| &**list).collect();
+    let Some(cycle) = dependency::cycle(&edges) else { return Ok(all) };
+    let name = |at: &usize| names.get(*at).copied().unwrap_or_default();
+    let mut way: Vec<&str> = cycle.iter().take(20).map(name).collect();
+    if cycle.len() > way.len() {
+        way.push("…");
+    }
+    way.extend(cycle.first().map(name));
+    let path = cycle.first().and_then(|at| entries.get(*at)).map(|entry| entry.path.clone());
+    let message = format!("dependencies form a cycle: {}", way.join(" → "));
+    Err(Problem::new(&path.unwrap_or_default().key("depends_on"), message))
+}
+
+fn spec(
+    entry: &Entry,
+    depends_on: Box<[u32]>,
+    requirement: Arc<Requirement>,
+    gatherer: &mut Gatherer,
+) -> Result<TestSpec, Problem> {
+    let launch = launch(entry, gatherer)?;
+    let launch = to_raw_value(&launch)
+        .map_err(|problem| Problem::new(&entry.path, format!("cannot be encoded: {problem}")))?;
+    if launch.get().len() > MAX_LAUNCH_BYTES {
+        let message = format!(
+            "command, files, environment and labels take {} bytes, at most {MAX_LAUNCH_BYTES}",
+            launch.get().len()
+        );
+        return Err(Problem::new(&entry.path, message).hint("move long texts into a file"));
+    }
+    let settings = &entry.settings;
+    Ok(TestSpec {
+        name: entry.name.as_str().into(),
+        requirement,
+        priority: settings.priority.unwrap_or_default(),
+        retries: settings.retries,
+        depends_on,
+        on_failure: if settings.run_after_failure { OnFailure::Run } else { OnFailure::Skip },
+        expected_ms: settings.expected,
+        expire_after_ms: settings.expire_after,
+        launch,
+    })
+}
+
+fn launch(entry: &Entry, gatherer: &mut Gatherer) -> Result<Launch, Problem> {
+    let settings = &entry.settings;
+    let mut files = Vec::new();
+    if let Program::Script(script) = &entry.program {
+        files.push(match &entry.generated {
+            Some(text) => gatherer.add(PlannedFile::new(script.clone(), text.as_bytes().to_vec())),
+            None => gatherer.file(script).map_err(|wrong| wrong.at(&entry.path.key("script")))?,
+        });
+    }
+    for (at, pattern) in entry.files.iter().enumerate() {
+        let found = gatherer.matching(pattern);
+        files.extend(found.map_err(|wrong| wrong.at(&entry.path.key("files").index(at)))?);
+    }
+    files.sort();
+    files.dedup_by(|a, b| a.path == b.path);
+    let launch = Launch {
+        run: entry.program.clone(),
+        files,
+        environment: settings.environment.clone().unwrap_or_default(),
+        env: settings.env.clone(),
+        isolation: settings.isolation.unwrap_or_default(),
+        backend: settings.requires.backend,
+        timeout_ms: settings.timeout.unwrap_or_else(launch::default_timeout),
+        silence_ms: settings.silence,
+        grace_ms: settings.grace.unwrap_or_else(launch::default_grace),
+        junit: entry.junit.clone(),
+        labels: settings.labels.clone(),
+    };
+    launch.check().map_err(|problem| Problem::new(&entry.path, problem.to_string()))?;
+    Ok(launch)
+}

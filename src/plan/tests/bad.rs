@@ -1,0 +1,213 @@
+//! What is refused, where, and with which hint.
+
+use super::{Folder, submit};
+use crate::plan::document::Plan;
+use crate::plan::source::MAX_PLAN_BYTES;
+
+/// `error` or `error | hint`.
+fn refusal(text: &str) -> String {
+    let folder = Folder::with(&[("config.json", "{\"model_type\": \"vit\"")]);
+    match submit(text, &folder, &[]) {
+        Ok(_) => "accepted".into(),
+        Err(error) => match &error.hint {
+            Some(hint) => format!("{error} | {hint}"),
+            None => error.to_string(),
+        },
+    }
+}
+
+#[test]
+fn fields_are_refused_with_place_and_hint() {
+    let one = |fields: &str| refusal(&format!("tests:\n  - name: a\n    cmd: [x]\n    {fields}\n"));
+    for (fields, expected) in [
+        ("timout: 5m", "tests[0].timout: unknown key \"timout\" | did you mean \"timeout\"?"),
+        (
+            "timeout: 10 parsecs",
+            "tests[0].timeout: expected a duration such as 90s, 10m or 1h30m, \
+             found \"10 parsecs\" | units are ms, s, m, h and d",
+        ),
+        ("priority: 101", "tests[0].priority: expected a whole number from -100 to 100, found 101"),
+        (
+            "priority: .nan",
+            "tests[0].priority: numbers must be finite; quote it if a text is meant",
+        ),
+        (
+            "priority: 1e999",
+            "tests[0].priority: expected a whole number from -100 to 100, found \"1e999\"",
+        ),
+        (
+            "isolation: warn",
+            "tests[0].isolation: expected one of warm, cold, found \"warn\" | did you mean \"warm\"?",
+        ),
+        (
+            "depends_on: build",
+            "tests[0].depends_on: expected a list, found \"build\" | write it as [build]",
+        ),
+        ("depends_on: [b]", "tests[0].depends_on: no test is named \"b\" | did you mean \"a\"?"),
+        ("env: {A=B: x}", "tests[0].env.A=B: not the name of an environment variable"),
+        ("files: [missing/]", "tests[0].files[0]: cannot list \"missing\": no such folder"),
+        (
+            "files: [../secret]",
+            "tests[0].files[0]: \"../secret\" leaves the folder | \
+             paths are relative to the folder of the plan and stay inside it",
+        ),
+        ("name: again", "tests[0]: \"name\" stands twice"),
+    ] {
+        let found = one(fields);
+        let line = if fields.starts_with("name") { "2:5" } else { "4:" };
+        assert!(found.starts_with(&format!("plan.yaml:{line}")), "{found}");
+        let message = found.splitn(4, ':').nth(3).unwrap_or_default().trim();
+        assert_eq!(message, expected.split_whitespace().collect::<Vec<_>>().join(" "));
+    }
+}
+
+#[test]
+fn requirements_nobody_knows_are_refused() {
+    for (requires, expected) in [
+        ("{gpu: 1}", "requires.gpu: unknown key \"gpu\""),
+        ("{acelerators: 1}", "did you mean \"accelerators\"?"),
+        ("{backend: cudda}", "did you mean \"cuda\"?"),
+        ("{cpu: -1}", "expected 0 to 16384 cores"),
+        ("{memory: 4}", "expected a size such as 16GiB"),
+        ("{min_architecture: 8.0}", "put it in quotes"),
+        ("{tags: [a b]}", "is not a tag"),
+        ("{vendor: nvidea}", "did you mean \"nvidia\"?"),
+        ("{accelerators: 65}", "from 0 to 64"),
+    ] {
+        let found = refusal(&format!("tests: [{{name: a, cmd: [x], requires: {requires}}}]"));
+        assert!(found.contains(expected), "{requires}: {found}");
+    }
+}
+
+#[test]
+fn whole_files_are_refused() {
+    for (text, expected) in [
+        ("", "plan.yaml: the plan is empty"),
+        ("name: x", "plan.yaml: the plan has no test | add tests: or models:"),
+        ("[]", "plan.yaml: expected a mapping, found a list"),
+        ("schema: 2\ntests: []", "plan.yaml:1:1: schema: schema 2 is newer than this dtf"),
+        ("test: []", "did you mean \"tests\"?"),
+        ("tests:\n\t- a", "indent with blanks, not with tabs"),
+        ("tests: [", "plan.yaml:"),
+        ("tests: {a: 1}", "expected a list, found a mapping"),
+        ("tests: [{name: a, cmd: x y}]", "write [x, y], or [sh, -c,"),
+        ("tests: [{name: a}]", "neither cmd nor script is given"),
+        ("tests: [{name: a, cmd: [x], script: y}]", "both cmd and script"),
+        ("tests: [{name: a, cmd: []}]", "the command is empty"),
+        ("tests: [{name: a, cmd: [\"x\\0\"]}]", "a NUL character stands in the command"),
+        ("tests: [{name: a, script: x.py}]", "cannot read \"x.py\": no such file"),
+        ("tests: [{name: \"a\\nb\", cmd: [x]}]", "a name holds no control characters"),
+        ("tests: [{cmd: [x]}]", "\"name\" is missing"),
+        ("a: 1\n---\nb: 2", "more than one document"),
+        ("tests: [*nothing]", "unknown anchor"),
+        ("? [a]\n: 1", "a key must be a text"),
+        ("tests: !!binary x", "plan.yaml"),
+        ("defaults: {name: x}", "defaults.name: unknown key"),
+        (
+            "defaults: {timeout: x}\ntests: [{name: a, cmd: [x]}]",
+            "plan.yaml:1:12: defaults.timeout",
+        ),
+        (
+            "tests: [{name: a, cmd: [x], environment: {packages: [--index-url=x]}}]",
+            "environment.packages[0]: expected a package such as torch",
+        ),
+        ("tests: [{name: a, cmd: [x], environment: {packages: []}}]", "no package is named"),
+    ] {
+        let found = refusal(text);
+        assert!(found.contains(expected), "{text}\n  {found}\n  {expected}");
+    }
+}
+
+#[test]
+fn names_and_dependencies_are_refused_with_their_names() {
+    let twice = "tests:\n  - {name: a, cmd: [x]}\n  - {name: a, cmd: [y]}\n";
+    assert_eq!(
+        refusal(twice),
+        "plan.yaml:3:6: tests[1].name: the name \"a\" is taken by tests[0] | \
+         names are unique within a plan"
+    );
+    let cycle = "tests:
+  - {name: lint, cmd: [x]}
+  - {name: build, cmd: [x], depends_on: [pack]}
+  - {name: unit, cmd: [x], depends_on: [build]}
+  - {name: pack, cmd: [x], depends_on: [unit]}
+";
+    let found = refusal(cycle);
+    assert!(found.contains("form a cycle: build → pack → unit → build"), "{found}");
+}
+
+#[test]
+fn matrices_are_refused_where_they_are_wrong() {
+    let one = |matrix: &str| refusal(&format!("tests: [{{name: a, cmd: [x], matrix: {matrix}}}]"));
+    for (matrix, expected) in [
+        ("{}", "0 axes, allowed are 1 to 16"),
+        ("{a: 1}", "matrix.a: expected a list of values, found 1"),
+        ("{a: []}", "0 values"),
+        ("{a: [1, 1]}", "matrix.a[1]: 1 stands twice"),
+        ("{a: [[1]]}", "expected a text, number, true or false, found a list"),
+        ("{a: [1], exclude: [{b: 1}]}", "exclude[0].b: unknown key \"b\""),
+        ("{a: [fast], exclude: [{a: fats}]}", "did you mean \"fast\"?"),
+        ("{a: [1], exclude: [{a: 1}]}", "the matrix has no combination"),
+        ("{a: [1], b: [1], include: [{a: 1}]}", "an addition names every axis"),
+        ("{a: [1], exclude: [{}]}", "no axis is named"),
+        ("{\"a b\": [1]}", "an axis is named by"),
+    ] {
+        let found = one(matrix);
+        assert!(found.contains(expected), "{matrix}: {found}");
+    }
+    let axis: Vec<String> = (0..1000).map(|n| n.to_string()).collect();
+    let axis = axis.join(",");
+    let found = one(&format!("{{a: [{axis}], b: [{axis}]}}"));
+    assert!(found.contains("more than 200000 combinations | split the entry"), "{found}");
+}
+
+#[test]
+fn models_are_refused_where_they_are_wrong() {
+    let one = |model: &str| refusal(&format!("models:\n  - {model}\n"));
+    for (model, expected) in [
+        ("{model: bert-base-uncasd}", "did you mean \"bert-base-uncased\"?"),
+        ("bert-base-uncasd", "did you mean \"bert-base-uncased\"?"),
+        ("{model: '../x'}", "is not the name of a model"),
+        ("{model: {config: config.json}}", "is not valid JSON: EOF"),
+        ("{model: ./nowhere}", "cannot read \"nowhere/config.json\""),
+        ("{model: gpt2, backends: [cudda]}", "models[0].backends[0]: expected a back-end"),
+        ("{model: gpt2, backends: [openvino]}", "tests cannot be generated for openvino"),
+        ("{model: gpt2, dtype: fp64}", "expected one of fp32, fp16, bf16"),
+        ("{model: gpt2, batch: [0]}", "models[0].batch[0]: expected a whole number from 1"),
+        ("{model: gpt2, image_size: 3}", "models[0].image_size: decoder_llm has no parameter"),
+        ("{model: gpt2, parameters: {iteration: 3}}", "did you mean \"iterations\"?"),
+        ("{model: gpt2, parameters: {batch: 3}}", "move it one level up: batch"),
+        ("{model: gpt2, parameters: {seed: x}}", "parameters.seed: expected a whole number"),
+        ("{model: gpt2, family: decoder}", "did you mean \"decoder_llm\"?"),
+        ("{model: gpt2, family: vlm}", "tests for the family vlm cannot be generated yet"),
+        ("{model: gpt2, weights: rnd}", "expected one of auto, random, cached, download"),
+        ("{model: gpt2, requires: {backend: cpu}}", "names its back-ends in backends"),
+        ("{model: gpt2, cmd: [x]}", "unknown key \"cmd\""),
+    ] {
+        let found = one(model);
+        assert!(found.contains(expected), "{model}: {found}");
+        assert!(found.starts_with("plan.yaml:2:"), "{found}");
+    }
+}
+
+#[test]
+fn size_depth_and_unfolding_are_limited() {
+    let refused = |text: &[u8]| Plan::parse(text, "p.yaml").expect_err("refused").to_string();
+    let huge = vec![b' '; MAX_PLAN_BYTES + 1];
+    assert_eq!(refused(&huge), "p.yaml: the file has 4.0 MiB, at most 4 are allowed");
+    assert_eq!(refused(b"a: 1\nb: \xff"), "p.yaml:2:1: the text is not UTF-8");
+    let deep = format!("tests:\n{}", "[".repeat(1 << 20));
+    assert_eq!(refused(deep.as_bytes()), "p.yaml:2:1: more than 64 brackets are open at once");
+    let blocks = format!("tests: {}", "\n- ".repeat(1)) + &"- ".repeat(100_000);
+    assert!(refused(blocks.as_bytes()).contains("recursion limit"));
+    let mut bomb = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
+    for level in 1..12 {
+        let list = vec![format!("*a{}", level - 1); 10].join(", ");
+        bomb.push_str(&format!("a{level}: &a{level} [{list}]\n"));
+    }
+    let found = refused(bomb.as_bytes());
+    assert!(found.contains("more than 1000000 values") || found.contains("limit"), "{found}");
+    let json = "[".repeat(1 << 20);
+    let found = Plan::parse(json.as_bytes(), "p.json").expect_err("refused").to_string();
+    assert!(found.contains("recursion limit"), "{found}");
+}

@@ -1,0 +1,153 @@
+//! Tests that are written for models.
+
+use super::{Folder, launch, names, submit};
+use crate::domain::accelerator::Backend;
+use crate::domain::launch::{Environment, Isolation, Program};
+use crate::plan::document::Plan;
+use crate::plan::request::{Request, generate};
+use crate::plan::submission::Submission;
+use std::collections::BTreeSet;
+
+fn text_of<'a>(submission: &'a Submission, name: &str) -> &'a str {
+    let test = submission.tests.iter().find(|test| &*test.name == name).expect(name);
+    let launch = launch(test);
+    let digest = &launch.files[0].sha256;
+    let file = submission.files.iter().find(|file| file.sha256 == *digest).expect("its script");
+    std::str::from_utf8(&file.bytes).expect("text")
+}
+
+#[test]
+fn each_backend_and_shape_is_a_test_and_small_ones_come_first() {
+    let text = "
+models:
+  - model: bert-base-uncased
+    backends: [cpu, auto]
+    batch: [4, 1]
+    dtype: [float32, bf16]
+    exclude: [{backend: cuda, dtype: float32}, {backend: rocm}]
+    labels: {suite: nightly}
+";
+    let submission = submit(text, &Folder::default(), &[Backend::Cuda]).expect("a plan");
+    assert_eq!(
+        names(&submission),
+        [
+            "bert-base-uncased/cpu/b1-s128-fp32",
+            "bert-base-uncased/cpu/b1-s128-bf16",
+            "bert-base-uncased/cpu/b4-s128-fp32",
+            "bert-base-uncased/cpu/b4-s128-bf16",
+            "bert-base-uncased/cuda/b1-s128-bf16",
+            "bert-base-uncased/cuda/b4-s128-bf16",
+        ]
+    );
+    let gates: Vec<&[u32]> = submission.tests.iter().map(|test| &*test.depends_on).collect();
+    assert_eq!(gates, [&[][..], &[0], &[0], &[0], &[], &[4]]);
+    let cuda = &submission.tests[4];
+    assert_eq!((cuda.requirement.backend, cuda.requirement.accelerators), (Some(Backend::Cuda), 1));
+    assert!(cuda.requirement.accelerator_memory_bytes > 1 << 30);
+    let launch = launch(cuda);
+    assert_eq!((launch.isolation, launch.backend), (Isolation::Warm, Some(Backend::Cuda)));
+    assert!(matches!(&launch.environment, Environment::Packages(p) if p.requirements.len() == 2));
+    for (label, value) in [
+        ("model", "bert-base-uncased"),
+        ("family", "text_encoder"),
+        ("backend", "cuda"),
+        ("batch", "1"),
+        ("dtype", "bf16"),
+        ("sequence_length", "128"),
+        ("weights", "auto"),
+        ("suite", "nightly"),
+    ] {
+        assert_eq!(launch.labels[label], value, "{label}");
+    }
+    let script = text_of(&submission, "bert-base-uncased/cuda/b4-s128-bf16");
+    assert!(script.contains("BACKEND = \"cuda\"") && script.contains("\"batch\": 4"));
+}
+
+#[test]
+fn families_are_told_apart_and_parameters_arrive() {
+    let text = "
+models:
+  - {model: dtf/tiny-llama, parameters: {max_new_tokens: 4, min_seconds: 0.5}, weights: random}
+  - {model: dtf/tiny-vit, image_size: [32, 64], weights: download}
+  - {model: {config: mine/config.json}, name: other, family: text_encoder}
+  - ./mine
+";
+    let folder = Folder::with(&[("mine/config.json", "{\"model_type\": \"bert\"}")]);
+    let submission = submit(text, &folder, &[]).expect("a plan");
+    assert_eq!(
+        names(&submission),
+        [
+            "dtf/tiny-llama/cpu/b2-s128-fp32",
+            "dtf/tiny-vit/cpu/b2-i32-fp32",
+            "dtf/tiny-vit/cpu/b2-i64-fp32",
+            "other/cpu/b2-s128-fp32",
+            "mine/cpu/b2-s128-fp32",
+        ]
+    );
+    let script = text_of(&submission, "dtf/tiny-llama/cpu/b2-s128-fp32");
+    assert!(script.contains("\"max_new_tokens\": 4") && script.contains("\"min_seconds\": 0.5"));
+    assert_eq!(launch(&submission.tests[1]).env["DTF_ALLOW_DOWNLOAD"], "1");
+    assert_eq!(launch(&submission.tests[1]).labels["image_size"], "32");
+}
+
+#[test]
+fn what_generate_writes_reads_back_to_the_same_tests() {
+    let request = Request {
+        name: "three".into(),
+        models: ["bert-base-uncased", "gpt2", "google/vit-base-patch16-224"]
+            .map(String::from)
+            .into(),
+        backends: ["cpu", "cuda"].map(String::from).into(),
+        batch: vec![1, 4],
+        sequence_length: vec![64],
+        image_size: vec![224],
+        dtype: vec!["fp32".into()],
+        weights: Some("random".into()),
+        parameters: vec![("iterations".into(), "3".into()), ("min_seconds".into(), "0.25".into())],
+        ..Request::default()
+    };
+    let generated = generate(&request, &Folder::default(), &BTreeSet::new()).expect("a plan");
+    assert_eq!(generated.scripts.len(), 12);
+    let scripts: Vec<(&str, &str)> =
+        generated.scripts.iter().map(|(path, text)| (path.as_str(), &**text)).collect();
+    let again = submit(&generated.plan, &Folder::with(&scripts), &[]).expect("a plan");
+    assert_eq!(again.name, generated.submission.name);
+    let json = |submission: &Submission| serde_json::to_string(&submission.tests).expect("json");
+    assert_eq!(json(&again), json(&generated.submission));
+    assert_eq!(again.files.len(), generated.submission.files.len());
+}
+
+#[test]
+fn requests_are_refused_like_plans() {
+    let refused = |request: Request| {
+        let error = generate(&request, &Folder::default(), &BTreeSet::new()).expect_err("refused");
+        format!("{error} | {}", error.hint.clone().unwrap_or_default())
+    };
+    let one = |model: &str| Request { models: vec![model.into()], ..Request::default() };
+    assert_eq!(
+        refused(Request::default()),
+        "command line: models: 0 models, allowed are 1 to 1000 | "
+    );
+    assert_eq!(
+        refused(one("gpt3")),
+        "command line: models[0].model: no configuration of \"gpt3\" is known here | \
+         did you mean \"gpt2\"?"
+    );
+    let twice = Request {
+        parameters: vec![("seed".into(), "1".into()), ("seed".into(), "2".into())],
+        ..one("gpt2")
+    };
+    assert!(refused(twice).contains("the parameter \"seed\" is given twice"));
+    let backend = Request { backends: vec!["cudo".into()], ..one("gpt2") };
+    assert!(refused(backend).contains("did you mean \"cuda\"?"));
+}
+
+#[test]
+fn every_model_of_the_catalogue_can_be_generated() {
+    for name in crate::plan::catalogue::names() {
+        let plan = Plan::parse(format!("models: [{name}]").as_bytes(), "p").expect(name);
+        let submission = plan.into_submission(&Folder::default(), &BTreeSet::new()).expect(name);
+        let test = &submission.tests[0];
+        assert!(matches!(launch(test).run, Program::Script(_)), "{name}");
+    }
+}

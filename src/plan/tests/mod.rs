@@ -1,0 +1,52 @@
+//! Plans as people write them, good and bad.
+
+mod bad;
+mod generated;
+mod good;
+mod hostile;
+
+use crate::domain::accelerator::Backend;
+use crate::domain::launch::Launch;
+use crate::domain::test::TestSpec;
+use crate::plan::document::Plan;
+use crate::plan::files::{Files, Unreadable};
+use crate::plan::problem::PlanError;
+use crate::plan::submission::Submission;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A folder in memory.
+#[derive(Default)]
+struct Folder(BTreeMap<String, Vec<u8>>);
+
+impl Folder {
+    fn with(files: &[(&str, &str)]) -> Self {
+        let owned = |(path, text): &(&str, &str)| ((*path).into(), text.as_bytes().to_vec());
+        Self(files.iter().map(owned).collect())
+    }
+}
+
+impl Files for Folder {
+    fn read(&self, path: &str) -> Result<Vec<u8>, Unreadable> {
+        self.0.get(path).cloned().ok_or_else(|| Unreadable("no such file".into()))
+    }
+
+    fn list(&self, path: &str) -> Result<Vec<String>, Unreadable> {
+        let prefix = format!("{path}/");
+        let below = |name: &&String| path.is_empty() || *name == path || name.starts_with(&prefix);
+        let found: Vec<String> = self.0.keys().filter(below).cloned().collect();
+        if found.is_empty() { Err(Unreadable("no such folder".into())) } else { Ok(found) }
+    }
+}
+
+fn submit(text: &str, files: &Folder, found: &[Backend]) -> Result<Submission, PlanError> {
+    let found: BTreeSet<Backend> = found.iter().copied().collect();
+    Plan::parse(text.as_bytes(), "plan.yaml")?.into_submission(files, &found)
+}
+
+fn names(submission: &Submission) -> Vec<&str> {
+    submission.tests.iter().map(|test| &*test.name).collect()
+}
+
+fn launch(test: &TestSpec) -> Launch {
+    serde_json::from_str(test.launch.get()).expect("a launch")
+}

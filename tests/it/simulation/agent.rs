@@ -1,0 +1,215 @@
+//! One worker: the real machine, with timers and requests around it as its shell has them.
+
+use super::network::{AgentIndex, Happening, Network, Request, Response};
+use dtf::domain::id::{LeaseId, WorkerId};
+use dtf::domain::outcome::Outcome;
+use dtf::domain::time::Timestamp;
+use dtf::worker::machine::{Action, Delivery, Granted, Machine, Stay};
+use rand::Rng;
+use rand::rngs::StdRng;
+use uuid::Uuid;
+
+const HEARTBEAT: u64 = 10_000;
+const CLAIM_TIMEOUT: u64 = 15_000;
+const REQUEST_TIMEOUT: u64 = 5_000;
+
+pub struct Agent {
+    pub index: AgentIndex,
+    pub key: Uuid,
+    pub incarnation: Uuid,
+    pub machine: Machine<(), Outcome>,
+    pub worker: Option<WorkerId>,
+    pub alive: bool,
+    /// Happenings wait until then.
+    pub paused_until: Timestamp,
+    /// Survives a crash of the process: ended, not acknowledged.
+    spool: Vec<(LeaseId, Outcome)>,
+    requests: u64,
+    register: Option<(u64, Timestamp)>,
+    heartbeat: Option<(u64, Timestamp)>,
+    claim: Option<(u64, Timestamp)>,
+    report: Option<(u64, Timestamp)>,
+    next_heartbeat: Timestamp,
+    pub quick: bool,
+}
+
+impl Agent {
+    pub fn new(index: AgentIndex, quick: bool) -> Self {
+        Self {
+            index,
+            key: Uuid::from_u128(index as u128 + 1),
+            incarnation: Uuid::from_u128(((index as u128) + 1) << 64),
+            machine: Machine::new(Stay::default(), vec![]),
+            worker: None,
+            alive: true,
+            paused_until: Timestamp(0),
+            spool: vec![],
+            requests: 0,
+            register: None,
+            heartbeat: None,
+            claim: None,
+            report: None,
+            next_heartbeat: Timestamp(0),
+            quick,
+        }
+    }
+
+    pub fn crash(&mut self) {
+        self.alive = false;
+    }
+
+    /// A new process in the same directory finds the results that were not acknowledged.
+    pub fn start(&mut self) {
+        self.alive = true;
+        self.incarnation = Uuid::from_u128(self.incarnation.as_u128() + 1);
+        self.machine = Machine::new(Stay::default(), self.spool.clone());
+        self.forget_registration();
+    }
+
+    fn forget_registration(&mut self) {
+        self.worker = None;
+        (self.register, self.heartbeat, self.claim, self.report) = (None, None, None, None);
+    }
+
+    /// Sends what is due and plans the next look.
+    pub fn wake(&mut self, net: &mut Network, random: &mut StdRng) {
+        let now = net.now;
+        let due = |sent: &Option<(u64, Timestamp)>| sent.is_none_or(|(_, until)| until <= now);
+        if let Some(worker) = self.worker {
+            let incarnation = self.incarnation;
+            let received = self.machine.received();
+            if due(&self.heartbeat) && self.next_heartbeat <= now {
+                self.next_heartbeat = Timestamp(now.0 + HEARTBEAT);
+                let holding = self.machine.holding();
+                let request = Request::Heartbeat { worker, incarnation, received, holding };
+                self.heartbeat = Some(self.send(net, random, request, REQUEST_TIMEOUT));
+            }
+            if due(&self.claim) {
+                let request = Request::Claim { worker, incarnation, received };
+                self.claim = Some(self.send(net, random, request, CLAIM_TIMEOUT));
+            }
+            if due(&self.report)
+                && let Some(batch) = self.machine.batch(50, |_| true)
+            {
+                let finished = batch
+                    .finished
+                    .iter()
+                    .map(|ended| (ended.lease, ended.result.unwrap_or(Outcome::Cancelled)))
+                    .collect();
+                let (batch, returned) = (batch.number, batch.returned.clone());
+                let request = Request::Report { worker, incarnation, batch, finished, returned };
+                self.report = Some(self.send(net, random, request, REQUEST_TIMEOUT));
+            }
+        } else if due(&self.register) {
+            let incarnation = self.incarnation;
+            let request = Request::Register { incarnation, holding: self.machine.holding() };
+            self.register = Some(self.send(net, random, request, REQUEST_TIMEOUT));
+        }
+    }
+
+    fn send(
+        &mut self,
+        net: &mut Network,
+        random: &mut StdRng,
+        request: Request,
+        timeout: u64,
+    ) -> (u64, Timestamp) {
+        self.requests += 1;
+        let number = self.requests;
+        net.send(random, &Happening::Arrives { from: self.index, number, request });
+        let incarnation = self.incarnation;
+        net.at(timeout, Happening::Wake { agent: self.index, incarnation });
+        (number, Timestamp(net.now.0 + timeout))
+    }
+
+    pub fn answered(
+        &mut self,
+        net: &mut Network,
+        random: &mut StdRng,
+        number: u64,
+        response: Response,
+    ) {
+        let expected = |sent: &Option<(u64, Timestamp)>| sent.is_some_and(|(n, _)| n == number);
+        let mut actions = Vec::new();
+        match response {
+            Response::Registered { worker, stale } if expected(&self.register) => {
+                self.worker = Some(worker);
+                self.register = None;
+                self.machine.stale(&stale, &mut actions);
+                self.spool.retain(|(lease, _)| !stale.contains(lease));
+            }
+            Response::Heartbeat { stale } if expected(&self.heartbeat) => {
+                self.heartbeat = None;
+                self.machine.stale(&stale, &mut actions);
+                self.spool.retain(|(lease, _)| !stale.contains(lease));
+            }
+            Response::Claimed(delivery) if expected(&self.claim) => {
+                self.claim = None;
+                let leases = delivery.leases.iter();
+                let leases =
+                    leases.map(|lent| Granted { lease: lent.lease, seat: lent.seat, job: () });
+                let delivery = Delivery {
+                    received: delivery.received,
+                    leases: leases.collect(),
+                    stop: delivery.stop,
+                    recall: delivery.recall,
+                    drain: false,
+                };
+                self.machine.claimed(delivery, &mut actions);
+            }
+            Response::Reported { batch } if expected(&self.report) => {
+                self.report = None;
+                let sent = self.machine.batch(50, |_| true).map(|batch| {
+                    batch.finished.iter().map(|ended| ended.lease).collect::<Vec<_>>()
+                });
+                self.machine.acknowledged(batch);
+                let sent = sent.unwrap_or_default();
+                self.spool.retain(|(lease, _)| !sent.contains(lease));
+            }
+            Response::Unknown => self.forget_registration(),
+            _ => return,
+        }
+        self.perform(net, random, actions);
+        self.wake(net, random);
+    }
+
+    fn perform(&mut self, net: &mut Network, random: &mut StdRng, actions: Vec<Action<()>>) {
+        let (agent, incarnation) = (self.index, self.incarnation);
+        for action in actions {
+            let (lease, outcome, delay) = match action {
+                Action::Start { lease, .. } => {
+                    let delay = match random.random_range(0..20) {
+                        0 if !self.quick => random.random_range(1_000..60_000),
+                        _ if self.quick => random.random_range(0..4),
+                        _ => random.random_range(1..2_000),
+                    };
+                    let outcome = match random.random_range(0..10) {
+                        0 => Outcome::Failed,
+                        1 => Outcome::Error,
+                        _ => Outcome::Passed,
+                    };
+                    (lease, outcome, delay)
+                }
+                Action::Stop { lease } => (lease, Outcome::Cancelled, random.random_range(0..500)),
+            };
+            net.at(delay, Happening::AttemptEnds { agent, incarnation, lease, outcome });
+        }
+    }
+
+    pub fn attempt_ends(
+        &mut self,
+        net: &mut Network,
+        random: &mut StdRng,
+        lease: LeaseId,
+        outcome: Outcome,
+    ) {
+        let mut actions = Vec::new();
+        let held = self.machine.holding().contains(&lease);
+        if held && !self.spool.iter().any(|(spooled, _)| *spooled == lease) {
+            self.spool.push((lease, outcome));
+        }
+        self.machine.ended(lease, outcome, &mut actions);
+        self.perform(net, random, actions);
+        self.wake(net, random);
+    }
+}

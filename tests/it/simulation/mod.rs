@@ -1,0 +1,35 @@
+//! Scheduler and worker machines over a network that drops, delays, repeats and reorders,
+//! with crashes of both sides and lost log tails. One seed is one history; a failure
+//! prints its seed, and `DTF_SIM_SEED=n` runs that one alone.
+
+mod agent;
+mod network;
+mod world;
+
+use std::panic::AssertUnwindSafe;
+
+/// Seeds of one test run.
+const SEEDS: u64 = 3_000;
+
+#[test]
+fn nothing_acknowledged_is_lost_and_nothing_ends_twice() {
+    if let Some(seed) = std::env::var("DTF_SIM_SEED").ok().and_then(|text| text.parse().ok()) {
+        world::World::new(seed).run();
+        return;
+    }
+    let threads = std::thread::available_parallelism().map_or(1, usize::from) as u64;
+    std::thread::scope(|scope| {
+        for first in 0..threads {
+            scope.spawn(move || {
+                let first_step = usize::try_from(threads).unwrap_or(1);
+                for seed in (first..SEEDS).step_by(first_step) {
+                    let run = AssertUnwindSafe(|| world::World::new(seed).run());
+                    if let Err(cause) = std::panic::catch_unwind(run) {
+                        eprintln!("seed {seed} failed: DTF_SIM_SEED={seed} repeats it");
+                        std::panic::resume_unwind(cause);
+                    }
+                }
+            });
+        }
+    });
+}

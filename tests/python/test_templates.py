@@ -1,0 +1,379 @@
+"""Tests of the test templates: what they render to, and that it runs.
+
+Rendering needs the Python package minijinja (the same engine that the binary uses) and
+PyYAML; running needs torch and transformers. What is absent is skipped.
+"""
+
+import ast
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tokenize
+
+import pytest
+from test_warm_runner import Warm
+
+minijinja = pytest.importorskip("minijinja")
+yaml = pytest.importorskip("yaml")
+
+TEMPLATES = pathlib.Path(__file__).parents[2] / "templates"
+CATALOGUE = TEMPLATES / "catalogue"
+TINY = {
+    "text_encoder": "dtf/tiny-bert",
+    "decoder_llm": "dtf/tiny-llama",
+    "vision_classifier": "dtf/tiny-vit",
+}
+HOSTILE = [
+    "it's \"quoted\" '''\"\"\"",
+    "line\nbreak\r\nimport os; os._exit(99)",
+    "# ///\n# dependencies = ['evil']\n# ///",
+    "{{7*7}} {% raise %} {# gone #}",
+    "$(touch /tmp/x) `id` %s {0} \\",
+    "ümläut 模型 \u2028 \x00 \x1b[31m \U0001f600",
+]
+# What the scripts import, as far as it is safe to have imported before a fork.
+PRELOAD = [
+    "torch",
+    "transformers",
+    "transformers.modeling_utils",
+    "transformers.generation.utils",
+    "transformers.models.auto.modeling_auto",
+]
+QUICK = {"warm_up": 1, "iterations": 2, "min_seconds": 0}
+
+
+def split(name):
+    """Front matter and body of a template."""
+    text = (TEMPLATES / name).read_text(encoding="utf-8")
+    if not text.startswith("---\n"):
+        return {}, text
+    front, body = text[4:].split("\n---\n", 1)
+    return yaml.safe_load(front), body
+
+
+def index():
+    return yaml.safe_load((CATALOGUE / "index.yaml").read_text(encoding="utf-8"))["models"]
+
+
+def configuration(name):
+    return json.loads((CATALOGUE / index()[name]["file"]).read_text(encoding="utf-8"))
+
+
+def render(family, model=None, parameters=None, **changes):
+    front, _ = split(f"{family}/test.py.j2")
+    environment = minijinja.Environment(
+        loader=lambda name: split(name)[1] if (TEMPLATES / name).is_file() else None,
+        filters={"pyrepr": ascii},
+        undefined_behavior="strict",
+        keep_trailing_newline=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    config = configuration(TINY[family])
+    context = {
+        "test_name": "a test",
+        "model": model or TINY[family],
+        "family": family,
+        "model_type": config["model_type"],
+        "backend": "cpu",
+        "config": config,
+        "parameters": {**front["parameters"], **(parameters or {})},
+        "revision": None,
+        "requirements": front["requirements"],
+        "template_version": front["version"],
+        "dtf_version": "0.0.0",
+        **changes,
+    }
+    return environment.render_template(f"{family}/test.py.j2", **context)
+
+
+def constants(source):
+    """The values that the script assigns by literals at its top level."""
+    found = {}
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.Assign):
+            try:
+                found[node.targets[0].id] = ast.literal_eval(node.value)
+            except (ValueError, AttributeError):
+                continue
+    return found
+
+
+families = pytest.mark.parametrize("family", sorted(TINY))
+
+
+@families
+def test_front_matter_is_whole(family):
+    front, _ = split(f"{family}/test.py.j2")
+    keys = ["family", "version", "tasks", "backends", "parameters", "requirements"]
+    assert list(front) == keys
+    assert front["family"] == family
+    for name in ("batch", "dtype", "seed", "weights", "warm_up", "iterations", "min_seconds"):
+        assert name in front["parameters"]
+
+
+@families
+@pytest.mark.parametrize("text", HOSTILE)
+def test_hostile_values_stay_literals(family, text):
+    config = {**configuration(TINY[family]), text: [text, None, True, 1e-12, {text: text}]}
+    source = render(family, model=text, test_name=text, config=config, revision=text)
+    compile(source, "test.py", "exec")
+    values = constants(source)
+    assert (values["MODEL"], values["TEST_NAME"], values["REVISION"]) == (text, text, text)
+    assert values["CONFIG"] == config
+    # No comment and no other code may have been added: only the literals differ.
+    assert comments(source) == comments(render(family))
+
+
+def comments(source):
+    lines = iter(source.splitlines(keepends=True))
+    tokens = tokenize.generate_tokens(lambda: next(lines, ""))
+    return [token.string for token in tokens if token.type == tokenize.COMMENT]
+
+
+@families
+def test_the_header_names_the_requirements(family):
+    tomllib = pytest.importorskip("tomllib")
+    lines = render(family).splitlines()
+    assert lines[0] == "# /// script"
+    header = lines[1 : lines.index("# ///")]
+    read = tomllib.loads("\n".join(line.removeprefix("# ") for line in header))
+    assert read["dependencies"] == split(f"{family}/test.py.j2")[0]["requirements"]
+
+
+@families
+def test_an_undefined_value_is_an_error(family):
+    with pytest.raises(minijinja.TemplateError):
+        minijinja.Environment(
+            loader=lambda name: split(name)[1], undefined_behavior="strict"
+        ).render_template(f"{family}/test.py.j2", model="x")
+
+
+def test_families_are_consistent():
+    data = yaml.safe_load((TEMPLATES / "families.yaml").read_text(encoding="utf-8"))
+    assert list(data) == ["schema", "families", "model_types", "architectures", "names"]
+    known = data["families"]
+    for name, entry in data["model_types"].items():
+        assert isinstance(name, str)
+        assert entry["task"] in known[entry["family"]]["tasks"], name
+    for entry in data["architectures"]:
+        assert entry["task"] in known[entry["family"]]["tasks"], entry
+    assert all(entry["family"] in known for entry in data["names"])
+    for family in TINY:
+        assert set(split(f"{family}/test.py.j2")[0]["tasks"]) <= set(known[family]["tasks"])
+
+
+def test_the_catalogue_is_whole():
+    models = index()
+    files = {entry["file"] for entry in models.values()}
+    assert files == {path.name for path in CATALOGUE.glob("*.json")}
+    names = [name for key, entry in models.items() for name in (key, *entry["aliases"])]
+    assert len(names) == len(set(names))
+    types = yaml.safe_load((TEMPLATES / "families.yaml").read_text())["model_types"]
+    for name in models:
+        assert configuration(name)["model_type"] in types
+
+
+# Running them
+
+
+@pytest.fixture(scope="module")
+def frameworks():
+    pytest.importorskip("torch")
+    return pytest.importorskip("transformers")
+
+
+@pytest.fixture(scope="module")
+def warm(frameworks):
+    """A warm runner: it spares each of the many runs the seconds of importing."""
+    if not sys.platform.startswith("linux"):
+        pytest.skip("the warm runner is for Linux")
+    warm = Warm(*PRELOAD)
+    assert "ready" in warm.first, warm.first
+    yield warm
+    assert warm.close() == 0
+
+
+@pytest.fixture
+def run(warm, tmp_path):
+    """Runs a script, after code that may break torch: exit code, its events, its output."""
+
+    def run(source, before="", **env):
+        script = tmp_path / "test_it.py"
+        script.write_text(source, encoding="utf-8")
+        if before:
+            start = f"import runpy; runpy.run_path({str(script)!r}, run_name='__main__')\n"
+            script = tmp_path / "start.py"
+            script.write_text(f"{before}\n{start}", encoding="utf-8")
+        exited, output, errors = warm.run(str(script), env=environment(tmp_path, env))
+        return exited["code"], events_of(tmp_path), output + errors
+
+    return run
+
+
+def environment(tmp_path, more=None):
+    own = {"DTF_RESULT": str(tmp_path / "results.jsonl"), "HF_HOME": str(tmp_path / "hub")}
+    return {**os.environ, **own, **(more or {})}
+
+
+def events_of(tmp_path):
+    lines = (tmp_path / "results.jsonl").read_text(encoding="utf-8").splitlines()
+    events = [json.loads(line) for line in lines]
+    assert events[-1]["event"] == "result"
+    return events
+
+
+def of_kind(events, kind):
+    return [event for event in events if event["event"] == kind]
+
+
+@families
+@pytest.mark.parametrize("dtype", ["fp32", "bf16"])
+def test_tiny_models_pass(run, family, dtype):
+    code, events, output = run(render(family, parameters={**QUICK, "dtype": dtype}))
+    result = events[-1]
+    assert (code, result["outcome"], result["weights"]) == (0, "passed", "random"), output
+    assert result["parameters"] > 10_000
+    phases = [(event["name"], event["status"]) for event in of_kind(events, "phase")]
+    names = ["load", "first_run", "warm_up", "measure", "memory", "check"]
+    assert phases == [(name, status) for name in names for status in ("begin", "end")]
+    metrics = {event["name"]: event["values"] for event in of_kind(events, "metric")}
+    assert {"load_seconds", "first_run_seconds", "latency_seconds"} < set(metrics)
+    assert len(metrics["latency_seconds"]) == 2
+    assert all(event["passed"] for event in of_kind(events, "check"))
+    assert all(event["v"] == 1 and event["t"] >= 0 for event in events)
+    assert "p90" in output and "passed: 4 checks passed" in output
+
+
+def test_a_script_stands_alone(frameworks, tmp_path):
+    script = tmp_path / "test_it.py"
+    script.write_text(render("text_encoder", parameters=QUICK), encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-I", str(script)],
+        env=environment(tmp_path),
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "passed: 4 checks passed" in done.stdout
+    assert events_of(tmp_path)[-1]["outcome"] == "passed"
+
+
+def test_local_weights_are_used(run, frameworks, tmp_path):
+    model = frameworks.AutoModel.from_config(
+        frameworks.BertConfig(**configuration("dtf/tiny-bert"))
+    )
+    model.save_pretrained(tmp_path / "weights")
+    source = render("text_encoder", model=str(tmp_path / "weights"), parameters=QUICK)
+    code, events, output = run(source)
+    assert (code, events[-1]["weights"]) == (0, "cached"), output
+
+
+def test_weights_that_must_be_cached_and_are_not(run):
+    source = render("text_encoder", parameters={**QUICK, "weights": "cached"})
+    code, events, _ = run(source)
+    assert (code, events[-1]["outcome"], events[-1]["class"]) == (2, "error", "set_up")
+
+
+@pytest.mark.parametrize("backend", ["rocm", "xpu", "hpu", "npu", "openvino"])
+def test_a_missing_back_end_is_never_replaced(run, backend):
+    import torch
+
+    if backend == "rocm" and torch.version.hip or backend == "xpu" and torch.xpu.is_available():
+        pytest.skip("this machine has it")
+    code, events, output = run(render("text_encoder", backend=backend))
+    assert (code, events[-1]["class"]) == (77, "unsupported_backend"), output
+    assert not of_kind(events, "metric")
+
+
+@pytest.mark.parametrize(
+    ("changes", "outcome", "failure_class"),
+    [
+        ({"parameters": {"sequence_length": 4096}}, "error", "set_up"),
+        ({"parameters": {"dtype": "fp7"}}, "error", "set_up"),
+        ({"model_type": "no_such_type"}, "error", "set_up"),
+        ({"parameters": {"batch": 10**9}}, "error", "out_of_memory"),
+    ],
+)
+def test_errors_are_classified(run, changes, outcome, failure_class):
+    code, events, _ = run(render("text_encoder", **changes))
+    assert (code, events[-1]["outcome"]) == (2, outcome)
+    assert events[-1]["class"] == failure_class
+
+
+def test_a_missing_package_is_an_import_error(run):
+    before = "import sys; sys.modules['torch'] = None"
+    code, events, _ = run(render("text_encoder"), before)
+    assert (code, events[-1]["class"]) == (2, "import_error")
+
+
+# Faults are put into torch itself; the fused attention and the eager one take different
+# ways, so a fault in one shows against the other.
+WRONG_ATTENTION = """
+import torch
+right = torch.nn.functional.scaled_dot_product_attention
+def wrong(query, key, value, *rest, **options):
+    return right(query * 3, key.flip(-2), value, *rest, **options)
+torch.nn.functional.scaled_dot_product_attention = wrong
+"""
+NOT_A_NUMBER = """
+import torch
+right = torch.nn.functional.layer_norm
+torch.nn.functional.layer_norm = lambda *a, **k: right(*a, **k) * float('nan')
+"""
+UNSTEADY = """
+import torch
+right = torch.nn.functional.scaled_dot_product_attention
+def noisy(*rest, **options):
+    result = right(*rest, **options)
+    return result * (1 + 1e-3 * torch.rand_like(result))
+torch.nn.functional.scaled_dot_product_attention = noisy
+"""
+RAISES = """
+import torch
+def broken(*rest, **options):
+    raise RuntimeError('the kernel is broken')
+torch.nn.functional.scaled_dot_product_attention = broken
+"""
+
+
+@pytest.mark.parametrize(
+    ("fault", "check", "failure_class"),
+    [
+        (WRONG_ATTENTION, "reference", None),
+        (NOT_A_NUMBER, "finite", None),
+        (UNSTEADY, "repeatable", "nondeterministic"),
+    ],
+)
+def test_faults_are_found(run, fault, check, failure_class):
+    code, events, output = run(render("text_encoder", parameters=QUICK), fault)
+    assert (code, events[-1]["outcome"]) == (1, "failed"), output
+    assert events[-1].get("class") == failure_class
+    failed = [event["name"] for event in of_kind(events, "check") if not event["passed"]]
+    assert check in failed
+
+
+def test_a_fault_of_the_cache_is_found(run):
+    fault = """
+import torch
+from transformers.cache_utils import DynamicCache
+right = DynamicCache.update
+def forgetful(self, key, value, *rest, **options):
+    keys, values = right(self, key, value, *rest, **options)
+    if key.shape[-2] == 1:
+        keys = keys.roll(5, -2)
+    return keys, values
+DynamicCache.update = forgetful
+"""
+    code, events, output = run(render("decoder_llm", parameters=QUICK), fault)
+    assert (code, events[-1]["outcome"]) == (1, "failed"), output
+
+
+def test_a_crash_in_the_model_fails_the_test(run):
+    code, events, output = run(render("text_encoder", parameters=QUICK), RAISES)
+    assert (code, events[-1]["outcome"]) == (1, "failed")
+    assert "first_run: RuntimeError: the kernel is broken" in events[-1]["message"]
+    assert "Traceback" in output
