@@ -17,6 +17,8 @@ mod results;
 mod role;
 mod runtime;
 mod settings;
+#[cfg(test)]
+mod tests;
 mod tick;
 
 pub use http::auth::TokenFileError;

@@ -1,0 +1,5 @@
+//! Scenarios over real sockets: a coordinator on port 0, and the client.
+
+mod harness;
+mod journey;
+mod refusals;
