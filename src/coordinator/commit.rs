@@ -25,6 +25,8 @@ const MAX_EVENTS: usize = 50_000;
 pub(crate) struct Batch {
     pub events: Vec<Event>,
     pub releases: Vec<Release>,
+    /// The state after these events, when it is time to store it.
+    pub snapshot: Option<Vec<Vec<u8>>>,
 }
 
 impl Batch {
@@ -40,8 +42,11 @@ impl Batch {
 pub(crate) trait Journal: Send {
     /// Stores all events durably, or fails for good.
     ///
-    /// Returns the sequence number of the last one; they are numbered without gaps.
+    /// Returns the number of the record that holds them; records are numbered without gaps.
     fn append(&mut self, events: &[Event]) -> Result<u64, String>;
+
+    /// Replaces the snapshot by one that covers every record up to `at`.
+    fn write_snapshot(&mut self, at: u64, pieces: Vec<Vec<u8>>) -> Result<(), String>;
 }
 
 /// Who hears of what was stored.
@@ -56,7 +61,8 @@ pub(crate) struct Listeners {
 /// Until the owner of the scheduler has gone, or a commit fails.
 pub(crate) fn run(journal: &mut dyn Journal, batches: Receiver<Batch>, listeners: &Listeners) {
     while let Ok(batch) = batches.recv() {
-        let batch = with_waiting(batch, &batches);
+        let mut batch = with_waiting(batch, &batches);
+        let snapshot = batch.snapshot.take();
         if let Err((reason, batch)) = commit(journal, batch, listeners) {
             tracing::error!(%reason, "the event log cannot be written; the coordinator stops");
             let reason = format!("the event log cannot be written: {reason}");
@@ -67,14 +73,28 @@ pub(crate) fn run(journal: &mut dyn Journal, batches: Receiver<Batch>, listeners
             }
             return;
         }
+        if let Some(pieces) = snapshot {
+            write_snapshot(journal, listeners.progress.committed(), pieces);
+        }
+    }
+}
+
+/// A snapshot only makes a restart quick: without it, the log says the same.
+fn write_snapshot(journal: &mut dyn Journal, at: u64, pieces: Vec<Vec<u8>>) {
+    let begun = Instant::now();
+    match journal.write_snapshot(at, pieces) {
+        Ok(()) => tracing::info!(at, took_ms = begun.elapsed().as_millis(), "snapshot stored"),
+        Err(reason) => tracing::warn!(at, %reason, "no snapshot; the next restart takes longer"),
     }
 }
 
 fn with_waiting(mut batch: Batch, batches: &Receiver<Batch>) -> Batch {
-    while batch.events.len() < MAX_EVENTS {
+    // A snapshot is the state after exactly its own batch.
+    while batch.events.len() < MAX_EVENTS && batch.snapshot.is_none() {
         let Ok(mut next) = batches.try_recv() else { break };
         batch.events.append(&mut next.events);
         batch.releases.append(&mut next.releases);
+        batch.snapshot = next.snapshot;
     }
     batch
 }
@@ -89,17 +109,16 @@ fn commit(
         return Ok(());
     }
     let begun = Instant::now();
-    let last = match journal.append(&batch.events) {
-        Ok(last) => last,
+    let sequence = match journal.append(&batch.events) {
+        Ok(sequence) => sequence,
         Err(reason) => return Err((reason, batch)),
     };
     listeners.metrics.count(&batch.events, begun.elapsed());
     listeners.live.ended(&batch.events);
-    let first = last.saturating_sub(batch.events.len() as u64 - 1);
     // In this order: the projector need not read again what is on its way, and who
     // asks after an answer waits for everything up to it.
-    listeners.feed.offer(Committed { first, events: batch.events });
-    listeners.progress.set_committed(last);
+    listeners.feed.offer(Committed { sequence, events: batch.events });
+    listeners.progress.set_committed(sequence);
     release(batch.releases);
     Ok(())
 }

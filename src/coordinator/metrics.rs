@@ -21,6 +21,8 @@ pub(crate) struct Metrics {
     pub requests: AtomicU64,
     pub requests_failed: AtomicU64,
     pub panics: AtomicU64,
+    /// Claims that wait now.
+    pub claims_open: AtomicU64,
 }
 
 /// What is read at the moment of the question.
@@ -96,6 +98,8 @@ impl Metrics {
             "Requests that wait for the scheduler.",
             gauges.mailbox_depth as u64,
         );
+        let claims = self.claims_open.load(Relaxed);
+        gauge(&mut text, "dtf_claims_open", "Workers that wait for work.", claims);
         gauge(&mut text, "dtf_connections", "Open connections.", gauges.connections as u64);
         gauge(&mut text, "dtf_log_sequence", "Last record of the event log.", gauges.log_sequence);
         gauge(

@@ -11,8 +11,10 @@ mod health;
 pub mod http;
 mod live;
 mod mailbox;
+mod memory;
 mod metrics;
 mod projector;
+mod recovery;
 mod results;
 mod role;
 mod runtime;
@@ -22,5 +24,6 @@ mod tests;
 mod tick;
 
 pub use http::auth::TokenFileError;
-pub use role::CoordinatorError;
+pub use recovery::RecoveryError;
+pub use role::{CoordinatorError, run};
 pub use settings::Settings;

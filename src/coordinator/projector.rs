@@ -24,10 +24,9 @@ const MAX_BATCH: usize = 50_000;
 /// Pause after a failed batch.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// What one commit stored.
+/// One record of the log.
 pub(crate) struct Committed {
-    /// Sequence number of the first event.
-    pub first: u64,
+    pub sequence: u64,
     pub events: Vec<Event>,
 }
 
@@ -40,14 +39,14 @@ enum Message {
 
 /// The results database, as far as the projector is concerned.
 pub(crate) trait Projection: Send {
-    /// Last sequence number that it has.
+    /// Last record that it has.
     fn watermark(&self) -> u64;
-    /// Adds events, numbered from `first` without gaps, and moves the watermark, in one
-    /// transaction.
-    fn project(&mut self, first: u64, events: &[Event]) -> Result<(), String>;
-    /// Reads events after a sequence number out of the log, about `most`, at least one if
-    /// there is one.
-    fn reread(&mut self, after: u64, most: usize) -> Result<Vec<Event>, String>;
+    /// Adds records, which follow each other and the watermark without gaps, and moves the
+    /// watermark, in one transaction.
+    fn project(&mut self, records: &[Committed]) -> Result<(), String>;
+    /// Reads records after a number out of the log: about `most` events, at least one
+    /// record if there is one.
+    fn reread(&mut self, after: u64, most: usize) -> Result<Vec<Committed>, String>;
 }
 
 /// How far log and database are.
@@ -60,12 +59,12 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    /// Last event that is durable.
+    /// Last record that is durable.
     pub fn committed(&self) -> u64 {
         self.committed.load(Ordering::Acquire)
     }
 
-    /// Last event that the database has.
+    /// Last record that the database has.
     pub fn projected(&self) -> u64 {
         *self.projected.borrow()
     }
@@ -126,13 +125,15 @@ pub(crate) struct Projector {
     progress: Arc<Progress>,
     health: Arc<Health>,
     /// Continues the database without a gap.
-    pending: Vec<Event>,
+    pending: Vec<Committed>,
+    /// Events in `pending`.
+    events: usize,
     oldest: Option<Instant>,
     stopping: bool,
 }
 
 impl Projector {
-    /// `committed`: last event of the log.
+    /// `committed`: last record of the log.
     pub fn new(
         projection: Box<dyn Projection>,
         committed: u64,
@@ -153,6 +154,7 @@ impl Projector {
             progress: Arc::clone(&progress),
             health,
             pending: Vec::new(),
+            events: 0,
             oldest: None,
             stopping: false,
         };
@@ -175,7 +177,7 @@ impl Projector {
         }
     }
 
-    /// Sequence number that comes next.
+    /// Number of the record that comes next.
     fn next(&self) -> u64 {
         self.progress.projected() + self.pending.len() as u64 + 1
     }
@@ -189,7 +191,7 @@ impl Projector {
                 Err(_) => self.stopping = true,
             },
         }
-        while self.pending.len() < MAX_BATCH
+        while self.events < MAX_BATCH
             && let Ok(message) = self.messages.try_recv()
         {
             self.take(message);
@@ -209,9 +211,8 @@ impl Projector {
             Message::Committed(committed) => {
                 self.queued.fetch_sub(committed.events.len(), Ordering::Relaxed);
                 // Everything else is a repeat, or comes after a gap that `catch_up` fills.
-                if committed.first == self.next() && self.pending.len() < MAX_QUEUED {
-                    self.pending.extend(committed.events);
-                    self.oldest.get_or_insert_with(Instant::now);
+                if committed.sequence == self.next() && self.events < MAX_QUEUED {
+                    self.add(committed);
                 }
             }
             Message::Nudge => {}
@@ -219,9 +220,15 @@ impl Projector {
         }
     }
 
+    fn add(&mut self, committed: Committed) {
+        self.events += committed.events.len();
+        self.pending.push(committed);
+        self.oldest.get_or_insert_with(Instant::now);
+    }
+
     /// Whether the pending events must be written now.
     fn due(&self) -> bool {
-        self.pending.len() >= MAX_BATCH
+        self.events >= MAX_BATCH
             || self.progress.wanted.load(Ordering::Acquire) > self.progress.projected()
             || self.oldest.is_some_and(|oldest| oldest.elapsed() >= MAX_AGE)
     }
@@ -233,9 +240,10 @@ impl Projector {
                 return;
             }
             match self.projection.reread(self.progress.projected(), MAX_BATCH) {
-                Ok(events) if !events.is_empty() => {
-                    self.pending = events;
-                    self.oldest = Some(Instant::now());
+                Ok(records) if !records.is_empty() => {
+                    for record in records {
+                        self.add(record);
+                    }
                     if !self.flush() {
                         return;
                     }
@@ -251,14 +259,12 @@ impl Projector {
 
     /// Writes what is pending. False: it could not be written and is still pending.
     fn flush(&mut self) -> bool {
-        if self.pending.is_empty() {
-            return true;
-        }
-        let first = self.progress.projected() + 1;
-        match self.projection.project(first, &self.pending) {
+        let Some(last) = self.pending.last().map(|record| record.sequence) else { return true };
+        match self.projection.project(&self.pending) {
             Ok(()) => {
-                self.progress.projected.send_replace(first + self.pending.len() as u64 - 1);
+                self.progress.projected.send_replace(last);
                 self.pending.clear();
+                self.events = 0;
                 self.oldest = None;
                 self.health.recover(Part::Projection);
                 true

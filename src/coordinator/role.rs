@@ -7,12 +7,15 @@ use crate::coordinator::http::auth::{Authenticator, LocalAdmin, StaticTokens, To
 use crate::coordinator::http::serve::serve;
 use crate::coordinator::live::LiveLogs;
 use crate::coordinator::mailbox::{Failed, Mailbox, Request};
+use crate::coordinator::memory::Memory;
 use crate::coordinator::metrics::Metrics;
 use crate::coordinator::projector::{Projection, Projector};
+use crate::coordinator::recovery::{Recovered, RecoveryError, recover};
 use crate::coordinator::results::Results;
-use crate::coordinator::runtime::Runtime;
+use crate::coordinator::runtime::{Runtime, SnapshotPolicy};
 use crate::coordinator::settings::Settings;
 use crate::coordinator::tick;
+use crate::log::EventLog;
 use crate::scheduler::Scheduler;
 use crate::sys::clock::Clock;
 use crate::sys::spawn::Tasks;
@@ -43,6 +46,8 @@ pub enum CoordinatorError {
     Exposed(SocketAddr),
     #[error("cannot use {path}: {source}")]
     Folder { path: PathBuf, source: io::Error },
+    #[error(transparent)]
+    Recovery(#[from] RecoveryError),
     #[error("cannot start: {0}")]
     Start(#[source] io::Error),
     /// Everything acknowledged before is safe.
@@ -69,7 +74,9 @@ impl CoordinatorError {
 /// What recovery brings: everything that holds state.
 pub(crate) struct Opened {
     pub scheduler: Scheduler,
-    /// Last event of the log.
+    /// Facts since the snapshot that it was restored from.
+    pub since_snapshot: u64,
+    /// Last record of the log.
     pub committed: u64,
     pub clock: Clock,
     pub identity: String,
@@ -101,6 +108,39 @@ struct Engine {
     committer: JoinHandle<()>,
     projector: JoinHandle<()>,
     state: oneshot::Receiver<Scheduler>,
+}
+
+/// Runs a coordinator on `listener` until `shutdown`.
+///
+/// # Errors
+/// A data directory in use or damaged, an address that others reach without tokens, and a
+/// log that cannot be written any more: what was acknowledged before is safe.
+pub async fn run(
+    settings: Settings,
+    listener: TcpListener,
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), CoordinatorError> {
+    let address = listener.local_addr().map_err(CoordinatorError::Start)?;
+    let authenticator = authenticator(&settings, address)?;
+    let folder = settings.data_dir.clone();
+    let recovered = tokio::task::spawn_blocking(move || recover(&folder));
+    let recovered = recovered.await.map_err(|_| CoordinatorError::Bug("recovery"))??;
+    let Recovered { lock, log, scheduler, clock, identity, blobs, since_snapshot } = recovered;
+    let memory = Memory::new(log.reader(), blobs);
+    let opened = Opened {
+        scheduler,
+        since_snapshot,
+        committed: log.last(),
+        clock,
+        identity,
+        journal: Box::new(log),
+        projection: Box::new(Arc::clone(&memory)),
+        results: memory,
+    };
+    tracing::info!(%address, "the coordinator is ready");
+    run_opened(&settings, authenticator, opened, listener, shutdown).await?;
+    drop(lock);
+    Ok(())
 }
 
 /// Serves what was opened until `shutdown` or until the log is lost. Returns the state
@@ -149,7 +189,16 @@ fn start(
     });
     fresh.and_then(|()| std::fs::create_dir_all(&incoming)).map_err(folder(incoming.clone()))?;
 
-    let Opened { scheduler, committed, clock, identity, mut journal, projection, results } = opened;
+    let Opened {
+        scheduler,
+        since_snapshot,
+        committed,
+        clock,
+        identity,
+        mut journal,
+        projection,
+        results,
+    } = opened;
     let health = Arc::new(Health::new());
     let metrics = Arc::new(Metrics::default());
     let (projector, feed, progress) = Projector::new(projection, committed, Arc::clone(&health));
@@ -163,8 +212,10 @@ fn start(
     let (mailbox, requests) = Mailbox::new();
     let (batches, waiting) = sync_channel::<Batch>(MAX_WAITING);
     let (told, state) = oneshot::channel();
+    let counted = Arc::clone(&metrics);
+    let snapshots = SnapshotPolicy { every: settings.snapshot_events, since: since_snapshot };
     let owner = thread("dtf-scheduler", move || {
-        let scheduler = Runtime::new(scheduler, clock).run(requests, &batches);
+        let scheduler = Runtime::new(scheduler, clock, counted, snapshots).run(requests, &batches);
         // Lets the thread that commits end.
         drop(batches);
         // Nobody may want it.

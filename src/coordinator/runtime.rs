@@ -9,17 +9,22 @@
 
 use crate::coordinator::commit::Batch;
 use crate::coordinator::mailbox::{ClaimSender, Failed, Release, Request, Ticket};
+use crate::coordinator::metrics::Metrics;
 use crate::domain::event::Event;
 use crate::domain::id::{Epoch, WorkerId};
 use crate::domain::time::{Millis, Timestamp};
 use crate::scheduler::{Command, Delivery, Scheduler};
 use crate::sys::clock::Clock;
 use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc::SyncSender;
 use tokio::sync::mpsc;
 
 /// Most requests of one batch.
 const MAX_BATCH: usize = 1024;
+/// Facts that make a snapshot at a stop worthwhile.
+const MIN_AT_STOP: u64 = 1000;
 /// A tick that comes so late means that this process was stopped: nobody else is to
 /// blame for the silence.
 const LATE: Millis = Millis::from_secs(5);
@@ -27,12 +32,39 @@ const LATE: Millis = Millis::from_secs(5);
 pub(crate) struct Runtime {
     scheduler: Scheduler,
     clock: Clock,
+    metrics: Arc<Metrics>,
     last_tick: Timestamp,
     parked: HashMap<WorkerId, Parked>,
     /// Workers that may have something to hear.
     touched: Vec<WorkerId>,
     events: Vec<Event>,
     releases: Vec<Release>,
+    snapshots: SnapshotPolicy,
+}
+
+/// When the state is stored: after enough work, and never more often than its size is
+/// worth, so that snapshots cost at most a share of the work that they save.
+pub(crate) struct SnapshotPolicy {
+    /// Facts after which a snapshot may be due.
+    pub every: u64,
+    /// Facts since the last one; tests and leases of one event count each.
+    pub since: u64,
+}
+
+impl SnapshotPolicy {
+    fn count(&mut self, event: &Event) {
+        self.since += match event {
+            Event::TestsAdded { tests, .. } => tests.len() as u64,
+            Event::LeasesGranted { grants, .. } => grants.len() as u64,
+            _ => 1,
+        };
+    }
+
+    /// `live`: tests that are not over.
+    fn due(&self, live: u64, stopping: bool) -> bool {
+        let enough = if stopping { MIN_AT_STOP } else { self.every };
+        self.since >= enough && self.since > live
+    }
 }
 
 /// A claim without an answer so far.
@@ -43,15 +75,22 @@ struct Parked {
 }
 
 impl Runtime {
-    pub fn new(scheduler: Scheduler, clock: Clock) -> Self {
+    pub fn new(
+        scheduler: Scheduler,
+        clock: Clock,
+        metrics: Arc<Metrics>,
+        snapshots: SnapshotPolicy,
+    ) -> Self {
         Self {
             scheduler,
             clock,
+            metrics,
             last_tick: clock.now(),
             parked: HashMap::new(),
             touched: Vec::new(),
             events: Vec::new(),
             releases: Vec::new(),
+            snapshots,
         }
     }
 
@@ -72,10 +111,11 @@ impl Runtime {
             }
             self.grant(now);
             self.deliver();
+            self.metrics.claims_open.store(self.parked.len() as u64, Relaxed);
             if !running {
                 self.end_claims();
             }
-            if self.hand_over(commits).is_err() {
+            if self.hand_over(commits, !running).is_err() {
                 break;
             }
         }
@@ -148,6 +188,7 @@ impl Runtime {
             _ => {}
         }
         if event.durable() {
+            self.snapshots.count(&event);
             self.events.push(event);
         }
     }
@@ -213,13 +254,29 @@ impl Runtime {
         }
     }
 
-    fn hand_over(&mut self, commits: &SyncSender<Batch>) -> Result<(), Failed> {
-        if self.events.is_empty() && self.releases.is_empty() {
+    fn snapshot(&mut self, stopping: bool) -> Option<Vec<Vec<u8>>> {
+        // Spares counting the live tests, most of the time.
+        if !self.snapshots.due(0, stopping) {
+            return None;
+        }
+        let overview = self.scheduler.overview();
+        let live = overview.tests_blocked + overview.tests_waiting + overview.tests_leased;
+        if !self.snapshots.due(live, stopping) {
+            return None;
+        }
+        self.snapshots.since = 0;
+        Some(self.scheduler.snapshot().collect())
+    }
+
+    fn hand_over(&mut self, commits: &SyncSender<Batch>, stopping: bool) -> Result<(), Failed> {
+        let snapshot = self.snapshot(stopping);
+        if self.events.is_empty() && self.releases.is_empty() && snapshot.is_none() {
             return Ok(());
         }
         let batch = Batch {
             events: std::mem::take(&mut self.events),
             releases: std::mem::take(&mut self.releases),
+            snapshot,
         };
         commits.send(batch).map_err(|refused| {
             refused.0.give_up();

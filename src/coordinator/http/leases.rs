@@ -128,6 +128,9 @@ fn check(report: &Finished) -> Result<(), Problem> {
         ))
         .hint("output and artifacts travel as blobs"));
     }
+    if !detail.get().starts_with('{') {
+        return Err(refuse("the detail is not a JSON object".to_owned()));
+    }
     let parsed: AttemptDetail =
         serde_json::from_str(detail.get()).map_err(|error| refuse(format!("detail: {error}")))?;
     let finite = parsed.metrics.iter().flat_map(|metric| &metric.values).all(|v| v.is_finite());

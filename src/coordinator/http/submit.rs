@@ -52,9 +52,9 @@ pub(crate) async fn submit(
     .await??;
     let idempotency =
         digest.map(|(key, digest)| Idempotency { key, digest: digest.into_boxed_str() });
-    let SubmitRun { name, tests, more } = run;
+    let SubmitRun { name, tests, more, closed_world } = run;
     let user = principal.user;
-    let command = Command::Submit { name, tests, more, idempotency, user };
+    let command = Command::Submit { name, tests, more, closed_world, idempotency, user };
     submitted(&app, app.mailbox.act(command).await?)
 }
 

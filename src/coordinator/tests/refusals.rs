@@ -106,7 +106,16 @@ async fn a_stop_answers_open_claims() {
     let running = Running::start().await;
     let mut hand = Hand::register(&running.client, 1).await;
     let begun = Instant::now();
-    let (claimed, _) = tokio::join!(hand.claim(25_000), running.stop());
+    let stop = async {
+        let metrics = format!("{}/metrics", running.url);
+        wait_until("an open claim", async || {
+            let text = reqwest::get(&metrics).await.expect("metrics").text().await;
+            text.expect("a text").lines().any(|line| line == "dtf_claims_open 1")
+        })
+        .await;
+        running.stop().await
+    };
+    let (claimed, _) = tokio::join!(hand.claim(25_000), stop);
     assert!(claimed.leases.is_empty());
     assert!(begun.elapsed() < Duration::from_secs(20), "without waiting for the claim's end");
 }
