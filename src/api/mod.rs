@@ -5,6 +5,7 @@
 
 pub mod error;
 pub mod page;
+pub mod schema;
 pub mod v1;
 
 /// Number that every JSON document for machines carries.

@@ -95,6 +95,8 @@ impl Client {
             .default_headers(headers)
             .tcp_nodelay(true)
             .connect_timeout(options.connect_timeout)
+            // Shorter than the coordinator keeps an idle connection.
+            .pool_idle_timeout(Duration::from_secs(30))
             .pool_max_idle_per_host(4)
             .redirect(reqwest::redirect::Policy::none());
         if base.scheme() == "http" {

@@ -1,1 +1,29 @@
-//! coordinator
+//! The server role: owns the scheduler, the event log and the results database, and
+//! answers the API.
+//!
+//! One thread owns the scheduler (`runtime`), one commits (`commit`), one feeds the
+//! results database (`projector`); HTTP runs on the caller's runtime, for which two
+//! threads suffice. Promises: what was acknowledged survives a crash at any moment; a
+//! coordinator that cannot store stops; addresses that others reach need a token.
+
+mod commit;
+mod health;
+pub mod http;
+mod live;
+mod mailbox;
+mod memory;
+mod metrics;
+mod projector;
+mod recovery;
+mod results;
+mod role;
+mod runtime;
+mod settings;
+#[cfg(test)]
+mod tests;
+mod tick;
+
+pub use http::auth::TokenFileError;
+pub use recovery::RecoveryError;
+pub use role::{CoordinatorError, run};
+pub use settings::Settings;

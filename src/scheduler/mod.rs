@@ -227,6 +227,7 @@ pub struct TestStatus {
     pub attempts: u16,
     /// Where it runs, when leased.
     pub worker: Option<WorkerId>,
+    pub lease: Option<LeaseId>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

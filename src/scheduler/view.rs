@@ -2,7 +2,7 @@
 
 use super::state::{Run, Scheduler, State, Worker};
 use super::{Availability, Counts, Overview, RunSummary, TestStatus, WorkerStatus};
-use crate::domain::id::{RunId, TestId, WorkerId};
+use crate::domain::id::{LeaseId, RunId, TestId, WorkerId};
 use crate::domain::outcome::Outcome;
 use crate::domain::test::Phase;
 use std::sync::Arc;
@@ -28,6 +28,12 @@ impl Scheduler {
             State::Leased { worker, .. } => (Phase::Leased, None, false, Some(worker)),
             State::Done { outcome, flaky } => (Phase::Done, Some(outcome), flaky, None),
         };
+        let lease = match test.state {
+            State::Leased { epoch, .. } => {
+                Some(LeaseId { attempt: id.attempt(test.attempts), epoch })
+            }
+            _ => None,
+        };
         Some(TestStatus {
             spec: Arc::clone(&test.spec),
             phase,
@@ -35,6 +41,7 @@ impl Scheduler {
             flaky,
             attempts: test.attempts,
             worker,
+            lease,
         })
     }
 

@@ -2,18 +2,25 @@
 //!
 //! `GET /api/v1/report?since_ms=&run=&limit=`. The same rows serve table, JSON and CSV.
 
+use crate::api::schema;
 use crate::domain::id::{RunId, TestId};
 use crate::domain::outcome::{Class, Outcome};
 use crate::domain::time::{Millis, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use utoipa::{IntoParams, ToSchema};
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// Most rows of one report.
+pub const MAX_ROWS: u32 = 100_000;
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ReportView {
     pub schema: u32,
     /// Absent when the report is about one run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<u64>)]
     pub since: Option<Timestamp>,
+    #[schema(value_type = Vec<String>)]
     pub runs: Vec<RunId>,
     pub totals: Totals,
     pub rows: Vec<ReportRow>,
@@ -21,9 +28,10 @@ pub struct ReportView {
     pub truncated: bool,
 }
 
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Totals {
     pub tests: u64,
+    #[schema(value_type = BTreeMap<String, u64>)]
     pub outcomes: BTreeMap<Outcome, u64>,
     pub flaky: u64,
     /// Blocked, waiting or leased.
@@ -32,14 +40,17 @@ pub struct Totals {
     pub late_results: u64,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ReportRow {
+    #[schema(value_type = String, example = "r12.t3")]
     pub test: TestId,
     pub name: String,
     /// Absent: not done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<schema::Outcome>)]
     pub outcome: Option<Outcome>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<schema::Class>)]
     pub class: Option<Class>,
     #[serde(default)]
     pub flaky: bool,
@@ -47,8 +58,10 @@ pub struct ReportRow {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub worker: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<u64>)]
     pub duration_ms: Option<Millis>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<u64>)]
     pub finished_at: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub message: String,
@@ -59,7 +72,7 @@ pub struct ReportRow {
 }
 
 /// Percentiles over the raw values (nearest rank), computed by the database.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct MetricSummary {
     pub name: String,
     pub unit: String,
@@ -71,12 +84,14 @@ pub struct MetricSummary {
     pub max: f64,
 }
 
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct ReportQuery {
     /// Runs submitted at this time or later; ignored when `run` is given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since_ms: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[param(value_type = Option<String>, example = "r12")]
     pub run: Option<RunId>,
     /// Rows, at most and by default `MAX_ROWS`.
     #[serde(default, skip_serializing_if = "Option::is_none")]

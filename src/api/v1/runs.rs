@@ -4,6 +4,7 @@
 //! `POST /api/v1/runs/{run}/tests` for further parts, `GET /api/v1/runs`,
 //! `GET /api/v1/runs/{run}`, `POST /api/v1/runs/{run}/cancel`.
 
+use crate::api::schema;
 use crate::domain::id::{RunId, WorkerId};
 use crate::domain::outcome::Outcome;
 use crate::domain::requirement::Mismatch;
@@ -12,16 +13,19 @@ use crate::domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use utoipa::ToSchema;
 
 /// Longest `Idempotency-Key`.
 pub const MAX_KEY_BYTES: usize = 128;
 /// Nearest misses named for each requirement that nobody meets.
 pub const MAX_MISSES: usize = 5;
 
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct SubmitRun {
+    #[schema(value_type = String)]
     pub name: Box<str>,
     /// The first part, which may be all.
+    #[schema(value_type = Vec<schema::TestSpec>)]
     pub tests: Vec<Arc<TestSpec>>,
     /// More parts follow; the run cannot end before the last one.
     #[serde(default)]
@@ -32,18 +36,20 @@ pub struct SubmitRun {
     pub closed_world: bool,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct AddTests {
     /// Counts from 1 (the submission is part 0); a repeat of a stored part is harmless.
     pub part: u32,
+    #[schema(value_type = Vec<schema::TestSpec>)]
     pub tests: Vec<Arc<TestSpec>>,
     #[serde(default)]
     pub more: bool,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Submitted {
     pub schema: u32,
+    #[schema(value_type = String, example = "r12")]
     pub run: RunId,
     /// Tests of the run so far.
     pub tests: u32,
@@ -54,7 +60,7 @@ pub struct Submitted {
     pub unschedulable: Vec<Unschedulable>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Unschedulable {
     /// Name of the first test with this requirement, and how many share it.
     pub test: String,
@@ -63,33 +69,39 @@ pub struct Unschedulable {
     pub nearest: Vec<Miss>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Miss {
+    #[schema(value_type = String, example = "w4")]
     pub worker: WorkerId,
     pub name: String,
+    #[schema(value_type = Object)]
     pub lacks: Mismatch,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RunView {
     pub schema: u32,
+    #[schema(value_type = String, example = "r12")]
     pub run: RunId,
     pub name: String,
     pub user: String,
+    #[schema(value_type = u64)]
     pub submitted_at: Timestamp,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<u64>)]
     pub finished_at: Option<Timestamp>,
     pub cancelled: bool,
     pub counts: RunCounts,
 }
 
 /// Tests by where they stand; they add up to `total`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RunCounts {
     pub total: u32,
     pub blocked: u32,
     pub waiting: u32,
     pub leased: u32,
+    #[schema(value_type = BTreeMap<String, u32>)]
     pub done: BTreeMap<Outcome, u32>,
     /// Passed after a failed attempt; counted in `done.passed` too.
     pub flaky: u32,
@@ -97,8 +109,9 @@ pub struct RunCounts {
     pub unschedulable: u32,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Cancelled {
+    #[schema(value_type = String, example = "r12")]
     pub run: RunId,
     /// Tests that ended by this request at once.
     pub ended: u32,

@@ -1,8 +1,9 @@
 //! `GET /api/v1/status`, `GET /health/live`, `GET /health/ready`.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct StatusView {
     pub schema: u32,
     pub version: String,
@@ -22,7 +23,7 @@ pub struct StatusView {
     pub projected_sequence: u64,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Ready {
     pub ready: bool,
     /// Why not.

@@ -4,6 +4,7 @@
 //! `GET /api/v1/tests/{test}/why`, `GET /api/v1/attempts?run=&worker=&outcome=&cursor=&limit=`,
 //! `GET /api/v1/attempts/{attempt}`.
 
+use crate::api::schema;
 use crate::domain::id::{AttemptId, RunId, TestId, WorkerId};
 use crate::domain::outcome::{Class, Outcome};
 use crate::domain::requirement::Mismatch;
@@ -11,15 +12,20 @@ use crate::domain::test::Phase;
 use crate::domain::time::{Millis, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use utoipa::{IntoParams, ToSchema};
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct TestView {
+    #[schema(value_type = String, example = "r12.t3")]
     pub test: TestId,
     pub name: String,
+    #[schema(value_type = schema::Phase)]
     pub phase: Phase,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<schema::Outcome>)]
     pub outcome: Option<Outcome>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<schema::Class>)]
     pub class: Option<Class>,
     #[serde(default)]
     pub flaky: bool,
@@ -28,26 +34,33 @@ pub struct TestView {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<u64>)]
     pub finished_at: Option<Timestamp>,
     pub labels: BTreeMap<String, String>,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct AttemptView {
+    #[schema(value_type = String, example = "r12.t3.a1")]
     pub attempt: AttemptId,
     pub name: String,
+    #[schema(value_type = String, example = "w4")]
     pub worker: WorkerId,
     pub worker_name: String,
+    #[schema(value_type = schema::Outcome)]
     pub outcome: Outcome,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<schema::Class>)]
     pub class: Option<Class>,
+    #[schema(value_type = u64)]
     pub duration_ms: Millis,
+    #[schema(value_type = u64)]
     pub finished_at: Timestamp,
     pub detail: AttemptDetail,
 }
 
 /// What the worker tells about an attempt beyond its outcome. Kept as it came.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(default)]
 pub struct AttemptDetail {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -64,9 +77,11 @@ pub struct AttemptDetail {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub peak_memory_bytes: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<u64>)]
     pub cpu_ms: Option<Millis>,
     /// Between grant and start of the program: files, environment.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<u64>)]
     pub set_up_ms: Option<Millis>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub phases: Vec<PhaseRecord>,
@@ -76,9 +91,11 @@ pub struct AttemptDetail {
     pub checks: Vec<Check>,
     /// Versions and devices: the script's `environment` line and the worker's record.
     #[serde(skip_serializing_if = "serde_json::Map::is_empty")]
+    #[schema(value_type = Object)]
     pub environment: serde_json::Map<String, serde_json::Value>,
     /// The script's `result` line.
     #[serde(skip_serializing_if = "serde_json::Map::is_empty")]
+    #[schema(value_type = Object)]
     pub result: serde_json::Map<String, serde_json::Value>,
     /// Cases of a JUnit file: counts, and the names of what failed.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -93,7 +110,7 @@ pub struct AttemptDetail {
     pub log: Option<LogRef>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct LogRef {
     pub sha256: String,
     pub size_bytes: u64,
@@ -101,7 +118,7 @@ pub struct LogRef {
     pub written_bytes: u64,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct PhaseRecord {
     pub name: String,
     /// Absent: begun, not ended.
@@ -109,7 +126,7 @@ pub struct PhaseRecord {
     pub seconds: Option<f64>,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Metric {
     pub name: String,
     pub unit: String,
@@ -118,14 +135,14 @@ pub struct Metric {
     pub values: Vec<f64>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Better {
     Lower,
     Higher,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Check {
     pub name: String,
     pub passed: bool,
@@ -137,7 +154,7 @@ pub struct Check {
     pub message: String,
 }
 
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct JunitSummary {
     pub tests: u32,
     pub failures: u32,
@@ -148,40 +165,49 @@ pub struct JunitSummary {
 }
 
 /// Why a test stands where it stands.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Why {
     pub schema: u32,
+    #[schema(value_type = String, example = "r12.t3")]
     pub test: TestId,
     pub name: String,
+    #[schema(value_type = schema::Phase)]
     pub phase: Phase,
     /// One sentence.
     pub summary: String,
     /// Dependencies that are not done, at most 20.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(value_type = Vec<String>)]
     pub blocked_by: Vec<TestId>,
     /// For a waiting test: every worker (at most 1,000), with what it lacks.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub workers: Vec<WhyWorker>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct WhyWorker {
+    #[schema(value_type = String, example = "w4")]
     pub worker: WorkerId,
     pub name: String,
     /// Absent: it suits, and is busy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
     pub lacks: Option<Mismatch>,
     pub explanation: String,
 }
 
 /// Query of the list of tests. Filters are joined by "and".
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct TestQuery {
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[param(value_type = Option<String>, example = "r12")]
     pub run: Option<RunId>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[param(value_type = Option<schema::Outcome>)]
     pub outcome: Option<Outcome>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[param(value_type = Option<schema::Phase>)]
     pub phase: Option<Phase>,
     /// Part of the name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -193,15 +219,20 @@ pub struct TestQuery {
 }
 
 /// Query of the list of attempts. Filters are joined by "and".
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct AttemptQuery {
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[param(value_type = Option<String>, example = "r12")]
     pub run: Option<RunId>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[param(value_type = Option<String>, example = "r12.t3")]
     pub test: Option<TestId>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[param(value_type = Option<String>, example = "w4")]
     pub worker: Option<WorkerId>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[param(value_type = Option<schema::Outcome>)]
     pub outcome: Option<Outcome>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cursor: Option<String>,

@@ -5,69 +5,89 @@
 //! `GET /api/v1/workers/{worker}`, `POST /api/v1/workers/{worker}/drain`,
 //! `POST /api/v1/workers/{worker}/leave`.
 
+use crate::api::schema;
 use crate::domain::capability::Capability;
 use crate::domain::id::{Epoch, LeaseId, WorkerId};
 use crate::domain::time::{Millis, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Register {
     /// Kept in the worker's directory: the same worker again gets the same id.
+    #[schema(value_type = String)]
     pub key: Uuid,
     /// New with every process.
+    #[schema(value_type = String)]
     pub incarnation: Uuid,
+    #[schema(value_type = String)]
     pub name: Box<str>,
+    #[schema(value_type = schema::Capability)]
     pub capability: Arc<Capability>,
     /// Leases that run here or have a result waiting to be sent. Every other lease of
     /// this worker is given up as lost.
     #[serde(default)]
+    #[schema(value_type = Vec<schema::Lease>)]
     pub holding: Vec<LeaseId>,
     pub version: String,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Registered {
+    #[schema(value_type = String, example = "w4")]
     pub worker: WorkerId,
     /// How often to send a heartbeat, and how long a silent worker keeps its leases.
+    #[schema(value_type = u64)]
     pub heartbeat_ms: Millis,
+    #[schema(value_type = u64)]
     pub lease_ms: Millis,
     /// Of `holding`: no longer this worker's. Stop them, drop their results.
+    #[schema(value_type = Vec<schema::Lease>)]
     pub stale: Vec<LeaseId>,
     /// Of `holding`: still this worker's, with the seat that each is in.
+    #[schema(value_type = Vec<schema::Lease>)]
     pub kept: Vec<LeaseId>,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Heartbeat {
+    #[schema(value_type = String)]
     pub incarnation: Uuid,
     /// Highest notice number received so far.
+    #[schema(value_type = u64)]
     pub received: Epoch,
     /// Everything held: running, ahead, or with a result not yet acknowledged.
+    #[schema(value_type = Vec<schema::Lease>)]
     pub holding: Vec<LeaseId>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct HeartbeatAnswer {
     /// Of `holding`: no longer this worker's. Stop them, drop their results.
+    #[schema(value_type = Vec<schema::Lease>)]
     pub stale: Vec<LeaseId>,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct WorkerView {
+    #[schema(value_type = String, example = "w4")]
     pub worker: WorkerId,
     pub name: String,
     pub state: WorkerState,
+    #[schema(value_type = schema::Capability)]
     pub capability: Arc<Capability>,
     pub running: u32,
     /// Granted, not started.
     pub ahead: u32,
+    #[schema(value_type = u64)]
     pub last_seen: Timestamp,
+    #[schema(value_type = u64)]
     pub registered_at: Timestamp,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum WorkerState {
     Active,
@@ -90,7 +110,8 @@ impl WorkerState {
 }
 
 /// Sign-off of a worker that has ended its work.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Leave {
+    #[schema(value_type = String)]
     pub incarnation: Uuid,
 }

@@ -1,0 +1,43 @@
+//! Attempts that have ended, out of the results database.
+
+use crate::api::SCHEMA;
+use crate::api::page::Page;
+use crate::api::v1::tests::{AttemptQuery, AttemptView};
+use crate::coordinator::http::app::App;
+use crate::coordinator::http::extract::{Id, Params};
+use crate::coordinator::http::respond::Problem;
+use crate::coordinator::http::runs::{cursor, page_size};
+use crate::domain::id::AttemptId;
+use axum::Json;
+use axum::extract::State;
+use std::sync::Arc;
+
+#[utoipa::path(get, path = "/api/v1/attempts", tag = "tests", params(AttemptQuery),
+    responses((status = 200, body = Page<AttemptView>, description = "in order of their ids")))]
+pub(crate) async fn list(
+    State(app): State<Arc<App>>,
+    Params(query): Params<AttemptQuery>,
+) -> Result<Json<Page<AttemptView>>, Problem> {
+    let after: Option<AttemptId> = cursor(query.cursor.as_deref())?;
+    let size = page_size(query.limit);
+    app.settled().await?;
+    let mut items = app.results(move |r| r.attempts(&query, after, size + 1)).await?;
+    let more = items.len() > size;
+    items.truncate(size);
+    let next = items.last().filter(|_| more).map(|attempt| attempt.attempt.to_string());
+    Ok(Json(Page { schema: SCHEMA, items, next }))
+}
+
+#[utoipa::path(get, path = "/api/v1/attempts/{attempt}", tag = "tests",
+    params(("attempt" = String, Path, example = "r12.t3.a1")),
+    responses((status = 200, body = AttemptView),
+        (status = 404, body = crate::api::error::ErrorBody, description = "unknown, or not ended")))]
+pub(crate) async fn get(
+    State(app): State<Arc<App>>,
+    Id(attempt): Id<AttemptId>,
+) -> Result<Json<AttemptView>, Problem> {
+    let found = app.attempt(attempt).await?;
+    found
+        .map(Json)
+        .ok_or_else(|| Problem::not_found(attempt).hint("attempts are listed once they have ended"))
+}

@@ -1,0 +1,195 @@
+//! Claims and reports: the busiest routes. Texts of launches and details pass through
+//! as they came; nothing is logged for a single test.
+
+use crate::api::error::Code;
+use crate::api::v1::leases::{
+    Claim, Claimed, MAX_DETAIL_BYTES, MAX_REPORTS, MAX_WAIT, Reported, Reports,
+};
+use crate::api::v1::tests::AttemptDetail;
+use crate::coordinator::http::app::App;
+use crate::coordinator::http::extract::{Body, Id};
+use crate::coordinator::http::respond::Problem;
+use crate::domain::id::{Epoch, LeaseId, WorkerId};
+use crate::scheduler::{Answer, Command, Delivery, Finished};
+use axum::Json;
+use axum::extract::State;
+use serde::Serialize;
+use serde_json::value::RawValue;
+use std::sync::Arc;
+
+/// `api::v1::leases::Claimed`, borrowed: spares a copy of every launch.
+#[derive(Serialize)]
+struct ClaimedRef<'a> {
+    received: Epoch,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    leases: Vec<LeaseRef<'a>>,
+    #[serde(skip_serializing_if = "<[LeaseId]>::is_empty")]
+    stop: &'a [LeaseId],
+    #[serde(skip_serializing_if = "<[LeaseId]>::is_empty")]
+    recall: &'a [LeaseId],
+    drain: bool,
+}
+
+/// `api::v1::leases::LeaseView`, borrowed.
+#[derive(Serialize)]
+struct LeaseRef<'a> {
+    lease: LeaseId,
+    seat: Epoch,
+    name: &'a str,
+    #[serde(skip_serializing_if = "<[u16]>::is_empty")]
+    devices: &'a [u16],
+    cpu_milli: u64,
+    memory_bytes: u64,
+    launch: &'a RawValue,
+}
+
+#[utoipa::path(post, path = "/api/v1/workers/{worker}/claim", tag = "leases",
+    params(("worker" = String, Path, example = "w4")), request_body = Claim,
+    responses((status = 200, body = Claimed, description = "whatever lies above `received`; empty after the wait"),
+        (status = 404, body = crate::api::error::ErrorBody, description = "register first"),
+        (status = 409, body = crate::api::error::ErrorBody, description = "another process took over")))]
+pub(crate) async fn claim(
+    State(app): State<Arc<App>>,
+    Id(worker): Id<WorkerId>,
+    Body(claim): Body<Claim>,
+) -> Result<axum::response::Response, Problem> {
+    let wait = claim.wait_ms.min(MAX_WAIT).into();
+    let delivery = app.mailbox.claim(worker, claim.incarnation, claim.received, wait).await?;
+    Ok(axum::response::IntoResponse::into_response(Json(borrowed(&delivery))))
+}
+
+fn borrowed(delivery: &Delivery) -> ClaimedRef<'_> {
+    let leases = delivery.leases.iter().map(|lent| LeaseRef {
+        lease: lent.lease,
+        seat: lent.seat,
+        name: &lent.spec.name,
+        devices: &lent.devices,
+        cpu_milli: lent.spec.requirement.cpu_milli,
+        memory_bytes: lent.spec.requirement.memory_bytes,
+        launch: &lent.spec.launch,
+    });
+    ClaimedRef {
+        received: delivery.received,
+        leases: leases.collect(),
+        stop: &delivery.stop,
+        recall: &delivery.recall,
+        drain: delivery.drain,
+    }
+}
+
+#[utoipa::path(post, path = "/api/v1/workers/{worker}/reports", tag = "leases",
+    params(("worker" = String, Path, example = "w4")), request_body = Reports,
+    responses((status = 200, body = Reported, description = "everything was stored durably"),
+        (status = 422, body = crate::api::error::ErrorBody, description = "an outcome or detail that no worker may report; nothing was stored")))]
+pub(crate) async fn report(
+    State(app): State<Arc<App>>,
+    Id(worker): Id<WorkerId>,
+    Body(reports): Body<Reports>,
+) -> Result<Json<Reported>, Problem> {
+    let Reports { incarnation, finished, returned } = reports;
+    if finished.len().max(returned.len()) > MAX_REPORTS {
+        return Err(Problem::new(
+            Code::Unprocessable,
+            format!("more than {MAX_REPORTS} reports in one request"),
+        ));
+    }
+    let mut checked = Vec::with_capacity(finished.len());
+    for report in finished {
+        let report = Finished {
+            lease: report.lease,
+            outcome: report.outcome,
+            class: report.class,
+            duration: report.duration_ms,
+            detail: report.detail,
+        };
+        check(&report)?;
+        checked.push(report);
+    }
+    let command = Command::Report { worker, incarnation, finished: checked, returned };
+    match app.mailbox.act(command).await? {
+        Answer::Reported { conflicts } => Ok(Json(Reported { conflicts })),
+        other => Err(app.unexpected(&other)),
+    }
+}
+
+/// What a worker may say. Numbers beyond what a 64-bit float holds are refused by the
+/// parser; JSON itself knows neither NaN nor infinity.
+fn check(report: &Finished) -> Result<(), Problem> {
+    let attempt = report.lease.attempt;
+    let refuse = |why: String| Problem::new(Code::Unprocessable, format!("{attempt}: {why}"));
+    if !report.outcome.reportable() {
+        return Err(refuse(format!("a worker may not report {}", report.outcome)));
+    }
+    let Some(detail) = &report.detail else { return Ok(()) };
+    let size = detail.get().len();
+    if size > MAX_DETAIL_BYTES {
+        return Err(refuse(format!(
+            "the detail has {size} bytes, at most {MAX_DETAIL_BYTES} are allowed"
+        ))
+        .hint("output and artifacts travel as blobs"));
+    }
+    if !detail.get().starts_with('{') {
+        return Err(refuse("the detail is not a JSON object".to_owned()));
+    }
+    let parsed: AttemptDetail =
+        serde_json::from_str(detail.get()).map_err(|error| refuse(format!("detail: {error}")))?;
+    let finite = parsed.metrics.iter().flat_map(|metric| &metric.values).all(|v| v.is_finite());
+    if finite { Ok(()) } else { Err(refuse("a metric is not a finite number".to_owned())) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::id::{RunId, TestId};
+    use crate::domain::outcome::Outcome;
+    use crate::domain::test::TestSpec;
+    use crate::domain::time::Millis;
+    use crate::scheduler::Lent;
+
+    fn lease() -> LeaseId {
+        LeaseId { attempt: TestId { run: RunId(1), index: 2 }.attempt(1), epoch: Epoch(7) }
+    }
+
+    #[test]
+    fn the_borrowed_shape_reads_as_the_documented_one() {
+        let spec: TestSpec = serde_json::from_str(
+            r#"{"name":"t","launch":{"run":{"command":["true"]}},"requirement":{}}"#,
+        )
+        .expect("a test");
+        let lent = Lent { lease: lease(), seat: Epoch(7), devices: vec![1], spec: Arc::new(spec) };
+        let delivery = Delivery {
+            received: Epoch(9),
+            leases: vec![lent],
+            stop: vec![lease()],
+            recall: vec![lease()],
+            drain: true,
+        };
+        let text = serde_json::to_string(&borrowed(&delivery)).expect("JSON");
+        let claimed: Claimed = serde_json::from_str(&text).expect("the documented shape");
+        assert_eq!(serde_json::to_string(&claimed).expect("JSON"), text);
+        assert_eq!(claimed.received, Epoch(9));
+        assert_eq!(claimed.leases.first().map(|l| &*l.name), Some("t"));
+        assert_eq!((claimed.stop, claimed.recall), (vec![lease()], vec![lease()]));
+        assert!(claimed.drain);
+    }
+
+    #[test]
+    fn what_no_worker_may_say_is_refused() {
+        let report = |outcome, detail: Option<&str>| Finished {
+            lease: lease(),
+            outcome,
+            class: None,
+            duration: Millis(1),
+            detail: detail.map(|d| RawValue::from_string(d.into()).expect("JSON")),
+        };
+        assert!(check(&report(Outcome::Passed, None)).is_ok());
+        assert!(check(&report(Outcome::Passed, Some("{}"))).is_ok());
+        assert!(check(&report(Outcome::WorkerLost, None)).is_err());
+        assert!(check(&report(Outcome::Skipped, None)).is_err());
+        let infinite = r#"{"metrics":[{"name":"x","unit":"s","better":"lower","values":[1e999]}]}"#;
+        assert!(check(&report(Outcome::Passed, Some(infinite))).is_err());
+        assert!(check(&report(Outcome::Passed, Some("[1]"))).is_err());
+        let huge = format!("{{\"message\":\"{}\"}}", "x".repeat(MAX_DETAIL_BYTES));
+        assert!(check(&report(Outcome::Passed, Some(&huge))).is_err());
+    }
+}

@@ -1,0 +1,66 @@
+//! What a request may do, and who usually may.
+
+/// What a route asks for. One word per kind of deed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Permission {
+    /// Anybody, without a token: health and the description of the API.
+    Public,
+    /// Look at runs, tests, workers, reports, metrics.
+    View,
+    /// Submit and cancel runs.
+    Submit,
+    /// Register, claim, report, send output.
+    Work,
+    /// Drain workers.
+    Manage,
+    /// Upload files: submitters and workers do.
+    Upload,
+}
+
+/// A bundle of permissions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Role {
+    Admin,
+    Worker,
+    Viewer,
+}
+
+impl Role {
+    pub fn parse(word: &str) -> Option<Self> {
+        match word {
+            "admin" => Some(Role::Admin),
+            "worker" => Some(Role::Worker),
+            "viewer" => Some(Role::Viewer),
+            _ => None,
+        }
+    }
+
+    pub fn allows(self, permission: Permission) -> bool {
+        match permission {
+            Permission::Public | Permission::View => true,
+            Permission::Work | Permission::Upload => self != Role::Viewer,
+            Permission::Submit | Permission::Manage => self == Role::Admin,
+        }
+    }
+}
+
+/// Who sent a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Principal {
+    pub user: Box<str>,
+    pub role: Role,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn roles_stay_apart() {
+        assert!(Role::Admin.allows(Permission::Manage));
+        assert!(Role::Worker.allows(Permission::Work) && Role::Worker.allows(Permission::Upload));
+        assert!(!Role::Worker.allows(Permission::Submit));
+        assert!(Role::Viewer.allows(Permission::View));
+        assert!(!Role::Viewer.allows(Permission::Work) && !Role::Viewer.allows(Permission::Upload));
+    }
+}

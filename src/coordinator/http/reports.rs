@@ -1,0 +1,52 @@
+//! Report and status.
+
+use crate::api::SCHEMA;
+use crate::api::v1::reports::{MAX_ROWS, ReportQuery, ReportView};
+use crate::api::v1::status::StatusView;
+use crate::coordinator::http::app::App;
+use crate::coordinator::http::extract::Params;
+use crate::coordinator::http::respond::Problem;
+use crate::scheduler::Scheduler;
+use axum::Json;
+use axum::extract::State;
+use std::sync::Arc;
+
+#[utoipa::path(get, path = "/api/v1/report", tag = "reports", params(ReportQuery),
+    responses((status = 200, body = ReportView,
+        description = "holds everything that was acknowledged before the request")))]
+pub(crate) async fn report(
+    State(app): State<Arc<App>>,
+    Params(query): Params<ReportQuery>,
+) -> Result<Json<ReportView>, Problem> {
+    if let Some(run) = query.run {
+        let known = app.mailbox.ask(move |scheduler: &Scheduler, _| scheduler.run(run).is_some());
+        if !known.await? {
+            return Err(Problem::not_found(run));
+        }
+    }
+    app.settled().await?;
+    let limit = query.limit.unwrap_or(MAX_ROWS).min(MAX_ROWS) as usize;
+    Ok(Json(app.results(move |r| r.report(&query, limit)).await?))
+}
+
+#[utoipa::path(get, path = "/api/v1/status", tag = "reports",
+    responses((status = 200, body = StatusView)))]
+pub(crate) async fn status(State(app): State<Arc<App>>) -> Result<Json<StatusView>, Problem> {
+    let overview = app.mailbox.ask(|scheduler: &Scheduler, _| scheduler.overview()).await?;
+    Ok(Json(StatusView {
+        schema: SCHEMA,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        coordinator: app.identity.clone(),
+        uptime_ms: app.clock.uptime().0,
+        workers_active: overview.workers_active,
+        workers_draining: overview.workers_draining,
+        workers_lost: overview.workers_lost,
+        runs_open: overview.runs_open,
+        tests_blocked: overview.tests_blocked,
+        tests_waiting: overview.tests_waiting,
+        tests_leased: overview.tests_leased,
+        classes: overview.classes,
+        log_sequence: app.progress.committed(),
+        projected_sequence: app.progress.projected(),
+    }))
+}

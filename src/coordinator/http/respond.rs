@@ -1,0 +1,138 @@
+//! Answers outside 2xx: one type, one table from refusal to code.
+
+use crate::api::error::{Code, ErrorBody};
+use crate::coordinator::http::auth::Denied;
+use crate::coordinator::live::LiveError;
+use crate::coordinator::mailbox::Failed;
+use crate::scheduler::Rejected;
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+
+/// Why a request is not fulfilled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Problem {
+    code: Code,
+    message: String,
+    hint: Option<String>,
+}
+
+impl Problem {
+    pub fn new(code: Code, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), hint: None }
+    }
+
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    pub fn not_found(what: impl std::fmt::Display) -> Self {
+        Self::new(Code::NotFound, format!("no {what} here"))
+    }
+
+    /// Something of ours is broken. The cause goes to the log, not to the client.
+    pub fn internal(what: &'static str, cause: &dyn std::fmt::Display) -> Self {
+        tracing::error!(%cause, "{what}");
+        Self::new(Code::Internal, what)
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let status =
+            StatusCode::from_u16(self.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let (code, message, hint) = (self.code, self.message, self.hint);
+        let mut answer = (status, Json(ErrorBody { code, message, hint })).into_response();
+        let headers = answer.headers_mut();
+        match code {
+            Code::Busy | Code::Unavailable => {
+                headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+            }
+            Code::Unauthorized => {
+                headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            }
+            _ => {}
+        }
+        answer
+    }
+}
+
+impl From<Failed> for Problem {
+    fn from(failed: Failed) -> Self {
+        match failed {
+            Failed::Rejected(rejected) => rejected.into(),
+            Failed::Busy => Self::new(Code::Busy, failed.to_string()),
+            Failed::Stopping => Self::new(Code::Unavailable, failed.to_string()),
+            Failed::NotStored => Self::new(Code::Unavailable, failed.to_string())
+                .hint("the coordinator's own log says why; nothing of this request was kept"),
+        }
+    }
+}
+
+impl From<Rejected> for Problem {
+    fn from(rejected: Rejected) -> Self {
+        let (code, hint) = match &rejected {
+            Rejected::UnknownWorker(_) => (Code::NotFound, Some("register first")),
+            Rejected::OtherIncarnation(_) => (
+                Code::Conflict,
+                Some("two workers share one work directory? give each its own with --work-dir"),
+            ),
+            Rejected::UnknownRun(_) => (Code::NotFound, Some("`dtf status` lists the runs")),
+            Rejected::RunClosed(_) | Rejected::PartOutOfOrder { .. } => (Code::Conflict, None),
+            Rejected::KeyReused(_) => {
+                (Code::Conflict, Some("use a new Idempotency-Key for another submission"))
+            }
+            Rejected::Implausible(_)
+            | Rejected::DuplicateName(_)
+            | Rejected::BadName(_)
+            | Rejected::UnknownDependency { .. }
+            | Rejected::Cycle(_)
+            | Rejected::TooMany { .. }
+            | Rejected::Empty => (Code::Unprocessable, None),
+        };
+        Self { code, message: rejected.to_string(), hint: hint.map(str::to_owned) }
+    }
+}
+
+impl From<Denied> for Problem {
+    fn from(denied: Denied) -> Self {
+        let (code, hint) = match denied {
+            Denied::NoToken => (Code::Unauthorized, "give it with --token-file or DTF_TOKEN_FILE"),
+            Denied::UnknownToken => {
+                (Code::Unauthorized, "is it a line of the coordinator's token file?")
+            }
+            Denied::Foreign => (Code::Forbidden, "start the coordinator with a token file"),
+        };
+        Self::new(code, denied.to_string()).hint(hint)
+    }
+}
+
+impl From<LiveError> for Problem {
+    fn from(error: LiveError) -> Self {
+        match &error {
+            LiveError::Stale(_) | LiveError::Gap { .. } => {
+                Self::new(Code::Conflict, error.to_string())
+            }
+            LiveError::TooMany => Self::new(Code::Busy, error.to_string()),
+            LiveError::Io { .. } => Self::internal("the output cannot be stored", &error),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::id::RunId;
+
+    #[test]
+    fn the_status_follows_the_code_and_busy_says_when() {
+        let answer = Problem::from(Failed::Busy).into_response();
+        assert_eq!(answer.status(), 429);
+        assert_eq!(answer.headers().get("retry-after").map(|v| v.as_bytes()), Some(&b"1"[..]));
+        let answer = Problem::from(Rejected::UnknownRun(RunId(3))).into_response();
+        assert_eq!(answer.status(), 404);
+        assert_eq!(Problem::from(Failed::NotStored).into_response().status(), 503);
+        assert_eq!(Problem::from(Denied::NoToken).into_response().status(), 401);
+    }
+}

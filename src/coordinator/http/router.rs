@@ -1,0 +1,208 @@
+//! Every route, with what it needs. A route without a permission cannot be written down.
+
+use crate::api::MAX_BODY_BYTES;
+use crate::api::error::Code;
+use crate::coordinator::http::app::App;
+use crate::coordinator::http::permissions::Permission;
+use crate::coordinator::http::respond::Problem;
+use crate::coordinator::http::{
+    attempts, blobs, document, health, leases, logs, reports, runs, submit, tests, workers,
+};
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::handler::Handler;
+use axum::http::Method;
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodFilter, MethodRouter, on};
+use futures::FutureExt;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+/// Until the answer begins, for plain requests.
+const PLAIN: Duration = Duration::from_secs(30);
+/// For large bodies, and for claims, which wait on purpose.
+const LONG: Duration = Duration::from_secs(120);
+/// Largest body of plain requests.
+const SMALL_BODY: usize = 1024 * 1024;
+/// How long a heavy request waits for its turn.
+const HEAVY_PATIENCE: Duration = Duration::from_secs(30);
+
+/// How much a route may take.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Budget {
+    body: usize,
+    time: Duration,
+    /// Few of these run at a time: they hold large bodies in memory.
+    heavy: bool,
+}
+
+const SMALL: Budget = Budget { body: SMALL_BODY, time: PLAIN, heavy: false };
+const WAITING: Budget = Budget { body: SMALL_BODY, time: LONG, heavy: false };
+const LARGE: Budget = Budget { body: MAX_BODY_BYTES, time: LONG, heavy: true };
+const REPORTS: Budget = Budget { body: MAX_BODY_BYTES, time: LONG, heavy: false };
+/// Streamed to disk, so the size costs no memory; the handler counts.
+const BLOB: Budget = Budget { body: usize::MAX, time: LONG, heavy: false };
+
+/// One line of the table.
+pub(crate) struct Route {
+    pub method: Method,
+    pub path: &'static str,
+    pub permission: Permission,
+    budget: Budget,
+    handler: MethodRouter<Arc<App>>,
+}
+
+fn route<H, T>(
+    method: Method,
+    path: &'static str,
+    permission: Permission,
+    budget: Budget,
+    handler: H,
+) -> Route
+where
+    H: Handler<T, Arc<App>>,
+    T: 'static,
+{
+    let filter = match method {
+        Method::POST => MethodFilter::POST,
+        Method::PUT => MethodFilter::PUT,
+        Method::HEAD => MethodFilter::HEAD,
+        _ => MethodFilter::GET,
+    };
+    Route { method, path, permission, budget, handler: on(filter, handler) }
+}
+
+/// The whole API.
+#[rustfmt::skip]
+pub(crate) fn table() -> Vec<Route> {
+    use Permission::{Manage, Public, Submit, Upload, View, Work};
+    const GET: Method = Method::GET;
+    const POST: Method = Method::POST;
+    vec![
+        route(POST, "/api/v1/runs", Submit, LARGE, submit::submit),
+        route(GET, "/api/v1/runs", View, SMALL, runs::list),
+        route(GET, "/api/v1/runs/{run}", View, SMALL, runs::get),
+        route(POST, "/api/v1/runs/{run}/tests", Submit, LARGE, submit::add_tests),
+        route(POST, "/api/v1/runs/{run}/cancel", Submit, SMALL, runs::cancel),
+        route(GET, "/api/v1/tests", View, SMALL, tests::list),
+        route(GET, "/api/v1/tests/{test}", View, SMALL, tests::get),
+        route(GET, "/api/v1/tests/{test}/why", View, SMALL, tests::why),
+        route(GET, "/api/v1/attempts", View, SMALL, attempts::list),
+        route(GET, "/api/v1/attempts/{attempt}", View, SMALL, attempts::get),
+        route(POST, "/api/v1/attempts/{attempt}/log", Work, SMALL, logs::append),
+        route(GET, "/api/v1/attempts/{attempt}/log", View, SMALL, logs::read),
+        route(GET, "/api/v1/attempts/{attempt}/log/stream", View, SMALL, logs::follow),
+        route(Method::PUT, "/api/v1/blobs/{sha256}", Upload, BLOB, blobs::put),
+        route(GET, "/api/v1/blobs/{sha256}", View, SMALL, blobs::get),
+        route(Method::HEAD, "/api/v1/blobs/{sha256}", View, SMALL, blobs::head),
+        route(POST, "/api/v1/workers", Work, SMALL, workers::register),
+        route(GET, "/api/v1/workers", View, SMALL, workers::list),
+        route(GET, "/api/v1/workers/{worker}", View, SMALL, workers::get),
+        route(POST, "/api/v1/workers/{worker}/heartbeat", Work, SMALL, workers::heartbeat),
+        route(POST, "/api/v1/workers/{worker}/drain", Manage, SMALL, workers::drain),
+        route(POST, "/api/v1/workers/{worker}/leave", Work, SMALL, workers::leave),
+        route(POST, "/api/v1/workers/{worker}/claim", Work, WAITING, leases::claim),
+        route(POST, "/api/v1/workers/{worker}/reports", Work, REPORTS, leases::report),
+        route(GET, "/api/v1/report", View, WAITING, reports::report),
+        route(GET, "/api/v1/status", View, SMALL, reports::status),
+        route(GET, "/api/v1/openapi.json", Public, SMALL, document::serve),
+        route(GET, "/metrics", View, SMALL, health::metrics),
+        route(GET, "/health/live", Public, SMALL, health::live),
+        route(GET, "/health/ready", Public, SMALL, health::ready),
+    ]
+}
+
+/// What the guard of one route knows.
+#[derive(Clone)]
+struct Guard {
+    app: Arc<App>,
+    permission: Permission,
+    budget: Budget,
+}
+
+pub(crate) fn router(app: Arc<App>) -> Router {
+    let mut router = Router::new();
+    for Route { path, permission, budget, handler, .. } in table() {
+        let guard = Guard { app: Arc::clone(&app), permission, budget };
+        let watched: MethodRouter<Arc<App>> = handler.layer(from_fn_with_state(guard, watch_over));
+        router = router.route(path, watched.layer(DefaultBodyLimit::max(budget.body)));
+    }
+    router.fallback(unknown).method_not_allowed_fallback(wrong_method).with_state(app)
+}
+
+/// Counts, and turns panics, refusals and lateness into answers.
+async fn watch_over(State(guard): State<Guard>, request: Request, next: Next) -> Response {
+    let app = Arc::clone(&guard.app);
+    let answer = AssertUnwindSafe(admit(guard, request, next)).catch_unwind().await;
+    let answer = match answer {
+        Ok(Ok(answer)) => answer,
+        Ok(Err(problem)) => problem.into_response(),
+        Err(_) => {
+            app.metrics.panics.fetch_add(1, Relaxed);
+            Problem::internal("this request met a bug in dtf", &"a handler panicked")
+                .hint("the coordinator's log has the details; please report it")
+                .into_response()
+        }
+    };
+    app.metrics.requests.fetch_add(1, Relaxed);
+    if answer.status().is_server_error() {
+        app.metrics.requests_failed.fetch_add(1, Relaxed);
+    }
+    answer
+}
+
+async fn admit(guard: Guard, mut request: Request, next: Next) -> Result<Response, Problem> {
+    let Guard { app, permission, budget } = guard;
+    if permission != Permission::Public {
+        let principal = app.authenticator.authenticate(request.headers())?;
+        if !principal.role.allows(permission) {
+            let message = format!("{} may not do this", principal.user);
+            return Err(
+                Problem::new(Code::Forbidden, message).hint("ask for a token with another role")
+            );
+        }
+        request.extensions_mut().insert(principal);
+    }
+    let _turn = if budget.heavy {
+        let turn = tokio::time::timeout(HEAVY_PATIENCE, app.heavy.acquire()).await;
+        Some(turn.map_err(|_| Problem::new(Code::Busy, "too many large requests at a time"))?)
+    } else {
+        None
+    };
+    tokio::time::timeout(budget.time, next.run(request))
+        .await
+        .map_err(|_| Problem::new(Code::Unavailable, "the request took too long"))
+}
+
+async fn unknown(request: Request) -> Problem {
+    let path: String = request.uri().path().chars().take(200).collect();
+    Problem::new(Code::NotFound, format!("no route {path}"))
+        .hint("GET /api/v1/openapi.json lists the routes")
+}
+
+async fn wrong_method(request: Request) -> Response {
+    let problem =
+        Problem::new(Code::BadRequest, format!("{} is not possible here", request.method()))
+            .hint("GET /api/v1/openapi.json lists the routes");
+    let mut answer = problem.into_response();
+    *answer.status_mut() = axum::http::StatusCode::METHOD_NOT_ALLOWED;
+    answer
+}
+
+#[cfg(test)]
+mod tests_of_table {
+    use super::*;
+
+    #[test]
+    fn only_health_and_the_document_are_public() {
+        let public: Vec<_> = table()
+            .iter()
+            .filter(|route| route.permission == Permission::Public)
+            .map(|route| route.path)
+            .collect();
+        assert_eq!(public, ["/api/v1/openapi.json", "/health/live", "/health/ready"]);
+    }
+}

@@ -1,0 +1,100 @@
+//! Runs: list, look, cancel.
+
+use crate::api::SCHEMA;
+use crate::api::error::Code;
+use crate::api::page::{DEFAULT_PAGE, MAX_PAGE, Page, PageQuery};
+use crate::api::v1::runs::{Cancelled, RunCounts, RunView};
+use crate::coordinator::http::app::App;
+use crate::coordinator::http::extract::{Id, Params};
+use crate::coordinator::http::permissions::Principal;
+use crate::coordinator::http::respond::Problem;
+use crate::domain::id::RunId;
+use crate::scheduler::{Answer, Command, RunSummary, Scheduler};
+use axum::Json;
+use axum::extract::State;
+use std::str::FromStr;
+use std::sync::Arc;
+
+/// Entries of a page, from what the client asks for.
+pub(crate) fn page_size(asked: Option<u32>) -> usize {
+    usize::try_from(asked.unwrap_or(DEFAULT_PAGE).clamp(1, MAX_PAGE)).unwrap_or(usize::MAX)
+}
+
+/// The id in a cursor.
+pub(crate) fn cursor<T: FromStr>(text: Option<&str>) -> Result<Option<T>, Problem> {
+    let bad = |text: &str| {
+        let text: String = text.chars().take(80).collect();
+        Problem::new(Code::BadRequest, format!("{text:?} is not a cursor of this list"))
+            .hint("pass `next` of the page before, unchanged")
+    };
+    text.map(|text| text.parse().map_err(|_| bad(text))).transpose()
+}
+
+#[utoipa::path(get, path = "/api/v1/runs", tag = "runs", params(PageQuery),
+    responses((status = 200, body = Page<RunView>, description = "newest first")))]
+pub(crate) async fn list(
+    State(app): State<Arc<App>>,
+    Params(query): Params<PageQuery>,
+) -> Result<Json<Page<RunView>>, Problem> {
+    let before: Option<RunId> = cursor(query.cursor.as_deref())?;
+    let size = page_size(query.limit);
+    let page = move |scheduler: &Scheduler, _| {
+        let older = scheduler.runs().rev().filter(|run| before.is_none_or(|b| run.run < b));
+        let mut found: Vec<RunSummary> = older.take(size + 1).collect();
+        let more = found.len() > size;
+        found.truncate(size);
+        let views = found.into_iter().map(|run| view(scheduler, run)).collect::<Vec<_>>();
+        (views, more)
+    };
+    let (items, more) = app.mailbox.ask(page).await?;
+    let next = items.last().filter(|_| more).map(|run| run.run.to_string());
+    Ok(Json(Page { schema: SCHEMA, items, next }))
+}
+
+#[utoipa::path(get, path = "/api/v1/runs/{run}", tag = "runs",
+    params(("run" = String, Path, example = "r12")),
+    responses((status = 200, body = RunView), (status = 404, body = crate::api::error::ErrorBody)))]
+pub(crate) async fn get(
+    State(app): State<Arc<App>>,
+    Id(run): Id<RunId>,
+) -> Result<Json<RunView>, Problem> {
+    let find = move |scheduler: &Scheduler, _| scheduler.run(run).map(|r| view(scheduler, r));
+    app.mailbox.ask(find).await?.map(Json).ok_or_else(|| Problem::not_found(run))
+}
+
+#[utoipa::path(post, path = "/api/v1/runs/{run}/cancel", tag = "runs",
+    params(("run" = String, Path, example = "r12")),
+    responses((status = 200, body = Cancelled, description = "a repeat is harmless")))]
+pub(crate) async fn cancel(
+    State(app): State<Arc<App>>,
+    principal: Principal,
+    Id(run): Id<RunId>,
+) -> Result<Json<Cancelled>, Problem> {
+    match app.mailbox.act(Command::CancelRun { run, by: principal.user }).await? {
+        Answer::Cancelled { run, ended, stopping } => Ok(Json(Cancelled { run, ended, stopping })),
+        other => Err(app.unexpected(&other)),
+    }
+}
+
+fn view(scheduler: &Scheduler, run: RunSummary) -> RunView {
+    let open = run.finished_at.is_none() && run.counts.waiting > 0;
+    let unschedulable = if open { scheduler.unschedulable(run.run) } else { 0 };
+    RunView {
+        schema: SCHEMA,
+        run: run.run,
+        name: run.name.into(),
+        user: run.user.into(),
+        submitted_at: run.submitted_at,
+        finished_at: run.finished_at,
+        cancelled: run.cancelled,
+        counts: RunCounts {
+            total: run.counts.total,
+            blocked: run.counts.blocked,
+            waiting: run.counts.waiting,
+            leased: run.counts.leased,
+            done: run.counts.done,
+            flaky: run.counts.flaky,
+            unschedulable,
+        },
+    }
+}

@@ -1,0 +1,153 @@
+//! Submissions. Big ones are parsed and checked off the threads that serve connections.
+//!
+//! Promises: every launch that enters the log has passed its checks, and every file that
+//! it names is here.
+
+use crate::api::SCHEMA;
+use crate::api::error::Code;
+use crate::api::v1::runs::{
+    AddTests, MAX_KEY_BYTES, MAX_MISSES, Miss, SubmitRun, Submitted, Unschedulable,
+};
+use crate::coordinator::http::app::App;
+use crate::coordinator::http::extract::{Id, blocking, body, parse};
+use crate::coordinator::http::permissions::Principal;
+use crate::coordinator::http::respond::Problem;
+use crate::domain::event::Idempotency;
+use crate::domain::id::RunId;
+use crate::domain::launch::{Launch, MAX_LAUNCH_BYTES};
+use crate::domain::test::TestSpec;
+use crate::scheduler::{Answer, Command};
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::{Request, State};
+use axum::http::HeaderMap;
+use sha2::{Digest, Sha256};
+use std::collections::HashSet;
+use std::fmt::Write;
+use std::sync::Arc;
+
+/// Name of the header that makes a repeat harmless.
+const KEY_HEADER: &str = "idempotency-key";
+
+#[utoipa::path(post, path = "/api/v1/runs", tag = "runs", request_body = SubmitRun,
+    params(("Idempotency-Key" = Option<String>, Header,
+        description = "at most 128 printable characters; a repeat with the same body is harmless")),
+    responses((status = 200, body = Submitted),
+        (status = 409, body = crate::api::error::ErrorBody, description = "the key came with another body"),
+        (status = 422, body = crate::api::error::ErrorBody, description = "a test that cannot be accepted")))]
+pub(crate) async fn submit(
+    State(app): State<Arc<App>>,
+    principal: Principal,
+    request: Request,
+) -> Result<Json<Submitted>, Problem> {
+    let key = idempotency_key(request.headers())?;
+    let bytes = body(request, &app).await?;
+    let checker = Arc::clone(&app);
+    let (run, digest) = blocking(move || {
+        let digest = key.is_some().then(|| hexadecimal(&bytes));
+        let run: SubmitRun = parse(&bytes)?;
+        check_tests(&checker, &run.tests)?;
+        Ok::<_, Problem>((run, key.zip(digest)))
+    })
+    .await??;
+    let idempotency =
+        digest.map(|(key, digest)| Idempotency { key, digest: digest.into_boxed_str() });
+    let SubmitRun { name, tests, more, closed_world } = run;
+    let user = principal.user;
+    let command = Command::Submit { name, tests, more, closed_world, idempotency, user };
+    submitted(&app, app.mailbox.act(command).await?)
+}
+
+#[utoipa::path(post, path = "/api/v1/runs/{run}/tests", tag = "runs", request_body = AddTests,
+    params(("run" = String, Path, example = "r12")),
+    responses((status = 200, body = Submitted, description = "a repeat of a part is harmless"),
+        (status = 409, body = crate::api::error::ErrorBody, description = "out of order, or the run is complete")))]
+pub(crate) async fn add_tests(
+    State(app): State<Arc<App>>,
+    Id(run): Id<RunId>,
+    request: Request,
+) -> Result<Json<Submitted>, Problem> {
+    let bytes = body(request, &app).await?;
+    let checker = Arc::clone(&app);
+    let AddTests { part, tests, more } = blocking(move || {
+        let part: AddTests = parse(&bytes)?;
+        check_tests(&checker, &part.tests)?;
+        Ok::<_, Problem>(part)
+    })
+    .await??;
+    submitted(&app, app.mailbox.act(Command::AddTests { run, part, tests, more }).await?)
+}
+
+fn idempotency_key(headers: &HeaderMap) -> Result<Option<Box<str>>, Problem> {
+    let Some(value) = headers.get(KEY_HEADER) else { return Ok(None) };
+    match value.to_str() {
+        Ok(key) if (1..=MAX_KEY_BYTES).contains(&key.len()) => Ok(Some(key.into())),
+        _ => Err(Problem::new(
+            Code::BadRequest,
+            format!("the Idempotency-Key is not 1 to {MAX_KEY_BYTES} printable characters"),
+        )),
+    }
+}
+
+fn hexadecimal(bytes: &Bytes) -> String {
+    let digest = Sha256::digest(bytes);
+    digest.iter().fold(String::with_capacity(64), |mut text, byte| {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// Refuses the first test that no worker should see.
+fn check_tests(app: &App, tests: &[Arc<TestSpec>]) -> Result<(), Problem> {
+    let mut seen: HashSet<String> = HashSet::new();
+    for test in tests {
+        let text = test.launch.get();
+        let refuse = |why: String| {
+            let name: String = test.name.chars().take(200).collect();
+            Problem::new(Code::Unprocessable, format!("test {name:?}: {why}"))
+        };
+        if text.len() > MAX_LAUNCH_BYTES {
+            let size = text.len();
+            return Err(refuse(format!(
+                "its launch has {size} bytes, at most {MAX_LAUNCH_BYTES} are allowed"
+            ))
+            .hint("large inputs travel as files"));
+        }
+        let launch: Launch =
+            serde_json::from_str(text).map_err(|error| refuse(format!("launch: {error}")))?;
+        launch.check().map_err(|error| refuse(error.to_string()))?;
+        for file in launch.files {
+            if seen.contains(&file.sha256) {
+                continue;
+            }
+            if !app.has_blob(&file.sha256)? {
+                let (path, digest) = (&file.path, &file.sha256);
+                return Err(refuse(format!("its file {path} ({digest}) is not here"))
+                    .hint("upload it first: PUT /api/v1/blobs/{sha256}"));
+            }
+            seen.insert(file.sha256);
+        }
+    }
+    Ok(())
+}
+
+fn submitted(app: &App, answer: Answer) -> Result<Json<Submitted>, Problem> {
+    let Answer::Submitted { run, tests, repeated, unschedulable } = answer else {
+        return Err(app.unexpected(&answer));
+    };
+    let unschedulable = unschedulable
+        .into_iter()
+        .map(|none| Unschedulable {
+            test: none.test.into(),
+            tests: none.tests,
+            nearest: none
+                .nearest
+                .into_iter()
+                .take(MAX_MISSES)
+                .map(|(worker, name, lacks)| Miss { worker, name: name.into(), lacks })
+                .collect(),
+        })
+        .collect();
+    Ok(Json(Submitted { schema: SCHEMA, run, tests, repeated, unschedulable }))
+}

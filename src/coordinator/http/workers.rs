@@ -1,0 +1,116 @@
+//! Workers: sign on, sign of life, sign off; the list for people.
+
+use crate::api::SCHEMA;
+use crate::api::page::Page;
+use crate::api::v1::workers::{
+    Heartbeat, HeartbeatAnswer, Leave, Register, Registered, WorkerState, WorkerView,
+};
+use crate::coordinator::http::app::App;
+use crate::coordinator::http::extract::{Body, Id};
+use crate::coordinator::http::respond::Problem;
+use crate::domain::id::WorkerId;
+use crate::scheduler::{Answer, Availability, Command, HEARTBEAT, LEASE, Scheduler, WorkerStatus};
+use axum::Json;
+use axum::extract::State;
+use std::sync::Arc;
+
+#[utoipa::path(post, path = "/api/v1/workers", tag = "workers", request_body = Register,
+    responses((status = 200, body = Registered),
+        (status = 422, body = crate::api::error::ErrorBody, description = "a size that no machine has")))]
+pub(crate) async fn register(
+    State(app): State<Arc<App>>,
+    Body(worker): Body<Register>,
+) -> Result<Json<Registered>, Problem> {
+    let Register { key, incarnation, name, capability, holding, version } = worker;
+    tracing::info!(%name, %version, holding = holding.len(), "a worker registers");
+    let command = Command::Register { key, incarnation, name, capability, holding };
+    match app.mailbox.act(command).await? {
+        Answer::Registered { worker, kept, stale } => {
+            Ok(Json(Registered { worker, heartbeat_ms: HEARTBEAT, lease_ms: LEASE, stale, kept }))
+        }
+        other => Err(app.unexpected(&other)),
+    }
+}
+
+#[utoipa::path(post, path = "/api/v1/workers/{worker}/heartbeat", tag = "workers",
+    params(("worker" = String, Path, example = "w4")), request_body = Heartbeat,
+    responses((status = 200, body = HeartbeatAnswer),
+        (status = 404, body = crate::api::error::ErrorBody, description = "register first"),
+        (status = 409, body = crate::api::error::ErrorBody, description = "another process took over")))]
+pub(crate) async fn heartbeat(
+    State(app): State<Arc<App>>,
+    Id(worker): Id<WorkerId>,
+    Body(heartbeat): Body<Heartbeat>,
+) -> Result<Json<HeartbeatAnswer>, Problem> {
+    let Heartbeat { incarnation, received, holding } = heartbeat;
+    let command = Command::Heartbeat { worker, incarnation, received, holding };
+    match app.mailbox.act(command).await? {
+        Answer::Heartbeat { stale } => Ok(Json(HeartbeatAnswer { stale })),
+        other => Err(app.unexpected(&other)),
+    }
+}
+
+#[utoipa::path(post, path = "/api/v1/workers/{worker}/drain", tag = "workers",
+    params(("worker" = String, Path, example = "w4")),
+    responses((status = 200, body = WorkerView)))]
+pub(crate) async fn drain(
+    State(app): State<Arc<App>>,
+    Id(worker): Id<WorkerId>,
+) -> Result<Json<WorkerView>, Problem> {
+    app.mailbox.act(Command::Drain { worker }).await?;
+    find(&app, worker).await
+}
+
+#[utoipa::path(post, path = "/api/v1/workers/{worker}/leave", tag = "workers",
+    params(("worker" = String, Path, example = "w4")), request_body = Leave,
+    responses((status = 200, body = WorkerView)))]
+pub(crate) async fn leave(
+    State(app): State<Arc<App>>,
+    Id(worker): Id<WorkerId>,
+    Body(Leave { incarnation }): Body<Leave>,
+) -> Result<Json<WorkerView>, Problem> {
+    app.mailbox.act(Command::Leave { worker, incarnation }).await?;
+    find(&app, worker).await
+}
+
+#[utoipa::path(get, path = "/api/v1/workers", tag = "workers",
+    responses((status = 200, body = Page<WorkerView>)))]
+pub(crate) async fn list(State(app): State<Arc<App>>) -> Result<Json<Page<WorkerView>>, Problem> {
+    let all = |scheduler: &Scheduler, _| scheduler.workers().map(view).collect::<Vec<_>>();
+    let items = app.mailbox.ask(all).await?;
+    Ok(Json(Page { schema: SCHEMA, items, next: None }))
+}
+
+#[utoipa::path(get, path = "/api/v1/workers/{worker}", tag = "workers",
+    params(("worker" = String, Path, example = "w4")),
+    responses((status = 200, body = WorkerView), (status = 404, body = crate::api::error::ErrorBody)))]
+pub(crate) async fn get(
+    State(app): State<Arc<App>>,
+    Id(worker): Id<WorkerId>,
+) -> Result<Json<WorkerView>, Problem> {
+    find(&app, worker).await
+}
+
+async fn find(app: &App, worker: WorkerId) -> Result<Json<WorkerView>, Problem> {
+    let find = move |scheduler: &Scheduler, _| scheduler.worker(worker);
+    let found = app.mailbox.ask(find).await?;
+    found.map(|status| Json(view(status))).ok_or_else(|| Problem::not_found(worker))
+}
+
+fn view(status: WorkerStatus) -> WorkerView {
+    WorkerView {
+        worker: status.worker,
+        name: status.name.into(),
+        state: match status.availability {
+            Availability::Active => WorkerState::Active,
+            Availability::Draining => WorkerState::Draining,
+            Availability::Lost => WorkerState::Lost,
+            Availability::Gone => WorkerState::Gone,
+        },
+        capability: status.capability,
+        running: status.running,
+        ahead: status.ahead,
+        last_seen: status.last_seen,
+        registered_at: status.registered_at,
+    }
+}

@@ -1,0 +1,279 @@
+//! Output of attempts that run, as their workers send it: one file each under `live/`.
+//!
+//! Limits: [`MAX_LIVE_BYTES`] of each attempt are kept; what lies beyond is counted and
+//! dropped (the worker keeps the end and uploads it with the report). Promises: a piece
+//! that was stored is never stored twice, whatever is sent again; a lease with an older
+//! epoch cannot write any more. Files of attempts whose report brought the output are
+//! removed; others stay [`KEEP`] as the only record. Not durable against power loss.
+
+use crate::api::v1::logs::HEAD_BYTES;
+use crate::domain::event::Event;
+use crate::domain::id::{AttemptId, Epoch};
+use serde::Deserialize;
+use std::collections::HashMap;
+use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// Kept of one attempt while it runs.
+pub const MAX_LIVE_BYTES: u64 = 2 * HEAD_BYTES as u64;
+/// Attempts with live output at a time.
+const MAX_LIVE: usize = 20_000;
+/// How long the output of an attempt without a final log stays.
+const KEEP: Duration = Duration::from_secs(7 * 24 * 3600);
+/// Read at once.
+pub const PIECE_BYTES: usize = 64 * 1024;
+
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum LiveError {
+    /// A later lease of the same attempt has written already.
+    #[error("the lease of {0} is no longer the latest")]
+    Stale(AttemptId),
+    #[error("the next piece belongs at {expected}, not at {got}")]
+    Gap { expected: u64, got: u64 },
+    #[error("{MAX_LIVE} attempts stream their output already")]
+    TooMany,
+    #[error("cannot store output in {path}: {source}")]
+    Io { path: PathBuf, source: std::io::Error },
+}
+
+#[derive(Debug)]
+pub(crate) struct LiveLogs {
+    folder: PathBuf,
+    open: Mutex<HashMap<AttemptId, Entry>>,
+    /// Size of `open`, to spare its lock when nobody streams.
+    count: AtomicUsize,
+}
+
+#[derive(Debug)]
+struct Entry {
+    epoch: Epoch,
+    /// Sent so far, stored or dropped.
+    received: u64,
+    /// Changes with each piece; closed at the end of the attempt.
+    news: watch::Sender<u64>,
+}
+
+/// The part of an attempt's detail that says whether the output came with it.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Brought<'a> {
+    #[serde(borrow)]
+    output: Option<&'a serde_json::value::RawValue>,
+    #[serde(borrow)]
+    log: Option<&'a serde_json::value::RawValue>,
+}
+
+impl LiveLogs {
+    /// Creates the folder and removes what is older than [`KEEP`].
+    ///
+    /// # Errors
+    /// The folder cannot be made or read.
+    pub fn open(folder: PathBuf) -> std::io::Result<Self> {
+        std::fs::create_dir_all(&folder)?;
+        for entry in std::fs::read_dir(&folder)? {
+            let entry = entry?;
+            let age = entry.metadata()?.modified()?.elapsed().unwrap_or_default();
+            if age > KEEP {
+                std::fs::remove_file(entry.path())?;
+            }
+        }
+        Ok(Self { folder, open: Mutex::default(), count: AtomicUsize::new(0) })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<AttemptId, Entry>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn path(&self, attempt: AttemptId) -> PathBuf {
+        self.folder.join(format!("{attempt}.log"))
+    }
+
+    /// Stores one piece; returns where the next one belongs. Blocks on the disk.
+    /// Whether `epoch` is live is the caller's to know.
+    pub fn append(
+        &self,
+        attempt: AttemptId,
+        epoch: Epoch,
+        offset: u64,
+        bytes: &[u8],
+    ) -> Result<u64, LiveError> {
+        let path = self.path(attempt);
+        let mut open = self.lock();
+        if !open.contains_key(&attempt) && open.len() >= MAX_LIVE {
+            return Err(LiveError::TooMany);
+        }
+        let entry = match open.entry(attempt) {
+            std::collections::hash_map::Entry::Occupied(entry) => entry.into_mut(),
+            std::collections::hash_map::Entry::Vacant(slot) => {
+                // After a restart the file says how much has arrived.
+                let received = std::fs::metadata(&path).map_or(0, |metadata| metadata.len());
+                self.count.fetch_add(1, Ordering::Relaxed);
+                slot.insert(Entry { epoch, received, news: watch::Sender::new(received) })
+            }
+        };
+        if epoch < entry.epoch {
+            return Err(LiveError::Stale(attempt));
+        }
+        let io = |source| LiveError::Io { path: path.clone(), source };
+        if epoch > entry.epoch {
+            std::fs::File::create(&path).map_err(io)?;
+            (entry.epoch, entry.received) = (epoch, 0);
+        }
+        if offset > entry.received && entry.received < MAX_LIVE_BYTES {
+            return Err(LiveError::Gap { expected: entry.received, got: offset });
+        }
+        let end = offset.saturating_add(bytes.len() as u64);
+        if end <= entry.received {
+            return Ok(entry.received);
+        }
+        if entry.received < MAX_LIVE_BYTES {
+            let skip = usize::try_from(entry.received - offset).unwrap_or(usize::MAX);
+            let room = usize::try_from(MAX_LIVE_BYTES - entry.received).unwrap_or(usize::MAX);
+            let fresh = bytes.get(skip..).unwrap_or_default();
+            let fresh = fresh.get(..room.min(fresh.len())).unwrap_or_default();
+            let mut file =
+                std::fs::OpenOptions::new().create(true).append(true).open(&path).map_err(io)?;
+            file.write_all(fresh).map_err(io)?;
+        }
+        entry.received = end;
+        entry.news.send_replace(end);
+        Ok(end)
+    }
+
+    /// Up to [`PIECE_BYTES`] from `offset` on; empty at the end or without a file.
+    pub fn read(&self, attempt: AttemptId, offset: u64) -> Result<Vec<u8>, LiveError> {
+        let path = self.path(attempt);
+        let read = || -> std::io::Result<Vec<u8>> {
+            let mut file = match std::fs::File::open(&path) {
+                Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+                other => other?,
+            };
+            file.seek(SeekFrom::Start(offset))?;
+            let mut piece = Vec::new();
+            file.take(PIECE_BYTES as u64).read_to_end(&mut piece)?;
+            Ok(piece)
+        };
+        read().map_err(|source| LiveError::Io { path: path.clone(), source })
+    }
+
+    /// Wakes with each piece; its channel closes when the attempt ends. `None` when
+    /// nothing was streamed (yet).
+    pub fn watch(&self, attempt: AttemptId) -> Option<watch::Receiver<u64>> {
+        self.lock().get(&attempt).map(|entry| entry.news.subscribe())
+    }
+
+    /// Lets go of attempts that ended with these events.
+    pub fn ended(&self, events: &[Event]) {
+        if self.count.load(Ordering::Relaxed) == 0 {
+            return;
+        }
+        for event in events {
+            let (lease, detail) = match event {
+                Event::AttemptFinished { lease, detail, .. } => (lease, detail.as_deref()),
+                Event::LeaseReturned { lease, .. } => (lease, None),
+                _ => continue,
+            };
+            if self.lock().remove(&lease.attempt).is_none() {
+                continue;
+            }
+            self.count.fetch_sub(1, Ordering::Relaxed);
+            let brought: Brought<'_> = detail
+                .and_then(|detail| serde_json::from_str(detail.get()).ok())
+                .unwrap_or_default();
+            if brought.output.is_some() || brought.log.is_some() {
+                let path = self.path(lease.attempt);
+                if let Err(error) = std::fs::remove_file(&path) {
+                    tracing::debug!(path = %path.display(), %error, "cannot remove live output");
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::event::Next;
+    use crate::domain::id::{LeaseId, RunId, TestId, WorkerId};
+    use crate::domain::outcome::Outcome;
+    use crate::domain::time::{Millis, Timestamp};
+    use serde_json::value::RawValue;
+
+    fn attempt() -> AttemptId {
+        TestId { run: RunId(1), index: 2 }.attempt(1)
+    }
+
+    fn logs() -> (tempfile::TempDir, LiveLogs) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let logs = LiveLogs::open(folder.path().join("live")).expect("logs");
+        (folder, logs)
+    }
+
+    #[test]
+    fn repeats_and_overlaps_are_stored_once() {
+        let (_folder, logs) = logs();
+        let append = |offset, text: &str| logs.append(attempt(), Epoch(5), offset, text.as_bytes());
+        assert_eq!(append(0, "hello ").expect("stored"), 6);
+        assert_eq!(append(0, "hello ").expect("a repeat"), 6);
+        assert_eq!(append(3, "lo world").expect("an overlap"), 11);
+        assert!(matches!(append(20, "x"), Err(LiveError::Gap { expected: 11, got: 20 })));
+        assert_eq!(logs.read(attempt(), 0).expect("read"), b"hello world");
+        assert_eq!(logs.read(attempt(), 6).expect("read"), b"world");
+    }
+
+    #[test]
+    fn an_older_lease_cannot_write_and_a_newer_one_starts_afresh() {
+        let (_folder, logs) = logs();
+        logs.append(attempt(), Epoch(5), 0, b"old").expect("stored");
+        logs.append(attempt(), Epoch(6), 0, b"new!").expect("stored");
+        assert!(matches!(logs.append(attempt(), Epoch(5), 3, b"x"), Err(LiveError::Stale(_))));
+        assert_eq!(logs.read(attempt(), 0).expect("read"), b"new!");
+    }
+
+    #[test]
+    fn output_beyond_the_cap_is_counted_and_dropped() {
+        let (_folder, logs) = logs();
+        let mut offset = 0;
+        let piece = vec![b'x'; 300 * 1024];
+        for _ in 0..8 {
+            offset = logs.append(attempt(), Epoch(1), offset, &piece).expect("stored");
+        }
+        assert_eq!(offset, 8 * piece.len() as u64);
+        let size = std::fs::metadata(logs.path(attempt())).expect("a file").len();
+        assert_eq!(size, MAX_LIVE_BYTES);
+    }
+
+    #[test]
+    fn a_restart_goes_on_where_the_file_ends() {
+        let (folder, logs) = logs();
+        logs.append(attempt(), Epoch(5), 0, b"before").expect("stored");
+        let logs = LiveLogs::open(folder.path().join("live")).expect("logs");
+        assert_eq!(logs.append(attempt(), Epoch(5), 6, b" after").expect("stored"), 12);
+        assert_eq!(logs.read(attempt(), 0).expect("read"), b"before after");
+    }
+
+    #[test]
+    fn the_end_wakes_followers_and_keeps_the_only_record() {
+        let (_folder, logs) = logs();
+        for (detail, kept) in [(Some("{\"output\":\"x\"}"), false), (None, true)] {
+            logs.append(attempt(), Epoch(5), 0, b"x").expect("stored");
+            let news = logs.watch(attempt()).expect("live");
+            logs.ended(&[Event::AttemptFinished {
+                lease: LeaseId { attempt: attempt(), epoch: Epoch(5) },
+                worker: WorkerId(1),
+                outcome: Outcome::Passed,
+                class: None,
+                duration_ms: Millis(1),
+                detail: detail.map(|text| RawValue::from_string(text.into()).expect("JSON")),
+                next: Next::Done { flaky: false },
+                at: Timestamp(1),
+            }]);
+            assert!(news.has_changed().is_err(), "closed");
+            assert_eq!(!logs.read(attempt(), 0).expect("read").is_empty(), kept);
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! From a data directory to a running state.
+//!
+//! Promises: one process at a time; the state is the snapshot plus the records after it,
+//! each checked; nothing is dropped silently. Everything here blocks.
+
+use crate::blobs::Blobs;
+use crate::coordinator::commit::Journal;
+use crate::domain::event::Event;
+use crate::domain::time::Timestamp;
+use crate::log::{EmbeddedLog, EventLog, LogError};
+use crate::scheduler::Scheduler;
+use crate::sys::clock::Clock;
+use crate::sys::fs::{DirectoryLock, LockError, write_atomically};
+use crate::sys::ids;
+use std::io;
+use std::path::{Path, PathBuf};
+
+#[derive(Debug, thiserror::Error)]
+pub enum RecoveryError {
+    #[error("cannot use the data directory {path}: {source}")]
+    Folder { path: PathBuf, source: io::Error },
+    #[error(transparent)]
+    Locked(#[from] LockError),
+    #[error("{}", chain(.0))]
+    Log(#[from] LogError),
+    #[error(transparent)]
+    Blobs(#[from] crate::blobs::BlobError),
+}
+
+/// The causes too: "cannot write the event log X: no space left".
+fn chain(error: &LogError) -> String {
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}
+
+/// What was found in a data directory.
+pub(crate) struct Recovered {
+    /// Held until the coordinator has stopped.
+    pub lock: DirectoryLock,
+    pub log: EmbeddedLog,
+    pub scheduler: Scheduler,
+    pub clock: Clock,
+    pub identity: String,
+    pub blobs: Blobs,
+    /// Events after the snapshot.
+    pub since_snapshot: u64,
+}
+
+/// Locks the directory and brings the state back.
+pub(crate) fn recover(data_dir: &Path) -> Result<Recovered, RecoveryError> {
+    let folder = |source| RecoveryError::Folder { path: data_dir.to_owned(), source };
+    std::fs::create_dir_all(data_dir).map_err(folder)?;
+    let lock = DirectoryLock::acquire(data_dir)?;
+    let identity = identity(data_dir).map_err(folder)?;
+    let log = EmbeddedLog::open(data_dir)?;
+    let blobs = Blobs::open(data_dir.join("blobs"))?;
+    let (after, mut scheduler) = restored(&log);
+    let mut since_snapshot = 0;
+    let mut latest = Timestamp::default();
+    log.reader().replay(after, &mut |_, events| {
+        for event in &events {
+            scheduler.apply(event);
+            latest = latest.max(at(event));
+        }
+        since_snapshot += events.len() as u64;
+        true
+    })?;
+    let clock = Clock::start_after(latest);
+    scheduler.resume(clock.now());
+    tracing::info!(records = log.last(), since_snapshot, "the state is back");
+    Ok(Recovered { lock, log, scheduler, clock, identity, blobs, since_snapshot })
+}
+
+/// The snapshot, if it can be used: the log alone says the same.
+fn restored(log: &EmbeddedLog) -> (u64, Scheduler) {
+    let Some((at, pieces)) = log.read_snapshot() else { return (0, Scheduler::new()) };
+    match Scheduler::restore(pieces.into_iter()) {
+        Ok(scheduler) => (at, scheduler),
+        Err(error) => {
+            tracing::warn!(%error, "the snapshot is passed over; the whole log is read");
+            (0, Scheduler::new())
+        }
+    }
+}
+
+/// A name for this data directory that stays.
+fn identity(data_dir: &Path) -> io::Result<String> {
+    let path = data_dir.join("identity");
+    match std::fs::read_to_string(&path) {
+        Ok(text) if !text.trim().is_empty() => Ok(text.trim().to_owned()),
+        Ok(_) => fresh_identity(&path),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => fresh_identity(&path),
+        Err(error) => Err(error),
+    }
+}
+
+fn fresh_identity(path: &Path) -> io::Result<String> {
+    let identity = ids::new_id().to_string();
+    write_atomically(path, identity.as_bytes(), false)?;
+    Ok(identity)
+}
+
+/// When it happened.
+fn at(event: &Event) -> Timestamp {
+    match event {
+        Event::ClaimOpened { .. } | Event::ClaimClosed { .. } => Timestamp::default(),
+        Event::WorkerRegistered { at, .. }
+        | Event::WorkerSeen { at, .. }
+        | Event::WorkerDraining { at, .. }
+        | Event::WorkerLost { at, .. }
+        | Event::RunSubmitted { at, .. }
+        | Event::TestsAdded { at, .. }
+        | Event::LeasesGranted { at, .. }
+        | Event::LeasesRecalled { at, .. }
+        | Event::LeaseReturned { at, .. }
+        | Event::AttemptFinished { at, .. }
+        | Event::TestSkipped { at, .. }
+        | Event::TestExpired { at, .. }
+        | Event::RunCancelled { at, .. }
+        | Event::LateResult { at, .. } => *at,
+    }
+}
+
+impl Journal for EmbeddedLog {
+    fn append(&mut self, events: &[Event]) -> Result<u64, String> {
+        EventLog::append(self, &mut events.iter()).map_err(|error| chain(&error))
+    }
+
+    fn write_snapshot(&mut self, at: u64, pieces: Vec<Vec<u8>>) -> Result<(), String> {
+        let mut pieces = pieces.into_iter();
+        EventLog::write_snapshot(self, at, &mut pieces).map_err(|error| chain(&error))
+    }
+}

@@ -1,0 +1,82 @@
+//! The whole role over a real data directory.
+
+use super::harness::{Hand, run_of};
+use crate::api::v1::reports::ReportQuery;
+use crate::client::{Client, ClientOptions};
+use crate::coordinator::{CoordinatorError, Settings, run};
+use crate::domain::outcome::Outcome;
+use std::path::Path;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+struct Role {
+    client: Client,
+    stop: oneshot::Sender<()>,
+    role: JoinHandle<Result<(), CoordinatorError>>,
+}
+
+async fn start(folder: &Path) -> Role {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    let (stop, stopped) = oneshot::channel::<()>();
+    let mut settings = Settings::new(folder);
+    settings.snapshot_events = 500;
+    #[expect(clippy::disallowed_methods, reason = "joined by `end`")]
+    let role = tokio::spawn(async move {
+        let shutdown = async {
+            let _ = stopped.await;
+        };
+        run(settings, listener, shutdown).await
+    });
+    Role { client: Client::new(ClientOptions::new(url)).expect("a client"), stop, role }
+}
+
+impl Role {
+    async fn end(self) {
+        drop(self.stop);
+        self.role.await.expect("no panic").expect("a clean stop");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn results_survive_restarts_with_and_without_snapshot() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let role = start(folder.path()).await;
+    let submitted = role.client.submit(&run_of(600), None).await.expect("submitted");
+    let mut hand = Hand::register(&role.client, 4).await;
+    let mut done = 0;
+    while done < 600 {
+        let claimed = hand.claim(10_000).await;
+        hand.report(&claimed.leases, r#"{"message":"fine"}"#).await;
+        done += claimed.leases.len();
+    }
+    let query = ReportQuery { run: Some(submitted.run), limit: Some(10), since_ms: None };
+    let before = role.client.report_view(&query).await.expect("a report");
+    assert_eq!(before.totals.outcomes.get(&Outcome::Passed), Some(&600));
+    assert_eq!((before.rows.len(), before.truncated), (10, true));
+    let status = role.client.status().await.expect("status");
+    role.end().await;
+
+    for _ in 0..2 {
+        let role = start(folder.path()).await;
+        let after = role.client.report_view(&query).await.expect("a report");
+        assert_eq!(after, before);
+        let again = role.client.status().await.expect("status");
+        assert_eq!(again.coordinator, status.coordinator);
+        let run = role.client.run(submitted.run).await.expect("the run");
+        assert!(run.finished_at.is_some());
+        role.end().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_second_coordinator_names_the_holder() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let first = start(folder.path()).await;
+    first.client.status().await.expect("it runs");
+    let second = start(folder.path()).await;
+    let error = second.role.await.expect("no panic").expect_err("refused");
+    assert!(error.to_string().contains(&std::process::id().to_string()), "{error}");
+    first.end().await;
+}

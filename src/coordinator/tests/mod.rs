@@ -1,0 +1,6 @@
+//! Scenarios over real sockets: a coordinator on port 0, and the client.
+
+mod disk;
+mod harness;
+mod journey;
+mod refusals;
