@@ -33,6 +33,11 @@ impl Writer {
         self.watermark
     }
 
+    #[cfg(test)]
+    pub(super) fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
     /// Stores records, oldest first, in one transaction with the watermark. Records at or
     /// below the watermark are skipped. A record is `(sequence, its events)`.
     ///
