@@ -68,7 +68,7 @@ fn perform(cli: Cli, console: Console) -> Result<u8, Failure> {
             console.result(&crate::config::reference::markdown()).map(|()| exit::PASSED)
         }
         Command::Openapi => {
-            console.result(&crate::coordinator::http::openapi()).map(|()| exit::PASSED)
+            console.result(crate::coordinator::http::document::text()).map(|()| exit::PASSED)
         }
         Command::Generate(args) => generate::run(console, args),
         Command::Coordinator(args) => block_on(coordinator::run(console, &global, args)),

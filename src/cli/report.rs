@@ -22,8 +22,7 @@ pub async fn run(console: Console, global: &Global, args: ReportArgs) -> Result<
         ReportQuery { run: args.run, limit: Some(args.limit), ..ReportQuery::default() };
     if args.run.is_none() {
         let span = args.since.unwrap_or(DEFAULT_SINCE);
-        query.since_ms =
-            Some(crate::domain::time::Timestamp(Clock::start().now().0.saturating_sub(span.0)));
+        query.since_ms = Some(Clock::start().now().0.saturating_sub(span.0));
     }
     let given = file.pick(args.data_dir, "data_dir", path)?;
     let (url, named) = address(&file, &args.server)?;

@@ -23,6 +23,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
+use tokio::sync::oneshot;
 
 /// How long the parts may take to stop.
 const STOP_GRACE: Duration = Duration::from_secs(30);
@@ -49,8 +50,9 @@ pub async fn run(console: Console, global: &Global, args: RunArgs) -> Result<u8,
         data_dir.join("worker"),
     )?;
     let mut site = Site::start(&data_dir, worker).await?;
+    let client = site.client.clone();
     let done = tokio::select! {
-        done = site.test(console, &args, &submission) => done,
+        done = test(console, &client, &args, &submission) => done,
         _ = tokio::signal::ctrl_c() => {
             console.note("interrupted: stopping the tests (results so far are kept)");
             Ok(exit::INTERRUPTED)
@@ -92,13 +94,17 @@ fn is_plan(path: &Path) -> bool {
     matches!(ending, "yaml" | "yml" | "json") && !config
 }
 
+/// How a role that runs beside ended; gone without a word: it met a bug.
+type Part<T, E> = oneshot::Receiver<Result<T, E>>;
+
 /// The two roles, and a client of the one.
 struct Site {
     client: Client,
     stop_coordinator: Trigger,
     stop_worker: Trigger,
-    coordinator: tokio::task::JoinHandle<Result<(), coordinator::CoordinatorError>>,
-    worker: tokio::task::JoinHandle<Result<worker::Summary, worker::WorkerError>>,
+    coordinator: Part<(), coordinator::CoordinatorError>,
+    worker: Part<worker::Summary, worker::WorkerError>,
+    _tasks: Tasks,
     /// Holds the token; gone with the site.
     _secrets: tempfile::TempDir,
 }
@@ -121,35 +127,30 @@ impl Site {
         here.token_file = Some(token_file);
         let (stop_coordinator, mut stopping) = Shutdown::by_hand();
         let mut tasks = Tasks::new();
-        let coordinator = tasks.spawn("coordinator", async move {
-            coordinator::run(here, listener, async move { stopping.stop().await }).await
+        let (told, coordinator) = oneshot::channel();
+        tasks.spawn("coordinator", async move {
+            let stop = async move { stopping.stop().await };
+            // Nobody listens when the command has ended before.
+            let _ = told.send(coordinator::run(here, listener, stop).await);
         });
         let mut options = ClientOptions::new(format!("http://{address}"));
         options.token = Some(Secret::new(token));
         let client = Client::new(options)?;
         let (stop_worker, shutdown) = Shutdown::by_hand();
         let link = Arc::new(client.clone());
-        let worker = tasks.spawn("worker", worker::run(settings, link, shutdown));
-        Ok(Self { client, stop_coordinator, stop_worker, coordinator, worker, _secrets: secrets })
-    }
-
-    /// Submits, waits, reports.
-    async fn test(
-        &self,
-        console: Console,
-        args: &RunArgs,
-        submission: &Submission,
-    ) -> Result<u8, Failure> {
-        let progress = Progress::new(console);
-        progress.say("starting");
-        while self.client.workers().await?.items.is_empty() {
-            tokio::time::sleep(LOOK_EVERY).await;
-        }
-        drop(progress);
-        let sent = submit::send(console, &self.client, submission, true).await?;
-        submit::tell_unschedulable(console, &sent.unschedulable);
-        let view = wait::wait(console, &self.client, sent.run).await?;
-        wait::finish(console, &self.client, &view, args.output).await
+        let (told, worker) = oneshot::channel();
+        tasks.spawn("worker", async move {
+            let _ = told.send(worker::run(settings, link, shutdown).await);
+        });
+        Ok(Self {
+            client,
+            stop_coordinator,
+            stop_worker,
+            coordinator,
+            worker,
+            _tasks: tasks,
+            _secrets: secrets,
+        })
     }
 
     /// Resolves when a part ends that should not.
@@ -166,23 +167,41 @@ impl Site {
         }
     }
 
+    /// Stops the worker, then the coordinator. A part that has failed has been told of.
     async fn stop(self, now: bool) -> Result<(), Failure> {
+        let late = |_| Failure::new(format!("a part did not stop within {STOP_GRACE:?}"));
         self.stop_worker.next();
         if now {
             self.stop_worker.next();
         }
-        let late = |_| Failure::new("a part did not stop in time");
-        if !self.worker.is_finished() {
-            let stopped = tokio::time::timeout(STOP_GRACE, self.worker).await.map_err(late)?;
-            stopped
-                .map_err(|_| Failure::new("the worker met a bug"))?
-                .map_err(|e| Failure::chain(&e))?;
-        }
+        let worker = tokio::time::timeout(STOP_GRACE, self.worker).await.map_err(late)?;
         self.stop_coordinator.next();
-        if self.coordinator.is_finished() {
-            return Ok(());
+        let coordinator = tokio::time::timeout(STOP_GRACE, self.coordinator).await;
+        if let Ok(Err(error)) = worker {
+            return Err(Failure::chain(&error));
         }
-        let stopped = tokio::time::timeout(STOP_GRACE, self.coordinator).await.map_err(late)?;
-        stopped.map_err(|_| Failure::new("the coordinator met a bug"))?.map_err(|e| refused(&e))
+        match coordinator.map_err(late)? {
+            Ok(Err(error)) => Err(refused(&error)),
+            _ => Ok(()),
+        }
     }
+}
+
+/// Submits, waits, reports.
+async fn test(
+    console: Console,
+    client: &Client,
+    args: &RunArgs,
+    submission: &Submission,
+) -> Result<u8, Failure> {
+    let progress = Progress::new(console);
+    progress.say("starting");
+    while client.workers().await?.items.is_empty() {
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+    drop(progress);
+    let sent = submit::send(console, client, submission, true).await?;
+    submit::tell_unschedulable(console, &sent.unschedulable);
+    let view = wait::wait(console, client, sent.run).await?;
+    wait::finish(console, client, &view, args.output).await
 }
