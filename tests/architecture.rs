@@ -55,7 +55,7 @@ const LONGER: &[(&str, &str)] = &[];
 /// Names that say nothing about what is inside; such modules become knots.
 const EMPTY_NAMES: &[&str] = &["common", "errors", "helpers", "misc", "types", "util", "utils"];
 /// Functions that may sleep in tests: they ask again and again until a deadline.
-const POLLING: &[&str] = &["eventually", "poll_until", "wait_until", "wait_for"];
+const POLLING: &[&str] = &["eventually", "poll_until", "until", "wait_for", "wait_until"];
 
 struct Source {
     /// Relative to the root of the repository, with `/`.
@@ -321,7 +321,7 @@ fn check_any(source: &Source, is_test: bool) -> Vec<String> {
         source.say(
             at,
             &format!(
-                "a test that sleeps: wait for the thing itself, or poll in one of {POLLING:?}"
+                "a test that sleeps: wait for the thing itself, or ask in a loop, `while !… {{ sleep }}`"
             ),
         )
     }));
@@ -333,8 +333,16 @@ fn may_sleep(before: &str) -> bool {
     let function = before.rsplit("fn ").next().unwrap_or_default();
     let name: String = function.chars().take_while(|character| ident_char(*character)).collect();
     let attribute = before.rfind("#[tokio::test").map_or("", |at| &before[at..]);
-    POLLING.contains(&name.as_str())
-        || attribute.lines().next().unwrap_or_default().contains("start_paused")
+    let virtual_time = attribute.lines().next().unwrap_or_default().contains("start_paused");
+    POLLING.contains(&name.as_str()) || virtual_time || polls(before)
+}
+
+/// `while … { sleep(…)`: the loop asks again.
+fn polls(before: &str) -> bool {
+    let path = |c: char| ident_char(c) || c == ':' || c.is_whitespace();
+    let Some(head) = before.trim_end_matches(path).strip_suffix('{') else { return false };
+    let statement = head.rsplit([';', '{', '}']).next().unwrap_or_default();
+    statement.trim_start().starts_with("while ")
 }
 
 // The tree itself.
@@ -588,6 +596,9 @@ mod the_checks_themselves {
         assert_eq!(found("src/store/mod.rs", &code("eventually")), Vec::<String>::new());
         let paused = "#[cfg(test)]\nmod tests {\n#[tokio::test(start_paused = true)]\nasync fn f() { sleep(x).await } }";
         assert_eq!(found("src/store/mod.rs", paused), Vec::<String>::new());
+        let polling =
+            "#[cfg(test)]\nmod tests { fn f() { while !done() { tokio::time::sleep(x); } } }";
+        assert_eq!(found("src/store/mod.rs", polling), Vec::<String>::new());
         let production = "fn f() { tokio::time::sleep(x); }";
         assert_eq!(found("src/store/mod.rs", production), Vec::<String>::new());
     }

@@ -6,7 +6,7 @@ use dtf::domain::id::RunId;
 use dtf::domain::test::TestSpec;
 use std::fs::File;
 use std::net::TcpListener;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -23,11 +23,16 @@ const PART: u32 = 10_000;
 const TICKS_PER_SECOND: f64 = 100.0;
 
 /// One process of dtf.
-pub struct Process(Child);
+pub struct Process {
+    child: Child,
+    name: String,
+    log: PathBuf,
+}
 
 impl Process {
     fn start(folder: &Path, log: &str, arguments: &[&str]) -> Self {
-        let log = File::create(folder.join(log)).expect("the log can be created");
+        let path = folder.join(log);
+        let log = File::create(&path).expect("the log can be created");
         let child = Command::new(env!("CARGO_BIN_EXE_dtf"))
             .args(arguments)
             .current_dir(folder)
@@ -36,11 +41,11 @@ impl Process {
             .stderr(log)
             .spawn()
             .expect("dtf starts");
-        Self(child)
+        Self { child, name: arguments.join(" "), log: path }
     }
 
     fn proc(&self, file: &str) -> String {
-        let path = format!("/proc/{}/{file}", self.0.id());
+        let path = format!("/proc/{}/{file}", self.child.id());
         std::fs::read_to_string(path).expect("the process is alive")
     }
 
@@ -61,10 +66,20 @@ impl Process {
         kib * 1024.0 / 1e6
     }
 
+    /// Panics when the process has ended by itself, with what it said.
+    fn assert_alive(&self) {
+        let stat = self.proc("stat");
+        let state = stat.rsplit(')').next().unwrap_or_default().trim_start();
+        if state.starts_with('Z') {
+            let said = std::fs::read_to_string(&self.log).unwrap_or_default();
+            panic!("dtf {} ended:\n{said}", self.name);
+        }
+    }
+
     pub fn kill(&mut self) {
         // Fails only when it has ended already.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
@@ -138,6 +153,8 @@ impl Fleet {
     pub fn until(&self, what: &str, mut holds: impl FnMut() -> bool) {
         let deadline = Instant::now() + PATIENCE;
         while !holds() {
+            self.coordinator.assert_alive();
+            self.workers.iter().for_each(Process::assert_alive);
             assert!(
                 Instant::now() < deadline,
                 "waited {PATIENCE:?} in vain until {what}; logs in {}",

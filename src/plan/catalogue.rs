@@ -6,6 +6,7 @@ use crate::plan::files::Files;
 use crate::plan::models::Place;
 use crate::plan::node::shortened;
 use crate::plan::problem::{Wrong, nearest};
+use crate::plan::source::is_json;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -72,7 +73,7 @@ pub fn names() -> impl Iterator<Item = &'static str> {
 pub fn find(model: &str, place: &Place, files: &dyn Files) -> Result<Found, Wrong> {
     match place {
         Place::Local(path) => {
-            let direct = path.ends_with(".json");
+            let direct = is_json(path);
             let file = if direct { path.clone() } else { format!("{path}/config.json") };
             let bytes = files.read(&file).map_err(|problem| {
                 Wrong::new(format!("cannot read {file:?}: {problem}"))

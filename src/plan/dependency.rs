@@ -10,7 +10,7 @@ const MAX_COMPARISONS: usize = 50_000_000;
 
 /// Looks names up among the tests of one plan.
 pub struct Names<'a> {
-    names: &'a [&'a str],
+    all: &'a [&'a str],
     positions: HashMap<&'a str, usize>,
     comparisons: usize,
 }
@@ -20,7 +20,7 @@ impl<'a> Names<'a> {
     #[must_use]
     pub fn new(names: &'a [&'a str]) -> Self {
         let positions = names.iter().enumerate().map(|(at, name)| (*name, at)).collect();
-        Self { names, positions, comparisons: 0 }
+        Self { all: names, positions, comparisons: 0 }
     }
 
     /// Positions of what a test depends on, ascending, each once. A pattern stands for
@@ -37,7 +37,7 @@ impl<'a> Names<'a> {
                 found.extend(self.matching(own, name)?);
             } else {
                 let wrong = Wrong::new(format!("no test is named {name:?}"));
-                return Err(match nearest(name, self.names.iter().copied().take(10_000)) {
+                return Err(match nearest(name, self.all.iter().copied().take(10_000)) {
                     Some(candidate) => wrong.hint(format!("did you mean {candidate:?}?")),
                     None => wrong.hint("a pattern such as \"unit-*\" names a whole matrix"),
                 });
@@ -53,14 +53,14 @@ impl<'a> Names<'a> {
     }
 
     fn matching(&mut self, own: usize, pattern: &str) -> Result<Vec<usize>, Wrong> {
-        self.comparisons = self.comparisons.saturating_add(self.names.len());
+        self.comparisons = self.comparisons.saturating_add(self.all.len());
         if self.comparisons > MAX_COMPARISONS {
             return Err(Wrong::new("too many patterns over too many tests"));
         }
         let matches = |(at, name): (usize, &&str)| {
             (at != own && glob::name_matches(pattern, name)).then_some(at)
         };
-        let found: Vec<usize> = self.names.iter().enumerate().filter_map(matches).collect();
+        let found: Vec<usize> = self.all.iter().enumerate().filter_map(matches).collect();
         if found.is_empty() {
             return Err(Wrong::new(format!("no test matches {pattern:?}")));
         }

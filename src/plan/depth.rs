@@ -190,7 +190,7 @@ impl Scan {
     fn name(&mut self, kind: char) {
         match kind {
             '!' if self.peek(0) == '<' => {
-                self.skip_while(|c| !is_blank(c) && !is_break(c) && c != '>')
+                self.skip_while(|c| !is_blank(c) && !is_break(c) && c != '>');
             }
             '!' => self.skip_while(|c| c.is_ascii_alphanumeric() || "-_!%./:".contains(c)),
             _ => self.skip_while(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_')),

@@ -4,6 +4,7 @@
 //! types of this module. Promises: nothing is guessed (an unknown key is an error), every
 //! refusal names file, line and field, and equal files give equal tests in equal order.
 
+use crate::domain::launch::MAX_LIST;
 use crate::plan::entry::{self, Entry, MAX_NAME_BYTES};
 use crate::plan::fields::{Fields, text, whole};
 use crate::plan::locate::Path;
@@ -79,8 +80,8 @@ fn read(root: &Node, source: &Source) -> Result<(String, Vec<Entry>, Vec<ModelEn
             Node::Text(_) => &Node::Map(vec![("model".into(), node.clone())]),
             other => other,
         };
-        // The environment of a model test comes from its template.
-        let node = with_defaults(node, defaults, &["environment", "isolation"]);
+        // These come from the template of the model's family.
+        let node = with_defaults(node, defaults, &["environment", "isolation", "files"]);
         model_entries.push(models::read(&node, path)?);
         Ok(())
     })?;
@@ -99,8 +100,10 @@ fn stem(origin: &str) -> String {
 
 fn read_defaults<'a>(fields: &Fields<'a>) -> Result<Option<&'a Node>, Problem> {
     let Some(node) = fields.get("defaults") else { return Ok(None) };
-    let inner = Fields::new(node, &fields.path.key("defaults"), &SHARED_KEYS)?;
+    let known: Vec<&str> = SHARED_KEYS.iter().copied().chain(["files"]).collect();
+    let inner = Fields::new(node, &fields.path.key("defaults"), &known)?;
     Settings::read(&inner)?;
+    inner.list("files", MAX_LIST, text)?;
     Ok(Some(node))
 }
 

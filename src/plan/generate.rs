@@ -238,14 +238,15 @@ impl<'a> Subject<'a> {
 
     /// `bert-base-uncased/cpu/b1-s128-fp32`
     fn name(&self, case: &Case) -> String {
-        let mut shape = format!("b{}", case.number("batch"));
-        if case.parameters.contains_key("sequence_length") {
-            shape.push_str(&format!("-s{}", case.number("sequence_length")));
-        }
-        let image = self.image(case);
-        if image > 0 {
-            shape.push_str(&format!("-i{image}"));
-        }
+        let length = match case.parameters.get("sequence_length") {
+            Some(length) => format!("-s{length}"),
+            None => String::new(),
+        };
+        let image = match self.image(case) {
+            0 => String::new(),
+            image => format!("-i{image}"),
+        };
+        let shape = format!("b{}{length}{image}", case.number("batch"));
         format!("{}/{}/{shape}-{}", self.entry.prefix, case.backend, case.text("dtype"))
     }
 
@@ -323,8 +324,8 @@ fn json_of(node: &Node) -> Value {
     }
 }
 
-/// The file of a generated test: a name that every file system and Python accept, with a
-/// short digest where different tests would get the same.
+/// The file of a generated test: a name that every file system and Python accept. Two tests
+/// may get the same one; each has a directory of its own, and a request refuses it.
 fn script_name(test: &str) -> String {
     let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' };
     let name: String = test.chars().map(plain).take(150).collect();

@@ -96,7 +96,8 @@ impl Matrix {
         for (axis, value) in &combination.0 {
             let mentioned = template.contains(&format!("{{{axis}}}"));
             if !mentioned && self.varying.contains(axis) {
-                name.push_str(&format!("/{axis}={}", value.scalar().unwrap_or_default()));
+                let value = value.scalar().unwrap_or_default();
+                name.extend(["/", axis, "=", &value]);
             }
         }
     }
@@ -250,7 +251,7 @@ fn fill(text: &str, combination: &Combination) -> String {
             Some((name, value, after))
         };
         if let Some((name, _, after)) = token("{{", "}}") {
-            out.push_str(&format!("{{{name}}}"));
+            out.extend(["{", name, "}"]);
             rest = after;
         } else if let Some((_, value, after)) = token("{", "}") {
             out.push_str(&value.scalar().unwrap_or_default());

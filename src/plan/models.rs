@@ -11,6 +11,7 @@ use crate::plan::locate::Path;
 use crate::plan::node::{Node, shortened};
 use crate::plan::problem::{Problem, Wrong, did_you_mean};
 use crate::plan::settings::{self, SHARED_KEYS, Settings};
+use crate::plan::source::is_json;
 
 /// Longest name of a model, in bytes.
 pub const MAX_MODEL_BYTES: usize = 200;
@@ -88,7 +89,8 @@ impl Weights {
 #[derive(Debug, Clone, PartialEq)]
 pub struct ModelEntry {
     pub path: Path,
-    /// As the plan spells it.
+    /// As the plan spells it; a local one as `./folder`, so that a library that looks for
+    /// weights there never takes it for a name, nor the configuration for weights.
     pub model: String,
     pub place: Place,
     /// What test names begin with.
@@ -149,7 +151,7 @@ fn read_model(fields: &Fields) -> Result<(String, Place), Problem> {
         Some(node @ Node::Map(_)) => {
             let inner = Fields::new(node, &path, &["config"])?;
             let file = inner.required("config", |node| inside(&text(node)?))?;
-            return Ok((file.clone(), Place::Local(file)));
+            return Ok((local_name(&file), Place::Local(file)));
         }
         Some(node) => text(node).map_err(|wrong| wrong.at(&path))?,
         None => {
@@ -157,10 +159,9 @@ fn read_model(fields: &Fields) -> Result<(String, Place), Problem> {
             return Err(problem.hint("model: bert-base-uncased, or a folder such as ./my-model"));
         }
     };
-    let local = named.starts_with("./") || named.ends_with(".json") || named.ends_with('/');
-    if local {
+    if is_local(&named) {
         let file = inside(&named).map_err(|wrong| wrong.at(&path))?;
-        return Ok((named, Place::Local(file)));
+        return Ok((local_name(&file), Place::Local(file)));
     }
     let plain = |c: char| c.is_ascii_alphanumeric() || "._-/".contains(c);
     let parts = named.split('/').count();
@@ -173,15 +174,28 @@ fn read_model(fields: &Fields) -> Result<(String, Place), Problem> {
     Ok((named, Place::Named))
 }
 
+fn is_local(model: &str) -> bool {
+    model.starts_with("./") || model.ends_with('/') || is_json(model)
+}
+
+/// `mine` and `mine/config.json` are `./mine`, `small.json` is `./small`.
+fn local_name(file: &str) -> String {
+    let folder = match file.strip_suffix("config.json") {
+        Some("") => return ".".to_owned(),
+        Some(folder) if folder.ends_with('/') => folder.trim_end_matches('/'),
+        _ if is_json(file) => file.rsplit_once('.').map_or(file, |(stem, _)| stem),
+        _ => file,
+    };
+    format!("./{folder}")
+}
+
 /// What a model is called in test names: local ones by their folder.
 fn plain_name(model: &str) -> String {
-    let local = model.starts_with("./") || model.ends_with(".json") || model.ends_with('/');
-    if !local {
-        return model.to_owned();
+    match model.strip_prefix("./") {
+        Some(folder) => folder.rsplit('/').next().unwrap_or(folder).to_owned(),
+        None if model == "." => "model".to_owned(),
+        None => model.to_owned(),
     }
-    let parts = model.split('/').filter(|part| !matches!(*part, "" | "." | "config.json"));
-    let last = parts.last().unwrap_or("model");
-    last.strip_suffix(".json").unwrap_or(last).to_owned()
 }
 
 fn revision(node: &Node) -> Result<String, Wrong> {
@@ -283,4 +297,23 @@ fn read_parameters(fields: &Fields) -> Result<Vec<(String, Node)>, Problem> {
         }
     }
     Ok(entries.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn local_models_have_names() {
+        for (file, model, name) in [
+            ("mine", "./mine", "mine"),
+            ("a/mine/config.json", "./a/mine", "mine"),
+            ("small.json", "./small", "small"),
+            ("a/my-config.json", "./a/my-config", "my-config"),
+            ("config.json", ".", "model"),
+        ] {
+            assert_eq!(local_name(file), model);
+            assert_eq!(plain_name(model), name);
+        }
+    }
 }

@@ -30,7 +30,8 @@ pub const SHARED_KEYS: [&str; 13] = [
     "labels",
     "on_failure",
 ];
-const REQUIREMENT_KEYS: [&str; 11] = [
+/// Keys of `requires`.
+pub const REQUIREMENT_KEYS: [&str; 11] = [
     "backend",
     "cpu",
     "memory",

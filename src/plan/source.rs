@@ -11,6 +11,9 @@ use std::sync::Arc;
 /// Largest plan file.
 pub const MAX_PLAN_BYTES: usize = 4 << 20;
 
+/// Line and column, counted from 1.
+type Position = (usize, usize);
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Source {
     /// File name as the caller gave it; one that ends in `.json` is read as JSON.
@@ -40,7 +43,7 @@ impl Source {
             Ok(text) => text,
             Err(problem) => {
                 let before = bytes.get(..problem.valid_up_to()).unwrap_or_default();
-                let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+                let line = before.split(|byte| *byte == b'\n').count();
                 return Err(refuse(Some((line, 1)), "the text is not UTF-8".into(), ""));
             }
         };
@@ -58,7 +61,7 @@ impl Source {
     }
 
     fn is_json(&self) -> bool {
-        self.origin.ends_with(".json")
+        is_json(&self.origin)
     }
 
     /// # Errors
@@ -98,7 +101,7 @@ impl Source {
     fn read<'de, S: DeserializeSeed<'de>>(
         &'de self,
         seed: S,
-    ) -> Result<S::Value, (Option<(usize, usize)>, String)> {
+    ) -> Result<S::Value, (Option<Position>, String)> {
         if self.is_json() {
             let mut from = serde_json::Deserializer::from_str(&self.text);
             let value = seed.deserialize(&mut from);
@@ -119,6 +122,12 @@ impl Source {
             })
         }
     }
+}
+
+/// Whether a file is JSON, by its name.
+#[must_use]
+pub fn is_json(path: &str) -> bool {
+    path.rsplit_once('.').is_some_and(|(_, end)| end.eq_ignore_ascii_case("json"))
 }
 
 fn without(message: &str, suffix: &str) -> String {

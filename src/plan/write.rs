@@ -2,6 +2,7 @@
 
 use crate::domain::launch::{Environment, Isolation, Program};
 use crate::domain::retry::Retries;
+use crate::domain::tag::Tag;
 use crate::plan::document::SCHEMA;
 use crate::plan::entry::Entry;
 use crate::plan::quantity::{write_duration, write_size};
@@ -142,6 +143,6 @@ fn requires(needs: &Requires) -> Mapping {
             put(&mut map, key, text.as_str());
         }
     }
-    put_texts(&mut map, "tags", needs.tags.iter().map(|tag| tag.as_str()));
+    put_texts(&mut map, "tags", needs.tags.iter().map(Tag::as_str));
     map
 }

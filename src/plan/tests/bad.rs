@@ -198,13 +198,13 @@ fn size_depth_and_unfolding_are_limited() {
     assert_eq!(refused(b"a: 1\nb: \xff"), "p.yaml:2:1: the text is not UTF-8");
     let deep = format!("tests:\n{}", "[".repeat(1 << 20));
     assert_eq!(refused(deep.as_bytes()), "p.yaml:2:1: more than 64 brackets are open at once");
-    let blocks = format!("tests: {}", "\n- ".repeat(1)) + &"- ".repeat(100_000);
+    let blocks = "tests:\n".to_owned() + &"- ".repeat(100_000);
     assert!(refused(blocks.as_bytes()).contains("recursion limit"));
-    let mut bomb = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
-    for level in 1..12 {
-        let list = vec![format!("*a{}", level - 1); 10].join(", ");
-        bomb.push_str(&format!("a{level}: &a{level} [{list}]\n"));
-    }
+    let line = |level: usize| match level {
+        0 => "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned(),
+        _ => format!("a{level}: &a{level} [{}]\n", vec![format!("*a{}", level - 1); 10].join(", ")),
+    };
+    let bomb: String = (0..12).map(line).collect();
     let found = refused(bomb.as_bytes());
     assert!(found.contains("more than 1000000 values") || found.contains("limit"), "{found}");
     let json = "[".repeat(1 << 20);

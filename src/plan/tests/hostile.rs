@@ -106,7 +106,7 @@ fn hostile_configurations_stay_data_in_python() {
         "quotes": "\"\"\"'''\\\"; import os; os._exit(9) #",
         "lines": "a\nb\r\n\u{2028}\u{85}\u{0}",
         "wide": "é 😀 \u{fffe} \u{10ffff}",
-        "numbers": [0, -1, 1e-12, 1.5e300, 18446744073709551615u64, true, null],
+        "numbers": [0, -1, 1e-12, 1.5e300, u64::MAX, true, null],
         "nested": {"a": {"b": ["c", {"d": "\\"}]}},
     });
     let config = serde_json::to_string(&hostile).expect("json");
@@ -114,9 +114,6 @@ fn hostile_configurations_stay_data_in_python() {
     let text = "models: [{model: {config: m.json}, name: \"n '\\\" {{7*7}}\"}]";
     let submission = submit(text, &folder, &[]).expect("a plan");
     let script = std::str::from_utf8(&submission.files[0].bytes).expect("text").to_owned();
-    assert!(
-        script.is_ascii() || script.lines().filter(|l| l.starts_with("CONFIG")).all(str::is_ascii)
-    );
     let program = "
 import ast, json, sys
 tree = ast.parse(sys.stdin.read())

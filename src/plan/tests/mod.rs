@@ -1,6 +1,7 @@
 //! Plans as people write them, good and bad.
 
 mod bad;
+mod examples;
 mod generated;
 mod good;
 mod hostile;

@@ -1,0 +1,116 @@
+//! The example plans are read and become tests.
+
+use super::{launch, names};
+use crate::domain::accelerator::Backend;
+use crate::domain::launch::Program;
+use crate::plan::document::Plan;
+use crate::plan::entry;
+use crate::plan::files::{Files, Unreadable};
+use crate::plan::models;
+use crate::plan::settings;
+use crate::plan::submission::Submission;
+use std::path::{Path, PathBuf};
+
+/// A real folder.
+struct Disk(PathBuf);
+
+impl Files for Disk {
+    fn read(&self, path: &str) -> Result<Vec<u8>, Unreadable> {
+        std::fs::read(self.0.join(path)).map_err(|problem| Unreadable(problem.to_string()))
+    }
+
+    fn list(&self, path: &str) -> Result<Vec<String>, Unreadable> {
+        let mut found = Vec::new();
+        let mut left = vec![self.0.join(path)];
+        while let Some(path) = left.pop() {
+            if path.is_dir() {
+                let entries = std::fs::read_dir(&path).map_err(|p| Unreadable(p.to_string()))?;
+                left.extend(entries.flatten().map(|entry| entry.path()));
+            } else {
+                let inside = path.strip_prefix(&self.0).expect("below");
+                found.push(inside.to_string_lossy().replace('\\', "/"));
+            }
+        }
+        Ok(found)
+    }
+}
+
+fn example(name: &str, found: &[Backend]) -> Submission {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    let text = std::fs::read(folder.join(name)).expect(name);
+    let plan = Plan::parse(&text, name);
+    let plan = plan.unwrap_or_else(|error| panic!("{error} ({:?})", error.hint));
+    let found = found.iter().copied().collect();
+    plan.into_submission(&Disk(folder), &found).unwrap_or_else(|error| panic!("{error}"))
+}
+
+#[test]
+fn quickstart_covers_three_families_on_what_is_found() {
+    let plain = example("quickstart.yaml", &[]);
+    assert_eq!(plain.tests.len(), 5);
+    let with_device = example("quickstart.yaml", &[Backend::Cuda, Backend::OpenVino]);
+    assert_eq!(with_device.tests.len(), 10);
+    let families: std::collections::BTreeSet<String> =
+        plain.tests.iter().map(|test| launch(test).labels["family"].clone()).collect();
+    assert_eq!(families.len(), 3);
+}
+
+#[test]
+fn matrix_leaves_out_and_adds() {
+    let submission = example("matrix.yaml", &[]);
+    let names = names(&submission);
+    assert_eq!(names.iter().filter(|name| name.starts_with("dtf/tiny-bert/cpu/")).count(), 7);
+    assert!(names.contains(&"dtf/tiny-bert/cpu/b32-s16-fp32"));
+    assert!(names.contains(&"threads-1-exact") && !names.contains(&"threads-2-exact"));
+}
+
+#[test]
+fn the_pytest_suite_travels_with_each_shard() {
+    let submission = example("pytest-suite.yaml", &[]);
+    assert_eq!(names(&submission).len(), 4);
+    let shard = launch(&submission.tests[0]);
+    assert_eq!(shard.junit.as_deref(), Some("report.xml"));
+    let Program::Command(words) = &shard.run else { panic!("a command") };
+    assert!(words.contains(&"pytest-suite/tests/test_numbers.py".to_owned()));
+    assert!(shard.files.iter().any(|file| file.path == "pytest-suite/tests/test_numbers.py"));
+    assert_eq!((*submission.tests[3].depends_on).to_vec(), [0, 1, 2]);
+}
+
+/// Fenced blocks of one language.
+fn blocks<'a>(text: &'a str, language: &str) -> Vec<&'a str> {
+    let fence = format!("```{language}\n");
+    text.split(fence.as_str()).skip(1).filter_map(|rest| rest.split("```").next()).collect()
+}
+
+fn document(name: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(name);
+    std::fs::read_to_string(path).expect(name)
+}
+
+#[test]
+fn the_plans_of_the_document_are_understood() {
+    let text = document("plan.md");
+    let plans = blocks(&text, "yaml");
+    assert_eq!(plans.len(), 2);
+    for plan in plans {
+        Plan::parse(plan.as_bytes(), "plan.md").unwrap_or_else(|error| panic!("{error}"));
+    }
+}
+
+#[test]
+fn the_document_names_every_key() {
+    let text = document("plan.md");
+    let keys = entry::keys().into_iter().chain(models::keys());
+    for key in keys.chain(settings::REQUIREMENT_KEYS) {
+        assert!(text.contains(&format!("`{key}`")), "{key} is not in docs/plan.md");
+    }
+}
+
+#[test]
+fn the_lines_of_the_protocol_are_json() {
+    for block in blocks(&document("protocol.md"), "json") {
+        for line in block.lines() {
+            serde_json::from_str::<serde_json::Value>(line).expect(line);
+        }
+    }
+}

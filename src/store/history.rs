@@ -1,0 +1,237 @@
+//! Tests, attempts and runs: one by its id, many by filter, page after page.
+
+use super::error::StoreError;
+use super::query::{self, Conditions, get};
+use super::rows::{AttemptFilter, AttemptRow, MAX_ROWS, RunRow, TestFilter, TestRow};
+use super::{Store, writer};
+use crate::domain::id::{AttemptId, Epoch, RunId, TestId, WorkerId};
+use crate::domain::outcome::Outcome;
+use crate::domain::time::{Millis, Timestamp};
+use duckdb::{Connection, Row};
+use serde_json::value::RawValue;
+use std::collections::BTreeMap;
+
+/// Columns as [`test_row`] reads them.
+pub(super) const TEST_COLUMNS: &str = "states.run, states.test, states.name, states.outcome, \
+    states.class, states.flaky, states.attempts, states.message, states.finished_ms, states.labels";
+
+const ATTEMPTS: &str = "SELECT attempts.run, attempts.test, attempts.attempt, attempts.epoch, \
+    tests.name, attempts.worker, workers.name, attempts.outcome, attempts.class, \
+    attempts.duration_ms, attempts.finished_ms, attempts.detail \
+    FROM attempts \
+    JOIN tests ON tests.run = attempts.run AND tests.test = attempts.test \
+    LEFT JOIN worker_names AS workers ON workers.worker = attempts.worker";
+
+const RUNS: &str = "SELECT run, name, submitted_by, submitted_ms, \
+    (SELECT max(cancelled_ms) FROM run_cancellations AS c WHERE c.run = runs.run), \
+    (SELECT coalesce(sum(tests), 0)::UINTEGER FROM run_parts AS p WHERE p.run = runs.run), \
+    (SELECT coalesce(bool_or(last), false) FROM run_parts AS p WHERE p.run = runs.run), \
+    (SELECT max(finished_ms) FROM test_outcomes AS o WHERE o.run = runs.run) \
+    FROM runs";
+
+impl Store {
+    /// Tests in order of their ids.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn tests(&self, filter: &TestFilter) -> Result<Vec<TestRow>, StoreError> {
+        let mut conditions = Conditions::default();
+        if let Some(run) = filter.run {
+            conditions.and("states.run = ?", [run.0.into()]);
+        }
+        if let Some(outcome) = filter.outcome {
+            conditions.and_text("states.outcome = ?", outcome.name().to_owned());
+        }
+        if let Some(part) = &filter.name {
+            conditions.and_text("contains(lower(states.name), lower(?))", part.clone());
+        }
+        match filter.done {
+            Some(true) => conditions.and("states.outcome IS NOT NULL", []),
+            Some(false) => conditions.and("states.outcome IS NULL", []),
+            None => {}
+        }
+        if let Some(TestId { run, index }) = filter.after {
+            // The first half lets DuckDB skip whole blocks.
+            let after = "states.run >= ? AND (states.run > ? OR states.test > ?)";
+            conditions.and(after, [run.0.into(), run.0.into(), index.into()]);
+        }
+        let select = format!("SELECT {TEST_COLUMNS} FROM test_states AS states");
+        let rest =
+            format!(" ORDER BY states.run, states.test LIMIT {}", filter.limit.min(MAX_ROWS));
+        self.pool.read(|connection| conditions.query(connection, &select, &rest, test_row))
+    }
+
+    /// # Errors
+    /// The database cannot be read.
+    pub fn test(&self, test: TestId) -> Result<Option<TestRow>, StoreError> {
+        let mut conditions = Conditions::default();
+        conditions.and("states.run = ?", [test.run.0.into()]);
+        conditions.and("states.test = ?", [test.index.into()]);
+        let select = format!("SELECT {TEST_COLUMNS} FROM test_states AS states");
+        let rows = self.pool.read(|c| conditions.query(c, &select, "", test_row))?;
+        Ok(rows.into_iter().next())
+    }
+
+    /// Ended attempts in order of their ids.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn attempts(&self, filter: &AttemptFilter) -> Result<Vec<AttemptRow>, StoreError> {
+        let mut conditions = Conditions::default();
+        if let Some(run) = filter.run {
+            conditions.and("attempts.run = ?", [run.0.into()]);
+        }
+        if let Some(TestId { run, index }) = filter.test {
+            conditions.and("attempts.run = ? AND attempts.test = ?", [run.0.into(), index.into()]);
+        }
+        if let Some(worker) = filter.worker {
+            conditions.and("attempts.worker = ?", [worker.0.into()]);
+        }
+        if let Some(outcome) = filter.outcome {
+            conditions.and_text("attempts.outcome = ?", outcome.name().to_owned());
+        }
+        if let Some(AttemptId { test: TestId { run, index }, number }) = filter.after {
+            let after = "attempts.run >= ? AND (attempts.run > ? OR attempts.test > ? \
+                OR (attempts.test = ? AND attempts.attempt > ?))";
+            let [run, index] = [run.0.into(), index.into()];
+            conditions.and(after, [run, run, index, index, number.into()]);
+        }
+        let limit = filter.limit.min(MAX_ROWS);
+        let rest = format!(" ORDER BY attempts.run, attempts.test, attempts.attempt LIMIT {limit}");
+        self.pool.read(|connection| conditions.query(connection, ATTEMPTS, &rest, attempt_row))
+    }
+
+    /// # Errors
+    /// The database cannot be read.
+    pub fn attempt(&self, attempt: AttemptId) -> Result<Option<AttemptRow>, StoreError> {
+        let AttemptId { test: TestId { run, index }, number } = attempt;
+        let mut conditions = Conditions::default();
+        conditions.and("attempts.run = ? AND attempts.test = ?", [run.0.into(), index.into()]);
+        conditions.and("attempts.attempt = ?", [number.into()]);
+        let rows = self.pool.read(|c| conditions.query(c, ATTEMPTS, "", attempt_row))?;
+        Ok(rows.into_iter().next())
+    }
+
+    /// Runs, newest first; only those before `before`.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn runs(&self, before: Option<RunId>, limit: usize) -> Result<Vec<RunRow>, StoreError> {
+        let mut conditions = Conditions::default();
+        if let Some(before) = before {
+            conditions.and("runs.run < ?", [before.0.into()]);
+        }
+        self.runs_where(&conditions, limit)
+    }
+
+    /// # Errors
+    /// The database cannot be read.
+    pub fn run(&self, run: RunId) -> Result<Option<RunRow>, StoreError> {
+        let mut conditions = Conditions::default();
+        conditions.and("runs.run = ?", [run.0.into()]);
+        Ok(self.runs_where(&conditions, 1)?.into_iter().next())
+    }
+
+    fn runs_where(&self, which: &Conditions, limit: usize) -> Result<Vec<RunRow>, StoreError> {
+        let rest = format!(" ORDER BY run DESC LIMIT {}", limit.min(MAX_ROWS));
+        self.pool.read(|connection| {
+            let mut rows = which.query(connection, RUNS, &rest, run_row)?;
+            add_counts(connection, &mut rows)?;
+            Ok(rows.into_iter().map(RunParts::finish).collect())
+        })
+    }
+
+    /// Number of the last record of the event log that is stored.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn watermark(&self) -> Result<u64, StoreError> {
+        self.pool.read(writer::watermark)
+    }
+}
+
+pub(super) fn test_row(row: &Row<'_>) -> Result<TestRow, StoreError> {
+    Ok(TestRow {
+        test: query::test_id(row, 0, 1)?,
+        name: get(row, 2)?,
+        outcome: query::outcome(row, 3)?,
+        class: query::class(row, 4)?,
+        flaky: get(row, 5)?,
+        attempts: get(row, 6)?,
+        message: get(row, 7)?,
+        finished_at: query::time(row, 8)?,
+        labels: query::labels(row, 9)?,
+    })
+}
+
+fn attempt_row(row: &Row<'_>) -> Result<AttemptRow, StoreError> {
+    let worker = WorkerId(get(row, 5)?);
+    let missing = || StoreError::Value { what: "outcome", value: String::new() };
+    let detail: Option<String> = get(row, 11)?;
+    Ok(AttemptRow {
+        attempt: query::test_id(row, 0, 1)?.attempt(get(row, 2)?),
+        epoch: Epoch(get(row, 3)?),
+        name: get(row, 4)?,
+        worker,
+        worker_name: get::<Option<String>>(row, 6)?.unwrap_or_else(|| worker.to_string()),
+        outcome: query::outcome(row, 7)?.ok_or_else(missing)?,
+        class: query::class(row, 8)?,
+        duration: Millis(get(row, 9)?),
+        finished_at: Timestamp(get(row, 10)?),
+        detail: detail.and_then(|json| RawValue::from_string(json).ok()),
+    })
+}
+
+/// A run before its tests are counted.
+struct RunParts {
+    row: RunRow,
+    closed: bool,
+    last_end: Option<Timestamp>,
+}
+
+fn run_row(row: &Row<'_>) -> Result<RunParts, StoreError> {
+    let cancelled = query::time(row, 4)?;
+    let submitted_at = Timestamp(get(row, 3)?);
+    Ok(RunParts {
+        row: RunRow {
+            run: RunId(get(row, 0)?),
+            name: get(row, 1)?,
+            user: get(row, 2)?,
+            submitted_at,
+            finished_at: None,
+            cancelled: cancelled.is_some(),
+            total: get(row, 5)?,
+            done: BTreeMap::new(),
+            flaky: 0,
+        },
+        closed: get::<bool>(row, 6)? || cancelled.is_some(),
+        // A run without tests ends when it is cancelled, or as soon as it is there.
+        last_end: query::time(row, 7)?.or(cancelled).or(Some(submitted_at)),
+    })
+}
+
+fn add_counts(connection: &Connection, runs: &mut [RunParts]) -> Result<(), StoreError> {
+    let (Some(newest), Some(oldest)) = (runs.first(), runs.last()) else { return Ok(()) };
+    let mut range = Conditions::default();
+    range.and("run BETWEEN ? AND ?", [oldest.row.run.0.into(), newest.row.run.0.into()]);
+    let select = "SELECT run, outcome, count(*), count(*) FILTER (flaky) FROM test_outcomes";
+    let counts = range.query(connection, select, " GROUP BY run, outcome", |row| {
+        let outcome: Option<Outcome> = query::outcome(row, 1)?;
+        Ok((RunId(get(row, 0)?), outcome, get::<u32>(row, 2)?, get::<u32>(row, 3)?))
+    })?;
+    for (run, outcome, count, flaky) in counts {
+        // Newest first.
+        let Ok(place) = runs.binary_search_by(|found| run.cmp(&found.row.run)) else { continue };
+        let row = &mut runs[place].row;
+        row.done.extend(outcome.map(|outcome| (outcome, count)));
+        row.flaky += flaky;
+    }
+    Ok(())
+}
+
+impl RunParts {
+    fn finish(self) -> RunRow {
+        let over = self.closed && self.row.done.values().sum::<u32>() == self.row.total;
+        RunRow { finished_at: self.last_end.filter(|_| over), ..self.row }
+    }
+}

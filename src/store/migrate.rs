@@ -1,0 +1,53 @@
+//! The schema, in numbered steps. A step that was published never changes.
+
+use duckdb::{Connection, params};
+
+/// Steps in order; the schema's version is the number of steps that were taken.
+const STEPS: &[&str] = &[include_str!("migrations/0001_results.sql")];
+
+/// Version that this program reads and writes.
+pub(super) const VERSION: u32 = STEPS.len() as u32;
+
+/// What a file that opens turned out to be.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Found {
+    Empty,
+    Version(u32),
+    /// Tables of something else, or a version that this program does not know.
+    Foreign(String),
+}
+
+pub(super) fn look(connection: &Connection) -> duckdb::Result<Found> {
+    let count = |condition: &str| -> duckdb::Result<u64> {
+        let sql = format!("SELECT count(*) FROM duckdb_tables() WHERE {condition}");
+        connection.query_row(&sql, [], |row| row.get(0))
+    };
+    if count("table_name = 'schema_version'")? == 0 {
+        let tables = count("NOT internal")?;
+        let foreign = || Found::Foreign(format!("it has {tables} tables of something else"));
+        return Ok(if tables == 0 { Found::Empty } else { foreign() });
+    }
+    let version: Option<u32> =
+        connection.query_row("SELECT max(version) FROM schema_version", [], |row| row.get(0))?;
+    Ok(match version {
+        None => Found::Empty,
+        Some(version @ 1..=VERSION) => Found::Version(version),
+        Some(other) => {
+            Found::Foreign(format!("its schema is number {other}, known are 1 to {VERSION}"))
+        }
+    })
+}
+
+/// Takes the steps that are missing, each in a transaction of its own.
+pub(super) fn migrate(connection: &Connection, from: u32) -> duckdb::Result<()> {
+    if from == 0 {
+        connection.execute_batch("CREATE TABLE IF NOT EXISTS schema_version (version UINTEGER)")?;
+    }
+    for (version, step) in (1u32..).zip(STEPS).skip(from as usize) {
+        let transaction = connection.unchecked_transaction()?;
+        transaction.execute_batch(step)?;
+        transaction.execute("INSERT INTO schema_version VALUES (?)", params![version])?;
+        transaction.commit()?;
+    }
+    Ok(())
+}

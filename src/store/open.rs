@@ -1,0 +1,136 @@
+//! Opening the file: what is ours, what is in use, and what has to make room.
+
+use super::MEMORY;
+use super::error::StoreError;
+use super::migrate::{self, Found, VERSION};
+use duckdb::{AccessMode, Config, Connection};
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+/// Files moved aside that may stand beside the database.
+const MAX_ASIDE: u32 = 10_000;
+/// What DuckDB says when the file may be fine, but cannot be opened now.
+const NOT_THE_FILE: [&str; 6] = [
+    "No space left",
+    "Input/output error",
+    "Permission denied",
+    "Too many open files",
+    "Read-only file system",
+    "Out of Memory",
+];
+
+pub(super) fn open(path: &Path) -> Result<(Connection, Option<PathBuf>), StoreError> {
+    match try_open(path) {
+        Ok(connection) => Ok((connection, None)),
+        Err(error @ (StoreError::InUse { .. } | StoreError::File { .. })) => Err(error),
+        Err(StoreError::Open { path, source }) if !blames_file(&source) => {
+            Err(StoreError::Open { path, source })
+        }
+        Err(error) => {
+            let aside = set_aside(path)?;
+            tracing::warn!(%error, aside = %aside.display(), "results database moved aside");
+            Ok((try_open(path)?, Some(aside)))
+        }
+    }
+}
+
+pub(super) fn open_read_only(path: &Path) -> Result<Connection, StoreError> {
+    if !path.exists() {
+        return Err(StoreError::Missing(path.to_owned()));
+    }
+    let connection = connect(path, AccessMode::ReadOnly)?;
+    let foreign = |why| StoreError::Foreign { path: path.to_owned(), why };
+    match migrate::look(&connection).map_err(|source| opening(path, source))? {
+        Found::Version(VERSION) => Ok(connection),
+        Found::Version(old) => Err(foreign(format!(
+            "its schema is number {old}, a coordinator brings it to {VERSION}"
+        ))),
+        Found::Empty => Err(foreign("it is empty".to_owned())),
+        Found::Foreign(why) => Err(foreign(why)),
+    }
+}
+
+fn try_open(path: &Path) -> Result<Connection, StoreError> {
+    check_access(path)?;
+    let connection = connect(path, AccessMode::ReadWrite)?;
+    let version = match migrate::look(&connection).map_err(|source| opening(path, source))? {
+        Found::Empty => 0,
+        Found::Version(version) => version,
+        Found::Foreign(why) => return Err(StoreError::Foreign { path: path.to_owned(), why }),
+    };
+    migrate::migrate(&connection, version).map_err(|source| opening(path, source))?;
+    Ok(connection)
+}
+
+/// A file that may not be written is the administrator's business, not a damaged one.
+fn check_access(path: &Path) -> Result<(), StoreError> {
+    match fs::OpenOptions::new().read(true).write(true).open(path) {
+        Ok(_) => Ok(()),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::IsADirectory) => {
+            Ok(())
+        }
+        Err(source) => Err(StoreError::File {
+            doing: "open the results database",
+            path: path.to_owned(),
+            source,
+        }),
+    }
+}
+
+fn connect(path: &Path, mode: AccessMode) -> Result<Connection, StoreError> {
+    let open = || {
+        let config = Config::default()
+            .access_mode(mode)?
+            .max_memory(MEMORY)?
+            .threads(1)?
+            // Nothing is fetched behind the administrator's back.
+            .with("autoinstall_known_extensions", "false")?
+            .with("autoload_known_extensions", "false")?;
+        Connection::open_with_flags(path, config)
+    };
+    open().map_err(|source| opening(path, source))
+}
+
+fn opening(path: &Path, source: duckdb::Error) -> StoreError {
+    let path = path.to_owned();
+    if source.to_string().contains("Could not set lock") {
+        StoreError::InUse { path, source }
+    } else {
+        StoreError::Open { path, source }
+    }
+}
+
+fn blames_file(error: &duckdb::Error) -> bool {
+    let text = error.to_string();
+    !NOT_THE_FILE.iter().any(|trouble| text.contains(trouble))
+}
+
+/// Moves a database and its write-ahead log out of the way, to `<name>.damaged-<n>`. For
+/// callers that know better than the file, such as when it is ahead of the event log.
+///
+/// # Errors
+/// The disk refuses.
+pub fn set_aside(path: &Path) -> Result<PathBuf, StoreError> {
+    let with = |suffix: &str| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(suffix);
+        PathBuf::from(name)
+    };
+    let moving = |source| StoreError::File {
+        doing: "move aside the damaged results database",
+        path: path.to_owned(),
+        source,
+    };
+    let (aside, aside_wal) = (1..=MAX_ASIDE)
+        .map(|n| (with(&format!(".damaged-{n}")), with(&format!(".damaged-{n}.wal"))))
+        .find(|(aside, wal)| !aside.exists() && !wal.exists())
+        .ok_or_else(|| moving(ErrorKind::AlreadyExists.into()))?;
+    for (from, to) in [(path.to_owned(), &aside), (with(".wal"), &aside_wal)] {
+        match fs::rename(from, to) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(moving(error)),
+            _ => {}
+        }
+    }
+    Ok(aside)
+}

@@ -1,0 +1,60 @@
+//! Rows on their way into tables, through one appender per table and batch.
+
+use duckdb::{Appender, Connection, ToSql};
+
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Table {
+    Runs,
+    RunParts,
+    RunCancellations,
+    Tests,
+    TestOutcomes,
+    Attempts,
+    Metrics,
+    Checks,
+    LateResults,
+    Workers,
+}
+
+const TABLES: [&str; 10] = [
+    "runs",
+    "run_parts",
+    "run_cancellations",
+    "tests",
+    "test_outcomes",
+    "attempts",
+    "metrics",
+    "checks",
+    "late_results",
+    "workers",
+];
+
+/// Buffers rows; they can be seen after [`Tables::flush`].
+pub(super) struct Tables<'a> {
+    connection: &'a Connection,
+    open: [Option<Appender<'a>>; TABLES.len()],
+}
+
+impl<'a> Tables<'a> {
+    pub fn new(connection: &'a Connection) -> Self {
+        Self { connection, open: [const { None }; TABLES.len()] }
+    }
+
+    pub fn connection(&self) -> &'a Connection {
+        self.connection
+    }
+
+    /// `values` in the order of the table's columns.
+    pub fn append(&mut self, table: Table, values: &[&dyn ToSql]) -> duckdb::Result<()> {
+        let place = &mut self.open[table as usize];
+        let appender = match place {
+            Some(appender) => appender,
+            None => place.insert(self.connection.appender(TABLES[table as usize])?),
+        };
+        appender.append_row(values)
+    }
+
+    pub fn flush(&mut self) -> duckdb::Result<()> {
+        self.open.iter_mut().flatten().try_for_each(Appender::flush)
+    }
+}

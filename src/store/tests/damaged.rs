@@ -1,0 +1,94 @@
+//! Files that cannot be used make room; files in use do not.
+
+use super::fixture::*;
+use crate::store::rows::TestFilter;
+use crate::store::{Opened, Store, StoreError};
+use duckdb::Connection;
+use std::fs;
+
+fn usable_and_new(opened: &mut Opened) {
+    assert_eq!(opened.writer.watermark(), 0);
+    opened.writer.project(numbered(&history())).expect("projects");
+    let tests = opened.store.tests(&TestFilter { limit: 100, ..TestFilter::default() });
+    assert_eq!(tests.expect("reads").len(), 9);
+}
+
+#[test]
+fn a_file_of_something_else_is_moved_aside() {
+    for content in [&b"not a database at all"[..], &[0; 16_384]] {
+        let place = place();
+        fs::write(&place.file, content).expect("writes");
+        let mut opened = open(&place);
+        let aside = opened.rebuilt.clone().expect("moved");
+        assert!(aside.to_string_lossy().ends_with("results.duckdb.damaged-1"), "{aside:?}");
+        assert_eq!(fs::read(aside).expect("is kept"), content);
+        usable_and_new(&mut opened);
+    }
+}
+
+#[test]
+fn a_torn_file_is_moved_aside_each_time_to_another_name() {
+    let (place, opened) = with(&history());
+    drop(opened);
+    for n in 1..=2 {
+        let whole = fs::read(&place.file).expect("reads");
+        fs::write(&place.file, &whole[..whole.len() / 3]).expect("writes");
+        let mut opened = open(&place);
+        let aside = opened.rebuilt.clone().expect("moved");
+        assert!(aside.to_string_lossy().ends_with(&format!(".damaged-{n}")), "{aside:?}");
+        usable_and_new(&mut opened);
+    }
+}
+
+#[test]
+fn databases_of_others_and_of_later_versions_are_moved_aside() {
+    let sqls = [
+        "CREATE TABLE customers (name VARCHAR)",
+        "CREATE TABLE schema_version (version UINTEGER); INSERT INTO schema_version VALUES (99)",
+    ];
+    for sql in sqls {
+        let place = place();
+        let connection = Connection::open(&place.file).expect("opens");
+        connection.execute_batch(sql).expect("creates");
+        drop(connection);
+        let read_only = Store::open_read_only(&place.file).err();
+        assert!(matches!(read_only, Some(StoreError::Foreign { .. })), "{read_only:?}");
+        let mut opened = open(&place);
+        assert!(opened.rebuilt.is_some(), "{sql}");
+        usable_and_new(&mut opened);
+    }
+}
+
+#[test]
+fn a_directory_in_the_place_of_the_file_is_moved_aside() {
+    let place = place();
+    fs::create_dir(&place.file).expect("creates");
+    let mut opened = open(&place);
+    assert!(opened.rebuilt.clone().expect("moved").is_dir());
+    usable_and_new(&mut opened);
+}
+
+#[test]
+fn a_missing_database_is_said_and_not_created() {
+    let place = place();
+    let error = Store::open_read_only(&place.file).err();
+    assert!(matches!(error, Some(StoreError::Missing(_))), "{error:?}");
+    assert!(!place.file.exists());
+}
+
+#[test]
+fn a_refused_batch_leaves_nothing_behind() {
+    let (_place, mut opened) = with(&history()[..4]);
+    let before = opened.store.tests(&TestFilter { limit: 100, ..TestFilter::default() });
+    let connection = opened.writer.connection().try_clone().expect("clones");
+    connection.execute_batch("ALTER TABLE attempts RENAME TO elsewhere").expect("renames");
+    let refused = opened.writer.project(numbered(&history()));
+    assert!(matches!(refused, Err(StoreError::Query { .. })), "{refused:?}");
+    assert_eq!(opened.writer.watermark(), 4);
+    connection.execute_batch("ALTER TABLE elsewhere RENAME TO attempts").expect("renames");
+    let after = opened.store.tests(&TestFilter { limit: 100, ..TestFilter::default() });
+    assert_eq!(after.expect("reads"), before.expect("reads"));
+    opened.writer.project(numbered(&history())).expect("projects");
+    let tests = opened.store.tests(&TestFilter { limit: 100, ..TestFilter::default() });
+    assert_eq!(tests.expect("reads").len(), 9);
+}

@@ -1,0 +1,152 @@
+//! Reports: totals, percentiles, and that they can be had again from the log.
+
+use super::fixture::*;
+use crate::domain::event::Next;
+use crate::domain::id::RunId;
+use crate::domain::outcome::{Class, Outcome};
+use crate::domain::time::{Millis, Timestamp};
+use crate::store::Store;
+use crate::store::rows::{ReportQuery, ReportRows};
+use proptest::prelude::*;
+use serde_json::json;
+use std::fs;
+
+const ALL: ReportQuery = ReportQuery { since: None, run: None, limit: 1000 };
+
+fn names(report: &ReportRows) -> Vec<&str> {
+    report.rows.iter().map(|row| row.test.name.as_str()).collect()
+}
+
+#[test]
+fn totals_count_every_test_once() {
+    let (_place, opened) = with(&history());
+    let report = opened.store.report(&ALL).expect("reports");
+    assert_eq!(report.runs, [RunId(1), RunId(2)]);
+    let totals = &report.totals;
+    assert_eq!((totals.tests, totals.pending, totals.flaky), (9, 1, 1));
+    assert_eq!((totals.attempts, totals.late_results), (5, 1));
+    let expected = [
+        (Outcome::Passed, 3),
+        (Outcome::Error, 1),
+        (Outcome::Cancelled, 2),
+        (Outcome::Skipped, 1),
+        (Outcome::Expired, 1),
+    ];
+    assert_eq!(totals.outcomes, expected.into());
+    assert!(!report.truncated);
+}
+
+#[test]
+fn rows_tell_what_became_of_each_test() {
+    let (_place, opened) = with(&history());
+    let report = opened.store.report(&ReportQuery { run: Some(RunId(1)), ..ALL }).expect("reports");
+    assert_eq!(names(&report), ["good", "flaky", "crashed", "skipped", "expired", "waiting"]);
+    let [good, flaky, crashed, skipped, expired, waiting] = &report.rows[..] else {
+        panic!("six rows")
+    };
+    assert_eq!(good.test.labels["model"], "bert");
+    assert_eq!(good.worker.as_deref(), Some("lab"));
+    assert_eq!(good.peak_memory_bytes, Some(123_456_789));
+    assert_eq!((flaky.test.flaky, flaky.test.attempts), (true, 2));
+    assert_eq!(flaky.duration, Some(Millis(72)), "the last attempt's");
+    assert_eq!(flaky.test.message, "", "the last attempt's, which said nothing");
+    assert_eq!((crashed.test.class, &*crashed.test.message), (Some(Class::Crash), "gone"));
+    assert_eq!(skipped.test.message, "its dependency r1.t2 did not pass");
+    assert_eq!(expired.test.finished_at, Some(Timestamp(5000)));
+    assert_eq!((waiting.test.outcome, waiting.test.attempts), (None, 0));
+    let metrics: Vec<_> = good.metrics.iter().map(|m| (&*m.name, m.count, m.min, m.max)).collect();
+    assert_eq!(metrics, [("latency_seconds", 4, 0.1, 0.4), ("load_seconds", 1, 1.5, 1.5)]);
+}
+
+#[test]
+fn since_chooses_runs_by_their_submission() {
+    let (_place, opened) = with(&history());
+    let since = |ms| ReportQuery { since: Some(Timestamp(ms)), ..ALL };
+    let late = opened.store.report(&since(6000)).expect("reports");
+    assert_eq!((late.runs.as_slice(), late.totals.tests), (&[RunId(2)][..], 3));
+    let none = opened.store.report(&since(6001)).expect("reports");
+    assert_eq!(none, ReportRows::default());
+}
+
+#[test]
+fn a_cut_report_keeps_what_did_not_pass() {
+    let (_place, opened) = with(&history());
+    let query = ReportQuery { run: Some(RunId(1)), limit: 5, ..ALL };
+    let report = opened.store.report(&query).expect("reports");
+    assert_eq!(names(&report), ["flaky", "crashed", "skipped", "expired", "waiting"]);
+    assert!(report.truncated);
+    assert_eq!(report.totals.tests, 6);
+}
+
+#[test]
+fn a_deleted_file_is_rebuilt_to_the_same_report() {
+    let events = history();
+    let (place, opened) = with(&events);
+    let before = opened.store.report(&ALL).expect("reports");
+    drop(opened);
+    fs::remove_file(&place.file).expect("deletes");
+    let mut opened = open(&place);
+    assert_eq!((opened.writer.watermark(), opened.rebuilt), (0, None));
+    // In other batches than before.
+    for record in numbered(&events) {
+        opened.writer.project([record]).expect("projects");
+    }
+    assert_eq!(opened.store.report(&ALL).expect("reports"), before);
+}
+
+#[test]
+fn what_is_stored_already_is_skipped_also_after_a_restart() {
+    let events = history();
+    let (place, mut opened) = with(&events[..14]);
+    let before = opened.store.report(&ALL).expect("reports");
+    opened.writer.project(numbered(&events[..14])).expect("projects");
+    assert_eq!(opened.store.report(&ALL).expect("reports"), before);
+    drop(opened);
+
+    // The cancellation reaches a writer that has not seen the run begin, and the lease that
+    // comes back one that has not seen the cancellation.
+    for upto in [16, 17] {
+        let mut opened = open(&place);
+        opened.writer.project(numbered(&events[..upto])).expect("projects");
+        assert_eq!(opened.store.watermark().expect("reads"), upto as u64);
+    }
+    let (_other, whole) = with(&events);
+    let again = open(&place).store.report(&ALL).expect("reports");
+    assert_eq!(again, whole.store.report(&ALL).expect("reports"));
+}
+
+#[test]
+fn a_reader_without_coordinator_sees_the_same() {
+    let (place, opened) = with(&history());
+    let before = opened.store.report(&ALL).expect("reports");
+    drop(opened);
+    let bytes = fs::read(&place.file).expect("reads");
+    let store = Store::open_read_only(&place.file).expect("opens");
+    assert_eq!(store.report(&ALL).expect("reports"), before);
+    drop(store);
+    assert_eq!(fs::read(&place.file).expect("reads"), bytes, "nothing was changed");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(12))]
+
+    /// Nearest rank: the smallest value that at least the given share does not exceed.
+    #[test]
+    fn percentiles_are_nearest_rank(values in prop::collection::vec(any::<f64>(), 1..200)) {
+        let metric = json!({ "name": "m", "unit": "s", "better": "lower", "values": values });
+        let detail = json!({ "metrics": [metric] });
+        let passed = Next::Done { flaky: false };
+        let events =
+            [submitted(1, 1), added(1, &["t"]), finished(id(1, 0), 1, Outcome::Passed, passed, &detail)];
+        let (_place, opened) = with(&events);
+        let report = opened.store.report(&ALL).expect("reports");
+        let mut sorted = values.clone();
+        sorted.sort_by(f64::total_cmp);
+        let rank = |percent: usize| sorted[(percent * sorted.len()).div_ceil(100) - 1];
+        let found = &report.rows[0].metrics[0];
+        prop_assert_eq!(found.count, values.len() as u64);
+        let ends = (found.min, found.max);
+        prop_assert_eq!(ends, (sorted[0], sorted[sorted.len() - 1]));
+        prop_assert_eq!((found.p50, found.p90, found.p99), (rank(50), rank(90), rank(99)));
+    }
+}
