@@ -7,11 +7,11 @@
 //! coordinator that cannot store stops; addresses that others reach need a token.
 
 mod commit;
+mod database;
 mod health;
 pub mod http;
 mod live;
 mod mailbox;
-mod memory;
 mod metrics;
 mod projector;
 mod recovery;

@@ -9,6 +9,8 @@ use crate::domain::event::Event;
 use crate::domain::time::Timestamp;
 use crate::log::{EmbeddedLog, EventLog, LogError};
 use crate::scheduler::Scheduler;
+use crate::store;
+use crate::store::Store;
 use crate::sys::clock::Clock;
 use crate::sys::fs::{DirectoryLock, LockError, write_atomically};
 use crate::sys::ids;
@@ -25,6 +27,8 @@ pub enum RecoveryError {
     Log(#[from] LogError),
     #[error(transparent)]
     Blobs(#[from] crate::blobs::BlobError),
+    #[error(transparent)]
+    Store(#[from] store::StoreError),
 }
 
 /// The causes too: "cannot write the event log X: no space left".
@@ -47,6 +51,7 @@ pub(crate) struct Recovered {
     pub clock: Clock,
     pub identity: String,
     pub blobs: Blobs,
+    pub store: store::Opened,
     /// Events after the snapshot.
     pub since_snapshot: u64,
 }
@@ -73,7 +78,8 @@ pub(crate) fn recover(data_dir: &Path) -> Result<Recovered, RecoveryError> {
     let clock = Clock::start_after(latest);
     scheduler.resume(clock.now());
     tracing::info!(records = log.last(), since_snapshot, "the state is back");
-    Ok(Recovered { lock, log, scheduler, clock, identity, blobs, since_snapshot })
+    let store = results(&data_dir.join("results.duckdb"), log.last())?;
+    Ok(Recovered { lock, log, store, scheduler, clock, identity, blobs, since_snapshot })
 }
 
 /// The snapshot, if it can be used: the log alone says the same.
@@ -86,6 +92,19 @@ fn restored(log: &EmbeddedLog) -> (u64, Scheduler) {
             (0, Scheduler::new())
         }
     }
+}
+
+/// The results database. One that knows more than the log is of another log: it is moved
+/// aside and rebuilt.
+fn results(path: &Path, last: u64) -> Result<store::Opened, store::StoreError> {
+    let opened = Store::open(path)?;
+    if opened.writer.watermark() <= last {
+        return Ok(opened);
+    }
+    drop(opened);
+    let aside = store::set_aside(path)?;
+    tracing::warn!(aside = %aside.display(), "the results database is of another log; rebuilt");
+    Store::open(path)
 }
 
 /// A name for this data directory that stays.

@@ -1,13 +1,13 @@
 //! Starts the parts, joins them, stops them in order.
 
 use crate::coordinator::commit::{self, Batch, Journal, Listeners, MAX_WAITING};
+use crate::coordinator::database::{Database, DatabaseWriter};
 use crate::coordinator::health::{Health, Part};
 use crate::coordinator::http::app::{App, MAX_HEAVY};
 use crate::coordinator::http::auth::{Authenticator, LocalAdmin, StaticTokens, TokenFileError};
 use crate::coordinator::http::serve::serve;
 use crate::coordinator::live::LiveLogs;
 use crate::coordinator::mailbox::{Failed, Mailbox, Request};
-use crate::coordinator::memory::Memory;
 use crate::coordinator::metrics::Metrics;
 use crate::coordinator::projector::{Projection, Projector};
 use crate::coordinator::recovery::{Recovered, RecoveryError, recover};
@@ -125,8 +125,9 @@ pub async fn run(
     let folder = settings.data_dir.clone();
     let recovered = tokio::task::spawn_blocking(move || recover(&folder));
     let recovered = recovered.await.map_err(|_| CoordinatorError::Bug("recovery"))??;
-    let Recovered { lock, log, scheduler, clock, identity, blobs, since_snapshot } = recovered;
-    let memory = Memory::new(log.reader(), blobs);
+    let Recovered { lock, log, store, scheduler, clock, identity, blobs, since_snapshot } =
+        recovered;
+    let projection = DatabaseWriter { writer: store.writer, log: log.reader() };
     let opened = Opened {
         scheduler,
         since_snapshot,
@@ -134,8 +135,8 @@ pub async fn run(
         clock,
         identity,
         journal: Box::new(log),
-        projection: Box::new(Arc::clone(&memory)),
-        results: memory,
+        projection: Box::new(projection),
+        results: Arc::new(Database { store: store.store, blobs }),
     };
     tracing::info!(%address, "the coordinator is ready");
     run_opened(&settings, authenticator, opened, listener, shutdown).await?;

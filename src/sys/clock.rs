@@ -39,6 +39,7 @@ impl Clock {
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "this is the one place")]
 fn wall() -> Timestamp {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Timestamp(Millis::from(since).0)

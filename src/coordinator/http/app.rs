@@ -12,7 +12,6 @@ use crate::coordinator::metrics::Metrics;
 use crate::coordinator::projector::Progress;
 use crate::coordinator::results::{Fault, Results};
 use crate::domain::id::AttemptId;
-use crate::scheduler::Answer;
 use crate::sys::clock::Clock;
 use std::io::Read;
 use std::path::PathBuf;
@@ -44,11 +43,6 @@ pub(crate) struct App {
 }
 
 impl App {
-    /// For an answer of another kind than was asked for: a bug.
-    pub fn unexpected(&self, answer: &Answer) -> Problem {
-        Problem::internal("the scheduler gave an answer of another kind", &format!("{answer:?}"))
-    }
-
     /// Returns when everything acknowledged so far can be read from the database.
     pub async fn settled(&self) -> Result<(), Problem> {
         if self.progress.wait_projected(PATIENCE).await {

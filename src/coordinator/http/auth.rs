@@ -134,6 +134,7 @@ fn parse_line(line: &str) -> Result<([u8; 32], Principal), &'static str> {
 }
 
 #[cfg(unix)]
+#[expect(clippy::verbose_bit_mask, reason = "modes are written in octal")]
 fn check_mode(path: &Path, metadata: &std::fs::Metadata) -> Result<(), TokenFileError> {
     use std::os::unix::fs::PermissionsExt;
     let mode = metadata.permissions().mode() & 0o777;

@@ -108,7 +108,7 @@ pub(crate) async fn report(
     let command = Command::Report { worker, incarnation, finished: checked, returned };
     match app.mailbox.act(command).await? {
         Answer::Reported { conflicts } => Ok(Json(Reported { conflicts })),
-        other => Err(app.unexpected(&other)),
+        other => Err(Problem::unexpected(&other)),
     }
 }
 

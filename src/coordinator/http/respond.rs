@@ -4,7 +4,7 @@ use crate::api::error::{Code, ErrorBody};
 use crate::coordinator::http::auth::Denied;
 use crate::coordinator::live::LiveError;
 use crate::coordinator::mailbox::Failed;
-use crate::scheduler::Rejected;
+use crate::scheduler::{Answer, Rejected};
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -29,6 +29,11 @@ impl Problem {
 
     pub fn not_found(what: impl std::fmt::Display) -> Self {
         Self::new(Code::NotFound, format!("no {what} here"))
+    }
+
+    /// For an answer of another kind than was asked for: a bug.
+    pub fn unexpected(answer: &Answer) -> Self {
+        Self::internal("the scheduler gave an answer of another kind", &format!("{answer:?}"))
     }
 
     /// Something of ours is broken. The cause goes to the log, not to the client.

@@ -125,7 +125,8 @@ struct Guard {
 
 pub(crate) fn router(app: Arc<App>) -> Router {
     let mut router = Router::new();
-    for Route { path, permission, budget, handler, .. } in table() {
+    for Route { method, path, permission, budget, handler } in table() {
+        tracing::trace!(%method, path, ?permission, "route");
         let guard = Guard { app: Arc::clone(&app), permission, budget };
         let watched: MethodRouter<Arc<App>> = handler.layer(from_fn_with_state(guard, watch_over));
         router = router.route(path, watched.layer(DefaultBodyLimit::max(budget.body)));

@@ -72,7 +72,7 @@ pub(crate) async fn cancel(
 ) -> Result<Json<Cancelled>, Problem> {
     match app.mailbox.act(Command::CancelRun { run, by: principal.user }).await? {
         Answer::Cancelled { run, ended, stopping } => Ok(Json(Cancelled { run, ended, stopping })),
-        other => Err(app.unexpected(&other)),
+        other => Err(Problem::unexpected(&other)),
     }
 }
 

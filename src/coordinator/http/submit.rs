@@ -55,7 +55,7 @@ pub(crate) async fn submit(
     let SubmitRun { name, tests, more, closed_world } = run;
     let user = principal.user;
     let command = Command::Submit { name, tests, more, closed_world, idempotency, user };
-    submitted(&app, app.mailbox.act(command).await?)
+    submitted(app.mailbox.act(command).await?)
 }
 
 #[utoipa::path(post, path = "/api/v1/runs/{run}/tests", tag = "runs", request_body = AddTests,
@@ -75,7 +75,7 @@ pub(crate) async fn add_tests(
         Ok::<_, Problem>(part)
     })
     .await??;
-    submitted(&app, app.mailbox.act(Command::AddTests { run, part, tests, more }).await?)
+    submitted(app.mailbox.act(Command::AddTests { run, part, tests, more }).await?)
 }
 
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<Box<str>>, Problem> {
@@ -132,9 +132,9 @@ fn check_tests(app: &App, tests: &[Arc<TestSpec>]) -> Result<(), Problem> {
     Ok(())
 }
 
-fn submitted(app: &App, answer: Answer) -> Result<Json<Submitted>, Problem> {
+fn submitted(answer: Answer) -> Result<Json<Submitted>, Problem> {
     let Answer::Submitted { run, tests, repeated, unschedulable } = answer else {
-        return Err(app.unexpected(&answer));
+        return Err(Problem::unexpected(&answer));
     };
     let unschedulable = unschedulable
         .into_iter()

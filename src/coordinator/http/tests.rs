@@ -109,29 +109,21 @@ pub(crate) async fn why(
             (found, waited)
         })
     };
-    match app.mailbox.ask(explain).await? {
-        Some((explanation, waited_ms)) => Ok(Json(view(test, explanation, waited_ms))),
-        // Of a run that is over: the database has it.
-        None => {
-            let found = find(&app, test).await?;
-            let summary = match (found.outcome, found.message) {
-                (Some(outcome), Some(message)) if !message.is_empty() => {
-                    format!("it is done: {outcome}: {message}")
-                }
-                (Some(outcome), _) => format!("it is done: {outcome}"),
-                (None, _) => "it is not done".to_owned(),
-            };
-            Ok(Json(Why {
-                schema: SCHEMA,
-                test,
-                name: found.name,
-                phase: found.phase,
-                summary,
-                blocked_by: Vec::new(),
-                workers: Vec::new(),
-            }))
-        }
+    if let Some((explanation, waited_ms)) = app.mailbox.ask(explain).await? {
+        return Ok(Json(view(test, explanation, waited_ms)));
     }
+    // Of a run that is over: the database has it.
+    let found = find(&app, test).await?;
+    let summary = match (found.outcome, found.message) {
+        (Some(outcome), Some(message)) if !message.is_empty() => {
+            format!("it is done: {outcome}: {message}")
+        }
+        (Some(outcome), _) => format!("it is done: {outcome}"),
+        (None, _) => "it is not done".to_owned(),
+    };
+    let (blocked_by, workers) = (Vec::new(), Vec::new());
+    let (name, phase) = (found.name, found.phase);
+    Ok(Json(Why { schema: SCHEMA, test, name, phase, summary, blocked_by, workers }))
 }
 
 fn view(test: TestId, explanation: Explanation, waited_ms: Option<u64>) -> Why {

@@ -28,7 +28,7 @@ pub(crate) async fn register(
         Answer::Registered { worker, kept, stale } => {
             Ok(Json(Registered { worker, heartbeat_ms: HEARTBEAT, lease_ms: LEASE, stale, kept }))
         }
-        other => Err(app.unexpected(&other)),
+        other => Err(Problem::unexpected(&other)),
     }
 }
 
@@ -46,7 +46,7 @@ pub(crate) async fn heartbeat(
     let command = Command::Heartbeat { worker, incarnation, received, holding };
     match app.mailbox.act(command).await? {
         Answer::Heartbeat { stale } => Ok(Json(HeartbeatAnswer { stale })),
-        other => Err(app.unexpected(&other)),
+        other => Err(Problem::unexpected(&other)),
     }
 }
 

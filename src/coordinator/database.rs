@@ -1,0 +1,203 @@
+//! `results` and `projector`, over the results database and the files by content.
+
+use crate::api::SCHEMA;
+use crate::api::v1::reports::{MetricSummary, ReportQuery, ReportRow, ReportView, Totals};
+use crate::api::v1::tests::{AttemptDetail, AttemptQuery, AttemptView, TestQuery, TestView};
+use crate::blobs::{BlobDigest, BlobError, Blobs};
+use crate::coordinator::projector::{Committed, Projection};
+use crate::coordinator::results::{Fault, Results};
+use crate::domain::id::{AttemptId, TestId};
+use crate::domain::test::Phase;
+use crate::domain::time::Timestamp;
+use crate::log::LogReader;
+use crate::store::rows;
+use crate::store::{Store, Writer};
+use std::path::Path;
+use std::sync::Arc;
+
+/// The writing end, with the log to catch up from.
+pub(crate) struct DatabaseWriter {
+    pub writer: Writer,
+    pub log: Arc<dyn LogReader>,
+}
+
+/// The reading end.
+pub(crate) struct Database {
+    pub store: Store,
+    pub blobs: Blobs,
+}
+
+/// An error with its causes.
+fn fault(error: impl std::error::Error) -> Fault {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}
+
+impl Projection for DatabaseWriter {
+    fn watermark(&self) -> u64 {
+        self.writer.watermark()
+    }
+
+    fn project(&mut self, records: &[Committed]) -> Result<(), String> {
+        let batch = records.iter().map(|record| (record.sequence, &record.events));
+        self.writer.project(batch).map_err(fault)
+    }
+
+    fn reread(&mut self, after: u64, most: usize) -> Result<Vec<Committed>, String> {
+        let (mut records, mut read) = (Vec::new(), 0);
+        let replayed = self.log.replay(after, &mut |sequence, events| {
+            read += events.len();
+            records.push(Committed { sequence, events });
+            read < most
+        });
+        replayed.map(|()| records).map_err(fault)
+    }
+}
+
+fn test_view(row: rows::TestRow) -> TestView {
+    TestView {
+        test: row.test,
+        name: row.name,
+        phase: if row.outcome.is_some() { Phase::Done } else { Phase::Waiting },
+        outcome: row.outcome,
+        class: row.class,
+        flaky: row.flaky,
+        attempts: row.attempts,
+        message: Some(row.message).filter(|message| !message.is_empty()),
+        finished_at: row.finished_at,
+        labels: row.labels,
+    }
+}
+
+fn attempt_view(row: rows::AttemptRow) -> AttemptView {
+    // Checked when it was reported.
+    let detail: Option<AttemptDetail> =
+        row.detail.and_then(|detail| serde_json::from_str(detail.get()).ok());
+    AttemptView {
+        attempt: row.attempt,
+        name: row.name,
+        worker: row.worker,
+        worker_name: row.worker_name,
+        outcome: row.outcome,
+        class: row.class,
+        duration_ms: row.duration,
+        finished_at: row.finished_at,
+        detail: detail.unwrap_or_default(),
+    }
+}
+
+fn report_row(row: rows::ReportRow) -> ReportRow {
+    let metrics = row.metrics.into_iter().map(|metric| MetricSummary {
+        name: metric.name,
+        unit: metric.unit,
+        count: metric.count,
+        min: metric.min,
+        p50: metric.p50,
+        p90: metric.p90,
+        p99: metric.p99,
+        max: metric.max,
+    });
+    ReportRow {
+        test: row.test.test,
+        name: row.test.name,
+        outcome: row.test.outcome,
+        class: row.test.class,
+        flaky: row.test.flaky,
+        attempts: row.test.attempts,
+        worker: row.worker,
+        duration_ms: row.duration,
+        finished_at: row.test.finished_at,
+        message: row.test.message,
+        labels: row.test.labels,
+        metrics: metrics.collect(),
+    }
+}
+
+impl Results for Database {
+    fn tests(
+        &self,
+        query: &TestQuery,
+        done: Option<bool>,
+        after: Option<TestId>,
+        limit: usize,
+    ) -> Result<Vec<TestView>, Fault> {
+        let filter = rows::TestFilter {
+            run: query.run,
+            outcome: query.outcome,
+            name: query.name.clone(),
+            done,
+            after,
+            limit,
+        };
+        let found = self.store.tests(&filter).map_err(fault)?;
+        Ok(found.into_iter().map(test_view).collect())
+    }
+
+    fn test(&self, test: TestId) -> Result<Option<TestView>, Fault> {
+        Ok(self.store.test(test).map_err(fault)?.map(test_view))
+    }
+
+    fn attempts(
+        &self,
+        query: &AttemptQuery,
+        after: Option<AttemptId>,
+        limit: usize,
+    ) -> Result<Vec<AttemptView>, Fault> {
+        let AttemptQuery { run, test, worker, outcome, .. } = *query;
+        let filter = rows::AttemptFilter { run, test, worker, outcome, after, limit };
+        let found = self.store.attempts(&filter).map_err(fault)?;
+        Ok(found.into_iter().map(attempt_view).collect())
+    }
+
+    fn attempt(&self, attempt: AttemptId) -> Result<Option<AttemptView>, Fault> {
+        Ok(self.store.attempt(attempt).map_err(fault)?.map(attempt_view))
+    }
+
+    fn report(&self, query: &ReportQuery, limit: usize) -> Result<ReportView, Fault> {
+        let since = query.since_ms.filter(|_| query.run.is_none()).map(Timestamp);
+        let asked = rows::ReportQuery { since, run: query.run, limit };
+        let found = self.store.report(&asked).map_err(fault)?;
+        let totals = Totals {
+            tests: found.totals.tests,
+            outcomes: found.totals.outcomes,
+            flaky: found.totals.flaky,
+            pending: found.totals.pending,
+            attempts: found.totals.attempts,
+            late_results: found.totals.late_results,
+        };
+        Ok(ReportView {
+            schema: SCHEMA,
+            since,
+            runs: found.runs,
+            totals,
+            rows: found.rows.into_iter().map(report_row).collect(),
+            truncated: found.truncated,
+        })
+    }
+
+    fn blob_size(&self, sha256: &str) -> Result<Option<u64>, Fault> {
+        let Some(file) = self.blob(sha256)? else { return Ok(None) };
+        file.metadata().map(|metadata| Some(metadata.len())).map_err(fault)
+    }
+
+    fn blob(&self, sha256: &str) -> Result<Option<std::fs::File>, Fault> {
+        let digest: BlobDigest = sha256.parse().map_err(fault)?;
+        match self.blobs.open_blob(&digest) {
+            Ok(file) => Ok(Some(file)),
+            Err(BlobError::Missing(_)) => Ok(None),
+            Err(error) => Err(fault(error)),
+        }
+    }
+
+    fn keep_blob(&self, sha256: &str, file: &Path) -> Result<(), Fault> {
+        let digest: BlobDigest = sha256.parse().map_err(fault)?;
+        let content = std::fs::File::open(file).map_err(fault)?;
+        let stored = self.blobs.put(&digest, content, crate::api::MAX_BLOB_BYTES);
+        stored.map(|_| ()).map_err(fault)
+    }
+}
