@@ -28,6 +28,8 @@ pub use writer::Writer;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+/// Name of the database in a data directory.
+pub const FILE_NAME: &str = "results.duckdb";
 /// Working memory of the database; larger questions use files beside it.
 const MEMORY: &str = "256MB";
 

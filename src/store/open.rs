@@ -59,8 +59,25 @@ fn try_open(path: &Path) -> Result<Connection, StoreError> {
         Found::Version(version) => version,
         Found::Foreign(why) => return Err(StoreError::Foreign { path: path.to_owned(), why }),
     };
+    check_length(path, &connection)?;
     migrate::migrate(&connection, version).map_err(|source| opening(path, source))?;
     Ok(connection)
+}
+
+/// DuckDB reads blocks when it needs them: it opens a file whose end was cut off.
+fn check_length(path: &Path, connection: &Connection) -> Result<(), StoreError> {
+    let blocks = connection.query_row(
+        "SELECT total_blocks * block_size FROM pragma_database_size() WHERE database_name = current_database()",
+        [],
+        |row| row.get::<_, u64>(0),
+    );
+    let expected = blocks.map_err(|source| opening(path, source))?;
+    let found = fs::metadata(path).map_or(0, |file| file.len());
+    if found < expected {
+        let why = format!("it is {found} bytes long instead of more than {expected}");
+        return Err(StoreError::Foreign { path: path.to_owned(), why });
+    }
+    Ok(())
 }
 
 /// A file that may not be written is the administrator's business, not a damaged one.

@@ -29,19 +29,17 @@ impl Store {
     pub fn report(&self, query: &ReportQuery) -> Result<ReportRows, StoreError> {
         let limit = query.limit.min(MAX_ROWS);
         self.pool.read(|connection| {
+            let since = query.since.filter(|_| query.run.is_none());
             let runs = runs(connection, query)?;
             let (Some(first), Some(last)) = (runs.first(), runs.last()) else {
-                return Ok(ReportRows::default());
+                return Ok(ReportRows { since, ..ReportRows::default() });
             };
-            let since_ms = match (query.run, query.since) {
-                (None, Some(since)) => since.0,
-                _ => 0,
-            };
+            let since_ms = since.map_or(0, |since| since.0);
             let choice = Choice { first: first.0, last: last.0, since_ms };
             let totals = totals(connection, choice)?;
             let rows = rows(connection, choice, limit)?;
             let truncated = (rows.len() as u64) < totals.tests;
-            Ok(ReportRows { runs, totals, rows, truncated })
+            Ok(ReportRows { since, runs, totals, rows, truncated })
         })
     }
 }

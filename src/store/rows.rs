@@ -97,6 +97,8 @@ pub struct ReportQuery {
 
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ReportRows {
+    /// As asked; absent when the report is about one run.
+    pub since: Option<Timestamp>,
     /// In order of their ids.
     pub runs: Vec<RunId>,
     pub totals: TotalRows,
