@@ -83,8 +83,8 @@ struct Plan<'a> {
 impl<L: Link> Workshop<L> {
     pub async fn run(&self, view: &LeaseView, mut stop: watch::Receiver<Stop>) -> Finished {
         let lease = view.lease;
-        let mut detail = AttemptDetail::default();
-        detail.devices = self.held(view).map(|device| device.model.clone()).collect();
+        let devices = self.held(view).map(|device| device.model.clone()).collect();
+        let mut detail = AttemptDetail { devices, ..AttemptDetail::default() };
         let directory = self.site.attempts().join(format!("{}-{}", lease.attempt, lease.epoch));
         let mut log = None;
         let (verdict, duration) = match self.plan(view, &directory) {
