@@ -169,11 +169,13 @@ impl<L: Link> Workshop<L> {
             .await
             .map_err(|error| Verdict::set_up(error.to_string()))?;
         let prepared = self.environment(&plan.launch).await?;
+        if let Some(prepared) = &prepared {
+            detail.environment.clone_from(&prepared.record);
+        }
         let env = self.variables(plan, prepared.as_deref());
         match (&plan.launch.run, prepared) {
             (Program::Command(words), _) => command(plan, words, env),
             (Program::Script(script), Some(prepared)) => {
-                detail.environment.clone_from(&prepared.record);
                 self.script(plan, script, &prepared, env).await
             }
             (Program::Script(_), None) => Err(Verdict::set_up("no interpreter was prepared")),
