@@ -99,7 +99,7 @@ fn visible(devices: Vec<Accelerator>, given: Option<&str>) -> Vec<Accelerator> {
             let by_uuid = !name.is_empty() && device.uuid.starts_with(name);
             by_uuid || **name == device.index.to_string()
         };
-        names.iter().any(|name| matches(&name))
+        names.iter().any(matches)
     };
     devices.into_iter().filter(listed).collect()
 }

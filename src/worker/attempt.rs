@@ -83,8 +83,8 @@ struct Plan<'a> {
 impl<L: Link> Workshop<L> {
     pub async fn run(&self, view: &LeaseView, mut stop: watch::Receiver<Stop>) -> Finished {
         let lease = view.lease;
-        let mut detail = AttemptDetail::default();
-        detail.devices = self.held(view).map(|device| device.model.clone()).collect();
+        let devices = self.held(view).map(|device| device.model.clone()).collect();
+        let mut detail = AttemptDetail { devices, ..AttemptDetail::default() };
         let directory = self.site.attempts().join(format!("{}-{}", lease.attempt, lease.epoch));
         let mut log = None;
         let (verdict, duration) = match self.plan(view, &directory) {
@@ -169,11 +169,13 @@ impl<L: Link> Workshop<L> {
             .await
             .map_err(|error| Verdict::set_up(error.to_string()))?;
         let prepared = self.environment(&plan.launch).await?;
+        if let Some(prepared) = &prepared {
+            detail.environment.clone_from(&prepared.record);
+        }
         let env = self.variables(plan, prepared.as_deref());
         match (&plan.launch.run, prepared) {
             (Program::Command(words), _) => command(plan, words, env),
             (Program::Script(script), Some(prepared)) => {
-                detail.environment.clone_from(&prepared.record);
                 self.script(plan, script, &prepared, env).await
             }
             (Program::Script(_), None) => Err(Verdict::set_up("no interpreter was prepared")),

@@ -94,9 +94,9 @@ impl Transcript {
 
     fn end_line(&mut self) {
         let line = std::mem::take(&mut self.open);
-        if std::mem::take(&mut self.too_long) {
-            self.left_out += 1;
-        } else if !line.trim_ascii().is_empty() && self.line(&line).is_none() {
+        let too_long = std::mem::take(&mut self.too_long);
+        let blank = line.trim_ascii().is_empty();
+        if too_long || (!blank && self.line(&line).is_none()) {
             self.left_out += 1;
         }
     }

@@ -150,7 +150,8 @@ impl<L: Link> Requests<L> {
     }
 
     pub async fn leave(&self, worker: WorkerId) -> Result<(), LinkError> {
-        let left = tokio::time::timeout(LEAVE_LIMIT, self.link.leave(worker, self.incarnation)).await;
+        let left =
+            tokio::time::timeout(LEAVE_LIMIT, self.link.leave(worker, self.incarnation)).await;
         left.unwrap_or_else(|_| Err(LinkError::Away("no answer in time".to_owned())))
     }
 }

@@ -13,6 +13,7 @@ use crate::worker::link::LinkError;
 use serde_json::json;
 use std::sync::Mutex;
 use tokio::sync::Notify;
+use tokio::task::JoinSet;
 
 const LIMIT: Duration = Duration::from_secs(30);
 
@@ -252,7 +253,7 @@ fn settings(directory: &std::path::Path) -> Settings {
 struct Bench {
     fake: Arc<Fake>,
     stop: Trigger,
-    work: tokio::task::JoinHandle<Result<Summary, WorkerError>>,
+    work: JoinSet<Result<Summary, WorkerError>>,
     directory: Arc<tempfile::TempDir>,
 }
 
@@ -274,13 +275,15 @@ impl Bench {
         let mut settings = settings(directory.path());
         change(&mut settings);
         let (stop, shutdown) = Shutdown::by_hand();
-        let work = tokio::spawn(run(settings, fake.clone(), shutdown));
+        let mut work = JoinSet::new();
+        work.spawn(run(settings, fake.clone(), shutdown));
         Self { fake, stop, work, directory }
     }
 
-    async fn over(self) -> Summary {
-        let over = tokio::time::timeout(LIMIT, self.work).await;
-        over.expect("it ends in time").expect("no panic").expect("it ends well")
+    async fn over(mut self) -> Summary {
+        let over = tokio::time::timeout(LIMIT, self.work.join_next()).await;
+        let over = over.expect("it ends in time").expect("a worker");
+        over.expect("no panic").expect("it ends well")
     }
 
     async fn finish(self) -> Summary {
@@ -466,7 +469,7 @@ async fn a_file_with_other_content_is_never_run() {
 
 #[tokio::test]
 async fn results_survive_an_outage_and_a_new_process() {
-    let bench = Bench::new();
+    let mut bench = Bench::new();
     let flag = bench.directory.path().join("started");
     let go = bench.directory.path().join("go");
     let (started, wait) = (flag.display(), go.display());
@@ -488,8 +491,7 @@ async fn results_survive_an_outage_and_a_new_process() {
     };
     tokio::time::timeout(LIMIT, waiting).await.expect("the result is spooled");
     // As kill -9 would.
-    bench.work.abort();
-    let _ = bench.work.await;
+    bench.work.shutdown().await;
     bench.fake.with(|state| state.away = false);
     let again = Bench::start(bench.fake, bench.directory, |_| {});
     let (report, detail) = again.fake.report(lease).await;
@@ -542,7 +544,7 @@ async fn the_first_stop_drains_and_the_second_kills() {
     tokio::time::timeout(LIMIT, waiting).await.expect("the attempt starts");
     bench.stop.next();
     bench.fake.until(|state| state.returned == [waits]).await;
-    assert!(!bench.work.is_finished(), "{running:?} still runs");
+    assert!(!bench.fake.with(|state| state.left), "{running:?} still runs");
     bench.stop.next();
     let fake = bench.fake.clone();
     bench.over().await;

@@ -2,7 +2,7 @@
 
 use super::tool::Tool;
 use super::{
-    BUILD_LIMIT, COMPLETE, EnvironmentError, Environments, Event, PROBE, Prepared, bin,
+    BUILD_LIMIT, COMPLETE, EnvironmentError, Environments, Event, PROBE, Prepared, Quiet, bin,
     distribution, interpreter,
 };
 use crate::domain::launch::Packages;
@@ -181,7 +181,8 @@ impl Environments {
         let mut args: Vec<OsString> = vec!["-I".into(), "-c".into(), PROBE.into()];
         args.extend(distributions.iter().map(OsString::from));
         let what = "read the versions of the environment";
-        let printed = self.tool(what, python.into(), args, PROBE_LIMIT, "probe").await?;
+        let program = python.into();
+        let printed = self.command(what, program, args, PROBE_LIMIT).run("", &Quiet).await?;
         // Wrappers of the interpreter may print something before.
         let lines = printed.split(|byte| *byte == b'\n').rev();
         let mut records = lines.filter_map(|line| serde_json::from_slice(line).ok());
@@ -199,7 +200,17 @@ impl Environments {
         limit: Duration,
         id: &str,
     ) -> Result<Vec<u8>, EnvironmentError> {
-        let tool = Tool {
+        self.command(what, program, args, limit).run(id, self.progress.as_ref()).await
+    }
+
+    fn command<'a>(
+        &'a self,
+        what: &'a str,
+        program: PathBuf,
+        args: Vec<OsString>,
+        limit: Duration,
+    ) -> Tool<'a> {
+        Tool {
             what,
             program,
             args,
@@ -207,8 +218,7 @@ impl Environments {
             env: self.build_variables(),
             marker: &self.recipe.marker,
             limit,
-        };
-        tool.run(id, self.progress.as_ref()).await
+        }
     }
 
     fn build_variables(&self) -> Variables {

@@ -31,7 +31,6 @@ const PRELOAD: &[(&str, &[&str])] = &[
 ];
 
 /// Names whose versions are recorded with every environment.
-#[must_use]
 pub fn preloadable() -> impl Iterator<Item = &'static str> {
     PRELOAD.iter().map(|(name, _)| *name)
 }

@@ -5,7 +5,7 @@ use super::{IDLE, Kind, MAX_FAILURES, MAX_RUNNERS, RunCold, WarmChild, WarmStart
 use crate::sys::files::write_whole;
 use crate::sys::process::Output;
 use crate::worker::surroundings::Variables;
-use crate::worker::surroundings::threads_of;
+use crate::worker::surroundings::{set, threads_of};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -97,6 +97,8 @@ impl WarmPool {
         }
         let mut env = self.env.clone();
         env.extend(threads_of(kind.threads));
+        // More would start threads during the import, and a process with threads cannot fork.
+        set(&mut env, "OPENBLAS_NUM_THREADS", "1");
         match Runner::start(kind, &self.script, &env).await {
             Ok(runner) => {
                 let runner = Arc::new(runner);
