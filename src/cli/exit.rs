@@ -19,7 +19,6 @@ pub const INFRASTRUCTURE: u8 = 101;
 /// Some tests found no worker that can run them; nothing else is wrong.
 pub const UNSCHEDULABLE: u8 = 102;
 pub const INTERRUPTED: u8 = 130;
-pub const TERMINATED: u8 = 143;
 
 /// What a finished run means for the exit code. `set_up` are tests with outcome `error`
 /// whose class is `set_up`, `unschedulable` those that no worker could run.

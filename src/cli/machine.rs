@@ -79,7 +79,7 @@ fn list(text: Option<&str>) -> impl Iterator<Item = &str> {
 
 /// The name that people know this machine by.
 pub fn host_name() -> String {
-    sysinfo::System::host_name().unwrap_or_else(|| "worker".to_owned())
+    sysinfo::System::host_name().unwrap_or_else(|_| "worker".to_owned())
 }
 
 /// A client for a whole command, with the token that only this process knows.

@@ -5,10 +5,10 @@ use super::connect::{address, client_at, path, settings};
 use super::console::Console;
 use super::exit;
 use super::failure::Failure;
-use crate::api::v1::reports::{ReportQuery, ReportView};
+use crate::api::v1::reports::{MAX_ROWS, ReportQuery, ReportView};
 use crate::client::ClientError;
 use crate::config::locate;
-use crate::domain::time::Millis;
+use crate::domain::time::{Millis, Timestamp};
 use crate::report;
 use crate::store;
 use crate::sys::clock::Clock;
@@ -50,10 +50,10 @@ fn from_store(directory: &Path, query: &ReportQuery) -> Result<ReportView, Failu
             .hint("name a coordinator with --coordinator, or make results: dtf run MODEL"));
     }
     let results = store::Store::open_read_only(&path).map_err(|error| Failure::chain(&error))?;
-    let asked = store::ReportQuery {
-        since: query.since_ms,
+    let asked = store::rows::ReportQuery {
+        since: query.since_ms.map(Timestamp),
         run: query.run,
-        limit: query.limit.unwrap_or(crate::api::page::MAX_PAGE),
+        limit: query.limit.unwrap_or(MAX_ROWS) as usize,
     };
     let rows = results.report(&asked).map_err(|error| Failure::chain(&error))?;
     Ok(report::assemble(rows))

@@ -33,7 +33,7 @@ pub async fn run(console: Console, global: &Global, args: WorkersArgs) -> Result
 
 fn table(workers: &[WorkerView], width: Option<u16>) -> String {
     let mut table = Table::new();
-    table.load_preset(NOTHING).set_header(["worker", "name", "state", "runs", "ahead", "offers"]);
+    table.load_style(NOTHING).set_header(["worker", "name", "state", "runs", "ahead", "offers"]);
     if let Some(width) = width {
         table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
     }

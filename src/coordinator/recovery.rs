@@ -78,7 +78,7 @@ pub(crate) fn recover(data_dir: &Path) -> Result<Recovered, RecoveryError> {
     let clock = Clock::start_after(latest);
     scheduler.resume(clock.now());
     tracing::info!(records = log.last(), since_snapshot, "the state is back");
-    let store = results(&data_dir.join("results.duckdb"), log.last())?;
+    let store = results(&data_dir.join(crate::store::FILE_NAME), log.last())?;
     Ok(Recovered { lock, log, store, scheduler, clock, identity, blobs, since_snapshot })
 }
 

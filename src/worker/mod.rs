@@ -29,7 +29,7 @@ pub mod attempt;
 pub mod capture;
 pub mod environments;
 pub mod files;
-mod http;
+mod remote;
 pub mod junit;
 pub mod link;
 pub mod machine;

@@ -1,32 +1,40 @@
-//! The link over HTTP: the client, in the worker's words.
+//! The link over HTTP.
 
 use crate::api::v1::leases::{Claim, Claimed, Reported, Reports};
 use crate::api::v1::logs::Appended;
 use crate::api::v1::workers::{Heartbeat, HeartbeatAnswer, Leave, Register, Registered};
-use crate::client::{Client, ClientError};
+use crate::client::Client;
+use crate::client::ClientError;
 use crate::domain::id::{AttemptId, Epoch, WorkerId};
 use crate::worker::link::{Link, LinkError};
 use uuid::Uuid;
 
 impl From<ClientError> for LinkError {
     fn from(error: ClientError) -> Self {
-        let text = error.to_string();
+        let reason = error.to_string();
         match error {
-            ClientError::Unreachable { .. } | ClientError::Busy(_) => Self::Away(text),
-            ClientError::NotFound(_) => Self::Unknown(text),
-            ClientError::Unauthorized(_) => Self::Unauthorized(text),
-            // Something between may answer for a coordinator that restarts.
-            ClientError::BadAnswer { .. } => Self::Away(text),
-            ClientError::Conflict(_) | ClientError::Refused(_) | ClientError::BadUrl { .. } => {
-                Self::Refused(text)
+            ClientError::Unauthorized(_) => Self::Unauthorized(reason),
+            ClientError::BadUrl { .. } | ClientError::Refused(_) => Self::Refused(reason),
+            // Of a worker's own requests: it, or this process of it, is not known there.
+            ClientError::NotFound(_) | ClientError::Conflict(_) => Self::Unknown(reason),
+            ClientError::Unreachable { .. } | ClientError::Busy(_) | ClientError::BadAnswer { .. } => {
+                Self::Away(reason)
             }
         }
     }
 }
 
+/// Requests that are not about the worker: an unknown thing is refused, no more.
+fn about_data(error: ClientError) -> LinkError {
+    match LinkError::from(error) {
+        LinkError::Unknown(reason) => LinkError::Refused(reason),
+        other => other,
+    }
+}
+
 impl Link for Client {
     async fn register(&self, body: Register) -> Result<Registered, LinkError> {
-        Ok(Client::register(self, &body).await?)
+        Client::register(self, &body).await.map_err(about_data)
     }
 
     async fn heartbeat(
@@ -46,13 +54,11 @@ impl Link for Client {
     }
 
     async fn drain(&self, worker: WorkerId) -> Result<(), LinkError> {
-        Client::drain(self, worker).await?;
-        Ok(())
+        Ok(Client::drain(self, worker).await.map(|_| ())?)
     }
 
     async fn leave(&self, worker: WorkerId, incarnation: Uuid) -> Result<(), LinkError> {
-        Client::leave(self, worker, &Leave { incarnation }).await?;
-        Ok(())
+        Ok(Client::leave(self, worker, &Leave { incarnation }).await.map(|_| ())?)
     }
 
     async fn append_log(
@@ -62,17 +68,17 @@ impl Link for Client {
         offset: u64,
         piece: Vec<u8>,
     ) -> Result<Appended, LinkError> {
-        Ok(Client::append_log(self, attempt, epoch, offset, piece).await?)
+        Client::append_log(self, attempt, epoch, offset, piece).await.map_err(about_data)
     }
 
     async fn put_blob(&self, sha256: String, content: Vec<u8>) -> Result<(), LinkError> {
-        Ok(Client::put_blob(self, &sha256, content).await?)
+        Client::put_blob(self, &sha256, content).await.map_err(about_data)
     }
 
     async fn get_blob(&self, sha256: String, limit: u64) -> Result<Vec<u8>, LinkError> {
-        let content = Client::get_blob(self, &sha256).await?;
+        let content = Client::get_blob(self, &sha256).await.map_err(about_data)?;
         if content.len() as u64 > limit {
-            return Err(LinkError::Refused(format!("the file {sha256} is larger than announced")));
+            return Err(LinkError::Refused("the file is larger than promised".to_owned()));
         }
         Ok(content)
     }
