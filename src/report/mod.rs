@@ -1,1 +1,9 @@
-//! report
+//! Reports: what the results database answers, as one document, and that document as text.
+//!
+//! Promises: every form shows the same rows; rendering is pure, so the same report gives
+//! the same text; texts of others can neither move a terminal's cursor nor become formulas.
+
+mod assemble;
+pub mod render;
+
+pub use assemble::assemble;

@@ -1,0 +1,71 @@
+//! Rows of the database become the document that travels.
+
+use crate::api;
+use crate::api::v1::reports::{MetricSummary, ReportRow, ReportView, Totals};
+use crate::store::rows;
+
+/// Name of the memory that the worker measured, for tests that do not measure their own.
+pub const PEAK_MEMORY: &str = "peak_memory_bytes";
+
+#[must_use]
+pub fn assemble(report: rows::ReportRows) -> ReportView {
+    let rows::ReportRows { since, runs, totals, rows, truncated } = report;
+    ReportView {
+        schema: api::SCHEMA,
+        since,
+        runs,
+        totals: Totals {
+            tests: totals.tests,
+            outcomes: totals.outcomes,
+            flaky: totals.flaky,
+            pending: totals.pending,
+            attempts: totals.attempts,
+            late_results: totals.late_results,
+        },
+        rows: rows.into_iter().map(row).collect(),
+        truncated,
+    }
+}
+
+fn row(row: rows::ReportRow) -> ReportRow {
+    let rows::ReportRow { test, worker, duration, peak_memory_bytes, metrics } = row;
+    let mut metrics: Vec<_> = metrics.into_iter().map(summary).collect();
+    if let Some(bytes) = peak_memory_bytes
+        && let Err(place) = metrics.binary_search_by(|metric| metric.name.as_str().cmp(PEAK_MEMORY))
+    {
+        metrics.insert(place, one(PEAK_MEMORY, "bytes", bytes as f64));
+    }
+    ReportRow {
+        test: test.test,
+        name: test.name,
+        outcome: test.outcome,
+        class: test.class,
+        flaky: test.flaky,
+        attempts: test.attempts,
+        worker,
+        duration_ms: duration,
+        finished_at: test.finished_at,
+        message: test.message,
+        labels: test.labels,
+        metrics,
+    }
+}
+
+fn summary(metric: rows::MetricRow) -> MetricSummary {
+    let rows::MetricRow { name, unit, count, min, p50, p90, p99, max } = metric;
+    MetricSummary { name, unit, count, min, p50, p90, p99, max }
+}
+
+/// A metric that was measured once.
+fn one(name: &str, unit: &str, value: f64) -> MetricSummary {
+    MetricSummary {
+        name: name.to_owned(),
+        unit: unit.to_owned(),
+        count: 1,
+        min: value,
+        p50: value,
+        p90: value,
+        p99: value,
+        max: value,
+    }
+}

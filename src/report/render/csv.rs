@@ -1,0 +1,119 @@
+//! For spreadsheets: RFC 4180, one row per test, a column for every label and every
+//! percentile of every metric that occurs.
+
+use super::words;
+use crate::api::v1::reports::{MetricSummary, ReportRow, ReportView};
+use crate::domain::outcome::Class;
+use std::collections::{BTreeMap, BTreeSet};
+
+const FIXED: [&str; 12] = [
+    "run",
+    "test",
+    "name",
+    "outcome",
+    "class",
+    "flaky",
+    "attempts",
+    "worker",
+    "duration_ms",
+    "finished_at",
+    "finished_ms",
+    "message",
+];
+const FIGURES: [&str; 6] = ["count", "min", "p50", "p90", "p99", "max"];
+
+/// A field, quoted where it must be. Texts that a spreadsheet would take for a formula
+/// get an apostrophe before them.
+fn text(value: &str) -> String {
+    let formula = value.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠']);
+    let guard = if formula { "'" } else { "" };
+    if formula || value.contains(['"', ',', '\r', '\n', ';', '\t']) {
+        format!("\"{guard}{}\"", value.replace('"', "\"\""))
+    } else {
+        value.to_owned()
+    }
+}
+
+#[must_use]
+pub fn csv(view: &ReportView) -> String {
+    let labels: BTreeSet<&str> =
+        view.rows.iter().flat_map(|row| row.labels.keys().map(String::as_str)).collect();
+    let metrics: BTreeSet<&str> = view.rows.iter().flat_map(metric_names).collect();
+    let mut out = String::new();
+    let mut header: Vec<String> = FIXED.iter().map(|name| (*name).to_owned()).collect();
+    header.extend(labels.iter().map(|label| text(&format!("label:{label}"))));
+    header.extend(
+        metrics.iter().flat_map(|metric| {
+            FIGURES.iter().map(move |figure| text(&format!("{metric}:{figure}")))
+        }),
+    );
+    end_line(&mut out, &header);
+    for row in &view.rows {
+        let mut fields = fixed(row);
+        fields
+            .extend(labels.iter().map(|l| row.labels.get(*l).map(|v| text(v)).unwrap_or_default()));
+        let by_name: BTreeMap<&str, &MetricSummary> =
+            row.metrics.iter().map(|metric| (metric.name.as_str(), metric)).collect();
+        fields.extend(metrics.iter().flat_map(|name| figures(by_name.get(name).copied())));
+        end_line(&mut out, &fields);
+    }
+    out
+}
+
+fn metric_names(row: &ReportRow) -> impl Iterator<Item = &str> {
+    row.metrics.iter().map(|metric| metric.name.as_str())
+}
+
+fn fixed(row: &ReportRow) -> Vec<String> {
+    let number = |value: Option<u64>| value.map(|value| value.to_string()).unwrap_or_default();
+    let finished = row.finished_at.map(|at| at.0);
+    vec![
+        row.test.run.to_string(),
+        row.test.to_string(),
+        text(&row.name),
+        row.outcome.map(|outcome| outcome.name()).unwrap_or_default().to_owned(),
+        row.class.map(Class::name).unwrap_or_default().to_owned(),
+        row.flaky.to_string(),
+        row.attempts.to_string(),
+        text(row.worker.as_deref().unwrap_or_default()),
+        number(row.duration_ms.map(|span| span.0)),
+        row.finished_at.and_then(words::instant).map(|at| at.to_string()).unwrap_or_default(),
+        number(finished),
+        text(&row.message),
+    ]
+}
+
+fn figures(metric: Option<&MetricSummary>) -> [String; 6] {
+    match metric {
+        Some(m) => [
+            m.count.to_string(),
+            m.min.to_string(),
+            m.p50.to_string(),
+            m.p90.to_string(),
+            m.p99.to_string(),
+            m.max.to_string(),
+        ],
+        None => Default::default(),
+    }
+}
+
+fn end_line(out: &mut String, fields: &[String]) {
+    out.push_str(&fields.join(","));
+    out.push_str("\r\n");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::text;
+
+    #[test]
+    fn fields_are_quoted_and_formulas_defused() {
+        assert_eq!(text("plain text"), "plain text");
+        assert_eq!(text(r#"a "b", c"#), r#""a ""b"", c""#);
+        assert_eq!(text("two\nlines"), "\"two\nlines\"");
+        assert_eq!(text("=HYPERLINK(\"x\")"), r#""'=HYPERLINK(""x"")""#);
+        for formula in ["+1", "-1", "@x", "\t=1", "\r=1"] {
+            assert!(text(formula).starts_with("\"'"), "{formula:?}");
+        }
+    }
+}

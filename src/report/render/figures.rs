@@ -1,0 +1,90 @@
+//! Numbers as people read them: three digits that matter, and a unit.
+
+/// A span of time.
+pub fn seconds(value: f64) -> String {
+    let (scale, unit) = match value.abs() {
+        size if size == 0.0 || size >= 1.0 => (1.0, "s"),
+        size if size >= 1e-3 => (1e3, "ms"),
+        size if size >= 1e-6 => (1e6, "µs"),
+        _ => (1e9, "ns"),
+    };
+    if value < 60.0 {
+        return format!("{} {unit}", three_digits(value * scale));
+    }
+    let whole = value.round() as u64;
+    let (hours, minutes, seconds) = (whole / 3600, whole / 60 % 60, whole % 60);
+    if hours > 0 {
+        format!("{hours} h {minutes:02} min")
+    } else {
+        format!("{minutes} min {seconds:02} s")
+    }
+}
+
+pub fn bytes(value: f64) -> String {
+    const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
+    let mut value = value;
+    let mut unit = 0;
+    while value.abs() >= 1024.0 && unit + 1 < UNITS.len() {
+        value /= 1024.0;
+        unit += 1;
+    }
+    // Up to 1023 of a unit needs four digits.
+    let digits = if value.abs() >= 1000.0 { format!("{value:.0}") } else { three_digits(value) };
+    format!("{digits} {}", UNITS[unit])
+}
+
+/// A number with the unit that its metric names.
+pub fn with_unit(value: f64, unit: &str) -> String {
+    match unit {
+        "seconds" => seconds(value),
+        "bytes" => bytes(value),
+        other => format!("{} {other}", three_digits(value)),
+    }
+}
+
+/// Three digits, more before the point when there are more.
+fn three_digits(value: f64) -> String {
+    let size = value.abs();
+    if size >= 1e12 || (size > 0.0 && size < 1e-3) {
+        return format!("{value:.2e}");
+    }
+    let decimals = match size {
+        _ if size >= 99.95 || size == 0.0 => 0,
+        _ if size >= 9.995 => 1,
+        _ if size >= 0.9995 => 2,
+        _ => 3,
+    };
+    format!("{value:.decimals$}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_have_three_digits_and_a_unit() {
+        let cases = [
+            (0.0, "0 s"),
+            (2.5e-8, "25.0 ns"),
+            (0.000_012_34, "12.3 µs"),
+            (0.0523, "52.3 ms"),
+            (1.0, "1.00 s"),
+            (59.99, "60.0 s"),
+            (125.0, "2 min 05 s"),
+            (3725.0, "1 h 02 min"),
+        ];
+        for (value, text) in cases {
+            assert_eq!(seconds(value), text);
+        }
+    }
+
+    #[test]
+    fn bytes_and_rates() {
+        assert_eq!(bytes(0.0), "0 B");
+        assert_eq!(bytes(1023.0), "1023 B");
+        assert_eq!(bytes(1536.0), "1.50 KiB");
+        assert_eq!(bytes(123_456_789.0), "118 MiB");
+        assert_eq!(with_unit(1234.56, "tokens/s"), "1235 tokens/s");
+        assert_eq!(with_unit(0.0421, "samples/s"), "0.042 samples/s");
+    }
+}

@@ -1,0 +1,29 @@
+//! A report as text: for people, for programs, for spreadsheets.
+
+mod csv;
+mod figures;
+mod table;
+#[cfg(test)]
+mod tests;
+mod words;
+
+pub use csv::csv;
+pub use table::table;
+
+use crate::api::v1::reports::ReportView;
+
+/// How a table looks.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Style {
+    pub colour: bool,
+    /// Columns of the terminal; absent: as wide as it gets.
+    pub width: Option<u16>,
+}
+
+/// The document itself, indented.
+///
+/// # Errors
+/// Never for a report that was assembled.
+pub fn json(view: &ReportView) -> Result<String, serde_json::Error> {
+    serde_json::to_string_pretty(view).map(|text| text + "\n")
+}

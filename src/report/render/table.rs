@@ -1,0 +1,263 @@
+//! For people: totals, a matrix of models and back-ends, one line per test, and what there
+//! is to say about those that are not green.
+
+use super::words::{COLOURS, instant, name, plain, standing};
+use super::{Style, figures};
+use crate::api::v1::reports::{MetricSummary, ReportRow, ReportView};
+use crate::domain::outcome::{Class, Outcome};
+use crate::report::assemble::PEAK_MEMORY;
+use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table, presets};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+
+/// Lines about what is not green.
+const MAX_MESSAGES: usize = 100;
+/// Characters of one name and of one message.
+const MAX_NAME: usize = 120;
+const MAX_MESSAGE: usize = 300;
+
+#[must_use]
+pub fn table(view: &ReportView, style: Style) -> String {
+    let mut out = headline(view);
+    if let Some(matrix) = matrix(view) {
+        out.push('\n');
+        push_lines(&mut out, matrix, style);
+    }
+    if let Some((tests, dropped)) = tests(view, style) {
+        out.push('\n');
+        push_lines(&mut out, tests, style);
+        if !dropped.is_empty() {
+            let _ = writeln!(out, "(not shown for want of width: {})", dropped.join(", "));
+        }
+    }
+    messages(&mut out, view);
+    out
+}
+
+/// `run r1, 3 tests: 2 passed, 0 failed, 1 waiting`
+fn headline(view: &ReportView) -> String {
+    let totals = &view.totals;
+    let runs = match (&view.runs[..], view.since) {
+        ([], _) => "no runs".to_owned(),
+        ([run], None) => format!("run {run}"),
+        ([_], _) => "1 run".to_owned(),
+        (runs, _) => format!("{} runs", runs.len()),
+    };
+    let since = view.since.and_then(instant);
+    let since = since.map(|at| at.strftime("since %Y-%m-%d %H:%M UTC, ").to_string());
+    let tests = counted(totals.tests, "test");
+    // Writing to a string cannot fail, here and below.
+    let mut line = format!("{}{runs}, {tests}: ", since.unwrap_or_default());
+    let of = |outcome| totals.outcomes.get(&outcome).copied().unwrap_or(0);
+    let passed = of(Outcome::Passed).saturating_sub(totals.flaky);
+    let mut parts = vec![format!("{passed} passed")];
+    let mut some = |count: u64, word: &str| {
+        if count > 0 || word == "failed" {
+            parts.push(format!("{count} {word}"));
+        }
+    };
+    some(totals.flaky, "flaky");
+    for outcome in Outcome::ALL.into_iter().filter(|outcome| *outcome != Outcome::Passed) {
+        some(of(outcome), name(outcome));
+    }
+    some(totals.pending, "waiting");
+    line.push_str(&parts.join(", "));
+    line.push('\n');
+    if totals.late_results > 0 {
+        let _ = writeln!(line, "{} too late to count", counted(totals.late_results, "result"));
+    }
+    if view.truncated {
+        let _ = writeln!(line, "{} shown, those that did not pass first", view.rows.len());
+    }
+    line
+}
+
+fn counted(count: u64, word: &str) -> String {
+    format!("{count} {word}{}", if count == 1 { "" } else { "s" })
+}
+
+/// How many passed for each model on each back-end, when there are several of both.
+fn matrix(view: &ReportView) -> Option<Table> {
+    let mut cells: BTreeMap<(&str, &str), (u32, u32)> = BTreeMap::new();
+    for row in &view.rows {
+        let (Some(model), Some(backend)) = (row.labels.get("model"), row.labels.get("backend"))
+        else {
+            continue;
+        };
+        let (passed, all) = cells.entry((model, backend)).or_default();
+        *passed += u32::from(row.outcome == Some(Outcome::Passed));
+        *all += 1;
+    }
+    let models: BTreeSet<&str> = cells.keys().map(|(model, _)| *model).collect();
+    let backends: BTreeSet<&str> = cells.keys().map(|(_, backend)| *backend).collect();
+    if models.len() < 2 || backends.len() < 2 {
+        return None;
+    }
+    let mut lines = vec![
+        ["passed".to_owned()]
+            .into_iter()
+            .chain(backends.iter().map(|b| plain(b, MAX_NAME)))
+            .collect(),
+    ];
+    for model in models {
+        let mut line = vec![plain(model, MAX_NAME)];
+        line.extend(backends.iter().map(|backend| match cells.get(&(model, backend)) {
+            Some((passed, all)) => format!("{passed} of {all}"),
+            None => "-".to_owned(),
+        }));
+        lines.push(line);
+    }
+    Some(build(lines, |column| column > 0))
+}
+
+/// A column: its heading, whether it holds numbers, and what a test has to say in it.
+type Column = (&'static str, bool, fn(&ReportRow) -> Option<String>);
+
+const COLUMNS: [Column; 11] = [
+    ("outcome", false, |row| Some(standing(row).to_owned())),
+    ("test", false, |row| Some(plain(&row.name, MAX_NAME))),
+    ("back-end", false, |row| label(row, "backend")),
+    ("dtype", false, |row| label(row, "dtype")),
+    ("batch", true, |row| label(row, "batch")),
+    ("latency p50", true, |row| {
+        metric(row, &["latency_seconds"]).map(|m| figures::with_unit(m.p50, &m.unit))
+    }),
+    ("p90", true, |row| {
+        metric(row, &["latency_seconds"]).map(|m| figures::with_unit(m.p90, &m.unit))
+    }),
+    ("throughput", true, |row| {
+        let names = ["throughput_tokens_per_second", "throughput_samples_per_second"];
+        metric(row, &names).map(|m| figures::with_unit(m.p50, &plain(&m.unit, MAX_NAME)))
+    }),
+    ("memory", true, |row| {
+        let names = ["peak_device_memory_bytes", "peak_host_memory_bytes", PEAK_MEMORY];
+        metric(row, &names).map(|m| figures::bytes(m.max))
+    }),
+    ("time", true, |row| row.duration_ms.map(|span| figures::seconds(span.0 as f64 / 1000.0))),
+    ("worker", false, |row| row.worker.as_deref().map(|worker| plain(worker, MAX_NAME))),
+];
+
+fn label(row: &ReportRow, name: &str) -> Option<String> {
+    row.labels.get(name).map(|value| plain(value, MAX_NAME))
+}
+
+/// The first of `names` that the test measured.
+fn metric<'a>(row: &'a ReportRow, names: &[&str]) -> Option<&'a MetricSummary> {
+    names.iter().find_map(|name| row.metrics.iter().find(|metric| metric.name == *name))
+}
+
+/// Columns that make room first on a narrow terminal; the rest stays.
+const EXPENDABLE: [&str; 7] =
+    ["worker", "dtype", "batch", "p90", "memory", "back-end", "throughput"];
+
+/// The table of the tests, and the columns that did not fit. Columns in which no test has
+/// anything to say are left out without a word.
+fn tests(view: &ReportView, style: Style) -> Option<(Table, Vec<&'static str>)> {
+    if view.rows.is_empty() {
+        return None;
+    }
+    let texts = |(_, _, read): &Column| view.rows.iter().map(read).collect::<Vec<_>>();
+    let mut shown: Vec<_> = COLUMNS
+        .iter()
+        .map(|column| (column, texts(column)))
+        .filter(|(_, texts)| texts.iter().any(Option::is_some))
+        .collect();
+    let mut dropped = Vec::new();
+    let mut expendable = EXPENDABLE.iter();
+    loop {
+        let heading = shown.iter().map(|((heading, ..), _)| (*heading).to_owned()).collect();
+        let line = |place: usize| {
+            shown.iter().map(|(_, texts)| texts[place].clone().unwrap_or_default()).collect()
+        };
+        let lines = [heading].into_iter().chain((0..view.rows.len()).map(line)).collect();
+        let number = |column: usize| shown.get(column).is_some_and(|((_, number, _), _)| *number);
+        let table = build(lines, number);
+        if style.width.is_none_or(|width| natural_width(&table) <= usize::from(width)) {
+            return Some((table, dropped));
+        }
+        let Some(least) = expendable.next() else { return Some((table, dropped)) };
+        if let Some(place) = shown.iter().position(|((heading, ..), _)| heading == least) {
+            shown.remove(place);
+            dropped.push(*least);
+        }
+    }
+}
+
+/// Columns of a terminal that fit the table without breaking lines.
+fn natural_width(table: &Table) -> usize {
+    // Every column is padded on both sides.
+    table.column_max_content_widths().into_iter().map(|width| usize::from(width) + 2).sum()
+}
+
+/// The first line is the heading.
+fn build(lines: Vec<Vec<String>>, number: impl Fn(usize) -> bool) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    let mut lines = lines.into_iter();
+    if let Some(heading) = lines.next() {
+        table.set_header(heading);
+    }
+    table.add_rows(lines);
+    for (place, column) in table.column_iter_mut().enumerate() {
+        if number(place) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    if let Some(first) = table.column_mut(0) {
+        first.set_constraint(ColumnConstraint::ContentWidth);
+    }
+    table
+}
+
+fn push_lines(out: &mut String, mut table: Table, style: Style) {
+    if let Some(width) = style.width {
+        table.set_width(width).set_content_arrangement(ContentArrangement::Dynamic);
+    } else {
+        table.set_content_arrangement(ContentArrangement::Disabled);
+    }
+    for line in table.lines() {
+        // Every column is padded on both sides.
+        let line = line.strip_prefix(' ').unwrap_or(&line).trim_end();
+        out.push_str(&if style.colour { painted(line) } else { line.to_owned() });
+        out.push('\n');
+    }
+}
+
+/// Colours the outcome, which opens the first line of every test.
+fn painted(line: &str) -> String {
+    let opens = |word: &str| line.strip_prefix(word).filter(|rest| rest.starts_with("  "));
+    match COLOURS.iter().find_map(|(word, code)| Some((word, code, opens(word)?))) {
+        Some((word, code, rest)) => format!("\u{1b}[{code}m{word}\u{1b}[0m{rest}"),
+        None => line.to_owned(),
+    }
+}
+
+fn messages(out: &mut String, view: &ReportView) {
+    let green = |row: &ReportRow| row.outcome == Some(Outcome::Passed) && !row.flaky;
+    let told = |row: &&ReportRow| row.outcome.is_some() && !green(row);
+    let all = view.rows.iter().filter(told).count();
+    if all == 0 {
+        return;
+    }
+    out.push('\n');
+    for row in view.rows.iter().filter(told).take(MAX_MESSAGES) {
+        let class = row.class.map(|class| format!(" ({})", Class::name(class).replace('_', " ")));
+        let said = match (&*row.message, row.flaky) {
+            ("", true) => format!("passed at attempt {}", row.attempts),
+            ("", false) => String::new(),
+            (message, _) => plain(message, MAX_MESSAGE),
+        };
+        let colon = if said.is_empty() { "" } else { ": " };
+        let _ = writeln!(
+            out,
+            "{} {} {}{}{colon}{said}",
+            row.test,
+            plain(&row.name, MAX_NAME),
+            standing(row),
+            class.unwrap_or_default(),
+        );
+    }
+    if all > MAX_MESSAGES {
+        let _ = writeln!(out, "and {} more", all - MAX_MESSAGES);
+    }
+}

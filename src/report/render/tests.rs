@@ -1,0 +1,159 @@
+//! One report in all its forms.
+
+use super::{Style, csv, json, table};
+use crate::api::v1::reports::{MetricSummary, ReportRow, ReportView, Totals};
+use crate::domain::id::{RunId, TestId};
+use crate::domain::outcome::{Class, Outcome};
+use crate::domain::time::{Millis, Timestamp};
+use std::collections::BTreeMap;
+
+fn metric(name: &str, unit: &str, p50: f64) -> MetricSummary {
+    MetricSummary {
+        name: name.into(),
+        unit: unit.into(),
+        count: 20,
+        min: p50 * 0.5,
+        p50,
+        p90: p50 * 1.5,
+        p99: p50 * 1.75,
+        max: p50 * 2.0,
+    }
+}
+
+fn row(index: u32, name: &str, outcome: Option<Outcome>) -> ReportRow {
+    let ended = outcome.is_some();
+    ReportRow {
+        test: TestId { run: RunId(1), index },
+        name: name.into(),
+        outcome,
+        class: None,
+        flaky: false,
+        attempts: u16::from(ended),
+        worker: ended.then(|| "lab-1".into()),
+        duration_ms: ended.then_some(Millis(12_345)),
+        finished_at: ended.then_some(Timestamp(1_764_000_000_000)),
+        message: String::new(),
+        labels: BTreeMap::new(),
+        metrics: vec![],
+    }
+}
+
+fn labelled(mut row: ReportRow, model: &str, backend: &str) -> ReportRow {
+    let labels = [("model", model), ("backend", backend), ("dtype", "float32"), ("batch", "8")];
+    row.labels = labels.map(|(label, value)| (label.to_owned(), value.to_owned())).into();
+    row
+}
+
+fn view(rows: Vec<ReportRow>) -> ReportView {
+    let mut totals = Totals { tests: rows.len() as u64, ..Totals::default() };
+    for row in &rows {
+        match row.outcome {
+            Some(outcome) => *totals.outcomes.entry(outcome).or_default() += 1,
+            None => totals.pending += 1,
+        }
+        totals.flaky += u64::from(row.flaky);
+        totals.attempts += u64::from(row.attempts);
+    }
+    ReportView { schema: 1, since: None, runs: vec![RunId(1)], totals, rows, truncated: false }
+}
+
+/// Two models on two back-ends, with everything that can become of a test.
+fn mixed() -> ReportView {
+    let passed = Some(Outcome::Passed);
+    let mut bert = labelled(row(0, "bert cpu b8", passed), "bert", "cpu");
+    bert.metrics = vec![
+        metric("latency_seconds", "seconds", 0.0421),
+        metric("peak_memory_bytes", "bytes", 123_456_789.0),
+        metric("throughput_samples_per_second", "samples/s", 190.02),
+    ];
+    let mut flaky = labelled(row(1, "bert cuda b8", passed), "bert", "cuda");
+    (flaky.flaky, flaky.attempts) = (true, 2);
+    let mut gpt = labelled(row(2, "gpt2 cpu b8", Some(Outcome::Failed)), "gpt2", "cpu");
+    gpt.message = "rms ratio 0.3 is more than 0.01".into();
+    gpt.metrics = vec![
+        metric("latency_seconds", "seconds", 1.5),
+        metric("throughput_tokens_per_second", "tokens/s", 21.3),
+    ];
+    let mut lost = labelled(row(3, "gpt2 cuda b8", Some(Outcome::Error)), "gpt2", "cuda");
+    (lost.class, lost.message) = (Some(Class::OutOfMemory), "CUDA out of memory".into());
+    let mut skipped = row(4, "after", Some(Outcome::Skipped));
+    (skipped.attempts, skipped.worker, skipped.duration_ms) = (0, None, None);
+    skipped.message = "its dependency r1.t3 did not pass".into();
+    view(vec![bert, flaky, gpt, lost, skipped, row(5, "still waiting", None)])
+}
+
+#[test]
+fn for_people() {
+    insta::assert_snapshot!(table(&mixed(), Style::default()));
+}
+
+#[test]
+fn for_people_at_a_narrow_terminal() {
+    let text = table(&mixed(), Style { colour: false, width: Some(80) });
+    insta::assert_snapshot!(text);
+    // The messages below the tables are left to the terminal.
+    let (tables, _) = text.rsplit_once("\n\n").expect("has messages");
+    assert!(tables.lines().all(|line| line.chars().count() <= 80));
+}
+
+#[test]
+fn plain_tests_have_few_columns() {
+    let mut lost = row(1, "second", Some(Outcome::WorkerLost));
+    lost.attempts = 3;
+    let mut report = view(vec![row(0, "first", Some(Outcome::Passed)), lost]);
+    report.since = Some(Timestamp(1_763_900_000_000));
+    report.totals.late_results = 1;
+    report.truncated = true;
+    insta::assert_snapshot!(table(&report, Style::default()));
+}
+
+#[test]
+fn nothing_to_report() {
+    let mut report = view(vec![]);
+    report.runs.clear();
+    assert_eq!(table(&report, Style::default()), "no runs, 0 tests: 0 passed, 0 failed\n");
+}
+
+#[test]
+fn colour_is_only_for_those_who_ask() {
+    let report = mixed();
+    assert!(!table(&report, Style::default()).contains('\u{1b}'));
+    let coloured = table(&report, Style { colour: true, width: None });
+    for (word, code) in [("passed", 32), ("flaky", 33), ("failed", 31), ("skipped", 2)] {
+        assert!(coloured.contains(&format!("\n\u{1b}[{code}m{word}\u{1b}[0m  ")), "{word}");
+    }
+    let stripped = ["32", "33", "31", "2", "36", "0"]
+        .iter()
+        .fold(coloured, |text, code| text.replace(&format!("\u{1b}[{code}m"), ""));
+    assert_eq!(stripped, table(&report, Style::default()));
+}
+
+#[test]
+fn hostile_names_cannot_command_the_terminal() {
+    let mut evil = row(0, "\u{1b}]0;owned\u{7}\u{202e}\nfake", Some(Outcome::Failed));
+    evil.message = "\u{9b}2J\r\nfake: passed".into();
+    evil.worker = Some("\u{1b}[1m".into());
+    evil.labels.insert("backend".into(), "\u{1b}c".into());
+    let text = table(&view(vec![evil]), Style { colour: false, width: Some(60) });
+    assert!(!text.chars().any(|c| (c.is_control() && c != '\n') || c == '\u{202e}'), "{text:?}");
+}
+
+#[test]
+fn for_spreadsheets() {
+    let mut report = mixed();
+    report.rows[2].message = "=1+1, \"quoted\"\nsecond line".into();
+    let text = csv(&report);
+    assert!(text.lines().all(|line| !line.is_empty()) && text.ends_with("\r\n"));
+    insta::assert_snapshot!(text.replace("\r\n", "\n"));
+}
+
+#[test]
+fn for_programs_it_reads_back_the_same() {
+    let mut report = mixed();
+    // Numbers that survive being written and read as decimals exactly.
+    for metric in report.rows.iter_mut().flat_map(|row| &mut row.metrics) {
+        *metric = self::metric(&metric.name, &metric.unit, 0.5);
+    }
+    let text = json(&report).expect("encodes");
+    assert_eq!(serde_json::from_str::<ReportView>(&text).expect("reads"), report);
+}

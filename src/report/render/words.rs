@@ -1,0 +1,97 @@
+//! Words of a report: outcomes, and texts that came from others.
+
+use crate::api::v1::reports::ReportRow;
+use crate::domain::outcome::Outcome;
+use crate::domain::time::Timestamp;
+use std::fmt::Write;
+
+/// A time as the calendar has it; `None` beyond the year 9999.
+pub fn instant(at: Timestamp) -> Option<jiff::Timestamp> {
+    jiff::Timestamp::from_millisecond(i64::try_from(at.0).ok()?).ok()
+}
+
+/// Where a test stands, in one or two words.
+pub fn standing(row: &ReportRow) -> &'static str {
+    match row.outcome {
+        None => "waiting",
+        Some(Outcome::Passed) if row.flaky => "flaky",
+        Some(outcome) => name(outcome),
+    }
+}
+
+pub fn name(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::TimedOut => "timed out",
+        Outcome::WorkerLost => "worker lost",
+        other => other.name(),
+    }
+}
+
+/// Every word of [`standing`] with the terminal's code of its colour.
+pub const COLOURS: [(&str, &str); 10] = [
+    ("passed", "32"),
+    ("flaky", "33"),
+    ("failed", "31"),
+    ("error", "31"),
+    ("timed out", "31"),
+    ("worker lost", "35"),
+    ("cancelled", "33"),
+    ("skipped", "2"),
+    ("expired", "33"),
+    ("waiting", "36"),
+];
+
+/// A text on one line, without what could command a terminal or turn the reading
+/// direction; `most` characters.
+pub fn plain(text: &str, most: usize) -> String {
+    let mut plain = String::with_capacity(text.len().min(most));
+    for (count, character) in text.chars().enumerate() {
+        if count == most {
+            plain.push('…');
+            break;
+        }
+        match character {
+            '\n' | '\r' | '\t' => plain.push(' '),
+            c if c.is_control() || invisible(c) => {
+                // Writing to a string cannot fail.
+                let _ = write!(plain, "\\u{{{:x}}}", u32::from(c));
+            }
+            c => plain.push(c),
+        }
+    }
+    plain
+}
+
+/// Directions, joiners, line separators, tags: change how a line reads without showing.
+fn invisible(character: char) -> bool {
+    matches!(
+        character,
+        '\u{ad}'
+            | '\u{61c}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{feff}'
+            | '\u{e0000}'..='\u{e007f}'
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_commands_a_terminal() {
+        let hostile = "a\u{1b}[31mb\u{9b}2J\u{202e}c\nd\0";
+        assert_eq!(plain(hostile, 100), "a\\u{1b}[31mb\\u{9b}2J\\u{202e}c d\\u{0}");
+        assert_eq!(plain("abcdef", 3), "abc…");
+        assert_eq!(plain("naïve 模型 🙂", 100), "naïve 模型 🙂");
+    }
+
+    #[test]
+    fn every_outcome_has_a_colour() {
+        for outcome in Outcome::ALL {
+            assert!(COLOURS.iter().any(|(word, _)| *word == name(outcome)), "{outcome}");
+        }
+    }
+}
