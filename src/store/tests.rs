@@ -2,5 +2,6 @@
 
 mod damaged;
 mod fixture;
+mod held;
 mod reports;
 mod rows;

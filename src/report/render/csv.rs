@@ -3,7 +3,7 @@
 
 use super::words;
 use crate::api::v1::reports::{MetricSummary, ReportRow, ReportView};
-use crate::domain::outcome::Class;
+use crate::domain::outcome::{Class, Outcome};
 use std::collections::{BTreeMap, BTreeSet};
 
 const FIXED: [&str; 12] = [
@@ -71,7 +71,7 @@ fn fixed(row: &ReportRow) -> Vec<String> {
         row.test.run.to_string(),
         row.test.to_string(),
         text(&row.name),
-        row.outcome.map(|outcome| outcome.name()).unwrap_or_default().to_owned(),
+        row.outcome.map(Outcome::name).unwrap_or_default().to_owned(),
         row.class.map(Class::name).unwrap_or_default().to_owned(),
         row.flaky.to_string(),
         row.attempts.to_string(),

@@ -19,9 +19,16 @@ const MAX_MESSAGE: usize = 300;
 #[must_use]
 pub fn table(view: &ReportView, style: Style) -> String {
     let mut out = headline(view);
-    for part in [matrix(view), tests(view)].into_iter().flatten() {
+    if let Some(matrix) = matrix(view) {
         out.push('\n');
-        push_lines(&mut out, part, style);
+        push_lines(&mut out, matrix, style);
+    }
+    if let Some((tests, dropped)) = tests(view, style) {
+        out.push('\n');
+        push_lines(&mut out, tests, style);
+        if !dropped.is_empty() {
+            let _ = writeln!(out, "(not shown for want of width: {})", dropped.join(", "));
+        }
     }
     messages(&mut out, view);
     out
@@ -39,6 +46,7 @@ fn headline(view: &ReportView) -> String {
     let since = view.since.and_then(instant);
     let since = since.map(|at| at.strftime("since %Y-%m-%d %H:%M UTC, ").to_string());
     let tests = counted(totals.tests, "test");
+    // Writing to a string cannot fail, here and below.
     let mut line = format!("{}{runs}, {tests}: ", since.unwrap_or_default());
     let of = |outcome| totals.outcomes.get(&outcome).copied().unwrap_or(0);
     let passed = of(Outcome::Passed).saturating_sub(totals.flaky);
@@ -56,7 +64,6 @@ fn headline(view: &ReportView) -> String {
     line.push_str(&parts.join(", "));
     line.push('\n');
     if totals.late_results > 0 {
-        // Writing to a string cannot fail.
         let _ = writeln!(line, "{} too late to count", counted(totals.late_results, "result"));
     }
     if view.truncated {
@@ -139,23 +146,47 @@ fn metric<'a>(row: &'a ReportRow, names: &[&str]) -> Option<&'a MetricSummary> {
     names.iter().find_map(|name| row.metrics.iter().find(|metric| metric.name == *name))
 }
 
-/// Columns in which no test has anything to say are left out.
-fn tests(view: &ReportView) -> Option<Table> {
+/// Columns that make room first on a narrow terminal; the rest stays.
+const EXPENDABLE: [&str; 7] =
+    ["worker", "dtype", "batch", "p90", "memory", "back-end", "throughput"];
+
+/// The table of the tests, and the columns that did not fit. Columns in which no test has
+/// anything to say are left out without a word.
+fn tests(view: &ReportView, style: Style) -> Option<(Table, Vec<&'static str>)> {
     if view.rows.is_empty() {
         return None;
     }
     let texts = |(_, _, read): &Column| view.rows.iter().map(read).collect::<Vec<_>>();
-    let shown: Vec<_> = COLUMNS
+    let mut shown: Vec<_> = COLUMNS
         .iter()
         .map(|column| (column, texts(column)))
         .filter(|(_, texts)| texts.iter().any(Option::is_some))
         .collect();
-    let heading = shown.iter().map(|((heading, ..), _)| (*heading).to_owned()).collect();
-    let line = |place: usize| {
-        shown.iter().map(|(_, texts)| texts[place].clone().unwrap_or_default()).collect()
-    };
-    let lines = [heading].into_iter().chain((0..view.rows.len()).map(line)).collect();
-    Some(build(lines, |column| shown.get(column).is_some_and(|((_, number, _), _)| *number)))
+    let mut dropped = Vec::new();
+    let mut expendable = EXPENDABLE.iter();
+    loop {
+        let heading = shown.iter().map(|((heading, ..), _)| (*heading).to_owned()).collect();
+        let line = |place: usize| {
+            shown.iter().map(|(_, texts)| texts[place].clone().unwrap_or_default()).collect()
+        };
+        let lines = [heading].into_iter().chain((0..view.rows.len()).map(line)).collect();
+        let number = |column: usize| shown.get(column).is_some_and(|((_, number, _), _)| *number);
+        let table = build(lines, number);
+        if style.width.is_none_or(|width| natural_width(&table) <= usize::from(width)) {
+            return Some((table, dropped));
+        }
+        let Some(least) = expendable.next() else { return Some((table, dropped)) };
+        if let Some(place) = shown.iter().position(|((heading, ..), _)| heading == least) {
+            shown.remove(place);
+            dropped.push(*least);
+        }
+    }
+}
+
+/// Columns of a terminal that fit the table without breaking lines.
+fn natural_width(table: &Table) -> usize {
+    // Every column is padded on both sides.
+    table.column_max_content_widths().into_iter().map(|width| usize::from(width) + 2).sum()
 }
 
 /// The first line is the heading.

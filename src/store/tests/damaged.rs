@@ -1,7 +1,7 @@
 //! Files that cannot be used make room; files in use do not.
 
 use super::fixture::*;
-use crate::store::rows::TestFilter;
+use crate::store::rows::{ReportQuery, TestFilter};
 use crate::store::{Opened, Store, StoreError};
 use duckdb::Connection;
 use std::fs;
@@ -15,7 +15,7 @@ fn usable_and_new(opened: &mut Opened) {
 
 #[test]
 fn a_file_of_something_else_is_moved_aside() {
-    for content in [&b"not a database at all"[..], &[0; 16_384]] {
+    for content in [&b""[..], b"not a database at all", &[0; 16_384]] {
         let place = place();
         fs::write(&place.file, content).expect("writes");
         let mut opened = open(&place);
@@ -56,6 +56,48 @@ fn databases_of_others_and_of_later_versions_are_moved_aside() {
         let mut opened = open(&place);
         assert!(opened.rebuilt.is_some(), "{sql}");
         usable_and_new(&mut opened);
+    }
+}
+
+/// The files as a killed process leaves them: nothing was closed.
+fn killed() -> (Place, Vec<u8>) {
+    let (place, opened) = with(&history());
+    let left = super::fixture::place();
+    fs::copy(&place.file, &left.file).expect("copies");
+    let log = fs::read(place.file.with_extension("duckdb.wal")).expect("has a write-ahead log");
+    fs::write(left.file.with_extension("duckdb.wal"), &log).expect("copies");
+    drop(opened);
+    (left, log)
+}
+
+#[test]
+fn what_a_killed_process_left_is_all_there() {
+    let (left, _) = killed();
+    let query = ReportQuery { since: None, run: None, limit: 100 };
+    let store = Store::open_read_only(&left.file).expect("opens");
+    assert_eq!(store.report(&query).expect("reports").totals.tests, 9);
+    drop(store);
+    let opened = open(&left);
+    assert_eq!((opened.writer.watermark(), opened.rebuilt), (history().len() as u64, None));
+    assert_eq!(opened.store.report(&query).expect("reports").totals.tests, 9);
+}
+
+#[test]
+fn a_damaged_write_ahead_log_never_becomes_wrong_results() {
+    let (_left, log) = killed();
+    for place in [log.len() / 4, log.len() / 2, log.len() - 100] {
+        let (left, mut log) = killed();
+        log[place] ^= 0xff;
+        fs::write(left.file.with_extension("duckdb.wal"), &log).expect("writes");
+        let mut opened = open(&left);
+        // Refused as a whole, or cut off before the damage: the watermark says which.
+        let watermark = opened.writer.watermark();
+        assert!(watermark == 0 || opened.rebuilt.is_none(), "{watermark}");
+        opened.writer.project(numbered(&history())).expect("projects");
+        let query = ReportQuery { since: None, run: None, limit: 100 };
+        let (_other, whole) = with(&history());
+        let expected = whole.store.report(&query).expect("reports");
+        assert_eq!(opened.store.report(&query).expect("reports"), expected);
     }
 }
 

@@ -93,7 +93,7 @@ fn runs_end_with_their_last_test() {
     assert_eq!((second.cancelled, second.finished_at), (true, Some(Timestamp(6300))));
     assert_eq!(second.done, [(Outcome::Passed, 1), (Outcome::Cancelled, 2)].into());
     let before = opened.store.runs(Some(RunId(2)), 10).expect("reads");
-    assert_eq!(before, [first.clone()]);
+    assert_eq!(before, std::slice::from_ref(first));
     assert_eq!(opened.store.run(RunId(2)).expect("reads").as_ref(), Some(second));
 }
 

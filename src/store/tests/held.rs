@@ -1,0 +1,45 @@
+//! A file that another process holds stays where it is.
+
+use super::fixture::*;
+use crate::store::{Store, StoreError};
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Command, Stdio};
+
+/// Names the file that a second process of this very test shall hold.
+const HOLD: &str = "DTF_TEST_HOLD_RESULTS";
+
+#[test]
+fn a_file_in_use_is_neither_opened_nor_moved() {
+    if let Some(file) =
+        std::env::vars_os().find_map(|(name, value)| (name == HOLD).then_some(value))
+    {
+        let opened = Store::open(file.as_ref()).expect("opens");
+        println!("\nheld");
+        // Until the first process goes on.
+        std::io::stdin().lines().next();
+        drop(opened);
+        return;
+    }
+    let (place, opened) = with(&history());
+    drop(opened);
+    let mut holder = Command::new(std::env::current_exe().expect("this program"))
+        .args([
+            "--exact",
+            "--nocapture",
+            "store::tests::held::a_file_in_use_is_neither_opened_nor_moved",
+        ])
+        .env(HOLD, &place.file)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("starts");
+    let lines = BufReader::new(holder.stdout.take().expect("piped")).lines();
+    let held = lines.map_while(Result::ok).any(|line| line == "held");
+    let refused = [Store::open(&place.file).err(), Store::open_read_only(&place.file).err()];
+    writeln!(holder.stdin.take().expect("piped"), "go on").expect("tells");
+    assert!(held && holder.wait().expect("ends").success());
+    for error in refused {
+        assert!(matches!(error, Some(StoreError::InUse { .. })), "{error:?}");
+    }
+    assert_eq!(open(&place).writer.watermark(), history().len() as u64);
+}
