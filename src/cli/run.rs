@@ -13,6 +13,7 @@ use crate::config::{locate, write_token};
 use crate::coordinator;
 use crate::domain::accelerator::Backend;
 use crate::domain::capability::Capability;
+use crate::plan::document::Plan;
 use crate::plan::submission::Submission;
 use crate::sys::ids;
 use crate::sys::shutdown::{Shutdown, Trigger};
@@ -34,8 +35,10 @@ pub async fn run(console: Console, global: &Global, args: RunArgs) -> Result<u8,
     let file = settings(global)?;
     let data_dir = file.pick(args.data_dir.clone(), "data_dir", path)?;
     let data_dir = data_dir.unwrap_or_else(|| locate::data_dir("local"));
+    // A mistake in the plan is told before anything else is done.
+    let plan = plan(&args.what)?;
     let capability = machine::capability(console, &args.machine, &file).await?;
-    let submission = submission(&args, &capability)?;
+    let submission = submission(&args, plan, &capability)?;
     console.note(&format!(
         "{} tests on this machine ({})",
         submission.tests.len(),
@@ -66,26 +69,33 @@ pub async fn run(console: Console, global: &Global, args: RunArgs) -> Result<u8,
     Ok(code)
 }
 
-/// A plan file, or models.
-fn submission(args: &RunArgs, capability: &Capability) -> Result<Submission, Failure> {
+/// The plan, if one is named.
+fn plan(what: &[String]) -> Result<Option<Plan>, Failure> {
+    match what {
+        [one] if is_plan(Path::new(one)) => submit::read_plan(Path::new(one)).map(Some),
+        models => match models.iter().find(|what| is_plan(Path::new(what))) {
+            Some(plan) => Err(Failure::usage(format!("{plan} is a plan; give it alone"))),
+            None => Ok(None),
+        },
+    }
+}
+
+fn submission(
+    args: &RunArgs,
+    plan: Option<Plan>,
+    capability: &Capability,
+) -> Result<Submission, Failure> {
     let accelerators: BTreeSet<Backend> =
         capability.accelerators.iter().map(|device| device.backend).collect();
-    match args.what.as_slice() {
-        [one] if is_plan(Path::new(one)) => {
-            let plan = submit::read_plan(Path::new(one))?;
-            Ok(plan.into_submission(&Folder::of(Path::new(one)), &accelerators)?)
-        }
-        models => {
-            if let Some(plan) = models.iter().find(|what| is_plan(Path::new(what))) {
-                return Err(Failure::usage(format!("{plan} is a plan; give it alone")));
-            }
-            let mut wanted = args.models.clone();
-            if wanted.hw.is_empty() {
-                wanted.hw = vec!["auto".to_owned()];
-            }
-            Ok(generate::make(models, &wanted, &accelerators)?.submission)
-        }
+    if let Some(plan) = plan {
+        let folder = Folder::of(Path::new(&args.what[0]));
+        return Ok(plan.into_submission(&folder, &accelerators)?);
     }
+    let mut wanted = args.models.clone();
+    if wanted.hw.is_empty() {
+        wanted.hw = vec!["auto".to_owned()];
+    }
+    Ok(generate::make(&args.what, &wanted, &accelerators)?.submission)
 }
 
 fn is_plan(path: &Path) -> bool {

@@ -1,3 +1,5 @@
+//! Detection against captured output of real tools.
+
 use super::*;
 use futures::FutureExt;
 use std::collections::BTreeMap;

@@ -17,9 +17,9 @@ impl From<ClientError> for LinkError {
             ClientError::BadUrl { .. } | ClientError::Refused(_) => Self::Refused(reason),
             // Of a worker's own requests: it, or this process of it, is not known there.
             ClientError::NotFound(_) | ClientError::Conflict(_) => Self::Unknown(reason),
-            ClientError::Unreachable { .. } | ClientError::Busy(_) | ClientError::BadAnswer { .. } => {
-                Self::Away(reason)
-            }
+            ClientError::Unreachable { .. }
+            | ClientError::Busy(_)
+            | ClientError::BadAnswer { .. } => Self::Away(reason),
         }
     }
 }

@@ -175,7 +175,7 @@ fn post(address: &str, path: &str, body: &str) -> String {
     let mut stream = std::net::TcpStream::connect(address).expect("connected");
     write!(
         stream,
-        "POST {path} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n\
+        "POST {path} HTTP/1.1\r\nhost: {address}\r\ncontent-type: application/json\r\n\
          content-length: {}\r\nconnection: close\r\n\r\n{body}",
         body.len()
     )

@@ -1,3 +1,5 @@
+//! The machine alone: single cases, and random histories.
+
 use super::*;
 use crate::domain::id::{RunId, TestId};
 use proptest::prelude::*;

@@ -1,0 +1,253 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_dtf_global_optspecs
+    string join \n config= token-file= color= v/verbose q/quiet h/help V/version
+end
+
+function __fish_dtf_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_dtf_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_dtf_using_subcommand
+    set -l cmd (__fish_dtf_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c dtf -n "__fish_dtf_needs_command" -l config -d 'Settings file [default: config.yaml in the settings directory, if it is there]' -r -F
+complete -c dtf -n "__fish_dtf_needs_command" -l token-file -d 'File with the token, readable by its owner only' -r -F
+complete -c dtf -n "__fish_dtf_needs_command" -l color -d 'When to use colour' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c dtf -n "__fish_dtf_needs_command" -s v -l verbose -d 'Tell more (twice: everything)'
+complete -c dtf -n "__fish_dtf_needs_command" -s q -l quiet -d 'Tell only results and errors'
+complete -c dtf -n "__fish_dtf_needs_command" -s h -l help -d 'Print help'
+complete -c dtf -n "__fish_dtf_needs_command" -s V -l version -d 'Print version'
+complete -c dtf -n "__fish_dtf_needs_command" -f -a "coordinator" -d 'Start a coordinator: it schedules tests and keeps results'
+complete -c dtf -n "__fish_dtf_needs_command" -f -a "worker" -d 'Lend this machine to a coordinator'
+complete -c dtf -n "__fish_dtf_needs_command" -f -a "submit" -d 'Send a plan to the coordinator'
+complete -c dtf -n "__fish_dtf_needs_command" -f -a "run" -d 'Test on this machine: coordinator and worker in one process'
+complete -c dtf -n "__fish_dtf_needs_command" -f -a "generate" -d 'Write tests for models: a plan, and scripts that run alone'
+complete -c dtf -n "__fish_dtf_needs_command" -f -a "report" -d 'Tell what is right, fast, broken and flaky'
+complete -c dtf -n "__fish_dtf_needs_command" -f -a "status" -d 'Tell how the coordinator is, and what runs'
+complete -c dtf -n "__fish_dtf_needs_command" -f -a "cancel" -d 'Cancel a run: waiting tests end at once, running ones are stopped'
+complete -c dtf -n "__fish_dtf_needs_command" -f -a "logs" -d 'Print what a test wrote'
+complete -c dtf -n "__fish_dtf_needs_command" -f -a "why" -d 'Explain why a test waits, was skipped, or ended as it did'
+complete -c dtf -n "__fish_dtf_needs_command" -f -a "workers" -d 'List workers, or drain one'
+complete -c dtf -n "__fish_dtf_needs_command" -f -a "completions" -d 'Print completions for a shell'
+complete -c dtf -n "__fish_dtf_needs_command" -f -a "config-reference" -d 'Print docs/config.md'
+complete -c dtf -n "__fish_dtf_needs_command" -f -a "openapi" -d 'Print docs/openapi.json'
+complete -c dtf -n "__fish_dtf_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c dtf -n "__fish_dtf_using_subcommand coordinator" -l listen -d 'Address and port; any but loopback needs --token-file [default: 127.0.0.1:7700]' -r
+complete -c dtf -n "__fish_dtf_using_subcommand coordinator" -l data-dir -d 'Directory of event log, results and files' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand coordinator" -l config -d 'Settings file [default: config.yaml in the settings directory, if it is there]' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand coordinator" -l token-file -d 'File with the token, readable by its owner only' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand coordinator" -l color -d 'When to use colour' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c dtf -n "__fish_dtf_using_subcommand coordinator" -s v -l verbose -d 'Tell more (twice: everything)'
+complete -c dtf -n "__fish_dtf_using_subcommand coordinator" -s q -l quiet -d 'Tell only results and errors'
+complete -c dtf -n "__fish_dtf_using_subcommand coordinator" -s h -l help -d 'Print help'
+complete -c dtf -n "__fish_dtf_using_subcommand worker" -l coordinator -d 'Address of the coordinator [default: http://127.0.0.1:7700]' -r
+complete -c dtf -n "__fish_dtf_using_subcommand worker" -l slots -d 'Most tests at a time [default: one for each core]' -r
+complete -c dtf -n "__fish_dtf_using_subcommand worker" -l tags -d 'Labels that tests can require, separated by commas' -r
+complete -c dtf -n "__fish_dtf_using_subcommand worker" -l environments-dir -d 'Directory of Python environments; can be shared' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand worker" -l python -d 'Interpreter to build environments with [default: python3 in PATH]' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand worker" -l torch-backend -d 'Torch build to install: cpu, auto, cu128, … [default: what suits the devices]' -r
+complete -c dtf -n "__fish_dtf_using_subcommand worker" -l offline -d 'Build environments from caches only' -r -f -a "true\t''
+false\t''"
+complete -c dtf -n "__fish_dtf_using_subcommand worker" -l pass-env -d 'Further environment variables that tests may see, separated by commas' -r
+complete -c dtf -n "__fish_dtf_using_subcommand worker" -l name -d 'Name in reports [default: the host name]' -r
+complete -c dtf -n "__fish_dtf_using_subcommand worker" -l work-dir -d 'Directory of attempts, files and results not yet sent' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand worker" -l idle-timeout -d 'Leave after so long without a test, such as 10m' -r
+complete -c dtf -n "__fish_dtf_using_subcommand worker" -l config -d 'Settings file [default: config.yaml in the settings directory, if it is there]' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand worker" -l token-file -d 'File with the token, readable by its owner only' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand worker" -l color -d 'When to use colour' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c dtf -n "__fish_dtf_using_subcommand worker" -l ephemeral -d 'Leave when it has worked and there is nothing more to do'
+complete -c dtf -n "__fish_dtf_using_subcommand worker" -l null-runner -d 'Answer every test with `passed` without running it, to measure the rest'
+complete -c dtf -n "__fish_dtf_using_subcommand worker" -s v -l verbose -d 'Tell more (twice: everything)'
+complete -c dtf -n "__fish_dtf_using_subcommand worker" -s q -l quiet -d 'Tell only results and errors'
+complete -c dtf -n "__fish_dtf_using_subcommand worker" -s h -l help -d 'Print help'
+complete -c dtf -n "__fish_dtf_using_subcommand submit" -l coordinator -d 'Address of the coordinator [default: http://127.0.0.1:7700]' -r
+complete -c dtf -n "__fish_dtf_using_subcommand submit" -l wait-timeout -d 'Stop waiting after so long, with exit code 8' -r
+complete -c dtf -n "__fish_dtf_using_subcommand submit" -l output -d 'Form of the answer' -r -f -a "table\t''
+json\t''
+csv\t''"
+complete -c dtf -n "__fish_dtf_using_subcommand submit" -l config -d 'Settings file [default: config.yaml in the settings directory, if it is there]' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand submit" -l token-file -d 'File with the token, readable by its owner only' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand submit" -l color -d 'When to use colour' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c dtf -n "__fish_dtf_using_subcommand submit" -l wait -d 'Wait for the end and print the report'
+complete -c dtf -n "__fish_dtf_using_subcommand submit" -s v -l verbose -d 'Tell more (twice: everything)'
+complete -c dtf -n "__fish_dtf_using_subcommand submit" -s q -l quiet -d 'Tell only results and errors'
+complete -c dtf -n "__fish_dtf_using_subcommand submit" -s h -l help -d 'Print help'
+complete -c dtf -n "__fish_dtf_using_subcommand run" -l hw -d 'Back-ends, or `auto`: cpu and every accelerator found [default: cpu for generate, auto for run]' -r
+complete -c dtf -n "__fish_dtf_using_subcommand run" -l batch -d 'Batch sizes' -r
+complete -c dtf -n "__fish_dtf_using_subcommand run" -l sequence-length -d 'Sequence lengths in tokens' -r
+complete -c dtf -n "__fish_dtf_using_subcommand run" -l image-size -d 'Image sizes in pixels' -r
+complete -c dtf -n "__fish_dtf_using_subcommand run" -l dtype -d 'Number types, such as float32,bfloat16' -r
+complete -c dtf -n "__fish_dtf_using_subcommand run" -l weights -d 'Where weights come from: auto, cached, random, download' -r
+complete -c dtf -n "__fish_dtf_using_subcommand run" -l family -d 'Family, when detection should not decide' -r
+complete -c dtf -n "__fish_dtf_using_subcommand run" -l revision -d 'Revision of the model' -r
+complete -c dtf -n "__fish_dtf_using_subcommand run" -l set -d 'Further parameter of the template, as NAME=VALUE' -r
+complete -c dtf -n "__fish_dtf_using_subcommand run" -l slots -d 'Most tests at a time [default: one for each core]' -r
+complete -c dtf -n "__fish_dtf_using_subcommand run" -l tags -d 'Labels that tests can require, separated by commas' -r
+complete -c dtf -n "__fish_dtf_using_subcommand run" -l environments-dir -d 'Directory of Python environments; can be shared' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand run" -l python -d 'Interpreter to build environments with [default: python3 in PATH]' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand run" -l torch-backend -d 'Torch build to install: cpu, auto, cu128, … [default: what suits the devices]' -r
+complete -c dtf -n "__fish_dtf_using_subcommand run" -l offline -d 'Build environments from caches only' -r -f -a "true\t''
+false\t''"
+complete -c dtf -n "__fish_dtf_using_subcommand run" -l pass-env -d 'Further environment variables that tests may see, separated by commas' -r
+complete -c dtf -n "__fish_dtf_using_subcommand run" -l data-dir -d 'Directory of log and results [default: `local` in the platform\'s data directory]' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand run" -l output -d 'Form of the report' -r -f -a "table\t''
+json\t''
+csv\t''"
+complete -c dtf -n "__fish_dtf_using_subcommand run" -l config -d 'Settings file [default: config.yaml in the settings directory, if it is there]' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand run" -l token-file -d 'File with the token, readable by its owner only' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand run" -l color -d 'When to use colour' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c dtf -n "__fish_dtf_using_subcommand run" -s v -l verbose -d 'Tell more (twice: everything)'
+complete -c dtf -n "__fish_dtf_using_subcommand run" -s q -l quiet -d 'Tell only results and errors'
+complete -c dtf -n "__fish_dtf_using_subcommand run" -s h -l help -d 'Print help'
+complete -c dtf -n "__fish_dtf_using_subcommand generate" -l hw -d 'Back-ends, or `auto`: cpu and every accelerator found [default: cpu for generate, auto for run]' -r
+complete -c dtf -n "__fish_dtf_using_subcommand generate" -l batch -d 'Batch sizes' -r
+complete -c dtf -n "__fish_dtf_using_subcommand generate" -l sequence-length -d 'Sequence lengths in tokens' -r
+complete -c dtf -n "__fish_dtf_using_subcommand generate" -l image-size -d 'Image sizes in pixels' -r
+complete -c dtf -n "__fish_dtf_using_subcommand generate" -l dtype -d 'Number types, such as float32,bfloat16' -r
+complete -c dtf -n "__fish_dtf_using_subcommand generate" -l weights -d 'Where weights come from: auto, cached, random, download' -r
+complete -c dtf -n "__fish_dtf_using_subcommand generate" -l family -d 'Family, when detection should not decide' -r
+complete -c dtf -n "__fish_dtf_using_subcommand generate" -l revision -d 'Revision of the model' -r
+complete -c dtf -n "__fish_dtf_using_subcommand generate" -l set -d 'Further parameter of the template, as NAME=VALUE' -r
+complete -c dtf -n "__fish_dtf_using_subcommand generate" -l out -d 'Directory to write [default: dtf-tests]' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand generate" -l config -d 'Settings file [default: config.yaml in the settings directory, if it is there]' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand generate" -l token-file -d 'File with the token, readable by its owner only' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand generate" -l color -d 'When to use colour' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c dtf -n "__fish_dtf_using_subcommand generate" -l force -d 'Write into a directory that is not empty'
+complete -c dtf -n "__fish_dtf_using_subcommand generate" -l dry-run -d 'Only list the tests'
+complete -c dtf -n "__fish_dtf_using_subcommand generate" -s v -l verbose -d 'Tell more (twice: everything)'
+complete -c dtf -n "__fish_dtf_using_subcommand generate" -s q -l quiet -d 'Tell only results and errors'
+complete -c dtf -n "__fish_dtf_using_subcommand generate" -s h -l help -d 'Print help'
+complete -c dtf -n "__fish_dtf_using_subcommand report" -l coordinator -d 'Address of the coordinator [default: http://127.0.0.1:7700]' -r
+complete -c dtf -n "__fish_dtf_using_subcommand report" -l since -d 'Runs of the last so long, such as 7d or 12h [default: 7d]' -r
+complete -c dtf -n "__fish_dtf_using_subcommand report" -l run -d 'One run' -r
+complete -c dtf -n "__fish_dtf_using_subcommand report" -l limit -d 'Most rows' -r
+complete -c dtf -n "__fish_dtf_using_subcommand report" -l data-dir -d 'Directory of `dtf run` or of a stopped coordinator, read without asking one' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand report" -l output -d 'Form of the report' -r -f -a "table\t''
+json\t''
+csv\t''"
+complete -c dtf -n "__fish_dtf_using_subcommand report" -l config -d 'Settings file [default: config.yaml in the settings directory, if it is there]' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand report" -l token-file -d 'File with the token, readable by its owner only' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand report" -l color -d 'When to use colour' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c dtf -n "__fish_dtf_using_subcommand report" -s v -l verbose -d 'Tell more (twice: everything)'
+complete -c dtf -n "__fish_dtf_using_subcommand report" -s q -l quiet -d 'Tell only results and errors'
+complete -c dtf -n "__fish_dtf_using_subcommand report" -s h -l help -d 'Print help'
+complete -c dtf -n "__fish_dtf_using_subcommand status" -l coordinator -d 'Address of the coordinator [default: http://127.0.0.1:7700]' -r
+complete -c dtf -n "__fish_dtf_using_subcommand status" -l output -d 'Form of the answer' -r -f -a "table\t''
+json\t''"
+complete -c dtf -n "__fish_dtf_using_subcommand status" -l config -d 'Settings file [default: config.yaml in the settings directory, if it is there]' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand status" -l token-file -d 'File with the token, readable by its owner only' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand status" -l color -d 'When to use colour' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c dtf -n "__fish_dtf_using_subcommand status" -s v -l verbose -d 'Tell more (twice: everything)'
+complete -c dtf -n "__fish_dtf_using_subcommand status" -s q -l quiet -d 'Tell only results and errors'
+complete -c dtf -n "__fish_dtf_using_subcommand status" -s h -l help -d 'Print help'
+complete -c dtf -n "__fish_dtf_using_subcommand cancel" -l coordinator -d 'Address of the coordinator [default: http://127.0.0.1:7700]' -r
+complete -c dtf -n "__fish_dtf_using_subcommand cancel" -l config -d 'Settings file [default: config.yaml in the settings directory, if it is there]' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand cancel" -l token-file -d 'File with the token, readable by its owner only' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand cancel" -l color -d 'When to use colour' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c dtf -n "__fish_dtf_using_subcommand cancel" -s v -l verbose -d 'Tell more (twice: everything)'
+complete -c dtf -n "__fish_dtf_using_subcommand cancel" -s q -l quiet -d 'Tell only results and errors'
+complete -c dtf -n "__fish_dtf_using_subcommand cancel" -s h -l help -d 'Print help'
+complete -c dtf -n "__fish_dtf_using_subcommand logs" -l coordinator -d 'Address of the coordinator [default: http://127.0.0.1:7700]' -r
+complete -c dtf -n "__fish_dtf_using_subcommand logs" -l config -d 'Settings file [default: config.yaml in the settings directory, if it is there]' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand logs" -l token-file -d 'File with the token, readable by its owner only' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand logs" -l color -d 'When to use colour' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c dtf -n "__fish_dtf_using_subcommand logs" -s f -l follow -d 'Follow until the attempt ends'
+complete -c dtf -n "__fish_dtf_using_subcommand logs" -s v -l verbose -d 'Tell more (twice: everything)'
+complete -c dtf -n "__fish_dtf_using_subcommand logs" -s q -l quiet -d 'Tell only results and errors'
+complete -c dtf -n "__fish_dtf_using_subcommand logs" -s h -l help -d 'Print help'
+complete -c dtf -n "__fish_dtf_using_subcommand why" -l coordinator -d 'Address of the coordinator [default: http://127.0.0.1:7700]' -r
+complete -c dtf -n "__fish_dtf_using_subcommand why" -l output -d 'Form of the answer' -r -f -a "table\t''
+json\t''"
+complete -c dtf -n "__fish_dtf_using_subcommand why" -l config -d 'Settings file [default: config.yaml in the settings directory, if it is there]' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand why" -l token-file -d 'File with the token, readable by its owner only' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand why" -l color -d 'When to use colour' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c dtf -n "__fish_dtf_using_subcommand why" -s v -l verbose -d 'Tell more (twice: everything)'
+complete -c dtf -n "__fish_dtf_using_subcommand why" -s q -l quiet -d 'Tell only results and errors'
+complete -c dtf -n "__fish_dtf_using_subcommand why" -s h -l help -d 'Print help'
+complete -c dtf -n "__fish_dtf_using_subcommand workers" -l coordinator -d 'Address of the coordinator [default: http://127.0.0.1:7700]' -r
+complete -c dtf -n "__fish_dtf_using_subcommand workers" -l drain -d 'Take no new tests to this worker' -r
+complete -c dtf -n "__fish_dtf_using_subcommand workers" -l output -d 'Form of the answer' -r -f -a "table\t''
+json\t''"
+complete -c dtf -n "__fish_dtf_using_subcommand workers" -l config -d 'Settings file [default: config.yaml in the settings directory, if it is there]' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand workers" -l token-file -d 'File with the token, readable by its owner only' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand workers" -l color -d 'When to use colour' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c dtf -n "__fish_dtf_using_subcommand workers" -s v -l verbose -d 'Tell more (twice: everything)'
+complete -c dtf -n "__fish_dtf_using_subcommand workers" -s q -l quiet -d 'Tell only results and errors'
+complete -c dtf -n "__fish_dtf_using_subcommand workers" -s h -l help -d 'Print help'
+complete -c dtf -n "__fish_dtf_using_subcommand completions" -l config -d 'Settings file [default: config.yaml in the settings directory, if it is there]' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand completions" -l token-file -d 'File with the token, readable by its owner only' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand completions" -l color -d 'When to use colour' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c dtf -n "__fish_dtf_using_subcommand completions" -s v -l verbose -d 'Tell more (twice: everything)'
+complete -c dtf -n "__fish_dtf_using_subcommand completions" -s q -l quiet -d 'Tell only results and errors'
+complete -c dtf -n "__fish_dtf_using_subcommand completions" -s h -l help -d 'Print help'
+complete -c dtf -n "__fish_dtf_using_subcommand config-reference" -l config -d 'Settings file [default: config.yaml in the settings directory, if it is there]' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand config-reference" -l token-file -d 'File with the token, readable by its owner only' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand config-reference" -l color -d 'When to use colour' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c dtf -n "__fish_dtf_using_subcommand config-reference" -s v -l verbose -d 'Tell more (twice: everything)'
+complete -c dtf -n "__fish_dtf_using_subcommand config-reference" -s q -l quiet -d 'Tell only results and errors'
+complete -c dtf -n "__fish_dtf_using_subcommand config-reference" -s h -l help -d 'Print help'
+complete -c dtf -n "__fish_dtf_using_subcommand openapi" -l config -d 'Settings file [default: config.yaml in the settings directory, if it is there]' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand openapi" -l token-file -d 'File with the token, readable by its owner only' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand openapi" -l color -d 'When to use colour' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c dtf -n "__fish_dtf_using_subcommand openapi" -s v -l verbose -d 'Tell more (twice: everything)'
+complete -c dtf -n "__fish_dtf_using_subcommand openapi" -s q -l quiet -d 'Tell only results and errors'
+complete -c dtf -n "__fish_dtf_using_subcommand openapi" -s h -l help -d 'Print help'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit run generate report status cancel logs why workers completions config-reference openapi help" -f -a "coordinator" -d 'Start a coordinator: it schedules tests and keeps results'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit run generate report status cancel logs why workers completions config-reference openapi help" -f -a "worker" -d 'Lend this machine to a coordinator'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit run generate report status cancel logs why workers completions config-reference openapi help" -f -a "submit" -d 'Send a plan to the coordinator'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit run generate report status cancel logs why workers completions config-reference openapi help" -f -a "run" -d 'Test on this machine: coordinator and worker in one process'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit run generate report status cancel logs why workers completions config-reference openapi help" -f -a "generate" -d 'Write tests for models: a plan, and scripts that run alone'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit run generate report status cancel logs why workers completions config-reference openapi help" -f -a "report" -d 'Tell what is right, fast, broken and flaky'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit run generate report status cancel logs why workers completions config-reference openapi help" -f -a "status" -d 'Tell how the coordinator is, and what runs'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit run generate report status cancel logs why workers completions config-reference openapi help" -f -a "cancel" -d 'Cancel a run: waiting tests end at once, running ones are stopped'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit run generate report status cancel logs why workers completions config-reference openapi help" -f -a "logs" -d 'Print what a test wrote'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit run generate report status cancel logs why workers completions config-reference openapi help" -f -a "why" -d 'Explain why a test waits, was skipped, or ended as it did'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit run generate report status cancel logs why workers completions config-reference openapi help" -f -a "workers" -d 'List workers, or drain one'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit run generate report status cancel logs why workers completions config-reference openapi help" -f -a "completions" -d 'Print completions for a shell'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit run generate report status cancel logs why workers completions config-reference openapi help" -f -a "config-reference" -d 'Print docs/config.md'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit run generate report status cancel logs why workers completions config-reference openapi help" -f -a "openapi" -d 'Print docs/openapi.json'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit run generate report status cancel logs why workers completions config-reference openapi help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

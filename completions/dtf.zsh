@@ -1,0 +1,566 @@
+#compdef dtf
+
+autoload -U is-at-least
+
+_dtf() {
+    typeset -A opt_args
+    typeset -a _arguments_options
+    local ret=1
+
+    if is-at-least 5.2; then
+        _arguments_options=(-s -S -C)
+    else
+        _arguments_options=(-s -C)
+    fi
+
+    local context curcontext="$curcontext" state line
+    _arguments "${_arguments_options[@]}" : \
+'--config=[Settings file \[default\: config.yaml in the settings directory, if it is there\]]:FILE:_files' \
+'--token-file=[File with the token, readable by its owner only]:FILE:_files' \
+'--color=[When to use colour]:WHEN:(auto always never)' \
+'*-v[Tell more (twice\: everything)]' \
+'*--verbose[Tell more (twice\: everything)]' \
+'(-v --verbose)-q[Tell only results and errors]' \
+'(-v --verbose)--quiet[Tell only results and errors]' \
+'-h[Print help]' \
+'--help[Print help]' \
+'-V[Print version]' \
+'--version[Print version]' \
+":: :_dtf_commands" \
+"*::: :->dtf" \
+&& ret=0
+    case $state in
+    (dtf)
+        words=($line[1] "${words[@]}")
+        (( CURRENT += 1 ))
+        curcontext="${curcontext%:*:*}:dtf-command-$line[1]:"
+        case $line[1] in
+            (coordinator)
+_arguments "${_arguments_options[@]}" : \
+'--listen=[Address and port; any but loopback needs --token-file \[default\: 127.0.0.1\:7700\]]:ADDRESS:PORT:_default' \
+'--data-dir=[Directory of event log, results and files]:DIR:_files' \
+'--config=[Settings file \[default\: config.yaml in the settings directory, if it is there\]]:FILE:_files' \
+'--token-file=[File with the token, readable by its owner only]:FILE:_files' \
+'--color=[When to use colour]:WHEN:(auto always never)' \
+'*-v[Tell more (twice\: everything)]' \
+'*--verbose[Tell more (twice\: everything)]' \
+'(-v --verbose)-q[Tell only results and errors]' \
+'(-v --verbose)--quiet[Tell only results and errors]' \
+'-h[Print help]' \
+'--help[Print help]' \
+&& ret=0
+;;
+(worker)
+_arguments "${_arguments_options[@]}" : \
+'--coordinator=[Address of the coordinator \[default\: http\://127.0.0.1\:7700\]]:URL:_default' \
+'--slots=[Most tests at a time \[default\: one for each core\]]:N:_default' \
+'--tags=[Labels that tests can require, separated by commas]:TAG,…:_default' \
+'--environments-dir=[Directory of Python environments; can be shared]:DIR:_files' \
+'--python=[Interpreter to build environments with \[default\: python3 in PATH\]]:FILE:_files' \
+'--torch-backend=[Torch build to install\: cpu, auto, cu128, … \[default\: what suits the devices\]]:NAME:_default' \
+'--offline=[Build environments from caches only]::BOOL:(true false)' \
+'--pass-env=[Further environment variables that tests may see, separated by commas]:NAME,…:_default' \
+'--name=[Name in reports \[default\: the host name\]]:NAME:_default' \
+'--work-dir=[Directory of attempts, files and results not yet sent]:DIR:_files' \
+'--idle-timeout=[Leave after so long without a test, such as 10m]:TIME:_default' \
+'--config=[Settings file \[default\: config.yaml in the settings directory, if it is there\]]:FILE:_files' \
+'--token-file=[File with the token, readable by its owner only]:FILE:_files' \
+'--color=[When to use colour]:WHEN:(auto always never)' \
+'--ephemeral[Leave when it has worked and there is nothing more to do]' \
+'--null-runner[Answer every test with \`passed\` without running it, to measure the rest]' \
+'*-v[Tell more (twice\: everything)]' \
+'*--verbose[Tell more (twice\: everything)]' \
+'(-v --verbose)-q[Tell only results and errors]' \
+'(-v --verbose)--quiet[Tell only results and errors]' \
+'-h[Print help]' \
+'--help[Print help]' \
+&& ret=0
+;;
+(submit)
+_arguments "${_arguments_options[@]}" : \
+'--coordinator=[Address of the coordinator \[default\: http\://127.0.0.1\:7700\]]:URL:_default' \
+'--wait-timeout=[Stop waiting after so long, with exit code 8]:TIME:_default' \
+'--output=[Form of the answer]:OUTPUT:(table json csv)' \
+'--config=[Settings file \[default\: config.yaml in the settings directory, if it is there\]]:FILE:_files' \
+'--token-file=[File with the token, readable by its owner only]:FILE:_files' \
+'--color=[When to use colour]:WHEN:(auto always never)' \
+'--wait[Wait for the end and print the report]' \
+'*-v[Tell more (twice\: everything)]' \
+'*--verbose[Tell more (twice\: everything)]' \
+'(-v --verbose)-q[Tell only results and errors]' \
+'(-v --verbose)--quiet[Tell only results and errors]' \
+'-h[Print help]' \
+'--help[Print help]' \
+':plan -- Plan file, see docs/plan.md:_files' \
+&& ret=0
+;;
+(run)
+_arguments "${_arguments_options[@]}" : \
+'*--hw=[Back-ends, or \`auto\`\: cpu and every accelerator found \[default\: cpu for generate, auto for run\]]:BACKEND,…:_default' \
+'*--batch=[Batch sizes]:N,…:_default' \
+'*--sequence-length=[Sequence lengths in tokens]:N,…:_default' \
+'*--image-size=[Image sizes in pixels]:N,…:_default' \
+'*--dtype=[Number types, such as float32,bfloat16]:DTYPE,…:_default' \
+'--weights=[Where weights come from\: auto, cached, random, download]:MODE:_default' \
+'--family=[Family, when detection should not decide]:FAMILY:_default' \
+'--revision=[Revision of the model]:REVISION:_default' \
+'*--set=[Further parameter of the template, as NAME=VALUE]:NAME=VALUE:_default' \
+'--slots=[Most tests at a time \[default\: one for each core\]]:N:_default' \
+'--tags=[Labels that tests can require, separated by commas]:TAG,…:_default' \
+'--environments-dir=[Directory of Python environments; can be shared]:DIR:_files' \
+'--python=[Interpreter to build environments with \[default\: python3 in PATH\]]:FILE:_files' \
+'--torch-backend=[Torch build to install\: cpu, auto, cu128, … \[default\: what suits the devices\]]:NAME:_default' \
+'--offline=[Build environments from caches only]::BOOL:(true false)' \
+'--pass-env=[Further environment variables that tests may see, separated by commas]:NAME,…:_default' \
+'--data-dir=[Directory of log and results \[default\: \`local\` in the platform'\''s data directory\]]:DIR:_files' \
+'--output=[Form of the report]:OUTPUT:(table json csv)' \
+'--config=[Settings file \[default\: config.yaml in the settings directory, if it is there\]]:FILE:_files' \
+'--token-file=[File with the token, readable by its owner only]:FILE:_files' \
+'--color=[When to use colour]:WHEN:(auto always never)' \
+'*-v[Tell more (twice\: everything)]' \
+'*--verbose[Tell more (twice\: everything)]' \
+'(-v --verbose)-q[Tell only results and errors]' \
+'(-v --verbose)--quiet[Tell only results and errors]' \
+'-h[Print help]' \
+'--help[Print help]' \
+'*::what -- Plan, or models:_default' \
+&& ret=0
+;;
+(generate)
+_arguments "${_arguments_options[@]}" : \
+'*--hw=[Back-ends, or \`auto\`\: cpu and every accelerator found \[default\: cpu for generate, auto for run\]]:BACKEND,…:_default' \
+'*--batch=[Batch sizes]:N,…:_default' \
+'*--sequence-length=[Sequence lengths in tokens]:N,…:_default' \
+'*--image-size=[Image sizes in pixels]:N,…:_default' \
+'*--dtype=[Number types, such as float32,bfloat16]:DTYPE,…:_default' \
+'--weights=[Where weights come from\: auto, cached, random, download]:MODE:_default' \
+'--family=[Family, when detection should not decide]:FAMILY:_default' \
+'--revision=[Revision of the model]:REVISION:_default' \
+'*--set=[Further parameter of the template, as NAME=VALUE]:NAME=VALUE:_default' \
+'--out=[Directory to write \[default\: dtf-tests\]]:DIR:_files' \
+'--config=[Settings file \[default\: config.yaml in the settings directory, if it is there\]]:FILE:_files' \
+'--token-file=[File with the token, readable by its owner only]:FILE:_files' \
+'--color=[When to use colour]:WHEN:(auto always never)' \
+'--force[Write into a directory that is not empty]' \
+'--dry-run[Only list the tests]' \
+'*-v[Tell more (twice\: everything)]' \
+'*--verbose[Tell more (twice\: everything)]' \
+'(-v --verbose)-q[Tell only results and errors]' \
+'(-v --verbose)--quiet[Tell only results and errors]' \
+'-h[Print help]' \
+'--help[Print help]' \
+'*::what -- Names, folders with a config.json, or such files:_default' \
+&& ret=0
+;;
+(report)
+_arguments "${_arguments_options[@]}" : \
+'--coordinator=[Address of the coordinator \[default\: http\://127.0.0.1\:7700\]]:URL:_default' \
+'(--run)--since=[Runs of the last so long, such as 7d or 12h \[default\: 7d\]]:TIME:_default' \
+'--run=[One run]:RUN:_default' \
+'--limit=[Most rows]:N:_default' \
+'(--coordinator)--data-dir=[Directory of \`dtf run\` or of a stopped coordinator, read without asking one]:DIR:_files' \
+'--output=[Form of the report]:OUTPUT:(table json csv)' \
+'--config=[Settings file \[default\: config.yaml in the settings directory, if it is there\]]:FILE:_files' \
+'--token-file=[File with the token, readable by its owner only]:FILE:_files' \
+'--color=[When to use colour]:WHEN:(auto always never)' \
+'*-v[Tell more (twice\: everything)]' \
+'*--verbose[Tell more (twice\: everything)]' \
+'(-v --verbose)-q[Tell only results and errors]' \
+'(-v --verbose)--quiet[Tell only results and errors]' \
+'-h[Print help]' \
+'--help[Print help]' \
+&& ret=0
+;;
+(status)
+_arguments "${_arguments_options[@]}" : \
+'--coordinator=[Address of the coordinator \[default\: http\://127.0.0.1\:7700\]]:URL:_default' \
+'--output=[Form of the answer]:OUTPUT:(table json)' \
+'--config=[Settings file \[default\: config.yaml in the settings directory, if it is there\]]:FILE:_files' \
+'--token-file=[File with the token, readable by its owner only]:FILE:_files' \
+'--color=[When to use colour]:WHEN:(auto always never)' \
+'*-v[Tell more (twice\: everything)]' \
+'*--verbose[Tell more (twice\: everything)]' \
+'(-v --verbose)-q[Tell only results and errors]' \
+'(-v --verbose)--quiet[Tell only results and errors]' \
+'-h[Print help]' \
+'--help[Print help]' \
+&& ret=0
+;;
+(cancel)
+_arguments "${_arguments_options[@]}" : \
+'--coordinator=[Address of the coordinator \[default\: http\://127.0.0.1\:7700\]]:URL:_default' \
+'--config=[Settings file \[default\: config.yaml in the settings directory, if it is there\]]:FILE:_files' \
+'--token-file=[File with the token, readable by its owner only]:FILE:_files' \
+'--color=[When to use colour]:WHEN:(auto always never)' \
+'*-v[Tell more (twice\: everything)]' \
+'*--verbose[Tell more (twice\: everything)]' \
+'(-v --verbose)-q[Tell only results and errors]' \
+'(-v --verbose)--quiet[Tell only results and errors]' \
+'-h[Print help]' \
+'--help[Print help]' \
+':run -- The run, such as r12:_default' \
+&& ret=0
+;;
+(logs)
+_arguments "${_arguments_options[@]}" : \
+'--coordinator=[Address of the coordinator \[default\: http\://127.0.0.1\:7700\]]:URL:_default' \
+'--config=[Settings file \[default\: config.yaml in the settings directory, if it is there\]]:FILE:_files' \
+'--token-file=[File with the token, readable by its owner only]:FILE:_files' \
+'--color=[When to use colour]:WHEN:(auto always never)' \
+'-f[Follow until the attempt ends]' \
+'--follow[Follow until the attempt ends]' \
+'*-v[Tell more (twice\: everything)]' \
+'*--verbose[Tell more (twice\: everything)]' \
+'(-v --verbose)-q[Tell only results and errors]' \
+'(-v --verbose)--quiet[Tell only results and errors]' \
+'-h[Print help]' \
+'--help[Print help]' \
+':what -- A test (r12.t3) or an attempt (r12.t3.a1):_default' \
+&& ret=0
+;;
+(why)
+_arguments "${_arguments_options[@]}" : \
+'--coordinator=[Address of the coordinator \[default\: http\://127.0.0.1\:7700\]]:URL:_default' \
+'--output=[Form of the answer]:OUTPUT:(table json)' \
+'--config=[Settings file \[default\: config.yaml in the settings directory, if it is there\]]:FILE:_files' \
+'--token-file=[File with the token, readable by its owner only]:FILE:_files' \
+'--color=[When to use colour]:WHEN:(auto always never)' \
+'*-v[Tell more (twice\: everything)]' \
+'*--verbose[Tell more (twice\: everything)]' \
+'(-v --verbose)-q[Tell only results and errors]' \
+'(-v --verbose)--quiet[Tell only results and errors]' \
+'-h[Print help]' \
+'--help[Print help]' \
+':test -- The test, such as r12.t3:_default' \
+&& ret=0
+;;
+(workers)
+_arguments "${_arguments_options[@]}" : \
+'--coordinator=[Address of the coordinator \[default\: http\://127.0.0.1\:7700\]]:URL:_default' \
+'--drain=[Take no new tests to this worker]:WORKER:_default' \
+'--output=[Form of the answer]:OUTPUT:(table json)' \
+'--config=[Settings file \[default\: config.yaml in the settings directory, if it is there\]]:FILE:_files' \
+'--token-file=[File with the token, readable by its owner only]:FILE:_files' \
+'--color=[When to use colour]:WHEN:(auto always never)' \
+'*-v[Tell more (twice\: everything)]' \
+'*--verbose[Tell more (twice\: everything)]' \
+'(-v --verbose)-q[Tell only results and errors]' \
+'(-v --verbose)--quiet[Tell only results and errors]' \
+'-h[Print help]' \
+'--help[Print help]' \
+&& ret=0
+;;
+(completions)
+_arguments "${_arguments_options[@]}" : \
+'--config=[Settings file \[default\: config.yaml in the settings directory, if it is there\]]:FILE:_files' \
+'--token-file=[File with the token, readable by its owner only]:FILE:_files' \
+'--color=[When to use colour]:WHEN:(auto always never)' \
+'*-v[Tell more (twice\: everything)]' \
+'*--verbose[Tell more (twice\: everything)]' \
+'(-v --verbose)-q[Tell only results and errors]' \
+'(-v --verbose)--quiet[Tell only results and errors]' \
+'-h[Print help]' \
+'--help[Print help]' \
+':shell:(bash elvish fish powershell zsh)' \
+&& ret=0
+;;
+(config-reference)
+_arguments "${_arguments_options[@]}" : \
+'--config=[Settings file \[default\: config.yaml in the settings directory, if it is there\]]:FILE:_files' \
+'--token-file=[File with the token, readable by its owner only]:FILE:_files' \
+'--color=[When to use colour]:WHEN:(auto always never)' \
+'*-v[Tell more (twice\: everything)]' \
+'*--verbose[Tell more (twice\: everything)]' \
+'(-v --verbose)-q[Tell only results and errors]' \
+'(-v --verbose)--quiet[Tell only results and errors]' \
+'-h[Print help]' \
+'--help[Print help]' \
+&& ret=0
+;;
+(openapi)
+_arguments "${_arguments_options[@]}" : \
+'--config=[Settings file \[default\: config.yaml in the settings directory, if it is there\]]:FILE:_files' \
+'--token-file=[File with the token, readable by its owner only]:FILE:_files' \
+'--color=[When to use colour]:WHEN:(auto always never)' \
+'*-v[Tell more (twice\: everything)]' \
+'*--verbose[Tell more (twice\: everything)]' \
+'(-v --verbose)-q[Tell only results and errors]' \
+'(-v --verbose)--quiet[Tell only results and errors]' \
+'-h[Print help]' \
+'--help[Print help]' \
+&& ret=0
+;;
+(help)
+_arguments "${_arguments_options[@]}" : \
+":: :_dtf__subcmd__help_commands" \
+"*::: :->help" \
+&& ret=0
+
+    case $state in
+    (help)
+        words=($line[1] "${words[@]}")
+        (( CURRENT += 1 ))
+        curcontext="${curcontext%:*:*}:dtf-help-command-$line[1]:"
+        case $line[1] in
+            (coordinator)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(worker)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(submit)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(run)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(generate)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(report)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(status)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(cancel)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(logs)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(why)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(workers)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(completions)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(config-reference)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(openapi)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(help)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+        esac
+    ;;
+esac
+;;
+        esac
+    ;;
+esac
+}
+
+(( $+functions[_dtf_commands] )) ||
+_dtf_commands() {
+    local commands; commands=(
+'coordinator:Start a coordinator\: it schedules tests and keeps results' \
+'worker:Lend this machine to a coordinator' \
+'submit:Send a plan to the coordinator' \
+'run:Test on this machine\: coordinator and worker in one process' \
+'generate:Write tests for models\: a plan, and scripts that run alone' \
+'report:Tell what is right, fast, broken and flaky' \
+'status:Tell how the coordinator is, and what runs' \
+'cancel:Cancel a run\: waiting tests end at once, running ones are stopped' \
+'logs:Print what a test wrote' \
+'why:Explain why a test waits, was skipped, or ended as it did' \
+'workers:List workers, or drain one' \
+'completions:Print completions for a shell' \
+'config-reference:Print docs/config.md' \
+'openapi:Print docs/openapi.json' \
+'help:Print this message or the help of the given subcommand(s)' \
+    )
+    _describe -t commands 'dtf commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__cancel_commands] )) ||
+_dtf__subcmd__cancel_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf cancel commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__completions_commands] )) ||
+_dtf__subcmd__completions_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf completions commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__config-reference_commands] )) ||
+_dtf__subcmd__config-reference_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf config-reference commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__coordinator_commands] )) ||
+_dtf__subcmd__coordinator_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf coordinator commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__generate_commands] )) ||
+_dtf__subcmd__generate_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf generate commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__help_commands] )) ||
+_dtf__subcmd__help_commands() {
+    local commands; commands=(
+'coordinator:Start a coordinator\: it schedules tests and keeps results' \
+'worker:Lend this machine to a coordinator' \
+'submit:Send a plan to the coordinator' \
+'run:Test on this machine\: coordinator and worker in one process' \
+'generate:Write tests for models\: a plan, and scripts that run alone' \
+'report:Tell what is right, fast, broken and flaky' \
+'status:Tell how the coordinator is, and what runs' \
+'cancel:Cancel a run\: waiting tests end at once, running ones are stopped' \
+'logs:Print what a test wrote' \
+'why:Explain why a test waits, was skipped, or ended as it did' \
+'workers:List workers, or drain one' \
+'completions:Print completions for a shell' \
+'config-reference:Print docs/config.md' \
+'openapi:Print docs/openapi.json' \
+'help:Print this message or the help of the given subcommand(s)' \
+    )
+    _describe -t commands 'dtf help commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__help__subcmd__cancel_commands] )) ||
+_dtf__subcmd__help__subcmd__cancel_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf help cancel commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__help__subcmd__completions_commands] )) ||
+_dtf__subcmd__help__subcmd__completions_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf help completions commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__help__subcmd__config-reference_commands] )) ||
+_dtf__subcmd__help__subcmd__config-reference_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf help config-reference commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__help__subcmd__coordinator_commands] )) ||
+_dtf__subcmd__help__subcmd__coordinator_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf help coordinator commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__help__subcmd__generate_commands] )) ||
+_dtf__subcmd__help__subcmd__generate_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf help generate commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__help__subcmd__help_commands] )) ||
+_dtf__subcmd__help__subcmd__help_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf help help commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__help__subcmd__logs_commands] )) ||
+_dtf__subcmd__help__subcmd__logs_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf help logs commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__help__subcmd__openapi_commands] )) ||
+_dtf__subcmd__help__subcmd__openapi_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf help openapi commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__help__subcmd__report_commands] )) ||
+_dtf__subcmd__help__subcmd__report_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf help report commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__help__subcmd__run_commands] )) ||
+_dtf__subcmd__help__subcmd__run_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf help run commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__help__subcmd__status_commands] )) ||
+_dtf__subcmd__help__subcmd__status_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf help status commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__help__subcmd__submit_commands] )) ||
+_dtf__subcmd__help__subcmd__submit_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf help submit commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__help__subcmd__why_commands] )) ||
+_dtf__subcmd__help__subcmd__why_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf help why commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__help__subcmd__worker_commands] )) ||
+_dtf__subcmd__help__subcmd__worker_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf help worker commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__help__subcmd__workers_commands] )) ||
+_dtf__subcmd__help__subcmd__workers_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf help workers commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__logs_commands] )) ||
+_dtf__subcmd__logs_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf logs commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__openapi_commands] )) ||
+_dtf__subcmd__openapi_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf openapi commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__report_commands] )) ||
+_dtf__subcmd__report_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf report commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__run_commands] )) ||
+_dtf__subcmd__run_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf run commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__status_commands] )) ||
+_dtf__subcmd__status_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf status commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__submit_commands] )) ||
+_dtf__subcmd__submit_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf submit commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__why_commands] )) ||
+_dtf__subcmd__why_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf why commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__worker_commands] )) ||
+_dtf__subcmd__worker_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf worker commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__workers_commands] )) ||
+_dtf__subcmd__workers_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf workers commands' commands "$@"
+}
+
+if [ "$funcstack[1]" = "_dtf" ]; then
+    _dtf "$@"
+else
+    compdef _dtf dtf
+fi
