@@ -91,7 +91,6 @@ impl Load {
             closed_world: false,
             idempotency: None,
             user: "bench".into(),
-            closed_world: false,
         };
         let Answer::Submitted { run, .. } = self.command(command) else {
             panic!("a submission is answered with its run")

@@ -100,8 +100,12 @@ pub enum Command {
 /// Where the coordinator is.
 #[derive(Debug, Clone, Args)]
 pub struct Server {
-    /// Address of the coordinator [default: http://127.0.0.1:7700]
-    #[arg(long, env = "DTF_COORDINATOR", value_name = "URL")]
+    #[arg(
+        long,
+        env = "DTF_COORDINATOR",
+        value_name = "URL",
+        help = "Address of the coordinator [default: http://127.0.0.1:7700]"
+    )]
     pub coordinator: Option<String>,
 }
 

@@ -12,10 +12,12 @@ pub fn settings(global: &Global) -> Result<File, Failure> {
     Ok(File::load(global.config.as_deref())?)
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "a parser among others that can fail")]
 pub fn path(text: &str) -> Result<PathBuf, Infallible> {
     Ok(PathBuf::from(text))
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "a parser among others that can fail")]
 pub fn text(text: &str) -> Result<String, Infallible> {
     Ok(text.to_owned())
 }

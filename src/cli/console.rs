@@ -5,7 +5,8 @@ use super::args::{Color, Global};
 use super::failure::Failure;
 use std::io::{self, IsTerminal, Write};
 
-/// How to talk to whoever reads.
+/// How to talk to whoever reads. Printing takes it even where it does not look at it: what
+/// holds a console may print.
 #[derive(Debug, Clone, Copy)]
 pub struct Console {
     pub quiet: bool,
@@ -15,6 +16,7 @@ pub struct Console {
     pub moving: bool,
 }
 
+#[expect(clippy::unused_self, reason = "what holds a console may print")]
 impl Console {
     pub fn new(global: &Global) -> Self {
         let colour = match global.color {

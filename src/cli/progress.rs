@@ -63,7 +63,6 @@ impl Drop for Progress {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "paces lines for people, decides nothing")]
 fn now() -> Instant {
     Instant::now()
 }

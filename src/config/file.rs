@@ -148,7 +148,7 @@ mod tests {
     #[test]
     fn values_and_syntax_are_checked() {
         let file = parse("slots: many").expect("a text");
-        let error = file.pick(None, "slots", |text| text.parse::<u32>()).expect_err("no number");
+        let error = file.pick(None, "slots", str::parse::<u32>).expect_err("no number");
         assert!(error.to_string().starts_with("slots in dtf.yaml: "), "{error}");
         assert!(parse("slots: {a: 1}").is_err());
         assert!(parse("- a").is_err());

@@ -79,7 +79,7 @@ pub(crate) fn recover(data_dir: &Path) -> Result<Recovered, RecoveryError> {
     scheduler.resume(clock.now());
     tracing::info!(records = log.last(), since_snapshot, "the state is back");
     let store = results(&data_dir.join(crate::store::FILE_NAME), log.last())?;
-    Ok(Recovered { lock, log, store, scheduler, clock, identity, blobs, since_snapshot })
+    Ok(Recovered { lock, log, scheduler, clock, identity, blobs, store, since_snapshot })
 }
 
 /// The snapshot, if it can be used: the log alone says the same.

@@ -1,6 +1,6 @@
 //! AMD devices, as `rocm-smi` or the newer `amd-smi` tell in JSON.
 //!
-//! Keys changed case and wording between ROCm versions, so they are compared loosely; text
+//! Keys changed case and wording between `ROCm` versions, so they are compared loosely; text
 //! before the JSON is skipped.
 
 use super::{CommandRunner, Found, gist, product};

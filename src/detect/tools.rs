@@ -18,6 +18,7 @@ impl CommandRunner for SystemTools {
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "where programs are found, no setting")]
 async fn run(program: &str, args: &[&str]) -> Option<String> {
     let cwd = Path::new(if cfg!(windows) { "C:\\" } else { "/" });
     let path = std::env::var_os("PATH").unwrap_or_default();

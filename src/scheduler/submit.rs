@@ -24,6 +24,7 @@ const MIN_RUNS_KEPT: usize = 10_000;
 const KEEP_RUNS: Millis = Millis::from_secs(7 * 24 * 3600);
 
 impl Scheduler {
+    #[expect(clippy::too_many_arguments, reason = "the fields of one command")]
     pub(super) fn decide_submit(
         &self,
         now: Timestamp,

@@ -111,7 +111,7 @@ fn full_name(tag: &BytesStart<'_>) -> String {
     let value = |name: &str| {
         let attribute = tag.try_get_attribute(name).ok().flatten()?;
         let text = attribute.normalized_value(XmlVersion::Implicit1_0);
-        Some(text.map_or_else(|_| attribute.value.to_string(), |text| text.into_owned()))
+        Some(text.map_or_else(|_| attribute.value.to_string(), std::borrow::Cow::into_owned))
     };
     let name = value("name").unwrap_or_default();
     let mut full = match value("classname").filter(|class| !class.is_empty()) {

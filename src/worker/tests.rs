@@ -510,7 +510,7 @@ async fn a_forgotten_worker_registers_again_and_keeps_its_attempts() {
     bench.fake.until(|state| state.registrations.len() == 1).await;
     let attempts = bench.directory.path().join("attempts");
     let waiting = async {
-        while std::fs::read_dir(&attempts).map_or(0, |entries| entries.count()) == 0 {
+        while std::fs::read_dir(&attempts).map_or(0, std::iter::Iterator::count) == 0 {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
@@ -520,7 +520,7 @@ async fn a_forgotten_worker_registers_again_and_keeps_its_attempts() {
     assert_eq!(bench.fake.with(|state| state.registrations[1].holding.clone()), [lease]);
     bench.fake.with(|state| state.stale.push(lease));
     let waiting = async {
-        while std::fs::read_dir(&attempts).map_or(0, |entries| entries.count()) > 0 {
+        while std::fs::read_dir(&attempts).map_or(0, std::iter::Iterator::count) > 0 {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
@@ -537,7 +537,7 @@ async fn the_first_stop_drains_and_the_second_kills() {
     let waits = bench.fake.grant(2, 1, json!({ "run": { "command": ["true"] } }));
     let attempts = bench.directory.path().join("attempts");
     let waiting = async {
-        while std::fs::read_dir(&attempts).map_or(0, |entries| entries.count()) == 0 {
+        while std::fs::read_dir(&attempts).map_or(0, std::iter::Iterator::count) == 0 {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };

@@ -5,6 +5,7 @@ use crate::support::Home;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+#[expect(clippy::disallowed_methods, reason = "where this person's caches lie")]
 /// Python environments that outlast a test run: they take minutes to build.
 pub fn environments() -> PathBuf {
     let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);

@@ -134,7 +134,10 @@ mod tests {
     fn the_status_follows_the_code_and_busy_says_when() {
         let answer = Problem::from(Failed::Busy).into_response();
         assert_eq!(answer.status(), 429);
-        assert_eq!(answer.headers().get("retry-after").map(|v| v.as_bytes()), Some(&b"1"[..]));
+        assert_eq!(
+            answer.headers().get("retry-after").map(reqwest::header::HeaderValue::as_bytes),
+            Some(&b"1"[..])
+        );
         let answer = Problem::from(Rejected::UnknownRun(RunId(3))).into_response();
         assert_eq!(answer.status(), 404);
         assert_eq!(Problem::from(Failed::NotStored).into_response().status(), 503);

@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 struct Role {
     client: Client,
     stop: oneshot::Sender<()>,
-    role: JoinHandle<Result<(), CoordinatorError>>,
+    ended: JoinHandle<Result<(), CoordinatorError>>,
 }
 
 async fn start(folder: &Path) -> Role {
@@ -23,19 +23,19 @@ async fn start(folder: &Path) -> Role {
     let mut settings = Settings::new(folder);
     settings.snapshot_events = 500;
     #[expect(clippy::disallowed_methods, reason = "joined by `end`")]
-    let role = tokio::spawn(async move {
+    let ended = tokio::spawn(async move {
         let shutdown = async {
             let _ = stopped.await;
         };
         run(settings, listener, shutdown).await
     });
-    Role { client: Client::new(ClientOptions::new(url)).expect("a client"), stop, role }
+    Role { client: Client::new(ClientOptions::new(url)).expect("a client"), stop, ended }
 }
 
 impl Role {
     async fn end(self) {
         drop(self.stop);
-        self.role.await.expect("no panic").expect("a clean stop");
+        self.ended.await.expect("no panic").expect("a clean stop");
     }
 }
 
@@ -76,7 +76,7 @@ async fn a_second_coordinator_names_the_holder() {
     let first = start(folder.path()).await;
     first.client.status().await.expect("it runs");
     let second = start(folder.path()).await;
-    let error = second.role.await.expect("no panic").expect_err("refused");
+    let error = second.ended.await.expect("no panic").expect_err("refused");
     assert!(error.to_string().contains(&std::process::id().to_string()), "{error}");
     first.end().await;
 }

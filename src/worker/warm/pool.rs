@@ -151,13 +151,18 @@ mod tests {
     use std::ffi::OsString;
     use std::path::Path;
 
+    #[expect(clippy::disallowed_methods, reason = "where programs are found, no setting")]
+    fn search_path() -> OsString {
+        std::env::var_os("PATH").unwrap_or_default()
+    }
+
     fn python() -> Option<PathBuf> {
-        let path = std::env::var_os("PATH").unwrap_or_default();
+        let path = search_path();
         crate::sys::process::lookup::find("python3".as_ref(), &path, Path::new("/"))
     }
 
     fn env() -> Variables {
-        let path = std::env::var_os("PATH").unwrap_or_default();
+        let path = search_path();
         [(OsString::from("PATH"), path)].into()
     }
 

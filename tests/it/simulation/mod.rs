@@ -11,6 +11,7 @@ use std::panic::AssertUnwindSafe;
 /// Seeds of one test run.
 const SEEDS: u64 = 3_000;
 
+#[expect(clippy::disallowed_methods, reason = "a switch of this test alone")]
 #[test]
 fn nothing_acknowledged_is_lost_and_nothing_ends_twice() {
     if let Some(seed) = std::env::var("DTF_SIM_SEED").ok().and_then(|text| text.parse().ok()) {

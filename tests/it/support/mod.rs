@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 /// Longest that a test waits for anything that needs no Python packages.
 pub const PATIENCE: Duration = Duration::from_secs(90);
 
+#[expect(clippy::disallowed_methods, reason = "between two questions, not instead of one")]
 /// Asks until there is an answer, or the test fails.
 pub fn eventually<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
     let start = Instant::now();
