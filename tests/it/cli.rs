@@ -5,25 +5,24 @@ use crate::support::Home;
 #[test]
 fn help_is_as_reviewed() {
     let home = Home::new();
-    for command in [
-        "",
-        "coordinator",
-        "worker",
-        "submit",
-        "run",
-        "generate",
-        "report",
-        "status",
-        "cancel",
-        "logs",
-        "why",
-        "workers",
-        "completions",
+    for (name, command) in [
+        ("help-dtf", ""),
+        ("help-coordinator", "coordinator"),
+        ("help-worker", "worker"),
+        ("help-submit", "submit"),
+        ("help-run", "run"),
+        ("help-generate", "generate"),
+        ("help-report", "report"),
+        ("help-status", "status"),
+        ("help-cancel", "cancel"),
+        ("help-logs", "logs"),
+        ("help-why", "why"),
+        ("help-workers", "workers"),
+        ("help-completions", "completions"),
     ] {
         let args: Vec<_> = [command, "--help"].into_iter().filter(|arg| !arg.is_empty()).collect();
         let said = home.dtf(&args).expect_code(0);
-        let name = if command.is_empty() { "dtf" } else { command };
-        insta::assert_snapshot!(format!("help-{name}"), said.out);
+        insta::assert_snapshot!(name, said.out);
     }
 }
 
