@@ -160,7 +160,7 @@ impl Fleet {
                 "waited {PATIENCE:?} in vain until {what}; logs in {}",
                 self.folder.path().display()
             );
-            self.runtime.block_on(tokio::time::sleep(POLL));
+            self.runtime.block_on(async { tokio::time::sleep(POLL).await });
         }
     }
 

@@ -32,7 +32,10 @@ impl Progress {
         if let Ok(style) = ProgressStyle::with_template("{spinner} {wide_msg}") {
             bar.set_style(style);
         }
-        bar.enable_steady_tick(TICK);
+        // A hidden bar that ticks costs a little all the time, for nobody.
+        if console.moving {
+            bar.enable_steady_tick(TICK);
+        }
         Self { console, bar, plain: Mutex::default() }
     }
 

@@ -31,7 +31,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 /// Between two reports, or claims, of a worker that has enough to do.
-const PACE: Duration = Duration::from_millis(5);
+const PACE: Duration = Duration::from_millis(25);
 const TICK: Duration = Duration::from_secs(1);
 /// How long a stopping worker tries to tell its last results; they stay in the spool.
 const LAST_WORDS: Duration = Duration::from_secs(30);
