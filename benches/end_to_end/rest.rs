@@ -15,7 +15,7 @@ pub fn at_rest(figures: &mut Figures) {
     fleet.worker(2, &[]);
     let worker =
         |fleet: &Fleet| fleet.workers.first().map(|worker| (worker.cpu(), worker.resident_mb()));
-    let pause = |span| fleet.runtime.block_on(tokio::time::sleep(span));
+    let pause = |span| fleet.runtime.block_on(async { tokio::time::sleep(span).await });
     pause(SETTLE);
     let (coordinator_cpu, worker_cpu) = (fleet.coordinator.cpu(), worker(&fleet));
     pause(WATCH);

@@ -1,6 +1,6 @@
 //! The command line: the only part that prints, asks and exits.
 //!
-//! [`run`] parses, starts an async runtime where a command needs one, and turns what came
+//! [`run()`] parses, starts an async runtime where a command needs one, and turns what came
 //! of it into an exit code (`exit`).
 
 mod args;

@@ -4,7 +4,7 @@
 //! Promises: a batch is stored whole together with its watermark, or not at all; what was
 //! stored before is never stored twice; the same events give the same answers, so that the
 //! file can be deleted at any time. Never the truth: the event log is. Limits: one writer,
-//! [`pool::READERS`] questions at a time, [`MEMORY`] of working memory. All calls block.
+//! `pool::READERS` questions at a time, `MEMORY` of working memory. All calls block.
 
 mod detail;
 mod error;
