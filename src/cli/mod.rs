@@ -72,7 +72,7 @@ fn perform(cli: Cli, console: Console) -> Result<u8, Failure> {
         }
         Command::Generate(args) => generate::run(console, args),
         Command::Coordinator(args) => block_on(coordinator::run(console, &global, args)),
-        Command::Worker(args) => block_on(worker::run(console, &global, args)),
+        Command::Worker(args) => block_on_one_thread(worker::run(console, &global, args)),
         Command::Submit(args) => block_on(submit::run(console, &global, args)),
         Command::Run(args) => block_on(run::run(console, &global, args)),
         Command::Report(args) => block_on(report::run(console, &global, args)),
@@ -87,6 +87,16 @@ fn perform(cli: Cli, console: Console) -> Result<u8, Failure> {
 fn block_on(command: impl Future<Output = Result<u8, Failure>>) -> Result<u8, Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(RUNTIME_THREADS)
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::new(format!("cannot start the async runtime: {error}")))?;
+    runtime.block_on(command)
+}
+
+/// For the worker: each start and end of a test passes through several tasks, and waking
+/// another thread for each costs more than the work that they share.
+fn block_on_one_thread(command: impl Future<Output = Result<u8, Failure>>) -> Result<u8, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| Failure::new(format!("cannot start the async runtime: {error}")))?;
