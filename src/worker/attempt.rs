@@ -1,22 +1,23 @@
 //! Runs one attempt: files, environment, start, supervision, verdict, report.
 //!
 //! Promises: always comes back with a report, in bounded time after a stop; the attempt's
-//! directory is gone afterwards. An attempt that could not be prepared is an infrastructure
+//! directory holds nothing afterwards. An attempt that could not be prepared is an infrastructure
 //! error, never the test's.
 
 use crate::api::v1::leases::{LeaseView, MAX_DETAIL_BYTES, Report};
 use crate::api::v1::logs::MAX_INLINE_BYTES;
-use crate::api::v1::tests::{AttemptDetail, LogRef};
+use crate::api::v1::tests::{AttemptDetail, JunitSummary, LogRef};
 use crate::domain::capability::Capability;
 use crate::domain::id::LeaseId;
 use crate::domain::launch::{Isolation, Launch, Program};
 use crate::domain::outcome::Outcome;
 use crate::domain::time::Millis;
-use crate::sys::files::{remove_dir, write_whole};
+use crate::sys::fs::write_whole;
 use crate::sys::process::{MARKER, Output, Start, Tree, lookup};
+use crate::worker::directories::Directories;
 use crate::worker::environments::{Environments, Prepared};
 use crate::worker::files;
-use crate::worker::junit;
+use crate::worker::junit::{self, JunitError};
 use crate::worker::link::Link;
 use crate::worker::process::Process;
 use crate::worker::site::Site;
@@ -27,7 +28,7 @@ use crate::worker::warm::{Kind, WarmPool, WarmStart};
 use serde_json::value::RawValue;
 use std::ffi::OsStr;
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -38,6 +39,7 @@ const RESULT_FILE: &str = ".dtf-result.jsonl";
 /// What all attempts of a worker share.
 pub struct Workshop<L> {
     pub site: Site,
+    pub directories: Directories,
     pub link: Arc<L>,
     pub capability: Arc<Capability>,
     pub inherited: Inherited,
@@ -75,30 +77,63 @@ struct Running {
 struct Plan<'a> {
     view: &'a LeaseView,
     launch: Launch,
-    directory: &'a Path,
+    directory: PathBuf,
     /// Begins with the worker's key; the last `/` keeps it from being a prefix of another.
     marker: String,
 }
 
+/// An attempt of which nothing runs any more. Its result is still to be made up, which
+/// may wait until the seat's next attempt has started.
+pub struct Over {
+    view: Box<LeaseView>,
+    /// None: it did not come to that.
+    directory: Option<PathBuf>,
+    detail: AttemptDetail,
+    end: Result<(Launch, Seen), Verdict>,
+    duration: Millis,
+}
+
+impl Over {
+    #[must_use]
+    pub fn lease(&self) -> LeaseId {
+        self.view.lease
+    }
+}
+
 impl<L: Link> Workshop<L> {
-    pub async fn run(&self, view: &LeaseView, mut stop: watch::Receiver<Stop>) -> Finished {
-        let lease = view.lease;
-        let devices = self.held(view).map(|device| device.model.clone()).collect();
+    /// Starts an attempt and watches it until nothing of it runs.
+    pub async fn carry_out(&self, view: Box<LeaseView>, mut stop: watch::Receiver<Stop>) -> Over {
+        let devices = self.held(&view).map(|device| device.model.clone()).collect();
         let mut detail = AttemptDetail { devices, ..AttemptDetail::default() };
-        let directory = self.site.attempts().join(format!("{}-{}", lease.attempt, lease.epoch));
-        let mut log = None;
-        let (verdict, duration) = match self.plan(view, &directory) {
-            Ok(plan) => self.attempt(&plan, &mut stop, &mut detail, &mut log).await,
-            Err(verdict) => (verdict, Millis(0)),
+        let mut duration = Millis(0);
+        let (directory, end) = match self.plan(&view) {
+            Ok(plan) => {
+                let seen = self.attempt(&plan, &mut stop, &mut detail, &mut duration).await;
+                (Some(plan.directory), seen.map(|seen| (plan.launch, seen)))
+            }
+            Err(verdict) => (None, Err(verdict)),
         };
-        if let Err(error) = remove_dir(&directory)
-            && error.kind() != std::io::ErrorKind::NotFound
-        {
-            tracing::warn!(path = %directory.display(), %error, "cannot remove a directory");
+        Over { view, directory, detail, end, duration }
+    }
+
+    /// Makes up the result of an attempt and clears its directory.
+    pub fn settle(&self, over: Over) -> Finished {
+        let Over { view, directory, mut detail, end, duration } = over;
+        let mut log = None;
+        let verdict = match end {
+            Ok((launch, seen)) => {
+                let junit = launch.junit.as_ref().zip(directory.as_ref());
+                let junit = junit.map(|(name, directory)| junit::read(directory, name));
+                self.conclude(&launch, seen, junit, &mut detail, &mut log)
+            }
+            Err(verdict) => verdict,
+        };
+        if let Some(directory) = directory {
+            self.directories.give_back(directory);
         }
         detail.message = verdict.message;
         let report = Report {
-            lease,
+            lease: view.lease,
             outcome: verdict.outcome,
             class: verdict.class,
             duration_ms: duration,
@@ -116,7 +151,7 @@ impl<L: Link> Workshop<L> {
             .filter_map(|position| self.capability.accelerators.get(usize::from(*position)))
     }
 
-    fn plan<'a>(&self, view: &'a LeaseView, directory: &'a Path) -> Result<Plan<'a>, Verdict> {
+    fn plan<'a>(&self, view: &'a LeaseView) -> Result<Plan<'a>, Verdict> {
         let launch: Launch = serde_json::from_str(view.launch.get())
             .map_err(|error| Verdict::set_up(format!("the launch cannot be read: {error}")))?;
         // The coordinator has checked it too, but paths are about this machine.
@@ -124,6 +159,9 @@ impl<L: Link> Workshop<L> {
         if self.held(view).count() != view.devices.len() {
             return Err(Verdict::set_up("the lease names a device that this worker does not have"));
         }
+        let directory = self.directories.take().map_err(|error| {
+            Verdict::set_up(format!("cannot make the attempt's directory: {error}"))
+        })?;
         let lease = view.lease;
         let marker = format!("{}/{}/{}/", self.site.key, lease.attempt, lease.epoch);
         Ok(Plan { view, launch, directory, marker })
@@ -134,8 +172,8 @@ impl<L: Link> Workshop<L> {
         plan: &Plan<'_>,
         stop: &mut watch::Receiver<Stop>,
         detail: &mut AttemptDetail,
-        log: &mut Option<String>,
-    ) -> (Verdict, Millis) {
+        duration: &mut Millis,
+    ) -> Result<Seen, Verdict> {
         let begun = Instant::now();
         let started = tokio::select! {
             biased;
@@ -144,10 +182,7 @@ impl<L: Link> Workshop<L> {
             }
             started = self.start(plan, detail) => started,
         };
-        let running = match started {
-            Ok(running) => running,
-            Err(verdict) => return (verdict, Millis(0)),
-        };
+        let running = started?;
         detail.set_up_ms = Some(begun.elapsed().into());
         running.isolation.clone_into(&mut detail.isolation);
         if let Some(reason) = &running.warm_refused {
@@ -155,17 +190,13 @@ impl<L: Link> Workshop<L> {
         }
         let started = Instant::now();
         let seen = self.watch(plan, running, stop.clone()).await;
-        let duration = started.elapsed().into();
-        (self.conclude(plan, seen, detail, log), duration)
+        *duration = started.elapsed().into();
+        Ok(seen)
     }
 
     async fn start(&self, plan: &Plan<'_>, detail: &mut AttemptDetail) -> Result<Running, Verdict> {
-        let set_up = |error: std::io::Error| {
-            Verdict::set_up(format!("cannot make the attempt's directory: {error}"))
-        };
-        std::fs::create_dir(plan.directory).map_err(set_up)?;
         let cache = self.site.files();
-        files::place(&plan.launch.files, &cache, plan.directory, self.link.as_ref())
+        files::place(&plan.launch.files, &cache, &plan.directory, self.link.as_ref())
             .await
             .map_err(|error| Verdict::set_up(error.to_string()))?;
         let prepared = self.environment(&plan.launch).await?;
@@ -210,7 +241,7 @@ impl<L: Link> Workshop<L> {
     }
 
     fn variables(&self, plan: &Plan<'_>, prepared: Option<&Prepared>) -> Variables {
-        let mut env = self.inherited.for_attempt(plan.directory, threads(plan.view));
+        let mut env = self.inherited.for_attempt(&plan.directory, threads(plan.view));
         if let Some(bin) = prepared.and_then(|prepared| prepared.bin.as_ref()) {
             let before = env.get(OsStr::new("PATH")).cloned().unwrap_or_default();
             let paths = std::iter::once(bin.clone()).chain(std::env::split_paths(&before));
@@ -248,7 +279,7 @@ impl<L: Link> Workshop<L> {
         let start = WarmStart {
             id: plan.marker.clone(),
             script: plan.directory.join(script),
-            cwd: plan.directory.to_owned(),
+            cwd: plan.directory.clone(),
             env: env.clone(),
         };
         let (child, output) =
@@ -279,13 +310,13 @@ impl<L: Link> Workshop<L> {
 
     fn conclude(
         &self,
-        plan: &Plan<'_>,
+        launch: &Launch,
         seen: Seen,
+        junit: Option<Result<JunitSummary, JunitError>>,
         detail: &mut AttemptDetail,
         log: &mut Option<String>,
     ) -> Verdict {
-        let junit = plan.launch.junit.as_ref().map(|name| junit::read(plan.directory, name));
-        let script = matches!(plan.launch.run, Program::Script(_)).then_some(&seen.transcript);
+        let script = matches!(launch.run, Program::Script(_)).then_some(&seen.transcript);
         let evidence =
             Evidence { exit: seen.exit, stopped: seen.stopped, script, junit: junit.as_ref() };
         let verdict = judge(&evidence);
@@ -347,18 +378,18 @@ fn command(plan: &Plan<'_>, words: &[String], env: Variables) -> Result<Running,
     let (name, args) =
         words.split_first().ok_or_else(|| Verdict::set_up("the command is empty"))?;
     let path = env.get(OsStr::new("PATH")).cloned().unwrap_or_default();
-    let program = lookup::find(name.as_ref(), &path, plan.directory)
+    let program = lookup::find(name.as_ref(), &path, &plan.directory)
         .ok_or_else(|| Verdict::set_up(format!("the program {name:?} was not found")))?;
     cold(plan, program, args.iter().map(OsString::from).collect(), env)
 }
 
 fn cold(
     plan: &Plan<'_>,
-    program: std::path::PathBuf,
+    program: PathBuf,
     args: Vec<OsString>,
     env: Variables,
 ) -> Result<Running, Verdict> {
-    let cwd = plan.directory.to_owned();
+    let cwd = plan.directory.clone();
     let start = Start { program, args, cwd, env: env.into_iter().collect() };
     let (child, output) = start.spawn().map_err(|error| {
         Verdict::set_up(format!("cannot start {}: {error}", start.program.display()))

@@ -286,10 +286,21 @@ impl<J, R> Machine<J, R> {
         }
     }
 
+    /// Nothing of an attempt runs any more, though its result is not made up yet: the seat
+    /// goes on. May be left out; [`Machine::ended`] frees the seat as well.
+    pub fn vacated(&mut self, lease: LeaseId, actions: &mut Vec<Action<J>>) {
+        let Some(number) = self.held.get(&lease).map(|held| held.seat) else { return };
+        let Some(seat) = self.seats.get_mut(&number) else { return };
+        if seat.running == Some(lease) {
+            seat.running = None;
+            self.start_next(number, actions);
+        }
+    }
+
     /// An attempt has ended, by itself or because it was stopped.
     pub fn ended(&mut self, lease: LeaseId, result: R, actions: &mut Vec<Action<J>>) {
+        self.vacated(lease, actions);
         let Some(held) = self.held.get_mut(&lease) else { return };
-        let number = held.seat;
         match held.stage {
             Stage::Running => {
                 held.stage = Stage::Settled;
@@ -298,11 +309,7 @@ impl<J, R> Machine<J, R> {
             Stage::Abandoned => {
                 self.held.remove(&lease);
             }
-            Stage::Queued(_) | Stage::Settled => return,
-        }
-        if let Some(seat) = self.seats.get_mut(&number) {
-            seat.running = None;
-            self.start_next(number, actions);
+            Stage::Queued(_) | Stage::Settled => {}
         }
     }
 

@@ -12,6 +12,7 @@ use crate::sys::process::MARKER;
 use crate::sys::process::adopt_orphans;
 use crate::sys::shutdown::Shutdown;
 use crate::worker::attempt::Workshop;
+use crate::worker::directories::Directories;
 use crate::worker::environments::{Environments, Progress, Recipe};
 use crate::worker::link::Link;
 use crate::worker::session::Session;
@@ -27,6 +28,7 @@ use std::time::Duration;
 
 pub mod attempt;
 pub mod capture;
+mod directories;
 pub mod environments;
 pub mod files;
 pub mod junit;
@@ -140,6 +142,7 @@ pub async fn run<L: Link>(
         environments: Environments::new(recipe, inherited.clone(), settings.progress.clone()),
         warm: WarmPool::new(site.spool(), warm_env),
         inherited,
+        directories: Directories::new(site.attempts()),
         site,
     };
     Session::new(&settings, Arc::new(workshop), spool, left).run(shutdown).await

@@ -17,7 +17,7 @@ use crate::sys::spawn::Tasks;
 use crate::worker::Settings;
 use crate::worker::Summary;
 use crate::worker::WorkerError;
-use crate::worker::attempt::{Finished, Workshop};
+use crate::worker::attempt::{Finished, Over, Workshop};
 use crate::worker::link::{Link, LinkError};
 use crate::worker::machine::{Action, Delivery, Granted, Machine, Stay};
 use crate::worker::requests::{Backoff, Requests};
@@ -31,7 +31,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 /// Between two reports, or claims, of a worker that has enough to do.
-const PACE: Duration = Duration::from_millis(25);
+const PACE: Duration = Duration::from_millis(100);
 const TICK: Duration = Duration::from_secs(1);
 /// How long a stopping worker tries to tell its last results; they stay in the spool.
 const LAST_WORDS: Duration = Duration::from_secs(30);
@@ -39,6 +39,12 @@ const LAST_WORDS: Duration = Duration::from_secs(30);
 const EPHEMERAL_PATIENCE: Duration = Duration::from_secs(60);
 /// How long attempts may take to end after they were killed.
 const KILL_LIMIT: Duration = Duration::from_secs(20);
+
+/// What attempts tell the session.
+enum Step {
+    Over(Box<Over>),
+    Settled(Finished),
+}
 
 type Answer<T> = Result<T, LinkError>;
 type Pending<T> = Option<BoxFuture<'static, Answer<T>>>;
@@ -54,7 +60,7 @@ pub(super) struct Session<L> {
     heartbeat_every: Duration,
     stops: BTreeMap<LeaseId, watch::Sender<Stop>>,
     attempts: Tasks,
-    ended: (mpsc::UnboundedSender<Finished>, mpsc::UnboundedReceiver<Finished>),
+    steps: (mpsc::UnboundedSender<Step>, mpsc::UnboundedReceiver<Step>),
     registering: Pending<Registered>,
     claim: Pending<Claimed>,
     heartbeat: Pending<HeartbeatAnswer>,
@@ -92,7 +98,7 @@ impl<L: Link> Session<L> {
             heartbeat_every: Duration::from_secs(10),
             stops: BTreeMap::new(),
             attempts: Tasks::new(),
-            ended: mpsc::unbounded_channel(),
+            steps: mpsc::unbounded_channel(),
             registering: None,
             claim: None,
             heartbeat: None,
@@ -139,7 +145,7 @@ impl<L: Link> Session<L> {
                     self.drain = None;
                     self.drain_told = answer.is_ok();
                 }
-                Some(finished) = self.ended.1.recv() => self.attempt_ended(finished),
+                Some(step) = self.steps.1.recv() => self.attempts_stepped(step),
                 () = shutdown.stop(), if !stopping => {
                     stopping = true;
                     tracing::info!("stopping: running attempts finish; once more stops them too");
@@ -339,17 +345,29 @@ impl<L: Link> Session<L> {
         }
     }
 
-    fn attempt_ended(&mut self, finished: Finished) {
-        let mut next = Some(finished);
-        while let Some(finished) = next {
-            let lease = finished.report.lease;
-            self.stops.remove(&lease);
+    fn attempts_stepped(&mut self, first: Step) {
+        let mut next = Some(first);
+        while let Some(step) = next {
             let mut actions = Vec::new();
-            self.end(lease, finished, &mut actions);
+            match step {
+                Step::Over(over) => self.vacate(over, &mut actions),
+                Step::Settled(finished) => self.end(finished.report.lease, finished, &mut actions),
+            }
             self.act(actions, Stop::Cancel);
-            next = self.ended.1.try_recv().ok();
+            next = self.steps.1.try_recv().ok();
         }
         self.hurry();
+    }
+
+    /// Lets the seat go on first: making up a result takes longer than starting a process.
+    fn vacate(&mut self, over: Box<Over>, actions: &mut Vec<Action<Box<LeaseView>>>) {
+        self.stops.remove(&over.lease());
+        self.machine.vacated(over.lease(), actions);
+        self.act(std::mem::take(actions), Stop::Cancel);
+        let (workshop, steps) = (self.workshop.clone(), self.steps.0.clone());
+        self.attempts.spawn("result", async move {
+            let _ = steps.send(Step::Settled(workshop.settle(*over)));
+        });
     }
 
     fn end(
@@ -382,11 +400,11 @@ impl<L: Link> Session<L> {
     fn start(&mut self, lease: LeaseId, job: Box<LeaseView>) {
         let (sender, stop) = watch::channel(Stop::No);
         self.stops.insert(lease, sender);
-        let (workshop, ended) = (self.workshop.clone(), self.ended.0.clone());
+        let (workshop, steps) = (self.workshop.clone(), self.steps.0.clone());
         self.attempts.spawn("attempt", async move {
-            let finished = workshop.run(&job, stop).await;
+            let over = workshop.carry_out(job, stop).await;
             // Nobody listens only when the worker is gone already.
-            let _ = ended.send(finished);
+            let _ = steps.send(Step::Over(Box::new(over)));
         });
     }
 

@@ -506,11 +506,11 @@ async fn results_survive_an_outage_and_a_new_process() {
 #[tokio::test]
 async fn a_forgotten_worker_registers_again_and_keeps_its_attempts() {
     let bench = Bench::new();
-    let lease = bench.fake.command(1, &["sleep", "1000"]);
+    let lease = bench.fake.command(1, &["sh", "-c", "touch left; exec sleep 1000"]);
     bench.fake.until(|state| state.registrations.len() == 1).await;
     let attempts = bench.directory.path().join("attempts");
     let waiting = async {
-        while std::fs::read_dir(&attempts).map_or(0, std::iter::Iterator::count) == 0 {
+        while !attempts.join("1/left").exists() {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
@@ -520,7 +520,7 @@ async fn a_forgotten_worker_registers_again_and_keeps_its_attempts() {
     assert_eq!(bench.fake.with(|state| state.registrations[1].holding.clone()), [lease]);
     bench.fake.with(|state| state.stale.push(lease));
     let waiting = async {
-        while std::fs::read_dir(&attempts).map_or(0, std::iter::Iterator::count) > 0 {
+        while attempts.join("1").exists() {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };

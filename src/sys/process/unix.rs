@@ -4,16 +4,46 @@ use super::Exit;
 use super::Start;
 use super::Usage;
 use rustix::process::{Pid, Signal};
+use std::collections::BTreeSet;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::process::ExitStatusExt;
 use std::process::Stdio;
+use std::sync::{Mutex, PoisonError};
 
 /// A started process. Dropping it neither kills nor forgets it.
 #[derive(Debug)]
 pub struct Child {
     inner: tokio::process::Child,
     pid: Pid,
+    _leader: Leader,
+}
+
+/// Processes that this one has started and not seen the end of, so that a search for
+/// orphans need not open what belongs to them: that waits while such a process starts.
+static LEADERS: Mutex<BTreeSet<i32>> = Mutex::new(BTreeSet::new());
+
+/// Keeps a process in [`LEADERS`].
+#[derive(Debug)]
+struct Leader(i32);
+
+impl Leader {
+    fn new(pid: Pid) -> Self {
+        let number = pid.as_raw_nonzero().get();
+        LEADERS.lock().unwrap_or_else(PoisonError::into_inner).insert(number);
+        Self(number)
+    }
+
+    fn is(pid: Pid) -> bool {
+        let number = pid.as_raw_nonzero().get();
+        LEADERS.lock().unwrap_or_else(PoisonError::into_inner).contains(&number)
+    }
+}
+
+impl Drop for Leader {
+    fn drop(&mut self) {
+        LEADERS.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.0);
+    }
 }
 
 /// What the process and its children write, in order.
@@ -31,7 +61,7 @@ impl Child {
         let inner = command.spawn()?;
         let raw = inner.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
         let pid = raw.ok_or_else(|| io::Error::other("the child has no process id"))?;
-        Ok((Self { inner, pid }, output))
+        Ok((Self { inner, pid, _leader: Leader::new(pid) }, output))
     }
 
     /// # Errors
@@ -117,7 +147,9 @@ impl Tree {
     pub fn sweep(&self) {
         let _ = rustix::process::kill_process_group(self.leader, Signal::KILL);
         #[cfg(target_os = "linux")]
-        if marked::adopted().iter().any(|pid| marked::carries(*pid, &self.marker)) {
+        let orphan = |pid: &Pid| !Leader::is(*pid) && marked::carries(*pid, &self.marker);
+        #[cfg(target_os = "linux")]
+        if marked::adopted().iter().any(orphan) {
             marked::signal_all(&self.marker, Signal::KILL);
         }
     }

@@ -81,6 +81,22 @@ fn a_repeated_delivery_changes_nothing_even_after_the_end() {
 }
 
 #[test]
+fn a_vacated_seat_goes_on_before_the_result_is_made_up() {
+    let mut machine = Sut::new(Stay::default(), Vec::new());
+    claim(&mut machine, delivery(2, &[(1, 1), (2, 1)]));
+    let mut actions = Vec::new();
+    machine.vacated(lease(1), &mut actions);
+    assert_eq!(starts(&actions), [2]);
+    assert_eq!(machine.holding(), [lease(1), lease(2)]);
+    assert_eq!(machine.batch(10, |_| true), None);
+    machine.vacated(lease(1), &mut actions);
+    assert!(end(&mut machine, 1).is_empty(), "its seat is another's by now");
+    assert_eq!(send(&mut machine).0, [1]);
+    end(&mut machine, 2);
+    assert_eq!(send(&mut machine).0, [2]);
+}
+
+#[test]
 fn recall_returns_what_waits_and_leaves_what_runs() {
     let mut machine = Sut::new(Stay::default(), Vec::new());
     claim(&mut machine, delivery(2, &[(1, 1), (2, 1)]));
@@ -212,6 +228,7 @@ fn idle_and_ephemeral_workers_leave() {
 #[derive(Debug, Clone)]
 enum Input {
     Deliver { leases: Vec<(u64, u64)>, stop: Vec<u64>, recall: Vec<u64>, drain: bool },
+    Vacate(u64),
     End(u64),
     Stale(Vec<u64>),
     Send,
@@ -227,6 +244,7 @@ fn input() -> impl Strategy<Value = Input> {
     prop_oneof![
         6 => (leases, some(), some(), prop::bool::weighted(0.02))
             .prop_map(|(leases, stop, recall, drain)| Input::Deliver { leases, stop, recall, drain }),
+        4 => (1u64..40).prop_map(Input::Vacate),
         8 => (1u64..40).prop_map(Input::End),
         1 => some().prop_map(Input::Stale),
         3 => Just(Input::Send),
@@ -241,6 +259,8 @@ fn input() -> impl Strategy<Value = Input> {
 #[derive(Default)]
 struct Watch {
     running: BTreeMap<u64, u64>,
+    /// Started, and their results not made up.
+    unended: BTreeSet<u64>,
     seat_of: BTreeMap<u64, u64>,
     last_started: BTreeMap<u64, u64>,
     started: BTreeSet<u64>,
@@ -258,13 +278,22 @@ impl Watch {
                     assert!(self.started.insert(*job), "{job} started twice");
                     assert!(self.running.insert(seat, *job).is_none(), "two in seat {seat}");
                     self.last_started.insert(seat, *job);
+                    self.unended.insert(*job);
                 }
                 Action::Stop { lease } => {
                     let epoch = lease.epoch.0;
-                    assert!(self.running.values().any(|running| *running == epoch));
+                    assert!(self.unended.contains(&epoch));
                     self.stopped.insert(epoch);
                 }
             }
+        }
+    }
+
+    fn vacated(&mut self, epoch: u64) {
+        if let Some(seat) = self.seat_of.get(&epoch)
+            && self.running.get(seat) == Some(&epoch)
+        {
+            self.running.remove(seat);
         }
     }
 
@@ -293,12 +322,13 @@ fn step(machine: &mut Sut, watch: &mut Watch, input: Input) {
             };
             machine.claimed(delivery, &mut actions);
         }
+        Input::Vacate(epoch) => {
+            watch.vacated(epoch);
+            machine.vacated(lease(epoch), &mut actions);
+        }
         Input::End(epoch) => {
-            if let Some(seat) = watch.seat_of.get(&epoch)
-                && watch.running.get(seat) == Some(&epoch)
-            {
-                watch.running.remove(seat);
-            }
+            watch.vacated(epoch);
+            watch.unended.remove(&epoch);
             machine.ended(lease(epoch), epoch, &mut actions);
         }
         Input::Stale(epochs) => {
@@ -350,7 +380,7 @@ proptest! {
             received = machine.received();
         }
         // Let everything come to its end.
-        while let Some(epoch) = watch.running.values().next().copied() {
+        while let Some(epoch) = watch.unended.first().copied() {
             step(&mut machine, &mut watch, Input::End(epoch));
         }
         step(&mut machine, &mut watch, Input::Send);
