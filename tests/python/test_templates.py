@@ -41,6 +41,8 @@ PRELOAD = [
     "transformers.generation.utils",
     "transformers.models.auto.modeling_auto",
 ]
+# Parameters that every family has; the script's core reads them.
+COMMON = ("role", "batch", "dtype", "seed", "weights", "warm_up", "iterations", "min_seconds")
 QUICK = {"warm_up": 1, "iterations": 2, "min_seconds": 0}
 
 
@@ -108,7 +110,7 @@ def test_front_matter_is_whole(family):
     keys = ["family", "version", "tasks", "backends", "parameters", "requirements"]
     assert list(front) == keys
     assert front["family"] == family
-    for name in ("batch", "dtype", "seed", "weights", "warm_up", "iterations", "min_seconds"):
+    for name in COMMON:
         assert name in front["parameters"]
 
 
@@ -201,6 +203,7 @@ def run(warm, tmp_path):
     def run(source, before="", **env):
         script = tmp_path / "test_it.py"
         script.write_text(source, encoding="utf-8")
+        (tmp_path / "results.jsonl").unlink(missing_ok=True)
         if before:
             start = f"import runpy; runpy.run_path({str(script)!r}, run_name='__main__')\n"
             script = tmp_path / "start.py"
@@ -213,6 +216,7 @@ def run(warm, tmp_path):
 
 def environment(tmp_path, more=None):
     own = {"DTF_RESULT": str(tmp_path / "results.jsonl"), "HF_HOME": str(tmp_path / "hub")}
+    own["DTF_THREADS"] = "1"  # threads that wait for each other cost more than tiny models
     return {**os.environ, **own, **(more or {})}
 
 
@@ -242,7 +246,71 @@ def test_tiny_models_pass(run, family, dtype):
     assert len(metrics["latency_seconds"]) == 2
     assert all(event["passed"] for event in of_kind(events, "check"))
     assert all(event["v"] == 1 and event["t"] >= 0 for event in events)
-    assert "p90" in output and "passed: 4 checks passed" in output
+    assert "p90" in output and "passed: 5 checks passed" in output
+
+
+REFERENCE = {"role": "reference", "batch": 1}
+
+
+@families
+def test_a_reference_serves_other_batches_and_precisions(run, family, tmp_path):
+    made = tmp_path / "reference.safetensors"
+    code, events, output = run(render(family, parameters=REFERENCE), DTF_ARTIFACTS=str(tmp_path))
+    assert (code, events[-1]["role"]) == (0, "reference"), output
+    assert [event["name"] for event in of_kind(events, "phase")] == ["load"] * 2 + ["check"] * 2
+    assert of_kind(events, "metric") and made.is_file()
+    for dtype, batch in [("fp32", 1), ("bf16", 3)]:
+        parameters = {**QUICK, "dtype": dtype, "batch": batch}
+        code, events, output = run(render(family, parameters=parameters), DTF_REFERENCE=str(made))
+        assert (code, events[-1]["reference"]) == (0, "given"), output
+        checks = [event["name"] for event in of_kind(events, "check")]
+        several = ["batch", "order"] if batch > 1 else []
+        assert checks == ["finite", "repeatable", "reference", *several]
+
+
+@pytest.mark.parametrize(
+    ("parameters", "other"),
+    [({"seed": 1}, "weights"), ({"sequence_length": 64}, "inputs")],
+)
+def test_a_reference_of_something_else_is_refused(run, tmp_path, parameters, other):
+    code, _, output = run(render("text_encoder", parameters=REFERENCE), DTF_ARTIFACTS=str(tmp_path))
+    assert code == 0, output
+    source = render("text_encoder", parameters={**QUICK, **parameters})
+    made = str(tmp_path / "reference.safetensors")
+    code, events, _ = run(source, DTF_REFERENCE=made)
+    assert (code, events[-1]["class"]) == (2, "set_up")
+    message = events[-1]["message"]
+    assert f"made from other {other}" in message and " there, " in message
+    code, events, _ = run(source, DTF_REFERENCE=made + ".gone")
+    assert (code, events[-1]["class"]) == (2, "set_up")
+
+
+@pytest.mark.parametrize("changes", [{"batch": 2}, {"dtype": "bf16"}])
+def test_a_reference_is_made_in_one_way_only(run, changes):
+    code, events, _ = run(render("text_encoder", parameters={**REFERENCE, **changes}))
+    assert (code, events[-1]["class"]) == (2, "set_up")
+
+
+@pytest.mark.parametrize("role", ["test", "reference"])
+@families
+def test_a_dry_run_needs_no_package(family, role, tmp_path):
+    script = tmp_path / "test_it.py"
+    script.write_text(render(family, parameters={"role": role}), encoding="utf-8")
+    # -S leaves out the folder of installed packages.
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", str(script), "--dry-run"],
+        env=environment(tmp_path),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "passed: dry run: nothing was computed" in done.stdout
+    events = events_of(tmp_path)
+    assert events[0]["event"] == "started" and events[-1]["dry_run"] is True
+    phases = [event["name"] for event in of_kind(events, "phase") if event["status"] == "end"]
+    tested = ["load", "first_run", "warm_up", "measure", "memory", "check"]
+    assert phases == (tested if role == "test" else ["load", "check"])
 
 
 def test_a_script_stands_alone(frameworks, tmp_path):
@@ -256,7 +324,7 @@ def test_a_script_stands_alone(frameworks, tmp_path):
         timeout=300,
     )
     assert done.returncode == 0, done.stderr
-    assert "passed: 4 checks passed" in done.stdout
+    assert "passed: 5 checks passed" in done.stdout
     assert events_of(tmp_path)[-1]["outcome"] == "passed"
 
 
