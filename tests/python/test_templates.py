@@ -5,6 +5,7 @@ PyYAML; running needs torch and transformers. What is absent is skipped.
 """
 
 import ast
+import importlib.util
 import json
 import os
 import pathlib
@@ -42,7 +43,10 @@ PRELOAD = [
     "transformers.models.auto.modeling_auto",
 ]
 # Parameters that every family has; the script's core reads them.
-COMMON = ("role", "batch", "dtype", "seed", "weights", "warm_up", "iterations", "min_seconds")
+COMMON = (
+    *("role", "batch", "dtype", "seed", "attention", "runtime", "openvino_device", "weights"),
+    *("warm_up", "iterations", "min_seconds"),
+)
 QUICK = {"warm_up": 1, "iterations": 2, "min_seconds": 0}
 
 
@@ -108,7 +112,8 @@ families = pytest.mark.parametrize("family", sorted(TINY))
 def test_front_matter_is_whole(family):
     front, _ = split(f"{family}/test.py.j2")
     keys = ["family", "version", "tasks", "backends", "parameters", "requirements"]
-    assert list(front) == keys
+    assert list(front) == [*keys, "runtimes"]
+    assert set(front["runtimes"]) == {"onnxruntime", "openvino"}
     assert front["family"] == family
     for name in COMMON:
         assert name in front["parameters"]
@@ -344,7 +349,7 @@ def test_weights_that_must_be_cached_and_are_not(run):
     assert (code, events[-1]["outcome"], events[-1]["class"]) == (2, "error", "set_up")
 
 
-@pytest.mark.parametrize("backend", ["rocm", "xpu", "hpu", "npu", "openvino"])
+@pytest.mark.parametrize("backend", ["rocm", "xpu", "hpu", "npu", "qnn"])
 def test_a_missing_back_end_is_never_replaced(run, backend):
     import torch
 
@@ -370,10 +375,93 @@ def test_errors_are_classified(run, changes, outcome, failure_class):
     assert events[-1]["class"] == failure_class
 
 
-def test_a_missing_package_is_an_import_error(run):
-    before = "import sys; sys.modules['torch'] = None"
-    code, events, _ = run(render("text_encoder"), before)
+@pytest.mark.parametrize(
+    ("package", "runtime"),
+    [("torch", "torch"), ("onnxscript", "onnxruntime"), ("openvino", "openvino")],
+)
+def test_a_missing_package_is_an_import_error(run, package, runtime):
+    before = f"import sys; sys.modules[{package!r}] = None"
+    if runtime == "onnxruntime":
+        pytest.importorskip("onnxruntime")
+    code, events, _ = run(render("text_encoder", parameters={"runtime": runtime}), before)
     assert (code, events[-1]["class"]) == (2, "import_error")
+
+
+# Attention
+
+
+@pytest.mark.parametrize("attention", ["eager", "sdpa"])
+def test_attention_is_chosen(run, attention):
+    parameters = {**QUICK, "attention": attention}
+    code, events, output = run(render("text_encoder", parameters=parameters))
+    assert (code, events[-1]["attention"]) == (0, attention), output
+
+
+EAGER_INSTEAD = """
+from transformers.integrations import sdpa_attention
+from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
+from transformers.models.bert.modeling_bert import eager_attention_forward
+ALL_ATTENTION_FUNCTIONS["sdpa"] = eager_attention_forward
+"""
+
+
+@pytest.mark.parametrize(
+    ("attention", "before", "failure_class"),
+    [
+        ("sdpa", EAGER_INSTEAD, "unsupported_backend"),
+        ("flash_attention_2", "", "import_error"),
+        ("none", "", "set_up"),
+    ],
+)
+def test_attention_that_is_not_in_effect_is_told(run, attention, before, failure_class):
+    if importlib.util.find_spec("flash_attn"):
+        pytest.skip("flash attention is installed")
+    parameters = {**QUICK, "attention": attention}
+    _, events, output = run(render("text_encoder", parameters=parameters), before)
+    assert events[-1].get("class") == failure_class, output
+
+
+# Other runtimes
+
+EXPORTED = {
+    "onnxruntime": ("onnx", "onnxscript", "onnxruntime"),
+    "openvino": ("openvino",),
+}
+
+
+@families
+@pytest.mark.parametrize("runtime", EXPORTED)
+def test_exported_graphs_agree_with_torch(run, runtime, family):
+    for package in EXPORTED[runtime]:
+        pytest.importorskip(package)
+    code, events, output = run(render(family, parameters={**QUICK, "runtime": runtime}))
+    assert (code, events[-1]["runtime"]) == (0, runtime), output
+    facts = of_kind(events, "environment")[0]
+    assert facts[runtime] and facts["device"]
+    checks = [event["name"] for event in of_kind(events, "check")]
+    assert checks == ["finite", "repeatable", "reference", "order"]
+    # What is measured is one pass, which must not be taken for a whole generation.
+    measured = {event["name"] for event in of_kind(events, "metric")}
+    name = "prefill_seconds" if family == "decoder_llm" else "latency_seconds"
+    assert name in measured and len(measured & {"prefill_seconds", "latency_seconds"}) == 1
+
+
+@pytest.mark.parametrize(
+    ("backend", "parameters", "failure_class"),
+    [
+        ("cuda", {"runtime": "onnxruntime"}, "unsupported_backend"),
+        ("hpu", {"runtime": "onnxruntime"}, "unsupported_backend"),
+        ("openvino", {"openvino_device": "FPGA"}, "unsupported_backend"),
+        ("openvino", {"openvino_device": "AUTO:CPU"}, "set_up"),
+        ("cuda", {"runtime": "openvino"}, "set_up"),
+    ],
+)
+def test_a_runtime_without_the_back_end_is_told(run, backend, parameters, failure_class):
+    for package in EXPORTED[parameters.get("runtime", "openvino")]:
+        pytest.importorskip(package)
+    code, events, output = run(render("text_encoder", backend=backend, parameters=parameters))
+    assert events[-1].get("class") == failure_class, output
+    assert not of_kind(events, "metric")
 
 
 # Faults are put into torch itself; the fused attention and the eager one take different
