@@ -12,6 +12,7 @@ import pathlib
 import subprocess
 import sys
 import tokenize
+import types
 
 import pytest
 from test_warm_runner import Warm
@@ -271,6 +272,42 @@ def test_a_reference_serves_other_batches_and_precisions(run, family, tmp_path):
         checks = [event["name"] for event in of_kind(events, "check")]
         several = ["batch", "order"] if batch > 1 else []
         assert checks == ["finite", "repeatable", "reference", *several]
+
+
+TINY_RESNET = {
+    "model_type": "resnet",
+    "depths": [2, 2, 2, 2],
+    "embedding_size": 16,
+    "hidden_sizes": [32, 64, 128, 256],
+    "layer_type": "bottleneck",
+    "num_labels": 10,
+}
+
+
+def test_statistics_do_not_depend_on_the_batch(run, tmp_path):
+    """The weights' fingerprint includes those of batch normalisation."""
+    model = {"config": TINY_RESNET, "model_type": "resnet"}
+    source = render("vision_classifier", parameters={**REFERENCE, "image_size": 32}, **model)
+    code, _, output = run(source, DTF_ARTIFACTS=str(tmp_path))
+    assert code == 0, output
+    for dtype, batch in [("fp32", 3), ("bf16", 1), ("fp16", 2)]:
+        parameters = {**QUICK, "image_size": 32, "dtype": dtype, "batch": batch}
+        source = render("vision_classifier", parameters=parameters, **model)
+        made = str(tmp_path / "reference.safetensors")
+        code, _, output = run(source, DTF_REFERENCE=made)
+        assert code == 0, output
+
+
+def test_rotary_frequencies_keep_their_precision(frameworks):
+    import torch
+
+    script = types.ModuleType("script")
+    exec(render("decoder_llm", parameters={"weights": "random"}), script.__dict__)
+    model, *_ = script.prepare(torch, frameworks, {})
+    model = script.in_precision(torch, model, "bf16")
+    assert {parameter.dtype for parameter in model.parameters()} == {torch.bfloat16}
+    kept = {name: value.dtype for name, value in model.named_buffers() if "inv_freq" in name}
+    assert kept and set(kept.values()) == {torch.float32}
 
 
 @pytest.mark.parametrize(
