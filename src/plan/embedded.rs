@@ -19,7 +19,10 @@ pub const TEMPLATES: [(&str, &str); 18] = [
         "_shared/runtime_onnxruntime.py.j2",
         include_str!("../../templates/_shared/runtime_onnxruntime.py.j2"),
     ),
-    ("_shared/runtime_openvino.py.j2", include_str!("../../templates/_shared/runtime_openvino.py.j2")),
+    (
+        "_shared/runtime_openvino.py.j2",
+        include_str!("../../templates/_shared/runtime_openvino.py.j2"),
+    ),
     ("_shared/runtime_torch.py.j2", include_str!("../../templates/_shared/runtime_torch.py.j2")),
     ("_shared/weights.py.j2", include_str!("../../templates/_shared/weights.py.j2")),
     ("decoder_llm/test.py.j2", include_str!("../../templates/decoder_llm/test.py.j2")),
