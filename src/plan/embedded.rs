@@ -3,13 +3,27 @@
 //! A test compares this list with the folder `templates/`.
 
 /// Test templates and what they include, by path below `templates/`.
-pub const TEMPLATES: [(&str, &str); 10] = [
+pub const TEMPLATES: [(&str, &str); 18] = [
+    ("_shared/attention.py.j2", include_str!("../../templates/_shared/attention.py.j2")),
     ("_shared/backends.py.j2", include_str!("../../templates/_shared/backends.py.j2")),
     ("_shared/base.py.j2", include_str!("../../templates/_shared/base.py.j2")),
     ("_shared/check.py.j2", include_str!("../../templates/_shared/check.py.j2")),
+    ("_shared/exported.py.j2", include_str!("../../templates/_shared/exported.py.j2")),
     ("_shared/forward_only.py.j2", include_str!("../../templates/_shared/forward_only.py.j2")),
     ("_shared/main.py.j2", include_str!("../../templates/_shared/main.py.j2")),
+    ("_shared/reference.py.j2", include_str!("../../templates/_shared/reference.py.j2")),
     ("_shared/report.py.j2", include_str!("../../templates/_shared/report.py.j2")),
+    ("_shared/role_reference.py.j2", include_str!("../../templates/_shared/role_reference.py.j2")),
+    ("_shared/role_test.py.j2", include_str!("../../templates/_shared/role_test.py.j2")),
+    (
+        "_shared/runtime_onnxruntime.py.j2",
+        include_str!("../../templates/_shared/runtime_onnxruntime.py.j2"),
+    ),
+    (
+        "_shared/runtime_openvino.py.j2",
+        include_str!("../../templates/_shared/runtime_openvino.py.j2"),
+    ),
+    ("_shared/runtime_torch.py.j2", include_str!("../../templates/_shared/runtime_torch.py.j2")),
     ("_shared/weights.py.j2", include_str!("../../templates/_shared/weights.py.j2")),
     ("decoder_llm/test.py.j2", include_str!("../../templates/decoder_llm/test.py.j2")),
     ("text_encoder/test.py.j2", include_str!("../../templates/text_encoder/test.py.j2")),

@@ -5,12 +5,14 @@ PyYAML; running needs torch and transformers. What is absent is skipped.
 """
 
 import ast
+import importlib.util
 import json
 import os
 import pathlib
 import subprocess
 import sys
 import tokenize
+import types
 
 import pytest
 from test_warm_runner import Warm
@@ -41,6 +43,11 @@ PRELOAD = [
     "transformers.generation.utils",
     "transformers.models.auto.modeling_auto",
 ]
+# Parameters that every family has; the script's core reads them.
+COMMON = (
+    *("role", "batch", "dtype", "seed", "attention", "runtime", "openvino_device", "weights"),
+    *("warm_up", "iterations", "min_seconds"),
+)
 QUICK = {"warm_up": 1, "iterations": 2, "min_seconds": 0}
 
 
@@ -106,9 +113,10 @@ families = pytest.mark.parametrize("family", sorted(TINY))
 def test_front_matter_is_whole(family):
     front, _ = split(f"{family}/test.py.j2")
     keys = ["family", "version", "tasks", "backends", "parameters", "requirements"]
-    assert list(front) == keys
+    assert list(front) == [*keys, "runtimes"]
+    assert set(front["runtimes"]) == {"onnxruntime", "openvino"}
     assert front["family"] == family
-    for name in ("batch", "dtype", "seed", "weights", "warm_up", "iterations", "min_seconds"):
+    for name in COMMON:
         assert name in front["parameters"]
 
 
@@ -201,6 +209,7 @@ def run(warm, tmp_path):
     def run(source, before="", **env):
         script = tmp_path / "test_it.py"
         script.write_text(source, encoding="utf-8")
+        (tmp_path / "results.jsonl").unlink(missing_ok=True)
         if before:
             start = f"import runpy; runpy.run_path({str(script)!r}, run_name='__main__')\n"
             script = tmp_path / "start.py"
@@ -213,6 +222,7 @@ def run(warm, tmp_path):
 
 def environment(tmp_path, more=None):
     own = {"DTF_RESULT": str(tmp_path / "results.jsonl"), "HF_HOME": str(tmp_path / "hub")}
+    own["DTF_THREADS"] = "1"  # threads that wait for each other cost more than tiny models
     return {**os.environ, **own, **(more or {})}
 
 
@@ -242,7 +252,107 @@ def test_tiny_models_pass(run, family, dtype):
     assert len(metrics["latency_seconds"]) == 2
     assert all(event["passed"] for event in of_kind(events, "check"))
     assert all(event["v"] == 1 and event["t"] >= 0 for event in events)
-    assert "p90" in output and "passed: 4 checks passed" in output
+    assert "p90" in output and "passed: 5 checks passed" in output
+
+
+REFERENCE = {"role": "reference", "batch": 1}
+
+
+@families
+def test_a_reference_serves_other_batches_and_precisions(run, family, tmp_path):
+    made = tmp_path / "reference.safetensors"
+    code, events, output = run(render(family, parameters=REFERENCE), DTF_ARTIFACTS=str(tmp_path))
+    assert (code, events[-1]["role"]) == (0, "reference"), output
+    assert [event["name"] for event in of_kind(events, "phase")] == ["load"] * 2 + ["check"] * 2
+    assert of_kind(events, "metric") and made.is_file()
+    for dtype, batch in [("fp32", 1), ("bf16", 3)]:
+        parameters = {**QUICK, "dtype": dtype, "batch": batch}
+        code, events, output = run(render(family, parameters=parameters), DTF_REFERENCE=str(made))
+        assert (code, events[-1]["reference"]) == (0, "given"), output
+        checks = [event["name"] for event in of_kind(events, "check")]
+        several = ["batch", "order"] if batch > 1 else []
+        assert checks == ["finite", "repeatable", "reference", *several]
+
+
+TINY_RESNET = {
+    "model_type": "resnet",
+    "depths": [2, 2, 2, 2],
+    "embedding_size": 16,
+    "hidden_sizes": [32, 64, 128, 256],
+    "layer_type": "bottleneck",
+    "num_labels": 10,
+}
+
+
+def test_statistics_do_not_depend_on_the_batch(run, tmp_path):
+    """The weights' fingerprint includes those of batch normalisation."""
+    model = {"config": TINY_RESNET, "model_type": "resnet"}
+    source = render("vision_classifier", parameters={**REFERENCE, "image_size": 32}, **model)
+    code, _, output = run(source, DTF_ARTIFACTS=str(tmp_path))
+    assert code == 0, output
+    for dtype, batch in [("fp32", 3), ("bf16", 1), ("fp16", 2)]:
+        parameters = {**QUICK, "image_size": 32, "dtype": dtype, "batch": batch}
+        source = render("vision_classifier", parameters=parameters, **model)
+        made = str(tmp_path / "reference.safetensors")
+        code, _, output = run(source, DTF_REFERENCE=made)
+        assert code == 0, output
+
+
+def test_rotary_frequencies_keep_their_precision(frameworks):
+    import torch
+
+    script = types.ModuleType("script")
+    exec(render("decoder_llm", parameters={"weights": "random"}), script.__dict__)
+    model, *_ = script.prepare(torch, frameworks, {})
+    model = script.in_precision(torch, model, "bf16")
+    assert {parameter.dtype for parameter in model.parameters()} == {torch.bfloat16}
+    kept = {name: value.dtype for name, value in model.named_buffers() if "inv_freq" in name}
+    assert kept and set(kept.values()) == {torch.float32}
+
+
+@pytest.mark.parametrize(
+    ("parameters", "other"),
+    [({"seed": 1}, "weights"), ({"sequence_length": 64}, "inputs")],
+)
+def test_a_reference_of_something_else_is_refused(run, tmp_path, parameters, other):
+    code, _, output = run(render("text_encoder", parameters=REFERENCE), DTF_ARTIFACTS=str(tmp_path))
+    assert code == 0, output
+    source = render("text_encoder", parameters={**QUICK, **parameters})
+    made = str(tmp_path / "reference.safetensors")
+    code, events, _ = run(source, DTF_REFERENCE=made)
+    assert (code, events[-1]["class"]) == (2, "set_up")
+    message = events[-1]["message"]
+    assert f"made from other {other}" in message and " there, " in message
+    code, events, _ = run(source, DTF_REFERENCE=made + ".gone")
+    assert (code, events[-1]["class"]) == (2, "set_up")
+
+
+@pytest.mark.parametrize("changes", [{"batch": 2}, {"dtype": "bf16"}])
+def test_a_reference_is_made_in_one_way_only(run, changes):
+    code, events, _ = run(render("text_encoder", parameters={**REFERENCE, **changes}))
+    assert (code, events[-1]["class"]) == (2, "set_up")
+
+
+@pytest.mark.parametrize("role", ["test", "reference"])
+@families
+def test_a_dry_run_needs_no_package(family, role, tmp_path):
+    script = tmp_path / "test_it.py"
+    script.write_text(render(family, parameters={"role": role}), encoding="utf-8")
+    # -S leaves out the folder of installed packages.
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", str(script), "--dry-run"],
+        env=environment(tmp_path),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "passed: dry run: nothing was computed" in done.stdout
+    events = events_of(tmp_path)
+    assert events[0]["event"] == "started" and events[-1]["dry_run"] is True
+    phases = [event["name"] for event in of_kind(events, "phase") if event["status"] == "end"]
+    tested = ["load", "first_run", "warm_up", "measure", "memory", "check"]
+    assert phases == (tested if role == "test" else ["load", "check"])
 
 
 def test_a_script_stands_alone(frameworks, tmp_path):
@@ -256,7 +366,7 @@ def test_a_script_stands_alone(frameworks, tmp_path):
         timeout=300,
     )
     assert done.returncode == 0, done.stderr
-    assert "passed: 4 checks passed" in done.stdout
+    assert "passed: 5 checks passed" in done.stdout
     assert events_of(tmp_path)[-1]["outcome"] == "passed"
 
 
@@ -276,7 +386,7 @@ def test_weights_that_must_be_cached_and_are_not(run):
     assert (code, events[-1]["outcome"], events[-1]["class"]) == (2, "error", "set_up")
 
 
-@pytest.mark.parametrize("backend", ["rocm", "xpu", "hpu", "npu", "openvino"])
+@pytest.mark.parametrize("backend", ["rocm", "xpu", "hpu", "npu", "qnn"])
 def test_a_missing_back_end_is_never_replaced(run, backend):
     import torch
 
@@ -302,10 +412,93 @@ def test_errors_are_classified(run, changes, outcome, failure_class):
     assert events[-1]["class"] == failure_class
 
 
-def test_a_missing_package_is_an_import_error(run):
-    before = "import sys; sys.modules['torch'] = None"
-    code, events, _ = run(render("text_encoder"), before)
+@pytest.mark.parametrize(
+    ("package", "runtime"),
+    [("torch", "torch"), ("onnxscript", "onnxruntime"), ("openvino", "openvino")],
+)
+def test_a_missing_package_is_an_import_error(run, package, runtime):
+    before = f"import sys; sys.modules[{package!r}] = None"
+    if runtime == "onnxruntime":
+        pytest.importorskip("onnxruntime")
+    code, events, _ = run(render("text_encoder", parameters={"runtime": runtime}), before)
     assert (code, events[-1]["class"]) == (2, "import_error")
+
+
+# Attention
+
+
+@pytest.mark.parametrize("attention", ["eager", "sdpa"])
+def test_attention_is_chosen(run, attention):
+    parameters = {**QUICK, "attention": attention}
+    code, events, output = run(render("text_encoder", parameters=parameters))
+    assert (code, events[-1]["attention"]) == (0, attention), output
+
+
+EAGER_INSTEAD = """
+from transformers.integrations import sdpa_attention
+from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
+from transformers.models.bert.modeling_bert import eager_attention_forward
+ALL_ATTENTION_FUNCTIONS["sdpa"] = eager_attention_forward
+"""
+
+
+@pytest.mark.parametrize(
+    ("attention", "before", "failure_class"),
+    [
+        ("sdpa", EAGER_INSTEAD, "unsupported_backend"),
+        ("flash_attention_2", "", "import_error"),
+        ("none", "", "set_up"),
+    ],
+)
+def test_attention_that_is_not_in_effect_is_told(run, attention, before, failure_class):
+    if importlib.util.find_spec("flash_attn"):
+        pytest.skip("flash attention is installed")
+    parameters = {**QUICK, "attention": attention}
+    _, events, output = run(render("text_encoder", parameters=parameters), before)
+    assert events[-1].get("class") == failure_class, output
+
+
+# Other runtimes
+
+EXPORTED = {
+    "onnxruntime": ("onnx", "onnxscript", "onnxruntime"),
+    "openvino": ("openvino",),
+}
+
+
+@families
+@pytest.mark.parametrize("runtime", EXPORTED)
+def test_exported_graphs_agree_with_torch(run, runtime, family):
+    for package in EXPORTED[runtime]:
+        pytest.importorskip(package)
+    code, events, output = run(render(family, parameters={**QUICK, "runtime": runtime}))
+    assert (code, events[-1]["runtime"]) == (0, runtime), output
+    facts = of_kind(events, "environment")[0]
+    assert facts[runtime] and facts["device"]
+    checks = [event["name"] for event in of_kind(events, "check")]
+    assert checks == ["finite", "repeatable", "reference", "order"]
+    # What is measured is one pass, which must not be taken for a whole generation.
+    measured = {event["name"] for event in of_kind(events, "metric")}
+    name = "prefill_seconds" if family == "decoder_llm" else "latency_seconds"
+    assert name in measured and len(measured & {"prefill_seconds", "latency_seconds"}) == 1
+
+
+@pytest.mark.parametrize(
+    ("backend", "parameters", "failure_class"),
+    [
+        ("cuda", {"runtime": "onnxruntime"}, "unsupported_backend"),
+        ("hpu", {"runtime": "onnxruntime"}, "unsupported_backend"),
+        ("openvino", {"openvino_device": "FPGA"}, "unsupported_backend"),
+        ("openvino", {"openvino_device": "AUTO:CPU"}, "set_up"),
+        ("cuda", {"runtime": "openvino"}, "set_up"),
+    ],
+)
+def test_a_runtime_without_the_back_end_is_told(run, backend, parameters, failure_class):
+    for package in EXPORTED[parameters.get("runtime", "openvino")]:
+        pytest.importorskip(package)
+    code, events, output = run(render("text_encoder", backend=backend, parameters=parameters))
+    assert events[-1].get("class") == failure_class, output
+    assert not of_kind(events, "metric")
 
 
 # Faults are put into torch itself; the fused attention and the eager one take different
