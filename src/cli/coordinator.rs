@@ -24,15 +24,15 @@ pub async fn run(console: Console, global: &Global, args: CoordinatorArgs) -> Re
         Failure::new(format!("cannot listen on {listen}: {error}"))
             .hint("another coordinator may run there; choose another --listen")
     })?;
-    let address = listener
-        .local_addr()
-        .map_err(|error| Failure::new(format!("cannot tell the address: {error}")))?;
     let mut tasks = Tasks::new();
     let mut shutdown = Shutdown::on_signals(&mut tasks)
         .map_err(|error| Failure::new(format!("cannot watch for signals: {error}")))?;
-    console
-        .note(&format!("coordinator on http://{address}, data in {}", settings.data_dir.display()));
-    let stopped = coordinator::run(settings, listener, async move { shutdown.stop().await }).await;
+    let data_dir = settings.data_dir.clone();
+    let ready = |address| {
+        console.note(&format!("coordinator on http://{address}, data in {}", data_dir.display()));
+    };
+    let stop = async move { shutdown.stop().await };
+    let stopped = coordinator::run(settings, listener, ready, stop).await;
     stopped.map_err(|error| refused(&error))?;
     console.note("stopped; everything acknowledged is stored");
     Ok(exit::PASSED)

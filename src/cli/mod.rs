@@ -32,8 +32,11 @@ use console::Console;
 use failure::Failure;
 use std::ffi::OsString;
 use std::future::Future;
+use std::io::IsTerminal as _;
 use std::process::ExitCode;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// Threads of the async runtime; what takes long runs on threads of its own.
 const RUNTIME_THREADS: usize = 2;
@@ -103,7 +106,9 @@ fn block_on_one_thread(command: impl Future<Output = Result<u8, Failure>>) -> Re
     runtime.block_on(command)
 }
 
-/// Log lines go to standard error. `DTF_LOG` (as `info,dtf=debug`) says it all.
+/// Log lines go to standard error. `DTF_LOG` (as `info,dtf=debug`) says it all. The plain
+/// filter is enough: the one with spans and expressions costs every process a megabyte.
+#[expect(clippy::disallowed_methods, reason = "said before settings are read, to see that too")]
 fn start_tracing(verbose: u8, quiet: bool) {
     let level = match (quiet, verbose) {
         (true, _) => "error",
@@ -111,10 +116,11 @@ fn start_tracing(verbose: u8, quiet: bool) {
         (false, 1) => "dtf=info,warn",
         (false, _) => "dtf=debug,info",
     };
-    let filter = EnvFilter::try_from_env("DTF_LOG").unwrap_or_else(|_| EnvFilter::new(level));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
+    let said = std::env::var("DTF_LOG").ok().and_then(|said| said.parse::<Targets>().ok());
+    let filter = said.unwrap_or_else(|| level.parse().unwrap_or_default());
+    let lines = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
-        .with_target(false)
-        .init();
+        .with_ansi(std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none())
+        .with_target(false);
+    tracing_subscriber::registry().with(lines).with(filter).init();
 }

@@ -137,15 +137,25 @@ impl Site {
         here.token_file = Some(token_file);
         let (stop_coordinator, mut stopping) = Shutdown::by_hand();
         let mut tasks = Tasks::new();
-        let (told, coordinator) = oneshot::channel();
+        let (told, mut coordinator) = oneshot::channel();
+        let (ready, is_ready) = oneshot::channel();
         tasks.spawn("coordinator", async move {
             let stop = async move { stopping.stop().await };
             // Nobody listens when the command has ended before.
-            let _ = told.send(coordinator::run(here, listener, stop).await);
+            let ready = |_| {
+                let _ = ready.send(());
+            };
+            let _ = told.send(coordinator::run(here, listener, ready, stop).await);
         });
         let mut options = ClientOptions::new(format!("http://{address}"));
         options.token = Some(Secret::new(token));
         let client = Client::new(options)?;
+        // Of two that start at once, one has the data directory; its worker must not find the
+        // other's worker there.
+        tokio::select! {
+            ended = &mut coordinator => return Err(coordinator_ended(ended)),
+            Ok(()) = is_ready => {}
+        }
         let (stop_worker, shutdown) = Shutdown::by_hand();
         let link = Arc::new(client.clone());
         let (told, worker) = oneshot::channel();
@@ -166,10 +176,7 @@ impl Site {
     /// Resolves when a part ends that should not.
     async fn failed(&mut self) -> Failure {
         tokio::select! {
-            ended = &mut self.coordinator => match ended {
-                Ok(Err(error)) => refused(&error),
-                _ => Failure::new("the coordinator ended"),
-            },
+            ended = &mut self.coordinator => coordinator_ended(ended),
             ended = &mut self.worker => match ended {
                 Ok(Err(error)) => Failure::chain(&error),
                 _ => Failure::new("the worker ended"),
@@ -179,22 +186,39 @@ impl Site {
 
     /// Stops the worker, then the coordinator. A part that has failed has been told of.
     async fn stop(self, now: bool) -> Result<(), Failure> {
-        let late = |_| Failure::new(format!("a part did not stop within {STOP_GRACE:?}"));
         self.stop_worker.next();
         if now {
             self.stop_worker.next();
         }
-        let worker = tokio::time::timeout(STOP_GRACE, self.worker).await.map_err(late)?;
+        let worker = end_of(self.worker).await;
         self.stop_coordinator.next();
-        let coordinator = tokio::time::timeout(STOP_GRACE, self.coordinator).await;
-        if let Ok(Err(error)) = worker {
+        let coordinator = end_of(self.coordinator).await;
+        if let Some(Err(error)) = worker? {
             return Err(Failure::chain(&error));
         }
-        match coordinator.map_err(late)? {
-            Ok(Err(error)) => Err(refused(&error)),
+        match coordinator? {
+            Some(Err(error)) => Err(refused(&error)),
             _ => Ok(()),
         }
     }
+}
+
+fn coordinator_ended(
+    how: Result<Result<(), coordinator::CoordinatorError>, oneshot::error::RecvError>,
+) -> Failure {
+    match how {
+        Ok(Err(error)) => refused(&error),
+        _ => Failure::new("the coordinator ended"),
+    }
+}
+
+/// How a part that was told to stop has ended. None: it was heard of before, or met a bug.
+async fn end_of<T, E>(part: Part<T, E>) -> Result<Option<Result<T, E>>, Failure> {
+    if part.is_terminated() {
+        return Ok(None);
+    }
+    let late = |_| Failure::new(format!("a part did not stop within {STOP_GRACE:?}"));
+    Ok(tokio::time::timeout(STOP_GRACE, part).await.map_err(late)?.ok())
 }
 
 /// Submits, waits, reports.

@@ -1,7 +1,7 @@
 //! Files with secrets: readable by their owner only, or refused.
 
 use crate::client::Secret;
-use crate::sys::fs::write_atomically;
+use crate::sys::fs::write_durably;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -50,7 +50,7 @@ pub fn read_token(path: &Path) -> Result<Secret, SecretError> {
 /// # Errors
 /// Trouble with the disk.
 pub fn write_token(path: &Path, token: &str) -> io::Result<()> {
-    write_atomically(path, format!("{token}\n").as_bytes(), true)
+    write_durably(path, format!("{token}\n").as_bytes(), true)
 }
 
 #[cfg(unix)]

@@ -12,7 +12,7 @@ use crate::scheduler::Scheduler;
 use crate::store;
 use crate::store::Store;
 use crate::sys::clock::Clock;
-use crate::sys::fs::{DirectoryLock, LockError, write_atomically};
+use crate::sys::fs::{DirectoryLock, LockError, write_durably};
 use crate::sys::ids;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -120,7 +120,7 @@ fn identity(data_dir: &Path) -> io::Result<String> {
 
 fn fresh_identity(path: &Path) -> io::Result<String> {
     let identity = ids::new_id().to_string();
-    write_atomically(path, identity.as_bytes(), false)?;
+    write_durably(path, identity.as_bytes(), false)?;
     Ok(identity)
 }
 

@@ -18,6 +18,7 @@ use crate::coordinator::tick;
 use crate::log::EventLog;
 use crate::scheduler::Scheduler;
 use crate::sys::clock::Clock;
+use crate::sys::fs::LockError;
 use crate::sys::spawn::Tasks;
 use std::future::Future;
 use std::io;
@@ -62,6 +63,9 @@ impl CoordinatorError {
     #[must_use]
     pub fn hint(&self) -> Option<&'static str> {
         match self {
+            Self::Recovery(RecoveryError::Locked(LockError::Held { .. })) => {
+                Some("wait until it has ended, or give another --data-dir")
+            }
             Self::Exposed(_) => Some("give --token-file, or bind 127.0.0.1"),
             Self::LogLost(_) => Some(
                 "free disk space or repair the disk, then start again: nothing acknowledged is lost",
@@ -118,6 +122,7 @@ struct Engine {
 pub async fn run(
     settings: Settings,
     listener: TcpListener,
+    ready: impl FnOnce(SocketAddr),
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), CoordinatorError> {
     let address = listener.local_addr().map_err(CoordinatorError::Start)?;
@@ -138,7 +143,7 @@ pub async fn run(
         projection: Box::new(projection),
         results: Arc::new(Database { store: store.store, blobs }),
     };
-    tracing::info!(%address, "the coordinator is ready");
+    ready(address);
     run_opened(&settings, authenticator, opened, listener, shutdown).await?;
     drop(lock);
     Ok(())

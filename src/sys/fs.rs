@@ -1,20 +1,27 @@
-//! Files that must not be half there, and directories that have one owner.
+//! Files that must not be half there, files that others may have put there, and
+//! directories that have one owner.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
+use tempfile::NamedTempFile;
 
-/// Replaces a file as a whole, durably. With `private`, only the owner can read it, from the
-/// first moment on.
+/// Puts a whole file in place in one step: readers see the old content or the new. Only the
+/// owner can read it. Survives the end of the process, not necessarily a power cut.
 ///
 /// # Errors
-/// Trouble with the disk; the old content is still there then.
-pub fn write_atomically(path: &Path, content: &[u8], private: bool) -> io::Result<()> {
-    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-    let directory = directory.unwrap_or(Path::new("."));
-    // Such files start out as 0600.
-    let mut fresh = tempfile::Builder::new().prefix(".new-").tempfile_in(directory)?;
-    fresh.write_all(content)?;
+/// The directory is missing, full or not writable; the old content is still there then.
+pub fn write_whole(path: &Path, content: &[u8]) -> io::Result<()> {
+    written_beside(path, content)?.persist(path)?;
+    Ok(())
+}
+
+/// As [`write_whole`], and survives a power cut. Without `private`, everybody can read it.
+///
+/// # Errors
+/// As for [`write_whole`].
+pub fn write_durably(path: &Path, content: &[u8], private: bool) -> io::Result<()> {
+    let fresh = written_beside(path, content)?;
     #[cfg(unix)]
     if !private {
         use std::os::unix::fs::PermissionsExt;
@@ -23,10 +30,54 @@ pub fn write_atomically(path: &Path, content: &[u8], private: bool) -> io::Resul
     #[cfg(not(unix))]
     let _ = private;
     fresh.as_file().sync_all()?;
-    fresh.persist(path).map_err(|error| error.error)?;
+    fresh.persist(path)?;
     #[cfg(unix)]
-    File::open(directory)?.sync_all()?;
+    File::open(directory_of(path))?.sync_all()?;
     Ok(())
+}
+
+/// Such files start out as 0600.
+fn written_beside(path: &Path, content: &[u8]) -> io::Result<NamedTempFile> {
+    let mut fresh = tempfile::Builder::new().prefix(".new-").tempfile_in(directory_of(path))?;
+    fresh.write_all(content)?;
+    Ok(fresh)
+}
+
+fn directory_of(path: &Path) -> &Path {
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    directory.unwrap_or(Path::new("."))
+}
+
+/// Opens a plain file for reading that someone not trusted may have put there: no pipe
+/// that blocks, no link that leads elsewhere, no device.
+///
+/// # Errors
+/// Missing, unreadable, or not a plain file.
+pub fn open_plain(path: &Path) -> io::Result<File> {
+    let mut options = File::options();
+    options.read(true);
+    #[cfg(unix)]
+    {
+        use rustix::fs::OFlags;
+        use std::os::unix::fs::OpenOptionsExt;
+        let flags = OFlags::NONBLOCK | OFlags::NOFOLLOW;
+        options.custom_flags(i32::try_from(flags.bits()).unwrap_or_default());
+    }
+    let file = options.open(path)?;
+    if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::other("not a plain file")) }
+}
+
+/// Removes a directory with everything in it; quick when it is empty.
+///
+/// # Errors
+/// Something in it cannot be removed.
+pub fn remove_dir(path: &Path) -> io::Result<()> {
+    match std::fs::remove_dir(path) {
+        Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => {
+            std::fs::remove_dir_all(path)
+        }
+        other => other,
+    }
 }
 
 /// Sole ownership of a directory, for as long as it lives. A killed process loses it with its
@@ -86,14 +137,14 @@ mod tests {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("token");
         std::fs::write(&path, "old and longer").expect("written");
-        write_atomically(&path, b"new", true).expect("replaced");
+        write_durably(&path, b"new", true).expect("replaced");
         assert_eq!(std::fs::read(&path).expect("there"), b"new");
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;
             let mode = |path: &Path| std::fs::metadata(path).expect("there").permissions().mode();
             assert_eq!(mode(&path) & 0o777, 0o600);
-            write_atomically(&path, b"open", false).expect("replaced");
+            write_durably(&path, b"open", false).expect("replaced");
             assert_eq!(mode(&path) & 0o777, 0o644);
         }
         assert_eq!(std::fs::read_dir(directory.path()).expect("listed").count(), 1);
@@ -108,5 +159,30 @@ mod tests {
         assert!(refused.to_string().ends_with(&format!("is in use by process {own}")));
         drop(lock);
         DirectoryLock::acquire(directory.path()).expect("free again");
+    }
+
+    #[test]
+    fn whole_files_replace_and_directories_go() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let inner = dir.path().join("inner");
+        std::fs::create_dir(&inner).expect("mkdir");
+        let path = inner.join("file");
+        write_whole(&path, b"one").expect("written");
+        write_whole(&path, b"two").expect("written");
+        assert_eq!(std::fs::read(&path).expect("read"), b"two");
+        assert!(open_plain(&path).is_ok());
+        remove_dir(&inner).expect("removed");
+        assert!(!inner.exists());
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn links_directories_and_devices_are_no_plain_files() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let link = dir.path().join("link");
+        std::os::unix::fs::symlink("/etc/hostname", &link).expect("a link");
+        assert!(open_plain(&link).is_err());
+        assert!(open_plain(dir.path()).is_err());
+        assert!(open_plain(Path::new("/dev/null")).is_err());
     }
 }

@@ -1,7 +1,6 @@
 //! The operating system: clock, ids, tasks, signals, files, processes.
 
 pub mod clock;
-pub mod files;
 pub mod fs;
 pub mod ids;
 pub mod process;

@@ -5,7 +5,7 @@
 
 use crate::api::MAX_BLOB_BYTES;
 use crate::domain::launch::FileRef;
-use crate::sys::files::write_whole;
+use crate::sys::fs::write_whole;
 use crate::worker::link::Link;
 use crate::worker::link::LinkError;
 use sha2::{Digest, Sha256};

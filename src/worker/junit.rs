@@ -4,7 +4,7 @@
 //! taken from the cases themselves, since totals in the header are often wrong.
 
 use crate::api::v1::tests::JunitSummary;
-use crate::sys::files::open_plain;
+use crate::sys::fs::open_plain;
 use quick_xml::Reader;
 use quick_xml::XmlVersion;
 use quick_xml::events::BytesStart;

@@ -135,7 +135,7 @@ fn read_key(path: &Path) -> io::Result<Uuid> {
         }),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let key = Uuid::new_v4();
-            crate::sys::files::write_whole(path, key.to_string().as_bytes())?;
+            crate::sys::fs::write_whole(path, key.to_string().as_bytes())?;
             Ok(key)
         }
         Err(error) => Err(error),

@@ -90,7 +90,7 @@ impl Spool {
         for finished in needed {
             write_line(&mut content, finished)?;
         }
-        crate::sys::files::write_whole(&self.path, &content)?;
+        crate::sys::fs::write_whole(&self.path, &content)?;
         self.file = File::options().read(true).append(true).create(true).open(&self.path)?;
         self.size = content.len() as u64;
         self.pending.clear();

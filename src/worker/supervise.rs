@@ -9,7 +9,7 @@
 use crate::api::v1::logs::Appended;
 use crate::domain::id::LeaseId;
 use crate::domain::time::Millis;
-use crate::sys::files::open_plain;
+use crate::sys::fs::open_plain;
 use crate::sys::process::{Exit, Output, Tree, Usage};
 use crate::worker::capture::Capture;
 use crate::worker::link::{Link, LinkError};

@@ -170,6 +170,37 @@ fn a_second_coordinator_names_the_first() {
 }
 
 #[test]
+fn of_two_runs_in_one_place_one_runs_and_one_is_told() {
+    let home = Home::new();
+    let marker = home.path("go");
+    let plan = home.write(
+        "plan.yaml",
+        &format!(
+            "schema: 1\nname: two\ntests:\n  - name: waits\n    \
+             cmd: [sh, -c, \"while [ ! -e {} ]; do sleep 0.05; done\"]\n",
+            marker.display()
+        ),
+    );
+    let arguments = ["run", plan.to_str().expect("a plain path"), "--data-dir", "here"];
+    let said = std::thread::scope(|scope| {
+        let one = || {
+            let said = home.dtf(&arguments);
+            // Whoever is refused lets the other end.
+            std::fs::write(&marker, "").expect("written");
+            said
+        };
+        let both = [scope.spawn(one), scope.spawn(one)];
+        both.map(|thread| thread.join().expect("no panic"))
+    });
+    let mut codes = said.each_ref().map(|said| said.code);
+    codes.sort_unstable();
+    assert_eq!(codes, [0, 1], "{} {}", said[0].err, said[1].err);
+    let refused = said.iter().find(|said| said.code == 1).expect("one");
+    assert!(refused.err.contains("here is in use by process"), "{}", refused.err);
+    assert!(refused.err.contains("--data-dir"), "{}", refused.err);
+}
+
+#[test]
 fn a_worker_drains_on_the_first_signal() {
     let home = Home::new();
     let coordinator = home.coordinator("data");

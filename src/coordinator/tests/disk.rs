@@ -27,7 +27,7 @@ async fn start(folder: &Path) -> Role {
         let shutdown = async {
             let _ = stopped.await;
         };
-        run(settings, listener, shutdown).await
+        run(settings, listener, |_| (), shutdown).await
     });
     Role { client: Client::new(ClientOptions::new(url)).expect("a client"), stop, ended }
 }

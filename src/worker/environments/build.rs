@@ -6,7 +6,7 @@ use super::{
     distribution, interpreter,
 };
 use crate::domain::launch::Packages;
-use crate::sys::files::write_whole;
+use crate::sys::fs::write_whole;
 use crate::worker::surroundings::Variables;
 use crate::worker::surroundings::set;
 use crate::worker::warm;

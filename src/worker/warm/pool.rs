@@ -2,7 +2,7 @@
 
 use super::runner::{Runner, StartError};
 use super::{IDLE, Kind, MAX_FAILURES, MAX_RUNNERS, RunCold, WarmChild, WarmStart};
-use crate::sys::files::write_whole;
+use crate::sys::fs::write_whole;
 use crate::sys::process::Output;
 use crate::worker::surroundings::Variables;
 use crate::worker::surroundings::{set, threads_of};
