@@ -255,7 +255,7 @@ _dtf() {
             return 0
             ;;
         dtf__subcmd__generate)
-            opts="-v -q -h --hw --batch --sequence-length --image-size --dtype --weights --family --revision --set --out --force --dry-run --config --token-file --color --verbose --quiet --help"
+            opts="-v -q -h --hw --batch --sequence-length --image-size --dtype --attention --runtime --weights --family --revision --set --out --force --dry-run --config --token-file --color --verbose --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -278,6 +278,14 @@ _dtf() {
                     return 0
                     ;;
                 --dtype)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --attention)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --runtime)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -651,7 +659,7 @@ _dtf() {
             return 0
             ;;
         dtf__subcmd__run)
-            opts="-v -q -h --hw --batch --sequence-length --image-size --dtype --weights --family --revision --set --slots --tags --environments-dir --python --torch-backend --offline --pass-env --data-dir --output --config --token-file --color --verbose --quiet --help"
+            opts="-v -q -h --hw --batch --sequence-length --image-size --dtype --attention --runtime --weights --family --revision --set --slots --tags --environments-dir --python --torch-backend --offline --pass-env --data-dir --output --config --token-file --color --verbose --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -674,6 +682,14 @@ _dtf() {
                     return 0
                     ;;
                 --dtype)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --attention)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --runtime)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

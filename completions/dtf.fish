@@ -99,6 +99,8 @@ complete -c dtf -n "__fish_dtf_using_subcommand run" -l batch -d 'Batch sizes' -
 complete -c dtf -n "__fish_dtf_using_subcommand run" -l sequence-length -d 'Sequence lengths in tokens' -r
 complete -c dtf -n "__fish_dtf_using_subcommand run" -l image-size -d 'Image sizes in pixels' -r
 complete -c dtf -n "__fish_dtf_using_subcommand run" -l dtype -d 'Number types, such as float32,bfloat16' -r
+complete -c dtf -n "__fish_dtf_using_subcommand run" -l attention -d 'Implementations of attention: default, eager, sdpa, `flash_attention_2`' -r
+complete -c dtf -n "__fish_dtf_using_subcommand run" -l runtime -d 'What executes the model: torch, onnxruntime, openvino' -r
 complete -c dtf -n "__fish_dtf_using_subcommand run" -l weights -d 'Where weights come from: auto, cached, random, download' -r
 complete -c dtf -n "__fish_dtf_using_subcommand run" -l family -d 'Family, when detection should not decide' -r
 complete -c dtf -n "__fish_dtf_using_subcommand run" -l revision -d 'Revision of the model' -r
@@ -128,6 +130,8 @@ complete -c dtf -n "__fish_dtf_using_subcommand generate" -l batch -d 'Batch siz
 complete -c dtf -n "__fish_dtf_using_subcommand generate" -l sequence-length -d 'Sequence lengths in tokens' -r
 complete -c dtf -n "__fish_dtf_using_subcommand generate" -l image-size -d 'Image sizes in pixels' -r
 complete -c dtf -n "__fish_dtf_using_subcommand generate" -l dtype -d 'Number types, such as float32,bfloat16' -r
+complete -c dtf -n "__fish_dtf_using_subcommand generate" -l attention -d 'Implementations of attention: default, eager, sdpa, `flash_attention_2`' -r
+complete -c dtf -n "__fish_dtf_using_subcommand generate" -l runtime -d 'What executes the model: torch, onnxruntime, openvino' -r
 complete -c dtf -n "__fish_dtf_using_subcommand generate" -l weights -d 'Where weights come from: auto, cached, random, download' -r
 complete -c dtf -n "__fish_dtf_using_subcommand generate" -l family -d 'Family, when detection should not decide' -r
 complete -c dtf -n "__fish_dtf_using_subcommand generate" -l revision -d 'Revision of the model' -r

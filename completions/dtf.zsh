@@ -101,6 +101,8 @@ _arguments "${_arguments_options[@]}" : \
 '*--sequence-length=[Sequence lengths in tokens]:N,…:_default' \
 '*--image-size=[Image sizes in pixels]:N,…:_default' \
 '*--dtype=[Number types, such as float32,bfloat16]:DTYPE,…:_default' \
+'*--attention=[Implementations of attention\: default, eager, sdpa, \`flash_attention_2\`]:NAME,…:_default' \
+'*--runtime=[What executes the model\: torch, onnxruntime, openvino]:NAME,…:_default' \
 '--weights=[Where weights come from\: auto, cached, random, download]:MODE:_default' \
 '--family=[Family, when detection should not decide]:FAMILY:_default' \
 '--revision=[Revision of the model]:REVISION:_default' \
@@ -133,6 +135,8 @@ _arguments "${_arguments_options[@]}" : \
 '*--sequence-length=[Sequence lengths in tokens]:N,…:_default' \
 '*--image-size=[Image sizes in pixels]:N,…:_default' \
 '*--dtype=[Number types, such as float32,bfloat16]:DTYPE,…:_default' \
+'*--attention=[Implementations of attention\: default, eager, sdpa, \`flash_attention_2\`]:NAME,…:_default' \
+'*--runtime=[What executes the model\: torch, onnxruntime, openvino]:NAME,…:_default' \
 '--weights=[Where weights come from\: auto, cached, random, download]:MODE:_default' \
 '--family=[Family, when detection should not decide]:FAMILY:_default' \
 '--revision=[Revision of the model]:REVISION:_default' \

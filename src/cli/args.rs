@@ -250,6 +250,12 @@ pub struct ModelArgs {
     /// Number types, such as float32,bfloat16
     #[arg(long, value_delimiter = ',', value_name = "DTYPE,…")]
     pub dtype: Vec<String>,
+    /// Implementations of attention: default, eager, sdpa, `flash_attention_2`
+    #[arg(long, value_delimiter = ',', value_name = "NAME,…")]
+    pub attention: Vec<String>,
+    /// What executes the model: torch, onnxruntime, openvino
+    #[arg(long, value_delimiter = ',', value_name = "NAME,…")]
+    pub runtime: Vec<String>,
     /// Where weights come from: auto, cached, random, download
     #[arg(long, value_name = "MODE")]
     pub weights: Option<String>,

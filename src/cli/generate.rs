@@ -48,6 +48,8 @@ pub fn make(
         sequence_length: args.sequence_length.clone(),
         image_size: args.image_size.clone(),
         dtype: args.dtype.clone(),
+        attention: args.attention.clone(),
+        runtime: args.runtime.clone(),
         weights: args.weights.clone(),
         family: args.family.clone(),
         revision: args.revision.clone(),

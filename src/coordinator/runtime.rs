@@ -105,10 +105,7 @@ impl Runtime {
         let mut running = true;
         while running && mailbox.blocking_recv_many(&mut requests, MAX_BATCH) > 0 {
             let now = self.clock.now();
-            self.forgive_own_absence(now);
-            for request in requests.drain(..) {
-                running &= self.handle(now, request);
-            }
+            running = self.take(now, requests.drain(..));
             self.grant(now);
             self.deliver();
             self.metrics.claims_open.store(self.parked.len() as u64, Relaxed);
@@ -120,6 +117,16 @@ impl Runtime {
             }
         }
         self.scheduler
+    }
+
+    /// Returns whether to go on.
+    fn take(&mut self, now: Timestamp, requests: impl Iterator<Item = Request>) -> bool {
+        self.forgive_own_absence(now);
+        let mut running = true;
+        for request in requests {
+            running &= self.handle(now, request);
+        }
+        running
     }
 
     /// After a long stop of this process (a suspended machine, SIGSTOP) workers could
@@ -282,5 +289,60 @@ impl Runtime {
             refused.0.give_up();
             Failed::NotStored
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::accelerator::Backend;
+    use crate::domain::capability::Capability;
+    use crate::scheduler::Answer;
+    use crate::sys::ids;
+
+    fn runtime() -> (Runtime, WorkerId, Timestamp) {
+        let policy = SnapshotPolicy { every: 1000, since: 0 };
+        let clock = Clock::start();
+        let mut runtime = Runtime::new(Scheduler::new(), clock, Arc::default(), policy);
+        let now = clock.now();
+        let capability = Capability {
+            os: "linux".into(),
+            arch: "x86_64".into(),
+            cpu_milli: 1000,
+            memory_bytes: 1 << 30,
+            slots: 1,
+            backends: [Backend::Cpu].into(),
+            accelerators: Vec::new(),
+            tags: std::collections::BTreeSet::default(),
+        };
+        let register = Command::Register {
+            key: ids::new_id(),
+            incarnation: ids::new_id(),
+            name: "one".into(),
+            capability: Arc::new(capability),
+            holding: Vec::new(),
+        };
+        let Ok(Answer::Registered { worker, .. }) = runtime.decide(now, register) else {
+            panic!("the worker is not registered");
+        };
+        (runtime, worker, now)
+    }
+
+    fn lost(runtime: &Runtime) -> bool {
+        runtime.events.iter().any(|event| matches!(event, Event::WorkerLost { .. }))
+    }
+
+    #[test]
+    fn silence_while_this_process_was_stopped_is_nobodys_fault() {
+        let (mut runtime, worker, start) = runtime();
+        let minute = start.after(Millis::from_secs(60));
+        runtime.take(minute, [Request::Tick].into_iter());
+        assert!(!lost(&runtime), "{worker}");
+        // From then on the usual time counts again.
+        for second in 1..=40 {
+            let now = minute.after(Millis::from_secs(second));
+            runtime.take(now, [Request::Tick].into_iter());
+            assert_eq!(lost(&runtime), second > 30, "after {second} s");
+        }
     }
 }

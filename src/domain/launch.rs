@@ -41,6 +41,12 @@ pub struct Launch {
     /// JUnit XML that the test writes, relative to its directory.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub junit: Option<String>,
+    /// Files that the test leaves in its directory for those that depend on it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub artifacts: Vec<String>,
+    /// Files that other tests of the run hand on, placed before the start.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub inputs: Vec<Input>,
     /// Facts for reports: model, family, batch, dtype, ….
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
@@ -76,6 +82,18 @@ pub struct FileRef {
     /// Lower-case hexadecimal.
     pub sha256: String,
     pub size_bytes: u64,
+}
+
+/// A file that a test takes from one that it depends on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Input {
+    /// Index of the other test in the run.
+    pub test: u32,
+    /// One of its `artifacts`.
+    pub artifact: String,
+    /// Where it is placed, relative to the directory of the attempt.
+    pub path: String,
 }
 
 /// Where Python and its packages come from.
@@ -174,8 +192,9 @@ impl Launch {
                 }
             }
         }
-        if let Some(junit) = &self.junit {
-            check_path(junit)?;
+        let inputs = self.inputs.iter().flat_map(|input| [&input.artifact, &input.path]);
+        for path in self.junit.iter().chain(&self.artifacts).chain(inputs) {
+            check_path(path)?;
         }
         for (name, value) in &self.env {
             if name.is_empty() || name.contains(['=', '\0']) {
@@ -197,6 +216,8 @@ impl Launch {
         let lists = [
             ("the command", words),
             ("files", self.files.len()),
+            ("artifacts", self.artifacts.len()),
+            ("inputs", self.inputs.len()),
             ("env", self.env.len()),
             ("labels", self.labels.len()),
             ("requirements", packages),

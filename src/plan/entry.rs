@@ -14,7 +14,8 @@ pub use crate::domain::test::MAX_NAME_BYTES;
 /// Most names in one `depends_on`, patterns counted once.
 pub const MAX_DEPENDENCIES: usize = 1000;
 
-const OWN_KEYS: [&str; 7] = ["name", "cmd", "script", "files", "depends_on", "junit", "matrix"];
+const OWN_KEYS: [&str; 9] =
+    ["name", "cmd", "script", "files", "depends_on", "artifacts", "inputs", "junit", "matrix"];
 
 /// One test after its matrix was expanded.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,9 +29,22 @@ pub struct Entry {
     /// Names or patterns of other tests.
     pub depends_on: Vec<String>,
     pub junit: Option<String>,
+    /// Files that it leaves for tests that depend on it.
+    pub artifacts: Vec<String>,
+    /// Files that it takes from tests, on which it depends for that.
+    pub inputs: Vec<TakenFile>,
     pub settings: Settings,
     /// Text of a script that dtf wrote; absent: the script is one of the plan's files.
     pub generated: Option<Arc<str>>,
+}
+
+/// A file that another test hands on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TakenFile {
+    /// Name of the test.
+    pub test: String,
+    /// One of its artifacts; placed under the same path.
+    pub file: String,
 }
 
 /// Every key that an entry under `tests` understands.
@@ -55,11 +69,28 @@ impl Entry {
             program: read_program(&fields)?,
             files: fields.list("files", MAX_LIST, text)?,
             depends_on: fields.list("depends_on", MAX_DEPENDENCIES, word)?,
+            artifacts: fields.list("artifacts", MAX_LIST, |node| files::inside(&text(node)?))?,
+            inputs: read_inputs(&fields)?,
             junit,
             settings: Settings::read(&fields)?,
             generated: None,
         })
     }
+}
+
+fn read_inputs(fields: &Fields) -> Result<Vec<TakenFile>, Problem> {
+    let Some(node) = fields.get("inputs") else { return Ok(Vec::new()) };
+    let path = fields.path.key("inputs");
+    let Node::List(items) = node else {
+        let problem = Problem::new(&path, "expected a list");
+        return Err(problem.hint("for example [{test: make-data, file: data.bin}]"));
+    };
+    let read = |(at, item): (usize, &Node)| {
+        let inner = Fields::new(item, &path.index(at), &["test", "file"])?;
+        let test = inner.required("test", word)?;
+        Ok(TakenFile { test, file: inner.required("file", |node| files::inside(&text(node)?))? })
+    };
+    items.iter().take(MAX_LIST + 1).enumerate().map(read).collect()
 }
 
 /// # Errors

@@ -2,13 +2,14 @@
 //! shape.
 //!
 //! Promises: smaller shapes come first, and the smallest of a model on a back-end is a gate:
-//! the others depend on it, so that a model that does not even load costs one attempt.
+//! the others depend on it, so that a model that does not even load costs one attempt. Where
+//! several tests would compute one reference, it is a test of its own, before them.
 
 use crate::domain::accelerator::Backend;
 use crate::domain::launch::{Environment, Isolation, Packages, Program};
 use crate::plan::catalogue;
 use crate::plan::classify::{self, Classified};
-use crate::plan::entry::{Entry, check_name};
+use crate::plan::entry::{Entry, TakenFile, check_name};
 use crate::plan::estimate::{self, Shape};
 use crate::plan::files::Files;
 use crate::plan::matrix::{Combination, Matrix};
@@ -17,10 +18,13 @@ use crate::plan::node::Node;
 use crate::plan::problem::{Problem, Wrong};
 use crate::plan::template::{Context, Template};
 use serde_json::{Map, Value, json};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// Interpreters that generated scripts run on.
 pub const PYTHON: &str = ">=3.10";
+/// File that a reference hands on, and the variable that names it to those that compare.
+const REFERENCE_FILE: &str = "reference.safetensors";
+const REFERENCE: &str = "DTF_REFERENCE";
 /// Variable that lets a script fetch weights.
 const ALLOW_DOWNLOAD: &str = "DTF_ALLOW_DOWNLOAD";
 
@@ -57,10 +61,19 @@ pub fn entries(
         }
     }
     cases.sort_by_key(|case| (order.iter().position(|b| *b == case.backend), case.work()));
+    let references = references(&cases);
     let mut gates: HashMap<Backend, String> = HashMap::new();
-    let mut tests = Vec::with_capacity(cases.len());
+    let mut tests = Vec::with_capacity(cases.len() + references.len());
+    for reference in references.values() {
+        tests.push(subject.reference(reference)?);
+    }
     for case in &cases {
         let mut test = subject.test(case)?;
+        if let Some(reference) = references.get(&case.reference_key()) {
+            test.inputs =
+                vec![TakenFile { test: subject.name(reference), file: REFERENCE_FILE.to_owned() }];
+            test.settings.env.insert(REFERENCE.into(), REFERENCE_FILE.into());
+        }
         match gates.get(&case.backend) {
             Some(gate) => test.depends_on = vec![gate.clone()],
             None => {
@@ -72,7 +85,44 @@ pub fn entries(
     Ok(tests)
 }
 
+/// What several cases compare with, by what they share.
+fn references(cases: &[Case]) -> BTreeMap<String, Case> {
+    let mut sharing: BTreeMap<String, usize> = BTreeMap::new();
+    for case in cases {
+        *sharing.entry(case.reference_key()).or_default() += 1;
+    }
+    let shared = cases.iter().map(|case| (case.reference_key(), case.reference()));
+    shared.filter(|(key, _)| sharing.get(key).is_some_and(|count| *count > 1)).collect()
+}
+
 impl Case {
+    fn is_reference(&self) -> bool {
+        self.text("role") == "reference"
+    }
+
+    /// The case that computes what this one compares with: one sample, on the processor, in
+    /// full precision.
+    fn reference(&self) -> Self {
+        let mut parameters = self.parameters.clone();
+        for (name, value) in [
+            ("role", json!("reference")),
+            ("batch", json!(1)),
+            ("dtype", json!("fp32")),
+            ("attention", json!("default")),
+            ("runtime", json!("torch")),
+        ] {
+            // Only what the template has.
+            if let Some(parameter) = parameters.get_mut(name) {
+                *parameter = value;
+            }
+        }
+        Self { backend: Backend::Cpu, parameters }
+    }
+
+    fn reference_key(&self) -> String {
+        Value::Object(self.reference().parameters).to_string()
+    }
+
     fn number(&self, key: &str) -> u64 {
         self.parameters.get(key).and_then(Value::as_u64).unwrap_or(0)
     }
@@ -186,17 +236,23 @@ impl<'a> Subject<'a> {
         Ok(Case { backend, parameters })
     }
 
+    fn reference(&self, case: &Case) -> Result<Entry, Problem> {
+        let mut entry = self.test(case)?;
+        entry.artifacts = vec![REFERENCE_FILE.to_owned()];
+        Ok(entry)
+    }
+
     fn test(&self, case: &Case) -> Result<Entry, Problem> {
         let name = self.name(case);
         check_name(&name, &self.entry.path.key("model"))?;
         let front_matter = &self.template.front_matter;
         let environment = self.entry.settings.environment.clone().unwrap_or_else(|| {
-            let requirements = front_matter.requirements.clone();
+            let requirements = front_matter.packages(case.text("runtime"));
             Environment::Packages(Packages { requirements, python: Some(PYTHON.into()) })
         });
         let requirements = match &environment {
             Environment::Packages(packages) => packages.requirements.clone(),
-            Environment::System => front_matter.requirements.clone(),
+            Environment::System => front_matter.packages(case.text("runtime")),
         };
         let model_type = self.found.config.get("model_type").and_then(Value::as_str);
         let cached = Some(self.found.revision.as_str()).filter(|revision| !revision.is_empty());
@@ -230,6 +286,8 @@ impl<'a> Subject<'a> {
             name,
             files: Vec::new(),
             depends_on: Vec::new(),
+            artifacts: Vec::new(),
+            inputs: Vec::new(),
             junit: None,
             settings,
             generated: Some(script.into()),
@@ -246,8 +304,18 @@ impl<'a> Subject<'a> {
             0 => String::new(),
             image => format!("-i{image}"),
         };
+        let prefix = &self.entry.prefix;
+        if case.is_reference() {
+            let size = format!("{length}{image}");
+            let size = size.trim_start_matches('-');
+            return format!("{prefix}/reference{}{size}", if size.is_empty() { "" } else { "/" });
+        }
         let shape = format!("b{}{length}{image}", case.number("batch"));
-        format!("{}/{}/{shape}-{}", self.entry.prefix, case.backend, case.text("dtype"))
+        let usual = ["", "default", "torch"];
+        let further = ["attention", "runtime"].map(|name| case.text(name));
+        let further = further.iter().filter(|text| !usual.contains(text));
+        let further: String = further.map(|text| format!("-{text}")).collect();
+        format!("{prefix}/{}/{shape}-{}{further}", case.backend, case.text("dtype"))
     }
 
     /// Edge of the images; what the configuration says when the plan does not. 0 for texts.
@@ -291,6 +359,11 @@ impl<'a> Subject<'a> {
             ("dtype", case.text("dtype").to_owned()),
             ("weights", case.text("weights").to_owned()),
         ];
+        for name in ["role", "attention", "runtime"] {
+            if case.parameters.contains_key(name) {
+                labels.push((name, case.text(name).to_owned()));
+            }
+        }
         if case.parameters.contains_key("sequence_length") {
             labels.push(("sequence_length", case.number("sequence_length").to_string()));
         }

@@ -22,7 +22,7 @@ const MAX_BATCH: i64 = 1 << 20;
 const MAX_LENGTH: i64 = 1 << 24;
 const MAX_IMAGE: i64 = 1 << 15;
 
-const OWN_KEYS: [&str; 13] = [
+const OWN_KEYS: [&str; 15] = [
     "model",
     "name",
     "family",
@@ -32,6 +32,8 @@ const OWN_KEYS: [&str; 13] = [
     "sequence_length",
     "image_size",
     "dtype",
+    "attention",
+    "runtime",
     "weights",
     "parameters",
     "exclude",
@@ -46,6 +48,11 @@ const DTYPES: [(&str, &str); 6] = [
     ("float16", "fp16"),
     ("bfloat16", "bf16"),
 ];
+
+/// Implementations of attention; `default` is the model's own choice.
+const ATTENTIONS: [&str; 4] = ["default", "eager", "sdpa", "flash_attention_2"];
+/// What executes the model.
+const RUNTIMES: [&str; 3] = ["torch", "onnxruntime", "openvino"];
 
 /// Where the configuration of a model is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -237,6 +244,8 @@ fn read_shapes(fields: &Fields) -> Result<Vec<(&'static str, Vec<Node>)>, Proble
         ("sequence_length", one_or_more(fields, "sequence_length", number(MAX_LENGTH))?),
         ("image_size", one_or_more(fields, "image_size", number(MAX_IMAGE))?),
         ("dtype", one_or_more(fields, "dtype", dtype)?),
+        ("attention", one_or_more(fields, "attention", word_of(&ATTENTIONS))?),
+        ("runtime", one_or_more(fields, "runtime", word_of(&RUNTIMES))?),
     ];
     shapes.retain(|(_, values)| !values.is_empty());
     Ok(shapes)
@@ -251,6 +260,15 @@ fn one_or_more(
     match fields.get(key) {
         Some(Node::List(_)) => fields.list(key, MAX_SHAPES, read),
         _ => Ok(fields.optional(key, read)?.into_iter().collect()),
+    }
+}
+
+fn word_of(known: &'static [&'static str]) -> impl Fn(&Node) -> Result<Node, Wrong> {
+    move |node| match node {
+        Node::Text(text) if known.contains(&text.as_str()) => Ok(node.clone()),
+        Node::Text(text) => Err(Wrong::expected(&format!("one of {}", known.join(", ")), node)
+            .hint(did_you_mean(text, known))),
+        _ => Err(Wrong::expected(&format!("one of {}", known.join(", ")), node)),
     }
 }
 

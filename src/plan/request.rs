@@ -31,6 +31,8 @@ pub struct Request {
     /// Left out for families that see no images.
     pub image_size: Vec<u32>,
     pub dtype: Vec<String>,
+    pub attention: Vec<String>,
+    pub runtime: Vec<String>,
     /// `auto`, `download`, `random` or `cached`.
     pub weights: Option<String>,
     pub family: Option<String>,
@@ -129,6 +131,8 @@ impl Request {
             ("sequence_length".to_owned(), numbers(&self.sequence_length)),
             ("image_size".to_owned(), numbers(&self.image_size)),
             ("dtype".to_owned(), texts(&self.dtype)),
+            ("attention".to_owned(), texts(&self.attention)),
+            ("runtime".to_owned(), texts(&self.runtime)),
             ("parameters".to_owned(), Node::Map(parameters.collect())),
         ];
         for (key, value) in

@@ -2,7 +2,7 @@
 
 use crate::domain::accelerator::Backend;
 use crate::domain::launch;
-use crate::domain::launch::{Launch, MAX_LAUNCH_BYTES, Program};
+use crate::domain::launch::{Input, Launch, MAX_LAUNCH_BYTES, Program};
 use crate::domain::requirement::Requirement;
 use crate::domain::test::{OnFailure, TestSpec};
 use crate::plan::dependency::{self, Names};
@@ -66,16 +66,21 @@ pub(super) fn submission(
     files: &dyn Files,
 ) -> Result<Submission, Problem> {
     check_unique(entries)?;
-    let dependencies = resolve(entries)?;
+    let (dependencies, inputs) = resolve(entries)?;
     let mut gatherer = Gatherer::new(files);
     let mut requirements: HashMap<Requirement, Arc<Requirement>> = HashMap::new();
     let mut tests = Vec::with_capacity(entries.len());
-    for (entry, depends_on) in entries.iter().zip(dependencies) {
+    for ((entry, depends_on), inputs) in entries.iter().zip(dependencies).zip(inputs) {
         let requirement = entry.settings.requires.requirement();
         let requirement = requirements
             .entry(requirement)
             .or_insert_with_key(|requirement| Arc::new(requirement.clone()));
-        tests.push(Arc::new(spec(entry, depends_on, requirement.clone(), &mut gatherer)?));
+        tests.push(Arc::new(spec(
+            entry,
+            (depends_on, inputs),
+            requirement.clone(),
+            &mut gatherer,
+        )?));
     }
     Ok(Submission { name, tests, files: gatherer.finish() })
 }
@@ -94,16 +99,26 @@ fn check_unique(entries: &[Entry]) -> Result<(), Problem> {
     Ok(())
 }
 
-fn resolve(entries: &[Entry]) -> Result<Vec<Box<[u32]>>, Problem> {
+/// Positions of the tests that each one depends on, and the files that it takes from some.
+type Resolved = (Vec<Box<[u32]>>, Vec<Vec<Input>>);
+
+fn resolve(entries: &[Entry]) -> Result<Resolved, Problem> {
     let names: Vec<&str> = entries.iter().map(|entry| entry.name.as_str()).collect();
     let mut lookup = Names::new(&names);
     let mut all = Vec::with_capacity(entries.len());
+    let mut inputs = Vec::with_capacity(entries.len());
     for (own, entry) in entries.iter().enumerate() {
         let found = lookup.resolve(own, &entry.depends_on);
-        all.push(found.map_err(|wrong| wrong.at(&entry.path.key("depends_on")))?);
+        let mut found = found.map_err(|wrong| wrong.at(&entry.path.key("depends_on")))?.into_vec();
+        let taken = take_files(own, entries, &mut lookup)?;
+        found.extend(taken.iter().map(|input| input.test));
+        found.sort_unstable();
+        found.dedup();
+        all.push(found.into_boxed_slice());
+        inputs.push(taken);
     }
     let edges: Vec<&[u32]> = all.iter().map(|list| &**list).collect();
-    let Some(cycle) = dependency::cycle(&edges) else { return Ok(all) };
+    let Some(cycle) = dependency::cycle(&edges) else { return Ok((all, inputs)) };
     let name = |at: &usize| names.get(*at).copied().unwrap_or_default();
     let mut way: Vec<&str> = cycle.iter().take(20).map(name).collect();
     if cycle.len() > way.len() {
@@ -115,13 +130,34 @@ fn resolve(entries: &[Entry]) -> Result<Vec<Box<[u32]>>, Problem> {
     Err(Problem::new(&path.unwrap_or_default().key("depends_on"), message))
 }
 
+fn take_files(own: usize, entries: &[Entry], lookup: &mut Names) -> Result<Vec<Input>, Problem> {
+    let Some(entry) = entries.get(own) else { return Ok(Vec::new()) };
+    let mut inputs = Vec::with_capacity(entry.inputs.len());
+    for (at, taken) in entry.inputs.iter().enumerate() {
+        let path = entry.path.key("inputs").index(at);
+        let found = lookup.resolve(own, std::slice::from_ref(&taken.test));
+        let found = found.map_err(|wrong| wrong.at(&path.key("test")))?;
+        let [test] = *found else {
+            return Err(Problem::new(&path.key("test"), "a file is taken from one test"));
+        };
+        let from = usize::try_from(test).ok().and_then(|test| entries.get(test));
+        if from.is_none_or(|from| !from.artifacts.contains(&taken.file)) {
+            let message = format!("{:?} hands on no file {:?}", taken.test, taken.file);
+            let problem = Problem::new(&path.key("file"), message);
+            return Err(problem.hint("list it under its artifacts"));
+        }
+        inputs.push(Input { test, artifact: taken.file.clone(), path: taken.file.clone() });
+    }
+    Ok(inputs)
+}
+
 fn spec(
     entry: &Entry,
-    depends_on: Box<[u32]>,
+    (depends_on, inputs): (Box<[u32]>, Vec<Input>),
     requirement: Arc<Requirement>,
     gatherer: &mut Gatherer,
 ) -> Result<TestSpec, Problem> {
-    let launch = launch(entry, gatherer)?;
+    let launch = launch(entry, inputs, gatherer)?;
     let launch = to_raw_value(&launch)
         .map_err(|problem| Problem::new(&entry.path, format!("cannot be encoded: {problem}")))?;
     if launch.get().len() > MAX_LAUNCH_BYTES {
@@ -145,7 +181,7 @@ fn spec(
     })
 }
 
-fn launch(entry: &Entry, gatherer: &mut Gatherer) -> Result<Launch, Problem> {
+fn launch(entry: &Entry, inputs: Vec<Input>, gatherer: &mut Gatherer) -> Result<Launch, Problem> {
     let settings = &entry.settings;
     let mut files = Vec::new();
     if let Program::Script(script) = &entry.program {
@@ -171,6 +207,8 @@ fn launch(entry: &Entry, gatherer: &mut Gatherer) -> Result<Launch, Problem> {
         silence_ms: settings.silence,
         grace_ms: settings.grace.unwrap_or_else(launch::default_grace),
         junit: entry.junit.clone(),
+        artifacts: entry.artifacts.clone(),
+        inputs,
         labels: settings.labels.clone(),
     };
     launch.check().map_err(|problem| Problem::new(&entry.path, problem.to_string()))?;

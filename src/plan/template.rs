@@ -12,6 +12,7 @@ use crate::plan::python;
 use minijinja::{AutoEscape, Environment, ErrorKind, UndefinedBehavior};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use std::collections::BTreeMap;
 
 /// Steps that one rendering may take.
 pub const FUEL: u64 = 1_000_000;
@@ -29,6 +30,18 @@ pub struct FrontMatter {
     /// Every parameter that the template reads, with its default.
     pub parameters: Map<String, Value>,
     pub requirements: Vec<String>,
+    /// What else each runtime needs (`onnxruntime: [onnx, …]`).
+    #[serde(default)]
+    pub runtimes: BTreeMap<String, Vec<String>>,
+}
+
+impl FrontMatter {
+    /// Packages of a test that runs in `runtime`.
+    #[must_use]
+    pub fn packages(&self, runtime: &str) -> Vec<String> {
+        let more = self.runtimes.get(runtime).into_iter().flatten();
+        self.requirements.iter().chain(more).cloned().collect()
+    }
 }
 
 /// What a template is filled with.

@@ -4,7 +4,7 @@ use crate::domain::launch::{Environment, Isolation, Program};
 use crate::domain::retry::Retries;
 use crate::domain::tag::Tag;
 use crate::plan::document::SCHEMA;
-use crate::plan::entry::Entry;
+use crate::plan::entry::{Entry, TakenFile};
 use crate::plan::quantity::{write_duration, write_size};
 use crate::plan::settings::{Requires, Settings};
 use serde_yaml::{Mapping, Value};
@@ -57,10 +57,22 @@ fn test(entry: &Entry) -> Mapping {
     }
     put_texts(&mut map, "files", entry.files.iter().map(String::as_str));
     put_texts(&mut map, "depends_on", entry.depends_on.iter().map(String::as_str));
+    put_texts(&mut map, "artifacts", entry.artifacts.iter().map(String::as_str));
+    let inputs: Vec<Value> = entry.inputs.iter().map(|input| taken_file(input).into()).collect();
+    if !inputs.is_empty() {
+        put(&mut map, "inputs", Value::Sequence(inputs));
+    }
     if let Some(junit) = &entry.junit {
         put(&mut map, "junit", junit.as_str());
     }
     settings(&mut map, &entry.settings);
+    map
+}
+
+fn taken_file(input: &TakenFile) -> Mapping {
+    let mut map = Mapping::new();
+    put(&mut map, "test", input.test.as_str());
+    put(&mut map, "file", input.file.as_str());
     map
 }
 

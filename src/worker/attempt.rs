@@ -10,10 +10,11 @@ use crate::api::v1::tests::{AttemptDetail, JunitSummary, LogRef};
 use crate::domain::capability::Capability;
 use crate::domain::id::LeaseId;
 use crate::domain::launch::{Isolation, Launch, Program};
-use crate::domain::outcome::Outcome;
+use crate::domain::outcome::{Class, Outcome};
 use crate::domain::time::Millis;
 use crate::sys::fs::write_whole;
 use crate::sys::process::{MARKER, Output, Start, Tree, lookup};
+use crate::worker::artifacts;
 use crate::worker::directories::Directories;
 use crate::worker::environments::{Environments, Prepared};
 use crate::worker::files;
@@ -28,7 +29,7 @@ use crate::worker::warm::{Kind, WarmPool, WarmStart};
 use serde_json::value::RawValue;
 use std::ffi::OsStr;
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -51,16 +52,16 @@ pub struct Workshop<L> {
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub struct Finished {
     pub report: Report,
-    /// SHA-256 of the output, in the spool, to be sent before the report.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub log: Option<String>,
+    /// SHA-256 of the output and of files, in the spool, to be sent before the report.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub blobs: Vec<String>,
 }
 
 impl Finished {
     #[must_use]
     pub fn new(lease: LeaseId, outcome: Outcome) -> Self {
         let report = Report { lease, outcome, class: None, duration_ms: Millis(0), detail: None };
-        Self { report, log: None }
+        Self { report, blobs: Vec::new() }
     }
 }
 
@@ -119,12 +120,13 @@ impl<L: Link> Workshop<L> {
     /// Makes up the result of an attempt and clears its directory.
     pub fn settle(&self, over: Over) -> Finished {
         let Over { view, directory, mut detail, end, duration } = over;
-        let mut log = None;
+        let mut blobs = Vec::new();
         let verdict = match end {
             Ok((launch, seen)) => {
                 let junit = launch.junit.as_ref().zip(directory.as_ref());
                 let junit = junit.map(|(name, directory)| junit::read(directory, name));
-                self.conclude(&launch, seen, junit, &mut detail, &mut log)
+                let verdict = self.conclude(&launch, seen, junit, &mut detail, &mut blobs);
+                self.hand_on(&launch, directory.as_deref(), verdict, &mut detail, &mut blobs)
             }
             Err(verdict) => verdict,
         };
@@ -139,7 +141,7 @@ impl<L: Link> Workshop<L> {
             duration_ms: duration,
             detail: Some(encode(detail)),
         };
-        Finished { report, log }
+        Finished { report, blobs }
     }
 
     fn held<'a>(
@@ -199,6 +201,11 @@ impl<L: Link> Workshop<L> {
         files::place(&plan.launch.files, &cache, &plan.directory, self.link.as_ref())
             .await
             .map_err(|error| Verdict::set_up(error.to_string()))?;
+        let run = plan.view.lease.attempt.test.run;
+        let inputs = &plan.launch.inputs;
+        artifacts::place(inputs, run, &cache, &plan.directory, self.link.as_ref())
+            .await
+            .map_err(|error| Verdict::set_up(explain(&error)))?;
         let prepared = self.environment(&plan.launch).await?;
         if let Some(prepared) = &prepared {
             detail.environment.clone_from(&prepared.record);
@@ -314,7 +321,7 @@ impl<L: Link> Workshop<L> {
         seen: Seen,
         junit: Option<Result<JunitSummary, JunitError>>,
         detail: &mut AttemptDetail,
-        log: &mut Option<String>,
+        blobs: &mut Vec<String>,
     ) -> Verdict {
         let script = matches!(launch.run, Program::Script(_)).then_some(&seen.transcript);
         let evidence =
@@ -327,8 +334,30 @@ impl<L: Link> Workshop<L> {
         detail.cpu_ms = seen.usage.map(|usage| Millis(usage.cpu_ms));
         seen.transcript.into_detail(detail);
         let written = seen.capture.written();
-        self.keep_output(seen.capture.into_kept(), written, detail, log);
+        self.keep_output(seen.capture.into_kept(), written, detail, blobs);
         verdict
+    }
+
+    /// Keeps what a passed test hands on.
+    fn hand_on(
+        &self,
+        launch: &Launch,
+        directory: Option<&Path>,
+        verdict: Verdict,
+        detail: &mut AttemptDetail,
+        blobs: &mut Vec<String>,
+    ) -> Verdict {
+        let Some(directory) = directory.filter(|_| verdict.outcome == Outcome::Passed) else {
+            return verdict;
+        };
+        match artifacts::keep(directory, &launch.artifacts, &self.site.logs()) {
+            Ok(kept) => {
+                blobs.extend(kept.iter().map(|artifact| artifact.sha256.clone()));
+                detail.artifacts = kept;
+                verdict
+            }
+            Err(reason) => Verdict::new(Outcome::Error, Some(Class::NoResult), reason),
+        }
     }
 
     /// Short output travels in the report, longer output through the spool.
@@ -337,7 +366,7 @@ impl<L: Link> Workshop<L> {
         kept: Vec<u8>,
         written: u64,
         detail: &mut AttemptDetail,
-        log: &mut Option<String>,
+        blobs: &mut Vec<String>,
     ) {
         if kept.len() <= MAX_INLINE_BYTES {
             detail.output = String::from_utf8_lossy(&kept).into_owned();
@@ -349,7 +378,7 @@ impl<L: Link> Workshop<L> {
             Ok(()) => {
                 detail.log =
                     Some(LogRef { sha256: sha256.clone(), size_bytes, written_bytes: written });
-                *log = Some(sha256);
+                blobs.push(sha256);
             }
             Err(error) => {
                 tracing::error!(%error, "cannot spool an attempt's output; only its end is kept");
@@ -358,6 +387,12 @@ impl<L: Link> Workshop<L> {
             }
         }
     }
+}
+
+/// The error with what caused it.
+fn explain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 fn threads(view: &LeaseView) -> u64 {

@@ -4,8 +4,9 @@
 
 use crate::api::v1::leases::{Claim, Claimed, Reported, Reports};
 use crate::api::v1::logs::Appended;
+use crate::api::v1::tests::Artifact;
 use crate::api::v1::workers::{Heartbeat, HeartbeatAnswer, Register, Registered};
-use crate::domain::id::{AttemptId, Epoch, WorkerId};
+use crate::domain::id::{AttemptId, Epoch, TestId, WorkerId};
 use std::future::Future;
 use uuid::Uuid;
 
@@ -67,6 +68,12 @@ pub trait Link: Send + Sync + 'static {
         offset: u64,
         piece: Vec<u8>,
     ) -> impl Future<Output = Result<Appended, LinkError>> + Send;
+
+    /// What the test hands on; nothing unless it has passed.
+    fn artifacts(
+        &self,
+        test: TestId,
+    ) -> impl Future<Output = Result<Vec<Artifact>, LinkError>> + Send;
 
     fn put_blob(
         &self,

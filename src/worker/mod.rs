@@ -26,6 +26,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+mod artifacts;
 pub mod attempt;
 pub mod capture;
 mod directories;

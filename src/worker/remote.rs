@@ -2,10 +2,12 @@
 
 use crate::api::v1::leases::{Claim, Claimed, Reported, Reports};
 use crate::api::v1::logs::Appended;
+use crate::api::v1::tests::{Artifact, AttemptQuery};
 use crate::api::v1::workers::{Heartbeat, HeartbeatAnswer, Leave, Register, Registered};
 use crate::client::Client;
 use crate::client::ClientError;
-use crate::domain::id::{AttemptId, Epoch, WorkerId};
+use crate::domain::id::{AttemptId, Epoch, TestId, WorkerId};
+use crate::domain::outcome::Outcome;
 use crate::worker::link::{Link, LinkError};
 use uuid::Uuid;
 
@@ -69,6 +71,13 @@ impl Link for Client {
         piece: Vec<u8>,
     ) -> Result<Appended, LinkError> {
         Client::append_log(self, attempt, epoch, offset, piece).await.map_err(about_data)
+    }
+
+    async fn artifacts(&self, test: TestId) -> Result<Vec<Artifact>, LinkError> {
+        let (outcome, limit) = (Some(Outcome::Passed), Some(1));
+        let query = AttemptQuery { test: Some(test), outcome, limit, ..AttemptQuery::default() };
+        let found = self.attempts(&query).await.map_err(about_data)?;
+        Ok(found.items.into_iter().flat_map(|attempt| attempt.detail.artifacts).collect())
     }
 
     async fn put_blob(&self, sha256: String, content: Vec<u8>) -> Result<(), LinkError> {

@@ -112,7 +112,7 @@ impl<L: Link> Requests<L> {
         async move { link.drain(worker).await }.boxed()
     }
 
-    /// The next report, with the number of its batch; outputs go before it.
+    /// The next report, with the number of its batch; output and files go before it.
     pub fn report(
         &self,
         worker: WorkerId,
@@ -126,7 +126,7 @@ impl<L: Link> Requests<L> {
         let batch = machine.batch(MAX_REPORTS, fits)?;
         let number = batch.number;
         let results = || batch.finished.iter().filter_map(|ended| ended.result.as_ref());
-        let logs: Vec<String> = results().filter_map(|finished| finished.log.clone()).collect();
+        let blobs: Vec<String> = results().flat_map(|finished| finished.blobs.clone()).collect();
         let body = Reports {
             incarnation: self.incarnation,
             finished: batch.finished.iter().map(report).collect(),
@@ -134,17 +134,17 @@ impl<L: Link> Requests<L> {
         };
         let (link, directory) = (self.link.clone(), self.logs.clone());
         let request = async move {
-            send_logs(link.as_ref(), &directory, logs).await?;
+            send_blobs(link.as_ref(), &directory, blobs).await?;
             Ok((number, link.report(worker, body).await?))
         };
         Some(request.boxed())
     }
 
-    /// Removes the spooled outputs of the batch that is about to be acknowledged.
-    pub fn forget_logs(&self, machine: &Machine<Box<LeaseView>, Finished>) {
+    /// Removes the spooled files of the batch that is about to be acknowledged.
+    pub fn forget_blobs(&self, machine: &Machine<Box<LeaseView>, Finished>) {
         let results = machine.batched().iter().filter_map(|ended| ended.result.as_ref());
-        for sha256 in results.filter_map(|finished| finished.log.as_ref()) {
-            // Of two attempts with the same output the second finds it gone, and sent.
+        for sha256 in results.flat_map(|finished| &finished.blobs) {
+            // Of two attempts with the same content the second finds it gone, and sent.
             let _ = std::fs::remove_file(self.logs.join(sha256));
         }
     }
@@ -163,18 +163,18 @@ fn report(ended: &Ended<Finished>) -> Report {
     }
 }
 
-async fn send_logs<L: Link>(
+async fn send_blobs<L: Link>(
     link: &L,
     directory: &std::path::Path,
-    logs: Vec<String>,
+    blobs: Vec<String>,
 ) -> Result<(), LinkError> {
-    for sha256 in logs {
+    for sha256 in blobs {
         let Ok(content) = std::fs::read(directory.join(&sha256)) else { continue };
         match link.put_blob(sha256.clone(), content).await {
             Ok(()) => {}
-            // The result matters more than its output.
+            // The result matters more than its output and files.
             Err(LinkError::Refused(reason)) => {
-                tracing::error!(sha256, reason, "an attempt's output is refused");
+                tracing::error!(sha256, reason, "a file of an attempt is refused");
             }
             Err(error) => return Err(error),
         }

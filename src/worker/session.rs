@@ -336,7 +336,7 @@ impl<L: Link> Session<L> {
             tracing::warn!(count, ?first, "results came too late");
         }
         self.summary.conflicts += reported.conflicts.len() as u64;
-        self.requests.forget_logs(&self.machine);
+        self.requests.forget_blobs(&self.machine);
         self.machine.acknowledged(number);
         self.hurry();
         let needed = self.machine.unacknowledged().filter_map(|ended| ended.result.as_ref());

@@ -3,7 +3,7 @@
 use super::*;
 use crate::api::v1::leases::{Claim, Claimed, LeaseView, Report, Reported, Reports};
 use crate::api::v1::logs::Appended;
-use crate::api::v1::tests::AttemptDetail;
+use crate::api::v1::tests::{Artifact, AttemptDetail};
 use crate::api::v1::workers::{Heartbeat, HeartbeatAnswer, Register, Registered};
 use crate::domain::id::{AttemptId, Epoch, LeaseId, RunId, TestId};
 use crate::domain::outcome::Class;
@@ -33,6 +33,7 @@ struct State {
     reports: Vec<Report>,
     returned: Vec<LeaseId>,
     blobs: BTreeMap<String, Vec<u8>>,
+    artifacts: BTreeMap<TestId, Vec<Artifact>>,
     appended: Vec<u8>,
     stale: Vec<LeaseId>,
     forget_worker: bool,
@@ -215,6 +216,10 @@ impl Link for Fake {
         assert_eq!(files::sha256_hex(&content), sha256);
         self.with(|state| state.blobs.insert(sha256, content));
         Ok(())
+    }
+
+    async fn artifacts(&self, test: TestId) -> Result<Vec<Artifact>, LinkError> {
+        Ok(self.with(|state| state.artifacts.get(&test).cloned().unwrap_or_default()))
     }
 
     async fn get_blob(&self, sha256: String, _: u64) -> Result<Vec<u8>, LinkError> {
@@ -501,6 +506,39 @@ async fn results_survive_an_outage_and_a_new_process() {
     let fake = again.fake.clone();
     assert_eq!(again.finish().await.unsent, 0);
     assert_eq!(fake.with(|state| state.reports.len()), 1, "told once");
+}
+
+#[tokio::test]
+async fn files_are_handed_on_from_test_to_test() {
+    let bench = Bench::new();
+    let make = json!({
+        "run": { "command": ["sh", "-c", "echo content > made.txt"] },
+        "artifacts": ["made.txt"],
+    });
+    let (report, detail) = bench.fake.report(bench.fake.grant(1, 1, make)).await;
+    assert_eq!((report.outcome, detail.artifacts.len()), (Outcome::Passed, 1));
+    let sha256 = detail.artifacts[0].sha256.clone();
+    assert_eq!(bench.fake.with(|state| state.blobs[&sha256].clone()), b"content\n");
+
+    let test = report.lease.attempt.test;
+    bench.fake.with(|state| state.artifacts.insert(test, detail.artifacts));
+    let take = |artifact: &str| {
+        json!({
+            "run": { "command": ["grep", "content", "taken.txt"] },
+            "inputs": [{ "test": test.index, "artifact": artifact, "path": "taken.txt" }],
+        })
+    };
+    let (report, _) = bench.fake.report(bench.fake.grant(2, 1, take("made.txt"))).await;
+    assert_eq!(report.outcome, Outcome::Passed);
+    let (report, detail) = bench.fake.report(bench.fake.grant(3, 1, take("other.txt"))).await;
+    assert_eq!((report.outcome, report.class), (Outcome::Error, Some(Class::SetUp)));
+    assert!(detail.message.contains("\"other.txt\""), "{}", detail.message);
+
+    let forgetful = json!({ "run": { "command": ["true"] }, "artifacts": ["made.txt"] });
+    let (report, detail) = bench.fake.report(bench.fake.grant(4, 1, forgetful)).await;
+    assert_eq!((report.outcome, report.class), (Outcome::Error, Some(Class::NoResult)));
+    assert!(detail.message.contains("made.txt"), "{}", detail.message);
+    bench.finish().await;
 }
 
 #[tokio::test]

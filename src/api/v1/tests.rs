@@ -108,6 +108,18 @@ pub struct AttemptDetail {
     pub output: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub log: Option<LogRef>,
+    /// Of an attempt that passed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub artifacts: Vec<Artifact>,
+}
+
+/// A file that a test hands on, stored as a blob.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Artifact {
+    /// Path in the directory of the attempt.
+    pub name: String,
+    pub sha256: String,
+    pub size_bytes: u64,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

@@ -47,9 +47,9 @@ fn example(name: &str, found: &[Backend]) -> Submission {
 #[test]
 fn quickstart_covers_three_families_on_what_is_found() {
     let plain = example("quickstart.yaml", &[]);
-    assert_eq!(plain.tests.len(), 5);
+    assert_eq!(plain.tests.len(), 5 + 1, "two of one model share a reference");
     let with_device = example("quickstart.yaml", &[Backend::Cuda, Backend::OpenVino]);
-    assert_eq!(with_device.tests.len(), 10);
+    assert_eq!(with_device.tests.len(), 10 + 4, "a reference for each model");
     let families: std::collections::BTreeSet<String> =
         plain.tests.iter().map(|test| launch(test).labels["family"].clone()).collect();
     assert_eq!(families.len(), 3);

@@ -31,6 +31,7 @@ models:
     assert_eq!(
         names(&submission),
         [
+            "bert-base-uncased/reference/s128",
             "bert-base-uncased/cpu/b1-s128-fp32",
             "bert-base-uncased/cpu/b1-s128-bf16",
             "bert-base-uncased/cpu/b4-s128-fp32",
@@ -40,11 +41,16 @@ models:
         ]
     );
     let gates: Vec<&[u32]> = submission.tests.iter().map(|test| &*test.depends_on).collect();
-    assert_eq!(gates, [&[][..], &[0], &[0], &[0], &[], &[4]]);
-    let cuda = &submission.tests[4];
+    assert_eq!(gates, [&[][..], &[0], &[0, 1], &[0, 1], &[0, 1], &[0], &[0, 5]]);
+    let reference = launch(&submission.tests[0]);
+    assert_eq!(reference.artifacts, ["reference.safetensors"]);
+    assert_eq!((reference.backend, &*reference.labels["role"]), (Some(Backend::Cpu), "reference"));
+    let cuda = &submission.tests[5];
     assert_eq!((cuda.requirement.backend, cuda.requirement.accelerators), (Some(Backend::Cuda), 1));
     assert!(cuda.requirement.accelerator_memory_bytes > 1 << 30);
     let launch = launch(cuda);
+    assert_eq!((launch.inputs.len(), launch.inputs[0].test), (1, 0));
+    assert_eq!(launch.env["DTF_REFERENCE"], "reference.safetensors");
     assert_eq!((launch.isolation, launch.backend), (Isolation::Warm, Some(Backend::Cuda)));
     assert!(matches!(&launch.environment, Environment::Packages(p) if p.requirements.len() == 2));
     for (label, value) in [
@@ -61,6 +67,25 @@ models:
     }
     let script = text_of(&submission, "bert-base-uncased/cuda/b4-s128-bf16");
     assert!(script.contains("BACKEND = \"cuda\"") && script.contains("\"batch\": 4"));
+}
+
+#[test]
+fn a_reference_is_shared_by_what_differs_in_anything_but_the_input() {
+    let text = "
+models:
+  - {model: dtf/tiny-bert, sequence_length: [16, 32], runtime: [torch, onnxruntime], attention: [default, eager]}
+  - {model: gpt2, sequence_length: [16, 32]}
+";
+    let submission = submit(text, &Folder::default(), &[]).expect("a plan");
+    let references = ["dtf/tiny-bert/reference/s16", "dtf/tiny-bert/reference/s32"];
+    assert_eq!(names(&submission)[..2], references);
+    assert_eq!(submission.tests.len(), 2 + 8 + 2, "one test alone computes its own");
+    let name = "dtf/tiny-bert/cpu/b2-s32-fp32-eager-onnxruntime";
+    let test = submission.tests.iter().find(|test| &*test.name == name).expect(name);
+    let launch = launch(test);
+    assert_eq!(launch.inputs[0].test, 1);
+    assert!(matches!(&launch.environment, Environment::Packages(p)
+        if p.requirements.iter().any(|package| package == "onnxruntime")));
 }
 
 #[test]
@@ -107,7 +132,7 @@ fn what_generate_writes_reads_back_to_the_same_tests() {
         ..Request::default()
     };
     let generated = generate(&request, &Folder::default(), &BTreeSet::new()).expect("a plan");
-    assert_eq!(generated.scripts.len(), 12);
+    assert_eq!(generated.scripts.len(), 15);
     let scripts: Vec<(&str, &str)> =
         generated.scripts.iter().map(|(path, text)| (path.as_str(), &**text)).collect();
     let again = submit(&generated.plan, &Folder::with(&scripts), &[]).expect("a plan");
