@@ -28,6 +28,13 @@ FAMILIES = {
     "encoder_decoder": ("dtf/tiny-t5", {}),
     "asr_seq2seq": ("dtf/tiny-whisper", {}),
     "audio_encoder": ("dtf/tiny-wav2vec2", {"audio_seconds": 0.5}),
+    "vision_text_dual": ("dtf/tiny-clip", {}),
+    "object_detection": ("dtf/tiny-yolos", {}),
+    "segmentation": ("dtf/tiny-segformer", {}),
+    "depth_keypoint": ("dtf/tiny-depth-anything", {}),
+    "video": ("dtf/tiny-videomae", {}),
+    "document": ("dtf/tiny-layoutlm", {}),
+    "time_series": ("dtf/tiny-patchtst", {}),
 }
 # Beside the latency, which all have.
 GENERATED = {
