@@ -33,6 +33,7 @@ FAMILIES = {
     "segmentation": ("dtf/tiny-segformer", {}),
     "depth_keypoint": ("dtf/tiny-depth-anything", {}),
     "video": ("dtf/tiny-videomae", {}),
+    "vlm": ("dtf/tiny-llava", {}),
     "document": ("dtf/tiny-layoutlm", {}),
     "time_series": ("dtf/tiny-patchtst", {}),
 }
@@ -48,6 +49,7 @@ METRICS = {
     "encoder_decoder": GENERATED,
     "asr_seq2seq": {*GENERATED, "audio_seconds_per_second"},
     "audio_encoder": {"audio_seconds_per_second"},
+    "vlm": GENERATED,
 }
 SHORT = {"sequence_length": 24, "max_new_tokens": 3}
 
