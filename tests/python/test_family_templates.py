@@ -34,6 +34,7 @@ FAMILIES = {
     "depth_keypoint": ("dtf/tiny-depth-anything", {}),
     "video": ("dtf/tiny-videomae", {}),
     "vlm": ("dtf/tiny-llava", {}),
+    "audio_generation": ("dtf/tiny-encodec", {"audio_seconds": 0.25}),
     "document": ("dtf/tiny-layoutlm", {}),
     "time_series": ("dtf/tiny-patchtst", {}),
 }
@@ -49,6 +50,7 @@ METRICS = {
     "encoder_decoder": GENERATED,
     "asr_seq2seq": {*GENERATED, "audio_seconds_per_second"},
     "audio_encoder": {"audio_seconds_per_second"},
+    "audio_generation": {"audio_seconds_per_second", "throughput_samples_per_second"},
     "vlm": GENERATED,
 }
 SHORT = {"sequence_length": 24, "max_new_tokens": 3}
