@@ -37,6 +37,7 @@ FAMILIES = {
     "audio_generation": ("dtf/tiny-encodec", {"audio_seconds": 0.25}),
     "document": ("dtf/tiny-layoutlm", {}),
     "time_series": ("dtf/tiny-patchtst", {}),
+    "diffusion": ("dtf/tiny-stable-diffusion", {}),
 }
 # Beside the latency, which all have.
 GENERATED = {
@@ -61,6 +62,8 @@ families = pytest.mark.parametrize("family", sorted(FAMILIES))
 
 
 def parameters_of(family, **more):
+    if family == "diffusion":
+        pytest.importorskip("diffusers")
     known = split(f"{family}/test.py.j2")[0]["parameters"]
     short = {name: value for name, value in SHORT.items() if name in known}
     return {**QUICK, **short, **FAMILIES[family][1], **more}
