@@ -12,6 +12,7 @@ Needs PyYAML and transformers.
 """
 
 import argparse
+import functools
 import json
 import pathlib
 import re
@@ -76,7 +77,12 @@ EXPERTS = (
 STATE_LAYERS = {"conv", "linear_attention", "mamba", "recurrent"}
 # Family, task, reason, types: where the mappings mislead or are silent.
 CURATED = (
-    ("text_encoder", "feature-extraction", "has classification heads only", "canine openai_privacy_filter"),
+    (
+        "text_encoder",
+        "feature-extraction",
+        "has classification heads only",
+        "canine openai_privacy_filter",
+    ),
     ("text_encoder", "question-answering", "its one task is answering", "splinter"),
     ("text_encoder", "feature-extraction", "listed as causal, but reads both ways", "xlnet"),
     ("decoder_llm", "text-generation", "has a masked head, but its weights are causal", "reformer"),
@@ -84,25 +90,101 @@ CURATED = (
     ("decoder_moe", "text-generation", "its experts are counted in a nested configuration", "dbrx"),
     ("decoder_moe", "text-generation", "its default is a single expert", "hunyuan_v1_moe"),
     ("decoder_moe", "text-generation", "text only, though listed with images", "mistral4"),
-    ("decoder_ssm", "text-generation", "most layers are Mamba, experts or not", "falcon_h1 granitemoehybrid jamba nemotron_h"),
-    ("decoder_ssm", "text-generation", "recurrent, and its configuration does not say so", "lfm2 rwkv xlstm"),
-    ("vision_classifier", "image-feature-extraction", "image encoder that is published alone", "chinese_clip_vision_model clip_vision_model radio"),
-    ("segmentation", "image-segmentation", "a text says what to segment", "clipseg sam3 sam3_lite_text"),
+    (
+        "decoder_ssm",
+        "text-generation",
+        "most layers are Mamba, experts or not",
+        "falcon_h1 granitemoehybrid jamba nemotron_h",
+    ),
+    (
+        "decoder_ssm",
+        "text-generation",
+        "recurrent, and its configuration does not say so",
+        "lfm2 rwkv xlstm",
+    ),
+    (
+        "vision_classifier",
+        "image-feature-extraction",
+        "image encoder that is published alone",
+        "chinese_clip_vision_model clip_vision_model radio",
+    ),
+    (
+        "segmentation",
+        "image-segmentation",
+        "a text says what to segment",
+        "clipseg sam3 sam3_lite_text",
+    ),
     ("segmentation", "image-segmentation", "the classifier is only its backbone", "segformer"),
-    ("asr_seq2seq", "automatic-speech-recognition", "speaks too, but recognition is the usual use", "seamless_m4t seamless_m4t_v2 speecht5"),
+    (
+        "asr_seq2seq",
+        "automatic-speech-recognition",
+        "speaks too, but recognition is the usual use",
+        "seamless_m4t seamless_m4t_v2 speecht5",
+    ),
     ("audio_generation", "text-to-audio", "listed with recognition, but makes speech", "dia"),
-    ("audio_generation", "audio-codec", "codecs have no mapping", "dac encodec higgs_audio_v2_tokenizer mimi neucodec pocket_tts_audio_tokenizer vibevoice_acoustic_tokenizer xcodec xcodec2"),
-    ("vision_text_dual", "image-text-retrieval", "matches images with texts", "blip bridgetower flava"),
-    ("vision_text_dual", "zero-shot-image-classification", "built like CLIP, but in no mapping", "aimv2 groupvit vision-text-dual-encoder"),
-    ("vision_text_dual", "zero-shot-audio-classification", "there is no mapping for audio with text", "clap pe_audio"),
-    ("vlm", "audio-text-to-text", "listed as sequence to sequence, but answers texts about audio", "audioflamingo3 musicflamingo voxtral"),
-    ("vlm", "any-to-any", "image, audio and text; some speak", "phi4_multimodal qwen2_5_omni qwen3_omni_moe"),
+    (
+        "audio_generation",
+        "audio-codec",
+        "codecs have no mapping",
+        "dac encodec higgs_audio_v2_tokenizer mimi neucodec pocket_tts_audio_tokenizer "
+        "vibevoice_acoustic_tokenizer xcodec xcodec2",
+    ),
+    (
+        "vision_text_dual",
+        "image-text-retrieval",
+        "matches images with texts",
+        "blip bridgetower flava",
+    ),
+    (
+        "vision_text_dual",
+        "zero-shot-image-classification",
+        "built like CLIP, but in no mapping",
+        "aimv2 groupvit vision-text-dual-encoder",
+    ),
+    (
+        "vision_text_dual",
+        "zero-shot-audio-classification",
+        "there is no mapping for audio with text",
+        "clap pe_audio",
+    ),
+    (
+        "vlm",
+        "audio-text-to-text",
+        "listed as sequence to sequence, but answers texts about audio",
+        "audioflamingo3 musicflamingo voxtral",
+    ),
+    (
+        "vlm",
+        "any-to-any",
+        "image, audio and text; some speak",
+        "phi4_multimodal qwen2_5_omni qwen3_omni_moe",
+    ),
     ("vlm", "image-text-to-text", "writes texts, though listed as classifying", "blip-2"),
-    ("vlm", "image-text-to-text", "in transformers an image encoder, in Mistral's format the whole model", "pixtral"),
-    ("document", "token-classification", "reads a layout, and has no head for questions about it", "bros lilt"),
+    (
+        "vlm",
+        "image-text-to-text",
+        "in transformers an image encoder, in Mistral's format the whole model",
+        "pixtral",
+    ),
+    (
+        "document",
+        "token-classification",
+        "reads a layout, and has no head for questions about it",
+        "bros lilt",
+    ),
     ("document", "question-answering", "reads marked-up text", "markuplm"),
-    ("time_series", "time-series-forecasting", "forecasting has no mapping for these", "autoformer informer time_series_transformer"),
-    ("embedding", "sentence-similarity", "gives a pooled vector only", "dpr embedding_gemma2 embedding_gemma2_text"),
+    (
+        "time_series",
+        "time-series-forecasting",
+        "forecasting has no mapping for these",
+        "autoformer informer time_series_transformer",
+    ),
+    (
+        "embedding",
+        "sentence-similarity",
+        "gives a pooled vector only",
+        "dpr embedding_gemma2 embedding_gemma2_text",
+    ),
     ("embedding", "visual-document-retrieval", "listed with pre-training only", "colqwen2"),
 )
 EXCEPTIONS = {
@@ -117,6 +199,7 @@ PART = re.compile(r"_(audio|decoder|encoder|qformer|text|vision|vqmodel|\w*_mode
 PART_REASON = "part of another model, which is tested as a whole"
 
 
+@functools.cache
 def mappings():
     """Model type -> names of the mappings that hold it: bert -> {"", "MASKED_LM", ...}."""
     from transformers.models.auto import modeling_auto
@@ -138,6 +221,7 @@ def default_config(model_type):
         return None
 
 
+@functools.cache
 def decoder(model_type):
     """Which family of decoders: told by the fields of the default configuration."""
     config = default_config(model_type)
