@@ -1,9 +1,12 @@
 //! Gives the binary a run path to the prebuilt DuckDB library, so that it
-//! starts without `LD_LIBRARY_PATH`. Does nothing for the bundled build.
+//! starts without `LD_LIBRARY_PATH` (not for the bundled build), and has cargo watch the
+//! templates that it carries.
 
 #[expect(clippy::disallowed_methods, reason = "a build script is told by its environment")]
 fn main() {
     println!("cargo:rerun-if-env-changed=DUCKDB_LIB_DIR");
+    // The binary carries this folder (`src/plan/embedded.rs`).
+    println!("cargo:rerun-if-changed=templates");
     let bundled = std::env::var_os("CARGO_FEATURE_BUNDLED").is_some();
     let unix = std::env::var_os("CARGO_CFG_UNIX").is_some();
     if let (Ok(dir), false, true) = (std::env::var("DUCKDB_LIB_DIR"), bundled, unix) {

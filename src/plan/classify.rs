@@ -50,6 +50,11 @@ pub fn classify(
             reason: "named by the user".into(),
         });
     }
+    if let Some((kind, why)) = config.and_then(|config| unsupported(tables, config)) {
+        let message = format!("models of the type {:?} cannot be tested: {why}", shortened(kind));
+        return Err(Wrong::new(message)
+            .hint("where a template could drive it all the same, name it: family: text_encoder"));
+    }
     config
         .and_then(|config| by_config(tables, config))
         .or_else(|| by_name(tables, model))
@@ -62,6 +67,14 @@ pub fn classify(
             ))
             .hint("name it, for example family: text_encoder")
         })
+}
+
+fn unsupported<'a>(
+    tables: &'a Families,
+    config: &'a Map<String, Value>,
+) -> Option<(&'a str, &'a str)> {
+    let kind = text(config, "model_type")?;
+    Some((kind, tables.unsupported.get(kind)?.as_str()))
 }
 
 fn by_config(tables: &Families, config: &Map<String, Value>) -> Option<Classified> {
@@ -181,6 +194,11 @@ mod tests {
             ("org/my-bert-v3", "", "text_encoder Low"),
             ("Qwen/Qwen2-VL-7B", "", "vlm Low"),
             ("openai/clip-vit-base-patch32", "", "vision_text_dual Low"),
+            (
+                "x",
+                r#"{"model_type": "trocr"}"#,
+                "models of the type \"trocr\" cannot be tested: part of another model, which is tested as a whole",
+            ),
             (
                 "mystery",
                 r#"{"model_type": "q"}"#,

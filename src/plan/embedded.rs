@@ -1,95 +1,57 @@
-//! Templates, families and model configurations that the binary carries.
-//!
-//! A test compares this list with the folder `templates/`.
+//! The folder `templates/`, as the binary carries it: templates, families and model
+//! configurations. `build.rs` has cargo look at the folder again when a file comes or goes.
 
-/// Test templates and what they include, by path below `templates/`.
-pub const TEMPLATES: [(&str, &str); 18] = [
-    ("_shared/attention.py.j2", include_str!("../../templates/_shared/attention.py.j2")),
-    ("_shared/backends.py.j2", include_str!("../../templates/_shared/backends.py.j2")),
-    ("_shared/base.py.j2", include_str!("../../templates/_shared/base.py.j2")),
-    ("_shared/check.py.j2", include_str!("../../templates/_shared/check.py.j2")),
-    ("_shared/exported.py.j2", include_str!("../../templates/_shared/exported.py.j2")),
-    ("_shared/forward_only.py.j2", include_str!("../../templates/_shared/forward_only.py.j2")),
-    ("_shared/main.py.j2", include_str!("../../templates/_shared/main.py.j2")),
-    ("_shared/reference.py.j2", include_str!("../../templates/_shared/reference.py.j2")),
-    ("_shared/report.py.j2", include_str!("../../templates/_shared/report.py.j2")),
-    ("_shared/role_reference.py.j2", include_str!("../../templates/_shared/role_reference.py.j2")),
-    ("_shared/role_test.py.j2", include_str!("../../templates/_shared/role_test.py.j2")),
-    (
-        "_shared/runtime_onnxruntime.py.j2",
-        include_str!("../../templates/_shared/runtime_onnxruntime.py.j2"),
-    ),
-    (
-        "_shared/runtime_openvino.py.j2",
-        include_str!("../../templates/_shared/runtime_openvino.py.j2"),
-    ),
-    ("_shared/runtime_torch.py.j2", include_str!("../../templates/_shared/runtime_torch.py.j2")),
-    ("_shared/weights.py.j2", include_str!("../../templates/_shared/weights.py.j2")),
-    ("decoder_llm/test.py.j2", include_str!("../../templates/decoder_llm/test.py.j2")),
-    ("text_encoder/test.py.j2", include_str!("../../templates/text_encoder/test.py.j2")),
-    ("vision_classifier/test.py.j2", include_str!("../../templates/vision_classifier/test.py.j2")),
-];
+use include_dir::{Dir, include_dir};
+
+static FOLDER: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/templates");
 
 /// Model types, architectures and names by family.
-pub const FAMILIES: &str = include_str!("../../templates/families.yaml");
+#[must_use]
+pub fn families() -> &'static str {
+    text("families.yaml").unwrap_or_default()
+}
 
 /// Names of the models whose configuration the binary carries.
-pub const CATALOGUE_INDEX: &str = include_str!("../../templates/catalogue/index.yaml");
-
-macro_rules! configurations {
-    ($($file:literal),* $(,)?) => {
-        /// Model configurations by file name below `templates/catalogue/`.
-        pub const CATALOGUE: &[(&str, &str)] =
-            &[$(($file, include_str!(concat!("../../templates/catalogue/", $file)))),*];
-    };
+#[must_use]
+pub fn catalogue_index() -> &'static str {
+    text("catalogue/index.yaml").unwrap_or_default()
 }
-configurations![
-    "Qwen--Qwen2.5-0.5B.json",
-    "Qwen--Qwen3-0.6B.json",
-    "TinyLlama--TinyLlama-1.1B-Chat-v1.0.json",
-    "bert-base-uncased.json",
-    "distilbert-base-uncased.json",
-    "distilgpt2.json",
-    "dtf--tiny-bert.json",
-    "dtf--tiny-llama.json",
-    "dtf--tiny-vit.json",
-    "facebook--convnext-tiny-224.json",
-    "facebook--deit-small-patch16-224.json",
-    "google--vit-base-patch16-224.json",
-    "gpt2.json",
-    "meta-llama--Llama-3.2-1B.json",
-    "meta-llama--Llama-3.2-3B.json",
-    "microsoft--resnet-50.json",
-    "roberta-base.json",
-];
+
+/// A model configuration, by its file name.
+#[must_use]
+pub fn configuration(file: &str) -> Option<&'static str> {
+    text(&format!("catalogue/{file}"))
+}
+
+/// Test templates and what they include: path below the folder, and text.
+pub fn templates() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let folders = FOLDER.dirs().flat_map(Dir::files);
+    folders.filter_map(|file| {
+        let path = file.path().to_str().filter(|path| path.ends_with(".j2"))?;
+        Some((path, file.contents_utf8()?))
+    })
+}
+
+fn text(path: &str) -> Option<&'static str> {
+    FOLDER.get_file(path)?.contents_utf8()
+}
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::collections::BTreeSet;
     use std::path::Path;
 
-    fn below(folder: &Path, top: &Path, found: &mut BTreeSet<String>) {
-        for entry in std::fs::read_dir(folder).expect("a folder") {
-            let path = entry.expect("an entry").path();
-            if path.is_dir() {
-                below(&path, top, found);
-            } else {
-                let name = path.strip_prefix(top).expect("below").to_string_lossy();
-                found.insert(name.replace('\\', "/"));
-            }
-        }
-    }
-
     #[test]
-    fn the_binary_carries_every_file_of_the_folder() {
+    fn what_stands_in_the_folder_is_carried() {
         let top = Path::new(env!("CARGO_MANIFEST_DIR")).join("templates");
-        let mut found = BTreeSet::new();
-        below(&top, &top, &mut found);
-        let templates = TEMPLATES.iter().map(|(name, _)| (*name).to_owned());
-        let catalogue = CATALOGUE.iter().map(|(name, _)| format!("catalogue/{name}"));
-        let others = ["families.yaml", "catalogue/index.yaml"].map(str::to_owned);
-        let carried: BTreeSet<String> = templates.chain(catalogue).chain(others).collect();
-        assert_eq!(carried, found);
+        let read = |path: &str| std::fs::read_to_string(top.join(path)).expect(path);
+        assert_eq!(families(), read("families.yaml"));
+        assert_eq!(catalogue_index(), read("catalogue/index.yaml"));
+        let shared = std::fs::read_dir(top.join("_shared")).expect("listed").count();
+        assert_eq!(templates().filter(|(path, _)| path.starts_with("_shared/")).count(), shared);
+        for (path, text) in templates() {
+            assert_eq!(text, read(path));
+        }
+        assert_eq!(configuration("gpt2.json"), Some(read("catalogue/gpt2.json").as_str()));
     }
 }

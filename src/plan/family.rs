@@ -1,6 +1,6 @@
 //! Families: kinds of models that one test template can drive, as data.
 
-use crate::plan::embedded::FAMILIES;
+use crate::plan::embedded;
 use regex::{Regex, RegexBuilder};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -45,6 +45,7 @@ struct File {
     model_types: BTreeMap<String, Kind>,
     architectures: Vec<Architecture>,
     names: Vec<NamePattern>,
+    unsupported: BTreeMap<String, String>,
 }
 
 /// The tables by which a family is found.
@@ -57,11 +58,13 @@ pub struct Families {
     pub architectures: Vec<Architecture>,
     /// Weakest evidence, in order.
     pub names: Vec<(Regex, String)>,
+    /// Types that no template can drive, and why.
+    pub unsupported: BTreeMap<String, String>,
 }
 
 /// The tables in the binary. Their text is checked by a test, so that they always load.
 pub static FAMILY_TABLES: LazyLock<Families> =
-    LazyLock::new(|| Families::load(FAMILIES).unwrap_or_else(|_| Families::empty()));
+    LazyLock::new(|| Families::load(embedded::families()).unwrap_or_else(|_| Families::empty()));
 
 /// `deberta-v2` as `debertav2`.
 #[must_use]
@@ -77,6 +80,7 @@ impl Families {
             relaxed: BTreeMap::new(),
             architectures: Vec::new(),
             names: Vec::new(),
+            unsupported: BTreeMap::new(),
         }
     }
 
@@ -109,8 +113,14 @@ impl Families {
             regex.map(|regex| (regex, entry.family)).map_err(|problem| problem.to_string())
         };
         let names = file.names.into_iter().map(pattern).collect::<Result<_, String>>()?;
-        let (families, model_types) = (file.families, file.model_types);
-        Ok(Self { families, model_types, relaxed, architectures: file.architectures, names })
+        Ok(Self {
+            families: file.families,
+            model_types: file.model_types,
+            relaxed,
+            architectures: file.architectures,
+            names,
+            unsupported: file.unsupported,
+        })
     }
 }
 
@@ -120,15 +130,16 @@ mod tests {
 
     #[test]
     fn the_tables_load() {
-        let tables = Families::load(FAMILIES).expect("tables");
-        assert!(tables.model_types.len() > 250);
+        let tables = Families::load(embedded::families()).expect("tables");
+        assert!(tables.model_types.len() > 500 && tables.unsupported.len() > 100);
         assert_eq!(tables.families.len(), 19);
     }
 
     #[test]
     fn broken_tables_are_refused() {
         assert!(Families::load("schema: 2").is_err());
-        let unknown = FAMILIES.replacen("family: text_encoder", "family: text_enkoder", 1);
+        let unknown =
+            embedded::families().replacen("family: text_encoder", "family: text_enkoder", 1);
         assert_eq!(
             Families::load(&unknown).err().as_deref(),
             Some("\"text_enkoder\" is not a family")

@@ -13,15 +13,35 @@ pub fn environments() -> PathBuf {
     cache.unwrap_or_else(|| home().join(".cache")).join("dtf-build").join("environments")
 }
 
+/// One model of each family, but for diffusion, which needs a further package.
+const TINY: [&str; 18] = [
+    "dtf/tiny-bert",
+    "dtf/tiny-clip",
+    "dtf/tiny-depth-anything",
+    "dtf/tiny-encodec",
+    "dtf/tiny-layoutlm",
+    "dtf/tiny-llama",
+    "dtf/tiny-llava",
+    "dtf/tiny-mamba",
+    "dtf/tiny-minilm",
+    "dtf/tiny-mixtral",
+    "dtf/tiny-patchtst",
+    "dtf/tiny-segformer",
+    "dtf/tiny-t5",
+    "dtf/tiny-videomae",
+    "dtf/tiny-vit",
+    "dtf/tiny-wav2vec2",
+    "dtf/tiny-whisper",
+    "dtf/tiny-yolos",
+];
+
 #[test]
-fn tiny_models_of_three_families_pass_through_coordinator_and_worker() {
+fn a_tiny_model_of_every_family_passes_through_coordinator_and_worker() {
     let home = Home::new();
     let environments = environments().display().to_string();
-    let args = [
-        "run",
-        "dtf/tiny-bert",
-        "dtf/tiny-llama",
-        "dtf/tiny-vit",
+    let mut args = vec!["run"];
+    args.extend(TINY);
+    args.extend([
         "--hw",
         "cpu,cuda",
         "--output",
@@ -31,8 +51,8 @@ fn tiny_models_of_three_families_pass_through_coordinator_and_worker() {
         "--torch-backend",
         "cpu",
         "--set",
-        "min_seconds=0.2",
-    ];
+        "min_seconds=0.1",
+    ]);
     let said = home.dtf(&args);
     let said = said.expect_code(if has_cuda() { 0 } else { 102 });
     let report = said.json();
@@ -41,7 +61,7 @@ fn tiny_models_of_three_families_pass_through_coordinator_and_worker() {
     assert!(cpu.iter().all(|row| row["outcome"] == "passed"), "{cpu:?}");
     let (references, tests): (Vec<_>, Vec<_>) =
         cpu.into_iter().partition(|row| row["labels"]["role"] == "reference");
-    assert_eq!((references.len(), tests.len()), (3, 3));
+    assert_eq!((references.len(), tests.len()), (TINY.len(), TINY.len()));
     for row in &tests {
         let metrics = row["metrics"].as_array().expect("metrics");
         let latency = metrics.iter().find(|metric| metric["name"] == "latency_seconds");
@@ -65,16 +85,26 @@ fn the_python_parts_pass_their_own_tests() {
     let home = Home::new();
     let environments = environments().display().to_string();
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let tests = root.join("tests/python");
+    let files = std::fs::read_dir(&tests).expect("listed").flatten();
+    let files: Vec<String> = files
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .filter(|name| name.starts_with("test_"))
+        .collect();
     let plan = home.write(
         "plan.yaml",
-        "schema: 1\nname: python\ntests:\n  - name: warm-runner\n    \
-         cmd: [python, -m, pytest, -q, -p, \"no:cacheprovider\", tests/python]\n    \
-         files: [src/worker, tests/python, templates]\n    timeout: 15m\n    \
-         environment: {packages: [torch, transformers, minijinja, pytest]}\n",
+        &format!(
+            "schema: 1\nname: python\ntests:\n  - name: \"{{file}}\"\n    \
+             cmd: [python, -m, pytest, -q, -p, \"no:cacheprovider\", \"tests/python/{{file}}\"]\n    \
+             files: [src/worker, tests/python, templates, scripts]\n    timeout: 15m\n    \
+             matrix: {{file: [{}]}}\n    \
+             environment: {{packages: [torch, transformers, minijinja, pytest]}}\n",
+            files.join(", ")
+        ),
     );
-    copy(&root.join("src/worker"), &home.path("src/worker"));
-    copy(&root.join("tests/python"), &home.path("tests/python"));
-    copy(&root.join("templates"), &home.path("templates"));
+    for folder in ["src/worker", "tests/python", "templates", "scripts"] {
+        copy(&root.join(folder), &home.path(folder));
+    }
     let plan = plan.to_str().expect("a plain path");
     let args = ["run", plan, "--environments-dir", &environments, "--torch-backend", "cpu"];
     home.dtf(&args).expect_code(0);

@@ -84,7 +84,8 @@ def test_every_family_has_a_template():
 @families
 def test_front_matter_is_whole(family):
     front, _ = split(f"{family}/test.py.j2")
-    assert list(front) == ["family", "version", "tasks", "backends", "parameters", "requirements"]
+    keys = ["family", "version", "tasks", "backends", "parameters", "requirements", "runtimes"]
+    assert list(front) == keys
     assert front["family"] == family
     common = {"batch", "dtype", "seed", "weights", "warm_up", "iterations", "min_seconds"}
     assert common < set(front["parameters"])

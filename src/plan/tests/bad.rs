@@ -179,7 +179,6 @@ fn models_are_refused_where_they_are_wrong() {
         ("{model: gpt2, parameters: {batch: 3}}", "move it one level up: batch"),
         ("{model: gpt2, parameters: {seed: x}}", "parameters.seed: expected a whole number"),
         ("{model: gpt2, family: decoder}", "did you mean \"decoder_llm\"?"),
-        ("{model: gpt2, family: vlm}", "tests for the family vlm cannot be generated yet"),
         ("{model: gpt2, weights: rnd}", "expected one of auto, random, cached, download"),
         ("{model: gpt2, requires: {backend: cpu}}", "names its back-ends in backends"),
         ("{model: gpt2, cmd: [x]}", "unknown key \"cmd\""),
