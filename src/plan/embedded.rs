@@ -25,11 +25,10 @@ pub fn configuration(file: &str) -> Option<&'static str> {
 
 /// Test templates and what they include: path below the folder, and text.
 pub fn templates() -> impl Iterator<Item = (&'static str, &'static str)> {
-    let folders = FOLDER.dirs().flat_map(Dir::files);
-    folders.filter_map(|file| {
-        let path = file.path().to_str().filter(|path| path.ends_with(".j2"))?;
-        Some((path, file.contents_utf8()?))
-    })
+    let files = FOLDER.dirs().flat_map(Dir::files);
+    files
+        .filter(|file| file.path().extension().is_some_and(|ending| ending == "j2"))
+        .filter_map(|file| Some((file.path().to_str()?, file.contents_utf8()?)))
 }
 
 fn text(path: &str) -> Option<&'static str> {

@@ -64,17 +64,18 @@ fn try_open(path: &Path) -> Result<Connection, StoreError> {
     Ok(connection)
 }
 
-/// DuckDB reads blocks when it needs them: it opens a file whose end was cut off.
+/// DuckDB reads blocks when it needs them: it opens a file whose end was cut off. Free blocks
+/// are not counted, since those at the end may never have been written.
 fn check_length(path: &Path, connection: &Connection) -> Result<(), StoreError> {
     let blocks = connection.query_row(
-        "SELECT total_blocks * block_size FROM pragma_database_size() WHERE database_name = current_database()",
+        "SELECT used_blocks * block_size FROM pragma_database_size() WHERE database_name = current_database()",
         [],
         |row| row.get::<_, u64>(0),
     );
     let expected = blocks.map_err(|source| opening(path, source))?;
     let found = fs::metadata(path).map_or(0, |file| file.len());
     if found < expected {
-        let why = format!("it is {found} bytes long instead of more than {expected}");
+        let why = format!("it is {found} bytes long, and more than {expected} are in use");
         return Err(StoreError::Foreign { path: path.to_owned(), why });
     }
     Ok(())

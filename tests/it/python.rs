@@ -13,7 +13,8 @@ pub fn environments() -> PathBuf {
     cache.unwrap_or_else(|| home().join(".cache")).join("dtf-build").join("environments")
 }
 
-/// One model of each family, but for diffusion, which needs a further package.
+/// One model of each family, but for diffusion, which needs a further package. (The one for
+/// embedding is a BERT, and counts as such where its family is not named.)
 const TINY: [&str; 18] = [
     "dtf/tiny-bert",
     "dtf/tiny-clip",

@@ -41,6 +41,18 @@ fn a_torn_file_is_moved_aside_each_time_to_another_name() {
 }
 
 #[test]
+fn free_blocks_that_were_never_written_are_no_sign_of_a_file_that_was_cut() {
+    let (place, opened) = with(&history());
+    let connection = opened.writer.connection().try_clone().expect("clones");
+    // A block that is taken and given back before the end of its transaction is counted.
+    let sql =
+        "BEGIN; CREATE TABLE big AS SELECT random() AS x FROM range(2000000); ROLLBACK; CHECKPOINT";
+    connection.execute_batch(sql).expect("runs");
+    drop((connection, opened));
+    assert_eq!(open(&place).rebuilt, None);
+}
+
+#[test]
 fn databases_of_others_and_of_later_versions_are_moved_aside() {
     let sqls = [
         "CREATE TABLE customers (name VARCHAR)",
