@@ -25,6 +25,7 @@ pub mod locate;
 pub mod matrix;
 pub mod models;
 pub mod node;
+pub mod parameters;
 pub mod problem;
 pub mod python;
 pub mod quantity;

@@ -1,0 +1,325 @@
+//! Decoders built like Llama, dense or with experts, as `AutoModelForCausalLM` loads them.
+//!
+//! One formula: RMS norms, grouped attention, a gated MLP. What tells the types apart, and
+//! what they have where a field is left out, stands in a table of one entry per type. Follows
+//! `modeling_<type>.py` and `configuration_<type>.py` of transformers 5.
+
+use crate::plan::parameters::config::Config;
+use crate::plan::parameters::size::{Size, embedding, linear, rms_norm};
+use crate::plan::parameters::{Formula, Formula::Dense, Formula::Sparse};
+use std::collections::BTreeSet;
+
+/// Which experts of a layer are counted; the router always counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Experts {
+    All,
+    /// As many as are chosen for a token.
+    Chosen,
+}
+
+/// Biases of the attention.
+#[derive(Debug, Clone, Copy)]
+enum Bias {
+    Never,
+    /// Of query, key and value, always.
+    Inputs,
+    /// Of query, key and value, unless `qkv_bias` is off.
+    InputsByField,
+    /// Of all four, if `attention_bias` is on.
+    ByField,
+}
+
+/// Norms of queries and keys.
+#[derive(Debug, Clone, Copy)]
+enum QueryNorm {
+    Without,
+    /// Over one head, the same for all.
+    Head,
+    /// Over all heads together.
+    Heads,
+    /// Over all heads together, their width taken as the layer's.
+    Hidden,
+}
+
+/// A type: its defaults, and how it differs.
+struct Decoder {
+    vocabulary: u64,
+    hidden: u64,
+    inner: u64,
+    layers: u64,
+    heads: u64,
+    /// Where left out; `null` means as many as there are heads.
+    groups: Groups,
+    /// Width of a head; the layer's divided by the heads if not given.
+    head: Option<u64>,
+    tied: bool,
+    bias: Bias,
+    mlp_bias: bool,
+    query_norm: QueryNorm,
+    /// Norms of a layer.
+    norms: u64,
+}
+
+/// Number of key and value heads where it is left out.
+#[derive(Debug, Clone, Copy)]
+enum Groups {
+    AsHeads,
+    Fixed(u64),
+}
+
+const LLAMA: Decoder = Decoder {
+    vocabulary: 32000,
+    hidden: 4096,
+    inner: 11008,
+    layers: 32,
+    heads: 32,
+    groups: Groups::AsHeads,
+    head: None,
+    tied: false,
+    bias: Bias::ByField,
+    mlp_bias: true,
+    query_norm: QueryNorm::Without,
+    norms: 2,
+};
+
+/// Query, key and value are one matrix, gate and up another: the same number.
+const PHI3: Decoder = Decoder {
+    vocabulary: 32064,
+    hidden: 3072,
+    inner: 8192,
+    bias: Bias::Never,
+    mlp_bias: false,
+    ..LLAMA
+};
+
+const MISTRAL: Decoder =
+    Decoder { inner: 14336, groups: Groups::Fixed(8), bias: Bias::Never, mlp_bias: false, ..LLAMA };
+
+const QWEN2: Decoder = Decoder {
+    vocabulary: 151_936,
+    inner: 22016,
+    groups: Groups::Fixed(32),
+    bias: Bias::Inputs,
+    mlp_bias: false,
+    ..LLAMA
+};
+
+const QWEN3: Decoder =
+    Decoder { head: Some(128), bias: Bias::ByField, query_norm: QueryNorm::Head, ..QWEN2 };
+
+const GEMMA: Decoder = Decoder {
+    vocabulary: 256_000,
+    hidden: 3072,
+    inner: 24576,
+    layers: 28,
+    heads: 16,
+    groups: Groups::Fixed(16),
+    head: Some(256),
+    tied: true,
+    mlp_bias: false,
+    ..LLAMA
+};
+
+const GEMMA2: Decoder = Decoder {
+    hidden: 2304,
+    inner: 9216,
+    layers: 26,
+    heads: 8,
+    groups: Groups::Fixed(4),
+    norms: 4,
+    ..GEMMA
+};
+
+const SMOLLM3: Decoder = Decoder {
+    vocabulary: 128_256,
+    hidden: 2048,
+    layers: 36,
+    heads: 16,
+    groups: Groups::Fixed(4),
+    tied: true,
+    ..LLAMA
+};
+
+const OLMO2: Decoder =
+    Decoder { vocabulary: 50304, mlp_bias: false, query_norm: QueryNorm::Heads, ..LLAMA };
+
+const QWEN2_MOE: Decoder = Decoder {
+    hidden: 2048,
+    inner: 5632,
+    layers: 24,
+    heads: 16,
+    groups: Groups::Fixed(16),
+    bias: Bias::InputsByField,
+    ..QWEN2
+};
+
+const QWEN3_MOE: Decoder = Decoder {
+    inner: 6144,
+    heads: 32,
+    groups: Groups::Fixed(4),
+    bias: Bias::ByField,
+    query_norm: QueryNorm::Head,
+    ..QWEN2_MOE
+};
+
+const OLMOE: Decoder = Decoder {
+    vocabulary: 50304,
+    hidden: 2048,
+    inner: 2048,
+    layers: 16,
+    heads: 16,
+    mlp_bias: false,
+    query_norm: QueryNorm::Hidden,
+    ..LLAMA
+};
+
+pub(super) fn find(kind: &str) -> Option<Formula> {
+    Some(match kind {
+        // Granite differs in what is computed, not in what is held.
+        "llama" | "granite" => Dense(|c| dense(c, &LLAMA)),
+        "phi3" => Dense(|c| dense(c, &PHI3)),
+        "mistral" => Dense(|c| dense(c, &MISTRAL)),
+        "qwen2" => Dense(|c| dense(c, &QWEN2)),
+        "qwen3" => Dense(|c| dense(c, &QWEN3)),
+        "gemma" => Dense(|c| dense(c, &GEMMA)),
+        "gemma2" => Dense(|c| dense(c, &GEMMA2)),
+        "smollm3" => Dense(|c| dense(c, &SMOLLM3)),
+        "olmo2" => Dense(|c| dense(c, &OLMO2)),
+        "mixtral" => Sparse(mixtral),
+        "qwen2_moe" => Sparse(qwen2_moe),
+        "qwen3_moe" => Sparse(qwen3_moe),
+        "olmoe" => Sparse(olmoe),
+        _ => return None,
+    })
+}
+
+impl Decoder {
+    fn hidden(&self, c: Config) -> Size {
+        c.number("hidden_size", self.hidden)
+    }
+
+    fn inner(&self, c: Config) -> Size {
+        c.number("intermediate_size", self.inner)
+    }
+
+    fn layers(&self, c: Config) -> Size {
+        c.number("num_hidden_layers", self.layers)
+    }
+
+    fn attention(&self, c: Config) -> Size {
+        let hidden = self.hidden(c);
+        let heads = c.number("num_attention_heads", self.heads);
+        let groups = match self.groups {
+            Groups::Fixed(groups) if !c.is_null("num_key_value_heads") => groups.into(),
+            _ => heads,
+        };
+        let groups = c.number("num_key_value_heads", groups);
+        // `null` is no width, where a type has one by itself.
+        let head = match self.head {
+            Some(head) if !c.is_null("head_dim") => head.into(),
+            _ => hidden / heads,
+        };
+        let head = c.number("head_dim", head);
+        let (inputs, output) = match self.bias {
+            Bias::Never => (Size::ZERO, Size::ZERO),
+            Bias::Inputs => (true.into(), Size::ZERO),
+            Bias::InputsByField => (c.flag("qkv_bias", true), Size::ZERO),
+            Bias::ByField => (c.flag("attention_bias", false), c.flag("attention_bias", false)),
+        };
+        let query_norm = match self.query_norm {
+            QueryNorm::Without => Size::ZERO,
+            QueryNorm::Head => 2 * rms_norm(head),
+            QueryNorm::Heads => rms_norm(heads * head) + rms_norm(groups * head),
+            QueryNorm::Hidden => rms_norm(hidden) + rms_norm(hidden / heads * groups),
+        };
+        linear(hidden, heads * head, inputs)
+            + 2 * linear(hidden, groups * head, inputs)
+            + linear(heads * head, hidden, output)
+            + query_norm
+    }
+
+    /// Everything except the MLPs.
+    fn frame(&self, c: Config) -> Size {
+        let hidden = self.hidden(c);
+        let vocabulary = c.number("vocab_size", self.vocabulary);
+        let layer = self.attention(c) + self.norms * rms_norm(hidden);
+        embedding(c.tables(vocabulary, self.tied), hidden)
+            + self.layers(c) * layer
+            + rms_norm(hidden)
+    }
+}
+
+/// Gate, up and down.
+fn gated(hidden: Size, inner: Size, bias: Size) -> Size {
+    2 * linear(hidden, inner, bias) + linear(inner, hidden, bias)
+}
+
+fn dense(c: Config, kind: &Decoder) -> Size {
+    let bias = if kind.mlp_bias { c.flag("mlp_bias", false) } else { Size::ZERO };
+    kind.frame(c) + kind.layers(c) * gated(kind.hidden(c), kind.inner(c), bias)
+}
+
+/// A router, and as many experts as are asked for.
+fn experts(hidden: Size, inner: Size, all: Size, chosen: Size, which: Experts) -> Size {
+    let counted = match which {
+        Experts::All => all,
+        Experts::Chosen => chosen.at_most(all),
+    };
+    linear(hidden, all, false) + counted * gated(hidden, inner, Size::ZERO)
+}
+
+fn mixtral(c: Config, which: Experts) -> Size {
+    let all = c.named(&["num_local_experts", "num_experts"], 8);
+    let chosen = c.number("num_experts_per_tok", 2);
+    let (hidden, inner) = (MISTRAL.hidden(c), MISTRAL.inner(c));
+    MISTRAL.frame(c) + MISTRAL.layers(c) * experts(hidden, inner, all, chosen, which)
+}
+
+fn olmoe(c: Config, which: Experts) -> Size {
+    let all = c.named(&["num_experts", "num_local_experts"], 64);
+    let chosen = c.number("num_experts_per_tok", 8);
+    let (hidden, inner) = (OLMOE.hidden(c), OLMOE.inner(c));
+    OLMOE.frame(c) + OLMOE.layers(c) * experts(hidden, inner, all, chosen, which)
+}
+
+/// Beside the experts, one that every token passes, behind a gate of one number.
+fn qwen2_moe(c: Config, which: Experts) -> Size {
+    let all = c.named(&["num_experts", "num_local_experts"], 60);
+    let chosen = c.number("num_experts_per_tok", 4);
+    let (hidden, inner) = (QWEN2_MOE.hidden(c), c.number("moe_intermediate_size", 1408));
+    let shared = gated(hidden, c.number("shared_expert_intermediate_size", 5632), Size::ZERO);
+    let sparse =
+        experts(hidden, inner, all, chosen, which) + shared + linear(hidden, 1.into(), false);
+    mixed(c, &QWEN2_MOE, all, sparse)
+}
+
+fn qwen3_moe(c: Config, which: Experts) -> Size {
+    let all = c.named(&["num_experts", "num_local_experts"], 128);
+    let chosen = c.number("num_experts_per_tok", 8);
+    let (hidden, inner) = (QWEN3_MOE.hidden(c), c.number("moe_intermediate_size", 768));
+    mixed(c, &QWEN3_MOE, all, experts(hidden, inner, all, chosen, which))
+}
+
+/// Layers with experts, and plain ones among them: those that `mlp_only_layers` lists, and
+/// all but every `decoder_sparse_step`th.
+fn mixed(c: Config, kind: &Decoder, experts: Size, sparse: Size) -> Size {
+    let (layers, step) = (kind.layers(c), c.number("decoder_sparse_step", 1));
+    let plain: BTreeSet<_> = c.list("mlp_only_layers", &[]).into_iter().map(Size::get).collect();
+    let listed: Size = plain.iter().map(|index| of_step(*index, layers, step)).sum();
+    let with_experts = (layers / step - listed) * experts.any();
+    let without = layers - with_experts;
+    kind.frame(c)
+        + with_experts * sparse
+        + without * gated(kind.hidden(c), kind.inner(c), Size::ZERO)
+}
+
+/// 1 where the layer would have experts if it were not listed, else 0.
+fn of_step(index: Option<u64>, layers: Size, step: Size) -> Size {
+    let turn = |index: u64, layers: u64, step: u64| {
+        Some(u64::from(index < layers && index.checked_add(1)?.checked_rem(step)? == 0))
+    };
+    match (index, layers.get(), step.get()) {
+        (Some(index), Some(layers), Some(step)) => turn(index, layers, step).into(),
+        _ => Size::UNKNOWN,
+    }
+}

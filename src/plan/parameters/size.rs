@@ -1,0 +1,152 @@
+//! Numbers of parameters, and the layers that they are sums of.
+//!
+//! A [`Size`] is a number or not known. What overflows, is divided by nothing or comes from a
+//! field that holds something else is not known, and so is every sum that it enters: formulae
+//! read like definitions and cannot panic or wrap.
+
+use std::ops::{Add, Div, Mul, Sub};
+
+/// A number of parameters, channels or layers, if it is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Size(Option<u64>);
+
+impl Size {
+    pub(super) const UNKNOWN: Self = Self(None);
+    pub(super) const ZERO: Self = Self(Some(0));
+
+    pub(super) const fn get(self) -> Option<u64> {
+        self.0
+    }
+
+    /// 1 where there is at least one: for what only the first layer has.
+    pub(super) fn any(self) -> Self {
+        self.at_most(1.into())
+    }
+
+    /// The lesser of the two.
+    pub(super) fn at_most(self, other: Self) -> Self {
+        self.and(other, |a, b| Some(a.min(b)))
+    }
+
+    /// Rounded up to a multiple of `step`.
+    pub(super) fn up_to_multiple_of(self, step: u64) -> Self {
+        self.and(step.into(), u64::checked_next_multiple_of)
+    }
+
+    /// The part `ratio` of it, rounded down, computed as Python does: in double precision.
+    pub(super) fn scaled(self, ratio: f64) -> Self {
+        let whole = |value: u64| {
+            let product = (f64::from(u32::try_from(value).ok()?) * ratio).floor();
+            // Digits are the way from a float to an integer that cannot lose any.
+            format!("{product:.0}").parse().ok()
+        };
+        Self(self.0.and_then(whole))
+    }
+
+    fn and(self, other: Self, join: impl FnOnce(u64, u64) -> Option<u64>) -> Self {
+        match (self.0, other.0) {
+            (Some(a), Some(b)) => Self(join(a, b)),
+            _ => Self::UNKNOWN,
+        }
+    }
+}
+
+impl From<u64> for Size {
+    fn from(value: u64) -> Self {
+        Self(Some(value))
+    }
+}
+
+impl From<Option<u64>> for Size {
+    fn from(value: Option<u64>) -> Self {
+        Self(value)
+    }
+}
+
+impl From<bool> for Size {
+    fn from(value: bool) -> Self {
+        Self(Some(u64::from(value)))
+    }
+}
+
+impl<T: Into<Size>> Add<T> for Size {
+    type Output = Self;
+    fn add(self, other: T) -> Self {
+        self.and(other.into(), u64::checked_add)
+    }
+}
+
+impl<T: Into<Size>> Sub<T> for Size {
+    type Output = Self;
+    fn sub(self, other: T) -> Self {
+        self.and(other.into(), u64::checked_sub)
+    }
+}
+
+impl<T: Into<Size>> Mul<T> for Size {
+    type Output = Self;
+    fn mul(self, other: T) -> Self {
+        self.and(other.into(), u64::checked_mul)
+    }
+}
+
+/// Rounds down.
+impl<T: Into<Size>> Div<T> for Size {
+    type Output = Self;
+    fn div(self, other: T) -> Self {
+        self.and(other.into(), u64::checked_div)
+    }
+}
+
+impl Mul<Size> for u64 {
+    type Output = Size;
+    fn mul(self, other: Size) -> Size {
+        other * self
+    }
+}
+
+impl std::iter::Sum for Size {
+    fn sum<I: Iterator<Item = Self>>(terms: I) -> Self {
+        terms.fold(Self::ZERO, |total, term| total + term)
+    }
+}
+
+/// `Linear(input, output)`; `bias` is one or none.
+pub(super) fn linear(input: Size, output: Size, bias: impl Into<Size>) -> Size {
+    input * output + output * bias
+}
+
+/// `LayerNorm(width)`, or a batch or group norm: a factor and a bias.
+pub(super) fn norm(width: Size) -> Size {
+    2 * width
+}
+
+/// `RMSNorm(width)`: a factor.
+pub(super) fn rms_norm(width: Size) -> Size {
+    width
+}
+
+/// `Embedding(rows, width)`.
+pub(super) fn embedding(rows: Size, width: Size) -> Size {
+    rows * width
+}
+
+/// A convolution whose kernel has `kernel` cells; `bias` is one or none.
+pub(super) fn conv(input: Size, output: Size, kernel: Size, bias: impl Into<Size>) -> Size {
+    input * kernel * output + output * bias
+}
+
+/// Query, key, value and output of one width, all with bias.
+pub(super) fn attention(width: Size) -> Size {
+    4 * linear(width, width, true)
+}
+
+/// Two linear layers with bias: out to `inner`, and back.
+pub(super) fn mlp(width: Size, inner: Size) -> Size {
+    linear(width, inner, true) + linear(inner, width, true)
+}
+
+/// One layer of most transformers: attention and an MLP, all with bias, and two norms.
+pub(super) fn block(width: Size, inner: Size) -> Size {
+    attention(width) + mlp(width, inner) + 2 * norm(width)
+}
