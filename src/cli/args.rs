@@ -257,8 +257,8 @@ pub struct ModelArgs {
     #[arg(long, value_delimiter = ',', value_name = "NAME,…")]
     pub runtime: Vec<String>,
     /// Where weights come from: auto, cached, random, download
-    #[arg(long, value_name = "MODE")]
-    pub weights: Option<String>,
+    #[arg(long, value_delimiter = ',', value_name = "MODE,…")]
+    pub weights: Vec<String>,
     /// Family, when detection should not decide
     #[arg(long)]
     pub family: Option<String>,

@@ -1,24 +1,24 @@
 //! Tests for models: configuration → family → template → one script for each back-end and
 //! shape.
 //!
-//! Promises: smaller shapes come first, and the smallest of a model on a back-end is a gate:
-//! the others depend on it, so that a model that does not even load costs one attempt. Where
-//! several tests would compute one reference, it is a test of its own, before them.
+//! What runs before what stands in [`crate::plan::order`].
 
 use crate::domain::accelerator::Backend;
 use crate::domain::launch::{Environment, Isolation, Packages, Program};
+use crate::plan::case::{Case, Role};
 use crate::plan::catalogue;
 use crate::plan::classify::{self, Classified};
 use crate::plan::entry::{Entry, TakenFile, check_name};
 use crate::plan::estimate::{self, Shape};
 use crate::plan::files::Files;
 use crate::plan::matrix::{Combination, Matrix};
-use crate::plan::models::{BackendChoice, ModelEntry, Weights};
+use crate::plan::models::{BackendChoice, DOWNLOAD, ModelEntry};
 use crate::plan::node::Node;
+use crate::plan::order;
 use crate::plan::problem::{Problem, Wrong};
 use crate::plan::template::{Context, Template};
 use serde_json::{Map, Value, json};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 /// Interpreters that generated scripts run on.
 pub const PYTHON: &str = ">=3.10";
@@ -36,12 +36,6 @@ struct Subject<'a> {
     template: Template,
 }
 
-/// One test before its script is written.
-struct Case {
-    backend: Backend,
-    parameters: Map<String, Value>,
-}
-
 /// The tests of one model.
 ///
 /// # Errors
@@ -53,90 +47,34 @@ pub fn entries(
 ) -> Result<Vec<Entry>, Problem> {
     let subject = Subject::look_up(entry, files)?;
     let mut cases = subject.cases(accelerators)?;
-    // By back-end in the order of the plan, small before large.
-    let mut order: Vec<Backend> = Vec::new();
-    for case in &cases {
-        if !order.contains(&case.backend) {
-            order.push(case.backend);
-        }
-    }
-    cases.sort_by_key(|case| (order.iter().position(|b| *b == case.backend), case.work()));
-    let references = references(&cases);
-    let mut gates: HashMap<Backend, String> = HashMap::new();
-    let mut tests = Vec::with_capacity(cases.len() + references.len());
+    order::sort(&mut cases);
+    let references = order::references(&cases);
+    let loads = order::loads(&cases);
+    let mut tests = Vec::with_capacity(cases.len() + references.len() + loads.len());
     for reference in references.values() {
-        tests.push(subject.reference(reference)?);
+        let mut test = subject.test(reference)?;
+        test.artifacts = vec![REFERENCE_FILE.to_owned()];
+        tests.push(test);
     }
-    for case in &cases {
+    for load in loads.values() {
+        tests.push(subject.test(load)?);
+    }
+    let names: Vec<String> = cases.iter().map(|case| subject.name(case)).collect();
+    for (case, smaller) in cases.iter().zip(order::smaller(&cases)) {
         let mut test = subject.test(case)?;
         if let Some(reference) = references.get(&case.reference_key()) {
             test.inputs =
                 vec![TakenFile { test: subject.name(reference), file: REFERENCE_FILE.to_owned() }];
             test.settings.env.insert(REFERENCE.into(), REFERENCE_FILE.into());
         }
-        match gates.get(&case.backend) {
-            Some(gate) => test.depends_on = vec![gate.clone()],
-            None => {
-                gates.insert(case.backend, test.name.clone());
-            }
+        test.depends_on = smaller.iter().filter_map(|at| names.get(*at).cloned()).collect();
+        if test.depends_on.is_empty() {
+            let load = loads.get(&case.backend).map(|load| subject.name(load));
+            test.depends_on.extend(load);
         }
         tests.push(test);
     }
     Ok(tests)
-}
-
-/// What several cases compare with, by what they share.
-fn references(cases: &[Case]) -> BTreeMap<String, Case> {
-    let mut sharing: BTreeMap<String, usize> = BTreeMap::new();
-    for case in cases {
-        *sharing.entry(case.reference_key()).or_default() += 1;
-    }
-    let shared = cases.iter().map(|case| (case.reference_key(), case.reference()));
-    shared.filter(|(key, _)| sharing.get(key).is_some_and(|count| *count > 1)).collect()
-}
-
-impl Case {
-    fn is_reference(&self) -> bool {
-        self.text("role") == "reference"
-    }
-
-    /// The case that computes what this one compares with: one sample, on the processor, in
-    /// full precision.
-    fn reference(&self) -> Self {
-        let mut parameters = self.parameters.clone();
-        for (name, value) in [
-            ("role", json!("reference")),
-            ("batch", json!(1)),
-            ("dtype", json!("fp32")),
-            ("attention", json!("default")),
-            ("runtime", json!("torch")),
-        ] {
-            // Only what the template has.
-            if let Some(parameter) = parameters.get_mut(name) {
-                *parameter = value;
-            }
-        }
-        Self { backend: Backend::Cpu, parameters }
-    }
-
-    fn reference_key(&self) -> String {
-        Value::Object(self.reference().parameters).to_string()
-    }
-
-    fn number(&self, key: &str) -> u64 {
-        self.parameters.get(key).and_then(Value::as_u64).unwrap_or(0)
-    }
-
-    fn text(&self, key: &str) -> &str {
-        self.parameters.get(key).and_then(Value::as_str).unwrap_or_default()
-    }
-
-    /// Rough cost, only to put small before large.
-    fn work(&self) -> u64 {
-        let length = self.number("sequence_length") + self.number("max_new_tokens");
-        let image = self.number("image_size");
-        self.number("batch").max(1).saturating_mul(length.max(image.saturating_mul(image)).max(1))
-    }
 }
 
 impl<'a> Subject<'a> {
@@ -207,9 +145,13 @@ impl<'a> Subject<'a> {
 
     fn case(&self, combination: &Combination) -> Result<Case, Problem> {
         let mut backend = Backend::Cpu;
+        let mut download = false;
         let mut said: Vec<(&str, Value)> = Vec::new();
         for (name, node) in &combination.0 {
-            if name == "backend" {
+            if name == "weights" && *node == Node::Text(DOWNLOAD.into()) {
+                download = true;
+                said.push((name, json!("auto")));
+            } else if name == "backend" {
                 let text = node.scalar().unwrap_or_default();
                 backend = text.parse().map_err(
                     |problem: crate::domain::accelerator::UnknownBackend| {
@@ -224,22 +166,13 @@ impl<'a> Subject<'a> {
         said.extend(
             self.entry.parameters.iter().map(|(name, node)| (name.as_str(), json_of(node))),
         );
-        if let Some(weights) = self.entry.weights {
-            said.push(("weights", json!(weights.parameter())));
-        }
         let names: Vec<String> = said.iter().take(shapes).map(|(name, _)| (*name).into()).collect();
         let parameters = self.template.parameters(said).map_err(|(name, wrong)| {
             let path = &self.entry.path;
             let shape = names.contains(&name);
             wrong.at(&if shape { path.key(&name) } else { path.key("parameters").key(&name) })
         })?;
-        Ok(Case { backend, parameters })
-    }
-
-    fn reference(&self, case: &Case) -> Result<Entry, Problem> {
-        let mut entry = self.test(case)?;
-        entry.artifacts = vec![REFERENCE_FILE.to_owned()];
-        Ok(entry)
+        Ok(Case { backend, download, parameters })
     }
 
     fn test(&self, case: &Case) -> Result<Entry, Problem> {
@@ -274,7 +207,7 @@ impl<'a> Subject<'a> {
         settings.environment = Some(environment);
         settings.isolation = Some(settings.isolation.unwrap_or(Isolation::Warm));
         self.require(case, &mut settings.requires);
-        if self.entry.weights == Some(Weights::Download) {
+        if case.download {
             settings.env.entry(ALLOW_DOWNLOAD.into()).or_insert_with(|| "1".into());
         }
         for (label, value) in self.labels(case) {
@@ -305,17 +238,20 @@ impl<'a> Subject<'a> {
             image => format!("-i{image}"),
         };
         let prefix = &self.entry.prefix;
-        if case.is_reference() {
-            let size = format!("{length}{image}");
-            let size = size.trim_start_matches('-');
-            return format!("{prefix}/reference{}{size}", if size.is_empty() { "" } else { "/" });
+        let size = format!("{length}{image}");
+        match case.role() {
+            Role::Reference if size.is_empty() => return format!("{prefix}/reference"),
+            Role::Reference => return format!("{prefix}/reference/{}", &size[1..]),
+            Role::Load => return format!("{prefix}/{}/load", case.backend),
+            Role::Test => {}
         }
-        let shape = format!("b{}{length}{image}", case.number("batch"));
         let usual = ["", "default", "torch"];
         let further = ["attention", "runtime"].map(|name| case.text(name));
-        let further = further.iter().filter(|text| !usual.contains(text));
-        let further: String = further.map(|text| format!("-{text}")).collect();
-        format!("{prefix}/{}/{shape}-{}{further}", case.backend, case.text("dtype"))
+        let further = further.into_iter().filter(|text| !usual.contains(text));
+        let weights = self.entry.lists("weights").then(|| case.weights());
+        let further: String = further.chain(weights).map(|text| format!("-{text}")).collect();
+        let batch = case.number("batch");
+        format!("{prefix}/{}/b{batch}{size}-{}{further}", case.backend, case.text("dtype"))
     }
 
     /// Edge of the images; what the configuration says when the plan does not. 0 for texts.
@@ -357,7 +293,7 @@ impl<'a> Subject<'a> {
             ("backend", case.backend.to_string()),
             ("batch", case.number("batch").to_string()),
             ("dtype", case.text("dtype").to_owned()),
-            ("weights", case.text("weights").to_owned()),
+            ("weights", case.weights().to_owned()),
         ];
         for name in ["role", "attention", "runtime"] {
             if case.parameters.contains_key(name) {

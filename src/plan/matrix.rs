@@ -138,7 +138,7 @@ fn read_axes<'a>(entries: &'a [(String, Node)], path: &Path) -> Result<Vec<Axis<
     }
 }
 
-/// Entries of `exclude` (some axes) or `include` (all axes).
+/// Entries of `exclude` (some axes) or `include` (all axes, but for those of one value).
 fn exceptions(
     fields: &Fields,
     key: &str,
@@ -181,8 +181,14 @@ fn exception(
                 return Err(Problem::new(&path.key(axis.name), message).hint(hint));
             }
             Some(value) => pairs.push((axis.name.to_owned(), value.clone())),
+            None if complete && axis.values.len() == 1 => {
+                pairs.push((axis.name.to_owned(), axis.values[0].clone()));
+            }
             None if complete => {
-                let message = format!("{:?} is missing: an addition names every axis", axis.name);
+                let message = format!(
+                    "{:?} is missing: an addition names every axis with a choice",
+                    axis.name
+                );
                 return Err(Problem::new(path, message));
             }
             None => {}

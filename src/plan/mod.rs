@@ -8,6 +8,7 @@
 //! Pure: what a plan names (files, model configurations) comes in through
 //! [`files::Files`], what it means goes out as values. Limits stand beside the types.
 
+mod case;
 pub mod catalogue;
 pub mod classify;
 mod dependency;
@@ -25,6 +26,7 @@ pub mod locate;
 pub mod matrix;
 pub mod models;
 pub mod node;
+mod order;
 pub mod parameters;
 pub mod problem;
 pub mod python;

@@ -5,7 +5,7 @@
 
 use crate::domain::accelerator::Backend;
 use crate::plan::entry::check_name;
-use crate::plan::fields::{Fields, one_of, text, whole};
+use crate::plan::fields::{Fields, text, whole};
 use crate::plan::files::inside;
 use crate::plan::locate::Path;
 use crate::plan::node::{Node, shortened};
@@ -51,6 +51,11 @@ const DTYPES: [(&str, &str); 6] = [
 
 /// Implementations of attention; `default` is the model's own choice.
 const ATTENTIONS: [&str; 4] = ["default", "eager", "sdpa", "flash_attention_2"];
+/// Where weights come from: the worker's cache and else random (auto), the same and fetched
+/// when they are not there (download), or one of the two.
+const WEIGHTS: [&str; 4] = ["auto", "cached", "random", DOWNLOAD];
+/// Told to the script by its environment; as a parameter it is `auto`.
+pub const DOWNLOAD: &str = "download";
 /// What executes the model.
 const RUNTIMES: [&str; 3] = ["torch", "onnxruntime", "openvino"];
 
@@ -70,29 +75,6 @@ pub enum BackendChoice {
     One(Backend),
 }
 
-/// Where weights come from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Weights {
-    /// From the cache of the worker when they are there, else random.
-    Auto,
-    /// As `Auto`, and fetched when they are not there.
-    Download,
-    Random,
-    Cached,
-}
-
-impl Weights {
-    /// As the generated script is told.
-    #[must_use]
-    pub fn parameter(self) -> &'static str {
-        match self {
-            Weights::Auto | Weights::Download => "auto",
-            Weights::Random => "random",
-            Weights::Cached => "cached",
-        }
-    }
-}
-
 #[derive(Debug, Clone, PartialEq)]
 pub struct ModelEntry {
     pub path: Path,
@@ -105,7 +87,6 @@ pub struct ModelEntry {
     pub family: Option<String>,
     pub revision: Option<String>,
     pub backends: Vec<BackendChoice>,
-    pub weights: Option<Weights>,
     /// Lists of shapes by parameter, in the order in which names show them.
     pub shapes: Vec<(&'static str, Vec<Node>)>,
     pub parameters: Vec<(String, Node)>,
@@ -114,6 +95,13 @@ pub struct ModelEntry {
     pub settings: Settings,
     /// Shapes that the family does not have are left out, not refused.
     pub lenient: bool,
+}
+
+impl ModelEntry {
+    /// Whether a shape has more than one value, so that names must tell them apart.
+    pub(super) fn lists(&self, shape: &str) -> bool {
+        self.shapes.iter().any(|(name, values)| *name == shape && values.len() > 1)
+    }
 }
 
 /// Every key that an entry under `models` understands.
@@ -142,7 +130,6 @@ pub fn read(node: &Node, path: &Path) -> Result<ModelEntry, Problem> {
         family: fields.optional("family", text)?,
         revision: fields.optional("revision", revision)?,
         backends: read_backends(&fields)?,
-        weights: fields.optional("weights", weights)?,
         shapes: read_shapes(&fields)?,
         parameters: read_parameters(&fields)?,
         exclude: fields.get("exclude").map(with_plain_dtypes),
@@ -228,15 +215,6 @@ fn read_backends(fields: &Fields) -> Result<Vec<BackendChoice>, Problem> {
     Ok(if chosen.is_empty() { vec![BackendChoice::One(Backend::Cpu)] } else { chosen })
 }
 
-fn weights(node: &Node) -> Result<Weights, Wrong> {
-    one_of(&[
-        ("auto", Weights::Auto),
-        ("random", Weights::Random),
-        ("cached", Weights::Cached),
-        ("download", Weights::Download),
-    ])(node)
-}
-
 fn read_shapes(fields: &Fields) -> Result<Vec<(&'static str, Vec<Node>)>, Problem> {
     let number = |most: i64| move |node: &Node| whole(1, most)(node).map(Node::Int);
     let mut shapes = vec![
@@ -246,6 +224,7 @@ fn read_shapes(fields: &Fields) -> Result<Vec<(&'static str, Vec<Node>)>, Proble
         ("dtype", one_or_more(fields, "dtype", dtype)?),
         ("attention", one_or_more(fields, "attention", word_of(&ATTENTIONS))?),
         ("runtime", one_or_more(fields, "runtime", word_of(&RUNTIMES))?),
+        ("weights", one_or_more(fields, "weights", word_of(&WEIGHTS))?),
     ];
     shapes.retain(|(_, values)| !values.is_empty());
     Ok(shapes)

@@ -34,7 +34,7 @@ pub struct Request {
     pub attention: Vec<String>,
     pub runtime: Vec<String>,
     /// `auto`, `download`, `random` or `cached`.
-    pub weights: Option<String>,
+    pub weights: Vec<String>,
     pub family: Option<String>,
     pub revision: Option<String>,
     /// Further parameters of the template as written: `iterations` → `20`.
@@ -133,11 +133,10 @@ impl Request {
             ("dtype".to_owned(), texts(&self.dtype)),
             ("attention".to_owned(), texts(&self.attention)),
             ("runtime".to_owned(), texts(&self.runtime)),
+            ("weights".to_owned(), texts(&self.weights)),
             ("parameters".to_owned(), Node::Map(parameters.collect())),
         ];
-        for (key, value) in
-            [("weights", &self.weights), ("family", &self.family), ("revision", &self.revision)]
-        {
+        for (key, value) in [("family", &self.family), ("revision", &self.revision)] {
             map.extend(value.iter().map(|value| (key.to_owned(), text(value))));
         }
         let mut seen = BTreeSet::new();

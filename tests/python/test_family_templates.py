@@ -121,6 +121,13 @@ def test_tiny_models_pass(run, family, dtype, batch):
     assert all(value > 0 for name in expected for value in metrics[name])
 
 
+@families
+def test_tiny_models_load(run, family):
+    source = render(family, parameters=parameters_of(family, role="load", dtype="bf16", batch=1))
+    code, events, output = run(source, DTF_THREADS="1")
+    assert (code, events[-1]["role"]) == (0, "load"), output
+
+
 # Draws the inputs of several batch sizes and compares the samples that they share.
 INDEPENDENT = """
 def main():

@@ -39,7 +39,7 @@ class Script:
         self.folder, self.set = folder, monkeypatch.setenv
         self.unset = lambda name: monkeypatch.delenv(name, raising=False)
         self.roles = {}
-        for role in ("test", "reference"):
+        for role in ("test", "reference", "load"):
             known = {key: SMALL[key] for key in SMALL if key in parameters_of(family)}
             source = render(family, parameters={**known, "role": role})
             script = types.ModuleType("script")
@@ -180,6 +180,15 @@ def test_faults_are_found(script, name):
         assert code == 1 and check in failed, (seed, result, failed)
         expected = "nondeterministic" if check == "repeatable" else None
         assert result.get("class") == expected, (seed, result)
+
+
+def test_a_load_needs_numbers(script):
+    """What is computed is for the test to judge, but nothing at all comes of NaN."""
+    seed = SEEDS[0]
+    code, result, _ = script.run(seed, role="load")
+    assert (code, result["role"]) == (0, "load"), result
+    code, result, _ = script.run(seed, role="load", fault=in_linear(not_a_number))
+    assert code == 1 and "not finite" in result["message"], result
 
 
 # A weight that is damaged on its way to the device. Measured over 200 seeds in each family

@@ -334,7 +334,26 @@ def test_a_reference_is_made_in_one_way_only(run, changes):
     assert (code, events[-1]["class"]) == (2, "set_up")
 
 
-@pytest.mark.parametrize("role", ["test", "reference"])
+@families
+def test_a_load_runs_the_model_once(run, family):
+    parameters = {**QUICK, "role": "load", "dtype": "bf16", "batch": 1}
+    code, events, output = run(render(family, parameters=parameters))
+    assert (code, events[-1]["role"], events[-1]["dtype"]) == (0, "load", "bf16"), output
+    assert [event["name"] for event in of_kind(events, "phase")] == [
+        name for name in PHASES["load"] for _ in range(2)
+    ], output
+    names = {event["name"] for event in of_kind(events, "metric")}
+    assert {"load_seconds", "first_run_seconds"} <= names
+
+
+PHASES = {
+    "test": ["load", "first_run", "warm_up", "measure", "memory", "check"],
+    "reference": ["load", "check"],
+    "load": ["load", "first_run"],
+}
+
+
+@pytest.mark.parametrize("role", sorted(PHASES))
 @families
 def test_a_dry_run_needs_no_package(family, role, tmp_path):
     script = tmp_path / "test_it.py"
@@ -352,8 +371,7 @@ def test_a_dry_run_needs_no_package(family, role, tmp_path):
     events = events_of(tmp_path)
     assert events[0]["event"] == "started" and events[-1]["dry_run"] is True
     phases = [event["name"] for event in of_kind(events, "phase") if event["status"] == "end"]
-    tested = ["load", "first_run", "warm_up", "measure", "memory", "check"]
-    assert phases == (tested if role == "test" else ["load", "check"])
+    assert phases == PHASES[role]
 
 
 def test_a_script_stands_alone(frameworks, tmp_path):

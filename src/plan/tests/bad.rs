@@ -148,7 +148,7 @@ fn matrices_are_refused_where_they_are_wrong() {
         ("{a: [1], exclude: [{b: 1}]}", "exclude[0].b: unknown key \"b\""),
         ("{a: [fast], exclude: [{a: fats}]}", "did you mean \"fast\"?"),
         ("{a: [1], exclude: [{a: 1}]}", "the matrix has no combination"),
-        ("{a: [1], b: [1], include: [{a: 1}]}", "an addition names every axis"),
+        ("{a: [1], b: [1, 2], include: [{a: 1}]}", "an addition names every axis"),
         ("{a: [1], exclude: [{}]}", "no axis is named"),
         ("{\"a b\": [1]}", "an axis is named by"),
     ] {
@@ -179,7 +179,7 @@ fn models_are_refused_where_they_are_wrong() {
         ("{model: gpt2, parameters: {batch: 3}}", "move it one level up: batch"),
         ("{model: gpt2, parameters: {seed: x}}", "parameters.seed: expected a whole number"),
         ("{model: gpt2, family: decoder}", "did you mean \"decoder_llm\"?"),
-        ("{model: gpt2, weights: rnd}", "expected one of auto, random, cached, download"),
+        ("{model: gpt2, weights: rnd}", "expected one of auto, cached, random, download"),
         ("{model: gpt2, requires: {backend: cpu}}", "names its back-ends in backends"),
         ("{model: gpt2, cmd: [x]}", "unknown key \"cmd\""),
     ] {

@@ -32,6 +32,8 @@ models:
         names(&submission),
         [
             "bert-base-uncased/reference/s128",
+            "bert-base-uncased/cpu/load",
+            "bert-base-uncased/cuda/load",
             "bert-base-uncased/cpu/b1-s128-fp32",
             "bert-base-uncased/cpu/b1-s128-bf16",
             "bert-base-uncased/cpu/b4-s128-fp32",
@@ -40,12 +42,16 @@ models:
             "bert-base-uncased/cuda/b4-s128-bf16",
         ]
     );
-    let gates: Vec<&[u32]> = submission.tests.iter().map(|test| &*test.depends_on).collect();
-    assert_eq!(gates, [&[][..], &[0], &[0, 1], &[0, 1], &[0, 1], &[0], &[0, 5]]);
+    let before: Vec<&[u32]> = submission.tests.iter().map(|test| &*test.depends_on).collect();
+    let expected: [&[u32]; 9] =
+        [&[], &[], &[], &[0, 1], &[0, 1], &[0, 3], &[0, 4], &[0, 2], &[0, 7]];
+    assert_eq!(before, expected);
+    let load = launch(&submission.tests[2]);
+    assert_eq!((&*load.labels["role"], &*load.labels["dtype"]), ("load", "bf16"));
     let reference = launch(&submission.tests[0]);
     assert_eq!(reference.artifacts, ["reference.safetensors"]);
     assert_eq!((reference.backend, &*reference.labels["role"]), (Some(Backend::Cpu), "reference"));
-    let cuda = &submission.tests[5];
+    let cuda = &submission.tests[7];
     assert_eq!((cuda.requirement.backend, cuda.requirement.accelerators), (Some(Backend::Cuda), 1));
     assert!(cuda.requirement.accelerator_memory_bytes > 1 << 30);
     let launch = launch(cuda);
@@ -79,13 +85,25 @@ models:
     let submission = submit(text, &Folder::default(), &[]).expect("a plan");
     let references = ["dtf/tiny-bert/reference/s16", "dtf/tiny-bert/reference/s32"];
     assert_eq!(names(&submission)[..2], references);
-    assert_eq!(submission.tests.len(), 2 + 8 + 2, "one test alone computes its own");
+    assert_eq!(submission.tests.len(), 2 + 1 + 8 + 1 + 2, "one test alone computes its own");
     let name = "dtf/tiny-bert/cpu/b2-s32-fp32-eager-onnxruntime";
     let test = submission.tests.iter().find(|test| &*test.name == name).expect(name);
     let launch = launch(test);
     assert_eq!(launch.inputs[0].test, 1);
     assert!(matches!(&launch.environment, Environment::Packages(p)
         if p.requirements.iter().any(|package| package == "onnxruntime")));
+}
+
+#[test]
+fn weights_multiply_and_names_tell_them_apart() {
+    let text = "models: [{model: gpt2, weights: [random, download], batch: 1}]";
+    let submission = submit(text, &Folder::default(), &[]).expect("a plan");
+    let load = "gpt2/cpu/load";
+    let [random, download] = ["random", "download"].map(|w| format!("gpt2/cpu/b1-s128-fp32-{w}"));
+    assert_eq!(names(&submission), [load, &*random, &*download]);
+    let env = |at: usize| launch(&submission.tests[at]).env.contains_key("DTF_ALLOW_DOWNLOAD");
+    assert_eq!([env(1), env(2)], [false, true]);
+    assert!(text_of(&submission, &download).contains("\"weights\": \"auto\""));
 }
 
 #[test]
@@ -103,6 +121,7 @@ models:
         names(&submission),
         [
             "dtf/tiny-llama/cpu/b2-s128-fp32",
+            "dtf/tiny-vit/cpu/load",
             "dtf/tiny-vit/cpu/b2-i32-fp32",
             "dtf/tiny-vit/cpu/b2-i64-fp32",
             "other/cpu/b2-s128-fp32",
@@ -111,8 +130,8 @@ models:
     );
     let script = text_of(&submission, "dtf/tiny-llama/cpu/b2-s128-fp32");
     assert!(script.contains("\"max_new_tokens\": 4") && script.contains("\"min_seconds\": 0.5"));
-    assert_eq!(launch(&submission.tests[1]).env["DTF_ALLOW_DOWNLOAD"], "1");
-    assert_eq!(launch(&submission.tests[1]).labels["image_size"], "32");
+    assert_eq!(launch(&submission.tests[2]).env["DTF_ALLOW_DOWNLOAD"], "1");
+    assert_eq!(launch(&submission.tests[2]).labels["image_size"], "32");
 }
 
 #[test]
@@ -127,12 +146,12 @@ fn what_generate_writes_reads_back_to_the_same_tests() {
         sequence_length: vec![64],
         image_size: vec![224],
         dtype: vec!["fp32".into()],
-        weights: Some("random".into()),
+        weights: vec!["random".into()],
         parameters: vec![("iterations".into(), "3".into()), ("min_seconds".into(), "0.25".into())],
         ..Request::default()
     };
     let generated = generate(&request, &Folder::default(), &BTreeSet::new()).expect("a plan");
-    assert_eq!(generated.scripts.len(), 15);
+    assert_eq!(generated.scripts.len(), 15 + 6);
     let scripts: Vec<(&str, &str)> =
         generated.scripts.iter().map(|(path, text)| (path.as_str(), &**text)).collect();
     let again = submit(&generated.plan, &Folder::with(&scripts), &[]).expect("a plan");
