@@ -1,5 +1,6 @@
 //! Report, status and health.
 
+use crate::api::v1::history::{HistoryQuery, HistoryView};
 use crate::api::v1::reports::{ReportQuery, ReportView};
 use crate::api::v1::status::{Ready, StatusView};
 use crate::client::failure::ClientError;
@@ -14,6 +15,10 @@ impl Client {
     /// Named `report_view` because `report` is what workers do.
     pub async fn report_view(&self, query: &ReportQuery) -> Result<ReportView, ClientError> {
         self.get("api/v1/report", query).await
+    }
+
+    pub async fn history(&self, query: &HistoryQuery) -> Result<HistoryView, ClientError> {
+        self.get("api/v1/history", query).await
     }
 
     pub async fn status(&self) -> Result<StatusView, ClientError> {

@@ -1,6 +1,7 @@
 //! `results` and `projector`, over the results database and the files by content.
 
 use crate::api::SCHEMA;
+use crate::api::v1::history::{HistoryQuery, HistoryView, OutOfMemory, PastTest};
 use crate::api::v1::reports::{MetricSummary, ReportQuery, ReportRow, ReportView, Totals};
 use crate::api::v1::tests::{AttemptDetail, AttemptQuery, AttemptView, TestQuery, TestView};
 use crate::blobs::{BlobDigest, BlobError, Blobs};
@@ -156,6 +157,29 @@ impl Results for Database {
 
     fn attempt(&self, attempt: AttemptId) -> Result<Option<AttemptView>, Fault> {
         Ok(self.store.attempt(attempt).map_err(fault)?.map(attempt_view))
+    }
+
+    fn past(&self, query: &HistoryQuery) -> Result<HistoryView, Fault> {
+        let found = self.store.past(("model", &query.model)).map_err(fault)?;
+        let test = |row: rows::PastRow| PastTest {
+            name: row.name,
+            ended: row.ended,
+            failed: row.failed,
+            flaky: row.flaky,
+            median_ms: row.median.map(|median| median.0),
+            peak_memory_bytes: row.peak_memory_bytes,
+            peak_device_memory_bytes: row.peak_device_memory_bytes,
+        };
+        let exhausted = |row: rows::ExhaustedRow| OutOfMemory {
+            labels: row.labels,
+            memory_bytes: row.memory_bytes,
+            device_memory_bytes: row.device_memory_bytes,
+        };
+        Ok(HistoryView {
+            schema: SCHEMA,
+            tests: found.tests.into_iter().map(test).collect(),
+            out_of_memory: found.exhausted.into_iter().map(exhausted).collect(),
+        })
     }
 
     fn report(&self, query: &ReportQuery, limit: usize) -> Result<ReportView, Fault> {

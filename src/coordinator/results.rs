@@ -3,6 +3,7 @@
 //! Everything here blocks. Implemented over `store` and `blobs`; HTTP tests that are about
 //! something else bring their own.
 
+use crate::api::v1::history::{HistoryQuery, HistoryView};
 use crate::api::v1::reports::{ReportQuery, ReportView};
 use crate::api::v1::tests::{AttemptQuery, AttemptView, TestQuery, TestView};
 use crate::domain::id::{AttemptId, TestId};
@@ -30,6 +31,7 @@ pub(crate) trait Results: Send + Sync {
         limit: usize,
     ) -> Result<Vec<AttemptView>, Fault>;
     fn attempt(&self, attempt: AttemptId) -> Result<Option<AttemptView>, Fault>;
+    fn past(&self, query: &HistoryQuery) -> Result<HistoryView, Fault>;
     fn report(&self, query: &ReportQuery, limit: usize) -> Result<ReportView, Fault>;
 
     /// Size of a blob, if it is here.

@@ -11,6 +11,7 @@ mod error;
 mod history;
 mod migrate;
 mod open;
+mod past;
 mod pool;
 mod project;
 mod query;

@@ -86,6 +86,41 @@ pub struct AttemptFilter {
     pub limit: usize,
 }
 
+/// What became of some tests before.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PastRows {
+    /// In order of their names.
+    pub tests: Vec<PastRow>,
+    /// Newest first.
+    pub exhausted: Vec<ExhaustedRow>,
+}
+
+/// The latest ended tests of one name. What was cancelled, skipped or lost does not count.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PastRow {
+    pub name: String,
+    pub ended: u64,
+    /// Did not pass.
+    pub failed: u64,
+    /// Passed after a failed attempt.
+    pub flaky: u64,
+    /// Of those that passed.
+    pub median: Option<Millis>,
+    /// Highest of those that passed.
+    pub peak_memory_bytes: Option<u64>,
+    pub peak_device_memory_bytes: Option<u64>,
+}
+
+/// An attempt that ran out of memory, and how much there was.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExhaustedRow {
+    pub labels: BTreeMap<String, String>,
+    /// For tests on the worker.
+    pub memory_bytes: Option<u64>,
+    /// Of the smallest device that was held.
+    pub device_memory_bytes: Option<u64>,
+}
+
 #[derive(Debug, Clone, Copy, Default)]
 pub struct ReportQuery {
     /// Runs submitted at this time or later; not used when `run` is given.

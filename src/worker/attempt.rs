@@ -104,8 +104,7 @@ impl Over {
 impl<L: Link> Workshop<L> {
     /// Starts an attempt and watches it until nothing of it runs.
     pub async fn carry_out(&self, view: Box<LeaseView>, mut stop: watch::Receiver<Stop>) -> Over {
-        let devices = self.held(&view).map(|device| device.model.clone()).collect();
-        let mut detail = AttemptDetail { devices, ..AttemptDetail::default() };
+        let mut detail = self.place(&view);
         let mut duration = Millis(0);
         let (directory, end) = match self.plan(&view) {
             Ok(plan) => {
@@ -142,6 +141,20 @@ impl<L: Link> Workshop<L> {
             detail: Some(encode(detail)),
         };
         Finished { report, blobs }
+    }
+
+    /// Where it runs. How much memory there is says later what was too little.
+    fn place(&self, view: &LeaseView) -> AttemptDetail {
+        let mut detail = AttemptDetail {
+            devices: self.held(view).map(|device| device.model.clone()).collect(),
+            ..AttemptDetail::default()
+        };
+        detail.environment.insert("memory_bytes".into(), self.capability.memory_bytes.into());
+        let sizes = self.held(view).map(|device| device.memory_bytes);
+        if let Some(smallest) = sizes.filter(|bytes| *bytes > 0).min() {
+            detail.environment.insert("device_memory_bytes".into(), smallest.into());
+        }
+        detail
     }
 
     fn held<'a>(
@@ -208,7 +221,7 @@ impl<L: Link> Workshop<L> {
             .map_err(|error| Verdict::set_up(explain(&error)))?;
         let prepared = self.environment(&plan.launch).await?;
         if let Some(prepared) = &prepared {
-            detail.environment.clone_from(&prepared.record);
+            detail.environment.extend(prepared.record.clone());
         }
         let env = self.variables(plan, prepared.as_deref());
         match (&plan.launch.run, prepared) {

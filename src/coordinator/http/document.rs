@@ -35,6 +35,7 @@ use utoipa::OpenApi;
         super::leases::claim,
         super::leases::report,
         super::reports::report,
+        super::reports::history,
         super::reports::status,
         serve,
         super::health::metrics,

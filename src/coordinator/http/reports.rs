@@ -1,6 +1,7 @@
 //! Report and status.
 
 use crate::api::SCHEMA;
+use crate::api::v1::history::{HistoryQuery, HistoryView};
 use crate::api::v1::reports::{MAX_ROWS, ReportQuery, ReportView};
 use crate::api::v1::status::StatusView;
 use crate::coordinator::http::app::App;
@@ -27,6 +28,16 @@ pub(crate) async fn report(
     app.settled().await?;
     let limit = query.limit.unwrap_or(MAX_ROWS).min(MAX_ROWS) as usize;
     Ok(Json(app.results(move |r| r.report(&query, limit)).await?))
+}
+
+#[utoipa::path(get, path = "/api/v1/history", tag = "reports", params(HistoryQuery),
+    responses((status = 200, body = HistoryView)))]
+pub(crate) async fn history(
+    State(app): State<Arc<App>>,
+    Params(query): Params<HistoryQuery>,
+) -> Result<Json<HistoryView>, Problem> {
+    app.settled().await?;
+    Ok(Json(app.results(move |r| r.past(&query)).await?))
 }
 
 #[utoipa::path(get, path = "/api/v1/status", tag = "reports",

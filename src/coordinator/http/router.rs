@@ -107,6 +107,7 @@ pub(crate) fn table() -> Vec<Route> {
         route(POST, "/api/v1/workers/{worker}/claim", Work, WAITING, leases::claim),
         route(POST, "/api/v1/workers/{worker}/reports", Work, REPORTS, leases::report),
         route(GET, "/api/v1/report", View, WAITING, reports::report),
+        route(GET, "/api/v1/history", View, WAITING, reports::history),
         route(GET, "/api/v1/status", View, SMALL, reports::status),
         route(GET, "/api/v1/openapi.json", Public, SMALL, document::serve),
         route(GET, "/metrics", View, SMALL, health::metrics),

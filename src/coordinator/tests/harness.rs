@@ -1,6 +1,7 @@
 //! Starts a coordinator on port 0 over stores in memory that can be told to fail, and
 //! plays workers by hand.
 
+use crate::api::v1::history::{HistoryQuery, HistoryView};
 use crate::api::v1::leases::{Claim, Claimed, LeaseView, Report, Reports};
 use crate::api::v1::reports::{ReportQuery, ReportView};
 use crate::api::v1::runs::SubmitRun;
@@ -125,6 +126,9 @@ impl Results for OnDisk {
     fn attempt(&self, attempt: AttemptId) -> Result<Option<AttemptView>, Fault> {
         let all = self.attempts(&AttemptQuery::default(), None, usize::MAX)?;
         Ok(all.into_iter().find(|view| view.attempt == attempt))
+    }
+    fn past(&self, _: &HistoryQuery) -> Result<HistoryView, Fault> {
+        Err("not part of this".into())
     }
     fn report(&self, _: &ReportQuery, _: usize) -> Result<ReportView, Fault> {
         Err("not part of this".into())

@@ -1,12 +1,12 @@
 //! Reports: totals, percentiles, and that they can be had again from the log.
 
 use super::fixture::*;
-use crate::domain::event::Next;
-use crate::domain::id::RunId;
+use crate::domain::event::{Event, Next};
+use crate::domain::id::{RunId, WorkerId};
 use crate::domain::outcome::{Class, Outcome};
 use crate::domain::time::{Millis, Timestamp};
 use crate::store::Store;
-use crate::store::rows::{ReportQuery, ReportRows};
+use crate::store::rows::{PastRows, ReportQuery, ReportRows};
 use proptest::prelude::*;
 use serde_json::json;
 use std::fs;
@@ -151,4 +151,48 @@ proptest! {
         prop_assert_eq!(ends, (sorted[0], sorted[sorted.len() - 1]));
         prop_assert_eq!((found.p50, found.p90, found.p99), (rank(50), rank(90), rank(99)));
     }
+}
+
+#[test]
+fn the_past_of_a_model_is_told_by_test() {
+    let peak = json!({
+        "peak_memory_bytes": 500,
+        "metrics": [{ "name": "peak_device_memory_bytes", "unit": "bytes", "better": "lower",
+                      "values": [70.0, 90.0] }],
+    });
+    let exhausted = Event::AttemptFinished {
+        lease: lease(id(3, 0), 1, 1),
+        worker: WorkerId(1),
+        outcome: Outcome::Error,
+        class: Some(Class::OutOfMemory),
+        duration_ms: Millis(5),
+        detail: Some(raw(&json!({ "environment": { "memory_bytes": 1000,
+                                                   "device_memory_bytes": 800 } }))),
+        next: Next::Done { flaky: false },
+        at: Timestamp(9000),
+    };
+    let passed = Next::Done { flaky: true };
+    let (_place, opened) = with(&[
+        submitted(1, 1),
+        added(1, &["one", "unlabelled"]),
+        submitted(2, 2),
+        added(2, &["one"]),
+        submitted(3, 3),
+        added(3, &["one"]),
+        done(id(1, 0), Outcome::Failed),
+        done(id(1, 1), Outcome::Failed),
+        finished(id(2, 0), 1, Outcome::Passed, passed, &peak),
+        exhausted,
+    ]);
+    let past = opened.store.past(("model", "bert")).expect("the past");
+    let [one] = &past.tests[..] else { panic!("one test has the label: {past:?}") };
+    assert_eq!((&*one.name, one.ended, one.failed, one.flaky), ("one", 3, 2, 1));
+    assert_eq!(one.median, Some(Millis(71)));
+    assert_eq!((one.peak_memory_bytes, one.peak_device_memory_bytes), (Some(500), Some(90)));
+    let [exhausted] = &past.exhausted[..] else { panic!("one ran out of memory: {past:?}") };
+    assert_eq!((exhausted.memory_bytes, exhausted.device_memory_bytes), (Some(1000), Some(800)));
+    assert_eq!(exhausted.labels["backend"], "cpu");
+    assert_eq!(opened.store.past(("model", "ber")).expect("nothing"), PastRows::default());
+    let odd = opened.store.past(("model", "a\"b%_\\' --")).expect("no mistake");
+    assert_eq!(odd, PastRows::default());
 }

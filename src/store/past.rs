@@ -1,0 +1,108 @@
+//! What became of a model's tests before: how often they failed, how long they took, the
+//! memory that they needed, and where it did not suffice.
+
+use super::Store;
+use super::error::{Doing, StoreError};
+use super::query::{self, get};
+use super::rows::{ExhaustedRow, MAX_ROWS, PastRow, PastRows};
+use crate::domain::time::Millis;
+use duckdb::{Connection, Row, params};
+use serde::Deserialize;
+
+/// Ended tests of one name that count, the newest.
+const RECENT: u32 = 20;
+
+/// `?` is the label as it stands in the JSON of a test's labels.
+const PAST: &str = "WITH mine AS (\
+        SELECT run, test, name FROM tests WHERE contains(labels, ?1)\
+    ), ended AS (\
+        SELECT mine.*, o.outcome, o.flaky, last.attempt, last.duration_ms, \
+        row_number() OVER (PARTITION BY mine.name ORDER BY o.finished_ms DESC) AS age \
+        FROM mine \
+        JOIN test_outcomes AS o ON o.run = mine.run AND o.test = mine.test \
+        JOIN last_attempts AS last ON last.run = mine.run AND last.test = mine.test \
+        WHERE o.outcome IN ('passed', 'failed', 'error', 'timed_out')\
+    ), recent AS (\
+        SELECT * FROM ended WHERE age <= ?2\
+    ), peaks AS (\
+        SELECT metrics.run, metrics.test, metrics.attempt, \
+        max(list_max(metrics.samples))::UBIGINT AS device FROM metrics \
+        JOIN recent ON recent.run = metrics.run AND recent.test = metrics.test \
+        AND recent.attempt = metrics.attempt \
+        WHERE metrics.name = 'peak_device_memory_bytes' GROUP BY ALL\
+    ) \
+    SELECT recent.name, count(*), count(*) FILTER (recent.outcome <> 'passed'), \
+    count(*) FILTER (recent.flaky), \
+    quantile_disc(recent.duration_ms, 0.5) FILTER (recent.outcome = 'passed'), \
+    max(attempts.peak_memory_bytes) FILTER (recent.outcome = 'passed'), \
+    max(peaks.device) FILTER (recent.outcome = 'passed') \
+    FROM recent \
+    LEFT JOIN attempts ON attempts.run = recent.run AND attempts.test = recent.test \
+    AND attempts.attempt = recent.attempt \
+    LEFT JOIN peaks ON peaks.run = recent.run AND peaks.test = recent.test \
+    AND peaks.attempt = recent.attempt \
+    GROUP BY recent.name ORDER BY recent.name LIMIT ?3";
+
+const EXHAUSTED: &str = "SELECT tests.labels, attempts.detail FROM attempts \
+    JOIN tests ON tests.run = attempts.run AND tests.test = attempts.test \
+    WHERE attempts.class = 'out_of_memory' AND contains(tests.labels, ?1) \
+    ORDER BY attempts.finished_ms DESC LIMIT ?2";
+
+/// The part of an attempt's detail that tells how much memory there was.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Detail {
+    environment: Memory,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Memory {
+    memory_bytes: Option<u64>,
+    device_memory_bytes: Option<u64>,
+}
+
+impl Store {
+    /// The past of the tests that carry a label, at most [`MAX_ROWS`] names.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn past(&self, label: (&str, &str)) -> Result<PastRows, StoreError> {
+        let (name, value) = label;
+        let encoded = |text: &str| serde_json::Value::from(text).to_string();
+        let pattern = format!("{}:{}", encoded(name), encoded(value));
+        self.pool.read(|connection| {
+            let mut statement = connection.prepare(PAST).doing("look back in")?;
+            let rows = statement.query_and_then(params![pattern, RECENT, MAX_ROWS], past_row);
+            let tests = rows.doing("look back in")?.collect::<Result<_, _>>()?;
+            Ok(PastRows { tests, exhausted: exhausted(connection, &pattern)? })
+        })
+    }
+}
+
+fn past_row(row: &Row<'_>) -> Result<PastRow, StoreError> {
+    Ok(PastRow {
+        name: get(row, 0)?,
+        ended: get(row, 1)?,
+        failed: get(row, 2)?,
+        flaky: get(row, 3)?,
+        median: get::<Option<u64>>(row, 4)?.map(Millis),
+        peak_memory_bytes: get(row, 5)?,
+        peak_device_memory_bytes: get(row, 6)?,
+    })
+}
+
+fn exhausted(connection: &Connection, pattern: &str) -> Result<Vec<ExhaustedRow>, StoreError> {
+    let mut statement = connection.prepare(EXHAUSTED).doing("look back in")?;
+    let rows = statement.query_and_then(params![pattern, MAX_ROWS], |row| {
+        let detail: Option<String> = get(row, 1)?;
+        let detail: Detail =
+            detail.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
+        Ok(ExhaustedRow {
+            labels: query::labels(row, 0)?,
+            memory_bytes: detail.environment.memory_bytes,
+            device_memory_bytes: detail.environment.device_memory_bytes,
+        })
+    });
+    rows.doing("look back in")?.collect()
+}
