@@ -194,6 +194,13 @@ pub struct SubmitArgs {
     pub server: Server,
     /// Plan file, see docs/plan.md
     pub plan: PathBuf,
+    #[command(flatten)]
+    pub waiting: Waiting,
+}
+
+/// What happens after a submission.
+#[derive(Debug, Clone, Args)]
+pub struct Waiting {
     /// Wait for the end and print the report
     #[arg(long)]
     pub wait: bool,
@@ -203,6 +210,16 @@ pub struct SubmitArgs {
     /// Form of the answer
     #[arg(long, value_enum, default_value_t)]
     pub output: Output,
+}
+
+/// How tests run on this machine, without a coordinator elsewhere.
+#[derive(Debug, Clone, Args)]
+pub struct Local {
+    #[command(flatten)]
+    pub machine: Machine,
+    /// Directory of log and results [default: `local` in the platform's data directory]
+    #[arg(long, env = "DTF_DATA_DIR", value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
 }
 
 /// Test on this machine: coordinator and worker in one process
@@ -223,10 +240,7 @@ pub struct RunArgs {
     #[command(flatten)]
     pub models: ModelArgs,
     #[command(flatten)]
-    pub machine: Machine,
-    /// Directory of log and results [default: `local` in the platform's data directory]
-    #[arg(long, env = "DTF_DATA_DIR", value_name = "DIR")]
-    pub data_dir: Option<PathBuf>,
+    pub local: Local,
     /// Form of the report
     #[arg(long, value_enum, default_value_t)]
     pub output: Output,
@@ -275,8 +289,11 @@ pub struct ModelArgs {
 #[command(after_help = "\
 Examples:
   dtf generate bert-base-uncased --hw cpu,cuda --out tests-bert
-  dtf generate ./my-model --batch 1,4,16 --dry-run
-Then: dtf run tests-bert/plan.yaml, or python tests-bert/SCRIPT.py")]
+  dtf generate ./my-model --batch 1,4,16 --dry-run    what it would be, and what it needs
+  dtf generate gpt2 --explain                         why it is tested so
+  dtf generate gpt2 --hw cpu,cuda --graph=dot | dot -Tsvg > gpt2.svg
+  dtf generate gpt2 --hw cuda --submit --coordinator http://lab-1:7700 --wait
+Then: dtf run tests-bert/plan.yaml, or uv run tests-bert/SCRIPT.py")]
 pub struct GenerateArgs {
     /// Names, folders with a config.json, or such files
     #[arg(required = true, value_name = "MODEL")]
@@ -289,9 +306,36 @@ pub struct GenerateArgs {
     /// Write into a directory that is not empty
     #[arg(long)]
     pub force: bool,
-    /// Only list the tests
-    #[arg(long)]
+    /// Only list the tests, with what they need
+    #[arg(long, group = "instead", conflicts_with = "out")]
     pub dry_run: bool,
+    /// Only tell what each model is, how that is known, and how each test got its priority
+    #[arg(long, group = "instead", conflicts_with = "out")]
+    pub explain: bool,
+    /// Only print what waits for what, as text or for Graphviz (dot)
+    #[arg(
+        long, group = "instead", conflicts_with = "out", value_enum, value_name = "FORM",
+        num_args = 0..=1, require_equals = true, default_missing_value = "text"
+    )]
+    pub graph: Option<Graph>,
+    /// Send the tests to the coordinator
+    #[arg(long, group = "instead")]
+    pub submit: bool,
+    /// Run the tests on this machine
+    #[arg(long, group = "instead")]
+    pub run: bool,
+    #[command(flatten, next_help_heading = "With --submit")]
+    pub server: Server,
+    #[command(flatten)]
+    pub waiting: Waiting,
+    #[command(flatten, next_help_heading = "With --run")]
+    pub local: Local,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Graph {
+    Text,
+    Dot,
 }
 
 /// Tell what is right, fast, broken and flaky

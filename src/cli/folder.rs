@@ -1,6 +1,8 @@
 //! The folder of a plan as the plan may see it, and the machine's model cache.
 
-use crate::plan::files::{CachedModel, Files, MAX_FILE_BYTES, MAX_FILES, Unreadable};
+use crate::plan::files::{Files, KnownModel, MAX_FILE_BYTES, MAX_FILES, Unreadable};
+use crate::plan::markers::{Description, MAX_CONFIG_BYTES, NAMES};
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -9,16 +11,20 @@ use std::path::{Path, PathBuf};
 const MAX_DEPTH: usize = 32;
 
 /// Files below one folder. Links are followed only inside of it.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Folder {
     root: PathBuf,
     hub: Option<PathBuf>,
+    /// What the hub knows of models, by name.
+    pub fetched: HashMap<String, KnownModel>,
+    /// Models outside of the root, by the name that they go by in it.
+    adopted: HashMap<String, PathBuf>,
 }
 
 impl Folder {
     pub fn new(root: &Path) -> Self {
         let root = if root.as_os_str().is_empty() { Path::new(".") } else { root };
-        Self { root: root.to_owned(), hub: hub_cache() }
+        Self { root: root.to_owned(), hub: hub_cache(), ..Self::default() }
     }
 
     /// The folder that holds a file.
@@ -26,9 +32,43 @@ impl Folder {
         Self::new(file.parent().unwrap_or(Path::new(".")))
     }
 
+    /// How a plan would name a model of the command line: a path is relative and starts with
+    /// `./`, whatever lies outside is as if it lay inside, and what is no path is a name.
+    pub fn adopt(&mut self, model: &str) -> Result<String, String> {
+        let path = Path::new(model);
+        let json = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("json"));
+        let plain = !path.is_absolute() && !path.iter().any(|part| part == "..");
+        let marked = json || model.starts_with('.') || model.ends_with('/') || path.is_absolute();
+        if !marked && !NAMES.iter().any(|name| self.root.join(path).join(name).is_file()) {
+            return Ok(model.to_owned());
+        }
+        if plain {
+            return Ok(format!("./{}", model.trim_start_matches("./")));
+        }
+        let full = path.canonicalize().map_err(|error| format!("cannot read {model}: {error}"))?;
+        // A config.json is called after its folder.
+        let config = full.file_name().is_some_and(|name| name == "config.json");
+        let top = if config { full.parent().unwrap_or(&full) } else { &full };
+        let name = top.file_name().and_then(|name| name.to_str()).unwrap_or("model").to_owned();
+        match self.adopted.insert(name.clone(), top.to_owned()) {
+            Some(other) if other != top => {
+                let (top, other) = (top.display(), other.display());
+                Err(format!("{other} and {top} have the same name: generate them one by one"))
+            }
+            _ if config => Ok(format!("./{name}/config.json")),
+            _ => Ok(format!("./{name}")),
+        }
+    }
+
     fn inside(&self, path: &str) -> Result<PathBuf, Unreadable> {
         let failed = |error: std::io::Error| Unreadable(format!("{path}: {error}"));
-        let root = self.root.canonicalize().map_err(failed)?;
+        let (first, rest) = path.split_once('/').unwrap_or((path, ""));
+        let (root, path) = match self.adopted.get(first) {
+            Some(file) if rest.is_empty() && file.is_file() => return Ok(file.clone()),
+            Some(folder) => (folder, rest),
+            None => (&self.root, path),
+        };
+        let root = root.canonicalize().map_err(failed)?;
         let full = root.join(path).canonicalize().map_err(failed)?;
         if full.starts_with(&root) {
             Ok(full)
@@ -57,7 +97,7 @@ impl Files for Folder {
     }
 
     /// `models--OWNER--NAME/refs/main` names a commit, `snapshots/COMMIT` holds its files.
-    fn cached_model(&self, model: &str) -> Option<CachedModel> {
+    fn cached_model(&self, model: &str) -> Option<KnownModel> {
         let plain = |c: char| c.is_ascii_alphanumeric() || "._-/".contains(c);
         if !model.chars().all(plain) || model.contains("..") {
             return None;
@@ -68,8 +108,14 @@ impl Files for Folder {
         if revision.is_empty() || !revision.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
             return None;
         }
-        let config = folder.join("snapshots").join(&revision).join("config.json");
-        Some(CachedModel { config: read_capped(&config, MAX_FILE_BYTES).ok()?, revision })
+        let snapshot = folder.join("snapshots").join(&revision);
+        let text = |name| read_capped(&snapshot.join(name), MAX_CONFIG_BYTES).ok();
+        let description = Description::read(text, || false);
+        (!description.texts.is_empty()).then_some(KnownModel { description, revision })
+    }
+
+    fn fetched_model(&self, model: &str) -> Option<KnownModel> {
+        self.fetched.get(model).cloned()
     }
 }
 
@@ -156,6 +202,36 @@ mod tests {
     }
 
     #[test]
+    fn models_are_paths_or_names() {
+        let place = tempfile::tempdir().expect("a directory");
+        let (root, other) = (place.path().join("root"), place.path().join("other/mine"));
+        std::fs::create_dir_all(root.join("bare")).expect("a folder");
+        std::fs::create_dir_all(&other).expect("a folder");
+        for file in [root.join("bare/config.json"), other.join("config.json")] {
+            std::fs::write(file, "{}").expect("written");
+        }
+        let mut folder = Folder::new(&root);
+        for (said, named) in [
+            ("bert-base-uncased", "bert-base-uncased"),
+            ("owner/name", "owner/name"),
+            ("bare", "./bare"),
+            ("./bare", "./bare"),
+            ("bare/config.json", "./bare/config.json"),
+        ] {
+            assert_eq!(folder.adopt(said).as_deref(), Ok(named));
+        }
+        let outside = other.to_str().expect("a plain path").to_owned();
+        assert_eq!(folder.adopt(&outside).as_deref(), Ok("./mine"));
+        let file = format!("{outside}/config.json");
+        assert_eq!(folder.adopt(&file).as_deref(), Ok("./mine/config.json"));
+        assert_eq!(folder.read("mine/config.json").expect("read"), b"{}");
+        assert!(folder.read("mine/../../root/bare/config.json").is_err());
+        let away = root.join("mine");
+        std::fs::create_dir(&away).expect("a folder");
+        assert!(folder.adopt(away.to_str().expect("a plain path")).is_err());
+    }
+
+    #[test]
     fn a_cached_model_is_found_by_its_reference() {
         let directory = tempfile::tempdir().expect("a directory");
         let model = directory.path().join("models--owner--name");
@@ -166,7 +242,8 @@ mod tests {
         let mut folder = Folder::new(directory.path());
         folder.hub = Some(directory.path().to_owned());
         let found = folder.cached_model("owner/name").expect("found");
-        assert_eq!((found.config.as_slice(), found.revision.as_str()), (&b"{}"[..], "abc123"));
+        assert_eq!(found.description, Description::config(b"{}".to_vec()));
+        assert_eq!(found.revision, "abc123");
         assert!(folder.cached_model("../name").is_none());
         assert!(folder.cached_model("no/such").is_none());
     }

@@ -1,25 +1,51 @@
-//! `dtf generate`: tests for models, as a plan and scripts that run alone.
+//! `dtf generate`: tests for models, as a plan and scripts that run alone; or only told of,
+//! or sent on at once.
 
-use super::args::{GenerateArgs, ModelArgs};
+use super::args::{GenerateArgs, Global, Graph, ModelArgs, Output};
+use super::connect::{address, client_at, settings};
 use super::console::Console;
-use super::exit;
 use super::failure::Failure;
-use super::folder::Folder;
-use crate::domain::accelerator::Backend;
-use crate::plan::request::{Generated, Request, generate};
-use std::collections::BTreeSet;
+use super::work::Work;
+use super::{exit, explain, run as cli_run, submit};
+use crate::plan::graph;
+use crate::plan::request::Generated;
 use std::path::{Path, PathBuf};
 
-pub fn run(console: Console, args: GenerateArgs) -> Result<u8, Failure> {
-    let models = ModelArgs {
-        hw: if args.models.hw.is_empty() { vec!["cpu".into()] } else { args.models.hw.clone() },
-        ..args.models.clone()
-    };
-    let made = make(&args.what, &models, &BTreeSet::new())?;
+pub async fn run(console: Console, global: &Global, args: GenerateArgs) -> Result<u8, Failure> {
+    let mut models: ModelArgs = args.models.clone();
+    if models.hw.is_empty() {
+        models.hw = vec!["cpu".into()];
+    }
+    let mut work = Work::models(&args.what, &models)?;
+    let offline = args.local.machine.offline;
+    if args.run {
+        return cli_run::perform(console, global, work, &args.local, args.waiting.output).await;
+    }
+    if args.submit {
+        return submit::perform(console, global, work, &args.server, &args.waiting, offline).await;
+    }
+    let file = settings(global)?;
+    work.ask_hub(console, &file, offline).await?;
+    // What a coordinator knows is welcome, and no more than that.
+    if let (url, true) = address(&file, &args.server)? {
+        let client = client_at(url, global, &file)?;
+        work.accelerators = submit::known_accelerators(&client).await?;
+        work.ask_history(&client).await?;
+    }
+    let made = work.generated()?;
+    let json = args.waiting.output == Output::Json;
+    if args.explain {
+        return explain::models(console, &made, json);
+    }
     if args.dry_run {
-        for test in &made.submission.tests {
-            console.result(&test.name)?;
-        }
+        return explain::tests(console, &made, json);
+    }
+    if let Some(form) = args.graph {
+        let text = match form {
+            Graph::Text => graph::text(&made.submission.tests),
+            Graph::Dot => graph::dot(&made.submission.name, &made.submission.tests),
+        };
+        console.result(&text)?;
         return Ok(exit::PASSED);
     }
     let out = args.out.unwrap_or_else(|| PathBuf::from("dtf-tests"));
@@ -32,39 +58,6 @@ pub fn run(console: Console, args: GenerateArgs) -> Result<u8, Failure> {
         plan.display()
     ))?;
     Ok(exit::PASSED)
-}
-
-/// Generates in memory. `accelerators` is what `auto` stands for beside the CPU.
-pub fn make(
-    models: &[String],
-    args: &ModelArgs,
-    accelerators: &BTreeSet<Backend>,
-) -> Result<Generated, Failure> {
-    let request = Request {
-        name: name_of(models),
-        models: models.to_vec(),
-        backends: args.hw.clone(),
-        batch: args.batch.clone(),
-        sequence_length: args.sequence_length.clone(),
-        image_size: args.image_size.clone(),
-        dtype: args.dtype.clone(),
-        attention: args.attention.clone(),
-        runtime: args.runtime.clone(),
-        weights: args.weights.clone(),
-        family: args.family.clone(),
-        revision: args.revision.clone(),
-        parameters: args.parameters.clone(),
-    };
-    Ok(generate(&request, &Folder::new(Path::new(".")), accelerators)?)
-}
-
-/// A run is named after its models.
-fn name_of(models: &[String]) -> String {
-    match models {
-        [one] => one.clone(),
-        [first, rest @ ..] => format!("{first} and {} more", rest.len()),
-        [] => "models".to_owned(),
-    }
 }
 
 fn write(out: &Path, made: &Generated, force: bool) -> Result<(), Failure> {

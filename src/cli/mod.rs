@@ -10,9 +10,11 @@ mod connect;
 mod console;
 mod coordinator;
 mod exit;
+mod explain;
 mod failure;
 mod folder;
 mod generate;
+mod hub;
 mod logs;
 mod machine;
 mod progress;
@@ -22,6 +24,7 @@ mod status;
 mod submit;
 mod wait;
 mod why;
+mod work;
 mod worker;
 mod workers;
 
@@ -73,7 +76,7 @@ fn perform(cli: Cli, console: Console) -> Result<u8, Failure> {
         Command::Openapi => {
             console.result(crate::coordinator::http::document::text()).map(|()| exit::PASSED)
         }
-        Command::Generate(args) => generate::run(console, args),
+        Command::Generate(args) => block_on(generate::run(console, &global, args)),
         Command::Coordinator(args) => block_on(coordinator::run(console, &global, args)),
         Command::Worker(args) => block_on_one_thread(worker::run(console, &global, args)),
         Command::Submit(args) => block_on(submit::run(console, &global, args)),

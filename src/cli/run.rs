@@ -1,25 +1,21 @@
 //! `dtf run`: coordinator and worker in this process, on loopback, for this machine alone.
 
-use super::args::{Global, RunArgs};
+use super::args::{Global, Local, Output, RunArgs};
 use super::connect::{path, settings};
 use super::console::Console;
 use super::coordinator::refused;
 use super::failure::Failure;
-use super::folder::Folder;
 use super::progress::Progress;
-use super::{exit, generate, machine, submit, wait, worker as cli_worker};
+use super::work::Work;
+use super::{exit, machine, submit, wait, worker as cli_worker};
 use crate::client::{Client, ClientOptions, Secret};
 use crate::config::{locate, write_token};
 use crate::coordinator;
-use crate::domain::accelerator::Backend;
-use crate::domain::capability::Capability;
-use crate::plan::document::Plan;
 use crate::plan::submission::Submission;
 use crate::sys::ids;
 use crate::sys::shutdown::{Shutdown, Trigger};
 use crate::sys::spawn::Tasks;
 use crate::worker;
-use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,13 +28,30 @@ const STOP_GRACE: Duration = Duration::from_secs(30);
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 pub async fn run(console: Console, global: &Global, args: RunArgs) -> Result<u8, Failure> {
-    let file = settings(global)?;
-    let data_dir = file.pick(args.data_dir.clone(), "data_dir", path)?;
-    let data_dir = data_dir.unwrap_or_else(|| locate::data_dir("local"));
+    let mut models = args.models.clone();
+    if models.hw.is_empty() {
+        models.hw = vec!["auto".to_owned()];
+    }
     // A mistake in the plan is told before anything else is done.
-    let plan = plan(&args.what)?;
-    let capability = machine::capability(console, &args.machine, &file).await?;
-    let submission = submission(&args, plan, &capability)?;
+    let work = Work::of(&args.what, &models)?;
+    perform(console, global, work, &args.local, args.output).await
+}
+
+/// Runs it on this machine, to the report.
+pub async fn perform(
+    console: Console,
+    global: &Global,
+    mut work: Work,
+    local: &Local,
+    output: Output,
+) -> Result<u8, Failure> {
+    let file = settings(global)?;
+    let data_dir = file.pick(local.data_dir.clone(), "data_dir", path)?;
+    let data_dir = data_dir.unwrap_or_else(|| locate::data_dir("local"));
+    work.ask_hub(console, &file, local.machine.offline).await?;
+    let capability = machine::capability(console, &local.machine, &file).await?;
+    work.accelerators = capability.accelerators.iter().map(|device| device.backend).collect();
+    let submission = work.submission()?;
     console.note(&format!(
         "{} tests on this machine ({})",
         submission.tests.len(),
@@ -46,7 +59,7 @@ pub async fn run(console: Console, global: &Global, args: RunArgs) -> Result<u8,
     ));
     let worker = machine::settings(
         console,
-        &args.machine,
+        &local.machine,
         &file,
         capability,
         machine::host_name(),
@@ -55,7 +68,7 @@ pub async fn run(console: Console, global: &Global, args: RunArgs) -> Result<u8,
     let mut site = Site::start(&data_dir, worker).await?;
     let client = site.client.clone();
     let done = tokio::select! {
-        done = test(console, &client, &args, &submission) => done,
+        done = test(console, &client, work, submission, output) => done,
         _ = tokio::signal::ctrl_c() => {
             console.note("interrupted: stopping the tests (results so far are kept)");
             Ok(exit::INTERRUPTED)
@@ -67,41 +80,6 @@ pub async fn run(console: Console, global: &Global, args: RunArgs) -> Result<u8,
     stopped?;
     console.note(&format!("results are kept in {}; see: dtf report", data_dir.display()));
     Ok(code)
-}
-
-/// The plan, if one is named.
-fn plan(what: &[String]) -> Result<Option<Plan>, Failure> {
-    match what {
-        [one] if is_plan(Path::new(one)) => submit::read_plan(Path::new(one)).map(Some),
-        models => match models.iter().find(|what| is_plan(Path::new(what))) {
-            Some(plan) => Err(Failure::usage(format!("{plan} is a plan; give it alone"))),
-            None => Ok(None),
-        },
-    }
-}
-
-fn submission(
-    args: &RunArgs,
-    plan: Option<Plan>,
-    capability: &Capability,
-) -> Result<Submission, Failure> {
-    let accelerators: BTreeSet<Backend> =
-        capability.accelerators.iter().map(|device| device.backend).collect();
-    if let Some(plan) = plan {
-        let folder = Folder::of(Path::new(&args.what[0]));
-        return Ok(plan.into_submission(&folder, &accelerators)?);
-    }
-    let mut wanted = args.models.clone();
-    if wanted.hw.is_empty() {
-        wanted.hw = vec!["auto".to_owned()];
-    }
-    Ok(generate::make(&args.what, &wanted, &accelerators)?.submission)
-}
-
-fn is_plan(path: &Path) -> bool {
-    let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
-    let config = path.file_name().is_some_and(|name| name == "config.json");
-    matches!(ending, "yaml" | "yml" | "json") && !config
 }
 
 /// How a role that runs beside ended; gone without a word: it met a bug.
@@ -225,8 +203,9 @@ async fn end_of<T, E>(part: Part<T, E>) -> Result<Option<Result<T, E>>, Failure>
 async fn test(
     console: Console,
     client: &Client,
-    args: &RunArgs,
-    submission: &Submission,
+    mut work: Work,
+    mut submission: Submission,
+    output: Output,
 ) -> Result<u8, Failure> {
     let progress = Progress::new(console);
     progress.say("starting");
@@ -234,8 +213,12 @@ async fn test(
         tokio::time::sleep(LOOK_EVERY).await;
     }
     drop(progress);
-    let sent = submit::send(console, client, submission, true).await?;
+    work.ask_history(client).await?;
+    if !work.history.is_empty() {
+        submission = work.submission()?;
+    }
+    let sent = submit::send(console, client, &submission, true).await?;
     submit::tell_unschedulable(console, &sent.unschedulable);
     let view = wait::wait(console, client, sent.run).await?;
-    wait::finish(console, client, &view, args.output).await
+    wait::finish(console, client, &view, output).await
 }

@@ -1,14 +1,14 @@
 //! `dtf submit`: files first, then the tests in parts, under one key that makes repeats
 //! harmless.
 
-use super::args::{Global, SubmitArgs};
-use super::connect::client;
+use super::args::{Global, Server, SubmitArgs, Waiting};
+use super::connect::{client, settings};
 use super::console::Console;
 use super::exit;
 use super::failure::Failure;
-use super::folder::Folder;
 use super::progress::Progress;
 use super::wait;
+use super::work::Work;
 use crate::api::v1::runs::{AddTests, MAX_KEY_BYTES, SubmitRun, Unschedulable};
 use crate::client::Client;
 use crate::domain::accelerator::Backend;
@@ -31,13 +31,27 @@ const UPLOADS: usize = 4;
 const MAX_PLAN_BYTES: u64 = 64 * 1024 * 1024;
 
 pub async fn run(console: Console, global: &Global, args: SubmitArgs) -> Result<u8, Failure> {
-    let plan = read_plan(&args.plan)?;
-    let client = client(global, &args.server)?;
-    let accelerators = known_accelerators(&client).await?;
-    let submission = plan.into_submission(&Folder::of(&args.plan), &accelerators)?;
+    let work = Work::plan(&args.plan)?;
+    perform(console, global, work, &args.server, &args.waiting, None).await
+}
+
+/// Sends it to the coordinator, and waits where that is asked for.
+pub async fn perform(
+    console: Console,
+    global: &Global,
+    mut work: Work,
+    server: &Server,
+    waiting: &Waiting,
+    offline: Option<bool>,
+) -> Result<u8, Failure> {
+    work.ask_hub(console, &settings(global)?, offline).await?;
+    let client = client(global, server)?;
+    work.accelerators = known_accelerators(&client).await?;
+    work.ask_history(&client).await?;
+    let submission = work.submission()?;
     let sent = send(console, &client, &submission, false).await?;
     tell_unschedulable(console, &sent.unschedulable);
-    if !args.wait {
+    if !waiting.wait {
         console.result(&sent.run.to_string())?;
         console.note(&format!(
             "{} tests submitted; follow with: dtf report --run {}",
@@ -45,7 +59,7 @@ pub async fn run(console: Console, global: &Global, args: SubmitArgs) -> Result<
         ));
         return Ok(exit::PASSED);
     }
-    wait::to_the_end(console, &client, sent.run, args.wait_timeout, args.output).await
+    wait::to_the_end(console, &client, sent.run, waiting.wait_timeout, waiting.output).await
 }
 
 /// Reads a plan file.

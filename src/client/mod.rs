@@ -8,6 +8,7 @@
 mod blobs;
 mod failure;
 mod http;
+mod hub;
 mod leases;
 mod logs;
 mod reports;
@@ -18,6 +19,7 @@ mod workers;
 
 pub use failure::{ClientError, Refusal};
 pub use http::{Client, ClientOptions};
+pub use hub::{Hub, HubError};
 pub use logs::{LogEvent, LogStream};
 pub use retry::Retry;
 pub use secret::Secret;

@@ -1,12 +1,16 @@
 //! Which family a model belongs to, how sure that is, and why. Never guesses silently.
 
 use crate::plan::family::{FAMILY_TABLES, Families, relax};
+use crate::plan::flags::has_experts;
+use crate::plan::markers::Marker;
 use crate::plan::node::shortened;
 use crate::plan::problem::{Wrong, did_you_mean};
+use serde::Serialize;
 use serde_json::{Map, Value};
 
 /// How much the evidence is worth.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Confidence {
     /// Only the name.
     Low,
@@ -14,6 +18,17 @@ pub enum Confidence {
     Medium,
     /// The table of model types, or the user's word.
     High,
+}
+
+impl Confidence {
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Confidence::Low => "low",
+            Confidence::Medium => "medium",
+            Confidence::High => "high",
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,13 +40,14 @@ pub struct Classified {
     pub reason: String,
 }
 
-/// Finds the family: the user's word, then `model_type`, then `architectures[0]`, then
+/// Finds the family: the user's word, then what marks the folder, then `model_type`, then `architectures[0]`, then
 /// the structure, then the name.
 ///
 /// # Errors
 /// The user's word is no family, or nothing tells.
 pub fn classify(
     model: &str,
+    marker: Option<&Marker>,
     config: Option<&Map<String, Value>>,
     said: Option<&str>,
 ) -> Result<Classified, Wrong> {
@@ -49,6 +65,11 @@ pub fn classify(
             confidence: Confidence::High,
             reason: "named by the user".into(),
         });
+    }
+    if let Some(marker) = marker {
+        let (family, task, reason) = marker.verdict();
+        let (family, task) = (family.to_owned(), task.to_owned());
+        return Ok(Classified { family, task, confidence: Confidence::High, reason });
     }
     if let Some((kind, why)) = config.and_then(|config| unsupported(tables, config)) {
         let message = format!("models of the type {:?} cannot be tested: {why}", shortened(kind));
@@ -128,14 +149,6 @@ fn by_structure(config: &Map<String, Value>) -> Option<(&'static str, &'static s
     None
 }
 
-/// Mixture of experts, by the fields that such configurations have.
-#[must_use]
-pub fn has_experts(config: &Map<String, Value>) -> bool {
-    ["num_local_experts", "num_experts", "n_routed_experts", "moe_intermediate_size"]
-        .iter()
-        .any(|key| config.get(*key).and_then(Value::as_u64).is_some_and(|count| count > 0))
-}
-
 fn by_name(tables: &Families, model: &str) -> Option<Classified> {
     let lower = model.to_lowercase();
     let (regex, family) = tables.names.iter().find(|(regex, _)| regex.is_match(&lower))?;
@@ -157,7 +170,7 @@ mod tests {
 
     fn family(model: &str, config: &str) -> String {
         let config: Option<Map<_, _>> = serde_json::from_str(config).ok();
-        match classify(model, config.as_ref(), None) {
+        match classify(model, None, config.as_ref(), None) {
             Ok(found) => format!("{} {:?}", found.family, found.confidence),
             Err(wrong) => wrong.message,
         }
@@ -211,9 +224,10 @@ mod tests {
 
     #[test]
     fn the_users_word_wins_and_is_checked() {
-        let found = classify("bert", None, Some("decoder_llm")).expect("a family");
+        let found = classify("bert", None, None, Some("decoder_llm")).expect("a family");
         assert_eq!((found.family.as_str(), found.confidence), ("decoder_llm", Confidence::High));
-        let wrong = classify("bert", None, Some("text_encodr")).expect_err("a typing mistake");
+        let wrong =
+            classify("bert", None, None, Some("text_encodr")).expect_err("a typing mistake");
         assert_eq!(wrong.hint.as_deref(), Some("did you mean \"text_encoder\"?"));
     }
 }

@@ -46,9 +46,10 @@ impl Plan {
         Ok(Self { name, source, entries, models })
     }
 
-    /// Models that the plan names, in its order, as the plan spells them.
-    pub fn models(&self) -> impl Iterator<Item = &str> {
-        self.models.iter().map(|entry| entry.model.as_str())
+    /// Models that the plan names, in its order.
+    #[must_use]
+    pub fn models(&self) -> &[ModelEntry] {
+        &self.models
     }
 }
 

@@ -6,6 +6,7 @@
 use crate::domain::launch::FileRef;
 use crate::domain::launch::MAX_LIST;
 use crate::plan::glob;
+use crate::plan::markers::Description;
 use crate::plan::node::shortened;
 use crate::plan::problem::Wrong;
 use sha2::{Digest, Sha256};
@@ -28,12 +29,11 @@ const IGNORED: [&str; 5] = ["__pycache__", ".git", ".pytest_cache", ".mypy_cache
 #[error("{0}")]
 pub struct Unreadable(pub String);
 
-/// A model that a local cache holds.
+/// A model's folder in a local cache, or as the hub has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CachedModel {
-    /// Text of its `config.json`.
-    pub config: Vec<u8>,
-    /// Commit of the cached version; empty when unknown.
+pub struct KnownModel {
+    pub description: Description,
+    /// Commit of the version; empty when unknown.
     pub revision: String,
 }
 
@@ -51,7 +51,12 @@ pub trait Files {
     fn list(&self, path: &str) -> Result<Vec<String>, Unreadable>;
 
     /// The configuration of a model in the machine's model cache.
-    fn cached_model(&self, _model: &str) -> Option<CachedModel> {
+    fn cached_model(&self, _model: &str) -> Option<KnownModel> {
+        None
+    }
+
+    /// What was fetched for this plan from the hub.
+    fn fetched_model(&self, _model: &str) -> Option<KnownModel> {
         None
     }
 }

@@ -6,19 +6,25 @@
 use crate::domain::accelerator::Backend;
 use crate::domain::launch::{Environment, Isolation, Packages, Program};
 use crate::plan::case::{Case, Role};
-use crate::plan::catalogue;
+use crate::plan::catalogue::{self, Found, Origin};
 use crate::plan::classify::{self, Classified};
 use crate::plan::entry::{Entry, TakenFile, check_name};
-use crate::plan::estimate::{self, Shape};
+use crate::plan::estimate::{Workload, estimate};
 use crate::plan::files::Files;
+use crate::plan::flags::Flags;
+use crate::plan::history::History;
 use crate::plan::matrix::{Combination, Matrix};
 use crate::plan::models::{BackendChoice, DOWNLOAD, ModelEntry};
+use crate::plan::needs::Known;
 use crate::plan::node::Node;
 use crate::plan::order;
+use crate::plan::priority::{self, Terms};
 use crate::plan::problem::{Problem, Wrong};
+use crate::plan::sources::Sources;
 use crate::plan::template::{Context, Template};
-use serde_json::{Map, Value, json};
-use std::collections::BTreeSet;
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 /// Interpreters that generated scripts run on.
 pub const PYTHON: &str = ">=3.10";
@@ -31,61 +37,88 @@ const ALLOW_DOWNLOAD: &str = "DTF_ALLOW_DOWNLOAD";
 /// All that the tests of one entry share.
 struct Subject<'a> {
     entry: &'a ModelEntry,
-    found: catalogue::Found,
+    found: Found,
     class: Classified,
     template: Template,
 }
 
-/// The tests of one model.
-///
+/// What a model is, as far as it is known.
+#[derive(Debug, Clone)]
+pub struct About {
+    pub model: String,
+    pub class: Classified,
+    pub flags: Flags,
+    /// Where its configuration is from.
+    pub origin: Origin,
+    /// Commit of it; empty when unknown.
+    pub revision: String,
+}
+
+/// One test, and how it came to its place.
+#[derive(Debug, Clone)]
+pub struct Planned {
+    pub entry: Entry,
+    pub terms: Terms,
+    pub known: Known,
+}
+
+/// The tests of one model, each after those that it waits for.
+#[derive(Debug, Clone)]
+pub struct ModelTests {
+    pub about: About,
+    pub tests: Vec<Planned>,
+}
+
 /// # Errors
 /// No configuration, no family, no template, or a shape or parameter that does not fit.
-pub fn entries(
-    entry: &ModelEntry,
-    files: &dyn Files,
-    accelerators: &BTreeSet<Backend>,
-) -> Result<Vec<Entry>, Problem> {
-    let subject = Subject::look_up(entry, files)?;
-    let mut cases = subject.cases(accelerators)?;
+pub fn model_tests(entry: &ModelEntry, sources: &Sources) -> Result<ModelTests, Problem> {
+    let subject = Subject::look_up(entry, sources.files)?;
+    let mut cases = subject.cases(sources.accelerators)?;
     order::sort(&mut cases);
-    let references = order::references(&cases);
-    let loads = order::loads(&cases);
-    let mut tests = Vec::with_capacity(cases.len() + references.len() + loads.len());
-    for reference in references.values() {
-        let mut test = subject.test(reference)?;
-        test.artifacts = vec![REFERENCE_FILE.to_owned()];
-        tests.push(test);
-    }
-    for load in loads.values() {
-        tests.push(subject.test(load)?);
-    }
-    let names: Vec<String> = cases.iter().map(|case| subject.name(case)).collect();
-    for (case, smaller) in cases.iter().zip(order::smaller(&cases)) {
-        let mut test = subject.test(case)?;
-        if let Some(reference) = references.get(&case.reference_key()) {
-            test.inputs =
-                vec![TakenFile { test: subject.name(reference), file: REFERENCE_FILE.to_owned() }];
+    let plan = order::plan(cases);
+    let behind = priority::waiting_behind(&plan.before);
+    let names: Vec<String> = plan.cases.iter().map(|case| subject.name(case)).collect();
+    let mut tests = Vec::with_capacity(names.len());
+    let mut terms = Vec::with_capacity(names.len());
+    for (at, case) in plan.cases.iter().enumerate() {
+        let (mut test, known) = subject.test(&names[at], case, sources.history)?;
+        test.depends_on = plan.before[at].iter().map(|before| names[*before].clone()).collect();
+        if let Some(reference) = plan.reference[at] {
+            let taken = TakenFile { test: names[reference].clone(), file: REFERENCE_FILE.into() };
+            test.depends_on.retain(|name| *name != taken.test);
+            test.inputs = vec![taken];
             test.settings.env.insert(REFERENCE.into(), REFERENCE_FILE.into());
         }
-        test.depends_on = smaller.iter().filter_map(|at| names.get(*at).cloned()).collect();
-        if test.depends_on.is_empty() {
-            let load = loads.get(&case.backend).map(|load| subject.name(load));
-            test.depends_on.extend(load);
+        if case.role() == Role::Reference {
+            test.artifacts = vec![REFERENCE_FILE.to_owned()];
         }
-        tests.push(test);
+        let weight = entry.settings.priority.unwrap_or_default();
+        terms.push(Terms::new(weight, known.past.as_ref(), behind[at], known.expected_ms()));
+        tests.push(Planned { entry: test, terms: Terms::default(), known });
     }
-    Ok(tests)
+    priority::raise(&mut terms, &plan.before);
+    for (test, terms) in tests.iter_mut().zip(terms) {
+        test.terms = terms;
+        test.entry.settings.priority = Some(terms.priority());
+    }
+    let Subject { class, found: Found { config, origin, revision, .. }, .. } = subject;
+    let flags = Flags::read(&class.family, &config);
+    let about = About { model: entry.model.clone(), class, flags, origin, revision };
+    Ok(ModelTests { about, tests })
 }
 
 impl<'a> Subject<'a> {
     fn look_up(entry: &'a ModelEntry, files: &dyn Files) -> Result<Self, Problem> {
         let at_model = |wrong: Wrong| wrong.at(&entry.path.key("model"));
         let found = catalogue::find(&entry.model, &entry.place, files).map_err(at_model)?;
-        let class = classify::classify(&entry.prefix, Some(&found.config), entry.family.as_deref())
-            .map_err(|wrong| {
+        let said = entry.family.as_deref();
+        let marker = found.marker.as_ref();
+        let class = classify::classify(&entry.prefix, marker, Some(&found.config), said).map_err(
+            |wrong| {
                 let key = if entry.family.is_some() { "family" } else { "model" };
                 wrong.at(&entry.path.key(key))
-            })?;
+            },
+        )?;
         let template = Template::load(&class.family).map_err(|wrong| {
             let message = format!("{} ({}: {})", wrong.message, entry.model, class.reason);
             at_model(Wrong { message, hint: wrong.hint })
@@ -175,9 +208,8 @@ impl<'a> Subject<'a> {
         Ok(Case { backend, download, parameters })
     }
 
-    fn test(&self, case: &Case) -> Result<Entry, Problem> {
-        let name = self.name(case);
-        check_name(&name, &self.entry.path.key("model"))?;
+    fn test(&self, name: &str, case: &Case, history: &History) -> Result<(Entry, Known), Problem> {
+        check_name(name, &self.entry.path.key("model"))?;
         let front_matter = &self.template.front_matter;
         let environment = self.entry.settings.environment.clone().unwrap_or_else(|| {
             let requirements = front_matter.packages(case.text("runtime"));
@@ -190,7 +222,7 @@ impl<'a> Subject<'a> {
         let model_type = self.found.config.get("model_type").and_then(Value::as_str);
         let cached = Some(self.found.revision.as_str()).filter(|revision| !revision.is_empty());
         let script = self.template.render(&Context {
-            test_name: &name,
+            test_name: name,
             model: &self.entry.model,
             family: &self.class.family,
             model_type: model_type.unwrap_or_default(),
@@ -206,17 +238,19 @@ impl<'a> Subject<'a> {
         let mut settings = self.entry.settings.clone();
         settings.environment = Some(environment);
         settings.isolation = Some(settings.isolation.unwrap_or(Isolation::Warm));
-        self.require(case, &mut settings.requires);
+        settings.requires.backend = Some(case.backend);
         if case.download {
             settings.env.entry(ALLOW_DOWNLOAD.into()).or_insert_with(|| "1".into());
         }
         for (label, value) in self.labels(case) {
             settings.labels.entry(label.into()).or_insert(value);
         }
-        Ok(Entry {
+        let known = self.known(name, case, &settings.labels, history);
+        known.fill(case.backend, &mut settings);
+        let entry = Entry {
             path: self.entry.path.clone(),
-            program: Program::Script(script_name(&name)),
-            name,
+            program: Program::Script(script_name(name)),
+            name: name.to_owned(),
             files: Vec::new(),
             depends_on: Vec::new(),
             artifacts: Vec::new(),
@@ -224,7 +258,22 @@ impl<'a> Subject<'a> {
             junit: None,
             settings,
             generated: Some(script.into()),
-        })
+        };
+        Ok((entry, known))
+    }
+
+    fn known(
+        &self,
+        name: &str,
+        case: &Case,
+        labels: &BTreeMap<String, String>,
+        history: &History,
+    ) -> Known {
+        Known {
+            estimate: estimate(&self.found.config, &self.workload(case)),
+            past: history.past(name).cloned(),
+            too_little: history.too_little(labels, case.backend.needs_accelerator()),
+        }
     }
 
     /// `bert-base-uncased/cpu/b1-s128-fp32`
@@ -269,19 +318,25 @@ impl<'a> Subject<'a> {
         }
     }
 
-    fn require(&self, case: &Case, requires: &mut crate::plan::settings::Requires) {
-        requires.backend = Some(case.backend);
-        let shape = Shape {
-            batch: case.number("batch"),
-            tokens: case.number("sequence_length") + case.number("max_new_tokens"),
-            image: self.image(case),
-            width: if case.text("dtype") == "fp32" { 4 } else { 2 },
+    /// What the test does, as far as it costs something.
+    fn workload(&self, case: &Case) -> Workload {
+        let (runs, measured) = match case.role() {
+            // First run, memory, and up to four of the checks.
+            Role::Test => (case.number("warm_up") + case.number("iterations") + 6, true),
+            Role::Load | Role::Reference => (1, false),
         };
-        if let Some(memory) = estimate::memory(&self.found.config, shape, case.backend) {
-            requires.memory_bytes.get_or_insert(memory.host_bytes);
-            if memory.accelerator_bytes > 0 {
-                requires.accelerator_memory_bytes.get_or_insert(memory.accelerator_bytes);
-            }
+        let measured_ms = if measured { thousandths(case, "min_seconds") } else { 0 };
+        Workload {
+            backend: case.backend,
+            batch: case.number("batch"),
+            tokens: case.number("sequence_length"),
+            new_tokens: case.number("max_new_tokens"),
+            image: self.image(case),
+            audio_ms: thousandths(case, "audio_seconds"),
+            width: case.width(),
+            eager: case.text("attention") == "eager",
+            runs,
+            measured_ms,
         }
     }
 
@@ -308,6 +363,12 @@ impl<'a> Subject<'a> {
         }
         labels
     }
+}
+
+/// A parameter in seconds, as milliseconds.
+fn thousandths(case: &Case, name: &str) -> u64 {
+    let seconds = case.parameters.get(name).and_then(Value::as_f64).unwrap_or(0.0);
+    u64::try_from(Duration::try_from_secs_f64(seconds).unwrap_or_default().as_millis()).unwrap_or(0)
 }
 
 /// `exclude` may name back-ends that `auto` did not find.

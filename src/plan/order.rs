@@ -25,8 +25,44 @@ pub(super) fn sort(cases: &mut [Case]) {
     cases.sort_by_key(|case| (backends.iter().position(|b| *b == case.backend), case.work()));
 }
 
+/// Every test of a model, and what each waits for.
+#[derive(Debug)]
+pub(super) struct Order {
+    /// References, loads and tests; each after those that it waits for.
+    pub cases: Vec<Case>,
+    /// For each case the positions of those that must have passed before.
+    pub before: Vec<Vec<usize>>,
+    /// For each case the position of what it compares with, if that is a test of its own.
+    pub reference: Vec<Option<usize>>,
+}
+
+/// Puts references and loads before the sorted `cases`.
+pub(super) fn plan(cases: Vec<Case>) -> Order {
+    let references = references(&cases);
+    let loads = loads(&cases);
+    let first = references.len() + loads.len();
+    let reference_at: HashMap<&str, usize> =
+        references.keys().enumerate().map(|(at, key)| (key.as_str(), at)).collect();
+    let load_at: HashMap<Backend, usize> =
+        loads.keys().zip(references.len()..).map(|(backend, at)| (*backend, at)).collect();
+    let mut before = vec![Vec::new(); first];
+    let mut reference = vec![None; first];
+    for (case, smaller) in cases.iter().zip(smaller(&cases)) {
+        let compares = reference_at.get(case.reference_key().as_str()).copied();
+        let mut list: Vec<usize> = smaller.into_iter().map(|at| at + first).collect();
+        if list.is_empty() {
+            list.extend(load_at.get(&case.backend));
+        }
+        list.extend(compares);
+        before.push(list);
+        reference.push(compares);
+    }
+    let cases = references.into_values().chain(loads.into_values()).chain(cases).collect();
+    Order { cases, before, reference }
+}
+
 /// What more than one case compares with, by [`Case::reference_key`].
-pub(super) fn references(cases: &[Case]) -> BTreeMap<String, Case> {
+fn references(cases: &[Case]) -> BTreeMap<String, Case> {
     let mut sharing: HashMap<String, usize> = HashMap::new();
     for case in cases {
         *sharing.entry(case.reference_key()).or_default() += 1;
@@ -41,7 +77,7 @@ pub(super) fn references(cases: &[Case]) -> BTreeMap<String, Case> {
 
 /// For each back-end with more than one case: its cheapest, which only loads. One case alone
 /// shows by itself whether the model loads.
-pub(super) fn loads(cases: &[Case]) -> BTreeMap<Backend, Case> {
+fn loads(cases: &[Case]) -> BTreeMap<Backend, Case> {
     let mut cheapest: BTreeMap<Backend, (usize, &Case)> = BTreeMap::new();
     let unusual = |case: &Case| {
         ["attention", "runtime"]
@@ -70,7 +106,7 @@ pub(super) fn loads(cases: &[Case]) -> BTreeMap<Backend, Case> {
 }
 
 /// For each case the positions of the next smaller ones, one for each size at most.
-pub(super) fn smaller(cases: &[Case]) -> Vec<Vec<usize>> {
+fn smaller(cases: &[Case]) -> Vec<Vec<usize>> {
     let mut before = vec![Vec::new(); cases.len()];
     for size in SIZES {
         let mut lines: HashMap<String, Vec<(u64, usize)>> = HashMap::new();

@@ -1,13 +1,13 @@
 //! `dtf generate` and `dtf run MODEL`: a plan that nobody wrote, from the command line.
 
-use crate::domain::accelerator::Backend;
+use crate::plan::document::check_count;
 use crate::plan::entry::Entry;
-use crate::plan::files::Files;
-use crate::plan::generate;
+use crate::plan::generate::{self, ModelTests};
 use crate::plan::locate::Path;
-use crate::plan::models;
+use crate::plan::models::{self, ModelEntry};
 use crate::plan::node::Node;
 use crate::plan::problem::{PlanError, Problem, Wrong};
+use crate::plan::sources::Sources;
 use crate::plan::submission::{Submission, submission};
 use crate::plan::write;
 use std::collections::BTreeSet;
@@ -19,8 +19,6 @@ pub const MAX_MODELS: usize = 1000;
 /// What the command line asks for. Empty lists take the defaults of the family's template.
 #[derive(Debug, Clone, Default)]
 pub struct Request {
-    /// Name of the plan and run.
-    pub name: String,
     /// Names, folders (`./my-model`) or `config.json` files.
     pub models: Vec<String>,
     /// Back-ends by name, or `auto`; empty: cpu.
@@ -48,6 +46,8 @@ pub struct Generated {
     pub plan: String,
     /// File name and text of each script.
     pub scripts: Vec<(String, Arc<str>)>,
+    /// What each model is, and its tests in the order of `submission`.
+    pub models: Vec<ModelTests>,
     pub submission: Submission,
 }
 
@@ -56,20 +56,18 @@ pub struct Generated {
 /// # Errors
 /// As for a plan file; fields are named after the plan's.
 pub fn generate(
-    request: &Request,
-    files: &dyn Files,
-    accelerators: &BTreeSet<Backend>,
+    name: &str,
+    models: &[ModelEntry],
+    sources: &Sources,
 ) -> Result<Generated, PlanError> {
-    let refuse = |problem: Problem| PlanError {
-        origin: "command line".into(),
-        position: None,
-        field: problem.path.to_string(),
-        message: problem.message,
-        hint: problem.hint,
-    };
-    let entries = entries(request, files, accelerators).map_err(refuse)?;
-    let name = if request.name.is_empty() { "generated" } else { request.name.as_str() };
-    let submission = submission(name.to_owned(), &entries, files).map_err(refuse)?;
+    let models = models.iter().map(|entry| generate::model_tests(entry, sources));
+    let models: Vec<ModelTests> = models.collect::<Result<_, _>>().map_err(refuse)?;
+    let tests = models.iter().flat_map(|model| &model.tests);
+    let entries: Vec<Entry> = tests.map(|test| test.entry.clone()).collect();
+    check_count(entries.len(), &Path::default().key("models")).map_err(refuse)?;
+    check_scripts(&entries).map_err(refuse)?;
+    let name = if name.is_empty() { "generated" } else { name };
+    let submission = submission(name.to_owned(), &entries, sources.files).map_err(refuse)?;
     let plan = write::plan(name, &entries).map_err(|message| {
         refuse(Problem::new(&Path::default(), format!("the plan cannot be written: {message}")))
     })?;
@@ -78,28 +76,17 @@ pub fn generate(
         _ => None,
     };
     let scripts = entries.into_iter().filter_map(script).collect();
-    Ok(Generated { plan, scripts, submission })
+    Ok(Generated { plan, scripts, models, submission })
 }
 
-fn entries(
-    request: &Request,
-    files: &dyn Files,
-    accelerators: &BTreeSet<Backend>,
-) -> Result<Vec<Entry>, Problem> {
-    let path = Path::default().key("models");
-    if !(1..=MAX_MODELS).contains(&request.models.len()) {
-        let message = format!("{} models, allowed are 1 to {MAX_MODELS}", request.models.len());
-        return Err(Problem::new(&path, message));
+fn refuse(problem: Problem) -> PlanError {
+    PlanError {
+        origin: "command line".into(),
+        position: None,
+        field: problem.path.to_string(),
+        message: problem.message,
+        hint: problem.hint,
     }
-    let mut entries = Vec::new();
-    for (at, model) in request.models.iter().enumerate() {
-        let node = request.node(model).map_err(|wrong| wrong.at(&path.index(at)))?;
-        let mut entry = models::read(&node, &path.index(at))?;
-        entry.lenient = true;
-        entries.extend(generate::entries(&entry, files, accelerators)?);
-    }
-    check_scripts(&entries)?;
-    Ok(entries)
 }
 
 /// Names of tests may differ where names of files do not.
@@ -116,6 +103,24 @@ fn check_scripts(entries: &[Entry]) -> Result<(), Problem> {
 }
 
 impl Request {
+    /// The models as a plan would name them.
+    ///
+    /// # Errors
+    /// As for a plan file.
+    pub fn models(&self) -> Result<Vec<ModelEntry>, PlanError> {
+        let path = Path::default().key("models");
+        if !(1..=MAX_MODELS).contains(&self.models.len()) {
+            let message = format!("{} models, allowed are 1 to {MAX_MODELS}", self.models.len());
+            return Err(refuse(Problem::new(&path, message)));
+        }
+        let read = |(at, model): (usize, &String)| {
+            let path = path.index(at);
+            let node = self.node(model).map_err(|wrong| wrong.at(&path))?;
+            Ok(ModelEntry { lenient: true, ..models::read(&node, &path)? })
+        };
+        self.models.iter().enumerate().map(read).collect::<Result<_, _>>().map_err(refuse)
+    }
+
     /// The same as an entry of a plan's `models`.
     fn node(&self, model: &str) -> Result<Node, Wrong> {
         let text = |text: &str| Node::Text(text.to_owned());

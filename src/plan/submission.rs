@@ -1,6 +1,5 @@
 //! A plan becomes tests: files are read, models looked up, dependencies resolved.
 
-use crate::domain::accelerator::Backend;
 use crate::domain::launch;
 use crate::domain::launch::{Input, Launch, MAX_LAUNCH_BYTES, Program};
 use crate::domain::requirement::Requirement;
@@ -11,8 +10,9 @@ use crate::plan::entry::Entry;
 use crate::plan::files::{Files, Gatherer, PlannedFile};
 use crate::plan::generate;
 use crate::plan::problem::{PlanError, Problem};
+use crate::plan::sources::Sources;
 use serde_json::value::to_raw_value;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// Tests in order, and the files that must be stored before they are submitted.
@@ -25,33 +25,25 @@ pub struct Submission {
 }
 
 impl Plan {
-    /// Reads what the plan names and makes its tests. `accelerators` are the back-ends
-    /// with a device that known workers have: `auto` in a plan stands for cpu and these.
+    /// Reads what the plan names and makes its tests.
     ///
     /// # Errors
     /// A missing file, an unknown model, a name twice, a dependency that does not exist
     /// or a cycle, with line and field.
-    pub fn into_submission(
-        self,
-        files: &dyn Files,
-        accelerators: &BTreeSet<Backend>,
-    ) -> Result<Submission, PlanError> {
+    pub fn into_submission(self, sources: &Sources) -> Result<Submission, PlanError> {
         let source = self.source.clone();
         let name = self.name.clone();
-        let entries = self.entries(files, accelerators)?;
-        submission(name, &entries, files).map_err(|problem| source.refuse(problem))
+        let entries = self.entries(sources)?;
+        submission(name, &entries, sources.files).map_err(|problem| source.refuse(problem))
     }
 
     /// Every test of the plan, those of its models written out.
-    pub(super) fn entries(
-        self,
-        files: &dyn Files,
-        accelerators: &BTreeSet<Backend>,
-    ) -> Result<Vec<Entry>, PlanError> {
+    pub(super) fn entries(self, sources: &Sources) -> Result<Vec<Entry>, PlanError> {
         let mut entries = self.entries;
         for model in &self.models {
-            let generated = generate::entries(model, files, accelerators);
-            entries.extend(generated.map_err(|problem| self.source.refuse(problem))?);
+            let made = generate::model_tests(model, sources);
+            let made = made.map_err(|problem| self.source.refuse(problem))?;
+            entries.extend(made.tests.into_iter().map(|test| test.entry));
             document::check_count(entries.len(), &model.path)
                 .map_err(|problem| self.source.refuse(problem))?;
         }

@@ -1,6 +1,6 @@
 //! The example plans are read and become tests.
 
-use super::{launch, names};
+use super::{launch, names, sources};
 use crate::domain::accelerator::Backend;
 use crate::domain::launch::Program;
 use crate::plan::document::Plan;
@@ -8,6 +8,7 @@ use crate::plan::entry;
 use crate::plan::files::{Files, Unreadable};
 use crate::plan::models;
 use crate::plan::settings;
+use crate::plan::sources::Sources;
 use crate::plan::submission::Submission;
 use std::path::{Path, PathBuf};
 
@@ -40,8 +41,9 @@ fn example(name: &str, found: &[Backend]) -> Submission {
     let text = std::fs::read(folder.join(name)).expect(name);
     let plan = Plan::parse(&text, name);
     let plan = plan.unwrap_or_else(|error| panic!("{error} ({:?})", error.hint));
-    let found = found.iter().copied().collect();
-    plan.into_submission(&Disk(folder), &found).unwrap_or_else(|error| panic!("{error}"))
+    let (folder, found) = (Disk(folder), found.iter().copied().collect());
+    let sources = Sources { accelerators: &found, ..sources(&folder) };
+    plan.into_submission(&sources).unwrap_or_else(|error| panic!("{error}"))
 }
 
 #[test]

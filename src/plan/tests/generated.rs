@@ -1,12 +1,11 @@
 //! Tests that are written for models.
 
-use super::{Folder, launch, names, submit};
+use super::{Folder, launch, names, sources, submit};
 use crate::domain::accelerator::Backend;
 use crate::domain::launch::{Environment, Isolation, Program};
 use crate::plan::document::Plan;
 use crate::plan::request::{Request, generate};
 use crate::plan::submission::Submission;
-use std::collections::BTreeSet;
 
 fn text_of<'a>(submission: &'a Submission, name: &str) -> &'a str {
     let test = submission.tests.iter().find(|test| &*test.name == name).expect(name);
@@ -137,7 +136,6 @@ models:
 #[test]
 fn what_generate_writes_reads_back_to_the_same_tests() {
     let request = Request {
-        name: "three".into(),
         models: ["bert-base-uncased", "gpt2", "google/vit-base-patch16-224"]
             .map(String::from)
             .into(),
@@ -150,7 +148,8 @@ fn what_generate_writes_reads_back_to_the_same_tests() {
         parameters: vec![("iterations".into(), "3".into()), ("min_seconds".into(), "0.25".into())],
         ..Request::default()
     };
-    let generated = generate(&request, &Folder::default(), &BTreeSet::new()).expect("a plan");
+    let models = request.models().expect("models");
+    let generated = generate("three", &models, &sources(&Folder::default())).expect("a plan");
     assert_eq!(generated.scripts.len(), 15 + 6);
     let scripts: Vec<(&str, &str)> =
         generated.scripts.iter().map(|(path, text)| (path.as_str(), &**text)).collect();
@@ -164,7 +163,9 @@ fn what_generate_writes_reads_back_to_the_same_tests() {
 #[test]
 fn requests_are_refused_like_plans() {
     let refused = |request: Request| {
-        let error = generate(&request, &Folder::default(), &BTreeSet::new()).expect_err("refused");
+        let folder = Folder::default();
+        let made = request.models().and_then(|models| generate("", &models, &sources(&folder)));
+        let error = made.expect_err("refused");
         format!("{error} | {}", error.hint.clone().unwrap_or_default())
     };
     let one = |model: &str| Request { models: vec![model.into()], ..Request::default() };
@@ -190,7 +191,7 @@ fn requests_are_refused_like_plans() {
 fn every_model_of_the_catalogue_can_be_generated() {
     for name in crate::plan::catalogue::names() {
         let plan = Plan::parse(format!("models: [{name}]").as_bytes(), "p").expect(name);
-        let submission = plan.into_submission(&Folder::default(), &BTreeSet::new()).expect(name);
+        let submission = plan.into_submission(&sources(&Folder::default())).expect(name);
         let test = &submission.tests[0];
         assert!(matches!(launch(test).run, Program::Script(_)), "{name}");
     }

@@ -1,8 +1,8 @@
 //! Whatever arrives, a plan is read or refused; nothing panics and nothing becomes code.
 
 use super::{Folder, submit};
-use crate::plan::catalogue;
 use crate::plan::document::Plan;
+use crate::plan::markers;
 use crate::plan::python;
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -62,7 +62,7 @@ proptest! {
     fn bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
         for origin in ["p.yaml", "p.json", ""] {
             let _result = Plan::parse(&bytes, origin);
-            let _config = catalogue::parse(&bytes, "config.json");
+            let _config = markers::parse(&bytes, "config.json");
         }
     }
 
@@ -145,7 +145,7 @@ fn python_reads_literals_as_they_were() {
 
 #[test]
 fn every_generated_script_is_python() {
-    let all: BTreeSet<&str> = catalogue::names().collect();
+    let all: BTreeSet<&str> = crate::plan::catalogue::names().collect();
     let mut scripts = Vec::new();
     for model in all {
         let submission =

@@ -11,9 +11,12 @@ use crate::domain::launch::Launch;
 use crate::domain::test::TestSpec;
 use crate::plan::document::Plan;
 use crate::plan::files::{Files, Unreadable};
+use crate::plan::history::History;
 use crate::plan::problem::PlanError;
+use crate::plan::sources::Sources;
 use crate::plan::submission::Submission;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
 
 /// A folder in memory.
 #[derive(Default)]
@@ -41,7 +44,14 @@ impl Files for Folder {
 
 fn submit(text: &str, files: &Folder, found: &[Backend]) -> Result<Submission, PlanError> {
     let found: BTreeSet<Backend> = found.iter().copied().collect();
-    Plan::parse(text.as_bytes(), "plan.yaml")?.into_submission(files, &found)
+    let plan = Plan::parse(text.as_bytes(), "plan.yaml")?;
+    plan.into_submission(&Sources { accelerators: &found, ..sources(files) })
+}
+
+/// No accelerators, nothing tested before.
+fn sources(files: &dyn Files) -> Sources<'_> {
+    static NOTHING: LazyLock<(BTreeSet<Backend>, History)> = LazyLock::new(Default::default);
+    Sources { files, accelerators: &NOTHING.0, history: &NOTHING.1 }
 }
 
 fn names(submission: &Submission) -> Vec<&str> {

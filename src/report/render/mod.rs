@@ -1,7 +1,7 @@
 //! A report as text: for people, for programs, for spreadsheets.
 
 mod csv;
-mod figures;
+pub mod figures;
 mod table;
 #[cfg(test)]
 mod tests;

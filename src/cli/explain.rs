@@ -1,0 +1,241 @@
+//! `dtf generate --explain` and `--dry-run`: what a model is and why, what its tests need,
+//! and how each came to its place. One JSON object for each model, one for a list of tests.
+
+use super::console::Console;
+use super::exit;
+use super::failure::Failure;
+use crate::plan::catalogue::Origin;
+use crate::plan::classify::Confidence;
+use crate::plan::estimate::{Estimate, Range};
+use crate::plan::flags::Flags;
+use crate::plan::generate::{About, ModelTests, Planned};
+use crate::plan::priority::Terms;
+use crate::plan::request::Generated;
+use crate::report::render::figures;
+use comfy_table::presets::NOTHING;
+use comfy_table::{CellAlignment, Table};
+use serde::Serialize;
+
+/// Version of these documents.
+const SCHEMA: u32 = 1;
+
+/// A model, for programs.
+#[derive(Serialize)]
+struct Explained<'a> {
+    schema: u32,
+    model: &'a str,
+    family: &'a str,
+    task: &'a str,
+    flags: &'a Flags,
+    confidence: Confidence,
+    reason: &'a str,
+    source: Origin,
+    revision: &'a str,
+    parameters: Option<u64>,
+    /// Of its first test.
+    estimates: Option<Estimate>,
+    tests: Vec<Test<'a>>,
+}
+
+#[derive(Serialize)]
+struct Tests<'a> {
+    schema: u32,
+    tests: Vec<Test<'a>>,
+}
+
+#[derive(Serialize)]
+struct Test<'a> {
+    name: &'a str,
+    backend: &'a str,
+    priority: i8,
+    priority_terms: Terms,
+    /// Reserved.
+    memory_bytes: Option<u64>,
+    accelerator_memory_bytes: Option<u64>,
+    /// Measured before, else estimated.
+    expected_ms: Option<u64>,
+    /// Whether these were measured before.
+    learned: bool,
+    depends_on: Vec<&'a str>,
+    estimates: Option<Estimate>,
+}
+
+impl<'a> Test<'a> {
+    fn new(test: &'a Planned) -> Self {
+        let Planned { entry, terms, known } = test;
+        let taken = entry.inputs.iter().map(|input| input.test.as_str());
+        Self {
+            name: &entry.name,
+            backend: entry.settings.requires.backend.map_or("any", |backend| backend.name()),
+            priority: terms.priority().get(),
+            priority_terms: *terms,
+            memory_bytes: entry.settings.requires.memory_bytes,
+            accelerator_memory_bytes: entry.settings.requires.accelerator_memory_bytes,
+            expected_ms: known.expected_ms(),
+            learned: known.past.is_some(),
+            depends_on: taken.chain(entry.depends_on.iter().map(String::as_str)).collect(),
+            estimates: known.estimate,
+        }
+    }
+}
+
+/// What each model is, and its tests with their priorities.
+pub fn models(console: Console, made: &Generated, json: bool) -> Result<u8, Failure> {
+    for model in &made.models {
+        if json {
+            console.json(&document(model))?;
+        } else {
+            console.result(&text(model))?;
+        }
+    }
+    Ok(exit::PASSED)
+}
+
+/// The tests alone, with what they need.
+pub fn tests(console: Console, made: &Generated, json: bool) -> Result<u8, Failure> {
+    let tests = made.models.iter().flat_map(|model| &model.tests).map(Test::new).collect();
+    if json {
+        console.json(&Tests { schema: SCHEMA, tests })?;
+    } else {
+        console.result(&list(&tests))?;
+    }
+    Ok(exit::PASSED)
+}
+
+fn document(model: &ModelTests) -> Explained<'_> {
+    let About { model: name, class, flags, origin, revision } = &model.about;
+    let estimates = model.tests.first().and_then(|test| test.known.estimate);
+    Explained {
+        schema: SCHEMA,
+        model: name,
+        family: &class.family,
+        task: &class.task,
+        flags,
+        confidence: class.confidence,
+        reason: &class.reason,
+        source: *origin,
+        revision,
+        parameters: estimates.map(|estimate| estimate.parameters),
+        estimates,
+        tests: model.tests.iter().map(Test::new).collect(),
+    }
+}
+
+fn text(model: &ModelTests) -> String {
+    let About { model: name, class, flags, origin, revision } = &model.about;
+    let source = match origin {
+        Origin::Local => "given",
+        Origin::Cache => "the model cache of this machine",
+        Origin::BuiltIn => "carried by dtf",
+        Origin::Hub => "the model hub",
+    };
+    let mut facts = vec![
+        ("family", class.family.clone()),
+        ("because", format!("{} (confidence: {})", class.reason, class.confidence.name())),
+        ("task", class.task.clone()),
+        ("source", [source, revision].join(" ").trim_end().to_owned()),
+    ];
+    let names = flags.names();
+    if !names.is_empty() {
+        facts.push(("flags", names.join(", ")));
+    }
+    if let Some((test, estimate)) =
+        model.tests.first().and_then(|test| Some((test, test.known.estimate?)))
+    {
+        let about = if estimate.exact { "" } else { "about " };
+        facts.push(("parameters", format!("{about}{}", grouped(estimate.parameters))));
+        facts.push(("estimates", format!("of {}, likely (at most)", test.entry.name)));
+        let mut part = |name, range: Range| {
+            if range.high > 0 {
+                facts.push((name, memory(range)));
+            }
+        };
+        part("  weights", estimate.weights);
+        part("  cache", estimate.cache);
+        part("  activations", estimate.activations);
+        part("  logits", estimate.logits);
+        part("  context", estimate.context);
+        part("  device", estimate.device);
+        part("  host", estimate.host);
+        part("  disk", estimate.disk);
+        let time = |ms: u64| figures::seconds(ms as f64 / 1000.0);
+        let Range { likely, high, .. } = estimate.time;
+        facts.push(("  time", format!("{} ({})", time(likely), time(high))));
+    }
+    let mut table = plain(["", name]);
+    for (name, fact) in facts {
+        table.add_row([name, &fact]);
+    }
+    let mut out = lines(&table) + "\n";
+    let mut table = plain(["test", "priority", "weight", "risk", "awaited", "cheap", "raised"]);
+    for test in &model.tests {
+        let Terms { weight, risk, awaited, cheap, raised } = test.terms;
+        let terms = [weight, risk, awaited, cheap, raised].map(|term| term.to_string());
+        let first = [test.entry.name.clone(), test.terms.priority().to_string()];
+        table.add_row(first.into_iter().chain(terms));
+    }
+    align_numbers(&mut table);
+    out + &lines(&table)
+}
+
+fn list(tests: &Vec<Test<'_>>) -> String {
+    let mut table = plain(["test", "memory", "device memory", "time", "priority", "after"]);
+    for test in tests {
+        let bytes = |bytes: Option<u64>| {
+            bytes.map_or_else(String::new, |bytes| figures::bytes(bytes as f64))
+        };
+        let mark = if test.learned { "" } else { "~" };
+        let time = test.expected_ms;
+        let time = time.map(|ms| format!("{mark}{}", figures::seconds(ms as f64 / 1000.0)));
+        table.add_row([
+            test.name.to_owned(),
+            bytes(test.memory_bytes),
+            bytes(test.accelerator_memory_bytes),
+            time.unwrap_or_default(),
+            test.priority.to_string(),
+            test.depends_on.len().to_string(),
+        ]);
+    }
+    align_numbers(&mut table);
+    format!(
+        "{}{} tests; memory is what is reserved, ~ marks times that are estimated\n",
+        lines(&table),
+        tests.len()
+    )
+}
+
+fn plain<const N: usize>(header: [&str; N]) -> Table {
+    let mut table = Table::new();
+    table.load_style(NOTHING).set_header(header);
+    table
+}
+
+/// Without blanks at the ends.
+fn lines(table: &Table) -> String {
+    table.lines().map(|line| format!("{}\n", line.trim_end())).collect()
+}
+
+/// All columns but the first.
+fn align_numbers(table: &mut Table) {
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+}
+
+fn memory(range: Range) -> String {
+    let bytes = |bytes: u64| figures::bytes(bytes as f64);
+    format!("{} ({})", bytes(range.likely), bytes(range.high))
+}
+
+/// 109482240 as 109,482,240.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}

@@ -1,0 +1,153 @@
+//! What a command is to test: the tests of a plan, or models from the command line; and
+//! what these are made from.
+
+use super::args::ModelArgs;
+use super::console::Console;
+use super::failure::Failure;
+use super::folder::Folder;
+use super::{hub, submit};
+use crate::api::v1::history::HistoryQuery;
+use crate::client::Client;
+use crate::config::File;
+use crate::domain::accelerator::Backend;
+use crate::plan::document::Plan;
+use crate::plan::history::{Exhausted, History, Past};
+use crate::plan::models::ModelEntry;
+use crate::plan::request::{Generated, Request, generate};
+use crate::plan::sources::Sources;
+use crate::plan::submission::Submission;
+use std::collections::{BTreeSet, HashSet};
+use std::path::Path;
+use std::str::FromStr;
+
+pub struct Work {
+    what: What,
+    folder: Folder,
+    pub accelerators: BTreeSet<Backend>,
+    pub history: History,
+}
+
+enum What {
+    Plan(Plan),
+    Models { name: String, models: Vec<ModelEntry> },
+}
+
+impl Work {
+    /// A plan, or models; told apart by how they are spelled.
+    pub fn of(what: &[String], models: &ModelArgs) -> Result<Self, Failure> {
+        match what {
+            [one] if is_plan(Path::new(one)) => Self::plan(Path::new(one)),
+            several => match several.iter().find(|what| is_plan(Path::new(what))) {
+                Some(plan) => Err(Failure::usage(format!("{plan} is a plan; give it alone"))),
+                None => Self::models(several, models),
+            },
+        }
+    }
+
+    pub fn plan(path: &Path) -> Result<Self, Failure> {
+        Ok(Self::new(What::Plan(submit::read_plan(path)?), Folder::of(path)))
+    }
+
+    pub fn models(models: &[String], args: &ModelArgs) -> Result<Self, Failure> {
+        let mut folder = Folder::new(Path::new("."));
+        let named = models.iter().map(|model| folder.adopt(model)).collect::<Result<_, _>>();
+        let request = Request {
+            models: named.map_err(Failure::usage)?,
+            backends: args.hw.clone(),
+            batch: args.batch.clone(),
+            sequence_length: args.sequence_length.clone(),
+            image_size: args.image_size.clone(),
+            dtype: args.dtype.clone(),
+            attention: args.attention.clone(),
+            runtime: args.runtime.clone(),
+            weights: args.weights.clone(),
+            family: args.family.clone(),
+            revision: args.revision.clone(),
+            parameters: args.parameters.clone(),
+        };
+        let models = request.models()?;
+        let name = match models.as_slice() {
+            [one] => one.prefix.clone(),
+            [first, rest @ ..] => format!("{} and {} more", first.prefix, rest.len()),
+            [] => "models".to_owned(),
+        };
+        Ok(Self::new(What::Models { name, models }, folder))
+    }
+
+    fn new(what: What, folder: Folder) -> Self {
+        Self { what, folder, accelerators: BTreeSet::new(), history: History::default() }
+    }
+
+    fn entries(&self) -> &[ModelEntry] {
+        match &self.what {
+            What::Plan(plan) => plan.models(),
+            What::Models { models, .. } => models,
+        }
+    }
+
+    /// Asks the model hub about models that nothing here knows.
+    pub async fn ask_hub(
+        &mut self,
+        console: Console,
+        file: &File,
+        offline: Option<bool>,
+    ) -> Result<(), Failure> {
+        if !file.pick(offline, "offline", bool::from_str)?.unwrap_or(false) {
+            let fetched = hub::fetch(console, &self.folder, self.entries()).await;
+            self.folder.fetched = fetched;
+        }
+        Ok(())
+    }
+
+    /// Asks the coordinator what became of these models' tests before.
+    pub async fn ask_history(&mut self, client: &Client) -> Result<(), Failure> {
+        let mut asked = HashSet::new();
+        let mut history = History::default();
+        for entry in self.entries().iter().filter(|entry| asked.insert(&entry.model)) {
+            let view = client.history(&HistoryQuery { model: entry.model.clone() }).await?;
+            history.tests.extend(view.tests.into_iter().map(|test| {
+                let past = Past {
+                    ended: test.ended,
+                    failed: test.failed,
+                    flaky: test.flaky,
+                    median_ms: test.median_ms,
+                    peak_bytes: test.peak_memory_bytes,
+                    peak_device_bytes: test.peak_device_memory_bytes,
+                };
+                (test.name, past)
+            }));
+            history.exhausted.extend(view.out_of_memory.into_iter().map(|attempt| Exhausted {
+                labels: attempt.labels,
+                bytes: attempt.memory_bytes,
+                device_bytes: attempt.device_memory_bytes,
+            }));
+        }
+        self.history = history;
+        Ok(())
+    }
+
+    fn sources(&self) -> Sources<'_> {
+        Sources { files: &self.folder, accelerators: &self.accelerators, history: &self.history }
+    }
+
+    pub fn submission(&self) -> Result<Submission, Failure> {
+        match &self.what {
+            What::Plan(plan) => Ok(plan.clone().into_submission(&self.sources())?),
+            What::Models { .. } => Ok(self.generated()?.submission),
+        }
+    }
+
+    /// The tests of models, with all that is known about them.
+    pub fn generated(&self) -> Result<Generated, Failure> {
+        match &self.what {
+            What::Models { name, models } => Ok(generate(name, models, &self.sources())?),
+            What::Plan(_) => Err(Failure::usage("a plan is not generated: submit or run it")),
+        }
+    }
+}
+
+fn is_plan(path: &Path) -> bool {
+    let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
+    let config = path.file_name().is_some_and(|name| name == "config.json");
+    matches!(ending, "yaml" | "yml" | "json") && !config
+}

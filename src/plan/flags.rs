@@ -1,0 +1,108 @@
+//! What holds of a model beside its family: facts that its configuration tells.
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+/// Fields of configurations with experts.
+const EXPERTS: [&str; 5] = [
+    "num_local_experts",
+    "num_experts",
+    "n_routed_experts",
+    "moe_intermediate_size",
+    "moe_num_experts",
+];
+/// Parts of composite configurations.
+const PARTS: [&str; 4] = ["text_config", "vision_config", "audio_config", "decoder"];
+/// Families whose models are an encoder and a decoder, whatever their configuration says:
+/// it leaves out what is usual for its type.
+const ENCODER_DECODER: [&str; 2] = ["encoder_decoder", "asr_seq2seq"];
+
+/// Independent of each other and of the family.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Flags {
+    /// Mixture of experts.
+    pub moe: bool,
+    pub encoder_decoder: bool,
+    /// The published weights are quantised.
+    pub quantised: bool,
+    /// How, where the configuration says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quantisation: Option<String>,
+    /// The model brings code of its own, which nobody runs unasked.
+    pub remote_code: bool,
+}
+
+impl Flags {
+    #[must_use]
+    pub fn read(family: &str, config: &Map<String, Value>) -> Self {
+        let parts = || PARTS.iter().filter_map(|part| config.get(*part)?.as_object());
+        let truth = |config: &Map<String, Value>, key: &str| {
+            config.get(key).and_then(Value::as_bool).unwrap_or(false)
+        };
+        let quantisation = config.get("quantization_config");
+        let method = quantisation.and_then(|how| how.get("quant_method")?.as_str());
+        Self {
+            moe: has_experts(config) || parts().any(has_experts),
+            encoder_decoder: ENCODER_DECODER.contains(&family)
+                || truth(config, "is_encoder_decoder"),
+            quantised: quantisation.is_some_and(Value::is_object),
+            quantisation: method.map(str::to_owned),
+            remote_code: config.get("auto_map").is_some_and(Value::is_object),
+        }
+    }
+
+    /// Those that hold, for people.
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        let quantised = match &self.quantisation {
+            Some(method) => format!("quantised ({method})"),
+            None => "quantised".to_owned(),
+        };
+        let all = [
+            (self.moe, "mixture of experts".to_owned()),
+            (self.encoder_decoder, "encoder-decoder".to_owned()),
+            (self.quantised, quantised),
+            (self.remote_code, "remote code".to_owned()),
+        ];
+        all.into_iter().filter(|(holds, _)| *holds).map(|(_, name)| name).collect()
+    }
+}
+
+/// Mixture of experts, by the fields that such configurations have.
+#[must_use]
+pub fn has_experts(config: &Map<String, Value>) -> bool {
+    // One expert is none to choose from.
+    let several = |key: &str| config.get(key).and_then(Value::as_u64).is_some_and(|n| n > 1);
+    EXPERTS.iter().any(|key| several(key))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn flags_are_told_by_the_configuration() {
+        for (family, config, names) in [
+            ("text_encoder", json!({}), &[][..]),
+            ("decoder_moe", json!({"num_local_experts": 8}), &["mixture of experts"]),
+            ("decoder_llm", json!({"num_local_experts": 1}), &[]),
+            ("vlm", json!({"text_config": {"num_experts": 64}}), &["mixture of experts"]),
+            ("encoder_decoder", json!({}), &["encoder-decoder"]),
+            ("vlm", json!({"is_encoder_decoder": true}), &["encoder-decoder"]),
+            (
+                "decoder_llm",
+                json!({"quantization_config": {"quant_method": "gptq", "bits": 4}}),
+                &["quantised (gptq)"],
+            ),
+            (
+                "decoder_llm",
+                json!({"quantization_config": {}, "auto_map": {"AutoModel": "m.M"}}),
+                &["quantised", "remote code"],
+            ),
+        ] {
+            let config = config.as_object().expect("a map");
+            assert_eq!(Flags::read(family, config).names(), names, "{config:?}");
+        }
+    }
+}

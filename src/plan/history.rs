@@ -1,0 +1,127 @@
+//! What earlier runs showed, as far as it matters for tests that are generated now.
+//!
+//! Pure values, filled from a coordinator's answer; empty where there is none. A test is
+//! known again by its name, an attempt that ran out of memory by its labels.
+
+use std::collections::{BTreeMap, HashMap};
+
+/// Labels in which an attempt must agree before its lack of memory says anything here.
+const SAME: [&str; 6] = ["model", "backend", "dtype", "attention", "runtime", "family"];
+/// Labels with sizes: an attempt says something about what is at least as large in all.
+const SIZES: [&str; 3] = ["batch", "sequence_length", "image_size"];
+/// What a measured peak is raised by, in hundredths: the next run may need a little more.
+const HEADROOM_PERCENT: u64 = 110;
+
+/// The latest ended tests of one name.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Past {
+    pub ended: u64,
+    pub failed: u64,
+    /// Passed after a failed attempt.
+    pub flaky: u64,
+    /// Median of those that passed, in milliseconds.
+    pub median_ms: Option<u64>,
+    /// Highest of those that passed.
+    pub peak_bytes: Option<u64>,
+    pub peak_device_bytes: Option<u64>,
+}
+
+/// An attempt that ran out of memory.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Exhausted {
+    pub labels: BTreeMap<String, String>,
+    /// What there was for tests on the worker.
+    pub bytes: Option<u64>,
+    /// What there was on the smallest device that was held.
+    pub device_bytes: Option<u64>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct History {
+    pub tests: HashMap<String, Past>,
+    pub exhausted: Vec<Exhausted>,
+}
+
+/// Memory that is known not to suffice, in bytes; 0: nothing is known.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct TooLittle {
+    pub host_bytes: u64,
+    pub device_bytes: u64,
+}
+
+impl History {
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.tests.is_empty() && self.exhausted.is_empty()
+    }
+
+    #[must_use]
+    pub fn past(&self, test: &str) -> Option<&Past> {
+        self.tests.get(test)
+    }
+
+    /// What was too little for the same model in a size that is not larger. On a device it
+    /// is the device's memory that ran out, else the worker's.
+    #[must_use]
+    pub fn too_little(&self, labels: &BTreeMap<String, String>, on_device: bool) -> TooLittle {
+        let mut known = TooLittle::default();
+        for exhausted in self.exhausted.iter().filter(|e| no_larger(&e.labels, labels)) {
+            match exhausted.device_bytes.filter(|_| on_device) {
+                Some(bytes) => known.device_bytes = known.device_bytes.max(bytes),
+                None if !on_device => {
+                    known.host_bytes = known.host_bytes.max(exhausted.bytes.unwrap_or(0));
+                }
+                None => {}
+            }
+        }
+        known
+    }
+}
+
+/// What to reserve after a peak was measured, in bytes.
+#[must_use]
+pub fn with_headroom(peak_bytes: u64) -> u64 {
+    peak_bytes.saturating_mul(HEADROOM_PERCENT) / 100
+}
+
+fn no_larger(exhausted: &BTreeMap<String, String>, labels: &BTreeMap<String, String>) -> bool {
+    let size = |labels: &BTreeMap<String, String>, name: &str| {
+        labels.get(name).and_then(|value| value.parse::<u64>().ok()).unwrap_or(0)
+    };
+    SAME.iter().all(|name| exhausted.get(*name) == labels.get(*name))
+        && SIZES.iter().all(|name| size(exhausted, name) <= size(labels, name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn labels(backend: &str, batch: u64) -> BTreeMap<String, String> {
+        [("model", "m".to_owned()), ("backend", backend.into()), ("batch", batch.to_string())]
+            .map(|(name, value)| (name.to_owned(), value))
+            .into()
+    }
+
+    #[test]
+    fn what_ran_out_of_memory_is_known_for_the_same_size_and_larger_ones() {
+        let exhausted = |backend, batch, device| Exhausted {
+            labels: labels(backend, batch),
+            bytes: Some(100),
+            device_bytes: device,
+        };
+        let history = History {
+            exhausted: vec![
+                exhausted("cuda", 8, Some(24)),
+                exhausted("cuda", 32, Some(80)),
+                exhausted("cpu", 8, None),
+            ],
+            ..History::default()
+        };
+        let known = |backend, batch| history.too_little(&labels(backend, batch), backend != "cpu");
+        assert_eq!(known("cuda", 4), TooLittle::default());
+        assert_eq!(known("cuda", 8), TooLittle { host_bytes: 0, device_bytes: 24 });
+        assert_eq!(known("cuda", 64), TooLittle { host_bytes: 0, device_bytes: 80 });
+        assert_eq!(known("rocm", 64), TooLittle::default());
+        assert_eq!(known("cpu", 9), TooLittle { host_bytes: 100, device_bytes: 0 });
+    }
+}
