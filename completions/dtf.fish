@@ -137,13 +137,33 @@ complete -c dtf -n "__fish_dtf_using_subcommand generate" -l family -d 'Family, 
 complete -c dtf -n "__fish_dtf_using_subcommand generate" -l revision -d 'Revision of the model' -r
 complete -c dtf -n "__fish_dtf_using_subcommand generate" -l set -d 'Further parameter of the template, as NAME=VALUE' -r
 complete -c dtf -n "__fish_dtf_using_subcommand generate" -l out -d 'Directory to write [default: dtf-tests]' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand generate" -l graph -d 'Only print what waits for what, as text or for Graphviz (dot)' -r -f -a "text\t''
+dot\t''"
+complete -c dtf -n "__fish_dtf_using_subcommand generate" -l output -d 'Form of what is told, or of the report' -r -f -a "table\t''
+json\t''
+csv\t''"
+complete -c dtf -n "__fish_dtf_using_subcommand generate" -l coordinator -d 'Address of the coordinator [default: http://127.0.0.1:7700]' -r
+complete -c dtf -n "__fish_dtf_using_subcommand generate" -l wait-timeout -d 'Stop waiting after so long, with exit code 8' -r
+complete -c dtf -n "__fish_dtf_using_subcommand generate" -l slots -d 'Most tests at a time [default: one for each core]' -r
+complete -c dtf -n "__fish_dtf_using_subcommand generate" -l tags -d 'Labels that tests can require, separated by commas' -r
+complete -c dtf -n "__fish_dtf_using_subcommand generate" -l environments-dir -d 'Directory of Python environments; can be shared' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand generate" -l python -d 'Interpreter to build environments with [default: python3 in PATH]' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand generate" -l torch-backend -d 'Torch build to install: cpu, auto, cu128, … [default: what suits the devices]' -r
+complete -c dtf -n "__fish_dtf_using_subcommand generate" -l offline -d 'Build environments from caches only' -r -f -a "true\t''
+false\t''"
+complete -c dtf -n "__fish_dtf_using_subcommand generate" -l pass-env -d 'Further environment variables that tests may see, separated by commas' -r
+complete -c dtf -n "__fish_dtf_using_subcommand generate" -l data-dir -d 'Directory of log and results [default: `local` in the platform\'s data directory]' -r -F
 complete -c dtf -n "__fish_dtf_using_subcommand generate" -l config -d 'Settings file [default: config.yaml in the settings directory, if it is there]' -r -F
 complete -c dtf -n "__fish_dtf_using_subcommand generate" -l token-file -d 'File with the token, readable by its owner only' -r -F
 complete -c dtf -n "__fish_dtf_using_subcommand generate" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
 never\t''"
 complete -c dtf -n "__fish_dtf_using_subcommand generate" -l force -d 'Write into a directory that is not empty'
-complete -c dtf -n "__fish_dtf_using_subcommand generate" -l dry-run -d 'Only list the tests'
+complete -c dtf -n "__fish_dtf_using_subcommand generate" -l dry-run -d 'Only list the tests, with what they need'
+complete -c dtf -n "__fish_dtf_using_subcommand generate" -l explain -d 'Only tell what each model is, how that is known, and how each test got its priority'
+complete -c dtf -n "__fish_dtf_using_subcommand generate" -l submit -d 'Send the tests to the coordinator'
+complete -c dtf -n "__fish_dtf_using_subcommand generate" -l run -d 'Run the tests on this machine'
+complete -c dtf -n "__fish_dtf_using_subcommand generate" -l wait -d 'Wait for the end and print the report'
 complete -c dtf -n "__fish_dtf_using_subcommand generate" -s v -l verbose -d 'Tell more (twice: everything)'
 complete -c dtf -n "__fish_dtf_using_subcommand generate" -s q -l quiet -d 'Tell only results and errors'
 complete -c dtf -n "__fish_dtf_using_subcommand generate" -s h -l help -d 'Print help'

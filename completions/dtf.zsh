@@ -103,7 +103,7 @@ _arguments "${_arguments_options[@]}" : \
 '*--dtype=[Number types, such as float32,bfloat16]:DTYPE,…:_default' \
 '*--attention=[Implementations of attention\: default, eager, sdpa, \`flash_attention_2\`]:NAME,…:_default' \
 '*--runtime=[What executes the model\: torch, onnxruntime, openvino]:NAME,…:_default' \
-'--weights=[Where weights come from\: auto, cached, random, download]:MODE:_default' \
+'*--weights=[Where weights come from\: auto, cached, random, download]:MODE,…:_default' \
 '--family=[Family, when detection should not decide]:FAMILY:_default' \
 '--revision=[Revision of the model]:REVISION:_default' \
 '*--set=[Further parameter of the template, as NAME=VALUE]:NAME=VALUE:_default' \
@@ -137,16 +137,32 @@ _arguments "${_arguments_options[@]}" : \
 '*--dtype=[Number types, such as float32,bfloat16]:DTYPE,…:_default' \
 '*--attention=[Implementations of attention\: default, eager, sdpa, \`flash_attention_2\`]:NAME,…:_default' \
 '*--runtime=[What executes the model\: torch, onnxruntime, openvino]:NAME,…:_default' \
-'--weights=[Where weights come from\: auto, cached, random, download]:MODE:_default' \
+'*--weights=[Where weights come from\: auto, cached, random, download]:MODE,…:_default' \
 '--family=[Family, when detection should not decide]:FAMILY:_default' \
 '--revision=[Revision of the model]:REVISION:_default' \
 '*--set=[Further parameter of the template, as NAME=VALUE]:NAME=VALUE:_default' \
 '--out=[Directory to write \[default\: dtf-tests\]]:DIR:_files' \
+'(--out)--graph=[Only print what waits for what, as text or for Graphviz (dot)]::FORM:(text dot)' \
+'--output=[Form of what is told, or of the report]:OUTPUT:(table json csv)' \
+'--coordinator=[Address of the coordinator \[default\: http\://127.0.0.1\:7700\]]:URL:_default' \
+'--wait-timeout=[Stop waiting after so long, with exit code 8]:TIME:_default' \
+'--slots=[Most tests at a time \[default\: one for each core\]]:N:_default' \
+'--tags=[Labels that tests can require, separated by commas]:TAG,…:_default' \
+'--environments-dir=[Directory of Python environments; can be shared]:DIR:_files' \
+'--python=[Interpreter to build environments with \[default\: python3 in PATH\]]:FILE:_files' \
+'--torch-backend=[Torch build to install\: cpu, auto, cu128, … \[default\: what suits the devices\]]:NAME:_default' \
+'--offline=[Build environments from caches only]::BOOL:(true false)' \
+'--pass-env=[Further environment variables that tests may see, separated by commas]:NAME,…:_default' \
+'--data-dir=[Directory of log and results \[default\: \`local\` in the platform'\''s data directory\]]:DIR:_files' \
 '--config=[Settings file \[default\: config.yaml in the settings directory, if it is there\]]:FILE:_files' \
 '--token-file=[File with the token, readable by its owner only]:FILE:_files' \
 '--color=[When to use colour]:WHEN:(auto always never)' \
 '--force[Write into a directory that is not empty]' \
-'--dry-run[Only list the tests]' \
+'(--out)--dry-run[Only list the tests, with what they need]' \
+'(--out)--explain[Only tell what each model is, how that is known, and how each test got its priority]' \
+'--submit[Send the tests to the coordinator]' \
+'--run[Run the tests on this machine]' \
+'--wait[Wait for the end and print the report]' \
 '*-v[Tell more (twice\: everything)]' \
 '*--verbose[Tell more (twice\: everything)]' \
 '(-v --verbose)-q[Tell only results and errors]' \

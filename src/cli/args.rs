@@ -196,6 +196,9 @@ pub struct SubmitArgs {
     pub plan: PathBuf,
     #[command(flatten)]
     pub waiting: Waiting,
+    /// Form of the answer
+    #[arg(long, value_enum, default_value_t)]
+    pub output: Output,
 }
 
 /// What happens after a submission.
@@ -207,9 +210,6 @@ pub struct Waiting {
     /// Stop waiting after so long, with exit code 8
     #[arg(long, value_parser = span, value_name = "TIME", requires = "wait")]
     pub wait_timeout: Option<Millis>,
-    /// Form of the answer
-    #[arg(long, value_enum, default_value_t)]
-    pub output: Output,
 }
 
 /// How tests run on this machine, without a coordinator elsewhere.
@@ -324,6 +324,9 @@ pub struct GenerateArgs {
     /// Run the tests on this machine
     #[arg(long, group = "instead")]
     pub run: bool,
+    /// Form of what is told, or of the report
+    #[arg(long, value_enum, default_value_t)]
+    pub output: Output,
     #[command(flatten, next_help_heading = "With --submit")]
     pub server: Server,
     #[command(flatten)]

@@ -19,10 +19,19 @@ pub async fn run(console: Console, global: &Global, args: GenerateArgs) -> Resul
     let mut work = Work::models(&args.what, &models)?;
     let offline = args.local.machine.offline;
     if args.run {
-        return cli_run::perform(console, global, work, &args.local, args.waiting.output).await;
+        return cli_run::perform(console, global, work, &args.local, args.output).await;
     }
     if args.submit {
-        return submit::perform(console, global, work, &args.server, &args.waiting, offline).await;
+        return submit::perform(
+            console,
+            global,
+            work,
+            &args.server,
+            &args.waiting,
+            args.output,
+            offline,
+        )
+        .await;
     }
     let file = settings(global)?;
     work.ask_hub(console, &file, offline).await?;
@@ -33,7 +42,7 @@ pub async fn run(console: Console, global: &Global, args: GenerateArgs) -> Resul
         work.ask_history(&client).await?;
     }
     let made = work.generated()?;
-    let json = args.waiting.output == Output::Json;
+    let json = args.output == Output::Json;
     if args.explain {
         return explain::models(console, &made, json);
     }

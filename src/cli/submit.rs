@@ -1,7 +1,7 @@
 //! `dtf submit`: files first, then the tests in parts, under one key that makes repeats
 //! harmless.
 
-use super::args::{Global, Server, SubmitArgs, Waiting};
+use super::args::{Global, Output, Server, SubmitArgs, Waiting};
 use super::connect::{client, settings};
 use super::console::Console;
 use super::exit;
@@ -32,7 +32,7 @@ const MAX_PLAN_BYTES: u64 = 64 * 1024 * 1024;
 
 pub async fn run(console: Console, global: &Global, args: SubmitArgs) -> Result<u8, Failure> {
     let work = Work::plan(&args.plan)?;
-    perform(console, global, work, &args.server, &args.waiting, None).await
+    perform(console, global, work, &args.server, &args.waiting, args.output, None).await
 }
 
 /// Sends it to the coordinator, and waits where that is asked for.
@@ -42,6 +42,7 @@ pub async fn perform(
     mut work: Work,
     server: &Server,
     waiting: &Waiting,
+    output: Output,
     offline: Option<bool>,
 ) -> Result<u8, Failure> {
     work.ask_hub(console, &settings(global)?, offline).await?;
@@ -59,7 +60,7 @@ pub async fn perform(
         ));
         return Ok(exit::PASSED);
     }
-    wait::to_the_end(console, &client, sent.run, waiting.wait_timeout, waiting.output).await
+    wait::to_the_end(console, &client, sent.run, waiting.wait_timeout, output).await
 }
 
 /// Reads a plan file.

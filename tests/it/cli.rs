@@ -61,14 +61,21 @@ fn an_open_address_needs_tokens_and_a_wrong_token_is_told() {
 #[test]
 fn generated_scripts_are_listed_and_written() {
     let home = Home::new();
-    let listed = home.dtf(&["generate", "bert-base-uncased", "--hw", "cpu,cuda", "--dry-run"]);
-    let listed = listed.expect_code(0);
-    assert!(
-        listed.out.lines().all(|line| line.starts_with("bert-base-uncased/")),
-        "{}",
-        listed.out
-    );
-    assert!(listed.out.contains("/cuda/"), "{}", listed.out);
+    let dry = ["generate", "bert-base-uncased", "--hw", "cpu,cuda", "--dry-run"];
+    let listed = home.dtf(&dry).expect_code(0);
+    assert!(listed.out.contains("bert-base-uncased/cuda/"), "{}", listed.out);
+    let listed = home.dtf(&[&dry[..], &["--output", "json"]].concat()).expect_code(0).json();
+    let tests = listed["tests"].as_array().expect("tests");
+    assert_eq!(tests[0]["name"], "bert-base-uncased/reference/s128");
+    assert!(tests[2]["accelerator_memory_bytes"].as_u64() > Some(1 << 30), "{}", tests[2]);
+    let all = ["generate", "bert-base-uncased", "--explain", "--output", "json"];
+    let explained = home.dtf(&all).expect_code(0).json();
+    assert_eq!(explained["family"], "text_encoder");
+    assert_eq!(explained["confidence"], "high");
+    assert_eq!(explained["parameters"], 109_482_240);
+    assert_eq!(explained["flags"]["moe"], false);
+    let graph = home.dtf(&["generate", "gpt2", "--batch", "1,4", "--graph=dot"]).expect_code(0);
+    assert!(graph.out.starts_with("digraph \"gpt2\""), "{}", graph.out);
     home.dtf(&["generate", "bert-base-uncased", "--out", "made"]).expect_code(0);
     assert!(home.path("made/plan.yaml").exists());
     let again = home.dtf(&["generate", "bert-base-uncased", "--out", "made"]).expect_code(2);
