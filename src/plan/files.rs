@@ -85,12 +85,13 @@ pub struct PlannedFile {
 
 impl PlannedFile {
     #[must_use]
-    pub fn new(path: String, bytes: Vec<u8>) -> Self {
+    pub fn new(path: String, bytes: impl Into<Arc<[u8]>>) -> Self {
+        let bytes = bytes.into();
         let mut sha256 = String::with_capacity(64);
         for byte in Sha256::digest(&bytes) {
             let _infallible = write!(sha256, "{byte:02x}");
         }
-        Self { path, bytes: bytes.into(), sha256 }
+        Self { path, bytes, sha256 }
     }
 
     #[must_use]

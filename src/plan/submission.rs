@@ -178,7 +178,7 @@ fn launch(entry: &Entry, inputs: Vec<Input>, gatherer: &mut Gatherer) -> Result<
     let mut files = Vec::new();
     if let Program::Script(script) = &entry.program {
         files.push(match &entry.generated {
-            Some(text) => gatherer.add(PlannedFile::new(script.clone(), text.as_bytes().to_vec())),
+            Some(text) => gatherer.add(PlannedFile::new(script.clone(), Arc::clone(text))),
             None => gatherer.file(script).map_err(|wrong| wrong.at(&entry.path.key("script")))?,
         });
     }
