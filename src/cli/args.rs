@@ -293,39 +293,42 @@ Examples:
   dtf generate gpt2 --explain                         why it is tested so
   dtf generate gpt2 --hw cpu,cuda --graph=dot | dot -Tsvg > gpt2.svg
   dtf generate gpt2 --hw cuda --submit --coordinator http://lab-1:7700 --wait
+  dtf generate --from-pytest tests --python .venv/bin/python --durations junit.xml
 Then: dtf run tests-bert/plan.yaml, or uv run tests-bert/SCRIPT.py")]
 pub struct GenerateArgs {
     /// Names, folders with a config.json, or such files
-    #[arg(required = true, value_name = "MODEL")]
+    #[arg(required_unless_present = "from_pytest", value_name = "MODEL")]
     pub what: Vec<String>,
     #[command(flatten)]
     pub models: ModelArgs,
+    #[command(flatten, next_help_heading = "From a suite of pytest")]
+    pub pytest: PytestArgs,
     /// Directory to write [default: dtf-tests]
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", help_heading = "Options")]
     pub out: Option<PathBuf>,
     /// Write into a directory that is not empty
-    #[arg(long)]
+    #[arg(long, help_heading = "Options")]
     pub force: bool,
     /// Only list the tests, with what they need
-    #[arg(long, group = "instead", conflicts_with = "out")]
+    #[arg(long, group = "instead", conflicts_with = "out", help_heading = "Options")]
     pub dry_run: bool,
     /// Only tell what each model is, how that is known, and how each test got its priority
-    #[arg(long, group = "instead", conflicts_with = "out")]
+    #[arg(long, group = "instead", conflicts_with = "out", help_heading = "Options")]
     pub explain: bool,
     /// Only print what waits for what, as text or for Graphviz (dot)
     #[arg(
-        long, group = "instead", conflicts_with = "out", value_enum, value_name = "FORM",
+        long, group = "instead", conflicts_with = "out", help_heading = "Options", value_enum, value_name = "FORM",
         num_args = 0..=1, require_equals = true, default_missing_value = "text"
     )]
     pub graph: Option<Graph>,
     /// Send the tests to the coordinator
-    #[arg(long, group = "instead")]
+    #[arg(long, group = "instead", help_heading = "Options")]
     pub submit: bool,
     /// Run the tests on this machine
-    #[arg(long, group = "instead")]
+    #[arg(long, group = "instead", help_heading = "Options")]
     pub run: bool,
     /// Form of what is told, or of the report
-    #[arg(long, value_enum, default_value_t)]
+    #[arg(long, value_enum, default_value_t, help_heading = "Options")]
     pub output: Output,
     #[command(flatten, next_help_heading = "With --submit")]
     pub server: Server,
@@ -333,6 +336,20 @@ pub struct GenerateArgs {
     pub waiting: Waiting,
     #[command(flatten, next_help_heading = "With --run")]
     pub local: Local,
+}
+
+/// Tests from an existing suite instead of from models.
+#[derive(Debug, Clone, Args)]
+pub struct PytestArgs {
+    /// Folder of the suite; the plan is written beside it, as dtf-plan.yaml
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["what", "out", "explain"])]
+    pub from_pytest: Option<PathBuf>,
+    /// Time that a shard should take at most [default: 1m]
+    #[arg(long, value_parser = span, value_name = "TIME", requires = "from_pytest")]
+    pub shard_time: Option<Millis>,
+    /// What tests took before: a JUnit file (.xml), or the `.test_durations` of pytest-split
+    #[arg(long, value_name = "FILE", requires = "from_pytest")]
+    pub durations: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -93,7 +93,8 @@ pub fn models(console: Console, made: &Generated, json: bool) -> Result<u8, Fail
 
 /// The tests alone, with what they need.
 pub fn tests(console: Console, made: &Generated, json: bool) -> Result<u8, Failure> {
-    let tests = made.models.iter().flat_map(|model| &model.tests).map(Test::new).collect();
+    let tests = made.models.iter().flat_map(|model| &model.tests).chain(&made.others);
+    let tests = tests.map(Test::new).collect();
     if json {
         console.json(&Tests { schema: SCHEMA, tests })?;
     } else {
@@ -166,7 +167,7 @@ fn text(model: &ModelTests) -> String {
     for (name, fact) in facts {
         table.add_row([name, &fact]);
     }
-    let mut out = lines(&table) + "\n";
+    let out = lines(&table) + "\n";
     let mut table = plain(["test", "priority", "weight", "risk", "awaited", "cheap", "raised"]);
     for test in &model.tests {
         let Terms { weight, risk, awaited, cheap, raised } = test.terms;

@@ -2,11 +2,11 @@
 //! or sent on at once.
 
 use super::args::{GenerateArgs, Global, Graph, ModelArgs, Output};
-use super::connect::{address, client_at, settings};
+use super::connect::{address, client_at, path, settings};
 use super::console::Console;
 use super::failure::Failure;
 use super::work::Work;
-use super::{exit, explain, run as cli_run, submit};
+use super::{exit, explain, pytest, run as cli_run, submit};
 use crate::plan::graph;
 use crate::plan::request::Generated;
 use std::path::{Path, PathBuf};
@@ -16,7 +16,16 @@ pub async fn run(console: Console, global: &Global, args: GenerateArgs) -> Resul
     if models.hw.is_empty() {
         models.hw = vec!["cpu".into()];
     }
-    let mut work = Work::models(&args.what, &models)?;
+    let file = settings(global)?;
+    let mut beside = None;
+    let mut work = if args.pytest.from_pytest.is_some() {
+        let python = file.pick(args.local.machine.python.clone(), "python", path)?;
+        let found = pytest::collect(console, &args.pytest, python.as_deref()).await?;
+        beside = Some(found.base.join("dtf-plan.yaml"));
+        Work::suite(found)
+    } else {
+        Work::models(&args.what, &models)?
+    };
     let offline = args.local.machine.offline;
     if args.run {
         return cli_run::perform(console, global, work, &args.local, args.output).await;
@@ -33,7 +42,6 @@ pub async fn run(console: Console, global: &Global, args: GenerateArgs) -> Resul
         )
         .await;
     }
-    let file = settings(global)?;
     work.ask_hub(console, &file, offline).await?;
     // What a coordinator knows is welcome, and no more than that.
     if let (url, true) = address(&file, &args.server)? {
@@ -57,6 +65,9 @@ pub async fn run(console: Console, global: &Global, args: GenerateArgs) -> Resul
         console.result(&text)?;
         return Ok(exit::PASSED);
     }
+    if let Some(plan) = beside {
+        return write_plan(console, &plan, &made, args.force);
+    }
     let out = args.out.unwrap_or_else(|| PathBuf::from("dtf-tests"));
     write(&out, &made, args.force)?;
     let plan = out.join("plan.yaml");
@@ -66,6 +77,20 @@ pub async fn run(console: Console, global: &Global, args: GenerateArgs) -> Resul
         plan.display(),
         plan.display()
     ))?;
+    Ok(exit::PASSED)
+}
+
+/// The plan of a suite, whose files stay where they are.
+fn write_plan(console: Console, plan: &Path, made: &Generated, force: bool) -> Result<u8, Failure> {
+    if plan.exists() && !force {
+        let message = format!("{} is there already", plan.display());
+        return Err(Failure::usage(message).hint("give --force to write over it"));
+    }
+    let name = plan.display();
+    std::fs::write(plan, &made.plan)
+        .map_err(|error| Failure::new(format!("cannot write {name}: {error}")))?;
+    let tests = made.submission.tests.len();
+    console.result(&format!("{tests} tests in {name}\nnext: dtf run {name}"))?;
     Ok(exit::PASSED)
 }
 

@@ -18,6 +18,7 @@ mod hub;
 mod logs;
 mod machine;
 mod progress;
+mod pytest;
 mod report;
 mod run;
 mod status;

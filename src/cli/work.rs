@@ -5,7 +5,7 @@ use super::args::ModelArgs;
 use super::console::Console;
 use super::failure::Failure;
 use super::folder::Folder;
-use super::{hub, submit};
+use super::{hub, pytest, submit};
 use crate::api::v1::history::HistoryQuery;
 use crate::client::Client;
 use crate::config::File;
@@ -13,7 +13,8 @@ use crate::domain::accelerator::Backend;
 use crate::plan::document::Plan;
 use crate::plan::history::{Exhausted, History, Past};
 use crate::plan::models::ModelEntry;
-use crate::plan::request::{Generated, Request, generate};
+use crate::plan::pytest::{Item, Suite};
+use crate::plan::request::{self, Generated, Request, generate};
 use crate::plan::sources::Sources;
 use crate::plan::submission::Submission;
 use std::collections::{BTreeSet, HashSet};
@@ -30,6 +31,7 @@ pub struct Work {
 enum What {
     Plan(Plan),
     Models { name: String, models: Vec<ModelEntry> },
+    Suite { suite: Suite, items: Vec<Item> },
 }
 
 impl Work {
@@ -74,6 +76,12 @@ impl Work {
         Ok(Self::new(What::Models { name, models }, folder))
     }
 
+    /// A suite of pytest that was collected below `base`.
+    pub fn suite(found: pytest::Found) -> Self {
+        let pytest::Found { suite, items, base } = found;
+        Self::new(What::Suite { suite, items }, Folder::new(&base))
+    }
+
     fn new(what: What, folder: Folder) -> Self {
         Self { what, folder, accelerators: BTreeSet::new(), history: History::default() }
     }
@@ -82,6 +90,7 @@ impl Work {
         match &self.what {
             What::Plan(plan) => plan.models(),
             What::Models { models, .. } => models,
+            What::Suite { .. } => &[],
         }
     }
 
@@ -133,14 +142,15 @@ impl Work {
     pub fn submission(&self) -> Result<Submission, Failure> {
         match &self.what {
             What::Plan(plan) => Ok(plan.clone().into_submission(&self.sources())?),
-            What::Models { .. } => Ok(self.generated()?.submission),
+            _ => Ok(self.generated()?.submission),
         }
     }
 
-    /// The tests of models, with all that is known about them.
+    /// The tests of models or of a suite, with all that is known about them.
     pub fn generated(&self) -> Result<Generated, Failure> {
         match &self.what {
             What::Models { name, models } => Ok(generate(name, models, &self.sources())?),
+            What::Suite { suite, items } => Ok(request::suite(suite, items, &self.sources())?),
             What::Plan(_) => Err(Failure::usage("a plan is not generated: submit or run it")),
         }
     }

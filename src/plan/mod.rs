@@ -35,6 +35,7 @@ mod order;
 pub mod parameters;
 pub mod priority;
 pub mod problem;
+pub mod pytest;
 pub mod python;
 pub mod quantity;
 pub mod request;

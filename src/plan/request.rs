@@ -2,11 +2,14 @@
 
 use crate::plan::document::check_count;
 use crate::plan::entry::Entry;
-use crate::plan::generate::{self, ModelTests};
+use crate::plan::generate::{self, ModelTests, Planned};
 use crate::plan::locate::Path;
 use crate::plan::models::{self, ModelEntry};
+use crate::plan::needs::Known;
 use crate::plan::node::Node;
+use crate::plan::priority::Terms;
 use crate::plan::problem::{PlanError, Problem, Wrong};
+use crate::plan::pytest::{self, Item, Suite};
 use crate::plan::sources::Sources;
 use crate::plan::submission::{Submission, submission};
 use crate::plan::write;
@@ -48,6 +51,8 @@ pub struct Generated {
     pub scripts: Vec<(String, Arc<str>)>,
     /// What each model is, and its tests in the order of `submission`.
     pub models: Vec<ModelTests>,
+    /// Tests that are not of a model.
+    pub others: Vec<Planned>,
     pub submission: Submission,
 }
 
@@ -62,11 +67,35 @@ pub fn generate(
 ) -> Result<Generated, PlanError> {
     let models = models.iter().map(|entry| generate::model_tests(entry, sources));
     let models: Vec<ModelTests> = models.collect::<Result<_, _>>().map_err(refuse)?;
-    let tests = models.iter().flat_map(|model| &model.tests);
+    let name = if name.is_empty() { "generated" } else { name };
+    put_together(name, models, Vec::new(), sources)
+}
+
+/// Makes the tests for a suite of pytest.
+///
+/// # Errors
+/// As for a plan file; fields are named after items.
+pub fn suite(suite: &Suite, items: &[Item], sources: &Sources) -> Result<Generated, PlanError> {
+    let entries = pytest::entries(suite, items).map_err(refuse)?;
+    let planned = |entry: Entry| {
+        let weight = entry.settings.priority.unwrap_or_default();
+        let terms = Terms { weight: i32::from(weight.get()), ..Terms::default() };
+        Planned { entry, terms, known: Known::default() }
+    };
+    let others = entries.into_iter().map(planned).collect();
+    put_together(&suite.name, Vec::new(), others, sources)
+}
+
+fn put_together(
+    name: &str,
+    models: Vec<ModelTests>,
+    others: Vec<Planned>,
+    sources: &Sources,
+) -> Result<Generated, PlanError> {
+    let tests = models.iter().flat_map(|model| &model.tests).chain(&others);
     let entries: Vec<Entry> = tests.map(|test| test.entry.clone()).collect();
     check_count(entries.len(), &Path::default().key("models")).map_err(refuse)?;
     check_scripts(&entries).map_err(refuse)?;
-    let name = if name.is_empty() { "generated" } else { name };
     let submission = submission(name.to_owned(), &entries, sources.files).map_err(refuse)?;
     let plan = write::plan(name, &entries).map_err(|message| {
         refuse(Problem::new(&Path::default(), format!("the plan cannot be written: {message}")))
@@ -76,7 +105,7 @@ pub fn generate(
         _ => None,
     };
     let scripts = entries.into_iter().filter_map(script).collect();
-    Ok(Generated { plan, scripts, models, submission })
+    Ok(Generated { plan, scripts, models, others, submission })
 }
 
 fn refuse(problem: Problem) -> PlanError {

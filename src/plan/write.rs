@@ -20,10 +20,12 @@ pub fn plan(name: &str, entries: &[Entry]) -> Result<String, String> {
     let tests: Vec<Value> = entries.iter().map(|entry| Value::Mapping(test(entry))).collect();
     put(&mut root, "tests", Value::Sequence(tests));
     let text = serde_yaml::to_string(&root).map_err(|problem| problem.to_string())?;
-    Ok(format!(
-        "# Written by dtf generate. The scripts beside this file stand alone: python <script>.\n\
-         # All of them through dtf: dtf run <this file>\n{text}"
-    ))
+    let alone = if entries.iter().any(|entry| entry.generated.is_some()) {
+        "# The scripts beside this file stand alone: uv run <script>.\n"
+    } else {
+        ""
+    };
+    Ok(format!("# Written by dtf generate. To run it: dtf run <this file>\n{alone}{text}"))
 }
 
 fn put(map: &mut Mapping, key: &str, value: impl Into<Value>) {

@@ -107,14 +107,50 @@ fn open(tag: &BytesStart<'_>, case: &mut Case) -> usize {
     0
 }
 
+/// How long a case took.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TimedCase {
+    pub class: String,
+    pub name: String,
+    pub seconds: f64,
+}
+
+/// The cases that tell how long they took.
+///
+/// # Errors
+/// It is no XML.
+pub fn times(text: &[u8]) -> Result<Vec<TimedCase>, JunitError> {
+    let text = String::from_utf8_lossy(text);
+    let mut reader = Reader::from_str(&text);
+    let mut cases = Vec::new();
+    loop {
+        let event = reader.read_event().map_err(|e| JunitError::Unreadable(e.to_string()))?;
+        let (Event::Start(tag) | Event::Empty(tag)) = event else {
+            if matches!(event, Event::Eof) {
+                return Ok(cases);
+            }
+            continue;
+        };
+        if tag.local_name().as_ref() != "testcase" {
+            continue;
+        }
+        let seconds = value(&tag, "time").and_then(|time| time.parse::<f64>().ok());
+        if let Some(seconds) = seconds.filter(|seconds| seconds.is_finite() && *seconds >= 0.0) {
+            let text = |name| value(&tag, name).unwrap_or_default();
+            cases.push(TimedCase { class: text("classname"), name: text("name"), seconds });
+        }
+    }
+}
+
+fn value(tag: &BytesStart<'_>, name: &str) -> Option<String> {
+    let attribute = tag.try_get_attribute(name).ok().flatten()?;
+    let text = attribute.normalized_value(XmlVersion::Implicit1_0);
+    Some(text.map_or_else(|_| attribute.value.to_string(), std::borrow::Cow::into_owned))
+}
+
 fn full_name(tag: &BytesStart<'_>) -> String {
-    let value = |name: &str| {
-        let attribute = tag.try_get_attribute(name).ok().flatten()?;
-        let text = attribute.normalized_value(XmlVersion::Implicit1_0);
-        Some(text.map_or_else(|_| attribute.value.to_string(), std::borrow::Cow::into_owned))
-    };
-    let name = value("name").unwrap_or_default();
-    let mut full = match value("classname").filter(|class| !class.is_empty()) {
+    let name = value(tag, "name").unwrap_or_default();
+    let mut full = match value(tag, "classname").filter(|class| !class.is_empty()) {
         Some(class) => format!("{class}::{name}"),
         None => name,
     };
@@ -136,6 +172,12 @@ mod tests {
 <testcase classname="test_a" name="test_three"><skipped message="no"/></testcase>
 <testcase classname="" name="setup"><error message="fixture"/></testcase>
 </testsuite></testsuites>"#;
+        let case = |class: &str, name: &str, seconds| TimedCase {
+            class: class.into(),
+            name: name.into(),
+            seconds,
+        };
+        assert_eq!(times(text).expect("cases"), [case("test_a", "test_one", 0.01)]);
         let summary = parse(text).expect("a summary");
         let expected = JunitSummary {
             tests: 4,
@@ -170,6 +212,7 @@ mod tests {
         #[test]
         fn no_input_panics(text in "(<|>|/|testcase|testsuite|failure| name=|\"|x|&){0,40}") {
             let _ = parse(text.as_bytes());
+            let _ = times(text.as_bytes());
         }
     }
 }

@@ -97,13 +97,13 @@ fn the_python_parts_pass_their_own_tests() {
         &format!(
             "schema: 1\nname: python\ntests:\n  - name: \"{{file}}\"\n    \
              cmd: [python, -m, pytest, -q, -p, \"no:cacheprovider\", \"tests/python/{{file}}\"]\n    \
-             files: [src/worker, tests/python, templates, scripts]\n    timeout: 15m\n    \
+             files: [src/worker, src/cli, tests/python, templates, scripts]\n    timeout: 15m\n    \
              matrix: {{file: [{}]}}\n    \
              environment: {{packages: [torch, transformers, minijinja, pytest]}}\n",
             files.join(", ")
         ),
     );
-    for folder in ["src/worker", "tests/python", "templates", "scripts"] {
+    for folder in ["src/worker", "src/cli", "tests/python", "templates", "scripts"] {
         copy(&root.join(folder), &home.path(folder));
     }
     let plan = plan.to_str().expect("a plain path");
