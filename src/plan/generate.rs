@@ -270,7 +270,7 @@ impl<'a> Subject<'a> {
         history: &History,
     ) -> Known {
         Known {
-            estimate: estimate(&self.found.config, &self.workload(case)),
+            estimate: estimate(&self.found.config, self.found.parameters, &self.workload(case)),
             past: history.past(name).cloned(),
             too_little: history.too_little(labels, case.backend.needs_accelerator()),
         }

@@ -137,8 +137,11 @@ impl Dimensions {
     pub fn parameters(&self, config: &Config) -> Option<u64> {
         let experts = largest(config, &["num_local_experts", "num_experts", "n_routed_experts"]);
         let experts = u128::from(experts.unwrap_or(1).max(1));
-        let stacks: u128 =
-            self.stacks.iter().fold(0, |sum, stack| sum.saturating_add(stack.parameters(experts)));
+        let narrow = number(config, &["moe_intermediate_size"]);
+        let stacks: u128 = self
+            .stacks
+            .iter()
+            .fold(0, |sum, stack| sum.saturating_add(stack.parameters(experts, narrow)));
         let width = self.stacks.iter().map(|stack| stack.hidden).max().unwrap_or(0);
         let vocabulary = largest(config, &["vocab_size"]).unwrap_or(0);
         let tables = u128::from(vocabulary).saturating_mul(u128::from(width));
@@ -285,8 +288,10 @@ impl Stack {
         u128::from(self.layers).saturating_mul(layer)
     }
 
-    fn parameters(&self, experts: u128) -> u128 {
-        let [layers, hidden, inner] = [self.layers, self.hidden, self.inner].map(u128::from);
+    /// `narrow` is how wide a single expert is, where that is told apart.
+    fn parameters(&self, experts: u128, narrow: Option<u64>) -> u128 {
+        let inner = narrow.unwrap_or(self.inner);
+        let [layers, hidden, inner] = [self.layers, self.hidden, inner].map(u128::from);
         let [heads, groups, head] = [self.heads, self.groups, self.head].map(u128::from);
         let attention = hidden.saturating_mul(2 * head * (heads + groups));
         let between = hidden * inner * if self.gated { 3 } else { 2 };

@@ -67,7 +67,7 @@ pub struct Workload {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Estimate {
     pub parameters: u64,
-    /// Counted by the formula of its type, not derived from its sizes.
+    /// Counted by the formula of its type, or published; not derived from its sizes.
     pub exact: bool,
     pub weights: Range,
     /// Keys and values, or states, of what was read.
@@ -124,13 +124,20 @@ impl Range {
     }
 }
 
-/// None where neither a formula nor sizes tell how large the model is, and where numbers
-/// leave every bound.
+/// `published` is the number of parameters where that is known of the model, for types that
+/// have no formula. None where nothing tells how large the model is, and where numbers leave
+/// every bound.
 #[must_use]
-pub fn estimate(config: &Map<String, Value>, work: &Workload) -> Option<Estimate> {
+pub fn estimate(
+    config: &Map<String, Value>,
+    published: Option<u64>,
+    work: &Workload,
+) -> Option<Estimate> {
     let model = Dimensions::read(config, work);
     let (total, active, exact) = if let Some(count) = parameters::count(config) {
         (count.total, count.active, true)
+    } else if let Some(published) = published {
+        (published, published, true)
     } else {
         let derived = model.parameters(config)?;
         (derived, derived, false)

@@ -9,10 +9,6 @@ use serde_json::json;
 
 const MIB: u64 = 1 << 20;
 
-fn config(model: &str) -> Map<String, Value> {
-    catalogue::find(model, &Place::Named, &NoFiles).expect(model).config
-}
-
 fn work(backend: Backend) -> Workload {
     Workload {
         backend,
@@ -39,7 +35,7 @@ fn cache_and_logits_are_as_published() {
         "num_attention_heads": 32, "num_key_value_heads": 8, "intermediate_size": 14336
     }));
     let long = Workload { tokens: 8160, new_tokens: 32, width: 2, ..work(Backend::Cuda) };
-    let found = estimate(&llama, &long).expect("an estimate");
+    let found = estimate(&llama, None, &long).expect("an estimate");
     assert_eq!((found.parameters, found.exact), (8_030_261_248, true));
     assert_eq!(found.cache.likely, 1024 * MIB);
     // 15 GiB of weights, 1 of cache, 2 of logits, and what one layer and the driver take.
@@ -50,7 +46,7 @@ fn cache_and_logits_are_as_published() {
         "tie_word_embeddings": true
     }));
     let two = Workload { batch: 2, tokens: 2047, new_tokens: 32, ..work(Backend::Cpu) };
-    let found = estimate(&qwen, &two).expect("an estimate");
+    let found = estimate(&qwen, None, &two).expect("an estimate");
     assert_eq!(found.logits.likely, 2 * 2048 * 151_936 * 4);
     assert_eq!(found.device, Range::default());
 }
@@ -65,7 +61,7 @@ fn windows_states_and_short_forms_bound_the_cache() {
         let mut config = map(&base);
         config.extend(map(&more));
         let work = Workload { tokens, new_tokens: 1, ..work(Backend::Cuda) };
-        estimate(&config, &work).expect("an estimate").cache.likely
+        estimate(&config, None, &work).expect("an estimate").cache.likely
     };
     assert_eq!(cache(json!({}), 1023), 4 * 2 * 512 * 1024 * 4);
     assert_eq!(cache(json!({"sliding_window": 256}), 1023), 4 * 2 * 512 * 256 * 4);
@@ -77,26 +73,33 @@ fn windows_states_and_short_forms_bound_the_cache() {
 #[test]
 fn every_model_of_the_binary_has_an_estimate() {
     for name in catalogue::names() {
-        let config = config(name);
+        let model = catalogue::find(name, &Place::Named, &NoFiles).expect(name);
         let work = Workload { new_tokens: 32, image: 224, audio_ms: 5000, ..work(Backend::Cuda) };
-        let found = estimate(&config, &work);
+        let found = estimate(&model.config, model.parameters, &work);
         // Neither pipelines nor codecs are stacks of layers.
-        let other = config.contains_key("_class_name") || name == "dtf/tiny-encodec";
+        let other = model.config.contains_key("_class_name") || name == "dtf/tiny-encodec";
         assert!(other || found.is_some(), "{name}");
         if let Some(found) = found.filter(|_| name.starts_with("dtf/tiny")) {
             assert!(found.host.high < 1100 * MIB, "{name}: {:?}", found.host);
+        }
+        // Where only sizes tell, they are of the right order.
+        let derived = Dimensions::read(&model.config, &work).parameters(&model.config);
+        // The vocoder of VITS is most of it, and no stack of layers.
+        let formula = parameters::count(&model.config).is_some() || name == "facebook/mms-tts-eng";
+        if let (Some(said), Some(derived), false) = (model.parameters, derived, formula) {
+            assert!((said / 3..=said * 3).contains(&derived), "{name}: {derived} for {said}");
         }
     }
 }
 
 #[test]
 fn a_configuration_that_lies_gets_no_estimate() {
-    assert_eq!(estimate(&Map::new(), &work(Backend::Cpu)), None);
+    assert_eq!(estimate(&Map::new(), None, &work(Backend::Cpu)), None);
     let lie = map(&json!({
         "model_type": "bert", "hidden_size": u64::MAX, "num_hidden_layers": u64::MAX,
         "intermediate_size": 3, "vocab_size": 0, "num_attention_heads": 0
     }));
-    assert_eq!(estimate(&lie, &work(Backend::Cpu)), None);
+    assert_eq!(estimate(&lie, None, &work(Backend::Cpu)), None);
 }
 
 fn ordered(range: Range) -> bool {
@@ -139,7 +142,7 @@ proptest! {
             tokens: small.tokens.saturating_add(7),
             ..small
         };
-        if let (Some(small), Some(large)) = (estimate(&config, &small), estimate(&config, &large)) {
+        if let (Some(small), Some(large)) = (estimate(&config, None, &small), estimate(&config, None, &large)) {
             for range in [
                 small.weights, small.cache, small.activations, small.logits, small.context,
                 small.device, small.host, small.disk, small.time,
