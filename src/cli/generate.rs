@@ -6,6 +6,7 @@ use super::exit;
 use super::failure::Failure;
 use super::folder::Folder;
 use crate::domain::accelerator::Backend;
+use crate::plan::library::Library;
 use crate::plan::request::{Generated, Request, generate};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -55,7 +56,7 @@ pub fn make(
         revision: args.revision.clone(),
         parameters: args.parameters.clone(),
     };
-    Ok(generate(&request, &Folder::new(Path::new(".")), accelerators)?)
+    Ok(generate(&request, &Folder::new(Path::new(".")), &Library::built_in(), accelerators)?)
 }
 
 /// A run is named after its models.

@@ -14,6 +14,7 @@ use crate::coordinator;
 use crate::domain::accelerator::Backend;
 use crate::domain::capability::Capability;
 use crate::plan::document::Plan;
+use crate::plan::library::Library;
 use crate::plan::submission::Submission;
 use crate::sys::ids;
 use crate::sys::shutdown::{Shutdown, Trigger};
@@ -89,7 +90,7 @@ fn submission(
         capability.accelerators.iter().map(|device| device.backend).collect();
     if let Some(plan) = plan {
         let folder = Folder::of(Path::new(&args.what[0]));
-        return Ok(plan.into_submission(&folder, &accelerators)?);
+        return Ok(plan.into_submission(&folder, &Library::built_in(), &accelerators)?);
     }
     let mut wanted = args.models.clone();
     if wanted.hw.is_empty() {

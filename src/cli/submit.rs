@@ -16,6 +16,7 @@ use crate::domain::id::RunId;
 use crate::domain::test::TestSpec;
 use crate::plan::document::Plan;
 use crate::plan::files::PlannedFile;
+use crate::plan::library::Library;
 use crate::plan::submission::Submission;
 use futures::stream::{self, StreamExt, TryStreamExt};
 use std::collections::BTreeSet;
@@ -34,7 +35,8 @@ pub async fn run(console: Console, global: &Global, args: SubmitArgs) -> Result<
     let plan = read_plan(&args.plan)?;
     let client = client(global, &args.server)?;
     let accelerators = known_accelerators(&client).await?;
-    let submission = plan.into_submission(&Folder::of(&args.plan), &accelerators)?;
+    let submission =
+        plan.into_submission(&Folder::of(&args.plan), &Library::built_in(), &accelerators)?;
     let sent = send(console, &client, &submission, false).await?;
     tell_unschedulable(console, &sent.unschedulable);
     if !args.wait {

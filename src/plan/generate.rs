@@ -12,6 +12,7 @@ use crate::plan::classify::{self, Classified};
 use crate::plan::entry::{Entry, TakenFile, check_name};
 use crate::plan::estimate::{self, Shape};
 use crate::plan::files::Files;
+use crate::plan::library::Library;
 use crate::plan::matrix::{Combination, Matrix};
 use crate::plan::models::{BackendChoice, ModelEntry, Weights};
 use crate::plan::node::Node;
@@ -34,6 +35,8 @@ struct Subject<'a> {
     found: catalogue::Found,
     class: Classified,
     template: Template,
+    /// Back-ends with a template of their own.
+    special: BTreeMap<Backend, Template>,
 }
 
 /// One test before its script is written.
@@ -49,9 +52,10 @@ struct Case {
 pub fn entries(
     entry: &ModelEntry,
     files: &dyn Files,
+    library: &Library,
     accelerators: &BTreeSet<Backend>,
 ) -> Result<Vec<Entry>, Problem> {
-    let subject = Subject::look_up(entry, files)?;
+    let subject = Subject::look_up(entry, files, library)?;
     let mut cases = subject.cases(accelerators)?;
     // By back-end in the order of the plan, small before large.
     let mut order: Vec<Backend> = Vec::new();
@@ -61,7 +65,7 @@ pub fn entries(
         }
     }
     cases.sort_by_key(|case| (order.iter().position(|b| *b == case.backend), case.work()));
-    let references = references(&cases);
+    let references = subject.references(&cases);
     let mut gates: HashMap<Backend, String> = HashMap::new();
     let mut tests = Vec::with_capacity(cases.len() + references.len());
     for reference in references.values() {
@@ -69,7 +73,7 @@ pub fn entries(
     }
     for case in &cases {
         let mut test = subject.test(case)?;
-        if let Some(reference) = references.get(&case.reference_key()) {
+        if let Some(reference) = references.get(&subject.reference_of(case).key()) {
             test.inputs =
                 vec![TakenFile { test: subject.name(reference), file: REFERENCE_FILE.to_owned() }];
             test.settings.env.insert(REFERENCE.into(), REFERENCE_FILE.into());
@@ -85,25 +89,19 @@ pub fn entries(
     Ok(tests)
 }
 
-/// What several cases compare with, by what they share.
-fn references(cases: &[Case]) -> BTreeMap<String, Case> {
-    let mut sharing: BTreeMap<String, usize> = BTreeMap::new();
-    for case in cases {
-        *sharing.entry(case.reference_key()).or_default() += 1;
-    }
-    let shared = cases.iter().map(|case| (case.reference_key(), case.reference()));
-    shared.filter(|(key, _)| sharing.get(key).is_some_and(|count| *count > 1)).collect()
-}
-
 impl Case {
     fn is_reference(&self) -> bool {
         self.text("role") == "reference"
     }
 
     /// The case that computes what this one compares with: one sample, on the processor, in
-    /// full precision.
-    fn reference(&self) -> Self {
-        let mut parameters = self.parameters.clone();
+    /// full precision. `defaults` are those of the template that the processor's tests are
+    /// written with, which may not have all that this one has.
+    fn reference(&self, defaults: &Map<String, Value>) -> Self {
+        let own = |(name, default): (&String, &Value)| {
+            (name.clone(), self.parameters.get(name).unwrap_or(default).clone())
+        };
+        let mut parameters: Map<String, Value> = defaults.iter().map(own).collect();
         for (name, value) in [
             ("role", json!("reference")),
             ("batch", json!(1)),
@@ -119,8 +117,9 @@ impl Case {
         Self { backend: Backend::Cpu, parameters }
     }
 
-    fn reference_key(&self) -> String {
-        Value::Object(self.reference().parameters).to_string()
+    /// What tells references apart.
+    fn key(&self) -> String {
+        Value::Object(self.parameters.clone()).to_string()
     }
 
     fn number(&self, key: &str) -> u64 {
@@ -140,23 +139,53 @@ impl Case {
 }
 
 impl<'a> Subject<'a> {
-    fn look_up(entry: &'a ModelEntry, files: &dyn Files) -> Result<Self, Problem> {
+    fn look_up(
+        entry: &'a ModelEntry,
+        files: &dyn Files,
+        library: &Library,
+    ) -> Result<Self, Problem> {
         let at_model = |wrong: Wrong| wrong.at(&entry.path.key("model"));
         let found = catalogue::find(&entry.model, &entry.place, files).map_err(at_model)?;
-        let class = classify::classify(&entry.prefix, Some(&found.config), entry.family.as_deref())
+        let families = library.families();
+        let said = entry.family.as_deref();
+        let class = classify::classify(families, &entry.prefix, Some(&found.config), said)
             .map_err(|wrong| {
-                let key = if entry.family.is_some() { "family" } else { "model" };
+                let key = if said.is_some() { "family" } else { "model" };
                 wrong.at(&entry.path.key(key))
             })?;
-        let template = Template::load(&class.family).map_err(|wrong| {
+        let explained = |wrong: Wrong| {
             let message = format!("{} ({}: {})", wrong.message, entry.model, class.reason);
             at_model(Wrong { message, hint: wrong.hint })
-        })?;
+        };
+        let load = |backend| library.template(&class.family, backend).map_err(explained);
+        let template = load(None)?;
+        let special = library.special_backends(&class.family);
+        let special = special.map(|backend| Ok((backend, load(Some(backend))?)));
+        let special = special.collect::<Result<_, Problem>>()?;
         if !found.config.get("model_type").is_some_and(Value::is_string) {
             let wrong = Wrong::new("the configuration has no model_type");
             return Err(at_model(wrong.hint("its config.json must name one")));
         }
-        Ok(Self { entry, found, class, template })
+        Ok(Self { entry, found, class, template, special })
+    }
+
+    fn template(&self, backend: Backend) -> &Template {
+        self.special.get(&backend).unwrap_or(&self.template)
+    }
+
+    /// What several cases compare with, by what they share.
+    fn references(&self, cases: &[Case]) -> BTreeMap<String, Case> {
+        let mut sharing: BTreeMap<String, (usize, Case)> = BTreeMap::new();
+        for case in cases {
+            let reference = self.reference_of(case);
+            sharing.entry(reference.key()).or_insert((0, reference)).0 += 1;
+        }
+        let shared = sharing.into_iter().filter(|(_, (count, _))| *count > 1);
+        shared.map(|(key, (_, reference))| (key, reference)).collect()
+    }
+
+    fn reference_of(&self, case: &Case) -> Case {
+        case.reference(&self.template(Backend::Cpu).front_matter.parameters)
     }
 
     /// Every combination of back-ends and shapes that is not excluded.
@@ -180,7 +209,10 @@ impl<'a> Subject<'a> {
     }
 
     fn backends(&self, accelerators: &BTreeSet<Backend>) -> Result<Node, Problem> {
-        let known = &self.template.front_matter.backends;
+        let mut known = self.template.front_matter.backends.clone();
+        known.extend(
+            self.special.keys().filter(|own| !self.template.front_matter.backends.contains(own)),
+        );
         let mut chosen: Vec<Backend> = Vec::new();
         for choice in &self.entry.backends {
             let more: Vec<Backend> = match choice {
@@ -228,7 +260,7 @@ impl<'a> Subject<'a> {
             said.push(("weights", json!(weights.parameter())));
         }
         let names: Vec<String> = said.iter().take(shapes).map(|(name, _)| (*name).into()).collect();
-        let parameters = self.template.parameters(said).map_err(|(name, wrong)| {
+        let parameters = self.template(backend).parameters(said).map_err(|(name, wrong)| {
             let path = &self.entry.path;
             let shape = names.contains(&name);
             wrong.at(&if shape { path.key(&name) } else { path.key("parameters").key(&name) })
@@ -245,7 +277,8 @@ impl<'a> Subject<'a> {
     fn test(&self, case: &Case) -> Result<Entry, Problem> {
         let name = self.name(case);
         check_name(&name, &self.entry.path.key("model"))?;
-        let front_matter = &self.template.front_matter;
+        let template = self.template(case.backend);
+        let front_matter = &template.front_matter;
         let environment = self.entry.settings.environment.clone().unwrap_or_else(|| {
             let requirements = front_matter.packages(case.text("runtime"));
             Environment::Packages(Packages { requirements, python: Some(PYTHON.into()) })
@@ -256,7 +289,7 @@ impl<'a> Subject<'a> {
         };
         let model_type = self.found.config.get("model_type").and_then(Value::as_str);
         let cached = Some(self.found.revision.as_str()).filter(|revision| !revision.is_empty());
-        let script = self.template.render(&Context {
+        let script = template.render(&Context {
             test_name: &name,
             model: &self.entry.model,
             family: &self.class.family,
@@ -350,7 +383,11 @@ impl<'a> Subject<'a> {
     }
 
     fn labels(&self, case: &Case) -> Vec<(&'static str, String)> {
+        let template = self.template(case.backend);
         let mut labels = vec![
+            ("template", template.name().to_owned()),
+            ("template_version", template.front_matter.version.to_string()),
+            ("template_digest", template.digest.clone()),
             ("model", self.entry.model.clone()),
             ("family", self.class.family.clone()),
             ("task", self.class.task.clone()),

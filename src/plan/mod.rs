@@ -3,7 +3,8 @@
 //!
 //! ```text
 //! plan file ─ source (limits, syntax) ─ node (tree) ─ document ─┬ entry, matrix ──────┐
-//! command line ─ request ─ models ─ generate (catalogue, classify, template, estimate) ┴ submission
+//! command line ─ request ─ models ─ generate (catalogue, classify, library, estimate) ─┴ submission
+//! library (layers of texts) ─ template (one of them, compiled)
 //! ```
 //! Pure: what a plan names (files, model configurations) comes in through
 //! [`files::Files`], what it means goes out as values. Limits stand beside the types.
@@ -21,6 +22,7 @@ mod fields;
 pub mod files;
 pub mod generate;
 mod glob;
+pub mod library;
 pub mod locate;
 pub mod matrix;
 pub mod models;
@@ -34,6 +36,7 @@ pub mod settings;
 pub mod source;
 pub mod submission;
 pub mod template;
+pub mod template_path;
 mod write;
 
 #[cfg(test)]

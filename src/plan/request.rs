@@ -4,6 +4,7 @@ use crate::domain::accelerator::Backend;
 use crate::plan::entry::Entry;
 use crate::plan::files::Files;
 use crate::plan::generate;
+use crate::plan::library::Library;
 use crate::plan::locate::Path;
 use crate::plan::models;
 use crate::plan::node::Node;
@@ -58,6 +59,7 @@ pub struct Generated {
 pub fn generate(
     request: &Request,
     files: &dyn Files,
+    library: &Library,
     accelerators: &BTreeSet<Backend>,
 ) -> Result<Generated, PlanError> {
     let refuse = |problem: Problem| PlanError {
@@ -67,7 +69,7 @@ pub fn generate(
         message: problem.message,
         hint: problem.hint,
     };
-    let entries = entries(request, files, accelerators).map_err(refuse)?;
+    let entries = entries(request, files, library, accelerators).map_err(refuse)?;
     let name = if request.name.is_empty() { "generated" } else { request.name.as_str() };
     let submission = submission(name.to_owned(), &entries, files).map_err(refuse)?;
     let plan = write::plan(name, &entries).map_err(|message| {
@@ -84,6 +86,7 @@ pub fn generate(
 fn entries(
     request: &Request,
     files: &dyn Files,
+    library: &Library,
     accelerators: &BTreeSet<Backend>,
 ) -> Result<Vec<Entry>, Problem> {
     let path = Path::default().key("models");
@@ -96,7 +99,7 @@ fn entries(
         let node = request.node(model).map_err(|wrong| wrong.at(&path.index(at)))?;
         let mut entry = models::read(&node, &path.index(at))?;
         entry.lenient = true;
-        entries.extend(generate::entries(&entry, files, accelerators)?);
+        entries.extend(generate::entries(&entry, files, library, accelerators)?);
     }
     check_scripts(&entries)?;
     Ok(entries)

@@ -10,6 +10,7 @@ use crate::plan::document::{self, Plan};
 use crate::plan::entry::Entry;
 use crate::plan::files::{Files, Gatherer, PlannedFile};
 use crate::plan::generate;
+use crate::plan::library::Library;
 use crate::plan::problem::{PlanError, Problem};
 use serde_json::value::to_raw_value;
 use std::collections::{BTreeSet, HashMap};
@@ -27,6 +28,7 @@ pub struct Submission {
 impl Plan {
     /// Reads what the plan names and makes its tests. `accelerators` are the back-ends
     /// with a device that known workers have: `auto` in a plan stands for cpu and these.
+    /// `library` has the templates that tests of models are written with.
     ///
     /// # Errors
     /// A missing file, an unknown model, a name twice, a dependency that does not exist
@@ -34,11 +36,12 @@ impl Plan {
     pub fn into_submission(
         self,
         files: &dyn Files,
+        library: &Library,
         accelerators: &BTreeSet<Backend>,
     ) -> Result<Submission, PlanError> {
         let source = self.source.clone();
         let name = self.name.clone();
-        let entries = self.entries(files, accelerators)?;
+        let entries = self.entries(files, library, accelerators)?;
         submission(name, &entries, files).map_err(|problem| source.refuse(problem))
     }
 
@@ -46,11 +49,12 @@ impl Plan {
     pub(super) fn entries(
         self,
         files: &dyn Files,
+        library: &Library,
         accelerators: &BTreeSet<Backend>,
     ) -> Result<Vec<Entry>, PlanError> {
         let mut entries = self.entries;
         for model in &self.models {
-            let generated = generate::entries(model, files, accelerators);
+            let generated = generate::entries(model, files, library, accelerators);
             entries.extend(generated.map_err(|problem| self.source.refuse(problem))?);
             document::check_count(entries.len(), &model.path)
                 .map_err(|problem| self.source.refuse(problem))?;

@@ -6,6 +6,7 @@ use crate::domain::launch::Program;
 use crate::plan::document::Plan;
 use crate::plan::entry;
 use crate::plan::files::{Files, Unreadable};
+use crate::plan::library::Library;
 use crate::plan::models;
 use crate::plan::settings;
 use crate::plan::submission::Submission;
@@ -41,7 +42,8 @@ fn example(name: &str, found: &[Backend]) -> Submission {
     let plan = Plan::parse(&text, name);
     let plan = plan.unwrap_or_else(|error| panic!("{error} ({:?})", error.hint));
     let found = found.iter().copied().collect();
-    plan.into_submission(&Disk(folder), &found).unwrap_or_else(|error| panic!("{error}"))
+    plan.into_submission(&Disk(folder), &Library::built_in(), &found)
+        .unwrap_or_else(|error| panic!("{error}"))
 }
 
 #[test]

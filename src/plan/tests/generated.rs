@@ -4,6 +4,7 @@ use super::{Folder, launch, names, submit};
 use crate::domain::accelerator::Backend;
 use crate::domain::launch::{Environment, Isolation, Program};
 use crate::plan::document::Plan;
+use crate::plan::library::Library;
 use crate::plan::request::{Request, generate};
 use crate::plan::submission::Submission;
 use std::collections::BTreeSet;
@@ -131,7 +132,8 @@ fn what_generate_writes_reads_back_to_the_same_tests() {
         parameters: vec![("iterations".into(), "3".into()), ("min_seconds".into(), "0.25".into())],
         ..Request::default()
     };
-    let generated = generate(&request, &Folder::default(), &BTreeSet::new()).expect("a plan");
+    let generated = generate(&request, &Folder::default(), &Library::built_in(), &BTreeSet::new())
+        .expect("a plan");
     assert_eq!(generated.scripts.len(), 15);
     let scripts: Vec<(&str, &str)> =
         generated.scripts.iter().map(|(path, text)| (path.as_str(), &**text)).collect();
@@ -145,7 +147,8 @@ fn what_generate_writes_reads_back_to_the_same_tests() {
 #[test]
 fn requests_are_refused_like_plans() {
     let refused = |request: Request| {
-        let error = generate(&request, &Folder::default(), &BTreeSet::new()).expect_err("refused");
+        let error = generate(&request, &Folder::default(), &Library::built_in(), &BTreeSet::new())
+            .expect_err("refused");
         format!("{error} | {}", error.hint.clone().unwrap_or_default())
     };
     let one = |model: &str| Request { models: vec![model.into()], ..Request::default() };
@@ -171,7 +174,9 @@ fn requests_are_refused_like_plans() {
 fn every_model_of_the_catalogue_can_be_generated() {
     for name in crate::plan::catalogue::names() {
         let plan = Plan::parse(format!("models: [{name}]").as_bytes(), "p").expect(name);
-        let submission = plan.into_submission(&Folder::default(), &BTreeSet::new()).expect(name);
+        let submission = plan
+            .into_submission(&Folder::default(), &Library::built_in(), &BTreeSet::new())
+            .expect(name);
         let test = &submission.tests[0];
         assert!(matches!(launch(test).run, Program::Script(_)), "{name}");
     }

@@ -11,6 +11,7 @@ use crate::domain::launch::Launch;
 use crate::domain::test::TestSpec;
 use crate::plan::document::Plan;
 use crate::plan::files::{Files, Unreadable};
+use crate::plan::library::Library;
 use crate::plan::problem::PlanError;
 use crate::plan::submission::Submission;
 use std::collections::{BTreeMap, BTreeSet};
@@ -41,7 +42,7 @@ impl Files for Folder {
 
 fn submit(text: &str, files: &Folder, found: &[Backend]) -> Result<Submission, PlanError> {
     let found: BTreeSet<Backend> = found.iter().copied().collect();
-    Plan::parse(text.as_bytes(), "plan.yaml")?.into_submission(files, &found)
+    Plan::parse(text.as_bytes(), "plan.yaml")?.into_submission(files, &Library::built_in(), &found)
 }
 
 fn names(submission: &Submission) -> Vec<&str> {
