@@ -313,6 +313,14 @@ impl<'a> Subject<'a> {
         for (label, value) in self.labels(case) {
             settings.labels.entry(label.into()).or_insert(value);
         }
+        // What wrote the test is a fact, whatever the plan says.
+        for (label, value) in [
+            ("template", template.name().to_owned()),
+            ("template_version", front_matter.version.to_string()),
+            ("template_digest", template.digest.clone()),
+        ] {
+            settings.labels.insert(label.into(), value);
+        }
         Ok(Entry {
             path: self.entry.path.clone(),
             program: Program::Script(script_name(&name)),
@@ -383,11 +391,7 @@ impl<'a> Subject<'a> {
     }
 
     fn labels(&self, case: &Case) -> Vec<(&'static str, String)> {
-        let template = self.template(case.backend);
         let mut labels = vec![
-            ("template", template.name().to_owned()),
-            ("template_version", template.front_matter.version.to_string()),
-            ("template_digest", template.digest.clone()),
             ("model", self.entry.model.clone()),
             ("family", self.class.family.clone()),
             ("task", self.class.task.clone()),

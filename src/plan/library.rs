@@ -7,6 +7,7 @@
 //! ([`Library::shadows`]), and a template's digest covers every text that it can reach.
 
 use crate::domain::accelerator::Backend;
+use crate::domain::template::MAX_TEMPLATES;
 use crate::plan::embedded;
 use crate::plan::family::{FAMILY_TABLES, Families};
 use crate::plan::files;
@@ -20,7 +21,7 @@ use std::fmt;
 use std::sync::OnceLock;
 
 /// Most texts in one layer.
-pub const MAX_FILES: usize = 500;
+pub const MAX_FILES: usize = MAX_TEMPLATES;
 /// Largest text.
 pub const MAX_FILE_BYTES: usize = 256 << 10;
 /// Most bytes of all texts in one layer.
@@ -42,9 +43,9 @@ pub enum Origin {
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::BuiltIn => f.write_str("built-in"),
+            Self::BuiltIn => f.write_str("dtf"),
             Self::Coordinator { version, author } => {
-                write!(f, "coordinator, version {version} by {author}")
+                write!(f, "the coordinator (version {version} by {author})")
             }
             Self::Directory(path) => f.write_str(path),
         }
@@ -70,8 +71,8 @@ impl fmt::Display for Shadow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { path, by, over } = self;
         match over {
-            Origin::BuiltIn => write!(f, "{path} ({by}) stands in for the built-in one"),
-            over => write!(f, "{path} ({by}) stands in for the one of {over}"),
+            Origin::BuiltIn => write!(f, "{path} of {by} stands in for the built-in one"),
+            over => write!(f, "{path} of {by} stands in for the one of {over}"),
         }
     }
 }
@@ -143,7 +144,7 @@ impl Library {
             let merged = self.families().merged(&text.text);
             let origin = &text.origin;
             self.families =
-                Some(merged.map_err(|why| Wrong::new(format!("{FAMILIES} ({origin}): {why}")))?);
+                Some(merged.map_err(|why| Wrong::new(format!("{FAMILIES} of {origin}: {why}")))?);
             self.tables.push(text);
             return Ok(());
         }
@@ -364,8 +365,8 @@ mod tests {
         let told = |library: &Library| {
             library.shadows().iter().map(ToString::to_string).collect::<Vec<_>>()
         };
-        assert_eq!(told(&below), ["vlm/test.py.j2 (mine) stands in for the built-in one"]);
-        assert_eq!(told(&above), ["vlm/test.py.j2 (above) stands in for the one of mine"]);
+        assert_eq!(told(&below), ["vlm/test.py.j2 of mine stands in for the built-in one"]);
+        assert_eq!(told(&above), ["vlm/test.py.j2 of above stands in for the one of mine"]);
     }
 
     #[test]
@@ -397,7 +398,7 @@ mod tests {
         let many: Vec<(&str, &str)> = many.iter().map(|path| (path.as_str(), "")).collect();
         assert!(mine(&many).expect_err("many").contains("at most 500 files"));
         let broken = mine(&[("families.yaml", "schema: 3")]).expect_err("another schema");
-        assert_eq!(broken, "families.yaml (mine): schema 3 of the families is unknown, this is 1");
+        assert_eq!(broken, "families.yaml of mine: schema 3 of the families is unknown, this is 1");
     }
 
     #[test]

@@ -10,6 +10,7 @@
 //! [`files::Files`], what it means goes out as values. Limits stand beside the types.
 
 pub mod catalogue;
+pub mod check;
 pub mod classify;
 mod dependency;
 pub mod depth;

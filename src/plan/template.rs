@@ -128,6 +128,12 @@ impl Template {
         name.strip_suffix("/test").unwrap_or(name)
     }
 
+    /// Where it stands, such as `vlm/test.py.j2`.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
     fn broken(&self, problem: &minijinja::Error) -> Wrong {
         let own = problem.name() == Some(&*self.path);
         let place = match (problem.name(), problem.line()) {

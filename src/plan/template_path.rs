@@ -14,7 +14,7 @@ use crate::plan::node::shortened;
 use crate::plan::problem::{Wrong, did_you_mean};
 
 /// Longest path, in bytes.
-pub const MAX_PATH_BYTES: usize = 128;
+pub use crate::domain::template::MAX_PATH_BYTES;
 /// Longest name of a family or shared part, in bytes.
 pub const MAX_NAME_BYTES: usize = 60;
 
@@ -24,7 +24,8 @@ pub const FAMILIES: &str = "families.yaml";
 pub const SHARED: &str = "_shared/";
 
 const ENDING: &str = ".py.j2";
-const LAYOUT: &str = "known are families.yaml, FAMILY/test.py.j2, FAMILY/BACKEND.py.j2 and \
+/// For people.
+pub const LAYOUT: &str = "known are families.yaml, FAMILY/test.py.j2, FAMILY/BACKEND.py.j2 and \
     _shared/PART.py.j2";
 
 /// What stands at a path.
