@@ -14,6 +14,7 @@ mod reports;
 mod retry;
 mod runs;
 mod secret;
+mod templates;
 mod workers;
 
 pub use failure::{ClientError, Refusal};

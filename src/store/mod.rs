@@ -17,6 +17,7 @@ mod query;
 mod report;
 pub mod rows;
 mod tables;
+mod templates;
 #[cfg(test)]
 mod tests;
 mod writer;
