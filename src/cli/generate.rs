@@ -1,22 +1,27 @@
 //! `dtf generate`: tests for models, as a plan and scripts that run alone.
 
-use super::args::{GenerateArgs, ModelArgs};
+use super::args::{GenerateArgs, Global, ModelArgs};
+use super::connect::settings;
 use super::console::Console;
 use super::exit;
 use super::failure::Failure;
 use super::folder::Folder;
+use super::library;
 use crate::domain::accelerator::Backend;
 use crate::plan::library::Library;
 use crate::plan::request::{Generated, Request, generate};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-pub fn run(console: Console, args: GenerateArgs) -> Result<u8, Failure> {
+pub async fn run(console: Console, global: &Global, args: GenerateArgs) -> Result<u8, Failure> {
     let models = ModelArgs {
         hw: if args.models.hw.is_empty() { vec!["cpu".into()] } else { args.models.hw.clone() },
         ..args.models.clone()
     };
-    let made = make(&args.what, &models, &BTreeSet::new())?;
+    let file = settings(global)?;
+    let added = library::added_to(global, &file, &args.lender).await?;
+    let library = library::library(console, &file, &args.templates, added)?;
+    let made = make(&args.what, &models, &library, &BTreeSet::new())?;
     if args.dry_run {
         for test in &made.submission.tests {
             console.result(&test.name)?;
@@ -39,6 +44,7 @@ pub fn run(console: Console, args: GenerateArgs) -> Result<u8, Failure> {
 pub fn make(
     models: &[String],
     args: &ModelArgs,
+    library: &Library,
     accelerators: &BTreeSet<Backend>,
 ) -> Result<Generated, Failure> {
     let request = Request {
@@ -56,7 +62,7 @@ pub fn make(
         revision: args.revision.clone(),
         parameters: args.parameters.clone(),
     };
-    Ok(generate(&request, &Folder::new(Path::new(".")), &Library::built_in(), accelerators)?)
+    Ok(generate(&request, &Folder::new(Path::new(".")), library, accelerators)?)
 }
 
 /// A run is named after its models.

@@ -13,6 +13,7 @@ mod exit;
 mod failure;
 mod folder;
 mod generate;
+mod library;
 mod logs;
 mod machine;
 mod progress;
@@ -20,6 +21,7 @@ mod report;
 mod run;
 mod status;
 mod submit;
+mod templates;
 mod wait;
 mod why;
 mod worker;
@@ -73,7 +75,7 @@ fn perform(cli: Cli, console: Console) -> Result<u8, Failure> {
         Command::Openapi => {
             console.result(crate::coordinator::http::document::text()).map(|()| exit::PASSED)
         }
-        Command::Generate(args) => generate::run(console, args),
+        Command::Generate(args) => block_on(generate::run(console, &global, args)),
         Command::Coordinator(args) => block_on(coordinator::run(console, &global, args)),
         Command::Worker(args) => block_on_one_thread(worker::run(console, &global, args)),
         Command::Submit(args) => block_on(submit::run(console, &global, args)),
@@ -83,6 +85,7 @@ fn perform(cli: Cli, console: Console) -> Result<u8, Failure> {
         Command::Cancel(args) => block_on(cancel::run(console, &global, args)),
         Command::Logs(args) => block_on(logs::run(console, &global, args)),
         Command::Why(args) => block_on(why::run(console, &global, args)),
+        Command::Templates(args) => block_on(templates::run(console, &global, args)),
         Command::Workers(args) => block_on(workers::run(console, &global, args)),
     }
 }

@@ -6,6 +6,7 @@ use super::console::Console;
 use super::coordinator::refused;
 use super::failure::Failure;
 use super::folder::Folder;
+use super::library;
 use super::progress::Progress;
 use super::{exit, generate, machine, submit, wait, worker as cli_worker};
 use crate::client::{Client, ClientOptions, Secret};
@@ -38,8 +39,10 @@ pub async fn run(console: Console, global: &Global, args: RunArgs) -> Result<u8,
     let data_dir = data_dir.unwrap_or_else(|| locate::data_dir("local"));
     // A mistake in the plan is told before anything else is done.
     let plan = plan(&args.what)?;
+    let added = library::added_to(global, &file, &args.lender).await?;
+    let library = library::library(console, &file, &args.templates, added)?;
     let capability = machine::capability(console, &args.machine, &file).await?;
-    let submission = submission(&args, plan, &capability)?;
+    let submission = submission(&args, plan, &library, &capability)?;
     console.note(&format!(
         "{} tests on this machine ({})",
         submission.tests.len(),
@@ -84,19 +87,20 @@ fn plan(what: &[String]) -> Result<Option<Plan>, Failure> {
 fn submission(
     args: &RunArgs,
     plan: Option<Plan>,
+    library: &Library,
     capability: &Capability,
 ) -> Result<Submission, Failure> {
     let accelerators: BTreeSet<Backend> =
         capability.accelerators.iter().map(|device| device.backend).collect();
     if let Some(plan) = plan {
         let folder = Folder::of(Path::new(&args.what[0]));
-        return Ok(plan.into_submission(&folder, &Library::built_in(), &accelerators)?);
+        return Ok(plan.into_submission(&folder, library, &accelerators)?);
     }
     let mut wanted = args.models.clone();
     if wanted.hw.is_empty() {
         wanted.hw = vec!["auto".to_owned()];
     }
-    Ok(generate::make(&args.what, &wanted, &accelerators)?.submission)
+    Ok(generate::make(&args.what, &wanted, library, &accelerators)?.submission)
 }
 
 fn is_plan(path: &Path) -> bool {

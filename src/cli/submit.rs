@@ -2,11 +2,12 @@
 //! harmless.
 
 use super::args::{Global, SubmitArgs};
-use super::connect::client;
+use super::connect::{address, client_at, settings};
 use super::console::Console;
 use super::exit;
 use super::failure::Failure;
 use super::folder::Folder;
+use super::library;
 use super::progress::Progress;
 use super::wait;
 use crate::api::v1::runs::{AddTests, MAX_KEY_BYTES, SubmitRun, Unschedulable};
@@ -16,7 +17,6 @@ use crate::domain::id::RunId;
 use crate::domain::test::TestSpec;
 use crate::plan::document::Plan;
 use crate::plan::files::PlannedFile;
-use crate::plan::library::Library;
 use crate::plan::submission::Submission;
 use futures::stream::{self, StreamExt, TryStreamExt};
 use std::collections::BTreeSet;
@@ -33,10 +33,12 @@ const MAX_PLAN_BYTES: u64 = 64 * 1024 * 1024;
 
 pub async fn run(console: Console, global: &Global, args: SubmitArgs) -> Result<u8, Failure> {
     let plan = read_plan(&args.plan)?;
-    let client = client(global, &args.server)?;
+    let file = settings(global)?;
+    let client = client_at(address(&file, &args.server)?.0, global, &file)?;
+    let (added, _) = library::added(&client).await?;
+    let library = library::library(console, &file, &args.templates, added)?;
     let accelerators = known_accelerators(&client).await?;
-    let submission =
-        plan.into_submission(&Folder::of(&args.plan), &Library::built_in(), &accelerators)?;
+    let submission = plan.into_submission(&Folder::of(&args.plan), &library, &accelerators)?;
     let sent = send(console, &client, &submission, false).await?;
     tell_unschedulable(console, &sent.unschedulable);
     if !args.wait {
