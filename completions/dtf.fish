@@ -44,6 +44,7 @@ complete -c dtf -n "__fish_dtf_needs_command" -f -a "cancel" -d 'Cancel a run: w
 complete -c dtf -n "__fish_dtf_needs_command" -f -a "logs" -d 'Print what a test wrote'
 complete -c dtf -n "__fish_dtf_needs_command" -f -a "why" -d 'Explain why a test waits, was skipped, or ended as it did'
 complete -c dtf -n "__fish_dtf_needs_command" -f -a "workers" -d 'List workers, or drain one'
+complete -c dtf -n "__fish_dtf_needs_command" -f -a "templates" -d 'List, show, add and check templates of tests'
 complete -c dtf -n "__fish_dtf_needs_command" -f -a "completions" -d 'Print completions for a shell'
 complete -c dtf -n "__fish_dtf_needs_command" -f -a "config-reference" -d 'Print docs/config.md'
 complete -c dtf -n "__fish_dtf_needs_command" -f -a "openapi" -d 'Print docs/openapi.json'
@@ -81,6 +82,7 @@ complete -c dtf -n "__fish_dtf_using_subcommand worker" -s v -l verbose -d 'Tell
 complete -c dtf -n "__fish_dtf_using_subcommand worker" -s q -l quiet -d 'Tell only results and errors'
 complete -c dtf -n "__fish_dtf_using_subcommand worker" -s h -l help -d 'Print help'
 complete -c dtf -n "__fish_dtf_using_subcommand submit" -l coordinator -d 'Address of the coordinator [default: http://127.0.0.1:7700]' -r
+complete -c dtf -n "__fish_dtf_using_subcommand submit" -l templates -d 'Directory with templates of your own, which win, see docs/templates.md' -r -F
 complete -c dtf -n "__fish_dtf_using_subcommand submit" -l wait-timeout -d 'Stop waiting after so long, with exit code 8' -r
 complete -c dtf -n "__fish_dtf_using_subcommand submit" -l output -d 'Form of the answer' -r -f -a "table\t''
 json\t''
@@ -94,6 +96,7 @@ complete -c dtf -n "__fish_dtf_using_subcommand submit" -l wait -d 'Wait for the
 complete -c dtf -n "__fish_dtf_using_subcommand submit" -s v -l verbose -d 'Tell more (twice: everything)'
 complete -c dtf -n "__fish_dtf_using_subcommand submit" -s q -l quiet -d 'Tell only results and errors'
 complete -c dtf -n "__fish_dtf_using_subcommand submit" -s h -l help -d 'Print help'
+complete -c dtf -n "__fish_dtf_using_subcommand run" -l coordinator -d 'Coordinator to ask for its templates, its hardware and what it has measured' -r
 complete -c dtf -n "__fish_dtf_using_subcommand run" -l hw -d 'Back-ends, or `auto`: cpu and every accelerator found [default: cpu for generate, auto for run]' -r
 complete -c dtf -n "__fish_dtf_using_subcommand run" -l batch -d 'Batch sizes' -r
 complete -c dtf -n "__fish_dtf_using_subcommand run" -l sequence-length -d 'Sequence lengths in tokens' -r
@@ -105,6 +108,7 @@ complete -c dtf -n "__fish_dtf_using_subcommand run" -l weights -d 'Where weight
 complete -c dtf -n "__fish_dtf_using_subcommand run" -l family -d 'Family, when detection should not decide' -r
 complete -c dtf -n "__fish_dtf_using_subcommand run" -l revision -d 'Revision of the model' -r
 complete -c dtf -n "__fish_dtf_using_subcommand run" -l set -d 'Further parameter of the template, as NAME=VALUE' -r
+complete -c dtf -n "__fish_dtf_using_subcommand run" -l templates -d 'Directory with templates of your own, which win, see docs/templates.md' -r -F
 complete -c dtf -n "__fish_dtf_using_subcommand run" -l slots -d 'Most tests at a time [default: one for each core]' -r
 complete -c dtf -n "__fish_dtf_using_subcommand run" -l tags -d 'Labels that tests can require, separated by commas' -r
 complete -c dtf -n "__fish_dtf_using_subcommand run" -l environments-dir -d 'Directory of Python environments; can be shared' -r -F
@@ -125,6 +129,7 @@ never\t''"
 complete -c dtf -n "__fish_dtf_using_subcommand run" -s v -l verbose -d 'Tell more (twice: everything)'
 complete -c dtf -n "__fish_dtf_using_subcommand run" -s q -l quiet -d 'Tell only results and errors'
 complete -c dtf -n "__fish_dtf_using_subcommand run" -s h -l help -d 'Print help'
+complete -c dtf -n "__fish_dtf_using_subcommand generate" -l coordinator -d 'Coordinator to ask for its templates, its hardware and what it has measured' -r
 complete -c dtf -n "__fish_dtf_using_subcommand generate" -l hw -d 'Back-ends, or `auto`: cpu and every accelerator found [default: cpu for generate, auto for run]' -r
 complete -c dtf -n "__fish_dtf_using_subcommand generate" -l batch -d 'Batch sizes' -r
 complete -c dtf -n "__fish_dtf_using_subcommand generate" -l sequence-length -d 'Sequence lengths in tokens' -r
@@ -136,13 +141,16 @@ complete -c dtf -n "__fish_dtf_using_subcommand generate" -l weights -d 'Where w
 complete -c dtf -n "__fish_dtf_using_subcommand generate" -l family -d 'Family, when detection should not decide' -r
 complete -c dtf -n "__fish_dtf_using_subcommand generate" -l revision -d 'Revision of the model' -r
 complete -c dtf -n "__fish_dtf_using_subcommand generate" -l set -d 'Further parameter of the template, as NAME=VALUE' -r
+complete -c dtf -n "__fish_dtf_using_subcommand generate" -l templates -d 'Directory with templates of your own, which win, see docs/templates.md' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand generate" -l from-pytest -d 'Folder of the suite; the plan is written beside it, as dtf-plan.yaml' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand generate" -l shard-time -d 'Time that a shard should take at most [default: 1m]' -r
+complete -c dtf -n "__fish_dtf_using_subcommand generate" -l durations -d 'What tests took before: a JUnit file (.xml), or the `.test_durations` of pytest-split' -r -F
 complete -c dtf -n "__fish_dtf_using_subcommand generate" -l out -d 'Directory to write [default: dtf-tests]' -r -F
 complete -c dtf -n "__fish_dtf_using_subcommand generate" -l graph -d 'Only print what waits for what, as text or for Graphviz (dot)' -r -f -a "text\t''
 dot\t''"
 complete -c dtf -n "__fish_dtf_using_subcommand generate" -l output -d 'Form of what is told, or of the report' -r -f -a "table\t''
 json\t''
 csv\t''"
-complete -c dtf -n "__fish_dtf_using_subcommand generate" -l coordinator -d 'Address of the coordinator [default: http://127.0.0.1:7700]' -r
 complete -c dtf -n "__fish_dtf_using_subcommand generate" -l wait-timeout -d 'Stop waiting after so long, with exit code 8' -r
 complete -c dtf -n "__fish_dtf_using_subcommand generate" -l slots -d 'Most tests at a time [default: one for each core]' -r
 complete -c dtf -n "__fish_dtf_using_subcommand generate" -l tags -d 'Labels that tests can require, separated by commas' -r
@@ -236,6 +244,84 @@ never\t''"
 complete -c dtf -n "__fish_dtf_using_subcommand workers" -s v -l verbose -d 'Tell more (twice: everything)'
 complete -c dtf -n "__fish_dtf_using_subcommand workers" -s q -l quiet -d 'Tell only results and errors'
 complete -c dtf -n "__fish_dtf_using_subcommand workers" -s h -l help -d 'Print help'
+complete -c dtf -n "__fish_dtf_using_subcommand templates; and not __fish_seen_subcommand_from list show add check history help" -l config -d 'Settings file [default: config.yaml in the settings directory, if it is there]' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand templates; and not __fish_seen_subcommand_from list show add check history help" -l token-file -d 'File with the token, readable by its owner only' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand templates; and not __fish_seen_subcommand_from list show add check history help" -l color -d 'When to use colour' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c dtf -n "__fish_dtf_using_subcommand templates; and not __fish_seen_subcommand_from list show add check history help" -s v -l verbose -d 'Tell more (twice: everything)'
+complete -c dtf -n "__fish_dtf_using_subcommand templates; and not __fish_seen_subcommand_from list show add check history help" -s q -l quiet -d 'Tell only results and errors'
+complete -c dtf -n "__fish_dtf_using_subcommand templates; and not __fish_seen_subcommand_from list show add check history help" -s h -l help -d 'Print help'
+complete -c dtf -n "__fish_dtf_using_subcommand templates; and not __fish_seen_subcommand_from list show add check history help" -f -a "list" -d 'List what is in effect: built in, added to the coordinator, your own'
+complete -c dtf -n "__fish_dtf_using_subcommand templates; and not __fish_seen_subcommand_from list show add check history help" -f -a "show" -d 'Print a text'
+complete -c dtf -n "__fish_dtf_using_subcommand templates; and not __fish_seen_subcommand_from list show add check history help" -f -a "add" -d 'Add templates to the coordinator, for everybody who submits there'
+complete -c dtf -n "__fish_dtf_using_subcommand templates; and not __fish_seen_subcommand_from list show add check history help" -f -a "check" -d 'Check templates: hostile values, Python\'s own reading, dry runs without packages'
+complete -c dtf -n "__fish_dtf_using_subcommand templates; and not __fish_seen_subcommand_from list show add check history help" -f -a "history" -d 'List the versions of a template with author and time'
+complete -c dtf -n "__fish_dtf_using_subcommand templates; and not __fish_seen_subcommand_from list show add check history help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from list" -l coordinator -d 'Address of the coordinator [default: http://127.0.0.1:7700]' -r
+complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from list" -l templates -d 'Directory with templates of your own, which win, see docs/templates.md' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from list" -l output -d 'Form of the answer' -r -f -a "table\t''
+json\t''"
+complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from list" -l config -d 'Settings file [default: config.yaml in the settings directory, if it is there]' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from list" -l token-file -d 'File with the token, readable by its owner only' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from list" -l color -d 'When to use colour' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Tell more (twice: everything)'
+complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Tell only results and errors'
+complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
+complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from show" -l coordinator -d 'Address of the coordinator [default: http://127.0.0.1:7700]' -r
+complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from show" -l templates -d 'Directory with templates of your own, which win, see docs/templates.md' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from show" -l config -d 'Settings file [default: config.yaml in the settings directory, if it is there]' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from show" -l token-file -d 'File with the token, readable by its owner only' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from show" -l color -d 'When to use colour' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Tell more (twice: everything)'
+complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Tell only results and errors'
+complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
+complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from add" -l coordinator -d 'Address of the coordinator [default: http://127.0.0.1:7700]' -r
+complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from add" -l as -d 'Place of a single file, such as vlm/test.py.j2' -r
+complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from add" -l output -d 'Form of the answer' -r -f -a "table\t''
+json\t''"
+complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from add" -l config -d 'Settings file [default: config.yaml in the settings directory, if it is there]' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from add" -l token-file -d 'File with the token, readable by its owner only' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from add" -l color -d 'When to use colour' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from add" -s v -l verbose -d 'Tell more (twice: everything)'
+complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from add" -s q -l quiet -d 'Tell only results and errors'
+complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from add" -s h -l help -d 'Print help'
+complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from check" -l coordinator -d 'Address of the coordinator [default: http://127.0.0.1:7700]' -r
+complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from check" -l templates -d 'Directory with templates of your own, which win, see docs/templates.md' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from check" -l python -d 'Interpreter to check with [default: python3 in PATH]' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from check" -l output -d 'Form of the answer' -r -f -a "table\t''
+json\t''"
+complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from check" -l config -d 'Settings file [default: config.yaml in the settings directory, if it is there]' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from check" -l token-file -d 'File with the token, readable by its owner only' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from check" -l color -d 'When to use colour' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from check" -s v -l verbose -d 'Tell more (twice: everything)'
+complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from check" -s q -l quiet -d 'Tell only results and errors'
+complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from check" -s h -l help -d 'Print help'
+complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from history" -l coordinator -d 'Address of the coordinator [default: http://127.0.0.1:7700]' -r
+complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from history" -l output -d 'Form of the answer' -r -f -a "table\t''
+json\t''"
+complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from history" -l config -d 'Settings file [default: config.yaml in the settings directory, if it is there]' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from history" -l token-file -d 'File with the token, readable by its owner only' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from history" -l color -d 'When to use colour' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from history" -s v -l verbose -d 'Tell more (twice: everything)'
+complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from history" -s q -l quiet -d 'Tell only results and errors'
+complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from history" -s h -l help -d 'Print help'
+complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from help" -f -a "list" -d 'List what is in effect: built in, added to the coordinator, your own'
+complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from help" -f -a "show" -d 'Print a text'
+complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from help" -f -a "add" -d 'Add templates to the coordinator, for everybody who submits there'
+complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from help" -f -a "check" -d 'Check templates: hostile values, Python\'s own reading, dry runs without packages'
+complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from help" -f -a "history" -d 'List the versions of a template with author and time'
+complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c dtf -n "__fish_dtf_using_subcommand completions" -l config -d 'Settings file [default: config.yaml in the settings directory, if it is there]' -r -F
 complete -c dtf -n "__fish_dtf_using_subcommand completions" -l token-file -d 'File with the token, readable by its owner only' -r -F
 complete -c dtf -n "__fish_dtf_using_subcommand completions" -l color -d 'When to use colour' -r -f -a "auto\t''
@@ -260,18 +346,24 @@ never\t''"
 complete -c dtf -n "__fish_dtf_using_subcommand openapi" -s v -l verbose -d 'Tell more (twice: everything)'
 complete -c dtf -n "__fish_dtf_using_subcommand openapi" -s q -l quiet -d 'Tell only results and errors'
 complete -c dtf -n "__fish_dtf_using_subcommand openapi" -s h -l help -d 'Print help'
-complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit run generate report status cancel logs why workers completions config-reference openapi help" -f -a "coordinator" -d 'Start a coordinator: it schedules tests and keeps results'
-complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit run generate report status cancel logs why workers completions config-reference openapi help" -f -a "worker" -d 'Lend this machine to a coordinator'
-complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit run generate report status cancel logs why workers completions config-reference openapi help" -f -a "submit" -d 'Send a plan to the coordinator'
-complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit run generate report status cancel logs why workers completions config-reference openapi help" -f -a "run" -d 'Test on this machine: coordinator and worker in one process'
-complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit run generate report status cancel logs why workers completions config-reference openapi help" -f -a "generate" -d 'Write tests for models: a plan, and scripts that run alone'
-complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit run generate report status cancel logs why workers completions config-reference openapi help" -f -a "report" -d 'Tell what is right, fast, broken and flaky'
-complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit run generate report status cancel logs why workers completions config-reference openapi help" -f -a "status" -d 'Tell how the coordinator is, and what runs'
-complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit run generate report status cancel logs why workers completions config-reference openapi help" -f -a "cancel" -d 'Cancel a run: waiting tests end at once, running ones are stopped'
-complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit run generate report status cancel logs why workers completions config-reference openapi help" -f -a "logs" -d 'Print what a test wrote'
-complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit run generate report status cancel logs why workers completions config-reference openapi help" -f -a "why" -d 'Explain why a test waits, was skipped, or ended as it did'
-complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit run generate report status cancel logs why workers completions config-reference openapi help" -f -a "workers" -d 'List workers, or drain one'
-complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit run generate report status cancel logs why workers completions config-reference openapi help" -f -a "completions" -d 'Print completions for a shell'
-complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit run generate report status cancel logs why workers completions config-reference openapi help" -f -a "config-reference" -d 'Print docs/config.md'
-complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit run generate report status cancel logs why workers completions config-reference openapi help" -f -a "openapi" -d 'Print docs/openapi.json'
-complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit run generate report status cancel logs why workers completions config-reference openapi help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit run generate report status cancel logs why workers templates completions config-reference openapi help" -f -a "coordinator" -d 'Start a coordinator: it schedules tests and keeps results'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit run generate report status cancel logs why workers templates completions config-reference openapi help" -f -a "worker" -d 'Lend this machine to a coordinator'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit run generate report status cancel logs why workers templates completions config-reference openapi help" -f -a "submit" -d 'Send a plan to the coordinator'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit run generate report status cancel logs why workers templates completions config-reference openapi help" -f -a "run" -d 'Test on this machine: coordinator and worker in one process'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit run generate report status cancel logs why workers templates completions config-reference openapi help" -f -a "generate" -d 'Write tests for models: a plan, and scripts that run alone'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit run generate report status cancel logs why workers templates completions config-reference openapi help" -f -a "report" -d 'Tell what is right, fast, broken and flaky'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit run generate report status cancel logs why workers templates completions config-reference openapi help" -f -a "status" -d 'Tell how the coordinator is, and what runs'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit run generate report status cancel logs why workers templates completions config-reference openapi help" -f -a "cancel" -d 'Cancel a run: waiting tests end at once, running ones are stopped'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit run generate report status cancel logs why workers templates completions config-reference openapi help" -f -a "logs" -d 'Print what a test wrote'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit run generate report status cancel logs why workers templates completions config-reference openapi help" -f -a "why" -d 'Explain why a test waits, was skipped, or ended as it did'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit run generate report status cancel logs why workers templates completions config-reference openapi help" -f -a "workers" -d 'List workers, or drain one'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit run generate report status cancel logs why workers templates completions config-reference openapi help" -f -a "templates" -d 'List, show, add and check templates of tests'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit run generate report status cancel logs why workers templates completions config-reference openapi help" -f -a "completions" -d 'Print completions for a shell'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit run generate report status cancel logs why workers templates completions config-reference openapi help" -f -a "config-reference" -d 'Print docs/config.md'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit run generate report status cancel logs why workers templates completions config-reference openapi help" -f -a "openapi" -d 'Print docs/openapi.json'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit run generate report status cancel logs why workers templates completions config-reference openapi help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and __fish_seen_subcommand_from templates" -f -a "list" -d 'List what is in effect: built in, added to the coordinator, your own'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and __fish_seen_subcommand_from templates" -f -a "show" -d 'Print a text'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and __fish_seen_subcommand_from templates" -f -a "add" -d 'Add templates to the coordinator, for everybody who submits there'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and __fish_seen_subcommand_from templates" -f -a "check" -d 'Check templates: hostile values, Python\'s own reading, dry runs without packages'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and __fish_seen_subcommand_from templates" -f -a "history" -d 'List the versions of a template with author and time'

@@ -79,6 +79,7 @@ _arguments "${_arguments_options[@]}" : \
 (submit)
 _arguments "${_arguments_options[@]}" : \
 '--coordinator=[Address of the coordinator \[default\: http\://127.0.0.1\:7700\]]:URL:_default' \
+'--templates=[Directory with templates of your own, which win, see docs/templates.md]:DIR:_files' \
 '--wait-timeout=[Stop waiting after so long, with exit code 8]:TIME:_default' \
 '--output=[Form of the answer]:OUTPUT:(table json csv)' \
 '--config=[Settings file \[default\: config.yaml in the settings directory, if it is there\]]:FILE:_files' \
@@ -96,6 +97,7 @@ _arguments "${_arguments_options[@]}" : \
 ;;
 (run)
 _arguments "${_arguments_options[@]}" : \
+'--coordinator=[Coordinator to ask for its templates, its hardware and what it has measured]:URL:_default' \
 '*--hw=[Back-ends, or \`auto\`\: cpu and every accelerator found \[default\: cpu for generate, auto for run\]]:BACKEND,…:_default' \
 '*--batch=[Batch sizes]:N,…:_default' \
 '*--sequence-length=[Sequence lengths in tokens]:N,…:_default' \
@@ -107,6 +109,7 @@ _arguments "${_arguments_options[@]}" : \
 '--family=[Family, when detection should not decide]:FAMILY:_default' \
 '--revision=[Revision of the model]:REVISION:_default' \
 '*--set=[Further parameter of the template, as NAME=VALUE]:NAME=VALUE:_default' \
+'--templates=[Directory with templates of your own, which win, see docs/templates.md]:DIR:_files' \
 '--slots=[Most tests at a time \[default\: one for each core\]]:N:_default' \
 '--tags=[Labels that tests can require, separated by commas]:TAG,…:_default' \
 '--environments-dir=[Directory of Python environments; can be shared]:DIR:_files' \
@@ -130,6 +133,7 @@ _arguments "${_arguments_options[@]}" : \
 ;;
 (generate)
 _arguments "${_arguments_options[@]}" : \
+'--coordinator=[Coordinator to ask for its templates, its hardware and what it has measured]:URL:_default' \
 '*--hw=[Back-ends, or \`auto\`\: cpu and every accelerator found \[default\: cpu for generate, auto for run\]]:BACKEND,…:_default' \
 '*--batch=[Batch sizes]:N,…:_default' \
 '*--sequence-length=[Sequence lengths in tokens]:N,…:_default' \
@@ -141,10 +145,13 @@ _arguments "${_arguments_options[@]}" : \
 '--family=[Family, when detection should not decide]:FAMILY:_default' \
 '--revision=[Revision of the model]:REVISION:_default' \
 '*--set=[Further parameter of the template, as NAME=VALUE]:NAME=VALUE:_default' \
+'--templates=[Directory with templates of your own, which win, see docs/templates.md]:DIR:_files' \
+'(--out --explain)--from-pytest=[Folder of the suite; the plan is written beside it, as dtf-plan.yaml]:DIR:_files' \
+'--shard-time=[Time that a shard should take at most \[default\: 1m\]]:TIME:_default' \
+'--durations=[What tests took before\: a JUnit file (.xml), or the \`.test_durations\` of pytest-split]:FILE:_files' \
 '--out=[Directory to write \[default\: dtf-tests\]]:DIR:_files' \
 '(--out)--graph=[Only print what waits for what, as text or for Graphviz (dot)]::FORM:(text dot)' \
 '--output=[Form of what is told, or of the report]:OUTPUT:(table json csv)' \
-'--coordinator=[Address of the coordinator \[default\: http\://127.0.0.1\:7700\]]:URL:_default' \
 '--wait-timeout=[Stop waiting after so long, with exit code 8]:TIME:_default' \
 '--slots=[Most tests at a time \[default\: one for each core\]]:N:_default' \
 '--tags=[Labels that tests can require, separated by commas]:TAG,…:_default' \
@@ -270,6 +277,154 @@ _arguments "${_arguments_options[@]}" : \
 '--help[Print help]' \
 && ret=0
 ;;
+(templates)
+_arguments "${_arguments_options[@]}" : \
+'--config=[Settings file \[default\: config.yaml in the settings directory, if it is there\]]:FILE:_files' \
+'--token-file=[File with the token, readable by its owner only]:FILE:_files' \
+'--color=[When to use colour]:WHEN:(auto always never)' \
+'*-v[Tell more (twice\: everything)]' \
+'*--verbose[Tell more (twice\: everything)]' \
+'(-v --verbose)-q[Tell only results and errors]' \
+'(-v --verbose)--quiet[Tell only results and errors]' \
+'-h[Print help]' \
+'--help[Print help]' \
+":: :_dtf__subcmd__templates_commands" \
+"*::: :->templates" \
+&& ret=0
+
+    case $state in
+    (templates)
+        words=($line[1] "${words[@]}")
+        (( CURRENT += 1 ))
+        curcontext="${curcontext%:*:*}:dtf-templates-command-$line[1]:"
+        case $line[1] in
+            (list)
+_arguments "${_arguments_options[@]}" : \
+'--coordinator=[Address of the coordinator \[default\: http\://127.0.0.1\:7700\]]:URL:_default' \
+'--templates=[Directory with templates of your own, which win, see docs/templates.md]:DIR:_files' \
+'--output=[Form of the answer]:OUTPUT:(table json)' \
+'--config=[Settings file \[default\: config.yaml in the settings directory, if it is there\]]:FILE:_files' \
+'--token-file=[File with the token, readable by its owner only]:FILE:_files' \
+'--color=[When to use colour]:WHEN:(auto always never)' \
+'*-v[Tell more (twice\: everything)]' \
+'*--verbose[Tell more (twice\: everything)]' \
+'(-v --verbose)-q[Tell only results and errors]' \
+'(-v --verbose)--quiet[Tell only results and errors]' \
+'-h[Print help]' \
+'--help[Print help]' \
+&& ret=0
+;;
+(show)
+_arguments "${_arguments_options[@]}" : \
+'--coordinator=[Address of the coordinator \[default\: http\://127.0.0.1\:7700\]]:URL:_default' \
+'--templates=[Directory with templates of your own, which win, see docs/templates.md]:DIR:_files' \
+'--config=[Settings file \[default\: config.yaml in the settings directory, if it is there\]]:FILE:_files' \
+'--token-file=[File with the token, readable by its owner only]:FILE:_files' \
+'--color=[When to use colour]:WHEN:(auto always never)' \
+'*-v[Tell more (twice\: everything)]' \
+'*--verbose[Tell more (twice\: everything)]' \
+'(-v --verbose)-q[Tell only results and errors]' \
+'(-v --verbose)--quiet[Tell only results and errors]' \
+'-h[Print help]' \
+'--help[Print help]' \
+':name -- Family (vlm), family and back-end (vlm/cuda), or path:_default' \
+&& ret=0
+;;
+(add)
+_arguments "${_arguments_options[@]}" : \
+'--coordinator=[Address of the coordinator \[default\: http\://127.0.0.1\:7700\]]:URL:_default' \
+'--as=[Place of a single file, such as vlm/test.py.j2]:NAME:_default' \
+'--output=[Form of the answer]:OUTPUT:(table json)' \
+'--config=[Settings file \[default\: config.yaml in the settings directory, if it is there\]]:FILE:_files' \
+'--token-file=[File with the token, readable by its owner only]:FILE:_files' \
+'--color=[When to use colour]:WHEN:(auto always never)' \
+'*-v[Tell more (twice\: everything)]' \
+'*--verbose[Tell more (twice\: everything)]' \
+'(-v --verbose)-q[Tell only results and errors]' \
+'(-v --verbose)--quiet[Tell only results and errors]' \
+'-h[Print help]' \
+'--help[Print help]' \
+'*::paths -- Directories like templates/, or files in such:_files' \
+&& ret=0
+;;
+(check)
+_arguments "${_arguments_options[@]}" : \
+'--coordinator=[Address of the coordinator \[default\: http\://127.0.0.1\:7700\]]:URL:_default' \
+'--templates=[Directory with templates of your own, which win, see docs/templates.md]:DIR:_files' \
+'--python=[Interpreter to check with \[default\: python3 in PATH\]]:FILE:_files' \
+'--output=[Form of the answer]:OUTPUT:(table json)' \
+'--config=[Settings file \[default\: config.yaml in the settings directory, if it is there\]]:FILE:_files' \
+'--token-file=[File with the token, readable by its owner only]:FILE:_files' \
+'--color=[When to use colour]:WHEN:(auto always never)' \
+'*-v[Tell more (twice\: everything)]' \
+'*--verbose[Tell more (twice\: everything)]' \
+'(-v --verbose)-q[Tell only results and errors]' \
+'(-v --verbose)--quiet[Tell only results and errors]' \
+'-h[Print help]' \
+'--help[Print help]' \
+'*::names -- Families, or family and back-end \[default\: all\]:_default' \
+&& ret=0
+;;
+(history)
+_arguments "${_arguments_options[@]}" : \
+'--coordinator=[Address of the coordinator \[default\: http\://127.0.0.1\:7700\]]:URL:_default' \
+'--output=[Form of the answer]:OUTPUT:(table json)' \
+'--config=[Settings file \[default\: config.yaml in the settings directory, if it is there\]]:FILE:_files' \
+'--token-file=[File with the token, readable by its owner only]:FILE:_files' \
+'--color=[When to use colour]:WHEN:(auto always never)' \
+'*-v[Tell more (twice\: everything)]' \
+'*--verbose[Tell more (twice\: everything)]' \
+'(-v --verbose)-q[Tell only results and errors]' \
+'(-v --verbose)--quiet[Tell only results and errors]' \
+'-h[Print help]' \
+'--help[Print help]' \
+':name -- Family (vlm), family and back-end (vlm/cuda), or path:_default' \
+&& ret=0
+;;
+(help)
+_arguments "${_arguments_options[@]}" : \
+":: :_dtf__subcmd__templates__subcmd__help_commands" \
+"*::: :->help" \
+&& ret=0
+
+    case $state in
+    (help)
+        words=($line[1] "${words[@]}")
+        (( CURRENT += 1 ))
+        curcontext="${curcontext%:*:*}:dtf-templates-help-command-$line[1]:"
+        case $line[1] in
+            (list)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(show)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(add)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(check)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(history)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(help)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+        esac
+    ;;
+esac
+;;
+        esac
+    ;;
+esac
+;;
 (completions)
 _arguments "${_arguments_options[@]}" : \
 '--config=[Settings file \[default\: config.yaml in the settings directory, if it is there\]]:FILE:_files' \
@@ -366,6 +521,42 @@ _arguments "${_arguments_options[@]}" : \
 _arguments "${_arguments_options[@]}" : \
 && ret=0
 ;;
+(templates)
+_arguments "${_arguments_options[@]}" : \
+":: :_dtf__subcmd__help__subcmd__templates_commands" \
+"*::: :->templates" \
+&& ret=0
+
+    case $state in
+    (templates)
+        words=($line[1] "${words[@]}")
+        (( CURRENT += 1 ))
+        curcontext="${curcontext%:*:*}:dtf-help-templates-command-$line[1]:"
+        case $line[1] in
+            (list)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(show)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(add)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(check)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(history)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+        esac
+    ;;
+esac
+;;
 (completions)
 _arguments "${_arguments_options[@]}" : \
 && ret=0
@@ -405,6 +596,7 @@ _dtf_commands() {
 'logs:Print what a test wrote' \
 'why:Explain why a test waits, was skipped, or ended as it did' \
 'workers:List workers, or drain one' \
+'templates:List, show, add and check templates of tests' \
 'completions:Print completions for a shell' \
 'config-reference:Print docs/config.md' \
 'openapi:Print docs/openapi.json' \
@@ -451,6 +643,7 @@ _dtf__subcmd__help_commands() {
 'logs:Print what a test wrote' \
 'why:Explain why a test waits, was skipped, or ended as it did' \
 'workers:List workers, or drain one' \
+'templates:List, show, add and check templates of tests' \
 'completions:Print completions for a shell' \
 'config-reference:Print docs/config.md' \
 'openapi:Print docs/openapi.json' \
@@ -518,6 +711,42 @@ _dtf__subcmd__help__subcmd__submit_commands() {
     local commands; commands=()
     _describe -t commands 'dtf help submit commands' commands "$@"
 }
+(( $+functions[_dtf__subcmd__help__subcmd__templates_commands] )) ||
+_dtf__subcmd__help__subcmd__templates_commands() {
+    local commands; commands=(
+'list:List what is in effect\: built in, added to the coordinator, your own' \
+'show:Print a text' \
+'add:Add templates to the coordinator, for everybody who submits there' \
+'check:Check templates\: hostile values, Python'\''s own reading, dry runs without packages' \
+'history:List the versions of a template with author and time' \
+    )
+    _describe -t commands 'dtf help templates commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__help__subcmd__templates__subcmd__add_commands] )) ||
+_dtf__subcmd__help__subcmd__templates__subcmd__add_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf help templates add commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__help__subcmd__templates__subcmd__check_commands] )) ||
+_dtf__subcmd__help__subcmd__templates__subcmd__check_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf help templates check commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__help__subcmd__templates__subcmd__history_commands] )) ||
+_dtf__subcmd__help__subcmd__templates__subcmd__history_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf help templates history commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__help__subcmd__templates__subcmd__list_commands] )) ||
+_dtf__subcmd__help__subcmd__templates__subcmd__list_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf help templates list commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__help__subcmd__templates__subcmd__show_commands] )) ||
+_dtf__subcmd__help__subcmd__templates__subcmd__show_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf help templates show commands' commands "$@"
+}
 (( $+functions[_dtf__subcmd__help__subcmd__why_commands] )) ||
 _dtf__subcmd__help__subcmd__why_commands() {
     local commands; commands=()
@@ -562,6 +791,85 @@ _dtf__subcmd__status_commands() {
 _dtf__subcmd__submit_commands() {
     local commands; commands=()
     _describe -t commands 'dtf submit commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__templates_commands] )) ||
+_dtf__subcmd__templates_commands() {
+    local commands; commands=(
+'list:List what is in effect\: built in, added to the coordinator, your own' \
+'show:Print a text' \
+'add:Add templates to the coordinator, for everybody who submits there' \
+'check:Check templates\: hostile values, Python'\''s own reading, dry runs without packages' \
+'history:List the versions of a template with author and time' \
+'help:Print this message or the help of the given subcommand(s)' \
+    )
+    _describe -t commands 'dtf templates commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__templates__subcmd__add_commands] )) ||
+_dtf__subcmd__templates__subcmd__add_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf templates add commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__templates__subcmd__check_commands] )) ||
+_dtf__subcmd__templates__subcmd__check_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf templates check commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__templates__subcmd__help_commands] )) ||
+_dtf__subcmd__templates__subcmd__help_commands() {
+    local commands; commands=(
+'list:List what is in effect\: built in, added to the coordinator, your own' \
+'show:Print a text' \
+'add:Add templates to the coordinator, for everybody who submits there' \
+'check:Check templates\: hostile values, Python'\''s own reading, dry runs without packages' \
+'history:List the versions of a template with author and time' \
+'help:Print this message or the help of the given subcommand(s)' \
+    )
+    _describe -t commands 'dtf templates help commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__templates__subcmd__help__subcmd__add_commands] )) ||
+_dtf__subcmd__templates__subcmd__help__subcmd__add_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf templates help add commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__templates__subcmd__help__subcmd__check_commands] )) ||
+_dtf__subcmd__templates__subcmd__help__subcmd__check_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf templates help check commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__templates__subcmd__help__subcmd__help_commands] )) ||
+_dtf__subcmd__templates__subcmd__help__subcmd__help_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf templates help help commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__templates__subcmd__help__subcmd__history_commands] )) ||
+_dtf__subcmd__templates__subcmd__help__subcmd__history_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf templates help history commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__templates__subcmd__help__subcmd__list_commands] )) ||
+_dtf__subcmd__templates__subcmd__help__subcmd__list_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf templates help list commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__templates__subcmd__help__subcmd__show_commands] )) ||
+_dtf__subcmd__templates__subcmd__help__subcmd__show_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf templates help show commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__templates__subcmd__history_commands] )) ||
+_dtf__subcmd__templates__subcmd__history_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf templates history commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__templates__subcmd__list_commands] )) ||
+_dtf__subcmd__templates__subcmd__list_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf templates list commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__templates__subcmd__show_commands] )) ||
+_dtf__subcmd__templates__subcmd__show_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf templates show commands' commands "$@"
 }
 (( $+functions[_dtf__subcmd__why_commands] )) ||
 _dtf__subcmd__why_commands() {

@@ -88,6 +88,7 @@ pub enum Command {
     Logs(LogsArgs),
     Why(WhyArgs),
     Workers(WorkersArgs),
+    Templates(TemplatesArgs),
     Completions(CompletionsArgs),
     /// Print docs/config.md
     #[command(hide = true)]
@@ -106,6 +107,22 @@ pub struct Server {
         value_name = "URL",
         help = "Address of the coordinator [default: http://127.0.0.1:7700]"
     )]
+    pub coordinator: Option<String>,
+}
+
+/// Templates besides those in the binary and those added to a coordinator.
+#[derive(Debug, Clone, Args)]
+pub struct Templates {
+    /// Directory with templates of your own, which win, see docs/templates.md
+    #[arg(long, env = "DTF_TEMPLATES", value_name = "DIR")]
+    pub templates: Option<PathBuf>,
+}
+
+/// For commands that work without a coordinator: only a flag makes them ask one.
+#[derive(Debug, Clone, Args)]
+pub struct Lender {
+    /// Coordinator to ask for its templates, its hardware and what it has measured
+    #[arg(long, value_name = "URL")]
     pub coordinator: Option<String>,
 }
 
@@ -195,6 +212,8 @@ pub struct SubmitArgs {
     /// Plan file, see docs/plan.md
     pub plan: PathBuf,
     #[command(flatten)]
+    pub templates: Templates,
+    #[command(flatten)]
     pub waiting: Waiting,
     /// Form of the answer
     #[arg(long, value_enum, default_value_t)]
@@ -234,11 +253,15 @@ model: a name, a folder with a config.json, or that file. Results are kept in th
 directory; `dtf report --since 7d` finds them. Tests that this machine cannot run are
 reported with the reason.")]
 pub struct RunArgs {
+    #[command(flatten)]
+    pub lender: Lender,
     /// Plan, or models
     #[arg(required = true, value_name = "PLAN|MODEL")]
     pub what: Vec<String>,
     #[command(flatten)]
     pub models: ModelArgs,
+    #[command(flatten)]
+    pub templates: Templates,
     #[command(flatten)]
     pub local: Local,
     /// Form of the report
@@ -296,11 +319,15 @@ Examples:
   dtf generate --from-pytest tests --python .venv/bin/python --durations junit.xml
 Then: dtf run tests-bert/plan.yaml, or uv run tests-bert/SCRIPT.py")]
 pub struct GenerateArgs {
+    #[command(flatten)]
+    pub lender: Lender,
     /// Names, folders with a config.json, or such files
     #[arg(required_unless_present = "from_pytest", value_name = "MODEL")]
     pub what: Vec<String>,
     #[command(flatten)]
     pub models: ModelArgs,
+    #[command(flatten)]
+    pub templates: Templates,
     #[command(flatten, next_help_heading = "From a suite of pytest")]
     pub pytest: PytestArgs,
     /// Directory to write [default: dtf-tests]
@@ -331,8 +358,6 @@ pub struct GenerateArgs {
     #[arg(long, value_enum, default_value_t, help_heading = "Options")]
     pub output: Output,
     #[command(flatten, next_help_heading = "With --submit")]
-    pub server: Server,
-    #[command(flatten)]
     pub waiting: Waiting,
     #[command(flatten, next_help_heading = "With --run")]
     pub local: Local,
@@ -446,6 +471,105 @@ pub struct WorkersArgs {
     /// Take no new tests to this worker
     #[arg(long, value_name = "WORKER")]
     pub drain: Option<WorkerId>,
+    /// Form of the answer
+    #[arg(long, value_enum, default_value_t)]
+    pub output: Shape,
+}
+
+/// List, show, add and check templates of tests
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  dtf templates list\n  dtf templates show vlm\n  dtf templates check vlm --templates my-templates\n  dtf templates add my-templates --coordinator http://lab-1:7700"
+)]
+pub struct TemplatesArgs {
+    #[command(subcommand)]
+    pub command: TemplatesCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum TemplatesCommand {
+    List(ListTemplatesArgs),
+    Show(ShowTemplatesArgs),
+    Add(AddTemplatesArgs),
+    Check(CheckTemplatesArgs),
+    History(HistoryTemplatesArgs),
+}
+
+/// List what is in effect: built in, added to the coordinator, your own
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  dtf templates list\n  dtf templates list --output json")]
+pub struct ListTemplatesArgs {
+    #[command(flatten)]
+    pub server: Server,
+    #[command(flatten)]
+    pub templates: Templates,
+    /// Form of the answer
+    #[arg(long, value_enum, default_value_t)]
+    pub output: Shape,
+}
+
+/// Print a text
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  dtf templates show vlm\n  dtf templates show _shared/base.py.j2"
+)]
+pub struct ShowTemplatesArgs {
+    #[command(flatten)]
+    pub server: Server,
+    #[command(flatten)]
+    pub templates: Templates,
+    /// Family (vlm), family and back-end (vlm/cuda), or path
+    pub name: String,
+}
+
+/// Add templates to the coordinator, for everybody who submits there
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  dtf templates add my-templates\n  dtf templates add my-templates/vlm/test.py.j2\n  dtf templates add draft.j2 --as vlm/cuda.py.j2\nThey are checked first; all are taken, or none. The same text again adds no version."
+)]
+pub struct AddTemplatesArgs {
+    #[command(flatten)]
+    pub server: Server,
+    /// Directories like templates/, or files in such
+    #[arg(required = true, value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+    /// Place of a single file, such as vlm/test.py.j2
+    #[arg(long = "as", value_name = "NAME")]
+    pub name: Option<String>,
+    /// Form of the answer
+    #[arg(long, value_enum, default_value_t)]
+    pub output: Shape,
+}
+
+/// Check templates: hostile values, Python's own reading, dry runs without packages
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  dtf templates check\n  dtf templates check vlm --templates my-templates\nIt runs the scripts of the templates with --dry-run on this machine. Exit codes: 0 all is\nwell, 100 something must be changed, 5 no such template, 1 no Python was found."
+)]
+pub struct CheckTemplatesArgs {
+    /// Families, or family and back-end [default: all]
+    #[arg(value_name = "FAMILY")]
+    pub names: Vec<String>,
+    #[command(flatten)]
+    pub server: Server,
+    #[command(flatten)]
+    pub templates: Templates,
+    /// Interpreter to check with [default: python3 in PATH]
+    #[arg(long, env = "DTF_PYTHON", value_name = "FILE")]
+    pub python: Option<PathBuf>,
+    /// Form of the answer
+    #[arg(long, value_enum, default_value_t)]
+    pub output: Shape,
+}
+
+/// List the versions of a template with author and time
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  dtf templates history vlm --coordinator http://lab-1:7700")]
+pub struct HistoryTemplatesArgs {
+    #[command(flatten)]
+    pub server: Server,
+    /// Family (vlm), family and back-end (vlm/cuda), or path
+    pub name: String,
     /// Form of the answer
     #[arg(long, value_enum, default_value_t)]
     pub output: Shape,

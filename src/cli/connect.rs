@@ -29,6 +29,12 @@ pub fn address(file: &File, server: &Server) -> Result<(String, bool), Failure> 
     Ok((named.unwrap_or_else(|| format!("http://{DEFAULT_LISTEN}")), known))
 }
 
+/// The coordinator that the environment names, for a command whose flag says more than that.
+#[expect(clippy::disallowed_methods, reason = "elsewhere the argument parser reads it")]
+pub fn named_coordinator() -> Option<String> {
+    std::env::var("DTF_COORDINATOR").ok().filter(|url| !url.is_empty())
+}
+
 /// A client for the coordinator at `url`.
 pub fn client_at(url: String, global: &Global, file: &File) -> Result<Client, Failure> {
     let mut options = ClientOptions::new(url);

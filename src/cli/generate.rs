@@ -1,12 +1,12 @@
 //! `dtf generate`: tests for models, as a plan and scripts that run alone; or only told of,
 //! or sent on at once.
 
-use super::args::{GenerateArgs, Global, Graph, ModelArgs, Output};
-use super::connect::{address, client_at, path, settings};
+use super::args::{GenerateArgs, Global, Graph, ModelArgs, Output, Server};
+use super::connect::{client_at, named_coordinator, path, settings};
 use super::console::Console;
 use super::failure::Failure;
 use super::work::Work;
-use super::{exit, explain, pytest, run as cli_run, submit};
+use super::{exit, explain, library, pytest, run as cli_run, submit};
 use crate::plan::graph;
 use crate::plan::request::Generated;
 use std::path::{Path, PathBuf};
@@ -27,28 +27,27 @@ pub async fn run(console: Console, global: &Global, args: GenerateArgs) -> Resul
         Work::models(&args.what, &models)?
     };
     let offline = args.local.machine.offline;
+    if args.submit {
+        let coordinator = args.lender.coordinator.clone().or_else(named_coordinator);
+        let how = submit::How {
+            server: &Server { coordinator },
+            templates: &args.templates,
+            waiting: &args.waiting,
+            output: args.output,
+            offline,
+        };
+        return submit::perform(console, global, work, &how).await;
+    }
+    if let Some(url) = &args.lender.coordinator {
+        let client = client_at(url.clone(), global, &file)?;
+        work.ask_coordinator(console, &client, &file, &args.templates).await?;
+    } else {
+        work.library = library::library(console, &file, &args.templates, Vec::new())?;
+    }
     if args.run {
         return cli_run::perform(console, global, work, &args.local, args.output).await;
     }
-    if args.submit {
-        return submit::perform(
-            console,
-            global,
-            work,
-            &args.server,
-            &args.waiting,
-            args.output,
-            offline,
-        )
-        .await;
-    }
     work.ask_hub(console, &file, offline).await?;
-    // What a coordinator knows is welcome, and no more than that.
-    if let (url, true) = address(&file, &args.server)? {
-        let client = client_at(url, global, &file)?;
-        work.accelerators = submit::known_accelerators(&client).await?;
-        work.ask_history(&client).await?;
-    }
     let made = work.generated()?;
     let json = args.output == Output::Json;
     if args.explain {

@@ -15,6 +15,7 @@ mod failure;
 mod folder;
 mod generate;
 mod hub;
+mod library;
 mod logs;
 mod machine;
 mod progress;
@@ -23,6 +24,7 @@ mod report;
 mod run;
 mod status;
 mod submit;
+mod templates;
 mod wait;
 mod why;
 mod work;
@@ -87,6 +89,7 @@ fn perform(cli: Cli, console: Console) -> Result<u8, Failure> {
         Command::Cancel(args) => block_on(cancel::run(console, &global, args)),
         Command::Logs(args) => block_on(logs::run(console, &global, args)),
         Command::Why(args) => block_on(why::run(console, &global, args)),
+        Command::Templates(args) => block_on(templates::run(console, &global, args)),
         Command::Workers(args) => block_on(workers::run(console, &global, args)),
     }
 }

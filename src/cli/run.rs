@@ -7,7 +7,7 @@ use super::coordinator::refused;
 use super::failure::Failure;
 use super::progress::Progress;
 use super::work::Work;
-use super::{exit, machine, submit, wait, worker as cli_worker};
+use super::{exit, library, machine, submit, wait, worker as cli_worker};
 use crate::client::{Client, ClientOptions, Secret};
 use crate::config::{locate, write_token};
 use crate::coordinator;
@@ -33,7 +33,10 @@ pub async fn run(console: Console, global: &Global, args: RunArgs) -> Result<u8,
         models.hw = vec!["auto".to_owned()];
     }
     // A mistake in the plan is told before anything else is done.
-    let work = Work::of(&args.what, &models)?;
+    let mut work = Work::of(&args.what, &models)?;
+    let file = settings(global)?;
+    let added = library::added_to(global, &file, &args.lender).await?;
+    work.library = library::library(console, &file, &args.templates, added)?;
     perform(console, global, work, &args.local, args.output).await
 }
 

@@ -1,8 +1,8 @@
 //! `dtf submit`: files first, then the tests in parts, under one key that makes repeats
 //! harmless.
 
-use super::args::{Global, Output, Server, SubmitArgs, Waiting};
-use super::connect::{client, settings};
+use super::args::{Global, Output, Server, SubmitArgs, Templates, Waiting};
+use super::connect::{address, client_at, settings};
 use super::console::Console;
 use super::exit;
 use super::failure::Failure;
@@ -32,7 +32,24 @@ const MAX_PLAN_BYTES: u64 = 64 * 1024 * 1024;
 
 pub async fn run(console: Console, global: &Global, args: SubmitArgs) -> Result<u8, Failure> {
     let work = Work::plan(&args.plan)?;
-    perform(console, global, work, &args.server, &args.waiting, args.output, None).await
+    let how = How {
+        server: &args.server,
+        templates: &args.templates,
+        waiting: &args.waiting,
+        output: args.output,
+        offline: None,
+    };
+    perform(console, global, work, &how).await
+}
+
+/// Where a submission goes, and what happens then.
+pub struct How<'a> {
+    pub server: &'a Server,
+    pub templates: &'a Templates,
+    pub waiting: &'a Waiting,
+    pub output: Output,
+    /// Asks no model hub.
+    pub offline: Option<bool>,
 }
 
 /// Sends it to the coordinator, and waits where that is asked for.
@@ -40,19 +57,16 @@ pub async fn perform(
     console: Console,
     global: &Global,
     mut work: Work,
-    server: &Server,
-    waiting: &Waiting,
-    output: Output,
-    offline: Option<bool>,
+    how: &How<'_>,
 ) -> Result<u8, Failure> {
-    work.ask_hub(console, &settings(global)?, offline).await?;
-    let client = client(global, server)?;
-    work.accelerators = known_accelerators(&client).await?;
-    work.ask_history(&client).await?;
+    let file = settings(global)?;
+    work.ask_hub(console, &file, how.offline).await?;
+    let client = client_at(address(&file, how.server)?.0, global, &file)?;
+    work.ask_coordinator(console, &client, &file, how.templates).await?;
     let submission = work.submission()?;
     let sent = send(console, &client, &submission, false).await?;
     tell_unschedulable(console, &sent.unschedulable);
-    if !waiting.wait {
+    if !how.waiting.wait {
         console.result(&sent.run.to_string())?;
         console.note(&format!(
             "{} tests submitted; follow with: dtf report --run {}",
@@ -60,7 +74,7 @@ pub async fn perform(
         ));
         return Ok(exit::PASSED);
     }
-    wait::to_the_end(console, &client, sent.run, waiting.wait_timeout, output).await
+    wait::to_the_end(console, &client, sent.run, how.waiting.wait_timeout, how.output).await
 }
 
 /// Reads a plan file.

@@ -1,17 +1,18 @@
 //! What a command is to test: the tests of a plan, or models from the command line; and
 //! what these are made from.
 
-use super::args::ModelArgs;
+use super::args::{ModelArgs, Templates};
 use super::console::Console;
 use super::failure::Failure;
 use super::folder::Folder;
-use super::{hub, pytest, submit};
+use super::{hub, library, pytest, submit};
 use crate::api::v1::history::HistoryQuery;
 use crate::client::Client;
 use crate::config::File;
 use crate::domain::accelerator::Backend;
 use crate::plan::document::Plan;
 use crate::plan::history::{Exhausted, History, Past};
+use crate::plan::library::Library;
 use crate::plan::models::ModelEntry;
 use crate::plan::pytest::{Item, Suite};
 use crate::plan::request::{self, Generated, Request, generate};
@@ -26,6 +27,7 @@ pub struct Work {
     folder: Folder,
     pub accelerators: BTreeSet<Backend>,
     pub history: History,
+    pub library: Library,
 }
 
 enum What {
@@ -83,7 +85,13 @@ impl Work {
     }
 
     fn new(what: What, folder: Folder) -> Self {
-        Self { what, folder, accelerators: BTreeSet::new(), history: History::default() }
+        Self {
+            what,
+            folder,
+            accelerators: BTreeSet::new(),
+            history: History::default(),
+            library: Library::built_in(),
+        }
     }
 
     fn entries(&self) -> &[ModelEntry] {
@@ -106,6 +114,20 @@ impl Work {
             self.folder.fetched = fetched;
         }
         Ok(())
+    }
+
+    /// All that a coordinator knows which matters here; its templates below the user's own.
+    pub async fn ask_coordinator(
+        &mut self,
+        console: Console,
+        client: &Client,
+        file: &File,
+        templates: &Templates,
+    ) -> Result<(), Failure> {
+        self.accelerators = submit::known_accelerators(client).await?;
+        let (added, _) = library::added(client).await?;
+        self.library = library::library(console, file, templates, added)?;
+        self.ask_history(client).await
     }
 
     /// Asks the coordinator what became of these models' tests before.
@@ -136,7 +158,12 @@ impl Work {
     }
 
     fn sources(&self) -> Sources<'_> {
-        Sources { files: &self.folder, accelerators: &self.accelerators, history: &self.history }
+        Sources {
+            files: &self.folder,
+            accelerators: &self.accelerators,
+            library: &self.library,
+            history: &self.history,
+        }
     }
 
     pub fn submission(&self) -> Result<Submission, Failure> {

@@ -15,6 +15,7 @@ mod reports;
 mod retry;
 mod runs;
 mod secret;
+mod templates;
 mod workers;
 
 pub use failure::{ClientError, Refusal};

@@ -108,6 +108,12 @@ pub const TABLE: &[Setting] = &[
         help: "build environments from caches only",
     },
     Setting {
+        key: "templates",
+        commands: "generate, run, submit, templates",
+        default: "none",
+        help: "directory with templates of your own, which win over those of dtf",
+    },
+    Setting {
         key: "pass_env",
         commands: "worker, run",
         default: "none",

@@ -3,6 +3,7 @@
 use crate::api::SCHEMA;
 use crate::api::v1::history::{HistoryQuery, HistoryView, OutOfMemory, PastTest};
 use crate::api::v1::reports::{MetricSummary, ReportQuery, ReportRow, ReportView, Totals};
+use crate::api::v1::templates::TemplateView;
 use crate::api::v1::tests::{AttemptDetail, AttemptQuery, AttemptView, TestQuery, TestView};
 use crate::blobs::{BlobDigest, BlobError, Blobs};
 use crate::coordinator::projector::{Committed, Projection};
@@ -202,6 +203,18 @@ impl Results for Database {
             rows: found.rows.into_iter().map(report_row).collect(),
             truncated: found.truncated,
         })
+    }
+
+    fn template_versions(&self, path: Option<&str>) -> Result<Vec<TemplateView>, Fault> {
+        let found = self.store.template_versions(path).map_err(fault)?;
+        let view = |row: rows::TemplateRow| TemplateView {
+            path: row.path,
+            version: row.version,
+            sha256: row.sha256,
+            user: row.user,
+            added_at: row.added_at,
+        };
+        Ok(found.into_iter().map(view).collect())
     }
 
     fn blob_size(&self, sha256: &str) -> Result<Option<u64>, Fault> {

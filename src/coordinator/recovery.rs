@@ -141,6 +141,7 @@ fn at(event: &Event) -> Timestamp {
         | Event::TestSkipped { at, .. }
         | Event::TestExpired { at, .. }
         | Event::RunCancelled { at, .. }
+        | Event::TemplateAdded { at, .. }
         | Event::LateResult { at, .. } => *at,
     }
 }

@@ -5,6 +5,7 @@
 
 use crate::api::v1::history::{HistoryQuery, HistoryView};
 use crate::api::v1::reports::{ReportQuery, ReportView};
+use crate::api::v1::templates::TemplateView;
 use crate::api::v1::tests::{AttemptQuery, AttemptView, TestQuery, TestView};
 use crate::domain::id::{AttemptId, TestId};
 use std::path::Path;
@@ -32,6 +33,8 @@ pub(crate) trait Results: Send + Sync {
     ) -> Result<Vec<AttemptView>, Fault>;
     fn attempt(&self, attempt: AttemptId) -> Result<Option<AttemptView>, Fault>;
     fn past(&self, query: &HistoryQuery) -> Result<HistoryView, Fault>;
+    /// Versions of the template at one path or of all, the newest first.
+    fn template_versions(&self, path: Option<&str>) -> Result<Vec<TemplateView>, Fault>;
     fn report(&self, query: &ReportQuery, limit: usize) -> Result<ReportView, Fault>;
 
     /// Size of a blob, if it is here.

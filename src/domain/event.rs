@@ -117,6 +117,16 @@ pub enum Event {
         notices: Vec<Notice>,
         at: Timestamp,
     },
+    /// A text was added at a path; its content is a file.
+    TemplateAdded {
+        path: Box<str>,
+        /// Of the text, lower-case hexadecimal.
+        sha256: Box<str>,
+        /// Of this path, counts from 1.
+        version: u32,
+        user: Box<str>,
+        at: Timestamp,
+    },
     /// A report without the right to it. Changes nothing.
     LateResult {
         lease: LeaseId,

@@ -15,5 +15,6 @@ pub mod priority;
 pub mod requirement;
 pub mod retry;
 pub mod tag;
+pub mod template;
 pub mod test;
 pub mod time;

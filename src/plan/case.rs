@@ -44,23 +44,26 @@ impl Case {
     }
 
     /// The case that computes what this one compares with: one sample, on the processor, in
-    /// full precision.
-    pub fn reference(&self) -> Self {
-        let mut reference = self.with([
+    /// full precision. `defaults` are those of the template that the processor's tests are
+    /// written with, which may not have all that this one has.
+    pub fn reference(&self, defaults: &Map<String, Value>) -> Self {
+        let own = |(name, default): (&String, &Value)| {
+            (name.clone(), self.parameters.get(name).unwrap_or(default).clone())
+        };
+        let parameters = defaults.iter().map(own).collect();
+        let own = Self { backend: Backend::Cpu, download: self.download, parameters };
+        own.with([
             ("role", json!("reference")),
             ("batch", json!(1)),
             ("dtype", json!("fp32")),
             ("attention", json!("default")),
             ("runtime", json!("torch")),
-        ]);
-        reference.backend = Backend::Cpu;
-        reference
+        ])
     }
 
-    /// What cases share that compare with the same.
-    pub fn reference_key(&self) -> String {
-        let reference = self.reference();
-        let mut key = Value::Object(reference.parameters).to_string();
+    /// What tells cases of one back-end apart.
+    pub fn key(&self) -> String {
+        let mut key = Value::Object(self.parameters.clone()).to_string();
         if self.download {
             key.push_str(DOWNLOAD);
         }

@@ -1,6 +1,6 @@
 //! Which family a model belongs to, how sure that is, and why. Never guesses silently.
 
-use crate::plan::family::{FAMILY_TABLES, Families, relax};
+use crate::plan::family::{Families, relax};
 use crate::plan::flags::has_experts;
 use crate::plan::markers::Marker;
 use crate::plan::node::shortened;
@@ -46,12 +46,12 @@ pub struct Classified {
 /// # Errors
 /// The user's word is no family, or nothing tells.
 pub fn classify(
+    tables: &Families,
     model: &str,
     marker: Option<&Marker>,
     config: Option<&Map<String, Value>>,
     said: Option<&str>,
 ) -> Result<Classified, Wrong> {
-    let tables = &*FAMILY_TABLES;
     if let Some(said) = said {
         let Some(about) = tables.families.get(said) else {
             let known: Vec<&str> = tables.families.keys().map(String::as_str).collect();
@@ -167,10 +167,11 @@ fn text<'a>(config: &'a Map<String, Value>, key: &str) -> Option<&'a str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::family::FAMILY_TABLES;
 
     fn family(model: &str, config: &str) -> String {
         let config: Option<Map<_, _>> = serde_json::from_str(config).ok();
-        match classify(model, None, config.as_ref(), None) {
+        match classify(&FAMILY_TABLES, model, None, config.as_ref(), None) {
             Ok(found) => format!("{} {:?}", found.family, found.confidence),
             Err(wrong) => wrong.message,
         }
@@ -224,10 +225,10 @@ mod tests {
 
     #[test]
     fn the_users_word_wins_and_is_checked() {
-        let found = classify("bert", None, None, Some("decoder_llm")).expect("a family");
+        let classify = |said| classify(&FAMILY_TABLES, "bert", None, None, Some(said));
+        let found = classify("decoder_llm").expect("a family");
         assert_eq!((found.family.as_str(), found.confidence), ("decoder_llm", Confidence::High));
-        let wrong =
-            classify("bert", None, None, Some("text_encodr")).expect_err("a typing mistake");
+        let wrong = classify("text_encodr").expect_err("a typing mistake");
         assert_eq!(wrong.hint.as_deref(), Some("did you mean \"text_encoder\"?"));
     }
 }

@@ -1,10 +1,16 @@
 //! Families: kinds of models that one test template can drive, as data.
 
+use crate::plan::depth;
 use crate::plan::embedded;
+use crate::plan::node::shortened;
+use crate::plan::template_path::check_name;
 use regex::{Regex, RegexBuilder};
 use serde::Deserialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
+
+/// Most patterns of names in one file.
+pub const MAX_PATTERNS: usize = 200;
 
 /// What a table entry says about a model.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -14,7 +20,7 @@ pub struct Kind {
     pub task: String,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct About {
     pub title: String,
@@ -22,7 +28,7 @@ pub struct About {
     pub tasks: Vec<String>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Architecture {
     pub suffix: String,
@@ -37,19 +43,25 @@ struct NamePattern {
     family: String,
 }
 
+/// Each part may be left out.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
     schema: u32,
+    #[serde(default)]
     families: BTreeMap<String, About>,
+    #[serde(default)]
     model_types: BTreeMap<String, Kind>,
+    #[serde(default)]
     architectures: Vec<Architecture>,
+    #[serde(default)]
     names: Vec<NamePattern>,
+    #[serde(default)]
     unsupported: BTreeMap<String, String>,
 }
 
 /// The tables by which a family is found.
-#[derive(Debug)]
+#[derive(Debug, Clone, Default)]
 pub struct Families {
     pub families: BTreeMap<String, About>,
     pub model_types: BTreeMap<String, Kind>,
@@ -64,7 +76,7 @@ pub struct Families {
 
 /// The tables in the binary. Their text is checked by a test, so that they always load.
 pub static FAMILY_TABLES: LazyLock<Families> =
-    LazyLock::new(|| Families::load(embedded::families()).unwrap_or_else(|_| Families::empty()));
+    LazyLock::new(|| Families::load(embedded::families()).unwrap_or_default());
 
 /// `deberta-v2` as `debertav2`.
 #[must_use]
@@ -73,55 +85,83 @@ pub fn relax(model_type: &str) -> String {
 }
 
 impl Families {
-    fn empty() -> Self {
-        Self {
-            families: BTreeMap::new(),
-            model_types: BTreeMap::new(),
-            relaxed: BTreeMap::new(),
-            architectures: Vec::new(),
-            names: Vec::new(),
-            unsupported: BTreeMap::new(),
-        }
+    fn load(text: &str) -> Result<Self, String> {
+        Self::default().merged(text)
     }
 
+    /// These tables with a further file on top: what it says wins, its architectures and
+    /// names are tried first, and a type that it maps is no longer unsupported.
+    ///
     /// # Errors
-    /// Broken YAML, an unknown schema or family, or a pattern that is none.
-    fn load(text: &str) -> Result<Self, String> {
+    /// Broken YAML, an unknown schema or family, a type that is mapped and unsupported at
+    /// once, a pattern that is none, or too many patterns ([`MAX_PATTERNS`]).
+    pub fn merged(&self, text: &str) -> Result<Self, String> {
+        if depth::too_deep(text).is_some() {
+            return Err("it is nested too deeply".into());
+        }
         let file: File = serde_yaml::from_str(text).map_err(|problem| problem.to_string())?;
-        if file.schema != 1 {
-            return Err(format!("schema {} of the families is unknown", file.schema));
-        }
-        let known = |family: &String| file.families.contains_key(family);
-        let named = file.model_types.values().map(|kind| &kind.family);
-        let named = named.chain(file.architectures.iter().map(|entry| &entry.family));
-        let mut named = named.chain(file.names.iter().map(|entry| &entry.family));
-        if let Some(family) = named.find(|family| !known(family)) {
-            return Err(format!("{family:?} is not a family"));
-        }
-        let mut relaxed: BTreeMap<String, String> = BTreeMap::new();
-        let mut ambiguous = Vec::new();
+        check(&file)?;
+        let mut merged = self.clone();
+        merged.families.extend(file.families);
         for model_type in file.model_types.keys() {
-            let plain = relax(model_type);
-            if relaxed.insert(plain.clone(), model_type.clone()).is_some() {
-                ambiguous.push(plain);
-            }
+            merged.unsupported.remove(model_type);
         }
-        relaxed.retain(|plain, _| !ambiguous.contains(plain));
-        let pattern = |entry: NamePattern| {
-            let regex =
-                RegexBuilder::new(&entry.pattern).unicode(false).size_limit(1 << 20).build();
-            regex.map(|regex| (regex, entry.family)).map_err(|problem| problem.to_string())
-        };
-        let names = file.names.into_iter().map(pattern).collect::<Result<_, String>>()?;
-        Ok(Self {
-            families: file.families,
-            model_types: file.model_types,
-            relaxed,
-            architectures: file.architectures,
-            names,
-            unsupported: file.unsupported,
-        })
+        for model_type in file.unsupported.keys() {
+            merged.model_types.remove(model_type);
+        }
+        merged.model_types.extend(file.model_types);
+        merged.unsupported.extend(file.unsupported);
+        merged.architectures.splice(0..0, file.architectures);
+        let names = file.names.into_iter().map(pattern).collect::<Result<Vec<_>, String>>()?;
+        merged.names.splice(0..0, names);
+        merged.relaxed = relaxed(merged.model_types.keys());
+        let named = merged.model_types.values().map(|kind| &kind.family);
+        let named = named.chain(merged.architectures.iter().map(|entry| &entry.family));
+        let mut named = named.chain(merged.names.iter().map(|(_, family)| family));
+        match named.find(|family| !merged.families.contains_key(*family)) {
+            Some(family) => Err(format!("{:?} is not a family", shortened(family))),
+            None => Ok(merged),
+        }
     }
+}
+
+/// What can be told from one file alone.
+fn check(file: &File) -> Result<(), String> {
+    if file.schema != 1 {
+        return Err(format!("schema {} of the families is unknown, this is 1", file.schema));
+    }
+    for (name, about) in &file.families {
+        check_name(name)?;
+        if about.tasks.is_empty() {
+            return Err(format!("the family {name} has no task"));
+        }
+    }
+    if file.names.len() > MAX_PATTERNS {
+        return Err(format!("names has {} entries, at most {MAX_PATTERNS}", file.names.len()));
+    }
+    match file.model_types.keys().find(|kind| file.unsupported.contains_key(*kind)) {
+        Some(kind) => Err(format!("{:?} is both mapped and unsupported", shortened(kind))),
+        None => Ok(()),
+    }
+}
+
+fn relaxed<'a>(model_types: impl Iterator<Item = &'a String>) -> BTreeMap<String, String> {
+    let mut relaxed: BTreeMap<String, String> = BTreeMap::new();
+    let mut ambiguous = BTreeSet::new();
+    for model_type in model_types {
+        let plain = relax(model_type);
+        if relaxed.insert(plain.clone(), model_type.clone()).is_some() {
+            ambiguous.insert(plain);
+        }
+    }
+    relaxed.retain(|plain, _| !ambiguous.contains(plain));
+    relaxed
+}
+
+fn pattern(entry: NamePattern) -> Result<(Regex, String), String> {
+    let builder = RegexBuilder::new(&entry.pattern).unicode(false).size_limit(1 << 18).build();
+    let regex = builder.map_err(|problem| format!("a pattern of names: {problem}"))?;
+    Ok((regex, entry.family))
 }
 
 #[cfg(test)]
@@ -144,5 +184,60 @@ mod tests {
             Families::load(&unknown).err().as_deref(),
             Some("\"text_enkoder\" is not a family")
         );
+    }
+
+    #[test]
+    fn a_users_file_extends_and_overrides() {
+        let built_in = Families::load(embedded::families()).expect("tables");
+        let merged = built_in.merged(
+            "schema: 1
+families: { radar: { title: Radar, tasks: [echo] } }
+model_types:
+  radar_net: { family: radar, task: echo }
+  bert: { family: embedding, task: sentence-similarity }
+  trocr: { family: radar, task: echo }
+architectures: [{ suffix: ForMaskedLM, family: radar, task: echo }]
+names: [{ pattern: bert, family: radar }]
+unsupported: { gpt2: not here }
+",
+        );
+        let merged = merged.expect("understood");
+        assert_eq!(merged.families.len(), built_in.families.len() + 1);
+        assert_eq!(merged.model_types["bert"].family, "embedding");
+        assert_eq!(merged.model_types["roberta"].family, "text_encoder");
+        assert_eq!(merged.relaxed["radarnet"], "radar_net");
+        assert_eq!(merged.architectures[0].family, "radar");
+        assert_eq!(merged.names[0].1, "radar");
+        assert!(!merged.unsupported.contains_key("trocr"));
+        assert!(
+            !merged.model_types.contains_key("gpt2") && merged.unsupported["gpt2"] == "not here"
+        );
+    }
+
+    #[test]
+    fn broken_files_of_users_are_refused() {
+        let refused = |text: &str| FAMILY_TABLES.merged(text).expect_err(text);
+        for (text, expected) in [
+            ("schema: 2", "schema 2 of the families is unknown, this is 1"),
+            ("schema: 1\nmodel_types: {x: {family: radar, task: t}}", "\"radar\" is not a family"),
+            ("schema: 1\nfamilies: {radar: {title: t, tasks: []}}", "the family radar has no task"),
+            (
+                "schema: 1\nmodel_types: {x: {family: vlm, task: t}}\nunsupported: {x: no}",
+                "\"x\" is both mapped and unsupported",
+            ),
+        ] {
+            assert_eq!(refused(text), expected);
+        }
+        assert!(
+            refused("schema: 1\nfamilies: {../x: {title: t, tasks: [t]}}").contains("not a name")
+        );
+        assert!(refused("schema: 1\nnames: [{pattern: '(', family: vlm}]").contains("a pattern"));
+        assert!(
+            refused("schema: 1\nnames: [{pattern: 'x{999}{999}', family: vlm}]")
+                .contains("a pattern")
+        );
+        assert!(refused("schema: 1\nmodel_typos: {}").contains("unknown field"));
+        assert!(refused(&"[".repeat(1000)).contains("nested"));
+        assert!(refused("").contains("schema"));
     }
 }

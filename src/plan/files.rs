@@ -83,14 +83,21 @@ pub struct PlannedFile {
     pub sha256: String,
 }
 
+/// In lower case.
+#[must_use]
+pub fn hexadecimal(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
+        let _infallible = write!(text, "{byte:02x}");
+    }
+    text
+}
+
 impl PlannedFile {
     #[must_use]
     pub fn new(path: String, bytes: impl Into<Arc<[u8]>>) -> Self {
         let bytes = bytes.into();
-        let mut sha256 = String::with_capacity(64);
-        for byte in Sha256::digest(&bytes) {
-            let _infallible = write!(sha256, "{byte:02x}");
-        }
+        let sha256 = hexadecimal(&Sha256::digest(&bytes));
         Self { path, bytes, sha256 }
     }
 

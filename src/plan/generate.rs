@@ -13,6 +13,7 @@ use crate::plan::estimate::{Workload, estimate};
 use crate::plan::files::Files;
 use crate::plan::flags::Flags;
 use crate::plan::history::History;
+use crate::plan::library::Library;
 use crate::plan::matrix::{Combination, Matrix};
 use crate::plan::models::{BackendChoice, DOWNLOAD, ModelEntry};
 use crate::plan::needs::Known;
@@ -40,6 +41,8 @@ struct Subject<'a> {
     found: Found,
     class: Classified,
     template: Template,
+    /// Back-ends with a template of their own.
+    special: BTreeMap<Backend, Template>,
 }
 
 /// What a model is, as far as it is known.
@@ -72,10 +75,10 @@ pub struct ModelTests {
 /// # Errors
 /// No configuration, no family, no template, or a shape or parameter that does not fit.
 pub fn model_tests(entry: &ModelEntry, sources: &Sources) -> Result<ModelTests, Problem> {
-    let subject = Subject::look_up(entry, sources.files)?;
+    let subject = Subject::look_up(entry, sources.files, sources.library)?;
     let mut cases = subject.cases(sources.accelerators)?;
     order::sort(&mut cases);
-    let plan = order::plan(cases);
+    let plan = order::plan(cases, &subject.template(Backend::Cpu).front_matter.parameters);
     let behind = priority::waiting_behind(&plan.before);
     let names: Vec<String> = plan.cases.iter().map(|case| subject.name(case)).collect();
     let mut tests = Vec::with_capacity(names.len());
@@ -108,26 +111,39 @@ pub fn model_tests(entry: &ModelEntry, sources: &Sources) -> Result<ModelTests, 
 }
 
 impl<'a> Subject<'a> {
-    fn look_up(entry: &'a ModelEntry, files: &dyn Files) -> Result<Self, Problem> {
+    fn look_up(
+        entry: &'a ModelEntry,
+        files: &dyn Files,
+        library: &Library,
+    ) -> Result<Self, Problem> {
         let at_model = |wrong: Wrong| wrong.at(&entry.path.key("model"));
         let found = catalogue::find(&entry.model, &entry.place, files).map_err(at_model)?;
         let said = entry.family.as_deref();
         let marker = found.marker.as_ref();
-        let class = classify::classify(&entry.prefix, marker, Some(&found.config), said).map_err(
-            |wrong| {
-                let key = if entry.family.is_some() { "family" } else { "model" };
+        let families = library.families();
+        let class = classify::classify(families, &entry.prefix, marker, Some(&found.config), said)
+            .map_err(|wrong| {
+                let key = if said.is_some() { "family" } else { "model" };
                 wrong.at(&entry.path.key(key))
-            },
-        )?;
-        let template = Template::load(&class.family).map_err(|wrong| {
+            })?;
+        let explained = |wrong: Wrong| {
             let message = format!("{} ({}: {})", wrong.message, entry.model, class.reason);
             at_model(Wrong { message, hint: wrong.hint })
-        })?;
+        };
+        let load = |backend| library.template(&class.family, backend).map_err(explained);
+        let template = load(None)?;
+        let special = library.special_backends(&class.family);
+        let special = special.map(|backend| Ok((backend, load(Some(backend))?)));
+        let special = special.collect::<Result<_, Problem>>()?;
         if !found.config.get("model_type").is_some_and(Value::is_string) {
             let wrong = Wrong::new("the configuration has no model_type");
             return Err(at_model(wrong.hint("its config.json must name one")));
         }
-        Ok(Self { entry, found, class, template })
+        Ok(Self { entry, found, class, template, special })
+    }
+
+    fn template(&self, backend: Backend) -> &Template {
+        self.special.get(&backend).unwrap_or(&self.template)
     }
 
     /// Every combination of back-ends and shapes that is not excluded.
@@ -151,7 +167,10 @@ impl<'a> Subject<'a> {
     }
 
     fn backends(&self, accelerators: &BTreeSet<Backend>) -> Result<Node, Problem> {
-        let known = &self.template.front_matter.backends;
+        let mut known = self.template.front_matter.backends.clone();
+        known.extend(
+            self.special.keys().filter(|own| !self.template.front_matter.backends.contains(own)),
+        );
         let mut chosen: Vec<Backend> = Vec::new();
         for choice in &self.entry.backends {
             let more: Vec<Backend> = match choice {
@@ -200,7 +219,7 @@ impl<'a> Subject<'a> {
             self.entry.parameters.iter().map(|(name, node)| (name.as_str(), json_of(node))),
         );
         let names: Vec<String> = said.iter().take(shapes).map(|(name, _)| (*name).into()).collect();
-        let parameters = self.template.parameters(said).map_err(|(name, wrong)| {
+        let parameters = self.template(backend).parameters(said).map_err(|(name, wrong)| {
             let path = &self.entry.path;
             let shape = names.contains(&name);
             wrong.at(&if shape { path.key(&name) } else { path.key("parameters").key(&name) })
@@ -210,7 +229,8 @@ impl<'a> Subject<'a> {
 
     fn test(&self, name: &str, case: &Case, history: &History) -> Result<(Entry, Known), Problem> {
         check_name(name, &self.entry.path.key("model"))?;
-        let front_matter = &self.template.front_matter;
+        let template = self.template(case.backend);
+        let front_matter = &template.front_matter;
         let environment = self.entry.settings.environment.clone().unwrap_or_else(|| {
             let requirements = front_matter.packages(case.text("runtime"));
             Environment::Packages(Packages { requirements, python: Some(PYTHON.into()) })
@@ -221,7 +241,7 @@ impl<'a> Subject<'a> {
         };
         let model_type = self.found.config.get("model_type").and_then(Value::as_str);
         let cached = Some(self.found.revision.as_str()).filter(|revision| !revision.is_empty());
-        let script = self.template.render(&Context {
+        let script = template.render(&Context {
             test_name: name,
             model: &self.entry.model,
             family: &self.class.family,
@@ -244,6 +264,14 @@ impl<'a> Subject<'a> {
         }
         for (label, value) in self.labels(case) {
             settings.labels.entry(label.into()).or_insert(value);
+        }
+        // What wrote the test is a fact, whatever the plan says.
+        for (label, value) in [
+            ("template", template.name().to_owned()),
+            ("template_version", front_matter.version.to_string()),
+            ("template_digest", template.digest.clone()),
+        ] {
+            settings.labels.insert(label.into(), value);
         }
         let known = self.known(name, case, &settings.labels, history);
         known.fill(case.backend, &mut settings);

@@ -3,13 +3,15 @@
 //!
 //! ```text
 //! plan file ─ source (limits, syntax) ─ node (tree) ─ document ─┬ entry, matrix ──────┐
-//! command line ─ request ─ models ─ generate (catalogue, classify, template, estimate) ┴ submission
+//! command line ─ request ─ models ─ generate (catalogue, classify, library, estimate) ─┴ submission
+//! library (layers of texts) ─ template (one of them, compiled)
 //! ```
 //! Pure: what a plan names (files, model configurations) comes in through
 //! [`files::Files`], what it means goes out as values. Limits stand beside the types.
 
 mod case;
 pub mod catalogue;
+pub mod check;
 pub mod classify;
 mod dependency;
 pub mod depth;
@@ -25,6 +27,7 @@ pub mod generate;
 mod glob;
 pub mod graph;
 pub mod history;
+pub mod library;
 pub mod locate;
 pub mod markers;
 pub mod matrix;
@@ -44,6 +47,7 @@ pub mod source;
 pub mod sources;
 pub mod submission;
 pub mod template;
+pub mod template_path;
 mod write;
 
 #[cfg(test)]

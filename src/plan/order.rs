@@ -8,7 +8,7 @@
 
 use crate::domain::accelerator::Backend;
 use crate::plan::case::{Case, Role};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use std::collections::{BTreeMap, HashMap};
 
 /// Sizes along which small comes before large.
@@ -36,9 +36,11 @@ pub(super) struct Order {
     pub reference: Vec<Option<usize>>,
 }
 
-/// Puts references and loads before the sorted `cases`.
-pub(super) fn plan(cases: Vec<Case>) -> Order {
-    let references = references(&cases);
+/// Puts references and loads before the sorted `cases`. `defaults` are the parameters of the
+/// template that references are written with.
+pub(super) fn plan(cases: Vec<Case>, defaults: &Map<String, Value>) -> Order {
+    let keys: Vec<String> = cases.iter().map(|case| case.reference(defaults).key()).collect();
+    let references = references(&cases, &keys, defaults);
     let loads = loads(&cases);
     let first = references.len() + loads.len();
     let reference_at: HashMap<&str, usize> =
@@ -47,8 +49,8 @@ pub(super) fn plan(cases: Vec<Case>) -> Order {
         loads.keys().zip(references.len()..).map(|(backend, at)| (*backend, at)).collect();
     let mut before = vec![Vec::new(); first];
     let mut reference = vec![None; first];
-    for (case, smaller) in cases.iter().zip(smaller(&cases)) {
-        let compares = reference_at.get(case.reference_key().as_str()).copied();
+    for ((case, key), smaller) in cases.iter().zip(&keys).zip(smaller(&cases)) {
+        let compares = reference_at.get(key.as_str()).copied();
         let mut list: Vec<usize> = smaller.into_iter().map(|at| at + first).collect();
         if list.is_empty() {
             list.extend(load_at.get(&case.backend));
@@ -61,17 +63,20 @@ pub(super) fn plan(cases: Vec<Case>) -> Order {
     Order { cases, before, reference }
 }
 
-/// What more than one case compares with, by [`Case::reference_key`].
-fn references(cases: &[Case]) -> BTreeMap<String, Case> {
-    let mut sharing: HashMap<String, usize> = HashMap::new();
-    for case in cases {
-        *sharing.entry(case.reference_key()).or_default() += 1;
+/// What more than one case compares with, by the reference's [`Case::key`].
+fn references(
+    cases: &[Case],
+    keys: &[String],
+    defaults: &Map<String, Value>,
+) -> BTreeMap<String, Case> {
+    let mut sharing: BTreeMap<&String, (usize, &Case)> = BTreeMap::new();
+    for (case, key) in cases.iter().zip(keys) {
+        sharing.entry(key).or_insert((0, case)).0 += 1;
     }
-    let shared = cases.iter().map(|case| (case.reference_key(), case.reference()));
+    let shared = sharing.into_iter().filter(|(_, (count, _))| *count > 1);
     shared
-        .filter(|(key, case)| {
-            case.role() == Role::Reference && sharing.get(key).is_some_and(|count| *count > 1)
-        })
+        .map(|(key, (_, case))| (key.clone(), case.reference(defaults)))
+        .filter(|(_, case)| case.role() == Role::Reference)
         .collect()
 }
 

@@ -3,6 +3,7 @@
 use crate::domain::accelerator::Backend;
 use crate::plan::files::Files;
 use crate::plan::history::History;
+use crate::plan::library::Library;
 use std::collections::BTreeSet;
 
 /// Handed down unchanged to whoever needs a part of it.
@@ -12,6 +13,8 @@ pub struct Sources<'a> {
     pub files: &'a dyn Files,
     /// Back-ends with a device that known workers have: `auto` stands for cpu and these.
     pub accelerators: &'a BTreeSet<Backend>,
+    /// Templates and families.
+    pub library: &'a Library,
     /// What earlier runs of the same tests showed.
     pub history: &'a History,
 }

@@ -3,12 +3,15 @@
 //! A template starts with YAML between two `---` lines (family, parameters with defaults,
 //! packages, back-ends); the rest is a minijinja template. Templates include only
 //! each other. Promises: an undefined name is an error, a template cannot run for ever
-//! ([`FUEL`]), and what it renders is never rendered again.
+//! ([`FUEL`], which also bounds the memory that it takes), and what it renders is never
+//! rendered again.
 
 use crate::domain::accelerator::Backend;
-use crate::plan::embedded;
+use crate::plan::depth;
+use crate::plan::library::{Origin, Text};
 use crate::plan::problem::{Wrong, did_you_mean};
 use crate::plan::python;
+use crate::plan::template_path::TemplatePath;
 use minijinja::{AutoEscape, Environment, ErrorKind, UndefinedBehavior};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -61,49 +64,96 @@ pub struct Context<'a> {
 }
 
 /// A family's template, ready to render many times.
+#[derive(Debug)]
 pub struct Template {
     pub front_matter: FrontMatter,
+    pub origin: Origin,
+    /// SHA-256 over its text and every text that it can reach, hexadecimal
+    /// ([`crate::plan::library`]).
+    pub digest: String,
+    /// Where it stands, such as `vlm/test.py.j2`.
+    path: String,
+    /// Lines of the front matter, which the engine does not see.
+    lines_before: usize,
     environment: Environment<'static>,
 }
 
-/// Families that this version can generate tests for.
-pub fn families() -> impl Iterator<Item = &'static str> {
-    embedded::templates().filter_map(|(path, _)| path.strip_suffix("/test.py.j2"))
-}
-
 impl Template {
+    /// `shared` is what it may extend and include.
+    ///
     /// # Errors
-    /// There is no template for the family, or it is broken.
-    pub fn load(family: &str) -> Result<Self, Wrong> {
-        let path = format!("{family}/test.py.j2");
-        let Some((_, text)) = embedded::templates().find(|(name, _)| *name == path) else {
-            let known: Vec<&str> = families().collect();
-            let message = format!("tests for the family {family} cannot be generated yet");
-            let hint = format!("this version generates {}", known.join(", "));
-            return Err(Wrong::new(message).hint(hint));
-        };
-        let others = embedded::templates().filter(|(name, _)| name.starts_with("_shared/"));
-        Self::build(text, others)
-    }
-
-    fn build(
-        text: &'static str,
-        others: impl Iterator<Item = (&'static str, &'static str)>,
+    /// Front matter that is missing, not understood or of another family; broken syntax,
+    /// here or in a shared text; with path and line.
+    pub(super) fn build<'a>(
+        path: &str,
+        text: &Text,
+        shared: impl Iterator<Item = (&'a str, &'a Text)>,
+        digest: String,
     ) -> Result<Self, Wrong> {
-        let (front_matter, body) = split(text)
-            .ok_or_else(|| Wrong::new("the template does not start with --- and its settings"))?;
-        let front_matter: FrontMatter = serde_yaml::from_str(front_matter)
-            .map_err(|problem| Wrong::new(format!("settings of the template: {problem}")))?;
+        let of = of(&text.origin);
+        let (front_matter, body) = split(&text.text).ok_or_else(|| {
+            Wrong::new(format!("{path}{of} does not start with --- and its settings"))
+                .hint("docs/templates.md shows one")
+        })?;
+        let settings = read_front_matter(path, front_matter).map_err(|wrong| Wrong {
+            message: format!("{path}{of}: {}", wrong.message),
+            ..wrong
+        })?;
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         environment.set_auto_escape_callback(|_| AutoEscape::None);
         environment.set_fuel(Some(FUEL));
         environment.add_filter("pyrepr", pyrepr);
-        for (name, text) in others {
-            environment.add_template(name, text).map_err(broken)?;
+        let mut template = Self {
+            front_matter: settings,
+            origin: text.origin.clone(),
+            digest,
+            path: path.to_owned(),
+            lines_before: front_matter.matches('\n').count() + 3,
+            environment,
+        };
+        for (name, text) in shared {
+            let added = template.environment.add_template_owned(name.to_owned(), text.text.clone());
+            added.map_err(|problem| template.broken(&problem))?;
         }
-        environment.add_template("test", body).map_err(broken)?;
-        Ok(Self { front_matter, environment })
+        let added = template.environment.add_template_owned(path.to_owned(), body.to_owned());
+        added.map_err(|problem| template.broken(&problem))?;
+        Ok(template)
+    }
+
+    /// The family, or family and back-end: `vlm`, `vlm/cuda`.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        let name = self.path.strip_suffix(".py.j2").unwrap_or(&self.path);
+        name.strip_suffix("/test").unwrap_or(name)
+    }
+
+    /// Where it stands, such as `vlm/test.py.j2`.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    fn broken(&self, problem: &minijinja::Error) -> Wrong {
+        let own = problem.name() == Some(&*self.path);
+        let place = match (problem.name(), problem.line()) {
+            (Some(name), Some(line)) => {
+                format!("{name}:{}", if own { line + self.lines_before } else { line })
+            }
+            _ => self.path.clone(),
+        };
+        let detail = problem.detail().map(|detail| format!(": {detail}")).unwrap_or_default();
+        let (of, kind) = (of(&self.origin), problem.kind());
+        // What was included may be to blame, and is to be found through what includes it.
+        let through = if own { String::new() } else { format!(" (for {})", self.path) };
+        let wrong = Wrong::new(format!("the template {place}{through}{of} failed: {kind}{detail}"));
+        match kind {
+            ErrorKind::OutOfFuel => wrong.hint("does one of its loops never end?"),
+            ErrorKind::TemplateNotFound => {
+                wrong.hint("templates extend and include _shared/PART.py.j2 only")
+            }
+            _ => wrong,
+        }
     }
 
     /// The defaults with what was said instead.
@@ -136,12 +186,16 @@ impl Template {
     /// # Errors
     /// The template uses what it is not given, takes too long, or makes too much.
     pub fn render(&self, context: &Context) -> Result<String, Wrong> {
-        let template = self.environment.get_template("test").map_err(broken)?;
-        let mut text = template.render(minijinja::value::Serde(context)).map_err(broken)?;
+        let rendered = self
+            .environment
+            .get_template(&self.path)
+            .and_then(|template| template.render(minijinja::value::Serde(context)));
+        let mut text = rendered.map_err(|problem| self.broken(&problem))?;
         // The engine drops the last line break of a template.
         text.push('\n');
         if text.len() > MAX_SCRIPT_BYTES {
-            return Err(Wrong::new(format!("the script is larger than {MAX_SCRIPT_BYTES} bytes")));
+            let message = format!("{} made a script of over {MAX_SCRIPT_BYTES} bytes", self.path);
+            return Err(Wrong::new(message));
         }
         Ok(text)
     }
@@ -165,13 +219,33 @@ fn split(text: &str) -> Option<(&str, &str)> {
     text.strip_prefix("---\n")?.split_once("\n---\n")
 }
 
-fn broken(problem: minijinja::Error) -> Wrong {
-    let place = match (problem.name(), problem.line()) {
-        (Some(name), Some(line)) => format!(" ({name}, line {line})"),
-        _ => String::new(),
-    };
-    let detail = problem.detail().unwrap_or_default();
-    Wrong::new(format!("the template failed: {}: {detail}{place}", problem.kind()))
+fn read_front_matter(path: &str, text: &str) -> Result<FrontMatter, Wrong> {
+    if depth::too_deep(text).is_some() {
+        return Err(Wrong::new("its settings are nested too deeply"));
+    }
+    let settings: FrontMatter = serde_yaml::from_str(text)
+        .map_err(|problem| Wrong::new(format!("its settings are not understood: {problem}")))?;
+    if let Ok(TemplatePath::Test { family, backend }) = TemplatePath::parse(path) {
+        if settings.family != family {
+            let message = format!("its settings say family {:?}", settings.family);
+            return Err(Wrong::new(message).hint("a template stands in its family's folder"));
+        }
+        if backend.is_some_and(|backend| !settings.backends.contains(&backend)) {
+            return Err(Wrong::new("its settings do not list the back-end that it is for"));
+        }
+    }
+    if settings.version == 0 {
+        return Err(Wrong::new("versions count from 1"));
+    }
+    Ok(settings)
+}
+
+/// For messages; what everybody has needs no origin.
+fn of(origin: &Origin) -> String {
+    match origin {
+        Origin::BuiltIn => String::new(),
+        other => format!(" of {other}"),
+    }
 }
 
 /// Filter: the Python literal of a value.
@@ -195,8 +269,13 @@ mod tests {
         requirements: [torch]\n---\n";
 
     fn template(body: &str) -> Template {
-        let text: &'static str = format!("{TOP}{body}").leak();
-        Template::build(text, std::iter::empty()).expect("a template")
+        build(body).expect("a template")
+    }
+
+    fn build(body: &str) -> Result<Template, Wrong> {
+        let text = format!("{TOP}{body}").into();
+        let text = Text { origin: Origin::Directory("mine".into()), text };
+        Template::build("x/test.py.j2", &text, std::iter::empty(), String::new())
     }
 
     fn render(body: &str, model: &str) -> Result<String, Wrong> {
@@ -217,15 +296,6 @@ mod tests {
     }
 
     #[test]
-    fn every_embedded_template_loads() {
-        for family in families() {
-            let template = Template::load(family).expect(family);
-            assert_eq!(template.front_matter.family, family);
-        }
-        assert_eq!(families().count(), 19);
-    }
-
-    #[test]
     fn what_is_filled_in_stays_data() {
         let hostile = "\"); import os #{{7*7}}{% raw %}\n'''";
         let text = render("M = {{ model | pyrepr }}\n", hostile).expect("a script");
@@ -236,18 +306,55 @@ mod tests {
 
     #[test]
     fn undefined_names_and_endless_loops_are_errors() {
-        assert!(render("{{ nothing }}", "").is_err());
-        assert!(render("{{ nothing | pyrepr }}", "").is_err());
-        assert!(
-            render(
-                "{% for i in range(100000) %}{% for j in range(100000) %}x{% endfor %}{% endfor %}",
-                ""
-            )
-            .is_err()
+        let refused = |body: &str| {
+            let wrong = render(body, "").expect_err(body);
+            format!("{} | {}", wrong.message, wrong.hint.unwrap_or_default())
+        };
+        assert_eq!(
+            refused("\n{{ nothing }}"),
+            "the template x/test.py.j2:10 of mine failed: undefined value: `nothing` is undefined | "
         );
-        let text: &'static str = format!("{TOP}{{% include '/etc/passwd' %}}").leak();
-        let outside = Template::build(text, std::iter::empty()).expect("a template");
-        assert!(outside.environment.get_template("test").expect("it").render(()).is_err());
+        assert!(render("{{ nothing | pyrepr }}", "").is_err());
+        let endless =
+            "{% for i in range(100000) %}{% for j in range(100000) %}x{% endfor %}{% endfor %}";
+        assert_eq!(
+            refused(endless),
+            "the template x/test.py.j2:9 of mine failed: engine ran out of fuel | \
+             does one of its loops never end?"
+        );
+        // Twice as long forty times over.
+        let huge = "{% set n = namespace(x='x') %}{% for i in range(40) %}{% set n.x = n.x ~ n.x %}{% endfor %}";
+        assert!(refused(huge).contains("out of fuel"));
+        assert!(refused("{% include '/etc/passwd' %}").contains("_shared/PART.py.j2 only"));
+        assert!(refused("{% include 'x/test.py.j2' %}").contains("failed"));
+        let wrong = build("\n{% if %}").expect_err("broken syntax");
+        assert!(wrong.message.contains("x/test.py.j2:10 of mine failed"), "{}", wrong.message);
+    }
+
+    #[test]
+    fn front_matter_is_checked() {
+        let build = |text: String| {
+            let text = Text { origin: Origin::BuiltIn, text: text.into() };
+            let built = Template::build("y/cuda.py.j2", &text, std::iter::empty(), String::new());
+            built.expect_err("refused").message
+        };
+        let top = TOP.replacen("family: x", "family: y", 1);
+        for (text, expected) in [
+            (String::from("x = 1\n"), "y/cuda.py.j2 does not start with --- and its settings"),
+            (TOP.into(), "y/cuda.py.j2: its settings say family \"x\""),
+            (top.clone(), "y/cuda.py.j2: its settings do not list the back-end that it is for"),
+            (
+                top.replace("version: 3", "version: 0").replace("[cpu]", "[cuda]"),
+                "y/cuda.py.j2: versions count from 1",
+            ),
+            (
+                format!("---\n{}\n---\n", "[".repeat(500)),
+                "y/cuda.py.j2: its settings are nested too deeply",
+            ),
+        ] {
+            assert_eq!(build(text), expected);
+        }
+        assert!(build(top.replace("tasks", "task")).contains("unknown field `task`"));
     }
 
     #[test]
@@ -267,7 +374,5 @@ mod tests {
         }
         let (_, wrong) = said("bach", json!(8)).expect_err("a typing mistake");
         assert_eq!(wrong.hint.as_deref(), Some("did you mean \"batch\"?"));
-        let hint = Template::load("colour").err().and_then(|wrong| wrong.hint);
-        assert!(hint.is_some_and(|hint| hint.starts_with("this version generates asr_seq2seq, ")));
     }
 }

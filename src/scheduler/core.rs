@@ -3,6 +3,7 @@
 use super::state::Scheduler;
 use super::{Answer, Command, Rejected, Step};
 use crate::domain::event::Event;
+use crate::domain::template::AddedTemplate;
 use crate::domain::time::Timestamp;
 
 impl Scheduler {
@@ -33,6 +34,9 @@ impl Scheduler {
             Command::CancelRun { run, by } => self.decide_cancel(now, run, by),
             Command::Report { worker, incarnation, finished, returned } => {
                 self.decide_report(now, worker, incarnation, finished, &returned)
+            }
+            Command::AddTemplates { seen, templates, user } => {
+                self.decide_add_templates(now, seen, templates, &user)
             }
             Command::Tick => Ok(self.decide_tick(now)),
         }
@@ -76,6 +80,11 @@ impl Scheduler {
             Event::TestExpired { test, at } => self.apply_expired(*test, *at),
             Event::RunCancelled { run, notices, at, .. } => {
                 self.apply_cancelled(*run, notices, *at);
+            }
+            Event::TemplateAdded { path, sha256, version, user, at } => {
+                let (version, at) = (*version, *at);
+                let (sha256, user) = (sha256.clone(), user.clone());
+                self.apply_template(path, AddedTemplate { version, sha256, user, at });
             }
             Event::LateResult { .. } => {}
         }

@@ -3,6 +3,7 @@
 use super::amounts::Free;
 use super::state::{Scheduler, State, Tally};
 use crate::domain::id::{Epoch, TestId, WorkerId};
+use crate::domain::template::MAX_TEMPLATES;
 use std::collections::{BTreeMap, BTreeSet};
 
 impl Scheduler {
@@ -13,6 +14,9 @@ impl Scheduler {
     pub fn check_invariants(&self) -> Result<(), String> {
         self.check_seats()?;
         self.check_runs()?;
+        if self.templates.len() > MAX_TEMPLATES || self.templates.values().any(|t| t.version == 0) {
+            return Err("too many templates, or one without a version".to_owned());
+        }
         self.check_queues()
     }
 

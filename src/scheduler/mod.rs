@@ -22,6 +22,7 @@ mod report;
 mod snapshot;
 mod state;
 mod submit;
+mod templates;
 #[cfg(test)]
 mod tests;
 mod view;
@@ -104,6 +105,13 @@ pub enum Command {
         finished: Vec<Finished>,
         returned: Vec<LeaseId>,
     },
+    /// Texts whose files are stored: path and digest of each.
+    AddTemplates {
+        /// [`Scheduler::template_changes`] when they were checked.
+        seen: u64,
+        templates: Vec<(Box<str>, Box<str>)>,
+        user: Box<str>,
+    },
     /// Once a second: expires silent workers and tests that waited too long.
     Tick,
 }
@@ -129,11 +137,30 @@ pub struct Step {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
     Done,
-    Registered { worker: WorkerId, kept: Vec<LeaseId>, stale: Vec<LeaseId> },
-    Heartbeat { stale: Vec<LeaseId> },
-    Submitted { run: RunId, tests: u32, repeated: bool, unschedulable: Vec<Unschedulable> },
-    Cancelled { run: RunId, ended: u32, stopping: u32 },
-    Reported { conflicts: Vec<LeaseId> },
+    Registered {
+        worker: WorkerId,
+        kept: Vec<LeaseId>,
+        stale: Vec<LeaseId>,
+    },
+    Heartbeat {
+        stale: Vec<LeaseId>,
+    },
+    Submitted {
+        run: RunId,
+        tests: u32,
+        repeated: bool,
+        unschedulable: Vec<Unschedulable>,
+    },
+    Cancelled {
+        run: RunId,
+        ended: u32,
+        stopping: u32,
+    },
+    Reported {
+        conflicts: Vec<LeaseId>,
+    },
+    /// Path, version, and whether it is a new one.
+    TemplatesAdded(Vec<(Box<str>, u32, bool)>),
 }
 
 /// A requirement of a submission that no active worker meets.
@@ -175,6 +202,8 @@ pub enum Rejected {
     TooMany { what: &'static str, count: u64, most: u64 },
     #[error("the run has no tests")]
     Empty,
+    #[error("somebody else added templates meanwhile")]
+    TemplatesChanged,
 }
 
 /// What a worker must hear. See `api::v1::leases`.

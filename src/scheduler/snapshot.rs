@@ -11,6 +11,7 @@ use crate::domain::capability::Capability;
 use crate::domain::event::Idempotency;
 use crate::domain::id::{Epoch, LeaseId, RunId, TestId, WorkerId};
 use crate::domain::outcome::Outcome;
+use crate::domain::template::AddedTemplate;
 use crate::domain::test::TestSpec;
 use crate::domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -44,6 +45,16 @@ enum Piece {
         tests: Vec<TestPiece>,
     },
     Worker(Box<WorkerPiece>),
+    Template(Box<TemplatePiece>),
+}
+
+#[derive(Serialize, Deserialize)]
+struct TemplatePiece {
+    path: Box<str>,
+    version: u32,
+    sha256: Box<str>,
+    user: Box<str>,
+    at: Timestamp,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -149,7 +160,16 @@ impl Scheduler {
             .workers
             .iter()
             .map(|(id, worker)| Piece::Worker(Box::new(worker_piece(*id, worker))));
-        let pieces = std::iter::once(head).chain(runs).chain(workers);
+        let templates = self.templates.iter().map(|(path, added)| {
+            Piece::Template(Box::new(TemplatePiece {
+                path: path.clone(),
+                version: added.version,
+                sha256: added.sha256.clone(),
+                user: added.user.clone(),
+                at: added.at,
+            }))
+        });
+        let pieces = std::iter::once(head).chain(runs).chain(workers).chain(templates);
         // Writing these types to memory cannot fail.
         pieces.map(|piece| serde_json::to_vec(&piece).unwrap_or_default())
     }
@@ -197,6 +217,10 @@ impl Scheduler {
                 Piece::Run(piece) => state.restore_run(*piece),
                 Piece::Tests { run, tests } => state.restore_tests(run, tests, &mut waiting)?,
                 Piece::Worker(piece) => state.restore_worker(*piece)?,
+                Piece::Template(piece) => {
+                    let TemplatePiece { path, version, sha256, user, at } = *piece;
+                    state.apply_template(&path, AddedTemplate { version, sha256, user, at });
+                }
             }
         }
         state.restore_edges();

@@ -6,6 +6,7 @@ use crate::domain::capability::Capability;
 use crate::domain::event::{Grant, Idempotency};
 use crate::domain::id::{AttemptId, Epoch, LeaseId, RunId, TestId, WorkerId};
 use crate::domain::outcome::Outcome;
+use crate::domain::template::AddedTemplate;
 use crate::domain::test::TestSpec;
 use crate::domain::time::Timestamp;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
@@ -24,6 +25,8 @@ pub struct Scheduler {
     pub(super) submissions: HashMap<(Box<str>, Box<str>), RunId>,
     pub(super) workers: BTreeMap<WorkerId, Worker>,
     pub(super) worker_keys: HashMap<Uuid, WorkerId>,
+    /// By path.
+    pub(super) templates: BTreeMap<Box<str>, AddedTemplate>,
     pub(super) classes: Classes,
     pub(super) groups: Vec<Group>,
     /// Tests that are given up when they still wait at the time.

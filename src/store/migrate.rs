@@ -3,7 +3,8 @@
 use duckdb::{Connection, params};
 
 /// Steps in order; the schema's version is the number of steps that were taken.
-const STEPS: &[&str] = &[include_str!("migrations/0001_results.sql")];
+const STEPS: &[&str] =
+    &[include_str!("migrations/0001_results.sql"), include_str!("migrations/0002_templates.sql")];
 
 /// Version that this program reads and writes.
 pub(super) const VERSION: u32 = STEPS.len() as u32;
@@ -50,4 +51,29 @@ pub(super) fn migrate(connection: &Connection, from: u32) -> duckdb::Result<()> 
         transaction.commit()?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_database_of_an_earlier_version_gets_what_it_lacks_and_keeps_what_it_has() {
+        let connection = Connection::open_in_memory().expect("a database");
+        let first = STEPS.first().expect("a step");
+        connection.execute_batch("CREATE TABLE schema_version (version UINTEGER)").expect("made");
+        connection.execute_batch(first).expect("step 1");
+        connection
+            .execute_batch(
+                "INSERT INTO schema_version VALUES (1); UPDATE watermark SET last_seq = 7",
+            )
+            .expect("written");
+        assert_eq!(look(&connection).expect("read"), Found::Version(1));
+        migrate(&connection, 1).expect("migrated");
+        assert_eq!(look(&connection).expect("read"), Found::Version(VERSION));
+        let sql =
+            "SELECT (SELECT last_seq FROM watermark) + (SELECT count(*) FROM template_versions)";
+        let sum: u64 = connection.query_row(sql, [], |row| row.get(0)).expect("read");
+        assert_eq!(sum, 7);
+    }
 }

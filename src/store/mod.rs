@@ -18,6 +18,7 @@ mod query;
 mod report;
 pub mod rows;
 mod tables;
+mod templates;
 #[cfg(test)]
 mod tests;
 mod writer;

@@ -97,6 +97,10 @@ impl Projection<'_> {
                 let row = params![run.0, index, number, epoch.0, worker.0, outcome, detail, at.0];
                 self.tables.append(Table::LateResults, row)
             }
+            Event::TemplateAdded { path, sha256, version, user, at } => {
+                let row = params![path, *version, sha256, user, at.0];
+                self.tables.append(Table::TemplateVersions, row)
+            }
             Event::WorkerSeen { .. }
             | Event::ClaimOpened { .. }
             | Event::ClaimClosed { .. }

@@ -26,6 +26,17 @@ pub struct TestRow {
     pub labels: BTreeMap<String, String>,
 }
 
+/// One version of a template.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TemplateRow {
+    pub path: String,
+    pub version: u32,
+    /// Of the text.
+    pub sha256: String,
+    pub user: String,
+    pub added_at: Timestamp,
+}
+
 /// An ended attempt.
 #[derive(Debug, Clone)]
 pub struct AttemptRow {

@@ -14,9 +14,10 @@ pub(super) enum Table {
     Checks,
     LateResults,
     Workers,
+    TemplateVersions,
 }
 
-const TABLES: [&str; 10] = [
+const TABLES: [&str; 11] = [
     "runs",
     "run_parts",
     "run_cancellations",
@@ -27,6 +28,7 @@ const TABLES: [&str; 10] = [
     "checks",
     "late_results",
     "workers",
+    "template_versions",
 ];
 
 /// Buffers rows; they can be seen after [`Tables::flush`].

@@ -6,5 +6,6 @@ pub mod logs;
 pub mod reports;
 pub mod runs;
 pub mod status;
+pub mod templates;
 pub mod tests;
 pub mod workers;

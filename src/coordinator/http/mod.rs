@@ -21,5 +21,6 @@ pub(crate) mod router;
 pub(crate) mod runs;
 pub(crate) mod serve;
 pub(crate) mod submit;
+pub(crate) mod templates;
 pub(crate) mod tests;
 pub(crate) mod workers;

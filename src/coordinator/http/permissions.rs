@@ -11,7 +11,7 @@ pub(crate) enum Permission {
     Submit,
     /// Register, claim, report, send output.
     Work,
-    /// Drain workers.
+    /// Drain workers, add templates.
     Manage,
     /// Upload files: submitters and workers do.
     Upload,

@@ -85,6 +85,7 @@ impl From<Rejected> for Problem {
             ),
             Rejected::UnknownRun(_) => (Code::NotFound, Some("`dtf status` lists the runs")),
             Rejected::RunClosed(_) | Rejected::PartOutOfOrder { .. } => (Code::Conflict, None),
+            Rejected::TemplatesChanged => (Code::Conflict, Some("try again")),
             Rejected::KeyReused(_) => {
                 (Code::Conflict, Some("use a new Idempotency-Key for another submission"))
             }

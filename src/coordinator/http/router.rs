@@ -6,7 +6,8 @@ use crate::coordinator::http::app::App;
 use crate::coordinator::http::permissions::Permission;
 use crate::coordinator::http::respond::Problem;
 use crate::coordinator::http::{
-    attempts, blobs, document, health, leases, logs, reports, runs, submit, tests, workers,
+    attempts, blobs, document, health, leases, logs, reports, runs, submit, templates, tests,
+    workers,
 };
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
@@ -98,6 +99,9 @@ pub(crate) fn table() -> Vec<Route> {
         route(Method::PUT, "/api/v1/blobs/{sha256}", Upload, BLOB, blobs::put),
         route(GET, "/api/v1/blobs/{sha256}", View, SMALL, blobs::get),
         route(Method::HEAD, "/api/v1/blobs/{sha256}", View, SMALL, blobs::head),
+        route(POST, "/api/v1/templates", Manage, LARGE, templates::add),
+        route(GET, "/api/v1/templates", View, SMALL, templates::list),
+        route(GET, "/api/v1/templates/history", View, SMALL, templates::history),
         route(POST, "/api/v1/workers", Work, SMALL, workers::register),
         route(GET, "/api/v1/workers", View, SMALL, workers::list),
         route(GET, "/api/v1/workers/{worker}", View, SMALL, workers::get),

@@ -10,13 +10,13 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-struct Role {
-    client: Client,
+pub(super) struct Role {
+    pub client: Client,
     stop: oneshot::Sender<()>,
     ended: JoinHandle<Result<(), CoordinatorError>>,
 }
 
-async fn start(folder: &Path) -> Role {
+pub(super) async fn start(folder: &Path) -> Role {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let url = format!("http://{}", listener.local_addr().expect("an address"));
     let (stop, stopped) = oneshot::channel::<()>();
@@ -33,7 +33,7 @@ async fn start(folder: &Path) -> Role {
 }
 
 impl Role {
-    async fn end(self) {
+    pub(super) async fn end(self) {
         drop(self.stop);
         self.ended.await.expect("no panic").expect("a clean stop");
     }

@@ -5,6 +5,7 @@ use crate::api::v1::history::{HistoryQuery, HistoryView};
 use crate::api::v1::leases::{Claim, Claimed, LeaseView, Report, Reports};
 use crate::api::v1::reports::{ReportQuery, ReportView};
 use crate::api::v1::runs::SubmitRun;
+use crate::api::v1::templates::TemplateView;
 use crate::api::v1::tests::{AttemptQuery, AttemptView, TestQuery, TestView};
 use crate::api::v1::workers::Register;
 use crate::client::{Client, ClientOptions, Retry};
@@ -131,6 +132,9 @@ impl Results for OnDisk {
         Err("not part of this".into())
     }
     fn report(&self, _: &ReportQuery, _: usize) -> Result<ReportView, Fault> {
+        Err("not part of this".into())
+    }
+    fn template_versions(&self, _: Option<&str>) -> Result<Vec<TemplateView>, Fault> {
         Err("not part of this".into())
     }
     fn blob_size(&self, sha256: &str) -> Result<Option<u64>, Fault> {

@@ -4,3 +4,4 @@ mod disk;
 mod harness;
 mod journey;
 mod refusals;
+mod templates;

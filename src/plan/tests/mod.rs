@@ -12,6 +12,7 @@ use crate::domain::test::TestSpec;
 use crate::plan::document::Plan;
 use crate::plan::files::{Files, Unreadable};
 use crate::plan::history::History;
+use crate::plan::library::Library;
 use crate::plan::problem::PlanError;
 use crate::plan::sources::Sources;
 use crate::plan::submission::Submission;
@@ -51,7 +52,8 @@ fn submit(text: &str, files: &Folder, found: &[Backend]) -> Result<Submission, P
 /// No accelerators, nothing tested before.
 fn sources(files: &dyn Files) -> Sources<'_> {
     static NOTHING: LazyLock<(BTreeSet<Backend>, History)> = LazyLock::new(Default::default);
-    Sources { files, accelerators: &NOTHING.0, history: &NOTHING.1 }
+    static LIBRARY: LazyLock<Library> = LazyLock::new(Library::built_in);
+    Sources { files, accelerators: &NOTHING.0, library: &LIBRARY, history: &NOTHING.1 }
 }
 
 fn names(submission: &Submission) -> Vec<&str> {

@@ -295,7 +295,7 @@ impl Scheduler {
                 worker.incarnation, worker.availability, worker.free, worker.ahead, worker.accepted
             );
         }
-        let _ = writeln!(text, "{:?}", self.expiries);
+        let _ = writeln!(text, "{:?} {:?}", self.expiries, self.templates);
         text
     }
 }

@@ -5,3 +5,4 @@ mod leases;
 mod placement;
 mod properties;
 mod runs;
+mod templates;

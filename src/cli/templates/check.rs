@@ -1,0 +1,193 @@
+//! `dtf templates check`: hostile values, Python's own reading, and dry runs.
+
+use super::{path_of, python};
+use crate::api::SCHEMA;
+use crate::cli::args::{CheckTemplatesArgs, Global, Shape};
+use crate::cli::connect::{address, client_at, path, settings};
+use crate::cli::console::Console;
+use crate::cli::exit;
+use crate::cli::failure::Failure;
+use crate::cli::library;
+use crate::cli::progress::Progress;
+use crate::domain::accelerator::Backend;
+use crate::plan::check;
+use crate::plan::check::Checked;
+use crate::plan::library::{Library, Origin};
+use comfy_table::presets::NOTHING;
+use comfy_table::{ContentArrangement, Table};
+use futures::stream::{self, StreamExt, TryStreamExt};
+use serde::Serialize;
+
+/// Templates whose scripts are started at a time.
+const AT_A_TIME: usize = 4;
+
+#[derive(Debug, Serialize)]
+struct Answer {
+    schema: u32,
+    templates: Vec<Row>,
+    /// False: there was no Python, so that only half was checked.
+    scripts_checked: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct Row {
+    family: String,
+    path: String,
+    version: u32,
+    origin: String,
+    backends: Vec<Backend>,
+    scripts: usize,
+    problems: Vec<String>,
+}
+
+pub async fn run(
+    console: Console,
+    global: &Global,
+    args: CheckTemplatesArgs,
+) -> Result<u8, Failure> {
+    let file = settings(global)?;
+    let (url, named) = address(&file, &args.server)?;
+    let added =
+        if named { library::added(&client_at(url, global, &file)?).await?.0 } else { Vec::new() };
+    let library = library::library(console, &file, &args.templates, added)?;
+    let paths = chosen(&library, &args)?;
+    let python = python::find(file.pick(args.python, "python", path)?.as_deref());
+    let progress = Progress::new(console);
+    let interpreter = python.as_deref().ok();
+    let (library, said) = (&library, &progress);
+    let rows: Vec<Row> = stream::iter(&paths)
+        .map(|path| async move {
+            let mut checked = check::check(library, path).map_err(library::refused)?;
+            said.say(&format!("checking {}", checked.name));
+            if let (Some(python), true) = (interpreter, checked.problems.is_empty()) {
+                checked.problems = python::verify(python, &checked.scripts).await?;
+            }
+            Ok::<_, Failure>(row(checked))
+        })
+        .buffered(AT_A_TIME)
+        .try_collect()
+        .await?;
+    drop(progress);
+    let bad = rows.iter().any(|row| !row.problems.is_empty());
+    let answer = Answer { schema: SCHEMA, templates: rows, scripts_checked: python.is_ok() };
+    match args.output {
+        Shape::Json => console.json(&answer)?,
+        Shape::Table => console.result(&table(&answer, console.width()))?,
+    }
+    match python {
+        _ if bad => Ok(exit::TESTS_FAILED),
+        Err(missing) => Err(missing),
+        Ok(_) => Ok(exit::PASSED),
+    }
+}
+
+/// Templates of the named families, or all. Without names and with a directory of the user's
+/// own, all as well: a shared part of theirs reaches every one.
+fn chosen(library: &Library, args: &CheckTemplatesArgs) -> Result<Vec<String>, Failure> {
+    let tests: Vec<&str> =
+        library.texts().map(|(path, _)| path).filter(|path| check::is_test(path)).collect();
+    if args.names.is_empty() {
+        return Ok(tests.into_iter().map(str::to_owned).collect());
+    }
+    let mut chosen = Vec::new();
+    for name in &args.names {
+        let (path, folder) = (path_of(name), format!("{name}/"));
+        let found = tests.iter().filter(|test| **test == path || test.starts_with(&folder));
+        let before = chosen.len();
+        chosen.extend(found.map(|path| (*path).to_owned()));
+        if chosen.len() == before {
+            let known: Vec<&str> = library.with_template().collect();
+            let hint = crate::plan::problem::did_you_mean(name, &known);
+            let failure = Failure::new(format!("there is no template {name:?}")).hint(hint);
+            return Err(Failure { code: exit::NO_TEST, ..failure });
+        }
+    }
+    chosen.sort();
+    chosen.dedup();
+    Ok(chosen)
+}
+
+fn row(checked: Checked) -> Row {
+    Row {
+        family: checked.name,
+        path: checked.path,
+        version: checked.version,
+        origin: match checked.origin {
+            Origin::BuiltIn => "built-in".to_owned(),
+            other => other.to_string(),
+        },
+        backends: checked.backends,
+        scripts: checked.scripts.len(),
+        problems: checked.problems,
+    }
+}
+
+fn table(answer: &Answer, width: Option<u16>) -> String {
+    let mut table = Table::new();
+    table.load_style(NOTHING).set_header(["family", "version", "origin", "back-ends", "result"]);
+    if let Some(width) = width {
+        table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
+    }
+    for row in &answer.templates {
+        let backends: Vec<&str> = row.backends.iter().map(|backend| backend.name()).collect();
+        let result = match (row.problems.as_slice(), answer.scripts_checked) {
+            ([], true) => format!("ok: {} scripts", row.scripts),
+            ([], false) => "rendered only".to_owned(),
+            (problems, _) => problems.join("\n"),
+        };
+        let version = row.version.to_string();
+        table.add_row([
+            row.family.clone(),
+            version,
+            row.origin.clone(),
+            backends.join(","),
+            result,
+        ]);
+    }
+    table.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn args(names: &[&str]) -> CheckTemplatesArgs {
+        CheckTemplatesArgs {
+            names: names.iter().map(|name| (*name).to_owned()).collect(),
+            server: crate::cli::args::Server { coordinator: None },
+            templates: crate::cli::args::Templates { templates: None },
+            python: None,
+            output: Shape::Table,
+        }
+    }
+
+    #[test]
+    fn families_are_chosen_by_name() {
+        let library = Library::built_in();
+        let chosen = |names: &[&str]| chosen(&library, &args(names));
+        assert_eq!(chosen(&[]).expect("all").len(), library.with_template().count());
+        let two = chosen(&["vlm", "video", "vlm/test.py.j2"]).expect("two");
+        assert_eq!(two, ["video/test.py.j2", "vlm/test.py.j2"]);
+        let failure = chosen(&["vln"]).expect_err("unknown");
+        assert_eq!(failure.code, exit::NO_TEST);
+        assert_eq!(failure.hint.as_deref(), Some("did you mean \"vlm\"?"));
+    }
+
+    #[test]
+    fn the_table_shows_what_is_wrong() {
+        let row = |family: &str, problems: &[&str]| Row {
+            family: family.into(),
+            path: format!("{family}/test.py.j2"),
+            version: 2,
+            origin: "built-in".into(),
+            backends: vec![Backend::Cpu, Backend::Cuda],
+            scripts: 12,
+            problems: problems.iter().map(|problem| (*problem).to_owned()).collect(),
+        };
+        let templates = vec![row("video", &[]), row("vlm", &["model is bare", "nothing reads x"])];
+        let mut answer = Answer { schema: 1, templates, scripts_checked: true };
+        insta::assert_snapshot!(table(&answer, None));
+        answer.scripts_checked = false;
+        assert!(table(&answer, None).contains("rendered only"));
+    }
+}

@@ -1,0 +1,141 @@
+//! Scripts of a template, parsed and started dry by the interpreter of this machine.
+//!
+//! Limits: [`LIMIT`] for one template; what the interpreter says is cut. The driver is
+//! `check_scripts.py`, which needs nothing but the standard library.
+
+use crate::cli::failure::Failure;
+use crate::plan::check::Script;
+use crate::sys::process::{Start, lookup};
+use serde_json::json;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// For all scripts of one template.
+const LIMIT: Duration = Duration::from_mins(5);
+/// Most bytes that are kept of what the driver says.
+const MAX_SAID: usize = 16 * 1024;
+
+const DRIVER: &str = include_str!("check_scripts.py");
+
+/// The interpreter: the one that is named, else the first of the usual names in `PATH`.
+#[expect(clippy::disallowed_methods, reason = "where programs are found, no setting")]
+pub fn find(named: Option<&Path>) -> Result<PathBuf, Failure> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let here = std::env::current_dir().unwrap_or_default();
+    let usual: &[&str] = if cfg!(windows) { &["python", "py"] } else { &["python3", "python"] };
+    let found = match named {
+        Some(named) => lookup::find(named.as_os_str(), &path, &here),
+        None => usual.iter().find_map(|name| lookup::find(name.as_ref(), &path, &here)),
+    };
+    found.ok_or_else(|| {
+        Failure::new("no Python interpreter was found, so no script was parsed or started")
+            .hint("install python3 or name one with --python")
+    })
+}
+
+/// What is wrong with the scripts of one template.
+///
+/// # Errors
+/// The interpreter cannot be started, or fails at more than a script.
+pub async fn verify(python: &Path, scripts: &[Script]) -> Result<Vec<String>, Failure> {
+    let failed = |why: String| Failure::new(format!("{}: {why}", python.display()));
+    let io = |error: std::io::Error| failed(error.to_string());
+    let folder = tempfile::tempdir().map_err(io)?;
+    let jobs: Vec<_> = scripts
+        .iter()
+        .map(|s| json!({ "about": s.about, "text": s.text, "literals": s.literals }))
+        .collect();
+    let (driver, jobs_file, found) =
+        (folder.path().join("driver"), folder.path().join("jobs"), folder.path().join("found"));
+    std::fs::write(&driver, DRIVER).map_err(io)?;
+    std::fs::write(&jobs_file, json!(jobs).to_string()).map_err(io)?;
+    let start = Start {
+        program: python.to_owned(),
+        args: vec!["-I".into(), driver.into(), jobs_file.into(), found.clone().into()],
+        cwd: folder.path().to_owned(),
+        env: environment(),
+    };
+    let said = run(&start).await.map_err(failed)?;
+    let problems = std::fs::read(&found).ok().and_then(|text| serde_json::from_slice(&text).ok());
+    problems.ok_or_else(|| failed(format!("the check of the scripts failed: {said}")))
+}
+
+#[expect(clippy::disallowed_methods, reason = "what every program needs, no settings")]
+fn environment() -> Vec<(std::ffi::OsString, std::ffi::OsString)> {
+    let needed = ["PATH", "SYSTEMROOT", "TEMP", "TMP", "TMPDIR"];
+    needed.iter().filter_map(|name| Some(((*name).into(), std::env::var_os(name)?))).collect()
+}
+
+/// The end of what it says; an error when it takes too long.
+async fn run(start: &Start) -> Result<String, String> {
+    let (mut child, mut output) = start.spawn().map_err(|error| error.to_string())?;
+    let tree = child.tree("");
+    let mut said = Vec::new();
+    let work = async {
+        let mut buffer = vec![0; 4096];
+        while let Ok(count @ 1..) = output.read(&mut buffer).await {
+            said.extend_from_slice(buffer.get(..count).unwrap_or_default());
+            let over = said.len().saturating_sub(MAX_SAID);
+            said.drain(..over);
+        }
+        child.wait().await
+    };
+    if tokio::time::timeout(LIMIT, work).await.is_err() {
+        tree.kill();
+        return Err(format!("the check of the scripts took longer than {LIMIT:?}"));
+    }
+    let text = String::from_utf8_lossy(&said).into_owned();
+    Ok(text.lines().next_back().unwrap_or("it said nothing").chars().take(300).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::check;
+    use crate::plan::library::Library;
+
+    fn script(text: &str, literals: &[&str]) -> Script {
+        let literals = literals.iter().map(|text| (*text).to_owned()).collect();
+        Script { about: "cpu".into(), text: text.into(), literals }
+    }
+
+    const GOOD: &str = "import json, os, sys\nassert sys.argv[1:] == ['--dry-run']\nX = 'a\\n\"b'\n\
+        with open(os.environ['DTF_RESULT'], 'a') as f:\n    \
+        f.write(json.dumps({'event': 'result', 'outcome': 'passed'}) + '\\n')\n";
+
+    #[tokio::test]
+    async fn scripts_are_parsed_and_started_without_packages() {
+        let python = find(None).expect("the tests need python3");
+        let verify = async |text: &str, literals: &[&str]| {
+            verify(&python, &[script(text, literals)]).await.expect("checked").join("; ")
+        };
+        assert_eq!(verify(GOOD, &["a\n\"b"]).await, "");
+        for (text, literals, expected) in [
+            ("x = (", &[][..], "cpu: the script is not Python: '(' was never closed (line 1)"),
+            (GOOD, &["{{7*7}}"], "cpu: the script does not carry the text '{{7*7}}'"),
+            ("", &[], "cpu: its dry run writes nothing to DTF_RESULT"),
+            ("raise SystemExit(99)", &[], "dry run exits with 99"),
+            ("import torch", &[], "No module named"),
+        ] {
+            let found = verify(text, literals).await;
+            assert!(found.contains(expected), "{found}");
+        }
+        let failed = &GOOD.replace("'passed'", "'failed'");
+        assert!(verify(failed, &[]).await.contains("another one than passed"));
+    }
+
+    #[tokio::test]
+    async fn a_template_of_the_binary_passes_the_whole_check() {
+        let python = find(None).expect("the tests need python3");
+        let library = Library::built_in();
+        let checked = check::check(&library, "text_encoder/test.py.j2").expect("there");
+        assert!(checked.scripts.len() > 7);
+        assert_eq!(verify(&python, &checked.scripts).await.expect("checked"), [""; 0]);
+    }
+
+    #[test]
+    fn an_interpreter_that_is_not_there_is_told() {
+        let failure = find(Some(Path::new("/no/such/python"))).expect_err("refused");
+        assert!(failure.hint.is_some_and(|hint| hint.contains("--python")));
+    }
+}

@@ -1,0 +1,162 @@
+//! Templates that people add: checked here as by the client, kept as files by content.
+//!
+//! Promises: what enters the log has passed every check that needs no Python, together with
+//! all that was there before; all of a request is taken, or nothing.
+
+use crate::api::SCHEMA;
+use crate::api::error::Code;
+use crate::api::v1::templates::{
+    AddTemplates, AddedTemplate, AddedTemplates, NewTemplate, TemplateList, TemplateQuery,
+    TemplateView,
+};
+use crate::coordinator::http::app::App;
+use crate::coordinator::http::extract::{Body, Params, blocking};
+use crate::coordinator::http::permissions::Principal;
+use crate::coordinator::http::respond::Problem;
+use crate::domain::template::AddedTemplate as Known;
+use crate::plan::check;
+use crate::plan::files::PlannedFile;
+use crate::plan::library::{Library, Origin, Text};
+use crate::plan::problem::Wrong;
+use crate::plan::template_path::SHARED;
+use crate::scheduler::{Answer, Command, Scheduler};
+use axum::Json;
+use axum::extract::State;
+use std::collections::BTreeMap;
+use std::io::{Read, Write};
+use std::sync::Arc;
+
+/// Problems of one template that an answer names.
+const MAX_PROBLEMS: usize = 5;
+
+#[utoipa::path(post, path = "/api/v1/templates", tag = "templates", request_body = AddTemplates,
+    responses((status = 200, body = AddedTemplates, description = "a text that is there already adds no version"),
+        (status = 409, body = crate::api::error::ErrorBody, description = "somebody else added some meanwhile"),
+        (status = 422, body = crate::api::error::ErrorBody, description = "a template that cannot be accepted")))]
+pub(crate) async fn add(
+    State(app): State<Arc<App>>,
+    principal: Principal,
+    Body(AddTemplates { templates }): Body<AddTemplates>,
+) -> Result<Json<AddedTemplates>, Problem> {
+    let look = |scheduler: &Scheduler, _| {
+        let known = scheduler.templates().map(|(path, known)| (path.to_owned(), known.clone()));
+        (scheduler.template_changes(), known.collect::<BTreeMap<_, _>>())
+    };
+    let (seen, known) = app.mailbox.ask(look).await?;
+    let keeper = Arc::clone(&app);
+    let user = principal.user.to_string();
+    let templates = blocking(move || {
+        accept(&keeper, &known, &templates, user)?;
+        let kept = templates.into_iter().map(|template| keep(&keeper, template));
+        kept.collect::<Result<Vec<_>, Problem>>()
+    })
+    .await??;
+    let command = Command::AddTemplates { seen, templates, user: principal.user };
+    match app.mailbox.act(command).await? {
+        Answer::TemplatesAdded(items) => {
+            let view = |(path, version, new): (Box<str>, _, _)| AddedTemplate {
+                path: path.into(),
+                version,
+                new,
+            };
+            let items = items.into_iter().map(view).collect();
+            Ok(Json(AddedTemplates { schema: SCHEMA, items }))
+        }
+        other => Err(Problem::unexpected(&other)),
+    }
+}
+
+/// Puts the new texts beside those that are here, and checks what they bear on.
+fn accept(
+    app: &App,
+    known: &BTreeMap<String, Known>,
+    new: &[NewTemplate],
+    user: String,
+) -> Result<(), Problem> {
+    let refuse = |wrong: Wrong| {
+        let problem = Problem::new(Code::Unprocessable, wrong.message);
+        match wrong.hint {
+            Some(hint) => problem.hint(hint),
+            None => problem,
+        }
+    };
+    if new.is_empty() {
+        return Err(Problem::new(Code::Unprocessable, "no template is given"));
+    }
+    let version = |path: &str| known.get(path).map_or(1, |known| known.version + 1);
+    let mut layer: Vec<(String, Text)> = Vec::with_capacity(known.len() + new.len());
+    for NewTemplate { path, text } in new {
+        let origin = Origin::Coordinator { version: version(path), author: user.clone() };
+        layer.push((path.clone(), Text { origin, text: text.clone().into() }));
+    }
+    for (path, known) in known.iter().filter(|(path, _)| new.iter().all(|new| new.path != **path)) {
+        let origin = Origin::Coordinator { version: known.version, author: known.user.to_string() };
+        let text = read(app, &known.sha256)?;
+        layer.push((path.clone(), Text { origin, text: text.into() }));
+    }
+    let library = Library::built_in().with_layer(layer).map_err(refuse)?;
+    // A shared part reaches every template.
+    let all = new.iter().any(|new| new.path.starts_with(SHARED));
+    let paths = library.texts().map(|(path, _)| path.to_owned());
+    let concerned = paths.filter(|path| all || new.iter().any(|new| new.path == **path));
+    for path in concerned.filter(|path| check::is_test(path)) {
+        let checked = check::check(&library, &path).map_err(refuse)?;
+        if let Some(first) = checked.problems.first() {
+            let more = checked.problems.iter().skip(1).take(MAX_PROBLEMS - 1);
+            let listed = more.fold(first.clone(), |text, problem| format!("{text}; {problem}"));
+            let problem = Problem::new(Code::Unprocessable, format!("{path}: {listed}"));
+            return Err(problem.hint("dtf templates check shows the whole"));
+        }
+    }
+    Ok(())
+}
+
+fn read(app: &App, sha256: &str) -> Result<String, Problem> {
+    let broken = |cause: String| Problem::internal("a template cannot be read", &cause);
+    let file = app.results.blob(sha256).map_err(broken)?;
+    let mut file = file.ok_or_else(|| broken(format!("the file {sha256} is missing")))?;
+    let mut text = String::new();
+    file.read_to_string(&mut text).map_err(|error| broken(error.to_string()))?;
+    Ok(text)
+}
+
+/// Stores a text durably; returns its path and digest.
+fn keep(app: &App, template: NewTemplate) -> Result<(Box<str>, Box<str>), Problem> {
+    let io = |error: std::io::Error| Problem::internal("the template cannot be stored", &error);
+    let file = PlannedFile::new(template.path, template.text.into_bytes());
+    if !app.has_blob(&file.sha256)? {
+        let mut incoming = tempfile::NamedTempFile::new_in(&app.incoming).map_err(io)?;
+        incoming.write_all(&file.bytes).and_then(|()| incoming.flush()).map_err(io)?;
+        app.results
+            .keep_blob(&file.sha256, incoming.path())
+            .map_err(|fault| Problem::internal("the template cannot be stored", &fault))?;
+    }
+    Ok((file.path.into(), file.sha256.into()))
+}
+
+#[utoipa::path(get, path = "/api/v1/templates", tag = "templates",
+    responses((status = 200, body = TemplateList, description = "the latest version of each path")))]
+pub(crate) async fn list(State(app): State<Arc<App>>) -> Result<Json<TemplateList>, Problem> {
+    let look = |scheduler: &Scheduler, _| {
+        let view = |(path, known): (&str, &Known)| TemplateView {
+            path: path.to_owned(),
+            version: known.version,
+            sha256: known.sha256.to_string(),
+            user: known.user.to_string(),
+            added_at: known.at,
+        };
+        scheduler.templates().map(view).collect()
+    };
+    Ok(Json(TemplateList { schema: SCHEMA, items: app.mailbox.ask(look).await? }))
+}
+
+#[utoipa::path(get, path = "/api/v1/templates/history", tag = "templates", params(TemplateQuery),
+    responses((status = 200, body = TemplateList, description = "every version, the newest first")))]
+pub(crate) async fn history(
+    State(app): State<Arc<App>>,
+    Params(TemplateQuery { path }): Params<TemplateQuery>,
+) -> Result<Json<TemplateList>, Problem> {
+    app.settled().await?;
+    let items = app.results(move |r| r.template_versions(path.as_deref())).await?;
+    Ok(Json(TemplateList { schema: SCHEMA, items }))
+}

@@ -1,0 +1,74 @@
+//! Templates that people add. Only their versions are counted here: texts are files by
+//! content, and what they mean was checked before.
+
+use super::state::Scheduler;
+use super::{Answer, Rejected, Step};
+use crate::domain::event::Event;
+use crate::domain::template::{AddedTemplate, MAX_PATH_BYTES, MAX_TEMPLATES, MAX_VERSIONS};
+use crate::domain::time::Timestamp;
+use std::collections::BTreeSet;
+
+impl Scheduler {
+    /// `seen` is the [`Self::template_changes`] that the texts were checked against.
+    pub(super) fn decide_add_templates(
+        &self,
+        now: Timestamp,
+        seen: u64,
+        templates: Vec<(Box<str>, Box<str>)>,
+        user: &str,
+    ) -> Result<Step, Rejected> {
+        if seen != self.template_changes() {
+            return Err(Rejected::TemplatesChanged);
+        }
+        let mut paths: BTreeSet<&str> = self.templates.keys().map(|path| &**path).collect();
+        for (path, _) in &templates {
+            if path.is_empty() || path.len() > MAX_PATH_BYTES {
+                return Err(Rejected::BadName(format!(
+                    "the path of a template has 1 to {MAX_PATH_BYTES} bytes"
+                )));
+            }
+            paths.insert(path);
+        }
+        if paths.len() > MAX_TEMPLATES {
+            let (count, most) = (paths.len() as u64, MAX_TEMPLATES as u64);
+            return Err(Rejected::TooMany { what: "templates", count, most });
+        }
+        let mut events = Vec::with_capacity(templates.len());
+        let mut versions = Vec::with_capacity(templates.len());
+        let mut handled = BTreeSet::new();
+        for (path, sha256) in templates {
+            if !handled.insert(path.clone()) {
+                return Err(Rejected::BadName(format!("the template {path} is given twice")));
+            }
+            let before = self.templates.get(&path);
+            // The same text again adds nothing.
+            if let Some(same) = before.filter(|before| before.sha256 == sha256) {
+                versions.push((path, same.version, false));
+                continue;
+            }
+            let version = before.map_or(0, |before| before.version) + 1;
+            if version > MAX_VERSIONS {
+                let (count, most) = (u64::from(version), u64::from(MAX_VERSIONS));
+                return Err(Rejected::TooMany { what: "versions of a template", count, most });
+            }
+            versions.push((path.clone(), version, true));
+            events.push(Event::TemplateAdded { path, sha256, version, user: user.into(), at: now });
+        }
+        Ok(Step { events, answer: Answer::TemplatesAdded(versions) })
+    }
+
+    pub(super) fn apply_template(&mut self, path: &str, added: AddedTemplate) {
+        self.templates.insert(path.into(), added);
+    }
+
+    /// The latest version of each path, in order of path.
+    pub fn templates(&self) -> impl Iterator<Item = (&str, &AddedTemplate)> {
+        self.templates.iter().map(|(path, added)| (&**path, added))
+    }
+
+    /// How often a text was added: tells whether any came in between.
+    #[must_use]
+    pub fn template_changes(&self) -> u64 {
+        self.templates.values().map(|added| u64::from(added.version)).sum()
+    }
+}
