@@ -4,7 +4,7 @@
 //! What it takes is found out by rendering, not by reading: a value is used when another
 //! one gives another script. Every text that is used must stand in the script escaped, and
 //! never as it is. What comes out is also for Python to parse and to start
-//! ([`Script`]; `cli::templates`). Limits: [`MAX_VARIANTS`] scripts for one template.
+//! ([`Script`]; `cli::templates`). Limits: `MAX_VARIANTS` scripts for one template.
 
 use crate::domain::accelerator::Backend;
 use crate::plan::library::{Library, Origin};

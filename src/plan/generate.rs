@@ -1,7 +1,7 @@
 //! Tests for models: configuration → family → template → one script for each back-end and
 //! shape.
 //!
-//! What runs before what stands in [`crate::plan::order`].
+//! What runs before what stands in `plan::order`.
 
 use crate::domain::accelerator::Backend;
 use crate::domain::launch::{Environment, Isolation, Packages, Program};
