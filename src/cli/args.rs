@@ -13,7 +13,7 @@ use std::path::PathBuf;
 #[command(name = "dtf", version, after_help = EXAMPLES, max_term_width = 100)]
 #[command(subcommand_required = true, arg_required_else_help = true)]
 pub struct Cli {
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Everywhere")]
     pub global: Global,
     #[command(subcommand)]
     pub command: Command,
@@ -23,6 +23,7 @@ const EXAMPLES: &str = "\
 Examples:
   dtf run examples/quickstart.yaml          test on this machine, nothing to set up first
   dtf run bert-base-uncased --hw cpu,cuda   the same for one model
+  dtf generate bert-base-uncased --hw cuda  write its tests, to read, change and keep
   dtf coordinator                           start a server, here on loopback
   dtf worker --coordinator http://HOST:7700 lend this machine to it
   dtf submit plan.yaml --wait               send a plan, wait, print the report
@@ -331,31 +332,31 @@ pub struct GenerateArgs {
     #[command(flatten, next_help_heading = "From a suite of pytest")]
     pub pytest: PytestArgs,
     /// Directory to write [default: dtf-tests]
-    #[arg(long, value_name = "DIR", help_heading = "Options")]
+    #[arg(long, value_name = "DIR", help_heading = None::<&str>)]
     pub out: Option<PathBuf>,
     /// Write into a directory that is not empty
-    #[arg(long, help_heading = "Options")]
+    #[arg(long, help_heading = None::<&str>)]
     pub force: bool,
     /// Only list the tests, with what they need
-    #[arg(long, group = "instead", conflicts_with = "out", help_heading = "Options")]
+    #[arg(long, group = "instead", conflicts_with = "out", help_heading = None::<&str>)]
     pub dry_run: bool,
     /// Only tell what each model is, how that is known, and how each test got its priority
-    #[arg(long, group = "instead", conflicts_with = "out", help_heading = "Options")]
+    #[arg(long, group = "instead", conflicts_with = "out", help_heading = None::<&str>)]
     pub explain: bool,
     /// Only print what waits for what, as text or for Graphviz (dot)
     #[arg(
-        long, group = "instead", conflicts_with = "out", help_heading = "Options", value_enum, value_name = "FORM",
+        long, group = "instead", conflicts_with = "out", help_heading = None::<&str>, value_enum, value_name = "FORM",
         num_args = 0..=1, require_equals = true, default_missing_value = "text"
     )]
     pub graph: Option<Graph>,
     /// Send the tests to the coordinator
-    #[arg(long, group = "instead", help_heading = "Options")]
+    #[arg(long, group = "instead", help_heading = None::<&str>)]
     pub submit: bool,
     /// Run the tests on this machine
-    #[arg(long, group = "instead", help_heading = "Options")]
+    #[arg(long, group = "instead", help_heading = None::<&str>)]
     pub run: bool,
     /// Form of what is told, or of the report
-    #[arg(long, value_enum, default_value_t, help_heading = "Options")]
+    #[arg(long, value_enum, default_value_t, help_heading = None::<&str>)]
     pub output: Output,
     #[command(flatten, next_help_heading = "With --submit")]
     pub waiting: Waiting,

@@ -4,6 +4,7 @@
 use super::console::Console;
 use super::exit;
 use super::failure::Failure;
+use crate::api::v1::runs::Unschedulable;
 use crate::plan::catalogue::Origin;
 use crate::plan::classify::Confidence;
 use crate::plan::estimate::{Estimate, Range};
@@ -38,9 +39,11 @@ struct Explained<'a> {
 }
 
 #[derive(Serialize)]
-struct Tests<'a> {
+struct Listing<'a> {
     schema: u32,
     tests: Vec<Test<'a>>,
+    /// What no worker of the coordinator that was asked can run.
+    unschedulable: &'a [Unschedulable],
 }
 
 #[derive(Serialize)]
@@ -92,11 +95,16 @@ pub fn models(console: Console, made: &Generated, json: bool) -> Result<u8, Fail
 }
 
 /// The tests alone, with what they need.
-pub fn tests(console: Console, made: &Generated, json: bool) -> Result<u8, Failure> {
+pub fn tests(
+    console: Console,
+    made: &Generated,
+    unschedulable: &[Unschedulable],
+    json: bool,
+) -> Result<u8, Failure> {
     let tests = made.models.iter().flat_map(|model| &model.tests).chain(&made.others);
     let tests = tests.map(Test::new).collect();
     if json {
-        console.json(&Tests { schema: SCHEMA, tests })?;
+        console.json(&Listing { schema: SCHEMA, tests, unschedulable })?;
     } else {
         console.result(&list(&tests))?;
     }

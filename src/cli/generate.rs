@@ -6,7 +6,7 @@ use super::connect::{client_at, named_coordinator, path, settings};
 use super::console::Console;
 use super::failure::Failure;
 use super::work::Work;
-use super::{exit, explain, library, pytest, run as cli_run, submit};
+use super::{exit, explain, fit, library, pytest, run as cli_run, submit};
 use crate::plan::graph;
 use crate::plan::request::Generated;
 use std::path::{Path, PathBuf};
@@ -49,12 +49,15 @@ pub async fn run(console: Console, global: &Global, args: GenerateArgs) -> Resul
     }
     work.ask_hub(console, &file, offline).await?;
     let made = work.generated()?;
+    let unmet = work.workers.as_deref().map(|workers| fit::unmet(&made.submission.tests, workers));
+    let unmet = unmet.unwrap_or_default();
+    submit::tell_unschedulable(console, &unmet);
     let json = args.output == Output::Json;
     if args.explain {
         return explain::models(console, &made, json);
     }
     if args.dry_run {
-        return explain::tests(console, &made, json);
+        return explain::tests(console, &made, &unmet, json);
     }
     if let Some(form) = args.graph {
         let text = match form {

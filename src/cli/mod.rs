@@ -12,6 +12,7 @@ mod coordinator;
 mod exit;
 mod explain;
 mod failure;
+mod fit;
 mod folder;
 mod generate;
 mod hub;

@@ -11,14 +11,12 @@ use super::wait;
 use super::work::Work;
 use crate::api::v1::runs::{AddTests, MAX_KEY_BYTES, SubmitRun, Unschedulable};
 use crate::client::Client;
-use crate::domain::accelerator::Backend;
 use crate::domain::id::RunId;
 use crate::domain::test::TestSpec;
 use crate::plan::document::Plan;
 use crate::plan::files::PlannedFile;
 use crate::plan::submission::Submission;
 use futures::stream::{self, StreamExt, TryStreamExt};
-use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -91,13 +89,6 @@ pub fn read_plan(path: &Path) -> Result<Plan, Failure> {
     let bytes =
         bytes.map_err(|error| Failure::usage(format!("cannot read the plan {name}: {error}")))?;
     Ok(Plan::parse(&bytes, &name)?)
-}
-
-/// Back-ends with a device on some worker: what `auto` in a plan stands for beside the CPU.
-pub async fn known_accelerators(client: &Client) -> Result<BTreeSet<Backend>, Failure> {
-    let workers = client.workers().await?;
-    let devices = workers.items.iter().flat_map(|worker| &worker.capability.accelerators);
-    Ok(devices.map(|device| device.backend).collect())
 }
 
 /// A stored submission.

@@ -7,6 +7,7 @@ use super::failure::Failure;
 use super::folder::Folder;
 use super::{hub, library, pytest, submit};
 use crate::api::v1::history::HistoryQuery;
+use crate::api::v1::workers::WorkerView;
 use crate::client::Client;
 use crate::config::File;
 use crate::domain::accelerator::Backend;
@@ -25,7 +26,10 @@ use std::str::FromStr;
 pub struct Work {
     what: What,
     folder: Folder,
+    /// Back-ends with a device on some worker: what `auto` stands for beside the CPU.
     pub accelerators: BTreeSet<Backend>,
+    /// Those of the coordinator, where one was asked.
+    pub workers: Option<Vec<WorkerView>>,
     pub history: History,
     pub library: Library,
 }
@@ -89,6 +93,7 @@ impl Work {
             what,
             folder,
             accelerators: BTreeSet::new(),
+            workers: None,
             history: History::default(),
             library: Library::built_in(),
         }
@@ -124,7 +129,10 @@ impl Work {
         file: &File,
         templates: &Templates,
     ) -> Result<(), Failure> {
-        self.accelerators = submit::known_accelerators(client).await?;
+        let workers = client.workers().await?.items;
+        let devices = workers.iter().flat_map(|worker| &worker.capability.accelerators);
+        self.accelerators = devices.map(|device| device.backend).collect();
+        self.workers = Some(workers);
         let (added, _) = library::added(client).await?;
         self.library = library::library(console, file, templates, added)?;
         self.ask_history(client).await

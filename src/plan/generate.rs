@@ -9,7 +9,7 @@ use crate::plan::case::{Case, Role};
 use crate::plan::catalogue::{self, Found, Origin};
 use crate::plan::classify::{self, Classified};
 use crate::plan::entry::{Entry, TakenFile, check_name};
-use crate::plan::estimate::{Workload, estimate};
+use crate::plan::estimate::{self, Runtime, Source, Workload, estimate};
 use crate::plan::files::Files;
 use crate::plan::flags::Flags;
 use crate::plan::history::History;
@@ -25,7 +25,6 @@ use crate::plan::sources::Sources;
 use crate::plan::template::{Context, Template};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 /// Interpreters that generated scripts run on.
 pub const PYTHON: &str = ">=3.10";
@@ -70,6 +69,8 @@ pub struct Planned {
 pub struct ModelTests {
     pub about: About,
     pub tests: Vec<Planned>,
+    /// Shapes that were asked for and that its template does not have.
+    pub left_out: Vec<&'static str>,
 }
 
 /// # Errors
@@ -84,7 +85,8 @@ pub fn model_tests(entry: &ModelEntry, sources: &Sources) -> Result<ModelTests, 
     let mut tests = Vec::with_capacity(names.len());
     let mut terms = Vec::with_capacity(names.len());
     for (at, case) in plan.cases.iter().enumerate() {
-        let (mut test, known) = subject.test(&names[at], case, sources.history)?;
+        let (mut test, known) =
+            subject.test(&names[at], case, plan.reference[at].is_some(), sources.history)?;
         test.depends_on = plan.before[at].iter().map(|before| names[*before].clone()).collect();
         if let Some(reference) = plan.reference[at] {
             let taken = TakenFile { test: names[reference].clone(), file: REFERENCE_FILE.into() };
@@ -104,10 +106,11 @@ pub fn model_tests(entry: &ModelEntry, sources: &Sources) -> Result<ModelTests, 
         test.terms = terms;
         test.entry.settings.priority = Some(terms.priority());
     }
+    let left_out = subject.left_out().map(|(name, _)| *name).collect();
     let Subject { class, found: Found { config, origin, revision, .. }, .. } = subject;
     let flags = Flags::read(&class.family, &config);
     let about = About { model: entry.model.clone(), class, flags, origin, revision };
-    Ok(ModelTests { about, tests })
+    Ok(ModelTests { about, tests, left_out })
 }
 
 impl<'a> Subject<'a> {
@@ -146,14 +149,19 @@ impl<'a> Subject<'a> {
         self.special.get(&backend).unwrap_or(&self.template)
     }
 
+    /// Shapes that do not fit, where that is no mistake.
+    fn left_out(&self) -> impl Iterator<Item = &'a (&'static str, Vec<Node>)> {
+        let known = &self.template.front_matter.parameters;
+        let unknown = |(name, _): &&(_, _)| self.entry.lenient && !known.contains_key(*name);
+        self.entry.shapes.iter().filter(unknown)
+    }
+
     /// Every combination of back-ends and shapes that is not excluded.
     fn cases(&self, accelerators: &BTreeSet<Backend>) -> Result<Vec<Case>, Problem> {
         let mut axes = vec![("backend".to_owned(), self.backends(accelerators)?)];
-        for (name, values) in &self.entry.shapes {
-            let known = self.template.front_matter.parameters.contains_key(*name);
-            if known || !self.entry.lenient {
-                axes.push(((*name).to_owned(), Node::List(values.clone())));
-            }
+        let left_out: Vec<_> = self.left_out().collect();
+        for shape in self.entry.shapes.iter().filter(|shape| !left_out.contains(shape)) {
+            axes.push((shape.0.to_owned(), Node::List(shape.1.clone())));
         }
         if let Some(exclude) = &self.entry.exclude {
             axes.push(("exclude".into(), without_absent(exclude, &axes)));
@@ -227,7 +235,13 @@ impl<'a> Subject<'a> {
         Ok(Case { backend, download, parameters })
     }
 
-    fn test(&self, name: &str, case: &Case, history: &History) -> Result<(Entry, Known), Problem> {
+    fn test(
+        &self,
+        name: &str,
+        case: &Case,
+        given: bool,
+        history: &History,
+    ) -> Result<(Entry, Known), Problem> {
         check_name(name, &self.entry.path.key("model"))?;
         let template = self.template(case.backend);
         let front_matter = &template.front_matter;
@@ -273,7 +287,12 @@ impl<'a> Subject<'a> {
         ] {
             settings.labels.insert(label.into(), value);
         }
-        let known = self.known(name, case, &settings.labels, history);
+        let workload = self.workload(case, given);
+        let known = Known {
+            estimate: estimate(&self.found.config, self.found.parameters, &workload),
+            past: history.past(name).cloned(),
+            too_little: history.too_little(&settings.labels, case.backend.needs_accelerator()),
+        };
         known.fill(case.backend, &mut settings);
         let entry = Entry {
             path: self.entry.path.clone(),
@@ -288,20 +307,6 @@ impl<'a> Subject<'a> {
             generated: Some(script.into()),
         };
         Ok((entry, known))
-    }
-
-    fn known(
-        &self,
-        name: &str,
-        case: &Case,
-        labels: &BTreeMap<String, String>,
-        history: &History,
-    ) -> Known {
-        Known {
-            estimate: estimate(&self.found.config, self.found.parameters, &self.workload(case)),
-            past: history.past(name).cloned(),
-            too_little: history.too_little(labels, case.backend.needs_accelerator()),
-        }
     }
 
     /// `bert-base-uncased/cpu/b1-s128-fp32`
@@ -346,25 +351,38 @@ impl<'a> Subject<'a> {
         }
     }
 
-    /// What the test does, as far as it costs something.
-    fn workload(&self, case: &Case) -> Workload {
-        let (runs, measured) = match case.role() {
-            // First run, memory, and up to four of the checks.
-            Role::Test => (case.number("warm_up") + case.number("iterations") + 6, true),
-            Role::Load | Role::Reference => (1, false),
-        };
-        let measured_ms = if measured { thousandths(case, "min_seconds") } else { 0 };
+    /// The case as the estimate sees it. `given`: what the test compares with is computed by
+    /// another one.
+    fn workload<'c>(&'c self, case: &'c Case, given: bool) -> Workload<'c> {
+        let real = |key: &str| case.parameters.get(key).and_then(Value::as_f64).unwrap_or(0.0);
         Workload {
-            backend: case.backend,
+            family: &self.class.family,
             batch: case.number("batch"),
             tokens: case.number("sequence_length"),
             new_tokens: case.number("max_new_tokens"),
-            image: self.image(case),
-            audio_ms: thousandths(case, "audio_seconds"),
+            image: case.number("image_size"),
+            audio_seconds: real("audio_seconds"),
             width: case.width(),
-            eager: case.text("attention") == "eager",
-            runs,
-            measured_ms,
+            eager_attention: case.text("attention") == "eager",
+            backend: case.backend,
+            runtime: match case.text("runtime") {
+                "" | "torch" => Runtime::Torch,
+                _ => Runtime::Exported,
+            },
+            role: match case.role() {
+                Role::Reference => estimate::Role::Reference,
+                Role::Load => estimate::Role::Load,
+                Role::Test if given => estimate::Role::Compares,
+                Role::Test => estimate::Role::Test,
+            },
+            weights: match case.weights() {
+                "random" => Source::Random,
+                "auto" => Source::Either,
+                _ => Source::Published,
+            },
+            iterations: case.number("iterations"),
+            min_seconds: real("min_seconds"),
+            warm_up: case.number("warm_up"),
         }
     }
 
@@ -391,12 +409,6 @@ impl<'a> Subject<'a> {
         }
         labels
     }
-}
-
-/// A parameter in seconds, as milliseconds.
-fn thousandths(case: &Case, name: &str) -> u64 {
-    let seconds = case.parameters.get(name).and_then(Value::as_f64).unwrap_or(0.0);
-    u64::try_from(Duration::try_from_secs_f64(seconds).unwrap_or_default().as_millis()).unwrap_or(0)
 }
 
 /// `exclude` may name back-ends that `auto` did not find.

@@ -67,6 +67,7 @@ pub fn generate(
 ) -> Result<Generated, PlanError> {
     let models = models.iter().map(|entry| generate::model_tests(entry, sources));
     let models: Vec<ModelTests> = models.collect::<Result<_, _>>().map_err(refuse)?;
+    check_shapes(&models).map_err(refuse)?;
     let name = if name.is_empty() { "generated" } else { name };
     put_together(name, models, Vec::new(), sources)
 }
@@ -116,6 +117,20 @@ fn refuse(problem: Problem) -> PlanError {
         message: problem.message,
         hint: problem.hint,
     }
+}
+
+/// A shape is for those models that have it, but it must be for one of them.
+fn check_shapes(models: &[ModelTests]) -> Result<(), Problem> {
+    let Some((first, others)) = models.split_first() else { return Ok(()) };
+    let unused = |name: &&&str| others.iter().all(|model| model.left_out.contains(*name));
+    let Some(name) = first.left_out.iter().find(unused) else { return Ok(()) };
+    let families: BTreeSet<&str> =
+        models.iter().map(|model| model.about.class.family.as_str()).collect();
+    let families = families.into_iter().collect::<Vec<_>>().join(", ");
+    let message = format!("templates of {families} have no {name}");
+    let option = name.replace('_', "-");
+    let hint = format!("leave --{option} out, or name a model that has it");
+    Err(Problem::new(&Path::default().key(name), message).hint(hint))
 }
 
 /// Names of tests may differ where names of files do not.

@@ -19,6 +19,7 @@ fn help_is_as_reviewed() {
         ("help-why", "why"),
         ("help-workers", "workers"),
         ("help-completions", "completions"),
+        ("help-templates", "templates"),
     ] {
         let args: Vec<_> = [command, "--help"].into_iter().filter(|arg| !arg.is_empty()).collect();
         let said = home.dtf(&args).expect_code(0);
@@ -39,6 +40,9 @@ fn mistakes_name_the_next_step() {
     assert!(address.err.contains("http://127.0.0.1:7700"), "{}", address.err);
     let model = home.dtf(&["generate", "no/such-model", "--dry-run"]).expect_code(2);
     assert!(model.err.contains("no/such-model"), "{}", model.err);
+    let shape = ["generate", "bert-base-uncased", "--image-size", "64", "--dry-run"];
+    let shape = home.dtf(&shape).expect_code(2);
+    assert!(shape.err.contains("have no image_size"), "{}", shape.err);
     let none = home.dtf(&["report"]).expect_code(1);
     assert!(none.err.contains("hint: "), "{}", none.err);
     let setting = home.write("settings.yaml", "solts: 2\n");

@@ -1,159 +1,401 @@
-//! Estimates: known figures, every model of the binary, and configurations that lie.
+//! Estimates against published sizes, recorded runs and each other.
 
 use super::*;
 use crate::plan::catalogue;
+use crate::plan::classify;
+use crate::plan::family::FAMILY_TABLES;
 use crate::plan::files::NoFiles;
 use crate::plan::models::Place;
 use proptest::prelude::*;
 use serde_json::json;
 
-const MIB: u64 = 1 << 20;
+pub(super) const MIB: u64 = 1 << 20;
 
-fn work(backend: Backend) -> Workload {
+pub(super) fn config(model: &str) -> Map<String, Value> {
+    catalogue::find(model, &Place::Named, &NoFiles).expect(model).config
+}
+
+pub(super) fn object(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(map) => map,
+        other => panic!("{other}"),
+    }
+}
+
+pub(super) fn workload(family: &str) -> Workload<'_> {
     Workload {
-        backend,
+        family,
         batch: 1,
         tokens: 128,
         new_tokens: 0,
         image: 0,
-        audio_ms: 0,
+        audio_seconds: 5.0,
         width: 4,
-        eager: false,
-        runs: 25,
-        measured_ms: 2000,
+        eager_attention: false,
+        backend: Backend::Cpu,
+        runtime: Runtime::Torch,
+        role: Role::Test,
+        weights: Source::Random,
+        iterations: 10,
+        min_seconds: 2.0,
+        warm_up: 10,
     }
 }
 
-fn map(value: &Value) -> Map<String, Value> {
-    value.as_object().expect("a map").clone()
+pub(super) fn of(config: &Map<String, Value>, workload: &Workload) -> Estimate {
+    estimate(config, None, workload).unwrap_or_else(|| panic!("no estimate: {config:?}"))
+}
+
+fn llama() -> Map<String, Value> {
+    object(json!({"model_type": "llama", "vocab_size": 128_256, "hidden_size": 4096,
+        "intermediate_size": 14336, "num_hidden_layers": 32, "num_attention_heads": 32,
+        "num_key_value_heads": 8}))
 }
 
 #[test]
-fn cache_and_logits_are_as_published() {
-    let llama = map(&json!({
-        "model_type": "llama", "vocab_size": 128_256, "hidden_size": 4096, "num_hidden_layers": 32,
-        "num_attention_heads": 32, "num_key_value_heads": 8, "intermediate_size": 14336
-    }));
-    let long = Workload { tokens: 8160, new_tokens: 32, width: 2, ..work(Backend::Cuda) };
-    let found = estimate(&llama, None, &long).expect("an estimate");
+fn keys_and_values_of_llama_take_a_gibibyte() {
+    let cached = |tokens| Workload { tokens, width: 2, ..workload("decoder_llm") };
+    // One token more is fed to check the cache.
+    let found = of(&llama(), &cached(8191));
+    assert_eq!(found.cache, Range { low: 1024 * MIB, likely: 1024 * MIB, high: 1024 * MIB });
     assert_eq!((found.parameters, found.exact), (8_030_261_248, true));
-    assert_eq!(found.cache.likely, 1024 * MIB);
-    // 15 GiB of weights, 1 of cache, 2 of logits, and what one layer and the driver take.
-    assert!((18..20).contains(&(found.device.likely >> 30)), "{:?}", found.device);
-    let qwen = map(&json!({
-        "model_type": "qwen2", "vocab_size": 151_936, "hidden_size": 896, "num_hidden_layers": 24,
-        "num_attention_heads": 14, "num_key_value_heads": 2, "intermediate_size": 4864,
-        "tie_word_embeddings": true
-    }));
-    let two = Workload { batch: 2, tokens: 2047, new_tokens: 32, ..work(Backend::Cpu) };
-    let found = estimate(&qwen, None, &two).expect("an estimate");
+    assert_eq!(found.weights.likely, 2 * 8_030_261_248);
+}
+
+#[test]
+fn logits_of_a_large_vocabulary_take_gibibytes() {
+    let found = of(
+        &config("Qwen/Qwen2.5-0.5B"),
+        &Workload { batch: 2, tokens: 2048, ..workload("decoder_llm") },
+    );
     assert_eq!(found.logits.likely, 2 * 2048 * 151_936 * 4);
-    assert_eq!(found.device, Range::default());
+    assert_eq!(format!("{:.1}", found.logits.likely as f64 / (1u64 << 30) as f64), "2.3");
 }
 
 #[test]
-fn windows_states_and_short_forms_bound_the_cache() {
-    let base = json!({
-        "vocab_size": 1000, "hidden_size": 512, "num_hidden_layers": 4, "num_attention_heads": 8,
-        "intermediate_size": 1024
-    });
-    let cache = |more: Value, tokens| {
-        let mut config = map(&base);
-        config.extend(map(&more));
-        let work = Workload { tokens, new_tokens: 1, ..work(Backend::Cuda) };
-        estimate(&config, None, &work).expect("an estimate").cache.likely
+fn what_is_kept_follows_the_kind_of_layer() {
+    let cache = |config: Value, family: &str, tokens: u64| {
+        of(&object(config), &Workload { tokens, ..workload(family) }).cache.likely
     };
-    assert_eq!(cache(json!({}), 1023), 4 * 2 * 512 * 1024 * 4);
-    assert_eq!(cache(json!({"sliding_window": 256}), 1023), 4 * 2 * 512 * 256 * 4);
-    assert_eq!(cache(json!({"kv_lora_rank": 60, "qk_rope_head_dim": 4}), 1023), 4 * 64 * 1024 * 4);
-    let state = json!({"state_size": 16, "conv_kernel": 4});
-    assert_eq!(cache(state.clone(), 10), cache(state, 10_000));
+    let llama = |more: Value| {
+        let mut config = json!({"model_type": "llama", "hidden_size": 64, "vocab_size": 100,
+            "intermediate_size": 128, "num_hidden_layers": 4, "num_attention_heads": 4});
+        for (key, value) in object(more) {
+            config[key] = value;
+        }
+        config
+    };
+    let kept = |more: Value, tokens: u64| cache(llama(more), "decoder_llm", tokens - 1);
+    let token = 4 * 2 * 64 * 4; // layers, keys and values, width, bytes
+    assert_eq!(kept(json!({}), 1000), 1000 * token);
+    assert_eq!(kept(json!({"num_key_value_heads": 1}), 1000), 1000 * token / 4);
+    assert_eq!(kept(json!({"head_dim": 32}), 1000), 1000 * token * 2);
+    assert_eq!(kept(json!({"sliding_window": 100}), 1000), 100 * token);
+    assert_eq!(kept(json!({"sliding_window": null}), 1000), 1000 * token);
+    let off = json!({"sliding_window": 100, "use_sliding_window": false});
+    assert_eq!(kept(off, 1000), 1000 * token);
+    let types = ["sliding_attention", "full_attention", "full_attention", "full_attention"];
+    let mixed = json!({"sliding_window": 100, "layer_types": types});
+    assert_eq!(kept(mixed, 1000), (100 + 3 * 1000) * token / 4);
+    let compressed = json!({"kv_lora_rank": 8, "qk_rope_head_dim": 4});
+    assert_eq!(kept(compressed, 1000), 1000 * 4 * 12 * 4);
+    // A state is as large after a long text as after a short one: layers, width, state and
+    // convolution.
+    let mamba = |tokens| {
+        let mamba = json!({"model_type": "mamba", "hidden_size": 64, "num_hidden_layers": 4,
+            "state_size": 8, "vocab_size": 100});
+        cache(mamba, "decoder_ssm", tokens)
+    };
+    assert_eq!((mamba(10), mamba(1000)), (4 * 128 * (8 + 4) * 4, mamba(10)));
+    // The decoder's own two tokens, and all of the encoder's; no logits but the decoder's.
+    let t5 = object(json!({"model_type": "t5", "d_model": 64, "d_kv": 16, "d_ff": 128,
+        "num_layers": 4, "num_heads": 4, "vocab_size": 100}));
+    let found = of(&t5, &Workload { tokens: 1000, ..workload("encoder_decoder") });
+    assert_eq!(found.cache.likely, (2 + 1000) * token);
+    assert_eq!(found.logits.likely, 100 * 4);
+    // Encoders keep nothing.
+    assert_eq!(of(&config("bert-base-uncased"), &workload("text_encoder")).cache.high, 0);
 }
 
 #[test]
-fn every_model_of_the_binary_has_an_estimate() {
+fn the_largest_stage_decides_about_activations() {
+    let activations = |name: &str, image| {
+        let shape = Workload { image, ..workload("vision_classifier") };
+        of(&config(name), &shape).activations.likely
+    };
+    // 56 by 56 places of 96 channels, four times as many between the layers, twice.
+    assert_eq!(activations("facebook/convnext-tiny-224", 224), 56 * 56 * 960 * 4);
+    assert_eq!(activations("microsoft/resnet-50", 224), 56 * 56 * 3 * 256 * 4);
+    assert_eq!(activations("microsoft/resnet-50", 448), 112 * 112 * 3 * 256 * 4);
+}
+
+#[test]
+fn attention_that_keeps_its_scores_takes_more() {
+    let bert = config("bert-base-uncased");
+    let shape = Workload { tokens: 512, backend: Backend::Cuda, ..workload("text_encoder") };
+    let fused = of(&bert, &shape);
+    let eager = of(&bert, &Workload { eager_attention: true, ..shape });
+    let scores = 2 * 12 * 512 * 512 * 4;
+    assert_eq!(eager.activations.likely - fused.activations.likely, scores);
+    assert!(eager.device.likely > fused.device.likely);
+    // The reference keeps them in any case, unless it is given.
+    let given = of(&bert, &Workload { role: Role::Compares, ..shape });
+    assert_eq!(eager.host, fused.host);
+    assert!(given.host.high < fused.host.high && given.time.likely < fused.time.likely);
+}
+
+#[test]
+fn experts_at_rest_take_memory_and_no_time() {
+    let mixtral = |chosen: u64| {
+        object(json!({"model_type": "mixtral", "num_experts_per_tok": chosen,
+            "hidden_size": 1024, "intermediate_size": 3584, "num_hidden_layers": 8}))
+    };
+    let long = Workload { tokens: 2048, ..workload("decoder_moe") };
+    let (few, all) = (of(&mixtral(1), &long), of(&mixtral(8), &long));
+    assert_eq!(few.weights, all.weights);
+    assert!(few.time.likely < all.time.likely);
+}
+
+#[test]
+fn devices_are_used_by_back_ends_that_have_one() {
+    let bert = config("bert-base-uncased");
+    let on = |backend| of(&bert, &Workload { backend, ..workload("text_encoder") });
+    let none = Range::default();
+    assert_eq!((on(Backend::Cpu).device, on(Backend::Cpu).context), (none, none));
+    let (cuda, mps) = (on(Backend::Cuda), on(Backend::Mps));
+    assert!(cuda.device.low > cuda.weights.low && cuda.device.high > cuda.weights.high);
+    assert!(cuda.context.high > mps.context.high && mps.context.low > 0);
+}
+
+#[test]
+fn files_are_counted_where_there_are_some() {
+    let disk = |weights, role, dtype: &str| {
+        let mut config = config("bert-base-uncased");
+        config.insert("torch_dtype".into(), json!(dtype));
+        of(&config, &Workload { role, weights, ..workload("text_encoder") }).disk
+    };
+    let total = 109_482_240;
+    assert!(disk(Source::Random, Role::Test, "float32").high <= MIB);
+    let there = disk(Source::Published, Role::Test, "bfloat16");
+    assert!(there.low == 2 * total && there.high <= 2 * total + MIB);
+    let either = disk(Source::Either, Role::Test, "float32");
+    assert!(either.low == 0 && either.high >= 4 * total);
+    let handed_on = disk(Source::Random, Role::Reference, "float32");
+    assert!(handed_on.likely >= 3 * 4 * 128 * 768);
+}
+
+/// Families by name, as the generator finds them.
+pub(super) fn family(name: &str, config: &Map<String, Value>) -> String {
+    classify::classify(&FAMILY_TABLES, name, None, Some(config), None).expect(name).family
+}
+
+#[test]
+fn every_model_that_is_carried_has_an_estimate() {
+    let mut without: Vec<&str> = Vec::new();
     for name in catalogue::names() {
         let model = catalogue::find(name, &Place::Named, &NoFiles).expect(name);
-        let work = Workload { new_tokens: 32, image: 224, audio_ms: 5000, ..work(Backend::Cuda) };
-        let found = estimate(&model.config, model.parameters, &work);
-        // Neither pipelines nor codecs are stacks of layers.
-        let other = model.config.contains_key("_class_name") || name == "dtf/tiny-encodec";
-        assert!(other || found.is_some(), "{name}");
-        if let Some(found) = found.filter(|_| name.starts_with("dtf/tiny")) {
-            assert!(found.host.high < 1100 * MIB, "{name}: {:?}", found.host);
+        let family = family(name, &model.config);
+        let shape = Workload { new_tokens: 32, ..workload(&family) };
+        match estimate(&model.config, model.parameters, &shape) {
+            Some(found) => assert!(found.activations.likely > 0, "{name}"),
+            None => without.push(name),
         }
-        // Where only sizes tell, they are of the right order.
-        let derived = Dimensions::read(&model.config, &work).parameters(&model.config);
-        // The vocoder of VITS is most of it, and no stack of layers.
-        let formula = parameters::count(&model.config).is_some() || name == "facebook/mms-tts-eng";
-        if let (Some(said), Some(derived), false) = (model.parameters, derived, formula) {
-            assert!((said / 3..=said * 3).contains(&derived), "{name}: {derived} for {said}");
+    }
+    // A pipeline has no layers of its own, and this one was never published.
+    assert_eq!(without, ["dtf/tiny-stable-diffusion"]);
+}
+
+#[test]
+fn a_model_of_which_only_the_size_is_known_has_an_estimate() {
+    let pipeline = object(json!({"model_type": "stable-diffusion"}));
+    let shape = Workload { width: 2, backend: Backend::Cuda, ..workload("diffusion") };
+    let of_size = |published| estimate(&pipeline, published, &shape);
+    assert_eq!(of_size(None), None);
+    let found = of_size(Some(860 << 20)).expect("an estimate");
+    assert_eq!((found.parameters, found.exact), (860 << 20, true));
+    assert_eq!((found.weights.likely, found.activations.likely), (1720 * MIB, 430 * MIB));
+    assert!(found.device.likely > found.weights.likely + found.activations.likely);
+    assert!(found.time.likely > 0);
+}
+
+#[test]
+fn loading_takes_less_time_than_testing_and_no_reference() {
+    let shape = Workload { tokens: 512, backend: Backend::Cuda, ..workload("text_encoder") };
+    let bert = config("bert-base-uncased");
+    let [test, load] = [Role::Test, Role::Load].map(|role| of(&bert, &Workload { role, ..shape }));
+    assert!(load.time.likely < test.time.likely && load.host.high < test.host.high);
+    assert_eq!(load.device, test.device);
+}
+
+#[test]
+fn tiny_models_reserve_no_more_than_a_gibibyte() {
+    for name in catalogue::names().filter(|name| name.starts_with("dtf/")) {
+        let config = config(name);
+        let family = family(name, &config);
+        let shape = Workload { batch: 2, new_tokens: 32, ..workload(&family) };
+        if let Some(found) = estimate(&config, None, &shape) {
+            assert!(found.host.high <= 1024 * MIB, "{name}: {:?}", found.host);
         }
     }
 }
 
+/// Where a type is counted exactly, dimensions and defaults must add up to about the same:
+/// then they are also right about what is held besides the weights.
 #[test]
-fn a_configuration_that_lies_gets_no_estimate() {
-    assert_eq!(estimate(&Map::new(), None, &work(Backend::Cpu)), None);
-    let lie = map(&json!({
-        "model_type": "bert", "hidden_size": u64::MAX, "num_hidden_layers": u64::MAX,
-        "intermediate_size": 3, "vocab_size": 0, "num_attention_heads": 0
-    }));
-    assert_eq!(estimate(&lie, None, &work(Backend::Cpu)), None);
+fn widths_and_layers_add_up_to_the_exact_count() {
+    let data: Value =
+        serde_json::from_str(include_str!("../../../tests/data/parameters.json")).expect("JSON");
+    let mut wrong = Vec::new();
+    let mut compared = 0;
+    for case in data["cases"].as_array().expect("cases") {
+        let config = object(case["config"].clone());
+        let total = case["total"].as_f64().expect("a total");
+        // In small ones biases, positions and norms prevail, which are left out here.
+        let kind = config["model_type"].as_str().expect("a type");
+        // Layers that share their weights, and words narrower than layers.
+        if total < 5e6 || ["albert", "electra"].contains(&kind) {
+            continue;
+        }
+        let family = family(kind, &config);
+        let Some(model) = model::read(&config, &workload(&family)) else {
+            wrong.push(format!("no towers: {config:?}"));
+            continue;
+        };
+        let summed: f64 = model.towers.iter().map(tower::Tower::parameters).sum();
+        compared += 1;
+        if !(0.85..=1.15).contains(&(summed / total)) {
+            wrong.push(format!("{:.2} of {total}: {config:?}", summed / total));
+        }
+    }
+    assert!(compared > 40, "{compared}");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// `scripts/summed.py` writes the file: models as the library has them by default.
+#[test]
+fn sums_of_other_types_are_as_near_as_is_said() {
+    let data: Value =
+        serde_json::from_str(include_str!("../../../tests/data/summed.json")).expect("JSON");
+    let cases = data["cases"].as_array().expect("cases");
+    assert!(cases.len() >= 25, "{} cases", cases.len());
+    let mut wrong = Vec::new();
+    for case in cases {
+        let config = object(case["config"].clone());
+        let kind = config["model_type"].as_str().expect("a type");
+        let total = case["total"].as_f64().expect("a total");
+        let family = family(kind, &config);
+        let towers = model::read(&config, &workload(&family)).expect(kind).towers;
+        let share = towers.iter().map(tower::Tower::parameters).sum::<f64>() / total;
+        // Nearer than the range that is said of such sums.
+        if !(0.75..=1.25).contains(&share) {
+            wrong.push(format!("{kind}: {share:.2} of {total}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn what_is_not_known_is_not_estimated() {
+    let shape = workload("decoder_llm");
+    for config in [
+        json!({}),
+        json!({"model_type": "unheard-of"}),
+        json!({"model_type": "unheard-of", "hidden_size": 64}),
+        json!({"model_type": "unheard-of", "hidden_size": 0, "num_hidden_layers": 0}),
+        json!({"model_type": "unheard-of", "hidden_size": u64::MAX, "num_hidden_layers": 9}),
+    ] {
+        assert_eq!(estimate(&object(config.clone()), None, &shape), None, "{config}");
+    }
+    let huge = Workload { batch: u64::MAX, tokens: u64::MAX, ..shape };
+    assert_eq!(estimate(&llama(), None, &huge), None);
+    let summed = json!({"model_type": "unheard-of", "hidden_size": 64, "num_hidden_layers": 2});
+    let found = of(&object(summed), &shape);
+    assert!(!found.exact && found.weights.low < found.weights.likely);
 }
 
 fn ordered(range: Range) -> bool {
     range.low <= range.likely && range.likely <= range.high
 }
 
+fn at_most(small: Range, large: Range) -> bool {
+    small.low <= large.low && small.likely <= large.likely && small.high <= large.high
+}
+
+fn ranges(found: &Estimate) -> [Range; 9] {
+    let Estimate { weights, cache, activations, logits, context, device, host, disk, time, .. } =
+        *found;
+    [weights, cache, activations, logits, context, device, host, disk, time]
+}
+
+const FAMILIES: [&str; 8] = [
+    "decoder_llm",
+    "text_encoder",
+    "encoder_decoder",
+    "vision_classifier",
+    "object_detection",
+    "audio_encoder",
+    "vlm",
+    "time_series",
+];
+
+fn value() -> impl Strategy<Value = Value> {
+    prop_oneof![
+        (0u64..100).prop_map(|n| json!(n)),
+        (0u64..1 << 20).prop_map(|n| json!(n)),
+        any::<u64>().prop_map(|n| json!(n)),
+        any::<f64>().prop_map(|n| json!(n)),
+        any::<bool>().prop_map(|b| json!(b)),
+        Just(json!(null)),
+        Just(json!("text")),
+        proptest::collection::vec(any::<u64>(), 0..5).prop_map(|list| json!(list)),
+        Just(json!({"height": u64::MAX, "width": 0})),
+        Just(json!({"hidden_size": u64::MAX, "num_hidden_layers": u64::MAX})),
+    ]
+}
+
+/// Configurations of the types that are known, with some fields replaced by anything.
+fn hostile() -> impl Strategy<Value = Map<String, Value>> {
+    let bases: Vec<Map<String, Value>> = catalogue::names().map(config).collect();
+    let keys: Vec<String> = bases.iter().flat_map(|base| base.keys().cloned()).collect();
+    let more = ["sliding_window", "kv_lora_rank", "state_size", "embed_dim", "vision_config"];
+    let keys: Vec<String> = keys.into_iter().chain(more.map(String::from)).collect();
+    let change = (proptest::sample::select(keys), value());
+    (proptest::sample::select(bases), proptest::collection::vec(change, 0..6)).prop_map(
+        |(mut config, changes)| {
+            config.extend(changes);
+            config
+        },
+    )
+}
+
 proptest! {
     #[test]
-    fn larger_shapes_need_no_less_and_nothing_panics(
-        fields in prop::collection::btree_map(
-            prop::sample::select(vec![
-                "hidden_size", "d_model", "num_hidden_layers", "num_layers", "decoder_layers",
-                "num_attention_heads", "num_key_value_heads", "head_dim", "intermediate_size",
-                "vocab_size", "patch_size", "num_frames", "tubelet_size", "context_length",
-                "patch_length", "state_size", "sliding_window", "kv_lora_rank", "d_kv",
-                "embed_dim", "embedding_size", "num_local_experts", "num_mel_bins",
-            ]),
-            prop_oneof![0u64..5000, any::<u64>()],
-            0..12,
-        ),
-        sizes in prop::collection::vec(prop_oneof![0u64..10_000, any::<u64>()], 7),
-        width in prop::sample::select(vec![2u64, 4]),
+    fn nothing_panics_and_larger_shapes_need_no_less(
+        config in hostile(),
+        family in proptest::sample::select(&FAMILIES[..]),
+        batch in prop_oneof![0u64..64, any::<u64>()],
+        tokens in prop_oneof![0u64..4096, any::<u64>()],
+        more in (0u64..1000, 0u64..1000),
+        width in prop_oneof![Just(2u64), Just(4), any::<u64>()],
+        seconds in any::<f64>(),
+        backend in proptest::sample::select(&Backend::ALL[..]),
     ) {
-        let mut config: Map<String, Value> =
-            fields.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect();
-        config.insert("hidden_sizes".into(), json!([sizes[0], sizes[1]]));
-        let small = Workload {
-            batch: sizes[0] % 1000,
-            tokens: sizes[1],
-            new_tokens: sizes[2] % 3,
-            image: sizes[3],
-            audio_ms: sizes[4],
-            width,
-            runs: sizes[5],
-            measured_ms: sizes[6],
-            ..work(Backend::Cuda)
+        let shape = Workload {
+            batch, tokens, width, backend, audio_seconds: seconds, min_seconds: seconds,
+            new_tokens: 8, ..workload(family)
         };
-        let large = Workload {
-            batch: small.batch + 1,
-            tokens: small.tokens.saturating_add(7),
-            ..small
+        let larger = Workload {
+            batch: batch.saturating_add(more.0), tokens: tokens.saturating_add(more.1), ..shape
         };
-        if let (Some(small), Some(large)) = (estimate(&config, None, &small), estimate(&config, None, &large)) {
-            for range in [
-                small.weights, small.cache, small.activations, small.logits, small.context,
-                small.device, small.host, small.disk, small.time,
-            ] {
-                prop_assert!(ordered(range), "{range:?}");
+        match (estimate(&config, None, &shape), estimate(&config, None, &larger)) {
+            (Some(small), Some(large)) => {
+                for (small, large) in ranges(&small).into_iter().zip(ranges(&large)) {
+                    prop_assert!(ordered(small) && ordered(large), "{small:?} {large:?}");
+                    prop_assert!(at_most(small, large), "{small:?} {large:?}");
+                }
             }
-            for (small, large) in [
-                (small.device, large.device), (small.host, large.host), (small.time, large.time)
-            ] {
-                prop_assert!(small.likely <= large.likely && small.high <= large.high);
-            }
+            (small, Some(_)) => prop_assert!(small.is_some(), "only the larger is known"),
+            (_, None) => {}
         }
     }
 }

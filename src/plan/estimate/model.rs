@@ -1,0 +1,158 @@
+//! A model as one test sees it: its towers, and how much each of them reads.
+
+use crate::plan::estimate::Workload;
+use crate::plan::estimate::fields::Fields;
+use crate::plan::estimate::parts;
+use crate::plan::estimate::stages::Stage;
+use crate::plan::estimate::tower::{Input, Tower};
+use serde_json::{Map, Value};
+
+/// A model and its input, as one test sees them.
+#[derive(Debug)]
+pub(super) struct Model {
+    pub towers: Vec<Tower>,
+    /// Edge of an image in pixels.
+    pub edge: f64,
+    /// Values that the output holds for each image besides features.
+    pub maps: f64,
+    /// Of a model without towers, of which only the size is known.
+    pub unseen: Option<Unseen>,
+}
+
+/// What a model of a known size is taken to do: as small networks of convolutions have it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Unseen {
+    /// Values that live at a time for one input.
+    pub live: f64,
+    /// Operations of one pass for one input.
+    pub operations: f64,
+}
+
+/// Parameters for each value that lives at a time.
+const PARAMETERS_PER_VALUE: f64 = 4.0;
+/// Places at which a network of convolutions uses each weight.
+const PLACES: f64 = 100.0;
+
+/// What a model is made of; `None` where nothing in its configuration tells.
+pub(super) fn read(config: &Map<String, Value>, workload: &Workload) -> Option<Model> {
+    // Which of a pipeline's parts is tested, and what it reads, its own template tells.
+    if workload.family == "diffusion" {
+        return None;
+    }
+    let fields = Fields::new(config);
+    let mut towers = Vec::new();
+    parts::collect(fields, "", workload.family, 0, &mut towers);
+    if towers.is_empty() {
+        return None;
+    }
+    let edge = match workload.image {
+        0 => edge(fields, 0).unwrap_or_else(|| usual_edge(workload.family)),
+        said => said as f64,
+    };
+    Some(Model { maps: maps(fields, workload.family, edge), towers, edge, unseen: None })
+}
+
+/// The edge that the configuration names, in it or in a part.
+fn edge(c: Fields, depth: usize) -> Option<f64> {
+    let own = c.number(&["image_size", "input_size", "crop_size", "img_size"]);
+    let parts = || c.objects().filter(|(key, _)| parts::is_part(key));
+    own.filter(|edge| *edge > 0.0).or_else(|| {
+        let deeper = depth < parts::MAX_DEPTH;
+        deeper.then(|| parts().find_map(|(key, map)| edge(c.part(map, key), depth + 1)))?
+    })
+}
+
+/// As the templates have it where neither plan nor configuration say.
+fn usual_edge(family: &str) -> f64 {
+    match family {
+        "depth_keypoint" => 384.0,
+        "object_detection" => 640.0,
+        "segmentation" => 512.0,
+        _ => 224.0,
+    }
+}
+
+/// Outputs as large as the image, in part: masks of a quarter of its edge, depth of all.
+fn maps(c: Fields, family: &str, edge: f64) -> f64 {
+    match family {
+        "segmentation" => {
+            let named = c.get("id2label").and_then(Value::as_object).map(|map| map.len() as f64);
+            let labels = named.or_else(|| c.number(&["num_labels"])).unwrap_or(150.0);
+            labels.max(c.number(&["num_queries"]).unwrap_or(0.0)) * (edge / 4.0) * (edge / 4.0)
+        }
+        "depth_keypoint" => {
+            let heads = c.number(&["head_hidden_size"]).unwrap_or(32.0);
+            let fused = c.number(&["fusion_hidden_size"]).unwrap_or(256.0);
+            (heads + fused / 4.0) * edge * edge
+        }
+        _ => 0.0,
+    }
+}
+
+impl Model {
+    /// A model of which nothing but the number of parameters is known.
+    pub(super) fn of_size(parameters: u64) -> Self {
+        let parameters = parameters as f64;
+        let unseen = Unseen {
+            live: parameters / PARAMETERS_PER_VALUE,
+            operations: 2.0 * parameters * PLACES,
+        };
+        Self { towers: Vec::new(), edge: 0.0, maps: 0.0, unseen: Some(unseen) }
+    }
+
+    /// Places that stand for the image or sound within the text, in models of both.
+    fn places(&self, workload: &Workload) -> f64 {
+        if workload.family != "vlm" {
+            return 0.0;
+        }
+        let others = self.towers.iter().filter(|tower| tower.input != Input::Text);
+        others
+            .filter(|tower| tower.stages.is_empty())
+            .map(|tower| self.read_by(tower, workload))
+            .fold(0.0, f64::max)
+    }
+
+    /// Places that a tower reads at once: of one sample, before anything is written.
+    pub(super) fn read_by(&self, tower: &Tower, workload: &Workload) -> f64 {
+        match tower.input {
+            // The check feeds one token more than the prompt.
+            Input::Text if tower.speaks => (workload.tokens as f64) + self.places(workload) + 1.0,
+            Input::Text => workload.tokens as f64,
+            Input::Image { patch, frames, more } => {
+                let side = (self.edge / patch).ceil();
+                side * side * frames + more
+            }
+            Input::Sound { rate } => rate * seconds(workload) + 1.0,
+            Input::Fixed { places } => places,
+            Input::Written => 2.0,
+        }
+    }
+
+    /// Places of one stage, for one input.
+    pub(super) fn places_of(&self, stage: &Stage, tower: &Tower, workload: &Workload) -> f64 {
+        match tower.input {
+            Input::Image { .. } => {
+                let side = (self.edge / stage.stride).ceil();
+                side * side
+            }
+            _ => self.read_by(tower, workload) / stage.stride,
+        }
+    }
+
+    /// Places that a tower has kept at the end.
+    pub(super) fn kept_by(&self, tower: &Tower, workload: &Workload) -> f64 {
+        self.read_by(tower, workload) + workload.new_tokens as f64
+    }
+
+    /// Places that a decoder attends to besides its own.
+    pub(super) fn crossed(&self, workload: &Workload) -> f64 {
+        let encoders = self.towers.iter().filter(|tower| !tower.crosses);
+        let encoders = encoders.filter(|tower| tower.stages.is_empty());
+        encoders.map(|tower| self.read_by(tower, workload)).fold(0.0, f64::max)
+    }
+}
+
+/// Nothing that is no length counts.
+fn seconds(workload: &Workload) -> f64 {
+    if workload.audio_seconds.is_finite() { workload.audio_seconds.clamp(0.0, 1e9) } else { 0.0 }
+}
