@@ -52,3 +52,23 @@ fn the_pytest_suite_runs_over_two_workers() {
         rows.iter().filter_map(|row| row["worker"].as_str()).collect();
     assert_eq!(used.len(), 2, "both workers had a shard: {rows:?}");
 }
+
+#[test]
+fn a_family_of_ones_own_is_checked_and_tested() {
+    let home = Home::new();
+    let model = example("own-family");
+    let templates = model.join("templates");
+    let [model, templates] = [model, templates].map(|path| path.display().to_string());
+    let unknown = home.dtf(&["generate", &model, "--dry-run"]).expect_code(2);
+    assert!(unknown.err.contains("decides from a state"), "{}", unknown.err);
+    let own = ["--templates", &templates];
+    home.dtf(&[&["templates", "check", "decision"], &own[..]].concat()).expect_code(0);
+    let environments = crate::python::environments().display().to_string();
+    let run =
+        ["run", &model, "--dtype", "fp32,bf16", "--set", "min_seconds=0.1", "--output", "json"];
+    let here = ["--environments-dir", &environments, "--torch-backend", "cpu"];
+    let said = home.dtf(&[&run[..], &own, &here].concat()).expect_code(0);
+    let rows = said.json()["rows"].as_array().expect("rows").clone();
+    assert_eq!(rows.len(), 4, "{rows:?}");
+    assert!(rows.iter().all(|row| row["labels"]["template"] == "decision"), "{rows:?}");
+}

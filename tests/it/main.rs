@@ -3,6 +3,7 @@
 mod bad_input;
 mod cli;
 mod examples;
+mod generate;
 mod generated;
 mod python;
 mod recovery;

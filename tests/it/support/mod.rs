@@ -1,5 +1,7 @@
 //! Real processes of dtf in directories of their own.
 
+pub mod hub;
+
 use serde_json::Value;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};

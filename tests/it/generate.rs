@@ -1,0 +1,123 @@
+//! What is generated follows what is known: from the model hub, and from earlier runs.
+
+use crate::support::hub::{COMMIT, Hub};
+use crate::support::{Home, Said, eventually, said};
+use serde_json::Value;
+
+const CONFIG: &str = r#"{"model_type": "bert", "architectures": ["BertForMaskedLM"],
+    "hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2,
+    "intermediate_size": 128, "vocab_size": 1000, "max_position_embeddings": 512}"#;
+
+/// `dtf generate` with the variables of the hub's own tools.
+fn generate(home: &Home, args: &[&str], variables: &[(&str, &str)]) -> Said {
+    let mut command = home.command(&[&["generate"], args].concat());
+    for name in ["HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_TOKEN", "HF_HOME", "HF_HUB_CACHE"] {
+        command.env_remove(name);
+    }
+    command.envs(variables.iter().copied());
+    said(&command.output().expect("dtf starts"))
+}
+
+#[test]
+fn a_model_that_nothing_here_knows_is_described_by_the_hub() {
+    let home = Home::new();
+    let hub = Hub::serving(&[("/acme/reader/resolve/main/config.json", CONFIG)]);
+    let explain = ["acme/reader", "--explain", "--output", "json"];
+    let variables = [("HF_ENDPOINT", hub.url.as_str()), ("HF_TOKEN", "hf_secret")];
+    let told = generate(&home, &explain, &variables).expect_code(0);
+    let model = told.json();
+    assert_eq!(model["family"], "text_encoder");
+    assert_eq!((&model["source"], &model["revision"]), (&"hub".into(), &COMMIT.into()));
+    let asked = hub.asked();
+    assert!(asked.iter().all(|request| request.authorization == "Bearer hf_secret"), "{asked:?}");
+    assert!(!told.err.contains("hf_secret") && !told.out.contains("hf_secret"));
+    // What dtf carries needs no hub, and what is said to be offline asks none.
+    let before = asked.len();
+    generate(&home, &["bert-base-uncased", "--explain"], &variables).expect_code(0);
+    generate(&home, &["acme/reader", "--explain", "--offline"], &variables).expect_code(2);
+    let offline = [variables[0], ("HF_HUB_OFFLINE", "1")];
+    let told = generate(&home, &explain, &offline).expect_code(2);
+    assert!(told.err.contains("no configuration of \"acme/reader\""), "{}", told.err);
+    assert_eq!(hub.asked().len(), before);
+}
+
+#[test]
+fn a_hub_without_the_model_or_out_of_reach_is_told() {
+    let home = Home::new();
+    let hub = Hub::serving(&[("/acme/broken/resolve/main/config.json", "{\"model_type\": ")]);
+    let at = |model: &str, url: &str| {
+        generate(&home, &[model, "--explain"], &[("HF_ENDPOINT", url)]).expect_code(2).err
+    };
+    let broken = at("acme/broken", &hub.url);
+    assert!(broken.contains("config.json"), "{broken}");
+    let missing = at("acme/none", &hub.url);
+    assert!(missing.contains("no configuration of \"acme/none\""), "{missing}");
+    // Nothing listens on this port.
+    let nobody = at("acme/none", "http://127.0.0.1:9");
+    assert!(nobody.contains("the hub cannot be reached"), "{nobody}");
+}
+
+/// Stands in for a generated test that needs too much: what counts are its labels.
+const EXHAUSTS: &str = r#"
+import json, os, sys
+with open(os.environ["DTF_RESULT"], "a") as file:
+    line = {"event": "result", "outcome": "error", "class": "out_of_memory", "message": "full"}
+    print(json.dumps(line), file=file)
+sys.exit(2)
+"#;
+const PLAN: &str = "schema: 1
+tests:
+  - name: dtf/tiny-bert/cpu/b4-s128-fp32
+    script: exhausts.py
+    environment: system
+    retries: {infrastructure: 0}
+    labels:
+      {model: dtf/tiny-bert, family: text_encoder, backend: cpu, dtype: fp32, attention: default,
+       runtime: torch, batch: '4', sequence_length: '128'}
+";
+
+#[test]
+fn what_earlier_runs_showed_shapes_what_is_generated() {
+    let home = Home::new();
+    let coordinator = home.coordinator("data");
+    let environments = crate::python::environments().display().to_string();
+    let more = ["--environments-dir", &environments, "--torch-backend", "cpu"];
+    let _worker = home.worker(&coordinator, "one", &more);
+    let has = eventually("a worker", || {
+        let workers = home.at(&coordinator, &["workers", "--output", "json"]).json();
+        workers["items"][0]["capability"]["memory_bytes"].as_u64()
+    });
+    let dry = ["generate", "dtf/tiny-bert", "--batch", "1,4,16", "--dry-run", "--output", "json"];
+    let before = home.at(&coordinator, &dry).expect_code(0).json();
+    assert!(tests(&before).all(|test| test["learned"] == false), "{before}");
+    let submit = ["generate", "dtf/tiny-bert", "--batch", "1", "--submit", "--wait"];
+    home.at(&coordinator, &[&submit[..], &["--set", "min_seconds=0.1"]].concat()).expect_code(0);
+    home.write("exhausts.py", EXHAUSTS);
+    let run = home.submit(&coordinator, &home.write("plan.yaml", PLAN));
+    home.finished(&coordinator, &run);
+    let after = home.at(&coordinator, &dry).expect_code(0);
+    let beyond = "no worker can run dtf/tiny-bert/cpu/b4-s128-fp32 and 1 more";
+    assert!(after.err.contains(beyond), "{}", after.err);
+    let after = after.json();
+    let small = find(&after, "b1");
+    // What passed asks for its peak and a little more, and is expected to take as long again.
+    assert_eq!(small["learned"], true);
+    assert!(small["memory_bytes"].as_u64() < find(&before, "b1")["memory_bytes"].as_u64());
+    assert_ne!(small["expected_ms"], find(&before, "b1")["expected_ms"]);
+    // What ran out of memory is not tried on as little again, in this size or a larger one.
+    for size in ["b4", "b16"] {
+        let test = find(&after, size);
+        assert!(test["memory_bytes"].as_u64() > Some(has), "{test} on {has} bytes");
+    }
+    assert_eq!(find(&after, "b4")["priority_terms"]["risk"], 8);
+    assert_eq!(after["unschedulable"][0]["tests"], 2);
+}
+
+fn find<'a>(document: &'a Value, size: &str) -> &'a Value {
+    let name = format!("dtf/tiny-bert/cpu/{size}-s128-fp32");
+    tests(document).find(|test| test["name"] == name.as_str()).expect("the test")
+}
+
+fn tests(document: &Value) -> impl Iterator<Item = &Value> {
+    document["tests"].as_array().expect("tests").iter()
+}
