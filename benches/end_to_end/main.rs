@@ -7,6 +7,7 @@
 #[path = "../figures/mod.rs"]
 mod figures;
 mod fleet;
+mod generate;
 mod rest;
 mod restart;
 mod throughput;
@@ -19,7 +20,8 @@ use std::process::ExitCode;
 type Part = (&'static str, fn(&mut Figures), &'static str);
 
 fn main() -> ExitCode {
-    let parts: [Part; 6] = [
+    let parts: [Part; 7] = [
+        ("generate", generate::generate, "Generating 10,000 tests of one model"),
         ("spawned", throughput::spawned, "Spawned: 10,000 × /bin/true, one worker with two slots"),
         ("no-work-2", throughput::small_null, "No work: one worker of two slots"),
         ("no-work-512", throughput::large_null, "No work: four workers of 128 slots"),

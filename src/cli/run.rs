@@ -12,6 +12,7 @@ use crate::client::{Client, ClientOptions, Secret};
 use crate::config::{locate, write_token};
 use crate::coordinator;
 use crate::plan::submission::Submission;
+use crate::report::render::figures::counted;
 use crate::sys::ids;
 use crate::sys::shutdown::{Shutdown, Trigger};
 use crate::sys::spawn::Tasks;
@@ -55,9 +56,10 @@ pub async fn perform(
     let capability = machine::capability(console, &local.machine, &file).await?;
     work.accelerators = capability.accelerators.iter().map(|device| device.backend).collect();
     let submission = work.submission()?;
+    submit::tell_doubts(console, &submission);
     console.note(&format!(
-        "{} tests on this machine ({})",
-        submission.tests.len(),
+        "{} on this machine ({})",
+        counted(submission.tests.len() as u64, "test"),
         cli_worker::describe(&capability)
     ));
     let worker = machine::settings(

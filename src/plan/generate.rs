@@ -7,11 +7,11 @@ use crate::domain::accelerator::Backend;
 use crate::domain::launch::{Environment, Isolation, Packages, Program};
 use crate::plan::case::{Case, Role};
 use crate::plan::catalogue::{self, Found, Origin};
-use crate::plan::classify::{self, Classified};
+use crate::plan::classify::{self, Classified, Confidence};
 use crate::plan::entry::{Entry, TakenFile, check_name};
 use crate::plan::estimate::{self, Runtime, Source, Workload, estimate};
 use crate::plan::files::Files;
-use crate::plan::flags::Flags;
+use crate::plan::flags::{self, Flags};
 use crate::plan::history::History;
 use crate::plan::library::Library;
 use crate::plan::matrix::{Combination, Matrix};
@@ -21,6 +21,7 @@ use crate::plan::node::Node;
 use crate::plan::order;
 use crate::plan::priority::{self, Terms};
 use crate::plan::problem::{Problem, Wrong};
+use crate::plan::sizes;
 use crate::plan::sources::Sources;
 use crate::plan::template::{Context, Template};
 use serde_json::{Value, json};
@@ -54,6 +55,16 @@ pub struct About {
     pub origin: Origin,
     /// Commit of it; empty when unknown.
     pub revision: String,
+}
+
+impl About {
+    /// What people should know before they trust the tests.
+    #[must_use]
+    pub fn doubt(&self) -> Option<String> {
+        let Classified { family, confidence, reason, .. } = &self.class;
+        let doubted = *confidence == Confidence::Low;
+        doubted.then(|| format!("{} is tested as {family}, which is a guess: {reason}", self.model))
+    }
 }
 
 /// One test, and how it came to its place.
@@ -122,6 +133,7 @@ impl<'a> Subject<'a> {
         let at_model = |wrong: Wrong| wrong.at(&entry.path.key("model"));
         let found = catalogue::find(&entry.model, &entry.place, files).map_err(at_model)?;
         let said = entry.family.as_deref();
+        sizes::check(&found.config).map_err(at_model)?;
         let marker = found.marker.as_ref();
         let families = library.families();
         let class = classify::classify(families, &entry.prefix, marker, Some(&found.config), said)
@@ -245,13 +257,15 @@ impl<'a> Subject<'a> {
         check_name(name, &self.entry.path.key("model"))?;
         let template = self.template(case.backend);
         let front_matter = &template.front_matter;
+        let mut usual = front_matter.packages(case.text("runtime"));
+        usual.extend(flags::packages(&self.found.config).map(str::to_owned));
         let environment = self.entry.settings.environment.clone().unwrap_or_else(|| {
-            let requirements = front_matter.packages(case.text("runtime"));
+            let requirements = usual.clone();
             Environment::Packages(Packages { requirements, python: Some(PYTHON.into()) })
         });
         let requirements = match &environment {
             Environment::Packages(packages) => packages.requirements.clone(),
-            Environment::System => front_matter.packages(case.text("runtime")),
+            Environment::System => usual,
         };
         let model_type = self.found.config.get("model_type").and_then(Value::as_str);
         let cached = Some(self.found.revision.as_str()).filter(|revision| !revision.is_empty());
@@ -266,6 +280,7 @@ impl<'a> Subject<'a> {
             revision: self.entry.revision.as_deref().or(cached),
             requirements: &requirements,
             template_version: front_matter.version,
+            template_digest: &template.digest,
             dtf_version: env!("CARGO_PKG_VERSION"),
         });
         let script = script.map_err(|wrong| wrong.at(&self.entry.path))?;

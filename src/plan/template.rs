@@ -21,6 +21,8 @@ use std::collections::BTreeMap;
 pub const FUEL: u64 = 1_000_000;
 /// Largest script that a template may make.
 pub const MAX_SCRIPT_BYTES: usize = 4 << 20;
+/// What most scripts fit in, so that they are written without moving.
+const USUAL_SCRIPT_BYTES: usize = 64 << 10;
 
 /// What stands at the top of a template.
 #[derive(Debug, Clone, Deserialize)]
@@ -60,6 +62,7 @@ pub struct Context<'a> {
     pub revision: Option<&'a str>,
     pub requirements: &'a [String],
     pub template_version: u32,
+    pub template_digest: &'a str,
     pub dtf_version: &'a str,
 }
 
@@ -186,13 +189,17 @@ impl Template {
     /// # Errors
     /// The template uses what it is not given, takes too long, or makes too much.
     pub fn render(&self, context: &Context) -> Result<String, Wrong> {
-        let rendered = self
-            .environment
+        let mut bytes = Vec::with_capacity(USUAL_SCRIPT_BYTES);
+        self.environment
             .get_template(&self.path)
-            .and_then(|template| template.render(minijinja::value::Serde(context)));
-        let mut text = rendered.map_err(|problem| self.broken(&problem))?;
+            .and_then(|template| {
+                template.render_captured_to(minijinja::value::Serde(context), &mut bytes)
+            })
+            .map_err(|problem| self.broken(&problem))?;
         // The engine drops the last line break of a template.
-        text.push('\n');
+        bytes.push(b'\n');
+        let text = String::from_utf8(bytes)
+            .map_err(|problem| Wrong::new(format!("{} made no text: {problem}", self.path)))?;
         if text.len() > MAX_SCRIPT_BYTES {
             let message = format!("{} made a script of over {MAX_SCRIPT_BYTES} bytes", self.path);
             return Err(Wrong::new(message));
@@ -291,6 +298,7 @@ mod tests {
             revision: None,
             requirements: &[],
             template_version: 3,
+            template_digest: "",
             dtf_version: "0",
         })
     }

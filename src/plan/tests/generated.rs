@@ -150,10 +150,11 @@ fn what_generate_writes_reads_back_to_the_same_tests() {
     };
     let models = request.models().expect("models");
     let generated = generate("three", &models, &sources(&Folder::default())).expect("a plan");
-    assert_eq!(generated.scripts.len(), 15 + 6);
+    assert_eq!(generated.scripts().count(), 15 + 6);
     let scripts: Vec<(&str, &str)> =
-        generated.scripts.iter().map(|(path, text)| (path.as_str(), &**text)).collect();
-    let again = submit(&generated.plan, &Folder::with(&scripts), &[]).expect("a plan");
+        generated.scripts().map(|(path, text)| (path, &**text)).collect();
+    let again =
+        submit(&generated.plan().expect("a plan"), &Folder::with(&scripts), &[]).expect("a plan");
     assert_eq!(again.name, generated.submission.name);
     let json = |submission: &Submission| serde_json::to_string(&submission.tests).expect("json");
     assert_eq!(json(&again), json(&generated.submission));
