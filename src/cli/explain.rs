@@ -101,8 +101,7 @@ pub fn tests(
     unschedulable: &[Unschedulable],
     json: bool,
 ) -> Result<u8, Failure> {
-    let tests = made.models.iter().flat_map(|model| &model.tests).chain(&made.others);
-    let tests = tests.map(Test::new).collect();
+    let tests = made.tests().map(Test::new).collect();
     if json {
         console.json(&Listing { schema: SCHEMA, tests, unschedulable })?;
     } else {
@@ -207,9 +206,9 @@ fn list(tests: &Vec<Test<'_>>) -> String {
     }
     align_numbers(&mut table);
     format!(
-        "{}{} tests; memory is what is reserved, ~ marks times that are estimated\n",
+        "{}{}; memory is what is reserved, ~ marks times that are estimated\n",
         lines(&table),
-        tests.len()
+        figures::counted(tests.len() as u64, "test")
     )
 }
 

@@ -5,11 +5,16 @@ use super::args::{GenerateArgs, Global, Graph, ModelArgs, Output, Server};
 use super::connect::{client_at, named_coordinator, path, settings};
 use super::console::Console;
 use super::failure::Failure;
+use super::progress::Progress;
 use super::work::Work;
 use super::{exit, explain, fit, library, pytest, run as cli_run, submit};
 use crate::plan::graph;
 use crate::plan::request::Generated;
+use crate::report::render::figures::counted;
 use std::path::{Path, PathBuf};
+
+/// Scripts whose writing may take more than a moment.
+const MANY: usize = 1000;
 
 pub async fn run(console: Console, global: &Global, args: GenerateArgs) -> Result<u8, Failure> {
     let mut models: ModelArgs = args.models.clone();
@@ -49,6 +54,7 @@ pub async fn run(console: Console, global: &Global, args: GenerateArgs) -> Resul
     }
     work.ask_hub(console, &file, offline).await?;
     let made = work.generated()?;
+    submit::tell_doubts(console, &made.submission);
     let unmet = work.workers.as_deref().map(|workers| fit::unmet(&made.submission.tests, workers));
     let unmet = unmet.unwrap_or_default();
     submit::tell_unschedulable(console, &unmet);
@@ -71,11 +77,16 @@ pub async fn run(console: Console, global: &Global, args: GenerateArgs) -> Resul
         return write_plan(console, &plan, &made, args.force);
     }
     let out = args.out.unwrap_or_else(|| PathBuf::from("dtf-tests"));
+    let progress = Progress::new(console);
+    if made.submission.tests.len() >= MANY {
+        progress.say(&format!("writing {} files", made.submission.tests.len() + 1));
+    }
     write(&out, &made, args.force)?;
+    drop(progress);
     let plan = out.join("plan.yaml");
     console.result(&format!(
-        "{} tests in {}\nnext: dtf run {}",
-        made.submission.tests.len(),
+        "{} in {}\nnext: dtf run {}",
+        counted(made.submission.tests.len() as u64, "test"),
         plan.display(),
         plan.display()
     ))?;
@@ -89,10 +100,10 @@ fn write_plan(console: Console, plan: &Path, made: &Generated, force: bool) -> R
         return Err(Failure::usage(message).hint("give --force to write over it"));
     }
     let name = plan.display();
-    std::fs::write(plan, &made.plan)
+    std::fs::write(plan, made.plan()?)
         .map_err(|error| Failure::new(format!("cannot write {name}: {error}")))?;
-    let tests = made.submission.tests.len();
-    console.result(&format!("{tests} tests in {name}\nnext: dtf run {name}"))?;
+    let tests = counted(made.submission.tests.len() as u64, "test");
+    console.result(&format!("{tests} in {name}\nnext: dtf run {name}"))?;
     Ok(exit::PASSED)
 }
 
@@ -107,7 +118,7 @@ fn write(out: &Path, made: &Generated, force: bool) -> Result<(), Failure> {
         return Err(Failure::usage(format!("{} is not empty", out.display()))
             .hint("choose another --out, or give --force to write over what is there"));
     }
-    for (name, text) in &made.scripts {
+    for (name, text) in made.scripts() {
         let path = out.join(name);
         if let Some(parent) = path.parent() {
             std::fs::create_dir_all(parent).map_err(failed(parent))?;
@@ -115,5 +126,5 @@ fn write(out: &Path, made: &Generated, force: bool) -> Result<(), Failure> {
         std::fs::write(&path, text.as_bytes()).map_err(failed(&path))?;
     }
     let plan = out.join("plan.yaml");
-    std::fs::write(&plan, &made.plan).map_err(failed(&plan))
+    std::fs::write(&plan, made.plan()?).map_err(failed(&plan))
 }

@@ -16,6 +16,7 @@ use crate::domain::test::TestSpec;
 use crate::plan::document::Plan;
 use crate::plan::files::PlannedFile;
 use crate::plan::submission::Submission;
+use crate::report::render::figures::counted;
 use futures::stream::{self, StreamExt, TryStreamExt};
 use std::path::Path;
 use std::sync::Arc;
@@ -62,13 +63,15 @@ pub async fn perform(
     let client = client_at(address(&file, how.server)?.0, global, &file)?;
     work.ask_coordinator(console, &client, &file, how.templates).await?;
     let submission = work.submission()?;
+    tell_doubts(console, &submission);
     let sent = send(console, &client, &submission, false).await?;
     tell_unschedulable(console, &sent.unschedulable);
     if !how.waiting.wait {
         console.result(&sent.run.to_string())?;
         console.note(&format!(
-            "{} tests submitted; follow with: dtf report --run {}",
-            sent.tests, sent.run
+            "{} submitted; follow with: dtf report --run {}",
+            counted(sent.tests.into(), "test"),
+            sent.run
         ));
         return Ok(exit::PASSED);
     }
@@ -111,7 +114,7 @@ pub async fn send(
     }
     let progress = Progress::new(console);
     upload(client, &submission.files, &progress).await?;
-    progress.say(&format!("submitting {} tests", submission.tests.len()));
+    progress.say(&format!("submitting {}", counted(submission.tests.len() as u64, "test")));
     let mut parts = parts(&submission.tests).into_iter().peekable();
     let first = SubmitRun {
         name: submission.name.as_str().into(),
@@ -180,6 +183,13 @@ fn parts(tests: &[Arc<TestSpec>]) -> Vec<Vec<Arc<TestSpec>>> {
     }
     parts.push(part);
     parts
+}
+
+/// Says of which models it is only guessed what they are.
+pub fn tell_doubts(console: Console, submission: &Submission) {
+    for doubt in &submission.doubts {
+        console.warning(doubt);
+    }
 }
 
 /// Says what no worker can run, and how near the nearest come.

@@ -244,6 +244,7 @@ impl Check<'_> {
             revision: Some(&values.revision),
             requirements: std::slice::from_ref(&values.requirement),
             template_version: self.template.front_matter.version,
+            template_digest: &self.template.digest,
             dtf_version: env!("CARGO_PKG_VERSION"),
         })
     }

@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Confidence {
-    /// Only the name.
+    /// Only the name, or what contradicts itself.
     Low,
     /// The architecture's name or the structure of the configuration.
     Medium,
@@ -109,7 +109,13 @@ fn by_config(tables: &Families, config: &Map<String, Value>) -> Option<Classifie
         let relaxed = || tables.model_types.get(tables.relaxed.get(&relax(model_type))?);
         if let Some(kind) = tables.model_types.get(model_type).or_else(relaxed) {
             let reason = format!("model_type {}", shortened(model_type));
-            return Some(found(&kind.family, &kind.task, Confidence::High, reason));
+            let (confidence, reason) = match contradiction(tables, config, &relax(model_type)) {
+                None => (Confidence::High, reason),
+                Some(other) => {
+                    (Confidence::Low, format!("{reason}, though its architecture is {other}"))
+                }
+            };
+            return Some(found(&kind.family, &kind.task, confidence, reason));
         }
     }
     // Composite configurations are told apart before their architecture is believed.
@@ -124,6 +130,23 @@ fn by_config(tables: &Families, config: &Map<String, Value>) -> Option<Classifie
     };
     let reason = format!("architecture {}", shortened(architecture));
     Some(found(family, task, Confidence::Medium, reason))
+}
+
+/// An architecture that is named after a type of another family. Parts are named after the
+/// whole and the other way round (`gemma3_text`, `Gemma3ForCausalLM`), which is no contradiction.
+fn contradiction(
+    tables: &Families,
+    config: &Map<String, Value>,
+    relaxed_type: &str,
+) -> Option<String> {
+    let architecture = config.get("architectures")?.get(0)?.as_str()?;
+    let plain = relax(architecture);
+    let named = tables.relaxed.keys().filter(|kind| plain.starts_with(*kind));
+    let other = named.max_by_key(|kind| kind.len())?;
+    let family =
+        |relaxed: &str| Some(&tables.model_types.get(tables.relaxed.get(relaxed)?)?.family);
+    let part = other.starts_with(relaxed_type) || relaxed_type.starts_with(other.as_str());
+    (!part && family(relaxed_type)? != family(other)?).then(|| shortened(architecture))
 }
 
 fn by_structure(config: &Map<String, Value>) -> Option<(&'static str, &'static str, &'static str)> {
@@ -187,6 +210,16 @@ mod tests {
                 "x",
                 r#"{"model_type": "bert", "architectures": ["BertForCausalLM"]}"#,
                 "text_encoder High",
+            ),
+            (
+                "x",
+                r#"{"model_type": "bert", "architectures": ["LlamaForCausalLM"]}"#,
+                "text_encoder Low",
+            ),
+            (
+                "x",
+                r#"{"model_type": "gemma3_text", "architectures": ["Gemma3ForCausalLM"]}"#,
+                "decoder_llm High",
             ),
             (
                 "x",

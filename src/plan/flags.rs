@@ -32,6 +32,19 @@ pub struct Flags {
     pub remote_code: bool,
 }
 
+/// Packages that a configuration needs besides those of its template: timm has the backbones
+/// that it names.
+#[must_use]
+pub fn packages(config: &Map<String, Value>) -> Option<&'static str> {
+    let timm = |(key, value): (&String, &Value)| match (key.as_str(), value) {
+        ("use_timm_backbone", value) => value == &Value::Bool(true),
+        ("model_type", Value::String(kind)) => kind.starts_with("timm_"),
+        (_, Value::Object(part)) => packages(part).is_some(),
+        _ => false,
+    };
+    config.iter().any(timm).then_some("timm")
+}
+
 impl Flags {
     #[must_use]
     pub fn read(family: &str, config: &Map<String, Value>) -> Self {
@@ -80,6 +93,19 @@ pub fn has_experts(config: &Map<String, Value>) -> bool {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn backbones_of_timm_are_found_wherever_they_are_named() {
+        for (config, expected) in [
+            (json!({"model_type": "timm_wrapper"}), Some("timm")),
+            (json!({"backbone_config": {"model_type": "timm_backbone"}}), Some("timm")),
+            (json!({"model_type": "detr", "use_timm_backbone": true}), Some("timm")),
+            (json!({"model_type": "detr", "use_timm_backbone": false}), None),
+            (json!({"model_type": "bert", "backbone_config": {}}), None),
+        ] {
+            assert_eq!(packages(config.as_object().expect("a map")), expected, "{config}");
+        }
+    }
 
     #[test]
     fn flags_are_told_by_the_configuration() {

@@ -303,6 +303,7 @@ mod tests {
             revision: None,
             requirements: &[],
             template_version: 1,
+            template_digest: "",
             dtf_version: "0",
         })
     }

@@ -43,6 +43,7 @@ pub mod python;
 pub mod quantity;
 pub mod request;
 pub mod settings;
+mod sizes;
 pub mod source;
 pub mod sources;
 pub mod submission;

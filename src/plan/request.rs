@@ -1,5 +1,6 @@
 //! `dtf generate` and `dtf run MODEL`: a plan that nobody wrote, from the command line.
 
+use crate::domain::launch::Program;
 use crate::plan::document::check_count;
 use crate::plan::entry::Entry;
 use crate::plan::generate::{self, ModelTests, Planned};
@@ -42,13 +43,9 @@ pub struct Request {
     pub parameters: Vec<(String, String)>,
 }
 
-/// A plan file, its scripts, and the same as tests.
+/// Tests that nobody wrote, and what is known about them.
 #[derive(Debug, Clone)]
 pub struct Generated {
-    /// YAML that [`crate::plan::document::Plan`] reads; scripts stand beside it.
-    pub plan: String,
-    /// File name and text of each script.
-    pub scripts: Vec<(String, Arc<str>)>,
     /// What each model is, and its tests in the order of `submission`.
     pub models: Vec<ModelTests>,
     /// Tests that are not of a model.
@@ -97,16 +94,35 @@ fn put_together(
     let entries: Vec<Entry> = tests.map(|test| test.entry.clone()).collect();
     check_count(entries.len(), &Path::default().key("models")).map_err(refuse)?;
     check_scripts(&entries).map_err(refuse)?;
-    let submission = submission(name.to_owned(), &entries, sources.files).map_err(refuse)?;
-    let plan = write::plan(name, &entries).map_err(|message| {
-        refuse(Problem::new(&Path::default(), format!("the plan cannot be written: {message}")))
-    })?;
-    let script = |entry: Entry| match (entry.program, entry.generated) {
-        (crate::domain::launch::Program::Script(path), Some(text)) => Some((path, text)),
-        _ => None,
-    };
-    let scripts = entries.into_iter().filter_map(script).collect();
-    Ok(Generated { plan, scripts, models, others, submission })
+    let mut submission = submission(name.to_owned(), &entries, sources.files).map_err(refuse)?;
+    submission.doubts = models.iter().filter_map(|model| model.about.doubt()).collect();
+    Ok(Generated { models, others, submission })
+}
+
+impl Generated {
+    /// All tests, in the order of `submission`.
+    pub fn tests(&self) -> impl Iterator<Item = &Planned> {
+        self.models.iter().flat_map(|model| &model.tests).chain(&self.others)
+    }
+
+    /// File name and text of each script.
+    pub fn scripts(&self) -> impl Iterator<Item = (&str, &Arc<str>)> {
+        self.tests().filter_map(|test| match (&test.entry.program, &test.entry.generated) {
+            (Program::Script(path), Some(text)) => Some((path.as_str(), text)),
+            _ => None,
+        })
+    }
+
+    /// YAML that [`crate::plan::document::Plan`] reads; scripts stand beside it.
+    ///
+    /// # Errors
+    /// A value that YAML cannot hold.
+    pub fn plan(&self) -> Result<String, PlanError> {
+        let entries: Vec<Entry> = self.tests().map(|test| test.entry.clone()).collect();
+        write::plan(&self.submission.name, &entries).map_err(|message| {
+            refuse(Problem::new(&Path::default(), format!("the plan cannot be written: {message}")))
+        })
+    }
 }
 
 fn refuse(problem: Problem) -> PlanError {
@@ -137,7 +153,7 @@ fn check_shapes(models: &[ModelTests]) -> Result<(), Problem> {
 fn check_scripts(entries: &[Entry]) -> Result<(), Problem> {
     let mut seen = std::collections::HashMap::new();
     for entry in entries {
-        let crate::domain::launch::Program::Script(script) = &entry.program else { continue };
+        let Program::Script(script) = &entry.program else { continue };
         if let Some(other) = seen.insert(script, &entry.name) {
             let message = format!("{:?} and {other:?} would share the file {script}", entry.name);
             return Err(Problem::new(&entry.path, message).hint("generate them one by one"));

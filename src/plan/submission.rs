@@ -22,6 +22,8 @@ pub struct Submission {
     pub tests: Vec<Arc<TestSpec>>,
     /// Each content once.
     pub files: Vec<PlannedFile>,
+    /// What people should know before they trust the tests.
+    pub doubts: Vec<String>,
 }
 
 impl Plan {
@@ -33,21 +35,24 @@ impl Plan {
     pub fn into_submission(self, sources: &Sources) -> Result<Submission, PlanError> {
         let source = self.source.clone();
         let name = self.name.clone();
-        let entries = self.entries(sources)?;
-        submission(name, &entries, sources.files).map_err(|problem| source.refuse(problem))
+        let (entries, doubts) = self.entries(sources)?;
+        let made = submission(name, &entries, sources.files);
+        made.map(|made| Submission { doubts, ..made }).map_err(|problem| source.refuse(problem))
     }
 
-    /// Every test of the plan, those of its models written out.
-    pub(super) fn entries(self, sources: &Sources) -> Result<Vec<Entry>, PlanError> {
+    /// Every test of the plan, those of its models written out, and what is doubtful of these.
+    fn entries(self, sources: &Sources) -> Result<(Vec<Entry>, Vec<String>), PlanError> {
         let mut entries = self.entries;
+        let mut doubts = Vec::new();
         for model in &self.models {
             let made = generate::model_tests(model, sources);
             let made = made.map_err(|problem| self.source.refuse(problem))?;
+            doubts.extend(made.about.doubt());
             entries.extend(made.tests.into_iter().map(|test| test.entry));
             document::check_count(entries.len(), &model.path)
                 .map_err(|problem| self.source.refuse(problem))?;
         }
-        Ok(entries)
+        Ok((entries, doubts))
     }
 }
 
@@ -74,7 +79,7 @@ pub(super) fn submission(
             &mut gatherer,
         )?));
     }
-    Ok(Submission { name, tests, files: gatherer.finish() })
+    Ok(Submission { name, tests, files: gatherer.finish(), doubts: Vec::new() })
 }
 
 fn check_unique(entries: &[Entry]) -> Result<(), Problem> {

@@ -87,6 +87,7 @@ def render(family, model=None, parameters=None, **changes):
         "revision": None,
         "requirements": front["requirements"],
         "template_version": front["version"],
+        "template_digest": "0" * 64,
         "dtf_version": "0.0.0",
         **changes,
     }

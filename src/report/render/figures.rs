@@ -33,6 +33,11 @@ pub fn bytes(value: f64) -> String {
     format!("{digits} {}", UNITS[unit])
 }
 
+/// `1 test`, `6 tests`.
+pub fn counted(count: u64, word: &str) -> String {
+    format!("{count} {word}{}", if count == 1 { "" } else { "s" })
+}
+
 /// A number with the unit that its metric names.
 pub fn with_unit(value: f64, unit: &str) -> String {
     match unit {

@@ -45,7 +45,7 @@ fn headline(view: &ReportView) -> String {
     };
     let since = view.since.and_then(instant);
     let since = since.map(|at| at.strftime("since %Y-%m-%d %H:%M UTC, ").to_string());
-    let tests = counted(totals.tests, "test");
+    let tests = figures::counted(totals.tests, "test");
     // Writing to a string cannot fail, here and below.
     let mut line = format!("{}{runs}, {tests}: ", since.unwrap_or_default());
     let of = |outcome| totals.outcomes.get(&outcome).copied().unwrap_or(0);
@@ -64,16 +64,13 @@ fn headline(view: &ReportView) -> String {
     line.push_str(&parts.join(", "));
     line.push('\n');
     if totals.late_results > 0 {
-        let _ = writeln!(line, "{} too late to count", counted(totals.late_results, "result"));
+        let _ =
+            writeln!(line, "{} too late to count", figures::counted(totals.late_results, "result"));
     }
     if view.truncated {
         let _ = writeln!(line, "{} shown, those that did not pass first", view.rows.len());
     }
     line
-}
-
-fn counted(count: u64, word: &str) -> String {
-    format!("{count} {word}{}", if count == 1 { "" } else { "s" })
 }
 
 /// How many passed for each model on each back-end, when there are several of both.
