@@ -200,7 +200,11 @@ impl<'a> Subject<'a> {
                     let family = &self.class.family;
                     let message = format!("{family} tests cannot be generated for {backend}");
                     let problem = Problem::new(&self.entry.path.key("backends"), message);
-                    return Err(problem.hint(format!("known are {}", names.join(", "))));
+                    let runtime = match backend {
+                        Backend::OpenVino => "; OpenVINO is a runtime: cpu with --runtime openvino",
+                        _ => "",
+                    };
+                    return Err(problem.hint(format!("known are {}{runtime}", names.join(", "))));
                 }
                 // What the template does not support is left out: auto asks for what works.
                 BackendChoice::Auto => {

@@ -96,10 +96,7 @@ fn chosen(library: &Library, args: &CheckTemplatesArgs) -> Result<Vec<String>, F
         let before = chosen.len();
         chosen.extend(found.map(|path| (*path).to_owned()));
         if chosen.len() == before {
-            let known: Vec<&str> = library.with_template().collect();
-            let hint = crate::plan::problem::did_you_mean(name, &known);
-            let failure = Failure::new(format!("there is no template {name:?}")).hint(hint);
-            return Err(Failure { code: exit::NO_TEST, ..failure });
+            return Err(super::list::unknown(library, name));
         }
     }
     chosen.sort();

@@ -14,7 +14,7 @@ use crate::domain::time::Timestamp;
 use crate::plan::files::PlannedFile;
 use crate::plan::library::{Library, Origin};
 use crate::plan::node::shortened;
-use crate::plan::problem::did_you_mean;
+use crate::plan::problem::nearest;
 use crate::plan::template_path::TemplatePath;
 use comfy_table::presets::NOTHING;
 use comfy_table::{ContentArrangement, Table};
@@ -165,11 +165,14 @@ fn visible(text: &str) -> String {
     text.chars().map(plain).collect()
 }
 
-fn unknown(library: &Library, name: &str) -> Failure {
-    let names: Vec<&str> =
-        library.texts().map(|(path, _)| path.strip_suffix("/test.py.j2").unwrap_or(path)).collect();
-    Failure::usage(format!("there is no template {:?}", shortened(name)))
-        .hint(did_you_mean(name, &names))
+/// The hint names the nearest text, or the families: their parts would hide them.
+pub(super) fn unknown(library: &Library, name: &str) -> Failure {
+    let all = library.texts().map(|(path, _)| path.strip_suffix("/test.py.j2").unwrap_or(path));
+    let hint = nearest(name, all).map(|near| format!("did you mean {near:?}?"));
+    let families: Vec<&str> = library.with_template().collect();
+    let hint = hint.unwrap_or_else(|| format!("families are {}", families.join(", ")));
+    let failure = Failure::new(format!("there is no template {:?}", shortened(name))).hint(hint);
+    Failure { code: exit::NO_TEST, ..failure }
 }
 
 #[derive(Debug, Serialize)]

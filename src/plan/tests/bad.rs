@@ -171,7 +171,10 @@ fn models_are_refused_where_they_are_wrong() {
         ("{model: {config: config.json}}", "is not valid JSON: EOF"),
         ("{model: ./nowhere}", "\"nowhere\" has no config.json"),
         ("{model: gpt2, backends: [cudda]}", "models[0].backends[0]: expected a back-end"),
-        ("{model: gpt2, backends: [openvino]}", "tests cannot be generated for openvino"),
+        (
+            "{model: gpt2, backends: [openvino]}",
+            "OpenVINO is a runtime: cpu with --runtime openvino",
+        ),
         ("{model: gpt2, dtype: fp64}", "expected one of fp32, fp16, bf16"),
         ("{model: gpt2, batch: [0]}", "models[0].batch[0]: expected a whole number from 1"),
         ("{model: gpt2, image_size: 3}", "models[0].image_size: decoder_llm has no parameter"),
