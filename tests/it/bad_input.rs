@@ -170,17 +170,43 @@ fn a_worker_that_lies_about_its_size_is_refused() {
     home.at(&coordinator, &["status"]).expect_code(0);
 }
 
+#[test]
+fn what_is_not_http_is_answered_and_harms_nothing() {
+    let home = Home::new();
+    let coordinator = home.coordinator("data");
+    let headers: String = (0..500).map(|n| format!("x-{n}: y\r\n")).collect();
+    for (request, status) in [
+        ("\0\u{16}\u{3} no request\r\n\r\n".to_owned(), "400"),
+        ("GET /health/live\r\n\r\n".to_owned(), "400"),
+        (
+            "POST /api/v1/runs HTTP/1.1\r\ncontent-length: 3\r\ncontent-length: 5\r\n\r\n"
+                .to_owned(),
+            "400",
+        ),
+        (format!("GET /health/live HTTP/1.1\r\n{headers}\r\n"), "431"),
+        (format!("GET /{} HTTP/1.1\r\n\r\n", "a".repeat(70_000)), "4"),
+        ("CONNECT a:1 HTTP/1.1\r\nconnection: close\r\n\r\n".to_owned(), "404"),
+    ] {
+        let answer = send(coordinator.address(), &request);
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{request:.60}: {answer}");
+    }
+    home.at(&coordinator, &["status"]).expect_code(0);
+}
+
 /// One request without a client in between.
 fn post(address: &str, path: &str, body: &str) -> String {
+    let length = body.len();
+    let request = format!(
+        "POST {path} HTTP/1.1\r\nhost: {address}\r\ncontent-type: application/json\r\n\
+         content-length: {length}\r\nconnection: close\r\n\r\n{body}"
+    );
+    send(address, &request)
+}
+
+fn send(address: &str, request: &str) -> String {
     use std::io::{Read, Write};
     let mut stream = std::net::TcpStream::connect(address).expect("connected");
-    write!(
-        stream,
-        "POST {path} HTTP/1.1\r\nhost: {address}\r\ncontent-type: application/json\r\n\
-         content-length: {}\r\nconnection: close\r\n\r\n{body}",
-        body.len()
-    )
-    .expect("sent");
+    stream.write_all(request.as_bytes()).expect("sent");
     let mut answer = String::new();
     stream.read_to_string(&mut answer).expect("an answer");
     answer

@@ -9,6 +9,7 @@ use crate::coordinator::http::{
     attempts, blobs, document, health, leases, logs, reports, runs, submit, templates, tests,
     workers,
 };
+use crate::coordinator::metrics::Metrics;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::handler::Handler;
@@ -17,6 +18,7 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, MethodRouter, on};
 use futures::FutureExt;
+use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -139,23 +141,29 @@ pub(crate) fn router(app: Arc<App>) -> Router {
     router.fallback(unknown).method_not_allowed_fallback(wrong_method).with_state(app)
 }
 
-/// Counts, and turns panics, refusals and lateness into answers.
 async fn watch_over(State(guard): State<Guard>, request: Request, next: Next) -> Response {
     let app = Arc::clone(&guard.app);
-    let answer = AssertUnwindSafe(admit(guard, request, next)).catch_unwind().await;
-    let answer = match answer {
+    answered(&app.metrics, admit(guard, request, next)).await
+}
+
+/// Counts, and turns panics, refusals and lateness into answers.
+async fn answered(
+    metrics: &Metrics,
+    answer: impl Future<Output = Result<Response, Problem>>,
+) -> Response {
+    let answer = match AssertUnwindSafe(answer).catch_unwind().await {
         Ok(Ok(answer)) => answer,
         Ok(Err(problem)) => problem.into_response(),
         Err(_) => {
-            app.metrics.panics.fetch_add(1, Relaxed);
+            metrics.panics.fetch_add(1, Relaxed);
             Problem::internal("this request met a bug in dtf", &"a handler panicked")
                 .hint("the coordinator's log has the details; please report it")
                 .into_response()
         }
     };
-    app.metrics.requests.fetch_add(1, Relaxed);
+    metrics.requests.fetch_add(1, Relaxed);
     if answer.status().is_server_error() {
-        app.metrics.requests_failed.fetch_add(1, Relaxed);
+        metrics.requests_failed.fetch_add(1, Relaxed);
     }
     answer
 }
@@ -210,5 +218,13 @@ mod tests_of_table {
             .map(|route| route.path)
             .collect();
         assert_eq!(public, ["/api/v1/openapi.json", "/health/live", "/health/ready"]);
+    }
+    #[tokio::test]
+    async fn a_panic_is_an_answer_and_is_counted() {
+        let metrics = Metrics::default();
+        let answer = answered(&metrics, async { panic!("a bug") }).await;
+        assert_eq!(answer.status(), axum::http::StatusCode::INTERNAL_SERVER_ERROR);
+        assert_eq!(metrics.panics.load(Relaxed), 1);
+        assert_eq!(metrics.requests_failed.load(Relaxed), 1);
     }
 }

@@ -36,8 +36,7 @@ pub(crate) async fn serve(app: Arc<App>, listener: TcpListener, stop: impl Futur
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)
         .max_headers(MAX_HEADERS)
-        .max_buf_size(BUFFER_BYTES)
-        .pipeline_flush(true);
+        .max_buf_size(BUFFER_BYTES);
     let graceful = GracefulShutdown::new();
     let mut connections = Tasks::new();
     let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
