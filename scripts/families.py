@@ -127,7 +127,7 @@ CURATED = (
         "audio-codec",
         "codecs have no mapping",
         "dac encodec higgs_audio_v2_tokenizer mimi neucodec pocket_tts_audio_tokenizer "
-        "vibevoice_acoustic_tokenizer xcodec xcodec2",
+        "vibevoice_acoustic_tokenizer wavtokenizer xcodec xcodec2",
     ),
     (
         "vision_text_dual",
