@@ -2,6 +2,7 @@
 
 use crate::api::v1::runs::RunCounts;
 use crate::domain::outcome::Outcome;
+use crate::sys::shutdown::Signal;
 use std::process::ExitCode;
 
 pub const PASSED: u8 = 0;
@@ -18,7 +19,19 @@ pub const TESTS_FAILED: u8 = 100;
 pub const INFRASTRUCTURE: u8 = 101;
 /// Some tests found no worker that can run them; nothing else is wrong.
 pub const UNSCHEDULABLE: u8 = 102;
+/// By ctrl-c: 128 and the number of SIGINT.
 pub const INTERRUPTED: u8 = 130;
+/// By SIGTERM, as from `kill` or a CI system that cancels.
+pub const TERMINATED: u8 = 143;
+
+/// The exit code of a command that a signal ended.
+#[must_use]
+pub fn of_signal(signal: Signal) -> u8 {
+    match signal {
+        Signal::Interrupt => INTERRUPTED,
+        Signal::Terminate => TERMINATED,
+    }
+}
 
 /// What a finished run means for the exit code. `set_up` are tests with outcome `error`
 /// whose class is `set_up`, `unschedulable` those that no worker could run.

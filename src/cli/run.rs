@@ -14,7 +14,7 @@ use crate::coordinator;
 use crate::plan::submission::Submission;
 use crate::report::render::figures::counted;
 use crate::sys::ids;
-use crate::sys::shutdown::{Shutdown, Trigger};
+use crate::sys::shutdown::{Shutdown, Trigger, asked_to_end};
 use crate::sys::spawn::Tasks;
 use crate::worker;
 use std::path::Path;
@@ -72,15 +72,17 @@ pub async fn perform(
     )?;
     let mut site = Site::start(&data_dir, worker).await?;
     let client = site.client.clone();
+    let mut interrupted = false;
     let done = tokio::select! {
         done = test(console, &client, work, submission, output) => done,
-        _ = tokio::signal::ctrl_c() => {
+        signal = asked_to_end() => {
             console.note("interrupted: stopping the tests (results so far are kept)");
-            Ok(exit::INTERRUPTED)
+            interrupted = true;
+            Ok(exit::of_signal(signal))
         }
         failed = site.failed() => Err(failed),
     };
-    let stopped = site.stop(done.as_ref().is_ok_and(|code| *code == exit::INTERRUPTED)).await;
+    let stopped = site.stop(interrupted).await;
     let code = done?;
     stopped?;
     console.note(&format!("results are kept in {}; see: dtf report", data_dir.display()));

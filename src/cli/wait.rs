@@ -12,6 +12,7 @@ use crate::client::Client;
 use crate::domain::id::RunId;
 use crate::domain::outcome::{Class, Outcome};
 use crate::domain::time::Millis;
+use crate::sys::shutdown::asked_to_end;
 use std::time::Duration;
 
 /// Between two looks at a run.
@@ -42,12 +43,12 @@ pub async fn to_the_end(
             console.note(&format!("still going; follow with: dtf report --run {run}"));
             Ok(exit::PENDING)
         }
-        _ = tokio::signal::ctrl_c() => {
+        signal = asked_to_end() => {
             show(console, client, run, output).await?;
             console.note(&format!(
                 "the run goes on; follow with: dtf report --run {run}, or stop it: dtf cancel {run}"
             ));
-            Ok(exit::INTERRUPTED)
+            Ok(exit::of_signal(signal))
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::domain::outcome::Outcome;
 use crate::domain::time::Timestamp;
 
 use super::classes::Place;
-use super::deps::Skips;
+use super::deps::SkipsByRun;
 
 impl Scheduler {
     pub(super) fn decide_cancel(
@@ -65,25 +65,26 @@ impl Scheduler {
     }
 
     pub(super) fn decide_tick(&self, now: Timestamp) -> Step {
-        let mut events = Vec::new();
-        self.lose_silent(now, &mut events);
-        self.expire(now, &mut events);
+        let (mut events, mut skips) = (Vec::new(), SkipsByRun::new(now));
+        self.lose_silent(now, &mut skips, &mut events);
+        self.expire(now, &mut skips, &mut events);
+        events.extend(skips.into_events());
         self.recall_stuck(now, &mut events);
         Step { events, answer: Answer::Done }
     }
 
-    fn expire(&self, now: Timestamp, events: &mut Vec<Event>) {
-        for (due, id) in &self.expiries {
-            if *due > now {
-                return;
-            }
-            let Some(test) = self.find(*id) else { continue };
-            if matches!(test.state, State::Blocked | State::Waiting { .. }) {
-                events.push(Event::TestExpired { test: *id, at: now });
-                let mut skips = Skips::new(now, id.run);
-                self.skip_dependants(*id, Outcome::Expired, &mut skips);
-                events.extend(skips.into_events());
-            }
+    /// Of tests that are due and depend on each other each one expires, and is not skipped.
+    fn expire(&self, now: Timestamp, skips: &mut SkipsByRun, events: &mut Vec<Event>) {
+        let due = self.expiries.iter().take_while(|(due, _)| *due <= now).map(|(_, id)| *id);
+        let waits = |id: &TestId| {
+            let state = self.find(*id).map(|test| test.state);
+            matches!(state, Some(State::Blocked | State::Waiting { .. }))
+        };
+        let due: Vec<TestId> =
+            due.filter(waits).filter(|id| skips.of(id.run).leave_out(id.index)).collect();
+        for id in due {
+            events.push(Event::TestExpired { test: id, at: now });
+            self.skip_dependants(id, Outcome::Expired, skips.of(id.run));
         }
     }
 

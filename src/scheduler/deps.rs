@@ -8,7 +8,7 @@ use crate::domain::id::{RunId, TestId};
 use crate::domain::outcome::Outcome;
 use crate::domain::test::{OnFailure, SkipCause, TestSpec};
 use crate::domain::time::Timestamp;
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 /// Names shown of a circle.
@@ -40,6 +40,11 @@ impl Skips {
         self.known.contains(&index)
     }
 
+    /// This test ends by something else; it is not to be skipped as well.
+    pub fn leave_out(&mut self, index: u32) -> bool {
+        self.known.insert(index)
+    }
+
     pub fn push(&mut self, index: u32, because: SkipCause) {
         if self.known.insert(index) {
             self.order.push((index, because));
@@ -58,6 +63,27 @@ impl Skips {
             because,
             at: now,
         })
+    }
+}
+
+/// Skips of several runs, in order of the runs. One for all that ends in a step: a test may
+/// wait for several of those that end, and is skipped once.
+pub(super) struct SkipsByRun {
+    now: Timestamp,
+    runs: BTreeMap<RunId, Skips>,
+}
+
+impl SkipsByRun {
+    pub fn new(now: Timestamp) -> Self {
+        Self { now, runs: BTreeMap::new() }
+    }
+
+    pub fn of(&mut self, run: RunId) -> &mut Skips {
+        self.runs.entry(run).or_insert_with(|| Skips::new(self.now, run))
+    }
+
+    pub fn into_events(self) -> impl Iterator<Item = Event> {
+        self.runs.into_values().flat_map(Skips::into_events)
     }
 }
 

@@ -139,6 +139,8 @@ pub enum Answer {
     Done,
     Registered {
         worker: WorkerId,
+        /// Last epoch used so far.
+        epoch: Epoch,
         kept: Vec<LeaseId>,
         stale: Vec<LeaseId>,
     },

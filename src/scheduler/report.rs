@@ -1,14 +1,14 @@
 //! Attempts end: reports with and without the right to them, and leases that come back.
 
-use super::deps::Skips;
+use super::deps::SkipsByRun;
 use super::state::{MAX_ACCEPTED, Scheduler, State, Worker};
 use super::{Answer, Finished, Rejected, Step};
 use crate::domain::event::{Event, Next};
-use crate::domain::id::{Epoch, LeaseId, RunId, TestId, WorkerId};
+use crate::domain::id::{Epoch, LeaseId, TestId, WorkerId};
 use crate::domain::outcome::{Blame, Class, Outcome};
 use crate::domain::retry::MAX_ATTEMPTS;
 use crate::domain::time::{Millis, Timestamp};
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use uuid::Uuid;
 
 /// An ended attempt, as stored.
@@ -22,9 +22,6 @@ pub(super) struct Ended {
     pub next: Next,
 }
 
-/// Skips of several runs, in order of the runs.
-type SkipsByRun = BTreeMap<RunId, Skips>;
-
 impl Scheduler {
     pub(super) fn decide_report(
         &self,
@@ -37,7 +34,7 @@ impl Scheduler {
         let worker = self.check_incarnation(id, incarnation)?;
         let mut events = vec![Event::WorkerSeen { worker: id, received: worker.received, at: now }];
         let mut conflicts = Vec::new();
-        let mut skips = SkipsByRun::new();
+        let mut skips = SkipsByRun::new(now);
         let mut handled = HashSet::with_capacity(finished.len() + returned.len());
         for report in finished {
             let lease = report.lease;
@@ -57,7 +54,7 @@ impl Scheduler {
                 events.push(Event::LeaseReturned { lease: *lease, worker: id, at: now });
             }
         }
-        events.extend(skips.into_values().flat_map(Skips::into_events));
+        events.extend(skips.into_events());
         Ok(Step { events, answer: Answer::Reported { conflicts } })
     }
 
@@ -72,8 +69,7 @@ impl Scheduler {
         let test = lease.attempt.test;
         let next = self.what_next(test, outcome, class);
         if matches!(next, Next::Done { .. }) {
-            let skips = skips.entry(test.run).or_insert_with(|| Skips::new(now, test.run));
-            self.skip_dependants(test, outcome, skips);
+            self.skip_dependants(test, outcome, skips.of(test.run));
         }
         Event::AttemptFinished {
             lease,
@@ -197,15 +193,16 @@ impl Scheduler {
     }
 
     /// Gives up leases of a worker: what ran there is lost, what had not started goes back.
+    /// What is skipped for it is left to the caller, who may give up several workers at once.
     pub(super) fn release(
         &self,
         now: Timestamp,
         id: WorkerId,
         worker: &Worker,
         gone: impl Fn(Epoch) -> bool,
+        skips: &mut SkipsByRun,
         events: &mut Vec<Event>,
     ) {
-        let mut skips = SkipsByRun::new();
         for seat in worker.seats.values() {
             for (position, (test, epoch)) in seat.queue.iter().enumerate() {
                 if !gone(*epoch) {
@@ -215,13 +212,12 @@ impl Scheduler {
                 let unheard = worker.notices.contains_key(epoch);
                 if position == 0 && !unheard {
                     let lost = self.lost(lease);
-                    events.push(self.finished(now, id, lost, &mut skips));
+                    events.push(self.finished(now, id, lost, skips));
                 } else {
                     events.push(Event::LeaseReturned { lease, worker: id, at: now });
                 }
             }
         }
-        events.extend(skips.into_values().flat_map(Skips::into_events));
     }
 
     fn lost(&self, lease: LeaseId) -> Finished {

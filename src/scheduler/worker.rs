@@ -1,6 +1,7 @@
 //! Workers come, give signs of life, drain and go.
 
 use super::amounts::Free;
+use super::deps::SkipsByRun;
 use super::state::{Group, Note, Scheduler, State, Worker};
 use super::{Answer, Availability, Delivery, LEASE, Rejected, Step};
 use crate::domain::capability::{Capability, MAX_NAME_BYTES};
@@ -75,7 +76,9 @@ impl Scheduler {
             let under_way = |epoch: Epoch| old.incarnation == incarnation && epoch > old.received;
             let kept: HashSet<Epoch> = kept.iter().map(|lease| lease.epoch).collect();
             let gone = |epoch: Epoch| !kept.contains(&epoch) && !under_way(epoch);
-            self.release(now, worker, old, gone, &mut events);
+            let mut skips = SkipsByRun::new(now);
+            self.release(now, worker, old, gone, &mut skips, &mut events);
+            events.extend(skips.into_events());
         }
         events.push(Event::WorkerRegistered {
             worker,
@@ -85,7 +88,7 @@ impl Scheduler {
             capability,
             at: now,
         });
-        Ok(Step { events, answer: Answer::Registered { worker, kept, stale } })
+        Ok(Step { events, answer: Answer::Registered { worker, epoch: self.epoch, kept, stale } })
     }
 
     pub(super) fn apply_registered(
@@ -203,7 +206,9 @@ impl Scheduler {
         // Delivered, not held, not reported: the worker has lost it.
         let held: HashSet<Epoch> = holding.iter().map(|lease| lease.epoch).collect();
         let gone = |epoch: Epoch| epoch <= received && !held.contains(&epoch);
-        self.release(now, id, worker, gone, &mut events);
+        let mut skips = SkipsByRun::new(now);
+        self.release(now, id, worker, gone, &mut skips, &mut events);
+        events.extend(skips.into_events());
         Ok(Step { events, answer: Answer::Heartbeat { stale } })
     }
 
@@ -339,19 +344,25 @@ impl Scheduler {
         incarnation: Uuid,
     ) -> Result<Step, Rejected> {
         let worker = self.check_incarnation(id, incarnation)?;
-        let mut events = Vec::new();
-        self.release(now, id, worker, |_| true, &mut events);
+        let (mut events, mut skips) = (Vec::new(), SkipsByRun::new(now));
+        self.release(now, id, worker, |_| true, &mut skips, &mut events);
+        events.extend(skips.into_events());
         events.push(Event::WorkerLost { worker: id, at: now, clean: true });
         Ok(Step::of(events))
     }
 
     /// Workers that were silent for longer than a lease lasts.
-    pub(super) fn lose_silent(&self, now: Timestamp, events: &mut Vec<Event>) {
+    pub(super) fn lose_silent(
+        &self,
+        now: Timestamp,
+        skips: &mut SkipsByRun,
+        events: &mut Vec<Event>,
+    ) {
         for (id, worker) in &self.workers {
             let present =
                 matches!(worker.availability, Availability::Active | Availability::Draining);
             if present && now.since(worker.last_seen) > LEASE {
-                self.release(now, *id, worker, |_| true, events);
+                self.release(now, *id, worker, |_| true, skips, events);
                 events.push(Event::WorkerLost { worker: *id, at: now, clean: false });
             }
         }

@@ -37,7 +37,7 @@ impl Shutdown {
         tasks.spawn("signals", async move {
             while trigger.step.receiver_count() > 0 && *trigger.step.borrow() < Step::Now {
                 tokio::select! {
-                    () = signals.next() => trigger.next(),
+                    _ = signals.next() => trigger.next(),
                     () = trigger.step.closed() => return,
                 }
             }
@@ -83,6 +83,23 @@ impl Trigger {
     }
 }
 
+/// Asks a command to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signal {
+    /// SIGINT, ctrl-c.
+    Interrupt,
+    /// SIGTERM.
+    Terminate,
+}
+
+/// Resolves when this process is asked to end; never where signals cannot be watched.
+pub async fn asked_to_end() -> Signal {
+    match Signals::listen() {
+        Ok(mut signals) => signals.next().await,
+        Err(_) => std::future::pending().await,
+    }
+}
+
 #[cfg(unix)]
 struct Signals {
     terminate: tokio::signal::unix::Signal,
@@ -100,10 +117,10 @@ impl Signals {
         })
     }
 
-    async fn next(&mut self) {
+    async fn next(&mut self) -> Signal {
         tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => Signal::Terminate,
+            _ = self.interrupt.recv() => Signal::Interrupt,
         }
     }
 }
@@ -119,8 +136,9 @@ impl Signals {
         Ok(Self { interrupt: tokio::signal::windows::ctrl_c()? })
     }
 
-    async fn next(&mut self) {
+    async fn next(&mut self) -> Signal {
         self.interrupt.recv().await;
+        Signal::Interrupt
     }
 }
 

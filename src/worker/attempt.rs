@@ -57,7 +57,18 @@ pub struct Finished {
     pub blobs: Vec<String>,
 }
 
+/// In the place of details that the coordinator will not have.
+const REFUSED_DETAIL: &str = r#"{"message":"the coordinator refused the details of this result"}"#;
+
 impl Finished {
+    /// Gives up the details, so that the outcome at least is told. False: they are given up.
+    pub fn give_up_detail(&mut self) -> bool {
+        let told = self.report.detail.as_ref().map(|detail| detail.get());
+        let given_up = told.is_none_or(|text| text == REFUSED_DETAIL);
+        self.report.detail = RawValue::from_string(REFUSED_DETAIL.to_owned()).ok();
+        !given_up
+    }
+
     #[must_use]
     pub fn new(lease: LeaseId, outcome: Outcome) -> Self {
         let report = Report { lease, outcome, class: None, duration_ms: Millis(0), detail: None };
@@ -447,12 +458,10 @@ fn cold(
     Ok(Running { process, output, tree, isolation: "", warm_refused: None })
 }
 
-/// The detail as JSON text; values of metrics go first when it is too large.
+/// The detail as JSON text. When it is too large, what a script can make large goes first,
+/// then all but the message.
 fn encode(mut detail: AttemptDetail) -> Box<RawValue> {
-    let text = serde_json::to_string(&detail).unwrap_or_default();
-    if text.len() <= MAX_DETAIL_BYTES
-        && let Ok(raw) = RawValue::from_string(text)
-    {
+    if let Some(raw) = fitting(&detail) {
         return raw;
     }
     detail.metrics.clear();
@@ -461,5 +470,13 @@ fn encode(mut detail: AttemptDetail) -> Box<RawValue> {
     detail.result.clear();
     detail.output.clear();
     detail.message.push_str(" (the details were too large and are left out)");
-    serde_json::value::to_raw_value(&detail).unwrap_or_else(|_| RawValue::NULL.to_owned())
+    let message = detail.message.clone();
+    fitting(&detail)
+        .or_else(|| fitting(&AttemptDetail { message, ..AttemptDetail::default() }))
+        .unwrap_or_else(|| RawValue::NULL.to_owned())
+}
+
+fn fitting(detail: &AttemptDetail) -> Option<Box<RawValue>> {
+    let raw = serde_json::value::to_raw_value(detail).ok()?;
+    (raw.get().len() <= MAX_DETAIL_BYTES).then_some(raw)
 }

@@ -51,9 +51,6 @@ pub trait Link: Send + Sync + 'static {
         body: Reports,
     ) -> impl Future<Output = Result<Reported, LinkError>> + Send;
 
-    /// Says that no new leases are wanted.
-    fn drain(&self, worker: WorkerId) -> impl Future<Output = Result<(), LinkError>> + Send;
-
     fn leave(
         &self,
         worker: WorkerId,

@@ -156,6 +156,14 @@ impl<J, R> Machine<J, R> {
         self.received
     }
 
+    /// The coordinator has used epochs up to this one. It never falls behind what it has
+    /// said, so higher ones are of another log, and count no more.
+    pub fn registered(&mut self, epoch: Epoch) {
+        if self.received > epoch {
+            self.received = Epoch(0);
+        }
+    }
+
     /// Everything that the coordinator should keep for this worker, in order.
     #[must_use]
     pub fn holding(&self) -> Vec<LeaseId> {
@@ -365,6 +373,18 @@ impl<J, R> Machine<J, R> {
         (!empty).then_some(&self.batch)
     }
 
+    /// The coordinator refused the batch as a whole. One with several entries is taken back,
+    /// to be sent in smaller ones; a single result is given out, to be changed.
+    pub fn refused(&mut self) -> Option<&mut Ended<R>> {
+        if self.batch.finished.len() + self.batch.returned.len() > 1 {
+            while let Some(ended) = self.batch.finished.pop() {
+                self.finished.push_front(ended);
+            }
+            self.returned.append(&mut self.batch.returned);
+        }
+        self.batch.finished.first_mut()
+    }
+
     /// Whether results or returned leases wait for an acknowledgement.
     #[must_use]
     pub fn owes_report(&self) -> bool {
@@ -386,6 +406,11 @@ impl<J, R> Machine<J, R> {
         for lease in self.batch.returned.drain(..) {
             self.held.remove(&lease);
         }
+    }
+
+    /// No repeat of the batch helps; the coordinator gets its leases back when they run out.
+    pub fn give_up_batch(&mut self) {
+        self.acknowledged(self.batch.number);
     }
 
     /// Starts nothing more: gives back what is queued, finishes what runs.

@@ -2,7 +2,7 @@
 //! (`docs/protocol.md`), read while it runs.
 //!
 //! Limits: [`MAX_LINE_BYTES`] a line, [`MAX_KEPT_BYTES`] kept in all (the `result` line is
-//! kept beyond it), [`MAX_METRICS`] metrics with [`MAX_VALUES`] values each, finite only.
+//! kept beyond it), [`MAX_DEPTH`] deep, [`MAX_METRICS`] metrics with [`MAX_VALUES`] values each, finite only.
 //! What does not fit is counted and left out; nothing here fails.
 
 use crate::api::v1::tests::{AttemptDetail, Better, Check, Metric, PhaseRecord};
@@ -14,6 +14,9 @@ pub const MAX_LINE_BYTES: usize = 256 * 1024;
 pub const MAX_KEPT_BYTES: usize = 1024 * 1024;
 pub const MAX_METRICS: usize = 1000;
 pub const MAX_VALUES: usize = 10_000;
+/// Objects and lists in each other. Whoever reads the details adds some levels, and parsers
+/// stop at 128.
+pub const MAX_DEPTH: usize = 32;
 /// Most phases and checks.
 pub const MAX_RECORDS: usize = 1000;
 
@@ -66,6 +69,15 @@ struct CheckLine {
     message: Option<String>,
 }
 
+/// Whether a value is at most `levels` deep.
+fn shallow(value: &Value, levels: usize) -> bool {
+    match value {
+        Value::Array(items) => levels > 0 && items.iter().all(|item| shallow(item, levels - 1)),
+        Value::Object(items) => levels > 0 && items.values().all(|item| shallow(item, levels - 1)),
+        _ => true,
+    }
+}
+
 impl Transcript {
     /// Takes the next bytes of the file. True when a whole line came: a sign of life.
     pub fn feed(&mut self, bytes: &[u8]) -> bool {
@@ -105,6 +117,9 @@ impl Transcript {
     fn line(&mut self, line: &[u8]) -> Option<()> {
         let Ok(Value::Object(mut object)) = serde_json::from_slice(line) else { return None };
         let Some(Value::String(kind)) = object.remove("event") else { return None };
+        if !object.values().all(|value| shallow(value, MAX_DEPTH)) {
+            return None;
+        }
         // Version of the line's format, and seconds since the start of the script.
         object.remove("v");
         object.remove("t");
@@ -233,6 +248,26 @@ mod tests {
 {"event":"check","name":"cpu_reference","passed":true,"values":{"max_abs":1e-6},"tolerance":{"max_abs":1e-4}}
 {"v":1,"t":2.5,"event":"result","outcome":"passed"}
 "#;
+
+    #[test]
+    fn what_a_reader_could_not_parse_any_more_is_left_out() {
+        let mut transcript = Transcript::default();
+        for depth in [MAX_DEPTH, MAX_DEPTH + 1, 126] {
+            let nested = format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+            let name = format!("deep{depth}");
+            let line = format!("{{\"event\":\"environment\",\"{name}\":{nested}}}\n");
+            transcript.feed(line.as_bytes());
+            let line = format!("{{\"event\":\"result\",\"outcome\":\"passed\",\"x\":{nested}}}\n");
+            transcript.feed(line.as_bytes());
+        }
+        transcript.finish();
+        assert_eq!(transcript.left_out(), 4);
+        let mut detail = AttemptDetail::default();
+        transcript.into_detail(&mut detail);
+        let text = serde_json::to_string(&detail).expect("JSON");
+        let read: AttemptDetail = serde_json::from_str(&text).expect("what is sent can be read");
+        assert_eq!(read.environment.len(), 1);
+    }
 
     #[test]
     fn a_script_is_understood_however_its_bytes_arrive() {

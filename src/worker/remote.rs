@@ -14,8 +14,10 @@ use uuid::Uuid;
 impl From<ClientError> for LinkError {
     fn from(error: ClientError) -> Self {
         let reason = error.to_string();
-        match error {
+        match &error {
             ClientError::Unauthorized(_) => Self::Unauthorized(reason),
+            // Trouble over there, such as a full disk, or of something between: it may pass.
+            ClientError::Refused(refusal) if refusal.status >= 500 => Self::Away(reason),
             ClientError::BadUrl { .. } | ClientError::Refused(_) => Self::Refused(reason),
             // Of a worker's own requests: it, or this process of it, is not known there.
             ClientError::NotFound(_) | ClientError::Conflict(_) => Self::Unknown(reason),
@@ -53,10 +55,6 @@ impl Link for Client {
 
     async fn report(&self, worker: WorkerId, body: Reports) -> Result<Reported, LinkError> {
         Ok(Client::report(self, worker, &body).await?)
-    }
-
-    async fn drain(&self, worker: WorkerId) -> Result<(), LinkError> {
-        Ok(Client::drain(self, worker).await.map(|_| ())?)
     }
 
     async fn leave(&self, worker: WorkerId, incarnation: Uuid) -> Result<(), LinkError> {

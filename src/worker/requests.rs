@@ -60,6 +60,8 @@ pub(super) struct Requests<L> {
     capability: Arc<Capability>,
     logs: PathBuf,
     wait: Millis,
+    /// Entries of a report. One after a refusal, so that one bad result holds up no others.
+    most: usize,
 }
 
 type Request<T> = BoxFuture<'static, Result<T, LinkError>>;
@@ -74,6 +76,7 @@ impl<L: Link> Requests<L> {
             capability: workshop.capability.clone(),
             logs: workshop.site.logs(),
             wait: if settings.ephemeral { EPHEMERAL_WAIT } else { MAX_WAIT },
+            most: MAX_REPORTS,
         }
     }
 
@@ -96,20 +99,17 @@ impl<L: Link> Requests<L> {
         async move { link.claim(worker, body).await }.boxed()
     }
 
+    /// Comes back with whether it told of a drain.
     pub fn heartbeat(
         &self,
         worker: WorkerId,
         received: Epoch,
         holding: Vec<LeaseId>,
-    ) -> Request<HeartbeatAnswer> {
-        let body = Heartbeat { incarnation: self.incarnation, received, holding };
+        draining: bool,
+    ) -> Request<(bool, HeartbeatAnswer)> {
+        let body = Heartbeat { incarnation: self.incarnation, received, holding, draining };
         let link = self.link.clone();
-        async move { link.heartbeat(worker, body).await }.boxed()
-    }
-
-    pub fn drain(&self, worker: WorkerId) -> Request<()> {
-        let link = self.link.clone();
-        async move { link.drain(worker).await }.boxed()
+        async move { Ok((draining, link.heartbeat(worker, body).await?)) }.boxed()
     }
 
     /// The next report, with the number of its batch; output and files go before it.
@@ -123,7 +123,7 @@ impl<L: Link> Requests<L> {
             size += finished.report.detail.as_ref().map_or(0, |detail| detail.get().len());
             size <= MAX_REQUEST_BYTES
         };
-        let batch = machine.batch(MAX_REPORTS, fits)?;
+        let batch = machine.batch(self.most, fits)?;
         let number = batch.number;
         let results = || batch.finished.iter().filter_map(|ended| ended.result.as_ref());
         let blobs: Vec<String> = results().flat_map(|finished| finished.blobs.clone()).collect();
@@ -138,6 +138,23 @@ impl<L: Link> Requests<L> {
             Ok((number, link.report(worker, body).await?))
         };
         Some(request.boxed())
+    }
+
+    /// A report was refused as a whole, which no repeat mends: results are told one by one,
+    /// and one that is refused by itself goes without its details, then not at all.
+    pub fn refused(&mut self, machine: &mut Machine<Box<LeaseView>, Finished>, reason: &str) {
+        self.most = 1;
+        let Some(ended) = machine.refused() else { return };
+        let lease = ended.lease;
+        if !ended.result.as_mut().is_some_and(Finished::give_up_detail) {
+            tracing::error!(?lease, reason, "a result is refused and given up");
+            machine.give_up_batch();
+        }
+    }
+
+    /// A report was taken.
+    pub fn taken(&mut self) {
+        self.most = MAX_REPORTS;
     }
 
     /// Removes the spooled files of the batch that is about to be acknowledged.

@@ -63,9 +63,8 @@ pub(super) struct Session<L> {
     steps: (mpsc::UnboundedSender<Step>, mpsc::UnboundedReceiver<Step>),
     registering: Pending<Registered>,
     claim: Pending<Claimed>,
-    heartbeat: Pending<HeartbeatAnswer>,
+    heartbeat: Pending<(bool, HeartbeatAnswer)>,
     report: Pending<(u64, Reported)>,
-    drain: Pending<()>,
     drain_told: bool,
     away: Backoff,
     next_register: Instant,
@@ -103,7 +102,6 @@ impl<L: Link> Session<L> {
             claim: None,
             heartbeat: None,
             report: None,
-            drain: None,
             drain_told: false,
             away: Backoff::default(),
             next_register: now,
@@ -140,10 +138,6 @@ impl<L: Link> Session<L> {
                 answer = pending(&mut self.report) => {
                     self.report = None;
                     self.reported(answer);
-                }
-                answer = pending(&mut self.drain) => {
-                    self.drain = None;
-                    self.drain_told = answer.is_ok();
                 }
                 Some(step) = self.steps.1.recv() => self.attempts_stepped(step),
                 () = shutdown.stop(), if !stopping => {
@@ -188,22 +182,17 @@ impl<L: Link> Session<L> {
             }
             return;
         };
-        if self.machine.draining()
-            && !self.drain_told
-            && self.drain.is_none()
-            && !self.away.failing()
-        {
-            self.drain = Some(self.requests.drain(worker));
-        }
-        let may_claim = !self.machine.draining() || self.drain_told;
+        let draining = self.machine.draining();
+        let may_claim = !draining || self.drain_told;
         if self.claim.is_none() && may_claim && now >= self.next_claim {
             self.next_claim = now + PACE;
             self.claim = Some(self.requests.claim(worker, self.machine.received()));
         }
-        if self.heartbeat.is_none() && now >= self.next_heartbeat {
+        let news = draining && !self.drain_told && !self.away.failing();
+        if self.heartbeat.is_none() && (news || now >= self.next_heartbeat) {
             self.next_heartbeat = now + self.heartbeat_every;
             let (received, holding) = (self.machine.received(), self.machine.holding());
-            self.heartbeat = Some(self.requests.heartbeat(worker, received, holding));
+            self.heartbeat = Some(self.requests.heartbeat(worker, received, holding, draining));
         }
         if self.report.is_none() && now >= self.next_report && self.machine.owes_report() {
             self.next_report = now + PACE;
@@ -246,6 +235,7 @@ impl<L: Link> Session<L> {
         self.worker = Some(registered.worker);
         self.summary.worker = Some(registered.worker);
         self.drain_told = false;
+        self.machine.registered(registered.epoch);
         self.stale(&registered.stale);
         Ok(())
     }
@@ -257,7 +247,7 @@ impl<L: Link> Session<L> {
         if matches!(error, LinkError::Unknown(_)) {
             // Answers to the old registration must not reach the new one.
             self.worker = None;
-            (self.claim, self.heartbeat, self.report, self.drain) = (None, None, None, None);
+            (self.claim, self.heartbeat, self.report) = (None, None, None);
             self.next_register = Instant::now();
         }
         wait
@@ -299,10 +289,11 @@ impl<L: Link> Session<L> {
         }
     }
 
-    fn beaten(&mut self, answer: Answer<HeartbeatAnswer>) {
+    fn beaten(&mut self, answer: Answer<(bool, HeartbeatAnswer)>) {
         match answer {
-            Ok(answer) => {
+            Ok((draining, answer)) => {
                 self.away.worked();
+                self.drain_told |= draining;
                 self.stale(&answer.stale);
             }
             Err(error) => {
@@ -327,10 +318,14 @@ impl<L: Link> Session<L> {
             Ok(reported) => reported,
             Err(error) => {
                 self.next_report = Instant::now() + self.failed("report", &error);
+                if let LinkError::Refused(reason) = &error {
+                    self.requests.refused(&mut self.machine, reason);
+                }
                 return;
             }
         };
         self.away.worked();
+        self.requests.taken();
         if !reported.conflicts.is_empty() {
             let (count, first) = (reported.conflicts.len(), reported.conflicts.first());
             tracing::warn!(count, ?first, "results came too late");

@@ -37,6 +37,8 @@ struct State {
     appended: Vec<u8>,
     stale: Vec<LeaseId>,
     forget_worker: bool,
+    /// A report is refused as a whole when one of its results has details with this.
+    refuse: Option<&'static str>,
     away: bool,
     left: bool,
 }
@@ -135,6 +137,7 @@ impl Link for Fake {
             worker: WorkerId(1),
             heartbeat_ms: Millis(50),
             lease_ms: Millis(30_000),
+            epoch: Epoch(u64::MAX),
             stale,
             kept: Vec::new(),
         })
@@ -179,15 +182,18 @@ impl Link for Fake {
 
     async fn report(&self, _: WorkerId, body: Reports) -> Result<Reported, LinkError> {
         self.reachable()?;
+        let details = || body.finished.iter().filter_map(|report| report.detail.as_ref());
+        let refused = self.with(|state| {
+            state.refuse.is_some_and(|word| details().any(|detail| detail.get().contains(word)))
+        });
+        if refused {
+            return Err(LinkError::Refused("a detail that nobody may send".into()));
+        }
         self.with(|state| {
             state.reports.extend(body.finished);
             state.returned.extend(body.returned);
         });
         Ok(Reported::default())
-    }
-
-    async fn drain(&self, _: WorkerId) -> Result<(), LinkError> {
-        self.reachable()
     }
 
     async fn leave(&self, _: WorkerId, _: uuid::Uuid) -> Result<(), LinkError> {
@@ -506,6 +512,25 @@ async fn results_survive_an_outage_and_a_new_process() {
     let fake = again.fake.clone();
     assert_eq!(again.finish().await.unsent, 0);
     assert_eq!(fake.with(|state| state.reports.len()), 1, "told once");
+}
+
+#[tokio::test]
+async fn a_result_that_is_refused_holds_up_no_others_and_is_told_without_its_details() {
+    let bench = Bench::new();
+    bench.fake.with(|state| state.refuse = Some("poison"));
+    let leases = ["one", "poison", "two"].map(|word| {
+        let epoch = bench.fake.with(|state| state.received + 1);
+        bench.fake.command(epoch, &["echo", word])
+    });
+    for lease in leases {
+        assert_eq!(bench.fake.report(lease).await.0.outcome, Outcome::Passed);
+    }
+    let (_, detail) = bench.fake.report(leases[1]).await;
+    assert!(detail.output.is_empty() && detail.message.contains("refused"), "{detail:?}");
+    assert_eq!(bench.fake.report(leases[2]).await.1.output, "two\n");
+    let fake = bench.fake.clone();
+    assert_eq!(bench.finish().await.unsent, 0);
+    assert_eq!(fake.with(|state| state.reports.len()), 3, "each once");
 }
 
 #[tokio::test]

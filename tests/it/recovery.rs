@@ -1,9 +1,12 @@
 //! Crashes of real processes: what was acknowledged is there, once.
 
-use crate::support::{Home, eventually};
+use crate::support::{Home, Process, eventually, processes_with};
 use rustix::process::Signal;
 use serde_json::Value;
 use std::collections::BTreeSet;
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
+use std::process::Stdio;
 
 /// A plan of quick commands.
 fn quick_plan(home: &Home, name: &str, count: u32) -> std::path::PathBuf {
@@ -59,6 +62,8 @@ fn twenty_kills_of_the_coordinator_lose_nothing_and_double_nothing() {
         let tests: BTreeSet<_> = rows.iter().map(|(test, _)| test).collect();
         assert_eq!(tests.len(), 60, "{run}: each once");
         assert!(rows.iter().all(|(_, outcome)| outcome == "passed"), "{run}: {rows:?}");
+        // A lost result would have been made up for by a second attempt.
+        assert_eq!(report["totals"]["attempts"], 60, "{run}: none was run again");
     }
     let status = home.at(&coordinator, &["status", "--output", "json"]).json();
     assert_eq!(status["tests_leased"], 0);
@@ -200,11 +205,24 @@ fn of_two_runs_in_one_place_one_runs_and_one_is_told() {
     assert!(refused.err.contains("--data-dir"), "{}", refused.err);
 }
 
+const ADMIN: &str = "admin-token-of-a-test";
+const WORKER: &str = "worker-token-of-a-test";
+
 #[test]
-fn a_worker_drains_on_the_first_signal() {
+fn a_worker_with_a_workers_token_drains_on_the_first_signal() {
     let home = Home::new();
-    let coordinator = home.coordinator("data");
-    let worker = home.worker(&coordinator, "one", &["--slots", "1"]);
+    let secret = |name: &str, text: &str| {
+        let path = home.write(name, text);
+        std::fs::set_permissions(&path, Permissions::from_mode(0o600)).expect("set");
+        path.to_str().expect("a plain path").to_owned()
+    };
+    let tokens = secret("tokens", &format!("admin anna {ADMIN}\nworker one {WORKER}\n"));
+    let (admin, own) = (secret("admin", ADMIN), secret("own", WORKER));
+    let coordinator = home.coordinator_with("data", "127.0.0.1:0", &["--token-file", &tokens]);
+    let worker = home.worker(&coordinator, "one", &["--slots", "1", "--token-file", &own]);
+    let ask = |args: &[&str]| {
+        home.at(&coordinator, &[args, &["--token-file", &admin]].concat()).expect_code(0)
+    };
     let (started, release) = (home.path("started"), home.path("release"));
     let plan = home.write(
         "plan.yaml",
@@ -216,17 +234,46 @@ fn a_worker_drains_on_the_first_signal() {
             release.display()
         ),
     );
-    let run = home.submit(&coordinator, &plan);
+    let plan = plan.to_str().expect("a plain path");
+    // A worker may neither submit nor send others home.
+    let own = ["--token-file", &own];
+    home.at(&coordinator, &[&["submit", plan], &own[..]].concat()).expect_code(4);
+    home.at(&coordinator, &[&["workers", "--drain", "w1"], &own[..]].concat()).expect_code(4);
+    let run = ask(&["submit", plan]).out.trim().to_owned();
     eventually("the start", || started.exists().then_some(()));
     worker.signal(Signal::TERM);
     eventually("the drain", || {
-        let workers = home.at(&coordinator, &["workers", "--output", "json"]).json();
+        let workers = ask(&["workers", "--output", "json"]).json();
         (workers["items"][0]["state"] == "draining").then_some(())
     });
     std::fs::write(&release, "").expect("written");
     assert_eq!(worker.wait(), 0);
-    let report = home.report(&coordinator, &run);
+    let report = ask(&["report", "--run", &run, "--output", "json"]).json();
     let rows = outcomes(&report);
     assert_eq!(rows.iter().filter(|(_, outcome)| outcome == "passed").count(), 1);
     assert_eq!(report["totals"]["pending"], 1, "the other test waits for another worker");
+}
+
+#[test]
+fn a_run_that_is_told_to_end_leaves_no_test_behind() {
+    for (signal, code) in [(Signal::TERM, 143), (Signal::INT, 130)] {
+        let home = Home::new();
+        let started = home.path("started");
+        let plan = home.write(
+            "plan.yaml",
+            &format!(
+                "schema: 1\ntests:\n  - name: long\n    \
+                 cmd: [sh, -c, \"touch {}; exec sleep 600\"]\n",
+                started.display()
+            ),
+        );
+        let plan = plan.to_str().expect("a plain path");
+        let run = home.command(&["run", plan]).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+        let run = Process(Some(run.expect("dtf starts")));
+        eventually("the start", || started.exists().then_some(()));
+        run.signal(signal);
+        assert_eq!(run.wait(), code);
+        let left = processes_with(&home.path("").display().to_string());
+        assert!(left.is_empty(), "{left:?}");
+    }
 }

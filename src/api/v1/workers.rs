@@ -43,6 +43,11 @@ pub struct Registered {
     pub heartbeat_ms: Millis,
     #[schema(value_type = u64)]
     pub lease_ms: Millis,
+    /// Highest notice number so far. A worker that has received a higher one knows it from
+    /// another log, which is gone: it counts from the start again.
+    #[serde(default)]
+    #[schema(value_type = u64)]
+    pub epoch: Epoch,
     /// Of `holding`: no longer this worker's. Stop them, drop their results.
     #[schema(value_type = Vec<schema::Lease>)]
     pub stale: Vec<LeaseId>,
@@ -61,6 +66,9 @@ pub struct Heartbeat {
     /// Everything held: running, ahead, or with a result not yet acknowledged.
     #[schema(value_type = Vec<schema::Lease>)]
     pub holding: Vec<LeaseId>,
+    /// It wants no more leases: the same as a drain from outside.
+    #[serde(default)]
+    pub draining: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

@@ -25,9 +25,14 @@ pub(crate) async fn register(
     tracing::info!(%name, %version, holding = holding.len(), "a worker registers");
     let command = Command::Register { key, incarnation, name, capability, holding };
     match app.mailbox.act(command).await? {
-        Answer::Registered { worker, kept, stale } => {
-            Ok(Json(Registered { worker, heartbeat_ms: HEARTBEAT, lease_ms: LEASE, stale, kept }))
-        }
+        Answer::Registered { worker, epoch, kept, stale } => Ok(Json(Registered {
+            worker,
+            heartbeat_ms: HEARTBEAT,
+            lease_ms: LEASE,
+            epoch,
+            stale,
+            kept,
+        })),
         other => Err(Problem::unexpected(&other)),
     }
 }
@@ -42,12 +47,17 @@ pub(crate) async fn heartbeat(
     Id(worker): Id<WorkerId>,
     Body(heartbeat): Body<Heartbeat>,
 ) -> Result<Json<HeartbeatAnswer>, Problem> {
-    let Heartbeat { incarnation, received, holding } = heartbeat;
+    let Heartbeat { incarnation, received, holding, draining } = heartbeat;
     let command = Command::Heartbeat { worker, incarnation, received, holding };
-    match app.mailbox.act(command).await? {
-        Answer::Heartbeat { stale } => Ok(Json(HeartbeatAnswer { stale })),
-        other => Err(Problem::unexpected(&other)),
+    let stale = match app.mailbox.act(command).await? {
+        Answer::Heartbeat { stale } => stale,
+        other => return Err(Problem::unexpected(&other)),
+    };
+    // The heartbeat was accepted, so this is the worker's own process.
+    if draining {
+        app.mailbox.act(Command::Drain { worker }).await?;
     }
+    Ok(Json(HeartbeatAnswer { stale }))
 }
 
 #[utoipa::path(post, path = "/api/v1/workers/{worker}/drain", tag = "workers",

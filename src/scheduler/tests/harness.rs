@@ -2,7 +2,7 @@
 
 use crate::domain::accelerator::{Accelerator, Backend, Vendor};
 use crate::domain::capability::Capability;
-use crate::domain::event::Event;
+use crate::domain::event::{Event, Next};
 use crate::domain::id::{Epoch, LeaseId, RunId, TestId, WorkerId};
 use crate::domain::outcome::{Class, Outcome};
 use crate::domain::priority::Priority;
@@ -12,6 +12,7 @@ use crate::domain::test::{OnFailure, TestSpec};
 use crate::domain::time::{Millis, Timestamp};
 use crate::scheduler::{Answer, Command, Delivery, Finished, Lent, Rejected, Scheduler};
 use serde_json::value::RawValue;
+use std::collections::HashSet;
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -22,11 +23,27 @@ pub struct Sim {
     pub now: Timestamp,
     /// What a log would hold.
     pub log: Vec<Event>,
+    /// Tests that have ended: each does once, and once only is it counted.
+    ended: HashSet<TestId>,
+}
+
+/// The test that ends with this event.
+fn end_of(event: &Event) -> Option<TestId> {
+    match event {
+        Event::AttemptFinished { lease, next: Next::Done { .. }, .. } => Some(lease.attempt.test),
+        Event::TestSkipped { test, .. } | Event::TestExpired { test, .. } => Some(*test),
+        _ => None,
+    }
 }
 
 impl Sim {
     pub fn new() -> Self {
-        Self { scheduler: Scheduler::new(), now: Timestamp(1_000_000), log: Vec::new() }
+        Self {
+            scheduler: Scheduler::new(),
+            now: Timestamp(1_000_000),
+            log: Vec::new(),
+            ended: HashSet::new(),
+        }
     }
 
     pub fn after(&mut self, span: Millis) -> &mut Self {
@@ -57,6 +74,9 @@ impl Sim {
     }
 
     fn apply(&mut self, event: Event) {
+        if let Some(test) = end_of(&event) {
+            assert!(self.ended.insert(test), "{test} ends twice, by {event:?}");
+        }
         self.scheduler.apply(&event);
         if event.durable() {
             // What is stored is what is read back.

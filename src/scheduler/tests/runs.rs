@@ -4,6 +4,7 @@ use super::harness::*;
 use crate::domain::event::{Event, Idempotency};
 use crate::domain::outcome::Outcome;
 use crate::domain::requirement::Requirement;
+use crate::domain::retry::Retries;
 use crate::domain::test::{OnFailure, TestSpec};
 use crate::domain::time::Millis;
 use crate::scheduler::{Answer, Command, Rejected};
@@ -175,6 +176,40 @@ fn a_test_that_waits_too_long_expires() {
     sim.after(Millis(1)).run(Command::Tick);
     let counts = sim.scheduler.run(run).expect("known").counts;
     assert_eq!(counts.done.get(&Outcome::Expired), Some(&1));
+    assert_eq!(counts.done.get(&Outcome::Skipped), Some(&1));
+}
+
+#[test]
+fn of_tests_that_expire_together_none_is_skipped_as_well() {
+    let mut sim = Sim::new();
+    let expires = |spec| TestSpec { expire_after_ms: Some(Millis(60_000)), ..spec };
+    let chain = vec![
+        expires(test("a")),
+        expires(after("b", &[0])),
+        expires(after("c", &[1])),
+        after("d", &[0, 2]),
+    ];
+    let run = sim.submit(chain);
+    sim.after(Millis(60_000)).run(Command::Tick);
+    let counts = sim.scheduler.run(run).expect("known").counts;
+    assert_eq!(counts.done.get(&Outcome::Expired), Some(&3));
+    assert_eq!(counts.done.get(&Outcome::Skipped), Some(&1));
+}
+
+#[test]
+fn two_lost_workers_skip_what_waits_for_both_once() {
+    let mut sim = Sim::new();
+    let mut workers = [Agent::join(&mut sim, "one", 1), Agent::join(&mut sim, "two", 1)];
+    let retries = Retries { failed: 0, infrastructure: 0 };
+    let lost = |name| TestSpec { retries, ..test(name) };
+    let run = sim.submit(vec![lost("a"), lost("b"), after("c", &[0, 1])]);
+    for worker in &mut workers {
+        assert_eq!(sim.take(worker).len(), 1);
+        sim.take(worker); // says that the first has arrived
+    }
+    sim.after(Millis::from_secs(31)).run(Command::Tick);
+    let counts = sim.scheduler.run(run).expect("known").counts;
+    assert_eq!(counts.done.get(&Outcome::WorkerLost), Some(&2));
     assert_eq!(counts.done.get(&Outcome::Skipped), Some(&1));
 }
 

@@ -225,6 +225,16 @@ fn idle_and_ephemeral_workers_leave() {
     assert!(machine.done());
 }
 
+#[test]
+fn leases_of_a_new_log_are_taken_though_their_numbers_are_lower() {
+    let mut machine = Sut::new(Stay::default(), vec![(lease(70), 70)]);
+    machine.registered(Epoch(70));
+    assert_eq!(machine.received(), Epoch(70), "the same log knows what it has said");
+    machine.registered(Epoch(3));
+    machine.stale(&[lease(70)], &mut Vec::new());
+    assert_eq!(starts(&claim(&mut machine, delivery(4, &[(4, 4)]))), [4]);
+}
+
 #[derive(Debug, Clone)]
 enum Input {
     Deliver { leases: Vec<(u64, u64)>, stop: Vec<u64>, recall: Vec<u64>, drain: bool },

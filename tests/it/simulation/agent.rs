@@ -132,7 +132,10 @@ impl Agent {
         let expected = |sent: &Option<(u64, Timestamp)>| sent.is_some_and(|(n, _)| n == number);
         let mut actions = Vec::new();
         match response {
-            Response::Registered { worker, stale } if expected(&self.register) => {
+            Response::Registered { worker, epoch, stale } if expected(&self.register) => {
+                // This log is never another one, and never behind what it has said.
+                assert!(self.machine.received() <= epoch, "the coordinator fell behind");
+                self.machine.registered(epoch);
                 self.worker = Some(worker);
                 self.register = None;
                 self.machine.stale(&stale, &mut actions);

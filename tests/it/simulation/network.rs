@@ -43,6 +43,7 @@ pub enum Request {
 pub enum Response {
     Registered {
         worker: WorkerId,
+        epoch: Epoch,
         stale: Vec<LeaseId>,
     },
     Heartbeat {

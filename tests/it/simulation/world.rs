@@ -285,7 +285,9 @@ impl World {
             return;
         };
         let response = match answer {
-            Answer::Registered { worker, stale, .. } => Response::Registered { worker, stale },
+            Answer::Registered { worker, epoch, stale, .. } => {
+                Response::Registered { worker, epoch, stale }
+            }
             Answer::Heartbeat { stale } => Response::Heartbeat { stale },
             Answer::Reported { conflicts } => {
                 sent.retain(|lease| !conflicts.contains(lease));
