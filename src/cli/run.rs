@@ -8,6 +8,7 @@ use super::failure::Failure;
 use super::progress::Progress;
 use super::work::Work;
 use super::{exit, library, machine, submit, wait, worker as cli_worker};
+use crate::api::v1::workers::{WorkerState, WorkerView};
 use crate::client::{Client, ClientOptions, Secret};
 use crate::config::{locate, write_token};
 use crate::coordinator;
@@ -206,6 +207,12 @@ async fn end_of<T, E>(part: Part<T, E>) -> Result<Option<Result<T, E>>, Failure>
     Ok(tokio::time::timeout(STOP_GRACE, part).await.map_err(late)?.ok())
 }
 
+/// Whether the worker of this run is there. Those of earlier runs in the same place are still
+/// listed, as gone; with them alone everything would be skipped as what nobody can run.
+fn any_present(workers: &[WorkerView]) -> bool {
+    workers.iter().any(|worker| worker.state == WorkerState::Active)
+}
+
 /// Submits, waits, reports.
 async fn test(
     console: Console,
@@ -216,7 +223,7 @@ async fn test(
 ) -> Result<u8, Failure> {
     let progress = Progress::new(console);
     progress.say("starting");
-    while client.workers().await?.items.is_empty() {
+    while !any_present(&client.workers().await?.items) {
         tokio::time::sleep(LOOK_EVERY).await;
     }
     drop(progress);
@@ -228,4 +235,26 @@ async fn test(
     submit::tell_unschedulable(console, &sent.unschedulable);
     let view = wait::wait(console, client, sent.run).await?;
     wait::finish(console, client, &view, output).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_worker_that_has_gone_is_not_taken_for_the_one_of_this_run() {
+        let listed = |state: &str| -> WorkerView {
+            serde_json::from_value(serde_json::json!({
+                "worker": "w1", "name": "vm", "state": state, "running": 0, "ahead": 0,
+                "last_seen": 0, "registered_at": 0,
+                "capability": { "os": "linux", "arch": "x86_64", "cpu_milli": 1000,
+                    "memory_bytes": 1, "slots": 1, "backends": ["cpu"], "accelerators": [],
+                    "tags": [] },
+            }))
+            .expect("a worker")
+        };
+        assert!(!any_present(&[]));
+        assert!(!any_present(&[listed("gone"), listed("lost")]));
+        assert!(any_present(&[listed("gone"), listed("active")]));
+    }
 }

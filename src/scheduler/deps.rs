@@ -40,7 +40,8 @@ impl Skips {
         self.known.contains(&index)
     }
 
-    /// This test ends by something else; it is not to be skipped as well.
+    /// This test ends by something else, and is not to be skipped as well. False: it is
+    /// skipped already.
     pub fn leave_out(&mut self, index: u32) -> bool {
         self.known.insert(index)
     }

@@ -61,12 +61,9 @@ pub struct Finished {
 const REFUSED_DETAIL: &str = r#"{"message":"the coordinator refused the details of this result"}"#;
 
 impl Finished {
-    /// Gives up the details, so that the outcome at least is told. False: they are given up.
-    pub fn give_up_detail(&mut self) -> bool {
-        let told = self.report.detail.as_ref().map(|detail| detail.get());
-        let given_up = told.is_none_or(|text| text == REFUSED_DETAIL);
+    /// Gives up the details, so that the outcome at least is told.
+    pub fn give_up_detail(&mut self) {
         self.report.detail = RawValue::from_string(REFUSED_DETAIL.to_owned()).ok();
-        !given_up
     }
 
     #[must_use]
@@ -479,4 +476,24 @@ fn encode(mut detail: AttemptDetail) -> Box<RawValue> {
 fn fitting(detail: &AttemptDetail) -> Option<Box<RawValue>> {
     let raw = serde_json::value::to_raw_value(detail).ok()?;
     (raw.get().len() <= MAX_DETAIL_BYTES).then_some(raw)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::v1::tests::PhaseRecord;
+
+    #[test]
+    fn of_details_that_are_too_large_the_message_is_left() {
+        let phase = PhaseRecord { name: "x".repeat(2_000), seconds: None };
+        let detail = AttemptDetail {
+            message: "why".to_owned(),
+            phases: vec![phase; 1_000],
+            ..AttemptDetail::default()
+        };
+        assert!(fitting(&detail).is_none());
+        let sent: AttemptDetail = serde_json::from_str(encode(detail).get()).expect("a detail");
+        assert!(sent.phases.is_empty());
+        assert!(sent.message.starts_with("why (the details were too large"), "{}", sent.message);
+    }
 }

@@ -408,11 +408,6 @@ impl<J, R> Machine<J, R> {
         }
     }
 
-    /// No repeat of the batch helps; the coordinator gets its leases back when they run out.
-    pub fn give_up_batch(&mut self) {
-        self.acknowledged(self.batch.number);
-    }
-
     /// Starts nothing more: gives back what is queued, finishes what runs.
     pub fn drain(&mut self) {
         if self.mode == Mode::Active {

@@ -2,8 +2,8 @@
 //! (`docs/protocol.md`), read while it runs.
 //!
 //! Limits: [`MAX_LINE_BYTES`] a line, [`MAX_KEPT_BYTES`] kept in all (the `result` line is
-//! kept beyond it), [`MAX_DEPTH`] deep, [`MAX_METRICS`] metrics with [`MAX_VALUES`] values each, finite only.
-//! What does not fit is counted and left out; nothing here fails.
+//! kept beyond it), values [`MAX_DEPTH`] deep, [`MAX_METRICS`] metrics with [`MAX_VALUES`]
+//! values each, finite only. What does not fit is counted and left out; nothing here fails.
 
 use crate::api::v1::tests::{AttemptDetail, Better, Check, Metric, PhaseRecord};
 use serde::Deserialize;

@@ -1,5 +1,6 @@
 //! The link over HTTP.
 
+use crate::api::error::Code;
 use crate::api::v1::leases::{Claim, Claimed, Reported, Reports};
 use crate::api::v1::logs::Appended;
 use crate::api::v1::tests::{Artifact, AttemptQuery};
@@ -36,6 +37,15 @@ fn about_data(error: ClientError) -> LinkError {
     }
 }
 
+/// Of a report: only the coordinator itself may refuse results, no page of something between.
+fn about_results(error: ClientError) -> LinkError {
+    let foreign = error.refusal().is_some_and(|refusal| refusal.body.code == Code::Unknown);
+    match LinkError::from(error) {
+        LinkError::Refused(reason) if foreign => LinkError::Away(reason),
+        other => other,
+    }
+}
+
 impl Link for Client {
     async fn register(&self, body: Register) -> Result<Registered, LinkError> {
         Client::register(self, &body).await.map_err(about_data)
@@ -54,7 +64,7 @@ impl Link for Client {
     }
 
     async fn report(&self, worker: WorkerId, body: Reports) -> Result<Reported, LinkError> {
-        Ok(Client::report(self, worker, &body).await?)
+        Client::report(self, worker, &body).await.map_err(about_results)
     }
 
     async fn leave(&self, worker: WorkerId, incarnation: Uuid) -> Result<(), LinkError> {
@@ -88,5 +98,21 @@ impl Link for Client {
             return Err(LinkError::Refused("the file is larger than promised".to_owned()));
         }
         Ok(content)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_coordinators_own_word_gives_results_up() {
+        let answer = |status, body: &str| ClientError::from_answer(status, None, body.as_bytes());
+        let own = answer(422, r#"{"code":"unprocessable","message":"a metric is not finite"}"#);
+        assert!(matches!(about_results(own), LinkError::Refused(_)));
+        let page = answer(413, "<html>too large</html>");
+        assert!(matches!(about_results(page), LinkError::Away(_)));
+        let full = answer(500, r#"{"code":"internal","message":"no space left"}"#);
+        assert!(matches!(about_data(full), LinkError::Away(_)));
     }
 }

@@ -141,14 +141,13 @@ impl<L: Link> Requests<L> {
     }
 
     /// A report was refused as a whole, which no repeat mends: results are told one by one,
-    /// and one that is refused by itself goes without its details, then not at all.
+    /// and one that is refused by itself goes without its details.
     pub fn refused(&mut self, machine: &mut Machine<Box<LeaseView>, Finished>, reason: &str) {
         self.most = 1;
         let Some(ended) = machine.refused() else { return };
-        let lease = ended.lease;
-        if !ended.result.as_mut().is_some_and(Finished::give_up_detail) {
-            tracing::error!(?lease, reason, "a result is refused and given up");
-            machine.give_up_batch();
+        if let Some(result) = &mut ended.result {
+            tracing::error!(lease = ?ended.lease, reason, "the details of a result are given up");
+            result.give_up_detail();
         }
     }
 

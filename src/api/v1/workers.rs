@@ -45,7 +45,6 @@ pub struct Registered {
     pub lease_ms: Millis,
     /// Highest notice number so far. A worker that has received a higher one knows it from
     /// another log, which is gone: it counts from the start again.
-    #[serde(default)]
     #[schema(value_type = u64)]
     pub epoch: Epoch,
     /// Of `holding`: no longer this worker's. Stop them, drop their results.
