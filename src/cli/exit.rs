@@ -1,7 +1,7 @@
 //! Exit codes: one table, documented in `dtf --help` and README.md.
 
-use crate::api::v1::runs::RunCounts;
-use crate::domain::outcome::Outcome;
+use crate::api::v1::reports::Totals;
+use crate::domain::outcome::{Class, Outcome};
 use crate::sys::shutdown::Signal;
 use std::process::ExitCode;
 
@@ -33,11 +33,11 @@ pub fn of_signal(signal: Signal) -> u8 {
     }
 }
 
-/// What a finished run means for the exit code. `set_up` are tests with outcome `error`
-/// whose class is `set_up`, `unschedulable` those that no worker could run.
+/// What a finished run means for the exit code.
 #[must_use]
-pub fn of_run(counts: &RunCounts, set_up: u32, unschedulable: u32) -> u8 {
-    let count = |outcome| counts.done.get(&outcome).copied().unwrap_or(0);
+pub fn of_run(totals: &Totals) -> u8 {
+    let count = |outcome| totals.outcomes.get(&outcome).copied().unwrap_or(0);
+    let set_up = totals.errors.get(&Class::SetUp).copied().unwrap_or(0);
     let own = count(Outcome::Failed)
         + count(Outcome::TimedOut)
         + count(Outcome::Error).saturating_sub(set_up);
@@ -47,9 +47,9 @@ pub fn of_run(counts: &RunCounts, set_up: u32, unschedulable: u32) -> u8 {
         TESTS_FAILED
     } else if infrastructure > 0 {
         INFRASTRUCTURE
-    } else if unschedulable > 0 {
+    } else if count(Outcome::Skipped) > 0 {
         UNSCHEDULABLE
-    } else if counts.total == 0 {
+    } else if totals.tests == 0 {
         NO_TEST
     } else {
         PASSED
@@ -64,19 +64,25 @@ pub fn code(code: u8) -> ExitCode {
 mod tests {
     use super::*;
 
-    fn counts(done: &[(Outcome, u32)]) -> RunCounts {
-        let total = done.iter().map(|(_, count)| count).sum();
-        RunCounts { total, done: done.iter().copied().collect(), ..RunCounts::default() }
+    fn totals(outcomes: &[(Outcome, u64)], set_up: u64) -> Totals {
+        Totals {
+            tests: outcomes.iter().map(|(_, count)| count).sum(),
+            outcomes: outcomes.iter().copied().collect(),
+            errors: [(Class::SetUp, set_up)].into(),
+            ..Totals::default()
+        }
     }
 
     #[test]
     fn the_worst_decides() {
         let passed = (Outcome::Passed, 3);
-        assert_eq!(of_run(&counts(&[passed]), 0, 0), PASSED);
-        assert_eq!(of_run(&counts(&[passed, (Outcome::Skipped, 2)]), 0, 2), UNSCHEDULABLE);
-        assert_eq!(of_run(&counts(&[passed, (Outcome::Error, 1)]), 1, 2), INFRASTRUCTURE);
-        assert_eq!(of_run(&counts(&[passed, (Outcome::Error, 2)]), 1, 0), TESTS_FAILED);
-        assert_eq!(of_run(&counts(&[passed, (Outcome::WorkerLost, 1)]), 0, 0), INFRASTRUCTURE);
-        assert_eq!(of_run(&counts(&[]), 0, 0), NO_TEST);
+        let of =
+            |more: &[(Outcome, u64)], set_up| of_run(&totals(&[&[passed], more].concat(), set_up));
+        assert_eq!(of(&[], 0), PASSED);
+        assert_eq!(of(&[(Outcome::Skipped, 2)], 0), UNSCHEDULABLE);
+        assert_eq!(of(&[(Outcome::Error, 1), (Outcome::Skipped, 2)], 1), INFRASTRUCTURE);
+        assert_eq!(of(&[(Outcome::Error, 2)], 1), TESTS_FAILED);
+        assert_eq!(of(&[(Outcome::WorkerLost, 1)], 0), INFRASTRUCTURE);
+        assert_eq!(of_run(&Totals::default()), NO_TEST);
     }
 }

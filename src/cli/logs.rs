@@ -5,8 +5,14 @@ use super::connect::client;
 use super::console::Console;
 use super::exit;
 use super::failure::Failure;
-use crate::client::{Client, LogEvent};
+use super::patience::Patience;
+use super::progress::Progress;
+use crate::client::{Client, ClientError, LogEvent};
 use crate::domain::id::{AttemptId, TestId};
+use std::time::Duration;
+
+/// Between two tries to follow an output.
+const TRY_EVERY: Duration = Duration::from_secs(1);
 
 pub async fn run(console: Console, global: &Global, args: LogsArgs) -> Result<u8, Failure> {
     let client = client(global, &args.server)?;
@@ -33,21 +39,44 @@ async fn latest(client: &Client, test: TestId) -> Result<AttemptId, Failure> {
     }
 }
 
+/// Shows output as it comes, and goes on where it was when the connection breaks.
 async fn follow(console: Console, client: &Client, attempt: AttemptId) -> Result<u8, Failure> {
-    let mut seen = 0;
+    let (mut seen, mut patience) = (0, Patience::default());
     loop {
-        let mut stream = client.follow_log(attempt).await?;
-        while let Some(event) = stream.next().await? {
-            match event {
-                LogEvent::Output(piece) => {
-                    let end = piece.offset + piece.text.len() as u64;
-                    if piece.offset >= seen {
-                        console.result_part(&piece.text)?;
-                    }
-                    seen = seen.max(end);
-                }
-                LogEvent::End => return Ok(exit::PASSED),
+        match follow_once(console, client, attempt, &mut seen, &mut patience).await? {
+            Ok(true) => return Ok(exit::PASSED),
+            Ok(false) => tokio::time::sleep(TRY_EVERY).await,
+            Err(error) => {
+                let progress = Progress::new(console);
+                progress.say(&patience.with(error)?);
+                tokio::time::sleep(TRY_EVERY).await;
             }
+        }
+    }
+}
+
+/// Whether the output is over; the inner error is one of the connection.
+async fn follow_once(
+    console: Console,
+    client: &Client,
+    attempt: AttemptId,
+    seen: &mut u64,
+    patience: &mut Patience,
+) -> Result<Result<bool, ClientError>, Failure> {
+    let mut stream = match client.follow_log(attempt, *seen).await {
+        Ok(stream) => stream,
+        Err(error) => return Ok(Err(error)),
+    };
+    loop {
+        match stream.next().await {
+            Ok(Some(LogEvent::Output(piece))) => {
+                *patience = Patience::default();
+                console.result_part(&piece.text)?;
+                *seen = piece.next;
+            }
+            Ok(Some(LogEvent::End)) => return Ok(Ok(true)),
+            Ok(None) => return Ok(Ok(false)),
+            Err(error) => return Ok(Err(error)),
         }
     }
 }

@@ -19,6 +19,7 @@ mod hub;
 mod library;
 mod logs;
 mod machine;
+mod patience;
 mod progress;
 mod pytest;
 mod report;

@@ -4,13 +4,13 @@ use super::args::Output;
 use super::console::Console;
 use super::exit;
 use super::failure::Failure;
+use super::patience::Patience;
 use super::progress::{Progress, counts};
 use super::report;
 use crate::api::v1::reports::{ReportQuery, ReportView};
 use crate::api::v1::runs::RunView;
 use crate::client::Client;
 use crate::domain::id::RunId;
-use crate::domain::outcome::{Class, Outcome};
 use crate::domain::time::Millis;
 use crate::sys::shutdown::asked_to_end;
 use std::time::Duration;
@@ -56,11 +56,18 @@ pub async fn to_the_end(
 /// Waits until the run is over.
 pub async fn wait(console: Console, client: &Client, run: RunId) -> Result<RunView, Failure> {
     let progress = Progress::new(console);
+    let mut patience = Patience::default();
     loop {
-        let view = client.run(run).await?;
-        progress.say(&counts(&view.counts));
-        if view.finished_at.is_some() {
-            return Ok(view);
+        match client.run(run).await {
+            Ok(view) => {
+                patience = Patience::default();
+                progress.say(&counts(&view.counts));
+                if view.finished_at.is_some() {
+                    return Ok(view);
+                }
+            }
+            // The run goes on without us, also over a restart of the coordinator.
+            Err(error) => progress.say(&patience.with(error)?),
         }
         tokio::time::sleep(LOOK_EVERY).await;
     }
@@ -74,15 +81,7 @@ pub async fn finish(
     output: Output,
 ) -> Result<u8, Failure> {
     let report = show(console, client, view.run, output).await?;
-    let ended = |outcome, class| {
-        let like = |row: &&crate::api::v1::reports::ReportRow| {
-            row.outcome == Some(outcome) && row.class == class
-        };
-        u32::try_from(report.rows.iter().filter(like).count()).unwrap_or(u32::MAX)
-    };
-    let set_up = ended(Outcome::Error, Some(Class::SetUp));
-    let skipped = ended(Outcome::Skipped, None);
-    Ok(exit::of_run(&view.counts, set_up, skipped))
+    Ok(exit::of_run(&report.totals))
 }
 
 async fn show(

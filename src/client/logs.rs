@@ -58,11 +58,16 @@ impl Client {
         read_limited(answer, MAX_LOG_BYTES).await.map_err(|reason| bad(&path, reason))
     }
 
-    /// Follows the output from its beginning until the attempt ends.
-    pub async fn follow_log(&self, attempt: AttemptId) -> Result<LogStream, ClientError> {
+    /// Follows the output from `offset` on until the attempt ends.
+    pub async fn follow_log(
+        &self,
+        attempt: AttemptId,
+        offset: u64,
+    ) -> Result<LogStream, ClientError> {
         let path = format!("api/v1/attempts/{attempt}/log/stream");
         // No total timeout: a test may run for hours. `next` watches for silence.
-        let answer = self.send_once(self.request(Method::GET, &path), &Payload::None).await?;
+        let request = self.request(Method::GET, &path).query(&[("offset", offset)]);
+        let answer = self.send_once(request, &Payload::None).await?;
         Ok(LogStream { client: self.clone(), answer, lines: Lines::default() })
     }
 }

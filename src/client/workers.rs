@@ -1,6 +1,6 @@
 //! Workers: the list for people, and the worker's own calls.
 
-use crate::api::page::Page;
+use crate::api::page::{Page, PageQuery};
 use crate::api::v1::workers::{
     Heartbeat, HeartbeatAnswer, Leave, Register, Registered, WorkerView,
 };
@@ -8,11 +8,23 @@ use crate::client::failure::ClientError;
 use crate::client::http::{Care, Client};
 use crate::domain::id::WorkerId;
 
+const WORKERS_PER_PAGE: u32 = 1_000;
+
 const NOTHING: [(&str, &str); 0] = [];
 
 impl Client {
+    /// All of them, as one page.
     pub async fn workers(&self) -> Result<Page<WorkerView>, ClientError> {
-        self.get("api/v1/workers", &NOTHING).await
+        let (mut items, mut cursor) = (Vec::new(), None);
+        loop {
+            let query = PageQuery { cursor, limit: Some(WORKERS_PER_PAGE) };
+            let mut page: Page<WorkerView> = self.get("api/v1/workers", &query).await?;
+            items.append(&mut page.items);
+            if page.next.is_none() {
+                return Ok(Page { items, ..page });
+            }
+            cursor = page.next;
+        }
     }
 
     pub async fn worker(&self, worker: WorkerId) -> Result<WorkerView, ClientError> {

@@ -2,16 +2,18 @@
 
 use crate::api::SCHEMA;
 use crate::api::v1::history::{HistoryQuery, HistoryView, OutOfMemory, PastTest};
-use crate::api::v1::reports::{MetricSummary, ReportQuery, ReportRow, ReportView, Totals};
+use crate::api::v1::reports::{ReportQuery, ReportView};
+use crate::api::v1::runs::{RunCounts, RunView};
 use crate::api::v1::templates::TemplateView;
 use crate::api::v1::tests::{AttemptDetail, AttemptQuery, AttemptView, TestQuery, TestView};
 use crate::blobs::{BlobDigest, BlobError, Blobs};
 use crate::coordinator::projector::{Committed, Projection};
 use crate::coordinator::results::{Fault, Results};
-use crate::domain::id::{AttemptId, TestId};
+use crate::domain::id::{AttemptId, RunId, TestId};
 use crate::domain::test::Phase;
 use crate::domain::time::Timestamp;
 use crate::log::LogReader;
+use crate::report;
 use crate::store::rows;
 use crate::store::{Store, Writer};
 use std::path::Path;
@@ -93,30 +95,23 @@ fn attempt_view(row: rows::AttemptRow) -> AttemptView {
     }
 }
 
-fn report_row(row: rows::ReportRow) -> ReportRow {
-    let metrics = row.metrics.into_iter().map(|metric| MetricSummary {
-        name: metric.name,
-        unit: metric.unit,
-        count: metric.count,
-        min: metric.min,
-        p50: metric.p50,
-        p90: metric.p90,
-        p99: metric.p99,
-        max: metric.max,
-    });
-    ReportRow {
-        test: row.test.test,
-        name: row.test.name,
-        outcome: row.test.outcome,
-        class: row.test.class,
-        flaky: row.test.flaky,
-        attempts: row.test.attempts,
-        worker: row.worker,
-        duration_ms: row.duration,
-        finished_at: row.test.finished_at,
-        message: row.test.message,
-        labels: row.test.labels,
-        metrics: metrics.collect(),
+fn run_view(row: rows::RunRow) -> RunView {
+    let done: u32 = row.done.values().sum();
+    RunView {
+        schema: SCHEMA,
+        run: row.run,
+        name: row.name,
+        user: row.user,
+        submitted_at: row.submitted_at,
+        finished_at: row.finished_at,
+        cancelled: row.cancelled,
+        counts: RunCounts {
+            total: row.total,
+            waiting: row.total.saturating_sub(done),
+            done: row.done,
+            flaky: row.flaky,
+            ..RunCounts::default()
+        },
     }
 }
 
@@ -186,23 +181,16 @@ impl Results for Database {
     fn report(&self, query: &ReportQuery, limit: usize) -> Result<ReportView, Fault> {
         let since = query.since_ms.filter(|_| query.run.is_none()).map(Timestamp);
         let asked = rows::ReportQuery { since, run: query.run, limit };
-        let found = self.store.report(&asked).map_err(fault)?;
-        let totals = Totals {
-            tests: found.totals.tests,
-            outcomes: found.totals.outcomes,
-            flaky: found.totals.flaky,
-            pending: found.totals.pending,
-            attempts: found.totals.attempts,
-            late_results: found.totals.late_results,
-        };
-        Ok(ReportView {
-            schema: SCHEMA,
-            since,
-            runs: found.runs,
-            totals,
-            rows: found.rows.into_iter().map(report_row).collect(),
-            truncated: found.truncated,
-        })
+        Ok(report::assemble(self.store.report(&asked).map_err(fault)?))
+    }
+
+    fn runs(&self, before: Option<RunId>, limit: usize) -> Result<Vec<RunView>, Fault> {
+        let found = self.store.runs(before, limit).map_err(fault)?;
+        Ok(found.into_iter().map(run_view).collect())
+    }
+
+    fn run(&self, run: RunId) -> Result<Option<RunView>, Fault> {
+        Ok(self.store.run(run).map_err(fault)?.map(run_view))
     }
 
     fn template_versions(&self, path: Option<&str>) -> Result<Vec<TemplateView>, Fault> {

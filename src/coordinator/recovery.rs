@@ -12,7 +12,7 @@ use crate::scheduler::Scheduler;
 use crate::store;
 use crate::store::Store;
 use crate::sys::clock::Clock;
-use crate::sys::fs::{DirectoryLock, LockError, write_durably};
+use crate::sys::fs::{DirectoryLock, LockError, create_private_dir, write_durably};
 use crate::sys::ids;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -59,7 +59,7 @@ pub(crate) struct Recovered {
 /// Locks the directory and brings the state back.
 pub(crate) fn recover(data_dir: &Path) -> Result<Recovered, RecoveryError> {
     let folder = |source| RecoveryError::Folder { path: data_dir.to_owned(), source };
-    std::fs::create_dir_all(data_dir).map_err(folder)?;
+    create_private_dir(data_dir).map_err(folder)?;
     let lock = DirectoryLock::acquire(data_dir)?;
     let identity = identity(data_dir).map_err(folder)?;
     let log = EmbeddedLog::open(data_dir)?;
@@ -132,6 +132,7 @@ fn at(event: &Event) -> Timestamp {
         | Event::WorkerSeen { at, .. }
         | Event::WorkerDraining { at, .. }
         | Event::WorkerLost { at, .. }
+        | Event::WorkerForgotten { at, .. }
         | Event::RunSubmitted { at, .. }
         | Event::TestsAdded { at, .. }
         | Event::LeasesGranted { at, .. }

@@ -5,9 +5,10 @@
 
 use crate::api::v1::history::{HistoryQuery, HistoryView};
 use crate::api::v1::reports::{ReportQuery, ReportView};
+use crate::api::v1::runs::RunView;
 use crate::api::v1::templates::TemplateView;
 use crate::api::v1::tests::{AttemptQuery, AttemptView, TestQuery, TestView};
-use crate::domain::id::{AttemptId, TestId};
+use crate::domain::id::{AttemptId, RunId, TestId};
 use std::path::Path;
 
 /// A fault of database or disk, in words for the coordinator's log.
@@ -35,6 +36,9 @@ pub(crate) trait Results: Send + Sync {
     fn past(&self, query: &HistoryQuery) -> Result<HistoryView, Fault>;
     /// Versions of the template at one path or of all, the newest first.
     fn template_versions(&self, path: Option<&str>) -> Result<Vec<TemplateView>, Fault>;
+    /// Also of runs that the scheduler has forgotten, the newest first.
+    fn runs(&self, before: Option<RunId>, limit: usize) -> Result<Vec<RunView>, Fault>;
+    fn run(&self, run: RunId) -> Result<Option<RunView>, Fault>;
     fn report(&self, query: &ReportQuery, limit: usize) -> Result<ReportView, Fault>;
 
     /// Size of a blob, if it is here.

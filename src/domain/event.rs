@@ -50,6 +50,11 @@ pub enum Event {
         at: Timestamp,
         clean: bool,
     },
+    /// Gone for so long that it is no longer listed.
+    WorkerForgotten {
+        worker: WorkerId,
+        at: Timestamp,
+    },
     RunSubmitted {
         run: RunId,
         name: Box<str>,

@@ -17,6 +17,7 @@ pub fn assemble(report: rows::ReportRows) -> ReportView {
         totals: Totals {
             tests: totals.tests,
             outcomes: totals.outcomes,
+            errors: totals.errors,
             flaky: totals.flaky,
             pending: totals.pending,
             attempts: totals.attempts,

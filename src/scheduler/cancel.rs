@@ -70,6 +70,7 @@ impl Scheduler {
         self.expire(now, &mut skips, &mut events);
         events.extend(skips.into_events());
         self.recall_stuck(now, &mut events);
+        self.forget_gone(now, &mut events);
         Step { events, answer: Answer::Done }
     }
 

@@ -110,6 +110,11 @@ impl Class {
             .is_some_and(|lane| lane.order.len() > 1)
     }
 
+    /// Waiting tests of one run.
+    pub fn waiting_of(&self, run: RunId) -> usize {
+        self.lanes.values().filter_map(|lane| lane.queues.get(&run)).map(|q| q.tests.len()).sum()
+    }
+
     /// Tests that wait in front of this one: better priority, or earlier in the same queue.
     pub fn before(&self, place: Place) -> u64 {
         let own = Reverse(place.priority);

@@ -52,7 +52,8 @@ impl Scheduler {
             Event::ClaimOpened { worker } => self.apply_claim_opened(*worker),
             Event::ClaimClosed { worker } => self.apply_claim_closed(*worker),
             Event::WorkerDraining { worker, epoch, .. } => self.apply_draining(*worker, *epoch),
-            Event::WorkerLost { worker, clean, .. } => self.apply_lost(*worker, *clean),
+            Event::WorkerLost { worker, clean, at } => self.apply_lost(*worker, *clean, *at),
+            Event::WorkerForgotten { worker, .. } => self.apply_forgotten(*worker),
             Event::RunSubmitted { run, name, idempotency, user, closed_world, at } => {
                 let sent = idempotency.as_ref();
                 self.apply_submitted(*run, name, sent, user, *closed_world, *at);

@@ -271,7 +271,8 @@ impl Scheduler {
         } else {
             worker.free.take(&requirement, &grant.devices);
             let devices = grant.devices.clone();
-            let seat = Seat { class, devices, queue: VecDeque::from([entry]), since: at };
+            let queue = VecDeque::from([entry]);
+            let seat = Seat { class, devices, ended: false, queue, since: at };
             worker.seats.insert(grant.seat, seat);
             worker.by_class.entry(class).or_default().insert(grant.seat);
         }

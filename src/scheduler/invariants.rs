@@ -28,13 +28,16 @@ impl Scheduler {
             for (number, seat) in &worker.seats {
                 let class = self.classes.get(seat.class).ok_or("a seat without a class")?;
                 let need = &class.key.requirement;
-                let placed = need.cpu_milli <= free.cpu_milli
-                    && need.memory_bytes <= free.memory_bytes
-                    && free.slots > 0;
+                let placed = seat.ended
+                    || need.cpu_milli <= free.cpu_milli
+                        && need.memory_bytes <= free.memory_bytes
+                        && free.slots > 0;
                 if !placed {
                     return Err(format!("{id} is overcommitted by seat {number}"));
                 }
-                free.take(need, &seat.devices);
+                if !seat.ended {
+                    free.take(need, &seat.devices);
+                }
                 ahead += seat.queue.len() - 1;
                 for (test, epoch) in &seat.queue {
                     if held.insert(*test, (*id, *epoch)).is_some() {
@@ -77,6 +80,7 @@ impl Scheduler {
             let users: Vec<_> = worker
                 .seats
                 .values()
+                .filter(|seat| !seat.ended)
                 .filter(|seat| seat.devices.iter().any(|d| usize::from(*d) == position))
                 .filter_map(|seat| self.classes.get(seat.class))
                 .map(|class| &class.key.requirement)

@@ -182,6 +182,8 @@ pub enum Rejected {
     UnknownWorker(WorkerId),
     #[error("another process has registered as {0} since")]
     OtherIncarnation(WorkerId),
+    #[error("{0} may not change what it offers while it runs")]
+    OtherCapability(WorkerId),
     #[error("the worker announces a size that no machine has: {0}")]
     Implausible(ImplausibleCapability),
     #[error("no run {0}")]

@@ -1,7 +1,7 @@
 //! Attempts end: reports with and without the right to them, and leases that come back.
 
 use super::deps::SkipsByRun;
-use super::state::{MAX_ACCEPTED, Scheduler, State, Worker};
+use super::state::{Scheduler, State, Worker};
 use super::{Answer, Finished, Rejected, Step};
 use crate::domain::event::{Event, Next};
 use crate::domain::id::{Epoch, LeaseId, TestId, WorkerId};
@@ -38,7 +38,7 @@ impl Scheduler {
         let mut handled = HashSet::with_capacity(finished.len() + returned.len());
         for report in finished {
             let lease = report.lease;
-            if worker.accepted.contains(&lease.epoch) || !handled.insert(lease.epoch) {
+            if worker.accepted.contains(lease.epoch) || !handled.insert(lease.epoch) {
                 continue;
             }
             if self.holds(id, lease) && report.outcome.reportable() {
@@ -112,9 +112,6 @@ impl Scheduler {
             && let Some(worker) = self.workers.get_mut(&ended.worker)
         {
             worker.accepted.insert(ended.lease.epoch);
-            if worker.accepted.len() > MAX_ACCEPTED {
-                worker.accepted.pop_first();
-            }
         }
         if ended.outcome != Outcome::WorkerLost
             && let Some(class) = self.classes.get_mut(class)
@@ -140,6 +137,8 @@ impl Scheduler {
 
     pub(super) fn apply_returned(&mut self, lease: LeaseId, worker: WorkerId, at: Timestamp) {
         let id = lease.attempt.test;
+        // Where the infrastructure failed the attempt before still counts.
+        let avoid = self.avoided(worker, id);
         if self.leave_seat(worker, lease, at).is_none() {
             return;
         }
@@ -150,8 +149,15 @@ impl Scheduler {
         if cancelled {
             self.finish(id, Outcome::Cancelled, false, at);
         } else {
-            self.make_ready(id, None, at, &mut None);
+            self.make_ready(id, avoid, at, &mut None);
         }
+    }
+
+    /// The worker that a leased test was kept from.
+    fn avoided(&self, holder: WorkerId, id: TestId) -> Option<WorkerId> {
+        let State::Leased { seat, .. } = self.find(id)?.state else { return None };
+        let class = self.workers.get(&holder)?.seats.get(&seat)?.class;
+        self.classes.get(class)?.key.avoid
     }
 
     /// Takes a live lease out of its seat, and frees the amounts when it was the last one.
@@ -176,8 +182,10 @@ impl Scheduler {
         seat.since = if position == 0 { at } else { seat.since };
         if seat.queue.is_empty() {
             let seat = worker.remove_seat(number)?;
-            let requirement = &self.classes.get(class)?.key.requirement;
-            worker.free.give_back(requirement, &seat.devices);
+            if !seat.ended {
+                let requirement = &self.classes.get(class)?.key.requirement;
+                worker.free.give_back(requirement, &seat.devices);
+            }
             self.forget_if_unused(class);
         } else {
             worker.ahead -= 1;

@@ -119,6 +119,10 @@ struct SeatPiece {
     devices: Vec<u16>,
     queue: Vec<(TestId, Epoch)>,
     since: Timestamp,
+    #[serde(default)]
+    ended: bool,
+    #[serde(default)]
+    avoid: Option<WorkerId>,
 }
 
 #[derive(Clone, Copy, Serialize, Deserialize)]
@@ -159,7 +163,7 @@ impl Scheduler {
         let workers = self
             .workers
             .iter()
-            .map(|(id, worker)| Piece::Worker(Box::new(worker_piece(*id, worker))));
+            .map(|(id, worker)| Piece::Worker(Box::new(self.worker_piece(*id, worker))));
         let templates = self.templates.iter().map(|(path, added)| {
             Piece::Template(Box::new(TemplatePiece {
                 path: path.clone(),
@@ -192,6 +196,30 @@ impl Scheduler {
             failed: test.failed,
             infrastructure: test.infrastructure,
             state,
+        }
+    }
+
+    fn worker_piece(&self, id: WorkerId, worker: &Worker) -> WorkerPiece {
+        let seats = worker.seats.iter().map(|(number, seat)| SeatPiece {
+            number: *number,
+            devices: seat.devices.clone(),
+            queue: seat.queue.iter().copied().collect(),
+            since: seat.since,
+            ended: seat.ended,
+            avoid: self.classes.get(seat.class).and_then(|class| class.key.avoid),
+        });
+        WorkerPiece {
+            worker: id,
+            key: worker.key,
+            incarnation: worker.incarnation,
+            name: worker.name.clone(),
+            capability: Arc::clone(&worker.capability),
+            availability: (&worker.availability).into(),
+            registered_at: worker.registered_at,
+            last_seen: worker.last_seen,
+            seats: seats.collect(),
+            notices: worker.notices.iter().map(|(at, note)| (*at, (*note).into())).collect(),
+            accepted: worker.accepted.iter().collect(),
         }
     }
 
@@ -327,12 +355,15 @@ impl Scheduler {
             let first = seat.queue.first().and_then(|(test, _)| self.find(*test));
             let first = first.ok_or_else(|| RestoreError("a seat without a test".into()))?;
             let requirement = Arc::clone(&first.spec.requirement);
-            let class = self.class_of(&requirement, None);
-            worker.free.take(&requirement, &seat.devices);
-            worker.ahead += u32::try_from(seat.queue.len() - 1).unwrap_or(u32::MAX);
+            let class = self.class_of(&requirement, seat.avoid);
+            if !seat.ended {
+                worker.free.take(&requirement, &seat.devices);
+            }
             worker.by_class.entry(class).or_default().insert(seat.number);
+            worker.ahead += u32::try_from(seat.queue.len() - 1).unwrap_or(u32::MAX);
             let queue = VecDeque::from(seat.queue);
-            let restored = Seat { class, devices: seat.devices, queue, since: seat.since };
+            let SeatPiece { devices, ended, since, .. } = seat;
+            let restored = Seat { class, devices, ended, queue, since };
             worker.seats.insert(seat.number, restored);
         }
         self.worker_keys.insert(piece.key, id);
@@ -356,28 +387,6 @@ fn run_piece(id: RunId, run: &Run) -> RunPiece {
         total: run.tally.total,
         done: run.tally.done.to_vec(),
         flaky: run.tally.flaky,
-    }
-}
-
-fn worker_piece(id: WorkerId, worker: &Worker) -> WorkerPiece {
-    let seats = worker.seats.iter().map(|(number, seat)| SeatPiece {
-        number: *number,
-        devices: seat.devices.clone(),
-        queue: seat.queue.iter().copied().collect(),
-        since: seat.since,
-    });
-    WorkerPiece {
-        worker: id,
-        key: worker.key,
-        incarnation: worker.incarnation,
-        name: worker.name.clone(),
-        capability: Arc::clone(&worker.capability),
-        availability: (&worker.availability).into(),
-        registered_at: worker.registered_at,
-        last_seen: worker.last_seen,
-        seats: seats.collect(),
-        notices: worker.notices.iter().map(|(at, note)| (*at, (*note).into())).collect(),
-        accepted: worker.accepted.iter().copied().collect(),
     }
 }
 

@@ -130,8 +130,15 @@ pub(super) struct Worker {
     /// Leases behind the first one of their seats.
     pub ahead: u32,
     pub notices: BTreeMap<Epoch, Note>,
-    /// Epochs of reports accepted lately, so that a repeat is told from a stranger.
-    pub accepted: BTreeSet<Epoch>,
+    pub accepted: Accepted,
+}
+
+/// Epochs of reports accepted lately, so that a repeat is told from a stranger.
+#[derive(Default)]
+pub(super) struct Accepted {
+    known: HashSet<Epoch>,
+    /// Oldest first.
+    order: VecDeque<Epoch>,
 }
 
 /// Amounts held on a worker, and the leases that use them one after the other.
@@ -139,6 +146,8 @@ pub(super) struct Worker {
 pub(super) struct Seat {
     pub class: ClassId,
     pub devices: Vec<u16>,
+    /// An earlier process ran these: only results are left, and no amounts are held.
+    pub ended: bool,
     pub queue: VecDeque<(TestId, Epoch)>,
     /// Since when the first one is there.
     pub since: Timestamp,
@@ -153,7 +162,7 @@ pub(super) enum Note {
 }
 
 /// How many accepted epochs a worker's record keeps: more than one request can carry.
-pub(super) const MAX_ACCEPTED: usize = 2_048;
+const MAX_ACCEPTED: usize = 2_048;
 
 impl Test {
     pub fn done(&self) -> Option<Outcome> {
@@ -164,10 +173,49 @@ impl Test {
     }
 }
 
+impl Accepted {
+    pub fn contains(&self, epoch: Epoch) -> bool {
+        self.known.contains(&epoch)
+    }
+
+    /// By age of the report, not of the lease: one that ran for long is not forgotten first.
+    pub fn insert(&mut self, epoch: Epoch) {
+        if self.known.insert(epoch) {
+            self.order.push_back(epoch);
+        }
+        if self.order.len() > MAX_ACCEPTED
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.known.remove(&oldest);
+        }
+    }
+
+    /// Oldest first.
+    pub fn iter(&self) -> impl Iterator<Item = Epoch> + '_ {
+        self.order.iter().copied()
+    }
+}
+
+impl FromIterator<Epoch> for Accepted {
+    fn from_iter<I: IntoIterator<Item = Epoch>>(epochs: I) -> Self {
+        let mut accepted = Self::default();
+        epochs.into_iter().for_each(|epoch| accepted.insert(epoch));
+        accepted
+    }
+}
+
+impl std::fmt::Debug for Accepted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.order.fmt(f)
+    }
+}
+
 impl Worker {
+    /// Seats that hold the amounts of a class.
     pub fn seats_of(&self, class: ClassId) -> impl Iterator<Item = (Epoch, &Seat)> {
         let numbers = self.by_class.get(&class).into_iter().flatten();
-        numbers.filter_map(|number| Some((*number, self.seats.get(number)?)))
+        let seats = numbers.filter_map(|number| Some((*number, self.seats.get(number)?)));
+        seats.filter(|(_, seat)| !seat.ended)
     }
 
     /// Takes an emptied seat away and returns it.

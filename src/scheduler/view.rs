@@ -5,6 +5,7 @@ use super::{Availability, Counts, Overview, RunSummary, TestStatus, WorkerStatus
 use crate::domain::id::{LeaseId, RunId, TestId, WorkerId};
 use crate::domain::outcome::Outcome;
 use crate::domain::test::Phase;
+use std::ops::Bound;
 use std::sync::Arc;
 
 impl Scheduler {
@@ -45,9 +46,10 @@ impl Scheduler {
         })
     }
 
-    /// In order of their ids.
-    pub fn workers(&self) -> impl Iterator<Item = WorkerStatus> + '_ {
-        self.workers.iter().map(|(id, worker)| worker.status(*id))
+    /// In order of their ids, those behind `after`.
+    pub fn workers(&self, after: Option<WorkerId>) -> impl Iterator<Item = WorkerStatus> + '_ {
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        self.workers.range((from, Bound::Unbounded)).map(|(id, worker)| worker.status(*id))
     }
 
     #[must_use]
@@ -58,11 +60,10 @@ impl Scheduler {
     /// Waiting tests of a run whose requirement no active worker meets.
     #[must_use]
     pub fn unschedulable(&self, id: RunId) -> u32 {
-        let Some(run) = self.runs.get(&id) else { return 0 };
-        let waiting = run.tests.iter().filter(
-            |test| matches!(test.state, State::Waiting { class, .. } if self.takers(class) == 0),
-        );
-        u32::try_from(waiting.count()).unwrap_or(u32::MAX)
+        // Looks at classes, never at every test.
+        let unmet = self.classes.iter().filter(|(class, _)| self.takers(*class) == 0);
+        let waiting: usize = unmet.map(|(_, class)| class.waiting_of(id)).sum();
+        u32::try_from(waiting).unwrap_or(u32::MAX)
     }
 
     #[must_use]

@@ -2,12 +2,12 @@
 
 use super::amounts::Free;
 use super::deps::SkipsByRun;
-use super::state::{Group, Note, Scheduler, State, Worker};
+use super::state::{Accepted, Group, Note, Scheduler, State, Worker};
 use super::{Answer, Availability, Delivery, LEASE, Rejected, Step};
 use crate::domain::capability::{Capability, MAX_NAME_BYTES};
 use crate::domain::event::{Event, Notice};
 use crate::domain::id::{Epoch, LeaseId, TestId, WorkerId};
-use crate::domain::time::Timestamp;
+use crate::domain::time::{Millis, Timestamp};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 use uuid::Uuid;
@@ -16,6 +16,8 @@ use uuid::Uuid;
 const MAX_DELIVERY: usize = 2_048;
 /// Most workers that are remembered, gone ones counted in.
 const MAX_WORKERS: usize = 100_000;
+/// How long a worker that is gone stays in the list.
+const REMEMBERED: Millis = Millis::from_secs(7 * 24 * 3600);
 
 impl Worker {
     pub(super) fn new(
@@ -40,7 +42,16 @@ impl Worker {
             by_class: BTreeMap::new(),
             ahead: 0,
             notices: BTreeMap::new(),
-            accepted: BTreeSet::new(),
+            accepted: Accepted::default(),
+        }
+    }
+
+    /// A new process has registered: what it holds of the old one are results. They need no
+    /// amounts, of which it may offer less, and nothing can be queued behind them.
+    fn end_seats(&mut self, capability: &Capability) {
+        self.free = Free::all_of(capability);
+        for seat in self.seats.values_mut() {
+            seat.ended = true;
         }
     }
 }
@@ -67,10 +78,14 @@ impl Scheduler {
             return Err(Rejected::TooMany { what: "workers", count, most: MAX_WORKERS as u64 });
         }
         let worker = known.unwrap_or(WorkerId(self.next_worker));
+        let old = self.workers.get(&worker);
+        if old.is_some_and(|old| old.incarnation == incarnation && *old.capability != *capability) {
+            return Err(Rejected::OtherCapability(worker));
+        }
         let (kept, stale) =
             holding.iter().copied().partition::<Vec<_>, _>(|lease| self.holds(worker, *lease));
         let mut events = Vec::new();
-        if let Some(old) = self.workers.get(&worker) {
+        if let Some(old) = old {
             // A process that knows nothing of a lease will never report on it. Grants that
             // are still under way to the same process are not lost.
             let under_way = |epoch: Epoch| old.incarnation == incarnation && epoch > old.received;
@@ -113,12 +128,9 @@ impl Scheduler {
         if draining {
             self.leave_group(id, group);
         }
-        let old = old.unwrap_or_else(|| Worker::new(key, incarnation, capability, at));
-        let mut free = Free::all_of(capability);
-        for seat in old.seats.values() {
-            if let Some(class) = self.classes.get(seat.class) {
-                free.take(&class.key.requirement, &seat.devices);
-            }
+        let mut old = old.unwrap_or_else(|| Worker::new(key, incarnation, capability, at));
+        if !same_process {
+            old.end_seats(capability);
         }
         let worker = Worker {
             incarnation,
@@ -130,12 +142,30 @@ impl Scheduler {
             last_seen: at,
             asking: false,
             received: if same_process { old.received } else { Epoch(0) },
-            free,
             // What a new process still holds are results; it needs no second grant of them.
             notices: if same_process { old.notices } else { BTreeMap::new() },
             ..old
         };
         self.workers.insert(id, worker);
+        self.forget_hints(id);
+    }
+
+    /// Workers that went long ago, so that short-lived ones do not fill the table.
+    pub(super) fn forget_gone(&self, now: Timestamp, events: &mut Vec<Event>) {
+        let forgotten = |worker: &Worker| {
+            matches!(worker.availability, Availability::Lost | Availability::Gone)
+                && worker.seats.is_empty()
+                && now.since(worker.last_seen) > REMEMBERED
+        };
+        let workers = self.workers.iter().filter(|(_, worker)| forgotten(worker));
+        events.extend(workers.map(|(id, _)| Event::WorkerForgotten { worker: *id, at: now }));
+    }
+
+    pub(super) fn apply_forgotten(&mut self, id: WorkerId) {
+        if let Some(worker) = self.workers.remove(&id) {
+            self.worker_keys.remove(&worker.key);
+            self.leave_group(id, worker.group);
+        }
         self.forget_hints(id);
     }
 
@@ -150,7 +180,8 @@ impl Scheduler {
         }
     }
 
-    /// Groups stay when empty: there are as many as kinds of machines.
+    /// A group that is empty stays until another shape needs its place, so there are never
+    /// more than there were kinds of machines at a time.
     pub(super) fn join_group(&mut self, worker: WorkerId, capability: &Capability) -> usize {
         let mut shape = capability.clone();
         for device in &mut shape.accelerators {
@@ -158,13 +189,20 @@ impl Scheduler {
         }
         let position = self.groups.iter().position(|group| group.shape == shape);
         let position = position.unwrap_or_else(|| {
+            let unused = self.groups.iter().position(|group| group.members.is_empty());
             let classes = self.classes.iter();
             let classes = classes
                 .filter(|(_, class)| class.key.requirement.met_by(&shape).is_ok())
                 .map(|(id, _)| id)
                 .collect();
-            self.groups.push(Group { shape, classes, members: BTreeSet::new() });
-            self.groups.len() - 1
+            let group = Group { shape, classes, members: BTreeSet::new() };
+            let position = unused.unwrap_or(self.groups.len());
+            if position < self.groups.len() {
+                self.groups[position] = group;
+            } else {
+                self.groups.push(group);
+            }
+            position
         });
         self.groups[position].members.insert(worker);
         position
@@ -368,8 +406,11 @@ impl Scheduler {
         }
     }
 
-    pub(super) fn apply_lost(&mut self, id: WorkerId, clean: bool) {
+    pub(super) fn apply_lost(&mut self, id: WorkerId, clean: bool, at: Timestamp) {
         if let Some(worker) = self.workers.get_mut(&id) {
+            // Signs of life are not stored, this is.
+            let seen = if clean { at } else { Timestamp(at.0.saturating_sub(LEASE.0)) };
+            worker.last_seen = worker.last_seen.max(seen);
             worker.availability = if clean { Availability::Gone } else { Availability::Lost };
             worker.asking = false;
             worker.notices.clear();
@@ -379,10 +420,13 @@ impl Scheduler {
         self.forget_hints(id);
     }
 
-    /// After a restart: every worker gets a fresh lease time, since nobody could be heard.
+    /// After a restart: every worker that is not gone gets a fresh lease time, since nobody
+    /// could be heard.
     pub fn resume(&mut self, now: Timestamp) {
         for worker in self.workers.values_mut() {
-            worker.last_seen = now;
+            if matches!(worker.availability, Availability::Active | Availability::Draining) {
+                worker.last_seen = now;
+            }
         }
     }
 }

@@ -106,6 +106,7 @@ impl Projection<'_> {
             | Event::ClaimClosed { .. }
             | Event::WorkerDraining { .. }
             | Event::WorkerLost { .. }
+            | Event::WorkerForgotten { .. }
             | Event::LeasesGranted { .. }
             | Event::LeasesRecalled { .. } => Ok(()),
         }

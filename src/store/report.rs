@@ -6,6 +6,7 @@ use super::history::{TEST_COLUMNS, test_row};
 use super::query::{self, get};
 use super::rows::{MAX_ROWS, MetricRow, ReportQuery, ReportRow, ReportRows, TotalRows};
 use crate::domain::id::{RunId, TestId};
+use crate::domain::outcome::Outcome;
 use crate::domain::time::Millis;
 use duckdb::{Connection, Row, params};
 use std::collections::HashMap;
@@ -72,20 +73,24 @@ fn ask<T>(
 fn totals(connection: &Connection, choice: Choice) -> Result<TotalRows, StoreError> {
     let mut totals = TotalRows::default();
     let tests = format!(
-        "SELECT states.outcome, count(*), count(*) FILTER (states.flaky), \
+        "SELECT states.outcome, states.class, count(*), count(*) FILTER (states.flaky), \
          sum(states.attempts)::UBIGINT FROM test_states AS states WHERE {CHOSEN} \
-         GROUP BY states.outcome"
+         GROUP BY states.outcome, states.class"
     );
     let groups = ask(connection, &tests, choice, |row| {
-        Ok((query::outcome(row, 0)?, get::<u64>(row, 1)?, get::<u64>(row, 2)?, get::<u64>(row, 3)?))
+        let kind = (query::outcome(row, 0)?, query::class(row, 1)?);
+        Ok((kind, get::<u64>(row, 2)?, get::<u64>(row, 3)?, get::<u64>(row, 4)?))
     })?;
-    for (outcome, count, flaky, attempts) in groups {
+    for ((outcome, class), count, flaky, attempts) in groups {
         totals.tests += count;
         totals.flaky += flaky;
         totals.attempts += attempts;
         match outcome {
-            Some(outcome) => drop(totals.outcomes.insert(outcome, count)),
+            Some(outcome) => *totals.outcomes.entry(outcome).or_default() += count,
             None => totals.pending += count,
+        }
+        if let (Some(Outcome::Error), Some(class)) = (outcome, class) {
+            *totals.errors.entry(class).or_default() += count;
         }
     }
     let late = format!("SELECT count(*) FROM late_results AS states WHERE {CHOSEN}");

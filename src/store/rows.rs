@@ -158,6 +158,8 @@ pub struct ReportRows {
 pub struct TotalRows {
     pub tests: u64,
     pub outcomes: BTreeMap<Outcome, u64>,
+    /// Of those that ended in `error`.
+    pub errors: BTreeMap<Class, u64>,
     pub flaky: u64,
     pub pending: u64,
     pub attempts: u64,

@@ -43,6 +43,19 @@ fn written_beside(path: &Path, content: &[u8]) -> io::Result<NamedTempFile> {
     Ok(fresh)
 }
 
+/// Makes a directory, and those above it, that only the owner can look into. One that is
+/// there keeps its mode: somebody chose it.
+///
+/// # Errors
+/// It cannot be made, or is no directory.
+pub fn create_private_dir(path: &Path) -> io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)
+}
+
 fn directory_of(path: &Path) -> &Path {
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
     directory.unwrap_or(Path::new("."))

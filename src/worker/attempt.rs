@@ -29,6 +29,7 @@ use crate::worker::warm::{Kind, WarmPool, WarmStart};
 use serde_json::value::RawValue;
 use std::ffi::OsStr;
 use std::ffi::OsString;
+use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -64,6 +65,15 @@ impl Finished {
     /// Gives up the details, so that the outcome at least is told.
     pub fn give_up_detail(&mut self) {
         self.report.detail = RawValue::from_string(REFUSED_DETAIL.to_owned()).ok();
+    }
+
+    /// An attempt of which nothing but the verdict is known.
+    #[must_use]
+    pub fn failed(lease: LeaseId, verdict: &Verdict) -> Self {
+        let detail = AttemptDetail { message: verdict.message.clone(), ..AttemptDetail::default() };
+        let Self { report, blobs } = Self::new(lease, verdict.outcome);
+        let report = Report { class: verdict.class, detail: Some(encode(detail)), ..report };
+        Self { report, blobs }
     }
 
     #[must_use]
@@ -107,6 +117,12 @@ impl Over {
     pub fn lease(&self) -> LeaseId {
         self.view.lease
     }
+
+    /// Whether it left files to be read.
+    fn has_files(&self) -> bool {
+        let files = |launch: &Launch| launch.junit.is_some() || !launch.artifacts.is_empty();
+        self.end.as_ref().is_ok_and(|(launch, _)| files(launch))
+    }
 }
 
 impl<L: Link> Workshop<L> {
@@ -124,8 +140,19 @@ impl<L: Link> Workshop<L> {
         Over { view, directory, detail, end, duration }
     }
 
-    /// Makes up the result of an attempt and clears its directory.
-    pub fn settle(&self, over: Over) -> Finished {
+    /// Makes up the result of an attempt and clears its directory; none when that panics.
+    /// What reads files of any size does so beside the worker's one thread.
+    pub async fn settle(self: &Arc<Self>, over: Box<Over>) -> Option<Finished> {
+        let (workshop, has_files) = (Arc::clone(self), over.has_files());
+        let settle = move || workshop.settled(*over);
+        if has_files {
+            tokio::task::spawn_blocking(settle).await.ok()
+        } else {
+            std::panic::catch_unwind(AssertUnwindSafe(settle)).ok()
+        }
+    }
+
+    fn settled(&self, over: Over) -> Finished {
         let Over { view, directory, mut detail, end, duration } = over;
         let mut blobs = Vec::new();
         let verdict = match end {

@@ -6,12 +6,11 @@
 //!
 //! Promises: at most one lease of a seat runs; leases of a seat start in the order of their
 //! epochs; every lease that was taken ends exactly once, as reported, returned or dropped as
-//! stale; `received` only grows. No input panics. Holds at most [`MAX_HELD`] leases.
+//! stale (what had ended by then is reported); `received` only grows. No input panics. Holds at most [`MAX_HELD`] leases.
 
 use crate::domain::id::{Epoch, LeaseId};
 use crate::domain::time::{Millis, Timestamp};
-use std::collections::BTreeMap;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, HashSet, VecDeque};
 
 #[cfg(test)]
 mod tests;
@@ -94,6 +93,8 @@ enum Stage<J> {
     Abandoned,
     /// Ended or given back, not yet acknowledged.
     Settled,
+    /// Settled, and no longer this worker's: the result is told all the same, and kept as late.
+    Late,
 }
 
 #[derive(Debug)]
@@ -167,7 +168,7 @@ impl<J, R> Machine<J, R> {
     /// Everything that the coordinator should keep for this worker, in order.
     #[must_use]
     pub fn holding(&self) -> Vec<LeaseId> {
-        let kept = |held: &Held<J>| !matches!(held.stage, Stage::Abandoned);
+        let kept = |held: &Held<J>| !matches!(held.stage, Stage::Abandoned | Stage::Late);
         self.held.iter().filter(|(_, held)| kept(held)).map(|(lease, _)| *lease).collect()
     }
 
@@ -262,7 +263,7 @@ impl<J, R> Machine<J, R> {
                 self.finished.push_back(Ended { lease, result: None });
             }
             Stage::Running => actions.push(Action::Stop { lease }),
-            Stage::Abandoned | Stage::Settled => {}
+            Stage::Abandoned | Stage::Settled | Stage::Late => {}
         }
     }
 
@@ -317,11 +318,12 @@ impl<J, R> Machine<J, R> {
             Stage::Abandoned => {
                 self.held.remove(&lease);
             }
-            Stage::Queued(_) | Stage::Settled => {}
+            Stage::Queued(_) | Stage::Settled | Stage::Late => {}
         }
     }
 
-    /// No longer this worker's, by an answer to a registration or a heartbeat.
+    /// No longer this worker's, by an answer to a registration or a heartbeat. Results that
+    /// are there already are still told.
     pub fn stale(&mut self, leases: &[LeaseId], actions: &mut Vec<Action<J>>) {
         let mut settled = false;
         for lease in leases {
@@ -336,19 +338,32 @@ impl<J, R> Machine<J, R> {
                     actions.push(Action::Stop { lease: *lease });
                 }
                 Stage::Settled => {
-                    self.held.remove(lease);
+                    held.stage = Stage::Late;
                     settled = true;
                 }
-                Stage::Abandoned => {}
+                Stage::Abandoned | Stage::Late => {}
             }
         }
         if settled {
-            let held = &self.held;
-            self.finished.retain(|ended| held.contains_key(&ended.lease));
-            self.returned.retain(|lease| held.contains_key(lease));
-            self.batch.finished.retain(|ended| held.contains_key(&ended.lease));
-            self.batch.returned.retain(|lease| held.contains_key(lease));
+            self.forget_unsaid();
         }
+    }
+
+    /// Without a result there is nothing to tell of a lease that is gone.
+    fn forget_unsaid(&mut self) {
+        let Self { held, finished, returned, batch, .. } = self;
+        let told: HashSet<LeaseId> = batch
+            .finished
+            .iter()
+            .chain(&*finished)
+            .filter(|ended| ended.result.is_some())
+            .map(|ended| ended.lease)
+            .collect();
+        held.retain(|lease, held| !matches!(held.stage, Stage::Late) || told.contains(lease));
+        finished.retain(|ended| held.contains_key(&ended.lease));
+        returned.retain(|lease| held.contains_key(lease));
+        batch.finished.retain(|ended| held.contains_key(&ended.lease));
+        batch.returned.retain(|lease| held.contains_key(lease));
     }
 
     /// What to send next: the batch that is not acknowledged yet, else a new one with at

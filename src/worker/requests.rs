@@ -25,6 +25,8 @@ const MAX_REQUEST_BYTES: usize = 8 * 1024 * 1024;
 /// An ephemeral worker wants to hear soon that there is nothing.
 const EPHEMERAL_WAIT: Millis = Millis::from_secs(2);
 const LEAVE_LIMIT: Duration = Duration::from_secs(5);
+/// A heartbeat that hangs must not cost the lease: a third of it is left for further ones.
+const HEARTBEAT_LIMIT: Duration = Duration::from_secs(10);
 
 /// Waits that double from try to try, with up to half taken off by chance.
 #[derive(Debug, Default)]
@@ -109,7 +111,11 @@ impl<L: Link> Requests<L> {
     ) -> Request<(bool, HeartbeatAnswer)> {
         let body = Heartbeat { incarnation: self.incarnation, received, holding, draining };
         let link = self.link.clone();
-        async move { Ok((draining, link.heartbeat(worker, body).await?)) }.boxed()
+        async move {
+            let answer = in_time(HEARTBEAT_LIMIT, link.heartbeat(worker, body)).await?;
+            Ok((draining, answer))
+        }
+        .boxed()
     }
 
     /// The next report, with the number of its batch; output and files go before it.
@@ -166,10 +172,16 @@ impl<L: Link> Requests<L> {
     }
 
     pub async fn leave(&self, worker: WorkerId) -> Result<(), LinkError> {
-        let left =
-            tokio::time::timeout(LEAVE_LIMIT, self.link.leave(worker, self.incarnation)).await;
-        left.unwrap_or_else(|_| Err(LinkError::Away("no answer in time".to_owned())))
+        in_time(LEAVE_LIMIT, self.link.leave(worker, self.incarnation)).await
     }
+}
+
+async fn in_time<T>(
+    limit: Duration,
+    request: impl Future<Output = Result<T, LinkError>>,
+) -> Result<T, LinkError> {
+    let answer = tokio::time::timeout(limit, request).await;
+    answer.unwrap_or_else(|_| Err(LinkError::Away("no answer in time".to_owned())))
 }
 
 fn report(ended: &Ended<Finished>) -> Report {

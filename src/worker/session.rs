@@ -23,8 +23,11 @@ use crate::worker::machine::{Action, Delivery, Granted, Machine, Stay};
 use crate::worker::requests::{Backoff, Requests};
 use crate::worker::spool::Spool;
 use crate::worker::supervise::Stop;
+use crate::worker::verdict::Verdict;
+use futures::FutureExt;
 use futures::future::BoxFuture;
 use std::collections::BTreeMap;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
@@ -72,6 +75,9 @@ pub(super) struct Session<L> {
     next_heartbeat: Instant,
     next_report: Instant,
     began: Instant,
+    /// Since when it has not been registered, while it is not.
+    alone_since: Instant,
+    again: Backoff,
     draining_since: Option<Instant>,
     reaper: Reaper,
     summary: Summary,
@@ -109,6 +115,8 @@ impl<L: Link> Session<L> {
             next_heartbeat: now,
             next_report: now,
             began: now,
+            alone_since: now,
+            again: Backoff::default(),
             draining_since: None,
             reaper: Reaper::default(),
             summary: Summary::default(),
@@ -166,7 +174,7 @@ impl<L: Link> Session<L> {
     /// Whether there is nothing more to do, or nobody to tell it to.
     fn over(&mut self) -> bool {
         if !self.machine.draining() {
-            let lost = self.worker.is_none() && self.began.elapsed() >= EPHEMERAL_PATIENCE;
+            let lost = self.worker.is_none() && self.alone_since.elapsed() >= EPHEMERAL_PATIENCE;
             return self.ephemeral && lost && self.machine.running() == 0;
         }
         let since = *self.draining_since.get_or_insert_with(Instant::now);
@@ -248,7 +256,9 @@ impl<L: Link> Session<L> {
             // Answers to the old registration must not reach the new one.
             self.worker = None;
             (self.claim, self.heartbeat, self.report) = (None, None, None);
-            self.next_register = Instant::now();
+            self.alone_since = Instant::now();
+            // With a pause: another process may go by the same key, and would do the same.
+            self.next_register = self.alone_since + self.again.next();
         }
         wait
     }
@@ -262,6 +272,7 @@ impl<L: Link> Session<L> {
             }
         };
         self.away.worked();
+        self.again.worked();
         let grant =
             |view: LeaseView| Granted { lease: view.lease, seat: view.seat, job: Box::new(view) };
         let delivery = Delivery {
@@ -346,7 +357,11 @@ impl<L: Link> Session<L> {
             let mut actions = Vec::new();
             match step {
                 Step::Over(over) => self.vacate(over, &mut actions),
-                Step::Settled(finished) => self.end(finished.report.lease, finished, &mut actions),
+                Step::Settled(finished) => {
+                    let lease = finished.report.lease;
+                    self.stops.remove(&lease);
+                    self.end(lease, finished, &mut actions);
+                }
             }
             self.act(actions, Stop::Cancel);
             next = self.steps.1.try_recv().ok();
@@ -361,7 +376,9 @@ impl<L: Link> Session<L> {
         self.act(std::mem::take(actions), Stop::Cancel);
         let (workshop, steps) = (self.workshop.clone(), self.steps.0.clone());
         self.attempts.spawn("result", async move {
-            let _ = steps.send(Step::Settled(workshop.settle(*over)));
+            let lease = over.lease();
+            let _ = steps
+                .send(Step::Settled(workshop.settle(over).await.unwrap_or_else(|| bug(lease))));
         });
     }
 
@@ -397,9 +414,13 @@ impl<L: Link> Session<L> {
         self.stops.insert(lease, sender);
         let (workshop, steps) = (self.workshop.clone(), self.steps.0.clone());
         self.attempts.spawn("attempt", async move {
-            let over = workshop.carry_out(job, stop).await;
+            let over = AssertUnwindSafe(workshop.carry_out(job, stop)).catch_unwind().await;
+            let step = match over {
+                Ok(over) => Step::Over(Box::new(over)),
+                Err(_) => Step::Settled(bug(lease)),
+            };
             // Nobody listens only when the worker is gone already.
-            let _ = steps.send(Step::Over(Box::new(over)));
+            let _ = steps.send(step);
         });
     }
 
@@ -435,6 +456,14 @@ impl<L: Link> Session<L> {
             None => Ok(self.summary),
         }
     }
+}
+
+/// The result of an attempt whose task panicked: its seat must not wait for ever.
+fn bug(lease: LeaseId) -> Finished {
+    Finished::failed(
+        lease,
+        &Verdict::set_up("the worker met a bug in dtf; its log has the details"),
+    )
 }
 
 async fn pending<T>(request: &mut Pending<T>) -> Answer<T> {

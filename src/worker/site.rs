@@ -7,6 +7,7 @@
 //! ```
 //! Limits: [`MAX_FILES_BYTES`] of test files survive a start of the worker.
 
+use crate::sys::fs::create_private_dir;
 use std::fs::File;
 use std::io;
 use std::path::Path;
@@ -45,6 +46,8 @@ impl Site {
     pub fn open(root: &Path) -> Result<Self, SiteError> {
         let unusable = |error| SiteError::Unusable { path: root.to_owned(), error };
         let prepare = || -> io::Result<(PathBuf, File)> {
+            // What tests write, and what they were given, is nobody else's business.
+            create_private_dir(root)?;
             for name in ["attempts", "files", "spool/logs", "envs"] {
                 std::fs::create_dir_all(root.join(name))?;
             }

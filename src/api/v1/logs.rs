@@ -2,7 +2,7 @@
 //!
 //! `POST /api/v1/attempts/{attempt}/log?epoch=&offset=` appends raw bytes while the attempt
 //! runs; `GET /api/v1/attempts/{attempt}/log?offset=` reads;
-//! `GET /api/v1/attempts/{attempt}/log/stream` follows as server-sent events
+//! `GET /api/v1/attempts/{attempt}/log/stream?offset=` follows as server-sent events
 //! (`output` with base64-free UTF-8 text in JSON, `end`). `PUT|GET|HEAD /api/v1/blobs/{sha256}`.
 
 use crate::domain::id::Epoch;
@@ -25,7 +25,10 @@ pub struct Appended {
 /// Data of one `output` event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct OutputPiece {
+    /// First byte of the output that it stands for, and the first behind it. What is not
+    /// UTF-8 is replaced, so the text may have another length.
     pub offset: u64,
+    pub next: u64,
     pub text: String,
 }
 

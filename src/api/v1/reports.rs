@@ -33,6 +33,10 @@ pub struct Totals {
     pub tests: u64,
     #[schema(value_type = BTreeMap<String, u64>)]
     pub outcomes: BTreeMap<Outcome, u64>,
+    /// Of those that ended in `error`, by class.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schema(value_type = BTreeMap<String, u64>)]
+    pub errors: BTreeMap<Class, u64>,
     pub flaky: u64,
     /// Blocked, waiting or leased.
     pub pending: u64,

@@ -47,7 +47,8 @@ pub struct Registered {
     /// another log, which is gone: it counts from the start again.
     #[schema(value_type = u64)]
     pub epoch: Epoch,
-    /// Of `holding`: no longer this worker's. Stop them, drop their results.
+    /// Of `holding`: no longer this worker's. Stop what runs; results that are there may still
+    /// be reported, and are kept as late ones.
     #[schema(value_type = Vec<schema::Lease>)]
     pub stale: Vec<LeaseId>,
     /// Of `holding`: still this worker's, with the seat that each is in.
@@ -72,7 +73,8 @@ pub struct Heartbeat {
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct HeartbeatAnswer {
-    /// Of `holding`: no longer this worker's. Stop them, drop their results.
+    /// Of `holding`: no longer this worker's. Stop what runs; results that are there may still
+    /// be reported, and are kept as late ones.
     #[schema(value_type = Vec<schema::Lease>)]
     pub stale: Vec<LeaseId>,
 }

@@ -82,18 +82,20 @@ pub(crate) async fn read(
 }
 
 #[utoipa::path(get, path = "/api/v1/attempts/{attempt}/log/stream", tag = "logs",
-    params(("attempt" = String, Path, example = "r12.t3.a1")),
+    params(("attempt" = String, Path, example = "r12.t3.a1"), OffsetQuery),
     responses((status = 200, body = OutputPiece, content_type = "text/event-stream",
             description = "events `output` (an `OutputPiece`) and at last `end`"),
         (status = 404, body = crate::api::error::ErrorBody)))]
 pub(crate) async fn follow(
     State(app): State<Arc<App>>,
     Id(attempt): Id<AttemptId>,
+    Params(query): Params<OffsetQuery>,
 ) -> Result<Response, Problem> {
     if standing(&app, attempt).await? == Standing::Unknown {
         return Err(Problem::not_found(attempt));
     }
-    let follower = Follower { app, attempt, offset: 0, news: None, over: false, done: false };
+    let offset = query.offset.unwrap_or(0);
+    let follower = Follower { app, attempt, offset, news: None, over: false, done: false };
     let events = stream::unfold(follower, |mut follower| async move {
         let event = follower.next().await?;
         Some((Ok::<_, std::convert::Infallible>(Bytes::from(event)), follower))
@@ -157,8 +159,9 @@ impl Follower {
         if length == 0 {
             return None;
         }
-        let data = serde_json::to_string(&OutputPiece { offset: self.offset, text }).ok()?;
-        self.offset += length as u64;
+        let (offset, next) = (self.offset, self.offset + length as u64);
+        let data = serde_json::to_string(&OutputPiece { offset, next, text }).ok()?;
+        self.offset = next;
         Some(format!("event: output\ndata: {data}\n\n"))
     }
 

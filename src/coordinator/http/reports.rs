@@ -19,15 +19,13 @@ pub(crate) async fn report(
     State(app): State<Arc<App>>,
     Params(query): Params<ReportQuery>,
 ) -> Result<Json<ReportView>, Problem> {
-    if let Some(run) = query.run {
-        let known = app.mailbox.ask(move |scheduler: &Scheduler, _| scheduler.run(run).is_some());
-        if !known.await? {
-            return Err(Problem::not_found(run));
-        }
-    }
     app.settled().await?;
-    let limit = query.limit.unwrap_or(MAX_ROWS).min(MAX_ROWS) as usize;
-    Ok(Json(app.results(move |r| r.report(&query, limit)).await?))
+    let (run, limit) = (query.run, query.limit.unwrap_or(MAX_ROWS).min(MAX_ROWS) as usize);
+    let report = app.results(move |r| r.report(&query, limit)).await?;
+    match run {
+        Some(run) if report.runs.is_empty() => Err(Problem::not_found(run)),
+        _ => Ok(Json(report)),
+    }
 }
 
 #[utoipa::path(get, path = "/api/v1/history", tag = "reports", params(HistoryQuery),

@@ -83,6 +83,7 @@ impl From<Rejected> for Problem {
                 Code::Conflict,
                 Some("two workers share one work directory? give each its own with --work-dir"),
             ),
+            Rejected::OtherCapability(_) => (Code::Conflict, Some("start the worker again")),
             Rejected::UnknownRun(_) => (Code::NotFound, Some("`dtf status` lists the runs")),
             Rejected::RunClosed(_) | Rejected::PartOutOfOrder { .. } => (Code::Conflict, None),
             Rejected::TemplatesChanged => (Code::Conflict, Some("try again")),

@@ -1,7 +1,7 @@
 //! Every route, with what it needs. A route without a permission cannot be written down.
 
-use crate::api::MAX_BODY_BYTES;
 use crate::api::error::Code;
+use crate::api::{MAX_BLOB_BYTES, MAX_BODY_BYTES, transfer_time};
 use crate::coordinator::http::app::App;
 use crate::coordinator::http::permissions::Permission;
 use crate::coordinator::http::respond::Problem;
@@ -28,6 +28,7 @@ use std::time::Duration;
 const PLAIN: Duration = Duration::from_secs(30);
 /// For large bodies, and for claims, which wait on purpose.
 const LONG: Duration = Duration::from_secs(120);
+const BLOB_TIME: Duration = LONG.saturating_add(transfer_time(MAX_BLOB_BYTES));
 /// Largest body of plain requests.
 const SMALL_BODY: usize = 1024 * 1024;
 /// How long a heavy request waits for its turn.
@@ -47,7 +48,7 @@ const WAITING: Budget = Budget { body: SMALL_BODY, time: LONG, heavy: false };
 const LARGE: Budget = Budget { body: MAX_BODY_BYTES, time: LONG, heavy: true };
 const REPORTS: Budget = Budget { body: MAX_BODY_BYTES, time: LONG, heavy: false };
 /// Streamed to disk, so the size costs no memory; the handler counts.
-const BLOB: Budget = Budget { body: usize::MAX, time: LONG, heavy: false };
+const BLOB: Budget = Budget { body: usize::MAX, time: BLOB_TIME, heavy: false };
 
 /// One line of the table.
 pub(crate) struct Route {

@@ -40,13 +40,17 @@ pub(crate) async fn list(
     let size = page_size(query.limit);
     let page = move |scheduler: &Scheduler, _| {
         let older = scheduler.runs().rev().filter(|run| before.is_none_or(|b| run.run < b));
-        let mut found: Vec<RunSummary> = older.take(size + 1).collect();
-        let more = found.len() > size;
-        found.truncate(size);
-        let views = found.into_iter().map(|run| view(scheduler, run)).collect::<Vec<_>>();
-        (views, more)
+        older.take(size + 1).map(|run| view(scheduler, run)).collect::<Vec<_>>()
     };
-    let (items, more) = app.mailbox.ask(page).await?;
+    let mut items = app.mailbox.ask(page).await?;
+    if items.len() <= size {
+        // The scheduler forgets old runs, the oldest first.
+        let before = items.last().map(|run| run.run).or(before);
+        let rest = size + 1 - items.len();
+        items.extend(app.results(move |r| r.runs(before, rest)).await?);
+    }
+    let more = items.len() > size;
+    items.truncate(size);
     let next = items.last().filter(|_| more).map(|run| run.run.to_string());
     Ok(Json(Page { schema: SCHEMA, items, next }))
 }
@@ -59,7 +63,11 @@ pub(crate) async fn get(
     Id(run): Id<RunId>,
 ) -> Result<Json<RunView>, Problem> {
     let find = move |scheduler: &Scheduler, _| scheduler.run(run).map(|r| view(scheduler, r));
-    app.mailbox.ask(find).await?.map(Json).ok_or_else(|| Problem::not_found(run))
+    if let Some(view) = app.mailbox.ask(find).await? {
+        return Ok(Json(view));
+    }
+    let old = app.results(move |r| r.run(run)).await?;
+    old.map(Json).ok_or_else(|| Problem::not_found(run))
 }
 
 #[utoipa::path(post, path = "/api/v1/runs/{run}/cancel", tag = "runs",

@@ -1,13 +1,14 @@
 //! Workers: sign on, sign of life, sign off; the list for people.
 
 use crate::api::SCHEMA;
-use crate::api::page::Page;
+use crate::api::page::{Page, PageQuery};
 use crate::api::v1::workers::{
     Heartbeat, HeartbeatAnswer, Leave, Register, Registered, WorkerState, WorkerView,
 };
 use crate::coordinator::http::app::App;
-use crate::coordinator::http::extract::{Body, Id};
+use crate::coordinator::http::extract::{Body, Id, Params};
 use crate::coordinator::http::respond::Problem;
+use crate::coordinator::http::runs::{cursor, page_size};
 use crate::domain::id::WorkerId;
 use crate::scheduler::{Answer, Availability, Command, HEARTBEAT, LEASE, Scheduler, WorkerStatus};
 use axum::Json;
@@ -83,12 +84,22 @@ pub(crate) async fn leave(
     find(&app, worker).await
 }
 
-#[utoipa::path(get, path = "/api/v1/workers", tag = "workers",
-    responses((status = 200, body = Page<WorkerView>)))]
-pub(crate) async fn list(State(app): State<Arc<App>>) -> Result<Json<Page<WorkerView>>, Problem> {
-    let all = |scheduler: &Scheduler, _| scheduler.workers().map(view).collect::<Vec<_>>();
-    let items = app.mailbox.ask(all).await?;
-    Ok(Json(Page { schema: SCHEMA, items, next: None }))
+#[utoipa::path(get, path = "/api/v1/workers", tag = "workers", params(PageQuery),
+    responses((status = 200, body = Page<WorkerView>, description = "in order of their ids")))]
+pub(crate) async fn list(
+    State(app): State<Arc<App>>,
+    Params(query): Params<PageQuery>,
+) -> Result<Json<Page<WorkerView>>, Problem> {
+    let after: Option<WorkerId> = cursor(query.cursor.as_deref())?;
+    let size = page_size(query.limit);
+    let page = move |scheduler: &Scheduler, _| {
+        scheduler.workers(after).take(size + 1).map(view).collect::<Vec<_>>()
+    };
+    let mut items = app.mailbox.ask(page).await?;
+    let more = items.len() > size;
+    items.truncate(size);
+    let next = items.last().filter(|_| more).map(|view| view.worker.to_string());
+    Ok(Json(Page { schema: SCHEMA, items, next }))
 }
 
 #[utoipa::path(get, path = "/api/v1/workers/{worker}", tag = "workers",

@@ -4,7 +4,7 @@
 use crate::api::v1::history::{HistoryQuery, HistoryView};
 use crate::api::v1::leases::{Claim, Claimed, LeaseView, Report, Reports};
 use crate::api::v1::reports::{ReportQuery, ReportView};
-use crate::api::v1::runs::SubmitRun;
+use crate::api::v1::runs::{RunView, SubmitRun};
 use crate::api::v1::templates::TemplateView;
 use crate::api::v1::tests::{AttemptQuery, AttemptView, TestQuery, TestView};
 use crate::api::v1::workers::Register;
@@ -16,7 +16,7 @@ use crate::coordinator::role::{CoordinatorError, Opened, authenticator, run_open
 use crate::coordinator::settings::Settings;
 use crate::domain::capability::Capability;
 use crate::domain::event::Event;
-use crate::domain::id::{AttemptId, Epoch, TestId, WorkerId};
+use crate::domain::id::{AttemptId, Epoch, RunId, TestId, WorkerId};
 use crate::domain::outcome::Outcome;
 use crate::domain::test::Phase;
 use crate::domain::time::Millis;
@@ -130,6 +130,13 @@ impl Results for OnDisk {
     }
     fn past(&self, _: &HistoryQuery) -> Result<HistoryView, Fault> {
         Err("not part of this".into())
+    }
+    /// The scheduler has forgotten none here.
+    fn runs(&self, _: Option<RunId>, _: usize) -> Result<Vec<RunView>, Fault> {
+        Ok(Vec::new())
+    }
+    fn run(&self, _: RunId) -> Result<Option<RunView>, Fault> {
+        Ok(None)
     }
     fn report(&self, _: &ReportQuery, _: usize) -> Result<ReportView, Fault> {
         Err("not part of this".into())

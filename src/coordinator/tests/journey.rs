@@ -108,7 +108,7 @@ async fn output_is_followed_from_start_to_end() {
     let foreign = client.append_log(lease.attempt, stale, 0, b"x".to_vec()).await;
     assert!(matches!(foreign, Err(ClientError::Conflict(_))), "{foreign:?}");
 
-    let mut stream = client.follow_log(lease.attempt).await.expect("a stream");
+    let mut stream = client.follow_log(lease.attempt, 0).await.expect("a stream");
     let mut text = String::new();
     while text != "first line\n" {
         match stream.next().await.expect("an event") {

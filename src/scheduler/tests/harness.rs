@@ -190,7 +190,7 @@ impl Agent {
     }
 
     pub fn join_with(sim: &mut Sim, name: &'static str, capability: Capability) -> Self {
-        let number = sim.scheduler.workers().count() as u128 + 1;
+        let number = sim.scheduler.workers(None).count() as u128 + 1;
         let mut agent = Self {
             id: WorkerId(0),
             key: Uuid::from_u128(number),

@@ -134,6 +134,90 @@ fn infrastructure_trouble_is_retried_elsewhere_from_its_own_budget() {
 }
 
 #[test]
+fn a_returned_lease_is_still_kept_from_where_it_failed() {
+    let mut sim = Sim::new();
+    let mut broken = Agent::join(&mut sim, "broken", 1);
+    let retries = Retries { failed: 0, infrastructure: 2 };
+    sim.submit(vec![TestSpec { retries, ..test("a") }]);
+    let lease = sim.take(&mut broken).remove(0).lease;
+    let mut whole = Agent::join(&mut sim, "whole", 1);
+    sim.report(&broken, vec![finished(lease, Outcome::Error, Some(Class::SetUp))]);
+    let lease = sim.take(&mut whole).remove(0).lease;
+    sim.scheduler = Scheduler::restore(sim.scheduler.snapshot()).expect("a snapshot");
+    sim.give_back(&whole, &[lease]);
+    assert!(sim.take(&mut broken).is_empty(), "another worker could do it");
+    assert_eq!(sim.take(&mut whole).len(), 1);
+}
+
+#[test]
+fn a_smaller_process_gets_what_it_offers_while_it_holds_results() {
+    let mut sim = Sim::new();
+    let mut worker = Agent::join(&mut sim, "one", 4);
+    sim.submit(many(8));
+    let leases: Vec<_> = sim.take(&mut worker).iter().map(|lent| lent.lease).collect();
+    assert_eq!(leases.len(), 4);
+    worker.capability = capability(1);
+    let same_process = Command::Register {
+        key: worker.key,
+        incarnation: worker.incarnation,
+        name: worker.name.into(),
+        capability: capability(1).into(),
+        holding: leases.clone(),
+    };
+    assert_eq!(sim.try_run(same_process), Err(Rejected::OtherCapability(worker.id)));
+    worker.restart();
+    sim.register(&worker, &leases);
+    let fresh = |lent: &crate::scheduler::Lent| !leases.contains(&lent.lease);
+    assert_eq!(sim.take(&mut worker).iter().filter(|lent| fresh(lent)).count(), 1);
+    for lease in &leases {
+        assert!(sim.pass(&worker, *lease).is_empty());
+    }
+    assert!(sim.take(&mut worker).is_empty(), "results gave nothing back that was not held");
+}
+
+#[test]
+fn the_report_of_a_long_test_is_known_again_whatever_ended_before() {
+    let mut sim = Sim::new();
+    let mut worker = Agent::join(&mut sim, "one", 2);
+    sim.submit(many(2_200));
+    let long = sim.take(&mut worker)[0].lease;
+    loop {
+        let leases = sim.take(&mut worker);
+        let done: Vec<_> = leases.into_iter().filter(|lent| lent.lease != long).collect();
+        if done.is_empty() && sim.scheduler.overview().tests_waiting == 0 {
+            break;
+        }
+        for lent in done {
+            sim.pass(&worker, lent.lease);
+        }
+    }
+    sim.pass(&worker, long);
+    let stored = sim.log.len();
+    assert!(sim.pass(&worker, long).is_empty());
+    assert_eq!(sim.log.len(), stored, "a repeat was stored");
+}
+
+#[test]
+fn a_worker_that_went_long_ago_is_forgotten() {
+    let mut sim = Sim::new();
+    let gone = Agent::join(&mut sim, "gone", 1);
+    let silent = Agent::join_with(&mut sim, "silent", with_gpus(2, 1));
+    sim.run(Command::Leave { worker: gone.id, incarnation: gone.incarnation });
+    let day = Millis::from_secs(24 * 3600);
+    for days in 1..=8 {
+        sim.after(day).run(Command::Tick);
+        let known = days <= 7;
+        assert_eq!(sim.scheduler.worker(gone.id).is_some(), known, "after {days} days");
+    }
+    sim.after(day).run(Command::Tick);
+    assert!(sim.scheduler.worker(silent.id).is_none());
+    let replayed = sim.replayed();
+    assert_eq!(replayed.facts(), sim.scheduler.facts());
+    let again = Agent::join(&mut sim, "again", 1);
+    assert!(again.id > silent.id, "a number is never used again");
+}
+
+#[test]
 fn alone_a_worker_gets_its_lost_test_again() {
     let mut sim = Sim::new();
     let mut worker = Agent::join(&mut sim, "one", 1);

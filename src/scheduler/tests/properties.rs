@@ -20,7 +20,7 @@ enum Act {
     Return { worker: usize, pick: usize },
     Stale { worker: usize, pick: usize },
     Heartbeat { worker: usize, forget: bool },
-    Restart { worker: usize, keep: usize },
+    Restart { worker: usize, keep: usize, shape: u8 },
     Leave(usize),
     Drain(usize),
     Cancel(u8),
@@ -38,7 +38,8 @@ fn act() -> impl Strategy<Value = Act> {
         1 => (0..3usize, any::<usize>()).prop_map(|(worker, pick)| Act::Stale { worker, pick }),
         2 => (0..3usize, any::<bool>())
             .prop_map(|(worker, forget)| Act::Heartbeat { worker, forget }),
-        1 => (0..3usize, any::<usize>()).prop_map(|(worker, keep)| Act::Restart { worker, keep }),
+        1 => (0..3usize, any::<usize>(), any::<u8>())
+            .prop_map(|(worker, keep, shape)| Act::Restart { worker, keep, shape }),
         1 => (0..3usize).prop_map(Act::Leave),
         1 => (0..3usize).prop_map(Act::Drain),
         1 => any::<u8>().prop_map(Act::Cancel),
@@ -156,8 +157,15 @@ impl World {
                 let stale = self.sim.heartbeat(&self.agents[worker], &self.held[worker]);
                 self.held[worker].retain(|lease| !stale.contains(lease));
             }
-            Act::Restart { worker, keep } => {
+            Act::Restart { worker, keep, shape } => {
                 self.agents[worker].restart();
+                // A new process may offer less than its results were once given.
+                self.agents[worker].capability = match shape % 4 {
+                    0 => capability(1),
+                    1 => with_gpus(2, 1),
+                    2 => with_gpus(3, 2),
+                    _ => self.agents[worker].capability.clone(),
+                };
                 let keep = keep % (self.held[worker].len() + 1);
                 self.held[worker].truncate(keep);
                 self.sim.register(&self.agents[worker], &self.held[worker]);

@@ -122,17 +122,26 @@ fn a_stop_cancels_what_waits_and_kills_what_runs() {
 }
 
 #[test]
-fn stale_leases_are_stopped_and_never_reported() {
+fn stale_leases_are_stopped_and_what_has_ended_is_told_all_the_same() {
     let mut machine = Sut::new(Stay::default(), vec![(lease(1), 1)]);
-    claim(&mut machine, delivery(4, &[(2, 2), (3, 2)]));
+    claim(&mut machine, delivery(7, &[(2, 2), (3, 2), (4, 4), (5, 5), (6, 5)]));
     machine.batch(10, |_| true).expect("the spooled result");
+    end(&mut machine, 4);
+    claim(&mut machine, Delivery { recall: vec![lease(6)], ..delivery(8, &[]) });
     let mut actions = Vec::new();
-    machine.stale(&[lease(1), lease(2), lease(3), lease(9)], &mut actions);
+    let gone: Vec<_> = [1, 2, 3, 4, 6, 9].map(lease).into();
+    machine.stale(&gone, &mut actions);
     assert_eq!(actions, [Action::Stop { lease: lease(2) }]);
-    assert!(machine.holding().is_empty());
+    assert_eq!(machine.holding(), [lease(5)]);
+    machine.stale(&gone, &mut actions);
+    assert_eq!(actions.len(), 1, "a repeat changes nothing");
     end(&mut machine, 2);
-    assert_eq!(machine.batch(10, |_| true), None);
-    assert_eq!(machine.running(), 0);
+    assert_eq!(send(&mut machine), (vec![1], vec![]));
+    assert_eq!(send(&mut machine), (vec![4], vec![]), "what was returned needs no word");
+    end(&mut machine, 5);
+    machine.drain();
+    send(&mut machine);
+    assert!(machine.done());
 }
 
 #[test]
@@ -344,11 +353,12 @@ fn step(machine: &mut Sut, watch: &mut Watch, input: Input) {
         Input::Stale(epochs) => {
             let held: BTreeSet<_> = machine.holding().into_iter().collect();
             let leases: BTreeSet<_> = epochs.into_iter().map(lease).collect();
-            for stale in leases.intersection(&held) {
+            let gone: Vec<_> = leases.iter().copied().collect();
+            machine.stale(&gone, &mut actions);
+            let told: BTreeSet<_> = machine.unacknowledged().map(|ended| ended.lease).collect();
+            for stale in leases.intersection(&held).filter(|lease| !told.contains(lease)) {
                 watch.over(stale.epoch.0, "stale");
             }
-            let leases: Vec<_> = leases.into_iter().collect();
-            machine.stale(&leases, &mut actions);
         }
         Input::Send => {
             let (finished, returned) = send(machine);

@@ -222,13 +222,23 @@ impl Lines {
     }
 }
 
+/// A child is a group of its own before it is told of.
+fn kill_group(pid: i32) {
+    if let Some(pid) = rustix::process::Pid::from_raw(pid) {
+        let _ = rustix::process::kill_process_group(pid, rustix::process::Signal::KILL);
+    }
+}
+
 async fn hear(mut lines: Lines, waiters: Waiters) {
     while let Some(answer) = lines.next().await {
         let Ok(mut waiters) = waiters.lock() else { return };
         match answer {
             Answer::Started { id, pid } => {
                 let started = waiters.get_mut(&id).and_then(|waiter| waiter.started.take());
-                started.map(|started| started.send(Ok(pid)));
+                // Whoever asked was cancelled, or has run it cold meanwhile.
+                if started.is_none_or(|started| started.send(Ok(pid)).is_err()) {
+                    kill_group(pid);
+                }
             }
             Answer::Refused { id, reason } => {
                 let started = waiters.remove(&id).and_then(|waiter| waiter.started);

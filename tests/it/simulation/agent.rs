@@ -139,12 +139,10 @@ impl Agent {
                 self.worker = Some(worker);
                 self.register = None;
                 self.machine.stale(&stale, &mut actions);
-                self.spool.retain(|(lease, _)| !stale.contains(lease));
             }
             Response::Heartbeat { stale } if expected(&self.heartbeat) => {
                 self.heartbeat = None;
                 self.machine.stale(&stale, &mut actions);
-                self.spool.retain(|(lease, _)| !stale.contains(lease));
             }
             Response::Claimed(delivery) if expected(&self.claim) => {
                 self.claim = None;

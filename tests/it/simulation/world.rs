@@ -358,7 +358,7 @@ impl World {
     fn answer_claims(&mut self) {
         let Some(scheduler) = self.scheduler.as_mut() else { return };
         for (agent, number) in self.parked.clone() {
-            let worker = scheduler.workers().find(|w| *w.name == *format!("agent-{agent}"));
+            let worker = scheduler.workers(None).find(|w| *w.name == *format!("agent-{agent}"));
             let Some(worker) = worker else { continue };
             let Some(delivery) = scheduler.delivery(worker.worker) else { continue };
             self.parked.remove(&agent);
