@@ -216,7 +216,7 @@ pub struct SubmitArgs {
     pub templates: Templates,
     #[command(flatten)]
     pub waiting: Waiting,
-    /// Form of the answer
+    /// Form of the answer: the report with --wait, else what was stored
     #[arg(long, value_enum, default_value_t)]
     pub output: Output,
 }
@@ -431,6 +431,9 @@ pub struct CancelArgs {
     pub server: Server,
     /// The run, such as r12
     pub run: RunId,
+    /// Form of the answer
+    #[arg(long, value_enum, default_value_t)]
+    pub output: Shape,
 }
 
 /// Print what a test wrote

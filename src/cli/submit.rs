@@ -9,9 +9,8 @@ use super::failure::Failure;
 use super::progress::Progress;
 use super::wait;
 use super::work::Work;
-use crate::api::v1::runs::{AddTests, MAX_KEY_BYTES, SubmitRun, Unschedulable};
+use crate::api::v1::runs::{AddTests, MAX_KEY_BYTES, SubmitRun, Submitted, Unschedulable};
 use crate::client::Client;
-use crate::domain::id::RunId;
 use crate::domain::test::TestSpec;
 use crate::plan::document::Plan;
 use crate::plan::files::PlannedFile;
@@ -67,7 +66,10 @@ pub async fn perform(
     let sent = send(console, &client, &submission, false).await?;
     tell_unschedulable(console, &sent.unschedulable);
     if !how.waiting.wait {
-        console.result(&sent.run.to_string())?;
+        match how.output {
+            Output::Json => console.json(&sent)?,
+            Output::Table | Output::Csv => console.result(&sent.run.to_string())?,
+        }
         console.note(&format!(
             "{} submitted; follow with: dtf report --run {}",
             counted(sent.tests.into(), "test"),
@@ -94,21 +96,13 @@ pub fn read_plan(path: &Path) -> Result<Plan, Failure> {
     Ok(Plan::parse(&bytes, &name)?)
 }
 
-/// A stored submission.
-#[derive(Debug)]
-pub struct Sent {
-    pub run: RunId,
-    pub tests: u32,
-    pub unschedulable: Vec<Unschedulable>,
-}
-
 /// Sends files and tests. In a closed world, what no present worker can run is skipped.
 pub async fn send(
     console: Console,
     client: &Client,
     submission: &Submission,
     closed_world: bool,
-) -> Result<Sent, Failure> {
+) -> Result<Submitted, Failure> {
     if submission.tests.is_empty() {
         return Err(Failure { code: exit::NO_TEST, ..Failure::new("the plan has no tests") });
     }
@@ -124,9 +118,7 @@ pub async fn send(
     };
     let key = crate::sys::ids::new_id().to_string();
     debug_assert!(key.len() <= MAX_KEY_BYTES);
-    let submitted = client.submit(&first, Some(&key)).await?;
-    let mut sent =
-        Sent { run: submitted.run, tests: submitted.tests, unschedulable: submitted.unschedulable };
+    let mut sent = client.submit(&first, Some(&key)).await?;
     let mut number = 0;
     while let Some(tests) = parts.next() {
         number += 1;

@@ -32,10 +32,6 @@ impl Skips {
         Self { now, run, order: Vec::new(), known: HashSet::new() }
     }
 
-    pub fn len(&self) -> usize {
-        self.order.len()
-    }
-
     pub fn has(&self, index: u32) -> bool {
         self.known.contains(&index)
     }

@@ -343,3 +343,20 @@ impl Scheduler {
         worker.notices.insert(grant.lease.epoch, Note::Granted(grant.lease.attempt.test));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_is_known_again_by_its_own_age_and_not_by_that_of_its_lease() {
+        let most = u64::try_from(MAX_ACCEPTED).expect("small");
+        // The lease of epoch 1 ran on while all others ended.
+        let told = (2..most + 500).chain([1]).map(Epoch);
+        let accepted: Accepted = told.collect();
+        assert_eq!(accepted.iter().count(), MAX_ACCEPTED);
+        assert!(accepted.contains(Epoch(1)));
+        assert!(accepted.contains(Epoch(most + 499)));
+        assert!(!accepted.contains(Epoch(2)), "the first that was told is forgotten first");
+    }
+}

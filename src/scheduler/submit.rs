@@ -116,34 +116,40 @@ impl Scheduler {
         tests: &[Arc<TestSpec>],
     ) -> deps::Skips {
         let mut skips = deps::Skips::new(now, id);
-        if closed_world {
-            let mut lacks: HashMap<&Requirement, Option<Box<str>>> = HashMap::new();
-            for (index, test) in (first..).zip(tests) {
+        let mut lacks: HashMap<&Requirement, Option<Box<str>>> = HashMap::new();
+        // Edges may point forwards, so what waits for a test is gone through from its side.
+        let mut dependants: HashMap<u32, Vec<u32>> = HashMap::new();
+        let mut doomed = Vec::new();
+        for (index, test) in (first..).zip(tests) {
+            if closed_world {
                 let need = &*test.requirement;
                 let lack = lacks.entry(need).or_insert_with(|| self.lack(need));
                 if let Some(lack) = lack {
                     skips.push(index, SkipCause::NoWorker(lack.clone()));
                 }
             }
-        }
-        // Edges may point forwards: go on until nothing changes.
-        loop {
-            let before = skips.len();
-            for (index, test) in (first..).zip(tests).filter(|(_, t)| !t.depends_on.is_empty()) {
-                let doomed = |on: &u32| {
-                    let skipped = skips.has(*on) && test.on_failure == OnFailure::Skip;
-                    let earlier = run.and_then(|run| run.tests.get(*on as usize));
-                    let earlier = earlier.and_then(Test::done);
-                    skipped || earlier.is_some_and(|o| deps::dooms(o, test.on_failure))
-                };
-                if let Some(on) = test.depends_on.iter().copied().find(doomed) {
+            for on in test.depends_on.iter().copied() {
+                let earlier = run.and_then(|run| run.tests.get(on as usize));
+                if earlier.and_then(Test::done).is_some_and(|o| deps::dooms(o, test.on_failure)) {
                     skips.dependency(index, on);
                 }
+                if test.on_failure == OnFailure::Skip {
+                    dependants.entry(on).or_default().push(index);
+                }
             }
-            if skips.len() == before {
-                return skips;
+            if skips.has(index) {
+                doomed.push(index);
             }
         }
+        while let Some(on) = doomed.pop() {
+            for index in dependants.remove(&on).unwrap_or_default() {
+                if !skips.has(index) {
+                    skips.dependency(index, on);
+                    doomed.push(index);
+                }
+            }
+        }
+        skips
     }
 
     /// What the nearest worker lacks; `None` when one lacks nothing.

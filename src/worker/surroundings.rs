@@ -88,7 +88,7 @@ impl Inherited {
         Self::from(std::env::vars_os(), also)
     }
 
-    fn from(all: impl Iterator<Item = (OsString, OsString)>, also: &[String]) -> Self {
+    pub(super) fn from(all: impl Iterator<Item = (OsString, OsString)>, also: &[String]) -> Self {
         let mut inherited = Self::default();
         let mut home = None;
         for (name, value) in all {

@@ -13,6 +13,15 @@ use serde_json::{Map, Value};
 /// Longest message.
 pub const MAX_MESSAGE_BYTES: usize = 2000;
 const SIGKILL: i32 = 9;
+/// What a script may say of itself; the others only its worker sees.
+const CLAIMED: [Class; 6] = [
+    Class::OutOfMemory,
+    Class::ImportError,
+    Class::UnsupportedBackend,
+    Class::SetUp,
+    Class::NoResult,
+    Class::Nondeterministic,
+];
 
 /// Why dtf stopped an attempt, when it did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -165,6 +174,7 @@ fn without_result(code: i32, transcript: &Transcript) -> Verdict {
 fn told(result: &Map<String, Value>) -> Verdict {
     let text = |name: &str| result.get(name).and_then(Value::as_str).unwrap_or_default();
     let class = result.get("class").and_then(|class| serde_json::from_value(class.clone()).ok());
+    let class = class.filter(|class| CLAIMED.contains(class));
     match text("outcome") {
         "passed" => Verdict::new(Outcome::Passed, None, text("message")),
         "failed" => Verdict::new(Outcome::Failed, class, text("message")),
@@ -204,8 +214,10 @@ mod tests {
         assert_eq!(script(1, &result("\"failed\"")), (Outcome::Failed, None));
         let memory = result("\"error\",\"class\":\"out_of_memory\"");
         assert_eq!(script(2, &memory), (Outcome::Error, Some(Class::OutOfMemory)));
-        let unknown = result("\"error\",\"class\":\"bad_luck\"");
-        assert_eq!(script(2, &unknown), (Outcome::Error, None));
+        for not_its_own in ["bad_luck", "wall_clock", "crash"] {
+            let said = result(&format!("\"error\",\"class\":\"{not_its_own}\""));
+            assert_eq!(script(2, &said), (Outcome::Error, None));
+        }
         assert_eq!(script(0, &result("\"great\"")), (Outcome::Error, Some(Class::NoResult)));
         assert_eq!(script(0, &result("17")), (Outcome::Error, Some(Class::NoResult)));
     }

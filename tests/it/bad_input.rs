@@ -98,6 +98,17 @@ fn scripts_that_misbehave_get_their_own_outcome() {
 }
 
 #[test]
+fn trouble_that_is_not_the_tests_has_an_exit_code_of_its_own() {
+    let home = Home::new();
+    let plan = "schema: 1\nname: odd\ndefaults: {retries: {infrastructure: 0}}\ntests:\n  \
+        - {name: missing, cmd: [no-such-program-anywhere]}\n  - {name: good, cmd: [\"true\"]}\n";
+    let rows = run(&home, plan, 101);
+    let missing = rows.iter().find(|row| row["name"] == "missing").expect("a row");
+    let message = missing["message"].as_str().expect("a message");
+    assert!(message.contains("no-such-program-anywhere"), "{message}");
+}
+
+#[test]
 fn a_gigabyte_of_output_is_capped() {
     let home = Home::new();
     let plan = "schema: 1\nname: loud\ntests:\n  - name: loud\n    \
@@ -151,7 +162,14 @@ fn hardware_that_nobody_has_is_said_with_the_reason() {
         .at(&coordinator, &["submit", "plan.yaml", "--wait", "--wait-timeout", "2s"])
         .expect_code(8);
     assert!(pending.err.contains("dtf report --run r2"), "{}", pending.err);
+    let json = ["--output", "json"];
+    let stored = home.at(&coordinator, &[&["submit", "plan.yaml"], &json[..]].concat());
+    let stored = stored.expect_code(0).json();
+    assert_eq!((&stored["schema"], &stored["run"]), (&1.into(), &"r3".into()));
+    assert_eq!(stored["unschedulable"][0]["test"], "far");
     home.at(&coordinator, &["cancel", "r1"]).expect_code(0);
+    let ended = home.at(&coordinator, &[&["cancel", "r3"], &json[..]].concat()).json();
+    assert_eq!(ended["run"], "r3");
     home.finished(&coordinator, "r1");
 }
 

@@ -70,6 +70,38 @@ fn twenty_kills_of_the_coordinator_lose_nothing_and_double_nothing() {
 }
 
 #[test]
+fn what_runs_goes_on_over_a_restart_of_the_coordinator() {
+    let home = Home::new();
+    let mut coordinator = home.coordinator("data");
+    let address = coordinator.address().to_owned();
+    let _worker = home.worker(&coordinator, "one", &["--slots", "1"]);
+    let (started, release) = (home.path("started"), home.path("release"));
+    let plan = home.write(
+        "plan.yaml",
+        &format!(
+            "schema: 1\nname: long\ntests:\n  - name: long\n    \
+             cmd: [sh, -c, \"echo x >> {}; while [ ! -e {} ]; do sleep 0.05; done\"]\n",
+            started.display(),
+            release.display()
+        ),
+    );
+    let run = home.submit(&coordinator, &plan);
+    eventually("the start", || started.exists().then_some(()));
+    coordinator.kill();
+    coordinator = home.coordinator_on("data", &address);
+    eventually("the worker's return", || {
+        let workers = home.at(&coordinator, &["workers", "--output", "json"]).json();
+        (workers["items"][0]["state"] == "active").then_some(())
+    });
+    std::fs::write(&release, "").expect("written");
+    let report = home.finished(&coordinator, &run);
+    assert_eq!(report["rows"][0]["outcome"], "passed");
+    assert_eq!(report["totals"]["attempts"], 1, "it was not run again");
+    let starts = std::fs::read_to_string(&started).expect("read");
+    assert_eq!(starts.lines().count(), 1);
+}
+
+#[test]
 fn a_killed_workers_tests_run_elsewhere_and_no_child_is_left() {
     let home = Home::new();
     let coordinator = home.coordinator("data");

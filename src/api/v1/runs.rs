@@ -111,6 +111,7 @@ pub struct RunCounts {
 
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Cancelled {
+    pub schema: u32,
     #[schema(value_type = String, example = "r12")]
     pub run: RunId,
     /// Tests that ended by this request at once.

@@ -79,7 +79,9 @@ pub(crate) async fn cancel(
     Id(run): Id<RunId>,
 ) -> Result<Json<Cancelled>, Problem> {
     match app.mailbox.act(Command::CancelRun { run, by: principal.user }).await? {
-        Answer::Cancelled { run, ended, stopping } => Ok(Json(Cancelled { run, ended, stopping })),
+        Answer::Cancelled { run, ended, stopping } => {
+            Ok(Json(Cancelled { schema: SCHEMA, run, ended, stopping }))
+        }
         other => Err(Problem::unexpected(&other)),
     }
 }

@@ -215,9 +215,24 @@ impl Running {
         Self::over(Arc::default(), tempfile::tempdir().expect("a folder")).await
     }
 
+    /// Knows the lines of a token file.
+    pub async fn guarded(tokens: &str) -> Self {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("tokens");
+        std::fs::write(&file, tokens).expect("written");
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).expect("set");
+        let mut settings = Settings::new(folder.path());
+        settings.token_file = Some(file);
+        Self::with(settings, Arc::default(), folder).await
+    }
+
     /// Replays what is on `disk`.
     pub async fn over(disk: Arc<Disk>, folder: tempfile::TempDir) -> Self {
-        let settings = Settings::new(folder.path());
+        Self::with(Settings::new(folder.path()), disk, folder).await
+    }
+
+    async fn with(settings: Settings, disk: Arc<Disk>, folder: tempfile::TempDir) -> Self {
         let clock = Clock::start();
         let mut scheduler = Scheduler::new();
         let log = disk.log.lock().expect("a lock").clone();

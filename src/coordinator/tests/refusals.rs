@@ -4,6 +4,8 @@ use super::harness::{Hand, Running, run_of};
 use crate::api::error::Code;
 use crate::api::v1::runs::SubmitRun;
 use crate::client::ClientError;
+use crate::coordinator::http::permissions::{Permission, Role};
+use crate::coordinator::http::router::table;
 use crate::coordinator::role::{CoordinatorError, authenticator};
 use crate::coordinator::settings::Settings;
 use std::sync::atomic::Ordering;
@@ -48,6 +50,43 @@ async fn every_refusal_is_json_and_says_where() {
     let large = "x".repeat(2 * 1024 * 1024);
     let (status, body) = answer(&at("/api/v1/workers"), Method::POST, &large).await;
     assert_eq!((status, &body["code"]), (413, &"too_large".into()));
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_route_asks_for_the_permission_of_the_table() {
+    let tokens = ["token-of-an-admin", "token-of-a-worker", "token-of-a-viewer"];
+    let [admin, worker, viewer] = tokens;
+    let lines = format!("admin a {admin}\nworker w {worker}\nviewer v {viewer}\n");
+    let running = Running::guarded(&lines).await;
+    let http = reqwest::Client::builder().no_proxy().build().expect("a client");
+    for route in table() {
+        // Nothing behind the guard is meant to be found, only to be reached.
+        let path = route.path.replace(['{', '}'], "-");
+        let status = async |token: Option<&str>| {
+            let mut request = http.request(route.method.clone(), format!("{}{path}", running.url));
+            if let Some(token) = token {
+                request = request.bearer_auth(token);
+            }
+            request.send().await.expect("an answer").status().as_u16()
+        };
+        let of = |role| match role {
+            Role::Admin => admin,
+            Role::Worker => worker,
+            Role::Viewer => viewer,
+        };
+        let public = route.permission == Permission::Public;
+        for (token, refused) in [(None, 401), (Some("token-of-a-stranger"), 401)] {
+            let status = status(token).await;
+            assert_eq!(status == refused, !public, "{} {path}: {status}", route.method);
+        }
+        for role in [Role::Admin, Role::Worker, Role::Viewer] {
+            let status = status(Some(of(role))).await;
+            let allowed = !matches!(status, 401 | 403);
+            let expected = role.allows(route.permission);
+            assert_eq!(allowed, expected, "{role:?} {} {path}: {status}", route.method);
+        }
+    }
     running.stop().await;
 }
 

@@ -176,28 +176,6 @@ fn a_smaller_process_gets_what_it_offers_while_it_holds_results() {
 }
 
 #[test]
-fn the_report_of_a_long_test_is_known_again_whatever_ended_before() {
-    let mut sim = Sim::new();
-    let mut worker = Agent::join(&mut sim, "one", 2);
-    sim.submit(many(2_200));
-    let long = sim.take(&mut worker)[0].lease;
-    loop {
-        let leases = sim.take(&mut worker);
-        let done: Vec<_> = leases.into_iter().filter(|lent| lent.lease != long).collect();
-        if done.is_empty() && sim.scheduler.overview().tests_waiting == 0 {
-            break;
-        }
-        for lent in done {
-            sim.pass(&worker, lent.lease);
-        }
-    }
-    sim.pass(&worker, long);
-    let stored = sim.log.len();
-    assert!(sim.pass(&worker, long).is_empty());
-    assert_eq!(sim.log.len(), stored, "a repeat was stored");
-}
-
-#[test]
 fn a_worker_that_went_long_ago_is_forgotten() {
     let mut sim = Sim::new();
     let gone = Agent::join(&mut sim, "gone", 1);

@@ -28,6 +28,22 @@ fn environments(directory: &Path, heard: Arc<Heard>) -> Environments {
     Environments::new(recipe, Inherited::from_process(&[]), heard)
 }
 
+/// Finds only the programs in `programs`, and names an interpreter.
+fn isolated(directory: &Path, programs: &Path, offline: bool, heard: Arc<Heard>) -> Environments {
+    let mut python = std::process::Command::new("python3");
+    let real = python.args(["-c", "import sys; print(sys.executable)"]).output().expect("python3");
+    let real = String::from_utf8(real.stdout).expect("a path");
+    let recipe = Recipe {
+        directory: directory.to_owned(),
+        python: Some(real.trim().into()),
+        torch_backend: "cpu".to_owned(),
+        offline,
+        marker: "test/".to_owned(),
+    };
+    let path = [("PATH".into(), programs.as_os_str().to_owned())];
+    Environments::new(recipe, Inherited::from(path.into_iter(), &[]), heard)
+}
+
 fn packages(requirements: &[&str]) -> Environment {
     let requirements = requirements.iter().copied().map(String::from).collect();
     Environment::Packages(Packages { requirements, python: None })
@@ -68,6 +84,54 @@ async fn a_failed_build_quotes_the_tool_and_is_not_repeated_at_once() {
     assert!(error.to_string().contains("dtf-no-such-package-anywhere"), "{error}");
     assert_eq!(environments.prepare(&wanted).await, Err(error));
     assert_eq!(*heard.0.lock().expect("a lock"), ["started", "finished false"]);
+}
+
+#[tokio::test]
+async fn two_processes_that_want_the_same_environment_build_it_once() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let heard = Arc::new(Heard::default());
+    // What keeps them apart is the lock on the file, as between processes.
+    let (one, two) =
+        (environments(dir.path(), heard.clone()), environments(dir.path(), heard.clone()));
+    let empty = packages(&[]);
+    let (one, two) = tokio::join!(one.prepare(&empty), two.prepare(&empty));
+    assert_eq!(one.expect("built"), two.expect("found"));
+    assert_eq!(*heard.0.lock().expect("a lock"), ["started", "finished true"]);
+}
+
+#[tokio::test]
+async fn without_uv_the_environment_is_made_by_venv_and_pip() {
+    let (dir, none) = (tempfile::tempdir().expect("one"), tempfile::tempdir().expect("another"));
+    let environments = isolated(dir.path(), none.path(), true, Arc::default());
+    let prepared = environments.prepare(&packages(&[])).await.expect("built");
+    assert_eq!(prepared.record["virtual_environment"], true);
+    let bin = prepared.bin.as_deref().expect("a virtual environment");
+    assert!(bin.join("pip").exists(), "uv brings no pip along");
+    let error = environments.prepare(&packages(&["dtf-no-such-package"])).await;
+    let error = error.expect_err("offline").to_string();
+    assert!(error.contains("dtf-no-such-package"), "pip's own words: {error}");
+}
+
+#[tokio::test]
+async fn a_torch_index_out_of_reach_gives_way_to_the_default_one() {
+    use std::os::unix::fs::PermissionsExt;
+    let (dir, programs) = (tempfile::tempdir().expect("one"), tempfile::tempdir().expect("two"));
+    let (uv, log) = (programs.path().join("uv"), programs.path().join("log"));
+    let script = format!(
+        "#!/bin/sh\necho \"$@\" >> {}\ncase \"$1 $*\" in\n\
+         venv*) for last; do :; done; exec \"$4\" -m venv --without-pip \"$last\" ;;\n\
+         *--torch-backend*) echo the index is out of reach; exit 2 ;;\nesac\n",
+        log.display()
+    );
+    std::fs::write(&uv, script).expect("written");
+    std::fs::set_permissions(&uv, std::fs::Permissions::from_mode(0o755)).expect("set");
+    let environments = isolated(dir.path(), programs.path(), false, Arc::default());
+    environments.prepare(&packages(&["torch"])).await.expect("built");
+    let log = std::fs::read_to_string(log).expect("calls");
+    let installs: Vec<_> = log.lines().filter(|line| line.starts_with("pip install")).collect();
+    assert_eq!(installs.len(), 2, "{log}");
+    assert!(installs[0].contains("--torch-backend=cpu") && installs[0].ends_with("-- torch"));
+    assert!(!installs[1].contains("--torch-backend") && installs[1].ends_with("-- torch"));
 }
 
 #[tokio::test]

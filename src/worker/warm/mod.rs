@@ -2,8 +2,8 @@
 //! forks a child for each attempt (`warm_runner.py`, Linux).
 //!
 //! Promises: a runner that fails is replaced at most [`MAX_FAILURES`] times, then attempts
-//! run cold and say why; at most [`MAX_RUNNERS`] live at a time; an unused one ends after
-//! [`IDLE`]; all end with this process.
+//! run cold and say why until the last failure is [`FORGIVEN`]; at most [`MAX_RUNNERS`] live
+//! at a time; an unused one ends after [`IDLE`]; all end with this process.
 
 use crate::sys::process::Exit;
 use crate::sys::process::Usage;
@@ -18,6 +18,8 @@ mod runner;
 pub use pool::WarmPool;
 
 pub const MAX_FAILURES: u32 = 3;
+/// How long a failure counts.
+pub const FORGIVEN: std::time::Duration = std::time::Duration::from_secs(600);
 pub const MAX_RUNNERS: usize = 4;
 pub const IDLE: std::time::Duration = std::time::Duration::from_secs(900);
 

@@ -1,7 +1,7 @@
 //! The runners of a worker: made at the first warm attempt, replaced, closed when unused.
 
 use super::runner::{Runner, StartError};
-use super::{IDLE, Kind, MAX_FAILURES, MAX_RUNNERS, RunCold, WarmChild, WarmStart};
+use super::{FORGIVEN, IDLE, Kind, MAX_FAILURES, MAX_RUNNERS, RunCold, WarmChild, WarmStart};
 use crate::sys::fs::write_whole;
 use crate::sys::process::Output;
 use crate::worker::surroundings::Variables;
@@ -12,6 +12,8 @@ use std::sync::Arc;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
+/// As many failures as no time forgives.
+const NEVER: u32 = u32::MAX;
 const PROGRAM: &str = include_str!("../warm_runner.py");
 
 pub struct WarmPool {
@@ -28,8 +30,16 @@ struct Place {
 struct State {
     runner: Option<Arc<Runner>>,
     failures: u32,
+    failed_at: Instant,
     last_reason: Option<RunCold>,
     used: Instant,
+}
+
+impl State {
+    fn fail(&mut self) {
+        self.failures += 1;
+        self.failed_at = Instant::now();
+    }
 }
 
 impl WarmPool {
@@ -72,7 +82,9 @@ impl WarmPool {
             })?;
             places.remove(&idle);
         }
-        let state = State { runner: None, failures: 0, last_reason: None, used: Instant::now() };
+        let now = Instant::now();
+        let state =
+            State { runner: None, failures: 0, failed_at: now, last_reason: None, used: now };
         let place = Arc::new(Place { runner: Mutex::new(state) });
         places.insert(kind.clone(), place.clone());
         Ok(place)
@@ -85,8 +97,11 @@ impl WarmPool {
         if let Some(runner) = state.runner.as_ref().filter(|runner| runner.alive()) {
             return Ok(runner.clone());
         }
+        if state.failures <= MAX_FAILURES && state.failed_at.elapsed() >= FORGIVEN {
+            state.failures = 0;
+        }
         if state.runner.take().is_some() {
-            state.failures += 1;
+            state.fail();
         }
         if state.failures >= MAX_FAILURES {
             let unknown = || RunCold("the warm runner ended too often".to_owned());
@@ -108,11 +123,11 @@ impl WarmPool {
             Err(error) => {
                 let reason = match error {
                     StartError::Never(reason) => {
-                        state.failures = MAX_FAILURES;
+                        state.failures = NEVER;
                         reason
                     }
                     StartError::Failed(reason) => {
-                        state.failures += 1;
+                        state.fail();
                         reason
                     }
                 };
@@ -147,6 +162,7 @@ fn oldest_unused(places: &BTreeMap<Kind, Arc<Place>>) -> Option<Kind> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::runner::kill_group;
     use super::*;
     use std::ffi::OsString;
     use std::path::Path;
@@ -195,6 +211,36 @@ mod tests {
             assert_eq!(exit, crate::sys::process::Exit { code: Some(3), signal: None });
             assert!(child.usage().is_some());
         }
+    }
+
+    #[tokio::test]
+    async fn a_killed_runner_is_replaced_and_not_too_often() {
+        let python = python().expect("the tests need python3");
+        let dir = tempfile::tempdir().expect("a directory");
+        let script = dir.path().join("t.py");
+        std::fs::write(&script, "import os\nprint(os.getppid())\n").expect("a script");
+        let pool = WarmPool::new(dir.path().to_owned(), env());
+        let kind = Kind { python, threads: 1, modules: vec!["json"] };
+        let attempt = async || {
+            let start = WarmStart {
+                id: "a".into(),
+                script: script.clone(),
+                cwd: dir.path().into(),
+                env: env(),
+            };
+            let (mut child, pipe) = pool.start(kind.clone(), start).await?;
+            let runner: i32 = output(pipe).await.trim().parse().expect("a pid");
+            assert_eq!(child.wait().await.code, Some(0));
+            Ok::<_, RunCold>(runner)
+        };
+        let mut seen = std::collections::BTreeSet::new();
+        for _ in 0..MAX_FAILURES {
+            let runner = attempt().await.expect("warm");
+            assert!(seen.insert(runner), "another one than before");
+            kill_group(runner);
+        }
+        let reason = attempt().await.expect_err("cold");
+        assert!(reason.0.contains("ended too often"), "{reason}");
     }
 
     #[tokio::test]

@@ -139,7 +139,7 @@ impl Runner {
         let sent = self.socket.send(&request(start), &writer).await;
         drop(writer);
         if let Err(error) = sent {
-            self.forget(&start.id);
+            close(&self.waiters);
             return Err(cold(error));
         }
         match tokio::time::timeout(FORK_LIMIT, started).await {
@@ -223,7 +223,7 @@ impl Lines {
 }
 
 /// A child is a group of its own before it is told of.
-fn kill_group(pid: i32) {
+pub(super) fn kill_group(pid: i32) {
     if let Some(pid) = rustix::process::Pid::from_raw(pid) {
         let _ = rustix::process::kill_process_group(pid, rustix::process::Signal::KILL);
     }
@@ -254,8 +254,12 @@ async fn hear(mut lines: Lines, waiters: Waiters) {
             Answer::Ready(_) | Answer::Unsafe(_) | Answer::Failed(_) => {}
         }
     }
+    close(&waiters);
+}
+
+/// The runner is gone; whoever waits is told by the dropped senders.
+fn close(waiters: &Waiters) {
     if let Ok(mut waiters) = waiters.lock() {
-        // Whoever waits is told by the dropped senders.
         waiters.clear();
         waiters.insert(CLOSED.to_owned(), Waiter { started: None, ended: None });
     }
