@@ -5,6 +5,7 @@ PyYAML; running needs torch and transformers. What is absent is skipped.
 """
 
 import ast
+import contextlib
 import importlib.util
 import json
 import os
@@ -510,6 +511,10 @@ def test_exported_graphs_agree_with_torch(run, runtime, family):
         ("hpu", {"runtime": "onnxruntime"}, "unsupported_backend"),
         ("openvino", {"openvino_device": "FPGA"}, "unsupported_backend"),
         ("openvino", {"openvino_device": "AUTO:CPU"}, "set_up"),
+        ("openvino", {"openvino_device": "AUTO", "runtime": "onnxruntime"}, "set_up"),
+        ("openvino", {"openvino_device": "HETERO:GPU,CPU", "runtime": "onnxruntime"}, "set_up"),
+        ("cpu", {"openvino_device": "GPU", "runtime": "openvino"}, "set_up"),
+        ("cpu", {"openvino_device": "GPU", "runtime": "onnxruntime"}, "set_up"),
         ("cuda", {"runtime": "openvino"}, "set_up"),
     ],
 )
@@ -519,6 +524,50 @@ def test_a_runtime_without_the_back_end_is_told(run, backend, parameters, failur
     code, events, output = run(render("text_encoder", backend=backend, parameters=parameters))
     assert events[-1].get("class") == failure_class, output
     assert not of_kind(events, "metric")
+
+
+def test_a_device_that_has_no_effect_is_refused_with_torch_as_well(run):
+    code, events, output = run(render("text_encoder", parameters={"openvino_device": "GPU"}))
+    assert (code, events[-1]["class"]) == (2, "set_up"), output
+    assert "openvino_device GPU would have no effect" in events[-1]["message"]
+
+
+class PretendedCore:
+    """An OpenVINO that says it used those devices."""
+
+    def __init__(self, *used):
+        self.used = list(used)
+
+    def compile_model(self, model, name, options):
+        precision = types.SimpleNamespace(get_type_name=lambda: "f32")
+        answers = {"EXECUTION_DEVICES": self.used, "INFERENCE_PRECISION_HINT": precision}
+        return types.SimpleNamespace(get_property=answers.get)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "used", "in_effect"),
+    [
+        ("GPU", ["GPU.0"], True),
+        ("GPU.1", ["GPU.1"], True),
+        ("NPU", ["NPU"], True),
+        ("GPU", ["CPU"], False),
+        ("GPU", ["GPU.0", "CPU"], False),
+        ("GPU.1", ["GPU.10"], False),
+        ("GPU", [], False),
+    ],
+)
+def test_the_device_that_openvino_used_is_asked_for(frameworks, wanted, used, in_effect):
+    pytest.importorskip("openvino")
+    import torch
+
+    script = types.ModuleType("script")
+    parameters = {"weights": "random", "openvino_device": wanted}
+    exec(render("text_encoder", backend="openvino", parameters=parameters), script.__dict__)
+    model, inputs, *_ = script.prepare(torch, frameworks, {})
+    device = types.SimpleNamespace(core=PretendedCore(*used), device_name=wanted)
+    told = contextlib.nullcontext() if in_effect else pytest.raises(script.Unsupported)
+    with told:
+        script.Execution(torch, device, model, inputs)
 
 
 # Faults are put into torch itself; the fused attention and the eager one take different
