@@ -445,6 +445,37 @@ def test_a_missing_package_is_an_import_error(run, package, runtime):
     assert (code, events[-1]["class"]) == (2, "import_error")
 
 
+# Percentiles
+
+
+def loaded(family="text_encoder", **changes):
+    """A script as a module, without running it."""
+    script = types.ModuleType("script")
+    exec(render(family, **changes), script.__dict__)
+    return script
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 7, 10, 11, 50, 99, 100, 101, 199])
+def test_percentiles_are_those_of_reports(count):
+    """The store's own test has the same rule, in `percentiles_are_nearest_rank`."""
+    percentile = loaded().percentile
+    values = [(value * 37 % count) / 8 for value in range(count)]
+    for percent in (50, 90, 99):
+        enough = [v for v in values if sum(w <= v for w in values) * 100 >= percent * count]
+        assert percentile(values, percent) == min(enough), (count, percent)
+    assert [percentile([1.0, 2.0, 4.0, 8.0], percent) for percent in (50, 90)] == [2.0, 8.0]
+
+
+def test_a_script_shows_the_percentiles_of_what_it_reported(run):
+    source = render("text_encoder", parameters={**QUICK, "iterations": 4})
+    code, events, output = run(source)
+    assert code == 0, output
+    values = next(e["values"] for e in of_kind(events, "metric") if e["name"] == "latency_seconds")
+    shown = next(line.split() for line in output.splitlines() if "latency_seconds" in line)
+    ordered = [f"{value * 1000:.3f}" for value in sorted(values)]
+    assert shown == ["latency_seconds", "4", ordered[1], "ms", ordered[3], "ms", ordered[3], "ms"]
+
+
 # Attention
 
 
