@@ -543,6 +543,50 @@ def test_a_missing_package_is_an_import_error(run, package, runtime):
     assert (code, events[-1]["class"]) == (2, "import_error")
 
 
+# Tolerances
+
+
+def test_the_tolerances_of_a_family_win(frameworks):
+    import torch
+
+    script = loaded()
+    same = {precision: torch.ones(4) for precision in script.TOLERANCES}
+    for family, rows in script.FAMILY_TOLERANCES.items():
+        script.FAMILY = family
+        for precision, usual in script.TOLERANCES.items():
+            script.PARAMETERS["dtype"] = precision
+            allowed, _ = script.tolerances(torch, same)
+            assert allowed == usual | rows.get(precision, {})
+    # A row of a family that there is not would never be asked for.
+    assert set(script.FAMILY_TOLERANCES) <= {path.parent.name for path in TEMPLATES.glob("*/*.j2")}
+
+
+@pytest.mark.parametrize(("family", "passes"), [("decoder_moe", True), ("decoder_llm", False)])
+def test_the_check_asks_for_the_tolerances_of_the_family(frameworks, family, passes):
+    """What a turned choice of experts looks like: one value in a hundred is far off."""
+    import torch
+
+    script = loaded()
+    script.FAMILY, script.PARAMETERS["dtype"] = family, "bf16"
+    right = torch.linspace(-1, 1, 100).view(1, 100)
+    wrong = right.clone()
+    wrong[0, 40] += 0.3
+    references = {"fp32": right, "bf16": right}
+    outcome, *_ = script.check_outputs(torch, script.Report(), references, wrong, wrong)
+    assert (outcome == "passed") == passes
+
+
+def test_a_family_that_is_loose_in_half_precision_is_strict_in_fp32(frameworks):
+    import torch
+
+    script = loaded()
+    script.FAMILY, script.PARAMETERS["dtype"] = "decoder_moe", "fp32"
+    right = torch.linspace(-1, 1, 100).view(1, 100)
+    references = {"fp32": right}
+    outcome, *_ = script.check_outputs(torch, script.Report(), references, *[right + 0.01] * 2)
+    assert outcome == "failed"
+
+
 # Percentiles
 
 
