@@ -5,6 +5,7 @@ PyYAML; running needs torch and transformers. What is absent is skipped.
 """
 
 import ast
+import contextlib
 import importlib.util
 import json
 import os
@@ -423,6 +424,7 @@ def test_a_missing_back_end_is_never_replaced(run, backend):
         ({"parameters": {"sequence_length": 4096}}, "error", "set_up"),
         ({"parameters": {"dtype": "fp7"}}, "error", "set_up"),
         ({"model_type": "no_such_type"}, "error", "set_up"),
+        ({"config": {"vocab_size": "many"}}, "error", "set_up"),
         ({"parameters": {"batch": 10**9}}, "error", "out_of_memory"),
     ],
 )
@@ -430,6 +432,103 @@ def test_errors_are_classified(run, changes, outcome, failure_class):
     code, events, _ = run(render("text_encoder", **changes))
     assert (code, events[-1]["outcome"]) == (2, outcome)
     assert events[-1]["class"] == failure_class
+
+
+# What goes wrong when a model is put on its device is not the environment's fault.
+WHILE_LOADING = """
+import torch
+right = torch.nn.Module.to
+def broken(module, *arguments, **options):
+    if torch.device("cpu") in arguments:
+        raise {error}
+    return right(module, *arguments, **options)
+torch.nn.Module.to = broken
+"""
+NO_SPACE = """
+import errno, safetensors.torch
+def full(*rest, **options):
+    raise OSError(errno.ENOSPC, "No space left on device")
+safetensors.torch.save_file = full
+"""
+
+
+@pytest.mark.parametrize(
+    ("error", "outcome", "failure_class"),
+    [
+        ("RuntimeError('the driver is broken')", "failed", None),
+        ("ValueError('the model is broken')", "failed", None),
+        ("NotImplementedError('the model is not finished')", "failed", None),
+        ("torch.OutOfMemoryError('CUDA out of memory')", "error", "out_of_memory"),
+        ("RuntimeError('UR error: UR_RESULT_ERROR_OUT_OF_DEVICE_MEMORY')", "error", "out_of_memory"),
+        ("RuntimeError('CUBLAS_STATUS_ALLOC_FAILED')", "error", "out_of_memory"),
+        (
+            "RuntimeError(\"'addmm' not implemented for 'Half'\")",
+            "error",
+            "unsupported_backend",
+        ),
+        (
+            "RuntimeError('no kernel image is available for execution')",
+            "error",
+            "unsupported_backend",
+        ),
+        ("ImportError('kernels')", "error", "import_error"),
+        ("FileNotFoundError('libkernel.so')", "error", "set_up"),
+    ],
+)
+def test_errors_while_loading_have_their_true_class(run, error, outcome, failure_class):
+    source = render("text_encoder", parameters={**QUICK, "weights": "random"})
+    code, events, output = run(source, WHILE_LOADING.format(error=error))
+    result = events[-1]
+    assert (result["outcome"], result.get("class")) == (outcome, failure_class), output
+    assert result["message"].startswith("load: ")
+    assert code == (77 if failure_class == "unsupported_backend" else 1 + (outcome == "error"))
+
+
+def test_only_the_error_decides_its_class():
+    script = loaded()
+    for error, expected in [
+        (OSError("no space left on device"), ("error", "set_up")),
+        (RuntimeError("out of memory"), ("error", "out_of_memory")),
+        (ValueError("out of memory"), ("failed", None)),
+        (script.SetUp("no"), ("error", "set_up")),
+        (KeyboardInterrupt(), ("error", None)),
+    ]:
+        assert script.classify(error) == expected, error
+
+
+def test_a_missing_operator_is_told_by_all_back_ends_but_the_cpu():
+    for backend, expected in [("mps", ("error", "unsupported_backend")), ("cpu", ("failed", None))]:
+        script = loaded(backend=backend)
+        assert script.classify(NotImplementedError("aten::x")) == expected
+
+
+def test_errors_of_the_hub_are_of_the_environment(frameworks):
+    from huggingface_hub.errors import LocalEntryNotFoundError, OfflineModeIsEnabled
+
+    script = loaded()
+    for error in (LocalEntryNotFoundError("no"), OfflineModeIsEnabled("no")):
+        assert script.classify(error) == ("error", "set_up")
+
+
+def test_a_full_disk_is_of_the_environment(run):
+    code, events, _ = run(render("text_encoder", parameters=REFERENCE), NO_SPACE)
+    assert (code, events[-1]["class"]) == (2, "set_up")
+    assert events[-1]["message"].startswith("check: OSError")
+
+
+@pytest.mark.parametrize("damage", ["cut", "of another model"])
+def test_damaged_weights_are_of_the_environment(run, frameworks, tmp_path, damage):
+    config = configuration("dtf/tiny-bert")
+    saved = {**config, "intermediate_size": 96} if damage == "of another model" else config
+    model = frameworks.AutoModel.from_config(frameworks.BertConfig(**saved))
+    model.save_pretrained(tmp_path / "weights")
+    if damage == "cut":
+        file = tmp_path / "weights" / "model.safetensors"
+        file.write_bytes(file.read_bytes()[:1000])
+    source = render("text_encoder", model=str(tmp_path / "weights"), parameters=QUICK)
+    code, events, output = run(source)
+    assert (code, events[-1].get("class")) == (2, "set_up"), output
+    assert "the weights cannot be read (cached)" in events[-1]["message"]
 
 
 @pytest.mark.parametrize(
@@ -442,6 +541,81 @@ def test_a_missing_package_is_an_import_error(run, package, runtime):
         pytest.importorskip("onnxruntime")
     code, events, _ = run(render("text_encoder", parameters={"runtime": runtime}), before)
     assert (code, events[-1]["class"]) == (2, "import_error")
+
+
+# Tolerances
+
+
+def test_the_tolerances_of_a_family_win(frameworks):
+    import torch
+
+    script = loaded()
+    same = {precision: torch.ones(4) for precision in script.TOLERANCES}
+    for family, rows in script.FAMILY_TOLERANCES.items():
+        script.FAMILY = family
+        for precision, usual in script.TOLERANCES.items():
+            script.PARAMETERS["dtype"] = precision
+            allowed, _ = script.tolerances(torch, same)
+            assert allowed == usual | rows.get(precision, {})
+    # A row of a family that there is not would never be asked for.
+    assert set(script.FAMILY_TOLERANCES) <= {path.parent.name for path in TEMPLATES.glob("*/*.j2")}
+
+
+@pytest.mark.parametrize(("family", "passes"), [("decoder_moe", True), ("decoder_llm", False)])
+def test_the_check_asks_for_the_tolerances_of_the_family(frameworks, family, passes):
+    """What a turned choice of experts looks like: one value in a hundred is far off."""
+    import torch
+
+    script = loaded()
+    script.FAMILY, script.PARAMETERS["dtype"] = family, "bf16"
+    right = torch.linspace(-1, 1, 100).view(1, 100)
+    wrong = right.clone()
+    wrong[0, 40] += 0.3
+    references = {"fp32": right, "bf16": right}
+    outcome, *_ = script.check_outputs(torch, script.Report(), references, wrong, wrong)
+    assert (outcome == "passed") == passes
+
+
+def test_a_family_that_is_loose_in_half_precision_is_strict_in_fp32(frameworks):
+    import torch
+
+    script = loaded()
+    script.FAMILY, script.PARAMETERS["dtype"] = "decoder_moe", "fp32"
+    right = torch.linspace(-1, 1, 100).view(1, 100)
+    references = {"fp32": right}
+    outcome, *_ = script.check_outputs(torch, script.Report(), references, *[right + 0.01] * 2)
+    assert outcome == "failed"
+
+
+# Percentiles
+
+
+def loaded(family="text_encoder", **changes):
+    """A script as a module, without running it."""
+    script = types.ModuleType("script")
+    exec(render(family, **changes), script.__dict__)
+    return script
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 7, 10, 11, 50, 99, 100, 101, 199])
+def test_percentiles_are_those_of_reports(count):
+    """The store's own test has the same rule, in `percentiles_are_nearest_rank`."""
+    percentile = loaded().percentile
+    values = [(value * 37 % count) / 8 for value in range(count)]
+    for percent in (50, 90, 99):
+        enough = [v for v in values if sum(w <= v for w in values) * 100 >= percent * count]
+        assert percentile(values, percent) == min(enough), (count, percent)
+    assert [percentile([1.0, 2.0, 4.0, 8.0], percent) for percent in (50, 90)] == [2.0, 8.0]
+
+
+def test_a_script_shows_the_percentiles_of_what_it_reported(run):
+    source = render("text_encoder", parameters={**QUICK, "iterations": 4})
+    code, events, output = run(source)
+    assert code == 0, output
+    values = next(e["values"] for e in of_kind(events, "metric") if e["name"] == "latency_seconds")
+    shown = next(line.split() for line in output.splitlines() if "latency_seconds" in line)
+    ordered = [f"{value * 1000:.3f}" for value in sorted(values)]
+    assert shown == ["latency_seconds", "4", ordered[1], "ms", ordered[3], "ms", ordered[3], "ms"]
 
 
 # Attention
@@ -510,6 +684,10 @@ def test_exported_graphs_agree_with_torch(run, runtime, family):
         ("hpu", {"runtime": "onnxruntime"}, "unsupported_backend"),
         ("openvino", {"openvino_device": "FPGA"}, "unsupported_backend"),
         ("openvino", {"openvino_device": "AUTO:CPU"}, "set_up"),
+        ("openvino", {"openvino_device": "AUTO", "runtime": "onnxruntime"}, "set_up"),
+        ("openvino", {"openvino_device": "HETERO:GPU,CPU", "runtime": "onnxruntime"}, "set_up"),
+        ("cpu", {"openvino_device": "GPU", "runtime": "openvino"}, "set_up"),
+        ("cpu", {"openvino_device": "GPU", "runtime": "onnxruntime"}, "set_up"),
         ("cuda", {"runtime": "openvino"}, "set_up"),
     ],
 )
@@ -519,6 +697,99 @@ def test_a_runtime_without_the_back_end_is_told(run, backend, parameters, failur
     code, events, output = run(render("text_encoder", backend=backend, parameters=parameters))
     assert events[-1].get("class") == failure_class, output
     assert not of_kind(events, "metric")
+
+
+NOT_RUN = {
+    "onnxruntime": """
+import onnxruntime
+from onnxruntime.capi.onnxruntime_pybind11_state import RuntimeException
+def broken(*rest, **options):
+    raise RuntimeException({message!r})
+onnxruntime.InferenceSession = broken
+""",
+    "openvino": """
+import openvino
+class Core(openvino.Core):
+    def compile_model(self, *rest, **options):
+        raise RuntimeError({message!r})
+openvino.Core = Core
+""",
+}
+
+
+@pytest.mark.parametrize("runtime", EXPORTED)
+@pytest.mark.parametrize(
+    ("message", "failure_class"),
+    [
+        ("Failed to allocate memory for requested buffer of size 99", "out_of_memory"),
+        ("no such operator", "unsupported_backend"),
+    ],
+)
+def test_a_graph_that_does_not_run_has_its_true_class(run, runtime, message, failure_class):
+    for package in EXPORTED[runtime]:
+        pytest.importorskip(package)
+    source = render("text_encoder", parameters={**QUICK, "runtime": runtime})
+    _, events, output = run(source, NOT_RUN[runtime].format(message=message))
+    assert events[-1].get("class") == failure_class, output
+
+
+@pytest.mark.parametrize("runtime", EXPORTED)
+def test_a_model_that_cannot_be_exported_is_not_for_this_runtime(run, runtime):
+    for package in EXPORTED[runtime]:
+        pytest.importorskip(package)
+    before = """
+import torch
+def broken(*rest, **options):
+    raise RuntimeError("data-dependent")
+torch.export.export = torch.onnx.export = broken
+"""
+    code, events, output = run(render("text_encoder", parameters={"runtime": runtime}), before)
+    assert (code, events[-1].get("class")) == (77, "unsupported_backend"), output
+    assert "cannot be exported" in events[-1]["message"]
+
+
+def test_a_device_that_has_no_effect_is_refused_with_torch_as_well(run):
+    code, events, output = run(render("text_encoder", parameters={"openvino_device": "GPU"}))
+    assert (code, events[-1]["class"]) == (2, "set_up"), output
+    assert "openvino_device GPU would have no effect" in events[-1]["message"]
+
+
+class PretendedCore:
+    """An OpenVINO that says it used those devices."""
+
+    def __init__(self, *used):
+        self.used = list(used)
+
+    def compile_model(self, model, name, options):
+        precision = types.SimpleNamespace(get_type_name=lambda: "f32")
+        answers = {"EXECUTION_DEVICES": self.used, "INFERENCE_PRECISION_HINT": precision}
+        return types.SimpleNamespace(get_property=answers.get)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "used", "in_effect"),
+    [
+        ("GPU", ["GPU.0"], True),
+        ("GPU.1", ["GPU.1"], True),
+        ("NPU", ["NPU"], True),
+        ("GPU", ["CPU"], False),
+        ("GPU", ["GPU.0", "CPU"], False),
+        ("GPU.1", ["GPU.10"], False),
+        ("GPU", [], False),
+    ],
+)
+def test_the_device_that_openvino_used_is_asked_for(frameworks, wanted, used, in_effect):
+    pytest.importorskip("openvino")
+    import torch
+
+    script = types.ModuleType("script")
+    parameters = {"weights": "random", "openvino_device": wanted}
+    exec(render("text_encoder", backend="openvino", parameters=parameters), script.__dict__)
+    model, inputs, *_ = script.prepare(torch, frameworks, {})
+    device = types.SimpleNamespace(core=PretendedCore(*used), device_name=wanted)
+    told = contextlib.nullcontext() if in_effect else pytest.raises(script.Unsupported)
+    with told:
+        script.Execution(torch, device, model, inputs)
 
 
 # Faults are put into torch itself; the fused attention and the eager one take different
