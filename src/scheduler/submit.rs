@@ -84,6 +84,9 @@ impl Scheduler {
             unschedulable,
         };
         if part < run.next_part() {
+            if !run.has_part(part, &tests) {
+                return Err(Rejected::PartReused { run: id, part });
+            }
             let answer = submitted(run.tally.total, true, vec![]);
             return Ok(Step { events: vec![], answer });
         }
@@ -336,6 +339,18 @@ impl Scheduler {
 }
 
 impl Run {
+    /// Whether a part came with these tests. A repeat is rare, so that comparing texts will do.
+    fn has_part(&self, part: u32, tests: &[Arc<TestSpec>]) -> bool {
+        let start = |part: usize| self.parts.get(part).map(|(first, _)| *first as usize);
+        let at = part as usize;
+        let Some(first) = start(at) else { return false };
+        let stored = self.tests.get(first..start(at + 1).unwrap_or(self.tests.len()));
+        let text = |spec: &Arc<TestSpec>| serde_json::to_string(spec).unwrap_or_default();
+        stored.is_some_and(|stored| {
+            stored.iter().map(|test| text(&test.spec)).eq(tests.iter().map(text))
+        })
+    }
+
     pub(super) fn push(&mut self, index: u32, spec: &Arc<TestSpec>) {
         debug_assert_eq!(self.tests.len(), index as usize);
         self.tally.total += 1;
