@@ -12,7 +12,7 @@ use crate::plan::entry::{Entry, TakenFile, check_name};
 use crate::plan::estimate::{self, Runtime, Source, Workload, estimate};
 use crate::plan::files::Files;
 use crate::plan::flags::{self, Flags};
-use crate::plan::history::History;
+use crate::plan::history::{History, SIZES};
 use crate::plan::library::Library;
 use crate::plan::matrix::{Combination, Matrix};
 use crate::plan::models::{BackendChoice, DOWNLOAD, ModelEntry};
@@ -27,6 +27,27 @@ use crate::plan::template::{Context, Template};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
+/// Parameters that have labels of their own, or on which no memory depends.
+const USUAL: [&str; 16] = [
+    "role",
+    "batch",
+    "sequence_length",
+    "image_size",
+    "max_new_tokens",
+    "audio_seconds",
+    "latent_size",
+    "dtype",
+    "attention",
+    "runtime",
+    "openvino_device",
+    "weights",
+    "seed",
+    "warm_up",
+    "iterations",
+    "min_seconds",
+];
+/// Most of the label that names all other parameters; more than any template of the binary has.
+const MAX_LABEL_CHARS: usize = 250;
 /// Interpreters that generated scripts run on.
 pub const PYTHON: &str = ">=3.10";
 /// File that a reference hands on, and the variable that names it to those that compare.
@@ -109,7 +130,8 @@ pub fn model_tests(entry: &ModelEntry, sources: &Sources) -> Result<ModelTests, 
             test.artifacts = vec![REFERENCE_FILE.to_owned()];
         }
         let weight = entry.settings.priority.unwrap_or_default();
-        terms.push(Terms::new(weight, known.past.as_ref(), behind[at], known.expected_ms()));
+        let expected = test.settings.expected.map(|span| span.0).or(known.expected_ms());
+        terms.push(Terms::new(weight, known.past.as_ref(), behind[at], expected));
         tests.push(Planned { entry: test, terms: Terms::default(), known });
     }
     priority::raise(&mut terms, &plan.before);
@@ -307,10 +329,11 @@ impl<'a> Subject<'a> {
             settings.labels.insert(label.into(), value);
         }
         let workload = self.workload(case, given);
-        let known = Known {
+        let mut known = Known {
             estimate: estimate(&self.found.config, self.found.parameters, &workload),
             past: history.past(name).cloned(),
             too_little: history.too_little(&settings.labels, case.backend.needs_accelerator()),
+            raised: false,
         };
         known.fill(case.backend, &mut settings);
         let entry = Entry {
@@ -339,7 +362,7 @@ impl<'a> Subject<'a> {
             image => format!("-i{image}"),
         };
         let prefix = &self.entry.prefix;
-        let size = format!("{length}{image}");
+        let size = format!("{length}{image}{}", self.unusual_sizes(case));
         match case.role() {
             Role::Reference if size.is_empty() => return format!("{prefix}/reference"),
             Role::Reference => return format!("{prefix}/reference/{}", &size[1..]),
@@ -355,17 +378,34 @@ impl<'a> Subject<'a> {
         format!("{prefix}/{}/b{batch}{size}-{}{further}", case.backend, case.text("dtype"))
     }
 
+    /// Sizes that no list of the plan holds, where they are not the template's: another size is
+    /// another test, of which the past of this one says nothing.
+    fn unusual_sizes(&self, case: &Case) -> String {
+        let defaults = &self.template(case.backend).front_matter.parameters;
+        let letters = [("max_new_tokens", 'n'), ("audio_seconds", 'a'), ("latent_size", 'l')];
+        let unusual = letters.iter().filter_map(|(name, letter)| {
+            let size = case.parameters.get(*name)?.as_f64()?;
+            (defaults.get(*name)?.as_f64() != Some(size)).then(|| format!("-{letter}{size}"))
+        });
+        unusual.collect()
+    }
+
     /// Edge of the images; what the configuration says when the plan does not. 0 for texts.
     fn image(&self, case: &Case) -> u64 {
         if !case.parameters.contains_key("image_size") {
             return 0;
         }
-        let configured = || match self.found.config.get("image_size") {
-            Some(Value::Array(sides)) => sides.iter().filter_map(Value::as_u64).max(),
-            other => other.and_then(Value::as_u64),
-        };
         match case.number("image_size") {
-            0 => configured().unwrap_or(224),
+            0 => edge(self.found.config.get("image_size")).unwrap_or(224),
+            said => said,
+        }
+    }
+
+    /// Edge of what a pipeline turns into an image, likewise.
+    fn latent(&self, case: &Case) -> u64 {
+        let configured = |part| edge(self.found.config.get(part)?.get("sample_size"));
+        match case.number("latent_size") {
+            0 => ["unet", "transformer"].into_iter().find_map(configured).unwrap_or(64),
             said => said,
         }
     }
@@ -411,7 +451,6 @@ impl<'a> Subject<'a> {
             ("family", self.class.family.clone()),
             ("task", self.class.task.clone()),
             ("backend", case.backend.to_string()),
-            ("batch", case.number("batch").to_string()),
             ("dtype", case.text("dtype").to_owned()),
             ("weights", case.weights().to_owned()),
         ];
@@ -420,13 +459,30 @@ impl<'a> Subject<'a> {
                 labels.push((name, case.text(name).to_owned()));
             }
         }
-        if case.parameters.contains_key("sequence_length") {
-            labels.push(("sequence_length", case.number("sequence_length").to_string()));
+        for name in SIZES {
+            let size = match (name, case.parameters.get(name)) {
+                ("image_size", Some(_)) => self.image(case).to_string(),
+                ("latent_size", Some(_)) => self.latent(case).to_string(),
+                (_, Some(said)) => said.to_string(),
+                (_, None) => continue,
+            };
+            labels.push((name, size));
         }
-        if self.image(case) > 0 {
-            labels.push(("image_size", self.image(case).to_string()));
+        let own = case.parameters.iter().filter(|(name, _)| !USUAL.contains(&name.as_str()));
+        let own: Vec<String> = own.map(|(name, value)| format!("{name}={value}")).collect();
+        if !own.is_empty() {
+            let plain = own.join(" ").replace(char::is_control, "");
+            labels.push(("parameters", plain.chars().take(MAX_LABEL_CHARS).collect()));
         }
         labels
+    }
+}
+
+/// The longer side of what is given as one number or as two.
+fn edge(size: Option<&Value>) -> Option<u64> {
+    match size? {
+        Value::Array(sides) => sides.iter().filter_map(Value::as_u64).max(),
+        other => other.as_u64(),
     }
 }
 

@@ -6,7 +6,7 @@ use crate::plan::entry::Entry;
 use crate::plan::generate::{self, ModelTests, Planned};
 use crate::plan::locate::Path;
 use crate::plan::models::{self, ModelEntry};
-use crate::plan::needs::Known;
+use crate::plan::needs::{self, Known};
 use crate::plan::node::Node;
 use crate::plan::priority::Terms;
 use crate::plan::problem::{PlanError, Problem, Wrong};
@@ -75,9 +75,12 @@ pub fn generate(
 /// As for a plan file; fields are named after items.
 pub fn suite(suite: &Suite, items: &[Item], sources: &Sources) -> Result<Generated, PlanError> {
     let entries = pytest::entries(suite, items).map_err(refuse)?;
-    let planned = |entry: Entry| {
+    let planned = |mut entry: Entry| {
         let weight = entry.settings.priority.unwrap_or_default();
-        let terms = Terms { weight: i32::from(weight.get()), ..Terms::default() };
+        let expected = entry.settings.expected.map(|span| span.0);
+        // Shards are cut anew each time: what became of one of that name says nothing.
+        let terms = Terms::new(weight, None, 0, expected);
+        entry.settings.priority = Some(terms.priority());
         Planned { entry, terms, known: Known::default() }
     };
     let others = entries.into_iter().map(planned).collect();
@@ -96,6 +99,8 @@ fn put_together(
     check_scripts(&entries).map_err(refuse)?;
     let mut submission = submission(name.to_owned(), &entries, sources.files).map_err(refuse)?;
     submission.doubts = models.iter().filter_map(|model| model.about.doubt()).collect();
+    let raised = models.iter().flat_map(|model| &model.tests).filter(|test| test.known.raised);
+    submission.doubts.extend(needs::told(raised.map(|test| &*test.entry.name)));
     Ok(Generated { models, others, submission })
 }
 

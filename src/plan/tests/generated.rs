@@ -119,7 +119,7 @@ models:
     assert_eq!(
         names(&submission),
         [
-            "dtf/tiny-llama/cpu/b2-s128-fp32",
+            "dtf/tiny-llama/cpu/b2-s128-n4-fp32",
             "dtf/tiny-vit/cpu/load",
             "dtf/tiny-vit/cpu/b2-i32-fp32",
             "dtf/tiny-vit/cpu/b2-i64-fp32",
@@ -127,7 +127,7 @@ models:
             "mine/cpu/b2-s128-fp32",
         ]
     );
-    let script = text_of(&submission, "dtf/tiny-llama/cpu/b2-s128-fp32");
+    let script = text_of(&submission, "dtf/tiny-llama/cpu/b2-s128-n4-fp32");
     assert!(script.contains("\"max_new_tokens\": 4") && script.contains("\"min_seconds\": 0.5"));
     assert_eq!(launch(&submission.tests[2]).env["DTF_ALLOW_DOWNLOAD"], "1");
     assert_eq!(launch(&submission.tests[2]).labels["image_size"], "32");
