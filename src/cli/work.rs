@@ -72,6 +72,8 @@ impl Work {
             family: args.family.clone(),
             revision: args.revision.clone(),
             parameters: args.parameters.clone(),
+            exclude: args.exclude.iter().map(|rule| rule.0.clone()).collect(),
+            include: args.include.iter().map(|rule| rule.0.clone()).collect(),
         };
         let models = request.models()?;
         let name = match models.as_slice() {

@@ -197,36 +197,52 @@ impl<'a> Subject<'a> {
         for shape in self.entry.shapes.iter().filter(|shape| !left_out.contains(shape)) {
             axes.push((shape.0.to_owned(), Node::List(shape.1.clone())));
         }
+        // Rules about a shape that is left out are left out with it.
+        let fits = |rule: &&Node| left_out.iter().all(|(name, _)| rule.get(name).is_none());
+        let fitting = |rules: &Node| match rules {
+            Node::List(items) => Node::List(items.iter().filter(fits).cloned().collect()),
+            other => other.clone(),
+        };
         if let Some(exclude) = &self.entry.exclude {
-            axes.push(("exclude".into(), without_absent(exclude, &axes)));
+            axes.push(("exclude".into(), without_absent(&fitting(exclude), &axes)));
         }
         if let Some(include) = &self.entry.include {
-            axes.push(("include".into(), include.clone()));
+            axes.push(("include".into(), fitting(include)));
         }
         axes.retain(|(_, node)| *node != Node::List(Vec::new()));
         let matrix = Matrix::read(&Node::Map(axes), &self.entry.path)?;
         matrix.combinations.iter().map(|combination| self.case(combination)).collect()
     }
 
-    fn backends(&self, accelerators: &BTreeSet<Backend>) -> Result<Node, Problem> {
+    /// Back-ends that some template of the family lists.
+    fn known_backends(&self) -> Vec<Backend> {
         let mut known = self.template.front_matter.backends.clone();
-        known.extend(
-            self.special.keys().filter(|own| !self.template.front_matter.backends.contains(own)),
-        );
+        let own: Vec<Backend> =
+            self.special.keys().copied().filter(|own| !known.contains(own)).collect();
+        known.extend(own);
+        known
+    }
+
+    fn unknown_backend(&self, backend: Backend, key: &str) -> Problem {
+        let names: Vec<&str> = self.known_backends().iter().map(|known| known.name()).collect();
+        let family = &self.class.family;
+        let message = format!("{family} tests cannot be generated for {backend}");
+        let problem = Problem::new(&self.entry.path.key(key), message);
+        let runtime = match backend {
+            Backend::OpenVino => "; OpenVINO is a runtime: cpu with --runtime openvino",
+            _ => "",
+        };
+        problem.hint(format!("known are {}{runtime}", names.join(", ")))
+    }
+
+    fn backends(&self, accelerators: &BTreeSet<Backend>) -> Result<Node, Problem> {
+        let known = self.known_backends();
         let mut chosen: Vec<Backend> = Vec::new();
         for choice in &self.entry.backends {
             let more: Vec<Backend> = match choice {
                 BackendChoice::One(backend) if known.contains(backend) => vec![*backend],
                 BackendChoice::One(backend) => {
-                    let names: Vec<&str> = known.iter().map(|backend| backend.name()).collect();
-                    let family = &self.class.family;
-                    let message = format!("{family} tests cannot be generated for {backend}");
-                    let problem = Problem::new(&self.entry.path.key("backends"), message);
-                    let runtime = match backend {
-                        Backend::OpenVino => "; OpenVINO is a runtime: cpu with --runtime openvino",
-                        _ => "",
-                    };
-                    return Err(problem.hint(format!("known are {}{runtime}", names.join(", "))));
+                    return Err(self.unknown_backend(*backend, "backends"));
                 }
                 // What the template does not support is left out: auto asks for what works.
                 BackendChoice::Auto => {
@@ -256,6 +272,10 @@ impl<'a> Subject<'a> {
                         Problem::new(&self.entry.path.key("include"), problem.to_string())
                     },
                 )?;
+                // The list was looked at before: only an addition can name another one.
+                if !self.known_backends().contains(&backend) {
+                    return Err(self.unknown_backend(backend, "include"));
+                }
             } else {
                 said.push((name, json_of(node)));
             }

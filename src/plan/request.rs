@@ -20,6 +20,9 @@ use std::sync::Arc;
 /// Most models in one request.
 pub const MAX_MODELS: usize = 1000;
 
+/// Axes of a matrix with one value each, as written.
+pub type Rule = Vec<(String, String)>;
+
 /// What the command line asks for. Empty lists take the defaults of the family's template.
 #[derive(Debug, Clone, Default)]
 pub struct Request {
@@ -41,6 +44,9 @@ pub struct Request {
     pub revision: Option<String>,
     /// Further parameters of the template as written: `iterations` → `20`.
     pub parameters: Vec<(String, String)>,
+    /// Cells that are taken away or added: `backend` → `cuda`, `batch` → `16`.
+    pub exclude: Vec<Rule>,
+    pub include: Vec<Rule>,
 }
 
 /// Tests that nobody wrote, and what is known about them.
@@ -193,7 +199,9 @@ impl Request {
         let numbers = |list: &[u32]| {
             Node::List(list.iter().map(|number| Node::Int(i64::from(*number))).collect())
         };
-        let parameters = self.parameters.iter().map(|(name, value)| (name.clone(), scalar(value)));
+        let pairs = |pairs: &Rule| {
+            Node::Map(pairs.iter().map(|(name, value)| (name.clone(), scalar(value))).collect())
+        };
         let mut map = vec![
             ("model".to_owned(), text(model)),
             ("backends".to_owned(), texts(&self.backends)),
@@ -204,8 +212,13 @@ impl Request {
             ("attention".to_owned(), texts(&self.attention)),
             ("runtime".to_owned(), texts(&self.runtime)),
             ("weights".to_owned(), texts(&self.weights)),
-            ("parameters".to_owned(), Node::Map(parameters.collect())),
+            ("parameters".to_owned(), pairs(&self.parameters)),
         ];
+        for (key, rules) in [("exclude", &self.exclude), ("include", &self.include)] {
+            if !rules.is_empty() {
+                map.push((key.to_owned(), Node::List(rules.iter().map(pairs).collect())));
+            }
+        }
         for (key, value) in [("family", &self.family), ("revision", &self.revision)] {
             map.extend(value.iter().map(|value| (key.to_owned(), text(value))));
         }

@@ -94,6 +94,54 @@ models:
 }
 
 #[test]
+fn what_rules_add_is_checked_as_lists_are() {
+    let refused = |rule: &str| {
+        let text = format!("models: [{{model: gpt2, batch: [1, 2], {rule}}}]");
+        let error = submit(&text, &Folder::default(), &[]).expect_err(rule);
+        format!("{error} | {}", error.hint.unwrap_or_default())
+    };
+    let listed = refused("backends: [webgpu]");
+    let added = refused("include: [{backend: webgpu, batch: 1}]");
+    assert!(listed.contains("backends: decoder_llm tests cannot be generated for webgpu"));
+    assert_eq!(added, listed.replace("].backends:", "].include:"));
+    for (rule, expected) in [
+        ("include: [{batch: 0}]", "include[0].batch"),
+        ("include: [{batch: 4}, {batch: 8, dtype: fp33}]", "include[1].dtype"),
+        ("dtype: [fp32], include: [{batch: 8, dtype: fp33}]", "did you mean \"fp32\"?"),
+        ("include: [{batch: 8, backend: cudo}]", "cudo"),
+        ("exclude: [{batch: 3}]", "batch has no value"),
+    ] {
+        assert!(refused(rule).contains(expected), "{}", refused(rule));
+    }
+    let text = "models: [{model: gpt2, dtype: [fp32], include: [{dtype: float16}]}]";
+    let made = submit(text, &Folder::default(), &[]).expect("a plan");
+    assert!(names(&made).contains(&"gpt2/cpu/b2-s128-fp16"), "{:?}", names(&made));
+}
+
+#[test]
+fn the_command_line_has_the_rules_of_plans() {
+    let rule = |pairs: &[(&str, &str)]| {
+        pairs.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect::<Vec<_>>()
+    };
+    let request = Request {
+        models: vec!["gpt2".into(), "dtf/tiny-vit".into()],
+        batch: vec![1, 2],
+        sequence_length: vec![16, 32],
+        exclude: vec![rule(&[("batch", "2"), ("sequence_length", "32")]), rule(&[("batch", "1")])],
+        include: vec![rule(&[("batch", "8"), ("sequence_length", "16")])],
+        ..Request::default()
+    };
+    let folder = Folder::default();
+    let models = request.models().expect("models");
+    let made = generate("two", &models, &sources(&folder)).expect("tests");
+    let cells: Vec<&str> =
+        names(&made.submission).into_iter().filter(|name| name.contains("/b")).collect();
+    // A rule about the length of texts is none for images.
+    let expected = ["gpt2/cpu/b2-s16-fp32", "gpt2/cpu/b8-s16-fp32", "dtf/tiny-vit/cpu/b2-i64-fp32"];
+    assert_eq!(cells, expected);
+}
+
+#[test]
 fn weights_multiply_and_names_tell_them_apart() {
     let text = "models: [{model: gpt2, weights: [random, download], batch: 1}]";
     let submission = submit(text, &Folder::default(), &[]).expect("a plan");
