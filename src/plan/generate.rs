@@ -7,13 +7,14 @@ use crate::domain::accelerator::Backend;
 use crate::domain::launch::{Environment, Isolation, Packages, Program};
 use crate::plan::case::{Case, Role};
 use crate::plan::catalogue::{self, Found, Origin};
+use crate::plan::check::check_parameters;
 use crate::plan::classify::{self, Classified, Confidence};
 use crate::plan::entry::{Entry, TakenFile, check_name};
 use crate::plan::estimate::{self, Runtime, Source, Workload, estimate};
 use crate::plan::files::Files;
 use crate::plan::flags::{self, Flags};
 use crate::plan::history::{History, SIZES};
-use crate::plan::library::Library;
+use crate::plan::library::{self, Library};
 use crate::plan::matrix::{Combination, Matrix};
 use crate::plan::models::{BackendChoice, DOWNLOAD, ModelEntry};
 use crate::plan::needs::Known;
@@ -24,7 +25,7 @@ use crate::plan::problem::{Problem, Wrong};
 use crate::plan::sizes;
 use crate::plan::sources::Sources;
 use crate::plan::template::{Context, Template};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Parameters that have labels of their own, or on which no memory depends.
@@ -176,7 +177,50 @@ impl<'a> Subject<'a> {
             let wrong = Wrong::new("the configuration has no model_type");
             return Err(at_model(wrong.hint("its config.json must name one")));
         }
-        Ok(Self { entry, found, class, template, special })
+        let subject = Self { entry, found, class, template, special };
+        subject.check_parameters(library).map_err(at_model)?;
+        Ok(subject)
+    }
+
+    /// Parameters of a template that nobody has looked at yet must make sense, as those of the
+    /// binary do.
+    fn check_parameters(&self, library: &Library) -> Result<(), Wrong> {
+        let templates = self.special.values().chain([&self.template]);
+        for template in templates.filter(|template| template.origin != library::Origin::BuiltIn) {
+            let backend = template.front_matter.backends.first().map_or("cpu", |b| b.name());
+            let render = |parameters: &_| {
+                let context =
+                    self.context(template, (&self.entry.prefix, backend), parameters, &[]);
+                template.render(&context).ok()
+            };
+            check_parameters(library, template, render)?;
+        }
+        Ok(())
+    }
+
+    fn context<'c>(
+        &'c self,
+        template: &'c Template,
+        (test_name, backend): (&'c str, &'c str),
+        parameters: &'c Map<String, Value>,
+        requirements: &'c [String],
+    ) -> Context<'c> {
+        let model_type = self.found.config.get("model_type").and_then(Value::as_str);
+        let cached = Some(self.found.revision.as_str()).filter(|revision| !revision.is_empty());
+        Context {
+            test_name,
+            model: &self.entry.model,
+            family: &self.class.family,
+            model_type: model_type.unwrap_or_default(),
+            backend,
+            config: &self.found.config,
+            parameters,
+            revision: self.entry.revision.as_deref().or(cached),
+            requirements,
+            template_version: template.front_matter.version,
+            template_digest: &template.digest,
+            dtf_version: env!("CARGO_PKG_VERSION"),
+        }
     }
 
     fn template(&self, backend: Backend) -> &Template {
@@ -313,22 +357,9 @@ impl<'a> Subject<'a> {
             Environment::Packages(packages) => packages.requirements.clone(),
             Environment::System => usual,
         };
-        let model_type = self.found.config.get("model_type").and_then(Value::as_str);
-        let cached = Some(self.found.revision.as_str()).filter(|revision| !revision.is_empty());
-        let script = template.render(&Context {
-            test_name: name,
-            model: &self.entry.model,
-            family: &self.class.family,
-            model_type: model_type.unwrap_or_default(),
-            backend: case.backend.name(),
-            config: &self.found.config,
-            parameters: &case.parameters,
-            revision: self.entry.revision.as_deref().or(cached),
-            requirements: &requirements,
-            template_version: front_matter.version,
-            template_digest: &template.digest,
-            dtf_version: env!("CARGO_PKG_VERSION"),
-        });
+        let cell = (name, case.backend.name());
+        let context = self.context(template, cell, &case.parameters, &requirements);
+        let script = template.render(&context);
         let script = script.map_err(|wrong| wrong.at(&self.entry.path))?;
         let mut settings = self.entry.settings.clone();
         settings.environment = Some(environment);

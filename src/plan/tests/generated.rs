@@ -4,7 +4,9 @@ use super::{Folder, launch, names, sources, submit};
 use crate::domain::accelerator::Backend;
 use crate::domain::launch::{Environment, Isolation, Program};
 use crate::plan::document::Plan;
+use crate::plan::library::{Library, Origin, Text};
 use crate::plan::request::{Request, generate};
+use crate::plan::sources::Sources;
 use crate::plan::submission::Submission;
 
 fn text_of<'a>(submission: &'a Submission, name: &str) -> &'a str {
@@ -137,7 +139,7 @@ fn the_command_line_has_the_rules_of_plans() {
     let cells: Vec<&str> =
         names(&made.submission).into_iter().filter(|name| name.contains("/b")).collect();
     // A rule about the length of texts is none for images.
-    let expected = ["gpt2/cpu/b2-s16-fp32", "gpt2/cpu/b8-s16-fp32", "dtf/tiny-vit/cpu/b2-i64-fp32"];
+    let expected = ["gpt2/cpu/b2-s16-fp32", "gpt2/cpu/b8-s16-fp32", "dtf/tiny-vit/cpu/b2-i32-fp32"];
     assert_eq!(cells, expected);
 }
 
@@ -244,4 +246,36 @@ fn every_model_of_the_catalogue_can_be_generated() {
         let test = &submission.tests[0];
         assert!(matches!(launch(test).run, Program::Script(_)), "{name}");
     }
+}
+
+#[test]
+fn a_template_of_a_user_reads_every_parameter_that_it_has_and_no_other() {
+    let made = |parameters: &str, body: &str| {
+        let text = format!(
+            "---\nfamily: text_encoder\nversion: 1\ntasks: [fill-mask]\nbackends: [cpu]\n\
+             parameters: {{{parameters}}}\nrequirements: []\n---\n\
+             WIDTH = {{{{ config.hidden_size | pyrepr }}}}\n\
+             PARAMETERS = {{{{ parameters | pyrepr }}}}\n{body}\n"
+        );
+        let text = Text { origin: Origin::Directory("mine".into()), text: text.into() };
+        let layer = vec![("text_encoder/test.py.j2".to_owned(), text)];
+        let library = Library::built_in().with_layer(layer).expect("a library");
+        let plan = Plan::parse(b"models: [dtf/tiny-bert]", "plan.yaml").expect("a plan");
+        let folder = Folder::default();
+        let made = plan.into_submission(&Sources { library: &library, ..sources(&folder) });
+        made.map(|made| made.tests.len()).map_err(|error| error.message)
+    };
+    assert_eq!(made("batch: 2", "print(PARAMETERS['batch'])"), Ok(1));
+    let of = "text_encoder/test.py.j2 of mine";
+    assert_eq!(
+        made("batch: 2, depth: 1", "print(PARAMETERS['batch'])"),
+        Err(format!("{of}: nothing reads the parameter depth"))
+    );
+    assert_eq!(
+        made("batch: 2", "print(PARAMETERS['batch'], PARAMETERS['depth'])"),
+        Err(format!("{of}: the script reads PARAMETERS[\"depth\"], which is no parameter"))
+    );
+    // What cannot be rendered is told with its line, as before.
+    let broken = made("batch: 2", "{{ nothing }}").expect_err("refused");
+    assert!(broken.contains("text_encoder/test.py.j2:11 of mine failed"), "{broken}");
 }
