@@ -120,7 +120,7 @@ pub fn check_parameters(
 ) -> Result<(), Wrong> {
     let family = &template.front_matter.family;
     let check = Check { library, template, family };
-    let scripts = check.variants().iter().filter_map(|(_, parameters)| render(parameters));
+    let scripts = check.variants().into_iter().filter_map(|(_, parameters)| render(&parameters));
     let scripts: String = scripts.collect();
     // What cannot be rendered at all is told of where it is rendered for a test.
     let unused = if scripts.is_empty() { Vec::new() } else { check.unused(&scripts) };

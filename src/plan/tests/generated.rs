@@ -100,7 +100,7 @@ fn what_rules_add_is_checked_as_lists_are() {
     let refused = |rule: &str| {
         let text = format!("models: [{{model: gpt2, batch: [1, 2], {rule}}}]");
         let error = submit(&text, &Folder::default(), &[]).expect_err(rule);
-        format!("{error} | {}", error.hint.unwrap_or_default())
+        format!("{error} | {}", error.hint.as_deref().unwrap_or_default())
     };
     let listed = refused("backends: [webgpu]");
     let added = refused("include: [{backend: webgpu, batch: 1}]");
