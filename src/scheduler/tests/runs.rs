@@ -74,6 +74,8 @@ fn a_run_comes_in_parts_and_ends_after_the_last() {
         sim.pass(&worker, lent.lease);
     }
     assert!(sim.scheduler.run(run).expect("known").finished_at.is_some());
+    let late = sim.run(part(1, "b", true));
+    assert!(matches!(late, Answer::Submitted { repeated: true, tests: 3, .. }));
 }
 
 #[test]
