@@ -161,23 +161,22 @@ fn contradiction(
 
 fn by_structure(config: &Map<String, Value>) -> Option<Classified> {
     let has = |key: &str| config.get(key).is_some_and(Value::is_object);
-    let (family, task, reason) = if has("vision_config")
-        && (has("text_config") || config.contains_key("image_token_id"))
-    {
-        let generates = config
-            .get("architectures")
-            .and_then(|list| list.get(0)?.as_str())
-            .is_some_and(|name| name.contains("Generation") || name.contains("CausalLM"));
-        if config.contains_key("projection_dim") && !generates {
-            let task = "zero-shot-image-classification";
-            ("vision_text_dual", task, "vision and text with projection")
-        } else {
-            ("vlm", "image-text-to-text", "vision_config with text_config")
-        }
-    } else if has("audio_config") && has("text_config") {
-        ("vlm", "audio-text-to-text", "audio_config with text_config")
-    } else {
-        return None;
+    let sees =
+        has("vision_config") && (has("text_config") || config.contains_key("image_token_id"));
+    let hears = has("audio_config") && has("text_config");
+    let architecture = config.get("architectures").and_then(|list| list.get(0)?.as_str());
+    let generates =
+        architecture.is_some_and(|name| name.contains("Generation") || name.contains("CausalLM"));
+    let compares = config.contains_key("projection_dim") && !generates;
+    let (family, task, reason) = match (sees, hears) {
+        (true, _) if compares => (
+            "vision_text_dual",
+            "zero-shot-image-classification",
+            "vision and text with projection",
+        ),
+        (true, _) => ("vlm", "image-text-to-text", "vision_config with text_config"),
+        (false, true) => ("vlm", "audio-text-to-text", "audio_config with text_config"),
+        (false, false) => return None,
     };
     Some(found(family, task, Confidence::Medium, reason.to_owned()))
 }
@@ -253,7 +252,11 @@ mod tests {
                 r#"{"architectures": ["NewForCausalLM"], "vision_config": {}, "text_config": {}}"#,
                 "vlm Medium",
             ),
-            ("x", r#"{"architectures": ["NewForConditionalGeneration"]}"#, "encoder_decoder Medium"),
+            (
+                "x",
+                r#"{"architectures": ["NewForConditionalGeneration"]}"#,
+                "encoder_decoder Medium",
+            ),
             (
                 "x",
                 r#"{"vision_config": {}, "text_config": {}, "projection_dim": 512}"#,
