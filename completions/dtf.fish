@@ -105,6 +105,8 @@ complete -c dtf -n "__fish_dtf_using_subcommand run" -l dtype -d 'Number types, 
 complete -c dtf -n "__fish_dtf_using_subcommand run" -l attention -d 'Implementations of attention: default, eager, sdpa, `flash_attention_2`' -r
 complete -c dtf -n "__fish_dtf_using_subcommand run" -l runtime -d 'What executes the model: torch, onnxruntime, openvino' -r
 complete -c dtf -n "__fish_dtf_using_subcommand run" -l weights -d 'Where weights come from: auto, cached, random, download' -r
+complete -c dtf -n "__fish_dtf_using_subcommand run" -l exclude -d 'Leave out what matches all of it, such as backend=cuda,batch=16 (may be said again)' -r
+complete -c dtf -n "__fish_dtf_using_subcommand run" -l include -d 'Add one cell; it names every key with a choice (may be said again)' -r
 complete -c dtf -n "__fish_dtf_using_subcommand run" -l family -d 'Family, when detection should not decide' -r
 complete -c dtf -n "__fish_dtf_using_subcommand run" -l revision -d 'Revision of the model' -r
 complete -c dtf -n "__fish_dtf_using_subcommand run" -l set -d 'Further parameter of the template, as NAME=VALUE' -r
@@ -138,6 +140,8 @@ complete -c dtf -n "__fish_dtf_using_subcommand generate" -l dtype -d 'Number ty
 complete -c dtf -n "__fish_dtf_using_subcommand generate" -l attention -d 'Implementations of attention: default, eager, sdpa, `flash_attention_2`' -r
 complete -c dtf -n "__fish_dtf_using_subcommand generate" -l runtime -d 'What executes the model: torch, onnxruntime, openvino' -r
 complete -c dtf -n "__fish_dtf_using_subcommand generate" -l weights -d 'Where weights come from: auto, cached, random, download' -r
+complete -c dtf -n "__fish_dtf_using_subcommand generate" -l exclude -d 'Leave out what matches all of it, such as backend=cuda,batch=16 (may be said again)' -r
+complete -c dtf -n "__fish_dtf_using_subcommand generate" -l include -d 'Add one cell; it names every key with a choice (may be said again)' -r
 complete -c dtf -n "__fish_dtf_using_subcommand generate" -l family -d 'Family, when detection should not decide' -r
 complete -c dtf -n "__fish_dtf_using_subcommand generate" -l revision -d 'Revision of the model' -r
 complete -c dtf -n "__fish_dtf_using_subcommand generate" -l set -d 'Further parameter of the template, as NAME=VALUE' -r

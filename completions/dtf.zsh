@@ -106,6 +106,8 @@ _arguments "${_arguments_options[@]}" : \
 '*--attention=[Implementations of attention\: default, eager, sdpa, \`flash_attention_2\`]:NAME,…:_default' \
 '*--runtime=[What executes the model\: torch, onnxruntime, openvino]:NAME,…:_default' \
 '*--weights=[Where weights come from\: auto, cached, random, download]:MODE,…:_default' \
+'*--exclude=[Leave out what matches all of it, such as backend=cuda,batch=16 (may be said again)]:KEY=VALUE,…:_default' \
+'*--include=[Add one cell; it names every key with a choice (may be said again)]:KEY=VALUE,…:_default' \
 '--family=[Family, when detection should not decide]:FAMILY:_default' \
 '--revision=[Revision of the model]:REVISION:_default' \
 '*--set=[Further parameter of the template, as NAME=VALUE]:NAME=VALUE:_default' \
@@ -142,6 +144,8 @@ _arguments "${_arguments_options[@]}" : \
 '*--attention=[Implementations of attention\: default, eager, sdpa, \`flash_attention_2\`]:NAME,…:_default' \
 '*--runtime=[What executes the model\: torch, onnxruntime, openvino]:NAME,…:_default' \
 '*--weights=[Where weights come from\: auto, cached, random, download]:MODE,…:_default' \
+'*--exclude=[Leave out what matches all of it, such as backend=cuda,batch=16 (may be said again)]:KEY=VALUE,…:_default' \
+'*--include=[Add one cell; it names every key with a choice (may be said again)]:KEY=VALUE,…:_default' \
 '--family=[Family, when detection should not decide]:FAMILY:_default' \
 '--revision=[Revision of the model]:REVISION:_default' \
 '*--set=[Further parameter of the template, as NAME=VALUE]:NAME=VALUE:_default' \

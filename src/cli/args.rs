@@ -297,6 +297,12 @@ pub struct ModelArgs {
     /// Where weights come from: auto, cached, random, download
     #[arg(long, value_delimiter = ',', value_name = "MODE,…")]
     pub weights: Vec<String>,
+    /// Leave out what matches all of it, such as backend=cuda,batch=16 (may be said again)
+    #[arg(long, value_parser = rule, value_name = "KEY=VALUE,…")]
+    pub exclude: Vec<Pairs>,
+    /// Add one cell; it names every key with a choice (may be said again)
+    #[arg(long, value_parser = rule, value_name = "KEY=VALUE,…")]
+    pub include: Vec<Pairs>,
     /// Family, when detection should not decide
     #[arg(long)]
     pub family: Option<String>,
@@ -593,6 +599,14 @@ pub fn span(text: &str) -> Result<Millis, String> {
         Some(hint) => format!("{}; {hint}", wrong.message),
         None => wrong.message,
     })
+}
+
+/// Keys of a matrix with their values.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pairs(pub Vec<(String, String)>);
+
+fn rule(text: &str) -> Result<Pairs, String> {
+    text.split(',').map(pair).collect::<Result<_, _>>().map(Pairs)
 }
 
 fn pair(text: &str) -> Result<(String, String), String> {

@@ -57,8 +57,14 @@ struct Test<'a> {
     accelerator_memory_bytes: Option<u64>,
     /// Measured before, else estimated.
     expected_ms: Option<u64>,
+    #[serde(skip)]
+    estimated_time: bool,
     /// Whether these were measured before.
     learned: bool,
+    /// Memory of a worker, or of its device, on which this or a smaller size has run out of it:
+    /// more is reserved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    out_of_memory_bytes: Option<u64>,
     depends_on: Vec<&'a str>,
     estimates: Option<Estimate>,
 }
@@ -67,6 +73,7 @@ impl<'a> Test<'a> {
     fn new(test: &'a Planned) -> Self {
         let Planned { entry, terms, known } = test;
         let taken = entry.inputs.iter().map(|input| input.test.as_str());
+        let expected = entry.settings.expected.map(|span| span.0);
         Self {
             name: &entry.name,
             backend: entry.settings.requires.backend.map_or("any", |backend| backend.name()),
@@ -74,8 +81,10 @@ impl<'a> Test<'a> {
             priority_terms: *terms,
             memory_bytes: entry.settings.requires.memory_bytes,
             accelerator_memory_bytes: entry.settings.requires.accelerator_memory_bytes,
-            expected_ms: known.expected_ms(),
+            expected_ms: expected.or(known.expected_ms()),
+            estimated_time: expected.is_none(),
             learned: known.past.is_some(),
+            out_of_memory_bytes: Some(known.too_little.largest()).filter(|bytes| *bytes > 0),
             depends_on: taken.chain(entry.depends_on.iter().map(String::as_str)).collect(),
             estimates: known.estimate,
         }
@@ -192,7 +201,7 @@ fn list(tests: &Vec<Test<'_>>) -> String {
         let bytes = |bytes: Option<u64>| {
             bytes.map_or_else(String::new, |bytes| figures::bytes(bytes as f64))
         };
-        let mark = if test.learned { "" } else { "~" };
+        let mark = if test.estimated_time { "~" } else { "" };
         let time = test.expected_ms;
         let time = time.map(|ms| format!("{mark}{}", figures::seconds(ms as f64 / 1000.0)));
         table.add_row([

@@ -5,7 +5,7 @@ use crate::plan::markers::{Description, MAX_CONFIG_BYTES, NAMES};
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 /// Deepest folder that is looked into.
 const MAX_DEPTH: usize = 32;
@@ -19,6 +19,8 @@ pub struct Folder {
     pub fetched: HashMap<String, KnownModel>,
     /// Models outside of the root, by the name that they go by in it.
     adopted: HashMap<String, PathBuf>,
+    /// Every name that the command line has used for a place, and the place.
+    claimed: HashMap<String, PathBuf>,
 }
 
 impl Folder {
@@ -33,31 +35,41 @@ impl Folder {
     }
 
     /// How a plan would name a model of the command line: a path is relative and starts with
-    /// `./`, whatever lies outside is as if it lay inside, and what is no path is a name.
+    /// `./`, whatever lies outside is as if it lay inside, and what is no path is a name. The
+    /// folder itself has no name within: it goes by the one that it has on the disk.
     pub fn adopt(&mut self, model: &str) -> Result<String, String> {
         let path = Path::new(model);
         let json = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("json"));
-        let plain = !path.is_absolute() && !path.iter().any(|part| part == "..");
         let marked = json || model.starts_with('.') || model.ends_with('/') || path.is_absolute();
         if !marked && !NAMES.iter().any(|name| self.root.join(path).join(name).is_file()) {
             return Ok(model.to_owned());
         }
-        if plain {
-            return Ok(format!("./{}", model.trim_start_matches("./")));
+        if let Some(parts) = below(path)
+            && !matches!(parts.as_slice(), [] | ["config.json"])
+        {
+            let first = self.root.join(parts[0]);
+            self.claim(parts[0], first.canonicalize().unwrap_or(first))?;
+            return Ok(format!("./{}", parts.join("/")));
         }
-        let full = path.canonicalize().map_err(|error| format!("cannot read {model}: {error}"))?;
+        let full = self.root.join(path).canonicalize();
+        let full = full.map_err(|error| format!("cannot read {model}: {error}"))?;
         // A config.json is called after its folder.
         let config = full.file_name().is_some_and(|name| name == "config.json");
         let top = if config { full.parent().unwrap_or(&full) } else { &full };
         let name = top.file_name().and_then(|name| name.to_str()).unwrap_or("model").to_owned();
-        match self.adopted.insert(name.clone(), top.to_owned()) {
-            Some(other) if other != top => {
-                let (top, other) = (top.display(), other.display());
-                Err(format!("{other} and {top} have the same name: generate them one by one"))
-            }
-            _ if config => Ok(format!("./{name}/config.json")),
-            _ => Ok(format!("./{name}")),
+        self.claim(&name, top.to_owned())?;
+        self.adopted.insert(name.clone(), top.to_owned());
+        Ok(if config { format!("./{name}/config.json") } else { format!("./{name}") })
+    }
+
+    /// One name of the command line stands for one place.
+    fn claim(&mut self, name: &str, place: PathBuf) -> Result<(), String> {
+        let taken = self.claimed.entry(name.to_owned()).or_insert_with(|| place.clone());
+        if *taken == place {
+            return Ok(());
         }
+        let (taken, place) = (taken.display(), place.display());
+        Err(format!("{taken} and {place} have the same name: generate them one by one"))
     }
 
     fn inside(&self, path: &str) -> Result<PathBuf, Unreadable> {
@@ -76,6 +88,17 @@ impl Folder {
             Err(Unreadable(format!("{path} leads out of the folder {}", root.display())))
         }
     }
+}
+
+/// The names in a path that leads down and nowhere else; `.` is no name.
+fn below(path: &Path) -> Option<Vec<&str>> {
+    path.components()
+        .filter(|part| *part != Component::CurDir)
+        .map(|part| match part {
+            Component::Normal(name) => name.to_str(),
+            _ => None,
+        })
+        .collect()
 }
 
 impl Files for Folder {
@@ -210,25 +233,42 @@ mod tests {
         for file in [root.join("bare/config.json"), other.join("config.json")] {
             std::fs::write(file, "{}").expect("written");
         }
+        std::fs::write(root.join("config.json"), "{}").expect("written");
         let mut folder = Folder::new(&root);
+        let outside = other.to_str().expect("a plain path");
         for (said, named) in [
             ("bert-base-uncased", "bert-base-uncased"),
             ("owner/name", "owner/name"),
             ("bare", "./bare"),
             ("./bare", "./bare"),
+            ("./bare/", "./bare"),
+            ("bare/.", "./bare"),
             ("bare/config.json", "./bare/config.json"),
+            (".", "./root"),
+            ("./", "./root"),
+            ("bare/..", "./root"),
+            ("config.json", "./root/config.json"),
+            ("../other/mine", "./mine"),
+            ("../other/mine/config.json", "./mine/config.json"),
+            (outside, "./mine"),
+            (&format!("{outside}/config.json"), "./mine/config.json"),
         ] {
-            assert_eq!(folder.adopt(said).as_deref(), Ok(named));
+            assert_eq!(folder.adopt(said).as_deref(), Ok(named), "{said}");
+            // What is named so can be read so.
+            if let Some(inside) = named.strip_prefix("./") {
+                let file = format!("{}/config.json", inside.trim_end_matches("/config.json"));
+                assert_eq!(folder.read(&file).expect("read"), b"{}", "{said}");
+            }
         }
-        let outside = other.to_str().expect("a plain path").to_owned();
-        assert_eq!(folder.adopt(&outside).as_deref(), Ok("./mine"));
-        let file = format!("{outside}/config.json");
-        assert_eq!(folder.adopt(&file).as_deref(), Ok("./mine/config.json"));
-        assert_eq!(folder.read("mine/config.json").expect("read"), b"{}");
+        let mut below = Folder::new(&root.join("bare"));
+        assert_eq!(below.adopt("..").as_deref(), Ok("./root"));
+        assert!(folder.adopt("../nowhere").is_err());
         assert!(folder.read("mine/../../root/bare/config.json").is_err());
         let away = root.join("mine");
         std::fs::create_dir(&away).expect("a folder");
-        assert!(folder.adopt(away.to_str().expect("a plain path")).is_err());
+        for same_name in [away.to_str().expect("a plain path"), "./mine"] {
+            assert!(folder.adopt(same_name).is_err(), "{same_name}");
+        }
     }
 
     #[test]

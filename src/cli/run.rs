@@ -229,7 +229,10 @@ async fn test(
     drop(progress);
     work.ask_history(client).await?;
     if !work.history.is_empty() {
-        submission = work.submission()?;
+        let mut again = work.submission()?;
+        again.doubts.retain(|doubt| !submission.doubts.contains(doubt));
+        submit::tell_doubts(console, &again);
+        submission = again;
     }
     let sent = submit::send(console, client, &submission, true).await?;
     submit::tell_unschedulable(console, &sent.unschedulable);

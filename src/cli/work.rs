@@ -16,10 +16,10 @@ use crate::plan::history::{Exhausted, History, Past};
 use crate::plan::library::Library;
 use crate::plan::models::ModelEntry;
 use crate::plan::pytest::{Item, Suite};
-use crate::plan::request::{self, Generated, Request, generate};
+use crate::plan::request::{self, Generated, MAX_MODELS, Request, generate};
 use crate::plan::sources::Sources;
 use crate::plan::submission::Submission;
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::str::FromStr;
 
@@ -72,6 +72,8 @@ impl Work {
             family: args.family.clone(),
             revision: args.revision.clone(),
             parameters: args.parameters.clone(),
+            exclude: args.exclude.iter().map(|rule| rule.0.clone()).collect(),
+            include: args.include.iter().map(|rule| rule.0.clone()).collect(),
         };
         let models = request.models()?;
         let name = match models.as_slice() {
@@ -140,10 +142,9 @@ impl Work {
 
     /// Asks the coordinator what became of these models' tests before.
     pub async fn ask_history(&mut self, client: &Client) -> Result<(), Failure> {
-        let mut asked = HashSet::new();
         let mut history = History::default();
-        for entry in self.entries().iter().filter(|entry| asked.insert(&entry.model)) {
-            let view = client.history(&HistoryQuery { model: entry.model.clone() }).await?;
+        for model in self.tested_models() {
+            let view = client.history(&HistoryQuery { model: model.to_owned() }).await?;
             history.tests.extend(view.tests.into_iter().map(|test| {
                 let past = Past {
                     ended: test.ended,
@@ -163,6 +164,22 @@ impl Work {
         }
         self.history = history;
         Ok(())
+    }
+
+    /// Models of which tests are generated, or were written into the plan before.
+    fn tested_models(&self) -> BTreeSet<&str> {
+        let generated = self.entries().iter().map(|entry| entry.model.as_str());
+        let written = match &self.what {
+            What::Plan(plan) => Some(plan.labelled_models()),
+            _ => None,
+        };
+        let mut models = BTreeSet::new();
+        for model in generated.chain(written.into_iter().flatten()) {
+            if models.len() < MAX_MODELS {
+                models.insert(model);
+            }
+        }
+        models
     }
 
     fn sources(&self) -> Sources<'_> {

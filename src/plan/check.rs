@@ -108,6 +108,31 @@ pub fn check(library: &Library, path: &str) -> Result<Checked, Wrong> {
     Ok(checked)
 }
 
+/// Refuses a template with a parameter that nothing reads, or that reads one which it does not
+/// have. `render` gives its script for some parameters, as far as they can be put together.
+///
+/// # Errors
+/// The first such parameter.
+pub fn check_parameters(
+    library: &Library,
+    template: &Template,
+    render: impl Fn(&Map<String, Value>) -> Option<String>,
+) -> Result<(), Wrong> {
+    let family = &template.front_matter.family;
+    let check = Check { library, template, family };
+    let scripts = check.variants().into_iter().filter_map(|(_, parameters)| render(&parameters));
+    let scripts: String = scripts.collect();
+    // What cannot be rendered at all is told of where it is rendered for a test.
+    let unused = if scripts.is_empty() { Vec::new() } else { check.unused(&scripts) };
+    match unused.into_iter().next() {
+        None => Ok(()),
+        Some(problem) => {
+            let message = format!("{} of {}: {problem}", template.path(), template.origin);
+            Err(Wrong::new(message).hint("dtf templates check tells all that is to be changed"))
+        }
+    }
+}
+
 /// Whether a path is that of a whole template.
 #[must_use]
 pub fn is_test(path: &str) -> bool {

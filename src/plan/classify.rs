@@ -8,6 +8,11 @@ use crate::plan::problem::{Wrong, did_you_mean};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+/// Endings of architectures that tell how a model writes, or what it was trained for, and
+/// not what it reads: a structure that does tell counts more.
+const AMBIGUOUS: [&str; 5] =
+    ["ForCausalLM", "LMHeadModel", "ForConditionalGeneration", "MTModel", "ForPreTraining"];
+
 /// How much the evidence is worth.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -40,8 +45,8 @@ pub struct Classified {
     pub reason: String,
 }
 
-/// Finds the family: the user's word, then what marks the folder, then `model_type`, then `architectures[0]`, then
-/// the structure, then the name.
+/// Finds the family: the user's word, then what marks the folder, then `model_type`, then
+/// `architectures[0]`, then the structure, then the name.
 ///
 /// # Errors
 /// The user's word is no family, or nothing tells.
@@ -99,37 +104,42 @@ fn unsupported<'a>(
 }
 
 fn by_config(tables: &Families, config: &Map<String, Value>) -> Option<Classified> {
-    let found = |family: &str, task: &str, confidence, reason| Classified {
-        family: family.to_owned(),
-        task: task.to_owned(),
-        confidence,
-        reason,
+    if let Some(found) = by_type(tables, config) {
+        return Some(found);
+    }
+    match by_architecture(tables, config) {
+        Some((found, true)) => Some(found),
+        unsure => by_structure(config).or(unsure.map(|(found, _)| found)),
+    }
+}
+
+fn by_type(tables: &Families, config: &Map<String, Value>) -> Option<Classified> {
+    let model_type = text(config, "model_type")?;
+    let relaxed = || tables.model_types.get(tables.relaxed.get(&relax(model_type))?);
+    let kind = tables.model_types.get(model_type).or_else(relaxed)?;
+    let reason = format!("model_type {}", shortened(model_type));
+    let (confidence, reason) = match contradiction(tables, config, &relax(model_type)) {
+        None => (Confidence::High, reason),
+        Some(other) => (Confidence::Low, format!("{reason}, though its architecture is {other}")),
     };
-    if let Some(model_type) = text(config, "model_type") {
-        let relaxed = || tables.model_types.get(tables.relaxed.get(&relax(model_type))?);
-        if let Some(kind) = tables.model_types.get(model_type).or_else(relaxed) {
-            let reason = format!("model_type {}", shortened(model_type));
-            let (confidence, reason) = match contradiction(tables, config, &relax(model_type)) {
-                None => (Confidence::High, reason),
-                Some(other) => {
-                    (Confidence::Low, format!("{reason}, though its architecture is {other}"))
-                }
-            };
-            return Some(found(&kind.family, &kind.task, confidence, reason));
-        }
-    }
-    // Composite configurations are told apart before their architecture is believed.
-    if let Some((family, task, reason)) = by_structure(config) {
-        return Some(found(family, task, Confidence::Medium, reason.to_owned()));
-    }
+    Some(found(&kind.family, &kind.task, confidence, reason))
+}
+
+/// What the architecture's name says, and whether that is enough.
+fn by_architecture(tables: &Families, config: &Map<String, Value>) -> Option<(Classified, bool)> {
     let architecture = config.get("architectures")?.get(0)?.as_str()?;
     let entry = tables.architectures.iter().find(|e| architecture.ends_with(&e.suffix))?;
-    let (family, task) = match entry.family.as_str() {
-        "decoder_llm" if has_experts(config) => ("decoder_moe", entry.task.as_str()),
-        family => (family, entry.task.as_str()),
+    let family = match entry.family.as_str() {
+        "decoder_llm" if has_experts(config) => "decoder_moe",
+        family => family,
     };
     let reason = format!("architecture {}", shortened(architecture));
-    Some(found(family, task, Confidence::Medium, reason))
+    let sure = !AMBIGUOUS.contains(&entry.suffix.as_str());
+    Some((found(family, &entry.task, Confidence::Medium, reason), sure))
+}
+
+fn found(family: &str, task: &str, confidence: Confidence, reason: String) -> Classified {
+    Classified { family: family.to_owned(), task: task.to_owned(), confidence, reason }
 }
 
 /// An architecture that is named after a type of another family. Parts are named after the
@@ -149,27 +159,26 @@ fn contradiction(
     (!part && family(relaxed_type)? != family(other)?).then(|| shortened(architecture))
 }
 
-fn by_structure(config: &Map<String, Value>) -> Option<(&'static str, &'static str, &'static str)> {
+fn by_structure(config: &Map<String, Value>) -> Option<Classified> {
     let has = |key: &str| config.get(key).is_some_and(Value::is_object);
-    if has("vision_config") && (has("text_config") || config.contains_key("image_token_id")) {
-        let generates = config
-            .get("architectures")
-            .and_then(|list| list.get(0)?.as_str())
-            .is_some_and(|name| name.contains("Generation") || name.contains("CausalLM"));
-        return Some(if config.contains_key("projection_dim") && !generates {
-            (
-                "vision_text_dual",
-                "zero-shot-image-classification",
-                "vision and text with projection",
-            )
-        } else {
-            ("vlm", "image-text-to-text", "vision_config with text_config")
-        });
-    }
-    if has("audio_config") && has("text_config") {
-        return Some(("vlm", "audio-text-to-text", "audio_config with text_config"));
-    }
-    None
+    let sees =
+        has("vision_config") && (has("text_config") || config.contains_key("image_token_id"));
+    let hears = has("audio_config") && has("text_config");
+    let architecture = config.get("architectures").and_then(|list| list.get(0)?.as_str());
+    let generates =
+        architecture.is_some_and(|name| name.contains("Generation") || name.contains("CausalLM"));
+    let compares = config.contains_key("projection_dim") && !generates;
+    let (family, task, reason) = match (sees, hears) {
+        (true, _) if compares => (
+            "vision_text_dual",
+            "zero-shot-image-classification",
+            "vision and text with projection",
+        ),
+        (true, _) => ("vlm", "image-text-to-text", "vision_config with text_config"),
+        (false, true) => ("vlm", "audio-text-to-text", "audio_config with text_config"),
+        (false, false) => return None,
+    };
+    Some(found(family, task, Confidence::Medium, reason.to_owned()))
 }
 
 fn by_name(tables: &Families, model: &str) -> Option<Classified> {
@@ -232,6 +241,22 @@ mod tests {
                 "decoder_moe Medium",
             ),
             ("x", r#"{"vision_config": {}, "text_config": {}}"#, "vlm Medium"),
+            // An architecture counts more than the structure, but for endings that say little.
+            (
+                "x",
+                r#"{"architectures": ["NewForObjectDetection"], "vision_config": {}, "text_config": {}}"#,
+                "object_detection Medium",
+            ),
+            (
+                "x",
+                r#"{"architectures": ["NewForCausalLM"], "vision_config": {}, "text_config": {}}"#,
+                "vlm Medium",
+            ),
+            (
+                "x",
+                r#"{"architectures": ["NewForConditionalGeneration"]}"#,
+                "encoder_decoder Medium",
+            ),
             (
                 "x",
                 r#"{"vision_config": {}, "text_config": {}, "projection_dim": 512}"#,

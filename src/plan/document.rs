@@ -51,6 +51,11 @@ impl Plan {
     pub fn models(&self) -> &[ModelEntry] {
         &self.models
     }
+
+    /// Models whose tests stand in the plan, as the labels of these say.
+    pub fn labelled_models(&self) -> impl Iterator<Item = &str> {
+        self.entries.iter().filter_map(|entry| Some(entry.settings.labels.get("model")?.as_str()))
+    }
 }
 
 fn read(root: &Node, source: &Source) -> Result<(String, Vec<Entry>, Vec<ModelEntry>), Problem> {

@@ -7,13 +7,14 @@ use crate::domain::accelerator::Backend;
 use crate::domain::launch::{Environment, Isolation, Packages, Program};
 use crate::plan::case::{Case, Role};
 use crate::plan::catalogue::{self, Found, Origin};
+use crate::plan::check::check_parameters;
 use crate::plan::classify::{self, Classified, Confidence};
 use crate::plan::entry::{Entry, TakenFile, check_name};
 use crate::plan::estimate::{self, Runtime, Source, Workload, estimate};
 use crate::plan::files::Files;
 use crate::plan::flags::{self, Flags};
-use crate::plan::history::History;
-use crate::plan::library::Library;
+use crate::plan::history::{History, SIZES};
+use crate::plan::library::{self, Library};
 use crate::plan::matrix::{Combination, Matrix};
 use crate::plan::models::{BackendChoice, DOWNLOAD, ModelEntry};
 use crate::plan::needs::Known;
@@ -24,9 +25,30 @@ use crate::plan::problem::{Problem, Wrong};
 use crate::plan::sizes;
 use crate::plan::sources::Sources;
 use crate::plan::template::{Context, Template};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
+/// Parameters that have labels of their own, or on which no memory depends.
+const USUAL: [&str; 16] = [
+    "role",
+    "batch",
+    "sequence_length",
+    "image_size",
+    "max_new_tokens",
+    "audio_seconds",
+    "latent_size",
+    "dtype",
+    "attention",
+    "runtime",
+    "openvino_device",
+    "weights",
+    "seed",
+    "warm_up",
+    "iterations",
+    "min_seconds",
+];
+/// Most of the label that names all other parameters; more than any template of the binary has.
+const MAX_LABEL_CHARS: usize = 250;
 /// Interpreters that generated scripts run on.
 pub const PYTHON: &str = ">=3.10";
 /// File that a reference hands on, and the variable that names it to those that compare.
@@ -109,7 +131,8 @@ pub fn model_tests(entry: &ModelEntry, sources: &Sources) -> Result<ModelTests, 
             test.artifacts = vec![REFERENCE_FILE.to_owned()];
         }
         let weight = entry.settings.priority.unwrap_or_default();
-        terms.push(Terms::new(weight, known.past.as_ref(), behind[at], known.expected_ms()));
+        let expected = test.settings.expected.map(|span| span.0).or(known.expected_ms());
+        terms.push(Terms::new(weight, known.past.as_ref(), behind[at], expected));
         tests.push(Planned { entry: test, terms: Terms::default(), known });
     }
     priority::raise(&mut terms, &plan.before);
@@ -154,7 +177,50 @@ impl<'a> Subject<'a> {
             let wrong = Wrong::new("the configuration has no model_type");
             return Err(at_model(wrong.hint("its config.json must name one")));
         }
-        Ok(Self { entry, found, class, template, special })
+        let subject = Self { entry, found, class, template, special };
+        subject.check_parameters(library).map_err(at_model)?;
+        Ok(subject)
+    }
+
+    /// Parameters of a template that nobody has looked at yet must make sense, as those of the
+    /// binary do.
+    fn check_parameters(&self, library: &Library) -> Result<(), Wrong> {
+        let templates = self.special.values().chain([&self.template]);
+        for template in templates.filter(|template| template.origin != library::Origin::BuiltIn) {
+            let backend = template.front_matter.backends.first().map_or("cpu", |b| b.name());
+            let render = |parameters: &_| {
+                let context =
+                    self.context(template, (&self.entry.prefix, backend), parameters, &[]);
+                template.render(&context).ok()
+            };
+            check_parameters(library, template, render)?;
+        }
+        Ok(())
+    }
+
+    fn context<'c>(
+        &'c self,
+        template: &'c Template,
+        (test_name, backend): (&'c str, &'c str),
+        parameters: &'c Map<String, Value>,
+        requirements: &'c [String],
+    ) -> Context<'c> {
+        let model_type = self.found.config.get("model_type").and_then(Value::as_str);
+        let cached = Some(self.found.revision.as_str()).filter(|revision| !revision.is_empty());
+        Context {
+            test_name,
+            model: &self.entry.model,
+            family: &self.class.family,
+            model_type: model_type.unwrap_or_default(),
+            backend,
+            config: &self.found.config,
+            parameters,
+            revision: self.entry.revision.as_deref().or(cached),
+            requirements,
+            template_version: template.front_matter.version,
+            template_digest: &template.digest,
+            dtf_version: env!("CARGO_PKG_VERSION"),
+        }
     }
 
     fn template(&self, backend: Backend) -> &Template {
@@ -175,36 +241,52 @@ impl<'a> Subject<'a> {
         for shape in self.entry.shapes.iter().filter(|shape| !left_out.contains(shape)) {
             axes.push((shape.0.to_owned(), Node::List(shape.1.clone())));
         }
+        // Rules about a shape that is left out are left out with it.
+        let fits = |rule: &&Node| left_out.iter().all(|(name, _)| rule.get(name).is_none());
+        let fitting = |rules: &Node| match rules {
+            Node::List(items) => Node::List(items.iter().filter(fits).cloned().collect()),
+            other => other.clone(),
+        };
         if let Some(exclude) = &self.entry.exclude {
-            axes.push(("exclude".into(), without_absent(exclude, &axes)));
+            axes.push(("exclude".into(), without_absent(&fitting(exclude), &axes)));
         }
         if let Some(include) = &self.entry.include {
-            axes.push(("include".into(), include.clone()));
+            axes.push(("include".into(), fitting(include)));
         }
         axes.retain(|(_, node)| *node != Node::List(Vec::new()));
         let matrix = Matrix::read(&Node::Map(axes), &self.entry.path)?;
         matrix.combinations.iter().map(|combination| self.case(combination)).collect()
     }
 
-    fn backends(&self, accelerators: &BTreeSet<Backend>) -> Result<Node, Problem> {
+    /// Back-ends that some template of the family lists.
+    fn known_backends(&self) -> Vec<Backend> {
         let mut known = self.template.front_matter.backends.clone();
-        known.extend(
-            self.special.keys().filter(|own| !self.template.front_matter.backends.contains(own)),
-        );
+        let own: Vec<Backend> =
+            self.special.keys().copied().filter(|own| !known.contains(own)).collect();
+        known.extend(own);
+        known
+    }
+
+    fn unknown_backend(&self, backend: Backend, key: &str) -> Problem {
+        let names: Vec<&str> = self.known_backends().iter().map(|known| known.name()).collect();
+        let family = &self.class.family;
+        let message = format!("{family} tests cannot be generated for {backend}");
+        let problem = Problem::new(&self.entry.path.key(key), message);
+        let runtime = match backend {
+            Backend::OpenVino => "; OpenVINO is a runtime: cpu with --runtime openvino",
+            _ => "",
+        };
+        problem.hint(format!("known are {}{runtime}", names.join(", ")))
+    }
+
+    fn backends(&self, accelerators: &BTreeSet<Backend>) -> Result<Node, Problem> {
+        let known = self.known_backends();
         let mut chosen: Vec<Backend> = Vec::new();
         for choice in &self.entry.backends {
             let more: Vec<Backend> = match choice {
                 BackendChoice::One(backend) if known.contains(backend) => vec![*backend],
                 BackendChoice::One(backend) => {
-                    let names: Vec<&str> = known.iter().map(|backend| backend.name()).collect();
-                    let family = &self.class.family;
-                    let message = format!("{family} tests cannot be generated for {backend}");
-                    let problem = Problem::new(&self.entry.path.key("backends"), message);
-                    let runtime = match backend {
-                        Backend::OpenVino => "; OpenVINO is a runtime: cpu with --runtime openvino",
-                        _ => "",
-                    };
-                    return Err(problem.hint(format!("known are {}{runtime}", names.join(", "))));
+                    return Err(self.unknown_backend(*backend, "backends"));
                 }
                 // What the template does not support is left out: auto asks for what works.
                 BackendChoice::Auto => {
@@ -234,6 +316,10 @@ impl<'a> Subject<'a> {
                         Problem::new(&self.entry.path.key("include"), problem.to_string())
                     },
                 )?;
+                // The list was looked at before: only an addition can name another one.
+                if !self.known_backends().contains(&backend) {
+                    return Err(self.unknown_backend(backend, "include"));
+                }
             } else {
                 said.push((name, json_of(node)));
             }
@@ -271,22 +357,9 @@ impl<'a> Subject<'a> {
             Environment::Packages(packages) => packages.requirements.clone(),
             Environment::System => usual,
         };
-        let model_type = self.found.config.get("model_type").and_then(Value::as_str);
-        let cached = Some(self.found.revision.as_str()).filter(|revision| !revision.is_empty());
-        let script = template.render(&Context {
-            test_name: name,
-            model: &self.entry.model,
-            family: &self.class.family,
-            model_type: model_type.unwrap_or_default(),
-            backend: case.backend.name(),
-            config: &self.found.config,
-            parameters: &case.parameters,
-            revision: self.entry.revision.as_deref().or(cached),
-            requirements: &requirements,
-            template_version: front_matter.version,
-            template_digest: &template.digest,
-            dtf_version: env!("CARGO_PKG_VERSION"),
-        });
+        let cell = (name, case.backend.name());
+        let context = self.context(template, cell, &case.parameters, &requirements);
+        let script = template.render(&context);
         let script = script.map_err(|wrong| wrong.at(&self.entry.path))?;
         let mut settings = self.entry.settings.clone();
         settings.environment = Some(environment);
@@ -307,10 +380,11 @@ impl<'a> Subject<'a> {
             settings.labels.insert(label.into(), value);
         }
         let workload = self.workload(case, given);
-        let known = Known {
+        let mut known = Known {
             estimate: estimate(&self.found.config, self.found.parameters, &workload),
             past: history.past(name).cloned(),
             too_little: history.too_little(&settings.labels, case.backend.needs_accelerator()),
+            raised: false,
         };
         known.fill(case.backend, &mut settings);
         let entry = Entry {
@@ -339,7 +413,7 @@ impl<'a> Subject<'a> {
             image => format!("-i{image}"),
         };
         let prefix = &self.entry.prefix;
-        let size = format!("{length}{image}");
+        let size = format!("{length}{image}{}", self.unusual_sizes(case));
         match case.role() {
             Role::Reference if size.is_empty() => return format!("{prefix}/reference"),
             Role::Reference => return format!("{prefix}/reference/{}", &size[1..]),
@@ -355,17 +429,34 @@ impl<'a> Subject<'a> {
         format!("{prefix}/{}/b{batch}{size}-{}{further}", case.backend, case.text("dtype"))
     }
 
+    /// Sizes that no list of the plan holds, where they are not the template's: another size is
+    /// another test, of which the past of this one says nothing.
+    fn unusual_sizes(&self, case: &Case) -> String {
+        let defaults = &self.template(case.backend).front_matter.parameters;
+        let letters = [("max_new_tokens", 'n'), ("audio_seconds", 'a'), ("latent_size", 'l')];
+        let unusual = letters.iter().filter_map(|(name, letter)| {
+            let size = case.parameters.get(*name)?.as_f64()?;
+            (defaults.get(*name)?.as_f64() != Some(size)).then(|| format!("-{letter}{size}"))
+        });
+        unusual.collect()
+    }
+
     /// Edge of the images; what the configuration says when the plan does not. 0 for texts.
     fn image(&self, case: &Case) -> u64 {
         if !case.parameters.contains_key("image_size") {
             return 0;
         }
-        let configured = || match self.found.config.get("image_size") {
-            Some(Value::Array(sides)) => sides.iter().filter_map(Value::as_u64).max(),
-            other => other.and_then(Value::as_u64),
-        };
         match case.number("image_size") {
-            0 => configured().unwrap_or(224),
+            0 => edge(self.found.config.get("image_size")).unwrap_or(224),
+            said => said,
+        }
+    }
+
+    /// Edge of what a pipeline turns into an image, likewise.
+    fn latent(&self, case: &Case) -> u64 {
+        let configured = |part| edge(self.found.config.get(part)?.get("sample_size"));
+        match case.number("latent_size") {
+            0 => ["unet", "transformer"].into_iter().find_map(configured).unwrap_or(64),
             said => said,
         }
     }
@@ -411,7 +502,6 @@ impl<'a> Subject<'a> {
             ("family", self.class.family.clone()),
             ("task", self.class.task.clone()),
             ("backend", case.backend.to_string()),
-            ("batch", case.number("batch").to_string()),
             ("dtype", case.text("dtype").to_owned()),
             ("weights", case.weights().to_owned()),
         ];
@@ -420,13 +510,30 @@ impl<'a> Subject<'a> {
                 labels.push((name, case.text(name).to_owned()));
             }
         }
-        if case.parameters.contains_key("sequence_length") {
-            labels.push(("sequence_length", case.number("sequence_length").to_string()));
+        for name in SIZES {
+            let size = match (name, case.parameters.get(name)) {
+                ("image_size", Some(_)) => self.image(case).to_string(),
+                ("latent_size", Some(_)) => self.latent(case).to_string(),
+                (_, Some(said)) => said.to_string(),
+                (_, None) => continue,
+            };
+            labels.push((name, size));
         }
-        if self.image(case) > 0 {
-            labels.push(("image_size", self.image(case).to_string()));
+        let own = case.parameters.iter().filter(|(name, _)| !USUAL.contains(&name.as_str()));
+        let own: Vec<String> = own.map(|(name, value)| format!("{name}={value}")).collect();
+        if !own.is_empty() {
+            let plain = own.join(" ").replace(char::is_control, "");
+            labels.push(("parameters", plain.chars().take(MAX_LABEL_CHARS).collect()));
         }
         labels
+    }
+}
+
+/// The longer side of what is given as one number or as two.
+fn edge(size: Option<&Value>) -> Option<u64> {
+    match size? {
+        Value::Array(sides) => sides.iter().filter_map(Value::as_u64).max(),
+        other => other.as_u64(),
     }
 }
 

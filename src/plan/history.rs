@@ -1,14 +1,19 @@
 //! What earlier runs showed, as far as it matters for tests that are generated now.
 //!
 //! Pure values, filled from a coordinator's answer; empty where there is none. A test is
-//! known again by its name, an attempt that ran out of memory by its labels.
+//! known again by its name, an attempt that ran out of memory by its labels: so is a test
+//! that was written into a plan before.
 
 use std::collections::{BTreeMap, HashMap};
 
 /// Labels in which an attempt must agree before its lack of memory says anything here.
-const SAME: [&str; 6] = ["model", "backend", "dtype", "attention", "runtime", "family"];
+const SAME: [&str; 7] =
+    ["model", "backend", "dtype", "attention", "runtime", "family", "parameters"];
 /// Labels with sizes: an attempt says something about what is at least as large in all.
-const SIZES: [&str; 3] = ["batch", "sequence_length", "image_size"];
+pub const SIZES: [&str; 6] =
+    ["batch", "sequence_length", "image_size", "max_new_tokens", "audio_seconds", "latent_size"];
+/// Labels without which a test is no cell of a model's matrix, and like no other one.
+const CELL: [&str; 4] = ["model", "family", "backend", "dtype"];
 /// What a measured peak is raised by, in hundredths: the next run may need a little more.
 const HEADROOM_PERCENT: u64 = 110;
 
@@ -49,6 +54,13 @@ pub struct TooLittle {
     pub device_bytes: u64,
 }
 
+impl TooLittle {
+    #[must_use]
+    pub fn largest(self) -> u64 {
+        self.host_bytes.max(self.device_bytes)
+    }
+}
+
 impl History {
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -65,6 +77,9 @@ impl History {
     #[must_use]
     pub fn too_little(&self, labels: &BTreeMap<String, String>, on_device: bool) -> TooLittle {
         let mut known = TooLittle::default();
+        if !CELL.iter().all(|name| labels.contains_key(*name)) {
+            return known;
+        }
         for exhausted in self.exhausted.iter().filter(|e| no_larger(&e.labels, labels)) {
             match exhausted.device_bytes.filter(|_| on_device) {
                 Some(bytes) => known.device_bytes = known.device_bytes.max(bytes),
@@ -86,7 +101,7 @@ pub fn with_headroom(peak_bytes: u64) -> u64 {
 
 fn no_larger(exhausted: &BTreeMap<String, String>, labels: &BTreeMap<String, String>) -> bool {
     let size = |labels: &BTreeMap<String, String>, name: &str| {
-        labels.get(name).and_then(|value| value.parse::<u64>().ok()).unwrap_or(0)
+        labels.get(name).and_then(|value| value.parse::<f64>().ok()).unwrap_or(0.0)
     };
     SAME.iter().all(|name| exhausted.get(*name) == labels.get(*name))
         && SIZES.iter().all(|name| size(exhausted, name) <= size(labels, name))
@@ -97,8 +112,9 @@ mod tests {
     use super::*;
 
     fn labels(backend: &str, batch: u64) -> BTreeMap<String, String> {
-        [("model", "m".to_owned()), ("backend", backend.into()), ("batch", batch.to_string())]
-            .map(|(name, value)| (name.to_owned(), value))
+        let batch = batch.to_string();
+        [("model", "m"), ("family", "f"), ("dtype", "d"), ("backend", backend), ("batch", &batch)]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .into()
     }
 
@@ -123,5 +139,26 @@ mod tests {
         assert_eq!(known("cuda", 64), TooLittle { host_bytes: 0, device_bytes: 80 });
         assert_eq!(known("rocm", 64), TooLittle::default());
         assert_eq!(known("cpu", 9), TooLittle { host_bytes: 100, device_bytes: 0 });
+        // Whoever only names a model in the labels of a test may mean anything by it.
+        let bare = BTreeMap::from([("model".to_owned(), "m".to_owned())]);
+        let exhausted = Exhausted { labels: bare.clone(), bytes: Some(100), device_bytes: None };
+        let history = History { exhausted: vec![exhausted], ..History::default() };
+        assert_eq!(history.too_little(&bare, false), TooLittle::default());
+    }
+
+    #[test]
+    fn what_differs_in_any_size_or_parameter_is_not_known() {
+        let with = |name: &str, value: &str| {
+            let mut labels = labels("cpu", 1);
+            labels.insert(name.to_owned(), value.to_owned());
+            labels
+        };
+        for name in SIZES {
+            let exhausted = Exhausted { labels: with(name, "9.5"), ..Exhausted::default() };
+            assert!(no_larger(&exhausted.labels, &with(name, "10")), "{name}");
+            assert!(!no_larger(&exhausted.labels, &with(name, "9")), "{name}");
+        }
+        assert!(!no_larger(&with("parameters", "frames=16"), &with("parameters", "frames=8")));
+        assert!(!no_larger(&with("parameters", "frames=16"), &labels("cpu", 1)));
     }
 }

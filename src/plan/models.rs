@@ -39,6 +39,9 @@ const OWN_KEYS: [&str; 15] = [
     "exclude",
     "include",
 ];
+/// Keys whose lists multiply, in the order in which names show them.
+const SHAPES: [&str; 7] =
+    ["batch", "sequence_length", "image_size", "dtype", "attention", "runtime", "weights"];
 /// Spellings of precisions, and the one that dtf uses.
 const DTYPES: [(&str, &str); 6] = [
     ("fp32", "fp32"),
@@ -133,7 +136,7 @@ pub fn read(node: &Node, path: &Path) -> Result<ModelEntry, Problem> {
         shapes: read_shapes(&fields)?,
         parameters: read_parameters(&fields)?,
         exclude: fields.get("exclude").map(with_plain_dtypes),
-        include: fields.get("include").map(with_plain_dtypes),
+        include: read_include(&fields)?,
         settings,
         lenient: false,
     })
@@ -216,18 +219,48 @@ fn read_backends(fields: &Fields) -> Result<Vec<BackendChoice>, Problem> {
 }
 
 fn read_shapes(fields: &Fields) -> Result<Vec<(&'static str, Vec<Node>)>, Problem> {
-    let number = |most: i64| move |node: &Node| whole(1, most)(node).map(Node::Int);
-    let mut shapes = vec![
-        ("batch", one_or_more(fields, "batch", number(MAX_BATCH))?),
-        ("sequence_length", one_or_more(fields, "sequence_length", number(MAX_LENGTH))?),
-        ("image_size", one_or_more(fields, "image_size", number(MAX_IMAGE))?),
-        ("dtype", one_or_more(fields, "dtype", dtype)?),
-        ("attention", one_or_more(fields, "attention", word_of(&ATTENTIONS))?),
-        ("runtime", one_or_more(fields, "runtime", word_of(&RUNTIMES))?),
-        ("weights", one_or_more(fields, "weights", word_of(&WEIGHTS))?),
-    ];
-    shapes.retain(|(_, values)| !values.is_empty());
+    let mut shapes = Vec::new();
+    for name in SHAPES {
+        let values = one_or_more(fields, name, |node| shape(name, node))?;
+        if !values.is_empty() {
+            shapes.push((name, values));
+        }
+    }
     Ok(shapes)
+}
+
+/// One value of a shape, as dtf spells it.
+fn shape(name: &str, node: &Node) -> Result<Node, Wrong> {
+    let number = |most: i64| whole(1, most)(node).map(Node::Int);
+    match name {
+        "batch" => number(MAX_BATCH),
+        "sequence_length" => number(MAX_LENGTH),
+        "image_size" => number(MAX_IMAGE),
+        "dtype" => dtype(node),
+        "attention" => word_of(&ATTENTIONS, node),
+        "runtime" => word_of(&RUNTIMES, node),
+        "weights" => word_of(&WEIGHTS, node),
+        _ => Ok(node.clone()),
+    }
+}
+
+/// What is added is as it would be in a list; what cannot be is refused here, and a key that
+/// is none, or a back-end that the template does not know, where these are known.
+fn read_include(fields: &Fields) -> Result<Option<Node>, Problem> {
+    let Some(Node::List(items)) = fields.get("include") else {
+        return Ok(fields.get("include").cloned());
+    };
+    let path = fields.path.key("include");
+    let read = |(at, item): (usize, &Node)| {
+        let Node::Map(pairs) = item else { return Ok(item.clone()) };
+        let value = |(name, node): &(String, Node)| {
+            let value = shape(name, node).map_err(|wrong| wrong.at(&path.index(at).key(name)))?;
+            Ok((name.clone(), value))
+        };
+        Ok(Node::Map(pairs.iter().map(value).collect::<Result<_, _>>()?))
+    };
+    let items = items.iter().enumerate().map(read).collect::<Result<_, _>>()?;
+    Ok(Some(Node::List(items)))
 }
 
 /// A list, or one value without brackets.
@@ -242,12 +275,12 @@ fn one_or_more(
     }
 }
 
-fn word_of(known: &'static [&'static str]) -> impl Fn(&Node) -> Result<Node, Wrong> {
-    move |node| match node {
+fn word_of(known: &[&str], node: &Node) -> Result<Node, Wrong> {
+    let wrong = || Wrong::expected(&format!("one of {}", known.join(", ")), node);
+    match node {
         Node::Text(text) if known.contains(&text.as_str()) => Ok(node.clone()),
-        Node::Text(text) => Err(Wrong::expected(&format!("one of {}", known.join(", ")), node)
-            .hint(did_you_mean(text, known))),
-        _ => Err(Wrong::expected(&format!("one of {}", known.join(", ")), node)),
+        Node::Text(text) => Err(wrong().hint(did_you_mean(text, known))),
+        _ => Err(wrong()),
     }
 }
 
@@ -261,7 +294,8 @@ fn dtype(node: &Node) -> Result<Node, Wrong> {
         .ok_or_else(|| wrong().hint(did_you_mean(text, &known)))
 }
 
-/// `exclude` and `include` may spell precisions either way, too.
+/// `exclude` may spell precisions either way, too; any other value that no list has is
+/// refused, since it would exclude nothing.
 fn with_plain_dtypes(node: &Node) -> Node {
     match node {
         Node::List(items) => Node::List(items.iter().map(with_plain_dtypes).collect()),

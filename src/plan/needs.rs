@@ -1,10 +1,11 @@
-//! What one generated test reserves: estimated, or learned from what it took before.
+//! What one test reserves: estimated, or learned from what it took before; and in any case
+//! more than what it, or less than it, ran out of before, whatever a plan says.
 
 use crate::domain::accelerator::Backend;
 use crate::domain::time::Millis;
 use crate::plan::estimate::Estimate;
-use crate::plan::history::{Past, TooLittle, with_headroom};
-use crate::plan::settings::Settings;
+use crate::plan::history::{History, Past, TooLittle, with_headroom};
+use crate::plan::settings::{Requires, Settings};
 
 /// Reservations are rounded up to a multiple of this, so that similar tests share a queue.
 const STEP_BYTES: u64 = 256 << 20;
@@ -16,22 +17,26 @@ pub struct Known {
     pub past: Option<Past>,
     /// Memory on which the same, or less, has failed for want of it.
     pub too_little: TooLittle,
+    /// More is reserved for that than would be otherwise.
+    pub raised: bool,
 }
 
 impl Known {
     /// Fills in what the plan leaves open. Memory: the measured peak and a little more, else
-    /// what the estimate has at most, and in any case more than what was too little. Time:
-    /// the measured median; an estimate is too wide to decide what is handed out ahead.
-    pub fn fill(&self, backend: Backend, settings: &mut Settings) {
-        let on_device = backend.needs_accelerator();
-        let host = self.host_bytes(on_device);
-        let device = self.device_bytes(on_device);
-        if host > 0 {
-            settings.requires.memory_bytes.get_or_insert(round_up(host));
+    /// what the estimate has at most. Time: the measured median; an estimate is too wide to
+    /// decide what is handed out ahead.
+    pub fn fill(&mut self, backend: Backend, settings: &mut Settings) {
+        let needs = &mut settings.requires;
+        let device = if backend.needs_accelerator() { self.device_bytes() } else { 0 };
+        for (asked, bytes) in [
+            (&mut needs.memory_bytes, self.host_bytes()),
+            (&mut needs.accelerator_memory_bytes, device),
+        ] {
+            if bytes > 0 {
+                asked.get_or_insert(round_up(bytes));
+            }
         }
-        if device > 0 {
-            settings.requires.accelerator_memory_bytes.get_or_insert(round_up(device));
-        }
+        self.raised = raise(needs, self.too_little);
         let median = self.past.as_ref().and_then(|past| past.median_ms).map(Millis);
         settings.expected = settings.expected.or(median);
     }
@@ -43,30 +48,55 @@ impl Known {
         median.or(self.estimate.map(|estimate| estimate.time.likely))
     }
 
-    fn host_bytes(&self, on_device: bool) -> u64 {
+    fn host_bytes(&self) -> u64 {
         let estimated = self.estimate.map_or(0, |estimate| estimate.host.high);
         let peak = self.past.as_ref().and_then(|past| past.peak_bytes);
-        let needed = peak.map_or(estimated, with_headroom);
-        if on_device { needed } else { above(needed, self.too_little.host_bytes) }
+        peak.map_or(estimated, with_headroom)
     }
 
-    fn device_bytes(&self, on_device: bool) -> u64 {
-        if !on_device {
-            return 0;
-        }
+    fn device_bytes(&self) -> u64 {
         let (estimated, context) =
             self.estimate.map_or((0, 0), |e| (e.device.high, e.context.high));
         // Tensors are what was measured; what the driver takes beside them was not.
         let peak = self.past.as_ref().and_then(|past| past.peak_device_bytes);
         let learned = peak.filter(|peak| *peak > 0);
-        let needed = learned.map_or(estimated, |peak| with_headroom(peak).saturating_add(context));
-        above(needed, self.too_little.device_bytes)
+        learned.map_or(estimated, |peak| with_headroom(peak).saturating_add(context))
     }
 }
 
-/// More than what was known to be too little.
-fn above(bytes: u64, too_little: u64) -> u64 {
-    if too_little == 0 { bytes } else { bytes.max(too_little.saturating_add(1)) }
+/// What holds of a test that stands in a plan, known by its labels: whether it now reserves
+/// more than the plan says.
+pub fn raise_planned(settings: &mut Settings, history: &History) -> bool {
+    let on_device = settings.requires.backend.is_some_and(Backend::needs_accelerator);
+    raise(&mut settings.requires, history.too_little(&settings.labels, on_device))
+}
+
+/// Asks for more than what was too little; whether that changes anything.
+fn raise(needs: &mut Requires, too_little: TooLittle) -> bool {
+    let mut raised = false;
+    for (asked, known) in [
+        (&mut needs.memory_bytes, too_little.host_bytes),
+        (&mut needs.accelerator_memory_bytes, too_little.device_bytes),
+    ] {
+        if known > 0 && asked.unwrap_or(0) <= known {
+            *asked = Some(round_up(known.saturating_add(1)));
+            raised = true;
+        }
+    }
+    raised
+}
+
+/// What people should know of tests that were raised.
+pub fn told<'a>(mut raised: impl Iterator<Item = &'a str>) -> Option<String> {
+    let first = raised.next()?;
+    let more = match raised.count() {
+        0 => String::new(),
+        count => format!(" and {count} more"),
+    };
+    Some(format!(
+        "{first}{more}: more memory is asked for than planned, on which this or a smaller size \
+         ran out of it before"
+    ))
 }
 
 fn round_up(bytes: u64) -> u64 {
@@ -80,7 +110,7 @@ mod tests {
 
     const MIB: u64 = 1 << 20;
 
-    fn filled(backend: Backend, known: &Known) -> (Option<u64>, Option<u64>, Option<Millis>) {
+    fn filled(backend: Backend, known: &mut Known) -> (Option<u64>, Option<u64>, Option<Millis>) {
         let mut settings = Settings::default();
         known.fill(backend, &mut settings);
         let needs = settings.requires;
@@ -109,8 +139,8 @@ mod tests {
     #[test]
     fn an_estimate_is_reserved_until_something_was_measured() {
         let mut known = Known { estimate: Some(estimate()), ..Known::default() };
-        assert_eq!(filled(Backend::Cpu, &known), (Some(1024), None, None));
-        assert_eq!(filled(Backend::Cuda, &known), (Some(1024), Some(2048), None));
+        assert_eq!(filled(Backend::Cpu, &mut known), (Some(1024), None, None));
+        assert_eq!(filled(Backend::Cuda, &mut known), (Some(1024), Some(2048), None));
         assert_eq!(known.expected_ms(), Some(30_000));
         known.past = Some(Past {
             ended: 3,
@@ -120,16 +150,42 @@ mod tests {
             ..Past::default()
         });
         let expected = (Some(512), Some(768), Some(Millis(1234)));
-        assert_eq!(filled(Backend::Cuda, &known), expected);
+        assert_eq!(filled(Backend::Cuda, &mut known), expected);
         assert_eq!(known.expected_ms(), Some(1234));
     }
 
     #[test]
     fn what_did_not_suffice_is_not_tried_again() {
-        let too_little = TooLittle { host_bytes: 8192 * MIB, device_bytes: 24_576 * MIB };
-        let known = Known { estimate: Some(estimate()), too_little, ..Known::default() };
-        assert_eq!(filled(Backend::Cuda, &known), (Some(1024), Some(24_832), None));
-        assert_eq!(filled(Backend::Cpu, &known), (Some(8448), None, None));
+        let on_device = TooLittle { host_bytes: 0, device_bytes: 24_576 * MIB };
+        let on_host = TooLittle { host_bytes: 8192 * MIB, device_bytes: 0 };
+        let known =
+            |too_little| Known { estimate: Some(estimate()), too_little, ..Known::default() };
+        let mut cuda = known(on_device);
+        assert_eq!(filled(Backend::Cuda, &mut cuda), (Some(1024), Some(24_832), None));
+        let mut cpu = known(on_host);
+        assert_eq!(filled(Backend::Cpu, &mut cpu), (Some(8448), None, None));
+        assert!(cuda.raised && cpu.raised);
+    }
+
+    #[test]
+    fn what_the_plan_says_is_raised_above_what_did_not_suffice() {
+        let mut known = Known {
+            estimate: Some(estimate()),
+            too_little: TooLittle { host_bytes: 8192 * MIB, device_bytes: 0 },
+            ..Known::default()
+        };
+        for (said, asked) in [(7, 8448 * MIB), (8192 * MIB, 8448 * MIB), (9000 * MIB, 9000 * MIB)] {
+            let mut settings = Settings::default();
+            settings.requires.memory_bytes = Some(said);
+            known.fill(Backend::Cpu, &mut settings);
+            assert_eq!(settings.requires.memory_bytes, Some(asked));
+            assert_eq!(known.raised, said != asked);
+        }
+        let told = |names: &[&str]| told(names.iter().copied()).unwrap_or_default();
+        assert_eq!(told(&[]), "");
+        assert!(
+            told(&["a"]).starts_with("a: more") && told(&["a", "b"]).starts_with("a and 1 more:")
+        );
     }
 
     #[test]
@@ -137,7 +193,9 @@ mod tests {
         let mut settings = Settings::default();
         settings.requires.memory_bytes = Some(7);
         settings.expected = Some(Millis(9));
-        Known { estimate: Some(estimate()), ..Known::default() }.fill(Backend::Cpu, &mut settings);
+        let mut known = Known { estimate: Some(estimate()), ..Known::default() };
+        known.fill(Backend::Cpu, &mut settings);
+        assert!(!known.raised);
         assert_eq!((settings.requires.memory_bytes, settings.expected), (Some(7), Some(Millis(9))));
     }
 }

@@ -6,7 +6,7 @@ use crate::plan::entry::Entry;
 use crate::plan::generate::{self, ModelTests, Planned};
 use crate::plan::locate::Path;
 use crate::plan::models::{self, ModelEntry};
-use crate::plan::needs::Known;
+use crate::plan::needs::{self, Known};
 use crate::plan::node::Node;
 use crate::plan::priority::Terms;
 use crate::plan::problem::{PlanError, Problem, Wrong};
@@ -19,6 +19,9 @@ use std::sync::Arc;
 
 /// Most models in one request.
 pub const MAX_MODELS: usize = 1000;
+
+/// Axes of a matrix with one value each, as written.
+pub type Rule = Vec<(String, String)>;
 
 /// What the command line asks for. Empty lists take the defaults of the family's template.
 #[derive(Debug, Clone, Default)]
@@ -41,6 +44,9 @@ pub struct Request {
     pub revision: Option<String>,
     /// Further parameters of the template as written: `iterations` → `20`.
     pub parameters: Vec<(String, String)>,
+    /// Cells that are taken away or added: `backend` → `cuda`, `batch` → `16`.
+    pub exclude: Vec<Rule>,
+    pub include: Vec<Rule>,
 }
 
 /// Tests that nobody wrote, and what is known about them.
@@ -75,9 +81,12 @@ pub fn generate(
 /// As for a plan file; fields are named after items.
 pub fn suite(suite: &Suite, items: &[Item], sources: &Sources) -> Result<Generated, PlanError> {
     let entries = pytest::entries(suite, items).map_err(refuse)?;
-    let planned = |entry: Entry| {
+    let planned = |mut entry: Entry| {
         let weight = entry.settings.priority.unwrap_or_default();
-        let terms = Terms { weight: i32::from(weight.get()), ..Terms::default() };
+        let expected = entry.settings.expected.map(|span| span.0);
+        // Shards are cut anew each time: what became of one of that name says nothing.
+        let terms = Terms::new(weight, None, 0, expected);
+        entry.settings.priority = Some(terms.priority());
         Planned { entry, terms, known: Known::default() }
     };
     let others = entries.into_iter().map(planned).collect();
@@ -96,6 +105,8 @@ fn put_together(
     check_scripts(&entries).map_err(refuse)?;
     let mut submission = submission(name.to_owned(), &entries, sources.files).map_err(refuse)?;
     submission.doubts = models.iter().filter_map(|model| model.about.doubt()).collect();
+    let raised = models.iter().flat_map(|model| &model.tests).filter(|test| test.known.raised);
+    submission.doubts.extend(needs::told(raised.map(|test| &*test.entry.name)));
     Ok(Generated { models, others, submission })
 }
 
@@ -188,7 +199,9 @@ impl Request {
         let numbers = |list: &[u32]| {
             Node::List(list.iter().map(|number| Node::Int(i64::from(*number))).collect())
         };
-        let parameters = self.parameters.iter().map(|(name, value)| (name.clone(), scalar(value)));
+        let pairs = |pairs: &Rule| {
+            Node::Map(pairs.iter().map(|(name, value)| (name.clone(), scalar(value))).collect())
+        };
         let mut map = vec![
             ("model".to_owned(), text(model)),
             ("backends".to_owned(), texts(&self.backends)),
@@ -199,8 +212,13 @@ impl Request {
             ("attention".to_owned(), texts(&self.attention)),
             ("runtime".to_owned(), texts(&self.runtime)),
             ("weights".to_owned(), texts(&self.weights)),
-            ("parameters".to_owned(), Node::Map(parameters.collect())),
+            ("parameters".to_owned(), pairs(&self.parameters)),
         ];
+        for (key, rules) in [("exclude", &self.exclude), ("include", &self.include)] {
+            if !rules.is_empty() {
+                map.push((key.to_owned(), Node::List(rules.iter().map(pairs).collect())));
+            }
+        }
         for (key, value) in [("family", &self.family), ("revision", &self.revision)] {
             map.extend(value.iter().map(|value| (key.to_owned(), text(value))));
         }

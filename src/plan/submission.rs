@@ -9,6 +9,7 @@ use crate::plan::document::{self, Plan};
 use crate::plan::entry::Entry;
 use crate::plan::files::{Files, Gatherer, PlannedFile};
 use crate::plan::generate;
+use crate::plan::needs;
 use crate::plan::problem::{PlanError, Problem};
 use crate::plan::sources::Sources;
 use serde_json::value::to_raw_value;
@@ -44,14 +45,27 @@ impl Plan {
     fn entries(self, sources: &Sources) -> Result<(Vec<Entry>, Vec<String>), PlanError> {
         let mut entries = self.entries;
         let mut doubts = Vec::new();
+        // Positions of tests that ask for more than the plan says.
+        let mut raised = Vec::new();
+        for (at, entry) in entries.iter_mut().enumerate() {
+            if needs::raise_planned(&mut entry.settings, sources.history) {
+                raised.push(at);
+            }
+        }
         for model in &self.models {
             let made = generate::model_tests(model, sources);
             let made = made.map_err(|problem| self.source.refuse(problem))?;
             doubts.extend(made.about.doubt());
-            entries.extend(made.tests.into_iter().map(|test| test.entry));
+            for test in made.tests {
+                if test.known.raised {
+                    raised.push(entries.len());
+                }
+                entries.push(test.entry);
+            }
             document::check_count(entries.len(), &model.path)
                 .map_err(|problem| self.source.refuse(problem))?;
         }
+        doubts.extend(needs::told(raised.iter().map(|at| &*entries[*at].name)));
         Ok((entries, doubts))
     }
 }

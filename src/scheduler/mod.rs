@@ -192,6 +192,8 @@ pub enum Rejected {
     RunClosed(RunId),
     #[error("{run} expects part {expected} next, not {got}")]
     PartOutOfOrder { run: RunId, expected: u32, got: u32 },
+    #[error("part {part} of {run} came with other tests before")]
+    PartReused { run: RunId, part: u32 },
     #[error("the same idempotency key came with another body before, as {0}")]
     KeyReused(RunId),
     #[error("the test name {0:?} is used twice")]

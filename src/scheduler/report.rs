@@ -91,8 +91,13 @@ impl Scheduler {
         let again = !run.cancelled && test.attempts < MAX_ATTEMPTS;
         match outcome.blame(class) {
             Blame::Nobody => Next::Done { flaky: outcome == Outcome::Passed && test.failed > 0 },
-            // The same machine would say the same.
-            Blame::Test if class == Some(Class::UnsupportedBackend) => over,
+            // The same machine would say the same, and as much memory not suffice again. Whoever
+            // generates tests anew asks for more, see `plan::history`.
+            Blame::Test
+                if matches!(class, Some(Class::UnsupportedBackend | Class::OutOfMemory)) =>
+            {
+                over
+            }
             Blame::Test if again && test.failed < test.spec.retries.failed => {
                 Next::Retry { elsewhere: false }
             }

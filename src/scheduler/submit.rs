@@ -84,6 +84,9 @@ impl Scheduler {
             unschedulable,
         };
         if part < run.next_part() {
+            if !run.has_part(part, &tests) {
+                return Err(Rejected::PartReused { run: id, part });
+            }
             let answer = submitted(run.tally.total, true, vec![]);
             return Ok(Step { events: vec![], answer });
         }
@@ -342,6 +345,22 @@ impl Scheduler {
 }
 
 impl Run {
+    /// Whether a part came with these tests. A repeat is rare, so that comparing texts will do.
+    /// A run that is over has forgotten its tests, but for their number.
+    fn has_part(&self, part: u32, tests: &[Arc<TestSpec>]) -> bool {
+        let start = |part: usize| self.parts.get(part).map(|(first, _)| *first as usize);
+        let at = part as usize;
+        let Some(first) = start(at) else { return false };
+        let end = start(at + 1).unwrap_or(self.tally.total as usize);
+        if self.finished_at.is_some() {
+            return tests.len() == end - first;
+        }
+        let text = |spec: &Arc<TestSpec>| serde_json::to_string(spec).unwrap_or_default();
+        self.tests.get(first..end).is_some_and(|stored| {
+            stored.iter().map(|test| text(&test.spec)).eq(tests.iter().map(text))
+        })
+    }
+
     pub(super) fn push(&mut self, index: u32, spec: &Arc<TestSpec>) {
         debug_assert_eq!(self.tests.len(), index as usize);
         self.tally.total += 1;

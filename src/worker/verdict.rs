@@ -104,6 +104,33 @@ fn crash(signal: i32) -> Verdict {
     Verdict::new(Outcome::Error, Some(Class::Crash), format!("ended by signal {signal}{hint}"))
 }
 
+/// How many processes the kernel has ended so far for want of memory, on the whole machine.
+/// `vmstat` is the text of Linux's `/proc/vmstat`; older kernels do not count.
+#[must_use]
+pub fn kernel_kills(vmstat: &str) -> Option<u64> {
+    vmstat.lines().find_map(|line| line.strip_prefix("oom_kill ")?.trim().parse().ok())
+}
+
+/// A crash by SIGKILL, which dtf did not send, while the kernel ended processes for want of
+/// memory: the attempt was one of them. `kills` is the kernel's count before and after it;
+/// where either is unknown, nothing is claimed.
+#[must_use]
+pub fn for_want_of_memory(
+    verdict: Verdict,
+    exit: Exit,
+    kills: (Option<u64>, Option<u64>),
+) -> Verdict {
+    let killed = exit.signal == Some(SIGKILL) && verdict.class == Some(Class::Crash);
+    match kills {
+        (Some(before), Some(after)) if killed && after > before => Verdict::new(
+            Outcome::Error,
+            Some(Class::OutOfMemory),
+            "ended by the kernel, which had no memory left",
+        ),
+        _ => verdict,
+    }
+}
+
 fn command(evidence: &Evidence<'_>) -> Verdict {
     let Some(code) = evidence.exit.code else {
         return crash(evidence.exit.signal.unwrap_or_default());
@@ -249,6 +276,34 @@ mod tests {
         assert_eq!((late.outcome, late.class), (Outcome::TimedOut, Some(Class::WallClock)));
         assert_eq!(late.message, "ran longer than 1.5 s");
         assert_eq!(command(ours, Some(Stopped::Cancelled)).outcome, Outcome::Cancelled);
+    }
+
+    #[test]
+    fn a_kill_while_the_kernel_lacked_memory_is_lack_of_memory() {
+        let vmstat = "nr_free_pages 17\noom_kill_disable 9\noom_kill 3\nunevictable_pgs 0\n";
+        assert_eq!(kernel_kills(vmstat), Some(3));
+        assert_eq!(kernel_kills("nr_free_pages 17\n"), None);
+        let judged = |signal, stopped, kills| {
+            let exit = Exit { code: None, signal: Some(signal) };
+            let verdict = for_want_of_memory(command(exit, stopped), exit, kills);
+            (verdict.outcome, verdict.class)
+        };
+        let crash = (Outcome::Error, Some(Class::Crash));
+        let memory = (Outcome::Error, Some(Class::OutOfMemory));
+        assert_eq!(judged(9, None, (Some(3), Some(4))), memory);
+        assert_eq!(judged(9, None, (Some(3), Some(3))), crash);
+        assert_eq!(judged(9, None, (None, Some(4))), crash);
+        assert_eq!(judged(11, None, (Some(3), Some(4))), crash);
+        // What dtf stopped itself was no lack of memory.
+        let late = Some(Stopped::WallClock(Millis(1500)));
+        assert_eq!(judged(9, late, (Some(3), Some(4))).0, Outcome::TimedOut);
+        // A script that the kernel ended has said nothing, or something before.
+        let mut transcript = Transcript::default();
+        transcript.feed(result("\"passed\"").as_bytes());
+        let exit = Exit { code: None, signal: Some(9) };
+        let evidence = Evidence { exit, stopped: None, script: Some(&transcript), junit: None };
+        let verdict = for_want_of_memory(judge(&evidence), exit, (Some(0), Some(2)));
+        assert_eq!((verdict.outcome, verdict.class), memory);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use crate::support::hub::{COMMIT, Hub};
 use crate::support::{Home, Said, eventually, said};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 const CONFIG: &str = r#"{"model_type": "bert", "architectures": ["BertForMaskedLM"],
     "hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2,
@@ -55,6 +55,64 @@ fn a_hub_without_the_model_or_out_of_reach_is_told() {
     // Nothing listens on this port.
     let nobody = at("acme/none", "http://127.0.0.1:9");
     assert!(nobody.contains("the hub cannot be reached"), "{nobody}");
+}
+
+#[test]
+fn what_a_model_is_is_explained_with_its_numbers() {
+    let models = ["bert-base-uncased", "Qwen/Qwen3-30B-A3B"];
+    let more = ["--explain", "--output", "json", "--offline"];
+    let told = generate(&Home::new(), &[&models[..], &more].concat(), &[]).expect_code(0);
+    let documents = serde_json::Deserializer::from_str(&told.out).into_iter::<Value>();
+    let documents: Vec<Value> = documents.collect::<Result<_, _>>().expect("JSON");
+    let told: Vec<_> = documents
+        .iter()
+        .map(|model| ["model", "family", "task", "confidence", "reason"].map(|key| &model[key]))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ["bert-base-uncased", "text_encoder", "fill-mask", "high", "model_type bert"],
+            [
+                "Qwen/Qwen3-30B-A3B",
+                "decoder_moe",
+                "text-generation",
+                "high",
+                "model_type qwen3_moe"
+            ],
+        ]
+    );
+    for (model, moe, parameters) in
+        [(&documents[0], false, 109_482_240_u64), (&documents[1], true, 30_532_122_624)]
+    {
+        let flags = json!({
+            "moe": moe, "encoder_decoder": false, "quantised": false, "remote_code": false,
+        });
+        assert_eq!((&model["flags"], &model["parameters"]), (&flags, &parameters.into()));
+        let estimates = &model["estimates"];
+        assert_eq!(
+            (&estimates["parameters"], &estimates["exact"]),
+            (&parameters.into(), &true.into())
+        );
+        // Four bytes each; what else there is comes on top.
+        assert_eq!(estimates["weights"]["likely"], 4 * parameters);
+        for part in [
+            "weights",
+            "cache",
+            "activations",
+            "logits",
+            "context",
+            "device",
+            "host",
+            "disk",
+            "time",
+        ] {
+            let [low, likely, high] =
+                ["low", "likely", "high"].map(|end| estimates[part][end].as_u64().expect(part));
+            assert!(low <= likely && likely <= high, "{part}: {low} {likely} {high}");
+        }
+        assert!(estimates["host"]["likely"].as_u64() > Some(4 * parameters));
+        assert_eq!(estimates["cache"]["high"].as_u64() > Some(0), moe, "only what generates keeps");
+    }
 }
 
 /// Stands in for a generated test that needs too much: what counts are its labels.

@@ -2,6 +2,7 @@
 //! Python parts. The environments are built by the tests themselves, once, and kept.
 
 use crate::support::Home;
+use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -74,6 +75,48 @@ fn a_tiny_model_of_every_family_passes_through_coordinator_and_worker() {
         let cuda = rows.iter().find(|row| row["labels"]["backend"] == "cuda").expect("a row");
         assert_eq!(cuda["outcome"], "skipped");
         assert!(cuda["message"].as_str().expect("a message").contains("needs cuda"));
+    }
+}
+
+/// No machine has both of these accelerators: what it lacks is not run, and said.
+#[test]
+fn a_matrix_passes_where_it_can_run_and_says_why_not_elsewhere() {
+    let home = Home::new();
+    let environments = environments().display().to_string();
+    let mut args = vec!["generate", "dtf/tiny-bert", "--hw", "cpu,cuda,rocm", "--batch", "1,4,16"];
+    args.extend(["--run", "--output", "json", "--data-dir", "results", "--set", "min_seconds=0.1"]);
+    args.extend(["--environments-dir", &environments, "--torch-backend", "cpu"]);
+    let report = home.dtf(&args).expect_code(102).json();
+    let rows = report["rows"].as_array().expect("rows");
+    let on = |backend: &'static str| {
+        rows.iter().filter(move |row| row["labels"]["backend"] == backend).collect::<Vec<_>>()
+    };
+    // A reference, one load for each back-end, and the batches.
+    assert_eq!(["cpu", "cuda", "rocm"].map(|backend| on(backend).len()), [5, 4, 4]);
+    for row in on("cpu") {
+        assert_eq!(row["outcome"], "passed", "{row}");
+    }
+    let mut lacking = Vec::new();
+    for backend in ["cuda", "rocm"] {
+        let here = on(backend).iter().all(|row| row["outcome"] == "passed");
+        for row in on(backend).into_iter().filter(|_| !here) {
+            let message = row["message"].as_str().expect("a reason");
+            assert_eq!(row["outcome"], "skipped", "{row}");
+            assert!(message.contains(&format!("needs {backend}")), "{message}");
+            lacking.push(backend);
+        }
+    }
+    assert!(lacking.len() >= 4, "{lacking:?}");
+    // Each that ran was forked from the runner that has imported the packages already.
+    let store = home.path("results").join(dtf::store::FILE_NAME);
+    let store = dtf::store::Store::open_read_only(&store).expect("results");
+    let all = dtf::store::rows::AttemptFilter { limit: 100, ..Default::default() };
+    let attempts = store.attempts(&all).expect("attempts");
+    assert!(attempts.len() >= 5, "{}", attempts.len());
+    for attempt in attempts {
+        let detail: Value = serde_json::from_str(attempt.detail.expect("a detail").get())
+            .expect("what a worker sends is JSON");
+        assert_eq!(detail["isolation"], "warm", "{} {detail}", attempt.name);
     }
 }
 

@@ -85,7 +85,9 @@ impl From<Rejected> for Problem {
             ),
             Rejected::OtherCapability(_) => (Code::Conflict, Some("start the worker again")),
             Rejected::UnknownRun(_) => (Code::NotFound, Some("`dtf status` lists the runs")),
-            Rejected::RunClosed(_) | Rejected::PartOutOfOrder { .. } => (Code::Conflict, None),
+            Rejected::RunClosed(_)
+            | Rejected::PartOutOfOrder { .. }
+            | Rejected::PartReused { .. } => (Code::Conflict, None),
             Rejected::TemplatesChanged => (Code::Conflict, Some("try again")),
             Rejected::KeyReused(_) => {
                 (Code::Conflict, Some("use a new Idempotency-Key for another submission"))

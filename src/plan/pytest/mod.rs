@@ -140,8 +140,14 @@ mod tests {
     use super::*;
     use crate::domain::accelerator::Backend;
     use crate::domain::launch::Program;
+    use crate::plan::files::{Files, Unreadable};
+    use crate::plan::history::History;
+    use crate::plan::library::Library;
+    use crate::plan::request;
+    use crate::plan::sources::Sources;
     use proptest::prelude::*;
     use serde_json::json;
+    use std::collections::BTreeSet;
 
     fn item(id: &str, markers: &Value) -> Item {
         serde_json::from_value(json!({ "id": id, "markers": markers })).expect("an item")
@@ -196,6 +202,52 @@ mod tests {
         assert_eq!(rocm.timeout.map(|span| span.0), Some(300_000));
         assert_eq!(rocm.labels["owner"], "vision");
         assert_eq!(entries[0].junit.as_deref(), Some("report.xml"));
+    }
+
+    #[test]
+    fn measured_shards_are_expected_to_take_so_long_and_cheap_ones_come_first() {
+        let items = [
+            item("t.py::quick", &json!([])),
+            item("t.py::slow", &json!([mark("cuda", &json!([]), &json!({}))])),
+            item("t.py::unknown", &json!([mark("rocm", &json!([]), &json!({}))])),
+        ];
+        let seconds =
+            [("t.py::quick", 0.25), ("t.py::slow", 700.0)].map(|(id, took)| (id.to_owned(), took));
+        let suite = Suite { seconds: seconds.into(), ..suite() };
+        let sources = Sources {
+            files: &OneFile,
+            accelerators: &BTreeSet::new(),
+            library: &Library::built_in(),
+            history: &History::default(),
+        };
+        let made = request::suite(&suite, &items, &sources).expect("tests");
+        let told: Vec<_> = made
+            .submission
+            .tests
+            .iter()
+            .map(|test| (&*test.name, test.expected_ms.map(|span| span.0), test.priority.get()))
+            .collect();
+        let expected = [
+            ("tests/any/1", Some(250), 2),
+            ("tests/cuda/1", Some(700_000), -1),
+            ("tests/rocm/1", None, 0),
+        ];
+        assert_eq!(told, expected);
+        let terms: Vec<i32> = made.others.iter().map(|test| test.terms.cheap).collect();
+        assert_eq!(terms, [2, -1, 0]);
+    }
+
+    /// A suite of one file.
+    struct OneFile;
+
+    impl Files for OneFile {
+        fn read(&self, _: &str) -> Result<Vec<u8>, Unreadable> {
+            Ok(Vec::new())
+        }
+
+        fn list(&self, _: &str) -> Result<Vec<String>, Unreadable> {
+            Ok(vec!["tests/t.py".into()])
+        }
     }
 
     #[test]

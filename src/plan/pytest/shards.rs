@@ -37,7 +37,8 @@ pub(super) fn split(suite: &Suite, items: &[Item], members: &[usize]) -> Vec<Sha
             positions.sort_unstable();
             let measured = positions.iter().any(|at| suite.seconds.contains_key(&items[*at].id));
             let ids = positions.into_iter().map(|at| items[at].id.clone()).collect();
-            Shard { ids, measured_ms: measured.then_some(time) }
+            // What took no time that a clock can tell is written as the least there is.
+            Shard { ids, measured_ms: measured.then_some(time.max(1)) }
         })
         .collect()
 }

@@ -4,7 +4,9 @@ use super::{Folder, launch, names, sources, submit};
 use crate::domain::accelerator::Backend;
 use crate::domain::launch::{Environment, Isolation, Program};
 use crate::plan::document::Plan;
+use crate::plan::library::{Library, Origin, Text};
 use crate::plan::request::{Request, generate};
+use crate::plan::sources::Sources;
 use crate::plan::submission::Submission;
 
 fn text_of<'a>(submission: &'a Submission, name: &str) -> &'a str {
@@ -94,6 +96,54 @@ models:
 }
 
 #[test]
+fn what_rules_add_is_checked_as_lists_are() {
+    let refused = |rule: &str| {
+        let text = format!("models: [{{model: gpt2, batch: [1, 2], {rule}}}]");
+        let error = submit(&text, &Folder::default(), &[]).expect_err(rule);
+        format!("{error} | {}", error.hint.as_deref().unwrap_or_default())
+    };
+    let listed = refused("backends: [webgpu]");
+    let added = refused("include: [{backend: webgpu, batch: 1}]");
+    assert!(listed.contains("backends: decoder_llm tests cannot be generated for webgpu"));
+    assert_eq!(added, listed.replace("].backends:", "].include:"));
+    for (rule, expected) in [
+        ("include: [{batch: 0}]", "include[0].batch"),
+        ("include: [{batch: 4}, {batch: 8, dtype: fp33}]", "include[1].dtype"),
+        ("dtype: [fp32], include: [{batch: 8, dtype: fp33}]", "did you mean \"fp32\"?"),
+        ("include: [{batch: 8, backend: cudo}]", "cudo"),
+        ("exclude: [{batch: 3}]", "batch has no value"),
+    ] {
+        assert!(refused(rule).contains(expected), "{}", refused(rule));
+    }
+    let text = "models: [{model: gpt2, dtype: [fp32], include: [{dtype: float16}]}]";
+    let made = submit(text, &Folder::default(), &[]).expect("a plan");
+    assert!(names(&made).contains(&"gpt2/cpu/b2-s128-fp16"), "{:?}", names(&made));
+}
+
+#[test]
+fn the_command_line_has_the_rules_of_plans() {
+    let rule = |pairs: &[(&str, &str)]| {
+        pairs.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect::<Vec<_>>()
+    };
+    let request = Request {
+        models: vec!["gpt2".into(), "dtf/tiny-vit".into()],
+        batch: vec![1, 2],
+        sequence_length: vec![16, 32],
+        exclude: vec![rule(&[("batch", "2"), ("sequence_length", "32")]), rule(&[("batch", "1")])],
+        include: vec![rule(&[("batch", "8"), ("sequence_length", "16")])],
+        ..Request::default()
+    };
+    let folder = Folder::default();
+    let models = request.models().expect("models");
+    let made = generate("two", &models, &sources(&folder)).expect("tests");
+    let cells: Vec<&str> =
+        names(&made.submission).into_iter().filter(|name| name.contains("/b")).collect();
+    // A rule about the length of texts is none for images.
+    let expected = ["gpt2/cpu/b2-s16-fp32", "gpt2/cpu/b8-s16-fp32", "dtf/tiny-vit/cpu/b2-i32-fp32"];
+    assert_eq!(cells, expected);
+}
+
+#[test]
 fn weights_multiply_and_names_tell_them_apart() {
     let text = "models: [{model: gpt2, weights: [random, download], batch: 1}]";
     let submission = submit(text, &Folder::default(), &[]).expect("a plan");
@@ -119,7 +169,7 @@ models:
     assert_eq!(
         names(&submission),
         [
-            "dtf/tiny-llama/cpu/b2-s128-fp32",
+            "dtf/tiny-llama/cpu/b2-s128-n4-fp32",
             "dtf/tiny-vit/cpu/load",
             "dtf/tiny-vit/cpu/b2-i32-fp32",
             "dtf/tiny-vit/cpu/b2-i64-fp32",
@@ -127,7 +177,7 @@ models:
             "mine/cpu/b2-s128-fp32",
         ]
     );
-    let script = text_of(&submission, "dtf/tiny-llama/cpu/b2-s128-fp32");
+    let script = text_of(&submission, "dtf/tiny-llama/cpu/b2-s128-n4-fp32");
     assert!(script.contains("\"max_new_tokens\": 4") && script.contains("\"min_seconds\": 0.5"));
     assert_eq!(launch(&submission.tests[2]).env["DTF_ALLOW_DOWNLOAD"], "1");
     assert_eq!(launch(&submission.tests[2]).labels["image_size"], "32");
@@ -196,4 +246,36 @@ fn every_model_of_the_catalogue_can_be_generated() {
         let test = &submission.tests[0];
         assert!(matches!(launch(test).run, Program::Script(_)), "{name}");
     }
+}
+
+#[test]
+fn a_template_of_a_user_reads_every_parameter_that_it_has_and_no_other() {
+    let made = |parameters: &str, body: &str| {
+        let text = format!(
+            "---\nfamily: text_encoder\nversion: 1\ntasks: [fill-mask]\nbackends: [cpu]\n\
+             parameters: {{{parameters}}}\nrequirements: []\n---\n\
+             WIDTH = {{{{ config.hidden_size | pyrepr }}}}\n\
+             PARAMETERS = {{{{ parameters | pyrepr }}}}\n{body}\n"
+        );
+        let text = Text { origin: Origin::Directory("mine".into()), text: text.into() };
+        let layer = vec![("text_encoder/test.py.j2".to_owned(), text)];
+        let library = Library::built_in().with_layer(layer).expect("a library");
+        let plan = Plan::parse(b"models: [dtf/tiny-bert]", "plan.yaml").expect("a plan");
+        let folder = Folder::default();
+        let made = plan.into_submission(&Sources { library: &library, ..sources(&folder) });
+        made.map(|made| made.tests.len()).map_err(|error| error.message)
+    };
+    assert_eq!(made("batch: 2", "print(PARAMETERS['batch'])"), Ok(1));
+    let of = "text_encoder/test.py.j2 of mine";
+    assert_eq!(
+        made("batch: 2, depth: 1", "print(PARAMETERS['batch'])"),
+        Err(format!("{of}: nothing reads the parameter depth"))
+    );
+    assert_eq!(
+        made("batch: 2", "print(PARAMETERS['batch'], PARAMETERS['depth'])"),
+        Err(format!("{of}: the script reads PARAMETERS[\"depth\"], which is no parameter"))
+    );
+    // What cannot be rendered is told with its line, as before.
+    let broken = made("batch: 2", "{{ nothing }}").expect_err("refused");
+    assert!(broken.contains("text_encoder/test.py.j2:11 of mine failed"), "{broken}");
 }

@@ -5,6 +5,7 @@ mod examples;
 mod generated;
 mod good;
 mod hostile;
+mod past;
 
 use crate::domain::accelerator::Backend;
 use crate::domain::launch::Launch;

@@ -225,6 +225,26 @@ fn passed_after_failed_is_flaky_and_after_a_lost_worker_is_not() {
     assert_eq!(sim.scheduler.run(run).expect("known").counts.flaky, 0);
 }
 
+#[test]
+fn what_the_same_attempt_would_meet_again_is_not_retried() {
+    let retries = Retries { failed: 3, infrastructure: 3 };
+    for (class, again) in [
+        (Class::OutOfMemory, false),
+        (Class::UnsupportedBackend, false),
+        (Class::Crash, true),
+        (Class::SetUp, true),
+    ] {
+        let mut sim = Sim::new();
+        let mut worker = Agent::join(&mut sim, "one", 1);
+        let run = sim.submit(vec![TestSpec { retries, ..test("a") }]);
+        let lease = sim.take(&mut worker).remove(0).lease;
+        sim.report(&worker, vec![finished(lease, Outcome::Error, Some(class))]);
+        let over = sim.scheduler.run(run).expect("known").finished_at.is_some();
+        assert_eq!(over, !again, "{class}");
+        assert_eq!(sim.take(&mut worker).len(), usize::from(again), "{class}");
+    }
+}
+
 /// A worker that has shown that these tests take one millisecond.
 fn quick_worker(sim: &mut Sim, slots: u32) -> Agent {
     let mut worker = Agent::join(sim, "quick", slots);

@@ -60,12 +60,22 @@ fn a_run_comes_in_parts_and_ends_after_the_last() {
     sim.run(part(1, "b", true));
     let again = sim.run(part(1, "b", true));
     assert!(matches!(again, Answer::Submitted { repeated: true, tests: 2, .. }));
+    let reused = |part| Err(Rejected::PartReused { run, part });
+    assert_eq!(sim.try_run(part(1, "other", true)), reused(1));
+    assert_eq!(sim.try_run(part(0, "b", true)), reused(0));
+    // What was sent is known after a restart, too.
+    let restarted = sim.replayed();
+    let repeat = |name| restarted.decide(sim.now, part(1, name, true)).map(|step| step.answer);
+    assert!(matches!(repeat("b"), Ok(Answer::Submitted { repeated: true, .. })));
+    assert_eq!(repeat("other"), reused(1));
     sim.run(part(2, "c", false));
     assert_eq!(sim.try_run(part(3, "d", false)), Err(Rejected::RunClosed(run)));
     for lent in sim.take(&mut worker) {
         sim.pass(&worker, lent.lease);
     }
     assert!(sim.scheduler.run(run).expect("known").finished_at.is_some());
+    let late = sim.run(part(1, "b", true));
+    assert!(matches!(late, Answer::Submitted { repeated: true, tests: 3, .. }));
 }
 
 #[test]

@@ -1,0 +1,93 @@
+//! Where memory ran out before, tests ask for more: those that are generated now, and those
+//! that stand in a plan.
+
+use super::{Folder, launch, sources};
+use crate::plan::document::Plan;
+use crate::plan::history::{Exhausted, History};
+use crate::plan::request::{Request, generate};
+use crate::plan::sources::Sources;
+use crate::plan::submission::Submission;
+
+/// What there was, and did not suffice: far above every estimate of these models.
+const TOO_LITTLE: u64 = 1 << 40;
+
+fn submit(text: &str, files: &Folder, history: &History) -> Submission {
+    let plan = Plan::parse(text.as_bytes(), "plan.yaml").expect("a plan");
+    plan.into_submission(&Sources { history, ..sources(files) }).expect("tests")
+}
+
+/// The last test of a plan ran out of memory.
+fn ran_out(text: &str) -> History {
+    let tests = submit(text, &Folder::default(), &History::default()).tests;
+    let labels = launch(tests.last().expect("a test")).labels;
+    let bytes = Some(TOO_LITTLE);
+    let exhausted = vec![Exhausted { labels, bytes, device_bytes: bytes }];
+    History { exhausted, ..History::default() }
+}
+
+#[test]
+fn another_size_inherits_no_lack_of_memory() {
+    for (model, size, values, letter) in [
+        ("dtf/tiny-llama", "max_new_tokens", ["4", "32", "64"], 'n'),
+        ("dtf/tiny-wav2vec2", "audio_seconds", ["1.5", "5", "20"], 'a'),
+        ("dtf/tiny-stable-diffusion", "latent_size", ["8", "16", "32"], 'l'),
+    ] {
+        let usual = format!("models: [{{model: {model}, batch: 1}}]");
+        let history = ran_out(&usual);
+        let raised = |value: &str| {
+            let parameters = format!("parameters: {{{size}: {value}}}");
+            let text = format!("models: [{{model: {model}, batch: 1, {parameters}}}]");
+            let made = submit(&text, &Folder::default(), &history);
+            let [test] = &made.tests[..] else { panic!("one test: {:?}", made.tests) };
+            assert!(launch(test).labels[size].starts_with(value), "{text}");
+            // Another size has a past of its own, by another name.
+            let named = test.name.contains(&format!("-{letter}{value}-"));
+            assert!(named || value == values[1], "{}", test.name);
+            let raised = test.requirement.memory_bytes > TOO_LITTLE;
+            assert_eq!(made.doubts.len(), usize::from(raised), "{:?}", made.doubts);
+            raised
+        };
+        assert_eq!(values.map(raised), [false, true, true], "{size}");
+    }
+}
+
+#[test]
+fn what_was_written_into_a_plan_is_raised_as_what_is_generated() {
+    let request = Request {
+        models: vec!["dtf/tiny-bert".into()],
+        backends: vec!["cpu".into(), "cuda".into()],
+        batch: vec![1, 4, 16],
+        ..Request::default()
+    };
+    let models = request.models().expect("models");
+    let folder = Folder::default();
+    let generated = generate("bert", &models, &sources(&folder)).expect("tests");
+    let scripts: Vec<_> = generated.scripts().map(|(path, text)| (path, &**text)).collect();
+    let written = generated.plan().expect("a plan");
+    for backend in ["cpu", "cuda"] {
+        let text = format!("models: [{{model: dtf/tiny-bert, batch: 4, backends: [{backend}]}}]");
+        let made = submit(&written, &Folder::with(&scripts), &ran_out(&text));
+        let raised: Vec<&str> = made
+            .tests
+            .iter()
+            .filter(|test| {
+                let needs = &test.requirement;
+                needs.memory_bytes.max(needs.accelerator_memory_bytes) > TOO_LITTLE
+            })
+            .map(|test| &*test.name)
+            .collect();
+        let expected = [4, 16].map(|batch| format!("dtf/tiny-bert/{backend}/b{batch}-s128-fp32"));
+        assert_eq!(raised, expected);
+        assert!(made.doubts[0].starts_with(&format!("{} and 1 more: more memory", expected[0])));
+    }
+}
+
+#[test]
+fn memory_that_is_said_and_known_to_be_too_little_is_raised() {
+    let text = "models: [{model: dtf/tiny-bert, requires: {memory: 8GiB}}]";
+    let plain = submit(text, &Folder::default(), &History::default());
+    assert_eq!((plain.tests[0].requirement.memory_bytes, plain.doubts.len()), (8 << 30, 0));
+    let raised = submit(text, &Folder::default(), &ran_out(text));
+    assert!(raised.tests[0].requirement.memory_bytes > TOO_LITTLE);
+    assert_eq!(raised.doubts.len(), 1);
+}
