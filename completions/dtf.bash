@@ -196,7 +196,7 @@ _dtf() {
             return 0
             ;;
         dtf__subcmd__cancel)
-            opts="-v -q -h --coordinator --config --token-file --color --verbose --quiet --help"
+            opts="-v -q -h --coordinator --output --config --token-file --color --verbose --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -204,6 +204,10 @@ _dtf() {
             case "${prev}" in
                 --coordinator)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table json" -- "${cur}"))
                     return 0
                     ;;
                 --config)

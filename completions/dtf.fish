@@ -84,7 +84,7 @@ complete -c dtf -n "__fish_dtf_using_subcommand worker" -s h -l help -d 'Print h
 complete -c dtf -n "__fish_dtf_using_subcommand submit" -l coordinator -d 'Address of the coordinator [default: http://127.0.0.1:7700]' -r
 complete -c dtf -n "__fish_dtf_using_subcommand submit" -l templates -d 'Directory with templates of your own, which win, see docs/templates.md' -r -F
 complete -c dtf -n "__fish_dtf_using_subcommand submit" -l wait-timeout -d 'Stop waiting after so long, with exit code 8' -r
-complete -c dtf -n "__fish_dtf_using_subcommand submit" -l output -d 'Form of the answer' -r -f -a "table\t''
+complete -c dtf -n "__fish_dtf_using_subcommand submit" -l output -d 'Form of the answer: the report with --wait, else what was stored' -r -f -a "table\t''
 json\t''
 csv\t''"
 complete -c dtf -n "__fish_dtf_using_subcommand submit" -l config -d 'Settings file [default: config.yaml in the settings directory, if it is there]' -r -F
@@ -207,6 +207,8 @@ complete -c dtf -n "__fish_dtf_using_subcommand status" -s v -l verbose -d 'Tell
 complete -c dtf -n "__fish_dtf_using_subcommand status" -s q -l quiet -d 'Tell only results and errors'
 complete -c dtf -n "__fish_dtf_using_subcommand status" -s h -l help -d 'Print help'
 complete -c dtf -n "__fish_dtf_using_subcommand cancel" -l coordinator -d 'Address of the coordinator [default: http://127.0.0.1:7700]' -r
+complete -c dtf -n "__fish_dtf_using_subcommand cancel" -l output -d 'Form of the answer' -r -f -a "table\t''
+json\t''"
 complete -c dtf -n "__fish_dtf_using_subcommand cancel" -l config -d 'Settings file [default: config.yaml in the settings directory, if it is there]' -r -F
 complete -c dtf -n "__fish_dtf_using_subcommand cancel" -l token-file -d 'File with the token, readable by its owner only' -r -F
 complete -c dtf -n "__fish_dtf_using_subcommand cancel" -l color -d 'When to use colour' -r -f -a "auto\t''

@@ -93,7 +93,7 @@ Register-ArgumentCompleter -Native -CommandName 'dtf' -ScriptBlock {
             [CompletionResult]::new('--coordinator', '--coordinator', [CompletionResultType]::ParameterName, 'Address of the coordinator [default: http://127.0.0.1:7700]')
             [CompletionResult]::new('--templates', '--templates', [CompletionResultType]::ParameterName, 'Directory with templates of your own, which win, see docs/templates.md')
             [CompletionResult]::new('--wait-timeout', '--wait-timeout', [CompletionResultType]::ParameterName, 'Stop waiting after so long, with exit code 8')
-            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Form of the answer')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Form of the answer: the report with --wait, else what was stored')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Settings file [default: config.yaml in the settings directory, if it is there]')
             [CompletionResult]::new('--token-file', '--token-file', [CompletionResultType]::ParameterName, 'File with the token, readable by its owner only')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colour')
@@ -224,6 +224,7 @@ Register-ArgumentCompleter -Native -CommandName 'dtf' -ScriptBlock {
         }
         'dtf;cancel' {
             [CompletionResult]::new('--coordinator', '--coordinator', [CompletionResultType]::ParameterName, 'Address of the coordinator [default: http://127.0.0.1:7700]')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Form of the answer')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Settings file [default: config.yaml in the settings directory, if it is there]')
             [CompletionResult]::new('--token-file', '--token-file', [CompletionResultType]::ParameterName, 'File with the token, readable by its owner only')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colour')

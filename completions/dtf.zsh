@@ -81,7 +81,7 @@ _arguments "${_arguments_options[@]}" : \
 '--coordinator=[Address of the coordinator \[default\: http\://127.0.0.1\:7700\]]:URL:_default' \
 '--templates=[Directory with templates of your own, which win, see docs/templates.md]:DIR:_files' \
 '--wait-timeout=[Stop waiting after so long, with exit code 8]:TIME:_default' \
-'--output=[Form of the answer]:OUTPUT:(table json csv)' \
+'--output=[Form of the answer\: the report with --wait, else what was stored]:OUTPUT:(table json csv)' \
 '--config=[Settings file \[default\: config.yaml in the settings directory, if it is there\]]:FILE:_files' \
 '--token-file=[File with the token, readable by its owner only]:FILE:_files' \
 '--color=[When to use colour]:WHEN:(auto always never)' \
@@ -220,6 +220,7 @@ _arguments "${_arguments_options[@]}" : \
 (cancel)
 _arguments "${_arguments_options[@]}" : \
 '--coordinator=[Address of the coordinator \[default\: http\://127.0.0.1\:7700\]]:URL:_default' \
+'--output=[Form of the answer]:OUTPUT:(table json)' \
 '--config=[Settings file \[default\: config.yaml in the settings directory, if it is there\]]:FILE:_files' \
 '--token-file=[File with the token, readable by its owner only]:FILE:_files' \
 '--color=[When to use colour]:WHEN:(auto always never)' \
