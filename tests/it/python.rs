@@ -135,15 +135,19 @@ fn the_python_parts_pass_their_own_tests() {
         .filter_map(|entry| entry.file_name().into_string().ok())
         .filter(|name| name.starts_with("test_"))
         .collect();
+    let packages = std::fs::read_to_string(tests.join("requirements.txt")).expect("a list");
+    let packages: Vec<&str> =
+        packages.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).collect();
     let plan = home.write(
         "plan.yaml",
         &format!(
             "schema: 1\nname: python\ntests:\n  - name: \"{{file}}\"\n    \
              cmd: [python, -m, pytest, -q, -p, \"no:cacheprovider\", \"tests/python/{{file}}\"]\n    \
              files: [src/worker, src/cli, tests/python, templates, scripts]\n    timeout: 15m\n    \
-             matrix: {{file: [{}]}}\n    \
-             environment: {{packages: [torch, transformers, minijinja, pytest]}}\n",
-            files.join(", ")
+             env: {{DTF_ALL_PACKAGES: \"1\"}}\n    matrix: {{file: [{}]}}\n    \
+             environment: {{packages: [{}]}}\n",
+            files.join(", "),
+            packages.join(", ")
         ),
     );
     for folder in ["src/worker", "src/cli", "tests/python", "templates", "scripts"] {

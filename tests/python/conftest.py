@@ -7,3 +7,30 @@ import os
 # AMX (off by an rms of 1.1; the templates find it in tiny-encodec). These are tests of dtf, so
 # they do without AMX. Read when oneDNN is first used; other processors take no notice.
 os.environ.setdefault("ONEDNN_MAX_CPU_ISA", "AVX512_CORE_FP16")
+
+# By hand, tests are skipped whose packages are absent. Where everything in requirements.txt
+# was installed, as by `make test`, such a skip would hide that nothing is tested.
+MISSING = ("could not import", "is older than")
+missing = []
+
+
+def look_for_missing(report):
+    if report.skipped and isinstance(report.longrepr, tuple):
+        reason = report.longrepr[2]
+        if any(words in reason for words in MISSING):
+            missing.append(f"{report.nodeid}: {reason}")
+
+
+pytest_runtest_logreport = pytest_collectreport = look_for_missing
+
+
+def pytest_sessionfinish(session):
+    if missing and os.environ.get("DTF_ALL_PACKAGES") == "1":
+        session.exitstatus = 1
+
+
+def pytest_terminal_summary(terminalreporter):
+    if missing and os.environ.get("DTF_ALL_PACKAGES") == "1":
+        terminalreporter.section("skipped for a package that must be there", red=True)
+        for line in missing:
+            terminalreporter.write_line(line)
