@@ -24,7 +24,7 @@ use crate::worker::process::Process;
 use crate::worker::site::Site;
 use crate::worker::supervise::{Limits, Seen, Stop, Watch};
 use crate::worker::surroundings::{Inherited, Variables, pin, set};
-use crate::worker::verdict::{Evidence, Verdict, judge};
+use crate::worker::verdict::{Evidence, Verdict, for_want_of_memory, judge, kernel_kills};
 use crate::worker::warm::{Kind, WarmPool, WarmStart};
 use serde_json::value::RawValue;
 use std::ffi::OsStr;
@@ -238,9 +238,16 @@ impl<L: Link> Workshop<L> {
         if let Some(reason) = &running.warm_refused {
             detail.environment.insert("cold_because".into(), reason.clone().into());
         }
+        // A look costs what a quick command does not have: only those of Python are asked.
+        let launch = &plan.launch;
+        let python = !launch.environment.is_system() || matches!(launch.run, Program::Script(_));
+        let before = python.then(kills_so_far).flatten();
         let started = Instant::now();
-        let seen = self.watch(plan, running, stop.clone()).await;
+        let mut seen = self.watch(plan, running, stop.clone()).await;
         *duration = started.elapsed().into();
+        if seen.exit.signal.is_some() {
+            seen.kernel_kills = (before, kills_so_far());
+        }
         Ok(seen)
     }
 
@@ -374,7 +381,7 @@ impl<L: Link> Workshop<L> {
         let script = matches!(launch.run, Program::Script(_)).then_some(&seen.transcript);
         let evidence =
             Evidence { exit: seen.exit, stopped: seen.stopped, script, junit: junit.as_ref() };
-        let verdict = judge(&evidence);
+        let verdict = for_want_of_memory(judge(&evidence), seen.exit, seen.kernel_kills);
         detail.exit_code = seen.exit.code;
         detail.signal = seen.exit.signal;
         detail.junit = junit.and_then(Result::ok);
@@ -503,6 +510,11 @@ fn encode(mut detail: AttemptDetail) -> Box<RawValue> {
 fn fitting(detail: &AttemptDetail) -> Option<Box<RawValue>> {
     let raw = serde_json::value::to_raw_value(detail).ok()?;
     (raw.get().len() <= MAX_DETAIL_BYTES).then_some(raw)
+}
+
+/// Processes that the kernel has ended for want of memory; none where it does not count.
+fn kills_so_far() -> Option<u64> {
+    kernel_kills(&std::fs::read_to_string("/proc/vmstat").ok()?)
 }
 
 #[cfg(test)]

@@ -62,6 +62,8 @@ pub struct Seen {
     pub capture: Capture,
     pub transcript: Transcript,
     pub usage: Option<Usage>,
+    /// Processes that the kernel had ended for want of memory, before and after.
+    pub kernel_kills: (Option<u64>, Option<u64>),
 }
 
 pub struct Watch<L> {
