@@ -7,7 +7,7 @@ use super::exit;
 use super::failure::Failure;
 use super::patience::Patience;
 use super::progress::Progress;
-use crate::client::{Client, ClientError, LogEvent};
+use crate::client::{Client, LogEvent, LogStream};
 use crate::domain::id::{AttemptId, TestId};
 use std::time::Duration;
 
@@ -41,42 +41,38 @@ async fn latest(client: &Client, test: TestId) -> Result<AttemptId, Failure> {
 
 /// Shows output as it comes, and goes on where it was when the connection breaks.
 async fn follow(console: Console, client: &Client, attempt: AttemptId) -> Result<u8, Failure> {
-    let (mut seen, mut patience) = (0, Patience::default());
+    let mut seen = 0;
     loop {
-        match follow_once(console, client, attempt, &mut seen, &mut patience).await? {
-            Ok(true) => return Ok(exit::PASSED),
-            Ok(false) => tokio::time::sleep(TRY_EVERY).await,
-            Err(error) => {
-                let progress = Progress::new(console);
-                progress.say(&patience.with(error)?);
-                tokio::time::sleep(TRY_EVERY).await;
+        let mut stream = reach(console, client, attempt, seen).await?;
+        loop {
+            match stream.next().await {
+                Ok(Some(LogEvent::Output(piece))) => {
+                    console.result_part(&piece.text)?;
+                    seen = piece.next;
+                }
+                Ok(Some(LogEvent::End)) => return Ok(exit::PASSED),
+                Ok(None) => break,
+                Err(error) if error.may_pass() => break,
+                Err(error) => return Err(error.into()),
             }
         }
+        tokio::time::sleep(TRY_EVERY).await;
     }
 }
 
-/// Whether the output is over; the inner error is one of the connection.
-async fn follow_once(
+/// Asks for the output from `seen` on until the coordinator answers.
+async fn reach(
     console: Console,
     client: &Client,
     attempt: AttemptId,
-    seen: &mut u64,
-    patience: &mut Patience,
-) -> Result<Result<bool, ClientError>, Failure> {
-    let mut stream = match client.follow_log(attempt, *seen).await {
-        Ok(stream) => stream,
-        Err(error) => return Ok(Err(error)),
-    };
+    seen: u64,
+) -> Result<LogStream, Failure> {
+    let (progress, mut patience) = (Progress::new(console), Patience::default());
     loop {
-        match stream.next().await {
-            Ok(Some(LogEvent::Output(piece))) => {
-                *patience = Patience::default();
-                console.result_part(&piece.text)?;
-                *seen = piece.next;
-            }
-            Ok(Some(LogEvent::End)) => return Ok(Ok(true)),
-            Ok(None) => return Ok(Ok(false)),
-            Err(error) => return Ok(Err(error)),
+        match client.follow_log(attempt, seen).await {
+            Ok(stream) => return Ok(stream),
+            Err(error) => progress.say(&patience.with(error)?),
         }
+        tokio::time::sleep(TRY_EVERY).await;
     }
 }

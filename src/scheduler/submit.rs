@@ -120,8 +120,6 @@ impl Scheduler {
     ) -> deps::Skips {
         let mut skips = deps::Skips::new(now, id);
         let mut lacks: HashMap<&Requirement, Option<Box<str>>> = HashMap::new();
-        // Edges may point forwards, so what waits for a test is gone through from its side.
-        let mut dependants: HashMap<u32, Vec<u32>> = HashMap::new();
         let mut doomed = Vec::new();
         for (index, test) in (first..).zip(tests) {
             if closed_world {
@@ -136,12 +134,19 @@ impl Scheduler {
                 if earlier.and_then(Test::done).is_some_and(|o| deps::dooms(o, test.on_failure)) {
                     skips.dependency(index, on);
                 }
-                if test.on_failure == OnFailure::Skip {
-                    dependants.entry(on).or_default().push(index);
-                }
             }
             if skips.has(index) {
                 doomed.push(index);
+            }
+        }
+        if doomed.is_empty() {
+            return skips;
+        }
+        // Edges may point forwards, so what waits for a test is gone through from its side.
+        let mut dependants: HashMap<u32, Vec<u32>> = HashMap::new();
+        for (index, test) in (first..).zip(tests).filter(|(_, t)| t.on_failure == OnFailure::Skip) {
+            for on in test.depends_on.iter().copied() {
+                dependants.entry(on).or_default().push(index);
             }
         }
         while let Some(on) = doomed.pop() {

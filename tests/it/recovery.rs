@@ -6,10 +6,11 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 /// A plan of quick commands.
-fn quick_plan(home: &Home, name: &str, count: u32) -> std::path::PathBuf {
+fn quick_plan(home: &Home, name: &str, count: u32) -> PathBuf {
     let numbers: Vec<_> = (0..count).map(|number| number.to_string()).collect();
     home.write(
         &format!("{name}.yaml"),
@@ -17,6 +18,20 @@ fn quick_plan(home: &Home, name: &str, count: u32) -> std::path::PathBuf {
             "schema: 1\nname: {name}\ntests:\n  - name: t-{{n}}\n    cmd: [\"true\"]\n    \
              requires: {{cpu: 0.1}}\n    matrix: {{n: [{}]}}\n",
             numbers.join(", ")
+        ),
+    )
+}
+
+/// A plan of one test, which writes a line to `started` each time it begins, and ends when
+/// there is `release`.
+fn held_plan(home: &Home, started: &Path, release: &Path) -> PathBuf {
+    home.write(
+        "plan.yaml",
+        &format!(
+            "schema: 1\nname: held\ntests:\n  - name: held\n    \
+             cmd: [sh, -c, \"echo x >> {}; while [ ! -e {} ]; do sleep 0.05; done\"]\n",
+            started.display(),
+            release.display()
         ),
     )
 }
@@ -76,15 +91,7 @@ fn what_runs_goes_on_over_a_restart_of_the_coordinator() {
     let address = coordinator.address().to_owned();
     let _worker = home.worker(&coordinator, "one", &["--slots", "1"]);
     let (started, release) = (home.path("started"), home.path("release"));
-    let plan = home.write(
-        "plan.yaml",
-        &format!(
-            "schema: 1\nname: long\ntests:\n  - name: long\n    \
-             cmd: [sh, -c, \"echo x >> {}; while [ ! -e {} ]; do sleep 0.05; done\"]\n",
-            started.display(),
-            release.display()
-        ),
-    );
+    let plan = held_plan(&home, &started, &release);
     let run = home.submit(&coordinator, &plan);
     eventually("the start", || started.exists().then_some(()));
     coordinator.kill();
@@ -139,15 +146,7 @@ fn a_stopped_worker_comes_back_and_its_late_result_changes_nothing() {
     let sleeper = home.worker(&coordinator, "sleeper", &["--slots", "1"]);
     let (started, release) = (home.path("started"), home.path("release"));
     // Runs on while its worker is stopped, and ends when it is told to.
-    let plan = home.write(
-        "plan.yaml",
-        &format!(
-            "schema: 1\nname: late\ntests:\n  - name: late\n    \
-             cmd: [sh, -c, \"echo x >> {}; while [ ! -e {} ]; do sleep 0.05; done\"]\n",
-            started.display(),
-            release.display()
-        ),
-    );
+    let plan = held_plan(&home, &started, &release);
     let run = home.submit(&coordinator, &plan);
     eventually("the start", || started.exists().then_some(()));
     sleeper.signal(Signal::STOP);

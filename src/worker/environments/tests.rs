@@ -17,31 +17,28 @@ impl Progress for Heard {
     }
 }
 
-fn environments(directory: &Path, heard: Arc<Heard>) -> Environments {
-    let recipe = Recipe {
+fn recipe(directory: &Path) -> Recipe {
+    Recipe {
         directory: directory.to_owned(),
         python: None,
         torch_backend: "cpu".to_owned(),
         offline: true,
         marker: "test/".to_owned(),
-    };
-    Environments::new(recipe, Inherited::from_process(&[]), heard)
+    }
+}
+
+fn environments(directory: &Path, heard: Arc<Heard>) -> Environments {
+    Environments::new(recipe(directory), Inherited::from_process(&[]), heard)
 }
 
 /// Finds only the programs in `programs`, and names an interpreter.
-fn isolated(directory: &Path, programs: &Path, offline: bool, heard: Arc<Heard>) -> Environments {
+fn isolated(directory: &Path, programs: &Path, offline: bool) -> Environments {
     let mut python = std::process::Command::new("python3");
     let real = python.args(["-c", "import sys; print(sys.executable)"]).output().expect("python3");
     let real = String::from_utf8(real.stdout).expect("a path");
-    let recipe = Recipe {
-        directory: directory.to_owned(),
-        python: Some(real.trim().into()),
-        torch_backend: "cpu".to_owned(),
-        offline,
-        marker: "test/".to_owned(),
-    };
+    let recipe = Recipe { python: Some(real.trim().into()), offline, ..recipe(directory) };
     let path = [("PATH".into(), programs.as_os_str().to_owned())];
-    Environments::new(recipe, Inherited::from(path.into_iter(), &[]), heard)
+    Environments::new(recipe, Inherited::from(path.into_iter(), &[]), Arc::new(Quiet))
 }
 
 fn packages(requirements: &[&str]) -> Environment {
@@ -102,7 +99,7 @@ async fn two_processes_that_want_the_same_environment_build_it_once() {
 #[tokio::test]
 async fn without_uv_the_environment_is_made_by_venv_and_pip() {
     let (dir, none) = (tempfile::tempdir().expect("one"), tempfile::tempdir().expect("another"));
-    let environments = isolated(dir.path(), none.path(), true, Arc::default());
+    let environments = isolated(dir.path(), none.path(), true);
     let prepared = environments.prepare(&packages(&[])).await.expect("built");
     assert_eq!(prepared.record["virtual_environment"], true);
     let bin = prepared.bin.as_deref().expect("a virtual environment");
@@ -125,7 +122,7 @@ async fn a_torch_index_out_of_reach_gives_way_to_the_default_one() {
     );
     std::fs::write(&uv, script).expect("written");
     std::fs::set_permissions(&uv, std::fs::Permissions::from_mode(0o755)).expect("set");
-    let environments = isolated(dir.path(), programs.path(), false, Arc::default());
+    let environments = isolated(dir.path(), programs.path(), false);
     environments.prepare(&packages(&["torch"])).await.expect("built");
     let log = std::fs::read_to_string(log).expect("calls");
     let installs: Vec<_> = log.lines().filter(|line| line.starts_with("pip install")).collect();
