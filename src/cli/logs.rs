@@ -7,12 +7,14 @@ use super::exit;
 use super::failure::Failure;
 use super::patience::Patience;
 use super::progress::Progress;
-use crate::client::{Client, LogEvent, LogStream};
+use crate::client::{Client, LogEvent};
 use crate::domain::id::{AttemptId, TestId};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Between two tries to follow an output.
 const TRY_EVERY: Duration = Duration::from_secs(1);
+/// A connection that held for so long was an answer, although a quiet test wrote nothing.
+const HELD: Duration = Duration::from_secs(10);
 
 pub async fn run(console: Console, global: &Global, args: LogsArgs) -> Result<u8, Failure> {
     let client = client(global, &args.server)?;
@@ -41,38 +43,30 @@ async fn latest(client: &Client, test: TestId) -> Result<AttemptId, Failure> {
 
 /// Shows output as it comes, and goes on where it was when the connection breaks.
 async fn follow(console: Console, client: &Client, attempt: AttemptId) -> Result<u8, Failure> {
-    let mut seen = 0;
+    let progress = Progress::new(console);
+    let (mut seen, mut patience) = (0, Patience::default());
     loop {
-        let mut stream = reach(console, client, attempt, seen).await?;
-        loop {
-            match stream.next().await {
-                Ok(Some(LogEvent::Output(piece))) => {
-                    console.result_part(&piece.text)?;
-                    seen = piece.next;
+        let asked = Instant::now();
+        let broken = match client.follow_log(attempt, seen).await {
+            Err(error) => error,
+            Ok(mut stream) => loop {
+                match stream.next().await {
+                    Ok(LogEvent::End) => return Ok(exit::PASSED),
+                    Ok(LogEvent::Output(piece)) => {
+                        console.result_part(&piece.text)?;
+                        seen = piece.next;
+                        patience = Patience::default();
+                    }
+                    Err(error) => {
+                        if asked.elapsed() > HELD {
+                            patience = Patience::default();
+                        }
+                        break error;
+                    }
                 }
-                Ok(Some(LogEvent::End)) => return Ok(exit::PASSED),
-                Ok(None) => break,
-                Err(error) if error.may_pass() => break,
-                Err(error) => return Err(error.into()),
-            }
-        }
-        tokio::time::sleep(TRY_EVERY).await;
-    }
-}
-
-/// Asks for the output from `seen` on until the coordinator answers.
-async fn reach(
-    console: Console,
-    client: &Client,
-    attempt: AttemptId,
-    seen: u64,
-) -> Result<LogStream, Failure> {
-    let (progress, mut patience) = (Progress::new(console), Patience::default());
-    loop {
-        match client.follow_log(attempt, seen).await {
-            Ok(stream) => return Ok(stream),
-            Err(error) => progress.say(&patience.with(error)?),
-        }
+            },
+        };
+        progress.say(&patience.with(broken)?);
         tokio::time::sleep(TRY_EVERY).await;
     }
 }

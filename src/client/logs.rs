@@ -73,34 +73,34 @@ impl Client {
 }
 
 impl LogStream {
-    /// The next event; `None` when the connection ended without `End`: follow again.
+    /// The next event. After a failure that may pass: follow again.
     ///
     /// # Errors
-    /// A broken or silent connection, a malformed event.
-    pub async fn next(&mut self) -> Result<Option<LogEvent>, ClientError> {
+    /// A broken or silent connection, one that ends without `End`, a malformed event.
+    pub async fn next(&mut self) -> Result<LogEvent, ClientError> {
         loop {
             while let Some((event, data)) = self.lines.event() {
                 match event.as_str() {
-                    "end" => return Ok(Some(LogEvent::End)),
+                    "end" => return Ok(LogEvent::End),
                     "output" => {
                         let piece = serde_json::from_str(&data)
                             .map_err(|error| bad("output", error.to_string()))?;
-                        return Ok(Some(LogEvent::Output(piece)));
+                        return Ok(LogEvent::Output(piece));
                     }
                     // Kinds of a newer coordinator.
                     _ => {}
                 }
             }
             let chunk = tokio::time::timeout(MAX_SILENCE, self.answer.chunk()).await;
-            let chunk = chunk.map_err(|_| ClientError::Unreachable {
-                url: self.client.url().to_owned(),
-                reason: "the stream went silent".to_owned(),
-            })?;
-            match chunk.map_err(|error| self.client.unreachable(&error))? {
-                Some(chunk) => self.lines.push(&chunk)?,
-                None => return Ok(None),
-            }
+            let chunk = chunk.map_err(|_| self.lost("the stream went silent"))?;
+            let chunk = chunk.map_err(|error| self.client.unreachable(&error))?;
+            let chunk = chunk.ok_or_else(|| self.lost("the stream ended early"))?;
+            self.lines.push(&chunk)?;
         }
+    }
+
+    fn lost(&self, reason: &str) -> ClientError {
+        ClientError::Unreachable { url: self.client.url().to_owned(), reason: reason.to_owned() }
     }
 }
 

@@ -109,6 +109,68 @@ fn what_runs_goes_on_over_a_restart_of_the_coordinator() {
 }
 
 #[test]
+fn a_stopped_coordinator_gives_no_worker_up_for_its_own_silence() {
+    let home = Home::new();
+    let coordinator = home.coordinator("data");
+    let _worker = home.worker(&coordinator, "one", &["--slots", "1"]);
+    let (started, release) = (home.path("started"), home.path("release"));
+    let plan = held_plan(&home, &started, &release);
+    let run = home.submit(&coordinator, &plan);
+    eventually("the start", || started.exists().then_some(()));
+    coordinator.signal(Signal::STOP);
+    // Each heartbeat waits 10 s for its answer, and a lease lasts 30 s.
+    eventually("silence for longer than a lease", || {
+        let said = std::fs::read_to_string(home.path("one.log")).unwrap_or_default();
+        let missed = |line: &&str| line.contains("a request failed") && line.contains("heartbeat");
+        (said.lines().filter(missed).count() >= 4).then_some(())
+    });
+    coordinator.signal(Signal::CONT);
+    std::fs::write(&release, "").expect("written");
+    let report = home.finished(&coordinator, &run);
+    assert_eq!(report["rows"][0]["outcome"], "passed");
+    assert_eq!(report["totals"]["attempts"], 1, "it was not run again");
+    let starts = std::fs::read_to_string(&started).expect("read");
+    assert_eq!(starts.lines().count(), 1);
+}
+
+#[test]
+fn followed_output_goes_on_over_a_restart_of_the_coordinator() {
+    let home = Home::new();
+    let mut coordinator = home.coordinator("data");
+    let (address, url) = (coordinator.address().to_owned(), coordinator.url.clone());
+    let _worker = home.worker(&coordinator, "one", &["--slots", "1"]);
+    let release = home.path("release");
+    let wait = format!("while [ ! -e {} ]; do sleep 0.05; done", release.display());
+    let plan = home.write(
+        "plan.yaml",
+        &format!(
+            "schema: 1\nname: talks\ntests:\n  - name: talks\n    \
+             cmd: [sh, -c, \"echo before; {wait}; echo after\"]\n"
+        ),
+    );
+    let run = home.submit(&coordinator, &plan);
+    let test = format!("{run}.t0");
+    eventually("the start", || {
+        let told = home.at(&coordinator, &["logs", &test]);
+        told.out.contains("before").then_some(())
+    });
+    let shown = home.path("shown");
+    let follow = home
+        .command(&["logs", "-f", &test, "--coordinator", &url])
+        .stdout(std::fs::File::create(&shown).expect("a file"))
+        .stderr(Stdio::null())
+        .spawn();
+    let follow = Process(Some(follow.expect("dtf starts")));
+    let shows = || std::fs::read_to_string(&shown).expect("read");
+    eventually("the first line", || shows().contains("before").then_some(()));
+    coordinator.kill();
+    let _coordinator = home.coordinator_on("data", &address);
+    std::fs::write(&release, "").expect("written");
+    assert_eq!(follow.wait(), 0);
+    assert_eq!(shows(), "before\nafter\n");
+}
+
+#[test]
 fn a_killed_workers_tests_run_elsewhere_and_no_child_is_left() {
     let home = Home::new();
     let coordinator = home.coordinator("data");

@@ -112,18 +112,14 @@ async fn output_is_followed_from_start_to_end() {
     let mut text = String::new();
     while text != "first line\n" {
         match stream.next().await.expect("an event") {
-            Some(LogEvent::Output(piece)) => text.push_str(&piece.text),
-            other => panic!("{other:?} after {text:?}"),
+            LogEvent::Output(piece) => text.push_str(&piece.text),
+            LogEvent::End => panic!("ended after {text:?}"),
         }
     }
     append(11, "second line\n").await.expect("stored");
     hand.report(&claimed.leases, r#"{"output":"first line\nsecond line\n"}"#).await;
-    loop {
-        match stream.next().await.expect("an event") {
-            Some(LogEvent::Output(piece)) => text.push_str(&piece.text),
-            Some(LogEvent::End) => break,
-            None => panic!("broke off after {text:?}"),
-        }
+    while let LogEvent::Output(piece) = stream.next().await.expect("an event") {
+        text.push_str(&piece.text);
     }
     assert_eq!(text, "first line\nsecond line\n");
     let log = client.log(lease.attempt, 6).await.expect("the log");

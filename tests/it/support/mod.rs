@@ -187,6 +187,10 @@ impl Coordinator {
         self.url.trim_start_matches("http://")
     }
 
+    pub fn signal(&self, signal_: rustix::process::Signal) {
+        signal(self.id(), signal_);
+    }
+
     /// kill -9.
     pub fn kill(&mut self) {
         if let Some(mut process) = self.process.take() {
