@@ -11,7 +11,7 @@ pub async fn run(console: Console, global: &Global, args: CancelArgs) -> Result<
     match args.output {
         Shape::Json => console.json(&cancelled)?,
         Shape::Table => console.result(&format!(
-            "{}: {} tests ended, {} are being stopped",
+            "{}: {} cancelled before they ran, {} being stopped",
             cancelled.run, cancelled.ended, cancelled.stopping
         ))?,
     }

@@ -100,17 +100,21 @@ fn write_plan(console: Console, plan: &Path, made: &Generated, force: bool) -> R
         return Err(Failure::usage(message).hint("give --force to write over it"));
     }
     let name = plan.display();
-    std::fs::write(plan, made.plan()?)
-        .map_err(|error| Failure::new(format!("cannot write {name}: {error}")))?;
+    std::fs::write(plan, made.plan()?).map_err(|error| not_written(plan, &error))?;
     let tests = counted(made.submission.tests.len() as u64, "test");
     console.result(&format!("{tests} in {name}\nnext: dtf run {name}"))?;
     Ok(exit::PASSED)
 }
 
+fn not_written(path: &Path, error: &std::io::Error) -> Failure {
+    Failure::new(format!("cannot write {}: {error}", path.display()))
+        .hint("give an --out that this user may write to")
+}
+
 fn write(out: &Path, made: &Generated, force: bool) -> Result<(), Failure> {
     let failed = |path: &Path| {
-        let path = path.display().to_string();
-        move |error: std::io::Error| Failure::new(format!("cannot write {path}: {error}"))
+        let path = path.to_owned();
+        move |error: std::io::Error| not_written(&path, &error)
     };
     std::fs::create_dir_all(out).map_err(failed(out))?;
     let occupied = std::fs::read_dir(out).map_err(failed(out))?.next().is_some();

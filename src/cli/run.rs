@@ -164,7 +164,7 @@ impl Site {
         tokio::select! {
             ended = &mut self.coordinator => coordinator_ended(ended),
             ended = &mut self.worker => match ended {
-                Ok(Err(error)) => Failure::chain(&error),
+                Ok(Err(error)) => super::worker::refused(&error),
                 _ => Failure::new("the worker ended"),
             },
         }
@@ -180,7 +180,7 @@ impl Site {
         self.stop_coordinator.next();
         let coordinator = end_of(self.coordinator).await;
         if let Some(Err(error)) = worker? {
-            return Err(Failure::chain(&error));
+            return Err(super::worker::refused(&error));
         }
         match coordinator? {
             Some(Err(error)) => Err(refused(&error)),

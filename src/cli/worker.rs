@@ -10,6 +10,7 @@ use crate::config::locate;
 use crate::sys::shutdown::Shutdown;
 use crate::sys::spawn::Tasks;
 use crate::worker;
+use crate::worker::site::SiteError;
 use std::sync::Arc;
 
 pub async fn run(console: Console, global: &Global, args: WorkerArgs) -> Result<u8, Failure> {
@@ -45,7 +46,7 @@ pub async fn run(console: Console, global: &Global, args: WorkerArgs) -> Result<
     Ok(exit::PASSED)
 }
 
-fn refused(error: &worker::WorkerError) -> Failure {
+pub fn refused(error: &worker::WorkerError) -> Failure {
     let failure = Failure::chain(error);
     match error {
         worker::WorkerError::Unauthorized(_) => {
@@ -53,6 +54,12 @@ fn refused(error: &worker::WorkerError) -> Failure {
         }
         worker::WorkerError::NoCoordinator(_) => {
             failure.hint("is the coordinator running at that address?")
+        }
+        worker::WorkerError::Site(SiteError::Busy { .. }) => {
+            failure.hint("stop that worker, or give another --work-dir")
+        }
+        worker::WorkerError::Site(SiteError::Unusable { .. }) => {
+            failure.hint("give a --work-dir that this user may write to")
         }
         _ => failure,
     }

@@ -66,6 +66,10 @@ impl CoordinatorError {
             Self::Recovery(RecoveryError::Locked(LockError::Held { .. })) => {
                 Some("wait until it has ended, or give another --data-dir")
             }
+            Self::Folder { .. }
+            | Self::Recovery(
+                RecoveryError::Folder { .. } | RecoveryError::Locked(LockError::Io { .. }),
+            ) => Some("give a --data-dir that this user may write to"),
             Self::Exposed(_) => Some("give --token-file, or bind 127.0.0.1"),
             Self::LogLost(_) => Some(
                 "free disk space or repair the disk, then start again: nothing acknowledged is lost",

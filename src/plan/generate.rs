@@ -447,7 +447,7 @@ impl<'a> Subject<'a> {
             return 0;
         }
         match case.number("image_size") {
-            0 => edge(self.found.config.get("image_size")).unwrap_or(224),
+            0 => estimate::image_edge(&self.found.config, &self.class.family),
             said => said,
         }
     }

@@ -27,6 +27,7 @@ mod tests;
 mod time;
 mod tower;
 
+pub use model::image_edge;
 pub use range::Range;
 
 use crate::domain::accelerator::Backend;

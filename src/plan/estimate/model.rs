@@ -46,10 +46,16 @@ pub(super) fn read(config: &Map<String, Value>, workload: &Workload) -> Option<M
         return None;
     }
     let edge = match workload.image {
-        0 => edge(fields, 0).unwrap_or_else(|| usual_edge(workload.family)),
+        0 => image_edge(config, workload.family) as f64,
         said => said as f64,
     };
     Some(Model { maps: maps(fields, workload.family, edge), towers, edge, unseen: None })
+}
+
+/// Edge of the images in pixels where no plan says it, the longer one: what the configuration
+/// names, else what the templates take.
+pub fn image_edge(config: &Map<String, Value>, family: &str) -> u64 {
+    edge(Fields::new(config), 0).unwrap_or_else(|| usual_edge(family)) as u64
 }
 
 /// The edge that the configuration names, in it or in a part.

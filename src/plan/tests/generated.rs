@@ -184,6 +184,23 @@ models:
 }
 
 #[test]
+fn a_test_is_named_by_the_image_that_it_reads() {
+    let folder = Folder::with(&[("mine/config.json", "{\"model_type\": \"segformer\"}")]);
+    let text = "
+models:
+  - {model: LiheYoung/depth-anything-small-hf, dtype: fp32}
+  - {model: llava-hf/llava-1.5-7b-hf, dtype: fp32}
+  - ./mine
+";
+    let submission = submit(text, &folder, &[]).expect("a plan");
+    let all = names(&submission).join(" ");
+    // Of a part of the configuration, and what the template takes where there is none.
+    for image in ["depth-anything-small-hf/cpu/b2-i518", "-i336-", "mine/cpu/b2-i512"] {
+        assert!(all.contains(image), "{image}: {all}");
+    }
+}
+
+#[test]
 fn what_generate_writes_reads_back_to_the_same_tests() {
     let request = Request {
         models: ["bert-base-uncased", "gpt2", "google/vit-base-patch16-224"]
