@@ -36,6 +36,13 @@ fn held_plan(home: &Home, started: &Path, release: &Path) -> PathBuf {
     )
 }
 
+fn ran_once(report: &Value, started: &Path) {
+    assert_eq!(report["rows"][0]["outcome"], "passed");
+    assert_eq!(report["totals"]["attempts"], 1, "it was not run again");
+    let starts = std::fs::read_to_string(started).expect("read");
+    assert_eq!(starts.lines().count(), 1);
+}
+
 fn outcomes(report: &Value) -> Vec<(String, String)> {
     let rows = report["rows"].as_array().expect("rows");
     let text = |value: &Value| value.as_str().unwrap_or("none").to_owned();
@@ -101,11 +108,7 @@ fn what_runs_goes_on_over_a_restart_of_the_coordinator() {
         (workers["items"][0]["state"] == "active").then_some(())
     });
     std::fs::write(&release, "").expect("written");
-    let report = home.finished(&coordinator, &run);
-    assert_eq!(report["rows"][0]["outcome"], "passed");
-    assert_eq!(report["totals"]["attempts"], 1, "it was not run again");
-    let starts = std::fs::read_to_string(&started).expect("read");
-    assert_eq!(starts.lines().count(), 1);
+    ran_once(&home.finished(&coordinator, &run), &started);
 }
 
 #[test]
@@ -126,11 +129,7 @@ fn a_stopped_coordinator_gives_no_worker_up_for_its_own_silence() {
     });
     coordinator.signal(Signal::CONT);
     std::fs::write(&release, "").expect("written");
-    let report = home.finished(&coordinator, &run);
-    assert_eq!(report["rows"][0]["outcome"], "passed");
-    assert_eq!(report["totals"]["attempts"], 1, "it was not run again");
-    let starts = std::fs::read_to_string(&started).expect("read");
-    assert_eq!(starts.lines().count(), 1);
+    ran_once(&home.finished(&coordinator, &run), &started);
 }
 
 #[test]
