@@ -770,13 +770,17 @@ _dtf() {
             return 0
             ;;
         dtf__subcmd__logs)
-            opts="-f -v -q -h --coordinator --follow --config --token-file --color --verbose --quiet --help"
+            opts="-f -v -q -h --coordinator --data-dir --follow --config --token-file --color --verbose --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --coordinator)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --data-dir)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1384,13 +1388,17 @@ _dtf() {
             return 0
             ;;
         dtf__subcmd__why)
-            opts="-v -q -h --coordinator --output --config --token-file --color --verbose --quiet --help"
+            opts="-v -q -h --coordinator --data-dir --output --config --token-file --color --verbose --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --coordinator)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --data-dir)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

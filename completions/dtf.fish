@@ -218,6 +218,7 @@ complete -c dtf -n "__fish_dtf_using_subcommand cancel" -s v -l verbose -d 'Tell
 complete -c dtf -n "__fish_dtf_using_subcommand cancel" -s q -l quiet -d 'Tell only results and errors'
 complete -c dtf -n "__fish_dtf_using_subcommand cancel" -s h -l help -d 'Print help'
 complete -c dtf -n "__fish_dtf_using_subcommand logs" -l coordinator -d 'Address of the coordinator [default: http://127.0.0.1:7700]' -r
+complete -c dtf -n "__fish_dtf_using_subcommand logs" -l data-dir -d 'Directory of `dtf run` or of a stopped coordinator, read without asking one' -r -F
 complete -c dtf -n "__fish_dtf_using_subcommand logs" -l config -d 'Settings file [default: config.yaml in the settings directory, if it is there]' -r -F
 complete -c dtf -n "__fish_dtf_using_subcommand logs" -l token-file -d 'File with the token, readable by its owner only' -r -F
 complete -c dtf -n "__fish_dtf_using_subcommand logs" -l color -d 'When to use colour' -r -f -a "auto\t''
@@ -228,6 +229,7 @@ complete -c dtf -n "__fish_dtf_using_subcommand logs" -s v -l verbose -d 'Tell m
 complete -c dtf -n "__fish_dtf_using_subcommand logs" -s q -l quiet -d 'Tell only results and errors'
 complete -c dtf -n "__fish_dtf_using_subcommand logs" -s h -l help -d 'Print help'
 complete -c dtf -n "__fish_dtf_using_subcommand why" -l coordinator -d 'Address of the coordinator [default: http://127.0.0.1:7700]' -r
+complete -c dtf -n "__fish_dtf_using_subcommand why" -l data-dir -d 'Directory of `dtf run` or of a stopped coordinator, read without asking one' -r -F
 complete -c dtf -n "__fish_dtf_using_subcommand why" -l output -d 'Form of the answer' -r -f -a "table\t''
 json\t''"
 complete -c dtf -n "__fish_dtf_using_subcommand why" -l config -d 'Settings file [default: config.yaml in the settings directory, if it is there]' -r -F

@@ -236,11 +236,12 @@ _arguments "${_arguments_options[@]}" : \
 (logs)
 _arguments "${_arguments_options[@]}" : \
 '--coordinator=[Address of the coordinator \[default\: http\://127.0.0.1\:7700\]]:URL:_default' \
+'--data-dir=[Directory of \`dtf run\` or of a stopped coordinator, read without asking one]:DIR:_files' \
 '--config=[Settings file \[default\: config.yaml in the settings directory, if it is there\]]:FILE:_files' \
 '--token-file=[File with the token, readable by its owner only]:FILE:_files' \
 '--color=[When to use colour]:WHEN:(auto always never)' \
-'-f[Follow until the attempt ends]' \
-'--follow[Follow until the attempt ends]' \
+'(--data-dir)-f[Follow until the attempt ends]' \
+'(--data-dir)--follow[Follow until the attempt ends]' \
 '*-v[Tell more (twice\: everything)]' \
 '*--verbose[Tell more (twice\: everything)]' \
 '(-v --verbose)-q[Tell only results and errors]' \
@@ -253,6 +254,7 @@ _arguments "${_arguments_options[@]}" : \
 (why)
 _arguments "${_arguments_options[@]}" : \
 '--coordinator=[Address of the coordinator \[default\: http\://127.0.0.1\:7700\]]:URL:_default' \
+'--data-dir=[Directory of \`dtf run\` or of a stopped coordinator, read without asking one]:DIR:_files' \
 '--output=[Form of the answer]:OUTPUT:(table json)' \
 '--config=[Settings file \[default\: config.yaml in the settings directory, if it is there\]]:FILE:_files' \
 '--token-file=[File with the token, readable by its owner only]:FILE:_files' \

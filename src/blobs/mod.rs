@@ -59,6 +59,9 @@ impl fmt::Display for BlobDigest {
     }
 }
 
+/// The folder of the blobs in a data directory.
+pub const FOLDER: &str = "blobs";
+
 #[derive(Debug, thiserror::Error)]
 pub enum BlobError {
     #[error("the content has the digest {found}, not {expected}")]

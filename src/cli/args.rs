@@ -314,6 +314,28 @@ pub struct ModelArgs {
     pub parameters: Vec<(String, String)>,
 }
 
+impl ModelArgs {
+    /// A flag that was given, if any.
+    pub fn given(&self) -> Option<&'static str> {
+        let flags = [
+            ("--hw", self.hw.is_empty()),
+            ("--batch", self.batch.is_empty()),
+            ("--sequence-length", self.sequence_length.is_empty()),
+            ("--image-size", self.image_size.is_empty()),
+            ("--dtype", self.dtype.is_empty()),
+            ("--attention", self.attention.is_empty()),
+            ("--runtime", self.runtime.is_empty()),
+            ("--weights", self.weights.is_empty()),
+            ("--exclude", self.exclude.is_empty()),
+            ("--include", self.include.is_empty()),
+            ("--family", self.family.is_none()),
+            ("--revision", self.revision.is_none()),
+            ("--set", self.parameters.is_empty()),
+        ];
+        flags.into_iter().find(|(_, absent)| !absent).map(|(flag, _)| flag)
+    }
+}
+
 /// Write tests for models: a plan, and scripts that run alone
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -442,6 +464,14 @@ pub struct CancelArgs {
     pub output: Shape,
 }
 
+/// Where to look when no coordinator is to be asked.
+#[derive(Debug, Clone, Args)]
+pub struct StoredArgs {
+    /// Directory of `dtf run` or of a stopped coordinator, read without asking one
+    #[arg(long, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+}
+
 /// Print what a test wrote
 #[derive(Debug, Args)]
 #[command(
@@ -450,10 +480,12 @@ pub struct CancelArgs {
 pub struct LogsArgs {
     #[command(flatten)]
     pub server: Server,
+    #[command(flatten)]
+    pub stored: StoredArgs,
     /// A test (r12.t3) or an attempt (r12.t3.a1)
     pub what: String,
     /// Follow until the attempt ends
-    #[arg(short, long)]
+    #[arg(short, long, conflicts_with = "data_dir")]
     pub follow: bool,
 }
 
@@ -463,6 +495,8 @@ pub struct LogsArgs {
 pub struct WhyArgs {
     #[command(flatten)]
     pub server: Server,
+    #[command(flatten)]
+    pub stored: StoredArgs,
     /// The test, such as r12.t3
     pub test: TestId,
     /// Form of the answer

@@ -1,12 +1,13 @@
 //! `dtf logs`: what an attempt wrote, now or as it comes.
 
 use super::args::{Global, LogsArgs};
-use super::connect::client;
+use super::connect::reach;
 use super::console::Console;
 use super::exit;
 use super::failure::Failure;
 use super::patience::Patience;
 use super::progress::Progress;
+use super::stored::{Stored, Unanswered};
 use crate::client::{Client, LogEvent};
 use crate::domain::id::{AttemptId, TestId};
 use std::time::{Duration, Instant};
@@ -17,26 +18,57 @@ const TRY_EVERY: Duration = Duration::from_secs(1);
 const HELD: Duration = Duration::from_secs(10);
 
 pub async fn run(console: Console, global: &Global, args: LogsArgs) -> Result<u8, Failure> {
-    let client = client(global, &args.server)?;
-    let attempt = match (args.what.parse::<AttemptId>(), args.what.parse::<TestId>()) {
-        (Ok(attempt), _) => attempt,
-        (_, Ok(test)) => latest(&client, test).await?,
+    let what = match (args.what.parse::<AttemptId>(), args.what.parse::<TestId>()) {
+        (Ok(attempt), _) => What::Attempt(attempt),
+        (_, Ok(test)) => What::Latest(test),
         (Err(error), _) => {
             return Err(Failure::usage(error.to_string()).hint("or a test, such as r12.t3"));
         }
     };
+    if let Some(directory) = &args.stored.data_dir {
+        return stored(console, &Stored::open(directory)?, what);
+    }
+    let (client, named) = reach(global, &args.server)?;
+    let attempt = match what {
+        What::Attempt(attempt) => attempt,
+        What::Latest(test) => match latest(&client, test).await {
+            Ok(attempt) => attempt,
+            Err(error) => return stored(console, &error.or_usual(named)?, what),
+        },
+    };
     if args.follow {
         return follow(console, &client, attempt).await;
     }
-    let output = client.log(attempt, 0).await?;
-    console.result(&String::from_utf8_lossy(&output))?;
+    match client.log(attempt, 0).await {
+        Ok(output) => show(console, &output),
+        Err(error) => stored(console, &Unanswered::from(error).or_usual(named)?, what),
+    }
+}
+
+#[derive(Clone, Copy)]
+enum What {
+    Attempt(AttemptId),
+    Latest(TestId),
+}
+
+fn stored(console: Console, results: &Stored, what: What) -> Result<u8, Failure> {
+    let attempt = match what {
+        What::Attempt(attempt) => attempt,
+        What::Latest(test) => results.latest(test)?,
+    };
+    show(console, &results.log(attempt)?)
+}
+
+fn show(console: Console, output: &[u8]) -> Result<u8, Failure> {
+    console.result(&String::from_utf8_lossy(output))?;
     Ok(exit::PASSED)
 }
 
-async fn latest(client: &Client, test: TestId) -> Result<AttemptId, Failure> {
+async fn latest(client: &Client, test: TestId) -> Result<AttemptId, Unanswered> {
     match client.test(test).await?.attempts {
         0 => Err(Failure::new(format!("{test} has not started"))
-            .hint(format!("dtf why {test} tells what it waits for"))),
+            .hint(format!("dtf why {test} tells what it waits for"))
+            .into()),
         number => Ok(test.attempt(number)),
     }
 }

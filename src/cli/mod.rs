@@ -25,6 +25,7 @@ mod pytest;
 mod report;
 mod run;
 mod status;
+mod stored;
 mod submit;
 mod templates;
 mod wait;

@@ -5,6 +5,7 @@ use super::connect::{address, client_at, path, settings};
 use super::console::Console;
 use super::exit;
 use super::failure::Failure;
+use super::stored::Stored;
 use crate::api::v1::reports::{MAX_ROWS, ReportQuery, ReportView};
 use crate::client::ClientError;
 use crate::config::locate;
@@ -12,7 +13,6 @@ use crate::domain::time::{Millis, Timestamp};
 use crate::report;
 use crate::store;
 use crate::sys::clock::Clock;
-use std::path::Path;
 
 const DEFAULT_SINCE: Millis = Millis::from_secs(7 * 86_400);
 
@@ -27,36 +27,42 @@ pub async fn run(console: Console, global: &Global, args: ReportArgs) -> Result<
     let given = file.pick(args.data_dir, "data_dir", path)?;
     let (url, named) = address(&file, &args.server)?;
     let view = match given {
-        Some(directory) if !named => from_store(&directory, &query)?,
+        Some(directory) if !named => from_store(&Stored::open(&directory)?, &query)?,
         _ => {
             let client = client_at(url, global, &file)?;
             match client.report_view(&query).await {
                 Err(ClientError::Unreachable { .. }) if !named => {
-                    from_store(&locate::data_dir("local"), &query)?
+                    from_store(&Stored::open(&locate::data_dir("local"))?, &query)?
                 }
                 answer => answer?,
             }
         }
     };
     console.result(&render(console, &view, args.output)?)?;
+    tell_left_out(console, &view, args.output);
     Ok(if view.rows.is_empty() { exit::NO_TEST } else { exit::PASSED })
 }
 
 /// Reads results that no coordinator serves.
-fn from_store(directory: &Path, query: &ReportQuery) -> Result<ReportView, Failure> {
-    let path = directory.join(store::FILE_NAME);
-    if !path.exists() {
-        return Err(Failure::new(format!("there are no results in {}", directory.display()))
-            .hint("name a coordinator with --coordinator, or make results: dtf run MODEL"));
-    }
-    let results = store::Store::open_read_only(&path).map_err(|error| Failure::chain(&error))?;
+fn from_store(stored: &Stored, query: &ReportQuery) -> Result<ReportView, Failure> {
     let asked = store::rows::ReportQuery {
         since: query.since_ms.map(Timestamp),
         run: query.run,
         limit: query.limit.unwrap_or(MAX_ROWS) as usize,
     };
-    let rows = results.report(&asked).map_err(|error| Failure::chain(&error))?;
+    let rows = stored.store().report(&asked).map_err(|error| Failure::chain(&error))?;
     Ok(report::assemble(rows))
+}
+
+/// The table says by itself that rows are missing; a file of values could not.
+fn tell_left_out(console: Console, view: &ReportView, output: Output) {
+    if view.truncated && output == Output::Csv {
+        console.warning(&format!(
+            "only {} of {} tests are shown; more with --limit N",
+            view.rows.len(),
+            view.totals.tests
+        ));
+    }
 }
 
 /// The report in the form that was asked for.

@@ -6,12 +6,14 @@ use super::console::Console;
 use super::coordinator::refused;
 use super::failure::Failure;
 use super::progress::Progress;
-use super::work::Work;
+use super::work::{Work, is_plan};
 use super::{exit, library, machine, submit, wait, worker as cli_worker};
+use crate::api::page::PageQuery;
 use crate::api::v1::workers::{WorkerState, WorkerView};
-use crate::client::{Client, ClientOptions, Secret};
+use crate::client::{Client, ClientError, ClientOptions, Secret};
 use crate::config::{locate, write_token};
 use crate::coordinator;
+use crate::domain::id::RunId;
 use crate::plan::submission::Submission;
 use crate::report::render::figures::counted;
 use crate::sys::ids;
@@ -26,10 +28,18 @@ use tokio::sync::oneshot;
 
 /// How long the parts may take to stop.
 const STOP_GRACE: Duration = Duration::from_secs(30);
+/// Who submits the runs of this command, for it to know them again.
+const USER: &str = "dtf-run";
 /// Between two looks for the worker.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 pub async fn run(console: Console, global: &Global, args: RunArgs) -> Result<u8, Failure> {
+    if let ([one], Some(flag)) = (args.what.as_slice(), args.models.given())
+        && is_plan(Path::new(one))
+    {
+        let message = format!("{flag} is for models, and would change nothing in the plan {one}");
+        return Err(Failure::usage(message).hint("write it into the plan, or leave it out"));
+    }
     let mut models = args.models.clone();
     if models.hw.is_empty() {
         models.hw = vec!["auto".to_owned()];
@@ -52,6 +62,7 @@ pub async fn perform(
 ) -> Result<u8, Failure> {
     let file = settings(global)?;
     let data_dir = file.pick(local.data_dir.clone(), "data_dir", path)?;
+    let place = data_dir.as_ref().map(|data_dir| format!(" --data-dir {}", data_dir.display()));
     let data_dir = data_dir.unwrap_or_else(|| locate::data_dir("local"));
     work.ask_hub(console, &file, local.machine.offline).await?;
     let capability = machine::capability(console, &local.machine, &file).await?;
@@ -71,7 +82,7 @@ pub async fn perform(
         machine::host_name(),
         data_dir.join("worker"),
     )?;
-    let mut site = Site::start(&data_dir, worker).await?;
+    let mut site = Site::start(console, &data_dir, worker).await?;
     let client = site.client.clone();
     let mut interrupted = false;
     let done = tokio::select! {
@@ -79,6 +90,10 @@ pub async fn perform(
         signal = asked_to_end() => {
             console.note("interrupted: stopping the tests (results so far are kept)");
             interrupted = true;
+            // Where it cannot be, the next run in this place does it.
+            if let Err(error) = cancel_open(&client).await {
+                tracing::debug!(%error, "cannot cancel the interrupted run");
+            }
             Ok(exit::of_signal(signal))
         }
         failed = site.failed() => Err(failed),
@@ -86,7 +101,11 @@ pub async fn perform(
     let stopped = site.stop(interrupted).await;
     let code = done?;
     stopped?;
-    console.note(&format!("results are kept in {}; see: dtf report", data_dir.display()));
+    let place = place.unwrap_or_default();
+    console.note(&format!(
+        "results are kept in {}; see: dtf report{place}, dtf logs TEST{place}",
+        data_dir.display()
+    ));
     Ok(code)
 }
 
@@ -106,7 +125,11 @@ struct Site {
 }
 
 impl Site {
-    async fn start(data_dir: &Path, settings: worker::Settings) -> Result<Self, Failure> {
+    async fn start(
+        console: Console,
+        data_dir: &Path,
+        settings: worker::Settings,
+    ) -> Result<Self, Failure> {
         let failed = |what: &str| {
             let what = what.to_owned();
             move |error: std::io::Error| Failure::new(format!("cannot {what}: {error}"))
@@ -114,7 +137,8 @@ impl Site {
         let secrets = tempfile::tempdir().map_err(failed("make a temporary directory"))?;
         let token = format!("{}{}", ids::new_id().simple(), ids::new_id().simple());
         let token_file = secrets.path().join("token");
-        write_token(&token_file, &token).map_err(failed("write the token"))?;
+        write_token(&token_file, &format!("admin {USER} {token}"))
+            .map_err(failed("write the token"))?;
         let listener =
             TcpListener::bind("127.0.0.1:0").await.map_err(failed("listen on loopback"))?;
         let address = listener.local_addr().map_err(failed("tell the address"))?;
@@ -141,6 +165,10 @@ impl Site {
         tokio::select! {
             ended = &mut coordinator => return Err(coordinator_ended(ended)),
             Ok(()) = is_ready => {}
+        }
+        // What a killed process left would take the place of what is asked for now.
+        for run in cancel_open(&client).await? {
+            console.note(&format!("{run} was interrupted; what it had not done is cancelled"));
         }
         let (stop_worker, shutdown) = Shutdown::by_hand();
         let link = Arc::new(client.clone());
@@ -196,6 +224,18 @@ fn coordinator_ended(
         Ok(Err(error)) => refused(&error),
         _ => Failure::new("the coordinator ended"),
     }
+}
+
+/// Cancels the runs of this command that are not over. One is open at a time, and the newest
+/// come first.
+async fn cancel_open(client: &Client) -> Result<Vec<RunId>, ClientError> {
+    let newest = client.runs(&PageQuery::default()).await?.items;
+    let open = newest.into_iter().filter(|run| run.user == USER && run.finished_at.is_none());
+    let mut cancelled = Vec::new();
+    for run in open {
+        cancelled.push(client.cancel(run.run).await?.run);
+    }
+    Ok(cancelled)
 }
 
 /// How a part that was told to stop has ended. None: it was heard of before, or met a bug.

@@ -5,16 +5,37 @@ use super::connect::client;
 use super::console::Console;
 use super::exit;
 use super::failure::Failure;
+use super::progress::counts;
+use crate::api::page::PageQuery;
+use crate::api::v1::runs::RunView;
 use crate::api::v1::status::StatusView;
+use crate::report::render::words::plain;
+
+/// Characters of a name shown.
+const NAME_CHARS: usize = 60;
+/// Most runs shown.
+const RUNS: u32 = 10;
 
 pub async fn run(console: Console, global: &Global, args: StatusArgs) -> Result<u8, Failure> {
     let client = client(global, &args.server)?;
     let status = client.status().await?;
     match args.output {
         Shape::Json => console.json(&status)?,
-        Shape::Table => console.result(&sentences(client.url(), &status))?,
+        Shape::Table => {
+            let newest = PageQuery { limit: Some(RUNS), ..PageQuery::default() };
+            let runs = client.runs(&newest).await?.items;
+            let lines = runs.iter().map(|run| format!("\n  {}", line(run))).collect::<String>();
+            console.result(&format!("{}{lines}", sentences(client.url(), &status)))?;
+        }
     }
     Ok(exit::PASSED)
+}
+
+/// `r12 nightly by rig7: 3 of 10 done, 3 passed, 2 running, 5 waiting`
+fn line(run: &RunView) -> String {
+    let cancelled = if run.cancelled { ", cancelled" } else { "" };
+    let name = plain(&run.name, NAME_CHARS);
+    format!("{} {name} by {}: {}{cancelled}", run.run, run.user, counts(&run.counts))
 }
 
 fn sentences(url: &str, status: &StatusView) -> String {
@@ -23,18 +44,18 @@ fn sentences(url: &str, status: &StatusView) -> String {
     format!(
         "{url}: dtf {}, up {hours} h {minutes} min\n\
          workers: {} active, {} draining, {} lost\n\
-         runs: {} open\n\
-         tests: {} running, {} waiting, {} blocked\n\
-         log: {} records, {} in the results database",
+         log: {} records, {} in the results database\n\
+         tests: {} running or taken ahead, {} waiting, {} blocked\n\
+         runs: {} open; the newest:",
         status.version,
         status.workers_active,
         status.workers_draining,
         status.workers_lost,
-        status.runs_open,
+        status.log_sequence,
+        status.projected_sequence,
         status.tests_leased,
         status.tests_waiting,
         status.tests_blocked,
-        status.log_sequence,
-        status.projected_sequence,
+        status.runs_open,
     )
 }

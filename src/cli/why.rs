@@ -1,14 +1,23 @@
 //! `dtf why TEST`.
 
 use super::args::{Global, Shape, WhyArgs};
-use super::connect::client;
+use super::connect::reach;
 use super::console::Console;
 use super::exit;
 use super::failure::Failure;
+use super::stored::{Stored, Unanswered};
 use crate::api::v1::tests::Why;
 
 pub async fn run(console: Console, global: &Global, args: WhyArgs) -> Result<u8, Failure> {
-    let why = client(global, &args.server)?.why(args.test).await?;
+    let why = if let Some(directory) = &args.stored.data_dir {
+        Stored::open(directory)?.why(args.test)?
+    } else {
+        let (client, named) = reach(global, &args.server)?;
+        match client.why(args.test).await {
+            Ok(why) => why,
+            Err(error) => Unanswered::from(error).or_usual(named)?.why(args.test)?,
+        }
+    };
     match args.output {
         Shape::Json => console.json(&why)?,
         Shape::Table => console.result(&sentences(&why))?,

@@ -208,7 +208,7 @@ impl Work {
     }
 }
 
-fn is_plan(path: &Path) -> bool {
+pub fn is_plan(path: &Path) -> bool {
     let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
     let config = path.file_name().is_some_and(|name| name == "config.json");
     matches!(ending, "yaml" | "yml" | "json") && !config

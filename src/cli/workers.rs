@@ -7,6 +7,7 @@ use super::exit;
 use super::failure::Failure;
 use super::worker::describe;
 use crate::api::v1::workers::WorkerView;
+use crate::domain::capability::Capability;
 use comfy_table::presets::NOTHING;
 use comfy_table::{ContentArrangement, Table};
 
@@ -31,6 +32,15 @@ pub async fn run(console: Console, global: &Global, args: WorkersArgs) -> Result
     Ok(exit::PASSED)
 }
 
+fn offers(capability: &Capability) -> String {
+    let mut text = describe(capability);
+    if !capability.tags.is_empty() {
+        let tags: Vec<String> = capability.tags.iter().map(ToString::to_string).collect();
+        text.push_str(&format!(", tags {}", tags.join(" ")));
+    }
+    text
+}
+
 fn table(workers: &[WorkerView], width: Option<u16>) -> String {
     let mut table = Table::new();
     table.load_style(NOTHING).set_header(["worker", "name", "state", "runs", "ahead", "offers"]);
@@ -44,7 +54,7 @@ fn table(workers: &[WorkerView], width: Option<u16>) -> String {
             worker.state.name().to_owned(),
             worker.running.to_string(),
             worker.ahead.to_string(),
-            describe(&worker.capability),
+            offers(&worker.capability),
         ]);
     }
     table.to_string()

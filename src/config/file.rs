@@ -21,7 +21,7 @@ pub enum ConfigError {
     TooLarge { path: PathBuf },
     #[error("the settings file {path} is not understood: {reason}")]
     Syntax { path: PathBuf, reason: String },
-    #[error("unknown setting {key:?} in {path}{hint}")]
+    #[error("unknown setting {key:?} in {path}; {hint}")]
     UnknownKey { path: PathBuf, key: String, hint: String },
     #[error("{key} in {path}: {reason}")]
     Value { path: PathBuf, key: &'static str, reason: String },

@@ -63,7 +63,9 @@ impl Projection for DatabaseWriter {
     }
 }
 
-fn test_view(row: rows::TestRow) -> TestView {
+/// A test as the API shows it, from the results alone.
+#[must_use]
+pub fn test_view(row: rows::TestRow) -> TestView {
     TestView {
         test: row.test,
         name: row.name,

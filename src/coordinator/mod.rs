@@ -23,7 +23,9 @@ mod settings;
 mod tests;
 mod tick;
 
+pub use database::test_view;
 pub use http::auth::TokenFileError;
+pub use http::tests::ended;
 pub use recovery::RecoveryError;
 pub use role::{CoordinatorError, run};
 pub use settings::Settings;

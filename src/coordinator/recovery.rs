@@ -63,7 +63,7 @@ pub(crate) fn recover(data_dir: &Path) -> Result<Recovered, RecoveryError> {
     let lock = DirectoryLock::acquire(data_dir)?;
     let identity = identity(data_dir).map_err(folder)?;
     let log = EmbeddedLog::open(data_dir)?;
-    let blobs = Blobs::open(data_dir.join("blobs"))?;
+    let blobs = Blobs::open(data_dir.join(crate::blobs::FOLDER))?;
     let (after, mut scheduler) = restored(&log);
     let mut since_snapshot = 0;
     let mut latest = Timestamp::default();

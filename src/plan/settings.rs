@@ -210,6 +210,10 @@ pub fn backend(node: &Node) -> Result<Option<Backend>, Wrong> {
     if name == "any" {
         return Ok(None);
     }
+    if name == "gpu" {
+        let wrong = Wrong::expected("a back-end", node);
+        return Err(wrong.hint("name its kind: cuda, rocm, mps or xpu"));
+    }
     name.parse().map(Some).map_err(|_| {
         let mut known: Vec<&str> = Backend::ALL.iter().map(|backend| backend.name()).collect();
         known.push("any");

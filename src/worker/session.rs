@@ -318,7 +318,8 @@ impl<L: Link> Session<L> {
         if leases.is_empty() {
             return;
         }
-        tracing::warn!(count = leases.len(), first = ?leases.first(), "leases went to others");
+        let first = leases.first().map(|lease| lease.attempt.to_string()).unwrap_or_default();
+        tracing::warn!(count = leases.len(), first, "leases went to others");
         let mut actions = Vec::new();
         self.machine.stale(leases, &mut actions);
         self.act(actions, Stop::Now);
@@ -338,8 +339,9 @@ impl<L: Link> Session<L> {
         self.away.worked();
         self.requests.taken();
         if !reported.conflicts.is_empty() {
-            let (count, first) = (reported.conflicts.len(), reported.conflicts.first());
-            tracing::warn!(count, ?first, "results came too late");
+            let first = reported.conflicts.first();
+            let first = first.map(|lease| lease.attempt.to_string()).unwrap_or_default();
+            tracing::warn!(count = reported.conflicts.len(), first, "results came too late");
         }
         self.summary.conflicts += reported.conflicts.len() as u64;
         self.requests.forget_blobs(&self.machine);

@@ -16,6 +16,14 @@ fn refused(home: &Home, plan: &str) -> Said {
 }
 
 #[test]
+fn what_would_change_nothing_in_a_plan_is_refused() {
+    let home = Home::new();
+    home.write("plan.yaml", "schema: 1\ntests:\n  - {name: a, cmd: [\"true\"]}\n");
+    let said = home.dtf(&["run", "plan.yaml", "--hw", "cuda"]).expect_code(2);
+    assert!(said.err.contains("--hw is for models"), "{}", said.err);
+}
+
+#[test]
 fn plans_that_are_none_are_refused_with_place_and_hint() {
     let home = Home::new();
     let cases = [

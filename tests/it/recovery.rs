@@ -367,5 +367,31 @@ fn a_run_that_is_told_to_end_leaves_no_test_behind() {
         assert_eq!(run.wait(), code);
         let left = processes_with(&home.path("").display().to_string());
         assert!(left.is_empty(), "{left:?}");
+        let told = home.dtf(&["why", "r1.t0"]).expect_code(0);
+        assert!(told.out.contains("it is done: cancelled"), "{}", told.out);
     }
+}
+
+#[test]
+fn a_run_after_a_killed_one_does_only_its_own_tests() {
+    let home = Home::new();
+    let (started, release) = (home.path("started"), home.path("release"));
+    let held = held_plan(&home, &started, &release);
+    let held = held.to_str().expect("a plain path");
+    let run = home.command(&["run", held]).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+    let mut run = Process(Some(run.expect("dtf starts")));
+    eventually("the start", || started.exists().then_some(()));
+    run.kill();
+    let plan = home.write(
+        "quick.yaml",
+        "schema: 1\ntests:\n  - {name: quick, cmd: [sh, -c, \"echo out; exit 3\"]}\n",
+    );
+    let said = home.dtf(&["run", plan.to_str().expect("a plain path")]).expect_code(100);
+    assert!(said.err.contains("r1 was interrupted"), "{}", said.err);
+    let starts = std::fs::read_to_string(&started).expect("read");
+    assert_eq!(starts.lines().count(), 1, "what was interrupted is not run again");
+    assert!(home.dtf(&["why", "r1.t0"]).expect_code(0).out.contains("cancelled"));
+    // No coordinator is there, and none is named: the results of the run tell.
+    assert_eq!(home.dtf(&["logs", "r2.t0"]).expect_code(0).out.trim_end(), "out");
+    assert!(home.dtf(&["why", "r2.t0"]).expect_code(0).out.contains("failed: exit code 3"));
 }

@@ -39,6 +39,28 @@ pub struct TestView {
     pub labels: BTreeMap<String, String>,
 }
 
+impl TestView {
+    /// How it ended, in one sentence; none while it has not.
+    #[must_use]
+    pub fn ending(&self) -> Option<String> {
+        let mut text = format!("it is done: {}", self.outcome?);
+        if let Some(class) = self.class {
+            text.push_str(&format!(" ({class})"));
+        }
+        match self.attempts {
+            0 | 1 => {}
+            attempts if self.flaky => {
+                text.push_str(&format!(" at attempt {attempts}, and so flaky"));
+            }
+            attempts => text.push_str(&format!(", the last of {attempts} attempts")),
+        }
+        if let Some(message) = &self.message {
+            text.push_str(&format!(": {message}"));
+        }
+        Some(text)
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct AttemptView {
     #[schema(value_type = String, example = "r12.t3.a1")]

@@ -109,21 +109,27 @@ pub(crate) async fn why(
             (found, waited)
         })
     };
-    if let Some((explanation, waited_ms)) = app.mailbox.ask(explain).await? {
-        return Ok(Json(view(test, explanation, waited_ms)));
-    }
-    // Of a run that is over: the database has it.
-    let found = find(&app, test).await?;
-    let summary = match (found.outcome, found.message) {
-        (Some(outcome), Some(message)) if !message.is_empty() => {
-            format!("it is done: {outcome}: {message}")
+    match app.mailbox.ask(explain).await? {
+        Some((explanation, waited_ms)) if explanation.status.phase != Phase::Done => {
+            Ok(Json(view(test, explanation, waited_ms)))
         }
-        (Some(outcome), _) => format!("it is done: {outcome}"),
-        (None, _) => "it is not done".to_owned(),
-    };
-    let (blocked_by, workers) = (Vec::new(), Vec::new());
-    let (name, phase) = (found.name, found.phase);
-    Ok(Json(Why { schema: SCHEMA, test, name, phase, summary, blocked_by, workers }))
+        // What became of it the database knows.
+        _ => Ok(Json(ended(find(&app, test).await?))),
+    }
+}
+
+/// The answer about a test as the results database has it.
+#[must_use]
+pub fn ended(test: TestView) -> Why {
+    Why {
+        schema: SCHEMA,
+        test: test.test,
+        phase: test.phase,
+        summary: test.ending().unwrap_or_else(|| "it is not done".to_owned()),
+        name: test.name,
+        blocked_by: Vec::new(),
+        workers: Vec::new(),
+    }
 }
 
 fn view(test: TestId, explanation: Explanation, waited_ms: Option<u64>) -> Why {
@@ -161,10 +167,7 @@ fn sentence(explanation: &Explanation, waited_ms: Option<u64>) -> String {
             Some(worker) => format!("{worker} holds it, as attempt {}", status.attempts),
             None => "a worker holds it".to_owned(),
         },
-        Phase::Done => match status.outcome {
-            Some(outcome) => format!("it is done: {outcome}"),
-            None => "it is done".to_owned(),
-        },
+        Phase::Done => "it is done".to_owned(),
         Phase::Waiting => {
             let suits = explanation.workers.iter().filter(|(_, _, lacks)| lacks.is_none()).count();
             let known = explanation.workers.len();

@@ -5,7 +5,7 @@ pub mod figures;
 mod table;
 #[cfg(test)]
 mod tests;
-mod words;
+pub mod words;
 
 pub use csv::csv;
 pub use table::table;

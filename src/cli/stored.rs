@@ -1,0 +1,110 @@
+//! Results that no coordinator serves: of `dtf run`, or of a coordinator that has stopped.
+
+use super::failure::Failure;
+use crate::api::v1::tests::{AttemptDetail, TestView, Why};
+use crate::blobs::{self, Blobs};
+use crate::client::ClientError;
+use crate::config::locate;
+use crate::coordinator;
+use crate::domain::id::{AttemptId, TestId};
+use crate::store::{self, Store};
+use std::path::{Path, PathBuf};
+
+/// A data directory, of which nothing is changed.
+pub struct Stored {
+    directory: PathBuf,
+    store: Store,
+}
+
+impl Stored {
+    pub fn open(directory: &Path) -> Result<Self, Failure> {
+        let path = directory.join(store::FILE_NAME);
+        if !path.exists() {
+            return Err(Failure::new(format!("there are no results in {}", directory.display()))
+                .hint("name a coordinator with --coordinator, or make results: dtf run MODEL"));
+        }
+        let store = Store::open_read_only(&path).map_err(|error| Failure::chain(&error))?;
+        Ok(Self { directory: directory.to_owned(), store })
+    }
+
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// What an attempt wrote, as far as it was kept.
+    pub fn log(&self, attempt: AttemptId) -> Result<Vec<u8>, Failure> {
+        let found = self.store.attempt(attempt).map_err(|error| Failure::chain(&error))?;
+        let found = found.ok_or_else(|| self.absent(&attempt.to_string()))?;
+        let unreadable = |what: String| Failure::new(format!("the output of {attempt}: {what}"));
+        let detail: AttemptDetail = match found.detail {
+            Some(detail) => {
+                serde_json::from_str(detail.get()).map_err(|error| unreadable(error.to_string()))?
+            }
+            None => AttemptDetail::default(),
+        };
+        let Some(log) = detail.log else { return Ok(detail.output.into_bytes()) };
+        let digest = log.sha256.parse().map_err(|_| unreadable("no digest".to_owned()))?;
+        let blobs = Blobs::open(self.directory.join(blobs::FOLDER));
+        let blobs = blobs.map_err(|error| Failure::chain(&error))?;
+        blobs.get(&digest, log.size_bytes).map_err(|error| Failure::chain(&error))
+    }
+
+    /// The last attempt of a test.
+    pub fn latest(&self, test: TestId) -> Result<AttemptId, Failure> {
+        let found = self.test(test)?;
+        match found.attempts {
+            0 => Err(Failure::new(format!("{test} has not run"))
+                .hint(format!("dtf why {test} tells what became of it"))),
+            number => Ok(test.attempt(number)),
+        }
+    }
+
+    pub fn why(&self, test: TestId) -> Result<Why, Failure> {
+        Ok(coordinator::ended(self.test(test)?))
+    }
+
+    fn test(&self, test: TestId) -> Result<TestView, Failure> {
+        let found = self.store.test(test).map_err(|error| Failure::chain(&error))?;
+        found.map(coordinator::test_view).ok_or_else(|| self.absent(&test.to_string()))
+    }
+
+    fn absent(&self, what: &str) -> Failure {
+        Failure::new(format!("no {what} in {}", self.directory.display()))
+            .hint("dtf report lists the tests; --coordinator names one that may have it")
+    }
+}
+
+/// Why a coordinator gave no answer.
+pub enum Unanswered {
+    Client(ClientError),
+    /// It answered, and this is what comes of it.
+    Answered(Failure),
+}
+
+impl From<ClientError> for Unanswered {
+    fn from(error: ClientError) -> Self {
+        Self::Client(error)
+    }
+}
+
+impl From<Failure> for Unanswered {
+    fn from(failure: Failure) -> Self {
+        Self::Answered(failure)
+    }
+}
+
+impl Unanswered {
+    /// The results of `dtf run`, where nobody named a coordinator and none is there.
+    pub fn or_usual(self, named: bool) -> Result<Stored, Failure> {
+        let directory = locate::data_dir("local");
+        match self {
+            Self::Client(ClientError::Unreachable { .. })
+                if !named && directory.join(store::FILE_NAME).exists() =>
+            {
+                Stored::open(&directory)
+            }
+            Self::Client(error) => Err(error.into()),
+            Self::Answered(failure) => Err(failure),
+        }
+    }
+}
