@@ -7,7 +7,8 @@ use super::exit;
 use super::failure::Failure;
 use super::patience::Patience;
 use super::progress::Progress;
-use super::stored::{Stored, Unanswered};
+use super::stored::Stored;
+use crate::api::v1::tests::TestView;
 use crate::client::{Client, LogEvent};
 use crate::domain::id::{AttemptId, TestId};
 use std::time::{Duration, Instant};
@@ -31,9 +32,9 @@ pub async fn run(console: Console, global: &Global, args: LogsArgs) -> Result<u8
     let (client, named) = reach(global, &args.server)?;
     let attempt = match what {
         What::Attempt(attempt) => attempt,
-        What::Latest(test) => match latest(&client, test).await {
-            Ok(attempt) => attempt,
-            Err(error) => return stored(console, &error.or_usual(named)?, what),
+        What::Latest(test) => match client.test(test).await {
+            Ok(found) => latest(&found)?,
+            Err(error) => return stored(console, &Stored::instead_of(error, named)?, what),
         },
     };
     if args.follow {
@@ -41,7 +42,7 @@ pub async fn run(console: Console, global: &Global, args: LogsArgs) -> Result<u8
     }
     match client.log(attempt, 0).await {
         Ok(output) => show(console, &output),
-        Err(error) => stored(console, &Unanswered::from(error).or_usual(named)?, what),
+        Err(error) => stored(console, &Stored::instead_of(error, named)?, what),
     }
 }
 
@@ -54,7 +55,7 @@ enum What {
 fn stored(console: Console, results: &Stored, what: What) -> Result<u8, Failure> {
     let attempt = match what {
         What::Attempt(attempt) => attempt,
-        What::Latest(test) => results.latest(test)?,
+        What::Latest(test) => latest(&results.test(test)?)?,
     };
     show(console, &results.log(attempt)?)
 }
@@ -64,12 +65,12 @@ fn show(console: Console, output: &[u8]) -> Result<u8, Failure> {
     Ok(exit::PASSED)
 }
 
-async fn latest(client: &Client, test: TestId) -> Result<AttemptId, Unanswered> {
-    match client.test(test).await?.attempts {
-        0 => Err(Failure::new(format!("{test} has not started"))
-            .hint(format!("dtf why {test} tells what it waits for"))
-            .into()),
-        number => Ok(test.attempt(number)),
+/// The last attempt.
+fn latest(test: &TestView) -> Result<AttemptId, Failure> {
+    match test.attempts {
+        0 => Err(Failure::new(format!("{} has not started", test.test))
+            .hint(format!("dtf why {} tells why", test.test))),
+        number => Ok(test.test.attempt(number)),
     }
 }
 

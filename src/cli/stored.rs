@@ -27,6 +27,19 @@ impl Stored {
         Ok(Self { directory: directory.to_owned(), store })
     }
 
+    /// The results of `dtf run`, where nobody named a coordinator and none is there.
+    ///
+    /// # Errors
+    /// The coordinator's `error` otherwise.
+    pub fn instead_of(error: ClientError, named: bool) -> Result<Self, Failure> {
+        let directory = locate::data_dir("local");
+        let away = matches!(error, ClientError::Unreachable { .. }) && !named;
+        if away && directory.join(store::FILE_NAME).exists() {
+            return Self::open(&directory);
+        }
+        Err(error.into())
+    }
+
     pub fn store(&self) -> &Store {
         &self.store
     }
@@ -49,21 +62,11 @@ impl Stored {
         blobs.get(&digest, log.size_bytes).map_err(|error| Failure::chain(&error))
     }
 
-    /// The last attempt of a test.
-    pub fn latest(&self, test: TestId) -> Result<AttemptId, Failure> {
-        let found = self.test(test)?;
-        match found.attempts {
-            0 => Err(Failure::new(format!("{test} has not run"))
-                .hint(format!("dtf why {test} tells what became of it"))),
-            number => Ok(test.attempt(number)),
-        }
-    }
-
     pub fn why(&self, test: TestId) -> Result<Why, Failure> {
         Ok(coordinator::ended(self.test(test)?))
     }
 
-    fn test(&self, test: TestId) -> Result<TestView, Failure> {
+    pub fn test(&self, test: TestId) -> Result<TestView, Failure> {
         let found = self.store.test(test).map_err(|error| Failure::chain(&error))?;
         found.map(coordinator::test_view).ok_or_else(|| self.absent(&test.to_string()))
     }
@@ -71,40 +74,5 @@ impl Stored {
     fn absent(&self, what: &str) -> Failure {
         Failure::new(format!("no {what} in {}", self.directory.display()))
             .hint("dtf report lists the tests; --coordinator names one that may have it")
-    }
-}
-
-/// Why a coordinator gave no answer.
-pub enum Unanswered {
-    Client(ClientError),
-    /// It answered, and this is what comes of it.
-    Answered(Failure),
-}
-
-impl From<ClientError> for Unanswered {
-    fn from(error: ClientError) -> Self {
-        Self::Client(error)
-    }
-}
-
-impl From<Failure> for Unanswered {
-    fn from(failure: Failure) -> Self {
-        Self::Answered(failure)
-    }
-}
-
-impl Unanswered {
-    /// The results of `dtf run`, where nobody named a coordinator and none is there.
-    pub fn or_usual(self, named: bool) -> Result<Stored, Failure> {
-        let directory = locate::data_dir("local");
-        match self {
-            Self::Client(ClientError::Unreachable { .. })
-                if !named && directory.join(store::FILE_NAME).exists() =>
-            {
-                Stored::open(&directory)
-            }
-            Self::Client(error) => Err(error.into()),
-            Self::Answered(failure) => Err(failure),
-        }
     }
 }

@@ -5,7 +5,7 @@ use super::connect::reach;
 use super::console::Console;
 use super::exit;
 use super::failure::Failure;
-use super::stored::{Stored, Unanswered};
+use super::stored::Stored;
 use crate::api::v1::tests::Why;
 
 pub async fn run(console: Console, global: &Global, args: WhyArgs) -> Result<u8, Failure> {
@@ -15,7 +15,7 @@ pub async fn run(console: Console, global: &Global, args: WhyArgs) -> Result<u8,
         let (client, named) = reach(global, &args.server)?;
         match client.why(args.test).await {
             Ok(why) => why,
-            Err(error) => Unanswered::from(error).or_usual(named)?.why(args.test)?,
+            Err(error) => Stored::instead_of(error, named)?.why(args.test)?,
         }
     };
     match args.output {
