@@ -7,6 +7,7 @@ use super::exit;
 use super::failure::Failure;
 use super::machine;
 use crate::config::locate;
+use crate::sys::memory;
 use crate::sys::shutdown::Shutdown;
 use crate::sys::spawn::Tasks;
 use crate::worker;
@@ -31,6 +32,7 @@ pub async fn run(console: Console, global: &Global, args: WorkerArgs) -> Result<
     let shutdown = Shutdown::on_signals(&mut tasks)
         .map_err(|error| Failure::new(format!("cannot watch for signals: {error}")))?;
     console.note(&format!("worker {name} ({summary}) for {url}"));
+    memory::forget_startup();
     let done = worker::run(settings, Arc::new(client), shutdown).await;
     let done = done.map_err(|error| refused(&error))?;
     let ended: Vec<_> =

@@ -1,8 +1,9 @@
-//! The operating system: clock, ids, tasks, signals, files, processes.
+//! The operating system: clock, ids, tasks, signals, files, processes, memory.
 
 pub mod clock;
 pub mod fs;
 pub mod ids;
+pub mod memory;
 pub mod process;
 pub mod shutdown;
 pub mod spawn;

@@ -35,7 +35,8 @@ use tokio::time::Instant;
 
 /// Between two reports, or claims, of a worker that has enough to do.
 const PACE: Duration = Duration::from_millis(100);
-const TICK: Duration = Duration::from_secs(1);
+/// Between two looks at what no event tells. A worker at rest wakes for little else.
+const TICK: Duration = Duration::from_secs(5);
 /// How long a stopping worker tries to tell its last results; they stay in the spool.
 const LAST_WORDS: Duration = Duration::from_secs(30);
 /// How long an ephemeral worker looks for its coordinator.
@@ -74,6 +75,8 @@ pub(super) struct Session<L> {
     next_claim: Instant,
     next_heartbeat: Instant,
     next_report: Instant,
+    /// [`TICK`], or less for an idle limit that is shorter.
+    tick_every: Duration,
     began: Instant,
     /// Since when it has not been registered, while it is not.
     alone_since: Instant,
@@ -114,6 +117,9 @@ impl<L: Link> Session<L> {
             next_claim: now,
             next_heartbeat: now,
             next_report: now,
+            tick_every: settings
+                .idle_timeout
+                .map_or(TICK, |limit| TICK.min(limit.into()).max(PACE)),
             began: now,
             alone_since: now,
             again: Backoff::default(),
@@ -124,7 +130,7 @@ impl<L: Link> Session<L> {
     }
 
     pub async fn run(mut self, mut shutdown: Shutdown) -> Result<Summary, WorkerError> {
-        let mut next_tick = Instant::now() + TICK;
+        let mut next_tick = Instant::now() + self.tick_every;
         let mut now_asked = shutdown.clone();
         let (mut stopping, mut killing) = (false, false);
         while !self.over() {
@@ -161,7 +167,7 @@ impl<L: Link> Session<L> {
                 }
                 () = tokio::time::sleep_until(wake) => {
                     if Instant::now() >= next_tick {
-                        next_tick = Instant::now() + TICK;
+                        next_tick = Instant::now() + self.tick_every;
                         self.tick().await;
                     }
                 }
@@ -319,7 +325,16 @@ impl<L: Link> Session<L> {
             return;
         }
         let first = leases.first().map(|lease| lease.attempt.to_string()).unwrap_or_default();
-        tracing::warn!(count = leases.len(), first, "leases went to others");
+        // What only has a result left to send, from before a restart, loses nobody's work.
+        if leases.iter().any(|lease| self.stops.contains_key(lease)) {
+            tracing::warn!(
+                count = leases.len(),
+                first,
+                "leases went to others; what runs is stopped"
+            );
+        } else {
+            tracing::info!(count = leases.len(), first, "leases went to others");
+        }
         let mut actions = Vec::new();
         self.machine.stale(leases, &mut actions);
         self.act(actions, Stop::Now);
