@@ -8,7 +8,7 @@ use super::console::Console;
 use super::exit;
 use super::failure::Failure;
 use super::progress::Progress;
-use crate::plan::pytest::{self, Item, Suite};
+use crate::plan::pytest::{self, Collected, Item, Suite};
 use crate::worker::junit;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -50,14 +50,15 @@ pub async fn collect(
     let (base, below) = place(folder)?;
     let progress = Progress::new(console);
     progress.say(&format!("collecting the tests of {}", folder.display()));
-    let items = items(&base, &below, python.unwrap_or(Path::new("python3"))).await?;
+    let collected = listed(&base, &below, python.unwrap_or(Path::new("python3"))).await?;
+    let Collected { items, packages: installed } = collected;
     drop(progress);
     let seconds = durations(args.durations.as_deref(), &base, &items)?;
     let known = items.iter().filter(|item| seconds.contains_key(&item.id)).count();
     console.note(&format!("{} items, {known} of them with a measured time", items.len()));
     let named = if below == "." { base.as_path() } else { Path::new(&below) };
     let name = named.file_name().and_then(|name| name.to_str()).unwrap_or("pytest").to_owned();
-    let packages = packages(console, &base, &below)?;
+    let packages = packages(console, &base, &below, installed)?;
     let shard = args.shard_time.map_or_else(|| span(SHARD).map_err(Failure::new), Ok)?;
     let shard_seconds = Duration::from(shard).as_secs_f64();
     let suite = Suite { name, folder: below, packages, shard_seconds, seconds };
@@ -79,7 +80,7 @@ fn place(folder: &Path) -> Result<(PathBuf, String), Failure> {
     }
 }
 
-async fn items(base: &Path, below: &str, python: &Path) -> Result<Vec<Item>, Failure> {
+async fn listed(base: &Path, below: &str, python: &Path) -> Result<Collected, Failure> {
     let failed = |what: &str| {
         let what = what.to_owned();
         move |error: std::io::Error| Failure::new(format!("cannot {what}: {error}"))
@@ -104,10 +105,10 @@ async fn items(base: &Path, below: &str, python: &Path) -> Result<Vec<Item>, Fai
             .hint("name the interpreter of the suite: --python .venv/bin/python")
     })?;
     let listed = match read_capped(&list) {
-        Ok(text) => pytest::parse(&text).map_err(|wrong| Failure::new(wrong.message))?.items,
-        Err(_) => Vec::new(),
+        Ok(text) => Some(pytest::parse(&text).map_err(|wrong| Failure::new(wrong.message))?),
+        Err(_) => None,
     };
-    if run.status.success() && !listed.is_empty() {
+    if let Some(listed) = listed.filter(|listed| run.status.success() && !listed.items.is_empty()) {
         return Ok(listed);
     }
     if run.status.success() || run.status.code() == Some(NOTHING_COLLECTED) {
@@ -117,11 +118,25 @@ async fn items(base: &Path, below: &str, python: &Path) -> Result<Vec<Item>, Fai
         });
     }
     let said = String::from_utf8_lossy(&run.stdout) + String::from_utf8_lossy(&run.stderr);
-    let lines: Vec<&str> = said.lines().filter(|line| !line.trim().is_empty()).collect();
-    let last = lines.len().saturating_sub(TOLD_LINES);
-    let message = format!("pytest cannot list all items:\n{}", lines[last..].join("\n"));
+    let message = format!("pytest cannot list all items:\n{}", told(&said).join("\n"));
     Err(Failure::new(message)
         .hint("the interpreter needs pytest and what the suite imports: --python .venv/bin/python"))
+}
+
+/// The lines that say what went wrong: each error that pytest marks with an `E`, and the end.
+fn told(said: &str) -> Vec<&str> {
+    let lines: Vec<&str> = said.lines().filter(|line| !line.trim().is_empty()).collect();
+    let mut told: Vec<&str> = Vec::new();
+    for line in lines.iter().filter(|line| line.starts_with("E  ")) {
+        if told.len() < TOLD_LINES && !told.contains(line) {
+            told.push(line);
+        }
+    }
+    let last = lines.len().saturating_sub(TOLD_LINES - told.len());
+    let end: Vec<&str> =
+        lines[last..].iter().copied().filter(|line| !told.contains(line)).collect();
+    told.extend(end);
+    told
 }
 
 #[expect(clippy::disallowed_methods, reason = "where this person's interpreter looks, no setting")]
@@ -179,11 +194,21 @@ fn case_of(id: &str) -> (String, String) {
     (classes.fold(module, |all, class| all + &class), format!("{name}{parameters}"))
 }
 
-/// What the suite needs: the lines of its requirements.txt that name packages, and pytest.
-fn packages(console: Console, base: &Path, below: &str) -> Result<Vec<String>, Failure> {
+/// What the suite needs: the lines of its requirements.txt that name packages, else what it
+/// imports as installed here; and pytest.
+fn packages(
+    console: Console,
+    base: &Path,
+    below: &str,
+    installed: Vec<String>,
+) -> Result<Vec<String>, Failure> {
     let places = [base.join(below).join("requirements.txt"), base.join("requirements.txt")];
-    let mut packages = Vec::new();
-    if let Some(file) = places.iter().find(|file| file.is_file()) {
+    let file = places.iter().find(|file| file.is_file());
+    if file.is_none() {
+        console.note(&format!("packages, as installed here: {}", installed.join(" ")));
+    }
+    let mut packages = if file.is_none() { installed } else { Vec::new() };
+    if let Some(file) = file {
         let text = std::fs::read_to_string(file)
             .map_err(|error| Failure::usage(format!("cannot read {}: {error}", file.display())))?;
         for line in text.lines().map(|line| line.split(" #").next().unwrap_or("").trim()) {
@@ -229,12 +254,13 @@ mod tests {
             std::fs::write(&python, format!("#!/bin/sh\n{script}\n")).expect("written");
             let executable = std::fs::Permissions::from_mode(0o755);
             std::fs::set_permissions(&python, executable).expect("executable");
-            items(directory.path(), "tests", &python).await
+            listed(directory.path(), "tests", &python).await
         };
-        let one = r#"{"items": [{"id": "tests/t.py::a", "markers": []}]}"#;
+        let one = r#"{"items": [{"id": "tests/t.py::a", "markers": []}], "packages": ["x==1"]}"#;
         let script = format!("test -d \"$PYTHONPATH\" && echo '{one}' > \"$DTF_COLLECTED\"");
         let found = with(&script).await.expect("items");
-        assert_eq!(found[0].id, "tests/t.py::a");
+        assert_eq!(found.items[0].id, "tests/t.py::a");
+        assert_eq!(found.packages, ["x==1"]);
         let script = format!("echo '{one}' > \"$DTF_COLLECTED\"; echo no module x; exit 2");
         let broken = with(&script).await.expect_err("incomplete");
         assert!(broken.message.ends_with("no module x"), "{}", broken.message);
@@ -244,6 +270,15 @@ mod tests {
         assert!(failed.message.contains("No module named pytest"), "{}", failed.message);
         let odd = with("echo '{\"items\": 1}' > \"$DTF_COLLECTED\"").await.expect_err("no list");
         assert!(odd.message.contains("cannot be read"), "{}", odd.message);
+    }
+
+    #[test]
+    fn errors_are_told_before_the_end_that_may_not_name_them() {
+        let long = "E   ModuleNotFoundError: No module named 'x'\nmore\n".repeat(40) + "2 errors\n";
+        let lines = told(&long);
+        assert_eq!(lines[0], "E   ModuleNotFoundError: No module named 'x'");
+        assert_eq!(lines.last(), Some(&"2 errors"));
+        assert!(lines.len() <= TOLD_LINES);
     }
 
     #[test]

@@ -1,11 +1,16 @@
 """A plug-in for pytest that lists what was collected, with its markers. It runs no test.
 
 The list goes to the file that DTF_COLLECTED names, as JSON:
-{"items": [{"id": "tests/test_x.py::test_it", "markers": [{"name", "args", "kwargs"}]}]}
+{"items": [{"id": "tests/test_x.py::test_it", "markers": [{"name", "args", "kwargs"}]}],
+ "packages": ["numpy==2.1.0"]}
 """
 
+import ast
+import importlib.metadata
 import json
 import os
+import pathlib
+import sys
 
 # Markers whose arguments are about the test itself, and may be anything.
 SILENT = {"parametrize", "usefixtures", "filterwarnings", "skipif", "skip", "xfail"}
@@ -20,6 +25,43 @@ def told(marker):
     }
 
 
+def own_files():
+    """The Python files below this folder that collecting has imported."""
+    here = pathlib.Path.cwd().resolve()
+    for module in list(sys.modules.values()):
+        file = pathlib.Path(getattr(module, "__file__", None) or "/").resolve()
+        installed = {"site-packages", "dist-packages"} & set(file.parts)
+        if file.suffix == ".py" and here in file.parents and not installed:
+            yield file
+
+
+def imports(file):
+    """The first parts of the names of what a file imports, wherever in it."""
+    for node in ast.walk(ast.parse(file.read_bytes())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            yield node.module.partition(".")[0]
+
+
+def packages(config):
+    """What the suite imports itself, and pytest with its plug-ins, in the versions of here.
+
+    Left out is what is installed from a folder or an address: no index has it. The part of a
+    version after "+" names a build for some hardware, which the workers choose for themselves.
+    """
+    owners = importlib.metadata.packages_distributions()
+    names = {name for file in own_files() for name in imports(file)} | {"pytest"}
+    found = {owner for name in names for owner in owners.get(name, ())}
+    found |= {plug_in.project_name for _, plug_in in config.pluginmanager.list_plugin_distinfo()}
+    distributions = [importlib.metadata.distribution(name) for name in found]
+    return sorted({
+        f"{one.name}=={one.version.partition('+')[0]}"
+        for one in distributions
+        if one.read_text("direct_url.json") is None
+    })
+
+
 def pytest_collection_finish(session):
     # Nearest first: the marker of a function before that of its class and its file.
     items = [
@@ -27,4 +69,4 @@ def pytest_collection_finish(session):
         for item in session.items
     ]
     with open(os.environ["DTF_COLLECTED"], "w", encoding="utf-8") as file:
-        json.dump({"items": items}, file, default=repr)
+        json.dump({"items": items, "packages": packages(session.config)}, file, default=repr)

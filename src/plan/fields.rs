@@ -82,10 +82,10 @@ impl<'a> Fields<'a> {
         items.iter().enumerate().map(read_item).collect()
     }
 
-    /// Reads a mapping of at most `most` texts; numbers and booleans count as texts.
+    /// Reads a mapping of at most `most` texts: [`word`]s.
     ///
     /// # Errors
-    /// Not a mapping, too long, or a value that is a list or mapping.
+    /// Not a mapping, too long, or a value that is no word.
     pub fn texts(&self, key: &str, most: usize) -> Result<Vec<(String, String)>, Problem> {
         let Some(node) = self.get(key) else { return Ok(Vec::new()) };
         let path = self.path.key(key);
@@ -96,10 +96,9 @@ impl<'a> Fields<'a> {
             let message = format!("{} entries, at most {most} are allowed", entries.len());
             return Err(Problem::new(&path, message));
         }
-        let read = |(name, value): &(String, Node)| match value.scalar() {
-            Some(text) if text.len() <= MAX_TEXT_BYTES => Ok((name.clone(), text)),
-            Some(_) => Err(Wrong::new("the text is too long").at(&path.key(name))),
-            None => Err(Wrong::expected("a text", value).at(&path.key(name))),
+        let read = |(name, value): &(String, Node)| match word(value) {
+            Ok(text) => Ok((name.clone(), text)),
+            Err(wrong) => Err(wrong.at(&path.key(name))),
         };
         entries.iter().map(read).collect()
     }
@@ -121,11 +120,16 @@ pub fn text(node: &Node) -> Result<String, Wrong> {
     }
 }
 
-/// A word of a command: numbers and booleans are taken as written, empty texts too.
+/// A word of a command: whole numbers and booleans are taken as written, empty texts too.
 ///
 /// # Errors
-/// A list or mapping, or too long.
+/// A list or mapping, too long, or a number with a fraction: how it was written is lost.
 pub fn word(node: &Node) -> Result<String, Wrong> {
+    if let Node::Float(_) = node {
+        return Err(
+            Wrong::expected("a text", node).hint("put it in quotes: YAML takes 1.10 for 1.1")
+        );
+    }
     match node.scalar() {
         Some(text) if text.len() <= MAX_TEXT_BYTES => Ok(text),
         Some(_) => Err(Wrong::new(format!("the text is longer than {MAX_TEXT_BYTES} bytes"))),

@@ -64,9 +64,11 @@ impl Known {
     }
 }
 
-/// What holds of a test that stands in a plan, known by its labels: whether it now reserves
-/// more than the plan says.
-pub fn raise_planned(settings: &mut Settings, history: &History) -> bool {
+/// What holds of a test that stands in a plan: the median by its name, where the plan leaves
+/// the time open; lack of memory by its labels. Whether it now reserves more than the plan says.
+pub fn learn_planned(name: &str, settings: &mut Settings, history: &History) -> bool {
+    let median = history.past(name).and_then(|past| past.median_ms).map(Millis);
+    settings.expected = settings.expected.or(median);
     let on_device = settings.requires.backend.is_some_and(Backend::needs_accelerator);
     raise(&mut settings.requires, history.too_little(&settings.labels, on_device))
 }

@@ -48,7 +48,7 @@ impl Plan {
         // Positions of tests that ask for more than the plan says.
         let mut raised = Vec::new();
         for (at, entry) in entries.iter_mut().enumerate() {
-            if needs::raise_planned(&mut entry.settings, sources.history) {
+            if needs::learn_planned(&entry.name, &mut entry.settings, sources.history) {
                 raised.push(at);
             }
         }

@@ -1,7 +1,7 @@
 //! Reads a JUnit XML file into counts and the names of what failed.
 //!
-//! Limits: [`MAX_FILE_BYTES`], [`MAX_FAILED`] names of [`MAX_NAME_BYTES`] each. Counts are
-//! taken from the cases themselves, since totals in the header are often wrong.
+//! Limits: [`MAX_FILE_BYTES`], [`MAX_FAILED`] names of [`MAX_NAME_BYTES`] each, one reason of
+//! [`MAX_REASON_BYTES`]. Counts are taken from the cases themselves, since totals in the header are often wrong.
 
 use crate::api::v1::tests::JunitSummary;
 use crate::sys::fs::open_plain;
@@ -15,6 +15,7 @@ use std::path::Path;
 pub const MAX_FILE_BYTES: u64 = 32 * 1024 * 1024;
 pub const MAX_FAILED: usize = 100;
 pub const MAX_NAME_BYTES: usize = 512;
+pub const MAX_REASON_BYTES: usize = 512;
 
 #[derive(Debug, thiserror::Error)]
 pub enum JunitError {
@@ -62,6 +63,7 @@ pub fn parse(text: &[u8]) -> Result<JunitSummary, JunitError> {
                 }
             }
             Event::End(tag) if tag.local_name().as_ref() == "testcase" => case.count(&mut summary),
+            Event::Text(text) if case.failure || case.error => case.explain(&text),
             _ => {}
         }
     }
@@ -78,6 +80,7 @@ struct Case {
     failure: bool,
     error: bool,
     skipped: bool,
+    reason: String,
 }
 
 impl Case {
@@ -89,7 +92,24 @@ impl Case {
         summary.errors = summary.errors.saturating_add(one(case.error && !case.failure));
         summary.skipped = summary.skipped.saturating_add(one(case.skipped));
         if (case.failure || case.error) && summary.failed.len() < MAX_FAILED {
+            if summary.failed.is_empty() {
+                summary.reason = case.reason;
+            }
             summary.failed.push(case.name);
+        }
+    }
+
+    fn broken(&mut self, tag: &BytesStart<'_>) {
+        let message = value(tag, "message").unwrap_or_default();
+        let first = message.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
+        self.reason = cut(first.trim().to_owned(), MAX_REASON_BYTES);
+    }
+
+    /// pytest marks the error itself with an `E`; its message may only say that collecting failed.
+    fn explain(&mut self, text: &str) {
+        let error = text.lines().find_map(|line| line.strip_prefix("E  "));
+        if let Some(error) = error {
+            self.reason = cut(error.trim().to_owned(), MAX_REASON_BYTES);
         }
     }
 }
@@ -99,8 +119,14 @@ fn open(tag: &BytesStart<'_>, case: &mut Case) -> usize {
     match tag.local_name().as_ref() {
         "testsuite" | "testsuites" => return 1,
         "testcase" => *case = Case { name: full_name(tag), ..Case::default() },
-        "failure" => case.failure = true,
-        "error" => case.error = true,
+        "failure" => {
+            case.failure = true;
+            case.broken(tag);
+        }
+        "error" => {
+            case.error = true;
+            case.broken(tag);
+        }
         "skipped" => case.skipped = true,
         _ => {}
     }
@@ -150,12 +176,16 @@ fn value(tag: &BytesStart<'_>, name: &str) -> Option<String> {
 
 fn full_name(tag: &BytesStart<'_>) -> String {
     let name = value(tag, "name").unwrap_or_default();
-    let mut full = match value(tag, "classname").filter(|class| !class.is_empty()) {
+    let full = match value(tag, "classname").filter(|class| !class.is_empty()) {
         Some(class) => format!("{class}::{name}"),
         None => name,
     };
-    full.truncate(full.floor_char_boundary(MAX_NAME_BYTES));
-    full
+    cut(full, MAX_NAME_BYTES)
+}
+
+fn cut(mut text: String, most: usize) -> String {
+    text.truncate(text.floor_char_boundary(most));
+    text
 }
 
 #[cfg(test)]
@@ -185,8 +215,22 @@ mod tests {
             errors: 1,
             skipped: 1,
             failed: vec!["test_a::test_two".into(), "setup".into()],
+            reason: "assert 1 == 2".into(),
         };
         assert_eq!(summary, expected);
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_imported_says_why() {
+        let text = br#"<testsuites><testsuite>
+<testcase classname="" name="test_x"><error message="collection failure">test_x.py:1: in &lt;module&gt;
+    import torch
+E   ModuleNotFoundError: No module named 'torch'</error></testcase></testsuite></testsuites>"#;
+        let summary = parse(text).expect("a summary");
+        assert_eq!(summary.reason, "ModuleNotFoundError: No module named 'torch'");
+        let long = format!("E   {}", "é".repeat(MAX_REASON_BYTES));
+        let text = format!("<testsuite><testcase><failure>{long}</failure></testcase></testsuite>");
+        assert!(parse(text.as_bytes()).expect("a summary").reason.len() <= MAX_REASON_BYTES);
     }
 
     #[test]

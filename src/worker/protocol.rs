@@ -3,7 +3,8 @@
 //!
 //! Limits: [`MAX_LINE_BYTES`] a line, [`MAX_KEPT_BYTES`] kept in all (the `result` line is
 //! kept beyond it), values [`MAX_DEPTH`] deep, [`MAX_METRICS`] metrics with [`MAX_VALUES`]
-//! values each, finite only. What does not fit is counted and left out; nothing here fails.
+//! values each, finite only. What does not fit is counted and left out, and the first such
+//! line is told with its reason; nothing here fails.
 
 use crate::api::v1::tests::{AttemptDetail, Better, Check, Metric, PhaseRecord};
 use serde::Deserialize;
@@ -33,8 +34,18 @@ pub struct Transcript {
     checks: Vec<Check>,
     environment: Map<String, Value>,
     result: Option<Map<String, Value>>,
+    lines: usize,
     left_out: usize,
+    /// Number of the first line of which something was left out, and why.
+    first_left_out: Option<(usize, &'static str)>,
 }
+
+/// Why a line does not count.
+type Reason = &'static str;
+
+const TOO_MANY: Reason = "there are too many of them";
+const NOT_FINITE: Reason = "a value is no finite number";
+const NOT_JSON: Reason = "NaN and infinities are no JSON, write null";
 
 #[derive(Deserialize)]
 struct PhaseLine {
@@ -107,28 +118,46 @@ impl Transcript {
     fn end_line(&mut self) {
         let line = std::mem::take(&mut self.open);
         let too_long = std::mem::take(&mut self.too_long);
-        let blank = line.trim_ascii().is_empty();
-        if too_long || (!blank && self.line(&line).is_none()) {
-            self.left_out += 1;
+        self.lines += 1;
+        let taken = match line.trim_ascii() {
+            _ if too_long => Err("it is too long"),
+            [] => Ok(()),
+            line => self.line(line),
+        };
+        if let Err(reason) = taken {
+            self.leave_out(1, reason);
         }
     }
 
-    /// None when it was left out.
-    fn line(&mut self, line: &[u8]) -> Option<()> {
-        let Ok(Value::Object(mut object)) = serde_json::from_slice(line) else { return None };
-        let Some(Value::String(kind)) = object.remove("event") else { return None };
+    /// Of the line that was read last.
+    fn leave_out(&mut self, count: usize, reason: Reason) {
+        if count > 0 {
+            self.left_out += count;
+            self.first_left_out.get_or_insert((self.lines, reason));
+        }
+    }
+
+    fn line(&mut self, line: &[u8]) -> Result<(), Reason> {
+        let Ok(Value::Object(mut object)) = serde_json::from_slice(line) else {
+            let words = String::from_utf8_lossy(line);
+            let not_finite = ["NaN", "Infinity"].iter().any(|word| words.contains(word));
+            return Err(if not_finite { NOT_JSON } else { "it is no JSON object" });
+        };
+        let Some(Value::String(kind)) = object.remove("event") else {
+            return Err("it has no event");
+        };
         if !object.values().all(|value| shallow(value, MAX_DEPTH)) {
-            return None;
+            return Err("its values are nested too deeply");
         }
         // Version of the line's format, and seconds since the start of the script.
         object.remove("v");
         object.remove("t");
         if kind == "result" {
             self.result = Some(object);
-            return Some(());
+            return Ok(());
         }
         if self.kept + line.len() > MAX_KEPT_BYTES {
-            return None;
+            return Err("all lines together are too long");
         }
         let body = Value::Object(object);
         match kind.as_str() {
@@ -138,17 +167,17 @@ impl Transcript {
                     self.environment.extend(object);
                 }
             }
-            "phase" => self.phase(serde_json::from_value(body).ok()?)?,
-            "metric" => self.metric(serde_json::from_value(body).ok()?)?,
-            "check" => self.check(serde_json::from_value(body).ok()?)?,
-            _ => return None,
+            "phase" => self.phase(fields(body)?)?,
+            "metric" => self.metric(fields(body)?)?,
+            "check" => self.check(fields(body)?)?,
+            _ => return Err("its event is unknown"),
         }
         self.kept += line.len();
-        Some(())
+        Ok(())
     }
 
     /// A phase is told at its begin and, with its length, at its end.
-    fn phase(&mut self, line: PhaseLine) -> Option<()> {
+    fn phase(&mut self, line: PhaseLine) -> Result<(), Reason> {
         let seconds = line.seconds.filter(|seconds| seconds.is_finite());
         let open = |phase: &PhaseRecord| phase.name == line.name && phase.seconds.is_none();
         let begun = self.phases.iter().rposition(open).filter(|_| seconds.is_some());
@@ -157,31 +186,35 @@ impl Transcript {
         } else if self.phases.len() < MAX_RECORDS {
             self.phases.push(PhaseRecord { name: line.name, seconds });
         } else {
-            return None;
+            return Err(TOO_MANY);
         }
-        Some(())
+        Ok(())
     }
 
-    fn metric(&mut self, line: MetricLine) -> Option<()> {
+    fn metric(&mut self, line: MetricLine) -> Result<(), Reason> {
         if self.metrics.len() >= MAX_METRICS {
-            return None;
+            return Err(TOO_MANY);
         }
         let all = line.values.len() + usize::from(line.value.is_some());
         let values: Vec<f64> =
             line.values.iter().chain(&line.value).filter_map(finite).take(MAX_VALUES).collect();
-        self.left_out += all - values.len();
+        if all == 0 {
+            return Err("it has no values");
+        }
+        let reason = if all > MAX_VALUES { TOO_MANY } else { NOT_FINITE };
+        self.leave_out(all - values.len(), reason);
         // Without one finite value it says nothing.
         if values.is_empty() {
-            return (all > 0).then_some(());
+            return Ok(());
         }
         let better = line.better.unwrap_or(Better::Lower);
         self.metrics.push(Metric { name: line.name, unit: line.unit, better, values });
-        Some(())
+        Ok(())
     }
 
-    fn check(&mut self, line: CheckLine) -> Option<()> {
+    fn check(&mut self, line: CheckLine) -> Result<(), Reason> {
         if self.checks.len() >= MAX_RECORDS {
-            return None;
+            return Err(TOO_MANY);
         }
         self.checks.push(Check {
             name: line.name,
@@ -190,7 +223,7 @@ impl Transcript {
             tolerance: numbers(line.tolerance),
             message: line.message.unwrap_or_default(),
         });
-        Some(())
+        Ok(())
     }
 
     /// The script's verdict, once it has come.
@@ -210,19 +243,28 @@ impl Transcript {
         self.phases.iter().rev().find(|p| p.seconds.is_none()).map(|p| p.name.as_str())
     }
 
-    /// Lines and values that were malformed, unknown or too many.
+    /// In words, when lines or values were malformed, unknown or too many.
     #[must_use]
-    pub fn left_out(&self) -> usize {
-        self.left_out
+    pub fn left_out(&self) -> Option<String> {
+        let (line, reason) = self.first_left_out?;
+        let count = self.left_out;
+        Some(format!("{count} left out of what it wrote, first in line {line}: {reason}"))
     }
 
     pub fn into_detail(self, detail: &mut AttemptDetail) {
+        if let Some(words) = self.left_out() {
+            detail.environment.insert("left_out".into(), words.into());
+        }
         detail.phases = self.phases;
         detail.metrics = self.metrics;
         detail.checks = self.checks;
         detail.environment.extend(self.environment);
         detail.result = self.result.unwrap_or_default();
     }
+}
+
+fn fields<T: serde::de::DeserializeOwned>(body: Value) -> Result<T, Reason> {
+    serde_json::from_value(body).map_err(|_| "a field is missing or of another kind")
 }
 
 /// Python writes `NaN` and `Infinity`, which are no JSON; as texts or null they are skipped here.
@@ -261,12 +303,14 @@ mod tests {
             transcript.feed(line.as_bytes());
         }
         transcript.finish();
-        assert_eq!(transcript.left_out(), 4);
+        let told = "4 left out of what it wrote, first in line 3: its values are nested too deeply";
+        assert_eq!(transcript.left_out().as_deref(), Some(told));
         let mut detail = AttemptDetail::default();
         transcript.into_detail(&mut detail);
         let text = serde_json::to_string(&detail).expect("JSON");
         let read: AttemptDetail = serde_json::from_str(&text).expect("what is sent can be read");
-        assert_eq!(read.environment.len(), 1);
+        assert_eq!(read.environment["left_out"], told);
+        assert_eq!(read.environment.len(), 2);
     }
 
     #[test]
@@ -278,7 +322,8 @@ mod tests {
             }
             transcript.finish();
             assert_eq!(transcript.open_phase(), Some("measure"));
-            assert_eq!(transcript.left_out(), 1, "the NaN");
+            let told = "1 left out of what it wrote, first in line 6: a value is";
+            assert!(transcript.left_out().is_some_and(|words| words.starts_with(told)));
             let mut detail = AttemptDetail::default();
             transcript.into_detail(&mut detail);
             assert_eq!(detail.phases.len(), 2);
@@ -298,7 +343,8 @@ mod tests {
         transcript.feed(b"\n{\"event\":\"metric\",\"name\":\"m\",\"value\":NaN}\n");
         transcript.feed(b"{\"event\":\"result\",\"outcome\":\"failed\"}");
         transcript.finish();
-        assert_eq!(transcript.left_out(), 7);
+        let told = "7 left out of what it wrote, first in line 1: it is no JSON object";
+        assert_eq!(transcript.left_out().as_deref(), Some(told));
         assert!(transcript.result().is_some());
     }
 
@@ -316,6 +362,23 @@ mod tests {
         assert!(transcript.metrics.len() < 30);
         assert!(transcript.metrics.iter().all(|metric| metric.values.len() == MAX_VALUES));
         assert!(transcript.result().is_some());
+    }
+
+    #[test]
+    fn each_reason_is_told() {
+        for (line, reason) in [
+            (r#"{"event":"metric","name":"m","value":NaN}"#, NOT_JSON),
+            (r#"{"event":"metric","name":"m","values":[1,null]}"#, NOT_FINITE),
+            (r#"{"event":"metric","name":"m"}"#, "it has no values"),
+            (r#"{"event":"check","name":"c"}"#, "a field is missing or of another kind"),
+            (r#"{"name":"m"}"#, "it has no event"),
+            (r#"{"event":"poem"}"#, "its event is unknown"),
+        ] {
+            let mut transcript = Transcript::default();
+            transcript.feed(format!("{line}\n").as_bytes());
+            let told = format!("1 left out of what it wrote, first in line 1: {reason}");
+            assert_eq!(transcript.left_out(), Some(told), "{line}");
+        }
     }
 
     proptest! {

@@ -3,6 +3,7 @@
 //! A script is judged by its `result` line, any other command by its exit code. A zero exit
 //! alone never passes a script.
 
+use crate::api::v1::tests::JunitSummary;
 use crate::domain::outcome::{Class, Outcome};
 use crate::domain::time::Millis;
 use crate::sys::process::Exit;
@@ -39,7 +40,7 @@ pub struct Evidence<'a> {
     /// For a script, what it told.
     pub script: Option<&'a Transcript>,
     /// When a JUnit file was named.
-    pub junit: Option<&'a Result<crate::api::v1::tests::JunitSummary, JunitError>>,
+    pub junit: Option<&'a Result<JunitSummary, JunitError>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -142,7 +143,7 @@ fn command(evidence: &Evidence<'_>) -> Verdict {
                     "; {} of {} failed, first {}",
                     junit.failed.len(),
                     junit.tests,
-                    junit.failed[0]
+                    first(junit)
                 )
             }
             _ => String::new(),
@@ -151,14 +152,20 @@ fn command(evidence: &Evidence<'_>) -> Verdict {
     }
     match evidence.junit {
         None => Verdict::new(Outcome::Passed, None, ""),
-        Some(Err(error)) => Verdict::new(Outcome::Failed, None, error.to_string()),
+        Some(Err(error)) => Verdict::new(Outcome::Error, Some(Class::NoResult), error.to_string()),
         Some(Ok(junit)) if junit.failures > 0 || junit.errors > 0 => {
-            let first = junit.failed.first().map(String::as_str).unwrap_or_default();
-            let message = format!("exit code 0, but the JUnit file says that {first} failed");
+            let message =
+                format!("exit code 0, but the JUnit file has a failed case: {}", first(junit));
             Verdict::new(Outcome::Failed, None, message)
         }
         Some(Ok(junit)) => Verdict::new(Outcome::Passed, None, format!("{} cases", junit.tests)),
     }
+}
+
+/// The first case that failed, with the reason.
+fn first(junit: &JunitSummary) -> String {
+    let name = junit.failed.first().map(String::as_str).unwrap_or_default();
+    if junit.reason.is_empty() { name.to_owned() } else { format!("{name}: {}", junit.reason) }
 }
 
 fn script(exit: Exit, transcript: &Transcript) -> Verdict {
@@ -179,7 +186,7 @@ fn script(exit: Exit, transcript: &Transcript) -> Verdict {
         Outcome::Passed if !transcript.has_metrics() => Verdict::new(
             Outcome::Error,
             Some(Class::NoResult),
-            "the script says passed, but reported no metrics",
+            format!("the script says passed, but reported no metrics{}", left_out(transcript)),
         ),
         _ => said,
     }
@@ -188,13 +195,21 @@ fn script(exit: Exit, transcript: &Transcript) -> Verdict {
 fn without_result(code: i32, transcript: &Transcript) -> Verdict {
     let phase = transcript.open_phase().map(|p| format!(" in phase {p}")).unwrap_or_default();
     if code == 0 {
-        let message = format!("the script ended well{phase}, but without a result line");
+        let left_out = left_out(transcript);
+        let message = format!("the script ended well{phase}, but without a result line{left_out}");
         Verdict::new(Outcome::Error, Some(Class::NoResult), message)
     } else {
-        let message =
-            format!("the script ended with exit code {code}{phase}, without a result line");
+        let left_out = left_out(transcript);
+        let message = format!(
+            "the script ended with exit code {code}{phase}, without a result line{left_out}"
+        );
         Verdict::new(Outcome::Error, None, message)
     }
+}
+
+/// What is missing may be among what did not count.
+fn left_out(transcript: &Transcript) -> String {
+    transcript.left_out().map(|words| format!("; {words}")).unwrap_or_default()
 }
 
 /// The script's own words.
@@ -218,7 +233,6 @@ fn told(result: &Map<String, Value>) -> Verdict {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::v1::tests::JunitSummary;
 
     const METRIC: &str = "{\"event\":\"metric\",\"name\":\"m\",\"values\":[1]}\n";
 
@@ -257,6 +271,17 @@ mod tests {
         assert_eq!(script(0, "{\"event\":\"result\",\"outcome\":\"passed\"}\n"), no_result);
         assert_eq!(script(1, ""), (Outcome::Error, None));
         assert_eq!(script(1, &result("\"passed\"")), (Outcome::Error, None));
+    }
+
+    #[test]
+    fn what_is_missing_may_be_in_a_line_that_did_not_count() {
+        let mut transcript = Transcript::default();
+        transcript.feed(b"{\"event\":\"metric\",\"name\":\"m\",\"value\":NaN}\n");
+        transcript.feed(b"{\"event\":\"result\",\"outcome\":\"passed\"}\n");
+        let exit = Exit { code: Some(0), signal: None };
+        let verdict = super::script(exit, &transcript);
+        assert!(verdict.message.contains("no metrics; 1 left out"), "{}", verdict.message);
+        assert!(verdict.message.contains("line 1: NaN"), "{}", verdict.message);
     }
 
     fn command(exit: Exit, stopped: Option<Stopped>) -> Verdict {
@@ -316,6 +341,6 @@ mod tests {
         assert_eq!(judged(0, Ok(JunitSummary::default())), Outcome::Passed);
         assert_eq!(judged(0, Ok(failed.clone())), Outcome::Failed);
         assert_eq!(judged(1, Ok(failed)), Outcome::Failed);
-        assert_eq!(judged(0, Err(JunitError::Missing("x".into()))), Outcome::Failed);
+        assert_eq!(judged(0, Err(JunitError::Missing("x".into()))), Outcome::Error);
     }
 }

@@ -6,6 +6,8 @@ import pathlib
 import subprocess
 import sys
 
+import pytest
+
 PLUG_IN = pathlib.Path(__file__).parents[2] / "src/cli"
 
 SUITE = """
@@ -58,7 +60,20 @@ def test_items_come_with_their_markers_nearest_first(tmp_path):
     assert groups == [["one"]]
 
 
+def test_what_the_suite_imports_is_listed_as_installed(tmp_path):
+    (tmp_path / "helpers.py").write_text("import pluggy, json\n", encoding="utf-8")
+    (tmp_path / "unused.py").write_text("import packaging\n", encoding="utf-8")
+    code = "def test_it():\n    import iniconfig\n    from helpers import pluggy\n"
+    (tmp_path / "test_x.py").write_text("import helpers\n" + code, encoding="utf-8")
+    done, listed = collect(tmp_path, ".")
+    assert done.returncode == 0, done.stdout
+    names = [package.partition("==")[0] for package in listed["packages"]]
+    assert {"iniconfig", "pluggy", "pytest"} <= set(names)
+    assert not {"packaging", "helpers", "json"} & set(names)
+    assert f"pytest=={pytest.__version__}" in listed["packages"]
+
+
 def test_a_suite_that_cannot_be_imported_has_no_items(tmp_path):
     (tmp_path / "test_x.py").write_text("import nothing_of_this_name\n", encoding="utf-8")
     done, listed = collect(tmp_path, ".")
-    assert done.returncode == 2 and listed in (None, {"items": []})
+    assert done.returncode == 2 and (listed is None or listed["items"] == [])

@@ -69,6 +69,9 @@ pub struct ReportRow {
     pub finished_at: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub message: String,
+    /// What became of the first attempt, when it was not the last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_attempt: Option<String>,
     pub labels: BTreeMap<String, String>,
     /// Of the final attempt.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -196,6 +196,9 @@ pub struct JunitSummary {
     pub skipped: u32,
     /// At most 100.
     pub failed: Vec<String>,
+    /// Why the first of them failed, in one line, where the file says so.
+    #[serde(default)]
+    pub reason: String,
 }
 
 /// Why a test stands where it stands.

@@ -31,6 +31,8 @@ const JUNIT: &str = "report.xml";
 #[serde(deny_unknown_fields)]
 pub struct Collected {
     pub items: Vec<Item>,
+    /// PEP 508 requirements: what the suite imports, as its interpreter has it.
+    pub packages: Vec<String>,
 }
 
 #[derive(Debug, Clone, Deserialize)]

@@ -44,6 +44,10 @@ fn fields_are_refused_with_place_and_hint() {
             "tests[0].depends_on: expected a list, found \"build\" | write it as [build]",
         ),
         ("depends_on: [b]", "tests[0].depends_on: no test is named \"b\" | did you mean \"a\"?"),
+        (
+            "env: {V: 1.10}",
+            "tests[0].env.V: expected a text, found 1.1 | put it in quotes: YAML takes 1.10 for 1.1",
+        ),
         ("env: {A=B: x}", "tests[0].env.A=B: not the name of an environment variable"),
         ("files: [missing/]", "tests[0].files[0]: cannot list \"missing\": no such folder"),
         (

@@ -2,8 +2,9 @@
 //! that stand in a plan.
 
 use super::{Folder, launch, sources};
+use crate::domain::time::Millis;
 use crate::plan::document::Plan;
-use crate::plan::history::{Exhausted, History};
+use crate::plan::history::{Exhausted, History, Past};
 use crate::plan::request::{Request, generate};
 use crate::plan::sources::Sources;
 use crate::plan::submission::Submission;
@@ -80,6 +81,18 @@ fn what_was_written_into_a_plan_is_raised_as_what_is_generated() {
         assert_eq!(raised, expected);
         assert!(made.doubts[0].starts_with(&format!("{} and 1 more: more memory", expected[0])));
     }
+}
+
+#[test]
+fn a_planned_test_is_expected_to_take_what_it_took() {
+    let past = Past { ended: 3, median_ms: Some(4_200), ..Past::default() };
+    let tests = ["a", "b"].map(|name| (name.to_owned(), past.clone()));
+    let history = History { tests: tests.into(), ..History::default() };
+    let text =
+        "tests: [{name: a, cmd: [x]}, {name: b, cmd: [x], expected: 9s}, {name: c, cmd: [x]}]";
+    let made = submit(text, &Folder::default(), &history);
+    let expected: Vec<_> = made.tests.iter().map(|test| test.expected_ms).collect();
+    assert_eq!(expected, [Some(Millis(4_200)), Some(Millis(9_000)), None]);
 }
 
 #[test]
