@@ -830,13 +830,17 @@ _dtf() {
             return 0
             ;;
         dtf__subcmd__report)
-            opts="-v -q -h --coordinator --since --run --limit --data-dir --output --config --token-file --color --verbose --quiet --help"
+            opts="-v -q -h --coordinator --data-dir --since --run --limit --output --config --token-file --color --verbose --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --coordinator)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --data-dir)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -849,10 +853,6 @@ _dtf() {
                     return 0
                     ;;
                 --limit)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --data-dir)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -180,10 +180,10 @@ complete -c dtf -n "__fish_dtf_using_subcommand generate" -s v -l verbose -d 'Te
 complete -c dtf -n "__fish_dtf_using_subcommand generate" -s q -l quiet -d 'Tell only results and errors'
 complete -c dtf -n "__fish_dtf_using_subcommand generate" -s h -l help -d 'Print help'
 complete -c dtf -n "__fish_dtf_using_subcommand report" -l coordinator -d 'Address of the coordinator [default: http://127.0.0.1:7700]' -r
+complete -c dtf -n "__fish_dtf_using_subcommand report" -l data-dir -d 'Directory of `dtf run` or of a stopped coordinator, read without asking one' -r -F
 complete -c dtf -n "__fish_dtf_using_subcommand report" -l since -d 'Runs of the last so long, such as 7d or 12h [default: 7d]' -r
 complete -c dtf -n "__fish_dtf_using_subcommand report" -l run -d 'One run' -r
 complete -c dtf -n "__fish_dtf_using_subcommand report" -l limit -d 'Most rows' -r
-complete -c dtf -n "__fish_dtf_using_subcommand report" -l data-dir -d 'Directory of `dtf run` or of a stopped coordinator, read without asking one' -r -F
 complete -c dtf -n "__fish_dtf_using_subcommand report" -l output -d 'Form of the report' -r -f -a "table\t''
 json\t''
 csv\t''"
@@ -241,7 +241,7 @@ complete -c dtf -n "__fish_dtf_using_subcommand why" -s v -l verbose -d 'Tell mo
 complete -c dtf -n "__fish_dtf_using_subcommand why" -s q -l quiet -d 'Tell only results and errors'
 complete -c dtf -n "__fish_dtf_using_subcommand why" -s h -l help -d 'Print help'
 complete -c dtf -n "__fish_dtf_using_subcommand workers" -l coordinator -d 'Address of the coordinator [default: http://127.0.0.1:7700]' -r
-complete -c dtf -n "__fish_dtf_using_subcommand workers" -l drain -d 'Take no new tests to this worker' -r
+complete -c dtf -n "__fish_dtf_using_subcommand workers" -l drain -d 'Take no new tests to this worker: its id, or its name where only one has it' -r
 complete -c dtf -n "__fish_dtf_using_subcommand workers" -l output -d 'Form of the answer' -r -f -a "table\t''
 json\t''"
 complete -c dtf -n "__fish_dtf_using_subcommand workers" -l config -d 'Settings file [default: config.yaml in the settings directory, if it is there]' -r -F

@@ -192,10 +192,10 @@ Register-ArgumentCompleter -Native -CommandName 'dtf' -ScriptBlock {
         }
         'dtf;report' {
             [CompletionResult]::new('--coordinator', '--coordinator', [CompletionResultType]::ParameterName, 'Address of the coordinator [default: http://127.0.0.1:7700]')
+            [CompletionResult]::new('--data-dir', '--data-dir', [CompletionResultType]::ParameterName, 'Directory of `dtf run` or of a stopped coordinator, read without asking one')
             [CompletionResult]::new('--since', '--since', [CompletionResultType]::ParameterName, 'Runs of the last so long, such as 7d or 12h [default: 7d]')
             [CompletionResult]::new('--run', '--run', [CompletionResultType]::ParameterName, 'One run')
             [CompletionResult]::new('--limit', '--limit', [CompletionResultType]::ParameterName, 'Most rows')
-            [CompletionResult]::new('--data-dir', '--data-dir', [CompletionResultType]::ParameterName, 'Directory of `dtf run` or of a stopped coordinator, read without asking one')
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Form of the report')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Settings file [default: config.yaml in the settings directory, if it is there]')
             [CompletionResult]::new('--token-file', '--token-file', [CompletionResultType]::ParameterName, 'File with the token, readable by its owner only')
@@ -269,7 +269,7 @@ Register-ArgumentCompleter -Native -CommandName 'dtf' -ScriptBlock {
         }
         'dtf;workers' {
             [CompletionResult]::new('--coordinator', '--coordinator', [CompletionResultType]::ParameterName, 'Address of the coordinator [default: http://127.0.0.1:7700]')
-            [CompletionResult]::new('--drain', '--drain', [CompletionResultType]::ParameterName, 'Take no new tests to this worker')
+            [CompletionResult]::new('--drain', '--drain', [CompletionResultType]::ParameterName, 'Take no new tests to this worker: its id, or its name where only one has it')
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Form of the answer')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Settings file [default: config.yaml in the settings directory, if it is there]')
             [CompletionResult]::new('--token-file', '--token-file', [CompletionResultType]::ParameterName, 'File with the token, readable by its owner only')

@@ -186,10 +186,10 @@ _arguments "${_arguments_options[@]}" : \
 (report)
 _arguments "${_arguments_options[@]}" : \
 '--coordinator=[Address of the coordinator \[default\: http\://127.0.0.1\:7700\]]:URL:_default' \
+'--data-dir=[Directory of \`dtf run\` or of a stopped coordinator, read without asking one]:DIR:_files' \
 '(--run)--since=[Runs of the last so long, such as 7d or 12h \[default\: 7d\]]:TIME:_default' \
 '--run=[One run]:RUN:_default' \
 '--limit=[Most rows]:N:_default' \
-'(--coordinator)--data-dir=[Directory of \`dtf run\` or of a stopped coordinator, read without asking one]:DIR:_files' \
 '--output=[Form of the report]:OUTPUT:(table json csv)' \
 '--config=[Settings file \[default\: config.yaml in the settings directory, if it is there\]]:FILE:_files' \
 '--token-file=[File with the token, readable by its owner only]:FILE:_files' \
@@ -240,8 +240,8 @@ _arguments "${_arguments_options[@]}" : \
 '--config=[Settings file \[default\: config.yaml in the settings directory, if it is there\]]:FILE:_files' \
 '--token-file=[File with the token, readable by its owner only]:FILE:_files' \
 '--color=[When to use colour]:WHEN:(auto always never)' \
-'(--data-dir)-f[Follow until the attempt ends]' \
-'(--data-dir)--follow[Follow until the attempt ends]' \
+'-f[Follow until the attempt ends]' \
+'--follow[Follow until the attempt ends]' \
 '*-v[Tell more (twice\: everything)]' \
 '*--verbose[Tell more (twice\: everything)]' \
 '(-v --verbose)-q[Tell only results and errors]' \
@@ -271,7 +271,7 @@ _arguments "${_arguments_options[@]}" : \
 (workers)
 _arguments "${_arguments_options[@]}" : \
 '--coordinator=[Address of the coordinator \[default\: http\://127.0.0.1\:7700\]]:URL:_default' \
-'--drain=[Take no new tests to this worker]:WORKER:_default' \
+'--drain=[Take no new tests to this worker\: its id, or its name where only one has it]:WORKER:_default' \
 '--output=[Form of the answer]:OUTPUT:(table json)' \
 '--config=[Settings file \[default\: config.yaml in the settings directory, if it is there\]]:FILE:_files' \
 '--token-file=[File with the token, readable by its owner only]:FILE:_files' \

@@ -1,10 +1,14 @@
 //! The command line as it is written. What it means is said beside each command.
 
-use crate::domain::id::{RunId, TestId, WorkerId};
+use crate::domain::id::{RunId, TestId};
 use crate::domain::time::Millis;
 use crate::plan::node::Node;
 use crate::plan::quantity;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::builder::Resettable;
+use clap::error::ErrorKind;
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 /// Tests AI models on every kind of hardware: what is right, fast, broken, flaky, and why
@@ -33,6 +37,27 @@ Exit codes:
   0 passed · 1 dtf failed · 2 usage · 4 authentication · 5 no test matched
   8 still pending at the wait timeout · 100 tests failed · 101 infrastructure errors only
   102 unschedulable · 130/143 interrupted";
+
+impl Cli {
+    /// Reads arguments and `DTF_*` variables, of which an empty one counts as absent.
+    pub fn read(args: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
+        Self::from_arg_matches(
+            &without_empty_variables(Self::command()).try_get_matches_from(args)?,
+        )
+    }
+}
+
+fn without_empty_variables(command: clap::Command) -> clap::Command {
+    command.mut_subcommands(without_empty_variables).mut_args(|arg| match arg.get_env() {
+        Some(name) if is_empty_variable(name) => arg.env(Resettable::Reset),
+        _ => arg,
+    })
+}
+
+#[expect(clippy::disallowed_methods, reason = "the argument parser would take it as a value")]
+fn is_empty_variable(name: &std::ffi::OsStr) -> bool {
+    std::env::var_os(name).is_some_and(|value| value.is_empty())
+}
 
 #[derive(Debug, Clone, Args)]
 pub struct Global {
@@ -422,7 +447,7 @@ Asks the coordinator that is named or runs on this machine; without one it reads
 results of `dtf run` in the data directory.")]
 pub struct ReportArgs {
     #[command(flatten)]
-    pub server: Server,
+    pub results: ResultsArgs,
     /// Runs of the last so long, such as 7d or 12h [default: 7d]
     #[arg(long, value_parser = span, value_name = "TIME", conflicts_with = "run")]
     pub since: Option<Millis>,
@@ -432,9 +457,6 @@ pub struct ReportArgs {
     /// Most rows
     #[arg(long, default_value_t = 1000, value_name = "N")]
     pub limit: u32,
-    /// Directory of `dtf run` or of a stopped coordinator, read without asking one
-    #[arg(long, env = "DTF_DATA_DIR", value_name = "DIR", conflicts_with = "coordinator")]
-    pub data_dir: Option<PathBuf>,
     /// Form of the report
     #[arg(long, value_enum, default_value_t)]
     pub output: Output,
@@ -464,12 +486,54 @@ pub struct CancelArgs {
     pub output: Shape,
 }
 
-/// Where to look when no coordinator is to be asked.
-#[derive(Debug, Clone, Args)]
-pub struct StoredArgs {
-    /// Directory of `dtf run` or of a stopped coordinator, read without asking one
-    #[arg(long, value_name = "DIR")]
+/// Where results are looked for. A flag for the one leaves no variable for the other.
+#[derive(Debug, Clone, Default)]
+pub struct ResultsArgs {
+    pub coordinator: Option<String>,
     pub data_dir: Option<PathBuf>,
+    /// The directory was asked for by flag.
+    pub only_stored: bool,
+}
+
+#[derive(Debug, Clone, Args)]
+struct ResultsFlags {
+    #[command(flatten)]
+    server: Server,
+    /// Directory of `dtf run` or of a stopped coordinator, read without asking one
+    #[arg(long, env = "DTF_DATA_DIR", value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+}
+
+impl Args for ResultsArgs {
+    fn augment_args(command: clap::Command) -> clap::Command {
+        ResultsFlags::augment_args(command)
+    }
+
+    fn augment_args_for_update(command: clap::Command) -> clap::Command {
+        ResultsFlags::augment_args_for_update(command)
+    }
+}
+
+impl FromArgMatches for ResultsArgs {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let flags = ResultsFlags::from_arg_matches(matches)?;
+        let (coordinator, data_dir) = (flags.server.coordinator, flags.data_dir);
+        let flag = |id| matches.value_source(id) == Some(ValueSource::CommandLine);
+        match (flag("coordinator"), flag("data_dir")) {
+            (true, true) => Err(clap::Error::raw(
+                ErrorKind::ArgumentConflict,
+                "--coordinator and --data-dir exclude each other\n",
+            )),
+            (true, false) => Ok(Self { coordinator, ..Self::default() }),
+            (false, true) => Ok(Self { data_dir, only_stored: true, ..Self::default() }),
+            (false, false) => Ok(Self { coordinator, data_dir, only_stored: false }),
+        }
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
 }
 
 /// Print what a test wrote
@@ -479,13 +543,11 @@ pub struct StoredArgs {
 )]
 pub struct LogsArgs {
     #[command(flatten)]
-    pub server: Server,
-    #[command(flatten)]
-    pub stored: StoredArgs,
+    pub results: ResultsArgs,
     /// A test (r12.t3) or an attempt (r12.t3.a1)
     pub what: String,
     /// Follow until the attempt ends
-    #[arg(short, long, conflicts_with = "data_dir")]
+    #[arg(short, long)]
     pub follow: bool,
 }
 
@@ -494,9 +556,7 @@ pub struct LogsArgs {
 #[command(after_help = "Examples:\n  dtf why r12.t3")]
 pub struct WhyArgs {
     #[command(flatten)]
-    pub server: Server,
-    #[command(flatten)]
-    pub stored: StoredArgs,
+    pub results: ResultsArgs,
     /// The test, such as r12.t3
     pub test: TestId,
     /// Form of the answer
@@ -507,14 +567,14 @@ pub struct WhyArgs {
 /// List workers, or drain one
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  dtf workers\n  dtf workers --drain w4     finish what runs there, then let it leave"
+    after_help = "Examples:\n  dtf workers\n  dtf workers --drain w4     finish what runs there, then let it leave\n  dtf workers --drain rig7   the same by name"
 )]
 pub struct WorkersArgs {
     #[command(flatten)]
     pub server: Server,
-    /// Take no new tests to this worker
+    /// Take no new tests to this worker: its id, or its name where only one has it
     #[arg(long, value_name = "WORKER")]
-    pub drain: Option<WorkerId>,
+    pub drain: Option<String>,
     /// Form of the answer
     #[arg(long, value_enum, default_value_t)]
     pub output: Shape,

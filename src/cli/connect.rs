@@ -45,12 +45,7 @@ pub fn client_at(url: String, global: &Global, file: &File) -> Result<Client, Fa
 }
 
 pub fn client(global: &Global, server: &Server) -> Result<Client, Failure> {
-    Ok(reach(global, server)?.0)
-}
-
-/// The same, and whether somebody named the coordinator.
-pub fn reach(global: &Global, server: &Server) -> Result<(Client, bool), Failure> {
     let file = settings(global)?;
-    let (url, named) = address(&file, server)?;
-    Ok((client_at(url, global, &file)?, named))
+    let (url, _) = address(&file, server)?;
+    client_at(url, global, &file)
 }

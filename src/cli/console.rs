@@ -3,6 +3,7 @@
 
 use super::args::{Color, Global};
 use super::failure::Failure;
+use crate::report::render::words::lines;
 use std::io::{self, IsTerminal, Write};
 
 /// How to talk to whoever reads. Printing takes it even where it does not look at it: what
@@ -54,6 +55,19 @@ impl Console {
                 Err(Failure::new(format!("cannot write the result: {error}")))
             }
             _ => Ok(()),
+        }
+    }
+
+    /// What a test wrote, or a piece of it. A terminal takes colours from it but no other
+    /// commands; files and pipes get it as it is.
+    ///
+    /// # Errors
+    /// As [`Self::result`].
+    pub fn foreign(self, text: &str) -> Result<(), Failure> {
+        if io::stdout().is_terminal() {
+            self.result_part(&lines(text, self.colour))
+        } else {
+            self.result_part(text)
         }
     }
 

@@ -20,6 +20,10 @@ pub async fn run(console: Console, global: &Global, args: CoordinatorArgs) -> Re
     let data_dir = data_dir.unwrap_or_else(|| locate::data_dir("coordinator"));
     let mut settings = coordinator::Settings::new(data_dir);
     settings.token_file = token_file(global, &file)?;
+    if !listen.contains(':') {
+        return Err(Failure::usage(format!("--listen {listen} is no address with a port"))
+            .hint("write both, such as 127.0.0.1:7700"));
+    }
     let listener = TcpListener::bind(&listen).await.map_err(|error| {
         Failure::new(format!("cannot listen on {listen}: {error}"))
             .hint("another coordinator may run there; choose another --listen")

@@ -1,13 +1,12 @@
 //! `dtf logs`: what an attempt wrote, now or as it comes.
 
 use super::args::{Global, LogsArgs};
-use super::connect::reach;
 use super::console::Console;
 use super::exit;
 use super::failure::Failure;
 use super::patience::Patience;
 use super::progress::Progress;
-use super::stored::Stored;
+use super::stored::{Source, Stored};
 use crate::api::v1::tests::TestView;
 use crate::client::{Client, LogEvent};
 use crate::domain::id::{AttemptId, TestId};
@@ -26,10 +25,14 @@ pub async fn run(console: Console, global: &Global, args: LogsArgs) -> Result<u8
             return Err(Failure::usage(error.to_string()).hint("or a test, such as r12.t3"));
         }
     };
-    if let Some(directory) = &args.stored.data_dir {
-        return stored(console, &Stored::open(directory)?, what);
-    }
-    let (client, named) = reach(global, &args.server)?;
+    let (client, named) = match Source::of(global, args.results)? {
+        Source::Coordinator { client, named } => (client, named),
+        Source::Stored(_) if args.follow => {
+            return Err(Failure::usage("stored output does not grow: there is nothing to follow")
+                .hint("name the coordinator with --coordinator, or leave --follow out"));
+        }
+        Source::Stored(results) => return stored(console, &results, what),
+    };
     let attempt = match what {
         What::Attempt(attempt) => attempt,
         What::Latest(test) => match client.test(test).await {
@@ -61,7 +64,11 @@ fn stored(console: Console, results: &Stored, what: What) -> Result<u8, Failure>
 }
 
 fn show(console: Console, output: &[u8]) -> Result<u8, Failure> {
-    console.result(&String::from_utf8_lossy(output))?;
+    console.foreign(&String::from_utf8_lossy(output))?;
+    // As a last line without its end would leave the prompt beside it.
+    if !output.is_empty() && !output.ends_with(b"\n") {
+        console.result_part("\n")?;
+    }
     Ok(exit::PASSED)
 }
 
@@ -86,7 +93,7 @@ async fn follow(console: Console, client: &Client, attempt: AttemptId) -> Result
                 match stream.next().await {
                     Ok(LogEvent::End) => return Ok(exit::PASSED),
                     Ok(LogEvent::Output(piece)) => {
-                        console.result_part(&piece.text)?;
+                        console.foreign(&piece.text)?;
                         seen = piece.next;
                         patience = Patience::default();
                     }

@@ -35,7 +35,6 @@ mod worker;
 mod workers;
 
 use args::{Cli, Command};
-use clap::Parser;
 use clap::error::ErrorKind;
 use console::Console;
 use failure::Failure;
@@ -52,7 +51,7 @@ const RUNTIME_THREADS: usize = 2;
 
 /// Runs the command that the arguments name.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let cli = match Cli::try_parse_from(args) {
+    let cli = match Cli::read(args) {
         Ok(cli) => cli,
         Err(error) => {
             // Help and version are results, the rest are errors; clap knows where each goes.

@@ -1,11 +1,10 @@
 //! `dtf report`: from a coordinator, or from the results of `dtf run` when there is none.
 
 use super::args::{Global, Output, ReportArgs};
-use super::connect::{address, client_at, path, settings};
 use super::console::Console;
 use super::exit;
 use super::failure::Failure;
-use super::stored::Stored;
+use super::stored::{Source, Stored};
 use crate::api::v1::reports::{MAX_ROWS, ReportQuery, ReportView};
 use crate::client::ClientError;
 use crate::config::locate;
@@ -17,26 +16,20 @@ use crate::sys::clock::Clock;
 const DEFAULT_SINCE: Millis = Millis::from_secs(7 * 86_400);
 
 pub async fn run(console: Console, global: &Global, args: ReportArgs) -> Result<u8, Failure> {
-    let file = settings(global)?;
     let mut query =
         ReportQuery { run: args.run, limit: Some(args.limit), ..ReportQuery::default() };
     if args.run.is_none() {
         let span = args.since.unwrap_or(DEFAULT_SINCE);
         query.since_ms = Some(Clock::start().now().0.saturating_sub(span.0));
     }
-    let given = file.pick(args.data_dir, "data_dir", path)?;
-    let (url, named) = address(&file, &args.server)?;
-    let view = match given {
-        Some(directory) if !named => from_store(&Stored::open(&directory)?, &query)?,
-        _ => {
-            let client = client_at(url, global, &file)?;
-            match client.report_view(&query).await {
-                Err(ClientError::Unreachable { .. }) if !named => {
-                    from_store(&Stored::open(&locate::data_dir("local"))?, &query)?
-                }
-                answer => answer?,
+    let view = match Source::of(global, args.results)? {
+        Source::Stored(stored) => from_store(&stored, &query)?,
+        Source::Coordinator { client, named } => match client.report_view(&query).await {
+            Err(ClientError::Unreachable { .. }) if !named => {
+                from_store(&Stored::open(&locate::data_dir("local"))?, &query)?
             }
-        }
+            answer => answer?,
+        },
     };
     console.result(&render(console, &view, args.output)?)?;
     tell_left_out(console, &view, args.output);

@@ -1,14 +1,42 @@
-//! Results that no coordinator serves: of `dtf run`, or of a coordinator that has stopped.
+//! Where results are: at a coordinator, or where none serves them (those of `dtf run`, or of
+//! a coordinator that has stopped).
 
+use super::args::{Global, ResultsArgs, Server};
+use super::connect::{address, client_at, path, settings};
 use super::failure::Failure;
 use crate::api::v1::tests::{AttemptDetail, TestView, Why};
 use crate::blobs::{self, Blobs};
-use crate::client::ClientError;
+use crate::client::{Client, ClientError};
 use crate::config::locate;
 use crate::coordinator;
 use crate::domain::id::{AttemptId, TestId};
-use crate::store::{self, Store};
+use crate::store::{self, Store, StoreError};
 use std::path::{Path, PathBuf};
+
+/// Where a command finds results.
+pub enum Source {
+    Coordinator {
+        client: Client,
+        /// Whether somebody named it; otherwise it may as well not be there.
+        named: bool,
+    },
+    Stored(Stored),
+}
+
+impl Source {
+    /// What a flag asks for; else the coordinator that is named, the directory that is, the
+    /// coordinator of this machine.
+    pub fn of(global: &Global, args: ResultsArgs) -> Result<Self, Failure> {
+        let file = settings(global)?;
+        let (url, named) = address(&file, &Server { coordinator: args.coordinator })?;
+        match file.pick(args.data_dir, "data_dir", path)? {
+            Some(directory) if args.only_stored || !named => {
+                Stored::open(&directory).map(Self::Stored)
+            }
+            _ => Ok(Self::Coordinator { client: client_at(url, global, &file)?, named }),
+        }
+    }
+}
 
 /// A data directory, of which nothing is changed.
 pub struct Stored {
@@ -23,7 +51,11 @@ impl Stored {
             return Err(Failure::new(format!("there are no results in {}", directory.display()))
                 .hint("name a coordinator with --coordinator, or make results: dtf run MODEL"));
         }
-        let store = Store::open_read_only(&path).map_err(|error| Failure::chain(&error))?;
+        let store = Store::open_read_only(&path).map_err(|error| match error {
+            StoreError::InUse { .. } => Failure::new(error.to_string())
+                .hint("ask the coordinator that uses it, or wait until `dtf run` has ended"),
+            error => Failure::chain(&error),
+        })?;
         Ok(Self { directory: directory.to_owned(), store })
     }
 

@@ -60,7 +60,10 @@ pub async fn perform(
     let file = settings(global)?;
     work.ask_hub(console, &file, how.offline).await?;
     let client = client_at(address(&file, how.server)?.0, global, &file)?;
-    work.ask_coordinator(console, &client, &file, how.templates).await?;
+    if let Err(away) = work.ask_coordinator(console, &client, &file, how.templates).await {
+        work.check_alone()?;
+        return Err(away);
+    }
     let submission = work.submission()?;
     tell_doubts(console, &submission);
     let sent = send(console, &client, &submission, false).await?;

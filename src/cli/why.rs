@@ -1,22 +1,19 @@
 //! `dtf why TEST`.
 
 use super::args::{Global, Shape, WhyArgs};
-use super::connect::reach;
 use super::console::Console;
 use super::exit;
 use super::failure::Failure;
-use super::stored::Stored;
+use super::stored::{Source, Stored};
 use crate::api::v1::tests::Why;
 
 pub async fn run(console: Console, global: &Global, args: WhyArgs) -> Result<u8, Failure> {
-    let why = if let Some(directory) = &args.stored.data_dir {
-        Stored::open(directory)?.why(args.test)?
-    } else {
-        let (client, named) = reach(global, &args.server)?;
-        match client.why(args.test).await {
+    let why = match Source::of(global, args.results)? {
+        Source::Stored(stored) => stored.why(args.test)?,
+        Source::Coordinator { client, named } => match client.why(args.test).await {
             Ok(why) => why,
             Err(error) => Stored::instead_of(error, named)?.why(args.test)?,
-        }
+        },
     };
     match args.output {
         Shape::Json => console.json(&why)?,

@@ -109,6 +109,14 @@ impl Work {
         }
     }
 
+    /// Looks for mistakes in what needs no coordinator to be understood: a plan of plain tests.
+    pub fn check_alone(&self) -> Result<(), Failure> {
+        if self.entries().is_empty() {
+            self.submission()?;
+        }
+        Ok(())
+    }
+
     /// Asks the model hub about models that nothing here knows.
     pub async fn ask_hub(
         &mut self,

@@ -8,12 +8,14 @@ use super::failure::Failure;
 use super::worker::describe;
 use crate::api::v1::workers::WorkerView;
 use crate::domain::capability::Capability;
+use crate::domain::id::WorkerId;
 use comfy_table::presets::NOTHING;
 use comfy_table::{ContentArrangement, Table};
 
 pub async fn run(console: Console, global: &Global, args: WorkersArgs) -> Result<u8, Failure> {
     let client = client(global, &args.server)?;
-    if let Some(worker) = args.drain {
+    if let Some(wanted) = args.drain {
+        let worker = find(&client.workers().await?.items, &wanted)?;
         let view = client.drain(worker).await?;
         console.result(&format!(
             "{} {} takes no new tests; {} still run there",
@@ -30,6 +32,23 @@ pub async fn run(console: Console, global: &Global, args: WorkersArgs) -> Result
         Shape::Table => console.result(&table(&workers.items, console.width()))?,
     }
     Ok(exit::PASSED)
+}
+
+/// The worker with this id, or the only one with this name that has not left.
+fn find(workers: &[WorkerView], wanted: &str) -> Result<WorkerId, Failure> {
+    if let Some(worker) = workers.iter().find(|worker| worker.worker.to_string() == wanted) {
+        return Ok(worker.worker);
+    }
+    let named: Vec<_> = workers.iter().filter(|worker| worker.name == wanted).collect();
+    match named[..] {
+        [worker] => Ok(worker.worker),
+        [] => Err(Failure::new(format!("no worker {wanted}")).hint("dtf workers lists them")),
+        [..] => {
+            let ids: Vec<_> = named.iter().map(|worker| worker.worker.to_string()).collect();
+            Err(Failure::new(format!("{} workers are named {wanted}", ids.len()))
+                .hint(format!("say which: {}", ids.join(", "))))
+        }
+    }
 }
 
 fn offers(capability: &Capability) -> String {

@@ -49,7 +49,7 @@ pub const TABLE: &[Setting] = &[
     },
     Setting {
         key: "data_dir",
-        commands: "coordinator, run, report",
+        commands: "coordinator, run, report, logs, why",
         default: "the platform's data directory for dtf",
         help: "directory of the event log, results and files",
     },

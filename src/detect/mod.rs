@@ -71,7 +71,7 @@ pub async fn capability(runner: &dyn CommandRunner, overrides: Overrides) -> Det
         arch: std::env::consts::ARCH.to_owned(),
         cpu_milli,
         memory_bytes: overrides.memory_bytes.unwrap_or(machine.memory_bytes).max(1),
-        slots: overrides.slots.unwrap_or(cores).clamp(1, MAX_SLOTS),
+        slots: overrides.slots.unwrap_or(cores.clamp(1, MAX_SLOTS)),
         backends,
         accelerators,
         tags: overrides.tags,

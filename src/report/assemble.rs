@@ -2,6 +2,7 @@
 
 use crate::api;
 use crate::api::v1::reports::{MetricSummary, ReportRow, ReportView, Totals};
+use crate::report::render::words::name;
 use crate::store::rows;
 
 /// Name of the memory that the worker measured, for tests that do not measure their own.
@@ -29,7 +30,7 @@ pub fn assemble(report: rows::ReportRows) -> ReportView {
 }
 
 fn row(row: rows::ReportRow) -> ReportRow {
-    let rows::ReportRow { test, worker, duration, peak_memory_bytes, metrics } = row;
+    let rows::ReportRow { test, worker, duration, peak_memory_bytes, first_attempt, metrics } = row;
     let mut metrics: Vec<_> = metrics.into_iter().map(summary).collect();
     if let Some(bytes) = peak_memory_bytes
         && let Err(place) = metrics.binary_search_by(|metric| metric.name.as_str().cmp(PEAK_MEMORY))
@@ -47,6 +48,10 @@ fn row(row: rows::ReportRow) -> ReportRow {
         duration_ms: duration,
         finished_at: test.finished_at,
         message: test.message,
+        first_attempt: first_attempt.map(|(outcome, said)| match &*said {
+            "" => name(outcome).to_owned(),
+            said => format!("{}: {said}", name(outcome)),
+        }),
         labels: test.labels,
         metrics,
     }

@@ -117,17 +117,22 @@ fn rows(
     let picked = picked(limit);
     let sql = format!(
         "{picked} SELECT {TEST_COLUMNS}, workers.name, states.duration_ms, \
-         attempts.peak_memory_bytes FROM picked AS states \
+         attempts.peak_memory_bytes, firsts.outcome, firsts.message FROM picked AS states \
          LEFT JOIN worker_names AS workers ON workers.worker = states.worker \
          LEFT JOIN attempts ON attempts.run = states.run AND attempts.test = states.test \
-         AND attempts.attempt = states.attempt ORDER BY states.run, states.test"
+         AND attempts.attempt = states.attempt \
+         LEFT JOIN attempts AS firsts ON firsts.run = states.run AND firsts.test = states.test \
+         AND firsts.attempt = 1 AND states.attempt > 1 ORDER BY states.run, states.test"
     );
     ask(connection, &sql, choice, |row| {
         let test = test_row(row)?;
         let metrics = metrics.remove(&test.test).unwrap_or_default();
         let duration = get::<Option<u64>>(row, 11)?.map(Millis);
         let (worker, peak_memory_bytes) = (get(row, 10)?, get(row, 12)?);
-        Ok(ReportRow { test, worker, duration, peak_memory_bytes, metrics })
+        let first = query::outcome(row, 13)?;
+        let first_attempt = first.map(|outcome| get(row, 14).map(|said| (outcome, said)));
+        let first_attempt = first_attempt.transpose()?;
+        Ok(ReportRow { test, worker, duration, peak_memory_bytes, first_attempt, metrics })
     })
 }
 

@@ -1,6 +1,6 @@
 //! What people see when they ask for help or make a mistake.
 
-use crate::support::Home;
+use crate::support::{Home, said};
 
 #[test]
 fn help_is_as_reviewed() {
@@ -45,6 +45,11 @@ fn mistakes_name_the_next_step() {
     assert!(shape.err.contains("have no image_size"), "{}", shape.err);
     let none = home.dtf(&["report"]).expect_code(1);
     assert!(none.err.contains("hint: "), "{}", none.err);
+    let cycle = "tests:\n  - {name: a, cmd: [x], depends_on: [b]}\n  - {name: b, cmd: [x], depends_on: [a]}\n";
+    let plan = home.write("plan.yaml", cycle);
+    let plan = plan.to_str().expect("a plain path");
+    let cycle = home.dtf(&["submit", plan, "--coordinator", "http://127.0.0.1:9"]).expect_code(2);
+    assert!(cycle.err.contains("cycle"), "{}", cycle.err);
     let setting = home.write("settings.yaml", "solts: 2\n");
     let setting = setting.to_str().expect("a plain path");
     let unknown = home.dtf(&["--config", setting, "status"]).expect_code(2);
@@ -56,6 +61,10 @@ fn an_open_address_needs_tokens_and_a_wrong_token_is_told() {
     let home = Home::new();
     let open = home.dtf(&["coordinator", "--listen", "0.0.0.0:0", "--data-dir", "data"]);
     assert!(open.expect_code(1).err.contains("token"));
+    let port = home.dtf(&["coordinator", "--listen", "7813", "--data-dir", "data"]).expect_code(2);
+    assert!(port.err.contains("hint: write both"), "{}", port.err);
+    let slots = home.dtf(&["worker", "--slots", "99999"]).expect_code(2);
+    assert!(slots.err.contains("slots is 99999, allowed is 1 to 4096"), "{}", slots.err);
     let token = home.write("token", "not-the-token\n");
     let path = token.to_str().expect("a plain path").to_owned();
     let readable = home.dtf(&["status", "--token-file", &path]).expect_code(4);
@@ -85,4 +94,60 @@ fn generated_scripts_are_listed_and_written() {
     let again = home.dtf(&["generate", "bert-base-uncased", "--out", "made"]).expect_code(2);
     assert!(again.err.contains("--force"), "{}", again.err);
     home.dtf(&["generate", "bert-base-uncased", "--out", "made", "--force"]).expect_code(0);
+}
+
+#[test]
+fn what_a_coordinator_has_is_listed_and_a_worker_is_drained_by_name() {
+    let home = Home::new();
+    let coordinator = home.coordinator("data");
+    let worker = home.worker(&coordinator, "rig7", &["--tags", "lab,gpu", "--slots", "1"]);
+    let plan = home.write("plan.yaml", "name: nightly\ntests:\n  - {name: a, cmd: ['true']}\n");
+    let run = home.submit(&coordinator, &plan);
+    home.finished(&coordinator, &run);
+    let status = home.at(&coordinator, &["status"]).expect_code(0).out;
+    assert!(status.contains(&format!("{run} nightly by ")), "{status}");
+    assert!(status.contains("1 of 1 done, 1 passed"), "{status}");
+    let workers = home.at(&coordinator, &["workers"]).expect_code(0).out;
+    assert!(workers.contains("rig7") && workers.contains("tags gpu lab"), "{workers}");
+    let nobody = home.at(&coordinator, &["workers", "--drain", "rig8"]).expect_code(1).err;
+    assert!(nobody.contains("no worker rig8\nhint: dtf workers lists them"), "{nobody}");
+    let drained = home.at(&coordinator, &["workers", "--drain", "rig7"]).expect_code(0).out;
+    assert!(drained.contains("rig7 takes no new tests"), "{drained}");
+    assert_eq!(worker.wait(), 0, "a drained worker leaves");
+}
+
+#[test]
+fn results_are_looked_for_where_a_flag_says_and_an_empty_variable_says_nothing() {
+    let home = Home::new();
+    let coordinator = home.coordinator("data");
+    let worker = home.worker(&coordinator, "rig7", &["--slots", "1"]);
+    let cmd = "tests:\n  - {name: a, cmd: [echo, hello]}\n  - {name: b, cmd: [echo, hello]}\n";
+    let run = home.submit(&coordinator, &home.write("plan.yaml", cmd));
+    home.finished(&coordinator, &run);
+    let cut = ["report", "--run", &run, "--output", "csv", "--limit", "1"];
+    let cut = home.at(&coordinator, &cut).expect_code(0);
+    assert!(cut.err.contains("only 1 of 2 tests are shown; more with --limit N"), "{}", cut.err);
+    let both = home.at(&coordinator, &["why", "r1.t0", "--data-dir", "data"]).expect_code(2).err;
+    assert!(both.contains("--coordinator and --data-dir exclude each other"), "{both}");
+    let busy = home.dtf(&["report", "--data-dir", "data"]).expect_code(1).err;
+    assert!(busy.contains("in use by another process\nhint: ask the coordinator"), "{busy}");
+    let url = coordinator.url.clone();
+    drop(worker);
+    coordinator.stop();
+    let with = |args: &[&str], variables: &[(&str, &str)]| {
+        let mut command = home.command(args);
+        said(&command.envs(variables.iter().copied()).output().expect("dtf starts"))
+    };
+    let named = [("DTF_COORDINATOR", url.as_str())];
+    let stored = ["report", "--run", &run, "--data-dir", "data", "--output", "json"];
+    assert_eq!(with(&stored, &named).expect_code(0).json()["totals"]["outcomes"]["passed"], 2);
+    let logs = with(&["logs", "r1.t0", "--data-dir", "data"], &named).expect_code(0);
+    assert_eq!(logs.out, "hello\n");
+    let directory = [("DTF_COORDINATOR", ""), ("DTF_DATA_DIR", "data")];
+    let why = with(&["why", "r1.t0"], &directory).expect_code(0).out;
+    assert!(why.contains("passed"), "{why}");
+    let follow = with(&["logs", "-f", "r1.t0"], &directory).expect_code(2).err;
+    assert!(follow.contains("nothing to follow"), "{follow}");
+    let gone = with(&["why", "r1.t0"], &[named[0], directory[1]]).expect_code(1).err;
+    assert!(gone.contains(&url), "a coordinator wins over a directory: {gone}");
 }

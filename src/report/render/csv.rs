@@ -6,7 +6,7 @@ use crate::api::v1::reports::{MetricSummary, ReportRow, ReportView};
 use crate::domain::outcome::{Class, Outcome};
 use std::collections::{BTreeMap, BTreeSet};
 
-const FIXED: [&str; 12] = [
+const FIXED: [&str; 13] = [
     "run",
     "test",
     "name",
@@ -19,18 +19,20 @@ const FIXED: [&str; 12] = [
     "finished_at",
     "finished_ms",
     "message",
+    "first_attempt",
 ];
 const FIGURES: [&str; 6] = ["count", "min", "p50", "p90", "p99", "max"];
 
 /// A field, quoted where it must be. Texts that a spreadsheet would take for a formula
-/// get an apostrophe before them.
+/// get an apostrophe before them, and what could command a terminal is shown in letters.
 fn text(value: &str) -> String {
+    let value = words::lines(value, false);
     let formula = value.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠']);
     let guard = if formula { "'" } else { "" };
     if formula || value.contains(['"', ',', '\r', '\n', ';', '\t']) {
         format!("\"{guard}{}\"", value.replace('"', "\"\""))
     } else {
-        value.to_owned()
+        value
     }
 }
 
@@ -80,6 +82,7 @@ fn fixed(row: &ReportRow) -> Vec<String> {
         row.finished_at.and_then(words::instant).map(|at| at.to_string()).unwrap_or_default(),
         number(finished),
         text(&row.message),
+        text(row.first_attempt.as_deref().unwrap_or_default()),
     ]
 }
 
@@ -111,6 +114,7 @@ mod tests {
         assert_eq!(text("plain text"), "plain text");
         assert_eq!(text(r#"a "b", c"#), r#""a ""b"", c""#);
         assert_eq!(text("two\nlines"), "\"two\nlines\"");
+        assert_eq!(text("\u{1b}[2J"), "\\u{1b}[2J");
         assert_eq!(text("=HYPERLINK(\"x\")"), r#""'=HYPERLINK(""x"")""#);
         for formula in ["+1", "-1", "@x", "\t=1", "\r=1"] {
             assert!(text(formula).starts_with("\"'"), "{formula:?}");

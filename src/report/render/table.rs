@@ -4,10 +4,11 @@
 use super::words::{COLOURS, instant, name, plain, standing};
 use super::{Style, figures};
 use crate::api::v1::reports::{MetricSummary, ReportRow, ReportView};
+use crate::domain::id::TestId;
 use crate::domain::outcome::{Class, Outcome};
 use crate::report::assemble::PEAK_MEMORY;
 use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table, presets};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Write;
 
 /// Lines about what is not green.
@@ -229,6 +230,16 @@ fn painted(line: &str) -> String {
     }
 }
 
+/// A message with the names of the tests that it is about.
+fn with_names(message: &str, names: &HashMap<TestId, &str>) -> String {
+    let name = |word: &str| names.get(&word.parse().ok()?).copied();
+    let words = message.split(' ').map(|word| match name(word) {
+        Some(name) => format!("{word} ({name})"),
+        None => word.to_owned(),
+    });
+    words.collect::<Vec<_>>().join(" ")
+}
+
 fn messages(out: &mut String, view: &ReportView) {
     let green = |row: &ReportRow| row.outcome == Some(Outcome::Passed) && !row.flaky;
     let told = |row: &&ReportRow| row.outcome.is_some() && !green(row);
@@ -237,13 +248,20 @@ fn messages(out: &mut String, view: &ReportView) {
         return;
     }
     out.push('\n');
+    let names: HashMap<TestId, &str> = view.rows.iter().map(|row| (row.test, &*row.name)).collect();
     for row in view.rows.iter().filter(told).take(MAX_MESSAGES) {
         let class = row.class.map(|class| format!(" ({})", Class::name(class).replace('_', " ")));
-        let said = match (&*row.message, row.flaky) {
+        let mut said = match (&*row.message, row.flaky) {
             ("", true) => format!("passed at attempt {}", row.attempts),
             ("", false) => String::new(),
+            (message, _) if row.outcome == Some(Outcome::Skipped) => {
+                plain(&with_names(message, &names), MAX_MESSAGE)
+            }
             (message, _) => plain(message, MAX_MESSAGE),
         };
+        if let Some(first) = &row.first_attempt {
+            said.push_str(&format!("; attempt 1 {}", plain(first, MAX_MESSAGE)));
+        }
         let colon = if said.is_empty() { "" } else { ": " };
         let _ = writeln!(
             out,

@@ -33,6 +33,7 @@ fn row(index: u32, name: &str, outcome: Option<Outcome>) -> ReportRow {
         duration_ms: ended.then_some(Millis(12_345)),
         finished_at: ended.then_some(Timestamp(1_764_000_000_000)),
         message: String::new(),
+        first_attempt: None,
         labels: BTreeMap::new(),
         metrics: vec![],
     }
@@ -68,6 +69,7 @@ fn mixed() -> ReportView {
     ];
     let mut flaky = labelled(row(1, "bert cuda b8", passed), "bert", "cuda");
     (flaky.flaky, flaky.attempts) = (true, 2);
+    flaky.first_attempt = Some("failed: exit code 3".into());
     let mut gpt = labelled(row(2, "gpt2 cpu b8", Some(Outcome::Failed)), "gpt2", "cpu");
     gpt.message = "rms ratio 0.3 is more than 0.01".into();
     gpt.metrics = vec![

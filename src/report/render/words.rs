@@ -52,14 +52,43 @@ pub fn plain(text: &str, most: usize) -> String {
         }
         match character {
             '\n' | '\r' | '\t' => plain.push(' '),
-            c if c.is_control() || invisible(c) => {
-                // Writing to a string cannot fail.
-                let _ = write!(plain, "\\u{{{:x}}}", u32::from(c));
-            }
-            c => plain.push(c),
+            c => push_visible(&mut plain, c),
         }
     }
     plain
+}
+
+/// A text with its lines and tabs, otherwise as [`plain`]. `colours` stay where they are wanted.
+pub fn lines(text: &str, colours: bool) -> String {
+    let mut lines = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(character) = rest.chars().next() {
+        let taken = if colours { colour_code(rest) } else { 0 };
+        let (seen, after) = rest.split_at(taken.max(character.len_utf8()));
+        if taken > 0 || matches!(character, '\n' | '\r' | '\t') {
+            lines.push_str(seen);
+        } else {
+            push_visible(&mut lines, character);
+        }
+        rest = after;
+    }
+    lines
+}
+
+/// Bytes of the code at the beginning that only changes how letters look (ECMA-48, SGR).
+fn colour_code(text: &str) -> usize {
+    let Some(code) = text.strip_prefix("\u{1b}[") else { return 0 };
+    let end = code.find(|c: char| !c.is_ascii_digit() && !";:".contains(c));
+    end.filter(|end| code[*end..].starts_with('m')).map_or(0, |end| "\u{1b}[m".len() + end)
+}
+
+fn push_visible(text: &mut String, character: char) {
+    if character.is_control() || invisible(character) {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "\\u{{{:x}}}", u32::from(character));
+    } else {
+        text.push(character);
+    }
 }
 
 /// Directions, joiners, line separators, tags: change how a line reads without showing.
@@ -86,6 +115,12 @@ mod tests {
         assert_eq!(plain(hostile, 100), "a\\u{1b}[31mb\\u{9b}2J\\u{202e}c d\\u{0}");
         assert_eq!(plain("abcdef", 3), "abc…");
         assert_eq!(plain("naïve 模型 🙂", 100), "naïve 模型 🙂");
+        assert_eq!(lines(hostile, false), "a\\u{1b}[31mb\\u{9b}2J\\u{202e}c\nd\\u{0}");
+        assert_eq!(lines(hostile, true), "a\u{1b}[31mb\\u{9b}2J\\u{202e}c\nd\\u{0}");
+        for other in ["\u{1b}[2J", "\u{1b}[", "\u{1b}", "\u{1b}]0;m", "\u{1b}[3é1m"] {
+            assert!(!lines(other, true).contains('\u{1b}'), "{other:?}");
+        }
+        assert_eq!(lines("\u{1b}[1;38:5:9mé\u{1b}[m", true), "\u{1b}[1;38:5:9mé\u{1b}[m");
     }
 
     #[test]

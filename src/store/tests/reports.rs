@@ -48,6 +48,8 @@ fn rows_tell_what_became_of_each_test() {
     assert_eq!(good.worker.as_deref(), Some("lab"));
     assert_eq!(good.peak_memory_bytes, Some(123_456_789));
     assert_eq!((flaky.test.flaky, flaky.test.attempts), (true, 2));
+    assert_eq!(flaky.first_attempt, Some((Outcome::Failed, "not yet".into())));
+    assert_eq!(good.first_attempt, None, "it was the last too");
     assert_eq!(flaky.duration, Some(Millis(72)), "the last attempt's");
     assert_eq!(flaky.test.message, "", "the last attempt's, which said nothing");
     assert_eq!((crashed.test.class, &*crashed.test.message), (Some(Class::Crash), "gone"));
