@@ -105,10 +105,12 @@ async fn listed(base: &Path, below: &str, python: &Path) -> Result<Collected, Fa
             .hint("name the interpreter of the suite: --python .venv/bin/python")
     })?;
     let listed = match read_capped(&list) {
-        Ok(text) => Some(pytest::parse(&text).map_err(|wrong| Failure::new(wrong.message))?),
-        Err(_) => None,
+        Ok(text) if run.status.success() => {
+            Some(pytest::parse(&text).map_err(|wrong| Failure::new(wrong.message))?)
+        }
+        _ => None,
     };
-    if let Some(listed) = listed.filter(|listed| run.status.success() && !listed.items.is_empty()) {
+    if let Some(listed) = listed.filter(|listed| !listed.items.is_empty()) {
         return Ok(listed);
     }
     if run.status.success() || run.status.code() == Some(NOTHING_COLLECTED) {

@@ -31,7 +31,8 @@ def own_files():
     for module in list(sys.modules.values()):
         file = pathlib.Path(getattr(module, "__file__", None) or "/").resolve()
         installed = {"site-packages", "dist-packages"} & set(file.parts)
-        if file.suffix == ".py" and here in file.parents and not installed:
+        # Some modules are made up, with a file that is not there.
+        if file.suffix == ".py" and here in file.parents and not installed and file.is_file():
             yield file
 
 
@@ -45,7 +46,8 @@ def imports(file):
 
 
 def packages(config):
-    """What the suite imports itself, and pytest with its plug-ins, in the versions of here.
+    """What the suite imports itself, and pytest with what calls itself a plug-in of it, in the
+    versions of here (other packages bring plug-ins by the way; a suite that uses those imports them).
 
     Left out is what is installed from a folder or an address: no index has it. The part of a
     version after "+" names a build for some hardware, which the workers choose for themselves.
@@ -53,7 +55,8 @@ def packages(config):
     owners = importlib.metadata.packages_distributions()
     names = {name for file in own_files() for name in imports(file)} | {"pytest"}
     found = {owner for name in names for owner in owners.get(name, ())}
-    found |= {plug_in.project_name for _, plug_in in config.pluginmanager.list_plugin_distinfo()}
+    plug_ins = [plug_in.project_name for _, plug_in in config.pluginmanager.list_plugin_distinfo()]
+    found |= {name for name in plug_ins if name.startswith("pytest")}
     distributions = [importlib.metadata.distribution(name) for name in found]
     return sorted({
         f"{one.name}=={one.version.partition('+')[0]}"
@@ -68,5 +71,6 @@ def pytest_collection_finish(session):
         {"id": item.nodeid, "markers": [told(marker) for marker in item.iter_markers()]}
         for item in session.items
     ]
+    collected = {"items": items, "packages": packages(session.config)}
     with open(os.environ["DTF_COLLECTED"], "w", encoding="utf-8") as file:
-        json.dump({"items": items, "packages": packages(session.config)}, file, default=repr)
+        json.dump(collected, file, default=repr)

@@ -7,6 +7,7 @@ use crate::api::v1::tests::JunitSummary;
 use crate::sys::fs::open_plain;
 use quick_xml::Reader;
 use quick_xml::XmlVersion;
+use quick_xml::escape::resolve_xml_entity;
 use quick_xml::events::BytesStart;
 use quick_xml::events::Event;
 use std::io::Read;
@@ -16,6 +17,8 @@ pub const MAX_FILE_BYTES: u64 = 32 * 1024 * 1024;
 pub const MAX_FAILED: usize = 100;
 pub const MAX_NAME_BYTES: usize = 512;
 pub const MAX_REASON_BYTES: usize = 512;
+/// Of the text of one failure, when no more is read.
+const MAX_TEXT_BYTES: usize = 256 * 1024;
 
 #[derive(Debug, thiserror::Error)]
 pub enum JunitError {
@@ -63,7 +66,13 @@ pub fn parse(text: &[u8]) -> Result<JunitSummary, JunitError> {
                 }
             }
             Event::End(tag) if tag.local_name().as_ref() == "testcase" => case.count(&mut summary),
-            Event::Text(text) if case.failure || case.error => case.explain(&text),
+            Event::Text(text) if case.failure || case.error => case.add(&text),
+            Event::CData(text) if case.failure || case.error => case.add(&text),
+            Event::GeneralRef(entity) if case.failure || case.error => {
+                let letter = entity.resolve_char_ref().ok().flatten().map(String::from);
+                let known = || resolve_xml_entity(&entity).map(str::to_owned);
+                case.add(&letter.or_else(known).unwrap_or_default());
+            }
             _ => {}
         }
     }
@@ -80,7 +89,9 @@ struct Case {
     failure: bool,
     error: bool,
     skipped: bool,
-    reason: String,
+    message: String,
+    /// What stands between the tags of the failure.
+    text: String,
 }
 
 impl Case {
@@ -93,25 +104,30 @@ impl Case {
         summary.skipped = summary.skipped.saturating_add(one(case.skipped));
         if (case.failure || case.error) && summary.failed.len() < MAX_FAILED {
             if summary.failed.is_empty() {
-                summary.reason = case.reason;
+                summary.reason = reason(&case.text, &case.message);
             }
             summary.failed.push(case.name);
         }
     }
 
     fn broken(&mut self, tag: &BytesStart<'_>) {
-        let message = value(tag, "message").unwrap_or_default();
-        let first = message.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
-        self.reason = cut(first.trim().to_owned(), MAX_REASON_BYTES);
+        self.message = value(tag, "message").unwrap_or_default();
+        self.text.clear();
     }
 
-    /// pytest marks the error itself with an `E`; its message may only say that collecting failed.
-    fn explain(&mut self, text: &str) {
-        let error = text.lines().find_map(|line| line.strip_prefix("E  "));
-        if let Some(error) = error {
-            self.reason = cut(error.trim().to_owned(), MAX_REASON_BYTES);
+    fn add(&mut self, text: &str) {
+        if self.text.len() < MAX_TEXT_BYTES {
+            self.text.push_str(text);
         }
     }
+}
+
+/// The line that pytest marks with an `E`, since its message may only say that collecting
+/// failed; else the message.
+fn reason(text: &str, message: &str) -> String {
+    let error = text.lines().find_map(|line| line.strip_prefix("E  "));
+    let reason = error.or_else(|| message.lines().find(|line| !line.trim().is_empty()));
+    cut(reason.unwrap_or_default().trim().to_owned(), MAX_REASON_BYTES)
 }
 
 /// 1 when it was a suite.
@@ -228,6 +244,9 @@ mod tests {
 E   ModuleNotFoundError: No module named 'torch'</error></testcase></testsuite></testsuites>"#;
         let summary = parse(text).expect("a summary");
         assert_eq!(summary.reason, "ModuleNotFoundError: No module named 'torch'");
+        let compared = "<failure message=\"m\">x\nE   assert 1 &lt; &#48;\nE    +  where</failure>";
+        let text = format!("<testsuite><testcase>{compared}</testcase></testsuite>");
+        assert_eq!(parse(text.as_bytes()).expect("a summary").reason, "assert 1 < 0");
         let long = format!("E   {}", "é".repeat(MAX_REASON_BYTES));
         let text = format!("<testsuite><testcase><failure>{long}</failure></testcase></testsuite>");
         assert!(parse(text.as_bytes()).expect("a summary").reason.len() <= MAX_REASON_BYTES);

@@ -63,6 +63,9 @@ def test_items_come_with_their_markers_nearest_first(tmp_path):
 def test_what_the_suite_imports_is_listed_as_installed(tmp_path):
     (tmp_path / "helpers.py").write_text("import pluggy, json\n", encoding="utf-8")
     (tmp_path / "unused.py").write_text("import packaging\n", encoding="utf-8")
+    made_up = "import sys, types\nsys.modules['x'] = types.ModuleType('x')\n"
+    made_up += "sys.modules['x'].__file__ = 'not_there.py'\n"
+    (tmp_path / "conftest.py").write_text(made_up, encoding="utf-8")
     code = "def test_it():\n    import iniconfig\n    from helpers import pluggy\n"
     (tmp_path / "test_x.py").write_text("import helpers\n" + code, encoding="utf-8")
     done, listed = collect(tmp_path, ".")
