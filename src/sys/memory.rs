@@ -25,7 +25,8 @@ mod linux {
         for Range { start, end } in clean(&mappings) {
             let address = with_exposed_provenance_mut::<c_void>(start);
             // SAFETY: the range is one mapping of a file, without write permission and without a
-            // page of its own ([`clean`]): the kernel reads each page again from the file.
+            // page of its own ([`clean`]): the kernel reads each page again from the file. Nothing
+            // that the program is made of is unloaded while it runs.
             #[expect(unsafe_code, reason = "no safe interface takes a mapping of the loader")]
             let forgotten = unsafe { madvise(address, end - start, Advice::LinuxDontNeed) };
             if let Err(error) = forgotten {
