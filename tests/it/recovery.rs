@@ -330,7 +330,7 @@ fn a_worker_with_a_workers_token_drains_on_the_first_signal() {
     // A worker may neither submit nor send others home.
     let own = ["--token-file", &own];
     home.at(&coordinator, &[&["submit", plan], &own[..]].concat()).expect_code(4);
-    eventually("the worker", || ask(&["workers"]).out.contains("one").then_some(()));
+    eventually("the worker", || ask(&["workers"]).out.contains("active").then_some(()));
     home.at(&coordinator, &[&["workers", "--drain", "one"], &own[..]].concat()).expect_code(4);
     let run = ask(&["submit", plan]).out.trim().to_owned();
     eventually("the start", || started.exists().then_some(()));
