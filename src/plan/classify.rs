@@ -13,6 +13,10 @@ use serde_json::{Map, Value};
 const AMBIGUOUS: [&str; 5] =
     ["ForCausalLM", "LMHeadModel", "ForConditionalGeneration", "MTModel", "ForPreTraining"];
 
+/// Which family could drive it is the user's to know: to propose one would mislead.
+const NAME_IT: &str = "if a family can drive it, name that one with --family, in a plan family:; \
+    docs/templates.md shows how to add one";
+
 /// How much the evidence is worth.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -78,8 +82,7 @@ pub fn classify(
     }
     if let Some((kind, why)) = config.and_then(|config| unsupported(tables, config)) {
         let message = format!("models of the type {:?} cannot be tested: {why}", shortened(kind));
-        return Err(Wrong::new(message)
-            .hint("where a template could drive it all the same, name it: family: text_encoder"));
+        return Err(Wrong::new(message).hint(NAME_IT));
     }
     config
         .and_then(|config| by_config(tables, config))
@@ -91,7 +94,7 @@ pub fn classify(
                 shortened(model),
                 shortened(kind)
             ))
-            .hint("name it, for example family: text_encoder")
+            .hint(NAME_IT)
         })
 }
 
@@ -278,6 +281,18 @@ mod tests {
             ),
         ] {
             assert_eq!(family(model, config), expected, "{model} {config}");
+        }
+    }
+
+    #[test]
+    fn no_family_is_proposed_where_none_is_known() {
+        for kind in ["decision_transformer", "trocr", "never_heard_of"] {
+            let config = Map::from_iter([("model_type".to_owned(), kind.into())]);
+            let wrong = classify(&FAMILY_TABLES, "x", None, Some(&config), None);
+            let hint = wrong.expect_err(kind).hint.expect("a hint");
+            assert!(hint.contains("--family") && hint.contains("docs/templates.md"), "{hint}");
+            let proposed = FAMILY_TABLES.families.keys().find(|family| hint.contains(*family));
+            assert_eq!(proposed, None, "{hint}");
         }
     }
 
