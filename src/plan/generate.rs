@@ -230,8 +230,11 @@ impl<'a> Subject<'a> {
     /// Shapes that do not fit, where that is no mistake.
     fn left_out(&self) -> impl Iterator<Item = &'a (&'static str, Vec<Node>)> {
         let known = &self.template.front_matter.parameters;
-        let unknown = |(name, _): &&(_, _)| self.entry.lenient && !known.contains_key(*name);
-        self.entry.shapes.iter().filter(unknown)
+        let no_image = estimate::image_edge(&self.found.config, &self.class.family) == 0;
+        let unknown = move |(name, _): &&(&str, _)| {
+            !known.contains_key(*name) || (no_image && *name == "image_size")
+        };
+        self.entry.shapes.iter().filter(move |shape| self.entry.lenient && unknown(shape))
     }
 
     /// Every combination of back-ends and shapes that is not excluded.
@@ -334,7 +337,15 @@ impl<'a> Subject<'a> {
             let shape = names.contains(&name);
             wrong.at(&if shape { path.key(&name) } else { path.key("parameters").key(&name) })
         })?;
-        Ok(Case { backend, download, parameters })
+        let case = Case { backend, download, parameters };
+        let length =
+            sizes::check_length(&self.found.config, &self.entry.model, &self.class.family, &case);
+        length.map_err(|wrong| {
+            let path = &self.entry.path;
+            let said = names.iter().any(|name| name == "sequence_length");
+            wrong.at(&path.key(if said { "sequence_length" } else { "model" }))
+        })?;
+        Ok(case)
     }
 
     fn test(
@@ -441,7 +452,8 @@ impl<'a> Subject<'a> {
         unusual.collect()
     }
 
-    /// Edge of the images; what the configuration says when the plan does not. 0 for texts.
+    /// Edge of the images; what the configuration says when the plan does not. 0 for texts,
+    /// and for sound.
     fn image(&self, case: &Case) -> u64 {
         if !case.parameters.contains_key("image_size") {
             return 0;
@@ -512,6 +524,7 @@ impl<'a> Subject<'a> {
         }
         for name in SIZES {
             let size = match (name, case.parameters.get(name)) {
+                ("image_size", Some(_)) if self.image(case) == 0 => continue,
                 ("image_size", Some(_)) => self.image(case).to_string(),
                 ("latent_size", Some(_)) => self.latent(case).to_string(),
                 (_, Some(said)) => said.to_string(),

@@ -154,7 +154,7 @@ fn check_shapes(models: &[ModelTests]) -> Result<(), Problem> {
     let families: BTreeSet<&str> =
         models.iter().map(|model| model.about.class.family.as_str()).collect();
     let families = families.into_iter().collect::<Vec<_>>().join(", ");
-    let message = format!("templates of {families} have no {name}");
+    let message = format!("these tests of {families} have no {name}");
     let option = name.replace('_', "-");
     let hint = format!("leave --{option} out, or name a model that has it");
     Err(Problem::new(&Path::default().key(name), message).hint(hint))

@@ -1,9 +1,11 @@
 //! Sizes that no model has: configurations with zero layers, negative widths, or fractions
-//! are refused before anything is estimated from them or a script is written.
+//! are refused before anything is estimated from them or a script is written. So are texts
+//! that are longer than the model ([`check_length`]).
 //!
 //! Only keys that mean the same wherever they stand; of the 802 default configurations of
 //! transformers 5.23 none breaks the rule.
 
+use crate::plan::case::Case;
 use crate::plan::node::shortened;
 use crate::plan::problem::Wrong;
 use serde_json::{Map, Value};
@@ -77,10 +79,124 @@ fn is_size(value: &Value) -> bool {
     }
 }
 
+/// Refuses more tokens than the model has positions for, as the script would by
+/// `require_length`. What the configuration leaves to its type is the script's to know, and
+/// so is how many tokens stand for an image.
+///
+/// # Errors
+/// The text, and what is written after it, is longer than the model.
+pub(super) fn check_length(
+    config: &Map<String, Value>,
+    model: &str,
+    family: &str,
+    case: &Case,
+) -> Result<(), Wrong> {
+    let (length, new) = (case.number("sequence_length"), case.number("max_new_tokens"));
+    let (part, more) = match family {
+        "text_encoder" | "embedding" | "document" => (Some(config), 0),
+        "vision_text_dual" | "vlm" => (config.get("text_config").and_then(Value::as_object), 0),
+        // What is written has positions of its own.
+        "encoder_decoder" => (Some(config), 0),
+        // A warm-up writes two.
+        "decoder_llm" | "decoder_moe" | "decoder_ssm" => (Some(config), new.max(2)),
+        _ => (None, 0),
+    };
+    match part.and_then(positions) {
+        Some(limit) if length.saturating_add(more) > limit => {
+            let written = if more > 0 { format!(" and {more} to write") } else { String::new() };
+            let message = format!(
+                "{length} tokens{written} are asked for, {} has positions for {limit}",
+                shortened(model)
+            );
+            let most = limit.saturating_sub(more);
+            let hint = format!("--sequence-length, in a plan sequence_length, is at most {most}");
+            Err(Wrong::new(message).hint(hint))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Types that leave out the positions up to that of padding.
+const AFTER_PADDING: [&str; 17] = [
+    "altclip_text_model",
+    "bridgetower_text_model",
+    "camembert",
+    "clap_text_model",
+    "data2vec-text",
+    "ibert",
+    "layoutlmv3",
+    "lilt",
+    "longformer",
+    "luke",
+    "markuplm",
+    "mpnet",
+    "roberta",
+    "roberta-prelayernorm",
+    "xlm-roberta",
+    "xlm-roberta-xl",
+    "xmod",
+];
+
+/// For how many tokens a configuration has positions, which types name differently.
+fn positions(config: &Map<String, Value>) -> Option<u64> {
+    let kind = config.get("model_type").and_then(Value::as_str).unwrap_or_default();
+    let key = match kind {
+        "codegen" | "ctrl" | "gpt-sw3" | "gpt2" | "gpt_bigcode" | "gptj" | "openai-gpt" => {
+            "n_positions"
+        }
+        "bailing_hybrid" | "kimi_linear" => "model_max_length",
+        "dbrx" => "max_seq_len",
+        "rwkv" => "context_length",
+        _ => "max_position_embeddings",
+    };
+    let limit = config.get(key)?.as_u64().filter(|limit| *limit > 0)?;
+    if !AFTER_PADDING.contains(&kind) {
+        return Some(limit);
+    }
+    let padding = config.get("pad_token_id").and_then(Value::as_u64).unwrap_or(1);
+    Some(limit.saturating_sub(padding.saturating_add(1)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::accelerator::Backend;
     use serde_json::json;
+
+    #[test]
+    fn texts_are_no_longer_than_the_model() {
+        let checked = |family: &str, config: Value, length: u64, new: u64| {
+            let parameters = json!({"sequence_length": length, "max_new_tokens": new});
+            let parameters = parameters.as_object().expect("a map").clone();
+            let case = Case { backend: Backend::Cpu, download: false, parameters };
+            check_length(config.as_object().expect("a map"), "m", family, &case)
+                .map_err(|wrong| format!("{} | {}", wrong.message, wrong.hint.unwrap_or_default()))
+        };
+        let bert = json!({"model_type": "bert", "max_position_embeddings": 512});
+        assert_eq!(checked("text_encoder", bert.clone(), 512, 0), Ok(()));
+        let told = "513 tokens are asked for, m has positions for 512 | \
+                    --sequence-length, in a plan sequence_length, is at most 512";
+        assert_eq!(checked("text_encoder", bert.clone(), 513, 0), Err(told.to_owned()));
+        // It reads no text in this family, so that there is nothing to count.
+        assert_eq!(checked("vision_classifier", bert, 513, 0), Ok(()));
+        let gpt2 = json!({"model_type": "gpt2", "n_positions": 64});
+        assert_eq!(checked("decoder_llm", gpt2.clone(), 60, 4), Ok(()));
+        let told = "60 tokens and 5 to write are asked for, m has positions for 64 | \
+                    --sequence-length, in a plan sequence_length, is at most 59";
+        assert_eq!(checked("decoder_llm", gpt2, 60, 5), Err(told.to_owned()));
+        let roberta = json!({"model_type": "roberta", "max_position_embeddings": 514});
+        assert_eq!(checked("text_encoder", roberta.clone(), 512, 0), Ok(()));
+        assert!(checked("text_encoder", roberta, 513, 0).is_err());
+        // Relative positions, whose number limits nothing.
+        let t5 = json!({"model_type": "t5", "n_positions": 512});
+        assert_eq!(checked("encoder_decoder", t5, 4096, 8), Ok(()));
+        let clip = json!({"model_type": "clip", "text_config":
+            {"model_type": "clip_text_model", "max_position_embeddings": 77}});
+        assert!(checked("vision_text_dual", clip, 78, 0).is_err());
+        for none in [json!({"model_type": "bert"}), json!({"max_position_embeddings": -1})] {
+            assert_eq!(checked("text_encoder", none, u64::MAX, 0), Ok(()));
+        }
+    }
 
     fn checked(config: Value) -> Result<(), String> {
         check(config.as_object().expect("a map")).map_err(|wrong| wrong.message)

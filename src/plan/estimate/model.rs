@@ -53,9 +53,14 @@ pub(super) fn read(config: &Map<String, Value>, workload: &Workload) -> Option<M
 }
 
 /// Edge of the images in pixels where no plan says it, the longer one: what the configuration
-/// names, else what the templates take.
+/// names, else what the templates take. 0 where the model reads none, though its family may.
 pub fn image_edge(config: &Map<String, Value>, family: &str) -> u64 {
-    edge(Fields::new(config), 0).unwrap_or_else(|| usual_edge(family)) as u64
+    let c = Fields::new(config);
+    let only_text = matches!(c.kind, "bros" | "layoutlm" | "lilt" | "markuplm");
+    if only_text || (c.has("audio_config") && !c.has("vision_config")) {
+        return 0;
+    }
+    edge(c, 0).unwrap_or_else(|| usual_edge(family)) as u64
 }
 
 /// The edge that the configuration names, in it or in a part.

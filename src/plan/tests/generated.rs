@@ -201,6 +201,37 @@ models:
 }
 
 #[test]
+fn a_test_is_named_by_no_image_where_none_is_read() {
+    let voxtral = "{\"model_type\": \"voxtral\", \"audio_config\": {}, \"text_config\": {}}";
+    let folder = Folder::with(&[("mine/config.json", voxtral)]);
+    let text = "models: [microsoft/layoutlm-base-uncased, microsoft/layoutlmv3-base, ./mine]";
+    let submission = submit(text, &folder, &[]).expect("a plan");
+    let images = ["microsoft/layoutlm-base", "microsoft/layoutlmv3", "mine"].map(|model| {
+        let test = submission.tests.iter().find(|test| test.name.starts_with(model));
+        let test = test.expect(model);
+        (test.name.contains("-i"), launch(test).labels.get("image_size").cloned())
+    });
+    assert_eq!(images, [(false, None), (true, Some("224".into())), (false, None)]);
+}
+
+#[test]
+fn texts_longer_than_the_model_are_refused() {
+    let refused = |text: &str| {
+        let error = submit(text, &Folder::default(), &[]).expect_err(text);
+        (error.field, error.message, error.hint.expect("a hint"))
+    };
+    let (field, message, hint) =
+        refused("models: [{model: bert-base-uncased, sequence_length: [512, 1024]}]");
+    assert_eq!(field, "models[0].sequence_length");
+    assert_eq!(message, "1024 tokens are asked for, bert-base-uncased has positions for 512");
+    assert!(hint.contains("--sequence-length") && hint.ends_with("at most 512"), "{hint}");
+    let (field, message, _) =
+        refused("models: [{model: gpt2, parameters: {max_new_tokens: 1000}}]");
+    assert_eq!(field, "models[0].model");
+    assert_eq!(message, "128 tokens and 1000 to write are asked for, gpt2 has positions for 1024");
+}
+
+#[test]
 fn what_generate_writes_reads_back_to_the_same_tests() {
     let request = Request {
         models: ["bert-base-uncased", "gpt2", "google/vit-base-patch16-224"]
