@@ -122,9 +122,13 @@ pub fn check_parameters(
     let check = Check { library, template, family };
     let scripts = check.variants().into_iter().filter_map(|(_, parameters)| render(&parameters));
     let scripts: String = scripts.collect();
-    // What cannot be rendered at all is told of where it is rendered for a test.
-    let unused = if scripts.is_empty() { Vec::new() } else { check.unused(&scripts) };
-    match unused.into_iter().next() {
+    // What else keeps it from being rendered is told of where it is rendered for a test.
+    let problem = if scripts.is_empty() {
+        check.lacking()
+    } else {
+        check.unused(&scripts).into_iter().next()
+    };
+    match problem {
         None => Ok(()),
         Some(problem) => {
             let message = format!("{} of {}: {problem}", template.path(), template.origin);
@@ -156,7 +160,7 @@ impl Check<'_> {
     fn all(&self, scripts: &mut Vec<Script>) -> Vec<String> {
         let mut problems = self.front_matter();
         if let Err(wrong) = self.rendered(&mut problems, scripts) {
-            problems.push(with_hint(wrong));
+            problems.push(self.lacking().unwrap_or_else(|| with_hint(wrong)));
         }
         problems
     }
@@ -320,23 +324,17 @@ impl Check<'_> {
     /// be seen: `PARAMETERS["name"]` in the scripts, `parameters.name` in the templates.
     fn unused(&self, scripts: &str) -> Vec<String> {
         let known = &self.template.front_matter.parameters;
-        let mut read: BTreeSet<&str> = BTreeSet::new();
-        let mut asked_for: BTreeSet<&str> = BTreeSet::new();
-        let mut problems = Vec::new();
-        collect(scripts, r#"\bPARAMETERS\[["']([a-z0-9_]+)["']\]"#, &mut read);
-        collect(scripts, r#"\bPARAMETERS\.get\(\s*["']([a-z0-9_]+)["']"#, &mut asked_for);
-        collect(scripts, r#"["']([a-z0-9_]+)["'] (?:not )?in PARAMETERS\b"#, &mut asked_for);
-        for name in
-            read.iter().filter(|name| !known.contains_key(**name) && !asked_for.contains(*name))
-        {
-            problems.push(format!("the script reads PARAMETERS[{name:?}], which is no parameter"));
-        }
+        let mut read = Read::default();
+        read.script(scripts);
+        let absent = read.absent(known);
+        let absent = absent
+            .map(|name| format!("the script reads PARAMETERS[{name:?}], which is no parameter"));
+        let mut problems: Vec<String> = absent.collect();
         for (_, text) in self.library.texts().filter(|(path, _)| self.reaches(path)) {
-            collect(&text.text, r"\bparameters\.([a-z0-9_]+)", &mut read);
-            collect(&text.text, r#"\bparameters\[["']([a-z0-9_]+)["']\]"#, &mut read);
+            read.template(&text.text);
         }
         for name in known.keys() {
-            if !read.contains(name.as_str()) && !asked_for.contains(name.as_str()) {
+            if !read.always.contains(name.as_str()) && !read.if_there.contains(name.as_str()) {
                 problems.push(format!("nothing reads the parameter {name}"));
             }
         }
@@ -345,6 +343,56 @@ impl Check<'_> {
 
     fn reaches(&self, path: &str) -> bool {
         path.starts_with(SHARED) || self.template.path() == path
+    }
+
+    /// All at once what a template that cannot be rendered lacks: parameters that its text
+    /// reads, or one that it extends or includes.
+    fn lacking(&self) -> Option<String> {
+        let mut read = Read::default();
+        let mut names = BTreeSet::new();
+        let mut more = BTreeSet::from([self.template.path()]);
+        while let Some(name) = more.pop_first() {
+            if !names.insert(name) {
+                continue;
+            }
+            // Of a name that is put together the beginning is known.
+            for (_, text) in self.library.texts().filter(|(path, _)| path.starts_with(name)) {
+                read.script(&text.text);
+                read.template(&text.text);
+                collect(&text.text, r#"\b(?:extends|include) "([^"]+)""#, &mut more);
+            }
+        }
+        let absent: Vec<&str> = read.absent(&self.template.front_matter.parameters).collect();
+        (!absent.is_empty()).then(|| {
+            let names = absent.join(", ");
+            format!("its settings lack the parameters {names}; docs/templates.md shows them")
+        })
+    }
+}
+
+/// Parameters that texts read.
+#[derive(Default)]
+struct Read<'t> {
+    always: BTreeSet<&'t str>,
+    /// Such as need not be there.
+    if_there: BTreeSet<&'t str>,
+}
+
+impl<'t> Read<'t> {
+    fn script(&mut self, text: &'t str) {
+        collect(text, r#"\bPARAMETERS\[["']([a-z0-9_]+)["']\]"#, &mut self.always);
+        collect(text, r#"\bPARAMETERS\.get\(\s*["']([a-z0-9_]+)["']"#, &mut self.if_there);
+        collect(text, r#"["']([a-z0-9_]+)["'] (?:not )?in PARAMETERS\b"#, &mut self.if_there);
+    }
+
+    fn template(&mut self, text: &'t str) {
+        collect(text, r"\bparameters\.([a-z0-9_]+)", &mut self.always);
+        collect(text, r#"\bparameters\[["']([a-z0-9_]+)["']\]"#, &mut self.always);
+    }
+
+    fn absent(&self, known: &Map<String, Value>) -> impl Iterator<Item = &'t str> {
+        let absent = |name: &&&str| !known.contains_key(**name) && !self.if_there.contains(**name);
+        self.always.iter().filter(absent).copied()
     }
 }
 
@@ -499,6 +547,33 @@ mod tests {
         let endless =
             "{% for i in range(99999) %}{% for j in range(99999) %}x{% endfor %}{% endfor %}";
         assert!(problems(TOP, endless)[0].contains("out of fuel"));
+    }
+
+    #[test]
+    fn all_that_the_settings_lack_is_told_at_once() {
+        let body = "{% extends \"_shared/base.py.j2\" %}{% block family %}\n\
+            print(PARAMETERS['depth'], PARAMETERS.get('width')){% endblock %}\n";
+        assert_eq!(
+            problems(TOP, body),
+            ["its settings lack the parameters attention, depth, iterations, min_seconds, \
+              openvino_device, role, runtime, seed, warm_up, weights; docs/templates.md shows them"]
+        );
+        // With all of them, a part that fails says what and where by itself.
+        let library = |part: &str| {
+            let origin = Origin::Directory("mine".into());
+            let text = |text: String| Text { origin: origin.clone(), text: text.into() };
+            let layer = vec![
+                ("_shared/part.py.j2".to_owned(), text(part.to_owned())),
+                ("vlm/test.py.j2".to_owned(), {
+                    text(format!("{TOP}{GOOD}{{% include \"_shared/part.py.j2\" %}}\n"))
+                }),
+            ];
+            Library::built_in().with_layer(layer).expect("a library")
+        };
+        let checked = check(&library("\n{{ nothing }}"), "vlm/test.py.j2").expect("there");
+        let told = checked.problems.concat();
+        assert!(told.contains("_shared/part.py.j2:2 (for vlm/test.py.j2)"), "{told}");
+        assert!(told.contains("`nothing` is undefined"), "{told}");
     }
 
     #[test]

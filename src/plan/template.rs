@@ -16,6 +16,7 @@ use minijinja::{AutoEscape, Environment, ErrorKind, UndefinedBehavior};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
+use std::error::Error as _;
 
 /// Steps that one rendering may take.
 pub const FUEL: u64 = 1_000_000;
@@ -137,7 +138,12 @@ impl Template {
         &self.path
     }
 
-    fn broken(&self, problem: &minijinja::Error) -> Wrong {
+    fn broken(&self, outermost: &minijinja::Error) -> Wrong {
+        // Of a part that was included only its own error says what and where.
+        let mut problem = outermost;
+        while let Some(inner) = problem.source().and_then(|source| source.downcast_ref()) {
+            problem = inner;
+        }
         let own = problem.name() == Some(&*self.path);
         let place = match (problem.name(), problem.line()) {
             (Some(name), Some(line)) => {

@@ -53,22 +53,39 @@ fn the_pytest_suite_runs_over_two_workers() {
     assert_eq!(used.len(), 2, "both workers had a shard: {rows:?}");
 }
 
+/// What docs/templates.md tells to type works, and answers, as it stands there.
 #[test]
-fn a_family_of_ones_own_is_checked_and_tested() {
+fn a_family_of_ones_own_is_added_as_the_document_says() {
     let home = Home::new();
-    let model = example("own-family");
-    let templates = model.join("templates");
-    let [model, templates] = [model, templates].map(|path| path.display().to_string());
-    let unknown = home.dtf(&["generate", &model, "--dry-run"]).expect_code(2);
-    assert!(unknown.err.contains("decides from a state"), "{}", unknown.err);
-    let own = ["--templates", &templates];
-    home.dtf(&[&["templates", "check", "decision"], &own[..]].concat()).expect_code(0);
+    for file in ["config.json", "templates/families.yaml", "templates/decision/test.py.j2"] {
+        let file = format!("own-family/{file}");
+        let text = std::fs::read_to_string(example(&file)).expect("the example");
+        home.write(&format!("examples/{file}"), &text);
+    }
+    let document = example("../docs/templates.md");
+    let document = std::fs::read_to_string(document).expect("the document");
     let environments = crate::python::environments().display().to_string();
-    let run =
-        ["run", &model, "--dtype", "fp32,bf16", "--set", "min_seconds=0.1", "--output", "json"];
     let here = ["--environments-dir", &environments, "--torch-backend", "cpu"];
-    let said = home.dtf(&[&run[..], &own, &here].concat()).expect_code(0);
-    let rows = said.json()["rows"].as_array().expect("rows").clone();
-    assert_eq!(rows.len(), 4, "{rows:?}");
-    assert!(rows.iter().all(|row| row["labels"]["template"] == "decision"), "{rows:?}");
+    let quick = ["--set", "min_seconds=0.1", "--output", "json"];
+    let plain = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let mut typed = Vec::new();
+    for block in document.split("```console\n$ dtf ").skip(1) {
+        let (block, _) = block.split_once("```").expect("the end of a block");
+        let (command, answer) = block.split_once('\n').expect("a line");
+        let mut args: Vec<&str> = command.split(' ').collect();
+        let name = args[0];
+        if name == "run" {
+            args.extend(here.iter().chain(&quick));
+        }
+        let said = home.dtf(&args).expect_code(if name == "generate" { 2 } else { 0 });
+        let told = plain(&format!("{} {}", said.err, said.out));
+        assert!(told.contains(&plain(answer)), "{command}: {told}");
+        if name == "run" {
+            let rows = said.json()["rows"].as_array().expect("rows").clone();
+            assert_eq!(rows.len(), 6, "{rows:?}");
+            assert!(rows.iter().all(|row| row["labels"]["template"] == "decision"), "{rows:?}");
+        }
+        typed.push(name);
+    }
+    assert_eq!(typed, ["generate", "templates", "run"]);
 }

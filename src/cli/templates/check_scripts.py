@@ -6,18 +6,23 @@ scripts see no installed packages.
 """
 
 import ast
+import builtins
 import json
 import os
 import subprocess
+import symtable
 import sys
 
 DRY_RUN_SECONDS = 30
+# Every module has these, whatever its text.
+GIVEN = {*dir(builtins), "__file__"}
 
 
-def parse(text, literals):
-    """What is wrong with a text as Python, or nothing."""
+def parse(text, literals, lacking):
+    """What is wrong with a text as Python, or nothing; adds names that nothing defines."""
     try:
         tree = ast.parse(text)
+        lacking.update(undefined(symtable.symtable(text, "script", "exec")))
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         line = getattr(error, "lineno", None)
         return f"the script is not Python: {error.args[0]}" + (f" (line {line})" if line else "")
@@ -28,6 +33,34 @@ def parse(text, literals):
     ]
     lost = [literal for literal in literals if not any(literal in text for text in texts)]
     return f"the script does not carry the text {ascii(lost[0])[:200]}" if lost else None
+
+
+def undefined(module):
+    """Global names that are needed and never given: a dry run would not meet them.
+
+    Needed is what stands at the top level, and what a needed function or class uses.
+    """
+    names = {symbol.get_name() for symbol in module.get_symbols()}
+    used, given = {}, set(GIVEN)
+    tables = [(None, module)]  # with the function or class that it is in
+    while tables:
+        owner, table = tables.pop()
+        for child in table.get_children():
+            name = child.get_name()  # that of a lambda or comprehension is none of the module
+            tables.append((owner or (name if name in names else None), child))
+        for symbol in table.get_symbols():
+            if table is not module and not symbol.is_global():
+                continue
+            if symbol.is_assigned() or symbol.is_imported():
+                given.add(symbol.get_name())
+            if symbol.is_referenced():
+                used.setdefault(owner, set()).add(symbol.get_name())
+    needed, more = set(), [None]
+    while more:
+        new = used.get(more.pop(), set()) - needed
+        needed |= new
+        more.extend(new)
+    return needed - given
 
 
 def dry_run(name, text):
@@ -75,11 +108,17 @@ def judge(path):
 def main(jobs, found):
     with open(jobs, encoding="utf-8") as file:
         jobs = json.load(file)
-    problems = []
+    problems, lacking = [], set()
     for number, job in enumerate(jobs):
-        wrong = parse(job["text"], job["literals"]) or dry_run(f"test_{number}", job["text"])
+        wrong = parse(job["text"], job["literals"], lacking)
+        wrong = wrong or dry_run(f"test_{number}", job["text"])
         if wrong:
             problems.append(f"{job['about']}: {wrong}")
+    if lacking:
+        problems.append(
+            f"nothing defines {', '.join(sorted(lacking))[:300]}: docs/templates.md says which"
+            " functions a family gives, and which parts to include"
+        )
     with open(found, "w", encoding="utf-8") as file:
         json.dump(problems, file)
 

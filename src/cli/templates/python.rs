@@ -133,6 +133,44 @@ mod tests {
         assert_eq!(verify(&python, &checked.scripts).await.expect("checked"), [""; 0]);
     }
 
+    /// It would show only where a model runs: a dry run calls none of them.
+    #[tokio::test]
+    async fn functions_that_a_family_lacks_are_named_once() {
+        let python = find(None).expect("the tests need python3");
+        let checked = check::check(&Library::built_in(), "text_encoder/test.py.j2");
+        let mut scripts = checked.expect("there").scripts;
+        for script in &mut scripts {
+            script.text = script.text.replace("def forward(", "def forwards(");
+            script.text = script.text.replace("def auto_class(", "def auto_klass(");
+        }
+        let found = verify(&python, &scripts).await.expect("checked");
+        assert_eq!(found.len(), 1, "{found:?}");
+        let told = "nothing defines auto_class, forward: docs/templates.md says";
+        assert!(found[0].starts_with(told), "{found:?}");
+    }
+
+    #[tokio::test]
+    async fn only_what_is_needed_must_be_defined() {
+        let python = find(None).expect("the tests need python3");
+        let verify = async |text: &str| {
+            let found = verify(&python, &[script(&format!("{GOOD}{text}"), &[])]).await;
+            found.expect("checked").join("; ")
+        };
+        for sound in [
+            "def unused():\n    return nowhere",
+            "class A(dict):\n    def f(self, *a, b=1, **c):\n        global G\n        G = a\n        \
+             return super().x, __class__, [d for d in b if d], lambda e: (e, c)\nif 0:\n    A().f, G, A.y",
+            "import os.path as p\nif 0:\n    with p as q, q as (r, *s):\n        s\n__file__, __name__",
+            "try:\n    pass\nexcept OSError as error:\n    error\nfor i, j in ():\n    i, j",
+        ] {
+            assert_eq!(verify(sound).await, "", "{sound}");
+        }
+        let chain = "class A:\n    def f(self):\n        return b()\ndef b():\n    return [c(d) for d in e]\n\
+            x = lambda: A if h else (i := 1)";
+        let told = verify(chain).await;
+        assert!(told.starts_with("nothing defines c, e, h: "), "{told}");
+    }
+
     #[test]
     fn an_interpreter_that_is_not_there_is_told() {
         let failure = find(Some(Path::new("/no/such/python"))).expect_err("refused");

@@ -100,6 +100,20 @@ fn the_plans_of_the_document_are_understood() {
 }
 
 #[test]
+fn the_family_of_the_document_is_the_example() {
+    let text = document("templates.md");
+    for (language, name) in [
+        ("yaml", "templates/families.yaml"),
+        ("jinja", "templates/decision/test.py.j2"),
+        ("json", "config.json"),
+    ] {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/own-family").join(name);
+        let file = std::fs::read_to_string(path).expect(name);
+        assert_eq!(blocks(&text, language)[0], file, "{name}");
+    }
+}
+
+#[test]
 fn the_document_names_every_key() {
     let text = document("plan.md");
     let keys = entry::keys().into_iter().chain(models::keys());
