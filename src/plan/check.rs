@@ -123,12 +123,11 @@ pub fn check_parameters(
     let scripts = check.variants().into_iter().filter_map(|(_, parameters)| render(&parameters));
     let scripts: String = scripts.collect();
     // What else keeps it from being rendered is told of where it is rendered for a test.
-    let problem = if scripts.is_empty() {
-        check.lacking()
-    } else {
-        check.unused(&scripts).into_iter().next()
+    let further = || match &*scripts {
+        "" => check.lacking(),
+        scripts => check.unused(scripts).into_iter().next(),
     };
-    match problem {
+    match check.unfilled().or_else(further) {
         None => Ok(()),
         Some(problem) => {
             let message = format!("{} of {}: {problem}", template.path(), template.origin);
@@ -159,6 +158,10 @@ struct Check<'a> {
 impl Check<'_> {
     fn all(&self, scripts: &mut Vec<Script>) -> Vec<String> {
         let mut problems = self.front_matter();
+        if let Some(unfilled) = self.unfilled() {
+            problems.push(unfilled); // from which all else that is wrong follows
+            return problems;
+        }
         if let Err(wrong) = self.rendered(&mut problems, scripts) {
             problems.push(self.lacking().unwrap_or_else(|| with_hint(wrong)));
         }
@@ -345,22 +348,47 @@ impl Check<'_> {
         path.starts_with(SHARED) || self.template.path() == path
     }
 
-    /// All at once what a template that cannot be rendered lacks: parameters that its text
-    /// reads, or one that it extends or includes.
-    fn lacking(&self) -> Option<String> {
-        let mut read = Read::default();
-        let mut names = BTreeSet::new();
+    /// Its text and every one that it may extend or include.
+    fn reached(&self) -> Vec<&str> {
+        let mut texts = Vec::new();
+        let mut seen = BTreeSet::new();
         let mut more = BTreeSet::from([self.template.path()]);
         while let Some(name) = more.pop_first() {
-            if !names.insert(name) {
+            if !seen.insert(name) {
                 continue;
             }
             // Of a name that is put together the beginning is known.
             for (_, text) in self.library.texts().filter(|(path, _)| path.starts_with(name)) {
-                read.script(&text.text);
-                read.template(&text.text);
                 collect(&text.text, r#"\b(?:extends|include) "([^"]+)""#, &mut more);
+                texts.push(&*text.text);
             }
+        }
+        texts
+    }
+
+    /// A block that the template extends and leaves empty.
+    fn unfilled(&self) -> Option<String> {
+        let mut empty = BTreeSet::new();
+        let mut filled = BTreeSet::new();
+        for text in self.reached() {
+            let mut here = BTreeSet::new();
+            let mut empty_here = BTreeSet::new();
+            collect(text, r"\{%-?\s*block (\w+)", &mut here);
+            collect(text, r"\{%-?\s*block (\w+)\s*-?%\}\s*\{%-?\s*endblock", &mut empty_here);
+            filled.extend(here.difference(&empty_here));
+            empty.extend(empty_here);
+        }
+        let name = empty.difference(&filled).next()?;
+        Some(format!("nothing fills the block {name}; docs/templates.md shows what belongs there"))
+    }
+
+    /// All at once what the settings of a template that cannot be rendered lack: parameters
+    /// that it reads, or a text that it extends or includes.
+    fn lacking(&self) -> Option<String> {
+        let mut read = Read::default();
+        for text in self.reached() {
+            read.script(text);
+            read.template(text);
         }
         let absent: Vec<&str> = read.absent(&self.template.front_matter.parameters).collect();
         (!absent.is_empty()).then(|| {
@@ -550,13 +578,18 @@ mod tests {
     }
 
     #[test]
-    fn all_that_the_settings_lack_is_told_at_once() {
+    fn what_is_lacking_is_told_at_once() {
         let body = "{% extends \"_shared/base.py.j2\" %}{% block family %}\n\
             print(PARAMETERS['depth'], PARAMETERS.get('width')){% endblock %}\n";
         assert_eq!(
             problems(TOP, body),
             ["its settings lack the parameters attention, depth, iterations, min_seconds, \
               openvino_device, role, runtime, seed, warm_up, weights; docs/templates.md shows them"]
+        );
+        let body = body.replace("family", "famly");
+        assert_eq!(
+            problems(TOP, &body),
+            ["nothing fills the block family; docs/templates.md shows what belongs there"]
         );
         // With all of them, a part that fails says what and where by itself.
         let library = |part: &str| {
