@@ -16,7 +16,6 @@ import contextlib
 import functools
 import json
 import os
-import sys
 import types
 
 import pytest
@@ -95,7 +94,6 @@ class Script:
         if given and role == "test":
             self.set("DTF_REFERENCE", str(made / "reference.safetensors"))
         with contextlib.ExitStack() as faults, pytest.MonkeyPatch.context() as patch:
-            patch.setattr(sys, "argv", [script.__name__])
             if role != "reference":
                 patch.setattr(script, "place_model", self.placing(script, fault, faults))
             code = script.main()
