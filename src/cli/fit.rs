@@ -29,15 +29,14 @@ pub fn unmet(tests: &[Arc<TestSpec>], workers: &[WorkerView]) -> Vec<Unschedulab
     unmet
 }
 
-/// None: one of them lacks nothing. The further a worker gets through the list of demands,
-/// the nearer it is.
+/// None: one of them lacks nothing.
 fn nearest(need: &Requirement, workers: &[&WorkerView]) -> Option<Vec<Miss>> {
     let mut misses = Vec::with_capacity(workers.len());
     for worker in workers {
         let lacks = need.met_by(&worker.capability).err()?;
         misses.push(Miss { worker: worker.worker, name: worker.name.clone(), lacks });
     }
-    misses.sort_by(|a, b| b.lacks.cmp(&a.lacks).then(a.worker.cmp(&b.worker)));
+    misses.sort_by(|a, b| a.lacks.nearest_first(&b.lacks).then(a.worker.cmp(&b.worker)));
     misses.truncate(MAX_MISSES);
     Some(misses)
 }

@@ -86,8 +86,11 @@ pub fn counts(counts: &RunCounts) -> String {
     add(done(Outcome::Error), "errors");
     add(done(Outcome::TimedOut), "timed out");
     add(done(Outcome::WorkerLost), "lost");
+    add(done(Outcome::Cancelled), "cancelled");
     add(done(Outcome::Skipped), "skipped");
-    add(counts.leased, "running");
+    add(done(Outcome::Expired), "expired");
+    // A worker also holds what it takes ahead.
+    add(counts.leased, "running or next");
     add(counts.waiting + counts.blocked, "waiting");
     add(counts.unschedulable, "of them without a worker that can run them");
     parts.join(", ")
@@ -124,6 +127,16 @@ mod tests {
     fn counts_leave_out_what_is_zero() {
         let mut standing = RunCounts { total: 5, leased: 1, waiting: 2, ..RunCounts::default() };
         standing.done.insert(Outcome::Passed, 2);
-        assert_eq!(counts(&standing), "2 of 5 done, 2 passed, 1 running, 2 waiting");
+        assert_eq!(counts(&standing), "2 of 5 done, 2 passed, 1 running or next, 2 waiting");
+    }
+
+    #[test]
+    fn every_outcome_is_counted() {
+        for outcome in Outcome::ALL {
+            let standing =
+                RunCounts { total: 1, done: [(outcome, 1)].into(), ..RunCounts::default() };
+            let told = counts(&standing);
+            assert!(told.starts_with("1 of 1 done, 1 "), "{outcome}: {told}");
+        }
     }
 }

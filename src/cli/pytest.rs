@@ -51,17 +51,20 @@ pub async fn collect(
     let progress = Progress::new(console);
     progress.say(&format!("collecting the tests of {}", folder.display()));
     let collected = listed(&base, &below, python.unwrap_or(Path::new("python3"))).await?;
-    let Collected { items, packages: installed } = collected;
+    let Collected { items, packages: installed, files, paths } = collected;
     drop(progress);
     let seconds = durations(args.durations.as_deref(), &base, &items)?;
     let known = items.iter().filter(|item| seconds.contains_key(&item.id)).count();
     console.note(&format!("{} items, {known} of them with a measured time", items.len()));
     let named = if below == "." { base.as_path() } else { Path::new(&below) };
     let name = named.file_name().and_then(|name| name.to_str()).unwrap_or("pytest").to_owned();
+    if !files.is_empty() {
+        console.note(&format!("beside {below} go: {}", files.join(" ")));
+    }
     let packages = packages(console, &base, &below, installed)?;
     let shard = args.shard_time.map_or_else(|| span(SHARD).map_err(Failure::new), Ok)?;
     let shard_seconds = Duration::from(shard).as_secs_f64();
-    let suite = Suite { name, folder: below, packages, shard_seconds, seconds };
+    let suite = Suite { name, folder: below, files, paths, packages, shard_seconds, seconds };
     Ok(Found { suite, items, base })
 }
 
@@ -258,7 +261,8 @@ mod tests {
             std::fs::set_permissions(&python, executable).expect("executable");
             listed(directory.path(), "tests", &python).await
         };
-        let one = r#"{"items": [{"id": "tests/t.py::a", "markers": []}], "packages": ["x==1"]}"#;
+        let one = r#"{"items": [{"id": "tests/t.py::a", "markers": []}], "packages": ["x==1"],
+            "files": [], "paths": []}"#;
         let script = format!("test -d \"$PYTHONPATH\" && echo '{one}' > \"$DTF_COLLECTED\"");
         let found = with(&script).await.expect("items");
         assert_eq!(found.items[0].id, "tests/t.py::a");

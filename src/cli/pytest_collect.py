@@ -2,7 +2,7 @@
 
 The list goes to the file that DTF_COLLECTED names, as JSON:
 {"items": [{"id": "tests/test_x.py::test_it", "markers": [{"name", "args", "kwargs"}]}],
- "packages": ["numpy==2.1.0"]}
+ "packages": ["numpy==2.1.0"], "files": ["conftest.py", "src"], "paths": ["src"]}
 """
 
 import ast
@@ -25,10 +25,10 @@ def told(marker):
     }
 
 
-def own_files():
-    """The Python files below this folder that collecting has imported."""
-    here = pathlib.Path.cwd().resolve()
-    for module in list(sys.modules.values()):
+def own_files(config, here):
+    """The Python files below a folder that collecting has imported."""
+    # Of several conftest.py only the last is still among the modules.
+    for module in [*sys.modules.values(), *config.pluginmanager.get_plugins()]:
         file = pathlib.Path(getattr(module, "__file__", None) or "/").resolve()
         installed = {"site-packages", "dist-packages"} & set(file.parts)
         # Some modules are made up, with a file that is not there.
@@ -45,7 +45,28 @@ def imports(file):
             yield node.module.partition(".")[0]
 
 
-def packages(config):
+def surroundings(config, here):
+    """What the suite needs beside its own folder: the settings of pytest, and its own code.
+
+    Of that go whole the files and folders of the top in which something was imported: more of
+    it may be imported later. Where it was found is told, since it may be installed here.
+    """
+    suite = here.joinpath(config.args[0]).resolve()
+
+    def beside(path):
+        return here in path.parents and suite not in (path, *path.parents)
+
+    imported = [file for file in own_files(config, here) if beside(file)]
+    files = {file.relative_to(here).parts[0] for file in imported}
+    if config.inipath and beside(config.inipath):
+        files.add(config.inipath.relative_to(here).as_posix())
+    places = {pathlib.Path(place).resolve() for place in sys.path}
+    paths = {place for place in places if beside(place)}
+    paths = {place for place in paths if any(place in file.parents for file in imported)}
+    return sorted(files), sorted(place.relative_to(here).as_posix() for place in paths)
+
+
+def packages(config, here):
     """What the suite imports itself, and pytest with what calls itself a plug-in of it, in the
     versions of here (other packages bring plug-ins by the way; a suite that uses those imports them).
 
@@ -53,7 +74,7 @@ def packages(config):
     version after "+" names a build for some hardware, which the workers choose for themselves.
     """
     owners = importlib.metadata.packages_distributions()
-    names = {name for file in own_files() for name in imports(file)} | {"pytest"}
+    names = {name for file in own_files(config, here) for name in imports(file)} | {"pytest"}
     found = {owner for name in names for owner in owners.get(name, ())}
     plug_ins = [plug_in.project_name for _, plug_in in config.pluginmanager.list_plugin_distinfo()]
     found |= {name for name in plug_ins if name.startswith("pytest")}
@@ -71,6 +92,9 @@ def pytest_collection_finish(session):
         {"id": item.nodeid, "markers": [told(marker) for marker in item.iter_markers()]}
         for item in session.items
     ]
-    collected = {"items": items, "packages": packages(session.config)}
+    here = pathlib.Path.cwd().resolve()
+    files, paths = surroundings(session.config, here)
+    collected = {"items": items, "packages": packages(session.config, here)}
+    collected.update(files=files, paths=paths)
     with open(os.environ["DTF_COLLECTED"], "w", encoding="utf-8") as file:
         json.dump(collected, file, default=repr)

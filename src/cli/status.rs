@@ -33,7 +33,7 @@ pub async fn run(console: Console, global: &Global, args: StatusArgs) -> Result<
 
 /// `r12 nightly by rig7: 3 of 10 done, 3 passed, 2 running, 5 waiting`
 fn line(run: &RunView) -> String {
-    let cancelled = if run.cancelled { ", cancelled" } else { "" };
+    let cancelled = if run.cancelled { " (cancelled)" } else { "" };
     let name = plain(&run.name, NAME_CHARS);
     format!("{} {name} by {}: {}{cancelled}", run.run, run.user, counts(&run.counts))
 }

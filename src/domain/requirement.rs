@@ -6,6 +6,7 @@ use crate::domain::accelerator::Vendor;
 use crate::domain::capability::Capability;
 use crate::domain::tag::Tag;
 use serde::{Deserialize, Serialize};
+use std::cmp::Ordering;
 use std::collections::BTreeSet;
 use std::fmt;
 
@@ -65,7 +66,40 @@ impl Default for Requirement {
     }
 }
 
-/// The first thing that a worker lacks, with both numbers.
+/// Everything that a worker lacks, at least one thing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lacks {
+    /// The earlier in the list of demands, the further away is the worker.
+    #[serde(flatten)]
+    pub first: Mismatch,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<Mismatch>,
+}
+
+impl Lacks {
+    /// Orders the nearest worker first: who gets further through the list of demands, then who
+    /// lacks fewer things.
+    #[must_use]
+    pub fn nearest_first(&self, other: &Self) -> Ordering {
+        let further = other.first.cmp(&self.first);
+        further.then(self.also.len().cmp(&other.also.len()))
+    }
+}
+
+impl From<Mismatch> for Lacks {
+    fn from(first: Mismatch) -> Self {
+        Self { first, also: Vec::new() }
+    }
+}
+
+impl fmt::Display for Lacks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.first)?;
+        self.also.iter().try_for_each(|more| write!(f, " and {more}"))
+    }
+}
+
+/// One thing that a worker lacks, with both numbers.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Mismatch {
@@ -156,30 +190,39 @@ impl Requirement {
     /// Whether the whole, empty worker could run the test.
     ///
     /// # Errors
-    /// The first thing that it lacks.
-    pub fn met_by(&self, offer: &Capability) -> Result<(), Mismatch> {
-        same_word(self.os.as_deref(), &offer.os)
-            .map_err(|(need, have)| Mismatch::Os { need, have })?;
-        same_word(self.arch.as_deref(), &offer.arch)
-            .map_err(|(need, have)| Mismatch::Arch { need, have })?;
-        if let Some(need) = self.tags.difference(&offer.tags).next() {
-            return Err(Mismatch::Tag { need: need.clone() });
+    /// All that it lacks.
+    pub fn met_by(&self, offer: &Capability) -> Result<(), Lacks> {
+        let mut misses = self.misses(offer).into_iter();
+        match misses.next() {
+            Some(first) => Err(Lacks { first, also: misses.collect() }),
+            None => Ok(()),
         }
-        if let Some(need) = self.backend
-            && !offer.backends.contains(&need)
-        {
-            return Err(Mismatch::Backend { need, have: offer.backends.iter().copied().collect() });
-        }
+    }
+
+    /// In the order in which they matter. Allocates only for what is missing.
+    fn misses(&self, offer: &Capability) -> Vec<Mismatch> {
+        let mut misses = Vec::new();
+        let os = same_word(self.os.as_deref(), &offer.os);
+        misses.extend(os.err().map(|(need, have)| Mismatch::Os { need, have }));
+        let arch = same_word(self.arch.as_deref(), &offer.arch);
+        misses.extend(arch.err().map(|(need, have)| Mismatch::Arch { need, have }));
+        let tags = self.tags.difference(&offer.tags);
+        misses.extend(tags.map(|need| Mismatch::Tag { need: need.clone() }));
+        let backend = self.backend.filter(|need| !offer.backends.contains(need));
+        let have = || offer.backends.iter().copied().collect();
+        misses.extend(backend.map(|need| Mismatch::Backend { need, have: have() }));
         if self.cpu_milli > offer.cpu_milli {
-            return Err(Mismatch::CpuMilli { need: self.cpu_milli, have: offer.cpu_milli });
+            misses.push(Mismatch::CpuMilli { need: self.cpu_milli, have: offer.cpu_milli });
         }
-        if self.memory_bytes > offer.memory_bytes {
-            return Err(Mismatch::MemoryBytes {
-                need: self.memory_bytes,
-                have: offer.memory_bytes,
-            });
+        let (need, have) = (self.memory_bytes, offer.memory_bytes);
+        if need > have {
+            misses.push(Mismatch::MemoryBytes { need, have });
         }
-        self.accelerators_met_by(&offer.accelerators)
+        // Without the back-end it is no news that none of its devices fits.
+        if backend.is_none() {
+            misses.extend(self.accelerators_met_by(&offer.accelerators).err());
+        }
+        misses
     }
 
     fn accelerators_met_by(&self, offered: &[Accelerator]) -> Result<(), Mismatch> {
@@ -302,9 +345,21 @@ mod tests {
         let hopper = Requirement { min_architecture: Some("9.0".into()), ..cuda() };
         assert_eq!(lacks(hopper).to_string(), "needs architecture 9.0 or newer, best is 8.9");
         let two = Requirement { accelerators: 2, ..cuda() };
-        assert_eq!(lacks(two), Mismatch::Accelerators { need: 2, have: 1 });
+        assert_eq!(lacks(two).first, Mismatch::Accelerators { need: 2, have: 1 });
         let tag = Requirement { tags: ["prod".parse().expect("a tag")].into(), ..cuda() };
         assert_eq!(lacks(tag).to_string(), "lacks the tag prod");
+        let tags = ["moon", "prod"].map(|tag| tag.parse().expect("a tag")).into();
+        let much = Requirement { tags, memory_bytes: 64 << 30, ..cuda() };
+        let much = Requirement { backend: Some(Backend::Rocm), ..much };
+        let told = "lacks the tag moon and lacks the tag prod and needs rocm, has cpu, cuda \
+                    and needs 64.0 GiB of memory, has 32.0";
+        assert_eq!(lacks(much.clone()).to_string(), told);
+        let json = serde_json::to_value(lacks(much.clone())).expect("JSON");
+        assert_eq!((&json["kind"], &json["also"][1]["kind"]), (&"tag".into(), &"backend".into()));
+        let less = Requirement { memory_bytes: 0, ..much.clone() };
+        assert_eq!(lacks(less).nearest_first(&lacks(much)), Ordering::Less);
+        let back: Lacks = serde_json::from_value(json).expect("the same");
+        assert_eq!(back.to_string(), told);
     }
 
     #[test]

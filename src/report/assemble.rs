@@ -41,6 +41,7 @@ fn row(row: rows::ReportRow) -> ReportRow {
         test: test.test,
         name: test.name,
         outcome: test.outcome,
+        phase: None,
         class: test.class,
         flaky: test.flaky,
         attempts: test.attempts,

@@ -3,7 +3,7 @@
 use super::state::{Scheduler, State};
 use super::{Availability, Explanation};
 use crate::domain::id::{TestId, WorkerId};
-use crate::domain::requirement::Mismatch;
+use crate::domain::requirement::{Lacks, Mismatch};
 use crate::domain::time::Timestamp;
 
 /// Dependencies and workers named at most.
@@ -39,7 +39,7 @@ impl Scheduler {
         &self,
         need: &crate::domain::requirement::Requirement,
         avoid: Option<WorkerId>,
-    ) -> Vec<(WorkerId, Box<str>, Option<Mismatch>)> {
+    ) -> Vec<(WorkerId, Box<str>, Option<Lacks>)> {
         let others = |id: WorkerId| {
             self.groups.iter().any(|group| {
                 need.met_by(&group.shape).is_ok() && group.members.iter().any(|other| *other != id)
@@ -53,14 +53,14 @@ impl Scheduler {
                 let lacks = need.met_by(&worker.capability).err();
                 let lacks = lacks.or_else(|| match worker.availability {
                     Availability::Active if avoid == Some(*id) && others(*id) => {
-                        Some(Mismatch::Avoided)
+                        Some(Mismatch::Avoided.into())
                     }
                     Availability::Active => None,
                     Availability::Draining => {
-                        Some(Mismatch::Unavailable { state: "draining".into() })
+                        Some(Mismatch::Unavailable { state: "draining".into() }.into())
                     }
                     Availability::Lost | Availability::Gone => {
-                        Some(Mismatch::Unavailable { state: "lost".into() })
+                        Some(Mismatch::Unavailable { state: "lost".into() }.into())
                     }
                 });
                 (*id, worker.name.clone(), lacks)

@@ -35,7 +35,7 @@ use crate::domain::capability::{Capability, ImplausibleCapability};
 use crate::domain::event::{Event, Idempotency};
 use crate::domain::id::{Epoch, LeaseId, RunId, TestId, WorkerId};
 use crate::domain::outcome::{Class, Outcome};
-use crate::domain::requirement::Mismatch;
+use crate::domain::requirement::Lacks;
 use crate::domain::test::{Phase, TestSpec};
 use crate::domain::time::{Millis, Timestamp};
 use serde_json::value::RawValue;
@@ -172,7 +172,7 @@ pub struct Unschedulable {
     pub test: Box<str>,
     pub tests: u32,
     /// Nearest misses first.
-    pub nearest: Vec<(WorkerId, Box<str>, Mismatch)>,
+    pub nearest: Vec<(WorkerId, Box<str>, Lacks)>,
 }
 
 /// An expected refusal. Nothing has changed.
@@ -292,7 +292,7 @@ pub struct Explanation {
     /// Dependencies that are not done.
     pub blocked_by: Vec<TestId>,
     /// For a waiting test, per worker: `None` suits and is busy.
-    pub workers: Vec<(WorkerId, Box<str>, Option<Mismatch>)>,
+    pub workers: Vec<(WorkerId, Box<str>, Option<Lacks>)>,
     /// Waiting tests of the same class that come first: higher priority, or earlier in the run.
     pub before: u64,
     /// Since when a waiting test has been ready.

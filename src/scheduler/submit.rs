@@ -7,7 +7,7 @@ use super::{Answer, Rejected, Step, Unschedulable};
 use crate::domain::event::{Event, Idempotency};
 use crate::domain::id::{RunId, TestId, WorkerId};
 use crate::domain::launch::MAX_LAUNCH_BYTES;
-use crate::domain::requirement::{Mismatch, Requirement};
+use crate::domain::requirement::{Lacks, Requirement};
 use crate::domain::test::{
     MAX_DEPENDENCIES, MAX_NAME_BYTES, MAX_TESTS_PER_RUN, OnFailure, SkipCause, TestSpec,
 };
@@ -198,16 +198,15 @@ impl Scheduler {
         populated.into_iter().any(|group| need.met_by(&group.shape).is_ok())
     }
 
-    /// The further a worker gets through the list of demands, the nearer it is.
-    fn nearest(&self, need: &Requirement) -> Vec<(WorkerId, Box<str>, Mismatch)> {
-        let mut misses: Vec<(Mismatch, WorkerId)> = self
+    fn nearest(&self, need: &Requirement) -> Vec<(WorkerId, Box<str>, Lacks)> {
+        let mut misses: Vec<(Lacks, WorkerId)> = self
             .groups
             .iter()
             .filter_map(|group| {
                 Some((need.met_by(&group.shape).err()?, group.members.first().copied()?))
             })
             .collect();
-        misses.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(&b.1)));
+        misses.sort_by(|a, b| a.0.nearest_first(&b.0).then(a.1.cmp(&b.1)));
         misses.truncate(MAX_NEAREST);
         misses
             .into_iter()

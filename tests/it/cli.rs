@@ -1,6 +1,7 @@
 //! What people see when they ask for help or make a mistake.
 
-use crate::support::{Home, said};
+use crate::support::{Home, eventually, said};
+use serde_json::Value;
 
 #[test]
 fn help_is_as_reviewed() {
@@ -109,6 +110,31 @@ fn what_a_coordinator_has_is_listed_and_a_worker_is_drained_by_name() {
     assert!(status.contains("1 of 1 done, 1 passed"), "{status}");
     let workers = home.at(&coordinator, &["workers"]).expect_code(0).out;
     assert!(workers.contains("rig7") && workers.contains("tags gpu lab"), "{workers}");
+    let release = home.path("release");
+    let text = format!(
+        "tests:\n  - {{name: held, cmd: [sh, -c, 'while [ ! -e {} ]; do sleep 0.05; done']}}\n  \
+         - {{name: after, cmd: ['true'], depends_on: [held]}}\n  \
+         - {{name: moon, cmd: ['true'], requires: {{tags: [moon], backend: cuda}}}}\n",
+        release.display()
+    );
+    let plan = home.write("plan.yaml", &text);
+    let plan = plan.to_str().expect("a plain path");
+    let sent = home.at(&coordinator, &["submit", plan]).expect_code(0);
+    let lacks = "no worker can run moon: rig7 lacks the tag moon and needs cuda, has cpu";
+    assert!(sent.err.contains(lacks), "{}", sent.err);
+    let second = sent.out.trim().to_owned();
+    let standing = |row: &Value| row["phase"].as_str().map(str::to_owned);
+    eventually("a running test", || {
+        let rows = home.report(&coordinator, &second)["rows"].clone();
+        let rows = rows.as_array().expect("rows").iter().map(standing).collect::<Vec<_>>();
+        let expected = ["leased", "blocked", "waiting"].map(|phase| Some(phase.to_owned()));
+        (rows == expected).then_some(())
+    });
+    let table = home.at(&coordinator, &["report", "--run", &second]).expect_code(0).out;
+    for words in ["running  held", "blocked  after", "waiting  moon", "3 not done"] {
+        assert!(table.contains(words), "{table}");
+    }
+    std::fs::write(&release, "").expect("written");
     let nobody = home.at(&coordinator, &["workers", "--drain", "rig8"]).expect_code(1).err;
     assert!(nobody.contains("no worker rig8\nhint: dtf workers lists them"), "{nobody}");
     let drained = home.at(&coordinator, &["workers", "--drain", "rig7"]).expect_code(0).out;

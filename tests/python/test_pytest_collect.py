@@ -76,6 +76,26 @@ def test_what_the_suite_imports_is_listed_as_installed(tmp_path):
     assert f"pytest=={pytest.__version__}" in listed["packages"]
 
 
+def test_settings_and_code_beside_the_suite_go_with_it(tmp_path):
+    for name, text in {
+        "conftest.py": "import pytest\n",
+        "pytest.ini": "[pytest]\npythonpath = src\n",
+        "unused.py": "",
+        "src/mylib/__init__.py": "",
+        "tests/conftest.py": "",
+        "tests/test_x.py": "import mylib\ndef test_it(): pass\n",
+    }.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    done, listed = collect(tmp_path, "tests")
+    assert done.returncode == 0, done.stdout
+    assert listed["files"] == ["conftest.py", "pytest.ini", "src"]
+    assert listed["paths"] == ["src"]
+    done, listed = collect(tmp_path, ".")
+    assert done.returncode == 0, done.stdout
+    assert listed["files"] == listed["paths"] == []
+
+
 def test_a_suite_that_cannot_be_imported_has_no_items(tmp_path):
     (tmp_path / "test_x.py").write_text("import nothing_of_this_name\n", encoding="utf-8")
     done, listed = collect(tmp_path, ".")

@@ -5,6 +5,7 @@
 use crate::api::schema;
 use crate::domain::id::{RunId, TestId};
 use crate::domain::outcome::{Class, Outcome};
+use crate::domain::test::Phase;
 use crate::domain::time::{Millis, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -53,6 +54,10 @@ pub struct ReportRow {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<schema::Outcome>)]
     pub outcome: Option<Outcome>,
+    /// Of a test that is not done, when a coordinator was asked: only it knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<schema::Phase>)]
+    pub phase: Option<Phase>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<schema::Class>)]
     pub class: Option<Class>,

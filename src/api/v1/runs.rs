@@ -7,7 +7,7 @@
 use crate::api::schema;
 use crate::domain::id::{RunId, WorkerId};
 use crate::domain::outcome::Outcome;
-use crate::domain::requirement::Mismatch;
+use crate::domain::requirement::Lacks;
 use crate::domain::test::TestSpec;
 use crate::domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -75,7 +75,7 @@ pub struct Miss {
     pub worker: WorkerId,
     pub name: String,
     #[schema(value_type = Object)]
-    pub lacks: Mismatch,
+    pub lacks: Lacks,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

@@ -7,7 +7,7 @@
 use crate::api::schema;
 use crate::domain::id::{AttemptId, RunId, TestId, WorkerId};
 use crate::domain::outcome::{Class, Outcome};
-use crate::domain::requirement::Mismatch;
+use crate::domain::requirement::Lacks;
 use crate::domain::test::Phase;
 use crate::domain::time::{Millis, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -229,7 +229,7 @@ pub struct WhyWorker {
     /// Absent: it suits, and is busy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
-    pub lacks: Option<Mismatch>,
+    pub lacks: Option<Lacks>,
     pub explanation: String,
 }
 

@@ -2,11 +2,12 @@
 
 use crate::api::SCHEMA;
 use crate::api::v1::history::{HistoryQuery, HistoryView};
-use crate::api::v1::reports::{MAX_ROWS, ReportQuery, ReportView};
+use crate::api::v1::reports::{MAX_ROWS, ReportQuery, ReportRow, ReportView};
 use crate::api::v1::status::StatusView;
 use crate::coordinator::http::app::App;
 use crate::coordinator::http::extract::Params;
 use crate::coordinator::http::respond::Problem;
+use crate::domain::id::TestId;
 use crate::scheduler::Scheduler;
 use axum::Json;
 use axum::extract::State;
@@ -21,11 +22,28 @@ pub(crate) async fn report(
 ) -> Result<Json<ReportView>, Problem> {
     app.settled().await?;
     let (run, limit) = (query.run, query.limit.unwrap_or(MAX_ROWS).min(MAX_ROWS) as usize);
-    let report = app.results(move |r| r.report(&query, limit)).await?;
-    match run {
-        Some(run) if report.runs.is_empty() => Err(Problem::not_found(run)),
-        _ => Ok(Json(report)),
+    let mut report = app.results(move |r| r.report(&query, limit)).await?;
+    if let Some(run) = run.filter(|_| report.runs.is_empty()) {
+        return Err(Problem::not_found(run));
     }
+    tell_phases(&app, &mut report.rows).await?;
+    Ok(Json(report))
+}
+
+/// Where those tests stand that are not done, as the scheduler knows it.
+async fn tell_phases(app: &App, rows: &mut [ReportRow]) -> Result<(), Problem> {
+    let mut open: Vec<_> = rows.iter_mut().filter(|row| row.outcome.is_none()).collect();
+    if open.is_empty() {
+        return Ok(());
+    }
+    let tests: Vec<TestId> = open.iter().map(|row| row.test).collect();
+    let look = move |scheduler: &Scheduler, _| {
+        tests.into_iter().map(|test| Some(scheduler.test(test)?.phase)).collect::<Vec<_>>()
+    };
+    for (row, phase) in open.iter_mut().zip(app.mailbox.ask(look).await?) {
+        row.phase = phase;
+    }
+    Ok(())
 }
 
 #[utoipa::path(get, path = "/api/v1/history", tag = "reports", params(HistoryQuery),

@@ -33,6 +33,10 @@ pub struct Collected {
     pub items: Vec<Item>,
     /// PEP 508 requirements: what the suite imports, as its interpreter has it.
     pub packages: Vec<String>,
+    /// Files and folders beside the suite's that it needs, below the folder of the plan.
+    pub files: Vec<String>,
+    /// Folders of these in which Python looks for modules.
+    pub paths: Vec<String>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -58,6 +62,9 @@ pub struct Suite {
     pub name: String,
     /// Folder below that of the plan which travels with each shard; `.`: the plan's own.
     pub folder: String,
+    /// What travels beside it, and the folders of that in which Python looks for modules.
+    pub files: Vec<String>,
+    pub paths: Vec<String>,
     /// PEP 508 requirements.
     pub packages: Vec<String>,
     /// Time that a shard should take at most.
@@ -104,6 +111,7 @@ fn entry(suite: &Suite, name: &str, needs: &Node, shard: &shards::Shard) -> Node
     let mut words: Vec<Node> = fixed.iter().map(|word| text(word)).collect();
     words.push(Node::Text(format!("--junitxml={JUNIT}")));
     words.extend(shard.ids.iter().map(|id| text(id)));
+    let files = [&suite.folder].into_iter().chain(&suite.files).map(|file| text(file)).collect();
     let packages = suite.packages.iter().map(|package| text(package)).collect();
     let labels = vec![
         ("suite".to_owned(), text(&suite.name)),
@@ -113,10 +121,14 @@ fn entry(suite: &Suite, name: &str, needs: &Node, shard: &shards::Shard) -> Node
         ("name".to_owned(), text(name)),
         ("cmd".to_owned(), Node::List(words)),
         ("junit".to_owned(), text(JUNIT)),
-        ("files".to_owned(), Node::List(vec![text(&suite.folder)])),
+        ("files".to_owned(), Node::List(files)),
         ("environment".to_owned(), Node::Map(vec![("packages".to_owned(), Node::List(packages))])),
         ("labels".to_owned(), Node::Map(labels)),
     ];
+    if !suite.paths.is_empty() {
+        let paths = text(&suite.paths.join(":"));
+        map.push(("env".to_owned(), Node::Map(vec![("PYTHONPATH".to_owned(), paths)])));
+    }
     if let Some(milliseconds) = shard.measured_ms {
         map.push(("expected".to_owned(), Node::Text(format!("{milliseconds}ms"))));
     }
@@ -163,6 +175,8 @@ mod tests {
         Suite {
             name: "tests".into(),
             folder: "tests".into(),
+            files: vec!["conftest.py".into(), "src".into()],
+            paths: vec!["src".into()],
             packages: vec!["pytest".into()],
             shard_seconds: 60.0,
             seconds: HashMap::new(),

@@ -35,7 +35,7 @@ pub fn table(view: &ReportView, style: Style) -> String {
     out
 }
 
-/// `run r1, 3 tests: 2 passed, 0 failed, 1 waiting`
+/// `run r1, 3 tests: 2 passed, 0 failed, 1 not done`
 fn headline(view: &ReportView) -> String {
     let totals = &view.totals;
     let runs = match (&view.runs[..], view.since) {
@@ -61,7 +61,7 @@ fn headline(view: &ReportView) -> String {
     for outcome in Outcome::ALL.into_iter().filter(|outcome| *outcome != Outcome::Passed) {
         some(of(outcome), name(outcome));
     }
-    some(totals.pending, "waiting");
+    some(totals.pending, "not done");
     line.push_str(&parts.join(", "));
     line.push('\n');
     if totals.late_results > 0 {
@@ -251,7 +251,7 @@ fn messages(out: &mut String, view: &ReportView) {
     let names: HashMap<TestId, &str> = view.rows.iter().map(|row| (row.test, &*row.name)).collect();
     for row in view.rows.iter().filter(told).take(MAX_MESSAGES) {
         let class = row.class.map(|class| format!(" ({})", Class::name(class).replace('_', " ")));
-        let mut said = match (&*row.message, row.flaky) {
+        let said = match (&*row.message, row.flaky) {
             ("", true) => format!("passed at attempt {}", row.attempts),
             ("", false) => String::new(),
             (message, _) if row.outcome == Some(Outcome::Skipped) => {
@@ -259,9 +259,11 @@ fn messages(out: &mut String, view: &ReportView) {
             }
             (message, _) => plain(message, MAX_MESSAGE),
         };
-        if let Some(first) = &row.first_attempt {
-            said.push_str(&format!("; attempt 1 {}", plain(first, MAX_MESSAGE)));
-        }
+        let first = row.first_attempt.as_deref();
+        let first = first.map(|first| format!("attempt 1 {}", plain(first, MAX_MESSAGE)));
+        let said: Vec<_> =
+            [said].into_iter().chain(first).filter(|part| !part.is_empty()).collect();
+        let said = said.join("; ");
         let colon = if said.is_empty() { "" } else { ": " };
         let _ = writeln!(
             out,

@@ -4,6 +4,7 @@ use super::{Style, csv, json, table};
 use crate::api::v1::reports::{MetricSummary, ReportRow, ReportView, Totals};
 use crate::domain::id::{RunId, TestId};
 use crate::domain::outcome::{Class, Outcome};
+use crate::domain::test::Phase;
 use crate::domain::time::{Millis, Timestamp};
 use std::collections::BTreeMap;
 
@@ -26,6 +27,7 @@ fn row(index: u32, name: &str, outcome: Option<Outcome>) -> ReportRow {
         test: TestId { run: RunId(1), index },
         name: name.into(),
         outcome,
+        phase: None,
         class: None,
         flaky: false,
         attempts: u16::from(ended),
@@ -81,7 +83,9 @@ fn mixed() -> ReportView {
     let mut skipped = row(4, "after", Some(Outcome::Skipped));
     (skipped.attempts, skipped.worker, skipped.duration_ms) = (0, None, None);
     skipped.message = "its dependency r1.t3 did not pass".into();
-    view(vec![bert, flaky, gpt, lost, skipped, row(5, "still waiting", None)])
+    let mut running = row(6, "at work", None);
+    running.phase = Some(Phase::Leased);
+    view(vec![bert, flaky, gpt, lost, skipped, row(5, "still waiting", None), running])
 }
 
 #[test]

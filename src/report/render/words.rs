@@ -2,6 +2,7 @@
 
 use crate::api::v1::reports::ReportRow;
 use crate::domain::outcome::Outcome;
+use crate::domain::test::Phase;
 use crate::domain::time::Timestamp;
 use std::fmt::Write;
 
@@ -13,7 +14,11 @@ pub fn instant(at: Timestamp) -> Option<jiff::Timestamp> {
 /// Where a test stands, in one or two words.
 pub fn standing(row: &ReportRow) -> &'static str {
     match row.outcome {
-        None => "waiting",
+        None => match row.phase {
+            Some(Phase::Leased) => "running",
+            Some(Phase::Blocked) => "blocked",
+            _ => "waiting",
+        },
         Some(Outcome::Passed) if row.flaky => "flaky",
         Some(outcome) => name(outcome),
     }
@@ -28,7 +33,7 @@ pub fn name(outcome: Outcome) -> &'static str {
 }
 
 /// Every word of [`standing`] with the terminal's code of its colour.
-pub const COLOURS: [(&str, &str); 10] = [
+pub const COLOURS: [(&str, &str); 12] = [
     ("passed", "32"),
     ("flaky", "33"),
     ("failed", "31"),
@@ -39,6 +44,8 @@ pub const COLOURS: [(&str, &str); 10] = [
     ("skipped", "2"),
     ("expired", "33"),
     ("waiting", "36"),
+    ("blocked", "36"),
+    ("running", "36"),
 ];
 
 /// A text on one line, without what could command a terminal or turn the reading

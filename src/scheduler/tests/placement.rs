@@ -2,7 +2,7 @@
 
 use super::harness::*;
 use crate::domain::id::TestId;
-use crate::domain::requirement::{Mismatch, Requirement};
+use crate::domain::requirement::{Lacks, Mismatch, Requirement};
 use crate::domain::test::{Phase, TestSpec};
 use crate::domain::time::Millis;
 use crate::scheduler::Command;
@@ -99,7 +99,7 @@ fn why_says_what_each_worker_lacks() {
     assert_eq!(why.status.phase, Phase::Waiting);
     let (id, _, lacks) = &why.workers[0];
     assert_eq!(*id, plain.id);
-    assert!(matches!(lacks, Some(Mismatch::Backend { .. })));
+    assert!(matches!(lacks, Some(Lacks { first: Mismatch::Backend { .. }, .. })));
     assert_eq!(sim.scheduler.unschedulable(run), 1);
     let why = sim.scheduler.why(TestId { run, index: 2 }).expect("held");
     assert_eq!((why.before, why.workers[0].2.clone()), (1, None));
