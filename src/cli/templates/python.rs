@@ -1,6 +1,6 @@
 //! Scripts of a template, parsed and started dry by the interpreter of this machine.
 //!
-//! Limits: [`LIMIT`] for one template; what the interpreter says is cut. The driver is
+//! Limits: [`Limits::USUAL`]; what the interpreter says is cut. The driver is
 //! `check_scripts.py`, which needs nothing but the standard library.
 
 use crate::cli::failure::Failure;
@@ -10,8 +10,19 @@ use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// For all scripts of one template.
-const LIMIT: Duration = Duration::from_mins(5);
+/// How long scripts may take; whole seconds.
+#[derive(Debug, Clone, Copy)]
+struct Limits {
+    /// The dry run of one. When it is over, no other of its template is started.
+    script: Duration,
+    /// All of one template.
+    template: Duration,
+}
+
+impl Limits {
+    const USUAL: Self = Self { script: Duration::from_secs(30), template: Duration::from_mins(5) };
+}
+
 /// Most bytes that are kept of what the driver says.
 const MAX_SAID: usize = 16 * 1024;
 
@@ -38,6 +49,14 @@ pub fn find(named: Option<&Path>) -> Result<PathBuf, Failure> {
 /// # Errors
 /// The interpreter cannot be started, or fails at more than a script.
 pub async fn verify(python: &Path, scripts: &[Script]) -> Result<Vec<String>, Failure> {
+    verify_within(python, scripts, Limits::USUAL).await
+}
+
+async fn verify_within(
+    python: &Path,
+    scripts: &[Script],
+    limits: Limits,
+) -> Result<Vec<String>, Failure> {
     let failed = |why: String| Failure::new(format!("{}: {why}", python.display()));
     let io = |error: std::io::Error| failed(error.to_string());
     let folder = tempfile::tempdir().map_err(io)?;
@@ -51,11 +70,20 @@ pub async fn verify(python: &Path, scripts: &[Script]) -> Result<Vec<String>, Fa
     std::fs::write(&jobs_file, json!(jobs).to_string()).map_err(io)?;
     let start = Start {
         program: python.to_owned(),
-        args: vec!["-I".into(), driver.into(), jobs_file.into(), found.clone().into()],
+        args: vec![
+            "-I".into(),
+            driver.into(),
+            jobs_file.into(),
+            found.clone().into(),
+            limits.script.as_secs().to_string().into(),
+        ],
         cwd: folder.path().to_owned(),
         env: environment(),
     };
-    let said = run(&start).await.map_err(failed)?;
+    let Some(said) = run(&start, limits.template).await.map_err(failed)? else {
+        let seconds = limits.template.as_secs();
+        return Ok(vec![format!("its scripts took longer than {seconds} s in all")]);
+    };
     let problems = std::fs::read(&found).ok().and_then(|text| serde_json::from_slice(&text).ok());
     problems.ok_or_else(|| failed(format!("the check of the scripts failed: {said}")))
 }
@@ -66,8 +94,8 @@ fn environment() -> Vec<(std::ffi::OsString, std::ffi::OsString)> {
     needed.iter().filter_map(|name| Some(((*name).into(), std::env::var_os(name)?))).collect()
 }
 
-/// The end of what it says; an error when it takes too long.
-async fn run(start: &Start) -> Result<String, String> {
+/// The end of what it says; nothing when it takes too long.
+async fn run(start: &Start, limit: Duration) -> Result<Option<String>, String> {
     let (mut child, mut output) = start.spawn().map_err(|error| error.to_string())?;
     let tree = child.tree("");
     let mut said = Vec::new();
@@ -80,12 +108,12 @@ async fn run(start: &Start) -> Result<String, String> {
         }
         child.wait().await
     };
-    if tokio::time::timeout(LIMIT, work).await.is_err() {
+    if tokio::time::timeout(limit, work).await.is_err() {
         tree.kill();
-        return Err(format!("the check of the scripts took longer than {LIMIT:?}"));
+        return Ok(None);
     }
     let text = String::from_utf8_lossy(&said).into_owned();
-    Ok(text.lines().next_back().unwrap_or("it said nothing").chars().take(300).collect())
+    Ok(Some(text.lines().next_back().unwrap_or("it said nothing").chars().take(300).collect()))
 }
 
 #[cfg(test)]
@@ -122,6 +150,20 @@ mod tests {
         }
         let failed = &GOOD.replace("'passed'", "'failed'");
         assert!(verify(failed, &[]).await.contains("another one than passed"));
+    }
+
+    #[tokio::test]
+    async fn what_never_ends_is_a_fault_of_its_template() {
+        let python = find(None).expect("the tests need python3");
+        let found = async |script: u64, template: u64| {
+            let [script, template] = [script, template].map(Duration::from_secs);
+            let scripts = [self::script("while True: pass", &[]), self::script("x = (", &[])];
+            let limits = Limits { script, template };
+            verify_within(&python, &scripts, limits).await.expect("checked")
+        };
+        // The second script is not looked at: it would take as long.
+        assert_eq!(found(1, 300).await, ["cpu: its dry run took longer than 1 s"]);
+        assert_eq!(found(300, 1).await, ["its scripts took longer than 1 s in all"]);
     }
 
     #[tokio::test]
