@@ -331,15 +331,16 @@ impl<'a> Subject<'a> {
         said.extend(
             self.entry.parameters.iter().map(|(name, node)| (name.as_str(), json_of(node))),
         );
-        let names: Vec<String> = said.iter().take(shapes).map(|(name, _)| (*name).into()).collect();
-        let parameters = self.template(backend).parameters(said).map_err(|(name, wrong)| {
+        let names: Vec<String> = said.iter().map(|(name, _)| (*name).into()).collect();
+        let mut parameters = self.template(backend).parameters(said).map_err(|(name, wrong)| {
             let path = &self.entry.path;
-            let shape = names.contains(&name);
+            let shape = names[..shapes].contains(&name);
             wrong.at(&if shape { path.key(&name) } else { path.key("parameters").key(&name) })
         })?;
+        let (config, family) = (&self.found.config, &self.class.family);
+        sizes::cut_lengths(config, family, &names, &mut parameters);
         let case = Case { backend, download, parameters };
-        let length =
-            sizes::check_length(&self.found.config, &self.entry.model, &self.class.family, &case);
+        let length = sizes::check_length(config, &self.entry.model, family, &case);
         length.map_err(|wrong| {
             let path = &self.entry.path;
             let said = names.iter().any(|name| name == "sequence_length");

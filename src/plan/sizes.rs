@@ -1,6 +1,7 @@
 //! Sizes that no model has: configurations with zero layers, negative widths, or fractions
 //! are refused before anything is estimated from them or a script is written. So are texts
-//! that are longer than the model ([`check_length`]).
+//! that are longer than the model ([`check_length`]), unless it is the template that says so
+//! ([`cut_lengths`]).
 //!
 //! Only keys that mean the same wherever they stand; of the 802 default configurations of
 //! transformers 5.23 none breaks the rule.
@@ -79,6 +80,32 @@ fn is_size(value: &Value) -> bool {
     }
 }
 
+/// Cuts lengths of the template, which nobody said, to what the model has positions for. Where
+/// not one token fits they stay, to be refused.
+pub(super) fn cut_lengths(
+    config: &Map<String, Value>,
+    family: &str,
+    said: &[String],
+    parameters: &mut Map<String, Value>,
+) {
+    let Some(limit) = limit(config, family) else { return };
+    let mut cut = |name: &str, most: u64| {
+        let Some(length) = parameters.get_mut(name) else { return 0 };
+        let usual = length.as_u64().unwrap_or(0);
+        if (1..usual).contains(&most) && !said.iter().any(|said| said == name) {
+            *length = most.into();
+        }
+        length.as_u64().unwrap_or(0)
+    };
+    let new = match family {
+        // A token stands before what is written, which has as many positions of its own.
+        "encoder_decoder" => cut("max_new_tokens", limit.saturating_sub(1)),
+        // The other half is for what is read.
+        _ => cut("max_new_tokens", limit / 2),
+    };
+    cut("sequence_length", limit.saturating_sub(written(family, new)));
+}
+
 /// Refuses more tokens than the model has positions for, as the script would by
 /// `require_length`. What the configuration leaves to its type is the script's to know, and
 /// so is how many tokens stand for an image.
@@ -91,28 +118,42 @@ pub(super) fn check_length(
     family: &str,
     case: &Case,
 ) -> Result<(), Wrong> {
-    let (length, new) = (case.number("sequence_length"), case.number("max_new_tokens"));
-    let (part, more) = match family {
-        "text_encoder" | "embedding" | "document" => (Some(config), 0),
-        "vision_text_dual" | "vlm" => (config.get("text_config").and_then(Value::as_object), 0),
-        // What is written has positions of its own.
-        "encoder_decoder" => (Some(config), 0),
-        // A warm-up writes two.
-        "decoder_llm" | "decoder_moe" | "decoder_ssm" => (Some(config), new.max(2)),
-        _ => (None, 0),
-    };
-    match part.and_then(positions) {
+    let length = case.number("sequence_length");
+    let more = written(family, case.number("max_new_tokens"));
+    match limit(config, family) {
         Some(limit) if length.saturating_add(more) > limit => {
             let written = if more > 0 { format!(" and {more} to write") } else { String::new() };
             let message = format!(
                 "{length} tokens{written} are asked for, {} has positions for {limit}",
                 shortened(model)
             );
-            let most = limit.saturating_sub(more);
-            let hint = format!("--sequence-length, in a plan sequence_length, is at most {most}");
+            let hint = match limit.saturating_sub(more) {
+                0 => "not one token fits: its config.json needs more positions, or max_new_tokens \
+                      must be less"
+                    .to_owned(),
+                most => format!("--sequence-length, in a plan sequence_length, is at most {most}"),
+            };
             Err(Wrong::new(message).hint(hint))
         }
         _ => Ok(()),
+    }
+}
+
+/// Tokens that the model has positions for, where these are known to count.
+fn limit(config: &Map<String, Value>, family: &str) -> Option<u64> {
+    match family {
+        "text_encoder" | "embedding" | "document" | "encoder_decoder" | "decoder_llm"
+        | "decoder_moe" | "decoder_ssm" => positions(config),
+        "vision_text_dual" | "vlm" => positions(config.get("text_config")?.as_object()?),
+        _ => None,
+    }
+}
+
+/// Tokens that are written after the text; a warm-up writes two.
+fn written(family: &str, new: u64) -> u64 {
+    match family {
+        "decoder_llm" | "decoder_moe" | "decoder_ssm" => new.max(2),
+        _ => 0,
     }
 }
 

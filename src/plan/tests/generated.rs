@@ -8,6 +8,7 @@ use crate::plan::library::{Library, Origin, Text};
 use crate::plan::request::{Request, generate};
 use crate::plan::sources::Sources;
 use crate::plan::submission::Submission;
+use serde_json::json;
 
 fn text_of<'a>(submission: &'a Submission, name: &str) -> &'a str {
     let test = submission.tests.iter().find(|test| &*test.name == name).expect(name);
@@ -226,9 +227,39 @@ fn texts_longer_than_the_model_are_refused() {
     assert_eq!(message, "1024 tokens are asked for, bert-base-uncased has positions for 512");
     assert!(hint.contains("--sequence-length") && hint.ends_with("at most 512"), "{hint}");
     let (field, message, _) =
-        refused("models: [{model: gpt2, parameters: {max_new_tokens: 1000}}]");
+        refused("models: [{model: gpt2, parameters: {max_new_tokens: 1024}}]");
     assert_eq!(field, "models[0].model");
-    assert_eq!(message, "128 tokens and 1000 to write are asked for, gpt2 has positions for 1024");
+    assert_eq!(message, "128 tokens and 1024 to write are asked for, gpt2 has positions for 1024");
+}
+
+#[test]
+fn lengths_that_nobody_said_are_cut_to_what_fits() {
+    let cells = |kind: &str, positions: u64, more: &str| {
+        let config = json!({"model_type": kind, "max_position_embeddings": positions,
+            "n_positions": positions});
+        let folder = Folder::with(&[("mine/config.json", &config.to_string())]);
+        let text = format!("models: [{{model: ./mine{more}}}]");
+        match submit(&text, &folder, &[]) {
+            Ok(made) => names(&made).join(" ").replace("mine/cpu/b2-", "").replace("-fp32", ""),
+            Err(error) => format!("{}; {}", error.message, error.hint.unwrap_or_default()),
+        }
+    };
+    assert_eq!(cells("bert", 16, ""), "s16");
+    assert_eq!(cells("bert", 128, ""), "s128");
+    assert_eq!(cells("gpt2", 16, ""), "s8-n8");
+    assert_eq!(cells("gpt2", 100, ""), "s68");
+    assert_eq!(cells("gpt2", 1024, ", parameters: {max_new_tokens: 1000}"), "s24-n1000");
+    assert_eq!(cells("bart", 16, ""), "s16-n15");
+    // What somebody says is theirs to change, and what is read is not nothing.
+    for (kind, positions, more, expected) in [
+        ("bert", 16, ", sequence_length: 17", "17 tokens are asked for"),
+        ("gpt2", 16, ", sequence_length: [4, 9]", "is at most 8"),
+        ("gpt2", 16, ", parameters: {max_new_tokens: 16}", "128 tokens and 16 to write"),
+        ("gpt2", 2, "", "not one token fits"),
+    ] {
+        let told = cells(kind, positions, more);
+        assert!(told.contains(expected), "{kind} {more}: {told}");
+    }
 }
 
 #[test]
