@@ -7,9 +7,9 @@ use crate::plan::generate::{self, ModelTests, Planned};
 use crate::plan::locate::Path;
 use crate::plan::models::{self, ModelEntry};
 use crate::plan::needs::{self, Known};
-use crate::plan::node::Node;
+use crate::plan::node::{Node, shortened};
 use crate::plan::priority::Terms;
-use crate::plan::problem::{PlanError, Problem, Wrong};
+use crate::plan::problem::{PlanError, Problem};
 use crate::plan::pytest::{self, Item, Suite};
 use crate::plan::sources::Sources;
 use crate::plan::submission::{Submission, submission};
@@ -184,16 +184,21 @@ impl Request {
             let message = format!("{} models, allowed are 1 to {MAX_MODELS}", self.models.len());
             return Err(refuse(Problem::new(&path, message)));
         }
+        let mut seen = BTreeSet::new();
+        if let Some((at, model)) = self.models.iter().enumerate().find(|(_, m)| !seen.insert(*m)) {
+            let message = format!("{:?} stands twice", shortened(model));
+            return Err(refuse(Problem::new(&path.index(at), message)));
+        }
         let read = |(at, model): (usize, &String)| {
             let path = path.index(at);
-            let node = self.node(model).map_err(|wrong| wrong.at(&path))?;
+            let node = self.node(model, &path)?;
             Ok(ModelEntry { lenient: true, ..models::read(&node, &path)? })
         };
         self.models.iter().enumerate().map(read).collect::<Result<_, _>>().map_err(refuse)
     }
 
     /// The same as an entry of a plan's `models`.
-    fn node(&self, model: &str) -> Result<Node, Wrong> {
+    fn node(&self, model: &str, path: &Path) -> Result<Node, Problem> {
         let text = |text: &str| Node::Text(text.to_owned());
         let texts = |list: &[String]| Node::List(list.iter().map(|item| text(item)).collect());
         let numbers = |list: &[u32]| {
@@ -215,6 +220,9 @@ impl Request {
             ("parameters".to_owned(), pairs(&self.parameters)),
         ];
         for (key, rules) in [("exclude", &self.exclude), ("include", &self.include)] {
+            for (at, rule) in rules.iter().enumerate() {
+                check_keys(rule, &path.key(key).index(at))?;
+            }
             if !rules.is_empty() {
                 map.push((key.to_owned(), Node::List(rules.iter().map(pairs).collect())));
             }
@@ -222,11 +230,17 @@ impl Request {
         for (key, value) in [("family", &self.family), ("revision", &self.revision)] {
             map.extend(value.iter().map(|value| (key.to_owned(), text(value))));
         }
-        let mut seen = BTreeSet::new();
-        match self.parameters.iter().find(|(name, _)| !seen.insert(name)) {
-            Some((name, _)) => Err(Wrong::new(format!("the parameter {name:?} is given twice"))),
-            None => Ok(Node::Map(map)),
-        }
+        check_keys(&self.parameters, &path.key("parameters"))?;
+        Ok(Node::Map(map))
+    }
+}
+
+/// Refuses what the reader of a plan does not let pass either.
+fn check_keys(pairs: &Rule, path: &Path) -> Result<(), Problem> {
+    let mut seen = BTreeSet::new();
+    match pairs.iter().find(|(name, _)| !seen.insert(name)) {
+        Some((name, _)) => Err(Problem::new(path, format!("{:?} stands twice", shortened(name)))),
+        None => Ok(()),
     }
 }
 

@@ -312,7 +312,16 @@ fn requests_are_refused_like_plans() {
         parameters: vec![("seed".into(), "1".into()), ("seed".into(), "2".into())],
         ..one("gpt2")
     };
-    assert!(refused(twice).contains("the parameter \"seed\" is given twice"));
+    assert!(refused(twice).contains("models[0].parameters: \"seed\" stands twice"));
+    let rule = ["4", "8"].map(|size| ("batch".to_owned(), size.to_owned())).to_vec();
+    let sizes = Request { batch: vec![4, 8], ..one("gpt2") };
+    let excluded = Request { exclude: vec![rule.clone()], ..sizes.clone() };
+    assert!(refused(excluded).contains("models[0].exclude[0]: \"batch\" stands twice"));
+    let included = Request { include: vec![rule], ..sizes };
+    assert!(refused(included).contains("models[0].include[0]: \"batch\" stands twice"));
+    let models = ["gpt2", "dtf/tiny-bert", "gpt2"].map(String::from).into();
+    let again = Request { models, ..Request::default() };
+    assert!(refused(again).contains("models[2]: \"gpt2\" stands twice"));
     let backend = Request { backends: vec!["cudo".into()], ..one("gpt2") };
     assert!(refused(backend).contains("did you mean \"cuda\"?"));
 }
