@@ -125,6 +125,8 @@ pub fn read(node: &Node, path: &Path) -> Result<ModelEntry, Problem> {
         let problem = Problem::new(&path.key("requires").key("backend"), "said twice");
         return Err(problem.hint("a model entry names its back-ends in backends:"));
     }
+    let shapes = read_shapes(&fields)?;
+    check_rules(&fields, &shapes)?;
     Ok(ModelEntry {
         path: path.clone(),
         model,
@@ -133,7 +135,7 @@ pub fn read(node: &Node, path: &Path) -> Result<ModelEntry, Problem> {
         family: fields.optional("family", text)?,
         revision: fields.optional("revision", revision)?,
         backends: read_backends(&fields)?,
-        shapes: read_shapes(&fields)?,
+        shapes,
         parameters: read_parameters(&fields)?,
         exclude: fields.get("exclude").map(with_plain_dtypes),
         include: read_include(&fields)?,
@@ -244,8 +246,29 @@ fn shape(name: &str, node: &Node) -> Result<Node, Wrong> {
     }
 }
 
-/// What is added is as it would be in a list; what cannot be is refused here, and a key that
-/// is none, or a back-end that the template does not know, where these are known.
+/// A rule chooses among values: those of back-ends, and of the shapes that are given.
+fn check_rules(fields: &Fields, shapes: &[(&str, Vec<Node>)]) -> Result<(), Problem> {
+    let known: Vec<&str> = ["backend"].into_iter().chain(SHAPES).collect();
+    for key in ["exclude", "include"] {
+        let Some(Node::List(rules)) = fields.get(key) else { continue };
+        for (at, rule) in rules.iter().enumerate() {
+            let Node::Map(pairs) = rule else { continue };
+            let path = fields.path.key(key).index(at);
+            Fields::new(rule, &path, &known)?;
+            let given = |name: &str| name == "backend" || shapes.iter().any(|(s, _)| *s == name);
+            if let Some((name, _)) = pairs.iter().find(|(name, _)| !given(name)) {
+                let option = name.replace('_', "-");
+                let problem =
+                    Problem::new(&path.key(name), format!("no {name} is given to choose"));
+                return Err(problem.hint(format!("give its values: --{option}, in a plan {name}")));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What is added is as it would be in a list; what cannot be is refused here, and a back-end
+/// that the template does not know, where these are known.
 fn read_include(fields: &Fields) -> Result<Option<Node>, Problem> {
     let Some(Node::List(items)) = fields.get("include") else {
         return Ok(fields.get("include").cloned());

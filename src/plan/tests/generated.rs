@@ -109,10 +109,17 @@ fn what_rules_add_is_checked_as_lists_are() {
     assert_eq!(added, listed.replace("].backends:", "].include:"));
     for (rule, expected) in [
         ("include: [{batch: 0}]", "include[0].batch"),
-        ("include: [{batch: 4}, {batch: 8, dtype: fp33}]", "include[1].dtype"),
+        ("dtype: fp32, include: [{batch: 4}, {batch: 8, dtype: fp33}]", "include[1].dtype"),
         ("dtype: [fp32], include: [{batch: 8, dtype: fp33}]", "did you mean \"fp32\"?"),
         ("include: [{batch: 8, backend: cudo}]", "cudo"),
         ("exclude: [{batch: 3}]", "batch has no value"),
+        ("exclude: [{dtype: bf16}]", "exclude[0].dtype: no dtype is given to choose | give its"),
+        ("include: [{sequence_length: 8}]", "--sequence-length, in a plan sequence_length"),
+        (
+            "exclude: [{batsh: 1}]",
+            "exclude[0].batsh: unknown key \"batsh\" | did you mean \"batch\"?",
+        ),
+        ("exclude: [{dtyqe: bf16}]", "did you mean \"dtype\"?"),
     ] {
         assert!(refused(rule).contains(expected), "{}", refused(rule));
     }
