@@ -80,9 +80,8 @@ pub struct About {
 }
 
 impl About {
-    /// What people should know before they trust the tests.
-    #[must_use]
-    pub fn doubt(&self) -> Option<String> {
+    /// Whether its family is but a guess.
+    fn doubt(&self) -> Option<String> {
         let Classified { family, confidence, reason, .. } = &self.class;
         let doubted = *confidence == Confidence::Low;
         doubted.then(|| format!("{} is tested as {family}, which is a guess: {reason}", self.model))
@@ -104,6 +103,20 @@ pub struct ModelTests {
     pub tests: Vec<Planned>,
     /// Shapes that were asked for and that its template does not have.
     pub left_out: Vec<&'static str>,
+}
+
+impl ModelTests {
+    /// What people should know before they trust the tests.
+    pub fn doubts(&self) -> impl Iterator<Item = String> {
+        // Whatever is known of a test, be it by a plan or by earlier runs, reserves some.
+        let unknown =
+            self.tests.iter().any(|test| test.entry.settings.requires.memory_bytes.is_none());
+        let unreserved = unknown.then(|| {
+            let model = &self.about.model;
+            format!("the size of {model} cannot be estimated: no memory is reserved for its tests")
+        });
+        self.about.doubt().into_iter().chain(unreserved)
+    }
 }
 
 /// # Errors

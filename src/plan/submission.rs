@@ -55,7 +55,7 @@ impl Plan {
         for model in &self.models {
             let made = generate::model_tests(model, sources);
             let made = made.map_err(|problem| self.source.refuse(problem))?;
-            doubts.extend(made.about.doubt());
+            doubts.extend(made.doubts());
             for test in made.tests {
                 if test.known.raised {
                     raised.push(entries.len());

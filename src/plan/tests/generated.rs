@@ -164,6 +164,23 @@ fn weights_multiply_and_names_tell_them_apart() {
 }
 
 #[test]
+fn a_model_whose_size_nothing_tells_is_warned_of_once() {
+    let config = r#"{"model_type": "bert", "hidden_size": 1000000000, "vocab_size": 1000}"#;
+    let folder = Folder::with(&[("mine/config.json", config)]);
+    let doubts = |more: &str| {
+        let text = format!("models: [dtf/tiny-bert, {{model: ./mine, batch: [1, 2]{more}}}]");
+        submit(&text, &folder, &[]).expect("a plan").doubts
+    };
+    let told = "the size of ./mine cannot be estimated: no memory is reserved for its tests";
+    assert_eq!(doubts(""), [told]);
+    assert_eq!(doubts(", requires: {memory: 2 GiB}"), [""; 0]);
+    let request = Request { models: vec!["./mine".into()], ..Request::default() };
+    let models = request.models().expect("models");
+    let made = generate("one", &models, &sources(&folder)).expect("tests");
+    assert_eq!(made.submission.doubts, [told]);
+}
+
+#[test]
 fn families_are_told_apart_and_parameters_arrive() {
     let text = "
 models:
