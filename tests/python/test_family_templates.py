@@ -130,7 +130,7 @@ def test_tiny_models_load(run, family):
 
 # Draws the inputs of several batch sizes and compares the samples that they share.
 INDEPENDENT = """
-def main():
+def main(arguments):
     import torch
     import transformers
 

@@ -1,8 +1,8 @@
 """Reads scripts as Python does and starts each dry, for `dtf templates check`.
 
 Named are a file with jobs (a list of {"about", "text", "literals"}), one to write what is wrong
-with them (a list of texts), and the seconds that a dry run may take. Needs the standard library only, and so must a dry run:
-scripts see no installed packages.
+with them (a list of texts), and the seconds that a dry run may take. Needs the standard library
+only, and so must a dry run: scripts see no installed packages.
 """
 
 import ast
