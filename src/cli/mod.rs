@@ -23,6 +23,7 @@ mod patience;
 mod progress;
 mod pytest;
 mod report;
+mod results;
 mod run;
 mod status;
 mod stored;

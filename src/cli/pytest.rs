@@ -208,28 +208,33 @@ fn packages(
     installed: Vec<String>,
 ) -> Result<Vec<String>, Failure> {
     let places = [base.join(below).join("requirements.txt"), base.join("requirements.txt")];
-    let file = places.iter().find(|file| file.is_file());
-    if file.is_none() {
+    let mut packages = if let Some(file) = places.iter().find(|file| file.is_file()) {
+        named_in(console, file)?
+    } else {
         console.note(&format!("packages, as installed here: {}", installed.join(" ")));
-    }
-    let mut packages = if file.is_none() { installed } else { Vec::new() };
-    if let Some(file) = file {
-        let text = std::fs::read_to_string(file)
-            .map_err(|error| Failure::usage(format!("cannot read {}: {error}", file.display())))?;
-        for line in text.lines().map(|line| line.split(" #").next().unwrap_or("").trim()) {
-            if line.starts_with('-') {
-                console.warning(&format!("{}: {line} is left out", file.display()));
-            } else if !line.is_empty() && !line.starts_with('#') {
-                packages.push(line.to_owned());
-            }
-        }
-    }
+        installed
+    };
     let named = |package: &String| {
         let end = package.find(|c: char| !c.is_ascii_alphanumeric() && !"-_.".contains(c));
         package[..end.unwrap_or(package.len())].eq_ignore_ascii_case("pytest")
     };
     if !packages.iter().any(named) {
         packages.push("pytest".to_owned());
+    }
+    Ok(packages)
+}
+
+/// The lines of a requirements.txt that name packages.
+fn named_in(console: Console, file: &Path) -> Result<Vec<String>, Failure> {
+    let text = std::fs::read_to_string(file)
+        .map_err(|error| Failure::usage(format!("cannot read {}: {error}", file.display())))?;
+    let mut packages = Vec::new();
+    for line in text.lines().map(|line| line.split(" #").next().unwrap_or("").trim()) {
+        if line.starts_with('-') {
+            console.warning(&format!("{}: {line} is left out", file.display()));
+        } else if !line.is_empty() && !line.starts_with('#') {
+            packages.push(line.to_owned());
+        }
     }
     Ok(packages)
 }

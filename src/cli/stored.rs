@@ -1,9 +1,10 @@
 //! Where results are: at a coordinator, or where none serves them (those of `dtf run`, or of
 //! a coordinator that has stopped).
 
-use super::args::{Global, ResultsArgs, Server};
+use super::args::{Global, Server};
 use super::connect::{address, client_at, path, settings};
 use super::failure::Failure;
+use super::results::ResultsArgs;
 use crate::api::v1::tests::{AttemptDetail, TestView, Why};
 use crate::blobs::{self, Blobs};
 use crate::client::{Client, ClientError};

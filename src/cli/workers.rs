@@ -6,7 +6,7 @@ use super::console::Console;
 use super::exit;
 use super::failure::Failure;
 use super::worker::describe;
-use crate::api::v1::workers::WorkerView;
+use crate::api::v1::workers::{WorkerState, WorkerView};
 use crate::domain::capability::Capability;
 use crate::domain::id::WorkerId;
 use comfy_table::presets::NOTHING;
@@ -39,7 +39,8 @@ fn find(workers: &[WorkerView], wanted: &str) -> Result<WorkerId, Failure> {
     if let Some(worker) = workers.iter().find(|worker| worker.worker.to_string() == wanted) {
         return Ok(worker.worker);
     }
-    let named: Vec<_> = workers.iter().filter(|worker| worker.name == wanted).collect();
+    let here = workers.iter().filter(|worker| worker.state != WorkerState::Gone);
+    let named: Vec<_> = here.filter(|worker| worker.name == wanted).collect();
     match named[..] {
         [worker] => Ok(worker.worker),
         [] => Err(Failure::new(format!("no worker {wanted}")).hint("dtf workers lists them")),
