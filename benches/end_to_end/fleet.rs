@@ -5,6 +5,8 @@ use dtf::api::v1::tests::AttemptQuery;
 use dtf::client::{Client, ClientOptions};
 use dtf::domain::id::RunId;
 use dtf::domain::test::TestSpec;
+use std::collections::HashMap;
+use std::ffi::OsString;
 use std::fs::File;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -58,6 +60,18 @@ impl Process {
         let ticks = fields.split_whitespace().skip(11).take(2);
         let ticks: u64 = ticks.filter_map(|field| field.parse::<u64>().ok()).sum();
         Duration::from_secs_f64(ticks as f64 / TICKS_PER_SECOND)
+    }
+
+    /// How often each of its threads, by number, has waited and gone on so far.
+    pub fn wake_ups(&self) -> HashMap<OsString, u64> {
+        let threads = std::fs::read_dir(format!("/proc/{}/task", self.child.id()));
+        let waits = |thread: std::fs::DirEntry| {
+            let status = std::fs::read_to_string(thread.path().join("status")).ok()?;
+            let name = "voluntary_ctxt_switches:";
+            let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+            Some((thread.file_name(), line.trim().parse().ok()?))
+        };
+        threads.expect("the process is alive").flatten().filter_map(waits).collect()
     }
 
     pub fn resident_mb(&self) -> f64 {
