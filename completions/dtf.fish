@@ -64,6 +64,8 @@ complete -c dtf -n "__fish_dtf_using_subcommand worker" -l slots -d 'Most tests 
 complete -c dtf -n "__fish_dtf_using_subcommand worker" -l tags -d 'Labels that tests can require, separated by commas' -r
 complete -c dtf -n "__fish_dtf_using_subcommand worker" -l environments-dir -d 'Directory of Python environments; can be shared' -r -F
 complete -c dtf -n "__fish_dtf_using_subcommand worker" -l python -d 'Interpreter to build environments with [default: python3 in PATH]' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand worker" -l system-packages -d 'Use the packages that this interpreter has, instead of building environments' -r -f -a "true\t''
+false\t''"
 complete -c dtf -n "__fish_dtf_using_subcommand worker" -l torch-backend -d 'Torch build to install: cpu, auto, cu128, … [default: what suits the devices]' -r
 complete -c dtf -n "__fish_dtf_using_subcommand worker" -l offline -d 'Build environments from caches only' -r -f -a "true\t''
 false\t''"
@@ -115,6 +117,8 @@ complete -c dtf -n "__fish_dtf_using_subcommand run" -l slots -d 'Most tests at 
 complete -c dtf -n "__fish_dtf_using_subcommand run" -l tags -d 'Labels that tests can require, separated by commas' -r
 complete -c dtf -n "__fish_dtf_using_subcommand run" -l environments-dir -d 'Directory of Python environments; can be shared' -r -F
 complete -c dtf -n "__fish_dtf_using_subcommand run" -l python -d 'Interpreter to build environments with [default: python3 in PATH]' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand run" -l system-packages -d 'Use the packages that this interpreter has, instead of building environments' -r -f -a "true\t''
+false\t''"
 complete -c dtf -n "__fish_dtf_using_subcommand run" -l torch-backend -d 'Torch build to install: cpu, auto, cu128, … [default: what suits the devices]' -r
 complete -c dtf -n "__fish_dtf_using_subcommand run" -l offline -d 'Build environments from caches only' -r -f -a "true\t''
 false\t''"
@@ -160,6 +164,8 @@ complete -c dtf -n "__fish_dtf_using_subcommand generate" -l slots -d 'Most test
 complete -c dtf -n "__fish_dtf_using_subcommand generate" -l tags -d 'Labels that tests can require, separated by commas' -r
 complete -c dtf -n "__fish_dtf_using_subcommand generate" -l environments-dir -d 'Directory of Python environments; can be shared' -r -F
 complete -c dtf -n "__fish_dtf_using_subcommand generate" -l python -d 'Interpreter to build environments with [default: python3 in PATH]' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand generate" -l system-packages -d 'Use the packages that this interpreter has, instead of building environments' -r -f -a "true\t''
+false\t''"
 complete -c dtf -n "__fish_dtf_using_subcommand generate" -l torch-backend -d 'Torch build to install: cpu, auto, cu128, … [default: what suits the devices]' -r
 complete -c dtf -n "__fish_dtf_using_subcommand generate" -l offline -d 'Build environments from caches only' -r -f -a "true\t''
 false\t''"

@@ -57,6 +57,7 @@ _arguments "${_arguments_options[@]}" : \
 '--tags=[Labels that tests can require, separated by commas]:TAG,…:_default' \
 '--environments-dir=[Directory of Python environments; can be shared]:DIR:_files' \
 '--python=[Interpreter to build environments with \[default\: python3 in PATH\]]:FILE:_files' \
+'--system-packages=[Use the packages that this interpreter has, instead of building environments]::BOOL:(true false)' \
 '--torch-backend=[Torch build to install\: cpu, auto, cu128, … \[default\: what suits the devices\]]:NAME:_default' \
 '--offline=[Build environments from caches only]::BOOL:(true false)' \
 '--pass-env=[Further environment variables that tests may see, separated by commas]:NAME,…:_default' \
@@ -116,6 +117,7 @@ _arguments "${_arguments_options[@]}" : \
 '--tags=[Labels that tests can require, separated by commas]:TAG,…:_default' \
 '--environments-dir=[Directory of Python environments; can be shared]:DIR:_files' \
 '--python=[Interpreter to build environments with \[default\: python3 in PATH\]]:FILE:_files' \
+'--system-packages=[Use the packages that this interpreter has, instead of building environments]::BOOL:(true false)' \
 '--torch-backend=[Torch build to install\: cpu, auto, cu128, … \[default\: what suits the devices\]]:NAME:_default' \
 '--offline=[Build environments from caches only]::BOOL:(true false)' \
 '--pass-env=[Further environment variables that tests may see, separated by commas]:NAME,…:_default' \
@@ -161,6 +163,7 @@ _arguments "${_arguments_options[@]}" : \
 '--tags=[Labels that tests can require, separated by commas]:TAG,…:_default' \
 '--environments-dir=[Directory of Python environments; can be shared]:DIR:_files' \
 '--python=[Interpreter to build environments with \[default\: python3 in PATH\]]:FILE:_files' \
+'--system-packages=[Use the packages that this interpreter has, instead of building environments]::BOOL:(true false)' \
 '--torch-backend=[Torch build to install\: cpu, auto, cu128, … \[default\: what suits the devices\]]:NAME:_default' \
 '--offline=[Build environments from caches only]::BOOL:(true false)' \
 '--pass-env=[Further environment variables that tests may see, separated by commas]:NAME,…:_default' \

@@ -175,6 +175,7 @@ Examples:
   dtf worker --coordinator http://lab-1:7700 --token-file token
   dtf worker --slots 2 --tags lab,gpu --idle-timeout 30m
   dtf worker --ephemeral          leave when there is nothing more to do
+  dtf worker --python /opt/venv/bin/python --system-packages     where torch is there already
 Ctrl-C or SIGTERM finishes what runs and leaves; a second one stops at once.")]
 pub struct WorkerArgs {
     #[command(flatten)]
@@ -213,6 +214,9 @@ pub struct Machine {
     /// Interpreter to build environments with [default: python3 in PATH]
     #[arg(long, env = "DTF_PYTHON", value_name = "FILE")]
     pub python: Option<PathBuf>,
+    /// Use the packages that this interpreter has, instead of building environments
+    #[arg(long, env = "DTF_SYSTEM_PACKAGES", num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
+    pub system_packages: Option<bool>,
     /// Torch build to install: cpu, auto, cu128, … [default: what suits the devices]
     #[arg(long, env = "DTF_TORCH_BACKEND", value_name = "NAME")]
     pub torch_backend: Option<String>,

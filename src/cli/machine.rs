@@ -61,6 +61,9 @@ pub fn settings(
         null_runner: false,
         offline: file.pick(machine.offline, "offline", bool::from_str)?.unwrap_or(false),
         python: file.pick(machine.python.clone(), "python", path)?,
+        system_packages: file
+            .pick(machine.system_packages, "system_packages", bool::from_str)?
+            .unwrap_or(false),
         torch_backend: file.pick(machine.torch_backend.clone(), "torch_backend", text)?,
         pass_env: list(pass_env.as_deref()).map(str::to_owned).collect(),
         progress: Arc::new(Progress::new(console)),

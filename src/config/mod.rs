@@ -96,6 +96,12 @@ pub const TABLE: &[Setting] = &[
         help: "interpreter to build environments with",
     },
     Setting {
+        key: "system_packages",
+        commands: "worker, run",
+        default: "false",
+        help: "use the packages that this interpreter has, instead of building environments",
+    },
+    Setting {
         key: "torch_backend",
         commands: "worker, run",
         default: "what suits the devices found",

@@ -19,6 +19,7 @@ use crate::worker::directories::Directories;
 use crate::worker::environments::{Environments, Prepared};
 use crate::worker::files;
 use crate::worker::junit::{self, JunitError};
+use crate::worker::last_words::{LOOK_BYTES, last_words};
 use crate::worker::link::Link;
 use crate::worker::process::Process;
 use crate::worker::site::Site;
@@ -310,7 +311,8 @@ impl<L: Link> Workshop<L> {
             if let Ok(path) = std::env::join_paths(paths) {
                 env.insert("PATH".into(), path);
             }
-            if let Some(root) = bin.parent() {
+            let inside = prepared.is_some_and(Prepared::is_virtual);
+            if let Some(root) = bin.parent().filter(|_| inside) {
                 set(&mut env, "VIRTUAL_ENV", root);
             }
         }
@@ -379,8 +381,17 @@ impl<L: Link> Workshop<L> {
         blobs: &mut Vec<String>,
     ) -> Verdict {
         let script = matches!(launch.run, Program::Script(_)).then_some(&seen.transcript);
-        let evidence =
-            Evidence { exit: seen.exit, stopped: seen.stopped, script, junit: junit.as_ref() };
+        // Most attempts pass, and are not asked.
+        let last_words = (seen.exit.code != Some(0))
+            .then(|| last_words(&seen.capture.end(LOOK_BYTES)))
+            .flatten();
+        let evidence = Evidence {
+            exit: seen.exit,
+            stopped: seen.stopped,
+            script,
+            junit: junit.as_ref(),
+            last_words: last_words.as_ref(),
+        };
         let verdict = for_want_of_memory(judge(&evidence), seen.exit, seen.kernel_kills);
         detail.exit_code = seen.exit.code;
         detail.signal = seen.exit.signal;

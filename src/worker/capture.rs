@@ -36,6 +36,17 @@ impl Capture {
         usize::try_from(offset).ok().and_then(|offset| self.head.get(offset..)).unwrap_or(&[])
     }
 
+    /// The end, at most so many bytes.
+    #[must_use]
+    pub fn end(&self, most: usize) -> Vec<u8> {
+        let tail = self.tail.len().min(most);
+        let whole = self.written == (self.head.len() + self.tail.len()) as u64;
+        let head = if whole { self.head.len().min(most - tail) } else { 0 };
+        let mut bytes = self.head.get(self.head.len() - head..).unwrap_or_default().to_vec();
+        bytes.extend(self.tail.iter().skip(self.tail.len() - tail));
+        bytes
+    }
+
     /// Everything that was kept, with a line in the place of what was not.
     #[must_use]
     pub fn into_kept(self) -> Vec<u8> {
@@ -62,6 +73,7 @@ mod tests {
         capture.push(b"two");
         assert_eq!(capture.head_from(4), b"two");
         assert_eq!(capture.head_from(99), b"");
+        assert_eq!((capture.end(5), capture.end(99)), (b"e two".to_vec(), b"one two".to_vec()));
         assert_eq!(capture.into_kept(), b"one two");
     }
 
@@ -79,6 +91,16 @@ mod tests {
         assert_eq!(kept[kept.len() - TAIL_BYTES..], text[total - TAIL_BYTES..]);
         let middle = String::from_utf8_lossy(&kept[HEAD_BYTES..kept.len() - TAIL_BYTES]);
         assert_eq!(middle, "\n… 1000 bytes left out …\n");
+    }
+
+    #[test]
+    fn the_end_never_joins_what_was_not_together() {
+        let mut capture = Capture::default();
+        capture.push(&vec![b'a'; HEAD_BYTES]);
+        capture.push(b"bc");
+        assert_eq!(capture.end(4), b"aabc");
+        capture.push(&vec![b'd'; TAIL_BYTES + 1]);
+        assert_eq!(capture.end(TAIL_BYTES + 2), vec![b'd'; TAIL_BYTES]);
     }
 
     proptest! {

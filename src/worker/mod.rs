@@ -33,6 +33,7 @@ mod directories;
 pub mod environments;
 pub mod files;
 pub mod junit;
+pub mod last_words;
 pub mod link;
 pub mod machine;
 pub mod process;
@@ -67,6 +68,8 @@ pub struct Settings {
     pub offline: bool,
     /// Interpreter to use instead of the one in `PATH`.
     pub python: Option<PathBuf>,
+    /// Tests use the packages of that interpreter; nothing is built.
+    pub system_packages: bool,
     /// Torch build to install (`cpu`, `auto`, `cu128`, …) instead of what suits the devices.
     pub torch_backend: Option<String>,
     /// Further environment variables that tests may see.
@@ -131,6 +134,7 @@ pub async fn run<L: Link>(
     let recipe = Recipe {
         directory,
         python: settings.python.clone(),
+        system_packages: settings.system_packages,
         torch_backend: torch_backend(&settings),
         offline: settings.offline,
         marker: format!("{}/build/", site.key),

@@ -1,9 +1,12 @@
 """Describes the Python that runs it, for the record of a test's environment.
 
-Job: print one JSON object on one line: the interpreter, the platform, and for each
-distribution named as an argument its installed version, or null where it is absent.
-Promises: only reads metadata; never imports a distribution, so it is quick, starts no
-thread and touches no device. Limits: only the standard library, Python 3.8 or later.
+Job: print one JSON object on one line: the interpreter, the platform, and for each of
+`distributions` its installed version, or null where it is absent. When the question has
+`wanted`, what an environment of a test asks for, `lacking` says what is not met, with the
+reason. The question is the only argument, a JSON object.
+Promises: only reads metadata; never imports a distribution under test, so it is quick, starts
+no thread and touches no device. Limits: only the standard library, Python 3.8 or later; to
+compare versions it borrows `packaging`, which comes with pip and with transformers.
 """
 
 import json
@@ -19,7 +22,40 @@ def version_of(distribution):
         return None
 
 
-def main(distributions):
+def lacking(wanted):
+    if not wanted["requirements"] and not wanted.get("python"):
+        return []
+    try:
+        from packaging import requirements, specifiers
+    except ImportError:
+        try:
+            from pip._vendor.packaging import requirements, specifiers
+        except ImportError:
+            return ["packaging (to compare versions)"]
+    missing = []
+    running = platform.python_version()
+    python = wanted.get("python")
+    if python and not specifiers.SpecifierSet(python).contains(running, prereleases=True):
+        missing.append(f"python{python} (this is {running})")
+    for text in wanted["requirements"]:
+        try:
+            requirement = requirements.Requirement(text)
+        except requirements.InvalidRequirement:
+            missing.append(f"{text} (not a name with a version)")
+            continue
+        if requirement.marker and not requirement.marker.evaluate():
+            continue
+        installed = version_of(requirement.name)
+        # Vendors' builds call themselves pre-releases.
+        if installed is None:
+            missing.append(f"{text} (not installed)")
+        elif not requirement.specifier.contains(installed, prereleases=True):
+            missing.append(f"{text} ({installed} is installed)")
+    return missing
+
+
+def main(question):
+    wanted = question["wanted"]
     print(
         json.dumps(
             {
@@ -31,11 +67,12 @@ def main(distributions):
                 "platform": platform.platform(),
                 "system": platform.system(),
                 "machine": platform.machine(),
-                "distributions": {name: version_of(name) for name in distributions},
+                "distributions": {name: version_of(name) for name in question["distributions"]},
+                **({"lacking": lacking(wanted)} if wanted else {}),
             }
         )
     )
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main(json.loads(sys.argv[1]))

@@ -254,6 +254,7 @@ fn settings(directory: &std::path::Path) -> Settings {
         null_runner: false,
         offline: true,
         python: None,
+        system_packages: false,
         torch_backend: None,
         pass_env: Vec::new(),
         progress: Arc::new(Quiet),

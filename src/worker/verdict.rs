@@ -8,6 +8,7 @@ use crate::domain::outcome::{Class, Outcome};
 use crate::domain::time::Millis;
 use crate::sys::process::Exit;
 use crate::worker::junit::JunitError;
+use crate::worker::last_words::LastWords;
 use crate::worker::protocol::Transcript;
 use serde_json::{Map, Value};
 
@@ -41,6 +42,8 @@ pub struct Evidence<'a> {
     pub script: Option<&'a Transcript>,
     /// When a JUnit file was named.
     pub junit: Option<&'a Result<JunitSummary, JunitError>>,
+    /// When it ended badly.
+    pub last_words: Option<&'a LastWords>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,7 +77,7 @@ pub fn judge(evidence: &Evidence<'_>) -> Verdict {
         return Verdict::set_up("lost track of the process");
     }
     match evidence.script {
-        Some(transcript) => script(evidence.exit, transcript),
+        Some(transcript) => script(evidence, transcript),
         None => command(evidence),
     }
 }
@@ -100,9 +103,14 @@ fn seconds(span: Millis) -> String {
     format!("{} s", span.0 as f64 / 1000.0)
 }
 
-fn crash(signal: i32) -> Verdict {
+fn crash(evidence: &Evidence<'_>, signal: i32) -> Verdict {
     let hint = if signal == SIGKILL { "; the system may have run out of memory" } else { "" };
-    Verdict::new(Outcome::Error, Some(Class::Crash), format!("ended by signal {signal}{hint}"))
+    let message = format!("ended by signal {signal}{hint}{}", said_last(evidence));
+    Verdict::new(Outcome::Error, Some(Class::Crash), message)
+}
+
+fn said_last(evidence: &Evidence<'_>) -> String {
+    evidence.last_words.map(|words| format!("; it said last: {}", words.text)).unwrap_or_default()
 }
 
 /// How many processes the kernel has ended so far for want of memory, on the whole machine.
@@ -134,7 +142,7 @@ pub fn for_want_of_memory(
 
 fn command(evidence: &Evidence<'_>) -> Verdict {
     let Some(code) = evidence.exit.code else {
-        return crash(evidence.exit.signal.unwrap_or_default());
+        return crash(evidence, evidence.exit.signal.unwrap_or_default());
     };
     if code != 0 {
         let failed = match evidence.junit {
@@ -146,7 +154,7 @@ fn command(evidence: &Evidence<'_>) -> Verdict {
                     first(junit)
                 )
             }
-            _ => String::new(),
+            _ => said_last(evidence),
         };
         return Verdict::new(Outcome::Failed, None, format!("exit code {code}{failed}"));
     }
@@ -168,13 +176,13 @@ fn first(junit: &JunitSummary) -> String {
     if junit.reason.is_empty() { name.to_owned() } else { format!("{name}: {}", junit.reason) }
 }
 
-fn script(exit: Exit, transcript: &Transcript) -> Verdict {
-    if let Some(signal) = exit.signal {
-        return crash(signal);
+fn script(evidence: &Evidence<'_>, transcript: &Transcript) -> Verdict {
+    if let Some(signal) = evidence.exit.signal {
+        return crash(evidence, signal);
     }
-    let code = exit.code.unwrap_or_default();
+    let code = evidence.exit.code.unwrap_or_default();
     let Some(result) = transcript.result() else {
-        return without_result(code, transcript);
+        return without_result(evidence, code, transcript);
     };
     let said = told(result);
     match said.outcome {
@@ -192,18 +200,19 @@ fn script(exit: Exit, transcript: &Transcript) -> Verdict {
     }
 }
 
-fn without_result(code: i32, transcript: &Transcript) -> Verdict {
+fn without_result(evidence: &Evidence<'_>, code: i32, transcript: &Transcript) -> Verdict {
     let phase = transcript.open_phase().map(|p| format!(" in phase {p}")).unwrap_or_default();
     if code == 0 {
         let left_out = left_out(transcript);
         let message = format!("the script ended well{phase}, but without a result line{left_out}");
         Verdict::new(Outcome::Error, Some(Class::NoResult), message)
     } else {
-        let left_out = left_out(transcript);
+        let (left_out, said) = (left_out(transcript), said_last(evidence));
         let message = format!(
-            "the script ended with exit code {code}{phase}, without a result line{left_out}"
+            "the script ended with exit code {code}{phase}, without a result line{left_out}{said}"
         );
-        Verdict::new(Outcome::Error, None, message)
+        let class = evidence.last_words.and_then(|words| words.class);
+        Verdict::new(Outcome::Error, class, message)
     }
 }
 
@@ -240,7 +249,13 @@ mod tests {
         let mut transcript = Transcript::default();
         transcript.feed(lines.as_bytes());
         let exit = Exit { code: Some(code), signal: None };
-        let evidence = Evidence { exit, stopped: None, script: Some(&transcript), junit: None };
+        let evidence = Evidence {
+            exit,
+            stopped: None,
+            script: Some(&transcript),
+            junit: None,
+            last_words: None,
+        };
         let verdict = judge(&evidence);
         (verdict.outcome, verdict.class)
     }
@@ -279,13 +294,15 @@ mod tests {
         transcript.feed(b"{\"event\":\"metric\",\"name\":\"m\",\"value\":NaN}\n");
         transcript.feed(b"{\"event\":\"result\",\"outcome\":\"passed\"}\n");
         let exit = Exit { code: Some(0), signal: None };
-        let verdict = super::script(exit, &transcript);
+        let script = Some(&transcript);
+        let evidence = Evidence { exit, stopped: None, script, junit: None, last_words: None };
+        let verdict = judge(&evidence);
         assert!(verdict.message.contains("no metrics; 1 left out"), "{}", verdict.message);
         assert!(verdict.message.contains("line 1: NaN"), "{}", verdict.message);
     }
 
     fn command(exit: Exit, stopped: Option<Stopped>) -> Verdict {
-        judge(&Evidence { exit, stopped, script: None, junit: None })
+        judge(&Evidence { exit, stopped, script: None, junit: None, last_words: None })
     }
 
     #[test]
@@ -301,6 +318,31 @@ mod tests {
         assert_eq!((late.outcome, late.class), (Outcome::TimedOut, Some(Class::WallClock)));
         assert_eq!(late.message, "ran longer than 1.5 s");
         assert_eq!(command(ours, Some(Stopped::Cancelled)).outcome, Outcome::Cancelled);
+    }
+
+    #[test]
+    fn what_ended_badly_is_quoted_and_an_uncaught_error_classed() {
+        let words =
+            LastWords { text: "MemoryError: 40 GiB".into(), class: Some(Class::OutOfMemory) };
+        let judged = |exit, script| {
+            let last_words = Some(&words);
+            judge(&Evidence { exit, stopped: None, script, junit: None, last_words })
+        };
+        let one = Exit { code: Some(1), signal: None };
+        let verdict = judged(one, None);
+        assert_eq!(verdict.message, "exit code 1; it said last: MemoryError: 40 GiB");
+        assert_eq!((verdict.outcome, verdict.class), (Outcome::Failed, None));
+        let silent = Transcript::default();
+        let script = judged(one, Some(&silent));
+        assert_eq!((script.outcome, script.class), (Outcome::Error, Some(Class::OutOfMemory)));
+        assert!(script.message.ends_with("a result line; it said last: MemoryError: 40 GiB"));
+        let crash = judged(Exit { code: None, signal: Some(6) }, None);
+        assert_eq!(crash.message, "ended by signal 6; it said last: MemoryError: 40 GiB");
+        assert_eq!(crash.class, Some(Class::Crash));
+        // Who speaks the protocol has said it better.
+        let mut transcript = Transcript::default();
+        transcript.feed(result("\"failed\",\"message\":\"off by 2\"").as_bytes());
+        assert_eq!(judged(one, Some(&transcript)).message, "off by 2");
     }
 
     #[test]
@@ -326,7 +368,13 @@ mod tests {
         let mut transcript = Transcript::default();
         transcript.feed(result("\"passed\"").as_bytes());
         let exit = Exit { code: None, signal: Some(9) };
-        let evidence = Evidence { exit, stopped: None, script: Some(&transcript), junit: None };
+        let evidence = Evidence {
+            exit,
+            stopped: None,
+            script: Some(&transcript),
+            junit: None,
+            last_words: None,
+        };
         let verdict = for_want_of_memory(judge(&evidence), exit, (Some(0), Some(2)));
         assert_eq!((verdict.outcome, verdict.class), memory);
     }
@@ -335,7 +383,14 @@ mod tests {
     fn a_junit_file_that_was_promised_has_to_agree() {
         let judged = |code, junit| {
             let exit = Exit { code: Some(code), signal: None };
-            judge(&Evidence { exit, stopped: None, script: None, junit: Some(&junit) }).outcome
+            let evidence = Evidence {
+                exit,
+                stopped: None,
+                script: None,
+                junit: Some(&junit),
+                last_words: None,
+            };
+            judge(&evidence).outcome
         };
         let failed = JunitSummary { tests: 2, failures: 1, ..JunitSummary::default() };
         assert_eq!(judged(0, Ok(JunitSummary::default())), Outcome::Passed);

@@ -248,7 +248,7 @@ def test_tiny_models_pass(run, family, dtype):
     assert (code, result["outcome"], result["weights"]) == (0, "passed", "random"), output
     assert result["parameters"] > 10_000
     phases = [(event["name"], event["status"]) for event in of_kind(events, "phase")]
-    names = ["load", "first_run", "warm_up", "measure", "memory", "check"]
+    names = ["load", "first_run", "warm_up", "memory", "measure", "check"]
     assert phases == [(name, status) for name in names for status in ("begin", "end")]
     metrics = {event["name"]: event["values"] for event in of_kind(events, "metric")}
     assert {"load_seconds", "first_run_seconds", "latency_seconds"} < set(metrics)
@@ -349,7 +349,7 @@ def test_a_load_runs_the_model_once(run, family):
 
 
 PHASES = {
-    "test": ["load", "first_run", "warm_up", "measure", "memory", "check"],
+    "test": ["load", "first_run", "warm_up", "memory", "measure", "check"],
     "reference": ["load", "check"],
     "load": ["load", "first_run"],
 }
@@ -589,7 +589,7 @@ def test_the_tolerances_of_a_family_win(frameworks):
     import torch
 
     script = loaded()
-    same = {precision: torch.ones(4) for precision in script.TOLERANCES}
+    same = {precision: torch.ones(4) for precision in ("nudged", *script.TOLERANCES)}
     for family, rows in script.FAMILY_TOLERANCES.items():
         script.FAMILY = family
         for precision, usual in script.TOLERANCES.items():
@@ -621,9 +621,52 @@ def test_a_family_that_is_loose_in_half_precision_is_strict_in_fp32(frameworks):
     script = loaded()
     script.FAMILY, script.PARAMETERS["dtype"] = "decoder_moe", "fp32"
     right = torch.linspace(-1, 1, 100).view(1, 100)
-    references = {"fp32": right}
+    references = {"fp32": right, "nudged": right}
     outcome, *_ = script.check_outputs(torch, script.Report(), references, *[right + 0.01] * 2)
     assert outcome == "failed"
+
+
+def test_weights_are_drawn_no_wider_than_layers_bear(frameworks):
+    import transformers
+
+    script = loaded()
+    wide = transformers.MambaConfig(hidden_size=768)
+    usual = transformers.LlamaConfig(hidden_size=4096)
+    nested = transformers.CLIPConfig(text_config={"hidden_size": 400, "initializer_range": 0.3})
+    before = usual.initializer_range
+    for config in (wide, usual, nested):
+        script.calm(config)
+    assert wide.initializer_range == pytest.approx(768**-0.5)
+    assert usual.initializer_range == before
+    assert nested.text_config.initializer_range == pytest.approx(0.05)
+
+
+def test_nudged_weights_move_by_one_unit_and_come_back(frameworks):
+    import torch
+
+    script = loaded()
+    model = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.LayerNorm(4))
+    model.register_parameter("tied", model[0].weight)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    with script.nudged(torch, model):
+        for name, value in model.named_parameters():
+            units = value.view(torch.int32) - before[name].view(torch.int32)
+            assert (units.abs() == 1).all(), name
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+
+
+@pytest.mark.parametrize(("sensitive", "passes"), [(True, True), (False, False)])
+def test_fp32_allows_what_the_model_makes_of_one_unit_in_the_last_place(
+    frameworks, sensitive, passes
+):
+    import torch
+
+    script = loaded()
+    script.PARAMETERS["dtype"] = "fp32"
+    right = torch.linspace(-1, 1, 100).view(1, 100)
+    references = {"fp32": right, "nudged": right * (1 + 3e-4 * sensitive)}
+    outcome, *_ = script.check_outputs(torch, script.Report(), references, *[right * 1.0005] * 2)
+    assert (outcome == "passed") == passes
 
 
 # Percentiles

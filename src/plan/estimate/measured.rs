@@ -114,6 +114,80 @@ fn row_of_time((measured, seconds): &(Measured, u64)) -> String {
     format!("| {model} | {shape} | {seconds} | {low} | {likely} | {high} |")
 }
 
+/// A script that was run on an NVIDIA H200: its shape with the peak on the host, the most memory
+/// of the device in use while it ran, in MiB, and its seconds.
+struct OnDevice {
+    shape: Measured,
+    eager: bool,
+    device: u64,
+    seconds: u64,
+}
+
+const ON_DEVICE: [OnDevice; 16] = [
+    on_device(of_text("dtf/tiny-bert", 1, 128, 0, 1144), 719, 18),
+    on_device(of_text("bert-base-uncased", 1, 128, 0, 1363), 1191, 19),
+    on_device(in_half(of_text("bert-base-uncased", 1, 128, 0, 1445)), 957, 24),
+    OnDevice { eager: true, ..on_device(of_text("bert-base-uncased", 64, 512, 0, 3393), 3369, 51) },
+    on_device(of_text("gpt2", 2, 128, 32, 1574), 1333, 21),
+    on_device(of_text("gpt2", 4, 900, 2, 2166), 2503, 25),
+    on_device(in_half(of_text("gpt2", 2, 128, 32, 1778)), 1027, 20),
+    on_device(of_text("t5-small", 4, 512, 32, 1693), 1075, 18),
+    on_device(of_text("mamba-130m", 2, 128, 32, 1598), 1403, 42),
+    on_device(in_half(of_text("mamba-130m", 2, 128, 32, 1566)), 1143, 33),
+    on_device(of_text("whisper-tiny", 8, 0, 32, 2096), 1189, 22),
+    on_device(of_fixed("google/vit-base-patch16-224", 16, 1403), 1269, 19),
+    on_device(of_fixed("facebook/convnext-tiny-224", 16, 1504), 1085, 22),
+    on_device(of_fixed("microsoft/resnet-50", 16, 1331), 1089, 18),
+    on_device(of_text("clip-vit-base-patch32", 4, 32, 0, 1630), 1363, 22),
+    on_device(in_half(of_text("meta-llama/Llama-3.2-1B", 2, 128, 32, 6544)), 3191, 46),
+];
+
+const fn on_device(shape: Measured, device: u64, seconds: u64) -> OnDevice {
+    OnDevice { shape, eager: false, device, seconds }
+}
+
+const fn in_half(shape: Measured) -> Measured {
+    Measured { width: 2, ..shape }
+}
+
+impl OnDevice {
+    fn estimate(&self) -> Estimate {
+        let config = measured_config(self.shape.model);
+        let family = family(self.shape.model, &config);
+        let Measured { batch, tokens, new_tokens, width, .. } = self.shape;
+        let (backend, eager_attention) = (Backend::Cuda, self.eager);
+        let usual = workload(&family);
+        let workload =
+            Workload { batch, tokens, new_tokens, width, eager_attention, backend, ..usual };
+        of(&config, &workload)
+    }
+
+    /// A row of the table in the document.
+    fn row(&self) -> String {
+        let Estimate { device, host, time, .. } = self.estimate();
+        let [low, likely, high, most] =
+            [device.low, device.likely, device.high, host.high].map(|bytes| bytes / MIB);
+        let (model, shape) = self.shape.named();
+        let shape = if self.eager { format!("{shape}, plain attention") } else { shape };
+        let (held, longest) = (self.shape.peak, time.high.div_ceil(1000));
+        format!(
+            "| {model} | {shape} | {} | {low} | {likely} | {high} | {held} | {most} | {} | {longest} |",
+            self.device, self.seconds
+        )
+    }
+}
+
+#[test]
+fn what_was_measured_on_a_device_lies_within_the_estimates() {
+    for measured in &ON_DEVICE {
+        let Estimate { device, host, time, .. } = measured.estimate();
+        let within = |range: Range, value: u64| (range.low..=range.high).contains(&value);
+        assert!(within(device, measured.device * MIB), "{}", measured.row());
+        assert!(within(host, measured.shape.peak * MIB), "{}", measured.row());
+        assert!(within(time, measured.seconds * 1000), "{}", measured.row());
+    }
+}
+
 #[test]
 fn measured_times_lie_within_the_estimates() {
     for timed in &TIMED {
@@ -135,6 +209,7 @@ fn measured_peaks_lie_within_the_estimates() {
 fn the_document_says_what_was_measured() {
     let document = include_str!("../../../docs/estimates.md");
     let rows = MEASURED.iter().map(Measured::row).chain(TIMED.iter().map(row_of_time));
+    let rows = rows.chain(ON_DEVICE.iter().map(OnDevice::row));
     let rows: Vec<String> = rows.collect();
     let missing = rows.iter().filter(|row| !document.contains(row.as_str())).count();
     assert_eq!(missing, 0, "the table should be\n{}", rows.join("\n"));

@@ -3,14 +3,13 @@
 use super::tool::Tool;
 use super::{
     BUILD_LIMIT, COMPLETE, EnvironmentError, Environments, Event, PROBE, Prepared, Quiet, bin,
-    distribution, interpreter,
+    distributions, interpreter,
 };
 use crate::domain::launch::Packages;
 use crate::sys::fs::write_whole;
 use crate::worker::surroundings::Variables;
 use crate::worker::surroundings::set;
-use crate::worker::warm;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use std::ffi::OsString;
 use std::fs::File;
 use std::io;
@@ -20,6 +19,7 @@ use std::time::Duration;
 
 const PROBE_LIMIT: Duration = Duration::from_secs(60);
 const GET_UV_LIMIT: Duration = Duration::from_secs(300);
+const INSTALL: &str = "install the packages";
 
 impl Environments {
     pub(super) async fn find_or_build(
@@ -67,17 +67,16 @@ impl Environments {
             std::fs::remove_dir_all(directory)
                 .map_err(|error| failed("clear an incomplete environment", &error))?;
         }
-        match self.uv(id).await {
-            Ok(uv) => self.build_with_uv(id, &uv, directory, packages).await?,
+        let built = match self.uv(id).await {
+            Ok(uv) => self.build_with_uv(id, &uv, directory, packages).await,
             Err(error) => {
                 tracing::info!(%error, "no uv; the environment is built with pip");
-                self.build_with_pip(id, directory, packages).await?;
+                self.build_with_pip(id, directory, packages).await
             }
-        }
-        let named = packages.requirements.iter().map(|text| distribution(text).to_owned());
-        let names: Vec<String> = named.chain(warm::preloadable().map(String::from)).collect();
+        };
+        built.map_err(with_advice)?;
         let python = interpreter(directory);
-        let record = self.probe(&python, &names).await?;
+        let record = self.probe(&python, &distributions(packages), None).await?;
         let text = serde_json::to_vec_pretty(&record).unwrap_or_default();
         write_whole(&directory.join(COMPLETE), &text)
             .map_err(|error| failed("mark the environment as complete", &error))?;
@@ -134,12 +133,11 @@ impl Environments {
             args.extend(packages.requirements.iter().map(OsString::from));
             self.uv_args(args)
         };
-        let what = "install the packages";
         let backend = Some(self.recipe.torch_backend.as_str());
-        let first = self.tool(what, uv.into(), install(backend), BUILD_LIMIT, id).await;
+        let first = self.tool(INSTALL, uv.into(), install(backend), BUILD_LIMIT, id).await;
         if let Err(error) = first {
             tracing::info!(%error, "trying the default index");
-            self.tool(what, uv.into(), install(None), BUILD_LIMIT, id).await?;
+            self.tool(INSTALL, uv.into(), install(None), BUILD_LIMIT, id).await?;
         }
         Ok(())
     }
@@ -169,7 +167,7 @@ impl Environments {
         install.push("--".into());
         install.extend(packages.requirements.iter().map(OsString::from));
         let python = interpreter(directory);
-        self.tool("install the packages", python, install, BUILD_LIMIT, id).await?;
+        self.tool(INSTALL, python, install, BUILD_LIMIT, id).await?;
         Ok(())
     }
 
@@ -177,9 +175,10 @@ impl Environments {
         &self,
         python: &Path,
         distributions: &[String],
+        wanted: Option<&Packages>,
     ) -> Result<Map<String, Value>, EnvironmentError> {
-        let mut args: Vec<OsString> = vec!["-I".into(), "-c".into(), PROBE.into()];
-        args.extend(distributions.iter().map(OsString::from));
+        let question = json!({ "distributions": distributions, "wanted": wanted }).to_string();
+        let args = vec!["-I".into(), "-c".into(), PROBE.into(), question.into()];
         let what = "read the versions of the environment";
         let program = python.into();
         let printed = self.command(what, program, args, PROBE_LIMIT).run("", &Quiet).await?;
@@ -236,6 +235,17 @@ fn completed(directory: &Path) -> Option<Prepared> {
     let python = interpreter(directory);
     // The interpreter that it was made from may have been removed.
     python.exists().then(|| Prepared { python, bin: Some(bin(directory)), record })
+}
+
+/// On machines without a network the packages often came with the system.
+fn with_advice(error: EnvironmentError) -> EnvironmentError {
+    match error {
+        EnvironmentError::Failed { what, reason } if what == INSTALL => {
+            let advice = "where the interpreter has them already, --system-packages uses those";
+            EnvironmentError::Failed { what, reason: format!("{reason}\n{advice}") }
+        }
+        other => other,
+    }
 }
 
 fn failed(what: &str, error: &io::Error) -> EnvironmentError {

@@ -54,6 +54,11 @@ pub enum EnvironmentError {
     NoPython,
     #[error("the requirement {0:?} is an option, which is not allowed")]
     Option(String),
+    #[error(
+        "{} lacks {}; install it there, or let environments be built (no --system-packages)",
+        python.display(), lacking.join(", ")
+    )]
+    Lacking { python: PathBuf, lacking: Vec<String> },
     #[error("cannot {what}: {reason}")]
     Failed { what: String, reason: String },
 }
@@ -62,13 +67,18 @@ pub enum EnvironmentError {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Prepared {
     pub python: PathBuf,
-    /// Comes first in `PATH`, when it is a virtual environment.
+    /// Comes first in `PATH`: where the environment keeps its programs.
     pub bin: Option<PathBuf>,
     /// Versions and platform, as `probe_environment.py` tells them.
     pub record: Map<String, Value>,
 }
 
 impl Prepared {
+    #[must_use]
+    pub fn is_virtual(&self) -> bool {
+        self.record.get("virtual_environment") == Some(&Value::Bool(true))
+    }
+
     #[must_use]
     pub fn installed(&self, distribution: &str) -> bool {
         let versions = self.record.get("distributions").and_then(Value::as_object);
@@ -82,6 +92,8 @@ pub struct Recipe {
     pub directory: PathBuf,
     /// Instead of what is found in `PATH`.
     pub python: Option<PathBuf>,
+    /// Takes the packages that the interpreter has, where they suffice; builds nothing.
+    pub system_packages: bool,
     /// For `uv pip install --torch-backend`: `cpu`, `auto`, `cu128`, ….
     pub torch_backend: String,
     /// Uses only what is cached already.
@@ -130,10 +142,26 @@ impl Environments {
         }
         let python = self.python()?;
         let names: Vec<String> = warm::preloadable().map(String::from).collect();
-        let record = self.probe(&python, &names).await?;
+        let record = self.probe(&python, &names, None).await?;
         let prepared = Arc::new(Prepared { python, bin: None, record });
         *system = Some(prepared.clone());
         Ok(prepared)
+    }
+
+    /// What vendors of accelerators ship with their images is often the only build of torch
+    /// that works there.
+    async fn packages_of_system(&self, packages: &Packages) -> Result<Prepared, EnvironmentError> {
+        let python = self.python()?;
+        let mut record = self.probe(&python, &distributions(packages), Some(packages)).await?;
+        let lacking = record.remove("lacking").and_then(|lacking| lacking.as_array().cloned());
+        let lacking: Vec<String> =
+            lacking.iter().flatten().filter_map(|text| text.as_str().map(str::to_owned)).collect();
+        if !lacking.is_empty() {
+            return Err(EnvironmentError::Lacking { python, lacking });
+        }
+        let executable = record.get("executable").and_then(Value::as_str).map(Path::new);
+        let bin = executable.and_then(Path::parent).map(Path::to_owned);
+        Ok(Prepared { python, bin, record })
     }
 
     async fn packages(&self, packages: &Packages) -> Result<Arc<Prepared>, EnvironmentError> {
@@ -153,7 +181,12 @@ impl Environments {
             tracing::debug!(%id, since = ?at.elapsed(), "the build has just failed");
             return Err(error.clone());
         }
-        match self.find_or_build(&id, packages).await {
+        let prepared = if self.recipe.system_packages {
+            self.packages_of_system(packages).await
+        } else {
+            self.find_or_build(&id, packages).await
+        };
+        match prepared {
             Ok(prepared) => {
                 let prepared = Arc::new(prepared);
                 *place = Place { ready: Some(prepared.clone()), failed: None };
@@ -189,6 +222,12 @@ impl Environments {
         let path = variables.get(std::ffi::OsStr::new("PATH"))?;
         crate::sys::process::lookup::find(name.as_ref(), path, Path::new("/"))
     }
+}
+
+/// Names whose versions are recorded.
+fn distributions(packages: &Packages) -> Vec<String> {
+    let named = packages.requirements.iter().map(|text| distribution(text).to_owned());
+    named.chain(warm::preloadable().map(String::from)).collect()
 }
 
 /// The distribution that a requirement is about.

@@ -21,6 +21,7 @@ fn recipe(directory: &Path) -> Recipe {
     Recipe {
         directory: directory.to_owned(),
         python: None,
+        system_packages: false,
         torch_backend: "cpu".to_owned(),
         offline: true,
         marker: "test/".to_owned(),
@@ -79,6 +80,7 @@ async fn a_failed_build_quotes_the_tool_and_is_not_repeated_at_once() {
     let wanted = packages(&["dtf-no-such-package-anywhere"]);
     let error = environments.prepare(&wanted).await.expect_err("offline");
     assert!(error.to_string().contains("dtf-no-such-package-anywhere"), "{error}");
+    assert!(error.to_string().ends_with("--system-packages uses those"), "{error}");
     assert_eq!(environments.prepare(&wanted).await, Err(error));
     assert_eq!(*heard.0.lock().expect("a lock"), ["started", "finished false"]);
 }
@@ -155,4 +157,20 @@ fn requirements_name_their_distribution() {
     {
         assert_eq!(distribution(requirement), name);
     }
+}
+
+#[tokio::test]
+async fn packages_of_the_system_are_used_or_named_and_nothing_is_built() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let heard = Arc::new(Heard::default());
+    let recipe = Recipe { system_packages: true, ..recipe(dir.path()) };
+    let environments = Environments::new(recipe, Inherited::from_process(&[]), heard.clone());
+    let prepared = environments.prepare(&packages(&[])).await.expect("nothing is asked for");
+    assert_eq!(Ok(prepared.python.clone()), environments.python());
+    assert!(prepared.bin.is_some() && !prepared.record.contains_key("lacking"));
+
+    let error = environments.prepare(&packages(&["dtf-no-such-package"])).await;
+    assert!(matches!(error, Err(EnvironmentError::Lacking { .. })), "{error:?}");
+    let left = std::fs::read_dir(dir.path()).expect("readable").count();
+    assert_eq!((left, heard.0.lock().expect("a lock").len()), (0, 0), "nothing was built");
 }
