@@ -7,7 +7,7 @@ use crate::domain::outcome::Class;
 
 /// Of the end of the output.
 pub const LOOK_BYTES: usize = 16 * 1024;
-const QUOTE_CHARS: usize = 300;
+pub const QUOTE_CHARS: usize = 300;
 /// Lines that may follow an error: some libraries add advice.
 const MAX_AFTER: usize = 8;
 const TRACEBACK: &str = "Traceback (most recent call last):";
