@@ -36,6 +36,9 @@ pub async fn run(console: Console, global: &Global, args: LogsArgs) -> Result<u8
     let attempt = match what {
         What::Attempt(attempt) => attempt,
         What::Latest(test) => match client.test(test).await {
+            Ok(found) if args.follow && is_to_come(&found) => {
+                started(console, &client, test).await?
+            }
             Ok(found) => latest(&found)?,
             Err(error) => return stored(console, &Stored::instead_of(error, named)?, what),
         },
@@ -78,6 +81,25 @@ fn latest(test: &TestView) -> Result<AttemptId, Failure> {
         0 => Err(Failure::new(format!("{} has not started", test.test))
             .hint(format!("dtf why {} tells why", test.test))),
         number => Ok(test.test.attempt(number)),
+    }
+}
+
+fn is_to_come(test: &TestView) -> bool {
+    test.attempts == 0 && test.outcome.is_none()
+}
+
+/// Waits for the first attempt, or for an end without one.
+async fn started(console: Console, client: &Client, test: TestId) -> Result<AttemptId, Failure> {
+    let progress = Progress::new(console);
+    progress.say(&format!("{test} has not started; waiting for it (dtf why {test} tells why)"));
+    let mut patience = Patience::default();
+    loop {
+        tokio::time::sleep(TRY_EVERY).await;
+        match client.test(test).await {
+            Ok(found) if is_to_come(&found) => patience = Patience::default(),
+            Ok(found) => return latest(&found),
+            Err(error) => progress.say(&patience.with(error)?),
+        }
     }
 }
 

@@ -133,11 +133,10 @@ fn a_stopped_coordinator_gives_no_worker_up_for_its_own_silence() {
 }
 
 #[test]
-fn followed_output_goes_on_over_a_restart_of_the_coordinator() {
+fn followed_output_is_waited_for_and_goes_on_over_a_restart_of_the_coordinator() {
     let home = Home::new();
     let mut coordinator = home.coordinator("data");
     let (address, url) = (coordinator.address().to_owned(), coordinator.url.clone());
-    let _worker = home.worker(&coordinator, "one", &["--slots", "1"]);
     let release = home.path("release");
     let wait = format!("while [ ! -e {} ]; do sleep 0.05; done", release.display());
     let plan = home.write(
@@ -149,17 +148,17 @@ fn followed_output_goes_on_over_a_restart_of_the_coordinator() {
     );
     let run = home.submit(&coordinator, &plan);
     let test = format!("{run}.t0");
-    eventually("the start", || {
-        let told = home.at(&coordinator, &["logs", &test]);
-        told.out.contains("before").then_some(())
-    });
-    let shown = home.path("shown");
+    let (shown, told) = (home.path("shown"), home.path("told"));
     let follow = home
         .command(&["logs", "-f", &test, "--coordinator", &url])
         .stdout(std::fs::File::create(&shown).expect("a file"))
-        .stderr(Stdio::null())
+        .stderr(std::fs::File::create(&told).expect("a file"))
         .spawn();
     let follow = Process(Some(follow.expect("dtf starts")));
+    // Nobody is there to run it yet.
+    let waits = || std::fs::read_to_string(&told).expect("read").contains("waiting for it");
+    eventually("the wait", || waits().then_some(()));
+    let _worker = home.worker(&coordinator, "one", &["--slots", "1"]);
     let shows = || std::fs::read_to_string(&shown).expect("read");
     eventually("the first line", || shows().contains("before").then_some(()));
     coordinator.kill();
