@@ -137,6 +137,8 @@ impl Environments {
         let first = self.tool(INSTALL, uv.into(), install(backend), BUILD_LIMIT, id).await;
         if let Err(error) = first {
             tracing::info!(%error, "trying the default index");
+            let line = "that index did not serve; trying the default one";
+            self.progress.event(Event::Line { environment: id, line });
             self.tool(INSTALL, uv.into(), install(None), BUILD_LIMIT, id).await?;
         }
         Ok(())
