@@ -2,9 +2,8 @@
 //!
 //! What a wake-up costs differs tenfold between machines, and between hours of a shared one. So
 //! wake-ups are counted, and processor time is compared with that of an empty loop that wakes
-//! ten times a second, over the same seconds. It is 0.5 to 1.5 times that in quiet hours and was
-//! 2.3 in a bad one, when each cold wake-up weighs more; four times is still too little for
-//! anybody to notice.
+//! ten times a second, over the same seconds. It was at most 1.6 times that in quiet hours and
+//! 2.5 in bad ones; four times is still too little for anybody to notice.
 
 use crate::figures::{Figures, Target};
 use crate::fleet::Fleet;

@@ -34,7 +34,7 @@ pub enum Stopped {
 }
 
 /// What is known of an attempt that has ended.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Evidence<'a> {
     pub exit: Exit,
     pub stopped: Option<Stopped>,
@@ -249,13 +249,7 @@ mod tests {
         let mut transcript = Transcript::default();
         transcript.feed(lines.as_bytes());
         let exit = Exit { code: Some(code), signal: None };
-        let evidence = Evidence {
-            exit,
-            stopped: None,
-            script: Some(&transcript),
-            junit: None,
-            last_words: None,
-        };
+        let evidence = Evidence { exit, script: Some(&transcript), ..Evidence::default() };
         let verdict = judge(&evidence);
         (verdict.outcome, verdict.class)
     }
@@ -295,14 +289,14 @@ mod tests {
         transcript.feed(b"{\"event\":\"result\",\"outcome\":\"passed\"}\n");
         let exit = Exit { code: Some(0), signal: None };
         let script = Some(&transcript);
-        let evidence = Evidence { exit, stopped: None, script, junit: None, last_words: None };
+        let evidence = Evidence { exit, script, ..Evidence::default() };
         let verdict = judge(&evidence);
         assert!(verdict.message.contains("no metrics; 1 left out"), "{}", verdict.message);
         assert!(verdict.message.contains("line 1: NaN"), "{}", verdict.message);
     }
 
     fn command(exit: Exit, stopped: Option<Stopped>) -> Verdict {
-        judge(&Evidence { exit, stopped, script: None, junit: None, last_words: None })
+        judge(&Evidence { exit, stopped, ..Evidence::default() })
     }
 
     #[test]
@@ -326,7 +320,7 @@ mod tests {
             LastWords { text: "MemoryError: 40 GiB".into(), class: Some(Class::OutOfMemory) };
         let judged = |exit, script| {
             let last_words = Some(&words);
-            judge(&Evidence { exit, stopped: None, script, junit: None, last_words })
+            judge(&Evidence { exit, script, last_words, ..Evidence::default() })
         };
         let one = Exit { code: Some(1), signal: None };
         let verdict = judged(one, None);
@@ -368,13 +362,7 @@ mod tests {
         let mut transcript = Transcript::default();
         transcript.feed(result("\"passed\"").as_bytes());
         let exit = Exit { code: None, signal: Some(9) };
-        let evidence = Evidence {
-            exit,
-            stopped: None,
-            script: Some(&transcript),
-            junit: None,
-            last_words: None,
-        };
+        let evidence = Evidence { exit, script: Some(&transcript), ..Evidence::default() };
         let verdict = for_want_of_memory(judge(&evidence), exit, (Some(0), Some(2)));
         assert_eq!((verdict.outcome, verdict.class), memory);
     }
@@ -383,13 +371,7 @@ mod tests {
     fn a_junit_file_that_was_promised_has_to_agree() {
         let judged = |code, junit| {
             let exit = Exit { code: Some(code), signal: None };
-            let evidence = Evidence {
-                exit,
-                stopped: None,
-                script: None,
-                junit: Some(&junit),
-                last_words: None,
-            };
+            let evidence = Evidence { exit, junit: Some(&junit), ..Evidence::default() };
             judge(&evidence).outcome
         };
         let failed = JunitSummary { tests: 2, failures: 1, ..JunitSummary::default() };

@@ -153,9 +153,8 @@ impl Environments {
     async fn packages_of_system(&self, packages: &Packages) -> Result<Prepared, EnvironmentError> {
         let python = self.python()?;
         let mut record = self.probe(&python, &distributions(packages), Some(packages)).await?;
-        let lacking = record.remove("lacking").and_then(|lacking| lacking.as_array().cloned());
-        let lacking: Vec<String> =
-            lacking.iter().flatten().filter_map(|text| text.as_str().map(str::to_owned)).collect();
+        let lacking = record.remove("lacking").and_then(|told| serde_json::from_value(told).ok());
+        let lacking: Vec<String> = lacking.unwrap_or_default();
         if !lacking.is_empty() {
             return Err(EnvironmentError::Lacking { python, lacking });
         }
