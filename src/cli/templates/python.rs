@@ -5,7 +5,7 @@
 
 use crate::cli::failure::Failure;
 use crate::plan::check::Script;
-use crate::sys::process::{Start, lookup};
+use crate::sys::process::{self, Call, Keep, Ran, lookup};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -23,8 +23,10 @@ impl Limits {
     const USUAL: Self = Self { script: Duration::from_secs(30), template: Duration::from_mins(5) };
 }
 
-/// Most bytes that are kept of what the driver says.
-const MAX_SAID: usize = 16 * 1024;
+/// Most bytes of each of the driver's streams that are kept.
+const MAX_OUTPUT_BYTES: usize = 16 * 1024;
+/// Longest line of them that is shown, in characters.
+const MAX_LINE: usize = 300;
 
 const DRIVER: &str = include_str!("check_scripts.py");
 
@@ -68,8 +70,8 @@ async fn verify_within(
         (folder.path().join("driver"), folder.path().join("jobs"), folder.path().join("found"));
     std::fs::write(&driver, DRIVER).map_err(io)?;
     std::fs::write(&jobs_file, json!(jobs).to_string()).map_err(io)?;
-    let start = Start {
-        program: python.to_owned(),
+    let call = Call {
+        program: python.into(),
         args: vec![
             "-I".into(),
             driver.into(),
@@ -80,40 +82,32 @@ async fn verify_within(
         cwd: folder.path().to_owned(),
         env: environment(),
     };
-    let Some(said) = run(&start, limits.template).await.map_err(failed)? else {
-        let seconds = limits.template.as_secs();
-        return Ok(vec![format!("its scripts took longer than {seconds} s in all")]);
+    let bounds =
+        process::Limits { time: limits.template, output_bytes: MAX_OUTPUT_BYTES, keep: Keep::End };
+    let ran = process::run(&call, bounds).await;
+    let output = match &ran {
+        Ran::Late(limit, _) => {
+            return Ok(vec![format!("its scripts took longer than {} s in all", limit.as_secs())]);
+        }
+        Ran::Ended(output) => output,
+        Ran::Absent | Ran::NotStarted(_) => {
+            return Err(failed(ran.trouble().unwrap_or_default()));
+        }
     };
     let problems = std::fs::read(&found).ok().and_then(|text| serde_json::from_slice(&text).ok());
-    problems.ok_or_else(|| failed(format!("the check of the scripts failed: {said}")))
+    problems.ok_or_else(|| {
+        let last = |text: &str| text.lines().next_back().map(str::to_owned);
+        let last = last(&output.stderr.text).or_else(|| last(&output.stdout.text));
+        let last = last.unwrap_or_else(|| format!("the driver {}", output.exit));
+        let last: String = last.chars().take(MAX_LINE).collect();
+        failed(format!("the check of the scripts failed: {last}"))
+    })
 }
 
 #[expect(clippy::disallowed_methods, reason = "what every program needs, no settings")]
 fn environment() -> Vec<(std::ffi::OsString, std::ffi::OsString)> {
     let needed = ["PATH", "SYSTEMROOT", "TEMP", "TMP", "TMPDIR"];
     needed.iter().filter_map(|name| Some(((*name).into(), std::env::var_os(name)?))).collect()
-}
-
-/// The end of what it says; nothing when it takes too long.
-async fn run(start: &Start, limit: Duration) -> Result<Option<String>, String> {
-    let (mut child, mut output) = start.spawn().map_err(|error| error.to_string())?;
-    let tree = child.tree("");
-    let mut said = Vec::new();
-    let work = async {
-        let mut buffer = vec![0; 4096];
-        while let Ok(count @ 1..) = output.read(&mut buffer).await {
-            said.extend_from_slice(buffer.get(..count).unwrap_or_default());
-            let over = said.len().saturating_sub(MAX_SAID);
-            said.drain(..over);
-        }
-        child.wait().await
-    };
-    if tokio::time::timeout(limit, work).await.is_err() {
-        tree.kill();
-        return Ok(None);
-    }
-    let text = String::from_utf8_lossy(&said).into_owned();
-    Ok(Some(text.lines().next_back().unwrap_or("it said nothing").chars().take(300).collect()))
 }
 
 #[cfg(test)]

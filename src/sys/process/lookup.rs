@@ -4,18 +4,40 @@ use std::ffi::OsStr;
 use std::path::Path;
 use std::path::PathBuf;
 
+/// What a look for a program led to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Search {
+    Found(PathBuf),
+    /// There is a file of that name, but nobody may execute it.
+    NotExecutable(PathBuf),
+    Absent,
+}
+
 /// The program that `name` means: a path is taken from `cwd`, a plain name is looked up in
 /// `path` (the value of a `PATH` variable). None when there is no such executable file.
 #[must_use]
 pub fn find(name: &OsStr, path: &OsStr, cwd: &Path) -> Option<PathBuf> {
-    let plain = Path::new(name);
-    if plain.components().count() > 1 || plain.is_absolute() {
-        let full = cwd.join(plain);
-        return with_suffix(full);
+    match search(name, path, cwd) {
+        Search::Found(program) => Some(program),
+        Search::NotExecutable(_) | Search::Absent => None,
     }
-    std::env::split_paths(path)
-        .filter(|dir| dir.is_absolute())
-        .find_map(|dir| with_suffix(dir.join(name)))
+}
+
+/// As [`find`], and tells a file that is not executable from none.
+#[must_use]
+pub fn search(name: &OsStr, path: &OsStr, cwd: &Path) -> Search {
+    let plain = Path::new(name);
+    let candidates: Vec<PathBuf> = if plain.components().count() > 1 || plain.is_absolute() {
+        vec![cwd.join(plain)]
+    } else {
+        let directories = std::env::split_paths(path).filter(|dir| dir.is_absolute());
+        directories.map(|directory| directory.join(name)).collect()
+    };
+    if let Some(program) = candidates.iter().find_map(|path| with_suffix(path.clone())) {
+        return Search::Found(program);
+    }
+    let file = candidates.into_iter().find(|path| path.is_file());
+    file.map_or(Search::Absent, Search::NotExecutable)
 }
 
 #[cfg(unix)]

@@ -1,7 +1,7 @@
 //! Child processes whose whole tree can be stopped.
 //!
 //! A child leads a process group of its own (a job object on Windows), reads nothing, and
-//! writes standard output and error into one pipe. There is no `pre_exec`, so that starting
+//! writes standard output and error into one pipe ([`run()`] keeps them apart). There is no `pre_exec`, so that starting
 //! stays on the fast path of the platform; the program has to be a path, not a name to look
 //! up, for the same reason.
 //!
@@ -13,6 +13,8 @@ use std::io;
 use std::path::PathBuf;
 
 pub mod lookup;
+mod run;
+pub use run::{Call, Captured, Ended, Keep, Limits, Ran, run};
 #[cfg(unix)]
 mod unix;
 #[cfg(unix)]

@@ -55,13 +55,25 @@ pub struct Output {
 impl Child {
     pub(super) fn start(start: &Start) -> io::Result<(Self, Output)> {
         let (output, writer) = Output::pipe()?;
+        let child = Self::writing(start, writer.try_clone()?, writer)?;
+        Ok((child, output))
+    }
+
+    /// As [`Self::start`], with standard output and standard error apart.
+    pub(super) fn start_apart(start: &Start) -> io::Result<(Self, Output, Output)> {
+        let (stdout, out) = Output::pipe()?;
+        let (stderr, err) = Output::pipe()?;
+        Ok((Self::writing(start, out, err)?, stdout, stderr))
+    }
+
+    fn writing(start: &Start, out: OwnedFd, err: OwnedFd) -> io::Result<Self> {
         let mut command = start.command();
-        command.stdout(Stdio::from(writer.try_clone()?)).stderr(Stdio::from(writer));
+        command.stdout(Stdio::from(out)).stderr(Stdio::from(err));
         command.process_group(0);
         let inner = command.spawn()?;
         let raw = inner.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
         let pid = raw.ok_or_else(|| io::Error::other("the child has no process id"))?;
-        Ok((Self { inner, pid, _leader: Leader::new(pid) }, output))
+        Ok(Self { inner, pid, _leader: Leader::new(pid) })
     }
 
     /// # Errors
@@ -207,9 +219,13 @@ pub(super) mod marked {
         wanted(pid) && rustix::process::pidfd_send_signal(&handle, signal).is_ok()
     }
 
-    /// Returns how many were signalled.
+    /// Returns how many were signalled. An empty prefix, which everyone's marker begins with,
+    /// hits nobody.
     pub fn signal_all(prefix: &str, signal: Signal) -> usize {
         let mut hit = 0;
+        if prefix.is_empty() {
+            return hit;
+        }
         for _ in 0..PASSES {
             let before = hit;
             for pid in pids() {

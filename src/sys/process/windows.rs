@@ -37,6 +37,13 @@ impl Child {
         Ok((Self { inner: Arc::new(Mutex::new(inner)) }, output))
     }
 
+    /// As [`Self::start`], with standard output and standard error apart.
+    pub(super) fn start_apart(start: &Start) -> io::Result<(Self, Output, Output)> {
+        let (child, both) = Self::start(start)?;
+        let stdout = Output { stdout: both.stdout, stderr: None };
+        Ok((child, stdout, Output { stdout: None, stderr: both.stderr }))
+    }
+
     /// # Errors
     /// The system lost track of the child.
     pub async fn wait(&mut self) -> io::Result<Exit> {
