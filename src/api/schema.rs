@@ -111,9 +111,21 @@ pub struct Launch {
     pub timeout_ms: Option<u64>,
     pub silence_ms: Option<u64>,
     pub grace_ms: Option<u64>,
-    /// JUnit XML that the test writes.
-    pub junit: Option<String>,
+    pub junit: Option<Junit>,
     pub labels: Option<BTreeMap<String, String>>,
+}
+
+/// JUnit XML that the test writes: its path, or the path with the number of cases that it must
+/// have at least.
+#[derive(ToSchema, serde::Serialize)]
+#[serde(untagged)]
+pub enum Junit {
+    File(String),
+    Counted {
+        file: String,
+        #[schema(minimum = 1)]
+        cases: u32,
+    },
 }
 
 #[derive(ToSchema)]

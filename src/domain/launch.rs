@@ -7,6 +7,7 @@ use crate::domain::accelerator::Backend;
 use crate::domain::time::Millis;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 
 /// Longest JSON text of a launch.
 pub const MAX_LAUNCH_BYTES: usize = 64 * 1024;
@@ -38,9 +39,9 @@ pub struct Launch {
     /// Between SIGTERM and SIGKILL.
     #[serde(default = "default_grace")]
     pub grace_ms: Millis,
-    /// JUnit XML that the test writes, relative to its directory.
+    /// JUnit XML that the test writes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub junit: Option<String>,
+    pub junit: Option<Junit>,
     /// Files that the test leaves in its directory for those that depend on it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub artifacts: Vec<String>,
@@ -71,6 +72,44 @@ pub enum Program {
     Script(String),
     /// Any command, judged by its exit code.
     Command(Vec<String>),
+}
+
+/// A JUnit XML file that a test writes. In JSON `"report.xml"`, or with the number of cases
+/// that it must have at least: `{"file": "report.xml", "cases": 60}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "JunitForm", into = "JunitForm")]
+pub struct Junit {
+    /// Relative to the directory of the attempt.
+    pub file: String,
+    /// A file with fewer cases is an error. Absent: at least one.
+    pub cases: Option<NonZeroU32>,
+}
+
+/// How [`Junit`] is written in JSON.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged, deny_unknown_fields)]
+#[serde(expecting = "expected the path of a file, or {\"file\": …, \"cases\": …}")]
+enum JunitForm {
+    File(String),
+    Counted { file: String, cases: NonZeroU32 },
+}
+
+impl From<JunitForm> for Junit {
+    fn from(form: JunitForm) -> Self {
+        match form {
+            JunitForm::File(file) => Self { file, cases: None },
+            JunitForm::Counted { file, cases } => Self { file, cases: Some(cases) },
+        }
+    }
+}
+
+impl From<Junit> for JunitForm {
+    fn from(Junit { file, cases }: Junit) -> Self {
+        match cases {
+            None => Self::File(file),
+            Some(cases) => Self::Counted { file, cases },
+        }
+    }
 }
 
 /// A file by content, with its name in the working directory.
@@ -193,7 +232,8 @@ impl Launch {
             }
         }
         let inputs = self.inputs.iter().flat_map(|input| [&input.artifact, &input.path]);
-        for path in self.junit.iter().chain(&self.artifacts).chain(inputs) {
+        let junit = self.junit.iter().map(|junit| &junit.file);
+        for path in junit.chain(&self.artifacts).chain(inputs) {
             check_path(path)?;
         }
         for (name, value) in &self.env {
@@ -259,6 +299,22 @@ mod tests {
         assert_eq!(launch.timeout_ms, Millis::from_secs(600));
         let text = serde_json::to_string(&launch).expect("json");
         assert_eq!(text, r#"{"run":{"command":["true"]},"timeout_ms":600000,"grace_ms":10000}"#);
+    }
+
+    #[test]
+    fn a_junit_file_is_written_as_short_as_it_can_be() {
+        let read = |text: &str| serde_json::from_str::<Junit>(text);
+        for text in [r#""report.xml""#, r#"{"file":"report.xml","cases":60}"#] {
+            let junit = read(text).expect(text);
+            assert_eq!(junit.file, "report.xml");
+            assert_eq!(serde_json::to_string(&junit).expect("json"), text);
+        }
+        let short = read(r#"{"file":"report.xml","cases":0}"#).expect_err("no case");
+        assert!(short.to_string().contains("expected the path of a file"), "{short}");
+        assert!(read(r#"{"file":"report.xml","cases":1,"case":1}"#).is_err());
+        let mut launch = command(&["true"]);
+        launch.junit = Some(Junit { file: "../report.xml".into(), cases: None });
+        assert_eq!(launch.check(), Err(InvalidLaunch::BadPath { path: "../report.xml".into() }));
     }
 
     #[test]

@@ -1,12 +1,13 @@
 //! One test of a plan that runs a command or a script.
 
-use crate::domain::launch::{MAX_LIST, Program};
-use crate::plan::fields::{Fields, text, word};
+use crate::domain::launch::{Junit, MAX_LIST, Program};
+use crate::plan::fields::{Fields, text, whole, word};
 use crate::plan::files;
 use crate::plan::locate::Path;
 use crate::plan::node::Node;
 use crate::plan::problem::Problem;
 use crate::plan::settings::{SHARED_KEYS, Settings};
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 /// Longest name of a test, in bytes.
@@ -28,7 +29,7 @@ pub struct Entry {
     pub files: Vec<String>,
     /// Names or patterns of other tests.
     pub depends_on: Vec<String>,
-    pub junit: Option<String>,
+    pub junit: Option<Junit>,
     /// Files that it leaves for tests that depend on it.
     pub artifacts: Vec<String>,
     /// Files that it takes from tests, on which it depends for that.
@@ -62,7 +63,6 @@ impl Entry {
         let fields = Fields::new(node, path, &keys())?;
         let name = fields.required("name", word)?;
         check_name(&name, &path.key("name"))?;
-        let junit = fields.optional("junit", |node| files::inside(&text(node)?))?;
         Ok(Self {
             path: path.clone(),
             name,
@@ -71,11 +71,24 @@ impl Entry {
             depends_on: fields.list("depends_on", MAX_DEPENDENCIES, word)?,
             artifacts: fields.list("artifacts", MAX_LIST, |node| files::inside(&text(node)?))?,
             inputs: read_inputs(&fields)?,
-            junit,
+            junit: read_junit(&fields)?,
             settings: Settings::read(&fields)?,
             generated: None,
         })
     }
+}
+
+/// `junit: report.xml`, or `junit: {file: report.xml, cases: 60}`.
+fn read_junit(fields: &Fields) -> Result<Option<Junit>, Problem> {
+    let file = |node: &Node| files::inside(&text(node)?);
+    let Some(node @ Node::Map(_)) = fields.get("junit") else {
+        let file = fields.optional("junit", file)?;
+        return Ok(file.map(|file| Junit { file, cases: None }));
+    };
+    let inner = Fields::new(node, &fields.path.key("junit"), &["file", "cases"])?;
+    let cases = inner.optional("cases", whole(1, i64::from(u32::MAX)))?;
+    let cases = cases.and_then(|cases| NonZeroU32::new(u32::try_from(cases).ok()?));
+    Ok(Some(Junit { file: inner.required("file", file)?, cases }))
 }
 
 fn read_inputs(fields: &Fields) -> Result<Vec<TakenFile>, Problem> {

@@ -1,6 +1,6 @@
 //! Writes tests as a plan file that reads back to the same tests.
 
-use crate::domain::launch::{Environment, Isolation, Program};
+use crate::domain::launch::{Environment, Isolation, Junit, Program};
 use crate::domain::retry::Retries;
 use crate::domain::tag::Tag;
 use crate::plan::document::SCHEMA;
@@ -65,10 +65,18 @@ fn test(entry: &Entry) -> Mapping {
         put(&mut map, "inputs", Value::Sequence(inputs));
     }
     if let Some(junit) = &entry.junit {
-        put(&mut map, "junit", junit.as_str());
+        put(&mut map, "junit", written_junit(junit));
     }
     settings(&mut map, &entry.settings);
     map
+}
+
+fn written_junit(junit: &Junit) -> Value {
+    let Some(cases) = junit.cases else { return junit.file.as_str().into() };
+    let mut map = Mapping::new();
+    put(&mut map, "file", junit.file.as_str());
+    put(&mut map, "cases", i64::from(cases.get()));
+    map.into()
 }
 
 fn taken_file(input: &TakenFile) -> Mapping {

@@ -159,7 +159,7 @@ impl<L: Link> Workshop<L> {
         let verdict = match end {
             Ok((launch, seen)) => {
                 let junit = launch.junit.as_ref().zip(directory.as_ref());
-                let junit = junit.map(|(name, directory)| junit::read(directory, name));
+                let junit = junit.map(|(junit, directory)| junit::read(directory, &junit.file));
                 let verdict = self.conclude(&launch, seen, junit, &mut detail, &mut blobs);
                 self.hand_on(&launch, directory.as_deref(), verdict, &mut detail, &mut blobs)
             }
@@ -390,6 +390,7 @@ impl<L: Link> Workshop<L> {
             stopped: seen.stopped,
             script,
             junit: junit.as_ref(),
+            cases: launch.junit.as_ref().and_then(|junit| junit.cases),
             last_words: last_words.as_ref(),
         };
         let verdict = for_want_of_memory(judge(&evidence), seen.exit, seen.kernel_kills);

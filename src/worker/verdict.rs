@@ -11,6 +11,7 @@ use crate::worker::junit::JunitError;
 use crate::worker::last_words::LastWords;
 use crate::worker::protocol::Transcript;
 use serde_json::{Map, Value};
+use std::num::NonZeroU32;
 
 /// Longest message.
 pub const MAX_MESSAGE_BYTES: usize = 2000;
@@ -42,6 +43,8 @@ pub struct Evidence<'a> {
     pub script: Option<&'a Transcript>,
     /// When a JUnit file was named.
     pub junit: Option<&'a Result<JunitSummary, JunitError>>,
+    /// How many cases the JUnit file must have at least.
+    pub cases: Option<NonZeroU32>,
     /// When it ended badly.
     pub last_words: Option<&'a LastWords>,
 }
@@ -144,6 +147,12 @@ fn command(evidence: &Evidence<'_>) -> Verdict {
     let Some(code) = evidence.exit.code else {
         return crash(evidence, evidence.exit.signal.unwrap_or_default());
     };
+    if let (Some(Ok(junit)), Some(cases)) = (evidence.junit, evidence.cases)
+        && junit.tests < cases.get()
+    {
+        let message = format!("{cases} cases expected, {} in the JUnit file", junit.tests);
+        return Verdict::new(Outcome::Error, Some(Class::NoResult), message);
+    }
     if code != 0 {
         let failed = match evidence.junit {
             Some(Ok(junit)) if !junit.failed.is_empty() => {

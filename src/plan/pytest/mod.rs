@@ -217,7 +217,7 @@ mod tests {
         assert_eq!(rocm.requires.accelerator_memory_bytes, Some(16 << 30));
         assert_eq!(rocm.timeout.map(|span| span.0), Some(300_000));
         assert_eq!(rocm.labels["owner"], "vision");
-        assert_eq!(entries[0].junit.as_deref(), Some("report.xml"));
+        assert_eq!(entries[0].junit.as_ref().map(|junit| &*junit.file), Some("report.xml"));
     }
 
     #[test]

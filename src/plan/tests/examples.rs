@@ -71,7 +71,7 @@ fn the_pytest_suite_travels_with_each_shard() {
     let submission = example("pytest-suite.yaml", &[]);
     assert_eq!(names(&submission).len(), 4);
     let shard = launch(&submission.tests[0]);
-    assert_eq!(shard.junit.as_deref(), Some("report.xml"));
+    assert_eq!(shard.junit.as_ref().map(|junit| &*junit.file), Some("report.xml"));
     let Program::Command(words) = &shard.run else { panic!("a command") };
     assert!(words.contains(&"pytest-suite/tests/test_numbers.py".to_owned()));
     assert!(shard.files.iter().any(|file| file.path == "pytest-suite/tests/test_numbers.py"));

@@ -7,6 +7,7 @@ use crate::domain::launch::{Environment, Isolation, Program};
 use crate::domain::test::OnFailure;
 use crate::domain::time::Millis;
 use crate::plan::document::Plan;
+use std::num::NonZeroU32;
 
 #[test]
 fn every_key_reaches_the_test() {
@@ -36,7 +37,7 @@ tests:
     grace: 3s
     expected: 30s
     expire_after: 1d
-    junit: out/report.xml
+    junit: {file: out/report.xml, cases: 40}
     labels: {suite: unit, level: 2}
 "#;
     let submission = submit(text, &folder, &[]).expect("a plan");
@@ -68,7 +69,8 @@ tests:
     assert_eq!(unit.env["COUNT"], "3");
     assert_eq!((unit.timeout_ms, unit.grace_ms), (Millis::from_secs(300), Millis::from_secs(3)));
     assert_eq!(unit.silence_ms, Some(Millis::from_secs(60)));
-    assert_eq!(unit.junit.as_deref(), Some("out/report.xml"));
+    let junit = unit.junit.as_ref().expect("a JUnit file");
+    assert_eq!((&*junit.file, junit.cases), ("out/report.xml", NonZeroU32::new(40)));
     assert_eq!(unit.labels["level"], "2");
 }
 
