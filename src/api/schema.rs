@@ -101,6 +101,8 @@ pub struct Launch {
     #[schema(value_type = Object)]
     pub run: Map<String, Value>,
     pub files: Option<Vec<File>>,
+    /// Directories without files that are made in the working directory.
+    pub directories: Option<Vec<String>>,
     /// `"system"`, or `{"packages": {"requirements": ["torch"], "python": ">=3.10"}}`.
     #[schema(value_type = Object)]
     pub environment: Option<Value>,
@@ -135,6 +137,8 @@ pub struct File {
     /// Of a blob that was uploaded.
     pub sha256: String,
     pub size_bytes: u64,
+    /// Whether it can be started as a program; absent: it cannot.
+    pub executable: Option<bool>,
 }
 
 #[derive(ToSchema)]

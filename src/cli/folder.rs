@@ -1,14 +1,12 @@
 //! The folder of a plan as the plan may see it, and the machine's model cache.
 
-use crate::plan::files::{Files, KnownModel, MAX_FILE_BYTES, MAX_FILES, Unreadable};
+use super::walk;
+use crate::plan::files::{Files, KnownModel, Listing, MAX_FILE_BYTES, Unreadable};
 use crate::plan::markers::{Description, MAX_CONFIG_BYTES, NAMES};
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Component, Path, PathBuf};
-
-/// Deepest folder that is looked into.
-const MAX_DEPTH: usize = 32;
 
 /// Files below one folder. Links are followed only inside of it.
 #[derive(Debug, Default)]
@@ -85,7 +83,8 @@ impl Folder {
         if full.starts_with(&root) {
             Ok(full)
         } else {
-            Err(Unreadable(format!("{path} leads out of the folder {}", root.display())))
+            let (full, root) = (full.display(), root.display());
+            Err(Unreadable(format!("it leads to {full}, outside of the directory {root}")))
         }
     }
 }
@@ -108,15 +107,29 @@ impl Files for Folder {
     }
 
     fn list(&self, path: &str) -> Result<Vec<String>, Unreadable> {
-        let root = self.root.canonicalize().map_err(|e| Unreadable(e.to_string()))?;
+        let listing = self.survey(path, &[])?;
+        match listing.refused.first() {
+            Some(refused) => Err(Unreadable(refused.to_string())),
+            None => Ok(listing.files),
+        }
+    }
+
+    fn survey(&self, path: &str, ignored: &[&str]) -> Result<Listing, Unreadable> {
         let full = self.inside(path)?;
         if full.is_file() {
-            return Ok(vec![path.to_owned()]);
+            return Ok(Listing { files: vec![path.to_owned()], ..Listing::default() });
         }
-        let mut found = Vec::new();
-        walk(&root, &full, MAX_DEPTH, &mut found)?;
-        found.sort_unstable();
-        Ok(found)
+        let root = self.root.canonicalize().map_err(|e| Unreadable(e.to_string()))?;
+        walk::below(&root, path, &full, ignored)
+    }
+
+    #[cfg(unix)]
+    fn executable(&self, path: &str) -> bool {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = self
+            .inside(path)
+            .and_then(|full| full.metadata().map_err(|error| Unreadable(error.to_string())));
+        mode.is_ok_and(|data| data.permissions().mode() & 0o111 != 0)
     }
 
     /// `models--OWNER--NAME/refs/main` names a commit, `snapshots/COMMIT` holds its files.
@@ -154,37 +167,6 @@ fn read_capped(path: &Path, limit: usize) -> Result<Vec<u8>, String> {
         return Err(format!("it has more than {limit} bytes"));
     }
     Ok(bytes)
-}
-
-fn walk(
-    root: &Path,
-    folder: &Path,
-    depth: usize,
-    found: &mut Vec<String>,
-) -> Result<(), Unreadable> {
-    let failed = |error: std::io::Error| Unreadable(format!("{}: {error}", folder.display()));
-    if depth == 0 {
-        return Err(Unreadable(format!("{} is nested too deeply", folder.display())));
-    }
-    for entry in std::fs::read_dir(folder).map_err(failed)? {
-        let entry = entry.map_err(failed)?;
-        let kind = entry.file_type().map_err(failed)?;
-        if kind.is_dir() {
-            walk(root, &entry.path(), depth - 1, found)?;
-        } else if kind.is_file() {
-            let path = entry.path();
-            let relative = path.strip_prefix(root).unwrap_or(&path);
-            let parts: Option<Vec<_>> = relative.iter().map(|part| part.to_str()).collect();
-            let Some(parts) = parts else {
-                return Err(Unreadable(format!("{} is not a Unicode name", path.display())));
-            };
-            found.push(parts.join("/"));
-            if found.len() > MAX_FILES {
-                return Err(Unreadable(format!("there are more than {MAX_FILES} files")));
-            }
-        }
-    }
-    Ok(())
 }
 
 /// Where the model hub's own tools keep what they have fetched.

@@ -30,6 +30,7 @@ mod stored;
 mod submit;
 mod templates;
 mod wait;
+mod walk;
 mod why;
 mod work;
 mod worker;

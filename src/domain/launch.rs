@@ -21,6 +21,9 @@ pub struct Launch {
     /// Placed in the working directory before the start.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub files: Vec<FileRef>,
+    /// Directories that are made there too: those that hold no file.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub directories: Vec<String>,
     #[serde(default, skip_serializing_if = "Environment::is_system")]
     pub environment: Environment,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -121,6 +124,9 @@ pub struct FileRef {
     /// Lower-case hexadecimal.
     pub sha256: String,
     pub size_bytes: u64,
+    /// Whether it can be started as a program.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub executable: bool,
 }
 
 /// A file that a test takes from one that it depends on.
@@ -233,7 +239,8 @@ impl Launch {
         }
         let inputs = self.inputs.iter().flat_map(|input| [&input.artifact, &input.path]);
         let junit = self.junit.iter().map(|junit| &junit.file);
-        for path in junit.chain(&self.artifacts).chain(inputs) {
+        let paths = junit.chain(&self.artifacts).chain(&self.directories).chain(inputs);
+        for path in paths {
             check_path(path)?;
         }
         for (name, value) in &self.env {
@@ -256,6 +263,7 @@ impl Launch {
         let lists = [
             ("the command", words),
             ("files", self.files.len()),
+            ("directories", self.directories.len()),
             ("artifacts", self.artifacts.len()),
             ("inputs", self.inputs.len()),
             ("env", self.env.len()),
@@ -315,6 +323,21 @@ mod tests {
         let mut launch = command(&["true"]);
         launch.junit = Some(Junit { file: "../report.xml".into(), cases: None });
         assert_eq!(launch.check(), Err(InvalidLaunch::BadPath { path: "../report.xml".into() }));
+    }
+
+    #[test]
+    fn a_launch_of_an_earlier_version_is_read_and_written_as_it_was() {
+        let text = r#"{"path":"a","sha256":"0","size_bytes":1}"#;
+        let file: FileRef = serde_json::from_str(text).expect("a file");
+        assert!(!file.executable);
+        assert_eq!(serde_json::to_string(&file).expect("json"), text);
+    }
+
+    #[test]
+    fn directories_stay_inside_too() {
+        let mut launch = command(&["true"]);
+        launch.directories = vec!["../x".into()];
+        assert_eq!(launch.check(), Err(InvalidLaunch::BadPath { path: "../x".into() }));
     }
 
     #[test]

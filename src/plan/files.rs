@@ -1,7 +1,9 @@
 //! What a plan may ask of the world around it, and the files that travel with tests.
 //!
-//! The plan names paths relative to its own folder; the caller reads them. Limits:
+//! The plan names paths relative to its own directory; the caller reads them. Limits:
 //! [`MAX_FILE_BYTES`] a file, [`MAX_TOTAL_BYTES`] a plan, [`MAX_LIST`] files a test.
+//! Promises: whatever a named directory holds travels, or the plan is refused with the reason;
+//! what is left out on purpose is named in [`Gatherer::notes`].
 
 use crate::domain::launch::FileRef;
 use crate::domain::launch::MAX_LIST;
@@ -10,7 +12,7 @@ use crate::plan::markers::Description;
 use crate::plan::node::shortened;
 use crate::plan::problem::Wrong;
 use sha2::{Digest, Sha256};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::sync::Arc;
 
@@ -21,13 +23,47 @@ pub const MAX_TOTAL_BYTES: usize = 512 << 20;
 /// Most files that one plan may list.
 pub const MAX_FILES: usize = 20_000;
 
-/// Folders that nobody means when they name the folder around them.
-const IGNORED: [&str; 5] = ["__pycache__", ".git", ".pytest_cache", ".mypy_cache", ".venv"];
+/// Directories that nobody means when they name the directory around them. A path or pattern
+/// that spells one of these names means it.
+const IGNORED: [&str; 5] = ["__pycache__", ".pytest_cache", ".mypy_cache", ".git", ".venv"];
+/// Of [`IGNORED`]: made again by whoever needs them, so that leaving them out is no news.
+const CACHES: [&str; 3] = ["__pycache__", ".pytest_cache", ".mypy_cache"];
+/// Maximum number of paths named in one note.
+const MAX_NAMED: usize = 5;
 
 /// A file that cannot be read, in words.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Unreadable(pub String);
+
+/// What lies below a directory.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Listing {
+    /// Every file that can be read, under the path through which it was found.
+    pub files: Vec<String>,
+    /// Directories that hold nothing.
+    pub empty: Vec<String>,
+    /// What cannot travel.
+    pub refused: Vec<Refused>,
+    /// Paths that were not looked into, because they bear an ignored name.
+    pub left_out: Vec<String>,
+}
+
+/// Something below a directory that cannot travel, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    pub path: String,
+    /// Continues a sentence that begins with the path: "is a socket".
+    pub why: String,
+    /// It is, or stands for, a directory: files may lie below it.
+    pub directory: bool,
+}
+
+impl std::fmt::Display for Refused {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:?} {}", self.path, self.why)
+    }
+}
 
 /// A model's folder in a local cache, or as the hub has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,12 +79,26 @@ pub trait Files {
     /// Missing, not a file, unreadable, or larger than [`MAX_FILE_BYTES`].
     fn read(&self, path: &str) -> Result<Vec<u8>, Unreadable>;
 
-    /// A file: itself. A folder (empty text: the plan's own): every file below it.
-    /// Links are not followed out of the folder.
+    /// A file: itself. A directory (empty text: the plan's own): every file below it.
     ///
     /// # Errors
-    /// Missing or unreadable, or more than [`MAX_FILES`].
+    /// Missing, unreadable, more than [`MAX_FILES`], or something below it cannot be read.
     fn list(&self, path: &str) -> Result<Vec<String>, Unreadable>;
+
+    /// As [`Files::list`], with everything that is no readable file named apart. Directories
+    /// and files whose name is in `ignored` are not looked into. Links are followed inside of
+    /// the plan's directory.
+    ///
+    /// # Errors
+    /// The path itself is missing or unreadable, or a limit is exceeded.
+    fn survey(&self, path: &str, _ignored: &[&str]) -> Result<Listing, Unreadable> {
+        Ok(Listing { files: self.list(path)?, ..Listing::default() })
+    }
+
+    /// Whether the file can be started as a program.
+    fn executable(&self, _path: &str) -> bool {
+        false
+    }
 
     /// The configuration of a model in the machine's model cache.
     fn cached_model(&self, _model: &str) -> Option<KnownModel> {
@@ -81,6 +131,7 @@ pub struct PlannedFile {
     pub bytes: Arc<[u8]>,
     /// Lower-case hexadecimal.
     pub sha256: String,
+    pub executable: bool,
 }
 
 /// In lower case.
@@ -98,7 +149,7 @@ impl PlannedFile {
     pub fn new(path: String, bytes: impl Into<Arc<[u8]>>) -> Self {
         let bytes = bytes.into();
         let sha256 = hexadecimal(&Sha256::digest(&bytes));
-        Self { path, bytes, sha256 }
+        Self { path, bytes, sha256, executable: false }
     }
 
     #[must_use]
@@ -107,8 +158,17 @@ impl PlannedFile {
             path: self.path.clone(),
             sha256: self.sha256.clone(),
             size_bytes: self.bytes.len() as u64,
+            executable: self.executable,
         }
     }
+}
+
+/// What a path, directory or pattern names.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Found {
+    pub files: Vec<FileRef>,
+    /// Directories that hold nothing.
+    pub directories: Vec<String>,
 }
 
 /// Reads each file once, however many tests name it.
@@ -117,8 +177,12 @@ pub struct Gatherer<'a> {
     read: BTreeMap<String, PlannedFile>,
     /// What the plan itself wrote.
     made: Vec<PlannedFile>,
-    listed: BTreeMap<String, Vec<String>>,
-    matched: BTreeMap<String, Vec<FileRef>>,
+    /// By directory, and the ignored names that are looked into all the same.
+    listed: BTreeMap<(String, Vec<&'static str>), Listing>,
+    matched: BTreeMap<String, Found>,
+    /// Paths that patterns passed over, each with its reason.
+    passed_over: BTreeSet<String>,
+    left_out: BTreeSet<String>,
     total_bytes: usize,
 }
 
@@ -131,6 +195,8 @@ impl<'a> Gatherer<'a> {
             made: Vec::new(),
             listed: BTreeMap::new(),
             matched: BTreeMap::new(),
+            passed_over: BTreeSet::new(),
+            left_out: BTreeSet::new(),
             total_bytes: 0,
         }
     }
@@ -164,17 +230,18 @@ impl<'a> Gatherer<'a> {
             return Err(Wrong::new(message).hint("large data belongs on the workers"));
         }
         self.total_bytes += bytes.len();
-        let file = PlannedFile::new(path.clone(), bytes);
+        let executable = self.files.executable(&path);
+        let file = PlannedFile { executable, ..PlannedFile::new(path.clone(), bytes) };
         let reference = file.reference();
         self.read.insert(path, file);
         Ok(reference)
     }
 
-    /// The files that a path, folder or pattern names.
+    /// What a path, directory or pattern names.
     ///
     /// # Errors
-    /// Nothing matches, or what [`Gatherer::file`] refuses.
-    pub fn matching(&mut self, pattern: &str) -> Result<Vec<FileRef>, Wrong> {
+    /// Nothing matches, something that is named cannot travel, or what [`Gatherer::file`] refuses.
+    pub fn matching(&mut self, pattern: &str) -> Result<Found, Wrong> {
         if let Some(found) = self.matched.get(pattern) {
             return Ok(found.clone());
         }
@@ -183,38 +250,78 @@ impl<'a> Gatherer<'a> {
         Ok(found)
     }
 
-    fn find(&mut self, pattern: &str) -> Result<Vec<FileRef>, Wrong> {
+    fn find(&mut self, pattern: &str) -> Result<Found, Wrong> {
         let (folder, is_pattern) = glob::fixed_folder(pattern);
+        let spelled: Vec<&'static str> = IGNORED
+            .into_iter()
+            .filter(|name| pattern.split('/').any(|part| part == *name))
+            .collect();
         let pattern = if is_pattern { pattern.strip_prefix("./").unwrap_or(pattern) } else { "" };
         let folder =
             if folder.is_empty() || folder == "." { String::new() } else { inside(folder)? };
-        let listed = self.list(&folder)?;
-        let chosen: Vec<String> = listed
-            .into_iter()
-            .filter(|path| !path.split('/').any(|part| IGNORED.contains(&part)))
-            .filter(|path| pattern.is_empty() || glob::path_matches(pattern, path))
-            .collect();
-        if chosen.is_empty() {
-            return Err(Wrong::new("no file matches").hint("paths are relative to the plan"));
+        let listing = self.list(&folder, spelled)?;
+        let named = |path: &str| pattern.is_empty() || glob::path_matches(pattern, path);
+        for refused in &listing.refused {
+            if named(&refused.path) {
+                return Err(Wrong::new(refused.to_string()).hint(CANNOT_TRAVEL));
+            }
+            if refused.directory && glob::may_match_below(pattern, &refused.path) {
+                self.passed_over.insert(refused.to_string());
+            }
         }
-        if chosen.len() > MAX_LIST {
-            let message = format!("{} files match, at most {MAX_LIST} are allowed", chosen.len());
-            return Err(Wrong::new(message).hint("name a smaller folder or pattern"));
+        let chosen: Vec<&String> = listing.files.iter().filter(|path| named(path)).collect();
+        let directories: Vec<String> =
+            listing.empty.iter().filter(|path| named(path)).cloned().collect();
+        let left_out = listing.left_out.iter();
+        let mut left_out = left_out.filter(|path| glob::may_match_below(pattern, path)).peekable();
+        if chosen.is_empty() && directories.is_empty() {
+            let wrong = Wrong::new("no file matches");
+            return Err(match left_out.peek() {
+                Some(path) => wrong.hint(format!(
+                    "{path:?} is left out unless the path or pattern spells its name"
+                )),
+                None => wrong.hint("paths are relative to the plan"),
+            });
         }
-        chosen.iter().map(|path| self.file(path)).collect()
+        let count = chosen.len() + directories.len();
+        if count > MAX_LIST {
+            let message = format!("{count} files match, at most {MAX_LIST} are allowed");
+            return Err(Wrong::new(message).hint("name a smaller directory or pattern"));
+        }
+        let is_cache = |path: &str| CACHES.iter().any(|name| path.ends_with(name));
+        self.left_out.extend(left_out.filter(|path| !is_cache(path)).cloned());
+        let files = chosen.into_iter().map(|path| self.file(path)).collect::<Result<_, _>>()?;
+        Ok(Found { files, directories })
     }
 
-    fn list(&mut self, folder: &str) -> Result<Vec<String>, Wrong> {
-        if let Some(listed) = self.listed.get(folder) {
-            return Ok(listed.clone());
+    fn list(&mut self, folder: &str, spelled: Vec<&'static str>) -> Result<Listing, Wrong> {
+        let key = (folder.to_owned(), spelled);
+        if let Some(listing) = self.listed.get(&key) {
+            return Ok(listing.clone());
         }
-        let mut listed = self
-            .files
-            .list(folder)
-            .map_err(|problem| Wrong::new(format!("cannot list {folder:?}: {problem}")))?;
-        listed.sort();
-        self.listed.insert(folder.to_owned(), listed.clone());
-        Ok(listed)
+        let ignored: Vec<&str> = IGNORED.into_iter().filter(|name| !key.1.contains(name)).collect();
+        let listing = self.files.survey(folder, &ignored);
+        let mut listing =
+            listing.map_err(|problem| Wrong::new(format!("cannot list {folder:?}: {problem}")))?;
+        listing.files.retain(|path| !path.split('/').any(|part| ignored.contains(&part)));
+        listing.files.sort();
+        self.listed.insert(key, listing.clone());
+        Ok(listing)
+    }
+
+    /// What people should know about files that do not travel.
+    #[must_use]
+    pub fn notes(&self) -> Vec<String> {
+        let passed_over =
+            self.passed_over.iter().map(|what| format!("{what}; no file below it is sent"));
+        let left_out = (!self.left_out.is_empty()).then(|| {
+            let named: Vec<&str> =
+                self.left_out.iter().take(MAX_NAMED).map(String::as_str).collect();
+            let more = self.left_out.len() - named.len();
+            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+            format!("not sent with the tests unless named: {}{more}", named.join(", "))
+        });
+        passed_over.take(MAX_NAMED).chain(left_out).collect()
     }
 
     /// Every file that was named, each content once.
@@ -225,6 +332,9 @@ impl<'a> Gatherer<'a> {
         all.filter(|file| seen.insert(file.sha256.clone())).collect()
     }
 }
+
+const CANNOT_TRAVEL: &str =
+    "remove it, or name the files beside it with a pattern such as \"suite/**/*.py\"";
 
 /// A relative path without `.`, `..`, doubled or trailing slashes.
 ///
@@ -273,7 +383,7 @@ mod tests {
 
     fn names(pattern: &str) -> Result<Vec<String>, Wrong> {
         let found = Gatherer::new(&FOLDER).matching(pattern)?;
-        Ok(found.into_iter().map(|file| file.path).collect())
+        Ok(found.files.into_iter().map(|file| file.path).collect())
     }
 
     #[test]
@@ -285,6 +395,61 @@ mod tests {
         assert_eq!(names(".").expect("all").len(), 4);
         assert!(names("t/*.rs").is_err());
         assert!(names("missing").is_err());
+        assert_eq!(names("t/__pycache__").expect("spelled"), ["t/__pycache__/a.pyc"]);
+        assert_eq!(names("**/__pycache__/*").expect("spelled"), ["t/__pycache__/a.pyc"]);
+    }
+
+    /// A directory with things that cannot travel.
+    struct Odd;
+
+    impl Files for Odd {
+        fn read(&self, path: &str) -> Result<Vec<u8>, Unreadable> {
+            Ok(path.into())
+        }
+        fn list(&self, _: &str) -> Result<Vec<String>, Unreadable> {
+            Err(Unreadable("unused".into()))
+        }
+        fn survey(&self, _: &str, ignored: &[&str]) -> Result<Listing, Unreadable> {
+            let refused = |path: &str, directory| Refused {
+                path: path.into(),
+                why: "is a link to \"/big\"".into(),
+                directory,
+            };
+            let left_out = ["t/.git", "t/__pycache__"].into_iter();
+            Ok(Listing {
+                files: vec!["t/a.py".into()],
+                empty: vec!["t/empty".into()],
+                refused: vec![refused("t/data", true), refused("t/one", false)],
+                left_out: left_out.filter(|p| ignored.contains(&&p[2..])).map(Into::into).collect(),
+            })
+        }
+        fn executable(&self, path: &str) -> bool {
+            path == "t/a.py"
+        }
+    }
+
+    #[test]
+    fn what_cannot_travel_is_an_error_where_it_is_named_and_a_note_where_it_may_matter() {
+        let wrong = Gatherer::new(&Odd).matching("t").expect_err("refused");
+        assert_eq!(wrong.message, "\"t/data\" is a link to \"/big\"");
+        assert!(Gatherer::new(&Odd).matching("t/o*").is_err());
+        let mut gatherer = Gatherer::new(&Odd);
+        let found = gatherer.matching("t/**/*.py").expect("found");
+        assert!(found.files[0].executable);
+        assert_eq!(found.directories, [""; 0]);
+        let notes = gatherer.notes();
+        assert_eq!(notes.len(), 2, "{notes:?}");
+        assert!(notes[0].contains("\"t/data\" is a link"), "{notes:?}");
+        assert!(notes[1].ends_with("t/.git"), "{notes:?}");
+        let mut gatherer = Gatherer::new(&Odd);
+        assert_eq!(gatherer.matching("t/e*").expect("found").directories, ["t/empty"]);
+        assert_eq!(gatherer.notes(), [""; 0]);
+    }
+
+    #[test]
+    fn an_error_names_what_was_left_out() {
+        let wrong = Gatherer::new(&Odd).matching("t/**/*.pyc").expect_err("nothing");
+        assert!(wrong.hint.expect("a hint").contains("t/.git"));
     }
 
     #[test]

@@ -22,6 +22,21 @@ pub fn path_matches(pattern: &str, path: &str) -> bool {
     wild(&pattern, &path, |part| *part == "**", |part, name| name_matches(part, name))
 }
 
+/// Whether the pattern may match files below this directory; every path does so for the empty
+/// pattern.
+#[must_use]
+pub fn may_match_below(pattern: &str, directory: &str) -> bool {
+    let mut parts = pattern.split('/');
+    for name in directory.split('/') {
+        match parts.next() {
+            Some("**") => return true,
+            Some(part) if pattern.is_empty() || name_matches(part, name) => {}
+            _ => return pattern.is_empty(),
+        }
+    }
+    pattern.is_empty() || parts.next().is_some()
+}
+
 /// Whether a name matches; `*` stands for any text.
 #[must_use]
 pub fn name_matches(pattern: &str, name: &str) -> bool {

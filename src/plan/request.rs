@@ -104,7 +104,7 @@ fn put_together(
     check_count(entries.len(), &Path::default().key("models")).map_err(refuse)?;
     check_scripts(&entries).map_err(refuse)?;
     let mut submission = submission(name.to_owned(), &entries, sources.files).map_err(refuse)?;
-    submission.doubts = models.iter().flat_map(ModelTests::doubts).collect();
+    submission.doubts.extend(models.iter().flat_map(ModelTests::doubts));
     let raised = models.iter().flat_map(|model| &model.tests).filter(|test| test.known.raised);
     submission.doubts.extend(needs::told(raised.map(|test| &*test.entry.name)));
     Ok(Generated { models, others, submission })

@@ -13,7 +13,7 @@ use crate::plan::needs;
 use crate::plan::problem::{PlanError, Problem};
 use crate::plan::sources::Sources;
 use serde_json::value::to_raw_value;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 /// Tests in order, and the files that must be stored before they are submitted.
@@ -38,7 +38,8 @@ impl Plan {
         let name = self.name.clone();
         let (entries, doubts) = self.entries(sources)?;
         let made = submission(name, &entries, sources.files);
-        made.map(|made| Submission { doubts, ..made }).map_err(|problem| source.refuse(problem))
+        made.map(|made| Submission { doubts: [doubts, made.doubts].concat(), ..made })
+            .map_err(|problem| source.refuse(problem))
     }
 
     /// Every test of the plan, those of its models written out, and what is doubtful of these.
@@ -93,7 +94,8 @@ pub(super) fn submission(
             &mut gatherer,
         )?));
     }
-    Ok(Submission { name, tests, files: gatherer.finish(), doubts: Vec::new() })
+    let doubts = gatherer.notes();
+    Ok(Submission { name, tests, files: gatherer.finish(), doubts })
 }
 
 fn check_unique(entries: &[Entry]) -> Result<(), Problem> {
@@ -194,7 +196,7 @@ fn spec(
 
 fn launch(entry: &Entry, inputs: Vec<Input>, gatherer: &mut Gatherer) -> Result<Launch, Problem> {
     let settings = &entry.settings;
-    let mut files = Vec::new();
+    let (mut files, mut directories) = (Vec::new(), BTreeSet::new());
     if let Program::Script(script) = &entry.program {
         files.push(match &entry.generated {
             Some(text) => gatherer.add(PlannedFile::new(script.clone(), Arc::clone(text))),
@@ -203,13 +205,16 @@ fn launch(entry: &Entry, inputs: Vec<Input>, gatherer: &mut Gatherer) -> Result<
     }
     for (at, pattern) in entry.files.iter().enumerate() {
         let found = gatherer.matching(pattern);
-        files.extend(found.map_err(|wrong| wrong.at(&entry.path.key("files").index(at)))?);
+        let found = found.map_err(|wrong| wrong.at(&entry.path.key("files").index(at)))?;
+        files.extend(found.files);
+        directories.extend(found.directories);
     }
     files.sort();
     files.dedup_by(|a, b| a.path == b.path);
     let launch = Launch {
         run: entry.program.clone(),
         files,
+        directories: directories.into_iter().collect(),
         environment: settings.environment.clone().unwrap_or_default(),
         env: settings.env.clone(),
         isolation: settings.isolation.unwrap_or_default(),

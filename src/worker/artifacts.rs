@@ -11,7 +11,8 @@ use crate::domain::launch::{FileRef, Input};
 use crate::sys::fs::{open_plain, write_whole};
 use crate::worker::files::{self, FileError, sha256_hex};
 use crate::worker::link::{Link, LinkError};
-use std::io::Read;
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::Path;
 
 #[derive(Debug, thiserror::Error)]
@@ -38,9 +39,14 @@ pub fn keep(directory: &Path, names: &[String], spool: &Path) -> Result<Vec<Arti
 
 fn keep_one(directory: &Path, name: &str, spool: &Path) -> Result<Artifact, String> {
     let mut content = Vec::new();
-    let read = open_plain(&directory.join(name))
-        .and_then(|file| file.take(MAX_BLOB_BYTES + 1).read_to_end(&mut content));
-    read.map_err(|error| format!("the file {name:?} that it hands on cannot be read: {error}"))?;
+    let opened = inside(directory, name);
+    let read = opened.and_then(|file| {
+        let executable = is_executable(&file.metadata()?);
+        file.take(MAX_BLOB_BYTES + 1).read_to_end(&mut content)?;
+        Ok(executable)
+    });
+    let executable = read
+        .map_err(|error| format!("the file {name:?} that it hands on cannot be read: {error}"))?;
     let size_bytes = content.len() as u64;
     if size_bytes > MAX_BLOB_BYTES {
         return Err(format!("the file {name:?} has more than {MAX_BLOB_BYTES} bytes"));
@@ -48,7 +54,28 @@ fn keep_one(directory: &Path, name: &str, spool: &Path) -> Result<Artifact, Stri
     let sha256 = sha256_hex(&content);
     write_whole(&spool.join(&sha256), &content)
         .map_err(|error| format!("the file {name:?} cannot be spooled: {error}"))?;
-    Ok(Artifact { name: name.to_owned(), sha256, size_bytes })
+    Ok(Artifact { name: name.to_owned(), sha256, size_bytes, executable })
+}
+
+/// Opens a file of the attempt; links are followed inside of its directory.
+fn inside(directory: &Path, name: &str) -> io::Result<File> {
+    let full = directory.join(name).canonicalize()?;
+    if !full.starts_with(directory.canonicalize()?) {
+        let leads = format!("it is a link to {}, outside of the test's directory", full.display());
+        return Err(io::Error::other(leads));
+    }
+    open_plain(&full)
+}
+
+#[cfg(unix)]
+fn is_executable(data: &std::fs::Metadata) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    data.permissions().mode() & 0o111 != 0
+}
+
+#[cfg(not(unix))]
+fn is_executable(_: &std::fs::Metadata) -> bool {
+    false
 }
 
 /// Puts what other tests of the run have handed on into `directory`.
@@ -68,11 +95,11 @@ pub async fn place<L: Link>(
         let found = link.artifacts(test).await.map_err(|error| InputError::Look { test, error })?;
         let artifact = found.into_iter().find(|artifact| artifact.name == input.artifact);
         let name = || input.artifact.clone();
-        let Artifact { sha256, size_bytes, .. } =
+        let Artifact { sha256, size_bytes, executable, .. } =
             artifact.ok_or_else(|| InputError::Missing { test, name: name() })?;
-        files.push(FileRef { path: input.path.clone(), sha256, size_bytes });
+        files.push(FileRef { path: input.path.clone(), sha256, size_bytes, executable });
     }
-    Ok(files::place(&files, cache, directory, link).await?)
+    Ok(files::place(&files, &[], cache, directory, link).await?)
 }
 
 #[cfg(test)]
@@ -92,5 +119,23 @@ mod tests {
         assert!(missing.contains("\"other\""), "{missing}");
         std::fs::create_dir(dir.path().join("folder")).expect("mkdir");
         assert!(keep(dir.path(), &["folder".into()], spool.path()).is_err());
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn programs_stay_programs_and_links_stay_inside() {
+        use std::os::unix::fs::{PermissionsExt, symlink};
+        let dir = tempfile::tempdir().expect("a directory");
+        let spool = tempfile::tempdir().expect("a directory");
+        let program = dir.path().join("built");
+        std::fs::write(&program, "#!/bin/sh\n").expect("written");
+        std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).expect("set");
+        symlink("built", dir.path().join("latest")).expect("linked");
+        symlink("/etc", dir.path().join("etc")).expect("linked");
+        let kept = keep(dir.path(), &["built".into(), "latest".into()], spool.path());
+        assert!(kept.expect("kept").iter().all(|artifact| artifact.executable));
+        let refused = keep(dir.path(), &["etc/passwd".into()], spool.path());
+        let refused = refused.expect_err("outside");
+        assert!(refused.contains("/etc/passwd, outside"), "{refused}");
     }
 }

@@ -254,7 +254,8 @@ impl<L: Link> Workshop<L> {
 
     async fn start(&self, plan: &Plan<'_>, detail: &mut AttemptDetail) -> Result<Running, Verdict> {
         let cache = self.site.files();
-        files::place(&plan.launch.files, &cache, &plan.directory, self.link.as_ref())
+        let Launch { files, directories, .. } = &plan.launch;
+        files::place(files, directories, &cache, &plan.directory, self.link.as_ref())
             .await
             .map_err(|error| Verdict::set_up(error.to_string()))?;
         let run = plan.view.lease.attempt.test.run;

@@ -1,4 +1,5 @@
-//! Test files: fetched once, checked, kept by their SHA-256, copied into each attempt.
+//! Test files: fetched once, checked, kept by their SHA-256, copied into each attempt, where
+//! programs can be started.
 //!
 //! Promises: a file that does not have the promised content is never kept or used; a test
 //! that changes its copy changes no other test's.
@@ -43,12 +44,14 @@ pub fn sha256_hex(content: &[u8]) -> String {
     })
 }
 
-/// Puts all `files` into `directory`. The paths are checked by `Launch::check`.
+/// Puts all `files` into `directory`, and makes the `directories` there. The paths are checked
+/// by `Launch::check`.
 ///
 /// # Errors
 /// The first file that cannot be had.
 pub async fn place<L: Link>(
     files: &[FileRef],
+    directories: &[String],
     cache: &Path,
     directory: &Path,
     link: &L,
@@ -60,10 +63,28 @@ pub async fn place<L: Link>(
             if let Some(parent) = target.parent().filter(|parent| *parent != directory) {
                 std::fs::create_dir_all(parent)?;
             }
-            std::fs::copy(&kept, &target).map(|_| ())
+            std::fs::copy(&kept, &target)?;
+            if file.executable { make_executable(&target) } else { Ok(()) }
         };
         copy().map_err(|error| FileError::Place { path: file.path.clone(), error })?;
     }
+    for path in directories {
+        std::fs::create_dir_all(directory.join(path))
+            .map_err(|error| FileError::Place { path: path.clone(), error })?;
+    }
+    Ok(())
+}
+
+/// For the owner: the kept copy is nobody else's to read.
+#[cfg(unix)]
+fn make_executable(path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o700))
+}
+
+#[cfg(not(unix))]
+#[expect(clippy::unnecessary_wraps, reason = "the other platforms have a mode to set")]
+fn make_executable(_: &Path) -> io::Result<()> {
     Ok(())
 }
 

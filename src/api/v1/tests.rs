@@ -142,6 +142,9 @@ pub struct Artifact {
     pub name: String,
     pub sha256: String,
     pub size_bytes: u64,
+    /// Whether it can be started as a program.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub executable: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
