@@ -12,13 +12,15 @@ use crate::plan::flags::Flags;
 use crate::plan::generate::{About, ModelTests, Planned};
 use crate::plan::priority::Terms;
 use crate::plan::request::Generated;
-use crate::report::render::figures;
+use crate::report::render::{figures, words};
 use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, Table};
 use serde::Serialize;
 
 /// Version of these documents.
 const SCHEMA: u32 = 1;
+/// Maximum number of characters for the place of the weights.
+const MAX_WEIGHTS: usize = 300;
 
 /// A model, for programs.
 #[derive(Serialize)]
@@ -32,6 +34,8 @@ struct Explained<'a> {
     reason: &'a str,
     source: Origin,
     revision: &'a str,
+    /// Which weights its tests use.
+    weights: String,
     parameters: Option<u64>,
     /// Of its first test.
     estimates: Option<Estimate>,
@@ -120,7 +124,7 @@ pub fn tests(
 }
 
 fn document(model: &ModelTests) -> Explained<'_> {
-    let About { model: name, class, flags, origin, revision } = &model.about;
+    let About { model: name, class, flags, origin, revision, weights } = &model.about;
     let estimates = model.tests.first().and_then(|test| test.known.estimate);
     Explained {
         schema: SCHEMA,
@@ -132,6 +136,7 @@ fn document(model: &ModelTests) -> Explained<'_> {
         reason: &class.reason,
         source: *origin,
         revision,
+        weights: weights.to_string(),
         parameters: estimates.map(|estimate| estimate.parameters),
         estimates,
         tests: model.tests.iter().map(Test::new).collect(),
@@ -139,7 +144,7 @@ fn document(model: &ModelTests) -> Explained<'_> {
 }
 
 fn text(model: &ModelTests) -> String {
-    let About { model: name, class, flags, origin, revision } = &model.about;
+    let About { model: name, class, flags, origin, revision, weights } = &model.about;
     let source = match origin {
         Origin::Local => "given",
         Origin::Cache => "the model cache of this machine",
@@ -151,6 +156,7 @@ fn text(model: &ModelTests) -> String {
         ("because", format!("{} (confidence: {})", class.reason, class.confidence.name())),
         ("task", class.task.clone()),
         ("source", [source, revision].join(" ").trim_end().to_owned()),
+        ("weights", words::plain(&weights.to_string(), MAX_WEIGHTS)),
     ];
     let names = flags.names();
     if !names.is_empty() {

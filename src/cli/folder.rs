@@ -1,8 +1,10 @@
 //! The folder of a plan as the plan may see it, and the machine's model cache.
 
+use super::peek;
 use super::walk;
 use crate::plan::files::{Files, KnownModel, Listing, MAX_FILE_BYTES, Unreadable};
 use crate::plan::markers::{Description, MAX_CONFIG_BYTES, NAMES};
+use crate::plan::weights::{At, Directory, Root};
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::Read;
@@ -132,8 +134,34 @@ impl Files for Folder {
         mode.is_ok_and(|data| data.permissions().mode() & 0o111 != 0)
     }
 
-    /// `models--OWNER--NAME/refs/main` names a commit, `snapshots/COMMIT` holds its files.
     fn cached_model(&self, model: &str) -> Option<KnownModel> {
+        let (snapshot, revision) = self.snapshot(model)?;
+        let text = |name| read_capped(&snapshot.join(name), MAX_CONFIG_BYTES).ok();
+        let description = Description::read(text, || false);
+        (!description.texts.is_empty()).then_some(KnownModel { description, revision })
+    }
+
+    fn directory(&self, at: At<'_>) -> Result<Option<Directory>, Unreadable> {
+        let root = match at.root {
+            Root::Plan(path) => Some(self.inside(path)?),
+            Root::Cache(model) => self.snapshot(model).map(|(snapshot, _)| snapshot),
+        };
+        root.map_or(Ok(None), |root| peek::directory(&root, at.part))
+    }
+
+    fn first_bytes(&self, file: &str, most: usize) -> Result<Vec<u8>, Unreadable> {
+        peek::first_bytes(file, most)
+    }
+
+    fn fetched_model(&self, model: &str) -> Option<KnownModel> {
+        self.fetched.get(model).cloned()
+    }
+}
+
+impl Folder {
+    /// The directory of a model in the hub's cache, and its commit:
+    /// `models--OWNER--NAME/refs/main` names that, `snapshots/COMMIT` holds the files.
+    fn snapshot(&self, model: &str) -> Option<(PathBuf, String)> {
         let plain = |c: char| c.is_ascii_alphanumeric() || "._-/".contains(c);
         if !model.chars().all(plain) || model.contains("..") {
             return None;
@@ -144,14 +172,7 @@ impl Files for Folder {
         if revision.is_empty() || !revision.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
             return None;
         }
-        let snapshot = folder.join("snapshots").join(&revision);
-        let text = |name| read_capped(&snapshot.join(name), MAX_CONFIG_BYTES).ok();
-        let description = Description::read(text, || false);
-        (!description.texts.is_empty()).then_some(KnownModel { description, revision })
-    }
-
-    fn fetched_model(&self, model: &str) -> Option<KnownModel> {
-        self.fetched.get(model).cloned()
+        Some((folder.join("snapshots").join(&revision), revision))
     }
 }
 

@@ -55,6 +55,7 @@ pub async fn run(console: Console, global: &Global, args: GenerateArgs) -> Resul
     work.ask_hub(console, &file, offline).await?;
     let made = work.generated()?;
     submit::tell_doubts(console, &made.submission);
+    submit::tell_random(console, &made.submission, false);
     let unmet = work.workers.as_deref().map(|workers| fit::unmet(&made.submission.tests, workers));
     let unmet = unmet.unwrap_or_default();
     submit::tell_unschedulable(console, &unmet);

@@ -20,6 +20,7 @@ mod library;
 mod logs;
 mod machine;
 mod patience;
+mod peek;
 mod progress;
 mod pytest;
 mod report;

@@ -74,6 +74,7 @@ pub async fn perform(
         counted(submission.tests.len() as u64, "test"),
         cli_worker::describe(&capability)
     ));
+    submit::tell_random(console, &submission, true);
     let worker = machine::settings(
         console,
         &local.machine,

@@ -66,6 +66,7 @@ pub async fn perform(
     }
     let submission = work.submission()?;
     tell_doubts(console, &submission);
+    tell_random(console, &submission, false);
     let sent = send(console, &client, &submission, false).await?;
     tell_unschedulable(console, &sent.unschedulable);
     if !how.waiting.wait {
@@ -184,6 +185,13 @@ fn parts(tests: &[Arc<TestSpec>]) -> Vec<Vec<Arc<TestSpec>>> {
 pub fn tell_doubts(console: Console, submission: &Submission) {
     for doubt in &submission.doubts {
         console.warning(doubt);
+    }
+}
+
+/// Says which models are tested with random weights. `here`: the tests run on this machine.
+pub fn tell_random(console: Console, submission: &Submission, here: bool) {
+    for told in submission.random.told(here) {
+        console.note(&told);
     }
 }
 

@@ -70,6 +70,7 @@ struct Values {
     model: String,
     model_type: String,
     revision: String,
+    weights_directory: String,
     config: String,
     requirement: String,
 }
@@ -274,6 +275,7 @@ impl Check<'_> {
             config: &config,
             parameters,
             revision: Some(&values.revision),
+            weights_directory: Some(&values.weights_directory),
             requirements: std::slice::from_ref(&values.requirement),
             template_version: self.template.front_matter.version,
             template_digest: &self.template.digest,
@@ -432,22 +434,25 @@ fn collect<'t>(text: &'t str, pattern: &str, into: &mut BTreeSet<&'t str>) {
     into.extend(pattern.captures_iter(text).filter_map(|found| Some(found.get(1)?.as_str())));
 }
 
-const NAMES: [&str; 6] = ["test_name", "model", "model_type", "revision", "config", "requirements"];
+const NAMES: [&str; 7] =
+    ["test_name", "model", "model_type", "revision", "weights_directory", "config", "requirements"];
 
 impl Values {
     /// `text` everywhere, told apart by the name; none is part of another.
     fn all(text: &str) -> Self {
         let named = |name: &str| format!("{text}<{name}>");
-        let [test_name, model, model_type, revision, config, requirement] = NAMES.map(named);
-        Self { test_name, model, model_type, revision, config, requirement }
+        let [test_name, model, model_type, revision, weights_directory, config, requirement] =
+            NAMES.map(named);
+        Self { test_name, model, model_type, revision, weights_directory, config, requirement }
     }
 
-    fn fields(&self) -> [(&'static str, &str); 6] {
+    fn fields(&self) -> [(&'static str, &str); 7] {
         let texts = [
             &self.test_name,
             &self.model,
             &self.model_type,
             &self.revision,
+            &self.weights_directory,
             &self.config,
             &self.requirement,
         ];
@@ -461,6 +466,7 @@ impl Values {
             "model" => (&mut self.model, &from.model),
             "model_type" => (&mut self.model_type, &from.model_type),
             "revision" => (&mut self.revision, &from.revision),
+            "weights_directory" => (&mut self.weights_directory, &from.weights_directory),
             "config" => (&mut self.config, &from.config),
             _ => (&mut self.requirement, &from.requirement),
         };
@@ -515,7 +521,7 @@ mod tests {
             assert_eq!(checked.problems, [""; 0], "{family}");
             // Seven back-ends; two roles in three runtimes less what was one of them.
             assert!(checked.scripts.len() > checked.backends.len(), "{family}");
-            assert!(checked.scripts.iter().all(|script| script.literals.len() == 5), "{family}");
+            assert!(checked.scripts.iter().all(|script| script.literals.len() == 6), "{family}");
         }
         assert!(check(&library, "vlm/cuda.py.j2").is_err());
         assert!(check(&library, "_shared/base.py.j2").is_err());

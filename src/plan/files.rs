@@ -11,6 +11,7 @@ use crate::plan::glob;
 use crate::plan::markers::Description;
 use crate::plan::node::shortened;
 use crate::plan::problem::Wrong;
+use crate::plan::weights::{At, Directory};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -103,6 +104,23 @@ pub trait Files {
     /// The configuration of a model in the machine's model cache.
     fn cached_model(&self, _model: &str) -> Option<KnownModel> {
         None
+    }
+
+    /// A model's directory as it lies on this machine, where a test finds it, too. None: there is
+    /// no such directory.
+    ///
+    /// # Errors
+    /// It cannot be read, or holds too many files.
+    fn directory(&self, _at: At<'_>) -> Result<Option<Directory>, Unreadable> {
+        Ok(None)
+    }
+
+    /// Up to so many bytes from the beginning of a file in such a directory.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    fn first_bytes(&self, file: &str, _most: usize) -> Result<Vec<u8>, Unreadable> {
+        Err(Unreadable(format!("{file} cannot be read here")))
     }
 
     /// What was fetched for this plan from the hub.

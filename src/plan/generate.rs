@@ -25,6 +25,7 @@ use crate::plan::problem::{Problem, Wrong};
 use crate::plan::sizes;
 use crate::plan::sources::Sources;
 use crate::plan::template::{Context, Template};
+use crate::plan::weights::{self, Weights};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -65,6 +66,7 @@ struct Subject<'a> {
     template: Template,
     /// Back-ends with a template of their own.
     special: BTreeMap<Backend, Template>,
+    weights: Weights,
 }
 
 /// What a model is, as far as it is known.
@@ -77,6 +79,8 @@ pub struct About {
     pub origin: Origin,
     /// Commit of it; empty when unknown.
     pub revision: String,
+    /// Which weights its tests use.
+    pub weights: Weights,
 }
 
 impl About {
@@ -122,8 +126,10 @@ impl ModelTests {
 /// # Errors
 /// No configuration, no family, no template, or a shape or parameter that does not fit.
 pub fn model_tests(entry: &ModelEntry, sources: &Sources) -> Result<ModelTests, Problem> {
-    let subject = Subject::look_up(entry, sources.files, sources.library)?;
+    let mut subject = Subject::look_up(entry, sources.files, sources.library)?;
     let mut cases = subject.cases(sources.accelerators)?;
+    let asked = cases.iter().map(Case::weights).collect();
+    subject.weights = weights::of(entry, &subject.found.config, &asked, sources.files)?;
     order::sort(&mut cases);
     let plan = order::plan(cases, &subject.template(Backend::Cpu).front_matter.parameters);
     let behind = priority::waiting_behind(&plan.before);
@@ -154,9 +160,9 @@ pub fn model_tests(entry: &ModelEntry, sources: &Sources) -> Result<ModelTests, 
         test.entry.settings.priority = Some(terms.priority());
     }
     let left_out = subject.left_out().map(|(name, _)| *name).collect();
-    let Subject { class, found: Found { config, origin, revision, .. }, .. } = subject;
+    let Subject { class, found: Found { config, origin, revision, .. }, weights, .. } = subject;
     let flags = Flags::read(&class.family, &config);
-    let about = About { model: entry.model.clone(), class, flags, origin, revision };
+    let about = About { model: entry.model.clone(), class, flags, origin, revision, weights };
     Ok(ModelTests { about, tests, left_out })
 }
 
@@ -190,7 +196,8 @@ impl<'a> Subject<'a> {
             let wrong = Wrong::new("the configuration has no model_type");
             return Err(at_model(wrong.hint("its config.json must name one")));
         }
-        let subject = Self { entry, found, class, template, special };
+        let weights = Weights::Asked; // until it is known what the tests ask for
+        let subject = Self { entry, found, class, template, special, weights };
         subject.check_parameters(library).map_err(at_model)?;
         Ok(subject)
     }
@@ -229,6 +236,12 @@ impl<'a> Subject<'a> {
             config: &self.found.config,
             parameters,
             revision: self.entry.revision.as_deref().or(cached),
+            weights_directory: match &self.weights {
+                Weights::Own(directory) if parameters.get("weights") != Some(&json!("random")) => {
+                    Some(directory)
+                }
+                _ => None,
+            },
             requirements,
             template_version: template.front_matter.version,
             template_digest: &template.digest,
@@ -511,9 +524,10 @@ impl<'a> Subject<'a> {
                 Role::Test if given => estimate::Role::Compares,
                 Role::Test => estimate::Role::Test,
             },
-            weights: match case.weights() {
-                "random" => Source::Random,
-                "auto" => Source::Either,
+            weights: match (case.weights(), &self.weights) {
+                ("random", _) | (_, Weights::Absent) => Source::Random,
+                (_, Weights::Own(_)) => Source::Published,
+                ("auto", _) => Source::Either,
                 _ => Source::Published,
             },
             iterations: case.number("iterations"),

@@ -301,6 +301,7 @@ mod tests {
             config: &Map::new(),
             parameters: &template.front_matter.parameters,
             revision: None,
+            weights_directory: None,
             requirements: &[],
             template_version: 1,
             template_digest: "",

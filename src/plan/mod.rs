@@ -49,6 +49,7 @@ pub mod sources;
 pub mod submission;
 pub mod template;
 pub mod template_path;
+pub mod weights;
 mod write;
 
 #[cfg(test)]

@@ -105,6 +105,9 @@ fn put_together(
     check_scripts(&entries).map_err(refuse)?;
     let mut submission = submission(name.to_owned(), &entries, sources.files).map_err(refuse)?;
     submission.doubts.extend(models.iter().flat_map(ModelTests::doubts));
+    for ModelTests { about, .. } in &models {
+        submission.random.add(&about.model, &about.weights);
+    }
     let raised = models.iter().flat_map(|model| &model.tests).filter(|test| test.known.raised);
     submission.doubts.extend(needs::told(raised.map(|test| &*test.entry.name)));
     Ok(Generated { models, others, submission })

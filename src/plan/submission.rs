@@ -12,6 +12,7 @@ use crate::plan::generate;
 use crate::plan::needs;
 use crate::plan::problem::{PlanError, Problem};
 use crate::plan::sources::Sources;
+use crate::plan::weights::Random;
 use serde_json::value::to_raw_value;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -25,6 +26,8 @@ pub struct Submission {
     pub files: Vec<PlannedFile>,
     /// What people should know before they trust the tests.
     pub doubts: Vec<String>,
+    /// Models whose tests use random weights.
+    pub random: Random,
 }
 
 impl Plan {
@@ -36,16 +39,17 @@ impl Plan {
     pub fn into_submission(self, sources: &Sources) -> Result<Submission, PlanError> {
         let source = self.source.clone();
         let name = self.name.clone();
-        let (entries, doubts) = self.entries(sources)?;
+        let (entries, doubts, random) = self.entries(sources)?;
         let made = submission(name, &entries, sources.files);
-        made.map(|made| Submission { doubts: [doubts, made.doubts].concat(), ..made })
+        made.map(|made| Submission { doubts: [doubts, made.doubts].concat(), random, ..made })
             .map_err(|problem| source.refuse(problem))
     }
 
     /// Every test of the plan, those of its models written out, and what is doubtful of these.
-    fn entries(self, sources: &Sources) -> Result<(Vec<Entry>, Vec<String>), PlanError> {
+    fn entries(self, sources: &Sources) -> Result<(Vec<Entry>, Vec<String>, Random), PlanError> {
         let mut entries = self.entries;
         let mut doubts = Vec::new();
+        let mut random = Random::default();
         // Positions of tests that ask for more than the plan says.
         let mut raised = Vec::new();
         for (at, entry) in entries.iter_mut().enumerate() {
@@ -57,6 +61,7 @@ impl Plan {
             let made = generate::model_tests(model, sources);
             let made = made.map_err(|problem| self.source.refuse(problem))?;
             doubts.extend(made.doubts());
+            random.add(&made.about.model, &made.about.weights);
             for test in made.tests {
                 if test.known.raised {
                     raised.push(entries.len());
@@ -67,7 +72,7 @@ impl Plan {
                 .map_err(|problem| self.source.refuse(problem))?;
         }
         doubts.extend(needs::told(raised.iter().map(|at| &*entries[*at].name)));
-        Ok((entries, doubts))
+        Ok((entries, doubts, random))
     }
 }
 
@@ -95,7 +100,8 @@ pub(super) fn submission(
         )?));
     }
     let doubts = gatherer.notes();
-    Ok(Submission { name, tests, files: gatherer.finish(), doubts })
+    let files = gatherer.finish();
+    Ok(Submission { name, tests, files, doubts, random: Random::default() })
 }
 
 fn check_unique(entries: &[Entry]) -> Result<(), Problem> {

@@ -61,6 +61,8 @@ pub struct Context<'a> {
     pub config: &'a Map<String, Value>,
     pub parameters: &'a Map<String, Value>,
     pub revision: Option<&'a str>,
+    /// Directory of the weights on the machine that runs the test, where the model has its own.
+    pub weights_directory: Option<&'a str>,
     pub requirements: &'a [String],
     pub template_version: u32,
     pub template_digest: &'a str,
@@ -302,6 +304,7 @@ mod tests {
             config: &config,
             parameters: &Map::new(),
             revision: None,
+            weights_directory: None,
             requirements: &[],
             template_version: 3,
             template_digest: "",

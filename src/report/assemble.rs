@@ -30,7 +30,15 @@ pub fn assemble(report: rows::ReportRows) -> ReportView {
 }
 
 fn row(row: rows::ReportRow) -> ReportRow {
-    let rows::ReportRow { test, worker, duration, peak_memory_bytes, first_attempt, metrics } = row;
+    let rows::ReportRow {
+        test,
+        worker,
+        duration,
+        peak_memory_bytes,
+        weights,
+        first_attempt,
+        metrics,
+    } = row;
     let mut metrics: Vec<_> = metrics.into_iter().map(summary).collect();
     if let Some(bytes) = peak_memory_bytes
         && let Err(place) = metrics.binary_search_by(|metric| metric.name.as_str().cmp(PEAK_MEMORY))
@@ -53,6 +61,7 @@ fn row(row: rows::ReportRow) -> ReportRow {
             "" => name(outcome).to_owned(),
             said => format!("{}: {said}", name(outcome)),
         }),
+        weights,
         labels: test.labels,
         metrics,
     }

@@ -6,6 +6,9 @@ use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::fmt::Write;
 
+/// Maximum number of bytes of the word for the origin of weights.
+const MAX_WORD: usize = 40;
+
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Detail<'a> {
@@ -21,6 +24,9 @@ pub(super) struct Detail<'a> {
     pub metrics: Vec<Metric<'a>>,
     #[serde(borrow)]
     pub checks: Vec<Check<'a>>,
+    /// What the test itself reported; any JSON.
+    #[serde(borrow)]
+    result: Option<&'a RawValue>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -53,6 +59,18 @@ impl<'a> Detail<'a> {
             ..Self::default()
         })
     }
+
+    /// Where the test's weights came from, where it reports that in a word.
+    pub fn weights(&self) -> Option<String> {
+        #[derive(Deserialize)]
+        struct Reported {
+            weights: Option<String>,
+        }
+        let reported = serde_json::from_str::<Reported>(self.result?.get()).ok()?.weights?;
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
+        let word = (1..=MAX_WORD).contains(&reported.len()) && reported.chars().all(plain);
+        word.then_some(reported)
+    }
 }
 
 impl Metric<'_> {
@@ -82,4 +100,31 @@ pub(super) fn labels(launch: &RawValue) -> &str {
     }
     let parsed: Result<Labelled<'_>, _> = serde_json::from_str(launch.get());
     parsed.ok().and_then(|launch| launch.labels).map_or("{}", RawValue::get)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_origin_of_weights_is_a_word_of_the_test() {
+        let weights = |detail: &str| {
+            let detail = RawValue::from_string(detail.to_owned()).expect("JSON");
+            let parsed = Detail::parse(Some(&detail));
+            assert_eq!(parsed.message, "kept", "whatever the test reports");
+            parsed.weights()
+        };
+        let of =
+            |result: &str| weights(&format!("{{\"message\": \"kept\", \"result\": {result}}}"));
+        assert_eq!(of(r#"{"outcome": "passed", "weights": "random"}"#).as_deref(), Some("random"));
+        assert_eq!(of(r#"{"weights": "f\u006flder"}"#).as_deref(), Some("folder"));
+        for other in ["null", "{}", "[1]", "3"] {
+            assert_eq!(of(other), None, "{other}");
+        }
+        for word in ["null", "7", "[\"random\"]", "\"\"", "\"two words\"", "\"\\u001b[2J\""] {
+            assert_eq!(of(&format!("{{\"weights\": {word}}}")), None, "{word}");
+        }
+        assert_eq!(of(&format!("{{\"weights\": \"{}\"}}", "x".repeat(41))), None);
+        assert_eq!(weights(r#"{"message": "kept"}"#), None);
+    }
 }

@@ -3,8 +3,11 @@
 use duckdb::{Connection, params};
 
 /// Steps in order; the schema's version is the number of steps that were taken.
-const STEPS: &[&str] =
-    &[include_str!("migrations/0001_results.sql"), include_str!("migrations/0002_templates.sql")];
+const STEPS: &[&str] = &[
+    include_str!("migrations/0001_results.sql"),
+    include_str!("migrations/0002_templates.sql"),
+    include_str!("migrations/0003_weights.sql"),
+];
 
 /// Version that this program reads and writes.
 pub(super) const VERSION: u32 = STEPS.len() as u32;
@@ -71,8 +74,8 @@ mod tests {
         assert_eq!(look(&connection).expect("read"), Found::Version(1));
         migrate(&connection, 1).expect("migrated");
         assert_eq!(look(&connection).expect("read"), Found::Version(VERSION));
-        let sql =
-            "SELECT (SELECT last_seq FROM watermark) + (SELECT count(*) FROM template_versions)";
+        let sql = "SELECT (SELECT last_seq FROM watermark) + (SELECT count(*) FROM template_versions) \
+             + (SELECT count(weights) FROM attempts)";
         let sum: u64 = connection.query_row(sql, [], |row| row.get(0)).expect("read");
         assert_eq!(sum, 7);
     }

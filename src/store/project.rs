@@ -135,7 +135,8 @@ impl Projection<'_> {
                 &*detail.isolation,
                 detail.peak_memory_bytes,
                 detail.cpu_ms,
-                ended.detail.map(RawValue::get)
+                ended.detail.map(RawValue::get),
+                detail.weights()
             ],
         )?;
         for metric in &detail.metrics {

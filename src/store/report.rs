@@ -117,7 +117,7 @@ fn rows(
     let picked = picked(limit);
     let sql = format!(
         "{picked} SELECT {TEST_COLUMNS}, workers.name, states.duration_ms, \
-         attempts.peak_memory_bytes, firsts.outcome, firsts.message FROM picked AS states \
+         attempts.peak_memory_bytes, firsts.outcome, firsts.message, attempts.weights FROM picked AS states \
          LEFT JOIN worker_names AS workers ON workers.worker = states.worker \
          LEFT JOIN attempts ON attempts.run = states.run AND attempts.test = states.test \
          AND attempts.attempt = states.attempt \
@@ -132,7 +132,8 @@ fn rows(
         let first = query::outcome(row, 13)?;
         let first_attempt = first.map(|outcome| get(row, 14).map(|said| (outcome, said)));
         let first_attempt = first_attempt.transpose()?;
-        Ok(ReportRow { test, worker, duration, peak_memory_bytes, first_attempt, metrics })
+        let weights = get(row, 15)?;
+        Ok(ReportRow { test, worker, duration, peak_memory_bytes, weights, first_attempt, metrics })
     })
 }
 

@@ -175,6 +175,8 @@ pub struct ReportRow {
     pub duration: Option<Millis>,
     /// Highest memory of the last attempt's processes.
     pub peak_memory_bytes: Option<u64>,
+    /// Where the weights of the last attempt came from, as it reported.
+    pub weights: Option<String>,
     /// What became of the first attempt, and what it said, when it was not the last.
     pub first_attempt: Option<(Outcome, String)>,
     /// Of the last attempt, in order of their names.

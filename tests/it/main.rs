@@ -9,3 +9,4 @@ mod python;
 mod recovery;
 mod simulation;
 mod support;
+mod weights;

@@ -86,6 +86,7 @@ def render(family, model=None, parameters=None, **changes):
         "config": config,
         "parameters": {**front["parameters"], **(parameters or {})},
         "revision": None,
+        "weights_directory": None,
         "requirements": front["requirements"],
         "template_version": front["version"],
         "template_digest": "0" * 64,
@@ -391,16 +392,6 @@ def test_a_script_stands_alone(frameworks, tmp_path):
     assert events_of(tmp_path)[-1]["outcome"] == "passed"
 
 
-def test_local_weights_are_used(run, frameworks, tmp_path):
-    model = frameworks.AutoModel.from_config(
-        frameworks.BertConfig(**configuration("dtf/tiny-bert"))
-    )
-    model.save_pretrained(tmp_path / "weights")
-    source = render("text_encoder", model=str(tmp_path / "weights"), parameters=QUICK)
-    code, events, output = run(source)
-    assert (code, events[-1]["weights"]) == (0, "cached"), output
-
-
 def test_weights_that_must_be_cached_and_are_not(run):
     source = render("text_encoder", parameters={**QUICK, "weights": "cached"})
     code, events, _ = run(source)
@@ -516,21 +507,6 @@ def test_a_full_disk_is_of_the_environment(run):
     code, events, _ = run(render("text_encoder", parameters=REFERENCE), NO_SPACE)
     assert (code, events[-1]["class"]) == (2, "set_up")
     assert events[-1]["message"].startswith("check: OSError")
-
-
-@pytest.mark.parametrize("damage", ["cut", "of another model"])
-def test_damaged_weights_are_of_the_environment(run, frameworks, tmp_path, damage):
-    config = configuration("dtf/tiny-bert")
-    saved = {**config, "intermediate_size": 96} if damage == "of another model" else config
-    model = frameworks.AutoModel.from_config(frameworks.BertConfig(**saved))
-    model.save_pretrained(tmp_path / "weights")
-    if damage == "cut":
-        file = tmp_path / "weights" / "model.safetensors"
-        file.write_bytes(file.read_bytes()[:1000])
-    source = render("text_encoder", model=str(tmp_path / "weights"), parameters=QUICK)
-    code, events, output = run(source)
-    assert (code, events[-1].get("class")) == (2, "set_up"), output
-    assert "the weights cannot be read (cached)" in events[-1]["message"]
 
 
 @pytest.mark.parametrize(

@@ -77,6 +77,11 @@ pub struct ReportRow {
     /// What became of the first attempt, when it was not the last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_attempt: Option<String>,
+    /// Where the weights of a model's test came from, as its last attempt reported: `folder` (the
+    /// model's own), `cache`, `hub` or `random`. The label of that name says what was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = "random")]
+    pub weights: Option<String>,
     pub labels: BTreeMap<String, String>,
     /// Of the final attempt.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

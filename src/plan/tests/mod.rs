@@ -5,6 +5,7 @@ mod examples;
 mod generated;
 mod good;
 mod hostile;
+mod own_weights;
 mod past;
 
 use crate::domain::accelerator::Backend;

@@ -6,7 +6,7 @@ use crate::api::v1::reports::{MetricSummary, ReportRow, ReportView};
 use crate::domain::outcome::{Class, Outcome};
 use std::collections::{BTreeMap, BTreeSet};
 
-const FIXED: [&str; 13] = [
+const FIXED: [&str; 14] = [
     "run",
     "test",
     "name",
@@ -20,6 +20,7 @@ const FIXED: [&str; 13] = [
     "finished_ms",
     "message",
     "first_attempt",
+    "weights",
 ];
 const FIGURES: [&str; 6] = ["count", "min", "p50", "p90", "p99", "max"];
 
@@ -83,6 +84,7 @@ fn fixed(row: &ReportRow) -> Vec<String> {
         number(finished),
         text(&row.message),
         text(row.first_attempt.as_deref().unwrap_or_default()),
+        text(row.weights.as_deref().unwrap_or_default()),
     ]
 }
 

@@ -31,8 +31,37 @@ pub fn table(view: &ReportView, style: Style) -> String {
             let _ = writeln!(out, "(not shown for want of width: {})", dropped.join(", "));
         }
     }
+    if let Some(weights) = weights(view) {
+        let _ = writeln!(out, "\n{weights}");
+    }
     messages(&mut out, view);
     out
+}
+
+/// `Weights: random for 5 of 7 tests, from the model's directory for 2`. Counted are the tests that
+/// reported it.
+fn weights(view: &ReportView) -> Option<String> {
+    let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
+    for weights in view.rows.iter().filter_map(|row| row.weights.as_deref()) {
+        *counts.entry(weights).or_default() += 1;
+    }
+    let all = counts.values().sum();
+    let random = counts.remove_entry("random");
+    let mut parts = random.into_iter().chain(counts).map(|(weights, count)| {
+        let origin = match weights {
+            "folder" => "from the model's directory".to_owned(),
+            "cache" => "from the model cache".to_owned(),
+            "hub" => "from the model hub".to_owned(),
+            other => plain(other, MAX_NAME),
+        };
+        (origin, count)
+    });
+    let (origin, count) = parts.next()?;
+    let mut line = format!("Weights: {origin} for {count} of {}", figures::counted(all, "test"));
+    for (origin, count) in parts {
+        let _ = write!(line, ", {origin} for {count}");
+    }
+    Some(line)
 }
 
 /// `run r1, 3 tests: 2 passed, 0 failed, 1 not done`

@@ -36,6 +36,7 @@ fn row(index: u32, name: &str, outcome: Option<Outcome>) -> ReportRow {
         finished_at: ended.then_some(Timestamp(1_764_000_000_000)),
         message: String::new(),
         first_attempt: None,
+        weights: None,
         labels: BTreeMap::new(),
         metrics: vec![],
     }
@@ -72,7 +73,9 @@ fn mixed() -> ReportView {
     let mut flaky = labelled(row(1, "bert cuda b8", passed), "bert", "cuda");
     (flaky.flaky, flaky.attempts) = (true, 2);
     flaky.first_attempt = Some("failed: exit code 3".into());
+    (bert.weights, flaky.weights) = (Some("random".into()), Some("folder".into()));
     let mut gpt = labelled(row(2, "gpt2 cpu b8", Some(Outcome::Failed)), "gpt2", "cpu");
+    gpt.weights = Some("random".into());
     gpt.message = "rms ratio 0.3 is more than 0.01".into();
     gpt.metrics = vec![
         metric("latency_seconds", "seconds", 1.5),
@@ -111,6 +114,25 @@ fn plain_tests_have_few_columns() {
     report.totals.late_results = 1;
     report.truncated = true;
     insta::assert_snapshot!(table(&report, Style::default()));
+}
+
+#[test]
+fn the_origin_of_weights_is_counted() {
+    let told = |origins: &[&str]| {
+        let row = |(at, origin): (u32, &&str)| {
+            let mut row = row(at, "a", Some(Outcome::Passed));
+            row.weights = (!origin.is_empty()).then(|| (*origin).to_owned());
+            row
+        };
+        let text = table(&view((0..).zip(origins).map(row).collect()), Style::default());
+        text.lines().find_map(|line| line.strip_prefix("Weights: ").map(str::to_owned))
+    };
+    assert_eq!(told(&[]), None);
+    assert_eq!(told(&["", ""]), None);
+    assert_eq!(told(&["random", "random", ""]).as_deref(), Some("random for 2 of 2 tests"));
+    assert_eq!(told(&["folder"]).as_deref(), Some("from the model's directory for 1 of 1 test"));
+    let mixed = "random for 1 of 4 tests, from the model cache for 2, from the model hub for 1";
+    assert_eq!(told(&["cache", "hub", "random", "cache"]).as_deref(), Some(mixed));
 }
 
 #[test]

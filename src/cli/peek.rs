@@ -1,0 +1,96 @@
+//! A model's directory as it lies on this machine, for `plan::weights`: names, sizes and the
+//! beginnings of files. Links are followed wherever they lead.
+//!
+//! Limits: [`MAX_ENTRIES`] names; the caller says how much of a file is read.
+
+use crate::plan::files::Unreadable;
+use crate::plan::weights::{Directory, MAX_ENTRIES};
+use std::fs::{DirEntry, File};
+use std::io::{self, ErrorKind, Read};
+use std::path::Path;
+
+/// The names in a directory, or in a part of it. None: there is no such directory.
+pub fn directory(root: &Path, part: &str) -> Result<Option<Directory>, Unreadable> {
+    let Some(path) = root.to_str().map(str::to_owned) else {
+        return Err(Unreadable(format!("{} is not a Unicode name", root.display())));
+    };
+    let place = root.join(part);
+    let failed = |error: io::Error| Unreadable(format!("{}: {error}", place.display()));
+    let listed = match std::fs::read_dir(&place) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        listed => listed.map_err(failed)?,
+    };
+    let mut found = Directory { path, ..Directory::default() };
+    for entry in listed {
+        let entry = entry.map_err(failed)?;
+        // A file of another name is none of those that are looked for.
+        let Ok(name) = entry.file_name().into_string() else { continue };
+        found.entries.insert(name, size(&entry));
+        if found.entries.len() > MAX_ENTRIES {
+            let place = place.display();
+            return Err(Unreadable(format!("{place} holds more than {MAX_ENTRIES} files")));
+        }
+    }
+    Ok(Some(found))
+}
+
+/// Bytes of a file, else what is wrong with it.
+fn size(entry: &DirEntry) -> Result<u64, String> {
+    let path = entry.path();
+    match std::fs::metadata(&path) {
+        Ok(data) if data.is_file() => Ok(data.len()),
+        Ok(_) => Err("is not a file".to_owned()),
+        Err(error) => Err(match std::fs::read_link(&path) {
+            Ok(target) if error.kind() == ErrorKind::NotFound => {
+                format!("is a link to {}, which is not there", target.display())
+            }
+            _ => format!("cannot be read: {error}"),
+        }),
+    }
+}
+
+/// Up to so many bytes from the beginning of a file.
+pub fn first_bytes(path: &str, most: usize) -> Result<Vec<u8>, Unreadable> {
+    let failed = |error: io::Error| Unreadable(error.to_string());
+    // Opening a pipe would wait for somebody to write into it.
+    if !std::fs::metadata(path).map_err(failed)?.is_file() {
+        return Err(Unreadable("it is not a file".to_owned()));
+    }
+    let mut bytes = Vec::new();
+    let file = File::open(path).map_err(failed)?;
+    file.take(most as u64).read_to_end(&mut bytes).map_err(failed)?;
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_sizes_are_those_behind_links() {
+        let place = tempfile::tempdir().expect("a directory");
+        let (root, blobs) = (place.path().join("snapshot"), place.path().join("blobs"));
+        std::fs::create_dir_all(root.join("unet/sub")).expect("made");
+        std::fs::create_dir_all(&blobs).expect("made");
+        std::fs::write(blobs.join("x"), "12345").expect("written");
+        std::fs::write(root.join("unet/config.json"), "{}").expect("written");
+        let found = directory(&root, "unet").expect("read").expect("there");
+        assert_eq!(found.path, root.to_str().expect("a plain path"));
+        assert_eq!(found.entries["config.json"], Ok(2));
+        assert_eq!(found.entries["sub"], Err("is not a file".to_owned()));
+        assert_eq!(directory(&root, "vae"), Ok(None));
+        #[cfg(unix)]
+        {
+            std::os::unix::fs::symlink("../blobs/x", root.join("model.safetensors")).expect("made");
+            std::os::unix::fs::symlink("../blobs/y", root.join("gone")).expect("made");
+            let found = directory(&root, "").expect("read").expect("there");
+            assert_eq!(found.entries["model.safetensors"], Ok(5));
+            let gone = "is a link to ../blobs/y, which is not there";
+            assert_eq!(found.entries["gone"], Err(gone.to_owned()));
+            let file = format!("{}/model.safetensors", found.path);
+            assert_eq!(first_bytes(&file, 3), Ok(b"123".to_vec()));
+            assert_eq!(first_bytes(&file, 9), Ok(b"12345".to_vec()));
+        }
+        assert!(first_bytes(root.to_str().expect("a plain path"), 1).is_err());
+    }
+}

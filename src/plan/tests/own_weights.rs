@@ -1,0 +1,189 @@
+//! Weights in a model's own directory: what tests are given, and what is refused.
+
+use super::{Folder, sources};
+use crate::plan::document::Plan;
+use crate::plan::files::{Files, Unreadable};
+use crate::plan::problem::PlanError;
+use crate::plan::request::{Generated, Request, generate};
+use crate::plan::submission::Submission;
+use crate::plan::weights::{At, Directory, Root, Weights};
+
+/// A machine in memory: plans see files below `/here`, and `/cache` is the model cache.
+struct Machine(Folder);
+
+const CONFIG: &str = r#"{"model_type": "bert", "architectures": ["BertModel"]}"#;
+const PIPELINE: &str = r#"{"_class_name": "StableDiffusionPipeline"}"#;
+const UNET: &str = r#"{"_class_name": "UNet2DConditionModel"}"#;
+const POINTER: &str = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n";
+/// A header of 60 bytes, and one number.
+const WHOLE: &str = "\u{3c}\0\0\0\0\0\0\0\
+    {\"a\": {\"dtype\": \"F32\", \"shape\": [1], \"data_offsets\": [0,4]}}\0\0\0\0";
+
+impl Files for Machine {
+    fn read(&self, path: &str) -> Result<Vec<u8>, Unreadable> {
+        self.0.read(path)
+    }
+    fn list(&self, path: &str) -> Result<Vec<String>, Unreadable> {
+        self.0.list(path)
+    }
+    fn directory(&self, at: At<'_>) -> Result<Option<Directory>, Unreadable> {
+        let (root, path) = match at.root {
+            Root::Plan("locked") => return Err(Unreadable("locked: permission denied".into())),
+            Root::Plan(path) => (path.to_owned(), format!("/here/{path}")),
+            Root::Cache(model) => (format!("cache/{model}"), format!("/cache/{model}")),
+        };
+        let prefix = [&*root, at.part, ""].join("/").replace("//", "/");
+        let entries = self.0.0.iter().filter_map(|(file, bytes)| {
+            let name = file.strip_prefix(prefix.trim_start_matches('/'))?;
+            (!name.contains('/')).then(|| (name.to_owned(), Ok(bytes.len() as u64)))
+        });
+        let entries: std::collections::BTreeMap<_, _> = entries.collect();
+        Ok((!entries.is_empty())
+            .then(|| Directory { path: path.trim_end_matches('/').into(), entries }))
+    }
+    fn first_bytes(&self, file: &str, most: usize) -> Result<Vec<u8>, Unreadable> {
+        let inside = file.strip_prefix("/here/").or_else(|| file.strip_prefix('/'));
+        let bytes = self.0.read(inside.unwrap_or_default())?;
+        Ok(bytes[..bytes.len().min(most)].to_vec())
+    }
+}
+
+fn machine(files: &[(&str, &str)]) -> Machine {
+    Machine(Folder::with(files))
+}
+
+fn plan(text: &str, machine: &Machine) -> Result<Submission, PlanError> {
+    Plan::parse(text.as_bytes(), "plan.yaml")?.into_submission(&sources(machine))
+}
+
+fn tests(model: &str, weights: &[&str], machine: &Machine) -> Result<Generated, PlanError> {
+    let weights = weights.iter().map(|asked| (*asked).to_owned()).collect();
+    let request = Request { models: vec![model.into()], weights, ..Request::default() };
+    generate("one", &request.models()?, &sources(machine))
+}
+
+/// The line of each script that names the directory.
+fn directories(made: &Generated) -> Vec<String> {
+    let line = |(_, text): (&str, &std::sync::Arc<str>)| {
+        let line = text.lines().find_map(|line| line.strip_prefix("WEIGHTS_DIRECTORY = "));
+        line.expect("said").to_owned()
+    };
+    made.scripts().map(line).collect()
+}
+
+#[test]
+fn every_test_is_given_the_directory_and_so_is_its_reference() {
+    let here = machine(&[("mine/config.json", CONFIG), ("mine/model.safetensors", WHOLE)]);
+    for weights in [&[][..], &["auto"], &["cached"], &["download"]] {
+        let made = tests("./mine", weights, &here).expect("tests");
+        assert!(made.tests().count() > 0);
+        assert!(directories(&made).iter().all(|line| line == "\"/here/mine\""), "{weights:?}");
+        assert_eq!(made.models[0].about.weights, Weights::Own("/here/mine".into()));
+        assert_eq!(made.submission.random.told(true), [""; 0]);
+    }
+    let several = Request {
+        models: vec!["./mine/config.json".into()],
+        batch: vec![1, 4],
+        ..Request::default()
+    };
+    let made = generate("one", &several.models().expect("models"), &sources(&here)).expect("tests");
+    let roles: Vec<_> = made.tests().map(|test| &test.entry.settings.labels["role"]).collect();
+    assert!(roles.iter().any(|role| *role == "reference"), "{roles:?}");
+    assert!(directories(&made).iter().all(|line| line == "\"/here/mine\""));
+}
+
+#[test]
+fn random_weights_are_taken_where_they_are_asked_for_or_there_are_no_others() {
+    let broken = machine(&[("mine/config.json", CONFIG), ("mine/model.safetensors", POINTER)]);
+    let made = tests("./mine", &["random"], &broken).expect("tests");
+    assert!(directories(&made).iter().all(|line| line == "None"));
+    assert_eq!(made.submission.random.told(false), ["random weights for ./mine: as asked"]);
+
+    let bare = machine(&[("mine/config.json", CONFIG), ("mine/small.json", CONFIG)]);
+    let told = "random weights for ./mine: there are no weights beside the configuration";
+    assert_eq!(tests("./mine", &[], &bare).expect("tests").submission.random.told(false), [told]);
+    assert_eq!(plan("models: [./mine]", &bare).expect("tests").random.told(false), [told]);
+    let refused = tests("./mine", &["cached"], &bare).expect_err("none");
+    assert_eq!(refused.message, "./mine has no weights beside its configuration");
+    assert_eq!(refused.field, "models[0].weights");
+
+    // A configuration by a name of its own does not belong to what lies beside it.
+    let beside = machine(&[("mine/small.json", CONFIG), ("mine/model.safetensors", WHOLE)]);
+    let made = tests("./mine/small.json", &[], &beside).expect("tests");
+    assert_eq!(made.models[0].about.weights, Weights::Absent);
+
+    // One cell of each kind.
+    let whole = machine(&[("mine/config.json", CONFIG), ("mine/model.safetensors", WHOLE)]);
+    let made = tests("./mine", &["random", "cached"], &whole).expect("tests");
+    for (line, test) in directories(&made).iter().zip(made.tests()) {
+        let own = test.entry.settings.labels["weights"] == "cached";
+        assert_eq!(line == "\"/here/mine\"", own, "{}", test.entry.name);
+    }
+}
+
+#[test]
+fn weights_that_cannot_be_used_are_refused_before_anything_runs() {
+    let refused = |file: &str, content: &str| {
+        let here = machine(&[("mine/config.json", CONFIG), (file, content)]);
+        let refused = tests("./mine", &[], &here).expect_err(file);
+        assert_eq!(refused.field, "models[0].model");
+        format!("{} | {}", refused.message, refused.hint.unwrap_or_default())
+    };
+    let random = "or test with random weights: --weights random (in a plan: weights: random)";
+    assert_eq!(
+        refused("mine/model.safetensors", POINTER),
+        format!(
+            "the weights of ./mine cannot be used: model.safetensors is a Git LFS pointer and not \
+             the file itself (in /here/mine) | fetch the file with git lfs pull, {random}"
+        )
+    );
+    assert_eq!(
+        refused("mine/pytorch_model.bin", "PK"),
+        format!(
+            "the weights of ./mine cannot be used: /here/mine has only \
+             pytorch_model.bin, and dtf loads only safetensors | convert them with \
+             save_pretrained, {random}"
+        )
+    );
+    let list = r#"{"weight_map": {"a": "model-00001-of-00002.safetensors"}}"#;
+    assert!(refused("mine/model.safetensors.index.json", list).contains("lists it) is not there"));
+    let locked = machine(&[("locked/config.json", CONFIG)]);
+    let told = tests("./locked", &[], &locked).expect_err("locked").message;
+    let expected = "the weights of ./locked cannot be used: the directory cannot be read: locked: \
+                    permission denied";
+    assert_eq!(told, expected);
+}
+
+#[test]
+fn those_of_a_pipeline_are_beside_the_configuration_of_its_denoiser() {
+    let files = |weights: &'static str| {
+        machine(&[
+            ("pipe/model_index.json", PIPELINE),
+            ("pipe/unet/config.json", UNET),
+            ("pipe/scheduler/scheduler_config.json", "{\"_class_name\": \"DDIMScheduler\"}"),
+            ("pipe/vae/diffusion_pytorch_model.safetensors", POINTER),
+            ("pipe/unet/diffusion_pytorch_model.safetensors", weights),
+        ])
+    };
+    let made = tests("./pipe", &[], &files(WHOLE)).expect("tests");
+    assert!(directories(&made).iter().all(|line| line == "\"/here/pipe\""));
+    let told = tests("./pipe", &[], &files(POINTER)).expect_err("a pointer").message;
+    assert!(told.contains("Git LFS pointer") && told.contains("/here/pipe/unet"), "{told}");
+}
+
+#[test]
+fn a_published_model_says_whether_this_machine_has_its_weights() {
+    let none = machine(&[]);
+    let cached = machine(&[("cache/gpt2/model.safetensors", WHOLE)]);
+    let told = |here: &Machine, weights: &[&str]| {
+        let made = tests("gpt2", weights, here).expect("tests");
+        assert!(directories(&made).iter().all(|line| line == "None"));
+        made.submission.random.told(true)
+    };
+    let random = "random weights for gpt2: the model cache of this machine has no weights for it";
+    assert_eq!(told(&none, &[]), [random]);
+    assert_eq!(told(&cached, &[]), [""; 0]);
+    assert_eq!(told(&none, &["download"]), [""; 0]);
+    // Broken ones are for the test to tell of, where it runs.
+    assert_eq!(told(&machine(&[("cache/gpt2/model.safetensors", POINTER)]), &[]), [""; 0]);
+}

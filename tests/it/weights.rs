@@ -1,0 +1,68 @@
+//! Weights in a model's own directory, from the command line to the report.
+
+use crate::python::environments;
+use crate::support::Home;
+use serde_json::Value;
+
+const CONFIG: &str = include_str!("../../templates/catalogue/dtf--tiny-bert.json");
+const POINTER: &str = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n";
+
+#[test]
+fn weights_that_cannot_be_used_stop_a_run_before_it_starts() {
+    let home = Home::new();
+    home.write("mine/config.json", CONFIG);
+    home.write("mine/model.safetensors", POINTER);
+    let said = home.dtf(&["run", "./mine", "--hw", "cpu"]).expect_code(2);
+    let told = "the weights of ./mine cannot be used: model.safetensors is a Git LFS pointer";
+    assert!(said.err.contains(told), "{}", said.err);
+    let named = home.path("mine").display().to_string();
+    home.dtf(&["generate", &named, "--dry-run"]).expect_code(2);
+    let random = ["generate", &named, "--dry-run", "--weights", "random"];
+    let said = home.dtf(&random).expect_code(0);
+    assert!(said.err.contains("random weights for ./mine: as asked"), "{}", said.err);
+}
+
+/// Saves the weights in the environment that the tests use.
+const MAKE: &str = "
+import json, sys, transformers
+config = transformers.BertConfig(**json.load(open(sys.argv[1] + '/bare/config.json')))
+transformers.BertModel(config).save_pretrained(sys.argv[1] + '/mine')
+";
+
+#[test]
+fn a_run_uses_the_weights_of_the_directory_and_the_report_says_so() {
+    let home = Home::new();
+    let environments = environments().display().to_string();
+    let how = ["--environments-dir", &environments, "--torch-backend", "cpu", "--hw", "cpu"];
+    let root = home.root.path().display().to_string();
+    home.write("bare/config.json", CONFIG);
+    let cmd = serde_json::json!(["python", "-c", MAKE, root]);
+    let packages = "packages: [torch>=2.4, transformers>=4.56], python: \">=3.10\"";
+    let plan = format!(
+        "schema: 1\nname: make\ntests: [{{name: make, cmd: {cmd}, environment: {{{packages}}}}}]\n"
+    );
+    home.write("make.yaml", &plan);
+    home.dtf(&[&["run", "make.yaml"], &how[..4]].concat()).expect_code(0);
+
+    let models = ["run", "./mine", "./bare", "--set", "min_seconds=0.1", "--output", "json"];
+    let said = home.dtf(&[&models[..], &how].concat()).expect_code(0);
+    let none = "random weights for ./bare: there are no weights beside the configuration";
+    assert!(said.err.contains(none), "{}", said.err);
+    let rows = said.json()["rows"].as_array().expect("rows").clone();
+    let weights: Vec<_> =
+        rows.iter().map(|row| (&row["labels"]["model"], &row["weights"])).collect();
+    let expected = [("./mine", "folder"), ("./bare", "random")].map(|(m, w)| (m.into(), w.into()));
+    assert_eq!(weights, expected.each_ref().map(|(m, w): &(Value, Value)| (m, w)));
+    let table = home.dtf(&["report", "--run", "r2"]).expect_code(0).out;
+    let line = "Weights: random for 1 of 2 tests, from the model's directory for 1";
+    assert!(table.lines().any(|shown| shown == line), "{table}");
+
+    // Only the library can see that these are the weights of another model.
+    home.write("mine/config.json", &CONFIG.replace("\"hidden_size\": 64", "\"hidden_size\": 32"));
+    let said = home.dtf(&[&["run", "./mine", "--output", "json"], &how[..]].concat());
+    let row = &said.expect_code(101).json()["rows"][0];
+    assert_eq!((&row["outcome"], &row["class"]), (&"error".into(), &"set_up".into()), "{row}");
+    let message = row["message"].as_str().expect("a reason");
+    assert!(message.contains(&format!("the weights in {root}/mine cannot be read")), "{message}");
+    assert!(row["weights"].is_null(), "{row}");
+}

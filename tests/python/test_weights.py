@@ -1,0 +1,500 @@
+"""Which weights a test uses: those of the model's directory, of the cache, of the hub, or random
+ones; and that nothing else takes their place when they are there and cannot be read."""
+
+import json
+import os
+import shutil
+import types
+
+import pytest
+from test_templates import QUICK, TINY, configuration, render
+from test_templates import frameworks as frameworks  # fixtures
+from test_templates import run as run
+from test_templates import warm as warm
+
+torch = pytest.importorskip("torch")
+REFERENCE = {"role": "reference", "batch": 1}
+SHARDED = {"max_shard_size": "20KB"}
+
+
+@pytest.fixture(scope="module")
+def bert(frameworks):
+    return made(frameworks, "BertModel")
+
+
+def made(frameworks, name, **changes):
+    torch.manual_seed(7)
+    config = frameworks.BertConfig(**{**configuration("dtf/tiny-bert"), **changes})
+    return getattr(frameworks, name)(config).eval()
+
+
+@pytest.fixture
+def mine(bert, tmp_path):
+    """A directory with weights that no seed of a test draws."""
+    bert.save_pretrained(tmp_path / "mine")
+    return tmp_path / "mine"
+
+
+def of(directory, family="text_encoder", parameters=None, **changes):
+    """The script of a test of the model in a directory."""
+    config = json.loads((directory / "config.json").read_text(encoding="utf-8"))
+    context = {"config": config, "model_type": config["model_type"], "model": f"./{directory.name}"}
+    context["weights_directory"] = str(directory)
+    return render(family, parameters={**QUICK, **(parameters or {})}, **{**context, **changes})
+
+
+def result(ran):
+    code, events, output = ran
+    return code, events[-1], output
+
+
+def refused(ran):
+    """The reason why a test could not be set up."""
+    code, end, output = result(ran)
+    assert (code, end["outcome"], end.get("class")) == (2, "error", "set_up"), output
+    assert end["weights"] is None
+    return end["message"]
+
+
+def loaded(source):
+    module = types.ModuleType("script")
+    exec(source, module.__dict__)
+    return module
+
+
+def weights_of(source):
+    """What a script loads: the model, where its weights are from, and why."""
+    script, transformers = loaded(source), pytest.importorskip("transformers")
+    config = script.build_config(transformers)
+    return script.load_model(torch, script.auto_class(transformers), config)
+
+
+def prevented(source):
+    """The reason why it loads nothing, as `refused` without a process of its own."""
+    script, transformers = loaded(source), pytest.importorskip("transformers")
+    config = script.build_config(transformers)
+    with pytest.raises(script.SetUp) as caught:
+        script.load_model(torch, script.auto_class(transformers), config)
+    assert script.classify(caught.value) == ("error", "set_up")
+    return str(caught.value)
+
+
+def same(model, other):
+    theirs = other.state_dict()
+    return all(torch.equal(value, theirs[name].float()) for name, value in model.state_dict().items())
+
+
+@pytest.mark.parametrize("saved", [torch.float32, torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("options", [{}, SHARDED, {"variant": "fp16"}, {**SHARDED, "variant": "x"}])
+def test_the_weights_of_a_directory_are_loaded_as_they_were_saved(
+    frameworks, tmp_path, saved, options
+):
+    bert = made(frameworks, "BertModel").to(saved)
+    bert.save_pretrained(tmp_path / "mine", **options)
+    if "max_shard_size" in options:
+        assert len(list((tmp_path / "mine").glob("*.safetensors"))) > 1
+    model, source, why = weights_of(of(tmp_path / "mine"))
+    assert source == "folder" and why == f"weights of {tmp_path / 'mine'}"
+    assert {value.dtype for value in model.parameters()} == {torch.float32}
+    assert same(model, bert)
+
+
+@pytest.mark.parametrize("asked", ["auto", "cached"])
+def test_a_test_and_its_reference_use_them(run, mine, tmp_path, asked):
+    parameters = {**REFERENCE, "weights": asked}
+    ran = run(of(mine, parameters=parameters), DTF_ARTIFACTS=str(tmp_path))
+    code, end, output = result(ran)
+    assert (code, end["weights"]) == (0, "folder"), output
+    given = {"DTF_REFERENCE": str(tmp_path / "reference.safetensors")}
+    code, end, output = result(run(of(mine, parameters={"dtype": "bf16"}), **given))
+    assert (code, end["weights"], end["reference"]) == (0, "folder", "given"), output
+    assert str(mine) in end["message"]
+    # Random ones are other weights, and a reference of the others is not compared with.
+    reason = run(of(mine, parameters={"weights": "random"}), **given)
+    code, end, _ = result(reason)
+    assert (code, end["class"]) == (2, "set_up")
+    assert "other weights: weights folder there, random here" in end["message"]
+
+
+def test_random_weights_are_still_to_be_had(run, mine):
+    (mine / "model.safetensors").write_bytes(b"")
+    code, end, output = result(run(of(mine, parameters={"weights": "random"})))
+    assert (code, end["weights"]) == (0, "random"), output
+
+
+def test_a_configuration_alone_has_random_weights(run):
+    code, end, output = result(run(render("text_encoder", model="./mine", parameters=QUICK)))
+    assert (code, end["weights"]) == (0, "random"), output
+    source = render("text_encoder", model="./mine", parameters={**QUICK, "weights": "cached"})
+    assert "not on this machine" in refused(run(source))
+
+
+POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 438\n"
+
+
+def replaced(content):
+    def damage(mine):
+        (mine / "model.safetensors").write_bytes(content)
+
+    return damage
+
+
+def edited(change):
+    def damage(mine):
+        file = mine / "model.safetensors"
+        file.write_bytes(change(file.read_bytes()))
+
+    return damage
+
+
+def linked(mine):
+    (mine / "model.safetensors").unlink()
+    (mine / "model.safetensors").symlink_to("../nowhere")
+
+
+def a_directory(mine):
+    (mine / "model.safetensors").unlink()
+    (mine / "model.safetensors").mkdir()
+
+
+def pickled(mine):
+    (mine / "model.safetensors").rename(mine / "pytorch_model.bin")
+
+
+def renamed(mine):
+    (mine / "model.safetensors").rename(mine / "consolidated.safetensors")
+
+
+def without(mine):
+    (mine / "model.safetensors").unlink()
+
+
+def gone(mine):
+    shutil.rmtree(mine)
+
+
+def two_variants(mine):
+    shutil.copy(mine / "model.safetensors", mine / "model.fp16.safetensors")
+    (mine / "model.safetensors").rename(mine / "model.bf16.safetensors")
+
+
+def header(text, size=0):
+    return replaced(len(text).to_bytes(8, "little") + text + bytes(size))
+
+
+TENSOR = b'{"a": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}'
+
+DAMAGES = {
+    "a pointer": (replaced(POINTER), "model.safetensors is a Git LFS pointer"),
+    "HTML": (replaced(b"\n<!DOCTYPE html><html>not here</html>"), "but an HTML page"),
+    "text": (replaced(b"Repository not found\n" * 9), "but text that begins with 'Repository"),
+    "a pickle": (replaced(b"PK\x03\x04" + bytes(99)), "but a pickle of PyTorch"),
+    "GGUF": (replaced(b"GGUF\x03" + bytes(99)), "but a GGUF file"),
+    "noise": (replaced(bytes(range(128, 256)) * 9), "but data of another kind"),
+    "empty": (replaced(b""), "model.safetensors is empty"),
+    "a few bytes": (replaced(b"\x10\x00\x00"), "is cut short: it has 3 bytes"),
+    "half a header": (edited(lambda whole: whole[:100]), "is cut short: it has 100 bytes"),
+    "cut": (edited(lambda whole: whole[:-1]), "is cut short: it has"),
+    "too long": (edited(lambda whole: whole + b"more"), "is damaged: it has"),
+    "a bad header": (header(b'{"a": nothing}', 4), "has a damaged header"),
+    "a nested header": (header(b'{"a":' + b"[" * 99_999, 4), "has a damaged header"),
+    "a header of others": (header(b'{"a": [1, 2]}', 4), "has a damaged header"),
+    "no tensor": (header(b'{"__metadata__": {}}'), "has no tensors"),
+    "not its tensors": (header(TENSOR, 4), "do not have embeddings.LayerNorm.bias"),
+    "a dangling link": (linked, "is a link to ../nowhere, which is not there"),
+    "a directory": (a_directory, "is not a file"),
+    "pickled": (pickled, "has only pytorch_model.bin"),
+    "another name": (renamed, "has only consolidated.safetensors"),
+    "nothing any more": (without, "has no weights"),
+    "no directory": (gone, "is not on this worker"),
+    "variants": (two_variants, "several variants of the weights (bf16, fp16)"),
+}
+
+
+@pytest.mark.parametrize("damage", sorted(DAMAGES))
+def test_what_prevents_the_use_of_weights_is_an_error(mine, damage):
+    source = of(mine)
+    do, reason = DAMAGES[damage]
+    do(mine)
+    message = prevented(source)
+    assert reason in message and str(mine) in message, message
+
+
+@pytest.mark.parametrize("damage", ["a pointer", "not its tensors", "no directory"])
+def test_such_an_error_is_the_verdict(run, mine, damage):
+    source = of(mine)
+    do, reason = DAMAGES[damage]
+    do(mine)
+    assert reason in refused(run(source))
+
+
+def shards(mine):
+    return json.loads((mine / "model.safetensors.index.json").read_text(encoding="utf-8"))
+
+
+def list_of(text):
+    def damage(mine):
+        (mine / "model.safetensors.index.json").write_bytes(text)
+
+    return damage
+
+
+def first_shard(mine):
+    return mine / min(shards(mine)["weight_map"].values())
+
+
+INDEX_DAMAGES = {
+    "a shard is missing": (lambda mine: first_shard(mine).unlink(), "lists it) is not there"),
+    "a shard is a pointer": (
+        lambda mine: first_shard(mine).write_bytes(POINTER),
+        "lists it) is a Git LFS pointer",
+    ),
+    "a shard is cut": (
+        lambda mine: os.truncate(first_shard(mine), first_shard(mine).stat().st_size - 4),
+        "lists it) is cut short",
+    ),
+    "the list is a pointer": (list_of(POINTER), "index.json is a Git LFS pointer"),
+    "the list is empty": (list_of(b""), "index.json is empty"),
+    "the list is HTML": (list_of(b"<html>"), "index.json is not a list of shards"),
+    "the list is bare": (list_of(b'{"weight_map": {}}'), "does not list files"),
+    "the list leads away": (
+        list_of(b'{"weight_map": {"a": "../other.safetensors"}}'),
+        "does not list files of its own directory",
+    ),
+    "the list is another kind": (list_of(b'{"weight_map": [1]}'), "is not a list of shards"),
+}
+
+
+@pytest.mark.parametrize("damage", sorted(INDEX_DAMAGES))
+def test_shards_are_looked_at_each(bert, tmp_path, damage):
+    mine = tmp_path / "mine"
+    bert.save_pretrained(mine, **SHARDED)
+    source = of(mine)
+    do, reason = INDEX_DAMAGES[damage]
+    do(mine)
+    message = prevented(source)
+    assert reason in message, message
+
+
+@pytest.mark.skipif(getattr(os, "geteuid", lambda: 0)() == 0, reason="root may read everything")
+def test_weights_that_must_not_be_read_are_an_error(run, mine):
+    (mine / "model.safetensors").chmod(0)
+    assert "permission denied" in refused(run(of(mine)))
+
+
+def test_permission_is_told_in_words(mine):
+    """The same without a user that may not: root runs these tests in containers."""
+    module = loaded(of(mine))
+
+    def denied(*_):
+        raise PermissionError(13, "Permission denied")
+
+    module.__dict__["open"] = denied
+    fault = module.fault_of(mine / "model.safetensors")
+    assert fault == "cannot be read: permission denied"
+
+
+def test_weights_of_other_shapes_are_an_error(frameworks, mine):
+    other = made(frameworks, "BertModel", intermediate_size=96)
+    source = of(mine)
+    other.save_pretrained(mine)
+    assert f"the weights in {mine} cannot be read" in prevented(source)
+
+
+def lose(mine, *beginnings):
+    from safetensors.torch import load_file, save_file
+
+    file = mine / "model.safetensors"
+    tensors = load_file(file)
+    kept = {name: value for name, value in tensors.items() if not name.startswith(beginnings)}
+    assert 0 < len(kept) < len(tensors)
+    save_file(kept, file, metadata={"format": "pt"})
+
+
+@pytest.mark.parametrize("lost", ["encoder.layer.1.", "embeddings.word", "encoder."])
+def test_weights_that_lack_a_layer_are_an_error(mine, lost):
+    source = of(mine)
+    lose(mine, lost)
+    assert f"do not have {lost}" in prevented(source)
+
+
+def test_a_part_without_effect_may_be_missing(run, mine):
+    """The pooler comes after the output that is compared."""
+    source = of(mine)
+    lose(mine, "pooler.")
+    code, end, output = result(run(source))
+    assert (code, end["weights"]) == (0, "folder"), output
+    assert "newly initialised: pooler.dense.bias, pooler.dense.weight" in end["message"]
+
+
+def test_a_part_that_was_never_saved_is_told(run, frameworks, tmp_path):
+    """The model was trained to tell words apart: without a pooler, and with a head."""
+    mine = tmp_path / "mine"
+    made(frameworks, "BertForTokenClassification").save_pretrained(mine)
+    code, end, output = result(run(of(mine)))
+    assert (code, end["weights"]) == (0, "folder"), output
+    assert "newly initialised: pooler.dense.bias" in end["message"]
+
+
+def vit(frameworks, name):
+    torch.manual_seed(7)
+    return getattr(frameworks, name)(frameworks.ViTConfig(**configuration("dtf/tiny-vit"))).eval()
+
+
+def test_a_head_that_was_never_saved_is_told(run, frameworks, tmp_path):
+    mine = tmp_path / "mine"
+    vit(frameworks, "ViTModel").save_pretrained(mine)
+    code, end, output = result(run(of(mine, "vision_classifier")))
+    assert (code, end["weights"]) == (0, "folder"), output
+    assert "newly initialised: classifier.bias, classifier.weight" in end["message"]
+
+
+def test_a_head_that_was_lost_is_an_error(frameworks, tmp_path):
+    mine = tmp_path / "mine"
+    vit(frameworks, "ViTForImageClassification").save_pretrained(mine)
+    source = of(mine, "vision_classifier")
+    lose(mine, "classifier.")
+    assert "do not have classifier.bias, classifier.weight" in prevented(source)
+
+
+def test_a_pipeline_has_its_weights_in_the_directory_of_the_denoiser(run, tmp_path, monkeypatch):
+    diffusers = pytest.importorskip("diffusers")
+    monkeypatch.setitem(TINY, "diffusion", "dtf/tiny-stable-diffusion")
+    config = configuration("dtf/tiny-stable-diffusion")
+    mine = tmp_path / "mine"
+    denoiser = diffusers.UNet2DConditionModel.from_config(config["unet"])
+    (mine / "vae").mkdir(parents=True)
+    denoiser.save_pretrained(mine / "unet")
+    script = lambda: render(  # noqa: E731
+        "diffusion",
+        model="./mine",
+        parameters=QUICK,
+        weights_directory=str(mine),
+    )
+    model, source, _ = weights_of(script())
+    assert source == "folder" and same(model.denoiser, denoiser)
+    code, end, output = result(run(script()))
+    assert (code, end["weights"]) == (0, "folder"), output
+    file = mine / "unet" / "diffusion_pytorch_model.safetensors"
+    os.truncate(file, file.stat().st_size - 4)
+    assert "is cut short" in prevented(script())
+    file.write_bytes(POINTER)
+    assert "diffusion_pytorch_model.safetensors is a Git LFS pointer" in prevented(script())
+    file.unlink()
+    assert "has no weights" in prevented(script())
+
+
+# By name: the cache, and the hub
+
+
+@pytest.fixture
+def cached(bert, tmp_path, monkeypatch):
+    """A snapshot in a cache of its own, with files that are links to blobs."""
+    repository = tmp_path / "hub" / "hub" / "models--mine--bert"
+    snapshot = repository / "snapshots" / ("a" * 40)
+    bert.save_pretrained(tmp_path / "saved")
+    for place in (snapshot, repository / "refs", repository / "blobs"):
+        place.mkdir(parents=True)
+    (repository / "refs" / "main").write_text("a" * 40, encoding="utf-8")
+    for name in ("config.json", "model.safetensors"):
+        (tmp_path / "saved" / name).rename(repository / "blobs" / name)
+        (snapshot / name).symlink_to(f"../../blobs/{name}")
+    cache = str(repository.parent)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", cache)
+    return Cached(snapshot, f"from huggingface_hub import constants\nconstants.HF_HUB_CACHE = {cache!r}")
+
+
+class Cached:
+    """A snapshot, and what makes a process that has read its settings already look for it."""
+
+    def __init__(self, path, before):
+        self.path, self.before = path, before
+
+
+def named(**parameters):
+    return render("text_encoder", model="mine/bert", parameters={**QUICK, **parameters})
+
+
+@pytest.mark.parametrize("asked", ["auto", "cached"])
+def test_weights_of_the_cache_are_used(run, cached, asked):
+    code, end, output = result(run(named(weights=asked), cached.before))
+    assert (code, end["weights"]) == (0, "cache"), output
+
+
+def test_a_snapshot_without_weights_is_told(run, cached):
+    (cached.path / "model.safetensors").unlink()
+    code, end, output = result(run(named(), cached.before))
+    assert (code, end["weights"]) == (0, "random"), output
+    assert "random weights: the cache of this machine has no weights of it" in end["message"]
+    assert "has no weights of it" in prevented(named(weights="cached"))
+
+
+@pytest.mark.parametrize("damage", ["a pointer", "cut", "HTML", "empty", "not its tensors"])
+def test_weights_of_the_cache_that_cannot_be_read_are_an_error(cached, damage):
+    do, reason = DAMAGES[damage]
+    do(cached.path)
+    message = prevented(named())
+    assert reason in message, message
+
+
+def test_a_blob_that_is_gone_is_an_error(run, cached):
+    (cached.path / "model.safetensors").resolve().unlink()
+    assert "which is not there" in refused(run(named(), cached.before))
+
+
+def test_a_pickle_in_the_cache_is_read_by_the_library(cached, bert):
+    """It asks for values alone (`weights_only`), and published models are pinned."""
+    (cached.path / "model.safetensors").unlink()
+    torch.save(bert.state_dict(), cached.path / "pytorch_model.bin")
+    model, source, _ = weights_of(named())
+    assert source == "cache" and same(model, bert)
+
+
+OFFLINE = "from huggingface_hub import constants\nconstants.HF_HUB_OFFLINE = True"
+
+
+def test_a_hub_that_does_not_answer_is_not_a_model_without_weights(run):
+    message = refused(run(named(), OFFLINE, DTF_ALLOW_DOWNLOAD="1"))
+    assert "the hub could not be asked for the weights" in message
+
+
+def answering(monkeypatch, answer):
+    """The hub says this of the files of a model, or raises it."""
+
+    def list_repo_files(self, *_, **__):
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    monkeypatch.setattr("huggingface_hub.HfApi.list_repo_files", list_repo_files)
+    monkeypatch.setenv("DTF_ALLOW_DOWNLOAD", "1")
+
+
+def error_of_the_hub(name):
+    kind = getattr(pytest.importorskip("huggingface_hub.errors"), name)
+    return kind.__new__(kind)  # what else it is given differs between versions
+
+
+@pytest.mark.parametrize("name", ["GatedRepoError", "RevisionNotFoundError", "OfflineModeIsEnabled"])
+def test_a_hub_that_refuses_is_an_error(monkeypatch, name):
+    answering(monkeypatch, error_of_the_hub(name))
+    assert "the hub could not be asked for the weights" in prevented(named())
+
+
+@pytest.mark.parametrize("answer", ["unknown", ["config.json", "README.md"]])
+def test_a_hub_that_has_no_weights_leaves_random_ones(monkeypatch, answer):
+    error = error_of_the_hub("RepositoryNotFoundError")
+    answering(monkeypatch, error if answer == "unknown" else answer)
+    _, source, why = weights_of(named())
+    told = "random weights: neither the cache of this machine nor the hub has any"
+    assert (source, why) == ("random", told)
+    assert told.removeprefix("random weights: ") in prevented(named(weights="cached"))
+
+
+def test_weights_that_the_hub_has_and_does_not_give_are_an_error(run):
+    before = OFFLINE + """
+import huggingface_hub
+huggingface_hub.HfApi.list_repo_files = lambda *_, **__: ["model.safetensors"]
+"""
+    message = refused(run(named(), before, DTF_ALLOW_DOWNLOAD="1"))
+    assert "the weights in the hub cannot be loaded" in message
