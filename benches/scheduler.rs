@@ -170,6 +170,7 @@ impl Load {
             lease: held.lease,
             outcome: Outcome::Passed,
             class: None,
+            flaky: false,
             duration: Millis(5_000),
             detail: None,
         }];

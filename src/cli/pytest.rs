@@ -179,7 +179,7 @@ fn durations(
     if path.extension().is_none_or(|ending| !ending.eq_ignore_ascii_case("xml")) {
         return serde_json::from_slice(&text).map_err(|error| wrong(error.to_string()));
     }
-    let cases = junit::times(&text).map_err(|error| wrong(error.to_string()))?;
+    let cases = junit::times(&text).map_err(wrong)?;
     let by_case: HashMap<(String, String), f64> =
         cases.into_iter().map(|case| ((case.class, case.name), case.seconds)).collect();
     let known = |item: &Item| Some((item.id.clone(), *by_case.get(&case_of(&item.id))?));

@@ -17,4 +17,5 @@ pub mod retry;
 pub mod tag;
 pub mod template;
 pub mod test;
+pub mod text;
 pub mod time;

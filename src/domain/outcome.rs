@@ -14,7 +14,7 @@ pub enum Outcome {
     Error,
     TimedOut,
     Cancelled,
-    /// A dependency did not pass.
+    /// A dependency did not pass, or every case of its JUnit file was skipped.
     Skipped,
     /// Waited longer than it was allowed to.
     Expired,
@@ -25,14 +25,15 @@ pub enum Outcome {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Class {
-    /// Ended by a signal that dtf did not send.
+    /// Ended by a signal that dtf did not send, or with an exit code that stands for one.
     Crash,
     OutOfMemory,
     ImportError,
     UnsupportedBackend,
     /// The worker could not prepare the test: files, environment, disk, program not found.
     SetUp,
-    /// A script ended well without a `result` line, or without the metrics that it promised.
+    /// A script ended well without a `result` line or without metrics, or a JUnit file is not
+    /// there, not whole, or lacks cases.
     NoResult,
     /// Two runs on the same device disagreed.
     Nondeterministic,
@@ -99,6 +100,7 @@ impl Outcome {
                 | Outcome::Error
                 | Outcome::TimedOut
                 | Outcome::Cancelled
+                | Outcome::Skipped
         )
     }
 }

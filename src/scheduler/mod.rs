@@ -122,6 +122,8 @@ pub struct Finished {
     pub lease: LeaseId,
     pub outcome: Outcome,
     pub class: Option<Class>,
+    /// It passed, but only after some of it had failed.
+    pub flaky: bool,
     pub duration: Millis,
     pub detail: Option<Box<RawValue>>,
 }

@@ -65,9 +65,9 @@ impl Scheduler {
         report: Finished,
         skips: &mut SkipsByRun,
     ) -> Event {
-        let Finished { lease, outcome, class, duration, detail } = report;
+        let Finished { lease, outcome, class, flaky, duration, detail } = report;
         let test = lease.attempt.test;
-        let next = self.what_next(test, outcome, class);
+        let next = self.what_next(test, outcome, class, flaky);
         if matches!(next, Next::Done { .. }) {
             self.skip_dependants(test, outcome, skips.of(test.run));
         }
@@ -85,12 +85,14 @@ impl Scheduler {
 
     /// Again or over. Failures of the test and trouble of the infrastructure pay from
     /// separate budgets; what was cancelled is not tried again.
-    fn what_next(&self, id: TestId, outcome: Outcome, class: Option<Class>) -> Next {
+    fn what_next(&self, id: TestId, outcome: Outcome, class: Option<Class>, flaky: bool) -> Next {
         let over = Next::Done { flaky: false };
         let (Some(run), Some(test)) = (self.runs.get(&id.run), self.find(id)) else { return over };
         let again = !run.cancelled && test.attempts < MAX_ATTEMPTS;
         match outcome.blame(class) {
-            Blame::Nobody => Next::Done { flaky: outcome == Outcome::Passed && test.failed > 0 },
+            Blame::Nobody => {
+                Next::Done { flaky: outcome == Outcome::Passed && (flaky || test.failed > 0) }
+            }
             // The same machine would say the same, and as much memory not suffice again. Whoever
             // generates tests anew asks for more, see `plan::history`.
             Blame::Test
@@ -240,6 +242,7 @@ impl Scheduler {
             lease,
             outcome: if cancelled { Outcome::Cancelled } else { Outcome::WorkerLost },
             class: None,
+            flaky: false,
             duration: Millis(0),
             detail: None,
         }

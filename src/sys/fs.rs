@@ -1,9 +1,10 @@
 //! Files that must not be half there, files that others may have put there, and
 //! directories that have one owner.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 use tempfile::NamedTempFile;
 
 /// Puts a whole file in place in one step: readers see the old content or the new. Only the
@@ -78,6 +79,46 @@ pub fn open_plain(path: &Path) -> io::Result<File> {
     }
     let file = options.open(path)?;
     if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::other("not a plain file")) }
+}
+
+/// What tells a file that was written again from one that was not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stamp {
+    size: u64,
+    modified: Option<SystemTime>,
+    /// File system and number in it.
+    #[cfg(unix)]
+    identity: (u64, u64),
+}
+
+impl Stamp {
+    #[must_use]
+    pub fn of(metadata: &Metadata) -> Self {
+        #[cfg(unix)]
+        use std::os::unix::fs::MetadataExt;
+        Self {
+            size: metadata.len(),
+            modified: metadata.modified().ok(),
+            #[cfg(unix)]
+            identity: (metadata.dev(), metadata.ino()),
+        }
+    }
+
+    /// The stamp of a file that somebody may write again at once. Its time of modification is
+    /// set back, since the clock of a file system may not have moved on by then.
+    ///
+    /// # Errors
+    /// It cannot be looked at; not there is none.
+    pub fn set_back(path: &Path) -> io::Result<Option<Self>> {
+        let file = match open_plain(path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        // Where that is not allowed, the rest has to do.
+        let _ = file.set_modified(SystemTime::UNIX_EPOCH);
+        Ok(Some(Self::of(&file.metadata()?)))
+    }
 }
 
 /// Removes a directory with everything in it; quick when it is empty.

@@ -6,26 +6,26 @@
 
 use crate::api::v1::leases::{LeaseView, MAX_DETAIL_BYTES, Report};
 use crate::api::v1::logs::MAX_INLINE_BYTES;
-use crate::api::v1::tests::{AttemptDetail, JunitSummary, LogRef};
+use crate::api::v1::tests::{AttemptDetail, LogRef};
 use crate::domain::capability::Capability;
 use crate::domain::id::LeaseId;
 use crate::domain::launch::{Isolation, Launch, Program};
 use crate::domain::outcome::{Class, Outcome};
 use crate::domain::time::Millis;
-use crate::sys::fs::write_whole;
+use crate::sys::fs::{Stamp, write_whole};
 use crate::sys::process::{MARKER, Output, Start, Tree, lookup};
 use crate::worker::artifacts;
 use crate::worker::directories::Directories;
 use crate::worker::environments::{Environments, Prepared};
 use crate::worker::files;
-use crate::worker::junit::{self, JunitError};
+use crate::worker::junit::{self, CaseReport, JunitError};
 use crate::worker::last_words::{LOOK_BYTES, last_words};
 use crate::worker::link::Link;
 use crate::worker::process::Process;
 use crate::worker::site::Site;
 use crate::worker::supervise::{Limits, Seen, Stop, Watch};
 use crate::worker::surroundings::{Inherited, Variables, pin, set};
-use crate::worker::verdict::{Evidence, Verdict, for_want_of_memory, judge, kernel_kills};
+use crate::worker::verdict::{Evidence, Verdict, for_want_of_memory, judge, kernel_kills, killed};
 use crate::worker::warm::{Kind, WarmPool, WarmStart};
 use serde_json::value::RawValue;
 use std::ffi::OsStr;
@@ -79,7 +79,8 @@ impl Finished {
 
     #[must_use]
     pub fn new(lease: LeaseId, outcome: Outcome) -> Self {
-        let report = Report { lease, outcome, class: None, duration_ms: Millis(0), detail: None };
+        let (class, flaky, duration_ms) = (None, false, Millis(0));
+        let report = Report { lease, outcome, class, flaky, duration_ms, detail: None };
         Self { report, blobs: Vec::new() }
     }
 }
@@ -109,8 +110,16 @@ pub struct Over {
     /// None: it did not come to that.
     directory: Option<PathBuf>,
     detail: AttemptDetail,
-    end: Result<(Launch, Seen), Verdict>,
+    end: Result<Ended, Verdict>,
     duration: Millis,
+}
+
+/// A program that has ended.
+struct Ended {
+    launch: Launch,
+    seen: Seen,
+    /// What was in the place of the JUnit file when it started.
+    shipped: Option<Stamp>,
 }
 
 impl Over {
@@ -122,7 +131,7 @@ impl Over {
     /// Whether it left files to be read.
     fn has_files(&self) -> bool {
         let files = |launch: &Launch| launch.junit.is_some() || !launch.artifacts.is_empty();
-        self.end.as_ref().is_ok_and(|(launch, _)| files(launch))
+        self.end.as_ref().is_ok_and(|ended| files(&ended.launch))
     }
 }
 
@@ -134,7 +143,9 @@ impl<L: Link> Workshop<L> {
         let (directory, end) = match self.plan(&view) {
             Ok(plan) => {
                 let seen = self.attempt(&plan, &mut stop, &mut detail, &mut duration).await;
-                (Some(plan.directory), seen.map(|seen| (plan.launch, seen)))
+                let ended =
+                    seen.map(|(seen, shipped)| Ended { launch: plan.launch, seen, shipped });
+                (Some(plan.directory), ended)
             }
             Err(verdict) => (None, Err(verdict)),
         };
@@ -157,9 +168,11 @@ impl<L: Link> Workshop<L> {
         let Over { view, directory, mut detail, end, duration } = over;
         let mut blobs = Vec::new();
         let verdict = match end {
-            Ok((launch, seen)) => {
+            Ok(Ended { launch, seen, shipped }) => {
                 let junit = launch.junit.as_ref().zip(directory.as_ref());
-                let junit = junit.map(|(junit, directory)| junit::read(directory, &junit.file));
+                let junit = junit.map(|(junit, directory)| {
+                    junit::read(directory, &junit.file, shipped.as_ref())
+                });
                 let verdict = self.conclude(&launch, seen, junit, &mut detail, &mut blobs);
                 self.hand_on(&launch, directory.as_deref(), verdict, &mut detail, &mut blobs)
             }
@@ -173,6 +186,7 @@ impl<L: Link> Workshop<L> {
             lease: view.lease,
             outcome: verdict.outcome,
             class: verdict.class,
+            flaky: verdict.flaky,
             duration_ms: duration,
             detail: Some(encode(detail)),
         };
@@ -224,7 +238,7 @@ impl<L: Link> Workshop<L> {
         stop: &mut watch::Receiver<Stop>,
         detail: &mut AttemptDetail,
         duration: &mut Millis,
-    ) -> Result<Seen, Verdict> {
+    ) -> Result<(Seen, Option<Stamp>), Verdict> {
         let begun = Instant::now();
         let started = tokio::select! {
             biased;
@@ -233,7 +247,7 @@ impl<L: Link> Workshop<L> {
             }
             started = self.start(plan, detail) => started,
         };
-        let running = started?;
+        let (running, shipped) = started?;
         detail.set_up_ms = Some(begun.elapsed().into());
         running.isolation.clone_into(&mut detail.isolation);
         if let Some(reason) = &running.warm_refused {
@@ -246,13 +260,18 @@ impl<L: Link> Workshop<L> {
         let started = Instant::now();
         let mut seen = self.watch(plan, running, stop.clone()).await;
         *duration = started.elapsed().into();
-        if seen.exit.signal.is_some() {
+        if killed(seen.exit) {
             seen.kernel_kills = (before, kills_so_far());
         }
-        Ok(seen)
+        Ok((seen, shipped))
     }
 
-    async fn start(&self, plan: &Plan<'_>, detail: &mut AttemptDetail) -> Result<Running, Verdict> {
+    /// The running program, and what is in the place of its JUnit file.
+    async fn start(
+        &self,
+        plan: &Plan<'_>,
+        detail: &mut AttemptDetail,
+    ) -> Result<(Running, Option<Stamp>), Verdict> {
         let cache = self.site.files();
         let Launch { files, directories, .. } = &plan.launch;
         files::place(files, directories, &cache, &plan.directory, self.link.as_ref())
@@ -268,13 +287,20 @@ impl<L: Link> Workshop<L> {
             detail.environment.extend(prepared.record.clone());
         }
         let env = self.variables(plan, prepared.as_deref());
-        match (&plan.launch.run, prepared) {
+        let shipped = match &plan.launch.junit {
+            Some(junit) => Stamp::set_back(&plan.directory.join(&junit.file)).map_err(|error| {
+                Verdict::set_up(format!("cannot look at {}: {error}", junit.file))
+            })?,
+            None => None,
+        };
+        let running = match (&plan.launch.run, prepared) {
             (Program::Command(words), _) => command(plan, words, env),
             (Program::Script(script), Some(prepared)) => {
                 self.script(plan, script, &prepared, env).await
             }
             (Program::Script(_), None) => Err(Verdict::set_up("no interpreter was prepared")),
-        }
+        };
+        Ok((running?, shipped))
     }
 
     async fn script(
@@ -377,7 +403,7 @@ impl<L: Link> Workshop<L> {
         &self,
         launch: &Launch,
         seen: Seen,
-        junit: Option<Result<JunitSummary, JunitError>>,
+        junit: Option<Result<CaseReport, JunitError>>,
         detail: &mut AttemptDetail,
         blobs: &mut Vec<String>,
     ) -> Verdict {
@@ -397,7 +423,7 @@ impl<L: Link> Workshop<L> {
         let verdict = for_want_of_memory(judge(&evidence), seen.exit, seen.kernel_kills);
         detail.exit_code = seen.exit.code;
         detail.signal = seen.exit.signal;
-        detail.junit = junit.and_then(Result::ok);
+        detail.junit = junit.and_then(Result::ok).map(|report| report.summary);
         detail.peak_memory_bytes = seen.usage.map(|usage| usage.peak_memory_bytes);
         detail.cpu_ms = seen.usage.map(|usage| Millis(usage.cpu_ms));
         seen.transcript.into_detail(detail);

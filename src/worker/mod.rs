@@ -29,6 +29,7 @@ use std::time::Duration;
 mod artifacts;
 pub mod attempt;
 pub mod capture;
+pub mod cases;
 mod directories;
 pub mod environments;
 pub mod files;

@@ -1,13 +1,14 @@
 //! Judges an ended attempt: outcome, class and one line for people.
 //!
-//! A script is judged by its `result` line, any other command by its exit code. A zero exit
-//! alone never passes a script.
+//! A script is judged by its `result` line, any other command by its exit code, and either by
+//! its JUnit file where it has one. A zero exit alone never passes a script.
 
-use crate::api::v1::tests::JunitSummary;
 use crate::domain::outcome::{Class, Outcome};
 use crate::domain::time::Millis;
 use crate::sys::process::Exit;
-use crate::worker::junit::JunitError;
+use crate::sys::process::signals::{self, SIGKILL, Signal};
+use crate::worker::cases;
+use crate::worker::junit::{CaseReport, JunitError};
 use crate::worker::last_words::LastWords;
 use crate::worker::protocol::Transcript;
 use serde_json::{Map, Value};
@@ -15,7 +16,6 @@ use std::num::NonZeroU32;
 
 /// Longest message.
 pub const MAX_MESSAGE_BYTES: usize = 2000;
-const SIGKILL: i32 = 9;
 /// What a script may say of itself; the others only its worker sees.
 const CLAIMED: [Class; 6] = [
     Class::OutOfMemory,
@@ -42,7 +42,7 @@ pub struct Evidence<'a> {
     /// For a script, what it told.
     pub script: Option<&'a Transcript>,
     /// When a JUnit file was named.
-    pub junit: Option<&'a Result<JunitSummary, JunitError>>,
+    pub junit: Option<&'a Result<CaseReport, JunitError>>,
     /// How many cases the JUnit file must have at least.
     pub cases: Option<NonZeroU32>,
     /// When it ended badly.
@@ -54,6 +54,8 @@ pub struct Verdict {
     pub outcome: Outcome,
     pub class: Option<Class>,
     pub message: String,
+    /// It passed, but only after some of it had failed.
+    pub flaky: bool,
 }
 
 impl Verdict {
@@ -61,7 +63,7 @@ impl Verdict {
     pub fn new(outcome: Outcome, class: Option<Class>, message: impl Into<String>) -> Self {
         let mut message: String = message.into().replace(['\n', '\r'], " ");
         message.truncate(message.floor_char_boundary(MAX_MESSAGE_BYTES));
-        Self { outcome, class, message }
+        Self { outcome, class, message, flaky: false }
     }
 
     /// The worker could not prepare the attempt.
@@ -106,14 +108,25 @@ fn seconds(span: Millis) -> String {
     format!("{} s", span.0 as f64 / 1000.0)
 }
 
-fn crash(evidence: &Evidence<'_>, signal: i32) -> Verdict {
-    let hint = if signal == SIGKILL { "; the system may have run out of memory" } else { "" };
-    let message = format!("ended by signal {signal}{hint}{}", said_last(evidence));
+/// `how` it ended: by a signal, or with an exit code that stands for one.
+fn crash(evidence: &Evidence<'_>, how: &str) -> Verdict {
+    let message = format!("{how}{}", last_output(evidence));
     Verdict::new(Outcome::Error, Some(Class::Crash), message)
 }
 
-fn said_last(evidence: &Evidence<'_>) -> String {
-    evidence.last_words.map(|words| format!("; it said last: {}", words.text)).unwrap_or_default()
+fn by_signal(number: i32) -> String {
+    match signals::by_number(number) {
+        Some(signal) => format!("ended by {}", signal.described()),
+        None => format!("ended by signal {number}"),
+    }
+}
+
+fn as_after(code: i32, signal: &Signal) -> String {
+    format!("exit code {code}, as after {}", signal.described())
+}
+
+fn last_output(evidence: &Evidence<'_>) -> String {
+    evidence.last_words.map(|words| format!("; last output: {}", words.text)).unwrap_or_default()
 }
 
 /// How many processes the kernel has ended so far for want of memory, on the whole machine.
@@ -121,6 +134,13 @@ fn said_last(evidence: &Evidence<'_>) -> String {
 #[must_use]
 pub fn kernel_kills(vmstat: &str) -> Option<u64> {
     vmstat.lines().find_map(|line| line.strip_prefix("oom_kill ")?.trim().parse().ok())
+}
+
+/// Whether SIGKILL ended it, or something inside of it that it waited for.
+#[must_use]
+pub fn killed(exit: Exit) -> bool {
+    let by_code = exit.code.and_then(signals::by_exit_code);
+    exit.signal == Some(SIGKILL) || by_code.is_some_and(|signal| signal.number == SIGKILL)
 }
 
 /// A crash by SIGKILL, which dtf did not send, while the kernel ended processes for want of
@@ -132,7 +152,7 @@ pub fn for_want_of_memory(
     exit: Exit,
     kills: (Option<u64>, Option<u64>),
 ) -> Verdict {
-    let killed = exit.signal == Some(SIGKILL) && verdict.class == Some(Class::Crash);
+    let killed = killed(exit) && verdict.class == Some(Class::Crash);
     match kills {
         (Some(before), Some(after)) if killed && after > before => Verdict::new(
             Outcome::Error,
@@ -145,49 +165,23 @@ pub fn for_want_of_memory(
 
 fn command(evidence: &Evidence<'_>) -> Verdict {
     let Some(code) = evidence.exit.code else {
-        return crash(evidence, evidence.exit.signal.unwrap_or_default());
+        return crash(evidence, &by_signal(evidence.exit.signal.unwrap_or_default()));
     };
-    if let (Some(Ok(junit)), Some(cases)) = (evidence.junit, evidence.cases)
-        && junit.tests < cases.get()
-    {
-        let message = format!("{cases} cases expected, {} in the JUnit file", junit.tests);
-        return Verdict::new(Outcome::Error, Some(Class::NoResult), message);
+    if let Some(signal) = signals::by_exit_code(code) {
+        return crash(evidence, &as_after(code, signal));
     }
-    if code != 0 {
-        let failed = match evidence.junit {
-            Some(Ok(junit)) if !junit.failed.is_empty() => {
-                format!(
-                    "; {} of {} failed, first {}",
-                    junit.failed.len(),
-                    junit.tests,
-                    first(junit)
-                )
-            }
-            _ => said_last(evidence),
-        };
-        return Verdict::new(Outcome::Failed, None, format!("exit code {code}{failed}"));
+    if let Some(junit) = evidence.junit {
+        return cases::judge(code, junit, evidence.cases, &last_output(evidence));
     }
-    match evidence.junit {
-        None => Verdict::new(Outcome::Passed, None, ""),
-        Some(Err(error)) => Verdict::new(Outcome::Error, Some(Class::NoResult), error.to_string()),
-        Some(Ok(junit)) if junit.failures > 0 || junit.errors > 0 => {
-            let message =
-                format!("exit code 0, but the JUnit file has a failed case: {}", first(junit));
-            Verdict::new(Outcome::Failed, None, message)
-        }
-        Some(Ok(junit)) => Verdict::new(Outcome::Passed, None, format!("{} cases", junit.tests)),
+    if code == 0 {
+        return Verdict::new(Outcome::Passed, None, "");
     }
-}
-
-/// The first case that failed, with the reason.
-fn first(junit: &JunitSummary) -> String {
-    let name = junit.failed.first().map(String::as_str).unwrap_or_default();
-    if junit.reason.is_empty() { name.to_owned() } else { format!("{name}: {}", junit.reason) }
+    Verdict::new(Outcome::Failed, None, format!("exit code {code}{}", last_output(evidence)))
 }
 
 fn script(evidence: &Evidence<'_>, transcript: &Transcript) -> Verdict {
     if let Some(signal) = evidence.exit.signal {
-        return crash(evidence, signal);
+        return crash(evidence, &by_signal(signal));
     }
     let code = evidence.exit.code.unwrap_or_default();
     let Some(result) = transcript.result() else {
@@ -205,18 +199,29 @@ fn script(evidence: &Evidence<'_>, transcript: &Transcript) -> Verdict {
             Some(Class::NoResult),
             format!("the script says passed, but reported no metrics{}", left_out(transcript)),
         ),
+        Outcome::Passed => with_cases(evidence, said),
         _ => said,
     }
 }
 
+/// A script that passed by its own word, and has a JUnit file that may say otherwise.
+fn with_cases(evidence: &Evidence<'_>, said: Verdict) -> Verdict {
+    let Some(junit) = evidence.junit else { return said };
+    let judged = cases::judge(0, junit, evidence.cases, "");
+    if judged.outcome == Outcome::Passed && !judged.flaky { said } else { judged }
+}
+
 fn without_result(evidence: &Evidence<'_>, code: i32, transcript: &Transcript) -> Verdict {
     let phase = transcript.open_phase().map(|p| format!(" in phase {p}")).unwrap_or_default();
+    if let Some(signal) = signals::by_exit_code(code) {
+        return crash(evidence, &format!("{}{phase}", as_after(code, signal)));
+    }
     if code == 0 {
         let left_out = left_out(transcript);
         let message = format!("the script ended well{phase}, but without a result line{left_out}");
         Verdict::new(Outcome::Error, Some(Class::NoResult), message)
     } else {
-        let (left_out, said) = (left_out(transcript), said_last(evidence));
+        let (left_out, said) = (left_out(transcript), last_output(evidence));
         let message = format!(
             "the script ended with exit code {code}{phase}, without a result line{left_out}{said}"
         );
@@ -251,6 +256,7 @@ fn told(result: &Map<String, Value>) -> Verdict {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::worker::junit;
 
     const METRIC: &str = "{\"event\":\"metric\",\"name\":\"m\",\"values\":[1]}\n";
 
@@ -333,14 +339,15 @@ mod tests {
         };
         let one = Exit { code: Some(1), signal: None };
         let verdict = judged(one, None);
-        assert_eq!(verdict.message, "exit code 1; it said last: MemoryError: 40 GiB");
+        assert_eq!(verdict.message, "exit code 1; last output: MemoryError: 40 GiB");
         assert_eq!((verdict.outcome, verdict.class), (Outcome::Failed, None));
         let silent = Transcript::default();
         let script = judged(one, Some(&silent));
         assert_eq!((script.outcome, script.class), (Outcome::Error, Some(Class::OutOfMemory)));
-        assert!(script.message.ends_with("a result line; it said last: MemoryError: 40 GiB"));
+        assert!(script.message.ends_with("a result line; last output: MemoryError: 40 GiB"));
         let crash = judged(Exit { code: None, signal: Some(6) }, None);
-        assert_eq!(crash.message, "ended by signal 6; it said last: MemoryError: 40 GiB");
+        assert!(crash.message.starts_with("ended by SIGABRT (often a failed assertion"));
+        assert!(crash.message.ends_with("; last output: MemoryError: 40 GiB"), "{}", crash.message);
         assert_eq!(crash.class, Some(Class::Crash));
         // Who speaks the protocol has said it better.
         let mut transcript = Transcript::default();
@@ -377,16 +384,60 @@ mod tests {
     }
 
     #[test]
-    fn a_junit_file_that_was_promised_has_to_agree() {
-        let judged = |code, junit| {
-            let exit = Exit { code: Some(code), signal: None };
-            let evidence = Evidence { exit, junit: Some(&junit), ..Evidence::default() };
-            judge(&evidence).outcome
+    fn an_exit_code_that_stands_for_a_signal_is_a_crash() {
+        let exit = |code| Exit { code: Some(code), signal: None };
+        let verdict = command(exit(137), None);
+        assert_eq!((verdict.outcome, verdict.class), (Outcome::Error, Some(Class::Crash)));
+        let wanted = "exit code 137, as after SIGKILL (the system may have run out of memory)";
+        assert_eq!(verdict.message, wanted);
+        for code in [1, 2, 127, 130, 255] {
+            assert_eq!(command(exit(code), None).outcome, Outcome::Failed, "{code}");
+        }
+        let memory = for_want_of_memory(command(exit(137), None), exit(137), (Some(1), Some(2)));
+        assert_eq!(memory.class, Some(Class::OutOfMemory));
+        let crash = for_want_of_memory(command(exit(139), None), exit(139), (Some(1), Some(2)));
+        assert_eq!(crash.class, Some(Class::Crash));
+        assert_eq!(script(137, ""), (Outcome::Error, Some(Class::Crash)));
+        // What speaks the protocol has said it better.
+        assert_eq!(script(137, &result("\"failed\"")), (Outcome::Failed, None));
+        let bus = command(Exit { code: None, signal: signal_number("SIGBUS") }, None);
+        assert!(
+            bus.message.starts_with("ended by SIGBUS (often a full /dev/shm"),
+            "{}",
+            bus.message
+        );
+        let other = command(Exit { code: None, signal: Some(64) }, None);
+        assert_eq!(other.message, "ended by signal 64");
+    }
+
+    fn signal_number(name: &str) -> Option<i32> {
+        (1..64).find(|number| signals::by_number(*number).is_some_and(|s| s.name == name))
+    }
+
+    #[test]
+    fn a_script_that_passed_is_held_to_its_junit_file() {
+        let mut transcript = Transcript::default();
+        transcript.feed(result("\"passed\"").as_bytes());
+        let judged = |junit: Result<CaseReport, JunitError>, cases| {
+            let exit = Exit { code: Some(0), signal: None };
+            let (script, cases) = (Some(&transcript), NonZeroU32::new(cases));
+            judge(&Evidence { exit, script, junit: Some(&junit), cases, ..Evidence::default() })
         };
-        let failed = JunitSummary { tests: 2, failures: 1, ..JunitSummary::default() };
-        assert_eq!(judged(0, Ok(JunitSummary::default())), Outcome::Passed);
-        assert_eq!(judged(0, Ok(failed.clone())), Outcome::Failed);
-        assert_eq!(judged(1, Ok(failed)), Outcome::Failed);
-        assert_eq!(judged(0, Err(JunitError::Missing("x".into()))), Outcome::Error);
+        let two = junit::parse(b"<testsuite><testcase/><testcase/></testsuite>").expect("a file");
+        assert_eq!(judged(Ok(two.clone()), 2).outcome, Outcome::Passed);
+        assert_eq!(judged(Ok(two), 3).class, Some(Class::NoResult));
+        let bad = b"<testsuite><testcase><failure/></testcase></testsuite>";
+        assert_eq!(judged(Ok(junit::parse(bad).expect("a file")), 0).outcome, Outcome::Failed);
+        assert_eq!(judged(Err(JunitError::Missing("x".into())), 0).outcome, Outcome::Error);
+    }
+
+    #[test]
+    fn a_crash_is_one_whatever_the_junit_file_says() {
+        let good = junit::parse(b"<testsuite><testcase/></testsuite>");
+        let good = good.map_err(|why| JunitError::Unreadable("x".into(), why));
+        for exit in [Exit { code: Some(137), signal: None }, Exit { code: None, signal: Some(9) }] {
+            let verdict = judge(&Evidence { exit, junit: Some(&good), ..Evidence::default() });
+            assert_eq!(verdict.class, Some(Class::Crash));
+        }
     }
 }

@@ -92,6 +92,9 @@ pub struct Report {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<schema::Class>)]
     pub class: Option<Class>,
+    /// It passed, but only after some of it had failed, such as a case at its rerun.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub flaky: bool,
     #[schema(value_type = u64)]
     pub duration_ms: Millis,
     /// A `tests::AttemptDetail`.

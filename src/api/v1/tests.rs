@@ -197,11 +197,27 @@ pub struct JunitSummary {
     pub failures: u32,
     pub errors: u32,
     pub skipped: u32,
+    /// Of those that passed: only at a rerun.
+    #[serde(default)]
+    pub flaky: u32,
     /// At most 100.
     pub failed: Vec<String>,
     /// Why the first of them failed, in one line, where the file says so.
     #[serde(default)]
     pub reason: String,
+}
+
+impl JunitSummary {
+    /// Cases that failed or ended in an error.
+    #[must_use]
+    pub fn broken(&self) -> u32 {
+        self.failures.saturating_add(self.errors)
+    }
+
+    #[must_use]
+    pub fn passed(&self) -> u32 {
+        self.tests.saturating_sub(self.broken()).saturating_sub(self.skipped)
+    }
 }
 
 /// Why a test stands where it stands.

@@ -99,6 +99,7 @@ pub(crate) async fn report(
             lease: report.lease,
             outcome: report.outcome,
             class: report.class,
+            flaky: report.flaky,
             duration: report.duration_ms,
             detail: report.detail,
         };
@@ -179,13 +180,15 @@ mod tests {
             lease: lease(),
             outcome,
             class: None,
+            flaky: false,
             duration: Millis(1),
             detail: detail.map(|d| RawValue::from_string(d.into()).expect("JSON")),
         };
         assert!(check(&report(Outcome::Passed, None)).is_ok());
         assert!(check(&report(Outcome::Passed, Some("{}"))).is_ok());
         assert!(check(&report(Outcome::WorkerLost, None)).is_err());
-        assert!(check(&report(Outcome::Skipped, None)).is_err());
+        assert!(check(&report(Outcome::Skipped, None)).is_ok());
+        assert!(check(&report(Outcome::Expired, None)).is_err());
         let infinite = r#"{"metrics":[{"name":"x","unit":"s","better":"lower","values":[1e999]}]}"#;
         assert!(check(&report(Outcome::Passed, Some(infinite))).is_err());
         assert!(check(&report(Outcome::Passed, Some("[1]"))).is_err());

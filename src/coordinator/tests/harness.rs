@@ -333,6 +333,7 @@ impl Hand {
                 lease: lease.lease,
                 outcome: Outcome::Passed,
                 class: None,
+                flaky: false,
                 duration_ms: Millis(5),
                 detail: serde_json::from_str(detail).expect("JSON"),
             })

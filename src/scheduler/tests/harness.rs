@@ -281,7 +281,7 @@ pub fn submission(name: &str, tests: Vec<TestSpec>) -> Command {
 }
 
 pub fn finished(lease: LeaseId, outcome: Outcome, class: Option<Class>) -> Finished {
-    Finished { lease, outcome, class, duration: Millis(5_000), detail: None }
+    Finished { lease, outcome, class, flaky: false, duration: Millis(5_000), detail: None }
 }
 
 impl Scheduler {

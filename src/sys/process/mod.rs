@@ -14,6 +14,7 @@ use std::path::PathBuf;
 
 pub mod lookup;
 mod run;
+pub mod signals;
 pub use run::{Call, Captured, Ended, Keep, Limits, Ran, run};
 #[cfg(unix)]
 mod unix;

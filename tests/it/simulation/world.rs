@@ -266,6 +266,7 @@ impl World {
                     lease,
                     outcome,
                     class: (outcome == Outcome::Error).then_some(Class::SetUp),
+                    flaky: false,
                     duration: Millis(1),
                     detail: None,
                 });
