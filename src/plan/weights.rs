@@ -18,6 +18,8 @@ use std::fmt;
 pub const MAX_ENTRIES: usize = 20_000;
 /// Maximum number of bytes that are read of a header or of a list of shards.
 pub const MAX_READ_BYTES: usize = 16 << 20;
+/// Maximum number of characters of a message.
+const MAX_MESSAGE: usize = 1000;
 /// The format's own limit.
 const MAX_HEADER_BYTES: u64 = 100_000_000;
 /// Bytes that tell what a file is.
@@ -169,18 +171,25 @@ fn find(at: At<'_>, stem: &str, files: &dyn Files) -> Result<Option<String>, Wro
         Ok(Found::Others(names)) => {
             let names: Vec<&str> = names.iter().take(3).map(String::as_str).collect();
             let message = format!("{} has only {}", directory.path, names.join(", "));
-            let wrong = Wrong::new(format!("{message}, and dtf loads only safetensors"));
+            let wrong = Wrong::new(plain(&format!("{message}, and dtf loads only safetensors")));
             Err(wrong.hint(hint("convert them with save_pretrained")))
         }
         Err(fault) => {
-            let next = if fault.contains("Git LFS") {
-                "fetch the file with git lfs pull"
-            } else {
-                REPLACE
+            let next = match &fault {
+                fault if fault.contains("Git LFS") => "fetch the file with git lfs pull",
+                fault if fault.contains("cannot be read") => "make the file readable",
+                _ => REPLACE,
             };
-            Err(Wrong::new(format!("{fault} (in {place})")).hint(hint(next)))
+            Err(Wrong::new(plain(&format!("{fault} (in {place})"))).hint(hint(next)))
         }
     }
+}
+
+/// Names of files, and what a list of shards names, are anybody's: cut, and without commands to
+/// a terminal.
+fn plain(text: &str) -> String {
+    let shown = text.chars().take(MAX_MESSAGE);
+    shown.map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()
 }
 
 fn hint(next: &str) -> String {
@@ -565,6 +574,15 @@ mod tests {
             found(&[("model.safetensors", Ok(whole())), listed(&["b.safetensors"])]),
             Ok(Found::Safetensors)
         );
+    }
+
+    #[test]
+    fn names_cannot_command_a_terminal() {
+        let list = list(&["\u{1b}[2J.safetensors"]);
+        let told = found(&[("model.safetensors.index.json", Ok(list))]).expect_err("missing");
+        let shown = plain(&told);
+        assert!(shown.contains("[2J.safetensors (model") && !shown.contains('\u{1b}'), "{shown}");
+        assert_eq!(plain(&"x".repeat(MAX_MESSAGE + 1)).len(), MAX_MESSAGE);
     }
 
     #[test]

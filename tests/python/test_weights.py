@@ -7,6 +7,7 @@ import shutil
 import types
 
 import pytest
+from test_family_templates import FAMILIES
 from test_templates import QUICK, TINY, configuration, render
 from test_templates import frameworks as frameworks  # fixtures
 from test_templates import run as run
@@ -116,6 +117,23 @@ def test_a_test_and_its_reference_use_them(run, mine, tmp_path, asked):
     assert "other weights: weights folder there, random here" in end["message"]
 
 
+@pytest.mark.parametrize("family", sorted(TINY))
+def test_every_family_loads_what_it_has_saved(tmp_path, family):
+    parameters = {**QUICK, **FAMILIES.get(family, ("", {}))[1]}
+    drawn, _, _ = weights_of(render(family, parameters={**parameters, "weights": "random"}))
+    # Not the values that the next one draws.
+    with torch.no_grad():
+        for value in drawn.parameters():
+            value.add_(0.25)
+    denoiser = getattr(drawn, "denoiser", None)
+    place = tmp_path / "unet" if denoiser is not None else tmp_path
+    (drawn if denoiser is None else denoiser).save_pretrained(place)
+    own = {"weights_directory": str(tmp_path)}
+    model, source, why = weights_of(render(family, parameters=parameters, **own))
+    assert (source, why) == ("folder", f"weights of {tmp_path}")
+    assert same(model, drawn)
+
+
 def test_random_weights_are_still_to_be_had(run, mine):
     (mine / "model.safetensors").write_bytes(b"")
     code, end, output = result(run(of(mine, parameters={"weights": "random"})))
@@ -125,6 +143,7 @@ def test_random_weights_are_still_to_be_had(run, mine):
 def test_a_configuration_alone_has_random_weights(run):
     code, end, output = result(run(render("text_encoder", model="./mine", parameters=QUICK)))
     assert (code, end["weights"]) == (0, "random"), output
+    assert "random weights: there are no weights beside the configuration" in end["message"]
     source = render("text_encoder", model="./mine", parameters={**QUICK, "weights": "cached"})
     assert "not on this machine" in refused(run(source))
 
@@ -357,9 +376,8 @@ def test_a_head_that_was_lost_is_an_error(frameworks, tmp_path):
     assert "do not have classifier.bias, classifier.weight" in prevented(source)
 
 
-def test_a_pipeline_has_its_weights_in_the_directory_of_the_denoiser(run, tmp_path, monkeypatch):
+def test_a_pipeline_has_its_weights_in_the_directory_of_the_denoiser(run, tmp_path):
     diffusers = pytest.importorskip("diffusers")
-    monkeypatch.setitem(TINY, "diffusion", "dtf/tiny-stable-diffusion")
     config = configuration("dtf/tiny-stable-diffusion")
     mine = tmp_path / "mine"
     denoiser = diffusers.UNet2DConditionModel.from_config(config["unet"])
