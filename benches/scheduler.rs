@@ -239,6 +239,7 @@ fn capability(number: u32) -> Capability {
         backends: [Backend::Cpu].into(),
         accelerators: vec![],
         tags: [tag(number % LABS)].into(),
+        detection_errors: Vec::new(),
     }
 }
 

@@ -155,6 +155,8 @@ pub struct Capability {
     pub backends: Vec<String>,
     pub accelerators: Vec<Accelerator>,
     pub tags: Vec<String>,
+    /// Devices that could not be looked for, with the reasons. There may be such devices.
+    pub detection_errors: Option<Vec<String>>,
 }
 
 #[derive(ToSchema)]
@@ -165,6 +167,7 @@ pub struct Accelerator {
     pub uuid: Option<String>,
     pub backend: String,
     pub architecture: Option<String>,
+    /// 0 when it is unknown.
     pub memory_bytes: u64,
 }
 

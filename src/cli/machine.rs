@@ -6,38 +6,65 @@ use super::console::Console;
 use super::failure::Failure;
 use super::progress::Progress;
 use crate::config::{File, locate};
-use crate::detect;
+use crate::detect::{self, Detected};
 use crate::domain::capability::Capability;
 use crate::domain::tag::{InvalidTag, Tag};
 use crate::worker;
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
+use std::time::Duration;
 
-/// What detection finds, with what the settings say about it.
+/// What detection finds, with what the settings say about it. Tells what a person should know
+/// about it; what could not be looked for is also in the capability.
 pub async fn capability(
     console: Console,
     machine: &Machine,
     file: &File,
 ) -> Result<Capability, Failure> {
+    let progress = Progress::new(console);
+    progress.say("looking at the hardware of this machine");
+    let waiting = |tool: &str, span: Duration| {
+        let text = format!("waiting for {tool} ({} s)", span.as_secs());
+        // The first such line must not wait for its turn.
+        let first = span < Duration::from_secs(2);
+        if first && !console.moving { progress.note(&text) } else { progress.say(&text) }
+    };
+    let found = look(machine, file, &waiting).await?;
+    drop(progress);
+    for note in &found.notes {
+        console.note(&format!("note: {note}"));
+    }
+    for error in &found.capability.detection_errors {
+        console.warning(error);
+    }
+    Ok(found.capability)
+}
+
+/// Looks at this machine.
+pub async fn look(
+    machine: &Machine,
+    file: &File,
+    waiting: &(dyn Fn(&str, Duration) + Send + Sync),
+) -> Result<Detected, Failure> {
     let slots = file.pick(machine.slots, "slots", u32::from_str)?;
     let tags = file.pick(machine.tags.clone(), "tags", text)?;
     let tags: BTreeSet<Tag> = list(tags.as_deref())
         .map(str::parse)
         .collect::<Result<_, InvalidTag>>()
         .map_err(|error| Failure::usage(error.to_string()))?;
-    let progress = Progress::new(console);
-    progress.say("looking at the hardware of this machine");
-    let wanted =
-        detect::Overrides { slots, tags, cuda_visible: cuda_visible(), ..Default::default() };
-    let found = detect::capability(&detect::SystemTools, wanted).await;
-    drop(progress);
-    for note in &found.notes {
-        console.note(&format!("note: {note}"));
-    }
+    let visible = detect::Visible::new(own_variable);
+    let wanted = detect::Overrides { slots, tags, visible, ..Default::default() };
+    let host = detect::Host {
+        tools: &detect::SystemTools,
+        root: Path::new("/"),
+        every: detect::WAITING_EVERY,
+        waiting,
+    };
+    let found = detect::capability(host, wanted).await;
     found.capability.check().map_err(|error| Failure::usage(error.to_string()))?;
-    Ok(found.capability)
+    Ok(found)
 }
 
 /// Settings of a worker on this machine.
@@ -71,8 +98,8 @@ pub fn settings(
 }
 
 #[expect(clippy::disallowed_methods, reason = "what this process was given, no setting")]
-fn cuda_visible() -> Option<String> {
-    std::env::var("CUDA_VISIBLE_DEVICES").ok()
+fn own_variable(name: &str) -> Option<String> {
+    std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
 }
 
 /// Items between commas.

@@ -13,7 +13,10 @@ use crate::api::v1::workers::{WorkerState, WorkerView};
 use crate::client::{Client, ClientError, ClientOptions, Secret};
 use crate::config::{locate, write_token};
 use crate::coordinator;
+use crate::domain::accelerator::Backend;
+use crate::domain::capability::Capability;
 use crate::domain::id::RunId;
+use crate::domain::test::TestSpec;
 use crate::plan::submission::Submission;
 use crate::report::render::figures::counted;
 use crate::sys::ids;
@@ -75,6 +78,7 @@ pub async fn perform(
         cli_worker::describe(&capability)
     ));
     submit::tell_random(console, &submission, true);
+    let undetected = undetected(&capability, &work, &submission);
     let worker = machine::settings(
         console,
         &local.machine,
@@ -107,7 +111,37 @@ pub async fn perform(
         "results are kept in {}; see: dtf report{place}, dtf logs TEST{place}",
         data_dir.display()
     ));
-    Ok(code)
+    Ok(without(console, &undetected, code))
+}
+
+/// Why the tests might have missed a device. Empty when none of them may use one.
+fn undetected(capability: &Capability, work: &Work, submission: &Submission) -> Vec<String> {
+    let may_use_one = |test: &Arc<TestSpec>| test.requirement.backend != Some(Backend::Cpu);
+    if work.chooses_back_ends() || submission.tests.iter().any(may_use_one) {
+        capability.detection_errors.clone()
+    } else {
+        Vec::new()
+    }
+}
+
+/// A run that might have missed a device is no success.
+fn without(console: Console, undetected: &[String], code: u8) -> u8 {
+    if undetected.is_empty() {
+        return code;
+    }
+    let code = match code {
+        exit::PASSED | exit::UNSCHEDULABLE => exit::INFRASTRUCTURE,
+        other => other,
+    };
+    for error in undetected {
+        console.warning(error);
+    }
+    console.warning(&format!(
+        "the tests may have run without devices that are there, so the exit code is {code}; to \
+         leave such devices out on purpose, use --hw cpu, \"backend: cpu\" in the plan, or an empty \
+         CUDA_VISIBLE_DEVICES or ROCR_VISIBLE_DEVICES"
+    ));
+    code
 }
 
 /// How a role that runs beside ended; gone without a word: it met a bug.
@@ -284,6 +318,21 @@ async fn test(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_run_that_might_have_missed_a_device_is_no_success() {
+        let quiet = Console { quiet: true, colour: false, moving: false };
+        let errors = ["could not look for AMD devices: rocm-smi ended by signal 11".to_owned()];
+        for (code, expected) in [
+            (exit::PASSED, exit::INFRASTRUCTURE),
+            (exit::UNSCHEDULABLE, exit::INFRASTRUCTURE),
+            (exit::TESTS_FAILED, exit::TESTS_FAILED),
+            (exit::INTERRUPTED, exit::INTERRUPTED),
+        ] {
+            assert_eq!(without(quiet, &errors, code), expected);
+            assert_eq!(without(quiet, &[], code), code);
+        }
+    }
 
     #[test]
     fn a_worker_that_has_gone_is_not_taken_for_the_one_of_this_run() {

@@ -14,7 +14,7 @@ use crate::domain::accelerator::Backend;
 use crate::plan::document::Plan;
 use crate::plan::history::{Exhausted, History, Past};
 use crate::plan::library::Library;
-use crate::plan::models::ModelEntry;
+use crate::plan::models::{BackendChoice, ModelEntry};
 use crate::plan::pytest::{Item, Suite};
 use crate::plan::request::{self, Generated, MAX_MODELS, Request, generate};
 use crate::plan::sources::Sources;
@@ -197,6 +197,11 @@ impl Work {
             library: &self.library,
             history: &self.history,
         }
+    }
+
+    /// Whether the tests depend on which devices were found: `auto` chooses among them.
+    pub fn chooses_back_ends(&self) -> bool {
+        self.entries().iter().any(|entry| entry.backends.contains(&BackendChoice::Auto))
     }
 
     pub fn submission(&self) -> Result<Submission, Failure> {

@@ -58,6 +58,10 @@ fn offers(capability: &Capability) -> String {
         let tags: Vec<String> = capability.tags.iter().map(ToString::to_string).collect();
         text.push_str(&format!(", tags {}", tags.join(" ")));
     }
+    for error in &capability.detection_errors {
+        text.push_str("; ");
+        text.push_str(error);
+    }
     text
 }
 

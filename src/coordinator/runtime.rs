@@ -314,6 +314,7 @@ mod tests {
             backends: [Backend::Cpu].into(),
             accelerators: Vec::new(),
             tags: std::collections::BTreeSet::default(),
+            detection_errors: Vec::new(),
         };
         let register = Command::Register {
             key: ids::new_id(),

@@ -1,120 +1,331 @@
 //! NVIDIA devices, as `nvidia-smi` lists them.
 //!
-//! Columns are found by the header, so warnings before it and units do no harm. A device in
-//! MIG mode stands for its parts, which `-L` names.
+//! Columns are found by the header. Each field has a form: a number, a name, a UUID. The tool
+//! writes what is no value in brackets (`[N/A]`, `[GPU is lost]`); a row whose number, name or UUID is
+//! not of its form is a device that cannot be used. A device in MIG mode stands for its parts,
+//! which `-L` lists.
 
-use super::{CommandRunner, Found, gist, product};
+use super::{Device, Empty, Found, Host, Seen, product, quoted, unknown, without_devices};
 use crate::domain::accelerator::{Accelerator, Backend, Vendor};
+use crate::sys::process::Ran;
+use std::collections::BTreeSet;
 
-const QUERY: &str = "--query-gpu=index,name,uuid,memory.total,compute_cap,mig.mode.current";
-/// Drivers before 510 do not know the compute capability.
-const OLD_QUERY: &str = "--query-gpu=index,name,uuid,memory.total";
+const TOOL: &str = "nvidia-smi";
+const VENDOR: &str = "NVIDIA";
+/// What to ask for. Drivers before 510 do not know the compute capability, those before 450 no MIG
+/// mode; one field that is unknown makes the whole query fail.
+const QUERIES: [&str; 3] = [
+    "--query-gpu=index,name,uuid,memory.total,compute_cap,mig.mode.current",
+    "--query-gpu=index,name,uuid,memory.total,mig.mode.current",
+    "--query-gpu=index,name,uuid,memory.total",
+];
+/// Exit codes of the tool's manual: no such object, driver not loaded, and a warning about a
+/// device's configuration memory, after which the listing is complete.
+const NO_OBJECT: i32 = 6;
+const NO_DRIVER: i32 = 9;
+const INFOROM_WARNING: i32 = 14;
+const NO_DEVICES: &str = "No devices were found";
+/// Names of systems whose device uses the machine's memory.
+const UNIFIED: &[&str] = &["GB10", "Thor", "Orin", "Xavier", "(nvgpu)"];
 
-pub(super) async fn look(runner: &dyn CommandRunner) -> Found {
-    let Some(mut output) = runner.run("nvidia-smi", &[QUERY, "--format=csv"]).await else {
-        return Found::default();
+pub(super) async fn look(host: Host<'_>, seen: Seen, host_memory: u64) -> Found {
+    let mut ran = Ran::Absent;
+    for query in QUERIES {
+        ran = host.ask(TOOL, &[query, "--format=csv"]).await;
+        let refused = |text: &str| text.contains("is not a valid field");
+        if !ran.output().is_some_and(|o| refused(&o.stdout.text) || refused(&o.stderr.text)) {
+            break;
+        }
+    }
+    let Ran::Ended(ended) = &ran else {
+        return match (&ran, seen) {
+            (Ran::Absent, Seen::There) => Found::none(Some(format!(
+                "this machine has an {VENDOR} device, but {TOOL} is not installed; it is not used"
+            ))),
+            (Ran::Absent, _) => Found::none(None),
+            _ => without_devices(VENDOR, TOOL, &ran, Empty::Unclear, seen),
+        };
     };
-    if output.contains("is not a valid field") {
-        output = runner.run("nvidia-smi", &[OLD_QUERY, "--format=csv"]).await.unwrap_or_default();
+    let code = ended.exit.code;
+    let listing = code.and_then(|_| Listing::of(&ended.stdout.text, host_memory));
+    let Some(listing) = listing.filter(|listing| !listing.is_empty()) else {
+        let says_none = ended.stdout.text.trim() == NO_DEVICES || header_alone(&ended.stdout.text);
+        let empty = match code {
+            Some(0 | NO_OBJECT) if says_none => Empty::NoDevice,
+            Some(NO_DRIVER) => Empty::NoDriver,
+            _ => Empty::Unclear,
+        };
+        return without_devices(VENDOR, TOOL, &ran, empty, seen);
+    };
+    let mut found = Found { notes: listing.notes, ..Found::default() };
+    found.errors.extend(listing.unusable.iter().map(|line| {
+        unknown(VENDOR, &format!("{TOOL} printed a line that names no usable device: {line}"))
+    }));
+    if ended.stdout.cut {
+        found.errors.push(unknown(VENDOR, &format!("{TOOL} printed too much")));
     }
-    let devices = parse(&output);
-    if devices.is_empty() {
-        let notes = vec![format!("nvidia-smi lists no device: {}", gist(&output))];
-        return Found { devices, notes };
+    if let Some(trouble) = ran.trouble() {
+        let gist = ended.gist().unwrap_or_default();
+        let told = format!("{TOOL} {trouble}: {gist}");
+        if code == Some(INFOROM_WARNING) {
+            found.notes.push(told);
+        } else if found.errors.is_empty() {
+            found.errors.push(unknown(VENDOR, &told));
+        }
     }
-    if output.lines().any(|line| line.split(", ").any(|cell| cell == "Enabled")) {
-        let list = runner.run("nvidia-smi", &["-L"]).await.unwrap_or_default();
-        return with_parts(devices, &list);
+    let (divided, whole): (Vec<_>, Vec<_>) = listing.rows.into_iter().partition(|row| row.divided);
+    found.devices = whole.into_iter().map(|row| row.device).collect();
+    if !divided.is_empty() {
+        let list = host.ask(TOOL, &["-L"]).await;
+        divide(divided.into_iter().map(|row| row.device).collect(), &list, &mut found);
     }
-    let notes = devices
-        .iter()
-        .filter(|device| device.memory_bytes == 0)
-        .map(|device| format!("{} does not tell its memory; it may be shared", device.model))
-        .collect();
-    Found { devices, notes }
+    found.devices.sort_by_key(|device| device.card);
+    let silent = found.devices.iter().filter(|device| device.accelerator.memory_bytes == 0);
+    found.notes.extend(silent.map(|device| {
+        let Accelerator { model, .. } = &device.accelerator;
+        format!("{TOOL} does not report the memory of {model}; tests are given to it untested")
+    }));
+    found
 }
 
-fn parse(output: &str) -> Vec<Accelerator> {
-    let mut lines = output.lines().map(cells);
-    let named = |cell: &&str, name: &str| {
-        cell.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with(" ["))
-    };
-    let has = |cells: &Vec<&str>, name| cells.iter().any(|cell| named(cell, name));
-    let Some(header) = lines.find(|cells| has(cells, "name") && has(cells, "uuid")) else {
-        return Vec::new();
-    };
-    let column = |name: &str| header.iter().position(|cell| named(cell, name));
-    let columns = ["index", "name", "uuid", "memory.total", "compute_cap"].map(column);
-    let device = |(line, cells): (usize, Vec<&str>)| {
-        let [index, name, uuid, memory, capability] =
-            columns.map(|column| column.and_then(|c| cells.get(c).copied()).filter(known));
-        let index = index.and_then(|text| text.parse().ok());
-        Some(Accelerator {
-            index: index.or_else(|| u16::try_from(line).ok())?,
-            vendor: Vendor::Nvidia,
-            model: product(name?),
-            uuid: uuid.unwrap_or_default().to_owned(),
-            backend: Backend::Cuda,
-            architecture: capability.unwrap_or_default().to_owned(),
-            memory_bytes: memory.and_then(mebibytes).unwrap_or_default(),
+/// The rows below a header.
+#[derive(Debug, Default)]
+struct Listing {
+    rows: Vec<Row>,
+    /// Lines that are no device.
+    unusable: Vec<String>,
+    notes: Vec<String>,
+}
+
+#[derive(Debug)]
+struct Row {
+    device: Device,
+    /// In MIG mode: it cannot be used as a whole.
+    divided: bool,
+}
+
+impl Listing {
+    /// None without a header. A warning of the tool is no part of the listing.
+    fn of(text: &str, host_memory: u64) -> Option<Self> {
+        let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+        let mut listing = Self::default();
+        let header = lines.by_ref().find_map(|line| {
+            let header = Header::of(line);
+            if header.is_none() {
+                listing.notes.push(format!("{TOOL}: {}", quoted(line)));
+            }
+            header
+        })?;
+        let (mut numbers, mut names) = (BTreeSet::new(), BTreeSet::new());
+        for line in lines {
+            let row = header.row(line, host_memory).filter(|row| {
+                let uuid = &row.device.accelerator.uuid;
+                numbers.insert(row.device.card) && (uuid.is_empty() || names.insert(uuid.clone()))
+            });
+            match row {
+                Some(row) => listing.rows.push(row),
+                None if is_warning(line) => {
+                    listing.notes.push(format!("{TOOL}: {}", quoted(line)));
+                }
+                None => listing.unusable.push(quoted(line)),
+            }
+        }
+        Some(listing)
+    }
+
+    fn is_empty(&self) -> bool {
+        self.rows.is_empty() && self.unusable.is_empty()
+    }
+}
+
+fn is_warning(line: &str) -> bool {
+    line.get(..7).is_some_and(|start| start.eq_ignore_ascii_case("warning"))
+}
+
+fn header_alone(text: &str) -> bool {
+    let mut lines =
+        text.lines().map(str::trim).filter(|line| !line.is_empty() && !is_warning(line));
+    lines.next().is_some_and(|line| Header::of(line).is_some()) && lines.next().is_none()
+}
+
+/// Where the columns are.
+#[derive(Debug)]
+struct Header {
+    width: usize,
+    index: usize,
+    name: usize,
+    uuid: usize,
+    memory: Option<usize>,
+    capability: Option<usize>,
+    mig: Option<usize>,
+}
+
+impl Header {
+    fn of(line: &str) -> Option<Self> {
+        let cells = cells(line);
+        let column = |name: &str| {
+            let is = |cell: &&str| {
+                cell.strip_prefix(name)
+                    .is_some_and(|rest| rest.is_empty() || rest.starts_with(" ["))
+            };
+            cells.iter().position(is)
+        };
+        Some(Self {
+            width: cells.len(),
+            index: column("index")?,
+            name: column("name")?,
+            uuid: column("uuid")?,
+            memory: column("memory.total"),
+            capability: column("compute_cap"),
+            mig: column("mig.mode.current"),
         })
-    };
-    let rows = lines.filter(|cells| cells.len() == header.len()).enumerate();
-    rows.filter_map(device).collect()
+    }
+
+    /// None when the line is no device that can be used.
+    fn row(&self, line: &str, host_memory: u64) -> Option<Row> {
+        let mut cells: Vec<String> = cells(line).into_iter().map(str::to_owned).collect();
+        // The list has no quoting. Only a name holds free text, so a comma more is one of its.
+        let more = cells.len().checked_sub(self.width)?;
+        let end = self.name + more + 1;
+        let name = cells.get(self.name..end)?.join(", ");
+        cells.splice(self.name..end, [name]);
+        let cell = |at: usize| cells.get(at).map(String::as_str).unwrap_or_default();
+        let index: u16 = cell(self.index).parse().ok()?;
+        let name = Some(cell(self.name)).filter(|name| is_value(name))?;
+        let uuid = match cell(self.uuid) {
+            uuid if is_uuid(uuid) => uuid,
+            // Not every system gives its device one; it goes by its number then.
+            uuid if is_not_available(uuid) => "",
+            _ => return None,
+        };
+        let optional = |column: Option<usize>| column.map(cell).unwrap_or_default();
+        let memory = optional(self.memory);
+        let unified = is_not_available(memory) && UNIFIED.iter().any(|word| name.contains(word));
+        let memory_bytes = if unified { host_memory } else { mebibytes(memory).unwrap_or(0) };
+        let accelerator = Accelerator {
+            index,
+            vendor: Vendor::Nvidia,
+            model: product(name),
+            uuid: uuid.to_owned(),
+            backend: Backend::Cuda,
+            architecture: capability(optional(self.capability)).unwrap_or_default().to_owned(),
+            memory_bytes,
+        };
+        let device =
+            Device { accelerator, card: index, card_uuid: String::new(), integrated: false };
+        Some(Row { device, divided: optional(self.mig) == "Enabled" })
+    }
 }
 
 fn cells(line: &str) -> Vec<&str> {
     line.split(',').map(str::trim).collect()
 }
 
-fn known(cell: &&str) -> bool {
-    !matches!(
-        *cell,
-        "" | "[N/A]" | "N/A" | "[Not Supported]" | "[Unknown Error]" | "[Insufficient Permissions]"
-    )
+/// The tool writes what is no value in brackets.
+fn is_value(cell: &str) -> bool {
+    !cell.is_empty() && !cell.starts_with('[') && cell != "N/A"
 }
 
+/// The field does not exist for this device: an answer, not a failure.
+fn is_not_available(cell: &str) -> bool {
+    let bare = cell.trim_start_matches('[').trim_end_matches(']');
+    ["N/A", "Not Supported"].iter().any(|word| bare.eq_ignore_ascii_case(word))
+}
+
+fn is_uuid(text: &str) -> bool {
+    let rest = text.strip_prefix("MIG-").unwrap_or(text);
+    let rest = rest.strip_prefix("GPU-").unwrap_or(rest);
+    let of_name = |c: char| c.is_ascii_hexdigit() || matches!(c, '-' | '/');
+    rest.starts_with(|c: char| c.is_ascii_hexdigit())
+        && text.len() <= 100
+        && rest.chars().all(of_name)
+}
+
+/// `8.9`.
+fn capability(text: &str) -> Option<&str> {
+    let (major, minor) = text.split_once('.')?;
+    let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    (digits(major) && digits(minor) && text.len() < 8).then_some(text)
+}
+
+/// `81559 MiB`; the unit is not always there.
 fn mebibytes(text: &str) -> Option<u64> {
-    let number: u64 = text.trim_end_matches("MiB").trim().parse().ok()?;
-    number.checked_mul(1 << 20)
+    let number: u64 = text.strip_suffix("MiB").unwrap_or(text).trim().parse().ok()?;
+    number
+        .checked_mul(1 << 20)
+        .filter(|bytes| (1..=crate::domain::capability::MAX_MEMORY_BYTES).contains(bytes))
 }
 
-/// Replaces each device that is cut into parts by its parts.
-fn with_parts(devices: Vec<Accelerator>, list: &str) -> Found {
-    let mut found = Found::default();
-    let mut parent: Option<&Accelerator> = None;
-    let mut cut = Vec::new();
-    for line in list.lines() {
-        let uuid = line.rsplit_once("UUID: ").map(|(_, rest)| rest.trim_end_matches([')', ' ']));
-        let Some(uuid) = uuid else { continue };
-        let Some(part) = line.trim_start().strip_prefix("MIG ") else {
-            parent = devices.iter().find(|device| device.uuid == uuid);
+/// Adds the parts of divided cards.
+fn divide(cards: Vec<Device>, list: &Ran, found: &mut Found) {
+    let text = match list {
+        Ran::Ended(ended) if ended.exit.code == Some(0) && !ended.stdout.cut => &ended.stdout.text,
+        _ => {
+            let trouble = list.trouble().unwrap_or_else(|| "printed too much".to_owned());
+            let why = format!("{TOOL} -L, which lists the parts of devices in MIG mode, {trouble}");
+            found.errors.push(unknown(VENDOR, &why));
+            return;
+        }
+    };
+    let parts = parts(text);
+    for card in cards {
+        let (number, model) = (card.card, &card.accelerator.model);
+        let Some((_, parts)) = parts.iter().find(|(uuid, _)| *uuid == card.accelerator.uuid) else {
+            let why = format!("{TOOL} -L does not list device {number}, which is in MIG mode");
+            found.errors.push(unknown(VENDOR, &why));
             continue;
         };
-        let Some(device) = parent else { continue };
-        let profile = part.split_whitespace().next().unwrap_or_default();
-        cut.push(device.uuid.clone());
-        found.devices.push(Accelerator {
-            model: product(&format!("{} MIG {profile}", device.model)),
-            uuid: uuid.to_owned(),
-            memory_bytes: profile_bytes(profile),
-            ..device.clone()
-        });
+        if parts.is_empty() {
+            found.notes.push(format!(
+                "device {number} ({model}) is in MIG mode and has no instance, so it is not used; \
+                 create instances, or turn MIG mode off"
+            ));
+        }
+        found.devices.extend(parts.iter().map(|(profile, uuid)| Device {
+            accelerator: Accelerator {
+                model: product(&format!("{model} MIG {profile}")),
+                uuid: (*uuid).to_owned(),
+                memory_bytes: profile_bytes(profile).unwrap_or(0),
+                ..card.accelerator.clone()
+            },
+            card_uuid: card.accelerator.uuid.clone(),
+            ..card.clone()
+        }));
     }
-    let whole = devices.into_iter().filter(|device| !cut.contains(&device.uuid));
-    found.devices.extend(whole);
-    for (number, device) in found.devices.iter_mut().enumerate() {
-        device.index = u16::try_from(number).unwrap_or(u16::MAX);
-    }
-    found.notes.push(format!("devices in MIG mode are offered as {} parts", cut.len()));
-    found
 }
 
-/// `3g.40gb`, also with `+me` behind.
-fn profile_bytes(profile: &str) -> u64 {
-    let size = profile.split('.').nth(1).and_then(|text| text.split("gb").next());
-    let size: Option<u64> = size.and_then(|text| text.parse().ok());
-    size.unwrap_or_default().saturating_mul(1 << 30)
+/// Each card's UUID, with the profiles and UUIDs of its parts.
+fn parts(list: &str) -> Vec<(&str, Vec<(&str, &str)>)> {
+    let mut cards: Vec<(&str, Vec<(&str, &str)>)> = Vec::new();
+    for line in list.lines() {
+        let uuid =
+            line.rsplit_once("UUID: ").map(|(_, rest)| rest.trim_end_matches([')', ' ', '\r']));
+        let Some(uuid) = uuid.filter(|uuid| is_uuid(uuid)) else { continue };
+        match (line.trim_start().strip_prefix("MIG "), cards.last_mut()) {
+            (None, _) => cards.push((uuid, Vec::new())),
+            (Some(part), Some((_, parts))) => {
+                parts.push((part.split_whitespace().next().unwrap_or_default(), uuid));
+            }
+            (Some(_), None) => {}
+        }
+    }
+    cards
+}
+
+/// `3g.40gb`, also with `+me` behind. `1c.3g.40gb` is a third of such an instance, which
+/// shares the memory of the whole.
+fn profile_bytes(profile: &str) -> Option<u64> {
+    let part = |unit: &str| {
+        let mut parts = profile.split(['.', '+']).filter_map(|part| part.strip_suffix(unit));
+        parts.find_map(|number| number.parse::<u64>().ok())
+    };
+    let bytes = part("gb")?.checked_mul(1 << 30)?;
+    match (part("c"), part("g")) {
+        (Some(computes), Some(of @ 1..)) if computes < of => {
+            bytes.checked_mul(computes)?.checked_div(of)
+        }
+        _ => Some(bytes),
+    }
 }
 
 #[cfg(test)]
@@ -127,51 +338,114 @@ mod tests {
         };
     }
 
+    const HOST: u64 = 120 << 30;
+    const HEADER: &str = "index, name, uuid, memory.total [MiB], compute_cap, mig.mode.current";
+
+    fn devices(text: &str) -> Vec<Accelerator> {
+        let listing = Listing::of(text, HOST).expect("a header");
+        assert_eq!(listing.unusable, [""; 0]);
+        listing.rows.into_iter().map(|row| row.device.accelerator).collect()
+    }
+
+    fn row(row: &str) -> Option<Row> {
+        Header::of(HEADER).expect("a header").row(row, HOST)
+    }
+
     #[test]
     fn real_listings_are_understood() {
-        let l40s = parse(sample!("nvidia-l40s-load-query-gpu-full.csv.txt"));
+        let l40s = devices(sample!("nvidia-l40s-load-query-gpu-full.csv.txt"));
         assert_eq!(l40s.len(), 1);
         assert_eq!(l40s[0].model, "NVIDIA L40S");
         assert_eq!(l40s[0].architecture, "8.9");
         assert!(l40s[0].memory_bytes > 40 << 30, "{l40s:?}");
         assert!(l40s[0].uuid.starts_with("GPU-"));
-        let windows = parse(sample!("nvidia-windows-rtx2080s-591-query-gpu-full.csv.txt"));
+        let windows = devices(sample!("nvidia-windows-rtx2080s-591-query-gpu-full.csv.txt"));
         assert_eq!(windows[0].architecture, "7.5");
         assert_eq!(windows[0].memory_bytes, 8 << 30);
     }
 
     #[test]
-    fn missing_memory_is_zero_and_warnings_before_do_no_harm() {
-        let text = "WARNING: infoROM is corrupted at gpu 0000:00:1E.0\n\
-                    index, name, uuid, memory.total [MiB], compute_cap\n\
-                    0, NVIDIA GB10, GPU-1, [N/A], 12.1\n";
-        let devices = parse(text);
-        assert_eq!((devices[0].memory_bytes, devices[0].architecture.as_str()), (0, "12.1"));
-    }
-
-    #[test]
-    fn errors_are_no_devices() {
-        for text in [
-            sample!("nvidia-err-lib-mismatch-2lines.txt"),
-            sample!("nvidia-err-no-devices.txt"),
-            sample!("nvidia-err-no-driver.txt"),
-            "",
-        ] {
-            assert_eq!(parse(text), []);
+    fn memory_that_is_not_reported_is_unknown_or_that_of_the_machine() {
+        let memory = |line: &str| row(line).expect("a device").device.accelerator.memory_bytes;
+        assert_eq!(memory("0, NVIDIA GB10, GPU-1, [N/A], 12.1, [N/A]"), HOST);
+        assert_eq!(memory("0, Orin (nvgpu), N/A, [Not Supported], 8.7, [N/A]"), HOST);
+        assert_eq!(memory("0, NVIDIA A10, GPU-1, [N/A], 8.6, [N/A]"), 0);
+        // A failure says nothing about the memory of the machine.
+        assert_eq!(memory("0, NVIDIA GB10, GPU-1, [Unknown Error], 12.1, [N/A]"), 0);
+        for text in ["[Insufficient Permissions]", "", "-1 MiB", "0 MiB", "much", "9 GiB"] {
+            assert_eq!(memory(&format!("0, A, GPU-1, {text}, 8.0, Disabled")), 0, "{text}");
         }
     }
 
     #[test]
+    fn a_field_that_is_not_of_its_form_makes_no_device() {
+        for line in [
+            "3, [GPU is lost], [GPU is lost], [GPU is lost], [GPU is lost], [GPU is lost]",
+            "3, NVIDIA A100, [GPU is lost], 81920 MiB, 8.0, Disabled",
+            "3, NVIDIA A100, GPU is lost, 81920 MiB, 8.0, Disabled",
+            "3, [Unknown Error], GPU-1, 81920 MiB, 8.0, Disabled",
+            "[Unknown Error], NVIDIA A100, GPU-1, 81920 MiB, 8.0, Disabled",
+            "3, NVIDIA A100, GPU-, 81920 MiB, 8.0, Disabled",
+            "3, NVIDIA A100, GPU-1",
+            "Unable to determine the device handle for GPU 0000:0B:00.0: Unknown Error",
+        ] {
+            assert!(row(line).is_none(), "{line}");
+        }
+        let comma = row("1, NVIDIA, of a kind, GPU-1f, 1024 MiB, 8.0, Enabled").expect("a device");
+        let device = &comma.device.accelerator;
+        assert_eq!((&*device.model, &*device.uuid), ("NVIDIA, of a kind", "GPU-1f"));
+        assert!(comma.divided);
+        let odd = row("1, NVIDIA A100, GPU-1f, 1024 MiB, [Unknown Error], [Unknown Error]");
+        assert_eq!(odd.expect("a device").device.accelerator.architecture, "");
+    }
+
+    #[test]
+    fn warnings_around_a_listing_change_nothing() {
+        let rows = "0, A, GPU-1, 1024 MiB, 8.0, Disabled\n";
+        let text = format!("WARNING: infoROM is corrupted\n\n{HEADER}\n{rows}warning: again\n");
+        assert_eq!(devices(&text), devices(&format!("{HEADER}\n{rows}")));
+        let twice = Listing::of(&format!("{HEADER}\n{rows}{rows}"), HOST).expect("a header");
+        assert_eq!((twice.rows.len(), twice.unusable.len()), (1, 1));
+    }
+
+    #[test]
     fn a_device_in_mig_mode_is_its_parts() {
-        let mut parent = parse(sample!("nvidia-h100-mig-query-gpu-full.csv.txt"));
-        assert_eq!(parent.len(), 1);
-        parent[0].uuid = "GPU-00000000-0000-0000-0000-000000000000".to_owned();
-        let found = with_parts(parent, sample!("nvidia-h100-mig-list.txt"));
-        let memory: Vec<_> = found.devices.iter().map(|d| d.memory_bytes >> 30).collect();
+        let mut card = devices(sample!("nvidia-h100-mig-query-gpu-full.csv.txt")).remove(0);
+        card.uuid = "GPU-00000000-0000-0000-0000-000000000000".to_owned();
+        let card =
+            Device { accelerator: card, card: 0, card_uuid: String::new(), integrated: false };
+        let listed = |text: &str| {
+            let mut found = Found::default();
+            let ended = crate::detect::tests::ended(0, text, "");
+            divide(vec![card.clone()], &ended, &mut found);
+            found
+        };
+        let found = listed(sample!("nvidia-h100-mig-list.txt"));
+        let memory: Vec<_> =
+            found.devices.iter().map(|d| d.accelerator.memory_bytes >> 30).collect();
         assert_eq!(memory, [40, 20, 10, 10]);
-        assert!(
-            found.devices.iter().all(|d| d.uuid.starts_with("MIG-") && d.architecture == "9.0")
-        );
-        assert_eq!(found.devices[3].index, 3);
+        let sound = |d: &Device| {
+            d.accelerator.uuid.starts_with("MIG-")
+                && d.accelerator.architecture == "9.0"
+                && d.card_uuid == card.accelerator.uuid
+        };
+        assert!(found.devices.iter().all(sound), "{found:?}");
+        let bare = listed("GPU 0: NVIDIA H100 (UUID: GPU-00000000-0000-0000-0000-000000000000)\n");
+        assert_eq!((bare.devices.len(), bare.notes.len(), bare.errors.len()), (0, 1, 0));
+        let other = listed("GPU 0: NVIDIA H100 (UUID: GPU-1)\n");
+        assert_eq!((other.devices.len(), other.errors.len()), (0, 1));
+    }
+
+    #[test]
+    fn profiles_tell_their_memory() {
+        for (profile, gib) in [
+            ("3g.40gb", Some(40)),
+            ("1g.10gb+me", Some(10)),
+            ("1c.3g.72gb", Some(24)),
+            ("7g", None),
+            ("", None),
+        ] {
+            assert_eq!(profile_bytes(profile).map(|bytes| bytes >> 30), gib, "{profile}");
+        }
     }
 }

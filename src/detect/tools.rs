@@ -1,52 +1,82 @@
-//! Runs tools for real.
+//! Runs tools for real, in the environment of this process: a driver's library may be found
+//! through `LD_LIBRARY_PATH` only.
 
-use super::{CommandRunner, MAX_OUTPUT_BYTES, TOOL_LIMIT};
-use crate::sys::process::{Start, lookup};
+use super::{CommandRunner, MAX_OUTPUT_BYTES, TOOL_LIMIT, Visible};
+use crate::sys::process::{self, Call, Keep, Limits, Ran};
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use std::path::Path;
+use std::ffi::OsString;
+use std::path::PathBuf;
 
 /// Finds tools in `PATH` and where drivers put them.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemTools;
 
-const MORE_PLACES: &[&str] = &["/opt/rocm/bin", "/usr/bin", "/usr/lib/wsl/lib"];
+const MORE_PLACES: &[&str] = if cfg!(windows) {
+    &["C:\\Windows\\System32", "C:\\Program Files\\NVIDIA Corporation\\NVSMI"]
+} else {
+    &["/opt/rocm/bin", "/usr/bin", "/usr/lib/wsl/lib"]
+};
+const LIMITS: Limits =
+    Limits { time: TOOL_LIMIT, output_bytes: MAX_OUTPUT_BYTES, keep: Keep::Start };
 
 impl CommandRunner for SystemTools {
-    fn run<'a>(&'a self, program: &'a str, args: &'a [&'a str]) -> BoxFuture<'a, Option<String>> {
-        run(program, args).boxed()
+    fn run<'a>(&'a self, program: &'a str, args: &'a [&'a str]) -> BoxFuture<'a, Ran> {
+        let call = Call {
+            program: program.into(),
+            args: args.iter().map(Into::into).collect(),
+            cwd: PathBuf::from(if cfg!(windows) { "C:\\" } else { "/" }),
+            env: environment(std::env::vars_os()),
+        };
+        async move { process::run(&call, LIMITS).await }.boxed()
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "where programs are found, no setting")]
-async fn run(program: &str, args: &[&str]) -> Option<String> {
-    let cwd = Path::new(if cfg!(windows) { "C:\\" } else { "/" });
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let more = MORE_PLACES.iter().map(Path::new).map(Path::to_path_buf);
-    let path = std::env::join_paths(std::env::split_paths(&path).chain(more)).ok()?;
-    let start = Start {
-        program: lookup::find(program.as_ref(), &path, cwd)?,
-        args: args.iter().map(Into::into).collect(),
-        cwd: cwd.to_owned(),
-        // Devices that are hidden from this process are not hidden from the tool.
-        env: vec![("PATH".into(), path), ("LC_ALL".into(), "C".into())],
-    };
-    let (mut child, mut output) = start.spawn().ok()?;
-    let tree = child.tree("");
-    let mut text = Vec::new();
-    let work = async {
-        let mut buffer = vec![0; 16 * 1024];
-        while let Ok(count @ 1..) = output.read(&mut buffer).await {
-            let room = MAX_OUTPUT_BYTES.saturating_sub(text.len()).min(count);
-            text.extend_from_slice(&buffer[..room]);
-        }
-        child.wait().await
-    };
-    let in_time = tokio::time::timeout(TOOL_LIMIT, work).await.is_ok();
-    if !in_time {
-        tree.kill();
-        tracing::warn!(program, "did not answer in time");
-        return None;
+/// The tool sees what this process sees, but for two things: dtf's own settings, among them its
+/// token, and the variables that hide devices. Those are applied to the whole listing afterwards,
+/// so that the numbers in them keep their meaning.
+fn environment(own: impl Iterator<Item = (OsString, OsString)>) -> Vec<(OsString, OsString)> {
+    let passes = |name: &str| !name.starts_with("DTF_") && !Visible::NAMES.contains(&name);
+    let mut env: Vec<_> =
+        own.filter(|(name, _)| name.to_str().is_none_or(passes) && name != "LC_ALL").collect();
+    env.push(("LC_ALL".into(), "C".into()));
+    let more = MORE_PLACES.iter().map(PathBuf::from);
+    let at = env.iter().position(|(name, _)| name == "PATH");
+    let path = at.map(|at| env.swap_remove(at).1).unwrap_or_default();
+    let joined = std::env::join_paths(std::env::split_paths(&path).chain(more));
+    env.push(("PATH".into(), joined.unwrap_or(path)));
+    env
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tools_find_libraries_and_get_no_secret() {
+        let own = [
+            ("PATH", "/a:/b"),
+            ("LD_LIBRARY_PATH", "/usr/local/nvidia/lib64"),
+            ("LC_ALL", "de_DE"),
+            ("DTF_TOKEN", "secret"),
+            ("CUDA_VISIBLE_DEVICES", "3"),
+        ];
+        let own = own.into_iter().map(|(name, value)| (name.into(), value.into()));
+        let mut env = environment(own);
+        env.sort();
+        let names: Vec<_> = env.iter().map(|(name, _)| name.to_str().unwrap_or("?")).collect();
+        assert_eq!(names, ["LC_ALL", "LD_LIBRARY_PATH", "PATH"]);
+        assert_eq!(env[0].1, "C");
+        let path = env[2].1.to_str().expect("text");
+        assert!(cfg!(windows) || path.starts_with("/a:/b:/opt/rocm/bin"), "{path}");
     }
-    Some(String::from_utf8_lossy(&text).into_owned())
+
+    #[tokio::test]
+    #[cfg(unix)]
+    async fn real_tools_are_found_and_absent_ones_are_not() {
+        let ran = SystemTools.run("sh", &["-c", "echo out; echo err >&2; exit 3"]).await;
+        let ended = ran.output().expect("it ran");
+        assert_eq!((ended.exit.code, &*ended.stdout.text), (Some(3), "out\n"));
+        assert_eq!(SystemTools.run("dtf-no-such-tool", &[]).await, Ran::Absent);
+    }
 }

@@ -136,7 +136,15 @@ pub struct Accelerator {
     /// CUDA compute capability (`9.0`) or AMD target (`gfx942`), empty when unknown.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub architecture: String,
-    /// Total device memory; 0 when the tool does not tell.
+    /// Total device memory; 0 when it is unknown. Ask [`Self::memory`].
     #[serde(default)]
     pub memory_bytes: u64,
+}
+
+impl Accelerator {
+    /// Total device memory; None when it is unknown.
+    #[must_use]
+    pub fn memory(&self) -> Option<u64> {
+        (self.memory_bytes > 0).then_some(self.memory_bytes)
+    }
 }

@@ -13,6 +13,9 @@ pub const MAX_SLOTS: u32 = 4096;
 /// Most CPU (16,384 cores) and memory (1 PiB) that a worker may announce.
 pub const MAX_CPU_MILLI: u64 = 16_384_000;
 pub const MAX_MEMORY_BYTES: u64 = 1 << 50;
+/// Most detection errors that a worker may announce, and the longest, in bytes.
+pub const MAX_DETECTION_ERRORS: usize = 16;
+pub const MAX_DETECTION_ERROR_BYTES: usize = 512;
 /// Longest name of a worker, operating system or architecture, in bytes.
 pub const MAX_NAME_BYTES: usize = 128;
 
@@ -33,6 +36,10 @@ pub struct Capability {
     pub accelerators: Vec<Accelerator>,
     #[serde(default)]
     pub tags: BTreeSet<Tag>,
+    /// Devices that could not be looked for, each as a sentence with the reason. There may be such
+    /// devices all the same.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub detection_errors: Vec<String>,
 }
 
 /// A capability that no machine has.
@@ -42,6 +49,10 @@ pub enum ImplausibleCapability {
     OutOfRange { what: &'static str, value: u64, least: u64, most: u64 },
     #[error("{what} is empty, longer than {MAX_NAME_BYTES} bytes, or holds control characters")]
     BadName { what: &'static str },
+    #[error(
+        "a detection error is empty, longer than {MAX_DETECTION_ERROR_BYTES} bytes, or holds control characters"
+    )]
+    BadError,
     #[error("accelerator index {0} is announced twice")]
     DuplicateAccelerator(u16),
 }
@@ -59,6 +70,12 @@ impl Capability {
             ("backends", self.backends.len() as u64, 1, Backend::ALL.len() as u64),
             ("accelerators", self.accelerators.len() as u64, 0, MAX_ACCELERATORS as u64),
             ("tags", self.tags.len() as u64, 0, MAX_TAGS as u64),
+            (
+                "detection_errors",
+                self.detection_errors.len() as u64,
+                0,
+                MAX_DETECTION_ERRORS as u64,
+            ),
         ];
         for (what, value, least, most) in ranges {
             if !(least..=most).contains(&value) {
@@ -67,6 +84,13 @@ impl Capability {
         }
         check_name("os", &self.os)?;
         check_name("arch", &self.arch)?;
+        let bad = |error: &String| {
+            !(1..=MAX_DETECTION_ERROR_BYTES).contains(&error.len())
+                || error.chars().any(char::is_control)
+        };
+        if self.detection_errors.iter().any(bad) {
+            return Err(ImplausibleCapability::BadError);
+        }
         let mut seen = BTreeSet::new();
         for accelerator in &self.accelerators {
             check_name("accelerator model", &accelerator.model)?;

@@ -141,6 +141,10 @@ pub enum Mismatch {
         need: u64,
         best: u64,
     },
+    /// The worker could not look for some of its devices; one of them might be the missing one.
+    Undetected {
+        error: String,
+    },
     /// The worker has all of it, but takes no new tests.
     Unavailable {
         state: String,
@@ -172,7 +176,11 @@ impl fmt::Display for Mismatch {
             }
             Self::Vendor { need } => write!(f, "has no device by {need}"),
             Self::Architecture { need, best } => {
+                let best = if best.is_empty() { "unknown" } else { best };
                 write!(f, "needs architecture {need} or newer, best is {best}")
+            }
+            Self::AcceleratorMemoryBytes { need, best: 0 } => {
+                write!(f, "needs {:.1} GiB of accelerator memory, best is unknown", gib(need))
             }
             Self::AcceleratorMemoryBytes { need, best } => write!(
                 f,
@@ -180,6 +188,7 @@ impl fmt::Display for Mismatch {
                 gib(need),
                 gib(best)
             ),
+            Self::Undetected { error } => write!(f, "{error}"),
             Self::Unavailable { state } => write!(f, "would fit, but is {state}"),
             Self::Avoided => write!(f, "would fit, but the last attempt was lost there"),
         }
@@ -219,8 +228,15 @@ impl Requirement {
             misses.push(Mismatch::MemoryBytes { need, have });
         }
         // Without the back-end it is no news that none of its devices fits.
-        if backend.is_none() {
-            misses.extend(self.accelerators_met_by(&offer.accelerators).err());
+        let devices = if backend.is_none() {
+            self.accelerators_met_by(&offer.accelerators).err()
+        } else {
+            None
+        };
+        if backend.is_some() || devices.is_some() {
+            misses.extend(devices);
+            let errors = offer.detection_errors.iter().cloned();
+            misses.extend(errors.map(|error| Mismatch::Undetected { error }));
         }
         misses
     }
@@ -239,12 +255,16 @@ impl Requirement {
         if let Some(need) = &self.min_architecture
             && !of_vendor().any(|device| at_least(&device.architecture, need))
         {
-            let best = of_vendor().map(|d| d.architecture.clone()).max().unwrap_or_default();
+            let known = of_vendor().map(|d| &d.architecture).filter(|known| !known.is_empty());
+            let newer = |a: &&String, b: &&String| at_least(a, b).cmp(&at_least(b, a));
+            let best = known.max_by(newer).cloned().unwrap_or_default();
             return Err(Mismatch::Architecture { need: need.clone(), best });
         }
-        let best = of_vendor().map(|device| device.memory_bytes).max().unwrap_or(0);
-        if self.accelerator_memory_bytes > best && of_vendor().next().is_some() {
-            let need = self.accelerator_memory_bytes;
+        let need = self.accelerator_memory_bytes;
+        // Memory that is unknown might be enough.
+        let fits = |device: &Accelerator| device.memory().is_none_or(|bytes| need <= bytes);
+        if !of_vendor().any(fits) && of_vendor().next().is_some() {
+            let best = of_vendor().map(|device| device.memory_bytes).max().unwrap_or(0);
             return Err(Mismatch::AcceleratorMemoryBytes { need, best });
         }
         let have = offered.iter().filter(|device| self.fits_device(device)).count();
@@ -268,7 +288,7 @@ impl Requirement {
                 .min_architecture
                 .as_ref()
                 .is_none_or(|need| at_least(&device.architecture, need))
-            && self.accelerator_memory_bytes <= device.memory_bytes
+            && device.memory().is_none_or(|bytes| self.accelerator_memory_bytes <= bytes)
     }
 }
 
@@ -322,6 +342,7 @@ mod tests {
                 memory_bytes: 46 << 30,
             }],
             tags: ["lab".parse().expect("a tag")].into(),
+            detection_errors: Vec::new(),
         }
     }
 
@@ -360,6 +381,38 @@ mod tests {
         assert_eq!(lacks(less).nearest_first(&lacks(much)), Ordering::Less);
         let back: Lacks = serde_json::from_value(json).expect("the same");
         assert_eq!(back.to_string(), told);
+    }
+
+    #[test]
+    fn what_is_unknown_of_a_device_is_neither_nothing_nor_enough() {
+        let mut offer = offer();
+        offer.accelerators[0].memory_bytes = 0;
+        let big = Requirement { accelerator_memory_bytes: 80 << 30, ..cuda() };
+        assert_eq!(big.met_by(&offer), Ok(()));
+        assert!(big.fits_device(&offer.accelerators[0]));
+        offer.accelerators[0].architecture = String::new();
+        let hopper = Requirement { min_architecture: Some("9.0".into()), ..cuda() };
+        let lacks = hopper.met_by(&offer).expect_err("not known to be new enough");
+        assert_eq!(lacks.to_string(), "needs architecture 9.0 or newer, best is unknown");
+        let newer = Accelerator { architecture: "10.0".into(), ..offer.accelerators[0].clone() };
+        let older = Accelerator { architecture: "9.0".into(), ..newer.clone() };
+        offer.accelerators.extend([older, newer]);
+        let newest = Requirement { min_architecture: Some("12.0".into()), ..cuda() };
+        let lacks = newest.met_by(&offer).expect_err("too old");
+        assert_eq!(lacks.to_string(), "needs architecture 12.0 or newer, best is 10.0");
+    }
+
+    #[test]
+    fn a_look_that_failed_is_told_where_a_device_is_missing() {
+        let error = "could not look for AMD devices: rocm-smi ended by signal 11";
+        let offer = Capability { detection_errors: vec![error.into()], ..offer() };
+        let rocm = Requirement { backend: Some(Backend::Rocm), ..cuda() };
+        let lacks = rocm.met_by(&offer).expect_err("a lack");
+        assert_eq!(lacks.to_string(), format!("needs rocm, has cpu, cuda and {error}"));
+        let two = Requirement { accelerators: 2, ..cuda() };
+        let lacks = two.met_by(&offer).expect_err("a lack");
+        assert_eq!(lacks.also, [Mismatch::Undetected { error: error.into() }]);
+        assert_eq!(cuda().met_by(&offer), Ok(()));
     }
 
     #[test]

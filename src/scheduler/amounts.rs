@@ -128,6 +128,7 @@ mod tests {
             backends: [Backend::Cpu, Backend::Cuda].into(),
             accelerators: vec![device(0), device(1)],
             tags: [].into(),
+            detection_errors: Vec::new(),
         }
     }
 

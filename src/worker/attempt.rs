@@ -7,6 +7,7 @@
 use crate::api::v1::leases::{LeaseView, MAX_DETAIL_BYTES, Report};
 use crate::api::v1::logs::MAX_INLINE_BYTES;
 use crate::api::v1::tests::{AttemptDetail, LogRef};
+use crate::domain::accelerator::Accelerator;
 use crate::domain::capability::Capability;
 use crate::domain::id::LeaseId;
 use crate::domain::launch::{Isolation, Launch, Program};
@@ -200,17 +201,18 @@ impl<L: Link> Workshop<L> {
             ..AttemptDetail::default()
         };
         detail.environment.insert("memory_bytes".into(), self.capability.memory_bytes.into());
-        let sizes = self.held(view).map(|device| device.memory_bytes);
-        if let Some(smallest) = sizes.filter(|bytes| *bytes > 0).min() {
+        let sizes = self.held(view).filter_map(Accelerator::memory);
+        if let Some(smallest) = sizes.min() {
             detail.environment.insert("device_memory_bytes".into(), smallest.into());
+        }
+        let errors = &self.capability.detection_errors;
+        if !errors.is_empty() {
+            detail.environment.insert("detection_errors".into(), errors.clone().into());
         }
         detail
     }
 
-    fn held<'a>(
-        &'a self,
-        view: &'a LeaseView,
-    ) -> impl Iterator<Item = &'a crate::domain::accelerator::Accelerator> {
+    fn held<'a>(&'a self, view: &'a LeaseView) -> impl Iterator<Item = &'a Accelerator> {
         view.devices
             .iter()
             .filter_map(|position| self.capability.accelerators.get(usize::from(*position)))

@@ -246,6 +246,7 @@ fn settings(directory: &std::path::Path) -> Settings {
             backends: [Backend::Cpu].into(),
             accelerators: Vec::new(),
             tags: Default::default(),
+            detection_errors: Vec::new(),
         },
         work_dir: directory.to_owned(),
         environments_dir: None,

@@ -5,6 +5,7 @@ mod cli;
 mod examples;
 mod generate;
 mod generated;
+mod hardware;
 mod python;
 mod recovery;
 mod simulation;

@@ -223,6 +223,7 @@ pub fn capability(slots: u32) -> Capability {
         backends: [Backend::Cpu].into(),
         accelerators: vec![],
         tags: [].into(),
+        detection_errors: Vec::new(),
     }
 }
 

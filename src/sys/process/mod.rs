@@ -15,7 +15,7 @@ use std::path::PathBuf;
 pub mod lookup;
 mod run;
 pub mod signals;
-pub use run::{Call, Captured, Ended, Keep, Limits, Ran, run};
+pub use run::{Call, Captured, Ended, Keep, Limits, Ran, plain, run};
 #[cfg(unix)]
 mod unix;
 #[cfg(unix)]

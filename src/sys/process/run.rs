@@ -98,13 +98,21 @@ impl Ran {
 }
 
 impl Ended {
-    /// The first line that it printed, standard error first, without control characters.
+    /// The first line that it printed, standard error first, as [`plain`] text.
     #[must_use]
     pub fn gist(&self) -> Option<String> {
         let lines = self.stderr.text.lines().chain(self.stdout.text.lines());
-        let line = lines.map(str::trim).find(|line| !line.is_empty())?;
-        Some(line.chars().filter(|c| !c.is_control()).take(MAX_GIST).collect())
+        lines.map(|line| plain(line, MAX_GIST)).find(|line| !line.is_empty())
     }
+}
+
+/// At most so many characters of foreign text, without those that would do something to a
+/// terminal or to the order of what is shown.
+#[must_use]
+pub fn plain(text: &str, most: usize) -> String {
+    let shown = |c: &char| c.is_alphanumeric() || c.is_ascii_graphic() || *c == ' ';
+    let text: String = text.chars().filter(shown).take(most).collect();
+    text.trim().to_owned()
 }
 
 impl fmt::Display for Exit {

@@ -240,6 +240,7 @@ impl World {
             backends: [dtf::domain::accelerator::Backend::Cpu].into(),
             accelerators: vec![],
             tags: [].into(),
+            detection_errors: Vec::new(),
         };
         let mut batch_number = 0;
         let mut sent = vec![];

@@ -1,0 +1,344 @@
+//! Limits of the control groups that bind this process, version 1, version 2 and both at once.
+//!
+//! Where a hierarchy is mounted is read from `/proc/self/mountinfo`; the usual names are tried only
+//! for a hierarchy that is not listed there. A limit counts in the group and in every group above
+//! it. A file that is there and cannot be read or understood is reported: the limit is unknown then.
+
+use std::collections::BTreeSet;
+use std::io::ErrorKind;
+use std::path::{Component, Path, PathBuf};
+
+/// Usual period of a quota, where the file leaves it out.
+const PERIOD_US: u64 = 100_000;
+/// Where hierarchies are mounted by custom.
+const USUAL: &str = "sys/fs/cgroup";
+
+/// Directories of the groups, each with the mount that it lies below.
+#[derive(Debug)]
+pub(super) struct Groups {
+    root: PathBuf,
+    mounts: Vec<Mount>,
+    own: Vec<Own>,
+    pub notes: BTreeSet<String>,
+}
+
+/// A line of `/proc/self/mountinfo`.
+#[derive(Debug)]
+struct Mount {
+    /// Directory of the hierarchy that is mounted.
+    top: String,
+    at: PathBuf,
+    unified: bool,
+    options: Vec<String>,
+}
+
+/// A line of `/proc/self/cgroup`. Without controllers it is version 2.
+#[derive(Debug)]
+struct Own {
+    controllers: Vec<String>,
+    path: String,
+}
+
+impl Groups {
+    /// `root` is `/`, or in tests a directory that looks like it.
+    pub fn of(root: &Path) -> Self {
+        let mut groups = Self {
+            root: root.to_owned(),
+            mounts: Vec::new(),
+            own: Vec::new(),
+            notes: BTreeSet::new(),
+        };
+        let own = groups.read(&root.join("proc/self/cgroup")).unwrap_or_default();
+        groups.own = own.lines().filter_map(own_group).collect();
+        let mounts = groups.read(&root.join("proc/self/mountinfo")).unwrap_or_default();
+        groups.mounts = mounts.lines().filter_map(|line| mount(root, line)).collect();
+        groups
+    }
+
+    /// Thousandths of a core.
+    pub fn cpu_milli(&mut self) -> Option<u64> {
+        self.least("cpu", |groups, directory| {
+            let two = directory.join("cpu.max");
+            if let Some(text) = groups.read(&two) {
+                return groups.understood(&two, quota(&text));
+            }
+            let one = directory.join("cpu.cfs_quota_us");
+            let text = groups.read(&one)?;
+            let period = groups.read(&directory.join("cpu.cfs_period_us")).unwrap_or_default();
+            groups.understood(&one, quota(&format!("{} {}", text.trim(), period.trim())))
+        })
+    }
+
+    pub fn memory_bytes(&mut self) -> Option<u64> {
+        self.least("memory", |groups, directory| {
+            let files = ["memory.max", "memory.limit_in_bytes"].map(|name| directory.join(name));
+            let (file, text) = files.iter().find_map(|file| Some((file, groups.read(file)?)))?;
+            let limit = match text.trim() {
+                "max" | "-1" => Limit::None,
+                number => number.parse().map_or(Limit::Unclear, Limit::At),
+            };
+            groups.understood(file, limit)
+        })
+    }
+
+    /// The smallest limit in the groups and all above them.
+    fn least(
+        &mut self,
+        controller: &str,
+        limit: impl Fn(&mut Self, &Path) -> Option<u64>,
+    ) -> Option<u64> {
+        let mut least = None;
+        for (directory, top) in self.directories(controller) {
+            for above in directory.ancestors().take_while(|above| above.starts_with(&top)) {
+                let found = limit(self, above);
+                least = found.into_iter().chain(least).min();
+            }
+        }
+        least
+    }
+
+    /// The groups that may bind a controller, with their mounts.
+    fn directories(&self, controller: &str) -> Vec<(PathBuf, PathBuf)> {
+        let has = |names: &[String]| names.iter().any(|name| name == controller);
+        let mut found = Vec::new();
+        for own in &self.own {
+            let unified = own.controllers.is_empty();
+            if !unified && !has(&own.controllers) {
+                continue;
+            }
+            let fits = |mount: &&Mount| {
+                mount.unified == unified && (unified || has(&mount.options)) && mount.at.is_dir()
+            };
+            let before = found.len();
+            found.extend(self.mounts.iter().filter(fits).map(|mount| {
+                let path = Path::new(&own.path);
+                let inside = path.strip_prefix(&mount.top).unwrap_or(path);
+                (below(&mount.at, inside), mount.at.clone())
+            }));
+            if found.len() == before {
+                let usual = self.usual(controller, unified);
+                found.extend(usual.into_iter().map(|at| (below(&at, Path::new(&own.path)), at)));
+            }
+        }
+        found
+    }
+
+    /// Directories whose name lists the controller, in whatever order.
+    fn usual(&self, controller: &str, unified: bool) -> Vec<PathBuf> {
+        let base = self.root.join(USUAL);
+        if unified {
+            return vec![base.clone(), base.join("unified")];
+        }
+        let Ok(entries) = std::fs::read_dir(base) else { return Vec::new() };
+        let paths = entries.filter_map(Result::ok).map(|entry| entry.path());
+        let names = |path: &PathBuf| {
+            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            name.split(',').any(|part| part == controller) && path.is_dir()
+        };
+        paths.filter(names).collect()
+    }
+
+    /// None: the file is not there, or a note tells why its content is unknown.
+    fn read(&mut self, path: &Path) -> Option<String> {
+        match std::fs::read_to_string(path) {
+            Ok(text) => Some(text),
+            Err(error)
+                if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) =>
+            {
+                None
+            }
+            Err(error) => {
+                self.notes.insert(format!(
+                    "cannot read {}: {error}; the limit in it is unknown",
+                    path.display()
+                ));
+                None
+            }
+        }
+    }
+
+    fn understood(&mut self, path: &Path, limit: Limit) -> Option<u64> {
+        match limit {
+            Limit::At(limit) => Some(limit),
+            Limit::None => None,
+            Limit::Unclear => {
+                let path = path.display();
+                self.notes
+                    .insert(format!("{path} holds no limit that is understood; it is unknown"));
+                None
+            }
+        }
+    }
+}
+
+/// The content of a file of limits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Limit {
+    None,
+    At(u64),
+    Unclear,
+}
+
+fn own_group(line: &str) -> Option<Own> {
+    let mut parts = line.splitn(3, ':').skip(1);
+    let (controllers, path) = (parts.next()?, parts.next()?.trim_end());
+    let controllers = controllers.split(',').filter(|c| !c.is_empty()).map(String::from);
+    Some(Own { controllers: controllers.collect(), path: path.to_owned() })
+}
+
+/// `36 25 0:32 / /sys/fs/cgroup/memory rw,relatime shared:9 - cgroup cgroup rw,memory`.
+fn mount(root: &Path, line: &str) -> Option<Mount> {
+    let (place, kind) = line.split_once(" - ")?;
+    let mut place = place.split(' ').skip(3);
+    let (top, at) = (unescape(place.next()?), unescape(place.next()?));
+    let mut kind = kind.split(' ');
+    let unified = match kind.next()? {
+        "cgroup2" => true,
+        "cgroup" => false,
+        _ => return None,
+    };
+    let options = kind.nth(1).unwrap_or_default().split(',').map(str::to_owned).collect();
+    let top = if top == "/" { String::new() } else { top };
+    Some(Mount { top, at: root.join(at.trim_start_matches('/')), unified, options })
+}
+
+/// Blanks are written as `\040`.
+fn unescape(text: &str) -> String {
+    let mut plain = text.to_owned();
+    for (code, character) in [("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")] {
+        plain = plain.replace(code, character);
+    }
+    plain
+}
+
+/// The group's directory. A container often sees its own group as the top of the mount.
+fn below(mount: &Path, path: &Path) -> PathBuf {
+    let relative = path.strip_prefix("/").unwrap_or(path);
+    let plain = relative.components().all(|part| matches!(part, Component::Normal(_)));
+    let directory = mount.join(relative);
+    if plain && directory.is_dir() { directory } else { mount.to_owned() }
+}
+
+/// `200000 100000` is two cores; `max` and -1 are no limit.
+fn quota(text: &str) -> Limit {
+    let mut parts = text.split_ascii_whitespace();
+    let (quota, period) = (parts.next().unwrap_or_default(), parts.next());
+    if matches!(quota, "max" | "-1") {
+        return Limit::None;
+    }
+    let milli = || {
+        let quota: u64 = quota.parse().ok()?;
+        let period: u64 = period.map_or(Some(PERIOD_US), |period| period.parse().ok())?;
+        quota.checked_mul(1000)?.checked_div(period)
+    };
+    milli().map_or(Limit::Unclear, |milli| Limit::At(milli.max(1)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::detect::tests::root;
+
+    fn limits(files: &[(&str, &str)]) -> (Option<u64>, Option<u64>, usize) {
+        let directory = root(files);
+        let mut groups = Groups::of(directory.path());
+        (groups.cpu_milli(), groups.memory_bytes(), groups.notes.len())
+    }
+
+    #[test]
+    fn the_smallest_limit_above_counts_in_version_two() {
+        let files = [
+            ("proc/self/cgroup", "0::/a/b\n"),
+            ("sys/fs/cgroup/a/cpu.max", "150000 100000\n"),
+            ("sys/fs/cgroup/a/b/cpu.max", "max 100000\n"),
+            ("sys/fs/cgroup/a/memory.max", "max\n"),
+            ("sys/fs/cgroup/a/b/memory.max", "5000\n"),
+        ];
+        assert_eq!(limits(&files), (Some(1500), Some(5000), 0));
+    }
+
+    #[test]
+    fn controllers_of_version_one_may_stand_in_any_order() {
+        for own in [
+            "4:memory:/docker/x\n3:cpu,cpuacct:/docker/x\n",
+            "3:cpuacct,cpu:/docker/x\n4:memory:/y\n",
+        ] {
+            for directory in ["cpu,cpuacct", "cpuacct,cpu", "cpu"] {
+                let quota = format!("sys/fs/cgroup/{directory}/cpu.cfs_quota_us");
+                let period = format!("sys/fs/cgroup/{directory}/cpu.cfs_period_us");
+                let files = [
+                    ("proc/self/cgroup", own),
+                    (&*quota, "50000\n"),
+                    (&*period, "100000\n"),
+                    ("sys/fs/cgroup/memory/memory.limit_in_bytes", "7000\n"),
+                ];
+                assert_eq!(limits(&files), (Some(500), Some(7000), 0), "{own} {directory}");
+            }
+        }
+    }
+
+    const V1: &str = "31 23 0:28 / /sys/fs/cgroup rw - tmpfs tmpfs rw,mode=755\n\
+        32 31 0:29 / /cg/processors\\040here rw,relatime shared:7 shared:9 - cgroup cgroup rw,cpuacct,cpu\n\
+        35 31 0:32 /docker/x /cg/ram rw,relatime - cgroup cgroup rw,memory\n";
+
+    #[test]
+    fn hierarchies_are_found_where_they_are_mounted() {
+        let files = [
+            (
+                "proc/self/cgroup",
+                "9:name=systemd:/cpu\n3:cpu,cpuacct:/a/b\n2:memory:/docker/x/y\n0::/\n",
+            ),
+            ("proc/self/mountinfo", V1),
+            ("cg/processors here/a/b/cpu.cfs_quota_us", "-1\n"),
+            ("cg/processors here/a/cpu.cfs_quota_us", "250000\n"),
+            ("cg/processors here/a/cpu.cfs_period_us", "100000\n"),
+            ("cg/ram/y/memory.limit_in_bytes", "6000\n"),
+            ("cg/ram/memory.limit_in_bytes", "9223372036854771712\n"),
+            // Not mounted: nothing but a directory of that name.
+            ("sys/fs/cgroup/cpu/cpu.cfs_quota_us", "1000\n"),
+            ("sys/fs/cgroup/cpu/cpu.cfs_period_us", "100000\n"),
+        ];
+        assert_eq!(limits(&files), (Some(2500), Some(6000), 0));
+    }
+
+    #[test]
+    fn both_versions_at_once_and_a_namespace_count() {
+        let mounts = "41 31 0:38 /../.. /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n\
+                      35 31 0:32 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n";
+        let files = [
+            ("proc/self/cgroup", "4:memory:/m\n0::/../../a\n"),
+            ("proc/self/mountinfo", mounts),
+            ("sys/fs/cgroup/unified/cpu.max", "50000\n"),
+            ("sys/fs/cgroup/memory/m/memory.limit_in_bytes", "8000\n"),
+        ];
+        assert_eq!(limits(&files), (Some(500), Some(8000), 0));
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_reported() {
+        let files = [
+            ("proc/self/cgroup", "0::/a\n"),
+            ("sys/fs/cgroup/a/cpu.max", "600000 0\n"),
+            ("sys/fs/cgroup/a/memory.max/x", "a directory in the place of a file"),
+            ("sys/fs/cgroup/memory.max", "1000\n"),
+        ];
+        assert_eq!(limits(&files), (None, Some(1000), 2));
+    }
+
+    #[test]
+    fn quotas_have_two_numbers_or_no_limit() {
+        for (text, expected) in [
+            ("max 100000", Limit::None),
+            ("max", Limit::None),
+            ("-1 100000", Limit::None),
+            ("50000", Limit::At(500)),
+            ("1 100000", Limit::At(1)),
+            ("600000 0", Limit::Unclear),
+            ("x y", Limit::Unclear),
+            ("", Limit::Unclear),
+            ("18446744073709551615 1", Limit::Unclear),
+        ] {
+            assert_eq!(quota(text), expected, "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! What the vendors' tools report, from fake tools on `PATH` to the exit code and the tests.
+
+use crate::support::{Home, Said, eventually, said};
+use std::os::unix::fs::PermissionsExt;
+
+const ANY: &str = "schema: 1\nname: any\ntests: [{name: a, cmd: [\"true\"]}]\n";
+const CRASH: &str = "kill -SEGV $$";
+const CRASHED: &str = "could not look for NVIDIA devices: nvidia-smi ended by signal 11";
+const L4: &str = "echo 'index, name, uuid, memory.total [MiB], compute_cap, mig.mode.current'\n\
+    echo '0, NVIDIA L4, GPU-00000001-1111-2222-3333-444444444444, 23034 MiB, 8.9, [N/A]'";
+
+/// `PATH` with a tool of this name and content first.
+#[expect(clippy::disallowed_methods, reason = "what the test itself was given")]
+fn with_tool(home: &Home, name: &str, script: &str) -> String {
+    let tool = home.write(&format!("tools/{name}"), &format!("#!/bin/sh\n{script}\n"));
+    std::fs::set_permissions(&tool, std::fs::Permissions::from_mode(0o755)).expect("executable");
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    format!("{}:{}", home.path("tools").display(), path.to_string_lossy())
+}
+
+fn run(home: &Home, plan: &str, env: &[(&str, &str)]) -> Said {
+    home.write("plan.yaml", plan);
+    let mut command = home.command(&["run", "plan.yaml", "--data-dir", "data"]);
+    for name in ["CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES"] {
+        command.env_remove(name);
+    }
+    said(&command.envs(env.iter().copied()).output().expect("dtf starts"))
+}
+
+/// A plan with one test on a back-end that passes when the shell's condition holds.
+fn condition(backend: &str, condition: &str) -> String {
+    format!(
+        "schema: 1\nname: c\ntests:\n  - name: a\n    cmd: [sh, -c, '{condition}']\n    \
+         requires: {{backend: {backend}}}\n"
+    )
+}
+
+#[test]
+fn a_run_whose_devices_could_not_be_looked_for_is_no_success() {
+    let home = Home::new();
+    let path = with_tool(&home, "nvidia-smi", CRASH);
+    let told = run(&home, ANY, &[("PATH", &path)]).expect_code(101);
+    assert!(told.err.contains(CRASHED), "{}", told.err);
+    assert!(told.out.contains("passed"), "{}", told.out);
+    let wanted = run(&home, &condition("cuda", "true"), &[("PATH", &path)]).expect_code(101);
+    assert!(wanted.err.contains(&format!("needs cuda, has cpu and {CRASHED}")), "{}", wanted.err);
+    // Who says that no device is wanted gets a plain success.
+    run(&home, &condition("cpu", "true"), &[("PATH", &path)]).expect_code(0);
+    let hidden = run(&home, ANY, &[("PATH", &path), ("CUDA_VISIBLE_DEVICES", "")]).expect_code(0);
+    assert!(!hidden.err.contains("could not look"), "{}", hidden.err);
+}
+
+#[test]
+fn a_driver_s_library_is_found_as_the_person_finds_it() {
+    let home = Home::new();
+    let script = format!(
+        "case \":$LD_LIBRARY_PATH:\" in *:/opt/driver:*) ;; *) echo no library; exit 12;; esac\n{L4}"
+    );
+    let path = with_tool(&home, "nvidia-smi", &script);
+    let plan = condition(
+        "cuda",
+        "[ $CUDA_VISIBLE_DEVICES$LD_LIBRARY_PATH = \
+         GPU-00000001-1111-2222-3333-444444444444/opt/driver ]",
+    );
+    let libraries = ("LD_LIBRARY_PATH", "/opt/driver");
+    run(&home, &plan, &[("PATH", &path), libraries]).expect_code(0);
+    let told = run(&home, &plan, &[("PATH", &path), ("LD_LIBRARY_PATH", "")]).expect_code(101);
+    assert!(told.err.contains("nvidia-smi exited with code 12: no library"), "{}", told.err);
+}
+
+#[test]
+fn tests_are_pinned_in_the_numbering_of_the_worker_s_own_variable() {
+    let home = Home::new();
+    let card = |n: u8| {
+        format!(
+            "\"card{n}\": {{\"Card Series\": \"AMD Instinct MI210\", \"GFX Version\": \"gfx90a\"}}"
+        )
+    };
+    let script = format!(
+        "echo 'WARNING: [drm] card1 is in a low-power state'\necho '{{{}}}'",
+        [0, 1, 2, 3].map(card).join(", ")
+    );
+    let path = with_tool(&home, "rocm-smi", &script);
+    let plan = condition("rocm", "[ $ROCR_VISIBLE_DEVICES = 2 ]");
+    let given = ("ROCR_VISIBLE_DEVICES", "2");
+    let told = run(&home, &plan, &[("PATH", &path), given]).expect_code(0);
+    assert_eq!(told.err.matches("MI210 (memory unknown)").count(), 1, "{}", told.err);
+}
+
+#[test]
+fn why_and_workers_name_what_a_worker_could_not_look_for() {
+    let home = Home::new();
+    let path = with_tool(&home, "nvidia-smi", CRASH);
+    let coordinator = home.coordinator("data");
+    let args = ["worker", "--coordinator", &coordinator.url, "--name", "w", "--work-dir", "w"];
+    let mut command = home.command(&args);
+    command.env("PATH", path).env_remove("CUDA_VISIBLE_DEVICES");
+    let mut worker = command.stderr(std::process::Stdio::null()).spawn().expect("dtf starts");
+    let listed = eventually("the worker", || {
+        let said = home.at(&coordinator, &["workers", "--output", "json"]);
+        said.json()["items"].get(0).cloned()
+    });
+    assert_eq!(listed["capability"]["detection_errors"][0], CRASHED);
+    let plan = home.write("plan.yaml", &condition("cuda", "true"));
+    home.submit(&coordinator, &plan);
+    let why = home.at(&coordinator, &["why", "r1.t0"]).expect_code(0).out;
+    assert!(why.contains(CRASHED), "{why}");
+    let workers = home.at(&coordinator, &["workers"]).expect_code(0).out;
+    assert!(workers.contains(CRASHED), "{workers}");
+    worker.kill().expect("killed");
+    worker.wait().expect("ended");
+}
