@@ -111,7 +111,9 @@ pub async fn perform(
         "results are kept in {}; see: dtf report{place}, dtf logs TEST{place}",
         data_dir.display()
     ));
-    Ok(without(console, &undetected, code))
+    let code = code_without(&undetected, code);
+    tell_undetected(console, &undetected, code);
+    Ok(code)
 }
 
 /// Why the tests might have missed a device. Empty when none of them may use one.
@@ -124,24 +126,27 @@ fn undetected(capability: &Capability, work: &Work, submission: &Submission) -> 
     }
 }
 
-/// A run that might have missed a device is no success.
-fn without(console: Console, undetected: &[String], code: u8) -> u8 {
+/// Tells that the run might have missed a device.
+fn tell_undetected(console: Console, undetected: &[String], code: u8) {
     if undetected.is_empty() {
-        return code;
+        return;
     }
-    let code = match code {
-        exit::PASSED | exit::UNSCHEDULABLE => exit::INFRASTRUCTURE,
-        other => other,
-    };
     for error in undetected {
         console.warning(error);
     }
     console.warning(&format!(
-        "the tests may have run without devices that are there, so the exit code is {code}; to \
-         leave such devices out on purpose, use --hw cpu, \"backend: cpu\" in the plan, or an empty \
+        "the tests may have run without devices that are there (exit code {code}); to leave such \
+         devices out on purpose, use --hw cpu, \"backend: cpu\" in the plan, or an empty \
          CUDA_VISIBLE_DEVICES or ROCR_VISIBLE_DEVICES"
     ));
-    code
+}
+
+/// A run that might have missed a device is no success.
+fn code_without(undetected: &[String], code: u8) -> u8 {
+    match code {
+        exit::PASSED | exit::UNSCHEDULABLE if !undetected.is_empty() => exit::INFRASTRUCTURE,
+        other => other,
+    }
 }
 
 /// How a role that runs beside ended; gone without a word: it met a bug.
@@ -321,7 +326,6 @@ mod tests {
 
     #[test]
     fn a_run_that_might_have_missed_a_device_is_no_success() {
-        let quiet = Console { quiet: true, colour: false, moving: false };
         let errors = ["could not look for AMD devices: rocm-smi ended by signal 11".to_owned()];
         for (code, expected) in [
             (exit::PASSED, exit::INFRASTRUCTURE),
@@ -329,8 +333,8 @@ mod tests {
             (exit::TESTS_FAILED, exit::TESTS_FAILED),
             (exit::INTERRUPTED, exit::INTERRUPTED),
         ] {
-            assert_eq!(without(quiet, &errors, code), expected);
-            assert_eq!(without(quiet, &[], code), code);
+            assert_eq!(code_without(&errors, code), expected);
+            assert_eq!(code_without(&[], code), code);
         }
     }
 

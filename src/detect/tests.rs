@@ -147,7 +147,7 @@ async fn a_look_that_failed_is_not_absence() {
 #[tokio::test]
 async fn the_reason_is_told() {
     for (ran, told) in [
-        (crashed(11), "could not look for NVIDIA devices: nvidia-smi ended by signal 11"),
+        (crashed(11), "could not look for NVIDIA devices: nvidia-smi ended by signal 11 (SIGSEGV)"),
         (
             Ran::Late(TOOL_LIMIT, Ended::default()),
             "could not look for NVIDIA devices: nvidia-smi did not finish within 60 s",

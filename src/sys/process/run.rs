@@ -7,7 +7,7 @@
 //! call, also when the call is dropped. A program that cannot be found, one that cannot be started and one that
 //! fails are different answers.
 
-use super::{Child, Exit, MARKER, Output, Start, Tree, lookup};
+use super::{Child, Exit, MARKER, Output, Start, Tree, lookup, signals};
 use crate::sys::ids;
 use std::ffi::OsString;
 use std::fmt;
@@ -117,13 +117,17 @@ pub fn plain(text: &str, most: usize) -> String {
 
 impl fmt::Display for Exit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let named = |signal: Option<&signals::Signal>| {
+            signal.map(|signal| format!(" ({})", signal.name)).unwrap_or_default()
+        };
         match (self.signal, self.code) {
-            (Some(signal), _) => write!(f, "ended by signal {signal}"),
-            // A shell says so of the program that it ran.
-            (None, Some(code @ 129..=192)) => {
-                write!(f, "exited with code {code} (ended by signal {})", code - 128)
+            (Some(signal), _) => {
+                write!(f, "ended by signal {signal}{}", named(signals::by_number(signal)))
             }
-            (None, Some(code)) => write!(f, "exited with code {code}"),
+            // A wrapper says so of the program that it ran.
+            (None, Some(code)) => {
+                write!(f, "exited with code {code}{}", named(signals::by_exit_code(code)))
+            }
             (None, None) => write!(f, "ended in an unknown way"),
         }
     }
@@ -309,9 +313,9 @@ mod tests {
             assert!(matches!(ran, Ran::NotStarted(_)), "{name}: {ran:?}");
         }
         let crash = shell("kill -SEGV $$", limits(LONG)).await;
-        assert_eq!(crash.trouble().as_deref(), Some("ended by signal 11"));
+        assert_eq!(crash.trouble().as_deref(), Some("ended by signal 11 (SIGSEGV)"));
         let within = shell("sh -c 'kill -SEGV $$'; exit $?", limits(LONG)).await;
-        let told = "exited with code 139 (ended by signal 11)";
+        let told = "exited with code 139 (SIGSEGV)";
         assert_eq!(within.trouble().as_deref(), Some(told));
     }
 
