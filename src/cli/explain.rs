@@ -39,6 +39,9 @@ struct Explained<'a> {
     parameters: Option<u64>,
     /// Of its first test.
     estimates: Option<Estimate>,
+    /// Why its tests cannot be run as they are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refused: Option<&'a str>,
     tests: Vec<Test<'a>>,
 }
 
@@ -139,6 +142,7 @@ fn document(model: &ModelTests) -> Explained<'_> {
         weights: weights.to_string(),
         parameters: estimates.map(|estimate| estimate.parameters),
         estimates,
+        refused: model.refusal.as_ref().map(|problem| problem.message.as_str()),
         tests: model.tests.iter().map(Test::new).collect(),
     }
 }
@@ -161,6 +165,10 @@ fn text(model: &ModelTests) -> String {
     let names = flags.names();
     if !names.is_empty() {
         facts.push(("flags", names.join(", ")));
+    }
+    if let Some(problem) = &model.refusal {
+        facts.push(("refused", problem.message.clone()));
+        facts.push(("instead", problem.hint.clone().unwrap_or_default()));
     }
     if let Some((test, estimate)) =
         model.tests.first().and_then(|test| Some((test, test.known.estimate?)))

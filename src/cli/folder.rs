@@ -1,32 +1,48 @@
-//! The folder of a plan as the plan may see it, and the machine's model cache.
+//! The folder of a plan as the plan may see it, the models that the command line names, and
+//! the machine's model cache.
+//!
+//! A plan may come from others, so it sees only what is inside of its folder, links followed
+//! only there. What the command line names is the user's own choice, and is followed anywhere.
 
+use super::model_directory::{cached, describe, read_capped, snapshot};
 use super::peek;
 use super::walk;
+use crate::plan::description::Description;
 use crate::plan::files::{Files, KnownModel, Listing, MAX_FILE_BYTES, Unreadable};
-use crate::plan::markers::{Description, MAX_CONFIG_BYTES, NAMES};
+use crate::plan::names::shortest_ends;
 use crate::plan::weights::{At, Directory, Root};
+use crate::sys::caches::{self, Caches, Surroundings};
 use std::collections::HashMap;
-use std::fs::File;
-use std::io::Read;
 use std::path::{Component, Path, PathBuf};
 
-/// Files below one folder. Links are followed only inside of it.
+/// Files below one folder.
 #[derive(Debug, Default)]
 pub struct Folder {
     root: PathBuf,
-    hub: Option<PathBuf>,
+    /// Where the hub's own tools keep models.
+    hub: PathBuf,
     /// What the hub knows of models, by name.
     pub fetched: HashMap<String, KnownModel>,
-    /// Models outside of the root, by the name that they go by in it.
+    /// Models of the command line, by the names that they go by here.
     adopted: HashMap<String, PathBuf>,
-    /// Every name that the command line has used for a place, and the place.
-    claimed: HashMap<String, PathBuf>,
+}
+
+/// What a model of the command line names.
+struct Place {
+    /// A directory, or a file with a configuration.
+    path: PathBuf,
+    /// Its path, from the root of the disk or from here.
+    parts: Vec<String>,
+    /// Whether it is a path from here that leads down.
+    within: bool,
+    /// A `config.json`, of which the rest is the directory.
+    config: bool,
 }
 
 impl Folder {
     pub fn new(root: &Path) -> Self {
         let root = if root.as_os_str().is_empty() { Path::new(".") } else { root };
-        Self { root: root.to_owned(), hub: hub_cache(), ..Self::default() }
+        Self { root: root.to_owned(), hub: Caches::of_process().models, ..Self::default() }
     }
 
     /// The folder that holds a file.
@@ -34,52 +50,88 @@ impl Folder {
         Self::new(file.parent().unwrap_or(Path::new(".")))
     }
 
-    /// How a plan would name a model of the command line: a path is relative and starts with
+    /// How a plan would name the models of the command line: a path is relative and starts with
     /// `./`, whatever lies outside is as if it lay inside, and what is no path is a name. The
-    /// folder itself has no name within: it goes by the one that it has on the disk.
-    pub fn adopt(&mut self, model: &str) -> Result<String, String> {
-        let path = Path::new(model);
-        let json = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("json"));
-        let marked = json || model.starts_with('.') || model.ends_with('/') || path.is_absolute();
-        if !marked && !NAMES.iter().any(|name| self.root.join(path).join(name).is_file()) {
-            return Ok(model.to_owned());
+    /// directory itself has no name within: it goes by the one that it has on the disk. Places
+    /// with the same last name go by as much of their paths as tells them apart.
+    pub fn adopt(&mut self, models: &[String]) -> Result<Vec<String>, String> {
+        let places: Vec<Option<Place>> =
+            models.iter().map(|model| self.place(model)).collect::<Result<_, _>>()?;
+        let parts: Vec<Vec<&str>> = places
+            .iter()
+            .flatten()
+            .map(|place| place.parts.iter().map(String::as_str).collect())
+            .collect();
+        let mut ends = shortest_ends(&parts).into_iter();
+        let mut named = Vec::new();
+        for (model, place) in models.iter().zip(&places) {
+            let Some(place) = place else {
+                named.push(model.clone());
+                continue;
+            };
+            let end = ends.next().unwrap_or_default();
+            let name = if place.within { place.parts.join("/") } else { end };
+            let name = portable(&name);
+            self.adopted.insert(name.clone(), place.path.clone());
+            let config = if place.config { "/config.json" } else { "" };
+            named.push(format!("./{name}{config}"));
         }
-        if let Some(parts) = below(path)
-            && !matches!(parts.as_slice(), [] | ["config.json"])
-        {
-            let first = self.root.join(parts[0]);
-            self.claim(parts[0], first.canonicalize().unwrap_or(first))?;
-            return Ok(format!("./{}", parts.join("/")));
-        }
-        let full = self.root.join(path).canonicalize();
-        let full = full.map_err(|error| format!("cannot read {model}: {error}"))?;
-        // A config.json is called after its folder.
-        let config = full.file_name().is_some_and(|name| name == "config.json");
-        let top = if config { full.parent().unwrap_or(&full) } else { &full };
-        let name = top.file_name().and_then(|name| name.to_str()).unwrap_or("model").to_owned();
-        self.claim(&name, top.to_owned())?;
-        self.adopted.insert(name.clone(), top.to_owned());
-        Ok(if config { format!("./{name}/config.json") } else { format!("./{name}") })
+        Ok(named)
     }
 
-    /// One name of the command line stands for one place.
-    fn claim(&mut self, name: &str, place: PathBuf) -> Result<(), String> {
-        let taken = self.claimed.entry(name.to_owned()).or_insert_with(|| place.clone());
-        if *taken == place {
-            return Ok(());
+    /// The place that a model of the command line names; none where it is a name.
+    fn place(&self, model: &str) -> Result<Option<Place>, String> {
+        let said = if model == "~" || model.starts_with("~/") {
+            caches::user(&surroundings(), Path::new(model))
+        } else {
+            PathBuf::from(model)
+        };
+        let json = said.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("json"));
+        let marked = json || model.starts_with('.') || model.ends_with('/') || said.is_absolute();
+        let path = self.root.join(&said);
+        // What looks like a name and is a directory is a model only where something in it says so.
+        let tells = || describe(&path, None).is_ok_and(|found| found.tells());
+        if !(marked || path.is_dir() && tells()) {
+            return Ok(None);
         }
-        let (taken, place) = (taken.display(), place.display());
-        Err(format!("{taken} and {place} have the same name: generate them one by one"))
+        let config = said.file_name().is_some_and(|name| name == "config.json");
+        // A config.json is called after its directory.
+        let (said, path) = match (config, said.parent(), path.parent()) {
+            (true, Some(said), Some(path)) => (said.to_owned(), path.to_owned()),
+            _ => (said, path),
+        };
+        let full = path.canonicalize().map_err(|error| format!("cannot read {model}: {error}"))?;
+        let leads_down = below(&said).filter(|parts| !parts.is_empty());
+        let within = leads_down.is_some();
+        // Where a link is on the way, `..` leads elsewhere than the text of the path says.
+        let winding = said.components().any(|part| part == Component::ParentDir);
+        let parts = match leads_down {
+            Some(parts) => parts.into_iter().map(str::to_owned).collect(),
+            None if said.is_absolute() && !winding => names(&said),
+            None => names(&full),
+        };
+        Ok(Some(Place { path, parts, within, config }))
+    }
+
+    /// The place of what the command line has named, or of something in it.
+    fn adopted(&self, path: &str) -> Option<PathBuf> {
+        let steps = path.split('/').any(|part| matches!(part, "." | ".."));
+        let ends = path.match_indices('/').map(|(at, _)| at).chain([path.len()]);
+        let mut named = ends.filter_map(|end| {
+            let place = self.adopted.get(&path[..end])?;
+            let rest = path[end..].trim_start_matches('/');
+            Some(if rest.is_empty() { place.clone() } else { place.join(rest) })
+        });
+        if steps { None } else { named.next() }
     }
 
     fn inside(&self, path: &str) -> Result<PathBuf, Unreadable> {
         let failed = |error: std::io::Error| Unreadable(format!("{path}: {error}"));
-        let (first, rest) = path.split_once('/').unwrap_or((path, ""));
-        let (root, path) = match self.adopted.get(first) {
-            Some(file) if rest.is_empty() && file.is_file() => return Ok(file.clone()),
-            Some(folder) => (folder, rest),
-            None => (&self.root, path),
-        };
+        // The user's own choice, wherever its links lead.
+        if let Some(place) = self.adopted(path) {
+            return place.canonicalize().map_err(failed);
+        }
+        let root = &self.root;
         let root = root.canonicalize().map_err(failed)?;
         let full = root.join(path).canonicalize().map_err(failed)?;
         if full.starts_with(&root) {
@@ -89,6 +141,32 @@ impl Folder {
             Err(Unreadable(format!("it leads to {full}, outside of the directory {root}")))
         }
     }
+}
+
+fn surroundings() -> Surroundings<'static> {
+    Surroundings { get: &caches::variable, home: &caches::home }
+}
+
+/// The names in a path. A snapshot of a model cache, which is called after its commit, goes by
+/// the name of its model.
+fn names(path: &Path) -> Vec<String> {
+    let parts = path.components().filter_map(|part| match part {
+        Component::Normal(name) => Some(name.to_string_lossy().into_owned()),
+        _ => None,
+    });
+    let mut parts: Vec<String> = parts.collect();
+    if let [.., model, snapshots, commit] = parts.as_mut_slice()
+        && snapshots == "snapshots"
+        && let Some(name) = model.strip_prefix("models--")
+    {
+        name.rsplit("--").next().unwrap_or(name).clone_into(commit);
+    }
+    if parts.is_empty() { vec!["model".to_owned()] } else { parts }
+}
+
+/// A name that a plan could have.
+fn portable(name: &str) -> String {
+    name.replace(|c: char| c.is_control() || matches!(c, '\\' | ':'), "_")
 }
 
 /// The names in a path that leads down and nowhere else; `.` is no name.
@@ -134,17 +212,30 @@ impl Files for Folder {
         mode.is_ok_and(|data| data.permissions().mode() & 0o111 != 0)
     }
 
-    fn cached_model(&self, model: &str) -> Option<KnownModel> {
-        let (snapshot, revision) = self.snapshot(model)?;
-        let text = |name| read_capped(&snapshot.join(name), MAX_CONFIG_BYTES).ok();
-        let description = Description::read(text, || false);
-        (!description.texts.is_empty()).then_some(KnownModel { description, revision })
+    fn model_directory(&self, path: &str) -> Result<Description, Unreadable> {
+        let described = if let Some(place) = self.adopted(path) {
+            describe(&place, None)
+        } else {
+            let root = self.root.canonicalize().map_err(|e| Unreadable(e.to_string()))?;
+            describe(&root.join(path), Some(&root))
+        };
+        described.map_err(Unreadable)
+    }
+
+    fn cached_model(
+        &self,
+        model: &str,
+        revision: Option<&str>,
+    ) -> Result<Option<KnownModel>, Unreadable> {
+        cached(&self.hub, model, revision)
     }
 
     fn directory(&self, at: At<'_>) -> Result<Option<Directory>, Unreadable> {
         let root = match at.root {
             Root::Plan(path) => Some(self.inside(path)?),
-            Root::Cache(model) => self.snapshot(model).map(|(snapshot, _)| snapshot),
+            Root::Cache { model, revision } => {
+                snapshot(&self.hub, model, revision)?.map(|(snapshot, _)| snapshot)
+            }
         };
         root.map_or(Ok(None), |root| peek::directory(&root, at.part))
     }
@@ -156,52 +247,6 @@ impl Files for Folder {
     fn fetched_model(&self, model: &str) -> Option<KnownModel> {
         self.fetched.get(model).cloned()
     }
-}
-
-impl Folder {
-    /// The directory of a model in the hub's cache, and its commit:
-    /// `models--OWNER--NAME/refs/main` names that, `snapshots/COMMIT` holds the files.
-    fn snapshot(&self, model: &str) -> Option<(PathBuf, String)> {
-        let plain = |c: char| c.is_ascii_alphanumeric() || "._-/".contains(c);
-        if !model.chars().all(plain) || model.contains("..") {
-            return None;
-        }
-        let folder = self.hub.as_ref()?.join(format!("models--{}", model.replace('/', "--")));
-        let revision = read_capped(&folder.join("refs/main"), 256).ok()?;
-        let revision = String::from_utf8(revision).ok()?.trim().to_owned();
-        if revision.is_empty() || !revision.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
-            return None;
-        }
-        Some((folder.join("snapshots").join(&revision), revision))
-    }
-}
-
-fn read_capped(path: &Path, limit: usize) -> Result<Vec<u8>, String> {
-    let file = File::open(path).map_err(|error| error.to_string())?;
-    if !file.metadata().is_ok_and(|data| data.is_file()) {
-        return Err("it is not a file".to_owned());
-    }
-    let mut bytes = Vec::new();
-    let read = file.take(limit as u64 + 1).read_to_end(&mut bytes);
-    read.map_err(|error| error.to_string())?;
-    if bytes.len() > limit {
-        return Err(format!("it has more than {limit} bytes"));
-    }
-    Ok(bytes)
-}
-
-/// Where the model hub's own tools keep what they have fetched.
-#[expect(clippy::disallowed_methods, reason = "variables of the model hub's tools, no settings")]
-fn hub_cache() -> Option<PathBuf> {
-    let named = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
-    if let Some(hub) = named("HF_HUB_CACHE") {
-        return Some(PathBuf::from(hub));
-    }
-    if let Some(home) = named("HF_HOME") {
-        return Some(PathBuf::from(home).join("hub"));
-    }
-    let base = directories::BaseDirs::new()?;
-    Some(base.home_dir().join(".cache/huggingface/hub"))
 }
 
 #[cfg(test)]
@@ -256,7 +301,7 @@ mod tests {
             (outside, "./mine"),
             (&format!("{outside}/config.json"), "./mine/config.json"),
         ] {
-            assert_eq!(folder.adopt(said).as_deref(), Ok(named), "{said}");
+            assert_eq!(folder.adopt(&[said.to_owned()]), Ok(vec![named.to_owned()]), "{said}");
             // What is named so can be read so.
             if let Some(inside) = named.strip_prefix("./") {
                 let file = format!("{}/config.json", inside.trim_end_matches("/config.json"));
@@ -264,30 +309,64 @@ mod tests {
             }
         }
         let mut below = Folder::new(&root.join("bare"));
-        assert_eq!(below.adopt("..").as_deref(), Ok("./root"));
-        assert!(folder.adopt("../nowhere").is_err());
+        assert_eq!(below.adopt(&["..".to_owned()]), Ok(vec!["./root".to_owned()]));
+        assert!(folder.adopt(&["../nowhere".to_owned()]).is_err());
         assert!(folder.read("mine/../../root/bare/config.json").is_err());
-        let away = root.join("mine");
-        std::fs::create_dir(&away).expect("a folder");
-        for same_name in [away.to_str().expect("a plain path"), "./mine"] {
-            assert!(folder.adopt(same_name).is_err(), "{same_name}");
-        }
     }
 
     #[test]
-    fn a_cached_model_is_found_by_its_reference() {
-        let directory = tempfile::tempdir().expect("a directory");
-        let model = directory.path().join("models--owner--name");
-        std::fs::create_dir_all(model.join("snapshots/abc123")).expect("folders");
-        std::fs::create_dir_all(model.join("refs")).expect("folders");
-        std::fs::write(model.join("refs/main"), "abc123").expect("written");
-        std::fs::write(model.join("snapshots/abc123/config.json"), "{}").expect("written");
-        let mut folder = Folder::new(directory.path());
-        folder.hub = Some(directory.path().to_owned());
-        let found = folder.cached_model("owner/name").expect("found");
-        assert_eq!(found.description, Description::config(b"{}".to_vec()));
-        assert_eq!(found.revision, "abc123");
-        assert!(folder.cached_model("../name").is_none());
-        assert!(folder.cached_model("no/such").is_none());
+    fn places_with_one_last_name_are_told_apart() {
+        let place = tempfile::tempdir().expect("a directory");
+        let root = place.path().canonicalize().expect("a path");
+        for name in ["here/model", "x/model", "y/model", "models--o--n/snapshots/0a1b"] {
+            std::fs::create_dir_all(root.join(name)).expect("a folder");
+            let text = format!("{{\"name\": \"{name}\"}}");
+            std::fs::write(root.join(name).join("config.json"), text).expect("written");
+        }
+        let mut folder = Folder::new(&root.join("here"));
+        let outside = |name: &str| root.join(name).display().to_string();
+        let said = ["model".to_owned(), outside("x/model"), "../y/model".to_owned()];
+        let named = folder.adopt(&said).expect("named");
+        assert_eq!(named, ["./model", "./x/model", "./y/model"]);
+        for (name, place) in named.iter().zip(["here/model", "x/model", "y/model"]) {
+            let file = format!("{}/config.json", name.trim_start_matches("./"));
+            let text = folder.read(&file).expect("read");
+            assert_eq!(text, format!("{{\"name\": \"{place}\"}}").into_bytes());
+        }
+        let snapshot = outside("models--o--n/snapshots/0a1b");
+        assert_eq!(folder.adopt(&[snapshot]), Ok(vec!["./n".to_owned()]));
+        assert!(folder.model_directory("n").expect("there").tells());
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn models_of_the_command_line_may_be_reached_through_links() {
+        let place = tempfile::tempdir().expect("a directory");
+        let (root, blobs) = (place.path().join("root"), place.path().join("blobs"));
+        std::fs::create_dir_all(root.join("inside")).expect("a folder");
+        std::fs::create_dir_all(&blobs).expect("a folder");
+        std::fs::write(blobs.join("config.json"), "{\"model_type\": \"bert\"}").expect("written");
+        std::os::unix::fs::symlink("../../blobs/config.json", root.join("inside/config.json"))
+            .expect("linked");
+        std::os::unix::fs::symlink("../blobs", root.join("link")).expect("linked");
+        let mut folder = Folder::new(&root);
+        // A plan from others does not lead there.
+        for (path, reason) in [("inside", "config.json of x: it leads out"), ("link", "leads out")]
+        {
+            let told = match folder.model_directory(path) {
+                Err(problem) => problem.to_string(),
+                Ok(found) => found.interpret("x").expect_err(path).message,
+            };
+            assert!(told.contains(reason), "{told}");
+        }
+        let said = ["inside", "./link", "link/", "link/config.json"].map(str::to_owned);
+        let named = folder.adopt(&said).expect("named");
+        assert_eq!(named, ["./inside", "./link", "./link", "./link/config.json"]);
+        for path in ["inside", "link"] {
+            assert!(folder.model_directory(path).expect(path).interpret("x").is_ok());
+        }
+        // A directory that says nothing of a model is no reason to take a name for a path.
+        std::fs::create_dir_all(root.join("gpt2")).expect("a folder");
+        assert_eq!(folder.adopt(&["gpt2".to_owned()]), Ok(vec!["gpt2".to_owned()]));
     }
 }

@@ -54,6 +54,7 @@ pub async fn run(console: Console, global: &Global, args: GenerateArgs) -> Resul
     }
     work.ask_hub(console, &file, offline).await?;
     let made = work.generated()?;
+    let made = if args.explain { made } else { made.runnable()? };
     submit::tell_doubts(console, &made.submission);
     submit::tell_random(console, &made.submission, false);
     let unmet = work.workers.as_deref().map(|workers| fit::unmet(&made.submission.tests, workers));

@@ -9,11 +9,11 @@ use super::folder::Folder;
 use super::progress::Progress;
 use crate::client::{Hub, HubError, Secret};
 use crate::plan::catalogue;
+use crate::plan::description::{Description, Look};
 use crate::plan::files::KnownModel;
-use crate::plan::markers::{Description, NAMES};
 use crate::plan::models::{ModelEntry, Place};
-use std::collections::HashMap;
-use std::path::PathBuf;
+use crate::sys::caches::{self, Caches};
+use std::collections::{BTreeSet, HashMap};
 
 /// The public hub.
 const ADDRESS: &str = "https://huggingface.co";
@@ -32,9 +32,9 @@ pub async fn fetch(
     let wanted: Vec<&ModelEntry> = models
         .iter()
         .filter(|entry| entry.place == Place::Named && !entry.model.starts_with("dtf/"))
-        .filter(|entry| entry.revision.is_some() || !catalogue::knows(&entry.model, folder))
+        .filter(|entry| !catalogue::knows(&entry.model, entry.revision.as_deref(), folder))
         .collect();
-    if wanted.is_empty() || said_offline() {
+    if wanted.is_empty() || caches::offline(&caches::variable) {
         return fetched;
     }
     let hub = match hub() {
@@ -63,55 +63,48 @@ pub async fn fetch(
 
 /// None: the hub has no such model, or nothing that describes it.
 async fn describe(hub: &Hub, model: &str, revision: &str) -> Result<Option<KnownModel>, HubError> {
-    let mut texts = HashMap::new();
+    let mut description = match hub.names(model, revision).await? {
+        Some(names) => Description::listed(names),
+        // Mirrors may serve files and nothing else.
+        None => Description::unlisted(BTreeSet::new(), "the hub does not list them".to_owned()),
+    };
     let mut commit = String::new();
-    for name in NAMES {
-        // Components are asked for when there is a pipeline, that where no model is.
-        let needless = if name.contains('/') {
-            !texts.contains_key("model_index.json")
-        } else {
-            name == "model_index.json" && texts.contains_key("config.json")
+    while let Some(name) = description.wants() {
+        let answer = match hub.file(model, revision, &name).await? {
+            Some(file) => {
+                commit = file.commit;
+                Look::There(file.text)
+            }
+            None => Look::Absent,
         };
-        if needless {
-            continue;
-        }
-        if let Some(file) = hub.file(model, revision, name).await? {
-            commit = file.commit;
-            texts.insert(name, file.text);
-        }
+        description.add(name, answer);
     }
-    if texts.is_empty() {
-        return Ok(None);
-    }
-    let description = Description::read(|name| texts.remove(name), || false);
-    Ok(Some(KnownModel { description, revision: commit }))
+    Ok(description.is_known().then_some(KnownModel { description, revision: commit }))
 }
 
-#[expect(clippy::disallowed_methods, reason = "variables of the model hub's tools, no settings")]
+/// A variable of the hub's tools.
 fn variable(name: &str) -> Option<String> {
-    std::env::var(name).ok().filter(|value| !value.is_empty())
-}
-
-fn said_offline() -> bool {
-    ["HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"].into_iter().any(|name| {
-        variable(name).is_some_and(|value| {
-            ["1", "ON", "YES", "TRUE"].contains(&value.to_uppercase().as_str())
-        })
-    })
+    caches::variable(name)?.into_string().ok().filter(|value| !value.is_empty())
 }
 
 fn hub() -> Result<Hub, HubError> {
     let address = variable("HF_ENDPOINT").unwrap_or_else(|| ADDRESS.to_owned());
-    let token = variable("HF_TOKEN").or_else(kept_token).map(Secret::new);
-    Hub::new(&address, token.as_ref())
+    let named = || variable("HF_TOKEN").or_else(|| variable("HUGGING_FACE_HUB_TOKEN"));
+    // Who has said so sends a token only where it is named for the request, which nobody can here.
+    let unasked = caches::is_true(caches::variable("HF_HUB_DISABLE_IMPLICIT_TOKEN"));
+    let token = if unasked { None } else { named().and_then(cleaned).or_else(kept_token) };
+    Hub::new(&address, token.map(Secret::new).as_ref())
 }
 
 /// Where the hub's own tools keep a token after a login.
 fn kept_token() -> Option<String> {
-    let home = variable("HF_HOME").map(PathBuf::from);
-    let base = || Some(directories::BaseDirs::new()?.home_dir().join(".cache/huggingface"));
-    let file = home.or_else(base)?.join("token");
+    let file = Caches::of_process().token;
     let small = std::fs::metadata(&file).is_ok_and(|data| data.len() <= MAX_TOKEN_BYTES);
     let text = if small { std::fs::read_to_string(&file).ok()? } else { return None };
-    Some(text.trim().to_owned()).filter(|token| !token.is_empty())
+    cleaned(text)
+}
+
+/// A token without line breaks, as the hub's tools take it.
+fn cleaned(token: String) -> Option<String> {
+    Some(token.replace(['\r', '\n'], "").trim().to_owned()).filter(|token| !token.is_empty())
 }

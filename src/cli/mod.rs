@@ -19,6 +19,7 @@ mod hub;
 mod library;
 mod logs;
 mod machine;
+mod model_directory;
 mod patience;
 mod peek;
 mod progress;

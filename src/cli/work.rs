@@ -58,9 +58,8 @@ impl Work {
 
     pub fn models(models: &[String], args: &ModelArgs) -> Result<Self, Failure> {
         let mut folder = Folder::new(Path::new("."));
-        let named = models.iter().map(|model| folder.adopt(model)).collect::<Result<_, _>>();
         let request = Request {
-            models: named.map_err(Failure::usage)?,
+            models: folder.adopt(models).map_err(Failure::usage)?,
             backends: args.hw.clone(),
             batch: args.batch.clone(),
             sequence_length: args.sequence_length.clone(),
@@ -207,7 +206,7 @@ impl Work {
     pub fn submission(&self) -> Result<Submission, Failure> {
         match &self.what {
             What::Plan(plan) => Ok(plan.clone().into_submission(&self.sources())?),
-            _ => Ok(self.generated()?.submission),
+            _ => Ok(self.generated()?.runnable()?.submission),
         }
     }
 

@@ -9,6 +9,8 @@ use crate::client::secret::Secret;
 use reqwest::header::{AUTHORIZATION, HeaderValue};
 use reqwest::redirect::Policy;
 use reqwest::{StatusCode, Url};
+use serde::Deserialize;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// Largest file.
@@ -81,6 +83,36 @@ impl Hub {
         Ok(Self { http, base, token })
     }
 
+    /// The files of a model in a revision. None: no such model, or this hub lists none, or more
+    /// than fit in [`MAX_CONFIG_BYTES`].
+    ///
+    /// # Errors
+    /// The hub cannot be reached.
+    pub async fn names(
+        &self,
+        model: &str,
+        revision: &str,
+    ) -> Result<Option<BTreeSet<String>>, HubError> {
+        #[derive(Deserialize)]
+        struct Listing {
+            siblings: Vec<Sibling>,
+        }
+        #[derive(Deserialize)]
+        struct Sibling {
+            rfilename: String,
+        }
+        let answer = match self.get(&format!("api/models/{model}/revision/{revision}")).await {
+            Ok(Some(answer)) => answer,
+            // The files may be there all the same.
+            Ok(None) | Err(HubError::Refused { .. }) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let text = read_limited(answer, MAX_CONFIG_BYTES).await;
+        let listing = text.ok().and_then(|text| serde_json::from_slice::<Listing>(&text).ok());
+        Ok(listing
+            .map(|listing| listing.siblings.into_iter().map(|sibling| sibling.rfilename).collect()))
+    }
+
     /// One file of a model in a revision. `Ok(None)`: the model has no such file, or there is
     /// no such model.
     ///
@@ -92,10 +124,18 @@ impl Hub {
         revision: &str,
         file: &str,
     ) -> Result<Option<HubFile>, HubError> {
-        let url = self
-            .base
-            .join(&format!("{model}/resolve/{revision}/{file}"))
-            .map_err(|_| HubError::Address(model.to_owned()))?;
+        let Some(answer) = self.get(&format!("{model}/resolve/{revision}/{file}")).await? else {
+            return Ok(None);
+        };
+        let commit = answer.headers().get(COMMIT).and_then(|value| value.to_str().ok());
+        let commit = commit.unwrap_or_default().to_owned();
+        let text = read_limited(answer, MAX_CONFIG_BYTES).await;
+        Ok(Some(HubFile { text: text.map_err(HubError::Unreachable)?, commit }))
+    }
+
+    /// None: not found.
+    async fn get(&self, path: &str) -> Result<Option<reqwest::Response>, HubError> {
+        let url = self.base.join(path).map_err(|_| HubError::Address(path.to_owned()))?;
         let mut request = self.http.get(url);
         if let Some(token) = &self.token {
             request = request.header(AUTHORIZATION, token.clone());
@@ -106,11 +146,8 @@ impl Hub {
             return Ok(None);
         }
         if !status.is_success() {
-            return Err(HubError::Refused { status: status.as_u16(), file: file.to_owned() });
+            return Err(HubError::Refused { status: status.as_u16(), file: path.to_owned() });
         }
-        let commit = answer.headers().get(COMMIT).and_then(|value| value.to_str().ok());
-        let commit = commit.unwrap_or_default().to_owned();
-        let text = read_limited(answer, MAX_CONFIG_BYTES).await;
-        Ok(Some(HubFile { text: text.map_err(HubError::Unreachable)?, commit }))
+        Ok(Some(answer))
     }
 }

@@ -4,12 +4,14 @@
 //! The binary comes before the hub: what it carries of a published model does not change,
 //! and tests are the same with and without a network.
 
+use crate::plan::description::{Description, Interpreted, parse};
 use crate::plan::embedded;
 use crate::plan::files::Files;
-use crate::plan::markers::{Description, Marker, parse};
+use crate::plan::markers::Marker;
 use crate::plan::models::Place;
 use crate::plan::node::shortened;
 use crate::plan::problem::{Wrong, nearest};
+use crate::plan::quantised::{self, Quantised};
 use crate::plan::source::is_json;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -24,6 +26,8 @@ pub struct Found {
     pub revision: String,
     pub origin: Origin,
     pub marker: Option<Marker>,
+    /// Its published weights have fewer bits.
+    pub quantised: Option<Quantised>,
     /// How many parameters it has, where that was published.
     pub parameters: Option<u64>,
 }
@@ -98,17 +102,29 @@ pub fn names() -> impl Iterator<Item = &'static str> {
 ///
 /// # Errors
 /// Nothing is known of the model, or its file is missing, broken or too large.
-pub fn find(model: &str, place: &Place, files: &dyn Files) -> Result<Found, Wrong> {
+pub fn find(
+    model: &str,
+    place: &Place,
+    revision: Option<&str>,
+    files: &dyn Files,
+) -> Result<Found, Wrong> {
     match place {
         Place::Local(path) => local(path, files),
-        Place::Named => named(model, files),
+        Place::Named => named(model, revision, files),
     }
 }
 
-/// Whether dtf knows a model without the hub.
+/// Whether the hub need not be asked about a model: this machine has it in that revision, or
+/// should have and cannot read it, or none is asked for and dtf carries one.
 #[must_use]
-pub fn knows(model: &str, files: &dyn Files) -> bool {
-    INDEX.contains_key(model) || files.cached_model(model).is_some()
+pub fn knows(model: &str, revision: Option<&str>, files: &dyn Files) -> bool {
+    let carried = revision.is_none() && INDEX.contains_key(model);
+    carried
+        || match files.cached_model(model, revision) {
+            Ok(Some(cached)) => cached.description.interpret(model).is_ok(),
+            Ok(None) => false,
+            Err(_) => true,
+        }
 }
 
 fn local(path: &str, files: &dyn Files) -> Result<Found, Wrong> {
@@ -119,11 +135,10 @@ fn local(path: &str, files: &dyn Files) -> Result<Found, Wrong> {
         })?;
         Description::config(text)
     } else {
-        let gguf = || {
-            let names = files.list(path).unwrap_or_default();
-            names.iter().any(|name| name.to_lowercase().ends_with(".gguf"))
-        };
-        Description::read(|name| files.read(&format!("{path}/{name}")).ok(), gguf)
+        files.model_directory(path).map_err(|problem| {
+            Wrong::new(format!("cannot read the directory {path:?}: {problem}"))
+                .hint("a model is a directory with a config.json, or that file")
+        })?
     };
     found(&description, &format!("{path:?}"), String::new(), Origin::Local)
 }
@@ -134,16 +149,26 @@ fn found(
     revision: String,
     origin: Origin,
 ) -> Result<Found, Wrong> {
-    let (config, marker) = description.interpret(name)?;
-    Ok(Found { config, revision, origin, marker, parameters: None })
+    let Interpreted { config, marker, quantised } = description.interpret(name)?;
+    Ok(Found { config, revision, origin, marker, quantised, parameters: None })
 }
 
-fn named(model: &str, files: &dyn Files) -> Result<Found, Wrong> {
+fn named(model: &str, revision: Option<&str>, files: &dyn Files) -> Result<Found, Wrong> {
     // dtf's own models are nowhere else.
-    let cached = if model.starts_with("dtf/") { None } else { files.cached_model(model) };
-    if let Some(cached) = cached {
-        return found(&cached.description, model, cached.revision, Origin::Cache);
-    }
+    let cached =
+        if model.starts_with("dtf/") { Ok(None) } else { files.cached_model(model, revision) };
+    let cached = cached.map_err(|problem| {
+        Wrong::new(format!("{model} in the model cache cannot be read: {problem}"))
+            .hint("fetch it again, or remove it from the cache")
+    })?;
+    let in_cache =
+        cached.map(|cached| found(&cached.description, model, cached.revision, Origin::Cache));
+    // What lies there may be a part, such as a tokenizer alone: others may know the whole.
+    let in_cache = match in_cache {
+        Some(Ok(found)) => return Ok(found),
+        Some(Err(wrong)) => Some(wrong),
+        None => None,
+    };
     if let Some(fetched) = files.fetched_model(model) {
         return found(&fetched.description, model, fetched.revision, Origin::Hub);
     }
@@ -158,19 +183,24 @@ fn named(model: &str, files: &dyn Files) -> Result<Found, Wrong> {
             Some(Library::SentenceTransformers) => Some(Marker::SentenceTransformers),
             None => pipeline,
         };
+        let quantised = quantised::find(&config, |_| None);
         return Ok(Found {
             config,
             revision: String::new(),
             origin: Origin::BuiltIn,
             marker,
+            quantised,
             parameters: carried.parameters,
         });
+    }
+    if let Some(Wrong { message, hint }) = in_cache {
+        return Err(Wrong { message: format!("{message} (in the model cache)"), hint });
     }
     let wrong = Wrong::new(format!("no configuration of {:?} is known here", shortened(model)));
     Err(match nearest(model, names()) {
         Some(candidate) => wrong.hint(format!("did you mean {candidate:?}?")),
         None => wrong.hint(
-            "fetch it into the model cache, or give a folder or {config: path/to/config.json}",
+            "fetch it into the model cache, or give a directory or {config: path/to/config.json}",
         ),
     })
 }
@@ -185,7 +215,7 @@ mod tests {
     fn every_configuration_of_the_binary_is_found_by_name() {
         assert!(INDEX.len() > 100);
         for name in names() {
-            let found = named(name, &NoFiles).expect(name);
+            let found = named(name, None, &NoFiles).expect(name);
             assert_eq!(found.origin, Origin::BuiltIn);
             assert!(found.config.contains_key("model_type"), "{name}");
         }
@@ -198,7 +228,8 @@ mod tests {
             let said = carried.parameters.expect(name);
             published += 1;
             // Types without a formula are built by the Python tests alone.
-            if let Some(count) = parameters::count(&named(name, &NoFiles).expect(name).config) {
+            if let Some(count) = parameters::count(&named(name, None, &NoFiles).expect(name).config)
+            {
                 assert!(count.total.abs_diff(said) * 50 <= said, "{name}: {count:?}");
             }
         }
@@ -216,20 +247,38 @@ mod tests {
         fn list(&self, _: &str) -> Result<Vec<String>, Unreadable> {
             Err(Unreadable("unused".into()))
         }
-        fn cached_model(&self, _: &str) -> Option<KnownModel> {
-            let description = Description::config(b"{\"model_type\": \"x\"}".to_vec());
-            Some(KnownModel { description, revision: "abc".into() })
+        fn model_directory(&self, path: &str) -> Result<Description, Unreadable> {
+            Ok(Description::config(self.read(&format!("{path}/config.json"))?))
+        }
+        fn cached_model(
+            &self,
+            model: &str,
+            _: Option<&str>,
+        ) -> Result<Option<KnownModel>, Unreadable> {
+            let text = match model {
+                "broken/link" => return Err(Unreadable("config.json is a broken link".into())),
+                "gpt2" => "version https://git-lfs.github.com/spec/v1",
+                _ => "{\"model_type\": \"x\"}",
+            };
+            let description = Description::config(text.into());
+            Ok(Some(KnownModel { description, revision: "abc".into() }))
         }
     }
 
     #[test]
     fn sources_are_asked_in_order() {
+        let find = |model, place: &Place, files: &dyn Files| find(model, place, None, files);
         let named = |model| find(model, &Place::Named, &Cache).expect("found");
         assert_eq!(named("bert-base-uncased").revision, "abc");
         assert_eq!(named("dtf/tiny-bert").origin, Origin::BuiltIn);
         let local = |path: &str| find("x", &Place::Local(path.into()), &Cache).expect("found");
         assert_eq!(local("m").config["from"], "m/config.json");
         assert_eq!(local("m/c.json").config["from"], "m/c.json");
+        // What cannot be read is an error; what is only in part there is asked of others.
+        let wrong = find("broken/link", &Place::Named, &Cache).expect_err("unreadable");
+        assert!(wrong.message.contains("config.json is a broken link"), "{}", wrong.message);
+        assert!(knows("broken/link", None, &Cache), "no hub is asked instead");
+        assert_eq!(named("gpt2").origin, Origin::BuiltIn);
         let wrong = find("bert-base-uncasd", &Place::Named, &NoFiles).expect_err("unknown");
         assert_eq!(wrong.hint.as_deref(), Some("did you mean \"bert-base-uncased\"?"));
     }

@@ -10,6 +10,7 @@ use crate::plan::fields::{Fields, text, whole};
 use crate::plan::locate::Path;
 use crate::plan::matrix::Matrix;
 use crate::plan::models::{self, ModelEntry};
+use crate::plan::names;
 use crate::plan::node::Node;
 use crate::plan::problem::{PlanError, Problem, Wrong};
 use crate::plan::settings::{SHARED_KEYS, Settings};
@@ -91,6 +92,7 @@ fn read(root: &Node, source: &Source) -> Result<(String, Vec<Entry>, Vec<ModelEn
         model_entries.push(models::read(&node, path)?);
         Ok(())
     })?;
+    names::tell_apart(&mut model_entries);
     if entries.is_empty() && model_entries.is_empty() {
         return Err(Problem::new(&top, "the plan has no test").hint("add tests: or models:"));
     }

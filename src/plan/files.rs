@@ -7,8 +7,8 @@
 
 use crate::domain::launch::FileRef;
 use crate::domain::launch::MAX_LIST;
+use crate::plan::description::Description;
 use crate::plan::glob;
-use crate::plan::markers::Description;
 use crate::plan::node::shortened;
 use crate::plan::problem::Wrong;
 use crate::plan::weights::{At, Directory};
@@ -101,9 +101,26 @@ pub trait Files {
         false
     }
 
-    /// The configuration of a model in the machine's model cache.
-    fn cached_model(&self, _model: &str) -> Option<KnownModel> {
-        None
+    /// What a model's directory holds, as far as it tells what the model is. The path is as in
+    /// [`Files::read`].
+    ///
+    /// # Errors
+    /// There is no such directory, or it may not be looked into.
+    fn model_directory(&self, path: &str) -> Result<Description, Unreadable> {
+        Err(Unreadable(format!("{path}: model directories cannot be read here")))
+    }
+
+    /// A model in the machine's model cache; `revision` where one is asked for. None: it is not
+    /// there.
+    ///
+    /// # Errors
+    /// Something of it is there and cannot be read.
+    fn cached_model(
+        &self,
+        _model: &str,
+        _revision: Option<&str>,
+    ) -> Result<Option<KnownModel>, Unreadable> {
+        Ok(None)
     }
 
     /// A model's directory as it lies on this machine, where a test finds it, too. None: there is

@@ -1,5 +1,6 @@
 //! What holds of a model beside its family: facts that its configuration tells.
 
+use crate::plan::quantised::Quantised;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -25,9 +26,12 @@ pub struct Flags {
     pub encoder_decoder: bool,
     /// The published weights are quantised.
     pub quantised: bool,
-    /// How, where the configuration says.
+    /// How, where that is said.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub quantisation: Option<String>,
+    /// Bits of a weight, where that is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quantisation_bits: Option<u32>,
     /// The model brings code of its own, which nobody runs unasked.
     pub remote_code: bool,
 }
@@ -47,19 +51,18 @@ pub fn packages(config: &Map<String, Value>) -> Option<&'static str> {
 
 impl Flags {
     #[must_use]
-    pub fn read(family: &str, config: &Map<String, Value>) -> Self {
+    pub fn read(family: &str, config: &Map<String, Value>, quantised: Option<&Quantised>) -> Self {
         let parts = || PARTS.iter().filter_map(|part| config.get(*part)?.as_object());
         let truth = |config: &Map<String, Value>, key: &str| {
             config.get(key).and_then(Value::as_bool).unwrap_or(false)
         };
-        let quantisation = config.get("quantization_config");
-        let method = quantisation.and_then(|how| how.get("quant_method")?.as_str());
         Self {
             moe: has_experts(config) || parts().any(has_experts),
             encoder_decoder: ENCODER_DECODER.contains(&family)
                 || truth(config, "is_encoder_decoder"),
-            quantised: quantisation.is_some_and(Value::is_object),
-            quantisation: method.map(str::to_owned),
+            quantised: quantised.is_some(),
+            quantisation: quantised.and_then(|how| how.method.clone()),
+            quantisation_bits: quantised.and_then(|how| how.bits),
             remote_code: config.get("auto_map").is_some_and(Value::is_object),
         }
     }
@@ -67,9 +70,11 @@ impl Flags {
     /// Those that hold, for people.
     #[must_use]
     pub fn names(&self) -> Vec<String> {
-        let quantised = match &self.quantisation {
-            Some(method) => format!("quantised ({method})"),
-            None => "quantised".to_owned(),
+        let bits = self.quantisation_bits.map(|bits| format!("{bits} bits"));
+        let how: Vec<String> = self.quantisation.iter().cloned().chain(bits).collect();
+        let quantised = match how.as_slice() {
+            [] => "quantised".to_owned(),
+            how => format!("quantised ({})", how.join(", ")),
         };
         let all = [
             (self.moe, "mixture of experts".to_owned()),
@@ -92,6 +97,7 @@ pub fn has_experts(config: &Map<String, Value>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::quantised;
     use serde_json::json;
 
     #[test]
@@ -119,7 +125,7 @@ mod tests {
             (
                 "decoder_llm",
                 json!({"quantization_config": {"quant_method": "gptq", "bits": 4}}),
-                &["quantised (gptq)"],
+                &["quantised (gptq, 4 bits)"],
             ),
             (
                 "decoder_llm",
@@ -128,7 +134,12 @@ mod tests {
             ),
         ] {
             let config = config.as_object().expect("a map");
-            assert_eq!(Flags::read(family, config).names(), names, "{config:?}");
+            let quantised = quantised::find(config, |_| None);
+            assert_eq!(
+                Flags::read(family, config, quantised.as_ref()).names(),
+                names,
+                "{config:?}"
+            );
         }
     }
 }

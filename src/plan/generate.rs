@@ -17,16 +17,19 @@ use crate::plan::history::{History, SIZES};
 use crate::plan::library::{self, Library};
 use crate::plan::matrix::{Combination, Matrix};
 use crate::plan::models::{BackendChoice, DOWNLOAD, ModelEntry};
+use crate::plan::names::script_name;
 use crate::plan::needs::Known;
 use crate::plan::node::Node;
 use crate::plan::order;
 use crate::plan::priority::{self, Terms};
 use crate::plan::problem::{Problem, Wrong};
+use crate::plan::quantised;
 use crate::plan::sizes;
 use crate::plan::sources::Sources;
 use crate::plan::template::{Context, Template};
 use crate::plan::weights::{self, Weights};
 use serde_json::{Map, Value, json};
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Parameters that have labels of their own, or on which no memory depends.
@@ -107,6 +110,10 @@ pub struct ModelTests {
     pub tests: Vec<Planned>,
     /// Shapes that were asked for and that its template does not have.
     pub left_out: Vec<&'static str>,
+    /// Why these tests cannot be run, though they can be explained.
+    pub refusal: Option<Problem>,
+    /// What its weights are not, though the model's are.
+    unlike: Option<String>,
 }
 
 impl ModelTests {
@@ -119,7 +126,7 @@ impl ModelTests {
             let model = &self.about.model;
             format!("the size of {model} cannot be estimated: no memory is reserved for its tests")
         });
-        self.about.doubt().into_iter().chain(unreserved)
+        self.about.doubt().into_iter().chain(unreserved).chain(self.unlike.clone())
     }
 }
 
@@ -160,10 +167,14 @@ pub fn model_tests(entry: &ModelEntry, sources: &Sources) -> Result<ModelTests, 
         test.entry.settings.priority = Some(terms.priority());
     }
     let left_out = subject.left_out().map(|(name, _)| *name).collect();
-    let Subject { class, found: Found { config, origin, revision, .. }, weights, .. } = subject;
-    let flags = Flags::read(&class.family, &config);
+    let drawn = plan.cases.iter().any(|case| case.weights() == "random");
+    let unlike = subject.unlike(drawn);
+    let refusal = plan.cases.iter().find_map(|case| subject.refusal(case));
+    let Subject { class, found, weights, .. } = subject;
+    let Found { config, origin, revision, quantised, .. } = found;
+    let flags = Flags::read(&class.family, &config, quantised.as_ref());
     let about = About { model: entry.model.clone(), class, flags, origin, revision, weights };
-    Ok(ModelTests { about, tests, left_out })
+    Ok(ModelTests { about, tests, left_out, refusal, unlike })
 }
 
 impl<'a> Subject<'a> {
@@ -173,7 +184,9 @@ impl<'a> Subject<'a> {
         library: &Library,
     ) -> Result<Self, Problem> {
         let at_model = |wrong: Wrong| wrong.at(&entry.path.key("model"));
-        let found = catalogue::find(&entry.model, &entry.place, files).map_err(at_model)?;
+        let revision = entry.revision.as_deref();
+        let found = catalogue::find(&entry.model, &entry.place, revision, files);
+        let found = found.map_err(at_model)?;
         let said = entry.family.as_deref();
         sizes::check(&found.config).map_err(at_model)?;
         let marker = found.marker.as_ref();
@@ -209,8 +222,8 @@ impl<'a> Subject<'a> {
         for template in templates.filter(|template| template.origin != library::Origin::BuiltIn) {
             let backend = template.front_matter.backends.first().map_or("cpu", |b| b.name());
             let render = |parameters: &_| {
-                let context =
-                    self.context(template, (&self.entry.prefix, backend), parameters, &[]);
+                let cell = (&*self.entry.prefix, backend);
+                let context = self.context(template, cell, &self.found.config, parameters, &[]);
                 template.render(&context).ok()
             };
             check_parameters(library, template, render)?;
@@ -222,6 +235,7 @@ impl<'a> Subject<'a> {
         &'c self,
         template: &'c Template,
         (test_name, backend): (&'c str, &'c str),
+        config: &'c Map<String, Value>,
         parameters: &'c Map<String, Value>,
         requirements: &'c [String],
     ) -> Context<'c> {
@@ -233,7 +247,7 @@ impl<'a> Subject<'a> {
             family: &self.class.family,
             model_type: model_type.unwrap_or_default(),
             backend,
-            config: &self.found.config,
+            config,
             parameters,
             revision: self.entry.revision.as_deref().or(cached),
             weights_directory: match &self.weights {
@@ -246,6 +260,35 @@ impl<'a> Subject<'a> {
             template_version: template.front_matter.version,
             template_digest: &template.digest,
             dtf_version: env!("CARGO_PKG_VERSION"),
+        }
+    }
+
+    /// Why published weights cannot be tested, where a test would take them.
+    fn refusal(&self, case: &Case) -> Option<Problem> {
+        let quantised = self.found.quantised.as_ref()?;
+        if case.weights() == "random" || quantised.restored() {
+            return None;
+        }
+        let (message, hint) = quantised.refusal(&self.entry.model);
+        Some(Problem::new(&self.entry.path.key("model"), message).hint(hint))
+    }
+
+    /// What people should know where weights are drawn for a model that is quantised.
+    fn unlike(&self, drawn: bool) -> Option<String> {
+        let quantised = self.found.quantised.as_ref().filter(|_| drawn)?;
+        let (model, name) = (&self.entry.model, quantised.name());
+        Some(format!(
+            "{model} is quantised ({name}); its random weights are not: plain ones are tested"
+        ))
+    }
+
+    /// The configuration as a script has it.
+    fn config(&self, case: &Case) -> Cow<'_, Map<String, Value>> {
+        let config = &self.found.config;
+        match &self.found.quantised {
+            None => Cow::Borrowed(config),
+            Some(_) if case.weights() == "random" => Cow::Owned(quantised::plain(config)),
+            Some(_) => Cow::Owned(quantised::restoring(config)),
         }
     }
 
@@ -387,6 +430,11 @@ impl<'a> Subject<'a> {
         let front_matter = &template.front_matter;
         let mut usual = front_matter.packages(case.text("runtime"));
         usual.extend(flags::packages(&self.found.config).map(str::to_owned));
+        if let Some(quantised) =
+            self.found.quantised.as_ref().filter(|_| case.weights() != "random")
+        {
+            usual.extend(quantised.packages().map(str::to_owned));
+        }
         let environment = self.entry.settings.environment.clone().unwrap_or_else(|| {
             let requirements = usual.clone();
             Environment::Packages(Packages { requirements, python: Some(PYTHON.into()) })
@@ -396,7 +444,8 @@ impl<'a> Subject<'a> {
             Environment::System => usual,
         };
         let cell = (name, case.backend.name());
-        let context = self.context(template, cell, &case.parameters, &requirements);
+        let config = self.config(case);
+        let context = self.context(template, cell, &config, &case.parameters, &requirements);
         let script = template.render(&context);
         let script = script.map_err(|wrong| wrong.at(&self.entry.path))?;
         let mut settings = self.entry.settings.clone();
@@ -599,12 +648,4 @@ fn json_of(node: &Node) -> Value {
         Node::Text(text) => json!(text),
         Node::Null | Node::List(_) | Node::Map(_) => Value::Null,
     }
-}
-
-/// The file of a generated test: a name that every file system and Python accept. Two tests
-/// may get the same one; each has a directory of its own, and a request refuses it.
-fn script_name(test: &str) -> String {
-    let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' };
-    let name: String = test.chars().map(plain).take(150).collect();
-    format!("test_{name}.py")
 }

@@ -87,6 +87,8 @@ pub struct ModelEntry {
     pub place: Place,
     /// What test names begin with.
     pub prefix: String,
+    /// The plan says so.
+    pub is_named: bool,
     pub family: Option<String>,
     pub revision: Option<String>,
     pub backends: Vec<BackendChoice>,
@@ -118,7 +120,9 @@ pub fn keys() -> Vec<&'static str> {
 pub fn read(node: &Node, path: &Path) -> Result<ModelEntry, Problem> {
     let fields = Fields::new(node, path, &keys())?;
     let (model, place) = read_model(&fields)?;
-    let prefix = fields.optional("name", text)?.unwrap_or_else(|| plain_name(&model));
+    let named = fields.optional("name", text)?;
+    let is_named = named.is_some();
+    let prefix = named.unwrap_or_else(|| plain_name(&model));
     check_name(&prefix, &path.key("name"))?;
     let settings = Settings::read(&fields)?;
     if settings.requires.backend.is_some() {
@@ -132,6 +136,7 @@ pub fn read(node: &Node, path: &Path) -> Result<ModelEntry, Problem> {
         model,
         place,
         prefix,
+        is_named,
         family: fields.optional("family", text)?,
         revision: fields.optional("revision", revision)?,
         backends: read_backends(&fields)?,

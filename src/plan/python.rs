@@ -1,5 +1,6 @@
 //! JSON values as Python literals, so that nothing a user writes can become code.
 
+use crate::plan::python_json;
 use serde_json::Value;
 use std::fmt::Write;
 
@@ -35,7 +36,10 @@ fn write_line(value: &Value, out: &mut String) {
         Value::Bool(false) => out.push_str("False"),
         // JSON numbers are Python numbers, exponents included.
         Value::Number(number) => out.push_str(&number.to_string()),
-        Value::String(text) => write_text(text, out),
+        Value::String(text) => match python_json::number(text) {
+            Some(number) => out.push_str(number),
+            None => write_text(text, out),
+        },
         Value::Array(items) => {
             out.push('[');
             for (at, item) in items.iter().enumerate() {

@@ -6,6 +6,7 @@ use crate::plan::entry::Entry;
 use crate::plan::generate::{self, ModelTests, Planned};
 use crate::plan::locate::Path;
 use crate::plan::models::{self, ModelEntry};
+use crate::plan::names;
 use crate::plan::needs::{self, Known};
 use crate::plan::node::{Node, shortened};
 use crate::plan::priority::Terms;
@@ -95,14 +96,15 @@ pub fn suite(suite: &Suite, items: &[Item], sources: &Sources) -> Result<Generat
 
 fn put_together(
     name: &str,
-    models: Vec<ModelTests>,
-    others: Vec<Planned>,
+    mut models: Vec<ModelTests>,
+    mut others: Vec<Planned>,
     sources: &Sources,
 ) -> Result<Generated, PlanError> {
+    let all = models.iter_mut().flat_map(|model| &mut model.tests).chain(&mut others);
+    names::tell_scripts_apart(all.map(|test| &mut test.entry));
     let tests = models.iter().flat_map(|model| &model.tests).chain(&others);
     let entries: Vec<Entry> = tests.map(|test| test.entry.clone()).collect();
     check_count(entries.len(), &Path::default().key("models")).map_err(refuse)?;
-    check_scripts(&entries).map_err(refuse)?;
     let mut submission = submission(name.to_owned(), &entries, sources.files).map_err(refuse)?;
     submission.doubts.extend(models.iter().flat_map(ModelTests::doubts));
     for ModelTests { about, .. } in &models {
@@ -117,6 +119,17 @@ impl Generated {
     /// All tests, in the order of `submission`.
     pub fn tests(&self) -> impl Iterator<Item = &Planned> {
         self.models.iter().flat_map(|model| &model.tests).chain(&self.others)
+    }
+
+    /// The same, where all of it can be run.
+    ///
+    /// # Errors
+    /// A model whose tests can be explained, but not run.
+    pub fn runnable(self) -> Result<Self, PlanError> {
+        match self.models.iter().find_map(|model| model.refusal.clone()) {
+            Some(problem) => Err(refuse(problem)),
+            None => Ok(self),
+        }
     }
 
     /// File name and text of each script.
@@ -163,19 +176,6 @@ fn check_shapes(models: &[ModelTests]) -> Result<(), Problem> {
     Err(Problem::new(&Path::default().key(name), message).hint(hint))
 }
 
-/// Names of tests may differ where names of files do not.
-fn check_scripts(entries: &[Entry]) -> Result<(), Problem> {
-    let mut seen = std::collections::HashMap::new();
-    for entry in entries {
-        let Program::Script(script) = &entry.program else { continue };
-        if let Some(other) = seen.insert(script, &entry.name) {
-            let message = format!("{:?} and {other:?} would share the file {script}", entry.name);
-            return Err(Problem::new(&entry.path, message).hint("generate them one by one"));
-        }
-    }
-    Ok(())
-}
-
 impl Request {
     /// The models as a plan would name them.
     ///
@@ -197,7 +197,10 @@ impl Request {
             let node = self.node(model, &path)?;
             Ok(ModelEntry { lenient: true, ..models::read(&node, &path)? })
         };
-        self.models.iter().enumerate().map(read).collect::<Result<_, _>>().map_err(refuse)
+        let models = self.models.iter().enumerate().map(read).collect::<Result<_, _>>();
+        let mut models: Vec<ModelEntry> = models.map_err(refuse)?;
+        names::tell_apart(&mut models);
+        Ok(models)
     }
 
     /// The same as an entry of a plan's `models`.

@@ -59,6 +59,10 @@ impl Plan {
         }
         for model in &self.models {
             let made = generate::model_tests(model, sources);
+            let made = made.and_then(|made| match &made.refusal {
+                Some(problem) => Err(problem.clone()),
+                None => Ok(made),
+            });
             let made = made.map_err(|problem| self.source.refuse(problem))?;
             doubts.extend(made.doubts());
             random.add(&made.about.model, &made.about.weights);
@@ -112,7 +116,11 @@ fn check_unique(entries: &[Entry]) -> Result<(), Problem> {
                 &entry.path.key("name"),
                 format!("the name {:?} is taken by {}", entry.name, first.path),
             );
-            return Err(problem.hint("names are unique within a plan"));
+            return Err(problem.hint(if entry.generated.is_some() {
+                "give one of the two models a name of its own, in a plan with name:"
+            } else {
+                "names are unique within a plan"
+            }));
         }
     }
     Ok(())

@@ -60,7 +60,7 @@ pub enum Root<'a> {
     /// A directory as the plan names it.
     Plan(&'a str),
     /// A model by its name, in the machine's model cache.
-    Cache(&'a str),
+    Cache { model: &'a str, revision: Option<&'a str> },
 }
 
 /// A directory on this machine. Links in it are followed wherever they lead: weights are read
@@ -127,7 +127,9 @@ pub fn of(
     let stem = if pipeline { PIPELINE_STEM } else { STEM };
     let path = match &entry.place {
         Place::Named => {
-            let found = find(At { root: Root::Cache(&entry.model), part }, stem, files);
+            let root =
+                Root::Cache { model: &entry.model, revision: entry.revision.as_deref() };
+            let found = find(At { root, part }, stem, files);
             // What is there and broken is the test's to tell: another machine may run it.
             let here = asked.contains("download") || !matches!(found, Ok(None));
             return Ok(Weights::Published { here });

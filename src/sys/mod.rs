@@ -1,5 +1,6 @@
 //! The operating system: clock, ids, tasks, signals, files, processes, memory.
 
+pub mod caches;
 pub mod clock;
 pub mod fs;
 pub mod ids;

@@ -6,8 +6,9 @@
 //! variables reach (they are no security boundary).
 
 use crate::domain::accelerator::{Accelerator, Vendor};
+use crate::sys::caches::{self, Caches, Surroundings};
 use std::collections::BTreeMap;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
 /// Passed through when set on the worker. A `*` at the end stands for any rest.
@@ -29,7 +30,6 @@ const ALLOWED: &[&str] = &[
     "HF_HUB_ETAG_TIMEOUT",
     "TRANSFORMERS_OFFLINE",
     "TORCH_HOME",
-    "HUGGINGFACE_HUB_CACHE",
     "PYENV_ROOT",
     "PYENV_VERSION",
     "PYTHONUSERBASE",
@@ -89,13 +89,10 @@ impl Inherited {
     }
 
     pub(super) fn from(all: impl Iterator<Item = (OsString, OsString)>, also: &[String]) -> Self {
+        let all: Variables = all.collect();
         let mut inherited = Self::default();
-        let mut home = None;
-        for (name, value) in all {
+        for (name, value) in all.clone() {
             let Some(text) = name.to_str() else { continue };
-            if text == "HOME" {
-                home = Some(value.clone());
-            }
             if also.iter().any(|also| also == text) || listed(ALLOWED, text) {
                 inherited.tests.insert(name, value);
             } else if listed(ALLOWED_FOR_BUILDS, text) {
@@ -103,15 +100,12 @@ impl Inherited {
             }
         }
         // A test gets a home of its own, but finds what lies in the real one.
-        if let Some(home) = home {
-            for (name, place) in [
-                ("HF_HOME", ".cache/huggingface"),
-                ("TORCH_HOME", ".cache/torch"),
-                ("PYTHONUSERBASE", ".local"),
-            ] {
-                let path = Path::new(&home).join(place);
-                inherited.tests.entry(name.into()).or_insert(path.into());
-            }
+        for (name, place) in places(&all) {
+            inherited.tests.insert(name.into(), place);
+        }
+        if let Some(home) = all.get(OsStr::new("HOME")) {
+            let base = Path::new(home).join(".local");
+            inherited.tests.entry("PYTHONUSERBASE".into()).or_insert(base.into());
         }
         inherited
     }
@@ -136,6 +130,24 @@ impl Inherited {
         set(&mut variables, "PYTHONFAULTHANDLER", "1");
         variables
     }
+}
+
+/// Where the caches of this user are, whatever `~` and the working directory mean to a test.
+fn places(all: &Variables) -> Vec<(&'static str, OsString)> {
+    let get = caches::in_map(all);
+    let around = Surroundings { get: &get, home: &caches::home };
+    let caches = Caches::of(&around);
+    let mut places = vec![("HF_HOME", caches.hub_home), ("TORCH_HOME", caches.torch)];
+    // Named only where it is, so that a plan that sets HF_HOME moves the models as well.
+    if ["HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"].iter().any(|name| get(name).is_some()) {
+        places.push(("HF_HUB_CACHE", caches.models));
+    }
+    if let Some(base) = get("XDG_CACHE_HOME") {
+        places.push(("XDG_CACHE_HOME", caches::user(&around, Path::new(&base))));
+    }
+    let here = std::env::current_dir().unwrap_or_default();
+    let known = places.into_iter().filter(|(_, place)| !place.starts_with("~"));
+    known.map(|(name, place)| (name, here.join(place).into())).collect()
 }
 
 /// Thread counts for the usual numeric libraries.
@@ -256,5 +268,33 @@ mod tests {
         assert!(is("HOME", "/work/a") && is("OMP_NUM_THREADS", "2"));
         assert!(is("HF_HOME", "/home/x/.cache/huggingface"));
         assert!(inherited.for_builds().contains_key(&OsString::from("UV_INDEX_URL")));
+    }
+
+    #[test]
+    fn a_test_finds_the_caches_of_the_user() {
+        let of = |more: &[(&str, &str)]| {
+            let all = [("HOME", "/home/x")].iter().chain(more);
+            let all = all.map(|(name, value)| (OsString::from(name), OsString::from(value)));
+            let test = Inherited::from(all, &[]).for_attempt(Path::new("/work/a"), 1);
+            move |name: &str| test.get(OsStr::new(name)).map(|v| v.display().to_string())
+        };
+        let usual = of(&[]);
+        assert_eq!(usual("HF_HOME").as_deref(), Some("/home/x/.cache/huggingface"));
+        assert_eq!((usual("HF_HUB_CACHE"), usual("XDG_CACHE_HOME")), (None, None));
+        let moved = of(&[("XDG_CACHE_HOME", "/scratch")]);
+        assert_eq!(moved("HF_HOME").as_deref(), Some("/scratch/huggingface"));
+        assert_eq!(moved("TORCH_HOME").as_deref(), Some("/scratch/torch"));
+        let own = of(&[("HF_HOME", "~/hf"), ("XDG_CACHE_HOME", "~/c"), ("TORCH_HOME", "~")]);
+        assert_eq!(own("HF_HOME").as_deref(), Some("/home/x/hf"));
+        assert_eq!(own("XDG_CACHE_HOME").as_deref(), Some("/home/x/c"));
+        assert_eq!(own("TORCH_HOME").as_deref(), Some("/home/x"));
+        assert_eq!(own("HF_HUB_CACHE"), None, "it follows HF_HOME");
+        let old = of(&[("HUGGINGFACE_HUB_CACHE", "$TEAM/models"), ("TEAM", "/blue")]);
+        assert_eq!(old("HF_HUB_CACHE").as_deref(), Some("/blue/models"));
+        assert_eq!(old("TEAM"), None, "only what it stands for passes");
+        // A test works elsewhere.
+        let here = std::env::current_dir().expect("a directory");
+        let relative = of(&[("HF_HOME", "hf")]);
+        assert_eq!(relative("HF_HOME"), Some(here.join("hf").display().to_string()));
     }
 }

@@ -33,6 +33,7 @@ pub use range::Range;
 use crate::domain::accelerator::Backend;
 use crate::plan::estimate::model::Model;
 use crate::plan::parameters;
+use crate::plan::quantised;
 use range::Span;
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -178,6 +179,9 @@ pub fn estimate(
 
 /// Bytes of a number in the published files, where the configuration tells.
 fn published_width(config: &Map<String, Value>) -> Option<f64> {
+    if let Some(bits) = quantised::find(config, |_| None).and_then(|how| how.bits) {
+        return Some(f64::from(bits) / 8.0);
+    }
     let named = ["dtype", "torch_dtype"].iter().find_map(|key| config.get(*key)?.as_str())?;
     match named {
         "float32" => Some(4.0),

@@ -12,7 +12,7 @@ use serde_json::json;
 pub(super) const MIB: u64 = 1 << 20;
 
 pub(super) fn config(model: &str) -> Map<String, Value> {
-    catalogue::find(model, &Place::Named, &NoFiles).expect(model).config
+    catalogue::find(model, &Place::Named, None, &NoFiles).expect(model).config
 }
 
 pub(super) fn object(value: Value) -> Map<String, Value> {
@@ -193,7 +193,7 @@ pub(super) fn family(name: &str, config: &Map<String, Value>) -> String {
 fn every_model_that_is_carried_has_an_estimate() {
     let mut without: Vec<&str> = Vec::new();
     for name in catalogue::names() {
-        let model = catalogue::find(name, &Place::Named, &NoFiles).expect(name);
+        let model = catalogue::find(name, &Place::Named, None, &NoFiles).expect(name);
         let family = family(name, &model.config);
         let shape = Workload { new_tokens: 32, ..workload(&family) };
         match estimate(&model.config, model.parameters, &shape) {

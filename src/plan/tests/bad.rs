@@ -173,7 +173,7 @@ fn models_are_refused_where_they_are_wrong() {
         ("bert-base-uncasd", "did you mean \"bert-base-uncased\"?"),
         ("{model: '../x'}", "is not the name of a model"),
         ("{model: {config: config.json}}", "is not valid JSON: EOF"),
-        ("{model: ./nowhere}", "\"nowhere\" has no config.json"),
+        ("{model: ./nowhere}", "cannot read the directory \"nowhere\": no such folder"),
         ("{model: gpt2, backends: [cudda]}", "models[0].backends[0]: expected a back-end"),
         (
             "{model: gpt2, backends: [openvino]}",

@@ -1,8 +1,9 @@
 //! The example plans are read and become tests.
 
-use super::{launch, names, sources};
+use super::{described, launch, names, sources};
 use crate::domain::accelerator::Backend;
 use crate::domain::launch::Program;
+use crate::plan::description::Description;
 use crate::plan::document::Plan;
 use crate::plan::entry;
 use crate::plan::files::{Files, Unreadable};
@@ -33,6 +34,10 @@ impl Files for Disk {
             }
         }
         Ok(found)
+    }
+
+    fn model_directory(&self, path: &str) -> Result<Description, Unreadable> {
+        described(self, path)
     }
 }
 

@@ -1,8 +1,8 @@
 //! Whatever arrives, a plan is read or refused; nothing panics and nothing becomes code.
 
 use super::{Folder, submit};
+use crate::plan::description;
 use crate::plan::document::Plan;
-use crate::plan::markers;
 use crate::plan::python;
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -62,7 +62,7 @@ proptest! {
     fn bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
         for origin in ["p.yaml", "p.json", ""] {
             let _result = Plan::parse(&bytes, origin);
-            let _config = markers::parse(&bytes, "config.json");
+            let _config = description::parse(&bytes, "config.json");
         }
     }
 

@@ -11,6 +11,7 @@ mod past;
 use crate::domain::accelerator::Backend;
 use crate::domain::launch::Launch;
 use crate::domain::test::TestSpec;
+use crate::plan::description::{Description, Look};
 use crate::plan::document::Plan;
 use crate::plan::files::{Files, Unreadable};
 use crate::plan::history::History;
@@ -43,6 +44,19 @@ impl Files for Folder {
         let found: Vec<String> = self.0.keys().filter(below).cloned().collect();
         if found.is_empty() { Err(Unreadable("no such folder".into())) } else { Ok(found) }
     }
+
+    fn model_directory(&self, path: &str) -> Result<Description, Unreadable> {
+        described(self, path)
+    }
+}
+
+/// A directory of which every file can be read.
+fn described(files: &dyn Files, path: &str) -> Result<Description, Unreadable> {
+    let prefix = format!("{path}/");
+    let listed = files.list(path)?;
+    let names = listed.iter().filter_map(|name| name.strip_prefix(&prefix)).map(str::to_owned);
+    Ok(Description::listed(names.collect())
+        .gather(|name| Look::There(files.read(&format!("{prefix}{name}")).expect("listed"))))
 }
 
 fn submit(text: &str, files: &Folder, found: &[Backend]) -> Result<Submission, PlanError> {

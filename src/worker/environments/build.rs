@@ -46,7 +46,17 @@ impl Environments {
 
     /// Waits until no other process works on it.
     async fn lock(&self, name: &str) -> Result<File, EnvironmentError> {
-        let path = self.recipe.directory.join(format!("{name}.lock"));
+        let directory = self.recipe.directory.clone();
+        std::fs::create_dir_all(&directory).map_err(|error| {
+            let place = directory.display();
+            failed(
+                &format!(
+                    "make the directory of environments {place} (--environments-dir names another)"
+                ),
+                &error,
+            )
+        })?;
+        let path = directory.join(format!("{name}.lock"));
         let take = move || -> io::Result<File> {
             let file = File::create(path)?;
             file.lock()?;

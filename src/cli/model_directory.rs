@@ -1,0 +1,319 @@
+//! Looks into directories of models: those that people name, and those of the model cache.
+//!
+//! Every look has three answers: there, not there, and could not look with the reason. A link
+//! that leads nowhere, a directory in the place of a file, and a file without permission are
+//! of the third kind. Limits are those of [`crate::plan::description`].
+
+use crate::plan::description::{Description, Look, MAX_CONFIG_BYTES, MAX_DEPTH, MAX_NAMES};
+use crate::plan::files::{KnownModel, Unreadable};
+use crate::sys::fs::open_plain;
+use std::collections::BTreeSet;
+use std::io::{self, ErrorKind, Read};
+use std::path::{Path, PathBuf};
+
+/// Largest file with the name of a commit.
+const MAX_REFERENCE_BYTES: usize = 256;
+
+/// What a directory holds. `within`: links are followed only inside of this place, which has
+/// no links itself.
+///
+/// # Errors
+/// There is no such directory, or it cannot be looked into.
+pub fn describe(directory: &Path, within: Option<&Path>) -> Result<Description, String> {
+    let full = resolve(directory, within)?.ok_or("it does not exist")?;
+    if !full.is_dir() {
+        return Err("it is not a directory".to_owned());
+    }
+    let mut names = BTreeSet::new();
+    let description = match list(&full, within, &mut names) {
+        Ok(()) => Description::listed(names),
+        Err(why) => Description::unlisted(names, why),
+    };
+    Ok(description.gather(|name| look(&full.join(name), within)))
+}
+
+/// What came of a look at a file, at most as large as a configuration may be.
+fn look(path: &Path, within: Option<&Path>) -> Look {
+    match resolve(path, within) {
+        Ok(None) => Look::Absent,
+        Ok(Some(full)) => match read_capped(&full, MAX_CONFIG_BYTES) {
+            Ok(text) => Look::There(text),
+            Err(reason) => Look::Failed(reason),
+        },
+        Err(reason) => Look::Failed(reason),
+    }
+}
+
+/// Where a path leads, without links. None: nothing is there.
+fn resolve(path: &Path, within: Option<&Path>) -> Result<Option<PathBuf>, String> {
+    let full = match path.canonicalize() {
+        Ok(full) => full,
+        Err(error) => return missing(path, &error),
+    };
+    match within {
+        Some(root) if !full.starts_with(root) => Err(format!(
+            "it leads out of {}, to {}; a plan may only name what is in its directory",
+            root.display(),
+            full.display()
+        )),
+        _ => Ok(Some(full)),
+    }
+}
+
+fn missing(path: &Path, error: &io::Error) -> Result<Option<PathBuf>, String> {
+    let absent = |kind| matches!(kind, ErrorKind::NotFound | ErrorKind::NotADirectory);
+    match path.symlink_metadata() {
+        Ok(data) if data.is_symlink() => {
+            let target = path.read_link().unwrap_or_default();
+            Err(format!("it is a link to {}, which cannot be followed: {error}", target.display()))
+        }
+        Ok(_) => Err(error.to_string()),
+        Err(error) if absent(error.kind()) => Ok(None),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// Adds the names of the files in a directory and in those below it.
+fn list(
+    directory: &Path,
+    within: Option<&Path>,
+    names: &mut BTreeSet<String>,
+) -> Result<(), String> {
+    let mut open = vec![(directory.to_owned(), String::new(), 1)];
+    let mut problem = Ok(());
+    while let Some((directory, prefix, depth)) = open.pop() {
+        let failed = |error: io::Error| format!("{}: {error}", directory.display());
+        let entries = match directory.read_dir() {
+            Ok(entries) => entries,
+            // The rest is worth a look all the same.
+            Err(error) => {
+                problem = Err(failed(error));
+                continue;
+            }
+        };
+        for entry in entries {
+            let entry = entry.map_err(failed)?;
+            let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
+            let below = entry.path().is_dir();
+            if !below {
+                names.insert(name);
+            } else if depth < MAX_DEPTH && matches!(resolve(&entry.path(), within), Ok(Some(_))) {
+                open.push((entry.path(), format!("{name}/"), depth + 1));
+            }
+            if names.len() > MAX_NAMES || open.len() > MAX_NAMES {
+                return Err(format!("there are more than {MAX_NAMES} files"));
+            }
+        }
+    }
+    problem
+}
+
+/// A model in a cache of the hub's tools. None: it is not there, or nothing of it is.
+///
+/// # Errors
+/// The model is there, and something of it cannot be read.
+pub fn cached(
+    hub: &Path,
+    model: &str,
+    revision: Option<&str>,
+) -> Result<Option<KnownModel>, Unreadable> {
+    let Some((place, revision)) = snapshot(hub, model, revision)? else { return Ok(None) };
+    let description = describe(&place, None).map_err(|reason| failed(&place, &reason))?;
+    if let Some((file, reason)) = description.failed() {
+        return Err(failed(&place.join(file), reason));
+    }
+    Ok((!description.is_empty()).then_some(KnownModel { description, revision }))
+}
+
+/// The directory of a cached model, and its commit: `models--OWNER--NAME/refs/main` names that,
+/// `snapshots/COMMIT` holds the files, or links to them. Without `refs/main`, as after a
+/// download of a certain revision, a single snapshot is the one that is meant.
+///
+/// # Errors
+/// The model is there, and cannot be read.
+pub fn snapshot(
+    hub: &Path,
+    model: &str,
+    revision: Option<&str>,
+) -> Result<Option<(PathBuf, String)>, Unreadable> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._-/".contains(c);
+    let mut named = [Some(model), revision].into_iter().flatten();
+    if !named.all(|name| name.chars().all(plain) && !name.contains("..")) {
+        return Ok(None);
+    }
+    let directory = hub.join(format!("models--{}", model.replace('/', "--")));
+    if resolve(&directory, None).map_err(|reason| failed(&directory, &reason))?.is_none() {
+        return Ok(None);
+    }
+    let Some(revision) = commit(&directory, revision)? else { return Ok(None) };
+    let place = directory.join("snapshots").join(&revision);
+    let there = resolve(&place, None).map_err(|reason| failed(&place, &reason))?;
+    Ok(there.map(|place| (place, revision)))
+}
+
+fn failed(what: &Path, reason: &str) -> Unreadable {
+    Unreadable(format!("{}: {reason}", what.display()))
+}
+
+/// The commit of a revision that the cache has.
+fn commit(directory: &Path, revision: Option<&str>) -> Result<Option<String>, Unreadable> {
+    let reference = directory.join("refs").join(revision.unwrap_or("main"));
+    let refused = |reason: String| failed(&reference, &reason);
+    if let Some(full) = resolve(&reference, None).map_err(refused)? {
+        let text = read_capped(&full, MAX_REFERENCE_BYTES).map_err(refused)?;
+        let commit = String::from_utf8_lossy(&text).trim().to_owned();
+        if commit.is_empty() || !commit.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+            return Err(refused("it names no commit".to_owned()));
+        }
+        return Ok(Some(commit));
+    }
+    if let Some(revision) = revision {
+        // The name of a commit.
+        return Ok((!revision.contains('/')).then(|| revision.to_owned()));
+    }
+    let snapshots = directory.join("snapshots");
+    let entries = match snapshots.read_dir() {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(failed(&snapshots, &error.to_string())),
+    };
+    let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let names: Vec<String> = names.take(2).collect();
+    match names.as_slice() {
+        [one] => Ok(Some(one.clone())),
+        _ => Ok(None),
+    }
+}
+
+/// The bytes of a plain file whose path has no links.
+pub fn read_capped(path: &Path, limit: usize) -> Result<Vec<u8>, String> {
+    if path.is_dir() {
+        return Err("it is a directory".to_owned());
+    }
+    let file = open_plain(path).map_err(|error| error.to_string())?;
+    let mut bytes = Vec::new();
+    let read = file.take(limit as u64 + 1).read_to_end(&mut bytes);
+    read.map_err(|error| error.to_string())?;
+    if bytes.len() > limit {
+        return Err(format!("it has more than {limit} bytes"));
+    }
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BERT: &str = r#"{"model_type": "bert"}"#;
+
+    fn write(path: &Path, text: &str) {
+        std::fs::create_dir_all(path.parent().expect("a directory")).expect("made");
+        std::fs::write(path, text).expect("written");
+    }
+
+    #[cfg(unix)]
+    fn link(target: &str, path: &Path) {
+        std::fs::create_dir_all(path.parent().expect("a directory")).expect("made");
+        std::os::unix::fs::symlink(target, path).expect("linked");
+    }
+
+    fn refused(directory: &Path) -> String {
+        match describe(directory, None).map(|found| found.interpret("x")) {
+            Ok(Err(wrong)) => wrong.message,
+            other => panic!("{other:?} is no refusal"),
+        }
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn links_are_followed_and_those_that_lead_nowhere_are_told() {
+        let place = tempfile::tempdir().expect("a directory");
+        let root = place.path().canonicalize().expect("a path");
+        write(&root.join("blobs/x"), BERT);
+        let snapshot = root.join("snapshots/abc");
+        link("../../blobs/x", &snapshot.join("config.json"));
+        assert!(describe(&snapshot, None).expect("there").interpret("x").is_ok());
+        link("snapshots/abc", &root.join("by-link"));
+        assert!(describe(&root.join("by-link"), None).expect("there").interpret("x").is_ok());
+        // What a plan names stays inside of its directory.
+        let outside = describe(&snapshot, Some(&snapshot)).expect("there").interpret("x");
+        let told = outside.expect_err("a link out of it").message;
+        assert!(told.contains("config.json of x: it leads out of"), "{told}");
+        assert!(describe(&root.join("by-link"), Some(&snapshot)).expect("inside").tells());
+        assert!(describe(&root, Some(&snapshot)).expect_err("outside").contains("leads out of"));
+
+        std::fs::remove_file(root.join("blobs/x")).expect("removed");
+        let told = refused(&snapshot);
+        assert!(told.contains("a link to ../../blobs/x, which cannot be followed"), "{told}");
+        link("gone", &root.join("dangling"));
+        assert!(describe(&root.join("dangling"), None).expect_err("gone").contains("link to gone"));
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_not_taken_for_absent() {
+        let place = tempfile::tempdir().expect("a directory");
+        let root = place.path();
+        assert_eq!(describe(&root.join("none"), None), Err("it does not exist".into()));
+        write(&root.join("file"), "");
+        assert_eq!(describe(&root.join("file"), None), Err("it is not a directory".into()));
+        std::fs::create_dir_all(root.join("a/config.json/b")).expect("made");
+        // A directory in the place of the file, with nothing in it that has a name of its own.
+        let told = describe(&root.join("a"), None).expect("there");
+        assert!(told.interpret("x").is_err());
+        write(&root.join("c/config.json"), &" ".repeat(MAX_CONFIG_BYTES + 1));
+        assert!(refused(&root.join("c")).contains("more than 1048576 bytes"));
+        #[cfg(unix)]
+        {
+            rustix::fs::mknodat(
+                rustix::fs::CWD,
+                root.join("pipe"),
+                rustix::fs::FileType::Fifo,
+                rustix::fs::Mode::RWXU,
+                0,
+            )
+            .expect("a pipe");
+            link("../pipe", &root.join("d/config.json"));
+            assert!(refused(&root.join("d")).contains("not a plain file"));
+        }
+    }
+
+    #[test]
+    fn a_cached_model_is_found_by_its_reference_or_as_the_only_one() {
+        let place = tempfile::tempdir().expect("a directory");
+        let hub = place.path();
+        let model = hub.join("models--owner--name");
+        write(&model.join("snapshots/abc123/config.json"), BERT);
+        let cached = |revision| cached(hub, "owner/name", revision);
+        let found = |revision| cached(revision).expect("readable").map(|known| known.revision);
+        assert_eq!(found(None).as_deref(), Some("abc123"), "downloaded with a revision");
+        write(&model.join("snapshots/def456/config.json"), "{}");
+        assert_eq!(found(None), None, "either could be meant");
+        assert_eq!(found(Some("def456")).as_deref(), Some("def456"));
+        assert_eq!(found(Some("v1")), None);
+        write(&model.join("refs/v1"), "def456\n");
+        write(&model.join("refs/main"), "abc123");
+        assert_eq!(found(Some("v1")).as_deref(), Some("def456"));
+        assert_eq!(found(None).as_deref(), Some("abc123"));
+        let known = cached(None).expect("readable").expect("there");
+        assert!(known.description.interpret("x").is_ok());
+        for name in ["../name", "no/such"] {
+            assert_eq!(super::cached(hub, name, None), Ok(None), "{name}");
+        }
+        write(&model.join("refs/main"), "../../x");
+        assert!(cached(None).expect_err("odd").to_string().contains("names no commit"));
+        // A tokenizer alone is something, and no model; nothing at all is nothing.
+        write(&hub.join("models--t/refs/main"), "abc");
+        write(&hub.join("models--t/snapshots/abc/tokenizer.json"), "{}");
+        let tokenizer = super::cached(hub, "t", None).expect("readable").expect("there");
+        assert!(tokenizer.description.interpret("t").is_err());
+        write(&hub.join("models--e/refs/main"), "abc");
+        std::fs::create_dir_all(hub.join("models--e/snapshots/abc")).expect("made");
+        assert_eq!(super::cached(hub, "e", None), Ok(None));
+        #[cfg(unix)]
+        {
+            link("../../blobs/gone", &hub.join("models--l/snapshots/abc/config.json"));
+            let told = super::cached(hub, "l", None).expect_err("a link to nowhere").to_string();
+            assert!(told.contains("config.json: it is a link to ../../blobs/gone"), "{told}");
+        }
+    }
+}

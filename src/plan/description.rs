@@ -1,0 +1,348 @@
+//! What is known of a model's directory: the names in it, and a few small texts. It may lie on
+//! a disk, in the model cache or on the hub.
+//!
+//! [`Description::wants`] names the next file that is worth a look, so that whoever looks needs
+//! no rules of its own. Every look has one of three answers ([`Look`]); one that failed is an
+//! error and never an absence.
+//!
+//! Limits: [`MAX_CONFIG_BYTES`] a text, [`MAX_NAMES`] names, [`MAX_DEPTH`] levels of names.
+
+use crate::plan::identify;
+use crate::plan::markers::{self, Marker};
+use crate::plan::node::shortened;
+use crate::plan::problem::Wrong;
+use crate::plan::python_json;
+use crate::plan::quantised::{self, Quantised};
+use serde_json::{Map, Value};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Largest text that is read.
+pub const MAX_CONFIG_BYTES: usize = 1 << 20;
+/// Most names of one directory that are kept.
+pub const MAX_NAMES: usize = 2000;
+/// Levels whose names are listed: the directory and those in it.
+pub const MAX_DEPTH: usize = 2;
+
+pub(super) const CONFIG: &str = "config.json";
+pub(super) const PIPELINE: &str = "model_index.json";
+pub(super) const SENTENCE: &str = "config_sentence_transformers.json";
+pub(super) const MODULES: &str = "modules.json";
+pub(super) const ADAPTER: &str = "adapter_config.json";
+pub(super) const PARAMS: &str = "params.json";
+
+/// What came of a look at a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Look {
+    There(Vec<u8>),
+    Absent,
+    /// Something is there, or may be, and could not be read: why.
+    Failed(String),
+}
+
+/// A model's directory.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Description {
+    /// Files by their paths, with `/`.
+    pub(super) names: BTreeSet<String>,
+    /// Why these are not all names.
+    unlisted: Option<String>,
+    looks: BTreeMap<String, Look>,
+}
+
+/// What a test is written from.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Interpreted {
+    pub config: Map<String, Value>,
+    pub marker: Option<Marker>,
+    pub quantised: Option<Quantised>,
+}
+
+impl Description {
+    /// A single `config.json`.
+    #[must_use]
+    pub fn config(text: Vec<u8>) -> Self {
+        let mut description = Self::listed(BTreeSet::from([CONFIG.to_owned()]));
+        description.add(CONFIG.to_owned(), Look::There(text));
+        description
+    }
+
+    /// A directory with these files.
+    #[must_use]
+    pub fn listed(names: BTreeSet<String>) -> Self {
+        Self { names, ..Self::default() }
+    }
+
+    /// A directory of which not all names are known: those that are, and why not more.
+    #[must_use]
+    pub fn unlisted(names: BTreeSet<String>, why: String) -> Self {
+        Self { names, unlisted: Some(why), ..Self::default() }
+    }
+
+    /// Looks at everything that is worth it.
+    #[must_use]
+    pub fn gather(mut self, mut look: impl FnMut(&str) -> Look) -> Self {
+        while let Some(name) = self.wants() {
+            let answer = look(&name);
+            self.add(name, answer);
+        }
+        self
+    }
+
+    /// The next file that is worth a look. Each is named once, and there are few.
+    #[must_use]
+    pub fn wants(&self) -> Option<String> {
+        let unseen = |name: &String| {
+            let possible = self.unlisted.is_some() || self.names.contains(name);
+            possible && !self.looks.contains_key(name)
+        };
+        self.worthwhile().into_iter().find(unseen)
+    }
+
+    fn worthwhile(&self) -> Vec<String> {
+        let mut names = vec![CONFIG, SENTENCE];
+        // A pipeline has no configuration of its own; where names are unknown, each look costs.
+        if self.unlisted.is_none() || !self.has(CONFIG) {
+            names.push(PIPELINE);
+        }
+        if self.has(PIPELINE) {
+            names.extend(markers::COMPONENTS.map(|(_, file)| file));
+        } else {
+            names.extend(quantised::FILES);
+            names.extend([MODULES, ADAPTER]);
+            if !self.has(CONFIG) {
+                names.push(PARAMS);
+            }
+        }
+        names.into_iter().map(str::to_owned).collect()
+    }
+
+    /// Takes the answer to [`Description::wants`].
+    pub fn add(&mut self, name: String, answer: Look) {
+        let answer = match answer {
+            Look::There(text) if text.len() > MAX_CONFIG_BYTES => {
+                Look::Failed(format!("it has more than {MAX_CONFIG_BYTES} bytes"))
+            }
+            other => other,
+        };
+        if answer != Look::Absent {
+            self.names.insert(name.clone());
+        }
+        self.looks.insert(name, answer);
+    }
+
+    /// Whether anything of it tells what the model is, or fails to.
+    #[must_use]
+    pub fn tells(&self) -> bool {
+        self.looks.values().any(|look| *look != Look::Absent)
+    }
+
+    /// Whether nothing is in it.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        !self.is_known() && self.unlisted.is_none()
+    }
+
+    /// Whether anything is known to be in it.
+    #[must_use]
+    pub fn is_known(&self) -> bool {
+        !self.names.is_empty()
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.text(name).is_some()
+    }
+
+    pub(super) fn text(&self, name: &str) -> Option<&[u8]> {
+        match self.looks.get(name)? {
+            Look::There(text) => Some(text),
+            Look::Absent | Look::Failed(_) => None,
+        }
+    }
+
+    /// A document, where it is one.
+    pub(super) fn json(&self, name: &str) -> Option<Value> {
+        python_json::read(self.text(name)?).ok()
+    }
+
+    /// The configuration that a test is written from, and what marks it.
+    ///
+    /// # Errors
+    /// A look failed; it is something that no test can be written from; or its texts are
+    /// broken. `name` is of the model, for people.
+    pub fn interpret(&self, name: &str) -> Result<Interpreted, Wrong> {
+        if let Some((file, reason)) = self.failed() {
+            return Err(Wrong::new(format!("cannot read {file} of {name}: {reason}"))
+                .hint("whether it is a model, and which one, is unknown until this file is read"));
+        }
+        if let Some(identity) = identify::identify(self) {
+            return Err(identity.refusal(name));
+        }
+        let map = |file: &str| self.text(file).map(|text| parse(text, &at(name, file)));
+        let (config, marker) = if let Some(index) = map(PIPELINE) {
+            self.pipeline(name, index?)?
+        } else if let Some(config) = map(CONFIG) {
+            markers::mark(config?, self.has(SENTENCE))
+        } else {
+            return Err(self.nothing(name));
+        };
+        let quantised = quantised::find(&config, |file| self.json(file));
+        Ok(Interpreted { config, marker, quantised })
+    }
+
+    /// The first file that could not be read, and why.
+    #[must_use]
+    pub fn failed(&self) -> Option<(&str, &str)> {
+        self.looks.iter().find_map(|(name, look)| match look {
+            Look::Failed(reason) => Some((name.as_str(), reason.as_str())),
+            Look::There(_) | Look::Absent => None,
+        })
+    }
+
+    fn nothing(&self, name: &str) -> Wrong {
+        let wrong = Wrong::new(format!("{name} has no {CONFIG}"));
+        if let Some(why) = &self.unlisted {
+            return wrong.hint(format!("its files cannot be listed: {why}"));
+        }
+        let some: Vec<String> = self.names.iter().take(4).map(|name| shortened(name)).collect();
+        wrong.hint(format!(
+            "a model is a directory with a config.json; this one holds {}{}",
+            some.join(", "),
+            if self.names.len() > some.len() { ", …" } else { "" }
+        ))
+    }
+
+    fn pipeline(
+        &self,
+        name: &str,
+        mut index: Map<String, Value>,
+    ) -> Result<(Map<String, Value>, Option<Marker>), Wrong> {
+        let class = index.get("_class_name").and_then(Value::as_str).unwrap_or("Pipeline");
+        let class = class.to_owned();
+        for (component, file) in markers::COMPONENTS {
+            if let Some(text) = self.text(file) {
+                let config = parse(text, &at(name, file))?;
+                index.insert(component.to_owned(), Value::Object(config));
+            }
+        }
+        index.entry("model_type").or_insert_with(|| "diffusers".into());
+        Ok((index, Some(Marker::Diffusers(class))))
+    }
+}
+
+fn at(model: &str, file: &str) -> String {
+    format!("{file} of {model}")
+}
+
+/// Reads a `config.json`.
+///
+/// # Errors
+/// Too large, not JSON, too deep (128 levels), or not an object. What it is instead is named
+/// where that can be seen.
+pub fn parse(bytes: &[u8], name: &str) -> Result<Map<String, Value>, Wrong> {
+    if bytes.len() > MAX_CONFIG_BYTES {
+        let message = format!("{name} has {} bytes, at most {MAX_CONFIG_BYTES}", bytes.len());
+        return Err(Wrong::new(message).hint("is it a config.json?"));
+    }
+    match python_json::read(bytes) {
+        Ok(Value::Object(config)) => Ok(config),
+        Ok(_) => Err(Wrong::new(format!("{name} is not a JSON object"))),
+        Err(problem) => Err(match identify::impostor(bytes) {
+            Some((what, next)) => Wrong::new(format!("{name} is {what}")).hint(next),
+            None => Wrong::new(format!("{name} {problem}")),
+        }),
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    pub(in crate::plan) fn directory(files: &[(&str, &str)]) -> Description {
+        let names = files.iter().map(|(name, _)| (*name).to_owned()).collect();
+        Description::listed(names).gather(|name| {
+            match files.iter().find(|(file, _)| *file == name) {
+                Some((_, text)) => Look::There(text.as_bytes().to_vec()),
+                None => Look::Absent,
+            }
+        })
+    }
+
+    #[test]
+    fn a_pipeline_is_put_together_from_its_components() {
+        let found = directory(&[
+            (PIPELINE, r#"{"_class_name": "FluxPipeline", "transformer": ["diffusers", "F"]}"#),
+            ("transformer/config.json", r#"{"_class_name": "FluxTransformer2DModel"}"#),
+            ("scheduler/scheduler_config.json", r#"{"_class_name": "S", "shift": Infinity}"#),
+            ("vae/config.json", "{}"),
+        ]);
+        let Interpreted { config, marker, .. } = found.interpret("x").expect("a pipeline");
+        assert_eq!(config["transformer"]["_class_name"], "FluxTransformer2DModel");
+        assert_eq!(config["scheduler"]["_class_name"], "S");
+        let marker = marker.expect("marked");
+        let (family, task, reason) = marker.verdict();
+        assert_eq!((family, task), ("diffusion", "text-to-image"));
+        assert_eq!(reason, "model_index.json names FluxPipeline");
+    }
+
+    #[test]
+    fn a_look_that_failed_is_no_absence() {
+        for file in [CONFIG, SENTENCE, "hf_quant_config.json", MODULES] {
+            let names = [CONFIG, file].map(str::to_owned).into();
+            let found = Description::listed(names).gather(|name| match name {
+                name if name == file => Look::Failed("Permission denied".into()),
+                CONFIG => Look::There(b"{\"model_type\": \"bert\"}".to_vec()),
+                _ => Look::Absent,
+            });
+            let wrong = found.interpret("x").expect_err(file);
+            assert_eq!(wrong.message, format!("cannot read {file} of x: Permission denied"));
+        }
+        let blind = Description::unlisted(BTreeSet::new(), "Permission denied".into());
+        let wrong = blind.gather(|_| Look::Absent).interpret("x").expect_err("nothing");
+        let told = wrong.hint.expect("a hint");
+        assert!(told.contains("cannot be listed: Permission denied"), "{told}");
+    }
+
+    #[test]
+    fn a_large_text_is_no_absence_either() {
+        let names = [CONFIG.to_owned()].into();
+        let large = Description::listed(names)
+            .gather(|_| Look::There(vec![b' '; MAX_CONFIG_BYTES + 1]))
+            .interpret("x")
+            .expect_err("too large");
+        assert!(large.message.contains("more than 1048576 bytes"), "{}", large.message);
+    }
+
+    #[test]
+    fn only_files_that_may_be_there_are_looked_at_and_each_once() {
+        let mut asked = Vec::new();
+        let names = ["README.md", CONFIG, "weights.bin"].map(str::to_owned).into();
+        let _ = Description::listed(names).gather(|name| {
+            asked.push(name.to_owned());
+            Look::There(b"{}".to_vec())
+        });
+        assert_eq!(asked, [CONFIG]);
+        // Where names are unknown, what a file that is there makes needless is not asked for.
+        let mut asked = Vec::new();
+        let _ = Description::unlisted(BTreeSet::new(), "a hub".into()).gather(|name| {
+            asked.push(name.to_owned());
+            if name == CONFIG { Look::There(b"{}".to_vec()) } else { Look::Absent }
+        });
+        assert!(!asked.iter().any(|name| name == PIPELINE || name == PARAMS), "{asked:?}");
+        let unique: BTreeSet<&String> = asked.iter().collect();
+        assert_eq!(unique.len(), asked.len());
+    }
+
+    #[test]
+    fn what_is_no_configuration_is_refused() {
+        let deep = "[".repeat(100_000);
+        for text in ["", "[]", "{", "{\"a\": Inf}", "\"x\"", deep.as_str(), "\u{0}"] {
+            assert!(directory(&[(CONFIG, text)]).interpret("x").is_err(), "{text:.20}");
+            assert!(directory(&[(PIPELINE, text)]).interpret("x").is_err(), "{text:.20}");
+        }
+        assert!(parse(&vec![b' '; MAX_CONFIG_BYTES + 1], "config.json").is_err());
+        let wrong = directory(&[("README.md", ""), ("notes/a.txt", "")]).interpret("x");
+        let wrong = wrong.expect_err("no model");
+        assert_eq!(wrong.message, "x has no config.json");
+        assert!(wrong.hint.expect("a hint").contains("README.md, notes/a.txt"));
+    }
+}

@@ -1,0 +1,427 @@
+//! Weights with fewer bits: how a model says so, and what its tests can do with them.
+//!
+//! Says so: a section of `config.json` or of a part of it, a file beside it, or a type of eight
+//! bits. A name is no evidence. What can be done: tests compare with fp32 on a processor, so
+//! weights are of use where the library turns them back into plain ones while it loads them.
+//! What the methods need was read from `transformers.quantizers` 5.24.
+
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+/// Files beside a `config.json` that say so.
+pub(super) const FILES: [&str; 3] =
+    ["hf_quant_config.json", "quantize_config.json", "quant_config.json"];
+/// Sections of a configuration that say so; the last one is of MLX.
+const SECTIONS: [&str; 3] = ["quantization_config", "compression_config", "quantization"];
+const DTYPES: [&str; 2] = ["dtype", "torch_dtype"];
+/// How deep parts of a configuration are looked into.
+const MAX_DEPTH: usize = 4;
+/// Longest name of a method that is kept.
+const MAX_METHOD_CHARS: usize = 40;
+
+/// The published weights have fewer bits.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Quantised {
+    /// As the library names it, where that is said: `gptq`.
+    pub method: Option<String>,
+    /// Of a weight, where that is said.
+    pub bits: Option<u32>,
+    /// Where it is said: `quantization_config of config.json`.
+    pub evidence: String,
+}
+
+/// What a method needs, and whether tests can use its weights.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Method {
+    pub name: &'static str,
+    /// Beside torch and transformers.
+    pub packages: &'static [&'static str],
+    /// What can run such weights.
+    pub runs: &'static str,
+    /// Whether the library turns the weights into plain ones, on a processor, where that is asked
+    /// for in the configuration.
+    pub restored: bool,
+}
+
+const METHODS: &[Method] = &[
+    method("aqlm", &["aqlm", "accelerate"], "cpu and cuda"),
+    method("auto-round", &["auto-round"], "cpu, cuda and xpu"),
+    method("awq", &["gptqmodel", "accelerate"], "cpu, cuda, rocm and xpu"),
+    method("bitnet", &["accelerate"], "cpu and cuda"),
+    method("bitsandbytes", &["bitsandbytes", "accelerate"], "cpu, cuda, rocm, xpu and hpu"),
+    restored("compressed-tensors", &["compressed-tensors", "accelerate"]),
+    method("eetq", &["kernels", "accelerate"], "cuda"),
+    method("fbgemm_fp8", &["fbgemm-gpu", "accelerate"], "cuda (9.0 and later) and xpu"),
+    restored("fp8", &["accelerate"]),
+    method("fp_quant", &["fp_quant"], "cuda and xpu"),
+    method("gptq", &["optimum", "gptqmodel"], "cpu, cuda, rocm and xpu"),
+    method("higgs", &["flute-kernel", "accelerate"], "cuda"),
+    method("hqq", &["hqq", "accelerate"], "cuda"),
+    restored("mxfp4", &["accelerate"]),
+    restored("mxfp8", &["accelerate"]),
+    method("quanto", &["optimum-quanto", "accelerate"], "cpu, cuda and mps"),
+    method("quark", &["amd-quark"], "cpu, cuda and rocm"),
+    method("spqr", &["spqr_quant", "accelerate"], "cuda"),
+    method("torchao", &["torchao"], "cpu, cuda and xpu"),
+    method("vptq", &["vptq", "accelerate"], "cuda"),
+];
+
+const fn method(
+    name: &'static str,
+    packages: &'static [&'static str],
+    runs: &'static str,
+) -> Method {
+    Method { name, packages, runs, restored: false }
+}
+
+const fn restored(name: &'static str, packages: &'static [&'static str]) -> Method {
+    Method { name, packages, runs: "", restored: true }
+}
+
+/// Looks for it in a configuration and in the [`FILES`] beside it.
+#[must_use]
+pub fn find(
+    config: &Map<String, Value>,
+    file: impl Fn(&str) -> Option<Value>,
+) -> Option<Quantised> {
+    let mut parts = Vec::new();
+    collect(config, String::new(), MAX_DEPTH, &mut parts);
+    let section = || parts.iter().find_map(|(place, part)| by_section(part, place));
+    let beside = || FILES.iter().find_map(|name| in_file(name, file(name)?.as_object()?));
+    let dtype = || parts.iter().find_map(|(place, part)| by_dtype(part, place));
+    section().or_else(beside).or_else(dtype)
+}
+
+/// The configuration and the parts of it, each with what stands before its keys in messages.
+fn collect<'a>(
+    config: &'a Map<String, Value>,
+    place: String,
+    depth: usize,
+    parts: &mut Vec<(String, &'a Map<String, Value>)>,
+) {
+    let inner = config.iter().filter_map(|(key, part)| Some((key, part.as_object()?)));
+    let inner: Vec<_> = inner
+        .map(|(key, part)| (format!("{place}{}.", key.chars().take(40).collect::<String>()), part))
+        .collect();
+    parts.push((place, config));
+    if let Some(depth) = depth.checked_sub(1) {
+        for (place, part) in inner {
+            collect(part, place, depth, parts);
+        }
+    }
+}
+
+fn by_section(config: &Map<String, Value>, place: &str) -> Option<Quantised> {
+    SECTIONS.iter().find_map(|key| {
+        let section = config.get(*key)?.as_object()?;
+        let bits = bits(section);
+        let method = match named(section) {
+            // Other libraries have a section of this name for other ends.
+            None if *key == "quantization" => bits.map(|_| "mlx".to_owned())?.into(),
+            None if *key == "compression_config" => Some("compressed-tensors".to_owned()),
+            other => other,
+        };
+        Some(Quantised { method, bits, evidence: format!("{place}{key} of config.json") })
+    })
+}
+
+fn by_dtype(config: &Map<String, Value>, place: &str) -> Option<Quantised> {
+    DTYPES.iter().find_map(|key| {
+        let dtype = config.get(*key)?.as_str()?;
+        let narrow = dtype.trim_start_matches("torch.").starts_with("float8");
+        let evidence = format!("{place}{key} of config.json");
+        narrow.then(|| Quantised { method: Some("float8".to_owned()), bits: Some(8), evidence })
+    })
+}
+
+fn in_file(name: &str, file: &Map<String, Value>) -> Option<Quantised> {
+    let evidence = name.to_owned();
+    if let Some(section) = file.get("quantization").and_then(Value::as_object) {
+        // Only the cache of keys and values may be quantised.
+        let algorithm = section.get("quant_algo")?.as_str()?;
+        let method = Some(format!("modelopt {algorithm}")).map(cut);
+        return Some(Quantised { method, bits: bits(section), evidence });
+    }
+    let usual =
+        if file.contains_key("w_bit") || file.contains_key("zero_point") { "awq" } else { "gptq" };
+    let bits = bits(file)?;
+    let method = Some(named(file).unwrap_or_else(|| usual.to_owned()));
+    Some(Quantised { method, bits: Some(bits), evidence })
+}
+
+/// The method that a section names, in the spelling of [`METHODS`].
+fn named(section: &Map<String, Value>) -> Option<String> {
+    let text = |key: &str| section.get(key).and_then(Value::as_str);
+    let truth = |key: &str| section.get(key) == Some(&Value::Bool(true));
+    if truth("load_in_4bit") || truth("load_in_8bit") {
+        return Some("bitsandbytes".to_owned());
+    }
+    let method = text("quant_method")?.to_lowercase().replace('_', "-");
+    let method = method.rsplit('/').next().unwrap_or_default();
+    let known = METHODS.iter().find(|known| known.name.replace('_', "-") == method);
+    let spelled = known.map_or(method, |known| known.name);
+    Some(cut(match text("quant_algo") {
+        Some(algorithm) => format!("{spelled} {algorithm}"),
+        None => spelled.to_owned(),
+    }))
+}
+
+fn cut(method: String) -> String {
+    method.chars().filter(|c| !c.is_control()).take(MAX_METHOD_CHARS).collect()
+}
+
+/// Bits of a weight.
+fn bits(section: &Map<String, Value>) -> Option<u32> {
+    let whole = |value: &Value| {
+        let bits = u32::try_from(value.as_u64()?).ok()?;
+        (1..=16).contains(&bits).then_some(bits)
+    };
+    let own = ["bits", "w_bit", "wbits", "nbits", "weight_bits", "num_bits"];
+    if let Some(bits) = own.iter().find_map(|key| whole(section.get(*key)?)) {
+        return Some(bits);
+    }
+    for (key, bits) in [("load_in_4bit", 4), ("load_in_8bit", 8)] {
+        if section.get(key) == Some(&Value::Bool(true)) {
+            return Some(bits);
+        }
+    }
+    let groups = section.get("config_groups").and_then(Value::as_object);
+    let group = groups.into_iter().flat_map(Map::values);
+    if let Some(bits) =
+        group.filter_map(|group| whole(group.get("weights")?.get("num_bits")?)).max()
+    {
+        return Some(bits);
+    }
+    let name = ["quant_algo", "quant_method", "weights_dtype"];
+    name.iter().find_map(|key| width_in(section.get(*key)?.as_str()?))
+}
+
+/// `NVFP4`, `fp8`, `W4A16_AWQ`, `int8`: the first number of the name.
+fn width_in(name: &str) -> Option<u32> {
+    let digits: String =
+        name.chars().skip_while(|c| !c.is_ascii_digit()).take_while(char::is_ascii_digit).collect();
+    digits.parse().ok().filter(|bits| [1, 2, 3, 4, 5, 6, 8].contains(bits))
+}
+
+impl Quantised {
+    /// For people: `gptq, 4 bits`.
+    #[must_use]
+    pub fn name(&self) -> String {
+        let bits = self.bits.map(|bits| format!("{bits} bits"));
+        let parts: Vec<String> = self.method.iter().cloned().chain(bits).collect();
+        if parts.is_empty() { "the method is not named".to_owned() } else { parts.join(", ") }
+    }
+
+    /// What its method needs, where that is known.
+    #[must_use]
+    pub fn about(&self) -> Option<&'static Method> {
+        let method = self.method.as_deref()?;
+        METHODS.iter().find(|known| known.name == method)
+    }
+
+    /// Whether tests can use the published weights.
+    #[must_use]
+    pub fn restored(&self) -> bool {
+        self.about().is_some_and(|method| method.restored)
+    }
+
+    /// Packages with which the library turns the weights into plain ones.
+    pub fn packages(&self) -> impl Iterator<Item = &'static str> {
+        let method = self.about().filter(|method| method.restored);
+        method.into_iter().flat_map(|method| method.packages).copied()
+    }
+
+    /// Why tests cannot use the published weights, and what to do: message and hint.
+    #[must_use]
+    pub fn refusal(&self, model: &str) -> (String, String) {
+        let message = format!(
+            "{model} is quantised ({}: {}); tests compare with fp32 on a processor, into which \
+             such weights cannot be turned",
+            self.evidence,
+            self.name()
+        );
+        let elsewhere = match self.about() {
+            Some(method) => format!(
+                "; transformers itself runs {} on {} with {}",
+                method.name,
+                method.runs,
+                method.packages.join(" and ")
+            ),
+            None => String::new(),
+        };
+        let hint = format!(
+            "name the model that is not quantised, or test the architecture alone with --weights \
+             random (in a plan weights: random){elsewhere}"
+        );
+        (message, hint)
+    }
+}
+
+/// The configuration without what says that weights are quantised, for weights that are drawn.
+#[must_use]
+pub fn plain(config: &Map<String, Value>) -> Map<String, Value> {
+    let keep = |(key, value): (&String, &Value)| {
+        if SECTIONS.contains(&key.as_str()) && value.is_object() {
+            return None;
+        }
+        let value = match value {
+            Value::Object(part) => Value::Object(plain(part)),
+            other => other.clone(),
+        };
+        Some((key.clone(), value))
+    };
+    config.iter().filter_map(keep).collect()
+}
+
+/// The configuration that has the library turn the weights into plain ones.
+#[must_use]
+pub fn restoring(config: &Map<String, Value>) -> Map<String, Value> {
+    let change = |(key, value): (&String, &Value)| {
+        let value = match value {
+            Value::Object(section) if key == SECTIONS[0] || key == SECTIONS[1] => {
+                let mut section = section.clone();
+                section.insert("dequantize".to_owned(), json!(true));
+                Value::Object(section)
+            }
+            Value::Object(part) => Value::Object(restoring(part)),
+            other => other.clone(),
+        };
+        (key.clone(), value)
+    };
+    config.iter().map(change).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(config: &Value, files: &[(&str, Value)]) -> Option<(String, String)> {
+        let file = |name: &str| {
+            files.iter().find(|(file, _)| *file == name).map(|(_, value)| value.clone())
+        };
+        let found = find(config.as_object().expect("a map"), file)?;
+        Some((found.name(), found.evidence))
+    }
+
+    #[test]
+    fn it_is_found_wherever_it_is_said() {
+        let plain = json!({"model_type": "llama"});
+        for (config, files, name, evidence) in [
+            (
+                json!({"quantization_config": {"quant_method": "gptq", "bits": 4}}),
+                vec![],
+                "gptq, 4 bits",
+                "quantization_config of config.json",
+            ),
+            (
+                json!({"text_config": {"quantization_config": {"quant_method": "AWQ", "w_bit": 4}}}),
+                vec![],
+                "awq, 4 bits",
+                "text_config.quantization_config of config.json",
+            ),
+            (
+                json!({"quantization_config": {"load_in_4bit": true, "quant_method": "bitsandbytes"}}),
+                vec![],
+                "bitsandbytes, 4 bits",
+                "quantization_config of config.json",
+            ),
+            (
+                json!({"compression_config": {"config_groups": {"g": {"weights": {"num_bits": 8}}}}}),
+                vec![],
+                "compressed-tensors, 8 bits",
+                "compression_config of config.json",
+            ),
+            (
+                json!({"quantization_config": {"quant_method": "modelopt", "quant_algo": "NVFP4"}}),
+                vec![],
+                "modelopt NVFP4, 4 bits",
+                "quantization_config of config.json",
+            ),
+            (
+                json!({"quantization": {"group_size": 64, "bits": 4}}),
+                vec![],
+                "mlx, 4 bits",
+                "quantization of config.json",
+            ),
+            (
+                json!({"quantization_config": {}}),
+                vec![],
+                "the method is not named",
+                "quantization_config of config.json",
+            ),
+            (
+                json!({"text_config": {"torch_dtype": "float8_e4m3fn"}}),
+                vec![],
+                "float8, 8 bits",
+                "text_config.torch_dtype of config.json",
+            ),
+            (
+                plain.clone(),
+                vec![(
+                    "hf_quant_config.json",
+                    json!({"producer": {"name": "modelopt"}, "quantization": {"quant_algo": "W4A16_AWQ"}}),
+                )],
+                "modelopt W4A16_AWQ, 4 bits",
+                "hf_quant_config.json",
+            ),
+            (
+                plain.clone(),
+                vec![("quantize_config.json", json!({"bits": 3, "group_size": 128}))],
+                "gptq, 3 bits",
+                "quantize_config.json",
+            ),
+            (
+                plain.clone(),
+                vec![("quant_config.json", json!({"zero_point": true, "w_bit": 4}))],
+                "awq, 4 bits",
+                "quant_config.json",
+            ),
+        ] {
+            let told = found(&config, &files);
+            assert_eq!(told, Some((name.to_owned(), evidence.to_owned())), "{config}");
+        }
+    }
+
+    #[test]
+    fn what_says_nothing_of_weights_is_not_taken_for_it() {
+        for (config, files) in [
+            (json!({"model_type": "llama-gptq-awq-4bit"}), vec![]),
+            (json!({"quantization_config": null, "torch_dtype": "bfloat16"}), vec![]),
+            // Audio codecs have a quantisation of their own.
+            (json!({"quantization": {"codebooks": 8}}), vec![]),
+            (
+                json!({}),
+                vec![(
+                    "hf_quant_config.json",
+                    json!({"quantization": {"quant_algo": null, "kv_cache_quant_algo": "FP8"}}),
+                )],
+            ),
+            (json!({}), vec![("quant_config.json", json!({"note": "none"}))]),
+        ] {
+            assert_eq!(found(&config, &files), None, "{config}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_names_what_runs_it() {
+        let of = |method: &str| Quantised { method: Some(method.into()), ..Quantised::default() };
+        let (message, hint) = of("gptq").refusal("\"m\"");
+        assert!(message.contains("\"m\" is quantised") && message.contains("gptq"), "{message}");
+        assert!(hint.contains("--weights random") && hint.contains("optimum and gptqmodel"));
+        assert!(!of("gptq").restored() && of("fp8").restored() && !of("new").restored());
+        assert!(!of("new").refusal("m").1.contains("transformers itself"));
+    }
+
+    #[test]
+    fn configurations_are_changed_at_every_level() {
+        let config = json!({
+            "a": 1, "quantization_config": {"quant_method": "fp8"},
+            "text_config": {"b": 2, "quantization_config": {"quant_method": "fp8"}},
+        });
+        let config = config.as_object().expect("a map");
+        assert_eq!(Value::Object(plain(config)), json!({"a": 1, "text_config": {"b": 2}}));
+        let restored = restoring(config);
+        assert_eq!(restored["text_config"]["quantization_config"]["dequantize"], true);
+        assert_eq!(restored["quantization_config"]["quant_method"], "fp8");
+    }
+}
