@@ -112,8 +112,8 @@ pub struct ModelTests {
     pub left_out: Vec<&'static str>,
     /// Why these tests cannot be run, though they can be explained.
     pub refusal: Option<Problem>,
-    /// What its weights are not, though the model's are.
-    unlike: Option<String>,
+    /// In what they differ from the model that was asked for.
+    differences: Vec<String>,
 }
 
 impl ModelTests {
@@ -126,7 +126,7 @@ impl ModelTests {
             let model = &self.about.model;
             format!("the size of {model} cannot be estimated: no memory is reserved for its tests")
         });
-        self.about.doubt().into_iter().chain(unreserved).chain(self.unlike.clone())
+        self.about.doubt().into_iter().chain(unreserved).chain(self.differences.clone())
     }
 }
 
@@ -168,13 +168,13 @@ pub fn model_tests(entry: &ModelEntry, sources: &Sources) -> Result<ModelTests, 
     }
     let left_out = subject.left_out().map(|(name, _)| *name).collect();
     let drawn = plan.cases.iter().any(|case| case.weights() == "random");
-    let unlike = subject.unlike(drawn);
+    let differences = subject.differences(drawn);
     let refusal = plan.cases.iter().find_map(|case| subject.refusal(case));
     let Subject { class, found, weights, .. } = subject;
     let Found { config, origin, revision, quantised, .. } = found;
     let flags = Flags::read(&class.family, &config, quantised.as_ref());
     let about = About { model: entry.model.clone(), class, flags, origin, revision, weights };
-    Ok(ModelTests { about, tests, left_out, refusal, unlike })
+    Ok(ModelTests { about, tests, left_out, refusal, differences })
 }
 
 impl<'a> Subject<'a> {
@@ -273,13 +273,21 @@ impl<'a> Subject<'a> {
         Some(Problem::new(&self.entry.path.key("model"), message).hint(hint))
     }
 
-    /// What people should know where weights are drawn for a model that is quantised.
-    fn unlike(&self, drawn: bool) -> Option<String> {
-        let quantised = self.found.quantised.as_ref().filter(|_| drawn)?;
-        let (model, name) = (&self.entry.model, quantised.name());
-        Some(format!(
-            "{model} is quantised ({name}); its random weights are not: plain ones are tested"
-        ))
+    /// In what the tests differ from the model that was asked for. `drawn`: some have random
+    /// weights.
+    fn differences(&self, drawn: bool) -> Vec<String> {
+        let model = &self.entry.model;
+        let quantised = self.found.quantised.as_ref().filter(|_| drawn).map(|quantised| {
+            let name = quantised.name();
+            format!(
+                "{model} is quantised ({name}); its random weights are not: plain ones are tested"
+            )
+        });
+        let carried = self.found.origin == Origin::BuiltIn;
+        let revision = self.entry.revision.as_ref().filter(|_| carried).map(|revision| {
+            format!("revision {revision} of {model} is not known here: its configuration is the one that dtf carries")
+        });
+        quantised.into_iter().chain(revision).collect()
     }
 
     /// The configuration as a script has it.

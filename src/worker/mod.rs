@@ -134,6 +134,7 @@ pub async fn run<L: Link>(
         .map_err(|error| SiteError::Unusable { path: environments_dir, error })?;
     let recipe = Recipe {
         directory,
+        cwd: site.envs(),
         python: settings.python.clone(),
         system_packages: settings.system_packages,
         torch_backend: torch_backend(&settings),

@@ -6,6 +6,7 @@ mod examples;
 mod generate;
 mod generated;
 mod hardware;
+mod models;
 mod python;
 mod recovery;
 mod simulation;

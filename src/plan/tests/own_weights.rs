@@ -30,7 +30,7 @@ impl Files for Machine {
         let (root, path) = match at.root {
             Root::Plan("locked") => return Err(Unreadable("locked: permission denied".into())),
             Root::Plan(path) => (path.to_owned(), format!("/here/{path}")),
-            Root::Cache(model) => (format!("cache/{model}"), format!("/cache/{model}")),
+            Root::Cache { model, .. } => (format!("cache/{model}"), format!("/cache/{model}")),
         };
         let prefix = [&*root, at.part, ""].join("/").replace("//", "/");
         let entries = self.0.0.iter().filter_map(|(file, bytes)| {

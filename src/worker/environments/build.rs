@@ -225,7 +225,7 @@ impl Environments {
             what,
             program,
             args,
-            cwd: &self.recipe.directory,
+            cwd: &self.recipe.cwd,
             env: self.build_variables(),
             marker: &self.recipe.marker,
             limit,

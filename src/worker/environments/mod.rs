@@ -89,7 +89,10 @@ impl Prepared {
 /// How environments are built here.
 #[derive(Debug, Clone)]
 pub struct Recipe {
+    /// Made when the first environment is built.
     pub directory: PathBuf,
+    /// Where tools are started; it exists.
+    pub cwd: PathBuf,
     /// Instead of what is found in `PATH`.
     pub python: Option<PathBuf>,
     /// Takes the packages that the interpreter has, where they suffice; builds nothing.

@@ -19,7 +19,8 @@ impl Progress for Heard {
 
 fn recipe(directory: &Path) -> Recipe {
     Recipe {
-        directory: directory.to_owned(),
+        directory: directory.join("made/when/needed"),
+        cwd: directory.to_owned(),
         python: None,
         system_packages: false,
         torch_backend: "cpu".to_owned(),
