@@ -127,8 +127,7 @@ pub fn of(
     let stem = if pipeline { PIPELINE_STEM } else { STEM };
     let path = match &entry.place {
         Place::Named => {
-            let root =
-                Root::Cache { model: &entry.model, revision: entry.revision.as_deref() };
+            let root = Root::Cache { model: &entry.model, revision: entry.revision.as_deref() };
             let found = find(At { root, part }, stem, files);
             // What is there and broken is the test's to tell: another machine may run it.
             let here = asked.contains("download") || !matches!(found, Ok(None));

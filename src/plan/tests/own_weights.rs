@@ -1,6 +1,7 @@
 //! Weights in a model's own directory: what tests are given, and what is refused.
 
 use super::{Folder, sources};
+use crate::plan::description::Description;
 use crate::plan::document::Plan;
 use crate::plan::files::{Files, Unreadable};
 use crate::plan::problem::PlanError;
@@ -25,6 +26,9 @@ impl Files for Machine {
     }
     fn list(&self, path: &str) -> Result<Vec<String>, Unreadable> {
         self.0.list(path)
+    }
+    fn model_directory(&self, path: &str) -> Result<Description, Unreadable> {
+        self.0.model_directory(path)
     }
     fn directory(&self, at: At<'_>) -> Result<Option<Directory>, Unreadable> {
         let (root, path) = match at.root {
