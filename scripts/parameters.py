@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""Writes tests/data/parameters.json: small configurations of every model type whose
-parameters dtf counts (src/plan/parameters/), with the count that transformers arrives at.
+"""Writes tests/data/parameters.json: configurations of every model type whose parameters dtf
+counts (src/plan/parameters/), with the count that transformers arrives at. The variants below
+are built as a test loads them; one of each class is drawn (scripts/parameter_options.py).
 
 Models are built on torch's meta device, which allocates nothing, and no file or network is
 read. Run by hand when a type or a variant is added, with an interpreter that has torch and
-transformers; the test suite compares the file and runs no Python:
+transformers; the unit tests compare the file and run no Python:
 
     python scripts/parameters.py        write the file
     python scripts/parameters.py TYPE…  print the counts of these types, write nothing
@@ -15,6 +16,7 @@ import logging
 import pathlib
 import sys
 
+import parameter_options
 import torch
 import transformers
 from transformers import CONFIG_MAPPING
@@ -255,8 +257,9 @@ GROUPS = [
 
 def counted(loader, kind: str, fields: dict) -> dict:
     config = CONFIG_MAPPING[kind].from_dict({"model_type": kind} | json.loads(json.dumps(fields)))
+    named = fields.get("architectures")
     with torch.device("meta"):
-        model = loader.from_config(config)
+        model = getattr(transformers, named[0])(config) if named else loader.from_config(config)
     # A shared table is one parameter, and listed once.
     total = sum(parameter.numel() for parameter in model.parameters())
     return {"total": total, "config": {"model_type": kind} | fields}
@@ -271,6 +274,12 @@ def main(wanted: list) -> None:
         for kind, variants in kinds.items()
         if not wanted or kind in wanted
         for fields in variants
+    ]
+    cases += [
+        {"total": total, "config": fields}
+        for kind in parameter_options.OPTIONS
+        if not wanted or kind in wanted
+        for _, fields, total in parameter_options.drawn(kind, seed=1, each=1)
     ]
     lines = ",\n".join("    " + json.dumps(case) for case in cases)
     if wanted:

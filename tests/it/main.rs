@@ -7,6 +7,7 @@ mod generate;
 mod generated;
 mod hardware;
 mod models;
+mod parameters;
 mod python;
 mod recovery;
 mod simulation;

@@ -1,62 +1,115 @@
-//! Decoders that are not built like Llama, as `AutoModelForCausalLM` loads them.
+//! Decoders that are not built like Llama: their layers, and what each class has on top.
 //!
 //! Formulae and defaults follow `modeling_<type>.py` and `configuration_<type>.py` of
 //! transformers 5. An output layer that shares the embedding's table is not counted twice.
 
+use crate::plan::parameters::Type;
 use crate::plan::parameters::config::Config;
-use crate::plan::parameters::size::{Size, block, conv, embedding, linear, mlp, norm, rms_norm};
-use crate::plan::parameters::{Formula, Formula::Dense};
+use crate::plan::parameters::size::{
+    Size, attention, block, conv, embedding, linear, mlp, norm, rms_norm,
+};
 
-pub(super) fn find(kind: &str) -> Option<Formula> {
-    Some(match kind {
-        "gpt2" => Dense(gpt2),
-        "gpt_neo" => Dense(gpt_neo),
-        "gpt_neox" => Dense(gpt_neox),
-        "opt" => Dense(opt),
-        "bloom" => Dense(bloom),
-        "phi" => Dense(phi),
-        "mamba" => Dense(mamba),
+pub(super) fn find(kind: &str) -> Option<Type> {
+    let count: fn(Config) -> Option<Size> = match kind {
+        "gpt2" => gpt2,
+        "gpt_neo" => gpt_neo,
+        "gpt_neox" => gpt_neox,
+        "gptj" => gptj,
+        "opt" => opt,
+        "bloom" => bloom,
+        "falcon" => falcon,
+        "stablelm" => stablelm,
+        "phi" => phi,
+        "mamba" => mamba,
+        _ => return None,
+    };
+    Some(Type { count, usual: "CausalLM" })
+}
+
+/// The table of words, and what the class has on top of the layers; `tied` where that is left
+/// out. An output layer without bias has as many rows as the table.
+pub(super) fn ends(c: Config, width: Size, vocabulary: Size, tied: bool) -> Option<Size> {
+    let words = embedding(vocabulary, width);
+    Some(match c.class() {
+        "Model" => words,
+        "CausalLM" | "LMHead" => embedding(c.tables(vocabulary, tied), width),
+        "SequenceClassification" => words + linear(width, c.labels(), false),
+        "TokenClassification" => words + c.classifier(width),
+        "QuestionAnswering" => words + linear(width, 2.into(), true),
         _ => return None,
     })
 }
 
-fn gpt2(c: Config) -> Size {
+/// A bias of the output layer, which stays where that shares its table.
+fn output_bias(c: Config, vocabulary: Size) -> Size {
+    Size::from(c.class() == "CausalLM") * vocabulary
+}
+
+fn gpt2(c: Config) -> Option<Size> {
     let hidden = c.named(&["n_embd", "hidden_size"], 768);
     let positions = c.named(&["n_positions", "max_position_embeddings"], 1024);
     let inner = c.number("n_inner", 4 * hidden);
-    embedding(c.tables(c.number("vocab_size", 50257), true), hidden)
-        + embedding(positions, hidden)
-        + c.named(&["n_layer", "num_hidden_layers"], 12) * block(hidden, inner)
-        + norm(hidden)
-        + c.without("add_cross_attention")
+    let vocabulary = c.number("vocab_size", 50257);
+    let ends = match c.class() {
+        // Beside the words, a score of one choice.
+        "DoubleHeads" => {
+            let choice = c.flag("summary_use_proj", true) * linear(hidden, 1.into(), true);
+            ends(c.as_class("LMHead"), hidden, vocabulary, true)? + choice
+        }
+        _ => ends(c, hidden, vocabulary, true)?,
+    };
+    let crossing = c.flag("add_cross_attention", false) * (attention(hidden) + norm(hidden));
+    Some(
+        ends + embedding(positions, hidden)
+            + c.named(&["n_layer", "num_hidden_layers"], 12) * (block(hidden, inner) + crossing)
+            + norm(hidden),
+    )
 }
 
 /// Only the output of the attention has a bias.
-fn gpt_neo(c: Config) -> Size {
+fn gpt_neo(c: Config) -> Option<Size> {
     let hidden = c.number("hidden_size", 2048);
     let inner = c.number("intermediate_size", 4 * hidden);
     let layer = 3 * linear(hidden, hidden, false)
         + linear(hidden, hidden, true)
         + mlp(hidden, inner)
         + 2 * norm(hidden);
-    embedding(c.tables(c.number("vocab_size", 50257), true), hidden)
-        + embedding(c.number("max_position_embeddings", 2048), hidden)
-        + c.named(&["num_layers", "num_hidden_layers"], 24) * layer
-        + norm(hidden)
+    Some(
+        ends(c, hidden, c.number("vocab_size", 50257), true)?
+            + embedding(c.number("max_position_embeddings", 2048), hidden)
+            + c.named(&["num_layers", "num_hidden_layers"], 24) * layer
+            + norm(hidden),
+    )
 }
 
-fn gpt_neox(c: Config) -> Size {
+fn gpt_neox(c: Config) -> Option<Size> {
     let hidden = c.number("hidden_size", 6144);
     let layer = 4 * linear(hidden, hidden, c.flag("attention_bias", true))
         + mlp(hidden, c.number("intermediate_size", 24576))
         + 2 * norm(hidden);
-    embedding(c.tables(c.number("vocab_size", 50432), false), hidden)
-        + c.number("num_hidden_layers", 44) * layer
-        + norm(hidden)
+    Some(
+        ends(c, hidden, c.number("vocab_size", 50432), false)?
+            + c.number("num_hidden_layers", 44) * layer
+            + norm(hidden),
+    )
+}
+
+/// One norm a layer, no bias in the attention, and one in the output layer.
+fn gptj(c: Config) -> Option<Size> {
+    let hidden = c.named(&["n_embd", "hidden_size"], 4096);
+    let inner = c.number("n_inner", 4 * hidden);
+    let vocabulary = c.number("vocab_size", 50400);
+    let layer = 4 * linear(hidden, hidden, false) + mlp(hidden, inner) + norm(hidden);
+    Some(
+        ends(c, hidden, vocabulary, false)?
+            + output_bias(c, vocabulary)
+            + c.named(&["n_layer", "num_hidden_layers"], 28) * layer
+            + norm(hidden),
+    )
 }
 
 /// Words may be narrower than layers; positions begin at the third row.
-fn opt(c: Config) -> Size {
+fn opt(c: Config) -> Option<Size> {
     let hidden = c.number("hidden_size", 768);
     let (inner, bias) = (c.number("ffn_dim", 3072), c.flag("enable_bias", true));
     let width = c.number("word_embed_proj_dim", hidden);
@@ -68,24 +121,78 @@ fn opt(c: Config) -> Size {
         + linear(hidden, inner, bias)
         + linear(inner, hidden, bias)
         + 2 * norm(hidden) * affine;
-    embedding(c.tables(c.number("vocab_size", 50272), true), width)
-        + embedding(c.number("max_position_embeddings", 2048) + 2, hidden)
-        + project
-        + c.number("num_hidden_layers", 12) * layer
-        + last * norm(hidden) * affine
+    Some(
+        ends(c, width, c.number("vocab_size", 50272), true)?
+            + embedding(c.number("max_position_embeddings", 2048) + 2, hidden)
+            + project
+            + c.number("num_hidden_layers", 12) * layer
+            + last * norm(hidden) * affine,
+    )
 }
 
 /// No positions (`ALiBi`), a norm after the embeddings.
-fn bloom(c: Config) -> Size {
+fn bloom(c: Config) -> Option<Size> {
     let hidden = c.named(&["n_embed", "hidden_size"], 64);
-    embedding(c.tables(c.number("vocab_size", 250_880), true), hidden)
-        + norm(hidden)
-        + c.named(&["n_layer", "num_hidden_layers"], 2) * block(hidden, 4 * hidden)
-        + norm(hidden)
+    Some(
+        ends(c, hidden, c.number("vocab_size", 250_880), true)?
+            + norm(hidden)
+            + c.named(&["n_layer", "num_hidden_layers"], 2) * block(hidden, 4 * hidden)
+            + norm(hidden),
+    )
+}
+
+/// Keys and values of all heads, of one for all, or (the newer architecture) of some.
+fn falcon(c: Config) -> Option<Size> {
+    let hidden = c.number("hidden_size", 4544);
+    let heads = c.named(&["num_attention_heads", "n_head"], 71);
+    let head = hidden / heads;
+    let newer = c.flag("new_decoder_architecture", false).get()? == 1;
+    let groups = match c.flag("multi_query", true).get()? {
+        _ if newer => c.number("num_kv_heads", heads),
+        1 => 1.into(),
+        _ => heads,
+    };
+    let bias = c.flag("bias", false);
+    let inner = c.number("ffn_hidden_size", 4 * hidden);
+    let norms = match c.flag("parallel_attn", true).get()? {
+        1 if c.number("num_ln_in_parallel_attn", 1 + u64::from(newer)) != 2.into() => 1,
+        _ => 2,
+    };
+    let layer = linear(hidden, (heads + 2 * groups) * head, bias)
+        + linear(hidden, hidden, bias)
+        + linear(hidden, inner, bias)
+        + linear(inner, hidden, bias)
+        + norms * norm(hidden);
+    Some(
+        ends(c, hidden, c.number("vocab_size", 65024), true)?
+            + c.named(&["num_hidden_layers", "n_layer"], 32) * layer
+            + norm(hidden),
+    )
+}
+
+/// As Llama, with norms that have a bias; those of queries and keys, one a head, have none.
+fn stablelm(c: Config) -> Option<Size> {
+    let hidden = c.number("hidden_size", 2560);
+    let heads = c.number("num_attention_heads", 32);
+    let groups = c.number("num_key_value_heads", 32);
+    let groups = if c.is_null("num_key_value_heads") { heads } else { groups };
+    let head = hidden / heads;
+    let inner = c.number("intermediate_size", 6912);
+    let norms = Size::from(2) - c.flag("use_parallel_residual", false);
+    let layer = linear(hidden, (heads + 2 * groups) * head, c.flag("use_qkv_bias", false))
+        + linear(hidden, hidden, false)
+        + c.flag("qk_layernorm", false) * (heads + groups) * rms_norm(head)
+        + 3 * linear(hidden, inner, false)
+        + norms * norm(hidden);
+    Some(
+        ends(c, hidden, c.number("vocab_size", 50304), false)?
+            + c.number("num_hidden_layers", 32) * layer
+            + norm(hidden),
+    )
 }
 
 /// One norm a layer; the output layer has a bias even where it shares its table.
-fn phi(c: Config) -> Size {
+fn phi(c: Config) -> Option<Size> {
     let (vocabulary, hidden) = (c.number("vocab_size", 51200), c.number("hidden_size", 2048));
     let heads = c.number("num_attention_heads", 32);
     let groups = c.number("num_key_value_heads", heads);
@@ -97,16 +204,19 @@ fn phi(c: Config) -> Size {
         + c.flag("qk_layernorm", false) * 2 * norm(of_head)
         + mlp(hidden, c.number("intermediate_size", 8192))
         + norm(hidden);
-    embedding(c.tables(vocabulary, false), hidden)
-        + vocabulary
-        + c.number("num_hidden_layers", 24) * layer
-        + norm(hidden)
+    Some(
+        ends(c, hidden, vocabulary, false)?
+            + output_bias(c, vocabulary)
+            + c.number("num_hidden_layers", 24) * layer
+            + norm(hidden),
+    )
 }
 
 /// State space layers; `time_step_rank` may be `"auto"`, a sixteenth of the width.
-fn mamba(c: Config) -> Size {
+fn mamba(c: Config) -> Option<Size> {
     let (hidden, state) = (c.number("hidden_size", 768), c.number("state_size", 16));
     let inner = c.real("expand", 2.0).map_or(Size::UNKNOWN, |ratio| hidden.scaled(ratio));
+    let inner = c.number("intermediate_size", inner);
     let rank = match c.text("time_step_rank", "auto") {
         "auto" => (hidden + 15) / 16,
         _ => c.number("time_step_rank", Size::UNKNOWN),
@@ -120,7 +230,9 @@ fn mamba(c: Config) -> Size {
         + inner * state
         + inner
         + linear(inner, hidden, bias);
-    embedding(c.tables(c.number("vocab_size", 50280), true), hidden)
-        + c.number("num_hidden_layers", 32) * (mixer + rms_norm(hidden))
-        + rms_norm(hidden)
+    Some(
+        ends(c, hidden, c.number("vocab_size", 50280), true)?
+            + c.number("num_hidden_layers", 32) * (mixer + rms_norm(hidden))
+            + rms_norm(hidden),
+    )
 }

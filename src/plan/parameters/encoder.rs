@@ -1,22 +1,84 @@
-//! Text encoders as `AutoModel` loads them: no head, with pooler where the type has one.
+//! Text encoders: their layers, and what each class has on top of them.
 //!
 //! Formulae and defaults follow `modeling_<type>.py` and `configuration_<type>.py` of
-//! transformers 5. Encoders set up as decoders with cross attention are not counted.
+//! transformers 5.
 
+use crate::plan::parameters::Type;
 use crate::plan::parameters::config::Config;
-use crate::plan::parameters::size::{Size, block, embedding, linear, norm};
-use crate::plan::parameters::{Formula, Formula::Dense};
+use crate::plan::parameters::size::{Size, attention, block, conv, embedding, linear, norm};
 
-pub(super) fn find(kind: &str) -> Option<Formula> {
-    Some(match kind {
-        "bert" | "xlm-roberta" | "camembert" => Dense(|c| bert(c, 30522)),
-        "roberta" => Dense(|c| bert(c, 50265)),
-        "distilbert" => Dense(distilbert),
-        "electra" => Dense(electra),
-        "albert" => Dense(albert),
-        "mpnet" => Dense(mpnet),
+pub(super) fn find(kind: &str) -> Option<Type> {
+    let count: fn(Config) -> Option<Size> = match kind {
+        "bert" | "xlm-roberta" | "camembert" => |c| bert(c, 30522),
+        "roberta" => |c| bert(c, 50265),
+        "distilbert" => distilbert,
+        "electra" => electra,
+        "albert" => albert,
+        "mpnet" => mpnet,
+        "deberta-v2" => deberta,
+        "modernbert" => modernbert,
+        "layoutlm" => layoutlm,
+        "layoutlmv3" => layoutlmv3,
         _ => return None,
-    })
+    };
+    Some(Type { count, usual: "Model" })
+}
+
+/// What the classes of a type have on top of its layers.
+struct Tops {
+    hidden: Size,
+    /// On top of the bare model.
+    pooler: Size,
+    /// Predicts words.
+    prediction: Size,
+    /// Between the layers and the classifier of a whole text.
+    sequence: Size,
+    /// Between the layers and the score of one choice.
+    choice: Size,
+    /// Between the layers and the classifier of each token.
+    token: Size,
+}
+
+impl Tops {
+    /// A pooler of one linear layer, and another one before each classifier of whole texts.
+    fn usual(c: Config, hidden: Size, vocabulary: Size) -> Self {
+        let pooler = linear(hidden, hidden, true);
+        Self {
+            hidden,
+            pooler,
+            prediction: prediction(c, hidden, hidden, vocabulary),
+            sequence: pooler,
+            choice: pooler,
+            token: Size::ZERO,
+        }
+    }
+
+    fn of(&self, c: Config) -> Option<Size> {
+        let classes = c.classifier(self.hidden);
+        Some(match c.class() {
+            "Model" => self.pooler,
+            "MaskedLM" | "CausalLM" | "LMHead" => self.prediction,
+            "SequenceClassification" => self.sequence + classes,
+            "MultipleChoice" => self.choice + linear(self.hidden, 1.into(), true),
+            "TokenClassification" | "QuestionAnswering" => self.token + classes,
+            _ => return None,
+        })
+    }
+}
+
+/// A layer and a norm, then a score for each word: by the table of the words, or one of its own.
+fn prediction(c: Config, hidden: Size, width: Size, vocabulary: Size) -> Size {
+    linear(hidden, width, true) + norm(width) + vocabulary + own_table(c, vocabulary) * width
+}
+
+/// The same for classes whose own output layer has a bias beside the one that is shared.
+fn prediction_of_two_biases(c: Config, hidden: Size, width: Size, vocabulary: Size) -> Size {
+    prediction(c, hidden, width, vocabulary) + own_table(c, vocabulary)
+}
+
+/// Rows of the output layer's own table.
+fn own_table(c: Config, vocabulary: Size) -> Size {
+    c.tables(vocabulary, true) - vocabulary
 }
 
 /// Words, positions and sentences, summed and normalised.
@@ -24,53 +86,219 @@ fn embeddings(c: Config, vocabulary: u64, width: Size) -> Size {
     let rows = c.number("vocab_size", vocabulary)
         + c.number("max_position_embeddings", 512)
         + c.number("type_vocab_size", 2);
-    embedding(rows, width) + norm(width) + c.without("add_cross_attention")
+    embedding(rows, width) + norm(width)
 }
 
-fn bert(c: Config, vocabulary: u64) -> Size {
+/// Layers of a model that may be set up as a decoder, which attends to another model as well.
+fn layers(c: Config, hidden: Size, inner: u64) -> Size {
+    let crossing =
+        match (c.flag("add_cross_attention", false).get(), c.flag("is_decoder", false).get()) {
+            (Some(0), Some(_)) => Size::ZERO,
+            (Some(1), Some(1)) => attention(hidden) + norm(hidden),
+            _ => Size::UNKNOWN,
+        };
+    let layer = block(hidden, c.number("intermediate_size", inner)) + crossing;
+    c.number("num_hidden_layers", 12) * layer
+}
+
+fn bert(c: Config, vocabulary: u64) -> Option<Size> {
     let hidden = c.number("hidden_size", 768);
-    let layers = c.number("num_hidden_layers", 12);
-    embeddings(c, vocabulary, hidden)
-        + layers * block(hidden, c.number("intermediate_size", 3072))
-        + linear(hidden, hidden, true)
+    let body = embeddings(c, vocabulary, hidden) + layers(c, hidden, 3072);
+    let predict = prediction_of_two_biases(c, hidden, hidden, c.number("vocab_size", vocabulary));
+    let tops = Tops { prediction: predict, ..Tops::usual(c, hidden, Size::ZERO) };
+    // Whether one sentence follows another.
+    let next = tops.pooler + linear(hidden, 2.into(), true);
+    let top = match (c.text("model_type", ""), c.class()) {
+        ("bert", "NextSentencePrediction") => next,
+        ("bert", "PreTraining") => tops.prediction + next,
+        _ => tops.of(c)?,
+    };
+    Some(body + top)
 }
 
-fn distilbert(c: Config) -> Size {
+fn distilbert(c: Config) -> Option<Size> {
     let hidden = c.named(&["dim", "hidden_size"], 768);
-    let rows = c.number("vocab_size", 30522) + c.number("max_position_embeddings", 512);
+    let vocabulary = c.number("vocab_size", 30522);
+    let rows = vocabulary + c.number("max_position_embeddings", 512);
     let layers = c.named(&["n_layers", "num_hidden_layers"], 6);
-    embedding(rows, hidden) + norm(hidden) + layers * block(hidden, c.number("hidden_dim", 3072))
+    let tops = Tops { pooler: Size::ZERO, ..Tops::usual(c, hidden, vocabulary) };
+    let inner = c.number("hidden_dim", 3072);
+    Some(embedding(rows, hidden) + norm(hidden) + layers * block(hidden, inner) + tops.of(c)?)
 }
 
 /// Narrow embeddings, widened where the layers are wider; no pooler.
-fn electra(c: Config) -> Size {
+fn electra(c: Config) -> Option<Size> {
     let (width, hidden) = (c.number("embedding_size", 128), c.number("hidden_size", 256));
-    let layers = c.number("num_hidden_layers", 12);
     let widen = if width == hidden { Size::ZERO } else { linear(width, hidden, true) };
-    embeddings(c, 30522, width)
-        + widen
-        + layers * block(hidden, c.number("intermediate_size", 1024))
+    let body = embeddings(c, 30522, width) + widen + layers(c, hidden, 1024);
+    let dense = linear(hidden, hidden, true);
+    let tops = Tops {
+        pooler: Size::ZERO,
+        prediction: prediction(c, hidden, width, c.number("vocab_size", 30522)),
+        choice: c.flag("summary_use_proj", true) * dense,
+        ..Tops::usual(c, hidden, Size::ZERO)
+    };
+    let top = match c.class() {
+        // Tells which words were replaced.
+        "PreTraining" => dense + linear(hidden, 1.into(), true),
+        _ => tops.of(c)?,
+    };
+    Some(body + top)
 }
 
 /// Layers of a group share their parameters, so only groups count.
-fn albert(c: Config) -> Size {
+fn albert(c: Config) -> Option<Size> {
     let (width, hidden) = (c.number("embedding_size", 128), c.number("hidden_size", 4096));
     let blocks = c.number("num_hidden_groups", 1) * c.number("inner_group_num", 1);
-    embeddings(c, 30000, width)
+    let body = embeddings(c, 30000, width)
         + linear(width, hidden, true)
-        + blocks * block(hidden, c.number("intermediate_size", 16384))
-        + linear(hidden, hidden, true)
+        + blocks * block(hidden, c.number("intermediate_size", 16384));
+    let tops = Tops {
+        prediction: prediction_of_two_biases(c, hidden, width, c.number("vocab_size", 30000)),
+        ..Tops::usual(c, hidden, Size::ZERO)
+    };
+    let top = match c.class() {
+        // Tells the order of two sentences.
+        "PreTraining" => tops.pooler + tops.prediction + c.classifier(hidden),
+        _ => tops.of(c)?,
+    };
+    Some(body + top)
 }
 
 /// As BERT without sentence embeddings, with one table of distances for all layers.
-fn mpnet(c: Config) -> Size {
+fn mpnet(c: Config) -> Option<Size> {
     let hidden = c.number("hidden_size", 768);
-    let rows = c.number("vocab_size", 30527) + c.number("max_position_embeddings", 512);
+    let vocabulary = c.number("vocab_size", 30527);
+    let rows = vocabulary + c.number("max_position_embeddings", 512);
     let buckets = c.number("relative_attention_num_buckets", 32);
     let layers = c.number("num_hidden_layers", 12);
-    embedding(rows, hidden)
+    let body = embedding(rows, hidden)
         + norm(hidden)
         + embedding(buckets, c.number("num_attention_heads", 12))
-        + layers * block(hidden, c.number("intermediate_size", 3072))
-        + linear(hidden, hidden, true)
+        + layers * block(hidden, c.number("intermediate_size", 3072));
+    let predict = prediction_of_two_biases(c, hidden, hidden, vocabulary);
+    let tops = Tops { prediction: predict, ..Tops::usual(c, hidden, Size::ZERO) };
+    Some(body + tops.of(c)?)
+}
+
+/// Attention to distances as well as to words: a table of distances for all layers, and
+/// projections of it in each, unless those of the words serve both.
+fn deberta(c: Config) -> Option<Size> {
+    let hidden = c.number("hidden_size", 1536);
+    let width = c.number("embedding_size", hidden);
+    let vocabulary = c.number("vocab_size", 128_100);
+    let positions = c.number("max_position_embeddings", 512);
+    let rows = vocabulary
+        + c.flag("position_biased_input", true) * positions
+        + c.number("type_vocab_size", 0);
+    let project = if width == hidden { Size::ZERO } else { linear(width, hidden, false) };
+    let relative = c.flag("relative_attention", false);
+    let one = Size::from(1);
+    let projected = c.mentions("pos_att_type", "c2p") + c.mentions("pos_att_type", "p2c");
+    let distances = (one - c.flag("share_att_key", false)) * projected;
+    let layer = block(hidden, c.number("intermediate_size", 6144))
+        + relative * distances * linear(hidden, hidden, true);
+    // A number below one means that there is none.
+    let furthest = c.at_least_one("max_relative_positions").unwrap_or(positions);
+    let furthest = c.at_least_one("position_buckets").unwrap_or(furthest);
+    let kernel = c.number("conv_kernel_size", 0);
+    let groups = c.number("conv_groups", 1);
+    let body = embedding(rows, width)
+        + project
+        + norm(hidden)
+        + c.number("num_hidden_layers", 24) * layer
+        + relative * embedding(2 * furthest, hidden)
+        + c.mentions("norm_rel_ebd", "layer_norm") * norm(hidden)
+        + kernel.any() * (conv(hidden / groups, hidden, kernel, true) + norm(hidden));
+    // Old checkpoints predict words through the width of the embeddings, new ones with the
+    // table of the words itself.
+    let predict = match c.flag("legacy", true).get() {
+        Some(1) => prediction_of_two_biases(c, hidden, width, vocabulary),
+        Some(_) => linear(hidden, hidden, true) + norm(hidden) + vocabulary,
+        None => Size::UNKNOWN,
+    };
+    let pooler = c.number("pooler_hidden_size", hidden);
+    let pooler = linear(pooler, pooler, true);
+    let tops = Tops {
+        pooler: Size::ZERO,
+        prediction: predict,
+        sequence: pooler,
+        choice: pooler,
+        ..Tops::usual(c, hidden, Size::ZERO)
+    };
+    Some(body + tops.of(c)?)
+}
+
+/// Gated layers without biases unless they are asked for; the first begins without a norm.
+fn modernbert(c: Config) -> Option<Size> {
+    let (hidden, vocabulary) = (c.number("hidden_size", 768), c.number("vocab_size", 50368));
+    let inner = c.number("intermediate_size", 1152);
+    let bias = |name| c.flag(name, false);
+    let norm = hidden + bias("norm_bias") * hidden;
+    let layers = c.number("num_hidden_layers", 22);
+    let layer = 4 * linear(hidden, hidden, Size::ZERO)
+        + bias("attention_bias") * 4 * hidden
+        + linear(hidden, 2 * inner, bias("mlp_bias"))
+        + linear(inner, hidden, bias("mlp_bias"))
+        + 2 * norm;
+    let body = embedding(vocabulary, hidden) + norm + layers * layer - layers.any() * norm + norm;
+    let dense = linear(hidden, hidden, bias("classifier_bias")) + norm;
+    let own = c.tables(vocabulary, true) - vocabulary;
+    let tops = Tops {
+        hidden,
+        pooler: Size::ZERO,
+        prediction: dense + own * hidden + c.flag("decoder_bias", true) * vocabulary,
+        sequence: dense,
+        choice: dense,
+        token: dense,
+    };
+    Some(body + tops.of(c)?)
+}
+
+/// As BERT, with tables of the places on a page; the pooler is there whatever the class.
+fn layoutlm(c: Config) -> Option<Size> {
+    let hidden = c.number("hidden_size", 768);
+    let places = 4 * c.number("max_2d_position_embeddings", 1024);
+    let body = embeddings(c, 30522, hidden)
+        + embedding(places, hidden)
+        + c.number("num_hidden_layers", 12) * block(hidden, c.number("intermediate_size", 3072));
+    let usual = Tops::usual(c, hidden, Size::ZERO);
+    let pooler = usual.pooler;
+    let predict = prediction_of_two_biases(c, hidden, hidden, c.number("vocab_size", 30522));
+    let tops = Tops { prediction: pooler + predict, token: pooler, ..usual };
+    Some(body + tops.of(c)?)
+}
+
+/// Text, places on a page, and the page itself in patches.
+fn layoutlmv3(c: Config) -> Option<Size> {
+    let hidden = c.number("hidden_size", 768);
+    let places = 2 * c.number("max_2d_position_embeddings", 1024);
+    let texts = embeddings(c, 50265, hidden)
+        + places * (c.number("coordinate_size", 128) + c.number("shape_size", 128));
+    let (height, width) = c.pair("patch_size", 16);
+    let side = c.number("input_size", 224) / height;
+    // A token for the whole page, which has a position, and two norms.
+    let page = conv(c.number("num_channels", 3), hidden, height * width, true)
+        + hidden
+        + embedding(side * side + 1, hidden)
+        + 2 * norm(hidden);
+    let heads = c.number("num_attention_heads", 12);
+    let distances = c.flag("has_relative_attention_bias", true) * c.number("rel_pos_bins", 32)
+        + c.flag("has_spatial_attention_bias", true) * 2 * c.number("rel_2d_pos_bins", 64);
+    let body = c.flag("text_embed", true) * texts
+        + c.flag("visual_embed", true) * page
+        + distances * heads
+        + c.number("num_hidden_layers", 12) * block(hidden, c.number("intermediate_size", 3072));
+    let classes = c.classifier(hidden);
+    let dense = linear(hidden, hidden, true);
+    // Few kinds of tokens are told apart by one layer.
+    let few = c.labels().get()? < 10;
+    Some(match c.class() {
+        "Model" => body,
+        "TokenClassification" if few => body + classes,
+        "TokenClassification" | "SequenceClassification" | "QuestionAnswering" => {
+            body + dense + classes
+        }
+        _ => return None,
+    })
 }

@@ -1,21 +1,14 @@
-//! Decoders built like Llama, dense or with experts, as `AutoModelForCausalLM` loads them.
+//! Decoders built like Llama, dense or with experts.
 //!
 //! One formula: RMS norms, grouped attention, a gated MLP. What tells the types apart, and
 //! what they have where a field is left out, stands in a table of one entry per type. Follows
 //! `modeling_<type>.py` and `configuration_<type>.py` of transformers 5.
 
-use crate::plan::parameters::config::Config;
-use crate::plan::parameters::size::{Size, embedding, linear, rms_norm};
-use crate::plan::parameters::{Formula, Formula::Dense, Formula::Sparse};
+use crate::plan::parameters::Type;
+use crate::plan::parameters::config::{Config, Experts};
+use crate::plan::parameters::decoder::ends;
+use crate::plan::parameters::size::{Size, linear, rms_norm};
 use std::collections::BTreeSet;
-
-/// Which experts of a layer are counted; the router always counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Experts {
-    All,
-    /// As many as are chosen for a token.
-    Chosen,
-}
 
 /// Biases of the attention.
 #[derive(Debug, Clone, Copy)]
@@ -58,6 +51,8 @@ struct Decoder {
     query_norm: QueryNorm,
     /// Norms of a layer.
     norms: u64,
+    /// Norms after the last layer.
+    last_norms: u64,
 }
 
 /// Number of key and value heads where it is left out.
@@ -80,6 +75,7 @@ const LLAMA: Decoder = Decoder {
     mlp_bias: true,
     query_norm: QueryNorm::Without,
     norms: 2,
+    last_norms: 1,
 };
 
 /// Query, key and value are one matrix, gate and up another: the same number.
@@ -140,6 +136,10 @@ const SMOLLM3: Decoder = Decoder {
     ..LLAMA
 };
 
+/// Its norms have no parameters.
+const OLMO: Decoder =
+    Decoder { vocabulary: 50304, mlp_bias: false, norms: 0, last_norms: 0, ..LLAMA };
+
 const OLMO2: Decoder =
     Decoder { vocabulary: 50304, mlp_bias: false, query_norm: QueryNorm::Heads, ..LLAMA };
 
@@ -173,24 +173,26 @@ const OLMOE: Decoder = Decoder {
     ..LLAMA
 };
 
-pub(super) fn find(kind: &str) -> Option<Formula> {
-    Some(match kind {
+pub(super) fn find(kind: &str) -> Option<Type> {
+    let count: fn(Config) -> Option<Size> = match kind {
         // Granite differs in what is computed, not in what is held.
-        "llama" | "granite" => Dense(|c| dense(c, &LLAMA)),
-        "phi3" => Dense(|c| dense(c, &PHI3)),
-        "mistral" => Dense(|c| dense(c, &MISTRAL)),
-        "qwen2" => Dense(|c| dense(c, &QWEN2)),
-        "qwen3" => Dense(|c| dense(c, &QWEN3)),
-        "gemma" => Dense(|c| dense(c, &GEMMA)),
-        "gemma2" => Dense(|c| dense(c, &GEMMA2)),
-        "smollm3" => Dense(|c| dense(c, &SMOLLM3)),
-        "olmo2" => Dense(|c| dense(c, &OLMO2)),
-        "mixtral" => Sparse(mixtral),
-        "qwen2_moe" => Sparse(qwen2_moe),
-        "qwen3_moe" => Sparse(qwen3_moe),
-        "olmoe" => Sparse(olmoe),
+        "llama" | "granite" => |c| dense(c, &LLAMA),
+        "phi3" => |c| dense(c, &PHI3),
+        "mistral" => |c| dense(c, &MISTRAL),
+        "qwen2" => |c| dense(c, &QWEN2),
+        "qwen3" => |c| dense(c, &QWEN3),
+        "gemma" => |c| dense(c, &GEMMA),
+        "gemma2" => |c| dense(c, &GEMMA2),
+        "smollm3" => |c| dense(c, &SMOLLM3),
+        "olmo" => |c| dense(c, &OLMO),
+        "olmo2" => |c| dense(c, &OLMO2),
+        "mixtral" => mixtral,
+        "qwen2_moe" => qwen2_moe,
+        "qwen3_moe" => qwen3_moe,
+        "olmoe" => olmoe,
         _ => return None,
-    })
+    };
+    Some(Type { count, usual: "CausalLM" })
 }
 
 impl Decoder {
@@ -239,13 +241,12 @@ impl Decoder {
     }
 
     /// Everything except the MLPs.
-    fn frame(&self, c: Config) -> Size {
+    fn frame(&self, c: Config) -> Option<Size> {
         let hidden = self.hidden(c);
         let vocabulary = c.number("vocab_size", self.vocabulary);
         let layer = self.attention(c) + self.norms * rms_norm(hidden);
-        embedding(c.tables(vocabulary, self.tied), hidden)
-            + self.layers(c) * layer
-            + rms_norm(hidden)
+        let ends = ends(c, hidden, vocabulary, self.tied)?;
+        Some(ends + self.layers(c) * layer + self.last_norms * rms_norm(hidden))
     }
 }
 
@@ -254,63 +255,64 @@ fn gated(hidden: Size, inner: Size, bias: Size) -> Size {
     2 * linear(hidden, inner, bias) + linear(inner, hidden, bias)
 }
 
-fn dense(c: Config, kind: &Decoder) -> Size {
+fn dense(c: Config, kind: &Decoder) -> Option<Size> {
     let bias = if kind.mlp_bias { c.flag("mlp_bias", false) } else { Size::ZERO };
-    kind.frame(c) + kind.layers(c) * gated(kind.hidden(c), kind.inner(c), bias)
+    Some(kind.frame(c)? + kind.layers(c) * gated(kind.hidden(c), kind.inner(c), bias))
 }
 
 /// A router, and as many experts as are asked for.
-fn experts(hidden: Size, inner: Size, all: Size, chosen: Size, which: Experts) -> Size {
-    let counted = match which {
+fn experts(c: Config, hidden: Size, inner: Size, all: Size, chosen: Size) -> Size {
+    let counted = match c.experts() {
         Experts::All => all,
         Experts::Chosen => chosen.at_most(all),
     };
     linear(hidden, all, false) + counted * gated(hidden, inner, Size::ZERO)
 }
 
-fn mixtral(c: Config, which: Experts) -> Size {
+fn mixtral(c: Config) -> Option<Size> {
     let all = c.named(&["num_local_experts", "num_experts"], 8);
     let chosen = c.number("num_experts_per_tok", 2);
     let (hidden, inner) = (MISTRAL.hidden(c), MISTRAL.inner(c));
-    MISTRAL.frame(c) + MISTRAL.layers(c) * experts(hidden, inner, all, chosen, which)
+    Some(MISTRAL.frame(c)? + MISTRAL.layers(c) * experts(c, hidden, inner, all, chosen))
 }
 
-fn olmoe(c: Config, which: Experts) -> Size {
+fn olmoe(c: Config) -> Option<Size> {
     let all = c.named(&["num_experts", "num_local_experts"], 64);
     let chosen = c.number("num_experts_per_tok", 8);
     let (hidden, inner) = (OLMOE.hidden(c), OLMOE.inner(c));
-    OLMOE.frame(c) + OLMOE.layers(c) * experts(hidden, inner, all, chosen, which)
+    Some(OLMOE.frame(c)? + OLMOE.layers(c) * experts(c, hidden, inner, all, chosen))
 }
 
 /// Beside the experts, one that every token passes, behind a gate of one number.
-fn qwen2_moe(c: Config, which: Experts) -> Size {
+fn qwen2_moe(c: Config) -> Option<Size> {
     let all = c.named(&["num_experts", "num_local_experts"], 60);
     let chosen = c.number("num_experts_per_tok", 4);
     let (hidden, inner) = (QWEN2_MOE.hidden(c), c.number("moe_intermediate_size", 1408));
     let shared = gated(hidden, c.number("shared_expert_intermediate_size", 5632), Size::ZERO);
-    let sparse =
-        experts(hidden, inner, all, chosen, which) + shared + linear(hidden, 1.into(), false);
+    let sparse = experts(c, hidden, inner, all, chosen) + shared + linear(hidden, 1.into(), false);
     mixed(c, &QWEN2_MOE, all, sparse)
 }
 
-fn qwen3_moe(c: Config, which: Experts) -> Size {
+fn qwen3_moe(c: Config) -> Option<Size> {
     let all = c.named(&["num_experts", "num_local_experts"], 128);
     let chosen = c.number("num_experts_per_tok", 8);
     let (hidden, inner) = (QWEN3_MOE.hidden(c), c.number("moe_intermediate_size", 768));
-    mixed(c, &QWEN3_MOE, all, experts(hidden, inner, all, chosen, which))
+    mixed(c, &QWEN3_MOE, all, experts(c, hidden, inner, all, chosen))
 }
 
 /// Layers with experts, and plain ones among them: those that `mlp_only_layers` lists, and
 /// all but every `decoder_sparse_step`th.
-fn mixed(c: Config, kind: &Decoder, experts: Size, sparse: Size) -> Size {
+fn mixed(c: Config, kind: &Decoder, experts: Size, sparse: Size) -> Option<Size> {
     let (layers, step) = (kind.layers(c), c.number("decoder_sparse_step", 1));
     let plain: BTreeSet<_> = c.list("mlp_only_layers", &[]).into_iter().map(Size::get).collect();
     let listed: Size = plain.iter().map(|index| of_step(*index, layers, step)).sum();
     let with_experts = (layers / step - listed) * experts.any();
     let without = layers - with_experts;
-    kind.frame(c)
-        + with_experts * sparse
-        + without * gated(kind.hidden(c), kind.inner(c), Size::ZERO)
+    Some(
+        kind.frame(c)?
+            + with_experts * sparse
+            + without * gated(kind.hidden(c), kind.inner(c), Size::ZERO),
+    )
 }
 
 /// 1 where the layer would have experts if it were not listed, else 0.

@@ -1,27 +1,28 @@
-//! Encoder-decoders: texts as `AutoModelForSeq2SeqLM`, Whisper as `AutoModelForSpeechSeq2Seq`.
+//! Encoder-decoders: their layers, and what each class has on top of them or leaves out.
 //!
 //! Formulae and defaults follow `modeling_<type>.py` and `configuration_<type>.py` of
-//! transformers 5, with one exception: a T5 that says `tie_word_embeddings: false` is
-//! published and counted with an output table of its own; transformers 5 shares it anyway.
+//! transformers 5. A T5 that says `tie_word_embeddings: false` is published with an output
+//! table of its own; transformers 5 shares the table of words anyway, and so it is counted.
 
+use crate::plan::parameters::Type;
 use crate::plan::parameters::config::Config;
 use crate::plan::parameters::size::{
     Size, attention, block, conv, embedding, linear, mlp, norm, rms_norm,
 };
-use crate::plan::parameters::{Formula, Formula::Dense};
 
-pub(super) fn find(kind: &str) -> Option<Formula> {
-    Some(match kind {
-        "t5" => Dense(|c| t5(c, &T5)),
-        "mt5" => Dense(|c| t5(c, &MT5)),
-        "bart" => Dense(|c| bart(c, &BART)),
-        "mbart" => Dense(|c| bart(c, &MBART)),
-        "pegasus" => Dense(|c| bart(c, &PEGASUS)),
-        "marian" => Dense(|c| bart(c, &MARIAN)),
-        "m2m_100" => Dense(|c| bart(c, &M2M_100)),
-        "whisper" => Dense(whisper),
+pub(super) fn find(kind: &str) -> Option<Type> {
+    let count: fn(Config) -> Option<Size> = match kind {
+        "t5" => |c| t5(c, &T5),
+        "mt5" => |c| t5(c, &MT5),
+        "bart" => |c| bart(c, &BART),
+        "mbart" => |c| bart(c, &MBART),
+        "pegasus" => |c| bart(c, &PEGASUS),
+        "marian" => |c| bart(c, &MARIAN),
+        "m2m_100" => |c| bart(c, &M2M_100),
+        "whisper" => whisper,
         _ => return None,
-    })
+    };
+    Some(Type { count, usual: "ConditionalGeneration" })
 }
 
 struct T5 {
@@ -37,7 +38,7 @@ const MT5: T5 =
     T5 { vocabulary: 250_112, inner: 1024, layers: 8, heads: 6, activation: "gated-gelu" };
 
 /// No biases; the first layer of either side holds the table of distances.
-fn t5(c: Config, kind: &T5) -> Size {
+fn t5(c: Config, kind: &T5) -> Option<Size> {
     let width = c.named(&["d_model", "hidden_size"], 512);
     let heads = c.named(&["num_heads", "num_attention_heads"], kind.heads);
     let inner = c.number("d_ff", kind.inner);
@@ -47,12 +48,21 @@ fn t5(c: Config, kind: &T5) -> Size {
     let attention = 4 * linear(width, heads * c.number("d_kv", 64), false) + rms_norm(width);
     let distances = embedding(c.number("relative_attention_num_buckets", 32), heads);
     let forward = (Size::from(2) + gated) * linear(width, inner, false) + rms_norm(width);
-    let encoder = layers * (attention + forward) + layers.any() * distances;
-    let decoder = decoder_layers * (2 * attention + forward) + decoder_layers.any() * distances;
-    embedding(c.tables(c.number("vocab_size", kind.vocabulary), true), width)
-        + encoder
-        + decoder
-        + 2 * rms_norm(width)
+    let encoder = layers * (attention + forward) + layers.any() * distances + rms_norm(width);
+    let decoder = decoder_layers * (2 * attention + forward)
+        + decoder_layers.any() * distances
+        + rms_norm(width);
+    let words = embedding(c.number("vocab_size", kind.vocabulary), width);
+    Some(match c.class() {
+        "Model" | "ConditionalGeneration" => words + encoder + decoder,
+        "QuestionAnswering" => words + encoder + decoder + c.classifier(width),
+        "SequenceClassification" => {
+            words + encoder + decoder + linear(width, width, true) + c.classifier(width)
+        }
+        "Encoder" => words + encoder,
+        "TokenClassification" => words + encoder + c.classifier(width),
+        _ => return None,
+    })
 }
 
 /// A relative of BART, all of which share one table of words.
@@ -63,6 +73,10 @@ struct Bart {
     first_norm: bool,
     /// A norm after the last layer.
     last_norm: bool,
+    /// The decoder may have words of its own.
+    two_languages: bool,
+    /// Classes that a classifier tells apart where nothing is said.
+    labels: u64,
 }
 
 enum Positions {
@@ -74,22 +88,53 @@ enum Positions {
     Computed,
 }
 
-const BART: Bart =
-    Bart { vocabulary: 50265, positions: Positions::Offset, first_norm: true, last_norm: false };
-const MBART: Bart = Bart { last_norm: true, ..BART };
+const BART: Bart = Bart {
+    vocabulary: 50265,
+    positions: Positions::Offset,
+    first_norm: true,
+    last_norm: false,
+    two_languages: false,
+    labels: 3,
+};
+const MBART: Bart = Bart { last_norm: true, labels: 2, ..BART };
 const PEGASUS: Bart =
     Bart { positions: Positions::Kept, first_norm: false, last_norm: true, ..BART };
-const MARIAN: Bart =
-    Bart { vocabulary: 58101, positions: Positions::Kept, first_norm: false, ..BART };
+const MARIAN: Bart = Bart {
+    vocabulary: 58101,
+    positions: Positions::Kept,
+    first_norm: false,
+    two_languages: true,
+    ..BART
+};
 const M2M_100: Bart = Bart {
     vocabulary: 128_112,
     positions: Positions::Computed,
     first_norm: false,
     last_norm: true,
+    ..BART
 };
 
+/// Rows of all tables of words: one that the sides and the output share, or several.
+fn words(c: Config, kind: &Bart) -> Size {
+    let vocabulary = c.number("vocab_size", kind.vocabulary);
+    let own = Size::from(1) - c.flag("tie_word_embeddings", true);
+    let (decoder, one) = if kind.two_languages {
+        let shared = c.flag("share_encoder_decoder_embeddings", true);
+        (c.number("decoder_vocab_size", vocabulary), shared)
+    } else {
+        (vocabulary, true.into())
+    };
+    let two = Size::from(1) - one;
+    let sides = vocabulary + two * decoder + one * own * (vocabulary + decoder);
+    match c.class() {
+        "CausalLM" => decoder + own * vocabulary,
+        "ConditionalGeneration" => sides + own * (one * vocabulary + two * decoder),
+        _ => sides,
+    }
+}
+
 /// Attention to the encoder, with its norm, comes on top of a decoder's block.
-fn bart(c: Config, kind: &Bart) -> Size {
+fn bart(c: Config, kind: &Bart) -> Option<Size> {
     let width = c.named(&["d_model", "hidden_size"], 1024);
     let positions = c.number("max_position_embeddings", 1024);
     let positions = match kind.positions {
@@ -100,40 +145,53 @@ fn bart(c: Config, kind: &Bart) -> Size {
     let side =
         embedding(positions, width) + (Size::from(kind.first_norm) + kind.last_norm) * norm(width);
     let layers = c.named(&["encoder_layers", "num_hidden_layers"], 12);
-    let encoder = layers * block(width, c.number("encoder_ffn_dim", 4096));
-    let decoder = c.number("decoder_layers", 12)
-        * (block(width, c.number("decoder_ffn_dim", 4096)) + attention(width) + norm(width));
-    embedding(c.number("vocab_size", kind.vocabulary), width)
-        + 2 * side
-        + encoder
-        + decoder
-        + always(c, "tie_word_embeddings")
-        + always(c, "share_encoder_decoder_embeddings")
-}
-
-/// 0, or unknown where a flag that is on by itself is off.
-fn always(c: Config, key: &str) -> Size {
-    match c.flag(key, true).get() {
-        Some(1) => Size::ZERO,
-        _ => Size::UNKNOWN,
-    }
+    let encoder = side + layers * block(width, c.number("encoder_ffn_dim", 4096));
+    let decoder = side
+        + c.number("decoder_layers", 12)
+            * (block(width, c.number("decoder_ffn_dim", 4096)) + attention(width) + norm(width));
+    let words = embedding(words(c, kind), width);
+    let classifier = linear(width, c.labels_or(kind.labels), true);
+    Some(match c.class() {
+        "Model" | "ConditionalGeneration" => words + encoder + decoder,
+        "CausalLM" => words + decoder,
+        "SequenceClassification" => {
+            words + encoder + decoder + linear(width, width, true) + classifier
+        }
+        // Where an answer begins, and where it ends.
+        "QuestionAnswering" => words + encoder + decoder + linear(width, 2.into(), true),
+        _ => return None,
+    })
 }
 
 /// Keys have no bias; two convolutions over the spectrogram come before the encoder.
-fn whisper(c: Config) -> Size {
+fn whisper(c: Config) -> Option<Size> {
     let width = c.named(&["d_model", "hidden_size"], 384);
     let attend = 3 * linear(width, width, true) + linear(width, width, false) + norm(width);
     let forward = |inner| mlp(width, inner) + norm(width);
     let kernel = Size::from(3);
+    let layers = c.named(&["encoder_layers", "num_hidden_layers"], 4);
     let encoder = conv(c.number("num_mel_bins", 80), width, kernel, true)
         + conv(width, width, kernel, true)
         + embedding(c.number("max_source_positions", 1500), width)
-        + c.named(&["encoder_layers", "num_hidden_layers"], 4)
-            * (attend + forward(c.number("encoder_ffn_dim", 1536)))
+        + layers * (attend + forward(c.number("encoder_ffn_dim", 1536)))
         + norm(width);
-    let decoder = embedding(c.tables(c.number("vocab_size", 51865), true), width)
+    let vocabulary = c.number("vocab_size", 51865);
+    let decoder = embedding(vocabulary, width)
         + embedding(c.number("max_target_positions", 448), width)
         + c.number("decoder_layers", 4) * (2 * attend + forward(c.number("decoder_ffn_dim", 1536)))
         + norm(width);
-    encoder + decoder
+    let own = (c.tables(vocabulary, true) - vocabulary) * width;
+    Some(match c.class() {
+        "Model" => encoder + decoder,
+        "ConditionalGeneration" => encoder + decoder + own,
+        "CausalLM" => decoder + own,
+        "AudioClassification" => {
+            let between = c.number("classifier_proj_size", 256);
+            encoder
+                + c.flag("use_weighted_layer_sum", false) * (layers + 1)
+                + linear(width, between, true)
+                + c.classifier(between)
+        }
+        _ => return None,
+    })
 }

@@ -28,6 +28,11 @@ impl Size {
         self.and(other, |a, b| Some(a.min(b)))
     }
 
+    /// The greater of the two.
+    pub(super) fn at_least(self, other: Self) -> Self {
+        self.and(other, |a, b| Some(a.max(b)))
+    }
+
     /// Rounded up to a multiple of `step`.
     pub(super) fn up_to_multiple_of(self, step: u64) -> Self {
         self.and(step.into(), u64::checked_next_multiple_of)
@@ -95,6 +100,20 @@ impl<T: Into<Size>> Div<T> for Size {
     type Output = Self;
     fn div(self, other: T) -> Self {
         self.and(other.into(), u64::checked_div)
+    }
+}
+
+impl Add<Size> for u64 {
+    type Output = Size;
+    fn add(self, other: Size) -> Size {
+        other + self
+    }
+}
+
+impl Sub<Size> for u64 {
+    type Output = Size;
+    fn sub(self, other: Size) -> Size {
+        Size::from(self) - other
     }
 }
 

@@ -1,18 +1,25 @@
-//! Models of a text and an image tower, as `AutoModel` loads them.
+//! Models of a text and an image tower, each tower alone, and models that put an image before
+//! a text: their layers, and what each class has on top of them.
 //!
 //! Formulae and defaults follow `modeling_<type>.py` and `configuration_<type>.py` of
 //! transformers 5; where an old configuration has a tower twice, `<tower>_config_dict` holds.
 
 use crate::plan::parameters::config::Config;
 use crate::plan::parameters::size::{Size, attention, block, conv, embedding, linear, mlp, norm};
-use crate::plan::parameters::{Formula, Formula::Dense};
+use crate::plan::parameters::{Type, find as find_type};
 
-pub(super) fn find(kind: &str) -> Option<Formula> {
-    Some(match kind {
-        "clip" => Dense(clip),
-        "siglip" => Dense(siglip),
+pub(super) fn find(kind: &str) -> Option<Type> {
+    let (count, usual): (fn(Config) -> Option<Size>, _) = match kind {
+        "clip" => (clip, "Model"),
+        "clip_text_model" => (clip_text, "Model"),
+        "clip_vision_model" => (clip_vision, "Model"),
+        "siglip" => (siglip, "Model"),
+        "siglip_text_model" => (siglip_text, "Model"),
+        "siglip_vision_model" => (siglip_vision, "Model"),
+        "llava" => (llava, "ConditionalGeneration"),
         _ => return None,
-    })
+    };
+    Some(Type { count, usual })
 }
 
 /// Width, and the blocks of all layers.
@@ -36,44 +43,110 @@ fn patches(c: Config, width: Size, patch: u64, more: u64, bias: bool) -> Size {
         + embedding(side * side + more, width)
 }
 
-/// Both towers are projected to one width, without bias; the temperature is one number.
-fn clip(c: Config) -> Size {
-    let texts = c.part(&["text_config_dict", "text_config"]);
-    let images = c.part(&["vision_config_dict", "vision_config"]);
-    let (Some(texts), Some(images)) = (texts, images) else { return Size::UNKNOWN };
-    let (text, text_blocks) = tower(texts, 512, 2048);
-    let (image, image_blocks) = tower(images, 768, 3072);
-    let projection = c.number("projection_dim", 512);
-    words(texts, text, 49408, 77)
-        + text_blocks
-        + norm(text)
-        // The class token is no patch and has a position.
-        + image
-        + patches(images, image, 32, 1, false)
-        + image_blocks
-        + 2 * norm(image)
-        + linear(text, projection, false)
-        + linear(image, projection, false)
-        + 1
+fn clip_text(c: Config) -> Option<Size> {
+    let (hidden, blocks) = tower(c, 512, 2048);
+    let body = words(c, hidden, 49408, 77) + blocks + norm(hidden);
+    projected(c, hidden, body)
 }
 
-/// No class token: a learned query gathers the image. Temperature and bias are numbers.
-fn siglip(c: Config) -> Size {
-    let (texts, images) = (c.part(&["text_config"]), c.part(&["vision_config"]));
-    let (Some(texts), Some(images)) = (texts, images) else { return Size::UNKNOWN };
-    let (text, text_blocks) = tower(texts, 768, 3072);
-    let (image, image_blocks) = tower(images, 768, 3072);
-    let gather = image
-        + attention(image)
-        + norm(image)
-        + mlp(image, images.number("intermediate_size", 3072));
-    words(texts, text, 32000, 64)
-        + text_blocks
-        + norm(text)
-        + linear(text, texts.number("projection_size", text), true)
-        + patches(images, image, 16, 0, true)
-        + image_blocks
-        + norm(image)
-        + images.flag("vision_use_head", true) * gather
-        + 2
+fn clip_vision(c: Config) -> Option<Size> {
+    let (hidden, blocks) = tower(c, 768, 3072);
+    // The class token is not a patch and has a position.
+    let body = hidden + patches(c, hidden, 32, 1, false) + blocks + 2 * norm(hidden);
+    projected(c, hidden, body)
+}
+
+/// A tower alone, or projected to the width that it shares with the other one.
+fn projected(c: Config, hidden: Size, body: Size) -> Option<Size> {
+    match c.class() {
+        "Model" => Some(body),
+        "Projection" => Some(body + linear(hidden, c.number("projection_dim", 512), false)),
+        _ => None,
+    }
+}
+
+/// Both towers are projected to one width, without bias; the temperature is one number.
+fn clip(c: Config) -> Option<Size> {
+    let texts = c.part(&["text_config_dict", "text_config"])?;
+    let images = c.part(&["vision_config_dict", "vision_config"])?;
+    let (text, image) = (texts.number("hidden_size", 512), images.number("hidden_size", 768));
+    let pictures = clip_vision(images.as_class("Model"))?;
+    Some(match c.class() {
+        "Model" => {
+            let projection = c.number("projection_dim", 512);
+            clip_text(texts.as_class("Model"))?
+                + pictures
+                + linear(text, projection, false)
+                + linear(image, projection, false)
+                + 1
+        }
+        "ImageClassification" => pictures + c.classifier(image),
+        _ => return None,
+    })
+}
+
+fn siglip_text(c: Config) -> Option<Size> {
+    let (hidden, blocks) = tower(c, 768, 3072);
+    let head = linear(hidden, c.number("projection_size", hidden), true);
+    (c.class() == "Model").then(|| words(c, hidden, 32000, 64) + blocks + norm(hidden) + head)
+}
+
+/// No class token: a learned query gathers the image.
+fn siglip_vision(c: Config) -> Option<Size> {
+    let (hidden, blocks) = tower(c, 768, 3072);
+    let gather = hidden
+        + attention(hidden)
+        + norm(hidden)
+        + mlp(hidden, c.number("intermediate_size", 3072));
+    (c.class() == "Model").then(|| {
+        patches(c, hidden, 16, 0, true)
+            + blocks
+            + norm(hidden)
+            + c.flag("vision_use_head", true) * gather
+    })
+}
+
+/// Temperature and bias are numbers.
+fn siglip(c: Config) -> Option<Size> {
+    let texts = c.part(&["text_config"])?.as_class("Model");
+    let images = c.part(&["vision_config"])?;
+    Some(match c.class() {
+        "Model" => siglip_text(texts)? + siglip_vision(images.as_class("Model"))? + 2,
+        "ImageClassification" => {
+            let width = images.number("hidden_size", 768);
+            siglip_vision(images.as_class("Model"))? + c.classifier(width)
+        }
+        _ => return None,
+    })
+}
+
+/// Patches of an image, projected to the width of words, before a decoder of text.
+fn llava(c: Config) -> Option<Size> {
+    let texts = c.part(&["text_config"])?;
+    let images = c.part(&["vision_config"])?;
+    let part = |part: Config, class, usual| {
+        (find_type(part.text("model_type", usual))?.count)(part.as_class(class))
+    };
+    let text_class = match c.class() {
+        "Model" => "Model",
+        "ConditionalGeneration" => "CausalLM",
+        _ => return None,
+    };
+    let layers = match c.integers("vision_feature_layer") {
+        Some(layers) => u64::try_from(layers.len()).ok()?,
+        None => 1,
+    };
+    let (text, image) = (texts.number("hidden_size", 4096), images.number("hidden_size", 1024));
+    let bias = c.flag("multimodal_projector_bias", true);
+    // Either of the two may say that the table of words is shared.
+    let texts = match c.flag("tie_word_embeddings", false).get()? {
+        0 => texts,
+        _ => texts.tied_as(true.into()),
+    };
+    Some(
+        part(images, "Model", "clip_vision_model")?
+            + linear(layers * image, text, bias)
+            + linear(text, text, bias)
+            + part(texts, text_class, "llama")?,
+    )
 }

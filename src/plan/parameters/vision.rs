@@ -1,32 +1,37 @@
-//! Image models as `AutoModelForImageClassification` loads them.
+//! Models that read an image, a film or a spectrogram in patches: their layers, and what each
+//! class has on top of them.
 //!
 //! Formulae and defaults follow `modeling_<type>.py` and `configuration_<type>.py` of
 //! transformers 5.
 
+use crate::plan::parameters::Type;
 use crate::plan::parameters::config::Config;
-use crate::plan::parameters::size::{Size, conv, linear, mlp, norm};
-use crate::plan::parameters::{Formula, Formula::Dense};
+use crate::plan::parameters::size::{Size, block, conv, linear, mlp, norm};
 
-pub(super) fn find(kind: &str) -> Option<Formula> {
-    Some(match kind {
-        "vit" => Dense(vit),
-        "deit" => Dense(deit),
-        "dinov2" => Dense(dinov2),
-        "swin" => Dense(swin),
-        "convnext" => Dense(convnext),
-        "resnet" => Dense(resnet),
+pub(super) fn find(kind: &str) -> Option<Type> {
+    let (count, usual): (fn(Config) -> Option<Size>, _) = match kind {
+        "vit" => (|c| plain(c, 1), "ImageClassification"),
+        "deit" => (|c| plain(c, 2), "ImageClassification"),
+        "dinov2" => (dinov2, "ImageClassification"),
+        "beit" => (beit, "ImageClassification"),
+        "yolos" => (yolos, "ObjectDetection"),
+        "videomae" => (videomae, "VideoClassification"),
+        "timesformer" => (timesformer, "VideoClassification"),
+        "audio-spectrogram-transformer" => (spectrogram, "AudioClassification"),
         _ => return None,
-    })
+    };
+    Some(Type { count, usual })
 }
 
 /// An image cut into patches: the convolution that reads one, and how many there are.
-struct Patches {
-    parameters: Size,
-    count: Size,
+pub(super) struct Patches {
+    pub parameters: Size,
+    pub count: Size,
 }
 
-fn patches(c: Config, image: u64, patch: u64, width: Size) -> Patches {
-    let ((height, breadth), patch) = (c.pair("image_size", image), c.pair("patch_size", patch));
+pub(super) fn patches(c: Config, image: (u64, u64), patch: u64, width: Size) -> Patches {
+    let (height, breadth) = c.sides("image_size", image);
+    let patch = c.pair("patch_size", patch);
     let channels = c.number("num_channels", 3);
     Patches {
         parameters: conv(channels, width, patch.0 * patch.1, true),
@@ -39,157 +44,222 @@ fn attention(c: Config, width: Size) -> Size {
     3 * linear(width, width, c.flag("qkv_bias", true)) + linear(width, width, true)
 }
 
-/// What `vit` and `deit` share: all but the tokens that are no patches, and the classifier.
-fn transformer(c: Config, hidden: Size, tokens: u64) -> Size {
-    let patches = patches(c, 224, 16, hidden);
-    let layer =
-        attention(c, hidden) + mlp(hidden, c.number("intermediate_size", 3072)) + 2 * norm(hidden);
+/// One layer of most of these models.
+pub(super) fn layer(c: Config, hidden: Size) -> Size {
+    attention(c, hidden) + mlp(hidden, c.number("intermediate_size", 3072)) + 2 * norm(hidden)
+}
+
+/// Layers over patches and some tokens that are not patches, the last followed by a norm.
+pub(super) fn transformer(c: Config, hidden: Size, image: u64, tokens: u64) -> Size {
+    let patches = patches(c, (image, image), 16, hidden);
     patches.parameters
         // The tokens themselves, and the positions of all.
         + (patches.count + 2 * tokens) * hidden
-        + c.number("num_hidden_layers", 12) * layer
+        + c.number("num_hidden_layers", 12) * layer(c, hidden)
         + norm(hidden)
 }
 
-fn vit(c: Config) -> Size {
+/// `ViT` and `DeiT`, which differ in the number of tokens that are not patches.
+fn plain(c: Config, tokens: u64) -> Option<Size> {
     let hidden = c.number("hidden_size", 768);
-    transformer(c, hidden, 1) + linear(hidden, c.labels(), true)
-}
-
-/// Two classifiers where the configuration names the class that learns from a teacher.
-fn deit(c: Config) -> Size {
-    let hidden = c.number("hidden_size", 768);
-    let classifier = linear(hidden, c.labels(), true);
-    let student = "DeiTForImageClassification";
-    let pupil = "DeiTForImageClassificationWithTeacher";
-    let heads =
-        if c.lists("architectures", pupil) && !c.lists("architectures", student) { 2 } else { 1 };
-    transformer(c, hidden, 2) + heads * classifier
+    let classifier = c.classifier(hidden);
+    let top = match c.class() {
+        "Model" => linear(hidden, c.number("pooler_output_size", hidden), true),
+        "ImageClassification" => classifier,
+        // One for the class token, and one for the token that learns from a teacher.
+        "ImageClassificationWithTeacher" if tokens > 1 => 2 * classifier,
+        "MaskedImageModeling" => {
+            let side = c.number("encoder_stride", 16);
+            hidden + linear(hidden, side * side * c.number("num_channels", 3), true)
+        }
+        _ => return None,
+    };
+    Some(transformer(c, hidden, 224, tokens) + top)
 }
 
 /// Scaled residuals, a token for masked patches, a classifier of the first token and a mean.
-fn dinov2(c: Config) -> Size {
+pub(super) fn dinov2(c: Config) -> Option<Size> {
     let hidden = c.number("hidden_size", 768);
-    let patches = patches(c, 224, 14, hidden);
-    let inner = ratio(c, hidden);
-    let forward = match c.flag("use_swiglu_ffn", false).get() {
-        Some(0) => mlp(hidden, inner),
-        Some(_) => {
-            let inner = (2 * inner / 3).up_to_multiple_of(8);
-            linear(hidden, inner, true) + mlp(hidden, inner)
-        }
-        None => Size::UNKNOWN,
+    let patches = patches(c, (224, 224), 14, hidden);
+    let inner = c.ratio("mlp_ratio", 4.0, hidden);
+    let gated = c.flag("use_swiglu_ffn", false).get()? == 1;
+    let forward = if gated {
+        let inner = (2 * inner / 3).up_to_multiple_of(8);
+        linear(hidden, inner, true) + mlp(hidden, inner)
+    } else {
+        mlp(hidden, inner)
     };
     let layer = attention(c, hidden) + forward + 2 * norm(hidden) + 2 * hidden;
-    patches.parameters
+    let body = patches.parameters
         + (patches.count + 2 + c.flag("use_mask_token", true)) * hidden
         + c.number("num_hidden_layers", 12) * layer
-        + norm(hidden)
-        + linear(2 * hidden, c.labels(), true)
-}
-
-/// Width of an MLP given as a multiple.
-fn ratio(c: Config, width: Size) -> Size {
-    c.real("mlp_ratio", 4.0).map_or(Size::UNKNOWN, |ratio| width.scaled(ratio))
-}
-
-/// Each stage but the last ends by merging four neighbours into one of twice the width.
-fn swin(c: Config) -> Size {
-    let mut width = c.number("embed_dim", 96);
-    let patches = patches(c, 224, 4, width);
-    let depths = c.list("depths", &[2, 2, 6, 2]);
-    let heads = c.list("num_heads", &[3, 6, 12, 24]);
-    if depths.is_empty() || heads.len() < depths.len() {
-        return Size::UNKNOWN;
-    }
-    let side = 2 * c.number("window_size", 7) - 1;
-    let mut total = patches.parameters
-        + norm(width)
-        + c.flag("use_absolute_embeddings", false) * patches.count * width;
-    for (stage, (depth, heads)) in depths.iter().zip(heads).enumerate() {
-        if stage > 0 {
-            total = total + norm(4 * width) + linear(4 * width, 2 * width, false);
-            width = 2 * width;
-        }
-        let block = attention(c, width)
-            + side * side * heads
-            + mlp(width, ratio(c, width))
-            + 2 * norm(width);
-        total = total + *depth * block;
-    }
-    total + norm(width) + linear(width, c.labels(), true)
-}
-
-/// Widths and depths of the stages; unknown where there are not as many of either.
-fn stages(c: Config, widths: &[u64], depths: &[u64]) -> Option<Vec<(Size, Size)>> {
-    let (widths, depths) = (c.list("hidden_sizes", widths), c.list("depths", depths));
-    let matched = !widths.is_empty() && widths.len() == depths.len();
-    matched.then(|| widths.into_iter().zip(depths).collect())
-}
-
-fn convnext(c: Config) -> Size {
-    let Some(stages) = stages(c, &[96, 192, 384, 768], &[3, 3, 9, 3]) else {
-        return Size::UNKNOWN;
+        + norm(hidden);
+    let top = match c.class() {
+        "Model" | "Backbone" => Size::ZERO,
+        "ImageClassification" => c.classifier(2 * hidden),
+        _ => return None,
     };
-    if c.number("num_stages", 4) != u64::try_from(stages.len()).ok().into() {
-        return Size::UNKNOWN;
-    }
-    let scaled = c.positive("layer_scale_init_value", 1e-6);
-    let patch = c.pair("patch_size", 4);
+    Some(body + top)
+}
+
+/// Positions as a table, or as distances: one table for all layers, or one in each.
+fn beit(c: Config) -> Option<Size> {
+    let hidden = c.number("hidden_size", 768);
+    let (height, width) = c.sides("image_size", (224, 224));
+    let patch = c.pair("patch_size", 16);
+    let (rows, columns) = (height / patch.0, width / patch.1);
+    let patches = patches(c, (224, 224), 16, hidden);
+    let distances = (2 * rows - 1) * (2 * columns - 1) + 3;
+    let distances = distances * c.number("num_attention_heads", 12);
+    let own = c.flag("use_relative_position_bias", false);
+    let shared = c.flag("use_shared_relative_position_bias", false);
+    // The key has no bias.
+    let layer = block(hidden, c.number("intermediate_size", 3072)) - hidden
+        + c.positive("layer_scale_init_value", 0.1) * 2 * hidden
+        + own * distances;
+    let body = patches.parameters
+        + hidden
+        + c.flag("use_mask_token", false) * hidden
+        + c.flag("use_absolute_position_embeddings", false) * (patches.count + 1) * hidden
+        + c.number("num_hidden_layers", 12) * layer
+        + shared * distances;
+    // A mean is normalised after it is taken, by classes that take one.
+    let mean = c.flag("use_mean_pooling", true);
+    let last = (Size::from(1) - mean) * norm(hidden);
+    let top = match c.class() {
+        "Model" => norm(hidden),
+        "ImageClassification" => norm(hidden) + c.classifier(hidden),
+        "MaskedImageModeling" => {
+            last + norm(hidden) + linear(hidden, c.number("vocab_size", 8192), true)
+        }
+        "SemanticSegmentation" => last + beit_pyramid(hidden) + beit_heads(c, hidden)?,
+        "Backbone" => last + c.flag("add_fpn", false) * beit_pyramid(hidden),
+        _ => return None,
+    };
+    Some(body + top)
+}
+
+/// Makes features of four sizes from those of four layers.
+fn beit_pyramid(hidden: Size) -> Size {
+    3 * conv(hidden, hidden, 4.into(), true) + norm(hidden)
+}
+
+fn beit_heads(c: Config, hidden: Size) -> Option<Size> {
+    let joined = |input: Size, side: u64| conv(input, hidden, (side * side).into(), false);
+    let joined = |input, side| joined(input, side) + norm(hidden);
+    let scales = u64::try_from(c.list("pool_scales", &[1, 2, 3, 6]).len()).ok()?;
+    let main = linear(hidden, c.labels(), true)
+        + scales * joined(hidden, 1)
+        + joined((1 + Size::from(scales)) * hidden, 3)
+        + 3 * (joined(hidden, 1) + joined(hidden, 3))
+        + joined(4 * hidden, 3);
+    let width = c.number("auxiliary_channels", 256);
+    let more = c.number("auxiliary_num_convs", 1);
+    let of = |input: Size| conv(input, width, 9.into(), false) + norm(width);
+    let auxiliary = more.any() * of(hidden)
+        + (more - more.any()) * of(width)
+        + c.flag("auxiliary_concat_input", false) * of(hidden + width)
+        + c.classifier(width);
+    Some(main + c.flag("use_auxiliary_head", true) * auxiliary)
+}
+
+/// A token for each object that may be found; positions for every layer.
+fn yolos(c: Config) -> Option<Size> {
+    let hidden = c.number("hidden_size", 768);
+    let patches = patches(c, (512, 864), 16, hidden);
+    let objects = c.number("num_detection_tokens", 100);
+    let layers = c.number("num_hidden_layers", 12);
+    let (height, width) = c.sides("image_size", (512, 864));
+    let patch = c.pair("patch_size", 16);
+    // The positions of later layers are counted by the area, not by whole patches.
+    let places = 1 + (height * width) / (patch.0 * patch.0) + objects;
+    let body = patches.parameters
+        + (1 + objects) * hidden
+        + (patches.count + objects + 1) * hidden
+        + layers * layer(c, hidden)
+        + c.flag("use_mid_position_embeddings", true) * (layers - 1) * places * hidden
+        + norm(hidden);
+    let dense = linear(hidden, hidden, true);
+    let top = match c.class() {
+        "Model" => dense,
+        "ObjectDetection" => {
+            4 * dense + linear(hidden, c.labels() + 1, true) + linear(hidden, 4.into(), true)
+        }
+        _ => return None,
+    };
+    Some(body + top)
+}
+
+/// Patches are blocks of several images; positions are computed.
+fn videomae(c: Config) -> Option<Size> {
+    let hidden = c.number("hidden_size", 768);
+    let (patch, depth) = (c.pair("patch_size", 16), c.number("tubelet_size", 2));
     let channels = c.number("num_channels", 3);
-    let mut before = Size::ZERO;
-    let mut total = Size::ZERO;
-    for (stage, (width, depth)) in stages.into_iter().enumerate() {
-        total = total
-            + if stage == 0 {
-                conv(channels, width, patch.0 * patch.1, true) + norm(width)
-            } else {
-                norm(before) + conv(before, width, 4.into(), true)
-            };
-        // A kernel of 7 by 7 for each channel by itself.
-        let block = conv(1.into(), width, 49.into(), true)
-            + norm(width)
-            + mlp(width, 4 * width)
-            + scaled * width;
-        total = total + depth * block;
-        before = width;
-    }
-    total + norm(before) + linear(before, c.labels(), true)
-}
-
-/// A convolution without bias, and its batch norm.
-fn conv_norm(input: Size, output: Size, side: u64) -> Size {
-    conv(input, output, Size::from(side) * side, false) + norm(output)
-}
-
-fn resnet(c: Config) -> Size {
-    let Some(stages) = stages(c, &[256, 512, 1024, 2048], &[3, 4, 6, 3]) else {
-        return Size::UNKNOWN;
-    };
-    let layer = |input: Size, output: Size| match c.text("layer_type", "bottleneck") {
-        "bottleneck" => {
-            let narrow = output / 4;
-            conv_norm(input, narrow, 1)
-                + conv_norm(narrow, narrow, 3)
-                + conv_norm(narrow, output, 1)
+    // The key has no bias, and the others may have none.
+    let biases = c.flag_or("qkv_bias", c.flag("qv_bias", true));
+    let layer = |width: Size, inner| block(width, inner) - width - (2 - 2 * biases) * width;
+    let cells = depth * patch.0 * patch.1;
+    let body = conv(channels, hidden, cells, true)
+        + c.number("num_hidden_layers", 12) * layer(hidden, c.number("intermediate_size", 3072));
+    let mean = c.flag("use_mean_pooling", true);
+    let last = (Size::from(1) - mean) * norm(hidden);
+    let top = match c.class() {
+        "Model" => last,
+        // With a mean the norm belongs to the classifier.
+        "VideoClassification" => norm(hidden) + c.classifier(hidden),
+        "PreTraining" => {
+            let width = c.number("decoder_hidden_size", 384);
+            let inner = c.number("decoder_intermediate_size", 1536);
+            last + linear(hidden, width, false)
+                + width
+                + c.number("decoder_num_hidden_layers", 4) * layer(width, inner)
+                + norm(width)
+                + linear(width, channels * cells, true)
         }
-        "basic" => conv_norm(input, output, 3) + conv_norm(output, output, 3),
-        _ => Size::UNKNOWN,
+        _ => return None,
     };
-    let mut before = c.number("embedding_size", 64);
-    let mut total = conv_norm(c.number("num_channels", 3), before, 7);
-    for (stage, (width, depth)) in stages.into_iter().enumerate() {
-        // What goes around the first layer is projected where its shape changes.
-        let halved =
-            if stage > 0 { true.into() } else { c.flag("downsample_in_first_stage", false) };
-        let projected = if before == width { halved } else { true.into() };
-        // The first layer is there however few are asked for.
-        let more = depth - depth.any();
-        total = total
-            + layer(before, width)
-            + projected * conv_norm(before, width, 1)
-            + more * layer(width, width);
-        before = width;
-    }
-    total + linear(before, c.labels(), true)
+    Some(body + top)
+}
+
+/// Attention over an image, and (divided) over the same patch of all images.
+fn timesformer(c: Config) -> Option<Size> {
+    let hidden = c.number("hidden_size", 768);
+    let patches = patches(c, (224, 224), 16, hidden);
+    let kind = c.text("attention_type", "divided_space_time");
+    let divided = Size::from(kind == "divided_space_time");
+    let timed = Size::from(kind != "space_only");
+    let layer = layer(c, hidden)
+        + divided * (attention(c, hidden) + norm(hidden) + linear(hidden, hidden, true));
+    let body = patches.parameters
+        + hidden
+        + (patches.count + 1) * hidden
+        + timed * c.number("num_frames", 8) * hidden
+        + c.number("num_hidden_layers", 12) * layer
+        + norm(hidden);
+    let top = match c.class() {
+        "Model" => Size::ZERO,
+        "VideoClassification" => c.classifier(hidden),
+        _ => return None,
+    };
+    Some(body + top)
+}
+
+/// Patches of a spectrogram overlap; two tokens are not patches.
+fn spectrogram(c: Config) -> Option<Size> {
+    let hidden = c.number("hidden_size", 768);
+    let patch = c.number("patch_size", 16);
+    let places = |length: Size, stride| (length - patch) / stride + 1;
+    let rows = places(c.number("num_mel_bins", 128), c.number("frequency_stride", 10));
+    let columns = places(c.number("max_length", 1024), c.number("time_stride", 10));
+    let body = conv(1.into(), hidden, patch * patch, true)
+        + 2 * hidden
+        + (rows * columns + 2) * hidden
+        + c.number("num_hidden_layers", 12) * layer(c, hidden)
+        + norm(hidden);
+    let top = match c.class() {
+        "Model" => Size::ZERO,
+        "AudioClassification" => norm(hidden) + c.classifier(hidden),
+        _ => return None,
+    };
+    Some(body + top)
 }
