@@ -185,9 +185,9 @@ fn mobilenet(c: Config) -> Option<Size> {
         let wanted = f64::from(u32::try_from(value).ok()?) * by;
         let wanted: u64 = format!("{:.0}", wanted.round_ties_even()).parse().ok()?;
         let step = step.max(1);
-        let near = wanted.checked_add(step / 2)? / step * step;
-        let near = near.max(least);
-        Some(if near * 10 < wanted.checked_mul(9)? { near + step } else { near })
+        let near = (wanted.checked_add(step / 2)? / step * step).max(least);
+        let short = near.checked_mul(10)? < wanted.checked_mul(9)?;
+        if short { near.checked_add(step) } else { Some(near) }
     };
     let widths: Option<Vec<u64>> =
         WIDTHS.iter().map(|width| multiple(*width, multiplier)).collect();

@@ -217,8 +217,8 @@ fn only_experts_that_are_not_chosen_are_at_rest() {
     assert_eq!(sparse, expected.map(|kind| json!(kind).to_string()).into());
 }
 
-/// Every field of every kind of model, and every field that any other kind has, holding
-/// what it should not.
+/// Every field of every class, holding what it should not; and in the variants, every field that
+/// any other kind of model has.
 #[test]
 fn hostile_values_give_no_absurd_count() {
     let deep = json!([[[[u64::MAX]]]]);
@@ -244,7 +244,8 @@ fn hostile_values_give_no_absurd_count() {
     let configs: Vec<_> = cases.iter().filter_map(|case| case["config"].as_object()).collect();
     let fields: BTreeSet<&String> = configs.iter().flat_map(|config| config.keys()).collect();
     for config in &configs {
-        for field in &fields {
+        let drawn = config.contains_key("architectures");
+        for field in fields.iter().filter(|field| !drawn || config.contains_key(**field)) {
             for value in &hostile {
                 let mut config = (*config).clone();
                 config.insert((*field).clone(), value.clone());
