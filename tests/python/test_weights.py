@@ -439,6 +439,15 @@ def test_weights_of_the_cache_are_used(run, cached, asked):
     assert (code, end["weights"]) == (0, "cache"), output
 
 
+@pytest.mark.parametrize("revision", ["a" * 40, "main", "abc123"])
+def test_the_snapshot_of_a_revision_is_found_by_commit_or_branch(cached, bert, revision):
+    if revision == "abc123":
+        cached.path.rename(cached.path.parent / revision)
+    source = render("text_encoder", model="mine/bert", parameters=QUICK, revision=revision)
+    model, source, _ = weights_of(source)
+    assert source == "cache" and same(model, bert)
+
+
 def test_a_snapshot_without_weights_is_told(run, cached):
     (cached.path / "model.safetensors").unlink()
     code, end, output = result(run(named(), cached.before))
