@@ -5,7 +5,7 @@ CARGO := scripts/cargo.sh
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/dtf-build
 
 .DEFAULT_GOAL := help
-.PHONY: help build test demo bench lint fmt doc clean-cache
+.PHONY: help build test demo bench lint fmt generated doc clean-cache
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,6 +30,14 @@ lint: ## check format, lints and documentation
 
 fmt: ## format the code
 	@cargo fmt
+
+generated: build ## write completions, docs/config.md and docs/openapi.json with the built dtf
+	@$(CARGO) run --quiet -- completions bash > completions/dtf.bash
+	@$(CARGO) run --quiet -- completions zsh > completions/dtf.zsh
+	@$(CARGO) run --quiet -- completions fish > completions/dtf.fish
+	@$(CARGO) run --quiet -- completions powershell > completions/dtf.ps1
+	@$(CARGO) run --quiet -- config-reference > docs/config.md
+	@$(CARGO) run --quiet -- openapi > docs/openapi.json
 
 doc: ## write the documentation of the code
 	@$(CARGO) doc --no-deps

@@ -1,8 +1,8 @@
 //! The command line as it is written. What it means is said beside each command.
 
 use super::results::ResultsArgs;
-use crate::domain::id::{RunId, TestId};
-use crate::domain::time::Millis;
+use crate::domain::id::RunId;
+use crate::domain::time::{Millis, Timestamp};
 use crate::plan::node::Node;
 use crate::plan::quantity;
 use clap::builder::Resettable;
@@ -10,7 +10,7 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-/// Tests AI models on every kind of hardware: what is right, fast, broken, flaky, and why
+/// Tests AI models on every kind of hardware: what is correct, fast, broken or flaky, and why
 /// something did not run.
 #[derive(Debug, Parser)]
 #[command(name = "dtf", version, after_help = EXAMPLES, max_term_width = 100)]
@@ -30,7 +30,7 @@ Examples:
   dtf coordinator                           start a server, here on loopback
   dtf worker --coordinator http://HOST:7700 lend this machine to it
   dtf submit plan.yaml --wait               send a plan, wait, print the report
-  dtf report --since 7d                     what is right, fast, broken and flaky
+  dtf report --since 7d                     what is correct, fast, broken or flaky
 
 Exit codes:
   0 passed · 1 dtf failed · 2 usage · 4 authentication · 5 no test matched
@@ -69,10 +69,10 @@ pub struct Global {
     /// When to use colour
     #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
     pub color: Color,
-    /// Tell more (twice: everything)
+    /// Print more (-vv: everything)
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
-    /// Tell only results and errors
+    /// Print only results and errors
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub quiet: bool,
 }
@@ -174,7 +174,7 @@ pub struct CoordinatorArgs {
 Examples:
   dtf worker --coordinator http://lab-1:7700 --token-file token
   dtf worker --slots 2 --tags lab,gpu --idle-timeout 30m
-  dtf worker --ephemeral          leave when there is nothing more to do
+  dtf worker --ephemeral          exit when there is nothing more to do
   dtf worker --python /opt/venv/bin/python --system-packages     where torch is there already
 Ctrl-C or SIGTERM finishes what runs and leaves; a second one stops at once.")]
 pub struct WorkerArgs {
@@ -188,10 +188,10 @@ pub struct WorkerArgs {
     /// Directory of attempts, files and results not yet sent
     #[arg(long, env = "DTF_WORK_DIR", value_name = "DIR")]
     pub work_dir: Option<PathBuf>,
-    /// Leave when it has worked and there is nothing more to do
+    /// Exit when at least one test has run and there is nothing more to do
     #[arg(long)]
     pub ephemeral: bool,
-    /// Leave after so long without a test, such as 10m
+    /// Exit after TIME without a test, such as 10m
     #[arg(long, env = "DTF_IDLE_TIMEOUT", value_parser = span, value_name = "TIME")]
     pub idle_timeout: Option<Millis>,
     /// Answer every test with `passed` without running it, to measure the rest
@@ -202,7 +202,7 @@ pub struct WorkerArgs {
 /// How a machine runs tests: shared by `worker` and `run`.
 #[derive(Debug, Clone, Args)]
 pub struct Machine {
-    /// Most tests at a time [default: one for each core]
+    /// Maximum number of tests at a time [default: one for each core]
     #[arg(long, env = "DTF_SLOTS", value_name = "N")]
     pub slots: Option<u32>,
     /// Labels that tests can require, separated by commas
@@ -233,7 +233,7 @@ pub struct Machine {
 #[command(after_help = "\
 Examples:
   dtf submit plan.yaml
-  dtf submit plan.yaml --wait --wait-timeout 2h     exit code says how it went
+  dtf submit plan.yaml --wait --wait-timeout 2h     the exit code says how it went
 Ctrl-C while waiting leaves the run going; `dtf report --run ID` shows it later.")]
 pub struct SubmitArgs {
     #[command(flatten)]
@@ -244,7 +244,7 @@ pub struct SubmitArgs {
     pub templates: Templates,
     #[command(flatten)]
     pub waiting: Waiting,
-    /// Form of the answer: the report with --wait, else what was stored
+    /// Form of the report with --wait, else of the run's id (csv only with --wait)
     #[arg(long, value_enum, default_value_t)]
     pub output: Output,
 }
@@ -255,7 +255,7 @@ pub struct Waiting {
     /// Wait for the end and print the report
     #[arg(long)]
     pub wait: bool,
-    /// Stop waiting after so long, with exit code 8
+    /// Stop waiting after TIME, with exit code 8
     #[arg(long, value_parser = span, value_name = "TIME", requires = "wait")]
     pub wait_timeout: Option<Millis>,
 }
@@ -287,13 +287,16 @@ pub struct RunArgs {
     /// Plan, or models
     #[arg(required = true, value_name = "PLAN|MODEL")]
     pub what: Vec<String>,
+    /// Only list the tests, with what they need and what this machine cannot run
+    #[arg(long)]
+    pub dry_run: bool,
     #[command(flatten)]
     pub models: ModelArgs,
     #[command(flatten)]
     pub templates: Templates,
     #[command(flatten)]
     pub local: Local,
-    /// Form of the report
+    /// Form of the report or list
     #[arg(long, value_enum, default_value_t)]
     pub output: Output,
 }
@@ -325,10 +328,10 @@ pub struct ModelArgs {
     /// Where weights come from: auto, cached, random, download
     #[arg(long, value_delimiter = ',', value_name = "MODE,…")]
     pub weights: Vec<String>,
-    /// Leave out what matches all of it, such as backend=cuda,batch=16 (may be said again)
+    /// Leave out combinations that match all of these values, such as backend=cuda,batch=16 (repeatable)
     #[arg(long, value_parser = rule, value_name = "KEY=VALUE,…")]
     pub exclude: Vec<Pairs>,
-    /// Add one cell; it names every key with a choice (may be said again)
+    /// Add one combination; name every key that has several values (repeatable)
     #[arg(long, value_parser = rule, value_name = "KEY=VALUE,…")]
     pub include: Vec<Pairs>,
     /// Family, when detection should not decide
@@ -370,7 +373,7 @@ impl ModelArgs {
 Examples:
   dtf generate bert-base-uncased --hw cpu,cuda --out tests-bert
   dtf generate ./my-model --batch 1,4,16 --dry-run    what it would be, and what it needs
-  dtf generate gpt2 --explain                         why it is tested so
+  dtf generate gpt2 --explain                         why it is tested this way
   dtf generate gpt2 --hw cpu,cuda --graph=dot | dot -Tsvg > gpt2.svg
   dtf generate gpt2 --hw cuda --submit --coordinator http://lab-1:7700 --wait
   dtf generate --from-pytest tests --python .venv/bin/python --durations junit.xml
@@ -396,7 +399,7 @@ pub struct GenerateArgs {
     /// Only list the tests, with what they need
     #[arg(long, group = "instead", conflicts_with = "out", help_heading = None::<&str>)]
     pub dry_run: bool,
-    /// Only tell what each model is, how that is known, and how each test got its priority
+    /// Only explain what each model is, how that is known, and how each test got its priority
     #[arg(long, group = "instead", conflicts_with = "out", help_heading = None::<&str>)]
     pub explain: bool,
     /// Only print what waits for what, as text or for Graphviz (dot)
@@ -411,7 +414,7 @@ pub struct GenerateArgs {
     /// Run the tests on this machine
     #[arg(long, group = "instead", help_heading = None::<&str>)]
     pub run: bool,
-    /// Form of what is told, or of the report
+    /// Form of what is printed, or of the report; csv for --dry-run, --run and --submit --wait
     #[arg(long, value_enum, default_value_t, help_heading = None::<&str>)]
     pub output: Output,
     #[command(flatten, next_help_heading = "With --submit")]
@@ -440,24 +443,26 @@ pub enum Graph {
     Dot,
 }
 
-/// Tell what is right, fast, broken and flaky
+/// Show what is correct, fast, broken or flaky
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   dtf report --since 7d
-  dtf report --run r12 --output json
+  dtf report --since 2026-11-01
+  dtf report --run latest
+  dtf report --run r12 --run r14 --output json
 Asks the coordinator that is named or runs on this machine; without one it reads the
-results of `dtf run` in the data directory.")]
+results of `dtf run` in the data directory. Times are in UTC.")]
 pub struct ReportArgs {
     #[command(flatten)]
     pub results: ResultsArgs,
-    /// Runs of the last so long, such as 7d or 12h [default: 7d]
-    #[arg(long, value_parser = span, value_name = "TIME", conflicts_with = "run")]
-    pub since: Option<Millis>,
-    /// One run
-    #[arg(long, value_name = "RUN")]
-    pub run: Option<RunId>,
-    /// Most rows
+    /// Only runs from the last TIME, such as 7d, or since a date, such as 2026-11-28 [default: 7d]
+    #[arg(long, value_parser = since, value_name = "TIME", conflicts_with = "run")]
+    pub since: Option<Since>,
+    /// Only this run, such as r12 or `latest` (repeatable)
+    #[arg(long, value_parser = which_run, value_name = "RUN")]
+    pub run: Vec<WhichRun>,
+    /// Maximum number of rows
     #[arg(long, default_value_t = 1000, value_name = "N")]
     pub limit: u32,
     /// Form of the report
@@ -465,7 +470,7 @@ pub struct ReportArgs {
     pub output: Output,
 }
 
-/// Tell how the coordinator is, and what runs
+/// Show the coordinator's state and what is running
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  dtf status\n  dtf status --output json")]
 pub struct StatusArgs {
@@ -492,12 +497,13 @@ pub struct CancelArgs {
 /// Print what a test wrote
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  dtf logs r12.t3        the latest attempt\n  dtf logs r12.t3.a1     the first one\n  dtf logs -f r12.t3     as it comes"
+    after_help = "Examples:\n  dtf logs r12.t3        the latest attempt\n  dtf logs r12.t3.a1     the first one\n  dtf logs -f r12.t3     as it comes\n  dtf logs bert-base-uncased/cpu/load     by name: the newest run that has it"
 )]
 pub struct LogsArgs {
     #[command(flatten)]
     pub results: ResultsArgs,
-    /// A test (r12.t3) or an attempt (r12.t3.a1)
+    /// A test (r12.t3), an attempt (r12.t3.a1), or the name of a test or a part of it
+    #[arg(value_name = "TEST")]
     pub what: String,
     /// Follow until the attempt ends
     #[arg(short, long)]
@@ -506,12 +512,14 @@ pub struct LogsArgs {
 
 /// Explain why a test waits, was skipped, or ended as it did
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  dtf why r12.t3")]
+#[command(
+    after_help = "Examples:\n  dtf why r12.t3\n  dtf why bert-base-uncased/cpu/load     by name: the newest run that has it"
+)]
 pub struct WhyArgs {
     #[command(flatten)]
     pub results: ResultsArgs,
-    /// The test, such as r12.t3
-    pub test: TestId,
+    /// The test (r12.t3), or its name or a part of it
+    pub test: String,
     /// Form of the answer
     #[arg(long, value_enum, default_value_t)]
     pub output: Shape,
@@ -565,7 +573,7 @@ pub struct ListTemplatesArgs {
     pub output: Shape,
 }
 
-/// Print a text
+/// Print a template or a shared part
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  dtf templates show vlm\n  dtf templates show _shared/base.py.j2"
@@ -648,6 +656,48 @@ pub fn span(text: &str) -> Result<Millis, String> {
     })
 }
 
+/// From when on runs are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Since {
+    Last(Millis),
+    At(Timestamp),
+}
+
+/// A duration with a unit, a date, or a date with a time; UTC unless an offset is given.
+fn since(text: &str) -> Result<Since, String> {
+    let wrong = |why: &str| {
+        format!(
+            "{why}; write a time such as 7d or 12h, or a date such as 2026-11-28 or 2026-11-28T09:30"
+        )
+    };
+    if !text.contains('-') {
+        return span(text).map(Since::Last).map_err(|error| wrong(&error));
+    }
+    let at = match text.parse::<jiff::Timestamp>() {
+        Ok(at) => at,
+        Err(_) => text
+            .parse::<jiff::civil::DateTime>()
+            .and_then(|at| jiff::tz::TimeZone::UTC.to_timestamp(at))
+            .map_err(|error| wrong(&error.to_string()))?,
+    };
+    let millis = u64::try_from(at.as_millisecond());
+    millis.map(|millis| Since::At(Timestamp(millis))).map_err(|_| wrong("it is before 1970"))
+}
+
+/// A run, by its number or as the newest one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WhichRun {
+    Id(RunId),
+    Latest,
+}
+
+fn which_run(text: &str) -> Result<WhichRun, String> {
+    if text == "latest" {
+        return Ok(WhichRun::Latest);
+    }
+    text.parse().map(WhichRun::Id).map_err(|error| format!("{error}, or `latest`"))
+}
+
 /// Keys of a matrix with their values.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pairs(pub Vec<(String, String)>);
@@ -676,5 +726,27 @@ mod tests {
         assert_eq!(span("7d"), Ok(Millis::from_secs(7 * 86_400)));
         assert!(span("7").is_err());
         assert!(span("soon").is_err());
+    }
+
+    #[test]
+    fn reports_begin_a_while_ago_or_at_a_date() {
+        assert_eq!(since("12h"), Ok(Since::Last(Millis::from_secs(12 * 3600))));
+        let at = |text: &str| match since(text) {
+            Ok(Since::At(at)) => at.0,
+            other => panic!("{text}: {other:?}"),
+        };
+        let midnight = 1_795_824_000_000;
+        assert_eq!(at("2026-11-28"), midnight);
+        assert_eq!(at("2026-11-28T09:30"), midnight + 9 * 3_600_000 + 30 * 60_000);
+        assert_eq!(at("2026-11-28 09:30:00"), midnight + 9 * 3_600_000 + 30 * 60_000);
+        assert_eq!(at("2026-11-28T02:00+02:00"), midnight);
+        assert_eq!(at("2026-11-28T00:00Z"), midnight);
+        for wrong in ["2026-13-01", "28-11-2026", "yesterday", "7", "-7d", "1960-01-01"] {
+            let told = since(wrong).expect_err(wrong);
+            assert!(told.contains("2026-11-28T09:30"), "{wrong}: {told}");
+        }
+        assert_eq!(which_run("latest"), Ok(WhichRun::Latest));
+        assert_eq!(which_run("r3"), Ok(WhichRun::Id(RunId(3))));
+        assert!(which_run("3").is_err_and(|told| told.ends_with("or `latest`")));
     }
 }

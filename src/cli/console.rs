@@ -31,8 +31,11 @@ impl Console {
 
     /// Columns of the terminal that results go to; `None` when it is none.
     pub fn width(self) -> Option<u16> {
-        let terminal = io::stdout().is_terminal();
-        terminal.then(terminal_size::terminal_size).flatten().map(|(width, _)| width.0)
+        if !io::stdout().is_terminal() {
+            return None;
+        }
+        let whole = terminal_size::terminal_size().map(|(width, _)| width.0);
+        whole.or_else(columns)
     }
 
     /// A result.
@@ -100,6 +103,18 @@ impl Console {
             let _ = writeln!(err, "hint: {hint}");
         }
     }
+}
+
+/// Of a terminal that does not know how many lines it has, as in some recorders and CI systems.
+#[cfg(unix)]
+fn columns() -> Option<u16> {
+    let size = rustix::termios::tcgetwinsize(io::stdout()).ok()?;
+    Some(size.ws_col).filter(|columns| *columns > 0)
+}
+
+#[cfg(not(unix))]
+fn columns() -> Option<u16> {
+    None
 }
 
 #[expect(clippy::disallowed_methods, reason = "NO_COLOR is a convention of terminals, no setting")]

@@ -21,7 +21,7 @@ pub async fn run(console: Console, global: &Global, args: CoordinatorArgs) -> Re
     let mut settings = coordinator::Settings::new(data_dir);
     settings.token_file = token_file(global, &file)?;
     if !listen.contains(':') {
-        return Err(Failure::usage(format!("--listen {listen} is no address with a port"))
+        return Err(Failure::usage(format!("--listen {listen} is not an address with a port"))
             .hint("write both, such as 127.0.0.1:7700"));
     }
     let listener = TcpListener::bind(&listen).await.map_err(|error| {

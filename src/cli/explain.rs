@@ -1,6 +1,7 @@
 //! `dtf generate --explain` and `--dry-run`: what a model is and why, what its tests need,
 //! and how each came to its place. One JSON object for each model, one for a list of tests.
 
+use super::args::Output;
 use super::console::Console;
 use super::exit;
 use super::failure::Failure;
@@ -12,7 +13,7 @@ use crate::plan::flags::Flags;
 use crate::plan::generate::{About, ModelTests, Planned};
 use crate::plan::priority::Terms;
 use crate::plan::request::Generated;
-use crate::report::render::{figures, words};
+use crate::report::render::{csv_field, figures, words};
 use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, Table};
 use serde::Serialize;
@@ -115,13 +116,13 @@ pub fn tests(
     console: Console,
     made: &Generated,
     unschedulable: &[Unschedulable],
-    json: bool,
+    output: Output,
 ) -> Result<u8, Failure> {
     let tests = made.tests().map(Test::new).collect();
-    if json {
-        console.json(&Listing { schema: SCHEMA, tests, unschedulable })?;
-    } else {
-        console.result(&list(&tests))?;
+    match output {
+        Output::Json => console.json(&Listing { schema: SCHEMA, tests, unschedulable })?,
+        Output::Csv => console.result(&csv(&tests))?,
+        Output::Table => console.result(&list(&tests))?,
     }
     Ok(exit::PASSED)
 }
@@ -233,6 +234,28 @@ fn list(tests: &Vec<Test<'_>>) -> String {
         lines(&table),
         figures::counted(tests.len() as u64, "test")
     )
+}
+
+fn csv(tests: &[Test<'_>]) -> String {
+    let mut text = "name,backend,priority,memory_bytes,accelerator_memory_bytes,expected_ms,\
+                    learned,depends_on\r\n"
+        .to_owned();
+    let number = |value: Option<u64>| value.map(|value| value.to_string()).unwrap_or_default();
+    for test in tests {
+        let fields = [
+            csv_field(test.name),
+            test.backend.to_owned(),
+            test.priority.to_string(),
+            number(test.memory_bytes),
+            number(test.accelerator_memory_bytes),
+            number(test.expected_ms),
+            test.learned.to_string(),
+            csv_field(&test.depends_on.join(" ")),
+        ];
+        text.push_str(&fields.join(","));
+        text.push_str("\r\n");
+    }
+    text
 }
 
 fn plain<const N: usize>(header: [&str; N]) -> Table {

@@ -16,7 +16,28 @@ use std::path::{Path, PathBuf};
 /// Scripts whose writing may take more than a moment.
 const MANY: usize = 1000;
 
+/// Refuses a form that what is asked for does not have, before anything is done.
+fn check_output(args: &GenerateArgs) -> Result<(), Failure> {
+    let said = match args.output {
+        Output::Table => return Ok(()),
+        Output::Json => "json",
+        Output::Csv => "csv",
+    };
+    let csv = args.output == Output::Csv;
+    let what = if args.graph.is_some() {
+        "--graph, whose form is part of it (--graph=dot)"
+    } else if args.explain && csv {
+        "--explain, which knows table and json"
+    } else if args.explain || args.dry_run || args.run || args.submit {
+        return Ok(());
+    } else {
+        "writing tests: add --dry-run to list them"
+    };
+    Err(Failure::usage(format!("--output {said} cannot be used with {what}")))
+}
+
 pub async fn run(console: Console, global: &Global, args: GenerateArgs) -> Result<u8, Failure> {
+    check_output(&args)?;
     let mut models: ModelArgs = args.models.clone();
     if models.hw.is_empty() {
         models.hw = vec!["cpu".into()];
@@ -50,7 +71,8 @@ pub async fn run(console: Console, global: &Global, args: GenerateArgs) -> Resul
         work.library = library::library(console, &file, &args.templates, Vec::new())?;
     }
     if args.run {
-        return cli_run::perform(console, global, work, &args.local, args.output).await;
+        let how = cli_run::How { local: &args.local, output: args.output, dry_run: false };
+        return cli_run::perform(console, global, work, &how).await;
     }
     work.ask_hub(console, &file, offline).await?;
     let made = work.generated()?;
@@ -65,7 +87,7 @@ pub async fn run(console: Console, global: &Global, args: GenerateArgs) -> Resul
         return explain::models(console, &made, json);
     }
     if args.dry_run {
-        return explain::tests(console, &made, &unmet, json);
+        return explain::tests(console, &made, &unmet, args.output);
     }
     if let Some(form) = args.graph {
         let text = match form {

@@ -179,10 +179,12 @@ mod tests {
     fn what_looks_like_a_template_by_mistake_is_told() {
         assert_eq!(
             refusal(&[("vlm/test.py", b"a")]),
-            "cannot read the templates in DIR: \"vlm/test.py\" is no place for a template: \
+            "cannot read the templates in DIR: \"vlm/test.py\" is not a place for a template: \
              it does not look like one | should it be called vlm/test.py.j2?"
         );
-        assert!(refusal(&[("templates/vlm/test.py.j2", b"a")]).contains("no place for a template"));
+        assert!(
+            refusal(&[("templates/vlm/test.py.j2", b"a")]).contains("not a place for a template")
+        );
         assert!(refusal(&[("vlm/cudo.py.j2", b"a")]).ends_with("did you mean \"cuda\"?"));
         assert!(refusal(&[("families.yml", b"a")]).contains("families.yml"));
         assert!(refusal(&[("vlm/test.py.j2", b"\xff")]).contains("not UTF-8"));

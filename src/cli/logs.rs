@@ -4,6 +4,7 @@ use super::args::{Global, LogsArgs};
 use super::console::Console;
 use super::exit;
 use super::failure::Failure;
+use super::naming::{self, What};
 use super::patience::Patience;
 use super::progress::Progress;
 use super::stored::{Source, Stored};
@@ -18,50 +19,33 @@ const TRY_EVERY: Duration = Duration::from_secs(1);
 const HELD: Duration = Duration::from_secs(10);
 
 pub async fn run(console: Console, global: &Global, args: LogsArgs) -> Result<u8, Failure> {
-    let what = match (args.what.parse::<AttemptId>(), args.what.parse::<TestId>()) {
-        (Ok(attempt), _) => What::Attempt(attempt),
-        (_, Ok(test)) => What::Latest(test),
-        (Err(error), _) => {
-            return Err(Failure::usage(error.to_string()).hint("or a test, such as r12.t3"));
-        }
-    };
-    let (client, named) = match Source::of(global, args.results)? {
-        Source::Coordinator { client, named } => (client, named),
-        Source::Stored(_) if args.follow => {
-            return Err(Failure::usage("stored output does not grow: there is nothing to follow")
-                .hint("name the coordinator with --coordinator, or leave --follow out"));
-        }
+    let source = Source::of(console, global, args.results).await?;
+    if args.follow && matches!(source, Source::Stored(_)) {
+        return Err(Failure::usage("stored output does not grow: there is nothing to follow")
+            .hint("name the coordinator with --coordinator, or leave --follow out"));
+    }
+    let what = naming::find(&source, &args.what).await?;
+    let client = match source {
+        Source::Coordinator(client) => client,
         Source::Stored(results) => return stored(console, &results, what),
     };
     let attempt = match what {
         What::Attempt(attempt) => attempt,
-        What::Latest(test) => match client.test(test).await {
-            Ok(found) if args.follow && is_to_come(&found) => {
-                started(console, &client, test).await?
-            }
-            Ok(found) => latest(&found)?,
-            Err(error) => return stored(console, &Stored::instead_of(error, named)?, what),
+        What::Test(test) => match client.test(test).await? {
+            found if args.follow && is_to_come(&found) => started(console, &client, test).await?,
+            found => latest(&found)?,
         },
     };
     if args.follow {
         return follow(console, &client, attempt).await;
     }
-    match client.log(attempt, 0).await {
-        Ok(output) => show(console, &output),
-        Err(error) => stored(console, &Stored::instead_of(error, named)?, what),
-    }
-}
-
-#[derive(Clone, Copy)]
-enum What {
-    Attempt(AttemptId),
-    Latest(TestId),
+    show(console, &client.log(attempt, 0).await?)
 }
 
 fn stored(console: Console, results: &Stored, what: What) -> Result<u8, Failure> {
     let attempt = match what {
         What::Attempt(attempt) => attempt,
-        What::Latest(test) => latest(&results.test(test)?)?,
+        What::Test(test) => latest(&results.test(test)?)?,
     };
     show(console, &results.log(attempt)?)
 }

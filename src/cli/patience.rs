@@ -37,7 +37,11 @@ mod tests {
 
     #[test]
     fn what_may_pass_is_borne_for_a_while() {
-        let away = || ClientError::Unreachable { url: "http://x".into(), reason: "refused".into() };
+        let away = || ClientError::Unreachable {
+            url: "http://x".into(),
+            reason: "refused".into(),
+            refused: true,
+        };
         let mut patience = Patience::default();
         assert!(patience.with(away()).expect("borne").ends_with("trying again"));
         assert!(patience.after(LIMIT, away()).is_err());

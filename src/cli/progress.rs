@@ -90,7 +90,7 @@ pub fn counts(counts: &RunCounts) -> String {
     add(done(Outcome::Skipped), "skipped");
     add(done(Outcome::Expired), "expired");
     // A worker also holds what it takes ahead.
-    add(counts.leased, "running or next");
+    add(counts.leased, "running or queued");
     add(counts.waiting + counts.blocked, "waiting");
     add(counts.unschedulable, "of them without a worker that can run them");
     parts.join(", ")
@@ -109,6 +109,7 @@ impl environments::Progress for Progress {
             environments::Event::Line { line, .. } => {
                 self.say(&format!("building a Python environment: {line}"));
             }
+            environments::Event::Notice { line, .. } => self.note(line),
             environments::Event::Finished { error: None, .. } => {
                 self.note("the Python environment is ready");
             }
@@ -127,7 +128,7 @@ mod tests {
     fn counts_leave_out_what_is_zero() {
         let mut standing = RunCounts { total: 5, leased: 1, waiting: 2, ..RunCounts::default() };
         standing.done.insert(Outcome::Passed, 2);
-        assert_eq!(counts(&standing), "2 of 5 done, 2 passed, 1 running or next, 2 waiting");
+        assert_eq!(counts(&standing), "2 of 5 done, 2 passed, 1 running or queued, 2 waiting");
     }
 
     #[test]

@@ -59,7 +59,7 @@ pub async fn collect(
     let named = if below == "." { base.as_path() } else { Path::new(&below) };
     let name = named.file_name().and_then(|name| name.to_str()).unwrap_or("pytest").to_owned();
     if !files.is_empty() {
-        console.note(&format!("beside {below} go: {}", files.join(" ")));
+        console.note(&format!("also sent with {below}: {}", files.join(" ")));
     }
     let packages = packages(console, &base, &below, installed)?;
     let shard = args.shard_time.map_or_else(|| span(SHARD).map_err(Failure::new), Ok)?;

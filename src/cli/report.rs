@@ -1,39 +1,62 @@
 //! `dtf report`: from a coordinator, or from the results of `dtf run` when there is none.
 
-use super::args::{Global, Output, ReportArgs};
+use super::args::{Global, Output, ReportArgs, Since, WhichRun};
 use super::console::Console;
 use super::exit;
 use super::failure::Failure;
 use super::stored::{Source, Stored};
 use crate::api::v1::reports::{MAX_ROWS, ReportQuery, ReportView};
-use crate::client::ClientError;
-use crate::config::locate;
+use crate::domain::id::RunId;
 use crate::domain::time::{Millis, Timestamp};
 use crate::report;
 use crate::store;
 use crate::sys::clock::Clock;
 
-const DEFAULT_SINCE: Millis = Millis::from_secs(7 * 86_400);
+const DEFAULT_SINCE: Since = Since::Last(Millis::from_secs(7 * 86_400));
 
 pub async fn run(console: Console, global: &Global, args: ReportArgs) -> Result<u8, Failure> {
-    let mut query =
-        ReportQuery { run: args.run, limit: Some(args.limit), ..ReportQuery::default() };
-    if args.run.is_none() {
-        let span = args.since.unwrap_or(DEFAULT_SINCE);
-        query.since_ms = Some(Clock::start().now().0.saturating_sub(span.0));
-    }
-    let view = match Source::of(global, args.results)? {
-        Source::Stored(stored) => from_store(&stored, &query)?,
-        Source::Coordinator { client, named } => match client.report_view(&query).await {
-            Err(ClientError::Unreachable { .. }) if !named => {
-                from_store(&Stored::open(&locate::data_dir("local"))?, &query)?
-            }
-            answer => answer?,
-        },
+    let source = Source::of(console, global, args.results).await?;
+    let limit = Some(args.limit);
+    let view = if args.run.is_empty() {
+        let since = match args.since.unwrap_or(DEFAULT_SINCE) {
+            Since::Last(span) => Clock::start().now().0.saturating_sub(span.0),
+            Since::At(time) => time.0,
+        };
+        ask(&source, &ReportQuery { since_ms: Some(since), run: None, limit }).await?
+    } else {
+        let mut reports = Vec::new();
+        for run in chosen(&source, &args.run).await? {
+            reports
+                .push(ask(&source, &ReportQuery { since_ms: None, run: Some(run), limit }).await?);
+        }
+        let merged = report::merge(reports);
+        merged
+            .ok_or_else(|| Failure { code: exit::NO_TEST, ..Failure::new("there are no runs") })?
     };
     console.result(&render(console, &view, args.output)?)?;
     tell_left_out(console, &view, args.output);
     Ok(if view.rows.is_empty() { exit::NO_TEST } else { exit::PASSED })
+}
+
+/// The runs that were named, each once.
+async fn chosen(source: &Source, named: &[WhichRun]) -> Result<Vec<RunId>, Failure> {
+    let mut runs = Vec::new();
+    for which in named {
+        match which {
+            WhichRun::Id(run) => runs.push(*run),
+            WhichRun::Latest => runs.extend(source.newest_runs(1).await?),
+        }
+    }
+    runs.sort_unstable();
+    runs.dedup();
+    Ok(runs)
+}
+
+async fn ask(source: &Source, query: &ReportQuery) -> Result<ReportView, Failure> {
+    match source {
+        Source::Coordinator(client) => Ok(client.report_view(query).await?),
+        Source::Stored(stored) => from_store(stored, query),
+    }
 }
 
 /// Reads results that no coordinator serves.

@@ -6,19 +6,22 @@ use super::console::Console;
 use super::coordinator::refused;
 use super::failure::Failure;
 use super::progress::Progress;
+use super::serving::{self, Published};
 use super::work::{Work, is_plan};
-use super::{exit, library, machine, submit, wait, worker as cli_worker};
+use super::{exit, library, listing, machine, submit, wait, worker as cli_worker};
 use crate::api::page::PageQuery;
+use crate::api::v1::runs::RunView;
 use crate::api::v1::workers::{WorkerState, WorkerView};
 use crate::client::{Client, ClientError, ClientOptions, Secret};
 use crate::config::{locate, write_token};
-use crate::coordinator;
+use crate::coordinator::{self, CoordinatorError, RecoveryError};
 use crate::domain::accelerator::Backend;
 use crate::domain::capability::Capability;
-use crate::domain::id::RunId;
+use crate::domain::outcome::Outcome;
 use crate::domain::test::TestSpec;
 use crate::plan::submission::Submission;
 use crate::report::render::figures::counted;
+use crate::sys::fs::LockError;
 use crate::sys::ids;
 use crate::sys::shutdown::{Shutdown, Trigger, asked_to_end};
 use crate::sys::spawn::Tasks;
@@ -52,7 +55,16 @@ pub async fn run(console: Console, global: &Global, args: RunArgs) -> Result<u8,
     let file = settings(global)?;
     let added = library::added_to(global, &file, &args.lender).await?;
     work.library = library::library(console, &file, &args.templates, added)?;
-    perform(console, global, work, &args.local, args.output).await
+    let how = How { local: &args.local, output: args.output, dry_run: args.dry_run };
+    perform(console, global, work, &how).await
+}
+
+/// How tests run on this machine.
+pub struct How<'a> {
+    pub local: &'a Local,
+    pub output: Output,
+    /// Lists the tests instead.
+    pub dry_run: bool,
 }
 
 /// Runs it on this machine, to the report.
@@ -60,9 +72,9 @@ pub async fn perform(
     console: Console,
     global: &Global,
     mut work: Work,
-    local: &Local,
-    output: Output,
+    how: &How<'_>,
 ) -> Result<u8, Failure> {
+    let How { local, output, dry_run } = *how;
     let file = settings(global)?;
     let data_dir = file.pick(local.data_dir.clone(), "data_dir", path)?;
     let place = data_dir.as_ref().map(|data_dir| format!(" --data-dir {}", data_dir.display()));
@@ -72,6 +84,15 @@ pub async fn perform(
     work.accelerators = capability.accelerators.iter().map(|device| device.backend).collect();
     let submission = work.submission()?;
     submit::tell_doubts(console, &submission);
+    if dry_run {
+        let lacking = listing::show(console, &submission.tests, &capability, output)?;
+        let all = submission.tests.len();
+        console.note(&match lacking {
+            0 => format!("{} would run", counted(all as u64, "test")),
+            lacking => format!("{} of {all} would run", all - lacking),
+        });
+        return Ok(exit::PASSED);
+    }
     console.note(&format!(
         "{} on this machine ({})",
         counted(submission.tests.len() as u64, "test"),
@@ -96,8 +117,13 @@ pub async fn perform(
             console.note("interrupted: stopping the tests (results so far are kept)");
             interrupted = true;
             // Where it cannot be, the next run in this place does it.
-            if let Err(error) = cancel_open(&client).await {
-                tracing::debug!(%error, "cannot cancel the interrupted run");
+            match cancel_open(&client).await {
+                Ok(cancelled) => cancelled.iter().for_each(|run| {
+                    console.note(&format!(
+                        "{}: {}; see: dtf report --run {}", run.run, passed_before(run), run.run
+                    ));
+                }),
+                Err(error) => tracing::debug!(%error, "cannot cancel the interrupted run"),
             }
             Ok(exit::of_signal(signal))
         }
@@ -159,6 +185,7 @@ struct Site {
     stop_worker: Trigger,
     coordinator: Part<(), coordinator::CoordinatorError>,
     worker: Part<worker::Summary, worker::WorkerError>,
+    published: Option<Published>,
     _tasks: Tasks,
     /// Holds the token; gone with the site.
     _secrets: tempfile::TempDir,
@@ -197,18 +224,25 @@ impl Site {
             };
             let _ = told.send(coordinator::run(here, listener, ready, stop).await);
         });
-        let mut options = ClientOptions::new(format!("http://{address}"));
-        options.token = Some(Secret::new(token));
+        let url = format!("http://{address}");
+        let mut options = ClientOptions::new(&*url);
+        options.token = Some(Secret::new(&*token));
         let client = Client::new(options)?;
         // Of two that start at once, one has the data directory; its worker must not find the
         // other's worker there.
         tokio::select! {
-            ended = &mut coordinator => return Err(coordinator_ended(ended)),
+            ended = &mut coordinator => return Err(not_started(data_dir, ended).await),
             Ok(()) = is_ready => {}
+        }
+        // For report, logs, why and status in other terminals. The run goes on without it.
+        let published = Published::new(data_dir, &url, &token);
+        if let Err(error) = &published {
+            tracing::warn!(%error, "other commands cannot look into this run while it works");
         }
         // What a killed process left would take the place of what is asked for now.
         for run in cancel_open(&client).await? {
-            console.note(&format!("{run} was interrupted; what it had not done is cancelled"));
+            let (id, passed) = (run.run, passed_before(&run));
+            console.note(&format!("{id} was interrupted: {passed}; the rest is cancelled"));
         }
         let (stop_worker, shutdown) = Shutdown::by_hand();
         let link = Arc::new(client.clone());
@@ -222,6 +256,7 @@ impl Site {
             stop_worker,
             coordinator,
             worker,
+            published: published.ok(),
             _tasks: tasks,
             _secrets: secrets,
         })
@@ -240,6 +275,7 @@ impl Site {
 
     /// Stops the worker, then the coordinator. A part that has failed has been told of.
     async fn stop(self, now: bool) -> Result<(), Failure> {
+        drop(self.published);
         self.stop_worker.next();
         if now {
             self.stop_worker.next();
@@ -257,6 +293,31 @@ impl Site {
     }
 }
 
+/// Why the coordinator did not start. Another `dtf run` in the same place is the usual reason.
+async fn not_started(
+    data_dir: &Path,
+    how: Result<Result<(), coordinator::CoordinatorError>, oneshot::error::RecvError>,
+) -> Failure {
+    let held = matches!(
+        how,
+        Ok(Err(CoordinatorError::Recovery(RecoveryError::Locked(LockError::Held { .. }))))
+    );
+    let failure = coordinator_ended(how);
+    match if held { serving::find(data_dir).await } else { None } {
+        Some(working) => Failure::new(format!(
+            "another `dtf run` (process {}) is working in {}",
+            working.process,
+            data_dir.display()
+        ))
+        .hint(
+            "wait until it has ended (dtf status shows how far it is), or give this one another \
+             --data-dir; several runs on one machine are queued by `dtf coordinator`, `dtf \
+             worker` and `dtf submit`",
+        ),
+        None => failure,
+    }
+}
+
 fn coordinator_ended(
     how: Result<Result<(), coordinator::CoordinatorError>, oneshot::error::RecvError>,
 ) -> Failure {
@@ -268,14 +329,21 @@ fn coordinator_ended(
 
 /// Cancels the runs of this command that are not over. One is open at a time, and the newest
 /// come first.
-async fn cancel_open(client: &Client) -> Result<Vec<RunId>, ClientError> {
+async fn cancel_open(client: &Client) -> Result<Vec<RunView>, ClientError> {
     let newest = client.runs(&PageQuery::default()).await?.items;
     let open = newest.into_iter().filter(|run| run.user == USER && run.finished_at.is_none());
     let mut cancelled = Vec::new();
     for run in open {
-        cancelled.push(client.cancel(run.run).await?.run);
+        client.cancel(run.run).await?;
+        cancelled.push(run);
     }
     Ok(cancelled)
+}
+
+/// `4 of 16 tests had passed`
+fn passed_before(run: &RunView) -> String {
+    let passed = run.counts.done.get(&Outcome::Passed).copied().unwrap_or(0);
+    format!("{passed} of {} had passed", counted(run.counts.total.into(), "test"))
 }
 
 /// How a part that was told to stop has ended. None: it was heard of before, or met a bug.

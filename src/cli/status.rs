@@ -1,11 +1,11 @@
 //! `dtf status`.
 
 use super::args::{Global, Shape, StatusArgs};
-use super::connect::client;
 use super::console::Console;
 use super::exit;
 use super::failure::Failure;
 use super::progress::counts;
+use super::stored::live;
 use crate::api::page::PageQuery;
 use crate::api::v1::runs::RunView;
 use crate::api::v1::status::StatusView;
@@ -17,7 +17,7 @@ const NAME_CHARS: usize = 60;
 const RUNS: u32 = 10;
 
 pub async fn run(console: Console, global: &Global, args: StatusArgs) -> Result<u8, Failure> {
-    let client = client(global, &args.server)?;
+    let client = live(global, &args.server).await?;
     let status = client.status().await?;
     match args.output {
         Shape::Json => console.json(&status)?,

@@ -57,6 +57,9 @@ pub async fn perform(
     mut work: Work,
     how: &How<'_>,
 ) -> Result<u8, Failure> {
+    if how.output == Output::Csv && !how.waiting.wait {
+        return Err(Failure::usage("--output csv is for the report at the end: add --wait"));
+    }
     let file = settings(global)?;
     work.ask_hub(console, &file, how.offline).await?;
     let client = client_at(address(&file, how.server)?.0, global, &file)?;
@@ -90,7 +93,9 @@ pub fn read_plan(path: &Path) -> Result<Plan, Failure> {
     let size = std::fs::metadata(path).map(|data| data.len());
     let bytes = match size {
         Ok(size) if size > MAX_PLAN_BYTES => {
-            return Err(Failure::usage(format!("{name} has {size} bytes, which is no plan")));
+            return Err(Failure::usage(format!(
+                "{name} has {size} bytes, which is more than a plan may have"
+            )));
         }
         Ok(_) => std::fs::read(path),
         Err(error) => Err(error),

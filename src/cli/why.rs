@@ -4,16 +4,19 @@ use super::args::{Global, Shape, WhyArgs};
 use super::console::Console;
 use super::exit;
 use super::failure::Failure;
-use super::stored::{Source, Stored};
+use super::naming::{self, What};
+use super::stored::Source;
 use crate::api::v1::tests::Why;
 
 pub async fn run(console: Console, global: &Global, args: WhyArgs) -> Result<u8, Failure> {
-    let why = match Source::of(global, args.results)? {
-        Source::Stored(stored) => stored.why(args.test)?,
-        Source::Coordinator { client, named } => match client.why(args.test).await {
-            Ok(why) => why,
-            Err(error) => Stored::instead_of(error, named)?.why(args.test)?,
-        },
+    let source = Source::of(console, global, args.results).await?;
+    let test = match naming::find(&source, &args.test).await? {
+        What::Attempt(attempt) => attempt.test,
+        What::Test(test) => test,
+    };
+    let why = match &source {
+        Source::Stored(stored) => stored.why(test)?,
+        Source::Coordinator(client) => client.why(test).await?,
     };
     match args.output {
         Shape::Json => console.json(&why)?,

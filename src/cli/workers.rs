@@ -1,10 +1,10 @@
 //! `dtf workers`.
 
 use super::args::{Global, Shape, WorkersArgs};
-use super::connect::client;
 use super::console::Console;
 use super::exit;
 use super::failure::Failure;
+use super::stored::live;
 use super::worker::describe;
 use crate::api::v1::workers::{WorkerState, WorkerView};
 use crate::domain::capability::Capability;
@@ -13,7 +13,7 @@ use comfy_table::presets::NOTHING;
 use comfy_table::{ContentArrangement, Table};
 
 pub async fn run(console: Console, global: &Global, args: WorkersArgs) -> Result<u8, Failure> {
-    let client = client(global, &args.server)?;
+    let client = live(global, &args.server).await?;
     if let Some(wanted) = args.drain {
         let worker = find(&client.workers().await?.items, &wanted)?;
         let view = client.drain(worker).await?;

@@ -11,7 +11,12 @@ pub enum ClientError {
     #[error("{url:?} is not the address of a coordinator: {reason}")]
     BadUrl { url: String, reason: String },
     #[error("cannot reach the coordinator at {url}: {reason}")]
-    Unreachable { url: String, reason: String },
+    Unreachable {
+        url: String,
+        reason: String,
+        /// Nothing listens there.
+        refused: bool,
+    },
     /// 401 and 403.
     #[error("the coordinator does not allow this: {0}")]
     Unauthorized(Refusal),

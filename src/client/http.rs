@@ -8,6 +8,8 @@ use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY
 use reqwest::{Method, RequestBuilder, Response, Url};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// Largest answer that is read into memory.
@@ -45,6 +47,8 @@ pub struct Client {
     base: Url,
     timeout: Duration,
     retry: Retry,
+    /// Whether the coordinator has answered this client or a clone of it.
+    answered: Arc<AtomicBool>,
 }
 
 /// How a request may be treated.
@@ -107,7 +111,8 @@ impl Client {
             builder = builder.no_proxy();
         }
         let http = builder.build().map_err(|error| bad(reason(&error)))?;
-        Ok(Self { http, base, timeout: options.timeout, retry: options.retry })
+        let answered = Arc::default();
+        Ok(Self { http, base, timeout: options.timeout, retry: options.retry, answered })
     }
 
     /// The address that was given.
@@ -161,11 +166,23 @@ impl Client {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
             };
+            if self.is_nobody_there(&error) {
+                return Err(error);
+            }
             let Some(pause) = retry.pause(done, &error, ids::fraction()) else { return Err(error) };
             tracing::debug!(%error, ?pause, "the request is sent again");
             tokio::time::sleep(pause).await;
             done += 1;
         }
+    }
+
+    /// A refused connection on this machine says for certain that nothing listens, and a
+    /// repeat within a second would only make the command slower. A coordinator that has
+    /// answered before may be restarting: that is worth a repeat.
+    fn is_nobody_there(&self, error: &ClientError) -> bool {
+        matches!(error, ClientError::Unreachable { refused: true, .. })
+            && is_loopback(&self.base)
+            && !self.answered.load(Ordering::Relaxed)
     }
 
     /// One try; an answer outside 2xx is an error.
@@ -184,6 +201,7 @@ impl Client {
             }
         };
         let answer = request.send().await.map_err(|error| self.unreachable(&error))?;
+        self.answered.store(true, Ordering::Relaxed);
         if answer.status().is_success() {
             return Ok(answer);
         }
@@ -198,7 +216,8 @@ impl Client {
     }
 
     pub(crate) fn unreachable(&self, error: &reqwest::Error) -> ClientError {
-        ClientError::Unreachable { url: self.url().to_owned(), reason: reason(error) }
+        let url = self.url().to_owned();
+        ClientError::Unreachable { url, reason: reason(error), refused: is_refused(error) }
     }
 }
 
@@ -243,6 +262,14 @@ pub(crate) fn reason(error: &reqwest::Error) -> String {
     cause.to_string()
 }
 
+/// Whether nothing listens at the address.
+fn is_refused(error: &reqwest::Error) -> bool {
+    let first = std::error::Error::source(error);
+    std::iter::successors(first, |cause| cause.source())
+        .filter_map(|cause| cause.downcast_ref::<std::io::Error>())
+        .any(|cause| cause.kind() == std::io::ErrorKind::ConnectionRefused)
+}
+
 fn is_loopback(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
     host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
@@ -278,11 +305,15 @@ mod tests {
             .expect("a port")
             .port();
         let mut options = ClientOptions::new(format!("http://127.0.0.1:{port}"));
-        options.retry = Retry::NEVER;
+        // A repeat would exceed every limit that a test has.
+        options.retry = Retry { times: 4, first: Duration::from_hours(1), ..Retry::default() };
+        options.retry.most = options.retry.first;
         options.token = Some(Secret::new("hunter2"));
         let client = Client::new(options).expect("a client");
         let error = client.status().await.expect_err("nobody there");
-        assert!(matches!(error, ClientError::Unreachable { .. }), "{error:?}");
+        assert!(matches!(error, ClientError::Unreachable { refused: true, .. }), "{error:?}");
+        client.answered.store(true, Ordering::Relaxed);
+        assert!(!client.is_nobody_there(&error), "a coordinator that restarts is asked again");
         assert!(error.hint().expect("a hint").contains(&port.to_string()));
         assert!(!format!("{client:?} {error:?}").contains("hunter2"));
     }

@@ -100,7 +100,8 @@ impl LogStream {
     }
 
     fn lost(&self, reason: &str) -> ClientError {
-        ClientError::Unreachable { url: self.client.url().to_owned(), reason: reason.to_owned() }
+        let (url, reason) = (self.client.url().to_owned(), reason.to_owned());
+        ClientError::Unreachable { url, reason, refused: false }
     }
 }
 

@@ -42,7 +42,7 @@ mod tests {
     use super::*;
 
     fn unreachable() -> ClientError {
-        ClientError::Unreachable { url: "http://x".into(), reason: "refused".into() }
+        ClientError::Unreachable { url: "http://x".into(), reason: "gone".into(), refused: false }
     }
 
     #[test]

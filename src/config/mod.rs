@@ -63,7 +63,7 @@ pub const TABLE: &[Setting] = &[
         key: "slots",
         commands: "worker",
         default: "one for each core",
-        help: "most tests at a time, 1 to 4096",
+        help: "maximum number of tests at a time, 1 to 4096",
     },
     Setting {
         key: "tags",
@@ -87,7 +87,7 @@ pub const TABLE: &[Setting] = &[
         key: "idle_timeout",
         commands: "worker",
         default: "none",
-        help: "leave after so long without a test, such as 10m",
+        help: "exit after this time without a test, such as 10m",
     },
     Setting {
         key: "python",

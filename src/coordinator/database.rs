@@ -9,6 +9,7 @@ use crate::api::v1::tests::{AttemptDetail, AttemptQuery, AttemptView, TestQuery,
 use crate::blobs::{BlobDigest, BlobError, Blobs};
 use crate::coordinator::projector::{Committed, Projection};
 use crate::coordinator::results::{Fault, Results};
+use crate::coordinator::substitute::{Current, Held};
 use crate::domain::id::{AttemptId, RunId, TestId};
 use crate::domain::test::Phase;
 use crate::domain::time::Timestamp;
@@ -23,12 +24,37 @@ use std::sync::Arc;
 pub(crate) struct DatabaseWriter {
     pub writer: Writer,
     pub log: Arc<dyn LogReader>,
+    /// What answers.
+    pub current: Current,
+    /// Set while `writer` is that of a substitute.
+    pub held: Option<Held>,
 }
 
 /// The reading end.
 pub(crate) struct Database {
-    pub store: Store,
+    pub current: Current,
     pub blobs: Blobs,
+}
+
+impl Database {
+    fn store(&self) -> Store {
+        self.current.store()
+    }
+}
+
+impl DatabaseWriter {
+    /// Puts the real database in the place of its substitute, once its file is free.
+    fn look_again(&mut self) {
+        let Some(held) = &mut self.held else { return };
+        match held.take_over(&mut self.writer, &self.current, &*self.log) {
+            Ok(true) => {
+                tracing::info!("the results database is free again, and has caught up");
+                self.held = None;
+            }
+            Ok(false) => {}
+            Err(error) => tracing::warn!("{}", fault(error)),
+        }
+    }
 }
 
 /// An error with its causes.
@@ -49,7 +75,21 @@ impl Projection for DatabaseWriter {
 
     fn project(&mut self, records: &[Committed]) -> Result<(), String> {
         let batch = records.iter().map(|record| (record.sequence, &record.events));
-        self.writer.project(batch).map_err(fault)
+        self.writer.project(batch).map_err(fault)?;
+        if self.held.as_ref().is_some_and(Held::is_due) {
+            self.look_again();
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self) {
+        self.look_again();
+        if self.held.is_some() {
+            tracing::warn!(
+                "the results database is still in use by another process; the next start adds \
+                 the results of this one"
+            );
+        }
     }
 
     fn reread(&mut self, after: u64, most: usize) -> Result<Vec<Committed>, String> {
@@ -133,12 +173,12 @@ impl Results for Database {
             after,
             limit,
         };
-        let found = self.store.tests(&filter).map_err(fault)?;
+        let found = self.store().tests(&filter).map_err(fault)?;
         Ok(found.into_iter().map(test_view).collect())
     }
 
     fn test(&self, test: TestId) -> Result<Option<TestView>, Fault> {
-        Ok(self.store.test(test).map_err(fault)?.map(test_view))
+        Ok(self.store().test(test).map_err(fault)?.map(test_view))
     }
 
     fn attempts(
@@ -149,16 +189,16 @@ impl Results for Database {
     ) -> Result<Vec<AttemptView>, Fault> {
         let AttemptQuery { run, test, worker, outcome, .. } = *query;
         let filter = rows::AttemptFilter { run, test, worker, outcome, after, limit };
-        let found = self.store.attempts(&filter).map_err(fault)?;
+        let found = self.store().attempts(&filter).map_err(fault)?;
         Ok(found.into_iter().map(attempt_view).collect())
     }
 
     fn attempt(&self, attempt: AttemptId) -> Result<Option<AttemptView>, Fault> {
-        Ok(self.store.attempt(attempt).map_err(fault)?.map(attempt_view))
+        Ok(self.store().attempt(attempt).map_err(fault)?.map(attempt_view))
     }
 
     fn past(&self, query: &HistoryQuery) -> Result<HistoryView, Fault> {
-        let found = self.store.past(("model", &query.model)).map_err(fault)?;
+        let found = self.store().past(("model", &query.model)).map_err(fault)?;
         let test = |row: rows::PastRow| PastTest {
             name: row.name,
             ended: row.ended,
@@ -183,20 +223,20 @@ impl Results for Database {
     fn report(&self, query: &ReportQuery, limit: usize) -> Result<ReportView, Fault> {
         let since = query.since_ms.filter(|_| query.run.is_none()).map(Timestamp);
         let asked = rows::ReportQuery { since, run: query.run, limit };
-        Ok(report::assemble(self.store.report(&asked).map_err(fault)?))
+        Ok(report::assemble(self.store().report(&asked).map_err(fault)?))
     }
 
     fn runs(&self, before: Option<RunId>, limit: usize) -> Result<Vec<RunView>, Fault> {
-        let found = self.store.runs(before, limit).map_err(fault)?;
+        let found = self.store().runs(before, limit).map_err(fault)?;
         Ok(found.into_iter().map(run_view).collect())
     }
 
     fn run(&self, run: RunId) -> Result<Option<RunView>, Fault> {
-        Ok(self.store.run(run).map_err(fault)?.map(run_view))
+        Ok(self.store().run(run).map_err(fault)?.map(run_view))
     }
 
     fn template_versions(&self, path: Option<&str>) -> Result<Vec<TemplateView>, Fault> {
-        let found = self.store.template_versions(path).map_err(fault)?;
+        let found = self.store().template_versions(path).map_err(fault)?;
         let view = |row: rows::TemplateRow| TemplateView {
             path: row.path,
             version: row.version,

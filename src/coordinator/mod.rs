@@ -19,6 +19,7 @@ mod results;
 mod role;
 mod runtime;
 mod settings;
+mod substitute;
 #[cfg(test)]
 mod tests;
 mod tick;
@@ -26,6 +27,7 @@ mod tick;
 pub use database::test_view;
 pub use http::auth::TokenFileError;
 pub use http::tests::ended;
-pub use recovery::RecoveryError;
+pub use recovery::{RecoveryError, identity_of};
 pub use role::{CoordinatorError, run};
 pub use settings::Settings;
+pub use substitute::{Completed, complete_results, results_from_log};

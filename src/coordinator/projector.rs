@@ -47,6 +47,8 @@ pub(crate) trait Projection: Send {
     /// Reads records after a number out of the log: about `most` events, at least one
     /// record if there is one.
     fn reread(&mut self, after: u64, most: usize) -> Result<Vec<Committed>, String>;
+    /// Nothing more comes.
+    fn finish(&mut self) {}
 }
 
 /// How far log and database are.
@@ -175,6 +177,7 @@ impl Projector {
         if !self.flush() {
             tracing::warn!("results are missing in the database; the next start adds them");
         }
+        self.projection.finish();
     }
 
     /// Number of the record that comes next.

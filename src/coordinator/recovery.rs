@@ -5,6 +5,7 @@
 
 use crate::blobs::Blobs;
 use crate::coordinator::commit::Journal;
+use crate::coordinator::substitute::Held;
 use crate::domain::event::Event;
 use crate::domain::time::Timestamp;
 use crate::log::{EmbeddedLog, EventLog, LogError};
@@ -42,6 +43,9 @@ fn chain(error: &LogError) -> String {
     text
 }
 
+/// Name of the file with the name of the data directory.
+const IDENTITY: &str = "identity";
+
 /// What was found in a data directory.
 pub(crate) struct Recovered {
     /// Held until the coordinator has stopped.
@@ -52,6 +56,8 @@ pub(crate) struct Recovered {
     pub identity: String,
     pub blobs: Blobs,
     pub store: store::Opened,
+    /// Set when `store` is a substitute.
+    pub held: Option<Held>,
     /// Events after the snapshot.
     pub since_snapshot: u64,
 }
@@ -78,8 +84,8 @@ pub(crate) fn recover(data_dir: &Path) -> Result<Recovered, RecoveryError> {
     let clock = Clock::start_after(latest);
     scheduler.resume(clock.now());
     tracing::info!(records = log.last(), since_snapshot, "the state is back");
-    let store = results(&data_dir.join(crate::store::FILE_NAME), log.last())?;
-    Ok(Recovered { lock, log, scheduler, clock, identity, blobs, store, since_snapshot })
+    let (store, held) = results(&data_dir.join(crate::store::FILE_NAME), log.last())?;
+    Ok(Recovered { lock, log, scheduler, clock, identity, blobs, store, held, since_snapshot })
 }
 
 /// The snapshot, if it can be used: the log alone says the same.
@@ -95,27 +101,41 @@ fn restored(log: &EmbeddedLog) -> (u64, Scheduler) {
 }
 
 /// The results database. One that knows more than the log is of another log: it is moved
-/// aside and rebuilt.
-fn results(path: &Path, last: u64) -> Result<store::Opened, store::StoreError> {
-    let opened = Store::open(path)?;
+/// aside and rebuilt. One that another process has open is replaced by a substitute.
+fn results(path: &Path, last: u64) -> Result<(store::Opened, Option<Held>), store::StoreError> {
+    let opened = match Store::open(path) {
+        Err(error @ store::StoreError::InUse { .. }) => {
+            tracing::warn!("{error}; it gets the new results as soon as it is free");
+            let (held, substitute) = Held::new(path)?;
+            return Ok((substitute, Some(held)));
+        }
+        opened => opened?,
+    };
     if opened.writer.watermark() <= last {
-        return Ok(opened);
+        return Ok((opened, None));
     }
     drop(opened);
     let aside = store::set_aside(path)?;
     tracing::warn!(aside = %aside.display(), "the results database is of another log; rebuilt");
-    Store::open(path)
+    Ok((Store::open(path)?, None))
 }
 
 /// A name for this data directory that stays.
 fn identity(data_dir: &Path) -> io::Result<String> {
-    let path = data_dir.join("identity");
+    let path = data_dir.join(IDENTITY);
     match std::fs::read_to_string(&path) {
         Ok(text) if !text.trim().is_empty() => Ok(text.trim().to_owned()),
         Ok(_) => fresh_identity(&path),
         Err(error) if error.kind() == io::ErrorKind::NotFound => fresh_identity(&path),
         Err(error) => Err(error),
     }
+}
+
+/// The name of a data directory that is in use or was; `None` where it cannot be read.
+#[must_use]
+pub fn identity_of(data_dir: &Path) -> Option<String> {
+    let text = std::fs::read_to_string(data_dir.join(IDENTITY)).ok()?;
+    Some(text.trim().to_owned()).filter(|name| !name.is_empty())
 }
 
 fn fresh_identity(path: &Path) -> io::Result<String> {

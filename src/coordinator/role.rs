@@ -14,6 +14,7 @@ use crate::coordinator::recovery::{Recovered, RecoveryError, recover};
 use crate::coordinator::results::Results;
 use crate::coordinator::runtime::{Runtime, SnapshotPolicy};
 use crate::coordinator::settings::Settings;
+use crate::coordinator::substitute::Current;
 use crate::coordinator::tick;
 use crate::log::EventLog;
 use crate::scheduler::Scheduler;
@@ -134,9 +135,11 @@ pub async fn run(
     let folder = settings.data_dir.clone();
     let recovered = tokio::task::spawn_blocking(move || recover(&folder));
     let recovered = recovered.await.map_err(|_| CoordinatorError::Bug("recovery"))??;
-    let Recovered { lock, log, store, scheduler, clock, identity, blobs, since_snapshot } =
+    let Recovered { lock, log, store, held, scheduler, clock, identity, blobs, since_snapshot } =
         recovered;
-    let projection = DatabaseWriter { writer: store.writer, log: log.reader() };
+    let current = Current::new(store.store);
+    let projection =
+        DatabaseWriter { writer: store.writer, log: log.reader(), current: current.clone(), held };
     let opened = Opened {
         scheduler,
         since_snapshot,
@@ -145,7 +148,7 @@ pub async fn run(
         identity,
         journal: Box::new(log),
         projection: Box::new(projection),
-        results: Arc::new(Database { store: store.store, blobs }),
+        results: Arc::new(Database { current, blobs }),
     };
     ready(address);
     run_opened(&settings, authenticator, opened, listener, shutdown).await?;

@@ -10,6 +10,8 @@ use std::sync::Arc;
 use std::sync::mpsc;
 
 const RECORDS: TableDefinition<u64, &[u8]> = TableDefinition::new("records");
+/// Name of the log in a data directory.
+const FILE_NAME: &str = "events.redb";
 /// Page cache. Appends need little and replay reads once; redb's own default is 1 GiB.
 const CACHE_BYTES: usize = 8 * 1024 * 1024;
 /// Records decoded ahead of their visitor during replay.
@@ -30,13 +32,23 @@ impl EmbeddedLog {
     /// # Errors
     /// A file that cannot be opened, is in use, or is not a log.
     pub fn open(directory: &Path) -> Result<Self, LogError> {
-        let path = directory.join("events.redb");
+        let path = directory.join(FILE_NAME);
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false);
         let file = options.open(&path).map_err(|source| storage("open", &path, source))?;
         let backend = redb::backends::FileBackend::new(file)
             .map_err(|source| storage("open", &path, source))?;
         Self::open_on(backend, path)
+    }
+
+    /// As [`Self::open`], where there is a log already.
+    ///
+    /// # Errors
+    /// As for [`Self::open`], and when there is none.
+    pub fn open_existing(directory: &Path) -> Result<Self, LogError> {
+        let path = directory.join(FILE_NAME);
+        std::fs::metadata(&path).map_err(|source| storage("open", &path, source))?;
+        Self::open(directory)
     }
 
     /// As [`Self::open`], over any file layer: tests put one beneath that fails on demand.

@@ -43,8 +43,8 @@ pub struct Checked {
     /// Family, or family and back-end.
     pub name: String,
     pub path: String,
-    /// 0 where the front matter cannot be read.
-    pub version: u32,
+    /// Absent where the front matter cannot be read.
+    pub version: Option<u32>,
     pub origin: Origin,
     pub backends: Vec<Backend>,
     /// What must be changed; empty: all is well so far.
@@ -90,7 +90,7 @@ pub fn check(library: &Library, path: &str) -> Result<Checked, Wrong> {
     let mut checked = Checked {
         name,
         path: path.to_owned(),
-        version: 0,
+        version: None,
         origin: text.origin.clone(),
         backends: Vec::new(),
         problems: Vec::new(),
@@ -99,7 +99,7 @@ pub fn check(library: &Library, path: &str) -> Result<Checked, Wrong> {
     match library.template(family, backend) {
         Err(wrong) => checked.problems.push(with_hint(wrong)),
         Ok(template) => {
-            checked.version = template.front_matter.version;
+            checked.version = Some(template.front_matter.version);
             checked.backends = backend
                 .map_or_else(|| template.front_matter.backends.clone(), |backend| vec![backend]);
             let problems = Check { library, template: &template, family }.all(&mut checked.scripts);
@@ -200,7 +200,7 @@ impl Check<'_> {
         for package in packages {
             let starts = package.starts_with(|c: char| c.is_ascii_alphanumeric());
             if !starts || package.len() > 200 || package.chars().any(char::is_control) {
-                problems.push(format!("{:?} is no requirement of a package", shortened(package)));
+                problems.push(format!("{:?} is not a package requirement", shortened(package)));
             }
         }
         problems
@@ -333,7 +333,7 @@ impl Check<'_> {
         read.script(scripts);
         let absent = read.absent(known);
         let absent = absent
-            .map(|name| format!("the script reads PARAMETERS[{name:?}], which is no parameter"));
+            .map(|name| format!("the script reads PARAMETERS[{name:?}], which is not a parameter"));
         let mut problems: Vec<String> = absent.collect();
         for (_, text) in self.library.texts().filter(|(path, _)| self.reaches(path)) {
             read.template(&text.text);
@@ -561,7 +561,7 @@ mod tests {
             (
                 TOP.into(),
                 format!("{GOOD}PARAMETERS['depth']\n"),
-                "the script reads PARAMETERS[\"depth\"], which is no parameter",
+                "the script reads PARAMETERS[\"depth\"], which is not a parameter",
             ),
             (
                 TOP.replace("image-text-to-text", "cooking"),
@@ -572,7 +572,7 @@ mod tests {
             (
                 TOP.replace("[torch]", "['-r x']"),
                 GOOD.into(),
-                "\"-r x\" is no requirement of a package",
+                "\"-r x\" is not a package requirement",
             ),
         ] {
             assert_eq!(problems(&top, &body), [expected], "{expected}");

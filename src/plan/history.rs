@@ -1,7 +1,7 @@
 //! What earlier runs showed, as far as it matters for tests that are generated now.
 //!
 //! Pure values, filled from a coordinator's answer; empty where there is none. A test is
-//! known again by its name, an attempt that ran out of memory by its labels: so is a test
+//! matched across runs by its name, an attempt that ran out of memory by its labels: so is a test
 //! that was written into a plan before.
 
 use std::collections::{BTreeMap, HashMap};

@@ -109,7 +109,7 @@ impl Library {
     /// The same with a layer on top. Templates are compiled when they are used.
     ///
     /// # Errors
-    /// A path that is no place for a template, a limit, a table of families that is broken,
+    /// A path that is not a place for a template, a limit, a table of families that is broken,
     /// or a family that no table names.
     pub fn with_layer(
         mut self,

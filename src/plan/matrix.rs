@@ -126,7 +126,7 @@ fn read_axes<'a>(entries: &'a [(String, Node)], path: &Path) -> Result<Vec<Axis<
                 return Err(wrong.at(&at.index(index)));
             };
             if !seen.insert(text) {
-                let message = format!("{} stands twice", value.describe());
+                let message = format!("{} is given twice", value.describe());
                 return Err(Problem::new(&at.index(index), message));
             }
         }

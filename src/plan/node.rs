@@ -156,7 +156,7 @@ impl<'de> Visitor<'de> for Builder<'_> {
                 return Err(A::Error::custom("a key must be a text"));
             };
             if !seen.insert(key.clone()) {
-                return Err(A::Error::custom(format_args!("{:?} stands twice", shortened(&key))));
+                return Err(A::Error::custom(format_args!("{:?} is given twice", shortened(&key))));
             }
             let value = entries.next_value_seed(Builder { left: self.left })?;
             map.push((key, value));

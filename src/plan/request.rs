@@ -189,7 +189,7 @@ impl Request {
         }
         let mut seen = BTreeSet::new();
         if let Some((at, model)) = self.models.iter().enumerate().find(|(_, m)| !seen.insert(*m)) {
-            let message = format!("{:?} stands twice", shortened(model));
+            let message = format!("{:?} is given twice", shortened(model));
             return Err(refuse(Problem::new(&path.index(at), message)));
         }
         let read = |(at, model): (usize, &String)| {
@@ -245,7 +245,7 @@ impl Request {
 fn check_keys(pairs: &Rule, path: &Path) -> Result<(), Problem> {
     let mut seen = BTreeSet::new();
     match pairs.iter().find(|(name, _)| !seen.insert(name)) {
-        Some((name, _)) => Err(Problem::new(path, format!("{:?} stands twice", shortened(name)))),
+        Some((name, _)) => Err(Problem::new(path, format!("{:?} is given twice", shortened(name)))),
         None => Ok(()),
     }
 }

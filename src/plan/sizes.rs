@@ -60,7 +60,8 @@ fn within(config: &Map<String, Value>, place: &str) -> Result<(), Wrong> {
     for (key, value) in config {
         if KEYS.contains(&key.as_str()) && !is_size(value) {
             let value = shortened(&value.to_string());
-            let message = format!("{place}{key} of its config.json is {value}, which is no size");
+            let message =
+                format!("{place}{key} of its config.json is {value}, which is not a size");
             return Err(Wrong::new(message).hint("sizes are whole numbers from 1"));
         }
         if let Some(part) = value.as_object() {
@@ -257,7 +258,7 @@ mod tests {
             assert!(told.starts_with("hidden_size of its config.json is "), "{told}");
         }
         let told = checked(json!({"vision_config": {"num_channels": 0}}));
-        let expected = "vision_config.num_channels of its config.json is 0, which is no size";
+        let expected = "vision_config.num_channels of its config.json is 0, which is not a size";
         assert_eq!(told, Err(expected.to_owned()));
     }
 }

@@ -45,7 +45,7 @@ impl<'a> TemplatePath<'a> {
     /// The path is none of the four above.
     pub fn parse(path: &'a str) -> Result<Self, Wrong> {
         let refuse = |why: &str| {
-            Wrong::new(format!("{:?} is no place for a template: {why}", shortened(path)))
+            Wrong::new(format!("{:?} is not a place for a template: {why}", shortened(path)))
                 .hint(LAYOUT)
         };
         if path.len() > MAX_PATH_BYTES {

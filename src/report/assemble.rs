@@ -37,6 +37,9 @@ fn row(row: rows::ReportRow) -> ReportRow {
         peak_memory_bytes,
         weights,
         first_attempt,
+        isolation,
+        environment,
+        devices,
         metrics,
     } = row;
     let mut metrics: Vec<_> = metrics.into_iter().map(summary).collect();
@@ -63,8 +66,17 @@ fn row(row: rows::ReportRow) -> ReportRow {
         }),
         weights,
         labels: test.labels,
+        isolation,
+        devices: json(devices),
+        environment: json(environment),
         metrics,
     }
+}
+
+/// A part of the detail, which was checked when it was reported; what is wrong all the same is
+/// left out.
+fn json<T: serde::de::DeserializeOwned + Default>(text: Option<String>) -> T {
+    text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default()
 }
 
 fn summary(metric: rows::MetricRow) -> MetricSummary {

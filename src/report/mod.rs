@@ -4,6 +4,8 @@
 //! the same text; texts of others can neither move a terminal's cursor nor become formulas.
 
 mod assemble;
+mod merge;
 pub mod render;
 
 pub use assemble::assemble;
+pub use merge::merge;

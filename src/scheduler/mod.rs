@@ -9,6 +9,15 @@
 //! amounts held never exceed a worker's capability; at most one live lease per test;
 //! epochs only grow; no test starts before its dependencies allow it; what is cancelled
 //! stays cancelled; replay equals live.
+//!
+//! Words that the parts use:
+//! - *class*: waiting tests with the same requirement, in one queue (`classes`);
+//! - *head*: the best waiting test of a class; a claim compares heads, never all tests;
+//! - *amounts*: what a worker has and a test takes: cores, memory, slots, devices (`amounts`);
+//! - *seat*: the place of one running test on a worker with the amounts that it takes; short
+//!   tests granted ahead wait in a seat and take it over one after the other (`grant`);
+//! - *hungry*: a worker with an open claim that may have room, so that it is looked at next;
+//! - *contested*: a class in which tests of several runs wait at the best priority.
 
 mod amounts;
 mod cancel;

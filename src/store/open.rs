@@ -1,7 +1,7 @@
 //! Opening the file: what is ours, what is in use, and what has to make room.
 
 use super::MEMORY;
-use super::error::StoreError;
+use super::error::{EngineError, StoreError};
 use super::migrate::{self, Found, VERSION};
 use duckdb::{AccessMode, Config, Connection};
 use std::fs;
@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 
 /// Files moved aside that may stand beside the database.
 const MAX_ASIDE: u32 = 10_000;
+/// What DuckDB says when another process has the file open, on Unix and on Windows.
+const IN_USE: [&str; 2] = ["Could not set lock", "being used by another process"];
 /// What DuckDB says when the file may be fine, but cannot be opened now.
 const NOT_THE_FILE: [&str; 6] = [
     "No space left",
@@ -112,14 +114,31 @@ fn connect(path: &Path, mode: AccessMode) -> Result<Connection, StoreError> {
 
 fn opening(path: &Path, source: duckdb::Error) -> StoreError {
     let path = path.to_owned();
-    if source.to_string().contains("Could not set lock") {
-        StoreError::InUse { path, source }
-    } else {
-        StoreError::Open { path, source }
+    match holder(&source.to_string()) {
+        Some(holder) => StoreError::InUse { path, holder },
+        None => StoreError::Open { path, source: source.into() },
     }
 }
 
-fn blames_file(error: &duckdb::Error) -> bool {
+/// Who has the file open, where DuckDB says that somebody has:
+/// `Conflicting lock is held in /usr/bin/python3.12 (PID 4711) by user rig`.
+fn holder(said: &str) -> Option<String> {
+    if !IN_USE.iter().any(|words| said.contains(words)) {
+        return None;
+    }
+    let named = || {
+        let (_, rest) = said.split_once("lock is held in ")?;
+        let (program, rest) = rest.split_once(" (PID ")?;
+        let (process, _) = rest.split_once(')')?;
+        let process: u32 = process.trim().parse().ok()?;
+        let program = program.rsplit(['/', '\\']).next().unwrap_or(program);
+        let program: String = program.chars().filter(|c| !c.is_control()).take(60).collect();
+        Some(format!("process {process} ({program})"))
+    };
+    Some(named().unwrap_or_else(|| "another process".to_owned()))
+}
+
+fn blames_file(error: &EngineError) -> bool {
     let text = error.to_string();
     !NOT_THE_FILE.iter().any(|trouble| text.contains(trouble))
 }
@@ -151,4 +170,22 @@ pub fn set_aside(path: &Path) -> Result<PathBuf, StoreError> {
         }
     }
     Ok(aside)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::holder;
+
+    #[test]
+    fn the_holder_is_named_where_duckdb_names_it() {
+        let said = "IO Error: Could not set lock on file \"/d/results.duckdb\": Conflicting lock is \
+                    held in /usr/bin/python3.12 (PID 4711) by user rig. See also https://duckdb.org";
+        assert_eq!(holder(said).as_deref(), Some("process 4711 (python3.12)"));
+        let unnamed = "IO Error: Could not set lock on file \"/d/results.duckdb\": Resource busy";
+        assert_eq!(holder(unnamed).as_deref(), Some("another process"));
+        let windows = "Cannot open file \"r\": The process cannot access the file because it is \
+                       being used by another process.";
+        assert_eq!(holder(windows).as_deref(), Some("another process"));
+        assert_eq!(holder("IO Error: No space left on device"), None);
+    }
 }

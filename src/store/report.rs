@@ -117,7 +117,10 @@ fn rows(
     let picked = picked(limit);
     let sql = format!(
         "{picked} SELECT {TEST_COLUMNS}, workers.name, states.duration_ms, \
-         attempts.peak_memory_bytes, firsts.outcome, firsts.message, attempts.weights FROM picked AS states \
+         attempts.peak_memory_bytes, firsts.outcome, firsts.message, attempts.weights, \
+         attempts.isolation, \
+         TRY(json_extract(attempts.detail, '$.environment'))::VARCHAR, \
+         TRY(json_extract(attempts.detail, '$.devices'))::VARCHAR FROM picked AS states \
          LEFT JOIN worker_names AS workers ON workers.worker = states.worker \
          LEFT JOIN attempts ON attempts.run = states.run AND attempts.test = states.test \
          AND attempts.attempt = states.attempt \
@@ -133,7 +136,19 @@ fn rows(
         let first_attempt = first.map(|outcome| get(row, 14).map(|said| (outcome, said)));
         let first_attempt = first_attempt.transpose()?;
         let weights = get(row, 15)?;
-        Ok(ReportRow { test, worker, duration, peak_memory_bytes, weights, first_attempt, metrics })
+        let isolation: Option<String> = get(row, 16)?;
+        Ok(ReportRow {
+            test,
+            worker,
+            duration,
+            peak_memory_bytes,
+            weights,
+            first_attempt,
+            isolation: isolation.unwrap_or_default(),
+            environment: get(row, 17)?,
+            devices: get(row, 18)?,
+            metrics,
+        })
     })
 }
 

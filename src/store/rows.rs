@@ -179,6 +179,11 @@ pub struct ReportRow {
     pub weights: Option<String>,
     /// What became of the first attempt, and what it said, when it was not the last.
     pub first_attempt: Option<(Outcome, String)>,
+    /// Of the last attempt: `warm` or `cold`, empty for plain commands.
+    pub isolation: String,
+    /// Of the last attempt: JSON with versions, threads and memory, and with the devices held.
+    pub environment: Option<String>,
+    pub devices: Option<String>,
     /// Of the last attempt, in order of their names.
     pub metrics: Vec<MetricRow>,
 }

@@ -58,7 +58,7 @@ impl Writer {
             }
             Err(source) => {
                 self.cancelled = known;
-                Err(StoreError::Query { doing: "write to", source })
+                Err(StoreError::Query { doing: "write to", source: source.into() })
             }
         }
     }

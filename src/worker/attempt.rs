@@ -201,6 +201,9 @@ impl<L: Link> Workshop<L> {
             ..AttemptDetail::default()
         };
         detail.environment.insert("memory_bytes".into(), self.capability.memory_bytes.into());
+        // What a measured time depends on besides: a script that sets its own number says so.
+        detail.environment.insert("threads".into(), threads(view).into());
+        detail.environment.insert("slots".into(), self.capability.slots.into());
         let sizes = self.held(view).filter_map(Accelerator::memory);
         if let Some(smallest) = sizes.min() {
             detail.environment.insert("device_memory_bytes".into(), smallest.into());

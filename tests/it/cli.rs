@@ -88,6 +88,26 @@ fn generated_scripts_are_listed_and_written() {
     assert_eq!(explained["confidence"], "high");
     assert_eq!(explained["parameters"], 109_482_240);
     assert_eq!(explained["flags"]["moe"], false);
+    let csv = home.dtf(&[&dry[..], &["--output", "csv"]].concat()).expect_code(0).out;
+    assert!(csv.starts_with("name,backend,priority,"), "{csv}");
+    assert!(csv.lines().skip(1).all(|line| line.split(',').count() == 8), "{csv}");
+    for refused in [&["--explain"][..], &["--graph"], &[]] {
+        let args = [&["generate", "gpt2", "--output", "csv"], refused].concat();
+        let refused = home.dtf(&args).expect_code(2).err;
+        assert!(refused.contains("--output csv cannot be used with"), "{refused}");
+    }
+    let plan =
+        home.write("plan.yaml", "tests:\n  - {name: a, cmd: ['true'], requires: {tags: [moon]}}\n");
+    let plan = plan.to_str().expect("a plain path");
+    let submit = home.dtf(&["submit", plan, "--output", "csv"]).expect_code(2).err;
+    assert!(submit.contains("add --wait"), "{submit}");
+    let dry_run = home.dtf(&["run", plan, "--dry-run"]).expect_code(0);
+    assert!(
+        dry_run.out.contains("this machine cannot run a: it lacks the tag moon"),
+        "{}",
+        dry_run.out
+    );
+    assert!(dry_run.err.contains("0 of 1 would run"), "{}", dry_run.err);
     let graph = home.dtf(&["generate", "gpt2", "--batch", "1,4", "--graph=dot"]).expect_code(0);
     assert!(graph.out.starts_with("digraph \"gpt2\""), "{}", graph.out);
     home.dtf(&["generate", "bert-base-uncased", "--out", "made"]).expect_code(0);
@@ -131,7 +151,9 @@ fn what_a_coordinator_has_is_listed_and_a_worker_is_drained_by_name() {
         (rows == expected).then_some(())
     });
     let table = home.at(&coordinator, &["report", "--run", &second]).expect_code(0).out;
-    for words in ["running  held", "blocked  after", "waiting  moon", "3 not done"] {
+    for words in
+        ["running  r2.t0  held", "blocked  r2.t1  after", "waiting  r2.t2  moon", "3 not done"]
+    {
         assert!(table.contains(words), "{table}");
     }
     std::fs::write(&release, "").expect("written");
@@ -156,7 +178,8 @@ fn results_are_looked_for_where_a_flag_says_and_an_empty_variable_says_nothing()
     let both = home.at(&coordinator, &["why", "r1.t0", "--data-dir", "data"]).expect_code(2).err;
     assert!(both.contains("--coordinator and --data-dir exclude each other"), "{both}");
     let busy = home.dtf(&["report", "--data-dir", "data"]).expect_code(1).err;
-    assert!(busy.contains("in use by another process\nhint: ask the coordinator"), "{busy}");
+    let holder = format!("in use by process {} (dtf)\nhint: ask the coordinator", coordinator.id());
+    assert!(busy.contains(&holder), "{busy}");
     let url = coordinator.url.clone();
     drop(worker);
     coordinator.stop();

@@ -10,7 +10,7 @@ fn same(file: &str, args: &[&str]) {
     let committed = std::fs::read_to_string(&path).unwrap_or_default();
     assert!(
         committed == said.out,
-        "{file} is out of date; write it again with: dtf {} > {file}",
+        "{file} is not what `dtf {}` prints; `make generated` writes it again",
         args.join(" ")
     );
 }

@@ -6,6 +6,7 @@ mod examples;
 mod generate;
 mod generated;
 mod hardware;
+mod local;
 mod models;
 mod parameters;
 mod python;

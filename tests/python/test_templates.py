@@ -249,7 +249,7 @@ def test_tiny_models_pass(run, family, dtype):
     assert (code, result["outcome"], result["weights"]) == (0, "passed", "random"), output
     assert result["parameters"] > 10_000
     phases = [(event["name"], event["status"]) for event in of_kind(events, "phase")]
-    names = ["load", "first_run", "warm_up", "memory", "measure", "check"]
+    names = ["load", "reference", "place", "first_run", "warm_up", "memory", "measure", "check"]
     assert phases == [(name, status) for name in names for status in ("begin", "end")]
     metrics = {event["name"]: event["values"] for event in of_kind(events, "metric")}
     assert {"load_seconds", "first_run_seconds", "latency_seconds"} < set(metrics)
@@ -350,8 +350,8 @@ def test_a_load_runs_the_model_once(run, family):
 
 
 PHASES = {
-    "test": ["load", "first_run", "warm_up", "memory", "measure", "check"],
-    "reference": ["load", "check"],
+    "test": ["load", "reference", "place", "first_run", "warm_up", "memory", "measure", "check"],
+    "reference": ["load", "reference", "check"],
     "load": ["load", "first_run"],
 }
 
@@ -471,7 +471,7 @@ def test_errors_while_loading_have_their_true_class(run, error, outcome, failure
     code, events, output = run(source, WHILE_LOADING.format(error=error))
     result = events[-1]
     assert (result["outcome"], result.get("class")) == (outcome, failure_class), output
-    assert result["message"].startswith("load: ")
+    assert result["message"].startswith("place: ")
     assert code == (77 if failure_class == "unsupported_backend" else 1 + (outcome == "error"))
 
 

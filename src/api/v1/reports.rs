@@ -83,6 +83,16 @@ pub struct ReportRow {
     #[schema(example = "random")]
     pub weights: Option<String>,
     pub labels: BTreeMap<String, String>,
+    /// How the final attempt was started: `warm` or `cold`; absent for plain commands.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub isolation: String,
+    /// Devices that the final attempt held.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub devices: Vec<String>,
+    /// Versions, threads, slots of the worker and memory of the final attempt.
+    #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
+    #[schema(value_type = Object)]
+    pub environment: serde_json::Map<String, serde_json::Value>,
     /// Of the final attempt.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub metrics: Vec<MetricSummary>,

@@ -43,16 +43,16 @@ impl TestView {
     /// How it ended, in one sentence; none while it has not.
     #[must_use]
     pub fn ending(&self) -> Option<String> {
-        let mut text = format!("it is done: {}", self.outcome?);
+        let mut text = format!("done: {}", self.outcome?);
         if let Some(class) = self.class {
             text.push_str(&format!(" ({class})"));
         }
         match self.attempts {
             0 | 1 => {}
-            attempts if self.flaky => {
-                text.push_str(&format!(" at attempt {attempts}, and so flaky"));
-            }
-            attempts => text.push_str(&format!(", the last of {attempts} attempts")),
+            attempts => text.push_str(&format!(" on attempt {attempts} of {attempts}")),
+        }
+        if self.flaky {
+            text.push_str(", so it is flaky");
         }
         if let Some(message) = &self.message {
             text.push_str(&format!(": {message}"));

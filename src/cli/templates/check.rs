@@ -33,7 +33,8 @@ struct Answer {
 struct Row {
     family: String,
     path: String,
-    version: u32,
+    /// Absent where the front matter cannot be read, and then `backends` is empty.
+    version: Option<u32>,
     origin: String,
     backends: Vec<Backend>,
     scripts: usize,
@@ -132,14 +133,10 @@ fn table(answer: &Answer, width: Option<u16>) -> String {
             ([], false) => "rendered only".to_owned(),
             (problems, _) => problems.join("\n"),
         };
-        let version = row.version.to_string();
-        table.add_row([
-            row.family.clone(),
-            version,
-            row.origin.clone(),
-            backends.join(","),
-            result,
-        ]);
+        let unknown = || "unknown".to_owned();
+        let version = row.version.map_or_else(unknown, |version| version.to_string());
+        let backends = if row.version.is_some() { backends.join(",") } else { unknown() };
+        table.add_row([row.family.clone(), version, row.origin.clone(), backends, result]);
     }
     table.to_string()
 }
@@ -175,7 +172,7 @@ mod tests {
         let row = |family: &str, problems: &[&str]| Row {
             family: family.into(),
             path: format!("{family}/test.py.j2"),
-            version: 2,
+            version: Some(2),
             origin: "built-in".into(),
             backends: vec![Backend::Cpu, Backend::Cuda],
             scripts: 12,
@@ -184,6 +181,16 @@ mod tests {
         let templates = vec![row("video", &[]), row("vlm", &["model is bare", "nothing reads x"])];
         let mut answer = Answer { schema: 1, templates, scripts_checked: true };
         insta::assert_snapshot!(table(&answer, None));
+        let mut broken = row("audio", &["the front matter is not YAML"]);
+        (broken.version, broken.backends, broken.scripts) = (None, Vec::new(), 0);
+        let shown =
+            table(&Answer { schema: 1, templates: vec![broken], scripts_checked: true }, None);
+        assert!(
+            shown.lines().nth(1).is_some_and(|line| {
+                line.split_whitespace().take(4).eq(["audio", "unknown", "built-in", "unknown"])
+            }),
+            "{shown}"
+        );
         answer.scripts_checked = false;
         assert!(table(&answer, None).contains("rendered only"));
     }

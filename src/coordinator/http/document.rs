@@ -82,7 +82,10 @@ mod tests {
     #[test]
     fn the_committed_document_is_current() {
         let committed = std::fs::read_to_string(path()).unwrap_or_default();
-        assert!(committed == text(), "docs/openapi.json is not current; write it anew:\n  {HOW}");
+        assert!(
+            committed == text(),
+            "docs/openapi.json is not current; `make generated` writes it again, or:\n  {HOW}"
+        );
     }
 
     #[test]

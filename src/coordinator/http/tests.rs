@@ -125,7 +125,7 @@ pub fn ended(test: TestView) -> Why {
         schema: SCHEMA,
         test: test.test,
         phase: test.phase,
-        summary: test.ending().unwrap_or_else(|| "it is not done".to_owned()),
+        summary: test.ending().unwrap_or_else(|| "not done".to_owned()),
         name: test.name,
         blocked_by: Vec::new(),
         workers: Vec::new(),
@@ -149,7 +149,7 @@ fn view(test: TestId, explanation: Explanation, waited_ms: Option<u64>) -> Why {
                 name: name.into(),
                 explanation: lacks
                     .as_ref()
-                    .map_or_else(|| "suits, and is busy".to_owned(), ToString::to_string),
+                    .map_or_else(|| "suitable, but busy".to_owned(), ToString::to_string),
                 lacks,
             })
             .collect(),
@@ -161,28 +161,28 @@ fn sentence(explanation: &Explanation, waited_ms: Option<u64>) -> String {
     match status.phase {
         Phase::Blocked => {
             let count = explanation.blocked_by.len();
-            format!("it waits for {count} {} to end", plural(count, "test"))
+            format!("waiting for {count} {} to end", plural(count, "test"))
         }
         Phase::Leased => match status.worker {
-            Some(worker) => format!("{worker} holds it, as attempt {}", status.attempts),
-            None => "a worker holds it".to_owned(),
+            Some(worker) => format!("running on {worker} (attempt {})", status.attempts),
+            None => "running".to_owned(),
         },
-        Phase::Done => "it is done".to_owned(),
+        Phase::Done => "done".to_owned(),
         Phase::Waiting => {
             let suits = explanation.workers.iter().filter(|(_, _, lacks)| lacks.is_none()).count();
             let known = explanation.workers.len();
             let seconds = waited_ms.unwrap_or(0) / 1000;
             if known == 0 {
-                format!("it has waited {seconds} s: no worker has registered")
+                format!("waiting for {seconds} s: no worker has registered")
             } else if suits == 0 {
                 format!(
-                    "it has waited {seconds} s: none of {known} {} suits",
+                    "waiting for {seconds} s: none of {known} {} can run it",
                     plural(known, "worker")
                 )
             } else {
                 let before = explanation.before;
                 format!(
-                    "it has waited {seconds} s: {suits} of {known} {} would do and {} busy; {before} {} first",
+                    "waiting for {seconds} s: {suits} of {known} {} can run it and {} busy; {before} {} first",
                     plural(known, "worker"),
                     if suits == 1 { "is" } else { "are" },
                     if before == 1 { "test of its kind comes" } else { "tests of its kind come" },

@@ -85,7 +85,7 @@ async fn what_fails_a_check_is_refused_as_a_whole() {
     let bare = script(1).replace(" | pyrepr }}\nPARAMETERS", " }}\nPARAMETERS");
     for (templates, expected) in [
         (vec![], "no template is given"),
-        (vec![("../x/test.py.j2", good.as_str())], "is no place for a template"),
+        (vec![("../x/test.py.j2", good.as_str())], "is not a place for a template"),
         (vec![("radar/test.py.j2", &good)], "no table names the family radar"),
         (vec![("families.yaml", TABLE), ("radar/test.py.j2", "x = 1")], "does not start with ---"),
         (vec![("families.yaml", TABLE), ("radar/test.py.j2", &bare)], "write {{ … | pyrepr }}"),

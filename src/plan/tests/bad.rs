@@ -55,7 +55,7 @@ fn fields_are_refused_with_place_and_hint() {
             "tests[0].files[0]: \"../secret\" leaves the folder | \
              paths are relative to the folder of the plan and stay inside it",
         ),
-        ("name: again", "tests[0]: \"name\" stands twice"),
+        ("name: again", "tests[0]: \"name\" is given twice"),
     ] {
         let found = one(fields);
         let line = if fields.starts_with("name") { "2:5" } else { "4:" };
@@ -147,7 +147,7 @@ fn matrices_are_refused_where_they_are_wrong() {
         ("{}", "0 axes, allowed are 1 to 16"),
         ("{a: 1}", "matrix.a: expected a list of values, found 1"),
         ("{a: []}", "0 values"),
-        ("{a: [1, 1]}", "matrix.a[1]: 1 stands twice"),
+        ("{a: [1, 1]}", "matrix.a[1]: 1 is given twice"),
         ("{a: [[1]]}", "expected a text, number, true or false, found a list"),
         ("{a: [1], exclude: [{b: 1}]}", "exclude[0].b: unknown key \"b\""),
         ("{a: [fast], exclude: [{a: fats}]}", "did you mean \"fast\"?"),

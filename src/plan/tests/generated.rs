@@ -336,16 +336,16 @@ fn requests_are_refused_like_plans() {
         parameters: vec![("seed".into(), "1".into()), ("seed".into(), "2".into())],
         ..one("gpt2")
     };
-    assert!(refused(twice).contains("models[0].parameters: \"seed\" stands twice"));
+    assert!(refused(twice).contains("models[0].parameters: \"seed\" is given twice"));
     let rule = ["4", "8"].map(|size| ("batch".to_owned(), size.to_owned())).to_vec();
     let sizes = Request { batch: vec![4, 8], ..one("gpt2") };
     let excluded = Request { exclude: vec![rule.clone()], ..sizes.clone() };
-    assert!(refused(excluded).contains("models[0].exclude[0]: \"batch\" stands twice"));
+    assert!(refused(excluded).contains("models[0].exclude[0]: \"batch\" is given twice"));
     let included = Request { include: vec![rule], ..sizes };
-    assert!(refused(included).contains("models[0].include[0]: \"batch\" stands twice"));
+    assert!(refused(included).contains("models[0].include[0]: \"batch\" is given twice"));
     let models = ["gpt2", "dtf/tiny-bert", "gpt2"].map(String::from).into();
     let again = Request { models, ..Request::default() };
-    assert!(refused(again).contains("models[2]: \"gpt2\" stands twice"));
+    assert!(refused(again).contains("models[2]: \"gpt2\" is given twice"));
     let backend = Request { backends: vec!["cudo".into()], ..one("gpt2") };
     assert!(refused(backend).contains("did you mean \"cuda\"?"));
 }
@@ -385,7 +385,7 @@ fn a_template_of_a_user_reads_every_parameter_that_it_has_and_no_other() {
     );
     assert_eq!(
         made("batch: 2", "print(PARAMETERS['batch'], PARAMETERS['depth'])"),
-        Err(format!("{of}: the script reads PARAMETERS[\"depth\"], which is no parameter"))
+        Err(format!("{of}: the script reads PARAMETERS[\"depth\"], which is not a parameter"))
     );
     // What cannot be rendered is told with its line, as before.
     let broken = made("batch: 2", "{{ nothing }}").expect_err("refused");

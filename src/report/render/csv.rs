@@ -6,7 +6,7 @@ use crate::api::v1::reports::{MetricSummary, ReportRow, ReportView};
 use crate::domain::outcome::{Class, Outcome};
 use std::collections::{BTreeMap, BTreeSet};
 
-const FIXED: [&str; 14] = [
+const FIXED: [&str; 16] = [
     "run",
     "test",
     "name",
@@ -21,12 +21,15 @@ const FIXED: [&str; 14] = [
     "message",
     "first_attempt",
     "weights",
+    "isolation",
+    "devices",
 ];
 const FIGURES: [&str; 6] = ["count", "min", "p50", "p90", "p99", "max"];
 
 /// A field, quoted where it must be. Texts that a spreadsheet would take for a formula
 /// get an apostrophe before them, and what could command a terminal is shown in letters.
-fn text(value: &str) -> String {
+#[must_use]
+pub fn text(value: &str) -> String {
     let value = words::lines(value, false);
     let formula = value.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠']);
     let guard = if formula { "'" } else { "" };
@@ -41,10 +44,12 @@ fn text(value: &str) -> String {
 pub fn csv(view: &ReportView) -> String {
     let labels: BTreeSet<&str> =
         view.rows.iter().flat_map(|row| row.labels.keys().map(String::as_str)).collect();
+    let facts: BTreeSet<&str> = view.rows.iter().flat_map(fact_names).collect();
     let metrics: BTreeSet<&str> = view.rows.iter().flat_map(metric_names).collect();
     let mut out = String::new();
     let mut header: Vec<String> = FIXED.iter().map(|name| (*name).to_owned()).collect();
     header.extend(labels.iter().map(|label| text(&format!("label:{label}"))));
+    header.extend(facts.iter().map(|fact| text(&format!("environment:{fact}"))));
     header.extend(
         metrics.iter().flat_map(|metric| {
             FIGURES.iter().map(move |figure| text(&format!("{metric}:{figure}")))
@@ -55,12 +60,32 @@ pub fn csv(view: &ReportView) -> String {
         let mut fields = fixed(row);
         fields
             .extend(labels.iter().map(|l| row.labels.get(*l).map(|v| text(v)).unwrap_or_default()));
+        fields.extend(
+            facts.iter().map(|fact| row.environment.get(*fact).map_or_else(String::new, value)),
+        );
         let by_name: BTreeMap<&str, &MetricSummary> =
             row.metrics.iter().map(|metric| (metric.name.as_str(), metric)).collect();
         fields.extend(metrics.iter().flat_map(|name| figures(by_name.get(name).copied())));
         end_line(&mut out, &fields);
     }
     out
+}
+
+/// Facts of the environment with one value each: those with parts are for programs.
+fn fact_names(row: &ReportRow) -> impl Iterator<Item = &str> {
+    let single =
+        row.environment.iter().filter(|(_, value)| !value.is_object() && !value.is_array());
+    single.map(|(name, _)| name.as_str())
+}
+
+fn value(value: &serde_json::Value) -> String {
+    match value {
+        serde_json::Value::String(said) => text(said),
+        serde_json::Value::Null | serde_json::Value::Array(_) | serde_json::Value::Object(_) => {
+            String::new()
+        }
+        other => other.to_string(),
+    }
 }
 
 fn metric_names(row: &ReportRow) -> impl Iterator<Item = &str> {
@@ -85,6 +110,8 @@ fn fixed(row: &ReportRow) -> Vec<String> {
         text(&row.message),
         text(row.first_attempt.as_deref().unwrap_or_default()),
         text(row.weights.as_deref().unwrap_or_default()),
+        text(&row.isolation),
+        text(&row.devices.join("; ")),
     ]
 }
 

@@ -7,7 +7,7 @@ mod table;
 mod tests;
 pub mod words;
 
-pub use csv::csv;
+pub use csv::{csv, text as csv_field};
 pub use table::table;
 
 use crate::api::v1::reports::ReportView;

@@ -11,6 +11,8 @@ use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table, pr
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Write;
 
+/// Measured values from which on a 90th percentile says more than the largest one.
+const MIN_P90_COUNT: u64 = 10;
 /// Lines about what is not green.
 const MAX_MESSAGES: usize = 100;
 /// Characters of one name and of one message.
@@ -28,11 +30,13 @@ pub fn table(view: &ReportView, style: Style) -> String {
         out.push('\n');
         push_lines(&mut out, tests, style);
         if !dropped.is_empty() {
-            let _ = writeln!(out, "(not shown for want of width: {})", dropped.join(", "));
+            let _ =
+                writeln!(out, "(not shown because the terminal is narrow: {})", dropped.join(", "));
         }
     }
-    if let Some(weights) = weights(view) {
-        let _ = writeln!(out, "\n{weights}");
+    let notes: Vec<String> = [conditions(view), weights(view)].into_iter().flatten().collect();
+    if !notes.is_empty() {
+        let _ = writeln!(out, "\n{}", notes.join("\n"));
     }
     messages(&mut out, view);
     out
@@ -103,25 +107,45 @@ fn headline(view: &ReportView) -> String {
     line
 }
 
-/// How many passed for each model on each back-end, when there are several of both.
+/// What became of the tests of a model on a back-end.
+#[derive(Default)]
+struct Cell {
+    passed: u32,
+    /// Got to a verdict.
+    judged: u32,
+    /// Cancelled, skipped, not done: neither good nor bad.
+    open: u32,
+}
+
+/// How many passed for each model on each back-end, when there are several of both. Of a test
+/// that is there several times, its latest verdict counts.
 fn matrix(view: &ReportView) -> Option<Table> {
-    let mut cells: BTreeMap<(&str, &str), (u32, u32)> = BTreeMap::new();
+    let mut latest: BTreeMap<(&str, &str, &str), &ReportRow> = BTreeMap::new();
     for row in &view.rows {
-        let (Some(model), Some(backend)) = (row.labels.get("model"), row.labels.get("backend"))
-        else {
+        let (Some(model), Some(backend)) = (model(row), row.labels.get("backend")) else {
             continue;
         };
-        let (passed, all) = cells.entry((model, backend)).or_default();
-        *passed += u32::from(row.outcome == Some(Outcome::Passed));
-        *all += 1;
+        let place = latest.entry((model, backend, &row.name)).or_insert(row);
+        // Rows are in order of their runs.
+        if is_verdict(row) || !is_verdict(place) {
+            *place = row;
+        }
+    }
+    let mut cells: BTreeMap<(&str, &str), Cell> = BTreeMap::new();
+    for ((model, backend, _), row) in latest {
+        let cell = cells.entry((model, backend)).or_default();
+        cell.passed += u32::from(row.outcome == Some(Outcome::Passed));
+        cell.judged += u32::from(is_verdict(row));
+        cell.open += u32::from(!is_verdict(row));
     }
     let models: BTreeSet<&str> = cells.keys().map(|(model, _)| *model).collect();
     let backends: BTreeSet<&str> = cells.keys().map(|(_, backend)| *backend).collect();
     if models.len() < 2 || backends.len() < 2 {
         return None;
     }
+    let heading = if view.truncated { "passed (of those shown)" } else { "passed" };
     let mut lines = vec![
-        ["passed".to_owned()]
+        [heading.to_owned()]
             .into_iter()
             .chain(backends.iter().map(|b| plain(b, MAX_NAME)))
             .collect(),
@@ -129,7 +153,11 @@ fn matrix(view: &ReportView) -> Option<Table> {
     for model in models {
         let mut line = vec![plain(model, MAX_NAME)];
         line.extend(backends.iter().map(|backend| match cells.get(&(model, backend)) {
-            Some((passed, all)) => format!("{passed} of {all}"),
+            Some(Cell { passed, judged, open: 0 }) => format!("{passed} of {judged}"),
+            Some(Cell { judged: 0, open, .. }) => format!("{open} without a verdict"),
+            Some(Cell { passed, judged, open }) => {
+                format!("{passed} of {judged}, {open} without a verdict")
+            }
             None => "-".to_owned(),
         }));
         lines.push(line);
@@ -137,21 +165,90 @@ fn matrix(view: &ReportView) -> Option<Table> {
     Some(build(lines, |column| column > 0))
 }
 
+/// Whether a test ended in a way that says something about it.
+fn is_verdict(row: &ReportRow) -> bool {
+    match row.outcome {
+        None | Some(Outcome::Cancelled | Outcome::Skipped | Outcome::Expired) => false,
+        Some(
+            Outcome::Passed
+            | Outcome::Failed
+            | Outcome::Error
+            | Outcome::TimedOut
+            | Outcome::WorkerLost,
+        ) => true,
+    }
+}
+
+/// The model as the names of its tests call it: a directory by less than its whole path.
+fn model(row: &ReportRow) -> Option<&str> {
+    let label = row.labels.get("model")?.as_str();
+    if !label.starts_with(['.', '/', '~']) && !label.contains('\\') {
+        return Some(label);
+    }
+    let backend = row.labels.get("backend").map_or("", String::as_str);
+    let ends = [format!("/{backend}/"), "/reference/".to_owned()];
+    let end = ends.iter().filter_map(|end| row.name.find(end.as_str())).min();
+    Some(end.map_or(label, |end| &row.name[..end]))
+}
+
+/// What measured times depend on, in one line; nothing where none was measured.
+fn conditions(view: &ReportView) -> Option<String> {
+    let timed = || view.rows.iter().filter(|row| latency(row).is_some());
+    let range = |read: &dyn Fn(&ReportRow) -> Option<u64>| {
+        let values: BTreeSet<u64> = timed().filter_map(read).collect();
+        let (first, last) = (*values.first()?, *values.last()?);
+        let text = if first == last { first.to_string() } else { format!("{first} to {last}") };
+        Some((text, last))
+    };
+    let fact = |name: &'static str| {
+        move |row: &ReportRow| row.environment.get(name).and_then(serde_json::Value::as_u64)
+    };
+    let (runs, most) = range(&|row| latency(row).map(|metric| metric.count))?;
+    let mut line = format!("Latency: n = {runs} measured run{}", plural(most));
+    if let Some((threads, most)) = range(&fact("threads")) {
+        let _ = write!(line, ", {threads} CPU thread{} per test", plural(most));
+    }
+    if let Some((slots, most)) = range(&fact("slots")) {
+        let _ = match most {
+            1 => write!(line, ", no other test beside it"),
+            _ => write!(line, ", up to {slots} tests at a time on a worker"),
+        };
+    }
+    if timed().any(|row| latency(row).is_some_and(|metric| metric.count < MIN_P90_COUNT)) {
+        let _ = write!(line, "; p90 is shown from n = {MIN_P90_COUNT} on");
+    }
+    Some(line)
+}
+
+fn plural(count: u64) -> &'static str {
+    if count == 1 { "" } else { "s" }
+}
+
+fn latency(row: &ReportRow) -> Option<&MetricSummary> {
+    metric(row, &["latency_seconds"])
+}
+
 /// A column: its heading, whether it holds numbers, and what a test has to say in it.
 type Column = (&'static str, bool, fn(&ReportRow) -> Option<String>);
 
-const COLUMNS: [Column; 11] = [
+const COLUMNS: [Column; 14] = [
     ("outcome", false, |row| Some(standing(row).to_owned())),
+    ("id", false, |row| Some(row.test.to_string())),
+    (ENDED, false, |row| {
+        row.finished_at.and_then(instant).map(|at| at.strftime("%Y-%m-%d %H:%M").to_string())
+    }),
     ("test", false, |row| Some(plain(&row.name, MAX_NAME))),
     ("back-end", false, |row| label(row, "backend")),
     ("dtype", false, |row| label(row, "dtype")),
     ("batch", true, |row| label(row, "batch")),
-    ("latency p50", true, |row| {
-        metric(row, &["latency_seconds"]).map(|m| figures::with_unit(m.p50, &m.unit))
-    }),
+    ("latency p50", true, |row| latency(row).map(|m| figures::with_unit(m.p50, &m.unit))),
     ("p90", true, |row| {
-        metric(row, &["latency_seconds"]).map(|m| figures::with_unit(m.p90, &m.unit))
+        latency(row).map(|m| match m.count {
+            ..MIN_P90_COUNT => "-".to_owned(),
+            _ => figures::with_unit(m.p90, &m.unit),
+        })
     }),
+    ("n", true, |row| latency(row).map(|m| m.count.to_string())),
     ("throughput", true, |row| {
         let names = ["throughput_tokens_per_second", "throughput_samples_per_second"];
         metric(row, &names).map(|m| figures::with_unit(m.p50, &plain(&m.unit, MAX_NAME)))
@@ -164,6 +261,9 @@ const COLUMNS: [Column; 11] = [
     ("worker", false, |row| row.worker.as_deref().map(|worker| plain(worker, MAX_NAME))),
 ];
 
+/// Shown where the tests are of several runs.
+const ENDED: &str = "ended (UTC)";
+
 fn label(row: &ReportRow, name: &str) -> Option<String> {
     row.labels.get(name).map(|value| plain(value, MAX_NAME))
 }
@@ -174,8 +274,8 @@ fn metric<'a>(row: &'a ReportRow, names: &[&str]) -> Option<&'a MetricSummary> {
 }
 
 /// Columns that make room first on a narrow terminal; the rest stays.
-const EXPENDABLE: [&str; 7] =
-    ["worker", "dtype", "batch", "p90", "memory", "back-end", "throughput"];
+const EXPENDABLE: [&str; 10] =
+    ["worker", "dtype", "batch", "n", "p90", "memory", "back-end", "throughput", ENDED, "time"];
 
 /// The table of the tests, and the columns that did not fit. Columns in which no test has
 /// anything to say are left out without a word.
@@ -186,6 +286,7 @@ fn tests(view: &ReportView, style: Style) -> Option<(Table, Vec<&'static str>)> 
     let texts = |(_, _, read): &Column| view.rows.iter().map(read).collect::<Vec<_>>();
     let mut shown: Vec<_> = COLUMNS
         .iter()
+        .filter(|(heading, ..)| *heading != ENDED || view.runs.len() > 1)
         .map(|column| (column, texts(column)))
         .filter(|(_, texts)| texts.iter().any(Option::is_some))
         .collect();

@@ -38,8 +38,17 @@ fn row(index: u32, name: &str, outcome: Option<Outcome>) -> ReportRow {
         first_attempt: None,
         weights: None,
         labels: BTreeMap::new(),
+        isolation: String::new(),
+        devices: vec![],
+        environment: serde_json::Map::new(),
         metrics: vec![],
     }
+}
+
+fn measured_with(row: &mut ReportRow, threads: u64, slots: u64, torch: &str) {
+    let facts = serde_json::json!({ "threads": threads, "slots": slots, "torch": torch });
+    row.environment = facts.as_object().cloned().expect("an object");
+    row.isolation = "warm".into();
 }
 
 fn labelled(mut row: ReportRow, model: &str, backend: &str) -> ReportRow {
@@ -70,6 +79,7 @@ fn mixed() -> ReportView {
         metric("peak_memory_bytes", "bytes", 123_456_789.0),
         metric("throughput_samples_per_second", "samples/s", 190.02),
     ];
+    measured_with(&mut bert, 1, 2, "2.9.0");
     let mut flaky = labelled(row(1, "bert cuda b8", passed), "bert", "cuda");
     (flaky.flaky, flaky.attempts) = (true, 2);
     flaky.first_attempt = Some("failed: exit code 3".into());
@@ -81,6 +91,8 @@ fn mixed() -> ReportView {
         metric("latency_seconds", "seconds", 1.5),
         metric("throughput_tokens_per_second", "tokens/s", 21.3),
     ];
+    gpt.metrics[0].count = 3;
+    measured_with(&mut gpt, 4, 2, "2.9.0");
     let mut lost = labelled(row(3, "gpt2 cuda b8", Some(Outcome::Error)), "gpt2", "cuda");
     (lost.class, lost.message) = (Some(Class::OutOfMemory), "CUDA out of memory".into());
     let mut skipped = row(4, "after", Some(Outcome::Skipped));
@@ -102,6 +114,7 @@ fn for_people_at_a_narrow_terminal() {
     insta::assert_snapshot!(text);
     // The messages below the tables are left to the terminal.
     let (tables, _) = text.rsplit_once("\n\n").expect("has messages");
+    let (tables, _) = tables.rsplit_once("\n\n").expect("has notes");
     assert!(tables.lines().all(|line| line.chars().count() <= 80));
 }
 
@@ -113,6 +126,33 @@ fn plain_tests_have_few_columns() {
     report.since = Some(Timestamp(1_763_900_000_000));
     report.totals.late_results = 1;
     report.truncated = true;
+    insta::assert_snapshot!(table(&report, Style::default()));
+}
+
+/// The same test in two runs, cancelled in a third: what counts is its latest verdict.
+#[test]
+fn several_runs_tell_which_and_when_and_count_the_latest_end() {
+    let mut rows = Vec::new();
+    for (run, outcome) in
+        [(1, Some(Outcome::Failed)), (2, Some(Outcome::Passed)), (3, Some(Outcome::Cancelled))]
+    {
+        for (index, model, name, backend) in [
+            (0, "./work/my-qwen", "my-qwen/cpu/b1", "cpu"),
+            (1, "./work/my-qwen", "my-qwen/cuda/b1", "cuda"),
+            (2, "bert", "bert/cpu/b1", "cpu"),
+        ] {
+            let mut row = labelled(row(index, name, outcome), model, backend);
+            row.test.run = RunId(run);
+            row.finished_at = Some(Timestamp(1_764_000_000_000 + u64::from(run) * 60_000));
+            rows.push(row);
+        }
+    }
+    let mut never = labelled(row(3, "bert/cuda/b1", Some(Outcome::Skipped)), "bert", "cuda");
+    (never.test.run, never.message) = (RunId(3), "no worker can run it".into());
+    rows.push(never);
+    let mut report = view(rows);
+    report.runs = [1, 2, 3].map(RunId).into();
+    report.since = Some(Timestamp(1_763_900_000_000));
     insta::assert_snapshot!(table(&report, Style::default()));
 }
 

@@ -123,6 +123,7 @@ pub fn raw(value: &Value) -> Box<RawValue> {
 pub fn history() -> Vec<Event> {
     let detail = json!({
         "exit_code": 0, "message": "fine", "isolation": "warm", "peak_memory_bytes": 123_456_789,
+        "environment": { "torch": "2.9.0", "threads": 1 }, "devices": ["NVIDIA L4"],
         "metrics": [
             { "name": "latency_seconds", "unit": "seconds", "better": "lower",
               "values": [0.3, 0.1, 0.2, null, 0.4] },

@@ -41,7 +41,9 @@ fn a_file_in_use_is_neither_opened_nor_moved() {
     lines.for_each(drop);
     assert!(held && holder.wait().expect("ends").success());
     for error in refused {
-        assert!(matches!(error, Some(StoreError::InUse { .. })), "{error:?}");
+        let error = error.expect("in use");
+        assert!(matches!(error, StoreError::InUse { .. }), "{error:?}");
+        assert!(std::error::Error::source(&error).is_none(), "no number of DuckDB's");
     }
     assert_eq!(open(&place).writer.watermark(), history().len() as u64);
 }

@@ -9,6 +9,7 @@ use crate::store::Store;
 use crate::store::rows::{PastRows, ReportQuery, ReportRows};
 use proptest::prelude::*;
 use serde_json::json;
+use serde_json::value::RawValue;
 use std::fs;
 
 const ALL: ReportQuery = ReportQuery { since: None, run: None, limit: 1000 };
@@ -47,6 +48,10 @@ fn rows_tell_what_became_of_each_test() {
     assert_eq!(good.test.labels["model"], "bert");
     assert_eq!(good.worker.as_deref(), Some("lab"));
     assert_eq!(good.peak_memory_bytes, Some(123_456_789));
+    assert_eq!(good.isolation, "warm");
+    assert_eq!(good.environment.as_deref(), Some(r#"{"threads":1,"torch":"2.9.0"}"#));
+    assert_eq!(good.devices.as_deref(), Some(r#"["NVIDIA L4"]"#));
+    assert_eq!((&*skipped.isolation, &skipped.environment), ("", &None));
     assert_eq!((flaky.test.flaky, flaky.test.attempts), (true, 2));
     assert_eq!(flaky.first_attempt, Some((Outcome::Failed, "not yet".into())));
     assert_eq!(good.first_attempt, None, "it was the last too");
@@ -58,6 +63,21 @@ fn rows_tell_what_became_of_each_test() {
     assert_eq!((waiting.test.outcome, waiting.test.attempts), (None, 0));
     let metrics: Vec<_> = good.metrics.iter().map(|m| (&*m.name, m.count, m.min, m.max)).collect();
     assert_eq!(metrics, [("latency_seconds", 4, 0.1, 0.4), ("load_seconds", 1, 1.5, 1.5)]);
+}
+
+/// What serde takes for JSON and DuckDB does not must cost one field, not the report.
+#[test]
+fn a_detail_that_the_database_cannot_read_costs_no_report() {
+    let detail = RawValue::from_string(r#"{"message":"fine","x":"\ud800"}"#.to_owned());
+    let mut end = done(id(1, 0), Outcome::Passed);
+    if let Event::AttemptFinished { detail: place, .. } = &mut end {
+        *place = Some(detail.expect("JSON"));
+    }
+    let events = [registered(1, "lab"), submitted(1, 1500), added(1, &["odd"]), end];
+    let (_place, opened) = with(&events);
+    let report = opened.store.report(&ALL).expect("reports");
+    assert_eq!(report.rows[0].test.outcome, Some(Outcome::Passed));
+    assert_eq!(report.rows[0].environment, None);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use super::tool::Tool;
 use super::{
     BUILD_LIMIT, COMPLETE, EnvironmentError, Environments, Event, PROBE, Prepared, Quiet, bin,
-    distributions, interpreter,
+    distribution, distributions, interpreter,
 };
 use crate::domain::launch::Packages;
 use crate::sys::fs::write_whole;
@@ -20,6 +20,8 @@ use std::time::Duration;
 const PROBE_LIMIT: Duration = Duration::from_secs(60);
 const GET_UV_LIMIT: Duration = Duration::from_secs(300);
 const INSTALL: &str = "install the packages";
+/// Longest reason that a notice quotes, in characters.
+const MAX_REASON: usize = 300;
 
 impl Environments {
     pub(super) async fn find_or_build(
@@ -147,8 +149,8 @@ impl Environments {
         let first = self.tool(INSTALL, uv.into(), install(backend), BUILD_LIMIT, id).await;
         if let Err(error) = first {
             tracing::info!(%error, "trying the default index");
-            let line = "that index did not serve; trying the default one";
-            self.progress.event(Event::Line { environment: id, line });
+            let line = fallback(&self.recipe.torch_backend, &packages.requirements, &error);
+            self.progress.event(Event::Notice { environment: id, line: &line });
             self.tool(INSTALL, uv.into(), install(None), BUILD_LIMIT, id).await?;
         }
         Ok(())
@@ -247,6 +249,21 @@ fn completed(directory: &Path) -> Option<Prepared> {
     let python = interpreter(directory);
     // The interpreter that it was made from may have been removed.
     python.exists().then(|| Prepared { python, bin: Some(bin(directory)), record })
+}
+
+/// Says that the wanted build of torch is not to be had, why, and what is installed instead.
+pub(super) fn fallback(backend: &str, requirements: &[String], error: &EnvironmentError) -> String {
+    let reason: String = error.to_string().lines().next().unwrap_or_default().into();
+    let reason: String = reason.chars().take(MAX_REASON).collect();
+    let size = if requirements.iter().any(|named| distribution(named) == "torch") {
+        "; on Linux that torch is built for CUDA: a download of about 3 GB, 5 GB on disk"
+    } else {
+        ""
+    };
+    format!(
+        "the packages cannot be installed with `--torch-backend {backend}` ({reason}); \
+         trying the default package index instead{size}"
+    )
 }
 
 /// On machines without a network the packages often came with the system.

@@ -30,9 +30,24 @@ const PROBE: &str = include_str!("../probe_environment.py");
 /// What goes on while an environment is built, for people who wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Event<'a> {
-    Started { environment: &'a str, requirements: &'a [String] },
-    Line { environment: &'a str, line: &'a str },
-    Finished { environment: &'a str, error: Option<&'a str> },
+    Started {
+        environment: &'a str,
+        requirements: &'a [String],
+    },
+    /// Output of a tool.
+    Line {
+        environment: &'a str,
+        line: &'a str,
+    },
+    /// What a person should know even after the build has ended.
+    Notice {
+        environment: &'a str,
+        line: &'a str,
+    },
+    Finished {
+        environment: &'a str,
+        error: Option<&'a str>,
+    },
 }
 
 /// Hears about builds; called from the tasks that build, so it must be quick.

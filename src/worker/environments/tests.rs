@@ -11,6 +11,7 @@ impl Progress for Heard {
         let word = match event {
             Event::Started { .. } => "started".to_owned(),
             Event::Line { .. } => return,
+            Event::Notice { line, .. } => line.to_owned(),
             Event::Finished { error, .. } => format!("finished {}", error.is_none()),
         };
         self.0.lock().expect("a lock").push(word);
@@ -132,6 +133,18 @@ async fn a_torch_index_out_of_reach_gives_way_to_the_default_one() {
     assert_eq!(installs.len(), 2, "{log}");
     assert!(installs[0].contains("--torch-backend=cpu") && installs[0].ends_with("-- torch"));
     assert!(!installs[1].contains("--torch-backend") && installs[1].ends_with("-- torch"));
+}
+
+#[test]
+fn the_fallback_says_why_and_how_large_it_is() {
+    let error = EnvironmentError::Failed {
+        what: "install the packages".to_owned(),
+        reason: "it ended with code 2: the index is out of reach\nand more".to_owned(),
+    };
+    let told = |requirement: &str| build::fallback("cpu", &[requirement.to_owned()], &error);
+    let torch = told("torch>=2.4");
+    assert!(torch.contains("the index is out of reach") && torch.contains("5 GB"), "{torch}");
+    assert!(!torch.contains("and more") && !told("numpy").contains("GB"), "{torch}");
 }
 
 #[tokio::test]

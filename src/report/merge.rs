@@ -1,0 +1,74 @@
+//! Several reports as one: of the runs that somebody named one by one.
+
+use crate::api::v1::reports::{ReportView, Totals};
+
+/// One report over all of them, in the order of the runs; `None` for none at all.
+#[must_use]
+pub fn merge(reports: impl IntoIterator<Item = ReportView>) -> Option<ReportView> {
+    let mut reports = reports.into_iter();
+    let mut merged = reports.next()?;
+    for report in reports {
+        merged.runs.extend(report.runs);
+        merged.rows.extend(report.rows);
+        merged.truncated |= report.truncated;
+        add(&mut merged.totals, &report.totals);
+    }
+    merged.runs.sort_unstable();
+    merged.rows.sort_by_key(|row| row.test);
+    Some(merged)
+}
+
+fn add(totals: &mut Totals, more: &Totals) {
+    let Totals { tests, outcomes, errors, flaky, pending, attempts, late_results } = more;
+    totals.tests += tests;
+    totals.flaky += flaky;
+    totals.pending += pending;
+    totals.attempts += attempts;
+    totals.late_results += late_results;
+    for (outcome, count) in outcomes {
+        *totals.outcomes.entry(*outcome).or_default() += count;
+    }
+    for (class, count) in errors {
+        *totals.errors.entry(*class).or_default() += count;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::id::RunId;
+    use crate::domain::outcome::{Class, Outcome};
+
+    fn report(run: u32, passed: u64, errors: u64) -> ReportView {
+        let totals = Totals {
+            tests: passed + errors,
+            outcomes: [(Outcome::Passed, passed), (Outcome::Error, errors)].into(),
+            errors: [(Class::SetUp, errors)].into(),
+            flaky: 1,
+            pending: 2,
+            attempts: 9,
+            late_results: 3,
+        };
+        let (runs, rows) = (vec![RunId(run)], Vec::new());
+        ReportView { schema: 1, since: None, runs, totals, rows, truncated: run == 2 }
+    }
+
+    #[test]
+    fn totals_are_sums_and_runs_are_in_order() {
+        assert_eq!(merge([]), None);
+        assert_eq!(merge([report(1, 2, 3)]), Some(report(1, 2, 3)));
+        let merged = merge([report(7, 2, 3), report(2, 10, 0)]).expect("a report");
+        assert_eq!(merged.runs, [RunId(2), RunId(7)]);
+        assert!(merged.truncated);
+        let expected = Totals {
+            tests: 15,
+            outcomes: [(Outcome::Passed, 12), (Outcome::Error, 3)].into(),
+            errors: [(Class::SetUp, 3)].into(),
+            flaky: 2,
+            pending: 4,
+            attempts: 18,
+            late_results: 6,
+        };
+        assert_eq!(merged.totals, expected);
+    }
+}
