@@ -189,10 +189,11 @@ impl Description {
         Ok(Interpreted { config, marker, quantised })
     }
 
-    /// The first file that could not be read, and why.
+    /// A file that could not be read, and why: the configuration before any other.
     #[must_use]
     pub fn failed(&self) -> Option<(&str, &str)> {
-        self.looks.iter().find_map(|(name, look)| match look {
+        let config = self.looks.get_key_value(CONFIG);
+        config.into_iter().chain(&self.looks).find_map(|(name, look)| match look {
             Look::Failed(reason) => Some((name.as_str(), reason.as_str())),
             Look::There(_) | Look::Absent => None,
         })
@@ -297,6 +298,8 @@ pub(super) mod tests {
             assert_eq!(wrong.message, format!("cannot read {file} of x: Permission denied"));
         }
         let blind = Description::unlisted(BTreeSet::new(), "Permission denied".into());
+        let locked = blind.clone().gather(|_| Look::Failed("Permission denied".into()));
+        assert_eq!(locked.failed(), Some((CONFIG, "Permission denied")), "the main file first");
         let wrong = blind.gather(|_| Look::Absent).interpret("x").expect_err("nothing");
         let told = wrong.hint.expect("a hint");
         assert!(told.contains("cannot be listed: Permission denied"), "{told}");
