@@ -1,4 +1,9 @@
 //! Output of attempts: append while they run, read, follow.
+//!
+//! A followed output is a stream of server-sent events, as browsers read them: each carries where
+//! the next one begins as its id, so that whoever comes back with `Last-Event-ID` goes on there.
+//! The last one is `end`, and then the stream is closed. Whoever comes back after it is answered
+//! 204, on which browsers stop to ask.
 
 use crate::api::error::Code;
 use crate::api::v1::logs::{AppendQuery, Appended, OffsetQuery, OutputPiece};
@@ -14,6 +19,7 @@ use axum::Json;
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use futures::stream;
 use std::fmt::Write;
@@ -25,6 +31,12 @@ use tokio::sync::watch;
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// How often a follower looks whether an attempt without output has begun or ended.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
+
+/// Id of the last event; those before it have the offset that follows them.
+const END: &str = "end";
+/// Tells nginx and others who read this header to pass on each piece as it comes.
+const BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
+const LAST_EVENT: HeaderName = HeaderName::from_static("last-event-id");
 
 /// Where an attempt stands, for its output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,23 +96,39 @@ pub(crate) async fn read(
 #[utoipa::path(get, path = "/api/v1/attempts/{attempt}/log/stream", tag = "logs",
     params(("attempt" = String, Path, example = "r12.t3.a1"), OffsetQuery),
     responses((status = 200, body = OutputPiece, content_type = "text/event-stream",
-            description = "events `output` (an `OutputPiece`) and at last `end`"),
+            description = "events `output` (an `OutputPiece`) and at last `end`, then the stream closes; with the header `Last-Event-ID`, what follows that event"),
+        (status = 204, description = "`Last-Event-ID` is that of `end`: there is nothing more"),
+        (status = 400, body = crate::api::error::ErrorBody, description = "`Last-Event-ID` is not one of this stream"),
         (status = 404, body = crate::api::error::ErrorBody)))]
 pub(crate) async fn follow(
     State(app): State<Arc<App>>,
     Id(attempt): Id<AttemptId>,
     Params(query): Params<OffsetQuery>,
+    headers: HeaderMap,
 ) -> Result<Response, Problem> {
     if standing(&app, attempt).await? == Standing::Unknown {
         return Err(Problem::not_found(attempt));
     }
-    let offset = query.offset.unwrap_or(0);
+    let offset = match headers.get(LAST_EVENT).map(HeaderValue::as_bytes) {
+        // A browser has none before the first event.
+        None | Some(b"") => query.offset.unwrap_or(0),
+        Some(id) if id == END.as_bytes() => return Ok(StatusCode::NO_CONTENT.into_response()),
+        Some(id) => {
+            std::str::from_utf8(id).ok().and_then(|id| id.parse().ok()).ok_or_else(|| {
+                Problem::new(
+                    Code::BadRequest,
+                    "Last-Event-ID is not the id of an event of this stream",
+                )
+            })?
+        }
+    };
     let follower = Follower { app, attempt, offset, news: None, over: false, done: false };
     let events = stream::unfold(follower, |mut follower| async move {
         let event = follower.next().await?;
         Some((Ok::<_, std::convert::Infallible>(Bytes::from(event)), follower))
     });
-    let headers = [(CONTENT_TYPE, "text/event-stream"), (CACHE_CONTROL, "no-store")];
+    let headers =
+        [(CONTENT_TYPE, "text/event-stream"), (CACHE_CONTROL, "no-store"), (BUFFERING, "no")];
     Ok((headers, Body::from_stream(events)).into_response())
 }
 
@@ -125,7 +153,7 @@ impl Follower {
             tracing::debug!(?problem, attempt = %self.attempt, "a follower is let go");
             None
         });
-        self.done = step.is_none();
+        self.done |= step.is_none();
         step
     }
 
@@ -162,7 +190,7 @@ impl Follower {
         let (offset, next) = (self.offset, self.offset + length as u64);
         let data = serde_json::to_string(&OutputPiece { offset, next, text }).ok()?;
         self.offset = next;
-        Some(format!("event: output\ndata: {data}\n\n"))
+        Some(format!("event: output\nid: {next}\ndata: {data}\n\n"))
     }
 
     async fn wait(&mut self) -> Result<Option<String>, Problem> {
@@ -190,7 +218,7 @@ impl Follower {
             text = self.output(&rest, true).unwrap_or_default();
         }
         // Writing to a String cannot fail.
-        let _ = write!(text, "event: end\ndata: {{}}\n\n");
+        let _ = write!(text, "event: end\nid: {END}\ndata: {{}}\n\n");
         self.done = true;
         Ok(Some(text))
     }

@@ -21,6 +21,7 @@ use futures::FutureExt;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
@@ -123,6 +124,20 @@ pub(crate) fn table() -> Vec<Route> {
     ]
 }
 
+/// Whether a request of this connection was let in.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Known(Arc<AtomicBool>);
+
+impl Known {
+    fn set(&self) {
+        self.0.store(true, Relaxed);
+    }
+
+    pub fn get(&self) -> bool {
+        self.0.load(Relaxed)
+    }
+}
+
 /// What the guard of one route knows.
 #[derive(Clone)]
 struct Guard {
@@ -173,6 +188,9 @@ async fn admit(guard: Guard, mut request: Request, next: Next) -> Result<Respons
     let Guard { app, permission, budget } = guard;
     if permission != Permission::Public {
         let principal = app.authenticator.authenticate(request.headers())?;
+        if let Some(known) = request.extensions().get::<Known>() {
+            known.set();
+        }
         if !principal.role.allows(permission) {
             let message = format!("{} may not do this", principal.user);
             return Err(

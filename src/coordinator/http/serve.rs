@@ -1,9 +1,15 @@
 //! Connections: accepts, limits, stops.
+//!
+//! Promises: connections leave descriptors to everything else ([`places`]); whoever has shown no
+//! right to be here within [`STRANGER_LIMIT`] makes place for others.
 
 use crate::coordinator::http::app::App;
-use crate::coordinator::http::router;
+use crate::coordinator::http::router::{self, Known};
+use crate::sys::limits::raise_open_files;
 use crate::sys::spawn::Tasks;
+use hyper::body::Incoming;
 use hyper::server::conn::http1::Builder;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
@@ -14,8 +20,13 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// Open connections at a time; further ones wait in the kernel's queue.
+/// Open connections at a time, where the limit on open files allows; further ones wait in the
+/// kernel's queue.
 pub const MAX_CONNECTIONS: usize = 16_384;
+/// Descriptors that are left to files, or a quarter of all when that is less.
+const RESERVED_FILES: u64 = 1_024;
+/// How long a connection may go without a request that is let in.
+const STRANGER_LIMIT: Duration = Duration::from_secs(10);
 /// From the first byte of a request to the end of its headers; also how long an idle
 /// connection may stay.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(60);
@@ -39,20 +50,29 @@ pub(crate) async fn serve(app: Arc<App>, listener: TcpListener, stop: impl Futur
         .max_buf_size(BUFFER_BYTES);
     let graceful = GracefulShutdown::new();
     let mut connections = Tasks::new();
-    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let places = Arc::new(Semaphore::new(places(raise_open_files())));
     let mut stop = std::pin::pin!(stop);
     loop {
         let (stream, place) = tokio::select! {
             () = &mut stop => break,
             accepted = accept(&listener, &places) => accepted,
         };
-        let connection = builder.serve_connection(TokioIo::new(stream), service.clone());
+        let known = Known::default();
+        let (service, mark) = (service.clone(), known.clone());
+        let service = service_fn(move |mut request: hyper::Request<Incoming>| {
+            request.extensions_mut().insert(mark.clone());
+            service.call(request)
+        });
+        let connection = builder.serve_connection(TokioIo::new(stream), service);
         let connection = graceful.watch(connection);
         let app = Arc::clone(&app);
         connections.spawn("connection", async move {
             app.connections.fetch_add(1, Relaxed);
-            if let Err(error) = connection.await {
-                tracing::debug!(%error, "a connection ended");
+            tokio::select! {
+                ended = connection => if let Err(error) = ended {
+                    tracing::debug!(%error, "a connection ended");
+                },
+                () = stranger(&known) => tracing::debug!("a connection without a request is closed"),
             }
             app.connections.fetch_sub(1, Relaxed);
             drop(place);
@@ -63,6 +83,21 @@ pub(crate) async fn serve(app: Arc<App>, listener: TcpListener, stop: impl Futur
     let closing = tokio::time::timeout(GRACE, graceful.shutdown()).await;
     if closing.is_err() || !connections.join(GRACE).await {
         tracing::warn!("some requests did not end in time");
+    }
+}
+
+/// How many connections may be open when so many files may.
+fn places(files: Option<u64>) -> usize {
+    let Some(files) = files else { return MAX_CONNECTIONS };
+    let places = files - RESERVED_FILES.min(files / 4);
+    usize::try_from(places).unwrap_or(MAX_CONNECTIONS).clamp(1, MAX_CONNECTIONS)
+}
+
+/// Ends when nobody is known after [`STRANGER_LIMIT`].
+async fn stranger(known: &Known) {
+    tokio::time::sleep(STRANGER_LIMIT).await;
+    if known.get() {
+        std::future::pending::<()>().await;
     }
 }
 
@@ -86,5 +121,19 @@ async fn accept(
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connections_leave_descriptors_to_files() {
+        assert_eq!(places(None), MAX_CONNECTIONS);
+        assert_eq!(places(Some(1_000_000)), MAX_CONNECTIONS);
+        assert_eq!(places(Some(1_024)), 768);
+        assert_eq!(places(Some(8_192)), 7_168);
+        assert_eq!(places(Some(0)), 1);
     }
 }

@@ -6,6 +6,7 @@ use crate::api::v1::tests::TestQuery;
 use crate::client::{ClientError, LogEvent};
 use crate::domain::outcome::Outcome;
 use crate::domain::test::Phase;
+use std::time::Duration;
 
 async fn work_off(hand: &mut Hand, tests: usize, detail: &str) {
     let mut done = 0;
@@ -124,6 +125,36 @@ async fn output_is_followed_from_start_to_end() {
     assert_eq!(text, "first line\nsecond line\n");
     let log = client.log(lease.attempt, 6).await.expect("the log");
     assert_eq!(log, b"line\nsecond line\n");
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_followed_output_ends_once_and_is_not_followed_again() {
+    let running = Running::start().await;
+    let client = running.client.clone();
+    client.submit(&run_of(1), None).await.expect("submitted");
+    let mut hand = Hand::register(&client, 1).await;
+    let claimed = hand.claim(10_000).await;
+    let attempt = claimed.leases[0].lease.attempt;
+    hand.report(&claimed.leases, r#"{"output":"all of it\n"}"#).await;
+    let url = format!("{}/api/v1/attempts/{attempt}/log/stream", running.url);
+    let get = async |last: Option<&str>| {
+        let request = reqwest::Client::new().get(&url);
+        let request = last.into_iter().fold(request, |r, id| r.header("Last-Event-ID", id));
+        let answer = request.send().await.expect("an answer");
+        let buffering = answer.headers().get("x-accel-buffering").cloned();
+        let status = answer.status().as_u16();
+        let text = tokio::time::timeout(Duration::from_secs(20), answer.text());
+        (status, buffering, text.await.expect("the stream closes").expect("text"))
+    };
+    let (status, buffering, text) = get(None).await;
+    assert_eq!((status, text.matches("event: end").count()), (200, 1), "{text}");
+    assert_eq!(buffering.expect("a header"), "no");
+    assert!(text.contains("id: 10\n") && text.contains("all of it"), "{text}");
+    let (status, _, text) = get(Some("4")).await;
+    assert!(status == 200 && text.contains("of it") && !text.contains("all"), "{text}");
+    assert_eq!(get(Some("end")).await.0, 204);
+    assert_eq!(get(Some("x")).await.0, 400);
     running.stop().await;
 }
 
