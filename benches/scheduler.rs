@@ -18,7 +18,7 @@ use dtf::domain::retry::Retries;
 use dtf::domain::tag::Tag;
 use dtf::domain::test::{MAX_TESTS_PER_RUN, OnFailure, TestSpec};
 use dtf::domain::time::{Millis, Timestamp};
-use dtf::scheduler::{Answer, Command, Finished, Scheduler};
+use dtf::scheduler::{Answer, Command, Finished, Identity, Scheduler};
 use figures::{Figures, Target};
 use std::collections::VecDeque;
 use std::process::ExitCode;
@@ -135,8 +135,7 @@ impl Load {
         for number in 0..WORKERS {
             let incarnation = Uuid::from_u128(u128::from(number) + 1);
             let command = Command::Register {
-                key: incarnation,
-                incarnation,
+                identity: Identity { key: incarnation, incarnation, place: "".into() },
                 name: format!("worker-{number}").into(),
                 capability: Arc::new(capability(number)),
                 holding: vec![],

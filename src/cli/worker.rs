@@ -142,6 +142,8 @@ pub fn refused(error: &worker::WorkerError) -> Failure {
         worker::WorkerError::NoCoordinator(_) => {
             failure.hint("is the coordinator running at that address?")
         }
+        worker::WorkerError::Taken(_) => failure
+            .hint("was the work directory copied? give this worker one of its own with --work-dir"),
         worker::WorkerError::Site(SiteError::Busy { .. }) => {
             failure.hint("stop that worker, or give another --work-dir")
         }

@@ -82,7 +82,7 @@ pub(crate) fn recover(data_dir: &Path) -> Result<Recovered, RecoveryError> {
         true
     })?;
     let clock = Clock::start_after(latest);
-    scheduler.resume(clock.now());
+    scheduler.restarted(clock.now());
     tracing::info!(records = log.last(), since_snapshot, "the state is back");
     let (store, held) = results(&data_dir.join(crate::store::FILE_NAME), log.last())?;
     Ok(Recovered { lock, log, scheduler, clock, identity, blobs, store, held, since_snapshot })
@@ -147,7 +147,9 @@ fn fresh_identity(path: &Path) -> io::Result<String> {
 /// When it happened.
 fn at(event: &Event) -> Timestamp {
     match event {
-        Event::ClaimOpened { .. } | Event::ClaimClosed { .. } => Timestamp::default(),
+        Event::NoticesSent { .. } | Event::ClaimOpened { .. } | Event::ClaimClosed { .. } => {
+            Timestamp::default()
+        }
         Event::WorkerRegistered { at, .. }
         | Event::WorkerSeen { at, .. }
         | Event::WorkerDraining { at, .. }

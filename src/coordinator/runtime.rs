@@ -239,6 +239,7 @@ impl Runtime {
             if self.parked.contains_key(&worker)
                 && let Some(delivery) = self.scheduler.delivery(worker)
             {
+                self.scheduler.apply(&Event::NoticesSent { worker, epoch: delivery.received });
                 self.close(worker, Some(delivery));
             }
         }
@@ -297,7 +298,7 @@ mod tests {
     use super::*;
     use crate::domain::accelerator::Backend;
     use crate::domain::capability::Capability;
-    use crate::scheduler::Answer;
+    use crate::scheduler::{Answer, Identity};
     use crate::sys::ids;
 
     fn runtime() -> (Runtime, WorkerId, Timestamp) {
@@ -317,8 +318,11 @@ mod tests {
             detection_errors: Vec::new(),
         };
         let register = Command::Register {
-            key: ids::new_id(),
-            incarnation: ids::new_id(),
+            identity: Identity {
+                key: ids::new_id(),
+                incarnation: ids::new_id(),
+                place: "here".into(),
+            },
             name: "one".into(),
             capability: Arc::new(capability),
             holding: Vec::new(),

@@ -20,6 +20,9 @@ pub enum Event {
         key: Uuid,
         /// New with every process.
         incarnation: Uuid,
+        /// Names the work directory on its machine; empty: not known.
+        #[serde(default, skip_serializing_if = "str::is_empty")]
+        place: Box<str>,
         name: Box<str>,
         capability: Arc<Capability>,
         at: Timestamp,
@@ -33,6 +36,12 @@ pub enum Event {
     /// A claim is open. Applied, never stored.
     ClaimOpened {
         worker: WorkerId,
+    },
+    /// The worker is sent its notices up to this one. Applied, never stored: after a restart,
+    /// every notice may have been sent.
+    NoticesSent {
+        worker: WorkerId,
+        epoch: Epoch,
     },
     /// The claim was answered or given up. Applied, never stored.
     ClaimClosed {
@@ -188,7 +197,10 @@ impl Event {
     pub fn durable(&self) -> bool {
         !matches!(
             self,
-            Event::WorkerSeen { .. } | Event::ClaimOpened { .. } | Event::ClaimClosed { .. }
+            Event::WorkerSeen { .. }
+                | Event::NoticesSent { .. }
+                | Event::ClaimOpened { .. }
+                | Event::ClaimClosed { .. }
         )
     }
 }

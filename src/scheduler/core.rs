@@ -1,7 +1,7 @@
 //! Decide and apply: one line per command, one line per fact.
 
 use super::state::Scheduler;
-use super::{Answer, Command, Rejected, Step};
+use super::{Answer, Command, Identity, Rejected, Step};
 use crate::domain::event::Event;
 use crate::domain::template::AddedTemplate;
 use crate::domain::time::Timestamp;
@@ -13,8 +13,8 @@ impl Scheduler {
     /// An expected refusal; nothing has changed then.
     pub fn decide(&self, now: Timestamp, command: Command) -> Result<Step, Rejected> {
         match command {
-            Command::Register { key, incarnation, name, capability, holding } => {
-                self.decide_register(now, key, incarnation, name, capability, &holding)
+            Command::Register { identity, name, capability, holding } => {
+                self.decide_register(now, identity, name, capability, &holding)
             }
             Command::Heartbeat { worker, incarnation, received, holding } => {
                 self.decide_heartbeat(now, worker, incarnation, received, &holding)
@@ -45,9 +45,12 @@ impl Scheduler {
     /// Makes a fact true. The only mutation of facts.
     pub fn apply(&mut self, event: &Event) {
         match event {
-            Event::WorkerRegistered { worker, key, incarnation, name, capability, at } => {
-                self.apply_registered(*worker, *key, *incarnation, name, capability, *at);
+            Event::WorkerRegistered { worker, key, incarnation, place, name, capability, at } => {
+                let place = place.clone();
+                let identity = Identity { key: *key, incarnation: *incarnation, place };
+                self.apply_registered(*worker, identity, name, capability, *at);
             }
+            Event::NoticesSent { worker, epoch } => self.apply_sent(*worker, *epoch),
             Event::WorkerSeen { worker, received, at } => self.apply_seen(*worker, *received, *at),
             Event::ClaimOpened { worker } => self.apply_claim_opened(*worker),
             Event::ClaimClosed { worker } => self.apply_claim_closed(*worker),

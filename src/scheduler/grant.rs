@@ -3,7 +3,8 @@
 //! Workers with an open claim and room are served from the best class that they meet.
 //! A test that is expected to be short is also granted ahead: it waits at the worker, in
 //! the seat of a running test of the same class, and takes over its amounts. So nothing
-//! is overcommitted, and a slot never idles for the length of a round trip.
+//! is overcommitted, and a slot never idles for the length of a round trip. A test that may not
+//! be tried again after its worker was lost is never granted ahead.
 
 use super::Availability;
 use super::amounts::Free;
@@ -131,7 +132,7 @@ impl Scheduler {
             let need = &class.key.requirement;
             if worker.free.place(need, &worker.capability).is_some() {
                 best = Some((head, *class_id, true));
-            } else if self.room_ahead(worker, *class_id) > 0 {
+            } else if self.may_wait(*class_id) && self.room_ahead(worker, *class_id) > 0 {
                 best = Some((head, *class_id, false));
             } else if passed_over.is_none_or(|(found, _)| head < found) {
                 passed_over = Some((head, *class_id));
@@ -174,6 +175,21 @@ impl Scheduler {
             class.hold = Some(worker);
         }
         class.hold == Some(worker)
+    }
+
+    /// Whether the best test of a class may be granted ahead.
+    fn may_wait(&self, id: ClassId) -> bool {
+        let head = self
+            .classes
+            .get(id)
+            .and_then(|class| Some(TestId { run: class.head?.run, index: class.front().next()? }));
+        head.is_some_and(|test| self.may_be_lost(test))
+    }
+
+    /// Whether it would be tried again after its worker was lost. When a worker is lost, nobody
+    /// can tell whether a lease ahead has started; so a test that may run once waits here.
+    fn may_be_lost(&self, test: TestId) -> bool {
+        self.find(test).is_some_and(|test| test.infrastructure < test.spec.retries.infrastructure)
     }
 
     /// How many more leases of a class the worker may hold ahead.
@@ -232,6 +248,7 @@ impl Scheduler {
             }
         } else {
             let room = self.room_ahead(worker, class);
+            let tests = tests.take_while(|test| self.may_be_lost(*test));
             for (seat, test) in spread(worker, class, room).into_iter().zip(tests) {
                 lease(test, Some(seat), Vec::new());
             }

@@ -57,12 +57,23 @@ pub const LEASE: Millis = Millis::from_secs(30);
 /// How often workers are asked to send a heartbeat.
 pub const HEARTBEAT: Millis = Millis::from_secs(10);
 
+/// Who a worker's process is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// Stays with the work directory, and is copied with it.
+    pub key: Uuid,
+    /// New with every process.
+    pub incarnation: Uuid,
+    /// Names the work directory on its machine. Only one process uses it at a time, so another
+    /// one in the same place means that the earlier one has ended. Empty: not known.
+    pub place: Box<str>,
+}
+
 /// What is asked of the scheduler.
 #[derive(Debug)]
 pub enum Command {
     Register {
-        key: Uuid,
-        incarnation: Uuid,
+        identity: Identity,
         name: Box<str>,
         capability: Arc<Capability>,
         holding: Vec<LeaseId>,
@@ -193,6 +204,12 @@ pub enum Rejected {
     UnknownWorker(WorkerId),
     #[error("another process has registered as {0} since")]
     OtherIncarnation(WorkerId),
+    /// The key belongs to a process that lives.
+    #[error(
+        "another worker with the identity of this work directory is active: {worker} {name:?}, \
+         heard {} s ago", .silent.0 / 1000
+    )]
+    IdentityInUse { worker: WorkerId, name: Box<str>, silent: Millis },
     #[error("{0} may not change what it offers while it runs")]
     OtherCapability(WorkerId),
     #[error("the worker announces a size that no machine has: {0}")]

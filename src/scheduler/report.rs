@@ -22,6 +22,15 @@ pub(super) struct Ended {
     pub next: Next,
 }
 
+/// What the leases are that a worker keeps when others are given up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kept {
+    /// Its process goes on: the first of a seat runs, the others have not started.
+    Lives,
+    /// The process has ended: what is kept are results, and the next of the seat may have started.
+    Ended,
+}
+
 impl Scheduler {
     pub(super) fn decide_report(
         &self,
@@ -207,25 +216,28 @@ impl Scheduler {
         Some(class)
     }
 
-    /// Gives up leases of a worker: what ran there is lost, what had not started goes back.
+    /// Gives up leases of a worker: what may have started there is lost, what had not goes back.
     /// What is skipped for it is left to the caller, who may give up several workers at once.
     pub(super) fn release(
         &self,
         now: Timestamp,
-        id: WorkerId,
-        worker: &Worker,
+        (id, worker): (WorkerId, &Worker),
+        kept: Kept,
         gone: impl Fn(Epoch) -> bool,
         skips: &mut SkipsByRun,
         events: &mut Vec<Event>,
     ) {
         for seat in worker.seats.values() {
-            for (position, (test, epoch)) in seat.queue.iter().enumerate() {
+            // Behind one that has not ended, nothing has started.
+            let mut behind = false;
+            for (test, epoch) in &seat.queue {
                 if !gone(*epoch) {
+                    behind |= kept == Kept::Lives;
                     continue;
                 }
                 let Some(lease) = self.lease_in(*test, *epoch) else { continue };
-                let unheard = worker.notices.contains_key(epoch);
-                if position == 0 && !unheard {
+                if !behind && *epoch <= worker.told {
+                    behind = true;
                     let lost = self.lost(lease);
                     events.push(self.finished(now, id, lost, skips));
                 } else {

@@ -5,6 +5,7 @@
 //! up to hints and learned means.
 
 use super::Availability;
+use super::Identity;
 use super::amounts::Free;
 use super::state::{Note, Run, Scheduler, Seat, State, Tally, Test, Worker};
 use crate::domain::capability::Capability;
@@ -103,6 +104,8 @@ struct WorkerPiece {
     worker: WorkerId,
     key: Uuid,
     incarnation: Uuid,
+    #[serde(default)]
+    place: Box<str>,
     name: Box<str>,
     capability: Arc<Capability>,
     availability: AvailabilityPiece,
@@ -210,8 +213,9 @@ impl Scheduler {
         });
         WorkerPiece {
             worker: id,
-            key: worker.key,
-            incarnation: worker.incarnation,
+            key: worker.identity.key,
+            incarnation: worker.identity.incarnation,
+            place: worker.identity.place.clone(),
             name: worker.name.clone(),
             capability: Arc::clone(&worker.capability),
             availability: (&worker.availability).into(),
@@ -339,8 +343,9 @@ impl Scheduler {
 
     fn restore_worker(&mut self, piece: WorkerPiece) -> Result<(), RestoreError> {
         let id = piece.worker;
-        let mut worker =
-            Worker::new(piece.key, piece.incarnation, &piece.capability, piece.registered_at);
+        let WorkerPiece { key, incarnation, place, .. } = piece;
+        let identity = Identity { key, incarnation, place };
+        let mut worker = Worker::new(identity, &piece.capability, piece.registered_at);
         worker.name = piece.name;
         worker.last_seen = piece.last_seen;
         worker.availability = piece.availability.into();
@@ -366,7 +371,7 @@ impl Scheduler {
             let restored = Seat { class, devices, ended, queue, since };
             worker.seats.insert(seat.number, restored);
         }
-        self.worker_keys.insert(piece.key, id);
+        self.worker_keys.insert(key, id);
         self.workers.insert(id, worker);
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! The tables: runs with their tests, workers with their seats. Private to the scheduler.
 
+use super::Identity;
 use super::amounts::Free;
 use super::classes::{ClassId, Classes};
 use crate::domain::capability::Capability;
@@ -110,8 +111,7 @@ pub(super) enum State {
 
 #[derive(Debug)]
 pub(super) struct Worker {
-    pub key: Uuid,
-    pub incarnation: Uuid,
+    pub identity: Identity,
     pub name: Box<str>,
     pub capability: Arc<Capability>,
     /// Position in `groups`.
@@ -123,6 +123,8 @@ pub(super) struct Worker {
     pub asking: bool,
     /// Highest notice that has arrived there.
     pub received: Epoch,
+    /// Highest notice that may have arrived there: it was sent, and perhaps never confirmed.
+    pub told: Epoch,
     pub free: Free,
     /// By number; the number is the epoch of the first lease in it.
     pub seats: BTreeMap<Epoch, Seat>,

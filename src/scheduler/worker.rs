@@ -2,8 +2,9 @@
 
 use super::amounts::Free;
 use super::deps::SkipsByRun;
+use super::report::Kept;
 use super::state::{Accepted, Group, Note, Scheduler, State, Worker};
-use super::{Answer, Availability, Delivery, LEASE, Rejected, Step};
+use super::{Answer, Availability, Delivery, Identity, LEASE, Rejected, Step};
 use crate::domain::capability::{Capability, MAX_NAME_BYTES};
 use crate::domain::event::{Event, Notice};
 use crate::domain::id::{Epoch, LeaseId, TestId, WorkerId};
@@ -20,15 +21,9 @@ const MAX_WORKERS: usize = 100_000;
 const REMEMBERED: Millis = Millis::from_secs(7 * 24 * 3600);
 
 impl Worker {
-    pub(super) fn new(
-        key: Uuid,
-        incarnation: Uuid,
-        capability: &Arc<Capability>,
-        at: Timestamp,
-    ) -> Self {
+    pub(super) fn new(identity: Identity, capability: &Arc<Capability>, at: Timestamp) -> Self {
         Self {
-            key,
-            incarnation,
+            identity,
             name: "".into(),
             capability: Arc::clone(capability),
             group: 0,
@@ -37,6 +32,7 @@ impl Worker {
             last_seen: at,
             asking: false,
             received: Epoch(0),
+            told: Epoch(0),
             free: Free::all_of(capability),
             seats: BTreeMap::new(),
             by_class: BTreeMap::new(),
@@ -44,6 +40,16 @@ impl Worker {
             notices: BTreeMap::new(),
             accepted: Accepted::default(),
         }
+    }
+
+    /// Whether it is expected to give signs of life.
+    pub(super) fn present(&self) -> bool {
+        matches!(self.availability, Availability::Active | Availability::Draining)
+    }
+
+    /// Whether a process in this place shows that the one known so far has ended.
+    fn has_ended(&self, place: &str) -> bool {
+        !place.is_empty() && *self.identity.place == *place
     }
 
     /// A new process has registered: what it holds of the old one are results. They need no
@@ -60,12 +66,12 @@ impl Scheduler {
     pub(super) fn decide_register(
         &self,
         now: Timestamp,
-        key: Uuid,
-        incarnation: Uuid,
+        identity: Identity,
         name: Box<str>,
         capability: Arc<Capability>,
         holding: &[LeaseId],
     ) -> Result<Step, Rejected> {
+        let Identity { key, incarnation, place } = identity;
         capability.check().map_err(Rejected::Implausible)?;
         if name.is_empty() || name.len() > MAX_NAME_BYTES || name.chars().any(char::is_control) {
             return Err(Rejected::BadName(format!(
@@ -79,8 +85,16 @@ impl Scheduler {
         }
         let worker = known.unwrap_or(WorkerId(self.next_worker));
         let old = self.workers.get(&worker);
-        if old.is_some_and(|old| old.incarnation == incarnation && *old.capability != *capability) {
-            return Err(Rejected::OtherCapability(worker));
+        let same_process = old.is_some_and(|old| old.identity.incarnation == incarnation);
+        if let Some(old) = old {
+            if same_process && *old.capability != *capability {
+                return Err(Rejected::OtherCapability(worker));
+            }
+            let silent = now.since(old.last_seen);
+            if !same_process && old.present() && silent <= LEASE && !old.has_ended(&place) {
+                let name = old.name.clone();
+                return Err(Rejected::IdentityInUse { worker, name, silent });
+            }
         }
         let (kept, stale) =
             holding.iter().copied().partition::<Vec<_>, _>(|lease| self.holds(worker, *lease));
@@ -88,17 +102,19 @@ impl Scheduler {
         if let Some(old) = old {
             // A process that knows nothing of a lease will never report on it. Grants that
             // are still under way to the same process are not lost.
-            let under_way = |epoch: Epoch| old.incarnation == incarnation && epoch > old.received;
+            let under_way = |epoch: Epoch| same_process && epoch > old.received;
             let kept: HashSet<Epoch> = kept.iter().map(|lease| lease.epoch).collect();
             let gone = |epoch: Epoch| !kept.contains(&epoch) && !under_way(epoch);
             let mut skips = SkipsByRun::new(now);
-            self.release(now, worker, old, gone, &mut skips, &mut events);
+            let kept = if same_process { Kept::Lives } else { Kept::Ended };
+            self.release(now, (worker, old), kept, gone, &mut skips, &mut events);
             events.extend(skips.into_events());
         }
         events.push(Event::WorkerRegistered {
             worker,
             key,
             incarnation,
+            place,
             name,
             capability,
             at: now,
@@ -109,31 +125,31 @@ impl Scheduler {
     pub(super) fn apply_registered(
         &mut self,
         id: WorkerId,
-        key: Uuid,
-        incarnation: Uuid,
+        identity: Identity,
         name: &str,
         capability: &Arc<Capability>,
         at: Timestamp,
     ) {
         self.next_worker = self.next_worker.max(id.0 + 1);
-        self.worker_keys.insert(key, id);
+        self.worker_keys.insert(identity.key, id);
         let old = self.workers.remove(&id);
         if let Some(old) = &old {
             self.leave_group(id, old.group);
         }
         let group = self.join_group(id, capability);
-        let same_process = old.as_ref().is_some_and(|old| old.incarnation == incarnation);
+        let incarnation = identity.incarnation;
+        let same_process = old.as_ref().is_some_and(|old| old.identity.incarnation == incarnation);
         let draining = same_process
             && old.as_ref().is_some_and(|old| old.availability == Availability::Draining);
         if draining {
             self.leave_group(id, group);
         }
-        let mut old = old.unwrap_or_else(|| Worker::new(key, incarnation, capability, at));
+        let mut old = old.unwrap_or_else(|| Worker::new(identity.clone(), capability, at));
         if !same_process {
             old.end_seats(capability);
         }
         let worker = Worker {
-            incarnation,
+            identity,
             name: name.into(),
             capability: Arc::clone(capability),
             group,
@@ -163,7 +179,7 @@ impl Scheduler {
 
     pub(super) fn apply_forgotten(&mut self, id: WorkerId) {
         if let Some(worker) = self.workers.remove(&id) {
-            self.worker_keys.remove(&worker.key);
+            self.worker_keys.remove(&worker.identity.key);
             self.leave_group(id, worker.group);
         }
         self.forget_hints(id);
@@ -214,7 +230,7 @@ impl Scheduler {
         incarnation: Uuid,
     ) -> Result<&Worker, Rejected> {
         let worker = self.workers.get(&id).ok_or(Rejected::UnknownWorker(id))?;
-        if worker.incarnation != incarnation {
+        if worker.identity.incarnation != incarnation {
             return Err(Rejected::OtherIncarnation(id));
         }
         Ok(worker)
@@ -223,10 +239,7 @@ impl Scheduler {
     /// A worker that was given up must register again, to learn what it lost.
     fn check_present(&self, id: WorkerId, incarnation: Uuid) -> Result<&Worker, Rejected> {
         let worker = self.check_incarnation(id, incarnation)?;
-        match worker.availability {
-            Availability::Active | Availability::Draining => Ok(worker),
-            Availability::Lost | Availability::Gone => Err(Rejected::UnknownWorker(id)),
-        }
+        if worker.present() { Ok(worker) } else { Err(Rejected::UnknownWorker(id)) }
     }
 
     pub(super) fn decide_heartbeat(
@@ -245,7 +258,7 @@ impl Scheduler {
         let held: HashSet<Epoch> = holding.iter().map(|lease| lease.epoch).collect();
         let gone = |epoch: Epoch| epoch <= received && !held.contains(&epoch);
         let mut skips = SkipsByRun::new(now);
-        self.release(now, id, worker, gone, &mut skips, &mut events);
+        self.release(now, (id, worker), Kept::Lives, gone, &mut skips, &mut events);
         events.extend(skips.into_events());
         Ok(Step { events, answer: Answer::Heartbeat { stale } })
     }
@@ -270,7 +283,14 @@ impl Scheduler {
         worker.last_seen = worker.last_seen.max(at);
         if received > worker.received {
             worker.received = received;
+            worker.told = worker.told.max(received);
             worker.notices = worker.notices.split_off(&Epoch(received.0 + 1));
+        }
+    }
+
+    pub(super) fn apply_sent(&mut self, id: WorkerId, epoch: Epoch) {
+        if let Some(worker) = self.workers.get_mut(&id) {
+            worker.told = worker.told.max(epoch);
         }
     }
 
@@ -383,7 +403,7 @@ impl Scheduler {
     ) -> Result<Step, Rejected> {
         let worker = self.check_incarnation(id, incarnation)?;
         let (mut events, mut skips) = (Vec::new(), SkipsByRun::new(now));
-        self.release(now, id, worker, |_| true, &mut skips, &mut events);
+        self.release(now, (id, worker), Kept::Ended, |_| true, &mut skips, &mut events);
         events.extend(skips.into_events());
         events.push(Event::WorkerLost { worker: id, at: now, clean: true });
         Ok(Step::of(events))
@@ -397,10 +417,8 @@ impl Scheduler {
         events: &mut Vec<Event>,
     ) {
         for (id, worker) in &self.workers {
-            let present =
-                matches!(worker.availability, Availability::Active | Availability::Draining);
-            if present && now.since(worker.last_seen) > LEASE {
-                self.release(now, *id, worker, |_| true, skips, events);
+            if worker.present() && now.since(worker.last_seen) > LEASE {
+                self.release(now, (*id, worker), Kept::Ended, |_| true, skips, events);
                 events.push(Event::WorkerLost { worker: *id, at: now, clean: false });
             }
         }
@@ -420,13 +438,18 @@ impl Scheduler {
         self.forget_hints(id);
     }
 
-    /// After a restart: every worker that is not gone gets a fresh lease time, since nobody
-    /// could be heard.
+    /// After an absence of this process: every worker that is not gone gets a fresh lease time,
+    /// since nobody could be heard.
     pub fn resume(&mut self, now: Timestamp) {
-        for worker in self.workers.values_mut() {
-            if matches!(worker.availability, Availability::Active | Availability::Draining) {
-                worker.last_seen = now;
-            }
+        for worker in self.workers.values_mut().filter(|worker| worker.present()) {
+            worker.last_seen = now;
         }
+    }
+
+    /// After a restart: what was sent to workers is not stored, so they may know of everything.
+    pub fn restarted(&mut self, now: Timestamp) {
+        let epoch = self.epoch;
+        self.workers.values_mut().for_each(|worker| worker.told = epoch);
+        self.resume(now);
     }
 }

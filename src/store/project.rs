@@ -102,6 +102,7 @@ impl Projection<'_> {
                 self.tables.append(Table::TemplateVersions, row)
             }
             Event::WorkerSeen { .. }
+            | Event::NoticesSent { .. }
             | Event::ClaimOpened { .. }
             | Event::ClaimClosed { .. }
             | Event::WorkerDraining { .. }

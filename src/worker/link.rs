@@ -16,10 +16,13 @@ pub enum LinkError {
     /// Out of reach, busy or restarting: the same request may work later.
     #[error("the coordinator is out of reach: {0}")]
     Away(String),
-    /// The worker, or its incarnation, is not known there (any more): register again.
+    /// The worker is not known there (any more): register again.
     #[error("the coordinator does not know this worker: {0}")]
     Unknown(String),
-    /// Another process goes by the same key, or the request makes no sense: no repeat helps.
+    /// Another process goes by this worker's key.
+    #[error("the coordinator knows another process by this worker's identity: {0}")]
+    Taken(String),
+    /// The request makes no sense: no repeat helps.
     #[error("the coordinator refused: {0}")]
     Refused(String),
     #[error("the coordinator does not accept the token: {0}")]

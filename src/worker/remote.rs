@@ -20,8 +20,9 @@ impl From<ClientError> for LinkError {
             // Trouble over there, such as a full disk, or of something between: it may pass.
             ClientError::Refused(refusal) if refusal.status >= 500 => Self::Away(reason),
             ClientError::BadUrl { .. } | ClientError::Refused(_) => Self::Refused(reason),
-            // Of a worker's own requests: it, or this process of it, is not known there.
-            ClientError::NotFound(_) | ClientError::Conflict(_) => Self::Unknown(reason),
+            // Of a worker's own requests.
+            ClientError::NotFound(_) => Self::Unknown(reason),
+            ClientError::Conflict(_) => Self::Taken(reason),
             ClientError::Unreachable { .. }
             | ClientError::Busy(_)
             | ClientError::BadAnswer { .. } => Self::Away(reason),
@@ -32,7 +33,7 @@ impl From<ClientError> for LinkError {
 /// Requests that are not about the worker: an unknown thing is refused, no more.
 fn about_data(error: ClientError) -> LinkError {
     match LinkError::from(error) {
-        LinkError::Unknown(reason) => LinkError::Refused(reason),
+        LinkError::Unknown(reason) | LinkError::Taken(reason) => LinkError::Refused(reason),
         other => other,
     }
 }
@@ -48,7 +49,10 @@ fn about_results(error: ClientError) -> LinkError {
 
 impl Link for Client {
     async fn register(&self, body: Register) -> Result<Registered, LinkError> {
-        Client::register(self, &body).await.map_err(about_data)
+        Client::register(self, &body).await.map_err(|error| match LinkError::from(error) {
+            LinkError::Unknown(reason) => LinkError::Refused(reason),
+            other => other,
+        })
     }
 
     async fn heartbeat(

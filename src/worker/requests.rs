@@ -52,12 +52,18 @@ impl Backoff {
     pub fn failing(&self) -> bool {
         self.failures > 0
     }
+
+    /// Failures in a row.
+    pub fn failures(&self) -> u32 {
+        self.failures
+    }
 }
 
 pub(super) struct Requests<L> {
     link: Arc<L>,
     key: Uuid,
     incarnation: Uuid,
+    place: Box<str>,
     name: Box<str>,
     capability: Arc<Capability>,
     logs: PathBuf,
@@ -74,6 +80,7 @@ impl<L: Link> Requests<L> {
             link: workshop.link.clone(),
             key: workshop.site.key,
             incarnation: Uuid::new_v4(),
+            place: workshop.site.place.as_str().into(),
             name: settings.name.as_str().into(),
             capability: workshop.capability.clone(),
             logs: workshop.site.logs(),
@@ -86,6 +93,7 @@ impl<L: Link> Requests<L> {
         let body = Register {
             key: self.key,
             incarnation: self.incarnation,
+            place: self.place.clone(),
             name: self.name.clone(),
             capability: self.capability.clone(),
             holding,

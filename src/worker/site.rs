@@ -2,12 +2,19 @@
 //!
 //! ```text
 //! key          the worker's lasting name        attempts/   one directory for each attempt
-//! lock         held while a worker uses it      files/      test files by SHA-256
-//! spool/       results and logs to be sent      envs/       Python environments
+//! home         where the key was used last      files/      test files by SHA-256
+//! lock         held while a worker uses it      envs/       Python environments
+//! spool/       results and logs to be sent
 //! ```
 //! Limits: [`MAX_FILES_BYTES`] of test files survive a start of the worker.
+//!
+//! Promises: one process at a time uses a directory; a copy of a directory, as far as it can be
+//! told from the original, gets a key of its own, and ends none of the original's processes.
 
-use crate::sys::fs::create_private_dir;
+use crate::sys::fs::{create_private_dir, remove_dir, write_whole};
+use crate::sys::place;
+use crate::sys::process::{Labels, kill_left};
+use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::io;
 use std::path::Path;
@@ -33,6 +40,8 @@ pub enum SiteError {
 #[derive(Debug)]
 pub struct Site {
     pub key: Uuid,
+    /// Names the directory on this machine; no other one has this name at the same time.
+    pub place: String,
     root: PathBuf,
     /// Locked as long as this lives.
     _lock: File,
@@ -62,11 +71,19 @@ impl Site {
             }
             Err(std::fs::TryLockError::Error(error)) => return Err(unusable(error)),
         }
-        let key = read_key(&root_path.join("key")).map_err(unusable)?;
-        let site = Self { key, root: root_path, _lock: lock };
+        let key = identity(&root_path).map_err(unusable)?;
+        let place = place::name_of(&root_path).map_err(unusable)?;
+        let site = Self { key, place, root: root_path, _lock: lock };
         site.clear_attempts();
         site.prune_files();
         Ok(site)
+    }
+
+    /// What the markers of all processes of this directory begin with. It is not shared with a
+    /// copy, even one that has the same key.
+    #[must_use]
+    pub fn marker(&self) -> String {
+        format!("{}-{}/", self.key, self.place)
     }
 
     #[must_use]
@@ -95,12 +112,13 @@ impl Site {
     }
 
     fn clear_attempts(&self) {
-        let killed = crate::sys::process::kill_marked(&self.key.to_string());
+        let marker = self.marker();
+        let killed = kill_left(&marker, &Labels::of(&marker));
         if killed > 0 {
             tracing::warn!(killed, "ended processes that an earlier worker left behind");
         }
         for entry in std::fs::read_dir(self.attempts()).into_iter().flatten().flatten() {
-            if let Err(error) = std::fs::remove_dir_all(entry.path()) {
+            if let Err(error) = remove_dir(&entry.path()) {
                 tracing::warn!(path = %entry.path().display(), %error, "cannot clear an attempt");
             }
         }
@@ -129,6 +147,58 @@ impl Site {
     }
 }
 
+/// Where a key was used: what a copy of the directory cannot all share with the original.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Home {
+    host: String,
+    path: PathBuf,
+    /// Of the file with the key. Stays when a directory is moved, and differs in a copy.
+    inode: Option<u64>,
+}
+
+impl Home {
+    fn of(root: &Path) -> io::Result<Self> {
+        let inode = place::number(&root.join("key").metadata()?).map(|(_, inode)| inode);
+        Ok(Self { host: place::host(), path: root.to_owned(), inode })
+    }
+
+    /// One difference alone is no proof: a container has another host name at each start, a
+    /// file system may number its files anew, a restored backup lies in the same place.
+    fn is_copy_of(&self, original: &Self) -> bool {
+        let elsewhere = self.host != original.host || self.path != original.path;
+        elsewhere && (self.inode.is_none() || self.inode != original.inode)
+    }
+}
+
+/// The key of this directory: a new one when the directory is a copy.
+fn identity(root: &Path) -> io::Result<Uuid> {
+    let (key_file, home_file) = (root.join("key"), root.join("home"));
+    let key = read_key(&key_file)?;
+    let mut home = Home::of(root)?;
+    let before = std::fs::read(&home_file).ok();
+    let before = before.and_then(|text| serde_json::from_slice::<Home>(&text).ok());
+    if before.as_ref() == Some(&home) {
+        return Ok(key);
+    }
+    let mut own = key;
+    if let Some(original) = before.filter(|original| home.is_copy_of(original)) {
+        // The original sends its results itself.
+        let aside = root.join(format!("spool-of-{key}"));
+        std::fs::rename(root.join("spool"), &aside)?;
+        std::fs::create_dir_all(root.join("spool/logs"))?;
+        std::fs::remove_file(&key_file)?;
+        own = read_key(&key_file)?;
+        home = Home::of(root)?;
+        tracing::warn!(
+            original = %original.path.display(),
+            host = original.host,
+            "this work directory is a copy; it gets an identity of its own"
+        );
+    }
+    write_whole(&home_file, &serde_json::to_vec(&home)?)?;
+    Ok(own)
+}
+
 fn read_key(path: &Path) -> io::Result<Uuid> {
     match std::fs::read_to_string(path) {
         Ok(text) => text.trim().parse().map_err(|_| {
@@ -138,7 +208,7 @@ fn read_key(path: &Path) -> io::Result<Uuid> {
         }),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let key = Uuid::new_v4();
-            crate::sys::fs::write_whole(path, key.to_string().as_bytes())?;
+            write_whole(path, key.to_string().as_bytes())?;
             Ok(key)
         }
         Err(error) => Err(error),
@@ -163,6 +233,50 @@ mod tests {
         drop(site);
         std::fs::write(dir.path().join("key"), "rubbish").expect("written");
         assert!(matches!(until_free(dir.path()), Err(SiteError::Unusable { .. })));
+    }
+
+    #[test]
+    fn a_copy_has_a_key_of_its_own_and_a_moved_directory_keeps_its_key() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (one, copy, moved) =
+            (dir.path().join("one"), dir.path().join("copy"), dir.path().join("moved"));
+        let site = Site::open(&one).expect("a site");
+        let (key, marker) = (site.key, site.marker());
+        drop(site);
+        std::fs::create_dir_all(copy.join("spool")).expect("made");
+        for file in ["key", "home"] {
+            std::fs::copy(one.join(file), copy.join(file)).expect("copied");
+        }
+        std::fs::write(copy.join("spool/results"), "of the original").expect("written");
+        let site = until_free(&copy).expect("a site");
+        assert_ne!(site.key, key);
+        assert_eq!(std::fs::read_dir(site.spool()).expect("listed").count(), 1, "logs alone");
+        assert!(copy.join(format!("spool-of-{key}/results")).exists());
+        let own = site.key;
+        drop(site);
+        assert_eq!(until_free(&copy).expect("a site").key, own, "it stays");
+        std::fs::rename(&one, &moved).expect("moved");
+        let site = until_free(&moved).expect("a site");
+        assert_eq!((site.key, site.marker()), (key, marker));
+    }
+
+    #[test]
+    fn one_difference_alone_makes_no_copy() {
+        let home = |host: &str, path: &str, inode| Home {
+            host: host.into(),
+            path: path.into(),
+            inode: Some(inode),
+        };
+        let original = home("a", "/w", 7);
+        for (other, copy) in [
+            (home("a", "/w", 8), false),
+            (home("b", "/w", 7), false),
+            (home("a", "/v", 7), false),
+            (home("b", "/w", 8), true),
+            (home("a", "/v", 8), true),
+        ] {
+            assert_eq!(other.is_copy_of(&original), copy, "{other:?}");
+        }
     }
 
     /// A process that another test is just starting holds the lock, too, until it has become

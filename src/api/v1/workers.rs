@@ -14,6 +14,9 @@ use std::sync::Arc;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+/// Longest `place` of a registration.
+pub const MAX_PLACE_BYTES: usize = 128;
+
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Register {
     /// Kept in the worker's directory: the same worker again gets the same id.
@@ -22,6 +25,12 @@ pub struct Register {
     /// New with every process.
     #[schema(value_type = String)]
     pub incarnation: Uuid,
+    /// Names the work directory on its machine, at most 128 bytes. While a process is active,
+    /// another one with the same key takes its place only from the same place, where the first
+    /// one must have ended; without a place, after the first one was silent for `lease_ms`.
+    #[serde(default)]
+    #[schema(value_type = String)]
+    pub place: Box<str>,
     #[schema(value_type = String)]
     pub name: Box<str>,
     #[schema(value_type = schema::Capability)]

@@ -81,7 +81,11 @@ impl From<Rejected> for Problem {
             Rejected::UnknownWorker(_) => (Code::NotFound, Some("register first")),
             Rejected::OtherIncarnation(_) => (
                 Code::Conflict,
-                Some("two workers share one work directory? give each its own with --work-dir"),
+                Some("was the work directory copied? give each worker its own with --work-dir"),
+            ),
+            Rejected::IdentityInUse { .. } => (
+                Code::Conflict,
+                Some("give this worker a work directory of its own with --work-dir"),
             ),
             Rejected::OtherCapability(_) => (Code::Conflict, Some("start the worker again")),
             Rejected::UnknownRun(_) => (Code::NotFound, Some("`dtf status` lists the runs")),

@@ -1,30 +1,40 @@
 //! Workers: sign on, sign of life, sign off; the list for people.
 
 use crate::api::SCHEMA;
+use crate::api::error::Code;
 use crate::api::page::{Page, PageQuery};
 use crate::api::v1::workers::{
-    Heartbeat, HeartbeatAnswer, Leave, Register, Registered, WorkerState, WorkerView,
+    Heartbeat, HeartbeatAnswer, Leave, MAX_PLACE_BYTES, Register, Registered, WorkerState,
+    WorkerView,
 };
 use crate::coordinator::http::app::App;
 use crate::coordinator::http::extract::{Body, Id, Params};
 use crate::coordinator::http::respond::Problem;
 use crate::coordinator::http::runs::{cursor, page_size};
 use crate::domain::id::WorkerId;
-use crate::scheduler::{Answer, Availability, Command, HEARTBEAT, LEASE, Scheduler, WorkerStatus};
+use crate::scheduler::{
+    Answer, Availability, Command, HEARTBEAT, Identity, LEASE, Scheduler, WorkerStatus,
+};
 use axum::Json;
 use axum::extract::State;
 use std::sync::Arc;
 
 #[utoipa::path(post, path = "/api/v1/workers", tag = "workers", request_body = Register,
     responses((status = 200, body = Registered),
+        (status = 409, body = crate::api::error::ErrorBody, description = "another process with this key is active"),
         (status = 422, body = crate::api::error::ErrorBody, description = "a size that no machine has")))]
 pub(crate) async fn register(
     State(app): State<Arc<App>>,
     Body(worker): Body<Register>,
 ) -> Result<Json<Registered>, Problem> {
-    let Register { key, incarnation, name, capability, holding, version } = worker;
+    let Register { key, incarnation, place, name, capability, holding, version } = worker;
+    if place.len() > MAX_PLACE_BYTES {
+        let message = format!("a place has at most {MAX_PLACE_BYTES} bytes");
+        return Err(Problem::new(Code::Unprocessable, message));
+    }
     tracing::info!(%name, %version, holding = holding.len(), "a worker registers");
-    let command = Command::Register { key, incarnation, name, capability, holding };
+    let identity = Identity { key, incarnation, place };
+    let command = Command::Register { identity, name, capability, holding };
     match app.mailbox.act(command).await? {
         Answer::Registered { worker, epoch, kept, stale } => Ok(Json(Registered {
             worker,

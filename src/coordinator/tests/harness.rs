@@ -239,7 +239,7 @@ impl Running {
         for event in log.iter().flatten() {
             scheduler.apply(event);
         }
-        scheduler.resume(clock.now());
+        scheduler.restarted(clock.now());
         let opened = Opened {
             scheduler,
             since_snapshot: 0,
@@ -304,6 +304,7 @@ impl Hand {
         let register = Register {
             key: ids::new_id(),
             incarnation,
+            place: "hand".into(),
             name: "hand".into(),
             capability: Arc::new(capability(slots)),
             holding: Vec::new(),

@@ -10,7 +10,7 @@ use crate::domain::requirement::Requirement;
 use crate::domain::retry::Retries;
 use crate::domain::test::{OnFailure, TestSpec};
 use crate::domain::time::{Millis, Timestamp};
-use crate::scheduler::{Answer, Command, Delivery, Finished, Lent, Rejected, Scheduler};
+use crate::scheduler::{Answer, Command, Delivery, Finished, Identity, Lent, Rejected, Scheduler};
 use serde_json::value::RawValue;
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -99,11 +99,19 @@ impl Sim {
 
     pub fn register(&mut self, worker: &Agent, holding: &[LeaseId]) -> Answer {
         self.run(Command::Register {
-            key: worker.key,
-            incarnation: worker.incarnation,
+            identity: worker.identity(),
             name: worker.name.into(),
             capability: Arc::new(worker.capability.clone()),
             holding: holding.to_vec(),
+        })
+    }
+
+    pub fn try_register(&mut self, worker: &Agent) -> Result<Answer, Rejected> {
+        self.try_run(Command::Register {
+            identity: worker.identity(),
+            name: worker.name.into(),
+            capability: Arc::new(worker.capability.clone()),
+            holding: vec![],
         })
     }
 
@@ -111,6 +119,7 @@ impl Sim {
         let (id, incarnation) = (worker.id, worker.incarnation);
         self.run(Command::OpenClaim { worker: id, incarnation, received });
         let delivery = self.scheduler.delivery(id).unwrap_or_default();
+        self.apply(Event::NoticesSent { worker: id, epoch: delivery.received });
         self.run(Command::CloseClaim { worker: id });
         delivery
     }
@@ -178,6 +187,7 @@ pub struct Agent {
     pub id: WorkerId,
     pub key: Uuid,
     pub incarnation: Uuid,
+    pub place: &'static str,
     pub name: &'static str,
     pub capability: Capability,
     pub received: Epoch,
@@ -195,6 +205,7 @@ impl Agent {
             id: WorkerId(0),
             key: Uuid::from_u128(number),
             incarnation: Uuid::from_u128(number << 64),
+            place: name,
             name,
             capability,
             received: Epoch(0),
@@ -204,6 +215,25 @@ impl Agent {
             other => panic!("not an answer to a registration: {other:?}"),
         };
         agent
+    }
+
+    pub fn identity(&self) -> Identity {
+        Identity { key: self.key, incarnation: self.incarnation, place: self.place.into() }
+    }
+
+    /// A process in a copy of a worker's directory.
+    pub fn of(original: &Self, place: &'static str) -> Self {
+        let incarnation = Uuid::from_u128(original.incarnation.as_u128() ^ (1 << 100));
+        let (name, capability) = (original.name, original.capability.clone());
+        Self {
+            id: original.id,
+            key: original.key,
+            incarnation,
+            place,
+            name,
+            capability,
+            received: Epoch(0),
+        }
     }
 
     /// The process ends and a new one starts in the same directory.
@@ -313,7 +343,11 @@ impl Scheduler {
             let _ = writeln!(
                 text,
                 "{id} {} {:?} {:?} {:?} {seats:?} {:?}",
-                worker.incarnation, worker.availability, worker.free, worker.ahead, worker.accepted
+                worker.identity.incarnation,
+                worker.availability,
+                worker.free,
+                worker.ahead,
+                worker.accepted
             );
         }
         let _ = writeln!(text, "{:?} {:?}", self.expiries, self.templates);

@@ -1,12 +1,13 @@
 //! Leases: fencing, lost workers, restarts of either side, leases ahead.
 
 use super::harness::*;
-use crate::domain::id::Epoch;
+use crate::domain::event::Event;
+use crate::domain::id::{Epoch, RunId};
 use crate::domain::outcome::{Class, Outcome};
 use crate::domain::retry::Retries;
 use crate::domain::test::TestSpec;
 use crate::domain::time::Millis;
-use crate::scheduler::{Answer, Availability, Command, LEASE, Rejected, Scheduler};
+use crate::scheduler::{Answer, Availability, Command, Identity, LEASE, Rejected, Scheduler};
 use uuid::Uuid;
 
 #[test]
@@ -82,7 +83,7 @@ fn after_a_restart_of_the_coordinator_leases_are_adopted() {
     let leases: Vec<_> = sim.take(&mut worker).iter().map(|lent| lent.lease).collect();
     sim.scheduler = sim.replayed();
     sim.after(LEASE);
-    sim.scheduler.resume(sim.now);
+    sim.scheduler.restarted(sim.now);
     sim.run(Command::Tick);
     let kept = match sim.register(&worker, &leases) {
         Answer::Registered { kept, stale, .. } => {
@@ -114,6 +115,124 @@ fn a_new_process_keeps_results_and_loses_the_rest() {
     assert_eq!(again.len(), 1);
     assert_eq!(again[0].lease.attempt.number, 2, "the first attempt was lost");
     assert_eq!(sim.outcome(run, 0), Some(Outcome::Passed));
+}
+
+/// A test that may run once.
+fn once(name: &str) -> TestSpec {
+    TestSpec { retries: Retries { failed: 0, infrastructure: 0 }, ..test(name) }
+}
+
+/// Whether the run has ended with its test lost.
+fn is_lost(sim: &Sim, run: RunId) -> bool {
+    let summary = sim.scheduler.run(run).expect("known");
+    summary.counts.done.get(&Outcome::WorkerLost) == Some(&1)
+}
+
+#[test]
+fn a_copy_does_not_displace_a_worker_that_lives() {
+    let mut sim = Sim::new();
+    let mut worker = Agent::join(&mut sim, "one", 1);
+    sim.submit(many(1));
+    let lease = sim.take(&mut worker).remove(0).lease;
+    let mut copy = Agent::of(&worker, "elsewhere");
+    let refused = sim.try_register(&copy).expect_err("the first one lives");
+    assert!(refused.to_string().contains("w0 \"one\", heard 0 s ago"), "{refused}");
+    sim.after(LEASE);
+    assert!(sim.try_register(&copy).is_err(), "it may still be heard");
+    copy.place = "";
+    assert!(sim.try_register(&copy).is_err(), "without a place nothing is proven");
+    assert!(sim.pass(&worker, lease).is_empty(), "the first one has lost nothing");
+    // Once it is lost, its identity is free.
+    sim.after(LEASE).after(Millis(1)).run(Command::Tick);
+    copy.place = "elsewhere";
+    sim.try_register(&copy).expect("free");
+    assert!(sim.try_register(&worker).is_err(), "now the copy lives");
+}
+
+#[test]
+fn a_worker_that_left_or_restarts_in_its_place_is_followed_at_once() {
+    let mut sim = Sim::new();
+    let mut worker = Agent::join(&mut sim, "one", 1);
+    sim.submit(vec![once("a")]);
+    sim.take(&mut worker);
+    worker.restart();
+    sim.try_register(&worker).expect("the same directory");
+    let snapshot = Scheduler::restore(sim.scheduler.snapshot()).expect("a snapshot");
+    sim.scheduler = snapshot;
+    worker.restart();
+    sim.try_register(&worker).expect("the place is remembered");
+    sim.run(Command::Leave { worker: worker.id, incarnation: worker.incarnation });
+    sim.try_register(&Agent::of(&worker, "elsewhere")).expect("it has left");
+}
+
+#[test]
+fn what_a_worker_may_have_started_before_a_restart_of_the_coordinator_is_lost_with_it() {
+    for confirmed in [false, true] {
+        let mut sim = Sim::new();
+        let mut worker = Agent::join(&mut sim, "one", 1);
+        let run = sim.submit(vec![once("a")]);
+        sim.take(&mut worker);
+        if confirmed {
+            sim.claim(&worker, worker.received);
+        }
+        sim.scheduler = sim.replayed();
+        sim.scheduler.restarted(sim.now);
+        sim.after(LEASE).after(Millis(1)).run(Command::Tick);
+        assert!(is_lost(&sim, run), "confirmed: {confirmed}");
+    }
+}
+
+#[test]
+fn what_was_sent_counts_as_started_and_what_was_not_does_not() {
+    for sent in [false, true] {
+        let mut sim = Sim::new();
+        let mut worker = Agent::join(&mut sim, "one", 1);
+        // Open, so that there is a grant; answered only when it is taken.
+        sim.run(Command::OpenClaim {
+            worker: worker.id,
+            incarnation: worker.incarnation,
+            received: Epoch(0),
+        });
+        let run = sim.submit(vec![once("a")]);
+        if sent {
+            sim.take(&mut worker);
+        }
+        worker.restart();
+        sim.register(&worker, &[]);
+        assert_eq!(is_lost(&sim, run), sent, "sent: {sent}");
+    }
+}
+
+#[test]
+fn behind_a_result_of_an_ended_process_the_next_of_the_seat_had_started() {
+    let mut sim = Sim::new();
+    let mut worker = quick_worker(&mut sim, 1);
+    let run = sim.submit(many(4));
+    let leases: Vec<_> = sim.take(&mut worker).iter().map(|lent| lent.lease).collect();
+    assert_eq!(leases.len(), 4);
+    worker.restart();
+    // The first had ended when the process was killed, so the second ran.
+    sim.register(&worker, &leases[..1]);
+    let lost_in = |event: &Event| match event {
+        Event::AttemptFinished { lease, outcome: Outcome::WorkerLost, .. } => Some(*lease),
+        _ => None,
+    };
+    let attempts = |index| {
+        let attempts = sim.scheduler.test(crate::domain::id::TestId { run, index });
+        attempts.expect("known").attempts
+    };
+    let attempts: Vec<_> = (0..4).map(attempts).collect();
+    assert_eq!(attempts, [1, 1, 0, 0], "the others were returned and were no attempts");
+    let ended: Vec<_> = sim.log.iter().filter_map(lost_in).collect();
+    assert_eq!(ended, leases[1..2]);
+}
+
+#[test]
+fn a_test_that_may_run_once_is_not_granted_ahead() {
+    let mut sim = Sim::new();
+    let mut worker = quick_worker(&mut sim, 1);
+    sim.submit(vec![test("a"), test("b"), once("c"), test("d")]);
+    assert_eq!(sim.take(&mut worker).len(), 2, "the third waits, and the fourth behind it");
 }
 
 #[test]
@@ -158,8 +277,7 @@ fn a_smaller_process_gets_what_it_offers_while_it_holds_results() {
     assert_eq!(leases.len(), 4);
     worker.capability = capability(1);
     let same_process = Command::Register {
-        key: worker.key,
-        incarnation: worker.incarnation,
+        identity: worker.identity(),
         name: worker.name.into(),
         capability: capability(1).into(),
         holding: leases.clone(),
@@ -352,8 +470,11 @@ fn implausible_and_unknown_workers_are_refused() {
     let mut capability = capability(1);
     capability.cpu_milli = u64::MAX;
     let command = Command::Register {
-        key: Uuid::from_u128(9),
-        incarnation: Uuid::from_u128(9),
+        identity: Identity {
+            key: Uuid::from_u128(9),
+            incarnation: Uuid::from_u128(9),
+            place: "".into(),
+        },
         name: "liar".into(),
         capability: capability.into(),
         holding: vec![],

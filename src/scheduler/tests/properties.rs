@@ -194,7 +194,7 @@ impl World {
             Act::CoordinatorRestart => {
                 let replayed = self.sim.replayed();
                 self.sim.scheduler = replayed;
-                self.sim.scheduler.resume(self.sim.now);
+                self.sim.scheduler.restarted(self.sim.now);
             }
         }
     }

@@ -55,6 +55,7 @@ pub fn registered(worker: u32, name: &str) -> Event {
     Event::WorkerRegistered {
         worker: WorkerId(worker),
         key: Uuid::from_u128(1),
+        place: "".into(),
         incarnation: Uuid::from_u128(2),
         name: name.into(),
         capability: Arc::new(capability),

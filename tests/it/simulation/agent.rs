@@ -3,7 +3,8 @@
 use super::network::{AgentIndex, Happening, Network, Request, Response};
 use dtf::domain::id::{LeaseId, WorkerId};
 use dtf::domain::outcome::Outcome;
-use dtf::domain::time::Timestamp;
+use dtf::domain::time::{Millis, Timestamp};
+use dtf::scheduler::Identity;
 use dtf::worker::machine::{Action, Delivery, Granted, Machine, Stay};
 use rand::Rng;
 use rand::rngs::StdRng;
@@ -12,6 +13,8 @@ use uuid::Uuid;
 const HEARTBEAT: u64 = 10_000;
 const CLAIM_TIMEOUT: u64 = 15_000;
 const REQUEST_TIMEOUT: u64 = 5_000;
+/// Longer than a lease: whoever still has the key then lives.
+const TAKEN_PATIENCE: Millis = Millis(45_000);
 
 pub struct Agent {
     pub index: AgentIndex,
@@ -20,6 +23,12 @@ pub struct Agent {
     pub machine: Machine<(), Outcome>,
     pub worker: Option<WorkerId>,
     pub alive: bool,
+    /// Another worker goes by its key, so it has ended for good.
+    pub stopped: bool,
+    /// Every attempt that has begun here.
+    pub started: Vec<LeaseId>,
+    /// Since when it has been refused, while it is.
+    taken_since: Option<Timestamp>,
     /// Happenings wait until then.
     pub paused_until: Timestamp,
     /// Survives a crash of the process: ended, not acknowledged.
@@ -42,6 +51,9 @@ impl Agent {
             machine: Machine::new(Stay::default(), vec![]),
             worker: None,
             alive: true,
+            stopped: false,
+            started: vec![],
+            taken_since: None,
             paused_until: Timestamp(0),
             spool: vec![],
             requests: 0,
@@ -54,6 +66,16 @@ impl Agent {
         }
     }
 
+    /// A process in a copy of this one's directory, which has not started yet.
+    pub fn copied(&self, index: AgentIndex) -> Self {
+        Self { key: self.key, alive: false, ..Self::new(index, self.quick) }
+    }
+
+    fn identity(&self) -> Identity {
+        let place = format!("directory {}", self.index).into();
+        Identity { key: self.key, incarnation: self.incarnation, place }
+    }
+
     pub fn crash(&mut self) {
         self.alive = false;
     }
@@ -63,6 +85,7 @@ impl Agent {
         self.alive = true;
         self.incarnation = Uuid::from_u128(self.incarnation.as_u128() + 1);
         self.machine = Machine::new(Stay::default(), self.spool.clone());
+        self.taken_since = None;
         self.forget_registration();
     }
 
@@ -101,8 +124,8 @@ impl Agent {
                 self.report = Some(self.send(net, random, request, REQUEST_TIMEOUT));
             }
         } else if due(&self.register) {
-            let incarnation = self.incarnation;
-            let request = Request::Register { incarnation, holding: self.machine.holding() };
+            let request =
+                Request::Register { identity: self.identity(), holding: self.machine.holding() };
             self.register = Some(self.send(net, random, request, REQUEST_TIMEOUT));
         }
     }
@@ -137,6 +160,7 @@ impl Agent {
                 assert!(self.machine.received() <= epoch, "the coordinator fell behind");
                 self.machine.registered(epoch);
                 self.worker = Some(worker);
+                self.taken_since = None;
                 self.register = None;
                 self.machine.stale(&stale, &mut actions);
             }
@@ -168,6 +192,13 @@ impl Agent {
                 self.spool.retain(|(lease, _)| !sent.contains(lease));
             }
             Response::Unknown => self.forget_registration(),
+            Response::Taken if expected(&self.register) => {
+                // Asked again when this request would have been over.
+                let since = *self.taken_since.get_or_insert(net.now);
+                self.stopped = net.now.since(since) > TAKEN_PATIENCE;
+                self.alive = !self.stopped;
+                return;
+            }
             _ => return,
         }
         self.perform(net, random, actions);
@@ -179,6 +210,7 @@ impl Agent {
         for action in actions {
             let (lease, outcome, delay) = match action {
                 Action::Start { lease, .. } => {
+                    self.started.push(lease);
                     let delay = match random.random_range(0..20) {
                         0 if !self.quick => random.random_range(1_000..60_000),
                         _ if self.quick => random.random_range(0..4),

@@ -3,7 +3,7 @@
 use dtf::domain::id::{Epoch, LeaseId, RunId, WorkerId};
 use dtf::domain::outcome::Outcome;
 use dtf::domain::time::Timestamp;
-use dtf::scheduler::Delivery;
+use dtf::scheduler::{Delivery, Identity};
 use rand::Rng;
 use rand::rngs::StdRng;
 use std::cmp::Reverse;
@@ -16,7 +16,7 @@ pub type AgentIndex = usize;
 #[derive(Debug, Clone)]
 pub enum Request {
     Register {
-        incarnation: Uuid,
+        identity: Identity,
         holding: Vec<LeaseId>,
     },
     Heartbeat {
@@ -55,6 +55,8 @@ pub enum Response {
     },
     /// Register again.
     Unknown,
+    /// Another process goes by the same key, and lives.
+    Taken,
 }
 
 #[derive(Debug, Clone)]

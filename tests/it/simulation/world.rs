@@ -5,7 +5,7 @@ use super::agent::Agent;
 use super::network::{AgentIndex, Happening, Network, Request, Response};
 use dtf::domain::capability::Capability;
 use dtf::domain::event::{Event, Idempotency, Next};
-use dtf::domain::id::{Epoch, LeaseId, RunId, TestId};
+use dtf::domain::id::{Epoch, LeaseId, RunId, TestId, WorkerId};
 use dtf::domain::outcome::{Class, Outcome};
 use dtf::domain::requirement::Requirement;
 use dtf::domain::retry::Retries;
@@ -22,6 +22,9 @@ use std::sync::Arc;
 const STORM: u64 = 300_000;
 const HAPPENINGS: usize = 200_000;
 
+/// Of a test that must not begin twice, whatever happens.
+const ONCE: Retries = Retries { failed: 0, infrastructure: 0 };
+
 type Replies = Vec<Happening>;
 
 pub struct World {
@@ -34,7 +37,8 @@ pub struct World {
     pending: (Vec<Event>, Replies),
     committing: Option<(u64, Vec<Event>, Replies)>,
     batches: u64,
-    parked: BTreeMap<AgentIndex, u64>,
+    /// The open claim of each worker: who sent it last, with which number.
+    parked: BTreeMap<WorkerId, (AgentIndex, u64)>,
     submissions: BTreeMap<u64, Command>,
     acknowledged: BTreeMap<u64, RunId>,
     /// Reports that a worker was told are stored.
@@ -45,7 +49,10 @@ impl World {
     pub fn new(seed: u64) -> Self {
         let mut random = StdRng::seed_from_u64(seed);
         let quick = random.random_bool(0.5);
-        let agents = (0..3).map(|index| Agent::new(index, quick)).collect();
+        let mut agents: Vec<_> = (0..3).map(|index| Agent::new(index, quick)).collect();
+        if random.random_bool(0.3) {
+            agents.push(agents[0].copied(3));
+        }
         let mut world = Self {
             random,
             net: Network::new(),
@@ -66,6 +73,10 @@ impl World {
 
     /// Draws what will be submitted and what will fail.
     fn plan(&mut self) {
+        if self.agents.len() > 3 {
+            let at = self.random.random_range(0..STORM);
+            self.net.at(at, Happening::WorkerStart(3));
+        }
         for index in 0..self.agents.len() {
             let incarnation = self.agents[index].incarnation;
             self.net.at(0, Happening::Wake { agent: index, incarnation });
@@ -112,7 +123,10 @@ impl World {
                     name: format!("t{index}").into(),
                     requirement: Arc::new(Requirement { cpu_milli, ..Requirement::default() }),
                     priority: self.random.random_range(0..3i64).try_into().expect("in range"),
-                    retries: Retries { failed: 1, infrastructure: 3 },
+                    retries: match self.random.random_range(0..4) {
+                        0 => ONCE,
+                        _ => Retries { failed: 1, infrastructure: 3 },
+                    },
                     depends_on: depends_on.into(),
                     on_failure: OnFailure::default(),
                     expected_ms: None,
@@ -148,7 +162,8 @@ impl World {
     fn over(&self) -> bool {
         let all = self.submissions.keys().all(|key| self.acknowledged.contains_key(key));
         let open = self.scheduler.as_ref().map(|scheduler| scheduler.overview().runs_open);
-        let settled = self.agents.iter().all(|agent| agent.alive && !agent.machine.owes_report());
+        let settled = |agent: &Agent| agent.stopped || agent.alive && !agent.machine.owes_report();
+        let settled = self.agents.iter().all(settled);
         all && open == Some(0) && settled && self.committing.is_none()
     }
 
@@ -202,12 +217,15 @@ impl World {
             Happening::CoordinatorCrash => self.crash(),
             Happening::CoordinatorStart => self.start(),
             Happening::WorkerCrash(agent) => {
+                if !self.agents[agent].alive {
+                    return;
+                }
                 self.agents[agent].crash();
                 let down = self.random.random_range(100..60_000);
                 self.net.at(down, Happening::WorkerStart(agent));
             }
             Happening::WorkerStart(agent) => {
-                if !self.agents[agent].alive {
+                if !self.agents[agent].alive && !self.agents[agent].stopped {
                     self.agents[agent].start();
                     self.agents[agent].wake(&mut self.net, &mut self.random);
                 }
@@ -230,7 +248,6 @@ impl World {
     }
 
     fn serve(&mut self, from: AgentIndex, number: u64, request: Request) {
-        let worker_key = self.agents[from].key;
         let capability = Capability {
             os: "linux".into(),
             arch: "x86_64".into(),
@@ -244,11 +261,10 @@ impl World {
         };
         let mut batch_number = 0;
         let mut sent = vec![];
-        let mut is_claim = false;
+        let mut claims = None;
         let command = match request {
-            Request::Register { incarnation, holding } => Command::Register {
-                key: worker_key,
-                incarnation,
+            Request::Register { identity, holding } => Command::Register {
+                identity,
                 name: format!("agent-{from}").into(),
                 capability: Arc::new(capability),
                 holding,
@@ -257,7 +273,7 @@ impl World {
                 Command::Heartbeat { worker, incarnation, received, holding }
             }
             Request::Claim { worker, incarnation, received } => {
-                is_claim = true;
+                claims = Some(worker);
                 Command::OpenClaim { worker, incarnation, received }
             }
             Request::Report { worker, incarnation, batch, finished, returned } => {
@@ -277,15 +293,21 @@ impl World {
         if self.scheduler.is_none() {
             return;
         }
-        if is_claim {
-            self.parked.insert(from, number);
-        }
+        let refused = match command {
+            Command::Register { .. } => Response::Taken,
+            _ => Response::Unknown,
+        };
         let Some(answer) = self.command(command) else {
-            self.parked.remove(&from);
-            let response = Response::Unknown;
+            let response = refused;
             self.net.send(&mut self.random, &Happening::Answered { to: from, number, response });
             return;
         };
+        if let Some(worker) = claims {
+            self.parked.insert(worker, (from, number));
+            self.answer_claims();
+            self.commit();
+            return;
+        }
         let response = match answer {
             Answer::Registered { worker, epoch, stale, .. } => {
                 Response::Registered { worker, epoch, stale }
@@ -359,12 +381,11 @@ impl World {
 
     fn answer_claims(&mut self) {
         let Some(scheduler) = self.scheduler.as_mut() else { return };
-        for (agent, number) in self.parked.clone() {
-            let worker = scheduler.workers(None).find(|w| *w.name == *format!("agent-{agent}"));
-            let Some(worker) = worker else { continue };
-            let Some(delivery) = scheduler.delivery(worker.worker) else { continue };
-            self.parked.remove(&agent);
-            scheduler.apply(&Event::ClaimClosed { worker: worker.worker });
+        for (worker, (agent, number)) in self.parked.clone() {
+            let Some(delivery) = scheduler.delivery(worker) else { continue };
+            self.parked.remove(&worker);
+            scheduler.apply(&Event::NoticesSent { worker, epoch: delivery.received });
+            scheduler.apply(&Event::ClaimClosed { worker });
             let response = Response::Claimed(delivery);
             self.pending.1.push(Happening::Answered { to: agent, number, response });
         }
@@ -425,7 +446,7 @@ impl World {
             let pieces: Vec<_> = scheduler.snapshot().collect();
             scheduler = Scheduler::restore(pieces.into_iter()).expect("a whole snapshot");
         }
-        scheduler.resume(self.net.now);
+        scheduler.restarted(self.net.now);
         self.scheduler = Some(scheduler);
     }
 
@@ -437,9 +458,13 @@ impl World {
         let mut over: HashSet<TestId> = HashSet::new();
         let mut cancelled: HashSet<RunId> = HashSet::new();
         let mut runs: HashMap<RunId, u32> = HashMap::new();
+        let mut once: HashSet<TestId> = HashSet::new();
         for event in &self.durable {
             match event {
-                Event::TestsAdded { run, tests, .. } => {
+                Event::TestsAdded { run, first, tests, .. } => {
+                    let numbered = (*first..).zip(tests);
+                    let only_once = numbered.filter(|(_, test)| test.retries == ONCE);
+                    once.extend(only_once.map(|(index, _)| TestId { run: *run, index }));
                     *runs.entry(*run).or_default() += u32::try_from(tests.len()).expect("small");
                 }
                 Event::LeasesGranted { grants, .. } => {
@@ -486,6 +511,13 @@ impl World {
         assert_eq!(runs.len(), self.submissions.len(), "no submission twice");
         for lease in &self.reported {
             assert!(ended.contains_key(lease), "an acknowledged report is stored");
+        }
+        let mut starts: HashMap<TestId, u32> = HashMap::new();
+        for lease in self.agents.iter().flat_map(|agent| &agent.started) {
+            let test = lease.attempt.test;
+            let times = starts.entry(test).or_default();
+            *times += 1;
+            assert!(*times == 1 || !once.contains(&test), "{test} may run once");
         }
         for (run, count) in runs.iter().filter(|(run, _)| !cancelled.contains(run)) {
             let done = over.iter().filter(|test| test.run == *run).count();
