@@ -121,16 +121,39 @@ impl Stamp {
     }
 }
 
-/// Removes a directory with everything in it; quick when it is empty.
+/// Removes a directory with everything in it, also what is in directories of this user that
+/// nobody may write to; quick when it is empty.
 ///
 /// # Errors
 /// Something in it cannot be removed.
 pub fn remove_dir(path: &Path) -> io::Result<()> {
     match std::fs::remove_dir(path) {
         Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => {
-            std::fs::remove_dir_all(path)
+            std::fs::remove_dir_all(path).or_else(|error| match error.kind() {
+                io::ErrorKind::PermissionDenied => {
+                    open_up(path);
+                    std::fs::remove_dir_all(path)
+                }
+                _ => Err(error),
+            })
         }
         other => other,
+    }
+}
+
+/// Lets the owner list and change this directory and all below it, as far as that is possible.
+fn open_up(root: &Path) {
+    let mut open = vec![root.to_owned()];
+    while let Some(directory) = open.pop() {
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            // Whoever removes the directory next reports what cannot be done.
+            let _ = std::fs::set_permissions(&directory, std::fs::Permissions::from_mode(0o700));
+        }
+        let entries = std::fs::read_dir(&directory).into_iter().flatten().flatten();
+        let below = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
+        open.extend(below.map(|entry| entry.path()));
     }
 }
 
@@ -227,6 +250,31 @@ mod tests {
         assert!(open_plain(&path).is_ok());
         remove_dir(&inner).expect("removed");
         assert!(!inner.exists());
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn directories_without_permissions_are_opened_and_links_are_not_followed() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().expect("a directory");
+        let (root, other) = (dir.path().join("root"), dir.path().join("other"));
+        std::fs::create_dir_all(root.join("a/b")).expect("made");
+        std::fs::create_dir(&other).expect("made");
+        let set = |path: &Path, mode| {
+            std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).expect("set");
+        };
+        let mode = |path: &Path| path.metadata().expect("there").permissions().mode() & 0o777;
+        std::os::unix::fs::symlink(&other, root.join("link")).expect("linked");
+        for (path, bits) in [(root.join("a/b"), 0), (root.join("a"), 0o500), (other.clone(), 0o500)]
+        {
+            set(&path, bits);
+        }
+        open_up(&root);
+        assert_eq!((mode(&root.join("a")), mode(&root.join("a/b"))), (0o700, 0o700));
+        assert_eq!(mode(&other), 0o500, "it lies elsewhere");
+        set(&root.join("a"), 0o500);
+        remove_dir(&root).expect("removed");
+        assert!(!root.exists() && other.exists());
     }
 
     #[test]

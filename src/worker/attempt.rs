@@ -14,7 +14,7 @@ use crate::domain::launch::{Isolation, Launch, Program};
 use crate::domain::outcome::{Class, Outcome};
 use crate::domain::time::Millis;
 use crate::sys::fs::{Stamp, write_whole};
-use crate::sys::process::{MARKER, Output, Start, Tree, lookup};
+use crate::sys::process::{Label, Labels, MARKER, Output, Start, Tree, lookup};
 use crate::worker::artifacts;
 use crate::worker::directories::Directories;
 use crate::worker::environments::{Environments, Prepared};
@@ -44,6 +44,7 @@ const RESULT_FILE: &str = ".dtf-result.jsonl";
 pub struct Workshop<L> {
     pub site: Site,
     pub directories: Directories,
+    pub labels: Labels,
     pub link: Arc<L>,
     pub capability: Arc<Capability>,
     pub inherited: Inherited,
@@ -100,8 +101,9 @@ struct Plan<'a> {
     view: &'a LeaseView,
     launch: Launch,
     directory: PathBuf,
-    /// Begins with the worker's key; the last `/` keeps it from being a prefix of another.
+    /// Begins with the work directory's; the last `/` keeps it from being a prefix of another.
     marker: String,
+    label: Label,
 }
 
 /// An attempt of which nothing runs any more. Its result is still to be made up, which
@@ -233,8 +235,9 @@ impl<L: Link> Workshop<L> {
             Verdict::set_up(format!("cannot make the attempt's directory: {error}"))
         })?;
         let lease = view.lease;
-        let marker = format!("{}/{}/{}/", self.site.key, lease.attempt, lease.epoch);
-        Ok(Plan { view, launch, directory, marker })
+        let marker = format!("{}{}/{}/", self.site.marker(), lease.attempt, lease.epoch);
+        let label = self.labels.next();
+        Ok(Plan { view, launch, directory, marker, label })
     }
 
     async fn attempt(
@@ -377,10 +380,11 @@ impl<L: Link> Workshop<L> {
             script: plan.directory.join(script),
             cwd: plan.directory.clone(),
             env: env.clone(),
+            label: Some(plan.label),
         };
         let (child, output) =
             self.warm.start(kind, start).await.map_err(|reason| reason.to_string())?;
-        let tree = warm_tree(child.pid, &plan.marker)?;
+        let tree = warm_tree(child.pid, &plan.marker)?.labelled(plan.label);
         let process = Process::Warm(child);
         Ok(Running { process, output, tree, isolation: "warm", warm_refused: None })
     }
@@ -525,10 +529,10 @@ fn cold(
 ) -> Result<Running, Verdict> {
     let cwd = plan.directory.clone();
     let start = Start { program, args, cwd, env: env.into_iter().collect() };
-    let (child, output) = start.spawn().map_err(|error| {
+    let (child, output) = start.spawn_labelled(plan.label).map_err(|error| {
         Verdict::set_up(format!("cannot start {}: {error}", start.program.display()))
     })?;
-    let tree = child.tree(&plan.marker);
+    let tree = child.tree(&plan.marker).labelled(plan.label);
     let process = Process::Cold(child);
     Ok(Running { process, output, tree, isolation: "", warm_refused: None })
 }

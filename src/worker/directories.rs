@@ -1,14 +1,17 @@
 //! Working directories of attempts: one each, empty at the start.
 //!
 //! Promises: two attempts never have one directory at a time, and none finds anything in
-//! its own. A directory that its attempt left as it was made serves the next one, because
+//! its own; a root that was removed is made again. A directory that its attempt left as it was made serves the next one, because
 //! making and removing one costs as much as starting a process; any other is removed.
 
 use crate::sys::fs::remove_dir;
 use std::fs::Metadata;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Maximum number of names that are passed over because something is in their place.
+const MAX_SKIPPED: u32 = 10_000;
 
 #[derive(Debug)]
 pub struct Directories {
@@ -20,10 +23,12 @@ pub struct Directories {
 struct State {
     made: u64,
     free: Vec<PathBuf>,
+    /// The last one that was wanted could not be had.
+    failing: bool,
 }
 
 impl Directories {
-    /// Below `root`, which exists and holds nothing else.
+    /// Below `root`, which holds nothing else.
     #[must_use]
     pub fn new(root: PathBuf) -> Self {
         Self { root, state: Mutex::default() }
@@ -32,24 +37,67 @@ impl Directories {
     /// An empty directory.
     ///
     /// # Errors
-    /// The disk is full or gone.
+    /// The disk is full, or the place cannot be written.
     pub fn take(&self) -> io::Result<PathBuf> {
-        let path = {
-            let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some(path) = state.free.pop() {
-                return Ok(path);
+        let taken = self.free_one().map_or_else(|| self.make(), Ok);
+        self.state().failing = taken.is_err();
+        taken
+    }
+
+    /// Whether attempts can have directories, so that none is taken on to fail at once.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn check(&self) -> io::Result<()> {
+        if self.failing() {
+            let path = self.take()?;
+            self.give_back(path);
+        }
+        Ok(())
+    }
+
+    /// Whether the last one that was wanted could not be had.
+    #[must_use]
+    pub fn failing(&self) -> bool {
+        self.state().failing
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn free_one(&self) -> Option<PathBuf> {
+        let mut state = self.state();
+        // Tests run as the same user, and can remove what is not theirs.
+        std::iter::from_fn(|| state.free.pop()).find(|path| self.is_unused(path).unwrap_or(false))
+    }
+
+    fn make(&self) -> io::Result<PathBuf> {
+        for _ in 0..MAX_SKIPPED {
+            let number = {
+                let mut state = self.state();
+                state.made += 1;
+                state.made
+            };
+            let path = self.root.join(number.to_string());
+            match std::fs::create_dir(&path) {
+                Ok(()) => return Ok(path),
+                // Something that could not be removed.
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    tracing::warn!(path = %self.root.display(), "made again: it was removed");
+                    std::fs::create_dir_all(&self.root)?;
+                }
+                Err(error) => return Err(error),
             }
-            state.made += 1;
-            self.root.join(state.made.to_string())
-        };
-        std::fs::create_dir(&path)?;
-        Ok(path)
+        }
+        Err(io::Error::other(format!("{MAX_SKIPPED} names in a row are in use")))
     }
 
     /// Takes one back of which nothing is needed any more.
     pub fn give_back(&self, path: PathBuf) {
         if self.is_unused(&path).unwrap_or(false) {
-            self.state.lock().unwrap_or_else(PoisonError::into_inner).free.push(path);
+            self.state().free.push(path);
         } else if let Err(error) = remove_dir(&path)
             && error.kind() != io::ErrorKind::NotFound
         {
@@ -111,6 +159,37 @@ mod tests {
         directories.give_back(third);
         drop(directories);
         assert_eq!(root.read_dir().expect("listed").count(), 0, "none stays behind");
+    }
+
+    #[test]
+    fn a_removed_root_is_made_again_and_a_name_in_use_is_passed_over() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let root = dir.path().join("attempts");
+        let directories = Directories::new(root.clone());
+        let first = directories.take().expect("the root is made");
+        directories.give_back(first.clone());
+        std::fs::remove_dir_all(&root).expect("removed");
+        let again = directories.take().expect("another one");
+        assert!(again.is_dir() && again != first);
+        let number = again.file_name().and_then(|name| name.to_str()?.parse::<u32>().ok());
+        let further = |more: u32| root.join((number.expect("a number") + more).to_string());
+        std::fs::create_dir(further(1)).expect("left by somebody");
+        std::fs::write(further(2), "x").expect("left by somebody");
+        assert_eq!(directories.take().expect("the next"), further(3));
+    }
+
+    #[test]
+    fn whether_directories_can_be_had_is_asked_again() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let root = dir.path().join("attempts");
+        std::fs::write(&root, "in the way").expect("written");
+        let directories = Directories::new(root.clone());
+        directories.check().expect("nothing is known so far");
+        assert!(directories.take().is_err());
+        assert!(directories.check().is_err());
+        std::fs::remove_file(&root).expect("removed");
+        directories.check().expect("it works again");
+        assert_eq!(root.read_dir().expect("listed").count(), 1, "kept for the next attempt");
     }
 
     #[test]

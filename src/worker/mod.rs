@@ -8,8 +8,8 @@ use crate::domain::capability::Capability;
 use crate::domain::id::WorkerId;
 use crate::domain::outcome::Outcome;
 use crate::domain::time::Millis;
-use crate::sys::process::MARKER;
-use crate::sys::process::adopt_orphans;
+use crate::sys::limits::raise_open_files;
+use crate::sys::process::{Labels, MARKER, adopt_orphans};
 use crate::sys::shutdown::Shutdown;
 use crate::worker::attempt::Workshop;
 use crate::worker::directories::Directories;
@@ -31,6 +31,7 @@ pub mod attempt;
 pub mod capture;
 pub mod cases;
 mod directories;
+mod dispute;
 pub mod environments;
 pub mod files;
 pub mod junit;
@@ -107,6 +108,8 @@ pub enum WorkerError {
     Unauthorized(String),
     #[error("the coordinator refused this worker: {0}")]
     Refused(String),
+    #[error("{0}")]
+    Taken(String),
     #[error("no coordinator answered for {} s", .0.as_secs())]
     NoCoordinator(Duration),
 }
@@ -121,6 +124,8 @@ pub async fn run<L: Link>(
     shutdown: Shutdown,
 ) -> Result<Summary, WorkerError> {
     adopt_orphans();
+    // Each attempt needs some.
+    raise_open_files();
     let site = Site::open(&settings.work_dir)?;
     let (spool, left) = Spool::open(&site.spool()).map_err(WorkerError::Spool)?;
     if !left.is_empty() {
@@ -139,10 +144,10 @@ pub async fn run<L: Link>(
         system_packages: settings.system_packages,
         torch_backend: torch_backend(&settings),
         offline: settings.offline,
-        marker: format!("{}/build/", site.key),
+        marker: format!("{}build/", site.marker()),
     };
     let mut warm_env = inherited.for_attempt(&site.spool(), 1);
-    set(&mut warm_env, MARKER, format!("{}/warm/", site.key));
+    set(&mut warm_env, MARKER, format!("{}warm/", site.marker()));
     let workshop = Workshop {
         link,
         capability: Arc::new(settings.capability.clone()),
@@ -150,6 +155,7 @@ pub async fn run<L: Link>(
         warm: WarmPool::new(site.spool(), warm_env),
         inherited,
         directories: Directories::new(site.attempts()),
+        labels: Labels::of(&site.marker()),
         site,
     };
     Session::new(&settings, Arc::new(workshop), spool, left).run(shutdown).await

@@ -18,9 +18,11 @@ use crate::worker::Settings;
 use crate::worker::Summary;
 use crate::worker::WorkerError;
 use crate::worker::attempt::{Finished, Over, Workshop};
+use crate::worker::dispute::Dispute;
 use crate::worker::link::{Link, LinkError};
 use crate::worker::machine::{Action, Delivery, Granted, Machine, Stay};
 use crate::worker::requests::{Backoff, Requests};
+use crate::worker::site::SiteError;
 use crate::worker::spool::Spool;
 use crate::worker::supervise::Stop;
 use crate::worker::verdict::Verdict;
@@ -41,6 +43,9 @@ const TICK: Duration = Duration::from_secs(5);
 const LAST_WORDS: Duration = Duration::from_secs(30);
 /// How long an ephemeral worker looks for its coordinator.
 const EPHEMERAL_PATIENCE: Duration = Duration::from_secs(60);
+/// How many times in a row the work directory may turn out to be unusable, with growing waits
+/// between, about a minute in all.
+const MAX_UNUSABLE: u32 = 10;
 /// How long attempts may take to end after they were killed.
 const KILL_LIMIT: Duration = Duration::from_secs(20);
 
@@ -82,6 +87,11 @@ pub(super) struct Session<L> {
     alone_since: Instant,
     again: Backoff,
     draining_since: Option<Instant>,
+    dispute: Dispute,
+    /// Waits for a work directory that cannot be used.
+    unusable: Backoff,
+    /// Why it cannot go on.
+    failure: Option<WorkerError>,
     reaper: Reaper,
     summary: Summary,
 }
@@ -124,17 +134,40 @@ impl<L: Link> Session<L> {
             alone_since: now,
             again: Backoff::default(),
             draining_since: None,
+            dispute: Dispute::default(),
+            unusable: Backoff::default(),
+            failure: None,
             reaper: Reaper::default(),
             summary: Summary::default(),
         }
     }
 
-    pub async fn run(mut self, mut shutdown: Shutdown) -> Result<Summary, WorkerError> {
+    pub async fn run(mut self, shutdown: Shutdown) -> Result<Summary, WorkerError> {
+        match self.live(shutdown).await {
+            Ok(()) => self.leave().await,
+            Err(error) => {
+                self.stop_all();
+                self.flush();
+                self.attempts.join(KILL_LIMIT).await;
+                if let Some(worker) = self.worker
+                    && let Err(error) = self.requests.leave(worker).await
+                {
+                    tracing::warn!(%error, "left without a word");
+                }
+                Err(error)
+            }
+        }
+    }
+
+    async fn live(&mut self, mut shutdown: Shutdown) -> Result<(), WorkerError> {
         let mut next_tick = Instant::now() + self.tick_every;
         let mut now_asked = shutdown.clone();
         let (mut stopping, mut killing) = (false, false);
         while !self.over() {
             self.open_requests();
+            if let Some(failure) = self.failure.take() {
+                return Err(failure);
+            }
             let wake = self.wake(next_tick);
             tokio::select! {
                 answer = pending(&mut self.registering) => {
@@ -161,9 +194,7 @@ impl<L: Link> Session<L> {
                 }
                 () = now_asked.now(), if !killing => {
                     killing = true;
-                    let mut actions = Vec::new();
-                    self.machine.shutdown(&mut actions);
-                    self.act(actions, Stop::Now);
+                    self.stop_all();
                 }
                 () = tokio::time::sleep_until(wake) => {
                     if Instant::now() >= next_tick {
@@ -174,7 +205,13 @@ impl<L: Link> Session<L> {
             }
             self.flush();
         }
-        self.leave().await
+        Ok(())
+    }
+
+    fn stop_all(&mut self) {
+        let mut actions = Vec::new();
+        self.machine.shutdown(&mut actions);
+        self.act(actions, Stop::Now);
     }
 
     /// Whether there is nothing more to do, or nobody to tell it to.
@@ -198,7 +235,7 @@ impl<L: Link> Session<L> {
         };
         let draining = self.machine.draining();
         let may_claim = !draining || self.drain_told;
-        if self.claim.is_none() && may_claim && now >= self.next_claim {
+        if self.claim.is_none() && may_claim && now >= self.next_claim && self.can_work() {
             self.next_claim = now + PACE;
             self.claim = Some(self.requests.claim(worker, self.machine.received()));
         }
@@ -212,6 +249,23 @@ impl<L: Link> Session<L> {
             self.next_report = now + PACE;
             self.report = self.requests.report(worker, &mut self.machine);
         }
+    }
+
+    /// Whether attempts can have directories. A worker that cannot run anything takes nothing,
+    /// instead of failing all tests that others could do.
+    fn can_work(&mut self) -> bool {
+        let Err(error) = self.workshop.directories.check() else {
+            self.unusable.worked();
+            return true;
+        };
+        let path = self.workshop.site.attempts();
+        let wait = self.unusable.next();
+        tracing::warn!(path = %path.display(), %error, retry_in = ?wait, "no tests are taken");
+        self.next_claim = Instant::now() + wait;
+        if self.unusable.failures() >= MAX_UNUSABLE {
+            self.failure = Some(SiteError::Unusable { path, error }.into());
+        }
+        false
     }
 
     fn wake(&self, next_tick: Instant) -> Instant {
@@ -232,6 +286,10 @@ impl<L: Link> Session<L> {
             Ok(registered) => registered,
             Err(LinkError::Unauthorized(reason)) => return Err(WorkerError::Unauthorized(reason)),
             Err(LinkError::Refused(reason)) => return Err(WorkerError::Refused(reason)),
+            Err(LinkError::Taken(reason)) => {
+                self.next_register = self.dispute.refused(Instant::now(), &reason)?;
+                return Ok(());
+            }
             Err(error) => {
                 let wait = self.away.next();
                 tracing::warn!(%error, retry_in = ?wait, "cannot register");
@@ -240,6 +298,7 @@ impl<L: Link> Session<L> {
             }
         };
         self.away.worked();
+        self.dispute.registered();
         tracing::info!(worker = %registered.worker, "registered");
         let now = Instant::now();
         self.heartbeat_every =
@@ -258,12 +317,15 @@ impl<L: Link> Session<L> {
     fn failed(&mut self, what: &'static str, error: &LinkError) -> Duration {
         let wait = self.away.next();
         tracing::warn!(%error, what, retry_in = ?wait, "a request failed");
-        if matches!(error, LinkError::Unknown(_)) {
+        if let LinkError::Taken(reason) = error {
+            self.failure = self.dispute.displaced(reason).err();
+        }
+        if matches!(error, LinkError::Unknown(_) | LinkError::Taken(_)) {
             // Answers to the old registration must not reach the new one.
             self.worker = None;
             (self.claim, self.heartbeat, self.report) = (None, None, None);
             self.alone_since = Instant::now();
-            // With a pause: another process may go by the same key, and would do the same.
+            // With a pause, since whatever made the coordinator forget may do so again.
             self.next_register = self.alone_since + self.again.next();
         }
         wait
@@ -383,6 +445,10 @@ impl<L: Link> Session<L> {
             self.act(actions, Stop::Cancel);
             next = self.steps.1.try_recv().ok();
         }
+        if self.workshop.directories.failing() {
+            // What it may bring would fail, too.
+            self.claim = None;
+        }
         self.hurry();
     }
 
@@ -445,7 +511,7 @@ impl<L: Link> Session<L> {
         let now = Millis::from(self.began.elapsed());
         self.machine.tick(Timestamp(now.0));
         self.reaper.sweep();
-        self.workshop.warm.close_idle().await;
+        self.workshop.warm.look_after().await;
     }
 
     fn flush(&mut self) {
@@ -460,6 +526,9 @@ impl<L: Link> Session<L> {
         if !self.attempts.join(KILL_LIMIT).await {
             tracing::error!("attempts did not end in time");
         }
+        // What was killed with its test is not left to an init that may not clear it.
+        self.reaper.sweep();
+        self.reaper.sweep();
         match self.worker {
             Some(worker) => {
                 if let Err(error) = self.requests.leave(worker).await {

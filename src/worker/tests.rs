@@ -15,6 +15,8 @@ use std::sync::Mutex;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
+mod life;
+
 const LIMIT: Duration = Duration::from_secs(30);
 
 #[derive(Default)]
@@ -41,6 +43,16 @@ struct State {
     refuse: Option<&'static str>,
     away: bool,
     left: bool,
+    /// Another process has registered since, whenever this one asks.
+    displaced: bool,
+    /// With the highest notice granted at the time.
+    heartbeats: Vec<u64>,
+}
+
+impl State {
+    fn heartbeats_since(&self, granted: u64) -> usize {
+        self.heartbeats.iter().filter(|at| **at >= granted).count()
+    }
 }
 
 impl Fake {
@@ -145,7 +157,11 @@ impl Link for Fake {
 
     async fn heartbeat(&self, _: WorkerId, body: Heartbeat) -> Result<HeartbeatAnswer, LinkError> {
         self.reachable()?;
+        if self.with(|state| state.displaced) {
+            return Err(LinkError::Taken("displaced".into()));
+        }
         let stale = self.with(|state| {
+            state.heartbeats.push(state.received);
             body.holding.iter().filter(|l| state.stale.contains(l)).copied().collect()
         });
         Ok(HeartbeatAnswer { stale })

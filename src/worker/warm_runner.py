@@ -12,7 +12,9 @@ Job
         {"failed": "why a module could not be imported"}     then it exits with 3
     To the runner, with two descriptors (the child's stdout and stderr) attached by
     SCM_RIGHTS to the first byte of the line:
-        {"run": {"id", "script", "args": [], "cwd", "env": {}, "limits": {}}}
+        {"run": {"id", "script", "args": [], "cwd", "env": {}, "limits": {}, "label"}}
+    "label" is a number by which the worker finds every process of the test (a soft limit on
+    file locks, which Linux inherits and does not enforce), or null.
     From the runner:
         {"started": {"id", "pid"}}            the child leads a session of its own
         {"exited": {"id", "pid", "code", "signal", "max_rss_bytes", "cpu_seconds"}}
@@ -57,6 +59,8 @@ MAX_DESCRIPTORS = 8
 EXIT_IMPORT_FAILED = 3
 EXIT_UNSAFE = 4
 PR_SET_PDEATHSIG = 1
+# Python's resource module does not name it.
+RLIMIT_LOCKS = 10
 
 # Set before the imports, unless the worker chose otherwise. Each keeps a library from
 # starting threads or from opening a device while it is imported.
@@ -305,7 +309,7 @@ def parse_run(line):
         raise Refused('not a {"run": {...}} request')
     if not isinstance(run.get("id"), str):
         raise Refused("the id is not a text")
-    return {"args": [], "env": {}, "limits": {}, **run}
+    return {"args": [], "env": {}, "limits": {}, "label": None, **run}
 
 
 def check_run(run):
@@ -319,6 +323,9 @@ def check_run(run):
         raise Refused("env does not map names to texts without NUL")
     if not all(is_text(name) and name and "=" not in name for name in env):
         raise Refused("env has a name that no environment variable can have")
+    label = run["label"]
+    if label is not None and (not isinstance(label, int) or not 0 < label < 2**63):
+        raise Refused("label is not a positive number")
     if not isinstance(run["limits"], dict):
         raise Refused("limits is not an object")
     for name, limit in run["limits"].items():
@@ -367,6 +374,7 @@ def set_up(run, runner_pid, stdout, stderr, keep):
     os.dup2(stderr, 2)
     close_descriptors(keep)
 
+    wear(run["label"])
     os.chdir(run["cwd"])
     # Through os.environ, so that getenv() in native libraries sees the change as well.
     os.environ.clear()
@@ -376,6 +384,17 @@ def set_up(run, runner_pid, stdout, stderr, keep):
         lower_limit(getattr(resource, "RLIMIT_" + name.upper()), limit)
     fresh_streams()
     reseed()
+
+
+def wear(label):
+    """Lets the worker find this process and all that come from it."""
+    if label is None:
+        return
+    _, hard = resource.getrlimit(RLIMIT_LOCKS)
+    try:
+        resource.setrlimit(RLIMIT_LOCKS, (label, hard))
+    except (OSError, ValueError):
+        pass  # the hard limit is lower; the marker in the environment is left
 
 
 def reseed():

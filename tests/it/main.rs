@@ -6,6 +6,7 @@ mod examples;
 mod generate;
 mod generated;
 mod hardware;
+mod life;
 mod local;
 mod models;
 mod parameters;

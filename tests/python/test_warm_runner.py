@@ -247,6 +247,19 @@ def test_the_runner_leaks_no_descriptor(warm, script):
     assert held() == before
 
 
+def test_a_label_is_carried_by_all_that_comes_from_a_test(warm, script):
+    path = script(
+        "import subprocess\n"
+        "limits = subprocess.run(['cat', '/proc/self/limits'], env={}, capture_output=True, text=True)\n"
+        "print([line for line in limits.stdout.splitlines() if 'file locks' in line])"
+    )
+    label = 2**62 + 5
+    _, output, _ = warm.run(path, label=label)
+    assert f" {label} " in output
+    _, output, _ = warm.run(path)
+    assert str(label) not in output
+
+
 def test_limits_are_applied(warm, script):
     path = script(
         "import resource\n"

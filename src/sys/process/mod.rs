@@ -5,14 +5,17 @@
 //! stays on the fast path of the platform; the program has to be a path, not a name to look
 //! up, for the same reason.
 //!
-//! Promises: [`Tree::kill`] also reaches children that left the group, as far as they still
-//! carry the marker in their environment (Linux; elsewhere the group alone is reached).
+//! Promises: [`Tree::kill`] and [`Tree::sweep`] also reach processes that left the group, changed
+//! their environment and lost their parent, by their [`Label`] and by the marker in their
+//! environment (Linux; elsewhere the group or job alone is reached).
 
 use std::ffi::OsString;
 use std::io;
 use std::path::PathBuf;
 
+mod label;
 pub mod lookup;
+pub use label::{Label, Labels, start_with};
 mod run;
 pub mod signals;
 pub use run::{Call, Captured, Ended, Keep, Limits, Ran, plain, run};
@@ -62,15 +65,26 @@ pub fn adopt_orphans() {
     }
 }
 
-/// Kills every process whose marker starts with `prefix`: what an earlier, killed worker
-/// left behind. Returns how many.
-pub fn kill_marked(prefix: &str) -> usize {
+/// Kills every process whose marker starts with `prefix`, or that has one of the labels: what an
+/// earlier, killed worker left behind. Returns how many.
+pub fn kill_left(prefix: &str, labels: &Labels) -> usize {
     #[cfg(target_os = "linux")]
-    return unix::marked::kill_all(prefix);
+    return unix::marked::kill_all(prefix, labels);
     #[cfg(not(target_os = "linux"))]
     {
-        let _ = prefix;
+        let _ = (prefix, labels);
         0
+    }
+}
+
+/// Lets a process go on that was stopped by a signal (Linux). Returns whether it was stopped.
+pub fn resume_stopped(pid: u32) -> bool {
+    #[cfg(target_os = "linux")]
+    return unix::marked::resume_stopped(pid);
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = pid;
+        false
     }
 }
 
@@ -98,7 +112,15 @@ impl Start {
     /// # Errors
     /// The program cannot be started.
     pub fn spawn(&self) -> io::Result<(Child, Output)> {
-        Child::start(self)
+        Child::start(self, None)
+    }
+
+    /// As [`Start::spawn`]; the process and all that come from it carry the label.
+    ///
+    /// # Errors
+    /// The program cannot be started.
+    pub fn spawn_labelled(&self, label: Label) -> io::Result<(Child, Output)> {
+        Child::start(self, Some(label))
     }
 
     fn command(&self) -> tokio::process::Command {

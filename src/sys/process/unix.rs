@@ -3,6 +3,9 @@
 use super::Exit;
 use super::Start;
 use super::Usage;
+#[cfg(target_os = "linux")]
+use super::label::label_of;
+use super::label::{Label, start_with};
 use rustix::process::{Pid, Signal};
 use std::collections::BTreeSet;
 use std::io;
@@ -53,9 +56,9 @@ pub struct Output {
 }
 
 impl Child {
-    pub(super) fn start(start: &Start) -> io::Result<(Self, Output)> {
+    pub(super) fn start(start: &Start, label: Option<Label>) -> io::Result<(Self, Output)> {
         let (output, writer) = Output::pipe()?;
-        let child = Self::writing(start, writer.try_clone()?, writer)?;
+        let child = Self::writing(start, label, writer.try_clone()?, writer)?;
         Ok((child, output))
     }
 
@@ -63,16 +66,23 @@ impl Child {
     pub(super) fn start_apart(start: &Start) -> io::Result<(Self, Output, Output)> {
         let (stdout, out) = Output::pipe()?;
         let (stderr, err) = Output::pipe()?;
-        Ok((Self::writing(start, out, err)?, stdout, stderr))
+        Ok((Self::writing(start, None, out, err)?, stdout, stderr))
     }
 
-    fn writing(start: &Start, out: OwnedFd, err: OwnedFd) -> io::Result<Self> {
+    fn writing(
+        start: &Start,
+        label: Option<Label>,
+        out: OwnedFd,
+        err: OwnedFd,
+    ) -> io::Result<Self> {
         let mut command = start.command();
         command.stdout(Stdio::from(out)).stderr(Stdio::from(err));
         command.process_group(0);
-        let inner = command.spawn()?;
+        let inner = start_with(label, || command.spawn())?;
         let raw = inner.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
         let pid = raw.ok_or_else(|| io::Error::other("the child has no process id"))?;
+        #[cfg(target_os = "linux")]
+        crate::sys::limits::as_found(pid);
         Ok(Self { inner, pid, _leader: Leader::new(pid) })
     }
 
@@ -85,7 +95,7 @@ impl Child {
 
     #[must_use]
     pub fn tree(&self, marker: &str) -> Tree {
-        Tree { leader: self.pid, marker: marker.into() }
+        Tree { leader: self.pid, marker: marker.into(), label: None }
     }
 }
 
@@ -120,6 +130,7 @@ impl Output {
 pub struct Tree {
     leader: Pid,
     marker: Box<str>,
+    label: Option<Label>,
 }
 
 impl Tree {
@@ -128,7 +139,13 @@ impl Tree {
     pub fn of(leader: i32, marker: &str) -> Option<Self> {
         // 1 is init, and a group that is not the leader's own must never be hit.
         let leader = Pid::from_raw(leader).filter(|pid| pid.as_raw_nonzero().get() > 1)?;
-        Some(Self { leader, marker: marker.into() })
+        Some(Self { leader, marker: marker.into(), label: None })
+    }
+
+    /// With the label that its processes carry.
+    #[must_use]
+    pub fn labelled(self, label: Label) -> Self {
+        Self { label: Some(label), ..self }
     }
 
     /// Asks everything to end.
@@ -150,20 +167,31 @@ impl Tree {
             for descendant in descendants {
                 marked::signal_if(descendant, signal, |_| true);
             }
-            marked::signal_all(&self.marker, signal);
+            marked::signal_all(|pid| self.owns(pid), signal);
         }
+    }
+
+    /// Whether a process carries the label or the marker.
+    #[cfg(target_os = "linux")]
+    fn owns(&self, pid: Pid) -> bool {
+        let labelled = self.label.is_some() && label_of(pid) == self.label;
+        labelled && !marked::is_dead(pid) || marked::carries(pid, &self.marker)
     }
 
     /// After the leader has ended: kills what it left in its group, and orphans that left
     /// the group. Costs two system calls when there is nothing.
     pub fn sweep(&self) {
-        let _ = rustix::process::kill_process_group(self.leader, Signal::KILL);
+        let group = rustix::process::kill_process_group(self.leader, Signal::KILL);
         #[cfg(target_os = "linux")]
-        let orphan = |pid: &Pid| !Leader::is(*pid) && marked::carries(*pid, &self.marker);
-        #[cfg(target_os = "linux")]
-        if marked::adopted().iter().any(orphan) {
-            marked::signal_all(&self.marker, Signal::KILL);
+        {
+            let orphan = |pid: &Pid| !Leader::is(*pid) && self.owns(*pid);
+            // What was in the group may still be the parent of what had left it.
+            if group.is_ok() || marked::adopted().iter().any(orphan) {
+                marked::signal_all(|pid| self.owns(pid), Signal::KILL);
+            }
         }
+        #[cfg(not(target_os = "linux"))]
+        let _ = group;
     }
 
     /// What the leader has used so far; None when the platform does not tell.
@@ -176,11 +204,12 @@ impl Tree {
     }
 }
 
-/// Processes by their marker, through `/proc`.
+/// Processes by their marker and label, through `/proc`.
 #[cfg(target_os = "linux")]
 pub(super) mod marked {
     use super::Usage;
-    use crate::sys::process::MARKER;
+    use crate::sys::process::label::label_of;
+    use crate::sys::process::{Labels, MARKER};
     use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions};
     use std::collections::BTreeMap;
     use std::collections::BTreeSet;
@@ -201,7 +230,11 @@ pub(super) mod marked {
     }
 
     /// Whether the process was started with a marker that begins so.
+    /// An empty prefix, which everyone's marker begins with, is nobody's.
     pub fn carries(pid: Pid, prefix: &str) -> bool {
+        if prefix.is_empty() {
+            return false;
+        }
         let path = format!("/proc/{}/environ", pid.as_raw_nonzero());
         let Ok(environment) = std::fs::read(path) else { return false };
         let is_marker = |entry: &[u8]| {
@@ -219,19 +252,15 @@ pub(super) mod marked {
         wanted(pid) && rustix::process::pidfd_send_signal(&handle, signal).is_ok()
     }
 
-    /// Returns how many were signalled. An empty prefix, which everyone's marker begins with,
-    /// hits nobody.
-    pub fn signal_all(prefix: &str, signal: Signal) -> usize {
+    /// Returns how many were signalled.
+    pub fn signal_all(wanted: impl Fn(Pid) -> bool, signal: Signal) -> usize {
         let mut hit = 0;
-        if prefix.is_empty() {
-            return hit;
-        }
         for _ in 0..PASSES {
             let before = hit;
             for pid in pids() {
-                hit += usize::from(signal_if(pid, signal, |pid| carries(pid, prefix)));
+                hit += usize::from(wanted(pid) && signal_if(pid, signal, &wanted));
             }
-            // A dying process has no environment any more, so a pass comes back empty.
+            // Only what is found alive counts, so a pass comes back empty in the end.
             if hit == before || signal != Signal::KILL {
                 break;
             }
@@ -239,8 +268,16 @@ pub(super) mod marked {
         hit
     }
 
-    pub fn kill_all(prefix: &str) -> usize {
-        signal_all(prefix, Signal::KILL)
+    pub fn kill_all(prefix: &str, labels: &Labels) -> usize {
+        let own = rustix::process::getpid();
+        let labelled = |pid| labels.has(label_of(pid)) && !is_dead(pid);
+        signal_all(|pid| pid != own && (labelled(pid) || carries(pid, prefix)), Signal::KILL)
+    }
+
+    pub fn resume_stopped(pid: u32) -> bool {
+        let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
+        let stopped = |pid: &Pid| parent(*pid).is_some_and(|(_, state)| state == 'T');
+        pid.filter(stopped).is_some_and(|pid| signal_if(pid, Signal::CONT, |_| true))
     }
 
     fn parent(pid: Pid) -> Option<(Pid, char)> {
@@ -280,8 +317,13 @@ pub(super) mod marked {
         text.split_ascii_whitespace().filter_map(|pid| Pid::from_raw(pid.parse().ok()?)).collect()
     }
 
+    /// Whether only its exit code is left of it.
+    pub fn is_dead(pid: Pid) -> bool {
+        parent(pid).is_some_and(|(_, state)| state == 'Z')
+    }
+
     pub fn reap(suspects: &mut BTreeSet<i32>) -> usize {
-        let dead = |pid: &Pid| parent(*pid).is_some_and(|(_, state)| state == 'Z');
+        let dead = |pid: &Pid| is_dead(*pid);
         let number = |pid: Pid| pid.as_raw_nonzero().get();
         let dead: BTreeSet<i32> = adopted().into_iter().filter(dead).map(number).collect();
         let mut reaped = 0;

@@ -4,6 +4,7 @@
 use super::Exit;
 use super::Start;
 use super::Usage;
+use super::label::Label;
 use process_wrap::tokio::{ChildWrapper, CommandWrap, JobObject};
 use std::io;
 use std::process::Stdio;
@@ -29,7 +30,7 @@ pub struct Output {
 }
 
 impl Child {
-    pub(super) fn start(start: &Start) -> io::Result<(Self, Output)> {
+    pub(super) fn start(start: &Start, _: Option<Label>) -> io::Result<(Self, Output)> {
         let mut command = start.command();
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut inner = CommandWrap::from(command).wrap(JobObject).spawn()?;
@@ -102,6 +103,12 @@ pub struct Tree {
 }
 
 impl Tree {
+    /// The job knows its processes without labels.
+    #[must_use]
+    pub fn labelled(self, _: Label) -> Self {
+        self
+    }
+
     /// There is no gentle way on Windows for a process without a console.
     pub fn terminate(&self) {
         self.kill();

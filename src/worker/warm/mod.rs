@@ -1,11 +1,12 @@
 //! Warm runners: one preloaded Python process for each environment and thread count, which
 //! forks a child for each attempt (`warm_runner.py`, Linux).
 //!
-//! Promises: a runner that fails is replaced at most [`MAX_FAILURES`] times, then attempts
+//! Promises: a runner that fails, or does not answer in time, is replaced at most [`MAX_FAILURES`] times, then attempts
 //! run cold and say why until the last failure is [`FORGIVEN`]; at most [`MAX_RUNNERS`] live
 //! at a time; an unused one ends after [`IDLE`]; all end with this process.
 
 use crate::sys::process::Exit;
+use crate::sys::process::Label;
 use crate::sys::process::Usage;
 use crate::worker::surroundings::Variables;
 use std::path::PathBuf;
@@ -69,6 +70,8 @@ pub struct WarmStart {
     pub script: PathBuf,
     pub cwd: PathBuf,
     pub env: Variables,
+    /// Carried by the process and all that come from it.
+    pub label: Option<Label>,
 }
 
 /// Why an attempt has to run cold.
@@ -119,7 +122,7 @@ impl WarmPool {
         Err(RunCold("forking a preloaded interpreter is not safe on this platform".into()))
     }
 
-    pub async fn close_idle(&self) {}
+    pub async fn look_after(&self) {}
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The runners of a worker: made at the first warm attempt, replaced, closed when unused.
 
-use super::runner::{Runner, StartError};
+use super::runner::{FORK_LIMIT, Runner, StartError};
 use super::{FORGIVEN, IDLE, Kind, MAX_FAILURES, MAX_RUNNERS, RunCold, WarmChild, WarmStart};
 use crate::sys::fs::write_whole;
 use crate::sys::process::Output;
@@ -9,6 +9,7 @@ use crate::worker::surroundings::{set, threads_of};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
@@ -19,6 +20,8 @@ const PROGRAM: &str = include_str!("../warm_runner.py");
 pub struct WarmPool {
     script: PathBuf,
     env: Variables,
+    /// Longest wait for an attempt to start.
+    fork_limit: Duration,
     places: Mutex<BTreeMap<Kind, Arc<Place>>>,
 }
 
@@ -29,6 +32,8 @@ struct Place {
 
 struct State {
     runner: Option<Arc<Runner>>,
+    /// Runners that were replaced while attempts ran in them.
+    retired: Vec<Arc<Runner>>,
     failures: u32,
     failed_at: Instant,
     last_reason: Option<RunCold>,
@@ -47,7 +52,7 @@ impl WarmPool {
     #[must_use]
     pub fn new(directory: PathBuf, env: Variables) -> Self {
         let script = directory.join("warm_runner.py");
-        Self { script, env, places: Mutex::default() }
+        Self { script, env, fork_limit: FORK_LIMIT, places: Mutex::default() }
     }
 
     /// Forks an attempt.
@@ -61,11 +66,11 @@ impl WarmPool {
     ) -> Result<(WarmChild, Output), RunCold> {
         let place = self.place(&kind).await?;
         let runner = self.runner(&kind, &place).await?;
-        match runner.run(&start).await {
+        match runner.run(&start, self.fork_limit).await {
             Err(reason) if !runner.alive() => {
-                // Once more with a new one; it may have been killed from outside.
+                // Once more with a new one; it may have been killed or stopped from outside.
                 tracing::warn!(%reason, "the warm runner is replaced");
-                self.runner(&kind, &place).await?.run(&start).await
+                self.runner(&kind, &place).await?.run(&start, self.fork_limit).await
             }
             other => other,
         }
@@ -83,8 +88,14 @@ impl WarmPool {
             places.remove(&idle);
         }
         let now = Instant::now();
-        let state =
-            State { runner: None, failures: 0, failed_at: now, last_reason: None, used: now };
+        let state = State {
+            runner: None,
+            retired: vec![],
+            failures: 0,
+            failed_at: now,
+            last_reason: None,
+            used: now,
+        };
         let place = Arc::new(Place { runner: Mutex::new(state) });
         places.insert(kind.clone(), place.clone());
         Ok(place)
@@ -100,8 +111,12 @@ impl WarmPool {
         if state.failures <= MAX_FAILURES && state.failed_at.elapsed() >= FORGIVEN {
             state.failures = 0;
         }
-        if state.runner.take().is_some() {
+        state.retired.retain(|runner| runner.busy());
+        if let Some(ended) = state.runner.take() {
             state.fail();
+            if ended.busy() {
+                state.retired.push(ended);
+            }
         }
         if state.failures >= MAX_FAILURES {
             let unknown = || RunCold("the warm runner ended too often".to_owned());
@@ -138,11 +153,13 @@ impl WarmPool {
         }
     }
 
-    /// Ends runners that have not been used for [`IDLE`].
-    pub async fn close_idle(&self) {
+    /// Ends runners that have not been used for [`IDLE`], and lets go on what was stopped.
+    pub async fn look_after(&self) {
         let places = self.places.lock().await;
         for place in places.values() {
             let Ok(mut state) = place.runner.try_lock() else { continue };
+            state.retired.retain(|runner| runner.busy());
+            state.runner.iter().chain(&state.retired).for_each(|runner| runner.resume());
             let busy = state.runner.as_ref().is_some_and(|runner| runner.busy());
             if !busy && state.used.elapsed() >= IDLE {
                 state.runner = None;
@@ -203,8 +220,13 @@ mod tests {
         for who in ["one", "two"] {
             let mut env = env();
             env.insert("WHO".into(), who.into());
-            let start =
-                WarmStart { id: who.into(), script: script.clone(), cwd: dir.path().into(), env };
+            let start = WarmStart {
+                id: who.into(),
+                script: script.clone(),
+                cwd: dir.path().into(),
+                env,
+                label: None,
+            };
             let (mut child, pipe) = pool.start(kind.clone(), start).await.expect("forked");
             assert_eq!(output(pipe).await, format!("{who} True\n{who}\n"));
             let exit = child.wait().await;
@@ -227,6 +249,7 @@ mod tests {
                 script: script.clone(),
                 cwd: dir.path().into(),
                 env: env(),
+                label: None,
             };
             let (mut child, pipe) = pool.start(kind.clone(), start).await?;
             let runner: i32 = output(pipe).await.trim().parse().expect("a pid");
@@ -244,6 +267,37 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_stopped_runner_is_replaced_at_once_and_its_attempt_ends() {
+        let python = python().expect("the tests need python3");
+        let dir = tempfile::tempdir().expect("a directory");
+        let script = dir.path().join("t.py");
+        let code = "import os, signal, sys\nprint(os.getppid(), flush=True)\n\
+                    if 'STOP' in os.environ: os.kill(os.getppid(), signal.SIGSTOP)\n";
+        std::fs::write(&script, code).expect("a script");
+        let mut pool = WarmPool::new(dir.path().to_owned(), env());
+        // Long for a fork also on a busy machine, and short for whoever waits for this test.
+        pool.fork_limit = Duration::from_secs(5);
+        let kind = Kind { python, threads: 1, modules: vec!["json"] };
+        let attempt = async |id: &str, env| {
+            let cwd = dir.path().to_owned();
+            let (id, script, label) = (id.to_owned(), script.clone(), None);
+            let start = WarmStart { id, script, cwd, env, label };
+            let (child, pipe) = pool.start(kind.clone(), start).await.expect("warm");
+            (child, output(pipe).await)
+        };
+        let mut stops = env();
+        stops.insert("STOP".into(), "1".into());
+        let (mut first, its_runner) = attempt("a", stops).await;
+        let (mut second, another) = attempt("b", env()).await;
+        assert_ne!(its_runner, another);
+        assert_eq!(second.wait().await.code, Some(0));
+        let ended = tokio::time::timeout(Duration::from_secs(30), first.wait()).await;
+        assert_eq!(ended.expect("the stopped runner goes on to tell").code, Some(0));
+        let (_, third) = attempt("c", env()).await;
+        assert_eq!(third, another, "the new one stays");
+    }
+
+    #[tokio::test]
     async fn a_runner_that_cannot_import_gives_the_reason() {
         let python = python().expect("the tests need python3");
         let dir = tempfile::tempdir().expect("a directory");
@@ -255,6 +309,7 @@ mod tests {
                 script: "x.py".into(),
                 cwd: dir.path().into(),
                 env: env(),
+                label: None,
             };
             let reason = pool.start(kind.clone(), start).await.expect_err("no such module");
             assert!(reason.0.contains("no_such_module_here"), "{reason}");

@@ -1,7 +1,8 @@
 //! One preloaded process: its start, its socket, and who waits for what.
 
 use super::{Kind, RunCold, WarmChild, WarmStart};
-use crate::sys::process::{Exit, Output, Usage};
+use crate::sys::limits;
+use crate::sys::process::{Exit, Label, Output, Usage, resume_stopped, start_with};
 use crate::sys::spawn::Tasks;
 use crate::worker::surroundings::Variables;
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags};
@@ -14,6 +15,8 @@ use std::path::Path;
 use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::Mutex;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, BufReader, Interest};
 use tokio::net::UnixStream;
@@ -22,8 +25,8 @@ use tokio::sync::oneshot;
 
 /// Longest import of the preloaded modules.
 const PRELOAD_LIMIT: Duration = Duration::from_secs(300);
-/// Longest wait for the fork of a child.
-const FORK_LIMIT: Duration = Duration::from_secs(60);
+/// Longest wait for the fork of a child, which takes some milliseconds on a machine at rest.
+pub(super) const FORK_LIMIT: Duration = Duration::from_secs(20);
 /// Longest answer line.
 const MAX_LINE_BYTES: usize = 64 * 1024;
 
@@ -62,6 +65,9 @@ type Waiters = Arc<Mutex<BTreeMap<String, Waiter>>>;
 pub(super) struct Runner {
     socket: UnixStreamWriter,
     waiters: Waiters,
+    /// It has not answered in time, and gets no more requests.
+    stuck: AtomicBool,
+    pid: Option<u32>,
     /// Reads the answers; ends when the runner does.
     _reader: Tasks,
     /// Killed when dropped.
@@ -88,7 +94,8 @@ impl Runner {
         let (ours, theirs) = std::os::unix::net::UnixStream::pair().map_err(failed)?;
         ours.set_nonblocking(true).map_err(failed)?;
         let stream = UnixStream::from_std(ours).map_err(failed)?;
-        let process = tokio::process::Command::new(&kind.python)
+        let mut command = tokio::process::Command::new(&kind.python);
+        command
             .arg("-I")
             .arg(script)
             .args(&kind.modules)
@@ -98,9 +105,12 @@ impl Runner {
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .process_group(0)
-            .kill_on_drop(true)
-            .spawn()
-            .map_err(failed)?;
+            .kill_on_drop(true);
+        let process = start_with(None, || command.spawn()).map_err(failed)?;
+        let pid = process.id();
+        if let Some(pid) = pid.and_then(|pid| rustix::process::Pid::from_raw(pid.cast_signed())) {
+            limits::as_found(pid);
+        }
         let (read, write) = stream.into_split();
         let mut lines = Lines { reader: BufReader::new(read), line: Vec::new() };
         match tokio::time::timeout(PRELOAD_LIMIT, lines.next()).await {
@@ -114,12 +124,21 @@ impl Runner {
         let mut reader = Tasks::new();
         reader.spawn("warm runner", hear(lines, waiters.clone()));
         let socket = UnixStreamWriter { stream: write, turn: tokio::sync::Mutex::new(()) };
-        Ok(Self { socket, waiters, _reader: reader, _process: process })
+        let stuck = AtomicBool::new(false);
+        Ok(Self { socket, waiters, stuck, pid, _reader: reader, _process: process })
     }
 
     /// Whether it still answers.
     pub fn alive(&self) -> bool {
-        self.waiters.lock().is_ok_and(|waiters| !waiters.contains_key(CLOSED))
+        let open = self.waiters.lock().is_ok_and(|waiters| !waiters.contains_key(CLOSED));
+        open && !self.stuck.load(Relaxed)
+    }
+
+    /// Lets it go on when something has stopped it: until then it cannot tell of any end.
+    pub fn resume(&self) {
+        if self.pid.is_some_and(resume_stopped) {
+            tracing::warn!(pid = self.pid, "a warm runner was stopped by a signal; it goes on");
+        }
     }
 
     /// Attempts that run in it.
@@ -127,7 +146,11 @@ impl Runner {
         self.waiters.lock().is_ok_and(|waiters| waiters.keys().any(|id| id != CLOSED))
     }
 
-    pub async fn run(&self, start: &WarmStart) -> Result<(WarmChild, Output), RunCold> {
+    pub async fn run(
+        &self,
+        start: &WarmStart,
+        limit: Duration,
+    ) -> Result<(WarmChild, Output), RunCold> {
         let cold = |error: io::Error| RunCold(format!("the warm runner is gone: {error}"));
         let (output, writer) = Output::pipe().map_err(cold)?;
         let (told_started, started) = oneshot::channel();
@@ -142,13 +165,16 @@ impl Runner {
             close(&self.waiters);
             return Err(cold(error));
         }
-        match tokio::time::timeout(FORK_LIMIT, started).await {
+        match tokio::time::timeout(limit, started).await {
             Ok(Ok(Ok(pid))) => Ok((WarmChild { pid, ended, end: None }, output)),
             Ok(Ok(Err(reason))) => Err(RunCold(reason)),
             Ok(Err(_)) => Err(cold(io::Error::other("it ended"))),
             Err(_) => {
                 self.forget(&start.id);
-                Err(cold(io::Error::other("it does not answer")))
+                self.stuck.store(true, Relaxed);
+                self.resume();
+                let message = format!("it did not answer within {} s", limit.as_secs_f32());
+                Err(cold(io::Error::other(message)))
             }
         }
     }
@@ -172,6 +198,7 @@ fn request(start: &WarmStart) -> Vec<u8> {
         "script": text(start.script.as_os_str()),
         "cwd": text(start.cwd.as_os_str()),
         "env": env,
+        "label": start.label.map(Label::number),
     }});
     let mut line = run.to_string().into_bytes();
     line.push(b'\n');
