@@ -15,9 +15,8 @@ const TOOLS: [(&str, &[&str]); 2] = [
     ("rocm-smi", &["--showproductname", "--showmeminfo", "vram", "--showuniqueid", "--json"]),
     ("amd-smi", &["static", "--asic", "--vram", "--json"]),
 ];
-/// What the tools print on a machine without a device, and without the driver.
+/// What the tools print on a machine without a device.
 const NO_DEVICE: &[&str] = &["No AMD GPUs specified", "No JSON data to report"];
-const NO_DRIVER: &[&str] = &["amdgpu not found in modules", "Unable to detect any GPU devices"];
 /// Most places at which a document is looked for.
 const MAX_STARTS: usize = 1000;
 /// Targets that exist only as a part of a processor.
@@ -59,13 +58,10 @@ fn judge(tool: &str, ran: &Ran, seen: Seen) -> Found {
     };
     let listing = ended.exit.code.and_then(|_| listing(&ended.stdout.text));
     let Some(listing) = listing.filter(|listing| listing.cards > 0) else {
-        let says = |words: &[&str]| {
-            let both = [&ended.stdout.text, &ended.stderr.text];
-            words.iter().any(|words| both.iter().any(|text| text.contains(words)))
-        };
+        let both = [&ended.stdout.text, &ended.stderr.text];
+        let says_none = NO_DEVICE.iter().any(|words| both.iter().any(|text| text.contains(words)));
         let empty = match ended.exit.code {
-            Some(_) if says(NO_DRIVER) => Empty::NoDriver,
-            Some(0) if says(NO_DEVICE) || listing_is_empty(&ended.stdout.text) => Empty::NoDevice,
+            Some(0) if says_none || listing_is_empty(&ended.stdout.text) => Empty::NoDevice,
             _ => Empty::Unclear,
         };
         return without_devices(VENDOR, tool, ran, empty, seen);

@@ -19,10 +19,9 @@ const QUERIES: [&str; 3] = [
     "--query-gpu=index,name,uuid,memory.total,mig.mode.current",
     "--query-gpu=index,name,uuid,memory.total",
 ];
-/// Exit codes of the tool's manual: no such object, driver not loaded, and a warning about a
+/// Exit codes of the tool's manual: no such object, and a warning about a
 /// device's configuration memory, after which the listing is complete.
 const NO_OBJECT: i32 = 6;
-const NO_DRIVER: i32 = 9;
 const INFOROM_WARNING: i32 = 14;
 const NO_DEVICES: &str = "No devices were found";
 /// Names of systems whose device uses the machine's memory.
@@ -52,7 +51,6 @@ pub(super) async fn look(host: Host<'_>, seen: Seen, host_memory: u64) -> Found 
         let says_none = ended.stdout.text.trim() == NO_DEVICES || header_alone(&ended.stdout.text);
         let empty = match code {
             Some(0 | NO_OBJECT) if says_none => Empty::NoDevice,
-            Some(NO_DRIVER) => Empty::NoDriver,
             _ => Empty::Unclear,
         };
         return without_devices(VENDOR, TOOL, &ran, empty, seen);
