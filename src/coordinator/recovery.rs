@@ -66,7 +66,7 @@ pub(crate) struct Recovered {
 pub(crate) fn recover(data_dir: &Path) -> Result<Recovered, RecoveryError> {
     let folder = |source| RecoveryError::Folder { path: data_dir.to_owned(), source };
     create_private_dir(data_dir).map_err(folder)?;
-    let lock = DirectoryLock::acquire(data_dir)?;
+    let lock = DirectoryLock::acquire_after_readers(data_dir)?;
     let identity = identity(data_dir).map_err(folder)?;
     let log = EmbeddedLog::open(data_dir)?;
     let blobs = Blobs::open(data_dir.join(crate::blobs::FOLDER))?;

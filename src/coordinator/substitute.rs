@@ -140,7 +140,7 @@ pub enum Completed {
 /// # Errors
 /// A coordinator works in the directory, there is no log, or one of the two cannot be used.
 pub fn complete_results(data_dir: &Path, known: u64) -> Result<Completed, RecoveryError> {
-    let _lock = DirectoryLock::acquire(data_dir)?;
+    let _lock = DirectoryLock::acquire_to_read(data_dir)?;
     let log = EmbeddedLog::open_existing(data_dir)?;
     if log.last() <= known {
         return Ok(Completed::Whole);
@@ -160,7 +160,7 @@ pub fn complete_results(data_dir: &Path, known: u64) -> Result<Completed, Recove
 /// # Errors
 /// A coordinator works in the directory, there is no log, or it cannot be read.
 pub fn results_from_log(data_dir: &Path, place: &Path) -> Result<Store, RecoveryError> {
-    let _lock = DirectoryLock::acquire(data_dir)?;
+    let _lock = DirectoryLock::acquire_to_read(data_dir)?;
     let log = EmbeddedLog::open_existing(data_dir)?;
     let mut opened = Store::open(place)?;
     project_until(&mut opened.writer, &*log.reader(), log.last())?;

@@ -4,7 +4,7 @@
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{Duration, Instant, SystemTime};
 use tempfile::NamedTempFile;
 
 /// Puts a whole file in place in one step: readers see the old content or the new. Only the
@@ -157,6 +157,15 @@ fn open_up(root: &Path) {
     }
 }
 
+/// Before the process id of a reader in the file of a lock.
+const READER: &str = "reader ";
+/// How long a reader may have a directory before it counts as in use.
+const READER_PATIENCE: Duration = Duration::from_secs(30);
+/// How long it may take until a new holder has written who it is.
+const WRITING_PATIENCE: Duration = Duration::from_millis(300);
+/// Between two looks at a lock.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
+
 /// Sole ownership of a directory, for as long as it lives. A killed process loses it with its
 /// last breath: the lock is the operating system's.
 #[derive(Debug)]
@@ -182,6 +191,48 @@ impl DirectoryLock {
     /// # Errors
     /// When another process holds it, by name, and trouble with the disk.
     pub fn acquire(directory: &Path) -> Result<Self, LockError> {
+        Self::try_acquire(directory, "")
+    }
+
+    /// As [`Self::acquire`], but waits while readers have the directory, which is not for long.
+    ///
+    /// # Errors
+    /// As for [`Self::acquire`].
+    pub fn acquire_after_readers(directory: &Path) -> Result<Self, LockError> {
+        Self::acquire_patiently(directory, "")
+    }
+
+    /// For a reader, which has it for the time of a look: owners and other readers wait for it.
+    ///
+    /// # Errors
+    /// As for [`Self::acquire`].
+    pub fn acquire_to_read(directory: &Path) -> Result<Self, LockError> {
+        Self::acquire_patiently(directory, READER)
+    }
+
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "between two looks; nothing tells of a free lock"
+    )]
+    fn acquire_patiently(directory: &Path, role: &str) -> Result<Self, LockError> {
+        let start = Instant::now();
+        loop {
+            let refused = match Self::try_acquire(directory, role) {
+                Err(LockError::Held { path, holder }) => LockError::Held { path, holder },
+                other => return other,
+            };
+            // Who has just taken it has not written yet who it is.
+            let reader =
+                matches!(&refused, LockError::Held { holder, .. } if holder.starts_with(READER));
+            let patience = if reader { READER_PATIENCE } else { WRITING_PATIENCE };
+            if start.elapsed() >= patience {
+                return Err(refused);
+            }
+            std::thread::sleep(LOOK_EVERY);
+        }
+    }
+
+    fn try_acquire(directory: &Path, role: &str) -> Result<Self, LockError> {
         let path = directory.to_owned();
         let failed = |source| LockError::Io { path: path.clone(), source };
         let mut options = OpenOptions::new();
@@ -200,7 +251,7 @@ impl DirectoryLock {
         }
         file.set_len(0).map_err(failed)?;
         file.rewind().map_err(failed)?;
-        writeln!(file, "{}", std::process::id()).map_err(failed)?;
+        writeln!(file, "{role}{}", std::process::id()).map_err(failed)?;
         Ok(Self { _file: file })
     }
 }
@@ -236,6 +287,26 @@ mod tests {
         assert!(refused.to_string().ends_with(&format!("is in use by process {own}")));
         drop(lock);
         DirectoryLock::acquire(directory.path()).expect("free again");
+    }
+
+    #[test]
+    fn an_owner_waits_for_readers_and_readers_for_each_other() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let place = directory.path();
+        for acquire in [DirectoryLock::acquire_after_readers, DirectoryLock::acquire_to_read] {
+            let reader = DirectoryLock::acquire_to_read(place).expect("free");
+            assert!(DirectoryLock::acquire(place).is_err(), "held");
+            std::thread::scope(|scope| {
+                let waiting = scope.spawn(|| acquire(place).map(drop));
+                drop(reader);
+                waiting.join().expect("no panic").expect("free in the end");
+            });
+        }
+        let owner = DirectoryLock::acquire_after_readers(place).expect("free");
+        let refused = DirectoryLock::acquire_to_read(place).expect_err("held");
+        let own = format!("is in use by process {}", std::process::id());
+        assert!(refused.to_string().ends_with(&own), "{refused}");
+        drop(owner);
     }
 
     #[test]

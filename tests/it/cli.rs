@@ -156,6 +156,10 @@ fn what_a_coordinator_has_is_listed_and_a_worker_is_drained_by_name() {
     {
         assert!(table.contains(words), "{table}");
     }
+    assert!(
+        table.contains("moon waiting: no worker can run it: rig7 lacks the tag moon"),
+        "{table}"
+    );
     std::fs::write(&release, "").expect("written");
     let nobody = home.at(&coordinator, &["workers", "--drain", "rig8"]).expect_code(1).err;
     assert!(nobody.contains("no worker rig8\nhint: dtf workers lists them"), "{nobody}");

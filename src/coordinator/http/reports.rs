@@ -8,6 +8,7 @@ use crate::coordinator::http::app::App;
 use crate::coordinator::http::extract::Params;
 use crate::coordinator::http::respond::Problem;
 use crate::domain::id::TestId;
+use crate::domain::test::Phase;
 use crate::scheduler::Scheduler;
 use axum::Json;
 use axum::extract::State;
@@ -30,7 +31,11 @@ pub(crate) async fn report(
     Ok(Json(report))
 }
 
-/// Where those tests stand that are not done, as the scheduler knows it.
+/// Waiting tests of one report that are looked at for a worker that could run them.
+const MAX_EXPLAINED: usize = 100;
+
+/// Where those tests stand that are not done, as the scheduler knows it, and of those that wait
+/// for nobody why no worker can run them.
 async fn tell_phases(app: &App, rows: &mut [ReportRow]) -> Result<(), Problem> {
     let mut open: Vec<_> = rows.iter_mut().filter(|row| row.outcome.is_none()).collect();
     if open.is_empty() {
@@ -38,12 +43,34 @@ async fn tell_phases(app: &App, rows: &mut [ReportRow]) -> Result<(), Problem> {
     }
     let tests: Vec<TestId> = open.iter().map(|row| row.test).collect();
     let look = move |scheduler: &Scheduler, _| {
-        tests.into_iter().map(|test| Some(scheduler.test(test)?.phase)).collect::<Vec<_>>()
+        let mut explained = 0;
+        let mut stand = |test| {
+            let phase = scheduler.test(test)?.phase;
+            let look = phase == Phase::Waiting && explained < MAX_EXPLAINED;
+            explained += usize::from(look);
+            Some((phase, if look { nobody(scheduler, test) } else { None }))
+        };
+        tests.into_iter().map(&mut stand).collect::<Vec<_>>()
     };
-    for (row, phase) in open.iter_mut().zip(app.mailbox.ask(look).await?) {
-        row.phase = phase;
+    for (row, stands) in open.iter_mut().zip(app.mailbox.ask(look).await?) {
+        let Some((phase, nobody)) = stands else { continue };
+        row.phase = Some(phase);
+        row.message = nobody.unwrap_or_else(|| std::mem::take(&mut row.message));
     }
     Ok(())
+}
+
+/// Why no worker can run a waiting test; `None` where one can.
+fn nobody(scheduler: &Scheduler, test: TestId) -> Option<String> {
+    let mut lacks = Vec::new();
+    for (_, name, lack) in scheduler.why(test)?.workers {
+        lacks.push((lack?, name));
+    }
+    let nearest = lacks.into_iter().min_by(|(one, _), (other, _)| one.nearest_first(other));
+    Some(match nearest {
+        Some((lack, name)) => format!("no worker can run it: {name} {lack}"),
+        None => "no worker can run it: none has registered".to_owned(),
+    })
 }
 
 #[utoipa::path(get, path = "/api/v1/history", tag = "reports", params(HistoryQuery),

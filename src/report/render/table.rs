@@ -372,7 +372,11 @@ fn with_names(message: &str, names: &HashMap<TestId, &str>) -> String {
 
 fn messages(out: &mut String, view: &ReportView) {
     let green = |row: &ReportRow| row.outcome == Some(Outcome::Passed) && !row.flaky;
-    let told = |row: &&ReportRow| row.outcome.is_some() && !green(row);
+    // Of one that is not done there is something to say only where nobody can run it.
+    let told = |row: &&ReportRow| match row.outcome {
+        Some(_) => !green(row),
+        None => !row.message.is_empty(),
+    };
     let all = view.rows.iter().filter(told).count();
     if all == 0 {
         return;

@@ -100,7 +100,9 @@ fn mixed() -> ReportView {
     skipped.message = "its dependency r1.t3 did not pass".into();
     let mut running = row(6, "at work", None);
     running.phase = Some(Phase::Leased);
-    view(vec![bert, flaky, gpt, lost, skipped, row(5, "still waiting", None), running])
+    let mut waiting = row(5, "still waiting", None);
+    waiting.message = "no worker can run it: lab-1 lacks the tag moon".into();
+    view(vec![bert, flaky, gpt, lost, skipped, waiting, running])
 }
 
 #[test]

@@ -80,6 +80,34 @@ fn a_detail_that_the_database_cannot_read_costs_no_report() {
     assert_eq!(report.rows[0].environment, None);
 }
 
+/// What `docs/results.md` shows can be asked.
+#[test]
+fn the_documented_queries_are_answered() {
+    const DOCUMENT: &str = include_str!("../../../docs/results.md");
+    let (place, opened) = with(&history());
+    drop(opened);
+    let connection = duckdb::Connection::open(&place.file).expect("opens");
+    let queries = DOCUMENT.split("```sql\n").skip(1).filter_map(|rest| rest.split("```").next());
+    let rows = |query: &str| -> usize {
+        let mut statement =
+            connection.prepare(query).unwrap_or_else(|error| panic!("{error}: {query}"));
+        let rows = statement.query_map([], |_| Ok(())).expect("answers");
+        rows.map(|row| row.expect("a row")).count()
+    };
+    let found: Vec<usize> = queries.map(rows).collect();
+    assert_eq!(found.len(), 3);
+    assert_eq!(found[0], 1, "one test has measured its latency");
+    let named = |what: &str| {
+        let sql = format!("SELECT {what}_name FROM duckdb_{what}s() WHERE NOT internal");
+        let mut statement = connection.prepare(&sql).expect("asks");
+        let names = statement.query_map([], |row| row.get(0)).expect("answers");
+        names.map(|name| name.expect("a name")).collect::<Vec<String>>()
+    };
+    for name in named("table").into_iter().chain(named("view")) {
+        assert!(DOCUMENT.contains(&format!("| `{name}` |")), "{name} is not in docs/results.md");
+    }
+}
+
 #[test]
 fn since_chooses_runs_by_their_submission() {
     let (_place, opened) = with(&history());
