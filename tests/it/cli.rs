@@ -86,7 +86,7 @@ fn generated_scripts_are_listed_and_written() {
     let explained = home.dtf(&all).expect_code(0).json();
     assert_eq!(explained["family"], "text_encoder");
     assert_eq!(explained["confidence"], "high");
-    assert_eq!(explained["parameters"], 109_482_240);
+    assert_eq!(explained["parameters"], 109_514_298);
     assert_eq!(explained["flags"]["moe"], false);
     let csv = home.dtf(&[&dry[..], &["--output", "csv"]].concat()).expect_code(0).out;
     assert!(csv.starts_with("name,backend,priority,"), "{csv}");
