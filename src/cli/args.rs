@@ -33,7 +33,7 @@ Examples:
   dtf report --since 7d                     what is correct, fast, broken or flaky
 
 Exit codes:
-  0 passed · 1 dtf failed · 2 usage · 4 authentication · 5 no test matched
+  0 passed · 1 dtf failed · 2 usage · 4 authentication · 5 no test matched or ran
   8 still pending at the wait timeout · 100 tests failed · 101 infrastructure errors only
   102 unschedulable · 130/143 interrupted";
 

@@ -1,9 +1,13 @@
 //! The only place that prints. Results go to standard output, everything else to standard
 //! error. A reader that goes away is no error.
+//!
+//! Promises: no text that came from elsewhere commands a terminal, whichever command prints it.
+//! Whatever is printed passes through [`lines`] or [`words::json`] here; log lines pass through
+//! [`Filtered`].
 
 use super::args::{Color, Global};
 use super::failure::Failure;
-use crate::report::render::words::lines;
+use crate::report::render::words::{self, lines};
 use std::io::{self, IsTerminal, Write};
 
 /// How to talk to whoever reads. Printing takes it even where it does not look at it: what
@@ -43,15 +47,20 @@ impl Console {
     /// # Errors
     /// When standard output refuses for another reason than that nobody reads.
     pub fn result(self, text: &str) -> Result<(), Failure> {
-        self.result_part(text)?;
-        if text.ends_with('\n') { Ok(()) } else { self.result_part("\n") }
+        self.exact(&lines(text, self.colour))?;
+        if text.ends_with('\n') { Ok(()) } else { self.exact("\n") }
     }
 
-    /// A piece of a result that goes on.
+    /// A text that has to arrive as it is, such as a script. Terminals get it as [`Self::result`].
     ///
     /// # Errors
     /// As [`Self::result`].
-    pub fn result_part(self, text: &str) -> Result<(), Failure> {
+    pub fn document(self, text: &str) -> Result<(), Failure> {
+        self.foreign(text)?;
+        if text.ends_with('\n') { Ok(()) } else { self.exact("\n") }
+    }
+
+    fn exact(self, text: &str) -> Result<(), Failure> {
         let mut out = io::stdout().lock();
         match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
@@ -68,9 +77,9 @@ impl Console {
     /// As [`Self::result`].
     pub fn foreign(self, text: &str) -> Result<(), Failure> {
         if io::stdout().is_terminal() {
-            self.result_part(&lines(text, self.colour))
+            self.exact(&lines(text, self.colour))
         } else {
-            self.result_part(text)
+            self.exact(text)
         }
     }
 
@@ -81,26 +90,24 @@ impl Console {
     pub fn json(self, document: &impl serde::Serialize) -> Result<(), Failure> {
         let text = serde_json::to_string_pretty(document)
             .map_err(|error| Failure::new(format!("cannot encode the answer: {error}")))?;
-        self.result(&text)
+        self.result(&words::json(&text))
     }
 
     /// A line about what is going on.
     pub fn note(self, text: &str) {
         if !self.quiet {
-            // Nobody to tell is no reason to stop.
-            let _ = writeln!(io::stderr().lock(), "{text}");
+            told(text);
         }
     }
 
     pub fn warning(self, text: &str) {
-        let _ = writeln!(io::stderr().lock(), "warning: {text}");
+        told(&format!("warning: {text}"));
     }
 
     pub fn failure(self, failure: &Failure) {
-        let mut err = io::stderr().lock();
-        let _ = writeln!(err, "error: {}", failure.message);
+        told(&format!("error: {}", failure.message));
         if let Some(hint) = &failure.hint {
-            let _ = writeln!(err, "hint: {hint}");
+            told(&format!("hint: {hint}"));
         }
     }
 }
@@ -115,6 +122,44 @@ fn columns() -> Option<u16> {
 #[cfg(not(unix))]
 fn columns() -> Option<u16> {
     None
+}
+
+/// A line for standard error. Nobody to tell is no reason to stop.
+fn told(text: &str) {
+    let _ = writeln!(io::stderr().lock(), "{}", lines(text, false));
+}
+
+/// What clap has to say: help and version are results, the rest are errors.
+pub fn usage(error: &clap::Error) {
+    let text = error.render();
+    let show = |terminal: bool| {
+        let colour = terminal && !no_colour();
+        let text = if colour { text.ansi().to_string() } else { text.to_string() };
+        lines(&text, colour)
+    };
+    if error.use_stderr() {
+        let _ = write!(io::stderr().lock(), "{}", show(io::stderr().is_terminal()));
+    } else {
+        let _ = write!(io::stdout().lock(), "{}", show(io::stdout().is_terminal()));
+    }
+}
+
+/// Standard error for log lines, which quote names and errors of others. Each comes in one piece.
+#[derive(Debug, Clone, Copy)]
+pub struct Filtered {
+    pub colour: bool,
+}
+
+impl Write for Filtered {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let text = lines(&String::from_utf8_lossy(line), self.colour);
+        io::stderr().lock().write_all(text.as_bytes())?;
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
+    }
 }
 
 #[expect(clippy::disallowed_methods, reason = "NO_COLOR is a convention of terminals, no setting")]

@@ -10,7 +10,7 @@ pub const PASSED: u8 = 0;
 pub const FAILED: u8 = 1;
 pub const USAGE: u8 = 2;
 pub const AUTHENTICATION: u8 = 4;
-/// A filter or plan that names no test.
+/// A filter or plan that names no test, or a run in which nothing ran.
 pub const NO_TEST: u8 = 5;
 /// Not done when the wait timed out.
 pub const PENDING: u8 = 8;
@@ -47,9 +47,9 @@ pub fn of_run(totals: &Totals) -> u8 {
         TESTS_FAILED
     } else if infrastructure > 0 {
         INFRASTRUCTURE
-    } else if count(Outcome::Skipped) > 0 {
+    } else if count(Outcome::Skipped) > totals.all_skipped {
         UNSCHEDULABLE
-    } else if totals.tests == 0 {
+    } else if totals.tests == totals.all_skipped {
         NO_TEST
     } else {
         PASSED
@@ -84,5 +84,12 @@ mod tests {
         assert_eq!(of(&[(Outcome::Error, 2)], 1), TESTS_FAILED);
         assert_eq!(of(&[(Outcome::WorkerLost, 1)], 0), INFRASTRUCTURE);
         assert_eq!(of_run(&Totals::default()), NO_TEST);
+        // Tests whose own cases were all skipped are no trouble, unless there is nothing else.
+        let all_skipped =
+            |outcomes: &[_], all_skipped| of_run(&Totals { all_skipped, ..totals(outcomes, 0) });
+        assert_eq!(all_skipped(&[passed, (Outcome::Skipped, 2)], 2), PASSED);
+        assert_eq!(all_skipped(&[passed, (Outcome::Skipped, 3)], 2), UNSCHEDULABLE);
+        assert_eq!(all_skipped(&[(Outcome::Failed, 1), (Outcome::Skipped, 2)], 2), TESTS_FAILED);
+        assert_eq!(all_skipped(&[(Outcome::Skipped, 2)], 2), NO_TEST);
     }
 }

@@ -54,7 +54,7 @@ fn show(console: Console, output: &[u8]) -> Result<u8, Failure> {
     console.foreign(&String::from_utf8_lossy(output))?;
     // As a last line without its end would leave the prompt beside it.
     if !output.is_empty() && !output.ends_with(b"\n") {
-        console.result_part("\n")?;
+        console.foreign("\n")?;
     }
     Ok(exit::PASSED)
 }

@@ -61,8 +61,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let cli = match Cli::read(args) {
         Ok(cli) => cli,
         Err(error) => {
-            // Help and version are results, the rest are errors; clap knows where each goes.
-            let _ = error.print();
+            console::usage(&error);
             let asked = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
             return exit::code(if asked { exit::PASSED } else { exit::USAGE });
         }
@@ -83,10 +82,10 @@ fn perform(cli: Cli, console: Console) -> Result<u8, Failure> {
     match cli.command {
         Command::Completions(args) => completions::run(console, &args),
         Command::ConfigReference => {
-            console.result(&crate::config::reference::markdown()).map(|()| exit::PASSED)
+            console.document(&crate::config::reference::markdown()).map(|()| exit::PASSED)
         }
         Command::Openapi => {
-            console.result(crate::coordinator::http::document::text()).map(|()| exit::PASSED)
+            console.document(crate::coordinator::http::document::text()).map(|()| exit::PASSED)
         }
         Command::Generate(args) => block_on(generate::run(console, &global, args)),
         Command::Coordinator(args) => block_on(coordinator::run(console, &global, args)),
@@ -134,9 +133,10 @@ fn start_tracing(verbose: u8, quiet: bool) {
     };
     let said = std::env::var("DTF_LOG").ok().and_then(|said| said.parse::<Targets>().ok());
     let filter = said.unwrap_or_else(|| level.parse().unwrap_or_default());
+    let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     let lines = tracing_subscriber::fmt::layer()
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none())
+        .with_writer(move || console::Filtered { colour })
+        .with_ansi(colour)
         .with_target(false);
     tracing_subscriber::registry().with(lines).with(filter).init();
 }

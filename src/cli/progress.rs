@@ -4,11 +4,14 @@
 use super::console::Console;
 use crate::api::v1::runs::RunCounts;
 use crate::domain::outcome::Outcome;
+use crate::report::render::words::plain;
 use crate::worker::environments;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+/// Of a moving line, which shows what fits the terminal.
+const MAX_CHARS: usize = 500;
 const PLAIN_EVERY: Duration = Duration::from_secs(10);
 const TICK: Duration = Duration::from_millis(120);
 
@@ -42,7 +45,7 @@ impl Progress {
     /// What is going on now.
     pub fn say(&self, text: &str) {
         if self.console.moving {
-            self.bar.set_message(text.to_owned());
+            self.bar.set_message(plain(text, MAX_CHARS));
             return;
         }
         let Ok(mut plain) = self.plain.lock() else { return };

@@ -9,6 +9,7 @@ use super::exit;
 use super::failure::Failure;
 use super::progress::Progress;
 use crate::plan::pytest::{self, Collected, Item, Suite};
+use crate::sys::fs::read_text;
 use crate::worker::junit;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -226,7 +227,7 @@ fn packages(
 
 /// The lines of a requirements.txt that name packages.
 fn named_in(console: Console, file: &Path) -> Result<Vec<String>, Failure> {
-    let text = std::fs::read_to_string(file)
+    let text = read_text(file)
         .map_err(|error| Failure::usage(format!("cannot read {}: {error}", file.display())))?;
     let mut packages = Vec::new();
     for line in text.lines().map(|line| line.split(" #").next().unwrap_or("").trim()) {

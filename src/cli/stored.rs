@@ -14,6 +14,7 @@ use crate::client::{Client, ClientError};
 use crate::config::{File, locate};
 use crate::coordinator::{self, Completed};
 use crate::domain::id::{AttemptId, RunId, TestId};
+use crate::store::rows::AttemptFilter;
 use crate::store::{self, Store, StoreError};
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
@@ -191,7 +192,14 @@ impl Stored {
     }
 
     pub fn why(&self, test: TestId) -> Result<Why, Failure> {
-        Ok(coordinator::ended(self.test(test)?))
+        let filter = AttemptFilter {
+            test: Some(test),
+            limit: coordinator::MAX_ATTEMPTS,
+            ..AttemptFilter::default()
+        };
+        let attempts = self.store.attempts(&filter).map_err(|error| Failure::chain(&error))?;
+        let attempts: Vec<_> = attempts.into_iter().map(coordinator::attempt_view).collect();
+        Ok(coordinator::ended(self.test(test)?, &attempts))
     }
 
     pub fn test(&self, test: TestId) -> Result<TestView, Failure> {

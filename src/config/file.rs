@@ -3,6 +3,7 @@
 use super::TABLE;
 use crate::plan::depth;
 use crate::plan::problem::did_you_mean;
+use crate::sys::fs::read_text;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -49,7 +50,7 @@ impl File {
         };
         match std::fs::metadata(&path) {
             Ok(data) if data.len() > MAX_FILE_BYTES => Err(ConfigError::TooLarge { path }),
-            Ok(_) => match std::fs::read_to_string(&path) {
+            Ok(_) => match read_text(&path) {
                 Ok(text) => Self::parse(&text, path),
                 Err(source) => Err(ConfigError::Read { path, source }),
             },

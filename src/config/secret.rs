@@ -1,6 +1,7 @@
 //! Files with secrets: readable by their owner only, or refused.
 
 use crate::client::Secret;
+use crate::sys::fs::read_text;
 use crate::sys::fs::write_durably;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -37,7 +38,7 @@ pub fn read_token(path: &Path) -> Result<Secret, SecretError> {
     if data.len() > MAX_TOKEN_BYTES {
         return Err(SecretError::Content { path: path.to_owned() });
     }
-    let text = std::fs::read_to_string(path).map_err(failed)?;
+    let text = read_text(path).map_err(failed)?;
     let token = text.trim();
     if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(SecretError::Content { path: path.to_owned() });

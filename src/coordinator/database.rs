@@ -120,7 +120,8 @@ pub fn test_view(row: rows::TestRow) -> TestView {
     }
 }
 
-fn attempt_view(row: rows::AttemptRow) -> AttemptView {
+#[must_use]
+pub fn attempt_view(row: rows::AttemptRow) -> AttemptView {
     // Checked when it was reported.
     let detail: Option<AttemptDetail> =
         row.detail.and_then(|detail| serde_json::from_str(detail.get()).ok());

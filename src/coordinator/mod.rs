@@ -24,9 +24,9 @@ mod substitute;
 mod tests;
 mod tick;
 
-pub use database::test_view;
+pub use database::{attempt_view, test_view};
 pub use http::auth::TokenFileError;
-pub use http::tests::ended;
+pub use http::tests::{MAX_ATTEMPTS, ended};
 pub use recovery::{RecoveryError, identity_of};
 pub use role::{CoordinatorError, run};
 pub use settings::Settings;

@@ -77,6 +77,16 @@ impl Outcome {
         }
     }
 
+    /// As people write it.
+    #[must_use]
+    pub fn words(self) -> &'static str {
+        match self {
+            Outcome::TimedOut => "timed out",
+            Outcome::WorkerLost => "worker lost",
+            other => other.name(),
+        }
+    }
+
     #[must_use]
     pub fn blame(self, class: Option<Class>) -> Blame {
         match (self, class) {
@@ -125,6 +135,14 @@ impl Class {
             Class::WallClock => "wall_clock",
             Class::Silence => "silence",
         }
+    }
+}
+
+impl Class {
+    /// As people write it.
+    #[must_use]
+    pub fn words(self) -> String {
+        self.name().replace('_', " ")
     }
 }
 

@@ -1,5 +1,6 @@
 //! The text of a plan file: read into a tree, and asked again where a field stands.
 
+use crate::domain::text::{self, TextError};
 use crate::plan::depth::{MAX_DEPTH, too_deep};
 use crate::plan::locate::{Finder, Path};
 use crate::plan::node::{Builder, MAX_NODES, Node};
@@ -39,16 +40,14 @@ impl Source {
             let message = format!("the file has {mebibytes:.1} MiB, at most {most} are allowed");
             return Err(refuse(None, message, "a matrix keeps plans small; or split the plan"));
         }
-        let text = match std::str::from_utf8(bytes) {
-            Ok(text) => text,
-            Err(problem) => {
-                let before = bytes.get(..problem.valid_up_to()).unwrap_or_default();
-                let line = before.split(|byte| *byte == b'\n').count();
-                return Err(refuse(Some((line, 1)), "the text is not UTF-8".into(), ""));
+        let text = text::decode(bytes).map_err(|error| match error {
+            TextError::NotUtf8 { line, .. } => {
+                refuse(Some((line, 1)), "the text is not UTF-8".into(), "")
             }
-        };
-        let source = Self { origin: origin.clone(), text: text.into() };
-        if let (false, Some(line)) = (source.is_json(), too_deep(text)) {
+            other => refuse(None, other.to_string(), ""),
+        })?;
+        let source = Self { origin: origin.clone(), text: text.as_ref().into() };
+        if let (false, Some(line)) = (source.is_json(), too_deep(&text)) {
             let message = format!("more than {MAX_DEPTH} brackets are open at once");
             return Err(refuse(Some((line, 1)), message, "is a closing bracket or quote missing?"));
         }

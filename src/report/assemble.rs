@@ -1,8 +1,8 @@
 //! Rows of the database become the document that travels.
 
 use crate::api;
-use crate::api::v1::reports::{MetricSummary, ReportRow, ReportView, Totals};
-use crate::report::render::words::name;
+use crate::api::v1::reports::{Cases, MetricSummary, ReportRow, ReportView, Totals};
+use crate::domain::outcome::Outcome;
 use crate::store::rows;
 
 /// Name of the memory that the worker measured, for tests that do not measure their own.
@@ -23,6 +23,9 @@ pub fn assemble(report: rows::ReportRows) -> ReportView {
             pending: totals.pending,
             attempts: totals.attempts,
             late_results: totals.late_results,
+            all_skipped: totals.all_skipped,
+            cases: (totals.tests_with_cases > 0).then(|| cases(totals.cases)),
+            tests_with_cases: totals.tests_with_cases,
         },
         rows: rows.into_iter().map(row).collect(),
         truncated,
@@ -40,6 +43,7 @@ fn row(row: rows::ReportRow) -> ReportRow {
         isolation,
         environment,
         devices,
+        cases: counts,
         metrics,
     } = row;
     let mut metrics: Vec<_> = metrics.into_iter().map(summary).collect();
@@ -60,10 +64,8 @@ fn row(row: rows::ReportRow) -> ReportRow {
         duration_ms: duration,
         finished_at: test.finished_at,
         message: test.message,
-        first_attempt: first_attempt.map(|(outcome, said)| match &*said {
-            "" => name(outcome).to_owned(),
-            said => format!("{}: {said}", name(outcome)),
-        }),
+        first_attempt: first_attempt.map(first),
+        cases: counts.map(cases),
         weights,
         labels: test.labels,
         isolation,
@@ -77,6 +79,21 @@ fn row(row: rows::ReportRow) -> ReportRow {
 /// left out.
 fn json<T: serde::de::DeserializeOwned + Default>(text: Option<String>) -> T {
     text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default()
+}
+
+/// `worker b was lost`, `failed: exit code 3`
+fn first(rows::FirstRow { outcome, message, worker }: rows::FirstRow) -> String {
+    match (outcome, &*message) {
+        (Outcome::WorkerLost, _) => format!("worker {worker} was lost"),
+        (_, "") => outcome.words().to_owned(),
+        (_, said) => format!("{}: {said}", outcome.words()),
+    }
+}
+
+fn cases(counts: rows::CaseRows) -> Cases {
+    let rows::CaseRows { total, failed, errors, skipped, flaky } = counts;
+    let passed = total.saturating_sub(failed).saturating_sub(errors).saturating_sub(skipped);
+    Cases { total, passed, failed, errors, skipped, flaky }
 }
 
 fn summary(metric: rows::MetricRow) -> MetricSummary {

@@ -19,12 +19,28 @@ pub fn merge(reports: impl IntoIterator<Item = ReportView>) -> Option<ReportView
 }
 
 fn add(totals: &mut Totals, more: &Totals) {
-    let Totals { tests, outcomes, errors, flaky, pending, attempts, late_results } = more;
+    let Totals {
+        tests,
+        outcomes,
+        errors,
+        flaky,
+        pending,
+        attempts,
+        late_results,
+        all_skipped,
+        cases,
+        tests_with_cases,
+    } = more;
     totals.tests += tests;
     totals.flaky += flaky;
     totals.pending += pending;
     totals.attempts += attempts;
     totals.late_results += late_results;
+    totals.all_skipped += all_skipped;
+    totals.tests_with_cases += tests_with_cases;
+    if let Some(cases) = cases {
+        totals.cases.get_or_insert_default().add(cases);
+    }
     for (outcome, count) in outcomes {
         *totals.outcomes.entry(*outcome).or_default() += count;
     }
@@ -36,6 +52,7 @@ fn add(totals: &mut Totals, more: &Totals) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::v1::reports::Cases;
     use crate::domain::id::RunId;
     use crate::domain::outcome::{Class, Outcome};
 
@@ -48,6 +65,9 @@ mod tests {
             pending: 2,
             attempts: 9,
             late_results: 3,
+            all_skipped: 1,
+            cases: (run == 2).then_some(Cases { total: 3, passed: 2, ..Cases::default() }),
+            tests_with_cases: u64::from(run == 2),
         };
         let (runs, rows) = (vec![RunId(run)], Vec::new());
         ReportView { schema: 1, since: None, runs, totals, rows, truncated: run == 2 }
@@ -68,6 +88,9 @@ mod tests {
             pending: 4,
             attempts: 18,
             late_results: 6,
+            all_skipped: 2,
+            cases: Some(Cases { total: 3, passed: 2, ..Cases::default() }),
+            tests_with_cases: 1,
         };
         assert_eq!(merged.totals, expected);
     }

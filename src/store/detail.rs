@@ -20,6 +20,7 @@ pub(super) struct Detail<'a> {
     pub isolation: Cow<'a, str>,
     pub peak_memory_bytes: Option<u64>,
     pub cpu_ms: Option<u64>,
+    pub junit: Option<Cases>,
     #[serde(borrow)]
     pub metrics: Vec<Metric<'a>>,
     #[serde(borrow)]
@@ -27,6 +28,17 @@ pub(super) struct Detail<'a> {
     /// What the test itself reported; any JSON.
     #[serde(borrow)]
     result: Option<&'a RawValue>,
+}
+
+/// The counts of a JUnit file.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Cases {
+    pub tests: u32,
+    pub failures: u32,
+    pub errors: u32,
+    pub skipped: u32,
+    pub flaky: u32,
 }
 
 #[derive(Debug, Deserialize)]

@@ -7,6 +7,7 @@ const STEPS: &[&str] = &[
     include_str!("migrations/0001_results.sql"),
     include_str!("migrations/0002_templates.sql"),
     include_str!("migrations/0003_weights.sql"),
+    include_str!("migrations/0004_cases.sql"),
 ];
 
 /// Version that this program reads and writes.
@@ -68,7 +69,10 @@ mod tests {
         connection.execute_batch(first).expect("step 1");
         connection
             .execute_batch(
-                "INSERT INTO schema_version VALUES (1); UPDATE watermark SET last_seq = 7",
+                r#"INSERT INTO schema_version VALUES (1); UPDATE watermark SET last_seq = 7;
+                INSERT INTO attempts SELECT 1, test, 1, 1, 1, 'passed', NULL, 0, 0, '', 0, NULL, '', NULL, NULL, detail
+                FROM (VALUES (0, '{"junit":{"tests":48,"failures":2,"errors":1,"skipped":3,"failed":[]}}'),
+                (1, '{"message":"\"junit\":{\"tests\":1"}'), (2, NULL)) AS old(test, detail)"#,
             )
             .expect("written");
         assert_eq!(look(&connection).expect("read"), Found::Version(1));
@@ -78,5 +82,11 @@ mod tests {
              + (SELECT count(weights) FROM attempts)";
         let sum: u64 = connection.query_row(sql, [], |row| row.get(0)).expect("read");
         assert_eq!(sum, 7);
+        let sql = "SELECT count(*), sum(test), sum(total), sum(failed), sum(errors), sum(skipped) FROM cases";
+        let cases = connection.query_row(sql, [], |row| {
+            let column = |at| row.get::<_, u64>(at);
+            Ok([column(0)?, column(1)?, column(2)?, column(3)?, column(4)?, column(5)?])
+        });
+        assert_eq!(cases.expect("read"), [1, 0, 48, 2, 1, 3]);
     }
 }

@@ -140,6 +140,12 @@ impl Projection<'_> {
                 detail.weights()
             ],
         )?;
+        if let Some(cases) = &detail.junit {
+            let (total, failed, errors) = (cases.tests, cases.failures, cases.errors);
+            let (skipped, flaky) = (cases.skipped, cases.flaky);
+            let row = params![run, index, number, total, failed, errors, skipped, flaky];
+            self.tables.append(Table::Cases, row)?;
+        }
         for metric in &detail.metrics {
             let (name, unit, better) = (&*metric.name, &*metric.unit, &*metric.better);
             let row = params![run, index, number, name, unit, better, metric.list()];

@@ -4,7 +4,9 @@ use super::Store;
 use super::error::{Doing, StoreError};
 use super::history::{TEST_COLUMNS, test_row};
 use super::query::{self, get};
-use super::rows::{MAX_ROWS, MetricRow, ReportQuery, ReportRow, ReportRows, TotalRows};
+use super::rows::{
+    CaseRows, FirstRow, MAX_ROWS, MetricRow, ReportQuery, ReportRow, ReportRows, TotalRows,
+};
 use crate::domain::id::{RunId, TestId};
 use crate::domain::outcome::Outcome;
 use crate::domain::time::Millis;
@@ -74,20 +76,26 @@ fn totals(connection: &Connection, choice: Choice) -> Result<TotalRows, StoreErr
     let mut totals = TotalRows::default();
     let tests = format!(
         "SELECT states.outcome, states.class, count(*), count(*) FILTER (states.flaky), \
-         sum(states.attempts)::UBIGINT FROM test_states AS states WHERE {CHOSEN} \
+         sum(states.attempts)::UBIGINT, count(*) FILTER (states.attempts = 1) FROM test_states AS states WHERE {CHOSEN} \
          GROUP BY states.outcome, states.class"
     );
     let groups = ask(connection, &tests, choice, |row| {
         let kind = (query::outcome(row, 0)?, query::class(row, 1)?);
-        Ok((kind, get::<u64>(row, 2)?, get::<u64>(row, 3)?, get::<u64>(row, 4)?))
+        let count = |column| get::<u64>(row, column);
+        Ok((kind, [count(2)?, count(3)?, count(4)?, count(5)?]))
     })?;
-    for ((outcome, class), count, flaky, attempts) in groups {
+    for ((outcome, class), [count, flaky, attempts, at_once]) in groups {
         totals.tests += count;
         totals.flaky += flaky;
         totals.attempts += attempts;
         match outcome {
             Some(outcome) => *totals.outcomes.entry(outcome).or_default() += count,
             None => totals.pending += count,
+        }
+        // What was skipped for its dependencies was never attempted. Where an earlier attempt
+        // went another way, the test has not simply been skipped.
+        if outcome == Some(Outcome::Skipped) {
+            totals.all_skipped += at_once;
         }
         if let (Some(Outcome::Error), Some(class)) = (outcome, class) {
             *totals.errors.entry(class).or_default() += count;
@@ -96,7 +104,26 @@ fn totals(connection: &Connection, choice: Choice) -> Result<TotalRows, StoreErr
     let late = format!("SELECT count(*) FROM late_results AS states WHERE {CHOSEN}");
     totals.late_results =
         ask(connection, &late, choice, |row| get::<u64>(row, 0))?.into_iter().sum();
+    let cases = format!(
+        "SELECT count(*), sum(cases.total)::UBIGINT, sum(cases.failed)::UBIGINT, \
+         sum(cases.errors)::UBIGINT, sum(cases.skipped)::UBIGINT, sum(cases.flaky)::UBIGINT \
+         FROM test_states AS states JOIN cases ON cases.run = states.run \
+         AND cases.test = states.test AND cases.attempt = states.attempt \
+         WHERE {CHOSEN} AND states.outcome IS NOT NULL"
+    );
+    let found = ask(connection, &cases, choice, |row| {
+        Ok((get::<u64>(row, 0)?, counted(row, 1)?.unwrap_or_default()))
+    })?;
+    (totals.tests_with_cases, totals.cases) = found.into_iter().next().unwrap_or_default();
     Ok(totals)
+}
+
+/// Five columns of counts from `first` on; none where they are NULL.
+fn counted(row: &Row<'_>, first: usize) -> Result<Option<CaseRows>, StoreError> {
+    let Some(total) = get::<Option<u64>>(row, first)? else { return Ok(None) };
+    let count = |column: usize| get::<u64>(row, first + column);
+    let (failed, errors, skipped, flaky) = (count(1)?, count(2)?, count(3)?, count(4)?);
+    Ok(Some(CaseRows { total, failed, errors, skipped, flaky }))
 }
 
 /// The tests of a report: what did not simply pass first, up to the limit. `limit` is a number.
@@ -120,22 +147,32 @@ fn rows(
          attempts.peak_memory_bytes, firsts.outcome, firsts.message, attempts.weights, \
          attempts.isolation, \
          TRY(json_extract(attempts.detail, '$.environment'))::VARCHAR, \
-         TRY(json_extract(attempts.detail, '$.devices'))::VARCHAR FROM picked AS states \
+         TRY(json_extract(attempts.detail, '$.devices'))::VARCHAR, \
+         first_workers.name, \
+         cases.total, cases.failed, cases.errors, cases.skipped, cases.flaky \
+         FROM picked AS states \
          LEFT JOIN worker_names AS workers ON workers.worker = states.worker \
          LEFT JOIN attempts ON attempts.run = states.run AND attempts.test = states.test \
          AND attempts.attempt = states.attempt \
          LEFT JOIN attempts AS firsts ON firsts.run = states.run AND firsts.test = states.test \
-         AND firsts.attempt = 1 AND states.attempt > 1 ORDER BY states.run, states.test"
+         AND firsts.attempt = 1 AND states.attempt > 1 \
+         LEFT JOIN worker_names AS first_workers ON first_workers.worker = firsts.worker \
+         LEFT JOIN cases ON cases.run = states.run AND cases.test = states.test \
+         AND cases.attempt = states.attempt ORDER BY states.run, states.test"
     );
     ask(connection, &sql, choice, |row| {
         let test = test_row(row)?;
         let metrics = metrics.remove(&test.test).unwrap_or_default();
         let duration = get::<Option<u64>>(row, 11)?.map(Millis);
         let (worker, peak_memory_bytes) = (get(row, 10)?, get(row, 12)?);
-        let first = query::outcome(row, 13)?;
-        let first_attempt = first.map(|outcome| get(row, 14).map(|said| (outcome, said)));
-        let first_attempt = first_attempt.transpose()?;
-        let weights = get(row, 15)?;
+        let first_attempt = match query::outcome(row, 13)? {
+            Some(outcome) => {
+                let worker = get::<Option<String>>(row, 19)?.unwrap_or_default();
+                Some(FirstRow { outcome, message: get(row, 14)?, worker })
+            }
+            None => None,
+        };
+        let (weights, cases) = (get(row, 15)?, counted(row, 20)?);
         let isolation: Option<String> = get(row, 16)?;
         Ok(ReportRow {
             test,
@@ -147,6 +184,7 @@ fn rows(
             isolation: isolation.unwrap_or_default(),
             environment: get(row, 17)?,
             devices: get(row, 18)?,
+            cases,
             metrics,
         })
     })

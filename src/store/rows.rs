@@ -164,6 +164,31 @@ pub struct TotalRows {
     pub pending: u64,
     pub attempts: u64,
     pub late_results: u64,
+    /// Tests of which every case was skipped; counted as skipped in `outcomes` too.
+    pub all_skipped: u64,
+    /// Of the last attempts of tests that have ended.
+    pub cases: CaseRows,
+    /// Tests that have cases.
+    pub tests_with_cases: u64,
+}
+
+/// Cases of JUnit files, counted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct CaseRows {
+    pub total: u64,
+    pub failed: u64,
+    pub errors: u64,
+    pub skipped: u64,
+    /// Of those that passed: only at a rerun.
+    pub flaky: u64,
+}
+
+/// An attempt that was not the last.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FirstRow {
+    pub outcome: Outcome,
+    pub message: String,
+    pub worker: String,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -177,13 +202,15 @@ pub struct ReportRow {
     pub peak_memory_bytes: Option<u64>,
     /// Where the weights of the last attempt came from, as it reported.
     pub weights: Option<String>,
-    /// What became of the first attempt, and what it said, when it was not the last.
-    pub first_attempt: Option<(Outcome, String)>,
+    /// What became of the first attempt, when it was not the last.
+    pub first_attempt: Option<FirstRow>,
     /// Of the last attempt: `warm` or `cold`, empty for plain commands.
     pub isolation: String,
     /// Of the last attempt: JSON with versions, threads and memory, and with the devices held.
     pub environment: Option<String>,
     pub devices: Option<String>,
+    /// Of the last attempt's JUnit file.
+    pub cases: Option<CaseRows>,
     /// Of the last attempt, in order of their names.
     pub metrics: Vec<MetricRow>,
 }

@@ -12,12 +12,13 @@ pub(super) enum Table {
     Attempts,
     Metrics,
     Checks,
+    Cases,
     LateResults,
     Workers,
     TemplateVersions,
 }
 
-const TABLES: [&str; 11] = [
+const TABLES: [&str; 12] = [
     "runs",
     "run_parts",
     "run_cancellations",
@@ -26,6 +27,7 @@ const TABLES: [&str; 11] = [
     "attempts",
     "metrics",
     "checks",
+    "cases",
     "late_results",
     "workers",
     "template_versions",

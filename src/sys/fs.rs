@@ -1,6 +1,8 @@
 //! Files that must not be half there, files that others may have put there, and
 //! directories that have one owner.
 
+use crate::domain::text;
+use std::borrow::Cow;
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
@@ -79,6 +81,16 @@ pub fn open_plain(path: &Path) -> io::Result<File> {
     }
     let file = options.open(path)?;
     if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::other("not a plain file")) }
+}
+
+/// The text of a file that people or their programs wrote, see [`text::decode`].
+///
+/// # Errors
+/// It cannot be read, or is neither UTF-8 nor UTF-16 with a byte order mark.
+pub fn read_text(path: &Path) -> io::Result<String> {
+    let bytes = std::fs::read(path)?;
+    let invalid = |error| io::Error::new(io::ErrorKind::InvalidData, error);
+    text::decode(&bytes).map(Cow::into_owned).map_err(invalid)
 }
 
 /// What tells a file that was written again from one that was not.

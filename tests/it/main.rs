@@ -14,4 +14,5 @@ mod python;
 mod recovery;
 mod simulation;
 mod support;
+mod verdicts;
 mod weights;

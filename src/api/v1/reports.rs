@@ -43,6 +43,40 @@ pub struct Totals {
     pub pending: u64,
     pub attempts: u64,
     pub late_results: u64,
+    /// Tests of which every case was skipped; counted as skipped in `outcomes` too.
+    #[serde(default)]
+    pub all_skipped: u64,
+    /// Of all JUnit files together.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cases: Option<Cases>,
+    /// Tests that have cases.
+    #[serde(default)]
+    pub tests_with_cases: u64,
+}
+
+/// Cases of JUnit files.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Cases {
+    pub total: u64,
+    pub passed: u64,
+    pub failed: u64,
+    pub errors: u64,
+    pub skipped: u64,
+    /// Of those that passed: only at a rerun.
+    #[serde(default)]
+    pub flaky: u64,
+}
+
+impl Cases {
+    pub fn add(&mut self, more: &Self) {
+        let Self { total, passed, failed, errors, skipped, flaky } = more;
+        self.total += total;
+        self.passed += passed;
+        self.failed += failed;
+        self.errors += errors;
+        self.skipped += skipped;
+        self.flaky += flaky;
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -77,6 +111,9 @@ pub struct ReportRow {
     /// What became of the first attempt, when it was not the last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_attempt: Option<String>,
+    /// Of the JUnit file of the final attempt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cases: Option<Cases>,
     /// Where the weights of a model's test came from, as its last attempt reported: `folder` (the
     /// model's own), `cache`, `hub` or `random`. The label of that name says what was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]

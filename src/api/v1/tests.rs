@@ -40,22 +40,25 @@ pub struct TestView {
 }
 
 impl TestView {
-    /// How it ended, in one sentence; none while it has not.
+    /// How it ended, in one sentence; none while it has not. `earlier` are its attempts before
+    /// the last.
     #[must_use]
-    pub fn ending(&self) -> Option<String> {
-        let mut text = format!("done: {}", self.outcome?);
+    pub fn ending(&self, earlier: &[AttemptView]) -> Option<String> {
+        let mut text = format!("done: {}", self.outcome?.words());
         if let Some(class) = self.class {
-            text.push_str(&format!(" ({class})"));
+            text.push_str(&format!(" ({})", class.words()));
         }
-        match self.attempts {
-            0 | 1 => {}
-            attempts => text.push_str(&format!(" on attempt {attempts} of {attempts}")),
+        if self.attempts > 1 {
+            text.push_str(&format!(" on attempt {0} of {0}", self.attempts));
         }
         if self.flaky {
             text.push_str(", so it is flaky");
         }
-        if let Some(message) = &self.message {
+        if let Some(message) = self.message.as_deref().filter(|message| !message.is_empty()) {
             text.push_str(&format!(": {message}"));
+        }
+        for attempt in earlier {
+            text.push_str(&format!("; {}", attempt.ending()));
         }
         Some(text)
     }
@@ -79,6 +82,21 @@ pub struct AttemptView {
     #[schema(value_type = u64)]
     pub finished_at: Timestamp,
     pub detail: AttemptDetail,
+}
+
+impl AttemptView {
+    /// `attempt 1: worker b was lost`, `attempt 1: failed: exit code 3`
+    #[must_use]
+    pub fn ending(&self) -> String {
+        let number = self.attempt.number;
+        match (self.outcome, &*self.detail.message) {
+            (Outcome::WorkerLost, _) => {
+                format!("attempt {number}: worker {} was lost", self.worker_name)
+            }
+            (outcome, "") => format!("attempt {number}: {}", outcome.words()),
+            (outcome, message) => format!("attempt {number}: {}: {message}", outcome.words()),
+        }
+    }
 }
 
 /// What the worker tells about an attempt beyond its outcome. Kept as it came.

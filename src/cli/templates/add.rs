@@ -10,6 +10,7 @@ use crate::cli::library;
 use crate::plan::check;
 use crate::plan::library::{Library, MAX_FILE_BYTES};
 use crate::plan::template_path::{LAYOUT, SHARED, TemplatePath};
+use crate::sys::fs::read_text;
 use std::path::Path;
 
 pub async fn run(console: Console, global: &Global, args: AddTemplatesArgs) -> Result<u8, Failure> {
@@ -58,7 +59,7 @@ fn one(file: &Path, said: Option<&str>) -> Result<NewTemplate, Failure> {
     if size > MAX_FILE_BYTES as u64 {
         return Err(failed(format!("it has {size} bytes, at most {MAX_FILE_BYTES}")));
     }
-    let text = std::fs::read_to_string(file).map_err(|error| failed(error.to_string()))?;
+    let text = read_text(file).map_err(|error| failed(error.to_string()))?;
     if let Some(said) = said {
         TemplatePath::parse(said).map_err(library::refused)?;
         return Ok(NewTemplate { path: said.to_owned(), text });

@@ -155,7 +155,7 @@ pub async fn show(
     let Some((_, text)) = found else { return Err(unknown(&library, &args.name)) };
     console.note(&format!("{path} of {}", text.origin));
     let shown = if console.width().is_some() { visible(&text.text) } else { text.text.to_string() };
-    console.result(&shown)?;
+    console.document(&shown)?;
     Ok(exit::PASSED)
 }
 

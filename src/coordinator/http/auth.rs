@@ -6,6 +6,7 @@
 //! the local admin, except for web pages in a browser here (see [`LocalAdmin`]).
 
 use crate::coordinator::http::permissions::{Principal, Role};
+use crate::sys::fs::read_text;
 use axum::http::HeaderMap;
 use axum::http::header::{AUTHORIZATION, HOST, ORIGIN};
 use sha2::{Digest, Sha256};
@@ -89,7 +90,7 @@ impl StaticTokens {
         if metadata.len() > MAX_FILE_BYTES {
             return Err(read(std::io::Error::other(format!("longer than {MAX_FILE_BYTES} bytes"))));
         }
-        let text = std::fs::read_to_string(path).map_err(read)?;
+        let text = read_text(path).map_err(read)?;
         let mut known = Vec::new();
         for (number, line) in text.lines().enumerate() {
             let line = line.trim();

@@ -3,7 +3,7 @@
 
 use crate::api::SCHEMA;
 use crate::api::page::Page;
-use crate::api::v1::tests::{TestQuery, TestView, Why, WhyWorker};
+use crate::api::v1::tests::{AttemptQuery, AttemptView, TestQuery, TestView, Why, WhyWorker};
 use crate::coordinator::http::app::App;
 use crate::coordinator::http::extract::{Id, Params};
 use crate::coordinator::http::respond::Problem;
@@ -18,6 +18,8 @@ use std::sync::Arc;
 /// Most entries of the lists in an explanation.
 const MAX_BLOCKERS: usize = 20;
 const MAX_WORKERS: usize = 1000;
+/// Attempts that an explanation looks at.
+pub const MAX_ATTEMPTS: usize = 100;
 /// Pages of the database that one page of a filtered list may cost.
 const MAX_ROUNDS: usize = 20;
 
@@ -114,18 +116,25 @@ pub(crate) async fn why(
             Ok(Json(view(test, explanation, waited_ms)))
         }
         // What became of it the database knows.
-        _ => Ok(Json(ended(find(&app, test).await?))),
+        _ => {
+            let found = find(&app, test).await?;
+            let query = AttemptQuery { test: Some(test), ..AttemptQuery::default() };
+            let attempts =
+                app.results(move |results| results.attempts(&query, None, MAX_ATTEMPTS)).await?;
+            Ok(Json(ended(found, &attempts)))
+        }
     }
 }
 
-/// The answer about a test as the results database has it.
+/// The answer about a test as the results database has it, with its ended attempts.
 #[must_use]
-pub fn ended(test: TestView) -> Why {
+pub fn ended(test: TestView, attempts: &[AttemptView]) -> Why {
+    let earlier = attempts.split_last().map(|(_, earlier)| earlier).unwrap_or_default();
     Why {
         schema: SCHEMA,
         test: test.test,
         phase: test.phase,
-        summary: test.ending().unwrap_or_else(|| "not done".to_owned()),
+        summary: test.ending(earlier).unwrap_or_else(|| "not done".to_owned()),
         name: test.name,
         blocked_by: Vec::new(),
         workers: Vec::new(),

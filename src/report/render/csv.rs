@@ -6,7 +6,7 @@ use crate::api::v1::reports::{MetricSummary, ReportRow, ReportView};
 use crate::domain::outcome::{Class, Outcome};
 use std::collections::{BTreeMap, BTreeSet};
 
-const FIXED: [&str; 16] = [
+const FIXED: [&str; 21] = [
     "run",
     "test",
     "name",
@@ -23,6 +23,11 @@ const FIXED: [&str; 16] = [
     "weights",
     "isolation",
     "devices",
+    "cases",
+    "cases_passed",
+    "cases_failed",
+    "cases_errors",
+    "cases_skipped",
 ];
 const FIGURES: [&str; 6] = ["count", "min", "p50", "p90", "p99", "max"];
 
@@ -112,6 +117,11 @@ fn fixed(row: &ReportRow) -> Vec<String> {
         text(row.weights.as_deref().unwrap_or_default()),
         text(&row.isolation),
         text(&row.devices.join("; ")),
+        number(row.cases.map(|cases| cases.total)),
+        number(row.cases.map(|cases| cases.passed)),
+        number(row.cases.map(|cases| cases.failed)),
+        number(row.cases.map(|cases| cases.errors)),
+        number(row.cases.map(|cases| cases.skipped)),
     ]
 }
 

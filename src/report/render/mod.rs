@@ -25,5 +25,5 @@ pub struct Style {
 /// # Errors
 /// Never for a report that was assembled.
 pub fn json(view: &ReportView) -> Result<String, serde_json::Error> {
-    serde_json::to_string_pretty(view).map(|text| text + "\n")
+    serde_json::to_string_pretty(view).map(|text| words::json(&text) + "\n")
 }

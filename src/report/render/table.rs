@@ -1,7 +1,7 @@
 //! For people: totals, a matrix of models and back-ends, one line per test, and what there
 //! is to say about those that are not green.
 
-use super::words::{COLOURS, instant, name, plain, standing};
+use super::words::{COLOURS, cases, instant, plain, standing};
 use super::{Style, figures};
 use crate::api::v1::reports::{MetricSummary, ReportRow, ReportView};
 use crate::domain::id::TestId;
@@ -15,6 +15,8 @@ use std::fmt::Write;
 const MIN_P90_COUNT: u64 = 10;
 /// Lines about what is not green.
 const MAX_MESSAGES: usize = 100;
+/// What a part of a pytest suite carries.
+const SHARD_LABEL: &str = "suite";
 /// Characters of one name and of one message.
 const MAX_NAME: usize = 120;
 const MAX_MESSAGE: usize = 300;
@@ -38,8 +40,22 @@ pub fn table(view: &ReportView, style: Style) -> String {
     if !notes.is_empty() {
         let _ = writeln!(out, "\n{}", notes.join("\n"));
     }
+    if let Some(line) = case_line(view) {
+        out.push('\n');
+        out.push_str(&line);
+    }
     messages(&mut out, view);
     out
+}
+
+/// `193 cases: 192 passed, 1 skipped; 4 shards`
+fn case_line(view: &ReportView) -> Option<String> {
+    let counts = view.totals.cases.as_ref()?;
+    let mut with_cases = view.rows.iter().filter(|row| row.cases.is_some());
+    let shards = with_cases.all(|row| row.labels.contains_key(SHARD_LABEL));
+    let word = if shards { "shard" } else { "test" };
+    let (total, tests) = (figures::counted(counts.total, "case"), view.totals.tests_with_cases);
+    Some(format!("{total}: {}; {}\n", cases(counts), figures::counted(tests, word)))
 }
 
 /// `Weights: random for 5 of 7 tests, from the model's directory for 2`. Counted are the tests that
@@ -92,7 +108,7 @@ fn headline(view: &ReportView) -> String {
     };
     some(totals.flaky, "flaky");
     for outcome in Outcome::ALL.into_iter().filter(|outcome| *outcome != Outcome::Passed) {
-        some(of(outcome), name(outcome));
+        some(of(outcome), outcome.words());
     }
     some(totals.pending, "not done");
     line.push_str(&parts.join(", "));
@@ -231,7 +247,7 @@ fn latency(row: &ReportRow) -> Option<&MetricSummary> {
 /// A column: its heading, whether it holds numbers, and what a test has to say in it.
 type Column = (&'static str, bool, fn(&ReportRow) -> Option<String>);
 
-const COLUMNS: [Column; 14] = [
+const COLUMNS: [Column; 15] = [
     ("outcome", false, |row| Some(standing(row).to_owned())),
     ("id", false, |row| Some(row.test.to_string())),
     (ENDED, false, |row| {
@@ -241,6 +257,7 @@ const COLUMNS: [Column; 14] = [
     ("back-end", false, |row| label(row, "backend")),
     ("dtype", false, |row| label(row, "dtype")),
     ("batch", true, |row| label(row, "batch")),
+    ("cases", false, |row| row.cases.as_ref().map(cases)),
     ("latency p50", true, |row| latency(row).map(|m| figures::with_unit(m.p50, &m.unit))),
     ("p90", true, |row| {
         latency(row).map(|m| match m.count {
@@ -372,9 +389,10 @@ fn with_names(message: &str, names: &HashMap<TestId, &str>) -> String {
 
 fn messages(out: &mut String, view: &ReportView) {
     let green = |row: &ReportRow| row.outcome == Some(Outcome::Passed) && !row.flaky;
+    let again = |row: &ReportRow| row.first_attempt.is_some();
     // Of one that is not done there is something to say only where nobody can run it.
     let told = |row: &&ReportRow| match row.outcome {
-        Some(_) => !green(row),
+        Some(_) => !green(row) || again(row),
         None => !row.message.is_empty(),
     };
     let all = view.rows.iter().filter(told).count();
@@ -384,9 +402,12 @@ fn messages(out: &mut String, view: &ReportView) {
     out.push('\n');
     let names: HashMap<TestId, &str> = view.rows.iter().map(|row| (row.test, &*row.name)).collect();
     for row in view.rows.iter().filter(told).take(MAX_MESSAGES) {
-        let class = row.class.map(|class| format!(" ({})", Class::name(class).replace('_', " ")));
+        let class = row.class.map(|class| format!(" ({})", Class::words(class)));
         let said = match (&*row.message, row.flaky) {
-            ("", true) => format!("passed at attempt {}", row.attempts),
+            ("", _) if again(row) && row.outcome == Some(Outcome::Passed) => {
+                format!("passed at attempt {}", row.attempts)
+            }
+            ("", true) => "passed, but not at once".to_owned(),
             ("", false) => String::new(),
             (message, _) if row.outcome == Some(Outcome::Skipped) => {
                 plain(&with_names(message, &names), MAX_MESSAGE)
@@ -394,7 +415,7 @@ fn messages(out: &mut String, view: &ReportView) {
             (message, _) => plain(message, MAX_MESSAGE),
         };
         let first = row.first_attempt.as_deref();
-        let first = first.map(|first| format!("attempt 1 {}", plain(first, MAX_MESSAGE)));
+        let first = first.map(|first| format!("attempt 1: {}", plain(first, MAX_MESSAGE)));
         let said: Vec<_> =
             [said].into_iter().chain(first).filter(|part| !part.is_empty()).collect();
         let said = said.join("; ");

@@ -1,7 +1,7 @@
 //! One report in all its forms.
 
 use super::{Style, csv, json, table};
-use crate::api::v1::reports::{MetricSummary, ReportRow, ReportView, Totals};
+use crate::api::v1::reports::{Cases, MetricSummary, ReportRow, ReportView, Totals};
 use crate::domain::id::{RunId, TestId};
 use crate::domain::outcome::{Class, Outcome};
 use crate::domain::test::Phase;
@@ -36,6 +36,7 @@ fn row(index: u32, name: &str, outcome: Option<Outcome>) -> ReportRow {
         finished_at: ended.then_some(Timestamp(1_764_000_000_000)),
         message: String::new(),
         first_attempt: None,
+        cases: None,
         weights: None,
         labels: BTreeMap::new(),
         isolation: String::new(),
@@ -175,6 +176,55 @@ fn the_origin_of_weights_is_counted() {
     assert_eq!(told(&["folder"]).as_deref(), Some("from the model's directory for 1 of 1 test"));
     let mixed = "random for 1 of 4 tests, from the model cache for 2, from the model hub for 1";
     assert_eq!(told(&["cache", "hub", "random", "cache"]).as_deref(), Some(mixed));
+}
+
+/// Two tests with JUnit files, and one without.
+fn with_cases(labels: &[&str]) -> ReportView {
+    let mut rows: Vec<_> =
+        (0..3).map(|at| row(at, &format!("unit/cpu/{at}"), Some(Outcome::Passed))).collect();
+    let counts = |passed, failed, skipped| {
+        let total = passed + failed + skipped;
+        Some(Cases { total, passed, failed, skipped, ..Cases::default() })
+    };
+    (rows[0].cases, rows[1].cases) = (counts(47, 0, 1), counts(145, 0, 0));
+    for row in rows.iter_mut().take(2) {
+        row.labels = labels.iter().map(|label| ((*label).to_owned(), "x".to_owned())).collect();
+    }
+    let mut report = view(rows);
+    report.totals.cases = counts(192, 0, 1);
+    report.totals.tests_with_cases = 2;
+    report
+}
+
+#[test]
+fn cases_are_counted_where_there_are_some() {
+    let text = table(&with_cases(&[]), Style::default());
+    assert!(text.contains("\n193 cases: 192 passed, 1 skipped; 2 tests\n"), "{text}");
+    assert!(text.contains("47 passed, 1 skipped") && text.contains("145 passed"), "{text}");
+    let shards = table(&with_cases(&["suite", "items"]), Style::default());
+    assert!(shards.contains("\n193 cases: 192 passed, 1 skipped; 2 shards\n"), "{shards}");
+    let text = csv(&with_cases(&[]));
+    let header = text.lines().next().expect("a header");
+    assert!(
+        header.ends_with("cases,cases_passed,cases_failed,cases_errors,cases_skipped"),
+        "{header}"
+    );
+    let ends: Vec<_> = text.lines().skip(1).map(|line| line.contains(",48,47,0,0,1")).collect();
+    assert_eq!(ends, [true, false, false], "{text}");
+    let json = json(&with_cases(&[])).expect("encodes");
+    let json: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    assert_eq!(json["totals"]["cases"]["passed"], 192);
+    assert_eq!(json["rows"][0]["cases"]["skipped"], 1);
+    assert_eq!(json["rows"][2].get("cases"), None);
+}
+
+#[test]
+fn a_lost_first_attempt_is_told_though_the_second_passed() {
+    let mut again = row(0, "again", Some(Outcome::Passed));
+    (again.attempts, again.first_attempt) = (2, Some("worker b was lost".into()));
+    let text = table(&view(vec![again]), Style::default());
+    let told = "r1.t0 again passed: passed at attempt 2; attempt 1: worker b was lost\n";
+    assert!(text.ends_with(told), "{text}");
 }
 
 #[test]

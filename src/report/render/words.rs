@@ -1,6 +1,6 @@
 //! Words of a report: outcomes, and texts that came from others.
 
-use crate::api::v1::reports::ReportRow;
+use crate::api::v1::reports::{Cases, ReportRow};
 use crate::domain::outcome::Outcome;
 use crate::domain::test::Phase;
 use crate::domain::time::Timestamp;
@@ -20,16 +20,25 @@ pub fn standing(row: &ReportRow) -> &'static str {
             _ => "waiting",
         },
         Some(Outcome::Passed) if row.flaky => "flaky",
-        Some(outcome) => name(outcome),
+        Some(outcome) => outcome.words(),
     }
 }
 
-pub fn name(outcome: Outcome) -> &'static str {
-    match outcome {
-        Outcome::TimedOut => "timed out",
-        Outcome::WorkerLost => "worker lost",
-        other => other.name(),
+/// `47 passed, 1 skipped`; what is zero is left out, but for what passed.
+pub fn cases(counts: &Cases) -> String {
+    let mut text = format!("{} passed", counts.passed);
+    for (count, word) in [
+        (counts.failed, "failed"),
+        (counts.errors, "in error"),
+        (counts.skipped, "skipped"),
+        (counts.flaky, "flaky"),
+    ] {
+        if count > 0 {
+            // Writing to a string cannot fail.
+            let _ = write!(text, ", {count} {word}");
+        }
     }
+    text
 }
 
 /// Every word of [`standing`] with the terminal's code of its colour.
@@ -82,6 +91,24 @@ pub fn lines(text: &str, colours: bool) -> String {
     lines
 }
 
+/// A JSON document with the same meaning, in which nothing commands a terminal. Such characters
+/// are only ever inside its texts.
+pub fn json(document: &str) -> String {
+    let mut safe = String::with_capacity(document.len());
+    let mut units = [0; 2];
+    for character in document.chars() {
+        if character == '\n' || !(character.is_control() || invisible(character)) {
+            safe.push(character);
+            continue;
+        }
+        for unit in character.encode_utf16(&mut units) {
+            // Writing to a string cannot fail.
+            let _ = write!(safe, "\\u{unit:04x}");
+        }
+    }
+    safe
+}
+
 /// Bytes of the code at the beginning that only changes how letters look (ECMA-48, SGR).
 fn colour_code(text: &str) -> usize {
     let Some(code) = text.strip_prefix("\u{1b}[") else { return 0 };
@@ -131,9 +158,19 @@ mod tests {
     }
 
     #[test]
+    fn a_json_document_means_the_same() {
+        let hostile = "a\u{1b}[31mb\u{9b}2J\u{202e}c\nd\0\u{e0041}é\u{7f}";
+        let document = serde_json::to_string_pretty(&[hostile]).expect("JSON");
+        let safe = json(&document);
+        assert!(safe.contains("\\u202e") && safe.contains("\\udb40\\udc41"), "{safe}");
+        assert!(!safe.chars().any(|c| (c.is_control() && c != '\n') || invisible(c)), "{safe:?}");
+        assert_eq!(serde_json::from_str::<[String; 1]>(&safe).expect("JSON"), [hostile]);
+    }
+
+    #[test]
     fn every_outcome_has_a_colour() {
         for outcome in Outcome::ALL {
-            assert!(COLOURS.iter().any(|(word, _)| *word == name(outcome)), "{outcome}");
+            assert!(COLOURS.iter().any(|(word, _)| *word == outcome.words()), "{outcome}");
         }
     }
 }
