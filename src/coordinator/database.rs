@@ -86,8 +86,8 @@ impl Projection for DatabaseWriter {
         self.look_again();
         if self.held.is_some() {
             tracing::warn!(
-                "the results database is still in use by another process; the next start adds \
-                 the results of this one"
+                "the results database is still in use by another process; the results are in the \
+                 event log, and the next command that finds the database free adds them"
             );
         }
     }
