@@ -151,9 +151,11 @@ complete -c dtf -n "__fish_dtf_using_subcommand generate" -l family -d 'Family, 
 complete -c dtf -n "__fish_dtf_using_subcommand generate" -l revision -d 'Revision of the model' -r
 complete -c dtf -n "__fish_dtf_using_subcommand generate" -l set -d 'Further parameter of the template, as NAME=VALUE' -r
 complete -c dtf -n "__fish_dtf_using_subcommand generate" -l templates -d 'Directory with templates of your own, which win, see docs/templates.md' -r -F
-complete -c dtf -n "__fish_dtf_using_subcommand generate" -l from-pytest -d 'Folder of the suite; the plan is written beside it, as dtf-plan.yaml' -r -F
-complete -c dtf -n "__fish_dtf_using_subcommand generate" -l shard-time -d 'Time that a shard should take at most [default: 1m]' -r
+complete -c dtf -n "__fish_dtf_using_subcommand generate" -l from-pytest -d 'Directory or file of a pytest suite. pytest decides about the root directory; the plan is written there, as dtf-plan.yaml, with a directory dtf-plan beside it' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand generate" -l shard-time -d 'Time that a shard should take at most [default: a quarter of the suite, from 10s to 1m]' -r
 complete -c dtf -n "__fish_dtf_using_subcommand generate" -l durations -d 'What tests took before: a JUnit file (.xml), or the `.test_durations` of pytest-split' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand generate" -l files -d 'Further files that the tests need, relative to the root directory (repeatable)' -r
+complete -c dtf -n "__fish_dtf_using_subcommand generate" -l env -d 'Environment variable for collecting and for the tests (repeatable)' -r
 complete -c dtf -n "__fish_dtf_using_subcommand generate" -l out -d 'Directory to write [default: dtf-tests]' -r -F
 complete -c dtf -n "__fish_dtf_using_subcommand generate" -l graph -d 'Only print what waits for what, as text or for Graphviz (dot)' -r -f -a "text\t''
 dot\t''"

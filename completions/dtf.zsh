@@ -153,9 +153,11 @@ _arguments "${_arguments_options[@]}" : \
 '--revision=[Revision of the model]:REVISION:_default' \
 '*--set=[Further parameter of the template, as NAME=VALUE]:NAME=VALUE:_default' \
 '--templates=[Directory with templates of your own, which win, see docs/templates.md]:DIR:_files' \
-'(--out --explain)--from-pytest=[Folder of the suite; the plan is written beside it, as dtf-plan.yaml]:DIR:_files' \
-'--shard-time=[Time that a shard should take at most \[default\: 1m\]]:TIME:_default' \
+'(--out --explain)--from-pytest=[Directory or file of a pytest suite. pytest decides about the root directory; the plan is written there, as dtf-plan.yaml, with a directory dtf-plan beside it]:DIR:_files' \
+'--shard-time=[Time that a shard should take at most \[default\: a quarter of the suite, from 10s to 1m\]]:TIME:_default' \
 '--durations=[What tests took before\: a JUnit file (.xml), or the \`.test_durations\` of pytest-split]:FILE:_files' \
+'*--files=[Further files that the tests need, relative to the root directory (repeatable)]:PATTERN:_default' \
+'*--env=[Environment variable for collecting and for the tests (repeatable)]:NAME=VALUE:_default' \
 '--out=[Directory to write \[default\: dtf-tests\]]:DIR:_files' \
 '(--out)--graph=[Only print what waits for what, as text or for Graphviz (dot)]::FORM:(text dot)' \
 '--output=[Form of what is printed, or of the report; csv for --dry-run, --run and --submit --wait]:OUTPUT:(table json csv)' \

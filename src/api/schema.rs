@@ -103,7 +103,8 @@ pub struct Launch {
     pub files: Option<Vec<File>>,
     /// Directories without files that are made in the working directory.
     pub directories: Option<Vec<String>>,
-    /// `"system"`, or `{"packages": {"requirements": ["torch"], "python": ">=3.10"}}`.
+    /// `"system"`, or `{"packages": {"requirements": ["torch"], "python": ">=3.10"}}`;
+    /// `wheels` is a list of files as in `files`, which are installed too.
     #[schema(value_type = Object)]
     pub environment: Option<Value>,
     pub env: Option<BTreeMap<String, String>>,

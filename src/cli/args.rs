@@ -212,7 +212,7 @@ pub struct Machine {
     #[arg(long, env = "DTF_ENVIRONMENTS_DIR", value_name = "DIR")]
     pub environments_dir: Option<PathBuf>,
     /// Interpreter to build environments with [default: python3 in PATH]
-    #[arg(long, env = "DTF_PYTHON", value_name = "FILE")]
+    #[arg(long, env = "DTF_PYTHON", value_parser = program, value_name = "FILE")]
     pub python: Option<PathBuf>,
     /// Use the packages that this interpreter has, instead of building environments
     #[arg(long, env = "DTF_SYSTEM_PACKAGES", num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
@@ -377,6 +377,7 @@ Examples:
   dtf generate gpt2 --hw cpu,cuda --graph=dot | dot -Tsvg > gpt2.svg
   dtf generate gpt2 --hw cuda --submit --coordinator http://lab-1:7700 --wait
   dtf generate --from-pytest tests --python .venv/bin/python --durations junit.xml
+  dtf generate --from-pytest . --python .venv/bin/python -- -m 'not slow'
 Then: dtf run tests-bert/plan.yaml, or uv run tests-bert/SCRIPT.py")]
 pub struct GenerateArgs {
     #[command(flatten)]
@@ -426,15 +427,25 @@ pub struct GenerateArgs {
 /// Tests from an existing suite instead of from models.
 #[derive(Debug, Clone, Args)]
 pub struct PytestArgs {
-    /// Folder of the suite; the plan is written beside it, as dtf-plan.yaml
+    /// Directory or file of a pytest suite. pytest decides about the root directory; the plan is
+    /// written there, as dtf-plan.yaml, with a directory dtf-plan beside it
     #[arg(long, value_name = "DIR", conflicts_with_all = ["what", "out", "explain"])]
     pub from_pytest: Option<PathBuf>,
-    /// Time that a shard should take at most [default: 1m]
+    /// Time that a shard should take at most [default: a quarter of the suite, from 10s to 1m]
     #[arg(long, value_parser = span, value_name = "TIME", requires = "from_pytest")]
     pub shard_time: Option<Millis>,
     /// What tests took before: a JUnit file (.xml), or the `.test_durations` of pytest-split
     #[arg(long, value_name = "FILE", requires = "from_pytest")]
     pub durations: Option<PathBuf>,
+    /// Further files that the tests need, relative to the root directory (repeatable)
+    #[arg(long, value_name = "PATTERN", requires = "from_pytest")]
+    pub files: Vec<String>,
+    /// Environment variable for collecting and for the tests (repeatable)
+    #[arg(long, value_parser = pair, value_name = "NAME=VALUE", requires = "from_pytest")]
+    pub env: Vec<(String, String)>,
+    /// Options for pytest, such as -- -k "not slow" --ignore tests/old
+    #[arg(last = true, value_name = "PYTEST OPTION", requires = "from_pytest")]
+    pub pytest_options: Vec<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -620,7 +631,7 @@ pub struct CheckTemplatesArgs {
     #[command(flatten)]
     pub templates: Templates,
     /// Interpreter to check with [default: python3 in PATH]
-    #[arg(long, env = "DTF_PYTHON", value_name = "FILE")]
+    #[arg(long, env = "DTF_PYTHON", value_parser = program, value_name = "FILE")]
     pub python: Option<PathBuf>,
     /// Form of the answer
     #[arg(long, value_enum, default_value_t)]
@@ -698,6 +709,18 @@ fn which_run(text: &str) -> Result<WhichRun, String> {
     text.parse().map(WhichRun::Id).map_err(|error| format!("{error}, or `latest`"))
 }
 
+/// A program: a plain name is looked up in `PATH`, a path is relative to where the person is,
+/// wherever it is started later.
+pub fn program(text: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(text);
+    // Links stay as they are: a virtual environment's interpreter is one.
+    if path.components().count() > 1 {
+        std::path::absolute(path).map_err(|error| error.to_string())
+    } else {
+        Ok(path)
+    }
+}
+
 /// Keys of a matrix with their values.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pairs(pub Vec<(String, String)>);
@@ -719,6 +742,13 @@ mod tests {
     #[test]
     fn the_command_line_is_well_formed() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_path_of_a_program_is_that_of_where_the_person_is() {
+        assert_eq!(program("python3.12"), Ok(PathBuf::from("python3.12")));
+        let here = std::env::current_dir().expect("a directory");
+        assert_eq!(program(".venv/bin/python"), Ok(here.join(".venv/bin/python")));
     }
 
     #[test]

@@ -1,14 +1,15 @@
 //! `dtf generate`: tests for models, as a plan and scripts that run alone; or only told of,
 //! or sent on at once.
 
-use super::args::{GenerateArgs, Global, Graph, ModelArgs, Output, Server};
-use super::connect::{client_at, named_coordinator, path, settings};
+use super::args::{GenerateArgs, Global, Graph, ModelArgs, Output, Server, program};
+use super::connect::{client_at, named_coordinator, settings};
 use super::console::Console;
 use super::failure::Failure;
 use super::progress::Progress;
 use super::work::Work;
 use super::{exit, explain, fit, library, pytest, run as cli_run, submit};
 use crate::plan::graph;
+use crate::plan::pytest::BESIDE;
 use crate::plan::request::Generated;
 use crate::report::render::figures::counted;
 use std::path::{Path, PathBuf};
@@ -45,7 +46,7 @@ pub async fn run(console: Console, global: &Global, args: GenerateArgs) -> Resul
     let file = settings(global)?;
     let mut beside = None;
     let mut work = if args.pytest.from_pytest.is_some() {
-        let python = file.pick(args.local.machine.python.clone(), "python", path)?;
+        let python = file.pick(args.local.machine.python.clone(), "python", program)?;
         let found = pytest::collect(console, &args.pytest, python.as_deref()).await?;
         beside = Some(found.base.join("dtf-plan.yaml"));
         Work::suite(found)
@@ -120,10 +121,25 @@ pub async fn run(console: Console, global: &Global, args: GenerateArgs) -> Resul
 /// The plan of a suite, whose files stay where they are.
 fn write_plan(console: Console, plan: &Path, made: &Generated, force: bool) -> Result<u8, Failure> {
     if plan.exists() && !force {
-        let message = format!("{} is there already", plan.display());
+        let message = format!("{} exists already", plan.display());
         return Err(Failure::usage(message).hint("give --force to write over it"));
     }
     let name = plan.display();
+    let base = plan.parent().unwrap_or(Path::new("."));
+    let beside = base.join(BESIDE);
+    // What an earlier plan brought along would only confuse.
+    match std::fs::remove_dir_all(&beside) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            return Err(not_written(&beside, &error));
+        }
+        _ => {}
+    }
+    for (file, bytes) in &made.made {
+        let file = base.join(file);
+        let parent = file.parent().unwrap_or(base);
+        std::fs::create_dir_all(parent).map_err(|error| not_written(parent, &error))?;
+        std::fs::write(&file, bytes).map_err(|error| not_written(&file, &error))?;
+    }
     std::fs::write(plan, made.plan()?).map_err(|error| not_written(plan, &error))?;
     let tests = counted(made.submission.tests.len() as u64, "test");
     console.result(&format!("{tests} in {name}\nnext: dtf run {name}"))?;

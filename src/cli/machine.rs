@@ -1,6 +1,6 @@
 //! From settings to what this machine offers, for `worker` and `run`.
 
-use super::args::{Global, Machine};
+use super::args::{Global, Machine, program};
 use super::connect::{path, text};
 use super::console::Console;
 use super::failure::Failure;
@@ -87,7 +87,7 @@ pub fn settings(
         idle_timeout: None,
         null_runner: false,
         offline: file.pick(machine.offline, "offline", bool::from_str)?.unwrap_or(false),
-        python: file.pick(machine.python.clone(), "python", path)?,
+        python: file.pick(machine.python.clone(), "python", program)?,
         system_packages: file
             .pick(machine.system_packages, "system_packages", bool::from_str)?
             .unwrap_or(false),

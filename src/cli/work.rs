@@ -37,7 +37,7 @@ pub struct Work {
 enum What {
     Plan(Plan),
     Models { name: String, models: Vec<ModelEntry> },
-    Suite { suite: Suite, items: Vec<Item> },
+    Suite { suite: Box<Suite>, items: Vec<Item> },
 }
 
 impl Work {
@@ -86,7 +86,7 @@ impl Work {
     /// A suite of pytest that was collected below `base`.
     pub fn suite(found: pytest::Found) -> Self {
         let pytest::Found { suite, items, base } = found;
-        Self::new(What::Suite { suite, items }, Folder::new(&base))
+        Self::new(What::Suite { suite: Box::new(suite), items }, Folder::new(&base))
     }
 
     fn new(what: What, folder: Folder) -> Self {

@@ -116,7 +116,7 @@ impl From<Junit> for JunitForm {
 }
 
 /// A file by content, with its name in the working directory.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FileRef {
     /// Relative, with `/`, without `..`.
@@ -152,7 +152,7 @@ pub enum Environment {
     Packages(Packages),
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Packages {
     /// PEP 508 requirements.
@@ -160,12 +160,38 @@ pub struct Packages {
     /// Version constraint (`>=3.10`), absent: any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub python: Option<String>,
+    /// Wheels that are installed beside the requirements, in whose place no index is asked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub wheels: Vec<FileRef>,
 }
 
 impl Environment {
     #[must_use]
     pub fn is_system(&self) -> bool {
         *self == Self::System
+    }
+
+    /// Files that must be there before it can be built.
+    #[must_use]
+    pub fn wheels(&self) -> &[FileRef] {
+        match self {
+            Self::System => &[],
+            Self::Packages(packages) => &packages.wheels,
+        }
+    }
+}
+
+/// Name and version of the distribution in a wheel, by the wheel's file name
+/// (`click-8.1.7-py3-none-any.whl`). None when it is not named like a wheel.
+#[must_use]
+pub fn wheel_contents(path: &str) -> Option<(&str, &str)> {
+    let file = path.rsplit('/').next()?.strip_suffix(".whl")?;
+    let parts: Vec<&str> = file.split('-').collect();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._+!".contains(c);
+    let whole = parts.iter().all(|part| !part.is_empty() && part.chars().all(plain));
+    match parts.as_slice() {
+        [name, version, _, _, _] | [name, version, _, _, _, _] if whole => Some((name, version)),
+        _ => None,
     }
 }
 
@@ -202,6 +228,8 @@ pub enum InvalidLaunch {
     MissingScript(String),
     #[error("{0:?} is not the name of an environment variable")]
     BadVariable(String),
+    #[error("{0:?} is not the file name of a wheel, such as name-1.0-py3-none-any.whl")]
+    BadWheel(String),
     #[error("a NUL character stands in {0}")]
     Nul(&'static str),
     #[error("the timeout is zero")]
@@ -218,9 +246,14 @@ impl Launch {
         if self.timeout_ms == Millis(0) {
             return Err(InvalidLaunch::ZeroTimeout);
         }
-        for file in &self.files {
+        for file in self.files.iter().chain(self.environment.wheels()) {
             check_path(&file.path)?;
             check_digest(&file.sha256)?;
+        }
+        if let Some(file) =
+            self.environment.wheels().iter().find(|file| wheel_contents(&file.path).is_none())
+        {
+            return Err(InvalidLaunch::BadWheel(file.path.clone()));
         }
         match &self.run {
             Program::Script(script) => {
@@ -269,6 +302,7 @@ impl Launch {
             ("env", self.env.len()),
             ("labels", self.labels.len()),
             ("requirements", packages),
+            ("wheels", self.environment.wheels().len()),
         ];
         match lists.into_iter().find(|(_, count)| *count > MAX_LIST) {
             Some((what, count)) => Err(InvalidLaunch::TooMany { what, count }),
@@ -346,6 +380,23 @@ mod tests {
             assert!(check_path(path).is_err(), "{path:?}");
         }
         assert_eq!(check_path("data/config.json"), Ok(()));
+    }
+
+    #[test]
+    fn a_wheel_says_what_it_holds() {
+        assert_eq!(wheel_contents("w/click-8.1.7-py3-none-any.whl"), Some(("click", "8.1.7")));
+        let built = "x-1.0+cpu-1-cp311-cp311-linux_x86_64.whl";
+        assert_eq!(wheel_contents(built), Some(("x", "1.0+cpu")));
+        for odd in ["click.whl", "a-b-c-d.whl", "a--py3-none-any.whl", "a-1-py3-none-any.zip", "-r"]
+        {
+            assert_eq!(wheel_contents(odd), None, "{odd}");
+        }
+        let mut launch = command(&["true"]);
+        let sha256 = "0".repeat(64);
+        let file = FileRef { path: "x.zip".into(), sha256, size_bytes: 1, executable: false };
+        let packages = Packages { wheels: vec![file], ..Packages::default() };
+        launch.environment = Environment::Packages(packages);
+        assert_eq!(launch.check(), Err(InvalidLaunch::BadWheel("x.zip".into())));
     }
 
     #[test]

@@ -26,7 +26,7 @@ pub const MAX_FILES: usize = 20_000;
 
 /// Directories that nobody means when they name the directory around them. A path or pattern
 /// that spells one of these names means it.
-const IGNORED: [&str; 5] = ["__pycache__", ".pytest_cache", ".mypy_cache", ".git", ".venv"];
+pub const IGNORED: [&str; 5] = ["__pycache__", ".pytest_cache", ".mypy_cache", ".git", ".venv"];
 /// Of [`IGNORED`]: made again by whoever needs them, so that leaving them out is no news.
 const CACHES: [&str; 3] = ["__pycache__", ".pytest_cache", ".mypy_cache"];
 /// Maximum number of paths named in one note.
@@ -155,6 +155,39 @@ impl Files for NoFiles {
     }
     fn list(&self, _: &str) -> Result<Vec<String>, Unreadable> {
         Err(Unreadable("files cannot be listed here".into()))
+    }
+}
+
+/// Files that a plan brings along, which need not be on a disk, before those of the directory.
+pub struct Overlay<'a> {
+    pub made: &'a BTreeMap<String, Arc<[u8]>>,
+    pub files: &'a dyn Files,
+}
+
+impl Files for Overlay<'_> {
+    fn read(&self, path: &str) -> Result<Vec<u8>, Unreadable> {
+        match self.made.get(path) {
+            Some(bytes) => Ok(bytes.to_vec()),
+            None => self.files.read(path),
+        }
+    }
+
+    fn list(&self, path: &str) -> Result<Vec<String>, Unreadable> {
+        if self.made.contains_key(path) {
+            return Ok(vec![path.to_owned()]);
+        }
+        self.files.list(path)
+    }
+
+    fn survey(&self, path: &str, ignored: &[&str]) -> Result<Listing, Unreadable> {
+        if self.made.contains_key(path) {
+            return Ok(Listing { files: vec![path.to_owned()], ..Listing::default() });
+        }
+        self.files.survey(path, ignored)
+    }
+
+    fn executable(&self, path: &str) -> bool {
+        !self.made.contains_key(path) && self.files.executable(path)
     }
 }
 

@@ -445,7 +445,11 @@ impl<'a> Subject<'a> {
         }
         let environment = self.entry.settings.environment.clone().unwrap_or_else(|| {
             let requirements = usual.clone();
-            Environment::Packages(Packages { requirements, python: Some(PYTHON.into()) })
+            Environment::Packages(Packages {
+                requirements,
+                python: Some(PYTHON.into()),
+                ..Packages::default()
+            })
         });
         let requirements = match &environment {
             Environment::Packages(packages) => packages.requirements.clone(),

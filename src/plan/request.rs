@@ -3,6 +3,7 @@
 use crate::domain::launch::Program;
 use crate::plan::document::check_count;
 use crate::plan::entry::Entry;
+use crate::plan::files::Overlay;
 use crate::plan::generate::{self, ModelTests, Planned};
 use crate::plan::locate::Path;
 use crate::plan::models::{self, ModelEntry};
@@ -15,7 +16,7 @@ use crate::plan::pytest::{self, Item, Suite};
 use crate::plan::sources::Sources;
 use crate::plan::submission::{Submission, submission};
 use crate::plan::write;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Most models in one request.
@@ -58,6 +59,8 @@ pub struct Generated {
     /// Tests that are not of a model.
     pub others: Vec<Planned>,
     pub submission: Submission,
+    /// Files that the plan brings along, by their paths relative to it.
+    pub made: BTreeMap<String, Arc<[u8]>>,
 }
 
 /// Makes the tests for some models.
@@ -81,7 +84,8 @@ pub fn generate(
 /// # Errors
 /// As for a plan file; fields are named after items.
 pub fn suite(suite: &Suite, items: &[Item], sources: &Sources) -> Result<Generated, PlanError> {
-    let entries = pytest::entries(suite, items).map_err(refuse)?;
+    let pytest::Made { entries, files: made, doubts } =
+        pytest::entries(suite, items).map_err(refuse)?;
     let planned = |mut entry: Entry| {
         let weight = entry.settings.priority.unwrap_or_default();
         let expected = entry.settings.expected.map(|span| span.0);
@@ -91,7 +95,12 @@ pub fn suite(suite: &Suite, items: &[Item], sources: &Sources) -> Result<Generat
         Planned { entry, terms, known: Known::default() }
     };
     let others = entries.into_iter().map(planned).collect();
-    put_together(&suite.name, Vec::new(), others, sources)
+    let files = Overlay { made: &made, files: sources.files };
+    let sources = Sources { files: &files, ..*sources };
+    let mut generated = put_together(&suite.name, Vec::new(), others, &sources)?;
+    generated.submission.doubts.extend(doubts);
+    generated.made = made;
+    Ok(generated)
 }
 
 fn put_together(
@@ -112,7 +121,7 @@ fn put_together(
     }
     let raised = models.iter().flat_map(|model| &model.tests).filter(|test| test.known.raised);
     submission.doubts.extend(needs::told(raised.map(|test| &*test.entry.name)));
-    Ok(Generated { models, others, submission })
+    Ok(Generated { models, others, submission, made: BTreeMap::new() })
 }
 
 impl Generated {

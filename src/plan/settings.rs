@@ -2,13 +2,14 @@
 
 use crate::domain::accelerator::Backend;
 use crate::domain::accelerator::Vendor;
-use crate::domain::launch::{Environment, Isolation, MAX_LIST, Packages};
+use crate::domain::launch::{Environment, Isolation, MAX_LIST, Packages, wheel_contents};
 use crate::domain::priority::Priority;
 use crate::domain::requirement::Requirement;
 use crate::domain::retry::{MAX_ATTEMPTS, Retries};
 use crate::domain::tag::{MAX_TAGS, Tag};
 use crate::domain::time::Millis;
 use crate::plan::fields::{Fields, one_of, text, truth, whole, word};
+use crate::plan::files;
 use crate::plan::node::Node;
 use crate::plan::problem::{Problem, Wrong, did_you_mean};
 use crate::plan::quantity;
@@ -54,6 +55,8 @@ pub const MAX_VALUE_BYTES: usize = 16 * 1024;
 pub struct Settings {
     pub requires: Requires,
     pub environment: Option<Environment>,
+    /// Wheels for it, relative to the plan.
+    pub wheels: Vec<String>,
     pub isolation: Option<Isolation>,
     pub env: BTreeMap<String, String>,
     pub priority: Option<Priority>,
@@ -117,9 +120,11 @@ impl Settings {
         let on_failure = one_of(&[("skip", false), ("run", true)]);
         let labels: BTreeMap<_, _> = fields.texts("labels", MAX_LIST)?.into_iter().collect();
         check_labels(&labels, fields)?;
+        let (environment, wheels) = read_environment(fields)?;
         Ok(Self {
             requires: read_requires(fields)?,
-            environment: read_environment(fields)?,
+            environment,
+            wheels,
             isolation: fields.optional("isolation", isolation)?,
             env,
             priority: fields.optional("priority", priority)?,
@@ -260,25 +265,38 @@ fn read_retries(fields: &Fields) -> Result<Retries, Problem> {
     })
 }
 
-fn read_environment(fields: &Fields) -> Result<Option<Environment>, Problem> {
+/// The environment, and the wheels that are installed into it.
+fn read_environment(fields: &Fields) -> Result<(Option<Environment>, Vec<String>), Problem> {
     let path = fields.path.key("environment");
     let node = match fields.get("environment") {
-        None => return Ok(None),
-        Some(Node::Text(text)) if text == "system" => return Ok(Some(Environment::System)),
+        None => return Ok((None, Vec::new())),
+        Some(Node::Text(text)) if text == "system" => {
+            return Ok((Some(Environment::System), Vec::new()));
+        }
         Some(node @ Node::Map(_)) => node,
         Some(node) => {
             let wrong = Wrong::expected("system or a mapping with packages", node);
             return Err(wrong.hint("environment: {packages: [torch]}").at(&path));
         }
     };
-    let fields = Fields::new(node, &path, &["packages", "python"])?;
+    let fields = Fields::new(node, &path, &["packages", "python", "wheels"])?;
     let requirements = fields.list("packages", MAX_LIST, package)?;
-    if requirements.is_empty() {
+    let wheels = fields.list("wheels", MAX_LIST, wheel)?;
+    if requirements.is_empty() && wheels.is_empty() {
         let problem = Problem::new(&path, "no package is named");
         return Err(problem.hint("environment: system uses what the worker has"));
     }
     let python = fields.optional("python", python_constraint)?;
-    Ok(Some(Environment::Packages(Packages { requirements, python })))
+    let packages = Packages { requirements, python, ..Packages::default() };
+    Ok((Some(Environment::Packages(packages)), wheels))
+}
+
+fn wheel(node: &Node) -> Result<String, Wrong> {
+    let path = files::inside(&text(node)?)?;
+    match wheel_contents(&path) {
+        Some(_) => Ok(path),
+        None => Err(Wrong::expected("a wheel such as wheels/name-1.0-py3-none-any.whl", node)),
+    }
 }
 
 /// A requirement as packaging tools read it. One that starts like an option is refused,

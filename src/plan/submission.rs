@@ -1,7 +1,7 @@
 //! A plan becomes tests: files are read, models looked up, dependencies resolved.
 
 use crate::domain::launch;
-use crate::domain::launch::{Input, Launch, MAX_LAUNCH_BYTES, Program};
+use crate::domain::launch::{Environment, Input, Launch, MAX_LAUNCH_BYTES, Program};
 use crate::domain::requirement::Requirement;
 use crate::domain::test::{OnFailure, TestSpec};
 use crate::plan::dependency::{self, Names};
@@ -225,11 +225,19 @@ fn launch(entry: &Entry, inputs: Vec<Input>, gatherer: &mut Gatherer) -> Result<
     }
     files.sort();
     files.dedup_by(|a, b| a.path == b.path);
+    let mut environment = settings.environment.clone().unwrap_or_default();
+    if let Environment::Packages(packages) = &mut environment {
+        let path = entry.path.key("environment").key("wheels");
+        for (at, wheel) in settings.wheels.iter().enumerate() {
+            let found = gatherer.file(wheel).map_err(|wrong| wrong.at(&path.index(at)))?;
+            packages.wheels.push(found);
+        }
+    }
     let launch = Launch {
         run: entry.program.clone(),
         files,
         directories: directories.into_iter().collect(),
-        environment: settings.environment.clone().unwrap_or_default(),
+        environment,
         env: settings.env.clone(),
         isolation: settings.isolation.unwrap_or_default(),
         backend: settings.requires.backend,

@@ -97,6 +97,7 @@ fn settings(map: &mut Mapping, settings: &Settings) {
         Some(Environment::Packages(packages)) => {
             let mut inner = Mapping::new();
             put_texts(&mut inner, "packages", packages.requirements.iter().map(String::as_str));
+            put_texts(&mut inner, "wheels", settings.wheels.iter().map(String::as_str));
             if let Some(python) = &packages.python {
                 put(&mut inner, "python", python.as_str());
             }

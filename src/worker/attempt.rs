@@ -334,7 +334,11 @@ impl<L: Link> Workshop<L> {
         if matches!(launch.run, Program::Command(_)) && launch.environment.is_system() {
             return Ok(None);
         }
-        let prepared = self.environments.prepare(&launch.environment).await;
+        let cache = self.site.files();
+        files::keep(launch.environment.wheels(), &cache, self.link.as_ref())
+            .await
+            .map_err(|error| Verdict::set_up(error.to_string()))?;
+        let prepared = self.environments.prepare(&launch.environment, &cache).await;
         prepared.map(Some).map_err(|error| Verdict::set_up(error.to_string()))
     }
 

@@ -88,6 +88,17 @@ fn make_executable(_: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// Fetches `files` into the cache, where each is called by its SHA-256.
+///
+/// # Errors
+/// The first file that cannot be had.
+pub async fn keep<L: Link>(files: &[FileRef], cache: &Path, link: &L) -> Result<(), FileError> {
+    for file in files {
+        fetch(file, cache, link).await?;
+    }
+    Ok(())
+}
+
 async fn fetch<L: Link>(file: &FileRef, cache: &Path, link: &L) -> Result<PathBuf, FileError> {
     let path = || file.path.clone();
     if file.size_bytes > MAX_BLOB_BYTES {

@@ -10,6 +10,7 @@ mod life;
 mod local;
 mod models;
 mod parameters;
+mod pytest;
 mod python;
 mod recovery;
 mod simulation;

@@ -147,7 +147,7 @@ fn the_python_parts_pass_their_own_tests() {
         "plan.yaml",
         &format!(
             "schema: 1\nname: python\ndefaults:\n  \
-               files: [src/worker, src/cli, tests/python, templates, scripts]\n  timeout: 15m\n  \
+               files: [src/worker, src/cli, src/plan/pytest, tests/python, templates, scripts]\n  timeout: 15m\n  \
                env: {{DTF_ALL_PACKAGES: \"1\"}}\n  environment: {{packages: [{}]}}\ntests:\n  \
              - name: \"faults {{part}}\"\n    env: {{DTF_PART: \"{{part}}\"}}\n    \
                matrix: {{part: [1/2, 2/2]}}\n    cmd: [{PYTEST}, {FAULTS}]\n  \
@@ -156,7 +156,9 @@ fn the_python_parts_pass_their_own_tests() {
             files.join(", ")
         ),
     );
-    for folder in ["src/worker", "src/cli", "tests/python", "templates", "scripts"] {
+    for folder in
+        ["src/worker", "src/cli", "src/plan/pytest", "tests/python", "templates", "scripts"]
+    {
         copy(&root.join(folder), &home.path(folder));
     }
     let plan = plan.to_str().expect("a plain path");

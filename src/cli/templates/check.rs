@@ -2,8 +2,8 @@
 
 use super::{path_of, python};
 use crate::api::SCHEMA;
-use crate::cli::args::{CheckTemplatesArgs, Global, Shape};
-use crate::cli::connect::{address, client_at, path, settings};
+use crate::cli::args::{CheckTemplatesArgs, Global, Shape, program};
+use crate::cli::connect::{address, client_at, settings};
 use crate::cli::console::Console;
 use crate::cli::exit;
 use crate::cli::failure::Failure;
@@ -52,7 +52,7 @@ pub async fn run(
         if named { library::added(&client_at(url, global, &file)?).await?.0 } else { Vec::new() };
     let library = library::library(console, &file, &args.templates, added)?;
     let paths = chosen(&library, &args)?;
-    let python = python::find(file.pick(args.python, "python", path)?.as_deref());
+    let python = python::find(file.pick(args.python, "python", program)?.as_deref());
     let progress = Progress::new(console);
     let interpreter = python.as_deref().ok();
     let (library, said) = (&library, &progress);

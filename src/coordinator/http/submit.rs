@@ -117,7 +117,7 @@ fn check_tests(app: &App, tests: &[Arc<TestSpec>]) -> Result<(), Problem> {
         let launch: Launch =
             serde_json::from_str(text).map_err(|error| refuse(format!("launch: {error}")))?;
         launch.check().map_err(|error| refuse(error.to_string()))?;
-        for file in launch.files {
+        for file in launch.files.iter().chain(launch.environment.wheels()) {
             if seen.contains(&file.sha256) {
                 continue;
             }
@@ -126,7 +126,7 @@ fn check_tests(app: &App, tests: &[Arc<TestSpec>]) -> Result<(), Problem> {
                 return Err(refuse(format!("its file {path} ({digest}) is not here"))
                     .hint("upload it first: PUT /api/v1/blobs/{sha256}"));
             }
-            seen.insert(file.sha256);
+            seen.insert(file.sha256.clone());
         }
     }
     Ok(())

@@ -65,12 +65,6 @@ pub(super) fn name(needs: &Node) -> String {
         .unwrap_or_else(|| "more".to_owned())
 }
 
-/// Items of one group stay together.
-pub(super) fn group(item: &Item) -> Option<&str> {
-    let marker = item.markers.iter().find(|marker| marker.name == "xdist_group")?;
-    marker.args.first().or_else(|| marker.kwargs.get("name"))?.as_str()
-}
-
 fn asked(marker: &Mark) -> Result<Vec<(String, Node)>, Wrong> {
     let text = |text: &str| Node::Text(text.to_owned());
     if marker.name == OWN {

@@ -1,42 +1,100 @@
 //! An existing pytest suite becomes tests: its items in shards of about equal time, each with
 //! what the markers of its items require.
 //!
-//! Limits: [`MAX_ITEMS`] items, [`MAX_SHARD_ITEMS`] of them and [`MAX_SHARD_BYTES`] of names in
-//! one shard. Promises: every item is in exactly one shard, in the order of the suite; equal
+//! A shard's items are in a file beside the plan, which `shard.py` runs on the worker. Limits:
+//! [`MAX_ITEMS`] items, [`MAX_SHARD_ITEMS`] of them in one shard. Promises: every item is in exactly
+//! one shard, in the order of the suite; items that belong together are in one shard; equal
 //! suites and durations give equal shards.
 
 mod markers;
 mod shards;
 
+use crate::domain::time::Millis;
 use crate::plan::entry::Entry;
 use crate::plan::locate::Path;
 use crate::plan::node::Node;
 use crate::plan::problem::{Problem, Wrong};
-use serde::Deserialize;
+use crate::plan::quantity::write_duration;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 /// Most items of a suite.
 pub const MAX_ITEMS: usize = 200_000;
-/// Most items of one shard: they are arguments of one command.
-pub const MAX_SHARD_ITEMS: usize = 500;
-/// Most bytes of their names.
-pub const MAX_SHARD_BYTES: usize = 24 * 1024;
-/// What an item takes of which nothing is known, where nothing is known of any.
-pub const USUAL_SECONDS: f64 = 1.0;
+/// Most items of one shard, so that its JUnit file stays readable.
+pub const MAX_SHARD_ITEMS: usize = 10_000;
+/// Estimate for an item where no item of the suite was measured.
+pub const USUAL_SECONDS: f64 = 0.1;
+/// Directory beside the plan for everything that the plan brings along.
+pub const BESIDE: &str = "dtf-plan";
+/// Runs a shard on the worker.
+const RUNNER: &str = include_str!("shard.py");
+const RUNNER_NAME: &str = "shard.py";
 const JUNIT: &str = "report.xml";
+/// Limit of a shard of which nothing was measured.
+const UNKNOWN_LIMIT: Millis = Millis(3_600_000);
+/// Limit of a shard that was measured: at least this, and a multiple of what it took.
+const LEAST_LIMIT: Millis = Millis(600_000);
+const LIMIT_FACTOR: u64 = 10;
 
-/// What collecting a suite tells, as the plug-in writes it.
+/// What collecting a suite found, as `collect.py` writes it.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Collected {
     pub items: Vec<Item>,
-    /// PEP 508 requirements: what the suite imports, as its interpreter has it.
-    pub packages: Vec<String>,
-    /// Files and folders beside the suite's that it needs, below the folder of the plan.
-    pub files: Vec<String>,
-    /// Folders of these in which Python looks for modules.
+    /// Files and directories that could not be collected.
+    pub errors: Vec<Broken>,
+    /// Absolute paths that pytest was asked for, or found in its settings.
+    pub args: Vec<String>,
+    /// Absolute; above it no `conftest.py` is read.
+    pub conftests_from: Option<String>,
+    pub imported: Vec<Imported>,
+    /// Directories below the root in which Python looks for modules.
     pub paths: Vec<String>,
+    pub distributions: Vec<Distribution>,
+    /// `3.11`
+    pub python: String,
+    /// Imported files that are neither below the root nor installed.
+    pub outside: Vec<String>,
+    /// Options of the suite that its shards do without, in words.
+    pub options: Vec<String>,
+    /// Environment variables that files of the suite read.
+    pub variables: Vec<String>,
+    /// Variables that pytest itself reads, with their values.
+    pub pytest_variables: BTreeMap<String, String>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Broken {
+    pub id: String,
+    pub text: String,
+}
+
+/// A file below the root that was imported.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Imported {
+    pub file: String,
+    /// Directory below the root in which Python found it; empty: the root itself, or none.
+    pub place: String,
+    pub conftest: bool,
+}
+
+/// An installed distribution that the suite needs.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Distribution {
+    pub name: String,
+    pub version: String,
+    /// PEP 508.
+    pub requirement: String,
+    /// No index has it: it must travel as it is.
+    pub pack: bool,
+    pub editable: bool,
+    /// Directory or file that it was installed from.
+    pub from: Option<String>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -44,6 +102,13 @@ pub struct Collected {
 pub struct Item {
     /// `tests/test_x.py::TestIt::test_that[1]`
     pub id: String,
+    /// Its file, relative to the root.
+    pub file: Option<String>,
+    /// Keys that it shares with items that it has to run with.
+    pub together: Vec<String>,
+    /// Keys that it shares with items of its file that it should run with.
+    pub near: Vec<String>,
+    /// Nearest first.
     pub markers: Vec<Mark>,
 }
 
@@ -56,91 +121,228 @@ pub struct Mark {
 }
 
 /// A suite as it is to be run.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Suite {
     /// What test names begin with.
     pub name: String,
-    /// Folder below that of the plan which travels with each shard; `.`: the plan's own.
-    pub folder: String,
-    /// What travels beside it, and the folders of that in which Python looks for modules.
+    /// What travels with each shard: files, directories and patterns below the root.
     pub files: Vec<String>,
-    pub paths: Vec<String>,
+    /// Further files as a compressed tar file, where there are more than a test can list.
+    pub archive: Option<Arc<[u8]>>,
+    /// How pytest is started.
+    pub start: Start,
     /// PEP 508 requirements.
     pub packages: Vec<String>,
-    /// Time that a shard should take at most.
-    pub shard_seconds: f64,
+    /// Constraint on the version of Python.
+    pub python: Option<String>,
+    /// Environment variables of every shard.
+    pub env: BTreeMap<String, String>,
+    /// Wheels of what no index has, by file name.
+    pub wheels: BTreeMap<String, Arc<[u8]>>,
+    /// Time that a shard should take at most; absent: a quarter of the suite, between 10 seconds and 1 minute.
+    pub shard_seconds: Option<f64>,
     /// Measured before, by item.
     pub seconds: HashMap<String, f64>,
+}
+
+/// How pytest is started in a shard: as it was where the suite was collected. Paths are
+/// relative to the root.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Start {
+    pub args: Vec<String>,
+    pub options: Vec<String>,
+    pub settings: Option<String>,
+    pub conftests_from: String,
+    pub directory: String,
+    pub cwd_on_path: bool,
+    pub paths: Vec<String>,
+}
+
+/// Tests of a suite, and the files beside the plan that they need.
+#[derive(Debug)]
+pub struct Made {
+    pub entries: Vec<Entry>,
+    pub files: BTreeMap<String, Arc<[u8]>>,
+    /// What people should know before they trust the tests.
+    pub doubts: Vec<String>,
+}
+
+/// What a shard runs, as `shard.py` reads it.
+#[derive(Serialize)]
+struct ShardFile<'a> {
+    archive: Option<String>,
+    ids: Vec<&'a str>,
+    /// Empty: `args` are collected.
+    files: Vec<&'a str>,
+    #[serde(flatten)]
+    start: &'a Start,
 }
 
 /// Tests for a suite.
 ///
 /// # Errors
 /// No items or too many, or a marker that asks for what is not understood.
-pub fn entries(suite: &Suite, items: &[Item]) -> Result<Vec<Entry>, Problem> {
+pub fn entries(suite: &Suite, items: &[Item]) -> Result<Made, Problem> {
     let top = Path::default().key("pytest");
     if items.is_empty() || items.len() > MAX_ITEMS {
         let message = format!("{} items, allowed are 1 to {MAX_ITEMS}", items.len());
         return Err(Problem::new(&top, message));
     }
+    let needs =
+        items.iter().map(|item| markers::needs(item).map_err(|wrong| wrong.at(&top.key(&item.id))));
+    let mut needs: Vec<Node> = needs.collect::<Result<_, _>>()?;
+    let doubts = agree(items, &mut needs);
     // Groups in the order of names, the one without needs first.
     let mut groups: BTreeMap<(bool, String), (Node, Vec<usize>)> = BTreeMap::new();
-    for (at, item) in items.iter().enumerate() {
-        let needs = markers::needs(item).map_err(|wrong| wrong.at(&top.key(&item.id)))?;
+    for (at, needs) in needs.into_iter().enumerate() {
         let name = markers::name(&needs);
         let group = groups.entry((name != markers::NO_NEEDS, format!("{name}{needs:?}")));
         group.or_insert_with(|| (needs, Vec::new())).1.push(at);
     }
+    let mut files = BTreeMap::new();
+    files.insert(format!("{BESIDE}/{RUNNER_NAME}"), Arc::from(RUNNER.as_bytes()));
+    files.extend(suite.wheels.iter().map(|(name, bytes)| (wheel_path(name), Arc::clone(bytes))));
+    files.extend(suite.archive.iter().map(|bytes| (archive_path(), Arc::clone(bytes))));
+    let most = shards::usual_millis(suite, items);
     let mut used: HashMap<String, usize> = HashMap::new();
     let mut entries = Vec::new();
     for (needs, members) in groups.into_values() {
         let name = markers::name(&needs);
-        for shard in shards::split(suite, items, &members) {
+        for shard in shards::split(suite, items, &members, most) {
             let number = used.entry(name.clone()).or_default();
             *number += 1;
-            let node = entry(suite, &format!("{}/{name}/{number}", suite.name), &needs, &shard);
+            let path = format!("{BESIDE}/{}.json", entries.len() + 1);
+            let name = format!("{}/{name}/{number}", suite.name);
+            let node = entry(suite, (&name, &path), &needs, &shard);
             entries.push(Entry::read(&node, &top.index(entries.len()))?);
+            files.insert(path, shard_file(suite, items, &shard, &top)?);
         }
     }
-    Ok(entries)
+    Ok(Made { entries, files, doubts })
 }
 
-fn entry(suite: &Suite, name: &str, needs: &Node, shard: &shards::Shard) -> Node {
+/// Items that have to run together need what one of them needs. Where they need different
+/// things they cannot run together, which is told.
+fn agree(items: &[Item], needs: &mut [Node]) -> Vec<String> {
+    let mut doubts = Vec::new();
+    let all: Vec<usize> = (0..items.len()).collect();
+    let keys = |at: usize| items[at].together.iter().map(|key| (String::new(), key.as_str()));
+    for members in shards::components(&all, keys) {
+        let asked =
+            |at: &usize| markers::name(&needs[*at]) != markers::NO_NEEDS || !is_empty(&needs[*at]);
+        let asking: Vec<usize> = members.iter().copied().filter(asked).collect();
+        let Some(first) = asking.first().copied() else { continue };
+        if asking.iter().all(|at| needs[*at] == needs[first]) {
+            let common = needs[first].clone();
+            for at in members {
+                needs[at] = common.clone();
+            }
+        } else if members.len() > 1 {
+            doubts.push(format!(
+                "{} and {} other items belong together, but their markers ask for different \
+                 workers: they are in several shards",
+                items[first].id,
+                members.len() - 1
+            ));
+        }
+    }
+    doubts
+}
+
+fn is_empty(needs: &Node) -> bool {
+    matches!(needs, Node::Map(map) if map.is_empty())
+}
+
+fn archive_path() -> String {
+    format!("{BESIDE}/files.tar.gz")
+}
+
+fn wheel_path(name: &str) -> String {
+    format!("{BESIDE}/wheels/{name}")
+}
+
+fn shard_file(
+    suite: &Suite,
+    items: &[Item],
+    shard: &shards::Shard,
+    top: &Path,
+) -> Result<Arc<[u8]>, Problem> {
+    let members = || shard.members.iter().map(|at| &items[*at]);
+    let files: Option<Vec<&str>> = members().map(|item| item.file.as_deref()).collect();
+    let mut seen = BTreeSet::new();
+    let mut files = files.unwrap_or_default();
+    files.retain(|file| seen.insert(*file));
+    let ids = members().map(|item| item.id.as_str()).collect();
+    let archive = suite.archive.as_ref().map(|_| archive_path());
+    let shard = ShardFile { archive, ids, files, start: &suite.start };
+    let text = serde_json::to_vec_pretty(&shard);
+    let text = text.map_err(|error| Problem::new(top, format!("cannot be encoded: {error}")))?;
+    Ok(text.into())
+}
+
+fn entry(suite: &Suite, (name, path): (&str, &str), needs: &Node, shard: &shards::Shard) -> Node {
     let text = |text: &str| Node::Text(text.to_owned());
-    let fixed = ["python", "-m", "pytest", "-q", "--rootdir=.", "-p", "no:cacheprovider"];
-    let mut words: Vec<Node> = fixed.iter().map(|word| text(word)).collect();
-    words.push(Node::Text(format!("--junitxml={JUNIT}")));
-    words.extend(shard.ids.iter().map(|id| text(id)));
-    let files = [&suite.folder].into_iter().chain(&suite.files).map(|file| text(file)).collect();
-    let packages = suite.packages.iter().map(|package| text(package)).collect();
+    let texts = |list: &[String]| Node::List(list.iter().map(|one| text(one)).collect());
+    let runner = format!("{BESIDE}/{RUNNER_NAME}");
+    let words = ["python", runner.as_str(), path].map(text).into();
+    let mut files: Vec<Node> = suite.files.iter().map(|file| text(file)).collect();
+    files.extend([text(&runner), text(path)]);
+    files.extend(suite.archive.as_ref().map(|_| text(&archive_path())));
+    let mut environment = vec![("packages".to_owned(), texts(&suite.packages))];
+    if !suite.wheels.is_empty() {
+        let wheels = suite.wheels.keys().map(|name| text(&wheel_path(name))).collect();
+        environment.push(("wheels".to_owned(), Node::List(wheels)));
+    }
+    environment.extend(suite.python.iter().map(|python| ("python".to_owned(), text(python))));
     let labels = vec![
         ("suite".to_owned(), text(&suite.name)),
-        ("items".to_owned(), Node::Text(shard.ids.len().to_string())),
+        ("items".to_owned(), Node::Text(shard.members.len().to_string())),
+    ];
+    // `shard.py` writes a case for every item, whatever became of it.
+    let junit = vec![
+        ("file".to_owned(), text(JUNIT)),
+        ("cases".to_owned(), Node::Int(i64::try_from(shard.members.len()).unwrap_or(i64::MAX))),
     ];
     let mut map = vec![
         ("name".to_owned(), text(name)),
         ("cmd".to_owned(), Node::List(words)),
-        ("junit".to_owned(), text(JUNIT)),
+        ("junit".to_owned(), Node::Map(junit)),
         ("files".to_owned(), Node::List(files)),
-        ("environment".to_owned(), Node::Map(vec![("packages".to_owned(), Node::List(packages))])),
+        ("environment".to_owned(), Node::Map(environment)),
         ("labels".to_owned(), Node::Map(labels)),
     ];
-    if !suite.paths.is_empty() {
-        let paths = text(&suite.paths.join(":"));
-        map.push(("env".to_owned(), Node::Map(vec![("PYTHONPATH".to_owned(), paths)])));
+    if !suite.env.is_empty() {
+        let pairs = suite.env.iter().map(|(name, value)| (name.clone(), text(value)));
+        map.push(("env".to_owned(), Node::Map(pairs.collect())));
     }
+    let mut limit = UNKNOWN_LIMIT;
     if let Some(milliseconds) = shard.measured_ms {
         map.push(("expected".to_owned(), Node::Text(format!("{milliseconds}ms"))));
+        limit = LEAST_LIMIT.max(Millis(milliseconds.saturating_mul(LIMIT_FACTOR)));
     }
+    map.push(("timeout".to_owned(), Node::Text(write_duration(limit))));
     if let Node::Map(needs) = needs {
-        // What a marker says counts more than what is usual.
-        map.retain(|(key, _)| needs.iter().all(|(said, _)| said != key));
-        map.extend(needs.iter().cloned());
+        merge(&mut map, needs);
     }
     Node::Map(map)
 }
 
-/// Reads what the plug-in wrote.
+/// What a marker says counts more than what is usual; variables and labels are added.
+fn merge(map: &mut Vec<(String, Node)>, needs: &[(String, Node)]) {
+    for (key, value) in needs {
+        let usual = map.iter_mut().find(|(usual, _)| usual == key);
+        match (usual, value) {
+            (Some((_, Node::Map(usual))), Node::Map(said)) if key != "environment" => {
+                usual.retain(|(name, _)| said.iter().all(|(own, _)| own != name));
+                usual.extend(said.iter().cloned());
+            }
+            (Some((_, usual)), said) => *usual = said.clone(),
+            (None, said) => map.push((key.clone(), said.clone())),
+        }
+    }
+}
+
+/// Reads what `collect.py` wrote.
 ///
 /// # Errors
 /// It is not what it writes.
@@ -164,7 +366,15 @@ mod tests {
     use std::collections::BTreeSet;
 
     fn item(id: &str, markers: &Value) -> Item {
-        serde_json::from_value(json!({ "id": id, "markers": markers })).expect("an item")
+        together(id, markers, &[], &[])
+    }
+
+    fn together(id: &str, markers: &Value, together: &[&str], near: &[&str]) -> Item {
+        let file = id.split("::").next();
+        let item = json!({
+            "id": id, "file": file, "markers": markers, "together": together, "near": near
+        });
+        serde_json::from_value(item).expect("an item")
     }
 
     fn mark(name: &str, args: &Value, kwargs: &Value) -> Value {
@@ -174,18 +384,28 @@ mod tests {
     fn suite() -> Suite {
         Suite {
             name: "tests".into(),
-            folder: "tests".into(),
-            files: vec!["conftest.py".into(), "src".into()],
-            paths: vec!["src".into()],
+            files: vec!["conftest.py".into(), "tests".into(), "src".into()],
             packages: vec!["pytest".into()],
-            shard_seconds: 60.0,
-            seconds: HashMap::new(),
+            shard_seconds: Some(60.0),
+            ..Suite::default()
         }
     }
 
-    fn ids(entry: &Entry) -> Vec<&str> {
+    /// The items of each shard.
+    fn shards(suite: &Suite, items: &[Item]) -> Vec<Vec<String>> {
+        let made = entries(suite, items).expect("tests");
+        made.entries.iter().map(|entry| ids(&made, entry)).collect()
+    }
+
+    fn ids(made: &Made, entry: &Entry) -> Vec<String> {
         let Program::Command(words) = &entry.program else { panic!("a command") };
-        words.iter().skip(8).map(String::as_str).collect()
+        assert_eq!(words[..2], ["python", "dtf-plan/shard.py"]);
+        assert!(entry.files.contains(&words[2]) && entry.files.contains(&words[1]));
+        let shard: Value = serde_json::from_slice(&made.files[&words[2]]).expect("JSON");
+        let ids: Vec<String> = serde_json::from_value(shard["ids"].clone()).expect("ids");
+        let cases = entry.junit.as_ref().and_then(|junit| junit.cases).expect("a number");
+        assert_eq!(cases.get() as usize, ids.len());
+        ids
     }
 
     #[test]
@@ -207,10 +427,11 @@ mod tests {
             ),
             item("t.py::e", &json!([mark("gpu", &json!([]), &json!({}))])),
         ];
-        let entries = entries(&suite(), &items).expect("tests");
+        let made = entries(&suite(), &items).expect("tests");
+        let entries = &made.entries;
         let names: Vec<&str> = entries.iter().map(|entry| entry.name.as_str()).collect();
         assert_eq!(names, ["tests/any/1", "tests/cuda/1", "tests/gpu/1", "tests/rocm/1"]);
-        assert_eq!(ids(&entries[0]), ["t.py::a", "t.py::c"]);
+        assert_eq!(ids(&made, &entries[0]), ["t.py::a", "t.py::c"]);
         assert_eq!(entries[1].settings.requires.backend, Some(Backend::Cuda));
         assert_eq!(entries[2].settings.requires.accelerators, Some(1));
         let rocm = &entries[3].settings;
@@ -281,27 +502,132 @@ mod tests {
         assert!(both.contains("by name"), "{both}");
     }
 
+    #[test]
+    fn files_stay_whole_until_they_are_known_to_take_too_long() {
+        let names = ["a.py::one", "a.py::two", "b.py::one", "b.py::two", "c.py::one"];
+        let items = names.map(|name| item(name, &json!([])));
+        let timed = |shard_seconds, seconds: &[(&str, f64)]| Suite {
+            shard_seconds: Some(shard_seconds),
+            seconds: seconds.iter().map(|(id, took)| ((*id).to_owned(), *took)).collect(),
+            ..suite()
+        };
+        // Not measured: a file is not split, however short a shard should be.
+        let unknown = shards(&timed(0.001, &[]), &items);
+        assert_eq!(unknown, [vec![names[0], names[1]], vec![names[2], names[3]], vec![names[4]]]);
+        let times =
+            [(names[0], 5.0), (names[1], 6.0), (names[2], 1.0), (names[3], 1.0), (names[4], 1.0)];
+        let split = shards(&timed(10.0, &times), &items);
+        assert_eq!(split, [vec![names[0], names[2], names[3]], vec![names[1], names[4]]]);
+        let whole = shards(&timed(11.0, &times), &items);
+        assert_eq!(whole, [vec![names[0], names[1]], vec![names[2], names[3], names[4]]]);
+    }
+
+    #[test]
+    fn a_short_suite_is_shared_by_a_few_workers() {
+        let items: Vec<Item> =
+            (0..60).map(|at| item(&format!("t{at}.py::a"), &json!([]))).collect();
+        let seconds: HashMap<String, f64> =
+            items.iter().map(|item| (item.id.clone(), 1.0)).collect();
+        let minute = Suite { shard_seconds: None, seconds, ..suite() };
+        assert_eq!(shards(&minute, &items).len(), 4);
+        let hour = minute.seconds.keys().map(|id| (id.clone(), 60.0)).collect();
+        let hour = Suite { seconds: hour, ..minute };
+        assert_eq!(shards(&hour, &items).len(), 60);
+        let unknown = Suite { seconds: HashMap::new(), ..hour.clone() };
+        assert_eq!(shards(&unknown, &items).len(), 1);
+        let limits: Vec<_> = [&hour, &unknown]
+            .map(|suite| {
+                let made = entries(suite, &items).expect("tests");
+                made.entries[0].settings.timeout.map(|limit| limit.0)
+            })
+            .into();
+        assert_eq!(limits, [Some(600_000), Some(3_600_000)]);
+    }
+
+    #[test]
+    fn what_belongs_together_is_not_split() {
+        let items = [
+            together("a.py::A::one", &json!([]), &[], &["class a.py::A"]),
+            together("a.py::A::two", &json!([]), &[], &["class a.py::A", "fixture db"]),
+            together("a.py::three", &json!([]), &[], &["fixture db"]),
+            together("a.py::four", &json!([]), &["depends on b.py::five"], &[]),
+            together("b.py::five", &json!([]), &["depends on b.py::five"], &["fixture db"]),
+            item("b.py::six", &json!([])),
+        ];
+        let seconds = items.iter().map(|item| (item.id.clone(), 10.0)).collect();
+        let suite = Suite { shard_seconds: Some(1.0), seconds, ..suite() };
+        let found = shards(&suite, &items);
+        let expected = [
+            vec!["a.py::A::one", "a.py::A::two", "a.py::three"],
+            vec!["a.py::four", "b.py::five"],
+            vec!["b.py::six"],
+        ];
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn items_that_run_together_need_what_one_of_them_needs() {
+        let marked = |id, name: Option<&str>| {
+            let markers: Vec<Value> =
+                name.map(|name| mark(name, &json!([]), &json!({}))).into_iter().collect();
+            together(id, &Value::Array(markers), &["group one"], &[])
+        };
+        let items = [marked("a.py::one", None), marked("b.py::two", Some("cuda"))];
+        let made = entries(&suite(), &items).expect("tests");
+        assert_eq!(made.entries.len(), 1);
+        assert_eq!(made.entries[0].settings.requires.backend, Some(Backend::Cuda));
+        assert!(made.doubts.is_empty());
+        let items = [marked("a.py::one", Some("rocm")), marked("b.py::two", Some("cuda"))];
+        let made = entries(&suite(), &items).expect("tests");
+        assert_eq!(made.entries.len(), 2);
+        assert!(made.doubts[0].contains("a.py::one and 1 other"), "{:?}", made.doubts);
+    }
+
+    #[test]
+    fn variables_and_wheels_go_with_every_shard() {
+        let wheel: Arc<[u8]> = Arc::from(&b"zip"[..]);
+        let name = "mine-1.0-py3-none-any.whl";
+        let suite = Suite {
+            env: [("A".to_owned(), "1".to_owned()), ("B".to_owned(), "2".to_owned())].into(),
+            wheels: [(name.to_owned(), wheel)].into(),
+            python: Some("==3.11.*".into()),
+            ..suite()
+        };
+        let own = mark("dtf", &json!([]), &json!({ "env": { "B": "3" } }));
+        let made = entries(&suite, &[item("t.py::a", &json!([own]))]).expect("tests");
+        let settings = &made.entries[0].settings;
+        assert_eq!((settings.env["A"].as_str(), settings.env["B"].as_str()), ("1", "3"));
+        assert_eq!(settings.wheels, [format!("dtf-plan/wheels/{name}")]);
+        assert!(made.files.contains_key(&settings.wheels[0]));
+        let written = crate::plan::write::plan("x", &made.entries).expect("YAML");
+        assert!(written.contains("wheels:") && written.contains("==3.11.*"), "{written}");
+    }
+
     proptest! {
         #[test]
         fn every_item_is_in_one_shard_in_order(
             times in prop::collection::vec(prop::option::of(0.0f64..200.0), 1..120),
-            shard_seconds in 0.5f64..100.0,
+            shard_seconds in prop::option::of(0.5f64..100.0),
             groups in prop::collection::vec(prop::option::weighted(0.2, 0u8..3), 120),
+            files in prop::collection::vec(0u8..5, 120),
         ) {
-            let items: Vec<Item> = times.iter().zip(&groups).enumerate().map(|(at, (_, group))| {
-                let marker = group.map(|g| mark("xdist_group", &json!([g.to_string()]), &json!({})));
-                item(&format!("t.py::t{at}"), &Value::Array(marker.into_iter().collect()))
+            let names: Vec<String> =
+                (0..times.len()).map(|at| format!("t{}.py::{at}", files[at])).collect();
+            let items: Vec<Item> = names.iter().zip(&groups).map(|(name, group)| {
+                let group = group.map(|group| format!("group {group}"));
+                let keys: Vec<&str> = group.as_deref().into_iter().collect();
+                together(name, &json!([]), &keys, &[])
             }).collect();
-            let seconds = times.iter().enumerate()
-                .filter_map(|(at, time)| Some((format!("t.py::t{at}"), (*time)?)))
+            let seconds = times.iter().zip(&names)
+                .filter_map(|(time, name)| Some((name.clone(), (*time)?)))
                 .collect();
             let suite = Suite { shard_seconds, seconds, ..suite() };
-            let entries = entries(&suite, &items).expect("tests");
-            let number = |id: &str| id.trim_start_matches("t.py::t").parse::<usize>().expect("one");
             let mut seen: Vec<usize> = Vec::new();
             let mut group_at: HashMap<u8, usize> = HashMap::new();
-            for (shard, entry) in entries.iter().enumerate() {
-                let numbers: Vec<usize> = ids(entry).into_iter().map(number).collect();
+            let number = |id: &str| id.rsplit("::").next().expect("one").parse::<usize>();
+            for (shard, ids) in shards(&suite, &items).iter().enumerate() {
+                let numbers: Result<Vec<usize>, _> = ids.iter().map(|id| number(id)).collect();
+                let numbers = numbers.expect("numbers");
                 prop_assert!(numbers.is_sorted() && !numbers.is_empty());
                 for at in &numbers {
                     if let Some(group) = groups[*at] {

@@ -1,83 +1,145 @@
-//! Items in shards of about equal time: the longest first, each to the shard with the least.
+//! Items in shards of about equal time: whole files where they fit, the longest first, each
+//! to the shard with the least.
 
-use crate::plan::pytest::markers;
-use crate::plan::pytest::{Item, MAX_SHARD_BYTES, MAX_SHARD_ITEMS, Suite, USUAL_SECONDS};
+use crate::plan::pytest::{Item, MAX_SHARD_ITEMS, Suite, USUAL_SECONDS};
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
-use std::collections::BinaryHeap;
+use std::collections::{BTreeMap, BinaryHeap, HashMap, HashSet};
 
-/// Items that one command runs, in the order of the suite.
+/// Time of a shard where nobody says it: a quarter of the suite, within these bounds, so that
+/// a few workers share a short suite, and starting pytest is a small part of it.
+const LEAST_MILLIS: u64 = 10_000;
+const MOST_MILLIS: u64 = 60_000;
+const USUAL_SHARDS: u64 = 4;
+
+/// Items that one command runs, by position, in the order of the suite.
 pub(super) struct Shard {
-    pub ids: Vec<String>,
+    pub members: Vec<usize>,
     /// Expected time, where some of the items were measured.
     pub measured_ms: Option<u64>,
 }
 
-/// Items that must stay together.
-struct Bundle {
+/// Items that stay together.
+struct Unit {
     items: Vec<usize>,
     millis: u64,
-    bytes: usize,
 }
 
-/// `members` are positions in `items`, ascending.
-pub(super) fn split(suite: &Suite, items: &[Item], members: &[usize]) -> Vec<Shard> {
-    let bundles = bundles(suite, items, members);
-    let total: u64 = bundles.iter().map(|bundle| bundle.millis).sum();
-    let count: usize = bundles.iter().map(|bundle| bundle.items.len()).sum();
-    let bytes: usize = bundles.iter().map(|bundle| bundle.bytes).sum();
-    let most = millis(suite.shard_seconds).max(1);
+/// How long a shard should take at most.
+pub(super) fn usual_millis(suite: &Suite, items: &[Item]) -> u64 {
+    if let Some(seconds) = suite.shard_seconds {
+        return millis(seconds).max(1);
+    }
+    let usual = usual(suite);
+    let total: u64 = items.iter().map(|item| time_of(suite, item, usual)).sum();
+    (total / USUAL_SHARDS).clamp(LEAST_MILLIS, MOST_MILLIS)
+}
+
+/// `members` are positions in `items`, ascending; `most` is the time of a shard.
+pub(super) fn split(suite: &Suite, items: &[Item], members: &[usize], most: u64) -> Vec<Shard> {
+    let units = units(suite, items, members, most);
+    let total: u64 = units.iter().map(|unit| unit.millis).sum();
     let by_time = usize::try_from(total.div_ceil(most)).unwrap_or(usize::MAX);
-    // Twice as many as limits alone ask for, so that uneven bundles fit.
-    let by_size = 2 * (count / MAX_SHARD_ITEMS).max(bytes / MAX_SHARD_BYTES) + 1;
-    let wanted = by_time.max(by_size).clamp(1, bundles.len().max(1));
-    fill(bundles, wanted)
+    let by_size = members.len().div_ceil(MAX_SHARD_ITEMS);
+    let wanted = by_time.max(by_size).clamp(1, units.len().max(1));
+    fill(units, wanted)
         .into_iter()
-        .map(|(mut positions, time)| {
-            positions.sort_unstable();
-            let measured = positions.iter().any(|at| suite.seconds.contains_key(&items[*at].id));
-            let ids = positions.into_iter().map(|at| items[at].id.clone()).collect();
+        .map(|(mut members, time)| {
+            members.sort_unstable();
+            let measured = members.iter().any(|at| suite.seconds.contains_key(&items[*at].id));
             // What took no time that a clock can tell is written as the least there is.
-            Shard { ids, measured_ms: measured.then_some(time.max(1)) }
+            Shard { members, measured_ms: measured.then_some(time.max(1)) }
         })
         .collect()
 }
 
-fn bundles(suite: &Suite, items: &[Item], members: &[usize]) -> Vec<Bundle> {
+fn usual(suite: &Suite) -> u64 {
     let mut known: Vec<f64> = suite.seconds.values().copied().filter(|s| s.is_finite()).collect();
     known.sort_by(f64::total_cmp);
-    let usual = known.get(known.len() / 2).copied().unwrap_or(USUAL_SECONDS);
-    let mut bundles: Vec<Bundle> = Vec::new();
-    let mut together: BTreeMap<&str, usize> = BTreeMap::new();
+    millis(known.get(known.len() / 2).copied().unwrap_or(USUAL_SECONDS))
+}
+
+fn time_of(suite: &Suite, item: &Item, usual: u64) -> u64 {
+    suite.seconds.get(&item.id).map_or(usual, |seconds| millis(*seconds))
+}
+
+/// The file of an item; what has none is named by the first part of its id.
+fn file_of(item: &Item) -> &str {
+    item.file.as_deref().unwrap_or_else(|| item.id.split("::").next().unwrap_or_default())
+}
+
+/// Whole files, but for those that are known to take longer than a shard should: of these the
+/// classes and the items that share state. What has to run together does, across files.
+fn units(suite: &Suite, items: &[Item], members: &[usize], most: u64) -> Vec<Unit> {
+    let usual = usual(suite);
+    let mut times: HashMap<&str, u64> = HashMap::new();
+    let mut measured: HashSet<&str> = HashSet::new();
     for at in members {
-        let item = &items[*at];
-        let millis = millis(suite.seconds.get(&item.id).copied().unwrap_or(usual));
-        let place = match markers::group(item) {
-            Some(group) => *together.entry(group).or_insert(bundles.len()),
-            None => bundles.len(),
-        };
-        if place == bundles.len() {
-            bundles.push(Bundle { items: Vec::new(), millis: 0, bytes: 0 });
+        let (item, file) = (&items[*at], file_of(&items[*at]));
+        let time = times.entry(file).or_default();
+        *time = time.saturating_add(time_of(suite, item, usual));
+        if suite.seconds.contains_key(&item.id) {
+            measured.insert(file);
         }
-        let bundle = &mut bundles[place];
-        bundle.items.push(*at);
-        bundle.millis = bundle.millis.saturating_add(millis);
-        bundle.bytes += item.id.len() + 1;
     }
-    bundles
+    let is_split =
+        |file: &str| measured.contains(file) && times.get(file).is_some_and(|t| *t > most);
+    let keys = |at: usize| {
+        let item = &items[at];
+        let file = file_of(item);
+        let together = item.together.iter().map(|key| (String::new(), key.as_str()));
+        let near = item.near.iter().map(move |key| (file.to_owned(), key.as_str()));
+        let whole = (!is_split(file)).then(|| (file.to_owned(), ""));
+        together.chain(near).chain(whole)
+    };
+    components(members, keys)
+        .into_iter()
+        .map(|positions| {
+            let millis = positions.iter().map(|at| time_of(suite, &items[*at], usual)).sum();
+            Unit { items: positions, millis }
+        })
+        .collect()
+}
+
+/// Positions that are connected by keys, in the order of their first members.
+pub(super) fn components<'a, K>(members: &[usize], keys: impl Fn(usize) -> K) -> Vec<Vec<usize>>
+where
+    K: Iterator<Item = (String, &'a str)>,
+{
+    // A forest over the places in `members`: each points to an earlier one, or to itself.
+    let mut parents: Vec<usize> = (0..members.len()).collect();
+    let mut seen: HashMap<(String, &str), usize> = HashMap::new();
+    for (place, at) in members.iter().enumerate() {
+        for key in keys(*at) {
+            let other = *seen.entry(key).or_insert(place);
+            let (one, other) = (root(&mut parents, place), root(&mut parents, other));
+            parents[one.max(other)] = one.min(other);
+        }
+    }
+    let mut found: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    for (place, at) in members.iter().enumerate() {
+        let root = root(&mut parents, place);
+        found.entry(root).or_default().push(*at);
+    }
+    found.into_values().collect()
+}
+
+fn root(parents: &mut [usize], mut place: usize) -> usize {
+    while parents[place] != place {
+        parents[place] = parents[parents[place]];
+        place = parents[place];
+    }
+    place
 }
 
 /// Longest processing time first. A shard that is full takes no more; a new one is opened.
-fn fill(mut bundles: Vec<Bundle>, wanted: usize) -> Vec<(Vec<usize>, u64)> {
-    bundles.sort_by_key(|bundle| (Reverse(bundle.millis), bundle.items.first().copied()));
-    let mut shards: Vec<(Vec<usize>, u64, usize)> = vec![(Vec::new(), 0, 0); wanted];
+fn fill(mut units: Vec<Unit>, wanted: usize) -> Vec<(Vec<usize>, u64)> {
+    units.sort_by_key(|unit| (Reverse(unit.millis), unit.items.first().copied()));
+    let mut shards: Vec<(Vec<usize>, u64)> = vec![(Vec::new(), 0); wanted];
     let mut free: BinaryHeap<Reverse<(u64, usize)>> =
         (0..wanted).map(|at| Reverse((0, at))).collect();
-    for bundle in bundles {
-        let fits = |shard: &(Vec<usize>, u64, usize)| {
-            shard.0.is_empty()
-                || (shard.0.len() + bundle.items.len() <= MAX_SHARD_ITEMS
-                    && shard.2 + bundle.bytes <= MAX_SHARD_BYTES)
+    for unit in units {
+        let fits = |shard: &(Vec<usize>, u64)| {
+            shard.0.is_empty() || shard.0.len() + unit.items.len() <= MAX_SHARD_ITEMS
         };
         let place = loop {
             match free.pop() {
@@ -85,19 +147,17 @@ fn fill(mut bundles: Vec<Bundle>, wanted: usize) -> Vec<(Vec<usize>, u64)> {
                 // Full: left out from now on.
                 Some(_) => {}
                 None => {
-                    shards.push((Vec::new(), 0, 0));
+                    shards.push((Vec::new(), 0));
                     break shards.len() - 1;
                 }
             }
         };
         let shard = &mut shards[place];
-        shard.0.extend(bundle.items);
-        shard.1 = shard.1.saturating_add(bundle.millis);
-        shard.2 += bundle.bytes;
+        shard.0.extend(unit.items);
+        shard.1 = shard.1.saturating_add(unit.millis);
         free.push(Reverse((shard.1, place)));
     }
-    let used = shards.into_iter().filter(|(items, _, _)| !items.is_empty());
-    let mut used: Vec<_> = used.map(|(items, millis, _)| (items, millis)).collect();
+    let mut used: Vec<_> = shards.into_iter().filter(|(items, _)| !items.is_empty()).collect();
     used.sort_by_key(|(items, _)| items.iter().min().copied());
     used
 }

@@ -28,6 +28,7 @@ impl Environments {
         &self,
         id: &str,
         packages: &Packages,
+        files: &Path,
     ) -> Result<Prepared, EnvironmentError> {
         let directory = self.recipe.directory.join(id);
         if let Some(prepared) = completed(&directory) {
@@ -40,7 +41,7 @@ impl Environments {
         }
         let requirements = &packages.requirements;
         self.progress.event(Event::Started { environment: id, requirements });
-        let built = self.build(id, &directory, packages).await;
+        let built = self.build(id, &directory, packages, files).await;
         let error = built.as_ref().err().map(EnvironmentError::to_string);
         self.progress.event(Event::Finished { environment: id, error: error.as_deref() });
         built
@@ -74,18 +75,24 @@ impl Environments {
         id: &str,
         directory: &Path,
         packages: &Packages,
+        files: &Path,
     ) -> Result<Prepared, EnvironmentError> {
         if directory.exists() {
             std::fs::remove_dir_all(directory)
                 .map_err(|error| failed("clear an incomplete environment", &error))?;
         }
+        let place = self.recipe.directory.join(format!("{id}.wheels"));
+        let wanted = wanted(packages, files, &place)
+            .map_err(|error| failed("place the wheels of the environment", &error))?;
         let built = match self.uv(id).await {
-            Ok(uv) => self.build_with_uv(id, &uv, directory, packages).await,
+            Ok(uv) => self.build_with_uv(id, &uv, directory, packages, &wanted).await,
             Err(error) => {
                 tracing::info!(%error, "no uv; the environment is built with pip");
-                self.build_with_pip(id, directory, packages).await
+                self.build_with_pip(id, directory, &wanted).await
             }
         };
+        // Once installed they are of no use; what cannot be removed now is replaced next time.
+        let _ = std::fs::remove_dir_all(&place);
         built.map_err(with_advice)?;
         let python = interpreter(directory);
         let record = self.probe(&python, &distributions(packages), None).await?;
@@ -123,6 +130,7 @@ impl Environments {
         uv: &Path,
         directory: &Path,
         packages: &Packages,
+        wanted: &[OsString],
     ) -> Result<(), EnvironmentError> {
         let mut venv: Vec<OsString> = vec!["venv".into(), "--no-project".into()];
         match (&self.recipe.python, &packages.python) {
@@ -134,7 +142,7 @@ impl Environments {
         venv.push(directory.into());
         self.tool("make a virtual environment", uv.into(), self.uv_args(venv), BUILD_LIMIT, id)
             .await?;
-        if packages.requirements.is_empty() {
+        if wanted.is_empty() {
             return Ok(());
         }
         let install = |backend: Option<&str>| {
@@ -142,7 +150,7 @@ impl Environments {
             args.push(interpreter(directory).into());
             args.extend(backend.map(|backend| format!("--torch-backend={backend}").into()));
             args.push("--".into());
-            args.extend(packages.requirements.iter().map(OsString::from));
+            args.extend(wanted.iter().cloned());
             self.uv_args(args)
         };
         let backend = Some(self.recipe.torch_backend.as_str());
@@ -167,11 +175,11 @@ impl Environments {
         &self,
         id: &str,
         directory: &Path,
-        packages: &Packages,
+        wanted: &[OsString],
     ) -> Result<(), EnvironmentError> {
         let venv = vec!["-m".into(), "venv".into(), directory.into()];
         self.tool("make a virtual environment", self.python()?, venv, BUILD_LIMIT, id).await?;
-        if packages.requirements.is_empty() {
+        if wanted.is_empty() {
             return Ok(());
         }
         let mut install: Vec<OsString> = ["-m", "pip", "install"].map(OsString::from).into();
@@ -179,7 +187,7 @@ impl Environments {
             install.push("--no-index".into());
         }
         install.push("--".into());
-        install.extend(packages.requirements.iter().map(OsString::from));
+        install.extend(wanted.iter().cloned());
         let python = interpreter(directory);
         self.tool(INSTALL, python, install, BUILD_LIMIT, id).await?;
         Ok(())
@@ -241,6 +249,23 @@ impl Environments {
         set(&mut variables, "PIP_NO_INPUT", "1");
         variables
     }
+}
+
+/// What an installer is asked for: requirements, and wheels in `place` under their own names,
+/// which say what they are for.
+fn wanted(packages: &Packages, files: &Path, place: &Path) -> io::Result<Vec<OsString>> {
+    let mut wanted: Vec<OsString> = packages.requirements.iter().map(OsString::from).collect();
+    if packages.wheels.is_empty() {
+        return Ok(wanted);
+    }
+    std::fs::create_dir_all(place)?;
+    for wheel in &packages.wheels {
+        let name = wheel.path.rsplit('/').next().unwrap_or_default();
+        let target = place.join(name);
+        std::fs::copy(files.join(&wheel.sha256), &target)?;
+        wanted.push(target.into());
+    }
+    Ok(wanted)
 }
 
 fn completed(directory: &Path) -> Option<Prepared> {

@@ -5,7 +5,7 @@
 //! was not completed is built anew; a failed build is not tried again for [`RETRY_AFTER`];
 //! every environment is recorded with its versions. Limits: [`BUILD_LIMIT`] a build.
 
-use crate::domain::launch::{Environment, Packages};
+use crate::domain::launch::{Environment, Packages, wheel_contents};
 use crate::worker::files::sha256_hex;
 use crate::worker::surroundings::Inherited;
 use crate::worker::warm;
@@ -142,14 +142,19 @@ impl Environments {
         Self { recipe, inherited, progress, places, system }
     }
 
-    /// Finds or builds it. May be dropped: what is half built is built anew.
+    /// Finds or builds it. May be dropped: what is half built is built anew. `files` is the
+    /// directory in which its wheels are kept by their digests.
     ///
     /// # Errors
     /// No interpreter, or the build failed; the error ends with the tool's last words.
-    pub async fn prepare(&self, wanted: &Environment) -> Result<Arc<Prepared>, EnvironmentError> {
+    pub async fn prepare(
+        &self,
+        wanted: &Environment,
+        files: &Path,
+    ) -> Result<Arc<Prepared>, EnvironmentError> {
         match wanted {
             Environment::System => self.system().await,
-            Environment::Packages(packages) => self.packages(packages).await,
+            Environment::Packages(packages) => self.packages(packages, files).await,
         }
     }
 
@@ -170,7 +175,12 @@ impl Environments {
     /// that works there.
     async fn packages_of_system(&self, packages: &Packages) -> Result<Prepared, EnvironmentError> {
         let python = self.python()?;
-        let mut record = self.probe(&python, &distributions(packages), Some(packages)).await?;
+        let held = packages.wheels.iter().filter_map(|file| wheel_contents(&file.path));
+        let held = held.map(|(name, version)| format!("{name}=={version}"));
+        let requirements = packages.requirements.iter().cloned().chain(held).collect();
+        let python_version = packages.python.clone();
+        let wanted = Packages { requirements, python: python_version, wheels: Vec::new() };
+        let mut record = self.probe(&python, &distributions(packages), Some(&wanted)).await?;
         let lacking = record.remove("lacking").and_then(|told| serde_json::from_value(told).ok());
         let lacking: Vec<String> = lacking.unwrap_or_default();
         if !lacking.is_empty() {
@@ -181,7 +191,11 @@ impl Environments {
         Ok(Prepared { python, bin, record })
     }
 
-    async fn packages(&self, packages: &Packages) -> Result<Arc<Prepared>, EnvironmentError> {
+    async fn packages(
+        &self,
+        packages: &Packages,
+        files: &Path,
+    ) -> Result<Arc<Prepared>, EnvironmentError> {
         if let Some(option) = packages.requirements.iter().find(|r| r.trim().starts_with('-')) {
             return Err(EnvironmentError::Option(option.chars().take(80).collect()));
         }
@@ -201,7 +215,7 @@ impl Environments {
         let prepared = if self.recipe.system_packages {
             self.packages_of_system(packages).await
         } else {
-            self.find_or_build(&id, packages).await
+            self.find_or_build(&id, packages, files).await
         };
         match prepared {
             Ok(prepared) => {
@@ -222,7 +236,11 @@ impl Environments {
         requirements.dedup();
         let interpreter = self.recipe.python.as_deref().map(Path::to_string_lossy);
         let all = (requirements, &packages.python, &self.recipe.torch_backend, interpreter);
-        let text = serde_json::to_string(&all).unwrap_or_default();
+        let mut text = serde_json::to_string(&all).unwrap_or_default();
+        let mut wheels: Vec<&str> = packages.wheels.iter().map(|file| &*file.sha256).collect();
+        wheels.sort_unstable();
+        wheels.dedup();
+        text.extend(wheels);
         sha256_hex(text.as_bytes()).chars().take(16).collect()
     }
 
@@ -244,6 +262,8 @@ impl Environments {
 /// Names whose versions are recorded.
 fn distributions(packages: &Packages) -> Vec<String> {
     let named = packages.requirements.iter().map(|text| distribution(text).to_owned());
+    let held = packages.wheels.iter().filter_map(|file| wheel_contents(&file.path));
+    let named = named.chain(held.map(|(name, _)| name.to_owned()));
     named.chain(warm::preloadable().map(String::from)).collect()
 }
 

@@ -3,6 +3,9 @@
 use super::*;
 use std::sync::Mutex as StdMutex;
 
+/// No wheels are asked for.
+const NO_FILES: &str = "/nowhere";
+
 #[derive(Default)]
 struct Heard(StdMutex<Vec<String>>);
 
@@ -46,7 +49,7 @@ fn isolated(directory: &Path, programs: &Path, offline: bool) -> Environments {
 
 fn packages(requirements: &[&str]) -> Environment {
     let requirements = requirements.iter().copied().map(String::from).collect();
-    Environment::Packages(Packages { requirements, python: None })
+    Environment::Packages(Packages { requirements, ..Packages::default() })
 }
 
 #[tokio::test]
@@ -55,7 +58,10 @@ async fn an_environment_is_built_once_and_found_again() {
     let heard = Arc::new(Heard::default());
     let first = environments(dir.path(), heard.clone());
     let empty = packages(&[]);
-    let (one, two) = tokio::join!(first.prepare(&empty), first.prepare(&empty));
+    let (one, two) = tokio::join!(
+        first.prepare(&empty, NO_FILES.as_ref()),
+        first.prepare(&empty, NO_FILES.as_ref())
+    );
     let one = one.expect("built");
     assert_eq!(Ok(one.clone()), two);
     assert_eq!(one.record["virtual_environment"], true);
@@ -63,14 +69,14 @@ async fn an_environment_is_built_once_and_found_again() {
     assert_eq!(*heard.0.lock().expect("a lock"), ["started", "finished true"]);
 
     let again = environments(dir.path(), heard.clone());
-    assert_eq!(again.prepare(&empty).await, Ok(one.clone()));
+    assert_eq!(again.prepare(&empty, NO_FILES.as_ref()).await, Ok(one.clone()));
     assert_eq!(heard.0.lock().expect("a lock").len(), 2, "found, not built");
 
     // One that was not completed is built anew.
     let marker = one.python.parent().and_then(Path::parent).expect("a directory").join(COMPLETE);
     std::fs::remove_file(marker).expect("removed");
     let third = environments(dir.path(), heard.clone());
-    assert!(third.prepare(&empty).await.is_ok());
+    assert!(third.prepare(&empty, NO_FILES.as_ref()).await.is_ok());
     assert_eq!(heard.0.lock().expect("a lock").len(), 4);
 }
 
@@ -80,10 +86,10 @@ async fn a_failed_build_quotes_the_tool_and_is_not_repeated_at_once() {
     let heard = Arc::new(Heard::default());
     let environments = environments(dir.path(), heard.clone());
     let wanted = packages(&["dtf-no-such-package-anywhere"]);
-    let error = environments.prepare(&wanted).await.expect_err("offline");
+    let error = environments.prepare(&wanted, NO_FILES.as_ref()).await.expect_err("offline");
     assert!(error.to_string().contains("dtf-no-such-package-anywhere"), "{error}");
     assert!(error.to_string().ends_with("--system-packages uses those"), "{error}");
-    assert_eq!(environments.prepare(&wanted).await, Err(error));
+    assert_eq!(environments.prepare(&wanted, NO_FILES.as_ref()).await, Err(error));
     assert_eq!(*heard.0.lock().expect("a lock"), ["started", "finished false"]);
 }
 
@@ -95,7 +101,10 @@ async fn two_processes_that_want_the_same_environment_build_it_once() {
     let (one, two) =
         (environments(dir.path(), heard.clone()), environments(dir.path(), heard.clone()));
     let empty = packages(&[]);
-    let (one, two) = tokio::join!(one.prepare(&empty), two.prepare(&empty));
+    let (one, two) = tokio::join!(
+        one.prepare(&empty, NO_FILES.as_ref()),
+        two.prepare(&empty, NO_FILES.as_ref())
+    );
     assert_eq!(one.expect("built"), two.expect("found"));
     assert_eq!(*heard.0.lock().expect("a lock"), ["started", "finished true"]);
 }
@@ -104,11 +113,11 @@ async fn two_processes_that_want_the_same_environment_build_it_once() {
 async fn without_uv_the_environment_is_made_by_venv_and_pip() {
     let (dir, none) = (tempfile::tempdir().expect("one"), tempfile::tempdir().expect("another"));
     let environments = isolated(dir.path(), none.path(), true);
-    let prepared = environments.prepare(&packages(&[])).await.expect("built");
+    let prepared = environments.prepare(&packages(&[]), NO_FILES.as_ref()).await.expect("built");
     assert_eq!(prepared.record["virtual_environment"], true);
     let bin = prepared.bin.as_deref().expect("a virtual environment");
     assert!(bin.join("pip").exists(), "uv brings no pip along");
-    let error = environments.prepare(&packages(&["dtf-no-such-package"])).await;
+    let error = environments.prepare(&packages(&["dtf-no-such-package"]), NO_FILES.as_ref()).await;
     let error = error.expect_err("offline").to_string();
     assert!(error.contains("dtf-no-such-package"), "pip's own words: {error}");
 }
@@ -127,7 +136,7 @@ async fn a_torch_index_out_of_reach_gives_way_to_the_default_one() {
     std::fs::write(&uv, script).expect("written");
     std::fs::set_permissions(&uv, std::fs::Permissions::from_mode(0o755)).expect("set");
     let environments = isolated(dir.path(), programs.path(), false);
-    environments.prepare(&packages(&["torch"])).await.expect("built");
+    environments.prepare(&packages(&["torch"]), NO_FILES.as_ref()).await.expect("built");
     let log = std::fs::read_to_string(log).expect("calls");
     let installs: Vec<_> = log.lines().filter(|line| line.starts_with("pip install")).collect();
     assert_eq!(installs.len(), 2, "{log}");
@@ -151,7 +160,7 @@ fn the_fallback_says_why_and_how_large_it_is() {
 async fn options_are_no_requirements() {
     let dir = tempfile::tempdir().expect("a directory");
     let environments = environments(dir.path(), Arc::default());
-    let error = environments.prepare(&packages(&["--index-url=x"])).await;
+    let error = environments.prepare(&packages(&["--index-url=x"]), NO_FILES.as_ref()).await;
     assert_eq!(error, Err(EnvironmentError::Option("--index-url=x".into())));
 }
 
@@ -159,7 +168,8 @@ async fn options_are_no_requirements() {
 async fn the_interpreter_of_the_system_is_described() {
     let dir = tempfile::tempdir().expect("a directory");
     let environments = environments(dir.path(), Arc::default());
-    let prepared = environments.prepare(&Environment::System).await.expect("python3");
+    let prepared =
+        environments.prepare(&Environment::System, NO_FILES.as_ref()).await.expect("python3");
     assert!(prepared.record["python"].is_string());
     assert_eq!(prepared.bin, None);
 }
@@ -179,11 +189,14 @@ async fn packages_of_the_system_are_used_or_named_and_nothing_is_built() {
     let heard = Arc::new(Heard::default());
     let recipe = Recipe { system_packages: true, ..recipe(dir.path()) };
     let environments = Environments::new(recipe, Inherited::from_process(&[]), heard.clone());
-    let prepared = environments.prepare(&packages(&[])).await.expect("nothing is asked for");
+    let prepared = environments
+        .prepare(&packages(&[]), NO_FILES.as_ref())
+        .await
+        .expect("nothing is asked for");
     assert_eq!(Ok(prepared.python.clone()), environments.python());
     assert!(prepared.bin.is_some() && !prepared.record.contains_key("lacking"));
 
-    let error = environments.prepare(&packages(&["dtf-no-such-package"])).await;
+    let error = environments.prepare(&packages(&["dtf-no-such-package"]), NO_FILES.as_ref()).await;
     assert!(matches!(error, Err(EnvironmentError::Lacking { .. })), "{error:?}");
     let left = std::fs::read_dir(dir.path()).expect("readable").count();
     assert_eq!((left, heard.0.lock().expect("a lock").len()), (0, 0), "nothing was built");
