@@ -82,7 +82,7 @@ fn what_a_model_is_is_explained_with_its_numbers() {
         ]
     );
     for (model, moe, parameters) in
-        [(&documents[0], false, 109_482_240_u64), (&documents[1], true, 30_532_122_624)]
+        [(&documents[0], false, 109_514_298_u64), (&documents[1], true, 30_532_122_624)]
     {
         let flags = json!({
             "moe": moe, "encoder_decoder": false, "quantised": false, "remote_code": false,
