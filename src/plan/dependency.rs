@@ -27,7 +27,7 @@ impl<'a> Names<'a> {
     /// every other test that it matches.
     ///
     /// # Errors
-    /// A name or pattern that nothing has, or too many.
+    /// A name or pattern that nothing has, the test itself, or too many.
     pub fn resolve(&mut self, own: usize, wanted: &[String]) -> Result<Box<[u32]>, Wrong> {
         let mut found = Vec::new();
         for name in wanted {
@@ -37,7 +37,8 @@ impl<'a> Names<'a> {
                 found.extend(self.matching(own, name)?);
             } else {
                 let wrong = Wrong::new(format!("no test is named {name:?}"));
-                return Err(match nearest(name, self.all.iter().copied().take(10_000)) {
+                let others = self.all.iter().enumerate().filter(|(at, _)| *at != own);
+                return Err(match nearest(name, others.map(|(_, name)| *name).take(10_000)) {
                     Some(candidate) => wrong.hint(format!("did you mean {candidate:?}?")),
                     None => wrong.hint("a pattern such as \"unit-*\" names a whole matrix"),
                 });
@@ -118,6 +119,9 @@ mod tests {
         let wrong = lookup.resolve(3, &["biuld".into()]).expect_err("a typing mistake");
         assert_eq!(wrong.hint.as_deref(), Some("did you mean \"build\"?"));
         assert!(lookup.resolve(3, &["x*".into()]).is_err());
+        // A test is no suggestion for itself.
+        let wrong = lookup.resolve(0, &["biuld".into()]).expect_err("a typing mistake");
+        assert!(!wrong.hint.unwrap_or_default().contains("build"));
     }
 
     #[test]

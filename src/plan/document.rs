@@ -12,9 +12,10 @@ use crate::plan::matrix::Matrix;
 use crate::plan::models::{self, ModelEntry};
 use crate::plan::names;
 use crate::plan::node::Node;
-use crate::plan::problem::{PlanError, Problem, Wrong};
+use crate::plan::problem::{Found, PlanError, Problem, Wrong};
 use crate::plan::settings::{SHARED_KEYS, Settings};
 use crate::plan::source::Source;
+use crate::plan::submission;
 
 /// Version of the plan format that this dtf reads.
 pub const SCHEMA: i64 = 1;
@@ -39,7 +40,7 @@ impl Plan {
     /// does not name itself, and decides between YAML and JSON (`.json`).
     ///
     /// # Errors
-    /// The first thing that is not understood, with line and field.
+    /// All that is not understood, with lines and fields.
     pub fn parse(bytes: &[u8], origin: &str) -> Result<Self, PlanError> {
         let source = Source::new(bytes, origin)?;
         let root = source.parse()?;
@@ -64,24 +65,41 @@ fn read(root: &Node, source: &Source) -> Result<(String, Vec<Entry>, Vec<ModelEn
     if *root == Node::Null {
         return Err(Problem::new(&top, "the plan is empty").hint("see examples/quickstart.yaml"));
     }
-    let fields = Fields::new(root, &top, &KEYS)?;
-    fields.optional("schema", |node| match node {
+    let mut found = Found::default();
+    let read = read_on(root, source, &mut found);
+    found.end()?;
+    read.ok_or_else(|| Wrong::expected("a mapping", root).at(&top))
+}
+
+fn read_on(
+    root: &Node,
+    source: &Source,
+    found: &mut Found,
+) -> Option<(String, Vec<Entry>, Vec<ModelEntry>)> {
+    let top = Path::default();
+    let fields = Fields::open(root, &top, &KEYS, found)?;
+    let schema = fields.optional("schema", |node| match node {
         Node::Int(SCHEMA) => Ok(()),
         Node::Int(newer) if *newer > SCHEMA => {
             let wrong = Wrong::new(format!("schema {newer} is newer than this dtf, which reads 1"));
             Err(wrong.hint("update dtf"))
         }
         other => whole(SCHEMA, SCHEMA)(other).map(drop),
-    })?;
-    let name = fields.optional("name", text)?.unwrap_or_else(|| stem(source.origin()));
-    entry::check_name(&name, &top.key("name"))?;
-    let defaults = read_defaults(&fields)?;
+    });
+    // Another version may mean anything by the rest.
+    found.keep(schema)?;
+    let name = found.keep(fields.optional("name", text)).flatten();
+    let name = name.unwrap_or_else(|| stem(source.origin()));
+    found.keep(entry::check_name(&name, &top.key("name")));
+    // What is wrong with them is wrong once, and not in every entry.
+    let defaults = found.keep(read_defaults(&fields)).flatten();
     let mut entries = Vec::new();
-    for_each(&fields, "tests", |node, path| {
-        expand(&with_defaults(node, defaults, &[]), path, &mut entries)
-    })?;
+    let tests = for_each(&fields, "tests", |node, path| {
+        expand(&with_defaults(node, defaults, &[]), path, &mut entries, found);
+    });
+    found.keep(tests);
     let mut model_entries = Vec::new();
-    for_each(&fields, "models", |node, path| {
+    let models = for_each(&fields, "models", |node, path| {
         let node = match node {
             // A model by its name alone.
             Node::Text(_) => &Node::Map(vec![("model".into(), node.clone())]),
@@ -89,14 +107,19 @@ fn read(root: &Node, source: &Source) -> Result<(String, Vec<Entry>, Vec<ModelEn
         };
         // These come from the template of the model's family.
         let node = with_defaults(node, defaults, &["environment", "isolation", "files"]);
-        model_entries.push(models::read(&node, path)?);
-        Ok(())
-    })?;
+        model_entries.extend(found.keep(models::read(&node, path)));
+    });
+    found.keep(models);
     names::tell_apart(&mut model_entries);
-    if entries.is_empty() && model_entries.is_empty() {
-        return Err(Problem::new(&top, "the plan has no test").hint("add tests: or models:"));
+    if !found.is_empty() {
+        // Names of tests that are generated for models are not known here.
+        if fields.get("models").is_none() {
+            submission::check_names(&entries, found);
+        }
+    } else if entries.is_empty() && model_entries.is_empty() {
+        found.note(Problem::new(&top, "the plan has no test").hint("add tests: or models:"));
     }
-    Ok((name, entries, model_entries))
+    Some((name, entries, model_entries))
 }
 
 fn stem(origin: &str) -> String {
@@ -109,22 +132,23 @@ fn stem(origin: &str) -> String {
 fn read_defaults<'a>(fields: &Fields<'a>) -> Result<Option<&'a Node>, Problem> {
     let Some(node) = fields.get("defaults") else { return Ok(None) };
     let known: Vec<&str> = SHARED_KEYS.iter().copied().chain(["files"]).collect();
-    let inner = Fields::new(node, &fields.path.key("defaults"), &known)?;
-    Settings::read(&inner)?;
-    inner.list("files", MAX_LIST, text)?;
-    Ok(Some(node))
+    let mut found = Found::default();
+    if let Some(inner) = Fields::open(node, &fields.path.key("defaults"), &known, &mut found) {
+        found.keep(Settings::read(&inner));
+        found.keep(inner.list("files", MAX_LIST, text));
+    }
+    found.end().map(|()| Some(node))
 }
 
-fn for_each(
-    fields: &Fields,
-    key: &str,
-    mut read: impl FnMut(&Node, &Path) -> Result<(), Problem>,
-) -> Result<(), Problem> {
+fn for_each(fields: &Fields, key: &str, mut read: impl FnMut(&Node, &Path)) -> Result<(), Problem> {
     let path = fields.path.key(key);
     match fields.get(key) {
         None => Ok(()),
         Some(Node::List(items)) => {
-            items.iter().enumerate().try_for_each(|(at, node)| read(node, &path.index(at)))
+            for (at, node) in items.iter().enumerate() {
+                read(node, &path.index(at));
+            }
+            Ok(())
         }
         Some(other) => {
             Err(Wrong::expected("a list", other).hint("start each entry with \"- \"").at(&path))
@@ -157,18 +181,31 @@ fn with_defaults(node: &Node, defaults: Option<&Node>, except: &[&str]) -> Node 
 }
 
 /// Reads one entry of `tests`, once for each combination of its matrix.
-fn expand(node: &Node, path: &Path, entries: &mut Vec<Entry>) -> Result<(), Problem> {
-    let fields = Fields::new(node, path, &entry::keys())?;
-    let (Some(matrix), Node::Map(template)) = (fields.get("matrix"), node) else {
-        entries.push(Entry::read(node, path)?);
-        return check_count(entries.len(), path);
-    };
-    let matrix = Matrix::read(matrix, &path.key("matrix"))?;
-    check_count(entries.len() + matrix.combinations.len(), path)?;
-    for combination in &matrix.combinations {
-        entries.push(Entry::read(&matrix.entry(template, combination), path)?);
+fn expand(node: &Node, path: &Path, entries: &mut Vec<Entry>, found: &mut Found) {
+    if found.full() {
+        return;
     }
-    Ok(())
+    let matrix = node.get("matrix").filter(|matrix| **matrix != Node::Null);
+    let (Some(matrix), Node::Map(template)) = (matrix, node) else {
+        entries.extend(Entry::read_on(node, path, found));
+        found.keep(check_count(entries.len(), path));
+        return;
+    };
+    let read = Matrix::read(matrix, &path.key("matrix")).and_then(|matrix| {
+        check_count(entries.len() + matrix.combinations.len(), path).map(|()| matrix)
+    });
+    let Some(matrix) = found.keep(read) else {
+        // Without its combinations only the rest of the entry can be looked at.
+        let rest = template.iter().filter(|(key, _)| key != "matrix").cloned().collect();
+        Entry::read_on(&Node::Map(rest), path, found);
+        return;
+    };
+    for combination in &matrix.combinations {
+        entries.extend(Entry::read_on(&matrix.entry(template, combination), path, found));
+        if found.full() {
+            break;
+        }
+    }
 }
 
 /// # Errors

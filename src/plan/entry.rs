@@ -1,11 +1,11 @@
 //! One test of a plan that runs a command or a script.
 
 use crate::domain::launch::{Junit, MAX_LIST, Program};
-use crate::plan::fields::{Fields, text, whole, word};
+use crate::plan::fields::{Fields, all, text, whole, word};
 use crate::plan::files;
 use crate::plan::locate::Path;
 use crate::plan::node::Node;
-use crate::plan::problem::Problem;
+use crate::plan::problem::{Found, Problem};
 use crate::plan::settings::{SHARED_KEYS, Settings};
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -58,23 +58,37 @@ impl Entry {
     /// Reads an entry whose matrix was expanded already.
     ///
     /// # Errors
-    /// The first value that is not understood.
+    /// All that is not understood.
     pub fn read(node: &Node, path: &Path) -> Result<Self, Problem> {
-        let fields = Fields::new(node, path, &keys())?;
-        let name = fields.required("name", word)?;
-        check_name(&name, &path.key("name"))?;
-        Ok(Self {
+        let mut found = Found::default();
+        let entry = Self::read_on(node, path, &mut found);
+        found.end()?;
+        entry.ok_or_else(|| Problem::new(path, "not an entry"))
+    }
+
+    /// As [`Self::read`], but what is wrong is noted, and the entry comes back as far as it is
+    /// understood, if at least its name is: others may refer to it.
+    pub(super) fn read_on(node: &Node, path: &Path, found: &mut Found) -> Option<Self> {
+        let fields = Fields::open(node, path, &keys(), found)?;
+        let inside = |node: &Node| files::inside(&text(node)?);
+        let name = found.keep(fields.required("name", word));
+        let name = name.filter(|name| found.keep(check_name(name, &path.key("name"))).is_some());
+        let program = found.keep(read_program(&fields));
+        let entry = Self {
             path: path.clone(),
-            name,
-            program: read_program(&fields)?,
-            files: fields.list("files", MAX_LIST, text)?,
-            depends_on: fields.list("depends_on", MAX_DEPENDENCIES, word)?,
-            artifacts: fields.list("artifacts", MAX_LIST, |node| files::inside(&text(node)?))?,
-            inputs: read_inputs(&fields)?,
-            junit: read_junit(&fields)?,
-            settings: Settings::read(&fields)?,
+            name: name.clone().unwrap_or_default(),
+            program: program.unwrap_or(Program::Command(Vec::new())),
+            files: found.keep(fields.list("files", MAX_LIST, text)).unwrap_or_default(),
+            depends_on: found
+                .keep(fields.list("depends_on", MAX_DEPENDENCIES, word))
+                .unwrap_or_default(),
+            artifacts: found.keep(fields.list("artifacts", MAX_LIST, inside)).unwrap_or_default(),
+            inputs: found.keep(read_inputs(&fields)).unwrap_or_default(),
+            junit: found.keep(read_junit(&fields)).flatten(),
+            settings: found.keep(Settings::read(&fields)).unwrap_or_default(),
             generated: None,
-        })
+        };
+        name.map(|_| entry)
     }
 }
 
@@ -103,7 +117,7 @@ fn read_inputs(fields: &Fields) -> Result<Vec<TakenFile>, Problem> {
         let test = inner.required("test", word)?;
         Ok(TakenFile { test, file: inner.required("file", |node| files::inside(&text(node)?))? })
     };
-    items.iter().take(MAX_LIST + 1).enumerate().map(read).collect()
+    all(items.iter().take(MAX_LIST + 1).enumerate().map(read))
 }
 
 /// # Errors

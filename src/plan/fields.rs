@@ -3,7 +3,7 @@
 
 use crate::plan::locate::Path;
 use crate::plan::node::{Node, shortened};
-use crate::plan::problem::{Problem, Wrong, did_you_mean};
+use crate::plan::problem::{Found, Problem, Wrong, did_you_mean};
 
 /// Longest text that a plan may hold in one value, in bytes.
 pub const MAX_TEXT_BYTES: usize = 64 * 1024;
@@ -17,14 +17,24 @@ impl<'a> Fields<'a> {
     /// # Errors
     /// Not a mapping, or a key that is not in `known`.
     pub fn new(node: &'a Node, path: &Path, known: &[&str]) -> Result<Self, Problem> {
+        let mut found = Found::default();
+        let fields = Self::open(node, path, known, &mut found);
+        found.end()?;
+        fields.ok_or_else(|| Wrong::expected("a mapping", node).at(path))
+    }
+
+    /// As [`Self::new`], but what is wrong is noted, and the known keys can be read. Nothing
+    /// comes back when there are no keys.
+    pub fn open(node: &'a Node, path: &Path, known: &[&str], found: &mut Found) -> Option<Self> {
         let Node::Map(entries) = node else {
-            return Err(Wrong::expected("a mapping", node).at(path));
+            found.note(Wrong::expected("a mapping", node).at(path));
+            return None;
         };
-        if let Some((key, _)) = entries.iter().find(|(key, _)| !known.contains(&key.as_str())) {
-            return Err(Problem::new(&path.key(key), format!("unknown key {:?}", shortened(key)))
-                .hint(did_you_mean(key, known)));
+        for (key, _) in entries.iter().filter(|(key, _)| !known.contains(&key.as_str())) {
+            let problem = Problem::new(&path.key(key), format!("unknown key {:?}", shortened(key)));
+            found.note(problem.hint(did_you_mean(key, known)));
         }
-        Ok(Self { node, path: path.clone() })
+        Some(Self { node, path: path.clone() })
     }
 
     /// The value of a key; an empty one (`key:`) counts as absent.
@@ -78,8 +88,10 @@ impl<'a> Fields<'a> {
             let message = format!("{} entries, at most {most} are allowed", items.len());
             return Err(Problem::new(&path, message));
         }
-        let read_item = |(index, item)| read(item).map_err(|wrong| wrong.at(&path.index(index)));
-        items.iter().enumerate().map(read_item).collect()
+        all(items
+            .iter()
+            .enumerate()
+            .map(|(index, item)| read(item).map_err(|wrong| wrong.at(&path.index(index)))))
     }
 
     /// Reads a mapping of at most `most` texts: [`word`]s.
@@ -100,8 +112,24 @@ impl<'a> Fields<'a> {
             Ok(text) => Ok((name.clone(), text)),
             Err(wrong) => Err(wrong.at(&path.key(name))),
         };
-        entries.iter().map(read).collect()
+        all(entries.iter().map(read))
     }
+}
+
+/// Every item, or every problem.
+///
+/// # Errors
+/// What is wrong with some items.
+pub fn all<T>(items: impl Iterator<Item = Result<T, Problem>>) -> Result<Vec<T>, Problem> {
+    let mut found = Found::default();
+    let mut read = Vec::new();
+    for item in items {
+        read.extend(found.keep(item));
+        if found.full() {
+            break;
+        }
+    }
+    found.end().map(|()| read)
 }
 
 /// # Errors

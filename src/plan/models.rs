@@ -9,7 +9,7 @@ use crate::plan::fields::{Fields, text, whole};
 use crate::plan::files::inside;
 use crate::plan::locate::Path;
 use crate::plan::node::{Node, shortened};
-use crate::plan::problem::{Problem, Wrong, did_you_mean};
+use crate::plan::problem::{Found, Problem, Wrong, did_you_mean};
 use crate::plan::settings::{self, SHARED_KEYS, Settings};
 use crate::plan::source::is_json;
 
@@ -116,34 +116,55 @@ pub fn keys() -> Vec<&'static str> {
 }
 
 /// # Errors
-/// The first value that is not understood.
+/// All that is not understood.
 pub fn read(node: &Node, path: &Path) -> Result<ModelEntry, Problem> {
-    let fields = Fields::new(node, path, &keys())?;
-    let (model, place) = read_model(&fields)?;
-    let named = fields.optional("name", text)?;
+    let mut found = Found::default();
+    let entry = read_on(node, path, &mut found);
+    found.end()?;
+    entry.ok_or_else(|| Problem::new(path, "not an entry"))
+}
+
+/// What is wrong is noted; nothing comes back without a model.
+fn read_on(node: &Node, path: &Path, found: &mut Found) -> Option<ModelEntry> {
+    let fields = Fields::open(node, path, &keys(), found)?;
+    let model = found.keep(read_model(&fields));
+    let named = found.keep(fields.optional("name", text)).flatten();
     let is_named = named.is_some();
-    let prefix = named.unwrap_or_else(|| plain_name(&model));
-    check_name(&prefix, &path.key("name"))?;
-    let settings = Settings::read(&fields)?;
-    if settings.requires.backend.is_some() {
-        let problem = Problem::new(&path.key("requires").key("backend"), "said twice");
-        return Err(problem.hint("a model entry names its back-ends in backends:"));
+    let plain = || model.as_ref().map(|(model, _)| plain_name(model));
+    let prefix = named.or_else(plain).unwrap_or_default();
+    if model.is_some() {
+        found.keep(check_name(&prefix, &path.key("name")));
     }
-    let shapes = read_shapes(&fields)?;
-    check_rules(&fields, &shapes)?;
-    Ok(ModelEntry {
+    let settings = found.keep(Settings::read(&fields)).unwrap_or_default();
+    if settings.requires.backend.is_some() {
+        let problem =
+            Problem::new(&path.key("requires").key("backend"), "back-ends are given elsewhere");
+        found.note(problem.hint("a model entry names its back-ends in backends:"));
+    }
+    // The rules choose among the shapes: without these they cannot be checked.
+    let shapes = found.keep(read_shapes(&fields));
+    if let Some(shapes) = &shapes {
+        found.keep(check_rules(&fields, shapes));
+    }
+    let family = found.keep(fields.optional("family", text)).flatten();
+    let revision = found.keep(fields.optional("revision", revision)).flatten();
+    let backends = found.keep(read_backends(&fields)).unwrap_or_default();
+    let parameters = found.keep(read_parameters(&fields)).unwrap_or_default();
+    let include = found.keep(read_include(&fields)).flatten();
+    let (model, place) = model?;
+    Some(ModelEntry {
         path: path.clone(),
         model,
         place,
         prefix,
         is_named,
-        family: fields.optional("family", text)?,
-        revision: fields.optional("revision", revision)?,
-        backends: read_backends(&fields)?,
-        shapes,
-        parameters: read_parameters(&fields)?,
+        family,
+        revision,
+        backends,
+        shapes: shapes.unwrap_or_default(),
+        parameters,
         exclude: fields.get("exclude").map(with_plain_dtypes),
-        include: read_include(&fields)?,
+        include,
         settings,
         lenient: false,
     })
@@ -226,14 +247,15 @@ fn read_backends(fields: &Fields) -> Result<Vec<BackendChoice>, Problem> {
 }
 
 fn read_shapes(fields: &Fields) -> Result<Vec<(&'static str, Vec<Node>)>, Problem> {
-    let mut shapes = Vec::new();
+    let (mut found, mut shapes) = (Found::default(), Vec::new());
     for name in SHAPES {
-        let values = one_or_more(fields, name, |node| shape(name, node))?;
+        let values = found.keep(one_or_more(fields, name, |node| shape(name, node)));
+        let values = values.unwrap_or_default();
         if !values.is_empty() {
             shapes.push((name, values));
         }
     }
-    Ok(shapes)
+    found.end().map(|()| shapes)
 }
 
 /// One value of a shape, as dtf spells it.

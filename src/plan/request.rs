@@ -165,9 +165,10 @@ fn refuse(problem: Problem) -> PlanError {
     PlanError {
         origin: "command line".into(),
         position: None,
-        field: problem.path.to_string(),
+        field: problem.path.to_string().into(),
         message: problem.message,
         hint: problem.hint,
+        also: problem.also.into_iter().map(refuse).collect(),
     }
 }
 

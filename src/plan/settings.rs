@@ -10,8 +10,9 @@ use crate::domain::tag::{MAX_TAGS, Tag};
 use crate::domain::time::Millis;
 use crate::plan::fields::{Fields, one_of, text, truth, whole, word};
 use crate::plan::files;
+use crate::plan::locate::Path;
 use crate::plan::node::Node;
-use crate::plan::problem::{Problem, Wrong, did_you_mean};
+use crate::plan::problem::{Found, Problem, Wrong, did_you_mean};
 use crate::plan::quantity;
 use std::collections::BTreeMap;
 
@@ -112,31 +113,41 @@ impl Settings {
     /// Reads the shared keys of an entry.
     ///
     /// # Errors
-    /// The first value that is not understood.
+    /// All that is not understood.
     pub fn read(fields: &Fields) -> Result<Self, Problem> {
-        let env: BTreeMap<_, _> = fields.texts("env", MAX_LIST)?.into_iter().collect();
-        check_env(&env, fields)?;
+        let mut found = Found::default();
+        let env: Option<Vec<_>> = found.keep(fields.texts("env", MAX_LIST));
+        let env: BTreeMap<_, _> = env.unwrap_or_default().into_iter().collect();
+        found.keep(check_env(&env, fields));
         let isolation = one_of(&[("warm", Isolation::Warm), ("cold", Isolation::Cold)]);
         let on_failure = one_of(&[("skip", false), ("run", true)]);
-        let labels: BTreeMap<_, _> = fields.texts("labels", MAX_LIST)?.into_iter().collect();
-        check_labels(&labels, fields)?;
-        let (environment, wheels) = read_environment(fields)?;
-        Ok(Self {
-            requires: read_requires(fields)?,
+        let labels: Option<Vec<_>> = found.keep(fields.texts("labels", MAX_LIST));
+        let labels: BTreeMap<_, _> = labels.unwrap_or_default().into_iter().collect();
+        found.keep(check_labels(&labels, fields));
+        let mut span = |key| found.keep(fields.optional(key, quantity::duration)).flatten();
+        let (timeout, silence, grace) = (span("timeout"), span("silence"), span("grace"));
+        let (expected, expire_after) = (span("expected"), span("expire_after"));
+        let (environment, wheels) = found.keep(read_environment(fields)).unwrap_or_default();
+        let settings = Self {
+            requires: found.keep(read_requires(fields)).unwrap_or_default(),
             environment,
             wheels,
-            isolation: fields.optional("isolation", isolation)?,
+            isolation: found.keep(fields.optional("isolation", isolation)).flatten(),
             env,
-            priority: fields.optional("priority", priority)?,
-            retries: read_retries(fields)?,
-            timeout: fields.optional("timeout", quantity::duration)?,
-            silence: fields.optional("silence", quantity::duration)?,
-            grace: fields.optional("grace", quantity::duration)?,
-            expected: fields.optional("expected", quantity::duration)?,
-            expire_after: fields.optional("expire_after", quantity::duration)?,
+            priority: found.keep(fields.optional("priority", priority)).flatten(),
+            retries: found.keep(read_retries(fields)).unwrap_or_default(),
+            timeout,
+            silence,
+            grace,
+            expected,
+            expire_after,
             labels,
-            run_after_failure: fields.optional("on_failure", on_failure)?.unwrap_or(false),
-        })
+            run_after_failure: found
+                .keep(fields.optional("on_failure", on_failure))
+                .flatten()
+                .unwrap_or(false),
+        };
+        found.end().map(|()| settings)
     }
 }
 
@@ -176,10 +187,17 @@ fn check_labels(labels: &BTreeMap<String, String>, fields: &Fields) -> Result<()
 
 fn read_requires(fields: &Fields) -> Result<Requires, Problem> {
     let Some(node) = fields.get("requires") else { return Ok(Requires::default()) };
-    let fields = Fields::new(node, &fields.path.key("requires"), &REQUIREMENT_KEYS)?;
+    let mut found = Found::default();
+    let requires = requires_in(node, &fields.path.key("requires"), &mut found);
+    found.end().map(|()| requires.unwrap_or_default())
+}
+
+fn requires_in(node: &Node, path: &Path, found: &mut Found) -> Option<Requires> {
+    let fields = Fields::open(node, path, &REQUIREMENT_KEYS, found)?;
     let tag =
         |node: &Node| word(node)?.parse::<Tag>().map_err(|problem| Wrong::new(problem.to_string()));
-    let accelerators = fields.optional("accelerators", whole(0, MAX_ACCELERATORS))?;
+    let accelerators =
+        found.keep(fields.optional("accelerators", whole(0, MAX_ACCELERATORS))).flatten();
     let vendors = [
         ("nvidia", Vendor::Nvidia),
         ("amd", Vendor::Amd),
@@ -191,18 +209,23 @@ fn read_requires(fields: &Fields) -> Result<Requires, Problem> {
         ("huawei", Vendor::Huawei),
         ("habana", Vendor::Habana),
     ];
-    Ok(Requires {
-        backend: fields.optional("backend", backend)?.flatten(),
-        cpu_milli: fields.optional("cpu", cores)?,
-        memory_bytes: fields.optional("memory", quantity::size)?,
+    Some(Requires {
+        backend: found.keep(fields.optional("backend", backend)).flatten().flatten(),
+        cpu_milli: found.keep(fields.optional("cpu", cores)).flatten(),
+        memory_bytes: found.keep(fields.optional("memory", quantity::size)).flatten(),
         accelerators: accelerators.and_then(|count| u16::try_from(count).ok()),
-        accelerator_memory_bytes: fields.optional("accelerator_memory", quantity::size)?,
-        share_accelerator: fields.optional("share_accelerator", truth)?.unwrap_or(false),
-        vendor: fields.optional("vendor", one_of(&vendors))?,
-        min_architecture: fields.optional("min_architecture", short_text)?,
-        os: fields.optional("os", short_text)?,
-        arch: fields.optional("arch", short_text)?,
-        tags: fields.list("tags", MAX_TAGS, tag)?,
+        accelerator_memory_bytes: found
+            .keep(fields.optional("accelerator_memory", quantity::size))
+            .flatten(),
+        share_accelerator: found
+            .keep(fields.optional("share_accelerator", truth))
+            .flatten()
+            .unwrap_or(false),
+        vendor: found.keep(fields.optional("vendor", one_of(&vendors))).flatten(),
+        min_architecture: found.keep(fields.optional("min_architecture", short_text)).flatten(),
+        os: found.keep(fields.optional("os", short_text)).flatten(),
+        arch: found.keep(fields.optional("arch", short_text)).flatten(),
+        tags: found.keep(fields.list("tags", MAX_TAGS, tag)).unwrap_or_default(),
     })
 }
 

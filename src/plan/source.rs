@@ -28,11 +28,12 @@ impl Source {
     pub fn new(bytes: &[u8], origin: &str) -> Result<Self, PlanError> {
         let origin: String = origin.chars().take(4096).collect();
         let refuse = |position, message: String, hint: &str| PlanError {
-            origin: origin.clone(),
+            origin: origin.as_str().into(),
             position,
-            field: String::new(),
+            field: "".into(),
             message,
             hint: (!hint.is_empty()).then(|| hint.to_owned()),
+            also: Box::default(),
         };
         if bytes.len() > MAX_PLAN_BYTES {
             let mebibytes = bytes.len() as f64 / f64::from(1 << 20);
@@ -72,11 +73,12 @@ impl Source {
                 self.text.lines().nth(line - 1).is_some_and(|line| line.contains('\t'))
             });
             PlanError {
-                origin: self.origin.clone(),
+                origin: self.origin.as_str().into(),
                 position,
-                field: String::new(),
+                field: "".into(),
                 message,
                 hint: tab.then(|| "indent with blanks, not with tabs".to_owned()),
+                also: Box::default(),
             }
         })
     }
@@ -89,11 +91,12 @@ impl Source {
             Ok(()) => None,
         };
         PlanError {
-            origin: self.origin.clone(),
+            origin: self.origin.as_str().into(),
             position: position.filter(|_| problem.path != Path::default()),
-            field: problem.path.to_string(),
+            field: problem.path.to_string().into(),
             message: problem.message,
             hint: problem.hint,
+            also: problem.also.into_iter().map(|problem| self.refuse(problem)).collect(),
         }
     }
 

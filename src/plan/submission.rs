@@ -10,7 +10,7 @@ use crate::plan::entry::Entry;
 use crate::plan::files::{Files, Gatherer, PlannedFile};
 use crate::plan::generate;
 use crate::plan::needs;
-use crate::plan::problem::{PlanError, Problem};
+use crate::plan::problem::{Found, PlanError, Problem};
 use crate::plan::sources::Sources;
 use crate::plan::weights::Random;
 use serde_json::value::to_raw_value;
@@ -34,8 +34,8 @@ impl Plan {
     /// Reads what the plan names and makes its tests.
     ///
     /// # Errors
-    /// A missing file, an unknown model, a name twice, a dependency that does not exist
-    /// or a cycle, with line and field.
+    /// Missing files, unknown models, names that are taken, dependencies that do not exist
+    /// or form a cycle, with lines and fields.
     pub fn into_submission(self, sources: &Sources) -> Result<Submission, PlanError> {
         let source = self.source.clone();
         let name = self.name.clone();
@@ -57,13 +57,14 @@ impl Plan {
                 raised.push(at);
             }
         }
+        let mut found = Found::default();
         for model in &self.models {
             let made = generate::model_tests(model, sources);
             let made = made.and_then(|made| match &made.refusal {
                 Some(problem) => Err(problem.clone()),
                 None => Ok(made),
             });
-            let made = made.map_err(|problem| self.source.refuse(problem))?;
+            let Some(made) = found.keep(made) else { continue };
             doubts.extend(made.doubts());
             random.add(&made.about.model, &made.about.weights);
             for test in made.tests {
@@ -72,9 +73,11 @@ impl Plan {
                 }
                 entries.push(test.entry);
             }
-            document::check_count(entries.len(), &model.path)
-                .map_err(|problem| self.source.refuse(problem))?;
+            if found.keep(document::check_count(entries.len(), &model.path)).is_none() {
+                break;
+            }
         }
+        found.end().map_err(|problem| self.source.refuse(problem))?;
         doubts.extend(needs::told(raised.iter().map(|at| &*entries[*at].name)));
         Ok((entries, doubts, random))
     }
@@ -86,8 +89,8 @@ pub(super) fn submission(
     entries: &[Entry],
     files: &dyn Files,
 ) -> Result<Submission, Problem> {
-    check_unique(entries)?;
-    let (dependencies, inputs) = resolve(entries)?;
+    let mut found = Found::default();
+    let (dependencies, inputs) = resolve(entries, &mut found);
     let mut gatherer = Gatherer::new(files);
     let mut requirements: HashMap<Requirement, Arc<Requirement>> = HashMap::new();
     let mut tests = Vec::with_capacity(entries.len());
@@ -96,56 +99,73 @@ pub(super) fn submission(
         let requirement = requirements
             .entry(requirement)
             .or_insert_with_key(|requirement| Arc::new(requirement.clone()));
-        tests.push(Arc::new(spec(
-            entry,
-            (depends_on, inputs),
-            requirement.clone(),
-            &mut gatherer,
-        )?));
+        let spec = spec(entry, (depends_on, inputs), requirement.clone(), &mut gatherer);
+        tests.extend(found.keep(spec).map(Arc::new));
+        if found.full() {
+            break;
+        }
     }
+    found.end()?;
     let doubts = gatherer.notes();
     let files = gatherer.finish();
     Ok(Submission { name, tests, files, doubts, random: Random::default() })
 }
 
-fn check_unique(entries: &[Entry]) -> Result<(), Problem> {
+/// Notes names that are taken, and dependencies that are not there.
+pub(super) fn check_names(entries: &[Entry], found: &mut Found) {
+    resolve(entries, found);
+}
+
+/// Whether each name is used once; what follows from names is of no use otherwise.
+fn check_unique(entries: &[Entry], found: &mut Found) -> bool {
+    let mut unique = true;
     let mut seen: HashMap<&str, &Entry> = HashMap::with_capacity(entries.len());
     for entry in entries {
         if let Some(first) = seen.insert(&entry.name, entry) {
+            unique = false;
             let problem = Problem::new(
                 &entry.path.key("name"),
                 format!("the name {:?} is taken by {}", entry.name, first.path),
             );
-            return Err(problem.hint(if entry.generated.is_some() {
+            found.note(problem.hint(if entry.generated.is_some() {
                 "give one of the two models a name of its own, in a plan with name:"
             } else {
                 "names are unique within a plan"
             }));
         }
     }
-    Ok(())
+    unique
 }
 
 /// Positions of the tests that each one depends on, and the files that it takes from some.
 type Resolved = (Vec<Box<[u32]>>, Vec<Vec<Input>>);
 
-fn resolve(entries: &[Entry]) -> Result<Resolved, Problem> {
+/// What is wrong is noted, and the entry counts as one without dependencies.
+fn resolve(entries: &[Entry], found: &mut Found) -> Resolved {
+    let none = || (vec![Box::default(); entries.len()], vec![Vec::new(); entries.len()]);
+    if !check_unique(entries, found) {
+        return none();
+    }
     let names: Vec<&str> = entries.iter().map(|entry| entry.name.as_str()).collect();
     let mut lookup = Names::new(&names);
     let mut all = Vec::with_capacity(entries.len());
     let mut inputs = Vec::with_capacity(entries.len());
     for (own, entry) in entries.iter().enumerate() {
-        let found = lookup.resolve(own, &entry.depends_on);
-        let mut found = found.map_err(|wrong| wrong.at(&entry.path.key("depends_on")))?.into_vec();
-        let taken = take_files(own, entries, &mut lookup)?;
-        found.extend(taken.iter().map(|input| input.test));
-        found.sort_unstable();
-        found.dedup();
-        all.push(found.into_boxed_slice());
+        let named = lookup.resolve(own, &entry.depends_on);
+        let named = named.map_err(|wrong| wrong.at(&entry.path.key("depends_on")));
+        let mut needed = found.keep(named).unwrap_or_default().into_vec();
+        let taken = found.keep(take_files(own, entries, &mut lookup)).unwrap_or_default();
+        needed.extend(taken.iter().map(|input| input.test));
+        needed.sort_unstable();
+        needed.dedup();
+        all.push(needed.into_boxed_slice());
         inputs.push(taken);
+        if found.full() {
+            return none();
+        }
     }
     let edges: Vec<&[u32]> = all.iter().map(|list| &**list).collect();
-    let Some(cycle) = dependency::cycle(&edges) else { return Ok((all, inputs)) };
+    let Some(cycle) = dependency::cycle(&edges) else { return (all, inputs) };
     let name = |at: &usize| names.get(*at).copied().unwrap_or_default();
     let mut way: Vec<&str> = cycle.iter().take(20).map(name).collect();
     if cycle.len() > way.len() {
@@ -154,7 +174,8 @@ fn resolve(entries: &[Entry]) -> Result<Resolved, Problem> {
     way.extend(cycle.first().map(name));
     let path = cycle.first().and_then(|at| entries.get(*at)).map(|entry| entry.path.clone());
     let message = format!("dependencies form a cycle: {}", way.join(" → "));
-    Err(Problem::new(&path.unwrap_or_default().key("depends_on"), message))
+    found.note(Problem::new(&path.unwrap_or_default().key("depends_on"), message));
+    none()
 }
 
 fn take_files(own: usize, entries: &[Entry], lookup: &mut Names) -> Result<Vec<Input>, Problem> {
@@ -210,19 +231,24 @@ fn spec(
 
 fn launch(entry: &Entry, inputs: Vec<Input>, gatherer: &mut Gatherer) -> Result<Launch, Problem> {
     let settings = &entry.settings;
+    let mut problems = Found::default();
     let (mut files, mut directories) = (Vec::new(), BTreeSet::new());
     if let Program::Script(script) = &entry.program {
-        files.push(match &entry.generated {
-            Some(text) => gatherer.add(PlannedFile::new(script.clone(), Arc::clone(text))),
-            None => gatherer.file(script).map_err(|wrong| wrong.at(&entry.path.key("script")))?,
-        });
+        let file = match &entry.generated {
+            Some(text) => Ok(gatherer.add(PlannedFile::new(script.clone(), Arc::clone(text)))),
+            None => gatherer.file(script).map_err(|wrong| wrong.at(&entry.path.key("script"))),
+        };
+        files.extend(problems.keep(file));
     }
     for (at, pattern) in entry.files.iter().enumerate() {
         let found = gatherer.matching(pattern);
-        let found = found.map_err(|wrong| wrong.at(&entry.path.key("files").index(at)))?;
-        files.extend(found.files);
-        directories.extend(found.directories);
+        let found = found.map_err(|wrong| wrong.at(&entry.path.key("files").index(at)));
+        if let Some(found) = problems.keep(found) {
+            files.extend(found.files);
+            directories.extend(found.directories);
+        }
     }
+    problems.end()?;
     files.sort();
     files.dedup_by(|a, b| a.path == b.path);
     let mut environment = settings.environment.clone().unwrap_or_default();

@@ -43,7 +43,11 @@ fn fields_are_refused_with_place_and_hint() {
             "depends_on: build",
             "tests[0].depends_on: expected a list, found \"build\" | write it as [build]",
         ),
-        ("depends_on: [b]", "tests[0].depends_on: no test is named \"b\" | did you mean \"a\"?"),
+        (
+            "depends_on: [b]",
+            "tests[0].depends_on: no test is named \"b\" | \
+             a pattern such as \"unit-*\" names a whole matrix",
+        ),
         (
             "env: {V: 1.10}",
             "tests[0].env.V: expected a text, found 1.1 | put it in quotes: YAML takes 1.10 for 1.1",
@@ -68,7 +72,7 @@ fn fields_are_refused_with_place_and_hint() {
 #[test]
 fn requirements_nobody_knows_are_refused() {
     for (requires, expected) in [
-        ("{gpu: 1}", "requires.gpu: unknown key \"gpu\""),
+        ("{gpu: 1}", "requires.gpu: unknown key \"gpu\" | did you mean \"accelerators\"?"),
         ("{acelerators: 1}", "did you mean \"accelerators\"?"),
         ("{backend: cudda}", "did you mean \"cuda\"?"),
         ("{cpu: -1}", "expected 0 to 16384 cores"),
@@ -216,4 +220,87 @@ fn size_depth_and_unfolding_are_limited() {
     let json = "[".repeat(1 << 20);
     let found = Plan::parse(json.as_bytes(), "p.json").expect_err("refused").to_string();
     assert!(found.contains("recursion limit"), "{found}");
+}
+
+/// Every problem of a plan, as `field: message`.
+fn problems(text: &str) -> Vec<String> {
+    let folder = Folder::with(&[("config.json", "{\"model_type\": \"vit\"}")]);
+    let error = submit(text, &folder, &[]).expect_err("a plan with mistakes");
+    let each = error.each().map(|one| {
+        assert!(one.position.is_some(), "{one}");
+        let line = one.position.map(|(line, _)| line).unwrap_or_default();
+        format!("{line} {}: {}", one.field, one.message)
+    });
+    each.collect()
+}
+
+#[test]
+fn all_mistakes_are_told_at_once() {
+    let text = "\
+naem: x
+defaults: {timeout: 5, labels: {a b: c}}
+tests:
+  - {name: a, cmd: pytest -q, requires: {gpu: 1, cpu: many, tags: [a b, c, d e]}, retries: {faild: 1}}
+  - {cmd: [x], isolation: warn, depends_on: [nobody]}
+  - {name: b, cmd: [x], env: {A=B: x, C: 1.10}, depends_on: [b2]}
+  - {name: 'm {x}', cmd: [x], timeout: soon, matrix: {x: [1, 2, 3]}}
+  - {name: good, cmd: [x], depends_on: [a, b, 'm *']}
+  - not a test
+models:
+  - {model: gpt2, dtype: [fp8, fp32], batch: 0, colour: red}
+";
+    let expected = [
+        "1 naem: unknown key",
+        "2 defaults.labels.a b: a label has",
+        "2 defaults.timeout: expected a duration",
+        "4 tests[0].cmd: expected a list of words",
+        "4 tests[0].requires.gpu: unknown key",
+        "4 tests[0].requires.cpu: expected a number of cores",
+        "4 tests[0].requires.tags[0]: ",
+        "4 tests[0].requires.tags[2]: ",
+        "4 tests[0].retries.faild: unknown key",
+        "5 tests[1]: \"name\" is missing",
+        "5 tests[1].isolation: expected one of warm, cold",
+        "6 tests[2].env.C: expected a text",
+        "7 tests[3].timeout: expected a duration",
+        "9 tests[5]: expected a mapping",
+        "11 models[0].colour: unknown key",
+        "11 models[0].batch: expected a whole number",
+        "11 models[0].dtype[0]: expected one of fp32, fp16, bf16",
+    ];
+    let told = problems(text);
+    for start in expected {
+        assert!(told.iter().any(|one| one.starts_with(start)), "{start} of {told:#?}");
+    }
+    assert_eq!(told.len(), expected.len(), "{told:#?}");
+}
+
+#[test]
+fn names_and_files_are_checked_beside_what_is_not_understood() {
+    let text = "\
+tests:
+  - {name: a, cmd: [x], timeout: 5, depends_on: [c]}
+  - {name: b, cmd: [x], depends_on: [a]}
+  - {name: e, cmd: [x], inputs: [{test: a, file: f}]}
+";
+    let told = problems(text);
+    let starts = ["2 tests[0].timeout: ", "2 tests[0].depends_on: ", "4 tests[2].inputs[0].file: "];
+    assert_eq!(told.len(), starts.len(), "{told:#?}");
+    assert!(told.iter().zip(starts).all(|(one, start)| one.starts_with(start)), "{told:#?}");
+    let text = "\
+tests:
+  - {name: a, cmd: [x], files: [gone, away]}
+  - {name: b, script: missing.py}
+  - {name: b, cmd: [x]}
+models: [no/such-model, {model: none/such}]
+";
+    assert_eq!(problems(text).len(), 2, "models come first");
+    let told = problems(text.split("models").next().expect("a part"));
+    assert_eq!(told.len(), 4, "{told:#?}");
+}
+
+#[test]
+fn mistakes_without_end_are_cut() {
+    let many: String = (0..5000).map(|n| format!("  - {{name: t{n}, cmd: x}}\n")).collect();
+    assert_eq!(problems(&format!("tests:\n{many}")).len(), crate::plan::problem::MAX_PROBLEMS);
 }
