@@ -1,6 +1,6 @@
 //! The settings file: YAML, one level, known keys only.
 
-use super::TABLE;
+use super::{Kind, TABLE};
 use crate::plan::depth;
 use crate::plan::problem::did_you_mean;
 use crate::sys::fs::read_text;
@@ -72,16 +72,27 @@ impl File {
             serde_yaml::from_str(text).map_err(|error| syntax(error.to_string()))?;
         let mut values = BTreeMap::new();
         for (key, value) in raw.unwrap_or_default() {
-            if !TABLE.iter().any(|setting| setting.key == key) {
+            let Some(setting) = TABLE.iter().find(|setting| setting.key == key) else {
                 let known: Vec<_> = TABLE.iter().map(|setting| setting.key).collect();
                 let hint = did_you_mean(&key, &known);
                 return Err(ConfigError::UnknownKey { path, key, hint });
-            }
+            };
             let text = plain(&value)
                 .ok_or_else(|| syntax(format!("{key} is neither a value nor a list of values")))?;
+            let text = match setting.kind {
+                Kind::Path => beside(&path, text),
+                Kind::Program if text.contains(['/', '\\']) => beside(&path, text),
+                Kind::Program | Kind::Value => text,
+            };
             values.insert(key, text);
         }
         Ok(Self { path, values })
+    }
+
+    /// Where it was read from, when there was one.
+    #[must_use]
+    pub fn path(&self) -> Option<&Path> {
+        (!self.path.as_os_str().is_empty()).then_some(&*self.path)
     }
 
     /// The flag or variable if there is one, else what the file says.
@@ -104,6 +115,14 @@ impl File {
             }),
             (None, None) => Ok(None),
         }
+    }
+}
+
+/// A path that the file `of` names, as this process has to open it.
+fn beside(of: &Path, path: String) -> String {
+    match of.parent() {
+        Some(directory) => directory.join(path).display().to_string(),
+        None => path,
     }
 }
 
@@ -138,6 +157,18 @@ mod tests {
         let text = |text: &str| Ok::<_, String>(text.to_owned());
         assert_eq!(file.pick(None, "tags", text).expect("a list"), Some("a,b".into()));
         assert_eq!(file.pick(None, "name", text).expect("absent"), None);
+    }
+
+    #[test]
+    fn paths_are_relative_to_the_file() {
+        let path = PathBuf::from("/etc/dtf/config.yaml");
+        let text = "token_file: secrets/token\ndata_dir: /data\npython: python3\ntags: [a/b]\n";
+        let file = File::parse(text, path).expect("understood");
+        let said = |key| file.values.get(key).map(String::as_str);
+        assert_eq!(said("token_file"), Some("/etc/dtf/secrets/token"));
+        assert_eq!(said("data_dir"), Some("/data"));
+        assert_eq!(said("python"), Some("python3"));
+        assert_eq!(said("tags"), Some("a/b"));
     }
 
     #[test]

@@ -12,7 +12,8 @@ pub fn markdown() -> String {
          A setting is taken from the flag, then the variable, then the file, then the default.\n\
          The file is the one named by `--config` or `DTF_CONFIG`, else `config.yaml` in the\n\
          platform's settings directory for dtf (on Linux `~/.config/dtf/`). It is YAML with one\n\
-         `key: value` a line; lists can be written as lists. Unknown keys are refused.\n\n\
+         `key: value` a line; lists can be written as lists. Unknown keys are refused. A relative\n\
+         path in the file is relative to the directory of the file.\n\n\
          | key in the file | flag | variable | read by | default | meaning |\n\
          |---|---|---|---|---|---|\n",
     );
