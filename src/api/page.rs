@@ -1,7 +1,7 @@
 //! Lists in pages: a cursor names the last entry that the client has seen.
 
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
 /// Most entries of one page.
 pub const MAX_PAGE: u32 = 10_000;
@@ -17,14 +17,13 @@ pub struct Page<T> {
     pub next: Option<String>,
 }
 
-/// Query of a list without filters.
-#[derive(Debug, Clone, Default, Serialize, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
+/// Query of a list without filters. The description of each list says what its cursor is.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct PageQuery {
     /// `next` of the page before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cursor: Option<String>,
-    /// Entries of a page, at most 10,000; 100 when absent.
+    /// Entries of a page, 1 to [`MAX_PAGE`]; [`DEFAULT_PAGE`] when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<u32>,
 }

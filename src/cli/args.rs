@@ -1,6 +1,7 @@
 //! The command line as it is written. What it means is said beside each command.
 
 use super::results::ResultsArgs;
+use crate::api::v1::reports::MAX_ROWS;
 use crate::domain::id::RunId;
 use crate::domain::time::{Millis, Timestamp};
 use crate::plan::node::Node;
@@ -34,8 +35,9 @@ Examples:
 
 Exit codes:
   0 passed · 1 dtf failed · 2 usage · 4 authentication · 5 no test matched or ran
-  8 still pending at the wait timeout · 100 tests failed · 101 infrastructure errors only
-  102 unschedulable · 130/143 interrupted";
+  8 still pending at the wait timeout · 100 tests failed (or flaky, with --fail-on-flaky)
+  101 no test failed, but some have no verdict: infrastructure errors, cancelled, expired
+  102 no worker can run some tests · 130/143 interrupted";
 
 impl Cli {
     /// Reads arguments and `DTF_*` variables, of which an empty one counts as absent.
@@ -105,6 +107,8 @@ pub enum Command {
     Coordinator(CoordinatorArgs),
     Worker(WorkerArgs),
     Submit(SubmitArgs),
+    Wait(WaitArgs),
+    Check(CheckArgs),
     Run(RunArgs),
     Generate(GenerateArgs),
     Report(ReportArgs),
@@ -234,7 +238,7 @@ pub struct Machine {
 Examples:
   dtf submit plan.yaml
   dtf submit plan.yaml --wait --wait-timeout 2h     the exit code says how it went
-Ctrl-C while waiting leaves the run going; `dtf report --run ID` shows it later.")]
+Ctrl-C while waiting leaves the run going; `dtf wait RUN` waits on.")]
 pub struct SubmitArgs {
     #[command(flatten)]
     pub server: Server,
@@ -244,6 +248,8 @@ pub struct SubmitArgs {
     pub templates: Templates,
     #[command(flatten)]
     pub waiting: Waiting,
+    #[command(flatten)]
+    pub verdict: Verdict,
     /// Form of the report with --wait, else of the run's id (csv only with --wait)
     #[arg(long, value_enum, default_value_t)]
     pub output: Output,
@@ -258,6 +264,64 @@ pub struct Waiting {
     /// Stop waiting after TIME, with exit code 8
     #[arg(long, value_parser = span, value_name = "TIME", requires = "wait")]
     pub wait_timeout: Option<Millis>,
+    /// Stop waiting, with exit code 102, when for TIME nothing runs and no worker can run what
+    /// is left [default: 1m; without any worker: wait]
+    #[arg(long, value_parser = span, value_name = "TIME", requires = "wait")]
+    pub unschedulable_timeout: Option<Millis>,
+}
+
+/// What the exit code of a command says about a run.
+#[derive(Debug, Clone, Copy, Default, Args)]
+pub struct Verdict {
+    /// Exit with 100 when a test passed only after a failed attempt
+    #[arg(long)]
+    pub fail_on_flaky: bool,
+}
+
+/// Wait for a run that was submitted before
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  dtf wait r12
+  dtf wait r12 --timeout 2h
+Prints the report at the end. The exit code is that of `dtf submit --wait`. Ctrl-C leaves the
+run going.")]
+pub struct WaitArgs {
+    #[command(flatten)]
+    pub server: Server,
+    /// The run, such as r12
+    pub run: RunId,
+    /// Stop waiting after TIME, with exit code 8
+    #[arg(long, value_parser = span, value_name = "TIME")]
+    pub timeout: Option<Millis>,
+    /// Stop waiting, with exit code 102, when for TIME nothing runs and no worker can run what
+    /// is left [default: 1m; without any worker: wait]
+    #[arg(long, value_parser = span, value_name = "TIME")]
+    pub unschedulable_timeout: Option<Millis>,
+    #[command(flatten)]
+    pub verdict: Verdict,
+    /// Form of the report
+    #[arg(long, value_enum, default_value_t)]
+    pub output: Output,
+}
+
+/// Check a plan and list its mistakes, without submitting it
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  dtf check plan.yaml
+Reads the plan, the files that it names and the configurations of its models. Exit codes: 0 the
+plan can be submitted, 2 it has mistakes; each is listed with its line.")]
+pub struct CheckArgs {
+    #[command(flatten)]
+    pub lender: Lender,
+    /// Plan file, see docs/plan.md
+    pub plan: PathBuf,
+    #[command(flatten)]
+    pub templates: Templates,
+    /// Do not ask the model hub about models that are not known here
+    #[arg(long, env = "DTF_OFFLINE", num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
+    pub offline: Option<bool>,
 }
 
 /// How tests run on this machine, without a coordinator elsewhere.
@@ -296,6 +360,8 @@ pub struct RunArgs {
     pub templates: Templates,
     #[command(flatten)]
     pub local: Local,
+    #[command(flatten)]
+    pub verdict: Verdict,
     /// Form of the report or list
     #[arg(long, value_enum, default_value_t)]
     pub output: Output,
@@ -418,6 +484,8 @@ pub struct GenerateArgs {
     /// Form of what is printed, or of the report; csv for --dry-run, --run and --submit --wait
     #[arg(long, value_enum, default_value_t, help_heading = None::<&str>)]
     pub output: Output,
+    #[command(flatten, next_help_heading = "With --submit or --run")]
+    pub verdict: Verdict,
     #[command(flatten, next_help_heading = "With --submit")]
     pub waiting: Waiting,
     #[command(flatten, next_help_heading = "With --run")]
@@ -462,6 +530,7 @@ Examples:
   dtf report --since 2026-11-01
   dtf report --run latest
   dtf report --run r12 --run r14 --output json
+  dtf report --run r12 --exit-code      exits as `dtf submit --wait` would
 Asks the coordinator that is named or runs on this machine; without one it reads the
 results of `dtf run` in the data directory. Times are in UTC.")]
 pub struct ReportArgs {
@@ -474,8 +543,14 @@ pub struct ReportArgs {
     #[arg(long, value_parser = which_run, value_name = "RUN")]
     pub run: Vec<WhichRun>,
     /// Maximum number of rows
-    #[arg(long, default_value_t = 1000, value_name = "N")]
+    #[arg(long, default_value_t = 1000, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_ROWS)))]
     pub limit: u32,
+    /// Exit by how the tests ended, with 8 while some have not
+    #[arg(long)]
+    pub exit_code: bool,
+    /// With --exit-code: exit with 100 when a test passed only after a failed attempt
+    #[arg(long, requires = "exit_code")]
+    pub fail_on_flaky: bool,
     /// Form of the report
     #[arg(long, value_enum, default_value_t)]
     pub output: Output,
@@ -538,15 +613,25 @@ pub struct WhyArgs {
 
 /// List workers, or drain one
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Examples:\n  dtf workers\n  dtf workers --drain w4     finish what runs there, then let it leave\n  dtf workers --drain rig7   the same by name"
-)]
+#[command(after_help = "\
+Examples:
+  dtf workers
+  dtf workers --all            also those that have left
+  dtf workers --drain w4       finish what runs there, then let it leave
+  dtf workers --drain rig7     the same by name
+  dtf workers --undrain rig7   take a drain back, while the worker still runs tests")]
 pub struct WorkersArgs {
     #[command(flatten)]
     pub server: Server,
-    /// Take no new tests to this worker: its id, or its name where only one has it
-    #[arg(long, value_name = "WORKER")]
+    /// Send no new tests to this worker: its id, or its name where only one has it
+    #[arg(long, value_name = "WORKER", conflicts_with_all = ["undrain", "all"])]
     pub drain: Option<String>,
+    /// Send tests to this worker again
+    #[arg(long, value_name = "WORKER", conflicts_with = "all")]
+    pub undrain: Option<String>,
+    /// List workers that have left, too
+    #[arg(long)]
+    pub all: bool,
     /// Form of the answer
     #[arg(long, value_enum, default_value_t)]
     pub output: Shape,

@@ -39,7 +39,18 @@ pub fn named_coordinator() -> Option<String> {
 pub fn client_at(url: String, global: &Global, file: &File) -> Result<Client, Failure> {
     let mut options = ClientOptions::new(url);
     if let Some(path) = file.pick(global.token_file.clone(), "token_file", path)? {
-        options.token = Some(read_token(&path)?);
+        let token = read_token(&path).map_err(|error| {
+            let failure = Failure::from(error);
+            let by_flag = global.token_file.is_some();
+            let place = if by_flag { None } else { file.path() };
+            match (&failure.hint, place) {
+                (None, Some(file)) => {
+                    failure.hint(format!("it is named by token_file in {}", file.display()))
+                }
+                _ => failure,
+            }
+        });
+        options.token = Some(token?);
     }
     Ok(Client::new(options)?)
 }

@@ -7,6 +7,7 @@
 
 use super::args::{Color, Global};
 use super::failure::Failure;
+use crate::plan::problem::MAX_PROBLEMS;
 use crate::report::render::words::{self, lines};
 use std::io::{self, IsTerminal, Write};
 
@@ -105,9 +106,18 @@ impl Console {
     }
 
     pub fn failure(self, failure: &Failure) {
-        told(&format!("error: {}", failure.message));
-        if let Some(hint) = &failure.hint {
-            told(&format!("hint: {hint}"));
+        for one in std::iter::once(failure).chain(&failure.also) {
+            told(&format!("error: {}", one.message));
+            if let Some(hint) = &one.hint {
+                told(&format!("hint: {hint}"));
+            }
+        }
+        match failure.also.len() + 1 {
+            1 => {}
+            MAX_PROBLEMS => {
+                told(&format!("at least {MAX_PROBLEMS} mistakes; further ones are not shown"));
+            }
+            count => told(&format!("{count} mistakes")),
         }
     }
 }

@@ -44,6 +44,11 @@ pub async fn run(console: Console, global: &Global, args: CoordinatorArgs) -> Re
 
 pub fn refused(error: &coordinator::CoordinatorError) -> Failure {
     let failure = Failure::chain(error);
+    let missing = matches!(
+        error,
+        coordinator::CoordinatorError::Tokens(coordinator::TokenFileError::Read { .. })
+    );
+    let failure = if missing { Failure { code: exit::USAGE, ..failure } } else { failure };
     match error.hint() {
         Some(hint) => failure.hint(hint),
         None => failure,

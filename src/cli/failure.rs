@@ -12,11 +12,13 @@ pub struct Failure {
     pub message: String,
     pub hint: Option<String>,
     pub code: u8,
+    /// Further mistakes of the same input, told after this one.
+    pub also: Vec<Failure>,
 }
 
 impl Failure {
     pub fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), hint: None, code: exit::FAILED }
+        Self { message: message.into(), hint: None, code: exit::FAILED, also: Vec::new() }
     }
 
     pub fn usage(message: impl Into<String>) -> Self {
@@ -47,7 +49,7 @@ impl From<ClientError> for Failure {
     fn from(error: ClientError) -> Self {
         let code = match &error {
             ClientError::Unauthorized(_) => exit::AUTHENTICATION,
-            ClientError::BadUrl { .. } => exit::USAGE,
+            ClientError::BadUrl { .. } | ClientError::OtherProtocol { .. } => exit::USAGE,
             _ => exit::FAILED,
         };
         Self { hint: error.hint(), code, ..Self::chain(&error) }
@@ -56,7 +58,9 @@ impl From<ClientError> for Failure {
 
 impl From<PlanError> for Failure {
     fn from(error: PlanError) -> Self {
-        Self { hint: error.hint.clone(), ..Self::usage(error.to_string()) }
+        let one =
+            |error: &PlanError| Self { hint: error.hint.clone(), ..Self::usage(error.to_string()) };
+        Self { also: error.also.iter().map(one).collect(), ..one(&error) }
     }
 }
 
@@ -68,6 +72,15 @@ impl From<ConfigError> for Failure {
 
 impl From<SecretError> for Failure {
     fn from(error: SecretError) -> Self {
-        Self { code: exit::AUTHENTICATION, ..Self::chain(&error) }
+        let code = match error {
+            // What was said about the file is wrong, not what is in it.
+            SecretError::Read { .. } => exit::USAGE,
+            _ => exit::AUTHENTICATION,
+        };
+        let failure = Self { code, ..Self::chain(&error) };
+        match error.hint() {
+            Some(hint) => failure.hint(hint),
+            None => failure,
+        }
     }
 }

@@ -59,6 +59,7 @@ mod tests {
             running: 0,
             ahead: 0,
             last_seen: from_value(json!(0)).expect("a time"),
+            silent_ms: crate::domain::time::Millis(0),
             registered_at: from_value(json!(0)).expect("a time"),
         }
     }

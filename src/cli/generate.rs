@@ -60,6 +60,7 @@ pub async fn run(console: Console, global: &Global, args: GenerateArgs) -> Resul
             server: &Server { coordinator },
             templates: &args.templates,
             waiting: &args.waiting,
+            verdict: args.verdict,
             output: args.output,
             offline,
         };
@@ -72,7 +73,7 @@ pub async fn run(console: Console, global: &Global, args: GenerateArgs) -> Resul
         work.library = library::library(console, &file, &args.templates, Vec::new())?;
     }
     if args.run {
-        let how = cli_run::How { local: &args.local, output: args.output, dry_run: false };
+        let how = cli_run::How { local: &args.local, verdict: args.verdict, output: args.output, dry_run: false };
         return cli_run::perform(console, global, work, &how).await;
     }
     work.ask_hub(console, &file, offline).await?;

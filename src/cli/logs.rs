@@ -62,8 +62,14 @@ fn show(console: Console, output: &[u8]) -> Result<u8, Failure> {
 /// The last attempt.
 fn latest(test: &TestView) -> Result<AttemptId, Failure> {
     match test.attempts {
-        0 => Err(Failure::new(format!("{} has not started", test.test))
-            .hint(format!("dtf why {} tells why", test.test))),
+        0 => {
+            let how = match test.outcome {
+                None => "has not started".to_owned(),
+                Some(outcome) => format!("wrote nothing: it ended as {outcome} before any attempt"),
+            };
+            Err(Failure::new(format!("{} {how}", test.test))
+                .hint(format!("dtf why {} tells why", test.test)))
+        }
         number => Ok(test.test.attempt(number)),
     }
 }

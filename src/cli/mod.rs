@@ -5,6 +5,7 @@
 
 mod args;
 mod cancel;
+mod check;
 mod completions;
 mod connect;
 mod console;
@@ -32,6 +33,7 @@ mod run;
 mod serving;
 mod status;
 mod stored;
+mod stuck;
 mod submit;
 mod templates;
 mod wait;
@@ -67,7 +69,8 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
     };
     let console = Console::new(&cli.global);
-    start_tracing(cli.global.verbose, cli.global.quiet);
+    let coordinator = matches!(cli.command, Command::Coordinator(_));
+    start_tracing(cli.global.verbose, cli.global.quiet, coordinator);
     match perform(cli, console) {
         Ok(code) => exit::code(code),
         Err(failure) => {
@@ -91,6 +94,8 @@ fn perform(cli: Cli, console: Console) -> Result<u8, Failure> {
         Command::Coordinator(args) => block_on(coordinator::run(console, &global, args)),
         Command::Worker(args) => block_on_one_thread(worker::run(console, &global, args)),
         Command::Submit(args) => block_on(submit::run(console, &global, args)),
+        Command::Wait(args) => block_on(wait::run(console, &global, args)),
+        Command::Check(args) => block_on(check::run(console, &global, args)),
         Command::Run(args) => block_on(run::run(console, &global, args)),
         Command::Report(args) => block_on(report::run(console, &global, args)),
         Command::Status(args) => block_on(status::run(console, &global, args)),
@@ -124,10 +129,13 @@ fn block_on_one_thread(command: impl Future<Output = Result<u8, Failure>>) -> Re
 /// Log lines go to standard error. `DTF_LOG` (as `info,dtf=debug`) says it all. The plain
 /// filter is enough: the one with spans and expressions costs every process a megabyte.
 #[expect(clippy::disallowed_methods, reason = "said before settings are read, to see that too")]
-fn start_tracing(verbose: u8, quiet: bool) {
+fn start_tracing(verbose: u8, quiet: bool, coordinator: bool) {
     let level = match (quiet, verbose) {
         (true, _) => "error",
+        // One line for each event that its administrator would look for.
+        (false, 0) if coordinator => "dtf=info,warn",
         (false, 0) => "warn",
+        (false, 1) if coordinator => "dtf=debug,info",
         (false, 1) => "dtf=info,warn",
         (false, _) => "dtf=debug,info",
     };

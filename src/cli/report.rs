@@ -5,7 +5,7 @@ use super::console::Console;
 use super::exit;
 use super::failure::Failure;
 use super::stored::{Source, Stored};
-use crate::api::v1::reports::{MAX_ROWS, ReportQuery, ReportView};
+use crate::api::v1::reports::{MAX_ROWS, ReportQuery, ReportView, Totals};
 use crate::domain::id::RunId;
 use crate::domain::time::{Millis, Timestamp};
 use crate::report;
@@ -35,7 +35,12 @@ pub async fn run(console: Console, global: &Global, args: ReportArgs) -> Result<
     };
     console.result(&render(console, &view, args.output)?)?;
     tell_left_out(console, &view, args.output);
-    Ok(if view.rows.is_empty() { exit::NO_TEST } else { exit::PASSED })
+    Ok(match view.totals {
+        _ if view.rows.is_empty() => exit::NO_TEST,
+        Totals { pending: 1.., .. } if args.exit_code => exit::PENDING,
+        _ if args.exit_code => exit::of_run(&view.totals, args.fail_on_flaky),
+        _ => exit::PASSED,
+    })
 }
 
 /// The runs that were named, each once.

@@ -1,6 +1,6 @@
 //! `dtf run`: coordinator and worker in this process, on loopback, for this machine alone.
 
-use super::args::{Global, Local, Output, RunArgs};
+use super::args::{Global, Local, Output, RunArgs, Verdict};
 use super::connect::{path, settings};
 use super::console::Console;
 use super::coordinator::refused;
@@ -55,13 +55,14 @@ pub async fn run(console: Console, global: &Global, args: RunArgs) -> Result<u8,
     let file = settings(global)?;
     let added = library::added_to(global, &file, &args.lender).await?;
     work.library = library::library(console, &file, &args.templates, added)?;
-    let how = How { local: &args.local, output: args.output, dry_run: args.dry_run };
+    let how = How { local: &args.local, verdict: args.verdict, output: args.output, dry_run: args.dry_run };
     perform(console, global, work, &how).await
 }
 
 /// How tests run on this machine.
 pub struct How<'a> {
     pub local: &'a Local,
+    pub verdict: Verdict,
     pub output: Output,
     /// Lists the tests instead.
     pub dry_run: bool,
@@ -74,7 +75,7 @@ pub async fn perform(
     mut work: Work,
     how: &How<'_>,
 ) -> Result<u8, Failure> {
-    let How { local, output, dry_run } = *how;
+    let How { local, verdict, output, dry_run } = *how;
     let file = settings(global)?;
     let data_dir = file.pick(local.data_dir.clone(), "data_dir", path)?;
     let place = data_dir.as_ref().map(|data_dir| format!(" --data-dir {}", data_dir.display()));
@@ -112,7 +113,7 @@ pub async fn perform(
     let client = site.client.clone();
     let mut interrupted = false;
     let done = tokio::select! {
-        done = test(console, &client, work, submission, output) => done,
+        done = test(console, &client, work, submission, verdict, output) => done,
         signal = asked_to_end() => {
             console.note("interrupted: stopping the tests (results so far are kept)");
             interrupted = true;
@@ -367,6 +368,7 @@ async fn test(
     client: &Client,
     mut work: Work,
     mut submission: Submission,
+    verdict: Verdict,
     output: Output,
 ) -> Result<u8, Failure> {
     let progress = Progress::new(console);
@@ -385,7 +387,7 @@ async fn test(
     let sent = submit::send(console, client, &submission, true).await?;
     submit::tell_unschedulable(console, &sent.unschedulable);
     let view = wait::wait(console, client, sent.run).await?;
-    wait::finish(console, client, &view, output).await
+    wait::finish(console, client, &view, verdict, output).await
 }
 
 #[cfg(test)]

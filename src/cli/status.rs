@@ -25,7 +25,8 @@ pub async fn run(console: Console, global: &Global, args: StatusArgs) -> Result<
             let newest = PageQuery { limit: Some(RUNS), ..PageQuery::default() };
             let runs = client.runs(&newest).await?.items;
             let lines = runs.iter().map(|run| format!("\n  {}", line(run))).collect::<String>();
-            console.result(&format!("{}{lines}", sentences(client.url(), &status)))?;
+            let newest = if lines.is_empty() { "" } else { "; the newest:" };
+            console.result(&format!("{}{newest}{lines}", sentences(client.url(), &status)))?;
         }
     }
     Ok(exit::PASSED)
@@ -46,7 +47,7 @@ fn sentences(url: &str, status: &StatusView) -> String {
          workers: {} active, {} draining, {} lost\n\
          log: {} records, {} in the results database\n\
          tests: {} running or taken ahead, {} waiting, {} blocked\n\
-         runs: {} open; the newest:",
+         runs: {} open",
         status.version,
         status.workers_active,
         status.workers_draining,

@@ -1,14 +1,14 @@
 //! `dtf submit`: files first, then the tests in parts, under one key that makes repeats
 //! harmless.
 
-use super::args::{Global, Output, Server, SubmitArgs, Templates, Waiting};
+use super::args::{Global, Output, Server, SubmitArgs, Templates, Verdict, Waiting};
 use super::connect::{address, client_at, settings};
 use super::console::Console;
 use super::exit;
 use super::failure::Failure;
 use super::progress::Progress;
 use super::wait;
-use super::work::Work;
+use super::work::{Work, is_plan};
 use crate::api::v1::runs::{AddTests, MAX_KEY_BYTES, SubmitRun, Submitted, Unschedulable};
 use crate::client::Client;
 use crate::domain::test::TestSpec;
@@ -34,6 +34,7 @@ pub async fn run(console: Console, global: &Global, args: SubmitArgs) -> Result<
         server: &args.server,
         templates: &args.templates,
         waiting: &args.waiting,
+        verdict: args.verdict,
         output: args.output,
         offline: None,
     };
@@ -45,6 +46,7 @@ pub struct How<'a> {
     pub server: &'a Server,
     pub templates: &'a Templates,
     pub waiting: &'a Waiting,
+    pub verdict: Verdict,
     pub output: Output,
     /// Asks no model hub.
     pub offline: Option<bool>,
@@ -84,7 +86,11 @@ pub async fn perform(
         ));
         return Ok(exit::PASSED);
     }
-    wait::to_the_end(console, &client, sent.run, how.waiting.wait_timeout, how.output).await
+    let limits = wait::Limits {
+        timeout: how.waiting.wait_timeout,
+        unschedulable: how.waiting.unschedulable_timeout,
+    };
+    wait::to_the_end(console, &client, sent.run, limits, how.verdict, how.output).await
 }
 
 /// Reads a plan file.
@@ -100,8 +106,16 @@ pub fn read_plan(path: &Path) -> Result<Plan, Failure> {
         Ok(_) => std::fs::read(path),
         Err(error) => Err(error),
     };
-    let bytes =
-        bytes.map_err(|error| Failure::usage(format!("cannot read the plan {name}: {error}")))?;
+    let bytes = bytes.map_err(|error| {
+        let failure = Failure::usage(format!("cannot read the plan {name}: {error}"));
+        if is_plan(path) {
+            return failure;
+        }
+        failure.hint(format!(
+            "a plan is a .yaml or .json file; to test a model: dtf generate {name} --submit, or \
+             dtf run {name} on this machine"
+        ))
+    })?;
     Ok(Plan::parse(&bytes, &name)?)
 }
 

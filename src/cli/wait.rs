@@ -1,24 +1,44 @@
 //! Waiting for a run, with progress, and its report at the end.
 
-use super::args::Output;
+use super::args::{Global, Output, Verdict, WaitArgs};
+use super::connect::client;
 use super::console::Console;
 use super::exit;
 use super::failure::Failure;
 use super::patience::Patience;
 use super::progress::{Progress, counts};
 use super::report;
+use super::stuck::Stuck;
 use crate::api::v1::reports::{ReportQuery, ReportView};
 use crate::api::v1::runs::RunView;
 use crate::client::Client;
 use crate::domain::id::RunId;
 use crate::domain::time::Millis;
+use crate::report::render::figures::counted;
 use crate::sys::shutdown::asked_to_end;
 use std::time::Duration;
 
 /// Between two looks at a run.
 const LOOK_EVERY: Duration = Duration::from_millis(300);
-/// Most rows of the report at the end.
+/// Maximum number of rows of the report at the end.
 const REPORT_ROWS: u32 = 1_000;
+
+/// How long a person wants to wait.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Limits {
+    pub timeout: Option<Millis>,
+    /// Given up when for so long nothing can run; see [`Stuck`].
+    pub unschedulable: Option<Millis>,
+}
+
+/// `dtf wait RUN`.
+pub async fn run(console: Console, global: &Global, args: WaitArgs) -> Result<u8, Failure> {
+    let client = client(global, &args.server)?;
+    // A run that is not there is no reason to be patient.
+    client.run(args.run).await?;
+    let limits = Limits { timeout: args.timeout, unschedulable: args.unschedulable_timeout };
+    to_the_end(console, &client, args.run, limits, args.verdict, args.output).await
+}
 
 /// Waits until the run is over, prints its report, and says how it went. On Ctrl-C it
 /// prints what there is and leaves the run going.
@@ -26,35 +46,69 @@ pub async fn to_the_end(
     console: Console,
     client: &Client,
     run: RunId,
-    timeout: Option<Millis>,
+    limits: Limits,
+    verdict: Verdict,
     output: Output,
 ) -> Result<u8, Failure> {
-    let waiting = wait(console, client, run);
+    let waiting = watch(console, client, run, Some(Stuck::new(limits.unschedulable)));
     let expired = async {
-        match timeout {
+        match limits.timeout {
             Some(span) => tokio::time::sleep(span.into()).await,
             None => std::future::pending().await,
         }
     };
+    let further = format!("wait on: dtf wait {run}, or stop it: dtf cancel {run}");
     tokio::select! {
-        view = waiting => finish(console, client, &view?, output).await,
+        ended = waiting => match ended? {
+            Ended::Over(view) => finish(console, client, &view, verdict, output).await,
+            Ended::Stuck(tests) => {
+                let report = show(console, client, run, output).await?;
+                console.note(&format!(
+                    "{} that no worker can run; {further}",
+                    counted(tests.into(), "test") + if tests == 1 { " is" } else { " are" } + " left"
+                ));
+                Ok(match exit::of_run(&report.totals, verdict.fail_on_flaky) {
+                    worse @ (exit::TESTS_FAILED | exit::INFRASTRUCTURE) => worse,
+                    _ => exit::UNSCHEDULABLE,
+                })
+            }
+        },
         () = expired => {
             show(console, client, run, output).await?;
-            console.note(&format!("still going; follow with: dtf report --run {run}"));
+            console.note(&format!("still going; {further}"));
             Ok(exit::PENDING)
         }
         signal = asked_to_end() => {
             show(console, client, run, output).await?;
-            console.note(&format!(
-                "the run goes on; follow with: dtf report --run {run}, or stop it: dtf cancel {run}"
-            ));
+            console.note(&format!("the run goes on; {further}"));
             Ok(exit::of_signal(signal))
         }
     }
 }
 
-/// Waits until the run is over.
+/// Why waiting ended.
+enum Ended {
+    Over(RunView),
+    /// So many tests are left that no worker can run.
+    Stuck(u32),
+}
+
+/// Waits until the run is over, however long that takes.
 pub async fn wait(console: Console, client: &Client, run: RunId) -> Result<RunView, Failure> {
+    loop {
+        if let Ended::Over(view) = watch(console, client, run, None).await? {
+            return Ok(view);
+        }
+    }
+}
+
+/// Waits until the run is over, or until `stuck` has seen enough.
+async fn watch(
+    console: Console,
+    client: &Client,
+    run: RunId,
+    mut stuck: Option<Stuck>,
+) -> Result<Ended, Failure> {
     let progress = Progress::new(console);
     let mut patience = Patience::default();
     loop {
@@ -63,7 +117,12 @@ pub async fn wait(console: Console, client: &Client, run: RunId) -> Result<RunVi
                 patience = Patience::default();
                 progress.say(&counts(&view.counts));
                 if view.finished_at.is_some() {
-                    return Ok(view);
+                    return Ok(Ended::Over(view));
+                }
+                if let Some(stuck) = &mut stuck
+                    && stuck.look(client, &view, &progress).await
+                {
+                    return Ok(Ended::Stuck(view.counts.unschedulable));
                 }
             }
             // The run goes on without us, also over a restart of the coordinator.
@@ -78,10 +137,11 @@ pub async fn finish(
     console: Console,
     client: &Client,
     view: &RunView,
+    verdict: Verdict,
     output: Output,
 ) -> Result<u8, Failure> {
     let report = show(console, client, view.run, output).await?;
-    Ok(exit::of_run(&report.totals))
+    Ok(exit::of_run(&report.totals, verdict.fail_on_flaky))
 }
 
 async fn show(

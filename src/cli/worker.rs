@@ -9,6 +9,7 @@ use super::machine;
 use crate::client::Client;
 use crate::config::locate;
 use crate::domain::capability::Capability;
+use crate::report::render::figures::counted;
 use crate::sys::memory;
 use crate::sys::shutdown::Shutdown;
 use crate::sys::spawn::Tasks;
@@ -139,6 +140,7 @@ pub fn refused(error: &worker::WorkerError) -> Failure {
         worker::WorkerError::Unauthorized(_) => {
             Failure { code: exit::AUTHENTICATION, ..failure }.hint("check --token-file")
         }
+        worker::WorkerError::Misaddressed(_) => Failure { code: exit::USAGE, ..failure },
         worker::WorkerError::NoCoordinator(_) => {
             failure.hint("is the coordinator running at that address?")
         }
@@ -154,13 +156,21 @@ pub fn refused(error: &worker::WorkerError) -> Failure {
     }
 }
 
+/// `1 core`, `1.5 cores`.
+fn cores(milli: u64) -> String {
+    if milli == 1000 {
+        return "1 core".to_owned();
+    }
+    format!("{} cores", milli as f64 / 1000.0)
+}
+
 /// The machine in a few words.
 pub fn describe(capability: &Capability) -> String {
     let backends: Vec<_> = capability.backends.iter().map(|backend| backend.name()).collect();
     let mut text = format!(
-        "{} slots, {} cores, {:.1} GiB, {}",
-        capability.slots,
-        capability.cpu_milli as f64 / 1000.0,
+        "{}, {}, {:.1} GiB, {}",
+        counted(capability.slots.into(), "slot"),
+        cores(capability.cpu_milli),
         capability.memory_bytes as f64 / f64::from(1u32 << 30),
         backends.join(" ")
     );

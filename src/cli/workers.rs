@@ -9,8 +9,14 @@ use super::worker::describe;
 use crate::api::v1::workers::{WorkerState, WorkerView};
 use crate::domain::capability::Capability;
 use crate::domain::id::WorkerId;
+use crate::domain::time::Millis;
+use crate::report::render::figures::counted;
+use crate::report::render::words::plain;
 use comfy_table::presets::NOTHING;
 use comfy_table::{ContentArrangement, Table};
+
+/// Characters of a name that are shown.
+const NAME_CHARS: usize = 80;
 
 pub async fn run(console: Console, global: &Global, args: WorkersArgs) -> Result<u8, Failure> {
     let client = live(global, &args.server).await?;
@@ -23,7 +29,25 @@ pub async fn run(console: Console, global: &Global, args: WorkersArgs) -> Result
         ))?;
         return Ok(exit::PASSED);
     }
-    let workers = client.workers().await?;
+    if let Some(wanted) = args.undrain {
+        let worker = find(&client.workers().await?.items, &wanted)?;
+        let view = client.resume(worker).await?;
+        console.result(&format!(
+            "{} {} takes tests again",
+            view.worker,
+            plain(&view.name, NAME_CHARS)
+        ))?;
+        return Ok(exit::PASSED);
+    }
+    let mut workers = client.workers().await?;
+    let all = workers.items.len();
+    if !args.all && args.output == Shape::Table {
+        workers.items.retain(|worker| worker.state != WorkerState::Gone);
+    }
+    let gone = match all - workers.items.len() {
+        0 => String::new(),
+        gone => format!("{} left; --all lists them", counted_have(gone)),
+    };
     match args.output {
         Shape::Json => console.json(&workers)?,
         Shape::Table if workers.items.is_empty() => {
@@ -31,7 +55,27 @@ pub async fn run(console: Console, global: &Global, args: WorkersArgs) -> Result
         }
         Shape::Table => console.result(&table(&workers.items, console.width()))?,
     }
+    if !gone.is_empty() {
+        console.note(&gone);
+    }
     Ok(exit::PASSED)
+}
+
+/// `1 worker has`, `3 workers have`.
+fn counted_have(count: usize) -> String {
+    let verb = if count == 1 { "has" } else { "have" };
+    format!("{} {verb}", counted(count as u64, "worker"))
+}
+
+/// How long ago it was heard of: a live one sends something every few seconds.
+fn seen(silent: Millis) -> String {
+    match silent.0 / 1000 {
+        0..=1 => "now".to_owned(),
+        seconds @ 2..=119 => format!("{seconds} s ago"),
+        seconds @ 120..=7199 => format!("{} min ago", seconds / 60),
+        seconds @ 7200..=172_799 => format!("{} h ago", seconds / 3600),
+        seconds => format!("{} d ago", seconds / 86_400),
+    }
 }
 
 /// The worker with this id, or the only one with this name that has not left.
@@ -67,7 +111,15 @@ fn offers(capability: &Capability) -> String {
 
 fn table(workers: &[WorkerView], width: Option<u16>) -> String {
     let mut table = Table::new();
-    table.load_style(NOTHING).set_header(["worker", "name", "state", "runs", "ahead", "offers"]);
+    table.load_style(NOTHING).set_header([
+        "worker",
+        "name",
+        "state",
+        "last seen",
+        "runs",
+        "ahead",
+        "offers",
+    ]);
     if let Some(width) = width {
         table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
     }
@@ -76,10 +128,23 @@ fn table(workers: &[WorkerView], width: Option<u16>) -> String {
             worker.worker.to_string(),
             worker.name.clone(),
             worker.state.name().to_owned(),
+            seen(worker.silent_ms),
             worker.running.to_string(),
             worker.ahead.to_string(),
             offers(&worker.capability),
         ]);
     }
     table.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn silence_is_told_in_round_numbers() {
+        let told = [500, 12_000, 300_000, 10_800_000, 900_000_000].map(|ms| seen(Millis(ms)));
+        assert_eq!(told, ["now", "12 s ago", "5 min ago", "3 h ago", "10 d ago"]);
+        assert_eq!([1, 2].map(counted_have), ["1 worker has", "2 workers have"]);
+    }
 }

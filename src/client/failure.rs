@@ -1,6 +1,7 @@
 //! What can go wrong between client and coordinator.
 
 use crate::api::error::{Code, ErrorBody};
+use crate::client::proxy::Proxy;
 use std::time::Duration;
 
 /// Longest piece of a foreign answer that is shown.
@@ -17,6 +18,11 @@ pub enum ClientError {
         /// Nothing listens there.
         refused: bool,
     },
+    #[error("cannot reach the coordinator at {url} through {proxy}: {reason}")]
+    ThroughProxy { url: String, proxy: Proxy, reason: String },
+    /// Another protocol than that of the address answers there.
+    #[error("cannot talk to {url}: this port speaks {}", if *protocol == "http" { "plain HTTP" } else { "TLS, or no HTTP at all" })]
+    OtherProtocol { url: String, protocol: &'static str },
     /// 401 and 403.
     #[error("the coordinator does not allow this: {0}")]
     Unauthorized(Refusal),
@@ -58,6 +64,11 @@ impl ClientError {
             Self::Unreachable { url, .. } => Some(format!(
                 "is the coordinator running at {url}? start one with `dtf coordinator`"
             )),
+            Self::ThroughProxy { proxy, .. } => Some(proxy.hint()),
+            Self::OtherProtocol { url, protocol } => {
+                let rest = url.split_once("://").map_or(url.as_str(), |(_, rest)| rest);
+                Some(format!("try {protocol}://{rest}"))
+            }
             Self::BadAnswer { .. } => {
                 Some("does a coordinator of this version of dtf answer at that address?".to_owned())
             }
@@ -74,14 +85,23 @@ impl ClientError {
             | Self::Conflict(refusal)
             | Self::Busy(refusal)
             | Self::Refused(refusal) => Some(refusal),
-            Self::BadUrl { .. } | Self::Unreachable { .. } | Self::BadAnswer { .. } => None,
+            Self::BadUrl { .. }
+            | Self::Unreachable { .. }
+            | Self::ThroughProxy { .. }
+            | Self::OtherProtocol { .. }
+            | Self::BadAnswer { .. } => None,
         }
     }
 
     /// Whether the same request may succeed later.
     #[must_use]
     pub fn may_pass(&self) -> bool {
-        matches!(self, Self::Unreachable { .. } | Self::Busy(_))
+        matches!(self, Self::Unreachable { .. } | Self::ThroughProxy { .. } | Self::Busy(_))
+    }
+
+    /// An answer that no coordinator gives: a page of something between.
+    pub(crate) fn is_foreign(&self) -> bool {
+        self.refusal().is_some_and(|refusal| refusal.body.code == Code::Unknown)
     }
 
     pub(crate) fn retry_after(&self) -> Option<Duration> {

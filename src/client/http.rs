@@ -1,6 +1,7 @@
 //! Sends one request, reads one answer, again where that is harmless.
 
 use crate::client::failure::ClientError;
+use crate::client::proxy::Proxy;
 use crate::client::retry::Retry;
 use crate::client::secret::Secret;
 use crate::sys::ids;
@@ -45,6 +46,8 @@ impl ClientOptions {
 pub struct Client {
     http: reqwest::Client,
     base: Url,
+    /// Asked for every request.
+    proxy: Option<Proxy>,
     timeout: Duration,
     retry: Retry,
     /// Whether the coordinator has answered this client or a clone of it.
@@ -107,12 +110,15 @@ impl Client {
             // Spares reading the machine's certificates for a connection without TLS.
             builder = builder.tls_certs_only([]);
         }
-        if is_loopback(&base) {
+        let proxy = if is_loopback(&base) {
             builder = builder.no_proxy();
-        }
+            None
+        } else {
+            Proxy::of(&base)
+        };
         let http = builder.build().map_err(|error| bad(reason(&error)))?;
-        let answered = Arc::default();
-        Ok(Self { http, base, timeout: options.timeout, retry: options.retry, answered })
+        let (timeout, retry, answered) = (options.timeout, options.retry, Arc::default());
+        Ok(Self { http, base, proxy, timeout, retry, answered })
     }
 
     /// The address that was given.
@@ -212,12 +218,27 @@ impl Client {
             .and_then(|value| value.to_str().ok()?.parse().ok())
             .map(Duration::from_secs);
         let body = read_limited(answer, MAX_ERROR_BYTES).await.unwrap_or_default();
-        Err(ClientError::from_answer(status, retry_after, &body))
+        let error = ClientError::from_answer(status, retry_after, &body);
+        Err(match &self.proxy {
+            // No coordinator answers like this.
+            Some(proxy) if error.is_foreign() => ClientError::ThroughProxy {
+                url: self.url().to_owned(),
+                proxy: proxy.clone(),
+                reason: error.to_string(),
+            },
+            _ => error,
+        })
     }
 
     pub(crate) fn unreachable(&self, error: &reqwest::Error) -> ClientError {
-        let url = self.url().to_owned();
-        ClientError::Unreachable { url, reason: reason(error), refused: is_refused(error) }
+        let (url, reason) = (self.url().to_owned(), reason(error));
+        if let Some(protocol) = other_protocol(self.base.scheme(), &reason) {
+            return ClientError::OtherProtocol { url, protocol };
+        }
+        match &self.proxy {
+            Some(proxy) => ClientError::ThroughProxy { url, proxy: proxy.clone(), reason },
+            None => ClientError::Unreachable { url, reason, refused: is_refused(error) },
+        }
     }
 }
 
@@ -270,9 +291,22 @@ fn is_refused(error: &reqwest::Error) -> bool {
         .any(|cause| cause.kind() == std::io::ErrorKind::ConnectionRefused)
 }
 
+/// What the other end speaks, where the error of the transport says that it is not what the
+/// address says. The transport has no types for these; a test asks a real port.
+fn other_protocol(scheme: &str, reason: &str) -> Option<&'static str> {
+    match scheme {
+        "https" if reason.contains("InvalidContentType") => Some("http"),
+        "http" if reason.contains("invalid HTTP version parsed") => Some("https"),
+        _ => None,
+    }
+}
+
 fn is_loopback(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
-    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+    let host = host.trim_end_matches('.');
+    host == "localhost"
+        || host.ends_with(".localhost")
+        || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
 #[cfg(test)]
@@ -295,6 +329,40 @@ mod tests {
         let loopback = |text: &str| is_loopback(&text.parse().expect("an address"));
         assert!(loopback("http://127.0.0.1:1") && loopback("http://[::1]:1"));
         assert!(loopback("http://localhost") && !loopback("http://10.0.0.1"));
+        assert!(loopback("http://dtf.localhost.:1") && !loopback("http://localhost.example"));
+    }
+
+    /// A port that answers each connection with `answer`, whatever is asked.
+    fn port_that_says(answer: &'static [u8]) -> u16 {
+        use std::io::{Read, Write};
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        let port = listener.local_addr().expect("bound").port();
+        std::thread::spawn(move || {
+            for mut stream in listener.incoming().flatten() {
+                // A client that has hung up is not its business.
+                let _ = stream.read(&mut [0; 1024]);
+                let _ = stream.write_all(answer);
+            }
+        });
+        port
+    }
+
+    #[tokio::test]
+    async fn the_wrong_scheme_is_told_and_final() {
+        let plain = b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+        // An alert of TLS: handshake failure.
+        let tls = b"\x15\x03\x01\x00\x02\x02\x28";
+        for (scheme, answer, right) in
+            [("https", &plain[..], "http://"), ("http", &tls[..], "https://")]
+        {
+            let port = port_that_says(answer);
+            let options = ClientOptions::new(format!("{scheme}://127.0.0.1:{port}"));
+            let error = Client::new(options).expect("a client").status().await.expect_err(scheme);
+            let other = matches!(error, ClientError::OtherProtocol { .. });
+            assert!(other && !error.may_pass(), "{scheme}: {error:?}");
+            let hint = error.hint().expect("a hint");
+            assert!(hint.contains(&format!("{right}127.0.0.1:{port}")), "{hint}");
+        }
     }
 
     #[tokio::test]

@@ -11,6 +11,7 @@ mod http;
 mod hub;
 mod leases;
 mod logs;
+mod proxy;
 mod reports;
 mod retry;
 mod runs;

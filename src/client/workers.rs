@@ -36,6 +36,11 @@ impl Client {
         self.post(&format!("api/v1/workers/{worker}/drain"), &(), Care::REPEATABLE).await
     }
 
+    /// Lets a draining worker take tests again.
+    pub async fn resume(&self, worker: WorkerId) -> Result<WorkerView, ClientError> {
+        self.post(&format!("api/v1/workers/{worker}/resume"), &(), Care::REPEATABLE).await
+    }
+
     pub async fn register(&self, worker: &Register) -> Result<Registered, ClientError> {
         self.post("api/v1/workers", worker, Care::REPEATABLE).await
     }

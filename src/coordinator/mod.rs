@@ -6,6 +6,7 @@
 //! threads suffice. Promises: what was acknowledged survives a crash at any moment; a
 //! coordinator that cannot store stops; addresses that others reach need a token.
 
+mod announce;
 mod commit;
 mod database;
 mod health;

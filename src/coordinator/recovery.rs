@@ -9,6 +9,7 @@ use crate::coordinator::substitute::Held;
 use crate::domain::event::Event;
 use crate::domain::time::Timestamp;
 use crate::log::{EmbeddedLog, EventLog, LogError};
+use crate::report::render::figures::counted;
 use crate::scheduler::Scheduler;
 use crate::store;
 use crate::store::Store;
@@ -83,9 +84,28 @@ pub(crate) fn recover(data_dir: &Path) -> Result<Recovered, RecoveryError> {
     })?;
     let clock = Clock::start_after(latest);
     scheduler.restarted(clock.now());
-    tracing::info!(records = log.last(), since_snapshot, "the state is back");
+    tell(&scheduler, log.last());
     let (store, held) = results(&data_dir.join(crate::store::FILE_NAME), log.last())?;
     Ok(Recovered { lock, log, scheduler, clock, identity, blobs, store, held, since_snapshot })
+}
+
+/// One line about what was there.
+fn tell(scheduler: &Scheduler, records: u64) {
+    if records == 0 {
+        tracing::info!("the data directory is new");
+        return;
+    }
+    let found = scheduler.overview();
+    let open = found.tests_blocked + found.tests_waiting + found.tests_leased;
+    let workers = found.workers_active + found.workers_draining;
+    tracing::info!(
+        "restored from {}: {} open with {} to do ({} running or taken ahead), {}",
+        counted(records, "record"),
+        counted(found.runs_open.into(), "run"),
+        counted(open, "test"),
+        found.tests_leased,
+        counted(workers.into(), "worker")
+    );
 }
 
 /// The snapshot, if it can be used: the log alone says the same.
@@ -153,6 +173,7 @@ fn at(event: &Event) -> Timestamp {
         Event::WorkerRegistered { at, .. }
         | Event::WorkerSeen { at, .. }
         | Event::WorkerDraining { at, .. }
+        | Event::WorkerResumed { at, .. }
         | Event::WorkerLost { at, .. }
         | Event::WorkerForgotten { at, .. }
         | Event::RunSubmitted { at, .. }

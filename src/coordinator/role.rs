@@ -5,6 +5,7 @@ use crate::coordinator::database::{Database, DatabaseWriter};
 use crate::coordinator::health::{Health, Part};
 use crate::coordinator::http::app::{App, MAX_HEAVY};
 use crate::coordinator::http::auth::{Authenticator, LocalAdmin, StaticTokens, TokenFileError};
+use crate::coordinator::http::refusals::Refusals;
 use crate::coordinator::http::serve::serve;
 use crate::coordinator::live::LiveLogs;
 use crate::coordinator::mailbox::{Failed, Mailbox, Request};
@@ -244,6 +245,7 @@ fn start(
         health: Arc::clone(&health),
         metrics,
         authenticator,
+        refusals: Refusals::default(),
         clock,
         identity,
         incoming,

@@ -7,6 +7,7 @@
 //! Promises: state changes only by `apply`; no answer leaves before the events of its
 //! batch and of all batches before it are stored.
 
+use crate::coordinator::announce::announce;
 use crate::coordinator::commit::Batch;
 use crate::coordinator::mailbox::{ClaimSender, Failed, Release, Request, Ticket};
 use crate::coordinator::metrics::Metrics;
@@ -187,6 +188,7 @@ impl Runtime {
         match &event {
             Event::ClaimOpened { worker }
             | Event::WorkerDraining { worker, .. }
+            | Event::WorkerResumed { worker, .. }
             | Event::LeasesGranted { worker, .. }
             | Event::LeasesRecalled { worker, .. } => self.touched.push(*worker),
             Event::RunCancelled { notices, .. } => {
@@ -194,6 +196,7 @@ impl Runtime {
             }
             _ => {}
         }
+        announce(&event, &self.scheduler);
         if event.durable() {
             self.snapshots.count(&event);
             self.events.push(event);

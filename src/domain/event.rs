@@ -53,6 +53,12 @@ pub enum Event {
         epoch: Epoch,
         at: Timestamp,
     },
+    /// A drain was taken back. The epoch numbers the notice to the worker.
+    WorkerResumed {
+        worker: WorkerId,
+        epoch: Epoch,
+        at: Timestamp,
+    },
     /// Silent for too long, or gone for good.
     WorkerLost {
         worker: WorkerId,

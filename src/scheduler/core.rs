@@ -24,6 +24,7 @@ impl Scheduler {
             }
             Command::CloseClaim { worker } => Ok(Step::of(vec![Event::ClaimClosed { worker }])),
             Command::Drain { worker } => self.decide_drain(now, worker),
+            Command::Resume { worker } => self.decide_resume(now, worker),
             Command::Leave { worker, incarnation } => self.decide_leave(now, worker, incarnation),
             Command::Submit { name, tests, more, closed_world, idempotency, user } => {
                 self.decide_submit(now, name, tests, more, closed_world, idempotency, user)
@@ -55,6 +56,7 @@ impl Scheduler {
             Event::ClaimOpened { worker } => self.apply_claim_opened(*worker),
             Event::ClaimClosed { worker } => self.apply_claim_closed(*worker),
             Event::WorkerDraining { worker, epoch, .. } => self.apply_draining(*worker, *epoch),
+            Event::WorkerResumed { worker, epoch, .. } => self.apply_resumed(*worker, *epoch),
             Event::WorkerLost { worker, clean, at } => self.apply_lost(*worker, *clean, *at),
             Event::WorkerForgotten { worker, .. } => self.apply_forgotten(*worker),
             Event::RunSubmitted { run, name, idempotency, user, closed_world, at } => {

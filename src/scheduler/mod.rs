@@ -96,6 +96,10 @@ pub enum Command {
     Drain {
         worker: WorkerId,
     },
+    /// Takes a drain back.
+    Resume {
+        worker: WorkerId,
+    },
     Leave {
         worker: WorkerId,
         incarnation: Uuid,
@@ -202,6 +206,8 @@ pub struct Unschedulable {
 pub enum Rejected {
     #[error("no worker {0} is registered")]
     UnknownWorker(WorkerId),
+    #[error("{0} has left")]
+    WorkerGone(WorkerId),
     #[error("another process has registered as {0} since")]
     OtherIncarnation(WorkerId),
     /// The key belongs to a process that lives.
@@ -248,6 +254,8 @@ pub struct Delivery {
     pub stop: Vec<LeaseId>,
     pub recall: Vec<LeaseId>,
     pub drain: bool,
+    /// A drain was taken back.
+    pub resume: bool,
 }
 
 /// One lease with all that its worker needs.

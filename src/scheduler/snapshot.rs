@@ -142,6 +142,7 @@ enum NotePiece {
     Stop(LeaseId),
     Recall(LeaseId),
     Drain,
+    Resume,
 }
 
 impl Scheduler {
@@ -424,6 +425,7 @@ impl From<Note> for NotePiece {
             Note::Stop(lease) => Self::Stop(lease),
             Note::Recall(lease) => Self::Recall(lease),
             Note::Drain => Self::Drain,
+            Note::Resume => Self::Resume,
         }
     }
 }
@@ -435,6 +437,7 @@ impl From<NotePiece> for Note {
             NotePiece::Stop(lease) => Self::Stop(lease),
             NotePiece::Recall(lease) => Self::Recall(lease),
             NotePiece::Drain => Self::Drain,
+            NotePiece::Resume => Self::Resume,
         }
     }
 }

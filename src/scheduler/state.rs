@@ -161,6 +161,7 @@ pub(super) enum Note {
     Stop(LeaseId),
     Recall(LeaseId),
     Drain,
+    Resume,
 }
 
 /// How many accepted epochs a worker's record keeps: more than one request can carry.

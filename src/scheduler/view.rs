@@ -14,6 +14,12 @@ impl Scheduler {
         self.runs.get(&id).map(|run| run.summary(id))
     }
 
+    /// Whether all tests of a run have ended.
+    #[must_use]
+    pub fn has_ended(&self, id: RunId) -> bool {
+        self.runs.get(&id).is_some_and(|run| run.finished_at.is_some())
+    }
+
     /// Oldest first.
     pub fn runs(&self) -> impl DoubleEndedIterator<Item = RunSummary> + '_ {
         self.runs.iter().map(|(id, run)| run.summary(*id))

@@ -329,6 +329,7 @@ impl Scheduler {
                 Note::Stop(lease) => delivery.stop.push(lease),
                 Note::Recall(lease) => delivery.recall.push(lease),
                 Note::Drain => {}
+                Note::Resume => delivery.resume = !delivery.drain,
             }
         }
         Some(delivery)
@@ -351,6 +352,34 @@ impl Scheduler {
             events.push(Event::LeasesRecalled { worker: id, notices, at: now });
         }
         Ok(Step::of(events))
+    }
+
+    /// Lets a draining worker take tests again. One that wants to leave drains anew.
+    pub(super) fn decide_resume(&self, now: Timestamp, id: WorkerId) -> Result<Step, Rejected> {
+        let worker = self.workers.get(&id).ok_or(Rejected::UnknownWorker(id))?;
+        match worker.availability {
+            Availability::Active => Ok(Step::of(vec![])),
+            Availability::Draining => {
+                let epoch = Epoch(self.epoch.0 + 1);
+                Ok(Step::of(vec![Event::WorkerResumed { worker: id, epoch, at: now }]))
+            }
+            Availability::Lost | Availability::Gone => Err(Rejected::WorkerGone(id)),
+        }
+    }
+
+    pub(super) fn apply_resumed(&mut self, id: WorkerId, epoch: Epoch) {
+        self.epoch = self.epoch.max(epoch);
+        let Some(worker) = self.workers.get_mut(&id) else { return };
+        worker.availability = Availability::Active;
+        worker.notices.insert(epoch, Note::Resume);
+        let (capability, asking) = (Arc::clone(&worker.capability), worker.asking);
+        let group = self.join_group(id, &capability);
+        if let Some(worker) = self.workers.get_mut(&id) {
+            worker.group = group;
+        }
+        if asking {
+            self.hints.hungry.insert(id);
+        }
     }
 
     /// Asks for a lease back, once.

@@ -106,6 +106,7 @@ impl Projection<'_> {
             | Event::ClaimOpened { .. }
             | Event::ClaimClosed { .. }
             | Event::WorkerDraining { .. }
+            | Event::WorkerResumed { .. }
             | Event::WorkerLost { .. }
             | Event::WorkerForgotten { .. }
             | Event::LeasesGranted { .. }

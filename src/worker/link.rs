@@ -25,6 +25,9 @@ pub enum LinkError {
     /// The request makes no sense: no repeat helps.
     #[error("the coordinator refused: {0}")]
     Refused(String),
+    /// Another protocol is spoken at the address: no repeat helps.
+    #[error("{0}")]
+    Misaddressed(String),
     #[error("the coordinator does not accept the token: {0}")]
     Unauthorized(String),
 }

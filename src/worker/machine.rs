@@ -44,6 +44,8 @@ pub struct Delivery<J> {
     pub stop: Vec<LeaseId>,
     pub recall: Vec<LeaseId>,
     pub drain: bool,
+    /// A drain was taken back.
+    pub resume: bool,
 }
 
 /// What the shell has to do at once.
@@ -79,7 +81,9 @@ pub struct Batch<R> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Mode {
     Active,
-    /// Finishes what runs, gives back the rest.
+    /// Finishes what runs, gives back the rest, because the coordinator says so.
+    Drained,
+    /// The same, by itself: nobody takes that back.
     Draining,
     /// Kills what runs; its leases are left to the coordinator.
     Stopping,
@@ -199,6 +203,9 @@ impl<J, R> Machine<J, R> {
     pub fn claimed(&mut self, delivery: Delivery<J>, actions: &mut Vec<Action<J>>) {
         let empty = delivery.leases.is_empty();
         let mut touched = Vec::new();
+        if delivery.resume && self.mode == Mode::Drained {
+            self.mode = Mode::Active;
+        }
         for granted in delivery.leases {
             if granted.lease.epoch > self.received && self.held.len() < MAX_HELD {
                 touched.push(granted.seat);
@@ -212,7 +219,10 @@ impl<J, R> Machine<J, R> {
         for lease in delivery.recall {
             self.give_back(lease);
         }
-        if delivery.drain || (empty && self.stay.ephemeral && self.worked && self.held.is_empty()) {
+        if delivery.drain {
+            self.stop_taking(Mode::Drained);
+        }
+        if empty && self.stay.ephemeral && self.worked && self.held.is_empty() {
             self.drain();
         }
         touched.dedup();
@@ -425,8 +435,12 @@ impl<J, R> Machine<J, R> {
 
     /// Starts nothing more: gives back what is queued, finishes what runs.
     pub fn drain(&mut self) {
-        if self.mode == Mode::Active {
-            self.mode = Mode::Draining;
+        self.stop_taking(Mode::Draining);
+    }
+
+    fn stop_taking(&mut self, mode: Mode) {
+        if self.mode == Mode::Active || (self.mode == Mode::Drained && mode == Mode::Draining) {
+            self.mode = mode;
         }
         let queued = |held: &Held<J>| matches!(held.stage, Stage::Queued(_));
         let queued: Vec<LeaseId> =
@@ -464,6 +478,12 @@ impl<J, R> Machine<J, R> {
     #[must_use]
     pub fn draining(&self) -> bool {
         self.mode != Mode::Active
+    }
+
+    /// Whether it drains by itself, so that the coordinator has to hear of it.
+    #[must_use]
+    pub fn wants_to_leave(&self) -> bool {
+        matches!(self.mode, Mode::Draining | Mode::Stopping)
     }
 
     /// Nothing is held any more and nothing will be: time to leave.

@@ -110,6 +110,8 @@ pub enum WorkerError {
     Refused(String),
     #[error("{0}")]
     Taken(String),
+    #[error("{0}")]
+    Misaddressed(String),
     #[error("no coordinator answered for {} s", .0.as_secs())]
     NoCoordinator(Duration),
 }

@@ -19,10 +19,18 @@ impl From<ClientError> for LinkError {
             ClientError::Unauthorized(_) => Self::Unauthorized(reason),
             // Trouble over there, such as a full disk, or of something between: it may pass.
             ClientError::Refused(refusal) if refusal.status >= 500 => Self::Away(reason),
+            ClientError::OtherProtocol { .. } => {
+                let hint = error.hint().map(|hint| format!("; {hint}")).unwrap_or_default();
+                Self::Misaddressed(reason + &hint)
+            }
             ClientError::BadUrl { .. } | ClientError::Refused(_) => Self::Refused(reason),
             // Of a worker's own requests.
             ClientError::NotFound(_) => Self::Unknown(reason),
             ClientError::Conflict(_) => Self::Taken(reason),
+            // A person who watches a worker sees no hint.
+            ClientError::ThroughProxy { proxy, .. } => {
+                Self::Away(format!("{reason} ({})", proxy.hint()))
+            }
             ClientError::Unreachable { .. }
             | ClientError::Busy(_)
             | ClientError::BadAnswer { .. } => Self::Away(reason),

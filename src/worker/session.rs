@@ -217,6 +217,7 @@ impl<L: Link> Session<L> {
     /// Whether there is nothing more to do, or nobody to tell it to.
     fn over(&mut self) -> bool {
         if !self.machine.draining() {
+            self.draining_since = None;
             let lost = self.worker.is_none() && self.alone_since.elapsed() >= EPHEMERAL_PATIENCE;
             return self.ephemeral && lost && self.machine.running() == 0;
         }
@@ -233,7 +234,7 @@ impl<L: Link> Session<L> {
             }
             return;
         };
-        let draining = self.machine.draining();
+        let draining = self.machine.wants_to_leave();
         let may_claim = !draining || self.drain_told;
         if self.claim.is_none() && may_claim && now >= self.next_claim && self.can_work() {
             self.next_claim = now + PACE;
@@ -290,6 +291,7 @@ impl<L: Link> Session<L> {
                 self.next_register = self.dispute.refused(Instant::now(), &reason)?;
                 return Ok(());
             }
+            Err(LinkError::Misaddressed(reason)) => return Err(WorkerError::Misaddressed(reason)),
             Err(error) => {
                 let wait = self.away.next();
                 tracing::warn!(%error, retry_in = ?wait, "cannot register");
@@ -349,8 +351,10 @@ impl<L: Link> Session<L> {
             stop: claimed.stop,
             recall: claimed.recall,
             drain: claimed.drain,
+            resume: claimed.resume,
         };
-        self.drain_told |= delivery.drain;
+        // After a resume that it does not follow it says again that it leaves.
+        self.drain_told = (self.drain_told && !delivery.resume) || delivery.drain;
         let mut actions = Vec::new();
         self.machine.claimed(delivery, &mut actions);
         self.act(actions, Stop::Cancel);

@@ -177,7 +177,8 @@ impl Link for Fake {
             let something = !leases.is_empty() || !stop.is_empty() || state.drain;
             let received = Epoch(state.received);
             let drain = state.drain;
-            let claimed = Claimed { received, leases, stop, recall: Vec::new(), drain };
+            let claimed =
+                Claimed { received, leases, stop, recall: Vec::new(), drain, resume: false };
             Ok(something.then_some(claimed))
         };
         let wait = Duration::from(body.wait_ms).min(Duration::from_millis(100));

@@ -1,5 +1,6 @@
 //! The one integration binary: real processes, real torch, and the simulation.
 
+mod api;
 mod bad_input;
 mod cli;
 mod examples;
@@ -16,4 +17,5 @@ mod recovery;
 mod simulation;
 mod support;
 mod verdicts;
+mod waiting;
 mod weights;

@@ -6,6 +6,7 @@
 //! lies above it is sent (again). So a lost answer loses nothing.
 
 use crate::api::schema;
+use crate::api::v1::tests::AttemptDetail;
 use crate::domain::id::{Epoch, LeaseId};
 use crate::domain::outcome::{Class, Outcome};
 use crate::domain::time::Millis;
@@ -23,11 +24,11 @@ pub const MAX_DETAIL_BYTES: usize = 1024 * 1024;
 
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Claim {
-    #[schema(value_type = String)]
+    #[schema(value_type = String, format = "uuid")]
     pub incarnation: Uuid,
     #[schema(value_type = u64)]
     pub received: Epoch,
-    /// Capped at `MAX_WAIT`.
+    /// Longest time until the answer; cut to 30000.
     #[schema(value_type = u64)]
     pub wait_ms: Millis,
 }
@@ -50,6 +51,9 @@ pub struct Claimed {
     /// Take no new work; leave when the last lease has ended.
     #[serde(default)]
     pub drain: bool,
+    /// A drain was taken back: take new work again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub resume: bool,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
@@ -66,14 +70,13 @@ pub struct LeaseView {
     pub devices: Vec<u16>,
     pub cpu_milli: u64,
     pub memory_bytes: u64,
-    /// A `domain::launch::Launch`.
-    #[schema(value_type = Object)]
+    #[schema(value_type = schema::Launch)]
     pub launch: Box<RawValue>,
 }
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
 pub struct Reports {
-    #[schema(value_type = String)]
+    #[schema(value_type = String, format = "uuid")]
     pub incarnation: Uuid,
     #[serde(default)]
     pub finished: Vec<Report>,
@@ -87,7 +90,7 @@ pub struct Reports {
 pub struct Report {
     #[schema(value_type = schema::Lease)]
     pub lease: LeaseId,
-    #[schema(value_type = schema::Outcome)]
+    #[schema(value_type = schema::ReportableOutcome)]
     pub outcome: Outcome,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<schema::Class>)]
@@ -97,9 +100,9 @@ pub struct Report {
     pub flaky: bool,
     #[schema(value_type = u64)]
     pub duration_ms: Millis,
-    /// A `tests::AttemptDetail`.
+    /// At most 1 MiB of JSON.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<AttemptDetail>)]
     pub detail: Option<Box<RawValue>>,
 }
 

@@ -21,7 +21,7 @@ pub struct ReportView {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<u64>)]
     pub since: Option<Timestamp>,
-    #[schema(value_type = Vec<String>)]
+    #[schema(value_type = Vec<schema::RunId>)]
     pub runs: Vec<RunId>,
     pub totals: Totals,
     pub rows: Vec<ReportRow>,
@@ -81,7 +81,7 @@ impl Cases {
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ReportRow {
-    #[schema(value_type = String, example = "r12.t3")]
+    #[schema(value_type = schema::TestId)]
     pub test: TestId,
     pub name: String,
     /// Absent: not done.
@@ -155,9 +155,10 @@ pub struct ReportQuery {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since_ms: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[param(value_type = Option<String>, example = "r12")]
+    #[param(value_type = Option<schema::RunId>)]
     pub run: Option<RunId>,
-    /// Rows, at most and by default `MAX_ROWS`.
+    /// Maximum number of rows; 100,000 when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[param(minimum = 1, maximum = 100_000)]
     pub limit: Option<u32>,
 }

@@ -22,7 +22,7 @@ pub const MAX_MISSES: usize = 5;
 
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct SubmitRun {
-    #[schema(value_type = String)]
+    #[schema(value_type = schema::Name)]
     pub name: Box<str>,
     /// The first part, which may be all.
     #[schema(value_type = Vec<schema::TestSpec>)]
@@ -49,7 +49,7 @@ pub struct AddTests {
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Submitted {
     pub schema: u32,
-    #[schema(value_type = String, example = "r12")]
+    #[schema(value_type = schema::RunId)]
     pub run: RunId,
     /// Tests of the run so far.
     pub tests: u32,
@@ -71,17 +71,17 @@ pub struct Unschedulable {
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Miss {
-    #[schema(value_type = String, example = "w4")]
+    #[schema(value_type = schema::WorkerId)]
     pub worker: WorkerId,
     pub name: String,
-    #[schema(value_type = Object)]
+    #[schema(value_type = schema::Lacks)]
     pub lacks: Lacks,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RunView {
     pub schema: u32,
-    #[schema(value_type = String, example = "r12")]
+    #[schema(value_type = schema::RunId)]
     pub run: RunId,
     pub name: String,
     pub user: String,
@@ -112,7 +112,7 @@ pub struct RunCounts {
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Cancelled {
     pub schema: u32,
-    #[schema(value_type = String, example = "r12")]
+    #[schema(value_type = schema::RunId)]
     pub run: RunId,
     /// Tests that ended by this request at once.
     pub ended: u32,

@@ -16,7 +16,7 @@ use utoipa::{IntoParams, ToSchema};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct TestView {
-    #[schema(value_type = String, example = "r12.t3")]
+    #[schema(value_type = schema::TestId)]
     pub test: TestId,
     pub name: String,
     #[schema(value_type = schema::Phase)]
@@ -66,10 +66,10 @@ impl TestView {
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct AttemptView {
-    #[schema(value_type = String, example = "r12.t3.a1")]
+    #[schema(value_type = schema::AttemptId)]
     pub attempt: AttemptId,
     pub name: String,
-    #[schema(value_type = String, example = "w4")]
+    #[schema(value_type = schema::WorkerId)]
     pub worker: WorkerId,
     pub worker_name: String,
     #[schema(value_type = schema::Outcome)]
@@ -242,7 +242,7 @@ impl JunitSummary {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Why {
     pub schema: u32,
-    #[schema(value_type = String, example = "r12.t3")]
+    #[schema(value_type = schema::TestId)]
     pub test: TestId,
     pub name: String,
     #[schema(value_type = schema::Phase)]
@@ -251,7 +251,7 @@ pub struct Why {
     pub summary: String,
     /// Dependencies that are not done, at most 20.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schema(value_type = Vec<String>)]
+    #[schema(value_type = Vec<schema::TestId>)]
     pub blocked_by: Vec<TestId>,
     /// For a waiting test: every worker (at most 1,000), with what it lacks.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -260,12 +260,12 @@ pub struct Why {
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct WhyWorker {
-    #[schema(value_type = String, example = "w4")]
+    #[schema(value_type = schema::WorkerId)]
     pub worker: WorkerId,
     pub name: String,
     /// Absent: it suits, and is busy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<schema::Lacks>)]
     pub lacks: Option<Lacks>,
     pub explanation: String,
 }
@@ -275,7 +275,7 @@ pub struct WhyWorker {
 #[into_params(parameter_in = Query)]
 pub struct TestQuery {
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[param(value_type = Option<String>, example = "r12")]
+    #[param(value_type = Option<schema::RunId>)]
     pub run: Option<RunId>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[param(value_type = Option<schema::Outcome>)]
@@ -286,9 +286,13 @@ pub struct TestQuery {
     /// Part of the name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
+    /// `next` of the page before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[param(value_type = Option<schema::TestId>)]
     pub cursor: Option<String>,
+    /// Maximum number of entries of the page; 100 when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[param(minimum = 1, maximum = 10_000)]
     pub limit: Option<u32>,
 }
 
@@ -297,19 +301,23 @@ pub struct TestQuery {
 #[into_params(parameter_in = Query)]
 pub struct AttemptQuery {
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[param(value_type = Option<String>, example = "r12")]
+    #[param(value_type = Option<schema::RunId>)]
     pub run: Option<RunId>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[param(value_type = Option<String>, example = "r12.t3")]
+    #[param(value_type = Option<schema::TestId>)]
     pub test: Option<TestId>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[param(value_type = Option<String>, example = "w4")]
+    #[param(value_type = Option<schema::WorkerId>)]
     pub worker: Option<WorkerId>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[param(value_type = Option<schema::Outcome>)]
     pub outcome: Option<Outcome>,
+    /// `next` of the page before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[param(value_type = Option<schema::AttemptId>)]
     pub cursor: Option<String>,
+    /// Maximum number of entries of the page; 100 when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[param(minimum = 1, maximum = 10_000)]
     pub limit: Option<u32>,
 }

@@ -3,7 +3,7 @@
 //! `POST /api/v1/workers` (register, also after every restart of either side),
 //! `POST /api/v1/workers/{worker}/heartbeat`, `GET /api/v1/workers`,
 //! `GET /api/v1/workers/{worker}`, `POST /api/v1/workers/{worker}/drain`,
-//! `POST /api/v1/workers/{worker}/leave`.
+//! `POST /api/v1/workers/{worker}/resume`, `POST /api/v1/workers/{worker}/leave`.
 
 use crate::api::schema;
 use crate::domain::capability::Capability;
@@ -20,18 +20,18 @@ pub const MAX_PLACE_BYTES: usize = 128;
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Register {
     /// Kept in the worker's directory: the same worker again gets the same id.
-    #[schema(value_type = String)]
+    #[schema(value_type = String, format = "uuid")]
     pub key: Uuid,
     /// New with every process.
-    #[schema(value_type = String)]
+    #[schema(value_type = String, format = "uuid")]
     pub incarnation: Uuid,
     /// Names the work directory on its machine, at most 128 bytes. While a process is active,
     /// another one with the same key takes its place only from the same place, where the first
     /// one must have ended; without a place, after the first one was silent for `lease_ms`.
     #[serde(default)]
-    #[schema(value_type = String)]
+    #[schema(value_type = String, max_length = 128)]
     pub place: Box<str>,
-    #[schema(value_type = String)]
+    #[schema(value_type = schema::ShortName)]
     pub name: Box<str>,
     #[schema(value_type = schema::Capability)]
     pub capability: Arc<Capability>,
@@ -45,7 +45,7 @@ pub struct Register {
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Registered {
-    #[schema(value_type = String, example = "w4")]
+    #[schema(value_type = schema::WorkerId)]
     pub worker: WorkerId,
     /// How often to send a heartbeat, and how long a silent worker keeps its leases.
     #[schema(value_type = u64)]
@@ -67,7 +67,7 @@ pub struct Registered {
 
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Heartbeat {
-    #[schema(value_type = String)]
+    #[schema(value_type = String, format = "uuid")]
     pub incarnation: Uuid,
     /// Highest notice number received so far.
     #[schema(value_type = u64)]
@@ -75,7 +75,7 @@ pub struct Heartbeat {
     /// Everything held: running, ahead, or with a result not yet acknowledged.
     #[schema(value_type = Vec<schema::Lease>)]
     pub holding: Vec<LeaseId>,
-    /// It wants no more leases: the same as a drain from outside.
+    /// It wants no more leases, by itself: the same as a drain from outside.
     #[serde(default)]
     pub draining: bool,
 }
@@ -90,7 +90,7 @@ pub struct HeartbeatAnswer {
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct WorkerView {
-    #[schema(value_type = String, example = "w4")]
+    #[schema(value_type = schema::WorkerId)]
     pub worker: WorkerId,
     pub name: String,
     pub state: WorkerState,
@@ -101,6 +101,10 @@ pub struct WorkerView {
     pub ahead: u32,
     #[schema(value_type = u64)]
     pub last_seen: Timestamp,
+    /// Time since then, by the coordinator's clock.
+    #[serde(default)]
+    #[schema(value_type = u64)]
+    pub silent_ms: Millis,
     #[schema(value_type = u64)]
     pub registered_at: Timestamp,
 }
@@ -130,6 +134,6 @@ impl WorkerState {
 /// Sign-off of a worker that has ended its work.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Leave {
-    #[schema(value_type = String)]
+    #[schema(value_type = String, format = "uuid")]
     pub incarnation: Uuid,
 }

@@ -5,6 +5,7 @@ use crate::api::v1::tests::AttemptView;
 use crate::coordinator::health::Health;
 use crate::coordinator::http::auth::Authenticator;
 use crate::coordinator::http::extract::blocking;
+use crate::coordinator::http::refusals::Refusals;
 use crate::coordinator::http::respond::Problem;
 use crate::coordinator::live::LiveLogs;
 use crate::coordinator::mailbox::Mailbox;
@@ -33,6 +34,7 @@ pub(crate) struct App {
     pub health: Arc<Health>,
     pub metrics: Arc<Metrics>,
     pub authenticator: Box<dyn Authenticator>,
+    pub refusals: Refusals,
     pub clock: Clock,
     /// Names the data directory.
     pub identity: String,

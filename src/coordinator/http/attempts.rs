@@ -2,6 +2,7 @@
 
 use crate::api::SCHEMA;
 use crate::api::page::Page;
+use crate::api::schema;
 use crate::api::v1::tests::{AttemptQuery, AttemptView};
 use crate::coordinator::http::app::App;
 use crate::coordinator::http::extract::{Id, Params};
@@ -12,6 +13,7 @@ use axum::Json;
 use axum::extract::State;
 use std::sync::Arc;
 
+/// List attempts that have ended, in the order of their ids.
 #[utoipa::path(get, path = "/api/v1/attempts", tag = "tests", params(AttemptQuery),
     responses((status = 200, body = Page<AttemptView>, description = "in order of their ids")))]
 pub(crate) async fn list(
@@ -19,7 +21,7 @@ pub(crate) async fn list(
     Params(query): Params<AttemptQuery>,
 ) -> Result<Json<Page<AttemptView>>, Problem> {
     let after: Option<AttemptId> = cursor(query.cursor.as_deref())?;
-    let size = page_size(query.limit);
+    let size = page_size(query.limit)?;
     app.settled().await?;
     let mut items = app.results(move |r| r.attempts(&query, after, size + 1)).await?;
     let more = items.len() > size;
@@ -28,10 +30,11 @@ pub(crate) async fn list(
     Ok(Json(Page { schema: SCHEMA, items, next }))
 }
 
+/// Get an attempt that has ended.
 #[utoipa::path(get, path = "/api/v1/attempts/{attempt}", tag = "tests",
-    params(("attempt" = String, Path, example = "r12.t3.a1")),
-    responses((status = 200, body = AttemptView),
-        (status = 404, body = crate::api::error::ErrorBody, description = "unknown, or not ended")))]
+    params(("attempt" = schema::AttemptId, Path)),
+    responses((status = 200, body = AttemptView, description = "the attempt"),
+        (status = 404, description = "unknown, or not ended")))]
 pub(crate) async fn get(
     State(app): State<Arc<App>>,
     Id(attempt): Id<AttemptId>,

@@ -2,6 +2,7 @@
 
 use crate::api::MAX_BLOB_BYTES;
 use crate::api::error::Code;
+use crate::api::schema;
 use crate::coordinator::http::app::App;
 use crate::coordinator::http::extract::Id;
 use crate::coordinator::http::respond::Problem;
@@ -35,12 +36,13 @@ impl FromStr for Sha {
     }
 }
 
+/// Upload a file.
 #[utoipa::path(put, path = "/api/v1/blobs/{sha256}", tag = "blobs",
-    params(("sha256" = String, Path)),
+    params(("sha256" = schema::Sha256, Path)),
     request_body(content = Vec<u8>, content_type = "application/octet-stream"),
     responses((status = 204, description = "stored, or here already"),
-        (status = 413, body = crate::api::error::ErrorBody, description = "larger than 256 MiB"),
-        (status = 422, body = crate::api::error::ErrorBody, description = "the content has another digest")))]
+        (status = 413, description = "larger than 256 MiB"),
+        (status = 422, description = "the content has another digest")))]
 pub(crate) async fn put(
     State(app): State<Arc<App>>,
     Id(Sha(sha256)): Id<Sha>,
@@ -93,10 +95,10 @@ async fn receive(request: Request, mut file: tokio::fs::File) -> Result<String, 
     Ok(found)
 }
 
+/// Download a file.
 #[utoipa::path(get, path = "/api/v1/blobs/{sha256}", tag = "blobs",
-    params(("sha256" = String, Path)),
-    responses((status = 200, body = Vec<u8>, content_type = "application/octet-stream"),
-        (status = 404, body = crate::api::error::ErrorBody)))]
+    params(("sha256" = schema::Sha256, Path)),
+    responses((status = 200, body = Vec<u8>, content_type = "application/octet-stream", description = "the file")))]
 pub(crate) async fn get(
     State(app): State<Arc<App>>,
     Id(Sha(sha256)): Id<Sha>,
@@ -119,8 +121,9 @@ pub(crate) async fn get(
     Ok((headers, Body::from_stream(pieces)).into_response())
 }
 
+/// Look whether a file was uploaded.
 #[utoipa::path(head, path = "/api/v1/blobs/{sha256}", tag = "blobs",
-    params(("sha256" = String, Path)),
+    params(("sha256" = schema::Sha256, Path)),
     responses((status = 200, description = "it is here"), (status = 404, description = "it is not")))]
 pub(crate) async fn head(
     State(app): State<Arc<App>>,

@@ -1,6 +1,8 @@
-//! The description of the API, generated from the handlers. `docs/openapi.json` is the
-//! same text.
+//! The description of the API, generated from the handlers and the table of routes.
+//! `docs/openapi.json` is the same text.
 
+use crate::coordinator::http::describe::describe;
+use crate::coordinator::http::router;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use std::sync::OnceLock;
@@ -8,7 +10,19 @@ use utoipa::OpenApi;
 
 #[derive(OpenApi)]
 #[openapi(
-    info(title = "dtf", description = "Coordinator of dtf: submit, run and report model tests."),
+    info(title = "dtf", description = "Coordinator of dtf: submits, runs and reports tests of AI models."),
+    tags(
+        (name = "runs", description = "Submissions"),
+        (name = "tests", description = "Tests and their attempts"),
+        (name = "logs", description = "Output of attempts"),
+        (name = "blobs", description = "Files, by the SHA-256 of their content"),
+        (name = "templates", description = "Templates of tests that were added to the coordinator"),
+        (name = "workers", description = "Machines that run tests"),
+        (name = "leases", description = "What workers run"),
+        (name = "reports", description = "Results"),
+        (name = "health", description = "The coordinator itself")
+    ),
+    components(schemas(crate::api::error::ErrorBody)),
     paths(
         super::submit::submit,
         super::submit::add_tests,
@@ -34,6 +48,7 @@ use utoipa::OpenApi;
         super::workers::get,
         super::workers::heartbeat,
         super::workers::drain,
+        super::workers::resume,
         super::workers::leave,
         super::leases::claim,
         super::leases::report,
@@ -53,12 +68,14 @@ struct Document;
 pub fn text() -> &'static str {
     static TEXT: OnceLock<String> = OnceLock::new();
     TEXT.get_or_init(|| {
-        let text = Document::openapi().to_pretty_json();
         // The document holds nothing but text keys and values.
-        text.map(|text| text + "\n").unwrap_or_default()
+        let said = serde_json::to_value(Document::openapi()).unwrap_or_default();
+        let whole = describe(said, &router::table());
+        serde_json::to_string_pretty(&whole).map(|text| text + "\n").unwrap_or_default()
     })
 }
 
+/// Get this document.
 #[utoipa::path(get, path = "/api/v1/openapi.json", tag = "health",
     responses((status = 200, body = Object, description = "this document")))]
 pub(crate) async fn serve() -> Response {
@@ -69,7 +86,7 @@ pub(crate) async fn serve() -> Response {
 mod tests {
     use super::*;
     use crate::coordinator::http::permissions::Permission;
-    use crate::coordinator::http::router;
+    use serde_json::Value;
     use std::collections::BTreeSet;
 
     const HOW: &str =
@@ -120,5 +137,79 @@ mod tests {
                 route.path
             );
         }
+    }
+
+    /// Method, path and description of every operation.
+    fn operations() -> Vec<(String, String, Value)> {
+        let document: Value = serde_json::from_str(text()).expect("JSON");
+        let paths = document["paths"].as_object().expect("paths").clone();
+        let mut all = Vec::new();
+        for (path, methods) in paths {
+            for (method, operation) in methods.as_object().expect("methods") {
+                all.push((method.clone(), path.clone(), operation.clone()));
+            }
+        }
+        all
+    }
+
+    #[test]
+    fn every_operation_says_all_that_a_client_needs() {
+        let mut ids = BTreeSet::new();
+        for (method, path, operation) in operations() {
+            let here = format!("{method} {path}");
+            let id = operation["operationId"].as_str().expect(&here).to_owned();
+            assert!(ids.insert(id), "the id of {here} is taken");
+            let summary = operation["summary"].as_str().expect(&here);
+            assert!(summary.contains(' ') && !summary.ends_with('.'), "{here}: {summary:?}");
+            let public = operation["security"].as_array().expect(&here).is_empty();
+            let responses = operation["responses"].as_object().expect(&here);
+            let good = responses.keys().filter(|status| status.starts_with('2')).count();
+            assert_eq!(good, 1, "{here}");
+            for (status, response) in responses {
+                let told = response["description"].as_str().unwrap_or_default();
+                assert!(!told.is_empty(), "{here}: {status}");
+                let content = response["content"].as_object();
+                let error = !status.starts_with('2') && method != "head";
+                assert!(!error || content.is_some(), "{here}: {status}");
+            }
+            let parameters = operation["parameters"].as_array().cloned().unwrap_or_default();
+            for parameter in &parameters {
+                let typed =
+                    ["$ref", "type"].iter().any(|key| parameter["schema"].get(key).is_some());
+                assert!(typed, "{here}: {parameter}");
+                let id = parameter["in"] == "path";
+                assert!(!id || parameter["schema"].get("$ref").is_some(), "{here}: {parameter}");
+            }
+            let mut needed = vec!["500", "503"];
+            if !public {
+                needed.extend(["401", "403", "429"]);
+            }
+            if operation.get("requestBody").is_some() {
+                needed.extend(["400", "413", "422"]);
+            }
+            if path.contains('{') {
+                needed.extend(["400", "404"]);
+            }
+            for status in needed {
+                assert!(responses.contains_key(status), "{here}: {status}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_reference_leads_somewhere() {
+        fn visit(value: &Value, document: &Value) {
+            if let Some(target) = value.get("$ref").and_then(Value::as_str) {
+                let pointer = target.strip_prefix('#').expect("within the document");
+                assert!(document.pointer(pointer).is_some(), "{target}");
+            }
+            match value {
+                Value::Object(fields) => fields.values().for_each(|inner| visit(inner, document)),
+                Value::Array(items) => items.iter().for_each(|inner| visit(inner, document)),
+                _ => {}
+            }
+        }
+        let document: Value = serde_json::from_str(text()).expect("JSON");
+        visit(&document, &document);
     }
 }

@@ -64,9 +64,9 @@ impl<T: DeserializeOwned + Send + 'static> FromRequest<Arc<App>> for Body<T> {
     async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Problem> {
         let bytes = body(request, app).await?;
         if bytes.len() <= INLINE_BYTES {
-            return parse(&bytes).map(Self);
+            return reading(&bytes, parse).map(Self);
         }
-        blocking(move || parse(&bytes)).await?.map(Self)
+        blocking(move || reading(&bytes, parse)).await?.map(Self)
     }
 }
 
@@ -83,6 +83,62 @@ pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
         };
         Problem::new(Code::BadRequest, format!("malformed JSON{place}: {error}"))
     })
+}
+
+/// Reads a body, once more when it is refused and holds whole numbers that are written as
+/// `5.0` or `5e0`: to JSON, and to programs that know one kind of number, these are the same.
+pub(crate) fn reading<T>(
+    bytes: &[u8],
+    read: impl Fn(&[u8]) -> Result<T, Problem>,
+) -> Result<T, Problem> {
+    read(bytes).or_else(|problem| {
+        let plain = plain_integers(bytes).ok_or_else(|| problem.clone())?;
+        read(&plain).map_err(|_| problem)
+    })
+}
+
+/// The text with whole numbers as integers; `None` when they are already.
+fn plain_integers(text: &[u8]) -> Option<Vec<u8>> {
+    let numeric = |byte: &u8| byte.is_ascii_digit() || b"+-.eE".contains(byte);
+    let mut plain = Vec::with_capacity(text.len());
+    let (mut rest, mut changed) = (text, false);
+    while let Some(first) = rest.first() {
+        let length = match first {
+            b'"' => string_length(rest),
+            b'-' | b'0'..=b'9' => rest.iter().take_while(|byte| numeric(byte)).count(),
+            _ => 1,
+        };
+        let (token, after) = rest.split_at(length);
+        match whole_number(token) {
+            Some(number) => {
+                plain.extend_from_slice(number.as_bytes());
+                changed = true;
+            }
+            None => plain.extend_from_slice(token),
+        }
+        rest = after;
+    }
+    changed.then_some(plain)
+}
+
+/// Bytes of the string at the beginning, quotes included.
+fn string_length(text: &[u8]) -> usize {
+    let mut escaped = false;
+    let end = text.iter().skip(1).position(|byte| {
+        let end = *byte == b'"' && !escaped;
+        escaped = *byte == b'\\' && !escaped;
+        end
+    });
+    end.map_or(text.len(), |end| end + 2)
+}
+
+/// A number with a fraction or an exponent, as the integer that it is.
+fn whole_number(token: &[u8]) -> Option<String> {
+    let text = std::str::from_utf8(token).ok().filter(|text| text.contains(['.', 'e', 'E']))?;
+    let number: f64 = text.parse().ok()?;
+    // Beyond that no integer type of the API goes.
+    let whole = number.fract() == 0.0 && number.abs() < 18_446_744_073_709_551_616.0;
+    whole.then(|| format!("{:.0}", number + 0.0))
 }
 
 /// Runs what blocks or computes for long off the threads that serve connections.
@@ -118,6 +174,25 @@ mod tests {
         let text = format!("{problem:?}");
         assert!(text.contains("tests[0].priority"), "{text}");
         assert_eq!(problem.into_response().status(), 400);
+    }
+
+    #[test]
+    fn whole_numbers_are_taken_in_every_spelling() {
+        let plain = |text: &str| {
+            plain_integers(text.as_bytes()).map(|text| String::from_utf8(text).expect("UTF-8"))
+        };
+        for text in ["{}", "[1, -2, 1.5, \"5.0\"]", r#"{"a\"5.0":"\\"}"#, "1e400", "\"5.0"] {
+            assert_eq!(plain(text), None, "{text}");
+        }
+        assert_eq!(plain("[5.0,-1.500e3,2E0, 0.5]").as_deref(), Some("[5,-1500,2, 0.5]"));
+        assert_eq!(plain(r#"{"5.0":-0.0}"#).as_deref(), Some(r#"{"5.0":0}"#));
+        let text =
+            br#"{"name":"n","tests":[{"name":"a","launch":{},"priority":5.0}],"more":false}"#;
+        assert!(parse::<SubmitRun>(text).is_err());
+        assert_eq!(reading(text, parse::<SubmitRun>).map(|run| run.tests.len()).ok(), Some(1));
+        let text = br#"{"name":"n","tests":[{"name":"a","launch":{},"priority":5.5}]}"#;
+        let problem = reading(text, parse::<SubmitRun>).expect_err("a fraction");
+        assert!(format!("{problem:?}").contains("5.5"), "{problem:?}");
     }
 
     #[test]

@@ -13,20 +13,23 @@ use axum::response::{IntoResponse, Response};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
+/// Look whether the process answers.
 #[utoipa::path(get, path = "/health/live", tag = "health",
-    responses((status = 200, description = "the process answers")))]
+    responses((status = 200, body = String, content_type = "text/plain", description = "the process answers")))]
 pub(crate) async fn live() -> &'static str {
     "ok\n"
 }
 
+/// Look whether the coordinator accepts work.
 #[utoipa::path(get, path = "/health/ready", tag = "health",
-    responses((status = 200, body = Ready), (status = 503, body = Ready, description = "with the reason")))]
+    responses((status = 200, body = Ready, description = "it accepts work"), (status = 503, body = Ready, description = "it does not, for the reason given")))]
 pub(crate) async fn ready(State(app): State<Arc<App>>) -> Response {
     let reason = app.health.reason();
     let status = if reason.is_none() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(Ready { ready: reason.is_none(), reason })).into_response()
 }
 
+/// Get metrics in the text format of Prometheus.
 #[utoipa::path(get, path = "/metrics", tag = "health",
     responses((status = 200, body = String, content_type = "text/plain", description = "Prometheus text form")))]
 pub(crate) async fn metrics(State(app): State<Arc<App>>) -> Result<Response, Problem> {

@@ -2,6 +2,7 @@
 //! as they came; nothing is logged for a single test.
 
 use crate::api::error::Code;
+use crate::api::schema;
 use crate::api::v1::leases::{
     Claim, Claimed, MAX_DETAIL_BYTES, MAX_REPORTS, MAX_WAIT, Reported, Reports,
 };
@@ -28,6 +29,8 @@ struct ClaimedRef<'a> {
     #[serde(skip_serializing_if = "<[LeaseId]>::is_empty")]
     recall: &'a [LeaseId],
     drain: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    resume: bool,
 }
 
 /// `api::v1::leases::LeaseView`, borrowed.
@@ -43,11 +46,14 @@ struct LeaseRef<'a> {
     launch: &'a RawValue,
 }
 
+/// Claim leases for a worker.
+///
+/// A long poll: the answer comes as soon as there is something above `received`, or empty after `wait_ms`.
 #[utoipa::path(post, path = "/api/v1/workers/{worker}/claim", tag = "leases",
-    params(("worker" = String, Path, example = "w4")), request_body = Claim,
+    params(("worker" = schema::WorkerId, Path)), request_body = Claim,
     responses((status = 200, body = Claimed, description = "whatever lies above `received`; empty after the wait"),
-        (status = 404, body = crate::api::error::ErrorBody, description = "register first"),
-        (status = 409, body = crate::api::error::ErrorBody, description = "another process took over")))]
+        (status = 404, description = "register first"),
+        (status = 409, description = "another process took over")))]
 pub(crate) async fn claim(
     State(app): State<Arc<App>>,
     Id(worker): Id<WorkerId>,
@@ -74,13 +80,15 @@ fn borrowed(delivery: &Delivery) -> ClaimedRef<'_> {
         stop: &delivery.stop,
         recall: &delivery.recall,
         drain: delivery.drain,
+        resume: delivery.resume,
     }
 }
 
+/// Report results of attempts.
 #[utoipa::path(post, path = "/api/v1/workers/{worker}/reports", tag = "leases",
-    params(("worker" = String, Path, example = "w4")), request_body = Reports,
+    params(("worker" = schema::WorkerId, Path)), request_body = Reports,
     responses((status = 200, body = Reported, description = "everything was stored durably"),
-        (status = 422, body = crate::api::error::ErrorBody, description = "an outcome or detail that no worker may report; nothing was stored")))]
+        (status = 422, description = "an outcome or detail that no worker may report; nothing was stored")))]
 pub(crate) async fn report(
     State(app): State<Arc<App>>,
     Id(worker): Id<WorkerId>,
@@ -164,6 +172,7 @@ mod tests {
             stop: vec![lease()],
             recall: vec![lease()],
             drain: true,
+            resume: true,
         };
         let text = serde_json::to_string(&borrowed(&delivery)).expect("JSON");
         let claimed: Claimed = serde_json::from_str(&text).expect("the documented shape");
@@ -171,7 +180,7 @@ mod tests {
         assert_eq!(claimed.received, Epoch(9));
         assert_eq!(claimed.leases.first().map(|l| &*l.name), Some("t"));
         assert_eq!((claimed.stop, claimed.recall), (vec![lease()], vec![lease()]));
-        assert!(claimed.drain);
+        assert!(claimed.drain && claimed.resume);
     }
 
     #[test]

@@ -6,6 +6,7 @@
 //! 204, on which browsers stop to ask.
 
 use crate::api::error::Code;
+use crate::api::schema;
 use crate::api::v1::logs::{AppendQuery, Appended, OffsetQuery, OutputPiece};
 use crate::api::v1::tests::AttemptDetail;
 use crate::coordinator::http::app::App;
@@ -47,11 +48,12 @@ enum Standing {
     Unknown,
 }
 
+/// Append to the output of a running attempt.
 #[utoipa::path(post, path = "/api/v1/attempts/{attempt}/log", tag = "logs",
-    params(("attempt" = String, Path, example = "r12.t3.a1"), AppendQuery),
+    params(("attempt" = schema::AttemptId, Path), AppendQuery),
     request_body(content = Vec<u8>, content_type = "application/octet-stream"),
-    responses((status = 200, body = Appended),
-        (status = 409, body = crate::api::error::ErrorBody, description = "not the live lease, or a gap before the piece")))]
+    responses((status = 200, body = Appended, description = "where the next piece belongs"),
+        (status = 409, description = "not the live lease, or a gap before the piece")))]
 pub(crate) async fn append(
     State(app): State<Arc<App>>,
     Id(attempt): Id<AttemptId>,
@@ -71,11 +73,13 @@ pub(crate) async fn append(
     Ok(Json(Appended { offset }))
 }
 
+/// Read the output of an attempt.
+///
+/// Raw bytes. While the attempt runs, this is what has arrived so far.
 #[utoipa::path(get, path = "/api/v1/attempts/{attempt}/log", tag = "logs",
-    params(("attempt" = String, Path, example = "r12.t3.a1"), OffsetQuery),
+    params(("attempt" = schema::AttemptId, Path), OffsetQuery),
     responses((status = 200, body = Vec<u8>, content_type = "application/octet-stream",
-            description = "raw output from `offset` on; while the attempt runs, what has arrived so far"),
-        (status = 404, body = crate::api::error::ErrorBody)))]
+            description = "raw output from `offset` on; while the attempt runs, what has arrived so far")))]
 pub(crate) async fn read(
     State(app): State<Arc<App>>,
     Id(attempt): Id<AttemptId>,
@@ -93,13 +97,15 @@ pub(crate) async fn read(
     Ok(([(CONTENT_TYPE, "application/octet-stream")], whole).into_response())
 }
 
+/// Follow the output of an attempt.
+///
+/// Server-sent events: `output`, each with an `OutputPiece`, and at last `end`.
 #[utoipa::path(get, path = "/api/v1/attempts/{attempt}/log/stream", tag = "logs",
-    params(("attempt" = String, Path, example = "r12.t3.a1"), OffsetQuery),
+    params(("attempt" = schema::AttemptId, Path), OffsetQuery),
     responses((status = 200, body = OutputPiece, content_type = "text/event-stream",
             description = "events `output` (an `OutputPiece`) and at last `end`, then the stream closes; with the header `Last-Event-ID`, what follows that event"),
         (status = 204, description = "`Last-Event-ID` is that of `end`: there is nothing more"),
-        (status = 400, body = crate::api::error::ErrorBody, description = "`Last-Event-ID` is not one of this stream"),
-        (status = 404, body = crate::api::error::ErrorBody)))]
+        (status = 400, description = "`Last-Event-ID` is not one of this stream")))]
 pub(crate) async fn follow(
     State(app): State<Arc<App>>,
     Id(attempt): Id<AttemptId>,

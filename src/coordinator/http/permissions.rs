@@ -26,13 +26,10 @@ pub(crate) enum Role {
 }
 
 impl Role {
+    const ALL: [Role; 3] = [Role::Admin, Role::Worker, Role::Viewer];
+
     pub fn parse(word: &str) -> Option<Self> {
-        match word {
-            "admin" => Some(Role::Admin),
-            "worker" => Some(Role::Worker),
-            "viewer" => Some(Role::Viewer),
-            _ => None,
-        }
+        Self::ALL.into_iter().find(|role| role.name() == word)
     }
 
     pub fn allows(self, permission: Permission) -> bool {
@@ -41,6 +38,20 @@ impl Role {
             Permission::Work | Permission::Upload => self != Role::Viewer,
             Permission::Submit | Permission::Manage => self == Role::Admin,
         }
+    }
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Role::Admin => "admin",
+            Role::Worker => "worker",
+            Role::Viewer => "viewer",
+        }
+    }
+
+    /// The roles that may do it, in words.
+    pub fn that_may(permission: Permission) -> String {
+        let may = Self::ALL.into_iter().filter(|role| role.allows(permission));
+        may.map(Role::name).collect::<Vec<_>>().join(" or ")
     }
 }
 
@@ -57,6 +68,10 @@ mod tests {
 
     #[test]
     fn roles_stay_apart() {
+        assert_eq!(Role::that_may(Permission::Manage), "admin");
+        assert_eq!(Role::that_may(Permission::Upload), "admin or worker");
+        assert_eq!(Role::ALL.map(|role| Role::parse(role.name())), Role::ALL.map(Some));
+        assert_eq!(Role::parse("root"), None);
         assert!(Role::Admin.allows(Permission::Manage));
         assert!(Role::Worker.allows(Permission::Work) && Role::Worker.allows(Permission::Upload));
         assert!(!Role::Worker.allows(Permission::Submit));

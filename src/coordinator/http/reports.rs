@@ -7,6 +7,7 @@ use crate::api::v1::status::StatusView;
 use crate::coordinator::http::app::App;
 use crate::coordinator::http::extract::Params;
 use crate::coordinator::http::respond::Problem;
+use crate::coordinator::http::runs::limit;
 use crate::domain::id::TestId;
 use crate::domain::test::Phase;
 use crate::scheduler::Scheduler;
@@ -14,15 +15,19 @@ use axum::Json;
 use axum::extract::State;
 use std::sync::Arc;
 
+/// Get the report of a run, or of all runs since a time.
+///
+/// It holds everything that was acknowledged before the request.
 #[utoipa::path(get, path = "/api/v1/report", tag = "reports", params(ReportQuery),
     responses((status = 200, body = ReportView,
-        description = "holds everything that was acknowledged before the request")))]
+        description = "the report"),
+        (status = 404, description = "there is no such run")))]
 pub(crate) async fn report(
     State(app): State<Arc<App>>,
     Params(query): Params<ReportQuery>,
 ) -> Result<Json<ReportView>, Problem> {
     app.settled().await?;
-    let (run, limit) = (query.run, query.limit.unwrap_or(MAX_ROWS).min(MAX_ROWS) as usize);
+    let (run, limit) = (query.run, limit(query.limit.unwrap_or(MAX_ROWS), MAX_ROWS)?);
     let mut report = app.results(move |r| r.report(&query, limit)).await?;
     if let Some(run) = run.filter(|_| report.runs.is_empty()) {
         return Err(Problem::not_found(run));
@@ -73,8 +78,9 @@ fn nobody(scheduler: &Scheduler, test: TestId) -> Option<String> {
     })
 }
 
+/// Get what became of earlier tests of a model.
 #[utoipa::path(get, path = "/api/v1/history", tag = "reports", params(HistoryQuery),
-    responses((status = 200, body = HistoryView)))]
+    responses((status = 200, body = HistoryView, description = "tests in the order of their names")))]
 pub(crate) async fn history(
     State(app): State<Arc<App>>,
     Params(query): Params<HistoryQuery>,
@@ -83,8 +89,9 @@ pub(crate) async fn history(
     Ok(Json(app.results(move |r| r.past(&query)).await?))
 }
 
+/// Get the state of the coordinator.
 #[utoipa::path(get, path = "/api/v1/status", tag = "reports",
-    responses((status = 200, body = StatusView)))]
+    responses((status = 200, body = StatusView, description = "counts of workers, runs and tests")))]
 pub(crate) async fn status(State(app): State<Arc<App>>) -> Result<Json<StatusView>, Problem> {
     let overview = app.mailbox.ask(|scheduler: &Scheduler, _| scheduler.overview()).await?;
     Ok(Json(StatusView {

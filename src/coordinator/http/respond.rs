@@ -27,6 +27,10 @@ impl Problem {
         self
     }
 
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
     pub fn not_found(what: impl std::fmt::Display) -> Self {
         Self::new(Code::NotFound, format!("no {what} here"))
     }
@@ -79,6 +83,7 @@ impl From<Rejected> for Problem {
     fn from(rejected: Rejected) -> Self {
         let (code, hint) = match &rejected {
             Rejected::UnknownWorker(_) => (Code::NotFound, Some("register first")),
+            Rejected::WorkerGone(_) => (Code::Conflict, Some("start the worker again")),
             Rejected::OtherIncarnation(_) => (
                 Code::Conflict,
                 Some("was the work directory copied? give each worker its own with --work-dir"),

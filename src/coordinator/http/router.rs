@@ -1,9 +1,11 @@
-//! Every route, with what it needs. A route without a permission cannot be written down.
+//! Every route, with its id and what it needs. A route without a permission cannot be written
+//! down, and `describe` makes the rest of its description from this table.
 
 use crate::api::error::Code;
 use crate::api::{MAX_BLOB_BYTES, MAX_BODY_BYTES, transfer_time};
 use crate::coordinator::http::app::App;
-use crate::coordinator::http::permissions::Permission;
+use crate::coordinator::http::permissions::{Permission, Principal, Role};
+use crate::coordinator::http::refusals::Peer;
 use crate::coordinator::http::respond::Problem;
 use crate::coordinator::http::{
     attempts, blobs, document, health, leases, logs, reports, runs, submit, templates, tests,
@@ -53,6 +55,8 @@ const BLOB: Budget = Budget { body: usize::MAX, time: BLOB_TIME, heavy: false };
 
 /// One line of the table.
 pub(crate) struct Route {
+    /// Name of the operation in the description of the API; unique.
+    pub id: &'static str,
     pub method: Method,
     pub path: &'static str,
     pub permission: Permission,
@@ -61,6 +65,7 @@ pub(crate) struct Route {
 }
 
 fn route<H, T>(
+    id: &'static str,
     method: Method,
     path: &'static str,
     permission: Permission,
@@ -77,7 +82,7 @@ where
         Method::HEAD => MethodFilter::HEAD,
         _ => MethodFilter::GET,
     };
-    Route { method, path, permission, budget, handler: on(filter, handler) }
+    Route { id, method, path, permission, budget, handler: on(filter, handler) }
 }
 
 /// The whole API.
@@ -87,40 +92,41 @@ pub(crate) fn table() -> Vec<Route> {
     const GET: Method = Method::GET;
     const POST: Method = Method::POST;
     vec![
-        route(POST, "/api/v1/runs", Submit, LARGE, submit::submit),
-        route(GET, "/api/v1/runs", View, SMALL, runs::list),
-        route(GET, "/api/v1/runs/{run}", View, SMALL, runs::get),
-        route(POST, "/api/v1/runs/{run}/tests", Submit, LARGE, submit::add_tests),
-        route(POST, "/api/v1/runs/{run}/cancel", Submit, SMALL, runs::cancel),
-        route(GET, "/api/v1/tests", View, SMALL, tests::list),
-        route(GET, "/api/v1/tests/{test}", View, SMALL, tests::get),
-        route(GET, "/api/v1/tests/{test}/why", View, SMALL, tests::why),
-        route(GET, "/api/v1/attempts", View, SMALL, attempts::list),
-        route(GET, "/api/v1/attempts/{attempt}", View, SMALL, attempts::get),
-        route(POST, "/api/v1/attempts/{attempt}/log", Work, SMALL, logs::append),
-        route(GET, "/api/v1/attempts/{attempt}/log", View, SMALL, logs::read),
-        route(GET, "/api/v1/attempts/{attempt}/log/stream", View, SMALL, logs::follow),
-        route(Method::PUT, "/api/v1/blobs/{sha256}", Upload, BLOB, blobs::put),
-        route(GET, "/api/v1/blobs/{sha256}", View, SMALL, blobs::get),
-        route(Method::HEAD, "/api/v1/blobs/{sha256}", View, SMALL, blobs::head),
-        route(POST, "/api/v1/templates", Manage, LARGE, templates::add),
-        route(GET, "/api/v1/templates", View, SMALL, templates::list),
-        route(GET, "/api/v1/templates/history", View, SMALL, templates::history),
-        route(POST, "/api/v1/workers", Work, SMALL, workers::register),
-        route(GET, "/api/v1/workers", View, SMALL, workers::list),
-        route(GET, "/api/v1/workers/{worker}", View, SMALL, workers::get),
-        route(POST, "/api/v1/workers/{worker}/heartbeat", Work, SMALL, workers::heartbeat),
-        route(POST, "/api/v1/workers/{worker}/drain", Manage, SMALL, workers::drain),
-        route(POST, "/api/v1/workers/{worker}/leave", Work, SMALL, workers::leave),
-        route(POST, "/api/v1/workers/{worker}/claim", Work, WAITING, leases::claim),
-        route(POST, "/api/v1/workers/{worker}/reports", Work, REPORTS, leases::report),
-        route(GET, "/api/v1/report", View, WAITING, reports::report),
-        route(GET, "/api/v1/history", View, WAITING, reports::history),
-        route(GET, "/api/v1/status", View, SMALL, reports::status),
-        route(GET, "/api/v1/openapi.json", Public, SMALL, document::serve),
-        route(GET, "/metrics", View, SMALL, health::metrics),
-        route(GET, "/health/live", Public, SMALL, health::live),
-        route(GET, "/health/ready", Public, SMALL, health::ready),
+        route("submit_run", POST, "/api/v1/runs", Submit, LARGE, submit::submit),
+        route("list_runs", GET, "/api/v1/runs", View, SMALL, runs::list),
+        route("get_run", GET, "/api/v1/runs/{run}", View, SMALL, runs::get),
+        route("add_tests", POST, "/api/v1/runs/{run}/tests", Submit, LARGE, submit::add_tests),
+        route("cancel_run", POST, "/api/v1/runs/{run}/cancel", Submit, SMALL, runs::cancel),
+        route("list_tests", GET, "/api/v1/tests", View, SMALL, tests::list),
+        route("get_test", GET, "/api/v1/tests/{test}", View, SMALL, tests::get),
+        route("explain_test", GET, "/api/v1/tests/{test}/why", View, SMALL, tests::why),
+        route("list_attempts", GET, "/api/v1/attempts", View, SMALL, attempts::list),
+        route("get_attempt", GET, "/api/v1/attempts/{attempt}", View, SMALL, attempts::get),
+        route("append_log", POST, "/api/v1/attempts/{attempt}/log", Work, SMALL, logs::append),
+        route("read_log", GET, "/api/v1/attempts/{attempt}/log", View, SMALL, logs::read),
+        route("follow_log", GET, "/api/v1/attempts/{attempt}/log/stream", View, SMALL, logs::follow),
+        route("upload_blob", Method::PUT, "/api/v1/blobs/{sha256}", Upload, BLOB, blobs::put),
+        route("download_blob", GET, "/api/v1/blobs/{sha256}", View, SMALL, blobs::get),
+        route("find_blob", Method::HEAD, "/api/v1/blobs/{sha256}", View, SMALL, blobs::head),
+        route("add_templates", POST, "/api/v1/templates", Manage, LARGE, templates::add),
+        route("list_templates", GET, "/api/v1/templates", View, SMALL, templates::list),
+        route("list_template_versions", GET, "/api/v1/templates/history", View, SMALL, templates::history),
+        route("register_worker", POST, "/api/v1/workers", Work, SMALL, workers::register),
+        route("list_workers", GET, "/api/v1/workers", View, SMALL, workers::list),
+        route("get_worker", GET, "/api/v1/workers/{worker}", View, SMALL, workers::get),
+        route("send_heartbeat", POST, "/api/v1/workers/{worker}/heartbeat", Work, SMALL, workers::heartbeat),
+        route("drain_worker", POST, "/api/v1/workers/{worker}/drain", Manage, SMALL, workers::drain),
+        route("resume_worker", POST, "/api/v1/workers/{worker}/resume", Manage, SMALL, workers::resume),
+        route("sign_off_worker", POST, "/api/v1/workers/{worker}/leave", Work, SMALL, workers::leave),
+        route("claim_leases", POST, "/api/v1/workers/{worker}/claim", Work, WAITING, leases::claim),
+        route("report_results", POST, "/api/v1/workers/{worker}/reports", Work, REPORTS, leases::report),
+        route("get_report", GET, "/api/v1/report", View, WAITING, reports::report),
+        route("get_history", GET, "/api/v1/history", View, WAITING, reports::history),
+        route("get_status", GET, "/api/v1/status", View, SMALL, reports::status),
+        route("get_openapi", GET, "/api/v1/openapi.json", Public, SMALL, document::serve),
+        route("get_metrics", GET, "/metrics", View, SMALL, health::metrics),
+        route("get_liveness", GET, "/health/live", Public, SMALL, health::live),
+        route("get_readiness", GET, "/health/ready", Public, SMALL, health::ready),
     ]
 }
 
@@ -148,8 +154,8 @@ struct Guard {
 
 pub(crate) fn router(app: Arc<App>) -> Router {
     let mut router = Router::new();
-    for Route { method, path, permission, budget, handler } in table() {
-        tracing::trace!(%method, path, ?permission, "route");
+    for Route { id, method, path, permission, budget, handler } in table() {
+        tracing::trace!(id, %method, path, ?permission, "route");
         let guard = Guard { app: Arc::clone(&app), permission, budget };
         let watched: MethodRouter<Arc<App>> = handler.layer(from_fn_with_state(guard, watch_over));
         router = router.route(path, watched.layer(DefaultBodyLimit::max(budget.body)));
@@ -187,16 +193,14 @@ async fn answered(
 async fn admit(guard: Guard, mut request: Request, next: Next) -> Result<Response, Problem> {
     let Guard { app, permission, budget } = guard;
     if permission != Permission::Public {
-        let principal = app.authenticator.authenticate(request.headers())?;
-        if let Some(known) = request.extensions().get::<Known>() {
+        let sender = app.authenticator.authenticate(request.headers()).map_err(Problem::from);
+        if let (Ok(_), Some(known)) = (&sender, request.extensions().get::<Known>()) {
             known.set();
         }
-        if !principal.role.allows(permission) {
-            let message = format!("{} may not do this", principal.user);
-            return Err(
-                Problem::new(Code::Forbidden, message).hint("ask for a token with another role")
-            );
-        }
+        let allowed = sender.and_then(|principal| may(principal, permission));
+        let principal = allowed.inspect_err(|problem| {
+            app.refusals.note(request.extensions().get::<Peer>(), problem.message());
+        })?;
         request.extensions_mut().insert(principal);
     }
     let _turn = if budget.heavy {
@@ -208,6 +212,18 @@ async fn admit(guard: Guard, mut request: Request, next: Next) -> Result<Respons
     tokio::time::timeout(budget.time, next.run(request))
         .await
         .map_err(|_| Problem::new(Code::Unavailable, "the request took too long"))
+}
+
+/// Lets those through whose role allows it.
+fn may(principal: Principal, permission: Permission) -> Result<Principal, Problem> {
+    if principal.role.allows(permission) {
+        return Ok(principal);
+    }
+    let (user, role) = (&principal.user, principal.role.name());
+    let needed = Role::that_may(permission);
+    let message = format!("{user} has the role {role}, and this needs {needed}");
+    Err(Problem::new(Code::Forbidden, message)
+        .hint(format!("use a token of the role {needed}, or ask whoever runs the coordinator")))
 }
 
 async fn unknown(request: Request) -> Problem {

@@ -3,6 +3,7 @@
 use crate::api::SCHEMA;
 use crate::api::error::Code;
 use crate::api::page::{DEFAULT_PAGE, MAX_PAGE, Page, PageQuery};
+use crate::api::schema;
 use crate::api::v1::runs::{Cancelled, RunCounts, RunView};
 use crate::coordinator::http::app::App;
 use crate::coordinator::http::extract::{Id, Params};
@@ -16,8 +17,16 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 /// Entries of a page, from what the client asks for.
-pub(crate) fn page_size(asked: Option<u32>) -> usize {
-    usize::try_from(asked.unwrap_or(DEFAULT_PAGE).clamp(1, MAX_PAGE)).unwrap_or(usize::MAX)
+pub(crate) fn page_size(asked: Option<u32>) -> Result<usize, Problem> {
+    limit(asked.unwrap_or(DEFAULT_PAGE), MAX_PAGE)
+}
+
+/// A limit between 1 and `most`.
+pub(crate) fn limit(asked: u32, most: u32) -> Result<usize, Problem> {
+    if (1..=most).contains(&asked) {
+        return Ok(asked as usize);
+    }
+    Err(Problem::new(Code::Unprocessable, format!("limit is {asked}, allowed is 1 to {most}")))
 }
 
 /// The id in a cursor.
@@ -30,14 +39,18 @@ pub(crate) fn cursor<T: FromStr>(text: Option<&str>) -> Result<Option<T>, Proble
     text.map(|text| text.parse().map_err(|_| bad(text))).transpose()
 }
 
-#[utoipa::path(get, path = "/api/v1/runs", tag = "runs", params(PageQuery),
+/// List runs, the newest first.
+#[utoipa::path(get, path = "/api/v1/runs", tag = "runs", params(
+        ("cursor" = Option<schema::RunId>, Query, description = "`next` of the page before."),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 10_000,
+        description = "Maximum number of entries of the page; 100 when absent.")),
     responses((status = 200, body = Page<RunView>, description = "newest first")))]
 pub(crate) async fn list(
     State(app): State<Arc<App>>,
     Params(query): Params<PageQuery>,
 ) -> Result<Json<Page<RunView>>, Problem> {
     let before: Option<RunId> = cursor(query.cursor.as_deref())?;
-    let size = page_size(query.limit);
+    let size = page_size(query.limit)?;
     let page = move |scheduler: &Scheduler, _| {
         let older = scheduler.runs().rev().filter(|run| before.is_none_or(|b| run.run < b));
         older.take(size + 1).map(|run| view(scheduler, run)).collect::<Vec<_>>()
@@ -55,9 +68,10 @@ pub(crate) async fn list(
     Ok(Json(Page { schema: SCHEMA, items, next }))
 }
 
+/// Get a run.
 #[utoipa::path(get, path = "/api/v1/runs/{run}", tag = "runs",
-    params(("run" = String, Path, example = "r12")),
-    responses((status = 200, body = RunView), (status = 404, body = crate::api::error::ErrorBody)))]
+    params(("run" = schema::RunId, Path)),
+    responses((status = 200, body = RunView, description = "the run")))]
 pub(crate) async fn get(
     State(app): State<Arc<App>>,
     Id(run): Id<RunId>,
@@ -70,8 +84,11 @@ pub(crate) async fn get(
     old.map(Json).ok_or_else(|| Problem::not_found(run))
 }
 
+/// Cancel a run.
+///
+/// Waiting tests end at once, running ones are stopped. A repeat is harmless.
 #[utoipa::path(post, path = "/api/v1/runs/{run}/cancel", tag = "runs",
-    params(("run" = String, Path, example = "r12")),
+    params(("run" = schema::RunId, Path)),
     responses((status = 200, body = Cancelled, description = "a repeat is harmless")))]
 pub(crate) async fn cancel(
     State(app): State<Arc<App>>,

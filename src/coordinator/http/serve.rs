@@ -4,9 +4,11 @@
 //! right to be here within [`STRANGER_LIMIT`] makes place for others.
 
 use crate::coordinator::http::app::App;
+use crate::coordinator::http::refusals::Peer;
 use crate::coordinator::http::router::{self, Known};
 use crate::sys::limits::raise_open_files;
 use crate::sys::spawn::Tasks;
+use hyper::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1::Builder;
 use hyper::service::{Service, service_fn};
@@ -14,6 +16,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use std::future::Future;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
@@ -53,15 +56,16 @@ pub(crate) async fn serve(app: Arc<App>, listener: TcpListener, stop: impl Futur
     let places = Arc::new(Semaphore::new(places(raise_open_files())));
     let mut stop = std::pin::pin!(stop);
     loop {
-        let (stream, place) = tokio::select! {
+        let (stream, peer, place) = tokio::select! {
             () = &mut stop => break,
             accepted = accept(&listener, &places) => accepted,
         };
         let known = Known::default();
-        let (service, mark) = (service.clone(), known.clone());
-        let service = service_fn(move |mut request: hyper::Request<Incoming>| {
+        let (routes, mark) = (service.clone(), known.clone());
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(Peer(peer));
             request.extensions_mut().insert(mark.clone());
-            service.call(request)
+            routes.call(request)
         });
         let connection = builder.serve_connection(TokioIo::new(stream), service);
         let connection = graceful.watch(connection);
@@ -105,16 +109,16 @@ async fn stranger(known: &Known) {
 async fn accept(
     listener: &TcpListener,
     places: &Arc<Semaphore>,
-) -> (TcpStream, Option<OwnedSemaphorePermit>) {
+) -> (TcpStream, SocketAddr, Option<OwnedSemaphorePermit>) {
     // The semaphore is never closed, so there is always a permit in the end.
     let place = Arc::clone(places).acquire_owned().await.ok();
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => {
+            Ok((stream, peer)) => {
                 if let Err(error) = stream.set_nodelay(true) {
                     tracing::debug!(%error, "cannot switch off Nagle's algorithm");
                 }
-                return (stream, place);
+                return (stream, peer, place);
             }
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a connection");

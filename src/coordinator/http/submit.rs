@@ -5,11 +5,12 @@
 
 use crate::api::SCHEMA;
 use crate::api::error::Code;
+use crate::api::schema;
 use crate::api::v1::runs::{
     AddTests, MAX_KEY_BYTES, MAX_MISSES, Miss, SubmitRun, Submitted, Unschedulable,
 };
 use crate::coordinator::http::app::App;
-use crate::coordinator::http::extract::{Id, blocking, body, parse};
+use crate::coordinator::http::extract::{Id, blocking, body, parse, reading};
 use crate::coordinator::http::permissions::Principal;
 use crate::coordinator::http::respond::Problem;
 use crate::domain::event::Idempotency;
@@ -29,12 +30,16 @@ use std::sync::Arc;
 /// Name of the header that makes a repeat harmless.
 const KEY_HEADER: &str = "idempotency-key";
 
+/// Submit a run.
+///
+/// The first part of a run, which may be all of it. Files that its tests name are uploaded
+/// before. With the header `Idempotency-Key`, a repeat of the same request is harmless.
 #[utoipa::path(post, path = "/api/v1/runs", tag = "runs", request_body = SubmitRun,
-    params(("Idempotency-Key" = Option<String>, Header,
-        description = "at most 128 printable characters; a repeat with the same body is harmless")),
-    responses((status = 200, body = Submitted),
-        (status = 409, body = crate::api::error::ErrorBody, description = "the key came with another body"),
-        (status = 422, body = crate::api::error::ErrorBody, description = "a test that cannot be accepted")))]
+    params(("Idempotency-Key" = Option<String>, Header, pattern = "^[!-~]([ -~]{0,126}[!-~])?$",
+        description = "At most 128 printable characters. A repeat with the same body is harmless.")),
+    responses((status = 200, body = Submitted, description = "the run, and what no worker can run"),
+        (status = 409, description = "the key came with another body"),
+        (status = 422, description = "a test that cannot be accepted")))]
 pub(crate) async fn submit(
     State(app): State<Arc<App>>,
     principal: Principal,
@@ -45,8 +50,10 @@ pub(crate) async fn submit(
     let checker = Arc::clone(&app);
     let (run, digest) = blocking(move || {
         let digest = key.is_some().then(|| hexadecimal(&bytes));
-        let run: SubmitRun = parse(&bytes)?;
-        check_tests(&checker, &run.tests)?;
+        let run = reading(&bytes, |bytes| {
+            let run: SubmitRun = parse(bytes)?;
+            check_tests(&checker, &run.tests).map(|()| run)
+        })?;
         Ok::<_, Problem>((run, key.zip(digest)))
     })
     .await??;
@@ -58,10 +65,13 @@ pub(crate) async fn submit(
     submitted(app.mailbox.act(command).await?)
 }
 
+/// Add tests to a run.
+///
+/// For a run that was submitted with `more`. A repeat of a stored part is harmless.
 #[utoipa::path(post, path = "/api/v1/runs/{run}/tests", tag = "runs", request_body = AddTests,
-    params(("run" = String, Path, example = "r12")),
+    params(("run" = schema::RunId, Path)),
     responses((status = 200, body = Submitted, description = "a repeat of a part is harmless"),
-        (status = 409, body = crate::api::error::ErrorBody, description = "out of order, or the run is complete")))]
+        (status = 409, description = "out of order, or the run is complete")))]
 pub(crate) async fn add_tests(
     State(app): State<Arc<App>>,
     Id(run): Id<RunId>,
@@ -70,9 +80,10 @@ pub(crate) async fn add_tests(
     let bytes = body(request, &app).await?;
     let checker = Arc::clone(&app);
     let AddTests { part, tests, more } = blocking(move || {
-        let part: AddTests = parse(&bytes)?;
-        check_tests(&checker, &part.tests)?;
-        Ok::<_, Problem>(part)
+        reading(&bytes, |bytes| {
+            let part: AddTests = parse(bytes)?;
+            check_tests(&checker, &part.tests).map(|()| part)
+        })
     })
     .await??;
     submitted(app.mailbox.act(Command::AddTests { run, part, tests, more }).await?)

@@ -29,10 +29,13 @@ use std::sync::Arc;
 /// Problems of one template that an answer names.
 const MAX_PROBLEMS: usize = 5;
 
+/// Add templates.
+///
+/// All are taken, or none. A text that is there already adds no version.
 #[utoipa::path(post, path = "/api/v1/templates", tag = "templates", request_body = AddTemplates,
     responses((status = 200, body = AddedTemplates, description = "a text that is there already adds no version"),
-        (status = 409, body = crate::api::error::ErrorBody, description = "somebody else added some meanwhile"),
-        (status = 422, body = crate::api::error::ErrorBody, description = "a template that cannot be accepted")))]
+        (status = 409, description = "somebody else added some meanwhile"),
+        (status = 422, description = "a template that cannot be accepted")))]
 pub(crate) async fn add(
     State(app): State<Arc<App>>,
     principal: Principal,
@@ -134,6 +137,7 @@ fn keep(app: &App, template: NewTemplate) -> Result<(Box<str>, Box<str>), Proble
     Ok((file.path.into(), file.sha256.into()))
 }
 
+/// List the latest version of each template.
 #[utoipa::path(get, path = "/api/v1/templates", tag = "templates",
     responses((status = 200, body = TemplateList, description = "the latest version of each path")))]
 pub(crate) async fn list(State(app): State<Arc<App>>) -> Result<Json<TemplateList>, Problem> {
@@ -150,6 +154,7 @@ pub(crate) async fn list(State(app): State<Arc<App>>) -> Result<Json<TemplateLis
     Ok(Json(TemplateList { schema: SCHEMA, items: app.mailbox.ask(look).await? }))
 }
 
+/// List all versions of templates, the newest first.
 #[utoipa::path(get, path = "/api/v1/templates/history", tag = "templates", params(TemplateQuery),
     responses((status = 200, body = TemplateList, description = "every version, the newest first")))]
 pub(crate) async fn history(

@@ -3,6 +3,7 @@
 
 use crate::api::SCHEMA;
 use crate::api::page::Page;
+use crate::api::schema;
 use crate::api::v1::tests::{AttemptQuery, AttemptView, TestQuery, TestView, Why, WhyWorker};
 use crate::coordinator::http::app::App;
 use crate::coordinator::http::extract::{Id, Params};
@@ -23,6 +24,7 @@ pub const MAX_ATTEMPTS: usize = 100;
 /// Pages of the database that one page of a filtered list may cost.
 const MAX_ROUNDS: usize = 20;
 
+/// List tests in the order of their ids.
 #[utoipa::path(get, path = "/api/v1/tests", tag = "tests", params(TestQuery),
     responses((status = 200, body = Page<TestView>, description = "in order of their ids")))]
 pub(crate) async fn list(
@@ -30,7 +32,7 @@ pub(crate) async fn list(
     Params(query): Params<TestQuery>,
 ) -> Result<Json<Page<TestView>>, Problem> {
     let mut after: Option<TestId> = cursor(query.cursor.as_deref())?;
-    let size = page_size(query.limit);
+    let size = page_size(query.limit)?;
     let done = query.phase.map(|phase| phase == Phase::Done);
     app.settled().await?;
     let mut items: Vec<TestView> = Vec::new();
@@ -59,9 +61,10 @@ pub(crate) async fn list(
     Ok(Json(Page { schema: SCHEMA, items, next: next.map(|test| test.to_string()) }))
 }
 
+/// Get a test.
 #[utoipa::path(get, path = "/api/v1/tests/{test}", tag = "tests",
-    params(("test" = String, Path, example = "r12.t3")),
-    responses((status = 200, body = TestView), (status = 404, body = crate::api::error::ErrorBody)))]
+    params(("test" = schema::TestId, Path)),
+    responses((status = 200, body = TestView, description = "the test")))]
 pub(crate) async fn get(
     State(app): State<Arc<App>>,
     Id(test): Id<TestId>,
@@ -98,9 +101,10 @@ async fn refresh(app: &App, tests: &mut [TestView]) -> Result<(), Problem> {
     Ok(())
 }
 
+/// Explain why a test waits, was skipped, or ended as it did.
 #[utoipa::path(get, path = "/api/v1/tests/{test}/why", tag = "tests",
-    params(("test" = String, Path, example = "r12.t3")),
-    responses((status = 200, body = Why), (status = 404, body = crate::api::error::ErrorBody)))]
+    params(("test" = schema::TestId, Path)),
+    responses((status = 200, body = Why, description = "where the test stands, and why")))]
 pub(crate) async fn why(
     State(app): State<Arc<App>>,
     Id(test): Id<TestId>,

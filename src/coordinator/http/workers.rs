@@ -3,6 +3,7 @@
 use crate::api::SCHEMA;
 use crate::api::error::Code;
 use crate::api::page::{Page, PageQuery};
+use crate::api::schema;
 use crate::api::v1::workers::{
     Heartbeat, HeartbeatAnswer, Leave, MAX_PLACE_BYTES, Register, Registered, WorkerState,
     WorkerView,
@@ -12,6 +13,7 @@ use crate::coordinator::http::extract::{Body, Id, Params};
 use crate::coordinator::http::respond::Problem;
 use crate::coordinator::http::runs::{cursor, page_size};
 use crate::domain::id::WorkerId;
+use crate::domain::time::Timestamp;
 use crate::scheduler::{
     Answer, Availability, Command, HEARTBEAT, Identity, LEASE, Scheduler, WorkerStatus,
 };
@@ -19,10 +21,13 @@ use axum::Json;
 use axum::extract::State;
 use std::sync::Arc;
 
+/// Register a worker.
+///
+/// Also after every restart of either side.
 #[utoipa::path(post, path = "/api/v1/workers", tag = "workers", request_body = Register,
-    responses((status = 200, body = Registered),
-        (status = 409, body = crate::api::error::ErrorBody, description = "another process with this key is active"),
-        (status = 422, body = crate::api::error::ErrorBody, description = "a size that no machine has")))]
+    responses((status = 200, body = Registered, description = "its id, and what it still holds"),
+        (status = 409, description = "another process with this key is active, or the same one with another capability"),
+        (status = 422, description = "a size that no machine has")))]
 pub(crate) async fn register(
     State(app): State<Arc<App>>,
     Body(worker): Body<Register>,
@@ -32,7 +37,7 @@ pub(crate) async fn register(
         let message = format!("a place has at most {MAX_PLACE_BYTES} bytes");
         return Err(Problem::new(Code::Unprocessable, message));
     }
-    tracing::info!(%name, %version, holding = holding.len(), "a worker registers");
+    tracing::debug!(%name, %version, holding = holding.len(), "a worker registers");
     let identity = Identity { key, incarnation, place };
     let command = Command::Register { identity, name, capability, holding };
     match app.mailbox.act(command).await? {
@@ -48,11 +53,12 @@ pub(crate) async fn register(
     }
 }
 
+/// Send a sign of life of a worker.
 #[utoipa::path(post, path = "/api/v1/workers/{worker}/heartbeat", tag = "workers",
-    params(("worker" = String, Path, example = "w4")), request_body = Heartbeat,
-    responses((status = 200, body = HeartbeatAnswer),
-        (status = 404, body = crate::api::error::ErrorBody, description = "register first"),
-        (status = 409, body = crate::api::error::ErrorBody, description = "another process took over")))]
+    params(("worker" = schema::WorkerId, Path)), request_body = Heartbeat,
+    responses((status = 200, body = HeartbeatAnswer, description = "which of the leases are no longer its own"),
+        (status = 404, description = "register first"),
+        (status = 409, description = "another process took over")))]
 pub(crate) async fn heartbeat(
     State(app): State<Arc<App>>,
     Id(worker): Id<WorkerId>,
@@ -71,9 +77,12 @@ pub(crate) async fn heartbeat(
     Ok(Json(HeartbeatAnswer { stale }))
 }
 
+/// Drain a worker.
+///
+/// It finishes what it runs, takes no new tests, and leaves. A repeat is harmless.
 #[utoipa::path(post, path = "/api/v1/workers/{worker}/drain", tag = "workers",
-    params(("worker" = String, Path, example = "w4")),
-    responses((status = 200, body = WorkerView)))]
+    params(("worker" = schema::WorkerId, Path)),
+    responses((status = 200, body = WorkerView, description = "the worker as it is now")))]
 pub(crate) async fn drain(
     State(app): State<Arc<App>>,
     Id(worker): Id<WorkerId>,
@@ -82,9 +91,27 @@ pub(crate) async fn drain(
     find(&app, worker).await
 }
 
+/// Let a draining worker take tests again.
+///
+/// A worker that was told to stop on its own machine drains again at once. A repeat is harmless.
+#[utoipa::path(post, path = "/api/v1/workers/{worker}/resume", tag = "workers",
+    params(("worker" = schema::WorkerId, Path)),
+    responses((status = 200, body = WorkerView, description = "the worker as it is now"),
+        (status = 409, description = "the worker has left")))]
+pub(crate) async fn resume(
+    State(app): State<Arc<App>>,
+    Id(worker): Id<WorkerId>,
+) -> Result<Json<WorkerView>, Problem> {
+    app.mailbox.act(Command::Resume { worker }).await?;
+    find(&app, worker).await
+}
+
+/// Sign off a worker.
+///
+/// Leases that it still holds are given to other workers.
 #[utoipa::path(post, path = "/api/v1/workers/{worker}/leave", tag = "workers",
-    params(("worker" = String, Path, example = "w4")), request_body = Leave,
-    responses((status = 200, body = WorkerView)))]
+    params(("worker" = schema::WorkerId, Path)), request_body = Leave,
+    responses((status = 200, body = WorkerView, description = "the worker as it is now")))]
 pub(crate) async fn leave(
     State(app): State<Arc<App>>,
     Id(worker): Id<WorkerId>,
@@ -94,16 +121,21 @@ pub(crate) async fn leave(
     find(&app, worker).await
 }
 
-#[utoipa::path(get, path = "/api/v1/workers", tag = "workers", params(PageQuery),
+/// List workers in the order of their ids.
+#[utoipa::path(get, path = "/api/v1/workers", tag = "workers", params(
+        ("cursor" = Option<schema::WorkerId>, Query, description = "`next` of the page before."),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 10_000,
+        description = "Maximum number of entries of the page; 100 when absent.")),
     responses((status = 200, body = Page<WorkerView>, description = "in order of their ids")))]
 pub(crate) async fn list(
     State(app): State<Arc<App>>,
     Params(query): Params<PageQuery>,
 ) -> Result<Json<Page<WorkerView>>, Problem> {
     let after: Option<WorkerId> = cursor(query.cursor.as_deref())?;
-    let size = page_size(query.limit);
-    let page = move |scheduler: &Scheduler, _| {
-        scheduler.workers(after).take(size + 1).map(view).collect::<Vec<_>>()
+    let size = page_size(query.limit)?;
+    let page = move |scheduler: &Scheduler, now| {
+        let workers = scheduler.workers(after).take(size + 1);
+        workers.map(|worker| view(worker, now)).collect::<Vec<_>>()
     };
     let mut items = app.mailbox.ask(page).await?;
     let more = items.len() > size;
@@ -112,9 +144,10 @@ pub(crate) async fn list(
     Ok(Json(Page { schema: SCHEMA, items, next }))
 }
 
+/// Get a worker.
 #[utoipa::path(get, path = "/api/v1/workers/{worker}", tag = "workers",
-    params(("worker" = String, Path, example = "w4")),
-    responses((status = 200, body = WorkerView), (status = 404, body = crate::api::error::ErrorBody)))]
+    params(("worker" = schema::WorkerId, Path)),
+    responses((status = 200, body = WorkerView, description = "the worker as it is now")))]
 pub(crate) async fn get(
     State(app): State<Arc<App>>,
     Id(worker): Id<WorkerId>,
@@ -123,12 +156,13 @@ pub(crate) async fn get(
 }
 
 async fn find(app: &App, worker: WorkerId) -> Result<Json<WorkerView>, Problem> {
-    let find = move |scheduler: &Scheduler, _| scheduler.worker(worker);
+    let find =
+        move |scheduler: &Scheduler, now| scheduler.worker(worker).map(|worker| view(worker, now));
     let found = app.mailbox.ask(find).await?;
-    found.map(|status| Json(view(status))).ok_or_else(|| Problem::not_found(worker))
+    found.map(Json).ok_or_else(|| Problem::not_found(worker))
 }
 
-fn view(status: WorkerStatus) -> WorkerView {
+fn view(status: WorkerStatus, now: Timestamp) -> WorkerView {
     WorkerView {
         worker: status.worker,
         name: status.name.into(),
@@ -142,6 +176,7 @@ fn view(status: WorkerStatus) -> WorkerView {
         running: status.running,
         ahead: status.ahead,
         last_seen: status.last_seen,
+        silent_ms: now.since(status.last_seen),
         registered_at: status.registered_at,
     }
 }

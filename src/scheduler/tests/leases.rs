@@ -451,6 +451,33 @@ fn a_drain_takes_back_what_has_not_started_and_grants_nothing_more() {
 }
 
 #[test]
+fn a_drain_that_is_taken_back_lets_tests_come_again() {
+    let mut sim = Sim::new();
+    let mut worker = quick_worker(&mut sim, 1);
+    sim.submit(many(5));
+    let leases = sim.take(&mut worker);
+    sim.run(Command::Drain { worker: worker.id });
+    let delivery = sim.claim(&worker, worker.received);
+    worker.received = delivery.received;
+    sim.give_back(&worker, &delivery.recall);
+    sim.run(Command::Resume { worker: worker.id });
+    let delivery = sim.claim(&worker, worker.received);
+    assert!(delivery.resume && !delivery.drain);
+    worker.received = delivery.received;
+    sim.pass(&worker, leases[0].lease);
+    assert!(delivery.leases.len() + sim.take(&mut worker).len() > 0);
+    // Taken back twice, and before it was heard of.
+    sim.run(Command::Resume { worker: worker.id });
+    sim.run(Command::Drain { worker: worker.id });
+    sim.run(Command::Resume { worker: worker.id });
+    let delivery = sim.claim(&worker, worker.received);
+    assert!(delivery.resume && !delivery.drain);
+    sim.run(Command::Leave { worker: worker.id, incarnation: worker.incarnation });
+    let refused = sim.try_run(Command::Resume { worker: worker.id });
+    assert_eq!(refused, Err(Rejected::WorkerGone(worker.id)));
+}
+
+#[test]
 fn leases_behind_a_long_test_are_taken_back() {
     let mut sim = Sim::new();
     let mut worker = quick_worker(&mut sim, 1);

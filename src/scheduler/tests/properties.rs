@@ -23,6 +23,7 @@ enum Act {
     Restart { worker: usize, keep: usize, shape: u8 },
     Leave(usize),
     Drain(usize),
+    Resume(usize),
     Cancel(u8),
     Pass(u16),
     CoordinatorRestart,
@@ -42,6 +43,7 @@ fn act() -> impl Strategy<Value = Act> {
             .prop_map(|(worker, keep, shape)| Act::Restart { worker, keep, shape }),
         1 => (0..3usize).prop_map(Act::Leave),
         1 => (0..3usize).prop_map(Act::Drain),
+        1 => (0..3usize).prop_map(Act::Resume),
         1 => any::<u8>().prop_map(Act::Cancel),
         2 => (0..40_000u16).prop_map(Act::Pass),
         1 => Just(Act::CoordinatorRestart),
@@ -180,6 +182,11 @@ impl World {
             Act::Drain(worker) => {
                 let id = self.agents[worker].id;
                 self.sim.run(Command::Drain { worker: id });
+            }
+            Act::Resume(worker) => {
+                let id = self.agents[worker].id;
+                // One that has left may not.
+                let _ = self.sim.try_run(Command::Resume { worker: id });
             }
             Act::Cancel(pick) => {
                 if !self.runs.is_empty() {

@@ -23,6 +23,7 @@ fn delivery(received: u64, leases: &[(u64, u64)]) -> Delivery<u64> {
         stop: Vec::new(),
         recall: Vec::new(),
         drain: false,
+        resume: false,
     }
 }
 
@@ -195,6 +196,23 @@ fn drain_returns_finishes_and_then_is_done() {
 }
 
 #[test]
+fn a_drain_can_be_taken_back_unless_the_worker_leaves_by_itself() {
+    let mut machine = Sut::new(Stay::default(), Vec::new());
+    claim(&mut machine, delivery(1, &[(1, 1)]));
+    claim(&mut machine, Delivery { drain: true, ..delivery(2, &[]) });
+    assert!(machine.draining() && !machine.wants_to_leave());
+    let resumed = Delivery { resume: true, ..delivery(4, &[(4, 4)]) };
+    assert_eq!(starts(&claim(&mut machine, resumed)), [4], "with what comes along");
+    assert!(!machine.draining());
+    claim(&mut machine, Delivery { drain: true, ..delivery(5, &[]) });
+    machine.drain();
+    assert!(machine.wants_to_leave());
+    let resumed = Delivery { resume: true, ..delivery(6, &[(6, 6)]) };
+    assert!(starts(&claim(&mut machine, resumed)).is_empty());
+    assert!(machine.draining() && machine.wants_to_leave());
+}
+
+#[test]
 fn shutdown_kills_and_leaves_the_lease_to_the_coordinator() {
     let mut machine = Sut::new(Stay::default(), Vec::new());
     claim(&mut machine, delivery(2, &[(1, 1), (2, 1)]));
@@ -246,7 +264,7 @@ fn leases_of_a_new_log_are_taken_though_their_numbers_are_lower() {
 
 #[derive(Debug, Clone)]
 enum Input {
-    Deliver { leases: Vec<(u64, u64)>, stop: Vec<u64>, recall: Vec<u64>, drain: bool },
+    Deliver { leases: Vec<(u64, u64)>, stop: Vec<u64>, recall: Vec<u64>, drain: bool, resume: bool },
     Vacate(u64),
     End(u64),
     Stale(Vec<u64>),
@@ -261,8 +279,10 @@ fn input() -> impl Strategy<Value = Input> {
     let some = || prop::collection::vec(1u64..40, 0..4);
     let leases = prop::collection::vec((1u64..40, 1u64..6), 0..6);
     prop_oneof![
-        6 => (leases, some(), some(), prop::bool::weighted(0.02))
-            .prop_map(|(leases, stop, recall, drain)| Input::Deliver { leases, stop, recall, drain }),
+        6 => (leases, some(), some(), prop::bool::weighted(0.02), prop::bool::weighted(0.02))
+            .prop_map(|(leases, stop, recall, drain, resume)| {
+                Input::Deliver { leases, stop, recall, drain, resume }
+            }),
         4 => (1u64..40).prop_map(Input::Vacate),
         8 => (1u64..40).prop_map(Input::End),
         1 => some().prop_map(Input::Stale),
@@ -325,7 +345,7 @@ impl Watch {
 fn step(machine: &mut Sut, watch: &mut Watch, input: Input) {
     let mut actions = Vec::new();
     match input {
-        Input::Deliver { mut leases, stop, recall, drain } => {
+        Input::Deliver { mut leases, stop, recall, drain, resume } => {
             // One epoch belongs to one seat for ever, and answers are in order.
             leases.sort_unstable();
             for (epoch, seat) in &mut leases {
@@ -337,6 +357,7 @@ fn step(machine: &mut Sut, watch: &mut Watch, input: Input) {
                 stop: ids(stop),
                 recall: ids(recall),
                 drain,
+                resume,
                 ..delivery(received, &leases)
             };
             machine.claimed(delivery, &mut actions);

@@ -1,0 +1,98 @@
+//! One line of the log for each event that an administrator would look for: workers that come
+//! and go, runs that begin and end. Nothing is written for a single test.
+//!
+//! Promise: names in lines cannot change the terminal that shows them.
+
+use crate::domain::event::Event;
+use crate::domain::id::{RunId, WorkerId};
+use crate::domain::outcome::Outcome;
+use crate::report::render::figures::counted;
+use crate::report::render::words::plain;
+use crate::scheduler::Scheduler;
+
+/// Characters of a name that are shown.
+const NAME_CHARS: usize = 80;
+
+/// Writes the line of an event that has just been applied, if it has one.
+pub(crate) fn announce(event: &Event, scheduler: &Scheduler) {
+    if let Some((warning, line)) = line(event, scheduler) {
+        if warning {
+            tracing::warn!("{line}");
+        } else {
+            tracing::info!("{line}");
+        }
+    }
+}
+
+/// Whether it is a warning, and the line.
+fn line(event: &Event, scheduler: &Scheduler) -> Option<(bool, String)> {
+    let worker = |id: WorkerId| {
+        let name = scheduler.worker(id).map(|worker| plain(&worker.name, NAME_CHARS));
+        format!("worker {id} {}", name.unwrap_or_default())
+    };
+    let told = |line: String| Some((false, line));
+    match event {
+        Event::WorkerRegistered { worker: id, capability, .. } => told(format!(
+            "{} joined: {}, {}, {:.1} GiB",
+            worker(*id),
+            counted(capability.slots.into(), "slot"),
+            counted(capability.accelerators.len() as u64, "accelerator"),
+            capability.memory_bytes as f64 / f64::from(1u32 << 30)
+        )),
+        Event::WorkerDraining { worker: id, .. } => told(format!("{} is draining", worker(*id))),
+        Event::WorkerResumed { worker: id, .. } => {
+            told(format!("{} takes tests again", worker(*id)))
+        }
+        Event::WorkerLost { worker: id, clean: true, .. } => told(format!("{} left", worker(*id))),
+        Event::WorkerLost { worker: id, clean: false, .. } => {
+            Some((true, format!("{} is lost: nothing was heard of it", worker(*id))))
+        }
+        Event::RunSubmitted { run, name, user, .. } => told(format!(
+            "run {run} was submitted by {}: {}",
+            plain(user, NAME_CHARS),
+            plain(name, NAME_CHARS)
+        )),
+        Event::RunCancelled { run, by, .. } => {
+            let cancelled = format!("run {run} was cancelled by {}", plain(by, NAME_CHARS));
+            match ended(*run, scheduler) {
+                Some(end) => told(format!("{cancelled}; {end}")),
+                None => told(cancelled),
+            }
+        }
+        Event::TemplateAdded { path, version, user, .. } => told(format!(
+            "version {version} of the template {} was added by {}",
+            plain(path, NAME_CHARS),
+            plain(user, NAME_CHARS)
+        )),
+        // These may have been the last of a run.
+        Event::AttemptFinished { lease, .. } => {
+            ended(lease.attempt.test.run, scheduler).and_then(told)
+        }
+        Event::TestSkipped { test, .. } | Event::TestExpired { test, .. } => {
+            ended(test.run, scheduler).and_then(told)
+        }
+        Event::TestsAdded { .. }
+        | Event::LeasesGranted { .. }
+        | Event::LeasesRecalled { .. }
+        | Event::LeaseReturned { .. }
+        | Event::LateResult { .. }
+        | Event::WorkerForgotten { .. }
+        | Event::WorkerSeen { .. }
+        | Event::ClaimOpened { .. }
+        | Event::ClaimClosed { .. } => None,
+    }
+}
+
+/// How a run ended, if it has.
+fn ended(run: RunId, scheduler: &Scheduler) -> Option<String> {
+    if !scheduler.has_ended(run) {
+        return None;
+    }
+    let counts = scheduler.run(run)?.counts;
+    let passed = counts.done.get(&Outcome::Passed).copied().unwrap_or(0);
+    let others = counts.done.iter().filter(|(outcome, _)| **outcome != Outcome::Passed);
+    let mut ends = vec![format!("{passed} passed")];
+    ends.extend(others.map(|(outcome, count)| format!("{count} {outcome}")));
+    let tests = counted(counts.total.into(), "test");
+    Some(format!("run {run} ended: {tests}: {}", ends.join(", ")))
+}
