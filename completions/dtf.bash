@@ -19,6 +19,9 @@ _dtf() {
             dtf,cancel)
                 cmd="dtf__subcmd__cancel"
                 ;;
+            dtf,check)
+                cmd="dtf__subcmd__check"
+                ;;
             dtf,completions)
                 cmd="dtf__subcmd__completions"
                 ;;
@@ -55,6 +58,9 @@ _dtf() {
             dtf,templates)
                 cmd="dtf__subcmd__templates"
                 ;;
+            dtf,wait)
+                cmd="dtf__subcmd__wait"
+                ;;
             dtf,why)
                 cmd="dtf__subcmd__why"
                 ;;
@@ -66,6 +72,9 @@ _dtf() {
                 ;;
             dtf__subcmd__help,cancel)
                 cmd="dtf__subcmd__help__subcmd__cancel"
+                ;;
+            dtf__subcmd__help,check)
+                cmd="dtf__subcmd__help__subcmd__check"
                 ;;
             dtf__subcmd__help,completions)
                 cmd="dtf__subcmd__help__subcmd__completions"
@@ -102,6 +111,9 @@ _dtf() {
                 ;;
             dtf__subcmd__help,templates)
                 cmd="dtf__subcmd__help__subcmd__templates"
+                ;;
+            dtf__subcmd__help,wait)
+                cmd="dtf__subcmd__help__subcmd__wait"
                 ;;
             dtf__subcmd__help,why)
                 cmd="dtf__subcmd__help__subcmd__why"
@@ -170,7 +182,7 @@ _dtf() {
 
     case "${cmd}" in
         dtf)
-            opts="-v -q -h -V --config --token-file --color --verbose --quiet --help --version coordinator worker submit run generate report status cancel logs why workers templates completions config-reference openapi help"
+            opts="-v -q -h -V --config --token-file --color --verbose --quiet --help --version coordinator worker submit wait check run generate report status cancel logs why workers templates completions config-reference openapi help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -208,6 +220,44 @@ _dtf() {
                     ;;
                 --output)
                     COMPREPLY=($(compgen -W "table json" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --token-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        dtf__subcmd__check)
+            opts="-v -q -h --coordinator --templates --offline --config --token-file --color --verbose --quiet --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --coordinator)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --templates)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --offline)
+                    COMPREPLY=($(compgen -W "true false" -- "${cur}"))
                     return 0
                     ;;
                 --config)
@@ -316,7 +366,7 @@ _dtf() {
             return 0
             ;;
         dtf__subcmd__generate)
-            opts="-v -q -h --coordinator --hw --batch --sequence-length --image-size --dtype --attention --runtime --weights --exclude --include --family --revision --set --templates --from-pytest --shard-time --durations --files --env --out --force --dry-run --explain --graph --submit --run --output --wait --wait-timeout --slots --tags --environments-dir --python --system-packages --torch-backend --offline --pass-env --data-dir --config --token-file --color --verbose --quiet --help"
+            opts="-v -q -h --coordinator --hw --batch --sequence-length --image-size --dtype --attention --runtime --weights --exclude --include --family --revision --set --templates --from-pytest --shard-time --durations --out --force --dry-run --explain --graph --submit --run --output --fail-on-flaky --wait --wait-timeout --unschedulable-timeout --slots --tags --environments-dir --python --system-packages --torch-backend --offline --pass-env --data-dir --config --token-file --color --verbose --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -394,14 +444,6 @@ _dtf() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --files)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --env)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --out)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -415,6 +457,10 @@ _dtf() {
                     return 0
                     ;;
                 --wait-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --unschedulable-timeout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -474,7 +520,7 @@ _dtf() {
             return 0
             ;;
         dtf__subcmd__help)
-            opts="coordinator worker submit run generate report status cancel logs why workers templates completions config-reference openapi help"
+            opts="coordinator worker submit wait check run generate report status cancel logs why workers templates completions config-reference openapi help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -488,6 +534,20 @@ _dtf() {
             return 0
             ;;
         dtf__subcmd__help__subcmd__cancel)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        dtf__subcmd__help__subcmd__check)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -739,6 +799,20 @@ _dtf() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        dtf__subcmd__help__subcmd__wait)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         dtf__subcmd__help__subcmd__why)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -842,7 +916,7 @@ _dtf() {
             return 0
             ;;
         dtf__subcmd__report)
-            opts="-v -q -h --coordinator --data-dir --since --run --limit --output --config --token-file --color --verbose --quiet --help"
+            opts="-v -q -h --coordinator --data-dir --since --run --limit --exit-code --fail-on-flaky --output --config --token-file --color --verbose --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -892,7 +966,7 @@ _dtf() {
             return 0
             ;;
         dtf__subcmd__run)
-            opts="-v -q -h --coordinator --dry-run --hw --batch --sequence-length --image-size --dtype --attention --runtime --weights --exclude --include --family --revision --set --templates --slots --tags --environments-dir --python --system-packages --torch-backend --offline --pass-env --data-dir --output --config --token-file --color --verbose --quiet --help"
+            opts="-v -q -h --coordinator --hw --batch --sequence-length --image-size --dtype --attention --runtime --weights --exclude --include --family --revision --set --templates --slots --tags --environments-dir --python --system-packages --torch-backend --offline --pass-env --data-dir --fail-on-flaky --output --config --token-file --color --verbose --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1052,7 +1126,7 @@ _dtf() {
             return 0
             ;;
         dtf__subcmd__submit)
-            opts="-v -q -h --coordinator --templates --wait --wait-timeout --output --config --token-file --color --verbose --quiet --help"
+            opts="-v -q -h --coordinator --templates --wait --wait-timeout --unschedulable-timeout --fail-on-flaky --output --config --token-file --color --verbose --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1067,6 +1141,10 @@ _dtf() {
                     return 0
                     ;;
                 --wait-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --unschedulable-timeout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1403,6 +1481,48 @@ _dtf() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        dtf__subcmd__wait)
+            opts="-v -q -h --coordinator --timeout --unschedulable-timeout --fail-on-flaky --output --config --token-file --color --verbose --quiet --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --coordinator)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --unschedulable-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table json csv" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --token-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         dtf__subcmd__why)
             opts="-v -q -h --coordinator --data-dir --output --config --token-file --color --verbose --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -1516,7 +1636,7 @@ _dtf() {
             return 0
             ;;
         dtf__subcmd__workers)
-            opts="-v -q -h --coordinator --drain --output --config --token-file --color --verbose --quiet --help"
+            opts="-v -q -h --coordinator --drain --undrain --all --output --config --token-file --color --verbose --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1527,6 +1647,10 @@ _dtf() {
                     return 0
                     ;;
                 --drain)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --undrain)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -16,9 +16,9 @@ pub struct PlanError {
     /// File name as the caller gave it.
     pub origin: Box<str>,
     /// Line and column, counted from 1.
-    pub position: Option<(usize, usize)>,
+    pub position: Option<(u32, u32)>,
     /// Field, such as `tests[3].timeout`; empty for the whole file.
-    pub field: Box<str>,
+    pub field: String,
     pub message: String,
     pub hint: Option<String>,
     /// Further problems of the same file. They have no further ones of their own.

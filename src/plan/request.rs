@@ -165,7 +165,7 @@ fn refuse(problem: Problem) -> PlanError {
     PlanError {
         origin: "command line".into(),
         position: None,
-        field: problem.path.to_string().into(),
+        field: problem.path.to_string(),
         message: problem.message,
         hint: problem.hint,
         also: problem.also.into_iter().map(refuse).collect(),

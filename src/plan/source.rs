@@ -13,7 +13,12 @@ use std::sync::Arc;
 pub const MAX_PLAN_BYTES: usize = 4 << 20;
 
 /// Line and column, counted from 1.
-type Position = (usize, usize);
+type Position = (u32, u32);
+
+/// A file has fewer lines than this type has numbers.
+fn position(line: usize, column: usize) -> Position {
+    (u32::try_from(line).unwrap_or(u32::MAX), u32::try_from(column).unwrap_or(u32::MAX))
+}
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Source {
@@ -30,7 +35,7 @@ impl Source {
         let refuse = |position, message: String, hint: &str| PlanError {
             origin: origin.as_str().into(),
             position,
-            field: "".into(),
+            field: String::new(),
             message,
             hint: (!hint.is_empty()).then(|| hint.to_owned()),
             also: Box::default(),
@@ -43,14 +48,18 @@ impl Source {
         }
         let text = text::decode(bytes).map_err(|error| match error {
             TextError::NotUtf8 { line, .. } => {
-                refuse(Some((line, 1)), "the text is not UTF-8".into(), "")
+                refuse(Some(position(line, 1)), "the text is not UTF-8".into(), "")
             }
             other => refuse(None, other.to_string(), ""),
         })?;
         let source = Self { origin: origin.clone(), text: text.as_ref().into() };
         if let (false, Some(line)) = (source.is_json(), too_deep(&text)) {
             let message = format!("more than {MAX_DEPTH} brackets are open at once");
-            return Err(refuse(Some((line, 1)), message, "is a closing bracket or quote missing?"));
+            return Err(refuse(
+                Some(position(line, 1)),
+                message,
+                "is a closing bracket or quote missing?",
+            ));
         }
         Ok(source)
     }
@@ -70,12 +79,15 @@ impl Source {
         let left = Cell::new(MAX_NODES);
         self.read(Builder::new(&left)).map_err(|(position, message)| {
             let tab = position.is_some_and(|(line, _)| {
-                self.text.lines().nth(line - 1).is_some_and(|line| line.contains('\t'))
+                self.text
+                    .lines()
+                    .nth((line as usize).saturating_sub(1))
+                    .is_some_and(|line| line.contains('\t'))
             });
             PlanError {
                 origin: self.origin.as_str().into(),
                 position,
-                field: "".into(),
+                field: String::new(),
                 message,
                 hint: tab.then(|| "indent with blanks, not with tabs".to_owned()),
                 also: Box::default(),
@@ -83,9 +95,22 @@ impl Source {
         })
     }
 
-    /// Adds file name, line and column to a problem.
+    /// Adds file name, line and column to a problem and those that it carries, which come out in
+    /// the order of the file.
     #[must_use]
-    pub fn refuse(&self, problem: Problem) -> PlanError {
+    pub fn refuse(&self, mut problem: Problem) -> PlanError {
+        let also = std::mem::take(&mut problem.also);
+        let mut first = self.refuse_one(problem);
+        let mut others: Vec<_> = also.into_iter().map(|problem| self.refuse_one(problem)).collect();
+        others.sort_by_key(|other| other.position);
+        if let Some(earliest) = others.first_mut().filter(|other| other.position < first.position) {
+            std::mem::swap(earliest, &mut first);
+            others.sort_by_key(|other| other.position);
+        }
+        PlanError { also: others.into(), ..first }
+    }
+
+    fn refuse_one(&self, problem: Problem) -> PlanError {
         let position = match self.read(Finder { steps: &problem.path.0 }) {
             Err((position, _)) => position,
             Ok(()) => None,
@@ -93,10 +118,10 @@ impl Source {
         PlanError {
             origin: self.origin.as_str().into(),
             position: position.filter(|_| problem.path != Path::default()),
-            field: problem.path.to_string().into(),
+            field: problem.path.to_string(),
             message: problem.message,
             hint: problem.hint,
-            also: problem.also.into_iter().map(|problem| self.refuse(problem)).collect(),
+            also: Box::default(),
         }
     }
 
@@ -109,15 +134,15 @@ impl Source {
             let value = seed.deserialize(&mut from);
             let value = value.and_then(|value| from.end().map(|()| value));
             value.map_err(|problem| {
-                let position = (problem.line().max(1), problem.column().max(1));
+                let at = position(problem.line().max(1), problem.column().max(1));
                 let message = problem.to_string();
                 let suffix = format!(" at line {} column {}", problem.line(), problem.column());
-                (Some(position), without(&message, &suffix))
+                (Some(at), without(&message, &suffix))
             })
         } else {
             let value = seed.deserialize(serde_yaml::Deserializer::from_str(&self.text));
             value.map_err(|problem| {
-                let at = problem.location().map(|at| (at.line(), at.column()));
+                let at = problem.location().map(|at| position(at.line(), at.column()));
                 let message = problem.to_string();
                 let suffix = at.map(|(line, column)| format!(" at line {line} column {column}"));
                 (at, without(&message, &suffix.unwrap_or_default()))

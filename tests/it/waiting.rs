@@ -85,10 +85,10 @@ fn a_plan_is_checked_without_being_submitted() {
     for command in ["check", "run", "submit"] {
         let refused = home.dtf(&[command, "bad.yaml"]).expect_code(2);
         for told in [
-            "error: bad.yaml:2:43: tests[0].requires.gpu: unknown key \"gpu\"",
+            "error: bad.yaml:2:41: tests[0].requires.gpu: unknown key \"gpu\"",
             "hint: did you mean \"accelerators\"?",
-            "error: bad.yaml:2:62: tests[0].timeout: ",
-            "error: bad.yaml:3:42: tests[1].depends_on: no test is named \"c\"",
+            "error: bad.yaml:2:50: tests[0].timeout: ",
+            "error: bad.yaml:3:30: tests[1].depends_on: no test is named \"c\"",
             "3 mistakes",
         ] {
             assert!(refused.err.contains(told), "{told}: {}", refused.err);
@@ -101,10 +101,8 @@ fn a_plan_is_checked_without_being_submitted() {
 #[test]
 fn the_coordinator_logs_what_an_administrator_looks_for() {
     let home = Home::new();
-    let tokens = home.write(
-        "tokens",
-        "admin boss admin-token-0123456789\nviewer eve viewer-token-0123456789\n",
-    );
+    let tokens = home
+        .write("tokens", "admin boss admin-token-0123456789\nviewer eve viewer-token-0123456789\n");
     let admin = home.write("admin", "admin-token-0123456789\n");
     let viewer = home.write("viewer", "viewer-token-0123456789\n");
     for file in [&tokens, &admin, &viewer] {
@@ -161,7 +159,10 @@ fn the_coordinator_logs_what_an_administrator_looks_for() {
 #[test]
 fn settings_and_tokens_are_found_beside_their_file_or_told() {
     let home = Home::new();
-    home.write("settings/config.yaml", "token_file: secrets/token\ncoordinator: http://127.0.0.1:9\n");
+    home.write(
+        "settings/config.yaml",
+        "token_file: secrets/token\ncoordinator: http://127.0.0.1:9\n",
+    );
     let missing = home.dtf(&["status", "--config", "settings/config.yaml"]).expect_code(2);
     let path = "cannot read the token file settings/secrets/token";
     assert!(missing.err.contains(path), "{}", missing.err);

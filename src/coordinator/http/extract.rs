@@ -91,9 +91,9 @@ pub(crate) fn reading<T>(
     bytes: &[u8],
     read: impl Fn(&[u8]) -> Result<T, Problem>,
 ) -> Result<T, Problem> {
-    read(bytes).or_else(|problem| {
-        let plain = plain_integers(bytes).ok_or_else(|| problem.clone())?;
-        read(&plain).map_err(|_| problem)
+    read(bytes).or_else(|problem| match plain_integers(bytes) {
+        Some(plain) => read(&plain),
+        None => Err(problem),
     })
 }
 

@@ -247,12 +247,12 @@ fn texts_longer_than_the_model_are_refused() {
     };
     let (field, message, hint) =
         refused("models: [{model: bert-base-uncased, sequence_length: [512, 1024]}]");
-    assert_eq!(&*field, "models[0].sequence_length");
+    assert_eq!(field, "models[0].sequence_length");
     assert_eq!(message, "1024 tokens are asked for, bert-base-uncased has positions for 512");
     assert!(hint.contains("--sequence-length") && hint.ends_with("at most 512"), "{hint}");
     let (field, message, _) =
         refused("models: [{model: gpt2, parameters: {max_new_tokens: 1024}}]");
-    assert_eq!(&*field, "models[0].model");
+    assert_eq!(field, "models[0].model");
     assert_eq!(message, "128 tokens and 1024 to write are asked for, gpt2 has positions for 1024");
 }
 

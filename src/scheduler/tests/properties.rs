@@ -118,6 +118,13 @@ impl World {
         }
     }
 
+    /// Drains a worker, or takes that back; one that has left may not.
+    fn drain(&mut self, worker: usize, drain: bool) {
+        let worker = self.agents[worker].id;
+        let command = if drain { Command::Drain { worker } } else { Command::Resume { worker } };
+        let _ = self.sim.try_run(command);
+    }
+
     fn act(&mut self, act: Act) {
         match act {
             Act::Submit { tests: count, shape } => {
@@ -179,15 +186,8 @@ impl World {
                 self.sim.run(Command::Leave { worker: id, incarnation });
                 self.ended.append(&mut self.held[worker]);
             }
-            Act::Drain(worker) => {
-                let id = self.agents[worker].id;
-                self.sim.run(Command::Drain { worker: id });
-            }
-            Act::Resume(worker) => {
-                let id = self.agents[worker].id;
-                // One that has left may not.
-                let _ = self.sim.try_run(Command::Resume { worker: id });
-            }
+            Act::Drain(worker) => self.drain(worker, true),
+            Act::Resume(worker) => self.drain(worker, false),
             Act::Cancel(pick) => {
                 if !self.runs.is_empty() {
                     let run = self.runs[usize::from(pick) % self.runs.len()];

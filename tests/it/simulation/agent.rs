@@ -179,6 +179,7 @@ impl Agent {
                     stop: delivery.stop,
                     recall: delivery.recall,
                     drain: false,
+                    resume: false,
                 };
                 self.machine.claimed(delivery, &mut actions);
             }
