@@ -29,7 +29,7 @@ pub struct TestId(pub String);
 )]
 pub struct AttemptId(pub String);
 
-/// A worker. Workers are numbered from 1.
+/// A worker. Workers are numbered from 0.
 #[derive(ToSchema)]
 #[schema(pattern = "^w(0|[1-9][0-9]{0,8})$", example = "w4")]
 pub struct WorkerId(pub String);
@@ -130,6 +130,7 @@ pub enum ReportableOutcome {
     Error,
     TimedOut,
     Cancelled,
+    Skipped,
 }
 
 #[derive(ToSchema)]

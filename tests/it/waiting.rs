@@ -143,10 +143,10 @@ fn the_coordinator_logs_what_an_administrator_looks_for() {
         let refused = at(&["cancel", "r1"], viewer.to_str().expect("a plain path")).expect_code(4);
         assert!(refused.err.contains("eve has the role viewer, and this needs admin"));
         for told in [
-            "worker w1 rig7 joined: 1 slot",
+            "worker w0 rig7 joined: 1 slot",
             "run r1 was submitted by boss: nightly",
             "run r1 ended: 1 test: 1 passed",
-            "worker w1 rig7 left",
+            "worker w0 rig7 left",
             "a request from 127.0.0.1 was refused: eve has the role viewer",
         ] {
             eventually(told, || lines().contains(told).then_some(()));
@@ -242,5 +242,5 @@ fn a_drain_is_taken_back() {
     assert!(hidden.err.contains("1 worker has left; --all lists them"), "{}", hidden.err);
     assert!(!hidden.out.contains("rig7"), "{}", hidden.out);
     state("gone");
-    home.at(&coordinator, &["workers", "--undrain", "w1"]).expect_code(1);
+    home.at(&coordinator, &["workers", "--undrain", "w0"]).expect_code(1);
 }
