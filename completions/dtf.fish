@@ -29,8 +29,8 @@ complete -c dtf -n "__fish_dtf_needs_command" -l token-file -d 'File with the to
 complete -c dtf -n "__fish_dtf_needs_command" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c dtf -n "__fish_dtf_needs_command" -s v -l verbose -d 'Tell more (twice: everything)'
-complete -c dtf -n "__fish_dtf_needs_command" -s q -l quiet -d 'Tell only results and errors'
+complete -c dtf -n "__fish_dtf_needs_command" -s v -l verbose -d 'Print more (-vv: everything)'
+complete -c dtf -n "__fish_dtf_needs_command" -s q -l quiet -d 'Print only results and errors'
 complete -c dtf -n "__fish_dtf_needs_command" -s h -l help -d 'Print help'
 complete -c dtf -n "__fish_dtf_needs_command" -s V -l version -d 'Print version'
 complete -c dtf -n "__fish_dtf_needs_command" -f -a "coordinator" -d 'Start a coordinator: it schedules tests and keeps results'
@@ -40,8 +40,8 @@ complete -c dtf -n "__fish_dtf_needs_command" -f -a "wait" -d 'Wait for a run th
 complete -c dtf -n "__fish_dtf_needs_command" -f -a "check" -d 'Check a plan and list its mistakes, without submitting it'
 complete -c dtf -n "__fish_dtf_needs_command" -f -a "run" -d 'Test on this machine: coordinator and worker in one process'
 complete -c dtf -n "__fish_dtf_needs_command" -f -a "generate" -d 'Write tests for models: a plan, and scripts that run alone'
-complete -c dtf -n "__fish_dtf_needs_command" -f -a "report" -d 'Tell what is right, fast, broken and flaky'
-complete -c dtf -n "__fish_dtf_needs_command" -f -a "status" -d 'Tell how the coordinator is, and what runs'
+complete -c dtf -n "__fish_dtf_needs_command" -f -a "report" -d 'Show what is correct, fast, broken or flaky'
+complete -c dtf -n "__fish_dtf_needs_command" -f -a "status" -d 'Show the coordinator\'s state and what is running'
 complete -c dtf -n "__fish_dtf_needs_command" -f -a "cancel" -d 'Cancel a run: waiting tests end at once, running ones are stopped'
 complete -c dtf -n "__fish_dtf_needs_command" -f -a "logs" -d 'Print what a test wrote'
 complete -c dtf -n "__fish_dtf_needs_command" -f -a "why" -d 'Explain why a test waits, was skipped, or ended as it did'
@@ -58,11 +58,11 @@ complete -c dtf -n "__fish_dtf_using_subcommand coordinator" -l token-file -d 'F
 complete -c dtf -n "__fish_dtf_using_subcommand coordinator" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c dtf -n "__fish_dtf_using_subcommand coordinator" -s v -l verbose -d 'Tell more (twice: everything)'
-complete -c dtf -n "__fish_dtf_using_subcommand coordinator" -s q -l quiet -d 'Tell only results and errors'
+complete -c dtf -n "__fish_dtf_using_subcommand coordinator" -s v -l verbose -d 'Print more (-vv: everything)'
+complete -c dtf -n "__fish_dtf_using_subcommand coordinator" -s q -l quiet -d 'Print only results and errors'
 complete -c dtf -n "__fish_dtf_using_subcommand coordinator" -s h -l help -d 'Print help'
 complete -c dtf -n "__fish_dtf_using_subcommand worker" -l coordinator -d 'Address of the coordinator [default: http://127.0.0.1:7700]' -r
-complete -c dtf -n "__fish_dtf_using_subcommand worker" -l slots -d 'Most tests at a time [default: one for each core]' -r
+complete -c dtf -n "__fish_dtf_using_subcommand worker" -l slots -d 'Maximum number of tests at a time [default: one for each core]' -r
 complete -c dtf -n "__fish_dtf_using_subcommand worker" -l tags -d 'Labels that tests can require, separated by commas' -r
 complete -c dtf -n "__fish_dtf_using_subcommand worker" -l environments-dir -d 'Directory of Python environments; can be shared' -r -F
 complete -c dtf -n "__fish_dtf_using_subcommand worker" -l python -d 'Interpreter to build environments with [default: python3 in PATH]' -r -F
@@ -74,22 +74,22 @@ false\t''"
 complete -c dtf -n "__fish_dtf_using_subcommand worker" -l pass-env -d 'Further environment variables that tests may see, separated by commas' -r
 complete -c dtf -n "__fish_dtf_using_subcommand worker" -l name -d 'Name in reports [default: the host name]' -r
 complete -c dtf -n "__fish_dtf_using_subcommand worker" -l work-dir -d 'Directory of attempts, files and results not yet sent' -r -F
-complete -c dtf -n "__fish_dtf_using_subcommand worker" -l idle-timeout -d 'Leave after so long without a test, such as 10m' -r
+complete -c dtf -n "__fish_dtf_using_subcommand worker" -l idle-timeout -d 'Exit after TIME without a test, such as 10m' -r
 complete -c dtf -n "__fish_dtf_using_subcommand worker" -l config -d 'Settings file [default: config.yaml in the settings directory, if it is there]' -r -F
 complete -c dtf -n "__fish_dtf_using_subcommand worker" -l token-file -d 'File with the token, readable by its owner only' -r -F
 complete -c dtf -n "__fish_dtf_using_subcommand worker" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c dtf -n "__fish_dtf_using_subcommand worker" -l ephemeral -d 'Leave when it has worked and there is nothing more to do'
+complete -c dtf -n "__fish_dtf_using_subcommand worker" -l ephemeral -d 'Exit when at least one test has run and there is nothing more to do'
 complete -c dtf -n "__fish_dtf_using_subcommand worker" -l null-runner -d 'Answer every test with `passed` without running it, to measure the rest'
-complete -c dtf -n "__fish_dtf_using_subcommand worker" -s v -l verbose -d 'Tell more (twice: everything)'
-complete -c dtf -n "__fish_dtf_using_subcommand worker" -s q -l quiet -d 'Tell only results and errors'
+complete -c dtf -n "__fish_dtf_using_subcommand worker" -s v -l verbose -d 'Print more (-vv: everything)'
+complete -c dtf -n "__fish_dtf_using_subcommand worker" -s q -l quiet -d 'Print only results and errors'
 complete -c dtf -n "__fish_dtf_using_subcommand worker" -s h -l help -d 'Print help'
 complete -c dtf -n "__fish_dtf_using_subcommand submit" -l coordinator -d 'Address of the coordinator [default: http://127.0.0.1:7700]' -r
 complete -c dtf -n "__fish_dtf_using_subcommand submit" -l templates -d 'Directory with templates of your own, which win, see docs/templates.md' -r -F
 complete -c dtf -n "__fish_dtf_using_subcommand submit" -l wait-timeout -d 'Stop waiting after TIME, with exit code 8' -r
 complete -c dtf -n "__fish_dtf_using_subcommand submit" -l unschedulable-timeout -d 'Stop waiting, with exit code 102, when for TIME nothing runs and no worker can run what is left [default: 1m; without any worker: wait]' -r
-complete -c dtf -n "__fish_dtf_using_subcommand submit" -l output -d 'Form of the answer: the report with --wait, else what was stored' -r -f -a "table\t''
+complete -c dtf -n "__fish_dtf_using_subcommand submit" -l output -d 'Form of the report with --wait, else of the run\'s id (csv only with --wait)' -r -f -a "table\t''
 json\t''
 csv\t''"
 complete -c dtf -n "__fish_dtf_using_subcommand submit" -l config -d 'Settings file [default: config.yaml in the settings directory, if it is there]' -r -F
@@ -99,8 +99,8 @@ always\t''
 never\t''"
 complete -c dtf -n "__fish_dtf_using_subcommand submit" -l wait -d 'Wait for the end and print the report'
 complete -c dtf -n "__fish_dtf_using_subcommand submit" -l fail-on-flaky -d 'Exit with 100 when a test passed only after a failed attempt'
-complete -c dtf -n "__fish_dtf_using_subcommand submit" -s v -l verbose -d 'Tell more (twice: everything)'
-complete -c dtf -n "__fish_dtf_using_subcommand submit" -s q -l quiet -d 'Tell only results and errors'
+complete -c dtf -n "__fish_dtf_using_subcommand submit" -s v -l verbose -d 'Print more (-vv: everything)'
+complete -c dtf -n "__fish_dtf_using_subcommand submit" -s q -l quiet -d 'Print only results and errors'
 complete -c dtf -n "__fish_dtf_using_subcommand submit" -s h -l help -d 'Print help'
 complete -c dtf -n "__fish_dtf_using_subcommand wait" -l coordinator -d 'Address of the coordinator [default: http://127.0.0.1:7700]' -r
 complete -c dtf -n "__fish_dtf_using_subcommand wait" -l timeout -d 'Stop waiting after TIME, with exit code 8' -r
@@ -114,8 +114,8 @@ complete -c dtf -n "__fish_dtf_using_subcommand wait" -l color -d 'When to use c
 always\t''
 never\t''"
 complete -c dtf -n "__fish_dtf_using_subcommand wait" -l fail-on-flaky -d 'Exit with 100 when a test passed only after a failed attempt'
-complete -c dtf -n "__fish_dtf_using_subcommand wait" -s v -l verbose -d 'Tell more (twice: everything)'
-complete -c dtf -n "__fish_dtf_using_subcommand wait" -s q -l quiet -d 'Tell only results and errors'
+complete -c dtf -n "__fish_dtf_using_subcommand wait" -s v -l verbose -d 'Print more (-vv: everything)'
+complete -c dtf -n "__fish_dtf_using_subcommand wait" -s q -l quiet -d 'Print only results and errors'
 complete -c dtf -n "__fish_dtf_using_subcommand wait" -s h -l help -d 'Print help'
 complete -c dtf -n "__fish_dtf_using_subcommand check" -l coordinator -d 'Coordinator to ask for its templates, its hardware and what it has measured' -r
 complete -c dtf -n "__fish_dtf_using_subcommand check" -l templates -d 'Directory with templates of your own, which win, see docs/templates.md' -r -F
@@ -126,8 +126,8 @@ complete -c dtf -n "__fish_dtf_using_subcommand check" -l token-file -d 'File wi
 complete -c dtf -n "__fish_dtf_using_subcommand check" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c dtf -n "__fish_dtf_using_subcommand check" -s v -l verbose -d 'Tell more (twice: everything)'
-complete -c dtf -n "__fish_dtf_using_subcommand check" -s q -l quiet -d 'Tell only results and errors'
+complete -c dtf -n "__fish_dtf_using_subcommand check" -s v -l verbose -d 'Print more (-vv: everything)'
+complete -c dtf -n "__fish_dtf_using_subcommand check" -s q -l quiet -d 'Print only results and errors'
 complete -c dtf -n "__fish_dtf_using_subcommand check" -s h -l help -d 'Print help'
 complete -c dtf -n "__fish_dtf_using_subcommand run" -l coordinator -d 'Coordinator to ask for its templates, its hardware and what it has measured' -r
 complete -c dtf -n "__fish_dtf_using_subcommand run" -l hw -d 'Back-ends, or `auto`: cpu and every accelerator found [default: cpu for generate, auto for run]' -r
@@ -138,13 +138,13 @@ complete -c dtf -n "__fish_dtf_using_subcommand run" -l dtype -d 'Number types, 
 complete -c dtf -n "__fish_dtf_using_subcommand run" -l attention -d 'Implementations of attention: default, eager, sdpa, `flash_attention_2`' -r
 complete -c dtf -n "__fish_dtf_using_subcommand run" -l runtime -d 'What executes the model: torch, onnxruntime, openvino' -r
 complete -c dtf -n "__fish_dtf_using_subcommand run" -l weights -d 'Where weights come from: auto, cached, random, download' -r
-complete -c dtf -n "__fish_dtf_using_subcommand run" -l exclude -d 'Leave out what matches all of it, such as backend=cuda,batch=16 (may be said again)' -r
-complete -c dtf -n "__fish_dtf_using_subcommand run" -l include -d 'Add one cell; it names every key with a choice (may be said again)' -r
+complete -c dtf -n "__fish_dtf_using_subcommand run" -l exclude -d 'Leave out combinations that match all of these values, such as backend=cuda,batch=16 (repeatable)' -r
+complete -c dtf -n "__fish_dtf_using_subcommand run" -l include -d 'Add one combination; name every key that has several values (repeatable)' -r
 complete -c dtf -n "__fish_dtf_using_subcommand run" -l family -d 'Family, when detection should not decide' -r
 complete -c dtf -n "__fish_dtf_using_subcommand run" -l revision -d 'Revision of the model' -r
 complete -c dtf -n "__fish_dtf_using_subcommand run" -l set -d 'Further parameter of the template, as NAME=VALUE' -r
 complete -c dtf -n "__fish_dtf_using_subcommand run" -l templates -d 'Directory with templates of your own, which win, see docs/templates.md' -r -F
-complete -c dtf -n "__fish_dtf_using_subcommand run" -l slots -d 'Most tests at a time [default: one for each core]' -r
+complete -c dtf -n "__fish_dtf_using_subcommand run" -l slots -d 'Maximum number of tests at a time [default: one for each core]' -r
 complete -c dtf -n "__fish_dtf_using_subcommand run" -l tags -d 'Labels that tests can require, separated by commas' -r
 complete -c dtf -n "__fish_dtf_using_subcommand run" -l environments-dir -d 'Directory of Python environments; can be shared' -r -F
 complete -c dtf -n "__fish_dtf_using_subcommand run" -l python -d 'Interpreter to build environments with [default: python3 in PATH]' -r -F
@@ -155,7 +155,7 @@ complete -c dtf -n "__fish_dtf_using_subcommand run" -l offline -d 'Build enviro
 false\t''"
 complete -c dtf -n "__fish_dtf_using_subcommand run" -l pass-env -d 'Further environment variables that tests may see, separated by commas' -r
 complete -c dtf -n "__fish_dtf_using_subcommand run" -l data-dir -d 'Directory of log and results [default: `local` in the platform\'s data directory]' -r -F
-complete -c dtf -n "__fish_dtf_using_subcommand run" -l output -d 'Form of the report' -r -f -a "table\t''
+complete -c dtf -n "__fish_dtf_using_subcommand run" -l output -d 'Form of the report or list' -r -f -a "table\t''
 json\t''
 csv\t''"
 complete -c dtf -n "__fish_dtf_using_subcommand run" -l config -d 'Settings file [default: config.yaml in the settings directory, if it is there]' -r -F
@@ -163,9 +163,10 @@ complete -c dtf -n "__fish_dtf_using_subcommand run" -l token-file -d 'File with
 complete -c dtf -n "__fish_dtf_using_subcommand run" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c dtf -n "__fish_dtf_using_subcommand run" -l dry-run -d 'Only list the tests, with what they need and what this machine cannot run'
 complete -c dtf -n "__fish_dtf_using_subcommand run" -l fail-on-flaky -d 'Exit with 100 when a test passed only after a failed attempt'
-complete -c dtf -n "__fish_dtf_using_subcommand run" -s v -l verbose -d 'Tell more (twice: everything)'
-complete -c dtf -n "__fish_dtf_using_subcommand run" -s q -l quiet -d 'Tell only results and errors'
+complete -c dtf -n "__fish_dtf_using_subcommand run" -s v -l verbose -d 'Print more (-vv: everything)'
+complete -c dtf -n "__fish_dtf_using_subcommand run" -s q -l quiet -d 'Print only results and errors'
 complete -c dtf -n "__fish_dtf_using_subcommand run" -s h -l help -d 'Print help'
 complete -c dtf -n "__fish_dtf_using_subcommand generate" -l coordinator -d 'Coordinator to ask for its templates, its hardware and what it has measured' -r
 complete -c dtf -n "__fish_dtf_using_subcommand generate" -l hw -d 'Back-ends, or `auto`: cpu and every accelerator found [default: cpu for generate, auto for run]' -r
@@ -176,8 +177,8 @@ complete -c dtf -n "__fish_dtf_using_subcommand generate" -l dtype -d 'Number ty
 complete -c dtf -n "__fish_dtf_using_subcommand generate" -l attention -d 'Implementations of attention: default, eager, sdpa, `flash_attention_2`' -r
 complete -c dtf -n "__fish_dtf_using_subcommand generate" -l runtime -d 'What executes the model: torch, onnxruntime, openvino' -r
 complete -c dtf -n "__fish_dtf_using_subcommand generate" -l weights -d 'Where weights come from: auto, cached, random, download' -r
-complete -c dtf -n "__fish_dtf_using_subcommand generate" -l exclude -d 'Leave out what matches all of it, such as backend=cuda,batch=16 (may be said again)' -r
-complete -c dtf -n "__fish_dtf_using_subcommand generate" -l include -d 'Add one cell; it names every key with a choice (may be said again)' -r
+complete -c dtf -n "__fish_dtf_using_subcommand generate" -l exclude -d 'Leave out combinations that match all of these values, such as backend=cuda,batch=16 (repeatable)' -r
+complete -c dtf -n "__fish_dtf_using_subcommand generate" -l include -d 'Add one combination; name every key that has several values (repeatable)' -r
 complete -c dtf -n "__fish_dtf_using_subcommand generate" -l family -d 'Family, when detection should not decide' -r
 complete -c dtf -n "__fish_dtf_using_subcommand generate" -l revision -d 'Revision of the model' -r
 complete -c dtf -n "__fish_dtf_using_subcommand generate" -l set -d 'Further parameter of the template, as NAME=VALUE' -r
@@ -190,12 +191,12 @@ complete -c dtf -n "__fish_dtf_using_subcommand generate" -l env -d 'Environment
 complete -c dtf -n "__fish_dtf_using_subcommand generate" -l out -d 'Directory to write [default: dtf-tests]' -r -F
 complete -c dtf -n "__fish_dtf_using_subcommand generate" -l graph -d 'Only print what waits for what, as text or for Graphviz (dot)' -r -f -a "text\t''
 dot\t''"
-complete -c dtf -n "__fish_dtf_using_subcommand generate" -l output -d 'Form of what is told, or of the report' -r -f -a "table\t''
+complete -c dtf -n "__fish_dtf_using_subcommand generate" -l output -d 'Form of what is printed, or of the report; csv for --dry-run, --run and --submit --wait' -r -f -a "table\t''
 json\t''
 csv\t''"
 complete -c dtf -n "__fish_dtf_using_subcommand generate" -l wait-timeout -d 'Stop waiting after TIME, with exit code 8' -r
 complete -c dtf -n "__fish_dtf_using_subcommand generate" -l unschedulable-timeout -d 'Stop waiting, with exit code 102, when for TIME nothing runs and no worker can run what is left [default: 1m; without any worker: wait]' -r
-complete -c dtf -n "__fish_dtf_using_subcommand generate" -l slots -d 'Most tests at a time [default: one for each core]' -r
+complete -c dtf -n "__fish_dtf_using_subcommand generate" -l slots -d 'Maximum number of tests at a time [default: one for each core]' -r
 complete -c dtf -n "__fish_dtf_using_subcommand generate" -l tags -d 'Labels that tests can require, separated by commas' -r
 complete -c dtf -n "__fish_dtf_using_subcommand generate" -l environments-dir -d 'Directory of Python environments; can be shared' -r -F
 complete -c dtf -n "__fish_dtf_using_subcommand generate" -l python -d 'Interpreter to build environments with [default: python3 in PATH]' -r -F
@@ -213,18 +214,18 @@ always\t''
 never\t''"
 complete -c dtf -n "__fish_dtf_using_subcommand generate" -l force -d 'Write into a directory that is not empty'
 complete -c dtf -n "__fish_dtf_using_subcommand generate" -l dry-run -d 'Only list the tests, with what they need'
-complete -c dtf -n "__fish_dtf_using_subcommand generate" -l explain -d 'Only tell what each model is, how that is known, and how each test got its priority'
+complete -c dtf -n "__fish_dtf_using_subcommand generate" -l explain -d 'Only explain what each model is, how that is known, and how each test got its priority'
 complete -c dtf -n "__fish_dtf_using_subcommand generate" -l submit -d 'Send the tests to the coordinator'
 complete -c dtf -n "__fish_dtf_using_subcommand generate" -l run -d 'Run the tests on this machine'
 complete -c dtf -n "__fish_dtf_using_subcommand generate" -l fail-on-flaky -d 'Exit with 100 when a test passed only after a failed attempt'
 complete -c dtf -n "__fish_dtf_using_subcommand generate" -l wait -d 'Wait for the end and print the report'
-complete -c dtf -n "__fish_dtf_using_subcommand generate" -s v -l verbose -d 'Tell more (twice: everything)'
-complete -c dtf -n "__fish_dtf_using_subcommand generate" -s q -l quiet -d 'Tell only results and errors'
+complete -c dtf -n "__fish_dtf_using_subcommand generate" -s v -l verbose -d 'Print more (-vv: everything)'
+complete -c dtf -n "__fish_dtf_using_subcommand generate" -s q -l quiet -d 'Print only results and errors'
 complete -c dtf -n "__fish_dtf_using_subcommand generate" -s h -l help -d 'Print help'
 complete -c dtf -n "__fish_dtf_using_subcommand report" -l coordinator -d 'Address of the coordinator [default: http://127.0.0.1:7700]' -r
 complete -c dtf -n "__fish_dtf_using_subcommand report" -l data-dir -d 'Directory of `dtf run` or of a stopped coordinator, read without asking one' -r -F
-complete -c dtf -n "__fish_dtf_using_subcommand report" -l since -d 'Runs of the last so long, such as 7d or 12h [default: 7d]' -r
-complete -c dtf -n "__fish_dtf_using_subcommand report" -l run -d 'One run' -r
+complete -c dtf -n "__fish_dtf_using_subcommand report" -l since -d 'Only runs from the last TIME, such as 7d, or since a date, such as 2026-11-28 [default: 7d]' -r
+complete -c dtf -n "__fish_dtf_using_subcommand report" -l run -d 'Only this run, such as r12 or `latest` (repeatable)' -r
 complete -c dtf -n "__fish_dtf_using_subcommand report" -l limit -d 'Maximum number of rows' -r
 complete -c dtf -n "__fish_dtf_using_subcommand report" -l output -d 'Form of the report' -r -f -a "table\t''
 json\t''
@@ -236,8 +237,8 @@ always\t''
 never\t''"
 complete -c dtf -n "__fish_dtf_using_subcommand report" -l exit-code -d 'Exit by how the tests ended, with 8 while some have not'
 complete -c dtf -n "__fish_dtf_using_subcommand report" -l fail-on-flaky -d 'With --exit-code: exit with 100 when a test passed only after a failed attempt'
-complete -c dtf -n "__fish_dtf_using_subcommand report" -s v -l verbose -d 'Tell more (twice: everything)'
-complete -c dtf -n "__fish_dtf_using_subcommand report" -s q -l quiet -d 'Tell only results and errors'
+complete -c dtf -n "__fish_dtf_using_subcommand report" -s v -l verbose -d 'Print more (-vv: everything)'
+complete -c dtf -n "__fish_dtf_using_subcommand report" -s q -l quiet -d 'Print only results and errors'
 complete -c dtf -n "__fish_dtf_using_subcommand report" -s h -l help -d 'Print help'
 complete -c dtf -n "__fish_dtf_using_subcommand status" -l coordinator -d 'Address of the coordinator [default: http://127.0.0.1:7700]' -r
 complete -c dtf -n "__fish_dtf_using_subcommand status" -l output -d 'Form of the answer' -r -f -a "table\t''
@@ -247,8 +248,8 @@ complete -c dtf -n "__fish_dtf_using_subcommand status" -l token-file -d 'File w
 complete -c dtf -n "__fish_dtf_using_subcommand status" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c dtf -n "__fish_dtf_using_subcommand status" -s v -l verbose -d 'Tell more (twice: everything)'
-complete -c dtf -n "__fish_dtf_using_subcommand status" -s q -l quiet -d 'Tell only results and errors'
+complete -c dtf -n "__fish_dtf_using_subcommand status" -s v -l verbose -d 'Print more (-vv: everything)'
+complete -c dtf -n "__fish_dtf_using_subcommand status" -s q -l quiet -d 'Print only results and errors'
 complete -c dtf -n "__fish_dtf_using_subcommand status" -s h -l help -d 'Print help'
 complete -c dtf -n "__fish_dtf_using_subcommand cancel" -l coordinator -d 'Address of the coordinator [default: http://127.0.0.1:7700]' -r
 complete -c dtf -n "__fish_dtf_using_subcommand cancel" -l output -d 'Form of the answer' -r -f -a "table\t''
@@ -258,8 +259,8 @@ complete -c dtf -n "__fish_dtf_using_subcommand cancel" -l token-file -d 'File w
 complete -c dtf -n "__fish_dtf_using_subcommand cancel" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c dtf -n "__fish_dtf_using_subcommand cancel" -s v -l verbose -d 'Tell more (twice: everything)'
-complete -c dtf -n "__fish_dtf_using_subcommand cancel" -s q -l quiet -d 'Tell only results and errors'
+complete -c dtf -n "__fish_dtf_using_subcommand cancel" -s v -l verbose -d 'Print more (-vv: everything)'
+complete -c dtf -n "__fish_dtf_using_subcommand cancel" -s q -l quiet -d 'Print only results and errors'
 complete -c dtf -n "__fish_dtf_using_subcommand cancel" -s h -l help -d 'Print help'
 complete -c dtf -n "__fish_dtf_using_subcommand logs" -l coordinator -d 'Address of the coordinator [default: http://127.0.0.1:7700]' -r
 complete -c dtf -n "__fish_dtf_using_subcommand logs" -l data-dir -d 'Directory of `dtf run` or of a stopped coordinator, read without asking one' -r -F
@@ -269,8 +270,8 @@ complete -c dtf -n "__fish_dtf_using_subcommand logs" -l color -d 'When to use c
 always\t''
 never\t''"
 complete -c dtf -n "__fish_dtf_using_subcommand logs" -s f -l follow -d 'Follow until the attempt ends'
-complete -c dtf -n "__fish_dtf_using_subcommand logs" -s v -l verbose -d 'Tell more (twice: everything)'
-complete -c dtf -n "__fish_dtf_using_subcommand logs" -s q -l quiet -d 'Tell only results and errors'
+complete -c dtf -n "__fish_dtf_using_subcommand logs" -s v -l verbose -d 'Print more (-vv: everything)'
+complete -c dtf -n "__fish_dtf_using_subcommand logs" -s q -l quiet -d 'Print only results and errors'
 complete -c dtf -n "__fish_dtf_using_subcommand logs" -s h -l help -d 'Print help'
 complete -c dtf -n "__fish_dtf_using_subcommand why" -l coordinator -d 'Address of the coordinator [default: http://127.0.0.1:7700]' -r
 complete -c dtf -n "__fish_dtf_using_subcommand why" -l data-dir -d 'Directory of `dtf run` or of a stopped coordinator, read without asking one' -r -F
@@ -281,8 +282,8 @@ complete -c dtf -n "__fish_dtf_using_subcommand why" -l token-file -d 'File with
 complete -c dtf -n "__fish_dtf_using_subcommand why" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c dtf -n "__fish_dtf_using_subcommand why" -s v -l verbose -d 'Tell more (twice: everything)'
-complete -c dtf -n "__fish_dtf_using_subcommand why" -s q -l quiet -d 'Tell only results and errors'
+complete -c dtf -n "__fish_dtf_using_subcommand why" -s v -l verbose -d 'Print more (-vv: everything)'
+complete -c dtf -n "__fish_dtf_using_subcommand why" -s q -l quiet -d 'Print only results and errors'
 complete -c dtf -n "__fish_dtf_using_subcommand why" -s h -l help -d 'Print help'
 complete -c dtf -n "__fish_dtf_using_subcommand workers" -l coordinator -d 'Address of the coordinator [default: http://127.0.0.1:7700]' -r
 complete -c dtf -n "__fish_dtf_using_subcommand workers" -l drain -d 'Send no new tests to this worker: its id, or its name where only one has it' -r
@@ -295,19 +296,19 @@ complete -c dtf -n "__fish_dtf_using_subcommand workers" -l color -d 'When to us
 always\t''
 never\t''"
 complete -c dtf -n "__fish_dtf_using_subcommand workers" -l all -d 'List workers that have left, too'
-complete -c dtf -n "__fish_dtf_using_subcommand workers" -s v -l verbose -d 'Tell more (twice: everything)'
-complete -c dtf -n "__fish_dtf_using_subcommand workers" -s q -l quiet -d 'Tell only results and errors'
+complete -c dtf -n "__fish_dtf_using_subcommand workers" -s v -l verbose -d 'Print more (-vv: everything)'
+complete -c dtf -n "__fish_dtf_using_subcommand workers" -s q -l quiet -d 'Print only results and errors'
 complete -c dtf -n "__fish_dtf_using_subcommand workers" -s h -l help -d 'Print help'
 complete -c dtf -n "__fish_dtf_using_subcommand templates; and not __fish_seen_subcommand_from list show add check history help" -l config -d 'Settings file [default: config.yaml in the settings directory, if it is there]' -r -F
 complete -c dtf -n "__fish_dtf_using_subcommand templates; and not __fish_seen_subcommand_from list show add check history help" -l token-file -d 'File with the token, readable by its owner only' -r -F
 complete -c dtf -n "__fish_dtf_using_subcommand templates; and not __fish_seen_subcommand_from list show add check history help" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c dtf -n "__fish_dtf_using_subcommand templates; and not __fish_seen_subcommand_from list show add check history help" -s v -l verbose -d 'Tell more (twice: everything)'
-complete -c dtf -n "__fish_dtf_using_subcommand templates; and not __fish_seen_subcommand_from list show add check history help" -s q -l quiet -d 'Tell only results and errors'
+complete -c dtf -n "__fish_dtf_using_subcommand templates; and not __fish_seen_subcommand_from list show add check history help" -s v -l verbose -d 'Print more (-vv: everything)'
+complete -c dtf -n "__fish_dtf_using_subcommand templates; and not __fish_seen_subcommand_from list show add check history help" -s q -l quiet -d 'Print only results and errors'
 complete -c dtf -n "__fish_dtf_using_subcommand templates; and not __fish_seen_subcommand_from list show add check history help" -s h -l help -d 'Print help'
 complete -c dtf -n "__fish_dtf_using_subcommand templates; and not __fish_seen_subcommand_from list show add check history help" -f -a "list" -d 'List what is in effect: built in, added to the coordinator, your own'
-complete -c dtf -n "__fish_dtf_using_subcommand templates; and not __fish_seen_subcommand_from list show add check history help" -f -a "show" -d 'Print a text'
+complete -c dtf -n "__fish_dtf_using_subcommand templates; and not __fish_seen_subcommand_from list show add check history help" -f -a "show" -d 'Print a template or a shared part'
 complete -c dtf -n "__fish_dtf_using_subcommand templates; and not __fish_seen_subcommand_from list show add check history help" -f -a "add" -d 'Add templates to the coordinator, for everybody who submits there'
 complete -c dtf -n "__fish_dtf_using_subcommand templates; and not __fish_seen_subcommand_from list show add check history help" -f -a "check" -d 'Check templates: hostile values, Python\'s own reading, dry runs without packages'
 complete -c dtf -n "__fish_dtf_using_subcommand templates; and not __fish_seen_subcommand_from list show add check history help" -f -a "history" -d 'List the versions of a template with author and time'
@@ -321,8 +322,8 @@ complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subco
 complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from list" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Tell more (twice: everything)'
-complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Tell only results and errors'
+complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Print more (-vv: everything)'
+complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Print only results and errors'
 complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
 complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from show" -l coordinator -d 'Address of the coordinator [default: http://127.0.0.1:7700]' -r
 complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from show" -l templates -d 'Directory with templates of your own, which win, see docs/templates.md' -r -F
@@ -331,8 +332,8 @@ complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subco
 complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from show" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Tell more (twice: everything)'
-complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Tell only results and errors'
+complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Print more (-vv: everything)'
+complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Print only results and errors'
 complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
 complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from add" -l coordinator -d 'Address of the coordinator [default: http://127.0.0.1:7700]' -r
 complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from add" -l as -d 'Place of a single file, such as vlm/test.py.j2' -r
@@ -343,8 +344,8 @@ complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subco
 complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from add" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from add" -s v -l verbose -d 'Tell more (twice: everything)'
-complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from add" -s q -l quiet -d 'Tell only results and errors'
+complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from add" -s v -l verbose -d 'Print more (-vv: everything)'
+complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from add" -s q -l quiet -d 'Print only results and errors'
 complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from add" -s h -l help -d 'Print help'
 complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from check" -l coordinator -d 'Address of the coordinator [default: http://127.0.0.1:7700]' -r
 complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from check" -l templates -d 'Directory with templates of your own, which win, see docs/templates.md' -r -F
@@ -356,8 +357,8 @@ complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subco
 complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from check" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from check" -s v -l verbose -d 'Tell more (twice: everything)'
-complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from check" -s q -l quiet -d 'Tell only results and errors'
+complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from check" -s v -l verbose -d 'Print more (-vv: everything)'
+complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from check" -s q -l quiet -d 'Print only results and errors'
 complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from check" -s h -l help -d 'Print help'
 complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from history" -l coordinator -d 'Address of the coordinator [default: http://127.0.0.1:7700]' -r
 complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from history" -l output -d 'Form of the answer' -r -f -a "table\t''
@@ -367,11 +368,11 @@ complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subco
 complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from history" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from history" -s v -l verbose -d 'Tell more (twice: everything)'
-complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from history" -s q -l quiet -d 'Tell only results and errors'
+complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from history" -s v -l verbose -d 'Print more (-vv: everything)'
+complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from history" -s q -l quiet -d 'Print only results and errors'
 complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from history" -s h -l help -d 'Print help'
 complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from help" -f -a "list" -d 'List what is in effect: built in, added to the coordinator, your own'
-complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from help" -f -a "show" -d 'Print a text'
+complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from help" -f -a "show" -d 'Print a template or a shared part'
 complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from help" -f -a "add" -d 'Add templates to the coordinator, for everybody who submits there'
 complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from help" -f -a "check" -d 'Check templates: hostile values, Python\'s own reading, dry runs without packages'
 complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from help" -f -a "history" -d 'List the versions of a template with author and time'
@@ -381,24 +382,24 @@ complete -c dtf -n "__fish_dtf_using_subcommand completions" -l token-file -d 'F
 complete -c dtf -n "__fish_dtf_using_subcommand completions" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c dtf -n "__fish_dtf_using_subcommand completions" -s v -l verbose -d 'Tell more (twice: everything)'
-complete -c dtf -n "__fish_dtf_using_subcommand completions" -s q -l quiet -d 'Tell only results and errors'
+complete -c dtf -n "__fish_dtf_using_subcommand completions" -s v -l verbose -d 'Print more (-vv: everything)'
+complete -c dtf -n "__fish_dtf_using_subcommand completions" -s q -l quiet -d 'Print only results and errors'
 complete -c dtf -n "__fish_dtf_using_subcommand completions" -s h -l help -d 'Print help'
 complete -c dtf -n "__fish_dtf_using_subcommand config-reference" -l config -d 'Settings file [default: config.yaml in the settings directory, if it is there]' -r -F
 complete -c dtf -n "__fish_dtf_using_subcommand config-reference" -l token-file -d 'File with the token, readable by its owner only' -r -F
 complete -c dtf -n "__fish_dtf_using_subcommand config-reference" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c dtf -n "__fish_dtf_using_subcommand config-reference" -s v -l verbose -d 'Tell more (twice: everything)'
-complete -c dtf -n "__fish_dtf_using_subcommand config-reference" -s q -l quiet -d 'Tell only results and errors'
+complete -c dtf -n "__fish_dtf_using_subcommand config-reference" -s v -l verbose -d 'Print more (-vv: everything)'
+complete -c dtf -n "__fish_dtf_using_subcommand config-reference" -s q -l quiet -d 'Print only results and errors'
 complete -c dtf -n "__fish_dtf_using_subcommand config-reference" -s h -l help -d 'Print help'
 complete -c dtf -n "__fish_dtf_using_subcommand openapi" -l config -d 'Settings file [default: config.yaml in the settings directory, if it is there]' -r -F
 complete -c dtf -n "__fish_dtf_using_subcommand openapi" -l token-file -d 'File with the token, readable by its owner only' -r -F
 complete -c dtf -n "__fish_dtf_using_subcommand openapi" -l color -d 'When to use colour' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c dtf -n "__fish_dtf_using_subcommand openapi" -s v -l verbose -d 'Tell more (twice: everything)'
-complete -c dtf -n "__fish_dtf_using_subcommand openapi" -s q -l quiet -d 'Tell only results and errors'
+complete -c dtf -n "__fish_dtf_using_subcommand openapi" -s v -l verbose -d 'Print more (-vv: everything)'
+complete -c dtf -n "__fish_dtf_using_subcommand openapi" -s q -l quiet -d 'Print only results and errors'
 complete -c dtf -n "__fish_dtf_using_subcommand openapi" -s h -l help -d 'Print help'
 complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why workers templates completions config-reference openapi help" -f -a "coordinator" -d 'Start a coordinator: it schedules tests and keeps results'
 complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why workers templates completions config-reference openapi help" -f -a "worker" -d 'Lend this machine to a coordinator'
@@ -407,8 +408,8 @@ complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcom
 complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why workers templates completions config-reference openapi help" -f -a "check" -d 'Check a plan and list its mistakes, without submitting it'
 complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why workers templates completions config-reference openapi help" -f -a "run" -d 'Test on this machine: coordinator and worker in one process'
 complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why workers templates completions config-reference openapi help" -f -a "generate" -d 'Write tests for models: a plan, and scripts that run alone'
-complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why workers templates completions config-reference openapi help" -f -a "report" -d 'Tell what is right, fast, broken and flaky'
-complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why workers templates completions config-reference openapi help" -f -a "status" -d 'Tell how the coordinator is, and what runs'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why workers templates completions config-reference openapi help" -f -a "report" -d 'Show what is correct, fast, broken or flaky'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why workers templates completions config-reference openapi help" -f -a "status" -d 'Show the coordinator\'s state and what is running'
 complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why workers templates completions config-reference openapi help" -f -a "cancel" -d 'Cancel a run: waiting tests end at once, running ones are stopped'
 complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why workers templates completions config-reference openapi help" -f -a "logs" -d 'Print what a test wrote'
 complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why workers templates completions config-reference openapi help" -f -a "why" -d 'Explain why a test waits, was skipped, or ended as it did'
@@ -419,7 +420,7 @@ complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcom
 complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why workers templates completions config-reference openapi help" -f -a "openapi" -d 'Print docs/openapi.json'
 complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why workers templates completions config-reference openapi help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c dtf -n "__fish_dtf_using_subcommand help; and __fish_seen_subcommand_from templates" -f -a "list" -d 'List what is in effect: built in, added to the coordinator, your own'
-complete -c dtf -n "__fish_dtf_using_subcommand help; and __fish_seen_subcommand_from templates" -f -a "show" -d 'Print a text'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and __fish_seen_subcommand_from templates" -f -a "show" -d 'Print a template or a shared part'
 complete -c dtf -n "__fish_dtf_using_subcommand help; and __fish_seen_subcommand_from templates" -f -a "add" -d 'Add templates to the coordinator, for everybody who submits there'
 complete -c dtf -n "__fish_dtf_using_subcommand help; and __fish_seen_subcommand_from templates" -f -a "check" -d 'Check templates: hostile values, Python\'s own reading, dry runs without packages'
 complete -c dtf -n "__fish_dtf_using_subcommand help; and __fish_seen_subcommand_from templates" -f -a "history" -d 'List the versions of a template with author and time'

@@ -18,10 +18,10 @@ _dtf() {
 '--config=[Settings file \[default\: config.yaml in the settings directory, if it is there\]]:FILE:_files' \
 '--token-file=[File with the token, readable by its owner only]:FILE:_files' \
 '--color=[When to use colour]:WHEN:(auto always never)' \
-'*-v[Tell more (twice\: everything)]' \
-'*--verbose[Tell more (twice\: everything)]' \
-'(-v --verbose)-q[Tell only results and errors]' \
-'(-v --verbose)--quiet[Tell only results and errors]' \
+'*-v[Print more (-vv\: everything)]' \
+'*--verbose[Print more (-vv\: everything)]' \
+'(-v --verbose)-q[Print only results and errors]' \
+'(-v --verbose)--quiet[Print only results and errors]' \
 '-h[Print help]' \
 '--help[Print help]' \
 '-V[Print version]' \
@@ -42,10 +42,10 @@ _arguments "${_arguments_options[@]}" : \
 '--config=[Settings file \[default\: config.yaml in the settings directory, if it is there\]]:FILE:_files' \
 '--token-file=[File with the token, readable by its owner only]:FILE:_files' \
 '--color=[When to use colour]:WHEN:(auto always never)' \
-'*-v[Tell more (twice\: everything)]' \
-'*--verbose[Tell more (twice\: everything)]' \
-'(-v --verbose)-q[Tell only results and errors]' \
-'(-v --verbose)--quiet[Tell only results and errors]' \
+'*-v[Print more (-vv\: everything)]' \
+'*--verbose[Print more (-vv\: everything)]' \
+'(-v --verbose)-q[Print only results and errors]' \
+'(-v --verbose)--quiet[Print only results and errors]' \
 '-h[Print help]' \
 '--help[Print help]' \
 && ret=0
@@ -53,7 +53,7 @@ _arguments "${_arguments_options[@]}" : \
 (worker)
 _arguments "${_arguments_options[@]}" : \
 '--coordinator=[Address of the coordinator \[default\: http\://127.0.0.1\:7700\]]:URL:_default' \
-'--slots=[Most tests at a time \[default\: one for each core\]]:N:_default' \
+'--slots=[Maximum number of tests at a time \[default\: one for each core\]]:N:_default' \
 '--tags=[Labels that tests can require, separated by commas]:TAG,…:_default' \
 '--environments-dir=[Directory of Python environments; can be shared]:DIR:_files' \
 '--python=[Interpreter to build environments with \[default\: python3 in PATH\]]:FILE:_files' \
@@ -63,16 +63,16 @@ _arguments "${_arguments_options[@]}" : \
 '--pass-env=[Further environment variables that tests may see, separated by commas]:NAME,…:_default' \
 '--name=[Name in reports \[default\: the host name\]]:NAME:_default' \
 '--work-dir=[Directory of attempts, files and results not yet sent]:DIR:_files' \
-'--idle-timeout=[Leave after so long without a test, such as 10m]:TIME:_default' \
+'--idle-timeout=[Exit after TIME without a test, such as 10m]:TIME:_default' \
 '--config=[Settings file \[default\: config.yaml in the settings directory, if it is there\]]:FILE:_files' \
 '--token-file=[File with the token, readable by its owner only]:FILE:_files' \
 '--color=[When to use colour]:WHEN:(auto always never)' \
-'--ephemeral[Leave when it has worked and there is nothing more to do]' \
+'--ephemeral[Exit when at least one test has run and there is nothing more to do]' \
 '--null-runner[Answer every test with \`passed\` without running it, to measure the rest]' \
-'*-v[Tell more (twice\: everything)]' \
-'*--verbose[Tell more (twice\: everything)]' \
-'(-v --verbose)-q[Tell only results and errors]' \
-'(-v --verbose)--quiet[Tell only results and errors]' \
+'*-v[Print more (-vv\: everything)]' \
+'*--verbose[Print more (-vv\: everything)]' \
+'(-v --verbose)-q[Print only results and errors]' \
+'(-v --verbose)--quiet[Print only results and errors]' \
 '-h[Print help]' \
 '--help[Print help]' \
 && ret=0
@@ -83,16 +83,16 @@ _arguments "${_arguments_options[@]}" : \
 '--templates=[Directory with templates of your own, which win, see docs/templates.md]:DIR:_files' \
 '--wait-timeout=[Stop waiting after TIME, with exit code 8]:TIME:_default' \
 '--unschedulable-timeout=[Stop waiting, with exit code 102, when for TIME nothing runs and no worker can run what is left \[default\: 1m; without any worker\: wait\]]:TIME:_default' \
-'--output=[Form of the answer\: the report with --wait, else what was stored]:OUTPUT:(table json csv)' \
+'--output=[Form of the report with --wait, else of the run'\''s id (csv only with --wait)]:OUTPUT:(table json csv)' \
 '--config=[Settings file \[default\: config.yaml in the settings directory, if it is there\]]:FILE:_files' \
 '--token-file=[File with the token, readable by its owner only]:FILE:_files' \
 '--color=[When to use colour]:WHEN:(auto always never)' \
 '--wait[Wait for the end and print the report]' \
 '--fail-on-flaky[Exit with 100 when a test passed only after a failed attempt]' \
-'*-v[Tell more (twice\: everything)]' \
-'*--verbose[Tell more (twice\: everything)]' \
-'(-v --verbose)-q[Tell only results and errors]' \
-'(-v --verbose)--quiet[Tell only results and errors]' \
+'*-v[Print more (-vv\: everything)]' \
+'*--verbose[Print more (-vv\: everything)]' \
+'(-v --verbose)-q[Print only results and errors]' \
+'(-v --verbose)--quiet[Print only results and errors]' \
 '-h[Print help]' \
 '--help[Print help]' \
 ':plan -- Plan file, see docs/plan.md:_files' \
@@ -108,10 +108,10 @@ _arguments "${_arguments_options[@]}" : \
 '--token-file=[File with the token, readable by its owner only]:FILE:_files' \
 '--color=[When to use colour]:WHEN:(auto always never)' \
 '--fail-on-flaky[Exit with 100 when a test passed only after a failed attempt]' \
-'*-v[Tell more (twice\: everything)]' \
-'*--verbose[Tell more (twice\: everything)]' \
-'(-v --verbose)-q[Tell only results and errors]' \
-'(-v --verbose)--quiet[Tell only results and errors]' \
+'*-v[Print more (-vv\: everything)]' \
+'*--verbose[Print more (-vv\: everything)]' \
+'(-v --verbose)-q[Print only results and errors]' \
+'(-v --verbose)--quiet[Print only results and errors]' \
 '-h[Print help]' \
 '--help[Print help]' \
 ':run -- The run, such as r12:_default' \
@@ -125,10 +125,10 @@ _arguments "${_arguments_options[@]}" : \
 '--config=[Settings file \[default\: config.yaml in the settings directory, if it is there\]]:FILE:_files' \
 '--token-file=[File with the token, readable by its owner only]:FILE:_files' \
 '--color=[When to use colour]:WHEN:(auto always never)' \
-'*-v[Tell more (twice\: everything)]' \
-'*--verbose[Tell more (twice\: everything)]' \
-'(-v --verbose)-q[Tell only results and errors]' \
-'(-v --verbose)--quiet[Tell only results and errors]' \
+'*-v[Print more (-vv\: everything)]' \
+'*--verbose[Print more (-vv\: everything)]' \
+'(-v --verbose)-q[Print only results and errors]' \
+'(-v --verbose)--quiet[Print only results and errors]' \
 '-h[Print help]' \
 '--help[Print help]' \
 ':plan -- Plan file, see docs/plan.md:_files' \
@@ -145,13 +145,13 @@ _arguments "${_arguments_options[@]}" : \
 '*--attention=[Implementations of attention\: default, eager, sdpa, \`flash_attention_2\`]:NAME,…:_default' \
 '*--runtime=[What executes the model\: torch, onnxruntime, openvino]:NAME,…:_default' \
 '*--weights=[Where weights come from\: auto, cached, random, download]:MODE,…:_default' \
-'*--exclude=[Leave out what matches all of it, such as backend=cuda,batch=16 (may be said again)]:KEY=VALUE,…:_default' \
-'*--include=[Add one cell; it names every key with a choice (may be said again)]:KEY=VALUE,…:_default' \
+'*--exclude=[Leave out combinations that match all of these values, such as backend=cuda,batch=16 (repeatable)]:KEY=VALUE,…:_default' \
+'*--include=[Add one combination; name every key that has several values (repeatable)]:KEY=VALUE,…:_default' \
 '--family=[Family, when detection should not decide]:FAMILY:_default' \
 '--revision=[Revision of the model]:REVISION:_default' \
 '*--set=[Further parameter of the template, as NAME=VALUE]:NAME=VALUE:_default' \
 '--templates=[Directory with templates of your own, which win, see docs/templates.md]:DIR:_files' \
-'--slots=[Most tests at a time \[default\: one for each core\]]:N:_default' \
+'--slots=[Maximum number of tests at a time \[default\: one for each core\]]:N:_default' \
 '--tags=[Labels that tests can require, separated by commas]:TAG,…:_default' \
 '--environments-dir=[Directory of Python environments; can be shared]:DIR:_files' \
 '--python=[Interpreter to build environments with \[default\: python3 in PATH\]]:FILE:_files' \
@@ -160,15 +160,16 @@ _arguments "${_arguments_options[@]}" : \
 '--offline=[Build environments from caches only]::BOOL:(true false)' \
 '--pass-env=[Further environment variables that tests may see, separated by commas]:NAME,…:_default' \
 '--data-dir=[Directory of log and results \[default\: \`local\` in the platform'\''s data directory\]]:DIR:_files' \
-'--output=[Form of the report]:OUTPUT:(table json csv)' \
+'--output=[Form of the report or list]:OUTPUT:(table json csv)' \
 '--config=[Settings file \[default\: config.yaml in the settings directory, if it is there\]]:FILE:_files' \
 '--token-file=[File with the token, readable by its owner only]:FILE:_files' \
 '--color=[When to use colour]:WHEN:(auto always never)' \
+'--dry-run[Only list the tests, with what they need and what this machine cannot run]' \
 '--fail-on-flaky[Exit with 100 when a test passed only after a failed attempt]' \
-'*-v[Tell more (twice\: everything)]' \
-'*--verbose[Tell more (twice\: everything)]' \
-'(-v --verbose)-q[Tell only results and errors]' \
-'(-v --verbose)--quiet[Tell only results and errors]' \
+'*-v[Print more (-vv\: everything)]' \
+'*--verbose[Print more (-vv\: everything)]' \
+'(-v --verbose)-q[Print only results and errors]' \
+'(-v --verbose)--quiet[Print only results and errors]' \
 '-h[Print help]' \
 '--help[Print help]' \
 '*::what -- Plan, or models:_default' \
@@ -185,8 +186,8 @@ _arguments "${_arguments_options[@]}" : \
 '*--attention=[Implementations of attention\: default, eager, sdpa, \`flash_attention_2\`]:NAME,…:_default' \
 '*--runtime=[What executes the model\: torch, onnxruntime, openvino]:NAME,…:_default' \
 '*--weights=[Where weights come from\: auto, cached, random, download]:MODE,…:_default' \
-'*--exclude=[Leave out what matches all of it, such as backend=cuda,batch=16 (may be said again)]:KEY=VALUE,…:_default' \
-'*--include=[Add one cell; it names every key with a choice (may be said again)]:KEY=VALUE,…:_default' \
+'*--exclude=[Leave out combinations that match all of these values, such as backend=cuda,batch=16 (repeatable)]:KEY=VALUE,…:_default' \
+'*--include=[Add one combination; name every key that has several values (repeatable)]:KEY=VALUE,…:_default' \
 '--family=[Family, when detection should not decide]:FAMILY:_default' \
 '--revision=[Revision of the model]:REVISION:_default' \
 '*--set=[Further parameter of the template, as NAME=VALUE]:NAME=VALUE:_default' \
@@ -198,10 +199,10 @@ _arguments "${_arguments_options[@]}" : \
 '*--env=[Environment variable for collecting and for the tests (repeatable)]:NAME=VALUE:_default' \
 '--out=[Directory to write \[default\: dtf-tests\]]:DIR:_files' \
 '(--out)--graph=[Only print what waits for what, as text or for Graphviz (dot)]::FORM:(text dot)' \
-'--output=[Form of what is told, or of the report]:OUTPUT:(table json csv)' \
+'--output=[Form of what is printed, or of the report; csv for --dry-run, --run and --submit --wait]:OUTPUT:(table json csv)' \
 '--wait-timeout=[Stop waiting after TIME, with exit code 8]:TIME:_default' \
 '--unschedulable-timeout=[Stop waiting, with exit code 102, when for TIME nothing runs and no worker can run what is left \[default\: 1m; without any worker\: wait\]]:TIME:_default' \
-'--slots=[Most tests at a time \[default\: one for each core\]]:N:_default' \
+'--slots=[Maximum number of tests at a time \[default\: one for each core\]]:N:_default' \
 '--tags=[Labels that tests can require, separated by commas]:TAG,…:_default' \
 '--environments-dir=[Directory of Python environments; can be shared]:DIR:_files' \
 '--python=[Interpreter to build environments with \[default\: python3 in PATH\]]:FILE:_files' \
@@ -215,15 +216,15 @@ _arguments "${_arguments_options[@]}" : \
 '--color=[When to use colour]:WHEN:(auto always never)' \
 '--force[Write into a directory that is not empty]' \
 '(--out)--dry-run[Only list the tests, with what they need]' \
-'(--out)--explain[Only tell what each model is, how that is known, and how each test got its priority]' \
+'(--out)--explain[Only explain what each model is, how that is known, and how each test got its priority]' \
 '--submit[Send the tests to the coordinator]' \
 '--run[Run the tests on this machine]' \
 '--fail-on-flaky[Exit with 100 when a test passed only after a failed attempt]' \
 '--wait[Wait for the end and print the report]' \
-'*-v[Tell more (twice\: everything)]' \
-'*--verbose[Tell more (twice\: everything)]' \
-'(-v --verbose)-q[Tell only results and errors]' \
-'(-v --verbose)--quiet[Tell only results and errors]' \
+'*-v[Print more (-vv\: everything)]' \
+'*--verbose[Print more (-vv\: everything)]' \
+'(-v --verbose)-q[Print only results and errors]' \
+'(-v --verbose)--quiet[Print only results and errors]' \
 '-h[Print help]' \
 '--help[Print help]' \
 '*::what -- Names, folders with a config.json, or such files:_default' \
@@ -233,8 +234,8 @@ _arguments "${_arguments_options[@]}" : \
 _arguments "${_arguments_options[@]}" : \
 '--coordinator=[Address of the coordinator \[default\: http\://127.0.0.1\:7700\]]:URL:_default' \
 '--data-dir=[Directory of \`dtf run\` or of a stopped coordinator, read without asking one]:DIR:_files' \
-'(--run)--since=[Runs of the last so long, such as 7d or 12h \[default\: 7d\]]:TIME:_default' \
-'--run=[One run]:RUN:_default' \
+'(--run)--since=[Only runs from the last TIME, such as 7d, or since a date, such as 2026-11-28 \[default\: 7d\]]:TIME:_default' \
+'*--run=[Only this run, such as r12 or \`latest\` (repeatable)]:RUN:_default' \
 '--limit=[Maximum number of rows]:N:_default' \
 '--output=[Form of the report]:OUTPUT:(table json csv)' \
 '--config=[Settings file \[default\: config.yaml in the settings directory, if it is there\]]:FILE:_files' \
@@ -242,10 +243,10 @@ _arguments "${_arguments_options[@]}" : \
 '--color=[When to use colour]:WHEN:(auto always never)' \
 '--exit-code[Exit by how the tests ended, with 8 while some have not]' \
 '--fail-on-flaky[With --exit-code\: exit with 100 when a test passed only after a failed attempt]' \
-'*-v[Tell more (twice\: everything)]' \
-'*--verbose[Tell more (twice\: everything)]' \
-'(-v --verbose)-q[Tell only results and errors]' \
-'(-v --verbose)--quiet[Tell only results and errors]' \
+'*-v[Print more (-vv\: everything)]' \
+'*--verbose[Print more (-vv\: everything)]' \
+'(-v --verbose)-q[Print only results and errors]' \
+'(-v --verbose)--quiet[Print only results and errors]' \
 '-h[Print help]' \
 '--help[Print help]' \
 && ret=0
@@ -257,10 +258,10 @@ _arguments "${_arguments_options[@]}" : \
 '--config=[Settings file \[default\: config.yaml in the settings directory, if it is there\]]:FILE:_files' \
 '--token-file=[File with the token, readable by its owner only]:FILE:_files' \
 '--color=[When to use colour]:WHEN:(auto always never)' \
-'*-v[Tell more (twice\: everything)]' \
-'*--verbose[Tell more (twice\: everything)]' \
-'(-v --verbose)-q[Tell only results and errors]' \
-'(-v --verbose)--quiet[Tell only results and errors]' \
+'*-v[Print more (-vv\: everything)]' \
+'*--verbose[Print more (-vv\: everything)]' \
+'(-v --verbose)-q[Print only results and errors]' \
+'(-v --verbose)--quiet[Print only results and errors]' \
 '-h[Print help]' \
 '--help[Print help]' \
 && ret=0
@@ -272,10 +273,10 @@ _arguments "${_arguments_options[@]}" : \
 '--config=[Settings file \[default\: config.yaml in the settings directory, if it is there\]]:FILE:_files' \
 '--token-file=[File with the token, readable by its owner only]:FILE:_files' \
 '--color=[When to use colour]:WHEN:(auto always never)' \
-'*-v[Tell more (twice\: everything)]' \
-'*--verbose[Tell more (twice\: everything)]' \
-'(-v --verbose)-q[Tell only results and errors]' \
-'(-v --verbose)--quiet[Tell only results and errors]' \
+'*-v[Print more (-vv\: everything)]' \
+'*--verbose[Print more (-vv\: everything)]' \
+'(-v --verbose)-q[Print only results and errors]' \
+'(-v --verbose)--quiet[Print only results and errors]' \
 '-h[Print help]' \
 '--help[Print help]' \
 ':run -- The run, such as r12:_default' \
@@ -290,13 +291,13 @@ _arguments "${_arguments_options[@]}" : \
 '--color=[When to use colour]:WHEN:(auto always never)' \
 '-f[Follow until the attempt ends]' \
 '--follow[Follow until the attempt ends]' \
-'*-v[Tell more (twice\: everything)]' \
-'*--verbose[Tell more (twice\: everything)]' \
-'(-v --verbose)-q[Tell only results and errors]' \
-'(-v --verbose)--quiet[Tell only results and errors]' \
+'*-v[Print more (-vv\: everything)]' \
+'*--verbose[Print more (-vv\: everything)]' \
+'(-v --verbose)-q[Print only results and errors]' \
+'(-v --verbose)--quiet[Print only results and errors]' \
 '-h[Print help]' \
 '--help[Print help]' \
-':what -- A test (r12.t3) or an attempt (r12.t3.a1):_default' \
+':what -- A test (r12.t3), an attempt (r12.t3.a1), or the name of a test or a part of it:_default' \
 && ret=0
 ;;
 (why)
@@ -307,13 +308,13 @@ _arguments "${_arguments_options[@]}" : \
 '--config=[Settings file \[default\: config.yaml in the settings directory, if it is there\]]:FILE:_files' \
 '--token-file=[File with the token, readable by its owner only]:FILE:_files' \
 '--color=[When to use colour]:WHEN:(auto always never)' \
-'*-v[Tell more (twice\: everything)]' \
-'*--verbose[Tell more (twice\: everything)]' \
-'(-v --verbose)-q[Tell only results and errors]' \
-'(-v --verbose)--quiet[Tell only results and errors]' \
+'*-v[Print more (-vv\: everything)]' \
+'*--verbose[Print more (-vv\: everything)]' \
+'(-v --verbose)-q[Print only results and errors]' \
+'(-v --verbose)--quiet[Print only results and errors]' \
 '-h[Print help]' \
 '--help[Print help]' \
-':test -- The test, such as r12.t3:_default' \
+':test -- The test (r12.t3), or its name or a part of it:_default' \
 && ret=0
 ;;
 (workers)
@@ -326,10 +327,10 @@ _arguments "${_arguments_options[@]}" : \
 '--token-file=[File with the token, readable by its owner only]:FILE:_files' \
 '--color=[When to use colour]:WHEN:(auto always never)' \
 '--all[List workers that have left, too]' \
-'*-v[Tell more (twice\: everything)]' \
-'*--verbose[Tell more (twice\: everything)]' \
-'(-v --verbose)-q[Tell only results and errors]' \
-'(-v --verbose)--quiet[Tell only results and errors]' \
+'*-v[Print more (-vv\: everything)]' \
+'*--verbose[Print more (-vv\: everything)]' \
+'(-v --verbose)-q[Print only results and errors]' \
+'(-v --verbose)--quiet[Print only results and errors]' \
 '-h[Print help]' \
 '--help[Print help]' \
 && ret=0
@@ -339,10 +340,10 @@ _arguments "${_arguments_options[@]}" : \
 '--config=[Settings file \[default\: config.yaml in the settings directory, if it is there\]]:FILE:_files' \
 '--token-file=[File with the token, readable by its owner only]:FILE:_files' \
 '--color=[When to use colour]:WHEN:(auto always never)' \
-'*-v[Tell more (twice\: everything)]' \
-'*--verbose[Tell more (twice\: everything)]' \
-'(-v --verbose)-q[Tell only results and errors]' \
-'(-v --verbose)--quiet[Tell only results and errors]' \
+'*-v[Print more (-vv\: everything)]' \
+'*--verbose[Print more (-vv\: everything)]' \
+'(-v --verbose)-q[Print only results and errors]' \
+'(-v --verbose)--quiet[Print only results and errors]' \
 '-h[Print help]' \
 '--help[Print help]' \
 ":: :_dtf__subcmd__templates_commands" \
@@ -363,10 +364,10 @@ _arguments "${_arguments_options[@]}" : \
 '--config=[Settings file \[default\: config.yaml in the settings directory, if it is there\]]:FILE:_files' \
 '--token-file=[File with the token, readable by its owner only]:FILE:_files' \
 '--color=[When to use colour]:WHEN:(auto always never)' \
-'*-v[Tell more (twice\: everything)]' \
-'*--verbose[Tell more (twice\: everything)]' \
-'(-v --verbose)-q[Tell only results and errors]' \
-'(-v --verbose)--quiet[Tell only results and errors]' \
+'*-v[Print more (-vv\: everything)]' \
+'*--verbose[Print more (-vv\: everything)]' \
+'(-v --verbose)-q[Print only results and errors]' \
+'(-v --verbose)--quiet[Print only results and errors]' \
 '-h[Print help]' \
 '--help[Print help]' \
 && ret=0
@@ -378,10 +379,10 @@ _arguments "${_arguments_options[@]}" : \
 '--config=[Settings file \[default\: config.yaml in the settings directory, if it is there\]]:FILE:_files' \
 '--token-file=[File with the token, readable by its owner only]:FILE:_files' \
 '--color=[When to use colour]:WHEN:(auto always never)' \
-'*-v[Tell more (twice\: everything)]' \
-'*--verbose[Tell more (twice\: everything)]' \
-'(-v --verbose)-q[Tell only results and errors]' \
-'(-v --verbose)--quiet[Tell only results and errors]' \
+'*-v[Print more (-vv\: everything)]' \
+'*--verbose[Print more (-vv\: everything)]' \
+'(-v --verbose)-q[Print only results and errors]' \
+'(-v --verbose)--quiet[Print only results and errors]' \
 '-h[Print help]' \
 '--help[Print help]' \
 ':name -- Family (vlm), family and back-end (vlm/cuda), or path:_default' \
@@ -395,10 +396,10 @@ _arguments "${_arguments_options[@]}" : \
 '--config=[Settings file \[default\: config.yaml in the settings directory, if it is there\]]:FILE:_files' \
 '--token-file=[File with the token, readable by its owner only]:FILE:_files' \
 '--color=[When to use colour]:WHEN:(auto always never)' \
-'*-v[Tell more (twice\: everything)]' \
-'*--verbose[Tell more (twice\: everything)]' \
-'(-v --verbose)-q[Tell only results and errors]' \
-'(-v --verbose)--quiet[Tell only results and errors]' \
+'*-v[Print more (-vv\: everything)]' \
+'*--verbose[Print more (-vv\: everything)]' \
+'(-v --verbose)-q[Print only results and errors]' \
+'(-v --verbose)--quiet[Print only results and errors]' \
 '-h[Print help]' \
 '--help[Print help]' \
 '*::paths -- Directories like templates/, or files in such:_files' \
@@ -413,10 +414,10 @@ _arguments "${_arguments_options[@]}" : \
 '--config=[Settings file \[default\: config.yaml in the settings directory, if it is there\]]:FILE:_files' \
 '--token-file=[File with the token, readable by its owner only]:FILE:_files' \
 '--color=[When to use colour]:WHEN:(auto always never)' \
-'*-v[Tell more (twice\: everything)]' \
-'*--verbose[Tell more (twice\: everything)]' \
-'(-v --verbose)-q[Tell only results and errors]' \
-'(-v --verbose)--quiet[Tell only results and errors]' \
+'*-v[Print more (-vv\: everything)]' \
+'*--verbose[Print more (-vv\: everything)]' \
+'(-v --verbose)-q[Print only results and errors]' \
+'(-v --verbose)--quiet[Print only results and errors]' \
 '-h[Print help]' \
 '--help[Print help]' \
 '*::names -- Families, or family and back-end \[default\: all\]:_default' \
@@ -429,10 +430,10 @@ _arguments "${_arguments_options[@]}" : \
 '--config=[Settings file \[default\: config.yaml in the settings directory, if it is there\]]:FILE:_files' \
 '--token-file=[File with the token, readable by its owner only]:FILE:_files' \
 '--color=[When to use colour]:WHEN:(auto always never)' \
-'*-v[Tell more (twice\: everything)]' \
-'*--verbose[Tell more (twice\: everything)]' \
-'(-v --verbose)-q[Tell only results and errors]' \
-'(-v --verbose)--quiet[Tell only results and errors]' \
+'*-v[Print more (-vv\: everything)]' \
+'*--verbose[Print more (-vv\: everything)]' \
+'(-v --verbose)-q[Print only results and errors]' \
+'(-v --verbose)--quiet[Print only results and errors]' \
 '-h[Print help]' \
 '--help[Print help]' \
 ':name -- Family (vlm), family and back-end (vlm/cuda), or path:_default' \
@@ -487,10 +488,10 @@ _arguments "${_arguments_options[@]}" : \
 '--config=[Settings file \[default\: config.yaml in the settings directory, if it is there\]]:FILE:_files' \
 '--token-file=[File with the token, readable by its owner only]:FILE:_files' \
 '--color=[When to use colour]:WHEN:(auto always never)' \
-'*-v[Tell more (twice\: everything)]' \
-'*--verbose[Tell more (twice\: everything)]' \
-'(-v --verbose)-q[Tell only results and errors]' \
-'(-v --verbose)--quiet[Tell only results and errors]' \
+'*-v[Print more (-vv\: everything)]' \
+'*--verbose[Print more (-vv\: everything)]' \
+'(-v --verbose)-q[Print only results and errors]' \
+'(-v --verbose)--quiet[Print only results and errors]' \
 '-h[Print help]' \
 '--help[Print help]' \
 ':shell:(bash elvish fish powershell zsh)' \
@@ -501,10 +502,10 @@ _arguments "${_arguments_options[@]}" : \
 '--config=[Settings file \[default\: config.yaml in the settings directory, if it is there\]]:FILE:_files' \
 '--token-file=[File with the token, readable by its owner only]:FILE:_files' \
 '--color=[When to use colour]:WHEN:(auto always never)' \
-'*-v[Tell more (twice\: everything)]' \
-'*--verbose[Tell more (twice\: everything)]' \
-'(-v --verbose)-q[Tell only results and errors]' \
-'(-v --verbose)--quiet[Tell only results and errors]' \
+'*-v[Print more (-vv\: everything)]' \
+'*--verbose[Print more (-vv\: everything)]' \
+'(-v --verbose)-q[Print only results and errors]' \
+'(-v --verbose)--quiet[Print only results and errors]' \
 '-h[Print help]' \
 '--help[Print help]' \
 && ret=0
@@ -514,10 +515,10 @@ _arguments "${_arguments_options[@]}" : \
 '--config=[Settings file \[default\: config.yaml in the settings directory, if it is there\]]:FILE:_files' \
 '--token-file=[File with the token, readable by its owner only]:FILE:_files' \
 '--color=[When to use colour]:WHEN:(auto always never)' \
-'*-v[Tell more (twice\: everything)]' \
-'*--verbose[Tell more (twice\: everything)]' \
-'(-v --verbose)-q[Tell only results and errors]' \
-'(-v --verbose)--quiet[Tell only results and errors]' \
+'*-v[Print more (-vv\: everything)]' \
+'*--verbose[Print more (-vv\: everything)]' \
+'(-v --verbose)-q[Print only results and errors]' \
+'(-v --verbose)--quiet[Print only results and errors]' \
 '-h[Print help]' \
 '--help[Print help]' \
 && ret=0
@@ -657,8 +658,8 @@ _dtf_commands() {
 'check:Check a plan and list its mistakes, without submitting it' \
 'run:Test on this machine\: coordinator and worker in one process' \
 'generate:Write tests for models\: a plan, and scripts that run alone' \
-'report:Tell what is right, fast, broken and flaky' \
-'status:Tell how the coordinator is, and what runs' \
+'report:Show what is correct, fast, broken or flaky' \
+'status:Show the coordinator'\''s state and what is running' \
 'cancel:Cancel a run\: waiting tests end at once, running ones are stopped' \
 'logs:Print what a test wrote' \
 'why:Explain why a test waits, was skipped, or ended as it did' \
@@ -711,8 +712,8 @@ _dtf__subcmd__help_commands() {
 'check:Check a plan and list its mistakes, without submitting it' \
 'run:Test on this machine\: coordinator and worker in one process' \
 'generate:Write tests for models\: a plan, and scripts that run alone' \
-'report:Tell what is right, fast, broken and flaky' \
-'status:Tell how the coordinator is, and what runs' \
+'report:Show what is correct, fast, broken or flaky' \
+'status:Show the coordinator'\''s state and what is running' \
 'cancel:Cancel a run\: waiting tests end at once, running ones are stopped' \
 'logs:Print what a test wrote' \
 'why:Explain why a test waits, was skipped, or ended as it did' \
@@ -794,7 +795,7 @@ _dtf__subcmd__help__subcmd__submit_commands() {
 _dtf__subcmd__help__subcmd__templates_commands() {
     local commands; commands=(
 'list:List what is in effect\: built in, added to the coordinator, your own' \
-'show:Print a text' \
+'show:Print a template or a shared part' \
 'add:Add templates to the coordinator, for everybody who submits there' \
 'check:Check templates\: hostile values, Python'\''s own reading, dry runs without packages' \
 'history:List the versions of a template with author and time' \
@@ -880,7 +881,7 @@ _dtf__subcmd__submit_commands() {
 _dtf__subcmd__templates_commands() {
     local commands; commands=(
 'list:List what is in effect\: built in, added to the coordinator, your own' \
-'show:Print a text' \
+'show:Print a template or a shared part' \
 'add:Add templates to the coordinator, for everybody who submits there' \
 'check:Check templates\: hostile values, Python'\''s own reading, dry runs without packages' \
 'history:List the versions of a template with author and time' \
@@ -902,7 +903,7 @@ _dtf__subcmd__templates__subcmd__check_commands() {
 _dtf__subcmd__templates__subcmd__help_commands() {
     local commands; commands=(
 'list:List what is in effect\: built in, added to the coordinator, your own' \
-'show:Print a text' \
+'show:Print a template or a shared part' \
 'add:Add templates to the coordinator, for everybody who submits there' \
 'check:Check templates\: hostile values, Python'\''s own reading, dry runs without packages' \
 'history:List the versions of a template with author and time' \

@@ -586,6 +586,7 @@ mod tests {
             backends: [domain::accelerator::Backend::Rocm].into(),
             accelerators: vec![accelerator.clone()],
             tags: ["lab".parse().expect("a tag")].into(),
+            detection_errors: vec!["nvidia-smi ended by signal 11".into()],
         };
         same_fields::<domain::accelerator::Accelerator, Accelerator>(&json!(accelerator), &[]);
         same_fields::<domain::capability::Capability, Capability>(&json!(capability), &[]);

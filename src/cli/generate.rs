@@ -73,7 +73,12 @@ pub async fn run(console: Console, global: &Global, args: GenerateArgs) -> Resul
         work.library = library::library(console, &file, &args.templates, Vec::new())?;
     }
     if args.run {
-        let how = cli_run::How { local: &args.local, verdict: args.verdict, output: args.output, dry_run: false };
+        let how = cli_run::How {
+            local: &args.local,
+            verdict: args.verdict,
+            output: args.output,
+            dry_run: false,
+        };
         return cli_run::perform(console, global, work, &how).await;
     }
     work.ask_hub(console, &file, offline).await?;
@@ -102,12 +107,22 @@ pub async fn run(console: Console, global: &Global, args: GenerateArgs) -> Resul
     if let Some(plan) = beside {
         return write_plan(console, &plan, &made, args.force);
     }
-    let out = args.out.unwrap_or_else(|| PathBuf::from("dtf-tests"));
+    write_tests(console, &made, args.out, args.force)
+}
+
+/// A plan and its scripts in a directory of their own.
+fn write_tests(
+    console: Console,
+    made: &Generated,
+    out: Option<PathBuf>,
+    force: bool,
+) -> Result<u8, Failure> {
+    let out = out.unwrap_or_else(|| PathBuf::from("dtf-tests"));
     let progress = Progress::new(console);
     if made.submission.tests.len() >= MANY {
         progress.say(&format!("writing {} files", made.submission.tests.len() + 1));
     }
-    write(&out, &made, args.force)?;
+    write(&out, made, force)?;
     drop(progress);
     let plan = out.join("plan.yaml");
     console.result(&format!(

@@ -55,7 +55,12 @@ pub async fn run(console: Console, global: &Global, args: RunArgs) -> Result<u8,
     let file = settings(global)?;
     let added = library::added_to(global, &file, &args.lender).await?;
     work.library = library::library(console, &file, &args.templates, added)?;
-    let how = How { local: &args.local, verdict: args.verdict, output: args.output, dry_run: args.dry_run };
+    let how = How {
+        local: &args.local,
+        verdict: args.verdict,
+        output: args.output,
+        dry_run: args.dry_run,
+    };
     perform(console, global, work, &how).await
 }
 

@@ -206,7 +206,7 @@ mod tests {
     #[test]
     fn what_is_unknown_is_named() {
         let text = describe(&capability(&[], 1));
-        assert_eq!(text, "1 slots, 1.5 cores, 1.0 GiB, cpu, NVIDIA GB10 (memory unknown)");
+        assert_eq!(text, "1 slot, 1.5 cores, 1.0 GiB, cpu, NVIDIA GB10 (memory unknown)");
     }
 
     #[tokio::test]
