@@ -86,8 +86,9 @@ mod tests {
         assert_eq!(of(&[(Outcome::Error, 2)], 1), TESTS_FAILED);
         assert_eq!(of(&[(Outcome::WorkerLost, 1)], 0), INFRASTRUCTURE);
         // Tests whose own cases were all skipped are no trouble, unless there is nothing else.
-        let all_skipped =
-            |outcomes: &[_], all_skipped| of_run(&Totals { all_skipped, ..totals(outcomes, 0) }, false);
+        let all_skipped = |outcomes: &[_], all_skipped| {
+            of_run(&Totals { all_skipped, ..totals(outcomes, 0) }, false)
+        };
         assert_eq!(all_skipped(&[passed, (Outcome::Skipped, 2)], 2), PASSED);
         assert_eq!(all_skipped(&[passed, (Outcome::Skipped, 3)], 2), UNSCHEDULABLE);
         assert_eq!(all_skipped(&[(Outcome::Failed, 1), (Outcome::Skipped, 2)], 2), TESTS_FAILED);

@@ -72,6 +72,7 @@ fn line(event: &Event, scheduler: &Scheduler) -> Option<(bool, String)> {
             ended(test.run, scheduler).and_then(told)
         }
         Event::TestsAdded { .. }
+        | Event::NoticesSent { .. }
         | Event::LeasesGranted { .. }
         | Event::LeasesRecalled { .. }
         | Event::LeaseReturned { .. }

@@ -90,12 +90,7 @@ impl Projection<'_> {
                 self.ended(test, Outcome::Cancelled, None, false, Some(CANCELLED), *at)
             }
             Event::LateResult { lease, worker, outcome, detail, at } => {
-                let LeaseId { attempt, epoch } = *lease;
-                let TestId { run, index } = attempt.test;
-                let detail = detail.as_deref().map(RawValue::get);
-                let (outcome, number) = (outcome.name(), attempt.number);
-                let row = params![run.0, index, number, epoch.0, worker.0, outcome, detail, at.0];
-                self.tables.append(Table::LateResults, row)
+                self.late_result(*lease, *worker, *outcome, detail.as_deref(), *at)
             }
             Event::TemplateAdded { path, sha256, version, user, at } => {
                 let row = params![path, *version, sha256, user, at.0];
@@ -112,6 +107,20 @@ impl Projection<'_> {
             | Event::LeasesGranted { .. }
             | Event::LeasesRecalled { .. } => Ok(()),
         }
+    }
+
+    fn late_result(
+        &mut self,
+        LeaseId { attempt, epoch }: LeaseId,
+        worker: WorkerId,
+        outcome: Outcome,
+        detail: Option<&RawValue>,
+        at: Timestamp,
+    ) -> duckdb::Result<()> {
+        let TestId { run, index } = attempt.test;
+        let (detail, outcome, number) = (detail.map(RawValue::get), outcome.name(), attempt.number);
+        let row = params![run.0, index, number, epoch.0, worker.0, outcome, detail, at.0];
+        self.tables.append(Table::LateResults, row)
     }
 
     fn attempt(&mut self, ended: &Ended<'_>) -> duckdb::Result<()> {

@@ -164,7 +164,7 @@ mod tests {
             let public = operation["security"].as_array().expect(&here).is_empty();
             let responses = operation["responses"].as_object().expect(&here);
             let good = responses.keys().filter(|status| status.starts_with('2')).count();
-            assert_eq!(good, 1, "{here}");
+            assert!(good >= 1, "{here}");
             for (status, response) in responses {
                 let told = response["description"].as_str().unwrap_or_default();
                 assert!(!told.is_empty(), "{here}: {status}");
