@@ -366,7 +366,7 @@ _dtf() {
             return 0
             ;;
         dtf__subcmd__generate)
-            opts="-v -q -h --coordinator --hw --batch --sequence-length --image-size --dtype --attention --runtime --weights --exclude --include --family --revision --set --templates --from-pytest --shard-time --durations --out --force --dry-run --explain --graph --submit --run --output --fail-on-flaky --wait --wait-timeout --unschedulable-timeout --slots --tags --environments-dir --python --system-packages --torch-backend --offline --pass-env --data-dir --config --token-file --color --verbose --quiet --help"
+            opts="-v -q -h --coordinator --hw --batch --sequence-length --image-size --dtype --attention --runtime --weights --exclude --include --family --revision --set --templates --from-pytest --shard-time --durations --files --env --out --force --dry-run --explain --graph --submit --run --output --fail-on-flaky --wait --wait-timeout --unschedulable-timeout --slots --tags --environments-dir --python --system-packages --torch-backend --offline --pass-env --data-dir --config --token-file --color --verbose --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -441,6 +441,14 @@ _dtf() {
                     return 0
                     ;;
                 --durations)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --files)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --env)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
