@@ -3,7 +3,7 @@
 //! Limits: [`PATIENCE`] for one question, [`MAX_ANSWER_BYTES`] of an answer, [`MAX_OUTPUT_BYTES`]
 //! of what is printed beside it.
 
-use super::super::failure::Failure;
+use crate::cli::failure::Failure;
 use crate::plan::pytest::{self, Collected};
 use crate::sys::process::{Call, Ended, Keep, Limits, Ran, run};
 use serde::Deserialize;

@@ -1,10 +1,10 @@
 //! The packages of a suite's environment: what its requirements file names, what it was seen to
 //! import in the versions of here, and wheels of what no index has.
 
-use super::super::console::Console;
-use super::super::failure::Failure;
 use super::Place;
 use super::ask::{Asker, told};
+use crate::cli::console::Console;
+use crate::cli::failure::Failure;
 use crate::plan::pytest::{Collected, Distribution};
 use serde::Deserialize;
 use serde_json::json;

@@ -1,7 +1,7 @@
 //! What the items of a suite took before: from a JUnit file, or from what pytest-split keeps.
 
-use super::super::failure::Failure;
 use super::ask::read_capped;
+use crate::cli::failure::Failure;
 use crate::plan::pytest::Item;
 use crate::worker::junit;
 use std::collections::HashMap;

@@ -4,10 +4,10 @@
 //! Limits: [`MAX_BESIDE_BYTES`] of content, and [`MAX_LIST_BYTES`] for the list of all files, which
 //! is part of each test.
 
-use super::super::failure::Failure;
-use super::super::folder::Folder;
 use super::ask::{Asker, read_capped, told};
 use super::{Place, relative};
+use crate::cli::failure::Failure;
+use crate::cli::folder::Folder;
 use crate::plan::files::{self, Files, IGNORED, MAX_FILE_BYTES};
 use crate::plan::pytest::{BESIDE, Collected};
 use serde_json::json;
