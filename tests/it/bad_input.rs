@@ -169,7 +169,7 @@ fn hardware_that_nobody_has_is_said_with_the_reason() {
     let pending = home
         .at(&coordinator, &["submit", "plan.yaml", "--wait", "--wait-timeout", "2s"])
         .expect_code(8);
-    assert!(pending.err.contains("dtf report --run r2"), "{}", pending.err);
+    assert!(pending.err.contains("dtf wait r2"), "{}", pending.err);
     let json = ["--output", "json"];
     let stored = home.at(&coordinator, &[&["submit", "plan.yaml"], &json[..]].concat());
     let stored = stored.expect_code(0).json();
