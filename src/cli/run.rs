@@ -315,11 +315,12 @@ async fn not_started(
             working.process,
             data_dir.display()
         ))
-        .hint(
-            "wait until it has ended (dtf status shows how far it is), or give this one another \
-             --data-dir; several runs on one machine are queued by `dtf coordinator`, `dtf \
-             worker` and `dtf submit`",
-        ),
+        .hint(format!(
+            "wait until it has ended (dtf report --data-dir {} shows how far it is), or give this \
+             one another --data-dir; several runs on one machine are queued by `dtf coordinator`, \
+             `dtf worker` and `dtf submit`",
+            data_dir.display()
+        )),
         None => failure,
     }
 }
