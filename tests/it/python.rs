@@ -127,6 +127,17 @@ fn has_cuda() -> bool {
 const PYTEST: &str = "python, -m, pytest, -q, -p, \"no:cacheprovider\"";
 const FAULTS: &str = "tests/python/test_faults.py";
 
+/// What the Python tests read.
+const SENT: [&str; 7] = [
+    "src/worker",
+    "src/cli",
+    "src/plan/pytest",
+    "tests/python",
+    "tests/data",
+    "templates",
+    "scripts",
+];
+
 #[test]
 fn the_python_parts_pass_their_own_tests() {
     let home = Home::new();
@@ -147,18 +158,17 @@ fn the_python_parts_pass_their_own_tests() {
         "plan.yaml",
         &format!(
             "schema: 1\nname: python\ndefaults:\n  \
-               files: [src/worker, src/cli, src/plan/pytest, tests/python, templates, scripts]\n  timeout: 15m\n  \
+               files: [{}]\n  timeout: 15m\n  \
                env: {{DTF_ALL_PACKAGES: \"1\"}}\n  environment: {{packages: [{}]}}\ntests:\n  \
              - name: \"faults {{part}}\"\n    env: {{DTF_PART: \"{{part}}\"}}\n    \
                matrix: {{part: [1/2, 2/2]}}\n    cmd: [{PYTEST}, {FAULTS}]\n  \
              - name: \"{{file}}\"\n    matrix: {{file: [{}]}}\n    cmd: [{PYTEST}, \"{{file}}\"]\n",
+            SENT.join(", "),
             packages.join(", "),
             files.join(", ")
         ),
     );
-    for folder in
-        ["src/worker", "src/cli", "src/plan/pytest", "tests/python", "templates", "scripts"]
-    {
+    for folder in SENT {
         copy(&root.join(folder), &home.path(folder));
     }
     let plan = plan.to_str().expect("a plain path");
