@@ -1,6 +1,6 @@
 //! The model hub, as far as dtf asks it: the small files that describe a model.
 //!
-//! Limits: [`MAX_CONFIG_BYTES`] a file, short timeouts, no repeats: without a network the
+//! Limits: `MAX_CONFIG_BYTES` a file, short timeouts, no repeats: without a network the
 //! answer is quick. Promises: nothing but the named files is fetched; the token goes to the
 //! hub's own address only, in one header, and never into a message.
 
@@ -84,7 +84,7 @@ impl Hub {
     }
 
     /// The files of a model in a revision. None: no such model, or this hub lists none, or more
-    /// than fit in [`MAX_CONFIG_BYTES`].
+    /// than fit in `MAX_CONFIG_BYTES`.
     ///
     /// # Errors
     /// The hub cannot be reached.

@@ -7,7 +7,7 @@
 //! number finds a text and takes it for no size. The same words inside of texts stay as they
 //! are.
 //!
-//! Limits: 128 levels (the parser's own) and [`MAX_DIGITS`] digits of a number.
+//! Limits: 128 levels (the parser's own) and `MAX_DIGITS` digits of a number.
 
 use serde_json::Value;
 use serde_json::value::RawValue;

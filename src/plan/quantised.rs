@@ -78,7 +78,7 @@ const fn restored(name: &'static str, packages: &'static [&'static str]) -> Meth
     Method { name, packages, runs: "", restored: true }
 }
 
-/// Looks for it in a configuration and in the [`FILES`] beside it.
+/// Looks for it in a configuration and in the `FILES` beside it.
 #[must_use]
 pub fn find(
     config: &Map<String, Value>,
