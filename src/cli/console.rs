@@ -134,7 +134,7 @@ fn columns() -> Option<u16> {
     None
 }
 
-/// A line for standard error. Nobody to tell is no reason to stop.
+/// Writes a line to standard error. A closed stream does not stop the command.
 fn told(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{}", lines(text, false));
 }

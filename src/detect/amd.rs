@@ -17,7 +17,7 @@ const TOOLS: [(&str, &[&str]); 2] = [
 ];
 /// What the tools print on a machine without a device.
 const NO_DEVICE: &[&str] = &["No AMD GPUs specified", "No JSON data to report"];
-/// Most places at which a document is looked for.
+/// Maximum number of places at which a document is looked for.
 const MAX_STARTS: usize = 1000;
 /// Targets that exist only as a part of a processor.
 const INTEGRATED: &[&str] = &[

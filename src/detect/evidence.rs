@@ -23,7 +23,7 @@ const NVIDIA: &str = "0x10de";
 const AMD: &str = "0x1002";
 /// Display controllers of every kind, and processing accelerators.
 const CLASSES: &[&str] = &["0x0300", "0x0302", "0x0380", "0x1200"];
-/// Most entries of one directory that are looked at.
+/// Maximum number of entries of one directory that are looked at.
 const MAX_ENTRIES: usize = 4096;
 
 impl Evidence {

@@ -14,7 +14,7 @@ const CUDA_ORDER: &str = "CUDA_DEVICE_ORDER";
 const ROCR: &str = "ROCR_VISIBLE_DEVICES";
 const HIP: &str = "HIP_VISIBLE_DEVICES";
 const ORDINAL: &str = "GPU_DEVICE_ORDINAL";
-/// Most entries of one list that are looked at.
+/// Maximum number of entries of one list that are looked at.
 const MAX_ENTRIES: usize = 1024;
 
 /// The variables of the worker's own process.

@@ -18,7 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Largest text that is read.
 pub const MAX_CONFIG_BYTES: usize = 1 << 20;
-/// Most names of one directory that are kept.
+/// Maximum number of names of one directory that are kept.
 pub const MAX_NAMES: usize = 2000;
 /// Levels whose names are listed: the directory and those in it.
 pub const MAX_DEPTH: usize = 2;

@@ -10,7 +10,7 @@ use crate::plan::problem::Wrong;
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 
-/// Most names that a message lists.
+/// Maximum number of names that a message lists.
 const MAX_LISTED: usize = 4;
 /// What is at the start of a text, at most, when it is looked at.
 const START_BYTES: usize = 512;

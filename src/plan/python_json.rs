@@ -15,7 +15,7 @@ use std::borrow::Cow;
 
 /// Starts a text that stands for a number. No configuration holds this character.
 pub const MARK: char = '\0';
-/// Most digits of one number, as in Python.
+/// Maximum number of digits of one number, as in Python.
 const MAX_DIGITS: usize = 4300;
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 

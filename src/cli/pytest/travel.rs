@@ -15,16 +15,16 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Most bytes of what goes along only because it lies beside the tests.
+/// Maximum number of bytes of what goes along only because it lies beside the tests.
 const MAX_BESIDE_BYTES: u64 = 32 << 20;
-/// Most bytes that the list of files may take in the description of a test.
+/// Maximum number of bytes that the list of files may take in the description of a test.
 const MAX_LIST_BYTES: usize = 44 * 1024;
 /// The same for what is packed: some thousand files.
 const MAX_PACKED_LIST_BYTES: usize = 1 << 20;
 const ARCHIVE: &str = include_str!("archive.py");
 /// What one file takes there beside its path: digest, size, punctuation.
 const LISTED_BYTES: usize = 120;
-/// Most entries of a directory without settings that are taken for a suite's own.
+/// Maximum number of entries of a directory without settings that are taken for a suite's own.
 const MAX_UNKNOWN_ENTRIES: usize = 100;
 
 pub struct Travelling {

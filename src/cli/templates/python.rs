@@ -23,7 +23,7 @@ impl Limits {
     const USUAL: Self = Self { script: Duration::from_secs(30), template: Duration::from_mins(5) };
 }
 
-/// Most bytes of each of the driver's streams that are kept.
+/// Maximum number of bytes of each of the driver's streams that are kept.
 const MAX_OUTPUT_BYTES: usize = 16 * 1024;
 /// Longest line of them that is shown, in characters.
 const MAX_LINE: usize = 300;

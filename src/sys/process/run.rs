@@ -34,7 +34,7 @@ pub struct Call {
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     pub time: Duration,
-    /// Most bytes that are kept of each stream. The rest is read and dropped.
+    /// Maximum number of bytes that are kept of each stream. The rest is read and dropped.
     pub output_bytes: usize,
     pub keep: Keep,
 }
