@@ -5,6 +5,9 @@
 //!
 //! A rule that is in the way can be changed here, together with its reason.
 
+mod lexer;
+
+use lexer::{blank, declared_tests, is_name_character, unit_tests_at};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -96,99 +99,17 @@ impl Source {
     }
 }
 
-/// Replaces comments, strings and character literals by blanks.
-fn blank(text: &str) -> String {
-    let bytes = text.as_bytes();
-    let mut out = bytes.to_vec();
-    let mut at = 0;
-    while at < bytes.len() {
-        let end = match &bytes[at..] {
-            [b'/', b'/', ..] => at + text[at..].find('\n').unwrap_or(text.len() - at),
-            [b'/', b'*', ..] => {
-                text[at + 2..].find("*/").map_or(text.len(), |end| at + 2 + end + 2)
-            }
-            [b'"', ..] => quoted_end(bytes, at),
-            [b'r', b'"' | b'#', ..] if !ident_before(bytes, at) => match raw_string_end(text, at) {
-                Some(end) => end,
-                None => at,
-            },
-            [b'\'', b'\\', ..] => at + 3 + text[at + 3..].find('\'').unwrap_or(0) + 1,
-            [b'\'', ..] => char_end(text, at).unwrap_or(at),
-            _ => at,
-        };
-        for byte in &mut out[at..end] {
-            if *byte != b'\n' {
-                *byte = b' ';
-            }
-        }
-        at = end.max(at + 1);
-    }
-    String::from_utf8(out).expect("only whole literals and comments are blanked")
-}
-
-/// Whether `r` belongs to a longer name; `br"…"` is a raw string as well.
-fn ident_before(bytes: &[u8], at: usize) -> bool {
-    let ident =
-        |back: usize| at.checked_sub(back).is_some_and(|i| ident_char(char::from(bytes[i])));
-    let byte_string = at > 0 && bytes[at - 1] == b'b' && !ident(2);
-    ident(1) && !byte_string
-}
-
-fn quoted_end(bytes: &[u8], start: usize) -> usize {
-    let mut at = start + 1;
-    while at < bytes.len() {
-        match bytes[at] {
-            b'\\' => at += 2,
-            b'"' => return at + 1,
-            _ => at += 1,
-        }
-    }
-    bytes.len()
-}
-
-fn raw_string_end(text: &str, start: usize) -> Option<usize> {
-    let rest = &text[start + 1..];
-    let hashes = rest.bytes().take_while(|byte| *byte == b'#').count();
-    let body = rest[hashes..].strip_prefix('"')?;
-    let close = format!("\"{}", "#".repeat(hashes));
-    let end = body.find(&close).map_or(text.len(), |end| start + 2 + hashes + end + close.len());
-    Some(end)
-}
-
-/// A character literal ends two characters on; a lifetime does not.
-fn char_end(text: &str, start: usize) -> Option<usize> {
-    let mut rest = text[start + 1..].chars();
-    let inside = rest.next()?;
-    (rest.next()? == '\'').then(|| start + 1 + inside.len_utf8() + 1)
-}
-
-/// Unit tests stand at the end of a file: `#[cfg(test)] mod … {`.
-fn unit_tests_at(code: &str) -> Option<usize> {
-    code.match_indices("#[cfg(test)]").map(|(at, _)| at).find(|at| {
-        let item = code[at + "#[cfg(test)]".len()..].trim_start();
-        item.starts_with("mod ")
-            && item.find('{').unwrap_or(usize::MAX) < item.find(';').unwrap_or(usize::MAX)
-    })
-}
-
-/// Modules whose declaration says `#[cfg(test)] mod name;`: all of their files are tests.
+/// Modules that are declared as tests: all of their files are tests.
 fn test_modules(sources: &[Source]) -> BTreeSet<String> {
-    let mut found = BTreeSet::new();
+    let mut modules = BTreeSet::new();
     for source in sources {
-        for (at, _) in source.code.match_indices("#[cfg(test)]") {
-            let item = source.code[at + "#[cfg(test)]".len()..].trim_start();
-            let Some(name) = item.strip_prefix("mod ").and_then(|rest| rest.split_once(';')) else {
-                continue;
-            };
-            let parent = source.module();
-            found.insert(if parent.is_empty() {
-                name.0.into()
-            } else {
-                format!("{parent}::{}", name.0)
-            });
+        let parent = source.module();
+        for name in declared_tests(&source.code) {
+            let module = format!("{parent}::{name}");
+            modules.insert(module.trim_start_matches(':').to_owned());
         }
     }
-    found
+    modules
 }
 
 fn within(module: &str, prefix: &str) -> bool {
@@ -204,16 +125,12 @@ fn floor_of(module: &str) -> Option<(usize, &'static str)> {
     entries.filter(|(_, name)| within(module, name)).max_by_key(|(_, name)| name.len())
 }
 
-fn ident_char(character: char) -> bool {
-    character.is_alphanumeric() || character == '_'
-}
-
 /// Where `word` stands on its own: not inside a longer name.
 fn words<'a>(code: &'a str, word: &'a str) -> impl Iterator<Item = usize> + 'a {
     code.match_indices(word).map(|(at, _)| at).filter(move |at| {
-        let before = code[..*at].chars().next_back().is_some_and(ident_char);
-        let ends_in_name = word.chars().next_back().is_some_and(ident_char);
-        let after = code[at + word.len()..].chars().next().is_some_and(ident_char);
+        let before = code[..*at].chars().next_back().is_some_and(is_name_character);
+        let ends_in_name = word.chars().next_back().is_some_and(is_name_character);
+        let after = code[at + word.len()..].chars().next().is_some_and(is_name_character);
         let longer = before || (ends_in_name && after);
         !longer
     })
@@ -263,7 +180,7 @@ fn check_imports(source: &Source, floor: usize, entry: &str) -> Vec<String> {
     for at in words(code, "crate::") {
         let path: String = code[at + "crate::".len()..]
             .chars()
-            .take_while(|character| ident_char(*character) || *character == ':')
+            .take_while(|character| is_name_character(*character) || *character == ':')
             .collect();
         if path.is_empty() {
             wrong.push(source.say(at, "one `use` line for each module, no group across modules"));
@@ -335,7 +252,8 @@ fn check_any(source: &Source, is_test: bool) -> Vec<String> {
 /// Sleeps are fine while asking until a deadline, and in a test whose clock is virtual.
 fn may_sleep(before: &str) -> bool {
     let function = before.rsplit("fn ").next().unwrap_or_default();
-    let name: String = function.chars().take_while(|character| ident_char(*character)).collect();
+    let name: String =
+        function.chars().take_while(|character| is_name_character(*character)).collect();
     let attribute = before.rfind("#[tokio::test").map_or("", |at| &before[at..]);
     let virtual_time = attribute.lines().next().unwrap_or_default().contains("start_paused");
     POLLING.contains(&name.as_str()) || virtual_time || polls(before)
@@ -343,7 +261,7 @@ fn may_sleep(before: &str) -> bool {
 
 /// `while … { sleep(…)`: the loop asks again.
 fn polls(before: &str) -> bool {
-    let path = |c: char| ident_char(c) || c == ':' || c.is_whitespace();
+    let path = |c: char| is_name_character(c) || c == ':' || c.is_whitespace();
     let Some(head) = before.trim_end_matches(path).strip_suffix('{') else { return false };
     let statement = head.rsplit([';', '{', '}']).next().unwrap_or_default();
     statement.trim_start().starts_with("while ")
