@@ -16,7 +16,7 @@ pub mod sys;
 // floor 3: tools
 pub mod client;
 pub mod detect;
-pub mod report;
+pub mod results;
 // floor 4: roles
 pub mod coordinator;
 pub mod worker;

@@ -17,7 +17,7 @@ const FLOORS: &[&[&str]] = &[
     &["domain"],
     &["plan", "scheduler", "worker::machine"],
     &["api", "blobs", "log", "store", "sys"],
-    &["client", "detect", "report"],
+    &["client", "detect", "results"],
     &["coordinator", "worker"],
     &["config"],
     &["cli"],
@@ -451,7 +451,7 @@ mod the_checks_themselves {
         );
         one(
             "src/store/rows.rs",
-            "use crate::api::v1::tests::TestView;",
+            "use crate::api::v1::test_views::TestView;",
             "floor 2 (store) imports floor 2 (api)",
         );
         one(
@@ -465,7 +465,7 @@ mod the_checks_themselves {
             "floor 1 (worker::machine)",
         );
         one("src/worker/machine.rs", "use super::executor::Run;", "leaves this module's floor");
-        one("src/report/mod.rs", "use crate::{api, store};", "one `use` line");
+        one("src/results/mod.rs", "use crate::{api, store};", "one `use` line");
         one("src/ghost/mod.rs", "", "give this module a floor");
         one("src/cli/mod.rs", "use crate::ghost::x;", "has no floor");
         one("src/cli/helpers.rs", "", "says nothing");

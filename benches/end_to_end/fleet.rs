@@ -1,7 +1,7 @@
 //! A coordinator and its workers as processes in a folder of their own, stopped when dropped.
 
 use dtf::api::v1::runs::{AddTests, RunView, SubmitRun};
-use dtf::api::v1::tests::AttemptQuery;
+use dtf::api::v1::test_views::AttemptQuery;
 use dtf::client::{Client, ClientOptions};
 use dtf::domain::id::RunId;
 use dtf::domain::test::TestSpec;

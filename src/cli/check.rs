@@ -6,7 +6,7 @@ use super::console::Console;
 use super::failure::Failure;
 use super::work::Work;
 use super::{exit, library, submit};
-use crate::report::render::figures::counted;
+use crate::results::render::figures::counted;
 
 pub async fn run(console: Console, global: &Global, args: CheckArgs) -> Result<u8, Failure> {
     let mut work = Work::plan(&args.plan)?;

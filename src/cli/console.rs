@@ -8,7 +8,7 @@
 use super::args::{Color, Global};
 use super::failure::Failure;
 use crate::plan::problem::MAX_PROBLEMS;
-use crate::report::render::words::{self, lines};
+use crate::results::render::words::{self, lines};
 use std::io::{self, IsTerminal, Write};
 
 /// How to talk to whoever reads. Printing takes it even where it does not look at it: what

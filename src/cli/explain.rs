@@ -13,7 +13,7 @@ use crate::plan::flags::Flags;
 use crate::plan::generate::{About, ModelTests, Planned};
 use crate::plan::priority::Terms;
 use crate::plan::request::Generated;
-use crate::report::render::{csv_field, figures, words};
+use crate::results::render::{csv_field, figures, words};
 use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, Table};
 use serde::Serialize;

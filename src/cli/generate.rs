@@ -11,7 +11,7 @@ use super::{exit, explain, fit, library, pytest, run as cli_run, submit};
 use crate::plan::graph;
 use crate::plan::pytest::BESIDE;
 use crate::plan::request::Generated;
-use crate::report::render::figures::counted;
+use crate::results::render::figures::counted;
 use std::path::{Path, PathBuf};
 
 /// Scripts whose writing may take more than a moment.

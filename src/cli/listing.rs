@@ -6,7 +6,7 @@ use super::failure::Failure;
 use crate::api;
 use crate::domain::capability::Capability;
 use crate::domain::test::TestSpec;
-use crate::report::render::{csv_field, figures};
+use crate::results::render::{csv_field, figures};
 use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, ContentArrangement, Table};
 use serde::Serialize;

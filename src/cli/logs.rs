@@ -8,7 +8,7 @@ use super::naming::{self, What};
 use super::patience::Patience;
 use super::progress::Progress;
 use super::stored::{Source, Stored};
-use crate::api::v1::tests::TestView;
+use crate::api::v1::test_views::TestView;
 use crate::client::{Client, LogEvent};
 use crate::domain::id::{AttemptId, TestId};
 use std::time::{Duration, Instant};

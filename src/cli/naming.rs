@@ -6,9 +6,9 @@
 use super::exit;
 use super::failure::Failure;
 use super::stored::Source;
-use crate::api::v1::tests::TestView;
+use crate::api::v1::test_views::TestView;
 use crate::domain::id::{AttemptId, TestId};
-use crate::report::render::words::plain;
+use crate::results::render::words::plain;
 
 /// Newest runs that are searched for a name.
 pub const MAX_RUNS: u32 = 50;

@@ -4,7 +4,7 @@
 use super::console::Console;
 use crate::api::v1::runs::RunCounts;
 use crate::domain::outcome::Outcome;
-use crate::report::render::words::plain;
+use crate::results::render::words::plain;
 use crate::worker::environments;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::sync::Mutex;

@@ -8,7 +8,7 @@ use super::stored::{Source, Stored};
 use crate::api::v1::reports::{MAX_ROWS, ReportQuery, ReportView, Totals};
 use crate::domain::id::RunId;
 use crate::domain::time::{Millis, Timestamp};
-use crate::report;
+use crate::results;
 use crate::store;
 use crate::sys::clock::Clock;
 
@@ -29,7 +29,7 @@ pub async fn run(console: Console, global: &Global, args: ReportArgs) -> Result<
             reports
                 .push(ask(&source, &ReportQuery { since_ms: None, run: Some(run), limit }).await?);
         }
-        let merged = report::merge(reports);
+        let merged = results::merge(reports);
         merged
             .ok_or_else(|| Failure { code: exit::NO_TEST, ..Failure::new("there are no runs") })?
     };
@@ -72,7 +72,7 @@ fn from_store(stored: &Stored, query: &ReportQuery) -> Result<ReportView, Failur
         limit: query.limit.unwrap_or(MAX_ROWS) as usize,
     };
     let rows = stored.store().report(&asked).map_err(|error| Failure::chain(&error))?;
-    Ok(report::assemble(rows))
+    Ok(results::assemble(rows))
 }
 
 /// The table says by itself that rows are missing; a file of values could not.
@@ -90,11 +90,11 @@ fn tell_left_out(console: Console, view: &ReportView, output: Output) {
 pub fn render(console: Console, view: &ReportView, output: Output) -> Result<String, Failure> {
     match output {
         Output::Table => {
-            let style = report::render::Style { colour: console.colour, width: console.width() };
-            Ok(report::render::table(view, style))
+            let style = results::render::Style { colour: console.colour, width: console.width() };
+            Ok(results::render::table(view, style))
         }
-        Output::Csv => Ok(report::render::csv(view)),
-        Output::Json => report::render::json(view)
+        Output::Csv => Ok(results::render::csv(view)),
+        Output::Json => results::render::json(view)
             .map_err(|error| Failure::new(format!("cannot encode the report: {error}"))),
     }
 }

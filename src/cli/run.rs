@@ -20,7 +20,7 @@ use crate::domain::capability::Capability;
 use crate::domain::outcome::Outcome;
 use crate::domain::test::TestSpec;
 use crate::plan::submission::Submission;
-use crate::report::render::figures::counted;
+use crate::results::render::figures::counted;
 use crate::sys::fs::LockError;
 use crate::sys::ids;
 use crate::sys::shutdown::{Shutdown, Trigger, asked_to_end};

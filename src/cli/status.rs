@@ -9,7 +9,7 @@ use super::stored::live;
 use crate::api::page::PageQuery;
 use crate::api::v1::runs::RunView;
 use crate::api::v1::status::StatusView;
-use crate::report::render::words::plain;
+use crate::results::render::words::plain;
 
 /// Characters of a name shown.
 const NAME_CHARS: usize = 60;

@@ -8,7 +8,7 @@ use super::failure::Failure;
 use super::results::ResultsArgs;
 use super::serving;
 use crate::api::page::PageQuery;
-use crate::api::v1::tests::{AttemptDetail, TestQuery, TestView, Why};
+use crate::api::v1::test_views::{AttemptDetail, TestQuery, TestView, Why};
 use crate::blobs::{self, Blobs};
 use crate::client::{Client, ClientError};
 use crate::config::{File, locate};

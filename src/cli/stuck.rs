@@ -7,14 +7,14 @@
 
 use super::progress::Progress;
 use crate::api::v1::runs::{RunCounts, RunView};
-use crate::api::v1::tests::TestQuery;
+use crate::api::v1::test_views::TestQuery;
 use crate::api::v1::workers::{WorkerState, WorkerView};
 use crate::client::{Client, ClientError};
 use crate::domain::id::RunId;
 use crate::domain::test::Phase;
 use crate::domain::time::Millis;
-use crate::report::render::figures::counted;
-use crate::report::render::words::plain;
+use crate::results::render::figures::counted;
+use crate::results::render::words::plain;
 use std::time::{Duration, Instant};
 
 /// How long it is waited for other workers when nobody says: one that starts again is back.

@@ -15,7 +15,7 @@ use crate::domain::test::TestSpec;
 use crate::plan::document::Plan;
 use crate::plan::files::PlannedFile;
 use crate::plan::submission::Submission;
-use crate::report::render::figures::counted;
+use crate::results::render::figures::counted;
 use futures::stream::{self, StreamExt, TryStreamExt};
 use std::path::Path;
 use std::sync::Arc;

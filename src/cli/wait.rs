@@ -14,7 +14,7 @@ use crate::api::v1::runs::RunView;
 use crate::client::Client;
 use crate::domain::id::RunId;
 use crate::domain::time::Millis;
-use crate::report::render::figures::counted;
+use crate::results::render::figures::counted;
 use crate::sys::shutdown::asked_to_end;
 use std::time::Duration;
 

@@ -6,7 +6,7 @@ use super::exit;
 use super::failure::Failure;
 use super::naming::{self, What};
 use super::stored::Source;
-use crate::api::v1::tests::Why;
+use crate::api::v1::test_views::Why;
 
 pub async fn run(console: Console, global: &Global, args: WhyArgs) -> Result<u8, Failure> {
     let source = Source::of(console, global, args.results).await?;

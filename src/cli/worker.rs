@@ -9,7 +9,7 @@ use super::machine;
 use crate::client::Client;
 use crate::config::locate;
 use crate::domain::capability::Capability;
-use crate::report::render::figures::counted;
+use crate::results::render::figures::counted;
 use crate::sys::memory;
 use crate::sys::shutdown::Shutdown;
 use crate::sys::spawn::Tasks;

@@ -10,8 +10,8 @@ use crate::api::v1::workers::{WorkerState, WorkerView};
 use crate::domain::capability::Capability;
 use crate::domain::id::WorkerId;
 use crate::domain::time::Millis;
-use crate::report::render::figures::counted;
-use crate::report::render::words::plain;
+use crate::results::render::figures::counted;
+use crate::results::render::words::plain;
 use comfy_table::presets::NOTHING;
 use comfy_table::{ContentArrangement, Table};
 

@@ -6,8 +6,8 @@
 use crate::domain::event::Event;
 use crate::domain::id::{RunId, WorkerId};
 use crate::domain::outcome::Outcome;
-use crate::report::render::figures::counted;
-use crate::report::render::words::plain;
+use crate::results::render::figures::counted;
+use crate::results::render::words::plain;
 use crate::scheduler::Scheduler;
 
 /// Characters of a name that are shown.

@@ -5,7 +5,7 @@ use crate::api::v1::history::{HistoryQuery, HistoryView, OutOfMemory, PastTest};
 use crate::api::v1::reports::{ReportQuery, ReportView};
 use crate::api::v1::runs::{RunCounts, RunView};
 use crate::api::v1::templates::TemplateView;
-use crate::api::v1::tests::{AttemptDetail, AttemptQuery, AttemptView, TestQuery, TestView};
+use crate::api::v1::test_views::{AttemptDetail, AttemptQuery, AttemptView, TestQuery, TestView};
 use crate::blobs::{BlobDigest, BlobError, Blobs};
 use crate::coordinator::projector::{Committed, Projection};
 use crate::coordinator::results::{Fault, Results};
@@ -14,7 +14,7 @@ use crate::domain::id::{AttemptId, RunId, TestId};
 use crate::domain::test::Phase;
 use crate::domain::time::Timestamp;
 use crate::log::LogReader;
-use crate::report;
+use crate::results;
 use crate::store::rows;
 use crate::store::{Store, Writer};
 use std::path::Path;
@@ -224,7 +224,7 @@ impl Results for Database {
     fn report(&self, query: &ReportQuery, limit: usize) -> Result<ReportView, Fault> {
         let since = query.since_ms.filter(|_| query.run.is_none()).map(Timestamp);
         let asked = rows::ReportQuery { since, run: query.run, limit };
-        Ok(report::assemble(self.store().report(&asked).map_err(fault)?))
+        Ok(results::assemble(self.store().report(&asked).map_err(fault)?))
     }
 
     fn runs(&self, before: Option<RunId>, limit: usize) -> Result<Vec<RunView>, Fault> {

@@ -27,7 +27,7 @@ mod tick;
 
 pub use database::{attempt_view, test_view};
 pub use http::auth::TokenFileError;
-pub use http::tests::{MAX_ATTEMPTS, ended};
+pub use http::test_routes::{MAX_ATTEMPTS, ended};
 pub use recovery::{RecoveryError, identity_of};
 pub use role::{CoordinatorError, run};
 pub use settings::Settings;

@@ -9,7 +9,7 @@ use crate::coordinator::substitute::Held;
 use crate::domain::event::Event;
 use crate::domain::time::Timestamp;
 use crate::log::{EmbeddedLog, EventLog, LogError};
-use crate::report::render::figures::counted;
+use crate::results::render::figures::counted;
 use crate::scheduler::Scheduler;
 use crate::store;
 use crate::store::Store;

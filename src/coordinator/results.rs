@@ -7,7 +7,7 @@ use crate::api::v1::history::{HistoryQuery, HistoryView};
 use crate::api::v1::reports::{ReportQuery, ReportView};
 use crate::api::v1::runs::RunView;
 use crate::api::v1::templates::TemplateView;
-use crate::api::v1::tests::{AttemptQuery, AttemptView, TestQuery, TestView};
+use crate::api::v1::test_views::{AttemptQuery, AttemptView, TestQuery, TestView};
 use crate::domain::id::{AttemptId, RunId, TestId};
 use std::path::Path;
 

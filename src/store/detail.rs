@@ -1,5 +1,5 @@
 //! What becomes columns of the JSON texts that pass through: an attempt's detail
-//! (`api::v1::tests::AttemptDetail`) and a launch's labels. Everything else stays JSON.
+//! (`api::v1::test_views::AttemptDetail`) and a launch's labels. Everything else stays JSON.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;

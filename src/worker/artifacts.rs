@@ -5,7 +5,7 @@
 //! finds it. Limit: [`MAX_BLOB_BYTES`] for each.
 
 use crate::api::MAX_BLOB_BYTES;
-use crate::api::v1::tests::Artifact;
+use crate::api::v1::test_views::Artifact;
 use crate::domain::id::{RunId, TestId};
 use crate::domain::launch::{FileRef, Input};
 use crate::sys::fs::{open_plain, write_whole};

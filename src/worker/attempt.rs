@@ -6,7 +6,7 @@
 
 use crate::api::v1::leases::{LeaseView, MAX_DETAIL_BYTES, Report};
 use crate::api::v1::logs::MAX_INLINE_BYTES;
-use crate::api::v1::tests::{AttemptDetail, LogRef};
+use crate::api::v1::test_views::{AttemptDetail, LogRef};
 use crate::domain::accelerator::Accelerator;
 use crate::domain::capability::Capability;
 use crate::domain::id::LeaseId;
@@ -572,7 +572,7 @@ fn kills_so_far() -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::v1::tests::PhaseRecord;
+    use crate::api::v1::test_views::PhaseRecord;
 
     #[test]
     fn of_details_that_are_too_large_the_message_is_left() {

@@ -4,7 +4,7 @@
 //! error, and so is one that shows no case. A failure is a failure, whoever shows it: a case,
 //! a suite, the exit code. Nothing but skipped cases is skipped.
 
-use crate::api::v1::tests::JunitSummary;
+use crate::api::v1::test_views::JunitSummary;
 use crate::domain::outcome::{Class, Outcome};
 use crate::worker::junit::{CaseReport, JunitError, plural};
 use crate::worker::verdict::Verdict;

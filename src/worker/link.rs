@@ -4,7 +4,7 @@
 
 use crate::api::v1::leases::{Claim, Claimed, Reported, Reports};
 use crate::api::v1::logs::Appended;
-use crate::api::v1::tests::Artifact;
+use crate::api::v1::test_views::Artifact;
 use crate::api::v1::workers::{Heartbeat, HeartbeatAnswer, Register, Registered};
 use crate::domain::id::{AttemptId, Epoch, TestId, WorkerId};
 use std::future::Future;

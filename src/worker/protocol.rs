@@ -6,7 +6,7 @@
 //! values each, finite only. What does not fit is counted and left out, and the first such
 //! line is told with its reason; nothing here fails.
 
-use crate::api::v1::tests::{AttemptDetail, Better, Check, Metric, PhaseRecord};
+use crate::api::v1::test_views::{AttemptDetail, Better, Check, Metric, PhaseRecord};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;

@@ -3,7 +3,7 @@
 use crate::api::error::Code;
 use crate::api::v1::leases::{Claim, Claimed, Reported, Reports};
 use crate::api::v1::logs::Appended;
-use crate::api::v1::tests::{Artifact, AttemptQuery};
+use crate::api::v1::test_views::{Artifact, AttemptQuery};
 use crate::api::v1::workers::{Heartbeat, HeartbeatAnswer, Leave, Register, Registered};
 use crate::client::Client;
 use crate::client::ClientError;

@@ -3,7 +3,7 @@
 use super::*;
 use crate::api::v1::leases::{Claim, Claimed, LeaseView, Report, Reported, Reports};
 use crate::api::v1::logs::Appended;
-use crate::api::v1::tests::{Artifact, AttemptDetail};
+use crate::api::v1::test_views::{Artifact, AttemptDetail};
 use crate::api::v1::workers::{Heartbeat, HeartbeatAnswer, Register, Registered};
 use crate::domain::id::{AttemptId, Epoch, LeaseId, RunId, TestId};
 use crate::domain::outcome::Class;

@@ -6,7 +6,7 @@
 //! lies above it is sent (again). So a lost answer loses nothing.
 
 use crate::api::schema;
-use crate::api::v1::tests::AttemptDetail;
+use crate::api::v1::test_views::AttemptDetail;
 use crate::domain::id::{Epoch, LeaseId};
 use crate::domain::outcome::{Class, Outcome};
 use crate::domain::time::Millis;

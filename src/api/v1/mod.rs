@@ -7,5 +7,5 @@ pub mod reports;
 pub mod runs;
 pub mod status;
 pub mod templates;
-pub mod tests;
+pub mod test_views;
 pub mod workers;

@@ -1,12 +1,12 @@
 //! What every handler can reach.
 
 use crate::api::error::Code;
-use crate::api::v1::tests::AttemptView;
+use crate::api::v1::test_views::AttemptView;
 use crate::coordinator::health::Health;
 use crate::coordinator::http::auth::Authenticator;
-use crate::coordinator::http::extract::blocking;
+use crate::coordinator::http::blocking::blocking;
 use crate::coordinator::http::refusals::Refusals;
-use crate::coordinator::http::respond::Problem;
+use crate::coordinator::http::respond::ApiError;
 use crate::coordinator::live::LiveLogs;
 use crate::coordinator::mailbox::Mailbox;
 use crate::coordinator::metrics::Metrics;
@@ -46,11 +46,11 @@ pub(crate) struct App {
 
 impl App {
     /// Returns when everything acknowledged so far can be read from the database.
-    pub async fn settled(&self) -> Result<(), Problem> {
+    pub async fn settled(&self) -> Result<(), ApiError> {
         if self.progress.wait_projected(PATIENCE).await {
             return Ok(());
         }
-        Err(Problem::new(Code::Unavailable, "the results database has fallen behind")
+        Err(ApiError::new(Code::Unavailable, "the results database has fallen behind")
             .hint("GET /health/ready says whether it can be written"))
     }
 
@@ -58,28 +58,28 @@ impl App {
     pub async fn results<T: Send + 'static>(
         &self,
         read: impl FnOnce(&dyn Results) -> Result<T, Fault> + Send + 'static,
-    ) -> Result<T, Problem> {
+    ) -> Result<T, ApiError> {
         let results = Arc::clone(&self.results);
         blocking(move || read(&*results))
             .await?
-            .map_err(|fault| Problem::internal("results or files cannot be read", &fault))
+            .map_err(|fault| ApiError::internal("results or files cannot be read", &fault))
     }
 
     /// An attempt that has ended.
-    pub async fn attempt(&self, attempt: AttemptId) -> Result<Option<AttemptView>, Problem> {
+    pub async fn attempt(&self, attempt: AttemptId) -> Result<Option<AttemptView>, ApiError> {
         self.settled().await?;
         self.results(move |r| r.attempt(attempt)).await
     }
 
     /// Blocks.
-    pub fn has_blob(&self, sha256: &str) -> Result<bool, Problem> {
+    pub fn has_blob(&self, sha256: &str) -> Result<bool, ApiError> {
         let size = self.results.blob_size(sha256);
         size.map(|size| size.is_some())
-            .map_err(|fault| Problem::internal("files cannot be read", &fault))
+            .map_err(|fault| ApiError::internal("files cannot be read", &fault))
     }
 
     /// The whole blob: for logs, which are small.
-    pub async fn read_blob(&self, sha256: String) -> Result<Option<Vec<u8>>, Problem> {
+    pub async fn read_blob(&self, sha256: String) -> Result<Option<Vec<u8>>, ApiError> {
         self.results(move |r| {
             let Some(mut file) = r.blob(&sha256)? else { return Ok(None) };
             let mut content = Vec::new();

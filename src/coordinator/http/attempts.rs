@@ -3,10 +3,10 @@
 use crate::api::SCHEMA;
 use crate::api::page::Page;
 use crate::api::schema;
-use crate::api::v1::tests::{AttemptQuery, AttemptView};
+use crate::api::v1::test_views::{AttemptQuery, AttemptView};
 use crate::coordinator::http::app::App;
 use crate::coordinator::http::extract::{Id, Params};
-use crate::coordinator::http::respond::Problem;
+use crate::coordinator::http::respond::ApiError;
 use crate::coordinator::http::runs::{cursor, page_size};
 use crate::domain::id::AttemptId;
 use axum::Json;
@@ -19,7 +19,7 @@ use std::sync::Arc;
 pub(crate) async fn list(
     State(app): State<Arc<App>>,
     Params(query): Params<AttemptQuery>,
-) -> Result<Json<Page<AttemptView>>, Problem> {
+) -> Result<Json<Page<AttemptView>>, ApiError> {
     let after: Option<AttemptId> = cursor(query.cursor.as_deref())?;
     let size = page_size(query.limit)?;
     app.settled().await?;
@@ -38,9 +38,9 @@ pub(crate) async fn list(
 pub(crate) async fn get(
     State(app): State<Arc<App>>,
     Id(attempt): Id<AttemptId>,
-) -> Result<Json<AttemptView>, Problem> {
+) -> Result<Json<AttemptView>, ApiError> {
     let found = app.attempt(attempt).await?;
-    found
-        .map(Json)
-        .ok_or_else(|| Problem::not_found(attempt).hint("attempts are listed once they have ended"))
+    found.map(Json).ok_or_else(|| {
+        ApiError::not_found(attempt).hint("attempts are listed once they have ended")
+    })
 }

@@ -4,8 +4,9 @@ use crate::api::MAX_BLOB_BYTES;
 use crate::api::error::Code;
 use crate::api::schema;
 use crate::coordinator::http::app::App;
+use crate::coordinator::http::blocking::blocking;
 use crate::coordinator::http::extract::Id;
-use crate::coordinator::http::respond::Problem;
+use crate::coordinator::http::respond::ApiError;
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
@@ -47,20 +48,18 @@ pub(crate) async fn put(
     State(app): State<Arc<App>>,
     Id(Sha(sha256)): Id<Sha>,
     request: Request,
-) -> Result<StatusCode, Problem> {
+) -> Result<StatusCode, ApiError> {
     let name = sha256.clone();
     if app.results(move |r| r.blob_size(&name)).await?.is_some() {
         return Ok(StatusCode::NO_CONTENT);
     }
-    let io = |error: std::io::Error| Problem::internal("the file cannot be stored", &error);
+    let io = |error: std::io::Error| ApiError::internal("the file cannot be stored", &error);
     let folder = app.incoming.clone();
-    let file = crate::coordinator::http::extract::blocking(move || {
-        tempfile::NamedTempFile::new_in(folder)
-    });
+    let file = blocking(move || tempfile::NamedTempFile::new_in(folder));
     let (file, path) = file.await?.map_err(io)?.into_parts();
     let found = receive(request, tokio::fs::File::from_std(file)).await?;
     if found != sha256 {
-        return Err(Problem::new(
+        return Err(ApiError::new(
             Code::Unprocessable,
             format!("the content has the digest {found}"),
         ));
@@ -71,17 +70,17 @@ pub(crate) async fn put(
 }
 
 /// Writes a body to a file; returns its digest.
-async fn receive(request: Request, mut file: tokio::fs::File) -> Result<String, Problem> {
-    let io = |error: std::io::Error| Problem::internal("the file cannot be stored", &error);
+async fn receive(request: Request, mut file: tokio::fs::File) -> Result<String, ApiError> {
+    let io = |error: std::io::Error| ApiError::internal("the file cannot be stored", &error);
     let mut body = request.into_body().into_data_stream();
     let mut hasher = Sha256::new();
     let mut size = 0;
     while let Some(piece) = body.next().await {
-        let piece = piece.map_err(|error| Problem::new(Code::BadRequest, error.to_string()))?;
+        let piece = piece.map_err(|error| ApiError::new(Code::BadRequest, error.to_string()))?;
         size += piece.len() as u64;
         if size > MAX_BLOB_BYTES {
             let message = format!("a blob has at most {MAX_BLOB_BYTES} bytes");
-            return Err(Problem::new(Code::TooLarge, message));
+            return Err(ApiError::new(Code::TooLarge, message));
         }
         hasher.update(&piece);
         file.write_all(&piece).await.map_err(io)?;
@@ -102,12 +101,12 @@ async fn receive(request: Request, mut file: tokio::fs::File) -> Result<String, 
 pub(crate) async fn get(
     State(app): State<Arc<App>>,
     Id(Sha(sha256)): Id<Sha>,
-) -> Result<Response, Problem> {
+) -> Result<Response, ApiError> {
     let name = sha256.clone();
     let file = app.results(move |r| r.blob(&name)).await?;
-    let file = file.ok_or_else(|| Problem::not_found(format!("blob {sha256}")))?;
+    let file = file.ok_or_else(|| ApiError::not_found(format!("blob {sha256}")))?;
     let length =
-        file.metadata().map_err(|error| Problem::internal("the file cannot be read", &error))?;
+        file.metadata().map_err(|error| ApiError::internal("the file cannot be read", &error))?;
     let pieces = stream::try_unfold(tokio::fs::File::from_std(file), |mut file| async move {
         let mut piece = vec![0; PIECE_BYTES];
         let read = file.read(&mut piece).await?;
@@ -128,10 +127,10 @@ pub(crate) async fn get(
 pub(crate) async fn head(
     State(app): State<Arc<App>>,
     Id(Sha(sha256)): Id<Sha>,
-) -> Result<Response, Problem> {
+) -> Result<Response, ApiError> {
     let name = sha256.clone();
     let size = app.results(move |r| r.blob_size(&name)).await?;
-    let size = size.ok_or_else(|| Problem::not_found(format!("blob {sha256}")))?;
+    let size = size.ok_or_else(|| ApiError::not_found(format!("blob {sha256}")))?;
     Ok([(CONTENT_LENGTH, size.to_string())].into_response())
 }
 

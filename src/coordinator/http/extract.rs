@@ -2,8 +2,9 @@
 
 use crate::api::error::Code;
 use crate::coordinator::http::app::App;
+use crate::coordinator::http::blocking::blocking;
 use crate::coordinator::http::permissions::Principal;
-use crate::coordinator::http::respond::Problem;
+use crate::coordinator::http::respond::ApiError;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
@@ -23,12 +24,13 @@ where
     T: FromStr + Send,
     T::Err: std::fmt::Display,
 {
-    type Rejection = Problem;
-    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
+    type Rejection = ApiError;
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, ApiError> {
         let Path(text) = Path::<String>::from_request_parts(parts, app)
             .await
-            .map_err(|error| Problem::new(Code::BadRequest, error.body_text()))?;
-        let id = text.parse().map_err(|e: T::Err| Problem::new(Code::BadRequest, e.to_string()))?;
+            .map_err(|error| ApiError::new(Code::BadRequest, error.body_text()))?;
+        let id =
+            text.parse().map_err(|e: T::Err| ApiError::new(Code::BadRequest, e.to_string()))?;
         Ok(Self(id))
     }
 }
@@ -37,22 +39,22 @@ where
 pub(crate) struct Params<T>(pub T);
 
 impl<T: DeserializeOwned> FromRequestParts<Arc<App>> for Params<T> {
-    type Rejection = Problem;
-    async fn from_request_parts(parts: &mut Parts, _: &Arc<App>) -> Result<Self, Problem> {
+    type Rejection = ApiError;
+    async fn from_request_parts(parts: &mut Parts, _: &Arc<App>) -> Result<Self, ApiError> {
         Query::<T>::try_from_uri(&parts.uri)
             .map(|Query(query)| Self(query))
-            .map_err(|error| Problem::new(Code::BadRequest, error.body_text()))
+            .map_err(|error| ApiError::new(Code::BadRequest, error.body_text()))
     }
 }
 
 /// A body within the limit of its route.
-pub(crate) async fn body(request: Request, app: &Arc<App>) -> Result<Bytes, Problem> {
+pub(crate) async fn body(request: Request, app: &Arc<App>) -> Result<Bytes, ApiError> {
     Bytes::from_request(request, app).await.map_err(|error| match error {
         BytesRejection::FailedToBufferBody(_) if error.status() == 413 => {
-            Problem::new(Code::TooLarge, "the body is larger than this route takes")
+            ApiError::new(Code::TooLarge, "the body is larger than this route takes")
                 .hint("send it in parts")
         }
-        other => Problem::new(Code::BadRequest, other.body_text()),
+        other => ApiError::new(Code::BadRequest, other.body_text()),
     })
 }
 
@@ -60,8 +62,8 @@ pub(crate) async fn body(request: Request, app: &Arc<App>) -> Result<Bytes, Prob
 pub(crate) struct Body<T>(pub T);
 
 impl<T: DeserializeOwned + Send + 'static> FromRequest<Arc<App>> for Body<T> {
-    type Rejection = Problem;
-    async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Problem> {
+    type Rejection = ApiError;
+    async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, ApiError> {
         let bytes = body(request, app).await?;
         if bytes.len() <= INLINE_BYTES {
             return reading(&bytes, parse).map(Self);
@@ -71,7 +73,7 @@ impl<T: DeserializeOwned + Send + 'static> FromRequest<Arc<App>> for Body<T> {
 }
 
 /// Parses JSON; an error names the field.
-pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     serde_json::from_slice(bytes).map_err(|error| {
         // The path costs time, so it is looked for only now.
         let deserializer = &mut serde_json::Deserializer::from_slice(bytes);
@@ -81,7 +83,7 @@ pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
             }
             _ => String::new(),
         };
-        Problem::new(Code::BadRequest, format!("malformed JSON{place}: {error}"))
+        ApiError::new(Code::BadRequest, format!("malformed JSON{place}: {error}"))
     })
 }
 
@@ -89,11 +91,11 @@ pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
 /// `5.0` or `5e0`: to JSON, and to programs that know one kind of number, these are the same.
 pub(crate) fn reading<T>(
     bytes: &[u8],
-    read: impl Fn(&[u8]) -> Result<T, Problem>,
-) -> Result<T, Problem> {
-    read(bytes).or_else(|problem| match plain_integers(bytes) {
+    read: impl Fn(&[u8]) -> Result<T, ApiError>,
+) -> Result<T, ApiError> {
+    read(bytes).or_else(|error| match plain_integers(bytes) {
         Some(plain) => read(&plain),
-        None => Err(problem),
+        None => Err(error),
     })
 }
 
@@ -141,23 +143,14 @@ fn whole_number(token: &[u8]) -> Option<String> {
     whole.then(|| format!("{:.0}", number + 0.0))
 }
 
-/// Runs what blocks or computes for long off the threads that serve connections.
-pub(crate) async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> T + Send + 'static,
-) -> Result<T, Problem> {
-    tokio::task::spawn_blocking(work)
-        .await
-        .map_err(|error| Problem::internal("a background task failed", &error))
-}
-
 impl FromRequestParts<Arc<App>> for Principal {
-    type Rejection = Problem;
-    async fn from_request_parts(parts: &mut Parts, _: &Arc<App>) -> Result<Self, Problem> {
+    type Rejection = ApiError;
+    async fn from_request_parts(parts: &mut Parts, _: &Arc<App>) -> Result<Self, ApiError> {
         parts
             .extensions
             .get::<Principal>()
             .cloned()
-            .ok_or_else(|| Problem::internal("the sender is unknown", &"a route without a guard"))
+            .ok_or_else(|| ApiError::internal("the sender is unknown", &"a route without a guard"))
     }
 }
 
@@ -170,10 +163,10 @@ mod tests {
     #[test]
     fn malformed_json_names_the_field() {
         let text = br#"{"name":"n","tests":[{"name":"a","launch":{},"priority":500}]}"#;
-        let problem = parse::<SubmitRun>(text).expect_err("malformed");
-        let text = format!("{problem:?}");
+        let error = parse::<SubmitRun>(text).expect_err("malformed");
+        let text = format!("{error:?}");
         assert!(text.contains("tests[0].priority"), "{text}");
-        assert_eq!(problem.into_response().status(), 400);
+        assert_eq!(error.into_response().status(), 400);
     }
 
     #[test]
@@ -191,8 +184,8 @@ mod tests {
         assert!(parse::<SubmitRun>(text).is_err());
         assert_eq!(reading(text, parse::<SubmitRun>).map(|run| run.tests.len()).ok(), Some(1));
         let text = br#"{"name":"n","tests":[{"name":"a","launch":{},"priority":5.5}]}"#;
-        let problem = reading(text, parse::<SubmitRun>).expect_err("a fraction");
-        assert!(format!("{problem:?}").contains("5.5"), "{problem:?}");
+        let error = reading(text, parse::<SubmitRun>).expect_err("a fraction");
+        assert!(format!("{error:?}").contains("5.5"), "{error:?}");
     }
 
     #[test]

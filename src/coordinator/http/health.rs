@@ -2,7 +2,7 @@
 
 use crate::api::v1::status::Ready;
 use crate::coordinator::http::app::App;
-use crate::coordinator::http::respond::Problem;
+use crate::coordinator::http::respond::ApiError;
 use crate::coordinator::metrics::Gauges;
 use crate::scheduler::Scheduler;
 use axum::Json;
@@ -32,7 +32,7 @@ pub(crate) async fn ready(State(app): State<Arc<App>>) -> Response {
 /// Get metrics in the text format of Prometheus.
 #[utoipa::path(get, path = "/metrics", tag = "health",
     responses((status = 200, body = String, content_type = "text/plain", description = "Prometheus text form")))]
-pub(crate) async fn metrics(State(app): State<Arc<App>>) -> Result<Response, Problem> {
+pub(crate) async fn metrics(State(app): State<Arc<App>>) -> Result<Response, ApiError> {
     let overview = app.mailbox.ask(|scheduler: &Scheduler, _| scheduler.overview()).await?;
     let gauges = Gauges {
         overview,

@@ -6,10 +6,10 @@ use crate::api::schema;
 use crate::api::v1::leases::{
     Claim, Claimed, MAX_DETAIL_BYTES, MAX_REPORTS, MAX_WAIT, Reported, Reports,
 };
-use crate::api::v1::tests::AttemptDetail;
+use crate::api::v1::test_views::AttemptDetail;
 use crate::coordinator::http::app::App;
 use crate::coordinator::http::extract::{Body, Id};
-use crate::coordinator::http::respond::Problem;
+use crate::coordinator::http::respond::ApiError;
 use crate::domain::id::{Epoch, LeaseId, WorkerId};
 use crate::scheduler::{Answer, Command, Delivery, Finished};
 use axum::Json;
@@ -58,7 +58,7 @@ pub(crate) async fn claim(
     State(app): State<Arc<App>>,
     Id(worker): Id<WorkerId>,
     Body(claim): Body<Claim>,
-) -> Result<axum::response::Response, Problem> {
+) -> Result<axum::response::Response, ApiError> {
     let wait = claim.wait_ms.min(MAX_WAIT).into();
     let delivery = app.mailbox.claim(worker, claim.incarnation, claim.received, wait).await?;
     Ok(axum::response::IntoResponse::into_response(Json(borrowed(&delivery))))
@@ -93,10 +93,10 @@ pub(crate) async fn report(
     State(app): State<Arc<App>>,
     Id(worker): Id<WorkerId>,
     Body(reports): Body<Reports>,
-) -> Result<Json<Reported>, Problem> {
+) -> Result<Json<Reported>, ApiError> {
     let Reports { incarnation, finished, returned } = reports;
     if finished.len().max(returned.len()) > MAX_REPORTS {
-        return Err(Problem::new(
+        return Err(ApiError::new(
             Code::Unprocessable,
             format!("more than {MAX_REPORTS} reports in one request"),
         ));
@@ -117,15 +117,15 @@ pub(crate) async fn report(
     let command = Command::Report { worker, incarnation, finished: checked, returned };
     match app.mailbox.act(command).await? {
         Answer::Reported { conflicts } => Ok(Json(Reported { conflicts })),
-        other => Err(Problem::unexpected(&other)),
+        other => Err(ApiError::unexpected(&other)),
     }
 }
 
 /// What a worker may say. Numbers beyond what a 64-bit float holds are refused by the
 /// parser; JSON itself knows neither NaN nor infinity.
-fn check(report: &Finished) -> Result<(), Problem> {
+fn check(report: &Finished) -> Result<(), ApiError> {
     let attempt = report.lease.attempt;
-    let refuse = |why: String| Problem::new(Code::Unprocessable, format!("{attempt}: {why}"));
+    let refuse = |why: String| ApiError::new(Code::Unprocessable, format!("{attempt}: {why}"));
     if !report.outcome.reportable() {
         return Err(refuse(format!("a worker may not report {}", report.outcome)));
     }

@@ -8,10 +8,11 @@
 use crate::api::error::Code;
 use crate::api::schema;
 use crate::api::v1::logs::{AppendQuery, Appended, OffsetQuery, OutputPiece};
-use crate::api::v1::tests::AttemptDetail;
+use crate::api::v1::test_views::AttemptDetail;
 use crate::coordinator::http::app::App;
-use crate::coordinator::http::extract::{Id, Params, blocking, body};
-use crate::coordinator::http::respond::Problem;
+use crate::coordinator::http::blocking::blocking;
+use crate::coordinator::http::extract::{Id, Params, body};
+use crate::coordinator::http::respond::ApiError;
 use crate::coordinator::live::MAX_LIVE_BYTES;
 use crate::domain::id::AttemptId;
 use crate::domain::test::Phase;
@@ -59,14 +60,14 @@ pub(crate) async fn append(
     Id(attempt): Id<AttemptId>,
     Params(AppendQuery { epoch, offset }): Params<AppendQuery>,
     request: Request,
-) -> Result<Json<Appended>, Problem> {
+) -> Result<Json<Appended>, ApiError> {
     let bytes = body(request, &app).await?;
     let live = app.mailbox.ask(move |scheduler, _| {
         let lease = scheduler.test(attempt.test).and_then(|status| status.lease);
         lease.is_some_and(|lease| lease.attempt == attempt && lease.epoch == epoch)
     });
     if !live.await? {
-        return Err(Problem::new(Code::Conflict, format!("{attempt} is not held under {epoch}")));
+        return Err(ApiError::new(Code::Conflict, format!("{attempt} is not held under {epoch}")));
     }
     let logs = Arc::clone(&app.live);
     let offset = blocking(move || logs.append(attempt, epoch, offset, &bytes)).await??;
@@ -84,7 +85,7 @@ pub(crate) async fn read(
     State(app): State<Arc<App>>,
     Id(attempt): Id<AttemptId>,
     Params(query): Params<OffsetQuery>,
-) -> Result<Response, Problem> {
+) -> Result<Response, ApiError> {
     let from = query.offset.unwrap_or(0);
     let whole = match standing(&app, attempt).await? {
         Standing::Running => live_from(&app, attempt, from).await?,
@@ -92,7 +93,7 @@ pub(crate) async fn read(
             Some(log) => tail(&log.bytes, from),
             None => live_from(&app, attempt, from).await?,
         },
-        Standing::Unknown => return Err(Problem::not_found(attempt)),
+        Standing::Unknown => return Err(ApiError::not_found(attempt)),
     };
     Ok(([(CONTENT_TYPE, "application/octet-stream")], whole).into_response())
 }
@@ -111,9 +112,9 @@ pub(crate) async fn follow(
     Id(attempt): Id<AttemptId>,
     Params(query): Params<OffsetQuery>,
     headers: HeaderMap,
-) -> Result<Response, Problem> {
+) -> Result<Response, ApiError> {
     if standing(&app, attempt).await? == Standing::Unknown {
-        return Err(Problem::not_found(attempt));
+        return Err(ApiError::not_found(attempt));
     }
     let offset = match headers.get(LAST_EVENT).map(HeaderValue::as_bytes) {
         // A browser has none before the first event.
@@ -121,7 +122,7 @@ pub(crate) async fn follow(
         Some(id) if id == END.as_bytes() => return Ok(StatusCode::NO_CONTENT.into_response()),
         Some(id) => {
             std::str::from_utf8(id).ok().and_then(|id| id.parse().ok()).ok_or_else(|| {
-                Problem::new(
+                ApiError::new(
                     Code::BadRequest,
                     "Last-Event-ID is not the id of an event of this stream",
                 )
@@ -155,8 +156,8 @@ impl Follower {
         if self.done {
             return None;
         }
-        let step = self.step().await.unwrap_or_else(|problem| {
-            tracing::debug!(?problem, attempt = %self.attempt, "a follower is let go");
+        let step = self.step().await.unwrap_or_else(|error| {
+            tracing::debug!(?error, attempt = %self.attempt, "a follower is let go");
             None
         });
         self.done |= step.is_none();
@@ -164,7 +165,7 @@ impl Follower {
     }
 
     /// `None`: the stream breaks off, and the client follows again.
-    async fn step(&mut self) -> Result<Option<String>, Problem> {
+    async fn step(&mut self) -> Result<Option<String>, ApiError> {
         // Subscribed before reading, so that nothing falls in between.
         if self.news.is_none() {
             self.news = self.app.live.watch(self.attempt);
@@ -182,7 +183,7 @@ impl Follower {
         self.wait().await
     }
 
-    async fn piece(&self) -> Result<Vec<u8>, Problem> {
+    async fn piece(&self) -> Result<Vec<u8>, ApiError> {
         let (logs, attempt, offset) = (Arc::clone(&self.app.live), self.attempt, self.offset);
         Ok(blocking(move || logs.read(attempt, offset)).await??)
     }
@@ -199,7 +200,7 @@ impl Follower {
         Some(format!("event: output\nid: {next}\ndata: {data}\n\n"))
     }
 
-    async fn wait(&mut self) -> Result<Option<String>, Problem> {
+    async fn wait(&mut self) -> Result<Option<String>, ApiError> {
         match &mut self.news {
             Some(news) => match tokio::time::timeout(KEEP_ALIVE, news.changed()).await {
                 Ok(changed) => self.over = changed.is_err(),
@@ -215,7 +216,7 @@ impl Follower {
     }
 
     /// The rest out of the final log, where that is the same text, and the end.
-    async fn ending(&mut self) -> Result<Option<String>, Problem> {
+    async fn ending(&mut self) -> Result<Option<String>, ApiError> {
         let mut text = String::new();
         if let Some(log) = final_log(&self.app, self.attempt).await?
             && (log.whole || self.offset == 0)
@@ -246,7 +247,7 @@ fn tail(bytes: &[u8], from: u64) -> Vec<u8> {
     usize::try_from(from).ok().and_then(|from| bytes.get(from..)).unwrap_or_default().to_vec()
 }
 
-async fn live_from(app: &Arc<App>, attempt: AttemptId, from: u64) -> Result<Vec<u8>, Problem> {
+async fn live_from(app: &Arc<App>, attempt: AttemptId, from: u64) -> Result<Vec<u8>, ApiError> {
     let logs = Arc::clone(&app.live);
     blocking(move || {
         let mut whole = Vec::new();
@@ -262,7 +263,7 @@ async fn live_from(app: &Arc<App>, attempt: AttemptId, from: u64) -> Result<Vec<
     .await?
 }
 
-async fn standing(app: &App, attempt: AttemptId) -> Result<Standing, Problem> {
+async fn standing(app: &App, attempt: AttemptId) -> Result<Standing, ApiError> {
     let standing = app
         .mailbox
         .ask(move |scheduler: &Scheduler, _| match scheduler.test(attempt.test) {
@@ -287,7 +288,7 @@ struct FinalLog {
     whole: bool,
 }
 
-async fn final_log(app: &Arc<App>, attempt: AttemptId) -> Result<Option<FinalLog>, Problem> {
+async fn final_log(app: &Arc<App>, attempt: AttemptId) -> Result<Option<FinalLog>, ApiError> {
     let Some(view) = app.attempt(attempt).await? else { return Ok(None) };
     let AttemptDetail { output, log, .. } = view.detail;
     if let Some(log) = log {

@@ -6,7 +6,7 @@ use crate::api::v1::reports::{MAX_ROWS, ReportQuery, ReportRow, ReportView};
 use crate::api::v1::status::StatusView;
 use crate::coordinator::http::app::App;
 use crate::coordinator::http::extract::Params;
-use crate::coordinator::http::respond::Problem;
+use crate::coordinator::http::respond::ApiError;
 use crate::coordinator::http::runs::limit;
 use crate::domain::id::TestId;
 use crate::domain::test::Phase;
@@ -25,12 +25,12 @@ use std::sync::Arc;
 pub(crate) async fn report(
     State(app): State<Arc<App>>,
     Params(query): Params<ReportQuery>,
-) -> Result<Json<ReportView>, Problem> {
+) -> Result<Json<ReportView>, ApiError> {
     app.settled().await?;
     let (run, limit) = (query.run, limit(query.limit.unwrap_or(MAX_ROWS), MAX_ROWS)?);
     let mut report = app.results(move |r| r.report(&query, limit)).await?;
     if let Some(run) = run.filter(|_| report.runs.is_empty()) {
-        return Err(Problem::not_found(run));
+        return Err(ApiError::not_found(run));
     }
     tell_phases(&app, &mut report.rows).await?;
     Ok(Json(report))
@@ -41,7 +41,7 @@ const MAX_EXPLAINED: usize = 100;
 
 /// Where those tests stand that are not done, as the scheduler knows it, and of those that wait
 /// for nobody why no worker can run them.
-async fn tell_phases(app: &App, rows: &mut [ReportRow]) -> Result<(), Problem> {
+async fn tell_phases(app: &App, rows: &mut [ReportRow]) -> Result<(), ApiError> {
     let mut open: Vec<_> = rows.iter_mut().filter(|row| row.outcome.is_none()).collect();
     if open.is_empty() {
         return Ok(());
@@ -84,7 +84,7 @@ fn nobody(scheduler: &Scheduler, test: TestId) -> Option<String> {
 pub(crate) async fn history(
     State(app): State<Arc<App>>,
     Params(query): Params<HistoryQuery>,
-) -> Result<Json<HistoryView>, Problem> {
+) -> Result<Json<HistoryView>, ApiError> {
     app.settled().await?;
     Ok(Json(app.results(move |r| r.past(&query)).await?))
 }
@@ -92,7 +92,7 @@ pub(crate) async fn history(
 /// Get the state of the coordinator.
 #[utoipa::path(get, path = "/api/v1/status", tag = "reports",
     responses((status = 200, body = StatusView, description = "counts of workers, runs and tests")))]
-pub(crate) async fn status(State(app): State<Arc<App>>) -> Result<Json<StatusView>, Problem> {
+pub(crate) async fn status(State(app): State<Arc<App>>) -> Result<Json<StatusView>, ApiError> {
     let overview = app.mailbox.ask(|scheduler: &Scheduler, _| scheduler.overview()).await?;
     Ok(Json(StatusView {
         schema: SCHEMA,

@@ -11,13 +11,13 @@ use axum::response::{IntoResponse, Response};
 
 /// Why a request is not fulfilled.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Problem {
+pub(crate) struct ApiError {
     code: Code,
     message: String,
     hint: Option<String>,
 }
 
-impl Problem {
+impl ApiError {
     pub fn new(code: Code, message: impl Into<String>) -> Self {
         Self { code, message: message.into(), hint: None }
     }
@@ -47,7 +47,7 @@ impl Problem {
     }
 }
 
-impl IntoResponse for Problem {
+impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let status =
             StatusCode::from_u16(self.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -67,7 +67,7 @@ impl IntoResponse for Problem {
     }
 }
 
-impl From<Failed> for Problem {
+impl From<Failed> for ApiError {
     fn from(failed: Failed) -> Self {
         match failed {
             Failed::Rejected(rejected) => rejected.into(),
@@ -79,7 +79,7 @@ impl From<Failed> for Problem {
     }
 }
 
-impl From<Rejected> for Problem {
+impl From<Rejected> for ApiError {
     fn from(rejected: Rejected) -> Self {
         let (code, hint) = match &rejected {
             Rejected::UnknownWorker(_) => (Code::NotFound, Some("register first")),
@@ -113,7 +113,7 @@ impl From<Rejected> for Problem {
     }
 }
 
-impl From<Denied> for Problem {
+impl From<Denied> for ApiError {
     fn from(denied: Denied) -> Self {
         let (code, hint) = match denied {
             Denied::NoToken => (Code::Unauthorized, "give it with --token-file or DTF_TOKEN_FILE"),
@@ -126,7 +126,7 @@ impl From<Denied> for Problem {
     }
 }
 
-impl From<LiveError> for Problem {
+impl From<LiveError> for ApiError {
     fn from(error: LiveError) -> Self {
         match &error {
             LiveError::Stale(_) | LiveError::Gap { .. } => {
@@ -145,15 +145,15 @@ mod tests {
 
     #[test]
     fn the_status_follows_the_code_and_busy_says_when() {
-        let answer = Problem::from(Failed::Busy).into_response();
+        let answer = ApiError::from(Failed::Busy).into_response();
         assert_eq!(answer.status(), 429);
         assert_eq!(
             answer.headers().get("retry-after").map(reqwest::header::HeaderValue::as_bytes),
             Some(&b"1"[..])
         );
-        let answer = Problem::from(Rejected::UnknownRun(RunId(3))).into_response();
+        let answer = ApiError::from(Rejected::UnknownRun(RunId(3))).into_response();
         assert_eq!(answer.status(), 404);
-        assert_eq!(Problem::from(Failed::NotStored).into_response().status(), 503);
-        assert_eq!(Problem::from(Denied::NoToken).into_response().status(), 401);
+        assert_eq!(ApiError::from(Failed::NotStored).into_response().status(), 503);
+        assert_eq!(ApiError::from(Denied::NoToken).into_response().status(), 401);
     }
 }

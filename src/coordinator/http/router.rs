@@ -6,9 +6,9 @@ use crate::api::{MAX_BLOB_BYTES, MAX_BODY_BYTES, transfer_time};
 use crate::coordinator::http::app::App;
 use crate::coordinator::http::permissions::{Permission, Principal, Role};
 use crate::coordinator::http::refusals::Peer;
-use crate::coordinator::http::respond::Problem;
+use crate::coordinator::http::respond::ApiError;
 use crate::coordinator::http::{
-    attempts, blobs, document, health, leases, logs, reports, runs, submit, templates, tests,
+    attempts, blobs, document, health, leases, logs, reports, runs, submit, templates, test_routes,
     workers,
 };
 use crate::coordinator::metrics::Metrics;
@@ -97,9 +97,9 @@ pub(crate) fn table() -> Vec<Route> {
         route("get_run", GET, "/api/v1/runs/{run}", View, SMALL, runs::get),
         route("add_tests", POST, "/api/v1/runs/{run}/tests", Submit, LARGE, submit::add_tests),
         route("cancel_run", POST, "/api/v1/runs/{run}/cancel", Submit, SMALL, runs::cancel),
-        route("list_tests", GET, "/api/v1/tests", View, SMALL, tests::list),
-        route("get_test", GET, "/api/v1/tests/{test}", View, SMALL, tests::get),
-        route("explain_test", GET, "/api/v1/tests/{test}/why", View, SMALL, tests::why),
+        route("list_tests", GET, "/api/v1/tests", View, SMALL, test_routes::list),
+        route("get_test", GET, "/api/v1/tests/{test}", View, SMALL, test_routes::get),
+        route("explain_test", GET, "/api/v1/tests/{test}/why", View, SMALL, test_routes::why),
         route("list_attempts", GET, "/api/v1/attempts", View, SMALL, attempts::list),
         route("get_attempt", GET, "/api/v1/attempts/{attempt}", View, SMALL, attempts::get),
         route("append_log", POST, "/api/v1/attempts/{attempt}/log", Work, SMALL, logs::append),
@@ -171,14 +171,14 @@ async fn watch_over(State(guard): State<Guard>, request: Request, next: Next) ->
 /// Counts, and turns panics, refusals and lateness into answers.
 async fn answered(
     metrics: &Metrics,
-    answer: impl Future<Output = Result<Response, Problem>>,
+    answer: impl Future<Output = Result<Response, ApiError>>,
 ) -> Response {
     let answer = match AssertUnwindSafe(answer).catch_unwind().await {
         Ok(Ok(answer)) => answer,
-        Ok(Err(problem)) => problem.into_response(),
+        Ok(Err(error)) => error.into_response(),
         Err(_) => {
             metrics.panics.fetch_add(1, Relaxed);
-            Problem::internal("this request met a bug in dtf", &"a handler panicked")
+            ApiError::internal("this request met a bug in dtf", &"a handler panicked")
                 .hint("the coordinator's log has the details; please report it")
                 .into_response()
         }
@@ -190,59 +190,59 @@ async fn answered(
     answer
 }
 
-async fn admit(guard: Guard, mut request: Request, next: Next) -> Result<Response, Problem> {
+async fn admit(guard: Guard, mut request: Request, next: Next) -> Result<Response, ApiError> {
     let Guard { app, permission, budget } = guard;
     if permission != Permission::Public {
-        let sender = app.authenticator.authenticate(request.headers()).map_err(Problem::from);
+        let sender = app.authenticator.authenticate(request.headers()).map_err(ApiError::from);
         if let (Ok(_), Some(known)) = (&sender, request.extensions().get::<Known>()) {
             known.set();
         }
         let allowed = sender.and_then(|principal| may(principal, permission));
-        let principal = allowed.inspect_err(|problem| {
-            app.refusals.note(request.extensions().get::<Peer>(), problem.message());
+        let principal = allowed.inspect_err(|error| {
+            app.refusals.note(request.extensions().get::<Peer>(), error.message());
         })?;
         request.extensions_mut().insert(principal);
     }
     let _turn = if budget.heavy {
         let turn = tokio::time::timeout(HEAVY_PATIENCE, app.heavy.acquire()).await;
-        Some(turn.map_err(|_| Problem::new(Code::Busy, "too many large requests at a time"))?)
+        Some(turn.map_err(|_| ApiError::new(Code::Busy, "too many large requests at a time"))?)
     } else {
         None
     };
     tokio::time::timeout(budget.time, next.run(request))
         .await
-        .map_err(|_| Problem::new(Code::Unavailable, "the request took too long"))
+        .map_err(|_| ApiError::new(Code::Unavailable, "the request took too long"))
 }
 
 /// Lets those through whose role allows it.
-fn may(principal: Principal, permission: Permission) -> Result<Principal, Problem> {
+fn may(principal: Principal, permission: Permission) -> Result<Principal, ApiError> {
     if principal.role.allows(permission) {
         return Ok(principal);
     }
     let (user, role) = (&principal.user, principal.role.name());
     let needed = Role::that_may(permission);
     let message = format!("{user} has the role {role}, and this needs {needed}");
-    Err(Problem::new(Code::Forbidden, message)
+    Err(ApiError::new(Code::Forbidden, message)
         .hint(format!("use a token of the role {needed}, or ask whoever runs the coordinator")))
 }
 
-async fn unknown(request: Request) -> Problem {
+async fn unknown(request: Request) -> ApiError {
     let path: String = request.uri().path().chars().take(200).collect();
-    Problem::new(Code::NotFound, format!("no route {path}"))
+    ApiError::new(Code::NotFound, format!("no route {path}"))
         .hint("GET /api/v1/openapi.json lists the routes")
 }
 
 async fn wrong_method(request: Request) -> Response {
-    let problem =
-        Problem::new(Code::BadRequest, format!("{} is not possible here", request.method()))
+    let error =
+        ApiError::new(Code::BadRequest, format!("{} is not possible here", request.method()))
             .hint("GET /api/v1/openapi.json lists the routes");
-    let mut answer = problem.into_response();
+    let mut answer = error.into_response();
     *answer.status_mut() = axum::http::StatusCode::METHOD_NOT_ALLOWED;
     answer
 }
 
 #[cfg(test)]
-mod tests_of_table {
+mod tests {
     use super::*;
 
     #[test]

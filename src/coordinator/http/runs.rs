@@ -8,7 +8,7 @@ use crate::api::v1::runs::{Cancelled, RunCounts, RunView};
 use crate::coordinator::http::app::App;
 use crate::coordinator::http::extract::{Id, Params};
 use crate::coordinator::http::permissions::Principal;
-use crate::coordinator::http::respond::Problem;
+use crate::coordinator::http::respond::ApiError;
 use crate::domain::id::RunId;
 use crate::scheduler::{Answer, Command, RunSummary, Scheduler};
 use axum::Json;
@@ -17,23 +17,23 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 /// Entries of a page, from what the client asks for.
-pub(crate) fn page_size(asked: Option<u32>) -> Result<usize, Problem> {
+pub(crate) fn page_size(asked: Option<u32>) -> Result<usize, ApiError> {
     limit(asked.unwrap_or(DEFAULT_PAGE), MAX_PAGE)
 }
 
 /// A limit between 1 and `most`.
-pub(crate) fn limit(asked: u32, most: u32) -> Result<usize, Problem> {
+pub(crate) fn limit(asked: u32, most: u32) -> Result<usize, ApiError> {
     if (1..=most).contains(&asked) {
         return Ok(asked as usize);
     }
-    Err(Problem::new(Code::Unprocessable, format!("limit is {asked}, allowed is 1 to {most}")))
+    Err(ApiError::new(Code::Unprocessable, format!("limit is {asked}, allowed is 1 to {most}")))
 }
 
 /// The id in a cursor.
-pub(crate) fn cursor<T: FromStr>(text: Option<&str>) -> Result<Option<T>, Problem> {
+pub(crate) fn cursor<T: FromStr>(text: Option<&str>) -> Result<Option<T>, ApiError> {
     let bad = |text: &str| {
         let text: String = text.chars().take(80).collect();
-        Problem::new(Code::BadRequest, format!("{text:?} is not a cursor of this list"))
+        ApiError::new(Code::BadRequest, format!("{text:?} is not a cursor of this list"))
             .hint("pass `next` of the page before, unchanged")
     };
     text.map(|text| text.parse().map_err(|_| bad(text))).transpose()
@@ -48,7 +48,7 @@ pub(crate) fn cursor<T: FromStr>(text: Option<&str>) -> Result<Option<T>, Proble
 pub(crate) async fn list(
     State(app): State<Arc<App>>,
     Params(query): Params<PageQuery>,
-) -> Result<Json<Page<RunView>>, Problem> {
+) -> Result<Json<Page<RunView>>, ApiError> {
     let before: Option<RunId> = cursor(query.cursor.as_deref())?;
     let size = page_size(query.limit)?;
     let page = move |scheduler: &Scheduler, _| {
@@ -75,13 +75,13 @@ pub(crate) async fn list(
 pub(crate) async fn get(
     State(app): State<Arc<App>>,
     Id(run): Id<RunId>,
-) -> Result<Json<RunView>, Problem> {
+) -> Result<Json<RunView>, ApiError> {
     let find = move |scheduler: &Scheduler, _| scheduler.run(run).map(|r| view(scheduler, r));
     if let Some(view) = app.mailbox.ask(find).await? {
         return Ok(Json(view));
     }
     let old = app.results(move |r| r.run(run)).await?;
-    old.map(Json).ok_or_else(|| Problem::not_found(run))
+    old.map(Json).ok_or_else(|| ApiError::not_found(run))
 }
 
 /// Cancel a run.
@@ -94,12 +94,12 @@ pub(crate) async fn cancel(
     State(app): State<Arc<App>>,
     principal: Principal,
     Id(run): Id<RunId>,
-) -> Result<Json<Cancelled>, Problem> {
+) -> Result<Json<Cancelled>, ApiError> {
     match app.mailbox.act(Command::CancelRun { run, by: principal.user }).await? {
         Answer::Cancelled { run, ended, stopping } => {
             Ok(Json(Cancelled { schema: SCHEMA, run, ended, stopping }))
         }
-        other => Err(Problem::unexpected(&other)),
+        other => Err(ApiError::unexpected(&other)),
     }
 }
 

@@ -10,9 +10,10 @@ use crate::api::v1::runs::{
     AddTests, MAX_KEY_BYTES, MAX_MISSES, Miss, SubmitRun, Submitted, Unschedulable,
 };
 use crate::coordinator::http::app::App;
-use crate::coordinator::http::extract::{Id, blocking, body, parse, reading};
+use crate::coordinator::http::blocking::blocking;
+use crate::coordinator::http::extract::{Id, body, parse, reading};
 use crate::coordinator::http::permissions::Principal;
-use crate::coordinator::http::respond::Problem;
+use crate::coordinator::http::respond::ApiError;
 use crate::domain::event::Idempotency;
 use crate::domain::id::RunId;
 use crate::domain::launch::{Launch, MAX_LAUNCH_BYTES};
@@ -44,7 +45,7 @@ pub(crate) async fn submit(
     State(app): State<Arc<App>>,
     principal: Principal,
     request: Request,
-) -> Result<Json<Submitted>, Problem> {
+) -> Result<Json<Submitted>, ApiError> {
     let key = idempotency_key(request.headers())?;
     let bytes = body(request, &app).await?;
     let checker = Arc::clone(&app);
@@ -54,7 +55,7 @@ pub(crate) async fn submit(
             let run: SubmitRun = parse(bytes)?;
             check_tests(&checker, &run.tests).map(|()| run)
         })?;
-        Ok::<_, Problem>((run, key.zip(digest)))
+        Ok::<_, ApiError>((run, key.zip(digest)))
     })
     .await??;
     let idempotency =
@@ -76,7 +77,7 @@ pub(crate) async fn add_tests(
     State(app): State<Arc<App>>,
     Id(run): Id<RunId>,
     request: Request,
-) -> Result<Json<Submitted>, Problem> {
+) -> Result<Json<Submitted>, ApiError> {
     let bytes = body(request, &app).await?;
     let checker = Arc::clone(&app);
     let AddTests { part, tests, more } = blocking(move || {
@@ -89,11 +90,11 @@ pub(crate) async fn add_tests(
     submitted(app.mailbox.act(Command::AddTests { run, part, tests, more }).await?)
 }
 
-fn idempotency_key(headers: &HeaderMap) -> Result<Option<Box<str>>, Problem> {
+fn idempotency_key(headers: &HeaderMap) -> Result<Option<Box<str>>, ApiError> {
     let Some(value) = headers.get(KEY_HEADER) else { return Ok(None) };
     match value.to_str() {
         Ok(key) if (1..=MAX_KEY_BYTES).contains(&key.len()) => Ok(Some(key.into())),
-        _ => Err(Problem::new(
+        _ => Err(ApiError::new(
             Code::BadRequest,
             format!("the Idempotency-Key is not 1 to {MAX_KEY_BYTES} printable characters"),
         )),
@@ -110,13 +111,13 @@ fn hexadecimal(bytes: &Bytes) -> String {
 }
 
 /// Refuses the first test that no worker should see.
-fn check_tests(app: &App, tests: &[Arc<TestSpec>]) -> Result<(), Problem> {
+fn check_tests(app: &App, tests: &[Arc<TestSpec>]) -> Result<(), ApiError> {
     let mut seen: HashSet<String> = HashSet::new();
     for test in tests {
         let text = test.launch.get();
         let refuse = |why: String| {
             let name: String = test.name.chars().take(200).collect();
-            Problem::new(Code::Unprocessable, format!("test {name:?}: {why}"))
+            ApiError::new(Code::Unprocessable, format!("test {name:?}: {why}"))
         };
         if text.len() > MAX_LAUNCH_BYTES {
             let size = text.len();
@@ -143,9 +144,9 @@ fn check_tests(app: &App, tests: &[Arc<TestSpec>]) -> Result<(), Problem> {
     Ok(())
 }
 
-fn submitted(answer: Answer) -> Result<Json<Submitted>, Problem> {
+fn submitted(answer: Answer) -> Result<Json<Submitted>, ApiError> {
     let Answer::Submitted { run, tests, repeated, unschedulable } = answer else {
-        return Err(Problem::unexpected(&answer));
+        return Err(ApiError::unexpected(&answer));
     };
     let unschedulable = unschedulable
         .into_iter()

@@ -10,9 +10,10 @@ use crate::api::v1::templates::{
     TemplateView,
 };
 use crate::coordinator::http::app::App;
-use crate::coordinator::http::extract::{Body, Params, blocking};
+use crate::coordinator::http::blocking::blocking;
+use crate::coordinator::http::extract::{Body, Params};
 use crate::coordinator::http::permissions::Principal;
-use crate::coordinator::http::respond::Problem;
+use crate::coordinator::http::respond::ApiError;
 use crate::domain::template::AddedTemplate as Known;
 use crate::plan::check;
 use crate::plan::files::PlannedFile;
@@ -40,7 +41,7 @@ pub(crate) async fn add(
     State(app): State<Arc<App>>,
     principal: Principal,
     Body(AddTemplates { templates }): Body<AddTemplates>,
-) -> Result<Json<AddedTemplates>, Problem> {
+) -> Result<Json<AddedTemplates>, ApiError> {
     let look = |scheduler: &Scheduler, _| {
         let known = scheduler.templates().map(|(path, known)| (path.to_owned(), known.clone()));
         (scheduler.template_changes(), known.collect::<BTreeMap<_, _>>())
@@ -51,7 +52,7 @@ pub(crate) async fn add(
     let templates = blocking(move || {
         accept(&keeper, &known, &templates, user)?;
         let kept = templates.into_iter().map(|template| keep(&keeper, template));
-        kept.collect::<Result<Vec<_>, Problem>>()
+        kept.collect::<Result<Vec<_>, ApiError>>()
     })
     .await??;
     let command = Command::AddTemplates { seen, templates, user: principal.user };
@@ -65,7 +66,7 @@ pub(crate) async fn add(
             let items = items.into_iter().map(view).collect();
             Ok(Json(AddedTemplates { schema: SCHEMA, items }))
         }
-        other => Err(Problem::unexpected(&other)),
+        other => Err(ApiError::unexpected(&other)),
     }
 }
 
@@ -75,16 +76,16 @@ fn accept(
     known: &BTreeMap<String, Known>,
     new: &[NewTemplate],
     user: String,
-) -> Result<(), Problem> {
+) -> Result<(), ApiError> {
     let refuse = |wrong: Wrong| {
-        let problem = Problem::new(Code::Unprocessable, wrong.message);
+        let error = ApiError::new(Code::Unprocessable, wrong.message);
         match wrong.hint {
-            Some(hint) => problem.hint(hint),
-            None => problem,
+            Some(hint) => error.hint(hint),
+            None => error,
         }
     };
     if new.is_empty() {
-        return Err(Problem::new(Code::Unprocessable, "no template is given"));
+        return Err(ApiError::new(Code::Unprocessable, "no template is given"));
     }
     let version = |path: &str| known.get(path).map_or(1, |known| known.version + 1);
     let mut layer: Vec<(String, Text)> = Vec::with_capacity(known.len() + new.len());
@@ -107,15 +108,15 @@ fn accept(
         if let Some(first) = checked.problems.first() {
             let more = checked.problems.iter().skip(1).take(MAX_PROBLEMS - 1);
             let listed = more.fold(first.clone(), |text, problem| format!("{text}; {problem}"));
-            let problem = Problem::new(Code::Unprocessable, format!("{path}: {listed}"));
-            return Err(problem.hint("dtf templates check shows the whole"));
+            let error = ApiError::new(Code::Unprocessable, format!("{path}: {listed}"));
+            return Err(error.hint("dtf templates check shows the whole"));
         }
     }
     Ok(())
 }
 
-fn read(app: &App, sha256: &str) -> Result<String, Problem> {
-    let broken = |cause: String| Problem::internal("a template cannot be read", &cause);
+fn read(app: &App, sha256: &str) -> Result<String, ApiError> {
+    let broken = |cause: String| ApiError::internal("a template cannot be read", &cause);
     let file = app.results.blob(sha256).map_err(broken)?;
     let mut file = file.ok_or_else(|| broken(format!("the file {sha256} is missing")))?;
     let mut text = String::new();
@@ -124,15 +125,15 @@ fn read(app: &App, sha256: &str) -> Result<String, Problem> {
 }
 
 /// Stores a text durably; returns its path and digest.
-fn keep(app: &App, template: NewTemplate) -> Result<(Box<str>, Box<str>), Problem> {
-    let io = |error: std::io::Error| Problem::internal("the template cannot be stored", &error);
+fn keep(app: &App, template: NewTemplate) -> Result<(Box<str>, Box<str>), ApiError> {
+    let io = |error: std::io::Error| ApiError::internal("the template cannot be stored", &error);
     let file = PlannedFile::new(template.path, template.text.into_bytes());
     if !app.has_blob(&file.sha256)? {
         let mut incoming = tempfile::NamedTempFile::new_in(&app.incoming).map_err(io)?;
         incoming.write_all(&file.bytes).and_then(|()| incoming.flush()).map_err(io)?;
         app.results
             .keep_blob(&file.sha256, incoming.path())
-            .map_err(|fault| Problem::internal("the template cannot be stored", &fault))?;
+            .map_err(|fault| ApiError::internal("the template cannot be stored", &fault))?;
     }
     Ok((file.path.into(), file.sha256.into()))
 }
@@ -140,7 +141,7 @@ fn keep(app: &App, template: NewTemplate) -> Result<(Box<str>, Box<str>), Proble
 /// List the latest version of each template.
 #[utoipa::path(get, path = "/api/v1/templates", tag = "templates",
     responses((status = 200, body = TemplateList, description = "the latest version of each path")))]
-pub(crate) async fn list(State(app): State<Arc<App>>) -> Result<Json<TemplateList>, Problem> {
+pub(crate) async fn list(State(app): State<Arc<App>>) -> Result<Json<TemplateList>, ApiError> {
     let look = |scheduler: &Scheduler, _| {
         let view = |(path, known): (&str, &Known)| TemplateView {
             path: path.to_owned(),
@@ -160,7 +161,7 @@ pub(crate) async fn list(State(app): State<Arc<App>>) -> Result<Json<TemplateLis
 pub(crate) async fn history(
     State(app): State<Arc<App>>,
     Params(TemplateQuery { path }): Params<TemplateQuery>,
-) -> Result<Json<TemplateList>, Problem> {
+) -> Result<Json<TemplateList>, ApiError> {
     app.settled().await?;
     let items = app.results(move |r| r.template_versions(path.as_deref())).await?;
     Ok(Json(TemplateList { schema: SCHEMA, items }))

@@ -10,7 +10,7 @@ use crate::api::v1::workers::{
 };
 use crate::coordinator::http::app::App;
 use crate::coordinator::http::extract::{Body, Id, Params};
-use crate::coordinator::http::respond::Problem;
+use crate::coordinator::http::respond::ApiError;
 use crate::coordinator::http::runs::{cursor, page_size};
 use crate::domain::id::WorkerId;
 use crate::domain::time::Timestamp;
@@ -31,11 +31,11 @@ use std::sync::Arc;
 pub(crate) async fn register(
     State(app): State<Arc<App>>,
     Body(worker): Body<Register>,
-) -> Result<Json<Registered>, Problem> {
+) -> Result<Json<Registered>, ApiError> {
     let Register { key, incarnation, place, name, capability, holding, version } = worker;
     if place.len() > MAX_PLACE_BYTES {
         let message = format!("a place has at most {MAX_PLACE_BYTES} bytes");
-        return Err(Problem::new(Code::Unprocessable, message));
+        return Err(ApiError::new(Code::Unprocessable, message));
     }
     tracing::debug!(%name, %version, holding = holding.len(), "a worker registers");
     let identity = Identity { key, incarnation, place };
@@ -49,7 +49,7 @@ pub(crate) async fn register(
             stale,
             kept,
         })),
-        other => Err(Problem::unexpected(&other)),
+        other => Err(ApiError::unexpected(&other)),
     }
 }
 
@@ -63,12 +63,12 @@ pub(crate) async fn heartbeat(
     State(app): State<Arc<App>>,
     Id(worker): Id<WorkerId>,
     Body(heartbeat): Body<Heartbeat>,
-) -> Result<Json<HeartbeatAnswer>, Problem> {
+) -> Result<Json<HeartbeatAnswer>, ApiError> {
     let Heartbeat { incarnation, received, holding, draining } = heartbeat;
     let command = Command::Heartbeat { worker, incarnation, received, holding };
     let stale = match app.mailbox.act(command).await? {
         Answer::Heartbeat { stale } => stale,
-        other => return Err(Problem::unexpected(&other)),
+        other => return Err(ApiError::unexpected(&other)),
     };
     // The heartbeat was accepted, so this is the worker's own process.
     if draining {
@@ -86,7 +86,7 @@ pub(crate) async fn heartbeat(
 pub(crate) async fn drain(
     State(app): State<Arc<App>>,
     Id(worker): Id<WorkerId>,
-) -> Result<Json<WorkerView>, Problem> {
+) -> Result<Json<WorkerView>, ApiError> {
     app.mailbox.act(Command::Drain { worker }).await?;
     find(&app, worker).await
 }
@@ -101,7 +101,7 @@ pub(crate) async fn drain(
 pub(crate) async fn resume(
     State(app): State<Arc<App>>,
     Id(worker): Id<WorkerId>,
-) -> Result<Json<WorkerView>, Problem> {
+) -> Result<Json<WorkerView>, ApiError> {
     app.mailbox.act(Command::Resume { worker }).await?;
     find(&app, worker).await
 }
@@ -116,7 +116,7 @@ pub(crate) async fn leave(
     State(app): State<Arc<App>>,
     Id(worker): Id<WorkerId>,
     Body(Leave { incarnation }): Body<Leave>,
-) -> Result<Json<WorkerView>, Problem> {
+) -> Result<Json<WorkerView>, ApiError> {
     app.mailbox.act(Command::Leave { worker, incarnation }).await?;
     find(&app, worker).await
 }
@@ -130,7 +130,7 @@ pub(crate) async fn leave(
 pub(crate) async fn list(
     State(app): State<Arc<App>>,
     Params(query): Params<PageQuery>,
-) -> Result<Json<Page<WorkerView>>, Problem> {
+) -> Result<Json<Page<WorkerView>>, ApiError> {
     let after: Option<WorkerId> = cursor(query.cursor.as_deref())?;
     let size = page_size(query.limit)?;
     let page = move |scheduler: &Scheduler, now| {
@@ -151,15 +151,15 @@ pub(crate) async fn list(
 pub(crate) async fn get(
     State(app): State<Arc<App>>,
     Id(worker): Id<WorkerId>,
-) -> Result<Json<WorkerView>, Problem> {
+) -> Result<Json<WorkerView>, ApiError> {
     find(&app, worker).await
 }
 
-async fn find(app: &App, worker: WorkerId) -> Result<Json<WorkerView>, Problem> {
+async fn find(app: &App, worker: WorkerId) -> Result<Json<WorkerView>, ApiError> {
     let find =
         move |scheduler: &Scheduler, now| scheduler.worker(worker).map(|worker| view(worker, now));
     let found = app.mailbox.ask(find).await?;
-    found.map(Json).ok_or_else(|| Problem::not_found(worker))
+    found.map(Json).ok_or_else(|| ApiError::not_found(worker))
 }
 
 fn view(status: WorkerStatus, now: Timestamp) -> WorkerView {

@@ -6,7 +6,7 @@ use crate::api::v1::leases::{Claim, Claimed, LeaseView, Report, Reports};
 use crate::api::v1::reports::{ReportQuery, ReportView};
 use crate::api::v1::runs::{RunView, SubmitRun};
 use crate::api::v1::templates::TemplateView;
-use crate::api::v1::tests::{AttemptQuery, AttemptView, TestQuery, TestView};
+use crate::api::v1::test_views::{AttemptQuery, AttemptView, TestQuery, TestView};
 use crate::api::v1::workers::Register;
 use crate::client::{Client, ClientOptions, Retry};
 use crate::coordinator::commit::Journal;

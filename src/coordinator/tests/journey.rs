@@ -2,7 +2,7 @@
 
 use super::harness::{Hand, Running, run_of};
 use crate::api::page::PageQuery;
-use crate::api::v1::tests::TestQuery;
+use crate::api::v1::test_views::TestQuery;
 use crate::client::{ClientError, LogEvent};
 use crate::domain::outcome::Outcome;
 use crate::domain::test::Phase;

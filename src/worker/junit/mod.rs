@@ -14,7 +14,7 @@ mod tests;
 mod text;
 mod walk;
 
-use crate::api::v1::tests::JunitSummary;
+use crate::api::v1::test_views::JunitSummary;
 use crate::sys::fs::{Stamp, open_plain};
 use std::io::Read;
 use std::path::Path;

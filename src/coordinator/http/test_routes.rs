@@ -4,10 +4,10 @@
 use crate::api::SCHEMA;
 use crate::api::page::Page;
 use crate::api::schema;
-use crate::api::v1::tests::{AttemptQuery, AttemptView, TestQuery, TestView, Why, WhyWorker};
+use crate::api::v1::test_views::{AttemptQuery, AttemptView, TestQuery, TestView, Why, WhyWorker};
 use crate::coordinator::http::app::App;
 use crate::coordinator::http::extract::{Id, Params};
-use crate::coordinator::http::respond::Problem;
+use crate::coordinator::http::respond::ApiError;
 use crate::coordinator::http::runs::{cursor, page_size};
 use crate::domain::id::TestId;
 use crate::domain::test::Phase;
@@ -30,7 +30,7 @@ const MAX_ROUNDS: usize = 20;
 pub(crate) async fn list(
     State(app): State<Arc<App>>,
     Params(query): Params<TestQuery>,
-) -> Result<Json<Page<TestView>>, Problem> {
+) -> Result<Json<Page<TestView>>, ApiError> {
     let mut after: Option<TestId> = cursor(query.cursor.as_deref())?;
     let size = page_size(query.limit)?;
     let done = query.phase.map(|phase| phase == Phase::Done);
@@ -68,20 +68,20 @@ pub(crate) async fn list(
 pub(crate) async fn get(
     State(app): State<Arc<App>>,
     Id(test): Id<TestId>,
-) -> Result<Json<TestView>, Problem> {
+) -> Result<Json<TestView>, ApiError> {
     Ok(Json(find(&app, test).await?))
 }
 
-async fn find(app: &App, test: TestId) -> Result<TestView, Problem> {
+async fn find(app: &App, test: TestId) -> Result<TestView, ApiError> {
     app.settled().await?;
     let found = app.results(move |r| r.test(test)).await?;
-    let mut found = vec![found.ok_or_else(|| Problem::not_found(test))?];
+    let mut found = vec![found.ok_or_else(|| ApiError::not_found(test))?];
     refresh(app, &mut found).await?;
-    found.pop().ok_or_else(|| Problem::not_found(test))
+    found.pop().ok_or_else(|| ApiError::not_found(test))
 }
 
 /// Phases and attempts of what is not over, as the scheduler knows them.
-async fn refresh(app: &App, tests: &mut [TestView]) -> Result<(), Problem> {
+async fn refresh(app: &App, tests: &mut [TestView]) -> Result<(), ApiError> {
     let open: Vec<TestId> =
         tests.iter().filter(|test| test.outcome.is_none()).map(|test| test.test).collect();
     if open.is_empty() {
@@ -108,7 +108,7 @@ async fn refresh(app: &App, tests: &mut [TestView]) -> Result<(), Problem> {
 pub(crate) async fn why(
     State(app): State<Arc<App>>,
     Id(test): Id<TestId>,
-) -> Result<Json<Why>, Problem> {
+) -> Result<Json<Why>, ApiError> {
     let explain = move |scheduler: &Scheduler, now| {
         scheduler.why(test).map(|found| {
             let waited = found.waited(now).map(|waited| waited.0);
