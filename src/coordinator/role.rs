@@ -247,6 +247,7 @@ fn start(
         authenticator,
         refusals: Refusals::default(),
         clock,
+        openapi: crate::coordinator::http::document::text(),
         identity,
         incoming,
         heavy: Semaphore::new(MAX_HEAVY),

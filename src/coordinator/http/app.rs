@@ -36,6 +36,8 @@ pub(crate) struct App {
     pub authenticator: Box<dyn Authenticator>,
     pub refusals: Refusals,
     pub clock: Clock,
+    /// Text of the OpenAPI document.
+    pub openapi: &'static str,
     /// Names the data directory.
     pub identity: String,
     /// Where blobs are written before their digest is known.

@@ -4,7 +4,7 @@
 //! Pure: a document and the table in, a document out.
 
 use crate::coordinator::http::permissions::Permission;
-use crate::coordinator::http::router::Route;
+use crate::coordinator::http::routes::Route;
 use serde_json::{Map, Value, json};
 
 /// Name of the security scheme.

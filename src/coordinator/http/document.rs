@@ -1,85 +1,20 @@
-//! The description of the API, generated from the handlers and the table of routes.
-//! `docs/openapi.json` is the same text.
+//! The OpenAPI document, generated from the handlers and the table of routes.
+//! `docs/openapi.json` has the same text.
 
 use crate::coordinator::http::describe::describe;
-use crate::coordinator::http::router;
-use axum::http::header::CONTENT_TYPE;
-use axum::response::{IntoResponse, Response};
+use crate::coordinator::http::routes;
 use std::sync::OnceLock;
-use utoipa::OpenApi;
 
-#[derive(OpenApi)]
-#[openapi(
-    info(title = "dtf", description = "Coordinator of dtf: submits, runs and reports tests of AI models."),
-    tags(
-        (name = "runs", description = "Submissions"),
-        (name = "tests", description = "Tests and their attempts"),
-        (name = "logs", description = "Output of attempts"),
-        (name = "blobs", description = "Files, by the SHA-256 of their content"),
-        (name = "templates", description = "Templates of tests that were added to the coordinator"),
-        (name = "workers", description = "Machines that run tests"),
-        (name = "leases", description = "What workers run"),
-        (name = "reports", description = "Results"),
-        (name = "health", description = "The coordinator itself")
-    ),
-    components(schemas(crate::api::error::ErrorBody)),
-    paths(
-        super::submit::submit,
-        super::submit::add_tests,
-        super::runs::list,
-        super::runs::get,
-        super::runs::cancel,
-        super::test_routes::list,
-        super::test_routes::get,
-        super::test_routes::why,
-        super::attempts::list,
-        super::attempts::get,
-        super::logs::append,
-        super::logs::read,
-        super::logs::follow,
-        super::blobs::put,
-        super::blobs::get,
-        super::blobs::head,
-        super::templates::add,
-        super::templates::list,
-        super::templates::history,
-        super::workers::register,
-        super::workers::list,
-        super::workers::get,
-        super::workers::heartbeat,
-        super::workers::drain,
-        super::workers::resume,
-        super::workers::leave,
-        super::leases::claim,
-        super::leases::report,
-        super::reports::report,
-        super::reports::history,
-        super::reports::status,
-        serve,
-        super::health::metrics,
-        super::health::live,
-        super::health::ready
-    )
-)]
-struct Document;
-
-/// The description as indented JSON with a final line end.
+/// The document as indented JSON with a final line break.
 #[must_use]
 pub fn text() -> &'static str {
     static TEXT: OnceLock<String> = OnceLock::new();
     TEXT.get_or_init(|| {
-        // The document holds nothing but text keys and values.
-        let said = serde_json::to_value(Document::openapi()).unwrap_or_default();
-        let whole = describe(said, &router::table());
+        // The document has only strings as keys, so encoding it cannot fail.
+        let operations = serde_json::to_value(routes::operations()).unwrap_or_default();
+        let whole = describe(operations, &routes::table());
         serde_json::to_string_pretty(&whole).map(|text| text + "\n").unwrap_or_default()
     })
-}
-
-/// Get this document.
-#[utoipa::path(get, path = "/api/v1/openapi.json", tag = "health",
-    responses((status = 200, body = Object, description = "this document")))]
-pub(crate) async fn serve() -> Response {
-    ([(CONTENT_TYPE, "application/json")], text()).into_response()
 }
 
 #[cfg(test)]
@@ -123,13 +58,13 @@ mod tests {
                 methods.keys().map(move |method| format!("{} {path}", method.to_uppercase()))
             })
             .collect();
-        let declared: BTreeSet<String> = router::table()
+        let declared: BTreeSet<String> = routes::table()
             .iter()
             .map(|route| format!("{} {}", route.method, route.path))
             .collect();
         assert_eq!(documented, declared);
         let public = |path: &str| path.starts_with("/health") || path.ends_with("openapi.json");
-        for route in router::table() {
+        for route in routes::table() {
             assert_eq!(
                 route.permission == Permission::Public,
                 public(route.path),

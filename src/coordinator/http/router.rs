@@ -1,24 +1,21 @@
-//! Every route, with its id and what it needs. A route without a permission cannot be written
-//! down, and `describe` makes the rest of its description from this table.
+//! Serves the table of routes: authenticates each request, checks its permission, and enforces the
+//! budget of its route.
+//!
+//! Promises: every request is counted; a panic of a handler becomes a 500, a request over its time
+//! limit a 503.
 
 use crate::api::error::Code;
-use crate::api::{MAX_BLOB_BYTES, MAX_BODY_BYTES, transfer_time};
 use crate::coordinator::http::app::App;
 use crate::coordinator::http::permissions::{Permission, Principal, Role};
 use crate::coordinator::http::refusals::Peer;
 use crate::coordinator::http::respond::ApiError;
-use crate::coordinator::http::{
-    attempts, blobs, document, health, leases, logs, reports, runs, submit, templates, test_routes,
-    workers,
-};
+use crate::coordinator::http::routes::{Budget, Route, table};
 use crate::coordinator::metrics::Metrics;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
-use axum::handler::Handler;
-use axum::http::Method;
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodFilter, MethodRouter, on};
+use axum::routing::MethodRouter;
 use futures::FutureExt;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
@@ -27,108 +24,8 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-/// Until the answer begins, for plain requests.
-const PLAIN: Duration = Duration::from_secs(30);
-/// For large bodies, and for claims, which wait on purpose.
-const LONG: Duration = Duration::from_secs(120);
-const BLOB_TIME: Duration = LONG.saturating_add(transfer_time(MAX_BLOB_BYTES));
-/// Largest body of plain requests.
-const SMALL_BODY: usize = 1024 * 1024;
 /// How long a heavy request waits for its turn.
 const HEAVY_PATIENCE: Duration = Duration::from_secs(30);
-
-/// How much a route may take.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Budget {
-    body: usize,
-    time: Duration,
-    /// Few of these run at a time: they hold large bodies in memory.
-    heavy: bool,
-}
-
-const SMALL: Budget = Budget { body: SMALL_BODY, time: PLAIN, heavy: false };
-const WAITING: Budget = Budget { body: SMALL_BODY, time: LONG, heavy: false };
-const LARGE: Budget = Budget { body: MAX_BODY_BYTES, time: LONG, heavy: true };
-const REPORTS: Budget = Budget { body: MAX_BODY_BYTES, time: LONG, heavy: false };
-/// Streamed to disk, so the size costs no memory; the handler counts.
-const BLOB: Budget = Budget { body: usize::MAX, time: BLOB_TIME, heavy: false };
-
-/// One line of the table.
-pub(crate) struct Route {
-    /// Name of the operation in the description of the API; unique.
-    pub id: &'static str,
-    pub method: Method,
-    pub path: &'static str,
-    pub permission: Permission,
-    budget: Budget,
-    handler: MethodRouter<Arc<App>>,
-}
-
-fn route<H, T>(
-    id: &'static str,
-    method: Method,
-    path: &'static str,
-    permission: Permission,
-    budget: Budget,
-    handler: H,
-) -> Route
-where
-    H: Handler<T, Arc<App>>,
-    T: 'static,
-{
-    let filter = match method {
-        Method::POST => MethodFilter::POST,
-        Method::PUT => MethodFilter::PUT,
-        Method::HEAD => MethodFilter::HEAD,
-        _ => MethodFilter::GET,
-    };
-    Route { id, method, path, permission, budget, handler: on(filter, handler) }
-}
-
-/// The whole API.
-#[rustfmt::skip]
-pub(crate) fn table() -> Vec<Route> {
-    use Permission::{Manage, Public, Submit, Upload, View, Work};
-    const GET: Method = Method::GET;
-    const POST: Method = Method::POST;
-    vec![
-        route("submit_run", POST, "/api/v1/runs", Submit, LARGE, submit::submit),
-        route("list_runs", GET, "/api/v1/runs", View, SMALL, runs::list),
-        route("get_run", GET, "/api/v1/runs/{run}", View, SMALL, runs::get),
-        route("add_tests", POST, "/api/v1/runs/{run}/tests", Submit, LARGE, submit::add_tests),
-        route("cancel_run", POST, "/api/v1/runs/{run}/cancel", Submit, SMALL, runs::cancel),
-        route("list_tests", GET, "/api/v1/tests", View, SMALL, test_routes::list),
-        route("get_test", GET, "/api/v1/tests/{test}", View, SMALL, test_routes::get),
-        route("explain_test", GET, "/api/v1/tests/{test}/why", View, SMALL, test_routes::why),
-        route("list_attempts", GET, "/api/v1/attempts", View, SMALL, attempts::list),
-        route("get_attempt", GET, "/api/v1/attempts/{attempt}", View, SMALL, attempts::get),
-        route("append_log", POST, "/api/v1/attempts/{attempt}/log", Work, SMALL, logs::append),
-        route("read_log", GET, "/api/v1/attempts/{attempt}/log", View, SMALL, logs::read),
-        route("follow_log", GET, "/api/v1/attempts/{attempt}/log/stream", View, SMALL, logs::follow),
-        route("upload_blob", Method::PUT, "/api/v1/blobs/{sha256}", Upload, BLOB, blobs::put),
-        route("download_blob", GET, "/api/v1/blobs/{sha256}", View, SMALL, blobs::get),
-        route("find_blob", Method::HEAD, "/api/v1/blobs/{sha256}", View, SMALL, blobs::head),
-        route("add_templates", POST, "/api/v1/templates", Manage, LARGE, templates::add),
-        route("list_templates", GET, "/api/v1/templates", View, SMALL, templates::list),
-        route("list_template_versions", GET, "/api/v1/templates/history", View, SMALL, templates::history),
-        route("register_worker", POST, "/api/v1/workers", Work, SMALL, workers::register),
-        route("list_workers", GET, "/api/v1/workers", View, SMALL, workers::list),
-        route("get_worker", GET, "/api/v1/workers/{worker}", View, SMALL, workers::get),
-        route("send_heartbeat", POST, "/api/v1/workers/{worker}/heartbeat", Work, SMALL, workers::heartbeat),
-        route("drain_worker", POST, "/api/v1/workers/{worker}/drain", Manage, SMALL, workers::drain),
-        route("resume_worker", POST, "/api/v1/workers/{worker}/resume", Manage, SMALL, workers::resume),
-        route("sign_off_worker", POST, "/api/v1/workers/{worker}/leave", Work, SMALL, workers::leave),
-        route("claim_leases", POST, "/api/v1/workers/{worker}/claim", Work, WAITING, leases::claim),
-        route("report_results", POST, "/api/v1/workers/{worker}/reports", Work, REPORTS, leases::report),
-        route("get_report", GET, "/api/v1/report", View, WAITING, reports::report),
-        route("get_history", GET, "/api/v1/history", View, WAITING, reports::history),
-        route("get_status", GET, "/api/v1/status", View, SMALL, reports::status),
-        route("get_openapi", GET, "/api/v1/openapi.json", Public, SMALL, document::serve),
-        route("get_metrics", GET, "/metrics", View, SMALL, health::metrics),
-        route("get_liveness", GET, "/health/live", Public, SMALL, health::live),
-        route("get_readiness", GET, "/health/ready", Public, SMALL, health::ready),
-    ]
-}
 
 /// Whether a request of this connection was let in.
 #[derive(Debug, Clone, Default)]
@@ -245,15 +142,6 @@ async fn wrong_method(request: Request) -> Response {
 mod tests {
     use super::*;
 
-    #[test]
-    fn only_health_and_the_document_are_public() {
-        let public: Vec<_> = table()
-            .iter()
-            .filter(|route| route.permission == Permission::Public)
-            .map(|route| route.path)
-            .collect();
-        assert_eq!(public, ["/api/v1/openapi.json", "/health/live", "/health/ready"]);
-    }
     #[tokio::test]
     async fn a_panic_is_an_answer_and_is_counted() {
         let metrics = Metrics::default();

@@ -5,7 +5,7 @@ use crate::api::error::Code;
 use crate::api::v1::runs::SubmitRun;
 use crate::client::ClientError;
 use crate::coordinator::http::permissions::{Permission, Role};
-use crate::coordinator::http::router::table;
+use crate::coordinator::http::routes::table;
 use crate::coordinator::role::{CoordinatorError, authenticator};
 use crate::coordinator::settings::Settings;
 use std::sync::atomic::Ordering;
