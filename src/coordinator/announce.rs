@@ -3,6 +3,7 @@
 //!
 //! Promise: names in lines cannot change the terminal that shows them.
 
+use crate::domain::access::Subject;
 use crate::domain::event::Event;
 use crate::domain::id::{RunId, WorkerId};
 use crate::domain::outcome::Outcome;
@@ -39,9 +40,11 @@ fn line(event: &Event, scheduler: &Scheduler) -> Option<(bool, String)> {
             counted(capability.accelerators.len() as u64, "accelerator"),
             capability.memory_bytes as f64 / f64::from(1u32 << 30)
         )),
-        Event::WorkerDraining { worker: id, .. } => told(format!("{} is draining", worker(*id))),
-        Event::WorkerResumed { worker: id, .. } => {
-            told(format!("{} takes tests again", worker(*id)))
+        Event::WorkerDraining { worker: id, by, .. } => {
+            told(format!("{} is draining{}", worker(*id), asked_by(by)))
+        }
+        Event::WorkerResumed { worker: id, by, .. } => {
+            told(format!("{} takes tests again{}", worker(*id), asked_by(by)))
         }
         Event::WorkerLost { worker: id, clean: true, .. } => told(format!("{} left", worker(*id))),
         Event::WorkerLost { worker: id, clean: false, .. } => {
@@ -82,6 +85,14 @@ fn line(event: &Event, scheduler: &Scheduler) -> Option<(bool, String)> {
         | Event::ClaimOpened { .. }
         | Event::ClaimClosed { .. } => None,
     }
+}
+
+/// Names who asked for a change, where the event has it.
+fn asked_by(subject: &Subject) -> String {
+    if subject.is_unknown() {
+        return String::new();
+    }
+    format!(", as {} asked", plain(subject, NAME_CHARS))
 }
 
 /// How a run ended, if it has.

@@ -1,6 +1,7 @@
 //! Facts, in the order in which they became true. The only thing that the log stores;
 //! the scheduler's state is the fold over them.
 
+use crate::domain::access::Subject;
 use crate::domain::capability::Capability;
 use crate::domain::id::{Epoch, LeaseId, RunId, TestId, WorkerId};
 use crate::domain::outcome::{Class, Outcome};
@@ -51,12 +52,16 @@ pub enum Event {
     WorkerDraining {
         worker: WorkerId,
         epoch: Epoch,
+        #[serde(default, skip_serializing_if = "Subject::is_unknown")]
+        by: Subject,
         at: Timestamp,
     },
     /// A drain was taken back. The epoch numbers the notice to the worker.
     WorkerResumed {
         worker: WorkerId,
         epoch: Epoch,
+        #[serde(default, skip_serializing_if = "Subject::is_unknown")]
+        by: Subject,
         at: Timestamp,
     },
     /// Silent for too long, or gone for good.
@@ -75,7 +80,7 @@ pub enum Event {
         name: Box<str>,
         /// What the client sent to make repeats harmless, with the digest of the body.
         idempotency: Option<Idempotency>,
-        user: Box<str>,
+        user: Subject,
         /// Tests that no present worker can run are skipped, not kept waiting.
         #[serde(default)]
         closed_world: bool,
@@ -133,7 +138,7 @@ pub enum Event {
     /// Waiting tests end at once; held ones carry a notice to their worker.
     RunCancelled {
         run: RunId,
-        by: Box<str>,
+        by: Subject,
         notices: Vec<Notice>,
         at: Timestamp,
     },
@@ -144,7 +149,7 @@ pub enum Event {
         sha256: Box<str>,
         /// Of this path, counts from 1.
         version: u32,
-        user: Box<str>,
+        user: Subject,
         at: Timestamp,
     },
     /// A report without the right to it. Changes nothing.

@@ -6,6 +6,7 @@
 //! (`docs/decisions/0002-one-serde-shape-for-specs.md`).
 
 pub mod accelerator;
+pub mod access;
 pub mod capability;
 pub mod event;
 pub mod id;

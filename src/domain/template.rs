@@ -2,6 +2,7 @@
 //!
 //! What a path or a text means is not known here; limits are.
 
+use crate::domain::access::Subject;
 use crate::domain::time::Timestamp;
 
 /// Most paths that have a text.
@@ -18,6 +19,6 @@ pub struct AddedTemplate {
     pub version: u32,
     /// Digest of the text, by which it is stored; lower-case hexadecimal.
     pub sha256: Box<str>,
-    pub user: Box<str>,
+    pub user: Subject,
     pub at: Timestamp,
 }

@@ -2,6 +2,7 @@
 
 use super::state::{Note, Run, Scheduler, State};
 use super::{Answer, Rejected, Step};
+use crate::domain::access::Subject;
 use crate::domain::event::{Event, Notice};
 use crate::domain::id::{Epoch, RunId, TestId};
 use crate::domain::outcome::Outcome;
@@ -15,7 +16,7 @@ impl Scheduler {
         &self,
         now: Timestamp,
         id: RunId,
-        by: Box<str>,
+        by: Subject,
     ) -> Result<Step, Rejected> {
         let run = self.runs.get(&id).ok_or(Rejected::UnknownRun(id))?;
         let stopping = run.tally.leased;

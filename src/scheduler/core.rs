@@ -23,8 +23,8 @@ impl Scheduler {
                 self.decide_open_claim(now, worker, incarnation, received)
             }
             Command::CloseClaim { worker } => Ok(Step::of(vec![Event::ClaimClosed { worker }])),
-            Command::Drain { worker } => self.decide_drain(now, worker),
-            Command::Resume { worker } => self.decide_resume(now, worker),
+            Command::Drain { worker, by } => self.decide_drain(now, worker, by),
+            Command::Resume { worker, by } => self.decide_resume(now, worker, by),
             Command::Leave { worker, incarnation } => self.decide_leave(now, worker, incarnation),
             Command::Submit { name, tests, more, closed_world, idempotency, user } => {
                 self.decide_submit(now, name, tests, more, closed_world, idempotency, user)

@@ -40,6 +40,7 @@ mod worker;
 pub use snapshot::RestoreError;
 pub use state::Scheduler;
 
+use crate::domain::access::Subject;
 use crate::domain::capability::{Capability, ImplausibleCapability};
 use crate::domain::event::{Event, Idempotency};
 use crate::domain::id::{Epoch, LeaseId, RunId, TestId, WorkerId};
@@ -95,10 +96,12 @@ pub enum Command {
     },
     Drain {
         worker: WorkerId,
+        by: Subject,
     },
     /// Takes a drain back.
     Resume {
         worker: WorkerId,
+        by: Subject,
     },
     Leave {
         worker: WorkerId,
@@ -111,7 +114,7 @@ pub enum Command {
         /// Skip what no present worker can run.
         closed_world: bool,
         idempotency: Option<Idempotency>,
-        user: Box<str>,
+        user: Subject,
     },
     AddTests {
         run: RunId,
@@ -121,7 +124,7 @@ pub enum Command {
     },
     CancelRun {
         run: RunId,
-        by: Box<str>,
+        by: Subject,
     },
     Report {
         worker: WorkerId,
@@ -134,7 +137,7 @@ pub enum Command {
         /// [`Scheduler::template_changes`] when they were checked.
         seen: u64,
         templates: Vec<(Box<str>, Box<str>)>,
-        user: Box<str>,
+        user: Subject,
     },
     /// Once a second: expires silent workers and tests that waited too long.
     Tick,
@@ -271,7 +274,7 @@ pub struct Lent {
 pub struct RunSummary {
     pub run: RunId,
     pub name: Box<str>,
-    pub user: Box<str>,
+    pub user: Subject,
     pub submitted_at: Timestamp,
     pub finished_at: Option<Timestamp>,
     pub cancelled: bool,

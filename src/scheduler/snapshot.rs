@@ -8,6 +8,7 @@ use super::Availability;
 use super::Identity;
 use super::amounts::Free;
 use super::state::{Note, Run, Scheduler, Seat, State, Tally, Test, Worker};
+use crate::domain::access::Subject;
 use crate::domain::capability::Capability;
 use crate::domain::event::Idempotency;
 use crate::domain::id::{Epoch, LeaseId, RunId, TestId, WorkerId};
@@ -54,7 +55,7 @@ struct TemplatePiece {
     path: Box<str>,
     version: u32,
     sha256: Box<str>,
-    user: Box<str>,
+    user: Subject,
     at: Timestamp,
 }
 
@@ -62,7 +63,7 @@ struct TemplatePiece {
 struct RunPiece {
     run: RunId,
     name: Box<str>,
-    user: Box<str>,
+    user: Subject,
     idempotency: Option<Idempotency>,
     submitted_at: Timestamp,
     finished_at: Option<Timestamp>,

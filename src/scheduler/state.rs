@@ -3,6 +3,7 @@
 use super::Identity;
 use super::amounts::Free;
 use super::classes::{ClassId, Classes};
+use crate::domain::access::Subject;
 use crate::domain::capability::Capability;
 use crate::domain::event::{Grant, Idempotency};
 use crate::domain::id::{AttemptId, Epoch, LeaseId, RunId, TestId, WorkerId};
@@ -23,7 +24,7 @@ pub struct Scheduler {
     pub(super) next_worker: u32,
     pub(super) runs: BTreeMap<RunId, Run>,
     /// By user and key.
-    pub(super) submissions: HashMap<(Box<str>, Box<str>), RunId>,
+    pub(super) submissions: HashMap<(Subject, Box<str>), RunId>,
     pub(super) workers: BTreeMap<WorkerId, Worker>,
     pub(super) worker_keys: HashMap<Uuid, WorkerId>,
     /// By path.
@@ -59,7 +60,7 @@ pub(super) struct Group {
 #[derive(Debug)]
 pub(super) struct Run {
     pub name: Box<str>,
-    pub user: Box<str>,
+    pub user: Subject,
     pub idempotency: Option<Idempotency>,
     pub submitted_at: Timestamp,
     pub finished_at: Option<Timestamp>,

@@ -4,6 +4,7 @@ use super::classes::{ClassId, ClassKey};
 use super::deps;
 use super::state::{Run, Scheduler, State, Tally, Test};
 use super::{Answer, Rejected, Step, Unschedulable};
+use crate::domain::access::Subject;
 use crate::domain::event::{Event, Idempotency};
 use crate::domain::id::{RunId, TestId, WorkerId};
 use crate::domain::launch::MAX_LAUNCH_BYTES;
@@ -33,7 +34,7 @@ impl Scheduler {
         more: bool,
         closed_world: bool,
         idempotency: Option<Idempotency>,
-        user: Box<str>,
+        user: Subject,
     ) -> Result<Step, Rejected> {
         check_name("run", &name)?;
         if let Some(sent) = &idempotency
@@ -219,18 +220,18 @@ impl Scheduler {
         id: RunId,
         name: &str,
         idempotency: Option<&Idempotency>,
-        user: &str,
+        user: &Subject,
         closed_world: bool,
         at: Timestamp,
     ) {
         self.forget_old_runs(at);
         self.next_run = self.next_run.max(id.0 + 1);
         if let Some(sent) = idempotency {
-            self.submissions.insert((user.into(), sent.key.clone()), id);
+            self.submissions.insert((user.clone(), sent.key.clone()), id);
         }
         let run = Run {
             name: name.into(),
-            user: user.into(),
+            user: user.clone(),
             idempotency: idempotency.cloned(),
             submitted_at: at,
             finished_at: None,

@@ -3,6 +3,7 @@
 
 use super::state::Scheduler;
 use super::{Answer, Rejected, Step};
+use crate::domain::access::Subject;
 use crate::domain::event::Event;
 use crate::domain::template::{AddedTemplate, MAX_PATH_BYTES, MAX_TEMPLATES, MAX_VERSIONS};
 use crate::domain::time::Timestamp;
@@ -15,7 +16,7 @@ impl Scheduler {
         now: Timestamp,
         seen: u64,
         templates: Vec<(Box<str>, Box<str>)>,
-        user: &str,
+        user: &Subject,
     ) -> Result<Step, Rejected> {
         if seen != self.template_changes() {
             return Err(Rejected::TemplatesChanged);
@@ -52,7 +53,13 @@ impl Scheduler {
                 return Err(Rejected::TooMany { what: "versions of a template", count, most });
             }
             versions.push((path.clone(), version, true));
-            events.push(Event::TemplateAdded { path, sha256, version, user: user.into(), at: now });
+            events.push(Event::TemplateAdded {
+                path,
+                sha256,
+                version,
+                user: user.clone(),
+                at: now,
+            });
         }
         Ok(Step { events, answer: Answer::TemplatesAdded(versions) })
     }

@@ -5,6 +5,7 @@ use super::deps::SkipsByRun;
 use super::report::Kept;
 use super::state::{Accepted, Group, Note, Scheduler, State, Worker};
 use super::{Answer, Availability, Delivery, Identity, LEASE, Rejected, Step};
+use crate::domain::access::Subject;
 use crate::domain::capability::{Capability, MAX_NAME_BYTES};
 use crate::domain::event::{Event, Notice};
 use crate::domain::id::{Epoch, LeaseId, TestId, WorkerId};
@@ -335,13 +336,19 @@ impl Scheduler {
         Some(delivery)
     }
 
-    pub(super) fn decide_drain(&self, now: Timestamp, id: WorkerId) -> Result<Step, Rejected> {
+    pub(super) fn decide_drain(
+        &self,
+        now: Timestamp,
+        id: WorkerId,
+        by: Subject,
+    ) -> Result<Step, Rejected> {
         let worker = self.workers.get(&id).ok_or(Rejected::UnknownWorker(id))?;
         if worker.availability != Availability::Active {
             return Ok(Step::of(vec![]));
         }
         let mut epoch = self.epoch.0 + 1;
-        let mut events = vec![Event::WorkerDraining { worker: id, epoch: Epoch(epoch), at: now }];
+        let mut events =
+            vec![Event::WorkerDraining { worker: id, epoch: Epoch(epoch), by, at: now }];
         let mut notices = Vec::new();
         for lease in worker.seats.values().flat_map(|seat| seat.queue.iter().skip(1)) {
             if let Some(notice) = self.recall_notice(id, *lease, &mut epoch) {
@@ -355,13 +362,18 @@ impl Scheduler {
     }
 
     /// Lets a draining worker take tests again. One that wants to leave drains anew.
-    pub(super) fn decide_resume(&self, now: Timestamp, id: WorkerId) -> Result<Step, Rejected> {
+    pub(super) fn decide_resume(
+        &self,
+        now: Timestamp,
+        id: WorkerId,
+        by: Subject,
+    ) -> Result<Step, Rejected> {
         let worker = self.workers.get(&id).ok_or(Rejected::UnknownWorker(id))?;
         match worker.availability {
             Availability::Active => Ok(Step::of(vec![])),
             Availability::Draining => {
                 let epoch = Epoch(self.epoch.0 + 1);
-                Ok(Step::of(vec![Event::WorkerResumed { worker: id, epoch, at: now }]))
+                Ok(Step::of(vec![Event::WorkerResumed { worker: id, epoch, by, at: now }]))
             }
             Availability::Lost | Availability::Gone => Err(Rejected::WorkerGone(id)),
         }

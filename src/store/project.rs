@@ -40,7 +40,7 @@ impl Projection<'_> {
                 self.tables.append(Table::Workers, row)
             }
             Event::RunSubmitted { run, name, user, at, .. } => {
-                self.tables.append(Table::Runs, params![run.0, name, user, at.0])
+                self.tables.append(Table::Runs, params![run.0, name, &**user, at.0])
             }
             Event::TestsAdded { run, first, tests, last, part, at } => {
                 let count = tests.len() as u32;
@@ -93,7 +93,7 @@ impl Projection<'_> {
                 self.late_result(*lease, *worker, *outcome, detail.as_deref(), *at)
             }
             Event::TemplateAdded { path, sha256, version, user, at } => {
-                let row = params![path, *version, sha256, user, at.0];
+                let row = params![path, *version, sha256, &**user, at.0];
                 self.tables.append(Table::TemplateVersions, row)
             }
             Event::WorkerSeen { .. }

@@ -45,7 +45,7 @@ impl Authenticator for LocalAdmin {
         if headers.contains_key(ORIGIN) || !host.is_none_or(names_this_machine) {
             return Err(Denied::Foreign);
         }
-        Ok(Principal { user: "local".into(), role: Role::Admin })
+        Ok(Principal { subject: "local".into(), role: Role::Admin })
     }
 }
 
@@ -131,7 +131,7 @@ fn parse_line(line: &str) -> Result<([u8; 32], Principal), &'static str> {
     if token.len() < MIN_TOKEN_BYTES {
         return Err("the token is shorter than 16 characters");
     }
-    Ok((digest(token), Principal { user: user.into(), role }))
+    Ok((digest(token), Principal { subject: user.into(), role }))
 }
 
 #[cfg(unix)]
@@ -205,7 +205,7 @@ mod tests {
         let file = file(text, 0o600);
         let tokens = StaticTokens::load(file.path()).expect("tokens");
         let ask = |value: &str| tokens.authenticate(&headers(&[(AUTHORIZATION, value)]));
-        let rig = Principal { user: "rig7".into(), role: Role::Worker };
+        let rig = Principal { subject: "rig7".into(), role: Role::Worker };
         assert_eq!(ask("Bearer worker-token-0123456789"), Ok(rig));
         assert_eq!(ask("bearer admin-token-0123456789").map(|p| p.role), Ok(Role::Admin));
         assert_eq!(ask("Bearer nobody-token-0123456789"), Err(Denied::UnknownToken));

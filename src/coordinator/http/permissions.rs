@@ -1,5 +1,7 @@
 //! What a request may do, and who usually may.
 
+use crate::domain::access::Subject;
+
 /// What a route asks for. One word per kind of deed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Permission {
@@ -58,7 +60,7 @@ impl Role {
 /// Who sent a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Principal {
-    pub user: Box<str>,
+    pub subject: Subject,
     pub role: Role,
 }
 

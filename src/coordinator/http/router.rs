@@ -116,7 +116,7 @@ fn may(principal: Principal, permission: Permission) -> Result<Principal, ApiErr
     if principal.role.allows(permission) {
         return Ok(principal);
     }
-    let (user, role) = (&principal.user, principal.role.name());
+    let (user, role) = (&principal.subject, principal.role.name());
     let needed = Role::that_may(permission);
     let message = format!("{user} has the role {role}, and this needs {needed}");
     Err(ApiError::new(Code::Forbidden, message)

@@ -95,7 +95,7 @@ pub(crate) async fn cancel(
     principal: Principal,
     Id(run): Id<RunId>,
 ) -> Result<Json<Cancelled>, ApiError> {
-    match app.mailbox.act(Command::CancelRun { run, by: principal.user }).await? {
+    match app.mailbox.act(Command::CancelRun { run, by: principal.subject }).await? {
         Answer::Cancelled { run, ended, stopping } => {
             Ok(Json(Cancelled { schema: SCHEMA, run, ended, stopping }))
         }

@@ -61,7 +61,7 @@ pub(crate) async fn submit(
     let idempotency =
         digest.map(|(key, digest)| Idempotency { key, digest: digest.into_boxed_str() });
     let SubmitRun { name, tests, more, closed_world } = run;
-    let user = principal.user;
+    let user = principal.subject;
     let command = Command::Submit { name, tests, more, closed_world, idempotency, user };
     submitted(app.mailbox.act(command).await?)
 }

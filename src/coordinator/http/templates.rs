@@ -48,14 +48,14 @@ pub(crate) async fn add(
     };
     let (seen, known) = app.mailbox.ask(look).await?;
     let keeper = Arc::clone(&app);
-    let user = principal.user.to_string();
+    let user = principal.subject.to_string();
     let templates = blocking(move || {
         accept(&keeper, &known, &templates, user)?;
         let kept = templates.into_iter().map(|template| keep(&keeper, template));
         kept.collect::<Result<Vec<_>, ApiError>>()
     })
     .await??;
-    let command = Command::AddTemplates { seen, templates, user: principal.user };
+    let command = Command::AddTemplates { seen, templates, user: principal.subject };
     match app.mailbox.act(command).await? {
         Answer::TemplatesAdded(items) => {
             let view = |(path, version, new): (Box<str>, _, _)| AddedTemplate {

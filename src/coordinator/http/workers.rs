@@ -10,6 +10,7 @@ use crate::api::v1::workers::{
 };
 use crate::coordinator::http::app::App;
 use crate::coordinator::http::extract::{Body, Id, Params};
+use crate::coordinator::http::permissions::Principal;
 use crate::coordinator::http::respond::ApiError;
 use crate::coordinator::http::runs::{cursor, page_size};
 use crate::domain::id::WorkerId;
@@ -61,6 +62,7 @@ pub(crate) async fn register(
         (status = 409, description = "another process took over")))]
 pub(crate) async fn heartbeat(
     State(app): State<Arc<App>>,
+    principal: Principal,
     Id(worker): Id<WorkerId>,
     Body(heartbeat): Body<Heartbeat>,
 ) -> Result<Json<HeartbeatAnswer>, ApiError> {
@@ -72,7 +74,7 @@ pub(crate) async fn heartbeat(
     };
     // The heartbeat was accepted, so this is the worker's own process.
     if draining {
-        app.mailbox.act(Command::Drain { worker }).await?;
+        app.mailbox.act(Command::Drain { worker, by: principal.subject }).await?;
     }
     Ok(Json(HeartbeatAnswer { stale }))
 }
@@ -85,9 +87,10 @@ pub(crate) async fn heartbeat(
     responses((status = 200, body = WorkerView, description = "the worker as it is now")))]
 pub(crate) async fn drain(
     State(app): State<Arc<App>>,
+    principal: Principal,
     Id(worker): Id<WorkerId>,
 ) -> Result<Json<WorkerView>, ApiError> {
-    app.mailbox.act(Command::Drain { worker }).await?;
+    app.mailbox.act(Command::Drain { worker, by: principal.subject }).await?;
     find(&app, worker).await
 }
 
@@ -100,9 +103,10 @@ pub(crate) async fn drain(
         (status = 409, description = "the worker has left")))]
 pub(crate) async fn resume(
     State(app): State<Arc<App>>,
+    principal: Principal,
     Id(worker): Id<WorkerId>,
 ) -> Result<Json<WorkerView>, ApiError> {
-    app.mailbox.act(Command::Resume { worker }).await?;
+    app.mailbox.act(Command::Resume { worker, by: principal.subject }).await?;
     find(&app, worker).await
 }
 

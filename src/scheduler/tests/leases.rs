@@ -437,7 +437,7 @@ fn a_drain_takes_back_what_has_not_started_and_grants_nothing_more() {
     let mut worker = quick_worker(&mut sim, 1);
     sim.submit(many(5));
     let leases = sim.take(&mut worker);
-    sim.run(Command::Drain { worker: worker.id });
+    sim.run(Command::Drain { worker: worker.id, by: "someone".into() });
     let delivery = sim.claim(&worker, worker.received);
     assert!(delivery.drain);
     assert_eq!(delivery.recall.len(), 4);
@@ -456,24 +456,24 @@ fn a_drain_that_is_taken_back_lets_tests_come_again() {
     let mut worker = quick_worker(&mut sim, 1);
     sim.submit(many(5));
     let leases = sim.take(&mut worker);
-    sim.run(Command::Drain { worker: worker.id });
+    sim.run(Command::Drain { worker: worker.id, by: "someone".into() });
     let delivery = sim.claim(&worker, worker.received);
     worker.received = delivery.received;
     sim.give_back(&worker, &delivery.recall);
-    sim.run(Command::Resume { worker: worker.id });
+    sim.run(Command::Resume { worker: worker.id, by: "someone".into() });
     let delivery = sim.claim(&worker, worker.received);
     assert!(delivery.resume && !delivery.drain);
     worker.received = delivery.received;
     sim.pass(&worker, leases[0].lease);
     assert!(delivery.leases.len() + sim.take(&mut worker).len() > 0);
     // Taken back twice, and before it was heard of.
-    sim.run(Command::Resume { worker: worker.id });
-    sim.run(Command::Drain { worker: worker.id });
-    sim.run(Command::Resume { worker: worker.id });
+    sim.run(Command::Resume { worker: worker.id, by: "someone".into() });
+    sim.run(Command::Drain { worker: worker.id, by: "someone".into() });
+    sim.run(Command::Resume { worker: worker.id, by: "someone".into() });
     let delivery = sim.claim(&worker, worker.received);
     assert!(delivery.resume && !delivery.drain);
     sim.run(Command::Leave { worker: worker.id, incarnation: worker.incarnation });
-    let refused = sim.try_run(Command::Resume { worker: worker.id });
+    let refused = sim.try_run(Command::Resume { worker: worker.id, by: "someone".into() });
     assert_eq!(refused, Err(Rejected::WorkerGone(worker.id)));
 }
 
@@ -508,7 +508,10 @@ fn implausible_and_unknown_workers_are_refused() {
     };
     assert!(matches!(sim.try_run(command), Err(Rejected::Implausible(_))));
     let id = crate::domain::id::WorkerId(7);
-    assert_eq!(sim.try_run(Command::Drain { worker: id }), Err(Rejected::UnknownWorker(id)));
+    assert_eq!(
+        sim.try_run(Command::Drain { worker: id, by: "someone".into() }),
+        Err(Rejected::UnknownWorker(id))
+    );
 }
 
 #[test]

@@ -121,7 +121,11 @@ impl World {
     /// Drains a worker, or takes that back; one that has left may not.
     fn drain(&mut self, worker: usize, drain: bool) {
         let worker = self.agents[worker].id;
-        let command = if drain { Command::Drain { worker } } else { Command::Resume { worker } };
+        let command = if drain {
+            Command::Drain { worker, by: "someone".into() }
+        } else {
+            Command::Resume { worker, by: "someone".into() }
+        };
         let _ = self.sim.try_run(command);
     }
 
