@@ -78,7 +78,7 @@ const RULES: &[Rule] = &[
         "",
         "report, print, give, specify, state",
     ),
-    rule(r"(?i)\bfolders?\b", "", "directory"),
+    rule(r"(?i)\bfolders?\b", "`folder`|\"folder\"", "directory"),
     rule(r"(?i)\bcircles?\b", "", "cycle"),
     rule(r"(?i)\bwins?\b", "", "overrides"),
     rule(
