@@ -1,4 +1,4 @@
-"""Lets the tests import what lies beside them, from wherever pytest is started."""
+"""Lets the tests import the modules beside them, wherever pytest is started."""
 
 import sys
 from pathlib import Path

@@ -52,7 +52,7 @@ def main() -> None:
         return TestSpec(name=name, launch=launch, requirement=Requirement(cpu_milli=1000))
 
     tests = [
-        test("says-hello", ["sh", "-c", "echo hello"], timeout_ms=60_000),
+        test("prints-hello", ["sh", "-c", "echo hello"], timeout_ms=60_000),
         test("fails", ["sh", "-c", "exit 3"]),
     ]
     submitted = submit_run.sync(
@@ -74,7 +74,7 @@ def main() -> None:
 
     report = get_report.sync(client=client, run=run)
     outcomes = {row.name: row.outcome for row in report.rows}
-    assert outcomes == {"says-hello": Outcome.PASSED, "fails": Outcome.FAILED}, outcomes
+    assert outcomes == {"prints-hello": Outcome.PASSED, "fails": Outcome.FAILED}, outcomes
     assert report.totals.outcomes["passed"] == 1, report.totals
     [passed] = list_tests.sync(client=client, run=run, outcome=Outcome.PASSED).items
     output = read_log.sync_detailed(f"{passed.test}.a1", client=client)

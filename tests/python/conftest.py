@@ -1,4 +1,4 @@
-"""What holds for all tests in this folder."""
+"""Fixtures and options of all tests in this directory."""
 
 import os
 

@@ -139,7 +139,7 @@ def test_a_plug_in_that_is_not_there_is_named(monkeypatch, backend):
 
 @pytest.mark.parametrize(("there", "wanted"), [("cuda", "rocm"), ("rocm", "cuda")])
 def test_cuda_and_rocm_are_told_apart(there, wanted):
-    """Both drive the same part of torch, which says it is available."""
+    """Both drive the same part of torch, which reports that it is available."""
     torch, _ = pretended_torch(there)
     module = script(backend=wanted)
     with pytest.raises(module.Unsupported, match=f"is not built for {wanted}"):

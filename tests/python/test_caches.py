@@ -44,5 +44,5 @@ def test_places_are_as_the_tools_say(case, monkeypatch):
         monkeypatch.delenv(name, raising=False)
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    told = json.loads(asked.stdout) | {"torch": torch.hub._get_torch_home()}
-    assert told == {key: value for key, value in case.items() if key != "variables"}
+    reported = json.loads(asked.stdout) | {"torch": torch.hub._get_torch_home()}
+    assert reported == {key: value for key, value in case.items() if key != "variables"}

@@ -120,9 +120,9 @@ def test_what_is_wrong_is_told(types, section, model_type, row, problem):
     table[section].pop(model_type, None)
     if row:
         table[section][model_type] = row
-    told = list(families.problems(table, types))
-    assert len(told) == 1
-    assert told[0].startswith(problem)
+    reported = list(families.problems(table, types))
+    assert len(reported) == 1
+    assert reported[0].startswith(problem)
 
 
 def test_missing_types_are_written_in_place(table, types, tmp_path, monkeypatch):

@@ -1,4 +1,4 @@
-"""Whether generated tests tell right from wrong: faults are put into torch, and every one
+"""Whether generated tests distinguish right from wrong: faults are put into torch, and every one
 must be found for every seed, while clean runs pass for every seed.
 
 The scripts run within this process, since a process for each of some thousand runs would
@@ -62,9 +62,9 @@ SMALL = {
 class Script:
     """A generated script of a family, loaded once and run often."""
 
-    def __init__(self, family, folder, monkeypatch):
+    def __init__(self, family, directory, monkeypatch):
         self.family = family
-        self.folder, self.set = folder, monkeypatch.setenv
+        self.directory, self.set = directory, monkeypatch.setenv
         self.unset = lambda name: monkeypatch.delenv(name, raising=False)
         self.roles = {}
         for role in ("test", "reference", "load"):
@@ -83,9 +83,9 @@ class Script:
         script = self.roles[role]
         script.BACKEND = changes.pop("backend", "cpu")
         script.PARAMETERS.update({"batch": 1, "dtype": "fp32", "seed": seed, **changes})
-        results = self.folder / "results.jsonl"
+        results = self.directory / "results.jsonl"
         results.unlink(missing_ok=True)
-        made = self.folder / str(seed)
+        made = self.directory / str(seed)
         made.mkdir(exist_ok=True)
         self.set("DTF_RESULT", str(results))
         self.set("DTF_ARTIFACTS", str(made))
@@ -324,7 +324,7 @@ def test_a_damaged_weight_is_found(script):
 
 @contextlib.contextmanager
 def pretended_cuda():
-    """A torch that says it has a GPU, and leaves everything on the CPU."""
+    """A torch that reports a GPU and leaves everything on the CPU."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(torch.version, "cuda", "12.6")
         answers = {

@@ -378,7 +378,7 @@ def test_files_that_are_skipped_or_broken_are_told(tmp_path):
     assert [error["id"] for error in answer["errors"]] == ["test_b.py"]
     assert "nothing_of_this_name" in answer["errors"][0]["text"]
     assert ids(answer) == ["test_c.py::test_c", "test_a.py"]
-    # Where pytest itself would go on, the file is one of the cases.
+    # Where pytest itself would continue, the file is one of the cases.
     _, answer = ask(tmp_path, "--continue-on-collection-errors")
     assert ids(answer) == ["test_c.py::test_c", "test_a.py", "test_b.py"]
     assert answer["errors"] == []

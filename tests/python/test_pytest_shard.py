@@ -161,7 +161,7 @@ def test_what_ends_the_run_early_leaves_errors(tmp_path):
     (tmp_path / "report.xml").unlink()
     write(tmp_path / "test_x.py", "import os\ndef test_1(): pass\ndef test_2(): os._exit(0)\n")
     _, cases = run(tmp_path, ids, ["test_x.py"])
-    assert cases == {}, "no file that looks whole"
+    assert cases == {}, "no file that seems complete"
 
 
 def test_settings_and_conftests_above_the_root_are_not_read(tmp_path):

@@ -363,7 +363,7 @@ PHASES = {
 def test_a_dry_run_needs_no_package(family, role, tmp_path):
     script = tmp_path / "test_it.py"
     script.write_text(render(family, parameters={"role": role}), encoding="utf-8")
-    # -S leaves out the folder of installed packages.
+    # -S leaves out the directory of installed packages.
     done = subprocess.run(
         [sys.executable, "-I", "-S", str(script), "--dry-run"],
         env=environment(tmp_path),
@@ -538,24 +538,24 @@ def by_hand(tmp_path, *arguments):
 
 @pytest.mark.parametrize("flag", ["--help", "-h"])
 def test_a_script_explains_itself(tmp_path, flag):
-    said = by_hand(tmp_path, "--dry-run", flag)
-    assert (said.returncode, said.stderr) == (0, "")
+    result = by_hand(tmp_path, "--dry-run", flag)
+    assert (result.returncode, result.stderr) == (0, "")
     for words in ("a test: dtf/tiny-bert on cpu", "uv run", "--dry-run", "77 back-end not avail"):
-        assert words in said.stdout
-    assert "load " not in said.stdout, "nothing ran"
+        assert words in result.stdout
+    assert "load " not in result.stdout, "nothing ran"
 
 
 @pytest.mark.parametrize("argument", ["--iterations=3", "--dryrun", "3"])
 def test_an_unknown_argument_is_named(tmp_path, argument):
-    said = by_hand(tmp_path, "--dry-run", argument)
-    assert (said.returncode, said.stdout) == (2, "")
-    assert f"unknown argument {argument!r}" in said.stderr and "--help" in said.stderr
+    result = by_hand(tmp_path, "--dry-run", argument)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert f"unknown argument {argument!r}" in result.stderr and "--help" in result.stderr
 
 
-def test_a_person_is_told_how_to_get_a_missing_package(tmp_path):
-    said = by_hand(tmp_path)
-    assert (said.returncode, said.stderr) == (2, "")
-    (line,) = said.stdout.strip().splitlines()
+def test_the_command_for_a_missing_package_is_printed(tmp_path):
+    result = by_hand(tmp_path)
+    assert (result.returncode, result.stderr) == (2, "")
+    (line,) = result.stdout.strip().splitlines()
     assert line.startswith("error (import_error): the package torch is missing: uv run ")
     assert line.endswith("test_it.py brings what is needed")
 
@@ -815,7 +815,7 @@ def test_a_device_that_has_no_effect_is_refused_with_torch_as_well(run):
 
 
 class PretendedCore:
-    """An OpenVINO that says it used those devices."""
+    """An OpenVINO that reports those devices as used."""
 
     def __init__(self, *used):
         self.used = list(used)
@@ -847,8 +847,8 @@ def test_the_device_that_openvino_used_is_asked_for(frameworks, wanted, used, in
     exec(render("text_encoder", backend="openvino", parameters=parameters), script.__dict__)
     model, inputs, *_ = script.prepare(torch, frameworks, {})
     device = types.SimpleNamespace(core=PretendedCore(*used), device_name=wanted)
-    told = contextlib.nullcontext() if in_effect else pytest.raises(script.Unsupported)
-    with told:
+    expected_error = contextlib.nullcontext() if in_effect else pytest.raises(script.Unsupported)
+    with expected_error:
         script.Execution(torch, device, model, inputs)
 
 

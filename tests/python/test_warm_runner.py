@@ -142,7 +142,7 @@ def test_a_module_that_starts_a_thread_makes_forking_unsafe(tmp_path):
         ("import os; os._exit(5)", 5),
         ("raise SystemExit('went wrong')", 1),
         ("raise ValueError('went wrong')", 1),
-        ("this is no python", 1),
+        ("this is not Python", 1),
     ],
 )
 def test_exit_codes_are_those_of_python(warm, script, text, code):

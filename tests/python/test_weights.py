@@ -71,7 +71,7 @@ def weights_of(source):
 
 
 def prevented(source):
-    """The reason why it loads nothing, as `refused` without a process of its own."""
+    """The reason why it loads nothing, as `refused` without a separate process."""
     script, transformers = loaded(source), pytest.importorskip("transformers")
     config = script.build_config(transformers)
     with pytest.raises(script.SetUp) as caught:
@@ -347,8 +347,8 @@ def test_a_part_without_effect_may_be_missing(run, mine):
     assert "newly initialised: pooler.dense.bias, pooler.dense.weight" in end["message"]
 
 
-def test_a_part_that_was_never_saved_is_told(run, frameworks, tmp_path):
-    """The model was trained to tell words apart: without a pooler, and with a head."""
+def test_a_part_that_was_never_saved_is_reported(run, frameworks, tmp_path):
+    """The model was trained to classify tokens: without a pooler, and with a head."""
     mine = tmp_path / "mine"
     made(frameworks, "BertForTokenClassification").save_pretrained(mine)
     code, end, output = result(run(of(mine)))
@@ -408,7 +408,7 @@ def test_a_pipeline_has_its_weights_in_the_directory_of_the_denoiser(run, tmp_pa
 
 @pytest.fixture
 def cached(bert, tmp_path, monkeypatch):
-    """A snapshot in a cache of its own, with files that are links to blobs."""
+    """A snapshot in a separate cache, with files that are links to blobs."""
     repository = tmp_path / "hub" / "hub" / "models--mine--bert"
     snapshot = repository / "snapshots" / ("a" * 40)
     bert.save_pretrained(tmp_path / "saved")
@@ -487,7 +487,7 @@ def test_a_hub_that_does_not_answer_is_not_a_model_without_weights(run):
 
 
 def answering(monkeypatch, answer):
-    """The hub says this of the files of a model, or raises it."""
+    """The hub gives this answer for the files of a model, or raises it."""
 
     def list_repo_files(self, *_, **__):
         if isinstance(answer, Exception):
@@ -514,9 +514,9 @@ def test_a_hub_that_has_no_weights_leaves_random_ones(monkeypatch, answer):
     error = error_of_the_hub("RepositoryNotFoundError")
     answering(monkeypatch, error if answer == "unknown" else answer)
     _, source, why = weights_of(named())
-    told = "random weights: neither the cache of this machine nor the hub has any"
-    assert (source, why) == ("random", told)
-    assert told.removeprefix("random weights: ") in prevented(named(weights="cached"))
+    reported = "random weights: neither the cache of this machine nor the hub has any"
+    assert (source, why) == ("random", reported)
+    assert reported.removeprefix("random weights: ") in prevented(named(weights="cached"))
 
 
 def test_weights_that_the_hub_has_and_does_not_give_are_an_error(run):
