@@ -4,7 +4,7 @@
 //! Promise: names in lines cannot change the terminal that shows them.
 
 use crate::domain::access::Subject;
-use crate::domain::event::Event;
+use crate::domain::fact::Fact;
 use crate::domain::id::{RunId, WorkerId};
 use crate::domain::outcome::Outcome;
 use crate::results::render::figures::counted;
@@ -15,7 +15,7 @@ use crate::scheduler::Scheduler;
 const NAME_CHARS: usize = 80;
 
 /// Writes the line of an event that has just been applied, if it has one.
-pub(crate) fn announce(event: &Event, scheduler: &Scheduler) {
+pub(crate) fn announce(event: &Fact, scheduler: &Scheduler) {
     if let Some((warning, line)) = line(event, scheduler) {
         if warning {
             tracing::warn!("{line}");
@@ -26,64 +26,64 @@ pub(crate) fn announce(event: &Event, scheduler: &Scheduler) {
 }
 
 /// Whether it is a warning, and the line.
-fn line(event: &Event, scheduler: &Scheduler) -> Option<(bool, String)> {
+fn line(event: &Fact, scheduler: &Scheduler) -> Option<(bool, String)> {
     let worker = |id: WorkerId| {
         let name = scheduler.worker(id).map(|worker| plain(&worker.name, NAME_CHARS));
         format!("worker {id} {}", name.unwrap_or_default())
     };
     let told = |line: String| Some((false, line));
     match event {
-        Event::WorkerRegistered { worker: id, capability, .. } => told(format!(
+        Fact::WorkerRegistered { worker: id, capability, .. } => told(format!(
             "{} joined: {}, {}, {:.1} GiB",
             worker(*id),
             counted(capability.slots.into(), "slot"),
             counted(capability.accelerators.len() as u64, "accelerator"),
             capability.memory_bytes as f64 / f64::from(1u32 << 30)
         )),
-        Event::WorkerDraining { worker: id, by, .. } => {
+        Fact::WorkerDraining { worker: id, by, .. } => {
             told(format!("{} is draining{}", worker(*id), asked_by(by)))
         }
-        Event::WorkerResumed { worker: id, by, .. } => {
+        Fact::WorkerResumed { worker: id, by, .. } => {
             told(format!("{} takes tests again{}", worker(*id), asked_by(by)))
         }
-        Event::WorkerLost { worker: id, clean: true, .. } => told(format!("{} left", worker(*id))),
-        Event::WorkerLost { worker: id, clean: false, .. } => {
+        Fact::WorkerLost { worker: id, clean: true, .. } => told(format!("{} left", worker(*id))),
+        Fact::WorkerLost { worker: id, clean: false, .. } => {
             Some((true, format!("{} is lost: nothing was heard of it", worker(*id))))
         }
-        Event::RunSubmitted { run, name, user, .. } => told(format!(
+        Fact::RunSubmitted { run, name, user, .. } => told(format!(
             "run {run} was submitted by {}: {}",
             plain(user, NAME_CHARS),
             plain(name, NAME_CHARS)
         )),
-        Event::RunCancelled { run, by, .. } => {
+        Fact::RunCancelled { run, by, .. } => {
             let cancelled = format!("run {run} was cancelled by {}", plain(by, NAME_CHARS));
             match ended(*run, scheduler) {
                 Some(end) => told(format!("{cancelled}; {end}")),
                 None => told(cancelled),
             }
         }
-        Event::TemplateAdded { path, version, user, .. } => told(format!(
+        Fact::TemplateAdded { path, version, user, .. } => told(format!(
             "version {version} of the template {} was added by {}",
             plain(path, NAME_CHARS),
             plain(user, NAME_CHARS)
         )),
         // These may have been the last of a run.
-        Event::AttemptFinished { lease, .. } => {
+        Fact::AttemptFinished { lease, .. } => {
             ended(lease.attempt.test.run, scheduler).and_then(told)
         }
-        Event::TestSkipped { test, .. } | Event::TestExpired { test, .. } => {
+        Fact::TestSkipped { test, .. } | Fact::TestExpired { test, .. } => {
             ended(test.run, scheduler).and_then(told)
         }
-        Event::TestsAdded { .. }
-        | Event::NoticesSent { .. }
-        | Event::LeasesGranted { .. }
-        | Event::LeasesRecalled { .. }
-        | Event::LeaseReturned { .. }
-        | Event::LateResult { .. }
-        | Event::WorkerForgotten { .. }
-        | Event::WorkerSeen { .. }
-        | Event::ClaimOpened { .. }
-        | Event::ClaimClosed { .. } => None,
+        Fact::TestsAdded { .. }
+        | Fact::NoticesSent { .. }
+        | Fact::LeasesGranted { .. }
+        | Fact::LeasesRecalled { .. }
+        | Fact::LeaseReturned { .. }
+        | Fact::LateResult { .. }
+        | Fact::WorkerForgotten { .. }
+        | Fact::WorkerSeen { .. }
+        | Fact::ClaimOpened { .. }
+        | Fact::ClaimClosed { .. } => None,
     }
 }
 

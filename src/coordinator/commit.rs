@@ -10,7 +10,7 @@ use crate::coordinator::live::LiveLogs;
 use crate::coordinator::mailbox::{Failed, Release};
 use crate::coordinator::metrics::Metrics;
 use crate::coordinator::projector::{Committed, Feed, Progress};
-use crate::domain::event::Event;
+use crate::domain::fact::Fact;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use std::time::Instant;
@@ -23,7 +23,7 @@ const MAX_EVENTS: usize = 50_000;
 /// Facts, and the answers that stand on them.
 #[derive(Default)]
 pub(crate) struct Batch {
-    pub events: Vec<Event>,
+    pub events: Vec<Fact>,
     pub releases: Vec<Release>,
     /// The state after these events, when it is time to store it.
     pub snapshot: Option<Vec<Vec<u8>>>,
@@ -43,7 +43,7 @@ pub(crate) trait Journal: Send {
     /// Stores all events durably, or fails for good.
     ///
     /// Returns the number of the record that holds them; records are numbered without gaps.
-    fn append(&mut self, events: &[Event]) -> Result<u64, String>;
+    fn append(&mut self, events: &[Fact]) -> Result<u64, String>;
 
     /// Replaces the snapshot by one that covers every record up to `at`.
     fn write_snapshot(&mut self, at: u64, pieces: Vec<Vec<u8>>) -> Result<(), String>;

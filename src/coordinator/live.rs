@@ -7,7 +7,7 @@
 //! removed; others stay [`KEEP`] as the only record. Not durable against power loss.
 
 use crate::api::v1::logs::HEAD_BYTES;
-use crate::domain::event::Event;
+use crate::domain::fact::Fact;
 use crate::domain::id::{AttemptId, Epoch};
 use serde::Deserialize;
 use std::collections::HashMap;
@@ -167,14 +167,14 @@ impl LiveLogs {
     }
 
     /// Lets go of attempts that ended with these events.
-    pub fn ended(&self, events: &[Event]) {
+    pub fn ended(&self, events: &[Fact]) {
         if self.count.load(Ordering::Relaxed) == 0 {
             return;
         }
         for event in events {
             let (lease, detail) = match event {
-                Event::AttemptFinished { lease, detail, .. } => (lease, detail.as_deref()),
-                Event::LeaseReturned { lease, .. } => (lease, None),
+                Fact::AttemptFinished { lease, detail, .. } => (lease, detail.as_deref()),
+                Fact::LeaseReturned { lease, .. } => (lease, None),
                 _ => continue,
             };
             if self.lock().remove(&lease.attempt).is_none() {
@@ -197,7 +197,7 @@ impl LiveLogs {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::event::Next;
+    use crate::domain::fact::Next;
     use crate::domain::id::{LeaseId, RunId, TestId, WorkerId};
     use crate::domain::outcome::Outcome;
     use crate::domain::time::{Millis, Timestamp};
@@ -262,7 +262,7 @@ mod tests {
         for (detail, kept) in [(Some("{\"output\":\"x\"}"), false), (None, true)] {
             logs.append(attempt(), Epoch(5), 0, b"x").expect("stored");
             let news = logs.watch(attempt()).expect("live");
-            logs.ended(&[Event::AttemptFinished {
+            logs.ended(&[Fact::AttemptFinished {
                 lease: LeaseId { attempt: attempt(), epoch: Epoch(5) },
                 worker: WorkerId(1),
                 outcome: Outcome::Passed,

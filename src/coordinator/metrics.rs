@@ -1,6 +1,6 @@
 //! Counters, and their text form for Prometheus (version 0.0.4).
 
-use crate::domain::event::{Event, Next};
+use crate::domain::fact::{Fact, Next};
 use crate::domain::outcome::Outcome;
 use crate::scheduler::Overview;
 use std::fmt::Write;
@@ -38,27 +38,27 @@ pub(crate) struct Gauges {
 
 impl Metrics {
     /// Counts stored events.
-    pub fn count(&self, events: &[Event], took: Duration) {
+    pub fn count(&self, events: &[Fact], took: Duration) {
         self.commits.fetch_add(1, Relaxed);
         self.commit_nanos.fetch_add(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX), Relaxed);
         self.events.fetch_add(events.len() as u64, Relaxed);
         for event in events {
             match event {
-                Event::TestsAdded { tests, .. } => {
+                Fact::TestsAdded { tests, .. } => {
                     self.tests_submitted.fetch_add(tests.len() as u64, Relaxed);
                 }
-                Event::LeasesGranted { grants, .. } => {
+                Fact::LeasesGranted { grants, .. } => {
                     self.leases_granted.fetch_add(grants.len() as u64, Relaxed);
                 }
-                Event::AttemptFinished { outcome, next, .. } => {
+                Fact::AttemptFinished { outcome, next, .. } => {
                     self.attempts_finished.fetch_add(1, Relaxed);
                     if matches!(next, Next::Done { .. }) {
                         self.finished(*outcome);
                     }
                 }
-                Event::TestSkipped { .. } => self.finished(Outcome::Skipped),
-                Event::TestExpired { .. } => self.finished(Outcome::Expired),
-                Event::LateResult { .. } => {
+                Fact::TestSkipped { .. } => self.finished(Outcome::Skipped),
+                Fact::TestExpired { .. } => self.finished(Outcome::Expired),
+                Fact::LateResult { .. } => {
                     self.late_results.fetch_add(1, Relaxed);
                 }
                 _ => {}
@@ -181,7 +181,7 @@ mod tests {
     fn stored_events_are_counted() {
         let metrics = Metrics::default();
         let test = TestId { run: RunId(1), index: 0 };
-        let expired = Event::TestExpired { test, at: Timestamp(1) };
+        let expired = Fact::TestExpired { test, at: Timestamp(1) };
         metrics.count(&[expired], Duration::from_millis(500));
         let text = metrics.text(&Gauges { ready: true, ..Gauges::default() });
         let has = |line: &str| assert!(text.lines().any(|l| l == line), "{line} not in:\n{text}");

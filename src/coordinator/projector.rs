@@ -6,7 +6,7 @@
 //! database that cannot be written makes the coordinator not ready and is tried again.
 
 use crate::coordinator::health::{Health, Part};
-use crate::domain::event::Event;
+use crate::domain::fact::Fact;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
@@ -27,7 +27,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// One record of the log.
 pub(crate) struct Committed {
     pub sequence: u64,
-    pub events: Vec<Event>,
+    pub events: Vec<Fact>,
 }
 
 enum Message {

@@ -6,7 +6,7 @@
 use crate::blobs::Blobs;
 use crate::coordinator::commit::Journal;
 use crate::coordinator::substitute::Held;
-use crate::domain::event::Event;
+use crate::domain::fact::Fact;
 use crate::domain::time::Timestamp;
 use crate::log::{EmbeddedLog, EventLog, LogError};
 use crate::results::render::figures::counted;
@@ -165,33 +165,33 @@ fn fresh_identity(path: &Path) -> io::Result<String> {
 }
 
 /// When it happened.
-fn at(event: &Event) -> Timestamp {
+fn at(event: &Fact) -> Timestamp {
     match event {
-        Event::NoticesSent { .. } | Event::ClaimOpened { .. } | Event::ClaimClosed { .. } => {
+        Fact::NoticesSent { .. } | Fact::ClaimOpened { .. } | Fact::ClaimClosed { .. } => {
             Timestamp::default()
         }
-        Event::WorkerRegistered { at, .. }
-        | Event::WorkerSeen { at, .. }
-        | Event::WorkerDraining { at, .. }
-        | Event::WorkerResumed { at, .. }
-        | Event::WorkerLost { at, .. }
-        | Event::WorkerForgotten { at, .. }
-        | Event::RunSubmitted { at, .. }
-        | Event::TestsAdded { at, .. }
-        | Event::LeasesGranted { at, .. }
-        | Event::LeasesRecalled { at, .. }
-        | Event::LeaseReturned { at, .. }
-        | Event::AttemptFinished { at, .. }
-        | Event::TestSkipped { at, .. }
-        | Event::TestExpired { at, .. }
-        | Event::RunCancelled { at, .. }
-        | Event::TemplateAdded { at, .. }
-        | Event::LateResult { at, .. } => *at,
+        Fact::WorkerRegistered { at, .. }
+        | Fact::WorkerSeen { at, .. }
+        | Fact::WorkerDraining { at, .. }
+        | Fact::WorkerResumed { at, .. }
+        | Fact::WorkerLost { at, .. }
+        | Fact::WorkerForgotten { at, .. }
+        | Fact::RunSubmitted { at, .. }
+        | Fact::TestsAdded { at, .. }
+        | Fact::LeasesGranted { at, .. }
+        | Fact::LeasesRecalled { at, .. }
+        | Fact::LeaseReturned { at, .. }
+        | Fact::AttemptFinished { at, .. }
+        | Fact::TestSkipped { at, .. }
+        | Fact::TestExpired { at, .. }
+        | Fact::RunCancelled { at, .. }
+        | Fact::TemplateAdded { at, .. }
+        | Fact::LateResult { at, .. } => *at,
     }
 }
 
 impl Journal for EmbeddedLog {
-    fn append(&mut self, events: &[Event]) -> Result<u64, String> {
+    fn append(&mut self, events: &[Fact]) -> Result<u64, String> {
         EventLog::append(self, &mut events.iter()).map_err(|error| chain(&error))
     }
 

@@ -11,7 +11,7 @@ use crate::coordinator::announce::announce;
 use crate::coordinator::commit::Batch;
 use crate::coordinator::mailbox::{ClaimSender, Failed, Release, Request, Ticket};
 use crate::coordinator::metrics::Metrics;
-use crate::domain::event::Event;
+use crate::domain::fact::Fact;
 use crate::domain::id::{Epoch, WorkerId};
 use crate::domain::time::{Millis, Timestamp};
 use crate::scheduler::{Command, Delivery, Scheduler};
@@ -38,7 +38,7 @@ pub(crate) struct Runtime {
     parked: HashMap<WorkerId, Parked>,
     /// Workers that may have something to hear.
     touched: Vec<WorkerId>,
-    events: Vec<Event>,
+    events: Vec<Fact>,
     releases: Vec<Release>,
     snapshots: SnapshotPolicy,
 }
@@ -53,10 +53,10 @@ pub(crate) struct SnapshotPolicy {
 }
 
 impl SnapshotPolicy {
-    fn count(&mut self, event: &Event) {
+    fn count(&mut self, event: &Fact) {
         self.since += match event {
-            Event::TestsAdded { tests, .. } => tests.len() as u64,
-            Event::LeasesGranted { grants, .. } => grants.len() as u64,
+            Fact::TestsAdded { tests, .. } => tests.len() as u64,
+            Fact::LeasesGranted { grants, .. } => grants.len() as u64,
             _ => 1,
         };
     }
@@ -183,15 +183,15 @@ impl Runtime {
         Ok(step.answer)
     }
 
-    fn keep(&mut self, event: Event) {
+    fn keep(&mut self, event: Fact) {
         self.scheduler.apply(&event);
         match &event {
-            Event::ClaimOpened { worker }
-            | Event::WorkerDraining { worker, .. }
-            | Event::WorkerResumed { worker, .. }
-            | Event::LeasesGranted { worker, .. }
-            | Event::LeasesRecalled { worker, .. } => self.touched.push(*worker),
-            Event::RunCancelled { notices, .. } => {
+            Fact::ClaimOpened { worker }
+            | Fact::WorkerDraining { worker, .. }
+            | Fact::WorkerResumed { worker, .. }
+            | Fact::LeasesGranted { worker, .. }
+            | Fact::LeasesRecalled { worker, .. } => self.touched.push(*worker),
+            Fact::RunCancelled { notices, .. } => {
                 self.touched.extend(notices.iter().map(|notice| notice.worker));
             }
             _ => {}
@@ -242,7 +242,7 @@ impl Runtime {
             if self.parked.contains_key(&worker)
                 && let Some(delivery) = self.scheduler.delivery(worker)
             {
-                self.scheduler.apply(&Event::NoticesSent { worker, epoch: delivery.received });
+                self.scheduler.apply(&Fact::NoticesSent { worker, epoch: delivery.received });
                 self.close(worker, Some(delivery));
             }
         }
@@ -251,7 +251,7 @@ impl Runtime {
 
     fn close(&mut self, worker: WorkerId, delivery: Option<Delivery>) {
         if let Some(parked) = self.parked.remove(&worker) {
-            self.scheduler.apply(&Event::ClaimClosed { worker });
+            self.scheduler.apply(&Fact::ClaimClosed { worker });
             let received = parked.received;
             let delivery = delivery.unwrap_or(Delivery { received, ..Delivery::default() });
             self.releases.push(Release::Claim(parked.reply, Ok(delivery)));
@@ -337,7 +337,7 @@ mod tests {
     }
 
     fn lost(runtime: &Runtime) -> bool {
-        runtime.events.iter().any(|event| matches!(event, Event::WorkerLost { .. }))
+        runtime.events.iter().any(|event| matches!(event, Fact::WorkerLost { .. }))
     }
 
     #[test]

@@ -51,17 +51,17 @@ impl From<Subject> for String {
 
 #[cfg(test)]
 mod tests {
-    use crate::domain::event::Event;
+    use crate::domain::fact::Fact;
 
     #[test]
     fn facts_without_a_subject_still_read_and_write_the_same() {
         let old = r#"{"worker_draining":{"worker":"w1","epoch":7,"at":1000}}"#;
-        let fact: Event = serde_json::from_str(old).expect("an old fact");
-        let Event::WorkerDraining { by, .. } = &fact else { panic!("{fact:?}") };
+        let fact: Fact = serde_json::from_str(old).expect("an old fact");
+        let Fact::WorkerDraining { by, .. } = &fact else { panic!("{fact:?}") };
         assert!(by.is_unknown());
         assert_eq!(serde_json::to_string(&fact).expect("JSON"), old);
         let new = old.replace(",\"at\"", ",\"by\":\"anna\",\"at\"");
-        let fact: Event = serde_json::from_str(&new).expect("a new fact");
+        let fact: Fact = serde_json::from_str(&new).expect("a new fact");
         assert_eq!(serde_json::to_string(&fact).expect("JSON"), new);
     }
 }

@@ -8,7 +8,7 @@
 pub mod accelerator;
 pub mod access;
 pub mod capability;
-pub mod event;
+pub mod fact;
 pub mod id;
 pub mod launch;
 pub mod outcome;

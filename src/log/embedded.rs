@@ -2,7 +2,7 @@
 
 use super::record::{self, Defect};
 use super::{EventLog, LogError, LogReader, Sequence, snapshot};
-use crate::domain::event::Event;
+use crate::domain::fact::Fact;
 use redb::{Database, Durability, ReadableDatabase, StorageBackend, TableDefinition};
 use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
@@ -95,7 +95,7 @@ where
 }
 
 impl EventLog for EmbeddedLog {
-    fn append(&mut self, events: &mut dyn Iterator<Item = &Event>) -> Result<Sequence, LogError> {
+    fn append(&mut self, events: &mut dyn Iterator<Item = &Fact>) -> Result<Sequence, LogError> {
         if self.poisoned {
             return Err(LogError::Poisoned);
         }
@@ -190,7 +190,7 @@ impl LogReader for Reader {
     fn replay(
         &self,
         after: Sequence,
-        visit: &mut dyn FnMut(Sequence, Vec<Event>) -> bool,
+        visit: &mut dyn FnMut(Sequence, Vec<Fact>) -> bool,
     ) -> Result<(), LogError> {
         // Decoding takes as long as applying: it runs ahead on a thread of its own.
         std::thread::scope(|scope| {

@@ -14,7 +14,7 @@ mod tests;
 
 pub use embedded::EmbeddedLog;
 
-use crate::domain::event::Event;
+use crate::domain::fact::Fact;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -29,7 +29,7 @@ pub trait EventLog: Send {
     ///
     /// # Errors
     /// When the disk refuses. Nothing of the record is there then, and the log is poisoned.
-    fn append(&mut self, events: &mut dyn Iterator<Item = &Event>) -> Result<Sequence, LogError>;
+    fn append(&mut self, events: &mut dyn Iterator<Item = &Fact>) -> Result<Sequence, LogError>;
 
     /// Number of the last record.
     fn last(&self) -> Sequence;
@@ -61,7 +61,7 @@ pub trait LogReader: Send + Sync {
     fn replay(
         &self,
         after: Sequence,
-        visit: &mut dyn FnMut(Sequence, Vec<Event>) -> bool,
+        visit: &mut dyn FnMut(Sequence, Vec<Fact>) -> bool,
     ) -> Result<(), LogError>;
 }
 

@@ -4,7 +4,7 @@
 //! JSON, one after the other. The checksum covers all but itself.
 
 use super::Sequence;
-use crate::domain::event::Event;
+use crate::domain::fact::Fact;
 
 /// Version of the format. Raised when an older reader would misread a record;
 /// [`decode`] then turns the old form into the new one.
@@ -22,7 +22,7 @@ pub enum Defect {
 /// Writes a record into `buffer`; false when no event was durable.
 pub fn encode(
     sequence: Sequence,
-    events: &mut dyn Iterator<Item = &Event>,
+    events: &mut dyn Iterator<Item = &Fact>,
     buffer: &mut Vec<u8>,
 ) -> Result<bool, serde_json::Error> {
     buffer.clear();
@@ -42,7 +42,7 @@ pub fn encode(
 }
 
 /// Reads a record that should have this number.
-pub fn decode(sequence: Sequence, bytes: &[u8]) -> Result<Vec<Event>, Defect> {
+pub fn decode(sequence: Sequence, bytes: &[u8]) -> Result<Vec<Fact>, Defect> {
     let damaged = |what: &str| Defect::Damaged(what.to_owned());
     if bytes.len() < HEADER {
         return Err(damaged("it is shorter than its header"));

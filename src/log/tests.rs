@@ -2,7 +2,7 @@
 
 use super::embedded::EmbeddedLog;
 use super::{EventLog, LogError, Sequence};
-use crate::domain::event::Event;
+use crate::domain::fact::Fact;
 use crate::domain::id::{RunId, TestId, WorkerId};
 use crate::domain::time::Timestamp;
 use redb::{ReadableDatabase, ReadableTable, StorageBackend, TableDefinition};
@@ -14,8 +14,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 const RECORDS: TableDefinition<u64, &[u8]> = TableDefinition::new("records");
 
-fn expired(index: u32) -> Event {
-    Event::TestExpired { test: TestId { run: RunId(1), index }, at: Timestamp(7) }
+fn expired(index: u32) -> Fact {
+    Fact::TestExpired { test: TestId { run: RunId(1), index }, at: Timestamp(7) }
 }
 
 fn append(log: &mut EmbeddedLog, indices: &[u32]) -> Result<Sequence, LogError> {
@@ -28,7 +28,7 @@ fn stored(log: &EmbeddedLog, after: Sequence) -> Result<Vec<(Sequence, Vec<u32>)
     let mut records = Vec::new();
     log.reader().replay(after, &mut |sequence, events| {
         let indices = events.iter().map(|event| match event {
-            Event::TestExpired { test, .. } => test.index,
+            Fact::TestExpired { test, .. } => test.index,
             other => panic!("not what was stored: {other:?}"),
         });
         records.push((sequence, indices.collect()));
@@ -55,7 +55,7 @@ fn records_are_numbered_and_survive_reopening() {
 fn signs_of_life_are_not_stored() {
     let directory = tempfile::tempdir().expect("a directory");
     let mut log = EmbeddedLog::open(directory.path()).expect("a new log");
-    let claim = Event::ClaimOpened { worker: WorkerId(1) };
+    let claim = Fact::ClaimOpened { worker: WorkerId(1) };
     assert_eq!(log.append(&mut [&claim].into_iter()).expect("nothing to do"), 0);
     assert!(stored(&log, 0).expect("whole").is_empty());
 }

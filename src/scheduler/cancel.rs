@@ -3,7 +3,7 @@
 use super::state::{Note, Run, Scheduler, State};
 use super::{Answer, Rejected, Step};
 use crate::domain::access::Subject;
-use crate::domain::event::{Event, Notice};
+use crate::domain::fact::{Fact, Notice};
 use crate::domain::id::{Epoch, RunId, TestId};
 use crate::domain::outcome::Outcome;
 use crate::domain::time::Timestamp;
@@ -35,7 +35,7 @@ impl Scheduler {
             })
             .collect();
         let ended = run.tally.blocked + run.tally.waiting;
-        let events = vec![Event::RunCancelled { run: id, by, notices, at: now }];
+        let events = vec![Fact::RunCancelled { run: id, by, notices, at: now }];
         Ok(Step { events, answer: Answer::Cancelled { run: id, ended, stopping } })
     }
 
@@ -76,7 +76,7 @@ impl Scheduler {
     }
 
     /// Of tests that are due and depend on each other each one expires, and is not skipped.
-    fn expire(&self, now: Timestamp, skips: &mut SkipsByRun, events: &mut Vec<Event>) {
+    fn expire(&self, now: Timestamp, skips: &mut SkipsByRun, events: &mut Vec<Fact>) {
         let due = self.expiries.iter().take_while(|(due, _)| *due <= now).map(|(_, id)| *id);
         let waits = |id: &TestId| {
             let state = self.find(*id).map(|test| test.state);
@@ -85,7 +85,7 @@ impl Scheduler {
         let due: Vec<TestId> =
             due.filter(waits).filter(|id| skips.of(id.run).leave_out(id.index)).collect();
         for id in due {
-            events.push(Event::TestExpired { test: id, at: now });
+            events.push(Fact::TestExpired { test: id, at: now });
             self.skip_dependants(id, Outcome::Expired, skips.of(id.run));
         }
     }

@@ -2,7 +2,7 @@
 
 use super::state::Scheduler;
 use super::{Answer, Command, Identity, Rejected, Step};
-use crate::domain::event::Event;
+use crate::domain::fact::Fact;
 use crate::domain::template::AddedTemplate;
 use crate::domain::time::Timestamp;
 
@@ -22,7 +22,7 @@ impl Scheduler {
             Command::OpenClaim { worker, incarnation, received } => {
                 self.decide_open_claim(now, worker, incarnation, received)
             }
-            Command::CloseClaim { worker } => Ok(Step::of(vec![Event::ClaimClosed { worker }])),
+            Command::CloseClaim { worker } => Ok(Step::of(vec![Fact::ClaimClosed { worker }])),
             Command::Drain { worker, by } => self.decide_drain(now, worker, by),
             Command::Resume { worker, by } => self.decide_resume(now, worker, by),
             Command::Leave { worker, incarnation } => self.decide_leave(now, worker, incarnation),
@@ -44,32 +44,32 @@ impl Scheduler {
     }
 
     /// Makes a fact true. The only mutation of facts.
-    pub fn apply(&mut self, event: &Event) {
+    pub fn apply(&mut self, event: &Fact) {
         match event {
-            Event::WorkerRegistered { worker, key, incarnation, place, name, capability, at } => {
+            Fact::WorkerRegistered { worker, key, incarnation, place, name, capability, at } => {
                 let place = place.clone();
                 let identity = Identity { key: *key, incarnation: *incarnation, place };
                 self.apply_registered(*worker, identity, name, capability, *at);
             }
-            Event::NoticesSent { worker, epoch } => self.apply_sent(*worker, *epoch),
-            Event::WorkerSeen { worker, received, at } => self.apply_seen(*worker, *received, *at),
-            Event::ClaimOpened { worker } => self.apply_claim_opened(*worker),
-            Event::ClaimClosed { worker } => self.apply_claim_closed(*worker),
-            Event::WorkerDraining { worker, epoch, .. } => self.apply_draining(*worker, *epoch),
-            Event::WorkerResumed { worker, epoch, .. } => self.apply_resumed(*worker, *epoch),
-            Event::WorkerLost { worker, clean, at } => self.apply_lost(*worker, *clean, *at),
-            Event::WorkerForgotten { worker, .. } => self.apply_forgotten(*worker),
-            Event::RunSubmitted { run, name, idempotency, user, closed_world, at } => {
+            Fact::NoticesSent { worker, epoch } => self.apply_sent(*worker, *epoch),
+            Fact::WorkerSeen { worker, received, at } => self.apply_seen(*worker, *received, *at),
+            Fact::ClaimOpened { worker } => self.apply_claim_opened(*worker),
+            Fact::ClaimClosed { worker } => self.apply_claim_closed(*worker),
+            Fact::WorkerDraining { worker, epoch, .. } => self.apply_draining(*worker, *epoch),
+            Fact::WorkerResumed { worker, epoch, .. } => self.apply_resumed(*worker, *epoch),
+            Fact::WorkerLost { worker, clean, at } => self.apply_lost(*worker, *clean, *at),
+            Fact::WorkerForgotten { worker, .. } => self.apply_forgotten(*worker),
+            Fact::RunSubmitted { run, name, idempotency, user, closed_world, at } => {
                 let sent = idempotency.as_ref();
                 self.apply_submitted(*run, name, sent, user, *closed_world, *at);
             }
-            Event::TestsAdded { run, first, tests, last, part, at } => {
+            Fact::TestsAdded { run, first, tests, last, part, at } => {
                 self.apply_added(*run, *first, tests, *last, *part, *at);
             }
-            Event::LeasesGranted { worker, grants, at } => self.apply_granted(*worker, grants, *at),
-            Event::LeasesRecalled { worker, notices, .. } => self.apply_recalled(*worker, notices),
-            Event::LeaseReturned { lease, worker, at } => self.apply_returned(*lease, *worker, *at),
-            Event::AttemptFinished {
+            Fact::LeasesGranted { worker, grants, at } => self.apply_granted(*worker, grants, *at),
+            Fact::LeasesRecalled { worker, notices, .. } => self.apply_recalled(*worker, notices),
+            Fact::LeaseReturned { lease, worker, at } => self.apply_returned(*lease, *worker, *at),
+            Fact::AttemptFinished {
                 lease, worker, outcome, class, duration_ms, next, at, ..
             } => {
                 let ended = super::report::Ended {
@@ -82,23 +82,23 @@ impl Scheduler {
                 };
                 self.apply_finished(&ended, *at);
             }
-            Event::TestSkipped { test, at, .. } => self.apply_skipped(*test, *at),
-            Event::TestExpired { test, at } => self.apply_expired(*test, *at),
-            Event::RunCancelled { run, notices, at, .. } => {
+            Fact::TestSkipped { test, at, .. } => self.apply_skipped(*test, *at),
+            Fact::TestExpired { test, at } => self.apply_expired(*test, *at),
+            Fact::RunCancelled { run, notices, at, .. } => {
                 self.apply_cancelled(*run, notices, *at);
             }
-            Event::TemplateAdded { path, sha256, version, user, at } => {
+            Fact::TemplateAdded { path, sha256, version, user, at } => {
                 let (version, at) = (*version, *at);
                 let (sha256, user) = (sha256.clone(), user.clone());
                 self.apply_template(path, AddedTemplate { version, sha256, user, at });
             }
-            Event::LateResult { .. } => {}
+            Fact::LateResult { .. } => {}
         }
     }
 }
 
 impl Step {
-    pub(super) fn of(events: Vec<Event>) -> Self {
+    pub(super) fn of(events: Vec<Fact>) -> Self {
         Self { events, answer: Answer::Done }
     }
 }

@@ -3,7 +3,7 @@
 use super::Rejected;
 use super::classes::ClassId;
 use super::state::{Scheduler, State, Worker};
-use crate::domain::event::Event;
+use crate::domain::fact::Fact;
 use crate::domain::id::{RunId, TestId};
 use crate::domain::outcome::Outcome;
 use crate::domain::test::{OnFailure, SkipCause, TestSpec};
@@ -53,9 +53,9 @@ impl Skips {
         self.push(index, SkipCause::Dependency(test));
     }
 
-    pub fn into_events(self) -> impl Iterator<Item = Event> {
+    pub fn into_events(self) -> impl Iterator<Item = Fact> {
         let Self { now, run, order, .. } = self;
-        order.into_iter().map(move |(index, because)| Event::TestSkipped {
+        order.into_iter().map(move |(index, because)| Fact::TestSkipped {
             test: TestId { run, index },
             because,
             at: now,
@@ -79,7 +79,7 @@ impl SkipsByRun {
         self.runs.entry(run).or_insert_with(|| Skips::new(self.now, run))
     }
 
-    pub fn into_events(self) -> impl Iterator<Item = Event> {
+    pub fn into_events(self) -> impl Iterator<Item = Fact> {
         self.runs.into_values().flat_map(Skips::into_events)
     }
 }

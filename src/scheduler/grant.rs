@@ -10,7 +10,7 @@ use super::Availability;
 use super::amounts::Free;
 use super::classes::{ClassId, Head};
 use super::state::{Group, Scheduler, Seat, State, Worker};
-use crate::domain::event::{Event, Grant};
+use crate::domain::fact::{Fact, Grant};
 use crate::domain::id::{Epoch, TestId, WorkerId};
 use crate::domain::time::{Millis, Timestamp};
 use std::collections::VecDeque;
@@ -35,9 +35,9 @@ const HOLD_AFTER: Millis = Millis(30_000);
 
 /// What to do for one worker.
 enum Choice {
-    Grant(Event),
+    Grant(Fact),
     /// Ask for the leases ahead back: something more urgent waits.
-    Recall(Event),
+    Recall(Fact),
     Nothing,
 }
 
@@ -46,7 +46,7 @@ impl Scheduler {
     /// Apply it, then ask again until there is none.
     ///
     /// Changes hints only.
-    pub fn grant(&mut self, now: Timestamp) -> Option<Event> {
+    pub fn grant(&mut self, now: Timestamp) -> Option<Fact> {
         while let Some(id) = self.hints.hungry.first().copied() {
             match self.choose(now, id) {
                 Choice::Grant(event) | Choice::Recall(event) => return Some(event),
@@ -217,13 +217,7 @@ impl Scheduler {
     }
 
     /// Grants from the head of a class: into free amounts, or ahead into its seats.
-    fn grant_from(
-        &self,
-        now: Timestamp,
-        id: WorkerId,
-        class: ClassId,
-        free: bool,
-    ) -> Option<Event> {
+    fn grant_from(&self, now: Timestamp, id: WorkerId, class: ClassId, free: bool) -> Option<Fact> {
         let worker = self.workers.get(&id)?;
         let found = self.classes.get(class)?;
         let run = found.head?.run;
@@ -253,7 +247,7 @@ impl Scheduler {
                 lease(test, Some(seat), Vec::new());
             }
         }
-        (!grants.is_empty()).then_some(Event::LeasesGranted { worker: id, grants, at: now })
+        (!grants.is_empty()).then_some(Fact::LeasesGranted { worker: id, grants, at: now })
     }
 
     pub(super) fn apply_granted(&mut self, id: WorkerId, grants: &[Grant], at: Timestamp) {
@@ -331,7 +325,7 @@ impl Scheduler {
     }
 
     /// Leases ahead on a worker that are less urgent than `head`.
-    fn recall_lower(&self, now: Timestamp, id: WorkerId, head: Head) -> Option<Event> {
+    fn recall_lower(&self, now: Timestamp, id: WorkerId, head: Head) -> Option<Fact> {
         let worker = self.workers.get(&id)?;
         if worker.ahead == 0 {
             return None;
@@ -344,17 +338,17 @@ impl Scheduler {
                 notices.extend(self.recall_notice(id, *lease, &mut epoch));
             }
         }
-        (!notices.is_empty()).then_some(Event::LeasesRecalled { worker: id, notices, at: now })
+        (!notices.is_empty()).then_some(Fact::LeasesRecalled { worker: id, notices, at: now })
     }
 
     /// Takes leases ahead back from one busy worker for a more urgent class.
-    fn recall_for(&self, now: Timestamp, id: ClassId) -> Option<Event> {
+    fn recall_for(&self, now: Timestamp, id: ClassId) -> Option<Fact> {
         let head = self.classes.get(id)?.head?;
         self.active_for(id).find_map(|worker| self.recall_lower(now, worker, head))
     }
 
     /// Leases ahead that are stuck behind a test that takes long after all.
-    pub(super) fn recall_stuck(&self, now: Timestamp, events: &mut Vec<Event>) {
+    pub(super) fn recall_stuck(&self, now: Timestamp, events: &mut Vec<Fact>) {
         let mut epoch = self.epoch.0;
         for (id, worker) in self.workers.iter().filter(|(_, worker)| worker.ahead > 0) {
             let stuck = |seat: &&Seat| now.since(seat.since) > AHEAD_STALE;
@@ -365,7 +359,7 @@ impl Scheduler {
                 }
             }
             if !notices.is_empty() {
-                events.push(Event::LeasesRecalled { worker: *id, notices, at: now });
+                events.push(Fact::LeasesRecalled { worker: *id, notices, at: now });
             }
         }
     }

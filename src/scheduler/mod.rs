@@ -42,7 +42,7 @@ pub use state::Scheduler;
 
 use crate::domain::access::Subject;
 use crate::domain::capability::{Capability, ImplausibleCapability};
-use crate::domain::event::{Event, Idempotency};
+use crate::domain::fact::{Fact, Idempotency};
 use crate::domain::id::{Epoch, LeaseId, RunId, TestId, WorkerId};
 use crate::domain::outcome::{Class, Outcome};
 use crate::domain::requirement::Lacks;
@@ -159,7 +159,7 @@ pub struct Finished {
 #[derive(Debug)]
 #[must_use = "store the events before giving the answer"]
 pub struct Step {
-    pub events: Vec<Event>,
+    pub events: Vec<Fact>,
     pub answer: Answer,
 }
 

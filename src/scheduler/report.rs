@@ -3,7 +3,7 @@
 use super::deps::SkipsByRun;
 use super::state::{Scheduler, State, Worker};
 use super::{Answer, Finished, Rejected, Step};
-use crate::domain::event::{Event, Next};
+use crate::domain::fact::{Fact, Next};
 use crate::domain::id::{Epoch, LeaseId, TestId, WorkerId};
 use crate::domain::outcome::{Blame, Class, Outcome};
 use crate::domain::retry::MAX_ATTEMPTS;
@@ -41,7 +41,7 @@ impl Scheduler {
         returned: &[LeaseId],
     ) -> Result<Step, Rejected> {
         let worker = self.check_incarnation(id, incarnation)?;
-        let mut events = vec![Event::WorkerSeen { worker: id, received: worker.received, at: now }];
+        let mut events = vec![Fact::WorkerSeen { worker: id, received: worker.received, at: now }];
         let mut conflicts = Vec::new();
         let mut skips = SkipsByRun::new(now);
         let mut handled = HashSet::with_capacity(finished.len() + returned.len());
@@ -55,12 +55,12 @@ impl Scheduler {
             } else {
                 conflicts.push(lease);
                 let Finished { outcome, detail, .. } = report;
-                events.push(Event::LateResult { lease, worker: id, outcome, detail, at: now });
+                events.push(Fact::LateResult { lease, worker: id, outcome, detail, at: now });
             }
         }
         for lease in returned {
             if self.holds(id, *lease) && handled.insert(lease.epoch) {
-                events.push(Event::LeaseReturned { lease: *lease, worker: id, at: now });
+                events.push(Fact::LeaseReturned { lease: *lease, worker: id, at: now });
             }
         }
         events.extend(skips.into_events());
@@ -73,14 +73,14 @@ impl Scheduler {
         worker: WorkerId,
         report: Finished,
         skips: &mut SkipsByRun,
-    ) -> Event {
+    ) -> Fact {
         let Finished { lease, outcome, class, flaky, duration, detail } = report;
         let test = lease.attempt.test;
         let next = self.what_next(test, outcome, class, flaky);
         if matches!(next, Next::Done { .. }) {
             self.skip_dependants(test, outcome, skips.of(test.run));
         }
-        Event::AttemptFinished {
+        Fact::AttemptFinished {
             lease,
             worker,
             outcome,
@@ -225,7 +225,7 @@ impl Scheduler {
         kept: Kept,
         gone: impl Fn(Epoch) -> bool,
         skips: &mut SkipsByRun,
-        events: &mut Vec<Event>,
+        events: &mut Vec<Fact>,
     ) {
         for seat in worker.seats.values() {
             // Behind one that has not ended, nothing has started.
@@ -241,7 +241,7 @@ impl Scheduler {
                     let lost = self.lost(lease);
                     events.push(self.finished(now, id, lost, skips));
                 } else {
-                    events.push(Event::LeaseReturned { lease, worker: id, at: now });
+                    events.push(Fact::LeaseReturned { lease, worker: id, at: now });
                 }
             }
         }

@@ -10,7 +10,7 @@ use super::amounts::Free;
 use super::state::{Note, Run, Scheduler, Seat, State, Tally, Test, Worker};
 use crate::domain::access::Subject;
 use crate::domain::capability::Capability;
-use crate::domain::event::Idempotency;
+use crate::domain::fact::Idempotency;
 use crate::domain::id::{Epoch, LeaseId, RunId, TestId, WorkerId};
 use crate::domain::outcome::Outcome;
 use crate::domain::template::AddedTemplate;

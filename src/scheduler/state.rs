@@ -5,7 +5,7 @@ use super::amounts::Free;
 use super::classes::{ClassId, Classes};
 use crate::domain::access::Subject;
 use crate::domain::capability::Capability;
-use crate::domain::event::{Grant, Idempotency};
+use crate::domain::fact::{Grant, Idempotency};
 use crate::domain::id::{AttemptId, Epoch, LeaseId, RunId, TestId, WorkerId};
 use crate::domain::outcome::Outcome;
 use crate::domain::template::AddedTemplate;

@@ -5,7 +5,7 @@ use super::deps;
 use super::state::{Run, Scheduler, State, Tally, Test};
 use super::{Answer, Rejected, Step, Unschedulable};
 use crate::domain::access::Subject;
-use crate::domain::event::{Event, Idempotency};
+use crate::domain::fact::{Fact, Idempotency};
 use crate::domain::id::{RunId, TestId, WorkerId};
 use crate::domain::launch::MAX_LAUNCH_BYTES;
 use crate::domain::requirement::{Lacks, Requirement};
@@ -51,8 +51,8 @@ impl Scheduler {
         let count = u32::try_from(tests.len()).unwrap_or(u32::MAX);
         let skips = self.skips_at_start(now, run, None, closed_world, 0, &tests);
         let mut events = vec![
-            Event::RunSubmitted { run, name, idempotency, user, closed_world, at: now },
-            Event::TestsAdded { run, first: 0, tests, last: !more, part: 0, at: now },
+            Fact::RunSubmitted { run, name, idempotency, user, closed_world, at: now },
+            Fact::TestsAdded { run, first: 0, tests, last: !more, part: 0, at: now },
         ];
         events.extend(skips.into_events());
         let answer = Answer::Submitted { run, tests: count, repeated: false, unschedulable };
@@ -103,7 +103,7 @@ impl Scheduler {
         let total = first + u32::try_from(tests.len()).unwrap_or(u32::MAX);
         let skips = self.skips_at_start(now, id, Some(run), run.closed_world, first, &tests);
         let mut events =
-            vec![Event::TestsAdded { run: id, first, tests, last: !more, part, at: now }];
+            vec![Fact::TestsAdded { run: id, first, tests, last: !more, part, at: now }];
         events.extend(skips.into_events());
         Ok(Step { events, answer: submitted(total, false, unschedulable) })
     }

@@ -4,7 +4,7 @@
 use super::state::Scheduler;
 use super::{Answer, Rejected, Step};
 use crate::domain::access::Subject;
-use crate::domain::event::Event;
+use crate::domain::fact::Fact;
 use crate::domain::template::{AddedTemplate, MAX_PATH_BYTES, MAX_TEMPLATES, MAX_VERSIONS};
 use crate::domain::time::Timestamp;
 use std::collections::BTreeSet;
@@ -53,13 +53,7 @@ impl Scheduler {
                 return Err(Rejected::TooMany { what: "versions of a template", count, most });
             }
             versions.push((path.clone(), version, true));
-            events.push(Event::TemplateAdded {
-                path,
-                sha256,
-                version,
-                user: user.clone(),
-                at: now,
-            });
+            events.push(Fact::TemplateAdded { path, sha256, version, user: user.clone(), at: now });
         }
         Ok(Step { events, answer: Answer::TemplatesAdded(versions) })
     }

@@ -7,7 +7,7 @@ use super::state::{Accepted, Group, Note, Scheduler, State, Worker};
 use super::{Answer, Availability, Delivery, Identity, LEASE, Rejected, Step};
 use crate::domain::access::Subject;
 use crate::domain::capability::{Capability, MAX_NAME_BYTES};
-use crate::domain::event::{Event, Notice};
+use crate::domain::fact::{Fact, Notice};
 use crate::domain::id::{Epoch, LeaseId, TestId, WorkerId};
 use crate::domain::time::{Millis, Timestamp};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -111,7 +111,7 @@ impl Scheduler {
             self.release(now, (worker, old), kept, gone, &mut skips, &mut events);
             events.extend(skips.into_events());
         }
-        events.push(Event::WorkerRegistered {
+        events.push(Fact::WorkerRegistered {
             worker,
             key,
             incarnation,
@@ -168,14 +168,14 @@ impl Scheduler {
     }
 
     /// Workers that went long ago, so that short-lived ones do not fill the table.
-    pub(super) fn forget_gone(&self, now: Timestamp, events: &mut Vec<Event>) {
+    pub(super) fn forget_gone(&self, now: Timestamp, events: &mut Vec<Fact>) {
         let forgotten = |worker: &Worker| {
             matches!(worker.availability, Availability::Lost | Availability::Gone)
                 && worker.seats.is_empty()
                 && now.since(worker.last_seen) > REMEMBERED
         };
         let workers = self.workers.iter().filter(|(_, worker)| forgotten(worker));
-        events.extend(workers.map(|(id, _)| Event::WorkerForgotten { worker: *id, at: now }));
+        events.extend(workers.map(|(id, _)| Fact::WorkerForgotten { worker: *id, at: now }));
     }
 
     pub(super) fn apply_forgotten(&mut self, id: WorkerId) {
@@ -253,7 +253,7 @@ impl Scheduler {
     ) -> Result<Step, Rejected> {
         let worker = self.check_present(id, incarnation)?;
         let received = received.min(self.epoch);
-        let mut events = vec![Event::WorkerSeen { worker: id, received, at: now }];
+        let mut events = vec![Fact::WorkerSeen { worker: id, received, at: now }];
         let stale = holding.iter().copied().filter(|lease| !self.holds(id, *lease)).collect();
         // Delivered, not held, not reported: the worker has lost it.
         let held: HashSet<Epoch> = holding.iter().map(|lease| lease.epoch).collect();
@@ -274,8 +274,8 @@ impl Scheduler {
         self.check_present(id, incarnation)?;
         let received = received.min(self.epoch);
         Ok(Step::of(vec![
-            Event::WorkerSeen { worker: id, received, at: now },
-            Event::ClaimOpened { worker: id },
+            Fact::WorkerSeen { worker: id, received, at: now },
+            Fact::ClaimOpened { worker: id },
         ]))
     }
 
@@ -348,7 +348,7 @@ impl Scheduler {
         }
         let mut epoch = self.epoch.0 + 1;
         let mut events =
-            vec![Event::WorkerDraining { worker: id, epoch: Epoch(epoch), by, at: now }];
+            vec![Fact::WorkerDraining { worker: id, epoch: Epoch(epoch), by, at: now }];
         let mut notices = Vec::new();
         for lease in worker.seats.values().flat_map(|seat| seat.queue.iter().skip(1)) {
             if let Some(notice) = self.recall_notice(id, *lease, &mut epoch) {
@@ -356,7 +356,7 @@ impl Scheduler {
             }
         }
         if !notices.is_empty() {
-            events.push(Event::LeasesRecalled { worker: id, notices, at: now });
+            events.push(Fact::LeasesRecalled { worker: id, notices, at: now });
         }
         Ok(Step::of(events))
     }
@@ -373,7 +373,7 @@ impl Scheduler {
             Availability::Active => Ok(Step::of(vec![])),
             Availability::Draining => {
                 let epoch = Epoch(self.epoch.0 + 1);
-                Ok(Step::of(vec![Event::WorkerResumed { worker: id, epoch, by, at: now }]))
+                Ok(Step::of(vec![Fact::WorkerResumed { worker: id, epoch, by, at: now }]))
             }
             Availability::Lost | Availability::Gone => Err(Rejected::WorkerGone(id)),
         }
@@ -446,7 +446,7 @@ impl Scheduler {
         let (mut events, mut skips) = (Vec::new(), SkipsByRun::new(now));
         self.release(now, (id, worker), Kept::Ended, |_| true, &mut skips, &mut events);
         events.extend(skips.into_events());
-        events.push(Event::WorkerLost { worker: id, at: now, clean: true });
+        events.push(Fact::WorkerLost { worker: id, at: now, clean: true });
         Ok(Step::of(events))
     }
 
@@ -455,12 +455,12 @@ impl Scheduler {
         &self,
         now: Timestamp,
         skips: &mut SkipsByRun,
-        events: &mut Vec<Event>,
+        events: &mut Vec<Fact>,
     ) {
         for (id, worker) in &self.workers {
             if worker.present() && now.since(worker.last_seen) > LEASE {
                 self.release(now, (*id, worker), Kept::Ended, |_| true, skips, events);
-                events.push(Event::WorkerLost { worker: *id, at: now, clean: false });
+                events.push(Fact::WorkerLost { worker: *id, at: now, clean: false });
             }
         }
     }

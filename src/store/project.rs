@@ -2,7 +2,7 @@
 
 use super::detail::{self, Detail};
 use super::tables::{Table, Tables};
-use crate::domain::event::{Event, Next, Notice};
+use crate::domain::fact::{Fact, Next, Notice};
 use crate::domain::id::{LeaseId, RunId, TestId, WorkerId};
 use crate::domain::outcome::{Class, Outcome};
 use crate::domain::time::{Millis, Timestamp};
@@ -30,19 +30,19 @@ struct Ended<'a> {
 }
 
 impl Projection<'_> {
-    pub fn event(&mut self, sequence: u64, event: &Event) -> duckdb::Result<()> {
+    pub fn event(&mut self, sequence: u64, event: &Fact) -> duckdb::Result<()> {
         match event {
-            Event::WorkerRegistered { worker, name, capability, at, .. } => {
+            Fact::WorkerRegistered { worker, name, capability, at, .. } => {
                 let json = serde_json::to_string(&**capability).unwrap_or_default();
                 let Timestamp(at) = *at;
                 let (os, arch) = (&capability.os, &capability.arch);
                 let row = params![sequence, worker.0, name, os, arch, json, at];
                 self.tables.append(Table::Workers, row)
             }
-            Event::RunSubmitted { run, name, user, at, .. } => {
+            Fact::RunSubmitted { run, name, user, at, .. } => {
                 self.tables.append(Table::Runs, params![run.0, name, &**user, at.0])
             }
-            Event::TestsAdded { run, first, tests, last, part, at } => {
+            Fact::TestsAdded { run, first, tests, last, part, at } => {
                 let count = tests.len() as u32;
                 let row = params![run.0, *part, count, *last, at.0];
                 self.tables.append(Table::RunParts, row)?;
@@ -52,7 +52,7 @@ impl Projection<'_> {
                 }
                 Ok(())
             }
-            Event::AttemptFinished {
+            Fact::AttemptFinished {
                 lease,
                 worker,
                 outcome,
@@ -71,41 +71,41 @@ impl Projection<'_> {
                 next: *next,
                 at: *at,
             }),
-            Event::TestSkipped { test, because, at } => {
+            Fact::TestSkipped { test, because, at } => {
                 let because = because.to_string();
                 self.ended(*test, Outcome::Skipped, None, false, Some(&because), *at)
             }
-            Event::TestExpired { test, at } => {
+            Fact::TestExpired { test, at } => {
                 let waited = Some("it waited longer than it was allowed to");
                 self.ended(*test, Outcome::Expired, None, false, waited, *at)
             }
-            Event::RunCancelled { run, by, notices, at } => {
+            Fact::RunCancelled { run, by, notices, at } => {
                 self.run_cancelled(*run, by, notices, *at)
             }
-            Event::LeaseReturned { lease, at, .. } => {
+            Fact::LeaseReturned { lease, at, .. } => {
                 let test = lease.attempt.test;
                 if !self.cancelled.contains(&test.run) {
                     return Ok(());
                 }
                 self.ended(test, Outcome::Cancelled, None, false, Some(CANCELLED), *at)
             }
-            Event::LateResult { lease, worker, outcome, detail, at } => {
+            Fact::LateResult { lease, worker, outcome, detail, at } => {
                 self.late_result(*lease, *worker, *outcome, detail.as_deref(), *at)
             }
-            Event::TemplateAdded { path, sha256, version, user, at } => {
+            Fact::TemplateAdded { path, sha256, version, user, at } => {
                 let row = params![path, *version, sha256, &**user, at.0];
                 self.tables.append(Table::TemplateVersions, row)
             }
-            Event::WorkerSeen { .. }
-            | Event::NoticesSent { .. }
-            | Event::ClaimOpened { .. }
-            | Event::ClaimClosed { .. }
-            | Event::WorkerDraining { .. }
-            | Event::WorkerResumed { .. }
-            | Event::WorkerLost { .. }
-            | Event::WorkerForgotten { .. }
-            | Event::LeasesGranted { .. }
-            | Event::LeasesRecalled { .. } => Ok(()),
+            Fact::WorkerSeen { .. }
+            | Fact::NoticesSent { .. }
+            | Fact::ClaimOpened { .. }
+            | Fact::ClaimClosed { .. }
+            | Fact::WorkerDraining { .. }
+            | Fact::WorkerResumed { .. }
+            | Fact::WorkerLost { .. }
+            | Fact::WorkerForgotten { .. }
+            | Fact::LeasesGranted { .. }
+            | Fact::LeasesRecalled { .. } => Ok(()),
         }
     }
 

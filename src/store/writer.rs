@@ -3,7 +3,7 @@
 use super::error::{Doing, StoreError};
 use super::project::Projection;
 use super::tables::Tables;
-use crate::domain::event::Event;
+use crate::domain::fact::Fact;
 use crate::domain::id::RunId;
 use duckdb::{Connection, params};
 use std::collections::HashSet;
@@ -48,7 +48,7 @@ impl Writer {
         batch: impl IntoIterator<Item = (u64, E)>,
     ) -> Result<(), StoreError>
     where
-        E: IntoIterator<Item = &'a Event>,
+        E: IntoIterator<Item = &'a Fact>,
     {
         let known = self.cancelled.clone();
         match self.store(batch) {
@@ -65,7 +65,7 @@ impl Writer {
 
     fn store<'a, E>(&mut self, batch: impl IntoIterator<Item = (u64, E)>) -> duckdb::Result<u64>
     where
-        E: IntoIterator<Item = &'a Event>,
+        E: IntoIterator<Item = &'a Fact>,
     {
         let mut last = self.watermark;
         // Rolled back when dropped; the appenders are gone by then.

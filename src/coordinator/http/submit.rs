@@ -14,7 +14,7 @@ use crate::coordinator::http::blocking::blocking;
 use crate::coordinator::http::extract::{Id, body, parse, reading};
 use crate::coordinator::http::permissions::Principal;
 use crate::coordinator::http::respond::ApiError;
-use crate::domain::event::Idempotency;
+use crate::domain::fact::Idempotency;
 use crate::domain::id::RunId;
 use crate::domain::launch::{Launch, MAX_LAUNCH_BYTES};
 use crate::domain::test::TestSpec;

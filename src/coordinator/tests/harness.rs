@@ -15,7 +15,7 @@ use crate::coordinator::results::{Fault, Results};
 use crate::coordinator::role::{CoordinatorError, Opened, authenticator, run_opened};
 use crate::coordinator::settings::Settings;
 use crate::domain::capability::Capability;
-use crate::domain::event::Event;
+use crate::domain::fact::Fact;
 use crate::domain::id::{AttemptId, Epoch, RunId, TestId, WorkerId};
 use crate::domain::outcome::Outcome;
 use crate::domain::test::Phase;
@@ -35,8 +35,8 @@ use uuid::Uuid;
 /// Log, database and blobs in memory.
 #[derive(Default)]
 pub struct Disk {
-    log: Mutex<Vec<Vec<Event>>>,
-    projected: Mutex<Vec<Event>>,
+    log: Mutex<Vec<Vec<Fact>>>,
+    projected: Mutex<Vec<Fact>>,
     watermark: AtomicU64,
     blobs: Mutex<HashMap<String, Vec<u8>>>,
     pub log_full: AtomicBool,
@@ -46,7 +46,7 @@ pub struct Disk {
 struct OnDisk(Arc<Disk>);
 
 impl Journal for OnDisk {
-    fn append(&mut self, events: &[Event]) -> Result<u64, String> {
+    fn append(&mut self, events: &[Fact]) -> Result<u64, String> {
         if self.0.log_full.load(Ordering::SeqCst) {
             return Err("no space left".into());
         }
@@ -96,7 +96,7 @@ impl Results for OnDisk {
     ) -> Result<Vec<TestView>, Fault> {
         let mut found = Vec::new();
         for event in self.0.projected.lock().expect("a lock").iter() {
-            if let Event::TestsAdded { run, first, tests, .. } = event {
+            if let Fact::TestsAdded { run, first, tests, .. } = event {
                 for (index, spec) in (*first..).zip(tests) {
                     found.push(view(TestId { run: *run, index }, &spec.name));
                 }
@@ -180,8 +180,8 @@ fn view(test: TestId, name: &str) -> TestView {
     }
 }
 
-fn attempt(event: &Event) -> Option<AttemptView> {
-    let Event::AttemptFinished { lease, worker, outcome, class, duration_ms, detail, at, .. } =
+fn attempt(event: &Fact) -> Option<AttemptView> {
+    let Fact::AttemptFinished { lease, worker, outcome, class, duration_ms, detail, at, .. } =
         event
     else {
         return None;

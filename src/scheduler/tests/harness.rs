@@ -2,7 +2,7 @@
 
 use crate::domain::accelerator::{Accelerator, Backend, Vendor};
 use crate::domain::capability::Capability;
-use crate::domain::event::{Event, Next};
+use crate::domain::fact::{Fact, Next};
 use crate::domain::id::{Epoch, LeaseId, RunId, TestId, WorkerId};
 use crate::domain::outcome::{Class, Outcome};
 use crate::domain::priority::Priority;
@@ -22,16 +22,16 @@ pub struct Sim {
     pub scheduler: Scheduler,
     pub now: Timestamp,
     /// What a log would hold.
-    pub log: Vec<Event>,
+    pub log: Vec<Fact>,
     /// Tests that have ended: each does once, and once only is it counted.
     ended: HashSet<TestId>,
 }
 
 /// The test that ends with this event.
-fn end_of(event: &Event) -> Option<TestId> {
+fn end_of(event: &Fact) -> Option<TestId> {
     match event {
-        Event::AttemptFinished { lease, next: Next::Done { .. }, .. } => Some(lease.attempt.test),
-        Event::TestSkipped { test, .. } | Event::TestExpired { test, .. } => Some(*test),
+        Fact::AttemptFinished { lease, next: Next::Done { .. }, .. } => Some(lease.attempt.test),
+        Fact::TestSkipped { test, .. } | Fact::TestExpired { test, .. } => Some(*test),
         _ => None,
     }
 }
@@ -73,7 +73,7 @@ impl Sim {
         self.try_run(command).expect("the command is accepted")
     }
 
-    fn apply(&mut self, event: Event) {
+    fn apply(&mut self, event: Fact) {
         if let Some(test) = end_of(&event) {
             assert!(self.ended.insert(test), "{test} ends twice, by {event:?}");
         }
@@ -119,7 +119,7 @@ impl Sim {
         let (id, incarnation) = (worker.id, worker.incarnation);
         self.run(Command::OpenClaim { worker: id, incarnation, received });
         let delivery = self.scheduler.delivery(id).unwrap_or_default();
-        self.apply(Event::NoticesSent { worker: id, epoch: delivery.received });
+        self.apply(Fact::NoticesSent { worker: id, epoch: delivery.received });
         self.run(Command::CloseClaim { worker: id });
         delivery
     }

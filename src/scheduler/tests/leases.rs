@@ -1,7 +1,7 @@
 //! Leases: fencing, lost workers, restarts of either side, leases ahead.
 
 use super::harness::*;
-use crate::domain::event::Event;
+use crate::domain::fact::Fact;
 use crate::domain::id::{Epoch, RunId};
 use crate::domain::outcome::{Class, Outcome};
 use crate::domain::retry::Retries;
@@ -213,8 +213,8 @@ fn behind_a_result_of_an_ended_process_the_next_of_the_seat_had_started() {
     worker.restart();
     // The first had ended when the process was killed, so the second ran.
     sim.register(&worker, &leases[..1]);
-    let lost_in = |event: &Event| match event {
-        Event::AttemptFinished { lease, outcome: Outcome::WorkerLost, .. } => Some(*lease),
+    let lost_in = |event: &Fact| match event {
+        Fact::AttemptFinished { lease, outcome: Outcome::WorkerLost, .. } => Some(*lease),
         _ => None,
     };
     let attempts = |index| {

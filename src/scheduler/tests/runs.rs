@@ -1,7 +1,7 @@
 //! Submissions, dependencies, cancelling, expiry.
 
 use super::harness::*;
-use crate::domain::event::{Event, Idempotency};
+use crate::domain::fact::{Fact, Idempotency};
 use crate::domain::outcome::Outcome;
 use crate::domain::requirement::Requirement;
 use crate::domain::retry::Retries;
@@ -257,7 +257,7 @@ fn in_a_closed_world_what_nobody_can_run_is_skipped_with_the_reason() {
         .log
         .iter()
         .filter_map(|event| match event {
-            Event::TestSkipped { test, because, .. } => Some(format!("{test}: {because}")),
+            Fact::TestSkipped { test, because, .. } => Some(format!("{test}: {because}")),
             _ => None,
         })
         .collect();

@@ -1,7 +1,7 @@
 //! A small history: events as the coordinator stores them.
 
 use crate::domain::capability::Capability;
-use crate::domain::event::{Event, Grant, Next, Notice};
+use crate::domain::fact::{Fact, Grant, Next, Notice};
 use crate::domain::id::{Epoch, LeaseId, RunId, TestId, WorkerId};
 use crate::domain::outcome::{Class, Outcome};
 use crate::domain::test::{SkipCause, TestSpec};
@@ -31,14 +31,14 @@ pub fn open(place: &Place) -> Opened {
 }
 
 /// A new database with these events, each a record of its own.
-pub fn with(events: &[Event]) -> (Place, Opened) {
+pub fn with(events: &[Fact]) -> (Place, Opened) {
     let place = place();
     let mut opened = open(&place);
     opened.writer.project(numbered(events)).expect("projects");
     (place, opened)
 }
 
-pub fn numbered(events: &[Event]) -> impl Iterator<Item = (u64, [&Event; 1])> {
+pub fn numbered(events: &[Fact]) -> impl Iterator<Item = (u64, [&Fact; 1])> {
     (1..).zip(events.iter().map(|event| [event]))
 }
 
@@ -46,13 +46,13 @@ pub fn id(run: u32, index: u32) -> TestId {
     TestId { run: RunId(run), index }
 }
 
-pub fn registered(worker: u32, name: &str) -> Event {
+pub fn registered(worker: u32, name: &str) -> Fact {
     let capability: Capability = serde_json::from_value(json!({
         "os": "linux", "arch": "x86_64", "cpu_milli": 2000, "memory_bytes": 1_073_741_824,
         "slots": 2, "backends": ["cpu"],
     }))
     .expect("a capability");
-    Event::WorkerRegistered {
+    Fact::WorkerRegistered {
         worker: WorkerId(worker),
         key: Uuid::from_u128(1),
         place: "".into(),
@@ -63,8 +63,8 @@ pub fn registered(worker: u32, name: &str) -> Event {
     }
 }
 
-pub fn submitted(run: u32, at: u64) -> Event {
-    Event::RunSubmitted {
+pub fn submitted(run: u32, at: u64) -> Fact {
+    Fact::RunSubmitted {
         run: RunId(run),
         name: format!("run {run}").into(),
         idempotency: None,
@@ -75,7 +75,7 @@ pub fn submitted(run: u32, at: u64) -> Event {
 }
 
 /// Named `names`, the first with labels.
-pub fn added(run: u32, names: &[&str]) -> Event {
+pub fn added(run: u32, names: &[&str]) -> Fact {
     let spec = |(place, name): (usize, &&str)| {
         let mut launch = json!({ "run": { "command": ["true"] } });
         if place == 0 {
@@ -84,7 +84,7 @@ pub fn added(run: u32, names: &[&str]) -> Event {
         let spec = json!({ "name": name, "launch": launch });
         Arc::new(serde_json::from_str::<TestSpec>(&spec.to_string()).expect("a test"))
     };
-    Event::TestsAdded {
+    Fact::TestsAdded {
         run: RunId(run),
         first: 0,
         tests: names.iter().enumerate().map(spec).collect(),
@@ -98,8 +98,8 @@ pub fn lease(test: TestId, number: u16, epoch: u64) -> LeaseId {
     LeaseId { attempt: test.attempt(number), epoch: Epoch(epoch) }
 }
 
-pub fn finished(test: TestId, number: u16, outcome: Outcome, next: Next, detail: &Value) -> Event {
-    Event::AttemptFinished {
+pub fn finished(test: TestId, number: u16, outcome: Outcome, next: Next, detail: &Value) -> Fact {
+    Fact::AttemptFinished {
         lease: lease(test, number, u64::from(number)),
         worker: WorkerId(1),
         outcome,
@@ -111,7 +111,7 @@ pub fn finished(test: TestId, number: u16, outcome: Outcome, next: Next, detail:
     }
 }
 
-pub fn done(test: TestId, outcome: Outcome) -> Event {
+pub fn done(test: TestId, outcome: Outcome) -> Fact {
     finished(test, 1, outcome, Next::Done { flaky: false }, &json!({ "message": "so it went" }))
 }
 
@@ -121,7 +121,7 @@ pub fn raw(value: &Value) -> Box<RawValue> {
 
 /// One run with one test of every kind: passed with metrics, flaky, crashed, skipped,
 /// expired, waiting; a late result; a second run, cancelled with one test on a worker.
-pub fn history() -> Vec<Event> {
+pub fn history() -> Vec<Fact> {
     let detail = json!({
         "exit_code": 0, "message": "fine", "isolation": "warm", "peak_memory_bytes": 123_456_789,
         "environment": { "torch": "2.9.0", "threads": 1 }, "devices": ["NVIDIA L4"],
@@ -146,13 +146,13 @@ pub fn history() -> Vec<Event> {
         finished(id(1, 1), 1, Outcome::Failed, again, &json!({ "message": "not yet" })),
         finished(id(1, 1), 2, Outcome::Passed, flaky, &json!({})),
         finished(id(1, 2), 1, Outcome::Error, passed, &json!({ "message": "gone", "signal": 11 })),
-        Event::TestSkipped {
+        Fact::TestSkipped {
             test: id(1, 3),
             because: SkipCause::Dependency(id(1, 2)),
             at: Timestamp(4000),
         },
-        Event::TestExpired { test: id(1, 4), at: Timestamp(5000) },
-        Event::LateResult {
+        Fact::TestExpired { test: id(1, 4), at: Timestamp(5000) },
+        Fact::LateResult {
             lease: lease(id(1, 1), 1, 1),
             worker: WorkerId(1),
             outcome: Outcome::Passed,
@@ -162,14 +162,14 @@ pub fn history() -> Vec<Event> {
         submitted(2, 6000),
         added(2, &["ended", "held", "never"]),
         done(id(2, 0), Outcome::Passed),
-        Event::LeasesGranted { worker: WorkerId(1), grants: vec![grant], at: Timestamp(6100) },
-        Event::RunCancelled {
+        Fact::LeasesGranted { worker: WorkerId(1), grants: vec![grant], at: Timestamp(6100) },
+        Fact::RunCancelled {
             run: RunId(2),
             by: "someone".into(),
             notices: vec![notice],
             at: Timestamp(6200),
         },
-        Event::LeaseReturned {
+        Fact::LeaseReturned {
             lease: lease(id(2, 1), 1, 9),
             worker: WorkerId(1),
             at: Timestamp(6300),

@@ -1,7 +1,7 @@
 //! Reports: totals, percentiles, and that they can be had again from the log.
 
 use super::fixture::*;
-use crate::domain::event::{Event, Next};
+use crate::domain::fact::{Fact, Next};
 use crate::domain::id::{RunId, WorkerId};
 use crate::domain::outcome::{Class, Outcome};
 use crate::domain::time::{Millis, Timestamp};
@@ -71,7 +71,7 @@ fn rows_tell_what_became_of_each_test() {
 fn a_detail_that_the_database_cannot_read_costs_no_report() {
     let detail = RawValue::from_string(r#"{"message":"fine","x":"\ud800"}"#.to_owned());
     let mut end = done(id(1, 0), Outcome::Passed);
-    if let Event::AttemptFinished { detail: place, .. } = &mut end {
+    if let Fact::AttemptFinished { detail: place, .. } = &mut end {
         *place = Some(detail.expect("JSON"));
     }
     let events = [registered(1, "lab"), submitted(1, 1500), added(1, &["odd"]), end];
@@ -211,7 +211,7 @@ fn the_past_of_a_model_is_told_by_test() {
         "metrics": [{ "name": "peak_device_memory_bytes", "unit": "bytes", "better": "lower",
                       "values": [70.0, 90.0] }],
     });
-    let exhausted = Event::AttemptFinished {
+    let exhausted = Fact::AttemptFinished {
         lease: lease(id(3, 0), 1, 1),
         worker: WorkerId(1),
         outcome: Outcome::Error,

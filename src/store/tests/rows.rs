@@ -1,7 +1,7 @@
 //! Tests, attempts and runs by id and by filter.
 
 use super::fixture::*;
-use crate::domain::event::Next;
+use crate::domain::fact::Next;
 use crate::domain::id::{AttemptId, RunId, TestId, WorkerId};
 use crate::domain::outcome::Outcome;
 use crate::domain::time::Timestamp;

@@ -4,7 +4,7 @@
 use super::agent::Agent;
 use super::network::{AgentIndex, Happening, Network, Request, Response};
 use dtf::domain::capability::Capability;
-use dtf::domain::event::{Event, Idempotency, Next};
+use dtf::domain::fact::{Fact, Idempotency, Next};
 use dtf::domain::id::{Epoch, LeaseId, RunId, TestId, WorkerId};
 use dtf::domain::outcome::{Class, Outcome};
 use dtf::domain::requirement::Requirement;
@@ -33,9 +33,9 @@ pub struct World {
     agents: Vec<Agent>,
     /// `None`: the coordinator is down.
     scheduler: Option<Scheduler>,
-    durable: Vec<Event>,
-    pending: (Vec<Event>, Replies),
-    committing: Option<(u64, Vec<Event>, Replies)>,
+    durable: Vec<Fact>,
+    pending: (Vec<Fact>, Replies),
+    committing: Option<(u64, Vec<Fact>, Replies)>,
     batches: u64,
     /// The open claim of each worker: who sent it last, with which number.
     parked: BTreeMap<WorkerId, (AgentIndex, u64)>,
@@ -372,7 +372,7 @@ impl World {
         if let Err(broken) = scheduler.check_invariants() {
             panic!("{broken}");
         }
-        events.retain(Event::durable);
+        events.retain(Fact::durable);
         self.pending.0.extend(events);
         self.answer_claims();
         self.commit();
@@ -384,8 +384,8 @@ impl World {
         for (worker, (agent, number)) in self.parked.clone() {
             let Some(delivery) = scheduler.delivery(worker) else { continue };
             self.parked.remove(&worker);
-            scheduler.apply(&Event::NoticesSent { worker, epoch: delivery.received });
-            scheduler.apply(&Event::ClaimClosed { worker });
+            scheduler.apply(&Fact::NoticesSent { worker, epoch: delivery.received });
+            scheduler.apply(&Fact::ClaimClosed { worker });
             let response = Response::Claimed(delivery);
             self.pending.1.push(Happening::Answered { to: agent, number, response });
         }
@@ -461,13 +461,13 @@ impl World {
         let mut once: HashSet<TestId> = HashSet::new();
         for event in &self.durable {
             match event {
-                Event::TestsAdded { run, first, tests, .. } => {
+                Fact::TestsAdded { run, first, tests, .. } => {
                     let numbered = (*first..).zip(tests);
                     let only_once = numbered.filter(|(_, test)| test.retries == ONCE);
                     once.extend(only_once.map(|(index, _)| TestId { run: *run, index }));
                     *runs.entry(*run).or_default() += u32::try_from(tests.len()).expect("small");
                 }
-                Event::LeasesGranted { grants, .. } => {
+                Fact::LeasesGranted { grants, .. } => {
                     for grant in grants {
                         let test = grant.lease.attempt.test;
                         assert!(grant.lease.epoch > last, "epochs grow");
@@ -477,13 +477,13 @@ impl World {
                         assert!(!cancelled.contains(&test.run), "cancelled stays cancelled");
                     }
                 }
-                Event::LeasesRecalled { notices, .. } => {
+                Fact::LeasesRecalled { notices, .. } => {
                     last = notices.iter().map(|notice| notice.epoch).fold(last, Epoch::max);
                 }
-                Event::LeaseReturned { lease, .. } => {
+                Fact::LeaseReturned { lease, .. } => {
                     assert_eq!(live.remove(&lease.attempt.test), Some(*lease));
                 }
-                Event::AttemptFinished { lease, outcome, next, .. } => {
+                Fact::AttemptFinished { lease, outcome, next, .. } => {
                     let test = lease.attempt.test;
                     assert_eq!(live.remove(&test), Some(*lease), "only the holder ends it");
                     assert!(ended.insert(*lease, *outcome).is_none(), "one end per attempt");
@@ -491,14 +491,14 @@ impl World {
                         assert!(over.insert(test), "one end per test");
                     }
                 }
-                Event::LateResult { lease, .. } => {
+                Fact::LateResult { lease, .. } => {
                     let accepted = ended.get(lease).is_some_and(|outcome| outcome.reportable());
                     assert!(!accepted, "a repeated report is not a late one");
                 }
-                Event::TestSkipped { test, .. } | Event::TestExpired { test, .. } => {
+                Fact::TestSkipped { test, .. } | Fact::TestExpired { test, .. } => {
                     assert!(over.insert(*test), "one end per test");
                 }
-                Event::RunCancelled { run, notices, .. } => {
+                Fact::RunCancelled { run, notices, .. } => {
                     cancelled.insert(*run);
                     last = notices.iter().map(|notice| notice.epoch).fold(last, Epoch::max);
                 }

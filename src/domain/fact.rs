@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Event {
+pub enum Fact {
     WorkerRegistered {
         worker: WorkerId,
         /// Stays with the worker's directory.
@@ -202,16 +202,16 @@ pub enum Next {
     Retry { elsewhere: bool },
 }
 
-impl Event {
+impl Fact {
     /// Whether the log stores it.
     #[must_use]
     pub fn durable(&self) -> bool {
         !matches!(
             self,
-            Event::WorkerSeen { .. }
-                | Event::NoticesSent { .. }
-                | Event::ClaimOpened { .. }
-                | Event::ClaimClosed { .. }
+            Fact::WorkerSeen { .. }
+                | Fact::NoticesSent { .. }
+                | Fact::ClaimOpened { .. }
+                | Fact::ClaimClosed { .. }
         )
     }
 }
