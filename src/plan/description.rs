@@ -1,11 +1,11 @@
-//! What is known of a model's directory: the names in it, and a few small texts. It may lie on
-//! a disk, in the model cache or on the hub.
+//! Description of a model's directory: the names in it, and the content of a few small files. The
+//! directory may be on a disk, in the model cache or on the hub.
 //!
-//! [`Description::wants`] names the next file that is worth a look, so that whoever looks needs
-//! no rules of its own. Every look has one of three answers ([`Look`]); one that failed is an
-//! error and never an absence.
+//! [`Description::wants`] returns the next file to read, so that the code that reads files needs
+//! no rules. Reading a file has one of three results ([`Look`]); a failure is an error and is never
+//! treated as a missing file.
 //!
-//! Limits: [`MAX_CONFIG_BYTES`] a text, [`MAX_NAMES`] names, [`MAX_DEPTH`] levels of names.
+//! Limits: [`MAX_CONFIG_BYTES`] per file, [`MAX_NAMES`] names, [`MAX_DEPTH`] levels of directories.
 
 use crate::plan::identify;
 use crate::plan::markers::{self, Marker};
@@ -16,11 +16,11 @@ use crate::plan::quantised::{self, Quantised};
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Largest text that is read.
+/// Maximum size of a file that is read, in bytes.
 pub const MAX_CONFIG_BYTES: usize = 1 << 20;
 /// Maximum number of names of one directory that are kept.
 pub const MAX_NAMES: usize = 2000;
-/// Levels whose names are listed: the directory and those in it.
+/// Number of levels whose names are listed: the directory and its subdirectories.
 pub const MAX_DEPTH: usize = 2;
 
 pub(super) const CONFIG: &str = "config.json";
@@ -30,26 +30,26 @@ pub(super) const MODULES: &str = "modules.json";
 pub(super) const ADAPTER: &str = "adapter_config.json";
 pub(super) const PARAMS: &str = "params.json";
 
-/// What came of a look at a file.
+/// Result of reading a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Look {
     There(Vec<u8>),
     Absent,
-    /// Something is there, or may be, and could not be read: why.
+    /// The file exists, or may exist, and could not be read, for this reason.
     Failed(String),
 }
 
-/// A model's directory.
+/// The directory of a model.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Description {
-    /// Files by their paths, with `/`.
+    /// Paths of the known files, with `/`.
     pub(super) names: BTreeSet<String>,
-    /// Why these are not all names.
+    /// Reason why `names` is incomplete, if it is.
     unlisted: Option<String>,
     looks: BTreeMap<String, Look>,
 }
 
-/// What a test is written from.
+/// The configuration of a testable model, and the facts that its directory adds.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Interpreted {
     pub config: Map<String, Value>,
@@ -58,7 +58,7 @@ pub struct Interpreted {
 }
 
 impl Description {
-    /// A single `config.json`.
+    /// A directory that consists of a single `config.json`.
     #[must_use]
     pub fn config(text: Vec<u8>) -> Self {
         let mut description = Self::listed(BTreeSet::from([CONFIG.to_owned()]));
@@ -66,19 +66,19 @@ impl Description {
         description
     }
 
-    /// A directory with these files.
+    /// A directory with exactly these files.
     #[must_use]
     pub fn listed(names: BTreeSet<String>) -> Self {
         Self { names, ..Self::default() }
     }
 
-    /// A directory of which not all names are known: those that are, and why not more.
+    /// A directory of which only some names are known; `why` is the reason.
     #[must_use]
     pub fn unlisted(names: BTreeSet<String>, why: String) -> Self {
         Self { names, unlisted: Some(why), ..Self::default() }
     }
 
-    /// Looks at everything that is worth it.
+    /// Reads every file that [`Description::wants`] asks for.
     #[must_use]
     pub fn gather(mut self, mut look: impl FnMut(&str) -> Look) -> Self {
         while let Some(name) = self.wants() {
@@ -88,7 +88,7 @@ impl Description {
         self
     }
 
-    /// The next file that is worth a look. Each is named once, and there are few.
+    /// The next file to read. Each file is returned once, and there are about ten at most.
     #[must_use]
     pub fn wants(&self) -> Option<String> {
         let unseen = |name: &String| {
@@ -100,7 +100,8 @@ impl Description {
 
     fn worthwhile(&self) -> Vec<String> {
         let mut names = vec![CONFIG, SENTENCE];
-        // A pipeline has no configuration of its own; where names are unknown, each look costs.
+        // A directory with a config.json is not a pipeline. Where names are unknown, asking for a
+        // further file costs a request.
         if self.unlisted.is_none() || !self.has(CONFIG) {
             names.push(PIPELINE);
         }
@@ -116,11 +117,11 @@ impl Description {
         names.into_iter().map(str::to_owned).collect()
     }
 
-    /// Takes the answer to [`Description::wants`].
+    /// Records the result for a file that [`Description::wants`] returned.
     pub fn add(&mut self, name: String, answer: Look) {
         let answer = match answer {
             Look::There(text) if text.len() > MAX_CONFIG_BYTES => {
-                Look::Failed(format!("it has more than {MAX_CONFIG_BYTES} bytes"))
+                Look::Failed(format!("it is larger than {} MiB", MAX_CONFIG_BYTES >> 20))
             }
             other => other,
         };
@@ -130,19 +131,19 @@ impl Description {
         self.looks.insert(name, answer);
     }
 
-    /// Whether anything of it tells what the model is, or fails to.
+    /// Whether a file that identifies the model exists, or could not be read.
     #[must_use]
     pub fn tells(&self) -> bool {
         self.looks.values().any(|look| *look != Look::Absent)
     }
 
-    /// Whether nothing is in it.
+    /// Whether the directory is known to be empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         !self.is_known() && self.unlisted.is_none()
     }
 
-    /// Whether anything is known to be in it.
+    /// Whether at least one file is known to be in the directory.
     #[must_use]
     pub fn is_known(&self) -> bool {
         !self.names.is_empty()
@@ -159,20 +160,20 @@ impl Description {
         }
     }
 
-    /// A document, where it is one.
+    /// A file as JSON; `None` if it is absent or is not valid JSON.
     pub(super) fn json(&self, name: &str) -> Option<Value> {
         python_json::read(self.text(name)?).ok()
     }
 
-    /// The configuration that a test is written from, and what marks it.
+    /// Interprets the files as a testable model, which is called `name` in messages.
     ///
     /// # Errors
-    /// A look failed; it is something that no test can be written from; or its texts are
-    /// broken. `name` is of the model, for people.
+    /// A file could not be read, the directory contains something that cannot be tested, or a file
+    /// is invalid.
     pub fn interpret(&self, name: &str) -> Result<Interpreted, Wrong> {
         if let Some((file, reason)) = self.failed() {
             return Err(Wrong::new(format!("cannot read {file} of {name}: {reason}"))
-                .hint("whether it is a model, and which one, is unknown until this file is read"));
+                .hint("dtf needs this file to identify the model"));
         }
         if let Some(identity) = identify::identify(self) {
             return Err(identity.refusal(name));
@@ -189,7 +190,7 @@ impl Description {
         Ok(Interpreted { config, marker, quantised })
     }
 
-    /// A file that could not be read, and why: the configuration before any other.
+    /// A file that could not be read, and the reason. `config.json` precedes the others.
     #[must_use]
     pub fn failed(&self) -> Option<(&str, &str)> {
         let config = self.looks.get_key_value(CONFIG);
@@ -206,7 +207,7 @@ impl Description {
         }
         let some: Vec<String> = self.names.iter().take(4).map(|name| shortened(name)).collect();
         wrong.hint(format!(
-            "a model is a directory with a config.json; this one holds {}{}",
+            "a model is a directory with a config.json; this one contains {}{}",
             some.join(", "),
             if self.names.len() > some.len() { ", …" } else { "" }
         ))
@@ -234,14 +235,18 @@ fn at(model: &str, file: &str) -> String {
     format!("{file} of {model}")
 }
 
-/// Reads a `config.json`.
+/// Parses a `config.json`, which is called `name` in messages.
 ///
 /// # Errors
-/// Too large, not JSON, too deep (128 levels), or not an object. What it is instead is named
-/// where that can be seen.
+/// It is too large, not JSON, nested more than 128 levels deep, or not an object. The message names
+/// the actual kind of file if it is recognised.
 pub fn parse(bytes: &[u8], name: &str) -> Result<Map<String, Value>, Wrong> {
     if bytes.len() > MAX_CONFIG_BYTES {
-        let message = format!("{name} has {} bytes, at most {MAX_CONFIG_BYTES}", bytes.len());
+        let message = format!(
+            "{name} is too large ({} bytes, maximum {} MiB)",
+            bytes.len(),
+            MAX_CONFIG_BYTES >> 20
+        );
         return Err(Wrong::new(message).hint("is it a config.json?"));
     }
     match python_json::read(bytes) {
@@ -269,7 +274,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_pipeline_is_put_together_from_its_components() {
+    fn a_pipeline_is_composed_of_its_components() {
         let found = directory(&[
             (PIPELINE, r#"{"_class_name": "FluxPipeline", "transformer": ["diffusers", "F"]}"#),
             ("transformer/config.json", r#"{"_class_name": "FluxTransformer2DModel"}"#),
@@ -286,7 +291,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_look_that_failed_is_no_absence() {
+    fn a_file_that_cannot_be_read_is_an_error() {
         for file in [CONFIG, SENTENCE, "hf_quant_config.json", MODULES] {
             let names = [CONFIG, file].map(str::to_owned).into();
             let found = Description::listed(names).gather(|name| match name {
@@ -301,22 +306,22 @@ pub(super) mod tests {
         let locked = blind.clone().gather(|_| Look::Failed("Permission denied".into()));
         assert_eq!(locked.failed(), Some((CONFIG, "Permission denied")), "the main file first");
         let wrong = blind.gather(|_| Look::Absent).interpret("x").expect_err("nothing");
-        let told = wrong.hint.expect("a hint");
-        assert!(told.contains("cannot be listed: Permission denied"), "{told}");
+        let hint = wrong.hint.expect("a hint");
+        assert!(hint.contains("cannot be listed: Permission denied"), "{hint}");
     }
 
     #[test]
-    fn a_large_text_is_no_absence_either() {
+    fn a_file_that_is_too_large_is_an_error() {
         let names = [CONFIG.to_owned()].into();
         let large = Description::listed(names)
             .gather(|_| Look::There(vec![b' '; MAX_CONFIG_BYTES + 1]))
             .interpret("x")
             .expect_err("too large");
-        assert!(large.message.contains("more than 1048576 bytes"), "{}", large.message);
+        assert!(large.message.contains("larger than 1 MiB"), "{}", large.message);
     }
 
     #[test]
-    fn only_files_that_may_be_there_are_looked_at_and_each_once() {
+    fn only_files_that_may_exist_are_read_and_each_once() {
         let mut asked = Vec::new();
         let names = ["README.md", CONFIG, "weights.bin"].map(str::to_owned).into();
         let _ = Description::listed(names).gather(|name| {
@@ -324,7 +329,7 @@ pub(super) mod tests {
             Look::There(b"{}".to_vec())
         });
         assert_eq!(asked, [CONFIG]);
-        // Where names are unknown, what a file that is there makes needless is not asked for.
+        // Where names are unknown, a config.json makes these two files unnecessary.
         let mut asked = Vec::new();
         let _ = Description::unlisted(BTreeSet::new(), "a hub".into()).gather(|name| {
             asked.push(name.to_owned());
@@ -336,7 +341,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn what_is_no_configuration_is_refused() {
+    fn invalid_configurations_are_refused() {
         let deep = "[".repeat(100_000);
         for text in ["", "[]", "{", "{\"a\": Inf}", "\"x\"", deep.as_str(), "\u{0}"] {
             assert!(directory(&[(CONFIG, text)]).interpret("x").is_err(), "{text:.20}");

@@ -1,8 +1,8 @@
-//! What a directory is that no test can be written from: an adapter, a model in the format of
-//! another library, a directory of checkpoints, ….
+//! Identifies directories from which no test can be written: an adapter, a model in the format of
+//! another library, a directory of checkpoints, and others.
 //!
-//! A pure function over names and small texts, so it is the same for directories, for the model
-//! cache and for the hub. Each rule looks at the kind of files, never at the name of a model.
+//! A pure function over file names and small texts, so that directories, the model cache and the
+//! hub give the same answer. A rule depends on the kinds of files, never on the name of a model.
 
 use crate::plan::description::{ADAPTER, CONFIG, Description, MODULES, PARAMS, PIPELINE};
 use crate::plan::node::shortened;
@@ -12,17 +12,17 @@ use std::collections::BTreeSet;
 
 /// Maximum number of names that a message lists.
 const MAX_LISTED: usize = 4;
-/// What is at the start of a text, at most, when it is looked at.
+/// Maximum number of bytes at the start of a file that are inspected.
 const START_BYTES: usize = 512;
 
-/// What it is, how that can be seen, and what to do.
+/// The kind of a directory, the evidence for it, and the next step for the user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {
-    /// Completes "this is …".
+    /// Noun phrase that completes "this is …".
     pub what: String,
-    /// Files and fields.
+    /// Files and fields that show it; empty if there are none.
     pub evidence: String,
-    /// A full sentence.
+    /// The next step, as a hint.
     pub next: String,
 }
 
@@ -31,7 +31,7 @@ impl Identity {
         Self { what: what.into(), evidence: evidence.into(), next: next.into() }
     }
 
-    /// `name` is of the model, for people.
+    /// The error for a model that is called `name` in messages.
     #[must_use]
     pub fn refusal(&self, name: &str) -> Wrong {
         let Self { what, evidence, next } = self;
@@ -42,10 +42,10 @@ impl Identity {
 
 type Rule = fn(&Facts) -> Option<Identity>;
 
-/// Hold whatever `config.json` says.
+/// Rules that apply whatever `config.json` contains.
 const ALWAYS: [Rule; 4] = [adapter, static_embedding, ctranslate2, component];
-/// For directories whose `config.json` is missing, or describes no model. The first that holds
-/// counts, so those with the best evidence come first.
+/// Rules for directories whose `config.json` is missing or describes no model. The first rule that
+/// matches decides, so rules with stronger evidence precede the others.
 const OTHERWISE: [Rule; 10] = [
     sentence_transformer,
     original_format,
@@ -59,9 +59,9 @@ const OTHERWISE: [Rule; 10] = [
     empty,
 ];
 
-const NAME_ORIGIN: &str = "name the model that it was converted from: tests drive models that \
-    have a config.json of transformers, diffusers or timm";
-/// Models of other libraries, by the ending of a file's name.
+const NAME_ORIGIN: &str = "use the model that it was converted from; dtf tests models with a \
+    config.json of transformers, diffusers or timm";
+/// Models of other libraries, by the suffix of a file name.
 const FORMATS: [(&str, &str); 17] = [
     (".gguf", "weights of llama.cpp (GGUF)"),
     (".ggml", "weights of llama.cpp (GGML)"),
@@ -81,7 +81,7 @@ const FORMATS: [(&str, &str); 17] = [
     (".pte", "an ExecuTorch program"),
     (".llamafile", "a llamafile"),
 ];
-/// Files of a tokenizer.
+/// Names of the files of a tokenizer.
 const TOKENIZER: [&str; 9] = [
     "tokenizer.json",
     "tokenizer_config.json",
@@ -93,11 +93,11 @@ const TOKENIZER: [&str; 9] = [
     "spiece.model",
     "sentencepiece.bpe.model",
 ];
-/// Endings of files with weights of torch.
+/// Suffixes of files with PyTorch weights.
 const WEIGHTS: [&str; 6] =
     [".safetensors", ".bin", ".pt", ".pth", ".ckpt", ".safetensors.index.json"];
 
-/// A description, with what rules ask of it.
+/// A description with the questions that rules ask of it.
 struct Facts<'a> {
     names: &'a BTreeSet<String>,
     description: &'a Description,
@@ -109,12 +109,12 @@ impl Facts<'_> {
         self.names.contains(name)
     }
 
-    /// Files in the directory itself.
+    /// Files at the top level of the directory.
     fn top(&self) -> impl Iterator<Item = &str> {
         self.names.iter().map(String::as_str).filter(|name| !name.contains('/'))
     }
 
-    /// Directories in it that have a file of this name.
+    /// Subdirectories that contain a file of this name.
     fn with(&self, file: &str) -> Vec<&str> {
         let below = self.names.iter().filter_map(|name| name.split_once('/'));
         below.filter(|(_, rest)| *rest == file).map(|(directory, _)| directory).collect()
@@ -137,7 +137,7 @@ impl Facts<'_> {
     }
 }
 
-/// What the directory is; none: a model, or nothing that is known.
+/// Identifies the directory. `None` if it is a model, or of no known kind.
 #[must_use]
 pub fn identify(description: &Description) -> Option<Identity> {
     let config = match description.json(CONFIG) {
@@ -153,7 +153,7 @@ pub fn identify(description: &Description) -> Option<Identity> {
     ALWAYS.iter().chain(further).find_map(|rule| rule(&facts))
 }
 
-/// A text that stands in the place of another: what it is, and what to do.
+/// Identifies a file that was saved instead of the expected one: returns what it is, and a hint.
 #[must_use]
 pub fn impostor(bytes: &[u8]) -> Option<(&'static str, &'static str)> {
     let start = &bytes[..bytes.len().min(START_BYTES)];
@@ -161,10 +161,11 @@ pub fn impostor(bytes: &[u8]) -> Option<(&'static str, &'static str)> {
     let lower = lower.trim_start();
     let starts = |texts: &[&str]| texts.iter().any(|text| lower.starts_with(text));
     if bytes.iter().all(|byte| byte.is_ascii_whitespace() || *byte == 0) {
-        return Some(("empty", "fetch it again: the download was cut off, or the disk was full"));
+        let next = "download it again; the download was interrupted, or the disk was full";
+        return Some(("empty", next));
     }
     if starts(&["version https://git-lfs.github.com/", "version https://hawser.github.com/"]) {
-        let next = "run `git lfs pull` in its directory, or fetch the file again";
+        let next = "run `git lfs pull` in its directory, or download the file again";
         return Some(("a Git LFS pointer, not the file itself", next));
     }
     if starts(&["/annex/objects/", "../.git/annex/", ".git/annex/"]) {
@@ -172,15 +173,16 @@ pub fn impostor(bytes: &[u8]) -> Option<(&'static str, &'static str)> {
         return Some(("a git-annex pointer, not the file itself", next));
     }
     if starts(&["<!doctype html", "<html", "<head", "<!-- html"]) {
-        let next = "fetch it again: a page was saved in its place, such as of a login or an error";
-        return Some(("a page of HTML", next));
+        let next =
+            "download it again; a web page, such as a login or error page, was saved instead";
+        return Some(("an HTML page", next));
     }
     if starts(&["<?xml", "<error"]) {
-        let next = "fetch it again: a server may have answered with an error";
+        let next = "download it again; the server may have returned an error";
         return Some(("an XML document", next));
     }
     if starts(&["xet-pointer", "# xet version"]) {
-        return Some(("a pointer of Xet, not the file itself", "fetch the file again"));
+        return Some(("a Xet pointer, not the file itself", "download the file again"));
     }
     if start.starts_with(b"\x1f\x8b") || start.starts_with(b"PK\x03\x04") {
         return Some(("a compressed archive", "unpack it"));
@@ -192,7 +194,7 @@ fn adapter(facts: &Facts) -> Option<Identity> {
     let lora: Vec<&str> =
         facts.top().filter(|name| name.starts_with("pytorch_lora_weights")).collect();
     if !lora.is_empty() && facts.config.is_none() {
-        let next = "name the pipeline that it was trained for";
+        let next = "test the pipeline that it was trained for";
         return Some(Identity::new("a LoRA adapter for a diffusion pipeline", listed(&lora), next));
     }
     if !facts.has(ADAPTER) {
@@ -200,26 +202,26 @@ fn adapter(facts: &Facts) -> Option<Identity> {
     }
     let full = |name: &&str| !name.starts_with("adapter");
     if facts.describes() && facts.weights().any(|name| full(&name)) {
-        return None; // a whole model, with an adapter beside it
+        return None; // a complete model with an adapter beside it
     }
     let settings = facts.description.json(ADAPTER);
     let text = |key: &str| settings.as_ref()?.get(key)?.as_str().map(clean);
     let base = text("base_model_name_or_path").filter(|base| !base.is_empty());
     let what = match &base {
         Some(base) => format!("a PEFT adapter for {base}"),
-        None => "an adapter, and no model".to_owned(),
+        None => "an adapter without a model".to_owned(),
     };
     let kind = text("peft_type").map(|kind| format!(", peft_type {kind}")).unwrap_or_default();
     let base =
         base.map_or_else(|| "its base model".to_owned(), |base| format!("{base}, its base model"));
     let next = format!(
-        "test {base}; or merge the two with merge_and_unload() of PEFT, save the result and name \
-         its directory"
+        "test {base}, or merge the two with PEFT's merge_and_unload(), save the result and test \
+         that directory"
     );
     Some(Identity::new(what, format!("{ADAPTER}{kind}"), next))
 }
 
-/// The types of the modules of sentence-transformers, and their paths.
+/// Type and path of each module of a sentence-transformers model.
 fn modules(facts: &Facts) -> Vec<(String, String)> {
     let text = |module: &Value, key: &str| module.get(key).and_then(Value::as_str).map(clean);
     let module = |module: &Value| {
@@ -234,7 +236,7 @@ fn modules(facts: &Facts) -> Vec<(String, String)> {
 }
 
 fn static_embedding(facts: &Facts) -> Option<Identity> {
-    let next = "tests drive transformers; a static embedding has none, only a table of vectors";
+    let next = "dtf tests transformers models; a static embedding is only a table of vectors";
     let what = "a static embedding";
     if modules(facts).iter().any(|(kind, _)| kind == "StaticEmbedding") {
         return Some(Identity::new(what, format!("StaticEmbedding in {MODULES}"), next));
@@ -243,25 +245,25 @@ fn static_embedding(facts: &Facts) -> Option<Identity> {
     model2vec.then(|| Identity::new(what, "model_type model2vec", next))
 }
 
-/// Older versions kept the model of transformers in a directory of its own.
+/// Older versions of sentence-transformers saved the transformers model in a subdirectory.
 fn sentence_transformer(facts: &Facts) -> Option<Identity> {
     let modules = modules(facts);
     let inside = |path: &str| facts.has(&format!("{path}/{CONFIG}"));
     let nested = modules.iter().find(|(_, path)| !path.is_empty() && inside(path));
-    let what = "a model of sentence-transformers";
+    let what = "a sentence-transformers model";
     if let Some((kind, path)) = nested.filter(|(kind, _)| !kind.contains("Pooling")) {
         let next = format!(
-            "the model lies in {path}: name that directory, with --family embedding for its \
-             pooled output"
+            "the transformers model is in {path}; use that directory, with --family embedding to \
+             test its pooled output"
         );
         return Some(Identity::new(what, format!("{MODULES}: {kind} in {path}"), next));
     }
     let kinds: Vec<&str> = modules.iter().map(|(kind, _)| kind.as_str()).collect();
-    let next = "tests drive the model of transformers in it, and none was found";
+    let next = "dtf tests the transformers model inside such a model, but none was found";
     (!kinds.is_empty()).then(|| Identity::new(what, format!("{MODULES}: {}", listed(&kinds)), next))
 }
 
-/// As Mistral and Meta publish their models beside the version for transformers.
+/// The format in which Mistral and Meta publish models beside the version for transformers.
 fn original_format(facts: &Facts) -> Option<Identity> {
     let shards: Vec<&str> = facts.top().filter(|name| name.starts_with("consolidated.")).collect();
     let params = facts.description.json(PARAMS);
@@ -270,7 +272,7 @@ fn original_format(facts: &Facts) -> Option<Identity> {
     if !sized && (shards.is_empty() || !facts.has(PARAMS)) {
         return None;
     }
-    // Only Llama's sizes follow from a multiple; Mistral's are said.
+    // Llama derives its sizes from a multiple; Mistral states them.
     let (whose, script) = if has("multiple_of") || has("ffn_dim_multiplier") {
         ("Llama", "convert_llama_weights_to_hf.py")
     } else {
@@ -278,7 +280,7 @@ fn original_format(facts: &Facts) -> Option<Identity> {
     };
     let files: Vec<&str> = [PARAMS].into_iter().chain(shards).collect();
     let next = format!(
-        "name the version of the model for transformers, which has a config.json, or convert it \
+        "use the version of the model for transformers, which has a config.json, or convert it \
          with {script} of transformers"
     );
     Some(Identity::new(format!("a model in {whose}'s own format"), listed(&files), next))
@@ -302,19 +304,19 @@ fn ctranslate2(facts: &Facts) -> Option<Identity> {
     Some(Identity::new(
         "a CTranslate2 model",
         listed(&files),
-        "name the model that it was converted from",
+        "use the model that it was converted from",
     ))
 }
 
 fn open_clip(facts: &Facts) -> Option<Identity> {
     const FILE: &str = "open_clip_config.json";
-    let next = "name the version of the model for transformers, which has a config.json";
+    let next = "use the version of the model for transformers, which has a config.json";
     facts.has(FILE).then(|| Identity::new("an OpenCLIP model", FILE, next))
 }
 
-/// A part of a pipeline, which is tested as a whole.
+/// A component of a pipeline; only whole pipelines are tested.
 fn component(facts: &Facts) -> Option<Identity> {
-    let next = "name the directory of the pipeline, which has a model_index.json";
+    let next = "use the directory of the pipeline, which contains a model_index.json";
     let class = facts.field("_class_name").and_then(Value::as_str);
     if let (Some(class), None) = (class, facts.field("model_type")) {
         let evidence = format!("_class_name {} in {CONFIG}", clean(class));
@@ -335,11 +337,12 @@ fn checkpoints(facts: &Facts) -> Option<Identity> {
     found.dedup();
     let (_, newest) = found.last()?;
     let names: Vec<&str> = found.iter().rev().map(|(_, name)| *name).collect();
-    let next = format!("did you mean {}? Name that directory", clean(newest));
+    let next = format!("did you mean the newest checkpoint, {}?", clean(newest));
     Some(Identity::new("a directory of checkpoints", listed(&names), next))
 }
 
-/// The number of a checkpoint: `checkpoint-1000`, `step_2000`, `epoch3`, `global_step500`.
+/// Number of a checkpoint from its directory name, such as `checkpoint-1000`, `step_2000`, `epoch3`
+/// or `global_step500`.
 fn step(name: &str) -> Option<u64> {
     let stem = name.trim_end_matches(|c: char| c.is_ascii_digit());
     let digits = &name[stem.len()..];
@@ -351,21 +354,21 @@ fn step(name: &str) -> Option<u64> {
 
 fn nested(facts: &Facts) -> Option<Identity> {
     let found: Vec<&str> = [CONFIG, PIPELINE].iter().flat_map(|file| facts.with(file)).collect();
-    let what = "no model itself, but holds";
+    let what = "not a model itself, but contains";
     match found.as_slice() {
         [] => None,
         [one] => {
-            let next = format!("the model lies in {}: name that directory", clean(one));
+            let next = format!("the model is in {}; use that directory", clean(one));
             Some(Identity::new(format!("{what} one"), format!("{one}/{CONFIG}"), next))
         }
         several => {
-            let next = format!("name one of its directories: {}", listed(several));
+            let next = format!("use one of its directories: {}", listed(several));
             Some(Identity::new(format!("{what} several"), listed(several), next))
         }
     }
 }
 
-/// A graph and its weights, in two files with one stem.
+/// An OpenVINO model: a graph and its weights in two files with the same stem.
 fn openvino(facts: &Facts) -> Option<Identity> {
     let graph = |name: &&str| {
         name.strip_suffix(".xml").is_some_and(|stem| facts.has(&format!("{stem}.bin")))
@@ -399,8 +402,9 @@ fn tokenizer(facts: &Facts) -> Option<Identity> {
     if files.is_empty() || facts.weights().next().is_some() {
         return None;
     }
-    let next = "save the model into the same directory with save_pretrained(), or name its own";
-    Some(Identity::new("a tokenizer, and no model", listed(&files), next))
+    let next = "save the model into the same directory with save_pretrained(), or use the \
+                directory of the model";
+    Some(Identity::new("a tokenizer without a model", listed(&files), next))
 }
 
 fn loose_weights(facts: &Facts) -> Option<Identity> {
@@ -408,24 +412,23 @@ fn loose_weights(facts: &Facts) -> Option<Identity> {
     if files.is_empty() {
         return None;
     }
-    let next = "put the config.json that belongs to them beside them: weights alone do not say \
-                which model they are of";
+    let next = "add the config.json of the model; weights alone do not identify it";
     Some(Identity::new(format!("weights {}", undescribed(facts)), listed(&files), next))
 }
 
 fn empty(facts: &Facts) -> Option<Identity> {
-    let next = "name the directory that holds the model's config.json";
+    let next = "use the directory that contains the config.json of the model";
     facts.description.is_empty().then(|| Identity::new("an empty directory", "", next))
 }
 
-/// The first of some names, for people.
+/// Formats up to [`MAX_LISTED`] names for a message.
 fn listed(names: &[&str]) -> String {
     let more = if names.len() > MAX_LISTED { ", …" } else { "" };
     let first: Vec<String> = names.iter().take(MAX_LISTED).map(|name| clean(name)).collect();
     format!("{}{more}", first.join(", "))
 }
 
-/// A text of others on one line, and not too long.
+/// Foreign text for a message: on one line, without control characters, and shortened.
 fn clean(text: &str) -> String {
     shortened(&text.replace(char::is_control, " "))
 }
@@ -437,7 +440,7 @@ mod tests {
 
     const BERT: &str = r#"{"model_type": "bert"}"#;
 
-    fn told(files: Files) -> String {
+    fn interpreted(files: Files) -> String {
         match directory(files).interpret("x") {
             Ok(_) => "a model".to_owned(),
             Err(wrong) => format!("{}; {}", wrong.message, wrong.hint.unwrap_or_default()),
@@ -448,7 +451,7 @@ mod tests {
 
     #[test]
     #[expect(clippy::too_many_lines, reason = "one row for each kind")]
-    fn each_kind_of_directory_is_named_with_the_next_step() {
+    fn each_kind_of_directory_is_identified_with_the_next_step() {
         let modules = |kind: &str, path: &str| {
             format!(
                 r#"[{{"idx": 0, "path": "{path}", "type": "sentence_transformers.models.{kind}"}}]"#
@@ -470,7 +473,7 @@ mod tests {
                 "a PEFT adapter for gpt2",
                 "merge_and_unload",
             ),
-            (&[(ADAPTER, "{}")], "an adapter, and no model", "its base model"),
+            (&[(ADAPTER, "{}")], "an adapter without a model", "its base model"),
             (
                 &[("pytorch_lora_weights.safetensors", "")],
                 "a LoRA adapter for a diffusion",
@@ -484,10 +487,10 @@ mod tests {
                     (MODULES, &st),
                     ("0_Encoder/config.json", BERT),
                 ],
-                "a model of sentence-transformers",
-                "the model lies in 0_Encoder",
+                "a sentence-transformers model",
+                "the transformers model is in 0_Encoder",
             ),
-            (&[(MODULES, &st)], "a model of sentence-transformers", "none was found"),
+            (&[(MODULES, &st)], "a sentence-transformers model", "none was found"),
             (
                 &[(PARAMS, r#"{"dim": 8, "n_layers": 1, "hidden_dim": 9}"#)],
                 "a model in Mistral's own format (params.json)",
@@ -557,7 +560,7 @@ mod tests {
                     ("trainer_state.json", "{}"),
                 ],
                 "a directory of checkpoints (checkpoint-1000, checkpoint-500)",
-                "did you mean checkpoint-1000?",
+                "did you mean the newest checkpoint, checkpoint-1000?",
             ),
             (
                 &[("checkpoint-9/adapter_config.json", "{}")],
@@ -569,11 +572,15 @@ mod tests {
                 "a directory of",
                 "step100?",
             ),
-            (&[("final/config.json", BERT), ("README.md", "")], "no model itself", "lies in final"),
-            (&[("a/config.json", BERT), ("b/model_index.json", "")], "no model itself", "a, b"),
+            (
+                &[("final/config.json", BERT), ("README.md", "")],
+                "not a model itself",
+                "the model is in final",
+            ),
+            (&[("a/config.json", BERT), ("b/model_index.json", "")], "not a model itself", "a, b"),
             (
                 &[("tokenizer.json", "{}"), ("vocab.json", "{}")],
-                "a tokenizer, and no model",
+                "a tokenizer without a model",
                 "save_pretrained",
             ),
             (
@@ -589,14 +596,14 @@ mod tests {
             (&[], "an empty directory", "config.json"),
         ];
         for (files, what, next) in cases {
-            let told = told(files);
-            assert!(told.starts_with(&format!("x is {what}")), "{files:?}: {told}");
-            assert!(told.contains(next), "{files:?}: {told}");
+            let message = interpreted(files);
+            assert!(message.starts_with(&format!("x is {what}")), "{files:?}: {message}");
+            assert!(message.contains(next), "{files:?}: {message}");
         }
     }
 
     #[test]
-    fn models_stay_models() {
+    fn complete_models_match_no_rule() {
         let modules = r#"[{"path": "", "type": "sentence_transformers.models.Transformer"},
             {"path": "1_Pooling", "type": "sentence_transformers.models.Pooling"}]"#;
         let cases: [Files; 7] = [
@@ -612,19 +619,19 @@ mod tests {
             ],
         ];
         for files in cases {
-            assert_eq!(told(files), "a model", "{files:?}");
+            assert_eq!(interpreted(files), "a model", "{files:?}");
         }
     }
 
     #[test]
-    fn what_stands_in_the_place_of_a_configuration_is_named() {
+    fn a_file_saved_instead_of_a_configuration_is_identified() {
         for (text, what) in [
             (
                 "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n",
                 "Git LFS pointer",
             ),
-            ("<!DOCTYPE html>\n<html><title>Sign in", "a page of HTML"),
-            ("\u{feff}  <HTML lang=en>", "a page of HTML"),
+            ("<!DOCTYPE html>\n<html><title>Sign in", "an HTML page"),
+            ("\u{feff}  <HTML lang=en>", "an HTML page"),
             ("<?xml version=\"1.0\"?><Error><Code>AccessDenied", "an XML document"),
             ("", "empty"),
             ("\n  \0\0", "empty"),
@@ -632,19 +639,19 @@ mod tests {
             ("../.git/annex/objects/x", "git-annex"),
         ] {
             for file in [CONFIG, PIPELINE] {
-                let told = told(&[(file, text)]);
-                assert!(told.starts_with(&format!("{file} of x is ")), "{told}");
-                assert!(told.contains(what), "{text:?}: {told}");
+                let message = interpreted(&[(file, text)]);
+                assert!(message.starts_with(&format!("{file} of x is ")), "{message}");
+                assert!(message.contains(what), "{text:?}: {message}");
             }
         }
-        assert!(told(&[(CONFIG, "{\"a\": ")]).contains("is not valid JSON"));
+        assert!(interpreted(&[(CONFIG, "{\"a\": ")]).contains("is not valid JSON"));
     }
 
     #[test]
-    fn texts_of_others_stay_on_one_line() {
+    fn foreign_texts_are_shown_without_control_characters() {
         let hostile = r#"{"base_model_name_or_path": "a\u001b]0;x\u0007\nb"}"#;
-        let told = told(&[(ADAPTER, hostile)]);
-        assert!(!told.contains(char::is_control), "{told:?}");
+        let message = interpreted(&[(ADAPTER, hostile)]);
+        assert!(!message.contains(char::is_control), "{message:?}");
     }
 
     #[test]
