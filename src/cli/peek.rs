@@ -42,7 +42,7 @@ fn size(entry: &DirEntry) -> Result<u64, String> {
         Ok(_) => Err("is not a file".to_owned()),
         Err(error) => Err(match std::fs::read_link(&path) {
             Ok(target) if error.kind() == ErrorKind::NotFound => {
-                format!("is a link to {}, which is not there", target.display())
+                format!("is a link to {}, which does not exist", target.display())
             }
             _ => format!("cannot be read: {error}"),
         }),
@@ -85,7 +85,7 @@ mod tests {
             std::os::unix::fs::symlink("../blobs/y", root.join("gone")).expect("made");
             let found = directory(&root, "").expect("read").expect("there");
             assert_eq!(found.entries["model.safetensors"], Ok(5));
-            let gone = "is a link to ../blobs/y, which is not there";
+            let gone = "is a link to ../blobs/y, which does not exist";
             assert_eq!(found.entries["gone"], Err(gone.to_owned()));
             let file = format!("{}/model.safetensors", found.path);
             assert_eq!(first_bytes(&file, 3), Ok(b"123".to_vec()));

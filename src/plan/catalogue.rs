@@ -1,8 +1,8 @@
-//! The configuration of a model: from a folder or file, from the machine's model cache,
-//! from the binary, or from what was fetched from the hub.
+//! Finds the configuration of a model: in a directory or file, in the model cache of this machine,
+//! among the configurations built into dtf, or among those fetched from the hub.
 //!
-//! The binary comes before the hub: what it carries of a published model does not change,
-//! and tests are the same with and without a network.
+//! Built-in configurations have priority over the hub (unless a revision is requested): they do
+//! not change, so the generated tests are the same with and without a network.
 
 use crate::plan::description::{Description, Interpreted, parse};
 use crate::plan::embedded;
@@ -18,20 +18,21 @@ use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-/// A configuration and where it is from.
+/// A configuration and its origin.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Found {
     pub config: Map<String, Value>,
-    /// Commit of the cached version; empty when unknown.
+    /// Commit of the version; empty when unknown.
     pub revision: String,
     pub origin: Origin,
     pub marker: Option<Marker>,
-    /// Its published weights have fewer bits.
+    /// Quantisation of the published weights, if they are quantised.
     pub quantised: Option<Quantised>,
-    /// How many parameters it has, where that was published.
+    /// Published number of parameters, if known.
     pub parameters: Option<u64>,
 }
 
+/// The place where a configuration was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Origin {
@@ -54,7 +55,7 @@ struct Index {
 struct Listed {
     file: String,
     aliases: Vec<String>,
-    /// As published.
+    /// Published number of parameters.
     #[serde(default)]
     parameters: Option<u64>,
     #[serde(default)]
@@ -63,14 +64,14 @@ struct Listed {
     _source: String,
 }
 
-/// Marks a folder beside its configuration.
+/// The library of a model whose configuration alone does not name it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 enum Library {
     SentenceTransformers,
 }
 
-/// A model of the binary.
+/// A model whose configuration is built into dtf.
 #[derive(Debug, Clone)]
 struct Carried {
     file: String,
@@ -78,7 +79,7 @@ struct Carried {
     parameters: Option<u64>,
 }
 
-/// Model names and aliases, and the file of each. Checked by a test, so it always loads.
+/// Built-in models by name and alias. A test checks that the index loads.
 static INDEX: LazyLock<BTreeMap<String, Carried>> = LazyLock::new(|| {
     let index: Option<Index> = serde_yaml::from_str(embedded::catalogue_index()).ok();
     let mut models = BTreeMap::new();
@@ -93,7 +94,7 @@ static INDEX: LazyLock<BTreeMap<String, Carried>> = LazyLock::new(|| {
     models
 });
 
-/// Names of the models that need no network, aliases included.
+/// Names and aliases of the built-in models.
 pub fn names() -> impl Iterator<Item = &'static str> {
     INDEX.keys().map(String::as_str)
 }
@@ -101,7 +102,7 @@ pub fn names() -> impl Iterator<Item = &'static str> {
 /// Finds the configuration of a model.
 ///
 /// # Errors
-/// Nothing is known of the model, or its file is missing, broken or too large.
+/// The configuration is not available, or its file is missing, invalid or too large.
 pub fn find(
     model: &str,
     place: &Place,
@@ -114,8 +115,8 @@ pub fn find(
     }
 }
 
-/// Whether the hub need not be asked about a model: this machine has it in that revision, or
-/// should have and cannot read it, or none is asked for and dtf carries one.
+/// Whether the hub is not needed for a model: the model cache has it in that revision, or has it
+/// and cannot be read, or no revision is requested and the model is built in.
 #[must_use]
 pub fn knows(model: &str, revision: Option<&str>, files: &dyn Files) -> bool {
     let carried = revision.is_none() && INDEX.contains_key(model);
@@ -131,13 +132,13 @@ fn local(path: &str, files: &dyn Files) -> Result<Found, Wrong> {
     let description = if is_json(path) {
         let text = files.read(path).map_err(|problem| {
             Wrong::new(format!("cannot read {path:?}: {problem}"))
-                .hint("the path is relative to the plan; a folder holds a config.json")
+                .hint("the path is relative to the plan, and a model directory has a config.json")
         })?;
         Description::config(text)
     } else {
         files.model_directory(path).map_err(|problem| {
             Wrong::new(format!("cannot read the directory {path:?}: {problem}"))
-                .hint("a model is a directory with a config.json, or that file")
+                .hint("a model is a directory with a config.json, or a config.json")
         })?
     };
     found(&description, &format!("{path:?}"), String::new(), Origin::Local)
@@ -154,16 +155,16 @@ fn found(
 }
 
 fn named(model: &str, revision: Option<&str>, files: &dyn Files) -> Result<Found, Wrong> {
-    // dtf's own models are nowhere else.
+    // dtf's own models are only built in.
     let cached =
         if model.starts_with("dtf/") { Ok(None) } else { files.cached_model(model, revision) };
     let cached = cached.map_err(|problem| {
-        Wrong::new(format!("{model} in the model cache cannot be read: {problem}"))
-            .hint("fetch it again, or remove it from the cache")
+        Wrong::new(format!("cannot read {model} in the model cache: {problem}"))
+            .hint("download it again, or remove it from the cache")
     })?;
     let in_cache =
         cached.map(|cached| found(&cached.description, model, cached.revision, Origin::Cache));
-    // What lies there may be a part, such as a tokenizer alone: others may know the whole.
+    // The cache may contain only a part, such as a tokenizer, while other sources have the model.
     let in_cache = match in_cache {
         Some(Ok(found)) => return Ok(found),
         Some(Err(wrong)) => Some(wrong),
@@ -196,11 +197,12 @@ fn named(model: &str, revision: Option<&str>, files: &dyn Files) -> Result<Found
     if let Some(Wrong { message, hint }) = in_cache {
         return Err(Wrong { message: format!("{message} (in the model cache)"), hint });
     }
-    let wrong = Wrong::new(format!("no configuration of {:?} is known here", shortened(model)));
+    let wrong = Wrong::new(format!("no configuration found for {:?}", shortened(model)));
     Err(match nearest(model, names()) {
         Some(candidate) => wrong.hint(format!("did you mean {candidate:?}?")),
         None => wrong.hint(
-            "fetch it into the model cache, or give a directory or {config: path/to/config.json}",
+            "download the model into the model cache, or specify a directory or \
+             {config: path/to/config.json}",
         ),
     })
 }
@@ -212,7 +214,7 @@ mod tests {
     use crate::plan::parameters;
 
     #[test]
-    fn every_configuration_of_the_binary_is_found_by_name() {
+    fn every_built_in_configuration_is_found_by_name() {
         assert!(INDEX.len() > 100);
         for name in names() {
             let found = named(name, None, &NoFiles).expect(name);
@@ -222,17 +224,17 @@ mod tests {
     }
 
     #[test]
-    fn parameters_are_as_published() {
+    fn counted_parameters_match_the_published_numbers() {
         let mut published = 0;
         for (name, carried) in INDEX.iter().filter(|(name, _)| !name.starts_with("dtf/")) {
-            let said = carried.parameters.expect(name);
+            let expected = carried.parameters.expect(name);
             published += 1;
-            // Types without a formula are built by the Python tests alone.
-            // Published are the counts of the class that a test loads.
+            // The Python tests check types without a formula.
+            // The published numbers are those of the class that a test loads.
             let mut config = named(name, None, &NoFiles).expect(name).config;
             config.remove("architectures");
             if let Some(count) = parameters::count(&config) {
-                assert!(count.total.abs_diff(said) * 50 <= said, "{name}: {count:?}");
+                assert!(count.total.abs_diff(expected) * 50 <= expected, "{name}: {count:?}");
             }
         }
         assert!(published >= 60);
@@ -268,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn sources_are_asked_in_order() {
+    fn sources_are_consulted_in_order() {
         let find = |model, place: &Place, files: &dyn Files| find(model, place, None, files);
         let named = |model| find(model, &Place::Named, &Cache).expect("found");
         assert_eq!(named("bert-base-uncased").revision, "abc");
@@ -276,10 +278,10 @@ mod tests {
         let local = |path: &str| find("x", &Place::Local(path.into()), &Cache).expect("found");
         assert_eq!(local("m").config["from"], "m/config.json");
         assert_eq!(local("m/c.json").config["from"], "m/c.json");
-        // What cannot be read is an error; what is only in part there is asked of others.
+        // A file that cannot be read is an error; an invalid cached file is passed over.
         let wrong = find("broken/link", &Place::Named, &Cache).expect_err("unreadable");
         assert!(wrong.message.contains("config.json is a broken link"), "{}", wrong.message);
-        assert!(knows("broken/link", None, &Cache), "no hub is asked instead");
+        assert!(knows("broken/link", None, &Cache), "the hub is not asked instead");
         assert_eq!(named("gpt2").origin, Origin::BuiltIn);
         let wrong = find("bert-base-uncasd", &Place::Named, &NoFiles).expect_err("unknown");
         assert_eq!(wrong.hint.as_deref(), Some("did you mean \"bert-base-uncased\"?"));

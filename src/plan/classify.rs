@@ -1,4 +1,6 @@
-//! Which family a model belongs to, how sure that is, and why. Never guesses silently.
+//! Determines the family of a model, with the confidence in it and the reason.
+//!
+//! Promise: a guess is always reported as one, by its low confidence and its reason.
 
 use crate::plan::family::{Families, relax};
 use crate::plan::flags::has_experts;
@@ -8,24 +10,24 @@ use crate::plan::problem::{Wrong, did_you_mean};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-/// Endings of architectures that tell how a model writes, or what it was trained for, and
-/// not what it reads: a structure that does tell counts more.
+/// Suffixes of architectures that describe the output or the training of a model but not its
+/// input. The structure of the configuration, where it shows the input, is stronger evidence.
 const AMBIGUOUS: [&str; 5] =
     ["ForCausalLM", "LMHeadModel", "ForConditionalGeneration", "MTModel", "ForPreTraining"];
 
-/// Which family could drive it is the user's to know: to propose one would mislead.
-const NAME_IT: &str = "if a family can drive it, name that one with --family, in a plan family:; \
-    docs/templates.md shows how to add one";
+/// Proposes no family, because a wrong one would mislead.
+const NAME_IT: &str = "if one of the families fits this model, specify it with --family (in a \
+    plan: family:); docs/templates.md explains how to add a family";
 
-/// How much the evidence is worth.
+/// Strength of the evidence for a family.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Confidence {
-    /// Only the name, or what contradicts itself.
+    /// The evidence is only the name of the model, or contradicts itself.
     Low,
-    /// The architecture's name or the structure of the configuration.
+    /// The evidence is the name of the architecture or the structure of the configuration.
     Medium,
-    /// The table of model types, or the user's word.
+    /// The evidence is the table of model types, a marker, or the choice of the user.
     High,
 }
 
@@ -40,39 +42,41 @@ impl Confidence {
     }
 }
 
+/// Family and task of a model, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Classified {
     pub family: String,
     pub task: String,
     pub confidence: Confidence,
-    /// One phrase for people.
+    /// One phrase for messages.
     pub reason: String,
 }
 
-/// Finds the family: the user's word, then what marks the folder, then `model_type`, then
-/// `architectures[0]`, then the structure, then the name.
+/// Determines the family from the first evidence in this order: the choice of the user, the marker
+/// of the directory, `model_type`, `architectures[0]`, the structure of the configuration, the name
+/// of the model.
 ///
 /// # Errors
-/// The user's word is no family, or nothing tells.
+/// The chosen family is unknown, models of this type cannot be tested, or there is no evidence.
 pub fn classify(
     tables: &Families,
     model: &str,
     marker: Option<&Marker>,
     config: Option<&Map<String, Value>>,
-    said: Option<&str>,
+    chosen: Option<&str>,
 ) -> Result<Classified, Wrong> {
-    if let Some(said) = said {
-        let Some(about) = tables.families.get(said) else {
+    if let Some(chosen) = chosen {
+        let Some(about) = tables.families.get(chosen) else {
             let known: Vec<&str> = tables.families.keys().map(String::as_str).collect();
-            let wrong = Wrong::new(format!("unknown family {:?}", shortened(said)));
-            return Err(wrong.hint(did_you_mean(said, &known)));
+            let wrong = Wrong::new(format!("unknown family {:?}", shortened(chosen)));
+            return Err(wrong.hint(did_you_mean(chosen, &known)));
         };
         let task = about.tasks.first().cloned().unwrap_or_default();
         return Ok(Classified {
-            family: said.to_owned(),
+            family: chosen.to_owned(),
             task,
             confidence: Confidence::High,
-            reason: "named by the user".into(),
+            reason: "specified by the user".into(),
         });
     }
     if let Some(marker) = marker {
@@ -81,7 +85,7 @@ pub fn classify(
         return Ok(Classified { family, task, confidence: Confidence::High, reason });
     }
     if let Some((kind, why)) = config.and_then(|config| unsupported(tables, config)) {
-        let message = format!("models of the type {:?} cannot be tested: {why}", shortened(kind));
+        let message = format!("dtf cannot test models of type {:?}: {why}", shortened(kind));
         return Err(Wrong::new(message).hint(NAME_IT));
     }
     config
@@ -90,7 +94,7 @@ pub fn classify(
         .ok_or_else(|| {
             let kind = config.and_then(|config| text(config, "model_type")).unwrap_or("none");
             Wrong::new(format!(
-                "the family of {:?} is unknown (model_type: {})",
+                "cannot determine the family of {:?} (model_type: {})",
                 shortened(model),
                 shortened(kind)
             ))
@@ -123,12 +127,12 @@ fn by_type(tables: &Families, config: &Map<String, Value>) -> Option<Classified>
     let reason = format!("model_type {}", shortened(model_type));
     let (confidence, reason) = match contradiction(tables, config, &relax(model_type)) {
         None => (Confidence::High, reason),
-        Some(other) => (Confidence::Low, format!("{reason}, though its architecture is {other}")),
+        Some(other) => (Confidence::Low, format!("{reason}, but its architecture is {other}")),
     };
     Some(found(&kind.family, &kind.task, confidence, reason))
 }
 
-/// What the architecture's name says, and whether that is enough.
+/// Classifies by the name of the architecture; the flag is false if its suffix is ambiguous.
 fn by_architecture(tables: &Families, config: &Map<String, Value>) -> Option<(Classified, bool)> {
     let architecture = config.get("architectures")?.get(0)?.as_str()?;
     let entry = tables.architectures.iter().find(|e| architecture.ends_with(&e.suffix))?;
@@ -145,8 +149,8 @@ fn found(family: &str, task: &str, confidence: Confidence, reason: String) -> Cl
     Classified { family: family.to_owned(), task: task.to_owned(), confidence, reason }
 }
 
-/// An architecture that is named after a type of another family. Parts are named after the
-/// whole and the other way round (`gemma3_text`, `Gemma3ForCausalLM`), which is no contradiction.
+/// The architecture, if it is named after a model type of another family. A part named after the
+/// whole model, or the reverse (`gemma3_text`, `Gemma3ForCausalLM`), is not a contradiction.
 fn contradiction(
     tables: &Families,
     config: &Map<String, Value>,
@@ -189,7 +193,7 @@ fn by_name(tables: &Families, model: &str) -> Option<Classified> {
     let (regex, family) = tables.names.iter().find(|(regex, _)| regex.is_match(&lower))?;
     let task = tables.families.get(family)?.tasks.first().cloned().unwrap_or_default();
     let reason = match regex.find(&lower) {
-        Some(part) => format!("the name holds {:?}", shortened(part.as_str())),
+        Some(part) => format!("the name contains {:?}", shortened(part.as_str())),
         None => "the name".to_owned(),
     };
     Some(Classified { family: family.clone(), task, confidence: Confidence::Low, reason })
@@ -213,11 +217,11 @@ mod tests {
     }
 
     #[test]
-    fn evidence_counts_in_order() {
+    fn stronger_evidence_precedes_weaker_evidence() {
         for (model, config, expected) in [
             ("x", r#"{"model_type": "bert"}"#, "text_encoder High"),
             ("x", r#"{"model_type": "debertav2"}"#, "text_encoder High"),
-            // Listed as causal model by libraries, and still an encoder.
+            // An encoder, although libraries also list it as a causal model.
             (
                 "x",
                 r#"{"model_type": "bert", "architectures": ["BertForCausalLM"]}"#,
@@ -244,7 +248,7 @@ mod tests {
                 "decoder_moe Medium",
             ),
             ("x", r#"{"vision_config": {}, "text_config": {}}"#, "vlm Medium"),
-            // An architecture counts more than the structure, but for endings that say little.
+            // An architecture is stronger evidence than the structure, except for ambiguous suffixes.
             (
                 "x",
                 r#"{"architectures": ["NewForObjectDetection"], "vision_config": {}, "text_config": {}}"#,
@@ -272,12 +276,12 @@ mod tests {
             (
                 "x",
                 r#"{"model_type": "trocr"}"#,
-                "models of the type \"trocr\" cannot be tested: part of another model, which is tested as a whole",
+                "dtf cannot test models of type \"trocr\": part of another model, which is tested as a whole",
             ),
             (
                 "mystery",
                 r#"{"model_type": "q"}"#,
-                "the family of \"mystery\" is unknown (model_type: q)",
+                "cannot determine the family of \"mystery\" (model_type: q)",
             ),
         ] {
             assert_eq!(family(model, config), expected, "{model} {config}");
@@ -285,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn no_family_is_proposed_where_none_is_known() {
+    fn an_unknown_type_gets_no_proposed_family() {
         for kind in ["decision_transformer", "trocr", "never_heard_of"] {
             let config = Map::from_iter([("model_type".to_owned(), kind.into())]);
             let wrong = classify(&FAMILY_TABLES, "x", None, Some(&config), None);
@@ -297,8 +301,8 @@ mod tests {
     }
 
     #[test]
-    fn the_users_word_wins_and_is_checked() {
-        let classify = |said| classify(&FAMILY_TABLES, "bert", None, None, Some(said));
+    fn the_chosen_family_overrides_all_evidence_and_is_checked() {
+        let classify = |chosen| classify(&FAMILY_TABLES, "bert", None, None, Some(chosen));
         let found = classify("decoder_llm").expect("a family");
         assert_eq!((found.family.as_str(), found.confidence), ("decoder_llm", Confidence::High));
         let wrong = classify("text_encodr").expect_err("a typing mistake");

@@ -1,4 +1,9 @@
-//! Families: kinds of models that one test template can drive, as data.
+//! Families: groups of models that one test template can test, and the tables that assign models
+//! to them.
+//!
+//! The tables come from YAML: the built-in file, and files of users on top. Limits: names are
+//! matched by at most [`MAX_PATTERNS`] patterns per file, each compiled with a size limit. Promise:
+//! a table that loads names only known families.
 
 use crate::plan::depth;
 use crate::plan::embedded;
@@ -9,10 +14,10 @@ use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
-/// Most patterns of names in one file.
+/// Maximum number of name patterns in one file.
 pub const MAX_PATTERNS: usize = 200;
 
-/// What a table entry says about a model.
+/// Family and task of a model type.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Kind {
@@ -20,14 +25,16 @@ pub struct Kind {
     pub task: String,
 }
 
+/// Title and tasks of a family.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct About {
     pub title: String,
-    /// The first is the usual one.
+    /// The first task is the default.
     pub tasks: Vec<String>,
 }
 
+/// Family and task of the architectures whose name ends in `suffix`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Architecture {
@@ -43,7 +50,7 @@ struct NamePattern {
     family: String,
 }
 
-/// Each part may be left out.
+/// Content of a families file. Every section is optional.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
@@ -60,25 +67,25 @@ struct File {
     unsupported: BTreeMap<String, String>,
 }
 
-/// The tables by which a family is found.
+/// The tables that assign models to families.
 #[derive(Debug, Clone, Default)]
 pub struct Families {
     pub families: BTreeMap<String, About>,
     pub model_types: BTreeMap<String, Kind>,
-    /// `model_types` with `-`, `_` and `.` removed; spellings that then collide are left out.
+    /// Model types by their [`relax`]ed spelling. Ambiguous spellings are omitted.
     pub relaxed: BTreeMap<String, String>,
     pub architectures: Vec<Architecture>,
-    /// Weakest evidence, in order.
+    /// Name patterns and their families; the first match decides.
     pub names: Vec<(Regex, String)>,
-    /// Types that no template can drive, and why.
+    /// Model types that no template can test, with the reason.
     pub unsupported: BTreeMap<String, String>,
 }
 
-/// The tables in the binary. Their text is checked by a test, so that they always load.
+/// The built-in tables. A test checks that they load.
 pub static FAMILY_TABLES: LazyLock<Families> =
     LazyLock::new(|| Families::load(embedded::families()).unwrap_or_default());
 
-/// `deberta-v2` as `debertav2`.
+/// Removes `-`, `_` and `.` and converts to lower case: `deberta-v2` becomes `debertav2`.
 #[must_use]
 pub fn relax(model_type: &str) -> String {
     model_type.chars().filter(|c| !matches!(c, '-' | '_' | '.')).collect::<String>().to_lowercase()
@@ -89,15 +96,15 @@ impl Families {
         Self::default().merged(text)
     }
 
-    /// These tables with a further file on top: what it says wins, its architectures and
-    /// names are tried first, and a type that it maps is no longer unsupported.
+    /// These tables with a further file on top. Its entries override existing ones, its
+    /// architectures and names are tried first, and a type that it maps becomes supported.
     ///
     /// # Errors
-    /// Broken YAML, an unknown schema or family, a type that is mapped and unsupported at
-    /// once, a pattern that is none, or too many patterns ([`MAX_PATTERNS`]).
+    /// Invalid YAML, an unknown schema or family, a type that is both mapped and unsupported, an
+    /// invalid pattern, or more than [`MAX_PATTERNS`] patterns.
     pub fn merged(&self, text: &str) -> Result<Self, String> {
         if depth::too_deep(text).is_some() {
-            return Err("it is nested too deeply".into());
+            return Err("the file is nested too deeply".into());
         }
         let file: File = serde_yaml::from_str(text).map_err(|problem| problem.to_string())?;
         check(&file)?;
@@ -119,16 +126,16 @@ impl Families {
         let named = named.chain(merged.architectures.iter().map(|entry| &entry.family));
         let mut named = named.chain(merged.names.iter().map(|(_, family)| family));
         match named.find(|family| !merged.families.contains_key(*family)) {
-            Some(family) => Err(format!("{:?} is not a family", shortened(family))),
+            Some(family) => Err(format!("unknown family {:?}", shortened(family))),
             None => Ok(merged),
         }
     }
 }
 
-/// What can be told from one file alone.
+/// Checks a file without the tables that it is merged into.
 fn check(file: &File) -> Result<(), String> {
     if file.schema != 1 {
-        return Err(format!("schema {} of the families is unknown, this is 1", file.schema));
+        return Err(format!("unknown schema {} of the families file, expected 1", file.schema));
     }
     for (name, about) in &file.families {
         check_name(name)?;
@@ -137,7 +144,8 @@ fn check(file: &File) -> Result<(), String> {
         }
     }
     if file.names.len() > MAX_PATTERNS {
-        return Err(format!("names has {} entries, at most {MAX_PATTERNS}", file.names.len()));
+        let count = file.names.len();
+        return Err(format!("names has too many entries ({count}, maximum {MAX_PATTERNS})"));
     }
     match file.model_types.keys().find(|kind| file.unsupported.contains_key(*kind)) {
         Some(kind) => Err(format!("{:?} is both mapped and unsupported", shortened(kind))),
@@ -160,7 +168,7 @@ fn relaxed<'a>(model_types: impl Iterator<Item = &'a String>) -> BTreeMap<String
 
 fn pattern(entry: NamePattern) -> Result<(Regex, String), String> {
     let builder = RegexBuilder::new(&entry.pattern).unicode(false).size_limit(1 << 18).build();
-    let regex = builder.map_err(|problem| format!("a pattern of names: {problem}"))?;
+    let regex = builder.map_err(|problem| format!("invalid pattern in names: {problem}"))?;
     Ok((regex, entry.family))
 }
 
@@ -182,7 +190,7 @@ mod tests {
             embedded::families().replacen("family: text_encoder", "family: text_enkoder", 1);
         assert_eq!(
             Families::load(&unknown).err().as_deref(),
-            Some("\"text_enkoder\" is not a family")
+            Some("unknown family \"text_enkoder\"")
         );
     }
 
@@ -218,8 +226,8 @@ unsupported: { gpt2: not here }
     fn broken_files_of_users_are_refused() {
         let refused = |text: &str| FAMILY_TABLES.merged(text).expect_err(text);
         for (text, expected) in [
-            ("schema: 2", "schema 2 of the families is unknown, this is 1"),
-            ("schema: 1\nmodel_types: {x: {family: radar, task: t}}", "\"radar\" is not a family"),
+            ("schema: 2", "unknown schema 2 of the families file, expected 1"),
+            ("schema: 1\nmodel_types: {x: {family: radar, task: t}}", "unknown family \"radar\""),
             ("schema: 1\nfamilies: {radar: {title: t, tasks: []}}", "the family radar has no task"),
             (
                 "schema: 1\nmodel_types: {x: {family: vlm, task: t}}\nunsupported: {x: no}",
@@ -231,10 +239,12 @@ unsupported: { gpt2: not here }
         assert!(
             refused("schema: 1\nfamilies: {../x: {title: t, tasks: [t]}}").contains("not a name")
         );
-        assert!(refused("schema: 1\nnames: [{pattern: '(', family: vlm}]").contains("a pattern"));
+        assert!(
+            refused("schema: 1\nnames: [{pattern: '(', family: vlm}]").contains("invalid pattern")
+        );
         assert!(
             refused("schema: 1\nnames: [{pattern: 'x{999}{999}', family: vlm}]")
-                .contains("a pattern")
+                .contains("invalid pattern")
         );
         assert!(refused("schema: 1\nmodel_typos: {}").contains("unknown field"));
         assert!(refused(&"[".repeat(1000)).contains("nested"));

@@ -1,10 +1,10 @@
-//! What holds of a model beside its family: facts that its configuration tells.
+//! Properties of a model besides its family, as stated by its configuration.
 
 use crate::plan::quantised::Quantised;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-/// Fields of configurations with experts.
+/// Fields that give a number of experts.
 const EXPERTS: [&str; 5] = [
     "num_local_experts",
     "num_experts",
@@ -12,32 +12,32 @@ const EXPERTS: [&str; 5] = [
     "moe_intermediate_size",
     "moe_num_experts",
 ];
-/// Parts of composite configurations.
+/// Sections of composite configurations that are inspected too.
 const PARTS: [&str; 4] = ["text_config", "vision_config", "audio_config", "decoder"];
-/// Families whose models are an encoder and a decoder, whatever their configuration says:
-/// it leaves out what is usual for its type.
+/// Families whose models all have an encoder and a decoder, even where the configuration does not
+/// state it: configurations omit the defaults of their type.
 const ENCODER_DECODER: [&str; 2] = ["encoder_decoder", "asr_seq2seq"];
 
-/// Independent of each other and of the family.
+/// Properties that are independent of each other and of the family.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Flags {
-    /// Mixture of experts.
+    /// The model is a mixture of experts.
     pub moe: bool,
     pub encoder_decoder: bool,
     /// The published weights are quantised.
     pub quantised: bool,
-    /// How, where that is said.
+    /// Method of quantisation, if stated.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub quantisation: Option<String>,
-    /// Bits of a weight, where that is said.
+    /// Bits per weight, if stated.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub quantisation_bits: Option<u32>,
-    /// The model brings code of its own, which nobody runs unasked.
+    /// The model includes Python code, which dtf never runs.
     pub remote_code: bool,
 }
 
-/// Packages that a configuration needs besides those of its template: timm has the backbones
-/// that it names.
+/// The package that a configuration needs besides those of its template: timm, if the configuration
+/// names one of its backbones.
 #[must_use]
 pub fn packages(config: &Map<String, Value>) -> Option<&'static str> {
     let timm = |(key, value): (&String, &Value)| match (key.as_str(), value) {
@@ -50,6 +50,7 @@ pub fn packages(config: &Map<String, Value>) -> Option<&'static str> {
 }
 
 impl Flags {
+    /// Reads the properties of a model of this family.
     #[must_use]
     pub fn read(family: &str, config: &Map<String, Value>, quantised: Option<&Quantised>) -> Self {
         let parts = || PARTS.iter().filter_map(|part| config.get(*part)?.as_object());
@@ -67,7 +68,7 @@ impl Flags {
         }
     }
 
-    /// Those that hold, for people.
+    /// Names of the properties that apply, for messages.
     #[must_use]
     pub fn names(&self) -> Vec<String> {
         let bits = self.quantisation_bits.map(|bits| format!("{bits} bits"));
@@ -86,10 +87,10 @@ impl Flags {
     }
 }
 
-/// Mixture of experts, by the fields that such configurations have.
+/// Whether the configuration describes a mixture of experts.
 #[must_use]
 pub fn has_experts(config: &Map<String, Value>) -> bool {
-    // One expert is none to choose from.
+    // A single expert is a dense model: there is no choice.
     let several = |key: &str| config.get(key).and_then(Value::as_u64).is_some_and(|n| n > 1);
     EXPERTS.iter().any(|key| several(key))
 }
@@ -101,7 +102,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn backbones_of_timm_are_found_wherever_they_are_named() {
+    fn timm_backbones_are_found_at_every_level() {
         for (config, expected) in [
             (json!({"model_type": "timm_wrapper"}), Some("timm")),
             (json!({"backbone_config": {"model_type": "timm_backbone"}}), Some("timm")),
@@ -114,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn flags_are_told_by_the_configuration() {
+    fn flags_follow_the_configuration() {
         for (family, config, names) in [
             ("text_encoder", json!({}), &[][..]),
             ("decoder_moe", json!({"num_local_experts": 8}), &["mixture of experts"]),

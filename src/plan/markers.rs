@@ -1,24 +1,25 @@
-//! Which library a model is for, where a file of its directory or its configuration says so.
+//! Markers: files or fields that identify the library for which a model was made.
 
 use serde_json::{Map, Value};
 
-/// The components of a pipeline that a test needs, and the file of each.
+/// Components of a pipeline that a test needs, and the configuration file of each.
 pub(super) const COMPONENTS: [(&str, &str); 3] = [
     ("unet", "unet/config.json"),
     ("transformer", "transformer/config.json"),
     ("scheduler", "scheduler/scheduler_config.json"),
 ];
 
+/// The library for which a model was made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Marker {
-    /// The class of the pipeline.
+    /// Diffusers, with the class of the pipeline.
     Diffusers(String),
     SentenceTransformers,
     Timm,
 }
 
-/// The configuration of one model as a test is written from it, and its marker. `sentence`:
-/// the directory has a file of sentence-transformers.
+/// Returns the marker of a single model, and its configuration with `model_type` completed.
+/// `sentence` states whether the directory has a file of sentence-transformers.
 #[must_use]
 pub fn mark(
     mut config: Map<String, Value>,
@@ -31,7 +32,8 @@ pub fn mark(
     (config, sentence.then_some(Marker::SentenceTransformers))
 }
 
-/// Older ones have the fields of `pretrained_cfg` at the top.
+/// Whether the configuration is one of timm. Older versions have the fields of `pretrained_cfg` at
+/// the top level.
 fn is_timm(config: &Map<String, Value>) -> bool {
     let named = config.get("architecture").is_some_and(Value::is_string);
     let older = ["num_features", "global_pool", "first_conv"];
@@ -42,7 +44,7 @@ fn is_timm(config: &Map<String, Value>) -> bool {
 }
 
 impl Marker {
-    /// Family and task, and the reason for people.
+    /// Family, task, and the reason for messages.
     #[must_use]
     pub fn verdict(&self) -> (&'static str, &'static str, String) {
         match self {
@@ -57,11 +59,11 @@ impl Marker {
                 ("diffusion", task, format!("model_index.json names {class}"))
             }
             Marker::SentenceTransformers => {
-                let reason = "it has a config_sentence_transformers.json".to_owned();
+                let reason = "its directory has a config_sentence_transformers.json".to_owned();
                 ("embedding", "sentence-similarity", reason)
             }
             Marker::Timm => {
-                let reason = "its configuration is one of timm".to_owned();
+                let reason = "its config.json is a timm configuration".to_owned();
                 ("vision_classifier", "image-classification", reason)
             }
         }
@@ -74,7 +76,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn markers_tell_the_library() {
+    fn markers_identify_the_library() {
         let marked = |config: Value, sentence| match config {
             Value::Object(config) => mark(config, sentence),
             other => panic!("{other} is not a map"),
@@ -93,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn classes_of_pipelines_tell_the_task() {
+    fn the_class_of_a_pipeline_determines_the_task() {
         let task = |class: &str| Marker::Diffusers(class.into()).verdict().1;
         assert_eq!(task("StableDiffusionImg2ImgPipeline"), "image-to-image");
         assert_eq!(task("WanPipeline"), "text-to-video");

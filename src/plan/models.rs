@@ -1,7 +1,8 @@
-//! One entry under `models`: a model, the back-ends and shapes to test it with.
+//! Reads one entry under `models`: a model with the back-ends and shapes to test.
 //!
-//! Only what the file says; configuration, family and template are looked up in
-//! [`crate::plan::generate`].
+//! Only the plan is read here; [`crate::plan::generate`] looks up configuration, family and
+//! template. Limits: [`MAX_MODEL_BYTES`] per name, [`MAX_SHAPES`] values per shape. Promise: all
+//! errors of an entry are reported together.
 
 use crate::domain::accelerator::Backend;
 use crate::plan::entry::check_name;
@@ -13,11 +14,11 @@ use crate::plan::problem::{Found, Problem, Wrong, did_you_mean};
 use crate::plan::settings::{self, SHARED_KEYS, Settings};
 use crate::plan::source::is_json;
 
-/// Longest name of a model, in bytes.
+/// Maximum length of the name of a model, in bytes.
 pub const MAX_MODEL_BYTES: usize = 200;
-/// Most values of one list of shapes.
+/// Maximum number of values of one shape.
 pub const MAX_SHAPES: usize = 1000;
-/// Most inputs at a time, longest text and largest image that can be asked for.
+/// Maximum batch, length of a text in tokens, and edge of an image in pixels.
 const MAX_BATCH: i64 = 1 << 20;
 const MAX_LENGTH: i64 = 1 << 24;
 const MAX_IMAGE: i64 = 1 << 15;
@@ -39,10 +40,10 @@ const OWN_KEYS: [&str; 15] = [
     "exclude",
     "include",
 ];
-/// Keys whose lists multiply, in the order in which names show them.
+/// Keys whose lists are multiplied, in the order in which test names show them.
 const SHAPES: [&str; 7] =
     ["batch", "sequence_length", "image_size", "dtype", "attention", "runtime", "weights"];
-/// Spellings of precisions, and the one that dtf uses.
+/// Accepted spellings of precisions, each with dtf's spelling.
 const DTYPES: [(&str, &str); 6] = [
     ("fp32", "fp32"),
     ("fp16", "fp16"),
@@ -52,71 +53,75 @@ const DTYPES: [(&str, &str); 6] = [
     ("bfloat16", "bf16"),
 ];
 
-/// Implementations of attention; `default` is the model's own choice.
+/// Implementations of attention; `default` is that of the model.
 const ATTENTIONS: [&str; 4] = ["default", "eager", "sdpa", "flash_attention_2"];
-/// Where weights come from: the worker's cache and else random (auto), the same and fetched
-/// when they are not there (download), or one of the two.
+/// Sources of weights: the model cache of the worker, otherwise random (`auto`); only the cache
+/// (`cached`); only random; the cache, otherwise the hub (`download`).
 const WEIGHTS: [&str; 4] = ["auto", "cached", "random", DOWNLOAD];
-/// Told to the script by its environment; as a parameter it is `auto`.
+/// Passed to the script in its environment; its parameter is `auto`.
 pub const DOWNLOAD: &str = "download";
-/// What executes the model.
+/// Libraries that run the model.
 const RUNTIMES: [&str; 3] = ["torch", "onnxruntime", "openvino"];
 
-/// Where the configuration of a model is.
+/// Place of the configuration of a model.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Place {
-    /// In the machine's cache or the built-in catalogue, by name.
+    /// The model cache, the built-in catalogue or the hub, by the name of the model.
     Named,
-    /// A folder or a `config.json`, relative to the plan.
+    /// A directory or a `config.json`, relative to the plan.
     Local(String),
 }
 
+/// A value of `backends`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BackendChoice {
-    /// The processor and every accelerator back-end that a known worker has.
+    /// The CPU, and each accelerator back-end that a known worker has.
     Auto,
     One(Backend),
 }
 
+/// One entry under `models`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ModelEntry {
     pub path: Path,
-    /// As the plan spells it; a local one as `./folder`, so that a library that looks for
-    /// weights there never takes it for a name, nor the configuration for weights.
+    /// Name of the model in the spelling of the plan. A local model is `./directory`, so that a
+    /// library which loads weights from there never interprets it as the name of a published model.
     pub model: String,
     pub place: Place,
-    /// What test names begin with.
+    /// Prefix of the test names.
     pub prefix: String,
-    /// The plan says so.
+    /// Whether the plan specifies the prefix.
     pub is_named: bool,
     pub family: Option<String>,
     pub revision: Option<String>,
     pub backends: Vec<BackendChoice>,
-    /// Lists of shapes by parameter, in the order in which names show them.
+    /// Values of each given shape, in the order in which test names show them.
     pub shapes: Vec<(&'static str, Vec<Node>)>,
     pub parameters: Vec<(String, Node)>,
     pub exclude: Option<Node>,
     pub include: Option<Node>,
     pub settings: Settings,
-    /// Shapes that the family does not have are left out, not refused.
+    /// Shapes that the family does not have are ignored instead of refused.
     pub lenient: bool,
 }
 
 impl ModelEntry {
-    /// Whether a shape has more than one value, so that names must tell them apart.
+    /// Whether a shape has several values, so that test names must show it.
     pub(super) fn lists(&self, shape: &str) -> bool {
         self.shapes.iter().any(|(name, values)| *name == shape && values.len() > 1)
     }
 }
 
-/// Every key that an entry under `models` understands.
+/// Every key of an entry under `models`.
 #[must_use]
 pub fn keys() -> Vec<&'static str> {
     OWN_KEYS.iter().chain(&SHARED_KEYS).copied().collect()
 }
 
+/// Reads an entry.
+///
 /// # Errors
-/// All that is not understood.
+/// All errors of the entry.
 pub fn read(node: &Node, path: &Path) -> Result<ModelEntry, Problem> {
     let mut found = Found::default();
     let entry = read_on(node, path, &mut found);
@@ -124,7 +129,7 @@ pub fn read(node: &Node, path: &Path) -> Result<ModelEntry, Problem> {
     entry.ok_or_else(|| Problem::new(path, "not an entry"))
 }
 
-/// What is wrong is noted; nothing comes back without a model.
+/// Reads an entry and notes its errors. `None` if it has no valid model.
 fn read_on(node: &Node, path: &Path, found: &mut Found) -> Option<ModelEntry> {
     let fields = Fields::open(node, path, &keys(), found)?;
     let model = found.keep(read_model(&fields));
@@ -138,10 +143,10 @@ fn read_on(node: &Node, path: &Path, found: &mut Found) -> Option<ModelEntry> {
     let settings = found.keep(Settings::read(&fields)).unwrap_or_default();
     if settings.requires.backend.is_some() {
         let problem =
-            Problem::new(&path.key("requires").key("backend"), "back-ends are given elsewhere");
-        found.note(problem.hint("a model entry names its back-ends in backends:"));
+            Problem::new(&path.key("requires").key("backend"), "not allowed in a model entry");
+        found.note(problem.hint("specify the back-ends of a model in backends:"));
     }
-    // The rules choose among the shapes: without these they cannot be checked.
+    // The rules select among the shapes, so they cannot be checked without valid shapes.
     let shapes = found.keep(read_shapes(&fields));
     if let Some(shapes) = &shapes {
         found.keep(check_rules(&fields, shapes));
@@ -181,7 +186,7 @@ fn read_model(fields: &Fields) -> Result<(String, Place), Problem> {
         Some(node) => text(node).map_err(|wrong| wrong.at(&path))?,
         None => {
             let problem = Problem::new(&fields.path, "\"model\" is missing");
-            return Err(problem.hint("model: bert-base-uncased, or a folder such as ./my-model"));
+            return Err(problem.hint("for example model: bert-base-uncased, or model: ./my-model"));
         }
     };
     if is_local(&named) {
@@ -193,7 +198,7 @@ fn read_model(fields: &Fields) -> Result<(String, Place), Problem> {
     let shaped = named.split('/').all(|part| part.starts_with(|c: char| c.is_ascii_alphanumeric()));
     if named.len() > MAX_MODEL_BYTES || !named.chars().all(plain) || parts > 2 || !shaped {
         let message = format!("{:?} is not the name of a model", shortened(&named));
-        let hint = "such as bert-base-uncased, owner/model, ./folder or {config: config.json}";
+        let hint = "examples: bert-base-uncased, owner/model, ./directory, {config: config.json}";
         return Err(Problem::new(&path, message).hint(hint));
     }
     Ok((named, Place::Named))
@@ -203,7 +208,8 @@ fn is_local(model: &str) -> bool {
     model.starts_with("./") || model.ends_with('/') || is_json(model)
 }
 
-/// `mine` and `mine/config.json` are `./mine`, `small.json` is `./small`.
+/// Name of a local model: `mine` and `mine/config.json` become `./mine`, `small.json` becomes
+/// `./small`.
 fn local_name(file: &str) -> String {
     let folder = match file.strip_suffix("config.json") {
         Some("") => return ".".to_owned(),
@@ -214,7 +220,7 @@ fn local_name(file: &str) -> String {
     format!("./{folder}")
 }
 
-/// What a model is called in test names: local ones by their folder.
+/// Default prefix of the test names of a model; for a local model, the name of its directory.
 fn plain_name(model: &str) -> String {
     match model.strip_prefix("./") {
         Some(folder) => folder.rsplit('/').next().unwrap_or(folder).to_owned(),
@@ -238,8 +244,8 @@ fn read_backends(fields: &Fields) -> Result<Vec<BackendChoice>, Problem> {
         Node::Text(text) if text == "auto" => Ok(BackendChoice::Auto),
         other => match settings::backend(other)? {
             Some(backend) => Ok(BackendChoice::One(backend)),
-            None => Err(Wrong::new("a model test needs one back-end")
-                .hint("auto stands for cpu and every accelerator found")),
+            None => Err(Wrong::new("a model test needs a back-end")
+                .hint("auto selects cpu and each accelerator of a known worker")),
         },
     };
     let chosen = fields.list("backends", Backend::ALL.len() + 1, choice)?;
@@ -258,7 +264,7 @@ fn read_shapes(fields: &Fields) -> Result<Vec<(&'static str, Vec<Node>)>, Proble
     found.end().map(|()| shapes)
 }
 
-/// One value of a shape, as dtf spells it.
+/// One value of a shape, in dtf's spelling.
 fn shape(name: &str, node: &Node) -> Result<Node, Wrong> {
     let number = |most: i64| whole(1, most)(node).map(Node::Int);
     match name {
@@ -273,7 +279,7 @@ fn shape(name: &str, node: &Node) -> Result<Node, Wrong> {
     }
 }
 
-/// A rule chooses among values: those of back-ends, and of the shapes that are given.
+/// Checks that `exclude` and `include` refer only to back-ends and to shapes that are given.
 fn check_rules(fields: &Fields, shapes: &[(&str, Vec<Node>)]) -> Result<(), Problem> {
     let known: Vec<&str> = ["backend"].into_iter().chain(SHAPES).collect();
     for key in ["exclude", "include"] {
@@ -286,16 +292,18 @@ fn check_rules(fields: &Fields, shapes: &[(&str, Vec<Node>)]) -> Result<(), Prob
             if let Some((name, _)) = pairs.iter().find(|(name, _)| !given(name)) {
                 let option = name.replace('_', "-");
                 let problem =
-                    Problem::new(&path.key(name), format!("no {name} is given to choose"));
-                return Err(problem.hint(format!("give its values: --{option}, in a plan {name}")));
+                    Problem::new(&path.key(name), format!("{name} has no values to select from"));
+                return Err(
+                    problem.hint(format!("specify its values with --{option} (in a plan: {name})"))
+                );
             }
         }
     }
     Ok(())
 }
 
-/// What is added is as it would be in a list; what cannot be is refused here, and a back-end
-/// that the template does not know, where these are known.
+/// Reads `include`, whose shapes are checked like those of a list. The back-ends are checked later,
+/// when those of the template are known.
 fn read_include(fields: &Fields) -> Result<Option<Node>, Problem> {
     let Some(Node::List(items)) = fields.get("include") else {
         return Ok(fields.get("include").cloned());
@@ -313,7 +321,7 @@ fn read_include(fields: &Fields) -> Result<Option<Node>, Problem> {
     Ok(Some(Node::List(items)))
 }
 
-/// A list, or one value without brackets.
+/// Reads a list, or a single value as a list of one.
 fn one_or_more(
     fields: &Fields,
     key: &str,
@@ -344,8 +352,8 @@ fn dtype(node: &Node) -> Result<Node, Wrong> {
         .ok_or_else(|| wrong().hint(did_you_mean(text, &known)))
 }
 
-/// `exclude` may spell precisions either way, too; any other value that no list has is
-/// refused, since it would exclude nothing.
+/// Converts precisions in `exclude` to dtf's spelling. Other values are not converted: a value that
+/// is in no list excludes nothing and is refused later.
 fn with_plain_dtypes(node: &Node) -> Node {
     match node {
         Node::List(items) => Node::List(items.iter().map(with_plain_dtypes).collect()),
@@ -370,8 +378,8 @@ fn read_parameters(fields: &Fields) -> Result<Vec<(String, Node)>, Problem> {
     for (name, value) in entries {
         let key = path.key(name);
         if OWN_KEYS.contains(&name.as_str()) {
-            let problem = Problem::new(&key, format!("{name} stands outside of parameters"));
-            return Err(problem.hint(format!("move it one level up: {name}: …")));
+            let problem = Problem::new(&key, format!("{name} is not one of the parameters"));
+            return Err(problem.hint(format!("move {name} one level up, into the model entry")));
         }
         if value.scalar().is_none_or(|text| text.len() > 1024) {
             return Err(Wrong::expected("a number or a short text", value).at(&key));
@@ -385,7 +393,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn local_models_have_names() {
+    fn local_models_are_named_after_their_directory_or_file() {
         for (file, model, name) in [
             ("mine", "./mine", "mine"),
             ("a/mine/config.json", "./a/mine", "mine"),

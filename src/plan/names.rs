@@ -1,4 +1,5 @@
-//! Names that differ: of models with one last name, and of the files of generated tests.
+//! Makes names unique: those of models with the same last name, and those of the files of generated
+//! tests.
 
 use crate::domain::launch::Program;
 use crate::plan::entry::Entry;
@@ -7,15 +8,15 @@ use crate::plan::models::ModelEntry;
 use sha2::{Digest, Sha256};
 use std::collections::{HashMap, HashSet};
 
-/// Longest part of a file's name that is made from the name of a test. Many file systems take
-/// 255 bytes in all.
+/// Maximum length of the part of a file name that is made from the name of a test. Many file
+/// systems allow 255 bytes in total.
 const MAX_STEM: usize = 150;
-/// What is kept of both ends where a name is cut: the model, and back-end and shape.
+/// Lengths of the kept start (the model) and end (back-end and shape) of a longer name.
 const HEAD: usize = 90;
 const TAIL: usize = 50;
 
-/// For each path, which is given by its parts, the shortest end that no other one has. Paths
-/// that are equal keep equal names.
+/// The shortest suffix of each path that no other path has. Paths are given by their parts. Equal
+/// paths keep equal names.
 #[must_use]
 pub fn shortest_ends(paths: &[Vec<&str>]) -> Vec<String> {
     let end = |parts: &[&str], length: usize| parts[parts.len().saturating_sub(length)..].join("/");
@@ -30,8 +31,8 @@ pub fn shortest_ends(paths: &[Vec<&str>]) -> Vec<String> {
     paths.iter().map(own_end).collect()
 }
 
-/// Gives local models that have the same name names with so much of their paths that they
-/// differ. A name that was given stays.
+/// Extends equal names of local models by parts of their paths until they differ. A name that the
+/// plan specifies is unchanged.
 pub(super) fn tell_apart(models: &mut [ModelEntry]) {
     let mut count: HashMap<String, usize> = HashMap::new();
     for model in &*models {
@@ -49,12 +50,12 @@ pub(super) fn tell_apart(models: &mut [ModelEntry]) {
     }
 }
 
-/// The file of a generated test: a name that every file system and Python accept.
+/// File name of a generated test: a name that every file system and Python accept.
 #[must_use]
 pub fn script_name(test: &str) -> String {
     let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' };
     let stem: String = test.chars().map(plain).collect();
-    // Only one byte for each character is left.
+    // Each character of the stem is one byte.
     if stem.len() <= MAX_STEM {
         return format!("test_{stem}.py");
     }
@@ -62,7 +63,8 @@ pub fn script_name(test: &str) -> String {
     format!("test_{head}_{}_{tail}.py", digest(test))
 }
 
-/// Names of tests may differ where names of files do not: those get a digest of the name.
+/// Adds a digest of the test name to equal file names: names of tests can differ in characters that
+/// file names do not keep.
 pub(super) fn tell_scripts_apart<'a>(entries: impl Iterator<Item = &'a mut Entry>) {
     let mut entries: Vec<&mut Entry> = entries.collect();
     let mut seen = HashSet::new();
@@ -88,7 +90,7 @@ fn generated(entry: &Entry) -> Option<&str> {
     }
 }
 
-/// Eight digits that stand for a name.
+/// Eight hexadecimal digits that represent a name.
 fn digest(name: &str) -> String {
     hexadecimal(&Sha256::digest(name.as_bytes())[..4])
 }
@@ -99,7 +101,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn ends_are_as_short_as_they_can_be() {
+    fn suffixes_are_as_short_as_possible() {
         let paths = ["a/model", "c/model", "x/c/other", "model"];
         let paths: Vec<Vec<&str>> = paths.iter().map(|path| path.split('/').collect()).collect();
         assert_eq!(shortest_ends(&paths), ["a/model", "c/model", "other", "model"]);
@@ -108,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn file_names_show_what_is_tested_and_fit() {
+    fn file_names_show_model_and_shape_and_are_limited() {
         assert_eq!(script_name("Bert-base/cpu/b1-fp32"), "test_bert_base_cpu_b1_fp32.py");
         let long = |shape: &str| script_name(&format!("{}/cpu/{shape}", "m".repeat(139)));
         let (one, other) = (long("b1-s128-fp32"), long("b8-s128-fp32"));
@@ -121,7 +123,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn ends_differ_where_paths_do(
+        fn suffixes_differ_if_paths_differ(
             paths in proptest::collection::vec(proptest::collection::vec("[ab]", 1..4), 1..6),
         ) {
             let paths: Vec<Vec<&str>> =
@@ -135,7 +137,7 @@ mod tests {
         }
 
         #[test]
-        fn names_of_files_are_plain_and_short(test in any::<String>(), more in "[a-z/]{0,300}") {
+        fn file_names_are_plain_and_short(test in any::<String>(), more in "[a-z/]{0,300}") {
             let name = script_name(&format!("{test}{more}"));
             prop_assert!(name.len() <= 200);
             prop_assert!(name.chars().all(|c| c.is_ascii_alphanumeric() || "_.".contains(c)));

@@ -1,28 +1,27 @@
-//! JSON as Python's own module writes and reads it.
+//! Reads JSON as Python's `json` module does.
 //!
-//! Beside JSON proper that is: `NaN`, `Infinity` and `-Infinity`, whole numbers of any length,
-//! numbers too large for a float (which are infinite), and a byte order mark at the start. A
-//! [`Value`] can hold none of these numbers. Each becomes a text that starts with [`MARK`],
-//! which [`crate::plan::python::literal`] writes as the number again; whoever looks for a
-//! number finds a text and takes it for no size. The same words inside of texts stay as they
-//! are.
+//! Besides standard JSON, Python accepts `NaN`, `Infinity` and `-Infinity`, integers of any length,
+//! numbers too large for a float (which become infinite), and a byte order mark at the start. A
+//! [`Value`] cannot represent these numbers. Each becomes a string that starts with [`MARK`], which
+//! [`crate::plan::python::literal`] writes as the number again; code that expects a size finds a
+//! string and ignores it. The same words inside strings are unchanged.
 //!
-//! Limits: 128 levels (the parser's own) and `MAX_DIGITS` digits of a number.
+//! Limits: 128 levels (a limit of the parser) and `MAX_DIGITS` digits per number.
 
 use serde_json::Value;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 
-/// Starts a text that stands for a number. No configuration holds this character.
+/// First character of a string that represents a number. Configurations do not contain it.
 pub const MARK: char = '\0';
-/// Maximum number of digits of one number, as in Python.
+/// Maximum number of digits of a number, as in Python.
 const MAX_DIGITS: usize = 4300;
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// Reads a document.
+/// Parses a document.
 ///
 /// # Errors
-/// What is wrong with it, as the end of a sentence: `is not valid JSON: …`.
+/// The defect, as the predicate of a sentence: `is not valid JSON: …`.
 pub fn read(bytes: &[u8]) -> Result<Value, String> {
     if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
         return Err("is UTF-16 text; save it as UTF-8".to_owned());
@@ -33,7 +32,7 @@ pub fn read(bytes: &[u8]) -> Result<Value, String> {
     serde_json::from_str(&marked(text)).map_err(|problem| format!("is not valid JSON: {problem}"))
 }
 
-/// The number that a marked text stands for, as Python spells it.
+/// The Python expression for the number that a marked string represents.
 #[must_use]
 pub fn number(text: &str) -> Option<&str> {
     let name = text.strip_prefix(MARK)?;
@@ -49,7 +48,7 @@ pub fn number(text: &str) -> Option<&str> {
     }
 }
 
-/// The text with marked texts instead of the numbers that the parser does not take.
+/// The document with marked strings instead of the numbers that the parser rejects or rounds.
 fn marked(text: &str) -> Cow<'_, str> {
     let bytes = text.as_bytes();
     let mut out = String::new();
@@ -83,7 +82,7 @@ fn in_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"+-._".contains(&byte)
 }
 
-/// Behind the closing quote of the text that starts at `start`.
+/// Position after the closing quote of the string that starts at `start`.
 fn end_of_text(bytes: &[u8], start: usize) -> usize {
     let mut at = start + 1;
     while let Some(byte) = bytes.get(at) {
@@ -96,12 +95,12 @@ fn end_of_text(bytes: &[u8], start: usize) -> usize {
     bytes.len()
 }
 
-/// Keys are texts in Python too.
+/// Whether a colon follows, so that the word is a key. Python requires strings as keys, too.
 fn is_key(rest: &[u8]) -> bool {
     rest.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b':')
 }
 
-/// The name of a number that the parser does not take, or would round.
+/// The number in this word, if the parser would reject or round it.
 fn unusual(word: &str) -> Option<&str> {
     if matches!(word, "NaN" | "Infinity" | "-Infinity") {
         return Some(word);
@@ -131,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_of_python_become_the_same_numbers() {
+    fn python_numbers_keep_their_value() {
         for (text, expected) in [
             ("[0.0, Infinity]", "[0.0, float(\"inf\")]"),
             ("{\"a\":-Infinity,\"b\":NaN}", "{\"a\": float(\"-inf\"), \"b\": float(\"nan\")}"),
@@ -143,7 +142,7 @@ mod tests {
                 "[18446744073709551615, -9223372036854775808]",
             ),
             ("-9223372036854775809", "-9223372036854775809"),
-            // Inside of texts and keys they are words.
+            // Inside strings and keys they are text.
             (
                 r#"{"Infinity": "NaN", "a\"": "[-Infinity, \\", "b": ["NaN"]}"#,
                 r#"{"Infinity": "NaN", "a\"": "[-Infinity, \\", "b": ["NaN"]}"#,
@@ -155,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn what_python_refuses_is_refused() {
+    fn documents_that_python_refuses_are_refused() {
         let long = "9".repeat(MAX_DIGITS + 1);
         for text in [
             "Inf",
@@ -183,9 +182,8 @@ mod tests {
     }
 
     proptest! {
-        /// What is JSON already reads as it always did.
         #[test]
-        fn json_is_read_unchanged(text in "[a-zNI\\-\"\\\\{}:,\\[\\] .]{0,40}", any in any::<String>()) {
+        fn standard_json_is_read_unchanged(text in "[a-zNI\\-\"\\\\{}:,\\[\\] .]{0,40}", any in any::<String>()) {
             for text in [text, json!({ any.clone(): [any, 1.5, -7, null, true] }).to_string()] {
                 if let Ok(value) = serde_json::from_str::<Value>(&text) {
                     prop_assert_eq!(read(text.as_bytes()), Ok(value));
@@ -194,7 +192,7 @@ mod tests {
         }
 
         #[test]
-        fn nothing_makes_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..60)) {
+        fn no_input_panics(bytes in proptest::collection::vec(any::<u8>(), 0..60)) {
             let _ = read(&bytes);
         }
     }

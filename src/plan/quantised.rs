@@ -1,45 +1,45 @@
-//! Weights with fewer bits: how a model says so, and what its tests can do with them.
+//! Quantised weights: whether the published weights of a model are quantised, and whether tests can
+//! use them.
 //!
-//! Says so: a section of `config.json` or of a part of it, a file beside it, or a type of eight
-//! bits. A name is no evidence. What can be done: tests compare with fp32 on a processor, so
-//! weights are of use where the library turns them back into plain ones while it loads them.
-//! What the methods need was read from `transformers.quantizers` 5.24.
+//! The evidence is a section of `config.json` or of a part of it, a file beside it, or an 8-bit
+//! data type; a name is not evidence. Tests compare with fp32 on the CPU, so they can use quantised
+//! weights only if the library dequantises them while loading. The requirements of the methods are
+//! those of `transformers.quantizers` 5.24.
 
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-/// Files beside a `config.json` that say so.
+/// Files beside a `config.json` that describe quantised weights.
 pub(super) const FILES: [&str; 3] =
     ["hf_quant_config.json", "quantize_config.json", "quant_config.json"];
-/// Sections of a configuration that say so; the last one is of MLX.
+/// Sections of a configuration that describe quantised weights; the last one is used by MLX.
 const SECTIONS: [&str; 3] = ["quantization_config", "compression_config", "quantization"];
 const DTYPES: [&str; 2] = ["dtype", "torch_dtype"];
-/// How deep parts of a configuration are looked into.
+/// Maximum depth of the inspected parts of a configuration.
 const MAX_DEPTH: usize = 4;
-/// Longest name of a method that is kept.
+/// Maximum length of the kept name of a method, in characters.
 const MAX_METHOD_CHARS: usize = 40;
 
-/// The published weights have fewer bits.
+/// Quantisation of the published weights.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Quantised {
-    /// As the library names it, where that is said: `gptq`.
+    /// Method in the spelling of the library, such as `gptq`, if stated.
     pub method: Option<String>,
-    /// Of a weight, where that is said.
+    /// Bits per weight, if stated.
     pub bits: Option<u32>,
-    /// Where it is said: `quantization_config of config.json`.
+    /// Field or file that states it, such as `quantization_config of config.json`.
     pub evidence: String,
 }
 
-/// What a method needs, and whether tests can use its weights.
+/// A method of quantisation: its requirements, and whether tests can use its weights.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Method {
     pub name: &'static str,
-    /// Beside torch and transformers.
+    /// Required packages besides torch and transformers.
     pub packages: &'static [&'static str],
-    /// What can run such weights.
+    /// Back-ends that run such weights, for messages; empty if `restored`.
     pub runs: &'static str,
-    /// Whether the library turns the weights into plain ones, on a processor, where that is asked
-    /// for in the configuration.
+    /// Whether the library dequantises the weights on the CPU if the configuration requests it.
     pub restored: bool,
 }
 
@@ -78,7 +78,7 @@ const fn restored(name: &'static str, packages: &'static [&'static str]) -> Meth
     Method { name, packages, runs: "", restored: true }
 }
 
-/// Looks for it in a configuration and in the `FILES` beside it.
+/// Finds the quantisation in a configuration and in the `FILES` beside it, which `file` reads.
 #[must_use]
 pub fn find(
     config: &Map<String, Value>,
@@ -92,7 +92,7 @@ pub fn find(
     section().or_else(beside).or_else(dtype)
 }
 
-/// The configuration and the parts of it, each with what stands before its keys in messages.
+/// Collects the configuration and its parts, each with the prefix of its keys in messages.
 fn collect<'a>(
     config: &'a Map<String, Value>,
     place: String,
@@ -116,7 +116,7 @@ fn by_section(config: &Map<String, Value>, place: &str) -> Option<Quantised> {
         let section = config.get(*key)?.as_object()?;
         let bits = bits(section);
         let method = match named(section) {
-            // Other libraries have a section of this name for other ends.
+            // Other libraries use a section of this name for other purposes.
             None if *key == "quantization" => bits.map(|_| "mlx".to_owned())?.into(),
             None if *key == "compression_config" => Some("compressed-tensors".to_owned()),
             other => other,
@@ -137,7 +137,7 @@ fn by_dtype(config: &Map<String, Value>, place: &str) -> Option<Quantised> {
 fn in_file(name: &str, file: &Map<String, Value>) -> Option<Quantised> {
     let evidence = name.to_owned();
     if let Some(section) = file.get("quantization").and_then(Value::as_object) {
-        // Only the cache of keys and values may be quantised.
+        // Without quant_algo, only the key-value cache is quantised.
         let algorithm = section.get("quant_algo")?.as_str()?;
         let method = Some(format!("modelopt {algorithm}")).map(cut);
         return Some(Quantised { method, bits: bits(section), evidence });
@@ -149,7 +149,7 @@ fn in_file(name: &str, file: &Map<String, Value>) -> Option<Quantised> {
     Some(Quantised { method, bits: Some(bits), evidence })
 }
 
-/// The method that a section names, in the spelling of [`METHODS`].
+/// The method that a section specifies, in the spelling of [`METHODS`].
 fn named(section: &Map<String, Value>) -> Option<String> {
     let text = |key: &str| section.get(key).and_then(Value::as_str);
     let truth = |key: &str| section.get(key) == Some(&Value::Bool(true));
@@ -170,7 +170,7 @@ fn cut(method: String) -> String {
     method.chars().filter(|c| !c.is_control()).take(MAX_METHOD_CHARS).collect()
 }
 
-/// Bits of a weight.
+/// Bits per weight.
 fn bits(section: &Map<String, Value>) -> Option<u32> {
     let whole = |value: &Value| {
         let bits = u32::try_from(value.as_u64()?).ok()?;
@@ -196,7 +196,7 @@ fn bits(section: &Map<String, Value>) -> Option<u32> {
     name.iter().find_map(|key| width_in(section.get(*key)?.as_str()?))
 }
 
-/// `NVFP4`, `fp8`, `W4A16_AWQ`, `int8`: the first number of the name.
+/// First number in a name such as `NVFP4`, `fp8`, `W4A16_AWQ` or `int8`, if it is a width in bits.
 fn width_in(name: &str) -> Option<u32> {
     let digits: String =
         name.chars().skip_while(|c| !c.is_ascii_digit()).take_while(char::is_ascii_digit).collect();
@@ -204,15 +204,15 @@ fn width_in(name: &str) -> Option<u32> {
 }
 
 impl Quantised {
-    /// For people: `gptq, 4 bits`.
+    /// Description for messages: `gptq, 4 bits`.
     #[must_use]
     pub fn name(&self) -> String {
         let bits = self.bits.map(|bits| format!("{bits} bits"));
         let parts: Vec<String> = self.method.iter().cloned().chain(bits).collect();
-        if parts.is_empty() { "the method is not named".to_owned() } else { parts.join(", ") }
+        if parts.is_empty() { "unknown method".to_owned() } else { parts.join(", ") }
     }
 
-    /// What its method needs, where that is known.
+    /// The method, if it is known.
     #[must_use]
     pub fn about(&self) -> Option<&'static Method> {
         let method = self.method.as_deref()?;
@@ -225,24 +225,24 @@ impl Quantised {
         self.about().is_some_and(|method| method.restored)
     }
 
-    /// Packages with which the library turns the weights into plain ones.
+    /// Packages that the library needs to dequantise the weights.
     pub fn packages(&self) -> impl Iterator<Item = &'static str> {
         let method = self.about().filter(|method| method.restored);
         method.into_iter().flat_map(|method| method.packages).copied()
     }
 
-    /// Why tests cannot use the published weights, and what to do: message and hint.
+    /// Message and hint for a test that requires published weights which cannot be dequantised.
     #[must_use]
     pub fn refusal(&self, model: &str) -> (String, String) {
         let message = format!(
-            "{model} is quantised ({}: {}); tests compare with fp32 on a processor, into which \
-             such weights cannot be turned",
-            self.evidence,
-            self.name()
+            "{model} is quantised ({} in {}), and these weights cannot be dequantised for the \
+             fp32 reference on the CPU",
+            self.name(),
+            self.evidence
         );
         let elsewhere = match self.about() {
             Some(method) => format!(
-                "; transformers itself runs {} on {} with {}",
+                "; transformers runs {} on {} with {}",
                 method.name,
                 method.runs,
                 method.packages.join(" and ")
@@ -250,14 +250,14 @@ impl Quantised {
             None => String::new(),
         };
         let hint = format!(
-            "name the model that is not quantised, or test the architecture alone with --weights \
-             random (in a plan weights: random){elsewhere}"
+            "test the model that was quantised, or test the architecture with --weights random \
+             (in a plan: weights: random){elsewhere}"
         );
         (message, hint)
     }
 }
 
-/// The configuration without what says that weights are quantised, for weights that are drawn.
+/// The configuration without its quantisation sections, for random weights.
 #[must_use]
 pub fn plain(config: &Map<String, Value>) -> Map<String, Value> {
     let keep = |(key, value): (&String, &Value)| {
@@ -273,7 +273,7 @@ pub fn plain(config: &Map<String, Value>) -> Map<String, Value> {
     config.iter().filter_map(keep).collect()
 }
 
-/// The configuration that has the library turn the weights into plain ones.
+/// The configuration with the request to dequantise the weights while loading.
 #[must_use]
 pub fn restoring(config: &Map<String, Value>) -> Map<String, Value> {
     let change = |(key, value): (&String, &Value)| {
@@ -304,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_found_wherever_it_is_said() {
+    fn quantisation_is_found_in_all_places() {
         let plain = json!({"model_type": "llama"});
         for (config, files, name, evidence) in [
             (
@@ -346,7 +346,7 @@ mod tests {
             (
                 json!({"quantization_config": {}}),
                 vec![],
-                "the method is not named",
+                "unknown method",
                 "quantization_config of config.json",
             ),
             (
@@ -377,17 +377,17 @@ mod tests {
                 "quant_config.json",
             ),
         ] {
-            let told = found(&config, &files);
-            assert_eq!(told, Some((name.to_owned(), evidence.to_owned())), "{config}");
+            let expected = Some((name.to_owned(), evidence.to_owned()));
+            assert_eq!(found(&config, &files), expected, "{config}");
         }
     }
 
     #[test]
-    fn what_says_nothing_of_weights_is_not_taken_for_it() {
+    fn other_mentions_of_quantisation_are_ignored() {
         for (config, files) in [
             (json!({"model_type": "llama-gptq-awq-4bit"}), vec![]),
             (json!({"quantization_config": null, "torch_dtype": "bfloat16"}), vec![]),
-            // Audio codecs have a quantisation of their own.
+            // The quantisation of an audio codec does not concern its weights.
             (json!({"quantization": {"codebooks": 8}}), vec![]),
             (
                 json!({}),
@@ -403,17 +403,17 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_names_what_runs_it() {
+    fn a_refusal_names_the_back_ends_and_packages_that_run_the_method() {
         let of = |method: &str| Quantised { method: Some(method.into()), ..Quantised::default() };
         let (message, hint) = of("gptq").refusal("\"m\"");
         assert!(message.contains("\"m\" is quantised") && message.contains("gptq"), "{message}");
         assert!(hint.contains("--weights random") && hint.contains("optimum and gptqmodel"));
         assert!(!of("gptq").restored() && of("fp8").restored() && !of("new").restored());
-        assert!(!of("new").refusal("m").1.contains("transformers itself"));
+        assert!(!of("new").refusal("m").1.contains("transformers runs"));
     }
 
     #[test]
-    fn configurations_are_changed_at_every_level() {
+    fn sections_are_changed_at_every_level() {
         let config = json!({
             "a": 1, "quantization_config": {"quant_method": "fp8"},
             "text_config": {"b": 2, "quantization_config": {"quant_method": "fp8"}},

@@ -1,18 +1,19 @@
-//! Sizes that no model has: configurations with zero layers, negative widths, or fractions
-//! are refused before anything is estimated from them or a script is written. So are texts
-//! that are longer than the model ([`check_length`]), unless it is the template that says so
-//! ([`cut_lengths`]).
+//! Checks sizes before anything is estimated from them or a script is written: sizes in the
+//! configuration that no model has, such as zero layers, negative widths or fractions (`check`),
+//! and inputs that are longer than the model allows (`check_length`). A default length of the
+//! template is reduced instead (`cut_lengths`).
 //!
-//! Only keys that mean the same wherever they stand; of the 802 default configurations of
-//! transformers 5.23 none breaks the rule.
+//! Limit: only keys that have the same meaning in every configuration are checked. All 802 default
+//! configurations of transformers 5.23 pass.
 
 use crate::plan::case::Case;
 use crate::plan::node::shortened;
 use crate::plan::problem::Wrong;
 use serde_json::{Map, Value};
 
-/// Largest size that is believed.
+/// Maximum plausible size.
 const MAX: u64 = 1 << 30;
+/// Keys whose values are checked.
 const KEYS: [&str; 33] = [
     "d_ff",
     "d_kv",
@@ -49,20 +50,22 @@ const KEYS: [&str; 33] = [
     "vocab_size",
 ];
 
+/// Checks the sizes of a configuration and its parts.
+///
 /// # Errors
-/// A size of the configuration, or of a part of it, is no whole number from 1 to 2³⁰.
+/// A size is not a whole number from 1 to 2³⁰.
 pub fn check(config: &Map<String, Value>) -> Result<(), Wrong> {
     within(config, "")
 }
 
-/// `place` is what stands before the key in messages: empty, or `vision_config.`.
+/// `place` is the prefix of the keys in messages: empty, or `vision_config.`.
 fn within(config: &Map<String, Value>, place: &str) -> Result<(), Wrong> {
     for (key, value) in config {
         if KEYS.contains(&key.as_str()) && !is_size(value) {
             let value = shortened(&value.to_string());
             let message =
-                format!("{place}{key} of its config.json is {value}, which is not a size");
-            return Err(Wrong::new(message).hint("sizes are whole numbers from 1"));
+                format!("{place}{key} in its config.json is {value}, which is not a valid size");
+            return Err(Wrong::new(message).hint("sizes are whole numbers of at least 1"));
         }
         if let Some(part) = value.as_object() {
             within(part, &format!("{place}{}.", shortened(key)))?;
@@ -71,7 +74,7 @@ fn within(config: &Map<String, Value>, place: &str) -> Result<(), Wrong> {
     Ok(())
 }
 
-/// Lists have a size for each stage, mappings for each direction; nothing: the default.
+/// A list has one size per stage, a mapping one per direction, and `null` means the default.
 fn is_size(value: &Value) -> bool {
     match value {
         Value::Null => true,
@@ -81,8 +84,9 @@ fn is_size(value: &Value) -> bool {
     }
 }
 
-/// Cuts lengths of the template, which nobody said, to what the model has positions for. Where
-/// not one token fits they stay, to be refused.
+/// Reduces default lengths of the template to the number of positions of the model. Parameters in
+/// `said` are kept, and so are lengths of a model for which no token fits: `check_length` refuses
+/// it.
 pub(super) fn cut_lengths(
     config: &Map<String, Value>,
     family: &str,
@@ -99,20 +103,20 @@ pub(super) fn cut_lengths(
         length.as_u64().unwrap_or(0)
     };
     let new = match family {
-        // A token stands before what is written, which has as many positions of its own.
+        // The decoder has its own positions, of which the start token takes one.
         "encoder_decoder" => cut("max_new_tokens", limit.saturating_sub(1)),
-        // The other half is for what is read.
+        // The other half is for the input.
         _ => cut("max_new_tokens", limit / 2),
     };
     cut("sequence_length", limit.saturating_sub(written(family, new)));
 }
 
-/// Refuses more tokens than the model has positions for, as the script would by
-/// `require_length`. What the configuration leaves to its type is the script's to know, and
-/// so is how many tokens stand for an image.
+/// Refuses more tokens than the model has positions for, as `require_length` in the script does.
+/// Only the script knows the positions that a configuration leaves to its type, and the number of
+/// tokens that represent an image.
 ///
 /// # Errors
-/// The text, and what is written after it, is longer than the model.
+/// The input and the generated tokens together exceed the number of positions.
 pub(super) fn check_length(
     config: &Map<String, Value>,
     model: &str,
@@ -123,16 +127,19 @@ pub(super) fn check_length(
     let more = written(family, case.number("max_new_tokens"));
     match limit(config, family) {
         Some(limit) if length.saturating_add(more) > limit => {
-            let written = if more > 0 { format!(" and {more} to write") } else { String::new() };
+            let written = if more > 0 { format!(" and {more} new") } else { String::new() };
             let message = format!(
-                "{length} tokens{written} are asked for, {} has positions for {limit}",
+                "{length} tokens{written} are requested, but {} has positions for {limit}",
                 shortened(model)
             );
             let hint = match limit.saturating_sub(more) {
-                0 => "not one token fits: its config.json needs more positions, or max_new_tokens \
-                      must be less"
-                    .to_owned(),
-                most => format!("--sequence-length, in a plan sequence_length, is at most {most}"),
+                0 => {
+                    "reduce max_new_tokens, or increase the number of positions in its config.json"
+                        .to_owned()
+                }
+                most => {
+                    format!("use --sequence-length (in a plan: sequence_length) of at most {most}")
+                }
             };
             Err(Wrong::new(message).hint(hint))
         }
@@ -140,7 +147,7 @@ pub(super) fn check_length(
     }
 }
 
-/// Tokens that the model has positions for, where these are known to count.
+/// Number of tokens that the model has positions for, if they limit the length of its input.
 fn limit(config: &Map<String, Value>, family: &str) -> Option<u64> {
     match family {
         "text_encoder" | "embedding" | "document" | "encoder_decoder" | "decoder_llm"
@@ -150,7 +157,7 @@ fn limit(config: &Map<String, Value>, family: &str) -> Option<u64> {
     }
 }
 
-/// Tokens that are written after the text; a warm-up writes two.
+/// Number of tokens that are generated after the input. The warm-up generates two.
 fn written(family: &str, new: u64) -> u64 {
     match family {
         "decoder_llm" | "decoder_moe" | "decoder_ssm" => new.max(2),
@@ -158,7 +165,7 @@ fn written(family: &str, new: u64) -> u64 {
     }
 }
 
-/// Types that leave out the positions up to that of padding.
+/// Model types that do not use the positions up to that of padding.
 const AFTER_PADDING: [&str; 17] = [
     "altclip_text_model",
     "bridgetower_text_model",
@@ -179,7 +186,8 @@ const AFTER_PADDING: [&str; 17] = [
     "xmod",
 ];
 
-/// For how many tokens a configuration has positions, which types name differently.
+/// Number of tokens for which a configuration has positions. The name of the field depends on the
+/// model type.
 fn positions(config: &Map<String, Value>) -> Option<u64> {
     let kind = config.get("model_type").and_then(Value::as_str).unwrap_or_default();
     let key = match kind {
@@ -206,7 +214,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn texts_are_no_longer_than_the_model() {
+    fn inputs_longer_than_the_model_are_refused() {
         let checked = |family: &str, config: Value, length: u64, new: u64| {
             let parameters = json!({"sequence_length": length, "max_new_tokens": new});
             let parameters = parameters.as_object().expect("a map").clone();
@@ -216,20 +224,20 @@ mod tests {
         };
         let bert = json!({"model_type": "bert", "max_position_embeddings": 512});
         assert_eq!(checked("text_encoder", bert.clone(), 512, 0), Ok(()));
-        let told = "513 tokens are asked for, m has positions for 512 | \
-                    --sequence-length, in a plan sequence_length, is at most 512";
-        assert_eq!(checked("text_encoder", bert.clone(), 513, 0), Err(told.to_owned()));
-        // It reads no text in this family, so that there is nothing to count.
+        let error = "513 tokens are requested, but m has positions for 512 | \
+                     use --sequence-length (in a plan: sequence_length) of at most 512";
+        assert_eq!(checked("text_encoder", bert.clone(), 513, 0), Err(error.to_owned()));
+        // Models of this family read no text.
         assert_eq!(checked("vision_classifier", bert, 513, 0), Ok(()));
         let gpt2 = json!({"model_type": "gpt2", "n_positions": 64});
         assert_eq!(checked("decoder_llm", gpt2.clone(), 60, 4), Ok(()));
-        let told = "60 tokens and 5 to write are asked for, m has positions for 64 | \
-                    --sequence-length, in a plan sequence_length, is at most 59";
-        assert_eq!(checked("decoder_llm", gpt2, 60, 5), Err(told.to_owned()));
+        let error = "60 tokens and 5 new are requested, but m has positions for 64 | \
+                     use --sequence-length (in a plan: sequence_length) of at most 59";
+        assert_eq!(checked("decoder_llm", gpt2, 60, 5), Err(error.to_owned()));
         let roberta = json!({"model_type": "roberta", "max_position_embeddings": 514});
         assert_eq!(checked("text_encoder", roberta.clone(), 512, 0), Ok(()));
         assert!(checked("text_encoder", roberta, 513, 0).is_err());
-        // Relative positions, whose number limits nothing.
+        // Relative positions do not limit the length.
         let t5 = json!({"model_type": "t5", "n_positions": 512});
         assert_eq!(checked("encoder_decoder", t5, 4096, 8), Ok(()));
         let clip = json!({"model_type": "clip", "text_config":
@@ -254,11 +262,12 @@ mod tests {
             assert_eq!(checked(good.clone()), Ok(()), "{good}");
         }
         for bad in [json!(0), json!(-64), json!(1e300), json!(0.5), json!("768"), json!([2, 0])] {
-            let told = checked(json!({"hidden_size": bad})).expect_err("refused");
-            assert!(told.starts_with("hidden_size of its config.json is "), "{told}");
+            let error = checked(json!({"hidden_size": bad})).expect_err("refused");
+            assert!(error.starts_with("hidden_size in its config.json is "), "{error}");
         }
-        let told = checked(json!({"vision_config": {"num_channels": 0}}));
-        let expected = "vision_config.num_channels of its config.json is 0, which is not a size";
-        assert_eq!(told, Err(expected.to_owned()));
+        let error = checked(json!({"vision_config": {"num_channels": 0}}));
+        let expected =
+            "vision_config.num_channels in its config.json is 0, which is not a valid size";
+        assert_eq!(error, Err(expected.to_owned()));
     }
 }

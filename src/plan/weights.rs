@@ -1,10 +1,10 @@
-//! A model's own weights: which files of its directory hold them, and whether those can be whole,
-//! by their names, sizes and first bytes.
+//! Finds the weights of a model: the files in its directory that contain them, and whether these
+//! files are intact as far as their names, sizes and headers show.
 //!
-//! A test takes the same look before it loads them (`templates/_shared/files_of_weights.py.j2`),
-//! on the machine where it runs; here it is taken to refuse what cannot work before anything
-//! runs. Limits: [`MAX_ENTRIES`] names in a directory, [`MAX_READ_BYTES`] of a file. What is larger
-//! is left to the test.
+//! Each test repeats this check on the machine where it runs, before it loads the weights
+//! (`templates/_shared/files_of_weights.py.j2`). The check here refuses unusable weights before
+//! anything runs. Limits: [`MAX_ENTRIES`] names in a directory, [`MAX_READ_BYTES`] per file. Larger
+//! headers are left to the test.
 
 use crate::plan::files::{Files, Unreadable};
 use crate::plan::models::{ModelEntry, Place};
@@ -16,19 +16,18 @@ use std::fmt;
 
 /// Maximum number of names in one directory.
 pub const MAX_ENTRIES: usize = 20_000;
-/// Maximum number of bytes that are read of a header or of a list of shards.
+/// Maximum number of bytes that are read of a header or of a shard index.
 pub const MAX_READ_BYTES: usize = 16 << 20;
 /// Maximum number of characters of a message.
 const MAX_MESSAGE: usize = 1000;
-/// The format's own limit.
+/// Maximum size of a header, as the safetensors format defines it.
 const MAX_HEADER_BYTES: u64 = 100_000_000;
-/// Bytes that tell what a file is.
+/// Number of bytes that are enough to recognise the kind of a file.
 const FIRST_BYTES: usize = 512;
-/// What safetensors files of transformers and of diffusers begin with.
+/// Stem of the safetensors files of transformers; the next one is that of diffusers.
 const STEM: &str = "model";
 const PIPELINE_STEM: &str = "diffusion_pytorch_model";
-/// Endings of files that hold weights, and beginnings of those that a training run leaves beside
-/// them and that hold none.
+/// Suffixes of files with weights.
 const FORMATS: [&str; 11] = [
     ".safetensors",
     ".bin",
@@ -42,49 +41,51 @@ const FORMATS: [&str; 11] = [
     ".pkl",
     ".npz",
 ];
+/// Prefixes of files with the same suffixes that a training run writes and that are not weights.
 const NOT_WEIGHTS: [&str; 6] =
     ["training_args", "optimizer", "scheduler", "rng_state", "scaler", "random_states"];
 const WITHOUT: &str = "or test with random weights: --weights random (in a plan: weights: random)";
-const REPLACE: &str = "replace the file, for example by repeating the download";
+const REPLACE: &str = "replace the file, for example by downloading it again";
 
-/// Where a directory of weights is looked for.
+/// A directory in which weights are searched for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct At<'a> {
     pub root: Root<'a>,
-    /// The component of a pipeline; empty for a single model.
+    /// Component of a pipeline; empty for a single model.
     pub part: &'a str,
 }
 
+/// The directory of a model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Root<'a> {
-    /// A directory as the plan names it.
+    /// A directory by its path in the plan.
     Plan(&'a str),
-    /// A model by its name, in the machine's model cache.
+    /// A model by its name, in the model cache of this machine.
     Cache { model: &'a str, revision: Option<&'a str> },
 }
 
-/// A directory on this machine. Links in it are followed wherever they lead: weights are read
-/// where they are, and never travel.
+/// Content of a directory on this machine. Links are followed to any place, because weights are
+/// read in place and never sent to a worker.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Directory {
     /// Absolute path of the root.
     pub path: String,
-    /// Names in it, or in its part, and the size of each file; else what is wrong with it, in words that
-    /// go on after its name. What is neither a file nor a link to one is no file.
+    /// Size of each file in the root or its part, or why it cannot be used, as the predicate of a
+    /// sentence whose subject is the name ("is not a file").
     pub entries: BTreeMap<String, Result<u64, String>>,
 }
 
-/// Which weights the tests of a model use, as far as that is known before they run.
+/// The weights that the tests of a model will use, as far as this is known before they run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Weights {
-    /// Those in this directory, an absolute path.
+    /// The weights in this directory, an absolute path.
     Own(String),
-    /// There are none beside the configuration: random ones.
+    /// Random weights, because there are none beside the configuration.
     Absent,
-    /// Random ones, and nothing else was asked for.
+    /// Random weights, as requested.
     Asked,
-    /// Those of the worker's cache, or of the hub. `here`: this machine's cache has some, or they
-    /// may be fetched.
+    /// The weights in the model cache of the worker, or on the hub. `here` is true if the cache of
+    /// this machine has weights, or if they may be downloaded.
     Published { here: bool },
 }
 
@@ -93,25 +94,26 @@ impl fmt::Display for Weights {
         f.write_str(match self {
             Self::Own(directory) => directory,
             Self::Absent => "random: there are no weights beside the configuration",
-            Self::Asked => "random, as asked",
+            Self::Asked => "random, as requested",
             Self::Published { .. } => "from the model cache of the worker, if it has them",
         })
     }
 }
 
-/// What a directory holds.
+/// The weights in a directory.
 #[derive(Debug, PartialEq, Eq)]
 enum Found {
     Nothing,
     Safetensors,
-    /// Weights in formats that are not loaded.
+    /// Files with weights in formats that dtf does not load.
     Others(Vec<String>),
 }
 
-/// Looks for the weights of a model. `asked` has the value of `weights` of each test.
+/// Finds the weights of a model. `asked` contains the values of `weights` of all its tests.
 ///
 /// # Errors
-/// The model's own directory has weights that cannot be used, or none where some must be.
+/// The weights in the directory of the model cannot be used, or there are none although a test
+/// requires them.
 pub fn of(
     entry: &ModelEntry,
     config: &Map<String, Value>,
@@ -129,11 +131,11 @@ pub fn of(
         Place::Named => {
             let root = Root::Cache { model: &entry.model, revision: entry.revision.as_deref() };
             let found = find(At { root, part }, stem, files);
-            // What is there and broken is the test's to tell: another machine may run it.
+            // The test reports damaged weights itself, since another machine may run it.
             let here = asked.contains("download") || !matches!(found, Ok(None));
             return Ok(Weights::Published { here });
         }
-        // A configuration by another name than a directory has it stands alone.
+        // A file with another name than config.json is a configuration without weights.
         Place::Local(path) if is_json(path) => match path.rsplit_once('/') {
             Some((directory, "config.json")) => Some(directory),
             None if path == "config.json" => Some(""),
@@ -152,15 +154,19 @@ pub fn of(
     if found.is_none() && asked.contains("cached") {
         let message = format!("{} has no weights beside its configuration", entry.model);
         let problem = Problem::new(&entry.path.key("weights"), message);
-        return Err(problem.hint(format!("save them there with save_pretrained, {WITHOUT}")));
+        return Err(problem.hint(format!("save them there with save_pretrained(), {WITHOUT}")));
     }
     Ok(found.map_or(Weights::Absent, Weights::Own))
 }
 
-/// The absolute path of a directory that holds weights as safetensors.
+/// Absolute path of the directory if it contains safetensors weights; `None` without weights.
+///
+/// # Errors
+/// The directory cannot be read, or its weights are damaged or in another format.
 fn find(at: At<'_>, stem: &str, files: &dyn Files) -> Result<Option<String>, Wrong> {
     let found = files.directory(at).map_err(|problem| {
-        Wrong::new(format!("the directory cannot be read: {problem}")).hint(hint(REPLACE))
+        Wrong::new(format!("cannot read the directory: {problem}"))
+            .hint(hint("check the directory"))
     })?;
     let Some(directory) = found else { return Ok(None) };
     let parts = [directory.path.as_str(), at.part].into_iter().filter(|part| !part.is_empty());
@@ -171,13 +177,13 @@ fn find(at: At<'_>, stem: &str, files: &dyn Files) -> Result<Option<String>, Wro
         Ok(Found::Safetensors) => Ok(Some(directory.path)),
         Ok(Found::Others(names)) => {
             let names: Vec<&str> = names.iter().take(3).map(String::as_str).collect();
-            let message = format!("{} has only {}", directory.path, names.join(", "));
-            let wrong = Wrong::new(plain(&format!("{message}, and dtf loads only safetensors")));
-            Err(wrong.hint(hint("convert them with save_pretrained")))
+            let message = format!("{} contains only {}", directory.path, names.join(", "));
+            let wrong = Wrong::new(plain(&format!("{message}, but dtf loads only safetensors")));
+            Err(wrong.hint(hint("convert the weights with save_pretrained()")))
         }
         Err(fault) => {
             let next = match &fault {
-                fault if fault.contains("Git LFS") => "fetch the file with git lfs pull",
+                fault if fault.contains("Git LFS") => "download the file with `git lfs pull`",
                 fault if fault.contains("cannot be read") => "make the file readable",
                 _ => REPLACE,
             };
@@ -186,8 +192,8 @@ fn find(at: At<'_>, stem: &str, files: &dyn Files) -> Result<Option<String>, Wro
     }
 }
 
-/// Names of files, and what a list of shards names, are anybody's: cut, and without commands to
-/// a terminal.
+/// Makes a message safe to print: names of files and entries of a shard index are foreign text, so
+/// control characters are replaced and the length is limited.
 fn plain(text: &str) -> String {
     let shown = text.chars().take(MAX_MESSAGE);
     shown.map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()
@@ -197,7 +203,10 @@ fn hint(next: &str) -> String {
     format!("{next}, {WITHOUT}")
 }
 
-/// What a directory holds; else which file is at fault, and why.
+/// Determines the weights in a directory from its entries.
+///
+/// # Errors
+/// The name of a damaged file, and the reason.
 fn look(
     entries: &BTreeMap<String, Result<u64, String>>,
     stem: &str,
@@ -205,7 +214,7 @@ fn look(
 ) -> Result<Found, String> {
     let mut variants: BTreeMap<&str, (bool, &str)> = BTreeMap::new();
     for name in entries.keys() {
-        // Where a variant has one file and shards, libraries load the one file.
+        // If a variant has both a single file and shards, libraries load the single file.
         match variant(name, stem) {
             Some((variant, true)) => drop(variants.entry(variant).or_insert((true, name))),
             Some((variant, false)) => drop(variants.insert(variant, (false, name))),
@@ -215,7 +224,7 @@ fn look(
     if variants.len() > 1 && !variants.contains_key("") {
         let names: Vec<&str> = variants.into_keys().collect();
         let names = names.join(", ");
-        return Err(format!("there are several variants ({names}) and no {stem}.safetensors"));
+        return Err(format!("there are several variants ({names}) but no {stem}.safetensors"));
     }
     let Some((_, (listed, name))) = variants.pop_first() else {
         let others: Vec<String> =
@@ -223,7 +232,7 @@ fn look(
         return Ok(if others.is_empty() { Found::Nothing } else { Found::Others(others) });
     };
     let fault_of = |name: &str| match entries.get(name) {
-        None => Some("is not there".to_owned()),
+        None => Some("is missing".to_owned()),
         Some(Err(fault)) => Some(fault.clone()),
         Some(Ok(size)) => fault(*size, |most| read(name, most)),
     };
@@ -238,13 +247,13 @@ fn look(
     let text = text.map_err(|problem| format!("{name} cannot be read: {problem}"))?;
     for shard in shards(&text).map_err(|fault| format!("{name} {fault}"))? {
         if let Some(fault) = fault_of(&shard) {
-            return Err(format!("{shard} ({name} lists it) {fault}"));
+            return Err(format!("{shard} (listed in {name}) {fault}"));
         }
     }
     Ok(Found::Safetensors)
 }
 
-/// The variant that a file name stands for (empty: none), and whether it is a list of shards.
+/// The variant in a file name (empty for the default), and whether the file is a shard index.
 fn variant<'a>(name: &'a str, stem: &str) -> Option<(&'a str, bool)> {
     let rest = name.strip_prefix(stem)?;
     let (rest, listed) = match rest.strip_prefix(".safetensors.index") {
@@ -256,7 +265,7 @@ fn variant<'a>(name: &'a str, stem: &str) -> Option<(&'a str, bool)> {
     (plain && (rest.is_empty() || !variant.is_empty())).then_some((variant, listed))
 }
 
-/// `fp16-00001-of-00002`
+/// Whether the text ends like the name of a shard: `fp16-00001-of-00002`.
 fn is_shard(variant: &str) -> bool {
     let number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let parts = variant.rsplit_once("-of-").and_then(|(left, all)| {
@@ -272,7 +281,7 @@ fn holds_weights(name: &str) -> bool {
         && !NOT_WEIGHTS.iter().any(|beginning| name.starts_with(beginning))
 }
 
-/// The files that a list of shards names. One that is too long to be read here names none.
+/// Names of the files in a shard index; none if the index is too large to be read here.
 fn shards(text: &[u8]) -> Result<BTreeSet<String>, String> {
     if let Some(fault) = pointer_or_empty(text) {
         return Err(fault);
@@ -285,11 +294,14 @@ fn shards(text: &[u8]) -> Result<BTreeSet<String>, String> {
     let names =
         map.and_then(|map| map.values().map(|file| Some(file.as_str()?.to_owned())).collect());
     let Some(names): Option<BTreeSet<String>> = names else {
-        return Err("is not a list of shards (JSON with a weight_map)".to_owned());
+        return Err("is not a shard index (JSON with a weight_map)".to_owned());
     };
     let plain = |name: &String| !name.is_empty() && !name.contains(['/', '\\']);
-    if names.is_empty() || !names.iter().all(plain) {
-        return Err("does not list files of its own directory".to_owned());
+    if names.is_empty() {
+        return Err("lists no files".to_owned());
+    }
+    if !names.iter().all(plain) {
+        return Err("lists files outside its directory".to_owned());
     }
     Ok(names)
 }
@@ -298,13 +310,13 @@ fn pointer_or_empty(first: &[u8]) -> Option<String> {
     if first.is_empty() {
         Some("is empty".to_owned())
     } else if first.starts_with(b"version https://git-lfs") {
-        Some("is a Git LFS pointer and not the file itself".to_owned())
+        Some("is a Git LFS pointer, not the file itself".to_owned())
     } else {
         None
     }
 }
 
-/// What is wrong with a safetensors file of a size; `read` gives its beginning.
+/// Why a safetensors file of this size is unusable; `read` returns its first bytes.
 fn fault(size: u64, read: impl Fn(usize) -> Result<Vec<u8>, Unreadable>) -> Option<String> {
     let unreadable = |problem: Unreadable| Some(format!("cannot be read: {problem}"));
     let first = match read(FIRST_BYTES) {
@@ -324,7 +336,7 @@ fn fault(size: u64, read: impl Fn(usize) -> Result<Vec<u8>, Unreadable>) -> Opti
     }
     if size < 8 + length || size < 10 {
         let least = 8 + length;
-        return Some(format!("is cut short: it has {size} bytes, its header alone takes {least}"));
+        return Some(format!("is truncated: it has {size} bytes, its header alone has {least}"));
     }
     let end = usize::try_from(8 + length).unwrap_or(usize::MAX);
     if end > MAX_READ_BYTES {
@@ -339,56 +351,57 @@ fn fault(size: u64, read: impl Fn(usize) -> Result<Vec<u8>, Unreadable>) -> Opti
     };
     let Some(last) = ends.into_iter().max() else { return Some("has no tensors".to_owned()) };
     match last.saturating_add(8 + length) {
-        whole if size < whole => Some(format!("is cut short: it has {size} of {whole} bytes")),
+        whole if size < whole => Some(format!("is truncated: it has {size} of {whole} bytes")),
         whole if size > whole => {
-            Some(format!("is damaged: it has {size} bytes, and its header describes {whole}"))
+            Some(format!("is damaged: it has {size} bytes, but its header describes {whole}"))
         }
         _ => None,
     }
 }
 
-/// Where each tensor ends, behind the header.
+/// End of each tensor, in bytes after the header.
 fn ends_of_tensors(header: &[u8]) -> Option<Vec<u64>> {
     let header: Value = serde_json::from_slice(header).ok()?;
     let tensors = header.as_object()?.iter().filter(|(name, _)| *name != "__metadata__");
     tensors.map(|(_, tensor)| tensor.get("data_offsets")?.get(1)?.as_u64()).collect()
 }
 
-/// What a file is that should be another, by its first bytes.
+/// Describes the kind of a file that is not safetensors, by its first bytes.
 fn looks_like(first: &[u8]) -> String {
     let starts = |texts: &[&[u8]]| texts.iter().any(|text| first.starts_with(text));
     if starts(&[b"GGUF"]) {
         return "a GGUF file".to_owned();
     }
     if starts(&[b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"]) {
-        return "a pickle of PyTorch".to_owned();
+        return "a PyTorch pickle".to_owned();
     }
-    // The last character may have been cut.
+    // The last character may be incomplete.
     let text = String::from_utf8_lossy(first);
     let text = text.trim_end_matches('\u{fffd}').trim();
     if text.is_empty()
         || text.contains('\u{fffd}')
         || text.chars().any(|c| c.is_control() && !c.is_whitespace())
     {
-        return "data of another kind".to_owned();
+        return "other binary data".to_owned();
     }
     let lower = text.to_lowercase();
     if ["<!doctype", "<html", "<?xml"].iter().any(|start| lower.starts_with(start)) {
         return "an HTML page".to_owned();
     }
-    format!("text that begins with {:?}", text.chars().take(40).collect::<String>())
+    format!("text that starts with {:?}", text.chars().take(40).collect::<String>())
 }
 
-/// Models whose tests use random weights, for people: one sentence for each reason.
+/// Models whose tests use random weights, grouped by reason for the notes to the user.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Random {
     asked: Vec<String>,
     absent: Vec<String>,
-    /// Known by name, and not in the cache of this machine.
+    /// Models that are specified by name and are not in the model cache of this machine.
     uncached: Vec<String>,
 }
 
 impl Random {
+    /// Records a model if its tests will use random weights.
     pub fn add(&mut self, model: &str, weights: &Weights) {
         let list = match weights {
             Weights::Asked => &mut self.asked,
@@ -399,14 +412,15 @@ impl Random {
         list.push(model.to_owned());
     }
 
-    /// `here`: the tests run on this machine, so that its cache is the one that counts.
+    /// One note per reason. `here` states that the tests run on this machine, so that its model
+    /// cache decides.
     #[must_use]
     pub fn told(&self, here: bool) -> Vec<String> {
         let uncached = if here { self.uncached.as_slice() } else { &[] };
         [
-            (self.asked.as_slice(), "as asked"),
+            (self.asked.as_slice(), "as requested"),
             (&self.absent, "there are no weights beside the configuration"),
-            (uncached, "the model cache of this machine has no weights for it"),
+            (uncached, "not in the model cache of this machine"),
         ]
         .into_iter()
         .filter_map(|(models, why)| {
@@ -425,7 +439,7 @@ mod tests {
     use crate::plan::embedded;
     use proptest::prelude::*;
 
-    /// Files by name; a text in the place of bytes is what is wrong with an entry.
+    /// A file by name, with its content or the reason why the entry cannot be used.
     type Content<'a> = (&'a str, Result<Vec<u8>, &'a str>);
 
     fn found(files: &[Content<'_>]) -> Result<Found, String> {
@@ -461,7 +475,7 @@ mod tests {
     }
 
     #[test]
-    fn weights_are_found_by_their_names() {
+    fn weights_are_found_by_file_name() {
         let ok = |names: &[&str]| {
             let files: Vec<Content<'_>> = names.iter().map(|name| (*name, Ok(whole()))).collect();
             found(&files)
@@ -469,7 +483,7 @@ mod tests {
         assert_eq!(ok(&["config.json", "vocab.txt", "optimizer.pt"]), Ok(Found::Nothing));
         assert_eq!(ok(&["model.safetensors", "pytorch_model.bin"]), Ok(Found::Safetensors));
         assert_eq!(ok(&["model.fp16.safetensors"]), Ok(Found::Safetensors));
-        let variants = "there are several variants (bf16, fp16) and no model.safetensors";
+        let variants = "there are several variants (bf16, fp16) but no model.safetensors";
         let two = ["model.fp16.safetensors", "model.bf16.safetensors"];
         assert_eq!(ok(&two), Err(variants.to_owned()));
         assert_eq!(ok(&["model.safetensors", two[0], two[1]]), Ok(Found::Safetensors));
@@ -478,7 +492,7 @@ mod tests {
         {
             assert_eq!(ok(&["training_args.bin", other]), Ok(Found::Others(vec![other.into()])));
         }
-        // Shards without their list cannot be loaded.
+        // Shards without an index cannot be loaded.
         let shard = "model-00001-of-00002.safetensors";
         assert_eq!(ok(&[shard]), Ok(Found::Others(vec![shard.into()])));
         let shard = "model.fp16-00001-of-00002.safetensors";
@@ -491,7 +505,7 @@ mod tests {
     }
 
     #[test]
-    fn damaged_files_are_told_by_their_first_bytes() {
+    fn damaged_files_are_recognised_by_their_first_bytes() {
         let pointer =
             b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n".to_vec();
         let mut cut = whole();
@@ -501,36 +515,30 @@ mod tests {
         let deep = format!("{{\"a\":{}", "[".repeat(100_000));
         let kind = "is not a safetensors file but";
         for (content, fault) in [
-            (Ok(pointer), "is a Git LFS pointer and not the file itself".to_owned()),
+            (Ok(pointer), "is a Git LFS pointer, not the file itself".to_owned()),
             (Ok(Vec::new()), "is empty".to_owned()),
             (Ok(b"\n<!DOCTYPE html><p>".to_vec()), format!("{kind} an HTML page")),
             (
                 Ok("Entry not found: \u{1b}[2J é".repeat(40).into_bytes()),
-                format!("{kind} data of another kind"),
+                format!("{kind} other binary data"),
             ),
-            (Ok(b"Not found.\n".to_vec()), format!("{kind} text that begins with \"Not found.\"")),
+            (Ok(b"Not found.\n".to_vec()), format!("{kind} text that starts with \"Not found.\"")),
             (Ok(b"GGUF\x03\0\0\0\0\0\0".to_vec()), format!("{kind} a GGUF file")),
-            (Ok(b"PK\x03\x04123456789".to_vec()), format!("{kind} a pickle of PyTorch")),
-            (Ok(vec![0xff; 600]), format!("{kind} data of another kind")),
-            (
-                Ok(vec![9, 0, 0]),
-                "is cut short: it has 3 bytes, its header alone takes 17".to_owned(),
-            ),
+            (Ok(b"PK\x03\x04123456789".to_vec()), format!("{kind} a PyTorch pickle")),
+            (Ok(vec![0xff; 600]), format!("{kind} other binary data")),
+            (Ok(vec![9, 0, 0]), "is truncated: it has 3 bytes, its header alone has 17".to_owned()),
             (
                 Ok(cut),
-                format!("is cut short: it has {} of {} bytes", whole().len() - 1, whole().len()),
+                format!("is truncated: it has {} of {} bytes", whole().len() - 1, whole().len()),
             ),
             (
                 Ok(whole()[..60].to_vec()),
-                format!(
-                    "is cut short: it has 60 bytes, its header alone takes {}",
-                    TENSOR.len() + 8
-                ),
+                format!("is truncated: it has 60 bytes, its header alone has {}", TENSOR.len() + 8),
             ),
             (
                 Ok(long),
                 format!(
-                    "is damaged: it has {} bytes, and its header describes {}",
+                    "is damaged: it has {} bytes, but its header describes {}",
                     whole().len() + 1,
                     whole().len()
                 ),
@@ -541,36 +549,40 @@ mod tests {
             (Ok(safetensors("{\"__metadata__\": {}}", 0)), "has no tensors".to_owned()),
             (Err("is not a file"), "is not a file".to_owned()),
         ] {
-            let told = format!("model.safetensors {fault}");
-            assert_eq!(found(&[("model.safetensors", content)]), Err(told), "{fault}");
+            let message = format!("model.safetensors {fault}");
+            assert_eq!(found(&[("model.safetensors", content)]), Err(message), "{fault}");
         }
         assert_eq!(found(&[("model.safetensors", Ok(whole()))]), Ok(Found::Safetensors));
     }
 
     #[test]
-    fn each_shard_is_looked_at() {
+    fn each_shard_is_checked() {
         const LIST: &str = "model.safetensors.index.json";
         let shard = || ("a.safetensors", Ok(whole()));
         let listed = |files: &[&str]| (LIST, Ok(list(files)));
         assert_eq!(found(&[shard(), listed(&["a.safetensors"])]), Ok(Found::Safetensors));
         let both = listed(&["a.safetensors", "b.safetensors"]);
-        let lacks = format!("b.safetensors ({LIST} lists it) is not there");
-        assert_eq!(found(&[shard(), both]), Err(lacks));
+        let missing = format!("b.safetensors (listed in {LIST}) is missing");
+        assert_eq!(found(&[shard(), both]), Err(missing));
         let pointer = ("a.safetensors", Ok(b"version https://git-lfs.github.com/spec/v1".to_vec()));
-        let told = found(&[pointer, listed(&["a.safetensors"])]).expect_err("a pointer");
-        assert!(told.contains("lists it) is a Git LFS pointer"), "{told}");
+        let message = found(&[pointer, listed(&["a.safetensors"])]).expect_err("a pointer");
+        let expected = format!("a.safetensors (listed in {LIST}) is a Git LFS pointer");
+        assert!(message.starts_with(&expected), "{message}");
         for (text, fault) in [
             (&b""[..], "is empty"),
-            (b"<html>", "is not a list of shards"),
-            (b"{\"weight_map\": [1]}", "is not a list of shards"),
-            (b"{\"weight_map\": {\"a\": 1}}", "is not a list of shards"),
-            (b"{\"weight_map\": {}}", "does not list files of its own directory"),
-            (b"{\"weight_map\": {\"a\": \"../a.safetensors\"}}", "does not list files of its own"),
+            (b"<html>", "is not a shard index"),
+            (b"{\"weight_map\": [1]}", "is not a shard index"),
+            (b"{\"weight_map\": {\"a\": 1}}", "is not a shard index"),
+            (b"{\"weight_map\": {}}", "lists no files"),
+            (
+                b"{\"weight_map\": {\"a\": \"../a.safetensors\"}}",
+                "lists files outside its directory",
+            ),
         ] {
-            let told = found(&[(LIST, Ok(text.to_vec()))]).expect_err("no list");
-            assert!(told.starts_with(&format!("{LIST} {fault}")), "{told}");
+            let message = found(&[(LIST, Ok(text.to_vec()))]).expect_err("an invalid index");
+            assert!(message.starts_with(&format!("{LIST} {fault}")), "{message}");
         }
-        // One file is loaded rather than shards.
+        // A single file has priority over shards.
         assert_eq!(
             found(&[("model.safetensors", Ok(whole())), listed(&["b.safetensors"])]),
             Ok(Found::Safetensors)
@@ -578,27 +590,28 @@ mod tests {
     }
 
     #[test]
-    fn names_cannot_command_a_terminal() {
+    fn control_characters_in_names_are_replaced() {
         let list = list(&["\u{1b}[2J.safetensors"]);
-        let told = found(&[("model.safetensors.index.json", Ok(list))]).expect_err("missing");
-        let shown = plain(&told);
-        assert!(shown.contains("[2J.safetensors (model") && !shown.contains('\u{1b}'), "{shown}");
+        let message = found(&[("model.safetensors.index.json", Ok(list))]).expect_err("missing");
+        let shown = plain(&message);
+        let kept = shown.contains("[2J.safetensors (listed in model");
+        assert!(kept && !shown.contains('\u{1b}'), "{shown}");
         assert_eq!(plain(&"x".repeat(MAX_MESSAGE + 1)).len(), MAX_MESSAGE);
     }
 
     #[test]
-    fn a_test_takes_the_same_look() {
+    fn the_check_in_tests_uses_the_same_names_and_messages() {
         let part = embedded::templates().find(|(path, _)| path.ends_with("files_of_weights.py.j2"));
         let (_, part) = part.expect("there");
         let quoted = |text: &&str| part.contains(&format!("\"{text}\""));
         assert!(FORMATS.iter().chain(&NOT_WEIGHTS).all(quoted));
-        for words in ["is a Git LFS pointer and not the file itself", "has a damaged header"] {
+        for words in ["is a Git LFS pointer, not the file itself", "has a damaged header"] {
             assert!(part.contains(words), "{words}");
         }
     }
 
     #[test]
-    fn random_weights_are_told_once_for_each_reason() {
+    fn random_weights_get_one_note_per_reason() {
         let mut random = Random::default();
         random.add("./a", &Weights::Absent);
         random.add("./b", &Weights::Absent);
@@ -607,8 +620,7 @@ mod tests {
         random.add("./c", &Weights::Own("/c".into()));
         let absent =
             "random weights for ./a and 1 more: there are no weights beside the configuration";
-        let cache =
-            "random weights for gpt2: the model cache of this machine has no weights for it";
+        let cache = "random weights for gpt2: not in the model cache of this machine";
         assert_eq!(random.told(true), [absent, cache]);
         assert_eq!(random.told(false), [absent]);
     }

@@ -37,7 +37,7 @@ fn a_model_that_nothing_here_knows_is_described_by_the_hub() {
     generate(&home, &["acme/reader", "--explain", "--offline"], &variables).expect_code(2);
     let offline = [variables[0], ("HF_HUB_OFFLINE", "1")];
     let told = generate(&home, &explain, &offline).expect_code(2);
-    assert!(told.err.contains("no configuration of \"acme/reader\""), "{}", told.err);
+    assert!(told.err.contains("no configuration found for \"acme/reader\""), "{}", told.err);
     assert_eq!(hub.asked().len(), before);
 }
 
@@ -51,7 +51,7 @@ fn a_hub_without_the_model_or_out_of_reach_is_told() {
     let broken = at("acme/broken", &hub.url);
     assert!(broken.contains("config.json"), "{broken}");
     let missing = at("acme/none", &hub.url);
-    assert!(missing.contains("no configuration of \"acme/none\""), "{missing}");
+    assert!(missing.contains("no configuration found for \"acme/none\""), "{missing}");
     // Nothing listens on this port.
     let nobody = at("acme/none", "http://127.0.0.1:9");
     assert!(nobody.contains("the hub cannot be reached"), "{nobody}");

@@ -19,7 +19,7 @@ fn weights_that_cannot_be_used_stop_a_run_before_it_starts() {
     home.dtf(&["generate", &named, "--dry-run"]).expect_code(2);
     let random = ["generate", &named, "--dry-run", "--weights", "random"];
     let said = home.dtf(&random).expect_code(0);
-    assert!(said.err.contains("random weights for ./mine: as asked"), "{}", said.err);
+    assert!(said.err.contains("random weights for ./mine: as requested"), "{}", said.err);
 }
 
 /// Saves the weights in the environment that the tests use.

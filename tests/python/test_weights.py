@@ -206,26 +206,26 @@ TENSOR = b'{"a": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}'
 DAMAGES = {
     "a pointer": (replaced(POINTER), "model.safetensors is a Git LFS pointer"),
     "HTML": (replaced(b"\n<!DOCTYPE html><html>not here</html>"), "but an HTML page"),
-    "text": (replaced(b"Repository not found\n" * 9), "but text that begins with 'Repository"),
-    "a pickle": (replaced(b"PK\x03\x04" + bytes(99)), "but a pickle of PyTorch"),
+    "text": (replaced(b"Repository not found\n" * 9), "but text that starts with 'Repository"),
+    "a pickle": (replaced(b"PK\x03\x04" + bytes(99)), "but a PyTorch pickle"),
     "GGUF": (replaced(b"GGUF\x03" + bytes(99)), "but a GGUF file"),
-    "noise": (replaced(bytes(range(128, 256)) * 9), "but data of another kind"),
+    "noise": (replaced(bytes(range(128, 256)) * 9), "but other binary data"),
     "empty": (replaced(b""), "model.safetensors is empty"),
-    "a few bytes": (replaced(b"\x10\x00\x00"), "is cut short: it has 3 bytes"),
-    "half a header": (edited(lambda whole: whole[:100]), "is cut short: it has 100 bytes"),
-    "cut": (edited(lambda whole: whole[:-1]), "is cut short: it has"),
+    "a few bytes": (replaced(b"\x10\x00\x00"), "is truncated: it has 3 bytes"),
+    "half a header": (edited(lambda whole: whole[:100]), "is truncated: it has 100 bytes"),
+    "cut": (edited(lambda whole: whole[:-1]), "is truncated: it has"),
     "too long": (edited(lambda whole: whole + b"more"), "is damaged: it has"),
     "a bad header": (header(b'{"a": nothing}', 4), "has a damaged header"),
     "a nested header": (header(b'{"a":' + b"[" * 99_999, 4), "has a damaged header"),
     "a header of others": (header(b'{"a": [1, 2]}', 4), "has a damaged header"),
     "no tensor": (header(b'{"__metadata__": {}}'), "has no tensors"),
     "not its tensors": (header(TENSOR, 4), "do not have embeddings.LayerNorm.bias"),
-    "a dangling link": (linked, "is a link to ../nowhere, which is not there"),
+    "a dangling link": (linked, "is a link to ../nowhere, which does not exist"),
     "a directory": (a_directory, "is not a file"),
     "pickled": (pickled, "has only pytorch_model.bin"),
     "another name": (renamed, "has only consolidated.safetensors"),
     "nothing any more": (without, "has no weights"),
-    "no directory": (gone, "is not on this worker"),
+    "no directory": (gone, "does not exist on this worker"),
     "variants": (two_variants, "several variants of the weights (bf16, fp16)"),
 }
 
@@ -263,24 +263,24 @@ def first_shard(mine):
 
 
 INDEX_DAMAGES = {
-    "a shard is missing": (lambda mine: first_shard(mine).unlink(), "lists it) is not there"),
+    "a shard is missing": (lambda mine: first_shard(mine).unlink(), "index.json) is missing"),
     "a shard is a pointer": (
         lambda mine: first_shard(mine).write_bytes(POINTER),
-        "lists it) is a Git LFS pointer",
+        "index.json) is a Git LFS pointer",
     ),
     "a shard is cut": (
         lambda mine: os.truncate(first_shard(mine), first_shard(mine).stat().st_size - 4),
-        "lists it) is cut short",
+        "index.json) is truncated",
     ),
     "the list is a pointer": (list_of(POINTER), "index.json is a Git LFS pointer"),
     "the list is empty": (list_of(b""), "index.json is empty"),
-    "the list is HTML": (list_of(b"<html>"), "index.json is not a list of shards"),
-    "the list is bare": (list_of(b'{"weight_map": {}}'), "does not list files"),
+    "the list is HTML": (list_of(b"<html>"), "index.json is not a shard index"),
+    "the list is bare": (list_of(b'{"weight_map": {}}'), "lists no files"),
     "the list leads away": (
         list_of(b'{"weight_map": {"a": "../other.safetensors"}}'),
-        "does not list files of its own directory",
+        "lists files outside its directory",
     ),
-    "the list is another kind": (list_of(b'{"weight_map": [1]}'), "is not a list of shards"),
+    "the list is another kind": (list_of(b'{"weight_map": [1]}'), "is not a shard index"),
 }
 
 
@@ -396,7 +396,7 @@ def test_a_pipeline_has_its_weights_in_the_directory_of_the_denoiser(run, tmp_pa
     assert (code, end["weights"]) == (0, "folder"), output
     file = mine / "unet" / "diffusion_pytorch_model.safetensors"
     os.truncate(file, file.stat().st_size - 4)
-    assert "is cut short" in prevented(script())
+    assert "is truncated" in prevented(script())
     file.write_bytes(POINTER)
     assert "diffusion_pytorch_model.safetensors is a Git LFS pointer" in prevented(script())
     file.unlink()
@@ -467,7 +467,7 @@ def test_weights_of_the_cache_that_cannot_be_read_are_an_error(cached, damage):
 
 def test_a_blob_that_is_gone_is_an_error(run, cached):
     (cached.path / "model.safetensors").resolve().unlink()
-    assert "which is not there" in refused(run(named(), cached.before))
+    assert "which does not exist" in refused(run(named(), cached.before))
 
 
 def test_a_pickle_in_the_cache_is_read_by_the_library(cached, bert):

@@ -113,7 +113,10 @@ fn what_rules_add_is_checked_as_lists_are() {
         ("dtype: [fp32], include: [{batch: 8, dtype: fp33}]", "did you mean \"fp32\"?"),
         ("include: [{batch: 8, backend: cudo}]", "cudo"),
         ("exclude: [{batch: 3}]", "batch has no value"),
-        ("exclude: [{dtype: bf16}]", "exclude[0].dtype: no dtype is given to choose | give its"),
+        (
+            "exclude: [{dtype: bf16}]",
+            "exclude[0].dtype: dtype has no values to select from | specify its",
+        ),
         ("include: [{sequence_length: 8}]", "--sequence-length, in a plan sequence_length"),
         (
             "exclude: [{batsh: 1}]",
@@ -248,12 +251,12 @@ fn texts_longer_than_the_model_are_refused() {
     let (field, message, hint) =
         refused("models: [{model: bert-base-uncased, sequence_length: [512, 1024]}]");
     assert_eq!(field, "models[0].sequence_length");
-    assert_eq!(message, "1024 tokens are asked for, bert-base-uncased has positions for 512");
+    assert_eq!(message, "1024 tokens are requested, but bert-base-uncased has positions for 512");
     assert!(hint.contains("--sequence-length") && hint.ends_with("at most 512"), "{hint}");
     let (field, message, _) =
         refused("models: [{model: gpt2, parameters: {max_new_tokens: 1024}}]");
     assert_eq!(field, "models[0].model");
-    assert_eq!(message, "128 tokens and 1024 to write are asked for, gpt2 has positions for 1024");
+    assert_eq!(message, "128 tokens and 1024 new are requested, but gpt2 has positions for 1024");
 }
 
 #[test]
@@ -276,7 +279,7 @@ fn lengths_that_nobody_said_are_cut_to_what_fits() {
     assert_eq!(cells("bart", 16, ""), "s16-n15");
     // What somebody says is theirs to change, and what is read is not nothing.
     for (kind, positions, more, expected) in [
-        ("bert", 16, ", sequence_length: 17", "17 tokens are asked for"),
+        ("bert", 16, ", sequence_length: 17", "17 tokens are requested"),
         ("gpt2", 16, ", sequence_length: [4, 9]", "is at most 8"),
         ("gpt2", 16, ", parameters: {max_new_tokens: 16}", "128 tokens and 16 to write"),
         ("gpt2", 2, "", "not one token fits"),
@@ -329,7 +332,7 @@ fn requests_are_refused_like_plans() {
     );
     assert_eq!(
         refused(one("gpt3")),
-        "command line: models[0].model: no configuration of \"gpt3\" is known here | \
+        "command line: models[0].model: no configuration found for \"gpt3\" | \
          did you mean \"gpt2\"?"
     );
     let twice = Request {

@@ -101,7 +101,7 @@ fn random_weights_are_taken_where_they_are_asked_for_or_there_are_no_others() {
     let broken = machine(&[("mine/config.json", CONFIG), ("mine/model.safetensors", POINTER)]);
     let made = tests("./mine", &["random"], &broken).expect("tests");
     assert!(directories(&made).iter().all(|line| line == "None"));
-    assert_eq!(made.submission.random.told(false), ["random weights for ./mine: as asked"]);
+    assert_eq!(made.submission.random.told(false), ["random weights for ./mine: as requested"]);
 
     let bare = machine(&[("mine/config.json", CONFIG), ("mine/small.json", CONFIG)]);
     let told = "random weights for ./mine: there are no weights beside the configuration";
@@ -137,23 +137,24 @@ fn weights_that_cannot_be_used_are_refused_before_anything_runs() {
     assert_eq!(
         refused("mine/model.safetensors", POINTER),
         format!(
-            "the weights of ./mine cannot be used: model.safetensors is a Git LFS pointer and not \
-             the file itself (in /here/mine) | fetch the file with git lfs pull, {random}"
+            "the weights of ./mine cannot be used: model.safetensors is a Git LFS pointer, not the \
+             file itself (in /here/mine) | download the file with `git lfs pull`, {random}"
         )
     );
     assert_eq!(
         refused("mine/pytorch_model.bin", "PK"),
         format!(
-            "the weights of ./mine cannot be used: /here/mine has only \
-             pytorch_model.bin, and dtf loads only safetensors | convert them with \
-             save_pretrained, {random}"
+            "the weights of ./mine cannot be used: /here/mine contains only \
+             pytorch_model.bin, but dtf loads only safetensors | convert the weights with \
+             save_pretrained(), {random}"
         )
     );
     let list = r#"{"weight_map": {"a": "model-00001-of-00002.safetensors"}}"#;
-    assert!(refused("mine/model.safetensors.index.json", list).contains("lists it) is not there"));
+    let missing = "(listed in model.safetensors.index.json) is missing";
+    assert!(refused("mine/model.safetensors.index.json", list).contains(missing));
     let locked = machine(&[("locked/config.json", CONFIG)]);
     let told = tests("./locked", &[], &locked).expect_err("locked").message;
-    let expected = "the weights of ./locked cannot be used: the directory cannot be read: locked: \
+    let expected = "the weights of ./locked cannot be used: cannot read the directory: locked: \
                     permission denied";
     assert_eq!(told, expected);
 }
@@ -184,7 +185,7 @@ fn a_published_model_says_whether_this_machine_has_its_weights() {
         assert!(directories(&made).iter().all(|line| line == "None"));
         made.submission.random.told(true)
     };
-    let random = "random weights for gpt2: the model cache of this machine has no weights for it";
+    let random = "random weights for gpt2: not in the model cache of this machine";
     assert_eq!(told(&none, &[]), [random]);
     assert_eq!(told(&cached, &[]), [""; 0]);
     assert_eq!(told(&none, &["download"]), [""; 0]);
