@@ -329,7 +329,7 @@ pub(super) mod tests {
             Look::There(b"{}".to_vec())
         });
         assert_eq!(asked, [CONFIG]);
-        // Where names are unknown, a config.json makes these two files unnecessary.
+        // If names are unknown, a config.json makes these two files unnecessary.
         let mut asked = Vec::new();
         let _ = Description::unlisted(BTreeSet::new(), "a hub".into()).gather(|name| {
             asked.push(name.to_owned());

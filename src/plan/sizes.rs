@@ -85,19 +85,19 @@ fn is_size(value: &Value) -> bool {
 }
 
 /// Reduces default lengths of the template to the number of positions of the model. Parameters in
-/// `said` are kept, and so are lengths of a model for which no token fits: `check_length` refuses
-/// it.
+/// `fixed` are kept, and so are lengths for a model that has room for no token: `check_length`
+/// refuses it.
 pub(super) fn cut_lengths(
     config: &Map<String, Value>,
     family: &str,
-    said: &[String],
+    fixed: &[String],
     parameters: &mut Map<String, Value>,
 ) {
     let Some(limit) = limit(config, family) else { return };
     let mut cut = |name: &str, most: u64| {
         let Some(length) = parameters.get_mut(name) else { return 0 };
         let usual = length.as_u64().unwrap_or(0);
-        if (1..usual).contains(&most) && !said.iter().any(|said| said == name) {
+        if (1..usual).contains(&most) && !fixed.iter().any(|fixed| fixed == name) {
             *length = most.into();
         }
         length.as_u64().unwrap_or(0)

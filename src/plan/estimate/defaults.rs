@@ -1,10 +1,10 @@
-//! What a type of model has where its configuration leaves a field out.
+//! Default sizes of model types, for fields that a configuration omits.
 //!
-//! A `config.json` need not repeat what its class has by itself. From
-//! `configuration_<type>.py` of transformers 5, for the types whose parameters are counted;
-//! others must say what they are.
+//! A `config.json` need not repeat the defaults of its class. The values are those of
+//! `configuration_<type>.py` of transformers 5, for the types whose parameters are counted. The
+//! configurations of other types must contain their sizes.
 
-/// Sizes of one stack of layers; 0: no default.
+/// Default sizes of one tower; 0 means that there is no default.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Defaults {
     pub width: u64,
@@ -18,10 +18,11 @@ pub(super) struct Defaults {
     pub chosen: u64,
     pub expert_inner: u64,
     pub patch: u64,
-    /// Gate, up and down in place of out and back.
+    /// Whether the MLP has a gate.
     pub gated: bool,
-    /// Stages of networks that narrow the image: widths, and layers in each.
+    /// Widths of the stages.
     pub widths: &'static [u64],
+    /// Numbers of layers of the stages.
     pub depths: &'static [u64],
 }
 
@@ -79,7 +80,7 @@ const T5: Defaults =
     Defaults { width: 512, layers: 6, heads: 8, head: 64, inner: 2048, vocabulary: 32128, ..NONE };
 const BART: Defaults =
     Defaults { width: 1024, layers: 12, heads: 16, inner: 4096, vocabulary: 50265, ..NONE };
-/// Stages of `ResNet-50`, the usual network in front of a detector.
+/// Stages of `ResNet-50`, the usual backbone of a detector.
 pub(super) const RESNET: Defaults =
     Defaults { widths: &[256, 512, 1024, 2048], depths: &[3, 4, 6, 3], ..NONE };
 
@@ -148,7 +149,7 @@ pub(super) fn of(kind: &str) -> Defaults {
         }
         "wav2vec2" | "hubert" => Defaults { vocabulary: 0, ..BASE },
         "vit" | "deit" => VIT,
-        // Its MLP is a multiple of the width.
+        // The width of the MLP is a multiple of `width`.
         "dinov2" => Defaults { inner: 0, patch: 14, ..VIT },
         "clip.text_config" | "clip_text_model" => {
             Defaults { width: 512, heads: 8, inner: 2048, vocabulary: 49408, ..BASE }
@@ -167,7 +168,7 @@ pub(super) fn of(kind: &str) -> Defaults {
     }
 }
 
-/// Parts that a type has even where its configuration names none.
+/// Parts of a type that exist even if its configuration omits them.
 pub(super) fn parts(kind: &str) -> &'static [&'static str] {
     match kind {
         "clip" | "siglip" => &["text_config", "vision_config"],

@@ -1,12 +1,12 @@
-//! Reading a configuration: a field under any of its names, or the default of its type.
+//! Reads the fields of a configuration under any of their names, with the default of the type.
 //!
-//! More lenient than the exact counter: what holds something else than a number is taken as
-//! left out, since an estimate need not be right about what the model's class would refuse.
+//! Unlike the exact count, an estimate treats a value that is not a number as absent: it need not
+//! be right for a configuration that the class of the model refuses.
 
 use crate::plan::estimate::defaults::{self, Defaults};
 use serde_json::{Map, Value};
 
-/// A configuration, or a part of one, and what its type has by itself.
+/// A configuration or a part of one, with the defaults of its type.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Fields<'a> {
     map: &'a Map<String, Value>,
@@ -20,7 +20,8 @@ impl<'a> Fields<'a> {
         Self { map, kind, defaults: defaults::of(kind) }
     }
 
-    /// A part under `key`; its type is its own, else told by the whole and the key.
+    /// The part under `key`. If its own type is unknown, the defaults follow from the type of the
+    /// whole and the key.
     pub(super) fn part(self, map: &'a Map<String, Value>, key: &str) -> Self {
         let part = Self::new(map);
         if part.kind.is_empty() || defaults::of(part.kind).width == 0 {
@@ -30,7 +31,7 @@ impl<'a> Fields<'a> {
         part
     }
 
-    /// The same fields of another type.
+    /// The same fields with other defaults.
     pub(super) fn as_if(self, defaults: Defaults) -> Self {
         Self { defaults, ..self }
     }
@@ -48,17 +49,17 @@ impl<'a> Fields<'a> {
         self.map.iter().filter_map(|(key, value)| Some((key.as_str(), value.as_object()?)))
     }
 
-    /// The first of `names` that holds a number; the largest of a list.
+    /// The number under the first of `names` that has one; of a list, the largest.
     pub(super) fn number(self, names: &[&str]) -> Option<f64> {
         names.iter().find_map(|name| largest(self.get(name)?))
     }
 
-    /// As [`Fields::number`], else the default if there is one.
+    /// [`Fields::number`], otherwise the default unless it is 0.
     pub(super) fn or(self, names: &[&str], default: u64) -> Option<f64> {
         self.number(names).or((default > 0).then_some(default as f64))
     }
 
-    /// Numbers of the first of `names` that holds a list, else the default.
+    /// The numbers of the list under the first of `names` that has one, otherwise the default.
     pub(super) fn list(self, names: &[&str], default: &[u64]) -> Vec<f64> {
         let found = names.iter().find_map(|name| self.get(name)?.as_array());
         match found {
@@ -75,7 +76,7 @@ impl<'a> Fields<'a> {
         self.get(key).and_then(Value::as_bool) == Some(wanted)
     }
 
-    /// How many texts of the list under `key` contain `word`, as a share of all.
+    /// Share of the texts in the list under `key` that contain `word`.
     pub(super) fn share(self, key: &str, word: &str) -> Option<f64> {
         let list = self.get(key)?.as_array().filter(|list| !list.is_empty())?;
         let with = |value: &&Value| value.as_str().is_some_and(|text| text.contains(word));

@@ -1,11 +1,11 @@
-//! What scripts took that were run, against the estimates of the same shapes: the figures of
-//! `docs/estimates.md`.
+//! Compares measurements of generated scripts with the estimates for the same shapes. The figures
+//! are those of `docs/estimates.md`.
 
 use super::tests::{MIB, config, family, object, of, workload};
 use super::*;
 use serde_json::json;
 
-/// Shape, and the peak in MiB of a script that was run with it; `docs/estimates.md` says how.
+/// A shape, and the measured peak of its script in MiB; `docs/estimates.md` describes the method.
 struct Measured {
     model: &'static str,
     batch: u64,
@@ -15,7 +15,7 @@ struct Measured {
     peak: u64,
 }
 
-/// Runs of the scripts that are generated for these models.
+/// Measured peaks on the host.
 const MEASURED: [Measured; 18] = [
     of_text("dtf/tiny-bert", 1, 128, 0, 903),
     of_text("bert-base-uncased", 1, 128, 0, 1220),
@@ -47,12 +47,12 @@ const fn of_text(
     Measured { model, batch, tokens, new_tokens, width: 4, peak }
 }
 
-/// Images and sound: what is read is as large as the configuration says.
+/// A shape for images or sound, whose size is that of the configuration.
 const fn of_fixed(model: &'static str, batch: u64, peak: u64) -> Measured {
     of_text(model, batch, 0, 0, peak)
 }
 
-/// Models that were measured and are not carried.
+/// Configuration of a measured model, which need not be built in.
 fn measured_config(model: &str) -> Map<String, Value> {
     let fields = match model {
         "t5-small" => json!({"model_type": "t5", "d_model": 512, "d_kv": 64, "d_ff": 2048,
@@ -75,7 +75,7 @@ impl Measured {
         of(&config, &Workload { batch, tokens, new_tokens, width, ..workload(&family) })
     }
 
-    /// Model and shape for people.
+    /// Model and shape, as in the document.
     fn named(&self) -> (&str, String) {
         let mut shape = format!("batch {}", self.batch);
         if self.tokens > 0 {
@@ -99,7 +99,7 @@ impl Measured {
     }
 }
 
-/// Seconds of whole scripts with the usual warm-up, iterations and minimum time.
+/// Measured seconds of whole scripts with the default warm-up, iterations and minimum time.
 const TIMED: [(Measured, u64); 4] = [
     (of_text("dtf/tiny-bert", 1, 128, 0, 903), 11),
     (of_text("bert-base-uncased", 1, 128, 0, 1220), 107),
@@ -114,8 +114,8 @@ fn row_of_time((measured, seconds): &(Measured, u64)) -> String {
     format!("| {model} | {shape} | {seconds} | {low} | {likely} | {high} |")
 }
 
-/// A script that was run on an NVIDIA H200: its shape with the peak on the host, the most memory
-/// of the device in use while it ran, in MiB, and its seconds.
+/// A script that ran on an NVIDIA H200: its shape with the peak on the host, the peak of the used
+/// device memory in MiB, and its duration in seconds.
 struct OnDevice {
     shape: Measured,
     eager: bool,
@@ -178,7 +178,7 @@ impl OnDevice {
 }
 
 #[test]
-fn what_was_measured_on_a_device_lies_within_the_estimates() {
+fn measurements_on_a_device_are_within_the_estimates() {
     for measured in &ON_DEVICE {
         let Estimate { device, host, time, .. } = measured.estimate();
         let within = |range: Range, value: u64| (range.low..=range.high).contains(&value);
@@ -189,7 +189,7 @@ fn what_was_measured_on_a_device_lies_within_the_estimates() {
 }
 
 #[test]
-fn measured_times_lie_within_the_estimates() {
+fn measured_times_are_within_the_estimates() {
     for timed in &TIMED {
         let Range { low, high, .. } = timed.0.estimate().time;
         assert!((low..=high).contains(&(timed.1 * 1000)), "{}", row_of_time(timed));
@@ -197,7 +197,7 @@ fn measured_times_lie_within_the_estimates() {
 }
 
 #[test]
-fn measured_peaks_lie_within_the_estimates() {
+fn measured_peaks_are_within_the_estimates() {
     for measured in &MEASURED {
         let Range { low, high, .. } = measured.estimate().host;
         let within = (low..=high).contains(&(measured.peak * MIB));
@@ -206,7 +206,7 @@ fn measured_peaks_lie_within_the_estimates() {
 }
 
 #[test]
-fn the_document_says_what_was_measured() {
+fn the_document_contains_all_measurements() {
     let document = include_str!("../../../docs/estimates.md");
     let rows = MEASURED.iter().map(Measured::row).chain(TIMED.iter().map(row_of_time));
     let rows = rows.chain(ON_DEVICE.iter().map(OnDevice::row));

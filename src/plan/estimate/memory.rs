@@ -1,19 +1,20 @@
-//! Bytes that a test holds while it runs: on the device, on the host and on disk.
+//! Estimates the memory of a running test on the device and on the host, and its disk space.
 //!
 //! Formulae: weights are parameters times the width of a number. Keys and values are
-//! `2 · layers · key-value heads · head size · batch · tokens · width`, of which layers with a
-//! window keep no more than that; compressed ones (MLA) `layers · (rank + rotary part)`;
-//! cross attention the encoder's places besides the decoder's; state space layers
-//! `inner · (state + kernel)`, whatever the length. Activations are those of one layer, since
-//! no gradients are kept: `batch · tokens · width · max(attention, MLP)`; plain attention
-//! holds its scores twice, `batch · heads · tokens²`, before and after the softmax. Logits
-//! are `batch · tokens · vocabulary`, for every token that is read: templates ask models for
-//! all. They come when the last layer's activations are gone, so only the larger counts.
+//! `2 · layers · key-value heads · head size · batch · tokens · width`; layers with a window keep
+//! at most the window; compressed ones (MLA) are `layers · (rank + rotary part)`; cross attention
+//! adds the places of the encoder to those of the decoder; state space layers keep
+//! `inner · (state + kernel)`, independent of the length. Activations are those of one layer, since
+//! there are no gradients: `batch · tokens · width · max(attention, MLP)`; plain attention stores
+//! its scores twice, `batch · heads · tokens²` before and after the softmax. Logits are
+//! `batch · tokens · vocabulary`, because templates request them for every input token. They are
+//! created after the activations of the last layer are freed, so only the larger of both is
+//! needed.
 //!
-//! What generated scripts do with them: the model is made on the host in fp32 and converted
-//! and moved tensor by tensor (`weights.py.j2`), never held twice in whole; the reference is
-//! computed there in fp32 with plain attention and without a cache (`reference.py.j2`),
-//! before the model moves (`runtime_torch.py.j2`).
+//! The generated scripts create the model on the host in fp32, and convert and move it tensor by
+//! tensor (`weights.py.j2`), so that it never exists twice completely. They compute the reference
+//! on the host in fp32 with plain attention and without a cache (`reference.py.j2`) before the
+//! model moves (`runtime_torch.py.j2`).
 
 use crate::domain::accelerator::Backend;
 use crate::plan::estimate::model::Model;
@@ -22,36 +23,39 @@ use crate::plan::estimate::tower::Tower;
 use crate::plan::estimate::{Role, Runtime, Source, Workload};
 
 const MIB: f64 = (1u64 << 20) as f64;
-/// Width of the host's numbers.
+/// Size of a number on the host, in bytes.
 pub(super) const FULL: f64 = 4.0;
 
-/// Interpreter with torch and transformers imported, and what the first computation sets up:
-/// measured 784 to 903 MiB, and less where pages of libraries are taken back for want of memory
+/// The interpreter with torch and transformers after the first computation: measured 784 to
+/// 903 MiB, and less if memory is short and the system drops pages of libraries
 /// (`docs/estimates.md`).
 const INTERPRETER: Span = Span::new(512.0 * MIB, 832.0 * MIB, 960.0 * MIB);
-/// What the host keeps for a device: the driver's tables and the libraries of its build of
-/// torch. From what such processes are known to take, not measured here.
+/// Host memory for a device: the tables of the driver, and the libraries of torch for the device.
+/// Known figures, not measured here.
 const DRIVER: Span = Span::new(0.0, 256.0 * MIB, 512.0 * MIB);
-/// What a driver and its libraries take on a device before the first tensor: 0.5 to 1 GiB for
-/// CUDA and `ROCm`, 0.2 to 0.5 for the others. Known figures, not measured here.
+/// Device memory of the driver and its libraries before the first tensor: 0.5 to 1 GiB for CUDA and
+/// `ROCm`, 0.2 to 0.5 GiB for the others. Known figures, not measured here.
 const CONTEXT: Span = Span::new(256.0 * MIB, 640.0 * MIB, 1024.0 * MIB);
 const SMALL_CONTEXT: Span = Span::new(64.0 * MIB, 256.0 * MIB, 512.0 * MIB);
-/// What allocators keep beyond what is asked for: blocks are rounded and fall apart.
+/// Overhead of allocators: rounded blocks and fragmentation.
 const MARGIN: Span = Span::new(1.0, 1.05, 1.15);
-/// Conversions are made tensor by tensor, the largest of which is held twice.
+/// Overhead of a conversion tensor by tensor, which holds the largest tensor twice.
 const CONVERTED: Span = Span::new(1.0, 1.02, 1.25);
-/// Kernels hold less than all that a layer makes, or copies in other layouts besides.
+/// Share of the values of a layer that are in memory: kernels free some, or copy others into other
+/// layouts.
 const LIVE: Span = Span::new(0.25, 1.0, 2.5);
-/// Scores that plain attention holds at a time: the mask or the softmax is added to a copy.
+/// Number of copies of its scores that plain attention holds: the mask and the softmax create some.
 const SCORES: Span = Span::new(0.5, 2.0, 3.0);
-/// An exporter holds the graph beside the model, and the runtime its own copy.
+/// Copies of the weights during an export: the exporter holds a graph, and the runtime its own
+/// copy.
 const EXPORTED: Span = Span::new(1.0, 2.0, 3.0);
-/// Headers, logs and results.
+/// Disk space of headers, logs and results.
 const FILES: Span = Span::new(0.0, 64.0 * 1024.0, MIB);
-/// Outputs that a reference hands on, in fp32: its own, and one for the errors of each precision.
+/// Number of fp32 outputs in the result of a reference: its own, and one for the errors of each
+/// precision.
 const PRECISIONS: f64 = 4.0;
 
-/// What lives besides the weights during one run of the model.
+/// Memory besides the weights during one run of the model.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Working {
     pub cache: Span,
@@ -59,7 +63,7 @@ pub(super) struct Working {
     pub logits: Span,
 }
 
-/// How the model is run: as tested, or as the reference.
+/// Settings of a run: those of the test, or those of the reference.
 #[derive(Debug, Clone, Copy)]
 struct Manner {
     width: f64,
@@ -68,19 +72,19 @@ struct Manner {
 }
 
 impl Working {
-    /// Logits come when the activations are gone.
+    /// Total, given that logits are created after the activations are freed.
     pub(super) fn total(self) -> Span {
         self.cache + self.activations.one_or_both(self.logits)
     }
 }
 
-/// As tested, in the precision that is tested.
+/// Memory of a run of the test, in the tested precision.
 pub(super) fn tested(model: &Model, workload: &Workload) -> Working {
     let eager = workload.eager_attention;
     working(model, workload, Manner { width: width(workload), eager, cached: true })
 }
 
-/// Of the reference.
+/// Memory of a run of the reference.
 fn reference(model: &Model, workload: &Workload) -> Working {
     working(model, workload, Manner { width: FULL, eager: true, cached: false })
 }
@@ -105,7 +109,7 @@ fn working(model: &Model, workload: &Workload, manner: Manner) -> Working {
     Working { cache, activations, logits: logits + maps }
 }
 
-/// Keys and values of all layers, or states, when the last token is written.
+/// Keys and values of all layers, or states, after the last token.
 fn cache(model: &Model, tower: &Tower, workload: &Workload, width: f64) -> Span {
     if !tower.keeps {
         return Span::ZERO;
@@ -117,7 +121,7 @@ fn cache(model: &Model, tower: &Tower, workload: &Workload, width: f64) -> Span 
     };
     let attending = tower.layers * tower.attends();
     let per_token = match tower.latent {
-        // Before transformers 5 what is compressed was kept unpacked.
+        // Before transformers 5, compressed keys and values were kept uncompressed.
         Some(latent) => {
             Span::new(latent.min(tower.pairs), latent.min(tower.pairs), latent.max(tower.pairs))
         }
@@ -131,13 +135,13 @@ fn cache(model: &Model, tower: &Tower, workload: &Workload, width: f64) -> Span 
     batch * width * (attending * (seen + crossed) * per_token + Span::exactly(states))
 }
 
-/// One live layer of a tower, or the largest stage.
+/// Activations of one layer of a tower, or of the largest stage.
 fn activations(model: &Model, tower: &Tower, workload: &Workload, manner: Manner) -> Span {
     let batch = workload.batch as f64;
     let places = model.read_by(tower, workload);
     let attention = tower.queries + tower.pairs + 2.0 * tower.width;
     let inner = match &tower.experts {
-        // Where layers alternate, the larger kind decides.
+        // If kinds of layers alternate, the larger kind decides.
         Some(experts) if experts.share < 1.0 => {
             (experts.chosen * experts.inner + experts.shared).max(tower.inner)
         }
@@ -163,19 +167,19 @@ fn activations(model: &Model, tower: &Tower, workload: &Workload, manner: Manner
     scale * (numbers + stage) * LIVE + scale * (scores + windows) * SCORES
 }
 
-/// Values for every word of the vocabulary, after every token that is read.
+/// Scores of all words of the vocabulary, for every input token.
 fn logits(model: &Model, tower: &Tower, workload: &Workload, width: f64) -> Span {
     if !tower.speaks {
         return Span::ZERO;
     }
-    // Some models, and older versions, turn them into fp32.
+    // Some models and older versions convert them to fp32.
     let bytes = Span::new(width, width, width.max(FULL));
-    // Templates read one token more than the prompt to check the cache; the prompt counts.
+    // The check of the cache reads one token more than the prompt, without logits for it.
     let tokens = (model.read_by(tower, workload) - 1.0).max(1.0);
     (workload.batch as f64 * tokens * tower.vocabulary) * bytes
 }
 
-/// On the device: weights, and what lives besides them, and what the driver takes.
+/// Device memory: weights, working memory, and the context of the driver.
 pub(super) fn device(weights: Span, working: Working, workload: &Workload) -> Span {
     match context(workload.backend) {
         Some(context) => MARGIN * (weights + working.total()) + context,
@@ -183,7 +187,7 @@ pub(super) fn device(weights: Span, working: Working, workload: &Workload) -> Sp
     }
 }
 
-/// What a back-end takes before the first tensor; `None` where it has no memory of its own.
+/// Device memory of a back-end before the first tensor; `None` if it has no separate memory.
 pub(super) fn context(backend: Backend) -> Option<Span> {
     backend.needs_accelerator().then_some(match backend {
         Backend::Cuda | Backend::Rocm => CONTEXT,
@@ -191,8 +195,8 @@ pub(super) fn context(backend: Backend) -> Option<Span> {
     })
 }
 
-/// Resident on the host: interpreter, weights in fp32, and the larger of reference and test,
-/// which come one after the other.
+/// Resident memory on the host: the interpreter, the weights in fp32, and the larger of reference
+/// and test, which run one after the other.
 pub(super) fn host(model: &Model, parameters: Span, tested: Working, workload: &Workload) -> Span {
     let on_device = workload.backend.needs_accelerator();
     let run = if on_device { Span::ZERO } else { tested.total() };
@@ -210,7 +214,7 @@ pub(super) fn host(model: &Model, parameters: Span, tested: Working, workload: &
     INTERPRETER + driver + MARGIN * (weights + graph + working)
 }
 
-/// Files: weights where they are not drawn, an exported graph, and what a reference hands on.
+/// Disk space: weights unless they are random, an exported graph, and the output of a reference.
 pub(super) fn disk(
     model: &Model,
     parameters: Span,
@@ -237,7 +241,7 @@ pub(super) fn disk(
     weights + graph + output + FILES
 }
 
-/// Numbers in the output that is compared, at most.
+/// Maximum number of values in the compared output.
 fn outputs(model: &Model, workload: &Workload) -> f64 {
     let of_tower = |tower: &Tower| {
         if tower.speaks {

@@ -1,17 +1,17 @@
-//! What a test will need, from the model's configuration alone: memory on host and device,
-//! disk and time.
+//! Estimates the requirements of a test from the configuration of its model alone: memory on host
+//! and device, disk, and time.
 //!
-//! A prior, to be replaced by measured peaks and medians where there are some; formulae and
-//! how they compare with measurements: `docs/estimates.md`.
+//! An estimate is a prior; measured peaks and medians replace it where they exist.
+//! `docs/estimates.md` explains the formulae and compares them with measurements.
 //!
 //! ```text
 //! configuration ─ fields (+ defaults) ─ tower, stages ─ parts ─ model ┬ memory ┬ Estimate
 //!                                               parameters::count ────┴ time ──┘
 //! ```
 //!
-//! Pure; never panics, whatever the configuration holds. Limits: parts nested four deep and
-//! twelve in all; anything above 2⁶⁰ bytes gives no estimate. A model of which neither the
-//! number of parameters nor width and layers are known gives none either.
+//! Pure. Promise: no configuration causes a panic. Limits: at most twelve parts, nested at most four
+//! levels deep. There is no estimate above 2⁶⁰ bytes, and none for a model of which neither the
+//! number of parameters nor width and layers are known.
 
 mod defaults;
 mod fields;
@@ -38,104 +38,105 @@ use range::Span;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-/// A number of parameters that is summed up from widths and layers may be off by so much.
+/// Uncertainty of a number of parameters that is summed up from widths and layers.
 const DERIVED: Span = Span::new(0.7, 1.0, 1.6);
-/// Largest number of parameters that is believed, as with exact counts.
+/// Maximum plausible number of parameters, the same as for exact counts.
 const MOST_PARAMETERS: f64 = (1u64 << 50) as f64;
 
-/// What one generated test does.
+/// The work of one generated test.
 #[derive(Debug, Clone, Copy)]
 pub struct Workload<'a> {
     pub family: &'a str,
-    /// Inputs at a time.
+    /// Number of inputs that are processed together.
     pub batch: u64,
-    /// Tokens of one input.
+    /// Number of tokens of one input.
     pub tokens: u64,
-    /// Tokens that are generated; 0 where none are.
+    /// Number of generated tokens; 0 if the test does not generate.
     pub new_tokens: u64,
-    /// Edge of the image in pixels; 0: what the configuration says, else the family's usual.
+    /// Edge of the image in pixels; 0 for that of the configuration, or the default of the family.
     pub image: u64,
-    /// Length of sound.
+    /// Length of the sound, in seconds.
     pub audio_seconds: f64,
-    /// Bytes of a number on the device: 4 or 2.
+    /// Size of a number on the device, in bytes: 4 or 2.
     pub width: u64,
-    /// Attention keeps its scores.
+    /// Whether attention stores its scores.
     pub eager_attention: bool,
     pub backend: Backend,
     pub runtime: Runtime,
     pub role: Role,
     pub weights: Source,
-    /// Runs that are measured, and for how many seconds at least.
+    /// Minimum number of measured runs.
     pub iterations: u64,
+    /// Minimum duration of the measured runs, in seconds.
     pub min_seconds: f64,
-    /// Runs before that.
+    /// Number of runs before the measured ones.
     pub warm_up: u64,
 }
 
-/// What executes the model.
+/// The library that runs the model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Runtime {
     Torch,
-    /// A graph that torch writes and another library reads.
+    /// A library that reads a graph which torch exports.
     Exported,
 }
 
-/// What a script is for.
+/// The purpose of a script.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
-    /// Tests, and computes what it compares with itself.
+    /// Tests, and computes its own reference.
     Test,
-    /// Tests, and is given what it compares with.
+    /// Tests, and compares with a reference from another script.
     Compares,
-    /// Computes what others compare with.
+    /// Computes the reference for other scripts.
     Reference,
-    /// Runs once, to see that it does.
+    /// Loads the model and runs it once.
     Load,
 }
 
-/// Where weights come from.
+/// The source of the weights.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Source {
-    /// Drawn; nothing is read.
+    /// Random weights; nothing is read.
     Random,
-    /// Files, cached or fetched.
+    /// Files, from a cache or downloaded.
     Published,
-    /// Files where there are some, else drawn.
+    /// Files if available, otherwise random weights.
     Either,
 }
 
-/// What a test needs. Bytes, and milliseconds for time.
+/// Requirements of a test, in bytes, and in milliseconds for time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Estimate {
-    /// Of the whole model, experts at rest included.
+    /// Number of parameters of the whole model, including inactive experts.
     pub parameters: u64,
-    /// Whether they are counted or published, or summed up from widths and layers.
+    /// Whether the number of parameters is counted or published instead of summed up from widths
+    /// and layers.
     pub exact: bool,
-    /// On the device (or, there being none, the host) in the precision that is tested.
+    /// Weights in the tested precision, on the device or, without one, on the host.
     pub weights: Range,
-    /// Keys and values, and states.
+    /// Keys and values, or states.
     pub cache: Range,
-    /// Of one layer, with the attention's scores where it keeps them.
+    /// Activations of one layer, including the attention scores if they are stored.
     pub activations: Range,
-    /// Values for each word of the vocabulary, or masks of images.
+    /// Scores of the words of the vocabulary, or masks of images.
     pub logits: Range,
-    /// What the back-end takes by itself.
+    /// Device memory that the back-end itself uses.
     pub context: Range,
-    /// Device memory in all; zeros where the back-end has none of its own.
+    /// Total device memory; zero if the back-end has no separate memory.
     pub device: Range,
-    /// Resident in all.
+    /// Total resident memory on the host.
     pub host: Range,
-    /// Weights, graphs and files handed on. `low` is without weights where those may be drawn.
+    /// Weights, exported graphs and result files. `low` is without weights if they may be random.
     pub disk: Range,
-    /// Of one attempt, once its environment exists.
+    /// Duration of one attempt, without building its environment.
     pub time: Range,
 }
 
-/// What a test of the model with this configuration (`config.json`) will need. `published` is
-/// the number of parameters where that is known of the model; it serves types that have no
-/// formula.
+/// Estimates the requirements of a test of the model with this configuration (`config.json`).
+/// `published` is the published number of parameters, which is used for types without a formula.
 ///
-/// `None` where the size of the model is unknown, or a number is larger than anything real.
+/// `None` if the size of the model is unknown, or a number is implausibly large.
 #[must_use]
 pub fn estimate(
     config: &Map<String, Value>,
@@ -177,7 +178,7 @@ pub fn estimate(
     })
 }
 
-/// Bytes of a number in the published files, where the configuration tells.
+/// Size of a number in the published files, in bytes, if the configuration states it.
 fn published_width(config: &Map<String, Value>) -> Option<f64> {
     if let Some(bits) = quantised::find(config, |_| None).and_then(|how| how.bits) {
         return Some(f64::from(bits) / 8.0);

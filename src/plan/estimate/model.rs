@@ -1,4 +1,6 @@
-//! A model as one test sees it: its towers, and how much each of them reads.
+//! The model of a test: its towers, and the number of places that each of them reads.
+//!
+//! A place is a position in the input of a tower: a token, a patch, or a step of sound.
 
 use crate::plan::estimate::Workload;
 use crate::plan::estimate::fields::Fields;
@@ -7,35 +9,35 @@ use crate::plan::estimate::stages::Stage;
 use crate::plan::estimate::tower::{Input, Tower};
 use serde_json::{Map, Value};
 
-/// A model and its input, as one test sees them.
+/// A model and its input in one test.
 #[derive(Debug)]
 pub(super) struct Model {
     pub towers: Vec<Tower>,
     /// Edge of an image in pixels.
     pub edge: f64,
-    /// Values that the output holds for each image besides features.
+    /// Number of values in the output per image, besides features.
     pub maps: f64,
-    /// Of a model without towers, of which only the size is known.
+    /// Assumptions about a model of which only the size is known; it has no towers.
     pub unseen: Option<Unseen>,
 }
 
-/// What a model of a known size is taken to do: as small networks of convolutions have it.
+/// Assumed work of a model of known size, based on small convolutional networks.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Unseen {
-    /// Values that live at a time for one input.
+    /// Number of values that are in memory at a time, per input.
     pub live: f64,
-    /// Operations of one pass for one input.
+    /// Number of operations of one pass, per input.
     pub operations: f64,
 }
 
-/// Parameters for each value that lives at a time.
+/// Number of parameters per value that is in memory at a time.
 const PARAMETERS_PER_VALUE: f64 = 4.0;
-/// Places at which a network of convolutions uses each weight.
+/// Number of places at which a convolutional network uses each weight.
 const PLACES: f64 = 100.0;
 
-/// What a model is made of; `None` where nothing in its configuration tells.
+/// Reads the towers of a model; `None` if its configuration describes none.
 pub(super) fn read(config: &Map<String, Value>, workload: &Workload) -> Option<Model> {
-    // Which of a pipeline's parts is tested, and what it reads, its own template tells.
+    // Only the template of a pipeline determines the tested component and its input.
     if workload.family == "diffusion" {
         return None;
     }
@@ -47,13 +49,13 @@ pub(super) fn read(config: &Map<String, Value>, workload: &Workload) -> Option<M
     }
     let edge = match workload.image {
         0 => image_edge(config, workload.family) as f64,
-        said => said as f64,
+        given => given as f64,
     };
     Some(Model { maps: maps(fields, workload.family, edge), towers, edge, unseen: None })
 }
 
-/// Edge of the images in pixels where no plan says it, the longer one: what the configuration
-/// names, else what the templates take. 0 where the model reads none, though its family may.
+/// Default edge of the images in pixels, the longer one: that of the configuration, otherwise that
+/// of the templates. 0 if the model reads no images although its family does.
 pub fn image_edge(config: &Map<String, Value>, family: &str) -> u64 {
     let c = Fields::new(config);
     let only_text = matches!(c.kind, "bros" | "layoutlm" | "lilt" | "markuplm");
@@ -63,7 +65,7 @@ pub fn image_edge(config: &Map<String, Value>, family: &str) -> u64 {
     edge(c, 0).unwrap_or_else(|| usual_edge(family)) as u64
 }
 
-/// The edge that the configuration names, in it or in a part.
+/// The edge in the configuration or one of its parts.
 fn edge(c: Fields, depth: usize) -> Option<f64> {
     let own = c.number(&["image_size", "input_size", "crop_size", "img_size"]);
     let parts = || c.objects().filter(|(key, _)| parts::is_part(key));
@@ -73,7 +75,7 @@ fn edge(c: Fields, depth: usize) -> Option<f64> {
     })
 }
 
-/// As the templates have it where neither plan nor configuration say.
+/// The default edge of the templates.
 fn usual_edge(family: &str) -> f64 {
     match family {
         "depth_keypoint" => 384.0,
@@ -83,7 +85,8 @@ fn usual_edge(family: &str) -> f64 {
     }
 }
 
-/// Outputs as large as the image, in part: masks of a quarter of its edge, depth of all.
+/// Number of output values that scale with the image: masks have a quarter of its edge, depth maps
+/// the whole edge.
 fn maps(c: Fields, family: &str, edge: f64) -> f64 {
     match family {
         "segmentation" => {
@@ -101,7 +104,7 @@ fn maps(c: Fields, family: &str, edge: f64) -> f64 {
 }
 
 impl Model {
-    /// A model of which nothing but the number of parameters is known.
+    /// A model of which only the number of parameters is known.
     pub(super) fn of_size(parameters: u64) -> Self {
         let parameters = parameters as f64;
         let unseen = Unseen {
@@ -111,7 +114,7 @@ impl Model {
         Self { towers: Vec::new(), edge: 0.0, maps: 0.0, unseen: Some(unseen) }
     }
 
-    /// Places that stand for the image or sound within the text, in models of both.
+    /// Number of places in the text that represent the image or sound of a multimodal model.
     fn places(&self, workload: &Workload) -> f64 {
         if workload.family != "vlm" {
             return 0.0;
@@ -123,10 +126,10 @@ impl Model {
             .fold(0.0, f64::max)
     }
 
-    /// Places that a tower reads at once: of one sample, before anything is written.
+    /// Number of places of one input that a tower reads at once, before anything is generated.
     pub(super) fn read_by(&self, tower: &Tower, workload: &Workload) -> f64 {
         match tower.input {
-            // The check feeds one token more than the prompt.
+            // The check of the cache feeds one token more than the prompt.
             Input::Text if tower.speaks => (workload.tokens as f64) + self.places(workload) + 1.0,
             Input::Text => workload.tokens as f64,
             Input::Image { patch, frames, more } => {
@@ -139,7 +142,7 @@ impl Model {
         }
     }
 
-    /// Places of one stage, for one input.
+    /// Number of places of one stage, for one input.
     pub(super) fn places_of(&self, stage: &Stage, tower: &Tower, workload: &Workload) -> f64 {
         match tower.input {
             Input::Image { .. } => {
@@ -150,12 +153,12 @@ impl Model {
         }
     }
 
-    /// Places that a tower has kept at the end.
+    /// Number of places for which a tower keeps values at the end.
     pub(super) fn kept_by(&self, tower: &Tower, workload: &Workload) -> f64 {
         self.read_by(tower, workload) + workload.new_tokens as f64
     }
 
-    /// Places that a decoder attends to besides its own.
+    /// Number of places of the encoder to which a decoder attends.
     pub(super) fn crossed(&self, workload: &Workload) -> f64 {
         let encoders = self.towers.iter().filter(|tower| !tower.crosses);
         let encoders = encoders.filter(|tower| tower.stages.is_empty());
@@ -163,7 +166,7 @@ impl Model {
     }
 }
 
-/// Nothing that is no length counts.
+/// Length of the sound in seconds; 0 if it is not a finite number.
 fn seconds(workload: &Workload) -> f64 {
     if workload.audio_seconds.is_finite() { workload.audio_seconds.clamp(0.0, 1e9) } else { 0.0 }
 }

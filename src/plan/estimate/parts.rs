@@ -1,6 +1,7 @@
-//! The towers that a configuration describes, its parts included, and what each of them reads.
+//! Collects the towers that a configuration and its parts describe, with the input of each.
 //!
-//! Limits: parts nested [`MAX_DEPTH`] deep, [`MAX_TOWERS`] or a few more in all.
+//! Limits: parts are nested at most [`MAX_DEPTH`] levels deep, and collecting ends at
+//! [`MAX_TOWERS`] or a few more towers.
 
 use crate::plan::estimate::defaults;
 use crate::plan::estimate::fields::Fields;
@@ -8,21 +9,23 @@ use crate::plan::estimate::stages::{self, Stage};
 use crate::plan::estimate::tower::{self, Input, Side, Tower};
 use serde_json::Map;
 
-/// Parts of parts that are looked at, and parts in all.
+/// Maximum nesting depth of the inspected parts.
 pub(super) const MAX_DEPTH: usize = 4;
+/// Number of towers after which no further part is inspected.
 const MAX_TOWERS: usize = 12;
-/// Samples of sound in a second, as the generated tests make it.
+/// Samples per second of the sound in generated tests.
 const SAMPLES: f64 = 16_000.0;
-/// Places a second of encoders that read sound and say nothing else (wav2vec 2.0: 50).
+/// Default number of places per second of sound encoders, that of wav2vec 2.0.
 const SOUND_RATE: f64 = 50.0;
 
+/// Whether the value of this key is a part of a configuration.
 pub(super) fn is_part(key: &str) -> bool {
     key.ends_with("_config")
         || key.ends_with("_config_dict")
         || matches!(key, "encoder" | "decoder" | "text_encoder" | "audio_encoder" | "generator")
 }
 
-/// The towers of a configuration and of its parts, which `key` names.
+/// Collects the towers of a configuration and its parts. `key` is the key of `c`, or empty.
 pub(super) fn collect(c: Fields, key: &str, family: &str, depth: usize, towers: &mut Vec<Tower>) {
     if towers.len() >= MAX_TOWERS {
         return;
@@ -38,14 +41,14 @@ pub(super) fn collect(c: Fields, key: &str, family: &str, depth: usize, towers: 
         collect(c.part(&empty, part), part, family, depth + 1, towers);
     }
     for (part, map) in c.objects().filter(|(part, _)| is_part(part)) {
-        // Old configurations hold a part twice; the longer name is the one that counts.
+        // Old configurations contain a part twice; the one with the longer name is valid.
         if !c.has(&format!("{part}_dict")) {
             collect(c.part(map, part), part, family, depth + 1, towers);
         }
     }
 }
 
-/// The towers that the fields of `c` itself describe, its parts aside.
+/// Adds the towers that the fields of `c` describe, without its parts.
 fn own(c: Fields, key: &str, family: &str, towers: &mut Vec<Tower>) {
     let sense = sense(c, key, family);
     let staged = match sense {
@@ -60,7 +63,7 @@ fn own(c: Fields, key: &str, family: &str, towers: &mut Vec<Tower>) {
     if only_stages {
         return;
     }
-    // Image encoders may describe a decoder that only training needs (VideoMAE).
+    // Image encoders may describe a decoder that only training uses (VideoMAE).
     if tower::is_pair(c) && !(sense == Sense::Image && c.has("decoder_num_hidden_layers")) {
         pair(c, sense, family, towers);
     } else if let Some(mut tower) = tower::read(c, Side::Only, input(c, sense, family)) {
@@ -99,7 +102,7 @@ fn of_stages(stages: Vec<Stage>, sense: Sense) -> Tower {
     }
 }
 
-/// Whether a part describes the network in front, rather than only naming it.
+/// Whether a part describes the backbone, instead of only naming it.
 fn has_backbone(c: Fields) -> bool {
     let part = c.get("backbone_config").and_then(|part| part.as_object());
     part.is_some_and(|map| {
@@ -108,14 +111,14 @@ fn has_backbone(c: Fields) -> bool {
     })
 }
 
-/// Encoder and decoder in one configuration.
+/// Adds encoder and decoder of one configuration.
 fn pair(c: Fields, sense: Sense, family: &str, towers: &mut Vec<Tower>) {
     if sense == Sense::Image && !c.has("patch_size") && !has_backbone(c) {
         towers.push(of_stages(stages::usual_backbone(c), sense));
     }
     let read = input(c, sense, family);
     if let Some(mut encoder) = tower::read(c, Side::Encoder, read) {
-        // The words are counted with the decoder, which shares them.
+        // The word table is counted with the decoder, which shares it.
         encoder.vocabulary = 0.0;
         towers.push(encoder);
     }
@@ -126,7 +129,7 @@ fn pair(c: Fields, sense: Sense, family: &str, towers: &mut Vec<Tower>) {
         Sense::Text | Sense::Sound => Input::Written,
     };
     if let Some(mut decoder) = tower::read(c, Side::Decoder, written) {
-        // Embeddings are taken from the encoder alone.
+        // Embeddings are the output of the encoder alone.
         let writes = written == Input::Written && family != "embedding";
         decoder.keeps = writes;
         decoder.speaks = writes;
@@ -134,6 +137,7 @@ fn pair(c: Fields, sense: Sense, family: &str, towers: &mut Vec<Tower>) {
     }
 }
 
+/// The kind of input of a part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Sense {
     Text,
@@ -142,7 +146,7 @@ enum Sense {
     Series,
 }
 
-/// What a part reads: by its name, then by the family, then by its fields.
+/// The kind of input of a part: by its name, then by the family, then by its fields.
 fn sense(c: Fields, key: &str, family: &str) -> Sense {
     let named = |words: &[&str]| words.iter().any(|word| key.contains(word));
     let has = |names: &[&str]| names.iter().any(|name| c.has(name));
@@ -174,8 +178,8 @@ fn input(c: Fields, sense: Sense, family: &str) -> Input {
     match sense {
         Sense::Text => Input::Text,
         Sense::Image => {
-            // Detectors without patches look at features, a 32nd of the image in each
-            // direction, or at several sizes of them, from an eighth on.
+            // Detectors without patches read features at a 32nd of the image size, or at several
+            // levels that start at an eighth.
             let levels = number(&["num_feature_levels"], 1.0);
             let features = if levels > 1.0 { 7.0 } else { 32.0 };
             let patch = c.or(&["patch_size"], c.defaults.patch).unwrap_or(features).max(1.0);
@@ -193,11 +197,11 @@ fn input(c: Fields, sense: Sense, family: &str) -> Input {
             let stride = number(&["time_stride"], 10.0) * number(&["frequency_stride"], 10.0);
             Input::Fixed { places: 2.0 + cells / stride.max(1.0) }
         }
-        // Read a window of the same length, however much there is to hear.
         Sense::Sound if c.has("input_feat_per_channel") => {
-            // Frames, hundred a second, of which two convolutions leave a quarter.
+            // 100 frames per second, of which two convolutions leave a quarter.
             Input::Sound { rate: 25.0 }
         }
+        // These models read a window of fixed length, however long the sound is.
         Sense::Sound if c.kind.contains("whisper") || c.has("max_source_positions") => {
             Input::Fixed { places: number(&["max_source_positions"], 1500.0) }
         }
@@ -211,7 +215,7 @@ fn input(c: Fields, sense: Sense, family: &str) -> Input {
     }
 }
 
-/// Whether a tower keeps what it has read, and whether it gives values for words.
+/// Whether a tower keeps keys and values, and whether it outputs scores of words.
 fn writes(c: Fields, key: &str, family: &str, sense: Sense) -> (bool, bool) {
     if sense != Sense::Text || key.contains("encoder") || key.contains("qformer") {
         return (false, false);
@@ -219,7 +223,7 @@ fn writes(c: Fields, key: &str, family: &str, sense: Sense) -> (bool, bool) {
     match family {
         "decoder_llm" | "decoder_moe" | "decoder_ssm" | "vlm" | "audio_generation" => (true, true),
         "encoder_decoder" | "asr_seq2seq" => (true, true),
-        // Models that write can be asked for vectors as well, and keep what nobody needs.
+        // Decoders can be used for embeddings, too, and then keep keys and values unnecessarily.
         "embedding" | "text_encoder" => (c.has("num_key_value_heads"), false),
         _ => (false, false),
     }

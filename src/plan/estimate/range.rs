@@ -1,27 +1,27 @@
-//! Figures that are not known exactly: three values, from the least to the most.
+//! Uncertain quantities: a low, a likely and a high value.
 //!
-//! Computed in floating point, where nothing a configuration may hold overflows: sums and
-//! products of a few numbers below 2⁶⁴ stay far below 2¹⁰²³. All values are at least zero and
-//! every operation keeps their order, rounding included.
+//! They are computed in floating point, where no value of a configuration overflows: sums and
+//! products of a few numbers below 2⁶⁴ stay far below 2¹⁰²³. Promise: all values are at least zero,
+//! and every operation preserves their order, including rounding.
 
 use serde::Serialize;
 use std::ops::{Add, Mul};
 
-/// Nothing real is larger, in bytes or milliseconds; a configuration may say anything.
+/// Maximum plausible value, in bytes or milliseconds.
 const LIMIT: f64 = (1u64 << 60) as f64;
 
-/// Bytes, or milliseconds for time; `low ≤ likely ≤ high`.
+/// A quantity in bytes, or in milliseconds for time; `low ≤ likely ≤ high`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Range {
-    /// What a real run does not undercut by much.
+    /// Value that real runs reach at least, or nearly.
     pub low: u64,
-    /// The best single figure.
+    /// Best single value.
     pub likely: u64,
-    /// What to reserve.
+    /// Value to reserve.
     pub high: u64,
 }
 
-/// The same while it is computed.
+/// A [`Range`] during computation.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Span {
     low: f64,
@@ -32,7 +32,7 @@ pub(super) struct Span {
 impl Span {
     pub(super) const ZERO: Self = Self::exactly(0.0);
 
-    /// The caller gives them in order, at least zero.
+    /// The values must be in order and at least zero.
     pub(super) const fn new(low: f64, likely: f64, high: f64) -> Self {
         Self { low, likely, high }
     }
@@ -41,22 +41,23 @@ impl Span {
         Self::new(value, value, value)
     }
 
-    /// The larger of each value.
+    /// The maximum of each value.
     pub(super) fn at_least(self, other: Self) -> Self {
         self.each(other, f64::max)
     }
 
-    /// Of two needs at different times: the larger, and both together as the most.
+    /// Combines two requirements that usually occur at different times: the larger one, with both
+    /// together as the high value.
     pub(super) fn one_or_both(self, other: Self) -> Self {
         Self { high: self.high + other.high, ..self.at_least(other) }
     }
 
-    /// The same, but perhaps nothing at all.
+    /// The same quantity with zero as its low value.
     pub(super) fn perhaps(self) -> Self {
         Self { low: 0.0, ..self }
     }
 
-    /// `None` where a value is too large for anything real.
+    /// Rounds to integers. `None` if a value is implausibly large.
     pub(super) fn range(self) -> Option<Range> {
         let whole = |value: f64| (value <= LIMIT).then_some(value as u64);
         Some(Range {

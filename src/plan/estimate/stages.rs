@@ -1,37 +1,37 @@
-//! Networks that narrow their input stage by stage: fewer places, more channels.
+//! Networks with stages, each of which has fewer places and more channels than the one before.
 //!
-//! Memory is that of the largest stage, which is mostly the first.
+//! Their memory is that of the largest stage, which is usually the first.
 
 use crate::plan::estimate::defaults;
 use crate::plan::estimate::fields::Fields;
 
-/// Nothing real has more; a list in a configuration may be of any length.
+/// Maximum number of stages that are read from a configuration.
 const MAX_STAGES: usize = 16;
 
-/// One stage. Places are those of the input, divided.
+/// A stage of several equal layers.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Stage {
+    /// Number of layers.
     pub depth: f64,
-    /// Pixels in one direction, or samples, that make one place.
+    /// Edge of a place in pixels, or its length in samples.
     pub stride: f64,
-    /// Numbers that live at a time for one place.
+    /// Number of values that are in memory at a time, per place.
     pub live: f64,
-    /// Places that each one attends to, in how many heads; nothing without attention.
     pub attention: Attention,
-    /// Of one layer.
+    /// Number of parameters of one layer.
     pub parameters: f64,
 }
 
-/// How far the attention of a stage reaches.
+/// The places to which a place of a stage attends.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Attention {
     Without,
-    /// Places of a window.
+    /// The places of a window.
     Window {
         heads: f64,
         places: f64,
     },
-    /// All places, made fewer by this factor in each direction.
+    /// All places, reduced by this factor in each direction.
     Reduced {
         heads: f64,
         by: f64,
@@ -39,7 +39,7 @@ pub(super) enum Attention {
 }
 
 impl Attention {
-    /// Scores of one place, where a stage has so many.
+    /// Number of attention scores per place, in a stage with `places` places.
     pub(super) fn scores(self, places: f64) -> f64 {
         match self {
             Self::Without => 0.0,
@@ -53,7 +53,7 @@ impl Attention {
 pub(super) fn of_image(c: Fields) -> Vec<Stage> {
     let widths = c.list(&["hidden_sizes", "embed_dims", "widths"], c.defaults.widths);
     let depths = c.list(&["depths", "num_blocks"], c.defaults.depths);
-    // Swin and its relatives give the first width, which doubles.
+    // Swin and similar types specify the first width, which doubles with each stage.
     let first = c.number(&["embed_dim"]).filter(|_| !c.has("hidden_sizes") && !depths.is_empty());
     let widths = match first {
         Some(first) => (0..depths.len().min(MAX_STAGES)).map(|i| first * power(i)).collect(),
@@ -88,12 +88,12 @@ pub(super) fn of_image(c: Fields) -> Vec<Stage> {
     stages
 }
 
-/// What one layer of a stage holds, by its kind.
+/// Memory and parameters of one layer of a stage.
 fn layer(c: Fields, width: f64, ratio: f64, attention: Attention) -> Stage {
     let square = width * width;
     let (live, parameters) = match attention {
         Attention::Without if c.kind.starts_with("convnext") => (10.0 * width, 8.0 * square),
-        // Without an MLP: what goes in, around and out.
+        // Without an MLP: input, shortcut and output.
         Attention::Without if c.text("layer_type") == "basic" => (3.0 * width, 18.0 * square),
         Attention::Without => (3.0 * width, 1.0625 * square),
         Attention::Window { .. } => ((2.0 * ratio + 2.0) * width, (4.0 + 2.0 * ratio) * square),
@@ -104,7 +104,7 @@ fn layer(c: Fields, width: f64, ratio: f64, attention: Attention) -> Stage {
     Stage { depth: 1.0, stride: 1.0, live, attention, parameters }
 }
 
-/// Convolutions over a waveform (wav2vec 2.0) or those of a codec (`EnCodec`, DAC).
+/// The convolutions over a waveform (wav2vec 2.0) or those of a codec (`EnCodec`, DAC).
 pub(super) fn of_sound(c: Fields) -> Vec<Stage> {
     let convolutions = c.has("conv_dim") || c.has("conv_stride");
     if convolutions || matches!(c.kind, "wav2vec2" | "hubert") {
@@ -118,7 +118,7 @@ pub(super) fn of_sound(c: Fields) -> Vec<Stage> {
     let first = c.number(&["num_filters", "encoder_hidden_size"]);
     match first {
         Some(first) if !strides.is_empty() => {
-            // The decoder widens again what the encoder narrows: the last comes first.
+            // The ratios are those of the decoder; the encoder has them in reverse order.
             let mut strides: Vec<f64> = strides.into_iter().take(MAX_STAGES - 1).rev().collect();
             strides.insert(0, 1.0);
             let widths: Vec<f64> = (0..strides.len()).map(|i| first * power(i)).collect();
@@ -146,7 +146,7 @@ fn narrowing(widths: &[f64], strides: &[f64], kernel: impl Fn(usize) -> f64) -> 
     stages
 }
 
-/// The network that a detector looks through where nothing else is said.
+/// The default backbone of a detector.
 pub(super) fn usual_backbone(c: Fields) -> Vec<Stage> {
     of_image(c.as_if(defaults::RESNET))
 }

@@ -1,4 +1,4 @@
-//! Estimates against published sizes, recorded runs and each other.
+//! Tests of the estimates against published sizes, exact counts and each other.
 
 use super::*;
 use crate::plan::catalogue;
@@ -55,7 +55,7 @@ fn llama() -> Map<String, Value> {
 #[test]
 fn keys_and_values_of_llama_take_a_gibibyte() {
     let cached = |tokens| Workload { tokens, width: 2, ..workload("decoder_llm") };
-    // One token more is fed to check the cache.
+    // The check of the cache adds one token.
     let found = of(&llama(), &cached(8191));
     assert_eq!(found.cache, Range { low: 1024 * MIB, likely: 1024 * MIB, high: 1024 * MIB });
     assert_eq!((found.parameters, found.exact), (8_030_261_248, true));
@@ -73,7 +73,7 @@ fn logits_of_a_large_vocabulary_take_gibibytes() {
 }
 
 #[test]
-fn what_is_kept_follows_the_kind_of_layer() {
+fn the_cache_depends_on_the_kind_of_layer() {
     let cache = |config: Value, family: &str, tokens: u64| {
         of(&object(config), &Workload { tokens, ..workload(family) }).cache.likely
     };
@@ -99,15 +99,14 @@ fn what_is_kept_follows_the_kind_of_layer() {
     assert_eq!(kept(mixed, 1000), (100 + 3 * 1000) * token / 4);
     let compressed = json!({"kv_lora_rank": 8, "qk_rope_head_dim": 4});
     assert_eq!(kept(compressed, 1000), 1000 * 4 * 12 * 4);
-    // A state is as large after a long text as after a short one: layers, width, state and
-    // convolution.
+    // The size of a state is independent of the length: layers, width, state and convolution.
     let mamba = |tokens| {
         let mamba = json!({"model_type": "mamba", "hidden_size": 64, "num_hidden_layers": 4,
             "state_size": 8, "vocab_size": 100});
         cache(mamba, "decoder_ssm", tokens)
     };
     assert_eq!((mamba(10), mamba(1000)), (4 * 128 * (8 + 4) * 4, mamba(10)));
-    // The decoder's own two tokens, and all of the encoder's; no logits but the decoder's.
+    // Two tokens of the decoder and all tokens of the encoder; only the decoder has logits.
     let t5 = object(json!({"model_type": "t5", "d_model": 64, "d_kv": 16, "d_ff": 128,
         "num_layers": 4, "num_heads": 4, "vocab_size": 100}));
     let found = of(&t5, &Workload { tokens: 1000, ..workload("encoder_decoder") });
@@ -118,19 +117,19 @@ fn what_is_kept_follows_the_kind_of_layer() {
 }
 
 #[test]
-fn the_largest_stage_decides_about_activations() {
+fn activations_are_those_of_the_largest_stage() {
     let activations = |name: &str, image| {
         let shape = Workload { image, ..workload("vision_classifier") };
         of(&config(name), &shape).activations.likely
     };
-    // 56 by 56 places of 96 channels, four times as many between the layers, twice.
+    // 56 × 56 places of 96 channels, and four times as many channels in the MLP, twice.
     assert_eq!(activations("facebook/convnext-tiny-224", 224), 56 * 56 * 960 * 4);
     assert_eq!(activations("microsoft/resnet-50", 224), 56 * 56 * 3 * 256 * 4);
     assert_eq!(activations("microsoft/resnet-50", 448), 112 * 112 * 3 * 256 * 4);
 }
 
 #[test]
-fn attention_that_keeps_its_scores_takes_more() {
+fn attention_that_stores_its_scores_needs_more_memory() {
     let bert = config("bert-base-uncased");
     let shape = Workload { tokens: 512, backend: Backend::Cuda, ..workload("text_encoder") };
     let fused = of(&bert, &shape);
@@ -138,14 +137,14 @@ fn attention_that_keeps_its_scores_takes_more() {
     let scores = 2 * 12 * 512 * 512 * 4;
     assert_eq!(eager.activations.likely - fused.activations.likely, scores);
     assert!(eager.device.likely > fused.device.likely);
-    // The reference keeps them in any case, unless it is given.
+    // The reference always stores them, unless another script computes it.
     let given = of(&bert, &Workload { role: Role::Compares, ..shape });
     assert_eq!(eager.host, fused.host);
     assert!(given.host.high < fused.host.high && given.time.likely < fused.time.likely);
 }
 
 #[test]
-fn experts_at_rest_take_memory_and_no_time() {
+fn inactive_experts_need_memory_but_no_time() {
     let mixtral = |chosen: u64| {
         object(json!({"model_type": "mixtral", "num_experts_per_tok": chosen,
             "hidden_size": 1024, "intermediate_size": 3584, "num_hidden_layers": 8}))
@@ -157,7 +156,7 @@ fn experts_at_rest_take_memory_and_no_time() {
 }
 
 #[test]
-fn devices_are_used_by_back_ends_that_have_one() {
+fn only_back_ends_with_a_device_need_device_memory() {
     let bert = config("bert-base-uncased");
     let on = |backend| of(&bert, &Workload { backend, ..workload("text_encoder") });
     let none = Range::default();
@@ -168,13 +167,13 @@ fn devices_are_used_by_back_ends_that_have_one() {
 }
 
 #[test]
-fn files_are_counted_where_there_are_some() {
+fn disk_space_includes_files_with_weights_and_references() {
     let disk = |weights, role, dtype: &str| {
         let mut config = config("bert-base-uncased");
         config.insert("torch_dtype".into(), json!(dtype));
         of(&config, &Workload { role, weights, ..workload("text_encoder") }).disk
     };
-    // Of the class that predicts masked words, which the configuration names.
+    // The configuration names the class that predicts masked words.
     let total = 109_514_298;
     assert!(disk(Source::Random, Role::Test, "float32").high <= MIB);
     let there = disk(Source::Published, Role::Test, "bfloat16");
@@ -185,13 +184,13 @@ fn files_are_counted_where_there_are_some() {
     assert!(handed_on.likely >= 3 * 4 * 128 * 768);
 }
 
-/// Families by name, as the generator finds them.
+/// The family that the generator determines.
 pub(super) fn family(name: &str, config: &Map<String, Value>) -> String {
     classify::classify(&FAMILY_TABLES, name, None, Some(config), None).expect(name).family
 }
 
 #[test]
-fn every_model_that_is_carried_has_an_estimate() {
+fn every_built_in_model_has_an_estimate() {
     let mut without: Vec<&str> = Vec::new();
     for name in catalogue::names() {
         let model = catalogue::find(name, &Place::Named, None, &NoFiles).expect(name);
@@ -202,7 +201,7 @@ fn every_model_that_is_carried_has_an_estimate() {
             None => without.push(name),
         }
     }
-    // A pipeline has no layers of its own, and this one was never published.
+    // The index of a pipeline has no layers, and this one has no published size.
     assert_eq!(without, ["dtf/tiny-stable-diffusion"]);
 }
 
@@ -240,8 +239,8 @@ fn tiny_models_reserve_no_more_than_a_gibibyte() {
     }
 }
 
-/// Where a type is counted exactly, dimensions and defaults must add up to about the same:
-/// then they are also right about what is held besides the weights.
+/// For types with an exact count, widths and layers must add up to about the same number. This
+/// also verifies the sizes from which the memory besides the weights is estimated.
 #[test]
 fn widths_and_layers_add_up_to_the_exact_count() {
     let data: Value =
@@ -251,13 +250,13 @@ fn widths_and_layers_add_up_to_the_exact_count() {
     for case in data["cases"].as_array().expect("cases") {
         let config = object(case["config"].clone());
         let total = case["total"].as_f64().expect("a total");
-        // Those that name a class are drawn at random and look like no model that there is.
+        // Configurations with a class are random and unlike real models.
         if config.contains_key("architectures") {
             continue;
         }
-        // In small ones biases, positions and norms prevail, which are left out here.
         let kind = config["model_type"].as_str().expect("a type");
-        // Layers that share their weights, and words narrower than layers.
+        // The sum omits biases, positions and norms, which dominate small models, and does not know
+        // layers that share their weights or word tables narrower than the layers.
         if total < 5e6 || ["albert", "electra"].contains(&kind) {
             continue;
         }
@@ -276,9 +275,9 @@ fn widths_and_layers_add_up_to_the_exact_count() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// `scripts/summed.py` writes the file: models as the library has them by default.
+/// `scripts/summed.py` writes the file, which contains the default models of the library.
 #[test]
-fn sums_of_other_types_are_as_near_as_is_said() {
+fn sums_of_other_types_are_within_the_stated_uncertainty() {
     let data: Value =
         serde_json::from_str(include_str!("../../../tests/data/summed.json")).expect("JSON");
     let cases = data["cases"].as_array().expect("cases");
@@ -291,7 +290,7 @@ fn sums_of_other_types_are_as_near_as_is_said() {
         let family = family(kind, &config);
         let towers = model::read(&config, &workload(&family)).expect(kind).towers;
         let share = towers.iter().map(tower::Tower::parameters).sum::<f64>() / total;
-        // Nearer than the range that is said of such sums.
+        // Closer than the uncertainty of such sums, `DERIVED`.
         if !(0.75..=1.25).contains(&share) {
             wrong.push(format!("{kind}: {share:.2} of {total}"));
         }
@@ -300,7 +299,7 @@ fn sums_of_other_types_are_as_near_as_is_said() {
 }
 
 #[test]
-fn what_is_not_known_is_not_estimated() {
+fn unknown_models_and_implausible_sizes_have_no_estimate() {
     let shape = workload("decoder_llm");
     for config in [
         json!({}),
@@ -358,7 +357,7 @@ fn value() -> impl Strategy<Value = Value> {
     ]
 }
 
-/// Configurations of the types that are known, with some fields replaced by anything.
+/// Built-in configurations with some fields replaced by arbitrary values.
 fn hostile() -> impl Strategy<Value = Map<String, Value>> {
     let bases: Vec<Map<String, Value>> = catalogue::names().map(config).collect();
     let keys: Vec<String> = bases.iter().flat_map(|base| base.keys().cloned()).collect();

@@ -1,16 +1,17 @@
-//! How long one attempt takes once its environment exists: a prior, until medians are known.
+//! Estimates the duration of one attempt without building its environment: a prior, until medians
+//! of earlier runs are known.
 //!
 //! One pass takes the longer of computing (`2 · active parameters · tokens`, and
-//! `4 · tokens² · width` for attention) and reading the weights, and a moment for every layer
-//! that is called from Python. Generating reads the prompt once and then passes once for
-//! every token. What hardware it will be is unknown, so the range spans a factor of a hundred
-//! or so; the figures are those of machines that tests run on, not of the fastest ones:
+//! `4 · tokens² · width` for attention) and reading the weights, plus a constant time for every
+//! layer that Python calls. Generating is one pass for the prompt and one pass for every further
+//! token. The hardware is unknown, so the range spans a factor of about a hundred. The figures are
+//! those of typical test machines, not of the fastest ones:
 //!
-//! - processors compute 5 (two busy cores; 150 idle ones, measured) to 1000 billion operations
-//!   a second, and read 5 to 100 GB; where they lack instructions for a narrow precision, ten times less;
-//! - devices compute 1 to 300 thousand billion, and read 50 to 2000 GB;
-//! - a layer takes 0.02 to 2 ms to call;
-//! - drawing a random weight takes 0.5 to 60 ns: 8 to 30 measured; rounding it less.
+//! - a CPU computes 5 (two busy cores; 150 idle ones, measured) to 1000 billion operations per
+//!   second and reads 5 to 100 GB per second; without instructions for a narrow precision, a tenth;
+//! - a device computes 1 to 300 thousand billion operations and reads 50 to 2000 GB per second;
+//! - calling a layer takes 0.02 to 2 ms;
+//! - generating a random weight takes 0.5 to 60 ns (8 to 30 measured), rounding it takes less.
 
 use crate::plan::estimate::memory;
 use crate::plan::estimate::model::Model;
@@ -20,19 +21,20 @@ use crate::plan::estimate::tower::Tower;
 use crate::plan::estimate::{Role, Runtime, Workload};
 
 const MILLISECONDS: f64 = 1e3;
-/// Starting an interpreter and importing the libraries, or less where it is warm already.
+/// Seconds for starting an interpreter and importing the libraries; less in a warm runner.
 const START: Span = Span::new(0.2, 5.0, 40.0);
-/// Seconds for each parameter: drawn at random, or read from files.
+/// Seconds per parameter for generating random weights or reading files.
 const BUILD: Span = Span::new(0.5e-9, 16e-9, 60e-9);
-/// Seconds for each parameter and precision in which a reference is rounded.
+/// Seconds per parameter and precision for rounding the weights of a reference.
 const ROUND: Span = Span::new(0.1e-9, 2e-9, 10e-9);
 /// Seconds for calling one layer from Python.
 const CALL: Span = Span::new(2e-5, 3e-4, 2e-3);
-/// Seconds for exporting, for each parameter and for each layer.
+/// Seconds per parameter for exporting.
 const EXPORT: Span = Span::new(1e-9, 1e-8, 1e-7);
+/// Seconds per layer for exporting.
 const EXPORT_LAYER: Span = Span::new(0.1, 0.5, 3.0);
 
-/// Seconds for one operation and for one byte, on some piece of hardware.
+/// Speed of some hardware: seconds per operation, and per byte read.
 #[derive(Debug, Clone, Copy)]
 struct Speed {
     operation: Span,
@@ -41,12 +43,12 @@ struct Speed {
 
 const PROCESSOR: Speed =
     Speed { operation: Span::new(1e-12, 2e-11, 2e-10), byte: Span::new(1e-11, 5e-11, 2e-10) };
-/// Slower in narrow precisions where the instructions are missing.
+/// Factor for narrow precisions, for which a CPU may lack instructions.
 const NARROW: Span = Span::new(0.3, 1.5, 10.0);
 const DEVICE: Speed =
     Speed { operation: Span::new(3.3e-15, 5e-14, 1e-12), byte: Span::new(5e-13, 2e-12, 2e-11) };
 
-/// One pass over so many places, from its parts.
+/// Seconds of one pass. `writing` is a pass that generates one token.
 fn pass(model: &Model, workload: &Workload, speed: Speed, writing: bool) -> Span {
     let towers = model.towers.iter().filter(|tower| !writing || tower.keeps);
     let unseen = model.unseen.map_or(0.0, |unseen| unseen.operations * workload.batch as f64);
@@ -75,7 +77,7 @@ fn of_tower(
     (operations * speed.operation).at_least(weights * speed.byte) + (tower.layers + depth) * CALL
 }
 
-/// Milliseconds.
+/// Duration of an attempt, in milliseconds.
 pub(super) fn attempt(model: &Model, parameters: Span, workload: &Workload) -> Span {
     let narrow = workload.width < 4;
     let tested = match (workload.backend.needs_accelerator(), narrow) {
@@ -87,7 +89,7 @@ pub(super) fn attempt(model: &Model, parameters: Span, workload: &Workload) -> S
     let reference = pass(model, workload, PROCESSOR, false);
     let round = parameters * ROUND;
     let computed = match workload.role {
-        // Once more to see that it repeats, and with weights nudged, in fp16 and in bf16.
+        // Five passes: the reference, a repetition, changed weights, fp16 and bf16.
         Role::Reference => return MILLISECONDS * (START + build + 5.0 * reference + 2.0 * round),
         Role::Compares | Role::Load => Span::ZERO,
         Role::Test if narrow => 2.0 * reference + round,
@@ -104,7 +106,7 @@ pub(super) fn attempt(model: &Model, parameters: Span, workload: &Workload) -> S
     let seconds = if workload.min_seconds.is_finite() { workload.min_seconds } else { 0.0 };
     let least = Span::exactly(seconds.clamp(0.0, 1e9));
     let measure = (workload.iterations as f64 * measured).at_least(least);
-    // The first run, the run in which memory is measured, and up to three to check.
+    // The first run, the run that measures memory, and up to three checks.
     let checks = if workload.batch > 1 { 3.0 } else { 1.0 };
     let further = measured + (1.0 + checks) * run(1.0);
     let warm = workload.warm_up as f64 * run(1.0);

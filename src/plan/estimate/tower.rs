@@ -1,85 +1,87 @@
-//! The stacks of layers that a model consists of, whatever its configuration calls them.
+//! Towers: the stacks of layers of a model, independent of the field names of its type.
 //!
-//! A text model is one tower, an encoder-decoder two, a model of image and text one for each
-//! part of its configuration. Stacks that narrow their input step by step (Swin, `ConvNeXt`,
-//! `ResNet`, `SegFormer`, the convolutions of wav2vec 2.0) have stages instead of layers.
+//! A text model is one tower, an encoder-decoder is two, and a model of image and text has one for
+//! each part of its configuration. Networks that reduce their input step by step (Swin,
+//! `ConvNeXt`, `ResNet`, `SegFormer`, the convolutions of wav2vec 2.0) have stages instead of
+//! layers.
 
 use crate::plan::estimate::fields::Fields;
 use crate::plan::estimate::stages::Stage;
 
-/// What a tower reads.
+/// The input of a tower.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Input {
     /// Tokens of a text.
     Text,
-    /// The image, cut into squares of so many pixels.
+    /// Images, cut into squares of `patch` pixels; `more` is the number of further tokens.
     Image { patch: f64, frames: f64, more: f64 },
-    /// So many places a second.
+    /// Sound, with `rate` places per second.
     Sound { rate: f64 },
-    /// As many places as the configuration says, whatever is given.
+    /// A number of places that the configuration determines, for inputs of any size.
     Fixed { places: f64 },
-    /// What it has written so far; the other tower's output through cross attention.
+    /// The generated tokens, with cross attention to the other tower.
     Written,
 }
 
-/// Experts that a router chooses among, in place of one MLP.
+/// Experts from which a router selects, instead of one MLP.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Experts {
     pub all: f64,
-    /// For one token.
+    /// Number of experts that are selected for a token.
     pub chosen: f64,
     pub inner: f64,
-    /// Width of what every token passes besides.
+    /// Width of the shared expert that every token passes.
     pub shared: f64,
     /// Share of the layers that have experts.
     pub share: f64,
 }
 
-/// A state of fixed size in place of attention.
+/// A state of fixed size, instead of attention.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct State {
     pub inner: f64,
-    /// Numbers for each channel.
+    /// Number of values per channel.
     pub size: f64,
-    /// Inputs that the convolution before it keeps.
+    /// Number of inputs that the convolution before the state keeps.
     pub kernel: f64,
-    /// Share of the layers that have it.
+    /// Share of the layers that have a state.
     pub share: f64,
 }
 
-/// Keys and values that are not kept for the whole text.
+/// A sliding window of attention.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Window {
     pub tokens: f64,
-    /// Share of the layers that see no further.
+    /// Share of the layers that have the window.
     pub share: f64,
 }
 
+/// A stack of equal layers or stages.
 #[derive(Debug, Clone)]
 pub(super) struct Tower {
     pub input: Input,
-    /// Keeps keys and values, or a state, from token to token.
+    /// Whether it keeps keys and values, or a state, from token to token.
     pub keeps: bool,
-    /// Gives a value for each word of the vocabulary.
+    /// Whether it outputs a score for each word of the vocabulary.
     pub speaks: bool,
-    /// Attends to another tower's output.
+    /// Whether it attends to the output of another tower.
     pub crosses: bool,
-    /// Knows no attention that does without keeping its scores.
+    /// Whether it has no attention implementation that avoids storing scores.
     pub only_eager: bool,
     pub layers: f64,
     pub width: f64,
     pub heads: f64,
-    /// Width of all queries.
+    /// Total width of the queries of all heads.
     pub queries: f64,
-    /// Width of all keys and values.
+    /// Total width of the keys and values of all heads.
     pub pairs: f64,
-    /// Numbers kept for a token and layer where keys and values are kept compressed (MLA).
+    /// Number of values per token and layer if keys and values are kept compressed (MLA).
     pub latent: Option<f64>,
     pub inner: f64,
-    /// Matrices of the MLP: two, or three with a gate.
+    /// Number of matrices of the MLP: two, or three with a gate.
     pub matrices: f64,
     pub vocabulary: f64,
-    /// Tables of words: one, or two where the output has its own.
+    /// Number of word tables: one, or two if the output layer has its own.
     pub tables: f64,
     pub experts: Option<Experts>,
     pub state: Option<State>,
@@ -87,7 +89,7 @@ pub(super) struct Tower {
     pub stages: Vec<Stage>,
 }
 
-/// Which of the two sides of an encoder-decoder a tower is.
+/// Position of a tower in an encoder-decoder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Side {
     Only,
@@ -138,8 +140,8 @@ const EXPERTS: [&str; 4] =
     ["num_local_experts", "num_experts", "n_routed_experts", "moe_num_experts"];
 const CHOSEN: [&str; 4] = ["num_experts_per_tok", "num_experts_per_token", "moe_topk", "moe_top_k"];
 
-/// Types that transformers 5 gives no fused attention. Others may lack it as well, in earlier
-/// versions or by their settings.
+/// Types without fused attention in transformers 5. Others may lack it, too, in earlier versions or
+/// because of their settings.
 const ONLY_EAGER: [&str; 14] = [
     "bloom",
     "deberta",
@@ -167,7 +169,7 @@ pub(super) fn is_pair(c: Fields) -> bool {
         )
 }
 
-/// Reads one stack; `None` where width or number of layers are unknown.
+/// Reads one tower; `None` if its width or number of layers is unknown.
 pub(super) fn read(c: Fields, side: Side, input: Input) -> Option<Tower> {
     let defaults = c.defaults;
     let width = c.or(&WIDTH, defaults.width)?;
@@ -200,7 +202,7 @@ pub(super) fn read(c: Fields, side: Side, input: Input) -> Option<Tower> {
         queries: heads * head * attends,
         pairs: 2.0 * groups * head * attends,
         latent: latent(c),
-        // In state space layers the state's own projections take the place of the MLP.
+        // In state space layers, the projections of the state replace the MLP.
         inner: inner * attends,
         matrices: if gated(c) { 3.0 } else { 2.0 },
         vocabulary: c.or(&["vocab_size", "n_vocab"], defaults.vocabulary).unwrap_or(0.0),
@@ -221,7 +223,7 @@ fn layers(c: Fields, side: Side) -> Option<f64> {
     }
 }
 
-/// Text models with RMS norms or grouped keys mostly have gates, those before them not.
+/// Whether the MLP has a gate. Text models with RMS norms usually have one, older models do not.
 fn gated(c: Fields) -> bool {
     let activation = c.text("feed_forward_proj");
     c.defaults.gated
@@ -229,7 +231,7 @@ fn gated(c: Fields) -> bool {
         || (activation.is_empty() && (c.has("rms_norm_eps") || c.is("use_swiglu_ffn", true)))
 }
 
-/// As `DeepSeek` has it: one compressed vector and the part that carries the position.
+/// Compressed keys and values (MLA, `DeepSeek`): one latent vector and the rotary part.
 fn latent(c: Fields) -> Option<f64> {
     Some(c.number(&["kv_lora_rank"])? + c.number(&["qk_rope_head_dim"])?)
 }
@@ -242,7 +244,7 @@ fn experts(c: Fields, inner: f64) -> Option<Experts> {
     let shared = c.number(&["shared_expert_intermediate_size"]);
     let shared = shared.or_else(|| Some(c.number(&["n_shared_experts"])? * inner)).unwrap_or(0.0);
     let chosen = c.or(&CHOSEN, c.defaults.chosen).unwrap_or(1.0).min(all);
-    // Every so many layers, as Jamba has them; those between have one MLP.
+    // Only every `period`th layer has experts (Jamba); the others have one MLP.
     let period = c.number(&["expert_layer_period", "decoder_sparse_step"]).unwrap_or(1.0);
     Some(Experts { all, chosen, inner, shared, share: 1.0 / period.max(1.0) })
 }
@@ -259,7 +261,7 @@ fn state(c: Fields, width: f64, layers: f64) -> Option<State> {
         let named = ["layers_block_type", "layer_types"];
         let listed = named.iter().find_map(|name| c.share(name, "attention"));
         let period = || c.number(&["attn_layer_period"]).map(|period| 1.0 / period.max(1.0));
-        // Where nothing tells how the two kinds alternate.
+        // Without a pattern, half of the layers are assumed to have attention.
         listed.or_else(period).unwrap_or(0.5)
     };
     let share = if layers > 0.0 { 1.0 - attention } else { 0.0 };
@@ -273,7 +275,7 @@ fn window(c: Fields, layers: f64) -> Option<Window> {
     let tokens = c.number(&["sliding_window"])?;
     let listed = c.share("layer_types", "sliding");
     let pattern = || c.number(&["sliding_window_pattern"]).map(|n| 1.0 - 1.0 / n.max(1.0));
-    // The layers before this one see everything.
+    // The layers before this one have no window.
     let from = || {
         let full = c.number(&["max_window_layers"])?;
         Some((1.0 - full / layers.max(1.0)).max(0.0))
@@ -283,7 +285,7 @@ fn window(c: Fields, layers: f64) -> Option<Window> {
 }
 
 impl Tower {
-    /// Parameters of one layer, with so many experts where it has any.
+    /// Number of parameters of one layer, counting the experts that `experts` returns.
     fn layer(&self, experts: impl Fn(&Experts) -> f64) -> f64 {
         let attention = self.width * (2.0 * self.queries + self.pairs);
         let mlp = match &self.experts {
@@ -304,12 +306,12 @@ impl Tower {
         attention * attends + mlp + crossing + state
     }
 
-    /// Share of the layers that keep keys and values.
+    /// Share of the layers that have attention.
     pub(super) fn attends(&self) -> f64 {
         1.0 - self.state.map_or(0.0, |state| state.share)
     }
 
-    /// Parameters, approximately: matrices and tables, without biases, norms and positions.
+    /// Approximate number of parameters: matrices and tables, without biases, norms and positions.
     pub(super) fn parameters(&self) -> f64 {
         let stages: f64 = self.stages.iter().map(|stage| stage.depth * stage.parameters).sum();
         let patches = match self.input {
@@ -322,7 +324,7 @@ impl Tower {
             + stages
     }
 
-    /// Parameters of all layers that take part in computing one token.
+    /// Number of parameters of all layers that are used to compute one token.
     pub(super) fn active(&self) -> f64 {
         self.layers * self.layer(|experts| experts.chosen)
     }

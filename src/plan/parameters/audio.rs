@@ -1,4 +1,4 @@
-//! Audio models that hear a waveform: their layers, and what each class has on top of them.
+//! Counts audio models that read a waveform: their layers, and the head of each class.
 //!
 //! Formulae and defaults follow `modeling_<type>.py` and `configuration_<type>.py` of
 //! transformers 5.
@@ -22,13 +22,13 @@ fn wav2vec2(c: Config) -> Option<Size> {
     encoder(c, true.into(), Size::ZERO, Size::ZERO)
 }
 
-/// The features are normalised or not, positions by batch or by weight.
+/// Hubert: the norm of the features is optional, and the positions use a batch or weight norm.
 fn hubert(c: Config) -> Option<Size> {
     let normalised = c.flag("feat_proj_layer_norm", true);
     encoder(c, normalised, c.flag("conv_pos_batch_norm", false), Size::ZERO)
 }
 
-/// Attention weighs distances by a gate in each layer; the first one has their table.
+/// `WavLM`: a gate in each layer weights the distances, whose table is in the first layer.
 fn wavlm(c: Config) -> Option<Size> {
     let heads = c.number("num_attention_heads", 12);
     let layers = c.number("num_hidden_layers", 12);
@@ -37,7 +37,8 @@ fn wavlm(c: Config) -> Option<Size> {
     encoder(c, true.into(), Size::ZERO, layers * gate + layers.any() * table)
 }
 
-/// `distances` are parameters of relative positions, of all layers.
+/// The encoder of a wav2vec 2.0 model. `distances` are the parameters of the relative positions of
+/// all layers.
 fn encoder(c: Config, normalised: Size, batch_norm: Size, distances: Size) -> Option<Size> {
     let hidden = c.number("hidden_size", 768);
     let (features, width) = features(c);
@@ -61,7 +62,7 @@ fn encoder(c: Config, normalised: Size, batch_norm: Size, distances: Size) -> Op
     Some(body + top(c, hidden, width)?)
 }
 
-/// Width of what the model gives: that of the adapter network where there is one.
+/// Width of the output: that of the adapter network if there is one.
 fn output(c: Config, hidden: Size) -> Size {
     let adapted = c.number("output_hidden_size", hidden);
     match c.flag("add_adapter", false).get() {
@@ -71,7 +72,7 @@ fn output(c: Config, hidden: Size) -> Size {
     }
 }
 
-/// Shortens what the layers give.
+/// The adapter network, which shortens the output of the layers.
 fn adapter_network(c: Config, hidden: Size) -> Size {
     let width = output(c, hidden);
     let project =
@@ -81,7 +82,7 @@ fn adapter_network(c: Config, hidden: Size) -> Size {
     c.flag("add_adapter", false) * (project + layers)
 }
 
-/// `features` is the width of what the convolutions give.
+/// The head of the class. `features` is the width of the output of the convolutions.
 fn top(c: Config, hidden: Size, features: Size) -> Option<Size> {
     let weights = c.flag("use_weighted_layer_sum", false) * (c.number("num_hidden_layers", 12) + 1);
     Some(match c.class() {
@@ -107,7 +108,7 @@ fn top(c: Config, hidden: Size, features: Size) -> Option<Size> {
     })
 }
 
-/// Tells who speaks: layers over stretches of time, then one vector for all of it.
+/// The speaker head: convolutions over time, then one vector for the whole recording.
 fn speaker(c: Config, hidden: Size) -> Option<Size> {
     let widths = c.list("tdnn_dim", &[512, 512, 512, 512, 1500]);
     let kernels = c.list("tdnn_kernel", &[5, 3, 3, 1, 1]);
@@ -127,17 +128,17 @@ fn speaker(c: Config, hidden: Size) -> Option<Size> {
             + layers
             + linear(2 * last, output, true)
             + linear(output, output, true)
-            // The weights of its loss.
+            // Weights of the loss.
             + output * c.labels(),
     )
 }
 
-/// Convolutions over the waveform, and the width of the last.
+/// The convolutions over the waveform, and the width of the last one.
 fn features(c: Config) -> (Size, Size) {
     let widths = c.list("conv_dim", &[512; 7]);
     let kernels = c.list("conv_kernel", &[10, 3, 3, 3, 3, 2, 2]);
     let bias = c.flag("conv_bias", false);
-    // A norm for each convolution, or for the first only.
+    // Every convolution has a norm, or only the first one.
     let norms = match c.text("feat_extract_norm", "group") {
         "group" => 1,
         "layer" => widths.len(),
@@ -156,15 +157,15 @@ fn features(c: Config) -> (Size, Size) {
     (total, before)
 }
 
-/// What fine-tuned models have in each layer for one language.
+/// The adapter for one language in each layer of a fine-tuned model.
 fn adapter(c: Config, hidden: Size) -> Size {
     let Some(width) = c.optional("adapter_attn_dim") else { return Size::ZERO };
     let adapter = norm(hidden) + linear(hidden, width, true) + linear(width, hidden, true);
     c.flag("do_stable_layer_norm", false) * adapter
 }
 
-/// Convolutions that halve a waveform and widen, a recurrent network, and the same back. The
-/// codebooks are no parameters.
+/// `EnCodec`: convolutions that halve the length and double the width, a recurrent network, and the
+/// mirrored decoder. The codebooks are not parameters.
 fn encodec(c: Config) -> Option<Size> {
     if c.class() != "Model" {
         return None;
@@ -174,7 +175,7 @@ fn encodec(c: Config) -> Option<Size> {
         "time_group_norm" => false,
         _ => return None,
     };
-    // A factor for each channel of the weights' first dimension, or a norm of the output.
+    // A factor per channel of the first dimension of the weights, or a norm of the output.
     let extra = |first: Size, output: Size| if weighted { first } else { norm(output) };
     let layer = |input: Size, output: Size, kernel: Size| {
         conv(input, output, kernel, true) + extra(output, output)
@@ -195,7 +196,7 @@ fn encodec(c: Config) -> Option<Size> {
         total = total
             + 2 * residuals * residual(width)
             + layer(width, wide, 2 * ratio)
-            // The way back: its weights begin with the wider side.
+            // The decoder: the first dimension of its weights is the wider one.
             + conv(wide, width, 2 * ratio, false)
             + width
             + extra(wide, width);

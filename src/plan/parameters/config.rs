@@ -1,31 +1,31 @@
-//! Reading a model's configuration: a field, or what its type has where it is left out.
+//! Reads the fields of a configuration, with the default of the model type for absent fields.
 //!
-//! `null` is as good as left out. A field that holds something else than is asked for makes
-//! the count unknown, rather than giving way to a default that the model does not have.
+//! `null` is equivalent to an absent field. Promise: a field of an unexpected type makes the count
+//! unknown; a default that the model does not have is never used instead.
 
 use crate::plan::parameters::size::{Size, linear};
 use serde_json::{Map, Value};
 
-/// Which experts of a layer are counted; the router always counts.
+/// The experts of a layer that are counted. The router is always counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Experts {
     All,
-    /// As many as are chosen for a token.
+    /// The number of experts that are selected for a token.
     Chosen,
 }
 
-/// A configuration, or a part of one; a part may be left out altogether.
+/// A configuration, or a part of one, which may be absent.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Config<'a> {
     fields: Option<&'a Map<String, Value>>,
     class: &'a str,
     experts: Experts,
-    /// Where a model decides for its part: whether the output layer shares the table of words.
+    /// Whether the output layer shares the word table, if the whole model decides it for the part.
     tied: Option<Size>,
 }
 
 impl<'a> Config<'a> {
-    /// `class` is what the counted class adds to its type, see [`class_of`].
+    /// `class` is the counted class in the form of [`class_of`].
     pub(super) const fn new(
         fields: &'a Map<String, Value>,
         class: &'a str,
@@ -34,7 +34,7 @@ impl<'a> Config<'a> {
         Self { fields: Some(fields), class, experts, tied: None }
     }
 
-    /// What the counted class adds to its type: `MaskedLM`, or `Model` for the layers alone.
+    /// The counted class in the form of [`class_of`]: `MaskedLM`, or `Model` for the layers alone.
     pub(super) const fn class(self) -> &'a str {
         self.class
     }
@@ -48,7 +48,7 @@ impl<'a> Config<'a> {
         Self { class, ..self }
     }
 
-    /// The same part of a model that decides whether tables of words are shared.
+    /// The same part, for a model that decides whether the word table is shared.
     pub(super) const fn tied_as(self, tied: Size) -> Self {
         Self { tied: Some(tied), ..self }
     }
@@ -61,8 +61,8 @@ impl<'a> Config<'a> {
         self.fields.and_then(|fields| fields.get(key)).is_some_and(Value::is_null)
     }
 
-    /// The part under the first of `keys` that is there, an empty one if none is; nothing
-    /// where it is no part.
+    /// The part under the first present key, or an absent part if no key is present. `None` if the
+    /// value is not an object.
     pub(super) fn part(self, keys: &[&str]) -> Option<Self> {
         match keys.iter().find_map(|key| self.field(key)) {
             None => Some(Self { fields: None, ..self }),
@@ -78,12 +78,12 @@ impl<'a> Config<'a> {
         self.optional(key).unwrap_or_else(|| default.into())
     }
 
-    /// A number that has several names, the first that is there.
+    /// A number under the first present key of several.
     pub(super) fn named(self, keys: &[&str], default: impl Into<Size>) -> Size {
         keys.iter().find_map(|key| self.optional(key)).unwrap_or_else(|| default.into())
     }
 
-    /// 1 or 0: to be multiplied with what is there only when it is set.
+    /// A flag as 1 or 0, a factor of the parameters that depend on it.
     pub(super) fn flag(self, key: &str, default: bool) -> Size {
         match self.field(key) {
             None => default.into(),
@@ -99,7 +99,7 @@ impl<'a> Config<'a> {
         self.field(key).map_or(Some(default), Value::as_f64)
     }
 
-    /// 1 where the number is above zero, else 0.
+    /// 1 if the number is greater than zero, otherwise 0.
     pub(super) fn positive(self, key: &str, default: f64) -> Size {
         self.real(key, default).map(|value| u64::from(value > 0.0)).into()
     }
@@ -112,12 +112,12 @@ impl<'a> Config<'a> {
         }
     }
 
-    /// Height and width, given as two numbers or as one for both.
+    /// Height and width, which are two numbers or one for both.
     pub(super) fn pair(self, key: &str, default: u64) -> (Size, Size) {
         self.sides(key, (default, default))
     }
 
-    /// The same where the default is no square.
+    /// Height and width like [`Config::pair`], with different defaults.
     pub(super) fn sides(self, key: &str, default: (u64, u64)) -> (Size, Size) {
         match self.field(key) {
             None => (default.0.into(), default.1.into()),
@@ -129,12 +129,12 @@ impl<'a> Config<'a> {
         }
     }
 
-    /// The part of `width` that `key` names, rounded down.
+    /// `width` multiplied by the ratio under `key`, rounded down.
     pub(super) fn ratio(self, key: &str, default: f64, width: Size) -> Size {
         self.real(key, default).map_or(Size::UNKNOWN, |ratio| width.scaled(ratio))
     }
 
-    /// A list of numbers; none where it holds something else.
+    /// A list of numbers; `None` for a value of another type.
     pub(super) fn reals(self, key: &str, default: &[f64]) -> Option<Vec<f64>> {
         match self.field(key) {
             None => Some(default.to_vec()),
@@ -142,12 +142,12 @@ impl<'a> Config<'a> {
         }
     }
 
-    /// A list of integers; none where there is no list, or one of something else.
+    /// A list of integers; `None` for an absent field or a value of another type.
     pub(super) fn integers(self, key: &str) -> Option<Vec<i64>> {
         self.field(key)?.as_array()?.iter().map(Value::as_i64).collect()
     }
 
-    /// Lengths of the lists in a list; none where it holds something else.
+    /// Lengths of the lists in a list; `None` for a value of another type.
     pub(super) fn lengths(self, key: &str, default: &[u64]) -> Option<Vec<u64>> {
         let Some(lists) = self.field(key) else { return Some(default.to_vec()) };
         let length = |list: &Value| u64::try_from(list.as_array()?.len()).ok();
@@ -158,28 +158,28 @@ impl<'a> Config<'a> {
         self.field(key).is_some()
     }
 
-    /// Whether there is a text under `key` that says something, `default` being one.
+    /// Whether the text under `key`, or `default` if the field is absent, is not empty.
     pub(super) fn has_text(self, key: &str, default: &'static str) -> bool {
         !self.is_null(key) && !self.text(key, default).is_empty()
     }
 
-    /// Whether the part was given at all.
+    /// Whether the part is present.
     pub(super) const fn is_there(self) -> bool {
         self.fields.is_some()
     }
 
-    /// A flag whose default depends on other fields.
+    /// A flag with a computed default.
     pub(super) fn flag_or(self, key: &str, default: Size) -> Size {
         if self.has(key) { self.flag(key, false) } else { default }
     }
 
-    /// Whether the list under `key` holds the text.
+    /// Whether the list under `key` contains the text.
     pub(super) fn lists(self, key: &str, text: &str) -> bool {
         let listed = self.field(key).and_then(Value::as_array);
         listed.is_some_and(|listed| listed.iter().any(|value| value == text))
     }
 
-    /// 1 where the text under `key` (parts between bars) or the list there holds `word`, else 0.
+    /// 1 if the text under `key` (split at `|`) or the list there contains `word`, otherwise 0.
     pub(super) fn mentions(self, key: &str, word: &str) -> Size {
         match self.field(key) {
             None => false.into(),
@@ -191,7 +191,7 @@ impl<'a> Config<'a> {
         }
     }
 
-    /// A number for which less than one, as -1, means that there is none.
+    /// A number; values below 1, such as -1, mean that there is none.
     pub(super) fn at_least_one(self, key: &str) -> Option<Size> {
         match self.field(key)?.as_i64() {
             Some(number) if number < 1 => None,
@@ -200,17 +200,17 @@ impl<'a> Config<'a> {
         }
     }
 
-    /// A linear layer that tells the classes apart.
+    /// Parameters of a linear classifier.
     pub(super) fn classifier(self, width: Size) -> Size {
         linear(width, self.labels(), true)
     }
 
-    /// Number of classes that a classifier tells apart.
+    /// Number of classes of a classifier, 2 by default.
     pub(super) fn labels(self) -> Size {
         self.labels_or(2)
     }
 
-    /// The same for a type that tells other than two apart where nothing is said.
+    /// Number of classes of a classifier, with the default of the type.
     pub(super) fn labels_or(self, default: u64) -> Size {
         match self.field("id2label") {
             None => self.number("num_labels", default),
@@ -219,15 +219,16 @@ impl<'a> Config<'a> {
         }
     }
 
-    /// Rows of tables for `vocabulary` tokens: one table, or two where the output has its own.
+    /// Rows of the word tables for `vocabulary` tokens: one table, or two if the output layer has
+    /// its own. `tied` is the default.
     pub(super) fn tables(self, vocabulary: Size, tied: bool) -> Size {
         let tied = self.tied.unwrap_or_else(|| self.flag("tie_word_embeddings", tied));
         vocabulary * (Size::from(2) - tied)
     }
 }
 
-/// What a class adds to the layers of its type, as its name tells: `MaskedLM` of
-/// `BertForMaskedLM`, `LMHead` of `GPT2LMHeadModel`, `Model` of `BertModel`.
+/// The part of a class name that follows the type: `MaskedLM` for `BertForMaskedLM`, `LMHead` for
+/// `GPT2LMHeadModel`, `Model` for `BertModel`.
 pub(super) fn class_of(name: &str) -> &str {
     if let Some((_, added)) = name.split_once("For").filter(|(_, added)| !added.is_empty()) {
         return added;

@@ -1,7 +1,7 @@
-//! Decoders that are not built like Llama: their layers, and what each class has on top.
+//! Counts decoders that are not built like Llama: their layers, and the head of each class.
 //!
 //! Formulae and defaults follow `modeling_<type>.py` and `configuration_<type>.py` of
-//! transformers 5. An output layer that shares the embedding's table is not counted twice.
+//! transformers 5. An output layer that shares the embedding table is not counted twice.
 
 use crate::plan::parameters::Type;
 use crate::plan::parameters::config::Config;
@@ -26,8 +26,8 @@ pub(super) fn find(kind: &str) -> Option<Type> {
     Some(Type { count, usual: "CausalLM" })
 }
 
-/// The table of words, and what the class has on top of the layers; `tied` where that is left
-/// out. An output layer without bias has as many rows as the table.
+/// The word table and the head of the class. `tied` is the default of whether the output layer,
+/// which has no bias, shares the word table.
 pub(super) fn ends(c: Config, width: Size, vocabulary: Size, tied: bool) -> Option<Size> {
     let words = embedding(vocabulary, width);
     Some(match c.class() {
@@ -40,7 +40,7 @@ pub(super) fn ends(c: Config, width: Size, vocabulary: Size, tied: bool) -> Opti
     })
 }
 
-/// A bias of the output layer, which stays where that shares its table.
+/// The bias of the output layer, which exists even if the layer shares the word table.
 fn output_bias(c: Config, vocabulary: Size) -> Size {
     Size::from(c.class() == "CausalLM") * vocabulary
 }
@@ -51,7 +51,7 @@ fn gpt2(c: Config) -> Option<Size> {
     let inner = c.number("n_inner", 4 * hidden);
     let vocabulary = c.number("vocab_size", 50257);
     let ends = match c.class() {
-        // Beside the words, a score of one choice.
+        // Besides the word scores, one score for multiple choice.
         "DoubleHeads" => {
             let choice = c.flag("summary_use_proj", true) * linear(hidden, 1.into(), true);
             ends(c.as_class("LMHead"), hidden, vocabulary, true)? + choice
@@ -66,7 +66,7 @@ fn gpt2(c: Config) -> Option<Size> {
     )
 }
 
-/// Only the output of the attention has a bias.
+/// GPT Neo: in the attention, only the output has a bias.
 fn gpt_neo(c: Config) -> Option<Size> {
     let hidden = c.number("hidden_size", 2048);
     let inner = c.number("intermediate_size", 4 * hidden);
@@ -94,7 +94,7 @@ fn gpt_neox(c: Config) -> Option<Size> {
     )
 }
 
-/// One norm a layer, no bias in the attention, and one in the output layer.
+/// GPT-J: one norm per layer, no bias in the attention, and a bias in the output layer.
 fn gptj(c: Config) -> Option<Size> {
     let hidden = c.named(&["n_embd", "hidden_size"], 4096);
     let inner = c.number("n_inner", 4 * hidden);
@@ -108,7 +108,7 @@ fn gptj(c: Config) -> Option<Size> {
     )
 }
 
-/// Words may be narrower than layers; positions begin at the third row.
+/// OPT: the word table may be narrower than the layers, and positions start at the third row.
 fn opt(c: Config) -> Option<Size> {
     let hidden = c.number("hidden_size", 768);
     let (inner, bias) = (c.number("ffn_dim", 3072), c.flag("enable_bias", true));
@@ -130,7 +130,7 @@ fn opt(c: Config) -> Option<Size> {
     )
 }
 
-/// No positions (`ALiBi`), a norm after the embeddings.
+/// BLOOM: no positions (`ALiBi`), and a norm after the embeddings.
 fn bloom(c: Config) -> Option<Size> {
     let hidden = c.named(&["n_embed", "hidden_size"], 64);
     Some(
@@ -141,7 +141,7 @@ fn bloom(c: Config) -> Option<Size> {
     )
 }
 
-/// Keys and values of all heads, of one for all, or (the newer architecture) of some.
+/// Falcon: keys and values per head, one for all heads, or (newer architecture) grouped.
 fn falcon(c: Config) -> Option<Size> {
     let hidden = c.number("hidden_size", 4544);
     let heads = c.named(&["num_attention_heads", "n_head"], 71);
@@ -170,7 +170,8 @@ fn falcon(c: Config) -> Option<Size> {
     )
 }
 
-/// As Llama, with norms that have a bias; those of queries and keys, one a head, have none.
+/// `StableLM`: like Llama with norms that have a bias, except the norms of queries and keys, one
+/// per head.
 fn stablelm(c: Config) -> Option<Size> {
     let hidden = c.number("hidden_size", 2560);
     let heads = c.number("num_attention_heads", 32);
@@ -191,7 +192,7 @@ fn stablelm(c: Config) -> Option<Size> {
     )
 }
 
-/// One norm a layer; the output layer has a bias even where it shares its table.
+/// Phi: one norm per layer, and a bias in the output layer even if it shares the word table.
 fn phi(c: Config) -> Option<Size> {
     let (vocabulary, hidden) = (c.number("vocab_size", 51200), c.number("hidden_size", 2048));
     let heads = c.number("num_attention_heads", 32);
@@ -212,7 +213,7 @@ fn phi(c: Config) -> Option<Size> {
     )
 }
 
-/// State space layers; `time_step_rank` may be `"auto"`, a sixteenth of the width.
+/// Mamba: state space layers. `time_step_rank` may be `"auto"`, a sixteenth of the width.
 fn mamba(c: Config) -> Option<Size> {
     let (hidden, state) = (c.number("hidden_size", 768), c.number("state_size", 16));
     let inner = c.real("expand", 2.0).map_or(Size::UNKNOWN, |ratio| hidden.scaled(ratio));

@@ -1,8 +1,8 @@
-//! Models that give an image of depths or of classes from the layers of a vision transformer:
-//! features of four layers are brought to four sizes and joined step by step.
+//! Counts models that predict a depth or a class per pixel from a vision transformer: the features
+//! of four layers are resized to four sizes and fused step by step.
 //!
 //! Formulae and defaults follow `modeling_<type>.py` and `configuration_<type>.py` of
-//! transformers 5. A `dpt` that brings a network of its own (hybrid) has no formula.
+//! transformers 5. Limit: a `dpt` with its own backbone (hybrid) has no formula.
 
 use crate::plan::parameters::Type;
 use crate::plan::parameters::config::Config;
@@ -18,13 +18,13 @@ pub(super) fn find(kind: &str) -> Option<Type> {
     Some(Type { count, usual: "DepthEstimation" })
 }
 
-/// A convolution of 3 by 3.
+/// A 3 × 3 convolution.
 fn square(input: Size, output: Size, bias: impl Into<Size>) -> Size {
     conv(input, output, 9.into(), bias)
 }
 
-/// Brings the features of each layer to its width and size; `factors` says how much larger,
-/// below one how much smaller, they become.
+/// Projects the features of each layer to its width, and resizes them by its factor: above 1 they
+/// become larger, below 1 smaller.
 fn reassemble(c: Config, width: Size, widths: &[Size]) -> Option<Size> {
     let factors = c.reals("reassemble_factors", &[4.0, 2.0, 1.0, 0.5])?;
     let resize = |factor: f64, width: Size| {
@@ -41,7 +41,7 @@ fn reassemble(c: Config, width: Size, widths: &[Size]) -> Option<Size> {
     Some(each.map(|(own, factor)| linear(width, *own, true) + resize(factor, *own)).sum())
 }
 
-/// Joins the features, from the smallest to the largest.
+/// Fuses the features, from the smallest to the largest.
 fn fuse(width: Size, widths: &[Size], residual: Size) -> Option<Size> {
     let layers = u64::try_from(widths.len()).ok()?;
     let narrowed: Size = widths.iter().map(|own| square(*own, width, false)).sum();
@@ -60,7 +60,7 @@ fn dpt(c: Config) -> Option<Size> {
     let bias = c.flag_or("use_bias_in_fusion_residual", Size::from(1) - normalised);
     let residual = 2 * square(width, width, bias) + normalised * 2 * norm(width);
     let widths = c.list("neck_hidden_sizes", &[96, 192, 384, 768]);
-    // The class token is joined to each patch.
+    // The class token is concatenated to each patch.
     let readout = match c.text("readout_type", "project") {
         "project" => u64::try_from(widths.len()).ok()? * linear(2 * hidden, hidden, true),
         _ => Size::ZERO,
@@ -83,7 +83,7 @@ fn dpt(c: Config) -> Option<Size> {
     })
 }
 
-/// Its layers are those of another model, which must be of the type `dinov2`.
+/// Depth Anything: the backbone is another model, which must be a `dinov2`.
 fn depth_anything(c: Config) -> Option<Size> {
     let backbone = c.part(&["backbone_config"])?;
     if c.class() != "DepthEstimation" || backbone.text("model_type", "dinov2") != "dinov2" {

@@ -1,4 +1,4 @@
-//! Text encoders: their layers, and what each class has on top of them.
+//! Counts text encoders: their layers, and the head of each class.
 //!
 //! Formulae and defaults follow `modeling_<type>.py` and `configuration_<type>.py` of
 //! transformers 5.
@@ -24,12 +24,12 @@ pub(super) fn find(kind: &str) -> Option<Type> {
     Some(Type { count, usual: "Model" })
 }
 
-/// What the classes of a type have on top of its layers.
+/// The heads of the classes of a type.
 struct Tops {
     hidden: Size,
-    /// On top of the bare model.
+    /// The head of the bare model.
     pooler: Size,
-    /// Predicts words.
+    /// The head that predicts words.
     prediction: Size,
     /// Between the layers and the classifier of a whole text.
     sequence: Size,
@@ -40,7 +40,7 @@ struct Tops {
 }
 
 impl Tops {
-    /// A pooler of one linear layer, and another one before each classifier of whole texts.
+    /// The heads of BERT: a pooler of one linear layer, and the same before each text classifier.
     fn usual(c: Config, hidden: Size, vocabulary: Size) -> Self {
         let pooler = linear(hidden, hidden, true);
         Self {
@@ -66,22 +66,23 @@ impl Tops {
     }
 }
 
-/// A layer and a norm, then a score for each word: by the table of the words, or one of its own.
+/// A linear layer, a norm, and the scores of the words with a bias. The scores use the word table,
+/// or a separate one.
 fn prediction(c: Config, hidden: Size, width: Size, vocabulary: Size) -> Size {
     linear(hidden, width, true) + norm(width) + vocabulary + own_table(c, vocabulary) * width
 }
 
-/// The same for classes whose own output layer has a bias beside the one that is shared.
+/// [`prediction`] for classes whose separate output layer has a second bias.
 fn prediction_of_two_biases(c: Config, hidden: Size, width: Size, vocabulary: Size) -> Size {
     prediction(c, hidden, width, vocabulary) + own_table(c, vocabulary)
 }
 
-/// Rows of the output layer's own table.
+/// Rows of the separate table of the output layer.
 fn own_table(c: Config, vocabulary: Size) -> Size {
     c.tables(vocabulary, true) - vocabulary
 }
 
-/// Words, positions and sentences, summed and normalised.
+/// The embeddings of words, positions and sentences, and their norm.
 fn embeddings(c: Config, vocabulary: u64, width: Size) -> Size {
     let rows = c.number("vocab_size", vocabulary)
         + c.number("max_position_embeddings", 512)
@@ -89,7 +90,7 @@ fn embeddings(c: Config, vocabulary: u64, width: Size) -> Size {
     embedding(rows, width) + norm(width)
 }
 
-/// Layers of a model that may be set up as a decoder, which attends to another model as well.
+/// The layers of a model that may be configured as a decoder with cross attention.
 fn layers(c: Config, hidden: Size, inner: u64) -> Size {
     let crossing =
         match (c.flag("add_cross_attention", false).get(), c.flag("is_decoder", false).get()) {
@@ -106,7 +107,7 @@ fn bert(c: Config, vocabulary: u64) -> Option<Size> {
     let body = embeddings(c, vocabulary, hidden) + layers(c, hidden, 3072);
     let predict = prediction_of_two_biases(c, hidden, hidden, c.number("vocab_size", vocabulary));
     let tops = Tops { prediction: predict, ..Tops::usual(c, hidden, Size::ZERO) };
-    // Whether one sentence follows another.
+    // The head of next sentence prediction.
     let next = tops.pooler + linear(hidden, 2.into(), true);
     let top = match (c.text("model_type", ""), c.class()) {
         ("bert", "NextSentencePrediction") => next,
@@ -126,7 +127,7 @@ fn distilbert(c: Config) -> Option<Size> {
     Some(embedding(rows, hidden) + norm(hidden) + layers * block(hidden, inner) + tops.of(c)?)
 }
 
-/// Narrow embeddings, widened where the layers are wider; no pooler.
+/// ELECTRA: embeddings are projected if the layers have another width; there is no pooler.
 fn electra(c: Config) -> Option<Size> {
     let (width, hidden) = (c.number("embedding_size", 128), c.number("hidden_size", 256));
     let widen = if width == hidden { Size::ZERO } else { linear(width, hidden, true) };
@@ -139,14 +140,14 @@ fn electra(c: Config) -> Option<Size> {
         ..Tops::usual(c, hidden, Size::ZERO)
     };
     let top = match c.class() {
-        // Tells which words were replaced.
+        // The head that detects replaced words.
         "PreTraining" => dense + linear(hidden, 1.into(), true),
         _ => tops.of(c)?,
     };
     Some(body + top)
 }
 
-/// Layers of a group share their parameters, so only groups count.
+/// ALBERT: the layers of a group share their parameters, so groups are counted.
 fn albert(c: Config) -> Option<Size> {
     let (width, hidden) = (c.number("embedding_size", 128), c.number("hidden_size", 4096));
     let blocks = c.number("num_hidden_groups", 1) * c.number("inner_group_num", 1);
@@ -158,14 +159,14 @@ fn albert(c: Config) -> Option<Size> {
         ..Tops::usual(c, hidden, Size::ZERO)
     };
     let top = match c.class() {
-        // Tells the order of two sentences.
+        // The head that detects the order of two sentences.
         "PreTraining" => tops.pooler + tops.prediction + c.classifier(hidden),
         _ => tops.of(c)?,
     };
     Some(body + top)
 }
 
-/// As BERT without sentence embeddings, with one table of distances for all layers.
+/// MPNet: like BERT without sentence embeddings, with one table of distances for all layers.
 fn mpnet(c: Config) -> Option<Size> {
     let hidden = c.number("hidden_size", 768);
     let vocabulary = c.number("vocab_size", 30527);
@@ -181,8 +182,8 @@ fn mpnet(c: Config) -> Option<Size> {
     Some(body + tops.of(c)?)
 }
 
-/// Attention to distances as well as to words: a table of distances for all layers, and
-/// projections of it in each, unless those of the words serve both.
+/// `DeBERTa`: attention to distances as well as to words. All layers share a table of distances,
+/// and each layer projects it unless it uses the projections of the words.
 fn deberta(c: Config) -> Option<Size> {
     let hidden = c.number("hidden_size", 1536);
     let width = c.number("embedding_size", hidden);
@@ -210,8 +211,8 @@ fn deberta(c: Config) -> Option<Size> {
         + relative * embedding(2 * furthest, hidden)
         + c.mentions("norm_rel_ebd", "layer_norm") * norm(hidden)
         + kernel.any() * (conv(hidden / groups, hidden, kernel, true) + norm(hidden));
-    // Old checkpoints predict words through the width of the embeddings, new ones with the
-    // table of the words itself.
+    // Old checkpoints predict words through the width of the embeddings, new ones with the word
+    // table.
     let predict = match c.flag("legacy", true).get() {
         Some(1) => prediction_of_two_biases(c, hidden, width, vocabulary),
         Some(_) => linear(hidden, hidden, true) + norm(hidden) + vocabulary,
@@ -229,7 +230,7 @@ fn deberta(c: Config) -> Option<Size> {
     Some(body + tops.of(c)?)
 }
 
-/// Gated layers without biases unless they are asked for; the first begins without a norm.
+/// `ModernBERT`: gated layers with optional biases; the first layer has no norm before it.
 fn modernbert(c: Config) -> Option<Size> {
     let (hidden, vocabulary) = (c.number("hidden_size", 768), c.number("vocab_size", 50368));
     let inner = c.number("intermediate_size", 1152);
@@ -255,7 +256,7 @@ fn modernbert(c: Config) -> Option<Size> {
     Some(body + tops.of(c)?)
 }
 
-/// As BERT, with tables of the places on a page; the pooler is there whatever the class.
+/// `LayoutLM`: like BERT, with tables of the positions on a page, and a pooler in every class.
 fn layoutlm(c: Config) -> Option<Size> {
     let hidden = c.number("hidden_size", 768);
     let places = 4 * c.number("max_2d_position_embeddings", 1024);
@@ -269,7 +270,7 @@ fn layoutlm(c: Config) -> Option<Size> {
     Some(body + tops.of(c)?)
 }
 
-/// Text, places on a page, and the page itself in patches.
+/// `LayoutLMv3`: text, positions on a page, and the page image in patches.
 fn layoutlmv3(c: Config) -> Option<Size> {
     let hidden = c.number("hidden_size", 768);
     let places = 2 * c.number("max_2d_position_embeddings", 1024);
@@ -277,7 +278,7 @@ fn layoutlmv3(c: Config) -> Option<Size> {
         + places * (c.number("coordinate_size", 128) + c.number("shape_size", 128));
     let (height, width) = c.pair("patch_size", 16);
     let side = c.number("input_size", 224) / height;
-    // A token for the whole page, which has a position, and two norms.
+    // One token for the whole page, which has a position, and two norms.
     let page = conv(c.number("num_channels", 3), hidden, height * width, true)
         + hidden
         + embedding(side * side + 1, hidden)
@@ -291,7 +292,7 @@ fn layoutlmv3(c: Config) -> Option<Size> {
         + c.number("num_hidden_layers", 12) * block(hidden, c.number("intermediate_size", 3072));
     let classes = c.classifier(hidden);
     let dense = linear(hidden, hidden, true);
-    // Few kinds of tokens are told apart by one layer.
+    // With fewer than ten labels, the classifier is a single layer.
     let few = c.labels().get()? < 10;
     Some(match c.class() {
         "Model" => body,

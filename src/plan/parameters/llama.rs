@@ -1,7 +1,7 @@
-//! Decoders built like Llama, dense or with experts.
+//! Counts decoders built like Llama, dense or with experts.
 //!
-//! One formula: RMS norms, grouped attention, a gated MLP. What tells the types apart, and
-//! what they have where a field is left out, stands in a table of one entry per type. Follows
+//! They share one formula: RMS norms, grouped attention, a gated MLP. One constant per type
+//! contains its differences and the defaults of its fields. Formulae and defaults follow
 //! `modeling_<type>.py` and `configuration_<type>.py` of transformers 5.
 
 use crate::plan::parameters::Type;
@@ -14,11 +14,11 @@ use std::collections::BTreeSet;
 #[derive(Debug, Clone, Copy)]
 enum Bias {
     Never,
-    /// Of query, key and value, always.
+    /// Query, key and value have a bias.
     Inputs,
-    /// Of query, key and value, unless `qkv_bias` is off.
+    /// Query, key and value have a bias unless `qkv_bias` is false.
     InputsByField,
-    /// Of all four, if `attention_bias` is on.
+    /// Query, key, value and output have a bias if `attention_bias` is true.
     ByField,
 }
 
@@ -26,36 +26,36 @@ enum Bias {
 #[derive(Debug, Clone, Copy)]
 enum QueryNorm {
     Without,
-    /// Over one head, the same for all.
+    /// Over each head, with the same parameters for all heads.
     Head,
     /// Over all heads together.
     Heads,
-    /// Over all heads together, their width taken as the layer's.
+    /// Over all heads together, as wide as the layer.
     Hidden,
 }
 
-/// A type: its defaults, and how it differs.
+/// Defaults and differences of a type.
 struct Decoder {
     vocabulary: u64,
     hidden: u64,
     inner: u64,
     layers: u64,
     heads: u64,
-    /// Where left out; `null` means as many as there are heads.
+    /// Default number of key and value heads; `null` in a configuration means one per head.
     groups: Groups,
-    /// Width of a head; the layer's divided by the heads if not given.
+    /// Default width of a head; without one, the width of the layer divided by the heads.
     head: Option<u64>,
     tied: bool,
     bias: Bias,
     mlp_bias: bool,
     query_norm: QueryNorm,
-    /// Norms of a layer.
+    /// Number of norms per layer.
     norms: u64,
-    /// Norms after the last layer.
+    /// Number of norms after the last layer.
     last_norms: u64,
 }
 
-/// Number of key and value heads where it is left out.
+/// Default number of key and value heads.
 #[derive(Debug, Clone, Copy)]
 enum Groups {
     AsHeads,
@@ -78,7 +78,7 @@ const LLAMA: Decoder = Decoder {
     last_norms: 1,
 };
 
-/// Query, key and value are one matrix, gate and up another: the same number.
+/// Query, key and value are one matrix, and so are gate and up; the numbers are the same.
 const PHI3: Decoder = Decoder {
     vocabulary: 32064,
     hidden: 3072,
@@ -175,7 +175,7 @@ const OLMOE: Decoder = Decoder {
 
 pub(super) fn find(kind: &str) -> Option<Type> {
     let count: fn(Config) -> Option<Size> = match kind {
-        // Granite differs in what is computed, not in what is held.
+        // Granite differs in its computation, not in its parameters.
         "llama" | "granite" => |c| dense(c, &LLAMA),
         "phi3" => |c| dense(c, &PHI3),
         "mistral" => |c| dense(c, &MISTRAL),
@@ -216,7 +216,7 @@ impl Decoder {
             _ => heads,
         };
         let groups = c.number("num_key_value_heads", groups);
-        // `null` is no width, where a type has one by itself.
+        // `null` overrides the default width of the type.
         let head = match self.head {
             Some(head) if !c.is_null("head_dim") => head.into(),
             _ => hidden / heads,
@@ -240,7 +240,7 @@ impl Decoder {
             + query_norm
     }
 
-    /// Everything except the MLPs.
+    /// All parameters except those of the MLPs.
     fn frame(&self, c: Config) -> Option<Size> {
         let hidden = self.hidden(c);
         let vocabulary = c.number("vocab_size", self.vocabulary);
@@ -250,7 +250,7 @@ impl Decoder {
     }
 }
 
-/// Gate, up and down.
+/// A gated MLP: gate, up and down.
 fn gated(hidden: Size, inner: Size, bias: Size) -> Size {
     2 * linear(hidden, inner, bias) + linear(inner, hidden, bias)
 }
@@ -260,7 +260,7 @@ fn dense(c: Config, kind: &Decoder) -> Option<Size> {
     Some(kind.frame(c)? + kind.layers(c) * gated(kind.hidden(c), kind.inner(c), bias))
 }
 
-/// A router, and as many experts as are asked for.
+/// A router and the counted experts.
 fn experts(c: Config, hidden: Size, inner: Size, all: Size, chosen: Size) -> Size {
     let counted = match c.experts() {
         Experts::All => all,
@@ -283,7 +283,7 @@ fn olmoe(c: Config) -> Option<Size> {
     Some(OLMOE.frame(c)? + OLMOE.layers(c) * experts(c, hidden, inner, all, chosen))
 }
 
-/// Beside the experts, one that every token passes, behind a gate of one number.
+/// Qwen2 MoE: besides the experts, a shared expert for every token, with a gate of one number.
 fn qwen2_moe(c: Config) -> Option<Size> {
     let all = c.named(&["num_experts", "num_local_experts"], 60);
     let chosen = c.number("num_experts_per_tok", 4);
@@ -300,8 +300,8 @@ fn qwen3_moe(c: Config) -> Option<Size> {
     mixed(c, &QWEN3_MOE, all, experts(c, hidden, inner, all, chosen))
 }
 
-/// Layers with experts, and plain ones among them: those that `mlp_only_layers` lists, and
-/// all but every `decoder_sparse_step`th.
+/// A model with sparse and dense layers: every `decoder_sparse_step`th layer is sparse, unless
+/// `mlp_only_layers` lists it.
 fn mixed(c: Config, kind: &Decoder, experts: Size, sparse: Size) -> Option<Size> {
     let (layers, step) = (kind.layers(c), c.number("decoder_sparse_step", 1));
     let plain: BTreeSet<_> = c.list("mlp_only_layers", &[]).into_iter().map(Size::get).collect();
@@ -315,7 +315,7 @@ fn mixed(c: Config, kind: &Decoder, experts: Size, sparse: Size) -> Option<Size>
     )
 }
 
-/// 1 where the layer would have experts if it were not listed, else 0.
+/// 1 if the layer is a multiple of the step and would be sparse without the list, otherwise 0.
 fn of_step(index: Option<u64>, layers: Size, step: Size) -> Size {
     let turn = |index: u64, layers: u64, step: u64| {
         Some(u64::from(index < layers && index.checked_add(1)?.checked_rem(step)? == 0))

@@ -1,20 +1,20 @@
-//! How many parameters a model has, exactly, from its configuration alone.
+//! Counts the parameters of a model exactly, from its configuration alone.
 //!
-//! Counted is the class that the configuration names first in `architectures`. Where it names
-//! none, or one without a formula, it is the class that a test loads: text and audio encoders
-//! and models of two towers as `AutoModel` (with pooler where the type has one), decoders as
-//! `AutoModelForCausalLM`, image models as `AutoModelForImageClassification`, encoder-decoders
-//! as `AutoModelForSeq2SeqLM`, Whisper as `AutoModelForSpeechSeq2Seq`. A table that two layers
-//! share counts once, a table that is computed (a buffer) does not count.
+//! The counted class is the first one in `architectures`. If there is none, or none with a formula,
+//! it is the class that a test loads: text and audio encoders and models with two towers as
+//! `AutoModel` (with pooler if the type has one), decoders as `AutoModelForCausalLM`, image models
+//! as `AutoModelForImageClassification`, encoder-decoders as `AutoModelForSeq2SeqLM`, Whisper as
+//! `AutoModelForSpeechSeq2Seq`. A table that two layers share is counted once; a computed table (a
+//! buffer) is not counted.
 //!
 //! Formulae and defaults of absent fields follow transformers 5. Tests compare the counts with
-//! those of models built there: a fixed list (`scripts/parameters.py` writes it), options drawn
-//! at random (`scripts/parameter_options.py`), and the published counts of known checkpoints.
-//! Limits: a type, a variant or a value without a formula gives no count rather than a guess,
-//! and so does anything above 2⁵⁰.
+//! models that transformers builds, for a fixed list (written by `scripts/parameters.py`) and for
+//! random options (`scripts/parameter_options.py`), and with the published counts of known
+//! checkpoints. Limits: a type, variant or value without a formula has no count instead of a
+//! guess, and neither does anything above 2⁵⁰.
 //!
-//! Pure; never panics or wraps, whatever the configuration holds, and takes time in
-//! proportion to its length.
+//! Pure. Promise: no configuration causes a panic or an overflow, and the time is proportional to
+//! the length of the configuration.
 
 mod audio;
 mod config;
@@ -36,28 +36,29 @@ use config::{Config, Experts, class_of};
 use serde_json::{Map, Value};
 use size::Size;
 
-/// Nothing real has more parameters; a configuration may say anything.
+/// Maximum plausible number of parameters.
 const LIMIT: u64 = 1 << 50;
 
-/// Parameters of a model.
+/// Numbers of parameters of a model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Count {
-    /// All of them: what memory must hold.
+    /// All parameters, which must fit into memory.
     pub total: u64,
-    /// Those that take part in computing one token: fewer than all where a router chooses
-    /// among experts. Tables count whole.
+    /// Parameters that are used to compute one token: fewer than all if a router selects experts.
+    /// Tables are counted completely.
     pub active: u64,
 }
 
 /// A model type: its formula, and the class that a test loads.
 #[derive(Clone, Copy)]
 struct Type {
-    /// Parameters of the class that the configuration is read for; none where the type has no
-    /// such class.
+    /// Counts the parameters of the class in the [`Config`]; `None` if the type has no such class.
     count: fn(Config) -> Option<Size>,
+    /// Class that a test loads, in the form of [`class_of`].
     usual: &'static str,
 }
 
+/// The type with this `model_type`.
 fn find(kind: &str) -> Option<Type> {
     let groups = [
         encoder::find,
@@ -75,8 +76,8 @@ fn find(kind: &str) -> Option<Type> {
     groups.iter().find_map(|find| find(kind))
 }
 
-/// Number of parameters of the model that has this configuration (`config.json`), where its
-/// `model_type` is known and no field asks for what has no formula.
+/// Number of parameters of the model with this configuration (`config.json`). `None` if its
+/// `model_type` is unknown, or a field selects a variant without a formula.
 ///
 /// Source: `modeling_<type>.py` and `configuration_<type>.py` of transformers 5.
 #[must_use]

@@ -1,8 +1,8 @@
-//! Encoder-decoders: their layers, and what each class has on top of them or leaves out.
+//! Counts encoder-decoders: their layers, and what each class adds or omits.
 //!
 //! Formulae and defaults follow `modeling_<type>.py` and `configuration_<type>.py` of
-//! transformers 5. A T5 that says `tie_word_embeddings: false` is published with an output
-//! table of its own; transformers 5 shares the table of words anyway, and so it is counted.
+//! transformers 5. A T5 with `tie_word_embeddings: false` is published with a separate output
+//! table, but transformers 5 shares the word table anyway, so one table is counted.
 
 use crate::plan::parameters::Type;
 use crate::plan::parameters::config::Config;
@@ -37,7 +37,7 @@ const T5: T5 = T5 { vocabulary: 32128, inner: 2048, layers: 6, heads: 8, activat
 const MT5: T5 =
     T5 { vocabulary: 250_112, inner: 1024, layers: 8, heads: 6, activation: "gated-gelu" };
 
-/// No biases; the first layer of either side holds the table of distances.
+/// T5: no biases; the first layer of encoder and decoder contains the table of distances.
 fn t5(c: Config, kind: &T5) -> Option<Size> {
     let width = c.named(&["d_model", "hidden_size"], 512);
     let heads = c.named(&["num_heads", "num_attention_heads"], kind.heads);
@@ -65,26 +65,26 @@ fn t5(c: Config, kind: &T5) -> Option<Size> {
     })
 }
 
-/// A relative of BART, all of which share one table of words.
+/// Defaults and differences of a type built like BART.
 struct Bart {
     vocabulary: u64,
     positions: Positions,
-    /// A norm after the embeddings.
+    /// Whether a norm follows the embeddings.
     first_norm: bool,
-    /// A norm after the last layer.
+    /// Whether a norm follows the last layer.
     last_norm: bool,
-    /// The decoder may have words of its own.
+    /// Whether the decoder may have its own word table.
     two_languages: bool,
-    /// Classes that a classifier tells apart where nothing is said.
+    /// Default number of classes of a classifier.
     labels: u64,
 }
 
 enum Positions {
-    /// Learned; they begin at the third row.
+    /// Learned; they start at the third row.
     Offset,
-    /// Computed, and kept as parameters.
+    /// Computed, and stored as parameters.
     Kept,
-    /// Computed, and not kept.
+    /// Computed, and not stored as parameters.
     Computed,
 }
 
@@ -114,7 +114,7 @@ const M2M_100: Bart = Bart {
     ..BART
 };
 
-/// Rows of all tables of words: one that the sides and the output share, or several.
+/// Rows of all word tables: one that encoder, decoder and output share, or several.
 fn words(c: Config, kind: &Bart) -> Size {
     let vocabulary = c.number("vocab_size", kind.vocabulary);
     let own = Size::from(1) - c.flag("tie_word_embeddings", true);
@@ -133,7 +133,7 @@ fn words(c: Config, kind: &Bart) -> Size {
     }
 }
 
-/// Attention to the encoder, with its norm, comes on top of a decoder's block.
+/// BART and its relatives. A layer of the decoder additionally has cross attention with a norm.
 fn bart(c: Config, kind: &Bart) -> Option<Size> {
     let width = c.named(&["d_model", "hidden_size"], 1024);
     let positions = c.number("max_position_embeddings", 1024);
@@ -157,13 +157,13 @@ fn bart(c: Config, kind: &Bart) -> Option<Size> {
         "SequenceClassification" => {
             words + encoder + decoder + linear(width, width, true) + classifier
         }
-        // Where an answer begins, and where it ends.
+        // Start and end of the answer.
         "QuestionAnswering" => words + encoder + decoder + linear(width, 2.into(), true),
         _ => return None,
     })
 }
 
-/// Keys have no bias; two convolutions over the spectrogram come before the encoder.
+/// Whisper: keys have no bias, and two convolutions over the spectrogram precede the encoder.
 fn whisper(c: Config) -> Option<Size> {
     let width = c.named(&["d_model", "hidden_size"], 384);
     let attend = 3 * linear(width, width, true) + linear(width, width, false) + norm(width);

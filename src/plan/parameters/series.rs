@@ -1,5 +1,4 @@
-//! Models of time series that read stretches of values: their layers, and what each class has
-//! on top of them.
+//! Counts time series models that read patches of values: their layers, and the head of each class.
 //!
 //! Formulae and defaults follow `modeling_<type>.py` and `configuration_<type>.py` of
 //! transformers 5.
@@ -23,7 +22,7 @@ fn patchtst(c: Config) -> Option<Size> {
     let shared = c.flag("share_embedding", true);
     let across = c.flag("channel_attention", false);
     let inner = c.number("ffn_dim", 512);
-    // A layer norm or a batch norm: the same number. One more where channels attend too.
+    // Layer norms and batch norms have the same size. Attention across channels adds one norm.
     let layer = 4 * linear(width, width, true)
         + linear(width, inner, bias)
         + linear(inner, width, bias)
@@ -32,7 +31,7 @@ fn patchtst(c: Config) -> Option<Size> {
     let readers = shared + (Size::from(1) - shared) * channels;
     let body = readers * embedded
         + first * width
-        // Computed positions are parameters as well.
+        // Computed positions are parameters, too.
         + (patches + first) * width
         + c.number("num_hidden_layers", 3) * layer;
     let pooled = first.get()? == 1 || c.has_text("pooling_type", "mean");
@@ -52,7 +51,7 @@ fn patchtst(c: Config) -> Option<Size> {
     Some(body + top)
 }
 
-/// One value for each output, or the parameters of a distribution of it.
+/// The output layer: one value per output, or the parameters of its distribution.
 fn outputs(c: Config, input: Size, output: Size) -> Option<Size> {
     let parameters = match (c.text("loss", "mse"), c.text("distribution_output", "student_t")) {
         ("mse", _) => 1,

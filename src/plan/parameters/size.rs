@@ -1,12 +1,12 @@
-//! Numbers of parameters, and the layers that they are sums of.
+//! Numbers of parameters, and the layers of which they are sums.
 //!
-//! A [`Size`] is a number or not known. What overflows, is divided by nothing or comes from a
-//! field that holds something else is not known, and so is every sum that it enters: formulae
-//! read like definitions and cannot panic or wrap.
+//! A [`Size`] is a number or unknown. Overflow, division by zero and fields of an unexpected type
+//! give an unknown size, and so does every operation on one. Promise: formulae can be written like
+//! definitions and cannot panic or overflow.
 
 use std::ops::{Add, Div, Mul, Sub};
 
-/// A number of parameters, channels or layers, if it is known.
+/// A number of parameters, channels or layers, or unknown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Size(Option<u64>);
 
@@ -18,31 +18,31 @@ impl Size {
         self.0
     }
 
-    /// 1 where there is at least one: for what only the first layer has.
+    /// 1 if the size is at least 1, otherwise 0: a factor for parameters of the first layer only.
     pub(super) fn any(self) -> Self {
         self.at_most(1.into())
     }
 
-    /// The lesser of the two.
+    /// The smaller of the two.
     pub(super) fn at_most(self, other: Self) -> Self {
         self.and(other, |a, b| Some(a.min(b)))
     }
 
-    /// The greater of the two.
+    /// The larger of the two.
     pub(super) fn at_least(self, other: Self) -> Self {
         self.and(other, |a, b| Some(a.max(b)))
     }
 
-    /// Rounded up to a multiple of `step`.
+    /// Rounds up to a multiple of `step`.
     pub(super) fn up_to_multiple_of(self, step: u64) -> Self {
         self.and(step.into(), u64::checked_next_multiple_of)
     }
 
-    /// The part `ratio` of it, rounded down, computed as Python does: in double precision.
+    /// Multiplies by `ratio` and rounds down, in double precision as Python does.
     pub(super) fn scaled(self, ratio: f64) -> Self {
         let whole = |value: u64| {
             let product = (f64::from(u32::try_from(value).ok()?) * ratio).floor();
-            // Digits are the way from a float to an integer that cannot lose any.
+            // Conversion through decimal digits is exact or fails; a cast would saturate.
             format!("{product:.0}").parse().ok()
         };
         Self(self.0.and_then(whole))
@@ -95,7 +95,7 @@ impl<T: Into<Size>> Mul<T> for Size {
     }
 }
 
-/// Rounds down.
+/// Division that rounds down.
 impl<T: Into<Size>> Div<T> for Size {
     type Output = Self;
     fn div(self, other: T) -> Self {
@@ -130,17 +130,17 @@ impl std::iter::Sum for Size {
     }
 }
 
-/// `Linear(input, output)`; `bias` is one or none.
+/// `Linear(input, output)`; `bias` is 1 or 0.
 pub(super) fn linear(input: Size, output: Size, bias: impl Into<Size>) -> Size {
     input * output + output * bias
 }
 
-/// `LayerNorm(width)`, or a batch or group norm: a factor and a bias.
+/// `LayerNorm(width)`, or a batch or group norm: a factor and a bias per channel.
 pub(super) fn norm(width: Size) -> Size {
     2 * width
 }
 
-/// `RMSNorm(width)`: a factor.
+/// `RMSNorm(width)`: a factor per channel.
 pub(super) fn rms_norm(width: Size) -> Size {
     width
 }
@@ -150,22 +150,22 @@ pub(super) fn embedding(rows: Size, width: Size) -> Size {
     rows * width
 }
 
-/// A convolution whose kernel has `kernel` cells; `bias` is one or none.
+/// A convolution whose kernel has `kernel` cells; `bias` is 1 or 0.
 pub(super) fn conv(input: Size, output: Size, kernel: Size, bias: impl Into<Size>) -> Size {
     input * kernel * output + output * bias
 }
 
-/// Query, key, value and output of one width, all with bias.
+/// Attention: query, key, value and output of the same width, all with bias.
 pub(super) fn attention(width: Size) -> Size {
     4 * linear(width, width, true)
 }
 
-/// Two linear layers with bias: out to `inner`, and back.
+/// An MLP: two linear layers with bias, to `inner` and back.
 pub(super) fn mlp(width: Size, inner: Size) -> Size {
     linear(width, inner, true) + linear(inner, width, true)
 }
 
-/// One layer of most transformers: attention and an MLP, all with bias, and two norms.
+/// A typical transformer layer: attention and an MLP, both with bias, and two norms.
 pub(super) fn block(width: Size, inner: Size) -> Size {
     attention(width) + mlp(width, inner) + 2 * norm(width)
 }

@@ -1,4 +1,4 @@
-//! Models that speak: a text becomes a waveform.
+//! Counts text-to-speech models.
 //!
 //! Formulae and defaults follow `modeling_<type>.py` and `configuration_<type>.py` of
 //! transformers 5.
@@ -11,8 +11,8 @@ pub(super) fn find(kind: &str) -> Option<Type> {
     (kind == "vits").then_some(Type { count: vits, usual: "Model" })
 }
 
-/// An encoder of text, a flow to spectra, an encoder of spectra that only training needs, a
-/// predictor of how long each letter takes, and a network that makes the waveform.
+/// VITS: a text encoder, a flow, a spectrogram encoder that only training uses, a predictor of
+/// durations, and a network that generates the waveform.
 fn vits(c: Config) -> Option<Size> {
     if c.class() != "Model" {
         return None;
@@ -38,12 +38,13 @@ fn vits(c: Config) -> Option<Size> {
     )
 }
 
-/// What the voice of one of several speakers adds to a layer of `width`.
+/// The projection of a speaker embedding to a layer of `width`.
 fn voice(speaker: Size, width: Size) -> Size {
     speaker.any() * linear(speaker, width, true)
 }
 
-/// Attention with distances up to a window, and convolutions in the place of linear layers.
+/// The text encoder: attention with relative positions in a window, and convolutions instead of
+/// linear layers.
 fn text(c: Config, hidden: Size, flow: Size) -> Size {
     let window = c.number("window_size", 4);
     let head = hidden / c.number("num_attention_heads", 2);
@@ -59,14 +60,14 @@ fn text(c: Config, hidden: Size, flow: Size) -> Size {
         + linear(hidden, 2 * flow, true)
 }
 
-/// Gated convolutions, each weight with a factor for every channel that it gives.
+/// Gated convolutions with weight norm: each has a factor per output channel.
 fn wavenet(c: Config, hidden: Size, speaker: Size, layers: Size) -> Size {
     let kernel = c.number("wavenet_kernel_size", 5);
     let factored = |input, output: Size, kernel| conv(input, output, kernel, true) + output;
     let wide = 2 * hidden;
     let one = Size::from(1);
     layers * (factored(hidden, wide, kernel) + factored(hidden, wide, one))
-        // The last layer gives half as much.
+        // The output of the last layer is half as wide.
         - layers.any() * factored(hidden, wide, one)
         + layers.any() * factored(hidden, hidden, one)
         + speaker.any() * factored(speaker, wide * layers, one)
@@ -97,7 +98,7 @@ fn durations(c: Config, hidden: Size, speaker: Size) -> Option<Size> {
     Some(2 * (flows + separable) + 3 * dense + linear(one, hidden, true) + voice(speaker, hidden))
 }
 
-/// Each step halves the channels; blocks of several kernels follow it.
+/// The waveform generator: each step halves the channels and is followed by residual blocks.
 fn waveform(c: Config, flow: Size, speaker: Size) -> Option<Size> {
     let first = c.number("upsample_initial_channel", 512);
     let kernels = c.list("upsample_kernel_sizes", &[16, 16, 4, 4]);

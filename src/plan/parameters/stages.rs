@@ -1,5 +1,5 @@
-//! Image models in stages, which grow wider as the image shrinks: their layers, and what each
-//! class has on top of them.
+//! Counts image models with stages, which become wider as the image becomes smaller: their layers,
+//! and the head of each class.
 //!
 //! Formulae and defaults follow `modeling_<type>.py` and `configuration_<type>.py` of
 //! transformers 5.
@@ -22,14 +22,14 @@ pub(super) fn find(kind: &str) -> Option<Type> {
     Some(Type { count, usual })
 }
 
-/// Widths and depths of the stages; unknown where there are not as many of either.
+/// Widths and depths of the stages; `None` if their numbers differ or are zero.
 fn stages(c: Config, widths: &[u64], depths: &[u64]) -> Option<Vec<(Size, Size)>> {
     let (widths, depths) = (c.list("hidden_sizes", widths), c.list("depths", depths));
     let matched = !widths.is_empty() && widths.len() == depths.len();
     matched.then(|| widths.into_iter().zip(depths).collect())
 }
 
-/// Norms of the stages that a network in front of another one gives out.
+/// Norms of the stages that a backbone outputs.
 fn given_out(c: Config, stem: Size, widths: &[Size]) -> Option<Size> {
     let last = widths.len().checked_sub(1)?;
     let names = |stage: usize| format!("stage{}", stage + 1);
@@ -58,7 +58,7 @@ fn given_out(c: Config, stem: Size, widths: &[Size]) -> Option<Size> {
     Some(first + widths.iter().enumerate().map(listed).sum::<Size>())
 }
 
-/// Each stage but the last ends by merging four neighbours into one of twice the width.
+/// Swin: between stages, four neighbouring places are merged into one of twice the width.
 fn swin(c: Config) -> Option<Size> {
     let embedded = c.number("embed_dim", 96);
     let mut width = embedded;
@@ -101,7 +101,7 @@ fn swin(c: Config) -> Option<Size> {
     Some(body + norm(width) + top)
 }
 
-/// The second version normalises the response of each layer instead of scaling it.
+/// `ConvNeXt`; the second version normalises the response of each layer instead of scaling it.
 fn convnext(c: Config, second: bool) -> Option<Size> {
     let stages = stages(c, &[96, 192, 384, 768], &[3, 3, 9, 3])?;
     if c.number("num_stages", 4) != u64::try_from(stages.len()).ok().into() {
@@ -117,7 +117,7 @@ fn convnext(c: Config, second: bool) -> Option<Size> {
         if stage > 0 {
             body = body + norm(before) + conv(before, width, 4.into(), true);
         }
-        // A kernel of 7 by 7 for each channel by itself.
+        // A depthwise 7 × 7 kernel.
         let block = conv(1.into(), width, 49.into(), true)
             + norm(width)
             + mlp(width, 4 * width)
@@ -154,11 +154,11 @@ fn resnet(c: Config) -> Option<Size> {
     let mut before = c.number("embedding_size", 64);
     let mut total = conv_norm(c.number("num_channels", 3), before, 7);
     for (stage, (width, depth)) in stages.into_iter().enumerate() {
-        // What goes around the first layer is projected where its shape changes.
+        // The shortcut of the first layer is projected if its shape changes.
         let halved =
             if stage > 0 { true.into() } else { c.flag("downsample_in_first_stage", false) };
         let projected = if before == width { halved } else { true.into() };
-        // The first layer is there however few are asked for.
+        // A stage has at least one layer.
         let more = depth - depth.any();
         total = total
             + layer(before, width)
@@ -173,14 +173,14 @@ fn resnet(c: Config) -> Option<Size> {
     })
 }
 
-/// Layers that widen, look at each channel by itself, and narrow again.
+/// `MobileNetV2`: layers that expand, filter each channel, and project back.
 fn mobilenet(c: Config) -> Option<Size> {
     const WIDTHS: [u64; 17] =
         [16, 24, 24, 32, 32, 32, 64, 64, 64, 64, 96, 96, 96, 160, 160, 160, 320];
     let multiplier = c.real("depth_multiplier", 1.0)?;
     let (step, least) = (c.number("depth_divisible_by", 8).get()?, c.number("min_depth", 8).get()?);
     let ratio = c.real("expand_ratio", 6.0)?;
-    // Rounded as the library does: half to even, then to a multiple, at least nine tenths of it.
+    // Rounded as in the library: half to even, then to a multiple of at least nine tenths.
     let multiple = |value: u64, by: f64| {
         let wanted = f64::from(u32::try_from(value).ok()?) * by;
         let wanted: u64 = format!("{:.0}", wanted.round_ties_even()).parse().ok()?;
@@ -223,7 +223,8 @@ fn mobilenet(c: Config) -> Option<Size> {
     })
 }
 
-/// Patches overlap; keys and values are of fewer places than queries, but in the last stage.
+/// `SegFormer`: patches overlap, and except in the last stage there are fewer keys and values than
+/// queries.
 fn segformer(c: Config) -> Option<Size> {
     let stages = stages(c, &[32, 64, 160, 256], &[2, 2, 2, 2])?;
     let kernels = c.list("patch_sizes", &[7, 3, 3, 3]);

@@ -1,4 +1,5 @@
-//! Counts against published ones, against what transformers builds, and of hostile values.
+//! Tests of the counts against published numbers, against models that transformers builds, and with
+//! hostile values.
 
 use crate::plan::parameters::{Count, count};
 use serde_json::{Value, json};
@@ -42,7 +43,7 @@ fn encoders_equal_the_published_counts() {
         ("bert-large-uncased", with(&bert, &large), 335_141_888),
         ("roberta-base", with(&bert, &roberta), 124_645_632),
     ]);
-    // The class that predicts masked words shares their table, and has no pooler.
+    // The class that predicts masked words shares the word table and has no pooler.
     let masked = with(&bert, &json!({"architectures": ["BertForMaskedLM"]}));
     check(&[("bert-base-uncased for masked words", masked, 109_514_298)]);
 }
@@ -148,7 +149,7 @@ fn models_of_images_and_speech_equal_the_published_counts() {
         ("clip-vit-base-patch32", patch, 151_277_313),
         ("clip-vit-large-patch14", large, 427_616_513),
     ]);
-    // Published for the model that ends in a pooler instead of a classifier.
+    // The published number is that of the model with a pooler instead of a classifier.
     let pooled = with(&vit, &json!({"architectures": ["ViTModel"]}));
     check(&[("vit, pooled", pooled, 86_389_248)]);
 }
@@ -159,8 +160,8 @@ fn t5_models_equal_the_published_counts() {
         json!({"model_type": "t5", "vocab_size": 32128, "d_model": width, "d_kv": 64,
             "d_ff": inner, "num_layers": layers, "num_heads": heads})
     };
-    // Published with an output table of their own (76,961,152 and 247,577,856), which
-    // transformers 5 does not keep: 32,128 rows less.
+    // Published with a separate output table (76,961,152 and 247,577,856), which transformers 5
+    // does not have: 32,128 rows fewer.
     let flan = json!({"feed_forward_proj": "gated-gelu", "tie_word_embeddings": false});
     let small = with(&t5(512, 1024, 8, 6), &json!({"num_decoder_layers": 8}));
     check(&[
@@ -172,7 +173,7 @@ fn t5_models_equal_the_published_counts() {
     ]);
 }
 
-/// A class that is not known counts as the one that a test loads, and only the first counts.
+/// An unknown class is counted as the one that a test loads, and further classes are ignored.
 #[test]
 fn the_first_named_class_is_counted() {
     let bert = |architectures: Value| {
@@ -204,7 +205,7 @@ fn counts_equal_those_of_models_that_transformers_builds() {
 }
 
 #[test]
-fn only_experts_that_are_not_chosen_are_at_rest() {
+fn only_models_with_experts_have_inactive_parameters() {
     let mut sparse = BTreeSet::new();
     for case in built() {
         let count = counted(&case["config"]).expect("a count");
@@ -217,10 +218,10 @@ fn only_experts_that_are_not_chosen_are_at_rest() {
     assert_eq!(sparse, expected.map(|kind| json!(kind).to_string()).into());
 }
 
-/// Every field of every class, holding what it should not; and in the variants, every field that
-/// any other kind of model has.
+/// Sets every field of every class to hostile values, and in the variants also the fields of all
+/// other types.
 #[test]
-fn hostile_values_give_no_absurd_count() {
+fn hostile_values_give_a_plausible_count_or_none() {
     let deep = json!([[[[u64::MAX]]]]);
     let hostile = [
         json!(null),
@@ -258,7 +259,7 @@ fn hostile_values_give_no_absurd_count() {
 }
 
 #[test]
-fn what_cannot_be_known_is_not_counted() {
+fn unknown_types_variants_and_values_have_no_count() {
     for config in [
         json!({}),
         json!({"model_type": 3}),

@@ -1,8 +1,8 @@
-//! Models of a text and an image tower, each tower alone, and models that put an image before
-//! a text: their layers, and what each class has on top of them.
+//! Counts models with a text and an image tower, single towers, and models that insert an image
+//! into a text: their layers, and the head of each class.
 //!
 //! Formulae and defaults follow `modeling_<type>.py` and `configuration_<type>.py` of
-//! transformers 5; where an old configuration has a tower twice, `<tower>_config_dict` holds.
+//! transformers 5. If an old configuration has a tower twice, `<tower>_config_dict` is valid.
 
 use crate::plan::parameters::config::Config;
 use crate::plan::parameters::size::{Size, attention, block, conv, embedding, linear, mlp, norm};
@@ -22,7 +22,7 @@ pub(super) fn find(kind: &str) -> Option<Type> {
     Some(Type { count, usual })
 }
 
-/// Width, and the blocks of all layers.
+/// Width of a tower, and the parameters of all its layers.
 fn tower(c: Config, hidden: u64, inner: u64) -> (Size, Size) {
     let hidden = c.number("hidden_size", hidden);
     let blocks =
@@ -35,7 +35,7 @@ fn words(c: Config, width: Size, vocabulary: u64, positions: u64) -> Size {
         + embedding(c.number("max_position_embeddings", positions), width)
 }
 
-/// Patches, their positions and those of `more` tokens.
+/// The patch embedding, and the positions of patches and `more` further tokens.
 fn patches(c: Config, width: Size, patch: u64, more: u64, bias: bool) -> Size {
     let (image, patch) = (c.number("image_size", 224), c.number("patch_size", patch));
     let side = image / patch;
@@ -51,12 +51,12 @@ fn clip_text(c: Config) -> Option<Size> {
 
 fn clip_vision(c: Config) -> Option<Size> {
     let (hidden, blocks) = tower(c, 768, 3072);
-    // The class token is not a patch and has a position.
+    // The class token is not a patch but has a position.
     let body = hidden + patches(c, hidden, 32, 1, false) + blocks + 2 * norm(hidden);
     projected(c, hidden, body)
 }
 
-/// A tower alone, or projected to the width that it shares with the other one.
+/// A single tower, or one with a projection to the width that both towers share.
 fn projected(c: Config, hidden: Size, body: Size) -> Option<Size> {
     match c.class() {
         "Model" => Some(body),
@@ -65,7 +65,7 @@ fn projected(c: Config, hidden: Size, body: Size) -> Option<Size> {
     }
 }
 
-/// Both towers are projected to one width, without bias; the temperature is one number.
+/// CLIP: both towers are projected to the same width without bias; the temperature is one number.
 fn clip(c: Config) -> Option<Size> {
     let texts = c.part(&["text_config_dict", "text_config"])?;
     let images = c.part(&["vision_config_dict", "vision_config"])?;
@@ -91,7 +91,7 @@ fn siglip_text(c: Config) -> Option<Size> {
     (c.class() == "Model").then(|| words(c, hidden, 32000, 64) + blocks + norm(hidden) + head)
 }
 
-/// No class token: a learned query gathers the image.
+/// The image tower of `SigLIP`: without class token; a learned query pools the patches.
 fn siglip_vision(c: Config) -> Option<Size> {
     let (hidden, blocks) = tower(c, 768, 3072);
     let gather = hidden
@@ -106,7 +106,7 @@ fn siglip_vision(c: Config) -> Option<Size> {
     })
 }
 
-/// Temperature and bias are numbers.
+/// `SigLIP`: the temperature and the bias are one number each.
 fn siglip(c: Config) -> Option<Size> {
     let texts = c.part(&["text_config"])?.as_class("Model");
     let images = c.part(&["vision_config"])?;
@@ -120,7 +120,7 @@ fn siglip(c: Config) -> Option<Size> {
     })
 }
 
-/// Patches of an image, projected to the width of words, before a decoder of text.
+/// LLaVA: patches of an image are projected to the width of the word table of a text decoder.
 fn llava(c: Config) -> Option<Size> {
     let texts = c.part(&["text_config"])?;
     let images = c.part(&["vision_config"])?;
@@ -138,7 +138,7 @@ fn llava(c: Config) -> Option<Size> {
     };
     let (text, image) = (texts.number("hidden_size", 4096), images.number("hidden_size", 1024));
     let bias = c.flag("multimodal_projector_bias", true);
-    // Either of the two may say that the table of words is shared.
+    // The model or its text part may state that the word table is shared.
     let texts = match c.flag("tie_word_embeddings", false).get()? {
         0 => texts,
         _ => texts.tied_as(true.into()),

@@ -1,5 +1,5 @@
-//! Models that read an image, a film or a spectrogram in patches: their layers, and what each
-//! class has on top of them.
+//! Counts models that read an image, a video or a spectrogram in patches: their layers, and the head
+//! of each class.
 //!
 //! Formulae and defaults follow `modeling_<type>.py` and `configuration_<type>.py` of
 //! transformers 5.
@@ -23,9 +23,11 @@ pub(super) fn find(kind: &str) -> Option<Type> {
     Some(Type { count, usual })
 }
 
-/// An image cut into patches: the convolution that reads one, and how many there are.
+/// The patches of an image.
 pub(super) struct Patches {
+    /// Parameters of the convolution that reads a patch.
     pub parameters: Size,
+    /// Number of patches.
     pub count: Size,
 }
 
@@ -39,34 +41,34 @@ pub(super) fn patches(c: Config, image: (u64, u64), patch: u64, width: Size) -> 
     }
 }
 
-/// Attention whose query, key and value may have no bias.
+/// Attention with an optional bias of query, key and value.
 fn attention(c: Config, width: Size) -> Size {
     3 * linear(width, width, c.flag("qkv_bias", true)) + linear(width, width, true)
 }
 
-/// One layer of most of these models.
+/// The layer that these models have in common.
 pub(super) fn layer(c: Config, hidden: Size) -> Size {
     attention(c, hidden) + mlp(hidden, c.number("intermediate_size", 3072)) + 2 * norm(hidden)
 }
 
-/// Layers over patches and some tokens that are not patches, the last followed by a norm.
+/// The layers over patches and `tokens` further tokens, and the norm after the last layer.
 pub(super) fn transformer(c: Config, hidden: Size, image: u64, tokens: u64) -> Size {
     let patches = patches(c, (image, image), 16, hidden);
     patches.parameters
-        // The tokens themselves, and the positions of all.
+        // The tokens, and the positions of patches and tokens.
         + (patches.count + 2 * tokens) * hidden
         + c.number("num_hidden_layers", 12) * layer(c, hidden)
         + norm(hidden)
 }
 
-/// `ViT` and `DeiT`, which differ in the number of tokens that are not patches.
+/// `ViT` and `DeiT`, which differ in the number of further tokens.
 fn plain(c: Config, tokens: u64) -> Option<Size> {
     let hidden = c.number("hidden_size", 768);
     let classifier = c.classifier(hidden);
     let top = match c.class() {
         "Model" => linear(hidden, c.number("pooler_output_size", hidden), true),
         "ImageClassification" => classifier,
-        // One for the class token, and one for the token that learns from a teacher.
+        // One for the class token, and one for the distillation token.
         "ImageClassificationWithTeacher" if tokens > 1 => 2 * classifier,
         "MaskedImageModeling" => {
             let side = c.number("encoder_stride", 16);
@@ -77,7 +79,7 @@ fn plain(c: Config, tokens: u64) -> Option<Size> {
     Some(transformer(c, hidden, 224, tokens) + top)
 }
 
-/// Scaled residuals, a token for masked patches, a classifier of the first token and a mean.
+/// `DINOv2`: scaled residuals, a mask token, and a classifier of the class token and the mean.
 pub(super) fn dinov2(c: Config) -> Option<Size> {
     let hidden = c.number("hidden_size", 768);
     let patches = patches(c, (224, 224), 14, hidden);
@@ -102,7 +104,7 @@ pub(super) fn dinov2(c: Config) -> Option<Size> {
     Some(body + top)
 }
 
-/// Positions as a table, or as distances: one table for all layers, or one in each.
+/// `BEiT`: absolute positions, or distances with one table for all layers or one per layer.
 fn beit(c: Config) -> Option<Size> {
     let hidden = c.number("hidden_size", 768);
     let (height, width) = c.sides("image_size", (224, 224));
@@ -123,7 +125,7 @@ fn beit(c: Config) -> Option<Size> {
         + c.flag("use_absolute_position_embeddings", false) * (patches.count + 1) * hidden
         + c.number("num_hidden_layers", 12) * layer
         + shared * distances;
-    // A mean is normalised after it is taken, by classes that take one.
+    // Classes with mean pooling have the norm after the mean.
     let mean = c.flag("use_mean_pooling", true);
     let last = (Size::from(1) - mean) * norm(hidden);
     let top = match c.class() {
@@ -139,7 +141,7 @@ fn beit(c: Config) -> Option<Size> {
     Some(body + top)
 }
 
-/// Makes features of four sizes from those of four layers.
+/// The pyramid that resizes the features of four layers to four sizes.
 fn beit_pyramid(hidden: Size) -> Size {
     3 * conv(hidden, hidden, 4.into(), true) + norm(hidden)
 }
@@ -163,7 +165,7 @@ fn beit_heads(c: Config, hidden: Size) -> Option<Size> {
     Some(main + c.flag("use_auxiliary_head", true) * auxiliary)
 }
 
-/// A token for each object that may be found; positions for every layer.
+/// YOLOS: one token per detectable object, and positions in every layer.
 fn yolos(c: Config) -> Option<Size> {
     let hidden = c.number("hidden_size", 768);
     let patches = patches(c, (512, 864), 16, hidden);
@@ -171,7 +173,7 @@ fn yolos(c: Config) -> Option<Size> {
     let layers = c.number("num_hidden_layers", 12);
     let (height, width) = c.sides("image_size", (512, 864));
     let patch = c.pair("patch_size", 16);
-    // The positions of later layers are counted by the area, not by whole patches.
+    // The library counts the positions of later layers by area instead of whole patches.
     let places = 1 + (height * width) / (patch.0 * patch.0) + objects;
     let body = patches.parameters
         + (1 + objects) * hidden
@@ -190,12 +192,12 @@ fn yolos(c: Config) -> Option<Size> {
     Some(body + top)
 }
 
-/// Patches are blocks of several images; positions are computed.
+/// `VideoMAE`: a patch covers several frames, and positions are computed.
 fn videomae(c: Config) -> Option<Size> {
     let hidden = c.number("hidden_size", 768);
     let (patch, depth) = (c.pair("patch_size", 16), c.number("tubelet_size", 2));
     let channels = c.number("num_channels", 3);
-    // The key has no bias, and the others may have none.
+    // The key has no bias; the bias of query and value is optional.
     let biases = c.flag_or("qkv_bias", c.flag("qv_bias", true));
     let layer = |width: Size, inner| block(width, inner) - width - (2 - 2 * biases) * width;
     let cells = depth * patch.0 * patch.1;
@@ -205,7 +207,7 @@ fn videomae(c: Config) -> Option<Size> {
     let last = (Size::from(1) - mean) * norm(hidden);
     let top = match c.class() {
         "Model" => last,
-        // With a mean the norm belongs to the classifier.
+        // With mean pooling, the norm belongs to the classifier.
         "VideoClassification" => norm(hidden) + c.classifier(hidden),
         "PreTraining" => {
             let width = c.number("decoder_hidden_size", 384);
@@ -221,7 +223,7 @@ fn videomae(c: Config) -> Option<Size> {
     Some(body + top)
 }
 
-/// Attention over an image, and (divided) over the same patch of all images.
+/// `TimeSformer`: attention within a frame and, if divided, over the same patch of all frames.
 fn timesformer(c: Config) -> Option<Size> {
     let hidden = c.number("hidden_size", 768);
     let patches = patches(c, (224, 224), 16, hidden);
@@ -244,7 +246,7 @@ fn timesformer(c: Config) -> Option<Size> {
     Some(body + top)
 }
 
-/// Patches of a spectrogram overlap; two tokens are not patches.
+/// Audio spectrogram transformer: overlapping patches, and two further tokens.
 fn spectrogram(c: Config) -> Option<Size> {
     let hidden = c.number("hidden_size", 768);
     let patch = c.number("patch_size", 16);
