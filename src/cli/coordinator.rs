@@ -8,6 +8,7 @@ use super::failure::Failure;
 use super::machine::token_file;
 use crate::config::{DEFAULT_LISTEN, locate};
 use crate::coordinator;
+use crate::sys::private::PrivateFileError;
 use crate::sys::shutdown::Shutdown;
 use crate::sys::spawn::Tasks;
 use tokio::net::TcpListener;
@@ -46,7 +47,9 @@ pub fn refused(error: &coordinator::CoordinatorError) -> Failure {
     let failure = Failure::chain(error);
     let missing = matches!(
         error,
-        coordinator::CoordinatorError::Tokens(coordinator::TokenFileError::Read { .. })
+        coordinator::CoordinatorError::Tokens(coordinator::TokenFileError::File(
+            PrivateFileError::Read { .. }
+        ))
     );
     let failure = if missing { Failure { code: exit::USAGE, ..failure } } else { failure };
     match error.hint() {

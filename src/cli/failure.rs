@@ -4,6 +4,7 @@ use super::exit;
 use crate::client::ClientError;
 use crate::config::{ConfigError, SecretError};
 use crate::plan::problem::PlanError;
+use crate::sys::private::PrivateFileError;
 use std::error::Error;
 
 /// Why a command ends without success.
@@ -73,8 +74,8 @@ impl From<ConfigError> for Failure {
 impl From<SecretError> for Failure {
     fn from(error: SecretError) -> Self {
         let code = match error {
-            // What was said about the file is wrong, not what is in it.
-            SecretError::Read { .. } => exit::USAGE,
+            // The name of the file is wrong, not its content.
+            SecretError::File(PrivateFileError::Read { .. }) => exit::USAGE,
             _ => exit::AUTHENTICATION,
         };
         let failure = Self { code, ..Self::chain(&error) };

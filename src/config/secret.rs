@@ -1,28 +1,25 @@
-//! Files with secrets: readable by their owner only, or refused.
+//! The token of a client or worker, in a file that only its owner may read.
 
 use crate::client::Secret;
-use crate::sys::fs::read_text;
+use crate::domain::access::Role;
 use crate::sys::fs::write_durably;
+use crate::sys::private::{PrivateFileError, read_private};
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Longest token.
+/// Maximum length of a token, in bytes.
 const MAX_TOKEN_BYTES: u64 = 4096;
-/// Largest file that is read to tell what it holds instead of one token.
+/// Maximum size of a file, in bytes. It is larger than a token, so that the list of tokens of a
+/// coordinator is recognized.
 const MAX_LIST_BYTES: u64 = 64 * 1024;
 
+/// The reason why a file does not give a token.
 #[derive(Debug, thiserror::Error)]
 pub enum SecretError {
-    #[error("cannot read the token file {path}")]
-    Read {
-        path: PathBuf,
-        #[source]
-        source: io::Error,
-    },
-    #[error("the token file {path} can be read by others; run: chmod 600 {path}")]
-    Open { path: PathBuf },
+    #[error(transparent)]
+    File(#[from] PrivateFileError),
     #[error(
-        "the token file {path} must hold one token of 1 to {MAX_TOKEN_BYTES} printable characters"
+        "the token file {path} must have one token of 1 to {MAX_TOKEN_BYTES} printable characters"
     )]
     Content { path: PathBuf },
     #[error("{path} is the list of tokens of a coordinator, not one token")]
@@ -30,15 +27,16 @@ pub enum SecretError {
 }
 
 impl SecretError {
-    /// The next step for a person.
+    /// The next step for the user.
     #[must_use]
     pub fn hint(&self) -> Option<&'static str> {
         match self {
+            Self::File(error) => error.hint(),
             Self::List { .. } => Some(
-                "put one token, which is the last word of a line, into a file of its own: \
-                 chmod 600 it, and give that with --token-file",
+                "put one token, the last word of a line, into its own file with chmod 600, and \
+                 name that file with --token-file",
             ),
-            _ => None,
+            Self::Content { .. } => None,
         }
     }
 }
@@ -46,17 +44,9 @@ impl SecretError {
 /// Reads the one token of a client or worker.
 ///
 /// # Errors
-/// A file that is missing, open to others, or holds anything else.
+/// A file that is missing, that others can read, or that has anything else than one token.
 pub fn read_token(path: &Path) -> Result<Secret, SecretError> {
-    let failed = |source| SecretError::Read { path: path.to_owned(), source };
-    let data = std::fs::metadata(path).map_err(failed)?;
-    if open_to_others(&data) {
-        return Err(SecretError::Open { path: path.to_owned() });
-    }
-    if data.len() > MAX_LIST_BYTES {
-        return Err(SecretError::Content { path: path.to_owned() });
-    }
-    let text = read_text(path).map_err(failed)?;
+    let text = read_private(path, MAX_LIST_BYTES)?;
     if is_list(&text) {
         return Err(SecretError::List { path: path.to_owned() });
     }
@@ -70,31 +60,21 @@ pub fn read_token(path: &Path) -> Result<Secret, SecretError> {
     Ok(Secret::new(token))
 }
 
-/// Whether a text is what a coordinator takes: lines of `ROLE USER TOKEN`, by one line at least.
+/// Whether a text is a token file of a coordinator: at least one line is `ROLE USER TOKEN`.
 fn is_list(text: &str) -> bool {
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
     let mut lines = lines.filter(|line| !line.starts_with('#')).map(|line| line.split_whitespace());
-    let role = |word: &str| matches!(word, "admin" | "worker" | "viewer");
-    lines.any(|mut words| words.next().is_some_and(role) && words.count() == 2)
+    lines.any(|mut words| {
+        words.next().is_some_and(|word| Role::named(word).is_some()) && words.count() == 2
+    })
 }
 
 /// Writes a token that only the owner can read.
 ///
 /// # Errors
-/// Trouble with the disk.
+/// The file cannot be written.
 pub fn write_token(path: &Path, token: &str) -> io::Result<()> {
     write_durably(path, format!("{token}\n").as_bytes(), true)
-}
-
-#[cfg(unix)]
-fn open_to_others(data: &std::fs::Metadata) -> bool {
-    use std::os::unix::fs::PermissionsExt;
-    data.permissions().mode() & 0o077 != 0
-}
-
-#[cfg(not(unix))]
-fn open_to_others(_: &std::fs::Metadata) -> bool {
-    false
 }
 
 #[cfg(test)]
@@ -112,18 +92,6 @@ mod tests {
     }
 
     #[test]
-    #[cfg(unix)]
-    fn a_file_that_others_can_read_is_refused() {
-        use std::os::unix::fs::PermissionsExt;
-        let directory = tempfile::tempdir().expect("a directory");
-        let path = directory.path().join("token");
-        write_token(&path, "s3cret").expect("written");
-        let open = std::fs::Permissions::from_mode(0o644);
-        std::fs::set_permissions(&path, open).expect("opened");
-        assert!(matches!(read_token(&path), Err(SecretError::Open { .. })));
-    }
-
-    #[test]
     fn other_content_is_refused() {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("token");
@@ -135,6 +103,9 @@ mod tests {
             write_token(&path, content).expect("written");
             assert!(matches!(read_token(&path), Err(SecretError::Content { .. })), "{content:?}");
         }
-        assert!(matches!(read_token(&directory.path().join("no")), Err(SecretError::Read { .. })));
+        assert!(matches!(
+            read_token(&directory.path().join("no")),
+            Err(SecretError::File(PrivateFileError::Read { .. }))
+        ));
     }
 }

@@ -4,7 +4,7 @@ use crate::coordinator::commit::{self, Batch, Journal, Listeners, MAX_WAITING};
 use crate::coordinator::database::{Database, DatabaseWriter};
 use crate::coordinator::health::{Health, Part};
 use crate::coordinator::http::app::{App, MAX_HEAVY};
-use crate::coordinator::http::auth::{Authenticator, LocalAdmin, StaticTokens, TokenFileError};
+use crate::coordinator::http::auth::{Authenticators, LocalAdmin, StaticTokens, TokenFileError};
 use crate::coordinator::http::refusals::Refusals;
 use crate::coordinator::http::serve::serve;
 use crate::coordinator::live::LiveLogs;
@@ -72,6 +72,7 @@ impl CoordinatorError {
             | Self::Recovery(
                 RecoveryError::Folder { .. } | RecoveryError::Locked(LockError::Io { .. }),
             ) => Some("give a --data-dir that this user may write to"),
+            Self::Tokens(error) => error.hint(),
             Self::Exposed(_) => Some("give --token-file, or bind 127.0.0.1"),
             Self::LogLost(_) => Some(
                 "free disk space or repair the disk, then start again: nothing acknowledged is lost",
@@ -99,13 +100,13 @@ pub(crate) struct Opened {
 ///
 /// # Errors
 /// An address that others reach without tokens; a token file that does not do.
-pub(crate) fn authenticator(
+pub(crate) fn authenticators(
     settings: &Settings,
     address: SocketAddr,
-) -> Result<Box<dyn Authenticator>, CoordinatorError> {
+) -> Result<Authenticators, CoordinatorError> {
     match &settings.token_file {
-        Some(path) => Ok(Box::new(StaticTokens::load(path)?)),
-        None if address.ip().is_loopback() => Ok(Box::new(LocalAdmin)),
+        Some(path) => Ok(Authenticators::new(vec![Box::new(StaticTokens::load(path)?)])),
+        None if address.ip().is_loopback() => Ok(Authenticators::new(vec![Box::new(LocalAdmin)])),
         None => Err(CoordinatorError::Exposed(address)),
     }
 }
@@ -132,7 +133,7 @@ pub async fn run(
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), CoordinatorError> {
     let address = listener.local_addr().map_err(CoordinatorError::Start)?;
-    let authenticator = authenticator(&settings, address)?;
+    let authenticators = authenticators(&settings, address)?;
     let folder = settings.data_dir.clone();
     let recovered = tokio::task::spawn_blocking(move || recover(&folder));
     let recovered = recovered.await.map_err(|_| CoordinatorError::Bug("recovery"))??;
@@ -152,7 +153,7 @@ pub async fn run(
         results: Arc::new(Database { current, blobs }),
     };
     ready(address);
-    run_opened(&settings, authenticator, opened, listener, shutdown).await?;
+    run_opened(&settings, authenticators, opened, listener, shutdown).await?;
     drop(lock);
     Ok(())
 }
@@ -161,12 +162,12 @@ pub async fn run(
 /// as it was at a clean stop.
 pub(crate) async fn run_opened(
     settings: &Settings,
-    authenticator: Box<dyn Authenticator>,
+    authenticators: Authenticators,
     opened: Opened,
     listener: TcpListener,
     shutdown: impl Future<Output = ()>,
 ) -> Result<Scheduler, CoordinatorError> {
-    let (app, engine) = start(settings, authenticator, opened)?;
+    let (app, engine) = start(settings, authenticators, opened)?;
     let mut tasks = Tasks::new();
     tasks.spawn("tick", tick::run(engine.mailbox.clone()));
     let health = Arc::clone(&engine.health);
@@ -187,7 +188,7 @@ pub(crate) async fn run_opened(
 
 fn start(
     settings: &Settings,
-    authenticator: Box<dyn Authenticator>,
+    authenticators: Authenticators,
     opened: Opened,
 ) -> Result<(Arc<App>, Engine), CoordinatorError> {
     let folder = |path: PathBuf| {
@@ -244,7 +245,7 @@ fn start(
         live,
         health: Arc::clone(&health),
         metrics,
-        authenticator,
+        authenticators,
         refusals: Refusals::default(),
         clock,
         openapi: crate::coordinator::http::document::text(),

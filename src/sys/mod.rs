@@ -7,6 +7,7 @@ pub mod ids;
 pub mod limits;
 pub mod memory;
 pub mod place;
+pub mod private;
 pub mod process;
 pub mod shutdown;
 pub mod spawn;

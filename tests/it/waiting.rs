@@ -141,13 +141,13 @@ fn the_coordinator_logs_what_an_administrator_looks_for() {
         at(&["submit", "plan.yaml", "--wait"], admin).expect_code(0);
         assert!(worker.wait().expect("gone").success(), "it leaves in good order");
         let refused = at(&["cancel", "r1"], viewer.to_str().expect("a plain path")).expect_code(4);
-        assert!(refused.err.contains("eve has the role viewer, and this needs admin"));
+        assert!(refused.err.contains("eve does not have the permission cancel-runs"));
         for told in [
             "worker w0 rig7 joined: 1 slot",
             "run r1 was submitted by boss: nightly",
             "run r1 ended: 1 test: 1 passed",
             "worker w0 rig7 left",
-            "a request from 127.0.0.1 was refused: eve has the role viewer",
+            "a request from 127.0.0.1 was refused: eve does not have the permission cancel-runs",
         ] {
             eventually(told, || lines().contains(told).then_some(()));
         }

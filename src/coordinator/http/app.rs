@@ -3,7 +3,7 @@
 use crate::api::error::Code;
 use crate::api::v1::test_views::AttemptView;
 use crate::coordinator::health::Health;
-use crate::coordinator::http::auth::Authenticator;
+use crate::coordinator::http::auth::Authenticators;
 use crate::coordinator::http::blocking::blocking;
 use crate::coordinator::http::refusals::Refusals;
 use crate::coordinator::http::respond::ApiError;
@@ -33,7 +33,7 @@ pub(crate) struct App {
     pub live: Arc<LiveLogs>,
     pub health: Arc<Health>,
     pub metrics: Arc<Metrics>,
-    pub authenticator: Box<dyn Authenticator>,
+    pub authenticators: Authenticators,
     pub refusals: Refusals,
     pub clock: Clock,
     /// Text of the OpenAPI document.

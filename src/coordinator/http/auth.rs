@@ -1,55 +1,118 @@
-//! Who is asking. Static bearer tokens from a file for now; whatever comes later
-//! implements [`Authenticator`] and nothing else changes.
+//! Authentication: which principal sends a request.
 //!
-//! Promises: tokens are compared in constant time and kept as digests only; a token file
-//! that others can read is refused; without a token file everybody on this machine is
-//! the local admin, except for web pages in a browser here (see [`LocalAdmin`]).
+//! Every way to prove who sends a request is an [`Authenticator`]: the static tokens of a file, or
+//! access to the loopback address of this machine. Further ways are added to the chain in
+//! [`Authenticators`]; nothing else changes.
+//!
+//! Promises: only digests of tokens are kept, and they are compared in constant time; a token
+//! file that others can read is refused; without a token file every program on this machine is an
+//! admin, but no web page of another site (see [`LocalAdmin`]).
 
-use crate::coordinator::http::permissions::{Principal, Role};
-use crate::sys::fs::read_text;
-use axum::http::HeaderMap;
+use crate::coordinator::http::refusals::Peer;
+use crate::domain::access::{Principal, Role};
+use crate::sys::private::{PrivateFileError, read_private};
 use axum::http::header::{AUTHORIZATION, HOST, ORIGIN};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName};
+use futures::future::BoxFuture;
 use sha2::{Digest, Sha256};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
-/// Largest token file.
+/// Maximum size of a token file, in bytes.
 const MAX_FILE_BYTES: u64 = 1024 * 1024;
-/// Shortest token.
+/// Minimum length of a token, in bytes.
 const MIN_TOKEN_BYTES: usize = 16;
-/// Most tokens.
+/// Maximum number of tokens in a file.
 const MAX_TOKENS: usize = 1000;
 
-/// Why a request has no sender.
+/// The reason why a request has no principal.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Denied {
-    #[error("this coordinator asks for a token")]
+pub(crate) enum AuthError {
+    #[error("this coordinator requires a token")]
     NoToken,
-    #[error("the token is not known here")]
+    #[error("this coordinator does not know the token")]
     UnknownToken,
-    #[error("web pages may not use a coordinator without tokens")]
-    Foreign,
+    #[error("a coordinator without tokens accepts requests from programs on its own machine only")]
+    ForeignPage,
 }
 
+/// One way to prove who sends a request.
+///
+/// The answer is `None` when the request has no credentials of this kind, so that the next
+/// authenticator is asked. Wrong credentials are an error.
 pub(crate) trait Authenticator: Send + Sync {
-    fn authenticate(&self, headers: &HeaderMap) -> Result<Principal, Denied>;
+    fn authenticate<'a>(
+        &'a self,
+        head: &'a Parts,
+    ) -> BoxFuture<'a, Result<Option<Principal>, AuthError>>;
 }
 
-/// Everybody who reaches the loopback address is the admin. Requests that a browser
-/// sends for a web page are refused: the page of a stranger reaches loopback too.
-pub(crate) struct LocalAdmin;
+/// Authenticators in the order in which they are asked.
+pub(crate) struct Authenticators(Vec<Box<dyn Authenticator>>);
 
-impl Authenticator for LocalAdmin {
-    fn authenticate(&self, headers: &HeaderMap) -> Result<Principal, Denied> {
-        let host = headers.get(HOST).and_then(|host| host.to_str().ok());
-        if headers.contains_key(ORIGIN) || !host.is_none_or(names_this_machine) {
-            return Err(Denied::Foreign);
+impl Authenticators {
+    pub fn new(chain: Vec<Box<dyn Authenticator>>) -> Self {
+        Self(chain)
+    }
+
+    /// The principal of the first authenticator that recognizes the credentials.
+    ///
+    /// # Errors
+    /// Wrong credentials, or none that any authenticator recognizes.
+    pub async fn authenticate(&self, head: &Parts) -> Result<Principal, AuthError> {
+        for authenticator in &self.0 {
+            if let Some(principal) = authenticator.authenticate(head).await? {
+                return Ok(principal);
+            }
         }
-        Ok(Principal { subject: "local".into(), role: Role::Admin })
+        Err(AuthError::NoToken)
     }
 }
 
-fn names_this_machine(host: &str) -> bool {
+/// Everybody who reaches the loopback address is an admin, except for web pages.
+///
+/// A web page of any site can send requests to loopback. The browser then states the origin of
+/// the page, so another origin is refused. A page whose host name was pointed to loopback (DNS
+/// rebinding) has the same origin as its host: therefore the host must be a name of loopback, too.
+/// What remains is a page that this coordinator itself serves.
+pub(crate) struct LocalAdmin;
+
+impl LocalAdmin {
+    fn check(head: &Parts) -> Result<Principal, AuthError> {
+        let host = text(&head.headers, &HOST);
+        let from_here = head.extensions.get::<Peer>().is_none_or(|peer| peer.0.ip().is_loopback());
+        let names_loopback = host.is_none_or(names_loopback);
+        let own_page = match (head.headers.contains_key(ORIGIN), host) {
+            (false, _) => true,
+            (true, Some(host)) => text(&head.headers, &ORIGIN)
+                .and_then(|origin| origin.strip_prefix("http://"))
+                .is_some_and(|origin| origin.eq_ignore_ascii_case(host)),
+            (true, None) => false,
+        };
+        if from_here && names_loopback && own_page {
+            Ok(Principal::with_role("local", &Role::ADMIN))
+        } else {
+            Err(AuthError::ForeignPage)
+        }
+    }
+}
+
+impl Authenticator for LocalAdmin {
+    fn authenticate<'a>(
+        &'a self,
+        head: &'a Parts,
+    ) -> BoxFuture<'a, Result<Option<Principal>, AuthError>> {
+        Box::pin(async { Self::check(head).map(Some) })
+    }
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+    headers.get(name).map(|value| value.to_str().unwrap_or_default())
+}
+
+/// Whether a host, with or without a port, is `localhost` or a loopback address.
+fn names_loopback(host: &str) -> bool {
     let name = match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => name,
         _ => host,
@@ -59,132 +122,129 @@ fn names_this_machine(host: &str) -> bool {
         || name.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
-/// Tokens that are known, by digest.
+/// The bearer tokens of a file, by digest.
 pub(crate) struct StaticTokens {
     known: Vec<([u8; 32], Principal)>,
 }
 
+/// The reason why a token file cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum TokenFileError {
-    #[error("cannot read the token file {path}: {source}")]
-    Read { path: PathBuf, source: std::io::Error },
-    #[error(
-        "the token file {path} can be read by others (mode {mode:03o}); run `chmod 600 {path}`"
-    )]
-    Readable { path: PathBuf, mode: u32 },
-    #[error("line {line} of the token file {path}: {what}")]
-    Line { path: PathBuf, line: usize, what: &'static str },
-    #[error("the token file {path} holds no token")]
+    #[error(transparent)]
+    File(#[from] PrivateFileError),
+    #[error("the token file {path}, line {line}: {reason}")]
+    Line { path: PathBuf, line: usize, reason: String },
+    #[error("the token file {path} has no token")]
     Empty { path: PathBuf },
 }
 
+impl TokenFileError {
+    /// The next step for the user.
+    #[must_use]
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::File(error) => error.hint(),
+            Self::Line { .. } | Self::Empty { .. } => {
+                Some("each line is `ROLE USER TOKEN`, or one TOKEN alone for an admin")
+            }
+        }
+    }
+}
+
 impl StaticTokens {
-    /// Reads a file of lines `TOKEN` (an admin) or `ROLE USER TOKEN`, with `#` comments.
+    /// Reads a file with lines of `TOKEN` (an admin) or `ROLE USER TOKEN`, and `#` comments.
     ///
     /// # Errors
     /// A file that cannot be read, that others can read, or with a malformed line.
     pub fn load(path: &Path) -> Result<Self, TokenFileError> {
-        let read = |source| TokenFileError::Read { path: path.to_owned(), source };
-        let metadata = std::fs::metadata(path).map_err(read)?;
-        check_mode(path, &metadata)?;
-        if metadata.len() > MAX_FILE_BYTES {
-            return Err(read(std::io::Error::other(format!("longer than {MAX_FILE_BYTES} bytes"))));
-        }
-        let text = read_text(path).map_err(read)?;
+        let text = read_private(path, MAX_FILE_BYTES)?;
+        let refuse =
+            |line, reason: String| TokenFileError::Line { path: path.to_owned(), line, reason };
         let mut known = Vec::new();
-        for (number, line) in text.lines().enumerate() {
-            let line = line.trim();
-            if line.is_empty() || line.starts_with('#') {
+        for (line, content) in (1..).zip(text.lines().map(str::trim)) {
+            if content.is_empty() || content.starts_with('#') {
                 continue;
             }
-            known.push(parse_line(line).map_err(|what| TokenFileError::Line {
-                path: path.to_owned(),
-                line: number + 1,
-                what,
-            })?);
-        }
-        if known.len() > MAX_TOKENS {
-            let what = "more than 1000 tokens";
-            return Err(TokenFileError::Line {
-                path: path.to_owned(),
-                line: text.lines().count(),
-                what,
-            });
+            if known.len() == MAX_TOKENS {
+                return Err(refuse(line, format!("more than {MAX_TOKENS} tokens")));
+            }
+            known.push(parse_line(content).map_err(|reason| refuse(line, reason))?);
         }
         if known.is_empty() {
             return Err(TokenFileError::Empty { path: path.to_owned() });
         }
         Ok(Self { known })
     }
+
+    fn check(&self, head: &Parts) -> Result<Option<Principal>, AuthError> {
+        let header = text(&head.headers, &AUTHORIZATION);
+        let Some((scheme, token)) = header.and_then(|header| header.split_once(' ')) else {
+            return Ok(None);
+        };
+        if !scheme.eq_ignore_ascii_case("bearer") {
+            return Ok(None);
+        }
+        let given = digest(token.trim());
+        let mut principal = None;
+        for (known, owner) in &self.known {
+            if same(known, &given) {
+                principal = Some(owner);
+            }
+        }
+        principal.cloned().map(Some).ok_or(AuthError::UnknownToken)
+    }
 }
 
-fn parse_line(line: &str) -> Result<([u8; 32], Principal), &'static str> {
+impl Authenticator for StaticTokens {
+    fn authenticate<'a>(
+        &'a self,
+        head: &'a Parts,
+    ) -> BoxFuture<'a, Result<Option<Principal>, AuthError>> {
+        Box::pin(async { self.check(head) })
+    }
+}
+
+/// Never quotes the line in an error: it has a secret.
+fn parse_line(line: &str) -> Result<([u8; 32], Principal), String> {
     let words: Vec<&str> = line.split_whitespace().collect();
     let (role, user, token) = match words.as_slice() {
-        [token] => (Role::Admin, "admin", *token),
-        [role, user, token] => {
-            let role = Role::parse(role).ok_or("the role is not admin, worker or viewer")?;
-            (role, *user, *token)
-        }
-        _ => return Err("expected `TOKEN` or `ROLE USER TOKEN`"),
+        [token] => (Role::ADMIN, "admin", *token),
+        [role, user, token] => match Role::named(role) {
+            Some(role) => (role, *user, *token),
+            None => {
+                let names = Role::BUILT_IN.map(|role| role.name).join(", ");
+                return Err(format!("unknown role; the roles are {names}"));
+            }
+        },
+        _ => return Err("expected `TOKEN` or `ROLE USER TOKEN`".to_owned()),
     };
     if token.len() < MIN_TOKEN_BYTES {
-        return Err("the token is shorter than 16 characters");
+        return Err(format!("the token is too short (minimum {MIN_TOKEN_BYTES} characters)"));
     }
-    Ok((digest(token), Principal { subject: user.into(), role }))
-}
-
-#[cfg(unix)]
-#[expect(clippy::verbose_bit_mask, reason = "modes are written in octal")]
-fn check_mode(path: &Path, metadata: &std::fs::Metadata) -> Result<(), TokenFileError> {
-    use std::os::unix::fs::PermissionsExt;
-    let mode = metadata.permissions().mode() & 0o777;
-    if mode & 0o077 == 0 {
-        Ok(())
-    } else {
-        Err(TokenFileError::Readable { path: path.to_owned(), mode })
-    }
-}
-
-#[cfg(not(unix))]
-fn check_mode(_path: &Path, _metadata: &std::fs::Metadata) -> Result<(), TokenFileError> {
-    // Windows guards files in a user's profile by its own access lists.
-    Ok(())
+    Ok((digest(token), Principal::with_role(user, &role)))
 }
 
 fn digest(token: &str) -> [u8; 32] {
     Sha256::digest(token.as_bytes()).into()
 }
 
-/// Takes the same time wherever the first difference lies.
+/// Takes the same time wherever the first difference is.
 fn same(a: &[u8; 32], b: &[u8; 32]) -> bool {
     a.iter().zip(b).fold(0u8, |differences, (a, b)| differences | (a ^ b)) == 0
-}
-
-impl Authenticator for StaticTokens {
-    fn authenticate(&self, headers: &HeaderMap) -> Result<Principal, Denied> {
-        let header = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-        let (scheme, token) = header.and_then(|h| h.split_once(' ')).ok_or(Denied::NoToken)?;
-        if !scheme.eq_ignore_ascii_case("bearer") {
-            return Err(Denied::NoToken);
-        }
-        let asked = digest(token.trim());
-        let mut found = None;
-        for (known, principal) in &self.known {
-            if same(known, &asked) {
-                found = Some(principal);
-            }
-        }
-        found.cloned().ok_or(Denied::UnknownToken)
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use axum::http::Request;
+    use std::net::SocketAddr;
 
-    fn headers(pairs: &[(axum::http::HeaderName, &str)]) -> HeaderMap {
-        pairs.iter().map(|(name, value)| (name.clone(), value.parse().expect("a value"))).collect()
+    fn head(headers: &[(HeaderName, &str)]) -> Parts {
+        let mut head = Request::new(()).into_parts().0;
+        for (name, value) in headers {
+            head.headers.insert(name, value.parse().expect("a header value"));
+        }
+        head
     }
 
     fn file(text: &str, mode: u32) -> tempfile::NamedTempFile {
@@ -199,18 +259,45 @@ mod tests {
         file
     }
 
+    fn tokens(text: &str) -> StaticTokens {
+        StaticTokens::load(file(text, 0o600).path()).expect("tokens")
+    }
+
     #[test]
-    fn tokens_name_their_users() {
-        let text = "# ours\n\nadmin-token-0123456789\nworker rig7 worker-token-0123456789\n";
-        let file = file(text, 0o600);
-        let tokens = StaticTokens::load(file.path()).expect("tokens");
-        let ask = |value: &str| tokens.authenticate(&headers(&[(AUTHORIZATION, value)]));
-        let rig = Principal { subject: "rig7".into(), role: Role::Worker };
-        assert_eq!(ask("Bearer worker-token-0123456789"), Ok(rig));
-        assert_eq!(ask("bearer admin-token-0123456789").map(|p| p.role), Ok(Role::Admin));
-        assert_eq!(ask("Bearer nobody-token-0123456789"), Err(Denied::UnknownToken));
-        assert_eq!(ask("Basic admin-token-0123456789"), Err(Denied::NoToken));
-        assert_eq!(tokens.authenticate(&HeaderMap::new()), Err(Denied::NoToken));
+    fn tokens_have_the_user_and_the_role_of_their_line() {
+        let tokens = tokens(
+            "# ours\n\nadmin-token-0123456789\nworker rig7 worker-token-0123456789\n\
+             submitter ci submitter-token-0123456789\nviewer eve viewer-token-0123456789\n",
+        );
+        let ask = |value: &str| tokens.check(&head(&[(AUTHORIZATION, value)]));
+        let admin = Principal::with_role("admin", &Role::ADMIN);
+        assert_eq!(ask("bearer admin-token-0123456789"), Ok(Some(admin)));
+        for (role, user) in [("worker", "rig7"), ("submitter", "ci"), ("viewer", "eve")] {
+            let role = Role::named(role).expect("built in");
+            let answer = ask(&format!("Bearer {}-token-0123456789", role.name));
+            assert_eq!(answer, Ok(Some(Principal::with_role(user, &role))));
+        }
+        assert_eq!(ask("Bearer nobody-token-0123456789"), Err(AuthError::UnknownToken));
+        assert_eq!(ask("Basic admin-token-0123456789"), Ok(None));
+        assert_eq!(tokens.check(&head(&[])), Ok(None));
+    }
+
+    #[tokio::test]
+    async fn a_chain_asks_until_one_authenticator_recognizes_the_credentials() {
+        let chain = Authenticators::new(vec![
+            Box::new(tokens("viewer eve viewer-token-0123456789")),
+            Box::new(LocalAdmin),
+        ]);
+        let ask = async |headers: &[_]| chain.authenticate(&head(headers)).await;
+        let eve = ask(&[(AUTHORIZATION, "Bearer viewer-token-0123456789")]).await;
+        assert_eq!(eve.map(|principal| principal.subject.to_string()), Ok("eve".to_owned()));
+        let local = ask(&[]).await;
+        assert_eq!(local.map(|principal| principal.subject.to_string()), Ok("local".to_owned()));
+        // Wrong credentials do not fall through to the next one.
+        let wrong = ask(&[(AUTHORIZATION, "Bearer nobody-token-0123456789")]).await;
+        assert_eq!(wrong, Err(AuthError::UnknownToken));
+        let none = Authenticators::new(Vec::new()).authenticate(&head(&[])).await;
+        assert_eq!(none, Err(AuthError::NoToken));
     }
 
     #[cfg(unix)]
@@ -218,31 +305,61 @@ mod tests {
     fn a_file_that_others_can_read_is_refused() {
         let file = file("admin-token-0123456789", 0o640);
         let error = StaticTokens::load(file.path()).err().expect("refused");
-        assert!(matches!(error, TokenFileError::Readable { mode: 0o640, .. }), "{error}");
+        let expected = PrivateFileError::Readable { path: file.path().to_owned(), mode: 0o640 };
+        assert_eq!(error.to_string(), expected.to_string());
+        assert!(error.hint().is_some_and(|hint| hint.contains("chmod 600")));
     }
 
     #[test]
-    fn malformed_files_are_named_with_the_line() {
-        for (text, what) in [
-            ("short", "line 1"),
-            ("# x\nowner me admin-token-0123456789", "line 2"),
-            ("a b", "line 1"),
-            ("# nothing\n", "no token"),
+    fn malformed_files_are_refused_with_the_line_and_without_the_secret() {
+        let many = "admin-token-0123456789\n".repeat(MAX_TOKENS + 1);
+        for (text, expected) in [
+            ("short", "line 1: the token is too short (minimum 16 characters)"),
+            (
+                "# x\nowner me admin-token-0123456789",
+                "line 2: unknown role; the roles are admin, submitter, worker, viewer",
+            ),
+            ("a b", "line 1: expected `TOKEN` or `ROLE USER TOKEN`"),
+            ("# nothing\n", "has no token"),
+            (&many, "line 1001: more than 1000 tokens"),
         ] {
             let file = file(text, 0o600);
             let error = StaticTokens::load(file.path()).err().expect("refused").to_string();
-            assert!(error.contains(what) && !error.contains("0123456789"), "{error}");
+            assert!(error.contains(expected) && !error.contains("0123456789"), "{error}");
         }
     }
 
     #[test]
-    fn pages_in_a_browser_are_not_the_local_admin() {
-        let ask = |pairs: &[_]| LocalAdmin.authenticate(&headers(pairs));
+    fn pages_of_other_sites_are_not_the_local_admin() {
+        let ask = |headers: &[_]| LocalAdmin::check(&head(headers));
         assert!(ask(&[(HOST, "127.0.0.1:7700")]).is_ok());
         assert!(ask(&[(HOST, "[::1]:7700")]).is_ok());
         assert!(ask(&[(HOST, "localhost")]).is_ok());
-        assert_eq!(ask(&[(HOST, "evil.example:7700")]), Err(Denied::Foreign));
-        let origin = [(HOST, "127.0.0.1:7700"), (ORIGIN, "http://evil.example")];
-        assert_eq!(ask(&origin), Err(Denied::Foreign));
+        assert_eq!(ask(&[(HOST, "evil.example:7700")]), Err(AuthError::ForeignPage));
+        for (host, origin, own) in [
+            ("127.0.0.1:7700", "http://127.0.0.1:7700", true),
+            ("localhost:7700", "http://LOCALHOST:7700", true),
+            ("127.0.0.1:7700", "http://evil.example", false),
+            // A name that was pointed to loopback is its own origin.
+            ("evil.example:7700", "http://evil.example:7700", false),
+            ("localhost:7700", "http://localhost:3000", false),
+            ("localhost:7700", "https://localhost:7700", false),
+            ("localhost:7700", "null", false),
+            ("localhost:7700", "http://localhost:7700.evil.example", false),
+        ] {
+            let answer = ask(&[(HOST, host), (ORIGIN, origin)]);
+            assert_eq!(answer.is_ok(), own, "{origin} at {host}");
+        }
+        assert_eq!(ask(&[(ORIGIN, "http://localhost:7700")]), Err(AuthError::ForeignPage));
+    }
+
+    #[test]
+    fn only_this_machine_is_the_local_admin() {
+        for (peer, local) in [("127.0.0.1:9", true), ("[::1]:9", true), ("192.0.2.1:9", false)] {
+            let mut head = head(&[]);
+            let address: SocketAddr = peer.parse().expect("an address");
+            head.extensions.insert(Peer(address));
+            assert_eq!(LocalAdmin::check(&head).is_ok(), local, "{peer}");
+        }
     }
 }

@@ -3,8 +3,8 @@
 //!
 //! Pure: a document and the table in, a document out.
 
-use crate::coordinator::http::permissions::Permission;
 use crate::coordinator::http::routes::Route;
+use crate::domain::access::Permission;
 use serde_json::{Map, Value, json};
 
 /// Name of the security scheme.
@@ -51,10 +51,7 @@ fn complete(operation: &mut Map<String, Value>, route: &Route) {
     if let Some(Value::String(summary)) = operation.get_mut("summary") {
         summary.truncate(summary.trim_end_matches('.').len());
     }
-    let security = match route.permission {
-        Permission::Public => json!([]),
-        _ => json!([{ SCHEME: [] }]),
-    };
+    let security = if route.access.is_public() { json!([]) } else { json!([{ SCHEME: [] }]) };
     operation.insert("security".into(), security);
     // An empty file has no body.
     if let Some(body) = operation.get_mut("requestBody")
@@ -97,12 +94,12 @@ fn answers(operation: &Map<String, Value>, route: &Route) -> Vec<(u16, &'static 
         (500, "dtf itself failed; the coordinator's log has the details"),
         (503, "the coordinator cannot do this now, or it took too long"),
     ];
-    if route.permission != Permission::Public {
+    if !route.access.is_public() {
         answers.push((401, "the token is missing or unknown"));
-        answers.push((403, "the role of the token does not allow this"));
+        answers.push((403, "the sender does not have the permission, or does not own the object"));
         answers.push((429, "too many requests at a time"));
     }
-    if route.permission == Permission::Work {
+    if route.access.permission() == Some(Permission::RunTests) {
         answers.push((409, "another process has registered as this worker, or the lease is lost"));
     }
     if parameters.is_some_and(|all| !all.is_empty()) || body {

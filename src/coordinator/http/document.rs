@@ -20,7 +20,6 @@ pub fn text() -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::coordinator::http::permissions::Permission;
     use serde_json::Value;
     use std::collections::BTreeSet;
 
@@ -65,12 +64,7 @@ mod tests {
         assert_eq!(documented, declared);
         let public = |path: &str| path.starts_with("/health") || path.ends_with("openapi.json");
         for route in routes::table() {
-            assert_eq!(
-                route.permission == Permission::Public,
-                public(route.path),
-                "{}",
-                route.path
-            );
+            assert_eq!(route.access.is_public(), public(route.path), "{}", route.path);
         }
     }
 

@@ -3,8 +3,8 @@
 use crate::api::error::Code;
 use crate::coordinator::http::app::App;
 use crate::coordinator::http::blocking::blocking;
-use crate::coordinator::http::permissions::Principal;
 use crate::coordinator::http::respond::ApiError;
+use crate::domain::access::Principal;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};

@@ -1,7 +1,7 @@
 //! Answers outside 2xx: one type, one table from refusal to code.
 
 use crate::api::error::{Code, ErrorBody};
-use crate::coordinator::http::auth::Denied;
+use crate::coordinator::http::auth::AuthError;
 use crate::coordinator::live::LiveError;
 use crate::coordinator::mailbox::Failed;
 use crate::scheduler::{Answer, Rejected};
@@ -113,16 +113,21 @@ impl From<Rejected> for ApiError {
     }
 }
 
-impl From<Denied> for ApiError {
-    fn from(denied: Denied) -> Self {
-        let (code, hint) = match denied {
-            Denied::NoToken => (Code::Unauthorized, "give it with --token-file or DTF_TOKEN_FILE"),
-            Denied::UnknownToken => {
-                (Code::Unauthorized, "is it a line of the coordinator's token file?")
+impl From<AuthError> for ApiError {
+    fn from(error: AuthError) -> Self {
+        let (code, hint) = match error {
+            AuthError::NoToken => {
+                (Code::Unauthorized, "name a file with the token: --token-file or DTF_TOKEN_FILE")
             }
-            Denied::Foreign => (Code::Forbidden, "start the coordinator with a token file"),
+            AuthError::UnknownToken => {
+                (Code::Unauthorized, "add the token to the token file of the coordinator")
+            }
+            AuthError::ForeignPage => (
+                Code::Forbidden,
+                "start the coordinator with --token-file to use it from elsewhere",
+            ),
         };
-        Self::new(code, denied.to_string()).hint(hint)
+        Self::new(code, error.to_string()).hint(hint)
     }
 }
 
@@ -154,6 +159,6 @@ mod tests {
         let answer = ApiError::from(Rejected::UnknownRun(RunId(3))).into_response();
         assert_eq!(answer.status(), 404);
         assert_eq!(ApiError::from(Failed::NotStored).into_response().status(), 503);
-        assert_eq!(ApiError::from(Denied::NoToken).into_response().status(), 401);
+        assert_eq!(ApiError::from(AuthError::NoToken).into_response().status(), 401);
     }
 }

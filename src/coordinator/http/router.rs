@@ -6,13 +6,14 @@
 
 use crate::api::error::Code;
 use crate::coordinator::http::app::App;
-use crate::coordinator::http::permissions::{Permission, Principal, Role};
-use crate::coordinator::http::refusals::Peer;
+use crate::coordinator::http::guard::{self, Access};
 use crate::coordinator::http::respond::ApiError;
 use crate::coordinator::http::routes::{Budget, Route, table};
 use crate::coordinator::metrics::Metrics;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::HeaderValue;
+use axum::http::header::X_CONTENT_TYPE_OPTIONS;
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::MethodRouter;
@@ -20,49 +21,39 @@ use futures::FutureExt;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 /// How long a heavy request waits for its turn.
 const HEAVY_PATIENCE: Duration = Duration::from_secs(30);
 
-/// Whether a request of this connection was let in.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Known(Arc<AtomicBool>);
-
-impl Known {
-    fn set(&self) {
-        self.0.store(true, Relaxed);
-    }
-
-    pub fn get(&self) -> bool {
-        self.0.load(Relaxed)
-    }
-}
-
-/// What the guard of one route knows.
+/// What the middleware of one route needs.
 #[derive(Clone)]
-struct Guard {
+struct Middleware {
     app: Arc<App>,
-    permission: Permission,
+    access: Access,
     budget: Budget,
 }
 
 pub(crate) fn router(app: Arc<App>) -> Router {
     let mut router = Router::new();
-    for Route { id, method, path, permission, budget, handler } in table() {
-        tracing::trace!(id, %method, path, ?permission, "route");
-        let guard = Guard { app: Arc::clone(&app), permission, budget };
-        let watched: MethodRouter<Arc<App>> = handler.layer(from_fn_with_state(guard, watch_over));
+    for Route { id, method, path, access, budget, handler } in table() {
+        tracing::trace!(id, %method, path, permission = ?access.permission(), "route");
+        let middleware = Middleware { app: Arc::clone(&app), access, budget };
+        let layer = from_fn_with_state(middleware, watch_over);
+        let watched: MethodRouter<Arc<App>> = handler.layer(layer);
         router = router.route(path, watched.layer(DefaultBodyLimit::max(budget.body)));
     }
     router.fallback(unknown).method_not_allowed_fallback(wrong_method).with_state(app)
 }
 
-async fn watch_over(State(guard): State<Guard>, request: Request, next: Next) -> Response {
-    let app = Arc::clone(&guard.app);
-    answered(&app.metrics, admit(guard, request, next)).await
+async fn watch_over(
+    State(middleware): State<Middleware>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let app = Arc::clone(&middleware.app);
+    answered(&app.metrics, perform(middleware, request, next)).await
 }
 
 /// Counts, and turns panics, refusals and lateness into answers.
@@ -70,7 +61,7 @@ async fn answered(
     metrics: &Metrics,
     answer: impl Future<Output = Result<Response, ApiError>>,
 ) -> Response {
-    let answer = match AssertUnwindSafe(answer).catch_unwind().await {
+    let mut answer = match AssertUnwindSafe(answer).catch_unwind().await {
         Ok(Ok(answer)) => answer,
         Ok(Err(error)) => error.into_response(),
         Err(_) => {
@@ -81,46 +72,33 @@ async fn answered(
         }
     };
     metrics.requests.fetch_add(1, Relaxed);
+    // Browsers must not take a file or the output of a test for a page of the coordinator.
+    answer.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     if answer.status().is_server_error() {
         metrics.requests_failed.fetch_add(1, Relaxed);
     }
     answer
 }
 
-async fn admit(guard: Guard, mut request: Request, next: Next) -> Result<Response, ApiError> {
-    let Guard { app, permission, budget } = guard;
-    if permission != Permission::Public {
-        let sender = app.authenticator.authenticate(request.headers()).map_err(ApiError::from);
-        if let (Ok(_), Some(known)) = (&sender, request.extensions().get::<Known>()) {
-            known.set();
-        }
-        let allowed = sender.and_then(|principal| may(principal, permission));
-        let principal = allowed.inspect_err(|error| {
-            app.refusals.note(request.extensions().get::<Peer>(), error.message());
-        })?;
-        request.extensions_mut().insert(principal);
-    }
+/// Lets the guard check the request, waits for a turn if it is heavy, and runs its handler.
+async fn perform(
+    middleware: Middleware,
+    request: Request,
+    next: Next,
+) -> Result<Response, ApiError> {
+    let Middleware { app, access, budget } = middleware;
+    let too_slow = |_| ApiError::new(Code::Unavailable, "the request took too long");
+    let (mut head, body) = request.into_parts();
+    let admitted = tokio::time::timeout(budget.time, guard::admit(&app, access, &mut head));
+    admitted.await.map_err(too_slow)??;
     let _turn = if budget.heavy {
         let turn = tokio::time::timeout(HEAVY_PATIENCE, app.heavy.acquire()).await;
         Some(turn.map_err(|_| ApiError::new(Code::Busy, "too many large requests at a time"))?)
     } else {
         None
     };
-    tokio::time::timeout(budget.time, next.run(request))
-        .await
-        .map_err(|_| ApiError::new(Code::Unavailable, "the request took too long"))
-}
-
-/// Lets those through whose role allows it.
-fn may(principal: Principal, permission: Permission) -> Result<Principal, ApiError> {
-    if principal.role.allows(permission) {
-        return Ok(principal);
-    }
-    let (user, role) = (&principal.subject, principal.role.name());
-    let needed = Role::that_may(permission);
-    let message = format!("{user} has the role {role}, and this needs {needed}");
-    Err(ApiError::new(Code::Forbidden, message)
-        .hint(format!("use a token of the role {needed}, or ask whoever runs the coordinator")))
+    let request = Request::from_parts(head, body);
+    tokio::time::timeout(budget.time, next.run(request)).await.map_err(too_slow)
 }
 
 async fn unknown(request: Request) -> ApiError {

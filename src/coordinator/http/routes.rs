@@ -1,12 +1,13 @@
-//! The table of routes: every operation with its id, method, path, permission, budget and handler.
+//! The table of routes: every operation with its id, method, path, access, budget and handler.
 //!
-//! The router and the OpenAPI document are made from this table. So a route without a permission
+//! The router and the OpenAPI document are made from this table. So a route without a requirement on its sender
 //! cannot be written, and a route that is served cannot lack its description.
 
 use crate::api::error::ErrorBody;
 use crate::api::{MAX_BLOB_BYTES, MAX_BODY_BYTES, transfer_time};
 use crate::coordinator::http::app::App;
-use crate::coordinator::http::permissions::Permission;
+use crate::coordinator::http::guard::{self, Access};
+use crate::domain::access::Permission;
 use axum::handler::Handler;
 use axum::http::Method;
 use axum::routing::{MethodFilter, MethodRouter, on};
@@ -46,7 +47,7 @@ pub(crate) struct Route {
     pub id: &'static str,
     pub method: Method,
     pub path: &'static str,
-    pub permission: Permission,
+    pub access: Access,
     pub budget: Budget,
     pub handler: MethodRouter<Arc<App>>,
 }
@@ -65,9 +66,22 @@ where
     on(filter, handler)
 }
 
+/// The requirement on the sender, in the words of the table.
+macro_rules! access {
+    (Public) => {
+        Access::Public
+    };
+    ($permission:ident) => {
+        Access::Needs(Permission::$permission)
+    };
+    ($permission:ident of $owner:ident) => {
+        Access::NeedsOwned(Permission::$permission, guard::$owner)
+    };
+}
+
 /// Turns the table into [`table`] and the operations of the OpenAPI document.
 macro_rules! routes {
-    ($($id:literal $method:ident $path:literal, $permission:ident, $budget:ident,
+    ($($id:literal $method:ident $path:literal, $permission:ident $(of $owner:ident)?, $budget:ident,
         $module:ident::$handler:ident;)*) => {
         /// The whole API.
         pub(crate) fn table() -> Vec<Route> {
@@ -75,7 +89,7 @@ macro_rules! routes {
                 id: $id,
                 method: Method::$method,
                 path: $path,
-                permission: Permission::$permission,
+                access: access!($permission $(of $owner)?),
                 budget: $budget,
                 handler: handled(&Method::$method, super::$module::$handler),
             }),*]
@@ -110,39 +124,39 @@ pub(super) fn operations() -> utoipa::openapi::OpenApi {
 
 #[rustfmt::skip]
 routes! {
-    "submit_run" POST "/api/v1/runs", Submit, LARGE, submit::submit;
-    "list_runs" GET "/api/v1/runs", View, SMALL, runs::list;
-    "get_run" GET "/api/v1/runs/{run}", View, SMALL, runs::get;
-    "add_tests" POST "/api/v1/runs/{run}/tests", Submit, LARGE, submit::add_tests;
-    "cancel_run" POST "/api/v1/runs/{run}/cancel", Submit, SMALL, runs::cancel;
-    "list_tests" GET "/api/v1/tests", View, SMALL, test_routes::list;
-    "get_test" GET "/api/v1/tests/{test}", View, SMALL, test_routes::get;
-    "explain_test" GET "/api/v1/tests/{test}/why", View, SMALL, test_routes::why;
-    "list_attempts" GET "/api/v1/attempts", View, SMALL, attempts::list;
-    "get_attempt" GET "/api/v1/attempts/{attempt}", View, SMALL, attempts::get;
-    "append_log" POST "/api/v1/attempts/{attempt}/log", Work, SMALL, logs::append;
-    "read_log" GET "/api/v1/attempts/{attempt}/log", View, SMALL, logs::read;
-    "follow_log" GET "/api/v1/attempts/{attempt}/log/stream", View, SMALL, logs::follow;
-    "upload_blob" PUT "/api/v1/blobs/{sha256}", Upload, BLOB, blobs::put;
-    "download_blob" GET "/api/v1/blobs/{sha256}", View, SMALL, blobs::get;
-    "find_blob" HEAD "/api/v1/blobs/{sha256}", View, SMALL, blobs::head;
-    "add_templates" POST "/api/v1/templates", Manage, LARGE, templates::add;
-    "list_templates" GET "/api/v1/templates", View, SMALL, templates::list;
-    "list_template_versions" GET "/api/v1/templates/history", View, SMALL, templates::history;
-    "register_worker" POST "/api/v1/workers", Work, SMALL, workers::register;
-    "list_workers" GET "/api/v1/workers", View, SMALL, workers::list;
-    "get_worker" GET "/api/v1/workers/{worker}", View, SMALL, workers::get;
-    "send_heartbeat" POST "/api/v1/workers/{worker}/heartbeat", Work, SMALL, workers::heartbeat;
-    "drain_worker" POST "/api/v1/workers/{worker}/drain", Manage, SMALL, workers::drain;
-    "resume_worker" POST "/api/v1/workers/{worker}/resume", Manage, SMALL, workers::resume;
-    "sign_off_worker" POST "/api/v1/workers/{worker}/leave", Work, SMALL, workers::leave;
-    "claim_leases" POST "/api/v1/workers/{worker}/claim", Work, WAITING, leases::claim;
-    "report_results" POST "/api/v1/workers/{worker}/reports", Work, REPORTS, leases::report;
-    "get_report" GET "/api/v1/report", View, WAITING, reports::report;
-    "get_history" GET "/api/v1/history", View, WAITING, reports::history;
-    "get_status" GET "/api/v1/status", View, SMALL, reports::status;
+    "submit_run" POST "/api/v1/runs", SubmitRuns, LARGE, submit::submit;
+    "list_runs" GET "/api/v1/runs", Read, SMALL, runs::list;
+    "get_run" GET "/api/v1/runs/{run}", Read, SMALL, runs::get;
+    "add_tests" POST "/api/v1/runs/{run}/tests", SubmitRuns of run_owner, LARGE, submit::add_tests;
+    "cancel_run" POST "/api/v1/runs/{run}/cancel", CancelRuns of run_owner, SMALL, runs::cancel;
+    "list_tests" GET "/api/v1/tests", Read, SMALL, test_routes::list;
+    "get_test" GET "/api/v1/tests/{test}", Read, SMALL, test_routes::get;
+    "explain_test" GET "/api/v1/tests/{test}/why", Read, SMALL, test_routes::why;
+    "list_attempts" GET "/api/v1/attempts", Read, SMALL, attempts::list;
+    "get_attempt" GET "/api/v1/attempts/{attempt}", Read, SMALL, attempts::get;
+    "append_log" POST "/api/v1/attempts/{attempt}/log", RunTests, SMALL, logs::append;
+    "read_log" GET "/api/v1/attempts/{attempt}/log", Read, SMALL, logs::read;
+    "follow_log" GET "/api/v1/attempts/{attempt}/log/stream", Read, SMALL, logs::follow;
+    "upload_blob" PUT "/api/v1/blobs/{sha256}", UploadFiles, BLOB, blobs::put;
+    "download_blob" GET "/api/v1/blobs/{sha256}", Read, SMALL, blobs::get;
+    "find_blob" HEAD "/api/v1/blobs/{sha256}", Read, SMALL, blobs::head;
+    "add_templates" POST "/api/v1/templates", ManageTemplates, LARGE, templates::add;
+    "list_templates" GET "/api/v1/templates", Read, SMALL, templates::list;
+    "list_template_versions" GET "/api/v1/templates/history", Read, SMALL, templates::history;
+    "register_worker" POST "/api/v1/workers", RunTests, SMALL, workers::register;
+    "list_workers" GET "/api/v1/workers", Read, SMALL, workers::list;
+    "get_worker" GET "/api/v1/workers/{worker}", Read, SMALL, workers::get;
+    "send_heartbeat" POST "/api/v1/workers/{worker}/heartbeat", RunTests, SMALL, workers::heartbeat;
+    "drain_worker" POST "/api/v1/workers/{worker}/drain", ManageWorkers, SMALL, workers::drain;
+    "resume_worker" POST "/api/v1/workers/{worker}/resume", ManageWorkers, SMALL, workers::resume;
+    "sign_off_worker" POST "/api/v1/workers/{worker}/leave", RunTests, SMALL, workers::leave;
+    "claim_leases" POST "/api/v1/workers/{worker}/claim", RunTests, WAITING, leases::claim;
+    "report_results" POST "/api/v1/workers/{worker}/reports", RunTests, REPORTS, leases::report;
+    "get_report" GET "/api/v1/report", Read, WAITING, reports::report;
+    "get_history" GET "/api/v1/history", Read, WAITING, reports::history;
+    "get_status" GET "/api/v1/status", Read, SMALL, reports::status;
     "get_openapi" GET "/api/v1/openapi.json", Public, SMALL, openapi::serve;
-    "get_metrics" GET "/metrics", View, SMALL, health::metrics;
+    "get_metrics" GET "/metrics", Read, SMALL, health::metrics;
     "get_liveness" GET "/health/live", Public, SMALL, health::live;
     "get_readiness" GET "/health/ready", Public, SMALL, health::ready;
 }
@@ -150,14 +164,64 @@ routes! {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::access::Role;
 
     #[test]
     fn only_health_and_the_document_are_public() {
         let public: Vec<_> = table()
             .iter()
-            .filter(|route| route.permission == Permission::Public)
+            .filter(|route| route.access.is_public())
             .map(|route| route.path)
             .collect();
         assert_eq!(public, ["/api/v1/openapi.json", "/health/live", "/health/ready"]);
+    }
+
+    #[test]
+    fn each_operation_is_allowed_to_the_roles_that_need_it() {
+        const READERS: &str = "admin submitter worker viewer";
+        let expected = [
+            ("submit_run", "admin submitter"),
+            ("add_tests", "admin submitter"),
+            ("cancel_run", "admin submitter"),
+            ("append_log", "admin worker"),
+            ("upload_blob", "admin submitter worker"),
+            ("add_templates", "admin"),
+            ("register_worker", "admin worker"),
+            ("send_heartbeat", "admin worker"),
+            ("drain_worker", "admin"),
+            ("resume_worker", "admin"),
+            ("sign_off_worker", "admin worker"),
+            ("claim_leases", "admin worker"),
+            ("report_results", "admin worker"),
+        ];
+        let mut changes = 0;
+        for route in table() {
+            let Some(permission) = route.access.permission() else { continue };
+            let roles = Role::BUILT_IN.into_iter();
+            let roles = roles.filter(|role| role.permissions.contains(permission));
+            let roles: Vec<_> = roles.map(|role| role.name).collect();
+            let listed = expected.iter().find(|(id, _)| *id == route.id);
+            changes += usize::from(listed.is_some());
+            let only_reads = matches!(route.method, Method::GET | Method::HEAD);
+            assert_eq!(listed.is_none(), only_reads, "{}: list what changes something", route.id);
+            assert_eq!(
+                roles.join(" "),
+                listed.map_or(READERS, |(_, roles)| *roles),
+                "{}",
+                route.id
+            );
+        }
+        assert_eq!(changes, expected.len(), "each listed operation is a route");
+    }
+
+    #[test]
+    fn changes_of_a_run_ask_for_its_owner() {
+        let owned = |route: &Route| matches!(route.access, Access::NeedsOwned(..));
+        let changes_run = |route: &Route| {
+            route.method == Method::POST && route.path.starts_with("/api/v1/runs/{run}")
+        };
+        for route in table() {
+            assert_eq!(owned(&route), changes_run(&route), "{}", route.id);
+        }
     }
 }

@@ -4,8 +4,9 @@
 //! right to be here within [`STRANGER_LIMIT`] makes place for others.
 
 use crate::coordinator::http::app::App;
+use crate::coordinator::http::guard::Known;
 use crate::coordinator::http::refusals::Peer;
-use crate::coordinator::http::router::{self, Known};
+use crate::coordinator::http::router;
 use crate::sys::limits::raise_open_files;
 use crate::sys::spawn::Tasks;
 use hyper::Request;

@@ -12,8 +12,8 @@ use crate::api::v1::runs::{
 use crate::coordinator::http::app::App;
 use crate::coordinator::http::blocking::blocking;
 use crate::coordinator::http::extract::{Id, body, parse, reading};
-use crate::coordinator::http::permissions::Principal;
 use crate::coordinator::http::respond::ApiError;
+use crate::domain::access::Principal;
 use crate::domain::fact::Idempotency;
 use crate::domain::id::RunId;
 use crate::domain::launch::{Launch, MAX_LAUNCH_BYTES};

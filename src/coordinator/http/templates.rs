@@ -12,8 +12,8 @@ use crate::api::v1::templates::{
 use crate::coordinator::http::app::App;
 use crate::coordinator::http::blocking::blocking;
 use crate::coordinator::http::extract::{Body, Params};
-use crate::coordinator::http::permissions::Principal;
 use crate::coordinator::http::respond::ApiError;
+use crate::domain::access::Principal;
 use crate::domain::template::AddedTemplate as Known;
 use crate::plan::check;
 use crate::plan::files::PlannedFile;

@@ -10,9 +10,9 @@ use crate::api::v1::workers::{
 };
 use crate::coordinator::http::app::App;
 use crate::coordinator::http::extract::{Body, Id, Params};
-use crate::coordinator::http::permissions::Principal;
 use crate::coordinator::http::respond::ApiError;
 use crate::coordinator::http::runs::{cursor, page_size};
+use crate::domain::access::Principal;
 use crate::domain::id::WorkerId;
 use crate::domain::time::Timestamp;
 use crate::scheduler::{

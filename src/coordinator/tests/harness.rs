@@ -12,7 +12,7 @@ use crate::client::{Client, ClientOptions, Retry};
 use crate::coordinator::commit::Journal;
 use crate::coordinator::projector::{Committed, Projection};
 use crate::coordinator::results::{Fault, Results};
-use crate::coordinator::role::{CoordinatorError, Opened, authenticator, run_opened};
+use crate::coordinator::role::{CoordinatorError, Opened, authenticators, run_opened};
 use crate::coordinator::settings::Settings;
 use crate::domain::capability::Capability;
 use crate::domain::fact::Fact;
@@ -254,7 +254,7 @@ impl Running {
         let address = listener.local_addr().expect("an address");
         let url = format!("http://{address}");
         let (stop, stopped) = oneshot::channel::<()>();
-        let guard = authenticator(&settings, address).expect("loopback");
+        let guard = authenticators(&settings, address).expect("loopback");
         #[expect(clippy::disallowed_methods, reason = "joined by `stop`")]
         let role = tokio::spawn(async move {
             let shutdown = async {

@@ -3,11 +3,11 @@
 use super::harness::{Hand, Running, run_of};
 use crate::api::error::Code;
 use crate::api::v1::runs::SubmitRun;
-use crate::client::ClientError;
-use crate::coordinator::http::permissions::{Permission, Role};
+use crate::client::{Client, ClientError, ClientOptions, Secret};
 use crate::coordinator::http::routes::table;
-use crate::coordinator::role::{CoordinatorError, authenticator};
+use crate::coordinator::role::{CoordinatorError, authenticators};
 use crate::coordinator::settings::Settings;
+use crate::domain::access::Role;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
@@ -55,10 +55,9 @@ async fn every_refusal_is_json_and_says_where() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_route_asks_for_the_permission_of_the_table() {
-    let tokens = ["token-of-an-admin", "token-of-a-worker", "token-of-a-viewer"];
-    let [admin, worker, viewer] = tokens;
-    let lines = format!("admin a {admin}\nworker w {worker}\nviewer v {viewer}\n");
-    let running = Running::guarded(&lines).await;
+    let token = |role: &Role| format!("token-of-a-{}", role.name);
+    let lines = Role::BUILT_IN.map(|role| format!("{} someone {}\n", role.name, token(&role)));
+    let running = Running::guarded(&lines.concat()).await;
     let http = reqwest::Client::builder().no_proxy().build().expect("a client");
     for route in table() {
         // Nothing behind the guard is meant to be found, only to be reached.
@@ -70,23 +69,49 @@ async fn every_route_asks_for_the_permission_of_the_table() {
             }
             request.send().await.expect("an answer").status().as_u16()
         };
-        let of = |role| match role {
-            Role::Admin => admin,
-            Role::Worker => worker,
-            Role::Viewer => viewer,
-        };
-        let public = route.permission == Permission::Public;
+        let public = route.access.is_public();
         for (token, refused) in [(None, 401), (Some("token-of-a-stranger"), 401)] {
             let status = status(token).await;
             assert_eq!(status == refused, !public, "{} {path}: {status}", route.method);
         }
-        for role in [Role::Admin, Role::Worker, Role::Viewer] {
-            let status = status(Some(of(role))).await;
+        for role in Role::BUILT_IN {
+            let status = status(Some(&token(&role))).await;
             let allowed = !matches!(status, 401 | 403);
-            let expected = role.allows(route.permission);
-            assert_eq!(allowed, expected, "{role:?} {} {path}: {status}", route.method);
+            let needed = route.access.permission();
+            let expected = needed.is_none_or(|needed| role.permissions.contains(needed));
+            assert_eq!(allowed, expected, "{} {} {path}: {status}", role.name, route.method);
         }
     }
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_submitter_changes_only_its_own_runs() {
+    let running = Running::guarded(
+        "admin boss token-of-an-admin\nsubmitter anna token-of-a-first\n\
+         submitter eve token-of-a-second\n",
+    )
+    .await;
+    let client = |token: &str| {
+        let mut options = ClientOptions::new(running.url.clone());
+        options.token = Some(Secret::new(token));
+        Client::new(options).expect("a client")
+    };
+    let [boss, anna, eve] =
+        ["token-of-an-admin", "token-of-a-first", "token-of-a-second"].map(client);
+    let run = anna.submit(&run_of(1), None).await.expect("submitted").run;
+    let refused = eve.cancel(run).await.expect_err("the run of anna");
+    let refusal = refused.refusal().expect("a refusal");
+    assert_eq!((refusal.status, refusal.body.code), (403, Code::Forbidden), "{refusal:?}");
+    assert!(refusal.body.message.contains("belongs to anna"), "{refusal:?}");
+    assert!(!boss.run(run).await.expect("the run").cancelled);
+    anna.cancel(run).await.expect("its own run");
+    assert!(boss.run(run).await.expect("the run").cancelled);
+    let other = eve.submit(&run_of(1), None).await.expect("submitted").run;
+    boss.cancel(other).await.expect("an admin cancels every run");
+    // The owner of a run that does not exist is nobody: the handler answers.
+    let missing = eve.cancel("r99".parse().expect("an id")).await.expect_err("no such run");
+    assert_eq!(missing.refusal().map(|refusal| refusal.status), Some(404), "{missing:?}");
     running.stop().await;
 }
 
@@ -162,7 +187,7 @@ async fn a_stop_answers_open_claims() {
 #[test]
 fn an_address_that_others_reach_needs_a_token() {
     let settings = Settings::new("unused");
-    let exposed = authenticator(&settings, "0.0.0.0:7700".parse().expect("an address"));
+    let exposed = authenticators(&settings, "0.0.0.0:7700".parse().expect("an address"));
     assert!(matches!(exposed.err(), Some(CoordinatorError::Exposed(_))));
-    assert!(authenticator(&settings, "127.0.0.1:7700".parse().expect("an address")).is_ok());
+    assert!(authenticators(&settings, "127.0.0.1:7700".parse().expect("an address")).is_ok());
 }
