@@ -9,6 +9,7 @@ use crate::config::{File, locate};
 use crate::detect::{self, Detected};
 use crate::domain::capability::Capability;
 use crate::domain::tag::{InvalidTag, Tag};
+use crate::sys::process::SystemRunner;
 use crate::worker;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -57,7 +58,7 @@ pub async fn look(
     let visible = detect::Visible::new(own_variable);
     let wanted = detect::Overrides { slots, tags, visible, ..Default::default() };
     let host = detect::Host {
-        tools: &detect::SystemTools,
+        tools: &SystemRunner,
         root: Path::new("/"),
         every: detect::WAITING_EVERY,
         waiting,

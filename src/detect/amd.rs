@@ -7,7 +7,7 @@
 use super::{Device, Empty, Found, Host, Seen, product, unknown, without_devices};
 use crate::domain::accelerator::{Accelerator, Backend, Vendor};
 use crate::domain::capability::MAX_MEMORY_BYTES;
-use crate::sys::process::Ran;
+use crate::sys::process::Completion;
 use serde_json::{Map, Value};
 
 const VENDOR: &str = "AMD";
@@ -30,11 +30,11 @@ const MAX_INTEGRATED_BYTES: u64 = 2 << 30;
 pub(super) async fn look(host: Host<'_>, seen: Seen) -> Found {
     let mut all = Vec::new();
     for (tool, args) in TOOLS {
-        let ran = host.ask(tool, args).await;
-        if ran == Ran::Absent {
+        let completion = host.ask(tool, args).await;
+        if completion == Completion::NotFound {
             continue;
         }
-        let found = judge(tool, &ran, seen);
+        let found = judge(tool, &completion, seen);
         if !found.devices.is_empty() {
             return found;
         }
@@ -52,28 +52,28 @@ pub(super) async fn look(host: Host<'_>, seen: Seen) -> Found {
     if at < all.len() { all.swap_remove(at) } else { Found::default() }
 }
 
-fn judge(tool: &str, ran: &Ran, seen: Seen) -> Found {
-    let Ran::Ended(ended) = ran else {
-        return without_devices(VENDOR, tool, ran, Empty::Unclear, seen);
+fn judge(tool: &str, completion: &Completion, seen: Seen) -> Found {
+    let Completion::Exited(output) = completion else {
+        return without_devices(VENDOR, tool, completion, Empty::Unclear, seen);
     };
-    let listing = ended.exit.code.and_then(|_| listing(&ended.stdout.text));
+    let listing = output.exit.code.and_then(|_| listing(&output.stdout.text));
     let Some(listing) = listing.filter(|listing| listing.cards > 0) else {
-        let both = [&ended.stdout.text, &ended.stderr.text];
+        let both = [&output.stdout.text, &output.stderr.text];
         let says_none = NO_DEVICE.iter().any(|words| both.iter().any(|text| text.contains(words)));
-        let empty = match ended.exit.code {
-            Some(0) if says_none || listing_is_empty(&ended.stdout.text) => Empty::NoDevice,
+        let empty = match output.exit.code {
+            Some(0) if says_none || listing_is_empty(&output.stdout.text) => Empty::NoDevice,
             _ => Empty::Unclear,
         };
-        return without_devices(VENDOR, tool, ran, empty, seen);
+        return without_devices(VENDOR, tool, completion, empty, seen);
     };
     let mut found = Found { devices: listing.devices, ..Found::default() };
     let unusable = listing.cards - found.devices.len();
     if unusable > 0 {
         let why = format!("{tool} reports nothing usable about {unusable} of {}", listing.cards);
         found.errors.push(unknown(VENDOR, &why));
-    } else if let Some(trouble) = ran.trouble() {
-        let gist = ended.gist().unwrap_or_default();
-        found.errors.push(unknown(VENDOR, &format!("{tool} {trouble}: {gist}")));
+    } else if let Some(failure) = completion.failure() {
+        let line = output.first_line().unwrap_or_default();
+        found.errors.push(unknown(VENDOR, &format!("{tool} {failure}: {line}")));
     }
     let silent = found.devices.iter().filter(|device| device.accelerator.memory_bytes == 0);
     found.notes.extend(silent.map(|device| {

@@ -6,7 +6,7 @@
 //! no list of error texts. Whether a tool that found nothing is right is decided by what the
 //! machine itself shows (`evidence`).
 //!
-//! Promises: ends in bounded time ([`TOOL_LIMIT`] for each call of a tool) and never fails. Parsers
+//! Promises: ends in bounded time ([`TOOL_TIMEOUT`] for each call of a tool) and never fails. Parsers
 //! are pure and take what tools print.
 
 use crate::domain::accelerator::{Accelerator, Backend, Vendor};
@@ -15,9 +15,8 @@ use crate::domain::capability::{
     MAX_SLOTS,
 };
 use crate::domain::tag::Tag;
-use crate::sys::process::{Ended, Ran, plain};
+use crate::sys::process::{Completion, ProgramOutput, Runner, printable};
 use evidence::{Evidence, Seen};
-use futures::future::BoxFuture;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
@@ -29,27 +28,16 @@ mod machine;
 mod nvidia;
 mod tools;
 mod visible;
-pub use tools::SystemTools;
+pub use tools::{MAX_OUTPUT_BYTES, TOOL_TIMEOUT};
 pub use visible::Visible;
 
-/// How long one call of a tool may take. Without persistence mode, the first `nvidia-smi` sets up
-/// every device of the machine, which takes up to 40 s.
-pub const TOOL_LIMIT: Duration = Duration::from_mins(1);
-/// Most that is kept of each stream of a tool.
-pub const MAX_OUTPUT_BYTES: usize = 1024 * 1024;
 /// After how long a person should hear that a tool is still running, and how often.
 pub const WAITING_EVERY: Duration = Duration::from_secs(1);
-
-/// Runs vendors' tools, or replays recorded answers.
-pub trait CommandRunner: Send + Sync {
-    /// Runs it for at most [`TOOL_LIMIT`], each stream cut at [`MAX_OUTPUT_BYTES`].
-    fn run<'a>(&'a self, program: &'a str, args: &'a [&'a str]) -> BoxFuture<'a, Ran>;
-}
 
 /// The machine to look at.
 #[derive(Clone, Copy)]
 pub struct Host<'a> {
-    pub tools: &'a dyn CommandRunner,
+    pub tools: &'a dyn Runner,
     /// `/`, or in tests a directory that looks like it.
     pub root: &'a Path,
     /// Hears which tool is waited for, and for how long already: [`WAITING_EVERY`], usually.
@@ -58,12 +46,13 @@ pub struct Host<'a> {
 }
 
 impl Host<'_> {
-    async fn ask(&self, program: &str, args: &[&str]) -> Ran {
-        let mut run = self.tools.run(program, args);
+    async fn ask(&self, program: &str, args: &[&str]) -> Completion {
+        let call = tools::call(program, args);
+        let mut run = self.tools.run(&call, tools::LIMITS);
         let begun = tokio::time::Instant::now();
         loop {
             match tokio::time::timeout(self.every, &mut run).await {
-                Ok(ran) => return ran,
+                Ok(completion) => return completion,
                 Err(_) => (self.waiting)(program, begun.elapsed()),
             }
         }
@@ -195,20 +184,26 @@ enum Empty {
 }
 
 /// Absence needs a tool that says so and a machine that does not show the opposite.
-fn without_devices(vendor: &str, tool: &str, ran: &Ran, empty: Empty, seen: Seen) -> Found {
-    let gist = ran.output().and_then(Ended::gist);
-    let said = match (ran.trouble(), gist) {
-        (Some(trouble), Some(gist)) => format!("{tool} {trouble}: {gist}"),
-        (Some(trouble), None) => format!("{tool} {trouble}"),
-        (None, Some(gist)) => format!("{tool} printed no complete list of devices: {gist}"),
+fn without_devices(
+    vendor: &str,
+    tool: &str,
+    completion: &Completion,
+    empty: Empty,
+    seen: Seen,
+) -> Found {
+    let line = completion.output().and_then(ProgramOutput::first_line);
+    let reason = match (completion.failure(), line) {
+        (Some(failure), Some(line)) => format!("{tool} {failure}: {line}"),
+        (Some(failure), None) => format!("{tool} {failure}"),
+        (None, Some(line)) => format!("{tool} printed no complete list of devices: {line}"),
         (None, None) => format!("{tool} printed nothing"),
     };
     match (empty, seen) {
         (Empty::NoDevice, Seen::NotThere | Seen::Unknown) => Found::none(None),
         (_, Seen::There) if empty != Empty::Unclear => {
-            Found::error(vendor, &format!("{said}, but this machine has one"))
+            Found::error(vendor, &format!("{reason}, but this machine has one"))
         }
-        _ => Found::error(vendor, &said),
+        _ => Found::error(vendor, &reason),
     }
 }
 
@@ -264,14 +259,14 @@ fn product(name: &str) -> String {
 
 /// An error that a capability may hold.
 fn bounded(error: &str) -> String {
-    let mut error = plain(error, MAX_DETECTION_ERROR_BYTES);
+    let mut error = printable(error, MAX_DETECTION_ERROR_BYTES);
     error.truncate(error.floor_char_boundary(MAX_DETECTION_ERROR_BYTES));
     error
 }
 
 /// A line of a tool, short enough to quote.
 fn quoted(line: &str) -> String {
-    format!("\"{}\"", plain(line, 120))
+    format!("\"{}\"", printable(line, 120))
 }
 
 #[cfg(test)]

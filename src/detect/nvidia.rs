@@ -7,7 +7,7 @@
 
 use super::{Device, Empty, Found, Host, Seen, product, quoted, unknown, without_devices};
 use crate::domain::accelerator::{Accelerator, Backend, Vendor};
-use crate::sys::process::Ran;
+use crate::sys::process::Completion;
 use std::collections::BTreeSet;
 
 const TOOL: &str = "nvidia-smi";
@@ -28,43 +28,45 @@ const NO_DEVICES: &str = "No devices were found";
 const UNIFIED: &[&str] = &["GB10", "Thor", "Orin", "Xavier", "(nvgpu)"];
 
 pub(super) async fn look(host: Host<'_>, seen: Seen, host_memory: u64) -> Found {
-    let mut ran = Ran::Absent;
+    let mut completion = Completion::NotFound;
     for query in QUERIES {
-        ran = host.ask(TOOL, &[query, "--format=csv"]).await;
+        completion = host.ask(TOOL, &[query, "--format=csv"]).await;
         let refused = |text: &str| text.contains("is not a valid field");
-        if !ran.output().is_some_and(|o| refused(&o.stdout.text) || refused(&o.stderr.text)) {
+        if !completion.output().is_some_and(|o| refused(&o.stdout.text) || refused(&o.stderr.text))
+        {
             break;
         }
     }
-    let Ran::Ended(ended) = &ran else {
-        return match (&ran, seen) {
-            (Ran::Absent, Seen::There) => Found::none(Some(format!(
+    let Completion::Exited(output) = &completion else {
+        return match (&completion, seen) {
+            (Completion::NotFound, Seen::There) => Found::none(Some(format!(
                 "this machine has an {VENDOR} device, but {TOOL} is not installed; it is not used"
             ))),
-            (Ran::Absent, _) => Found::none(None),
-            _ => without_devices(VENDOR, TOOL, &ran, Empty::Unclear, seen),
+            (Completion::NotFound, _) => Found::none(None),
+            _ => without_devices(VENDOR, TOOL, &completion, Empty::Unclear, seen),
         };
     };
-    let code = ended.exit.code;
-    let listing = code.and_then(|_| Listing::of(&ended.stdout.text, host_memory));
+    let code = output.exit.code;
+    let listing = code.and_then(|_| Listing::of(&output.stdout.text, host_memory));
     let Some(listing) = listing.filter(|listing| !listing.is_empty()) else {
-        let says_none = ended.stdout.text.trim() == NO_DEVICES || header_alone(&ended.stdout.text);
+        let says_none =
+            output.stdout.text.trim() == NO_DEVICES || header_alone(&output.stdout.text);
         let empty = match code {
             Some(0 | NO_OBJECT) if says_none => Empty::NoDevice,
             _ => Empty::Unclear,
         };
-        return without_devices(VENDOR, TOOL, &ran, empty, seen);
+        return without_devices(VENDOR, TOOL, &completion, empty, seen);
     };
     let mut found = Found { notes: listing.notes, ..Found::default() };
     found.errors.extend(listing.unusable.iter().map(|line| {
         unknown(VENDOR, &format!("{TOOL} printed a line that names no usable device: {line}"))
     }));
-    if ended.stdout.cut {
+    if output.stdout.truncated {
         found.errors.push(unknown(VENDOR, &format!("{TOOL} printed too much")));
     }
-    if let Some(trouble) = ran.trouble() {
-        let gist = ended.gist().unwrap_or_default();
-        let told = format!("{TOOL} {trouble}: {gist}");
+    if let Some(failure) = completion.failure() {
+        let line = output.first_line().unwrap_or_default();
+        let told = format!("{TOOL} {failure}: {line}");
         if code == Some(INFOROM_WARNING) {
             found.notes.push(told);
         } else if found.errors.is_empty() {
@@ -255,12 +257,14 @@ fn mebibytes(text: &str) -> Option<u64> {
 }
 
 /// Adds the parts of divided cards.
-fn divide(cards: Vec<Device>, list: &Ran, found: &mut Found) {
+fn divide(cards: Vec<Device>, list: &Completion, found: &mut Found) {
     let text = match list {
-        Ran::Ended(ended) if ended.exit.code == Some(0) && !ended.stdout.cut => &ended.stdout.text,
+        Completion::Exited(output) if output.exit.code == Some(0) && !output.stdout.truncated => {
+            &output.stdout.text
+        }
         _ => {
-            let trouble = list.trouble().unwrap_or_else(|| "printed too much".to_owned());
-            let why = format!("{TOOL} -L, which lists the parts of devices in MIG mode, {trouble}");
+            let failure = list.failure().unwrap_or_else(|| "printed too much".to_owned());
+            let why = format!("{TOOL} -L, which lists the parts of devices in MIG mode, {failure}");
             found.errors.push(unknown(VENDOR, &why));
             return;
         }
@@ -414,8 +418,8 @@ mod tests {
             Device { accelerator: card, card: 0, card_uuid: String::new(), integrated: false };
         let listed = |text: &str| {
             let mut found = Found::default();
-            let ended = crate::detect::tests::ended(0, text, "");
-            divide(vec![card.clone()], &ended, &mut found);
+            let output = crate::sys::process::recorded::exited(0, text, "");
+            divide(vec![card.clone()], &output, &mut found);
             found
         };
         let found = listed(sample!("nvidia-h100-mig-list.txt"));

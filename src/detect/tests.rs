@@ -1,10 +1,11 @@
 //! Detection against captured output of real tools.
 
 use super::*;
-use crate::sys::process::{Captured, Exit};
+use crate::sys::process::recorded::{Recorded, crashed, exited};
+use crate::sys::process::{Call, Limits};
 use futures::FutureExt;
+use futures::future::BoxFuture;
 use proptest::prelude::*;
-use std::collections::BTreeMap;
 
 /// A directory with these files.
 pub(super) fn root(files: &[(&str, &str)]) -> tempfile::TempDir {
@@ -17,31 +18,12 @@ pub(super) fn root(files: &[(&str, &str)]) -> tempfile::TempDir {
     dir
 }
 
-/// A program that ended by itself.
-pub(super) fn ended(code: i32, stdout: &str, stderr: &str) -> Ran {
-    let text = |text: &str| Captured { text: text.to_owned(), cut: false };
-    let exit = Exit { code: Some(code), signal: None };
-    Ran::Ended(Ended { exit, stdout: text(stdout), stderr: text(stderr) })
+fn printing(text: &str) -> Completion {
+    exited(0, text, "")
 }
 
-fn crashed(signal: i32) -> Ran {
-    let exit = Exit { code: None, signal: Some(signal) };
-    Ran::Ended(Ended { exit, ..Ended::default() })
-}
-
-fn printing(text: &str) -> Ran {
-    ended(0, text, "")
-}
-
-/// Tools by name, and by first argument where it is `-L`, with how they end.
-struct Pretend(BTreeMap<&'static str, Ran>);
-
-impl CommandRunner for Pretend {
-    fn run<'a>(&'a self, program: &'a str, args: &'a [&'a str]) -> BoxFuture<'a, Ran> {
-        let key = if args == ["-L"] { "nvidia-smi -L" } else { program };
-        let answer = self.0.get(key).cloned().unwrap_or(Ran::Absent);
-        async move { answer }.boxed()
-    }
+fn timed_out() -> Completion {
+    Completion::TimedOut { limit: TOOL_TIMEOUT, output: ProgramOutput::default() }
 }
 
 macro_rules! sample {
@@ -68,8 +50,8 @@ const BRIDGE_ON_BUS: [(&str, &str); 2] = [
     ("sys/bus/pci/devices/0000:00:00.0/class", "0x060000\n"),
 ];
 
-async fn on(root: &Path, tools: &[(&'static str, Ran)], overrides: Overrides) -> Detected {
-    let tools = Pretend(tools.iter().cloned().collect());
+async fn on(root: &Path, tools: &[(&'static str, Completion)], overrides: Overrides) -> Detected {
+    let tools = Recorded::new(tools.iter().cloned());
     let host = Host { tools: &tools, root, every: WAITING_EVERY, waiting: &|_, _| {} };
     let detected = capability(host, overrides).await;
     assert_eq!(detected.capability.check(), Ok(()));
@@ -77,7 +59,7 @@ async fn on(root: &Path, tools: &[(&'static str, Ran)], overrides: Overrides) ->
 }
 
 /// On a machine whose bus cannot be looked at.
-async fn with(tools: &[(&'static str, Ran)]) -> Detected {
+async fn with(tools: &[(&'static str, Completion)]) -> Detected {
     on(root(&[]).path(), tools, Overrides::default()).await
 }
 
@@ -105,59 +87,56 @@ async fn devices_bring_their_back_end() {
 #[tokio::test]
 async fn a_look_that_failed_is_not_absence() {
     let no_driver = sample!("nvidia-err-no-driver.txt");
-    let late = || Ran::Late(TOOL_LIMIT, Ended::default());
-    let cases: Vec<(&'static str, Ran, [bool; 3])> = vec![
-        ("nvidia-smi", Ran::Absent, [false, false, false]),
-        ("nvidia-smi", Ran::NotStarted("permission denied".into()), [true; 3]),
-        ("nvidia-smi", late(), [true; 3]),
+    let cases: Vec<(&'static str, Completion, [bool; 3])> = vec![
+        ("nvidia-smi", Completion::NotFound, [false, false, false]),
+        ("nvidia-smi", Completion::NotStarted("permission denied".into()), [true; 3]),
+        ("nvidia-smi", timed_out(), [true; 3]),
         ("nvidia-smi", crashed(11), [true; 3]),
-        ("nvidia-smi", ended(0, "", ""), [true; 3]),
+        ("nvidia-smi", exited(0, "", ""), [true; 3]),
         ("nvidia-smi", printing(sample!("nvidia-err-no-devices.txt")), [false, true, false]),
-        ("nvidia-smi", ended(6, sample!("nvidia-err-no-devices.txt"), ""), [false, true, false]),
+        ("nvidia-smi", exited(6, sample!("nvidia-err-no-devices.txt"), ""), [false, true, false]),
         ("nvidia-smi", printing(HEADER), [false, true, false]),
-        ("nvidia-smi", ended(9, no_driver, ""), [true; 3]),
+        ("nvidia-smi", exited(9, no_driver, ""), [true; 3]),
         ("nvidia-smi", printing(no_driver), [true; 3]),
-        ("nvidia-smi", ended(18, sample!("nvidia-err-lib-mismatch-2lines.txt"), ""), [true; 3]),
-        ("nvidia-smi", ended(12, "", "the library cannot be loaded"), [true; 3]),
+        ("nvidia-smi", exited(18, sample!("nvidia-err-lib-mismatch-2lines.txt"), ""), [true; 3]),
+        ("nvidia-smi", exited(12, "", "the library cannot be loaded"), [true; 3]),
         ("nvidia-smi", printing("Segmentation fault"), [true; 3]),
         ("rocm-smi", crashed(6), [true; 3]),
         ("rocm-smi", printing(sample!("amd-rocm-warn-low-power-no-gpu.txt")), [false, true, false]),
         (
             "rocm-smi",
-            ended(0, "", "ERROR:root:Driver not initialized (amdgpu not found in modules)"),
+            exited(0, "", "ERROR:root:Driver not initialized (amdgpu not found in modules)"),
             [true; 3],
         ),
         ("rocm-smi", printing(sample!("amd-rocm-smi-csv-v2-warning-preamble.txt")), [true; 3]),
-        ("rocm-smi", ended(1, "Traceback (most recent call last):", ""), [true; 3]),
+        ("rocm-smi", exited(1, "Traceback (most recent call last):", ""), [true; 3]),
         ("amd-smi", printing("{\"gpu_data\": []}"), [false, true, false]),
-        ("amd-smi", late(), [true; 3]),
+        ("amd-smi", timed_out(), [true; 3]),
     ];
     let both = [NVIDIA_ON_BUS, AMD_ON_BUS].concat();
     let machines = [root(&[]), root(&both), root(&BRIDGE_ON_BUS)];
-    for (tool, ran, failed) in cases {
+    for (tool, completion, failed) in cases {
         for (machine, failed) in machines.iter().zip(failed) {
-            let detected = on(machine.path(), &[(tool, ran.clone())], Overrides::default()).await;
+            let detected =
+                on(machine.path(), &[(tool, completion.clone())], Overrides::default()).await;
             let errors = &detected.capability.detection_errors;
             assert_eq!(models(&detected), [""; 0]);
-            assert_eq!(!errors.is_empty(), failed, "{tool} {ran:?}: {errors:?}");
+            assert_eq!(!errors.is_empty(), failed, "{tool} {completion:?}: {errors:?}");
         }
     }
 }
 
 #[tokio::test]
 async fn the_reason_is_told() {
-    for (ran, told) in [
+    for (completion, told) in [
         (crashed(11), "could not look for NVIDIA devices: nvidia-smi ended by signal 11 (SIGSEGV)"),
+        (timed_out(), "could not look for NVIDIA devices: nvidia-smi did not finish within 60 s"),
         (
-            Ran::Late(TOOL_LIMIT, Ended::default()),
-            "could not look for NVIDIA devices: nvidia-smi did not finish within 60 s",
-        ),
-        (
-            ended(12, "no \u{1b}[31mlibrary\nmore", ""),
+            exited(12, "no \u{1b}[31mlibrary\nmore", ""),
             "could not look for NVIDIA devices: nvidia-smi exited with code 12: no [31mlibrary",
         ),
     ] {
-        let detected = with(&[("nvidia-smi", ran)]).await;
+        let detected = with(&[("nvidia-smi", completion)]).await;
         assert_eq!(detected.capability.detection_errors, [told]);
     }
 }
@@ -174,8 +153,8 @@ async fn devices_beside_a_broken_one_are_used_and_the_broken_one_is_told() {
         "{HEADER}0, A, GPU-a, 1024 MiB, 8.0, Disabled\n1, [GPU is lost], [GPU is lost], \
          [GPU is lost], [GPU is lost], [GPU is lost]\n2, C, GPU-c, 1024 MiB, 8.0, Disabled\n"
     );
-    for ran in [printing(&text), ended(15, &text, "")] {
-        let detected = with(&[("nvidia-smi", ran)]).await;
+    for completion in [printing(&text), exited(15, &text, "")] {
+        let detected = with(&[("nvidia-smi", completion)]).await;
         assert_eq!(models(&detected), ["A", "C"]);
         let numbers: Vec<_> =
             detected.capability.accelerators.iter().map(|device| device.index).collect();
@@ -188,7 +167,7 @@ async fn devices_beside_a_broken_one_are_used_and_the_broken_one_is_told() {
 #[tokio::test]
 async fn a_warning_about_the_configuration_memory_is_no_failure() {
     let text = format!("{TWO}WARNING: infoROM is corrupted at gpu 0000:3B:00.0\n");
-    let detected = with(&[("nvidia-smi", ended(14, &text, ""))]).await;
+    let detected = with(&[("nvidia-smi", exited(14, &text, ""))]).await;
     assert_eq!((models(&detected).len(), detected.capability.detection_errors.len()), (2, 0));
     assert!(detected.notes.iter().any(|note| note.contains("infoROM")), "{:?}", detected.notes);
 }
@@ -263,11 +242,11 @@ async fn one_tool_of_a_vendor_that_works_is_enough() {
 async fn whoever_waits_is_told_for_what() {
     /// Answers once it has been waited for three times.
     struct Slow(tokio::sync::Semaphore);
-    impl CommandRunner for Slow {
-        fn run<'a>(&'a self, program: &'a str, _: &'a [&'a str]) -> BoxFuture<'a, Ran> {
+    impl Runner for Slow {
+        fn run<'a>(&'a self, call: &'a Call, _: Limits) -> BoxFuture<'a, Completion> {
             async move {
-                if program != "nvidia-smi" {
-                    return Ran::Absent;
+                if call.program != "nvidia-smi" {
+                    return Completion::NotFound;
                 }
                 let waited = self.0.acquire_many(3).await;
                 waited.expect("open").forget();
@@ -313,7 +292,7 @@ proptest! {
     /// Nothing that a tool prints makes detection panic, or announce what no coordinator accepts.
     #[test]
     fn no_output_breaks_the_look(texts in prop::collection::vec(outputs(), 4), code in -1..20i32) {
-        let run = |text: &String| ended(code.max(0), text, text);
+        let run = |text: &String| exited(code.max(0), text, text);
         let tools = [
             ("nvidia-smi", run(&texts[0])),
             ("nvidia-smi -L", run(&texts[1])),

@@ -1,49 +1,51 @@
-//! Runs tools for real, in the environment of this process: a driver's library may be found
-//! through `LD_LIBRARY_PATH` only.
+//! How the tools of the vendors are called.
 
-use super::{CommandRunner, MAX_OUTPUT_BYTES, TOOL_LIMIT, Visible};
-use crate::sys::process::{self, Call, Keep, Limits, Ran};
-use futures::FutureExt;
-use futures::future::BoxFuture;
+use super::Visible;
+use crate::sys::process::{Call, Keep, Limits};
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
 
-/// Finds tools in `PATH` and where drivers put them.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct SystemTools;
-
-const MORE_PLACES: &[&str] = if cfg!(windows) {
+/// Time limit of one call of a tool. Without persistence mode, the first `nvidia-smi` initialises
+/// every device of the machine, which takes up to 40 s.
+pub const TOOL_TIMEOUT: Duration = Duration::from_mins(1);
+/// Maximum size of each output stream of a tool, in bytes.
+pub const MAX_OUTPUT_BYTES: usize = 1024 * 1024;
+pub(super) const LIMITS: Limits =
+    Limits { time: TOOL_TIMEOUT, output_bytes: MAX_OUTPUT_BYTES, keep: Keep::Start };
+/// Directories in which drivers install their tools. They are searched after those in `PATH`.
+const TOOL_DIRECTORIES: &[&str] = if cfg!(windows) {
     &["C:\\Windows\\System32", "C:\\Program Files\\NVIDIA Corporation\\NVSMI"]
 } else {
     &["/opt/rocm/bin", "/usr/bin", "/usr/lib/wsl/lib"]
 };
-const LIMITS: Limits =
-    Limits { time: TOOL_LIMIT, output_bytes: MAX_OUTPUT_BYTES, keep: Keep::Start };
 
-impl CommandRunner for SystemTools {
-    fn run<'a>(&'a self, program: &'a str, args: &'a [&'a str]) -> BoxFuture<'a, Ran> {
-        let call = Call {
-            program: program.into(),
-            args: args.iter().map(Into::into).collect(),
-            cwd: PathBuf::from(if cfg!(windows) { "C:\\" } else { "/" }),
-            env: environment(std::env::vars_os()),
-        };
-        async move { process::run(&call, LIMITS).await }.boxed()
+/// A call of a tool with the environment of this process, since the library of a driver may be
+/// found only through `LD_LIBRARY_PATH`.
+pub(super) fn call(program: &str, args: &[&str]) -> Call {
+    Call {
+        program: program.into(),
+        args: args.iter().map(Into::into).collect(),
+        cwd: PathBuf::from(if cfg!(windows) { "C:\\" } else { "/" }),
+        env: environment(std::env::vars_os()),
+        ..Call::default()
     }
 }
 
-/// The tool sees what this process sees, but for two things: dtf's own settings, among them its
-/// token, and the variables that hide devices. Those are applied to the whole listing afterwards,
-/// so that the numbers in them keep their meaning.
+/// The environment of a tool: that of this process, without two kinds of variables. The settings of
+/// dtf stay out because a token is among them. The variables that hide devices stay out because
+/// they are applied to the complete listing afterwards, so that the numbers in them keep their
+/// meaning.
 fn environment(own: impl Iterator<Item = (OsString, OsString)>) -> Vec<(OsString, OsString)> {
     let passes = |name: &str| !name.starts_with("DTF_") && !Visible::NAMES.contains(&name);
     let mut env: Vec<_> =
         own.filter(|(name, _)| name.to_str().is_none_or(passes) && name != "LC_ALL").collect();
     env.push(("LC_ALL".into(), "C".into()));
-    let more = MORE_PLACES.iter().map(PathBuf::from);
     let at = env.iter().position(|(name, _)| name == "PATH");
     let path = at.map(|at| env.swap_remove(at).1).unwrap_or_default();
-    let joined = std::env::join_paths(std::env::split_paths(&path).chain(more));
+    let directories =
+        std::env::split_paths(&path).chain(TOOL_DIRECTORIES.iter().map(PathBuf::from));
+    let joined = std::env::join_paths(directories);
     env.push(("PATH".into(), joined.unwrap_or(path)));
     env
 }
@@ -73,10 +75,13 @@ mod tests {
 
     #[tokio::test]
     #[cfg(unix)]
-    async fn real_tools_are_found_and_absent_ones_are_not() {
-        let ran = SystemTools.run("sh", &["-c", "echo out; echo err >&2; exit 3"]).await;
-        let ended = ran.output().expect("it ran");
-        assert_eq!((ended.exit.code, &*ended.stdout.text), (Some(3), "out\n"));
-        assert_eq!(SystemTools.run("dtf-no-such-tool", &[]).await, Ran::Absent);
+    async fn a_call_runs_in_the_real_environment() {
+        use crate::sys::process::{Completion, Runner, SystemRunner};
+        let shell = call("sh", &["-c", "echo out; echo err >&2; exit 3"]);
+        let completion = SystemRunner.run(&shell, LIMITS).await;
+        let output = completion.output().expect("the shell ran");
+        assert_eq!((output.exit.code, &*output.stdout.text), (Some(3), "out\n"));
+        let absent = call("dtf-no-such-tool", &[]);
+        assert_eq!(SystemRunner.run(&absent, LIMITS).await, Completion::NotFound);
     }
 }

@@ -5,7 +5,7 @@
 
 use crate::cli::failure::Failure;
 use crate::plan::pytest::{self, Collected};
-use crate::sys::process::{Call, Ended, Keep, Limits, Ran, run};
+use crate::sys::process::{Call, Completion, Keep, Limits, ProgramOutput, run};
 use serde::Deserialize;
 use serde_json::json;
 use std::ffi::OsString;
@@ -97,7 +97,7 @@ impl Asker {
         script: &str,
         question: &serde_json::Value,
         directory: &Path,
-    ) -> Result<Ended, Failure> {
+    ) -> Result<ProgramOutput, Failure> {
         self.ask(script, &question.to_string(), directory).await
     }
 
@@ -107,7 +107,7 @@ impl Asker {
         script: &str,
         argument: &str,
         directory: &Path,
-    ) -> Result<Ended, Failure> {
+    ) -> Result<ProgramOutput, Failure> {
         self.ask_with(&self.python, script, argument, directory).await
     }
 
@@ -118,7 +118,7 @@ impl Asker {
         script: &str,
         question: &str,
         directory: &Path,
-    ) -> Result<Ended, Failure> {
+    ) -> Result<ProgramOutput, Failure> {
         // Not named after a module that the suite may import.
         let file = self.scratch.path().join("dtf_question.py");
         std::fs::write(&file, script)
@@ -128,31 +128,32 @@ impl Asker {
             args: vec![file.into(), question.into()],
             cwd: directory.to_owned(),
             env: self.env.clone(),
+            ..Call::default()
         };
         let limits = Limits { time: PATIENCE, output_bytes: MAX_OUTPUT_BYTES, keep: Keep::End };
-        let ran = run(&call, limits).await;
+        let completion = run(&call, limits).await;
         let name = python.to_string_lossy();
-        match ran {
-            Ran::Ended(ended) => Ok(ended),
-            Ran::Late(_, ended) => {
+        match completion {
+            Completion::Exited(ended) => Ok(ended),
+            Completion::TimedOut { output: ended, .. } => {
                 let quoted = told(&printed(&ended)).join("\n");
                 let message = format!("{name} did not finish within {PATIENCE:?}:\n{quoted}");
                 Err(Failure::new(message)
                     .hint("a suite that hangs while it is collected hangs here"))
             }
-            Ran::Absent => Err(Failure::new(format!("there is no interpreter {name}"))
+            Completion::NotFound => Err(Failure::new(format!("there is no interpreter {name}"))
                 .hint("name that of the suite: --python .venv/bin/python")),
-            Ran::NotStarted(why) => Err(Failure::new(format!("cannot start {name}: {why}"))
+            Completion::NotStarted(why) => Err(Failure::new(format!("cannot start {name}: {why}"))
                 .hint("name the interpreter of the suite: --python .venv/bin/python")),
         }
     }
 }
 
-fn printed(ended: &Ended) -> String {
+fn printed(ended: &ProgramOutput) -> String {
     format!("{}\n{}", ended.stdout.text, ended.stderr.text)
 }
 
-fn unanswered(ended: &Ended) -> Failure {
+fn unanswered(ended: &ProgramOutput) -> Failure {
     let quoted = told(&printed(ended)).join("\n");
     Failure::new(format!("pytest cannot list the items ({}):\n{quoted}", ended.exit))
         .hint("the interpreter needs pytest and what the suite imports: --python .venv/bin/python")

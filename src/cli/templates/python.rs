@@ -5,7 +5,7 @@
 
 use crate::cli::failure::Failure;
 use crate::plan::check::Script;
-use crate::sys::process::{self, Call, Keep, Ran, lookup};
+use crate::sys::process::{self, Call, Completion, Keep, lookup};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -81,17 +81,18 @@ async fn verify_within(
         ],
         cwd: folder.path().to_owned(),
         env: environment(),
+        ..Call::default()
     };
     let bounds =
         process::Limits { time: limits.template, output_bytes: MAX_OUTPUT_BYTES, keep: Keep::End };
-    let ran = process::run(&call, bounds).await;
-    let output = match &ran {
-        Ran::Late(limit, _) => {
+    let completion = process::run(&call, bounds).await;
+    let output = match &completion {
+        Completion::TimedOut { limit, .. } => {
             return Ok(vec![format!("its scripts took longer than {} s in all", limit.as_secs())]);
         }
-        Ran::Ended(output) => output,
-        Ran::Absent | Ran::NotStarted(_) => {
-            return Err(failed(ran.trouble().unwrap_or_default()));
+        Completion::Exited(output) => output,
+        Completion::NotFound | Completion::NotStarted(_) => {
+            return Err(failed(completion.failure().unwrap_or_default()));
         }
     };
     let problems = std::fs::read(&found).ok().and_then(|text| serde_json::from_slice(&text).ok());

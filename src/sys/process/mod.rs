@@ -13,12 +13,18 @@ use std::ffi::OsString;
 use std::io;
 use std::path::PathBuf;
 
+mod completion;
 mod label;
 pub mod lookup;
-pub use label::{Label, Labels, start_with};
 mod run;
+mod runner;
 pub mod signals;
-pub use run::{Call, Captured, Ended, Keep, Limits, Ran, plain, run};
+pub use completion::{Captured, Completion, ProgramOutput, printable};
+pub use label::{Label, Labels, start_with};
+pub use run::{Call, Keep, Limits, Observer, Stream, run, run_observed};
+#[cfg(test)]
+pub use runner::recorded;
+pub use runner::{Runner, SystemRunner};
 #[cfg(unix)]
 mod unix;
 #[cfg(unix)]

@@ -13,6 +13,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::process::ExitStatusExt;
 use std::process::Stdio;
 use std::sync::{Mutex, PoisonError};
+use tokio::process::{ChildStdin, Command};
 
 /// A started process. Dropping it neither kills nor forgets it.
 #[derive(Debug)]
@@ -58,24 +59,31 @@ pub struct Output {
 impl Child {
     pub(super) fn start(start: &Start, label: Option<Label>) -> io::Result<(Self, Output)> {
         let (output, writer) = Output::pipe()?;
-        let child = Self::writing(start, label, writer.try_clone()?, writer)?;
+        let child = Self::writing(start.command(), label, writer.try_clone()?, writer)?;
         Ok((child, output))
     }
 
-    /// As [`Self::start`], with standard output and standard error apart.
-    pub(super) fn start_apart(start: &Start) -> io::Result<(Self, Output, Output)> {
+    /// As [`Self::start`], with separate streams for standard output and standard error. With
+    /// `has_input`, the program reads what is written to [`Self::take_stdin`].
+    pub(super) fn start_apart(
+        start: &Start,
+        has_input: bool,
+    ) -> io::Result<(Self, Output, Output)> {
         let (stdout, out) = Output::pipe()?;
         let (stderr, err) = Output::pipe()?;
-        Ok((Self::writing(start, None, out, err)?, stdout, stderr))
+        let mut command = start.command();
+        if has_input {
+            command.stdin(Stdio::piped());
+        }
+        Ok((Self::writing(command, None, out, err)?, stdout, stderr))
     }
 
     fn writing(
-        start: &Start,
+        mut command: Command,
         label: Option<Label>,
         out: OwnedFd,
         err: OwnedFd,
     ) -> io::Result<Self> {
-        let mut command = start.command();
         command.stdout(Stdio::from(out)).stderr(Stdio::from(err));
         command.process_group(0);
         let inner = start_with(label, || command.spawn())?;
@@ -84,6 +92,11 @@ impl Child {
         #[cfg(target_os = "linux")]
         crate::sys::limits::as_found(pid);
         Ok(Self { inner, pid, _leader: Leader::new(pid) })
+    }
+
+    /// The standard input of the process, once, if it was started with one.
+    pub(super) fn take_stdin(&mut self) -> Option<ChildStdin> {
+        self.inner.stdin.take()
     }
 
     /// # Errors

@@ -11,7 +11,7 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::Mutex;
 use tokio::io::AsyncReadExt;
-use tokio::process::{ChildStderr, ChildStdout};
+use tokio::process::{ChildStderr, ChildStdin, ChildStdout, Command};
 
 type Shared = Arc<Mutex<Box<dyn ChildWrapper>>>;
 
@@ -31,18 +31,34 @@ pub struct Output {
 
 impl Child {
     pub(super) fn start(start: &Start, _: Option<Label>) -> io::Result<(Self, Output)> {
+        Self::piping(start.command())
+    }
+
+    /// As [`Self::start`], with separate streams for standard output and standard error. With
+    /// `has_input`, the program reads what is written to [`Self::take_stdin`].
+    pub(super) fn start_apart(
+        start: &Start,
+        has_input: bool,
+    ) -> io::Result<(Self, Output, Output)> {
         let mut command = start.command();
+        if has_input {
+            command.stdin(Stdio::piped());
+        }
+        let (child, both) = Self::piping(command)?;
+        let stdout = Output { stdout: both.stdout, stderr: None };
+        Ok((child, stdout, Output { stdout: None, stderr: both.stderr }))
+    }
+
+    fn piping(mut command: Command) -> io::Result<(Self, Output)> {
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut inner = CommandWrap::from(command).wrap(JobObject).spawn()?;
         let output = Output { stdout: inner.stdout().take(), stderr: inner.stderr().take() };
         Ok((Self { inner: Arc::new(Mutex::new(inner)) }, output))
     }
 
-    /// As [`Self::start`], with standard output and standard error apart.
-    pub(super) fn start_apart(start: &Start) -> io::Result<(Self, Output, Output)> {
-        let (child, both) = Self::start(start)?;
-        let stdout = Output { stdout: both.stdout, stderr: None };
-        Ok((child, stdout, Output { stdout: None, stderr: both.stderr }))
+    /// The standard input of the process, once, if it was started with one.
+    pub(super) fn take_stdin(&mut self) -> Option<ChildStdin> {
+        self.inner.lock().ok()?.stdin().take()
     }
 
     /// # Errors
