@@ -4,6 +4,7 @@
 //! bytes; a file is never seen half-written. Everything here blocks: call it from a thread
 //! that may.
 
+use crate::domain::digest::{hexadecimal, is_sha256_hex, sha256_hex};
 use sha2::{Digest, Sha256};
 use std::fmt;
 use std::fs::File;
@@ -22,17 +23,11 @@ pub struct InvalidDigest(String);
 impl BlobDigest {
     #[must_use]
     pub fn of(bytes: &[u8]) -> Self {
-        Self::from_hash(Sha256::digest(bytes).as_ref())
+        Self(sha256_hex(bytes))
     }
 
     fn from_hash(hash: &[u8]) -> Self {
-        use fmt::Write;
-        let mut text = String::with_capacity(hash.len() * 2);
-        for byte in hash {
-            // Writing to a string cannot fail.
-            let _ = write!(text, "{byte:02x}");
-        }
-        Self(text)
+        Self(hexadecimal(hash))
     }
 
     #[must_use]
@@ -44,8 +39,7 @@ impl BlobDigest {
 impl FromStr for BlobDigest {
     type Err = InvalidDigest;
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let hex = |b: u8| matches!(b, b'0'..=b'9' | b'a'..=b'f');
-        if text.len() == 64 && text.bytes().all(hex) {
+        if is_sha256_hex(text) {
             Ok(Self(text.to_owned()))
         } else {
             Err(InvalidDigest(text.chars().take(80).collect()))

@@ -3,6 +3,7 @@
 use super::exit;
 use crate::client::ClientError;
 use crate::config::{ConfigError, SecretError};
+use crate::domain::causes::with_causes;
 use crate::plan::problem::PlanError;
 use crate::sys::private::PrivateFileError;
 use std::error::Error;
@@ -33,16 +34,7 @@ impl Failure {
 
     /// An error with its causes in one line.
     pub fn chain(error: &dyn Error) -> Self {
-        let mut message = error.to_string();
-        let mut source = error.source();
-        while let Some(cause) = source {
-            let text = cause.to_string();
-            if !message.ends_with(&text) {
-                message = format!("{message}: {text}");
-            }
-            source = cause.source();
-        }
-        Self::new(message)
+        Self::new(with_causes(error))
     }
 }
 

@@ -1,9 +1,9 @@
 //! What no known worker can run, told before anything is sent. The coordinator tells the
 //! same of what was submitted.
 
-use crate::api::v1::runs::{MAX_MISSES, Miss, Unschedulable};
+use crate::api::v1::runs::{Miss, Unschedulable};
 use crate::api::v1::workers::{WorkerState, WorkerView};
-use crate::domain::requirement::Requirement;
+use crate::domain::requirement::{MAX_MISSES, Requirement};
 use crate::domain::test::TestSpec;
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -24,7 +24,7 @@ impl Patience {
 
     fn after(&mut self, further: Duration, error: ClientError) -> Result<String, Failure> {
         let since = *self.since.get_or_insert_with(Instant::now);
-        if !error.may_pass() || since.elapsed() + further >= LIMIT {
+        if !error.is_temporary() || since.elapsed() + further >= LIMIT {
             return Err(error.into());
         }
         Ok(format!("{error}; trying again"))

@@ -1,7 +1,7 @@
 //! Files by content.
 
 use crate::api::{MAX_BLOB_BYTES, transfer_time};
-use crate::client::failure::ClientError;
+use crate::client::error::ClientError;
 use crate::client::http::{Care, Client, Payload, bad, read_limited};
 use reqwest::Method;
 

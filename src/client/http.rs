@@ -1,6 +1,6 @@
 //! Sends one request, reads one answer, again where that is harmless.
 
-use crate::client::failure::ClientError;
+use crate::client::error::ClientError;
 use crate::client::proxy::Proxy;
 use crate::client::retry::Retry;
 use crate::client::secret::Secret;
@@ -312,6 +312,7 @@ fn is_loopback(url: &Url) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::backoff::Backoff;
 
     #[test]
     fn addresses_are_checked() {
@@ -359,7 +360,7 @@ mod tests {
             let options = ClientOptions::new(format!("{scheme}://127.0.0.1:{port}"));
             let error = Client::new(options).expect("a client").status().await.expect_err(scheme);
             let other = matches!(error, ClientError::OtherProtocol { .. });
-            assert!(other && !error.may_pass(), "{scheme}: {error:?}");
+            assert!(other && !error.is_temporary(), "{scheme}: {error:?}");
             let hint = error.hint().expect("a hint");
             assert!(hint.contains(&format!("{right}127.0.0.1:{port}")), "{hint}");
         }
@@ -374,8 +375,7 @@ mod tests {
             .port();
         let mut options = ClientOptions::new(format!("http://127.0.0.1:{port}"));
         // A repeat would exceed every limit that a test has.
-        options.retry = Retry { times: 4, first: Duration::from_hours(1), ..Retry::default() };
-        options.retry.most = options.retry.first;
+        options.retry.backoff = Backoff { first: Duration::from_hours(1), max: Duration::MAX };
         options.token = Some(Secret::new("hunter2"));
         let client = Client::new(options).expect("a client");
         let error = client.status().await.expect_err("nobody there");

@@ -1,7 +1,7 @@
 //! Claiming work and reporting on it.
 
 use crate::api::v1::leases::{Claim, Claimed, Reported, Reports};
-use crate::client::failure::ClientError;
+use crate::client::error::ClientError;
 use crate::client::http::{Care, Client};
 use crate::domain::id::WorkerId;
 

@@ -1,7 +1,7 @@
 //! Output of attempts: append, read, follow.
 
 use crate::api::v1::logs::{Appended, HEAD_BYTES, OutputPiece, TAIL_BYTES};
-use crate::client::failure::ClientError;
+use crate::client::error::ClientError;
 use crate::client::http::{Care, Client, Payload, bad, read_limited};
 use crate::domain::id::{AttemptId, Epoch};
 use reqwest::{Method, Response};

@@ -6,7 +6,7 @@
 //! followed; a proxy is never asked for a coordinator on this machine.
 
 mod blobs;
-mod failure;
+mod error;
 mod http;
 mod hub;
 mod leases;
@@ -19,7 +19,7 @@ mod secret;
 mod templates;
 mod workers;
 
-pub use failure::{ClientError, Refusal};
+pub use error::{ClientError, Refusal};
 pub use http::{Client, ClientOptions};
 pub use hub::{Hub, HubError};
 pub use logs::{LogEvent, LogStream};

@@ -3,7 +3,7 @@
 use crate::api::v1::history::{HistoryQuery, HistoryView};
 use crate::api::v1::reports::{ReportQuery, ReportView};
 use crate::api::v1::status::{Ready, StatusView};
-use crate::client::failure::ClientError;
+use crate::client::error::ClientError;
 use crate::client::http::{Client, Payload, bad, read_limited};
 use reqwest::Method;
 

@@ -1,39 +1,39 @@
-//! When a request is sent again.
+//! The rule by which a request is sent again.
 
-use crate::client::failure::ClientError;
+use crate::client::error::ClientError;
+use crate::domain::backoff::Backoff;
 use std::time::Duration;
 
-/// Further tries of a request that may be repeated, with exponential back-off.
+/// How often, and after which pauses, a request that may be repeated is sent again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Retry {
-    /// Tries after the first one.
-    pub times: u32,
-    /// Longest pause before the first repeat; doubles with each further one.
-    pub first: Duration,
-    /// No pause is longer, whatever the coordinator asks for.
-    pub most: Duration,
+    /// Maximum number of repeats after the first try.
+    pub max_repeats: u32,
+    pub backoff: Backoff,
 }
 
 impl Default for Retry {
     fn default() -> Self {
-        Self { times: 4, first: Duration::from_millis(100), most: Duration::from_secs(5) }
+        let backoff = Backoff { first: Duration::from_millis(100), max: Duration::from_secs(5) };
+        Self { max_repeats: 4, backoff }
     }
 }
 
 impl Retry {
-    /// For callers that have their own loop.
-    pub const NEVER: Retry = Retry { times: 0, first: Duration::ZERO, most: Duration::ZERO };
+    /// No repeats, for callers that repeat requests in their own loop.
+    pub const NEVER: Retry =
+        Retry { max_repeats: 0, backoff: Backoff { first: Duration::ZERO, max: Duration::ZERO } };
 
-    /// How long to wait before repeat number `done + 1`, or `None` to give up.
-    /// `fraction` (0 to 1) is the jitter: between half and the whole of the pause.
+    /// The pause before the next repeat after `repeats` earlier ones; None when the request is not
+    /// sent again. The pause is at least what the coordinator asked for, but never longer than the
+    /// maximum of the back-off. `fraction` is the jitter, see [`Backoff::pause`].
     #[must_use]
-    pub fn pause(&self, done: u32, error: &ClientError, fraction: f64) -> Option<Duration> {
-        if done >= self.times || !error.may_pass() {
+    pub fn pause(&self, repeats: u32, error: &ClientError, fraction: f64) -> Option<Duration> {
+        if repeats >= self.max_repeats || !error.is_temporary() {
             return None;
         }
-        let doubled = self.first.saturating_mul(1u32.checked_shl(done).unwrap_or(u32::MAX));
-        let jittered = doubled.min(self.most).mul_f64(0.5 + fraction.clamp(0.0, 1.0) / 2.0);
-        Some(jittered.max(error.retry_after().unwrap_or_default().min(self.most)))
+        let requested = error.retry_after().unwrap_or_default().min(self.backoff.max);
+        Some(self.backoff.pause(repeats, fraction).max(requested))
     }
 }
 
@@ -46,22 +46,17 @@ mod tests {
     }
 
     #[test]
-    fn pauses_double_up_to_the_limit_and_end() {
-        let retry =
-            Retry { times: 4, first: Duration::from_millis(100), most: Duration::from_millis(350) };
+    fn pauses_follow_the_back_off_and_end() {
+        let millis = Duration::from_millis;
+        let backoff = Backoff { first: millis(100), max: millis(350) };
+        let retry = Retry { max_repeats: 4, backoff };
         let pauses: Vec<_> = (0..5).map(|done| retry.pause(done, &unreachable(), 1.0)).collect();
-        let millis = |n| Some(Duration::from_millis(n));
-        assert_eq!(pauses, [millis(100), millis(200), millis(350), millis(350), None]);
+        let expected = [Some(100), Some(200), Some(350), Some(350), None];
+        assert_eq!(pauses, expected.map(|pause| pause.map(millis)));
     }
 
     #[test]
-    fn jitter_takes_at_most_half() {
-        let retry = Retry::default();
-        assert_eq!(retry.pause(0, &unreachable(), 0.0), Some(Duration::from_millis(50)));
-    }
-
-    #[test]
-    fn what_will_not_pass_is_not_repeated() {
+    fn permanent_errors_are_not_repeated() {
         let bad = ClientError::BadAnswer { what: "status".into(), reason: "not JSON".into() };
         assert_eq!(Retry::default().pause(0, &bad, 0.5), None);
         assert_eq!(Retry::NEVER.pause(0, &unreachable(), 0.5), None);

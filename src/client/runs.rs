@@ -4,7 +4,7 @@ use crate::api::page::Page;
 use crate::api::page::PageQuery;
 use crate::api::v1::runs::{AddTests, Cancelled, RunView, SubmitRun, Submitted};
 use crate::api::v1::test_views::{AttemptQuery, AttemptView, TestQuery, TestView, Why};
-use crate::client::failure::ClientError;
+use crate::client::error::ClientError;
 use crate::client::http::{Care, Client, bad, encode, read_limited};
 use crate::domain::id::{AttemptId, RunId, TestId};
 use reqwest::Method;

@@ -1,7 +1,7 @@
 //! Templates that were added to the coordinator.
 
 use crate::api::v1::templates::{AddTemplates, AddedTemplates, TemplateList, TemplateQuery};
-use crate::client::failure::ClientError;
+use crate::client::error::ClientError;
 use crate::client::http::{Care, Client};
 
 const NOTHING: [(&str, &str); 0] = [];

@@ -4,7 +4,7 @@ use crate::api::page::{Page, PageQuery};
 use crate::api::v1::workers::{
     Heartbeat, HeartbeatAnswer, Leave, Register, Registered, WorkerView,
 };
-use crate::client::failure::ClientError;
+use crate::client::error::ClientError;
 use crate::client::http::{Care, Client};
 use crate::domain::id::WorkerId;
 

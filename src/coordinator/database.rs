@@ -10,6 +10,7 @@ use crate::blobs::{BlobDigest, BlobError, Blobs};
 use crate::coordinator::projector::{Committed, Projection};
 use crate::coordinator::results::{Fault, Results};
 use crate::coordinator::substitute::{Current, Held};
+use crate::domain::causes::with_causes;
 use crate::domain::id::{AttemptId, RunId, TestId};
 use crate::domain::test::Phase;
 use crate::domain::time::Timestamp;
@@ -59,13 +60,7 @@ impl DatabaseWriter {
 
 /// An error with its causes.
 fn fault(error: impl std::error::Error) -> Fault {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
+    with_causes(&error)
 }
 
 impl Projection for DatabaseWriter {

@@ -6,6 +6,7 @@
 use crate::blobs::Blobs;
 use crate::coordinator::commit::Journal;
 use crate::coordinator::substitute::Held;
+use crate::domain::causes::with_causes;
 use crate::domain::fact::Fact;
 use crate::domain::time::Timestamp;
 use crate::log::{EmbeddedLog, EventLog, LogError};
@@ -25,23 +26,12 @@ pub enum RecoveryError {
     Folder { path: PathBuf, source: io::Error },
     #[error(transparent)]
     Locked(#[from] LockError),
-    #[error("{}", chain(.0))]
+    #[error("{}", with_causes(.0))]
     Log(#[from] LogError),
     #[error(transparent)]
     Blobs(#[from] crate::blobs::BlobError),
     #[error(transparent)]
     Store(#[from] store::StoreError),
-}
-
-/// The causes too: "cannot write the event log X: no space left".
-fn chain(error: &LogError) -> String {
-    let mut text = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
 }
 
 /// Name of the file with the name of the data directory.
@@ -192,11 +182,11 @@ fn at(event: &Fact) -> Timestamp {
 
 impl Journal for EmbeddedLog {
     fn append(&mut self, events: &[Fact]) -> Result<u64, String> {
-        EventLog::append(self, &mut events.iter()).map_err(|error| chain(&error))
+        EventLog::append(self, &mut events.iter()).map_err(|error| with_causes(&error))
     }
 
     fn write_snapshot(&mut self, at: u64, pieces: Vec<Vec<u8>>) -> Result<(), String> {
         let mut pieces = pieces.into_iter();
-        EventLog::write_snapshot(self, at, &mut pieces).map_err(|error| chain(&error))
+        EventLog::write_snapshot(self, at, &mut pieces).map_err(|error| with_causes(&error))
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::domain::accelerator::Accelerator;
 use crate::domain::accelerator::Backend;
+use crate::domain::name::{self, NameError};
 use crate::domain::tag::{MAX_TAGS, Tag};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -47,12 +48,8 @@ pub struct Capability {
 pub enum ImplausibleCapability {
     #[error("{what} is {value}, allowed is {least} to {most}")]
     OutOfRange { what: &'static str, value: u64, least: u64, most: u64 },
-    #[error("{what} is empty, longer than {MAX_NAME_BYTES} bytes, or holds control characters")]
-    BadName { what: &'static str },
-    #[error(
-        "a detection error is empty, longer than {MAX_DETECTION_ERROR_BYTES} bytes, or holds control characters"
-    )]
-    BadError,
+    #[error("{what} {error}")]
+    BadText { what: &'static str, error: NameError },
     #[error("accelerator index {0} is announced twice")]
     DuplicateAccelerator(u16),
 }
@@ -82,18 +79,14 @@ impl Capability {
                 return Err(ImplausibleCapability::OutOfRange { what, value, least, most });
             }
         }
-        check_name("os", &self.os)?;
-        check_name("arch", &self.arch)?;
-        let bad = |error: &String| {
-            !(1..=MAX_DETECTION_ERROR_BYTES).contains(&error.len())
-                || error.chars().any(char::is_control)
-        };
-        if self.detection_errors.iter().any(bad) {
-            return Err(ImplausibleCapability::BadError);
+        check_text("os", &self.os, MAX_NAME_BYTES)?;
+        check_text("arch", &self.arch, MAX_NAME_BYTES)?;
+        for error in &self.detection_errors {
+            check_text("a detection error", error, MAX_DETECTION_ERROR_BYTES)?;
         }
         let mut seen = BTreeSet::new();
         for accelerator in &self.accelerators {
-            check_name("accelerator model", &accelerator.model)?;
+            check_text("accelerator model", &accelerator.model, MAX_NAME_BYTES)?;
             if accelerator.memory_bytes > MAX_MEMORY_BYTES {
                 return Err(ImplausibleCapability::OutOfRange {
                     what: "accelerator memory_bytes",
@@ -110,11 +103,10 @@ impl Capability {
     }
 }
 
-fn check_name(what: &'static str, name: &str) -> Result<(), ImplausibleCapability> {
-    let fits = (1..=MAX_NAME_BYTES).contains(&name.len());
-    if fits && !name.chars().any(char::is_control) {
-        Ok(())
-    } else {
-        Err(ImplausibleCapability::BadName { what })
-    }
+fn check_text(
+    what: &'static str,
+    text: &str,
+    max_bytes: usize,
+) -> Result<(), ImplausibleCapability> {
+    name::check(text, max_bytes).map_err(|error| ImplausibleCapability::BadText { what, error })
 }

@@ -4,6 +4,7 @@
 //! text unchanged through log and lease: it is never encoded twice.
 
 use crate::domain::accelerator::Backend;
+use crate::domain::digest::is_sha256_hex;
 use crate::domain::time::Millis;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -321,8 +322,11 @@ fn check_path(path: &str) -> Result<(), InvalidLaunch> {
 }
 
 fn check_digest(digest: &str) -> Result<(), InvalidLaunch> {
-    let hex = digest.len() == 64 && digest.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-    if hex { Ok(()) } else { Err(InvalidLaunch::BadDigest { digest: digest.to_owned() }) }
+    if is_sha256_hex(digest) {
+        Ok(())
+    } else {
+        Err(InvalidLaunch::BadDigest { digest: digest.to_owned() })
+    }
 }
 
 #[cfg(test)]

@@ -7,10 +7,14 @@
 
 pub mod accelerator;
 pub mod access;
+pub mod backoff;
 pub mod capability;
+pub mod causes;
+pub mod digest;
 pub mod fact;
 pub mod id;
 pub mod launch;
+pub mod name;
 pub mod outcome;
 pub mod priority;
 pub mod requirement;

@@ -10,6 +10,10 @@ use std::cmp::Ordering;
 use std::collections::BTreeSet;
 use std::fmt;
 
+/// Maximum number of workers that are named with what they lack, for one requirement that no worker
+/// meets.
+pub const MAX_MISSES: usize = 5;
+
 /// Everything that placement looks at. Equal requirements share one queue class.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -1,6 +1,7 @@
 //! One test of a plan that runs a command or a script.
 
 use crate::domain::launch::{Junit, MAX_LIST, Program};
+use crate::domain::name;
 use crate::plan::fields::{Fields, all, text, whole, word};
 use crate::plan::files;
 use crate::plan::locate::Path;
@@ -123,14 +124,9 @@ fn read_inputs(fields: &Fields) -> Result<Vec<TakenFile>, Problem> {
 /// # Errors
 /// Empty, too long, or with control characters.
 pub fn check_name(name: &str, path: &Path) -> Result<(), Problem> {
-    if name.trim().is_empty() || name.len() > MAX_NAME_BYTES {
-        let message = format!("a name has 1 to {MAX_NAME_BYTES} bytes, this has {}", name.len());
-        return Err(Problem::new(path, message));
-    }
-    if name.chars().any(char::is_control) {
-        return Err(Problem::new(path, "a name holds no control characters"));
-    }
-    Ok(())
+    let name = if name.trim().is_empty() { "" } else { name };
+    name::check(name, MAX_NAME_BYTES)
+        .map_err(|error| Problem::new(path, format!("the name {error}")))
 }
 
 fn read_program(fields: &Fields) -> Result<Program, Problem> {

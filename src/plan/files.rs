@@ -5,6 +5,7 @@
 //! Promises: whatever a named directory holds travels, or the plan is refused with the reason;
 //! what is left out on purpose is named in [`Gatherer::notes`].
 
+use crate::domain::digest::sha256_hex;
 use crate::domain::launch::FileRef;
 use crate::domain::launch::MAX_LIST;
 use crate::plan::description::Description;
@@ -12,9 +13,7 @@ use crate::plan::glob;
 use crate::plan::node::shortened;
 use crate::plan::problem::Wrong;
 use crate::plan::weights::{At, Directory};
-use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write;
 use std::sync::Arc;
 
 /// Largest file that travels with a test.
@@ -202,21 +201,11 @@ pub struct PlannedFile {
     pub executable: bool,
 }
 
-/// In lower case.
-#[must_use]
-pub fn hexadecimal(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(2 * bytes.len());
-    for byte in bytes {
-        let _infallible = write!(text, "{byte:02x}");
-    }
-    text
-}
-
 impl PlannedFile {
     #[must_use]
     pub fn new(path: String, bytes: impl Into<Arc<[u8]>>) -> Self {
         let bytes = bytes.into();
-        let sha256 = hexadecimal(&Sha256::digest(&bytes));
+        let sha256 = sha256_hex(&bytes);
         Self { path, bytes, sha256, executable: false }
     }
 

@@ -7,10 +7,10 @@
 //! ([`Library::shadows`]), and a template's digest covers every text that it can reach.
 
 use crate::domain::accelerator::Backend;
+use crate::domain::digest::hexadecimal;
 use crate::domain::template::MAX_TEMPLATES;
 use crate::plan::embedded;
 use crate::plan::family::{FAMILY_TABLES, Families};
-use crate::plan::files;
 use crate::plan::problem::Wrong;
 use crate::plan::template::Template;
 use crate::plan::template_path::{FAMILIES, SHARED, TemplatePath};
@@ -238,7 +238,7 @@ impl Library {
         });
         let mut digest = shared.clone();
         add(&mut digest, path, &text.text);
-        files::hexadecimal(&digest.finalize())
+        hexadecimal(&digest.finalize())
     }
 }
 

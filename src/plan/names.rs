@@ -1,9 +1,9 @@
 //! Makes names unique: those of models with the same last name, and those of the files of generated
 //! tests.
 
+use crate::domain::digest::hexadecimal;
 use crate::domain::launch::Program;
 use crate::plan::entry::Entry;
-use crate::plan::files::hexadecimal;
 use crate::plan::models::ModelEntry;
 use sha2::{Digest, Sha256};
 use std::collections::{HashMap, HashSet};

@@ -8,7 +8,8 @@ use crate::domain::access::Subject;
 use crate::domain::fact::{Fact, Idempotency};
 use crate::domain::id::{RunId, TestId, WorkerId};
 use crate::domain::launch::MAX_LAUNCH_BYTES;
-use crate::domain::requirement::{Lacks, Requirement};
+use crate::domain::name;
+use crate::domain::requirement::{Lacks, MAX_MISSES, Requirement};
 use crate::domain::test::{
     MAX_DEPENDENCIES, MAX_NAME_BYTES, MAX_TESTS_PER_RUN, OnFailure, SkipCause, TestSpec,
 };
@@ -16,8 +17,6 @@ use crate::domain::time::{Millis, Timestamp};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-/// Workers named for a requirement that nobody meets.
-const MAX_NEAREST: usize = 5;
 /// Requirements named in one answer.
 const MAX_UNSCHEDULABLE: usize = 100;
 /// Finished runs that are remembered at least, and for how long beyond that.
@@ -208,7 +207,7 @@ impl Scheduler {
             })
             .collect();
         misses.sort_by(|a, b| a.0.nearest_first(&b.0).then(a.1.cmp(&b.1)));
-        misses.truncate(MAX_NEAREST);
+        misses.truncate(MAX_MISSES);
         misses
             .into_iter()
             .filter_map(|(miss, id)| Some((id, self.workers.get(&id)?.name.clone(), miss)))
@@ -405,12 +404,8 @@ impl Run {
 }
 
 fn check_name(what: &str, name: &str) -> Result<(), Rejected> {
-    if name.is_empty() || name.len() > MAX_NAME_BYTES || name.chars().any(char::is_control) {
-        return Err(Rejected::BadName(format!(
-            "the name of a {what} has 1 to {MAX_NAME_BYTES} bytes and no control characters"
-        )));
-    }
-    Ok(())
+    name::check(name, MAX_NAME_BYTES)
+        .map_err(|error| Rejected::BadName(format!("the name of a {what} {error}")))
 }
 
 /// `run` is what came before in the same run.

@@ -9,6 +9,7 @@ use crate::domain::access::Subject;
 use crate::domain::capability::{Capability, MAX_NAME_BYTES};
 use crate::domain::fact::{Fact, Notice};
 use crate::domain::id::{Epoch, LeaseId, TestId, WorkerId};
+use crate::domain::name;
 use crate::domain::time::{Millis, Timestamp};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
@@ -74,11 +75,8 @@ impl Scheduler {
     ) -> Result<Step, Rejected> {
         let Identity { key, incarnation, place } = identity;
         capability.check().map_err(Rejected::Implausible)?;
-        if name.is_empty() || name.len() > MAX_NAME_BYTES || name.chars().any(char::is_control) {
-            return Err(Rejected::BadName(format!(
-                "a worker's name has 1 to {MAX_NAME_BYTES} bytes and no control characters"
-            )));
-        }
+        name::check(&name, MAX_NAME_BYTES)
+            .map_err(|error| Rejected::BadName(format!("the name of the worker {error}")))?;
         let known = self.worker_keys.get(&key).copied();
         if known.is_none() && self.workers.len() >= MAX_WORKERS {
             let count = self.workers.len() as u64 + 1;

@@ -1,17 +1,18 @@
-//! The only place that draws random numbers: new ids, and jitter.
+//! Random numbers for new ids and for jitter. No other module draws random numbers.
 
 use uuid::Uuid;
 
-/// A new random id.
+/// Returns a new random id.
+#[expect(clippy::disallowed_methods, reason = "this module draws the random numbers")]
 #[must_use]
 pub fn new_id() -> Uuid {
     Uuid::new_v4()
 }
 
-/// A random number of the range 0 ≤ x < 1, for jitter.
+/// Returns a random number x with 0 ≤ x < 1, for jitter.
 #[must_use]
 pub fn fraction() -> f64 {
-    let (high, _) = Uuid::new_v4().as_u64_pair();
+    let (high, _) = new_id().as_u64_pair();
     // The upper 32 bits hold no version or variant bits.
     let upper = u32::try_from(high >> 32).unwrap_or(0);
     f64::from(upper) / (f64::from(u32::MAX) + 1.0)

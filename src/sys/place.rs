@@ -1,5 +1,6 @@
 //! Which directory of which machine this is.
 
+use crate::domain::digest::sha256_hex;
 use std::fs::Metadata;
 use std::io;
 use std::path::Path;
@@ -10,7 +11,6 @@ use std::path::Path;
 /// # Errors
 /// The directory cannot be looked at.
 pub fn name_of(directory: &Path) -> io::Result<String> {
-    use sha2::{Digest, Sha256};
     let directory = directory.canonicalize()?;
     let number = number(&directory.metadata()?);
     // Elsewhere than on Linux the host and the path have to do.
@@ -19,8 +19,9 @@ pub fn name_of(directory: &Path) -> io::Result<String> {
         _ => (host(), directory.display().to_string()),
     };
     let text = format!("{machine}\n{number:?}\n{path}");
-    let digest: [u8; 32] = Sha256::digest(text.as_bytes()).into();
-    Ok(digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect())
+    let mut name = sha256_hex(text.as_bytes());
+    name.truncate(32);
+    Ok(name)
 }
 
 /// Name of this host; empty when it has none.

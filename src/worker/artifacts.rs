@@ -6,10 +6,11 @@
 
 use crate::api::MAX_BLOB_BYTES;
 use crate::api::v1::test_views::Artifact;
+use crate::domain::digest::sha256_hex;
 use crate::domain::id::{RunId, TestId};
 use crate::domain::launch::{FileRef, Input};
 use crate::sys::fs::{open_plain, write_whole};
-use crate::worker::files::{self, FileError, sha256_hex};
+use crate::worker::files::{self, FileError};
 use crate::worker::link::{Link, LinkError};
 use std::fs::File;
 use std::io::{self, Read};

@@ -9,6 +9,8 @@ use crate::api::v1::logs::MAX_INLINE_BYTES;
 use crate::api::v1::test_views::{AttemptDetail, LogRef};
 use crate::domain::accelerator::Accelerator;
 use crate::domain::capability::Capability;
+use crate::domain::causes::with_causes;
+use crate::domain::digest::sha256_hex;
 use crate::domain::id::LeaseId;
 use crate::domain::launch::{Isolation, Launch, Program};
 use crate::domain::outcome::{Class, Outcome};
@@ -289,7 +291,7 @@ impl<L: Link> Workshop<L> {
         let inputs = &plan.launch.inputs;
         artifacts::place(inputs, run, &cache, &plan.directory, self.link.as_ref())
             .await
-            .map_err(|error| Verdict::set_up(explain(&error)))?;
+            .map_err(|error| Verdict::set_up(with_causes(&error)))?;
         let prepared = self.environment(&plan.launch).await?;
         if let Some(prepared) = &prepared {
             detail.environment.extend(prepared.record.clone());
@@ -479,7 +481,7 @@ impl<L: Link> Workshop<L> {
             detail.output = String::from_utf8_lossy(&kept).into_owned();
             return;
         }
-        let sha256 = files::sha256_hex(&kept);
+        let sha256 = sha256_hex(&kept);
         let size_bytes = kept.len() as u64;
         match write_whole(&self.site.logs().join(&sha256), &kept) {
             Ok(()) => {
@@ -494,12 +496,6 @@ impl<L: Link> Workshop<L> {
             }
         }
     }
-}
-
-/// The error with what caused it.
-fn explain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 fn threads(view: &LeaseView) -> u64 {

@@ -5,11 +5,11 @@
 //! that changes its copy changes no other test's.
 
 use crate::api::MAX_BLOB_BYTES;
+use crate::domain::digest::sha256_hex;
 use crate::domain::launch::FileRef;
 use crate::sys::fs::write_whole;
 use crate::worker::link::Link;
 use crate::worker::link::LinkError;
-use sha2::{Digest, Sha256};
 use std::io;
 use std::path::Path;
 use std::path::PathBuf;
@@ -32,16 +32,6 @@ pub enum FileError {
         #[source]
         error: io::Error,
     },
-}
-
-/// Lower-case hexadecimal.
-#[must_use]
-pub fn sha256_hex(content: &[u8]) -> String {
-    use std::fmt::Write;
-    Sha256::digest(content).iter().fold(String::with_capacity(64), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 /// Puts all `files` into `directory`, and makes the `directories` there. The paths are checked

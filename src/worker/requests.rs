@@ -4,10 +4,12 @@ use crate::api::v1::leases::{
     Claim, Claimed, LeaseView, MAX_REPORTS, MAX_WAIT, Report, Reported, Reports,
 };
 use crate::api::v1::workers::{Heartbeat, HeartbeatAnswer, Register, Registered};
+use crate::domain::backoff::Backoff;
 use crate::domain::capability::Capability;
 use crate::domain::id::{Epoch, LeaseId, WorkerId};
 use crate::domain::outcome::Outcome;
 use crate::domain::time::Millis;
+use crate::sys::ids;
 use crate::worker::Settings;
 use crate::worker::attempt::{Finished, Workshop};
 use crate::worker::link::{Link, LinkError};
@@ -28,21 +30,21 @@ const LEAVE_LIMIT: Duration = Duration::from_secs(5);
 /// A heartbeat that hangs must not cost the lease: a third of it is left for further ones.
 const HEARTBEAT_LIMIT: Duration = Duration::from_secs(10);
 
-/// Waits that double from try to try, with up to half taken off by chance.
+/// The pauses between tries of a request that fails.
+const BACKOFF: Backoff =
+    Backoff { first: Duration::from_millis(200), max: Duration::from_millis(12_800) };
+
+/// Counts the failures of a request, and draws the pause before the next try.
 #[derive(Debug, Default)]
-pub(super) struct Backoff {
+pub(super) struct Tries {
     failures: u32,
 }
 
-const FIRST_WAIT_MS: u64 = 200;
-const MAX_DOUBLINGS: u32 = 6;
-
-impl Backoff {
-    pub fn next(&mut self) -> Duration {
-        let wait = FIRST_WAIT_MS << self.failures.min(MAX_DOUBLINGS);
+impl Tries {
+    pub fn pause(&mut self) -> Duration {
+        let pause = BACKOFF.pause(self.failures, ids::fraction());
         self.failures = self.failures.saturating_add(1);
-        let chance = u64::from(Uuid::new_v4().as_u128() as u32) % (wait / 2);
-        Duration::from_millis(wait - chance)
+        pause
     }
 
     pub fn worked(&mut self) {
@@ -79,7 +81,7 @@ impl<L: Link> Requests<L> {
         Self {
             link: workshop.link.clone(),
             key: workshop.site.key,
-            incarnation: Uuid::new_v4(),
+            incarnation: ids::new_id(),
             place: workshop.site.place.as_str().into(),
             name: settings.name.as_str().into(),
             capability: workshop.capability.clone(),
@@ -224,14 +226,13 @@ mod tests {
 
     #[test]
     fn waits_double_up_to_a_limit_and_start_over() {
-        let mut backoff = Backoff::default();
-        for doubling in 0..20 {
-            let full = Duration::from_millis(FIRST_WAIT_MS << doubling.min(MAX_DOUBLINGS));
-            let wait = backoff.next();
-            assert!(wait <= full && wait > full / 2 - Duration::from_millis(1), "{wait:?}");
+        let mut tries = Tries::default();
+        for failures in 0..20 {
+            let (least, most) = (BACKOFF.pause(failures, 0.0), BACKOFF.pause(failures, 1.0));
+            assert!((least..=most).contains(&tries.pause()));
         }
-        assert!(backoff.failing());
-        backoff.worked();
-        assert!(backoff.next() <= Duration::from_millis(FIRST_WAIT_MS));
+        assert!(tries.failing());
+        tries.worked();
+        assert!(tries.pause() <= BACKOFF.first);
     }
 }

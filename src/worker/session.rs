@@ -21,7 +21,7 @@ use crate::worker::attempt::{Finished, Over, Workshop};
 use crate::worker::dispute::Dispute;
 use crate::worker::link::{Link, LinkError};
 use crate::worker::machine::{Action, Delivery, Granted, Machine, Stay};
-use crate::worker::requests::{Backoff, Requests};
+use crate::worker::requests::{Requests, Tries};
 use crate::worker::site::SiteError;
 use crate::worker::spool::Spool;
 use crate::worker::supervise::Stop;
@@ -75,7 +75,7 @@ pub(super) struct Session<L> {
     heartbeat: Pending<(bool, HeartbeatAnswer)>,
     report: Pending<(u64, Reported)>,
     drain_told: bool,
-    away: Backoff,
+    away: Tries,
     next_register: Instant,
     next_claim: Instant,
     next_heartbeat: Instant,
@@ -85,11 +85,11 @@ pub(super) struct Session<L> {
     began: Instant,
     /// Since when it has not been registered, while it is not.
     alone_since: Instant,
-    again: Backoff,
+    again: Tries,
     draining_since: Option<Instant>,
     dispute: Dispute,
     /// Waits for a work directory that cannot be used.
-    unusable: Backoff,
+    unusable: Tries,
     /// Why it cannot go on.
     failure: Option<WorkerError>,
     reaper: Reaper,
@@ -122,7 +122,7 @@ impl<L: Link> Session<L> {
             heartbeat: None,
             report: None,
             drain_told: false,
-            away: Backoff::default(),
+            away: Tries::default(),
             next_register: now,
             next_claim: now,
             next_heartbeat: now,
@@ -132,10 +132,10 @@ impl<L: Link> Session<L> {
                 .map_or(TICK, |limit| TICK.min(limit.into()).max(PACE)),
             began: now,
             alone_since: now,
-            again: Backoff::default(),
+            again: Tries::default(),
             draining_since: None,
             dispute: Dispute::default(),
-            unusable: Backoff::default(),
+            unusable: Tries::default(),
             failure: None,
             reaper: Reaper::default(),
             summary: Summary::default(),
@@ -260,7 +260,7 @@ impl<L: Link> Session<L> {
             return true;
         };
         let path = self.workshop.site.attempts();
-        let wait = self.unusable.next();
+        let wait = self.unusable.pause();
         tracing::warn!(path = %path.display(), %error, retry_in = ?wait, "no tests are taken");
         self.next_claim = Instant::now() + wait;
         if self.unusable.failures() >= MAX_UNUSABLE {
@@ -293,7 +293,7 @@ impl<L: Link> Session<L> {
             }
             Err(LinkError::Misaddressed(reason)) => return Err(WorkerError::Misaddressed(reason)),
             Err(error) => {
-                let wait = self.away.next();
+                let wait = self.away.pause();
                 tracing::warn!(%error, retry_in = ?wait, "cannot register");
                 self.next_register = Instant::now() + wait;
                 return Ok(());
@@ -317,7 +317,7 @@ impl<L: Link> Session<L> {
 
     /// Sorts out a failed request; returns how long to wait before the next.
     fn failed(&mut self, what: &'static str, error: &LinkError) -> Duration {
-        let wait = self.away.next();
+        let wait = self.away.pause();
         tracing::warn!(%error, what, retry_in = ?wait, "a request failed");
         if let LinkError::Taken(reason) = error {
             self.failure = self.dispute.displaced(reason).err();
@@ -328,7 +328,7 @@ impl<L: Link> Session<L> {
             (self.claim, self.heartbeat, self.report) = (None, None, None);
             self.alone_since = Instant::now();
             // With a pause, since whatever made the coordinator forget may do so again.
-            self.next_register = self.alone_since + self.again.next();
+            self.next_register = self.alone_since + self.again.pause();
         }
         wait
     }

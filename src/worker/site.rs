@@ -12,6 +12,7 @@
 //! told from the original, gets a key of its own, and ends none of the original's processes.
 
 use crate::sys::fs::{create_private_dir, remove_dir, write_whole};
+use crate::sys::ids;
 use crate::sys::place;
 use crate::sys::process::{Labels, kill_left};
 use serde::{Deserialize, Serialize};
@@ -207,7 +208,7 @@ fn read_key(path: &Path) -> io::Result<Uuid> {
             io::Error::other(message)
         }),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let key = Uuid::new_v4();
+            let key = ids::new_id();
             write_whole(path, key.to_string().as_bytes())?;
             Ok(key)
         }

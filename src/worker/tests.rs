@@ -5,6 +5,7 @@ use crate::api::v1::leases::{Claim, Claimed, LeaseView, Report, Reported, Report
 use crate::api::v1::logs::Appended;
 use crate::api::v1::test_views::{Artifact, AttemptDetail};
 use crate::api::v1::workers::{Heartbeat, HeartbeatAnswer, Register, Registered};
+use crate::domain::digest::sha256_hex;
 use crate::domain::id::{AttemptId, Epoch, LeaseId, RunId, TestId};
 use crate::domain::outcome::Class;
 use crate::sys::shutdown::Trigger;
@@ -97,7 +98,7 @@ impl Fake {
     }
 
     fn script(&self, epoch: u64, code: &str, isolation: &str) -> LeaseId {
-        let sha256 = files::sha256_hex(code.as_bytes());
+        let sha256 = sha256_hex(code.as_bytes());
         self.with(|state| state.blobs.insert(sha256.clone(), code.into()));
         self.grant(
             epoch,
@@ -236,7 +237,7 @@ impl Link for Fake {
 
     async fn put_blob(&self, sha256: String, content: Vec<u8>) -> Result<(), LinkError> {
         self.reachable()?;
-        assert_eq!(files::sha256_hex(&content), sha256);
+        assert_eq!(sha256_hex(&content), sha256);
         self.with(|state| state.blobs.insert(sha256, content));
         Ok(())
     }

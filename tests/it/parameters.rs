@@ -18,7 +18,7 @@ fn counts_agree_with_models_that_are_built_from_options_drawn_at_random() {
     let script = "scripts/parameter_options.py";
     std::fs::create_dir(home.path("scripts")).expect("a directory");
     std::fs::copy(root.join(script), home.path(script)).expect("copied");
-    let seed = uuid::Uuid::new_v4();
+    let seed = dtf::sys::ids::new_id();
     let out = home.path("drawn.jsonl");
     let packages = std::fs::read_to_string(root.join("tests/python/requirements.txt"));
     let packages = packages.expect("a list");

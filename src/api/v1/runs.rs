@@ -17,8 +17,6 @@ use utoipa::ToSchema;
 
 /// Longest `Idempotency-Key`.
 pub const MAX_KEY_BYTES: usize = 128;
-/// Nearest misses named for each requirement that nobody meets.
-pub const MAX_MISSES: usize = 5;
 
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct SubmitRun {

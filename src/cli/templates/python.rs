@@ -34,11 +34,12 @@ const DRIVER: &str = include_str!("check_scripts.py");
 #[expect(clippy::disallowed_methods, reason = "where programs are found, no setting")]
 pub fn find(named: Option<&Path>) -> Result<PathBuf, Failure> {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let here = std::env::current_dir().unwrap_or_default();
-    let usual: &[&str] = if cfg!(windows) { &["python", "py"] } else { &["python3", "python"] };
     let found = match named {
-        Some(named) => lookup::find(named.as_os_str(), &path, &here),
-        None => usual.iter().find_map(|name| lookup::find(name.as_ref(), &path, &here)),
+        Some(named) => {
+            let here = std::env::current_dir().unwrap_or_default();
+            lookup::find(named.as_os_str(), &path, &here)
+        }
+        None => lookup::python(&path),
     };
     found.ok_or_else(|| {
         Failure::new("no Python interpreter was found, so no script was parsed or started")

@@ -7,6 +7,7 @@ use crate::coordinator::http::app::App;
 use crate::coordinator::http::blocking::blocking;
 use crate::coordinator::http::extract::Id;
 use crate::coordinator::http::respond::ApiError;
+use crate::domain::digest::{hexadecimal, is_sha256_hex};
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
@@ -14,7 +15,6 @@ use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use futures::{StreamExt, stream};
 use sha2::{Digest, Sha256};
-use std::fmt::Write;
 use std::str::FromStr;
 use std::sync::Arc;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -28,8 +28,7 @@ pub(crate) struct Sha(String);
 impl FromStr for Sha {
     type Err = &'static str;
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let digit = |b: u8| matches!(b, b'0'..=b'9' | b'a'..=b'f');
-        if text.len() == 64 && text.bytes().all(digit) {
+        if is_sha256_hex(text) {
             Ok(Self(text.to_owned()))
         } else {
             Err("the name of a blob is its SHA-256 in 64 lower-case hexadecimal digits")
@@ -86,12 +85,7 @@ async fn receive(request: Request, mut file: tokio::fs::File) -> Result<String, 
         file.write_all(&piece).await.map_err(io)?;
     }
     file.flush().await.map_err(io)?;
-    let mut found = String::with_capacity(64);
-    for byte in hasher.finalize() {
-        // Writing to a String cannot fail.
-        let _ = write!(found, "{byte:02x}");
-    }
-    Ok(found)
+    Ok(hexadecimal(&hasher.finalize()))
 }
 
 /// Download a file.

@@ -6,26 +6,22 @@
 use crate::api::SCHEMA;
 use crate::api::error::Code;
 use crate::api::schema;
-use crate::api::v1::runs::{
-    AddTests, MAX_KEY_BYTES, MAX_MISSES, Miss, SubmitRun, Submitted, Unschedulable,
-};
+use crate::api::v1::runs::{AddTests, MAX_KEY_BYTES, Miss, SubmitRun, Submitted, Unschedulable};
 use crate::coordinator::http::app::App;
 use crate::coordinator::http::blocking::blocking;
 use crate::coordinator::http::extract::{Id, body, parse, reading};
 use crate::coordinator::http::respond::ApiError;
 use crate::domain::access::Principal;
+use crate::domain::digest::sha256_hex;
 use crate::domain::fact::Idempotency;
 use crate::domain::id::RunId;
 use crate::domain::launch::{Launch, MAX_LAUNCH_BYTES};
 use crate::domain::test::TestSpec;
 use crate::scheduler::{Answer, Command};
 use axum::Json;
-use axum::body::Bytes;
 use axum::extract::{Request, State};
 use axum::http::HeaderMap;
-use sha2::{Digest, Sha256};
 use std::collections::HashSet;
-use std::fmt::Write;
 use std::sync::Arc;
 
 /// Name of the header that makes a repeat harmless.
@@ -50,7 +46,7 @@ pub(crate) async fn submit(
     let bytes = body(request, &app).await?;
     let checker = Arc::clone(&app);
     let (run, digest) = blocking(move || {
-        let digest = key.is_some().then(|| hexadecimal(&bytes));
+        let digest = key.is_some().then(|| sha256_hex(&bytes));
         let run = reading(&bytes, |bytes| {
             let run: SubmitRun = parse(bytes)?;
             check_tests(&checker, &run.tests).map(|()| run)
@@ -101,15 +97,6 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<Box<str>>, ApiError> {
     }
 }
 
-fn hexadecimal(bytes: &Bytes) -> String {
-    let digest = Sha256::digest(bytes);
-    digest.iter().fold(String::with_capacity(64), |mut text, byte| {
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
-}
-
 /// Refuses the first test that no worker should see.
 fn check_tests(app: &App, tests: &[Arc<TestSpec>]) -> Result<(), ApiError> {
     let mut seen: HashSet<String> = HashSet::new();
@@ -156,7 +143,6 @@ fn submitted(answer: Answer) -> Result<Json<Submitted>, ApiError> {
             nearest: none
                 .nearest
                 .into_iter()
-                .take(MAX_MISSES)
                 .map(|(worker, name, lacks)| Miss { worker, name: name.into(), lacks })
                 .collect(),
         })

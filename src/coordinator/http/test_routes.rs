@@ -17,7 +17,6 @@ use axum::extract::State;
 use std::sync::Arc;
 
 /// Most entries of the lists in an explanation.
-const MAX_BLOCKERS: usize = 20;
 const MAX_WORKERS: usize = 1000;
 /// Attempts that an explanation looks at.
 pub const MAX_ATTEMPTS: usize = 100;
@@ -155,7 +154,7 @@ fn view(test: TestId, explanation: Explanation, waited_ms: Option<u64>) -> Why {
         name: explanation.status.spec.name.to_string(),
         phase: explanation.status.phase,
         summary,
-        blocked_by: explanation.blocked_by.into_iter().take(MAX_BLOCKERS).collect(),
+        blocked_by: explanation.blocked_by,
         workers: workers
             .map(|(worker, name, lacks)| WhyWorker {
                 worker,

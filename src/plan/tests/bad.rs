@@ -104,7 +104,7 @@ fn whole_files_are_refused() {
         ("tests: [{name: a, cmd: []}]", "the command is empty"),
         ("tests: [{name: a, cmd: [\"x\\0\"]}]", "a NUL character stands in the command"),
         ("tests: [{name: a, script: x.py}]", "cannot read \"x.py\": no such file"),
-        ("tests: [{name: \"a\\nb\", cmd: [x]}]", "a name holds no control characters"),
+        ("tests: [{name: \"a\\nb\", cmd: [x]}]", "the name contains a control character"),
         ("tests: [{cmd: [x]}]", "\"name\" is missing"),
         ("a: 1\n---\nb: 2", "more than one document"),
         ("tests: [*nothing]", "unknown anchor"),

@@ -23,6 +23,13 @@ pub fn find(name: &OsStr, path: &OsStr, cwd: &Path) -> Option<PathBuf> {
     }
 }
 
+/// The Python interpreter of this machine, by its usual names in `path`.
+#[must_use]
+pub fn python(path: &OsStr) -> Option<PathBuf> {
+    let names = if cfg!(windows) { ["python", "py"] } else { ["python3", "python"] };
+    names.iter().find_map(|name| find(name.as_ref(), path, Path::new("")))
+}
+
 /// As [`find`], and tells a file that is not executable from none.
 #[must_use]
 pub fn search(name: &OsStr, path: &OsStr, cwd: &Path) -> Search {

@@ -5,12 +5,14 @@
 //! was not completed is built anew; a failed build is not tried again for [`RETRY_AFTER`];
 //! every environment is recorded with its versions. Limits: [`BUILD_LIMIT`] a build.
 
+use crate::domain::digest::sha256_hex;
 use crate::domain::launch::{Environment, Packages, wheel_contents};
-use crate::worker::files::sha256_hex;
+use crate::sys::process::lookup;
 use crate::worker::surroundings::Inherited;
 use crate::worker::warm;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -248,14 +250,15 @@ impl Environments {
         if let Some(python) = &self.recipe.python {
             return Ok(python.clone());
         }
-        let names: &[&str] = if cfg!(windows) { &["python", "py"] } else { &["python3", "python"] };
-        names.iter().find_map(|name| self.find(name)).ok_or(EnvironmentError::NoPython)
+        self.search_path().and_then(|path| lookup::python(&path)).ok_or(EnvironmentError::NoPython)
     }
 
     fn find(&self, name: &str) -> Option<PathBuf> {
-        let variables = self.inherited.for_builds();
-        let path = variables.get(std::ffi::OsStr::new("PATH"))?;
-        crate::sys::process::lookup::find(name.as_ref(), path, Path::new("/"))
+        lookup::find(name.as_ref(), &self.search_path()?, Path::new("/"))
+    }
+
+    fn search_path(&self) -> Option<OsString> {
+        self.inherited.for_builds().remove(OsStr::new("PATH"))
     }
 }
 

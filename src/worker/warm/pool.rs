@@ -182,7 +182,6 @@ mod tests {
     use super::super::runner::kill_group;
     use super::*;
     use std::ffi::OsString;
-    use std::path::Path;
 
     #[expect(clippy::disallowed_methods, reason = "where programs are found, no setting")]
     fn search_path() -> OsString {
@@ -191,7 +190,7 @@ mod tests {
 
     fn python() -> Option<PathBuf> {
         let path = search_path();
-        crate::sys::process::lookup::find("python3".as_ref(), &path, Path::new("/"))
+        crate::sys::process::lookup::python(&path)
     }
 
     fn env() -> Variables {

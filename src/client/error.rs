@@ -95,7 +95,7 @@ impl ClientError {
 
     /// Whether the same request may succeed later.
     #[must_use]
-    pub fn may_pass(&self) -> bool {
+    pub fn is_temporary(&self) -> bool {
         matches!(self, Self::Unreachable { .. } | Self::ThroughProxy { .. } | Self::Busy(_))
     }
 
@@ -140,9 +140,9 @@ mod tests {
         assert!(matches!(error, ClientError::Conflict(_)));
         assert_eq!(error.to_string(), "another body");
         assert_eq!(error.hint().as_deref(), Some("use a new key"));
-        assert!(ClientError::from_answer(503, None, b"").may_pass());
-        assert!(ClientError::from_answer(429, None, b"").may_pass());
-        assert!(!ClientError::from_answer(500, None, b"").may_pass());
+        assert!(ClientError::from_answer(503, None, b"").is_temporary());
+        assert!(ClientError::from_answer(429, None, b"").is_temporary());
+        assert!(!ClientError::from_answer(500, None, b"").is_temporary());
     }
 
     #[test]
