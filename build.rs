@@ -5,7 +5,7 @@
 #[expect(clippy::disallowed_methods, reason = "a build script is told by its environment")]
 fn main() {
     println!("cargo:rerun-if-env-changed=DUCKDB_LIB_DIR");
-    // The binary carries this folder (`src/plan/embedded.rs`).
+    // The binary carries this folder (`src/assets.rs`).
     println!("cargo:rerun-if-changed=templates");
     // A compiled-in DuckDB starts with 134 initialisers. Scattered over the text, each brings its
     // neighbours into memory: a worker at rest takes 25.2 MiB, and 19.1 MiB where they lie together.

@@ -4,7 +4,7 @@
 For every model type of OPTIONS and every class that the type has there, options that change
 the shape of a parameter are drawn with a seed. The model is built on torch's meta device,
 which allocates nothing. Prints one JSON object per line: `class`, `total` and `config`. The
-test suite compares these counts with those of dtf (src/plan/parameters).
+test suite compares these counts with those of dtf (src/models/parameters).
 
     python scripts/parameter_options.py --seed 1 --each 4 [TYPE…]
 """

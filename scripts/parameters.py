@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Writes tests/data/parameters.json: configurations of every model type whose parameters dtf
-counts (src/plan/parameters/), with the count that transformers arrives at. The variants below
+counts (src/models/parameters/), with the count that transformers arrives at. The variants below
 are built as a test loads them; one of each class is drawn (scripts/parameter_options.py).
 
 Models are built on torch's meta device, which allocates nothing, and no file or network is

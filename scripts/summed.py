@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Writes tests/data/summed.json: default configurations of model types of many kinds, with
-the number of parameters that transformers arrives at. src/plan/estimate sums those up from
+the number of parameters that transformers arrives at. src/models/estimate sums those up from
 widths and layers; the tests say how near it comes.
 
 Models are built on torch's meta device, which allocates nothing, and no file or network is

@@ -2,25 +2,32 @@
 //!
 //! Modules in floor order; a module imports only lower floors (`tests/architecture.rs`).
 
-// floor 0: vocabulary
+// floor 0: vocabulary, and the data of the binary
+pub mod assets;
 pub mod domain;
-// floor 1: pure engines
-pub mod plan;
+// floor 1: tools for texts
+pub mod text;
+// floor 2: pure engines
+pub mod models;
 pub mod scheduler;
-// floor 2: one technology each
+// floor 3: templates of tests
+pub mod templates;
+// floor 4: plans
+pub mod plan;
+// floor 5: one technology each
 pub mod api;
 pub mod blobs;
 pub mod log;
 pub mod store;
 pub mod sys;
-// floor 3: tools
+// floor 6: tools
 pub mod client;
 pub mod detect;
 pub mod results;
-// floor 4: roles
+// floor 7: roles
 pub mod coordinator;
 pub mod worker;
-// floor 5
+// floor 8
 pub mod config;
-// floor 6
+// floor 9
 pub mod cli;

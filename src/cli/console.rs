@@ -7,8 +7,8 @@
 
 use super::args::{Color, Global};
 use super::failure::Failure;
-use crate::plan::problem::MAX_PROBLEMS;
 use crate::results::render::words::{self, lines};
+use crate::text::error::MAX_PROBLEMS;
 use std::io::{self, IsTerminal, Write};
 
 /// How to talk to whoever reads. Printing takes it even where it does not look at it: what

@@ -4,8 +4,8 @@ use super::exit;
 use crate::client::ClientError;
 use crate::config::{ConfigError, SecretError};
 use crate::domain::causes::with_causes;
-use crate::plan::problem::PlanError;
 use crate::sys::private::PrivateFileError;
+use crate::text::error::PlanError;
 use std::error::Error;
 
 /// Why a command ends without success.

@@ -7,11 +7,12 @@
 use super::model_directory::{cached, describe, read_capped, snapshot};
 use super::peek;
 use super::walk;
-use crate::plan::description::Description;
-use crate::plan::files::{Files, KnownModel, Listing, MAX_FILE_BYTES, Unreadable};
+use crate::models::description::Description;
+use crate::models::source::{At, Directory, KnownModel, ModelSource, Root};
+use crate::plan::files::{Listing, MAX_FILE_BYTES, PlanFiles};
 use crate::plan::names::shortest_ends;
-use crate::plan::weights::{At, Directory, Root};
 use crate::sys::caches::{self, Caches, Surroundings};
+use crate::text::error::Unreadable;
 use std::collections::HashMap;
 use std::path::{Component, Path, PathBuf};
 
@@ -180,7 +181,7 @@ fn below(path: &Path) -> Option<Vec<&str>> {
         .collect()
 }
 
-impl Files for Folder {
+impl PlanFiles for Folder {
     fn read(&self, path: &str) -> Result<Vec<u8>, Unreadable> {
         read_capped(&self.inside(path)?, MAX_FILE_BYTES)
             .map_err(|reason| Unreadable(format!("{path}: {reason}")))
@@ -210,6 +211,12 @@ impl Files for Folder {
             .inside(path)
             .and_then(|full| full.metadata().map_err(|error| Unreadable(error.to_string())));
         mode.is_ok_and(|data| data.permissions().mode() & 0o111 != 0)
+    }
+}
+
+impl ModelSource for Folder {
+    fn configuration_file(&self, path: &str) -> Result<Vec<u8>, Unreadable> {
+        self.read(path)
     }
 
     fn model_directory(&self, path: &str) -> Result<Description, Unreadable> {

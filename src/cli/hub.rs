@@ -8,10 +8,10 @@ use super::console::Console;
 use super::folder::Folder;
 use super::progress::Progress;
 use crate::client::{Hub, HubError, Secret};
-use crate::plan::catalogue;
-use crate::plan::description::{Description, Look};
-use crate::plan::files::KnownModel;
-use crate::plan::models::{ModelEntry, Place};
+use crate::models::catalogue;
+use crate::models::description::{Description, Look};
+use crate::models::source::{KnownModel, Place};
+use crate::plan::model_entry::ModelEntry;
 use crate::sys::caches::{self, Caches};
 use std::collections::{BTreeSet, HashMap};
 

@@ -2,11 +2,12 @@
 //!
 //! Every look has three answers: there, not there, and could not look with the reason. A link
 //! that leads nowhere, a directory in the place of a file, and a file without permission are
-//! of the third kind. Limits are those of [`crate::plan::description`].
+//! of the third kind. Limits are those of [`crate::models::description`].
 
-use crate::plan::description::{Description, Look, MAX_CONFIG_BYTES, MAX_DEPTH, MAX_NAMES};
-use crate::plan::files::{KnownModel, Unreadable};
+use crate::models::description::{Description, Look, MAX_CONFIG_BYTES, MAX_DEPTH, MAX_NAMES};
+use crate::models::source::KnownModel;
 use crate::sys::fs::open_plain;
+use crate::text::error::Unreadable;
 use std::collections::BTreeSet;
 use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};

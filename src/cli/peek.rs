@@ -1,10 +1,11 @@
-//! A model's directory as it lies on this machine, for `plan::weights`: names, sizes and the
+//! A model's directory as it lies on this machine, for `models::weights`: names, sizes and the
 //! beginnings of files. Links are followed wherever they lead.
 //!
 //! Limits: [`MAX_ENTRIES`] names; the caller says how much of a file is read.
 
-use crate::plan::files::Unreadable;
-use crate::plan::weights::{Directory, MAX_ENTRIES};
+use crate::models::source::Directory;
+use crate::models::weights::MAX_ENTRIES;
+use crate::text::error::Unreadable;
 use std::fs::{DirEntry, File};
 use std::io::{self, ErrorKind, Read};
 use std::path::Path;

@@ -5,7 +5,8 @@
 //! no readable file comes back with the reason; ends on every tree. Limits: [`MAX_DEPTH`],
 //! [`MAX_ENTRIES`], [`MAX_FILES`].
 
-use crate::plan::files::{Listing, MAX_FILES, Refused, Unreadable};
+use crate::plan::files::{Listing, MAX_FILES, Refused};
+use crate::text::error::Unreadable;
 use std::fs::FileType;
 use std::io;
 use std::path::{Path, PathBuf};

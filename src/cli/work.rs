@@ -13,12 +13,12 @@ use crate::config::File;
 use crate::domain::accelerator::Backend;
 use crate::plan::document::Plan;
 use crate::plan::history::{Exhausted, History, Past};
-use crate::plan::library::Library;
-use crate::plan::models::{BackendChoice, ModelEntry};
+use crate::plan::model_entry::{BackendChoice, ModelEntry};
 use crate::plan::pytest::{Item, Suite};
 use crate::plan::request::{self, Generated, MAX_MODELS, Request, generate};
 use crate::plan::sources::Sources;
 use crate::plan::submission::Submission;
+use crate::templates::library::Library;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::str::FromStr;
@@ -192,6 +192,7 @@ impl Work {
     fn sources(&self) -> Sources<'_> {
         Sources {
             files: &self.folder,
+            models: &self.folder,
             accelerators: &self.accelerators,
             library: &self.library,
             history: &self.history,

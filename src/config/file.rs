@@ -1,9 +1,9 @@
 //! The settings file: YAML, one level, known keys only.
 
 use super::{Kind, TABLE};
-use crate::plan::depth;
-use crate::plan::problem::did_you_mean;
 use crate::sys::fs::read_text;
+use crate::text::depth;
+use crate::text::error::did_you_mean;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 

@@ -1,8 +1,8 @@
 //! Dependencies by name become positions; a cycle is refused with its names.
 
 use crate::domain::test::MAX_DEPENDENCIES;
-use crate::plan::glob;
-use crate::plan::problem::{Wrong, nearest};
+use crate::text::error::{Wrong, nearest};
+use crate::text::glob;
 use std::collections::HashMap;
 
 /// Most steps that patterns in `depends_on` may cost: patterns times tests.

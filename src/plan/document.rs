@@ -1,21 +1,21 @@
 //! Plan files: what people write so that tests run (`docs/plan.md`).
 //!
-//! Limits: [`crate::plan::source::MAX_PLAN_BYTES`], [`MAX_TESTS`] and those beside the
+//! Limits: [`crate::text::source::MAX_PLAN_BYTES`], [`MAX_TESTS`] and those beside the
 //! types of this module. Promises: nothing is guessed (an unknown key is an error), every
 //! refusal names file, line and field, and equal files give equal tests in equal order.
 
 use crate::domain::launch::MAX_LIST;
 use crate::plan::entry::{self, Entry, MAX_NAME_BYTES};
-use crate::plan::fields::{Fields, text, whole};
-use crate::plan::locate::Path;
 use crate::plan::matrix::Matrix;
-use crate::plan::models::{self, ModelEntry};
+use crate::plan::model_entry::{self, ModelEntry};
 use crate::plan::names;
-use crate::plan::node::Node;
-use crate::plan::problem::{Found, PlanError, Problem, Wrong};
 use crate::plan::settings::{SHARED_KEYS, Settings};
-use crate::plan::source::Source;
 use crate::plan::submission;
+use crate::text::error::{Found, PlanError, Problem, Wrong};
+use crate::text::fields::{Fields, text, whole};
+use crate::text::locate::Path;
+use crate::text::node::Node;
+use crate::text::source::Source;
 
 /// Version of the plan format that this dtf reads.
 pub const SCHEMA: i64 = 1;
@@ -107,7 +107,7 @@ fn read_on(
         };
         // These come from the template of the model's family.
         let node = with_defaults(node, defaults, &["environment", "isolation", "files"]);
-        model_entries.extend(found.keep(models::read(&node, path)));
+        model_entries.extend(found.keep(model_entry::read(&node, path)));
     });
     found.keep(models);
     names::tell_apart(&mut model_entries);

@@ -2,12 +2,12 @@
 
 use crate::domain::launch::{Junit, MAX_LIST, Program};
 use crate::domain::name;
-use crate::plan::fields::{Fields, all, text, whole, word};
 use crate::plan::files;
-use crate::plan::locate::Path;
-use crate::plan::node::Node;
-use crate::plan::problem::{Found, Problem};
 use crate::plan::settings::{SHARED_KEYS, Settings};
+use crate::text::error::{Found, Problem};
+use crate::text::fields::{Fields, all, text, whole, word};
+use crate::text::locate::Path;
+use crate::text::node::Node;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 

@@ -6,13 +6,10 @@
 //! what is left out on purpose is named in [`Gatherer::notes`].
 
 use crate::domain::digest::sha256_hex;
-use crate::domain::launch::FileRef;
-use crate::domain::launch::MAX_LIST;
-use crate::plan::description::Description;
-use crate::plan::glob;
-use crate::plan::node::shortened;
-use crate::plan::problem::Wrong;
-use crate::plan::weights::{At, Directory};
+use crate::domain::launch::{FileRef, MAX_LIST};
+use crate::text::error::{Unreadable, Wrong};
+use crate::text::glob;
+use crate::text::node::shortened;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -30,11 +27,6 @@ pub const IGNORED: [&str; 5] = ["__pycache__", ".pytest_cache", ".mypy_cache", "
 const CACHES: [&str; 3] = ["__pycache__", ".pytest_cache", ".mypy_cache"];
 /// Maximum number of paths named in one note.
 const MAX_NAMED: usize = 5;
-
-/// A file that cannot be read, in words.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct Unreadable(pub String);
 
 /// What lies below a directory.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -65,16 +57,8 @@ impl std::fmt::Display for Refused {
     }
 }
 
-/// A model's folder in a local cache, or as the hub has it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KnownModel {
-    pub description: Description,
-    /// Commit of the version; empty when unknown.
-    pub revision: String,
-}
-
 /// The folder of the plan, as the plan may see it. Paths are relative, with `/`.
-pub trait Files {
+pub trait PlanFiles {
     /// # Errors
     /// Missing, not a file, unreadable, or larger than [`MAX_FILE_BYTES`].
     fn read(&self, path: &str) -> Result<Vec<u8>, Unreadable>;
@@ -85,7 +69,7 @@ pub trait Files {
     /// Missing, unreadable, more than [`MAX_FILES`], or something below it cannot be read.
     fn list(&self, path: &str) -> Result<Vec<String>, Unreadable>;
 
-    /// As [`Files::list`], with everything that is no readable file named apart. Directories
+    /// As [`PlanFiles::list`], with everything that is no readable file named apart. Directories
     /// and files whose name is in `ignored` are not looked into. Links are followed inside of
     /// the plan's directory.
     ///
@@ -99,71 +83,15 @@ pub trait Files {
     fn executable(&self, _path: &str) -> bool {
         false
     }
-
-    /// What a model's directory holds, as far as it tells what the model is. The path is as in
-    /// [`Files::read`].
-    ///
-    /// # Errors
-    /// There is no such directory, or it may not be looked into.
-    fn model_directory(&self, path: &str) -> Result<Description, Unreadable> {
-        Err(Unreadable(format!("{path}: model directories cannot be read here")))
-    }
-
-    /// A model in the machine's model cache; `revision` where one is asked for. None: it is not
-    /// there.
-    ///
-    /// # Errors
-    /// Something of it is there and cannot be read.
-    fn cached_model(
-        &self,
-        _model: &str,
-        _revision: Option<&str>,
-    ) -> Result<Option<KnownModel>, Unreadable> {
-        Ok(None)
-    }
-
-    /// A model's directory as it lies on this machine, where a test finds it, too. None: there is
-    /// no such directory.
-    ///
-    /// # Errors
-    /// It cannot be read, or holds too many files.
-    fn directory(&self, _at: At<'_>) -> Result<Option<Directory>, Unreadable> {
-        Ok(None)
-    }
-
-    /// Up to so many bytes from the beginning of a file in such a directory.
-    ///
-    /// # Errors
-    /// It cannot be read.
-    fn first_bytes(&self, file: &str, _most: usize) -> Result<Vec<u8>, Unreadable> {
-        Err(Unreadable(format!("{file} cannot be read here")))
-    }
-
-    /// What was fetched for this plan from the hub.
-    fn fetched_model(&self, _model: &str) -> Option<KnownModel> {
-        None
-    }
-}
-
-/// A plan that stands alone: nothing can be read.
-pub struct NoFiles;
-
-impl Files for NoFiles {
-    fn read(&self, _: &str) -> Result<Vec<u8>, Unreadable> {
-        Err(Unreadable("files cannot be read here".into()))
-    }
-    fn list(&self, _: &str) -> Result<Vec<String>, Unreadable> {
-        Err(Unreadable("files cannot be listed here".into()))
-    }
 }
 
 /// Files that a plan brings along, which need not be on a disk, before those of the directory.
 pub struct Overlay<'a> {
     pub made: &'a BTreeMap<String, Arc<[u8]>>,
-    pub files: &'a dyn Files,
+    pub files: &'a dyn PlanFiles,
 }
 
-impl Files for Overlay<'_> {
+impl PlanFiles for Overlay<'_> {
     fn read(&self, path: &str) -> Result<Vec<u8>, Unreadable> {
         match self.made.get(path) {
             Some(bytes) => Ok(bytes.to_vec()),
@@ -230,7 +158,7 @@ pub struct Found {
 
 /// Reads each file once, however many tests name it.
 pub struct Gatherer<'a> {
-    files: &'a dyn Files,
+    files: &'a dyn PlanFiles,
     read: BTreeMap<String, PlannedFile>,
     /// What the plan itself wrote.
     made: Vec<PlannedFile>,
@@ -245,7 +173,7 @@ pub struct Gatherer<'a> {
 
 impl<'a> Gatherer<'a> {
     #[must_use]
-    pub fn new(files: &'a dyn Files) -> Self {
+    pub fn new(files: &'a dyn PlanFiles) -> Self {
         Self {
             files,
             read: BTreeMap::new(),
@@ -421,7 +349,7 @@ mod tests {
 
     struct Folder(&'static [&'static str]);
 
-    impl Files for Folder {
+    impl PlanFiles for Folder {
         fn read(&self, path: &str) -> Result<Vec<u8>, Unreadable> {
             let found = self.0.contains(&path).then(|| path.as_bytes().to_vec());
             found.ok_or_else(|| Unreadable("no such file".into()))
@@ -459,7 +387,7 @@ mod tests {
     /// A directory with things that cannot travel.
     struct Odd;
 
-    impl Files for Odd {
+    impl PlanFiles for Odd {
         fn read(&self, path: &str) -> Result<Vec<u8>, Unreadable> {
             Ok(path.into())
         }

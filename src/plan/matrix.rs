@@ -8,10 +8,10 @@
 //! Promises: the order depends on nothing but the file; axes with more than one value that
 //! a name does not mention are appended to it, so that names stay unique.
 
-use crate::plan::fields::Fields;
-use crate::plan::locate::Path;
-use crate::plan::node::Node;
-use crate::plan::problem::{Problem, Wrong, did_you_mean};
+use crate::text::error::{Problem, Wrong, did_you_mean};
+use crate::text::fields::Fields;
+use crate::text::locate::Path;
+use crate::text::node::Node;
 
 /// Most axes of one matrix.
 pub const MAX_AXES: usize = 16;

@@ -4,7 +4,7 @@
 use crate::domain::digest::hexadecimal;
 use crate::domain::launch::Program;
 use crate::plan::entry::Entry;
-use crate::plan::models::ModelEntry;
+use crate::plan::model_entry::ModelEntry;
 use sha2::{Digest, Sha256};
 use std::collections::{HashMap, HashSet};
 

@@ -3,7 +3,7 @@
 
 use crate::domain::accelerator::Backend;
 use crate::domain::time::Millis;
-use crate::plan::estimate::Estimate;
+use crate::models::estimate::Estimate;
 use crate::plan::history::{History, Past, TooLittle, with_headroom};
 use crate::plan::settings::{Requires, Settings};
 
@@ -108,7 +108,7 @@ fn round_up(bytes: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::estimate::Range;
+    use crate::models::estimate::Range;
 
     const MIB: u64 = 1 << 20;
 

@@ -5,17 +5,17 @@ use crate::plan::document::check_count;
 use crate::plan::entry::Entry;
 use crate::plan::files::Overlay;
 use crate::plan::generate::{self, ModelTests, Planned};
-use crate::plan::locate::Path;
-use crate::plan::models::{self, ModelEntry};
+use crate::plan::model_entry::{self, ModelEntry};
 use crate::plan::names;
 use crate::plan::needs::{self, Known};
-use crate::plan::node::{Node, shortened};
 use crate::plan::priority::Terms;
-use crate::plan::problem::{PlanError, Problem};
 use crate::plan::pytest::{self, Item, Suite};
 use crate::plan::sources::Sources;
 use crate::plan::submission::{Submission, submission};
 use crate::plan::write;
+use crate::text::error::{PlanError, Problem};
+use crate::text::locate::Path;
+use crate::text::node::{Node, shortened};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -205,7 +205,7 @@ impl Request {
         let read = |(at, model): (usize, &String)| {
             let path = path.index(at);
             let node = self.node(model, &path)?;
-            Ok(ModelEntry { lenient: true, ..models::read(&node, &path)? })
+            Ok(ModelEntry { lenient: true, ..model_entry::read(&node, &path)? })
         };
         let models = self.models.iter().enumerate().map(read).collect::<Result<_, _>>();
         let mut models: Vec<ModelEntry> = models.map_err(refuse)?;

@@ -1,19 +1,18 @@
 //! Settings that command tests, model tests and `defaults` share.
 
-use crate::domain::accelerator::Backend;
-use crate::domain::accelerator::Vendor;
+use crate::domain::accelerator::{Backend, Vendor};
 use crate::domain::launch::{Environment, Isolation, MAX_LIST, Packages, wheel_contents};
 use crate::domain::priority::Priority;
 use crate::domain::requirement::Requirement;
 use crate::domain::retry::{MAX_ATTEMPTS, Retries};
 use crate::domain::tag::{MAX_TAGS, Tag};
 use crate::domain::time::Millis;
-use crate::plan::fields::{Fields, one_of, text, truth, whole, word};
 use crate::plan::files;
-use crate::plan::locate::Path;
-use crate::plan::node::Node;
-use crate::plan::problem::{Found, Problem, Wrong, did_you_mean};
-use crate::plan::quantity;
+use crate::text::error::{Found, Problem, Wrong, did_you_mean};
+use crate::text::fields::{Fields, one_of, text, truth, whole, word};
+use crate::text::locate::Path;
+use crate::text::node::Node;
+use crate::text::quantity;
 use std::collections::BTreeMap;
 
 /// Keys that an entry of any kind understands.

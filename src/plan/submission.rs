@@ -4,15 +4,15 @@ use crate::domain::launch;
 use crate::domain::launch::{Environment, Input, Launch, MAX_LAUNCH_BYTES, Program};
 use crate::domain::requirement::Requirement;
 use crate::domain::test::{OnFailure, TestSpec};
+use crate::models::weights::Random;
 use crate::plan::dependency::{self, Names};
 use crate::plan::document::{self, Plan};
 use crate::plan::entry::Entry;
-use crate::plan::files::{Files, Gatherer, PlannedFile};
+use crate::plan::files::{Gatherer, PlanFiles, PlannedFile};
 use crate::plan::generate;
 use crate::plan::needs;
-use crate::plan::problem::{Found, PlanError, Problem};
 use crate::plan::sources::Sources;
-use crate::plan::weights::Random;
+use crate::text::error::{Found, PlanError, Problem};
 use serde_json::value::to_raw_value;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -87,7 +87,7 @@ impl Plan {
 pub(super) fn submission(
     name: String,
     entries: &[Entry],
-    files: &dyn Files,
+    files: &dyn PlanFiles,
 ) -> Result<Submission, Problem> {
     let mut found = Found::default();
     let (dependencies, inputs) = resolve(entries, &mut found);

@@ -5,8 +5,8 @@ use crate::domain::retry::Retries;
 use crate::domain::tag::Tag;
 use crate::plan::document::SCHEMA;
 use crate::plan::entry::{Entry, TakenFile};
-use crate::plan::quantity::{write_duration, write_size};
 use crate::plan::settings::{Requires, Settings};
+use crate::text::quantity::{write_duration, write_size};
 use serde_yaml::{Mapping, Value};
 
 /// The text of a plan. Defaults are left out.

@@ -3,7 +3,7 @@
 
 use crate::python::environments;
 use crate::support::Home;
-use dtf::plan::parameters;
+use dtf::models::parameters;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::path::Path;

@@ -8,7 +8,7 @@ use super::ask::{Asker, read_capped, told};
 use super::{Place, relative};
 use crate::cli::failure::Failure;
 use crate::cli::folder::Folder;
-use crate::plan::files::{self, Files, IGNORED, MAX_FILE_BYTES};
+use crate::plan::files::{self, IGNORED, MAX_FILE_BYTES, PlanFiles};
 use crate::plan::pytest::{BESIDE, Collected};
 use serde_json::json;
 use std::collections::BTreeSet;

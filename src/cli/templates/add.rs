@@ -7,10 +7,10 @@ use crate::cli::console::Console;
 use crate::cli::exit;
 use crate::cli::failure::Failure;
 use crate::cli::library;
-use crate::plan::check;
-use crate::plan::library::{Library, MAX_FILE_BYTES};
-use crate::plan::template_path::{LAYOUT, SHARED, TemplatePath};
 use crate::sys::fs::read_text;
+use crate::templates::check;
+use crate::templates::library::{Library, MAX_FILE_BYTES};
+use crate::templates::path::{LAYOUT, SHARED, TemplatePath};
 use std::path::Path;
 
 pub async fn run(console: Console, global: &Global, args: AddTemplatesArgs) -> Result<u8, Failure> {

@@ -12,10 +12,11 @@ use crate::cli::library;
 use crate::client::Client;
 use crate::domain::time::Timestamp;
 use crate::plan::files::PlannedFile;
-use crate::plan::library::{Library, Origin};
-use crate::plan::node::shortened;
-use crate::plan::problem::nearest;
-use crate::plan::template_path::TemplatePath;
+use crate::templates::library::Library;
+use crate::templates::origin::Origin;
+use crate::templates::path::TemplatePath;
+use crate::text::error::nearest;
+use crate::text::node::shortened;
 use comfy_table::presets::NOTHING;
 use comfy_table::{ContentArrangement, Table};
 use serde::Serialize;
@@ -80,7 +81,7 @@ fn named(
 }
 
 fn rows(library: &Library, views: &[TemplateView]) -> Result<Vec<Row>, Failure> {
-    let row = |(path, text): (&str, &crate::plan::library::Text)| {
+    let row = |(path, text): (&str, &crate::templates::origin::Text)| {
         let template = match TemplatePath::parse(path) {
             Ok(TemplatePath::Test { family, backend }) => {
                 Some(library.template(family, backend).map_err(library::refused)?)
@@ -237,7 +238,7 @@ fn history_table(history: &History, width: Option<u16>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::library::Text;
+    use crate::templates::origin::Text;
 
     #[test]
     fn every_text_has_a_row_with_its_origin() {

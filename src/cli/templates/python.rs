@@ -4,8 +4,8 @@
 //! `check_scripts.py`, which needs nothing but the standard library.
 
 use crate::cli::failure::Failure;
-use crate::plan::check::Script;
 use crate::sys::process::{self, Call, Completion, Keep, lookup};
+use crate::templates::check::Script;
 use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -115,8 +115,8 @@ fn environment() -> Vec<(std::ffi::OsString, std::ffi::OsString)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::check;
-    use crate::plan::library::Library;
+    use crate::templates::check;
+    use crate::templates::library::Library;
 
     fn script(text: &str, literals: &[&str]) -> Script {
         let literals = literals.iter().map(|text| (*text).to_owned()).collect();

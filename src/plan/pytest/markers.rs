@@ -4,10 +4,10 @@
 //! Names that suites commonly use stand for the obvious; every other marker says nothing.
 
 use crate::domain::accelerator::Backend;
-use crate::plan::node::Node;
-use crate::plan::problem::{Wrong, did_you_mean};
 use crate::plan::pytest::{Item, Mark};
 use crate::plan::settings::{REQUIREMENT_KEYS, SHARED_KEYS};
+use crate::text::error::{Wrong, did_you_mean};
+use crate::text::node::Node;
 use serde_json::Value;
 
 /// Name of the group that any worker can run.

@@ -11,10 +11,10 @@ mod shards;
 
 use crate::domain::time::Millis;
 use crate::plan::entry::Entry;
-use crate::plan::locate::Path;
-use crate::plan::node::Node;
-use crate::plan::problem::{Problem, Wrong};
-use crate::plan::quantity::write_duration;
+use crate::text::error::{Problem, Wrong};
+use crate::text::locate::Path;
+use crate::text::node::Node;
+use crate::text::quantity::write_duration;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -356,11 +356,13 @@ mod tests {
     use super::*;
     use crate::domain::accelerator::Backend;
     use crate::domain::launch::Program;
-    use crate::plan::files::{Files, Unreadable};
+    use crate::models::source::NoModels;
+    use crate::plan::files::PlanFiles;
     use crate::plan::history::History;
-    use crate::plan::library::Library;
     use crate::plan::request;
     use crate::plan::sources::Sources;
+    use crate::templates::library::Library;
+    use crate::text::error::Unreadable;
     use proptest::prelude::*;
     use serde_json::json;
     use std::collections::BTreeSet;
@@ -453,6 +455,7 @@ mod tests {
         let suite = Suite { seconds: seconds.into(), ..suite() };
         let sources = Sources {
             files: &OneFile,
+            models: &NoModels,
             accelerators: &BTreeSet::new(),
             library: &Library::built_in(),
             history: &History::default(),
@@ -477,7 +480,7 @@ mod tests {
     /// A suite of one file.
     struct OneFile;
 
-    impl Files for OneFile {
+    impl PlanFiles for OneFile {
         fn read(&self, _: &str) -> Result<Vec<u8>, Unreadable> {
             Ok(Vec::new())
         }

@@ -3,20 +3,22 @@
 use super::{described, launch, names, sources};
 use crate::domain::accelerator::Backend;
 use crate::domain::launch::Program;
-use crate::plan::description::Description;
+use crate::models::description::Description;
+use crate::models::source::ModelSource;
 use crate::plan::document::Plan;
 use crate::plan::entry;
-use crate::plan::files::{Files, Unreadable};
-use crate::plan::models;
+use crate::plan::files::PlanFiles;
+use crate::plan::model_entry;
 use crate::plan::settings;
 use crate::plan::sources::Sources;
 use crate::plan::submission::Submission;
+use crate::text::error::Unreadable;
 use std::path::{Path, PathBuf};
 
 /// A real folder.
 struct Disk(PathBuf);
 
-impl Files for Disk {
+impl PlanFiles for Disk {
     fn read(&self, path: &str) -> Result<Vec<u8>, Unreadable> {
         std::fs::read(self.0.join(path)).map_err(|problem| Unreadable(problem.to_string()))
     }
@@ -34,6 +36,12 @@ impl Files for Disk {
             }
         }
         Ok(found)
+    }
+}
+
+impl ModelSource for Disk {
+    fn configuration_file(&self, path: &str) -> Result<Vec<u8>, Unreadable> {
+        self.read(path)
     }
 
     fn model_directory(&self, path: &str) -> Result<Description, Unreadable> {
@@ -121,7 +129,7 @@ fn the_family_of_the_document_is_the_example() {
 #[test]
 fn the_document_names_every_key() {
     let text = document("plan.md");
-    let keys = entry::keys().into_iter().chain(models::keys());
+    let keys = entry::keys().into_iter().chain(model_entry::keys());
     for key in keys.chain(settings::REQUIREMENT_KEYS) {
         assert!(text.contains(&format!("`{key}`")), "{key} is not in docs/plan.md");
     }

@@ -4,10 +4,11 @@ use super::{Folder, launch, names, sources, submit};
 use crate::domain::accelerator::Backend;
 use crate::domain::launch::{Environment, Isolation, Program};
 use crate::plan::document::Plan;
-use crate::plan::library::{Library, Origin, Text};
 use crate::plan::request::{Request, generate};
 use crate::plan::sources::Sources;
 use crate::plan::submission::Submission;
+use crate::templates::library::Library;
+use crate::templates::origin::{Origin, Text};
 use serde_json::json;
 
 fn text_of<'a>(submission: &'a Submission, name: &str) -> &'a str {
@@ -355,7 +356,7 @@ fn requests_are_refused_like_plans() {
 
 #[test]
 fn every_model_of_the_catalogue_can_be_generated() {
-    for name in crate::plan::catalogue::names() {
+    for name in crate::models::catalogue::names() {
         let plan = Plan::parse(format!("models: [{name}]").as_bytes(), "p").expect(name);
         let submission = plan.into_submission(&sources(&Folder::default())).expect(name);
         let test = &submission.tests[0];

@@ -1,8 +1,7 @@
 //! What plans mean.
 
 use super::{Folder, launch, names, submit};
-use crate::domain::accelerator::Backend;
-use crate::domain::accelerator::Vendor;
+use crate::domain::accelerator::{Backend, Vendor};
 use crate::domain::launch::{Environment, Isolation, Program};
 use crate::domain::test::OnFailure;
 use crate::domain::time::Millis;

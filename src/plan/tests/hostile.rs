@@ -1,9 +1,9 @@
 //! Whatever arrives, a plan is read or refused; nothing panics and nothing becomes code.
 
 use super::{Folder, submit};
-use crate::plan::description;
+use crate::models::description;
 use crate::plan::document::Plan;
-use crate::plan::python;
+use crate::text::python;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::collections::{BTreeSet, HashSet};
@@ -145,7 +145,7 @@ fn python_reads_literals_as_they_were() {
 
 #[test]
 fn every_generated_script_is_python() {
-    let all: BTreeSet<&str> = crate::plan::catalogue::names().collect();
+    let all: BTreeSet<&str> = crate::models::catalogue::names().collect();
     let mut scripts = Vec::new();
     for model in all {
         let submission =

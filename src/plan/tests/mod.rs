@@ -11,14 +11,15 @@ mod past;
 use crate::domain::accelerator::Backend;
 use crate::domain::launch::Launch;
 use crate::domain::test::TestSpec;
-use crate::plan::description::{Description, Look};
+use crate::models::description::{Description, Look};
+use crate::models::source::ModelSource;
 use crate::plan::document::Plan;
-use crate::plan::files::{Files, Unreadable};
+use crate::plan::files::PlanFiles;
 use crate::plan::history::History;
-use crate::plan::library::Library;
-use crate::plan::problem::PlanError;
 use crate::plan::sources::Sources;
 use crate::plan::submission::Submission;
+use crate::templates::library::Library;
+use crate::text::error::{PlanError, Unreadable};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
@@ -33,7 +34,7 @@ impl Folder {
     }
 }
 
-impl Files for Folder {
+impl PlanFiles for Folder {
     fn read(&self, path: &str) -> Result<Vec<u8>, Unreadable> {
         self.0.get(path).cloned().ok_or_else(|| Unreadable("no such file".into()))
     }
@@ -44,6 +45,12 @@ impl Files for Folder {
         let found: Vec<String> = self.0.keys().filter(below).cloned().collect();
         if found.is_empty() { Err(Unreadable("no such folder".into())) } else { Ok(found) }
     }
+}
+
+impl ModelSource for Folder {
+    fn configuration_file(&self, path: &str) -> Result<Vec<u8>, Unreadable> {
+        self.read(path)
+    }
 
     fn model_directory(&self, path: &str) -> Result<Description, Unreadable> {
         described(self, path)
@@ -51,7 +58,7 @@ impl Files for Folder {
 }
 
 /// A directory of which every file can be read.
-fn described(files: &dyn Files, path: &str) -> Result<Description, Unreadable> {
+fn described(files: &dyn PlanFiles, path: &str) -> Result<Description, Unreadable> {
     let prefix = format!("{path}/");
     let listed = files.list(path)?;
     let names = listed.iter().filter_map(|name| name.strip_prefix(&prefix)).map(str::to_owned);
@@ -66,10 +73,16 @@ fn submit(text: &str, files: &Folder, found: &[Backend]) -> Result<Submission, P
 }
 
 /// No accelerators, nothing tested before.
-fn sources(files: &dyn Files) -> Sources<'_> {
+fn sources<S: PlanFiles + ModelSource>(files: &S) -> Sources<'_> {
     static NOTHING: LazyLock<(BTreeSet<Backend>, History)> = LazyLock::new(Default::default);
     static LIBRARY: LazyLock<Library> = LazyLock::new(Library::built_in);
-    Sources { files, accelerators: &NOTHING.0, library: &LIBRARY, history: &NOTHING.1 }
+    Sources {
+        files,
+        models: files,
+        accelerators: &NOTHING.0,
+        library: &LIBRARY,
+        history: &NOTHING.1,
+    }
 }
 
 fn names(submission: &Submission) -> Vec<&str> {

@@ -1,13 +1,14 @@
 //! Weights in a model's own directory: what tests are given, and what is refused.
 
 use super::{Folder, sources};
-use crate::plan::description::Description;
+use crate::models::description::Description;
+use crate::models::source::{At, Directory, ModelSource, Root};
+use crate::models::weights::Weights;
 use crate::plan::document::Plan;
-use crate::plan::files::{Files, Unreadable};
-use crate::plan::problem::PlanError;
+use crate::plan::files::PlanFiles;
 use crate::plan::request::{Generated, Request, generate};
 use crate::plan::submission::Submission;
-use crate::plan::weights::{At, Directory, Root, Weights};
+use crate::text::error::{PlanError, Unreadable};
 
 /// A machine in memory: plans see files below `/here`, and `/cache` is the model cache.
 struct Machine(Folder);
@@ -20,12 +21,18 @@ const POINTER: &str = "version https://git-lfs.github.com/spec/v1\noid sha256:0\
 const WHOLE: &str = "\u{3c}\0\0\0\0\0\0\0\
     {\"a\": {\"dtype\": \"F32\", \"shape\": [1], \"data_offsets\": [0,4]}}\0\0\0\0";
 
-impl Files for Machine {
+impl PlanFiles for Machine {
     fn read(&self, path: &str) -> Result<Vec<u8>, Unreadable> {
         self.0.read(path)
     }
     fn list(&self, path: &str) -> Result<Vec<String>, Unreadable> {
         self.0.list(path)
+    }
+}
+
+impl ModelSource for Machine {
+    fn configuration_file(&self, path: &str) -> Result<Vec<u8>, Unreadable> {
+        self.0.configuration_file(path)
     }
     fn model_directory(&self, path: &str) -> Result<Description, Unreadable> {
         self.0.model_directory(path)

@@ -1,0 +1,287 @@
+//! Finds the configuration of a model: in a directory or file, in the model cache of this machine,
+//! among the configurations built into dtf, or among those fetched from the hub.
+//!
+//! Built-in configurations have priority over the hub (unless a revision is requested): they do
+//! not change, so the generated tests are the same with and without a network.
+
+use crate::assets;
+use crate::models::description::{Description, Interpreted, parse};
+use crate::models::markers::Marker;
+use crate::models::quantised::{self, Quantised};
+use crate::models::source::{ModelSource, Place};
+use crate::text::error::{Wrong, nearest};
+use crate::text::node::shortened;
+use crate::text::source::is_json;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+/// A configuration and its origin.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Found {
+    pub config: Map<String, Value>,
+    /// Commit of the version; empty when unknown.
+    pub revision: String,
+    pub origin: Origin,
+    pub marker: Option<Marker>,
+    /// Quantisation of the published weights, if they are quantised.
+    pub quantised: Option<Quantised>,
+    /// Published number of parameters, if known.
+    pub parameters: Option<u64>,
+}
+
+/// The place where a configuration was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Origin {
+    Local,
+    Cache,
+    BuiltIn,
+    Hub,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Index {
+    #[serde(rename = "schema")]
+    _schema: u32,
+    models: BTreeMap<String, Listed>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Listed {
+    file: String,
+    aliases: Vec<String>,
+    /// Published number of parameters.
+    #[serde(default)]
+    parameters: Option<u64>,
+    #[serde(default)]
+    library: Option<Library>,
+    #[serde(rename = "source")]
+    _source: String,
+}
+
+/// The library of a model whose configuration alone does not name it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Library {
+    SentenceTransformers,
+}
+
+/// A model whose configuration is built into dtf.
+#[derive(Debug, Clone)]
+struct Carried {
+    file: String,
+    library: Option<Library>,
+    parameters: Option<u64>,
+}
+
+/// Built-in models by name and alias. A test checks that the index loads.
+static INDEX: LazyLock<BTreeMap<String, Carried>> = LazyLock::new(|| {
+    let index: Option<Index> = serde_yaml::from_str(assets::catalogue_index()).ok();
+    let mut models = BTreeMap::new();
+    for (name, listed) in index.map(|index| index.models).unwrap_or_default() {
+        let Listed { file, library, parameters, .. } = listed;
+        let carried = Carried { file, library, parameters };
+        for alias in listed.aliases {
+            models.insert(alias, carried.clone());
+        }
+        models.insert(name, carried);
+    }
+    models
+});
+
+/// Names and aliases of the built-in models.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    INDEX.keys().map(String::as_str)
+}
+
+/// Finds the configuration of a model.
+///
+/// # Errors
+/// The configuration is not available, or its file is missing, invalid or too large.
+pub fn find(
+    model: &str,
+    place: &Place,
+    revision: Option<&str>,
+    models: &dyn ModelSource,
+) -> Result<Found, Wrong> {
+    match place {
+        Place::Local(path) => local(path, models),
+        Place::Named => named(model, revision, models),
+    }
+}
+
+/// Whether the hub is not needed for a model: the model cache has it in that revision, or has it
+/// and cannot be read, or no revision is requested and the model is built in.
+#[must_use]
+pub fn knows(model: &str, revision: Option<&str>, models: &dyn ModelSource) -> bool {
+    let carried = revision.is_none() && INDEX.contains_key(model);
+    carried
+        || match models.cached_model(model, revision) {
+            Ok(Some(cached)) => cached.description.interpret(model).is_ok(),
+            Ok(None) => false,
+            Err(_) => true,
+        }
+}
+
+fn local(path: &str, models: &dyn ModelSource) -> Result<Found, Wrong> {
+    let description = if is_json(path) {
+        let text = models.configuration_file(path).map_err(|problem| {
+            Wrong::new(format!("cannot read {path:?}: {problem}"))
+                .hint("the path is relative to the plan, and a model directory has a config.json")
+        })?;
+        Description::config(text)
+    } else {
+        models.model_directory(path).map_err(|problem| {
+            Wrong::new(format!("cannot read the directory {path:?}: {problem}"))
+                .hint("a model is a directory with a config.json, or a config.json")
+        })?
+    };
+    found(&description, &format!("{path:?}"), String::new(), Origin::Local)
+}
+
+fn found(
+    description: &Description,
+    name: &str,
+    revision: String,
+    origin: Origin,
+) -> Result<Found, Wrong> {
+    let Interpreted { config, marker, quantised } = description.interpret(name)?;
+    Ok(Found { config, revision, origin, marker, quantised, parameters: None })
+}
+
+fn named(model: &str, revision: Option<&str>, models: &dyn ModelSource) -> Result<Found, Wrong> {
+    // dtf's own models are only built in.
+    let cached =
+        if model.starts_with("dtf/") { Ok(None) } else { models.cached_model(model, revision) };
+    let cached = cached.map_err(|problem| {
+        Wrong::new(format!("cannot read {model} in the model cache: {problem}"))
+            .hint("download it again, or remove it from the cache")
+    })?;
+    let in_cache =
+        cached.map(|cached| found(&cached.description, model, cached.revision, Origin::Cache));
+    // The cache may contain only a part, such as a tokenizer, while other sources have the model.
+    let in_cache = match in_cache {
+        Some(Ok(found)) => return Ok(found),
+        Some(Err(wrong)) => Some(wrong),
+        None => None,
+    };
+    if let Some(fetched) = models.fetched_model(model) {
+        return found(&fetched.description, model, fetched.revision, Origin::Hub);
+    }
+    let carried = INDEX.get(model);
+    if let Some((carried, text)) =
+        carried.and_then(|carried| Some((carried, assets::configuration(&carried.file)?)))
+    {
+        let config = parse(text.as_bytes(), model)?;
+        let pipeline = config.get("_class_name").and_then(Value::as_str);
+        let pipeline = pipeline.map(|class| Marker::Diffusers(class.to_owned()));
+        let marker = match carried.library {
+            Some(Library::SentenceTransformers) => Some(Marker::SentenceTransformers),
+            None => pipeline,
+        };
+        let quantised = quantised::find(&config, |_| None);
+        return Ok(Found {
+            config,
+            revision: String::new(),
+            origin: Origin::BuiltIn,
+            marker,
+            quantised,
+            parameters: carried.parameters,
+        });
+    }
+    if let Some(Wrong { message, hint }) = in_cache {
+        return Err(Wrong { message: format!("{message} (in the model cache)"), hint });
+    }
+    let wrong = Wrong::new(format!("no configuration found for {:?}", shortened(model)));
+    Err(match nearest(model, names()) {
+        Some(candidate) => wrong.hint(format!("did you mean {candidate:?}?")),
+        None => wrong.hint(
+            "download the model into the model cache, or specify a directory or \
+             {config: path/to/config.json}",
+        ),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::models::parameters;
+    use crate::models::source::{KnownModel, NoModels};
+    use crate::text::error::Unreadable;
+
+    #[test]
+    fn every_built_in_configuration_is_found_by_name() {
+        assert!(INDEX.len() > 100);
+        for name in names() {
+            let found = named(name, None, &NoModels).expect(name);
+            assert_eq!(found.origin, Origin::BuiltIn);
+            assert!(found.config.contains_key("model_type"), "{name}");
+        }
+    }
+
+    #[test]
+    fn counted_parameters_match_the_published_numbers() {
+        let mut published = 0;
+        for (name, carried) in INDEX.iter().filter(|(name, _)| !name.starts_with("dtf/")) {
+            let expected = carried.parameters.expect(name);
+            published += 1;
+            // The Python tests check types without a formula.
+            // The published numbers are those of the class that a test loads.
+            let mut config = named(name, None, &NoModels).expect(name).config;
+            config.remove("architectures");
+            if let Some(count) = parameters::count(&config) {
+                assert!(count.total.abs_diff(expected) * 50 <= expected, "{name}: {count:?}");
+            }
+        }
+        assert!(published >= 60);
+    }
+
+    struct Cache;
+    impl ModelSource for Cache {
+        fn configuration_file(&self, path: &str) -> Result<Vec<u8>, Unreadable> {
+            match path {
+                "m/config.json" | "m/c.json" => Ok(format!("{{\"from\": \"{path}\"}}").into()),
+                other => Err(Unreadable(other.into())),
+            }
+        }
+        fn model_directory(&self, path: &str) -> Result<Description, Unreadable> {
+            Ok(Description::config(self.configuration_file(&format!("{path}/config.json"))?))
+        }
+        fn cached_model(
+            &self,
+            model: &str,
+            _: Option<&str>,
+        ) -> Result<Option<KnownModel>, Unreadable> {
+            let text = match model {
+                "broken/link" => return Err(Unreadable("config.json is a broken link".into())),
+                "gpt2" => "version https://git-lfs.github.com/spec/v1",
+                _ => "{\"model_type\": \"x\"}",
+            };
+            let description = Description::config(text.into());
+            Ok(Some(KnownModel { description, revision: "abc".into() }))
+        }
+    }
+
+    #[test]
+    fn sources_are_consulted_in_order() {
+        let find =
+            |model, place: &Place, models: &dyn ModelSource| find(model, place, None, models);
+        let named = |model| find(model, &Place::Named, &Cache).expect("found");
+        assert_eq!(named("bert-base-uncased").revision, "abc");
+        assert_eq!(named("dtf/tiny-bert").origin, Origin::BuiltIn);
+        let local = |path: &str| find("x", &Place::Local(path.into()), &Cache).expect("found");
+        assert_eq!(local("m").config["from"], "m/config.json");
+        assert_eq!(local("m/c.json").config["from"], "m/c.json");
+        // A file that cannot be read is an error; an invalid cached file is passed over.
+        let wrong = find("broken/link", &Place::Named, &Cache).expect_err("unreadable");
+        assert!(wrong.message.contains("config.json is a broken link"), "{}", wrong.message);
+        assert!(knows("broken/link", None, &Cache), "the hub is not asked instead");
+        assert_eq!(named("gpt2").origin, Origin::BuiltIn);
+        let wrong = find("bert-base-uncasd", &Place::Named, &NoModels).expect_err("unknown");
+        assert_eq!(wrong.hint.as_deref(), Some("did you mean \"bert-base-uncased\"?"));
+    }
+}

@@ -1,0 +1,114 @@
+//! Where models come from: the interface through which directories, the model cache and the hub
+//! are read.
+
+use crate::models::description::Description;
+use crate::text::error::Unreadable;
+use std::collections::BTreeMap;
+
+/// Place of the configuration of a model.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// The model cache, the built-in catalogue or the hub, by the name of the model.
+    Named,
+    /// A directory or a `config.json`, relative to the plan.
+    Local(String),
+}
+
+/// A model's folder in a local cache, or as the hub has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownModel {
+    pub description: Description,
+    /// Commit of the version; empty when unknown.
+    pub revision: String,
+}
+
+/// A directory in which weights are searched for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct At<'a> {
+    pub root: Root<'a>,
+    /// Component of a pipeline; empty for a single model.
+    pub part: &'a str,
+}
+
+/// The directory of a model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Root<'a> {
+    /// A directory by its path in the plan.
+    Plan(&'a str),
+    /// A model by its name, in the model cache of this machine.
+    Cache { model: &'a str, revision: Option<&'a str> },
+}
+
+/// Content of a directory on this machine. Links are followed to any place, because weights are
+/// read in place and never sent to a worker.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Directory {
+    /// Absolute path of the root.
+    pub path: String,
+    /// Size of each file in the root or its part, or why it cannot be used, as the predicate of a
+    /// sentence whose subject is the name ("is not a file").
+    pub entries: BTreeMap<String, Result<u64, String>>,
+}
+
+/// The models that a plan can name: directories below that of the plan, the model cache of this
+/// machine, and what was fetched from the hub.
+pub trait ModelSource {
+    /// A configuration by its path, which is relative to the plan, with `/`.
+    ///
+    /// # Errors
+    /// Missing, not a file, unreadable, or too large.
+    fn configuration_file(&self, path: &str) -> Result<Vec<u8>, Unreadable>;
+
+    /// What a model's directory holds, as far as it tells what the model is. The path is as in
+    /// [`ModelSource::configuration_file`].
+    ///
+    /// # Errors
+    /// There is no such directory, or it may not be looked into.
+    fn model_directory(&self, path: &str) -> Result<Description, Unreadable> {
+        Err(Unreadable(format!("{path}: model directories cannot be read here")))
+    }
+
+    /// A model in the machine's model cache; `revision` where one is asked for. None: it is not
+    /// there.
+    ///
+    /// # Errors
+    /// Something of it is there and cannot be read.
+    fn cached_model(
+        &self,
+        _model: &str,
+        _revision: Option<&str>,
+    ) -> Result<Option<KnownModel>, Unreadable> {
+        Ok(None)
+    }
+
+    /// A model's directory as it lies on this machine, where a test finds it, too. None: there is
+    /// no such directory.
+    ///
+    /// # Errors
+    /// It cannot be read, or holds too many files.
+    fn directory(&self, _at: At<'_>) -> Result<Option<Directory>, Unreadable> {
+        Ok(None)
+    }
+
+    /// Up to so many bytes from the beginning of a file in such a directory.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    fn first_bytes(&self, file: &str, _most: usize) -> Result<Vec<u8>, Unreadable> {
+        Err(Unreadable(format!("{file} cannot be read here")))
+    }
+
+    /// What was fetched for this plan from the hub.
+    fn fetched_model(&self, _model: &str) -> Option<KnownModel> {
+        None
+    }
+}
+
+/// No models: nothing can be read.
+pub struct NoModels;
+
+impl ModelSource for NoModels {
+    fn configuration_file(&self, _: &str) -> Result<Vec<u8>, Unreadable> {
+        Err(Unreadable("files cannot be read here".into()))
+    }
+}

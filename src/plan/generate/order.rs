@@ -1,0 +1,207 @@
+//! What runs before what, among the tests of one model.
+//!
+//! Three rules, so that failure is early and cheap: what several tests compare with is
+//! computed once, before them; a model is loaded on a back-end before anything else is tried
+//! there; and of two cases that differ in one size alone the smaller runs first, so that a
+//! larger one is skipped where a smaller one fails. Cases that differ in anything else do not
+//! wait for each other: the order is as wide as it can be.
+
+use crate::domain::accelerator::Backend;
+use crate::plan::generate::case::{Case, Role};
+use serde_json::{Map, Value};
+use std::collections::{BTreeMap, HashMap};
+
+/// Sizes along which small comes before large.
+const SIZES: [&str; 4] = ["batch", "sequence_length", "image_size", "max_new_tokens"];
+
+/// By back-end in the order of the plan, small before large.
+pub(super) fn sort(cases: &mut [Case]) {
+    let mut backends: Vec<Backend> = Vec::new();
+    for case in cases.iter() {
+        if !backends.contains(&case.backend) {
+            backends.push(case.backend);
+        }
+    }
+    cases.sort_by_key(|case| (backends.iter().position(|b| *b == case.backend), case.work()));
+}
+
+/// Every test of a model, and what each waits for.
+#[derive(Debug)]
+pub(super) struct Order {
+    /// References, loads and tests; each after those that it waits for.
+    pub cases: Vec<Case>,
+    /// For each case the positions of those that must have passed before.
+    pub before: Vec<Vec<usize>>,
+    /// For each case the position of what it compares with, if that is a test of its own.
+    pub reference: Vec<Option<usize>>,
+}
+
+/// Puts references and loads before the sorted `cases`. `defaults` are the parameters of the
+/// template that references are written with.
+pub(super) fn plan(cases: Vec<Case>, defaults: &Map<String, Value>) -> Order {
+    let keys: Vec<String> = cases.iter().map(|case| case.reference(defaults).key()).collect();
+    let references = references(&cases, &keys, defaults);
+    let loads = loads(&cases);
+    let first = references.len() + loads.len();
+    let reference_at: HashMap<&str, usize> =
+        references.keys().enumerate().map(|(at, key)| (key.as_str(), at)).collect();
+    let load_at: HashMap<Backend, usize> =
+        loads.keys().zip(references.len()..).map(|(backend, at)| (*backend, at)).collect();
+    let mut before = vec![Vec::new(); first];
+    let mut reference = vec![None; first];
+    for ((case, key), smaller) in cases.iter().zip(&keys).zip(smaller(&cases)) {
+        let compares = reference_at.get(key.as_str()).copied();
+        let mut list: Vec<usize> = smaller.into_iter().map(|at| at + first).collect();
+        if list.is_empty() {
+            list.extend(load_at.get(&case.backend));
+        }
+        list.extend(compares);
+        before.push(list);
+        reference.push(compares);
+    }
+    let cases = references.into_values().chain(loads.into_values()).chain(cases).collect();
+    Order { cases, before, reference }
+}
+
+/// What more than one case compares with, by the reference's [`Case::key`].
+fn references(
+    cases: &[Case],
+    keys: &[String],
+    defaults: &Map<String, Value>,
+) -> BTreeMap<String, Case> {
+    let mut sharing: BTreeMap<&String, (usize, &Case)> = BTreeMap::new();
+    for (case, key) in cases.iter().zip(keys) {
+        sharing.entry(key).or_insert((0, case)).0 += 1;
+    }
+    let shared = sharing.into_iter().filter(|(_, (count, _))| *count > 1);
+    shared
+        .map(|(key, (_, case))| (key.clone(), case.reference(defaults)))
+        .filter(|(_, case)| case.role() == Role::Reference)
+        .collect()
+}
+
+/// For each back-end with more than one case: its cheapest, which only loads. One case alone
+/// shows by itself whether the model loads.
+fn loads(cases: &[Case]) -> BTreeMap<Backend, Case> {
+    let mut cheapest: BTreeMap<Backend, (usize, &Case)> = BTreeMap::new();
+    let unusual = |case: &Case| {
+        ["attention", "runtime"]
+            .iter()
+            .filter(|name| !["", "default", "torch"].contains(&case.text(name)))
+            .count()
+    };
+    // In half precision weights take the least, but a processor may lack it.
+    let width = |case: &Case| match case.backend {
+        Backend::Cpu => 8 - case.width(),
+        _ => case.width(),
+    };
+    let cost = |case: &Case| (unusual(case), width(case), case.work());
+    for case in cases {
+        let (count, kept) = cheapest.entry(case.backend).or_insert((0, case));
+        *count += 1;
+        if cost(case) < cost(kept) {
+            *kept = case;
+        }
+    }
+    let several = cheapest.into_iter().filter(|(_, (count, _))| *count > 1);
+    several
+        .map(|(backend, (_, case))| (backend, case.load()))
+        .filter(|(_, case)| case.role() == Role::Load)
+        .collect()
+}
+
+/// For each case the positions of the next smaller ones, one for each size at most.
+fn smaller(cases: &[Case]) -> Vec<Vec<usize>> {
+    let mut before = vec![Vec::new(); cases.len()];
+    for size in SIZES {
+        let mut lines: HashMap<String, Vec<(u64, usize)>> = HashMap::new();
+        for (at, case) in cases.iter().enumerate() {
+            if let Some(value) = case.parameters.get(size).and_then(Value::as_u64) {
+                lines.entry(all_but(case, size)).or_default().push((value, at));
+            }
+        }
+        for line in lines.values_mut() {
+            line.sort_unstable();
+            for (smaller, larger) in line.iter().zip(line.iter().skip(1)) {
+                before[larger.1].push(smaller.1);
+            }
+        }
+    }
+    before
+}
+
+/// Everything about a case but one size.
+fn all_but(case: &Case, size: &str) -> String {
+    let rest = case.parameters.iter().filter(|(name, _)| *name != size);
+    let mut key = format!("{}{}", case.backend, case.download);
+    for (name, value) in rest {
+        key.push_str(name);
+        key.push_str(&value.to_string());
+    }
+    key
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    fn case(backend: Backend, batch: u64, length: u64, dtype: &str) -> Case {
+        let parameters = json!({
+            "role": "test", "batch": batch, "sequence_length": length, "dtype": dtype,
+            "attention": "default", "runtime": "torch",
+        });
+        let parameters = parameters.as_object().cloned().expect("a map");
+        Case { backend, download: false, parameters }
+    }
+
+    #[test]
+    fn a_case_waits_for_the_next_smaller_along_each_size() {
+        let cases = [
+            case(Backend::Cpu, 1, 16, "fp32"),
+            case(Backend::Cpu, 1, 64, "fp32"),
+            case(Backend::Cpu, 4, 16, "fp32"),
+            case(Backend::Cpu, 4, 64, "fp32"),
+            case(Backend::Cpu, 16, 64, "fp32"),
+            case(Backend::Cpu, 4, 64, "bf16"),
+            case(Backend::Cuda, 4, 64, "fp32"),
+        ];
+        let expected: [&[usize]; 7] = [&[], &[0], &[0], &[1, 2], &[3], &[], &[]];
+        assert_eq!(smaller(&cases), expected);
+    }
+
+    #[test]
+    fn one_load_for_each_back_end_with_several_cases() {
+        let cases = [
+            case(Backend::Cpu, 4, 16, "bf16"),
+            case(Backend::Cpu, 2, 16, "fp32"),
+            case(Backend::Cuda, 4, 16, "fp32"),
+            case(Backend::Cuda, 4, 16, "fp16"),
+            case(Backend::Rocm, 4, 16, "fp16"),
+        ];
+        let loads = loads(&cases);
+        let shown: Vec<_> = loads.values().map(|c| (c.backend, c.text("dtype"))).collect();
+        assert_eq!(shown, [(Backend::Cpu, "fp32"), (Backend::Cuda, "fp16")]);
+        assert!(loads.values().all(|case| case.number("batch") == 1));
+    }
+
+    proptest! {
+        #[test]
+        fn whoever_waits_waits_for_less_work(
+            sizes in prop::collection::btree_set((1u64..5, 1u64..5), 1..12)
+        ) {
+            let mut cases: Vec<Case> =
+                sizes.iter().map(|(b, s)| case(Backend::Cpu, *b, *s, "fp32")).collect();
+            sort(&mut cases);
+            for (at, before) in smaller(&cases).iter().enumerate() {
+                prop_assert!(before.iter().all(|other| *other < at));
+                let least = cases.iter().all(|c| {
+                    c.number("batch") >= cases[at].number("batch")
+                        || c.number("sequence_length") != cases[at].number("sequence_length")
+                });
+                prop_assert!(least || !before.is_empty());
+            }
+        }
+    }
+}

@@ -1,0 +1,400 @@
+//! Reads one entry under `models`: a model with the back-ends and shapes to test.
+//!
+//! Only the plan is read here; [`crate::plan::generate`] looks up configuration, family and
+//! template. Limits: [`MAX_MODEL_BYTES`] per name, [`MAX_SHAPES`] values per shape. Promise: all
+//! errors of an entry are reported together.
+
+use crate::domain::accelerator::Backend;
+use crate::models::source::Place;
+use crate::plan::entry::check_name;
+use crate::plan::files::inside;
+use crate::plan::settings::{self, SHARED_KEYS, Settings};
+use crate::text::error::{Found, Problem, Wrong, did_you_mean};
+use crate::text::fields::{Fields, text, whole};
+use crate::text::locate::Path;
+use crate::text::node::{Node, shortened};
+use crate::text::source::is_json;
+
+/// Maximum length of the name of a model, in bytes.
+pub const MAX_MODEL_BYTES: usize = 200;
+/// Maximum number of values of one shape.
+pub const MAX_SHAPES: usize = 1000;
+/// Maximum batch, length of a text in tokens, and edge of an image in pixels.
+const MAX_BATCH: i64 = 1 << 20;
+const MAX_LENGTH: i64 = 1 << 24;
+const MAX_IMAGE: i64 = 1 << 15;
+
+const OWN_KEYS: [&str; 15] = [
+    "model",
+    "name",
+    "family",
+    "revision",
+    "backends",
+    "batch",
+    "sequence_length",
+    "image_size",
+    "dtype",
+    "attention",
+    "runtime",
+    "weights",
+    "parameters",
+    "exclude",
+    "include",
+];
+/// Keys whose lists are multiplied, in the order in which test names show them.
+const SHAPES: [&str; 7] =
+    ["batch", "sequence_length", "image_size", "dtype", "attention", "runtime", "weights"];
+/// Accepted spellings of precisions, each with dtf's spelling.
+const DTYPES: [(&str, &str); 6] = [
+    ("fp32", "fp32"),
+    ("fp16", "fp16"),
+    ("bf16", "bf16"),
+    ("float32", "fp32"),
+    ("float16", "fp16"),
+    ("bfloat16", "bf16"),
+];
+
+/// Implementations of attention; `default` is that of the model.
+const ATTENTIONS: [&str; 4] = ["default", "eager", "sdpa", "flash_attention_2"];
+/// Sources of weights: the model cache of the worker, otherwise random (`auto`); only the cache
+/// (`cached`); only random; the cache, otherwise the hub (`download`).
+const WEIGHTS: [&str; 4] = ["auto", "cached", "random", DOWNLOAD];
+/// Passed to the script in its environment; its parameter is `auto`.
+pub const DOWNLOAD: &str = "download";
+/// Libraries that run the model.
+const RUNTIMES: [&str; 3] = ["torch", "onnxruntime", "openvino"];
+
+/// A value of `backends`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BackendChoice {
+    /// The CPU, and each accelerator back-end that a known worker has.
+    Auto,
+    One(Backend),
+}
+
+/// One entry under `models`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ModelEntry {
+    pub path: Path,
+    /// Name of the model in the spelling of the plan. A local model is `./directory`, so that a
+    /// library which loads weights from there never interprets it as the name of a published model.
+    pub model: String,
+    pub place: Place,
+    /// Prefix of the test names.
+    pub prefix: String,
+    /// Whether the plan specifies the prefix.
+    pub is_named: bool,
+    pub family: Option<String>,
+    pub revision: Option<String>,
+    pub backends: Vec<BackendChoice>,
+    /// Values of each given shape, in the order in which test names show them.
+    pub shapes: Vec<(&'static str, Vec<Node>)>,
+    pub parameters: Vec<(String, Node)>,
+    pub exclude: Option<Node>,
+    pub include: Option<Node>,
+    pub settings: Settings,
+    /// Shapes that the family does not have are ignored instead of refused.
+    pub lenient: bool,
+}
+
+impl ModelEntry {
+    /// Whether a shape has several values, so that test names must show it.
+    pub(super) fn lists(&self, shape: &str) -> bool {
+        self.shapes.iter().any(|(name, values)| *name == shape && values.len() > 1)
+    }
+}
+
+/// Every key of an entry under `models`.
+#[must_use]
+pub fn keys() -> Vec<&'static str> {
+    OWN_KEYS.iter().chain(&SHARED_KEYS).copied().collect()
+}
+
+/// Reads an entry.
+///
+/// # Errors
+/// All errors of the entry.
+pub fn read(node: &Node, path: &Path) -> Result<ModelEntry, Problem> {
+    let mut found = Found::default();
+    let entry = read_on(node, path, &mut found);
+    found.end()?;
+    entry.ok_or_else(|| Problem::new(path, "not an entry"))
+}
+
+/// Reads an entry and notes its errors. `None` if it has no valid model.
+fn read_on(node: &Node, path: &Path, found: &mut Found) -> Option<ModelEntry> {
+    let fields = Fields::open(node, path, &keys(), found)?;
+    let model = found.keep(read_model(&fields));
+    let named = found.keep(fields.optional("name", text)).flatten();
+    let is_named = named.is_some();
+    let plain = || model.as_ref().map(|(model, _)| plain_name(model));
+    let prefix = named.or_else(plain).unwrap_or_default();
+    if model.is_some() {
+        found.keep(check_name(&prefix, &path.key("name")));
+    }
+    let settings = found.keep(Settings::read(&fields)).unwrap_or_default();
+    if settings.requires.backend.is_some() {
+        let problem =
+            Problem::new(&path.key("requires").key("backend"), "not allowed in a model entry");
+        found.note(problem.hint("specify the back-ends of a model in backends:"));
+    }
+    // The rules select among the shapes, so they cannot be checked without valid shapes.
+    let shapes = found.keep(read_shapes(&fields));
+    if let Some(shapes) = &shapes {
+        found.keep(check_rules(&fields, shapes));
+    }
+    let family = found.keep(fields.optional("family", text)).flatten();
+    let revision = found.keep(fields.optional("revision", revision)).flatten();
+    let backends = found.keep(read_backends(&fields)).unwrap_or_default();
+    let parameters = found.keep(read_parameters(&fields)).unwrap_or_default();
+    let include = found.keep(read_include(&fields)).flatten();
+    let (model, place) = model?;
+    Some(ModelEntry {
+        path: path.clone(),
+        model,
+        place,
+        prefix,
+        is_named,
+        family,
+        revision,
+        backends,
+        shapes: shapes.unwrap_or_default(),
+        parameters,
+        exclude: fields.get("exclude").map(with_plain_dtypes),
+        include,
+        settings,
+        lenient: false,
+    })
+}
+
+fn read_model(fields: &Fields) -> Result<(String, Place), Problem> {
+    let path = fields.path.key("model");
+    let named = match fields.get("model") {
+        Some(node @ Node::Map(_)) => {
+            let inner = Fields::new(node, &path, &["config"])?;
+            let file = inner.required("config", |node| inside(&text(node)?))?;
+            return Ok((local_name(&file), Place::Local(file)));
+        }
+        Some(node) => text(node).map_err(|wrong| wrong.at(&path))?,
+        None => {
+            let problem = Problem::new(&fields.path, "\"model\" is missing");
+            return Err(problem.hint("for example model: bert-base-uncased, or model: ./my-model"));
+        }
+    };
+    if is_local(&named) {
+        let file = inside(&named).map_err(|wrong| wrong.at(&path))?;
+        return Ok((local_name(&file), Place::Local(file)));
+    }
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._-/".contains(c);
+    let parts = named.split('/').count();
+    let shaped = named.split('/').all(|part| part.starts_with(|c: char| c.is_ascii_alphanumeric()));
+    if named.len() > MAX_MODEL_BYTES || !named.chars().all(plain) || parts > 2 || !shaped {
+        let message = format!("{:?} is not the name of a model", shortened(&named));
+        let hint = "examples: bert-base-uncased, owner/model, ./directory, {config: config.json}";
+        return Err(Problem::new(&path, message).hint(hint));
+    }
+    Ok((named, Place::Named))
+}
+
+fn is_local(model: &str) -> bool {
+    model.starts_with("./") || model.ends_with('/') || is_json(model)
+}
+
+/// Name of a local model: `mine` and `mine/config.json` become `./mine`, `small.json` becomes
+/// `./small`.
+fn local_name(file: &str) -> String {
+    let folder = match file.strip_suffix("config.json") {
+        Some("") => return ".".to_owned(),
+        Some(folder) if folder.ends_with('/') => folder.trim_end_matches('/'),
+        _ if is_json(file) => file.rsplit_once('.').map_or(file, |(stem, _)| stem),
+        _ => file,
+    };
+    format!("./{folder}")
+}
+
+/// Default prefix of the test names of a model; for a local model, the name of its directory.
+fn plain_name(model: &str) -> String {
+    match model.strip_prefix("./") {
+        Some(folder) => folder.rsplit('/').next().unwrap_or(folder).to_owned(),
+        None if model == "." => "model".to_owned(),
+        None => model.to_owned(),
+    }
+}
+
+fn revision(node: &Node) -> Result<String, Wrong> {
+    let text = text(node)?;
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._-/".contains(c);
+    if text.len() <= 128 && text.chars().all(plain) {
+        Ok(text)
+    } else {
+        Err(Wrong::expected("a commit, tag or branch", node))
+    }
+}
+
+fn read_backends(fields: &Fields) -> Result<Vec<BackendChoice>, Problem> {
+    let choice = |node: &Node| match node {
+        Node::Text(text) if text == "auto" => Ok(BackendChoice::Auto),
+        other => match settings::backend(other)? {
+            Some(backend) => Ok(BackendChoice::One(backend)),
+            None => Err(Wrong::new("a model test needs a back-end")
+                .hint("auto selects cpu and each accelerator of a known worker")),
+        },
+    };
+    let chosen = fields.list("backends", Backend::ALL.len() + 1, choice)?;
+    Ok(if chosen.is_empty() { vec![BackendChoice::One(Backend::Cpu)] } else { chosen })
+}
+
+fn read_shapes(fields: &Fields) -> Result<Vec<(&'static str, Vec<Node>)>, Problem> {
+    let (mut found, mut shapes) = (Found::default(), Vec::new());
+    for name in SHAPES {
+        let values = found.keep(one_or_more(fields, name, |node| shape(name, node)));
+        let values = values.unwrap_or_default();
+        if !values.is_empty() {
+            shapes.push((name, values));
+        }
+    }
+    found.end().map(|()| shapes)
+}
+
+/// One value of a shape, in dtf's spelling.
+fn shape(name: &str, node: &Node) -> Result<Node, Wrong> {
+    let number = |most: i64| whole(1, most)(node).map(Node::Int);
+    match name {
+        "batch" => number(MAX_BATCH),
+        "sequence_length" => number(MAX_LENGTH),
+        "image_size" => number(MAX_IMAGE),
+        "dtype" => dtype(node),
+        "attention" => word_of(&ATTENTIONS, node),
+        "runtime" => word_of(&RUNTIMES, node),
+        "weights" => word_of(&WEIGHTS, node),
+        _ => Ok(node.clone()),
+    }
+}
+
+/// Checks that `exclude` and `include` refer only to back-ends and to shapes that are given.
+fn check_rules(fields: &Fields, shapes: &[(&str, Vec<Node>)]) -> Result<(), Problem> {
+    let known: Vec<&str> = ["backend"].into_iter().chain(SHAPES).collect();
+    for key in ["exclude", "include"] {
+        let Some(Node::List(rules)) = fields.get(key) else { continue };
+        for (at, rule) in rules.iter().enumerate() {
+            let Node::Map(pairs) = rule else { continue };
+            let path = fields.path.key(key).index(at);
+            Fields::new(rule, &path, &known)?;
+            let given = |name: &str| name == "backend" || shapes.iter().any(|(s, _)| *s == name);
+            if let Some((name, _)) = pairs.iter().find(|(name, _)| !given(name)) {
+                let option = name.replace('_', "-");
+                let problem =
+                    Problem::new(&path.key(name), format!("{name} has no values to select from"));
+                return Err(
+                    problem.hint(format!("specify its values with --{option} (in a plan: {name})"))
+                );
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Reads `include`, whose shapes are checked like those of a list. The back-ends are checked later,
+/// when those of the template are known.
+fn read_include(fields: &Fields) -> Result<Option<Node>, Problem> {
+    let Some(Node::List(items)) = fields.get("include") else {
+        return Ok(fields.get("include").cloned());
+    };
+    let path = fields.path.key("include");
+    let read = |(at, item): (usize, &Node)| {
+        let Node::Map(pairs) = item else { return Ok(item.clone()) };
+        let value = |(name, node): &(String, Node)| {
+            let value = shape(name, node).map_err(|wrong| wrong.at(&path.index(at).key(name)))?;
+            Ok((name.clone(), value))
+        };
+        Ok(Node::Map(pairs.iter().map(value).collect::<Result<_, _>>()?))
+    };
+    let items = items.iter().enumerate().map(read).collect::<Result<_, _>>()?;
+    Ok(Some(Node::List(items)))
+}
+
+/// Reads a list, or a single value as a list of one.
+fn one_or_more(
+    fields: &Fields,
+    key: &str,
+    read: impl Fn(&Node) -> Result<Node, Wrong>,
+) -> Result<Vec<Node>, Problem> {
+    match fields.get(key) {
+        Some(Node::List(_)) => fields.list(key, MAX_SHAPES, read),
+        _ => Ok(fields.optional(key, read)?.into_iter().collect()),
+    }
+}
+
+fn word_of(known: &[&str], node: &Node) -> Result<Node, Wrong> {
+    let wrong = || Wrong::expected(&format!("one of {}", known.join(", ")), node);
+    match node {
+        Node::Text(text) if known.contains(&text.as_str()) => Ok(node.clone()),
+        Node::Text(text) => Err(wrong().hint(did_you_mean(text, known))),
+        _ => Err(wrong()),
+    }
+}
+
+fn dtype(node: &Node) -> Result<Node, Wrong> {
+    let wrong = || Wrong::expected("one of fp32, fp16, bf16", node);
+    let Node::Text(text) = node else { return Err(wrong()) };
+    let known: Vec<&str> = DTYPES.iter().map(|(name, _)| *name).collect();
+    let found = DTYPES.iter().find(|(name, _)| name == text);
+    found
+        .map(|(_, plain)| Node::Text((*plain).to_owned()))
+        .ok_or_else(|| wrong().hint(did_you_mean(text, &known)))
+}
+
+/// Converts precisions in `exclude` to dtf's spelling. Other values are not converted: a value that
+/// is in no list excludes nothing and is refused later.
+fn with_plain_dtypes(node: &Node) -> Node {
+    match node {
+        Node::List(items) => Node::List(items.iter().map(with_plain_dtypes).collect()),
+        Node::Map(entries) => {
+            let plain = |(key, value): &(String, Node)| {
+                let value = if key == "dtype" { dtype(value).ok() } else { None }
+                    .unwrap_or_else(|| value.clone());
+                (key.clone(), value)
+            };
+            Node::Map(entries.iter().map(plain).collect())
+        }
+        other => other.clone(),
+    }
+}
+
+fn read_parameters(fields: &Fields) -> Result<Vec<(String, Node)>, Problem> {
+    let path = fields.path.key("parameters");
+    let Some(node) = fields.get("parameters") else { return Ok(Vec::new()) };
+    let Node::Map(entries) = node else {
+        return Err(Wrong::expected("a mapping", node).at(&path));
+    };
+    for (name, value) in entries {
+        let key = path.key(name);
+        if OWN_KEYS.contains(&name.as_str()) {
+            let problem = Problem::new(&key, format!("{name} is not one of the parameters"));
+            return Err(problem.hint(format!("move {name} one level up, into the model entry")));
+        }
+        if value.scalar().is_none_or(|text| text.len() > 1024) {
+            return Err(Wrong::expected("a number or a short text", value).at(&key));
+        }
+    }
+    Ok(entries.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn local_models_are_named_after_their_directory_or_file() {
+        for (file, model, name) in [
+            ("mine", "./mine", "mine"),
+            ("a/mine/config.json", "./a/mine", "mine"),
+            ("small.json", "./small", "small"),
+            ("a/my-config.json", "./a/my-config", "my-config"),
+            ("config.json", ".", "model"),
+        ] {
+            assert_eq!(local_name(file), model);
+            assert_eq!(plain_name(model), name);
+        }
+    }
+}

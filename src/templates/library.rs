@@ -1,0 +1,381 @@
+//! Every template in effect, and the tables that say which model belongs to which family.
+//!
+//! Texts come in layers: those in the binary, those added to a coordinator, those in the
+//! user's own directory. A later layer wins, path by path (`template_path`); tables of
+//! families are merged instead. Limits: [`MAX_FILES`], [`MAX_FILE_BYTES`] and
+//! [`MAX_LAYER_BYTES`] of one layer. Promises: what stands in for what is told
+//! ([`Library::shadows`]), and a template's digest covers every text that it can reach.
+
+use crate::assets;
+use crate::domain::accelerator::Backend;
+use crate::domain::digest::hexadecimal;
+use crate::domain::template::MAX_TEMPLATES;
+use crate::models::family::{FAMILY_TABLES, Families};
+use crate::templates::origin::{Origin, Text};
+use crate::templates::path::{FAMILIES, SHARED, TemplatePath};
+use crate::templates::template::Template;
+use crate::text::error::Wrong;
+use sha2::{Digest, Sha256};
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::OnceLock;
+
+/// Most texts in one layer.
+pub const MAX_FILES: usize = MAX_TEMPLATES;
+/// Largest text.
+pub const MAX_FILE_BYTES: usize = 256 << 10;
+/// Most bytes of all texts in one layer.
+pub const MAX_LAYER_BYTES: usize = 8 << 20;
+
+/// A text that stands in for one of a lower layer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shadow {
+    pub path: String,
+    pub by: Origin,
+    pub over: Origin,
+}
+
+impl fmt::Display for Shadow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { path, by, over } = self;
+        match over {
+            Origin::BuiltIn => write!(f, "{path} of {by} stands in for the built-in one"),
+            over => write!(f, "{path} of {by} stands in for the one of {over}"),
+        }
+    }
+}
+
+/// The templates in effect.
+#[derive(Debug, Clone)]
+pub struct Library {
+    /// By path; tables of families are not among them.
+    texts: BTreeMap<String, Text>,
+    /// `families.yaml` of each layer that has one, the lowest first.
+    tables: Vec<Text>,
+    /// Merged; absent while only the built-in one counts, which is read when it is needed.
+    families: Option<Families>,
+    shadows: Vec<Shadow>,
+    /// Over every shared text; kept, since each template's digest starts with it.
+    shared: OnceLock<Sha256>,
+}
+
+impl Library {
+    /// What the binary carries. Cheap: nothing is parsed.
+    #[must_use]
+    pub fn built_in() -> Self {
+        let built_in = |text| Text { origin: Origin::BuiltIn, text: Cow::Borrowed(text) };
+        let texts = assets::templates().map(|(path, text)| (path.to_owned(), built_in(text)));
+        Self {
+            texts: texts.collect(),
+            tables: vec![built_in(assets::families())],
+            families: None,
+            shadows: Vec::new(),
+            shared: OnceLock::new(),
+        }
+    }
+
+    /// The same with a layer on top. Templates are compiled when they are used.
+    ///
+    /// # Errors
+    /// A path that is not a place for a template, a limit, a table of families that is broken,
+    /// or a family that no table names.
+    pub fn with_layer(
+        mut self,
+        layer: impl IntoIterator<Item = (String, Text)>,
+    ) -> Result<Self, Wrong> {
+        let mut paths = BTreeSet::new();
+        let mut bytes = 0_usize;
+        for (path, text) in layer {
+            TemplatePath::parse(&path)?;
+            check_size(&path, &text.text)?;
+            bytes = bytes.saturating_add(text.text.len());
+            if !paths.insert(path.clone()) {
+                return Err(Wrong::new(format!("{path} is given twice")));
+            }
+            if paths.len() > MAX_FILES || bytes > MAX_LAYER_BYTES {
+                return Err(Wrong::new(format!(
+                    "a layer of templates has at most {MAX_FILES} files and {} MiB",
+                    MAX_LAYER_BYTES >> 20
+                )));
+            }
+            self.put(path, text)?;
+        }
+        for path in &paths {
+            self.check_family(path)?;
+        }
+        self.shared = OnceLock::new();
+        Ok(self)
+    }
+
+    fn put(&mut self, path: String, text: Text) -> Result<(), Wrong> {
+        if path == FAMILIES {
+            let merged = self.families().merged(&text.text);
+            let origin = &text.origin;
+            self.families =
+                Some(merged.map_err(|why| Wrong::new(format!("{FAMILIES} of {origin}: {why}")))?);
+            self.tables.push(text);
+            return Ok(());
+        }
+        let by = text.origin.clone();
+        if let Some(below) = self.texts.insert(path.clone(), text) {
+            // What the lower layer hid is hidden still; one line says it.
+            self.shadows.retain(|shadow| shadow.path != path);
+            self.shadows.push(Shadow { path, by, over: below.origin });
+        }
+        Ok(())
+    }
+
+    fn check_family(&self, path: &str) -> Result<(), Wrong> {
+        let TemplatePath::Test { family, backend } = TemplatePath::parse(path)? else {
+            return Ok(());
+        };
+        if !self.families().families.contains_key(family) {
+            let wrong = Wrong::new(format!("{path}: no table names the family {family}"));
+            return Err(wrong.hint(format!(
+                "put a {FAMILIES} beside it: families: {{ {family}: {{ title: …, tasks: […] }} }}"
+            )));
+        }
+        if backend.is_some() && !self.texts.contains_key(&general(family)) {
+            let wrong = Wrong::new(format!("{path} stands alone"));
+            return Err(wrong.hint(format!("the family needs {} too", general(family))));
+        }
+        Ok(())
+    }
+
+    /// Which model belongs to which family.
+    #[must_use]
+    pub fn families(&self) -> &Families {
+        self.families.as_ref().unwrap_or(&FAMILY_TABLES)
+    }
+
+    /// The template that the tests of a family on a back-end are written with; without a
+    /// back-end, on those that have none of their own.
+    ///
+    /// # Errors
+    /// There is no template for the family, or it is broken.
+    pub fn template(&self, family: &str, backend: Option<Backend>) -> Result<Template, Wrong> {
+        let own = backend.map(|backend| special(family, backend));
+        let own = own.filter(|path| self.texts.contains_key(path));
+        let path = own.unwrap_or_else(|| general(family));
+        let Some(text) = self.texts.get(&path) else {
+            let known: Vec<&str> = self.with_template().collect();
+            let message = format!("tests for the family {family} cannot be generated yet");
+            let hint = format!("known are {}", known.join(", "));
+            return Err(Wrong::new(message).hint(hint));
+        };
+        Template::build(&path, text, self.shared_texts(), self.digest(&path, text))
+    }
+
+    /// Families that have a template.
+    pub fn with_template(&self) -> impl Iterator<Item = &str> {
+        self.texts.keys().filter_map(|path| path.strip_suffix("/test.py.j2"))
+    }
+
+    /// Back-ends for which a family has a template of its own.
+    pub fn special_backends(&self, family: &str) -> impl Iterator<Item = Backend> {
+        let own = |backend: &Backend| self.texts.contains_key(&special(family, *backend));
+        Backend::ALL.into_iter().filter(own)
+    }
+
+    /// What stands in for something else, in order of path within each layer.
+    #[must_use]
+    pub fn shadows(&self) -> &[Shadow] {
+        &self.shadows
+    }
+
+    /// Every text in effect with its path: all tables of families, then the rest by path.
+    pub fn texts(&self) -> impl Iterator<Item = (&str, &Text)> {
+        let tables = self.tables.iter().map(|text| (FAMILIES, text));
+        tables.chain(self.texts.iter().map(|(path, text)| (path.as_str(), text)))
+    }
+
+    fn shared_texts(&self) -> impl Iterator<Item = (&str, &Text)> {
+        let shared = self.texts.iter().filter(|(path, _)| path.starts_with(SHARED));
+        shared.map(|(path, text)| (path.as_str(), text))
+    }
+
+    /// SHA-256 over all shared texts in order of path, then the template's own; each as its
+    /// path, a zero byte, its length in decimal, a zero byte, and itself.
+    fn digest(&self, path: &str, text: &Text) -> String {
+        let shared = self.shared.get_or_init(|| {
+            let mut digest = Sha256::new();
+            for (path, text) in self.shared_texts() {
+                add(&mut digest, path, &text.text);
+            }
+            digest
+        });
+        let mut digest = shared.clone();
+        add(&mut digest, path, &text.text);
+        hexadecimal(&digest.finalize())
+    }
+}
+
+fn add(digest: &mut Sha256, path: &str, text: &str) {
+    digest.update(format!("{path}\0{}\0", text.len()));
+    digest.update(text);
+}
+
+fn general(family: &str) -> String {
+    format!("{family}/test.py.j2")
+}
+
+fn special(family: &str, backend: Backend) -> String {
+    format!("{family}/{}.py.j2", backend.name())
+}
+
+/// # Errors
+/// Larger than [`MAX_FILE_BYTES`].
+pub fn check_size(path: &str, text: &str) -> Result<(), Wrong> {
+    if text.len() > MAX_FILE_BYTES {
+        let message = format!("{path} has {} bytes, at most {MAX_FILE_BYTES}", text.len());
+        return Err(Wrong::new(message).hint("is it a template?"));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::templates::template::Context;
+    use serde_json::Map;
+
+    const RADAR: &str = "---\nfamily: radar\nversion: 7\ntasks: [echo]\nbackends: [cpu]\n\
+        parameters: {}\nrequirements: []\n---\n";
+    const TABLE: &str = "schema: 1\nfamilies: { radar: { title: Radar, tasks: [echo] } }\n\
+        model_types: { radar_net: { family: radar, task: echo } }\n";
+
+    fn layer(name: &str, files: &[(&str, &str)]) -> Vec<(String, Text)> {
+        let origin = Origin::Directory(name.into());
+        let text = |text: &str| Text { origin: origin.clone(), text: Cow::Owned(text.to_owned()) };
+        files.iter().map(|(path, body)| ((*path).to_owned(), text(body))).collect()
+    }
+
+    fn with(library: Library, name: &str, files: &[(&str, &str)]) -> Result<Library, String> {
+        library.with_layer(layer(name, files)).map_err(|wrong| wrong.message)
+    }
+
+    fn mine(files: &[(&str, &str)]) -> Result<Library, String> {
+        with(Library::built_in(), "mine", files)
+    }
+
+    fn text(library: &Library, family: &str, backend: Option<Backend>) -> Result<String, Wrong> {
+        let template = library.template(family, backend)?;
+        template.render(&Context {
+            test_name: "t",
+            model: "m",
+            family,
+            model_type: "x",
+            backend: "cpu",
+            config: &Map::new(),
+            parameters: &template.front_matter.parameters,
+            revision: None,
+            weights_directory: None,
+            requirements: &[],
+            template_version: 1,
+            template_digest: "",
+            dtf_version: "0",
+        })
+    }
+
+    #[test]
+    fn every_family_of_the_binary_has_a_template() {
+        let library = Library::built_in();
+        let families: Vec<&str> = library.with_template().collect();
+        assert!(
+            families.iter().copied().eq(library.families().families.keys().map(String::as_str))
+        );
+        for family in families {
+            let template = library.template(family, None).expect(family);
+            assert_eq!((template.name(), template.digest.len()), (family, 64));
+            assert!(text(&library, family, None).expect(family).contains("def main("));
+        }
+        for (path, text) in library.texts() {
+            assert!(TemplatePath::parse(path).is_ok() && check_size(path, &text.text).is_ok());
+        }
+        let wrong = library.template("colour", None).expect_err("no family");
+        assert!(wrong.hint.is_some_and(|hint| hint.starts_with("known are asr_seq2seq, ")));
+    }
+
+    #[test]
+    fn a_family_can_be_added() {
+        let text_of = format!("{RADAR}print('one')");
+        let library = mine(&[("radar/test.py.j2", &text_of), ("families.yaml", TABLE)]);
+        let library = library.expect("a library");
+        assert_eq!(library.families().model_types["radar_net"].family, "radar");
+        assert_eq!(text(&library, "radar", None).as_deref(), Ok("print('one')\n"));
+        assert!(library.shadows().is_empty());
+        let missing = mine(&[("radar/test.py.j2", &text_of)]).expect_err("no table");
+        assert_eq!(missing, "radar/test.py.j2: no table names the family radar");
+        let alone = mine(&[("radar/cuda.py.j2", &text_of), ("families.yaml", TABLE)]);
+        assert_eq!(alone.expect_err("no test.py.j2"), "radar/cuda.py.j2 stands alone");
+    }
+
+    #[test]
+    fn later_layers_win_path_by_path_and_it_is_told() {
+        let vlm = RADAR.replace("radar", "vlm");
+        let cuda = vlm.replace("[cpu]", "[cuda]");
+        let below = mine(&[("vlm/test.py.j2", &format!("{vlm}one"))]).expect("a library");
+        let above = with(
+            below.clone(),
+            "above",
+            &[
+                ("vlm/test.py.j2", &format!("{vlm}two")),
+                ("vlm/cuda.py.j2", &format!("{cuda}three")),
+                ("_shared/new.py.j2", ""),
+            ],
+        );
+        let above = above.expect("a library");
+        assert_eq!(text(&below, "vlm", Some(Backend::Cuda)).as_deref(), Ok("one\n"));
+        assert_eq!(text(&above, "vlm", Some(Backend::Cpu)).as_deref(), Ok("two\n"));
+        assert_eq!(text(&above, "vlm", Some(Backend::Cuda)).as_deref(), Ok("three\n"));
+        assert_eq!(above.special_backends("vlm").collect::<Vec<_>>(), [Backend::Cuda]);
+        let cuda = above.template("vlm", Some(Backend::Cuda)).expect("a template");
+        assert_eq!(cuda.name(), "vlm/cuda");
+        assert_eq!(cuda.origin, Origin::Directory("above".into()));
+        let told = |library: &Library| {
+            library.shadows().iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        assert_eq!(told(&below), ["vlm/test.py.j2 of mine stands in for the built-in one"]);
+        assert_eq!(told(&above), ["vlm/test.py.j2 of above stands in for the one of mine"]);
+    }
+
+    #[test]
+    fn a_digest_covers_what_is_shared() {
+        let digest = |library: &Library| library.template("vlm", None).expect("it").digest;
+        let built_in = Library::built_in();
+        assert_eq!(digest(&built_in), digest(&Library::built_in()));
+        assert_ne!(digest(&built_in), built_in.template("video", None).expect("it").digest);
+        let changed = |path: &str| {
+            let files = built_in.texts().find(|(name, _)| *name == path).expect(path);
+            let changed = format!("{}\n", files.1.text);
+            mine(&[(path, &changed)]).expect(path)
+        };
+        assert_ne!(digest(&built_in), digest(&changed("vlm/test.py.j2")));
+        assert_ne!(digest(&built_in), digest(&changed("_shared/report.py.j2")));
+        assert_eq!(digest(&built_in), digest(&changed("video/test.py.j2")));
+    }
+
+    #[test]
+    fn limits_and_broken_layers_are_refused() {
+        assert!(mine(&[("../x.py.j2", "")]).is_err());
+        let twice = mine(&[("_shared/a.py.j2", ""), ("_shared/a.py.j2", "")]);
+        assert_eq!(twice.expect_err("twice"), "_shared/a.py.j2 is given twice");
+        let large = "x".repeat(MAX_FILE_BYTES + 1);
+        assert!(
+            mine(&[("_shared/a.py.j2", &large)]).expect_err("large").contains("at most 262144")
+        );
+        let many: Vec<String> = (0..=MAX_FILES).map(|n| format!("_shared/a{n}.py.j2")).collect();
+        let many: Vec<(&str, &str)> = many.iter().map(|path| (path.as_str(), "")).collect();
+        assert!(mine(&many).expect_err("many").contains("at most 500 files"));
+        let broken = mine(&[("families.yaml", "schema: 3")]).expect_err("another schema");
+        assert_eq!(broken, "families.yaml of mine: schema 3 of the families is unknown, this is 1");
+    }
+
+    #[test]
+    fn a_broken_shared_text_is_named_with_its_line() {
+        let library = mine(&[("_shared/base.py.j2", "\n{% if %}")]).expect("a library");
+        let wrong = library.template("vlm", None).expect_err("broken");
+        assert!(wrong.message.contains("_shared/base.py.j2:2"), "{}", wrong.message);
+    }
+}

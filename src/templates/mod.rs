@@ -1,0 +1,10 @@
+//! Templates of tests: the layers that they come from, their front matter, and the checks that a
+//! template passes before it is used.
+//!
+//! Pure: the texts of a layer are read by the caller.
+
+pub mod check;
+pub mod library;
+pub mod origin;
+pub mod path;
+pub mod template;

@@ -1,0 +1,140 @@
+//! Where a text may stand in a folder of templates, and what it is there.
+//!
+//! ```text
+//! families.yaml              model types, architectures and names by family
+//! <family>/test.py.j2        the family's template
+//! <family>/<backend>.py.j2   the one for a back-end, which wins over test.py.j2 there
+//! _shared/<part>.py.j2       what templates extend and include
+//! ```
+//! Promise: a path that is accepted is relative, ASCII, of at most two parts and
+//! [`MAX_PATH_BYTES`] bytes, and cannot lead out of the folder.
+
+use crate::domain::accelerator::Backend;
+use crate::models::family::check_name;
+use crate::text::error::{Wrong, did_you_mean};
+use crate::text::node::shortened;
+
+/// Longest path, in bytes.
+pub use crate::domain::template::MAX_PATH_BYTES;
+
+/// The table of families, by its path.
+pub const FAMILIES: &str = "families.yaml";
+/// The folder of what templates share.
+pub const SHARED: &str = "_shared/";
+
+const ENDING: &str = ".py.j2";
+/// For people.
+pub const LAYOUT: &str = "known are families.yaml, FAMILY/test.py.j2, FAMILY/BACKEND.py.j2 and \
+    _shared/PART.py.j2";
+
+/// What stands at a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TemplatePath<'a> {
+    Families,
+    Shared,
+    /// A whole template: for one back-end, or for all that have none of their own.
+    Test {
+        family: &'a str,
+        backend: Option<Backend>,
+    },
+}
+
+impl<'a> TemplatePath<'a> {
+    /// # Errors
+    /// The path is none of the four above.
+    pub fn parse(path: &'a str) -> Result<Self, Wrong> {
+        let refuse = |why: &str| {
+            Wrong::new(format!("{:?} is not a place for a template: {why}", shortened(path)))
+                .hint(LAYOUT)
+        };
+        if path.len() > MAX_PATH_BYTES {
+            return Err(refuse("the path is too long"));
+        }
+        if path == FAMILIES {
+            return Ok(Self::Families);
+        }
+        let name = path.strip_suffix(ENDING);
+        let Some((folder, name)) = name.and_then(|name| name.split_once('/')) else {
+            return Err(refuse("it does not look like one"));
+        };
+        if folder == SHARED.trim_end_matches('/') {
+            check_name(name).map_err(|why| refuse(&why))?;
+            return Ok(Self::Shared);
+        }
+        check_name(folder).map_err(|why| refuse(&why))?;
+        if name == "test" {
+            return Ok(Self::Test { family: folder, backend: None });
+        }
+        if let Some(backend) = Backend::ALL.into_iter().find(|backend| backend.name() == name) {
+            return Ok(Self::Test { family: folder, backend: Some(backend) });
+        }
+        let known: Vec<&str> =
+            std::iter::once("test").chain(Backend::ALL.map(Backend::name)).collect();
+        let wrong = refuse("its name is neither test nor a back-end");
+        Err(wrong.hint(did_you_mean(name, &known)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn the_four_places_are_known() {
+        let parse = |path| TemplatePath::parse(path).expect(path);
+        assert_eq!(parse("families.yaml"), TemplatePath::Families);
+        assert_eq!(parse("_shared/base.py.j2"), TemplatePath::Shared);
+        let test = |family, backend| TemplatePath::Test { family, backend };
+        assert_eq!(parse("vlm/test.py.j2"), test("vlm", None));
+        assert_eq!(parse("vlm/cuda.py.j2"), test("vlm", Some(Backend::Cuda)));
+    }
+
+    #[test]
+    fn other_paths_are_refused() {
+        let long = format!("{}/test.py.j2", "x".repeat(61));
+        for path in [
+            "",
+            "/etc/passwd",
+            "../vlm/test.py.j2",
+            "vlm/../test.py.j2",
+            "vlm/deep/test.py.j2",
+            "vlm//test.py.j2",
+            "./vlm/test.py.j2",
+            "vlm\\test.py.j2",
+            "C:/test.py.j2",
+            "VLM/test.py.j2",
+            "v m/test.py.j2",
+            "vlm/test.py",
+            "vlm/Test.py.j2",
+            "vlm/.py.j2",
+            "/test.py.j2",
+            "_shared/../x.py.j2",
+            "_shared/.py.j2",
+            "_other/test.py.j2",
+            "test.py.j2",
+            "families.yml",
+            "modèle/test.py.j2",
+            "vlm/test\0.py.j2",
+            "vlm/test.py.j2\n",
+            long.as_str(),
+        ] {
+            assert!(TemplatePath::parse(path).is_err(), "{path:?}");
+        }
+        let wrong = TemplatePath::parse("vlm/cudo.py.j2").expect_err("a typing mistake");
+        assert_eq!(wrong.hint.as_deref(), Some("did you mean \"cuda\"?"));
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_accepted_stays_in_the_folder(
+            path in "(\\.\\./|/|_shared/|[a-z_]{1,8}/|[.\\\\/a-zé]{0,6}){0,3}(test|cuda|[a-z.]{0,6})(\\.py\\.j2)?"
+        ) {
+            if TemplatePath::parse(&path).is_ok() {
+                prop_assert!(path.is_ascii() && path.len() <= MAX_PATH_BYTES);
+                prop_assert!(!path.contains("..") && !path.contains('\\') && !path.starts_with('/'));
+                prop_assert!(path.split('/').count() <= 2);
+            }
+        }
+    }
+}

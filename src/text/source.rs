@@ -1,0 +1,162 @@
+//! The text of a plan file: read into a tree, and asked again where a field stands.
+
+use crate::domain::text::{self, TextError};
+use crate::text::depth::{MAX_DEPTH, too_deep};
+use crate::text::error::{PlanError, Problem};
+use crate::text::locate::{Finder, Path};
+use crate::text::node::{Builder, MAX_NODES, Node};
+use serde::de::DeserializeSeed;
+use std::cell::Cell;
+use std::sync::Arc;
+
+/// Largest plan file.
+pub const MAX_PLAN_BYTES: usize = 4 << 20;
+
+/// Line and column, counted from 1.
+type Position = (u32, u32);
+
+/// A file has fewer lines than this type has numbers.
+fn position(line: usize, column: usize) -> Position {
+    (u32::try_from(line).unwrap_or(u32::MAX), u32::try_from(column).unwrap_or(u32::MAX))
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Source {
+    /// File name as the caller gave it; one that ends in `.json` is read as JSON.
+    origin: String,
+    text: Arc<str>,
+}
+
+impl Source {
+    /// # Errors
+    /// Larger than [`MAX_PLAN_BYTES`], not UTF-8, or nested deeper than [`MAX_DEPTH`].
+    pub fn new(bytes: &[u8], origin: &str) -> Result<Self, PlanError> {
+        let origin: String = origin.chars().take(4096).collect();
+        let refuse = |position, message: String, hint: &str| PlanError {
+            origin: origin.as_str().into(),
+            position,
+            field: String::new(),
+            message,
+            hint: (!hint.is_empty()).then(|| hint.to_owned()),
+            also: Box::default(),
+        };
+        if bytes.len() > MAX_PLAN_BYTES {
+            let mebibytes = bytes.len() as f64 / f64::from(1 << 20);
+            let most = MAX_PLAN_BYTES >> 20;
+            let message = format!("the file has {mebibytes:.1} MiB, at most {most} are allowed");
+            return Err(refuse(None, message, "a matrix keeps plans small; or split the plan"));
+        }
+        let text = text::decode(bytes).map_err(|error| match error {
+            TextError::NotUtf8 { line, .. } => {
+                refuse(Some(position(line, 1)), "the text is not UTF-8".into(), "")
+            }
+            other => refuse(None, other.to_string(), ""),
+        })?;
+        let source = Self { origin: origin.clone(), text: text.as_ref().into() };
+        if let (false, Some(line)) = (source.is_json(), too_deep(&text)) {
+            let message = format!("more than {MAX_DEPTH} brackets are open at once");
+            return Err(refuse(
+                Some(position(line, 1)),
+                message,
+                "is a closing bracket or quote missing?",
+            ));
+        }
+        Ok(source)
+    }
+
+    #[must_use]
+    pub fn origin(&self) -> &str {
+        &self.origin
+    }
+
+    fn is_json(&self) -> bool {
+        is_json(&self.origin)
+    }
+
+    /// # Errors
+    /// Broken syntax, a key twice, a number that is not finite, too many values.
+    pub fn parse(&self) -> Result<Node, PlanError> {
+        let left = Cell::new(MAX_NODES);
+        self.read(Builder::new(&left)).map_err(|(position, message)| {
+            let tab = position.is_some_and(|(line, _)| {
+                self.text
+                    .lines()
+                    .nth((line as usize).saturating_sub(1))
+                    .is_some_and(|line| line.contains('\t'))
+            });
+            PlanError {
+                origin: self.origin.as_str().into(),
+                position,
+                field: String::new(),
+                message,
+                hint: tab.then(|| "indent with blanks, not with tabs".to_owned()),
+                also: Box::default(),
+            }
+        })
+    }
+
+    /// Adds file name, line and column to a problem and those that it carries, which come out in
+    /// the order of the file.
+    #[must_use]
+    pub fn refuse(&self, mut problem: Problem) -> PlanError {
+        let also = std::mem::take(&mut problem.also);
+        let mut first = self.refuse_one(problem);
+        let mut others: Vec<_> = also.into_iter().map(|problem| self.refuse_one(problem)).collect();
+        others.sort_by_key(|other| other.position);
+        if let Some(earliest) = others.first_mut().filter(|other| other.position < first.position) {
+            std::mem::swap(earliest, &mut first);
+            others.sort_by_key(|other| other.position);
+        }
+        PlanError { also: others.into(), ..first }
+    }
+
+    fn refuse_one(&self, problem: Problem) -> PlanError {
+        let position = match self.read(Finder { steps: &problem.path.0 }) {
+            Err((position, _)) => position,
+            Ok(()) => None,
+        };
+        PlanError {
+            origin: self.origin.as_str().into(),
+            position: position.filter(|_| problem.path != Path::default()),
+            field: problem.path.to_string(),
+            message: problem.message,
+            hint: problem.hint,
+            also: Box::default(),
+        }
+    }
+
+    fn read<'de, S: DeserializeSeed<'de>>(
+        &'de self,
+        seed: S,
+    ) -> Result<S::Value, (Option<Position>, String)> {
+        if self.is_json() {
+            let mut from = serde_json::Deserializer::from_str(&self.text);
+            let value = seed.deserialize(&mut from);
+            let value = value.and_then(|value| from.end().map(|()| value));
+            value.map_err(|problem| {
+                let at = position(problem.line().max(1), problem.column().max(1));
+                let message = problem.to_string();
+                let suffix = format!(" at line {} column {}", problem.line(), problem.column());
+                (Some(at), without(&message, &suffix))
+            })
+        } else {
+            let value = seed.deserialize(serde_yaml::Deserializer::from_str(&self.text));
+            value.map_err(|problem| {
+                let at = problem.location().map(|at| position(at.line(), at.column()));
+                let message = problem.to_string();
+                let suffix = at.map(|(line, column)| format!(" at line {line} column {column}"));
+                (at, without(&message, &suffix.unwrap_or_default()))
+            })
+        }
+    }
+}
+
+/// Whether a file is JSON, by its name.
+#[must_use]
+pub fn is_json(path: &str) -> bool {
+    path.rsplit_once('.').is_some_and(|(_, end)| end.eq_ignore_ascii_case("json"))
+}
+
+fn without(message: &str, suffix: &str) -> String {
+    message.strip_suffix(suffix).unwrap_or(message).to_owned()
+}
