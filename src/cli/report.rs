@@ -4,12 +4,11 @@ use super::args::{Global, Output, ReportArgs, Since, WhichRun};
 use super::console::Console;
 use super::exit;
 use super::failure::Failure;
-use super::stored::{Source, Stored};
-use crate::api::v1::reports::{MAX_ROWS, ReportQuery, ReportView, Totals};
+use super::stored::Source;
+use crate::api::v1::reports::{ReportQuery, ReportView, Totals};
 use crate::domain::id::RunId;
-use crate::domain::time::{Millis, Timestamp};
+use crate::domain::time::Millis;
 use crate::results;
-use crate::store;
 use crate::sys::clock::Clock;
 
 const DEFAULT_SINCE: Since = Since::Last(Millis::from_secs(7 * 86_400));
@@ -22,12 +21,12 @@ pub async fn run(console: Console, global: &Global, args: ReportArgs) -> Result<
             Since::Last(span) => Clock::start().now().0.saturating_sub(span.0),
             Since::At(time) => time.0,
         };
-        ask(&source, &ReportQuery { since_ms: Some(since), run: None, limit }).await?
+        source.report(&ReportQuery { since_ms: Some(since), run: None, limit }).await?
     } else {
         let mut reports = Vec::new();
         for run in chosen(&source, &args.run).await? {
-            reports
-                .push(ask(&source, &ReportQuery { since_ms: None, run: Some(run), limit }).await?);
+            let query = ReportQuery { since_ms: None, run: Some(run), limit };
+            reports.push(source.report(&query).await?);
         }
         let merged = results::merge(reports);
         merged
@@ -55,24 +54,6 @@ async fn chosen(source: &Source, named: &[WhichRun]) -> Result<Vec<RunId>, Failu
     runs.sort_unstable();
     runs.dedup();
     Ok(runs)
-}
-
-async fn ask(source: &Source, query: &ReportQuery) -> Result<ReportView, Failure> {
-    match source {
-        Source::Coordinator(client) => Ok(client.report_view(query).await?),
-        Source::Stored(stored) => from_store(stored, query),
-    }
-}
-
-/// Reads results that no coordinator serves.
-fn from_store(stored: &Stored, query: &ReportQuery) -> Result<ReportView, Failure> {
-    let asked = store::rows::ReportQuery {
-        since: query.since_ms.map(Timestamp),
-        run: query.run,
-        limit: query.limit.unwrap_or(MAX_ROWS) as usize,
-    };
-    let rows = stored.store().report(&asked).map_err(|error| Failure::chain(&error))?;
-    Ok(results::assemble(rows))
 }
 
 /// The table says by itself that rows are missing; a file of values could not.

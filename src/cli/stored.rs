@@ -8,13 +8,13 @@ use super::failure::Failure;
 use super::results::ResultsArgs;
 use super::serving;
 use crate::api::page::PageQuery;
-use crate::api::v1::test_views::{AttemptDetail, TestQuery, TestView, Why};
-use crate::blobs::{self, Blobs};
+use crate::api::v1::reports::{ReportQuery, ReportView};
+use crate::api::v1::test_views::{TestQuery, TestView, Why};
+use crate::blobs::{self, FileBlobs};
 use crate::client::{Client, ClientError};
 use crate::config::{File, locate};
-use crate::coordinator::{self, Completed};
 use crate::domain::id::{AttemptId, RunId, TestId};
-use crate::store::rows::AttemptFilter;
+use crate::results::{self, Completion, CurrentStore, Reader};
 use crate::store::{self, Store, StoreError};
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
@@ -63,8 +63,7 @@ impl Source {
                 Ok(client.runs(&newest).await?.items.into_iter().map(|run| run.run).collect())
             }
             Self::Stored(stored) => {
-                let runs = stored.store.runs(None, limit as usize);
-                let runs = runs.map_err(|error| Failure::chain(&error))?;
+                let runs = stored.reader.runs(None, limit as usize).map_err(failed)?;
                 Ok(runs.into_iter().map(|run| run.run).collect())
             }
         }
@@ -72,25 +71,35 @@ impl Source {
 
     /// Tests of a run with a text in their names.
     pub async fn tests_named(&self, run: RunId, text: &str) -> Result<Vec<TestView>, Failure> {
+        let query = TestQuery {
+            run: Some(run),
+            name: Some(text.to_owned()),
+            limit: Some(MAX_NAMED),
+            ..TestQuery::default()
+        };
         match self {
-            Self::Coordinator(client) => {
-                let query = TestQuery {
-                    run: Some(run),
-                    name: Some(text.to_owned()),
-                    limit: Some(MAX_NAMED),
-                    ..TestQuery::default()
-                };
-                Ok(client.tests(&query).await?.items)
-            }
+            Self::Coordinator(client) => Ok(client.tests(&query).await?.items),
             Self::Stored(stored) => {
-                let filter = store::rows::TestFilter {
-                    run: Some(run),
-                    name: Some(text.to_owned()),
-                    limit: MAX_NAMED as usize,
-                    ..store::rows::TestFilter::default()
-                };
-                let found = stored.store.tests(&filter).map_err(|error| Failure::chain(&error))?;
-                Ok(found.into_iter().map(coordinator::test_view).collect())
+                stored.reader.tests(&query, None, MAX_NAMED as usize).map_err(failed)
+            }
+        }
+    }
+
+    /// Reports the tests of a run, or of several.
+    pub async fn report(&self, query: &ReportQuery) -> Result<ReportView, Failure> {
+        match self {
+            Self::Coordinator(client) => Ok(client.report_view(query).await?),
+            Self::Stored(stored) => stored.reader.report(query).map_err(failed),
+        }
+    }
+
+    /// Explains why a test waits, was skipped, or ended as it did.
+    pub async fn why(&self, test: TestId) -> Result<Why, Failure> {
+        match self {
+            Self::Coordinator(client) => Ok(client.why(test).await?),
+            Self::Stored(stored) => {
+                let why = stored.reader.why(test).map_err(failed)?;
+                why.ok_or_else(|| stored.absent(test))
             }
         }
     }
@@ -142,11 +151,11 @@ fn nobody(client: &Client, directory: &Path) -> Failure {
     })
 }
 
-/// A data directory, of which nothing is changed.
+/// The results in a data directory. They are only read.
 pub struct Stored {
     directory: PathBuf,
-    store: Store,
-    /// Holds a copy of the results, where the database itself is in use.
+    reader: Reader,
+    /// Holds a copy of the results if the database itself is in use.
     _copy: Option<TempDir>,
 }
 
@@ -164,71 +173,52 @@ impl Stored {
                 console.note(&format!("{error}; these results are read from the event log"));
                 (store, Some(copy))
             }
-            Err(error) => return Err(Failure::chain(&error)),
+            Err(error) => return Err(failed(error)),
         };
-        Ok(Self { directory: directory.to_owned(), store, _copy: copy })
+        let reader = Reader::new(CurrentStore::new(store));
+        Ok(Self { directory: directory.to_owned(), reader, _copy: copy })
     }
 
-    pub fn store(&self) -> &Store {
-        &self.store
-    }
-
-    /// What an attempt wrote, as far as it was kept.
+    /// The stored output of an attempt.
     pub fn log(&self, attempt: AttemptId) -> Result<Vec<u8>, Failure> {
-        let found = self.store.attempt(attempt).map_err(|error| Failure::chain(&error))?;
-        let found = found.ok_or_else(|| self.absent(&attempt.to_string()))?;
-        let unreadable = |what: String| Failure::new(format!("the output of {attempt}: {what}"));
-        let detail: AttemptDetail = match found.detail {
-            Some(detail) => {
-                serde_json::from_str(detail.get()).map_err(|error| unreadable(error.to_string()))?
-            }
-            None => AttemptDetail::default(),
-        };
-        let Some(log) = detail.log else { return Ok(detail.output.into_bytes()) };
-        let digest = log.sha256.parse().map_err(|_| unreadable("no digest".to_owned()))?;
-        let blobs = Blobs::open(self.directory.join(blobs::FOLDER));
-        let blobs = blobs.map_err(|error| Failure::chain(&error))?;
-        blobs.get(&digest, log.size_bytes).map_err(|error| Failure::chain(&error))
-    }
-
-    pub fn why(&self, test: TestId) -> Result<Why, Failure> {
-        let filter = AttemptFilter {
-            test: Some(test),
-            limit: coordinator::MAX_ATTEMPTS,
-            ..AttemptFilter::default()
-        };
-        let attempts = self.store.attempts(&filter).map_err(|error| Failure::chain(&error))?;
-        let attempts: Vec<_> = attempts.into_iter().map(coordinator::attempt_view).collect();
-        Ok(coordinator::ended(self.test(test)?, &attempts))
+        let view = self.reader.attempt(attempt).map_err(failed)?;
+        let view = view.ok_or_else(|| self.absent(attempt))?;
+        let blobs = FileBlobs::new(self.directory.join(blobs::DIRECTORY)).map_err(failed)?;
+        let output = results::output(&blobs, view).map_err(failed)?;
+        let missing = || Failure::new(format!("the output of {attempt} is missing"));
+        Ok(output.ok_or_else(missing)?.bytes)
     }
 
     pub fn test(&self, test: TestId) -> Result<TestView, Failure> {
-        let found = self.store.test(test).map_err(|error| Failure::chain(&error))?;
-        found.map(coordinator::test_view).ok_or_else(|| self.absent(&test.to_string()))
+        let test_view = self.reader.test(test).map_err(failed)?;
+        test_view.ok_or_else(|| self.absent(test))
     }
 
-    fn absent(&self, what: &str) -> Failure {
-        Failure::new(format!("no {what} in {}", self.directory.display()))
-            .hint("dtf report lists the tests; --coordinator names one that may have it")
+    fn absent(&self, id: impl std::fmt::Display) -> Failure {
+        Failure::new(format!("there is no {id} in {}", self.directory.display()))
+            .hint("dtf report lists the tests; --coordinator names a coordinator that may have it")
     }
 }
 
-/// The database with everything that the event log has.
+fn failed<E: std::error::Error>(error: E) -> Failure {
+    Failure::chain(&error)
+}
+
+/// Adds to the database the results that only the event log contains.
 fn completed(
     console: Console,
     directory: &Path,
     store: Store,
 ) -> Result<(Store, Option<TempDir>), Failure> {
-    let failed = |error: StoreError| Failure::chain(&error);
     let known = store.watermark().map_err(failed)?;
-    match coordinator::complete_results(directory, known) {
-        Ok(Completed::Whole) => Ok((store, None)),
-        Ok(Completed::Now) => {
+    match results::complete(directory, known) {
+        Ok(Completion::NothingMissing) => Ok((store, None)),
+        Ok(Completion::Completed) => {
             drop(store);
             let path = directory.join(store::FILE_NAME);
             Ok((Store::open_read_only(&path).map_err(failed)?, None))
         }
-        Ok(Completed::InUse) => {
+        Ok(Completion::InUse) => {
             drop(store);
             let why =
                 "the results database is in use by another process and lacks the newest results";
@@ -244,7 +234,7 @@ fn completed(
     }
 }
 
-/// The results as the event log tells them, in a temporary database.
+/// Reads the results from the event log into a temporary database.
 fn from_log(directory: &Path, in_use: &str) -> Result<(Store, TempDir), Failure> {
     let refused = || {
         Failure::new(in_use).hint(
@@ -256,7 +246,7 @@ fn from_log(directory: &Path, in_use: &str) -> Result<(Store, TempDir), Failure>
         tracing::debug!(%error, "no temporary directory");
         refused()
     })?;
-    let store = coordinator::results_from_log(directory, &copy.path().join(store::FILE_NAME));
+    let store = results::from_log(directory, &copy.path().join(store::FILE_NAME));
     let store = store.map_err(|error| {
         tracing::debug!(%error, "the event log cannot be read instead");
         refused()

@@ -14,10 +14,7 @@ pub async fn run(console: Console, global: &Global, args: WhyArgs) -> Result<u8,
         What::Attempt(attempt) => attempt.test,
         What::Test(test) => test,
     };
-    let why = match &source {
-        Source::Stored(stored) => stored.why(test)?,
-        Source::Coordinator(client) => client.why(test).await?,
-    };
+    let why = source.why(test).await?;
     match args.output {
         Shape::Json => console.json(&why)?,
         Shape::Table => console.result(&sentences(&why))?,

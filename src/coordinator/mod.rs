@@ -16,19 +16,14 @@ mod mailbox;
 mod metrics;
 mod projector;
 mod recovery;
-mod results;
 mod role;
 mod runtime;
 mod settings;
-mod substitute;
 #[cfg(test)]
 mod tests;
 mod tick;
 
-pub use database::{attempt_view, test_view};
 pub use http::auth::TokenFileError;
-pub use http::test_routes::{MAX_ATTEMPTS, ended};
 pub use recovery::{RecoveryError, identity_of};
 pub use role::{CoordinatorError, run};
 pub use settings::Settings;
-pub use substitute::{Completed, complete_results, results_from_log};

@@ -6,7 +6,11 @@
 //! database that cannot be written makes the coordinator not ready and is tried again.
 
 use crate::coordinator::health::{Health, Part};
+use crate::domain::causes::with_causes;
 use crate::domain::fact::Fact;
+use crate::log::LogError;
+use crate::store::StoreError;
+use std::error::Error;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
@@ -43,10 +47,10 @@ pub(crate) trait Projection: Send {
     fn watermark(&self) -> u64;
     /// Adds records, which follow each other and the watermark without gaps, and moves the
     /// watermark, in one transaction.
-    fn project(&mut self, records: &[Committed]) -> Result<(), String>;
+    fn project(&mut self, records: &[Committed]) -> Result<(), StoreError>;
     /// Reads records after a number out of the log: about `most` events, at least one
     /// record if there is one.
-    fn reread(&mut self, after: u64, most: usize) -> Result<Vec<Committed>, String>;
+    fn reread(&mut self, after: u64, most: usize) -> Result<Vec<Committed>, LogError>;
     /// Nothing more comes.
     fn finish(&mut self) {}
 }
@@ -252,8 +256,8 @@ impl Projector {
                     }
                 }
                 Ok(_) => return,
-                Err(reason) => {
-                    self.failed(&reason);
+                Err(error) => {
+                    self.failed(&error);
                     return;
                 }
             }
@@ -272,15 +276,16 @@ impl Projector {
                 self.health.recover(Part::Projection);
                 true
             }
-            Err(reason) => {
-                self.failed(&reason);
+            Err(error) => {
+                self.failed(&error);
                 false
             }
         }
     }
 
-    fn failed(&self, reason: &str) {
-        tracing::error!(%reason, "the results database cannot be written");
+    fn failed(&self, error: &(dyn Error + 'static)) {
+        let reason = with_causes(error);
+        tracing::error!(reason, "the results database cannot be written");
         let reason = format!("the results database cannot be written: {reason}");
         self.health.fail(Part::Projection, reason);
     }

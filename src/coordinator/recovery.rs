@@ -3,13 +3,13 @@
 //! Promises: one process at a time; the state is the snapshot plus the records after it,
 //! each checked; nothing is dropped silently. Everything here blocks.
 
-use crate::blobs::Blobs;
+use crate::blobs::FileBlobs;
 use crate::coordinator::commit::Journal;
-use crate::coordinator::substitute::Held;
 use crate::domain::causes::with_causes;
 use crate::domain::fact::Fact;
 use crate::domain::time::Timestamp;
 use crate::log::{EmbeddedLog, EventLog, LogError};
+use crate::results::Substitute;
 use crate::results::render::figures::counted;
 use crate::scheduler::Scheduler;
 use crate::store;
@@ -45,10 +45,10 @@ pub(crate) struct Recovered {
     pub scheduler: Scheduler,
     pub clock: Clock,
     pub identity: String,
-    pub blobs: Blobs,
+    pub blobs: FileBlobs,
     pub store: store::Opened,
-    /// Set when `store` is a substitute.
-    pub held: Option<Held>,
+    /// Set if `store` is a substitute for a database that another process has open.
+    pub substitute: Option<Substitute>,
     /// Events after the snapshot.
     pub since_snapshot: u64,
 }
@@ -60,7 +60,7 @@ pub(crate) fn recover(data_dir: &Path) -> Result<Recovered, RecoveryError> {
     let lock = DirectoryLock::acquire_after_readers(data_dir)?;
     let identity = identity(data_dir).map_err(folder)?;
     let log = EmbeddedLog::open(data_dir)?;
-    let blobs = Blobs::open(data_dir.join(crate::blobs::FOLDER))?;
+    let blobs = FileBlobs::new(data_dir.join(crate::blobs::DIRECTORY))?;
     let (after, mut scheduler) = restored(&log);
     let mut since_snapshot = 0;
     let mut latest = Timestamp::default();
@@ -75,8 +75,18 @@ pub(crate) fn recover(data_dir: &Path) -> Result<Recovered, RecoveryError> {
     let clock = Clock::start_after(latest);
     scheduler.restarted(clock.now());
     tell(&scheduler, log.last());
-    let (store, held) = results(&data_dir.join(crate::store::FILE_NAME), log.last())?;
-    Ok(Recovered { lock, log, scheduler, clock, identity, blobs, store, held, since_snapshot })
+    let (store, substitute) = results(&data_dir.join(crate::store::FILE_NAME), log.last())?;
+    Ok(Recovered {
+        lock,
+        log,
+        scheduler,
+        clock,
+        identity,
+        blobs,
+        store,
+        substitute,
+        since_snapshot,
+    })
 }
 
 /// One line about what was there.
@@ -112,12 +122,15 @@ fn restored(log: &EmbeddedLog) -> (u64, Scheduler) {
 
 /// The results database. One that knows more than the log is of another log: it is moved
 /// aside and rebuilt. One that another process has open is replaced by a substitute.
-fn results(path: &Path, last: u64) -> Result<(store::Opened, Option<Held>), store::StoreError> {
+fn results(
+    path: &Path,
+    last: u64,
+) -> Result<(store::Opened, Option<Substitute>), store::StoreError> {
     let opened = match Store::open(path) {
         Err(error @ store::StoreError::InUse { .. }) => {
             tracing::warn!("{error}; it gets the new results as soon as it is free");
-            let (held, substitute) = Held::new(path)?;
-            return Ok((substitute, Some(held)));
+            let (substitute, opened) = Substitute::new(path)?;
+            return Ok((opened, Some(substitute)));
         }
         opened => opened?,
     };

@@ -1,7 +1,8 @@
 //! Starts the parts, joins them, stops them in order.
 
+use crate::blobs::BlobStore;
 use crate::coordinator::commit::{self, Batch, Journal, Listeners, MAX_WAITING};
-use crate::coordinator::database::{Database, DatabaseWriter};
+use crate::coordinator::database::DatabaseWriter;
 use crate::coordinator::health::{Health, Part};
 use crate::coordinator::http::app::{App, MAX_HEAVY};
 use crate::coordinator::http::auth::{Authenticators, LocalAdmin, StaticTokens, TokenFileError};
@@ -12,12 +13,11 @@ use crate::coordinator::mailbox::{Failed, Mailbox, Request};
 use crate::coordinator::metrics::Metrics;
 use crate::coordinator::projector::{Projection, Projector};
 use crate::coordinator::recovery::{Recovered, RecoveryError, recover};
-use crate::coordinator::results::Results;
 use crate::coordinator::runtime::{Runtime, SnapshotPolicy};
 use crate::coordinator::settings::Settings;
-use crate::coordinator::substitute::Current;
 use crate::coordinator::tick;
 use crate::log::EventLog;
+use crate::results::{CurrentStore, Reader};
 use crate::scheduler::Scheduler;
 use crate::sys::clock::Clock;
 use crate::sys::fs::LockError;
@@ -93,7 +93,8 @@ pub(crate) struct Opened {
     pub identity: String,
     pub journal: Box<dyn Journal>,
     pub projection: Box<dyn Projection>,
-    pub results: Arc<dyn Results>,
+    pub results: Reader,
+    pub blobs: Arc<dyn BlobStore>,
 }
 
 /// Who is let in at this address.
@@ -137,11 +138,24 @@ pub async fn run(
     let folder = settings.data_dir.clone();
     let recovered = tokio::task::spawn_blocking(move || recover(&folder));
     let recovered = recovered.await.map_err(|_| CoordinatorError::Bug("recovery"))??;
-    let Recovered { lock, log, store, held, scheduler, clock, identity, blobs, since_snapshot } =
-        recovered;
-    let current = Current::new(store.store);
-    let projection =
-        DatabaseWriter { writer: store.writer, log: log.reader(), current: current.clone(), held };
+    let Recovered {
+        lock,
+        log,
+        store,
+        substitute,
+        scheduler,
+        clock,
+        identity,
+        blobs,
+        since_snapshot,
+    } = recovered;
+    let current = CurrentStore::new(store.store);
+    let projection = DatabaseWriter {
+        writer: store.writer,
+        log: log.reader(),
+        current: current.clone(),
+        substitute,
+    };
     let opened = Opened {
         scheduler,
         since_snapshot,
@@ -150,7 +164,8 @@ pub async fn run(
         identity,
         journal: Box::new(log),
         projection: Box::new(projection),
-        results: Arc::new(Database { current, blobs }),
+        results: Reader::new(current),
+        blobs: Arc::new(blobs),
     };
     ready(address);
     run_opened(&settings, authenticators, opened, listener, shutdown).await?;
@@ -213,6 +228,7 @@ fn start(
         mut journal,
         projection,
         results,
+        blobs,
     } = opened;
     let health = Arc::new(Health::new());
     let metrics = Arc::new(Metrics::default());
@@ -242,6 +258,7 @@ fn start(
         mailbox: mailbox.clone(),
         progress,
         results,
+        blobs,
         live,
         health: Arc::clone(&health),
         metrics,

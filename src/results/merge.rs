@@ -1,8 +1,8 @@
-//! Several reports as one: of the runs that somebody named one by one.
+//! Merges the reports of several runs into one.
 
 use crate::api::v1::reports::{ReportView, Totals};
 
-/// One report over all of them, in the order of the runs; `None` for none at all.
+/// Merges reports. The rows are in the order of their ids. `None` if there are no reports.
 #[must_use]
 pub fn merge(reports: impl IntoIterator<Item = ReportView>) -> Option<ReportView> {
     let mut reports = reports.into_iter();

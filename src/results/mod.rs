@@ -1,11 +1,23 @@
-//! Reports: what the results database answers, as one document, and that document as text.
+//! Results: queries of the results database, answered as documents of the API, and these documents
+//! as text.
 //!
-//! Promises: every form shows the same rows; rendering is pure, so the same report gives
-//! the same text; texts of others can neither move a terminal's cursor nor become formulas.
+//! Used by the coordinator and by the commands that read a closed database, so that both give the
+//! same answers. Promises: every output format shows the same rows; rendering is pure, so the same
+//! report gives the same text; text from others can neither control a terminal nor become a formula
+//! of a spreadsheet. Queries block: call them from a thread that may.
 
-mod assemble;
+mod catch_up;
+mod history;
 mod merge;
+mod output;
+mod reader;
 pub mod render;
+mod run_report;
+mod substitute;
+mod why;
 
-pub use assemble::assemble;
+pub use catch_up::{CatchUpError, Completion, complete, from_log};
 pub use merge::merge;
+pub use output::{Output, OutputError, output};
+pub use reader::Reader;
+pub use substitute::{CurrentStore, Substitute};

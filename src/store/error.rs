@@ -1,4 +1,4 @@
-//! What can go wrong with the results database.
+//! Errors of the results database.
 
 use std::path::PathBuf;
 
@@ -6,7 +6,7 @@ use std::path::PathBuf;
 pub enum StoreError {
     #[error("there is no results database at {0}")]
     Missing(PathBuf),
-    /// Another process has it open; for DuckDB that excludes all others, unless all only read.
+    /// Another process has the file open. DuckDB then excludes all others, unless all only read.
     #[error("the results database {path} is in use by {holder}")]
     InUse { path: PathBuf, holder: String },
     #[error("cannot open the results database {path}")]
@@ -15,8 +15,8 @@ pub enum StoreError {
         #[source]
         source: EngineError,
     },
-    #[error("{path} is not a results database of this version: {why}")]
-    Foreign { path: PathBuf, why: String },
+    #[error("{path} is not a results database of this version: {reason}")]
+    Foreign { path: PathBuf, reason: String },
     #[error("cannot {doing} {path}")]
     File {
         doing: &'static str,
@@ -34,8 +34,8 @@ pub enum StoreError {
     Value { what: &'static str, value: String },
 }
 
-/// What DuckDB says. The crate's error has a cause that only repeats a number without meaning
-/// ("Error code 1: Unknown error code"); this one has none.
+/// An error of DuckDB. The error type of the `duckdb` crate has a cause that only repeats a number
+/// without meaning ("Error code 1: Unknown error code"); this one has no cause.
 #[derive(Debug)]
 pub struct EngineError(duckdb::Error);
 
@@ -53,7 +53,7 @@ impl From<duckdb::Error> for EngineError {
     }
 }
 
-/// Names what was being done when DuckDB refused.
+/// Adds to an error of DuckDB the operation that failed.
 pub(super) trait Doing<T> {
     fn doing(self, doing: &'static str) -> Result<T, StoreError>;
 }
@@ -64,7 +64,7 @@ impl<T> Doing<T> for duckdb::Result<T> {
     }
 }
 
-/// What is not named otherwise went wrong between two rows of an answer.
+/// An error without a named operation occurred between two rows of an answer.
 impl From<duckdb::Error> for StoreError {
     fn from(source: duckdb::Error) -> Self {
         StoreError::Query { doing: "read rows of", source: source.into() }

@@ -1,8 +1,8 @@
-//! The schema, in numbered steps. A step that was published never changes.
+//! The schema of the database, in numbered steps. A published step never changes.
 
 use duckdb::{Connection, params};
 
-/// Steps in order; the schema's version is the number of steps that were taken.
+/// The steps in order. The version of a schema is the number of steps that were applied.
 const STEPS: &[&str] = &[
     include_str!("migrations/0001_results.sql"),
     include_str!("migrations/0002_templates.sql"),
@@ -10,40 +10,40 @@ const STEPS: &[&str] = &[
     include_str!("migrations/0004_cases.sql"),
 ];
 
-/// Version that this program reads and writes.
+/// The version that this program reads and writes.
 pub(super) const VERSION: u32 = STEPS.len() as u32;
 
-/// What a file that opens turned out to be.
+/// The schema of a file that could be opened.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Found {
+pub(super) enum Schema {
     Empty,
     Version(u32),
-    /// Tables of something else, or a version that this program does not know.
+    /// Tables of another program, or a version that this program does not know.
     Foreign(String),
 }
 
-pub(super) fn look(connection: &Connection) -> duckdb::Result<Found> {
+pub(super) fn inspect(connection: &Connection) -> duckdb::Result<Schema> {
     let count = |condition: &str| -> duckdb::Result<u64> {
         let sql = format!("SELECT count(*) FROM duckdb_tables() WHERE {condition}");
         connection.query_row(&sql, [], |row| row.get(0))
     };
     if count("table_name = 'schema_version'")? == 0 {
         let tables = count("NOT internal")?;
-        let foreign = || Found::Foreign(format!("it has {tables} tables of something else"));
-        return Ok(if tables == 0 { Found::Empty } else { foreign() });
+        let foreign = || Schema::Foreign(format!("it has {tables} tables of another program"));
+        return Ok(if tables == 0 { Schema::Empty } else { foreign() });
     }
     let version: Option<u32> =
         connection.query_row("SELECT max(version) FROM schema_version", [], |row| row.get(0))?;
     Ok(match version {
-        None => Found::Empty,
-        Some(version @ 1..=VERSION) => Found::Version(version),
-        Some(other) => {
-            Found::Foreign(format!("its schema is number {other}, known are 1 to {VERSION}"))
-        }
+        None => Schema::Empty,
+        Some(version @ 1..=VERSION) => Schema::Version(version),
+        Some(other) => Schema::Foreign(format!(
+            "its schema has version {other}, this program reads 1 to {VERSION}"
+        )),
     })
 }
 
-/// Takes the steps that are missing, each in a transaction of its own.
+/// Applies the missing steps, each in its own transaction.
 pub(super) fn migrate(connection: &Connection, from: u32) -> duckdb::Result<()> {
     if from == 0 {
         connection.execute_batch("CREATE TABLE IF NOT EXISTS schema_version (version UINTEGER)")?;
@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_database_of_an_earlier_version_gets_what_it_lacks_and_keeps_what_it_has() {
+    fn a_database_of_an_earlier_version_is_migrated_and_keeps_its_rows() {
         let connection = Connection::open_in_memory().expect("a database");
         let first = STEPS.first().expect("a step");
         connection.execute_batch("CREATE TABLE schema_version (version UINTEGER)").expect("made");
@@ -75,9 +75,9 @@ mod tests {
                 (1, '{"message":"\"junit\":{\"tests\":1"}'), (2, NULL)) AS old(test, detail)"#,
             )
             .expect("written");
-        assert_eq!(look(&connection).expect("read"), Found::Version(1));
+        assert_eq!(inspect(&connection).expect("read"), Schema::Version(1));
         migrate(&connection, 1).expect("migrated");
-        assert_eq!(look(&connection).expect("read"), Found::Version(VERSION));
+        assert_eq!(inspect(&connection).expect("read"), Schema::Version(VERSION));
         let sql = "SELECT (SELECT last_seq FROM watermark) + (SELECT count(*) FROM template_versions) \
              + (SELECT count(weights) FROM attempts)";
         let sum: u64 = connection.query_row(sql, [], |row| row.get(0)).expect("read");

@@ -1,21 +1,20 @@
-//! The results database: a projection of the event log into DuckDB, for questions that the
-//! scheduler's state does not answer.
+//! The results database: a projection of the event log into DuckDB, for queries that the state of
+//! the scheduler cannot answer.
 //!
-//! Promises: a batch is stored whole together with its watermark, or not at all; what was
-//! stored before is never stored twice; the same events give the same answers, so that the
-//! file can be deleted at any time. Never the truth: the event log is. Limits: one writer,
-//! `pool::READERS` questions at a time, `MEMORY` of working memory. All calls block.
+//! Promises: a batch is stored together with its watermark, or not at all; no record is stored
+//! twice; the same events give the same answers. So the file can be deleted at any time: the
+//! event log is the source of truth. Limits: one writer, `pool::MAX_READERS` concurrent queries,
+//! `MEMORY` of working memory. All calls block.
 
 mod detail;
 mod error;
-mod history;
+mod listing;
 mod migrate;
 mod open;
-mod past;
 mod pool;
 mod project;
 mod query;
-mod report;
+pub mod reports;
 pub mod rows;
 mod tables;
 mod templates;
@@ -32,10 +31,10 @@ use std::sync::Arc;
 
 /// Name of the database in a data directory.
 pub const FILE_NAME: &str = "results.duckdb";
-/// Working memory of the database; larger questions use files beside it.
+/// Working memory of the database. Queries that need more use temporary files beside it.
 const MEMORY: &str = "256MB";
 
-/// Answers questions. Clones share one pool of connections.
+/// Answers queries. Clones share one pool of connections.
 #[derive(Clone)]
 pub struct Store {
     pool: Arc<pool::Pool>,
@@ -44,29 +43,29 @@ pub struct Store {
 /// An open database.
 pub struct Opened {
     pub store: Store,
-    /// The only one.
+    /// The only writer of the database.
     pub writer: Writer,
-    /// Where an unusable file was moved; the database is new and empty then.
+    /// The path that an unusable file was moved to. If set, the database is new and empty.
     pub rebuilt: Option<PathBuf>,
 }
 
 impl Store {
-    /// Opens or creates the database. What cannot be used (damaged, of another program, of a
-    /// later version) is moved aside and replaced by an empty one: compare
-    /// [`Writer::watermark`] with the log and project what is missing.
+    /// Opens or creates the database. A file that cannot be used (damaged, of another program, or
+    /// of a later version) is moved aside and replaced by an empty database. Compare
+    /// [`Writer::watermark`] with the event log and project the missing records.
     ///
     /// # Errors
-    /// Another process holds the file, or the disk refuses.
+    /// Another process holds the file, or the file system reports an error.
     pub fn open(path: &Path) -> Result<Opened, StoreError> {
         let (connection, rebuilt) = open::open(path)?;
         let store = Self { pool: Arc::new(pool::Pool::new(&connection)?) };
         Ok(Opened { store, writer: Writer::new(connection)?, rebuilt })
     }
 
-    /// Opens an existing database without changing it, for reports when no coordinator runs.
+    /// Opens an existing database without changing it, for reports while no coordinator runs.
     ///
     /// # Errors
-    /// There is none, it is in use, or it is not of this version.
+    /// There is no database, it is in use, or it does not have the version of this program.
     pub fn open_read_only(path: &Path) -> Result<Self, StoreError> {
         let connection = open::open_read_only(path)?;
         Ok(Self { pool: Arc::new(pool::Pool::new(&connection)?) })

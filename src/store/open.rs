@@ -1,19 +1,19 @@
-//! Opening the file: what is ours, what is in use, and what has to make room.
+//! Opening the file: detects files that are in use, and moves aside files that cannot be used.
 
 use super::MEMORY;
 use super::error::{EngineError, StoreError};
-use super::migrate::{self, Found, VERSION};
+use super::migrate::{self, Schema, VERSION};
 use duckdb::{AccessMode, Config, Connection};
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-/// Files moved aside that may stand beside the database.
+/// Maximum number of files that are kept aside of the database.
 const MAX_ASIDE: u32 = 10_000;
-/// What DuckDB says when another process has the file open, on Unix and on Windows.
+/// Parts of DuckDB's error message if another process has the file open, on Unix and on Windows.
 const IN_USE: [&str; 2] = ["Could not set lock", "being used by another process"];
-/// What DuckDB says when the file may be fine, but cannot be opened now.
-const NOT_THE_FILE: [&str; 6] = [
+/// Parts of DuckDB's error message if the file may be intact, but cannot be opened now.
+const TRANSIENT: [&str; 6] = [
     "No space left",
     "Input/output error",
     "Permission denied",
@@ -26,7 +26,7 @@ pub(super) fn open(path: &Path) -> Result<(Connection, Option<PathBuf>), StoreEr
     match try_open(path) {
         Ok(connection) => Ok((connection, None)),
         Err(error @ (StoreError::InUse { .. } | StoreError::File { .. })) => Err(error),
-        Err(StoreError::Open { path, source }) if !blames_file(&source) => {
+        Err(StoreError::Open { path, source }) if !is_permanent(&source) => {
             Err(StoreError::Open { path, source })
         }
         Err(error) => {
@@ -42,32 +42,35 @@ pub(super) fn open_read_only(path: &Path) -> Result<Connection, StoreError> {
         return Err(StoreError::Missing(path.to_owned()));
     }
     let connection = connect(path, AccessMode::ReadOnly)?;
-    let foreign = |why| StoreError::Foreign { path: path.to_owned(), why };
-    match migrate::look(&connection).map_err(|source| opening(path, source))? {
-        Found::Version(VERSION) => Ok(connection),
-        Found::Version(old) => Err(foreign(format!(
-            "its schema is number {old}, a coordinator brings it to {VERSION}"
+    let foreign = |reason| StoreError::Foreign { path: path.to_owned(), reason };
+    match migrate::inspect(&connection).map_err(|source| opening(path, source))? {
+        Schema::Version(VERSION) => Ok(connection),
+        Schema::Version(old) => Err(foreign(format!(
+            "its schema has version {old}; a coordinator migrates it to {VERSION}"
         ))),
-        Found::Empty => Err(foreign("it is empty".to_owned())),
-        Found::Foreign(why) => Err(foreign(why)),
+        Schema::Empty => Err(foreign("it is empty".to_owned())),
+        Schema::Foreign(reason) => Err(foreign(reason)),
     }
 }
 
 fn try_open(path: &Path) -> Result<Connection, StoreError> {
     check_access(path)?;
     let connection = connect(path, AccessMode::ReadWrite)?;
-    let version = match migrate::look(&connection).map_err(|source| opening(path, source))? {
-        Found::Empty => 0,
-        Found::Version(version) => version,
-        Found::Foreign(why) => return Err(StoreError::Foreign { path: path.to_owned(), why }),
+    let version = match migrate::inspect(&connection).map_err(|source| opening(path, source))? {
+        Schema::Empty => 0,
+        Schema::Version(version) => version,
+        Schema::Foreign(reason) => {
+            return Err(StoreError::Foreign { path: path.to_owned(), reason });
+        }
     };
     check_length(path, &connection)?;
     migrate::migrate(&connection, version).map_err(|source| opening(path, source))?;
     Ok(connection)
 }
 
-/// DuckDB reads blocks when it needs them: it opens a file whose end was cut off. Free blocks
-/// are not counted, since those at the end may never have been written.
+/// Checks that the end of the file was not cut off. DuckDB would not notice at this point, because
+/// it reads blocks only when it needs them. Free blocks do not count, because those at the end may
+/// never have been written.
 fn check_length(path: &Path, connection: &Connection) -> Result<(), StoreError> {
     let blocks = connection.query_row(
         "SELECT used_blocks * block_size FROM pragma_database_size() WHERE database_name = current_database()",
@@ -75,15 +78,16 @@ fn check_length(path: &Path, connection: &Connection) -> Result<(), StoreError> 
         |row| row.get::<_, u64>(0),
     );
     let expected = blocks.map_err(|source| opening(path, source))?;
-    let found = fs::metadata(path).map_or(0, |file| file.len());
-    if found < expected {
-        let why = format!("it is {found} bytes long, and more than {expected} are in use");
-        return Err(StoreError::Foreign { path: path.to_owned(), why });
+    let actual = fs::metadata(path).map_or(0, |file| file.len());
+    if actual < expected {
+        let reason = format!("it has {actual} bytes, but at least {expected} are in use");
+        return Err(StoreError::Foreign { path: path.to_owned(), reason });
     }
     Ok(())
 }
 
-/// A file that may not be written is the administrator's business, not a damaged one.
+/// Checks that the file may be written. One that may not is left to the administrator; it is not
+/// treated as damaged.
 fn check_access(path: &Path) -> Result<(), StoreError> {
     match fs::OpenOptions::new().read(true).write(true).open(path) {
         Ok(_) => Ok(()),
@@ -104,7 +108,7 @@ fn connect(path: &Path, mode: AccessMode) -> Result<Connection, StoreError> {
             .access_mode(mode)?
             .max_memory(MEMORY)?
             .threads(1)?
-            // Nothing is fetched behind the administrator's back.
+            // DuckDB must not download anything.
             .with("autoinstall_known_extensions", "false")?
             .with("autoload_known_extensions", "false")?;
         Connection::open_with_flags(path, config)
@@ -120,14 +124,14 @@ fn opening(path: &Path, source: duckdb::Error) -> StoreError {
     }
 }
 
-/// Who has the file open, where DuckDB says that somebody has:
+/// The process that has the file open, if DuckDB's error message reports one:
 /// `Conflicting lock is held in /usr/bin/python3.12 (PID 4711) by user rig`.
-fn holder(said: &str) -> Option<String> {
-    if !IN_USE.iter().any(|words| said.contains(words)) {
+fn holder(message: &str) -> Option<String> {
+    if !IN_USE.iter().any(|words| message.contains(words)) {
         return None;
     }
     let named = || {
-        let (_, rest) = said.split_once("lock is held in ")?;
+        let (_, rest) = message.split_once("lock is held in ")?;
         let (program, rest) = rest.split_once(" (PID ")?;
         let (process, _) = rest.split_once(')')?;
         let process: u32 = process.trim().parse().ok()?;
@@ -138,16 +142,17 @@ fn holder(said: &str) -> Option<String> {
     Some(named().unwrap_or_else(|| "another process".to_owned()))
 }
 
-fn blames_file(error: &EngineError) -> bool {
+/// Whether the error is due to the file itself.
+fn is_permanent(error: &EngineError) -> bool {
     let text = error.to_string();
-    !NOT_THE_FILE.iter().any(|trouble| text.contains(trouble))
+    !TRANSIENT.iter().any(|cause| text.contains(cause))
 }
 
-/// Moves a database and its write-ahead log out of the way, to `<name>.damaged-<n>`. For
-/// callers that know better than the file, such as when it is ahead of the event log.
+/// Renames a database and its write-ahead log to `<name>.damaged-<n>`. Callers use it for a file
+/// that opens but must not be used, for example because it is ahead of the event log.
 ///
 /// # Errors
-/// The disk refuses.
+/// The file system reports an error.
 pub fn set_aside(path: &Path) -> Result<PathBuf, StoreError> {
     let with = |suffix: &str| {
         let mut name = path.as_os_str().to_owned();
@@ -178,9 +183,9 @@ mod tests {
 
     #[test]
     fn the_holder_is_named_where_duckdb_names_it() {
-        let said = "IO Error: Could not set lock on file \"/d/results.duckdb\": Conflicting lock is \
+        let message = "IO Error: Could not set lock on file \"/d/results.duckdb\": Conflicting lock is \
                     held in /usr/bin/python3.12 (PID 4711) by user rig. See also https://duckdb.org";
-        assert_eq!(holder(said).as_deref(), Some("process 4711 (python3.12)"));
+        assert_eq!(holder(message).as_deref(), Some("process 4711 (python3.12)"));
         let unnamed = "IO Error: Could not set lock on file \"/d/results.duckdb\": Resource busy";
         assert_eq!(holder(unnamed).as_deref(), Some("another process"));
         let windows = "Cannot open file \"r\": The process cannot access the file because it is \

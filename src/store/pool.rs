@@ -1,18 +1,18 @@
-//! Connections for questions, handed out one at a time.
+//! A pool of connections for queries.
 
 use super::error::{Doing, StoreError};
 use duckdb::Connection;
 use std::sync::{Condvar, Mutex, PoisonError};
 
-/// Questions that are answered at a time; more wait.
-pub(super) const READERS: usize = 4;
+/// Maximum number of concurrent queries. Further ones wait.
+pub(super) const MAX_READERS: usize = 4;
 
 pub(super) struct Pool {
     idle: Mutex<Vec<Connection>>,
     given_back: Condvar,
 }
 
-/// Goes back to the pool when dropped, also after a panic.
+/// A connection that returns to the pool when it is dropped, also after a panic.
 struct Borrowed<'a> {
     pool: &'a Pool,
     connection: Option<Connection>,
@@ -20,22 +20,25 @@ struct Borrowed<'a> {
 
 impl Pool {
     pub fn new(root: &Connection) -> Result<Self, StoreError> {
-        let clones: duckdb::Result<Vec<_>> = (0..READERS).map(|_| root.try_clone()).collect();
+        let clones: duckdb::Result<Vec<_>> = (0..MAX_READERS).map(|_| root.try_clone()).collect();
         Ok(Self { idle: Mutex::new(clones.doing("connect to")?), given_back: Condvar::new() })
     }
 
-    /// Answers all questions of `ask` from one and the same state.
+    /// Runs `queries` in one transaction, so that all of them see the same state.
+    ///
+    /// # Errors
+    /// The errors of `queries`, or the transaction cannot begin.
     pub fn read<T>(
         &self,
-        ask: impl FnOnce(&Connection) -> Result<T, StoreError>,
+        queries: impl FnOnce(&Connection) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         let borrowed = self.borrow();
         let Some(connection) = &borrowed.connection else {
             unreachable!("a borrowed connection stays until it is dropped");
         };
-        // Rolled back when dropped.
+        // It is rolled back when it is dropped.
         let transaction = connection.unchecked_transaction().doing("read")?;
-        ask(&transaction)
+        queries(&transaction)
     }
 
     fn borrow(&self) -> Borrowed<'_> {

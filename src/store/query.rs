@@ -1,41 +1,42 @@
-//! Questions with bound values, and columns as values of the domain.
+//! Queries with bound values, and columns read as values of the domain.
 
 use super::error::{Doing, StoreError};
 use crate::domain::id::{RunId, TestId};
 use crate::domain::outcome::{Class, Outcome};
 use crate::domain::time::Timestamp;
-use duckdb::types::FromSql;
-use duckdb::{Connection, Row, ToSql, params_from_iter};
+use duckdb::types::{FromSql, Value};
+use duckdb::{Connection, Row, params_from_iter};
 use serde::Deserialize;
 use serde::de::IntoDeserializer;
 use serde::de::value::{Error as WordError, StrDeserializer};
 use std::collections::BTreeMap;
 
-/// Conditions, all of which must hold, with their values.
+/// Conditions of a query, joined by "and", together with the values that they compare with.
 #[derive(Default)]
 pub(super) struct Conditions {
     text: String,
-    values: Vec<Box<dyn ToSql>>,
+    values: Vec<Value>,
 }
 
 impl Conditions {
-    /// `condition` is part of the program, never input; one `?` for each value.
-    pub fn and(&mut self, condition: &'static str, values: impl IntoIterator<Item = u64>) {
-        self.join(condition);
-        self.values.extend(values.into_iter().map(|value| Box::new(value) as Box<dyn ToSql>));
+    /// Adds a condition with one `?` for each value. The text is part of the program, never input.
+    /// A value is a number, a text or a truth value; a time is its number of milliseconds.
+    pub fn and<V: Into<Value>>(
+        &mut self,
+        condition: &'static str,
+        values: impl IntoIterator<Item = V>,
+    ) {
+        self.and_plain(condition);
+        self.values.extend(values.into_iter().map(Into::into));
     }
 
-    pub fn and_text(&mut self, condition: &'static str, value: String) {
-        self.join(condition);
-        self.values.push(Box::new(value));
-    }
-
-    fn join(&mut self, condition: &'static str) {
+    /// Adds a condition that compares with no value.
+    pub fn and_plain(&mut self, condition: &'static str) {
         self.text.push_str(if self.text.is_empty() { " WHERE " } else { " AND " });
         self.text.push_str(condition);
     }
 
-    /// Runs `<select> WHERE … <rest>`.
+    /// Runs the query `<select> WHERE <conditions> <rest>` and reads each of its rows.
     pub fn query<T>(
         &self,
         connection: &Connection,
@@ -44,13 +45,13 @@ impl Conditions {
         read: impl FnMut(&Row<'_>) -> Result<T, StoreError>,
     ) -> Result<Vec<T>, StoreError> {
         let sql = format!("{select}{}{rest}", self.text);
-        let mut statement = connection.prepare(&sql).doing("ask")?;
-        let values = params_from_iter(self.values.iter().map(Box::as_ref));
-        statement.query_and_then(values, read).doing("ask")?.collect()
+        let mut statement = connection.prepare(&sql).doing("query")?;
+        let values = params_from_iter(self.values.iter());
+        statement.query_and_then(values, read).doing("query")?.collect()
     }
 }
 
-/// A column by position.
+/// Reads the column at this position.
 pub(super) fn get<T: FromSql>(row: &Row<'_>, column: usize) -> Result<T, StoreError> {
     row.get(column).doing("read from")
 }
@@ -71,6 +72,7 @@ pub(super) fn class(row: &Row<'_>, column: usize) -> Result<Option<Class>, Store
     word(row, column, "class")
 }
 
+/// Reads a word of an enumeration of the domain.
 fn word<T>(row: &Row<'_>, column: usize, what: &'static str) -> Result<Option<T>, StoreError>
 where
     T: for<'de> Deserialize<'de>,
@@ -80,7 +82,8 @@ where
     T::deserialize(words).map(Some).map_err(|_| StoreError::Value { what, value: value.clone() })
 }
 
-/// Labels were checked when they came in; what is wrong all the same is left out.
+/// Reads the labels of a test. They were checked at the submission; labels that cannot be read
+/// in spite of that are left out.
 pub(super) fn labels(row: &Row<'_>, column: usize) -> Result<BTreeMap<String, String>, StoreError> {
     let json: String = get(row, column)?;
     Ok(serde_json::from_str(&json).unwrap_or_default())

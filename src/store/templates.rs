@@ -1,4 +1,4 @@
-//! Versions of templates.
+//! The query for versions of templates.
 
 use super::Store;
 use super::error::StoreError;
@@ -7,14 +7,14 @@ use super::rows::{MAX_ROWS, TemplateRow};
 use crate::domain::time::Timestamp;
 
 impl Store {
-    /// Every version of one path or of all, the newest first.
+    /// Lists the versions of the template at `path`, or of all templates, the newest first.
     ///
     /// # Errors
     /// The database cannot be read.
     pub fn template_versions(&self, path: Option<&str>) -> Result<Vec<TemplateRow>, StoreError> {
         let mut conditions = Conditions::default();
         if let Some(path) = path {
-            conditions.and_text("path = ?", path.to_owned());
+            conditions.and("path = ?", [path.to_owned()]);
         }
         let select = "SELECT path, version, sha256, added_by, added_ms FROM template_versions";
         let rest = format!(" ORDER BY added_ms DESC, path, version DESC LIMIT {MAX_ROWS}");

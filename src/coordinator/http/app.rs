@@ -2,6 +2,7 @@
 
 use crate::api::error::Code;
 use crate::api::v1::test_views::AttemptView;
+use crate::blobs::{BlobDigest, BlobError, BlobStore};
 use crate::coordinator::health::Health;
 use crate::coordinator::http::auth::Authenticators;
 use crate::coordinator::http::blocking::blocking;
@@ -11,10 +12,10 @@ use crate::coordinator::live::LiveLogs;
 use crate::coordinator::mailbox::Mailbox;
 use crate::coordinator::metrics::Metrics;
 use crate::coordinator::projector::Progress;
-use crate::coordinator::results::{Fault, Results};
 use crate::domain::id::AttemptId;
+use crate::results::{self, Output, OutputError, Reader};
+use crate::store::StoreError;
 use crate::sys::clock::Clock;
-use std::io::Read;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
@@ -29,7 +30,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub(crate) struct App {
     pub mailbox: Mailbox,
     pub progress: Arc<Progress>,
-    pub results: Arc<dyn Results>,
+    pub results: Reader,
+    pub blobs: Arc<dyn BlobStore>,
     pub live: Arc<LiveLogs>,
     pub health: Arc<Health>,
     pub metrics: Arc<Metrics>,
@@ -56,38 +58,49 @@ impl App {
             .hint("GET /health/ready says whether it can be written"))
     }
 
-    /// Reads from database or disk, off the threads that serve connections.
+    /// Queries the results database, off the threads that serve connections.
     pub async fn results<T: Send + 'static>(
         &self,
-        read: impl FnOnce(&dyn Results) -> Result<T, Fault> + Send + 'static,
+        query: impl FnOnce(&Reader) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, ApiError> {
-        let results = Arc::clone(&self.results);
-        blocking(move || read(&*results))
+        let reader = self.results.clone();
+        blocking(move || query(&reader))
             .await?
-            .map_err(|fault| ApiError::internal("results or files cannot be read", &fault))
+            .map_err(|error| ApiError::internal("the results database cannot be read", &error))
+    }
+
+    /// Uses the storage of blobs, off the threads that serve connections.
+    pub async fn blobs<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&dyn BlobStore) -> Result<T, BlobError> + Send + 'static,
+    ) -> Result<T, ApiError> {
+        let blobs = Arc::clone(&self.blobs);
+        blocking(move || work(&*blobs)).await?.map_err(blob_error)
     }
 
     /// An attempt that has ended.
     pub async fn attempt(&self, attempt: AttemptId) -> Result<Option<AttemptView>, ApiError> {
         self.settled().await?;
-        self.results(move |r| r.attempt(attempt)).await
+        self.results(move |results| results.attempt(attempt)).await
     }
 
-    /// Blocks.
-    pub fn has_blob(&self, sha256: &str) -> Result<bool, ApiError> {
-        let size = self.results.blob_size(sha256);
-        size.map(|size| size.is_some())
-            .map_err(|fault| ApiError::internal("files cannot be read", &fault))
-    }
-
-    /// The whole blob: for logs, which are small.
-    pub async fn read_blob(&self, sha256: String) -> Result<Option<Vec<u8>>, ApiError> {
-        self.results(move |r| {
-            let Some(mut file) = r.blob(&sha256)? else { return Ok(None) };
-            let mut content = Vec::new();
-            file.read_to_end(&mut content).map_err(|error| error.to_string())?;
-            Ok(Some(content))
+    /// The stored output of an attempt that has ended. `None` if there is no such attempt, or if its
+    /// output is missing.
+    pub async fn output(&self, attempt: AttemptId) -> Result<Option<Output>, ApiError> {
+        let Some(view) = self.attempt(attempt).await? else { return Ok(None) };
+        let blobs = Arc::clone(&self.blobs);
+        let output = blocking(move || results::output(&*blobs, view)).await?;
+        output.map_err(|error: OutputError| {
+            ApiError::internal("the output of the attempt cannot be read", &error)
         })
-        .await
     }
+
+    /// Whether a blob is stored. Blocks.
+    pub fn has_blob(&self, digest: &BlobDigest) -> Result<bool, ApiError> {
+        self.blobs.size(digest).map(|size| size.is_some()).map_err(blob_error)
+    }
+}
+
+fn blob_error(error: BlobError) -> ApiError {
+    ApiError::internal("the storage of files cannot be used", &error)
 }

@@ -146,11 +146,9 @@ fn whole_number(token: &[u8]) -> Option<String> {
 impl FromRequestParts<Arc<App>> for Principal {
     type Rejection = ApiError;
     async fn from_request_parts(parts: &mut Parts, _: &Arc<App>) -> Result<Self, ApiError> {
-        parts
-            .extensions
-            .get::<Principal>()
-            .cloned()
-            .ok_or_else(|| ApiError::internal("the sender is unknown", &"a route without a guard"))
+        parts.extensions.get::<Principal>().cloned().ok_or_else(|| {
+            ApiError::bug("internal error: the sender is unknown", "a route without a guard")
+        })
     }
 }
 

@@ -8,7 +8,6 @@
 use crate::api::error::Code;
 use crate::api::schema;
 use crate::api::v1::logs::{AppendQuery, Appended, OffsetQuery, OutputPiece};
-use crate::api::v1::test_views::AttemptDetail;
 use crate::coordinator::http::app::App;
 use crate::coordinator::http::blocking::blocking;
 use crate::coordinator::http::extract::{Id, Params, body};
@@ -89,9 +88,9 @@ pub(crate) async fn read(
     let from = query.offset.unwrap_or(0);
     let whole = match standing(&app, attempt).await? {
         Standing::Running => live_from(&app, attempt, from).await?,
-        Standing::Over => match final_log(&app, attempt).await? {
-            Some(log) => tail(&log.bytes, from),
-            None => live_from(&app, attempt, from).await?,
+        Standing::Over => match app.output(attempt).await? {
+            Some(output) if !output.bytes.is_empty() => tail(&output.bytes, from),
+            _ => live_from(&app, attempt, from).await?,
         },
         Standing::Unknown => return Err(ApiError::not_found(attempt)),
     };
@@ -218,10 +217,10 @@ impl Follower {
     /// The rest out of the final log, where that is the same text, and the end.
     async fn ending(&mut self) -> Result<Option<String>, ApiError> {
         let mut text = String::new();
-        if let Some(log) = final_log(&self.app, self.attempt).await?
-            && (log.whole || self.offset == 0)
+        if let Some(output) = self.app.output(self.attempt).await?
+            && (output.whole || self.offset == 0)
         {
-            let rest = tail(&log.bytes, self.offset);
+            let rest = tail(&output.bytes, self.offset);
             text = self.output(&rest, true).unwrap_or_default();
         }
         // Writing to a String cannot fail.
@@ -279,24 +278,6 @@ async fn standing(app: &App, attempt: AttemptId) -> Result<Standing, ApiError> {
     }
     let known = app.attempt(attempt).await?.is_some();
     Ok(if known { Standing::Over } else { Standing::Unknown })
-}
-
-/// Output as the report brought it.
-struct FinalLog {
-    bytes: Vec<u8>,
-    /// Nothing was cut out of it.
-    whole: bool,
-}
-
-async fn final_log(app: &Arc<App>, attempt: AttemptId) -> Result<Option<FinalLog>, ApiError> {
-    let Some(view) = app.attempt(attempt).await? else { return Ok(None) };
-    let AttemptDetail { output, log, .. } = view.detail;
-    if let Some(log) = log {
-        let whole = log.written_bytes == log.size_bytes;
-        let bytes = app.read_blob(log.sha256).await?;
-        return Ok(bytes.map(|bytes| FinalLog { bytes, whole }));
-    }
-    Ok((!output.is_empty()).then(|| FinalLog { bytes: output.into_bytes(), whole: true }))
 }
 
 #[cfg(test)]

@@ -26,9 +26,10 @@ pub(crate) async fn report(
     State(app): State<Arc<App>>,
     Params(query): Params<ReportQuery>,
 ) -> Result<Json<ReportView>, ApiError> {
+    limit(query.limit.unwrap_or(MAX_ROWS), MAX_ROWS)?;
+    let run = query.run;
     app.settled().await?;
-    let (run, limit) = (query.run, limit(query.limit.unwrap_or(MAX_ROWS), MAX_ROWS)?);
-    let mut report = app.results(move |r| r.report(&query, limit)).await?;
+    let mut report = app.results(move |results| results.report(&query)).await?;
     if let Some(run) = run.filter(|_| report.runs.is_empty()) {
         return Err(ApiError::not_found(run));
     }
@@ -86,7 +87,7 @@ pub(crate) async fn history(
     Params(query): Params<HistoryQuery>,
 ) -> Result<Json<HistoryView>, ApiError> {
     app.settled().await?;
-    Ok(Json(app.results(move |r| r.past(&query)).await?))
+    Ok(Json(app.results(move |results| results.history(&query)).await?))
 }
 
 /// Get the state of the coordinator.

@@ -35,15 +35,22 @@ impl ApiError {
         Self::new(Code::NotFound, format!("no {what} here"))
     }
 
-    /// For an answer of another kind than was asked for: a bug.
+    /// An answer of the scheduler that does not belong to the command.
     pub fn unexpected(answer: &Answer) -> Self {
-        Self::internal("the scheduler gave an answer of another kind", &format!("{answer:?}"))
+        Self::bug("internal error: the scheduler gave an unexpected answer", &format!("{answer:?}"))
     }
 
-    /// Something of ours is broken. The cause goes to the log, not to the client.
-    pub fn internal(what: &'static str, cause: &dyn std::fmt::Display) -> Self {
-        tracing::error!(%cause, "{what}");
-        Self::new(Code::Internal, what)
+    /// A defect of dtf. The detail is logged and not sent to the client.
+    pub fn bug(message: &'static str, detail: &str) -> Self {
+        tracing::error!(detail, "{message}");
+        Self::new(Code::Internal, message)
+            .hint("the log of the coordinator has the details; please report this")
+    }
+
+    /// An error of the coordinator itself. Its causes are logged and not sent to the client.
+    pub fn internal(message: &'static str, error: &(dyn std::error::Error + 'static)) -> Self {
+        tracing::error!(error, "{message}");
+        Self::new(Code::Internal, message)
     }
 }
 

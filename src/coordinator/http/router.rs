@@ -66,9 +66,11 @@ async fn answered(
         Ok(Err(error)) => error.into_response(),
         Err(_) => {
             metrics.panics.fetch_add(1, Relaxed);
-            ApiError::internal("this request met a bug in dtf", &"a handler panicked")
-                .hint("the coordinator's log has the details; please report it")
-                .into_response()
+            ApiError::bug(
+                "internal error: the handler of this request panicked",
+                "see the panic above",
+            )
+            .into_response()
         }
     };
     metrics.requests.fetch_add(1, Relaxed);

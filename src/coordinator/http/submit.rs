@@ -7,6 +7,7 @@ use crate::api::SCHEMA;
 use crate::api::error::Code;
 use crate::api::schema;
 use crate::api::v1::runs::{AddTests, MAX_KEY_BYTES, Miss, SubmitRun, Submitted, Unschedulable};
+use crate::blobs::{BlobDigest, InvalidDigest};
 use crate::coordinator::http::app::App;
 use crate::coordinator::http::blocking::blocking;
 use crate::coordinator::http::extract::{Id, body, parse, reading};
@@ -120,8 +121,10 @@ fn check_tests(app: &App, tests: &[Arc<TestSpec>]) -> Result<(), ApiError> {
             if seen.contains(&file.sha256) {
                 continue;
             }
-            if !app.has_blob(&file.sha256)? {
-                let (path, digest) = (&file.path, &file.sha256);
+            let digest: BlobDigest =
+                file.sha256.parse().map_err(|error: InvalidDigest| refuse(error.to_string()))?;
+            if !app.has_blob(&digest)? {
+                let path = &file.path;
                 return Err(refuse(format!("its file {path} ({digest}) is not here"))
                     .hint("upload it first: PUT /api/v1/blobs/{sha256}"));
             }

@@ -3,19 +3,20 @@
 //! Promises: what enters the log has passed every check that needs no Python, together with
 //! all that was there before; all of a request is taken, or nothing.
 
+use crate::api::MAX_BLOB_BYTES;
 use crate::api::SCHEMA;
 use crate::api::error::Code;
 use crate::api::v1::templates::{
     AddTemplates, AddedTemplate, AddedTemplates, NewTemplate, TemplateList, TemplateQuery,
     TemplateView,
 };
+use crate::blobs::BlobDigest;
 use crate::coordinator::http::app::App;
 use crate::coordinator::http::blocking::blocking;
 use crate::coordinator::http::extract::{Body, Params};
 use crate::coordinator::http::respond::ApiError;
 use crate::domain::access::Principal;
 use crate::domain::template::AddedTemplate as Known;
-use crate::plan::files::PlannedFile;
 use crate::scheduler::{Answer, Command, Scheduler};
 use crate::templates::check;
 use crate::templates::library::Library;
@@ -25,7 +26,6 @@ use crate::text::error::Wrong;
 use axum::Json;
 use axum::extract::State;
 use std::collections::BTreeMap;
-use std::io::{Read, Write};
 use std::sync::Arc;
 
 /// Problems of one template that an answer names.
@@ -117,26 +117,25 @@ fn accept(
 }
 
 fn read(app: &App, sha256: &str) -> Result<String, ApiError> {
-    let broken = |cause: String| ApiError::internal("a template cannot be read", &cause);
-    let file = app.results.blob(sha256).map_err(broken)?;
-    let mut file = file.ok_or_else(|| broken(format!("the file {sha256} is missing")))?;
-    let mut text = String::new();
-    file.read_to_string(&mut text).map_err(|error| broken(error.to_string()))?;
-    Ok(text)
+    let broken = |error: &(dyn std::error::Error + 'static)| {
+        ApiError::internal("a template cannot be read", error)
+    };
+    let digest: BlobDigest = sha256.parse().map_err(|error| broken(&error))?;
+    let text = app.blobs.get(&digest, MAX_BLOB_BYTES).map_err(|error| broken(&error))?;
+    let missing = || std::io::Error::other(format!("the blob {sha256} is missing"));
+    let text = text.ok_or_else(|| broken(&missing()))?;
+    String::from_utf8(text).map_err(|error| broken(&error))
 }
 
 /// Stores a text durably; returns its path and digest.
 fn keep(app: &App, template: NewTemplate) -> Result<(Box<str>, Box<str>), ApiError> {
-    let io = |error: std::io::Error| ApiError::internal("the template cannot be stored", &error);
-    let file = PlannedFile::new(template.path, template.text.into_bytes());
-    if !app.has_blob(&file.sha256)? {
-        let mut incoming = tempfile::NamedTempFile::new_in(&app.incoming).map_err(io)?;
-        incoming.write_all(&file.bytes).and_then(|()| incoming.flush()).map_err(io)?;
-        app.results
-            .keep_blob(&file.sha256, incoming.path())
-            .map_err(|fault| ApiError::internal("the template cannot be stored", &fault))?;
+    let NewTemplate { path, text } = template;
+    let digest = BlobDigest::of(text.as_bytes());
+    if !app.has_blob(&digest)? {
+        let stored = app.blobs.put(&digest, &mut text.as_bytes(), MAX_BLOB_BYTES);
+        stored.map_err(|error| ApiError::internal("the template cannot be stored", &error))?;
     }
-    Ok((file.path.into(), file.sha256.into()))
+    Ok((path.into(), digest.as_str().into()))
 }
 
 /// List the latest version of each template.

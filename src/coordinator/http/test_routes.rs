@@ -4,7 +4,7 @@
 use crate::api::SCHEMA;
 use crate::api::page::Page;
 use crate::api::schema;
-use crate::api::v1::test_views::{AttemptQuery, AttemptView, TestQuery, TestView, Why, WhyWorker};
+use crate::api::v1::test_views::{TestQuery, TestView, Why, WhyWorker};
 use crate::coordinator::http::app::App;
 use crate::coordinator::http::extract::{Id, Params};
 use crate::coordinator::http::respond::ApiError;
@@ -18,8 +18,6 @@ use std::sync::Arc;
 
 /// Most entries of the lists in an explanation.
 const MAX_WORKERS: usize = 1000;
-/// Attempts that an explanation looks at.
-pub const MAX_ATTEMPTS: usize = 100;
 /// Pages of the database that one page of a filtered list may cost.
 const MAX_ROUNDS: usize = 20;
 
@@ -32,14 +30,13 @@ pub(crate) async fn list(
 ) -> Result<Json<Page<TestView>>, ApiError> {
     let mut after: Option<TestId> = cursor(query.cursor.as_deref())?;
     let size = page_size(query.limit)?;
-    let done = query.phase.map(|phase| phase == Phase::Done);
     app.settled().await?;
     let mut items: Vec<TestView> = Vec::new();
     let mut more = true;
     for _ in 0..MAX_ROUNDS {
         let wanted = size + 1 - items.len();
         let filter = query.clone();
-        let mut found = app.results(move |r| r.tests(&filter, done, after, wanted)).await?;
+        let mut found = app.results(move |r| r.tests(&filter, after, wanted)).await?;
         more = found.len() == wanted;
         after = found.last().map(|test| test.test).or(after);
         refresh(&app, &mut found).await?;
@@ -118,29 +115,12 @@ pub(crate) async fn why(
         Some((explanation, waited_ms)) if explanation.status.phase != Phase::Done => {
             Ok(Json(view(test, explanation, waited_ms)))
         }
-        // What became of it the database knows.
+        // The scheduler does not keep how a test ended.
         _ => {
-            let found = find(&app, test).await?;
-            let query = AttemptQuery { test: Some(test), ..AttemptQuery::default() };
-            let attempts =
-                app.results(move |results| results.attempts(&query, None, MAX_ATTEMPTS)).await?;
-            Ok(Json(ended(found, &attempts)))
+            app.settled().await?;
+            let why = app.results(move |results| results.why(test)).await?;
+            why.map(Json).ok_or_else(|| ApiError::not_found(test))
         }
-    }
-}
-
-/// The answer about a test as the results database has it, with its ended attempts.
-#[must_use]
-pub fn ended(test: TestView, attempts: &[AttemptView]) -> Why {
-    let earlier = attempts.split_last().map(|(_, earlier)| earlier).unwrap_or_default();
-    Why {
-        schema: SCHEMA,
-        test: test.test,
-        phase: test.phase,
-        summary: test.ending(earlier).unwrap_or_else(|| "not done".to_owned()),
-        name: test.name,
-        blocked_by: Vec::new(),
-        workers: Vec::new(),
     }
 }
 

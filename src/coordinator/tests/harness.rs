@@ -1,44 +1,37 @@
-//! Starts a coordinator on port 0 over stores in memory that can be told to fail, and
-//! plays workers by hand.
+//! Starts a coordinator on port 0 over a log in memory and a results database in a temporary
+//! directory, both of which can be told to fail, and plays workers by hand.
 
-use crate::api::v1::history::{HistoryQuery, HistoryView};
 use crate::api::v1::leases::{Claim, Claimed, LeaseView, Report, Reports};
-use crate::api::v1::reports::{ReportQuery, ReportView};
-use crate::api::v1::runs::{RunView, SubmitRun};
-use crate::api::v1::templates::TemplateView;
-use crate::api::v1::test_views::{AttemptQuery, AttemptView, TestQuery, TestView};
+use crate::api::v1::runs::SubmitRun;
 use crate::api::v1::workers::Register;
+use crate::blobs::{self, FileBlobs};
 use crate::client::{Client, ClientOptions, Retry};
 use crate::coordinator::commit::Journal;
 use crate::coordinator::projector::{Committed, Projection};
-use crate::coordinator::results::{Fault, Results};
 use crate::coordinator::role::{CoordinatorError, Opened, authenticators, run_opened};
 use crate::coordinator::settings::Settings;
 use crate::domain::capability::Capability;
 use crate::domain::fact::Fact;
-use crate::domain::id::{AttemptId, Epoch, RunId, TestId, WorkerId};
+use crate::domain::id::{Epoch, WorkerId};
 use crate::domain::outcome::Outcome;
-use crate::domain::test::Phase;
 use crate::domain::time::Millis;
+use crate::log::LogError;
+use crate::results::{CurrentStore, Reader};
 use crate::scheduler::Scheduler;
+use crate::store::{self, Store, StoreError, Writer};
 use crate::sys::clock::Clock;
 use crate::sys::ids;
-use std::collections::HashMap;
-use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
-/// Log, database and blobs in memory.
+/// A log in memory, and which of the disks are full.
 #[derive(Default)]
 pub struct Disk {
     log: Mutex<Vec<Vec<Fact>>>,
-    projected: Mutex<Vec<Fact>>,
-    watermark: AtomicU64,
-    blobs: Mutex<HashMap<String, Vec<u8>>>,
     pub log_full: AtomicBool,
     pub database_full: AtomicBool,
 }
@@ -61,143 +54,35 @@ impl Journal for OnDisk {
     }
 }
 
-impl Projection for OnDisk {
+/// The results database, which can be told to fail.
+struct Database {
+    writer: Writer,
+    disk: Arc<Disk>,
+}
+
+impl Projection for Database {
     fn watermark(&self) -> u64 {
-        self.0.watermark.load(Ordering::SeqCst)
+        self.writer.watermark()
     }
-    fn project(&mut self, records: &[Committed]) -> Result<(), String> {
-        if self.0.database_full.load(Ordering::SeqCst) {
-            return Err("no space left".into());
+
+    fn project(&mut self, records: &[Committed]) -> Result<(), StoreError> {
+        if self.disk.database_full.load(Ordering::SeqCst) {
+            let source = std::io::ErrorKind::StorageFull.into();
+            return Err(StoreError::File { doing: "write to", path: "results".into(), source });
         }
-        let mut projected = self.0.projected.lock().expect("a lock");
-        for record in records {
-            let before = self.0.watermark.swap(record.sequence, Ordering::SeqCst);
-            assert_eq!(before + 1, record.sequence, "without gap or repeat");
-            projected.extend_from_slice(&record.events);
+        for (record, sequence) in records.iter().zip(self.writer.watermark() + 1..) {
+            assert_eq!(record.sequence, sequence, "without gap or repeat");
         }
-        Ok(())
+        self.writer.project(records.iter().map(|record| (record.sequence, &record.events)))
     }
-    fn reread(&mut self, after: u64, _: usize) -> Result<Vec<Committed>, String> {
-        let log = self.0.log.lock().expect("a lock");
+
+    fn reread(&mut self, after: u64, _: usize) -> Result<Vec<Committed>, LogError> {
+        let log = self.disk.log.lock().expect("a lock");
         let records = log.iter().zip(1..).skip(after as usize).take(2);
         Ok(records
             .map(|(events, sequence)| Committed { sequence, events: events.clone() })
             .collect())
     }
-}
-
-impl Results for OnDisk {
-    fn tests(
-        &self,
-        query: &TestQuery,
-        done: Option<bool>,
-        after: Option<TestId>,
-        limit: usize,
-    ) -> Result<Vec<TestView>, Fault> {
-        let mut found = Vec::new();
-        for event in self.0.projected.lock().expect("a lock").iter() {
-            if let Fact::TestsAdded { run, first, tests, .. } = event {
-                for (index, spec) in (*first..).zip(tests) {
-                    found.push(view(TestId { run: *run, index }, &spec.name));
-                }
-            }
-        }
-        found.retain(|test| after.is_none_or(|after| test.test > after));
-        found.retain(|test| query.run.is_none_or(|run| run == test.test.run));
-        found.retain(|test| done.is_none_or(|done| done == test.outcome.is_some()));
-        found.truncate(limit);
-        Ok(found)
-    }
-    fn test(&self, test: TestId) -> Result<Option<TestView>, Fault> {
-        let all = self.tests(&TestQuery::default(), None, None, usize::MAX)?;
-        Ok(all.into_iter().find(|view| view.test == test))
-    }
-    fn attempts(
-        &self,
-        _: &AttemptQuery,
-        after: Option<AttemptId>,
-        limit: usize,
-    ) -> Result<Vec<AttemptView>, Fault> {
-        let projected = self.0.projected.lock().expect("a lock");
-        let mut found: Vec<AttemptView> = projected.iter().filter_map(attempt).collect();
-        found.retain(|view| after.is_none_or(|after| view.attempt > after));
-        found.truncate(limit);
-        Ok(found)
-    }
-    fn attempt(&self, attempt: AttemptId) -> Result<Option<AttemptView>, Fault> {
-        let all = self.attempts(&AttemptQuery::default(), None, usize::MAX)?;
-        Ok(all.into_iter().find(|view| view.attempt == attempt))
-    }
-    fn past(&self, _: &HistoryQuery) -> Result<HistoryView, Fault> {
-        Err("not part of this".into())
-    }
-    /// The scheduler has forgotten none here.
-    fn runs(&self, _: Option<RunId>, _: usize) -> Result<Vec<RunView>, Fault> {
-        Ok(Vec::new())
-    }
-    fn run(&self, _: RunId) -> Result<Option<RunView>, Fault> {
-        Ok(None)
-    }
-    fn report(&self, _: &ReportQuery, _: usize) -> Result<ReportView, Fault> {
-        Err("not part of this".into())
-    }
-    fn template_versions(&self, _: Option<&str>) -> Result<Vec<TemplateView>, Fault> {
-        Err("not part of this".into())
-    }
-    fn blob_size(&self, sha256: &str) -> Result<Option<u64>, Fault> {
-        let blobs = self.0.blobs.lock().expect("a lock");
-        Ok(blobs.get(sha256).map(|blob| blob.len() as u64))
-    }
-    fn blob(&self, sha256: &str) -> Result<Option<std::fs::File>, Fault> {
-        use std::io::{Seek, Write};
-        let blobs = self.0.blobs.lock().expect("a lock");
-        let Some(blob) = blobs.get(sha256) else { return Ok(None) };
-        let mut file = tempfile::tempfile().expect("a file");
-        file.write_all(blob).expect("written");
-        file.rewind().expect("rewound");
-        Ok(Some(file))
-    }
-    fn keep_blob(&self, sha256: &str, file: &Path) -> Result<(), Fault> {
-        let content = std::fs::read(file).map_err(|error| error.to_string())?;
-        self.0.blobs.lock().expect("a lock").insert(sha256.into(), content);
-        Ok(())
-    }
-}
-
-/// Nothing here says how a test ended: these scenarios ask the scheduler.
-fn view(test: TestId, name: &str) -> TestView {
-    TestView {
-        test,
-        name: name.into(),
-        phase: Phase::Waiting,
-        outcome: None,
-        class: None,
-        flaky: false,
-        attempts: 0,
-        message: None,
-        finished_at: None,
-        labels: std::collections::BTreeMap::new(),
-    }
-}
-
-fn attempt(event: &Fact) -> Option<AttemptView> {
-    let Fact::AttemptFinished { lease, worker, outcome, class, duration_ms, detail, at, .. } =
-        event
-    else {
-        return None;
-    };
-    let detail = detail.as_ref().and_then(|detail| serde_json::from_str(detail.get()).ok());
-    Some(AttemptView {
-        attempt: lease.attempt,
-        name: String::new(),
-        worker: *worker,
-        worker_name: String::new(),
-        outcome: *outcome,
-        class: *class,
-        duration_ms: *duration_ms,
-        finished_at: *at,
-        detail: detail.unwrap_or_default(),
-    })
 }
 
 /// A running coordinator.
@@ -240,6 +125,8 @@ impl Running {
             scheduler.apply(event);
         }
         scheduler.restarted(clock.now());
+        let store = Store::open(&folder.path().join(store::FILE_NAME)).expect("a database");
+        let blobs = FileBlobs::new(folder.path().join(blobs::DIRECTORY)).expect("a directory");
         let opened = Opened {
             scheduler,
             since_snapshot: 0,
@@ -247,8 +134,9 @@ impl Running {
             clock,
             identity: "test".into(),
             journal: Box::new(OnDisk(Arc::clone(&disk))),
-            projection: Box::new(OnDisk(Arc::clone(&disk))),
-            results: Arc::new(OnDisk(Arc::clone(&disk))),
+            projection: Box::new(Database { writer: store.writer, disk: Arc::clone(&disk) }),
+            results: Reader::new(CurrentStore::new(store.store)),
+            blobs: Arc::new(blobs),
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");

@@ -6,7 +6,7 @@ use super::{Style, figures};
 use crate::api::v1::reports::{MetricSummary, ReportRow, ReportView};
 use crate::domain::id::TestId;
 use crate::domain::outcome::{Class, Outcome};
-use crate::results::assemble::PEAK_MEMORY;
+use crate::results::run_report::PEAK_MEMORY;
 use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table, presets};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Write;

@@ -1,7 +1,8 @@
 //! Files that cannot be used make room; files in use do not.
 
 use super::fixture::*;
-use crate::store::rows::{ReportQuery, TestFilter};
+use crate::store::reports::run_report::Runs;
+use crate::store::rows::TestFilter;
 use crate::store::{Opened, Store, StoreError};
 use duckdb::Connection;
 use std::fs;
@@ -85,13 +86,12 @@ fn killed() -> (Place, Vec<u8>) {
 #[test]
 fn what_a_killed_process_left_is_all_there() {
     let (left, _) = killed();
-    let query = ReportQuery { since: None, run: None, limit: 100 };
     let store = Store::open_read_only(&left.file).expect("opens");
-    assert_eq!(store.report(&query).expect("reports").totals.tests, 9);
+    assert_eq!(store.run_report(Runs::All, 100).expect("reports").totals.tests, 9);
     drop(store);
     let opened = open(&left);
     assert_eq!((opened.writer.watermark(), opened.rebuilt), (history().len() as u64, None));
-    assert_eq!(opened.store.report(&query).expect("reports").totals.tests, 9);
+    assert_eq!(opened.store.run_report(Runs::All, 100).expect("reports").totals.tests, 9);
 }
 
 #[test]
@@ -106,10 +106,9 @@ fn a_damaged_write_ahead_log_never_becomes_wrong_results() {
         let watermark = opened.writer.watermark();
         assert!(watermark == 0 || opened.rebuilt.is_none(), "{watermark}");
         opened.writer.project(numbered(&history())).expect("projects");
-        let query = ReportQuery { since: None, run: None, limit: 100 };
         let (_other, whole) = with(&history());
-        let expected = whole.store.report(&query).expect("reports");
-        assert_eq!(opened.store.report(&query).expect("reports"), expected);
+        let expected = whole.store.run_report(Runs::All, 100).expect("reports");
+        assert_eq!(opened.store.run_report(Runs::All, 100).expect("reports"), expected);
     }
 }
 

@@ -6,13 +6,19 @@ use crate::domain::id::{RunId, WorkerId};
 use crate::domain::outcome::{Class, Outcome};
 use crate::domain::time::{Millis, Timestamp};
 use crate::store::Store;
-use crate::store::rows::{PastRows, ReportQuery, ReportRows};
+use crate::store::reports::history::HistoryRows;
+use crate::store::reports::run_report::{ReportRows, Runs};
 use proptest::prelude::*;
 use serde_json::json;
 use serde_json::value::RawValue;
 use std::fs;
 
-const ALL: ReportQuery = ReportQuery { since: None, run: None, limit: 1000 };
+/// A limit that no report of these tests reaches.
+const LIMIT: usize = 1000;
+
+fn report_all(store: &Store) -> ReportRows {
+    store.run_report(Runs::All, LIMIT).expect("reports")
+}
 
 fn names(report: &ReportRows) -> Vec<&str> {
     report.rows.iter().map(|row| row.test.name.as_str()).collect()
@@ -21,7 +27,7 @@ fn names(report: &ReportRows) -> Vec<&str> {
 #[test]
 fn totals_count_every_test_once() {
     let (_place, opened) = with(&history());
-    let report = opened.store.report(&ALL).expect("reports");
+    let report = report_all(&opened.store);
     assert_eq!(report.runs, [RunId(1), RunId(2)]);
     let totals = &report.totals;
     assert_eq!((totals.tests, totals.pending, totals.flaky), (9, 1, 1));
@@ -40,7 +46,7 @@ fn totals_count_every_test_once() {
 #[test]
 fn rows_tell_what_became_of_each_test() {
     let (_place, opened) = with(&history());
-    let report = opened.store.report(&ReportQuery { run: Some(RunId(1)), ..ALL }).expect("reports");
+    let report = opened.store.run_report(Runs::One(RunId(1)), LIMIT).expect("reports");
     assert_eq!(names(&report), ["good", "flaky", "crashed", "skipped", "expired", "waiting"]);
     let [good, flaky, crashed, skipped, expired, waiting] = &report.rows[..] else {
         panic!("six rows")
@@ -76,7 +82,7 @@ fn a_detail_that_the_database_cannot_read_costs_no_report() {
     }
     let events = [registered(1, "lab"), submitted(1, 1500), added(1, &["odd"]), end];
     let (_place, opened) = with(&events);
-    let report = opened.store.report(&ALL).expect("reports");
+    let report = report_all(&opened.store);
     assert_eq!(report.rows[0].test.outcome, Some(Outcome::Passed));
     assert_eq!(report.rows[0].environment, None);
 }
@@ -112,18 +118,17 @@ fn the_documented_queries_are_answered() {
 #[test]
 fn since_chooses_runs_by_their_submission() {
     let (_place, opened) = with(&history());
-    let since = |ms| ReportQuery { since: Some(Timestamp(ms)), ..ALL };
-    let late = opened.store.report(&since(6000)).expect("reports");
+    let since = |ms| opened.store.run_report(Runs::Since(Timestamp(ms)), LIMIT).expect("reports");
+    let late = since(6000);
     assert_eq!((late.runs.as_slice(), late.totals.tests), (&[RunId(2)][..], 3));
-    let none = opened.store.report(&since(6001)).expect("reports");
+    let none = since(6001);
     assert_eq!(none, ReportRows { since: Some(Timestamp(6001)), ..ReportRows::default() });
 }
 
 #[test]
 fn a_cut_report_keeps_what_did_not_pass() {
     let (_place, opened) = with(&history());
-    let query = ReportQuery { run: Some(RunId(1)), limit: 5, ..ALL };
-    let report = opened.store.report(&query).expect("reports");
+    let report = opened.store.run_report(Runs::One(RunId(1)), 5).expect("reports");
     assert_eq!(names(&report), ["flaky", "crashed", "skipped", "expired", "waiting"]);
     assert!(report.truncated);
     assert_eq!(report.totals.tests, 6);
@@ -133,7 +138,7 @@ fn a_cut_report_keeps_what_did_not_pass() {
 fn a_deleted_file_is_rebuilt_to_the_same_report() {
     let events = history();
     let (place, opened) = with(&events);
-    let before = opened.store.report(&ALL).expect("reports");
+    let before = report_all(&opened.store);
     drop(opened);
     fs::remove_file(&place.file).expect("deletes");
     let mut opened = open(&place);
@@ -142,16 +147,16 @@ fn a_deleted_file_is_rebuilt_to_the_same_report() {
     for record in numbered(&events) {
         opened.writer.project([record]).expect("projects");
     }
-    assert_eq!(opened.store.report(&ALL).expect("reports"), before);
+    assert_eq!(report_all(&opened.store), before);
 }
 
 #[test]
 fn what_is_stored_already_is_skipped_also_after_a_restart() {
     let events = history();
     let (place, mut opened) = with(&events[..14]);
-    let before = opened.store.report(&ALL).expect("reports");
+    let before = report_all(&opened.store);
     opened.writer.project(numbered(&events[..14])).expect("projects");
-    assert_eq!(opened.store.report(&ALL).expect("reports"), before);
+    assert_eq!(report_all(&opened.store), before);
     drop(opened);
 
     // The cancellation reaches a writer that has not seen the run begin, and the lease that
@@ -162,18 +167,18 @@ fn what_is_stored_already_is_skipped_also_after_a_restart() {
         assert_eq!(opened.store.watermark().expect("reads"), upto as u64);
     }
     let (_other, whole) = with(&events);
-    let again = open(&place).store.report(&ALL).expect("reports");
-    assert_eq!(again, whole.store.report(&ALL).expect("reports"));
+    let again = report_all(&open(&place).store);
+    assert_eq!(again, report_all(&whole.store));
 }
 
 #[test]
 fn a_reader_without_coordinator_sees_the_same() {
     let (place, opened) = with(&history());
-    let before = opened.store.report(&ALL).expect("reports");
+    let before = report_all(&opened.store);
     drop(opened);
     let bytes = fs::read(&place.file).expect("reads");
     let store = Store::open_read_only(&place.file).expect("opens");
-    assert_eq!(store.report(&ALL).expect("reports"), before);
+    assert_eq!(report_all(&store), before);
     drop(store);
     assert_eq!(fs::read(&place.file).expect("reads"), bytes, "nothing was changed");
 }
@@ -192,7 +197,7 @@ proptest! {
         let events =
             [submitted(1, 1), added(1, &["t"]), finished(id(1, 0), 1, Outcome::Passed, passed, &detail)];
         let (_place, opened) = with(&events);
-        let report = opened.store.report(&ALL).expect("reports");
+        let report = report_all(&opened.store);
         let mut sorted = values.clone();
         sorted.sort_by(f64::total_cmp);
         let rank = |percent: usize| sorted[(percent * sorted.len()).div_ceil(100) - 1];
@@ -235,7 +240,7 @@ fn the_past_of_a_model_is_told_by_test() {
         finished(id(2, 0), 1, Outcome::Passed, passed, &peak),
         exhausted,
     ]);
-    let past = opened.store.past(("model", "bert")).expect("the past");
+    let past = opened.store.history(("model", "bert")).expect("the past");
     let [one] = &past.tests[..] else { panic!("one test has the label: {past:?}") };
     assert_eq!((&*one.name, one.ended, one.failed, one.flaky), ("one", 3, 2, 1));
     assert_eq!(one.median, Some(Millis(71)));
@@ -243,7 +248,7 @@ fn the_past_of_a_model_is_told_by_test() {
     let [exhausted] = &past.exhausted[..] else { panic!("one ran out of memory: {past:?}") };
     assert_eq!((exhausted.memory_bytes, exhausted.device_memory_bytes), (Some(1000), Some(800)));
     assert_eq!(exhausted.labels["backend"], "cpu");
-    assert_eq!(opened.store.past(("model", "ber")).expect("nothing"), PastRows::default());
-    let odd = opened.store.past(("model", "a\"b%_\\' --")).expect("no mistake");
-    assert_eq!(odd, PastRows::default());
+    assert_eq!(opened.store.history(("model", "ber")).expect("nothing"), HistoryRows::default());
+    let odd = opened.store.history(("model", "a\"b%_\\' --")).expect("no mistake");
+    assert_eq!(odd, HistoryRows::default());
 }

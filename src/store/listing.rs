@@ -1,4 +1,4 @@
-//! Tests, attempts and runs: one by its id, many by filter, page after page.
+//! Queries for runs, tests and attempts: one by its id, or many by a filter and in pages.
 
 use super::error::StoreError;
 use super::query::{self, Conditions, get};
@@ -11,7 +11,7 @@ use duckdb::{Connection, Row};
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 
-/// Columns as [`test_row`] reads them.
+/// The columns that [`test_row`] reads, in this order.
 pub(super) const TEST_COLUMNS: &str = "states.run, states.test, states.name, states.outcome, \
     states.class, states.flaky, states.attempts, states.message, states.finished_ms, states.labels";
 
@@ -30,30 +30,30 @@ const RUNS: &str = "SELECT run, name, submitted_by, submitted_ms, \
     FROM runs";
 
 impl Store {
-    /// Tests in order of their ids.
+    /// Lists tests, in the order of their ids.
     ///
     /// # Errors
     /// The database cannot be read.
     pub fn tests(&self, filter: &TestFilter) -> Result<Vec<TestRow>, StoreError> {
         let mut conditions = Conditions::default();
         if let Some(run) = filter.run {
-            conditions.and("states.run = ?", [run.0.into()]);
+            conditions.and("states.run = ?", [run.0]);
         }
         if let Some(outcome) = filter.outcome {
-            conditions.and_text("states.outcome = ?", outcome.name().to_owned());
+            conditions.and("states.outcome = ?", [outcome.name().to_owned()]);
         }
         if let Some(part) = &filter.name {
-            conditions.and_text("contains(lower(states.name), lower(?))", part.clone());
+            conditions.and("contains(lower(states.name), lower(?))", [part.clone()]);
         }
         match filter.done {
-            Some(true) => conditions.and("states.outcome IS NOT NULL", []),
-            Some(false) => conditions.and("states.outcome IS NULL", []),
+            Some(true) => conditions.and_plain("states.outcome IS NOT NULL"),
+            Some(false) => conditions.and_plain("states.outcome IS NULL"),
             None => {}
         }
         if let Some(TestId { run, index }) = filter.after {
-            // The first half lets DuckDB skip whole blocks.
+            // The first comparison is redundant. It lets DuckDB skip whole blocks.
             let after = "states.run >= ? AND (states.run > ? OR states.test > ?)";
-            conditions.and(after, [run.0.into(), run.0.into(), index.into()]);
+            conditions.and(after, [run.0, run.0, index]);
         }
         let select = format!("SELECT {TEST_COLUMNS} FROM test_states AS states");
         let rest =
@@ -61,74 +61,79 @@ impl Store {
         self.pool.read(|connection| conditions.query(connection, &select, &rest, test_row))
     }
 
+    /// The test with this id, if there is one.
+    ///
     /// # Errors
     /// The database cannot be read.
     pub fn test(&self, test: TestId) -> Result<Option<TestRow>, StoreError> {
         let mut conditions = Conditions::default();
-        conditions.and("states.run = ?", [test.run.0.into()]);
-        conditions.and("states.test = ?", [test.index.into()]);
+        conditions.and("states.run = ?", [test.run.0]);
+        conditions.and("states.test = ?", [test.index]);
         let select = format!("SELECT {TEST_COLUMNS} FROM test_states AS states");
         let rows = self.pool.read(|c| conditions.query(c, &select, "", test_row))?;
         Ok(rows.into_iter().next())
     }
 
-    /// Ended attempts in order of their ids.
+    /// Lists attempts that have ended, in the order of their ids.
     ///
     /// # Errors
     /// The database cannot be read.
     pub fn attempts(&self, filter: &AttemptFilter) -> Result<Vec<AttemptRow>, StoreError> {
         let mut conditions = Conditions::default();
         if let Some(run) = filter.run {
-            conditions.and("attempts.run = ?", [run.0.into()]);
+            conditions.and("attempts.run = ?", [run.0]);
         }
         if let Some(TestId { run, index }) = filter.test {
-            conditions.and("attempts.run = ? AND attempts.test = ?", [run.0.into(), index.into()]);
+            conditions.and("attempts.run = ? AND attempts.test = ?", [run.0, index]);
         }
         if let Some(worker) = filter.worker {
-            conditions.and("attempts.worker = ?", [worker.0.into()]);
+            conditions.and("attempts.worker = ?", [worker.0]);
         }
         if let Some(outcome) = filter.outcome {
-            conditions.and_text("attempts.outcome = ?", outcome.name().to_owned());
+            conditions.and("attempts.outcome = ?", [outcome.name().to_owned()]);
         }
         if let Some(AttemptId { test: TestId { run, index }, number }) = filter.after {
             let after = "attempts.run >= ? AND (attempts.run > ? OR attempts.test > ? \
                 OR (attempts.test = ? AND attempts.attempt > ?))";
-            let [run, index] = [run.0.into(), index.into()];
-            conditions.and(after, [run, run, index, index, number.into()]);
+            conditions.and(after, [run.0, run.0, index, index, number.into()]);
         }
         let limit = filter.limit.min(MAX_ROWS);
         let rest = format!(" ORDER BY attempts.run, attempts.test, attempts.attempt LIMIT {limit}");
         self.pool.read(|connection| conditions.query(connection, ATTEMPTS, &rest, attempt_row))
     }
 
+    /// The attempt with this id, if it has ended.
+    ///
     /// # Errors
     /// The database cannot be read.
     pub fn attempt(&self, attempt: AttemptId) -> Result<Option<AttemptRow>, StoreError> {
         let AttemptId { test: TestId { run, index }, number } = attempt;
         let mut conditions = Conditions::default();
-        conditions.and("attempts.run = ? AND attempts.test = ?", [run.0.into(), index.into()]);
-        conditions.and("attempts.attempt = ?", [number.into()]);
+        conditions.and("attempts.run = ? AND attempts.test = ?", [run.0, index]);
+        conditions.and("attempts.attempt = ?", [number]);
         let rows = self.pool.read(|c| conditions.query(c, ATTEMPTS, "", attempt_row))?;
         Ok(rows.into_iter().next())
     }
 
-    /// Runs, newest first; only those before `before`.
+    /// Lists runs, the newest first. `before` restricts the list to older runs than this one.
     ///
     /// # Errors
     /// The database cannot be read.
     pub fn runs(&self, before: Option<RunId>, limit: usize) -> Result<Vec<RunRow>, StoreError> {
         let mut conditions = Conditions::default();
         if let Some(before) = before {
-            conditions.and("runs.run < ?", [before.0.into()]);
+            conditions.and("runs.run < ?", [before.0]);
         }
         self.runs_where(&conditions, limit)
     }
 
+    /// The run with this id, if there is one.
+    ///
     /// # Errors
     /// The database cannot be read.
     pub fn run(&self, run: RunId) -> Result<Option<RunRow>, StoreError> {
         let mut conditions = Conditions::default();
-        conditions.and("runs.run = ?", [run.0.into()]);
+        conditions.and("runs.run = ?", [run.0]);
         Ok(self.runs_where(&conditions, 1)?.into_iter().next())
     }
 
@@ -141,7 +146,7 @@ impl Store {
         })
     }
 
-    /// Number of the last record of the event log that is stored.
+    /// Number of the last record of the event log that the database contains.
     ///
     /// # Errors
     /// The database cannot be read.
@@ -182,7 +187,7 @@ fn attempt_row(row: &Row<'_>) -> Result<AttemptRow, StoreError> {
     })
 }
 
-/// A run before its tests are counted.
+/// A run whose tests have not been counted yet.
 struct RunParts {
     row: RunRow,
     closed: bool,
@@ -205,7 +210,7 @@ fn run_row(row: &Row<'_>) -> Result<RunParts, StoreError> {
             flaky: 0,
         },
         closed: get::<bool>(row, 6)? || cancelled.is_some(),
-        // A run without tests ends when it is cancelled, or as soon as it is there.
+        // A run without tests ends when it is cancelled, or otherwise at its submission.
         last_end: query::time(row, 7)?.or(cancelled).or(Some(submitted_at)),
     })
 }
@@ -213,14 +218,14 @@ fn run_row(row: &Row<'_>) -> Result<RunParts, StoreError> {
 fn add_counts(connection: &Connection, runs: &mut [RunParts]) -> Result<(), StoreError> {
     let (Some(newest), Some(oldest)) = (runs.first(), runs.last()) else { return Ok(()) };
     let mut range = Conditions::default();
-    range.and("run BETWEEN ? AND ?", [oldest.row.run.0.into(), newest.row.run.0.into()]);
+    range.and("run BETWEEN ? AND ?", [oldest.row.run.0, newest.row.run.0]);
     let select = "SELECT run, outcome, count(*), count(*) FILTER (flaky) FROM test_outcomes";
     let counts = range.query(connection, select, " GROUP BY run, outcome", |row| {
         let outcome: Option<Outcome> = query::outcome(row, 1)?;
         Ok((RunId(get(row, 0)?), outcome, get::<u32>(row, 2)?, get::<u32>(row, 3)?))
     })?;
     for (run, outcome, count, flaky) in counts {
-        // Newest first.
+        // The runs are in descending order.
         let Ok(place) = runs.binary_search_by(|found| run.cmp(&found.row.run)) else { continue };
         let row = &mut runs[place].row;
         row.done.extend(outcome.map(|outcome| (outcome, count)));

@@ -1,15 +1,37 @@
-//! Rows of the database become the document that travels.
+//! The report about the tests of runs, as a document of the API.
 
 use crate::api;
-use crate::api::v1::reports::{Cases, MetricSummary, ReportRow, ReportView, Totals};
+use crate::api::v1::reports::{
+    Cases, MAX_ROWS, MetricSummary, ReportQuery, ReportRow, ReportView, Totals,
+};
 use crate::domain::outcome::Outcome;
-use crate::store::rows;
+use crate::domain::time::Timestamp;
+use crate::results::reader::Reader;
+use crate::store::StoreError;
+use crate::store::reports::run_report as rows;
 
-/// Name of the memory that the worker measured, for tests that do not measure their own.
-pub const PEAK_MEMORY: &str = "peak_memory_bytes";
+/// Name of the metric for the memory that the worker measured. Tests may measure memory themselves,
+/// under other names.
+pub(super) const PEAK_MEMORY: &str = "peak_memory_bytes";
 
-#[must_use]
-pub fn assemble(report: rows::ReportRows) -> ReportView {
+impl Reader {
+    /// Reports the tests of the run in `query`, or of the runs submitted since its time, or of all
+    /// runs. The database does not know the phases of tests that have not ended.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn report(&self, query: &ReportQuery) -> Result<ReportView, StoreError> {
+        let runs = match (query.run, query.since_ms) {
+            (Some(run), _) => rows::Runs::One(run),
+            (None, Some(since)) => rows::Runs::Since(Timestamp(since)),
+            (None, None) => rows::Runs::All,
+        };
+        let limit = query.limit.unwrap_or(MAX_ROWS);
+        Ok(report_view(self.store().run_report(runs, limit as usize)?))
+    }
+}
+
+fn report_view(report: rows::ReportRows) -> ReportView {
     let rows::ReportRows { since, runs, totals, rows, truncated } = report;
     ReportView {
         schema: api::SCHEMA,
@@ -48,9 +70,10 @@ fn row(row: rows::ReportRow) -> ReportRow {
     } = row;
     let mut metrics: Vec<_> = metrics.into_iter().map(summary).collect();
     if let Some(bytes) = peak_memory_bytes
-        && let Err(place) = metrics.binary_search_by(|metric| metric.name.as_str().cmp(PEAK_MEMORY))
+        && let Err(position) =
+            metrics.binary_search_by(|metric| metric.name.as_str().cmp(PEAK_MEMORY))
     {
-        metrics.insert(place, one(PEAK_MEMORY, "bytes", bytes as f64));
+        metrics.insert(position, one(PEAK_MEMORY, "bytes", bytes as f64));
     }
     ReportRow {
         test: test.test,
@@ -75,18 +98,18 @@ fn row(row: rows::ReportRow) -> ReportRow {
     }
 }
 
-/// A part of the detail, which was checked when it was reported; what is wrong all the same is
-/// left out.
+/// Parses a part of a detail. The coordinator checked it when it was reported; a part that cannot be
+/// parsed in spite of that is left out.
 fn json<T: serde::de::DeserializeOwned + Default>(text: Option<String>) -> T {
     text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default()
 }
 
-/// `worker b was lost`, `failed: exit code 3`
+/// Describes the first attempt, e.g. `worker b was lost` or `failed: exit code 3`.
 fn first(rows::FirstRow { outcome, message, worker }: rows::FirstRow) -> String {
     match (outcome, &*message) {
         (Outcome::WorkerLost, _) => format!("worker {worker} was lost"),
         (_, "") => outcome.words().to_owned(),
-        (_, said) => format!("{}: {said}", outcome.words()),
+        (_, message) => format!("{}: {message}", outcome.words()),
     }
 }
 
@@ -101,7 +124,7 @@ fn summary(metric: rows::MetricRow) -> MetricSummary {
     MetricSummary { name, unit, count, min, p50, p90, p99, max }
 }
 
-/// A metric that was measured once.
+/// Summary of a metric that was measured once.
 fn one(name: &str, unit: &str, value: f64) -> MetricSummary {
     MetricSummary {
         name: name.to_owned(),

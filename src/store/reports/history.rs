@@ -1,18 +1,54 @@
-//! What became of a model's tests before: how often they failed, how long they took, the
-//! memory that they needed, and where it did not suffice.
+//! The report about earlier tests of a model: how often they failed, how long they took, how much
+//! memory they used, and which attempts ran out of memory.
 
-use super::Store;
-use super::error::{Doing, StoreError};
-use super::query::{self, get};
-use super::rows::{ExhaustedRow, MAX_ROWS, PastRow, PastRows};
 use crate::domain::time::Millis;
+use crate::store::Store;
+use crate::store::error::{Doing, StoreError};
+use crate::store::query::{self, get};
+use crate::store::rows::MAX_ROWS;
 use duckdb::{Connection, Row, params};
 use serde::Deserialize;
+use std::collections::BTreeMap;
 
-/// Ended tests of one name that count, the newest.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct HistoryRows {
+    /// The tests in the order of their names.
+    pub tests: Vec<PastRow>,
+    /// The attempts that ran out of memory, the newest first.
+    pub exhausted: Vec<ExhaustedRow>,
+}
+
+/// The latest ended tests of one name. Cancelled, skipped and lost tests do not count.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PastRow {
+    pub name: String,
+    pub ended: u64,
+    /// The tests that did not pass.
+    pub failed: u64,
+    /// The tests that passed after a failed attempt.
+    pub flaky: u64,
+    /// Median duration of the tests that passed.
+    pub median: Option<Millis>,
+    /// Highest peak memory of the tests that passed, in bytes.
+    pub peak_memory_bytes: Option<u64>,
+    pub peak_device_memory_bytes: Option<u64>,
+}
+
+/// An attempt that ran out of memory, and the memory that was available to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExhaustedRow {
+    /// Labels of the test.
+    pub labels: BTreeMap<String, String>,
+    /// Memory of the worker for tests, in bytes.
+    pub memory_bytes: Option<u64>,
+    /// Memory of the smallest device that the attempt held, in bytes.
+    pub device_memory_bytes: Option<u64>,
+}
+
+/// Maximum number of tests of one name that count, the newest first.
 const RECENT: u32 = 20;
 
-/// `?` is the label as it stands in the JSON of a test's labels.
+/// `?1` is a label, written as in the JSON of the labels of a test.
 const PAST: &str = "WITH mine AS (\
         SELECT run, test, name FROM tests WHERE contains(labels, ?1)\
     ), ended AS (\
@@ -48,7 +84,7 @@ const EXHAUSTED: &str = "SELECT tests.labels, attempts.detail FROM attempts \
     WHERE attempts.class = 'out_of_memory' AND contains(tests.labels, ?1) \
     ORDER BY attempts.finished_ms DESC LIMIT ?2";
 
-/// The part of an attempt's detail that tells how much memory there was.
+/// The part of the detail of an attempt that states the available memory.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Detail {
@@ -63,19 +99,19 @@ struct Memory {
 }
 
 impl Store {
-    /// The past of the tests that carry a label, at most [`MAX_ROWS`] names.
+    /// Reports earlier tests with this label (name and value), at most [`MAX_ROWS`] names.
     ///
     /// # Errors
     /// The database cannot be read.
-    pub fn past(&self, label: (&str, &str)) -> Result<PastRows, StoreError> {
+    pub fn history(&self, label: (&str, &str)) -> Result<HistoryRows, StoreError> {
         let (name, value) = label;
         let encoded = |text: &str| serde_json::Value::from(text).to_string();
         let pattern = format!("{}:{}", encoded(name), encoded(value));
         self.pool.read(|connection| {
-            let mut statement = connection.prepare(PAST).doing("look back in")?;
+            let mut statement = connection.prepare(PAST).doing("read the history from")?;
             let rows = statement.query_and_then(params![pattern, RECENT, MAX_ROWS], past_row);
-            let tests = rows.doing("look back in")?.collect::<Result<_, _>>()?;
-            Ok(PastRows { tests, exhausted: exhausted(connection, &pattern)? })
+            let tests = rows.doing("read the history from")?.collect::<Result<_, _>>()?;
+            Ok(HistoryRows { tests, exhausted: exhausted(connection, &pattern)? })
         })
     }
 }
@@ -93,7 +129,7 @@ fn past_row(row: &Row<'_>) -> Result<PastRow, StoreError> {
 }
 
 fn exhausted(connection: &Connection, pattern: &str) -> Result<Vec<ExhaustedRow>, StoreError> {
-    let mut statement = connection.prepare(EXHAUSTED).doing("look back in")?;
+    let mut statement = connection.prepare(EXHAUSTED).doing("read the history from")?;
     let rows = statement.query_and_then(params![pattern, MAX_ROWS], |row| {
         let detail: Option<String> = get(row, 1)?;
         let detail: Detail =
@@ -104,5 +140,5 @@ fn exhausted(connection: &Connection, pattern: &str) -> Result<Vec<ExhaustedRow>
             device_memory_bytes: detail.environment.device_memory_bytes,
         })
     });
-    rows.doing("look back in")?.collect()
+    rows.doing("read the history from")?.collect()
 }

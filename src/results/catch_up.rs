@@ -1,0 +1,86 @@
+//! Brings a results database up to date with the event log.
+
+use crate::log::{EmbeddedLog, EventLog, LogError, LogReader};
+use crate::store::{self, Store, StoreError, Writer};
+use crate::sys::fs::{DirectoryLock, LockError};
+use std::path::Path;
+
+/// Maximum number of events that are projected in one batch, except for a single larger record.
+const MAX_BATCH: usize = 50_000;
+
+/// Why a results database cannot be brought up to date.
+#[derive(Debug, thiserror::Error)]
+pub enum CatchUpError {
+    #[error(transparent)]
+    Locked(#[from] LockError),
+    #[error(transparent)]
+    Log(#[from] LogError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Projects the records of the log up to `last`.
+pub(super) fn project_until(
+    writer: &mut Writer,
+    log: &dyn LogReader,
+    last: u64,
+) -> Result<(), CatchUpError> {
+    while writer.watermark() < last {
+        let (mut records, mut read) = (Vec::new(), 0);
+        log.replay(writer.watermark(), &mut |sequence, events| {
+            read += events.len();
+            records.push((sequence, events));
+            read < MAX_BATCH && sequence < last
+        })?;
+        if records.is_empty() {
+            break;
+        }
+        writer.project(records.iter().map(|(sequence, events)| (*sequence, events)))?;
+    }
+    Ok(())
+}
+
+/// Result of completing a database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Completion {
+    /// The database already contained all results.
+    NothingMissing,
+    /// Results were added. The database must be opened again.
+    Completed,
+    /// Results are missing, and cannot be added because another process has the database open.
+    InUse,
+}
+
+/// Adds the records of the log in `data_dir` that its database does not contain. `watermark` is
+/// the last record that the database contains. Records are missing after a crash, or if another
+/// process had the database open until the end of a run.
+///
+/// # Errors
+/// A coordinator uses the directory, there is no log, or log or database cannot be used.
+pub fn complete(data_dir: &Path, watermark: u64) -> Result<Completion, CatchUpError> {
+    let _lock = DirectoryLock::acquire_to_read(data_dir)?;
+    let log = EmbeddedLog::open_existing(data_dir)?;
+    if log.last() <= watermark {
+        return Ok(Completion::NothingMissing);
+    }
+    match Store::open(&data_dir.join(store::FILE_NAME)) {
+        Err(StoreError::InUse { .. }) => Ok(Completion::InUse),
+        opened => {
+            project_until(&mut opened?.writer, &*log.reader(), log.last())?;
+            Ok(Completion::Completed)
+        }
+    }
+}
+
+/// Projects the whole log of `data_dir` into a new database at `path`, for readers while another
+/// process has the database open. Nothing in the directory changes.
+///
+/// # Errors
+/// A coordinator uses the directory, there is no log, or it cannot be read.
+pub fn from_log(data_dir: &Path, path: &Path) -> Result<Store, CatchUpError> {
+    let _lock = DirectoryLock::acquire_to_read(data_dir)?;
+    let log = EmbeddedLog::open_existing(data_dir)?;
+    let mut opened = Store::open(path)?;
+    project_until(&mut opened.writer, &*log.reader(), log.last())?;
+    Ok(opened.store)
+}

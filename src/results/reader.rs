@@ -1,0 +1,174 @@
+//! Runs, tests, attempts and templates as documents of the API.
+
+use crate::api::SCHEMA;
+use crate::api::v1::runs::{RunCounts, RunView};
+use crate::api::v1::templates::TemplateView;
+use crate::api::v1::test_views::{AttemptDetail, AttemptQuery, AttemptView, TestQuery, TestView};
+use crate::domain::id::{AttemptId, RunId, TestId};
+use crate::domain::test::Phase;
+use crate::results::substitute::CurrentStore;
+use crate::store::rows::{AttemptFilter, AttemptRow, RunRow, TemplateRow, TestFilter, TestRow};
+use crate::store::{Store, StoreError};
+
+/// Answers queries of the API from the results database. Clones share the database.
+#[derive(Clone)]
+pub struct Reader {
+    current: CurrentStore,
+}
+
+impl Reader {
+    /// A reader of the store that is current at the time of each query.
+    #[must_use]
+    pub fn new(current: CurrentStore) -> Self {
+        Self { current }
+    }
+
+    pub(super) fn store(&self) -> Store {
+        self.current.store()
+    }
+
+    /// Lists runs, the newest first. `before` restricts the list to older runs than this one.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn runs(&self, before: Option<RunId>, limit: usize) -> Result<Vec<RunView>, StoreError> {
+        let runs = self.store().runs(before, limit)?;
+        Ok(runs.into_iter().map(run_view).collect())
+    }
+
+    /// The run with this id, if there is one.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn run(&self, run: RunId) -> Result<Option<RunView>, StoreError> {
+        Ok(self.store().run(run)?.map(run_view))
+    }
+
+    /// Lists the tests after `after` that `query` matches, in the order of their ids.
+    ///
+    /// The database does not know the phases of tests that have not ended: they are shown as
+    /// waiting, and `query.phase` only separates tests that have ended from the others.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn tests(
+        &self,
+        query: &TestQuery,
+        after: Option<TestId>,
+        limit: usize,
+    ) -> Result<Vec<TestView>, StoreError> {
+        let filter = TestFilter {
+            run: query.run,
+            outcome: query.outcome,
+            name: query.name.clone(),
+            done: query.phase.map(|phase| phase == Phase::Done),
+            after,
+            limit,
+        };
+        let tests = self.store().tests(&filter)?;
+        Ok(tests.into_iter().map(test_view).collect())
+    }
+
+    /// The test with this id, if there is one.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn test(&self, test: TestId) -> Result<Option<TestView>, StoreError> {
+        Ok(self.store().test(test)?.map(test_view))
+    }
+
+    /// Lists the ended attempts after `after` that `query` matches, in the order of their ids.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn attempts(
+        &self,
+        query: &AttemptQuery,
+        after: Option<AttemptId>,
+        limit: usize,
+    ) -> Result<Vec<AttemptView>, StoreError> {
+        let AttemptQuery { run, test, worker, outcome, .. } = *query;
+        let filter = AttemptFilter { run, test, worker, outcome, after, limit };
+        let attempts = self.store().attempts(&filter)?;
+        Ok(attempts.into_iter().map(attempt_view).collect())
+    }
+
+    /// The attempt with this id, if it has ended.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn attempt(&self, attempt: AttemptId) -> Result<Option<AttemptView>, StoreError> {
+        Ok(self.store().attempt(attempt)?.map(attempt_view))
+    }
+
+    /// Lists the versions of the template at `path`, or of all templates, the newest first.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn template_versions(&self, path: Option<&str>) -> Result<Vec<TemplateView>, StoreError> {
+        let versions = self.store().template_versions(path)?;
+        Ok(versions.into_iter().map(template_view).collect())
+    }
+}
+
+fn run_view(row: RunRow) -> RunView {
+    let done: u32 = row.done.values().sum();
+    RunView {
+        schema: SCHEMA,
+        run: row.run,
+        name: row.name,
+        user: row.user,
+        submitted_at: row.submitted_at,
+        finished_at: row.finished_at,
+        cancelled: row.cancelled,
+        counts: RunCounts {
+            total: row.total,
+            waiting: row.total.saturating_sub(done),
+            done: row.done,
+            flaky: row.flaky,
+            ..RunCounts::default()
+        },
+    }
+}
+
+fn test_view(row: TestRow) -> TestView {
+    TestView {
+        test: row.test,
+        name: row.name,
+        phase: if row.outcome.is_some() { Phase::Done } else { Phase::Waiting },
+        outcome: row.outcome,
+        class: row.class,
+        flaky: row.flaky,
+        attempts: row.attempts,
+        message: Some(row.message).filter(|message| !message.is_empty()),
+        finished_at: row.finished_at,
+        labels: row.labels,
+    }
+}
+
+fn attempt_view(row: AttemptRow) -> AttemptView {
+    // The coordinator checked the detail when it was reported, so it can be parsed.
+    let detail: Option<AttemptDetail> =
+        row.detail.and_then(|detail| serde_json::from_str(detail.get()).ok());
+    AttemptView {
+        attempt: row.attempt,
+        name: row.name,
+        worker: row.worker,
+        worker_name: row.worker_name,
+        outcome: row.outcome,
+        class: row.class,
+        duration_ms: row.duration,
+        finished_at: row.finished_at,
+        detail: detail.unwrap_or_default(),
+    }
+}
+
+fn template_view(row: TemplateRow) -> TemplateView {
+    TemplateView {
+        path: row.path,
+        version: row.version,
+        sha256: row.sha256,
+        user: row.user,
+        added_at: row.added_at,
+    }
+}

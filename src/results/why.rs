@@ -1,0 +1,36 @@
+//! Explains how a test ended, from the results alone.
+
+use crate::api::SCHEMA;
+use crate::api::v1::test_views::{AttemptQuery, AttemptView, TestView, Why};
+use crate::domain::id::TestId;
+use crate::results::reader::Reader;
+use crate::store::StoreError;
+
+/// Maximum number of attempts that an explanation includes.
+const MAX_ATTEMPTS: usize = 100;
+
+impl Reader {
+    /// Explains how a test ended. `None` if there is no such test.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn why(&self, test: TestId) -> Result<Option<Why>, StoreError> {
+        let Some(view) = self.test(test)? else { return Ok(None) };
+        let query = AttemptQuery { test: Some(test), ..AttemptQuery::default() };
+        let attempts = self.attempts(&query, None, MAX_ATTEMPTS)?;
+        Ok(Some(explain(view, &attempts)))
+    }
+}
+
+fn explain(test: TestView, attempts: &[AttemptView]) -> Why {
+    let earlier = attempts.split_last().map(|(_, earlier)| earlier).unwrap_or_default();
+    Why {
+        schema: SCHEMA,
+        test: test.test,
+        phase: test.phase,
+        summary: test.ending(earlier).unwrap_or_else(|| "not done".to_owned()),
+        name: test.name,
+        blocked_by: Vec::new(),
+        workers: Vec::new(),
+    }
+}

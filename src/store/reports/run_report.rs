@@ -1,0 +1,319 @@
+//! The report about the tests of runs: totals, one row per test, and percentiles over raw values.
+
+use crate::domain::id::{RunId, TestId};
+use crate::domain::outcome::{Class, Outcome};
+use crate::domain::time::{Millis, Timestamp};
+use crate::store::Store;
+use crate::store::error::StoreError;
+use crate::store::listing::{TEST_COLUMNS, test_row};
+use crate::store::query::{self, Conditions, get};
+use crate::store::rows::{MAX_ROWS, TestRow};
+use duckdb::{Connection, Row};
+use std::collections::{BTreeMap, HashMap};
+
+/// The runs that a report is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Runs {
+    All,
+    One(RunId),
+    /// The runs that were submitted at this time or later.
+    Since(Timestamp),
+}
+
+impl Runs {
+    /// The earliest time of submission, if the report is limited by one.
+    fn since(self) -> Option<Timestamp> {
+        match self {
+            Runs::Since(since) => Some(since),
+            Runs::All | Runs::One(_) => None,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ReportRows {
+    /// The earliest time of submission, if the report was limited by one.
+    pub since: Option<Timestamp>,
+    /// The runs of the report, in the order of their ids.
+    pub runs: Vec<RunId>,
+    pub totals: TotalRows,
+    /// The tests in the order of their ids. When there are more tests than the limit, tests that
+    /// passed at the first attempt are left out before others.
+    pub rows: Vec<ReportRow>,
+    /// Whether rows were left out.
+    pub truncated: bool,
+}
+
+/// Counts over all tests of the report, including those whose rows were left out.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TotalRows {
+    pub tests: u64,
+    pub outcomes: BTreeMap<Outcome, u64>,
+    /// The tests that ended as `error`, by class.
+    pub errors: BTreeMap<Class, u64>,
+    pub flaky: u64,
+    /// The tests that have not ended.
+    pub pending: u64,
+    pub attempts: u64,
+    pub late_results: u64,
+    /// The tests of which every case was skipped. `outcomes` counts them as skipped, too.
+    pub all_skipped: u64,
+    /// The cases of the last attempts of tests that have ended.
+    pub cases: CaseRows,
+    /// The tests that have cases.
+    pub tests_with_cases: u64,
+}
+
+/// Counts of the cases of JUnit files.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct CaseRows {
+    pub total: u64,
+    pub failed: u64,
+    pub errors: u64,
+    pub skipped: u64,
+    /// The cases that passed, but only when they were run again. They count as passed.
+    pub flaky: u64,
+}
+
+/// The first attempt of a test that was attempted more than once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FirstRow {
+    pub outcome: Outcome,
+    pub message: String,
+    /// Name of the worker.
+    pub worker: String,
+}
+
+/// One test. Everything that is about an attempt is about the last one, except `first_attempt`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ReportRow {
+    pub test: TestRow,
+    /// Name of the worker.
+    pub worker: Option<String>,
+    pub duration: Option<Millis>,
+    /// Peak memory of the processes of the attempt, in bytes.
+    pub peak_memory_bytes: Option<u64>,
+    /// Origin of the weights, as the attempt reported it.
+    pub weights: Option<String>,
+    pub first_attempt: Option<FirstRow>,
+    /// `warm` or `cold`, empty for plain commands.
+    pub isolation: String,
+    /// JSON object with versions, threads and memory.
+    pub environment: Option<String>,
+    /// JSON list of the devices that the attempt held.
+    pub devices: Option<String>,
+    pub cases: Option<CaseRows>,
+    /// The metrics in the order of their names.
+    pub metrics: Vec<MetricRow>,
+}
+
+/// Summary of the values of a metric. Percentiles are by nearest rank over the raw values.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MetricRow {
+    pub name: String,
+    pub unit: String,
+    pub count: u64,
+    pub min: f64,
+    pub p50: f64,
+    pub p90: f64,
+    pub p99: f64,
+    pub max: f64,
+}
+
+impl Store {
+    /// Reports the tests of `runs`, with at most `limit` rows, and at most [`MAX_ROWS`].
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn run_report(&self, runs: Runs, limit: usize) -> Result<ReportRows, StoreError> {
+        let (since, limit) = (runs.since(), limit.min(MAX_ROWS));
+        self.pool.read(|connection| {
+            let runs = find_runs(connection, runs)?;
+            let (Some(first), Some(last)) = (runs.first(), runs.last()) else {
+                return Ok(ReportRows { since, ..ReportRows::default() });
+            };
+            let of_runs = conditions(*first, *last, since);
+            let totals = totals(connection, &of_runs)?;
+            let rows = rows(connection, &of_runs, limit)?;
+            let truncated = (rows.len() as u64) < totals.tests;
+            Ok(ReportRows { since, runs, totals, rows, truncated })
+        })
+    }
+}
+
+fn find_runs(connection: &Connection, runs: Runs) -> Result<Vec<RunId>, StoreError> {
+    let mut conditions = Conditions::default();
+    match runs {
+        Runs::All => {}
+        Runs::One(run) => conditions.and("run = ?", [run.0]),
+        Runs::Since(since) => conditions.and("submitted_ms >= ?", [since.0]),
+    }
+    conditions
+        .query(connection, "SELECT run FROM runs", " ORDER BY run", |row| get(row, 0).map(RunId))
+}
+
+/// Restricts a table or view that is named `states` to the runs of the report. The range of ids
+/// lets DuckDB skip whole blocks. It does not suffice, because times of submission need not grow
+/// with the ids.
+fn conditions(first: RunId, last: RunId, since: Option<Timestamp>) -> Conditions {
+    let mut conditions = Conditions::default();
+    conditions.and("states.run BETWEEN ? AND ?", [first.0, last.0]);
+    if let Some(since) = since {
+        let submitted = "states.run IN (SELECT run FROM runs WHERE submitted_ms >= ?)";
+        conditions.and(submitted, [since.0]);
+    }
+    conditions
+}
+
+fn totals(connection: &Connection, of_runs: &Conditions) -> Result<TotalRows, StoreError> {
+    let mut totals = TotalRows::default();
+    let tests = "SELECT states.outcome, states.class, count(*), count(*) FILTER (states.flaky), \
+        sum(states.attempts)::UBIGINT, count(*) FILTER (states.attempts = 1) \
+        FROM test_states AS states";
+    let by_kind = " GROUP BY states.outcome, states.class";
+    let groups = of_runs.query(connection, tests, by_kind, |row| {
+        let kind = (query::outcome(row, 0)?, query::class(row, 1)?);
+        let count = |column| get::<u64>(row, column);
+        Ok((kind, [count(2)?, count(3)?, count(4)?, count(5)?]))
+    })?;
+    for ((outcome, class), [count, flaky, attempts, at_once]) in groups {
+        totals.tests += count;
+        totals.flaky += flaky;
+        totals.attempts += attempts;
+        match outcome {
+            Some(outcome) => *totals.outcomes.entry(outcome).or_default() += count,
+            None => totals.pending += count,
+        }
+        // A test that was skipped because of its dependencies has no attempt. A test with several
+        // attempts had another outcome before, so not all of it was skipped.
+        if outcome == Some(Outcome::Skipped) {
+            totals.all_skipped += at_once;
+        }
+        if let (Some(Outcome::Error), Some(class)) = (outcome, class) {
+            *totals.errors.entry(class).or_default() += count;
+        }
+    }
+    let late = "SELECT count(*) FROM late_results AS states";
+    let late = of_runs.query(connection, late, "", |row| get::<u64>(row, 0))?;
+    totals.late_results = late.into_iter().sum();
+    let cases = "SELECT count(*), sum(cases.total)::UBIGINT, sum(cases.failed)::UBIGINT, \
+        sum(cases.errors)::UBIGINT, sum(cases.skipped)::UBIGINT, sum(cases.flaky)::UBIGINT \
+        FROM test_states AS states JOIN cases ON cases.run = states.run \
+        AND cases.test = states.test AND cases.attempt = states.attempt";
+    let ended = " AND states.outcome IS NOT NULL";
+    let counts = of_runs.query(connection, cases, ended, |row| {
+        Ok((get::<u64>(row, 0)?, case_counts(row, 1)?.unwrap_or_default()))
+    })?;
+    (totals.tests_with_cases, totals.cases) = counts.into_iter().next().unwrap_or_default();
+    Ok(totals)
+}
+
+/// Reads five columns with counts of cases, beginning at `first`. `None` if they are NULL.
+fn case_counts(row: &Row<'_>, first: usize) -> Result<Option<CaseRows>, StoreError> {
+    let Some(total) = get::<Option<u64>>(row, first)? else { return Ok(None) };
+    let count = |column: usize| get::<u64>(row, first + column);
+    let (failed, errors, skipped, flaky) = (count(1)?, count(2)?, count(3)?, count(4)?);
+    Ok(Some(CaseRows { total, failed, errors, skipped, flaky }))
+}
+
+/// The beginning of a query over the tests in the report. The conditions follow it.
+const PICKED: &str = "WITH picked AS (SELECT * FROM test_states AS states";
+
+/// Closes [`PICKED`]: tests that did not pass at the first attempt precede the others.
+fn up_to(limit: usize) -> String {
+    format!(
+        " ORDER BY (states.outcome IS NOT DISTINCT FROM 'passed' AND NOT states.flaky), \
+         states.run, states.test LIMIT {limit})"
+    )
+}
+
+fn rows(
+    connection: &Connection,
+    of_runs: &Conditions,
+    limit: usize,
+) -> Result<Vec<ReportRow>, StoreError> {
+    let mut metrics = metrics(connection, of_runs, limit)?;
+    let up_to = up_to(limit);
+    let rest = format!(
+        "{up_to} SELECT {TEST_COLUMNS}, workers.name, states.duration_ms, \
+         attempts.peak_memory_bytes, firsts.outcome, firsts.message, attempts.weights, \
+         attempts.isolation, \
+         TRY(json_extract(attempts.detail, '$.environment'))::VARCHAR, \
+         TRY(json_extract(attempts.detail, '$.devices'))::VARCHAR, \
+         first_workers.name, \
+         cases.total, cases.failed, cases.errors, cases.skipped, cases.flaky \
+         FROM picked AS states \
+         LEFT JOIN worker_names AS workers ON workers.worker = states.worker \
+         LEFT JOIN attempts ON attempts.run = states.run AND attempts.test = states.test \
+         AND attempts.attempt = states.attempt \
+         LEFT JOIN attempts AS firsts ON firsts.run = states.run AND firsts.test = states.test \
+         AND firsts.attempt = 1 AND states.attempt > 1 \
+         LEFT JOIN worker_names AS first_workers ON first_workers.worker = firsts.worker \
+         LEFT JOIN cases ON cases.run = states.run AND cases.test = states.test \
+         AND cases.attempt = states.attempt ORDER BY states.run, states.test"
+    );
+    of_runs.query(connection, PICKED, &rest, |row| {
+        let test = test_row(row)?;
+        let metrics = metrics.remove(&test.test).unwrap_or_default();
+        let duration = get::<Option<u64>>(row, 11)?.map(Millis);
+        let (worker, peak_memory_bytes) = (get(row, 10)?, get(row, 12)?);
+        let first_attempt = match query::outcome(row, 13)? {
+            Some(outcome) => {
+                let worker = get::<Option<String>>(row, 19)?.unwrap_or_default();
+                Some(FirstRow { outcome, message: get(row, 14)?, worker })
+            }
+            None => None,
+        };
+        let (weights, cases) = (get(row, 15)?, case_counts(row, 20)?);
+        let isolation: Option<String> = get(row, 16)?;
+        Ok(ReportRow {
+            test,
+            worker,
+            duration,
+            peak_memory_bytes,
+            weights,
+            first_attempt,
+            isolation: isolation.unwrap_or_default(),
+            environment: get(row, 17)?,
+            devices: get(row, 18)?,
+            cases,
+            metrics,
+        })
+    })
+}
+
+fn metrics(
+    connection: &Connection,
+    of_runs: &Conditions,
+    limit: usize,
+) -> Result<HashMap<TestId, Vec<MetricRow>>, StoreError> {
+    let up_to = up_to(limit);
+    let rest = format!(
+        "{up_to}, raw AS (SELECT metrics.run, metrics.test, metrics.name, metrics.unit, \
+         unnest(metrics.samples) AS value FROM metrics JOIN picked \
+         ON picked.run = metrics.run AND picked.test = metrics.test \
+         AND picked.attempt = metrics.attempt) \
+         SELECT run, test, name, any_value(unit), count(value), min(value), \
+         quantile_disc(value, 0.5), quantile_disc(value, 0.9), quantile_disc(value, 0.99), \
+         max(value) FROM raw WHERE value IS NOT NULL \
+         GROUP BY run, test, name ORDER BY run, test, name"
+    );
+    let metrics = of_runs.query(connection, PICKED, &rest, |row| {
+        let metric = MetricRow {
+            name: get(row, 2)?,
+            unit: get(row, 3)?,
+            count: get(row, 4)?,
+            min: get(row, 5)?,
+            p50: get(row, 6)?,
+            p90: get(row, 7)?,
+            p99: get(row, 8)?,
+            max: get(row, 9)?,
+        };
+        Ok((query::test_id(row, 0, 1)?, metric))
+    })?;
+    let mut by_test: HashMap<TestId, Vec<MetricRow>> = HashMap::new();
+    for (test, metric) in metrics {
+        by_test.entry(test).or_default().push(metric);
+    }
+    Ok(by_test)
+}
