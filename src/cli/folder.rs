@@ -11,7 +11,7 @@ use crate::models::description::Description;
 use crate::models::source::{At, Directory, KnownModel, ModelSource, Root};
 use crate::plan::files::{Listing, MAX_FILE_BYTES, PlanFiles};
 use crate::plan::names::shortest_ends;
-use crate::sys::caches::{self, Caches, Surroundings};
+use crate::sys::caches::{self, Caches, UserContext};
 use crate::text::error::Unreadable;
 use std::collections::HashMap;
 use std::path::{Component, Path, PathBuf};
@@ -83,7 +83,7 @@ impl Folder {
     /// The place that a model of the command line names; none where it is a name.
     fn place(&self, model: &str) -> Result<Option<Place>, String> {
         let said = if model == "~" || model.starts_with("~/") {
-            caches::user(&surroundings(), Path::new(model))
+            caches::expand_user(&surroundings(), Path::new(model))
         } else {
             PathBuf::from(model)
         };
@@ -144,8 +144,8 @@ impl Folder {
     }
 }
 
-fn surroundings() -> Surroundings<'static> {
-    Surroundings { get: &caches::variable, home: &caches::home }
+fn surroundings() -> UserContext<'static> {
+    UserContext { get: &caches::variable, home: &caches::home }
 }
 
 /// The names in a path. A snapshot of a model cache, which is called after its commit, goes by

@@ -21,9 +21,9 @@ use crate::domain::outcome::Outcome;
 use crate::domain::test::TestSpec;
 use crate::plan::submission::Submission;
 use crate::results::render::figures::counted;
-use crate::sys::fs::LockError;
 use crate::sys::ids;
-use crate::sys::shutdown::{Shutdown, Trigger, asked_to_end};
+use crate::sys::lock::LockError;
+use crate::sys::shutdown::{Shutdown, Trigger, shutdown_signal};
 use crate::sys::spawn::Tasks;
 use crate::worker;
 use std::path::Path;
@@ -119,7 +119,7 @@ pub async fn perform(
     let mut interrupted = false;
     let done = tokio::select! {
         done = test(console, &client, work, submission, verdict, output) => done,
-        signal = asked_to_end() => {
+        signal = shutdown_signal() => {
             console.note("interrupted: stopping the tests (results so far are kept)");
             interrupted = true;
             // Where it cannot be, the next run in this place does it.
@@ -218,7 +218,7 @@ impl Site {
 
         let mut here = coordinator::Settings::new(data_dir);
         here.token_file = Some(token_file);
-        let (stop_coordinator, mut stopping) = Shutdown::by_hand();
+        let (stop_coordinator, mut stopping) = Shutdown::manual();
         let mut tasks = Tasks::new();
         let (told, mut coordinator) = oneshot::channel();
         let (ready, is_ready) = oneshot::channel();
@@ -250,7 +250,7 @@ impl Site {
             let (id, passed) = (run.run, passed_before(&run));
             console.note(&format!("{id} was interrupted: {passed}; the rest is cancelled"));
         }
-        let (stop_worker, shutdown) = Shutdown::by_hand();
+        let (stop_worker, shutdown) = Shutdown::manual();
         let link = Arc::new(client.clone());
         let (told, worker) = oneshot::channel();
         tasks.spawn("worker", async move {

@@ -15,7 +15,7 @@ use crate::client::Client;
 use crate::domain::id::RunId;
 use crate::domain::time::Millis;
 use crate::results::render::figures::counted;
-use crate::sys::shutdown::asked_to_end;
+use crate::sys::shutdown::shutdown_signal;
 use std::time::Duration;
 
 /// Between two looks at a run.
@@ -78,7 +78,7 @@ pub async fn to_the_end(
             console.note(&format!("still going; {further}"));
             Ok(exit::PENDING)
         }
-        signal = asked_to_end() => {
+        signal = shutdown_signal() => {
             show(console, client, run, output).await?;
             console.note(&format!("the run goes on; {further}"));
             Ok(exit::of_signal(signal))

@@ -67,7 +67,7 @@ async fn live(
     capability: &Capability,
     look: &impl AsyncFn() -> Option<Capability>,
 ) -> (Result<worker::Summary, worker::WorkerError>, Option<Capability>) {
-    let (trigger, shutdown) = Shutdown::by_hand();
+    let (trigger, shutdown) = Shutdown::manual();
     let mut asked = signals.clone();
     let stopping = shutdown.clone();
     let follow = async {

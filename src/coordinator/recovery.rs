@@ -15,8 +15,9 @@ use crate::scheduler::Scheduler;
 use crate::store;
 use crate::store::Store;
 use crate::sys::clock::Clock;
-use crate::sys::fs::{DirectoryLock, LockError, create_private_dir, write_durably};
+use crate::sys::fs::{create_private_dir, write_durably};
 use crate::sys::ids;
+use crate::sys::lock::{DirectoryLock, LockError};
 use std::io;
 use std::path::{Path, PathBuf};
 

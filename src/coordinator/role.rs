@@ -20,7 +20,7 @@ use crate::log::EventLog;
 use crate::results::{CurrentStore, Reader};
 use crate::scheduler::Scheduler;
 use crate::sys::clock::Clock;
-use crate::sys::fs::LockError;
+use crate::sys::lock::LockError;
 use crate::sys::spawn::Tasks;
 use std::future::Future;
 use std::io;

@@ -1,8 +1,8 @@
-//! The only place that reads the clock.
+//! The current time. No other module reads the wall clock.
 //!
-//! Promise: a [`Clock`] never goes backwards. It takes the wall time once and adds what
-//! the monotonic clock counts, so that a stepped wall clock shortens no lease. What the
-//! monotonic clock does not count (a suspended machine, on some systems) is missing too.
+//! Promise: a [`Clock`] never runs backwards. It reads the wall clock once and adds the time that the
+//! monotonic clock measures, so that setting the wall clock shortens no lease. On systems whose
+//! monotonic clock pauses while the machine is suspended, that time is missing.
 
 use crate::domain::time::{Millis, Timestamp};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
@@ -14,14 +14,14 @@ pub struct Clock {
 }
 
 impl Clock {
-    /// Reads the wall clock; a clock before 1970 counts as 1970.
+    /// Starts at the wall time. A wall clock before 1970 counts as 1970.
     #[must_use]
     pub fn start() -> Self {
         Self { wall_start: wall(), start: Instant::now() }
     }
 
-    /// Never starts before `latest`, so that times in a log keep growing over restarts
-    /// with a wall clock that was set back.
+    /// Starts at the wall time or at `latest`, whichever is later, so that the times in a log grow
+    /// across a restart with a wall clock that was set back.
     #[must_use]
     pub fn start_after(latest: Timestamp) -> Self {
         Self { wall_start: wall().max(latest), start: Instant::now() }
@@ -32,14 +32,14 @@ impl Clock {
         self.wall_start.after(self.uptime())
     }
 
-    /// Since the clock was started.
+    /// The time since the clock was started.
     #[must_use]
     pub fn uptime(&self) -> Millis {
         self.start.elapsed().into()
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "this is the one place")]
+#[expect(clippy::disallowed_methods, reason = "this module reads the wall clock")]
 fn wall() -> Timestamp {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Timestamp(Millis::from(since).0)
@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn it_does_not_start_before_what_the_log_has_seen() {
+    fn it_does_not_start_before_the_latest_time_of_the_log() {
         let latest = wall().after(Millis::from_secs(3600));
         assert!(Clock::start_after(latest).now() >= latest);
     }

@@ -1,25 +1,27 @@
-//! Files that must not be half there, files that others may have put there, and
-//! directories that have one owner.
+//! Writing files as a whole, reading files that untrusted programs may have made, and removing
+//! directories.
 
 use crate::domain::text;
 use std::borrow::Cow;
-use std::fs::{File, Metadata, OpenOptions};
-use std::io::{self, Read, Seek, Write};
-use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant, SystemTime};
+use std::fs::{File, Metadata};
+use std::io::{self, Write};
+use std::path::Path;
+use std::time::SystemTime;
 use tempfile::NamedTempFile;
 
-/// Puts a whole file in place in one step: readers see the old content or the new. Only the
-/// owner can read it. Survives the end of the process, not necessarily a power cut.
+/// Replaces a file in one step: a reader sees either the old or the new content. Only the owner can
+/// read the file. The new content survives the end of this process, but not necessarily a power
+/// failure.
 ///
 /// # Errors
-/// The directory is missing, full or not writable; the old content is still there then.
+/// The directory is missing, full or not writable. The old content is unchanged then.
 pub fn write_whole(path: &Path, content: &[u8]) -> io::Result<()> {
     written_beside(path, content)?.persist(path)?;
     Ok(())
 }
 
-/// As [`write_whole`], and survives a power cut. Without `private`, everybody can read it.
+/// As [`write_whole`], and the new content survives a power failure. Without `private`, every user can
+/// read the file.
 ///
 /// # Errors
 /// As for [`write_whole`].
@@ -39,18 +41,18 @@ pub fn write_durably(path: &Path, content: &[u8], private: bool) -> io::Result<(
     Ok(())
 }
 
-/// Such files start out as 0600.
+/// Writes the content into a new file in the same directory. Its mode is 0600.
 fn written_beside(path: &Path, content: &[u8]) -> io::Result<NamedTempFile> {
     let mut fresh = tempfile::Builder::new().prefix(".new-").tempfile_in(directory_of(path))?;
     fresh.write_all(content)?;
     Ok(fresh)
 }
 
-/// Makes a directory, and those above it, that only the owner can look into. One that is
-/// there keeps its mode: somebody chose it.
+/// Makes a directory, and its parents, that only the owner can read. A directory that exists keeps
+/// its mode, since somebody chose it.
 ///
 /// # Errors
-/// It cannot be made, or is no directory.
+/// The directory cannot be made, or the path is not a directory.
 pub fn create_private_dir(path: &Path) -> io::Result<()> {
     let mut builder = std::fs::DirBuilder::new();
     builder.recursive(true);
@@ -64,11 +66,11 @@ fn directory_of(path: &Path) -> &Path {
     directory.unwrap_or(Path::new("."))
 }
 
-/// Opens a plain file for reading that someone not trusted may have put there: no pipe
-/// that blocks, no link that leads elsewhere, no device.
+/// Opens a file that an untrusted program may have made, and refuses everything but a plain file: a
+/// pipe, which would block, a symbolic link, and a device.
 ///
 /// # Errors
-/// Missing, unreadable, or not a plain file.
+/// The file is missing, not readable, or not a plain file.
 pub fn open_plain(path: &Path) -> io::Result<File> {
     let mut options = File::options();
     options.read(true);
@@ -83,22 +85,22 @@ pub fn open_plain(path: &Path) -> io::Result<File> {
     if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::other("not a plain file")) }
 }
 
-/// The text of a file that people or their programs wrote, see [`text::decode`].
+/// Reads a text file, see [`text::decode`].
 ///
 /// # Errors
-/// It cannot be read, or is neither UTF-8 nor UTF-16 with a byte order mark.
+/// The file cannot be read, or is neither UTF-8 nor UTF-16 with a byte order mark.
 pub fn read_text(path: &Path) -> io::Result<String> {
     let bytes = std::fs::read(path)?;
     let invalid = |error| io::Error::new(io::ErrorKind::InvalidData, error);
     text::decode(&bytes).map(Cow::into_owned).map_err(invalid)
 }
 
-/// What tells a file that was written again from one that was not.
+/// The state of a file by which a later change is detected.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stamp {
     size: u64,
     modified: Option<SystemTime>,
-    /// File system and number in it.
+    /// Device and inode number.
     #[cfg(unix)]
     identity: (u64, u64),
 }
@@ -116,34 +118,35 @@ impl Stamp {
         }
     }
 
-    /// The stamp of a file that somebody may write again at once. Its time of modification is
-    /// set back, since the clock of a file system may not have moved on by then.
+    /// Sets the modification time of a file back, and returns its stamp. A change directly after this
+    /// call is detected, although the clock of the file system may not have advanced by then. None if
+    /// there is no such file.
     ///
     /// # Errors
-    /// It cannot be looked at; not there is none.
+    /// The file cannot be opened or inspected.
     pub fn set_back(path: &Path) -> io::Result<Option<Self>> {
         let file = match open_plain(path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error),
         };
-        // Where that is not allowed, the rest has to do.
+        // Without permission for this, size and inode still detect most changes.
         let _ = file.set_modified(SystemTime::UNIX_EPOCH);
         Ok(Some(Self::of(&file.metadata()?)))
     }
 }
 
-/// Removes a directory with everything in it, also what is in directories of this user that
-/// nobody may write to; quick when it is empty.
+/// Removes a directory and its content, including the content of this user's directories that are not
+/// writable. Fast if the directory is empty.
 ///
 /// # Errors
-/// Something in it cannot be removed.
+/// A part of the content cannot be removed.
 pub fn remove_dir(path: &Path) -> io::Result<()> {
     match std::fs::remove_dir(path) {
         Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => {
             std::fs::remove_dir_all(path).or_else(|error| match error.kind() {
                 io::ErrorKind::PermissionDenied => {
-                    open_up(path);
+                    make_accessible(path);
                     std::fs::remove_dir_all(path)
                 }
                 _ => Err(error),
@@ -153,14 +156,14 @@ pub fn remove_dir(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Lets the owner list and change this directory and all below it, as far as that is possible.
-fn open_up(root: &Path) {
+/// Gives the owner full access to this directory and all directories below it, as far as possible.
+fn make_accessible(root: &Path) {
     let mut open = vec![root.to_owned()];
     while let Some(directory) = open.pop() {
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;
-            // Whoever removes the directory next reports what cannot be done.
+            // The removal that follows reports a directory that stays inaccessible.
             let _ = std::fs::set_permissions(&directory, std::fs::Permissions::from_mode(0o700));
         }
         let entries = std::fs::read_dir(&directory).into_iter().flatten().flatten();
@@ -169,111 +172,12 @@ fn open_up(root: &Path) {
     }
 }
 
-/// Before the process id of a reader in the file of a lock.
-const READER: &str = "reader ";
-/// How long a reader may have a directory before it counts as in use.
-const READER_PATIENCE: Duration = Duration::from_secs(30);
-/// How long it may take until a new holder has written who it is.
-const WRITING_PATIENCE: Duration = Duration::from_millis(300);
-/// Between two looks at a lock.
-const LOOK_EVERY: Duration = Duration::from_millis(10);
-
-/// Sole ownership of a directory, for as long as it lives. A killed process loses it with its
-/// last breath: the lock is the operating system's.
-#[derive(Debug)]
-pub struct DirectoryLock {
-    _file: File,
-}
-
-#[derive(Debug, thiserror::Error)]
-pub enum LockError {
-    #[error("{path} is in use by process {holder}")]
-    Held { path: PathBuf, holder: String },
-    #[error("cannot lock {path}")]
-    Io {
-        path: PathBuf,
-        #[source]
-        source: io::Error,
-    },
-}
-
-impl DirectoryLock {
-    /// Locks `directory` by the file `dtf.lock` in it, which names the holder's process id.
-    ///
-    /// # Errors
-    /// When another process holds it, by name, and trouble with the disk.
-    pub fn acquire(directory: &Path) -> Result<Self, LockError> {
-        Self::try_acquire(directory, "")
-    }
-
-    /// As [`Self::acquire`], but waits while readers have the directory, which is not for long.
-    ///
-    /// # Errors
-    /// As for [`Self::acquire`].
-    pub fn acquire_after_readers(directory: &Path) -> Result<Self, LockError> {
-        Self::acquire_patiently(directory, "")
-    }
-
-    /// For a reader, which has it for the time of a look: owners and other readers wait for it.
-    ///
-    /// # Errors
-    /// As for [`Self::acquire`].
-    pub fn acquire_to_read(directory: &Path) -> Result<Self, LockError> {
-        Self::acquire_patiently(directory, READER)
-    }
-
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "between two looks; nothing tells of a free lock"
-    )]
-    fn acquire_patiently(directory: &Path, role: &str) -> Result<Self, LockError> {
-        let start = Instant::now();
-        loop {
-            let refused = match Self::try_acquire(directory, role) {
-                Err(LockError::Held { path, holder }) => LockError::Held { path, holder },
-                other => return other,
-            };
-            // Who has just taken it has not written yet who it is.
-            let reader =
-                matches!(&refused, LockError::Held { holder, .. } if holder.starts_with(READER));
-            let patience = if reader { READER_PATIENCE } else { WRITING_PATIENCE };
-            if start.elapsed() >= patience {
-                return Err(refused);
-            }
-            std::thread::sleep(LOOK_EVERY);
-        }
-    }
-
-    fn try_acquire(directory: &Path, role: &str) -> Result<Self, LockError> {
-        let path = directory.to_owned();
-        let failed = |source| LockError::Io { path: path.clone(), source };
-        let mut options = OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(false);
-        let mut file = options.open(directory.join("dtf.lock")).map_err(failed)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(std::fs::TryLockError::WouldBlock) => {
-                let mut holder = String::new();
-                file.take(32).read_to_string(&mut holder).map_err(failed)?;
-                let holder = holder.trim();
-                let holder = if holder.is_empty() { "that does not tell its id" } else { holder };
-                return Err(LockError::Held { path, holder: holder.to_owned() });
-            }
-            Err(std::fs::TryLockError::Error(source)) => return Err(failed(source)),
-        }
-        file.set_len(0).map_err(failed)?;
-        file.rewind().map_err(failed)?;
-        writeln!(file, "{role}{}", std::process::id()).map_err(failed)?;
-        Ok(Self { _file: file })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_file_is_replaced_as_a_whole_and_can_be_private() {
+    fn a_file_is_replaced_in_one_step_and_can_be_private() {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("token");
         std::fs::write(&path, "old and longer").expect("written");
@@ -291,38 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn the_second_owner_learns_who_the_first_is() {
-        let directory = tempfile::tempdir().expect("a directory");
-        let lock = DirectoryLock::acquire(directory.path()).expect("free");
-        let refused = DirectoryLock::acquire(directory.path()).expect_err("held");
-        let own = std::process::id().to_string();
-        assert!(refused.to_string().ends_with(&format!("is in use by process {own}")));
-        drop(lock);
-        DirectoryLock::acquire(directory.path()).expect("free again");
-    }
-
-    #[test]
-    fn an_owner_waits_for_readers_and_readers_for_each_other() {
-        let directory = tempfile::tempdir().expect("a directory");
-        let place = directory.path();
-        for acquire in [DirectoryLock::acquire_after_readers, DirectoryLock::acquire_to_read] {
-            let reader = DirectoryLock::acquire_to_read(place).expect("free");
-            assert!(DirectoryLock::acquire(place).is_err(), "held");
-            std::thread::scope(|scope| {
-                let waiting = scope.spawn(|| acquire(place).map(drop));
-                drop(reader);
-                waiting.join().expect("no panic").expect("free in the end");
-            });
-        }
-        let owner = DirectoryLock::acquire_after_readers(place).expect("free");
-        let refused = DirectoryLock::acquire_to_read(place).expect_err("held");
-        let own = format!("is in use by process {}", std::process::id());
-        assert!(refused.to_string().ends_with(&own), "{refused}");
-        drop(owner);
-    }
-
-    #[test]
-    fn whole_files_replace_and_directories_go() {
+    fn files_are_replaced_and_directories_removed() {
         let dir = tempfile::tempdir().expect("a directory");
         let inner = dir.path().join("inner");
         std::fs::create_dir(&inner).expect("mkdir");
@@ -337,7 +210,7 @@ mod tests {
 
     #[test]
     #[cfg(unix)]
-    fn directories_without_permissions_are_opened_and_links_are_not_followed() {
+    fn inaccessible_directories_are_removed_and_links_are_not_followed() {
         use std::os::unix::fs::PermissionsExt;
         let dir = tempfile::tempdir().expect("a directory");
         let (root, other) = (dir.path().join("root"), dir.path().join("other"));
@@ -352,9 +225,9 @@ mod tests {
         {
             set(&path, bits);
         }
-        open_up(&root);
+        make_accessible(&root);
         assert_eq!((mode(&root.join("a")), mode(&root.join("a/b"))), (0o700, 0o700));
-        assert_eq!(mode(&other), 0o500, "it lies elsewhere");
+        assert_eq!(mode(&other), 0o500, "a linked directory is unchanged");
         set(&root.join("a"), 0o500);
         remove_dir(&root).expect("removed");
         assert!(!root.exists() && other.exists());
@@ -362,7 +235,7 @@ mod tests {
 
     #[test]
     #[cfg(unix)]
-    fn links_directories_and_devices_are_no_plain_files() {
+    fn links_directories_and_devices_are_not_plain_files() {
         let dir = tempfile::tempdir().expect("a directory");
         let link = dir.path().join("link");
         std::os::unix::fs::symlink("/etc/hostname", &link).expect("a link");

@@ -1,33 +1,34 @@
-//! Limits that the operating system sets this process, and the ones it sets its children.
+//! The limits of the operating system on this process and on its children.
 //!
-//! Promises: programs that are started see the limit on open files that this process was
-//! started with, since some behave badly with a large one.
+//! Promise: a program that this process starts has the limit on open files that this process was
+//! started with, since some programs behave badly with a large one.
 
 #[cfg(unix)]
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 #[cfg(unix)]
 use std::sync::OnceLock;
 
-/// As many descriptors as are asked for. More would cost the kernel memory for nothing.
+/// The requested number of file descriptors. More would cost kernel memory without a benefit.
 const WANTED_FILES: u64 = 32_768;
 
-/// The limit on open files that this process was started with, once it has been raised.
+/// The limit on open files that this process was started with. Empty until the limit is raised.
 #[cfg(unix)]
-static FOUND: OnceLock<Rlimit> = OnceLock::new();
+static ORIGINAL: OnceLock<Rlimit> = OnceLock::new();
 
-/// Raises the soft limit on open files as far as the hard one allows. Returns how many files
-/// this process may have open; None where there is no such limit.
+/// Raises the soft limit on open files as far as the hard limit allows. Returns the maximum number of
+/// files that this process may have open; None if there is no limit.
 #[cfg(unix)]
 pub fn raise_open_files() -> Option<u64> {
-    let found = getrlimit(Resource::Nofile);
-    let current = found.current?;
-    let wanted = WANTED_FILES.min(found.maximum.unwrap_or(WANTED_FILES));
+    let original = getrlimit(Resource::Nofile);
+    let current = original.current?;
+    let wanted = WANTED_FILES.min(original.maximum.unwrap_or(WANTED_FILES));
     if current >= wanted {
         return Some(current);
     }
-    match setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), ..found }) {
+    match setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), ..original }) {
         Ok(()) => {
-            let _first_wins = FOUND.set(found);
+            // Only the first value is the original one.
+            let _ = ORIGINAL.set(original);
             Some(wanted)
         }
         Err(error) => {
@@ -43,13 +44,13 @@ pub fn raise_open_files() -> Option<u64> {
     None
 }
 
-/// Gives a process that was just started the limit on open files that this one was started with.
+/// Gives a process that was just started the limit on open files that this process was started with.
 #[cfg(target_os = "linux")]
-pub fn as_found(child: rustix::process::Pid) {
-    if let Some(found) = FOUND.get()
-        && let Err(error) = rustix::process::prlimit(Some(child), Resource::Nofile, *found)
+pub fn restore_open_files(child: rustix::process::Pid) {
+    if let Some(original) = ORIGINAL.get()
+        && let Err(error) = rustix::process::prlimit(Some(child), Resource::Nofile, *original)
     {
-        // It may have ended already.
+        // The child may have ended already.
         tracing::debug!(%error, "a child keeps the raised limit on open files");
     }
 }

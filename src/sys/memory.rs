@@ -1,12 +1,12 @@
-//! Memory that only the start of the program needed.
+//! Releases memory that only the start of the program needs.
 //!
-//! The dynamic loader reads the symbol tables and relocations of every library, once. Those
-//! pages stay resident: 8.6 MB of a worker, which never asks DuckDB for anything, are pages
-//! of its library. They can be given back, for a read costs at most a page fault later.
-//! Linux only; elsewhere nothing happens.
+//! The dynamic loader reads the symbol tables and relocations of every library once, and these pages
+//! stay resident. In a worker, which never uses DuckDB, 8.6 MB of them belong to the library of
+//! DuckDB. Releasing them costs at most a page fault if one is read again. Only Linux is supported;
+//! elsewhere nothing happens.
 
-/// Gives back the read-only pages of the files that the program is made of. They come back
-/// from those files when they are read again, so that nothing but memory in use changes.
+/// Releases the read-only pages of the program file and its libraries. The kernel reads a page again
+/// from its file when it is needed, so only the memory usage changes.
 pub fn forget_startup() {
     #[cfg(target_os = "linux")]
     linux::forget_startup();
@@ -20,37 +20,37 @@ mod linux {
     use std::ptr::with_exposed_provenance_mut;
 
     pub fn forget_startup() {
-        // A kernel without it loses nothing but the saving.
+        // Without this file, nothing is released.
         let Ok(mappings) = std::fs::read_to_string("/proc/self/smaps") else { return };
-        for Range { start, end } in clean(&mappings) {
+        for Range { start, end } in unmodified(&mappings) {
             let address = with_exposed_provenance_mut::<c_void>(start);
             // SAFETY: the range is one mapping of a file, without write permission and without a
-            // page of its own ([`clean`]): the kernel reads each page again from the file. Nothing
-            // that the program is made of is unloaded while it runs.
+            // modified page ([`unmodified`]), so the kernel reads each page again from the file. No
+            // library of the program is unloaded while it runs.
             #[expect(unsafe_code, reason = "no safe interface takes a mapping of the loader")]
-            let forgotten = unsafe { madvise(address, end - start, Advice::LinuxDontNeed) };
-            if let Err(error) = forgotten {
-                tracing::debug!(%error, "pages of the start stay in memory");
+            let released = unsafe { madvise(address, end - start, Advice::LinuxDontNeed) };
+            if let Err(error) = released {
+                tracing::debug!(%error, "pages that only the start needed stay in memory");
             }
         }
     }
 
-    /// The mappings in this text (as in `/proc/self/smaps`) whose pages are all those of a file:
-    /// read-only data, with nothing written to them before they became so. Code is left out:
-    /// what runs would be read again at once.
-    fn clean(smaps: &str) -> Vec<Range<usize>> {
-        let (mut clean, mut current) = (Vec::new(), None);
+    /// The address ranges of the mappings in a text like `/proc/self/smaps` that hold read-only data
+    /// of a file and to which nothing was written before they became read-only. Code is left out,
+    /// since running code would be read again at once.
+    fn unmodified(smaps: &str) -> Vec<Range<usize>> {
+        let (mut ranges, mut current) = (Vec::new(), None);
         for line in smaps.lines() {
             if let Some(written) = line.strip_prefix("Anonymous:") {
-                clean.extend(current.take().filter(|_| written.trim() == "0 kB"));
+                ranges.extend(current.take().filter(|_| written.trim() == "0 kB"));
             } else if !line.split(' ').next().is_some_and(|word| word.ends_with(':')) {
                 current = file_data(line);
             }
         }
-        clean
+        ranges
     }
 
-    /// From the first line of a mapping, its range where it is read-only data of a file.
+    /// The address range of a mapping, by its first line, if it is read-only data of a file.
     fn file_data(line: &str) -> Option<Range<usize>> {
         let mut fields = line.split_ascii_whitespace();
         let (start, end) = fields.next()?.split_once('-')?;
@@ -84,26 +84,26 @@ Anonymous:             0 kB
 ";
 
         #[test]
-        fn only_read_only_data_of_files_that_nobody_wrote_to_is_given_back() {
+        fn only_unmodified_read_only_data_of_files_is_released() {
             assert_eq!(
-                clean(SMAPS),
+                unmodified(SMAPS),
                 [0x55aa_0000..0x55aa_2000, 0x7f10_0000..0x7f10_8000],
                 "neither code, nor relocated data, nor writable, nor without a file"
             );
         }
 
         #[test]
-        fn what_is_not_smaps_gives_nothing() {
-            assert!(clean("Anonymous: 0 kB\nnonsense\n12-zz r--p 0 0 0 /x\n").is_empty());
+        fn another_text_than_smaps_has_no_ranges() {
+            assert!(unmodified("Anonymous: 0 kB\nnonsense\n12-zz r--p 0 0 0 /x\n").is_empty());
         }
 
-        /// Constants of the program are among what is given back.
+        /// The constants of the program are among the released data.
         #[test]
-        fn what_was_given_back_reads_as_before() {
+        fn released_data_reads_as_before() {
             let smaps = std::fs::read_to_string("/proc/self/smaps").unwrap();
-            assert!(!clean(&smaps).is_empty(), "this program has read-only data");
+            assert!(!unmodified(&smaps).is_empty(), "this program has read-only data");
             super::super::forget_startup();
-            assert_eq!(clean(SMAPS).len(), 2);
+            assert_eq!(unmodified(SMAPS).len(), 2);
         }
     }
 }

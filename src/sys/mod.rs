@@ -1,10 +1,11 @@
-//! The operating system: clock, ids, tasks, signals, files, processes, memory.
+//! Access to the operating system: clock, random ids, tasks, signals, files, processes, memory.
 
 pub mod caches;
 pub mod clock;
 pub mod fs;
 pub mod ids;
 pub mod limits;
+pub mod lock;
 pub mod memory;
 pub mod place;
 pub mod private;

@@ -1,51 +1,51 @@
-//! Which directory of which machine this is.
+//! Identity of a directory and of the machine it is on.
 
 use crate::domain::digest::sha256_hex;
 use std::fs::Metadata;
 use std::io;
 use std::path::Path;
 
-/// Names a directory on this machine until the next boot, in hexadecimal: two that exist at the
-/// same time do not share a name, wherever they are mounted. A copy has another name.
+/// A hexadecimal id of a directory, valid until the next boot of the machine. Two directories that
+/// exist at the same time have different ids, wherever they are mounted. A copy has another id.
 ///
 /// # Errors
-/// The directory cannot be looked at.
-pub fn name_of(directory: &Path) -> io::Result<String> {
+/// The directory cannot be read.
+pub fn directory_id(directory: &Path) -> io::Result<String> {
     let directory = directory.canonicalize()?;
-    let number = number(&directory.metadata()?);
-    // Elsewhere than on Linux the host and the path have to do.
-    let (machine, path) = match (boot(), number) {
+    let file = file_id(&directory.metadata()?);
+    // Systems other than Linux have no boot id, so host name and path are used there.
+    let (machine, path) = match (boot_id(), file) {
         (Some(boot), Some(_)) => (boot, String::new()),
-        _ => (host(), directory.display().to_string()),
+        _ => (host_name(), directory.display().to_string()),
     };
-    let text = format!("{machine}\n{number:?}\n{path}");
-    let mut name = sha256_hex(text.as_bytes());
-    name.truncate(32);
-    Ok(name)
+    let text = format!("{machine}\n{file:?}\n{path}");
+    let mut id = sha256_hex(text.as_bytes());
+    id.truncate(32);
+    Ok(id)
 }
 
-/// Name of this host; empty when it has none.
+/// Name of this host; empty if it has none.
 #[must_use]
-pub fn host() -> String {
+pub fn host_name() -> String {
     sysinfo::System::host_name().unwrap_or_default()
 }
 
-/// Device and number of a file.
+/// Device and inode number of a file; None on systems without them.
 #[cfg(unix)]
 #[must_use]
-pub fn number(data: &Metadata) -> Option<(u64, u64)> {
+pub fn file_id(data: &Metadata) -> Option<(u64, u64)> {
     use std::os::unix::fs::MetadataExt;
     Some((data.dev(), data.ino()))
 }
 
 #[cfg(not(unix))]
 #[must_use]
-pub fn number(_: &Metadata) -> Option<(u64, u64)> {
+pub fn file_id(_: &Metadata) -> Option<(u64, u64)> {
     None
 }
 
-/// Differs for every start of every kernel.
-fn boot() -> Option<String> {
+/// The id of the running kernel, which is new after every boot.
+fn boot_id() -> Option<String> {
     std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()
 }
 
@@ -54,10 +54,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_place_has_one_name_and_another_place_another() {
+    fn a_directory_has_one_id_and_another_directory_another() {
         let (one, other) = (tempfile::tempdir().expect("one"), tempfile::tempdir().expect("two"));
-        let name = |path: &Path| name_of(path).expect("a name");
-        assert_eq!(name(one.path()), name(&one.path().join(".")));
-        assert_ne!(name(one.path()), name(other.path()));
+        let id = |path: &Path| directory_id(path).expect("an id");
+        assert_eq!(id(one.path()), id(&one.path().join(".")));
+        assert_ne!(id(one.path()), id(other.path()));
     }
 }

@@ -1,7 +1,7 @@
-//! Two steps of stopping: first "stop when convenient", then "now".
+//! Shutdown of this process in two steps: first "finish the current work", then "stop now".
 //!
-//! SIGTERM or SIGINT (ctrl-c) takes the next step; a third signal changes nothing more.
-//! Anything that waits holds a clone of [`Shutdown`].
+//! Each SIGTERM or SIGINT (Ctrl-C) takes the next step; a third signal has no effect. Every task
+//! that waits holds a clone of [`Shutdown`].
 
 use crate::sys::spawn::Tasks;
 use std::io;
@@ -14,25 +14,25 @@ enum Step {
     Now,
 }
 
-/// Tells when to stop. Cheap to clone.
+/// Reports when this process must stop. Cloning is cheap.
 #[derive(Debug, Clone)]
 pub struct Shutdown {
     step: watch::Receiver<Step>,
 }
 
-/// Takes the steps by hand: for tests and for roles that run inside another.
+/// Takes the steps without a signal: for tests, and for a role that runs inside another.
 #[derive(Debug, Clone)]
 pub struct Trigger {
     step: watch::Sender<Step>,
 }
 
 impl Shutdown {
-    /// Follows the signals of this process from now on.
+    /// Takes a step at each signal to this process from now on.
     ///
     /// # Errors
     /// The signal handlers cannot be installed.
     pub fn on_signals(tasks: &mut Tasks) -> io::Result<Self> {
-        let (trigger, shutdown) = Self::by_hand();
+        let (trigger, shutdown) = Self::manual();
         let mut signals = Signals::listen()?;
         tasks.spawn("signals", async move {
             while trigger.step.receiver_count() > 0 && *trigger.step.borrow() < Step::Now {
@@ -45,18 +45,19 @@ impl Shutdown {
         Ok(shutdown)
     }
 
+    /// Takes a step at each call of [`Trigger::next`].
     #[must_use]
-    pub fn by_hand() -> (Trigger, Self) {
+    pub fn manual() -> (Trigger, Self) {
         let (sender, receiver) = watch::channel(Step::Run);
         (Trigger { step: sender }, Self { step: receiver })
     }
 
-    /// Resolves at the first step.
+    /// Completes at the first step.
     pub async fn stop(&mut self) {
         self.reached(Step::Stop).await;
     }
 
-    /// Resolves at the second step.
+    /// Completes at the second step.
     pub async fn now(&mut self) {
         self.reached(Step::Now).await;
     }
@@ -68,14 +69,14 @@ impl Shutdown {
 
     async fn reached(&mut self, step: Step) {
         if self.step.wait_for(|at| *at >= step).await.is_err() {
-            // Whoever could have stopped this is gone, so it will not be stopped.
+            // The trigger was dropped, so no step follows.
             std::future::pending::<()>().await;
         }
     }
 }
 
 impl Trigger {
-    /// First `stop`, then `now`.
+    /// Takes the next step: first `stop`, then `now`.
     pub fn next(&self) {
         self.step.send_modify(|step| {
             *step = if *step == Step::Run { Step::Stop } else { Step::Now };
@@ -83,17 +84,17 @@ impl Trigger {
     }
 }
 
-/// Asks a command to end.
+/// A signal that asks a command to end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Signal {
-    /// SIGINT, ctrl-c.
+    /// SIGINT, as from Ctrl-C.
     Interrupt,
     /// SIGTERM.
     Terminate,
 }
 
-/// Resolves when this process is asked to end; never where signals cannot be watched.
-pub async fn asked_to_end() -> Signal {
+/// Completes when this process receives a signal to end; never if signals cannot be received.
+pub async fn shutdown_signal() -> Signal {
     match Signals::listen() {
         Ok(mut signals) => signals.next().await,
         Err(_) => std::future::pending().await,
@@ -149,7 +150,7 @@ mod tests {
 
     #[tokio::test]
     async fn two_steps_in_order() {
-        let (trigger, mut shutdown) = Shutdown::by_hand();
+        let (trigger, mut shutdown) = Shutdown::manual();
         let mut other = shutdown.clone();
         assert!(!shutdown.is_stopping());
         trigger.next();

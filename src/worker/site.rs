@@ -14,7 +14,7 @@
 use crate::sys::fs::{create_private_dir, remove_dir, write_whole};
 use crate::sys::ids;
 use crate::sys::place;
-use crate::sys::process::{Labels, kill_left};
+use crate::sys::process::{Labels, kill_leftover};
 use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::io;
@@ -73,7 +73,7 @@ impl Site {
             Err(std::fs::TryLockError::Error(error)) => return Err(unusable(error)),
         }
         let key = identity(&root_path).map_err(unusable)?;
-        let place = place::name_of(&root_path).map_err(unusable)?;
+        let place = place::directory_id(&root_path).map_err(unusable)?;
         let site = Self { key, place, root: root_path, _lock: lock };
         site.clear_attempts();
         site.prune_files();
@@ -114,7 +114,7 @@ impl Site {
 
     fn clear_attempts(&self) {
         let marker = self.marker();
-        let killed = kill_left(&marker, &Labels::of(&marker));
+        let killed = kill_leftover(&marker, &Labels::of(&marker));
         if killed > 0 {
             tracing::warn!(killed, "ended processes that an earlier worker left behind");
         }
@@ -159,8 +159,8 @@ struct Home {
 
 impl Home {
     fn of(root: &Path) -> io::Result<Self> {
-        let inode = place::number(&root.join("key").metadata()?).map(|(_, inode)| inode);
-        Ok(Self { host: place::host(), path: root.to_owned(), inode })
+        let inode = place::file_id(&root.join("key").metadata()?).map(|(_, inode)| inode);
+        Ok(Self { host: place::host_name(), path: root.to_owned(), inode })
     }
 
     /// One difference alone is no proof: a container has another host name at each start, a

@@ -6,7 +6,7 @@
 //! variables reach (they are no security boundary).
 
 use crate::domain::accelerator::{Accelerator, Vendor};
-use crate::sys::caches::{self, Caches, Surroundings};
+use crate::sys::caches::{self, Caches, UserContext};
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
@@ -135,7 +135,7 @@ impl Inherited {
 /// Where the caches of this user are, whatever `~` and the working directory mean to a test.
 fn places(all: &Variables) -> Vec<(&'static str, OsString)> {
     let get = caches::in_map(all);
-    let around = Surroundings { get: &get, home: &caches::home };
+    let around = UserContext { get: &get, home: &caches::home };
     let caches = Caches::of(&around);
     let mut places = vec![("HF_HOME", caches.hub_home), ("TORCH_HOME", caches.torch)];
     // Named only where it is, so that a plan that sets HF_HOME moves the models as well.
@@ -143,7 +143,7 @@ fn places(all: &Variables) -> Vec<(&'static str, OsString)> {
         places.push(("HF_HUB_CACHE", caches.models));
     }
     if let Some(base) = get("XDG_CACHE_HOME") {
-        places.push(("XDG_CACHE_HOME", caches::user(&around, Path::new(&base))));
+        places.push(("XDG_CACHE_HOME", caches::expand_user(&around, Path::new(&base))));
     }
     let here = std::env::current_dir().unwrap_or_default();
     let known = places.into_iter().filter(|(_, place)| !place.starts_with("~"));

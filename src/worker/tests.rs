@@ -305,7 +305,7 @@ impl Bench {
     ) -> Self {
         let mut settings = settings(directory.path());
         change(&mut settings);
-        let (stop, shutdown) = Shutdown::by_hand();
+        let (stop, shutdown) = Shutdown::manual();
         let mut work = JoinSet::new();
         work.spawn(run(settings, fake.clone(), shutdown));
         Self { fake, stop, work, directory }

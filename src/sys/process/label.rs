@@ -1,27 +1,27 @@
 //! A label that every process of an attempt inherits.
 //!
-//! A process can change its environment, session, group, parent and working directory, and a
-//! daemon does all of it. What it keeps are its limits. Linux still carries a limit on file
-//! locks from process to process, and has not enforced it since version 2.4: its soft value is
-//! the label. Whoever wants to lose it has to set that limit on purpose.
+//! A process can change its environment, session, group, parent and working directory, and a daemon
+//! changes all of them. It keeps its resource limits. Linux still inherits the limit on file locks but
+//! has not enforced it since version 2.4, so the soft value of this limit is used as the label. A
+//! process loses the label only if it sets this limit.
 //!
-//! Promises: labels of two attempts differ, also across workers of a machine; where the limit
-//! cannot be set (its hard value is too low), processes start without a label.
+//! Promises: the labels of two attempts differ, also across the workers of a machine. If the limit
+//! cannot be set because its hard value is too low, processes start without a label.
 
 use std::io;
 use std::sync::{Mutex, PoisonError};
 
-/// Keeps labels apart from values that people choose.
-const MARK: u64 = 1 << 62;
-/// Low bits: number of the attempt within its family.
+/// Bit that distinguishes a label from a limit that a person has set.
+const LABEL_BIT: u64 = 1 << 62;
+/// Number of low bits, which hold the number of the attempt within its work directory.
 const NUMBER_BITS: u32 = 24;
 const NUMBER_MASK: u64 = (1 << NUMBER_BITS) - 1;
 
-/// Of one attempt.
+/// The label of one attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Label(u64);
 
-/// Labels of one work directory.
+/// The labels of one work directory.
 #[derive(Debug)]
 pub struct Labels {
     base: u64,
@@ -29,17 +29,17 @@ pub struct Labels {
 }
 
 impl Labels {
-    /// The same name gives the same family.
+    /// The labels of the work directory of this name. The same name gives the same labels.
     #[must_use]
     pub fn of(name: &str) -> Self {
         use sha2::{Digest, Sha256};
         let digest: [u8; 32] = Sha256::digest(name.as_bytes()).into();
         let [a, b, c, d, e, f, g, h, ..] = digest;
         let hash = u64::from_le_bytes([a, b, c, d, e, f, g, h]);
-        Self { base: (MARK | (hash & (MARK - 1))) & !NUMBER_MASK, next: Mutex::new(0) }
+        Self { base: (LABEL_BIT | (hash & (LABEL_BIT - 1))) & !NUMBER_MASK, next: Mutex::new(0) }
     }
 
-    /// Another one, until they are used up and begin again.
+    /// The next label. After all numbers have been used, the first one follows.
     pub fn next(&self) -> Label {
         let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
         *next = (*next + 1) & NUMBER_MASK;
@@ -53,36 +53,36 @@ impl Labels {
 }
 
 impl Label {
-    /// The soft limit that stands for it.
+    /// The soft limit that represents the label.
     #[must_use]
     pub fn number(self) -> u64 {
         self.0
     }
 }
 
-/// One start at a time, since a label is set for this whole process while the child is made.
-static TURN: Mutex<()> = Mutex::new(());
+/// Allows one start at a time: while a child starts, this whole process carries the label of the child.
+static START_LOCK: Mutex<()> = Mutex::new(());
 
-/// Starts a process that carries the label, or none.
+/// Calls `start`, and lets the process that it starts carry the label, if there is one.
 ///
 /// # Errors
-/// What `start` returns.
+/// The error of `start`.
 pub fn start_with<T>(label: Option<Label>, start: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
-    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let _guard = START_LOCK.lock().unwrap_or_else(PoisonError::into_inner);
     #[cfg(target_os = "linux")]
-    let _worn = label.and_then(Worn::put_on);
+    let _own_label = label.and_then(OwnLabel::set);
     #[cfg(not(target_os = "linux"))]
     let _ = label;
     start()
 }
 
-/// This process carries a label itself.
+/// A label that this process itself carries until the value is dropped; holds the limit before it.
 #[cfg(target_os = "linux")]
-struct Worn(rustix::process::Rlimit);
+struct OwnLabel(rustix::process::Rlimit);
 
 #[cfg(target_os = "linux")]
-impl Worn {
-    fn put_on(label: Label) -> Option<Self> {
+impl OwnLabel {
+    fn set(label: Label) -> Option<Self> {
         use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
         let before = getrlimit(Resource::Locks);
         let with_label = Rlimit { current: Some(label.0), ..before };
@@ -97,16 +97,16 @@ impl Worn {
 }
 
 #[cfg(target_os = "linux")]
-impl Drop for Worn {
+impl Drop for OwnLabel {
     fn drop(&mut self) {
         use rustix::process::{Resource, setrlimit};
         if let Err(error) = setrlimit(Resource::Locks, self.0) {
-            tracing::error!(%error, "cannot take a label off");
+            tracing::error!(%error, "cannot remove a label from this process");
         }
     }
 }
 
-/// The label of a process, if it has one.
+/// The label that a process carries, if there is one.
 #[cfg(target_os = "linux")]
 pub(super) fn label_of(pid: rustix::process::Pid) -> Option<Label> {
     let limits = std::fs::read_to_string(format!("/proc/{}/limits", pid.as_raw_nonzero())).ok()?;
@@ -117,7 +117,7 @@ pub(super) fn label_of(pid: rustix::process::Pid) -> Option<Label> {
 fn label_in(limits: &str) -> Option<Label> {
     let line = limits.lines().find_map(|line| line.strip_prefix("Max file locks"))?;
     let soft: u64 = line.split_ascii_whitespace().next()?.parse().ok()?;
-    (soft & MARK != 0 && soft < 2 * MARK).then_some(Label(soft))
+    (soft & LABEL_BIT != 0 && soft < 2 * LABEL_BIT).then_some(Label(soft))
 }
 
 #[cfg(all(test, target_os = "linux"))]
@@ -125,17 +125,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn labels_belong_to_their_family() {
+    fn labels_belong_to_their_work_directory() {
         let (one, other) = (Labels::of("one"), Labels::of("other"));
         let label = one.next();
         assert_ne!(label, one.next());
         assert!(one.has(Some(label)) && !other.has(Some(label)) && !one.has(None));
-        assert!(Labels::of("one").has(Some(label)), "also after a restart");
-        assert!(i64::try_from(label.number()).is_ok(), "other languages read it too");
+        assert!(Labels::of("one").has(Some(label)), "same labels after a restart");
+        assert!(i64::try_from(label.number()).is_ok(), "fits a signed number, for other languages");
     }
 
     #[test]
-    fn limits_of_people_are_no_labels() {
+    fn limits_that_people_set_are_not_labels() {
         let line = |soft: &str| format!("Max file locks            {soft}    unlimited    locks\n");
         assert_eq!(label_in(&line("unlimited")), None);
         assert_eq!(label_in(&line("1024")), None);

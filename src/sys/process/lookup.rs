@@ -1,36 +1,36 @@
-//! Finds programs the way a shell does, without starting anything.
+//! Finds programs as a shell does, without starting them.
 
 use std::ffi::OsStr;
 use std::path::Path;
 use std::path::PathBuf;
 
-/// What a look for a program led to.
+/// Result of a search for a program.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Search {
     Found(PathBuf),
-    /// There is a file of that name, but nobody may execute it.
+    /// There is a file of this name, but it is not executable.
     NotExecutable(PathBuf),
-    Absent,
+    NotFound,
 }
 
-/// The program that `name` means: a path is taken from `cwd`, a plain name is looked up in
-/// `path` (the value of a `PATH` variable). None when there is no such executable file.
+/// Finds the program `name`. A path is relative to `cwd`; a plain name is searched in `path`, the
+/// value of a `PATH` variable. None if there is no such executable file.
 #[must_use]
 pub fn find(name: &OsStr, path: &OsStr, cwd: &Path) -> Option<PathBuf> {
     match search(name, path, cwd) {
         Search::Found(program) => Some(program),
-        Search::NotExecutable(_) | Search::Absent => None,
+        Search::NotExecutable(_) | Search::NotFound => None,
     }
 }
 
-/// The Python interpreter of this machine, by its usual names in `path`.
+/// Finds a Python interpreter by its usual names in `path`, the value of a `PATH` variable.
 #[must_use]
 pub fn python(path: &OsStr) -> Option<PathBuf> {
     let names = if cfg!(windows) { ["python", "py"] } else { ["python3", "python"] };
     names.iter().find_map(|name| find(name.as_ref(), path, Path::new("")))
 }
 
-/// As [`find`], and tells a file that is not executable from none.
+/// As [`find`], but distinguishes a file that is not executable from a missing one.
 #[must_use]
 pub fn search(name: &OsStr, path: &OsStr, cwd: &Path) -> Search {
     let plain = Path::new(name);
@@ -44,7 +44,7 @@ pub fn search(name: &OsStr, path: &OsStr, cwd: &Path) -> Search {
         return Search::Found(program);
     }
     let file = candidates.into_iter().find(|path| path.is_file());
-    file.map_or(Search::Absent, Search::NotExecutable)
+    file.map_or(Search::NotFound, Search::NotExecutable)
 }
 
 #[cfg(unix)]
@@ -78,7 +78,7 @@ mod tests {
 
     #[test]
     #[cfg(unix)]
-    fn names_go_through_the_path_and_paths_do_not() {
+    fn names_are_searched_in_the_path_variable_and_paths_are_not() {
         let dir = tempfile::tempdir().expect("a directory");
         let file = dir.path().join("tool");
         std::fs::write(&file, "#!/bin/sh\n").expect("a file");

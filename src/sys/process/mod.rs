@@ -1,13 +1,13 @@
-//! Child processes whose whole tree can be stopped.
+//! Child processes that can be stopped together with all processes that they start.
 //!
-//! A child leads a process group of its own (a job object on Windows), reads nothing, and
-//! writes standard output and error into one pipe ([`run()`] keeps them apart). There is no `pre_exec`, so that starting
-//! stays on the fast path of the platform; the program has to be a path, not a name to look
-//! up, for the same reason.
+//! Each child leads its own process group (on Windows, its own job object). With [`Start::spawn`], its
+//! standard input is empty and its two output streams go into one pipe; [`run()`] keeps the streams
+//! apart and can provide input. The program must be a path and there is no `pre_exec`, so that the
+//! start uses the fast path of the platform.
 //!
-//! Promises: [`Tree::kill`] and [`Tree::sweep`] also reach processes that left the group, changed
-//! their environment and lost their parent, by their [`Label`] and by the marker in their
-//! environment (Linux; elsewhere the group or job alone is reached).
+//! Promises: on Linux, [`Tree::kill`] and [`Tree::sweep`] also reach processes that left the group,
+//! changed their environment or lost their parent, by their [`Label`] and by the marker in their
+//! environment. On other systems, they reach only the group or the job.
 
 use std::ffi::OsString;
 use std::io;
@@ -19,6 +19,8 @@ pub mod lookup;
 mod run;
 mod runner;
 pub mod signals;
+#[cfg(target_os = "linux")]
+mod table;
 pub use completion::{Captured, Completion, ProgramOutput, printable};
 pub use label::{Label, Labels, start_with};
 pub use run::{Call, Keep, Limits, Observer, Stream, run, run_observed};
@@ -34,48 +36,48 @@ mod windows;
 #[cfg(windows)]
 pub use windows::{Child, Output, Tree};
 
-/// Name of the environment variable that marks every process of an attempt.
+/// Environment variable whose value marks every process of an attempt.
 pub const MARKER: &str = "DTF_LEASE";
 
-/// What to start. The environment is exactly `env`.
+/// A process to start. Its environment is exactly `env`.
 #[derive(Debug, Clone)]
 pub struct Start {
-    /// Absolute.
+    /// Absolute path.
     pub program: PathBuf,
     pub args: Vec<OsString>,
     pub cwd: PathBuf,
-    /// Should hold [`MARKER`], so that nothing of the tree can hide.
+    /// Should contain [`MARKER`], by which the processes of the tree are found.
     pub env: Vec<(OsString, OsString)>,
 }
 
-/// How a process ended: one of both is there.
+/// The way in which a process ended. At most one of the fields is set.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Exit {
     pub code: Option<i32>,
     pub signal: Option<i32>,
 }
 
-/// What a running process has used so far.
+/// The resources that a running process has used so far.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Usage {
     pub peak_memory_bytes: u64,
     pub cpu_ms: u64,
 }
 
-/// Makes orphans of this process's descendants its own children, so that they can be found
-/// and their remains cleared. Once for the process, where the platform can (Linux).
+/// Makes this process adopt the orphans among its descendants, so that they can be found and their
+/// exit codes read. Called once in the life of the process. Only Linux supports it.
 pub fn adopt_orphans() {
     #[cfg(target_os = "linux")]
     if let Err(error) = rustix::process::set_child_subreaper(Some(rustix::process::getpid())) {
-        tracing::debug!(%error, "orphans go to init");
+        tracing::debug!(%error, "init adopts the orphans of this process");
     }
 }
 
-/// Kills every process whose marker starts with `prefix`, or that has one of the labels: what an
-/// earlier, killed worker left behind. Returns how many.
-pub fn kill_left(prefix: &str, labels: &Labels) -> usize {
+/// Kills every process whose marker starts with `prefix` or that has one of the labels, and returns
+/// their number. An earlier worker that was killed may have left such processes.
+pub fn kill_leftover(prefix: &str, labels: &Labels) -> usize {
     #[cfg(target_os = "linux")]
-    return unix::marked::kill_all(prefix, labels);
+    return table::kill_all(prefix, labels);
     #[cfg(not(target_os = "linux"))]
     {
         let _ = (prefix, labels);
@@ -83,10 +85,10 @@ pub fn kill_left(prefix: &str, labels: &Labels) -> usize {
     }
 }
 
-/// Lets a process go on that was stopped by a signal (Linux). Returns whether it was stopped.
+/// Resumes a process that a signal has stopped (Linux only). Returns whether it was stopped.
 pub fn resume_stopped(pid: u32) -> bool {
     #[cfg(target_os = "linux")]
-    return unix::marked::resume_stopped(pid);
+    return table::resume_stopped(pid);
     #[cfg(not(target_os = "linux"))]
     {
         let _ = pid;
@@ -94,8 +96,8 @@ pub fn resume_stopped(pid: u32) -> bool {
     }
 }
 
-/// Clears the remains of adopted orphans. Call it about once a second at most: a process
-/// counts as an orphan when it was seen dead and unclaimed in two calls.
+/// Reads the exit codes of adopted orphans that have ended. To be called at most about once per second:
+/// a process counts as an orphan if two consecutive calls find it ended and its exit code unread.
 #[derive(Debug, Default)]
 pub struct Reaper {
     #[cfg(target_os = "linux")]
@@ -103,17 +105,17 @@ pub struct Reaper {
 }
 
 impl Reaper {
-    /// Returns how many were cleared.
+    /// Returns the number of orphans whose exit code was read.
     pub fn sweep(&mut self) -> usize {
         #[cfg(target_os = "linux")]
-        return unix::marked::reap(&mut self.suspects);
+        return table::reap(&mut self.suspects);
         #[cfg(not(target_os = "linux"))]
         0
     }
 }
 
 impl Start {
-    /// Starts it; its output comes out of the returned [`Output`]. Inside a runtime.
+    /// Starts the process and returns it with its output. Requires a Tokio runtime.
     ///
     /// # Errors
     /// The program cannot be started.
@@ -121,7 +123,7 @@ impl Start {
         Child::start(self, None)
     }
 
-    /// As [`Start::spawn`]; the process and all that come from it carry the label.
+    /// As [`Start::spawn`]. The process and all processes that it starts carry the label.
     ///
     /// # Errors
     /// The program cannot be started.

@@ -76,7 +76,7 @@ pub async fn run_observed(call: &Call, limits: Limits, observer: Observer<'_>) -
         lookup::Search::NotExecutable(file) => {
             return Completion::NotStarted(format!("{} is not executable", file.display()));
         }
-        lookup::Search::Absent => return Completion::NotFound,
+        lookup::Search::NotFound => return Completion::NotFound,
     };
     let new_marker = || format!("run-{}", ids::new_id().simple());
     let marker = call.marker.clone().unwrap_or_else(new_marker);

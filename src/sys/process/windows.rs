@@ -1,22 +1,20 @@
-//! Job objects: closing or ending the job ends the tree. Not covered by the tests of this
-//! repository's machines.
+//! Child processes on Windows: ending a job object ends its process tree. The tests do not run on
+//! Windows.
 
-use super::Exit;
-use super::Start;
-use super::Usage;
 use super::label::Label;
+use super::{Exit, Start, Usage};
 use process_wrap::tokio::{ChildWrapper, CommandWrap, JobObject};
 use std::io;
 use std::process::Stdio;
-use std::sync::Arc;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use tokio::io::AsyncReadExt;
 use tokio::process::{ChildStderr, ChildStdin, ChildStdout, Command};
 
 type Shared = Arc<Mutex<Box<dyn ChildWrapper>>>;
 
-/// How often the end of a process is looked for.
-const POLL: std::time::Duration = std::time::Duration::from_millis(20);
+/// Interval at which a process is checked for its end.
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 #[derive(Debug)]
 pub struct Child {
@@ -61,8 +59,10 @@ impl Child {
         self.inner.lock().ok()?.stdin().take()
     }
 
+    /// Waits for the end of the process.
+    ///
     /// # Errors
-    /// The system lost track of the child.
+    /// The system does not report the end of the child.
     pub async fn wait(&mut self) -> io::Result<Exit> {
         loop {
             let status = match self.inner.lock() {
@@ -72,10 +72,11 @@ impl Child {
             if let Some(status) = status {
                 return Ok(Exit { code: status.code(), signal: None });
             }
-            tokio::time::sleep(POLL).await;
+            tokio::time::sleep(POLL_INTERVAL).await;
         }
     }
 
+    /// The process with all processes that it starts.
     #[must_use]
     pub fn tree(&self, _marker: &str) -> Tree {
         Tree { inner: self.inner.clone() }
@@ -83,12 +84,12 @@ impl Child {
 }
 
 impl Output {
-    /// Waits for output; 0 at the end of both streams.
+    /// Waits for output and returns its number of bytes, 0 at the end of both streams.
     ///
     /// # Errors
     /// A pipe is broken.
     pub async fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        // The first part is never the smaller one, so that either stream's piece fits it.
+        // The first part is at least as long as the second, so that it can hold a piece of either stream.
         let (first, second) = buffer.split_at_mut(buffer.len().div_ceil(2));
         loop {
             let (count, from_first) = match (&mut self.stdout, &mut self.stderr) {
@@ -119,28 +120,30 @@ pub struct Tree {
 }
 
 impl Tree {
-    /// The job knows its processes without labels.
+    /// Has no effect: the job knows its processes without labels.
     #[must_use]
     pub fn labelled(self, _: Label) -> Self {
         self
     }
 
-    /// There is no gentle way on Windows for a process without a console.
+    /// Kills the processes: Windows cannot ask a process without a console to stop.
     pub fn terminate(&self) {
         self.kill();
     }
 
+    /// Ends all processes of the job.
     pub fn kill(&self) {
         if let Ok(mut child) = self.inner.lock() {
             let _ = child.start_kill();
         }
     }
 
-    /// Ends what the leader left in its job.
+    /// Ends the processes that remain in the job.
     pub fn sweep(&self) {
         self.kill();
     }
 
+    /// The resources that the leader has used so far, which Windows does not report here.
     #[must_use]
     pub fn usage(&self) -> Option<Usage> {
         None

@@ -109,7 +109,7 @@ impl Runner {
         let process = start_with(None, || command.spawn()).map_err(failed)?;
         let pid = process.id();
         if let Some(pid) = pid.and_then(|pid| rustix::process::Pid::from_raw(pid.cast_signed())) {
-            limits::as_found(pid);
+            limits::restore_open_files(pid);
         }
         let (read, write) = stream.into_split();
         let mut lines = Lines { reader: BufReader::new(read), line: Vec::new() };

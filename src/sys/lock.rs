@@ -1,0 +1,179 @@
+//! Locks that give a process sole use of a directory.
+//!
+//! Promise: the lock belongs to the operating system, so the end of its holder releases it, however
+//! the holder ends.
+
+use std::fmt;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Seek, Write};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// Prefix of the process id in the lock file of a reader.
+const READER: &str = "reader ";
+/// Maximum number of bytes of a lock file that are read.
+const MAX_CONTENT_BYTES: u64 = 32;
+/// How long to wait while a reader holds the lock.
+const READER_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long to wait for another holder: it may be a reader that has not written its id yet.
+const NAME_TIMEOUT: Duration = Duration::from_millis(300);
+/// Pause between two tries to take the lock.
+const POLL_INTERVAL: Duration = Duration::from_millis(10);
+
+/// Sole use of a directory, until the value is dropped.
+#[derive(Debug)]
+pub struct DirectoryLock {
+    _file: File,
+}
+
+/// The process that holds a lock, by the content of the lock file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Holder {
+    /// Process id of a process that uses the directory alone.
+    Owner(String),
+    /// Process id of a process that reads the directory for a short time.
+    Reader(String),
+    /// The process has not written its id yet.
+    Unnamed,
+}
+
+impl Holder {
+    fn parse(content: &str) -> Self {
+        let content = content.trim();
+        match content.strip_prefix(READER) {
+            Some(id) => Self::Reader(id.to_owned()),
+            None if content.is_empty() => Self::Unnamed,
+            None => Self::Owner(content.to_owned()),
+        }
+    }
+}
+
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Owner(id) => write!(f, "process {id}"),
+            Self::Reader(id) => write!(f, "process {id}, which reads it"),
+            Self::Unnamed => f.write_str("another process"),
+        }
+    }
+}
+
+/// The reason why a directory was not locked.
+#[derive(Debug, thiserror::Error)]
+pub enum LockError {
+    #[error("{path} is in use by {holder}")]
+    Held { path: PathBuf, holder: Holder },
+    #[error("cannot lock {path}")]
+    Io {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+}
+
+impl DirectoryLock {
+    /// Locks `directory` with the file `dtf.lock` in it, which contains the process id of the holder.
+    ///
+    /// # Errors
+    /// Another process holds the lock, or the lock file cannot be read or written.
+    pub fn acquire(directory: &Path) -> Result<Self, LockError> {
+        Self::try_acquire(directory, "")
+    }
+
+    /// As [`Self::acquire`], but waits up to [`READER_TIMEOUT`] while readers hold the lock.
+    ///
+    /// # Errors
+    /// As for [`Self::acquire`].
+    pub fn acquire_after_readers(directory: &Path) -> Result<Self, LockError> {
+        Self::acquire_waiting(directory, "")
+    }
+
+    /// Locks the directory for a short read. Owners that use [`Self::acquire_after_readers`], and
+    /// other readers, wait for its end.
+    ///
+    /// # Errors
+    /// As for [`Self::acquire`].
+    pub fn acquire_to_read(directory: &Path) -> Result<Self, LockError> {
+        Self::acquire_waiting(directory, READER)
+    }
+
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the system sends no notification when a lock becomes free"
+    )]
+    fn acquire_waiting(directory: &Path, role: &str) -> Result<Self, LockError> {
+        let start = Instant::now();
+        loop {
+            let (path, holder) = match Self::try_acquire(directory, role) {
+                Err(LockError::Held { path, holder }) => (path, holder),
+                other => return other,
+            };
+            let limit = match holder {
+                Holder::Reader(_) => READER_TIMEOUT,
+                Holder::Owner(_) | Holder::Unnamed => NAME_TIMEOUT,
+            };
+            if start.elapsed() >= limit {
+                return Err(LockError::Held { path, holder });
+            }
+            std::thread::sleep(POLL_INTERVAL);
+        }
+    }
+
+    fn try_acquire(directory: &Path, role: &str) -> Result<Self, LockError> {
+        let path = directory.to_owned();
+        let failed = |source| LockError::Io { path: path.clone(), source };
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false);
+        let mut file = options.open(directory.join("dtf.lock")).map_err(failed)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(std::fs::TryLockError::WouldBlock) => {
+                let mut content = String::new();
+                file.take(MAX_CONTENT_BYTES).read_to_string(&mut content).map_err(failed)?;
+                return Err(LockError::Held { path, holder: Holder::parse(&content) });
+            }
+            Err(std::fs::TryLockError::Error(source)) => return Err(failed(source)),
+        }
+        file.set_len(0).map_err(failed)?;
+        file.rewind().map_err(failed)?;
+        writeln!(file, "{role}{}", std::process::id()).map_err(failed)?;
+        Ok(Self { _file: file })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_error_names_the_process_that_holds_the_lock() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let lock = DirectoryLock::acquire(directory.path()).expect("free");
+        let refused = DirectoryLock::acquire(directory.path()).expect_err("held");
+        let own = std::process::id().to_string();
+        assert!(refused.to_string().ends_with(&format!("is in use by process {own}")));
+        drop(lock);
+        DirectoryLock::acquire(directory.path()).expect("free again");
+    }
+
+    #[test]
+    fn an_owner_waits_for_readers_and_readers_for_each_other() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path();
+        for acquire in [DirectoryLock::acquire_after_readers, DirectoryLock::acquire_to_read] {
+            let reader = DirectoryLock::acquire_to_read(path).expect("free");
+            let refused = DirectoryLock::acquire(path).expect_err("held");
+            assert!(refused.to_string().ends_with(", which reads it"), "{refused}");
+            std::thread::scope(|scope| {
+                let waiting = scope.spawn(|| acquire(path).map(drop));
+                drop(reader);
+                waiting.join().expect("no panic").expect("free in the end");
+            });
+        }
+        let owner = DirectoryLock::acquire_after_readers(path).expect("free");
+        let refused = DirectoryLock::acquire_to_read(path).expect_err("held");
+        let own = format!("is in use by process {}", std::process::id());
+        assert!(refused.to_string().ends_with(&own), "{refused}");
+        drop(owner);
+    }
+}
