@@ -2,7 +2,7 @@
 
 use crate::log::{EmbeddedLog, EventLog, LogError, LogReader};
 use crate::store::{self, Store, StoreError, Writer};
-use crate::sys::fs::{DirectoryLock, LockError};
+use crate::sys::lock::{DirectoryLock, LockError};
 use std::path::Path;
 
 /// Maximum number of events that are projected in one batch, except for a single larger record.
