@@ -8,7 +8,7 @@
 use super::args::{Color, Global};
 use super::failure::Failure;
 use crate::results::render::words::{self, lines};
-use crate::text::error::MAX_PROBLEMS;
+use crate::text::error::MAX_ERRORS;
 use std::io::{self, IsTerminal, Write};
 
 /// How to talk to whoever reads. Printing takes it even where it does not look at it: what
@@ -114,8 +114,8 @@ impl Console {
         }
         match failure.also.len() + 1 {
             1 => {}
-            MAX_PROBLEMS => {
-                told(&format!("at least {MAX_PROBLEMS} mistakes; further ones are not shown"));
+            MAX_ERRORS => {
+                told(&format!("at least {MAX_ERRORS} mistakes; further ones are not shown"));
             }
             count => told(&format!("{count} mistakes")),
         }

@@ -5,7 +5,7 @@ use crate::client::ClientError;
 use crate::config::{ConfigError, SecretError};
 use crate::domain::causes::with_causes;
 use crate::sys::private::PrivateFileError;
-use crate::text::error::PlanError;
+use crate::text::error::SourceError;
 use std::error::Error;
 
 /// Why a command ends without success.
@@ -49,10 +49,12 @@ impl From<ClientError> for Failure {
     }
 }
 
-impl From<PlanError> for Failure {
-    fn from(error: PlanError) -> Self {
-        let one =
-            |error: &PlanError| Self { hint: error.hint.clone(), ..Self::usage(error.to_string()) };
+impl From<SourceError> for Failure {
+    fn from(error: SourceError) -> Self {
+        let one = |error: &SourceError| Self {
+            hint: error.hint.clone(),
+            ..Self::usage(error.to_string())
+        };
         Self { also: error.also.iter().map(one).collect(), ..one(&error) }
     }
 }

@@ -12,7 +12,7 @@ use crate::models::source::{At, Directory, KnownModel, ModelSource, Root};
 use crate::plan::files::{Listing, MAX_FILE_BYTES, PlanFiles};
 use crate::plan::names::shortest_ends;
 use crate::sys::caches::{self, Caches, UserContext};
-use crate::text::error::Unreadable;
+use crate::text::error::ReadError;
 use std::collections::HashMap;
 use std::path::{Component, Path, PathBuf};
 
@@ -126,8 +126,8 @@ impl Folder {
         if steps { None } else { named.next() }
     }
 
-    fn inside(&self, path: &str) -> Result<PathBuf, Unreadable> {
-        let failed = |error: std::io::Error| Unreadable(format!("{path}: {error}"));
+    fn inside(&self, path: &str) -> Result<PathBuf, ReadError> {
+        let failed = |error: std::io::Error| ReadError(format!("{path}: {error}"));
         // The user's own choice, wherever its links lead.
         if let Some(place) = self.adopted(path) {
             return place.canonicalize().map_err(failed);
@@ -139,7 +139,7 @@ impl Folder {
             Ok(full)
         } else {
             let (full, root) = (full.display(), root.display());
-            Err(Unreadable(format!("it leads to {full}, outside of the directory {root}")))
+            Err(ReadError(format!("it leads to {full}, outside of the directory {root}")))
         }
     }
 }
@@ -182,25 +182,25 @@ fn below(path: &Path) -> Option<Vec<&str>> {
 }
 
 impl PlanFiles for Folder {
-    fn read(&self, path: &str) -> Result<Vec<u8>, Unreadable> {
+    fn read(&self, path: &str) -> Result<Vec<u8>, ReadError> {
         read_capped(&self.inside(path)?, MAX_FILE_BYTES)
-            .map_err(|reason| Unreadable(format!("{path}: {reason}")))
+            .map_err(|reason| ReadError(format!("{path}: {reason}")))
     }
 
-    fn list(&self, path: &str) -> Result<Vec<String>, Unreadable> {
+    fn list(&self, path: &str) -> Result<Vec<String>, ReadError> {
         let listing = self.survey(path, &[])?;
         match listing.refused.first() {
-            Some(refused) => Err(Unreadable(refused.to_string())),
+            Some(refused) => Err(ReadError(refused.to_string())),
             None => Ok(listing.files),
         }
     }
 
-    fn survey(&self, path: &str, ignored: &[&str]) -> Result<Listing, Unreadable> {
+    fn survey(&self, path: &str, ignored: &[&str]) -> Result<Listing, ReadError> {
         let full = self.inside(path)?;
         if full.is_file() {
             return Ok(Listing { files: vec![path.to_owned()], ..Listing::default() });
         }
-        let root = self.root.canonicalize().map_err(|e| Unreadable(e.to_string()))?;
+        let root = self.root.canonicalize().map_err(|e| ReadError(e.to_string()))?;
         walk::below(&root, path, &full, ignored)
     }
 
@@ -209,35 +209,35 @@ impl PlanFiles for Folder {
         use std::os::unix::fs::PermissionsExt;
         let mode = self
             .inside(path)
-            .and_then(|full| full.metadata().map_err(|error| Unreadable(error.to_string())));
+            .and_then(|full| full.metadata().map_err(|error| ReadError(error.to_string())));
         mode.is_ok_and(|data| data.permissions().mode() & 0o111 != 0)
     }
 }
 
 impl ModelSource for Folder {
-    fn configuration_file(&self, path: &str) -> Result<Vec<u8>, Unreadable> {
+    fn configuration_file(&self, path: &str) -> Result<Vec<u8>, ReadError> {
         self.read(path)
     }
 
-    fn model_directory(&self, path: &str) -> Result<Description, Unreadable> {
+    fn model_directory(&self, path: &str) -> Result<Description, ReadError> {
         let described = if let Some(place) = self.adopted(path) {
             describe(&place, None)
         } else {
-            let root = self.root.canonicalize().map_err(|e| Unreadable(e.to_string()))?;
+            let root = self.root.canonicalize().map_err(|e| ReadError(e.to_string()))?;
             describe(&root.join(path), Some(&root))
         };
-        described.map_err(Unreadable)
+        described.map_err(ReadError)
     }
 
     fn cached_model(
         &self,
         model: &str,
         revision: Option<&str>,
-    ) -> Result<Option<KnownModel>, Unreadable> {
+    ) -> Result<Option<KnownModel>, ReadError> {
         cached(&self.hub, model, revision)
     }
 
-    fn directory(&self, at: At<'_>) -> Result<Option<Directory>, Unreadable> {
+    fn directory(&self, at: At<'_>) -> Result<Option<Directory>, ReadError> {
         let root = match at.root {
             Root::Plan(path) => Some(self.inside(path)?),
             Root::Cache { model, revision } => {
@@ -247,7 +247,7 @@ impl ModelSource for Folder {
         root.map_or(Ok(None), |root| peek::directory(&root, at.part))
     }
 
-    fn first_bytes(&self, file: &str, most: usize) -> Result<Vec<u8>, Unreadable> {
+    fn first_bytes(&self, file: &str, most: usize) -> Result<Vec<u8>, ReadError> {
         peek::first_bytes(file, most)
     }
 

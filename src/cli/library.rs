@@ -13,7 +13,7 @@ use crate::plan::files::{PlanFiles, PlannedFile};
 use crate::templates::library::{Library, MAX_FILES, check_size};
 use crate::templates::origin::{Origin, Text};
 use crate::templates::path::{LAYOUT, TemplatePath};
-use crate::text::error::Wrong;
+use crate::text::error::ValueError;
 use futures::stream::{self, StreamExt, TryStreamExt};
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
@@ -124,7 +124,7 @@ pub fn read(folder: &Path) -> Result<Layer, Failure> {
 }
 
 /// Whether a file is one; an error when it only looks like one. Other files may lie beside.
-fn is_template(name: &str) -> Result<bool, Wrong> {
+fn is_template(name: &str) -> Result<bool, ValueError> {
     let Err(parsed) = TemplatePath::parse(name) else { return Ok(true) };
     let whole = format!("{name}.j2");
     if TemplatePath::parse(&whole).is_ok() {
@@ -136,7 +136,7 @@ fn is_template(name: &str) -> Result<bool, Wrong> {
     if like { Err(parsed) } else { Ok(false) }
 }
 
-pub fn refused(wrong: Wrong) -> Failure {
+pub fn refused(wrong: ValueError) -> Failure {
     Failure { hint: wrong.hint, ..Failure::usage(wrong.message) }
 }
 

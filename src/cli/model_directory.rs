@@ -7,7 +7,7 @@
 use crate::models::description::{Description, Look, MAX_CONFIG_BYTES, MAX_DEPTH, MAX_NAMES};
 use crate::models::source::KnownModel;
 use crate::sys::fs::open_plain;
-use crate::text::error::Unreadable;
+use crate::text::error::ReadError;
 use std::collections::BTreeSet;
 use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
@@ -117,7 +117,7 @@ pub fn cached(
     hub: &Path,
     model: &str,
     revision: Option<&str>,
-) -> Result<Option<KnownModel>, Unreadable> {
+) -> Result<Option<KnownModel>, ReadError> {
     let Some((place, revision)) = snapshot(hub, model, revision)? else { return Ok(None) };
     let description = describe(&place, None).map_err(|reason| failed(&place, &reason))?;
     if let Some((file, reason)) = description.failed() {
@@ -136,7 +136,7 @@ pub fn snapshot(
     hub: &Path,
     model: &str,
     revision: Option<&str>,
-) -> Result<Option<(PathBuf, String)>, Unreadable> {
+) -> Result<Option<(PathBuf, String)>, ReadError> {
     let plain = |c: char| c.is_ascii_alphanumeric() || "._-/".contains(c);
     let mut named = [Some(model), revision].into_iter().flatten();
     if !named.all(|name| name.chars().all(plain) && !name.contains("..")) {
@@ -152,12 +152,12 @@ pub fn snapshot(
     Ok(there.map(|place| (place, revision)))
 }
 
-fn failed(what: &Path, reason: &str) -> Unreadable {
-    Unreadable(format!("{}: {reason}", what.display()))
+fn failed(what: &Path, reason: &str) -> ReadError {
+    ReadError(format!("{}: {reason}", what.display()))
 }
 
 /// The commit of a revision that the cache has.
-fn commit(directory: &Path, revision: Option<&str>) -> Result<Option<String>, Unreadable> {
+fn commit(directory: &Path, revision: Option<&str>) -> Result<Option<String>, ReadError> {
     let reference = directory.join("refs").join(revision.unwrap_or("main"));
     let refused = |reason: String| failed(&reference, &reason);
     if let Some(full) = resolve(&reference, None).map_err(refused)? {

@@ -5,18 +5,18 @@
 
 use crate::models::source::Directory;
 use crate::models::weights::MAX_ENTRIES;
-use crate::text::error::Unreadable;
+use crate::text::error::ReadError;
 use std::fs::{DirEntry, File};
 use std::io::{self, ErrorKind, Read};
 use std::path::Path;
 
 /// The names in a directory, or in a part of it. None: there is no such directory.
-pub fn directory(root: &Path, part: &str) -> Result<Option<Directory>, Unreadable> {
+pub fn directory(root: &Path, part: &str) -> Result<Option<Directory>, ReadError> {
     let Some(path) = root.to_str().map(str::to_owned) else {
-        return Err(Unreadable(format!("{} is not a Unicode name", root.display())));
+        return Err(ReadError(format!("{} is not a Unicode name", root.display())));
     };
     let place = root.join(part);
-    let failed = |error: io::Error| Unreadable(format!("{}: {error}", place.display()));
+    let failed = |error: io::Error| ReadError(format!("{}: {error}", place.display()));
     let listed = match std::fs::read_dir(&place) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         listed => listed.map_err(failed)?,
@@ -29,7 +29,7 @@ pub fn directory(root: &Path, part: &str) -> Result<Option<Directory>, Unreadabl
         found.entries.insert(name, size(&entry));
         if found.entries.len() > MAX_ENTRIES {
             let place = place.display();
-            return Err(Unreadable(format!("{place} holds more than {MAX_ENTRIES} files")));
+            return Err(ReadError(format!("{place} holds more than {MAX_ENTRIES} files")));
         }
     }
     Ok(Some(found))
@@ -51,11 +51,11 @@ fn size(entry: &DirEntry) -> Result<u64, String> {
 }
 
 /// Up to so many bytes from the beginning of a file.
-pub fn first_bytes(path: &str, most: usize) -> Result<Vec<u8>, Unreadable> {
-    let failed = |error: io::Error| Unreadable(error.to_string());
+pub fn first_bytes(path: &str, most: usize) -> Result<Vec<u8>, ReadError> {
+    let failed = |error: io::Error| ReadError(error.to_string());
     // Opening a pipe would wait for somebody to write into it.
     if !std::fs::metadata(path).map_err(failed)?.is_file() {
-        return Err(Unreadable("it is not a file".to_owned()));
+        return Err(ReadError("it is not a file".to_owned()));
     }
     let mut bytes = Vec::new();
     let file = File::open(path).map_err(failed)?;

@@ -6,7 +6,7 @@
 //! [`MAX_ENTRIES`], [`MAX_FILES`].
 
 use crate::plan::files::{Listing, MAX_FILES, Refused};
-use crate::text::error::Unreadable;
+use crate::text::error::ReadError;
 use std::fs::FileType;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -30,15 +30,10 @@ struct Walk<'a> {
 ///
 /// # Errors
 /// The directory cannot be read, or a limit is exceeded.
-pub fn below(
-    root: &Path,
-    path: &str,
-    full: &Path,
-    ignored: &[&str],
-) -> Result<Listing, Unreadable> {
+pub fn below(root: &Path, path: &str, full: &Path, ignored: &[&str]) -> Result<Listing, ReadError> {
     let mut walk = Walk { root, ignored, listing: Listing::default(), open: vec![], entries: 0 };
     if let Err(error) = walk.directory(path, full)? {
-        return Err(Unreadable(format!("{}: {error}", full.display())));
+        return Err(ReadError(format!("{}: {error}", full.display())));
     }
     let Listing { files, empty, refused, left_out } = &mut walk.listing;
     files.sort_unstable();
@@ -50,9 +45,9 @@ pub fn below(
 
 impl Walk<'_> {
     /// The outer error ends the walk, the inner one says why this directory cannot be read.
-    fn directory(&mut self, path: &str, full: &Path) -> Result<io::Result<()>, Unreadable> {
+    fn directory(&mut self, path: &str, full: &Path) -> Result<io::Result<()>, ReadError> {
         if self.open.len() >= MAX_DEPTH {
-            return Err(Unreadable(format!("{} is nested too deeply", full.display())));
+            return Err(ReadError(format!("{} is nested too deeply", full.display())));
         }
         let entries =
             match std::fs::read_dir(full).and_then(Iterator::collect::<io::Result<Vec<_>>>) {
@@ -67,12 +62,12 @@ impl Walk<'_> {
         for entry in entries {
             self.entries += 1;
             if self.entries > MAX_ENTRIES {
-                return Err(Unreadable(format!("more than {MAX_ENTRIES} files and directories")));
+                return Err(ReadError(format!("more than {MAX_ENTRIES} files and directories")));
             }
             let name = entry.file_name();
             let Some(name) = name.to_str() else {
                 let place = entry.path();
-                return Err(Unreadable(format!("{} is not a Unicode name", place.display())));
+                return Err(ReadError(format!("{} is not a Unicode name", place.display())));
             };
             let path = if path.is_empty() { name.to_owned() } else { format!("{path}/{name}") };
             if self.ignored.contains(&name) {
@@ -90,7 +85,7 @@ impl Walk<'_> {
     }
 
     /// `full` is a real path.
-    fn entry(&mut self, path: String, full: &Path, kind: FileType) -> Result<(), Unreadable> {
+    fn entry(&mut self, path: String, full: &Path, kind: FileType) -> Result<(), ReadError> {
         if kind.is_dir() {
             if let Err(error) = self.directory(&path, full)? {
                 self.refuse(path, format!("cannot be read: {error}"), true);
@@ -98,7 +93,7 @@ impl Walk<'_> {
         } else if kind.is_file() {
             self.listing.files.push(path);
             if self.listing.files.len() > MAX_FILES {
-                return Err(Unreadable(format!("there are more than {MAX_FILES} files")));
+                return Err(ReadError(format!("there are more than {MAX_FILES} files")));
             }
         } else {
             self.refuse(path, format!("is {}, which cannot be sent", special(kind)), false);
@@ -106,7 +101,7 @@ impl Walk<'_> {
         Ok(())
     }
 
-    fn link(&mut self, path: String, link: &Path) -> Result<(), Unreadable> {
+    fn link(&mut self, path: String, link: &Path) -> Result<(), ReadError> {
         let target = std::fs::read_link(link)
             .map_or_else(|error| error.to_string(), |target| target.display().to_string());
         let to = format!("is a symbolic link to {target:?}");

@@ -3,7 +3,7 @@
 use super::{Kind, TABLE};
 use crate::sys::fs::read_text;
 use crate::text::depth;
-use crate::text::error::did_you_mean;
+use crate::text::suggest::did_you_mean;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 

@@ -9,9 +9,10 @@ use crate::models::description::{Description, Interpreted, parse};
 use crate::models::markers::Marker;
 use crate::models::quantised::{self, Quantised};
 use crate::models::source::{ModelSource, Place};
-use crate::text::error::{Wrong, nearest};
+use crate::text::error::ValueError;
 use crate::text::node::shortened;
 use crate::text::source::is_json;
+use crate::text::suggest::nearest;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -107,7 +108,7 @@ pub fn find(
     place: &Place,
     revision: Option<&str>,
     models: &dyn ModelSource,
-) -> Result<Found, Wrong> {
+) -> Result<Found, ValueError> {
     match place {
         Place::Local(path) => local(path, models),
         Place::Named => named(model, revision, models),
@@ -127,16 +128,16 @@ pub fn knows(model: &str, revision: Option<&str>, models: &dyn ModelSource) -> b
         }
 }
 
-fn local(path: &str, models: &dyn ModelSource) -> Result<Found, Wrong> {
+fn local(path: &str, models: &dyn ModelSource) -> Result<Found, ValueError> {
     let description = if is_json(path) {
         let text = models.configuration_file(path).map_err(|problem| {
-            Wrong::new(format!("cannot read {path:?}: {problem}"))
+            ValueError::new(format!("cannot read {path:?}: {problem}"))
                 .hint("the path is relative to the plan, and a model directory has a config.json")
         })?;
         Description::config(text)
     } else {
         models.model_directory(path).map_err(|problem| {
-            Wrong::new(format!("cannot read the directory {path:?}: {problem}"))
+            ValueError::new(format!("cannot read the directory {path:?}: {problem}"))
                 .hint("a model is a directory with a config.json, or a config.json")
         })?
     };
@@ -148,17 +149,21 @@ fn found(
     name: &str,
     revision: String,
     origin: Origin,
-) -> Result<Found, Wrong> {
+) -> Result<Found, ValueError> {
     let Interpreted { config, marker, quantised } = description.interpret(name)?;
     Ok(Found { config, revision, origin, marker, quantised, parameters: None })
 }
 
-fn named(model: &str, revision: Option<&str>, models: &dyn ModelSource) -> Result<Found, Wrong> {
+fn named(
+    model: &str,
+    revision: Option<&str>,
+    models: &dyn ModelSource,
+) -> Result<Found, ValueError> {
     // dtf's own models are only built in.
     let cached =
         if model.starts_with("dtf/") { Ok(None) } else { models.cached_model(model, revision) };
     let cached = cached.map_err(|problem| {
-        Wrong::new(format!("cannot read {model} in the model cache: {problem}"))
+        ValueError::new(format!("cannot read {model} in the model cache: {problem}"))
             .hint("download it again, or remove it from the cache")
     })?;
     let in_cache =
@@ -193,10 +198,10 @@ fn named(model: &str, revision: Option<&str>, models: &dyn ModelSource) -> Resul
             parameters: carried.parameters,
         });
     }
-    if let Some(Wrong { message, hint }) = in_cache {
-        return Err(Wrong { message: format!("{message} (in the model cache)"), hint });
+    if let Some(ValueError { message, hint }) = in_cache {
+        return Err(ValueError { message: format!("{message} (in the model cache)"), hint });
     }
-    let wrong = Wrong::new(format!("no configuration found for {:?}", shortened(model)));
+    let wrong = ValueError::new(format!("no configuration found for {:?}", shortened(model)));
     Err(match nearest(model, names()) {
         Some(candidate) => wrong.hint(format!("did you mean {candidate:?}?")),
         None => wrong.hint(
@@ -211,7 +216,7 @@ mod tests {
     use super::*;
     use crate::models::parameters;
     use crate::models::source::{KnownModel, NoModels};
-    use crate::text::error::Unreadable;
+    use crate::text::error::ReadError;
 
     #[test]
     fn every_built_in_configuration_is_found_by_name() {
@@ -242,22 +247,22 @@ mod tests {
 
     struct Cache;
     impl ModelSource for Cache {
-        fn configuration_file(&self, path: &str) -> Result<Vec<u8>, Unreadable> {
+        fn configuration_file(&self, path: &str) -> Result<Vec<u8>, ReadError> {
             match path {
                 "m/config.json" | "m/c.json" => Ok(format!("{{\"from\": \"{path}\"}}").into()),
-                other => Err(Unreadable(other.into())),
+                other => Err(ReadError(other.into())),
             }
         }
-        fn model_directory(&self, path: &str) -> Result<Description, Unreadable> {
+        fn model_directory(&self, path: &str) -> Result<Description, ReadError> {
             Ok(Description::config(self.configuration_file(&format!("{path}/config.json"))?))
         }
         fn cached_model(
             &self,
             model: &str,
             _: Option<&str>,
-        ) -> Result<Option<KnownModel>, Unreadable> {
+        ) -> Result<Option<KnownModel>, ReadError> {
             let text = match model {
-                "broken/link" => return Err(Unreadable("config.json is a broken link".into())),
+                "broken/link" => return Err(ReadError("config.json is a broken link".into())),
                 "gpt2" => "version https://git-lfs.github.com/spec/v1",
                 _ => "{\"model_type\": \"x\"}",
             };

@@ -5,8 +5,9 @@
 use crate::models::family::{Families, relax};
 use crate::models::flags::has_experts;
 use crate::models::markers::Marker;
-use crate::text::error::{Wrong, did_you_mean};
+use crate::text::error::ValueError;
 use crate::text::node::shortened;
+use crate::text::suggest::did_you_mean;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -64,11 +65,11 @@ pub fn classify(
     marker: Option<&Marker>,
     config: Option<&Map<String, Value>>,
     chosen: Option<&str>,
-) -> Result<Classified, Wrong> {
+) -> Result<Classified, ValueError> {
     if let Some(chosen) = chosen {
         let Some(about) = tables.families.get(chosen) else {
             let known: Vec<&str> = tables.families.keys().map(String::as_str).collect();
-            let wrong = Wrong::new(format!("unknown family {:?}", shortened(chosen)));
+            let wrong = ValueError::new(format!("unknown family {:?}", shortened(chosen)));
             return Err(wrong.hint(did_you_mean(chosen, &known)));
         };
         let task = about.tasks.first().cloned().unwrap_or_default();
@@ -86,14 +87,14 @@ pub fn classify(
     }
     if let Some((kind, why)) = config.and_then(|config| unsupported(tables, config)) {
         let message = format!("dtf cannot test models of type {:?}: {why}", shortened(kind));
-        return Err(Wrong::new(message).hint(NAME_IT));
+        return Err(ValueError::new(message).hint(NAME_IT));
     }
     config
         .and_then(|config| by_config(tables, config))
         .or_else(|| by_name(tables, model))
         .ok_or_else(|| {
             let kind = config.and_then(|config| text(config, "model_type")).unwrap_or("none");
-            Wrong::new(format!(
+            ValueError::new(format!(
                 "cannot determine the family of {:?} (model_type: {})",
                 shortened(model),
                 shortened(kind)

@@ -10,7 +10,7 @@
 use crate::models::identify;
 use crate::models::markers::{self, Marker};
 use crate::models::quantised::{self, Quantised};
-use crate::text::error::Wrong;
+use crate::text::error::ValueError;
 use crate::text::node::shortened;
 use crate::text::python_json;
 use serde_json::{Map, Value};
@@ -170,9 +170,9 @@ impl Description {
     /// # Errors
     /// A file could not be read, the directory contains something that cannot be tested, or a file
     /// is invalid.
-    pub fn interpret(&self, name: &str) -> Result<Interpreted, Wrong> {
+    pub fn interpret(&self, name: &str) -> Result<Interpreted, ValueError> {
         if let Some((file, reason)) = self.failed() {
-            return Err(Wrong::new(format!("cannot read {file} of {name}: {reason}"))
+            return Err(ValueError::new(format!("cannot read {file} of {name}: {reason}"))
                 .hint("dtf needs this file to identify the model"));
         }
         if let Some(identity) = identify::identify(self) {
@@ -200,8 +200,8 @@ impl Description {
         })
     }
 
-    fn nothing(&self, name: &str) -> Wrong {
-        let wrong = Wrong::new(format!("{name} has no {CONFIG}"));
+    fn nothing(&self, name: &str) -> ValueError {
+        let wrong = ValueError::new(format!("{name} has no {CONFIG}"));
         if let Some(why) = &self.unlisted {
             return wrong.hint(format!("its files cannot be listed: {why}"));
         }
@@ -217,7 +217,7 @@ impl Description {
         &self,
         name: &str,
         mut index: Map<String, Value>,
-    ) -> Result<(Map<String, Value>, Option<Marker>), Wrong> {
+    ) -> Result<(Map<String, Value>, Option<Marker>), ValueError> {
         let class = index.get("_class_name").and_then(Value::as_str).unwrap_or("Pipeline");
         let class = class.to_owned();
         for (component, file) in markers::COMPONENTS {
@@ -240,21 +240,21 @@ fn at(model: &str, file: &str) -> String {
 /// # Errors
 /// It is too large, not JSON, nested more than 128 levels deep, or not an object. The message names
 /// the actual kind of file if it is recognised.
-pub fn parse(bytes: &[u8], name: &str) -> Result<Map<String, Value>, Wrong> {
+pub fn parse(bytes: &[u8], name: &str) -> Result<Map<String, Value>, ValueError> {
     if bytes.len() > MAX_CONFIG_BYTES {
         let message = format!(
             "{name} is too large ({} bytes, maximum {} MiB)",
             bytes.len(),
             MAX_CONFIG_BYTES >> 20
         );
-        return Err(Wrong::new(message).hint("is it a config.json?"));
+        return Err(ValueError::new(message).hint("is it a config.json?"));
     }
     match python_json::read(bytes) {
         Ok(Value::Object(config)) => Ok(config),
-        Ok(_) => Err(Wrong::new(format!("{name} is not a JSON object"))),
+        Ok(_) => Err(ValueError::new(format!("{name} is not a JSON object"))),
         Err(problem) => Err(match identify::impostor(bytes) {
-            Some((what, next)) => Wrong::new(format!("{name} is {what}")).hint(next),
-            None => Wrong::new(format!("{name} {problem}")),
+            Some((what, next)) => ValueError::new(format!("{name} is {what}")).hint(next),
+            None => ValueError::new(format!("{name} {problem}")),
         }),
     }
 }

@@ -5,7 +5,7 @@
 //! hub give the same answer. A rule depends on the kinds of files, never on the name of a model.
 
 use crate::models::description::{ADAPTER, CONFIG, Description, MODULES, PARAMS, PIPELINE};
-use crate::text::error::Wrong;
+use crate::text::error::ValueError;
 use crate::text::node::shortened;
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
@@ -33,10 +33,10 @@ impl Identity {
 
     /// The error for a model that is called `name` in messages.
     #[must_use]
-    pub fn refusal(&self, name: &str) -> Wrong {
+    pub fn refusal(&self, name: &str) -> ValueError {
         let Self { what, evidence, next } = self;
         let evidence = if evidence.is_empty() { String::new() } else { format!(" ({evidence})") };
-        Wrong::new(format!("{name} is {what}{evidence}")).hint(next.clone())
+        ValueError::new(format!("{name} is {what}{evidence}")).hint(next.clone())
     }
 }
 

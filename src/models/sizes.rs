@@ -6,7 +6,7 @@
 //! Limit: only keys that have the same meaning in every configuration are checked. All 802 default
 //! configurations of transformers 5.23 pass.
 
-use crate::text::error::Wrong;
+use crate::text::error::ValueError;
 use crate::text::node::shortened;
 use serde_json::{Map, Value};
 
@@ -53,18 +53,18 @@ const KEYS: [&str; 33] = [
 ///
 /// # Errors
 /// A size is not a whole number from 1 to 2³⁰.
-pub fn check(config: &Map<String, Value>) -> Result<(), Wrong> {
+pub fn check(config: &Map<String, Value>) -> Result<(), ValueError> {
     within(config, "")
 }
 
 /// `place` is the prefix of the keys in messages: empty, or `vision_config.`.
-fn within(config: &Map<String, Value>, place: &str) -> Result<(), Wrong> {
+fn within(config: &Map<String, Value>, place: &str) -> Result<(), ValueError> {
     for (key, value) in config {
         if KEYS.contains(&key.as_str()) && !is_size(value) {
             let value = shortened(&value.to_string());
             let message =
                 format!("{place}{key} in its config.json is {value}, which is not a valid size");
-            return Err(Wrong::new(message).hint("sizes are whole numbers of at least 1"));
+            return Err(ValueError::new(message).hint("sizes are whole numbers of at least 1"));
         }
         if let Some(part) = value.as_object() {
             within(part, &format!("{place}{}.", shortened(key)))?;
@@ -122,7 +122,7 @@ pub fn check_length(
     family: &str,
     length: u64,
     new: u64,
-) -> Result<(), Wrong> {
+) -> Result<(), ValueError> {
     let more = written(family, new);
     match limit(config, family) {
         Some(limit) if length.saturating_add(more) > limit => {
@@ -140,7 +140,7 @@ pub fn check_length(
                     format!("use --sequence-length (in a plan: sequence_length) of at most {most}")
                 }
             };
-            Err(Wrong::new(message).hint(hint))
+            Err(ValueError::new(message).hint(hint))
         }
         _ => Ok(()),
     }

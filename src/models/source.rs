@@ -2,7 +2,7 @@
 //! are read.
 
 use crate::models::description::Description;
-use crate::text::error::Unreadable;
+use crate::text::error::ReadError;
 use std::collections::BTreeMap;
 
 /// Place of the configuration of a model.
@@ -57,15 +57,15 @@ pub trait ModelSource {
     ///
     /// # Errors
     /// Missing, not a file, unreadable, or too large.
-    fn configuration_file(&self, path: &str) -> Result<Vec<u8>, Unreadable>;
+    fn configuration_file(&self, path: &str) -> Result<Vec<u8>, ReadError>;
 
     /// What a model's directory holds, as far as it tells what the model is. The path is as in
     /// [`ModelSource::configuration_file`].
     ///
     /// # Errors
     /// There is no such directory, or it may not be looked into.
-    fn model_directory(&self, path: &str) -> Result<Description, Unreadable> {
-        Err(Unreadable(format!("{path}: model directories cannot be read here")))
+    fn model_directory(&self, path: &str) -> Result<Description, ReadError> {
+        Err(ReadError(format!("{path}: model directories cannot be read here")))
     }
 
     /// A model in the machine's model cache; `revision` where one is asked for. None: it is not
@@ -77,7 +77,7 @@ pub trait ModelSource {
         &self,
         _model: &str,
         _revision: Option<&str>,
-    ) -> Result<Option<KnownModel>, Unreadable> {
+    ) -> Result<Option<KnownModel>, ReadError> {
         Ok(None)
     }
 
@@ -86,7 +86,7 @@ pub trait ModelSource {
     ///
     /// # Errors
     /// It cannot be read, or holds too many files.
-    fn directory(&self, _at: At<'_>) -> Result<Option<Directory>, Unreadable> {
+    fn directory(&self, _at: At<'_>) -> Result<Option<Directory>, ReadError> {
         Ok(None)
     }
 
@@ -94,8 +94,8 @@ pub trait ModelSource {
     ///
     /// # Errors
     /// It cannot be read.
-    fn first_bytes(&self, file: &str, _most: usize) -> Result<Vec<u8>, Unreadable> {
-        Err(Unreadable(format!("{file} cannot be read here")))
+    fn first_bytes(&self, file: &str, _most: usize) -> Result<Vec<u8>, ReadError> {
+        Err(ReadError(format!("{file} cannot be read here")))
     }
 
     /// What was fetched for this plan from the hub.
@@ -108,7 +108,7 @@ pub trait ModelSource {
 pub struct NoModels;
 
 impl ModelSource for NoModels {
-    fn configuration_file(&self, _: &str) -> Result<Vec<u8>, Unreadable> {
-        Err(Unreadable("files cannot be read here".into()))
+    fn configuration_file(&self, _: &str) -> Result<Vec<u8>, ReadError> {
+        Err(ReadError("files cannot be read here".into()))
     }
 }

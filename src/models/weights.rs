@@ -7,7 +7,7 @@
 //! headers are left to the test.
 
 use crate::models::source::{At, ModelSource, Place, Root};
-use crate::text::error::{Unreadable, Wrong};
+use crate::text::error::{ReadError, ValueError};
 use crate::text::source::is_json;
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
@@ -92,7 +92,7 @@ pub fn of(
     config: &Map<String, Value>,
     asked: &BTreeSet<&str>,
     models: &dyn ModelSource,
-) -> Result<Weights, (&'static str, Wrong)> {
+) -> Result<Weights, (&'static str, ValueError)> {
     if asked.iter().all(|asked| *asked == "random") {
         return Ok(Weights::Asked);
     }
@@ -119,12 +119,12 @@ pub fn of(
     let found = match path {
         Some(path) => find(At { root: Root::Plan(path), part }, stem, models).map_err(|wrong| {
             let message = format!("the weights of {model} cannot be used: {}", wrong.message);
-            ("model", Wrong { message, ..wrong })
+            ("model", ValueError { message, ..wrong })
         })?,
         None => None,
     };
     if found.is_none() && asked.contains("cached") {
-        let wrong = Wrong::new(format!("{model} has no weights beside its configuration"));
+        let wrong = ValueError::new(format!("{model} has no weights beside its configuration"));
         let hint = format!("save them there with save_pretrained(), {WITHOUT}");
         return Err(("weights", wrong.hint(hint)));
     }
@@ -135,9 +135,9 @@ pub fn of(
 ///
 /// # Errors
 /// The directory cannot be read, or its weights are damaged or in another format.
-fn find(at: At<'_>, stem: &str, models: &dyn ModelSource) -> Result<Option<String>, Wrong> {
+fn find(at: At<'_>, stem: &str, models: &dyn ModelSource) -> Result<Option<String>, ValueError> {
     let found = models.directory(at).map_err(|problem| {
-        Wrong::new(format!("cannot read the directory: {problem}"))
+        ValueError::new(format!("cannot read the directory: {problem}"))
             .hint(hint("check the directory"))
     })?;
     let Some(directory) = found else { return Ok(None) };
@@ -150,7 +150,8 @@ fn find(at: At<'_>, stem: &str, models: &dyn ModelSource) -> Result<Option<Strin
         Ok(Found::Others(names)) => {
             let names: Vec<&str> = names.iter().take(3).map(String::as_str).collect();
             let message = format!("{} contains only {}", directory.path, names.join(", "));
-            let wrong = Wrong::new(plain(&format!("{message}, but dtf loads only safetensors")));
+            let wrong =
+                ValueError::new(plain(&format!("{message}, but dtf loads only safetensors")));
             Err(wrong.hint(hint("convert the weights with save_pretrained()")))
         }
         Err(fault) => {
@@ -159,7 +160,7 @@ fn find(at: At<'_>, stem: &str, models: &dyn ModelSource) -> Result<Option<Strin
                 fault if fault.contains("cannot be read") => "make the file readable",
                 _ => REPLACE,
             };
-            Err(Wrong::new(plain(&format!("{fault} (in {place})"))).hint(hint(next)))
+            Err(ValueError::new(plain(&format!("{fault} (in {place})"))).hint(hint(next)))
         }
     }
 }
@@ -182,7 +183,7 @@ fn hint(next: &str) -> String {
 fn look(
     entries: &BTreeMap<String, Result<u64, String>>,
     stem: &str,
-    read: impl Fn(&str, usize) -> Result<Vec<u8>, Unreadable>,
+    read: impl Fn(&str, usize) -> Result<Vec<u8>, ReadError>,
 ) -> Result<Found, String> {
     let mut variants: BTreeMap<&str, (bool, &str)> = BTreeMap::new();
     for name in entries.keys() {
@@ -289,8 +290,8 @@ fn pointer_or_empty(first: &[u8]) -> Option<String> {
 }
 
 /// Why a safetensors file of this size is unusable; `read` returns its first bytes.
-fn fault(size: u64, read: impl Fn(usize) -> Result<Vec<u8>, Unreadable>) -> Option<String> {
-    let unreadable = |problem: Unreadable| Some(format!("cannot be read: {problem}"));
+fn fault(size: u64, read: impl Fn(usize) -> Result<Vec<u8>, ReadError>) -> Option<String> {
+    let unreadable = |problem: ReadError| Some(format!("cannot be read: {problem}"));
     let first = match read(FIRST_BYTES) {
         Ok(first) => first,
         Err(problem) => return unreadable(problem),
@@ -422,7 +423,7 @@ mod tests {
         let entries = files.iter().map(entry).collect();
         look(&entries, STEM, |name, most| {
             let found = files.iter().find(|(file, _)| *file == name).map(|(_, content)| content);
-            let Some(Ok(bytes)) = found else { return Err(Unreadable("not there".into())) };
+            let Some(Ok(bytes)) = found else { return Err(ReadError("not there".into())) };
             Ok(bytes[..bytes.len().min(most)].to_vec())
         })
     }

@@ -1,8 +1,9 @@
 //! Dependencies by name become positions; a cycle is refused with its names.
 
 use crate::domain::test::MAX_DEPENDENCIES;
-use crate::text::error::{Wrong, nearest};
+use crate::text::error::ValueError;
 use crate::text::glob;
+use crate::text::suggest::nearest;
 use std::collections::HashMap;
 
 /// Most steps that patterns in `depends_on` may cost: patterns times tests.
@@ -28,7 +29,7 @@ impl<'a> Names<'a> {
     ///
     /// # Errors
     /// A name or pattern that nothing has, the test itself, or too many.
-    pub fn resolve(&mut self, own: usize, wanted: &[String]) -> Result<Box<[u32]>, Wrong> {
+    pub fn resolve(&mut self, own: usize, wanted: &[String]) -> Result<Box<[u32]>, ValueError> {
         let mut found = Vec::new();
         for name in wanted {
             if let Some(at) = self.positions.get(name.as_str()) {
@@ -36,7 +37,7 @@ impl<'a> Names<'a> {
             } else if name.contains(['*', '?']) {
                 found.extend(self.matching(own, name)?);
             } else {
-                let wrong = Wrong::new(format!("no test is named {name:?}"));
+                let wrong = ValueError::new(format!("no test is named {name:?}"));
                 let others = self.all.iter().enumerate().filter(|(at, _)| *at != own);
                 return Err(match nearest(name, others.map(|(_, name)| *name).take(10_000)) {
                     Some(candidate) => wrong.hint(format!("did you mean {candidate:?}?")),
@@ -48,22 +49,22 @@ impl<'a> Names<'a> {
         found.dedup();
         if found.len() > MAX_DEPENDENCIES {
             let message = format!("{} dependencies, at most {MAX_DEPENDENCIES}", found.len());
-            return Err(Wrong::new(message));
+            return Err(ValueError::new(message));
         }
         Ok(found.into_iter().filter_map(|at| u32::try_from(at).ok()).collect())
     }
 
-    fn matching(&mut self, own: usize, pattern: &str) -> Result<Vec<usize>, Wrong> {
+    fn matching(&mut self, own: usize, pattern: &str) -> Result<Vec<usize>, ValueError> {
         self.comparisons = self.comparisons.saturating_add(self.all.len());
         if self.comparisons > MAX_COMPARISONS {
-            return Err(Wrong::new("too many patterns over too many tests"));
+            return Err(ValueError::new("too many patterns over too many tests"));
         }
         let matches = |(at, name): (usize, &&str)| {
             (at != own && glob::name_matches(pattern, name)).then_some(at)
         };
         let found: Vec<usize> = self.all.iter().enumerate().filter_map(matches).collect();
         if found.is_empty() {
-            return Err(Wrong::new(format!("no test matches {pattern:?}")));
+            return Err(ValueError::new(format!("no test matches {pattern:?}")));
         }
         Ok(found)
     }

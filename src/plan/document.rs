@@ -11,7 +11,7 @@ use crate::plan::model_entry::{self, ModelEntry};
 use crate::plan::names;
 use crate::plan::settings::{SHARED_KEYS, Settings};
 use crate::plan::submission;
-use crate::text::error::{Found, PlanError, Problem, Wrong};
+use crate::text::error::{FieldError, FieldErrors, SourceError, ValueError};
 use crate::text::fields::{Fields, text, whole};
 use crate::text::locate::Path;
 use crate::text::node::Node;
@@ -41,7 +41,7 @@ impl Plan {
     ///
     /// # Errors
     /// All that is not understood, with lines and fields.
-    pub fn parse(bytes: &[u8], origin: &str) -> Result<Self, PlanError> {
+    pub fn parse(bytes: &[u8], origin: &str) -> Result<Self, SourceError> {
         let source = Source::new(bytes, origin)?;
         let root = source.parse()?;
         let (name, entries, models) = read(&root, &source).map_err(|p| source.refuse(p))?;
@@ -60,28 +60,29 @@ impl Plan {
     }
 }
 
-fn read(root: &Node, source: &Source) -> Result<(String, Vec<Entry>, Vec<ModelEntry>), Problem> {
+fn read(root: &Node, source: &Source) -> Result<(String, Vec<Entry>, Vec<ModelEntry>), FieldError> {
     let top = Path::default();
     if *root == Node::Null {
-        return Err(Problem::new(&top, "the plan is empty").hint("see examples/quickstart.yaml"));
+        return Err(FieldError::new(&top, "the plan is empty").hint("see examples/quickstart.yaml"));
     }
-    let mut found = Found::default();
+    let mut found = FieldErrors::default();
     let read = read_on(root, source, &mut found);
     found.end()?;
-    read.ok_or_else(|| Wrong::expected("a mapping", root).at(&top))
+    read.ok_or_else(|| ValueError::expected("a mapping", root).at(&top))
 }
 
 fn read_on(
     root: &Node,
     source: &Source,
-    found: &mut Found,
+    found: &mut FieldErrors,
 ) -> Option<(String, Vec<Entry>, Vec<ModelEntry>)> {
     let top = Path::default();
     let fields = Fields::open(root, &top, &KEYS, found)?;
     let schema = fields.optional("schema", |node| match node {
         Node::Int(SCHEMA) => Ok(()),
         Node::Int(newer) if *newer > SCHEMA => {
-            let wrong = Wrong::new(format!("schema {newer} is newer than this dtf, which reads 1"));
+            let wrong =
+                ValueError::new(format!("schema {newer} is newer than this dtf, which reads 1"));
             Err(wrong.hint("update dtf"))
         }
         other => whole(SCHEMA, SCHEMA)(other).map(drop),
@@ -117,7 +118,7 @@ fn read_on(
             submission::check_names(&entries, found);
         }
     } else if entries.is_empty() && model_entries.is_empty() {
-        found.note(Problem::new(&top, "the plan has no test").hint("add tests: or models:"));
+        found.note(FieldError::new(&top, "the plan has no test").hint("add tests: or models:"));
     }
     Some((name, entries, model_entries))
 }
@@ -129,10 +130,10 @@ fn stem(origin: &str) -> String {
     if clean.trim().is_empty() { "plan".into() } else { clean }
 }
 
-fn read_defaults<'a>(fields: &Fields<'a>) -> Result<Option<&'a Node>, Problem> {
+fn read_defaults<'a>(fields: &Fields<'a>) -> Result<Option<&'a Node>, FieldError> {
     let Some(node) = fields.get("defaults") else { return Ok(None) };
     let known: Vec<&str> = SHARED_KEYS.iter().copied().chain(["files"]).collect();
-    let mut found = Found::default();
+    let mut found = FieldErrors::default();
     if let Some(inner) = Fields::open(node, &fields.path.key("defaults"), &known, &mut found) {
         found.keep(Settings::read(&inner));
         found.keep(inner.list("files", MAX_LIST, text));
@@ -140,7 +141,11 @@ fn read_defaults<'a>(fields: &Fields<'a>) -> Result<Option<&'a Node>, Problem> {
     found.end().map(|()| Some(node))
 }
 
-fn for_each(fields: &Fields, key: &str, mut read: impl FnMut(&Node, &Path)) -> Result<(), Problem> {
+fn for_each(
+    fields: &Fields,
+    key: &str,
+    mut read: impl FnMut(&Node, &Path),
+) -> Result<(), FieldError> {
     let path = fields.path.key(key);
     match fields.get(key) {
         None => Ok(()),
@@ -150,9 +155,9 @@ fn for_each(fields: &Fields, key: &str, mut read: impl FnMut(&Node, &Path)) -> R
             }
             Ok(())
         }
-        Some(other) => {
-            Err(Wrong::expected("a list", other).hint("start each entry with \"- \"").at(&path))
-        }
+        Some(other) => Err(ValueError::expected("a list", other)
+            .hint("start each entry with \"- \"")
+            .at(&path)),
     }
 }
 
@@ -181,7 +186,7 @@ fn with_defaults(node: &Node, defaults: Option<&Node>, except: &[&str]) -> Node 
 }
 
 /// Reads one entry of `tests`, once for each combination of its matrix.
-fn expand(node: &Node, path: &Path, entries: &mut Vec<Entry>, found: &mut Found) {
+fn expand(node: &Node, path: &Path, entries: &mut Vec<Entry>, found: &mut FieldErrors) {
     if found.full() {
         return;
     }
@@ -210,11 +215,11 @@ fn expand(node: &Node, path: &Path, entries: &mut Vec<Entry>, found: &mut Found)
 
 /// # Errors
 /// More than [`MAX_TESTS`].
-pub(super) fn check_count(count: usize, path: &Path) -> Result<(), Problem> {
+pub(super) fn check_count(count: usize, path: &Path) -> Result<(), FieldError> {
     if count <= MAX_TESTS {
         return Ok(());
     }
-    Err(Problem::new(path, format!("more than {MAX_TESTS} tests")).hint("split the plan"))
+    Err(FieldError::new(path, format!("more than {MAX_TESTS} tests")).hint("split the plan"))
 }
 
 const _: () = assert!(MAX_NAME_BYTES >= 256, "names of generated tests fit");

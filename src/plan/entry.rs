@@ -4,7 +4,7 @@ use crate::domain::launch::{Junit, MAX_LIST, Program};
 use crate::domain::name;
 use crate::plan::files;
 use crate::plan::settings::{SHARED_KEYS, Settings};
-use crate::text::error::{Found, Problem};
+use crate::text::error::{FieldError, FieldErrors};
 use crate::text::fields::{Fields, all, text, whole, word};
 use crate::text::locate::Path;
 use crate::text::node::Node;
@@ -60,16 +60,16 @@ impl Entry {
     ///
     /// # Errors
     /// All that is not understood.
-    pub fn read(node: &Node, path: &Path) -> Result<Self, Problem> {
-        let mut found = Found::default();
+    pub fn read(node: &Node, path: &Path) -> Result<Self, FieldError> {
+        let mut found = FieldErrors::default();
         let entry = Self::read_on(node, path, &mut found);
         found.end()?;
-        entry.ok_or_else(|| Problem::new(path, "not an entry"))
+        entry.ok_or_else(|| FieldError::new(path, "not an entry"))
     }
 
     /// As [`Self::read`], but what is wrong is noted, and the entry comes back as far as it is
     /// understood, if at least its name is: others may refer to it.
-    pub(super) fn read_on(node: &Node, path: &Path, found: &mut Found) -> Option<Self> {
+    pub(super) fn read_on(node: &Node, path: &Path, found: &mut FieldErrors) -> Option<Self> {
         let fields = Fields::open(node, path, &keys(), found)?;
         let inside = |node: &Node| files::inside(&text(node)?);
         let name = found.keep(fields.required("name", word));
@@ -94,7 +94,7 @@ impl Entry {
 }
 
 /// `junit: report.xml`, or `junit: {file: report.xml, cases: 60}`.
-fn read_junit(fields: &Fields) -> Result<Option<Junit>, Problem> {
+fn read_junit(fields: &Fields) -> Result<Option<Junit>, FieldError> {
     let file = |node: &Node| files::inside(&text(node)?);
     let Some(node @ Node::Map(_)) = fields.get("junit") else {
         let file = fields.optional("junit", file)?;
@@ -106,11 +106,11 @@ fn read_junit(fields: &Fields) -> Result<Option<Junit>, Problem> {
     Ok(Some(Junit { file: inner.required("file", file)?, cases }))
 }
 
-fn read_inputs(fields: &Fields) -> Result<Vec<TakenFile>, Problem> {
+fn read_inputs(fields: &Fields) -> Result<Vec<TakenFile>, FieldError> {
     let Some(node) = fields.get("inputs") else { return Ok(Vec::new()) };
     let path = fields.path.key("inputs");
     let Node::List(items) = node else {
-        let problem = Problem::new(&path, "expected a list");
+        let problem = FieldError::new(&path, "expected a list");
         return Err(problem.hint("for example [{test: make-data, file: data.bin}]"));
     };
     let read = |(at, item): (usize, &Node)| {
@@ -123,24 +123,24 @@ fn read_inputs(fields: &Fields) -> Result<Vec<TakenFile>, Problem> {
 
 /// # Errors
 /// Empty, too long, or with control characters.
-pub fn check_name(name: &str, path: &Path) -> Result<(), Problem> {
+pub fn check_name(name: &str, path: &Path) -> Result<(), FieldError> {
     let name = if name.trim().is_empty() { "" } else { name };
     name::check(name, MAX_NAME_BYTES)
-        .map_err(|error| Problem::new(path, format!("the name {error}")))
+        .map_err(|error| FieldError::new(path, format!("the name {error}")))
 }
 
-fn read_program(fields: &Fields) -> Result<Program, Problem> {
+fn read_program(fields: &Fields) -> Result<Program, FieldError> {
     match (fields.get("cmd"), fields.get("script")) {
         (Some(_), Some(_)) => {
-            let problem = Problem::new(&fields.path, "both cmd and script are given");
+            let problem = FieldError::new(&fields.path, "both cmd and script are given");
             Err(problem.hint("cmd runs any command, script a Python file with the test protocol"))
         }
         (None, None) => {
-            let problem = Problem::new(&fields.path, "neither cmd nor script is given");
+            let problem = FieldError::new(&fields.path, "neither cmd nor script is given");
             Err(problem.hint("cmd: [pytest, -q] or script: test_it.py"))
         }
         (Some(Node::Text(line)), None) => {
-            let problem = Problem::new(&fields.path.key("cmd"), "expected a list of words");
+            let problem = FieldError::new(&fields.path.key("cmd"), "expected a list of words");
             let words: Vec<&str> = line.split_whitespace().collect();
             Err(problem
                 .hint(format!("write [{}], or [sh, -c, \"…\"] for a shell", words.join(", "))))
@@ -149,7 +149,7 @@ fn read_program(fields: &Fields) -> Result<Program, Problem> {
             let words = fields.list("cmd", MAX_LIST, word)?;
             match words.first() {
                 Some(first) if !first.is_empty() => Ok(Program::Command(words)),
-                _ => Err(Problem::new(&fields.path.key("cmd"), "the command is empty")),
+                _ => Err(FieldError::new(&fields.path.key("cmd"), "the command is empty")),
             }
         }
         (None, Some(_)) => {

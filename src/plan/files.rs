@@ -7,7 +7,7 @@
 
 use crate::domain::digest::sha256_hex;
 use crate::domain::launch::{FileRef, MAX_LIST};
-use crate::text::error::{Unreadable, Wrong};
+use crate::text::error::{ReadError, ValueError};
 use crate::text::glob;
 use crate::text::node::shortened;
 use std::collections::{BTreeMap, BTreeSet};
@@ -61,13 +61,13 @@ impl std::fmt::Display for Refused {
 pub trait PlanFiles {
     /// # Errors
     /// Missing, not a file, unreadable, or larger than [`MAX_FILE_BYTES`].
-    fn read(&self, path: &str) -> Result<Vec<u8>, Unreadable>;
+    fn read(&self, path: &str) -> Result<Vec<u8>, ReadError>;
 
     /// A file: itself. A directory (empty text: the plan's own): every file below it.
     ///
     /// # Errors
     /// Missing, unreadable, more than [`MAX_FILES`], or something below it cannot be read.
-    fn list(&self, path: &str) -> Result<Vec<String>, Unreadable>;
+    fn list(&self, path: &str) -> Result<Vec<String>, ReadError>;
 
     /// As [`PlanFiles::list`], with everything that is no readable file named apart. Directories
     /// and files whose name is in `ignored` are not looked into. Links are followed inside of
@@ -75,7 +75,7 @@ pub trait PlanFiles {
     ///
     /// # Errors
     /// The path itself is missing or unreadable, or a limit is exceeded.
-    fn survey(&self, path: &str, _ignored: &[&str]) -> Result<Listing, Unreadable> {
+    fn survey(&self, path: &str, _ignored: &[&str]) -> Result<Listing, ReadError> {
         Ok(Listing { files: self.list(path)?, ..Listing::default() })
     }
 
@@ -92,21 +92,21 @@ pub struct Overlay<'a> {
 }
 
 impl PlanFiles for Overlay<'_> {
-    fn read(&self, path: &str) -> Result<Vec<u8>, Unreadable> {
+    fn read(&self, path: &str) -> Result<Vec<u8>, ReadError> {
         match self.made.get(path) {
             Some(bytes) => Ok(bytes.to_vec()),
             None => self.files.read(path),
         }
     }
 
-    fn list(&self, path: &str) -> Result<Vec<String>, Unreadable> {
+    fn list(&self, path: &str) -> Result<Vec<String>, ReadError> {
         if self.made.contains_key(path) {
             return Ok(vec![path.to_owned()]);
         }
         self.files.list(path)
     }
 
-    fn survey(&self, path: &str, ignored: &[&str]) -> Result<Listing, Unreadable> {
+    fn survey(&self, path: &str, ignored: &[&str]) -> Result<Listing, ReadError> {
         if self.made.contains_key(path) {
             return Ok(Listing { files: vec![path.to_owned()], ..Listing::default() });
         }
@@ -197,22 +197,22 @@ impl<'a> Gatherer<'a> {
     ///
     /// # Errors
     /// Outside of the folder, unreadable, or over a limit.
-    pub fn file(&mut self, path: &str) -> Result<FileRef, Wrong> {
+    pub fn file(&mut self, path: &str) -> Result<FileRef, ValueError> {
         let path = inside(path)?;
         if let Some(file) = self.read.get(&path) {
             return Ok(file.reference());
         }
         let bytes = self.files.read(&path).map_err(|problem| {
-            Wrong::new(format!("cannot read {path:?}: {problem}"))
+            ValueError::new(format!("cannot read {path:?}: {problem}"))
                 .hint("paths are relative to the folder of the plan")
         })?;
         if bytes.len() > MAX_FILE_BYTES {
             let message = format!("{path:?} is larger than {} MiB", MAX_FILE_BYTES >> 20);
-            return Err(Wrong::new(message).hint("large data belongs on the workers"));
+            return Err(ValueError::new(message).hint("large data belongs on the workers"));
         }
         if self.total_bytes + bytes.len() > MAX_TOTAL_BYTES {
             let message = format!("the plan's files exceed {} MiB", MAX_TOTAL_BYTES >> 20);
-            return Err(Wrong::new(message).hint("large data belongs on the workers"));
+            return Err(ValueError::new(message).hint("large data belongs on the workers"));
         }
         self.total_bytes += bytes.len();
         let executable = self.files.executable(&path);
@@ -226,7 +226,7 @@ impl<'a> Gatherer<'a> {
     ///
     /// # Errors
     /// Nothing matches, something that is named cannot travel, or what [`Gatherer::file`] refuses.
-    pub fn matching(&mut self, pattern: &str) -> Result<Found, Wrong> {
+    pub fn matching(&mut self, pattern: &str) -> Result<Found, ValueError> {
         if let Some(found) = self.matched.get(pattern) {
             return Ok(found.clone());
         }
@@ -235,7 +235,7 @@ impl<'a> Gatherer<'a> {
         Ok(found)
     }
 
-    fn find(&mut self, pattern: &str) -> Result<Found, Wrong> {
+    fn find(&mut self, pattern: &str) -> Result<Found, ValueError> {
         let (folder, is_pattern) = glob::fixed_folder(pattern);
         let spelled: Vec<&'static str> = IGNORED
             .into_iter()
@@ -248,7 +248,7 @@ impl<'a> Gatherer<'a> {
         let named = |path: &str| pattern.is_empty() || glob::path_matches(pattern, path);
         for refused in &listing.refused {
             if named(&refused.path) {
-                return Err(Wrong::new(refused.to_string()).hint(CANNOT_TRAVEL));
+                return Err(ValueError::new(refused.to_string()).hint(CANNOT_TRAVEL));
             }
             if refused.directory && glob::may_match_below(pattern, &refused.path) {
                 self.passed_over.insert(refused.to_string());
@@ -260,7 +260,7 @@ impl<'a> Gatherer<'a> {
         let left_out = listing.left_out.iter();
         let mut left_out = left_out.filter(|path| glob::may_match_below(pattern, path)).peekable();
         if chosen.is_empty() && directories.is_empty() {
-            let wrong = Wrong::new("no file matches");
+            let wrong = ValueError::new("no file matches");
             return Err(match left_out.peek() {
                 Some(path) => wrong.hint(format!(
                     "{path:?} is left out unless the path or pattern spells its name"
@@ -271,7 +271,7 @@ impl<'a> Gatherer<'a> {
         let count = chosen.len() + directories.len();
         if count > MAX_LIST {
             let message = format!("{count} files match, at most {MAX_LIST} are allowed");
-            return Err(Wrong::new(message).hint("name a smaller directory or pattern"));
+            return Err(ValueError::new(message).hint("name a smaller directory or pattern"));
         }
         let is_cache = |path: &str| CACHES.iter().any(|name| path.ends_with(name));
         self.left_out.extend(left_out.filter(|path| !is_cache(path)).cloned());
@@ -279,15 +279,15 @@ impl<'a> Gatherer<'a> {
         Ok(Found { files, directories })
     }
 
-    fn list(&mut self, folder: &str, spelled: Vec<&'static str>) -> Result<Listing, Wrong> {
+    fn list(&mut self, folder: &str, spelled: Vec<&'static str>) -> Result<Listing, ValueError> {
         let key = (folder.to_owned(), spelled);
         if let Some(listing) = self.listed.get(&key) {
             return Ok(listing.clone());
         }
         let ignored: Vec<&str> = IGNORED.into_iter().filter(|name| !key.1.contains(name)).collect();
         let listing = self.files.survey(folder, &ignored);
-        let mut listing =
-            listing.map_err(|problem| Wrong::new(format!("cannot list {folder:?}: {problem}")))?;
+        let mut listing = listing
+            .map_err(|problem| ValueError::new(format!("cannot list {folder:?}: {problem}")))?;
         listing.files.retain(|path| !path.split('/').any(|part| ignored.contains(&part)));
         listing.files.sort();
         self.listed.insert(key, listing.clone());
@@ -325,9 +325,9 @@ const CANNOT_TRAVEL: &str =
 ///
 /// # Errors
 /// It points outside of the plan's folder, or is no portable path.
-pub fn inside(path: &str) -> Result<String, Wrong> {
+pub fn inside(path: &str) -> Result<String, ValueError> {
     let refused = |why: &str| {
-        Wrong::new(format!("{:?} {why}", shortened(path)))
+        ValueError::new(format!("{:?} {why}", shortened(path)))
             .hint("paths are relative to the folder of the plan and stay inside it")
     };
     if path.starts_with('/') {
@@ -350,23 +350,23 @@ mod tests {
     struct Folder(&'static [&'static str]);
 
     impl PlanFiles for Folder {
-        fn read(&self, path: &str) -> Result<Vec<u8>, Unreadable> {
+        fn read(&self, path: &str) -> Result<Vec<u8>, ReadError> {
             let found = self.0.contains(&path).then(|| path.as_bytes().to_vec());
-            found.ok_or_else(|| Unreadable("no such file".into()))
+            found.ok_or_else(|| ReadError("no such file".into()))
         }
-        fn list(&self, path: &str) -> Result<Vec<String>, Unreadable> {
+        fn list(&self, path: &str) -> Result<Vec<String>, ReadError> {
             let below = |name: &&&str| {
                 path.is_empty() || **name == path || name.starts_with(&format!("{path}/"))
             };
             let found: Vec<String> = self.0.iter().filter(below).map(|s| (*s).into()).collect();
-            if found.is_empty() { Err(Unreadable("no such folder".into())) } else { Ok(found) }
+            if found.is_empty() { Err(ReadError("no such folder".into())) } else { Ok(found) }
         }
     }
 
     const FOLDER: Folder =
         Folder(&["t/a.py", "t/b.py", "t/sub/c.py", "t/__pycache__/a.pyc", "top.toml"]);
 
-    fn names(pattern: &str) -> Result<Vec<String>, Wrong> {
+    fn names(pattern: &str) -> Result<Vec<String>, ValueError> {
         let found = Gatherer::new(&FOLDER).matching(pattern)?;
         Ok(found.files.into_iter().map(|file| file.path).collect())
     }
@@ -388,13 +388,13 @@ mod tests {
     struct Odd;
 
     impl PlanFiles for Odd {
-        fn read(&self, path: &str) -> Result<Vec<u8>, Unreadable> {
+        fn read(&self, path: &str) -> Result<Vec<u8>, ReadError> {
             Ok(path.into())
         }
-        fn list(&self, _: &str) -> Result<Vec<String>, Unreadable> {
-            Err(Unreadable("unused".into()))
+        fn list(&self, _: &str) -> Result<Vec<String>, ReadError> {
+            Err(ReadError("unused".into()))
         }
-        fn survey(&self, _: &str, ignored: &[&str]) -> Result<Listing, Unreadable> {
+        fn survey(&self, _: &str, ignored: &[&str]) -> Result<Listing, ReadError> {
             let refused = |path: &str, directory| Refused {
                 path: path.into(),
                 why: "is a link to \"/big\"".into(),

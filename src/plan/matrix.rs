@@ -8,10 +8,11 @@
 //! Promises: the order depends on nothing but the file; axes with more than one value that
 //! a name does not mention are appended to it, so that names stay unique.
 
-use crate::text::error::{Problem, Wrong, did_you_mean};
+use crate::text::error::{FieldError, ValueError};
 use crate::text::fields::Fields;
 use crate::text::locate::Path;
 use crate::text::node::Node;
+use crate::text::suggest::did_you_mean;
 
 /// Most axes of one matrix.
 pub const MAX_AXES: usize = 16;
@@ -45,9 +46,9 @@ impl Matrix {
     /// # Errors
     /// Not a mapping of lists of scalars, no combination, too many, or an exception that
     /// names what the matrix does not have.
-    pub fn read(node: &Node, path: &Path) -> Result<Self, Problem> {
+    pub fn read(node: &Node, path: &Path) -> Result<Self, FieldError> {
         let Node::Map(entries) = node else {
-            return Err(Wrong::expected("a mapping of axes", node).at(path));
+            return Err(ValueError::expected("a mapping of axes", node).at(path));
         };
         let axes = read_axes(entries, path)?;
         let fields = Fields { node, path: path.clone() };
@@ -64,7 +65,7 @@ impl Matrix {
             }
         }
         if combinations.is_empty() {
-            return Err(Problem::new(path, "the matrix has no combination"));
+            return Err(FieldError::new(path, "the matrix has no combination"));
         }
         let varies = |axis: &&Axis| {
             let value = |combination: &Combination| {
@@ -103,38 +104,38 @@ impl Matrix {
     }
 }
 
-fn read_axes<'a>(entries: &'a [(String, Node)], path: &Path) -> Result<Vec<Axis<'a>>, Problem> {
+fn read_axes<'a>(entries: &'a [(String, Node)], path: &Path) -> Result<Vec<Axis<'a>>, FieldError> {
     let mut axes = Vec::new();
     for (name, node) in entries.iter().filter(|(name, _)| !RESERVED.contains(&name.as_str())) {
         let at = path.key(name);
         let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
         if name.is_empty() || name.len() > 64 || !name.chars().all(plain) {
             let message = "an axis is named by 1 to 64 letters, digits, '_' or '-'";
-            return Err(Problem::new(&at, message));
+            return Err(FieldError::new(&at, message));
         }
         let Node::List(values) = node else {
-            return Err(Wrong::expected("a list of values", node).at(&at));
+            return Err(ValueError::expected("a list of values", node).at(&at));
         };
         if values.is_empty() || values.len() > MAX_VALUES {
             let message = format!("{} values, allowed are 1 to {MAX_VALUES}", values.len());
-            return Err(Problem::new(&at, message));
+            return Err(FieldError::new(&at, message));
         }
         let mut seen = std::collections::HashSet::new();
         for (index, value) in values.iter().enumerate() {
             let Some(text) = value.scalar() else {
-                let wrong = Wrong::expected("a text, number, true or false", value);
+                let wrong = ValueError::expected("a text, number, true or false", value);
                 return Err(wrong.at(&at.index(index)));
             };
             if !seen.insert(text) {
                 let message = format!("{} is given twice", value.describe());
-                return Err(Problem::new(&at.index(index), message));
+                return Err(FieldError::new(&at.index(index), message));
             }
         }
         axes.push(Axis { name, values });
     }
     match axes.len() {
         1..=MAX_AXES => Ok(axes),
-        count => Err(Problem::new(path, format!("{count} axes, allowed are 1 to {MAX_AXES}"))),
+        count => Err(FieldError::new(path, format!("{count} axes, allowed are 1 to {MAX_AXES}"))),
     }
 }
 
@@ -144,15 +145,15 @@ fn exceptions(
     key: &str,
     axes: &[Axis],
     complete: bool,
-) -> Result<Vec<Combination>, Problem> {
+) -> Result<Vec<Combination>, FieldError> {
     let Some(node) = fields.get(key) else { return Ok(Vec::new()) };
     let path = fields.path.key(key);
     let Node::List(items) = node else {
-        return Err(Wrong::expected("a list of mappings", node).at(&path));
+        return Err(ValueError::expected("a list of mappings", node).at(&path));
     };
     if items.len() > MAX_EXCEPTIONS {
         let message = format!("{} entries, at most {MAX_EXCEPTIONS} are allowed", items.len());
-        return Err(Problem::new(&path, message));
+        return Err(FieldError::new(&path, message));
     }
     let read = |(index, item)| exception(item, &path.index(index), axes, complete);
     items.iter().enumerate().map(read).collect()
@@ -163,14 +164,14 @@ fn exception(
     path: &Path,
     axes: &[Axis],
     complete: bool,
-) -> Result<Combination, Problem> {
+) -> Result<Combination, FieldError> {
     let names: Vec<&str> = axes.iter().map(|axis| axis.name).collect();
     let fields = Fields::new(node, path, &names)?;
     let mut pairs = Vec::new();
     for axis in axes {
         match fields.get(axis.name) {
             Some(value) if value.scalar().is_none() => {
-                return Err(Wrong::expected("one value", value).at(&path.key(axis.name)));
+                return Err(ValueError::expected("one value", value).at(&path.key(axis.name)));
             }
             // A value that the axis does not have would exclude nothing: a typing mistake.
             Some(value) if !complete && !axis.values.contains(value) => {
@@ -178,7 +179,7 @@ fn exception(
                 let known: Vec<&str> = known.iter().map(String::as_str).take(20).collect();
                 let message = format!("{} has no value {}", axis.name, value.describe());
                 let hint = did_you_mean(&value.scalar().unwrap_or_default(), &known);
-                return Err(Problem::new(&path.key(axis.name), message).hint(hint));
+                return Err(FieldError::new(&path.key(axis.name), message).hint(hint));
             }
             Some(value) => pairs.push((axis.name.to_owned(), value.clone())),
             None if complete && axis.values.len() == 1 => {
@@ -189,24 +190,24 @@ fn exception(
                     "{:?} is missing: an addition names every axis with a choice",
                     axis.name
                 );
-                return Err(Problem::new(path, message));
+                return Err(FieldError::new(path, message));
             }
             None => {}
         }
     }
     if pairs.is_empty() {
-        return Err(Problem::new(path, "no axis is named"));
+        return Err(FieldError::new(path, "no axis is named"));
     }
     Ok(Combination(pairs))
 }
 
-fn multiply(axes: &[Axis], path: &Path) -> Result<Vec<Combination>, Problem> {
+fn multiply(axes: &[Axis], path: &Path) -> Result<Vec<Combination>, FieldError> {
     let count = axes.iter().try_fold(1usize, |count, axis| {
         count.checked_mul(axis.values.len()).filter(|count| *count <= MAX_COMBINATIONS)
     });
     if count.is_none() {
         let message = format!("more than {MAX_COMBINATIONS} combinations");
-        return Err(Problem::new(path, message).hint("split the entry"));
+        return Err(FieldError::new(path, message).hint("split the entry"));
     }
     let mut all = vec![Combination::default()];
     for axis in axes {

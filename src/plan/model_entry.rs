@@ -9,11 +9,12 @@ use crate::models::source::Place;
 use crate::plan::entry::check_name;
 use crate::plan::files::inside;
 use crate::plan::settings::{self, SHARED_KEYS, Settings};
-use crate::text::error::{Found, Problem, Wrong, did_you_mean};
+use crate::text::error::{FieldError, FieldErrors, ValueError};
 use crate::text::fields::{Fields, text, whole};
 use crate::text::locate::Path;
 use crate::text::node::{Node, shortened};
 use crate::text::source::is_json;
+use crate::text::suggest::did_you_mean;
 
 /// Maximum length of the name of a model, in bytes.
 pub const MAX_MODEL_BYTES: usize = 200;
@@ -114,15 +115,15 @@ pub fn keys() -> Vec<&'static str> {
 ///
 /// # Errors
 /// All errors of the entry.
-pub fn read(node: &Node, path: &Path) -> Result<ModelEntry, Problem> {
-    let mut found = Found::default();
+pub fn read(node: &Node, path: &Path) -> Result<ModelEntry, FieldError> {
+    let mut found = FieldErrors::default();
     let entry = read_on(node, path, &mut found);
     found.end()?;
-    entry.ok_or_else(|| Problem::new(path, "not an entry"))
+    entry.ok_or_else(|| FieldError::new(path, "not an entry"))
 }
 
 /// Reads an entry and notes its errors. `None` if it has no valid model.
-fn read_on(node: &Node, path: &Path, found: &mut Found) -> Option<ModelEntry> {
+fn read_on(node: &Node, path: &Path, found: &mut FieldErrors) -> Option<ModelEntry> {
     let fields = Fields::open(node, path, &keys(), found)?;
     let model = found.keep(read_model(&fields));
     let named = found.keep(fields.optional("name", text)).flatten();
@@ -135,7 +136,7 @@ fn read_on(node: &Node, path: &Path, found: &mut Found) -> Option<ModelEntry> {
     let settings = found.keep(Settings::read(&fields)).unwrap_or_default();
     if settings.requires.backend.is_some() {
         let problem =
-            Problem::new(&path.key("requires").key("backend"), "not allowed in a model entry");
+            FieldError::new(&path.key("requires").key("backend"), "not allowed in a model entry");
         found.note(problem.hint("specify the back-ends of a model in backends:"));
     }
     // The rules select among the shapes, so they cannot be checked without valid shapes.
@@ -167,7 +168,7 @@ fn read_on(node: &Node, path: &Path, found: &mut Found) -> Option<ModelEntry> {
     })
 }
 
-fn read_model(fields: &Fields) -> Result<(String, Place), Problem> {
+fn read_model(fields: &Fields) -> Result<(String, Place), FieldError> {
     let path = fields.path.key("model");
     let named = match fields.get("model") {
         Some(node @ Node::Map(_)) => {
@@ -177,7 +178,7 @@ fn read_model(fields: &Fields) -> Result<(String, Place), Problem> {
         }
         Some(node) => text(node).map_err(|wrong| wrong.at(&path))?,
         None => {
-            let problem = Problem::new(&fields.path, "\"model\" is missing");
+            let problem = FieldError::new(&fields.path, "\"model\" is missing");
             return Err(problem.hint("for example model: bert-base-uncased, or model: ./my-model"));
         }
     };
@@ -191,7 +192,7 @@ fn read_model(fields: &Fields) -> Result<(String, Place), Problem> {
     if named.len() > MAX_MODEL_BYTES || !named.chars().all(plain) || parts > 2 || !shaped {
         let message = format!("{:?} is not the name of a model", shortened(&named));
         let hint = "examples: bert-base-uncased, owner/model, ./directory, {config: config.json}";
-        return Err(Problem::new(&path, message).hint(hint));
+        return Err(FieldError::new(&path, message).hint(hint));
     }
     Ok((named, Place::Named))
 }
@@ -221,22 +222,22 @@ fn plain_name(model: &str) -> String {
     }
 }
 
-fn revision(node: &Node) -> Result<String, Wrong> {
+fn revision(node: &Node) -> Result<String, ValueError> {
     let text = text(node)?;
     let plain = |c: char| c.is_ascii_alphanumeric() || "._-/".contains(c);
     if text.len() <= 128 && text.chars().all(plain) {
         Ok(text)
     } else {
-        Err(Wrong::expected("a commit, tag or branch", node))
+        Err(ValueError::expected("a commit, tag or branch", node))
     }
 }
 
-fn read_backends(fields: &Fields) -> Result<Vec<BackendChoice>, Problem> {
+fn read_backends(fields: &Fields) -> Result<Vec<BackendChoice>, FieldError> {
     let choice = |node: &Node| match node {
         Node::Text(text) if text == "auto" => Ok(BackendChoice::Auto),
         other => match settings::backend(other)? {
             Some(backend) => Ok(BackendChoice::One(backend)),
-            None => Err(Wrong::new("a model test needs a back-end")
+            None => Err(ValueError::new("a model test needs a back-end")
                 .hint("auto selects cpu and each accelerator of a known worker")),
         },
     };
@@ -244,8 +245,8 @@ fn read_backends(fields: &Fields) -> Result<Vec<BackendChoice>, Problem> {
     Ok(if chosen.is_empty() { vec![BackendChoice::One(Backend::Cpu)] } else { chosen })
 }
 
-fn read_shapes(fields: &Fields) -> Result<Vec<(&'static str, Vec<Node>)>, Problem> {
-    let (mut found, mut shapes) = (Found::default(), Vec::new());
+fn read_shapes(fields: &Fields) -> Result<Vec<(&'static str, Vec<Node>)>, FieldError> {
+    let (mut found, mut shapes) = (FieldErrors::default(), Vec::new());
     for name in SHAPES {
         let values = found.keep(one_or_more(fields, name, |node| shape(name, node)));
         let values = values.unwrap_or_default();
@@ -257,7 +258,7 @@ fn read_shapes(fields: &Fields) -> Result<Vec<(&'static str, Vec<Node>)>, Proble
 }
 
 /// One value of a shape, in dtf's spelling.
-fn shape(name: &str, node: &Node) -> Result<Node, Wrong> {
+fn shape(name: &str, node: &Node) -> Result<Node, ValueError> {
     let number = |most: i64| whole(1, most)(node).map(Node::Int);
     match name {
         "batch" => number(MAX_BATCH),
@@ -272,7 +273,7 @@ fn shape(name: &str, node: &Node) -> Result<Node, Wrong> {
 }
 
 /// Checks that `exclude` and `include` refer only to back-ends and to shapes that are given.
-fn check_rules(fields: &Fields, shapes: &[(&str, Vec<Node>)]) -> Result<(), Problem> {
+fn check_rules(fields: &Fields, shapes: &[(&str, Vec<Node>)]) -> Result<(), FieldError> {
     let known: Vec<&str> = ["backend"].into_iter().chain(SHAPES).collect();
     for key in ["exclude", "include"] {
         let Some(Node::List(rules)) = fields.get(key) else { continue };
@@ -283,8 +284,10 @@ fn check_rules(fields: &Fields, shapes: &[(&str, Vec<Node>)]) -> Result<(), Prob
             let given = |name: &str| name == "backend" || shapes.iter().any(|(s, _)| *s == name);
             if let Some((name, _)) = pairs.iter().find(|(name, _)| !given(name)) {
                 let option = name.replace('_', "-");
-                let problem =
-                    Problem::new(&path.key(name), format!("{name} has no values to select from"));
+                let problem = FieldError::new(
+                    &path.key(name),
+                    format!("{name} has no values to select from"),
+                );
                 return Err(
                     problem.hint(format!("specify its values with --{option} (in a plan: {name})"))
                 );
@@ -296,7 +299,7 @@ fn check_rules(fields: &Fields, shapes: &[(&str, Vec<Node>)]) -> Result<(), Prob
 
 /// Reads `include`, whose shapes are checked like those of a list. The back-ends are checked later,
 /// when those of the template are known.
-fn read_include(fields: &Fields) -> Result<Option<Node>, Problem> {
+fn read_include(fields: &Fields) -> Result<Option<Node>, FieldError> {
     let Some(Node::List(items)) = fields.get("include") else {
         return Ok(fields.get("include").cloned());
     };
@@ -317,16 +320,16 @@ fn read_include(fields: &Fields) -> Result<Option<Node>, Problem> {
 fn one_or_more(
     fields: &Fields,
     key: &str,
-    read: impl Fn(&Node) -> Result<Node, Wrong>,
-) -> Result<Vec<Node>, Problem> {
+    read: impl Fn(&Node) -> Result<Node, ValueError>,
+) -> Result<Vec<Node>, FieldError> {
     match fields.get(key) {
         Some(Node::List(_)) => fields.list(key, MAX_SHAPES, read),
         _ => Ok(fields.optional(key, read)?.into_iter().collect()),
     }
 }
 
-fn word_of(known: &[&str], node: &Node) -> Result<Node, Wrong> {
-    let wrong = || Wrong::expected(&format!("one of {}", known.join(", ")), node);
+fn word_of(known: &[&str], node: &Node) -> Result<Node, ValueError> {
+    let wrong = || ValueError::expected(&format!("one of {}", known.join(", ")), node);
     match node {
         Node::Text(text) if known.contains(&text.as_str()) => Ok(node.clone()),
         Node::Text(text) => Err(wrong().hint(did_you_mean(text, known))),
@@ -334,8 +337,8 @@ fn word_of(known: &[&str], node: &Node) -> Result<Node, Wrong> {
     }
 }
 
-fn dtype(node: &Node) -> Result<Node, Wrong> {
-    let wrong = || Wrong::expected("one of fp32, fp16, bf16", node);
+fn dtype(node: &Node) -> Result<Node, ValueError> {
+    let wrong = || ValueError::expected("one of fp32, fp16, bf16", node);
     let Node::Text(text) = node else { return Err(wrong()) };
     let known: Vec<&str> = DTYPES.iter().map(|(name, _)| *name).collect();
     let found = DTYPES.iter().find(|(name, _)| name == text);
@@ -361,20 +364,20 @@ fn with_plain_dtypes(node: &Node) -> Node {
     }
 }
 
-fn read_parameters(fields: &Fields) -> Result<Vec<(String, Node)>, Problem> {
+fn read_parameters(fields: &Fields) -> Result<Vec<(String, Node)>, FieldError> {
     let path = fields.path.key("parameters");
     let Some(node) = fields.get("parameters") else { return Ok(Vec::new()) };
     let Node::Map(entries) = node else {
-        return Err(Wrong::expected("a mapping", node).at(&path));
+        return Err(ValueError::expected("a mapping", node).at(&path));
     };
     for (name, value) in entries {
         let key = path.key(name);
         if OWN_KEYS.contains(&name.as_str()) {
-            let problem = Problem::new(&key, format!("{name} is not one of the parameters"));
+            let problem = FieldError::new(&key, format!("{name} is not one of the parameters"));
             return Err(problem.hint(format!("move {name} one level up, into the model entry")));
         }
         if value.scalar().is_none_or(|text| text.len() > 1024) {
-            return Err(Wrong::expected("a number or a short text", value).at(&key));
+            return Err(ValueError::expected("a number or a short text", value).at(&key));
         }
     }
     Ok(entries.clone())

@@ -13,7 +13,7 @@ use crate::plan::pytest::{self, Item, Suite};
 use crate::plan::sources::Sources;
 use crate::plan::submission::{Submission, submission};
 use crate::plan::write;
-use crate::text::error::{PlanError, Problem};
+use crate::text::error::{FieldError, SourceError};
 use crate::text::locate::Path;
 use crate::text::node::{Node, shortened};
 use std::collections::{BTreeMap, BTreeSet};
@@ -71,7 +71,7 @@ pub fn generate(
     name: &str,
     models: &[ModelEntry],
     sources: &Sources,
-) -> Result<Generated, PlanError> {
+) -> Result<Generated, SourceError> {
     let models = models.iter().map(|entry| generate::model_tests(entry, sources));
     let models: Vec<ModelTests> = models.collect::<Result<_, _>>().map_err(refuse)?;
     check_shapes(&models).map_err(refuse)?;
@@ -83,7 +83,7 @@ pub fn generate(
 ///
 /// # Errors
 /// As for a plan file; fields are named after items.
-pub fn suite(suite: &Suite, items: &[Item], sources: &Sources) -> Result<Generated, PlanError> {
+pub fn suite(suite: &Suite, items: &[Item], sources: &Sources) -> Result<Generated, SourceError> {
     let pytest::Made { entries, files: made, doubts } =
         pytest::entries(suite, items).map_err(refuse)?;
     let planned = |mut entry: Entry| {
@@ -108,7 +108,7 @@ fn put_together(
     mut models: Vec<ModelTests>,
     mut others: Vec<Planned>,
     sources: &Sources,
-) -> Result<Generated, PlanError> {
+) -> Result<Generated, SourceError> {
     let all = models.iter_mut().flat_map(|model| &mut model.tests).chain(&mut others);
     names::tell_scripts_apart(all.map(|test| &mut test.entry));
     let tests = models.iter().flat_map(|model| &model.tests).chain(&others);
@@ -134,7 +134,7 @@ impl Generated {
     ///
     /// # Errors
     /// A model whose tests can be explained, but not run.
-    pub fn runnable(self) -> Result<Self, PlanError> {
+    pub fn runnable(self) -> Result<Self, SourceError> {
         match self.models.iter().find_map(|model| model.refusal.clone()) {
             Some(problem) => Err(refuse(problem)),
             None => Ok(self),
@@ -153,16 +153,19 @@ impl Generated {
     ///
     /// # Errors
     /// A value that YAML cannot hold.
-    pub fn plan(&self) -> Result<String, PlanError> {
+    pub fn plan(&self) -> Result<String, SourceError> {
         let entries: Vec<Entry> = self.tests().map(|test| test.entry.clone()).collect();
         write::plan(&self.submission.name, &entries).map_err(|message| {
-            refuse(Problem::new(&Path::default(), format!("the plan cannot be written: {message}")))
+            refuse(FieldError::new(
+                &Path::default(),
+                format!("the plan cannot be written: {message}"),
+            ))
         })
     }
 }
 
-fn refuse(problem: Problem) -> PlanError {
-    PlanError {
+fn refuse(problem: FieldError) -> SourceError {
+    SourceError {
         origin: "command line".into(),
         position: None,
         field: problem.path.to_string(),
@@ -173,7 +176,7 @@ fn refuse(problem: Problem) -> PlanError {
 }
 
 /// A shape is for those models that have it, but it must be for one of them.
-fn check_shapes(models: &[ModelTests]) -> Result<(), Problem> {
+fn check_shapes(models: &[ModelTests]) -> Result<(), FieldError> {
     let Some((first, others)) = models.split_first() else { return Ok(()) };
     let unused = |name: &&&str| others.iter().all(|model| model.left_out.contains(*name));
     let Some(name) = first.left_out.iter().find(unused) else { return Ok(()) };
@@ -183,7 +186,7 @@ fn check_shapes(models: &[ModelTests]) -> Result<(), Problem> {
     let message = format!("these tests of {families} have no {name}");
     let option = name.replace('_', "-");
     let hint = format!("leave --{option} out, or name a model that has it");
-    Err(Problem::new(&Path::default().key(name), message).hint(hint))
+    Err(FieldError::new(&Path::default().key(name), message).hint(hint))
 }
 
 impl Request {
@@ -191,16 +194,16 @@ impl Request {
     ///
     /// # Errors
     /// As for a plan file.
-    pub fn models(&self) -> Result<Vec<ModelEntry>, PlanError> {
+    pub fn models(&self) -> Result<Vec<ModelEntry>, SourceError> {
         let path = Path::default().key("models");
         if !(1..=MAX_MODELS).contains(&self.models.len()) {
             let message = format!("{} models, allowed are 1 to {MAX_MODELS}", self.models.len());
-            return Err(refuse(Problem::new(&path, message)));
+            return Err(refuse(FieldError::new(&path, message)));
         }
         let mut seen = BTreeSet::new();
         if let Some((at, model)) = self.models.iter().enumerate().find(|(_, m)| !seen.insert(*m)) {
             let message = format!("{:?} is given twice", shortened(model));
-            return Err(refuse(Problem::new(&path.index(at), message)));
+            return Err(refuse(FieldError::new(&path.index(at), message)));
         }
         let read = |(at, model): (usize, &String)| {
             let path = path.index(at);
@@ -214,7 +217,7 @@ impl Request {
     }
 
     /// The same as an entry of a plan's `models`.
-    fn node(&self, model: &str, path: &Path) -> Result<Node, Problem> {
+    fn node(&self, model: &str, path: &Path) -> Result<Node, FieldError> {
         let text = |text: &str| Node::Text(text.to_owned());
         let texts = |list: &[String]| Node::List(list.iter().map(|item| text(item)).collect());
         let numbers = |list: &[u32]| {
@@ -252,10 +255,12 @@ impl Request {
 }
 
 /// Refuses what the reader of a plan does not let pass either.
-fn check_keys(pairs: &Rule, path: &Path) -> Result<(), Problem> {
+fn check_keys(pairs: &Rule, path: &Path) -> Result<(), FieldError> {
     let mut seen = BTreeSet::new();
     match pairs.iter().find(|(name, _)| !seen.insert(name)) {
-        Some((name, _)) => Err(Problem::new(path, format!("{:?} is given twice", shortened(name)))),
+        Some((name, _)) => {
+            Err(FieldError::new(path, format!("{:?} is given twice", shortened(name))))
+        }
         None => Ok(()),
     }
 }

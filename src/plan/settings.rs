@@ -8,11 +8,12 @@ use crate::domain::retry::{MAX_ATTEMPTS, Retries};
 use crate::domain::tag::{MAX_TAGS, Tag};
 use crate::domain::time::Millis;
 use crate::plan::files;
-use crate::text::error::{Found, Problem, Wrong, did_you_mean};
+use crate::text::error::{FieldError, FieldErrors, ValueError};
 use crate::text::fields::{Fields, one_of, text, truth, whole, word};
 use crate::text::locate::Path;
 use crate::text::node::Node;
 use crate::text::quantity;
+use crate::text::suggest::did_you_mean;
 use std::collections::BTreeMap;
 
 /// Keys that an entry of any kind understands.
@@ -113,8 +114,8 @@ impl Settings {
     ///
     /// # Errors
     /// All that is not understood.
-    pub fn read(fields: &Fields) -> Result<Self, Problem> {
-        let mut found = Found::default();
+    pub fn read(fields: &Fields) -> Result<Self, FieldError> {
+        let mut found = FieldErrors::default();
         let env: Option<Vec<_>> = found.keep(fields.texts("env", MAX_LIST));
         let env: BTreeMap<_, _> = env.unwrap_or_default().into_iter().collect();
         found.keep(check_env(&env, fields));
@@ -150,51 +151,52 @@ impl Settings {
     }
 }
 
-fn priority(node: &Node) -> Result<Priority, Wrong> {
+fn priority(node: &Node) -> Result<Priority, ValueError> {
     let value = whole(-100, 100)(node)?;
-    Priority::try_from(value).map_err(|problem| Wrong::new(problem.to_string()))
+    Priority::try_from(value).map_err(|problem| ValueError::new(problem.to_string()))
 }
 
-fn check_env(env: &BTreeMap<String, String>, fields: &Fields) -> Result<(), Problem> {
+fn check_env(env: &BTreeMap<String, String>, fields: &Fields) -> Result<(), FieldError> {
     for (name, value) in env {
         let path = fields.path.key("env").key(name);
         let first = |c: char| c.is_ascii_alphabetic() || c == '_';
         let other = |c: char| c.is_ascii_alphanumeric() || c == '_';
         if !name.starts_with(first) || !name.chars().all(other) || name.len() > 256 {
-            return Err(Problem::new(&path, "not the name of an environment variable"));
+            return Err(FieldError::new(&path, "not the name of an environment variable"));
         }
         if value.contains('\0') || value.len() > MAX_VALUE_BYTES {
             let message = format!("a NUL, or more than {MAX_VALUE_BYTES} bytes");
-            return Err(Problem::new(&path, message));
+            return Err(FieldError::new(&path, message));
         }
     }
     Ok(())
 }
 
-fn check_labels(labels: &BTreeMap<String, String>, fields: &Fields) -> Result<(), Problem> {
+fn check_labels(labels: &BTreeMap<String, String>, fields: &Fields) -> Result<(), FieldError> {
     for (name, value) in labels {
         let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
         let named = (1..=64).contains(&name.len()) && name.chars().all(plain);
         if !named || value.len() > 1024 || value.chars().any(char::is_control) {
             let message = "a label has a name of 1 to 64 letters, digits, '_', '-' or '.' \
                 and one line of at most 1024 bytes";
-            return Err(Problem::new(&fields.path.key("labels").key(name), message));
+            return Err(FieldError::new(&fields.path.key("labels").key(name), message));
         }
     }
     Ok(())
 }
 
-fn read_requires(fields: &Fields) -> Result<Requires, Problem> {
+fn read_requires(fields: &Fields) -> Result<Requires, FieldError> {
     let Some(node) = fields.get("requires") else { return Ok(Requires::default()) };
-    let mut found = Found::default();
+    let mut found = FieldErrors::default();
     let requires = requires_in(node, &fields.path.key("requires"), &mut found);
     found.end().map(|()| requires.unwrap_or_default())
 }
 
-fn requires_in(node: &Node, path: &Path, found: &mut Found) -> Option<Requires> {
+fn requires_in(node: &Node, path: &Path, found: &mut FieldErrors) -> Option<Requires> {
     let fields = Fields::open(node, path, &REQUIREMENT_KEYS, found)?;
-    let tag =
-        |node: &Node| word(node)?.parse::<Tag>().map_err(|problem| Wrong::new(problem.to_string()));
+    let tag = |node: &Node| {
+        word(node)?.parse::<Tag>().map_err(|problem| ValueError::new(problem.to_string()))
+    };
     let accelerators =
         found.keep(fields.optional("accelerators", whole(0, MAX_ACCELERATORS))).flatten();
     let vendors = [
@@ -232,52 +234,52 @@ fn requires_in(node: &Node, path: &Path, found: &mut Found) -> Option<Requires> 
 ///
 /// # Errors
 /// Unknown, with the nearest known one.
-pub fn backend(node: &Node) -> Result<Option<Backend>, Wrong> {
+pub fn backend(node: &Node) -> Result<Option<Backend>, ValueError> {
     let name = text(node)?;
     if name == "any" {
         return Ok(None);
     }
     if name == "gpu" {
-        let wrong = Wrong::expected("a back-end", node);
+        let wrong = ValueError::expected("a back-end", node);
         return Err(wrong.hint("name its kind: cuda, rocm, mps or xpu"));
     }
     name.parse().map(Some).map_err(|_| {
         let mut known: Vec<&str> = Backend::ALL.iter().map(|backend| backend.name()).collect();
         known.push("any");
-        Wrong::expected("a back-end", node).hint(did_you_mean(&name, &known))
+        ValueError::expected("a back-end", node).hint(did_you_mean(&name, &known))
     })
 }
 
 /// Cores as people count them, in thousandths.
-fn cores(node: &Node) -> Result<u64, Wrong> {
+fn cores(node: &Node) -> Result<u64, ValueError> {
     let cores = match node {
         Node::Int(value) => *value as f64,
         Node::Float(value) => *value,
-        other => return Err(Wrong::expected("a number of cores such as 2 or 0.5", other)),
+        other => return Err(ValueError::expected("a number of cores such as 2 or 0.5", other)),
     };
     let milli = (cores * 1000.0).ceil();
     if (0.0..=16_384_000.0).contains(&milli) {
         Ok(milli as u64)
     } else {
-        Err(Wrong::expected("0 to 16384 cores", node))
+        Err(ValueError::expected("0 to 16384 cores", node))
     }
 }
 
-fn short_text(node: &Node) -> Result<String, Wrong> {
+fn short_text(node: &Node) -> Result<String, ValueError> {
     let text = text(node)?;
     if text.len() <= 128 && !text.chars().any(char::is_control) {
         Ok(text)
     } else {
-        Err(Wrong::expected("at most 128 printable characters", node))
+        Err(ValueError::expected("at most 128 printable characters", node))
     }
 }
 
-fn read_retries(fields: &Fields) -> Result<Retries, Problem> {
+fn read_retries(fields: &Fields) -> Result<Retries, FieldError> {
     let default = Retries::default();
     let Some(node) = fields.get("retries") else { return Ok(default) };
     let fields = Fields::new(node, &fields.path.key("retries"), &["failed", "infrastructure"])?;
     let most = i64::from(MAX_ATTEMPTS) - 1;
-    let budget = |key, default| -> Result<u8, Problem> {
+    let budget = |key, default| -> Result<u8, FieldError> {
         let count = fields.optional(key, whole(0, most))?;
         Ok(count.and_then(|count| u8::try_from(count).ok()).unwrap_or(default))
     };
@@ -288,7 +290,7 @@ fn read_retries(fields: &Fields) -> Result<Retries, Problem> {
 }
 
 /// The environment, and the wheels that are installed into it.
-fn read_environment(fields: &Fields) -> Result<(Option<Environment>, Vec<String>), Problem> {
+fn read_environment(fields: &Fields) -> Result<(Option<Environment>, Vec<String>), FieldError> {
     let path = fields.path.key("environment");
     let node = match fields.get("environment") {
         None => return Ok((None, Vec::new())),
@@ -297,7 +299,7 @@ fn read_environment(fields: &Fields) -> Result<(Option<Environment>, Vec<String>
         }
         Some(node @ Node::Map(_)) => node,
         Some(node) => {
-            let wrong = Wrong::expected("system or a mapping with packages", node);
+            let wrong = ValueError::expected("system or a mapping with packages", node);
             return Err(wrong.hint("environment: {packages: [torch]}").at(&path));
         }
     };
@@ -305,7 +307,7 @@ fn read_environment(fields: &Fields) -> Result<(Option<Environment>, Vec<String>
     let requirements = fields.list("packages", MAX_LIST, package)?;
     let wheels = fields.list("wheels", MAX_LIST, wheel)?;
     if requirements.is_empty() && wheels.is_empty() {
-        let problem = Problem::new(&path, "no package is named");
+        let problem = FieldError::new(&path, "no package is named");
         return Err(problem.hint("environment: system uses what the worker has"));
     }
     let python = fields.optional("python", python_constraint)?;
@@ -313,11 +315,11 @@ fn read_environment(fields: &Fields) -> Result<(Option<Environment>, Vec<String>
     Ok((Some(Environment::Packages(packages)), wheels))
 }
 
-fn wheel(node: &Node) -> Result<String, Wrong> {
+fn wheel(node: &Node) -> Result<String, ValueError> {
     let path = files::inside(&text(node)?)?;
     match wheel_contents(&path) {
         Some(_) => Ok(path),
-        None => Err(Wrong::expected("a wheel such as wheels/name-1.0-py3-none-any.whl", node)),
+        None => Err(ValueError::expected("a wheel such as wheels/name-1.0-py3-none-any.whl", node)),
     }
 }
 
@@ -326,24 +328,24 @@ fn wheel(node: &Node) -> Result<String, Wrong> {
 ///
 /// # Errors
 /// Empty, an option, or with control characters.
-pub fn package(node: &Node) -> Result<String, Wrong> {
+pub fn package(node: &Node) -> Result<String, ValueError> {
     let text = text(node)?.trim().to_owned();
     let named = text.starts_with(|c: char| c.is_ascii_alphanumeric());
     if named && text.len() <= 512 && !text.chars().any(char::is_control) {
         Ok(text)
     } else {
-        Err(Wrong::expected("a package such as torch or numpy>=2", node))
+        Err(ValueError::expected("a package such as torch or numpy>=2", node))
     }
 }
 
 /// # Errors
 /// Not a constraint on Python's version.
-pub fn python_constraint(node: &Node) -> Result<String, Wrong> {
+pub fn python_constraint(node: &Node) -> Result<String, ValueError> {
     let text = text(node)?;
     let plain = |c: char| c.is_ascii_digit() || "<>=!~., *".contains(c);
     if text.len() <= 64 && text.chars().all(plain) {
         Ok(text)
     } else {
-        Err(Wrong::expected("a version constraint such as \">=3.10\"", node))
+        Err(ValueError::expected("a version constraint such as \">=3.10\"", node))
     }
 }

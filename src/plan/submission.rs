@@ -12,7 +12,7 @@ use crate::plan::files::{Gatherer, PlanFiles, PlannedFile};
 use crate::plan::generate;
 use crate::plan::needs;
 use crate::plan::sources::Sources;
-use crate::text::error::{Found, PlanError, Problem};
+use crate::text::error::{FieldError, FieldErrors, SourceError};
 use serde_json::value::to_raw_value;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -36,7 +36,7 @@ impl Plan {
     /// # Errors
     /// Missing files, unknown models, names that are taken, dependencies that do not exist
     /// or form a cycle, with lines and fields.
-    pub fn into_submission(self, sources: &Sources) -> Result<Submission, PlanError> {
+    pub fn into_submission(self, sources: &Sources) -> Result<Submission, SourceError> {
         let source = self.source.clone();
         let name = self.name.clone();
         let (entries, doubts, random) = self.entries(sources)?;
@@ -46,7 +46,7 @@ impl Plan {
     }
 
     /// Every test of the plan, those of its models written out, and what is doubtful of these.
-    fn entries(self, sources: &Sources) -> Result<(Vec<Entry>, Vec<String>, Random), PlanError> {
+    fn entries(self, sources: &Sources) -> Result<(Vec<Entry>, Vec<String>, Random), SourceError> {
         let mut entries = self.entries;
         let mut doubts = Vec::new();
         let mut random = Random::default();
@@ -57,7 +57,7 @@ impl Plan {
                 raised.push(at);
             }
         }
-        let mut found = Found::default();
+        let mut found = FieldErrors::default();
         for model in &self.models {
             let made = generate::model_tests(model, sources);
             let made = made.and_then(|made| match &made.refusal {
@@ -88,8 +88,8 @@ pub(super) fn submission(
     name: String,
     entries: &[Entry],
     files: &dyn PlanFiles,
-) -> Result<Submission, Problem> {
-    let mut found = Found::default();
+) -> Result<Submission, FieldError> {
+    let mut found = FieldErrors::default();
     let (dependencies, inputs) = resolve(entries, &mut found);
     let mut gatherer = Gatherer::new(files);
     let mut requirements: HashMap<Requirement, Arc<Requirement>> = HashMap::new();
@@ -112,18 +112,18 @@ pub(super) fn submission(
 }
 
 /// Notes names that are taken, and dependencies that are not there.
-pub(super) fn check_names(entries: &[Entry], found: &mut Found) {
+pub(super) fn check_names(entries: &[Entry], found: &mut FieldErrors) {
     resolve(entries, found);
 }
 
 /// Whether each name is used once; what follows from names is of no use otherwise.
-fn check_unique(entries: &[Entry], found: &mut Found) -> bool {
+fn check_unique(entries: &[Entry], found: &mut FieldErrors) -> bool {
     let mut unique = true;
     let mut seen: HashMap<&str, &Entry> = HashMap::with_capacity(entries.len());
     for entry in entries {
         if let Some(first) = seen.insert(&entry.name, entry) {
             unique = false;
-            let problem = Problem::new(
+            let problem = FieldError::new(
                 &entry.path.key("name"),
                 format!("the name {:?} is taken by {}", entry.name, first.path),
             );
@@ -141,7 +141,7 @@ fn check_unique(entries: &[Entry], found: &mut Found) -> bool {
 type Resolved = (Vec<Box<[u32]>>, Vec<Vec<Input>>);
 
 /// What is wrong is noted, and the entry counts as one without dependencies.
-fn resolve(entries: &[Entry], found: &mut Found) -> Resolved {
+fn resolve(entries: &[Entry], found: &mut FieldErrors) -> Resolved {
     let none = || (vec![Box::default(); entries.len()], vec![Vec::new(); entries.len()]);
     if !check_unique(entries, found) {
         return none();
@@ -174,11 +174,11 @@ fn resolve(entries: &[Entry], found: &mut Found) -> Resolved {
     way.extend(cycle.first().map(name));
     let path = cycle.first().and_then(|at| entries.get(*at)).map(|entry| entry.path.clone());
     let message = format!("dependencies form a cycle: {}", way.join(" → "));
-    found.note(Problem::new(&path.unwrap_or_default().key("depends_on"), message));
+    found.note(FieldError::new(&path.unwrap_or_default().key("depends_on"), message));
     none()
 }
 
-fn take_files(own: usize, entries: &[Entry], lookup: &mut Names) -> Result<Vec<Input>, Problem> {
+fn take_files(own: usize, entries: &[Entry], lookup: &mut Names) -> Result<Vec<Input>, FieldError> {
     let Some(entry) = entries.get(own) else { return Ok(Vec::new()) };
     let mut inputs = Vec::with_capacity(entry.inputs.len());
     for (at, taken) in entry.inputs.iter().enumerate() {
@@ -186,12 +186,12 @@ fn take_files(own: usize, entries: &[Entry], lookup: &mut Names) -> Result<Vec<I
         let found = lookup.resolve(own, std::slice::from_ref(&taken.test));
         let found = found.map_err(|wrong| wrong.at(&path.key("test")))?;
         let [test] = *found else {
-            return Err(Problem::new(&path.key("test"), "a file is taken from one test"));
+            return Err(FieldError::new(&path.key("test"), "a file is taken from one test"));
         };
         let from = usize::try_from(test).ok().and_then(|test| entries.get(test));
         if from.is_none_or(|from| !from.artifacts.contains(&taken.file)) {
             let message = format!("{:?} hands on no file {:?}", taken.test, taken.file);
-            let problem = Problem::new(&path.key("file"), message);
+            let problem = FieldError::new(&path.key("file"), message);
             return Err(problem.hint("list it under its artifacts"));
         }
         inputs.push(Input { test, artifact: taken.file.clone(), path: taken.file.clone() });
@@ -204,16 +204,16 @@ fn spec(
     (depends_on, inputs): (Box<[u32]>, Vec<Input>),
     requirement: Arc<Requirement>,
     gatherer: &mut Gatherer,
-) -> Result<TestSpec, Problem> {
+) -> Result<TestSpec, FieldError> {
     let launch = launch(entry, inputs, gatherer)?;
     let launch = to_raw_value(&launch)
-        .map_err(|problem| Problem::new(&entry.path, format!("cannot be encoded: {problem}")))?;
+        .map_err(|problem| FieldError::new(&entry.path, format!("cannot be encoded: {problem}")))?;
     if launch.get().len() > MAX_LAUNCH_BYTES {
         let message = format!(
             "command, files, environment and labels take {} bytes, at most {MAX_LAUNCH_BYTES}",
             launch.get().len()
         );
-        return Err(Problem::new(&entry.path, message).hint("move long texts into a file"));
+        return Err(FieldError::new(&entry.path, message).hint("move long texts into a file"));
     }
     let settings = &entry.settings;
     Ok(TestSpec {
@@ -229,9 +229,13 @@ fn spec(
     })
 }
 
-fn launch(entry: &Entry, inputs: Vec<Input>, gatherer: &mut Gatherer) -> Result<Launch, Problem> {
+fn launch(
+    entry: &Entry,
+    inputs: Vec<Input>,
+    gatherer: &mut Gatherer,
+) -> Result<Launch, FieldError> {
     let settings = &entry.settings;
-    let mut problems = Found::default();
+    let mut problems = FieldErrors::default();
     let (mut files, mut directories) = (Vec::new(), BTreeSet::new());
     if let Program::Script(script) = &entry.program {
         let file = match &entry.generated {
@@ -275,6 +279,6 @@ fn launch(entry: &Entry, inputs: Vec<Input>, gatherer: &mut Gatherer) -> Result<
         inputs,
         labels: settings.labels.clone(),
     };
-    launch.check().map_err(|problem| Problem::new(&entry.path, problem.to_string()))?;
+    launch.check().map_err(|problem| FieldError::new(&entry.path, problem.to_string()))?;
     Ok(launch)
 }

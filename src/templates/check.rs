@@ -12,7 +12,7 @@ use crate::templates::library::Library;
 use crate::templates::origin::Origin;
 use crate::templates::path::{SHARED, TemplatePath};
 use crate::templates::template::{Context, Template};
-use crate::text::error::Wrong;
+use crate::text::error::ValueError;
 use crate::text::node::shortened;
 use crate::text::python;
 use regex::Regex;
@@ -81,12 +81,12 @@ struct Values {
 ///
 /// # Errors
 /// There is no such template.
-pub fn check(library: &Library, path: &str) -> Result<Checked, Wrong> {
+pub fn check(library: &Library, path: &str) -> Result<Checked, ValueError> {
     let found = library.texts().find(|(name, _)| *name == path).map(|(_, text)| text);
     let (Some(text), Ok(TemplatePath::Test { family, backend })) =
         (found, TemplatePath::parse(path))
     else {
-        return Err(Wrong::new(format!("there is no template {:?}", shortened(path))));
+        return Err(ValueError::new(format!("there is no template {:?}", shortened(path))));
     };
     let name = path.trim_end_matches(".py.j2").trim_end_matches("/test").to_owned();
     let mut checked = Checked {
@@ -120,7 +120,7 @@ pub fn check_parameters(
     library: &Library,
     template: &Template,
     render: impl Fn(&Map<String, Value>) -> Option<String>,
-) -> Result<(), Wrong> {
+) -> Result<(), ValueError> {
     let family = &template.front_matter.family;
     let check = Check { library, template, family };
     let scripts = check.variants().into_iter().filter_map(|(_, parameters)| render(&parameters));
@@ -134,7 +134,8 @@ pub fn check_parameters(
         None => Ok(()),
         Some(problem) => {
             let message = format!("{} of {}: {problem}", template.path(), template.origin);
-            Err(Wrong::new(message).hint("dtf templates check tells all that is to be changed"))
+            Err(ValueError::new(message)
+                .hint("dtf templates check tells all that is to be changed"))
         }
     }
 }
@@ -145,7 +146,7 @@ pub fn is_test(path: &str) -> bool {
     matches!(TemplatePath::parse(path), Ok(TemplatePath::Test { .. }))
 }
 
-fn with_hint(wrong: Wrong) -> String {
+fn with_hint(wrong: ValueError) -> String {
     match wrong.hint {
         Some(hint) => format!("{}; {hint}", wrong.message),
         None => wrong.message,
@@ -210,7 +211,11 @@ impl Check<'_> {
 
     /// # Errors
     /// The template cannot be rendered at all.
-    fn rendered(&self, problems: &mut Vec<String>, scripts: &mut Vec<Script>) -> Result<(), Wrong> {
+    fn rendered(
+        &self,
+        problems: &mut Vec<String>,
+        scripts: &mut Vec<Script>,
+    ) -> Result<(), ValueError> {
         let settings = &self.template.front_matter;
         let first = settings.backends.first().copied().unwrap_or(Backend::Cpu);
         let defaults = &settings.parameters;
@@ -243,7 +248,7 @@ impl Check<'_> {
     }
 
     /// The values that make a difference.
-    fn used(&self, backend: Backend) -> Result<BTreeSet<&'static str>, Wrong> {
+    fn used(&self, backend: Backend) -> Result<BTreeSet<&'static str>, ValueError> {
         let defaults = &self.template.front_matter.parameters;
         let plain = Values::all("plain");
         let before = self.render(&plain, backend, defaults)?;
@@ -264,7 +269,7 @@ impl Check<'_> {
         values: &Values,
         backend: Backend,
         parameters: &Map<String, Value>,
-    ) -> Result<String, Wrong> {
+    ) -> Result<String, ValueError> {
         let text = &values.config;
         let config = json!({ "text": text, text: { "list": [text, 1, 2.5, null, true] } });
         let config = config.as_object().cloned().unwrap_or_default();

@@ -14,7 +14,7 @@ use crate::models::family::{FAMILY_TABLES, Families};
 use crate::templates::origin::{Origin, Text};
 use crate::templates::path::{FAMILIES, SHARED, TemplatePath};
 use crate::templates::template::Template;
-use crate::text::error::Wrong;
+use crate::text::error::ValueError;
 use sha2::{Digest, Sha256};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -83,7 +83,7 @@ impl Library {
     pub fn with_layer(
         mut self,
         layer: impl IntoIterator<Item = (String, Text)>,
-    ) -> Result<Self, Wrong> {
+    ) -> Result<Self, ValueError> {
         let mut paths = BTreeSet::new();
         let mut bytes = 0_usize;
         for (path, text) in layer {
@@ -91,10 +91,10 @@ impl Library {
             check_size(&path, &text.text)?;
             bytes = bytes.saturating_add(text.text.len());
             if !paths.insert(path.clone()) {
-                return Err(Wrong::new(format!("{path} is given twice")));
+                return Err(ValueError::new(format!("{path} is given twice")));
             }
             if paths.len() > MAX_FILES || bytes > MAX_LAYER_BYTES {
-                return Err(Wrong::new(format!(
+                return Err(ValueError::new(format!(
                     "a layer of templates has at most {MAX_FILES} files and {} MiB",
                     MAX_LAYER_BYTES >> 20
                 )));
@@ -108,12 +108,13 @@ impl Library {
         Ok(self)
     }
 
-    fn put(&mut self, path: String, text: Text) -> Result<(), Wrong> {
+    fn put(&mut self, path: String, text: Text) -> Result<(), ValueError> {
         if path == FAMILIES {
             let merged = self.families().merged(&text.text);
             let origin = &text.origin;
-            self.families =
-                Some(merged.map_err(|why| Wrong::new(format!("{FAMILIES} of {origin}: {why}")))?);
+            self.families = Some(
+                merged.map_err(|why| ValueError::new(format!("{FAMILIES} of {origin}: {why}")))?,
+            );
             self.tables.push(text);
             return Ok(());
         }
@@ -126,18 +127,18 @@ impl Library {
         Ok(())
     }
 
-    fn check_family(&self, path: &str) -> Result<(), Wrong> {
+    fn check_family(&self, path: &str) -> Result<(), ValueError> {
         let TemplatePath::Test { family, backend } = TemplatePath::parse(path)? else {
             return Ok(());
         };
         if !self.families().families.contains_key(family) {
-            let wrong = Wrong::new(format!("{path}: no table names the family {family}"));
+            let wrong = ValueError::new(format!("{path}: no table names the family {family}"));
             return Err(wrong.hint(format!(
                 "put a {FAMILIES} beside it: families: {{ {family}: {{ title: …, tasks: […] }} }}"
             )));
         }
         if backend.is_some() && !self.texts.contains_key(&general(family)) {
-            let wrong = Wrong::new(format!("{path} stands alone"));
+            let wrong = ValueError::new(format!("{path} stands alone"));
             return Err(wrong.hint(format!("the family needs {} too", general(family))));
         }
         Ok(())
@@ -154,7 +155,7 @@ impl Library {
     ///
     /// # Errors
     /// There is no template for the family, or it is broken.
-    pub fn template(&self, family: &str, backend: Option<Backend>) -> Result<Template, Wrong> {
+    pub fn template(&self, family: &str, backend: Option<Backend>) -> Result<Template, ValueError> {
         let own = backend.map(|backend| special(family, backend));
         let own = own.filter(|path| self.texts.contains_key(path));
         let path = own.unwrap_or_else(|| general(family));
@@ -162,7 +163,7 @@ impl Library {
             let known: Vec<&str> = self.with_template().collect();
             let message = format!("tests for the family {family} cannot be generated yet");
             let hint = format!("known are {}", known.join(", "));
-            return Err(Wrong::new(message).hint(hint));
+            return Err(ValueError::new(message).hint(hint));
         };
         Template::build(&path, text, self.shared_texts(), self.digest(&path, text))
     }
@@ -226,10 +227,10 @@ fn special(family: &str, backend: Backend) -> String {
 
 /// # Errors
 /// Larger than [`MAX_FILE_BYTES`].
-pub fn check_size(path: &str, text: &str) -> Result<(), Wrong> {
+pub fn check_size(path: &str, text: &str) -> Result<(), ValueError> {
     if text.len() > MAX_FILE_BYTES {
         let message = format!("{path} has {} bytes, at most {MAX_FILE_BYTES}", text.len());
-        return Err(Wrong::new(message).hint("is it a template?"));
+        return Err(ValueError::new(message).hint("is it a template?"));
     }
     Ok(())
 }
@@ -259,7 +260,11 @@ mod tests {
         with(Library::built_in(), "mine", files)
     }
 
-    fn text(library: &Library, family: &str, backend: Option<Backend>) -> Result<String, Wrong> {
+    fn text(
+        library: &Library,
+        family: &str,
+        backend: Option<Backend>,
+    ) -> Result<String, ValueError> {
         let template = library.template(family, backend)?;
         template.render(&Context {
             test_name: "t",

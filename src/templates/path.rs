@@ -11,8 +11,9 @@
 
 use crate::domain::accelerator::Backend;
 use crate::models::family::check_name;
-use crate::text::error::{Wrong, did_you_mean};
+use crate::text::error::ValueError;
 use crate::text::node::shortened;
+use crate::text::suggest::did_you_mean;
 
 /// Longest path, in bytes.
 pub use crate::domain::template::MAX_PATH_BYTES;
@@ -42,9 +43,9 @@ pub enum TemplatePath<'a> {
 impl<'a> TemplatePath<'a> {
     /// # Errors
     /// The path is none of the four above.
-    pub fn parse(path: &'a str) -> Result<Self, Wrong> {
+    pub fn parse(path: &'a str) -> Result<Self, ValueError> {
         let refuse = |why: &str| {
-            Wrong::new(format!("{:?} is not a place for a template: {why}", shortened(path)))
+            ValueError::new(format!("{:?} is not a place for a template: {why}", shortened(path)))
                 .hint(LAYOUT)
         };
         if path.len() > MAX_PATH_BYTES {

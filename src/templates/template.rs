@@ -10,8 +10,9 @@ use crate::domain::accelerator::Backend;
 use crate::templates::origin::{Origin, Text};
 use crate::templates::path::TemplatePath;
 use crate::text::depth;
-use crate::text::error::{Wrong, did_you_mean};
+use crate::text::error::ValueError;
 use crate::text::python;
+use crate::text::suggest::did_you_mean;
 use minijinja::{AutoEscape, Environment, ErrorKind, UndefinedBehavior};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -95,13 +96,13 @@ impl Template {
         text: &Text,
         shared: impl Iterator<Item = (&'a str, &'a Text)>,
         digest: String,
-    ) -> Result<Self, Wrong> {
+    ) -> Result<Self, ValueError> {
         let of = of(&text.origin);
         let (front_matter, body) = split(&text.text).ok_or_else(|| {
-            Wrong::new(format!("{path}{of} does not start with --- and its settings"))
+            ValueError::new(format!("{path}{of} does not start with --- and its settings"))
                 .hint("docs/templates.md shows one")
         })?;
-        let settings = read_front_matter(path, front_matter).map_err(|wrong| Wrong {
+        let settings = read_front_matter(path, front_matter).map_err(|wrong| ValueError {
             message: format!("{path}{of}: {}", wrong.message),
             ..wrong
         })?;
@@ -140,7 +141,7 @@ impl Template {
         &self.path
     }
 
-    fn broken(&self, outermost: &minijinja::Error) -> Wrong {
+    fn broken(&self, outermost: &minijinja::Error) -> ValueError {
         // Of a part that was included only its own error says what and where.
         let mut problem = outermost;
         while let Some(inner) = problem.source().and_then(|source| source.downcast_ref()) {
@@ -157,7 +158,8 @@ impl Template {
         let (of, kind) = (of(&self.origin), problem.kind());
         // What was included may be to blame, and is to be found through what includes it.
         let through = if own { String::new() } else { format!(" (for {})", self.path) };
-        let wrong = Wrong::new(format!("the template {place}{through}{of} failed: {kind}{detail}"));
+        let wrong =
+            ValueError::new(format!("the template {place}{through}{of} failed: {kind}{detail}"));
         match kind {
             ErrorKind::OutOfFuel => wrong.hint("does one of its loops never end?"),
             ErrorKind::TemplateNotFound => {
@@ -174,13 +176,13 @@ impl Template {
     pub fn parameters<'a>(
         &self,
         said: impl IntoIterator<Item = (&'a str, Value)>,
-    ) -> Result<Map<String, Value>, (String, Wrong)> {
+    ) -> Result<Map<String, Value>, (String, ValueError)> {
         let mut parameters = self.front_matter.parameters.clone();
         for (name, value) in said {
             let Some(default) = parameters.get_mut(name) else {
                 let known: Vec<&str> = parameters.keys().map(String::as_str).collect();
                 let family = &self.front_matter.family;
-                let wrong = Wrong::new(format!("{family} has no parameter {name:?}"))
+                let wrong = ValueError::new(format!("{family} has no parameter {name:?}"))
                     .hint(did_you_mean(name, &known));
                 return Err((name.to_owned(), wrong));
             };
@@ -196,7 +198,7 @@ impl Template {
     ///
     /// # Errors
     /// The template uses what it is not given, takes too long, or makes too much.
-    pub fn render(&self, context: &Context) -> Result<String, Wrong> {
+    pub fn render(&self, context: &Context) -> Result<String, ValueError> {
         let mut bytes = Vec::with_capacity(USUAL_SCRIPT_BYTES);
         self.environment
             .get_template(&self.path)
@@ -207,17 +209,17 @@ impl Template {
         // The engine drops the last line break of a template.
         bytes.push(b'\n');
         let text = String::from_utf8(bytes)
-            .map_err(|problem| Wrong::new(format!("{} made no text: {problem}", self.path)))?;
+            .map_err(|problem| ValueError::new(format!("{} made no text: {problem}", self.path)))?;
         if text.len() > MAX_SCRIPT_BYTES {
             let message = format!("{} made a script of over {MAX_SCRIPT_BYTES} bytes", self.path);
-            return Err(Wrong::new(message));
+            return Err(ValueError::new(message));
         }
         Ok(text)
     }
 }
 
 /// A default tells the kind; one that is nothing takes a number.
-fn same_kind(default: &Value, value: &Value) -> Result<(), Wrong> {
+fn same_kind(default: &Value, value: &Value) -> Result<(), ValueError> {
     let (fits, expected) = match default {
         Value::Number(number) if number.is_f64() => {
             (value.as_f64().is_some_and(|value| value >= 0.0), "a number from 0")
@@ -226,7 +228,7 @@ fn same_kind(default: &Value, value: &Value) -> Result<(), Wrong> {
         Value::Bool(_) => (value.is_boolean(), "true or false"),
         _ => (value.is_string(), "a text"),
     };
-    if fits { Ok(()) } else { Err(Wrong::new(format!("expected {expected}, found {value}"))) }
+    if fits { Ok(()) } else { Err(ValueError::new(format!("expected {expected}, found {value}"))) }
 }
 
 /// The settings at the top and the rest.
@@ -234,23 +236,24 @@ fn split(text: &str) -> Option<(&str, &str)> {
     text.strip_prefix("---\n")?.split_once("\n---\n")
 }
 
-fn read_front_matter(path: &str, text: &str) -> Result<FrontMatter, Wrong> {
+fn read_front_matter(path: &str, text: &str) -> Result<FrontMatter, ValueError> {
     if depth::too_deep(text).is_some() {
-        return Err(Wrong::new("its settings are nested too deeply"));
+        return Err(ValueError::new("its settings are nested too deeply"));
     }
-    let settings: FrontMatter = serde_yaml::from_str(text)
-        .map_err(|problem| Wrong::new(format!("its settings are not understood: {problem}")))?;
+    let settings: FrontMatter = serde_yaml::from_str(text).map_err(|problem| {
+        ValueError::new(format!("its settings are not understood: {problem}"))
+    })?;
     if let Ok(TemplatePath::Test { family, backend }) = TemplatePath::parse(path) {
         if settings.family != family {
             let message = format!("its settings say family {:?}", settings.family);
-            return Err(Wrong::new(message).hint("a template stands in its family's folder"));
+            return Err(ValueError::new(message).hint("a template stands in its family's folder"));
         }
         if backend.is_some_and(|backend| !settings.backends.contains(&backend)) {
-            return Err(Wrong::new("its settings do not list the back-end that it is for"));
+            return Err(ValueError::new("its settings do not list the back-end that it is for"));
         }
     }
     if settings.version == 0 {
-        return Err(Wrong::new("versions count from 1"));
+        return Err(ValueError::new("versions count from 1"));
     }
     Ok(settings)
 }
@@ -287,13 +290,13 @@ mod tests {
         build(body).expect("a template")
     }
 
-    fn build(body: &str) -> Result<Template, Wrong> {
+    fn build(body: &str) -> Result<Template, ValueError> {
         let text = format!("{TOP}{body}").into();
         let text = Text { origin: Origin::Directory("mine".into()), text };
         Template::build("x/test.py.j2", &text, std::iter::empty(), String::new())
     }
 
-    fn render(body: &str, model: &str) -> Result<String, Wrong> {
+    fn render(body: &str, model: &str) -> Result<String, ValueError> {
         let config = json!({"eps": 1e-12}).as_object().cloned().expect("a map");
         template(body).render(&Context {
             test_name: "t",

@@ -1,9 +1,10 @@
 //! Reads a mapping field by field. A key that nobody knows is refused first, with the
 //! nearest known one, so that a typing mistake never passes for a default.
 
-use crate::text::error::{Found, Problem, Wrong, did_you_mean};
+use crate::text::error::{FieldError, FieldErrors, ValueError};
 use crate::text::locate::Path;
 use crate::text::node::{Node, shortened};
+use crate::text::suggest::did_you_mean;
 
 /// Longest text that a plan may hold in one value, in bytes.
 pub const MAX_TEXT_BYTES: usize = 64 * 1024;
@@ -16,22 +17,28 @@ pub struct Fields<'a> {
 impl<'a> Fields<'a> {
     /// # Errors
     /// Not a mapping, or a key that is not in `known`.
-    pub fn new(node: &'a Node, path: &Path, known: &[&str]) -> Result<Self, Problem> {
-        let mut found = Found::default();
+    pub fn new(node: &'a Node, path: &Path, known: &[&str]) -> Result<Self, FieldError> {
+        let mut found = FieldErrors::default();
         let fields = Self::open(node, path, known, &mut found);
         found.end()?;
-        fields.ok_or_else(|| Wrong::expected("a mapping", node).at(path))
+        fields.ok_or_else(|| ValueError::expected("a mapping", node).at(path))
     }
 
     /// As [`Self::new`], but what is wrong is noted, and the known keys can be read. Nothing
     /// comes back when there are no keys.
-    pub fn open(node: &'a Node, path: &Path, known: &[&str], found: &mut Found) -> Option<Self> {
+    pub fn open(
+        node: &'a Node,
+        path: &Path,
+        known: &[&str],
+        found: &mut FieldErrors,
+    ) -> Option<Self> {
         let Node::Map(entries) = node else {
-            found.note(Wrong::expected("a mapping", node).at(path));
+            found.note(ValueError::expected("a mapping", node).at(path));
             return None;
         };
         for (key, _) in entries.iter().filter(|(key, _)| !known.contains(&key.as_str())) {
-            let problem = Problem::new(&path.key(key), format!("unknown key {:?}", shortened(key)));
+            let problem =
+                FieldError::new(&path.key(key), format!("unknown key {:?}", shortened(key)));
             found.note(problem.hint(did_you_mean(key, known)));
         }
         Some(Self { node, path: path.clone() })
@@ -50,8 +57,8 @@ impl<'a> Fields<'a> {
     pub fn optional<T>(
         &self,
         key: &str,
-        read: impl Fn(&Node) -> Result<T, Wrong>,
-    ) -> Result<Option<T>, Problem> {
+        read: impl Fn(&Node) -> Result<T, ValueError>,
+    ) -> Result<Option<T>, FieldError> {
         let Some(node) = self.get(key) else { return Ok(None) };
         read(node).map(Some).map_err(|wrong| wrong.at(&self.path.key(key)))
     }
@@ -61,10 +68,10 @@ impl<'a> Fields<'a> {
     pub fn required<T>(
         &self,
         key: &str,
-        read: impl Fn(&Node) -> Result<T, Wrong>,
-    ) -> Result<T, Problem> {
+        read: impl Fn(&Node) -> Result<T, ValueError>,
+    ) -> Result<T, FieldError> {
         self.optional(key, read)?
-            .ok_or_else(|| Problem::new(&self.path, format!("{key:?} is missing")))
+            .ok_or_else(|| FieldError::new(&self.path, format!("{key:?} is missing")))
     }
 
     /// Reads every item of a list of at most `most`; absent: empty.
@@ -75,18 +82,18 @@ impl<'a> Fields<'a> {
         &self,
         key: &str,
         most: usize,
-        read: impl Fn(&Node) -> Result<T, Wrong>,
-    ) -> Result<Vec<T>, Problem> {
+        read: impl Fn(&Node) -> Result<T, ValueError>,
+    ) -> Result<Vec<T>, FieldError> {
         let Some(node) = self.get(key) else { return Ok(Vec::new()) };
         let path = self.path.key(key);
         let Node::List(items) = node else {
-            return Err(Wrong::expected("a list", node)
+            return Err(ValueError::expected("a list", node)
                 .hint(format!("write it as [{}]", node.scalar().unwrap_or_default()))
                 .at(&path));
         };
         if items.len() > most {
             let message = format!("{} entries, at most {most} are allowed", items.len());
-            return Err(Problem::new(&path, message));
+            return Err(FieldError::new(&path, message));
         }
         all(items
             .iter()
@@ -98,15 +105,15 @@ impl<'a> Fields<'a> {
     ///
     /// # Errors
     /// Not a mapping, too long, or a value that is no word.
-    pub fn texts(&self, key: &str, most: usize) -> Result<Vec<(String, String)>, Problem> {
+    pub fn texts(&self, key: &str, most: usize) -> Result<Vec<(String, String)>, FieldError> {
         let Some(node) = self.get(key) else { return Ok(Vec::new()) };
         let path = self.path.key(key);
         let Node::Map(entries) = node else {
-            return Err(Wrong::expected("a mapping", node).at(&path));
+            return Err(ValueError::expected("a mapping", node).at(&path));
         };
         if entries.len() > most {
             let message = format!("{} entries, at most {most} are allowed", entries.len());
-            return Err(Problem::new(&path, message));
+            return Err(FieldError::new(&path, message));
         }
         let read = |(name, value): &(String, Node)| match word(value) {
             Ok(text) => Ok((name.clone(), text)),
@@ -120,8 +127,8 @@ impl<'a> Fields<'a> {
 ///
 /// # Errors
 /// What is wrong with some items.
-pub fn all<T>(items: impl Iterator<Item = Result<T, Problem>>) -> Result<Vec<T>, Problem> {
-    let mut found = Found::default();
+pub fn all<T>(items: impl Iterator<Item = Result<T, FieldError>>) -> Result<Vec<T>, FieldError> {
+    let mut found = FieldErrors::default();
     let mut read = Vec::new();
     for item in items {
         read.extend(found.keep(item));
@@ -134,17 +141,17 @@ pub fn all<T>(items: impl Iterator<Item = Result<T, Problem>>) -> Result<Vec<T>,
 
 /// # Errors
 /// Not a text, empty, or too long.
-pub fn text(node: &Node) -> Result<String, Wrong> {
+pub fn text(node: &Node) -> Result<String, ValueError> {
     match node {
-        Node::Text(text) if text.is_empty() => Err(Wrong::new("the text is empty")),
+        Node::Text(text) if text.is_empty() => Err(ValueError::new("the text is empty")),
         Node::Text(text) if text.len() > MAX_TEXT_BYTES => {
-            Err(Wrong::new(format!("the text is longer than {MAX_TEXT_BYTES} bytes")))
+            Err(ValueError::new(format!("the text is longer than {MAX_TEXT_BYTES} bytes")))
         }
         Node::Text(text) => Ok(text.clone()),
         Node::Int(_) | Node::Float(_) | Node::Bool(_) => {
-            Err(Wrong::expected("a text", node).hint("put it in quotes"))
+            Err(ValueError::expected("a text", node).hint("put it in quotes"))
         }
-        Node::Null | Node::List(_) | Node::Map(_) => Err(Wrong::expected("a text", node)),
+        Node::Null | Node::List(_) | Node::Map(_) => Err(ValueError::expected("a text", node)),
     }
 }
 
@@ -152,46 +159,48 @@ pub fn text(node: &Node) -> Result<String, Wrong> {
 ///
 /// # Errors
 /// A list or mapping, too long, or a number with a fraction: how it was written is lost.
-pub fn word(node: &Node) -> Result<String, Wrong> {
+pub fn word(node: &Node) -> Result<String, ValueError> {
     if let Node::Float(_) = node {
         return Err(
-            Wrong::expected("a text", node).hint("put it in quotes: YAML takes 1.10 for 1.1")
+            ValueError::expected("a text", node).hint("put it in quotes: YAML takes 1.10 for 1.1")
         );
     }
     match node.scalar() {
         Some(text) if text.len() <= MAX_TEXT_BYTES => Ok(text),
-        Some(_) => Err(Wrong::new(format!("the text is longer than {MAX_TEXT_BYTES} bytes"))),
-        None => Err(Wrong::expected("a text", node)),
+        Some(_) => Err(ValueError::new(format!("the text is longer than {MAX_TEXT_BYTES} bytes"))),
+        None => Err(ValueError::expected("a text", node)),
     }
 }
 
 /// # Errors
 /// Not `true` or `false`.
-pub fn truth(node: &Node) -> Result<bool, Wrong> {
+pub fn truth(node: &Node) -> Result<bool, ValueError> {
     match node {
         Node::Bool(value) => Ok(*value),
-        other => Err(Wrong::expected("true or false", other)),
+        other => Err(ValueError::expected("true or false", other)),
     }
 }
 
 /// A reader of whole numbers within bounds, both included.
-pub fn whole(least: i64, most: i64) -> impl Fn(&Node) -> Result<i64, Wrong> {
+pub fn whole(least: i64, most: i64) -> impl Fn(&Node) -> Result<i64, ValueError> {
     move |node| match node {
         Node::Int(value) if (least..=most).contains(value) => Ok(*value),
-        other => Err(Wrong::expected(&format!("a whole number from {least} to {most}"), other)),
+        other => {
+            Err(ValueError::expected(&format!("a whole number from {least} to {most}"), other))
+        }
     }
 }
 
 /// A reader of one of some words.
-pub fn one_of<T: Copy>(choices: &[(&str, T)]) -> impl Fn(&Node) -> Result<T, Wrong> {
+pub fn one_of<T: Copy>(choices: &[(&str, T)]) -> impl Fn(&Node) -> Result<T, ValueError> {
     move |node| {
         let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
         let Node::Text(text) = node else {
-            return Err(Wrong::expected(&format!("one of {}", names.join(", ")), node));
+            return Err(ValueError::expected(&format!("one of {}", names.join(", ")), node));
         };
         let found = choices.iter().find(|(name, _)| name == text).map(|(_, value)| *value);
         found.ok_or_else(|| {
-            Wrong::expected(&format!("one of {}", names.join(", ")), node)
+            ValueError::expected(&format!("one of {}", names.join(", ")), node)
                 .hint(did_you_mean(text, &names))
         })
     }

@@ -14,3 +14,4 @@ pub mod python;
 pub mod python_json;
 pub mod quantity;
 pub mod source;
+pub mod suggest;

@@ -1,7 +1,7 @@
 //! Durations (`90s`, `1h30m`) and sizes (`16GiB`, `500MB`) as people write them.
 
 use crate::domain::time::Millis;
-use crate::text::error::Wrong;
+use crate::text::error::ValueError;
 use crate::text::node::Node;
 
 /// Longest duration in a plan: 365 days.
@@ -27,8 +27,8 @@ const SIZES: [(&str, u64); 9] = [
 ///
 /// # Errors
 /// No unit, an unknown unit, zero, or too long.
-pub fn duration(node: &Node) -> Result<Millis, Wrong> {
-    let wrong = || Wrong::expected("a duration such as 90s, 10m or 1h30m", node);
+pub fn duration(node: &Node) -> Result<Millis, ValueError> {
+    let wrong = || ValueError::expected("a duration such as 90s, 10m or 1h30m", node);
     let Node::Text(text) = node else {
         return Err(match node {
             Node::Int(_) | Node::Float(_) => wrong().hint("add a unit: ms, s, m, h or d"),
@@ -60,9 +60,9 @@ pub fn duration(node: &Node) -> Result<Millis, Wrong> {
 ///
 /// # Errors
 /// No unit, an unknown unit, or too large.
-pub fn size(node: &Node) -> Result<u64, Wrong> {
+pub fn size(node: &Node) -> Result<u64, ValueError> {
     let wrong = || {
-        Wrong::expected("a size such as 16GiB or 500MB", node)
+        ValueError::expected("a size such as 16GiB or 500MB", node)
             .hint("units are B, KB, MB, GB, TB, KiB, MiB, GiB and TiB")
     };
     let Node::Text(text) = node else { return Err(wrong()) };

@@ -2,7 +2,7 @@
 
 use crate::domain::text::{self, TextError};
 use crate::text::depth::{MAX_DEPTH, too_deep};
-use crate::text::error::{PlanError, Problem};
+use crate::text::error::{FieldError, SourceError};
 use crate::text::locate::{Finder, Path};
 use crate::text::node::{Builder, MAX_NODES, Node};
 use serde::de::DeserializeSeed;
@@ -30,9 +30,9 @@ pub struct Source {
 impl Source {
     /// # Errors
     /// Larger than [`MAX_PLAN_BYTES`], not UTF-8, or nested deeper than [`MAX_DEPTH`].
-    pub fn new(bytes: &[u8], origin: &str) -> Result<Self, PlanError> {
+    pub fn new(bytes: &[u8], origin: &str) -> Result<Self, SourceError> {
         let origin: String = origin.chars().take(4096).collect();
-        let refuse = |position, message: String, hint: &str| PlanError {
+        let refuse = |position, message: String, hint: &str| SourceError {
             origin: origin.as_str().into(),
             position,
             field: String::new(),
@@ -75,7 +75,7 @@ impl Source {
 
     /// # Errors
     /// Broken syntax, a key twice, a number that is not finite, too many values.
-    pub fn parse(&self) -> Result<Node, PlanError> {
+    pub fn parse(&self) -> Result<Node, SourceError> {
         let left = Cell::new(MAX_NODES);
         self.read(Builder::new(&left)).map_err(|(position, message)| {
             let tab = position.is_some_and(|(line, _)| {
@@ -84,7 +84,7 @@ impl Source {
                     .nth((line as usize).saturating_sub(1))
                     .is_some_and(|line| line.contains('\t'))
             });
-            PlanError {
+            SourceError {
                 origin: self.origin.as_str().into(),
                 position,
                 field: String::new(),
@@ -98,7 +98,7 @@ impl Source {
     /// Adds file name, line and column to a problem and those that it carries, which come out in
     /// the order of the file.
     #[must_use]
-    pub fn refuse(&self, mut problem: Problem) -> PlanError {
+    pub fn refuse(&self, mut problem: FieldError) -> SourceError {
         let also = std::mem::take(&mut problem.also);
         let mut first = self.refuse_one(problem);
         let mut others: Vec<_> = also.into_iter().map(|problem| self.refuse_one(problem)).collect();
@@ -107,15 +107,15 @@ impl Source {
             std::mem::swap(earliest, &mut first);
             others.sort_by_key(|other| other.position);
         }
-        PlanError { also: others.into(), ..first }
+        SourceError { also: others.into(), ..first }
     }
 
-    fn refuse_one(&self, problem: Problem) -> PlanError {
+    fn refuse_one(&self, problem: FieldError) -> SourceError {
         let position = match self.read(Finder { steps: &problem.path.0 }) {
             Err((position, _)) => position,
             Ok(()) => None,
         };
-        PlanError {
+        SourceError {
             origin: self.origin.as_str().into(),
             position: position.filter(|_| problem.path != Path::default()),
             field: problem.path.to_string(),

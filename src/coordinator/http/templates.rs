@@ -22,7 +22,7 @@ use crate::templates::check;
 use crate::templates::library::Library;
 use crate::templates::origin::{Origin, Text};
 use crate::templates::path::SHARED;
-use crate::text::error::Wrong;
+use crate::text::error::ValueError;
 use axum::Json;
 use axum::extract::State;
 use std::collections::BTreeMap;
@@ -78,7 +78,7 @@ fn accept(
     new: &[NewTemplate],
     user: String,
 ) -> Result<(), ApiError> {
-    let refuse = |wrong: Wrong| {
+    let refuse = |wrong: ValueError| {
         let error = ApiError::new(Code::Unprocessable, wrong.message);
         match wrong.hint {
             Some(hint) => error.hint(hint),

@@ -29,7 +29,7 @@ use crate::templates::check::check_parameters;
 use crate::templates::library::Library;
 use crate::templates::origin;
 use crate::templates::template::{Context, Template};
-use crate::text::error::{Problem, Wrong};
+use crate::text::error::{FieldError, ValueError};
 use crate::text::node::Node;
 use serde_json::{Map, Value, json};
 use std::borrow::Cow;
@@ -114,7 +114,7 @@ pub struct ModelTests {
     /// Shapes that were asked for and that its template does not have.
     pub left_out: Vec<&'static str>,
     /// Why these tests cannot be run, though they can be explained.
-    pub refusal: Option<Problem>,
+    pub refusal: Option<FieldError>,
     /// In what they differ from the model that was asked for.
     differences: Vec<String>,
 }
@@ -135,7 +135,7 @@ impl ModelTests {
 
 /// # Errors
 /// No configuration, no family, no template, or a shape or parameter that does not fit.
-pub fn model_tests(entry: &ModelEntry, sources: &Sources) -> Result<ModelTests, Problem> {
+pub fn model_tests(entry: &ModelEntry, sources: &Sources) -> Result<ModelTests, FieldError> {
     let mut subject = Subject::look_up(entry, sources.models, sources.library)?;
     let mut cases = subject.cases(sources.accelerators)?;
     let asked = cases.iter().map(Case::weights).collect();
@@ -189,8 +189,8 @@ impl<'a> Subject<'a> {
         entry: &'a ModelEntry,
         models: &dyn ModelSource,
         library: &Library,
-    ) -> Result<Self, Problem> {
-        let at_model = |wrong: Wrong| wrong.at(&entry.path.key("model"));
+    ) -> Result<Self, FieldError> {
+        let at_model = |wrong: ValueError| wrong.at(&entry.path.key("model"));
         let revision = entry.revision.as_deref();
         let found = catalogue::find(&entry.model, &entry.place, revision, models);
         let found = found.map_err(at_model)?;
@@ -203,17 +203,17 @@ impl<'a> Subject<'a> {
                 let key = if said.is_some() { "family" } else { "model" };
                 wrong.at(&entry.path.key(key))
             })?;
-        let explained = |wrong: Wrong| {
+        let explained = |wrong: ValueError| {
             let message = format!("{} ({}: {})", wrong.message, entry.model, class.reason);
-            at_model(Wrong { message, hint: wrong.hint })
+            at_model(ValueError { message, hint: wrong.hint })
         };
         let load = |backend| library.template(&class.family, backend).map_err(explained);
         let template = load(None)?;
         let special = library.special_backends(&class.family);
         let special = special.map(|backend| Ok((backend, load(Some(backend))?)));
-        let special = special.collect::<Result<_, Problem>>()?;
+        let special = special.collect::<Result<_, FieldError>>()?;
         if !found.config.get("model_type").is_some_and(Value::is_string) {
-            let wrong = Wrong::new("the configuration has no model_type");
+            let wrong = ValueError::new("the configuration has no model_type");
             return Err(at_model(wrong.hint("its config.json must name one")));
         }
         let weights = Weights::Asked; // until it is known what the tests ask for
@@ -224,7 +224,7 @@ impl<'a> Subject<'a> {
 
     /// Parameters of a template that nobody has looked at yet must make sense, as those of the
     /// binary do.
-    fn check_parameters(&self, library: &Library) -> Result<(), Wrong> {
+    fn check_parameters(&self, library: &Library) -> Result<(), ValueError> {
         let templates = self.special.values().chain([&self.template]);
         for template in templates.filter(|template| template.origin != origin::Origin::BuiltIn) {
             let backend = template.front_matter.backends.first().map_or("cpu", |b| b.name());
@@ -271,13 +271,13 @@ impl<'a> Subject<'a> {
     }
 
     /// Why published weights cannot be tested, where a test would take them.
-    fn refusal(&self, case: &Case) -> Option<Problem> {
+    fn refusal(&self, case: &Case) -> Option<FieldError> {
         let quantised = self.found.quantised.as_ref()?;
         if case.weights() == "random" || quantised.restored() {
             return None;
         }
         let (message, hint) = quantised.refusal(&self.entry.model);
-        Some(Problem::new(&self.entry.path.key("model"), message).hint(hint))
+        Some(FieldError::new(&self.entry.path.key("model"), message).hint(hint))
     }
 
     /// In what the tests differ from the model that was asked for. `drawn`: some have random
@@ -322,7 +322,7 @@ impl<'a> Subject<'a> {
     }
 
     /// Every combination of back-ends and shapes that is not excluded.
-    fn cases(&self, accelerators: &BTreeSet<Backend>) -> Result<Vec<Case>, Problem> {
+    fn cases(&self, accelerators: &BTreeSet<Backend>) -> Result<Vec<Case>, FieldError> {
         let mut axes = vec![("backend".to_owned(), self.backends(accelerators)?)];
         let left_out: Vec<_> = self.left_out().collect();
         for shape in self.entry.shapes.iter().filter(|shape| !left_out.contains(shape)) {
@@ -354,11 +354,11 @@ impl<'a> Subject<'a> {
         known
     }
 
-    fn unknown_backend(&self, backend: Backend, key: &str) -> Problem {
+    fn unknown_backend(&self, backend: Backend, key: &str) -> FieldError {
         let names: Vec<&str> = self.known_backends().iter().map(|known| known.name()).collect();
         let family = &self.class.family;
         let message = format!("{family} tests cannot be generated for {backend}");
-        let problem = Problem::new(&self.entry.path.key(key), message);
+        let problem = FieldError::new(&self.entry.path.key(key), message);
         let runtime = match backend {
             Backend::OpenVino => "; OpenVINO is a runtime: cpu with --runtime openvino",
             _ => "",
@@ -366,7 +366,7 @@ impl<'a> Subject<'a> {
         problem.hint(format!("known are {}{runtime}", names.join(", ")))
     }
 
-    fn backends(&self, accelerators: &BTreeSet<Backend>) -> Result<Node, Problem> {
+    fn backends(&self, accelerators: &BTreeSet<Backend>) -> Result<Node, FieldError> {
         let known = self.known_backends();
         let mut chosen: Vec<Backend> = Vec::new();
         for choice in &self.entry.backends {
@@ -388,7 +388,7 @@ impl<'a> Subject<'a> {
         Ok(Node::List(chosen.iter().map(|backend| Node::Text(backend.name().into())).collect()))
     }
 
-    fn case(&self, combination: &Combination) -> Result<Case, Problem> {
+    fn case(&self, combination: &Combination) -> Result<Case, FieldError> {
         let mut backend = Backend::Cpu;
         let mut download = false;
         let mut said: Vec<(&str, Value)> = Vec::new();
@@ -400,7 +400,7 @@ impl<'a> Subject<'a> {
                 let text = node.scalar().unwrap_or_default();
                 backend = text.parse().map_err(
                     |problem: crate::domain::accelerator::UnknownBackend| {
-                        Problem::new(&self.entry.path.key("include"), problem.to_string())
+                        FieldError::new(&self.entry.path.key("include"), problem.to_string())
                     },
                 )?;
                 // The list was looked at before: only an addition can name another one.
@@ -445,7 +445,7 @@ impl<'a> Subject<'a> {
         case: &Case,
         given: bool,
         history: &History,
-    ) -> Result<(Entry, Known), Problem> {
+    ) -> Result<(Entry, Known), FieldError> {
         check_name(name, &self.entry.path.key("model"))?;
         let template = self.template(case.backend);
         let front_matter = &template.front_matter;

@@ -6,8 +6,9 @@
 use crate::domain::accelerator::Backend;
 use crate::plan::pytest::{Item, Mark};
 use crate::plan::settings::{REQUIREMENT_KEYS, SHARED_KEYS};
-use crate::text::error::{Wrong, did_you_mean};
+use crate::text::error::ValueError;
 use crate::text::node::Node;
+use crate::text::suggest::did_you_mean;
 use serde_json::Value;
 
 /// Name of the group that any worker can run.
@@ -27,7 +28,7 @@ const SYSTEMS: [(&str, &str); 5] = [
 ];
 
 /// Keys of an entry, in order of their names; the nearest marker says most, as in pytest.
-pub(super) fn needs(item: &Item) -> Result<Node, Wrong> {
+pub(super) fn needs(item: &Item) -> Result<Node, ValueError> {
     let mut requires: Vec<(String, Node)> = Vec::new();
     let mut settings: Vec<(String, Node)> = Vec::new();
     for marker in &item.markers {
@@ -39,7 +40,7 @@ pub(super) fn needs(item: &Item) -> Result<Node, Wrong> {
             } else {
                 let known: Vec<&str> =
                     REQUIREMENT_KEYS.iter().chain(&SHARED_KEYS).copied().collect();
-                let wrong = Wrong::new(format!("the marker dtf has no {key:?}"));
+                let wrong = ValueError::new(format!("the marker dtf has no {key:?}"));
                 return Err(wrong.hint(did_you_mean(&key, &known)));
             };
             if list.iter().all(|(said, _)| *said != key) {
@@ -65,11 +66,11 @@ pub(super) fn name(needs: &Node) -> String {
         .unwrap_or_else(|| "more".to_owned())
 }
 
-fn asked(marker: &Mark) -> Result<Vec<(String, Node)>, Wrong> {
+fn asked(marker: &Mark) -> Result<Vec<(String, Node)>, ValueError> {
     let text = |text: &str| Node::Text(text.to_owned());
     if marker.name == OWN {
         if !marker.args.is_empty() {
-            let wrong = Wrong::new("the marker dtf takes its values by name");
+            let wrong = ValueError::new("the marker dtf takes its values by name");
             return Err(wrong.hint("@pytest.mark.dtf(backend=\"cuda\", memory=\"8GiB\")"));
         }
         return Ok(marker.kwargs.iter().map(|(key, value)| (key.clone(), node(value))).collect());

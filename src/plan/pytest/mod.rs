@@ -11,7 +11,7 @@ mod shards;
 
 use crate::domain::time::Millis;
 use crate::plan::entry::Entry;
-use crate::text::error::{Problem, Wrong};
+use crate::text::error::{FieldError, ValueError};
 use crate::text::locate::Path;
 use crate::text::node::Node;
 use crate::text::quantity::write_duration;
@@ -182,11 +182,11 @@ struct ShardFile<'a> {
 ///
 /// # Errors
 /// No items or too many, or a marker that asks for what is not understood.
-pub fn entries(suite: &Suite, items: &[Item]) -> Result<Made, Problem> {
+pub fn entries(suite: &Suite, items: &[Item]) -> Result<Made, FieldError> {
     let top = Path::default().key("pytest");
     if items.is_empty() || items.len() > MAX_ITEMS {
         let message = format!("{} items, allowed are 1 to {MAX_ITEMS}", items.len());
-        return Err(Problem::new(&top, message));
+        return Err(FieldError::new(&top, message));
     }
     let needs =
         items.iter().map(|item| markers::needs(item).map_err(|wrong| wrong.at(&top.key(&item.id))));
@@ -266,7 +266,7 @@ fn shard_file(
     items: &[Item],
     shard: &shards::Shard,
     top: &Path,
-) -> Result<Arc<[u8]>, Problem> {
+) -> Result<Arc<[u8]>, FieldError> {
     let members = || shard.members.iter().map(|at| &items[*at]);
     let files: Option<Vec<&str>> = members().map(|item| item.file.as_deref()).collect();
     let mut seen = BTreeSet::new();
@@ -276,7 +276,7 @@ fn shard_file(
     let archive = suite.archive.as_ref().map(|_| archive_path());
     let shard = ShardFile { archive, ids, files, start: &suite.start };
     let text = serde_json::to_vec_pretty(&shard);
-    let text = text.map_err(|error| Problem::new(top, format!("cannot be encoded: {error}")))?;
+    let text = text.map_err(|error| FieldError::new(top, format!("cannot be encoded: {error}")))?;
     Ok(text.into())
 }
 
@@ -346,9 +346,9 @@ fn merge(map: &mut Vec<(String, Node)>, needs: &[(String, Node)]) {
 ///
 /// # Errors
 /// It is not what it writes.
-pub fn parse(text: &[u8]) -> Result<Collected, Wrong> {
+pub fn parse(text: &[u8]) -> Result<Collected, ValueError> {
     serde_json::from_slice(text)
-        .map_err(|error| Wrong::new(format!("the list of items cannot be read: {error}")))
+        .map_err(|error| ValueError::new(format!("the list of items cannot be read: {error}")))
 }
 
 #[cfg(test)]
@@ -362,7 +362,7 @@ mod tests {
     use crate::plan::request;
     use crate::plan::sources::Sources;
     use crate::templates::library::Library;
-    use crate::text::error::Unreadable;
+    use crate::text::error::ReadError;
     use proptest::prelude::*;
     use serde_json::json;
     use std::collections::BTreeSet;
@@ -481,11 +481,11 @@ mod tests {
     struct OneFile;
 
     impl PlanFiles for OneFile {
-        fn read(&self, _: &str) -> Result<Vec<u8>, Unreadable> {
+        fn read(&self, _: &str) -> Result<Vec<u8>, ReadError> {
             Ok(Vec::new())
         }
 
-        fn list(&self, _: &str) -> Result<Vec<String>, Unreadable> {
+        fn list(&self, _: &str) -> Result<Vec<String>, ReadError> {
             Ok(vec!["tests/t.py".into()])
         }
     }

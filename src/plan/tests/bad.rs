@@ -302,5 +302,5 @@ models: [no/such-model, {model: none/such}]
 #[test]
 fn mistakes_without_end_are_cut() {
     let many: String = (0..5000).map(|n| format!("  - {{name: t{n}, cmd: x}}\n")).collect();
-    assert_eq!(problems(&format!("tests:\n{many}")).len(), crate::text::error::MAX_PROBLEMS);
+    assert_eq!(problems(&format!("tests:\n{many}")).len(), crate::text::error::MAX_ERRORS);
 }

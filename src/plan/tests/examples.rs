@@ -12,23 +12,23 @@ use crate::plan::model_entry;
 use crate::plan::settings;
 use crate::plan::sources::Sources;
 use crate::plan::submission::Submission;
-use crate::text::error::Unreadable;
+use crate::text::error::ReadError;
 use std::path::{Path, PathBuf};
 
 /// A real folder.
 struct Disk(PathBuf);
 
 impl PlanFiles for Disk {
-    fn read(&self, path: &str) -> Result<Vec<u8>, Unreadable> {
-        std::fs::read(self.0.join(path)).map_err(|problem| Unreadable(problem.to_string()))
+    fn read(&self, path: &str) -> Result<Vec<u8>, ReadError> {
+        std::fs::read(self.0.join(path)).map_err(|problem| ReadError(problem.to_string()))
     }
 
-    fn list(&self, path: &str) -> Result<Vec<String>, Unreadable> {
+    fn list(&self, path: &str) -> Result<Vec<String>, ReadError> {
         let mut found = Vec::new();
         let mut left = vec![self.0.join(path)];
         while let Some(path) = left.pop() {
             if path.is_dir() {
-                let entries = std::fs::read_dir(&path).map_err(|p| Unreadable(p.to_string()))?;
+                let entries = std::fs::read_dir(&path).map_err(|p| ReadError(p.to_string()))?;
                 left.extend(entries.flatten().map(|entry| entry.path()));
             } else {
                 let inside = path.strip_prefix(&self.0).expect("below");
@@ -40,11 +40,11 @@ impl PlanFiles for Disk {
 }
 
 impl ModelSource for Disk {
-    fn configuration_file(&self, path: &str) -> Result<Vec<u8>, Unreadable> {
+    fn configuration_file(&self, path: &str) -> Result<Vec<u8>, ReadError> {
         self.read(path)
     }
 
-    fn model_directory(&self, path: &str) -> Result<Description, Unreadable> {
+    fn model_directory(&self, path: &str) -> Result<Description, ReadError> {
         described(self, path)
     }
 }

@@ -19,7 +19,7 @@ use crate::plan::history::History;
 use crate::plan::sources::Sources;
 use crate::plan::submission::Submission;
 use crate::templates::library::Library;
-use crate::text::error::{PlanError, Unreadable};
+use crate::text::error::{ReadError, SourceError};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
@@ -35,30 +35,30 @@ impl Folder {
 }
 
 impl PlanFiles for Folder {
-    fn read(&self, path: &str) -> Result<Vec<u8>, Unreadable> {
-        self.0.get(path).cloned().ok_or_else(|| Unreadable("no such file".into()))
+    fn read(&self, path: &str) -> Result<Vec<u8>, ReadError> {
+        self.0.get(path).cloned().ok_or_else(|| ReadError("no such file".into()))
     }
 
-    fn list(&self, path: &str) -> Result<Vec<String>, Unreadable> {
+    fn list(&self, path: &str) -> Result<Vec<String>, ReadError> {
         let prefix = format!("{path}/");
         let below = |name: &&String| path.is_empty() || *name == path || name.starts_with(&prefix);
         let found: Vec<String> = self.0.keys().filter(below).cloned().collect();
-        if found.is_empty() { Err(Unreadable("no such folder".into())) } else { Ok(found) }
+        if found.is_empty() { Err(ReadError("no such folder".into())) } else { Ok(found) }
     }
 }
 
 impl ModelSource for Folder {
-    fn configuration_file(&self, path: &str) -> Result<Vec<u8>, Unreadable> {
+    fn configuration_file(&self, path: &str) -> Result<Vec<u8>, ReadError> {
         self.read(path)
     }
 
-    fn model_directory(&self, path: &str) -> Result<Description, Unreadable> {
+    fn model_directory(&self, path: &str) -> Result<Description, ReadError> {
         described(self, path)
     }
 }
 
 /// A directory of which every file can be read.
-fn described(files: &dyn PlanFiles, path: &str) -> Result<Description, Unreadable> {
+fn described(files: &dyn PlanFiles, path: &str) -> Result<Description, ReadError> {
     let prefix = format!("{path}/");
     let listed = files.list(path)?;
     let names = listed.iter().filter_map(|name| name.strip_prefix(&prefix)).map(str::to_owned);
@@ -66,7 +66,7 @@ fn described(files: &dyn PlanFiles, path: &str) -> Result<Description, Unreadabl
         .gather(|name| Look::There(files.read(&format!("{prefix}{name}")).expect("listed"))))
 }
 
-fn submit(text: &str, files: &Folder, found: &[Backend]) -> Result<Submission, PlanError> {
+fn submit(text: &str, files: &Folder, found: &[Backend]) -> Result<Submission, SourceError> {
     let found: BTreeSet<Backend> = found.iter().copied().collect();
     let plan = Plan::parse(text.as_bytes(), "plan.yaml")?;
     plan.into_submission(&Sources { accelerators: &found, ..sources(files) })

@@ -8,7 +8,7 @@ use crate::plan::document::Plan;
 use crate::plan::files::PlanFiles;
 use crate::plan::request::{Generated, Request, generate};
 use crate::plan::submission::Submission;
-use crate::text::error::{PlanError, Unreadable};
+use crate::text::error::{ReadError, SourceError};
 
 /// A machine in memory: plans see files below `/here`, and `/cache` is the model cache.
 struct Machine(Folder);
@@ -22,24 +22,24 @@ const WHOLE: &str = "\u{3c}\0\0\0\0\0\0\0\
     {\"a\": {\"dtype\": \"F32\", \"shape\": [1], \"data_offsets\": [0,4]}}\0\0\0\0";
 
 impl PlanFiles for Machine {
-    fn read(&self, path: &str) -> Result<Vec<u8>, Unreadable> {
+    fn read(&self, path: &str) -> Result<Vec<u8>, ReadError> {
         self.0.read(path)
     }
-    fn list(&self, path: &str) -> Result<Vec<String>, Unreadable> {
+    fn list(&self, path: &str) -> Result<Vec<String>, ReadError> {
         self.0.list(path)
     }
 }
 
 impl ModelSource for Machine {
-    fn configuration_file(&self, path: &str) -> Result<Vec<u8>, Unreadable> {
+    fn configuration_file(&self, path: &str) -> Result<Vec<u8>, ReadError> {
         self.0.configuration_file(path)
     }
-    fn model_directory(&self, path: &str) -> Result<Description, Unreadable> {
+    fn model_directory(&self, path: &str) -> Result<Description, ReadError> {
         self.0.model_directory(path)
     }
-    fn directory(&self, at: At<'_>) -> Result<Option<Directory>, Unreadable> {
+    fn directory(&self, at: At<'_>) -> Result<Option<Directory>, ReadError> {
         let (root, path) = match at.root {
-            Root::Plan("locked") => return Err(Unreadable("locked: permission denied".into())),
+            Root::Plan("locked") => return Err(ReadError("locked: permission denied".into())),
             Root::Plan(path) => (path.to_owned(), format!("/here/{path}")),
             Root::Cache { model, .. } => (format!("cache/{model}"), format!("/cache/{model}")),
         };
@@ -52,7 +52,7 @@ impl ModelSource for Machine {
         Ok((!entries.is_empty())
             .then(|| Directory { path: path.trim_end_matches('/').into(), entries }))
     }
-    fn first_bytes(&self, file: &str, most: usize) -> Result<Vec<u8>, Unreadable> {
+    fn first_bytes(&self, file: &str, most: usize) -> Result<Vec<u8>, ReadError> {
         let inside = file.strip_prefix("/here/").or_else(|| file.strip_prefix('/'));
         let bytes = self.0.read(inside.unwrap_or_default())?;
         Ok(bytes[..bytes.len().min(most)].to_vec())
@@ -63,11 +63,11 @@ fn machine(files: &[(&str, &str)]) -> Machine {
     Machine(Folder::with(files))
 }
 
-fn plan(text: &str, machine: &Machine) -> Result<Submission, PlanError> {
+fn plan(text: &str, machine: &Machine) -> Result<Submission, SourceError> {
     Plan::parse(text.as_bytes(), "plan.yaml")?.into_submission(&sources(machine))
 }
 
-fn tests(model: &str, weights: &[&str], machine: &Machine) -> Result<Generated, PlanError> {
+fn tests(model: &str, weights: &[&str], machine: &Machine) -> Result<Generated, SourceError> {
     let weights = weights.iter().map(|asked| (*asked).to_owned()).collect();
     let request = Request { models: vec![model.into()], weights, ..Request::default() };
     generate("one", &request.models()?, &sources(machine))
