@@ -1,4 +1,4 @@
-//! Errors on the wire: one shape, and the table of code and status.
+//! Errors of the API: one shape, and the HTTP status of each code.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -7,9 +7,9 @@ use utoipa::ToSchema;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ErrorBody {
     pub code: Code,
-    /// What is wrong and where.
+    /// A description of the error that names the field, file or object.
     pub message: String,
-    /// The next step.
+    /// The suggested next step.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
 }
@@ -21,14 +21,14 @@ pub enum Code {
     Unauthorized,
     Forbidden,
     NotFound,
-    /// The request contradicts what is stored: another body under the same key, a stale lease.
+    /// The request contradicts the stored state: another body under the same key, a stale lease.
     Conflict,
     TooLarge,
-    /// Understood, but not acceptable: a cycle, a duplicate name, an implausible size.
+    /// The request was read, but is not acceptable: a cycle, a duplicate name, an implausible size.
     Unprocessable,
-    /// A queue is full; try again later.
+    /// A queue is full. Try again later.
     Busy,
-    /// The log cannot be written, or the coordinator is stopping.
+    /// The event log cannot be written, or the coordinator is stopping.
     Unavailable,
     Internal,
     /// A code of a newer coordinator.
@@ -37,7 +37,7 @@ pub enum Code {
 }
 
 impl Code {
-    /// HTTP status that goes with it.
+    /// The HTTP status of answers with this code.
     #[must_use]
     pub fn status(self) -> u16 {
         match self {

@@ -1,8 +1,8 @@
-//! Shapes of domain values, for the description of the API only: the domain itself knows no
-//! OpenAPI.
+//! OpenAPI schemas of domain values. The domain itself does not depend on OpenAPI.
 //!
-//! Promise: each shape has exactly the fields of the value that it describes, and says truly
-//! which are required and which may be null. The tests ask the deserializer of the value.
+//! Promise: each schema has exactly the fields of the value that it describes, and states correctly
+//! which fields are required and which may be null. The tests compare it with the deserializer of
+//! the value, in both directions.
 
 use crate::domain::launch::MAX_LIST;
 use serde_json::{Map, Value};
@@ -34,7 +34,7 @@ pub struct AttemptId(pub String);
 #[schema(pattern = "^w(0|[1-9][0-9]{0,8})$", example = "w4")]
 pub struct WorkerId(pub String);
 
-/// SHA-256 of a file's content.
+/// SHA-256 of the content of a file.
 #[derive(ToSchema)]
 #[schema(
     pattern = "^[0-9a-f]{64}$",
@@ -71,7 +71,7 @@ pub struct Tag(pub String);
 )]
 pub struct Path(pub String);
 
-/// A text without a NUL character, as operating systems take them.
+/// A text without a NUL character, which operating systems do not accept.
 #[derive(ToSchema)]
 #[schema(pattern = r"^[^\x00]*$")]
 pub struct Word(pub String);
@@ -101,10 +101,11 @@ impl PartialSchema for Words {
 
 impl ToSchema for Words {}
 
+/// The right of a worker to run an attempt.
 #[derive(ToSchema)]
 pub struct Lease {
     pub attempt: AttemptId,
-    /// Fencing number; only grows.
+    /// Fencing number. Newer leases have higher numbers.
     pub epoch: u64,
 }
 
@@ -121,7 +122,7 @@ pub enum Outcome {
     WorkerLost,
 }
 
-/// What a worker may report of an attempt. The other outcomes are decided by the coordinator.
+/// Outcomes that a worker may report. Only the coordinator decides on the others.
 #[derive(ToSchema)]
 #[schema(rename_all = "snake_case")]
 pub enum ReportableOutcome {
@@ -156,7 +157,7 @@ pub enum Phase {
     Done,
 }
 
-/// What happens to a test when a test that it depends on does not pass.
+/// Consequence for a test if a test that it depends on does not pass.
 #[derive(ToSchema)]
 #[schema(rename_all = "snake_case")]
 pub enum OnFailure {
@@ -183,7 +184,7 @@ pub enum Backend {
     WebNn,
 }
 
-/// Who made a device.
+/// Manufacturer of a device.
 #[derive(ToSchema)]
 #[schema(rename_all = "lowercase")]
 pub enum Vendor {
@@ -206,31 +207,31 @@ pub struct TestSpec {
     pub name: Name,
     #[schema(required = false, nullable = false)]
     pub requirement: Option<Requirement>,
-    /// Higher first.
+    /// Priority. Tests with a higher number run first.
     #[schema(required = false, nullable = false, minimum = -100, maximum = 100)]
     pub priority: Option<i8>,
     #[schema(required = false, nullable = false)]
     pub retries: Option<Retries>,
-    /// Positions of tests of the same run that must end first.
+    /// Positions of tests of the same run that must end before this test starts.
     #[schema(required = false, nullable = false, max_items = 10_000)]
     pub depends_on: Option<Vec<u32>>,
     #[schema(required = false, nullable = false)]
     pub on_failure: Option<OnFailure>,
-    /// How long it is expected to take.
+    /// Expected duration.
     pub expected_ms: Option<u64>,
-    /// Longest wait before the test ends as `expired`; absent: no limit.
+    /// Maximum wait before the test ends as `expired`. Absent: no limit.
     pub expire_after_ms: Option<u64>,
     pub launch: Launch,
 }
 
-/// What a test needs of a worker. Unknown fields are refused. Absent fields ask for nothing,
-/// but for one core.
+/// Requirements of a test on a worker. Unknown fields are refused. An absent field is not a
+/// requirement, except that a test needs one core.
 #[derive(ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Requirement {
     /// Absent: any back-end.
     pub backend: Option<Backend>,
-    /// Thousandths of a core.
+    /// CPU in thousandths of a core.
     #[schema(required = false, nullable = false)]
     pub cpu_milli: Option<u64>,
     #[schema(required = false, nullable = false)]
@@ -241,7 +242,7 @@ pub struct Requirement {
     /// Memory needed on each device.
     #[schema(required = false, nullable = false)]
     pub accelerator_memory_bytes: Option<u64>,
-    /// The devices may be shared with other tests that allow it.
+    /// Whether the devices may be shared with other tests that allow it.
     #[schema(required = false, nullable = false)]
     pub share_accelerator: Option<bool>,
     pub vendor: Option<Vendor>,
@@ -256,27 +257,27 @@ pub struct Requirement {
     pub tags: Option<Vec<Tag>>,
 }
 
-/// How often a test is tried again.
+/// Maximum numbers of further attempts.
 #[derive(ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Retries {
-    /// After the test itself failed.
+    /// Further attempts after a failure of the test itself.
     #[schema(required = false, nullable = false, maximum = 255)]
     pub failed: Option<u8>,
-    /// After an infrastructure error.
+    /// Further attempts after an infrastructure error.
     #[schema(required = false, nullable = false, maximum = 255)]
     pub infrastructure: Option<u8>,
 }
 
-/// How a test is run. At most 64 KiB of JSON; unknown fields are refused.
+/// Specifies how a test is run. At most 64 KiB of JSON. Unknown fields are refused.
 #[derive(ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Launch {
     pub run: Program,
-    /// Placed in the working directory before the start.
+    /// Files that are placed in the working directory before the start.
     #[schema(required = false, nullable = false, max_items = 1024)]
     pub files: Option<Vec<File>>,
-    /// Directories without files that are made in the working directory.
+    /// Empty directories that are created in the working directory.
     #[schema(required = false, nullable = false, max_items = 1024)]
     pub directories: Option<Vec<Path>>,
     #[schema(required = false, nullable = false)]
@@ -286,30 +287,29 @@ pub struct Launch {
     pub env: Option<BTreeMap<Variable, Word>>,
     #[schema(required = false, nullable = false)]
     pub isolation: Option<Isolation>,
-    /// Back-end that the test is about; decides which devices it sees.
+    /// Back-end that the test uses. It decides which devices the test sees.
     pub backend: Option<Backend>,
-    /// Limit on the whole time; 600000 when absent.
+    /// Timeout of the attempt; 600000 if absent.
     #[schema(required = false, nullable = false, minimum = 1)]
     pub timeout_ms: Option<u64>,
-    /// Limit on the time without output; absent: none.
+    /// Maximum time without output. Absent: no limit.
     pub silence_ms: Option<u64>,
-    /// Time between SIGTERM and SIGKILL; 10000 when absent.
+    /// Time between SIGTERM and SIGKILL; 10000 if absent.
     #[schema(required = false, nullable = false)]
     pub grace_ms: Option<u64>,
     pub junit: Option<Junit>,
-    /// Files that the test leaves in its directory for tests that depend on it.
+    /// Files in its directory that the test leaves for dependent tests.
     #[schema(required = false, nullable = false, max_items = 1024)]
     pub artifacts: Option<Vec<Path>>,
-    /// Files of other tests of the run, placed before the start.
+    /// Files of other tests of the run that are placed in the directory before the start.
     #[schema(required = false, nullable = false, max_items = 1024)]
     pub inputs: Option<Vec<Input>>,
-    /// Facts for reports: model, family, batch, ….
+    /// Labels for reports: model, family, batch, ….
     #[schema(required = false, nullable = false)]
     pub labels: Option<BTreeMap<String, String>>,
 }
 
-/// JUnit XML that the test writes: its path, or the path with the number of cases that it must
-/// have at least.
+/// JUnit XML file that the test writes: its path, or its path and the minimum number of cases.
 #[derive(ToSchema)]
 #[serde(untagged)]
 pub enum Junit {
@@ -322,24 +322,24 @@ pub enum Junit {
     },
 }
 
-/// What is started.
+/// The program that is started.
 #[derive(ToSchema)]
 #[schema(rename_all = "snake_case")]
 pub enum Program {
-    /// A Python script among `files` that speaks the test protocol.
+    /// A Python script in `files` that uses the test protocol.
     #[schema(title = "ScriptProgram")]
     Script(Path),
-    /// A command, judged by its exit code.
+    /// A command. Its exit code decides on the outcome.
     #[schema(title = "CommandProgram")]
     Command(Words),
 }
 
-/// Where Python and its packages come from: `"system"` (what the worker has), or packages.
+/// Origin of Python and its packages: `"system"` (those of the worker), or a list of packages.
 #[derive(ToSchema)]
 #[schema(rename_all = "snake_case")]
 pub enum Environment {
     System,
-    /// One virtual environment for each distinct set of requirements.
+    /// A virtual environment with these packages. Tests with equal lists share it.
     #[schema(title = "PackagesEnvironment")]
     Packages(Packages),
 }
@@ -350,15 +350,16 @@ pub struct Packages {
     /// PEP 508 requirements.
     #[schema(max_items = 1024)]
     pub requirements: Vec<String>,
-    /// Wheels that were uploaded, installed too.
+    /// Uploaded wheels that are also installed.
     #[schema(required = false, nullable = false, max_items = 1024)]
     pub wheels: Option<Vec<File>>,
-    /// Constraint on Python's version; absent: any.
+    /// Constraint on the version of Python. Absent: any version.
     #[schema(example = ">=3.10")]
     pub python: Option<String>,
 }
 
-/// Whether a script may be forked from an interpreter that has imported the packages.
+/// Whether a script runs in a new interpreter (`cold`) or may be forked from one that has already
+/// imported the packages (`warm`).
 #[derive(ToSchema)]
 #[schema(rename_all = "snake_case")]
 pub enum Isolation {
@@ -370,10 +371,10 @@ pub enum Isolation {
 #[serde(deny_unknown_fields)]
 pub struct File {
     pub path: Path,
-    /// Of a file that was uploaded.
+    /// Digest of the content. The file must have been uploaded.
     pub sha256: Sha256,
     pub size_bytes: u64,
-    /// Whether it can be started as a program; absent: it cannot.
+    /// Whether the file can be started as a program; false if absent.
     #[schema(required = false, nullable = false)]
     pub executable: Option<bool>,
 }
@@ -386,18 +387,18 @@ pub struct Input {
     pub test: u32,
     /// One of its artifacts.
     pub artifact: Path,
-    /// Where it is placed in the directory of the attempt.
+    /// Path below the directory of the attempt at which the file is placed.
     pub path: Path,
 }
 
-/// What a worker offers.
+/// Hardware and software of a worker.
 #[derive(ToSchema)]
 pub struct Capability {
     #[schema(example = "linux")]
     pub os: ShortName,
     #[schema(example = "x86_64")]
     pub arch: ShortName,
-    /// Thousandths of a core.
+    /// CPU in thousandths of a core.
     #[schema(minimum = 1, maximum = 16_384_000)]
     pub cpu_milli: u64,
     #[schema(minimum = 1, maximum = 1_125_899_906_842_624_u64)]
@@ -411,7 +412,7 @@ pub struct Capability {
     pub accelerators: Option<Vec<Accelerator>>,
     #[schema(required = false, nullable = false, max_items = 64)]
     pub tags: Option<Vec<Tag>>,
-    /// Devices that could not be looked for, with the reasons. There may be such devices.
+    /// Kinds of devices whose detection failed, with the reasons. The worker may have such devices.
     #[schema(required = false, nullable = false)]
     pub detection_errors: Option<Vec<String>>,
 }
@@ -419,7 +420,7 @@ pub struct Capability {
 /// One device of a worker.
 #[derive(ToSchema)]
 pub struct Accelerator {
-    /// Position in the list of the vendor's tool; unique on a worker.
+    /// Position in the list of the tool of the vendor. Unique on a worker.
     #[schema(maximum = 65535)]
     pub index: u16,
     pub vendor: Vendor,
@@ -429,18 +430,18 @@ pub struct Accelerator {
     pub backend: Backend,
     #[schema(required = false, nullable = false)]
     pub architecture: Option<String>,
-    /// 0 when it is unknown.
+    /// 0 if the memory is unknown.
     #[schema(required = false, nullable = false, maximum = 1_125_899_906_842_624_u64)]
     pub memory_bytes: Option<u64>,
 }
 
-/// What a worker lacks. `kind` names the demand, and further fields say what is needed and
-/// what the worker has.
+/// A requirement that a worker does not meet. `kind` names the requirement; further fields state the
+/// required and the available value.
 #[derive(ToSchema)]
 pub struct Lacks {
     #[schema(example = "memory_bytes")]
     pub kind: String,
-    /// Everything else that it lacks, in the same form.
+    /// The other requirements that the worker does not meet, in the same form.
     #[schema(value_type = Option<Vec<Object>>, required = false, nullable = false)]
     pub also: Option<Vec<Map<String, Value>>>,
 }

@@ -1,34 +1,37 @@
-//! Output of attempts, and files.
+//! Output of attempts, and blobs.
 //!
-//! `POST /api/v1/attempts/{attempt}/log?epoch=&offset=` appends raw bytes while the attempt
-//! runs; `GET /api/v1/attempts/{attempt}/log?offset=` reads;
-//! `GET /api/v1/attempts/{attempt}/log/stream?offset=` follows as server-sent events
-//! (`output` with base64-free UTF-8 text in JSON, `end`). `PUT|GET|HEAD /api/v1/blobs/{sha256}`.
+//! `POST /api/v1/attempts/{attempt}/log?epoch=&offset=` appends raw bytes while the attempt runs,
+//! `GET /api/v1/attempts/{attempt}/log?offset=` reads them, and
+//! `GET /api/v1/attempts/{attempt}/log/stream?offset=` follows them as server-sent events: `output`
+//! with text in JSON, and at the end `end`. `PUT|GET|HEAD /api/v1/blobs/{sha256}` transfers blobs.
 
 use crate::domain::id::Epoch;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-/// Output up to this size travels inside the report.
+/// Maximum size of output that is sent inside the report, in bytes.
 pub const MAX_INLINE_BYTES: usize = 4096;
-/// Kept of an attempt's output: so much from the beginning and so much from the end.
+/// Size of the beginning of the output that is kept, in bytes.
 pub const HEAD_BYTES: usize = 512 * 1024;
+/// Size of the end of the output that is kept, in bytes.
 pub const TAIL_BYTES: usize = 512 * 1024;
 
 /// Answer to an append.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Appended {
-    /// Where the next piece belongs.
+    /// Offset of the next piece.
     pub offset: u64,
 }
 
 /// Data of one `output` event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct OutputPiece {
-    /// First byte of the output that it stands for, and the first behind it. What is not
-    /// UTF-8 is replaced, so the text may have another length.
+    /// Position of the first byte of the piece in the output.
     pub offset: u64,
+    /// Position after the last byte of the piece.
     pub next: u64,
+    /// The piece as text. Bytes that are not UTF-8 are replaced, so the length may differ from
+    /// `next - offset`.
     pub text: String,
 }
 
@@ -36,10 +39,10 @@ pub struct OutputPiece {
 #[derive(Debug, Clone, Serialize, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct AppendQuery {
-    /// Of the lease that the attempt runs under.
+    /// Epoch of the lease that the attempt runs under.
     #[param(value_type = u64)]
     pub epoch: Epoch,
-    /// Bytes of output before this piece.
+    /// Number of bytes of output before this piece.
     pub offset: u64,
 }
 
@@ -47,7 +50,7 @@ pub struct AppendQuery {
 #[derive(Debug, Clone, Default, Serialize, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct OffsetQuery {
-    /// First byte wanted; absent: from the beginning.
+    /// Position of the first byte to return; 0 if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub offset: Option<u64>,
 }

@@ -1,6 +1,6 @@
 //! Reports over the results database.
 //!
-//! `GET /api/v1/report?since_ms=&run=&limit=`. The same rows serve table, JSON and CSV.
+//! `GET /api/v1/report?since_ms=&run=&limit=`. Table, JSON and CSV show the same rows.
 
 use crate::api::schema;
 use crate::domain::id::{RunId, TestId};
@@ -11,13 +11,14 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use utoipa::{IntoParams, ToSchema};
 
-/// Most rows of one report.
+/// Maximum number of rows of one report.
 pub const MAX_ROWS: u32 = 100_000;
 
+/// A report about the tests of runs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ReportView {
     pub schema: u32,
-    /// Absent when the report is about one run.
+    /// Earliest time of submission of the runs. Absent if the report is not limited by it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<u64>)]
     pub since: Option<Timestamp>,
@@ -25,36 +26,40 @@ pub struct ReportView {
     pub runs: Vec<RunId>,
     pub totals: Totals,
     pub rows: Vec<ReportRow>,
-    /// True when `rows` was cut at the limit.
+    /// Whether `rows` was cut at the limit.
     pub truncated: bool,
 }
 
+/// Counts over all tests of the report, including those whose rows were cut.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Totals {
     pub tests: u64,
+    /// Tests that have ended, by outcome.
     #[schema(value_type = BTreeMap<String, u64>)]
     pub outcomes: BTreeMap<Outcome, u64>,
-    /// Of those that ended in `error`, by class.
+    /// Tests that ended as `error`, by class.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schema(value_type = BTreeMap<String, u64>)]
     pub errors: BTreeMap<Class, u64>,
+    /// Tests that passed after a failed attempt. `outcomes` counts them as passed.
     pub flaky: u64,
-    /// Blocked, waiting or leased.
+    /// Tests that have not ended: blocked, waiting or leased.
     pub pending: u64,
     pub attempts: u64,
+    /// Results that arrived too late to count.
     pub late_results: u64,
-    /// Tests of which every case was skipped; counted as skipped in `outcomes` too.
+    /// Tests of which every case was skipped. `outcomes` counts them as skipped, too.
     #[serde(default)]
     pub all_skipped: u64,
-    /// Of all JUnit files together.
+    /// Cases of all JUnit files.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cases: Option<Cases>,
-    /// Tests that have cases.
+    /// Tests with a JUnit file.
     #[serde(default)]
     pub tests_with_cases: u64,
 }
 
-/// Cases of JUnit files.
+/// Counts of the cases of JUnit files.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Cases {
     pub total: u64,
@@ -62,7 +67,7 @@ pub struct Cases {
     pub failed: u64,
     pub errors: u64,
     pub skipped: u64,
-    /// Of those that passed: only at a rerun.
+    /// Cases that passed only when they were run again. `passed` counts them, too.
     #[serde(default)]
     pub flaky: u64,
 }
@@ -79,16 +84,17 @@ impl Cases {
     }
 }
 
+/// One test. Everything that is about an attempt is about the last one, except `first_attempt`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ReportRow {
     #[schema(value_type = schema::TestId)]
     pub test: TestId,
     pub name: String,
-    /// Absent: not done.
+    /// Absent if the test has not ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<schema::Outcome>)]
     pub outcome: Option<Outcome>,
-    /// Of a test that is not done, when a coordinator was asked: only it knows.
+    /// Phase of a test that has not ended. Only a coordinator knows it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<schema::Phase>)]
     pub phase: Option<Phase>,
@@ -97,7 +103,9 @@ pub struct ReportRow {
     pub class: Option<Class>,
     #[serde(default)]
     pub flaky: bool,
+    /// Number of attempts that have ended.
     pub attempts: u16,
+    /// Name of the worker.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub worker: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -108,34 +116,34 @@ pub struct ReportRow {
     pub finished_at: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub message: String,
-    /// What became of the first attempt, when it was not the last.
+    /// How the first attempt ended, if there were several.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_attempt: Option<String>,
-    /// Of the JUnit file of the final attempt.
+    /// Cases of the JUnit file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cases: Option<Cases>,
-    /// Where the weights of a model's test came from, as its last attempt reported: `folder` (the
-    /// model's own), `cache`, `hub` or `random`. The label of that name says what was asked for.
+    /// Origin of the weights of the model, as the attempt reported it: `folder` (the directory of the
+    /// model), `cache`, `hub` or `random`. The label `weights` states the requested origin.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(example = "random")]
     pub weights: Option<String>,
     pub labels: BTreeMap<String, String>,
-    /// How the final attempt was started: `warm` or `cold`; absent for plain commands.
+    /// How the attempt was started: `warm` or `cold`; absent for plain commands.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub isolation: String,
-    /// Devices that the final attempt held.
+    /// Devices that the attempt held.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub devices: Vec<String>,
-    /// Versions, threads, slots of the worker and memory of the final attempt.
+    /// Versions, threads, memory, and slots of the worker.
     #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
     #[schema(value_type = Object)]
     pub environment: serde_json::Map<String, serde_json::Value>,
-    /// Of the final attempt.
+    /// Metrics in the order of their names.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub metrics: Vec<MetricSummary>,
 }
 
-/// Percentiles over the raw values (nearest rank), computed by the database.
+/// Summary of the values of a metric. Percentiles are by nearest rank over the raw values.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct MetricSummary {
     pub name: String,
@@ -148,16 +156,18 @@ pub struct MetricSummary {
     pub max: f64,
 }
 
+/// Query of a report: one run, the runs since a time, or all runs.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct ReportQuery {
-    /// Runs submitted at this time or later; ignored when `run` is given.
+    /// Earliest time of submission, in milliseconds since 1970. Ignored if `run` is given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since_ms: Option<u64>,
+    /// The only run of the report.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[param(value_type = Option<schema::RunId>)]
     pub run: Option<RunId>,
-    /// Maximum number of rows; 100,000 when absent.
+    /// Maximum number of rows; 100,000 if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[param(minimum = 1, maximum = 100_000)]
     pub limit: Option<u32>,

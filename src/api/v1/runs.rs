@@ -1,8 +1,8 @@
-//! Submissions.
+//! Runs: submit, list, cancel.
 //!
-//! `POST /api/v1/runs` (header `Idempotency-Key` makes a repeat harmless),
-//! `POST /api/v1/runs/{run}/tests` for further parts, `GET /api/v1/runs`,
-//! `GET /api/v1/runs/{run}`, `POST /api/v1/runs/{run}/cancel`.
+//! `POST /api/v1/runs` (with the header `Idempotency-Key`, a repeat is harmless),
+//! `POST /api/v1/runs/{run}/tests` for further parts, `GET /api/v1/runs`, `GET /api/v1/runs/{run}`,
+//! `POST /api/v1/runs/{run}/cancel`.
 
 use crate::api::schema;
 use crate::domain::id::{RunId, WorkerId};
@@ -15,58 +15,66 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use utoipa::ToSchema;
 
-/// Longest `Idempotency-Key`.
+/// Maximum length of an `Idempotency-Key`, in bytes.
 pub const MAX_KEY_BYTES: usize = 128;
 
+/// A run, or its first part.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct SubmitRun {
     #[schema(value_type = schema::Name)]
     pub name: Box<str>,
-    /// The first part, which may be all.
+    /// The tests of the first part, which may be the whole run.
     #[schema(value_type = Vec<schema::TestSpec>)]
     pub tests: Vec<Arc<TestSpec>>,
-    /// More parts follow; the run cannot end before the last one.
+    /// Whether more parts follow. The run cannot end before its last part.
     #[serde(default)]
     pub more: bool,
-    /// No other workers than the present ones will come: what none of them can run is
-    /// skipped with the reason, instead of waiting.
+    /// Whether no further workers will register. Tests that none of the present workers can run
+    /// are then skipped with the reason, instead of waiting.
     #[serde(default)]
     pub closed_world: bool,
 }
 
+/// A further part of a run.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct AddTests {
-    /// Counts from 1 (the submission is part 0); a repeat of a stored part is harmless.
+    /// Number of the part. The submission is part 0, so this counts from 1. A repeat of a stored part
+    /// is harmless.
     pub part: u32,
     #[schema(value_type = Vec<schema::TestSpec>)]
     pub tests: Vec<Arc<TestSpec>>,
+    /// Whether more parts follow.
     #[serde(default)]
     pub more: bool,
 }
 
+/// Answer to a submission or a further part.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Submitted {
     pub schema: u32,
     #[schema(value_type = schema::RunId)]
     pub run: RunId,
-    /// Tests of the run so far.
+    /// Number of tests of the run so far.
     pub tests: u32,
-    /// True when this very submission was stored before.
+    /// Whether this submission had been stored before.
     pub repeated: bool,
-    /// Requirements that no known worker meets. The tests wait.
+    /// Requirements that no known worker meets. Their tests wait.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unschedulable: Vec<Unschedulable>,
 }
 
+/// A requirement that no known worker meets.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Unschedulable {
-    /// Name of the first test with this requirement, and how many share it.
+    /// Name of the first test with this requirement.
     pub test: String,
+    /// Number of tests with this requirement.
     pub tests: u32,
-    /// Workers that came closest, with what they lack; empty: no worker is known.
+    /// The workers that lack least. Empty if no worker is known.
     pub nearest: Vec<Miss>,
 }
 
+/// A worker that does not meet a requirement.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Miss {
     #[schema(value_type = schema::WorkerId)]
@@ -92,28 +100,30 @@ pub struct RunView {
     pub counts: RunCounts,
 }
 
-/// Tests by where they stand; they add up to `total`.
+/// Numbers of tests by their state. `blocked`, `waiting`, `leased` and `done` add up to `total`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RunCounts {
     pub total: u32,
     pub blocked: u32,
     pub waiting: u32,
     pub leased: u32,
+    /// Tests that have ended, by outcome.
     #[schema(value_type = BTreeMap<String, u32>)]
     pub done: BTreeMap<Outcome, u32>,
-    /// Passed after a failed attempt; counted in `done.passed` too.
+    /// Tests that passed after a failed attempt. `done.passed` counts them, too.
     pub flaky: u32,
-    /// Waiting tests whose requirement no active worker meets; counted in `waiting` too.
+    /// Waiting tests whose requirement no active worker meets. `waiting` counts them, too.
     pub unschedulable: u32,
 }
 
+/// Answer to a cancellation.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Cancelled {
     pub schema: u32,
     #[schema(value_type = schema::RunId)]
     pub run: RunId,
-    /// Tests that ended by this request at once.
+    /// Number of tests that ended at once.
     pub ended: u32,
-    /// Tests that a worker is still stopping.
+    /// Number of tests that workers are stopping.
     pub stopping: u32,
 }

@@ -1,13 +1,13 @@
-//! Templates that were added to the coordinator.
+//! Templates that users added to the coordinator.
 //!
-//! `POST /api/v1/templates`, `GET /api/v1/templates`, `GET /api/v1/templates/history`. A
-//! text itself is a file: `GET /api/v1/blobs/{sha256}`.
+//! `POST /api/v1/templates`, `GET /api/v1/templates`, `GET /api/v1/templates/history`. The text of a
+//! template is a blob: `GET /api/v1/blobs/{sha256}`.
 
 use crate::domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-/// Texts to add. All are taken, or none.
+/// Templates to add. All of them are added, or none.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct AddTemplates {
     pub templates: Vec<NewTemplate>,
@@ -15,7 +15,7 @@ pub struct AddTemplates {
 
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct NewTemplate {
-    /// Where it stands, such as `vlm/test.py.j2`.
+    /// Path of the template, e.g. `vlm/test.py.j2`.
     #[schema(example = "vlm/test.py.j2")]
     pub path: String,
     pub text: String,
@@ -30,13 +30,13 @@ pub struct AddedTemplates {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct AddedTemplate {
     pub path: String,
-    /// Counts from 1.
+    /// Version of the template at this path. Versions count from 1.
     pub version: u32,
-    /// False: this is the text that was there already.
+    /// Whether the version is new. If not, it already had this text.
     pub new: bool,
 }
 
-/// In order of path; a history the newest first.
+/// Templates in the order of their paths. In a history, the newest version is the first.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct TemplateList {
     pub schema: u32,
@@ -47,9 +47,9 @@ pub struct TemplateList {
 pub struct TemplateView {
     pub path: String,
     pub version: u32,
-    /// Of the text.
+    /// SHA-256 of the text.
     pub sha256: String,
-    /// Who added it.
+    /// The user who added the version.
     pub user: String,
     #[schema(value_type = u64)]
     pub added_at: Timestamp,
@@ -58,7 +58,7 @@ pub struct TemplateView {
 #[derive(Debug, Clone, Default, Serialize, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct TemplateQuery {
-    /// One path; all when absent.
+    /// The path of a template. If absent, the history has all templates.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
 }

@@ -1,4 +1,4 @@
-//! Tests and attempts.
+//! Tests and their attempts.
 //!
 //! `GET /api/v1/tests?run=&outcome=&phase=&name=&cursor=&limit=`, `GET /api/v1/tests/{test}`,
 //! `GET /api/v1/tests/{test}/why`, `GET /api/v1/attempts?run=&worker=&outcome=&cursor=&limit=`,
@@ -29,7 +29,7 @@ pub struct TestView {
     pub class: Option<Class>,
     #[serde(default)]
     pub flaky: bool,
-    /// Attempts so far.
+    /// Number of attempts so far.
     pub attempts: u16,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
@@ -40,8 +40,8 @@ pub struct TestView {
 }
 
 impl TestView {
-    /// How it ended, in one sentence; none while it has not. `earlier` are its attempts before
-    /// the last.
+    /// Describes how the test ended, in one sentence. `None` while it has not ended. `earlier` are
+    /// the attempts before the last one.
     #[must_use]
     pub fn ending(&self, earlier: &[AttemptView]) -> Option<String> {
         let mut text = format!("done: {}", self.outcome?.words());
@@ -85,7 +85,8 @@ pub struct AttemptView {
 }
 
 impl AttemptView {
-    /// `attempt 1: worker b was lost`, `attempt 1: failed: exit code 3`
+    /// Describes how the attempt ended, e.g. `attempt 1: worker b was lost` or
+    /// `attempt 1: failed: exit code 3`.
     #[must_use]
     pub fn ending(&self) -> String {
         let number = self.attempt.number;
@@ -99,7 +100,7 @@ impl AttemptView {
     }
 }
 
-/// What the worker tells about an attempt beyond its outcome. Kept as it came.
+/// Details of an attempt, as the worker reported them.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(default)]
 pub struct AttemptDetail {
@@ -108,10 +109,10 @@ pub struct AttemptDetail {
     /// Signal that ended the process.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub signal: Option<i32>,
-    /// One line for people.
+    /// One line for people that explains the outcome.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub message: String,
-    /// `warm` or `cold`, empty for plain commands.
+    /// How the attempt was started: `warm` or `cold`; empty for plain commands.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub isolation: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -119,7 +120,7 @@ pub struct AttemptDetail {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<u64>)]
     pub cpu_ms: Option<Millis>,
-    /// Between grant and start of the program: files, environment.
+    /// Time from the grant of the lease to the start of the program, for files and environment.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<u64>)]
     pub set_up_ms: Option<Millis>,
@@ -129,67 +130,72 @@ pub struct AttemptDetail {
     pub metrics: Vec<Metric>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub checks: Vec<Check>,
-    /// Versions and devices: the script's `environment` line and the worker's record.
+    /// Versions and devices: the `environment` line of the script, completed by the worker.
     #[serde(skip_serializing_if = "serde_json::Map::is_empty")]
     #[schema(value_type = Object)]
     pub environment: serde_json::Map<String, serde_json::Value>,
-    /// The script's `result` line.
+    /// The `result` line of the script.
     #[serde(skip_serializing_if = "serde_json::Map::is_empty")]
     #[schema(value_type = Object)]
     pub result: serde_json::Map<String, serde_json::Value>,
-    /// Cases of a JUnit file: counts, and the names of what failed.
+    /// Counts of the cases of a JUnit file, and the names of the failed cases.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub junit: Option<JunitSummary>,
-    /// Devices that were held.
+    /// Devices that the attempt held.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub devices: Vec<String>,
-    /// Output up to `logs::MAX_INLINE_BYTES`; longer output is a blob.
+    /// Output of at most 4096 bytes. Longer output is a blob, see `log`.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub output: String,
+    /// The blob with the output.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub log: Option<LogRef>,
-    /// Of an attempt that passed.
+    /// Files that the attempt leaves for dependent tests. Empty unless it passed.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub artifacts: Vec<Artifact>,
 }
 
-/// A file that a test hands on, stored as a blob.
+/// A file that a test leaves for dependent tests, stored as a blob.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Artifact {
-    /// Path in the directory of the attempt.
+    /// Path below the directory of the attempt.
     pub name: String,
     pub sha256: String,
     pub size_bytes: u64,
-    /// Whether it can be started as a program.
+    /// Whether the file can be started as a program.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub executable: bool,
 }
 
+/// The output of an attempt, stored as a blob.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct LogRef {
     pub sha256: String,
     pub size_bytes: u64,
-    /// Bytes that the program wrote in all; more than `size_bytes` when the middle was cut.
+    /// Number of bytes that the program wrote. It exceeds `size_bytes` if the middle was cut out.
     pub written_bytes: u64,
 }
 
+/// A phase of a test script, such as the loading of the model.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct PhaseRecord {
     pub name: String,
-    /// Absent: begun, not ended.
+    /// Duration. Absent if the phase began and did not end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seconds: Option<f64>,
 }
 
+/// The values of a metric that a test measured.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Metric {
     pub name: String,
     pub unit: String,
     pub better: Better,
-    /// Raw and finite.
+    /// The raw values. All of them are finite.
     pub values: Vec<f64>,
 }
 
+/// The direction in which a metric improves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Better {
@@ -197,6 +203,7 @@ pub enum Better {
     Higher,
 }
 
+/// A check of a test, such as the comparison with a reference.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Check {
     pub name: String,
@@ -209,36 +216,38 @@ pub struct Check {
     pub message: String,
 }
 
+/// Counts of the cases of a JUnit file.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct JunitSummary {
     pub tests: u32,
     pub failures: u32,
     pub errors: u32,
     pub skipped: u32,
-    /// Of those that passed: only at a rerun.
+    /// Cases that passed only when they were run again. They count as passed.
     #[serde(default)]
     pub flaky: u32,
-    /// At most 100.
+    /// Names of the failed cases, at most 100.
     pub failed: Vec<String>,
-    /// Why the first of them failed, in one line, where the file says so.
+    /// Why the first of them failed, in one line. Empty if the file does not state it.
     #[serde(default)]
     pub reason: String,
 }
 
 impl JunitSummary {
-    /// Cases that failed or ended in an error.
+    /// Number of cases that failed or ended in an error.
     #[must_use]
     pub fn broken(&self) -> u32 {
         self.failures.saturating_add(self.errors)
     }
 
+    /// Number of cases that passed.
     #[must_use]
     pub fn passed(&self) -> u32 {
         self.tests.saturating_sub(self.broken()).saturating_sub(self.skipped)
     }
 }
 
-/// Why a test stands where it stands.
+/// Explanation of the state of a test.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Why {
     pub schema: u32,
@@ -247,30 +256,32 @@ pub struct Why {
     pub name: String,
     #[schema(value_type = schema::Phase)]
     pub phase: Phase,
-    /// One sentence.
+    /// The explanation in one sentence.
     pub summary: String,
-    /// Dependencies that are not done, at most 20.
+    /// Dependencies that have not ended, at most 20.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schema(value_type = Vec<schema::TestId>)]
     pub blocked_by: Vec<TestId>,
-    /// For a waiting test: every worker (at most 1,000), with what it lacks.
+    /// For a waiting test: the workers, at most 1,000.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub workers: Vec<WhyWorker>,
 }
 
+/// Whether a worker can run a waiting test.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct WhyWorker {
     #[schema(value_type = schema::WorkerId)]
     pub worker: WorkerId,
     pub name: String,
-    /// Absent: it suits, and is busy.
+    /// The unmet requirements. Absent if the worker can run the test, but is busy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<schema::Lacks>)]
     pub lacks: Option<Lacks>,
+    /// `lacks` in words.
     pub explanation: String,
 }
 
-/// Query of the list of tests. Filters are joined by "and".
+/// Query of the list of tests. Conditions are joined by "and".
 #[derive(Debug, Clone, Default, Serialize, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct TestQuery {
@@ -283,20 +294,20 @@ pub struct TestQuery {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[param(value_type = Option<schema::Phase>)]
     pub phase: Option<Phase>,
-    /// Part of the name.
+    /// Part of the name, in lower or upper case.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// `next` of the page before.
+    /// `next` of the previous page.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[param(value_type = Option<schema::TestId>)]
     pub cursor: Option<String>,
-    /// Maximum number of entries of the page; 100 when absent.
+    /// Maximum number of entries of the page; 100 if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[param(minimum = 1, maximum = 10_000)]
     pub limit: Option<u32>,
 }
 
-/// Query of the list of attempts. Filters are joined by "and".
+/// Query of the list of attempts. Conditions are joined by "and".
 #[derive(Debug, Clone, Default, Serialize, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct AttemptQuery {
@@ -312,11 +323,11 @@ pub struct AttemptQuery {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[param(value_type = Option<schema::Outcome>)]
     pub outcome: Option<Outcome>,
-    /// `next` of the page before.
+    /// `next` of the previous page.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[param(value_type = Option<schema::AttemptId>)]
     pub cursor: Option<String>,
-    /// Maximum number of entries of the page; 100 when absent.
+    /// Maximum number of entries of the page; 100 if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[param(minimum = 1, maximum = 10_000)]
     pub limit: Option<u32>,

@@ -1,6 +1,6 @@
-//! Workers.
+//! Workers: register, send heartbeats, list, drain, leave.
 //!
-//! `POST /api/v1/workers` (register, also after every restart of either side),
+//! `POST /api/v1/workers` (register, also after a restart of the worker or the coordinator),
 //! `POST /api/v1/workers/{worker}/heartbeat`, `GET /api/v1/workers`,
 //! `GET /api/v1/workers/{worker}`, `POST /api/v1/workers/{worker}/drain`,
 //! `POST /api/v1/workers/{worker}/resume`, `POST /api/v1/workers/{worker}/leave`.
@@ -14,20 +14,22 @@ use std::sync::Arc;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-/// Longest `place` of a registration.
+/// Maximum length of `place` in a registration, in bytes.
 pub const MAX_PLACE_BYTES: usize = 128;
 
+/// Registration of a worker.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Register {
-    /// Kept in the worker's directory: the same worker again gets the same id.
+    /// Key that the worker keeps in its work directory. A worker that registers again with the same
+    /// key gets the same id.
     #[schema(value_type = String, format = "uuid")]
     pub key: Uuid,
-    /// New with every process.
+    /// Identifies the process of the worker. It is new for every process.
     #[schema(value_type = String, format = "uuid")]
     pub incarnation: Uuid,
-    /// Names the work directory on its machine, at most 128 bytes. While a process is active,
-    /// another one with the same key takes its place only from the same place, where the first
-    /// one must have ended; without a place, after the first one was silent for `lease_ms`.
+    /// Identifies the work directory on its machine, at most 128 bytes. While a process is active,
+    /// another process with the same key replaces it only from the same place, where the first one
+    /// must have exited; or, without a place, after the first one was silent for `lease_ms`.
     #[serde(default)]
     #[schema(value_type = String, max_length = 128)]
     pub place: Box<str>,
@@ -35,55 +37,60 @@ pub struct Register {
     pub name: Box<str>,
     #[schema(value_type = schema::Capability)]
     pub capability: Arc<Capability>,
-    /// Leases that run here or have a result waiting to be sent. Every other lease of
-    /// this worker is given up as lost.
+    /// Leases that run on the worker, or whose results it still has to report. All other leases of
+    /// the worker are treated as lost.
     #[serde(default)]
     #[schema(value_type = Vec<schema::Lease>)]
     pub holding: Vec<LeaseId>,
+    /// Version of dtf.
     pub version: String,
 }
 
+/// Answer to a registration.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Registered {
     #[schema(value_type = schema::WorkerId)]
     pub worker: WorkerId,
-    /// How often to send a heartbeat, and how long a silent worker keeps its leases.
+    /// The interval of heartbeats.
     #[schema(value_type = u64)]
     pub heartbeat_ms: Millis,
+    /// The time after which a silent worker loses its leases.
     #[schema(value_type = u64)]
     pub lease_ms: Millis,
-    /// Highest notice number so far. A worker that has received a higher one knows it from
-    /// another log, which is gone: it counts from the start again.
+    /// Number of the latest notice. A worker that has received a higher number has it from an event
+    /// log that no longer exists, and must count from 0 again.
     #[schema(value_type = u64)]
     pub epoch: Epoch,
-    /// Of `holding`: no longer this worker's. Stop what runs; results that are there may still
-    /// be reported, and are kept as late ones.
+    /// Leases of `holding` that the worker has lost. It must stop their attempts. Results that it
+    /// already has may still be reported, and are kept as late results.
     #[schema(value_type = Vec<schema::Lease>)]
     pub stale: Vec<LeaseId>,
-    /// Of `holding`: still this worker's, with the seat that each is in.
+    /// Leases of `holding` that the worker still has.
     #[schema(value_type = Vec<schema::Lease>)]
     pub kept: Vec<LeaseId>,
 }
 
+/// Sign of life of a worker.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Heartbeat {
     #[schema(value_type = String, format = "uuid")]
     pub incarnation: Uuid,
-    /// Highest notice number received so far.
+    /// Number of the latest notice that the worker has received.
     #[schema(value_type = u64)]
     pub received: Epoch,
-    /// Everything held: running, ahead, or with a result not yet acknowledged.
+    /// All leases of the worker: running, taken ahead, or with a result that was not acknowledged.
     #[schema(value_type = Vec<schema::Lease>)]
     pub holding: Vec<LeaseId>,
-    /// It wants no more leases, by itself: the same as a drain from outside.
+    /// Whether the worker wants no more leases. It has the same effect as a drain by a user.
     #[serde(default)]
     pub draining: bool,
 }
 
+/// Answer to a heartbeat.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct HeartbeatAnswer {
-    /// Of `holding`: no longer this worker's. Stop what runs; results that are there may still
-    /// be reported, and are kept as late ones.
+    /// Leases of `holding` that the worker has lost. It must stop their attempts. Results that it
+    /// already has may still be reported, and are kept as late results.
     #[schema(value_type = Vec<schema::Lease>)]
     pub stale: Vec<LeaseId>,
 }
@@ -96,12 +103,14 @@ pub struct WorkerView {
     pub state: WorkerState,
     #[schema(value_type = schema::Capability)]
     pub capability: Arc<Capability>,
+    /// Number of leases that run.
     pub running: u32,
-    /// Granted, not started.
+    /// Number of leases that were granted ahead and have not started.
     pub ahead: u32,
+    /// Time of the last sign of life.
     #[schema(value_type = u64)]
     pub last_seen: Timestamp,
-    /// Time since then, by the coordinator's clock.
+    /// Time since the last sign of life, by the clock of the coordinator.
     #[serde(default)]
     #[schema(value_type = u64)]
     pub silent_ms: Millis,
@@ -115,7 +124,7 @@ pub enum WorkerState {
     Active,
     Draining,
     Lost,
-    /// Left in good order.
+    /// The worker has signed off.
     Gone,
 }
 
@@ -131,7 +140,7 @@ impl WorkerState {
     }
 }
 
-/// Sign-off of a worker that has ended its work.
+/// Sign-off of a worker.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Leave {
     #[schema(value_type = String, format = "uuid")]
