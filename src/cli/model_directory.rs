@@ -262,7 +262,7 @@ mod tests {
         let told = describe(&root.join("a"), None).expect("there");
         assert!(told.interpret("x").is_err());
         write(&root.join("c/config.json"), &" ".repeat(MAX_CONFIG_BYTES + 1));
-        assert!(refused(&root.join("c")).contains("larger than 1 MiB"));
+        assert!(refused(&root.join("c")).contains("more than 1048576 bytes"));
         #[cfg(unix)]
         {
             rustix::fs::mknodat(

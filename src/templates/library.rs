@@ -374,7 +374,10 @@ mod tests {
         let many: Vec<(&str, &str)> = many.iter().map(|path| (path.as_str(), "")).collect();
         assert!(mine(&many).expect_err("many").contains("at most 500 files"));
         let broken = mine(&[("families.yaml", "schema: 3")]).expect_err("another schema");
-        assert_eq!(broken, "families.yaml of mine: schema 3 of the families is unknown, this is 1");
+        assert_eq!(
+            broken,
+            "families.yaml of mine: unknown schema 3 of the families file, expected 1"
+        );
     }
 
     #[test]

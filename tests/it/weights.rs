@@ -63,7 +63,7 @@ fn a_run_uses_the_weights_of_the_directory_and_the_report_says_so() {
     let row = &said.expect_code(101).json()["rows"][0];
     assert_eq!((&row["outcome"], &row["class"]), (&"error".into(), &"set_up".into()), "{row}");
     let message = row["message"].as_str().expect("a reason");
-    let reason = format!("the weights in {root}/mine have other shapes than the configuration");
+    let reason = format!("the weights in {root}/mine have other shapes than in the configuration");
     assert!(message.contains(&reason), "{message}");
     assert!(row["weights"].is_null(), "{row}");
 }

@@ -328,7 +328,7 @@ def test_a_reference_of_something_else_is_refused(run, tmp_path, parameters, oth
     code, events, _ = run(source, DTF_REFERENCE=made)
     assert (code, events[-1]["class"]) == (2, "set_up")
     message = events[-1]["message"]
-    assert f"made from other {other}" in message and " there, " in message
+    assert f"computed from other {other}" in message and " in the reference, " in message
     code, events, _ = run(source, DTF_REFERENCE=made + ".gone")
     assert (code, events[-1]["class"]) == (2, "set_up")
 
@@ -557,7 +557,7 @@ def test_the_command_for_a_missing_package_is_printed(tmp_path):
     assert (result.returncode, result.stderr) == (2, "")
     (line,) = result.stdout.strip().splitlines()
     assert line.startswith("error (import_error): the package torch is missing: uv run ")
-    assert line.endswith("test_it.py brings what is needed")
+    assert line.endswith("test_it.py installs all packages")
 
 
 # Tolerances

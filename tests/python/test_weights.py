@@ -95,7 +95,7 @@ def test_the_weights_of_a_directory_are_loaded_as_they_were_saved(
     if "max_shard_size" in options:
         assert len(list((tmp_path / "mine").glob("*.safetensors"))) > 1
     model, source, why = weights_of(of(tmp_path / "mine"))
-    assert source == "folder" and why == f"weights of {tmp_path / 'mine'}"
+    assert source == "folder" and why == f"weights in {tmp_path / 'mine'}"
     assert {value.dtype for value in model.parameters()} == {torch.float32}
     assert same(model, bert)
 
@@ -114,7 +114,7 @@ def test_a_test_and_its_reference_use_them(run, mine, tmp_path, asked):
     reason = run(of(mine, parameters={"weights": "random"}), **given)
     code, end, _ = result(reason)
     assert (code, end["class"]) == (2, "set_up")
-    assert "other weights: weights folder there, random here" in end["message"]
+    assert "other weights: weights folder in the reference, random here" in end["message"]
 
 
 @pytest.mark.parametrize("family", sorted(TINY))
@@ -130,7 +130,7 @@ def test_every_family_loads_what_it_has_saved(tmp_path, family):
     (drawn if denoiser is None else denoiser).save_pretrained(place)
     own = {"weights_directory": str(tmp_path)}
     model, source, why = weights_of(render(family, parameters=parameters, **own))
-    assert (source, why) == ("folder", f"weights of {tmp_path}")
+    assert (source, why) == ("folder", f"weights in {tmp_path}")
     assert same(model, drawn)
 
 
@@ -219,11 +219,11 @@ DAMAGES = {
     "a nested header": (header(b'{"a":' + b"[" * 99_999, 4), "has a damaged header"),
     "a header of others": (header(b'{"a": [1, 2]}', 4), "has a damaged header"),
     "no tensor": (header(b'{"__metadata__": {}}'), "has no tensors"),
-    "not its tensors": (header(TENSOR, 4), "do not have embeddings.LayerNorm.bias"),
+    "not its tensors": (header(TENSOR, 4), "lack embeddings.LayerNorm.bias"),
     "a dangling link": (linked, "is a link to ../nowhere, which does not exist"),
     "a directory": (a_directory, "is not a file"),
-    "pickled": (pickled, "has only pytorch_model.bin"),
-    "another name": (renamed, "has only consolidated.safetensors"),
+    "pickled": (pickled, "contains only pytorch_model.bin"),
+    "another name": (renamed, "contains only consolidated.safetensors"),
     "nothing any more": (without, "has no weights"),
     "no directory": (gone, "does not exist on this worker"),
     "variants": (two_variants, "several variants of the weights (bf16, fp16)"),
@@ -317,7 +317,7 @@ def test_weights_of_other_shapes_are_an_error(frameworks, mine):
     other = made(frameworks, "BertModel", intermediate_size=96)
     source = of(mine)
     other.save_pretrained(mine)
-    fault = "have other shapes than the configuration"
+    fault = "have other shapes than in the configuration"
     assert f"the weights in {mine} {fault}" in prevented(source)
 
 
@@ -335,7 +335,7 @@ def lose(mine, *beginnings):
 def test_weights_that_lack_a_layer_are_an_error(mine, lost):
     source = of(mine)
     lose(mine, lost)
-    assert f"do not have {lost}" in prevented(source)
+    assert f"lack {lost}" in prevented(source)
 
 
 def test_a_part_without_effect_may_be_missing(run, mine):
@@ -374,7 +374,7 @@ def test_a_head_that_was_lost_is_an_error(frameworks, tmp_path):
     vit(frameworks, "ViTForImageClassification").save_pretrained(mine)
     source = of(mine, "vision_classifier")
     lose(mine, "classifier.")
-    assert "do not have classifier.bias, classifier.weight" in prevented(source)
+    assert "lack classifier.bias, classifier.weight" in prevented(source)
 
 
 def test_a_pipeline_has_its_weights_in_the_directory_of_the_denoiser(run, tmp_path):
@@ -400,7 +400,7 @@ def test_a_pipeline_has_its_weights_in_the_directory_of_the_denoiser(run, tmp_pa
     file.write_bytes(POINTER)
     assert "diffusion_pytorch_model.safetensors is a Git LFS pointer" in prevented(script())
     file.unlink()
-    assert "has no weights" in prevented(script())
+    assert "contains no weights" in prevented(script())
 
 
 # By name: the cache, and the hub
@@ -453,8 +453,8 @@ def test_a_snapshot_without_weights_is_told(run, cached):
     (cached.path / "model.safetensors").unlink()
     code, end, output = result(run(named(), cached.before))
     assert (code, end["weights"]) == (0, "random"), output
-    assert "random weights: the cache of this machine has no weights of it" in end["message"]
-    assert "has no weights of it" in prevented(named(weights="cached"))
+    assert "random weights: the weights are not in the model cache of this machine" in end["message"]
+    assert "the weights are not in the model cache" in prevented(named(weights="cached"))
 
 
 @pytest.mark.parametrize("damage", ["a pointer", "cut", "HTML", "empty", "not its tensors"])
@@ -483,7 +483,7 @@ OFFLINE = "from huggingface_hub import constants\nconstants.HF_HUB_OFFLINE = Tru
 
 def test_a_hub_that_does_not_answer_is_not_a_model_without_weights(run):
     message = refused(run(named(), OFFLINE, DTF_ALLOW_DOWNLOAD="1"))
-    assert "the hub could not be asked for the weights" in message
+    assert "cannot query the hub for the weights" in message
 
 
 def answering(monkeypatch, answer):
@@ -506,7 +506,7 @@ def error_of_the_hub(name):
 @pytest.mark.parametrize("name", ["GatedRepoError", "RevisionNotFoundError", "OfflineModeIsEnabled"])
 def test_a_hub_that_refuses_is_an_error(monkeypatch, name):
     answering(monkeypatch, error_of_the_hub(name))
-    assert "the hub could not be asked for the weights" in prevented(named())
+    assert "cannot query the hub for the weights" in prevented(named())
 
 
 @pytest.mark.parametrize("answer", ["unknown", ["config.json", "README.md"]])
@@ -514,7 +514,7 @@ def test_a_hub_that_has_no_weights_leaves_random_ones(monkeypatch, answer):
     error = error_of_the_hub("RepositoryNotFoundError")
     answering(monkeypatch, error if answer == "unknown" else answer)
     _, source, why = weights_of(named())
-    reported = "random weights: neither the cache of this machine nor the hub has any"
+    reported = "random weights: the weights are neither in the model cache of this machine nor on the hub"
     assert (source, why) == ("random", reported)
     assert reported.removeprefix("random weights: ") in prevented(named(weights="cached"))
 

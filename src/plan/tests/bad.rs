@@ -187,11 +187,11 @@ fn models_are_refused_where_they_are_wrong() {
         ("{model: gpt2, batch: [0]}", "models[0].batch[0]: expected a whole number from 1"),
         ("{model: gpt2, image_size: 3}", "models[0].image_size: decoder_llm has no parameter"),
         ("{model: gpt2, parameters: {iteration: 3}}", "did you mean \"iterations\"?"),
-        ("{model: gpt2, parameters: {batch: 3}}", "move it one level up: batch"),
+        ("{model: gpt2, parameters: {batch: 3}}", "move batch one level up"),
         ("{model: gpt2, parameters: {seed: x}}", "parameters.seed: expected a whole number"),
         ("{model: gpt2, family: decoder}", "did you mean \"decoder_llm\"?"),
         ("{model: gpt2, weights: rnd}", "expected one of auto, cached, random, download"),
-        ("{model: gpt2, requires: {backend: cpu}}", "names its back-ends in backends"),
+        ("{model: gpt2, requires: {backend: cpu}}", "specify the back-ends of a model in backends"),
         ("{model: gpt2, cmd: [x]}", "unknown key \"cmd\""),
     ] {
         let found = one(model);

@@ -118,7 +118,7 @@ fn what_rules_add_is_checked_as_lists_are() {
             "exclude: [{dtype: bf16}]",
             "exclude[0].dtype: dtype has no values to select from | specify its",
         ),
-        ("include: [{sequence_length: 8}]", "--sequence-length, in a plan sequence_length"),
+        ("include: [{sequence_length: 8}]", "--sequence-length (in a plan: sequence_length)"),
         (
             "exclude: [{batsh: 1}]",
             "exclude[0].batsh: unknown key \"batsh\" | did you mean \"batch\"?",
@@ -281,9 +281,9 @@ fn lengths_that_nobody_said_are_cut_to_what_fits() {
     // What somebody says is theirs to change, and what is read is not nothing.
     for (kind, positions, more, expected) in [
         ("bert", 16, ", sequence_length: 17", "17 tokens are requested"),
-        ("gpt2", 16, ", sequence_length: [4, 9]", "is at most 8"),
-        ("gpt2", 16, ", parameters: {max_new_tokens: 16}", "128 tokens and 16 to write"),
-        ("gpt2", 2, "", "not one token fits"),
+        ("gpt2", 16, ", sequence_length: [4, 9]", "of at most 8"),
+        ("gpt2", 16, ", parameters: {max_new_tokens: 16}", "128 tokens and 16 new are requested"),
+        ("gpt2", 2, "", "reduce max_new_tokens"),
     ] {
         let told = cells(kind, positions, more);
         assert!(told.contains(expected), "{kind} {more}: {told}");
