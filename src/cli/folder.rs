@@ -8,9 +8,9 @@ use super::model_directory::{cached, describe, read_capped, snapshot};
 use super::peek;
 use super::walk;
 use crate::models::description::Description;
-use crate::models::source::{At, Directory, KnownModel, ModelSource, Root};
+use crate::models::source::{DirectoryEntries, KnownModel, ModelSource, WeightsPath, WeightsRoot};
 use crate::plan::files::{Listing, MAX_FILE_BYTES, PlanFiles};
-use crate::plan::names::shortest_ends;
+use crate::plan::names::shortest_unique_suffixes;
 use crate::sys::caches::{self, Caches, UserContext};
 use crate::text::error::ReadError;
 use std::collections::HashMap;
@@ -63,7 +63,7 @@ impl Folder {
             .flatten()
             .map(|place| place.parts.iter().map(String::as_str).collect())
             .collect();
-        let mut ends = shortest_ends(&parts).into_iter();
+        let mut ends = shortest_unique_suffixes(&parts).into_iter();
         let mut named = Vec::new();
         for (model, place) in models.iter().zip(&places) {
             let Some(place) = place else {
@@ -91,7 +91,7 @@ impl Folder {
         let marked = json || model.starts_with('.') || model.ends_with('/') || said.is_absolute();
         let path = self.root.join(&said);
         // What looks like a name and is a directory is a model only where something in it says so.
-        let tells = || describe(&path, None).is_ok_and(|found| found.tells());
+        let tells = || describe(&path, None).is_ok_and(|found| found.has_evidence());
         if !(marked || path.is_dir() && tells()) {
             return Ok(None);
         }
@@ -237,10 +237,10 @@ impl ModelSource for Folder {
         cached(&self.hub, model, revision)
     }
 
-    fn directory(&self, at: At<'_>) -> Result<Option<Directory>, ReadError> {
+    fn directory(&self, at: WeightsPath<'_>) -> Result<Option<DirectoryEntries>, ReadError> {
         let root = match at.root {
-            Root::Plan(path) => Some(self.inside(path)?),
-            Root::Cache { model, revision } => {
+            WeightsRoot::Plan(path) => Some(self.inside(path)?),
+            WeightsRoot::Cache { model, revision } => {
                 snapshot(&self.hub, model, revision)?.map(|(snapshot, _)| snapshot)
             }
         };
@@ -342,7 +342,7 @@ mod tests {
         }
         let snapshot = outside("models--o--n/snapshots/0a1b");
         assert_eq!(folder.adopt(&[snapshot]), Ok(vec!["./n".to_owned()]));
-        assert!(folder.model_directory("n").expect("there").tells());
+        assert!(folder.model_directory("n").expect("there").has_evidence());
     }
 
     #[test]

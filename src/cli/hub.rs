@@ -9,8 +9,8 @@ use super::folder::Folder;
 use super::progress::Progress;
 use crate::client::{Hub, HubError, Secret};
 use crate::models::catalogue;
-use crate::models::description::{Description, Look};
-use crate::models::source::{KnownModel, Place};
+use crate::models::description::{Description, FileRead};
+use crate::models::source::{KnownModel, Location};
 use crate::plan::model_entry::ModelEntry;
 use crate::sys::caches::{self, Caches};
 use std::collections::{BTreeSet, HashMap};
@@ -31,8 +31,10 @@ pub async fn fetch(
     let mut fetched = HashMap::new();
     let wanted: Vec<&ModelEntry> = models
         .iter()
-        .filter(|entry| entry.place == Place::Named && !entry.model.starts_with("dtf/"))
-        .filter(|entry| !catalogue::knows(&entry.model, entry.revision.as_deref(), folder))
+        .filter(|entry| entry.location == Location::Named && !entry.model.starts_with("dtf/"))
+        .filter(|entry| {
+            !catalogue::is_known_without_hub(&entry.model, entry.revision.as_deref(), folder)
+        })
         .collect();
     if wanted.is_empty() || caches::offline(&caches::variable) {
         return fetched;
@@ -64,20 +66,23 @@ pub async fn fetch(
 /// None: the hub has no such model, or nothing that describes it.
 async fn describe(hub: &Hub, model: &str, revision: &str) -> Result<Option<KnownModel>, HubError> {
     let mut description = match hub.names(model, revision).await? {
-        Some(names) => Description::listed(names),
+        Some(names) => Description::with_files(names),
         // Mirrors may serve files and nothing else.
-        None => Description::unlisted(BTreeSet::new(), "the hub does not list them".to_owned()),
+        None => Description::with_partial_files(
+            BTreeSet::new(),
+            "the hub does not list them".to_owned(),
+        ),
     };
     let mut commit = String::new();
-    while let Some(name) = description.wants() {
+    while let Some(name) = description.next_file() {
         let answer = match hub.file(model, revision, &name).await? {
             Some(file) => {
                 commit = file.commit;
-                Look::There(file.text)
+                FileRead::Content(file.text)
             }
-            None => Look::Absent,
+            None => FileRead::Absent,
         };
-        description.add(name, answer);
+        description.record(name, answer);
     }
     Ok(description.is_known().then_some(KnownModel { description, revision: commit }))
 }

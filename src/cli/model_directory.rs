@@ -4,7 +4,7 @@
 //! that leads nowhere, a directory in the place of a file, and a file without permission are
 //! of the third kind. Limits are those of [`crate::models::description`].
 
-use crate::models::description::{Description, Look, MAX_CONFIG_BYTES, MAX_DEPTH, MAX_NAMES};
+use crate::models::description::{Description, FileRead, MAX_CONFIG_BYTES, MAX_DEPTH, MAX_NAMES};
 use crate::models::source::KnownModel;
 use crate::sys::fs::open_plain;
 use crate::text::error::ReadError;
@@ -27,21 +27,21 @@ pub fn describe(directory: &Path, within: Option<&Path>) -> Result<Description, 
     }
     let mut names = BTreeSet::new();
     let description = match list(&full, within, &mut names) {
-        Ok(()) => Description::listed(names),
-        Err(why) => Description::unlisted(names, why),
+        Ok(()) => Description::with_files(names),
+        Err(why) => Description::with_partial_files(names, why),
     };
-    Ok(description.gather(|name| look(&full.join(name), within)))
+    Ok(description.read_files(|name| look(&full.join(name), within)))
 }
 
 /// What came of a look at a file, at most as large as a configuration may be.
-fn look(path: &Path, within: Option<&Path>) -> Look {
+fn look(path: &Path, within: Option<&Path>) -> FileRead {
     match resolve(path, within) {
-        Ok(None) => Look::Absent,
+        Ok(None) => FileRead::Absent,
         Ok(Some(full)) => match read_capped(&full, MAX_CONFIG_BYTES) {
-            Ok(text) => Look::There(text),
-            Err(reason) => Look::Failed(reason),
+            Ok(text) => FileRead::Content(text),
+            Err(reason) => FileRead::Failed(reason),
         },
-        Err(reason) => Look::Failed(reason),
+        Err(reason) => FileRead::Failed(reason),
     }
 }
 
@@ -120,7 +120,7 @@ pub fn cached(
 ) -> Result<Option<KnownModel>, ReadError> {
     let Some((place, revision)) = snapshot(hub, model, revision)? else { return Ok(None) };
     let description = describe(&place, None).map_err(|reason| failed(&place, &reason))?;
-    if let Some((file, reason)) = description.failed() {
+    if let Some((file, reason)) = description.first_failure() {
         return Err(failed(&place.join(file), reason));
     }
     Ok((!description.is_empty()).then_some(KnownModel { description, revision }))
@@ -240,7 +240,7 @@ mod tests {
         let outside = describe(&snapshot, Some(&snapshot)).expect("there").interpret("x");
         let told = outside.expect_err("a link out of it").message;
         assert!(told.contains("config.json of x: it leads out of"), "{told}");
-        assert!(describe(&root.join("by-link"), Some(&snapshot)).expect("inside").tells());
+        assert!(describe(&root.join("by-link"), Some(&snapshot)).expect("inside").has_evidence());
         assert!(describe(&root, Some(&snapshot)).expect_err("outside").contains("leads out of"));
 
         std::fs::remove_file(root.join("blobs/x")).expect("removed");

@@ -3,7 +3,7 @@
 //!
 //! Limits: [`MAX_ENTRIES`] names; the caller says how much of a file is read.
 
-use crate::models::source::Directory;
+use crate::models::source::DirectoryEntries;
 use crate::models::weights::MAX_ENTRIES;
 use crate::text::error::ReadError;
 use std::fs::{DirEntry, File};
@@ -11,7 +11,7 @@ use std::io::{self, ErrorKind, Read};
 use std::path::Path;
 
 /// The names in a directory, or in a part of it. None: there is no such directory.
-pub fn directory(root: &Path, part: &str) -> Result<Option<Directory>, ReadError> {
+pub fn directory(root: &Path, part: &str) -> Result<Option<DirectoryEntries>, ReadError> {
     let Some(path) = root.to_str().map(str::to_owned) else {
         return Err(ReadError(format!("{} is not a Unicode name", root.display())));
     };
@@ -21,7 +21,7 @@ pub fn directory(root: &Path, part: &str) -> Result<Option<Directory>, ReadError
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         listed => listed.map_err(failed)?,
     };
-    let mut found = Directory { path, ..Directory::default() };
+    let mut found = DirectoryEntries { path, ..DirectoryEntries::default() };
     for entry in listed {
         let entry = entry.map_err(failed)?;
         // A file of another name is none of those that are looked for.

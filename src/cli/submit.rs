@@ -209,7 +209,7 @@ pub fn tell_doubts(console: Console, submission: &Submission) {
 
 /// Says which models are tested with random weights. `here`: the tests run on this machine.
 pub fn tell_random(console: Console, submission: &Submission, here: bool) {
-    for told in submission.random.told(here) {
+    for told in submission.random.notes(here) {
         console.note(&told);
     }
 }

@@ -8,7 +8,7 @@ use crate::assets;
 use crate::models::description::{Description, Interpreted, parse};
 use crate::models::markers::Marker;
 use crate::models::quantised::{self, Quantised};
-use crate::models::source::{ModelSource, Place};
+use crate::models::source::{Location, ModelSource};
 use crate::text::error::ValueError;
 use crate::text::node::shortened;
 use crate::text::source::is_json;
@@ -20,7 +20,7 @@ use std::sync::LazyLock;
 
 /// A configuration and its origin.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Found {
+pub struct ModelConfig {
     pub config: Map<String, Value>,
     /// Commit of the version; empty when unknown.
     pub revision: String,
@@ -47,12 +47,12 @@ pub enum Origin {
 struct Index {
     #[serde(rename = "schema")]
     _schema: u32,
-    models: BTreeMap<String, Listed>,
+    models: BTreeMap<String, IndexEntry>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Listed {
+struct IndexEntry {
     file: String,
     aliases: Vec<String>,
     /// Published number of parameters.
@@ -73,23 +73,23 @@ enum Library {
 
 /// A model whose configuration is built into dtf.
 #[derive(Debug, Clone)]
-struct Carried {
+struct BuiltInModel {
     file: String,
     library: Option<Library>,
     parameters: Option<u64>,
 }
 
 /// Built-in models by name and alias. A test checks that the index loads.
-static INDEX: LazyLock<BTreeMap<String, Carried>> = LazyLock::new(|| {
+static INDEX: LazyLock<BTreeMap<String, BuiltInModel>> = LazyLock::new(|| {
     let index: Option<Index> = serde_yaml::from_str(assets::catalogue_index()).ok();
     let mut models = BTreeMap::new();
-    for (name, listed) in index.map(|index| index.models).unwrap_or_default() {
-        let Listed { file, library, parameters, .. } = listed;
-        let carried = Carried { file, library, parameters };
-        for alias in listed.aliases {
-            models.insert(alias, carried.clone());
+    for (name, entry) in index.map(|index| index.models).unwrap_or_default() {
+        let IndexEntry { file, library, parameters, .. } = entry;
+        let built_in = BuiltInModel { file, library, parameters };
+        for alias in entry.aliases {
+            models.insert(alias, built_in.clone());
         }
-        models.insert(name, carried);
+        models.insert(name, built_in);
     }
     models
 });
@@ -105,22 +105,22 @@ pub fn names() -> impl Iterator<Item = &'static str> {
 /// The configuration is not available, or its file is missing, invalid or too large.
 pub fn find(
     model: &str,
-    place: &Place,
+    location: &Location,
     revision: Option<&str>,
     models: &dyn ModelSource,
-) -> Result<Found, ValueError> {
-    match place {
-        Place::Local(path) => local(path, models),
-        Place::Named => named(model, revision, models),
+) -> Result<ModelConfig, ValueError> {
+    match location {
+        Location::Local(path) => local(path, models),
+        Location::Named => named(model, revision, models),
     }
 }
 
 /// Whether the hub is not needed for a model: the model cache has it in that revision, or has it
 /// and cannot be read, or no revision is requested and the model is built in.
 #[must_use]
-pub fn knows(model: &str, revision: Option<&str>, models: &dyn ModelSource) -> bool {
-    let carried = revision.is_none() && INDEX.contains_key(model);
-    carried
+pub fn is_known_without_hub(model: &str, revision: Option<&str>, models: &dyn ModelSource) -> bool {
+    let built_in = revision.is_none() && INDEX.contains_key(model);
+    built_in
         || match models.cached_model(model, revision) {
             Ok(Some(cached)) => cached.description.interpret(model).is_ok(),
             Ok(None) => false,
@@ -128,7 +128,7 @@ pub fn knows(model: &str, revision: Option<&str>, models: &dyn ModelSource) -> b
         }
 }
 
-fn local(path: &str, models: &dyn ModelSource) -> Result<Found, ValueError> {
+fn local(path: &str, models: &dyn ModelSource) -> Result<ModelConfig, ValueError> {
     let description = if is_json(path) {
         let text = models.configuration_file(path).map_err(|problem| {
             ValueError::new(format!("cannot read {path:?}: {problem}"))
@@ -141,24 +141,24 @@ fn local(path: &str, models: &dyn ModelSource) -> Result<Found, ValueError> {
                 .hint("a model is a directory with a config.json, or a config.json")
         })?
     };
-    found(&description, &format!("{path:?}"), String::new(), Origin::Local)
+    model_config(&description, &format!("{path:?}"), String::new(), Origin::Local)
 }
 
-fn found(
+fn model_config(
     description: &Description,
     name: &str,
     revision: String,
     origin: Origin,
-) -> Result<Found, ValueError> {
+) -> Result<ModelConfig, ValueError> {
     let Interpreted { config, marker, quantised } = description.interpret(name)?;
-    Ok(Found { config, revision, origin, marker, quantised, parameters: None })
+    Ok(ModelConfig { config, revision, origin, marker, quantised, parameters: None })
 }
 
 fn named(
     model: &str,
     revision: Option<&str>,
     models: &dyn ModelSource,
-) -> Result<Found, ValueError> {
+) -> Result<ModelConfig, ValueError> {
     // dtf's own models are only built in.
     let cached =
         if model.starts_with("dtf/") { Ok(None) } else { models.cached_model(model, revision) };
@@ -166,8 +166,8 @@ fn named(
         ValueError::new(format!("cannot read {model} in the model cache: {problem}"))
             .hint("download it again, or remove it from the cache")
     })?;
-    let in_cache =
-        cached.map(|cached| found(&cached.description, model, cached.revision, Origin::Cache));
+    let in_cache = cached
+        .map(|cached| model_config(&cached.description, model, cached.revision, Origin::Cache));
     // The cache may contain only a part, such as a tokenizer, while other sources have the model.
     let in_cache = match in_cache {
         Some(Ok(found)) => return Ok(found),
@@ -175,27 +175,27 @@ fn named(
         None => None,
     };
     if let Some(fetched) = models.fetched_model(model) {
-        return found(&fetched.description, model, fetched.revision, Origin::Hub);
+        return model_config(&fetched.description, model, fetched.revision, Origin::Hub);
     }
-    let carried = INDEX.get(model);
-    if let Some((carried, text)) =
-        carried.and_then(|carried| Some((carried, assets::configuration(&carried.file)?)))
+    let built_in = INDEX.get(model);
+    if let Some((built_in, text)) =
+        built_in.and_then(|built_in| Some((built_in, assets::configuration(&built_in.file)?)))
     {
         let config = parse(text.as_bytes(), model)?;
         let pipeline = config.get("_class_name").and_then(Value::as_str);
         let pipeline = pipeline.map(|class| Marker::Diffusers(class.to_owned()));
-        let marker = match carried.library {
+        let marker = match built_in.library {
             Some(Library::SentenceTransformers) => Some(Marker::SentenceTransformers),
             None => pipeline,
         };
         let quantised = quantised::find(&config, |_| None);
-        return Ok(Found {
+        return Ok(ModelConfig {
             config,
             revision: String::new(),
             origin: Origin::BuiltIn,
             marker,
             quantised,
-            parameters: carried.parameters,
+            parameters: built_in.parameters,
         });
     }
     if let Some(ValueError { message, hint }) = in_cache {
@@ -231,8 +231,8 @@ mod tests {
     #[test]
     fn counted_parameters_match_the_published_numbers() {
         let mut published = 0;
-        for (name, carried) in INDEX.iter().filter(|(name, _)| !name.starts_with("dtf/")) {
-            let expected = carried.parameters.expect(name);
+        for (name, built_in) in INDEX.iter().filter(|(name, _)| !name.starts_with("dtf/")) {
+            let expected = built_in.parameters.expect(name);
             published += 1;
             // The Python tests check types without a formula.
             // The published numbers are those of the class that a test loads.
@@ -273,20 +273,21 @@ mod tests {
 
     #[test]
     fn sources_are_consulted_in_order() {
-        let find =
-            |model, place: &Place, models: &dyn ModelSource| find(model, place, None, models);
-        let named = |model| find(model, &Place::Named, &Cache).expect("found");
+        let find = |model, location: &Location, models: &dyn ModelSource| {
+            find(model, location, None, models)
+        };
+        let named = |model| find(model, &Location::Named, &Cache).expect("found");
         assert_eq!(named("bert-base-uncased").revision, "abc");
         assert_eq!(named("dtf/tiny-bert").origin, Origin::BuiltIn);
-        let local = |path: &str| find("x", &Place::Local(path.into()), &Cache).expect("found");
+        let local = |path: &str| find("x", &Location::Local(path.into()), &Cache).expect("found");
         assert_eq!(local("m").config["from"], "m/config.json");
         assert_eq!(local("m/c.json").config["from"], "m/c.json");
         // A file that cannot be read is an error; an invalid cached file is passed over.
-        let wrong = find("broken/link", &Place::Named, &Cache).expect_err("unreadable");
+        let wrong = find("broken/link", &Location::Named, &Cache).expect_err("unreadable");
         assert!(wrong.message.contains("config.json is a broken link"), "{}", wrong.message);
-        assert!(knows("broken/link", None, &Cache), "the hub is not asked instead");
+        assert!(is_known_without_hub("broken/link", None, &Cache), "the hub is not asked instead");
         assert_eq!(named("gpt2").origin, Origin::BuiltIn);
-        let wrong = find("bert-base-uncasd", &Place::Named, &NoModels).expect_err("unknown");
+        let wrong = find("bert-base-uncasd", &Location::Named, &NoModels).expect_err("unknown");
         assert_eq!(wrong.hint.as_deref(), Some("did you mean \"bert-base-uncased\"?"));
     }
 }

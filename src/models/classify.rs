@@ -45,7 +45,7 @@ impl Confidence {
 
 /// Family and task of a model, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Classified {
+pub struct Classification {
     pub family: String,
     pub task: String,
     pub confidence: Confidence,
@@ -65,7 +65,7 @@ pub fn classify(
     marker: Option<&Marker>,
     config: Option<&Map<String, Value>>,
     chosen: Option<&str>,
-) -> Result<Classified, ValueError> {
+) -> Result<Classification, ValueError> {
     if let Some(chosen) = chosen {
         let Some(about) = tables.families.get(chosen) else {
             let known: Vec<&str> = tables.families.keys().map(String::as_str).collect();
@@ -73,7 +73,7 @@ pub fn classify(
             return Err(wrong.hint(did_you_mean(chosen, &known)));
         };
         let task = about.tasks.first().cloned().unwrap_or_default();
-        return Ok(Classified {
+        return Ok(Classification {
             family: chosen.to_owned(),
             task,
             confidence: Confidence::High,
@@ -81,9 +81,9 @@ pub fn classify(
         });
     }
     if let Some(marker) = marker {
-        let (family, task, reason) = marker.verdict();
+        let (family, task, reason) = marker.classification();
         let (family, task) = (family.to_owned(), task.to_owned());
-        return Ok(Classified { family, task, confidence: Confidence::High, reason });
+        return Ok(Classification { family, task, confidence: Confidence::High, reason });
     }
     if let Some((kind, why)) = config.and_then(|config| unsupported(tables, config)) {
         let message = format!("dtf cannot test models of type {:?}: {why}", shortened(kind));
@@ -111,7 +111,7 @@ fn unsupported<'a>(
     Some((kind, tables.unsupported.get(kind)?.as_str()))
 }
 
-fn by_config(tables: &Families, config: &Map<String, Value>) -> Option<Classified> {
+fn by_config(tables: &Families, config: &Map<String, Value>) -> Option<Classification> {
     if let Some(found) = by_type(tables, config) {
         return Some(found);
     }
@@ -121,7 +121,7 @@ fn by_config(tables: &Families, config: &Map<String, Value>) -> Option<Classifie
     }
 }
 
-fn by_type(tables: &Families, config: &Map<String, Value>) -> Option<Classified> {
+fn by_type(tables: &Families, config: &Map<String, Value>) -> Option<Classification> {
     let model_type = text(config, "model_type")?;
     let relaxed = || tables.model_types.get(tables.relaxed.get(&relax(model_type))?);
     let kind = tables.model_types.get(model_type).or_else(relaxed)?;
@@ -130,11 +130,14 @@ fn by_type(tables: &Families, config: &Map<String, Value>) -> Option<Classified>
         None => (Confidence::High, reason),
         Some(other) => (Confidence::Low, format!("{reason}, but its architecture is {other}")),
     };
-    Some(found(&kind.family, &kind.task, confidence, reason))
+    Some(classification(&kind.family, &kind.task, confidence, reason))
 }
 
 /// Classifies by the name of the architecture; the flag is false if its suffix is ambiguous.
-fn by_architecture(tables: &Families, config: &Map<String, Value>) -> Option<(Classified, bool)> {
+fn by_architecture(
+    tables: &Families,
+    config: &Map<String, Value>,
+) -> Option<(Classification, bool)> {
     let architecture = config.get("architectures")?.get(0)?.as_str()?;
     let entry = tables.architectures.iter().find(|e| architecture.ends_with(&e.suffix))?;
     let family = match entry.family.as_str() {
@@ -143,11 +146,16 @@ fn by_architecture(tables: &Families, config: &Map<String, Value>) -> Option<(Cl
     };
     let reason = format!("architecture {}", shortened(architecture));
     let sure = !AMBIGUOUS.contains(&entry.suffix.as_str());
-    Some((found(family, &entry.task, Confidence::Medium, reason), sure))
+    Some((classification(family, &entry.task, Confidence::Medium, reason), sure))
 }
 
-fn found(family: &str, task: &str, confidence: Confidence, reason: String) -> Classified {
-    Classified { family: family.to_owned(), task: task.to_owned(), confidence, reason }
+fn classification(
+    family: &str,
+    task: &str,
+    confidence: Confidence,
+    reason: String,
+) -> Classification {
+    Classification { family: family.to_owned(), task: task.to_owned(), confidence, reason }
 }
 
 /// The architecture, if it is named after a model type of another family. A part named after the
@@ -167,7 +175,7 @@ fn contradiction(
     (!part && family(relaxed_type)? != family(other)?).then(|| shortened(architecture))
 }
 
-fn by_structure(config: &Map<String, Value>) -> Option<Classified> {
+fn by_structure(config: &Map<String, Value>) -> Option<Classification> {
     let has = |key: &str| config.get(key).is_some_and(Value::is_object);
     let sees =
         has("vision_config") && (has("text_config") || config.contains_key("image_token_id"));
@@ -186,10 +194,10 @@ fn by_structure(config: &Map<String, Value>) -> Option<Classified> {
         (false, true) => ("vlm", "audio-text-to-text", "audio_config with text_config"),
         (false, false) => return None,
     };
-    Some(found(family, task, Confidence::Medium, reason.to_owned()))
+    Some(classification(family, task, Confidence::Medium, reason.to_owned()))
 }
 
-fn by_name(tables: &Families, model: &str) -> Option<Classified> {
+fn by_name(tables: &Families, model: &str) -> Option<Classification> {
     let lower = model.to_lowercase();
     let (regex, family) = tables.names.iter().find(|(regex, _)| regex.is_match(&lower))?;
     let task = tables.families.get(family)?.tasks.first().cloned().unwrap_or_default();
@@ -197,7 +205,7 @@ fn by_name(tables: &Families, model: &str) -> Option<Classified> {
         Some(part) => format!("the name contains {:?}", shortened(part.as_str())),
         None => "the name".to_owned(),
     };
-    Some(Classified { family: family.clone(), task, confidence: Confidence::Low, reason })
+    Some(Classification { family: family.clone(), task, confidence: Confidence::Low, reason })
 }
 
 fn text<'a>(config: &'a Map<String, Value>, key: &str) -> Option<&'a str> {

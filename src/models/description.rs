@@ -1,8 +1,8 @@
 //! Description of a model's directory: the names in it, and the content of a few small files. The
 //! directory may be on a disk, in the model cache or on the hub.
 //!
-//! [`Description::wants`] returns the next file to read, so that the code that reads files needs
-//! no rules. Reading a file has one of three results ([`Look`]); a failure is an error and is never
+//! [`Description::next_file`] returns the next file to read, so that the code that reads files needs
+//! no rules. Reading a file has one of three results ([`FileRead`]); a failure is an error and is never
 //! treated as a missing file.
 //!
 //! Limits: [`MAX_CONFIG_BYTES`] per file, [`MAX_NAMES`] names, [`MAX_DEPTH`] levels of directories.
@@ -32,8 +32,8 @@ pub(super) const PARAMS: &str = "params.json";
 
 /// Result of reading a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Look {
-    There(Vec<u8>),
+pub enum FileRead {
+    Content(Vec<u8>),
     Absent,
     /// The file exists, or may exist, and could not be read, for this reason.
     Failed(String),
@@ -46,7 +46,7 @@ pub struct Description {
     pub(super) names: BTreeSet<String>,
     /// Reason why `names` is incomplete, if it is.
     unlisted: Option<String>,
-    looks: BTreeMap<String, Look>,
+    files: BTreeMap<String, FileRead>,
 }
 
 /// The configuration of a testable model, and the facts that its directory adds.
@@ -61,44 +61,44 @@ impl Description {
     /// A directory that consists of a single `config.json`.
     #[must_use]
     pub fn config(text: Vec<u8>) -> Self {
-        let mut description = Self::listed(BTreeSet::from([CONFIG.to_owned()]));
-        description.add(CONFIG.to_owned(), Look::There(text));
+        let mut description = Self::with_files(BTreeSet::from([CONFIG.to_owned()]));
+        description.record(CONFIG.to_owned(), FileRead::Content(text));
         description
     }
 
     /// A directory with exactly these files.
     #[must_use]
-    pub fn listed(names: BTreeSet<String>) -> Self {
+    pub fn with_files(names: BTreeSet<String>) -> Self {
         Self { names, ..Self::default() }
     }
 
     /// A directory of which only some names are known; `why` is the reason.
     #[must_use]
-    pub fn unlisted(names: BTreeSet<String>, why: String) -> Self {
+    pub fn with_partial_files(names: BTreeSet<String>, why: String) -> Self {
         Self { names, unlisted: Some(why), ..Self::default() }
     }
 
-    /// Reads every file that [`Description::wants`] asks for.
+    /// Reads every file that [`Description::next_file`] asks for.
     #[must_use]
-    pub fn gather(mut self, mut look: impl FnMut(&str) -> Look) -> Self {
-        while let Some(name) = self.wants() {
-            let answer = look(&name);
-            self.add(name, answer);
+    pub fn read_files(mut self, mut read: impl FnMut(&str) -> FileRead) -> Self {
+        while let Some(name) = self.next_file() {
+            let answer = read(&name);
+            self.record(name, answer);
         }
         self
     }
 
     /// The next file to read. Each file is returned once, and there are about ten at most.
     #[must_use]
-    pub fn wants(&self) -> Option<String> {
+    pub fn next_file(&self) -> Option<String> {
         let unseen = |name: &String| {
             let possible = self.unlisted.is_some() || self.names.contains(name);
-            possible && !self.looks.contains_key(name)
+            possible && !self.files.contains_key(name)
         };
-        self.worthwhile().into_iter().find(unseen)
+        self.relevant_files().into_iter().find(unseen)
     }
 
-    fn worthwhile(&self) -> Vec<String> {
+    fn relevant_files(&self) -> Vec<String> {
         let mut names = vec![CONFIG, SENTENCE];
         // A directory with a config.json is not a pipeline. Where names are unknown, asking for a
         // further file costs a request.
@@ -117,24 +117,24 @@ impl Description {
         names.into_iter().map(str::to_owned).collect()
     }
 
-    /// Records the result for a file that [`Description::wants`] returned.
-    pub fn add(&mut self, name: String, answer: Look) {
+    /// Records the result for a file that [`Description::next_file`] returned.
+    pub fn record(&mut self, name: String, answer: FileRead) {
         let answer = match answer {
-            Look::There(text) if text.len() > MAX_CONFIG_BYTES => {
-                Look::Failed(format!("it is larger than {} MiB", MAX_CONFIG_BYTES >> 20))
+            FileRead::Content(text) if text.len() > MAX_CONFIG_BYTES => {
+                FileRead::Failed(format!("it is larger than {} MiB", MAX_CONFIG_BYTES >> 20))
             }
             other => other,
         };
-        if answer != Look::Absent {
+        if answer != FileRead::Absent {
             self.names.insert(name.clone());
         }
-        self.looks.insert(name, answer);
+        self.files.insert(name, answer);
     }
 
     /// Whether a file that identifies the model exists, or could not be read.
     #[must_use]
-    pub fn tells(&self) -> bool {
-        self.looks.values().any(|look| *look != Look::Absent)
+    pub fn has_evidence(&self) -> bool {
+        self.files.values().any(|read| *read != FileRead::Absent)
     }
 
     /// Whether the directory is known to be empty.
@@ -154,9 +154,9 @@ impl Description {
     }
 
     pub(super) fn text(&self, name: &str) -> Option<&[u8]> {
-        match self.looks.get(name)? {
-            Look::There(text) => Some(text),
-            Look::Absent | Look::Failed(_) => None,
+        match self.files.get(name)? {
+            FileRead::Content(text) => Some(text),
+            FileRead::Absent | FileRead::Failed(_) => None,
         }
     }
 
@@ -171,20 +171,20 @@ impl Description {
     /// A file could not be read, the directory contains something that cannot be tested, or a file
     /// is invalid.
     pub fn interpret(&self, name: &str) -> Result<Interpreted, ValueError> {
-        if let Some((file, reason)) = self.failed() {
+        if let Some((file, reason)) = self.first_failure() {
             return Err(ValueError::new(format!("cannot read {file} of {name}: {reason}"))
                 .hint("dtf needs this file to identify the model"));
         }
         if let Some(identity) = identify::identify(self) {
-            return Err(identity.refusal(name));
+            return Err(identity.to_error(name));
         }
-        let map = |file: &str| self.text(file).map(|text| parse(text, &at(name, file)));
+        let map = |file: &str| self.text(file).map(|text| parse(text, &name_of(name, file)));
         let (config, marker) = if let Some(index) = map(PIPELINE) {
             self.pipeline(name, index?)?
         } else if let Some(config) = map(CONFIG) {
             markers::mark(config?, self.has(SENTENCE))
         } else {
-            return Err(self.nothing(name));
+            return Err(self.missing_config(name));
         };
         let quantised = quantised::find(&config, |file| self.json(file));
         Ok(Interpreted { config, marker, quantised })
@@ -192,15 +192,15 @@ impl Description {
 
     /// A file that could not be read, and the reason. `config.json` precedes the others.
     #[must_use]
-    pub fn failed(&self) -> Option<(&str, &str)> {
-        let config = self.looks.get_key_value(CONFIG);
-        config.into_iter().chain(&self.looks).find_map(|(name, look)| match look {
-            Look::Failed(reason) => Some((name.as_str(), reason.as_str())),
-            Look::There(_) | Look::Absent => None,
+    pub fn first_failure(&self) -> Option<(&str, &str)> {
+        let config = self.files.get_key_value(CONFIG);
+        config.into_iter().chain(&self.files).find_map(|(name, read)| match read {
+            FileRead::Failed(reason) => Some((name.as_str(), reason.as_str())),
+            FileRead::Content(_) | FileRead::Absent => None,
         })
     }
 
-    fn nothing(&self, name: &str) -> ValueError {
+    fn missing_config(&self, name: &str) -> ValueError {
         let wrong = ValueError::new(format!("{name} has no {CONFIG}"));
         if let Some(why) = &self.unlisted {
             return wrong.hint(format!("its files cannot be listed: {why}"));
@@ -222,7 +222,7 @@ impl Description {
         let class = class.to_owned();
         for (component, file) in markers::COMPONENTS {
             if let Some(text) = self.text(file) {
-                let config = parse(text, &at(name, file))?;
+                let config = parse(text, &name_of(name, file))?;
                 index.insert(component.to_owned(), Value::Object(config));
             }
         }
@@ -231,7 +231,7 @@ impl Description {
     }
 }
 
-fn at(model: &str, file: &str) -> String {
+fn name_of(model: &str, file: &str) -> String {
     format!("{file} of {model}")
 }
 
@@ -252,7 +252,7 @@ pub fn parse(bytes: &[u8], name: &str) -> Result<Map<String, Value>, ValueError>
     match python_json::read(bytes) {
         Ok(Value::Object(config)) => Ok(config),
         Ok(_) => Err(ValueError::new(format!("{name} is not a JSON object"))),
-        Err(problem) => Err(match identify::impostor(bytes) {
+        Err(problem) => Err(match identify::identify_file(bytes) {
             Some((what, next)) => ValueError::new(format!("{name} is {what}")).hint(next),
             None => ValueError::new(format!("{name} {problem}")),
         }),
@@ -265,10 +265,10 @@ pub(super) mod tests {
 
     pub(in crate::models) fn directory(files: &[(&str, &str)]) -> Description {
         let names = files.iter().map(|(name, _)| (*name).to_owned()).collect();
-        Description::listed(names).gather(|name| {
+        Description::with_files(names).read_files(|name| {
             match files.iter().find(|(file, _)| *file == name) {
-                Some((_, text)) => Look::There(text.as_bytes().to_vec()),
-                None => Look::Absent,
+                Some((_, text)) => FileRead::Content(text.as_bytes().to_vec()),
+                None => FileRead::Absent,
             }
         })
     }
@@ -285,7 +285,7 @@ pub(super) mod tests {
         assert_eq!(config["transformer"]["_class_name"], "FluxTransformer2DModel");
         assert_eq!(config["scheduler"]["_class_name"], "S");
         let marker = marker.expect("marked");
-        let (family, task, reason) = marker.verdict();
+        let (family, task, reason) = marker.classification();
         assert_eq!((family, task), ("diffusion", "text-to-image"));
         assert_eq!(reason, "model_index.json names FluxPipeline");
     }
@@ -294,18 +294,22 @@ pub(super) mod tests {
     fn a_file_that_cannot_be_read_is_an_error() {
         for file in [CONFIG, SENTENCE, "hf_quant_config.json", MODULES] {
             let names = [CONFIG, file].map(str::to_owned).into();
-            let found = Description::listed(names).gather(|name| match name {
-                name if name == file => Look::Failed("Permission denied".into()),
-                CONFIG => Look::There(b"{\"model_type\": \"bert\"}".to_vec()),
-                _ => Look::Absent,
+            let found = Description::with_files(names).read_files(|name| match name {
+                name if name == file => FileRead::Failed("Permission denied".into()),
+                CONFIG => FileRead::Content(b"{\"model_type\": \"bert\"}".to_vec()),
+                _ => FileRead::Absent,
             });
             let wrong = found.interpret("x").expect_err(file);
             assert_eq!(wrong.message, format!("cannot read {file} of x: Permission denied"));
         }
-        let blind = Description::unlisted(BTreeSet::new(), "Permission denied".into());
-        let locked = blind.clone().gather(|_| Look::Failed("Permission denied".into()));
-        assert_eq!(locked.failed(), Some((CONFIG, "Permission denied")), "the main file first");
-        let wrong = blind.gather(|_| Look::Absent).interpret("x").expect_err("nothing");
+        let blind = Description::with_partial_files(BTreeSet::new(), "Permission denied".into());
+        let locked = blind.clone().read_files(|_| FileRead::Failed("Permission denied".into()));
+        assert_eq!(
+            locked.first_failure(),
+            Some((CONFIG, "Permission denied")),
+            "the main file first"
+        );
+        let wrong = blind.read_files(|_| FileRead::Absent).interpret("x").expect_err("nothing");
         let hint = wrong.hint.expect("a hint");
         assert!(hint.contains("cannot be listed: Permission denied"), "{hint}");
     }
@@ -313,8 +317,8 @@ pub(super) mod tests {
     #[test]
     fn a_file_that_is_too_large_is_an_error() {
         let names = [CONFIG.to_owned()].into();
-        let large = Description::listed(names)
-            .gather(|_| Look::There(vec![b' '; MAX_CONFIG_BYTES + 1]))
+        let large = Description::with_files(names)
+            .read_files(|_| FileRead::Content(vec![b' '; MAX_CONFIG_BYTES + 1]))
             .interpret("x")
             .expect_err("too large");
         assert!(large.message.contains("larger than 1 MiB"), "{}", large.message);
@@ -324,17 +328,18 @@ pub(super) mod tests {
     fn only_files_that_may_exist_are_read_and_each_once() {
         let mut asked = Vec::new();
         let names = ["README.md", CONFIG, "weights.bin"].map(str::to_owned).into();
-        let _ = Description::listed(names).gather(|name| {
+        let _ = Description::with_files(names).read_files(|name| {
             asked.push(name.to_owned());
-            Look::There(b"{}".to_vec())
+            FileRead::Content(b"{}".to_vec())
         });
         assert_eq!(asked, [CONFIG]);
         // If names are unknown, a config.json makes these two files unnecessary.
         let mut asked = Vec::new();
-        let _ = Description::unlisted(BTreeSet::new(), "a hub".into()).gather(|name| {
-            asked.push(name.to_owned());
-            if name == CONFIG { Look::There(b"{}".to_vec()) } else { Look::Absent }
-        });
+        let _ =
+            Description::with_partial_files(BTreeSet::new(), "a hub".into()).read_files(|name| {
+                asked.push(name.to_owned());
+                if name == CONFIG { FileRead::Content(b"{}".to_vec()) } else { FileRead::Absent }
+            });
         assert!(!asked.iter().any(|name| name == PIPELINE || name == PARAMS), "{asked:?}");
         let unique: BTreeSet<&String> = asked.iter().collect();
         assert_eq!(unique.len(), asked.len());

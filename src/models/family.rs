@@ -22,7 +22,7 @@ pub const MAX_NAME_BYTES: usize = 60;
 /// Family and task of a model type.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Kind {
+pub struct ModelType {
     pub family: String,
     pub task: String,
 }
@@ -30,7 +30,7 @@ pub struct Kind {
 /// Title and tasks of a family.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct About {
+pub struct FamilyInfo {
     pub title: String,
     /// The first task is the default.
     pub tasks: Vec<String>,
@@ -55,12 +55,12 @@ struct NamePattern {
 /// Content of a families file. Every section is optional.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct File {
+struct FamiliesFile {
     schema: u32,
     #[serde(default)]
-    families: BTreeMap<String, About>,
+    families: BTreeMap<String, FamilyInfo>,
     #[serde(default)]
-    model_types: BTreeMap<String, Kind>,
+    model_types: BTreeMap<String, ModelType>,
     #[serde(default)]
     architectures: Vec<Architecture>,
     #[serde(default)]
@@ -72,8 +72,8 @@ struct File {
 /// The tables that assign models to families.
 #[derive(Debug, Clone, Default)]
 pub struct Families {
-    pub families: BTreeMap<String, About>,
-    pub model_types: BTreeMap<String, Kind>,
+    pub families: BTreeMap<String, FamilyInfo>,
+    pub model_types: BTreeMap<String, ModelType>,
     /// Model types by their [`relax`]ed spelling. Ambiguous spellings are omitted.
     pub relaxed: BTreeMap<String, String>,
     pub architectures: Vec<Architecture>,
@@ -108,7 +108,8 @@ impl Families {
         if depth::too_deep(text).is_some() {
             return Err("the file is nested too deeply".into());
         }
-        let file: File = serde_yaml::from_str(text).map_err(|problem| problem.to_string())?;
+        let file: FamiliesFile =
+            serde_yaml::from_str(text).map_err(|problem| problem.to_string())?;
         check(&file)?;
         let mut merged = self.clone();
         merged.families.extend(file.families);
@@ -135,7 +136,7 @@ impl Families {
 }
 
 /// Checks a file without the tables that it is merged into.
-fn check(file: &File) -> Result<(), String> {
+fn check(file: &FamiliesFile) -> Result<(), String> {
     if file.schema != 1 {
         return Err(format!("unknown schema {} of the families file, expected 1", file.schema));
     }

@@ -33,7 +33,7 @@ impl Identity {
 
     /// The error for a model that is called `name` in messages.
     #[must_use]
-    pub fn refusal(&self, name: &str) -> ValueError {
+    pub fn to_error(&self, name: &str) -> ValueError {
         let Self { what, evidence, next } = self;
         let evidence = if evidence.is_empty() { String::new() } else { format!(" ({evidence})") };
         ValueError::new(format!("{name} is {what}{evidence}")).hint(next.clone())
@@ -155,7 +155,7 @@ pub fn identify(description: &Description) -> Option<Identity> {
 
 /// Identifies a file that was saved instead of the expected one: returns what it is, and a hint.
 #[must_use]
-pub fn impostor(bytes: &[u8]) -> Option<(&'static str, &'static str)> {
+pub fn identify_file(bytes: &[u8]) -> Option<(&'static str, &'static str)> {
     let start = &bytes[..bytes.len().min(START_BYTES)];
     let lower = String::from_utf8_lossy(start).trim_start_matches('\u{feff}').to_lowercase();
     let lower = lower.trim_start();

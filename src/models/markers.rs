@@ -46,7 +46,7 @@ fn is_timm(config: &Map<String, Value>) -> bool {
 impl Marker {
     /// Family, task, and the reason for messages.
     #[must_use]
-    pub fn verdict(&self) -> (&'static str, &'static str, String) {
+    pub fn classification(&self) -> (&'static str, &'static str, String) {
         match self {
             Marker::Diffusers(class) => {
                 let task = if ["Img2Img", "Inpaint", "Edit"].iter().any(|w| class.contains(w)) {
@@ -96,7 +96,7 @@ mod tests {
 
     #[test]
     fn the_class_of_a_pipeline_determines_the_task() {
-        let task = |class: &str| Marker::Diffusers(class.into()).verdict().1;
+        let task = |class: &str| Marker::Diffusers(class.into()).classification().1;
         assert_eq!(task("StableDiffusionImg2ImgPipeline"), "image-to-image");
         assert_eq!(task("WanPipeline"), "text-to-video");
     }

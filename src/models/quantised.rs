@@ -37,10 +37,10 @@ pub struct Method {
     pub name: &'static str,
     /// Required packages besides torch and transformers.
     pub packages: &'static [&'static str],
-    /// Back-ends that run such weights, for messages; empty if `restored`.
+    /// Back-ends that run such weights, for messages; empty if `can_be_dequantised`.
     pub runs: &'static str,
     /// Whether the library dequantises the weights on the CPU if the configuration requests it.
-    pub restored: bool,
+    pub can_be_dequantised: bool,
 }
 
 const METHODS: &[Method] = &[
@@ -49,16 +49,16 @@ const METHODS: &[Method] = &[
     method("awq", &["gptqmodel", "accelerate"], "cpu, cuda, rocm and xpu"),
     method("bitnet", &["accelerate"], "cpu and cuda"),
     method("bitsandbytes", &["bitsandbytes", "accelerate"], "cpu, cuda, rocm, xpu and hpu"),
-    restored("compressed-tensors", &["compressed-tensors", "accelerate"]),
+    dequantised("compressed-tensors", &["compressed-tensors", "accelerate"]),
     method("eetq", &["kernels", "accelerate"], "cuda"),
     method("fbgemm_fp8", &["fbgemm-gpu", "accelerate"], "cuda (9.0 and later) and xpu"),
-    restored("fp8", &["accelerate"]),
+    dequantised("fp8", &["accelerate"]),
     method("fp_quant", &["fp_quant"], "cuda and xpu"),
     method("gptq", &["optimum", "gptqmodel"], "cpu, cuda, rocm and xpu"),
     method("higgs", &["flute-kernel", "accelerate"], "cuda"),
     method("hqq", &["hqq", "accelerate"], "cuda"),
-    restored("mxfp4", &["accelerate"]),
-    restored("mxfp8", &["accelerate"]),
+    dequantised("mxfp4", &["accelerate"]),
+    dequantised("mxfp8", &["accelerate"]),
     method("quanto", &["optimum-quanto", "accelerate"], "cpu, cuda and mps"),
     method("quark", &["amd-quark"], "cpu, cuda and rocm"),
     method("spqr", &["spqr_quant", "accelerate"], "cuda"),
@@ -71,11 +71,11 @@ const fn method(
     packages: &'static [&'static str],
     runs: &'static str,
 ) -> Method {
-    Method { name, packages, runs, restored: false }
+    Method { name, packages, runs, can_be_dequantised: false }
 }
 
-const fn restored(name: &'static str, packages: &'static [&'static str]) -> Method {
-    Method { name, packages, runs: "", restored: true }
+const fn dequantised(name: &'static str, packages: &'static [&'static str]) -> Method {
+    Method { name, packages, runs: "", can_be_dequantised: true }
 }
 
 /// Finds the quantisation in a configuration and in the `FILES` beside it, which `file` reads.
@@ -214,33 +214,33 @@ impl Quantised {
 
     /// The method, if it is known.
     #[must_use]
-    pub fn about(&self) -> Option<&'static Method> {
+    pub fn known_method(&self) -> Option<&'static Method> {
         let method = self.method.as_deref()?;
         METHODS.iter().find(|known| known.name == method)
     }
 
     /// Whether tests can use the published weights.
     #[must_use]
-    pub fn restored(&self) -> bool {
-        self.about().is_some_and(|method| method.restored)
+    pub fn can_be_dequantised(&self) -> bool {
+        self.known_method().is_some_and(|method| method.can_be_dequantised)
     }
 
     /// Packages that the library needs to dequantise the weights.
     pub fn packages(&self) -> impl Iterator<Item = &'static str> {
-        let method = self.about().filter(|method| method.restored);
+        let method = self.known_method().filter(|method| method.can_be_dequantised);
         method.into_iter().flat_map(|method| method.packages).copied()
     }
 
     /// Message and hint for a test that requires published weights which cannot be dequantised.
     #[must_use]
-    pub fn refusal(&self, model: &str) -> (String, String) {
+    pub fn error(&self, model: &str) -> (String, String) {
         let message = format!(
             "{model} is quantised ({} in {}), and these weights cannot be dequantised for the \
              fp32 reference on the CPU",
             self.name(),
             self.evidence
         );
-        let elsewhere = match self.about() {
+        let elsewhere = match self.known_method() {
             Some(method) => format!(
                 "; transformers runs {} on {} with {}",
                 method.name,
@@ -259,13 +259,13 @@ impl Quantised {
 
 /// The configuration without its quantisation sections, for random weights.
 #[must_use]
-pub fn plain(config: &Map<String, Value>) -> Map<String, Value> {
+pub fn without_sections(config: &Map<String, Value>) -> Map<String, Value> {
     let keep = |(key, value): (&String, &Value)| {
         if SECTIONS.contains(&key.as_str()) && value.is_object() {
             return None;
         }
         let value = match value {
-            Value::Object(part) => Value::Object(plain(part)),
+            Value::Object(part) => Value::Object(without_sections(part)),
             other => other.clone(),
         };
         Some((key.clone(), value))
@@ -275,7 +275,7 @@ pub fn plain(config: &Map<String, Value>) -> Map<String, Value> {
 
 /// The configuration with the request to dequantise the weights while loading.
 #[must_use]
-pub fn restoring(config: &Map<String, Value>) -> Map<String, Value> {
+pub fn with_dequantisation(config: &Map<String, Value>) -> Map<String, Value> {
     let change = |(key, value): (&String, &Value)| {
         let value = match value {
             Value::Object(section) if key == SECTIONS[0] || key == SECTIONS[1] => {
@@ -283,7 +283,7 @@ pub fn restoring(config: &Map<String, Value>) -> Map<String, Value> {
                 section.insert("dequantize".to_owned(), json!(true));
                 Value::Object(section)
             }
-            Value::Object(part) => Value::Object(restoring(part)),
+            Value::Object(part) => Value::Object(with_dequantisation(part)),
             other => other.clone(),
         };
         (key.clone(), value)
@@ -405,11 +405,15 @@ mod tests {
     #[test]
     fn a_refusal_names_the_back_ends_and_packages_that_run_the_method() {
         let of = |method: &str| Quantised { method: Some(method.into()), ..Quantised::default() };
-        let (message, hint) = of("gptq").refusal("\"m\"");
+        let (message, hint) = of("gptq").error("\"m\"");
         assert!(message.contains("\"m\" is quantised") && message.contains("gptq"), "{message}");
         assert!(hint.contains("--weights random") && hint.contains("optimum and gptqmodel"));
-        assert!(!of("gptq").restored() && of("fp8").restored() && !of("new").restored());
-        assert!(!of("new").refusal("m").1.contains("transformers runs"));
+        assert!(
+            !of("gptq").can_be_dequantised()
+                && of("fp8").can_be_dequantised()
+                && !of("new").can_be_dequantised()
+        );
+        assert!(!of("new").error("m").1.contains("transformers runs"));
     }
 
     #[test]
@@ -419,8 +423,11 @@ mod tests {
             "text_config": {"b": 2, "quantization_config": {"quant_method": "fp8"}},
         });
         let config = config.as_object().expect("a map");
-        assert_eq!(Value::Object(plain(config)), json!({"a": 1, "text_config": {"b": 2}}));
-        let restored = restoring(config);
+        assert_eq!(
+            Value::Object(without_sections(config)),
+            json!({"a": 1, "text_config": {"b": 2}})
+        );
+        let restored = with_dequantisation(config);
         assert_eq!(restored["text_config"]["quantization_config"]["dequantize"], true);
         assert_eq!(restored["quantization_config"]["quant_method"], "fp8");
     }

@@ -1,7 +1,7 @@
 //! Checks sizes before anything is estimated from them or a script is written: sizes in the
 //! configuration that no model has, such as zero layers, negative widths or fractions (`check`),
 //! and inputs that are longer than the model allows (`check_length`). A default length of the
-//! template is reduced instead (`cut_lengths`).
+//! template is reduced instead (`reduce_lengths`).
 //!
 //! Limit: only keys that have the same meaning in every configuration are checked. All 802 default
 //! configurations of transformers 5.23 pass.
@@ -11,7 +11,7 @@ use crate::text::node::shortened;
 use serde_json::{Map, Value};
 
 /// Maximum plausible size.
-const MAX: u64 = 1 << 30;
+const MAX_SIZE: u64 = 1 << 30;
 /// Keys whose values are checked.
 const KEYS: [&str; 33] = [
     "d_ff",
@@ -79,20 +79,20 @@ fn is_size(value: &Value) -> bool {
         Value::Null => true,
         Value::Array(list) => list.iter().all(is_size),
         Value::Object(map) => map.values().all(is_size),
-        other => other.as_u64().is_some_and(|size| (1..=MAX).contains(&size)),
+        other => other.as_u64().is_some_and(|size| (1..=MAX_SIZE).contains(&size)),
     }
 }
 
 /// Reduces default lengths of the template to the number of positions of the model. Parameters in
 /// `fixed` are kept, and so are lengths for a model that has room for no token: `check_length`
 /// refuses it.
-pub fn cut_lengths(
+pub fn reduce_lengths(
     config: &Map<String, Value>,
     family: &str,
     fixed: &[String],
     parameters: &mut Map<String, Value>,
 ) {
-    let Some(limit) = limit(config, family) else { return };
+    let Some(limit) = max_tokens(config, family) else { return };
     let mut cut = |name: &str, most: u64| {
         let Some(length) = parameters.get_mut(name) else { return 0 };
         let usual = length.as_u64().unwrap_or(0);
@@ -107,7 +107,7 @@ pub fn cut_lengths(
         // The other half is for the input.
         _ => cut("max_new_tokens", limit / 2),
     };
-    cut("sequence_length", limit.saturating_sub(written(family, new)));
+    cut("sequence_length", limit.saturating_sub(generated_tokens(family, new)));
 }
 
 /// Refuses more tokens than the model has positions for, as `require_length` in the script does.
@@ -123,8 +123,8 @@ pub fn check_length(
     length: u64,
     new: u64,
 ) -> Result<(), ValueError> {
-    let more = written(family, new);
-    match limit(config, family) {
+    let more = generated_tokens(family, new);
+    match max_tokens(config, family) {
         Some(limit) if length.saturating_add(more) > limit => {
             let written = if more > 0 { format!(" and {more} new") } else { String::new() };
             let message = format!(
@@ -147,7 +147,7 @@ pub fn check_length(
 }
 
 /// Number of tokens that the model has positions for, if they limit the length of its input.
-fn limit(config: &Map<String, Value>, family: &str) -> Option<u64> {
+fn max_tokens(config: &Map<String, Value>, family: &str) -> Option<u64> {
     match family {
         "text_encoder" | "embedding" | "document" | "encoder_decoder" | "decoder_llm"
         | "decoder_moe" | "decoder_ssm" => positions(config),
@@ -157,7 +157,7 @@ fn limit(config: &Map<String, Value>, family: &str) -> Option<u64> {
 }
 
 /// Number of tokens that are generated after the input. The warm-up generates two.
-fn written(family: &str, new: u64) -> u64 {
+fn generated_tokens(family: &str, new: u64) -> u64 {
     match family {
         "decoder_llm" | "decoder_moe" | "decoder_ssm" => new.max(2),
         _ => 0,

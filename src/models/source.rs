@@ -5,9 +5,9 @@ use crate::models::description::Description;
 use crate::text::error::ReadError;
 use std::collections::BTreeMap;
 
-/// Place of the configuration of a model.
+/// Location of the configuration of a model.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Place {
+pub enum Location {
     /// The model cache, the built-in catalogue or the hub, by the name of the model.
     Named,
     /// A directory or a `config.json`, relative to the plan.
@@ -24,15 +24,15 @@ pub struct KnownModel {
 
 /// A directory in which weights are searched for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct At<'a> {
-    pub root: Root<'a>,
+pub struct WeightsPath<'a> {
+    pub root: WeightsRoot<'a>,
     /// Component of a pipeline; empty for a single model.
     pub part: &'a str,
 }
 
 /// The directory of a model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Root<'a> {
+pub enum WeightsRoot<'a> {
     /// A directory by its path in the plan.
     Plan(&'a str),
     /// A model by its name, in the model cache of this machine.
@@ -42,7 +42,7 @@ pub enum Root<'a> {
 /// Content of a directory on this machine. Links are followed to any place, because weights are
 /// read in place and never sent to a worker.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Directory {
+pub struct DirectoryEntries {
     /// Absolute path of the root.
     pub path: String,
     /// Size of each file in the root or its part, or why it cannot be used, as the predicate of a
@@ -86,7 +86,7 @@ pub trait ModelSource {
     ///
     /// # Errors
     /// It cannot be read, or holds too many files.
-    fn directory(&self, _at: At<'_>) -> Result<Option<Directory>, ReadError> {
+    fn directory(&self, _at: WeightsPath<'_>) -> Result<Option<DirectoryEntries>, ReadError> {
         Ok(None)
     }
 

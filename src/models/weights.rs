@@ -6,7 +6,7 @@
 //! anything runs. Limits: [`MAX_ENTRIES`] names in a directory, [`MAX_READ_BYTES`] per file. Larger
 //! headers are left to the test.
 
-use crate::models::source::{At, ModelSource, Place, Root};
+use crate::models::source::{Location, ModelSource, WeightsPath, WeightsRoot};
 use crate::text::error::{ReadError, ValueError};
 use crate::text::source::is_json;
 use serde_json::{Map, Value};
@@ -54,7 +54,7 @@ pub enum Weights {
     /// Random weights, because there are none beside the configuration.
     Absent,
     /// Random weights, as requested.
-    Asked,
+    Requested,
     /// The weights in the model cache of the worker, or on the hub. `here` is true if the cache of
     /// this machine has weights, or if they may be downloaded.
     Published { here: bool },
@@ -65,7 +65,7 @@ impl fmt::Display for Weights {
         f.write_str(match self {
             Self::Own(directory) => directory,
             Self::Absent => "random: there are no weights beside the configuration",
-            Self::Asked => "random, as requested",
+            Self::Requested => "random, as requested",
             Self::Published { .. } => "from the model cache of the worker, if it has them",
         })
     }
@@ -73,7 +73,7 @@ impl fmt::Display for Weights {
 
 /// The weights in a directory.
 #[derive(Debug, PartialEq, Eq)]
-enum Found {
+enum Contents {
     Nothing,
     Safetensors,
     /// Files with weights in formats that dtf does not load.
@@ -85,42 +85,43 @@ enum Found {
 /// # Errors
 /// The weights in the directory of the model cannot be used, or there are none although a test
 /// requires them. Each error has the key of the plan that it belongs to.
-pub fn of(
+pub fn find(
     model: &str,
-    place: &Place,
+    location: &Location,
     revision: Option<&str>,
     config: &Map<String, Value>,
     asked: &BTreeSet<&str>,
     models: &dyn ModelSource,
 ) -> Result<Weights, (&'static str, ValueError)> {
     if asked.iter().all(|asked| *asked == "random") {
-        return Ok(Weights::Asked);
+        return Ok(Weights::Requested);
     }
     let part = ["unet", "transformer"].into_iter().find(|part| config.contains_key(*part));
     let pipeline = config.contains_key("_class_name");
     let part = part.filter(|_| pipeline).unwrap_or_default();
     let stem = if pipeline { PIPELINE_STEM } else { STEM };
-    let path = match place {
-        Place::Named => {
-            let root = Root::Cache { model, revision };
-            let found = find(At { root, part }, stem, models);
+    let path = match location {
+        Location::Named => {
+            let root = WeightsRoot::Cache { model, revision };
+            let found = find_in(WeightsPath { root, part }, stem, models);
             // The test reports damaged weights itself, since another machine may run it.
             let here = asked.contains("download") || !matches!(found, Ok(None));
             return Ok(Weights::Published { here });
         }
         // A file with another name than config.json is a configuration without weights.
-        Place::Local(path) if is_json(path) => match path.rsplit_once('/') {
+        Location::Local(path) if is_json(path) => match path.rsplit_once('/') {
             Some((directory, "config.json")) => Some(directory),
             None if path == "config.json" => Some(""),
             _ => None,
         },
-        Place::Local(path) => Some(path.as_str()),
+        Location::Local(path) => Some(path.as_str()),
     };
     let found = match path {
-        Some(path) => find(At { root: Root::Plan(path), part }, stem, models).map_err(|wrong| {
-            let message = format!("the weights of {model} cannot be used: {}", wrong.message);
-            ("model", ValueError { message, ..wrong })
-        })?,
+        Some(path) => find_in(WeightsPath { root: WeightsRoot::Plan(path), part }, stem, models)
+            .map_err(|wrong| {
+                let message = format!("the weights of {model} cannot be used: {}", wrong.message);
+                ("model", ValueError { message, ..wrong })
+            })?,
         None => None,
     };
     if found.is_none() && asked.contains("cached") {
@@ -135,7 +136,11 @@ pub fn of(
 ///
 /// # Errors
 /// The directory cannot be read, or its weights are damaged or in another format.
-fn find(at: At<'_>, stem: &str, models: &dyn ModelSource) -> Result<Option<String>, ValueError> {
+fn find_in(
+    at: WeightsPath<'_>,
+    stem: &str,
+    models: &dyn ModelSource,
+) -> Result<Option<String>, ValueError> {
     let found = models.directory(at).map_err(|problem| {
         ValueError::new(format!("cannot read the directory: {problem}"))
             .hint(hint("check the directory"))
@@ -144,10 +149,10 @@ fn find(at: At<'_>, stem: &str, models: &dyn ModelSource) -> Result<Option<Strin
     let parts = [directory.path.as_str(), at.part].into_iter().filter(|part| !part.is_empty());
     let place = parts.collect::<Vec<_>>().join("/");
     let read = |name: &str, most: usize| models.first_bytes(&format!("{place}/{name}"), most);
-    match look(&directory.entries, stem, read) {
-        Ok(Found::Nothing) => Ok(None),
-        Ok(Found::Safetensors) => Ok(Some(directory.path)),
-        Ok(Found::Others(names)) => {
+    match inspect(&directory.entries, stem, read) {
+        Ok(Contents::Nothing) => Ok(None),
+        Ok(Contents::Safetensors) => Ok(Some(directory.path)),
+        Ok(Contents::Others(names)) => {
             let names: Vec<&str> = names.iter().take(3).map(String::as_str).collect();
             let message = format!("{} contains only {}", directory.path, names.join(", "));
             let wrong =
@@ -180,11 +185,11 @@ fn hint(next: &str) -> String {
 ///
 /// # Errors
 /// The name of a damaged file, and the reason.
-fn look(
+fn inspect(
     entries: &BTreeMap<String, Result<u64, String>>,
     stem: &str,
     read: impl Fn(&str, usize) -> Result<Vec<u8>, ReadError>,
-) -> Result<Found, String> {
+) -> Result<Contents, String> {
     let mut variants: BTreeMap<&str, (bool, &str)> = BTreeMap::new();
     for name in entries.keys() {
         // If a variant has both a single file and shards, libraries load the single file.
@@ -202,7 +207,7 @@ fn look(
     let Some((_, (listed, name))) = variants.pop_first() else {
         let others: Vec<String> =
             entries.keys().filter(|name| holds_weights(name)).cloned().collect();
-        return Ok(if others.is_empty() { Found::Nothing } else { Found::Others(others) });
+        return Ok(if others.is_empty() { Contents::Nothing } else { Contents::Others(others) });
     };
     let fault_of = |name: &str| match entries.get(name) {
         None => Some("is missing".to_owned()),
@@ -211,7 +216,7 @@ fn look(
     };
     if !listed {
         return fault_of(name)
-            .map_or(Ok(Found::Safetensors), |fault| Err(format!("{name} {fault}")));
+            .map_or(Ok(Contents::Safetensors), |fault| Err(format!("{name} {fault}")));
     }
     if let Some(Err(fault)) = entries.get(name) {
         return Err(format!("{name} {fault}"));
@@ -223,7 +228,7 @@ fn look(
             return Err(format!("{shard} (listed in {name}) {fault}"));
         }
     }
-    Ok(Found::Safetensors)
+    Ok(Contents::Safetensors)
 }
 
 /// The variant in a file name (empty for the default), and whether the file is a shard index.
@@ -366,18 +371,18 @@ fn looks_like(first: &[u8]) -> String {
 
 /// Models whose tests use random weights, grouped by reason for the notes to the user.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Random {
+pub struct RandomWeights {
     asked: Vec<String>,
     absent: Vec<String>,
     /// Models that are specified by name and are not in the model cache of this machine.
     uncached: Vec<String>,
 }
 
-impl Random {
+impl RandomWeights {
     /// Records a model if its tests will use random weights.
     pub fn add(&mut self, model: &str, weights: &Weights) {
         let list = match weights {
-            Weights::Asked => &mut self.asked,
+            Weights::Requested => &mut self.asked,
             Weights::Absent => &mut self.absent,
             Weights::Published { here: false } => &mut self.uncached,
             Weights::Published { here: true } | Weights::Own(_) => return,
@@ -388,7 +393,7 @@ impl Random {
     /// One note per reason. `here` states that the tests run on this machine, so that its model
     /// cache decides.
     #[must_use]
-    pub fn told(&self, here: bool) -> Vec<String> {
+    pub fn notes(&self, here: bool) -> Vec<String> {
         let uncached = if here { self.uncached.as_slice() } else { &[] };
         [
             (self.asked.as_slice(), "as requested"),
@@ -415,13 +420,13 @@ mod tests {
     /// A file by name, with its content or the reason why the entry cannot be used.
     type Content<'a> = (&'a str, Result<Vec<u8>, &'a str>);
 
-    fn found(files: &[Content<'_>]) -> Result<Found, String> {
+    fn found(files: &[Content<'_>]) -> Result<Contents, String> {
         let entry = |(name, content): &Content<'_>| {
             let size = content.as_ref().map(|bytes| bytes.len() as u64);
             ((*name).to_owned(), size.map_err(|fault| (*fault).to_owned()))
         };
         let entries = files.iter().map(entry).collect();
-        look(&entries, STEM, |name, most| {
+        inspect(&entries, STEM, |name, most| {
             let found = files.iter().find(|(file, _)| *file == name).map(|(_, content)| content);
             let Some(Ok(bytes)) = found else { return Err(ReadError("not there".into())) };
             Ok(bytes[..bytes.len().min(most)].to_vec())
@@ -453,23 +458,23 @@ mod tests {
             let files: Vec<Content<'_>> = names.iter().map(|name| (*name, Ok(whole()))).collect();
             found(&files)
         };
-        assert_eq!(ok(&["config.json", "vocab.txt", "optimizer.pt"]), Ok(Found::Nothing));
-        assert_eq!(ok(&["model.safetensors", "pytorch_model.bin"]), Ok(Found::Safetensors));
-        assert_eq!(ok(&["model.fp16.safetensors"]), Ok(Found::Safetensors));
+        assert_eq!(ok(&["config.json", "vocab.txt", "optimizer.pt"]), Ok(Contents::Nothing));
+        assert_eq!(ok(&["model.safetensors", "pytorch_model.bin"]), Ok(Contents::Safetensors));
+        assert_eq!(ok(&["model.fp16.safetensors"]), Ok(Contents::Safetensors));
         let variants = "there are several variants (bf16, fp16) but no model.safetensors";
         let two = ["model.fp16.safetensors", "model.bf16.safetensors"];
         assert_eq!(ok(&two), Err(variants.to_owned()));
-        assert_eq!(ok(&["model.safetensors", two[0], two[1]]), Ok(Found::Safetensors));
+        assert_eq!(ok(&["model.safetensors", two[0], two[1]]), Ok(Contents::Safetensors));
         for other in
             ["pytorch_model.bin", "model.ckpt", "tf_model.h5", "a.Q4_K.GGUF", "x.safetensors"]
         {
-            assert_eq!(ok(&["training_args.bin", other]), Ok(Found::Others(vec![other.into()])));
+            assert_eq!(ok(&["training_args.bin", other]), Ok(Contents::Others(vec![other.into()])));
         }
         // Shards without an index cannot be loaded.
         let shard = "model-00001-of-00002.safetensors";
-        assert_eq!(ok(&[shard]), Ok(Found::Others(vec![shard.into()])));
+        assert_eq!(ok(&[shard]), Ok(Contents::Others(vec![shard.into()])));
         let shard = "model.fp16-00001-of-00002.safetensors";
-        assert_eq!(ok(&[shard]), Ok(Found::Others(vec![shard.into()])));
+        assert_eq!(ok(&[shard]), Ok(Contents::Others(vec![shard.into()])));
         assert_eq!(variant("model.safetensors.index.fp16.json", STEM), Some(("fp16", true)));
         assert_eq!(
             variant("diffusion_pytorch_model.safetensors", PIPELINE_STEM),
@@ -525,7 +530,7 @@ mod tests {
             let message = format!("model.safetensors {fault}");
             assert_eq!(found(&[("model.safetensors", content)]), Err(message), "{fault}");
         }
-        assert_eq!(found(&[("model.safetensors", Ok(whole()))]), Ok(Found::Safetensors));
+        assert_eq!(found(&[("model.safetensors", Ok(whole()))]), Ok(Contents::Safetensors));
     }
 
     #[test]
@@ -533,7 +538,7 @@ mod tests {
         const LIST: &str = "model.safetensors.index.json";
         let shard = || ("a.safetensors", Ok(whole()));
         let listed = |files: &[&str]| (LIST, Ok(list(files)));
-        assert_eq!(found(&[shard(), listed(&["a.safetensors"])]), Ok(Found::Safetensors));
+        assert_eq!(found(&[shard(), listed(&["a.safetensors"])]), Ok(Contents::Safetensors));
         let both = listed(&["a.safetensors", "b.safetensors"]);
         let missing = format!("b.safetensors (listed in {LIST}) is missing");
         assert_eq!(found(&[shard(), both]), Err(missing));
@@ -558,7 +563,7 @@ mod tests {
         // A single file has priority over shards.
         assert_eq!(
             found(&[("model.safetensors", Ok(whole())), listed(&["b.safetensors"])]),
-            Ok(Found::Safetensors)
+            Ok(Contents::Safetensors)
         );
     }
 
@@ -585,7 +590,7 @@ mod tests {
 
     #[test]
     fn random_weights_get_one_note_per_reason() {
-        let mut random = Random::default();
+        let mut random = RandomWeights::default();
         random.add("./a", &Weights::Absent);
         random.add("./b", &Weights::Absent);
         random.add("gpt2", &Weights::Published { here: false });
@@ -594,8 +599,8 @@ mod tests {
         let absent =
             "random weights for ./a and 1 more: there are no weights beside the configuration";
         let cache = "random weights for gpt2: not in the model cache of this machine";
-        assert_eq!(random.told(true), [absent, cache]);
-        assert_eq!(random.told(false), [absent]);
+        assert_eq!(random.notes(true), [absent, cache]);
+        assert_eq!(random.notes(false), [absent]);
     }
 
     proptest! {

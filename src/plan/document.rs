@@ -111,7 +111,7 @@ fn read_on(
         model_entries.extend(found.keep(model_entry::read(&node, path)));
     });
     found.keep(models);
-    names::tell_apart(&mut model_entries);
+    names::make_prefixes_unique(&mut model_entries);
     if !found.is_empty() {
         // Names of tests that are generated for models are not known here.
         if fields.get("models").is_none() {

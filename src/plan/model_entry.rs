@@ -5,7 +5,7 @@
 //! errors of an entry are reported together.
 
 use crate::domain::accelerator::Backend;
-use crate::models::source::Place;
+use crate::models::source::Location;
 use crate::plan::entry::check_name;
 use crate::plan::files::inside;
 use crate::plan::settings::{self, SHARED_KEYS, Settings};
@@ -80,7 +80,7 @@ pub struct ModelEntry {
     /// Name of the model in the spelling of the plan. A local model is `./directory`, so that a
     /// library which loads weights from there never interprets it as the name of a published model.
     pub model: String,
-    pub place: Place,
+    pub location: Location,
     /// Prefix of the test names.
     pub prefix: String,
     /// Whether the plan specifies the prefix.
@@ -149,11 +149,11 @@ fn read_on(node: &Node, path: &Path, found: &mut FieldErrors) -> Option<ModelEnt
     let backends = found.keep(read_backends(&fields)).unwrap_or_default();
     let parameters = found.keep(read_parameters(&fields)).unwrap_or_default();
     let include = found.keep(read_include(&fields)).flatten();
-    let (model, place) = model?;
+    let (model, location) = model?;
     Some(ModelEntry {
         path: path.clone(),
         model,
-        place,
+        location,
         prefix,
         is_named,
         family,
@@ -168,13 +168,13 @@ fn read_on(node: &Node, path: &Path, found: &mut FieldErrors) -> Option<ModelEnt
     })
 }
 
-fn read_model(fields: &Fields) -> Result<(String, Place), FieldError> {
+fn read_model(fields: &Fields) -> Result<(String, Location), FieldError> {
     let path = fields.path.key("model");
     let named = match fields.get("model") {
         Some(node @ Node::Map(_)) => {
             let inner = Fields::new(node, &path, &["config"])?;
             let file = inner.required("config", |node| inside(&text(node)?))?;
-            return Ok((local_name(&file), Place::Local(file)));
+            return Ok((local_name(&file), Location::Local(file)));
         }
         Some(node) => text(node).map_err(|wrong| wrong.at(&path))?,
         None => {
@@ -184,7 +184,7 @@ fn read_model(fields: &Fields) -> Result<(String, Place), FieldError> {
     };
     if is_local(&named) {
         let file = inside(&named).map_err(|wrong| wrong.at(&path))?;
-        return Ok((local_name(&file), Place::Local(file)));
+        return Ok((local_name(&file), Location::Local(file)));
     }
     let plain = |c: char| c.is_ascii_alphanumeric() || "._-/".contains(c);
     let parts = named.split('/').count();
@@ -194,7 +194,7 @@ fn read_model(fields: &Fields) -> Result<(String, Place), FieldError> {
         let hint = "examples: bert-base-uncased, owner/model, ./directory, {config: config.json}";
         return Err(FieldError::new(&path, message).hint(hint));
     }
-    Ok((named, Place::Named))
+    Ok((named, Location::Named))
 }
 
 fn is_local(model: &str) -> bool {

@@ -18,7 +18,7 @@ const TAIL: usize = 50;
 /// The shortest suffix of each path that no other path has. Paths are given by their parts. Equal
 /// paths keep equal names.
 #[must_use]
-pub fn shortest_ends(paths: &[Vec<&str>]) -> Vec<String> {
+pub fn shortest_unique_suffixes(paths: &[Vec<&str>]) -> Vec<String> {
     let end = |parts: &[&str], length: usize| parts[parts.len().saturating_sub(length)..].join("/");
     let own_end = |own: &Vec<&str>| {
         let others: Vec<&Vec<&str>> = paths.iter().filter(|other| *other != own).collect();
@@ -33,7 +33,7 @@ pub fn shortest_ends(paths: &[Vec<&str>]) -> Vec<String> {
 
 /// Extends equal names of local models by parts of their paths until they differ. A name that the
 /// plan specifies is unchanged.
-pub(super) fn tell_apart(models: &mut [ModelEntry]) {
+pub(super) fn make_prefixes_unique(models: &mut [ModelEntry]) {
     let mut count: HashMap<String, usize> = HashMap::new();
     for model in &*models {
         *count.entry(model.prefix.clone()).or_default() += 1;
@@ -42,7 +42,7 @@ pub(super) fn tell_apart(models: &mut [ModelEntry]) {
     let places: Vec<String> = models.iter().map(|model| model.model.clone()).collect();
     let parts: Vec<Vec<&str>> =
         places.iter().map(|place| place.trim_start_matches("./").split('/').collect()).collect();
-    let ends = shortest_ends(&parts);
+    let ends = shortest_unique_suffixes(&parts);
     for (model, end) in models.iter_mut().zip(ends) {
         if model.model.starts_with("./") && shared(model) {
             model.prefix = end;
@@ -65,7 +65,7 @@ pub fn script_name(test: &str) -> String {
 
 /// Adds a digest of the test name to equal file names: names of tests can differ in characters that
 /// file names do not keep.
-pub(super) fn tell_scripts_apart<'a>(entries: impl Iterator<Item = &'a mut Entry>) {
+pub(super) fn make_script_names_unique<'a>(entries: impl Iterator<Item = &'a mut Entry>) {
     let mut entries: Vec<&mut Entry> = entries.collect();
     let mut seen = HashSet::new();
     let shared: HashSet<String> = entries
@@ -104,9 +104,9 @@ mod tests {
     fn suffixes_are_as_short_as_possible() {
         let paths = ["a/model", "c/model", "x/c/other", "model"];
         let paths: Vec<Vec<&str>> = paths.iter().map(|path| path.split('/').collect()).collect();
-        assert_eq!(shortest_ends(&paths), ["a/model", "c/model", "other", "model"]);
+        assert_eq!(shortest_unique_suffixes(&paths), ["a/model", "c/model", "other", "model"]);
         let same = vec![vec!["a", "m"], vec!["a", "m"]];
-        assert_eq!(shortest_ends(&same), ["m", "m"]);
+        assert_eq!(shortest_unique_suffixes(&same), ["m", "m"]);
     }
 
     #[test]
@@ -128,7 +128,7 @@ mod tests {
         ) {
             let paths: Vec<Vec<&str>> =
                 paths.iter().map(|path| path.iter().map(String::as_str).collect()).collect();
-            let ends = shortest_ends(&paths);
+            let ends = shortest_unique_suffixes(&paths);
             for (one, end) in paths.iter().zip(&ends) {
                 for (other, another) in paths.iter().zip(&ends) {
                     prop_assert_eq!(one == other, end == another, "{:?} {:?}", one, other);

@@ -110,7 +110,7 @@ fn put_together(
     sources: &Sources,
 ) -> Result<Generated, SourceError> {
     let all = models.iter_mut().flat_map(|model| &mut model.tests).chain(&mut others);
-    names::tell_scripts_apart(all.map(|test| &mut test.entry));
+    names::make_script_names_unique(all.map(|test| &mut test.entry));
     let tests = models.iter().flat_map(|model| &model.tests).chain(&others);
     let entries: Vec<Entry> = tests.map(|test| test.entry.clone()).collect();
     check_count(entries.len(), &Path::default().key("models")).map_err(refuse)?;
@@ -212,7 +212,7 @@ impl Request {
         };
         let models = self.models.iter().enumerate().map(read).collect::<Result<_, _>>();
         let mut models: Vec<ModelEntry> = models.map_err(refuse)?;
-        names::tell_apart(&mut models);
+        names::make_prefixes_unique(&mut models);
         Ok(models)
     }
 

@@ -4,7 +4,7 @@ use crate::domain::launch;
 use crate::domain::launch::{Environment, Input, Launch, MAX_LAUNCH_BYTES, Program};
 use crate::domain::requirement::Requirement;
 use crate::domain::test::{OnFailure, TestSpec};
-use crate::models::weights::Random;
+use crate::models::weights::RandomWeights;
 use crate::plan::dependency::{self, Names};
 use crate::plan::document::{self, Plan};
 use crate::plan::entry::Entry;
@@ -27,7 +27,7 @@ pub struct Submission {
     /// What people should know before they trust the tests.
     pub doubts: Vec<String>,
     /// Models whose tests use random weights.
-    pub random: Random,
+    pub random: RandomWeights,
 }
 
 impl Plan {
@@ -46,10 +46,13 @@ impl Plan {
     }
 
     /// Every test of the plan, those of its models written out, and what is doubtful of these.
-    fn entries(self, sources: &Sources) -> Result<(Vec<Entry>, Vec<String>, Random), SourceError> {
+    fn entries(
+        self,
+        sources: &Sources,
+    ) -> Result<(Vec<Entry>, Vec<String>, RandomWeights), SourceError> {
         let mut entries = self.entries;
         let mut doubts = Vec::new();
-        let mut random = Random::default();
+        let mut random = RandomWeights::default();
         // Positions of tests that ask for more than the plan says.
         let mut raised = Vec::new();
         for (at, entry) in entries.iter_mut().enumerate() {
@@ -108,7 +111,7 @@ pub(super) fn submission(
     found.end()?;
     let doubts = gatherer.notes();
     let files = gatherer.finish();
-    Ok(Submission { name, tests, files, doubts, random: Random::default() })
+    Ok(Submission { name, tests, files, doubts, random: RandomWeights::default() })
 }
 
 /// Notes names that are taken, and dependencies that are not there.

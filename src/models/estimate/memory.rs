@@ -20,7 +20,7 @@ use crate::domain::accelerator::Backend;
 use crate::models::estimate::model::Model;
 use crate::models::estimate::range::Span;
 use crate::models::estimate::tower::Tower;
-use crate::models::estimate::{Role, Runtime, Source, Workload};
+use crate::models::estimate::{Runtime, ScriptRole, WeightsSource, Workload};
 
 const MIB: f64 = (1u64 << 20) as f64;
 /// Size of a number on the host, in bytes.
@@ -65,7 +65,7 @@ pub(super) struct Working {
 
 /// Settings of a run: those of the test, or those of the reference.
 #[derive(Debug, Clone, Copy)]
-struct Manner {
+struct RunSettings {
     width: f64,
     eager: bool,
     cached: bool,
@@ -81,40 +81,40 @@ impl Working {
 /// Memory of a run of the test, in the tested precision.
 pub(super) fn tested(model: &Model, workload: &Workload) -> Working {
     let eager = workload.eager_attention;
-    working(model, workload, Manner { width: width(workload), eager, cached: true })
+    working(model, workload, RunSettings { width: width(workload), eager, cached: true })
 }
 
 /// Memory of a run of the reference.
 fn reference(model: &Model, workload: &Workload) -> Working {
-    working(model, workload, Manner { width: FULL, eager: true, cached: false })
+    working(model, workload, RunSettings { width: FULL, eager: true, cached: false })
 }
 
 pub(super) fn width(workload: &Workload) -> f64 {
     workload.width.clamp(1, 8) as f64
 }
 
-fn working(model: &Model, workload: &Workload, manner: Manner) -> Working {
+fn working(model: &Model, workload: &Workload, settings: RunSettings) -> Working {
     let towers = || model.towers.iter();
-    let cache: Span = if manner.cached {
-        towers().map(|tower| cache(model, tower, workload, manner.width)).sum()
+    let cache: Span = if settings.cached {
+        towers().map(|tower| cache(model, tower, workload, settings.width)).sum()
     } else {
         Span::ZERO
     };
-    let live = towers().map(|tower| activations(model, tower, workload, manner));
-    let unseen = model.unseen.map_or(0.0, |unseen| unseen.live * workload.batch as f64);
-    let activations = live.fold(unseen * manner.width * LIVE, Span::at_least);
-    let logits: Span = towers().map(|tower| logits(model, tower, workload, manner.width)).sum();
+    let live = towers().map(|tower| activations(model, tower, workload, settings));
+    let assumed = model.assumed.map_or(0.0, |assumed| assumed.live * workload.batch as f64);
+    let activations = live.fold(assumed * settings.width * LIVE, Span::at_least);
+    let logits: Span = towers().map(|tower| logits(model, tower, workload, settings.width)).sum();
     let batch = workload.batch as f64;
-    let maps = Span::exactly(batch * model.maps * manner.width);
+    let maps = Span::exactly(batch * model.maps * settings.width);
     Working { cache, activations, logits: logits + maps }
 }
 
 /// Keys and values of all layers, or states, after the last token.
 fn cache(model: &Model, tower: &Tower, workload: &Workload, width: f64) -> Span {
-    if !tower.keeps {
+    if !tower.keeps_cache {
         return Span::ZERO;
     }
-    let tokens = model.kept_by(tower, workload);
+    let tokens = model.cached_places(tower, workload);
     let seen = match tower.window {
         Some(window) => window.share * tokens.min(window.tokens) + (1.0 - window.share) * tokens,
         None => tokens,
@@ -127,7 +127,7 @@ fn cache(model: &Model, tower: &Tower, workload: &Workload, width: f64) -> Span 
         }
         None => Span::exactly(tower.pairs),
     };
-    let crossed = if tower.crosses { model.crossed(workload) } else { 0.0 };
+    let crossed = if tower.has_cross_attention { model.encoder_places(workload) } else { 0.0 };
     let states = tower.state.map_or(0.0, |state| {
         tower.layers * state.share * state.inner * (state.size + state.kernel)
     });
@@ -136,9 +136,9 @@ fn cache(model: &Model, tower: &Tower, workload: &Workload, width: f64) -> Span 
 }
 
 /// Activations of one layer of a tower, or of the largest stage.
-fn activations(model: &Model, tower: &Tower, workload: &Workload, manner: Manner) -> Span {
+fn activations(model: &Model, tower: &Tower, workload: &Workload, settings: RunSettings) -> Span {
     let batch = workload.batch as f64;
-    let places = model.read_by(tower, workload);
+    let places = model.input_places(tower, workload);
     let attention = tower.queries + tower.pairs + 2.0 * tower.width;
     let inner = match &tower.experts {
         // If kinds of layers alternate, the larger kind decides.
@@ -153,29 +153,30 @@ fn activations(model: &Model, tower: &Tower, workload: &Workload, manner: Manner
     // decay, input and product.
     let states = tower
         .state
-        .map_or(0.0, |state| (state.inner * (state.size * 3.0 + 4.0)) * FULL / manner.width);
+        .map_or(0.0, |state| (state.inner * (state.size * 3.0 + 4.0)) * FULL / settings.width);
     let numbers = places * attention.max(mlp).max(states);
-    let scores = if manner.eager || tower.only_eager { tower.heads * places * places } else { 0.0 };
+    let scores =
+        if settings.eager || tower.only_eager { tower.heads * places * places } else { 0.0 };
     let staged = tower.stages.iter().map(|stage| {
-        let places = model.places_of(stage, tower, workload);
+        let places = model.stage_places(stage, tower, workload);
         (places * stage.live, places * stage.attention.scores(places))
     });
     let (stage, windows) = staged.fold((0.0, 0.0), |(live, scores): (f64, f64), next| {
         (live.max(next.0), scores.max(next.1))
     });
-    let scale = batch * manner.width;
+    let scale = batch * settings.width;
     scale * (numbers + stage) * LIVE + scale * (scores + windows) * SCORES
 }
 
 /// Scores of all words of the vocabulary, for every input token.
 fn logits(model: &Model, tower: &Tower, workload: &Workload, width: f64) -> Span {
-    if !tower.speaks {
+    if !tower.has_logits {
         return Span::ZERO;
     }
     // Some models and older versions convert them to fp32.
     let bytes = Span::new(width, width, width.max(FULL));
     // The check of the cache reads one token more than the prompt, without logits for it.
-    let tokens = (model.read_by(tower, workload) - 1.0).max(1.0);
+    let tokens = (model.input_places(tower, workload) - 1.0).max(1.0);
     (workload.batch as f64 * tokens * tower.vocabulary) * bytes
 }
 
@@ -202,8 +203,8 @@ pub(super) fn host(model: &Model, parameters: Span, tested: Working, workload: &
     let run = if on_device { Span::ZERO } else { tested.total() };
     let computed = reference(model, workload).total();
     let working = match workload.role {
-        Role::Compares | Role::Load => run,
-        Role::Test | Role::Reference => run.at_least(computed),
+        ScriptRole::Compares | ScriptRole::Load => run,
+        ScriptRole::Test | ScriptRole::Reference => run.at_least(computed),
     };
     let graph = match workload.runtime {
         Runtime::Torch => Span::ZERO,
@@ -226,17 +227,17 @@ pub(super) fn disk(
         None => Span::new(2.0, FULL, FULL),
     };
     let weights = match workload.weights {
-        Source::Random => Span::ZERO,
-        Source::Published => parameters * width_there,
-        Source::Either => (parameters * width_there).perhaps(),
+        WeightsSource::Random => Span::ZERO,
+        WeightsSource::Published => parameters * width_there,
+        WeightsSource::Either => (parameters * width_there).or_zero(),
     };
     let graph = match workload.runtime {
         Runtime::Torch => Span::ZERO,
         Runtime::Exported => width(workload) * parameters,
     };
     let output = match workload.role {
-        Role::Reference => (PRECISIONS * FULL * outputs(model, workload)) * LIVE,
-        Role::Test | Role::Compares | Role::Load => Span::ZERO,
+        ScriptRole::Reference => (PRECISIONS * FULL * outputs(model, workload)) * LIVE,
+        ScriptRole::Test | ScriptRole::Compares | ScriptRole::Load => Span::ZERO,
     };
     weights + graph + output + FILES
 }
@@ -244,10 +245,10 @@ pub(super) fn disk(
 /// Maximum number of values in the compared output.
 fn outputs(model: &Model, workload: &Workload) -> f64 {
     let of_tower = |tower: &Tower| {
-        if tower.speaks {
+        if tower.has_logits {
             2.0 * tower.vocabulary
         } else {
-            model.read_by(tower, workload) * tower.width
+            model.input_places(tower, workload) * tower.width
         }
     };
     let largest = model.towers.iter().map(of_tower).fold(0.0, f64::max);

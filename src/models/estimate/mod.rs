@@ -63,8 +63,8 @@ pub struct Workload<'a> {
     pub eager_attention: bool,
     pub backend: Backend,
     pub runtime: Runtime,
-    pub role: Role,
-    pub weights: Source,
+    pub role: ScriptRole,
+    pub weights: WeightsSource,
     /// Minimum number of measured runs.
     pub iterations: u64,
     /// Minimum duration of the measured runs, in seconds.
@@ -83,7 +83,7 @@ pub enum Runtime {
 
 /// The purpose of a script.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
+pub enum ScriptRole {
     /// Tests, and computes its own reference.
     Test,
     /// Tests, and compares with a reference from another script.
@@ -96,7 +96,7 @@ pub enum Role {
 
 /// The source of the weights.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Source {
+pub enum WeightsSource {
     /// Random weights; nothing is read.
     Random,
     /// Files, from a cache or downloaded.

@@ -18,12 +18,12 @@ pub(super) struct Model {
     /// Number of values in the output per image, besides features.
     pub maps: f64,
     /// Assumptions about a model of which only the size is known; it has no towers.
-    pub unseen: Option<Unseen>,
+    pub assumed: Option<AssumedWork>,
 }
 
 /// Assumed work of a model of known size, based on small convolutional networks.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Unseen {
+pub(super) struct AssumedWork {
     /// Number of values that are in memory at a time, per input.
     pub live: f64,
     /// Number of operations of one pass, per input.
@@ -51,7 +51,7 @@ pub(super) fn read(config: &Map<String, Value>, workload: &Workload) -> Option<M
         0 => image_edge(config, workload.family) as f64,
         given => given as f64,
     };
-    Some(Model { maps: maps(fields, workload.family, edge), towers, edge, unseen: None })
+    Some(Model { maps: maps(fields, workload.family, edge), towers, edge, assumed: None })
 }
 
 /// Default edge of the images in pixels, the longer one: that of the configuration, otherwise that
@@ -107,30 +107,32 @@ impl Model {
     /// A model of which only the number of parameters is known.
     pub(super) fn of_size(parameters: u64) -> Self {
         let parameters = parameters as f64;
-        let unseen = Unseen {
+        let assumed = AssumedWork {
             live: parameters / PARAMETERS_PER_VALUE,
             operations: 2.0 * parameters * PLACES,
         };
-        Self { towers: Vec::new(), edge: 0.0, maps: 0.0, unseen: Some(unseen) }
+        Self { towers: Vec::new(), edge: 0.0, maps: 0.0, assumed: Some(assumed) }
     }
 
     /// Number of places in the text that represent the image or sound of a multimodal model.
-    fn places(&self, workload: &Workload) -> f64 {
+    fn multimodal_places(&self, workload: &Workload) -> f64 {
         if workload.family != "vlm" {
             return 0.0;
         }
         let others = self.towers.iter().filter(|tower| tower.input != Input::Text);
         others
             .filter(|tower| tower.stages.is_empty())
-            .map(|tower| self.read_by(tower, workload))
+            .map(|tower| self.input_places(tower, workload))
             .fold(0.0, f64::max)
     }
 
     /// Number of places of one input that a tower reads at once, before anything is generated.
-    pub(super) fn read_by(&self, tower: &Tower, workload: &Workload) -> f64 {
+    pub(super) fn input_places(&self, tower: &Tower, workload: &Workload) -> f64 {
         match tower.input {
             // The check of the cache feeds one token more than the prompt.
-            Input::Text if tower.speaks => (workload.tokens as f64) + self.places(workload) + 1.0,
+            Input::Text if tower.has_logits => {
+                (workload.tokens as f64) + self.multimodal_places(workload) + 1.0
+            }
             Input::Text => workload.tokens as f64,
             Input::Image { patch, frames, more } => {
                 let side = (self.edge / patch).ceil();
@@ -143,26 +145,26 @@ impl Model {
     }
 
     /// Number of places of one stage, for one input.
-    pub(super) fn places_of(&self, stage: &Stage, tower: &Tower, workload: &Workload) -> f64 {
+    pub(super) fn stage_places(&self, stage: &Stage, tower: &Tower, workload: &Workload) -> f64 {
         match tower.input {
             Input::Image { .. } => {
                 let side = (self.edge / stage.stride).ceil();
                 side * side
             }
-            _ => self.read_by(tower, workload) / stage.stride,
+            _ => self.input_places(tower, workload) / stage.stride,
         }
     }
 
     /// Number of places for which a tower keeps values at the end.
-    pub(super) fn kept_by(&self, tower: &Tower, workload: &Workload) -> f64 {
-        self.read_by(tower, workload) + workload.new_tokens as f64
+    pub(super) fn cached_places(&self, tower: &Tower, workload: &Workload) -> f64 {
+        self.input_places(tower, workload) + workload.new_tokens as f64
     }
 
     /// Number of places of the encoder to which a decoder attends.
-    pub(super) fn crossed(&self, workload: &Workload) -> f64 {
-        let encoders = self.towers.iter().filter(|tower| !tower.crosses);
+    pub(super) fn encoder_places(&self, workload: &Workload) -> f64 {
+        let encoders = self.towers.iter().filter(|tower| !tower.has_cross_attention);
         let encoders = encoders.filter(|tower| tower.stages.is_empty());
-        encoders.map(|tower| self.read_by(tower, workload)).fold(0.0, f64::max)
+        encoders.map(|tower| self.input_places(tower, workload)).fold(0.0, f64::max)
     }
 }
 

@@ -30,7 +30,7 @@ pub(super) fn collect(c: Fields, key: &str, family: &str, depth: usize, towers: 
     if towers.len() >= MAX_TOWERS {
         return;
     }
-    own(c, key, family, towers);
+    add_own(c, key, family, towers);
     if depth >= MAX_DEPTH {
         return;
     }
@@ -49,41 +49,41 @@ pub(super) fn collect(c: Fields, key: &str, family: &str, depth: usize, towers: 
 }
 
 /// Adds the towers that the fields of `c` describe, without its parts.
-fn own(c: Fields, key: &str, family: &str, towers: &mut Vec<Tower>) {
-    let sense = sense(c, key, family);
-    let staged = match sense {
-        Sense::Image => stages::of_image(c),
-        Sense::Sound => stages::of_sound(c),
+fn add_own(c: Fields, key: &str, family: &str, towers: &mut Vec<Tower>) {
+    let modality = modality(c, key, family);
+    let staged = match modality {
+        Modality::Image => stages::of_image(c),
+        Modality::Sound => stages::of_sound(c),
         _ => Vec::new(),
     };
-    let only_stages = sense == Sense::Image && !staged.is_empty();
+    let only_stages = modality == Modality::Image && !staged.is_empty();
     if !staged.is_empty() {
-        towers.push(of_stages(staged, sense));
+        towers.push(of_stages(staged, modality));
     }
     if only_stages {
         return;
     }
     // Image encoders may describe a decoder that only training uses (VideoMAE).
-    if tower::is_pair(c) && !(sense == Sense::Image && c.has("decoder_num_hidden_layers")) {
-        pair(c, sense, family, towers);
-    } else if let Some(mut tower) = tower::read(c, Side::Only, input(c, sense, family)) {
-        let (keeps, speaks) = writes(c, key, family, sense);
-        tower.keeps = keeps;
-        tower.speaks = speaks;
+    if tower::is_pair(c) && !(modality == Modality::Image && c.has("decoder_num_hidden_layers")) {
+        add_pair(c, modality, family, towers);
+    } else if let Some(mut tower) = tower::read(c, Side::Only, input(c, modality, family)) {
+        let (keeps_cache, has_logits) = outputs_of(c, key, family, modality);
+        tower.keeps_cache = keeps_cache;
+        tower.has_logits = has_logits;
         towers.push(tower);
     }
 }
 
-fn of_stages(stages: Vec<Stage>, sense: Sense) -> Tower {
-    let input = match sense {
-        Sense::Sound => Input::Sound { rate: SAMPLES },
+fn of_stages(stages: Vec<Stage>, modality: Modality) -> Tower {
+    let input = match modality {
+        Modality::Sound => Input::Sound { rate: SAMPLES },
         _ => Input::Image { patch: 1.0, frames: 1.0, more: 0.0 },
     };
     Tower {
         input,
-        keeps: false,
-        speaks: false,
-        crosses: false,
+        keeps_cache: false,
+        has_logits: false,
+        has_cross_attention: false,
         only_eager: false,
         layers: 0.0,
         width: 0.0,
@@ -112,34 +112,34 @@ fn has_backbone(c: Fields) -> bool {
 }
 
 /// Adds encoder and decoder of one configuration.
-fn pair(c: Fields, sense: Sense, family: &str, towers: &mut Vec<Tower>) {
-    if sense == Sense::Image && !c.has("patch_size") && !has_backbone(c) {
-        towers.push(of_stages(stages::usual_backbone(c), sense));
+fn add_pair(c: Fields, modality: Modality, family: &str, towers: &mut Vec<Tower>) {
+    if modality == Modality::Image && !c.has("patch_size") && !has_backbone(c) {
+        towers.push(of_stages(stages::usual_backbone(c), modality));
     }
-    let read = input(c, sense, family);
+    let read = input(c, modality, family);
     if let Some(mut encoder) = tower::read(c, Side::Encoder, read) {
         // The word table is counted with the decoder, which shares it.
         encoder.vocabulary = 0.0;
         towers.push(encoder);
     }
     let asked = |names: &[&str], usual| Input::Fixed { places: c.number(names).unwrap_or(usual) };
-    let written = match sense {
-        Sense::Image => asked(&["num_queries", "num_object_queries"], 100.0),
-        Sense::Series => asked(&["prediction_length"], 24.0),
-        Sense::Text | Sense::Sound => Input::Written,
+    let written = match modality {
+        Modality::Image => asked(&["num_queries", "num_object_queries"], 100.0),
+        Modality::Series => asked(&["prediction_length"], 24.0),
+        Modality::Text | Modality::Sound => Input::Written,
     };
     if let Some(mut decoder) = tower::read(c, Side::Decoder, written) {
         // Embeddings are the output of the encoder alone.
         let writes = written == Input::Written && family != "embedding";
-        decoder.keeps = writes;
-        decoder.speaks = writes;
+        decoder.keeps_cache = writes;
+        decoder.has_logits = writes;
         towers.push(decoder);
     }
 }
 
 /// The kind of input of a part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Sense {
+enum Modality {
     Text,
     Image,
     Sound,
@@ -147,37 +147,37 @@ enum Sense {
 }
 
 /// The kind of input of a part: by its name, then by the family, then by its fields.
-fn sense(c: Fields, key: &str, family: &str) -> Sense {
+fn modality(c: Fields, key: &str, family: &str) -> Modality {
     let named = |words: &[&str]| words.iter().any(|word| key.contains(word));
     let has = |names: &[&str]| names.iter().any(|name| c.has(name));
     let sound = ["num_mel_bins", "conv_dim", "sampling_rate", "input_feat_per_channel"];
     let image = ["image_size", "num_channels", "patch_size", "depths", "in_chans"];
     if named(&["text", "decoder", "llm", "language", "qformer"]) {
-        return Sense::Text;
+        return Modality::Text;
     }
     if named(&["vision", "image", "backbone"]) {
-        return Sense::Image;
+        return Modality::Image;
     }
     if named(&["audio", "speech"]) {
-        return Sense::Sound;
+        return Modality::Sound;
     }
     match family {
         "vision_classifier" | "object_detection" | "segmentation" | "depth_keypoint" | "video" => {
-            Sense::Image
+            Modality::Image
         }
-        "audio_encoder" | "asr_seq2seq" => Sense::Sound,
-        "time_series" => Sense::Series,
-        _ if has(&sound) => Sense::Sound,
-        _ if has(&image) && !has(&["vocab_size"]) => Sense::Image,
-        _ => Sense::Text,
+        "audio_encoder" | "asr_seq2seq" => Modality::Sound,
+        "time_series" => Modality::Series,
+        _ if has(&sound) => Modality::Sound,
+        _ if has(&image) && !has(&["vocab_size"]) => Modality::Image,
+        _ => Modality::Text,
     }
 }
 
-fn input(c: Fields, sense: Sense, family: &str) -> Input {
+fn input(c: Fields, modality: Modality, family: &str) -> Input {
     let number = |names: &[&str], usual| c.number(names).unwrap_or(usual);
-    match sense {
-        Sense::Text => Input::Text,
-        Sense::Image => {
+    match modality {
+        Modality::Text => Input::Text,
+        Modality::Image => {
             // Detectors without patches read features at a 32nd of the image size, or at several
             // levels that start at an eighth.
             let levels = number(&["num_feature_levels"], 1.0);
@@ -192,21 +192,21 @@ fn input(c: Fields, sense: Sense, family: &str) -> Input {
             let more = 2.0 + number(&["num_detection_tokens"], 0.0);
             Input::Image { patch, frames, more }
         }
-        Sense::Sound if c.kind == "audio-spectrogram-transformer" => {
+        Modality::Sound if c.kind == "audio-spectrogram-transformer" => {
             let cells = number(&["max_length"], 1024.0) * number(&["num_mel_bins"], 128.0);
             let stride = number(&["time_stride"], 10.0) * number(&["frequency_stride"], 10.0);
             Input::Fixed { places: 2.0 + cells / stride.max(1.0) }
         }
-        Sense::Sound if c.has("input_feat_per_channel") => {
+        Modality::Sound if c.has("input_feat_per_channel") => {
             // 100 frames per second, of which two convolutions leave a quarter.
             Input::Sound { rate: 25.0 }
         }
         // These models read a window of fixed length, however long the sound is.
-        Sense::Sound if c.kind.contains("whisper") || c.has("max_source_positions") => {
+        Modality::Sound if c.kind.contains("whisper") || c.has("max_source_positions") => {
             Input::Fixed { places: number(&["max_source_positions"], 1500.0) }
         }
-        Sense::Sound => Input::Sound { rate: SOUND_RATE },
-        Sense::Series => {
+        Modality::Sound => Input::Sound { rate: SOUND_RATE },
+        Modality::Series => {
             let step = number(&["patch_stride", "patch_length"], 1.0).max(1.0);
             let channels = number(&["num_input_channels"], 1.0).max(1.0);
             let length = number(&["context_length"], 512.0);
@@ -216,8 +216,8 @@ fn input(c: Fields, sense: Sense, family: &str) -> Input {
 }
 
 /// Whether a tower keeps keys and values, and whether it outputs scores of words.
-fn writes(c: Fields, key: &str, family: &str, sense: Sense) -> (bool, bool) {
-    if sense != Sense::Text || key.contains("encoder") || key.contains("qformer") {
+fn outputs_of(c: Fields, key: &str, family: &str, modality: Modality) -> (bool, bool) {
+    if modality != Modality::Text || key.contains("encoder") || key.contains("qformer") {
         return (false, false);
     }
     match family {

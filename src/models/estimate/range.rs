@@ -53,7 +53,7 @@ impl Span {
     }
 
     /// The same quantity with zero as its low value.
-    pub(super) fn perhaps(self) -> Self {
+    pub(super) fn or_zero(self) -> Self {
         Self { low: 0.0, ..self }
     }
 

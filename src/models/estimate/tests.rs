@@ -4,14 +4,14 @@ use super::*;
 use crate::models::catalogue;
 use crate::models::classify;
 use crate::models::family::FAMILY_TABLES;
-use crate::models::source::{NoModels, Place};
+use crate::models::source::{Location, NoModels};
 use proptest::prelude::*;
 use serde_json::json;
 
 pub(super) const MIB: u64 = 1 << 20;
 
 pub(super) fn config(model: &str) -> Map<String, Value> {
-    catalogue::find(model, &Place::Named, None, &NoModels).expect(model).config
+    catalogue::find(model, &Location::Named, None, &NoModels).expect(model).config
 }
 
 pub(super) fn object(value: Value) -> Map<String, Value> {
@@ -33,8 +33,8 @@ pub(super) fn workload(family: &str) -> Workload<'_> {
         eager_attention: false,
         backend: Backend::Cpu,
         runtime: Runtime::Torch,
-        role: Role::Test,
-        weights: Source::Random,
+        role: ScriptRole::Test,
+        weights: WeightsSource::Random,
         iterations: 10,
         min_seconds: 2.0,
         warm_up: 10,
@@ -137,7 +137,7 @@ fn attention_that_stores_its_scores_needs_more_memory() {
     assert_eq!(eager.activations.likely - fused.activations.likely, scores);
     assert!(eager.device.likely > fused.device.likely);
     // The reference always stores them, unless another script computes it.
-    let given = of(&bert, &Workload { role: Role::Compares, ..shape });
+    let given = of(&bert, &Workload { role: ScriptRole::Compares, ..shape });
     assert_eq!(eager.host, fused.host);
     assert!(given.host.high < fused.host.high && given.time.likely < fused.time.likely);
 }
@@ -174,12 +174,12 @@ fn disk_space_includes_files_with_weights_and_references() {
     };
     // The configuration names the class that predicts masked words.
     let total = 109_514_298;
-    assert!(disk(Source::Random, Role::Test, "float32").high <= MIB);
-    let there = disk(Source::Published, Role::Test, "bfloat16");
+    assert!(disk(WeightsSource::Random, ScriptRole::Test, "float32").high <= MIB);
+    let there = disk(WeightsSource::Published, ScriptRole::Test, "bfloat16");
     assert!(there.low == 2 * total && there.high <= 2 * total + MIB);
-    let either = disk(Source::Either, Role::Test, "float32");
+    let either = disk(WeightsSource::Either, ScriptRole::Test, "float32");
     assert!(either.low == 0 && either.high >= 4 * total);
-    let handed_on = disk(Source::Random, Role::Reference, "float32");
+    let handed_on = disk(WeightsSource::Random, ScriptRole::Reference, "float32");
     assert!(handed_on.likely >= 3 * 4 * 128 * 768);
 }
 
@@ -192,7 +192,7 @@ pub(super) fn family(name: &str, config: &Map<String, Value>) -> String {
 fn every_built_in_model_has_an_estimate() {
     let mut without: Vec<&str> = Vec::new();
     for name in catalogue::names() {
-        let model = catalogue::find(name, &Place::Named, None, &NoModels).expect(name);
+        let model = catalogue::find(name, &Location::Named, None, &NoModels).expect(name);
         let family = family(name, &model.config);
         let shape = Workload { new_tokens: 32, ..workload(&family) };
         match estimate(&model.config, model.parameters, &shape) {
@@ -221,7 +221,8 @@ fn a_model_of_which_only_the_size_is_known_has_an_estimate() {
 fn loading_takes_less_time_than_testing_and_no_reference() {
     let shape = Workload { tokens: 512, backend: Backend::Cuda, ..workload("text_encoder") };
     let bert = config("bert-base-uncased");
-    let [test, load] = [Role::Test, Role::Load].map(|role| of(&bert, &Workload { role, ..shape }));
+    let [test, load] =
+        [ScriptRole::Test, ScriptRole::Load].map(|role| of(&bert, &Workload { role, ..shape }));
     assert!(load.time.likely < test.time.likely && load.host.high < test.host.high);
     assert_eq!(load.device, test.device);
 }

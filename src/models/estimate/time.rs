@@ -18,7 +18,7 @@ use crate::models::estimate::model::Model;
 use crate::models::estimate::range::Span;
 use crate::models::estimate::stages::Stage;
 use crate::models::estimate::tower::Tower;
-use crate::models::estimate::{Role, Runtime, Workload};
+use crate::models::estimate::{Runtime, ScriptRole, Workload};
 
 const MILLISECONDS: f64 = 1e3;
 /// Seconds for starting an interpreter and importing the libraries; less in a warm runner.
@@ -50,10 +50,10 @@ const DEVICE: Speed =
 
 /// Seconds of one pass. `writing` is a pass that generates one token.
 fn pass(model: &Model, workload: &Workload, speed: Speed, writing: bool) -> Span {
-    let towers = model.towers.iter().filter(|tower| !writing || tower.keeps);
-    let unseen = model.unseen.map_or(0.0, |unseen| unseen.operations * workload.batch as f64);
+    let towers = model.towers.iter().filter(|tower| !writing || tower.keeps_cache);
+    let assumed = model.assumed.map_or(0.0, |assumed| assumed.operations * workload.batch as f64);
     let seen: Span = towers.map(|tower| of_tower(model, tower, workload, speed, writing)).sum();
-    seen + unseen * speed.operation
+    seen + assumed * speed.operation
 }
 
 fn of_tower(
@@ -63,12 +63,13 @@ fn of_tower(
     speed: Speed,
     writing: bool,
 ) -> Span {
-    let all = model.read_by(tower, workload);
-    let (places, seen) = if writing { (1.0, model.kept_by(tower, workload)) } else { (all, all) };
-    let head = if tower.speaks { tower.vocabulary * tower.width } else { 0.0 };
+    let all = model.input_places(tower, workload);
+    let (places, seen) =
+        if writing { (1.0, model.cached_places(tower, workload)) } else { (all, all) };
+    let head = if tower.has_logits { tower.vocabulary * tower.width } else { 0.0 };
     let attention = 2.0 * tower.layers * tower.queries * seen;
     let of_stage =
-        |stage: &Stage| model.places_of(stage, tower, workload) * stage.depth * stage.parameters;
+        |stage: &Stage| model.stage_places(stage, tower, workload) * stage.depth * stage.parameters;
     let stages: f64 = tower.stages.iter().map(of_stage).sum();
     let once = 2.0 * places * (tower.active() + head + attention) + 2.0 * stages;
     let operations = workload.batch as f64 * once;
@@ -90,16 +91,18 @@ pub(super) fn attempt(model: &Model, parameters: Span, workload: &Workload) -> S
     let round = parameters * ROUND;
     let computed = match workload.role {
         // Five passes: the reference, a repetition, changed weights, fp16 and bf16.
-        Role::Reference => return MILLISECONDS * (START + build + 5.0 * reference + 2.0 * round),
-        Role::Compares | Role::Load => Span::ZERO,
-        Role::Test if narrow => 2.0 * reference + round,
-        Role::Test => 2.0 * reference,
+        ScriptRole::Reference => {
+            return MILLISECONDS * (START + build + 5.0 * reference + 2.0 * round);
+        }
+        ScriptRole::Compares | ScriptRole::Load => Span::ZERO,
+        ScriptRole::Test if narrow => 2.0 * reference + round,
+        ScriptRole::Test => 2.0 * reference,
     };
     let prompt = pass(model, workload, tested, false);
     let token = pass(model, workload, tested, true);
     let generates = matches!(workload.runtime, Runtime::Torch) && workload.new_tokens > 0;
     let run = |tokens: f64| if generates { prompt + tokens * token } else { prompt };
-    if workload.role == Role::Load {
+    if workload.role == ScriptRole::Load {
         return MILLISECONDS * (START + build + run(1.0));
     }
     let measured = run((workload.new_tokens as f64 - 1.0).max(0.0));

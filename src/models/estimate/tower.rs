@@ -61,11 +61,11 @@ pub(super) struct Window {
 pub(super) struct Tower {
     pub input: Input,
     /// Whether it keeps keys and values, or a state, from token to token.
-    pub keeps: bool,
+    pub keeps_cache: bool,
     /// Whether it outputs a score for each word of the vocabulary.
-    pub speaks: bool,
+    pub has_logits: bool,
     /// Whether it attends to the output of another tower.
-    pub crosses: bool,
+    pub has_cross_attention: bool,
     /// Whether it has no attention implementation that avoids storing scores.
     pub only_eager: bool,
     pub layers: f64,
@@ -192,9 +192,9 @@ pub(super) fn read(c: Fields, side: Side, input: Input) -> Option<Tower> {
     let attends = if stateful { 0.0 } else { 1.0 };
     Some(Tower {
         input,
-        keeps: false,
-        speaks: false,
-        crosses: side == Side::Decoder,
+        keeps_cache: false,
+        has_logits: false,
+        has_cross_attention: side == Side::Decoder,
         only_eager: ONLY_EAGER.contains(&c.kind),
         layers,
         width,
@@ -297,7 +297,7 @@ impl Tower {
                 own.share * sparse + (1.0 - own.share) * dense
             }
         };
-        let crossing = if self.crosses { 4.0 * self.width * self.queries } else { 0.0 };
+        let crossing = if self.has_cross_attention { 4.0 * self.width * self.queries } else { 0.0 };
         let state = self.state.map_or(0.0, |state| {
             let within = 3.0 * self.width + 3.0 * state.size + self.width / 8.0;
             state.share * state.inner * within

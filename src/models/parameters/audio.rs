@@ -15,7 +15,7 @@ pub(super) fn find(kind: &str) -> Option<Type> {
         "encodec" => encodec,
         _ => return None,
     };
-    Some(Type { count, usual: "Model" })
+    Some(Type { count, default_class: "Model" })
 }
 
 fn wav2vec2(c: Config) -> Option<Size> {

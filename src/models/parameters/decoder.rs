@@ -23,7 +23,7 @@ pub(super) fn find(kind: &str) -> Option<Type> {
         "mamba" => mamba,
         _ => return None,
     };
-    Some(Type { count, usual: "CausalLM" })
+    Some(Type { count, default_class: "CausalLM" })
 }
 
 /// The word table and the head of the class. `tied` is the default of whether the output layer,

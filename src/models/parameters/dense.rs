@@ -15,7 +15,7 @@ pub(super) fn find(kind: &str) -> Option<Type> {
         "depth_anything" => depth_anything,
         _ => return None,
     };
-    Some(Type { count, usual: "DepthEstimation" })
+    Some(Type { count, default_class: "DepthEstimation" })
 }
 
 /// A 3 × 3 convolution.

@@ -21,11 +21,11 @@ pub(super) fn find(kind: &str) -> Option<Type> {
         "layoutlmv3" => layoutlmv3,
         _ => return None,
     };
-    Some(Type { count, usual: "Model" })
+    Some(Type { count, default_class: "Model" })
 }
 
 /// The heads of the classes of a type.
-struct Tops {
+struct ClassHeads {
     hidden: Size,
     /// The head of the bare model.
     pooler: Size,
@@ -39,7 +39,7 @@ struct Tops {
     token: Size,
 }
 
-impl Tops {
+impl ClassHeads {
     /// The heads of BERT: a pooler of one linear layer, and the same before each text classifier.
     fn usual(c: Config, hidden: Size, vocabulary: Size) -> Self {
         let pooler = linear(hidden, hidden, true);
@@ -106,7 +106,7 @@ fn bert(c: Config, vocabulary: u64) -> Option<Size> {
     let hidden = c.number("hidden_size", 768);
     let body = embeddings(c, vocabulary, hidden) + layers(c, hidden, 3072);
     let predict = prediction_of_two_biases(c, hidden, hidden, c.number("vocab_size", vocabulary));
-    let tops = Tops { prediction: predict, ..Tops::usual(c, hidden, Size::ZERO) };
+    let tops = ClassHeads { prediction: predict, ..ClassHeads::usual(c, hidden, Size::ZERO) };
     // The head of next sentence prediction.
     let next = tops.pooler + linear(hidden, 2.into(), true);
     let top = match (c.text("model_type", ""), c.class()) {
@@ -122,7 +122,7 @@ fn distilbert(c: Config) -> Option<Size> {
     let vocabulary = c.number("vocab_size", 30522);
     let rows = vocabulary + c.number("max_position_embeddings", 512);
     let layers = c.named(&["n_layers", "num_hidden_layers"], 6);
-    let tops = Tops { pooler: Size::ZERO, ..Tops::usual(c, hidden, vocabulary) };
+    let tops = ClassHeads { pooler: Size::ZERO, ..ClassHeads::usual(c, hidden, vocabulary) };
     let inner = c.number("hidden_dim", 3072);
     Some(embedding(rows, hidden) + norm(hidden) + layers * block(hidden, inner) + tops.of(c)?)
 }
@@ -133,11 +133,11 @@ fn electra(c: Config) -> Option<Size> {
     let widen = if width == hidden { Size::ZERO } else { linear(width, hidden, true) };
     let body = embeddings(c, 30522, width) + widen + layers(c, hidden, 1024);
     let dense = linear(hidden, hidden, true);
-    let tops = Tops {
+    let tops = ClassHeads {
         pooler: Size::ZERO,
         prediction: prediction(c, hidden, width, c.number("vocab_size", 30522)),
         choice: c.flag("summary_use_proj", true) * dense,
-        ..Tops::usual(c, hidden, Size::ZERO)
+        ..ClassHeads::usual(c, hidden, Size::ZERO)
     };
     let top = match c.class() {
         // The head that detects replaced words.
@@ -154,9 +154,9 @@ fn albert(c: Config) -> Option<Size> {
     let body = embeddings(c, 30000, width)
         + linear(width, hidden, true)
         + blocks * block(hidden, c.number("intermediate_size", 16384));
-    let tops = Tops {
+    let tops = ClassHeads {
         prediction: prediction_of_two_biases(c, hidden, width, c.number("vocab_size", 30000)),
-        ..Tops::usual(c, hidden, Size::ZERO)
+        ..ClassHeads::usual(c, hidden, Size::ZERO)
     };
     let top = match c.class() {
         // The head that detects the order of two sentences.
@@ -178,7 +178,7 @@ fn mpnet(c: Config) -> Option<Size> {
         + embedding(buckets, c.number("num_attention_heads", 12))
         + layers * block(hidden, c.number("intermediate_size", 3072));
     let predict = prediction_of_two_biases(c, hidden, hidden, vocabulary);
-    let tops = Tops { prediction: predict, ..Tops::usual(c, hidden, Size::ZERO) };
+    let tops = ClassHeads { prediction: predict, ..ClassHeads::usual(c, hidden, Size::ZERO) };
     Some(body + tops.of(c)?)
 }
 
@@ -220,12 +220,12 @@ fn deberta(c: Config) -> Option<Size> {
     };
     let pooler = c.number("pooler_hidden_size", hidden);
     let pooler = linear(pooler, pooler, true);
-    let tops = Tops {
+    let tops = ClassHeads {
         pooler: Size::ZERO,
         prediction: predict,
         sequence: pooler,
         choice: pooler,
-        ..Tops::usual(c, hidden, Size::ZERO)
+        ..ClassHeads::usual(c, hidden, Size::ZERO)
     };
     Some(body + tops.of(c)?)
 }
@@ -245,7 +245,7 @@ fn modernbert(c: Config) -> Option<Size> {
     let body = embedding(vocabulary, hidden) + norm + layers * layer - layers.any() * norm + norm;
     let dense = linear(hidden, hidden, bias("classifier_bias")) + norm;
     let own = c.tables(vocabulary, true) - vocabulary;
-    let tops = Tops {
+    let tops = ClassHeads {
         hidden,
         pooler: Size::ZERO,
         prediction: dense + own * hidden + c.flag("decoder_bias", true) * vocabulary,
@@ -263,10 +263,10 @@ fn layoutlm(c: Config) -> Option<Size> {
     let body = embeddings(c, 30522, hidden)
         + embedding(places, hidden)
         + c.number("num_hidden_layers", 12) * block(hidden, c.number("intermediate_size", 3072));
-    let usual = Tops::usual(c, hidden, Size::ZERO);
+    let usual = ClassHeads::usual(c, hidden, Size::ZERO);
     let pooler = usual.pooler;
     let predict = prediction_of_two_biases(c, hidden, hidden, c.number("vocab_size", 30522));
-    let tops = Tops { prediction: pooler + predict, token: pooler, ..usual };
+    let tops = ClassHeads { prediction: pooler + predict, token: pooler, ..usual };
     Some(body + tops.of(c)?)
 }
 

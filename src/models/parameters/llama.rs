@@ -192,7 +192,7 @@ pub(super) fn find(kind: &str) -> Option<Type> {
         "olmoe" => olmoe,
         _ => return None,
     };
-    Some(Type { count, usual: "CausalLM" })
+    Some(Type { count, default_class: "CausalLM" })
 }
 
 impl Decoder {

@@ -55,7 +55,7 @@ struct Type {
     /// Counts the parameters of the class in the [`Config`]; `None` if the type has no such class.
     count: fn(Config) -> Option<Size>,
     /// Class that a test loads, in the form of [`class_of`].
-    usual: &'static str,
+    default_class: &'static str,
 }
 
 /// The type with this `model_type`.
@@ -87,7 +87,7 @@ pub fn count(config: &Map<String, Value>) -> Option<Count> {
     let of = |class, experts| (kind.count)(Config::new(config, class, experts));
     let counted = |experts| {
         let named = named.and_then(|name| of(class_of(name), experts));
-        named.or_else(|| of(kind.usual, experts))?.get()
+        named.or_else(|| of(kind.default_class, experts))?.get()
     };
     let (total, active) = (counted(Experts::All)?, counted(Experts::Chosen)?);
     (1..=LIMIT).contains(&total).then_some(Count { total, active })

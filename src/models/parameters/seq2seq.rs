@@ -22,7 +22,7 @@ pub(super) fn find(kind: &str) -> Option<Type> {
         "whisper" => whisper,
         _ => return None,
     };
-    Some(Type { count, usual: "ConditionalGeneration" })
+    Some(Type { count, default_class: "ConditionalGeneration" })
 }
 
 struct T5 {

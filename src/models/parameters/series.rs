@@ -8,7 +8,7 @@ use crate::models::parameters::config::Config;
 use crate::models::parameters::size::{Size, linear, norm};
 
 pub(super) fn find(kind: &str) -> Option<Type> {
-    (kind == "patchtst").then_some(Type { count: patchtst, usual: "Prediction" })
+    (kind == "patchtst").then_some(Type { count: patchtst, default_class: "Prediction" })
 }
 
 fn patchtst(c: Config) -> Option<Size> {

@@ -8,7 +8,7 @@ use crate::models::parameters::config::Config;
 use crate::models::parameters::size::{Size, conv, embedding, linear, norm};
 
 pub(super) fn find(kind: &str) -> Option<Type> {
-    (kind == "vits").then_some(Type { count: vits, usual: "Model" })
+    (kind == "vits").then_some(Type { count: vits, default_class: "Model" })
 }
 
 /// VITS: a text encoder, a flow, a spectrogram encoder that only training uses, a predictor of

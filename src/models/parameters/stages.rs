@@ -10,7 +10,7 @@ use crate::models::parameters::size::{Size, attention, conv, linear, mlp, norm};
 use crate::models::parameters::vision::patches;
 
 pub(super) fn find(kind: &str) -> Option<Type> {
-    let (count, usual): (fn(Config) -> Option<Size>, _) = match kind {
+    let (count, default_class): (fn(Config) -> Option<Size>, _) = match kind {
         "swin" => (swin, "ImageClassification"),
         "convnext" => (|c| convnext(c, false), "ImageClassification"),
         "convnextv2" => (|c| convnext(c, true), "ImageClassification"),
@@ -19,7 +19,7 @@ pub(super) fn find(kind: &str) -> Option<Type> {
         "segformer" => (segformer, "SemanticSegmentation"),
         _ => return None,
     };
-    Some(Type { count, usual })
+    Some(Type { count, default_class })
 }
 
 /// Widths and depths of the stages; `None` if their numbers differ or are zero.
@@ -30,7 +30,7 @@ fn stages(c: Config, widths: &[u64], depths: &[u64]) -> Option<Vec<(Size, Size)>
 }
 
 /// Norms of the stages that a backbone outputs.
-fn given_out(c: Config, stem: Size, widths: &[Size]) -> Option<Size> {
+fn output_norms(c: Config, stem: Size, widths: &[Size]) -> Option<Size> {
     let last = widths.len().checked_sub(1)?;
     let names = |stage: usize| format!("stage{}", stage + 1);
     let width = |index: i64| match index {
@@ -95,7 +95,7 @@ fn swin(c: Config) -> Option<Size> {
             let side = c.number("encoder_stride", 32);
             embedded + linear(width, side * side * c.number("num_channels", 3), true)
         }
-        "Backbone" => given_out(c, embedded, &widths)?,
+        "Backbone" => output_norms(c, embedded, &widths)?,
         _ => return None,
     };
     Some(body + norm(width) + top)
@@ -129,7 +129,7 @@ fn convnext(c: Config, second: bool) -> Option<Size> {
     Some(match c.class() {
         "Model" => body + norm(before),
         "ImageClassification" => body + norm(before) + c.classifier(before),
-        "Backbone" => body + given_out(c, *widths.first()?, &widths)?,
+        "Backbone" => body + output_norms(c, *widths.first()?, &widths)?,
         _ => return None,
     })
 }

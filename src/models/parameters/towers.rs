@@ -9,7 +9,7 @@ use crate::models::parameters::size::{Size, attention, block, conv, embedding, l
 use crate::models::parameters::{Type, find as find_type};
 
 pub(super) fn find(kind: &str) -> Option<Type> {
-    let (count, usual): (fn(Config) -> Option<Size>, _) = match kind {
+    let (count, default_class): (fn(Config) -> Option<Size>, _) = match kind {
         "clip" => (clip, "Model"),
         "clip_text_model" => (clip_text, "Model"),
         "clip_vision_model" => (clip_vision, "Model"),
@@ -19,7 +19,7 @@ pub(super) fn find(kind: &str) -> Option<Type> {
         "llava" => (llava, "ConditionalGeneration"),
         _ => return None,
     };
-    Some(Type { count, usual })
+    Some(Type { count, default_class })
 }
 
 /// Width of a tower, and the parameters of all its layers.

@@ -9,7 +9,7 @@ use crate::models::parameters::config::Config;
 use crate::models::parameters::size::{Size, block, conv, linear, mlp, norm};
 
 pub(super) fn find(kind: &str) -> Option<Type> {
-    let (count, usual): (fn(Config) -> Option<Size>, _) = match kind {
+    let (count, default_class): (fn(Config) -> Option<Size>, _) = match kind {
         "vit" => (|c| plain(c, 1), "ImageClassification"),
         "deit" => (|c| plain(c, 2), "ImageClassification"),
         "dinov2" => (dinov2, "ImageClassification"),
@@ -20,7 +20,7 @@ pub(super) fn find(kind: &str) -> Option<Type> {
         "audio-spectrogram-transformer" => (spectrogram, "AudioClassification"),
         _ => return None,
     };
-    Some(Type { count, usual })
+    Some(Type { count, default_class })
 }
 
 /// The patches of an image.

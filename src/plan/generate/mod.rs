@@ -8,9 +8,9 @@ mod order;
 
 use crate::domain::accelerator::Backend;
 use crate::domain::launch::{Environment, Isolation, Packages, Program};
-use crate::models::catalogue::{self, Found, Origin};
-use crate::models::classify::{self, Classified, Confidence};
-use crate::models::estimate::{self, Runtime, Source, Workload, estimate};
+use crate::models::catalogue::{self, ModelConfig, Origin};
+use crate::models::classify::{self, Classification, Confidence};
+use crate::models::estimate::{self, Runtime, WeightsSource, Workload, estimate};
 use crate::models::flags::{self, Flags};
 use crate::models::quantised;
 use crate::models::sizes;
@@ -67,8 +67,8 @@ const ALLOW_DOWNLOAD: &str = "DTF_ALLOW_DOWNLOAD";
 /// All that the tests of one entry share.
 struct Subject<'a> {
     entry: &'a ModelEntry,
-    found: Found,
-    class: Classified,
+    found: ModelConfig,
+    class: Classification,
     template: Template,
     /// Back-ends with a template of their own.
     special: BTreeMap<Backend, Template>,
@@ -79,7 +79,7 @@ struct Subject<'a> {
 #[derive(Debug, Clone)]
 pub struct About {
     pub model: String,
-    pub class: Classified,
+    pub class: Classification,
     pub flags: Flags,
     /// Where its configuration is from.
     pub origin: Origin,
@@ -92,7 +92,7 @@ pub struct About {
 impl About {
     /// Whether its family is but a guess.
     fn doubt(&self) -> Option<String> {
-        let Classified { family, confidence, reason, .. } = &self.class;
+        let Classification { family, confidence, reason, .. } = &self.class;
         let doubted = *confidence == Confidence::Low;
         doubted.then(|| format!("{} is tested as {family}, which is a guess: {reason}", self.model))
     }
@@ -142,7 +142,7 @@ pub fn model_tests(entry: &ModelEntry, sources: &Sources) -> Result<ModelTests, 
     let revision = entry.revision.as_deref();
     let config = &subject.found.config;
     subject.weights =
-        weights::of(&entry.model, &entry.place, revision, config, &asked, sources.models)
+        weights::find(&entry.model, &entry.location, revision, config, &asked, sources.models)
             .map_err(|(key, wrong)| wrong.at(&entry.path.key(key)))?;
     order::sort(&mut cases);
     let plan = order::plan(cases, &subject.template(Backend::Cpu).front_matter.parameters);
@@ -178,7 +178,7 @@ pub fn model_tests(entry: &ModelEntry, sources: &Sources) -> Result<ModelTests, 
     let differences = subject.differences(drawn);
     let refusal = plan.cases.iter().find_map(|case| subject.refusal(case));
     let Subject { class, found, weights, .. } = subject;
-    let Found { config, origin, revision, quantised, .. } = found;
+    let ModelConfig { config, origin, revision, quantised, .. } = found;
     let flags = Flags::read(&class.family, &config, quantised.as_ref());
     let about = About { model: entry.model.clone(), class, flags, origin, revision, weights };
     Ok(ModelTests { about, tests, left_out, refusal, differences })
@@ -192,7 +192,7 @@ impl<'a> Subject<'a> {
     ) -> Result<Self, FieldError> {
         let at_model = |wrong: ValueError| wrong.at(&entry.path.key("model"));
         let revision = entry.revision.as_deref();
-        let found = catalogue::find(&entry.model, &entry.place, revision, models);
+        let found = catalogue::find(&entry.model, &entry.location, revision, models);
         let found = found.map_err(at_model)?;
         let said = entry.family.as_deref();
         sizes::check(&found.config).map_err(at_model)?;
@@ -216,7 +216,7 @@ impl<'a> Subject<'a> {
             let wrong = ValueError::new("the configuration has no model_type");
             return Err(at_model(wrong.hint("its config.json must name one")));
         }
-        let weights = Weights::Asked; // until it is known what the tests ask for
+        let weights = Weights::Requested; // until it is known what the tests ask for
         let subject = Self { entry, found, class, template, special, weights };
         subject.check_parameters(library).map_err(at_model)?;
         Ok(subject)
@@ -273,10 +273,10 @@ impl<'a> Subject<'a> {
     /// Why published weights cannot be tested, where a test would take them.
     fn refusal(&self, case: &Case) -> Option<FieldError> {
         let quantised = self.found.quantised.as_ref()?;
-        if case.weights() == "random" || quantised.restored() {
+        if case.weights() == "random" || quantised.can_be_dequantised() {
             return None;
         }
-        let (message, hint) = quantised.refusal(&self.entry.model);
+        let (message, hint) = quantised.error(&self.entry.model);
         Some(FieldError::new(&self.entry.path.key("model"), message).hint(hint))
     }
 
@@ -302,8 +302,10 @@ impl<'a> Subject<'a> {
         let config = &self.found.config;
         match &self.found.quantised {
             None => Cow::Borrowed(config),
-            Some(_) if case.weights() == "random" => Cow::Owned(quantised::plain(config)),
-            Some(_) => Cow::Owned(quantised::restoring(config)),
+            Some(_) if case.weights() == "random" => {
+                Cow::Owned(quantised::without_sections(config))
+            }
+            Some(_) => Cow::Owned(quantised::with_dequantisation(config)),
         }
     }
 
@@ -422,7 +424,7 @@ impl<'a> Subject<'a> {
             wrong.at(&if shape { path.key(&name) } else { path.key("parameters").key(&name) })
         })?;
         let (config, family) = (&self.found.config, &self.class.family);
-        sizes::cut_lengths(config, family, &names, &mut parameters);
+        sizes::reduce_lengths(config, family, &names, &mut parameters);
         let case = Case { backend, download, parameters };
         let length = sizes::check_length(
             config,
@@ -593,16 +595,16 @@ impl<'a> Subject<'a> {
                 _ => Runtime::Exported,
             },
             role: match case.role() {
-                Role::Reference => estimate::Role::Reference,
-                Role::Load => estimate::Role::Load,
-                Role::Test if given => estimate::Role::Compares,
-                Role::Test => estimate::Role::Test,
+                Role::Reference => estimate::ScriptRole::Reference,
+                Role::Load => estimate::ScriptRole::Load,
+                Role::Test if given => estimate::ScriptRole::Compares,
+                Role::Test => estimate::ScriptRole::Test,
             },
             weights: match (case.weights(), &self.weights) {
-                ("random", _) | (_, Weights::Absent) => Source::Random,
-                (_, Weights::Own(_)) => Source::Published,
-                ("auto", _) => Source::Either,
-                _ => Source::Published,
+                ("random", _) | (_, Weights::Absent) => WeightsSource::Random,
+                (_, Weights::Own(_)) => WeightsSource::Published,
+                ("auto", _) => WeightsSource::Either,
+                _ => WeightsSource::Published,
             },
             iterations: case.number("iterations"),
             min_seconds: real("min_seconds"),

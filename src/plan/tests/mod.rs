@@ -11,7 +11,7 @@ mod past;
 use crate::domain::accelerator::Backend;
 use crate::domain::launch::Launch;
 use crate::domain::test::TestSpec;
-use crate::models::description::{Description, Look};
+use crate::models::description::{Description, FileRead};
 use crate::models::source::ModelSource;
 use crate::plan::document::Plan;
 use crate::plan::files::PlanFiles;
@@ -62,8 +62,9 @@ fn described(files: &dyn PlanFiles, path: &str) -> Result<Description, ReadError
     let prefix = format!("{path}/");
     let listed = files.list(path)?;
     let names = listed.iter().filter_map(|name| name.strip_prefix(&prefix)).map(str::to_owned);
-    Ok(Description::listed(names.collect())
-        .gather(|name| Look::There(files.read(&format!("{prefix}{name}")).expect("listed"))))
+    Ok(Description::with_files(names.collect()).read_files(|name| {
+        FileRead::Content(files.read(&format!("{prefix}{name}")).expect("listed"))
+    }))
 }
 
 fn submit(text: &str, files: &Folder, found: &[Backend]) -> Result<Submission, SourceError> {

@@ -2,7 +2,7 @@
 
 use super::{Folder, sources};
 use crate::models::description::Description;
-use crate::models::source::{At, Directory, ModelSource, Root};
+use crate::models::source::{DirectoryEntries, ModelSource, WeightsPath, WeightsRoot};
 use crate::models::weights::Weights;
 use crate::plan::document::Plan;
 use crate::plan::files::PlanFiles;
@@ -37,11 +37,15 @@ impl ModelSource for Machine {
     fn model_directory(&self, path: &str) -> Result<Description, ReadError> {
         self.0.model_directory(path)
     }
-    fn directory(&self, at: At<'_>) -> Result<Option<Directory>, ReadError> {
+    fn directory(&self, at: WeightsPath<'_>) -> Result<Option<DirectoryEntries>, ReadError> {
         let (root, path) = match at.root {
-            Root::Plan("locked") => return Err(ReadError("locked: permission denied".into())),
-            Root::Plan(path) => (path.to_owned(), format!("/here/{path}")),
-            Root::Cache { model, .. } => (format!("cache/{model}"), format!("/cache/{model}")),
+            WeightsRoot::Plan("locked") => {
+                return Err(ReadError("locked: permission denied".into()));
+            }
+            WeightsRoot::Plan(path) => (path.to_owned(), format!("/here/{path}")),
+            WeightsRoot::Cache { model, .. } => {
+                (format!("cache/{model}"), format!("/cache/{model}"))
+            }
         };
         let prefix = [&*root, at.part, ""].join("/").replace("//", "/");
         let entries = self.0.0.iter().filter_map(|(file, bytes)| {
@@ -50,7 +54,7 @@ impl ModelSource for Machine {
         });
         let entries: std::collections::BTreeMap<_, _> = entries.collect();
         Ok((!entries.is_empty())
-            .then(|| Directory { path: path.trim_end_matches('/').into(), entries }))
+            .then(|| DirectoryEntries { path: path.trim_end_matches('/').into(), entries }))
     }
     fn first_bytes(&self, file: &str, most: usize) -> Result<Vec<u8>, ReadError> {
         let inside = file.strip_prefix("/here/").or_else(|| file.strip_prefix('/'));
@@ -90,7 +94,7 @@ fn every_test_is_given_the_directory_and_so_is_its_reference() {
         assert!(made.tests().count() > 0);
         assert!(directories(&made).iter().all(|line| line == "\"/here/mine\""), "{weights:?}");
         assert_eq!(made.models[0].about.weights, Weights::Own("/here/mine".into()));
-        assert_eq!(made.submission.random.told(true), [""; 0]);
+        assert_eq!(made.submission.random.notes(true), [""; 0]);
     }
     let several = Request {
         models: vec!["./mine/config.json".into()],
@@ -108,12 +112,12 @@ fn random_weights_are_taken_where_they_are_asked_for_or_there_are_no_others() {
     let broken = machine(&[("mine/config.json", CONFIG), ("mine/model.safetensors", POINTER)]);
     let made = tests("./mine", &["random"], &broken).expect("tests");
     assert!(directories(&made).iter().all(|line| line == "None"));
-    assert_eq!(made.submission.random.told(false), ["random weights for ./mine: as requested"]);
+    assert_eq!(made.submission.random.notes(false), ["random weights for ./mine: as requested"]);
 
     let bare = machine(&[("mine/config.json", CONFIG), ("mine/small.json", CONFIG)]);
     let told = "random weights for ./mine: there are no weights beside the configuration";
-    assert_eq!(tests("./mine", &[], &bare).expect("tests").submission.random.told(false), [told]);
-    assert_eq!(plan("models: [./mine]", &bare).expect("tests").random.told(false), [told]);
+    assert_eq!(tests("./mine", &[], &bare).expect("tests").submission.random.notes(false), [told]);
+    assert_eq!(plan("models: [./mine]", &bare).expect("tests").random.notes(false), [told]);
     let refused = tests("./mine", &["cached"], &bare).expect_err("none");
     assert_eq!(refused.message, "./mine has no weights beside its configuration");
     assert_eq!(refused.field, "models[0].weights");
@@ -190,7 +194,7 @@ fn a_published_model_says_whether_this_machine_has_its_weights() {
     let told = |here: &Machine, weights: &[&str]| {
         let made = tests("gpt2", weights, here).expect("tests");
         assert!(directories(&made).iter().all(|line| line == "None"));
-        made.submission.random.told(true)
+        made.submission.random.notes(true)
     };
     let random = "random weights for gpt2: not in the model cache of this machine";
     assert_eq!(told(&none, &[]), [random]);
