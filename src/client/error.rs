@@ -1,51 +1,57 @@
-//! What can go wrong between client and coordinator.
+//! Errors of requests to a coordinator.
 
 use crate::api::error::{Code, ErrorBody};
 use crate::client::proxy::Proxy;
 use std::time::Duration;
 
-/// Longest piece of a foreign answer that is shown.
-const MAX_SHOWN: usize = 200;
+/// Maximum length of the part of an unknown response that is shown, in characters.
+const MAX_SHOWN_CHARS: usize = 200;
 
+/// The reason why a request has no result.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
+    #[error("the token contains characters that an HTTP header cannot carry")]
+    BadToken,
     #[error("{url:?} is not the address of a coordinator: {reason}")]
     BadUrl { url: String, reason: String },
     #[error("cannot reach the coordinator at {url}: {reason}")]
     Unreachable {
         url: String,
         reason: String,
-        /// Nothing listens there.
+        /// No program listens at the address.
         refused: bool,
     },
     #[error("cannot reach the coordinator at {url} through {proxy}: {reason}")]
     ThroughProxy { url: String, proxy: Proxy, reason: String },
-    /// Another protocol than that of the address answers there.
-    #[error("cannot talk to {url}: this port speaks {}", if *protocol == "http" { "plain HTTP" } else { "TLS, or no HTTP at all" })]
+    /// The port uses another protocol than the address specifies.
+    #[error("cannot connect to {url}: this port speaks {}", if *protocol == "http" { "plain HTTP" } else { "TLS, or a protocol other than HTTP" })]
     OtherProtocol { url: String, protocol: &'static str },
-    /// 401 and 403.
-    #[error("the coordinator does not allow this: {0}")]
+    /// Status 401 or 403.
+    #[error("the coordinator denied the request: {0}")]
     Unauthorized(Refusal),
+    /// Status 404.
     #[error("{0}")]
     NotFound(Refusal),
+    /// Status 409.
     #[error("{0}")]
     Conflict(Refusal),
-    /// 429 and 503: the same request may pass later.
-    #[error("the coordinator is not ready for this: {0}")]
+    /// Status 429 or 503: the same request may succeed later.
+    #[error("the coordinator cannot accept the request now: {0}")]
     Busy(Refusal),
-    #[error("the coordinator refuses this: {0}")]
+    /// Every other status outside 2xx.
+    #[error("the coordinator rejected the request: {0}")]
     Refused(Refusal),
-    /// Not an answer of a coordinator, or of one that is too new.
-    #[error("cannot understand the answer about {what}: {reason}")]
-    BadAnswer { what: String, reason: String },
+    /// The response does not come from a coordinator, or from one of another version.
+    #[error("cannot read the response for {what}: {reason}")]
+    BadResponse { what: String, reason: String },
 }
 
-/// An answer outside 2xx.
+/// A response with a status outside 2xx.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
     pub status: u16,
     pub body: ErrorBody,
-    /// What the coordinator asked for.
+    /// The pause that the coordinator asked for.
     pub retry_after: Option<Duration>,
 }
 
@@ -56,27 +62,27 @@ impl std::fmt::Display for Refusal {
 }
 
 impl ClientError {
-    /// The next step for a person.
+    /// The next step for the user.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::BadUrl { .. } => Some("write it like http://127.0.0.1:7700".to_owned()),
+            Self::BadUrl { .. } => Some("an address has the form http://127.0.0.1:7700".to_owned()),
             Self::Unreachable { url, .. } => Some(format!(
                 "is the coordinator running at {url}? start one with `dtf coordinator`"
             )),
             Self::ThroughProxy { proxy, .. } => Some(proxy.hint()),
             Self::OtherProtocol { url, protocol } => {
                 let rest = url.split_once("://").map_or(url.as_str(), |(_, rest)| rest);
-                Some(format!("try {protocol}://{rest}"))
+                Some(format!("use {protocol}://{rest}"))
             }
-            Self::BadAnswer { .. } => {
-                Some("does a coordinator of this version of dtf answer at that address?".to_owned())
+            Self::BadResponse { .. } => {
+                Some("check that the address is that of a coordinator of this dtf version".to_owned())
             }
             _ => self.refusal().and_then(|refusal| refusal.body.hint.clone()),
         }
     }
 
-    /// The coordinator's own words, when it answered.
+    /// The response of the coordinator, if it responded.
     #[must_use]
     pub fn refusal(&self) -> Option<&Refusal> {
         match self {
@@ -85,11 +91,12 @@ impl ClientError {
             | Self::Conflict(refusal)
             | Self::Busy(refusal)
             | Self::Refused(refusal) => Some(refusal),
-            Self::BadUrl { .. }
+            Self::BadToken
+            | Self::BadUrl { .. }
             | Self::Unreachable { .. }
             | Self::ThroughProxy { .. }
             | Self::OtherProtocol { .. }
-            | Self::BadAnswer { .. } => None,
+            | Self::BadResponse { .. } => None,
         }
     }
 
@@ -99,7 +106,7 @@ impl ClientError {
         matches!(self, Self::Unreachable { .. } | Self::ThroughProxy { .. } | Self::Busy(_))
     }
 
-    /// An answer that no coordinator gives: a page of something between.
+    /// Whether the response comes from a proxy or another server, not from a coordinator.
     pub(crate) fn is_foreign(&self) -> bool {
         self.refusal().is_some_and(|refusal| refusal.body.code == Code::Unknown)
     }
@@ -108,8 +115,8 @@ impl ClientError {
         self.refusal().and_then(|refusal| refusal.retry_after)
     }
 
-    /// Sorts an answer outside 2xx.
-    pub(crate) fn from_answer(status: u16, retry_after: Option<Duration>, body: &[u8]) -> Self {
+    /// The error for a response with a status outside 2xx.
+    pub(crate) fn from_response(status: u16, retry_after: Option<Duration>, body: &[u8]) -> Self {
         let body = serde_json::from_slice(body).unwrap_or_else(|_| foreign(status, body));
         let refusal = Refusal { status, body, retry_after };
         match status {
@@ -122,10 +129,13 @@ impl ClientError {
     }
 }
 
-/// For an error page of something between, or a body that is cut.
+/// The body of an error for a response that is not JSON of a coordinator, such as a page of a proxy.
 fn foreign(status: u16, body: &[u8]) -> ErrorBody {
-    let shown: String =
-        String::from_utf8_lossy(body).chars().filter(|c| !c.is_control()).take(MAX_SHOWN).collect();
+    let shown: String = String::from_utf8_lossy(body)
+        .chars()
+        .filter(|c| !c.is_control())
+        .take(MAX_SHOWN_CHARS)
+        .collect();
     ErrorBody { code: Code::Unknown, message: format!("status {status} {shown}"), hint: None }
 }
 
@@ -134,29 +144,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn answers_are_sorted_by_status() {
+    fn the_status_decides_the_kind_of_error() {
         let body = br#"{"code":"conflict","message":"another body","hint":"use a new key"}"#;
-        let error = ClientError::from_answer(409, None, body);
+        let error = ClientError::from_response(409, None, body);
         assert!(matches!(error, ClientError::Conflict(_)));
         assert_eq!(error.to_string(), "another body");
         assert_eq!(error.hint().as_deref(), Some("use a new key"));
-        assert!(ClientError::from_answer(503, None, b"").is_temporary());
-        assert!(ClientError::from_answer(429, None, b"").is_temporary());
-        assert!(!ClientError::from_answer(500, None, b"").is_temporary());
+        assert!(ClientError::from_response(503, None, b"").is_temporary());
+        assert!(ClientError::from_response(429, None, b"").is_temporary());
+        assert!(!ClientError::from_response(500, None, b"").is_temporary());
     }
 
     #[test]
     fn a_foreign_error_page_is_shown_short_and_without_control_characters() {
         let page = format!("\u{1b}[31m<html>{}", "x".repeat(10_000));
-        let error = ClientError::from_answer(502, None, page.as_bytes());
+        let error = ClientError::from_response(502, None, page.as_bytes());
         let text = error.to_string();
-        assert!(text.starts_with("the coordinator refuses this: status 502 [31m<html>x"));
+        assert!(text.starts_with("the coordinator rejected the request: status 502 [31m<html>x"));
         assert!(text.len() < 300);
     }
 
     #[test]
     fn a_code_of_a_newer_coordinator_is_read() {
-        let error = ClientError::from_answer(422, None, br#"{"code":"novel","message":"m"}"#);
+        let error = ClientError::from_response(422, None, br#"{"code":"novel","message":"m"}"#);
         assert_eq!(error.refusal().map(|r| r.body.code), Some(Code::Unknown));
     }
 }

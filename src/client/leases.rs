@@ -1,23 +1,24 @@
-//! Claiming work and reporting on it.
+//! Claims of tests and reports of their results.
 
 use crate::api::v1::leases::{Claim, Claimed, Reported, Reports};
 use crate::client::error::ClientError;
-use crate::client::http::{Care, Client};
+use crate::client::http::{SendOptions, Client};
 use crate::domain::id::WorkerId;
 
 impl Client {
-    /// Waits up to `claim.wait_ms` for news; an empty answer after that is normal.
+    /// Claims tests and waits up to `claim.wait_ms` for new ones. The response may be empty.
     pub async fn claim(&self, worker: WorkerId, claim: &Claim) -> Result<Claimed, ClientError> {
-        let care = Care { extra: claim.wait_ms.into(), ..Care::REPEATABLE };
-        self.post(&format!("api/v1/workers/{worker}/claim"), claim, care).await
+        let options =
+            SendOptions { extra_time: claim.wait_ms.into(), ..SendOptions::REPEATABLE };
+        self.post(&format!("api/v1/workers/{worker}/claim"), claim, options).await
     }
 
-    /// Everything was stored durably when this returns. A repeat is harmless.
+    /// Reports results. They are stored durably when this returns. Repeating the call is harmless.
     pub async fn report(
         &self,
         worker: WorkerId,
         reports: &Reports,
     ) -> Result<Reported, ClientError> {
-        self.post(&format!("api/v1/workers/{worker}/reports"), reports, Care::REPEATABLE).await
+        self.post(&format!("api/v1/workers/{worker}/reports"), reports, SendOptions::REPEATABLE).await
     }
 }

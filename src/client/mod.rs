@@ -1,9 +1,11 @@
-//! The other end of the API: one method for each route of a coordinator.
+//! Client of the API of a coordinator, with one method for each route, and of the model hub.
 //!
-//! Limits: connect and request timeouts, a bounded number of retries with jittered
-//! back-off, and only for requests that may be repeated. Promises: the token travels in
-//! one header, never in an address, a log line or a `Debug` text; no redirect is
-//! followed; a proxy is never asked for a coordinator on this machine.
+//! Limits: connections and requests have time limits. Only requests that may be repeated are
+//! repeated, a limited number of times and with jittered back-off.
+//!
+//! Promises: the token is sent in one header and never appears in an address, a log line or a debug
+//! text. Redirects of a coordinator are not followed. Requests to a coordinator on this machine
+//! never use a proxy.
 
 mod blobs;
 mod error;

@@ -1,18 +1,17 @@
-//! Report, status and health.
+//! Requests for reports, history, status and readiness.
 
 use crate::api::v1::history::{HistoryQuery, HistoryView};
 use crate::api::v1::reports::{ReportQuery, ReportView};
 use crate::api::v1::status::{Ready, StatusView};
 use crate::client::error::ClientError;
-use crate::client::http::{Client, Payload, bad, read_limited};
+use crate::client::http::{Client, NO_QUERY, Payload, bad, read_limited};
 use reqwest::Method;
 
-const NOTHING: [(&str, &str); 0] = [];
-/// Longest answer of the readiness check.
+/// Maximum size of the response to the readiness check, in bytes.
 const MAX_READY_BYTES: usize = 64 * 1024;
 
 impl Client {
-    /// Named `report_view` because `report` is what workers do.
+    /// Reads a report. It is not called `report`, which is the request by which workers report results.
     pub async fn report_view(&self, query: &ReportQuery) -> Result<ReportView, ClientError> {
         self.get("api/v1/report", query).await
     }
@@ -22,14 +21,14 @@ impl Client {
     }
 
     pub async fn status(&self) -> Result<StatusView, ClientError> {
-        self.get("api/v1/status", &NOTHING).await
+        self.get("api/v1/status", &NO_QUERY).await
     }
 
-    /// One try, without repeats. A coordinator that is not ready is `Busy`, with the reason.
+    /// Checks once whether the coordinator is ready. If it is not, the error is `Busy` with the reason.
     pub async fn ready(&self) -> Result<Ready, ClientError> {
         let path = "health/ready";
-        let answer = self.send_once(self.request(Method::GET, path), &Payload::None).await?;
-        let body = read_limited(answer, MAX_READY_BYTES).await.map_err(|r| bad(path, r))?;
+        let response = self.send_once(self.request(Method::GET, path), &Payload::None).await?;
+        let body = read_limited(response, MAX_READY_BYTES).await.map_err(|r| bad(path, r))?;
         serde_json::from_slice(&body).map_err(|error| bad(path, error.to_string()))
     }
 }

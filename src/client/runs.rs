@@ -1,26 +1,23 @@
-//! Submitting and watching runs, tests and attempts.
+//! Requests that submit, cancel and read runs, tests and attempts.
 
 use crate::api::page::Page;
 use crate::api::page::PageQuery;
 use crate::api::v1::runs::{AddTests, Cancelled, RunView, SubmitRun, Submitted};
 use crate::api::v1::test_views::{AttemptQuery, AttemptView, TestQuery, TestView, Why};
 use crate::client::error::ClientError;
-use crate::client::http::{Care, Client, bad, encode, read_limited};
+use crate::client::http::{Client, NO_QUERY, SendOptions, bad, encode, read_limited};
 use crate::domain::id::{AttemptId, RunId, TestId};
 use reqwest::Method;
 
-/// Longest answer to a submission.
+/// Maximum size of the response to a submission, in bytes.
 const MAX_SUBMITTED_BYTES: usize = 16 * 1024 * 1024;
 
-/// A request without a body or query.
-const NOTHING: [(&str, &str); 0] = [];
-
 impl Client {
-    /// Stores the first part of a run. With a `key` (at most
-    /// [`crate::api::v1::runs::MAX_KEY_BYTES`]) a repeat is harmless, and done here.
+    /// Submits the first part of a run. With a `key` of at most
+    /// [`crate::api::v1::runs::MAX_KEY_BYTES`], a repeat is harmless and happens automatically.
     ///
     /// # Errors
-    /// See [`ClientError`]; `Conflict` when the key came with another body before.
+    /// See [`ClientError`]; `Conflict` if the key was used with another body before.
     pub async fn submit(
         &self,
         run: &SubmitRun,
@@ -31,28 +28,29 @@ impl Client {
         if let Some(key) = key {
             request = request.header("idempotency-key", key);
         }
-        let care = if key.is_some() { Care::REPEATABLE } else { Care::ONCE };
-        let answer = self.send(request, &encode(path, run)?, care).await?;
-        let body = read_limited(answer, MAX_SUBMITTED_BYTES).await.map_err(|r| bad(path, r))?;
+        let options =
+            if key.is_some() { SendOptions::REPEATABLE } else { SendOptions::ONCE };
+        let response = self.send(request, &encode(path, run)?, options).await?;
+        let body = read_limited(response, MAX_SUBMITTED_BYTES).await.map_err(|r| bad(path, r))?;
         serde_json::from_slice(&body).map_err(|error| bad(path, error.to_string()))
     }
 
-    /// Stores a further part.
+    /// Submits a further part of a run.
     pub async fn add_tests(&self, run: RunId, part: &AddTests) -> Result<Submitted, ClientError> {
-        self.post(&format!("api/v1/runs/{run}/tests"), part, Care::REPEATABLE).await
+        self.post(&format!("api/v1/runs/{run}/tests"), part, SendOptions::REPEATABLE).await
     }
 
-    /// Newest first.
+    /// Lists runs, the newest first.
     pub async fn runs(&self, query: &PageQuery) -> Result<Page<RunView>, ClientError> {
         self.get("api/v1/runs", query).await
     }
 
     pub async fn run(&self, run: RunId) -> Result<RunView, ClientError> {
-        self.get(&format!("api/v1/runs/{run}"), &NOTHING).await
+        self.get(&format!("api/v1/runs/{run}"), &NO_QUERY).await
     }
 
     pub async fn cancel(&self, run: RunId) -> Result<Cancelled, ClientError> {
-        self.post(&format!("api/v1/runs/{run}/cancel"), &(), Care::REPEATABLE).await
+        self.post(&format!("api/v1/runs/{run}/cancel"), &(), SendOptions::REPEATABLE).await
     }
 
     pub async fn tests(&self, query: &TestQuery) -> Result<Page<TestView>, ClientError> {
@@ -60,11 +58,11 @@ impl Client {
     }
 
     pub async fn test(&self, test: TestId) -> Result<TestView, ClientError> {
-        self.get(&format!("api/v1/tests/{test}"), &NOTHING).await
+        self.get(&format!("api/v1/tests/{test}"), &NO_QUERY).await
     }
 
     pub async fn why(&self, test: TestId) -> Result<Why, ClientError> {
-        self.get(&format!("api/v1/tests/{test}/why"), &NOTHING).await
+        self.get(&format!("api/v1/tests/{test}/why"), &NO_QUERY).await
     }
 
     pub async fn attempts(&self, query: &AttemptQuery) -> Result<Page<AttemptView>, ClientError> {
@@ -72,6 +70,6 @@ impl Client {
     }
 
     pub async fn attempt(&self, attempt: AttemptId) -> Result<AttemptView, ClientError> {
-        self.get(&format!("api/v1/attempts/{attempt}"), &NOTHING).await
+        self.get(&format!("api/v1/attempts/{attempt}"), &NO_QUERY).await
     }
 }

@@ -1,8 +1,9 @@
-//! A text that must not show up in logs.
+//! A text that must not appear in logs.
 
 use std::fmt;
 
-/// Prints as `[redacted]`. Deliberately without `Display`, `Serialize` and `PartialEq`.
+/// A secret, such as a token. Its debug form is `[redacted]`, and it deliberately implements neither
+/// `Display` nor `Serialize` nor `PartialEq`.
 #[derive(Clone)]
 pub struct Secret(Box<str>);
 
@@ -11,7 +12,7 @@ impl Secret {
         Self(text.into())
     }
 
-    /// The text itself: for a header or a comparison, nothing else.
+    /// The secret itself. Only for a header or a comparison.
     #[must_use]
     pub fn reveal(&self) -> &str {
         &self.0

@@ -1,18 +1,16 @@
-//! Templates that were added to the coordinator.
+//! Requests for the templates that were added to a coordinator.
 
 use crate::api::v1::templates::{AddTemplates, AddedTemplates, TemplateList, TemplateQuery};
 use crate::client::error::ClientError;
-use crate::client::http::{Care, Client};
-
-const NOTHING: [(&str, &str); 0] = [];
+use crate::client::http::{Client, NO_QUERY, SendOptions};
 
 impl Client {
-    /// The latest version of each.
+    /// Lists the latest version of each template.
     pub async fn templates(&self) -> Result<TemplateList, ClientError> {
-        self.get("api/v1/templates", &NOTHING).await
+        self.get("api/v1/templates", &NO_QUERY).await
     }
 
-    /// Every version, the newest first.
+    /// Lists every version, the newest first.
     pub async fn template_history(
         &self,
         query: &TemplateQuery,
@@ -20,14 +18,14 @@ impl Client {
         self.get("api/v1/templates/history", query).await
     }
 
-    /// Adds texts, all or none. A repeat is harmless.
+    /// Adds all of these templates or none. Repeating the call is harmless.
     ///
     /// # Errors
-    /// See [`ClientError`]; `Conflict` when somebody else added some meanwhile.
+    /// See [`ClientError`]; `Conflict` if another client has added a template in the meantime.
     pub async fn add_templates(
         &self,
         templates: &AddTemplates,
     ) -> Result<AddedTemplates, ClientError> {
-        self.post("api/v1/templates", templates, Care::REPEATABLE).await
+        self.post("api/v1/templates", templates, SendOptions::REPEATABLE).await
     }
 }

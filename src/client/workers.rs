@@ -1,19 +1,18 @@
-//! Workers: the list for people, and the worker's own calls.
+//! Requests about workers, and the requests of a worker about itself.
 
 use crate::api::page::{Page, PageQuery};
 use crate::api::v1::workers::{
     Heartbeat, HeartbeatAnswer, Leave, Register, Registered, WorkerView,
 };
 use crate::client::error::ClientError;
-use crate::client::http::{Care, Client};
+use crate::client::http::{Client, NO_QUERY, SendOptions};
 use crate::domain::id::WorkerId;
 
+/// Number of workers that one request lists.
 const WORKERS_PER_PAGE: u32 = 1_000;
 
-const NOTHING: [(&str, &str); 0] = [];
-
 impl Client {
-    /// All of them, as one page.
+    /// Lists all workers, as one page.
     pub async fn workers(&self) -> Result<Page<WorkerView>, ClientError> {
         let (mut items, mut cursor) = (Vec::new(), None);
         loop {
@@ -28,21 +27,21 @@ impl Client {
     }
 
     pub async fn worker(&self, worker: WorkerId) -> Result<WorkerView, ClientError> {
-        self.get(&format!("api/v1/workers/{worker}"), &NOTHING).await
+        self.get(&format!("api/v1/workers/{worker}"), &NO_QUERY).await
     }
 
-    /// Asks a worker to finish what it has and take nothing new.
+    /// Drains a worker: it finishes its tests and takes no new ones.
     pub async fn drain(&self, worker: WorkerId) -> Result<WorkerView, ClientError> {
-        self.post(&format!("api/v1/workers/{worker}/drain"), &(), Care::REPEATABLE).await
+        self.post(&format!("api/v1/workers/{worker}/drain"), &(), SendOptions::REPEATABLE).await
     }
 
-    /// Lets a draining worker take tests again.
+    /// Lets a draining worker take new tests again.
     pub async fn resume(&self, worker: WorkerId) -> Result<WorkerView, ClientError> {
-        self.post(&format!("api/v1/workers/{worker}/resume"), &(), Care::REPEATABLE).await
+        self.post(&format!("api/v1/workers/{worker}/resume"), &(), SendOptions::REPEATABLE).await
     }
 
     pub async fn register(&self, worker: &Register) -> Result<Registered, ClientError> {
-        self.post("api/v1/workers", worker, Care::REPEATABLE).await
+        self.post("api/v1/workers", worker, SendOptions::REPEATABLE).await
     }
 
     pub async fn heartbeat(
@@ -51,11 +50,11 @@ impl Client {
         heartbeat: &Heartbeat,
     ) -> Result<HeartbeatAnswer, ClientError> {
         let path = format!("api/v1/workers/{worker}/heartbeat");
-        self.post(&path, heartbeat, Care::REPEATABLE).await
+        self.post(&path, heartbeat, SendOptions::REPEATABLE).await
     }
 
-    /// Signs off; leases that the worker still holds are given to others at once.
+    /// Unregisters a worker. Other workers get its remaining leases at once.
     pub async fn leave(&self, worker: WorkerId, leave: &Leave) -> Result<WorkerView, ClientError> {
-        self.post(&format!("api/v1/workers/{worker}/leave"), leave, Care::REPEATABLE).await
+        self.post(&format!("api/v1/workers/{worker}/leave"), leave, SendOptions::REPEATABLE).await
     }
 }
