@@ -42,7 +42,9 @@ impl From<ClientError> for Failure {
     fn from(error: ClientError) -> Self {
         let code = match &error {
             ClientError::Unauthorized(_) => exit::AUTHENTICATION,
-            ClientError::BadUrl { .. } | ClientError::OtherProtocol { .. } => exit::USAGE,
+            ClientError::BadUrl { .. }
+            | ClientError::BadToken
+            | ClientError::OtherProtocol { .. } => exit::USAGE,
             _ => exit::FAILED,
         };
         Self { hint: error.hint(), code, ..Self::chain(&error) }

@@ -45,7 +45,7 @@ mod tests {
         let mut patience = Patience::default();
         assert!(patience.with(away()).expect("borne").ends_with("trying again"));
         assert!(patience.after(LIMIT, away()).is_err());
-        let foreign = ClientError::BadAnswer { what: "run".into(), reason: "not JSON".into() };
+        let foreign = ClientError::BadResponse { what: "run".into(), reason: "not JSON".into() };
         assert!(Patience::default().with(foreign).is_err());
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::api::{MAX_BLOB_BYTES, transfer_time};
 use crate::client::error::ClientError;
-use crate::client::http::{SendOptions, Client, Payload, bad, read_limited};
+use crate::client::http::{Client, Payload, SendOptions, bad, read_limited};
 use reqwest::Method;
 
 fn path(sha256: &str) -> String {
@@ -13,7 +13,10 @@ impl Client {
     /// Stores `content` under its digest, which the coordinator checks. Repeating the call is harmless.
     pub async fn put_blob(&self, sha256: &str, content: Vec<u8>) -> Result<(), ClientError> {
         let request = self.request(Method::PUT, &path(sha256));
-        let options = SendOptions { extra_time: transfer_time(content.len() as u64), ..SendOptions::REPEATABLE };
+        let options = SendOptions {
+            extra_time: transfer_time(content.len() as u64),
+            ..SendOptions::REPEATABLE
+        };
         self.send(request, &Payload::Bytes(content), options).await?;
         Ok(())
     }
@@ -23,7 +26,8 @@ impl Client {
         let path = path(sha256);
         let request = self.request(Method::GET, &path);
         // The size is not known before the response.
-        let options = SendOptions { extra_time: transfer_time(MAX_BLOB_BYTES), ..SendOptions::REPEATABLE };
+        let options =
+            SendOptions { extra_time: transfer_time(MAX_BLOB_BYTES), ..SendOptions::REPEATABLE };
         let response = self.send(request, &Payload::None, options).await?;
         let max_bytes = usize::try_from(MAX_BLOB_BYTES).unwrap_or(usize::MAX);
         read_limited(response, max_bytes).await.map_err(|reason| bad(&path, reason))

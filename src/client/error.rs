@@ -75,9 +75,9 @@ impl ClientError {
                 let rest = url.split_once("://").map_or(url.as_str(), |(_, rest)| rest);
                 Some(format!("use {protocol}://{rest}"))
             }
-            Self::BadResponse { .. } => {
-                Some("check that the address is that of a coordinator of this dtf version".to_owned())
-            }
+            Self::BadResponse { .. } => Some(
+                "check that the address is that of a coordinator of this dtf version".to_owned(),
+            ),
             _ => self.refusal().and_then(|refusal| refusal.body.hint.clone()),
         }
     }

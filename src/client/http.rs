@@ -178,7 +178,9 @@ impl Client {
             if self.is_not_running(&error) {
                 return Err(error);
             }
-            let Some(pause) = retry.pause(repeats, &error, ids::fraction()) else { return Err(error) };
+            let Some(pause) = retry.pause(repeats, &error, ids::fraction()) else {
+                return Err(error);
+            };
             tracing::debug!(%error, ?pause, "repeating the request");
             tokio::time::sleep(pause).await;
             repeats += 1;
@@ -254,7 +256,8 @@ pub(crate) fn encode(path: &str, body: &impl Serialize) -> Result<Payload, Clien
 }
 
 async fn decode<T: DeserializeOwned>(path: &str, response: Response) -> Result<T, ClientError> {
-    let body = read_limited(response, MAX_RESPONSE_BYTES).await.map_err(|reason| bad(path, reason))?;
+    let body =
+        read_limited(response, MAX_RESPONSE_BYTES).await.map_err(|reason| bad(path, reason))?;
     serde_json::from_slice(&body).map_err(|error| bad(path, error.to_string()))
 }
 

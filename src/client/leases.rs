@@ -2,14 +2,13 @@
 
 use crate::api::v1::leases::{Claim, Claimed, Reported, Reports};
 use crate::client::error::ClientError;
-use crate::client::http::{SendOptions, Client};
+use crate::client::http::{Client, SendOptions};
 use crate::domain::id::WorkerId;
 
 impl Client {
     /// Claims tests and waits up to `claim.wait_ms` for new ones. The response may be empty.
     pub async fn claim(&self, worker: WorkerId, claim: &Claim) -> Result<Claimed, ClientError> {
-        let options =
-            SendOptions { extra_time: claim.wait_ms.into(), ..SendOptions::REPEATABLE };
+        let options = SendOptions { extra_time: claim.wait_ms.into(), ..SendOptions::REPEATABLE };
         self.post(&format!("api/v1/workers/{worker}/claim"), claim, options).await
     }
 
@@ -19,6 +18,7 @@ impl Client {
         worker: WorkerId,
         reports: &Reports,
     ) -> Result<Reported, ClientError> {
-        self.post(&format!("api/v1/workers/{worker}/reports"), reports, SendOptions::REPEATABLE).await
+        self.post(&format!("api/v1/workers/{worker}/reports"), reports, SendOptions::REPEATABLE)
+            .await
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::api::v1::logs::{Appended, HEAD_BYTES, OutputPiece, TAIL_BYTES};
 use crate::client::error::ClientError;
-use crate::client::http::{SendOptions, Client, Payload, bad, read_limited};
+use crate::client::http::{Client, Payload, SendOptions, bad, read_limited};
 use crate::domain::id::{AttemptId, Epoch};
 use reqwest::{Method, Response};
 use std::time::Duration;
@@ -94,7 +94,8 @@ impl LogStream {
             let chunk = tokio::time::timeout(MAX_SILENCE, self.response.chunk()).await;
             let chunk = chunk.map_err(|_| self.lost("the log stream sent nothing for 60 s"))?;
             let chunk = chunk.map_err(|error| self.client.unreachable(&error))?;
-            let chunk = chunk.ok_or_else(|| self.lost("the log stream ended before the attempt"))?;
+            let chunk =
+                chunk.ok_or_else(|| self.lost("the log stream ended before the attempt"))?;
             self.parser.push(&chunk)?;
         }
     }
@@ -119,7 +120,10 @@ impl EventParser {
     /// Adds a piece of the stream.
     fn push(&mut self, chunk: &[u8]) -> Result<(), ClientError> {
         if self.pending.len() + chunk.len() + self.data.len() > MAX_LINE_BYTES {
-            return Err(bad("output", format!("an event is too large (maximum {MAX_LINE_BYTES} bytes)")));
+            return Err(bad(
+                "output",
+                format!("an event is too large (maximum {MAX_LINE_BYTES} bytes)"),
+            ));
         }
         self.pending.extend_from_slice(chunk);
         Ok(())

@@ -57,7 +57,7 @@ mod tests {
 
     #[test]
     fn permanent_errors_are_not_repeated() {
-        let bad = ClientError::BadAnswer { what: "status".into(), reason: "not JSON".into() };
+        let bad = ClientError::BadResponse { what: "status".into(), reason: "not JSON".into() };
         assert_eq!(Retry::default().pause(0, &bad, 0.5), None);
         assert_eq!(Retry::NEVER.pause(0, &unreachable(), 0.5), None);
     }

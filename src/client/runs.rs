@@ -28,8 +28,7 @@ impl Client {
         if let Some(key) = key {
             request = request.header("idempotency-key", key);
         }
-        let options =
-            if key.is_some() { SendOptions::REPEATABLE } else { SendOptions::ONCE };
+        let options = if key.is_some() { SendOptions::REPEATABLE } else { SendOptions::ONCE };
         let response = self.send(request, &encode(path, run)?, options).await?;
         let body = read_limited(response, MAX_SUBMITTED_BYTES).await.map_err(|r| bad(path, r))?;
         serde_json::from_slice(&body).map_err(|error| bad(path, error.to_string()))

@@ -23,7 +23,9 @@ impl From<ClientError> for LinkError {
                 let hint = error.hint().map(|hint| format!("; {hint}")).unwrap_or_default();
                 Self::Misaddressed(reason + &hint)
             }
-            ClientError::BadUrl { .. } | ClientError::Refused(_) => Self::Refused(reason),
+            ClientError::BadUrl { .. } | ClientError::BadToken | ClientError::Refused(_) => {
+                Self::Refused(reason)
+            }
             // Of a worker's own requests.
             ClientError::NotFound(_) => Self::Unknown(reason),
             ClientError::Conflict(_) => Self::Taken(reason),
@@ -33,7 +35,7 @@ impl From<ClientError> for LinkError {
             }
             ClientError::Unreachable { .. }
             | ClientError::Busy(_)
-            | ClientError::BadAnswer { .. } => Self::Away(reason),
+            | ClientError::BadResponse { .. } => Self::Away(reason),
         }
     }
 }
@@ -119,7 +121,7 @@ mod tests {
 
     #[test]
     fn only_the_coordinators_own_word_gives_results_up() {
-        let answer = |status, body: &str| ClientError::from_answer(status, None, body.as_bytes());
+        let answer = |status, body: &str| ClientError::from_response(status, None, body.as_bytes());
         let own = answer(422, r#"{"code":"unprocessable","message":"a metric is not finite"}"#);
         assert!(matches!(about_results(own), LinkError::Refused(_)));
         let page = answer(413, "<html>too large</html>");
