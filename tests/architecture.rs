@@ -1,14 +1,15 @@
 //! The rules that keep the tree readable, checked on the text of the sources:
-//! which module may import which, what pure modules may name, how files open and how
+//! which module may import which, that no files import each other, how many entries a directory has, what pure modules may name, how files open and how
 //! long they get, what no code may contain, and that documents and snapshots point at
 //! things that exist. Needs nothing but the standard library and takes milliseconds.
 //!
 //! A rule that is in the way can be changed here, together with its reason.
 
+mod cycles;
 mod lexer;
 
 use lexer::{blank, declared_tests, is_name_character, unit_tests_at};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -58,6 +59,22 @@ const IMPURE: &[&str] = &[
 const MAX_CODE_LINES: usize = 600;
 /// Files that may be longer, with the reason.
 const LONGER: &[(&str, &str)] = &[];
+/// Entries of one directory below `src`.
+const MAX_ENTRIES: usize = 25;
+/// Modules whose cycles and directories are still to be mended.
+const OPEN: &[&str] = &[
+    "cli",
+    "config",
+    "detect",
+    "log",
+    "models",
+    "plan",
+    "results",
+    "scheduler",
+    "store",
+    "sys",
+    "worker",
+];
 /// The one file with `unsafe` code (`docs/decisions/0009-memory-read-once-is-given-back.md`).
 const UNSAFE: &str = "src/sys/memory.rs";
 /// Names that say nothing about what is inside; such modules become knots.
@@ -320,6 +337,40 @@ fn modules_keep_to_their_floors_and_the_house_rules() {
     let wrong: Vec<_> =
         sources.iter().flat_map(|source| check_module(source, is_test(source))).collect();
     assert_none(&wrong);
+}
+
+#[test]
+fn no_files_import_each_other() {
+    let sources = sources("src");
+    let tests = test_modules(&sources);
+    let is_test = |module: &str| tests.iter().any(|test| within(module, test));
+    let files: Vec<cycles::File<'_>> = sources
+        .iter()
+        .map(|source| cycles::File { module: source.module(), code: source.production() })
+        .filter(|file| !file.module.is_empty() && !is_test(&file.module))
+        .collect();
+    let cycles = cycles::cycles(&files).into_iter();
+    let closed = cycles.filter(|cycle| !OPEN.iter().any(|open| within(&cycle[0], open)));
+    assert_none(&closed.map(|cycle| cycle.join(" → ")).collect::<Vec<_>>());
+}
+
+#[test]
+fn directories_have_few_entries() {
+    let mut entries: BTreeMap<PathBuf, BTreeSet<PathBuf>> = BTreeMap::new();
+    for path in ["rs", "py", "sql"].iter().flat_map(|ending| files("src", ending)) {
+        for inner in path.ancestors().take_while(|inner| *inner != root().join("src")) {
+            let directory = inner.parent().expect("below the root").to_owned();
+            entries.entry(directory).or_default().insert(inner.to_owned());
+        }
+    }
+    let large = entries.iter().filter(|(directory, inner)| {
+        inner.len() > MAX_ENTRIES
+            && !OPEN.iter().any(|open| relative(directory) == format!("src/{open}"))
+    });
+    let large = large.map(|(directory, inner)| {
+        format!("{}: {} entries, at most {MAX_ENTRIES}", relative(directory), inner.len())
+    });
+    assert_none(&large.collect::<Vec<_>>());
 }
 
 #[test]
