@@ -1,9 +1,10 @@
-//! The scheduler alone: a million waiting tests in 200 classes, 10,000 workers.
+//! The scheduler's engine alone: a million waiting tests in 200 classes, 10,000 workers.
 //!
-//! A grant is measured with all that leads to it: the claim is opened, everything that can
-//! be granted is granted, the delivery is put together and the claim is closed. Workers have
-//! one slot, so every claim grants one lease, which is the dearest way. Reports of finished
-//! attempts are measured apart. Memory is the growth of the resident set.
+//! A grant is measured with everything that leads to it: the claim is opened, the lease is granted,
+//! the delivery is put together and the claim is answered. Requests come in batches, as from a
+//! busy mailbox. Workers have one slot, so each claim gets one lease, which is the most expensive
+//! case. Reports of finished attempts are measured separately. Memory is the growth of the resident
+//! set.
 
 mod figures;
 
@@ -18,7 +19,8 @@ use dtf::domain::retry::Retries;
 use dtf::domain::tag::Tag;
 use dtf::domain::test::{MAX_TESTS_PER_RUN, OnFailure, TestSpec};
 use dtf::domain::time::{Millis, Timestamp};
-use dtf::scheduler::{Answer, Command, Finished, Identity, Scheduler};
+use dtf::scheduler::engine::{Batch, ClaimId, Engine, Input, Reply, SnapshotPolicy, Tickets};
+use dtf::scheduler::{Answer, Command, Finished, Identity, Scheduler, Submission};
 use figures::{Figures, Target};
 use std::collections::VecDeque;
 use std::process::ExitCode;
@@ -31,11 +33,32 @@ const LABS: u32 = 20;
 const SIZES: u32 = 10;
 /// Tests of one part of a submission.
 const PART: u32 = 10_000;
+/// Requests in one batch.
+const BATCH: usize = 64;
 const GIB: u64 = 1 << 30;
 
-/// A scheduler under steady load: as many tests wait after a cycle as before, give or take a part.
+/// A claim is answered to the worker that made it; answers to commands are read off the batch.
+struct Workers;
+
+impl Tickets for Workers {
+    type Command = ();
+    type Claim = Claimer;
+    type Finding = ();
+
+    fn is_abandoned(_: &Claimer) -> bool {
+        false
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Claimer {
+    worker: WorkerId,
+    incarnation: Uuid,
+}
+
+/// An engine under steady load: after a cycle, about the same number of tests wait as before.
 struct Load {
-    scheduler: Scheduler,
+    engine: Engine<Workers>,
     now: Timestamp,
     run: RunId,
     requirements: Vec<Arc<Requirement>>,
@@ -48,7 +71,7 @@ struct Load {
     wanted: u32,
 }
 
-/// A lease at its worker, and the newest news that the worker has heard.
+/// A lease at its worker, and the last notice that the worker has received.
 struct Held {
     worker: WorkerId,
     incarnation: Uuid,
@@ -60,7 +83,11 @@ impl Load {
     fn new(wanted: u32) -> Self {
         let requirements = (0..LABS * SIZES).map(|number| Arc::new(requirement(number))).collect();
         let mut load = Self {
-            scheduler: Scheduler::new(),
+            engine: Engine::new(
+                Scheduler::new(),
+                Timestamp(1_000),
+                SnapshotPolicy { every: u64::MAX, since: 0 },
+            ),
             now: Timestamp(1_000),
             run: RunId(0),
             requirements,
@@ -75,23 +102,27 @@ impl Load {
         load
     }
 
+    fn take(&mut self, inputs: impl IntoIterator<Item = Input<Workers>>) -> Batch<Workers> {
+        self.engine.take(self.now, inputs, &mut |_, _| {}).expect("facts that fit")
+    }
+
     fn command(&mut self, command: Command) -> Answer {
-        let step = self.scheduler.decide(self.now, command).expect("the command is accepted");
-        for event in &step.events {
-            self.scheduler.apply(event);
+        let batch = self.take([Input::Command { command, ticket: () }]);
+        match batch.replies.into_iter().next() {
+            Some(Reply::Answer((), answer)) => answer.expect("the command is accepted"),
+            _ => panic!("a command is answered"),
         }
-        step.answer
     }
 
     fn open_run(&mut self) {
-        let command = Command::Submit {
+        let command = Command::Submit(Submission {
             name: "load".into(),
             tests: vec![],
             more: true,
             closed_world: false,
             idempotency: None,
             user: "bench".into(),
-        };
+        });
         let Answer::Submitted { run, .. } = self.command(command) else {
             panic!("a submission is answered with its run")
         };
@@ -143,55 +174,72 @@ impl Load {
             let Answer::Registered { worker, .. } = self.command(command) else {
                 panic!("a registration is answered with the worker")
             };
-            self.claim(worker, incarnation, Epoch::default());
+            self.claim([(Claimer { worker, incarnation }, Epoch::default())]);
         }
         self.fill();
         assert_eq!(self.holding.len(), WORKERS as usize, "every worker holds one lease");
     }
 
-    fn claim(&mut self, worker: WorkerId, incarnation: Uuid, received: Epoch) {
-        self.command(Command::OpenClaim { worker, incarnation, received });
-        while let Some(event) = self.scheduler.grant(self.now) {
-            self.scheduler.apply(&event);
+    /// Each worker claims and gets one lease.
+    fn claim(&mut self, claims: impl IntoIterator<Item = (Claimer, Epoch)>) {
+        let inputs = claims.into_iter().map(|(ticket, received)| Input::Claim {
+            claim: ClaimId { worker: ticket.worker, number: Uuid::nil() },
+            incarnation: ticket.incarnation,
+            received,
+            ticket,
+        });
+        let batch = self.take(inputs);
+        for reply in batch.replies {
+            let Reply::Delivery(Claimer { worker, incarnation }, delivery) = reply else {
+                continue;
+            };
+            let delivery = delivery.expect("the worker is granted a test");
+            for lease in &delivery.leases {
+                let (lease, received) = (lease.lease, delivery.received);
+                self.holding.push_back(Held { worker, incarnation, lease, received });
+                self.waiting -= 1;
+            }
         }
-        let delivery = self.scheduler.delivery(worker).expect("the worker is granted a test");
-        for lent in &delivery.leases {
-            let received = delivery.received;
-            self.holding.push_back(Held { worker, incarnation, lease: lent.lease, received });
-            self.waiting -= 1;
-        }
-        self.command(Command::CloseClaim { worker });
     }
 
-    /// The attempt that runs longest ends.
-    fn report(&mut self, held: &Held) {
-        let finished = vec![Finished {
-            lease: held.lease,
-            outcome: Outcome::Passed,
-            class: None,
-            flaky: false,
-            duration: Millis(5_000),
-            detail: None,
-        }];
-        let Held { worker, incarnation, .. } = *held;
-        self.command(Command::Report { worker, incarnation, finished, returned: vec![] });
+    /// The attempts end, each in a report of its own.
+    fn report(&mut self, held: &[Held]) {
+        let inputs = held.iter().map(|held| {
+            let finished = vec![Finished {
+                lease: held.lease,
+                outcome: Outcome::Passed,
+                class: None,
+                flaky: false,
+                duration: Millis(5_000),
+                detail: None,
+            }];
+            let Held { worker, incarnation, .. } = *held;
+            let command = Command::Report { worker, incarnation, finished, returned: vec![] };
+            Input::Command { command, ticket: () }
+        });
+        let batch = self.take(inputs);
+        assert_eq!(batch.replies.len(), held.len(), "each report is answered");
     }
 
-    /// So many reports, then as many claims of one lease each; finished tests are replaced
-    /// outside the time.
+    /// Times `cycles` reports and then as many claims of one lease each; finished tests are replaced
+    /// outside the measured time.
     fn time(&mut self, cycles: u64) -> Took {
         let mut took = Took::default();
         while took.cycles < cycles {
             let batch = (cycles - took.cycles).min(u64::from(WORKERS) / 2);
             let freed: Vec<Held> = (0..batch).filter_map(|_| self.holding.pop_front()).collect();
             self.now = self.now.after(Millis(1_000));
+            self.take([Input::Tick]);
             let start = Instant::now();
-            for held in &freed {
+            for held in freed.chunks(BATCH) {
                 self.report(held);
             }
             let reported = Instant::now();
-            for held in &freed {
-                self.claim(held.worker, held.incarnation, held.received);
+            for held in freed.chunks(BATCH) {
+                self.claim(held.iter().map(|held| {
+                    let Held { worker, incarnation, received, .. } = *held;
+                    (Claimer { worker, incarnation }, received)
+                }));
             }
             took.claims += reported.elapsed();
             took.reports += reported - start;
@@ -219,7 +267,7 @@ fn tag(lab: u32) -> Tag {
     format!("lab{lab}").parse().expect("a tag")
 }
 
-/// A lab and a size: ten classes for each worker, in each of twenty labs.
+/// The requirement of a lab and a size: ten classes for each worker, in each of twenty labs.
 fn requirement(number: u32) -> Requirement {
     Requirement {
         memory_bytes: GIB * u64::from(1 + number % SIZES),

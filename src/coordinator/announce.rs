@@ -15,8 +15,8 @@ use crate::scheduler::Scheduler;
 const NAME_CHARS: usize = 80;
 
 /// Writes the line of an event that has just been applied, if it has one.
-pub(crate) fn announce(event: &Fact, scheduler: &Scheduler) {
-    if let Some((warning, line)) = line(event, scheduler) {
+pub(crate) fn announce(fact: &Fact, scheduler: &Scheduler) {
+    if let Some((warning, line)) = line(fact, scheduler) {
         if warning {
             tracing::warn!("{line}");
         } else {
@@ -26,13 +26,13 @@ pub(crate) fn announce(event: &Fact, scheduler: &Scheduler) {
 }
 
 /// Whether it is a warning, and the line.
-fn line(event: &Fact, scheduler: &Scheduler) -> Option<(bool, String)> {
+fn line(fact: &Fact, scheduler: &Scheduler) -> Option<(bool, String)> {
     let worker = |id: WorkerId| {
         let name = scheduler.worker(id).map(|worker| plain(&worker.name, NAME_CHARS));
         format!("worker {id} {}", name.unwrap_or_default())
     };
     let told = |line: String| Some((false, line));
-    match event {
+    match fact {
         Fact::WorkerRegistered { worker: id, capability, .. } => told(format!(
             "{} joined: {}, {}, {:.1} GiB",
             worker(*id),
@@ -75,15 +75,11 @@ fn line(event: &Fact, scheduler: &Scheduler) -> Option<(bool, String)> {
             ended(test.run, scheduler).and_then(told)
         }
         Fact::TestsAdded { .. }
-        | Fact::NoticesSent { .. }
         | Fact::LeasesGranted { .. }
         | Fact::LeasesRecalled { .. }
         | Fact::LeaseReturned { .. }
         | Fact::LateResult { .. }
-        | Fact::WorkerForgotten { .. }
-        | Fact::WorkerSeen { .. }
-        | Fact::ClaimOpened { .. }
-        | Fact::ClaimClosed { .. } => None,
+        | Fact::WorkerForgotten { .. } => None,
     }
 }
 

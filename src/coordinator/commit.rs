@@ -1,40 +1,32 @@
-//! Makes facts durable, then lets the answers out.
+//! Makes facts durable, then gives the replies.
 //!
-//! Takes everything that has queued up while the disk was busy and stores it with one
-//! commit. Promises: answers leave in the order of their batches, and only after the
-//! events of their batch are stored; after a failed commit nothing is answered with
-//! success any more, and the thread ends.
+//! Takes all batches that have queued up while the disk was busy and stores them with one
+//! commit. Promises: replies are given in the order of their batches, and only after the
+//! facts of their batch are stored; after a failed commit no reply reports success
+//! any more, and the thread ends.
 
 use crate::coordinator::health::{Health, Part};
 use crate::coordinator::live::LiveLogs;
-use crate::coordinator::mailbox::{Failed, Release};
+use crate::coordinator::mailbox::{MailboxError, Senders, give};
 use crate::coordinator::metrics::Metrics;
 use crate::coordinator::projector::{Committed, Feed, Progress};
 use crate::domain::fact::Fact;
+use crate::scheduler::engine;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use std::time::Instant;
 
-/// Decided batches that wait for the disk; then the owner of the scheduler waits.
+/// Maximum number of decided batches that wait for the disk; then the scheduler waits.
 pub const MAX_WAITING: usize = 8;
-/// Most events of one commit; a batch is never split.
-const MAX_EVENTS: usize = 50_000;
+/// Number of facts beyond which a commit takes no further batch. A batch is never split.
+const MAX_FACTS: usize = 50_000;
 
-/// Facts, and the answers that stand on them.
-#[derive(Default)]
-pub(crate) struct Batch {
-    pub events: Vec<Fact>,
-    pub releases: Vec<Release>,
-    /// The state after these events, when it is time to store it.
-    pub snapshot: Option<Vec<Vec<u8>>>,
-}
+type Batch = engine::Batch<Senders>;
 
-impl Batch {
-    /// Tells everybody that nothing was stored.
-    pub fn give_up(self) {
-        for release in self.releases {
-            release.give(Err(Failed::NotStored));
-        }
+/// Replies to all askers that nothing was stored.
+pub(crate) fn give_up(batch: Batch) {
+    for reply in batch.replies {
+        give(reply, Err(MailboxError::NotStored));
     }
 }
 
@@ -49,7 +41,7 @@ pub(crate) trait Journal: Send {
     fn write_snapshot(&mut self, at: u64, pieces: Vec<Vec<u8>>) -> Result<(), String>;
 }
 
-/// Who hears of what was stored.
+/// The parts that need to know what was stored.
 pub(crate) struct Listeners {
     pub progress: Arc<Progress>,
     pub feed: Feed,
@@ -58,7 +50,7 @@ pub(crate) struct Listeners {
     pub health: Arc<Health>,
 }
 
-/// Until the owner of the scheduler has gone, or a commit fails.
+/// Runs until the scheduler has ended, or a commit fails.
 pub(crate) fn run(journal: &mut dyn Journal, batches: Receiver<Batch>, listeners: &Listeners) {
     while let Ok(batch) = batches.recv() {
         let mut batch = with_waiting(batch, &batches);
@@ -67,9 +59,9 @@ pub(crate) fn run(journal: &mut dyn Journal, batches: Receiver<Batch>, listeners
             tracing::error!(%reason, "the event log cannot be written; the coordinator stops");
             let reason = format!("the event log cannot be written: {reason}");
             listeners.health.fail(Part::Log, reason);
-            batch.give_up();
+            give_up(batch);
             while let Ok(waiting) = batches.try_recv() {
-                waiting.give_up();
+                give_up(waiting);
             }
             return;
         }
@@ -79,7 +71,7 @@ pub(crate) fn run(journal: &mut dyn Journal, batches: Receiver<Batch>, listeners
     }
 }
 
-/// A snapshot only makes a restart quick: without it, the log says the same.
+/// A snapshot only makes a restart quicker: without it, the log is replayed.
 fn write_snapshot(journal: &mut dyn Journal, at: u64, pieces: Vec<Vec<u8>>) {
     let begun = Instant::now();
     match journal.write_snapshot(at, pieces) {
@@ -90,10 +82,10 @@ fn write_snapshot(journal: &mut dyn Journal, at: u64, pieces: Vec<Vec<u8>>) {
 
 fn with_waiting(mut batch: Batch, batches: &Receiver<Batch>) -> Batch {
     // A snapshot is the state after exactly its own batch.
-    while batch.events.len() < MAX_EVENTS && batch.snapshot.is_none() {
+    while batch.facts.len() < MAX_FACTS && batch.snapshot.is_none() {
         let Ok(mut next) = batches.try_recv() else { break };
-        batch.events.append(&mut next.events);
-        batch.releases.append(&mut next.releases);
+        batch.facts.append(&mut next.facts);
+        batch.replies.append(&mut next.replies);
         batch.snapshot = next.snapshot;
     }
     batch
@@ -101,30 +93,31 @@ fn with_waiting(mut batch: Batch, batches: &Receiver<Batch>) -> Batch {
 
 fn commit(
     journal: &mut dyn Journal,
-    batch: Batch,
+    mut batch: Batch,
     listeners: &Listeners,
 ) -> Result<(), (String, Batch)> {
-    if batch.events.is_empty() {
-        release(batch.releases);
+    if batch.facts.is_empty() {
+        give_all(batch);
         return Ok(());
     }
     let begun = Instant::now();
-    let sequence = match journal.append(&batch.events) {
+    let sequence = match journal.append(&batch.facts) {
         Ok(sequence) => sequence,
         Err(reason) => return Err((reason, batch)),
     };
-    listeners.metrics.count(&batch.events, begun.elapsed());
-    listeners.live.ended(&batch.events);
-    // In this order: the projector need not read again what is on its way, and who
-    // asks after an answer waits for everything up to it.
-    listeners.feed.offer(Committed { sequence, events: batch.events });
+    listeners.metrics.count(&batch.facts, begun.elapsed());
+    listeners.live.ended(&batch.facts);
+    // The order matters: the projector does not read again what is on its way, and a client that
+    // asks after its answer waits for every fact up to it.
+    let facts = std::mem::take(&mut batch.facts);
+    listeners.feed.offer(Committed { sequence, events: facts });
     listeners.progress.set_committed(sequence);
-    release(batch.releases);
+    give_all(batch);
     Ok(())
 }
 
-fn release(releases: Vec<Release>) {
-    for release in releases {
-        release.give(Ok(()));
+fn give_all(batch: Batch) {
+    for reply in batch.replies {
+        give(reply, Ok(()));
     }
 }

@@ -1,23 +1,26 @@
-//! Whether requests may be sent here, and why not.
+//! Whether the coordinator accepts requests, and the reasons why not.
 
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use tokio::sync::watch;
 
-/// Parts that can be out of order, each with its own reason.
+/// Parts that can fail, each with its own reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Part {
-    /// The event log; it never comes back in this process.
+    /// The event log. It does not recover in this process.
     Log,
-    /// The results database; may come back.
+    /// The scheduler. It does not recover in this process.
+    Scheduler,
+    /// The results database. It may recover.
     Projection,
+    /// The coordinator is stopping.
     Stopping,
 }
 
 #[derive(Debug)]
 pub(crate) struct Health {
     reasons: Mutex<Vec<(Part, String)>>,
-    /// Set once, when the process must stop: the log is lost.
+    /// Set once, when the process must stop.
     fatal: watch::Sender<Option<String>>,
 }
 
@@ -28,7 +31,7 @@ impl Health {
 
     pub fn fail(&self, part: Part, reason: impl Into<String>) {
         let reason = reason.into();
-        if part == Part::Log {
+        if matches!(part, Part::Log | Part::Scheduler) {
             self.fatal.send_if_modified(|fatal| {
                 let first = fatal.is_none();
                 if first {
@@ -47,19 +50,19 @@ impl Health {
         reasons.retain(|(other, _)| *other != part);
     }
 
-    /// `None`: all is well.
+    /// The reasons why requests are not accepted; `None` when they are.
     pub fn reason(&self) -> Option<String> {
         let reasons = self.reasons.lock().unwrap_or_else(PoisonError::into_inner);
         let texts: Vec<&str> = reasons.iter().map(|(_, reason)| reason.as_str()).collect();
         (!texts.is_empty()).then(|| texts.join("; "))
     }
 
-    /// The reason to stop, if there is one already.
+    /// The reason why the process must stop, if it must.
     pub fn fatal_reason(&self) -> Option<String> {
         self.fatal.borrow().clone()
     }
 
-    /// Waits until there is a reason to stop, for ever if there is none.
+    /// Waits until the process must stop.
     pub async fn fatal(&self) {
         let mut fatal = self.fatal.subscribe();
         if fatal.wait_for(Option::is_some).await.is_err() {

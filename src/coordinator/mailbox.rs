@@ -1,27 +1,29 @@
-//! How everybody else talks to the one owner of the scheduler.
+//! The way in which all other parts talk to the one owner of the scheduler.
 //!
-//! Limits: [`MAILBOX`] requests wait at a time; who finds it full waits [`PATIENCE`] and
-//! is then told that the coordinator is busy. Promise: an answer is given only after
-//! everything that it stands on is durable.
+//! Limits: at most [`MAX_WAITING`] requests wait; a sender that finds the mailbox full waits for
+//! [`SEND_TIMEOUT`] and then gets "busy". Promise: a reply is given only after every fact that it
+//! depends on is durable.
 
 use crate::domain::id::{Epoch, WorkerId};
 use crate::domain::time::Timestamp;
+use crate::scheduler::engine::{ClaimId, Input, Reply, Tickets};
 use crate::scheduler::{Answer, Command, Delivery, Rejected, Scheduler};
+use crate::sys::ids;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
-/// Most requests that wait for the scheduler.
-pub const MAILBOX: usize = 4096;
-/// How long a request waits for a place in the mailbox.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// Maximum number of requests that wait for the scheduler.
+pub const MAX_WAITING: usize = 4096;
+/// Time for which a request waits for a place in the mailbox.
+const SEND_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Why there is no answer.
+/// The reason why a request has no answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Failed {
+pub enum MailboxError {
     #[error(transparent)]
     Rejected(#[from] Rejected),
-    #[error("too many requests wait already")]
+    #[error("too many requests are waiting")]
     Busy,
     #[error("the coordinator is stopping")]
     Stopping,
@@ -29,125 +31,106 @@ pub enum Failed {
     NotStored,
 }
 
-pub(crate) type AnswerSender = oneshot::Sender<Result<Answer, Failed>>;
-pub(crate) type ClaimSender = oneshot::Sender<Result<Delivery, Failed>>;
-/// Looks at the state and returns what to do with the finding once it may be told.
-pub(crate) type Question =
-    Box<dyn FnOnce(&Scheduler, Timestamp) -> Box<dyn FnOnce(Result<(), Failed>) + Send> + Send>;
+pub(crate) type Request = Input<Senders>;
 
-pub(crate) enum Request {
-    Act {
-        command: Command,
-        reply: AnswerSender,
-    },
-    Claim {
-        ticket: Ticket,
-        received: Epoch,
-        incarnation: Uuid,
-        reply: ClaimSender,
-    },
-    /// The claim has waited long enough: answer with whatever there is.
-    EndClaim(Ticket),
-    Ask(Question),
-    Tick,
-    /// Take nothing further.
-    Stop,
+/// The senders by which the replies of the engine reach the askers.
+pub(crate) struct Senders;
+
+impl Tickets for Senders {
+    type Command = oneshot::Sender<Result<Answer, MailboxError>>;
+    type Claim = oneshot::Sender<Result<Delivery, MailboxError>>;
+    type Finding = Box<dyn FnOnce(Result<(), MailboxError>) + Send>;
+
+    fn is_abandoned(claim: &Self::Claim) -> bool {
+        claim.is_closed()
+    }
 }
 
-/// Names one open claim.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Ticket {
-    pub worker: WorkerId,
-    pub number: Uuid,
-}
-
-/// An answer that waits until what it stands on is durable.
-pub(crate) enum Release {
-    Answer(AnswerSender, Result<Answer, Failed>),
-    Claim(ClaimSender, Result<Delivery, Failed>),
-    Finding(Box<dyn FnOnce(Result<(), Failed>) + Send>),
-}
-
-impl Release {
-    /// Who has gone meanwhile is not missed.
-    pub fn give(self, stored: Result<(), Failed>) {
-        match self {
-            Release::Answer(reply, answer) => drop(reply.send(stored.and(answer))),
-            Release::Claim(reply, delivery) => drop(reply.send(stored.and(delivery))),
-            Release::Finding(tell) => tell(stored),
+/// Gives a reply, or the reason why its facts are not stored. An asker that has gone is ignored.
+pub(crate) fn give(reply: Reply<Senders>, stored: Result<(), MailboxError>) {
+    match reply {
+        Reply::Answer(sender, answer) => drop(sender.send(stored.and(answer.map_err(Into::into)))),
+        Reply::Delivery(sender, delivery) => {
+            drop(sender.send(stored.and(delivery.map_err(Into::into))));
         }
+        Reply::Finding(send) => send(stored),
     }
 }
 
 /// The sending end; cheap to clone.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Mailbox {
     sender: mpsc::Sender<Request>,
 }
 
 impl Mailbox {
     pub(crate) fn new() -> (Self, mpsc::Receiver<Request>) {
-        let (sender, receiver) = mpsc::channel(MAILBOX);
+        let (sender, receiver) = mpsc::channel(MAX_WAITING);
         (Self { sender }, receiver)
     }
 
-    /// Requests that wait now.
+    /// Number of requests that wait now.
     #[must_use]
     pub fn depth(&self) -> usize {
         self.sender.max_capacity() - self.sender.capacity()
     }
 
-    /// # Errors
-    /// Refused by the scheduler, or see [`Failed`].
-    pub async fn act(&self, command: Command) -> Result<Answer, Failed> {
-        let (reply, answer) = oneshot::channel();
-        self.send(Request::Act { command, reply }).await?;
-        answer.await.map_err(|_| Failed::Stopping)?
-    }
-
-    /// Waits up to `wait` for news for a worker; none is an empty delivery.
+    /// Sends a command and waits for its answer.
     ///
     /// # Errors
-    /// Refused by the scheduler, or see [`Failed`].
+    /// The scheduler refuses the command; also see [`MailboxError`].
+    pub async fn act(&self, command: Command) -> Result<Answer, MailboxError> {
+        let (ticket, answer) = oneshot::channel();
+        self.send(Input::Command { command, ticket }).await?;
+        answer.await.map_err(|_| MailboxError::Stopping)?
+    }
+
+    /// Waits up to `wait` for notices to a worker; the delivery is empty when there are none.
+    ///
+    /// # Errors
+    /// The scheduler refuses the claim; also see [`MailboxError`].
     pub async fn claim(
         &self,
         worker: WorkerId,
         incarnation: Uuid,
         received: Epoch,
         wait: Duration,
-    ) -> Result<Delivery, Failed> {
-        let ticket = Ticket { worker, number: crate::sys::ids::new_id() };
-        let (reply, mut answer) = oneshot::channel();
-        self.send(Request::Claim { ticket, received, incarnation, reply }).await?;
+    ) -> Result<Delivery, MailboxError> {
+        let claim = ClaimId { worker, number: ids::new_id() };
+        let (ticket, mut answer) = oneshot::channel();
+        self.send(Input::Claim { claim, incarnation, received, ticket }).await?;
         if let Ok(answer) = tokio::time::timeout(wait, &mut answer).await {
-            return answer.map_err(|_| Failed::Stopping)?;
+            return answer.map_err(|_| MailboxError::Stopping)?;
         }
-        self.send(Request::EndClaim(ticket)).await?;
-        answer.await.map_err(|_| Failed::Stopping)?
+        self.send(Input::EndClaim(claim)).await?;
+        answer.await.map_err(|_| MailboxError::Stopping)?
     }
 
-    /// Asks about the state. `question` runs on the owner's thread: keep it short.
+    /// Reads the state. `question` runs on the thread of the scheduler, so it must be short.
     ///
     /// # Errors
-    /// See [`Failed`].
+    /// See [`MailboxError`].
     pub async fn ask<T: Send + 'static>(
         &self,
         question: impl FnOnce(&Scheduler, Timestamp) -> T + Send + 'static,
-    ) -> Result<T, Failed> {
-        let (reply, answer) = oneshot::channel();
-        let question: Question = Box::new(move |scheduler, now| {
-            let found = question(scheduler, now);
-            Box::new(move |stored| drop(reply.send(stored.map(|()| found))))
+    ) -> Result<T, MailboxError> {
+        let (sender, answer) = oneshot::channel();
+        let question = Box::new(move |scheduler: &Scheduler, now| {
+            let finding = question(scheduler, now);
+            let send = move |stored: Result<(), MailboxError>| {
+                drop(sender.send(stored.map(|()| finding)));
+            };
+            Box::new(send) as <Senders as Tickets>::Finding
         });
-        self.send(Request::Ask(question)).await?;
-        answer.await.map_err(|_| Failed::Stopping)?
+        self.send(Input::Question(question)).await?;
+        answer.await.map_err(|_| MailboxError::Stopping)?
     }
 
-    pub(crate) async fn send(&self, request: Request) -> Result<(), Failed> {
+    pub(crate) async fn send(&self, request: Request) -> Result<(), MailboxError> {
         use mpsc::error::SendTimeoutError;
-        self.sender.send_timeout(request, PATIENCE).await.map_err(|error| match error {
-            SendTimeoutError::Timeout(_) => Failed::Busy,
-            SendTimeoutError::Closed(_) => Failed::Stopping,
+        self.sender.send_timeout(request, SEND_TIMEOUT).await.map_err(|error| match error {
+            SendTimeoutError::Timeout(_) => MailboxError::Busy,
+            SendTimeoutError::Closed(_) => MailboxError::Stopping,
         })
     }
 }

@@ -16,14 +16,14 @@ mod mailbox;
 mod metrics;
 mod projector;
 mod recovery;
-mod role;
 mod runtime;
 mod settings;
+mod startup;
 #[cfg(test)]
 mod tests;
 mod tick;
 
 pub use http::auth::TokenFileError;
 pub use recovery::{RecoveryError, identity_of};
-pub use role::{CoordinatorError, run};
 pub use settings::Settings;
+pub use startup::{CoordinatorError, run};

@@ -11,7 +11,7 @@ use crate::domain::time::Timestamp;
 use crate::log::{EmbeddedLog, EventLog, LogError};
 use crate::results::Substitute;
 use crate::results::render::figures::counted;
-use crate::scheduler::Scheduler;
+use crate::scheduler::{FactError, Scheduler};
 use crate::store;
 use crate::store::Store;
 use crate::sys::clock::Clock;
@@ -29,6 +29,8 @@ pub enum RecoveryError {
     Locked(#[from] LockError),
     #[error("{}", with_causes(.0))]
     Log(#[from] LogError),
+    #[error("record {sequence} of the event log does not fit the records before it: {error}")]
+    Inconsistent { sequence: u64, error: FactError },
     #[error(transparent)]
     Blobs(#[from] crate::blobs::BlobError),
     #[error(transparent)]
@@ -65,14 +67,25 @@ pub(crate) fn recover(data_dir: &Path) -> Result<Recovered, RecoveryError> {
     let (after, mut scheduler) = restored(&log);
     let mut since_snapshot = 0;
     let mut latest = Timestamp::default();
-    log.reader().replay(after, &mut |_, events| {
-        for event in &events {
-            scheduler.apply(event);
-            latest = latest.max(at(event));
+    let mut misfit = None;
+    log.reader().replay(after, &mut |sequence, facts| {
+        for fact in &facts {
+            if let Err(error) = scheduler.apply(fact) {
+                misfit = Some(RecoveryError::Inconsistent { sequence, error });
+                return false;
+            }
+            latest = latest.max(fact.at());
         }
-        since_snapshot += events.len() as u64;
+        since_snapshot += facts.len() as u64;
         true
     })?;
+    if let Some(error) = misfit {
+        return Err(error);
+    }
+    let last = log.last();
+    scheduler
+        .check_invariants()
+        .map_err(|error| RecoveryError::Inconsistent { sequence: last, error })?;
     let clock = Clock::start_after(latest);
     scheduler.restarted(clock.now());
     tell(&scheduler, log.last());
@@ -166,32 +179,6 @@ fn fresh_identity(path: &Path) -> io::Result<String> {
     let identity = ids::new_id().to_string();
     write_durably(path, identity.as_bytes(), false)?;
     Ok(identity)
-}
-
-/// When it happened.
-fn at(event: &Fact) -> Timestamp {
-    match event {
-        Fact::NoticesSent { .. } | Fact::ClaimOpened { .. } | Fact::ClaimClosed { .. } => {
-            Timestamp::default()
-        }
-        Fact::WorkerRegistered { at, .. }
-        | Fact::WorkerSeen { at, .. }
-        | Fact::WorkerDraining { at, .. }
-        | Fact::WorkerResumed { at, .. }
-        | Fact::WorkerLost { at, .. }
-        | Fact::WorkerForgotten { at, .. }
-        | Fact::RunSubmitted { at, .. }
-        | Fact::TestsAdded { at, .. }
-        | Fact::LeasesGranted { at, .. }
-        | Fact::LeasesRecalled { at, .. }
-        | Fact::LeaseReturned { at, .. }
-        | Fact::AttemptFinished { at, .. }
-        | Fact::TestSkipped { at, .. }
-        | Fact::TestExpired { at, .. }
-        | Fact::RunCancelled { at, .. }
-        | Fact::TemplateAdded { at, .. }
-        | Fact::LateResult { at, .. } => *at,
-    }
 }
 
 impl Journal for EmbeddedLog {

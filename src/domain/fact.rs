@@ -1,5 +1,8 @@
-//! Facts, in the order in which they became true. The only thing that the log stores;
-//! the scheduler's state is the fold over them.
+//! Facts: everything that has happened, in the order in which it happened.
+//!
+//! The event log stores facts and nothing else; the scheduler's state is the fold over them. The
+//! JSON form is the format of the log: a field that is added later has a default, and no field
+//! changes its meaning.
 
 use crate::domain::access::Subject;
 use crate::domain::capability::Capability;
@@ -12,43 +15,25 @@ use serde_json::value::RawValue;
 use std::sync::Arc;
 use uuid::Uuid;
 
+/// One thing that has happened. `at` is the time of the coordinator's clock.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Fact {
+    /// A process has registered as a worker.
     WorkerRegistered {
         worker: WorkerId,
-        /// Stays with the worker's directory.
+        /// Identifies the worker's directory; the same for every process that uses it.
         key: Uuid,
-        /// New with every process.
+        /// Identifies the process.
         incarnation: Uuid,
-        /// Names the work directory on its machine; empty: not known.
+        /// Names the work directory on its machine; empty when unknown.
         #[serde(default, skip_serializing_if = "str::is_empty")]
         place: Box<str>,
         name: Box<str>,
         capability: Arc<Capability>,
         at: Timestamp,
     },
-    /// Sign of life. Applied, never stored: after a restart every worker gets a fresh lease time.
-    WorkerSeen {
-        worker: WorkerId,
-        received: Epoch,
-        at: Timestamp,
-    },
-    /// A claim is open. Applied, never stored.
-    ClaimOpened {
-        worker: WorkerId,
-    },
-    /// The worker is sent its notices up to this one. Applied, never stored: after a restart,
-    /// every notice may have been sent.
-    NoticesSent {
-        worker: WorkerId,
-        epoch: Epoch,
-    },
-    /// The claim was answered or given up. Applied, never stored.
-    ClaimClosed {
-        worker: WorkerId,
-    },
-    /// Takes no new tests. The epoch numbers the notice to the worker.
+    /// The worker takes no new tests. The epoch numbers the notice to the worker.
     WorkerDraining {
         worker: WorkerId,
         epoch: Epoch,
@@ -56,7 +41,7 @@ pub enum Fact {
         by: Subject,
         at: Timestamp,
     },
-    /// A drain was taken back. The epoch numbers the notice to the worker.
+    /// A drain was cancelled. The epoch numbers the notice to the worker.
     WorkerResumed {
         worker: WorkerId,
         epoch: Epoch,
@@ -64,13 +49,13 @@ pub enum Fact {
         by: Subject,
         at: Timestamp,
     },
-    /// Silent for too long, or gone for good.
+    /// The worker has left (`clean`), or was silent for longer than a lease lasts.
     WorkerLost {
         worker: WorkerId,
         at: Timestamp,
         clean: bool,
     },
-    /// Gone for so long that it is no longer listed.
+    /// A worker that left long ago is no longer listed.
     WorkerForgotten {
         worker: WorkerId,
         at: Timestamp,
@@ -78,21 +63,22 @@ pub enum Fact {
     RunSubmitted {
         run: RunId,
         name: Box<str>,
-        /// What the client sent to make repeats harmless, with the digest of the body.
+        /// Makes a repeat of the submission harmless.
         idempotency: Option<Idempotency>,
         user: Subject,
-        /// Tests that no present worker can run are skipped, not kept waiting.
+        /// Tests that no present worker can run are skipped instead of waiting.
         #[serde(default)]
         closed_world: bool,
         at: Timestamp,
     },
+    /// One part of a run, with the tests from index `first` on.
     TestsAdded {
         run: RunId,
         first: u32,
         tests: Vec<Arc<TestSpec>>,
         /// No more tests follow.
         last: bool,
-        /// Repeats of the same part are harmless.
+        /// Number of the part, counted from 0. A repeat of a stored part is harmless.
         part: u32,
         at: Timestamp,
     },
@@ -101,13 +87,13 @@ pub enum Fact {
         grants: Vec<Grant>,
         at: Timestamp,
     },
-    /// The worker is asked to give back what it has not started.
+    /// The worker is asked to return leases that it has not started.
     LeasesRecalled {
         worker: WorkerId,
         notices: Vec<Notice>,
         at: Timestamp,
     },
-    /// Given back unstarted: no attempt was made.
+    /// The lease was returned before it was started: no attempt was made.
     LeaseReturned {
         lease: LeaseId,
         worker: WorkerId,
@@ -120,7 +106,7 @@ pub enum Fact {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         class: Option<Class>,
         duration_ms: Millis,
-        /// JSON text of `api::v1::AttemptDetail`, as the worker sent it.
+        /// JSON of `api::v1::AttemptDetail`, as the worker sent it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         detail: Option<Box<RawValue>>,
         next: Next,
@@ -131,28 +117,29 @@ pub enum Fact {
         because: SkipCause,
         at: Timestamp,
     },
+    /// The test waited for longer than its submission allows.
     TestExpired {
         test: TestId,
         at: Timestamp,
     },
-    /// Waiting tests end at once; held ones carry a notice to their worker.
+    /// Waiting tests end at once; for each leased test there is a notice to its worker.
     RunCancelled {
         run: RunId,
         by: Subject,
         notices: Vec<Notice>,
         at: Timestamp,
     },
-    /// A text was added at a path; its content is a file.
+    /// A template was added at a path. Its text is stored as a blob.
     TemplateAdded {
         path: Box<str>,
-        /// Of the text, lower-case hexadecimal.
+        /// SHA-256 of the text, in lower-case hexadecimal.
         sha256: Box<str>,
-        /// Of this path, counts from 1.
+        /// Version of the template at this path, counted from 1.
         version: u32,
         user: Subject,
         at: Timestamp,
     },
-    /// A report without the right to it. Changes nothing.
+    /// A report from a worker that did not hold the lease. It changes no state.
     LateResult {
         lease: LeaseId,
         worker: WorkerId,
@@ -163,27 +150,28 @@ pub enum Fact {
     },
 }
 
-/// What the client sent to make a repeated submission harmless.
+/// The key and digest that make a repeated submission harmless.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Idempotency {
+    /// The key that the client chose.
     pub key: Box<str>,
-    /// SHA-256 of the body, hexadecimal.
+    /// SHA-256 of the body of the request, in hexadecimal.
     pub digest: Box<str>,
 }
 
-/// One lease, with the place that it runs in.
+/// One granted lease and the seat in which it runs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Grant {
     pub lease: LeaseId,
-    /// Amounts and devices are held under this number. Leases with the same number
-    /// run one after the other; the first one's epoch is the number.
+    /// Number of the seat, which holds the amounts and devices: the epoch of the first lease in
+    /// it. Leases with the same seat run one after the other.
     pub seat: Epoch,
     /// Positions in the capability's list of accelerators.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub devices: Vec<u16>,
 }
 
-/// Something a worker must hear about a lease that it holds.
+/// A message to a worker about a lease that it holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Notice {
     pub lease: LeaseId,
@@ -191,27 +179,48 @@ pub struct Notice {
     pub epoch: Epoch,
 }
 
-/// What an ended attempt means for its test. Decided once and stored, so that
-/// replay never depends on the rules of a later version.
+/// The consequence of an ended attempt for its test. It is decided once and stored, so that a
+/// replay does not depend on the rules of a later version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Next {
-    /// The test is over with the attempt's outcome.
+    /// The test has ended with the outcome of the attempt.
     Done { flaky: bool },
-    /// It is tried again, elsewhere when the infrastructure was to blame.
+    /// The test is tried again; on another worker when the infrastructure was to blame.
     Retry { elsewhere: bool },
 }
 
 impl Fact {
-    /// Whether the log stores it.
+    /// The time at which it happened.
     #[must_use]
-    pub fn durable(&self) -> bool {
-        !matches!(
-            self,
-            Fact::WorkerSeen { .. }
-                | Fact::NoticesSent { .. }
-                | Fact::ClaimOpened { .. }
-                | Fact::ClaimClosed { .. }
-        )
+    pub fn at(&self) -> Timestamp {
+        match self {
+            Fact::WorkerRegistered { at, .. }
+            | Fact::WorkerDraining { at, .. }
+            | Fact::WorkerResumed { at, .. }
+            | Fact::WorkerLost { at, .. }
+            | Fact::WorkerForgotten { at, .. }
+            | Fact::RunSubmitted { at, .. }
+            | Fact::TestsAdded { at, .. }
+            | Fact::LeasesGranted { at, .. }
+            | Fact::LeasesRecalled { at, .. }
+            | Fact::LeaseReturned { at, .. }
+            | Fact::AttemptFinished { at, .. }
+            | Fact::TestSkipped { at, .. }
+            | Fact::TestExpired { at, .. }
+            | Fact::RunCancelled { at, .. }
+            | Fact::TemplateAdded { at, .. }
+            | Fact::LateResult { at, .. } => *at,
+        }
+    }
+
+    /// The amount of work that it stands for: a fact about many tests or leases counts each.
+    #[must_use]
+    pub fn weight(&self) -> u64 {
+        match self {
+            Fact::TestsAdded { tests, .. } => tests.len() as u64,
+            Fact::LeasesGranted { grants, .. } => grants.len() as u64,
+            _ => 1,
+        }
     }
 }

@@ -28,7 +28,7 @@ pub fn encode(
     buffer.clear();
     buffer.resize(HEADER, 0);
     let mut count = 0u32;
-    for event in events.filter(|event| event.durable()) {
+    for event in events {
         serde_json::to_writer(&mut *buffer, event)?;
         buffer.push(b'\n');
         count += 1;

@@ -1,15 +1,15 @@
-//! Cancelling runs, and giving up on tests that waited too long.
+//! Cancelling runs, and ending tests that have waited too long.
 
+use super::classes::Place;
+use super::command::{Answer, Step};
+use super::deps::SkipsByRun;
+use super::error::{FactError, Rejected};
 use super::state::{Note, Run, Scheduler, State};
-use super::{Answer, Rejected, Step};
 use crate::domain::access::Subject;
 use crate::domain::fact::{Fact, Notice};
 use crate::domain::id::{Epoch, RunId, TestId};
 use crate::domain::outcome::Outcome;
 use crate::domain::time::Timestamp;
-
-use super::classes::Place;
-use super::deps::SkipsByRun;
 
 impl Scheduler {
     pub(super) fn decide_cancel(
@@ -22,7 +22,7 @@ impl Scheduler {
         let stopping = run.tally.leased;
         if run.cancelled || run.finished_at.is_some() {
             let answer = Answer::Cancelled { run: id, ended: 0, stopping };
-            return Ok(Step { events: vec![], answer });
+            return Ok(Step::answered(vec![], answer));
         }
         let mut epoch = self.epoch.0;
         let notices = (0u32..)
@@ -35,12 +35,17 @@ impl Scheduler {
             })
             .collect();
         let ended = run.tally.blocked + run.tally.waiting;
-        let events = vec![Fact::RunCancelled { run: id, by, notices, at: now }];
-        Ok(Step { events, answer: Answer::Cancelled { run: id, ended, stopping } })
+        let facts = vec![Fact::RunCancelled { run: id, by, notices, at: now }];
+        Ok(Step::answered(facts, Answer::Cancelled { run: id, ended, stopping }))
     }
 
-    pub(super) fn apply_cancelled(&mut self, id: RunId, notices: &[Notice], at: Timestamp) {
-        let Some(run) = self.runs.get_mut(&id) else { return };
+    pub(super) fn apply_cancelled(
+        &mut self,
+        id: RunId,
+        notices: &[Notice],
+        at: Timestamp,
+    ) -> Result<(), FactError> {
+        let run = self.runs.get_mut(&id).ok_or(FactError::UnknownRun(id))?;
         run.cancelled = true;
         run.closed = true;
         let waiting: Vec<u32> = (0u32..)
@@ -48,35 +53,43 @@ impl Scheduler {
             .filter(|(_, test)| matches!(test.state, State::Blocked | State::Waiting { .. }))
             .map(|(index, _)| index)
             .collect();
-        for notice in notices {
-            self.epoch = self.epoch.max(notice.epoch);
-            if let Some(test) = self.find_mut(notice.lease.attempt.test)
+        for Notice { lease, worker, epoch } in notices.iter().copied() {
+            self.epoch = self.epoch.max(epoch);
+            if !self.holds(worker, lease) {
+                return Err(FactError::NotHeld { lease, worker });
+            }
+            if let Some(test) = self.find_mut(lease.attempt.test)
                 && let State::Leased { stop, .. } = &mut test.state
             {
                 *stop = true;
             }
-            if let Some(worker) = self.workers.get_mut(&notice.worker) {
-                worker.notices.insert(notice.epoch, Note::Stop(notice.lease));
+            if let Some(worker) = self.workers.get_mut(&worker) {
+                worker.notices.insert(epoch, Note::Stop(lease));
             }
         }
         for index in waiting {
-            self.finish(TestId { run: id, index }, Outcome::Cancelled, false, at);
+            self.finish(TestId { run: id, index }, Outcome::Cancelled, false, at)?;
         }
         self.close_if_over(id, at);
+        Ok(())
     }
 
-    pub(super) fn decide_tick(&self, now: Timestamp) -> Step {
-        let (mut events, mut skips) = (Vec::new(), SkipsByRun::new(now));
-        self.lose_silent(now, &mut skips, &mut events);
-        self.expire(now, &mut skips, &mut events);
-        events.extend(skips.into_events());
-        self.recall_stuck(now, &mut events);
-        self.forget_gone(now, &mut events);
-        Step { events, answer: Answer::Done }
+    /// Decides what the passing of time leads to: silent workers are lost, tests that waited too
+    /// long expire, and leases behind a test that takes long are recalled.
+    #[must_use = "store the facts and apply them"]
+    pub fn tick(&self, now: Timestamp) -> Vec<Fact> {
+        let (mut facts, mut skips) = (Vec::new(), SkipsByRun::new(now));
+        self.lose_silent(now, &mut skips, &mut facts);
+        self.expire(now, &mut skips, &mut facts);
+        facts.extend(skips.into_facts());
+        self.recall_stuck(now, &mut facts);
+        self.forget_gone(now, &mut facts);
+        facts
     }
 
-    /// Of tests that are due and depend on each other each one expires, and is not skipped.
-    fn expire(&self, now: Timestamp, skips: &mut SkipsByRun, events: &mut Vec<Fact>) {
+    /// When tests that depend on each other are due together, each of them expires and none is
+    /// skipped.
+    fn expire(&self, now: Timestamp, skips: &mut SkipsByRun, facts: &mut Vec<Fact>) {
         let due = self.expiries.iter().take_while(|(due, _)| *due <= now).map(|(_, id)| *id);
         let waits = |id: &TestId| {
             let state = self.find(*id).map(|test| test.state);
@@ -85,18 +98,18 @@ impl Scheduler {
         let due: Vec<TestId> =
             due.filter(waits).filter(|id| skips.of(id.run).leave_out(id.index)).collect();
         for id in due {
-            events.push(Fact::TestExpired { test: id, at: now });
+            facts.push(Fact::TestExpired { test: id, at: now });
             self.skip_dependants(id, Outcome::Expired, skips.of(id.run));
         }
     }
 
-    pub(super) fn apply_expired(&mut self, id: TestId, at: Timestamp) {
-        self.finish(id, Outcome::Expired, false, at);
+    pub(super) fn apply_expired(&mut self, id: TestId, at: Timestamp) -> Result<(), FactError> {
+        self.finish(id, Outcome::Expired, false, at)
     }
 }
 
 impl Run {
-    /// Where a test of this run waits.
+    /// The place of a test of this run in the queue of its class.
     pub(super) fn place(&self, id: TestId) -> Place {
         let spec = &self.tests[id.index as usize].spec;
         Place {

@@ -1,10 +1,10 @@
-//! Waiting tests, in classes: tests of a class have the same requirement.
+//! Waiting tests in queue classes: the tests of a class have the same requirement.
 //!
-//! A claim looks at one head per class, never at every test. Order: priority, then
-//! fair share between runs (virtual time, see [`Lane`]), then age of the run; within a
-//! run longest expected first, then submission order.
+//! A claim compares one head per class, never all tests. Order: priority, then fair share between
+//! runs (virtual time, see [`Lane`]), then age of the run; within a run the longest expected test
+//! first, then the order of submission.
 
-use crate::domain::id::{RunId, WorkerId};
+use crate::domain::id::{RunId, TestId, WorkerId};
 use crate::domain::priority::Priority;
 use crate::domain::requirement::Requirement;
 use crate::domain::time::{Millis, Timestamp};
@@ -15,18 +15,19 @@ use std::sync::Arc;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct ClassId(pub u32);
 
-/// Empty classes are forgotten beyond this many.
+/// Number of classes beyond which empty ones are forgotten.
 const MAX_EMPTY: usize = 4096;
 
-/// What tests of a class have in common.
+/// The properties that the tests of a class share.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct ClassKey {
     pub requirement: Arc<Requirement>,
-    /// The worker on which the infrastructure just failed them.
+    /// The worker on which the infrastructure has just failed them.
     pub avoid: Option<WorkerId>,
 }
 
-/// The best waiting test of a class, as far as classes are compared. Smaller is better.
+/// The best waiting test of a class, in the terms by which classes are compared. Smaller is
+/// better.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Head {
     pub priority: Reverse<Priority>,
@@ -35,21 +36,21 @@ pub(super) struct Head {
 }
 
 #[derive(Debug)]
-pub(super) struct Class {
+pub(super) struct QueueClass {
     pub key: ClassKey,
     pub head: Option<Head>,
     pub waiting: u64,
     lanes: BTreeMap<Reverse<Priority>, Lane>,
-    /// Exponential mean of durations in eighths of a millisecond; `None` before the first end.
+    /// Exponential mean of durations, in eighths of a millisecond; `None` before the first one.
     mean_eighths: Option<u64>,
-    /// Hints, not facts: since when the best test was passed over for lack of room,
-    /// and the worker that is emptied for it.
+    /// A hint: time since which the best test has been passed over for lack of room.
     pub passed_over: Option<Timestamp>,
+    /// A hint: the worker that is emptied for the best test.
     pub hold: Option<WorkerId>,
 }
 
 /// Waiting tests of one class and priority. Runs are ordered by `pass`: the expected time
-/// that a run has been granted so far. The run with the least goes first, so that
+/// that a run has been granted so far. The run with the least is served first, so that
 /// each gets the same share of time (start-time fair queueing).
 #[derive(Debug, Default)]
 struct Lane {
@@ -63,7 +64,7 @@ struct Queue {
     tests: BTreeSet<(Reverse<Millis>, u32)>,
 }
 
-/// Where a test waits within its class.
+/// The place of a waiting test within its class.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Place {
     pub priority: Priority,
@@ -72,7 +73,7 @@ pub(super) struct Place {
     pub index: u32,
 }
 
-impl Class {
+impl QueueClass {
     fn new(key: ClassKey) -> Self {
         Self {
             key,
@@ -110,12 +111,12 @@ impl Class {
             .is_some_and(|lane| lane.order.len() > 1)
     }
 
-    /// Waiting tests of one run.
+    /// Number of waiting tests of one run.
     pub fn waiting_of(&self, run: RunId) -> usize {
         self.lanes.values().filter_map(|lane| lane.queues.get(&run)).map(|q| q.tests.len()).sum()
     }
 
-    /// Tests that wait in front of this one: better priority, or earlier in the same queue.
+    /// Number of tests that precede this one: of higher priority, or earlier in the same queue.
     pub fn before(&self, place: Place) -> u64 {
         let own = Reverse(place.priority);
         let better: usize = self
@@ -129,6 +130,14 @@ impl Class {
                 queue.tests.range(..(Reverse(place.expected), place.index)).count()
             });
         (better + same) as u64
+    }
+
+    /// All waiting tests of the class, in no particular order.
+    pub fn tests(&self) -> impl Iterator<Item = TestId> + '_ {
+        let queues = self.lanes.values().flat_map(|lane| &lane.queues);
+        queues.flat_map(|(run, queue)| {
+            queue.tests.iter().map(|(_, index)| TestId { run: *run, index: *index })
+        })
     }
 
     fn insert(&mut self, place: Place, pass: u64) {
@@ -187,32 +196,32 @@ impl Class {
 /// All classes, and the share that each run has had.
 #[derive(Debug, Default)]
 pub(super) struct Classes {
-    slots: Vec<Option<Class>>,
+    slots: Vec<Option<QueueClass>>,
     free: Vec<u32>,
     by_key: HashMap<ClassKey, ClassId>,
     shares: BTreeMap<RunId, Share>,
-    /// Pass of the run that was served last: where a new run starts.
+    /// Pass of the run that was served last, with which a new run starts.
     virtual_time: u64,
 }
 
 #[derive(Debug, Default)]
 struct Share {
     pass: u64,
-    /// Grants since the lanes were told of the pass.
+    /// Grants since the pass was last published to the lanes.
     unpublished: usize,
     lanes: BTreeSet<(ClassId, Priority)>,
 }
 
 impl Classes {
-    pub fn get(&self, id: ClassId) -> Option<&Class> {
+    pub fn get(&self, id: ClassId) -> Option<&QueueClass> {
         self.slots.get(id.0 as usize)?.as_ref()
     }
 
-    pub fn get_mut(&mut self, id: ClassId) -> Option<&mut Class> {
+    pub fn get_mut(&mut self, id: ClassId) -> Option<&mut QueueClass> {
         self.slots.get_mut(id.0 as usize)?.as_mut()
     }
 
-    pub fn iter(&self) -> impl Iterator<Item = (ClassId, &Class)> {
+    pub fn iter(&self) -> impl Iterator<Item = (ClassId, &QueueClass)> {
         (0..).map(ClassId).zip(&self.slots).filter_map(|(id, class)| Some((id, class.as_ref()?)))
     }
 
@@ -220,12 +229,12 @@ impl Classes {
         self.by_key.len()
     }
 
-    /// The class of a key; true when it is new.
+    /// The class of a key, and whether it is new.
     pub fn intern(&mut self, key: &ClassKey) -> (ClassId, bool) {
         if let Some(id) = self.by_key.get(key) {
             return (*id, false);
         }
-        let class = Class::new(key.clone());
+        let class = QueueClass::new(key.clone());
         let id = if let Some(free) = self.free.pop() {
             self.slots[free as usize] = Some(class);
             ClassId(free)
@@ -237,7 +246,8 @@ impl Classes {
         (id, true)
     }
 
-    /// Whether an empty class should be forgotten: one that avoids a worker, or one of very many.
+    /// Whether a class is empty and should be forgotten, because it avoids a worker or because there
+    /// are very many classes.
     pub fn disposable(&self, id: ClassId) -> bool {
         self.get(id).is_some_and(|class| {
             class.waiting == 0 && (class.key.avoid.is_some() || self.by_key.len() > MAX_EMPTY)
@@ -257,7 +267,7 @@ impl Classes {
             .shares
             .entry(place.run)
             .or_insert_with(|| Share { pass: virtual_time, ..Share::default() });
-        // A run that had nothing waiting for a while may not save up its share.
+        // A run without waiting tests does not save up its share.
         if share.lanes.is_empty() {
             share.pass = share.pass.max(virtual_time);
         }
@@ -278,14 +288,14 @@ impl Classes {
         }
     }
 
-    /// Charges a run for what it was granted: expected milliseconds.
+    /// Charges a run for the expected milliseconds that it was granted.
     pub fn charge(&mut self, run: RunId, cost: u64) {
         let Some(share) = self.shares.get_mut(&run) else { return };
         self.virtual_time = self.virtual_time.max(share.pass);
         share.pass = share.pass.saturating_add(cost);
         share.unpublished += 1;
-        // Telling every lane costs as much as there are lanes: a run with many is
-        // told of less often, so that a grant costs the same for all.
+        // Publishing the pass costs as much as the run has lanes. A run with many lanes does it
+        // less often, so that a grant costs the same for all runs.
         if share.unpublished * 8 < share.lanes.len() {
             return;
         }
@@ -302,7 +312,7 @@ impl Classes {
         self.shares.remove(&run);
     }
 
-    /// For the snapshot: the share of each run, and where new ones start.
+    /// The share of each run, and the pass with which new runs start, for the snapshot.
     pub fn shares(&self) -> (u64, Vec<(RunId, u64)>) {
         (self.virtual_time, self.shares.iter().map(|(run, share)| (*run, share.pass)).collect())
     }

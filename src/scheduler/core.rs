@@ -1,16 +1,18 @@
-//! Decide and apply: one line per command, one line per fact.
+//! Decide and apply: one arm per command, one arm per fact, one arm per signal.
 
+use super::report::AttemptEnd;
 use super::state::Scheduler;
-use super::{Answer, Command, Identity, Rejected, Step};
+use super::{Answer, Command, FactError, Identity, Rejected, Signal, Step};
 use crate::domain::fact::Fact;
 use crate::domain::template::AddedTemplate;
 use crate::domain::time::Timestamp;
 
 impl Scheduler {
-    /// What a command leads to. Reads only: the caller stores the events, then applies them.
+    /// Decides the consequences of a command, without a change of the state. The caller gives
+    /// the signal to [`Self::note`] and each fact to [`Self::apply`], in this order.
     ///
     /// # Errors
-    /// An expected refusal; nothing has changed then.
+    /// The command is refused.
     pub fn decide(&self, now: Timestamp, command: Command) -> Result<Step, Rejected> {
         match command {
             Command::Register { identity, name, capability, holding } => {
@@ -22,13 +24,10 @@ impl Scheduler {
             Command::OpenClaim { worker, incarnation, received } => {
                 self.decide_open_claim(now, worker, incarnation, received)
             }
-            Command::CloseClaim { worker } => Ok(Step::of(vec![Fact::ClaimClosed { worker }])),
             Command::Drain { worker, by } => self.decide_drain(now, worker, by),
             Command::Resume { worker, by } => self.decide_resume(now, worker, by),
             Command::Leave { worker, incarnation } => self.decide_leave(now, worker, incarnation),
-            Command::Submit { name, tests, more, closed_world, idempotency, user } => {
-                self.decide_submit(now, name, tests, more, closed_world, idempotency, user)
-            }
+            Command::Submit(submission) => self.decide_submit(now, submission),
             Command::AddTests { run, part, tests, more } => {
                 self.decide_add(now, run, part, tests, more)
             }
@@ -39,32 +38,31 @@ impl Scheduler {
             Command::AddTemplates { seen, templates, user } => {
                 self.decide_add_templates(now, seen, templates, &user)
             }
-            Command::Tick => Ok(self.decide_tick(now)),
         }
     }
 
-    /// Makes a fact true. The only mutation of facts.
-    pub fn apply(&mut self, event: &Fact) {
-        match event {
+    /// Changes the state by a fact. Nothing else changes what the log can restore.
+    ///
+    /// # Errors
+    /// The fact contradicts the state. The state is not usable afterwards.
+    pub fn apply(&mut self, fact: &Fact) -> Result<(), FactError> {
+        match fact {
             Fact::WorkerRegistered { worker, key, incarnation, place, name, capability, at } => {
                 let place = place.clone();
                 let identity = Identity { key: *key, incarnation: *incarnation, place };
                 self.apply_registered(*worker, identity, name, capability, *at);
+                Ok(())
             }
-            Fact::NoticesSent { worker, epoch } => self.apply_sent(*worker, *epoch),
-            Fact::WorkerSeen { worker, received, at } => self.apply_seen(*worker, *received, *at),
-            Fact::ClaimOpened { worker } => self.apply_claim_opened(*worker),
-            Fact::ClaimClosed { worker } => self.apply_claim_closed(*worker),
             Fact::WorkerDraining { worker, epoch, .. } => self.apply_draining(*worker, *epoch),
             Fact::WorkerResumed { worker, epoch, .. } => self.apply_resumed(*worker, *epoch),
             Fact::WorkerLost { worker, clean, at } => self.apply_lost(*worker, *clean, *at),
             Fact::WorkerForgotten { worker, .. } => self.apply_forgotten(*worker),
             Fact::RunSubmitted { run, name, idempotency, user, closed_world, at } => {
-                let sent = idempotency.as_ref();
-                self.apply_submitted(*run, name, sent, user, *closed_world, *at);
+                let idempotency = idempotency.as_ref();
+                self.apply_submitted(*run, name, idempotency, user, *closed_world, *at)
             }
             Fact::TestsAdded { run, first, tests, last, part, at } => {
-                self.apply_added(*run, *first, tests, *last, *part, *at);
+                self.apply_added(*run, *first, tests, *last, *part, *at)
             }
             Fact::LeasesGranted { worker, grants, at } => self.apply_granted(*worker, grants, *at),
             Fact::LeasesRecalled { worker, notices, .. } => self.apply_recalled(*worker, notices),
@@ -72,7 +70,7 @@ impl Scheduler {
             Fact::AttemptFinished {
                 lease, worker, outcome, class, duration_ms, next, at, ..
             } => {
-                let ended = super::report::Ended {
+                let end = AttemptEnd {
                     lease: *lease,
                     worker: *worker,
                     outcome: *outcome,
@@ -80,25 +78,40 @@ impl Scheduler {
                     duration: *duration_ms,
                     next: *next,
                 };
-                self.apply_finished(&ended, *at);
+                self.apply_finished(&end, *at)
             }
             Fact::TestSkipped { test, at, .. } => self.apply_skipped(*test, *at),
             Fact::TestExpired { test, at } => self.apply_expired(*test, *at),
-            Fact::RunCancelled { run, notices, at, .. } => {
-                self.apply_cancelled(*run, notices, *at);
-            }
+            Fact::RunCancelled { run, notices, at, .. } => self.apply_cancelled(*run, notices, *at),
             Fact::TemplateAdded { path, sha256, version, user, at } => {
                 let (version, at) = (*version, *at);
                 let (sha256, user) = (sha256.clone(), user.clone());
-                self.apply_template(path, AddedTemplate { version, sha256, user, at });
+                self.apply_template(path, AddedTemplate { version, sha256, user, at })
             }
-            Fact::LateResult { .. } => {}
+            Fact::LateResult { .. } => Ok(()),
+        }
+    }
+
+    /// Takes note of a signal. It changes only what a restart loses anyway.
+    pub fn note(&mut self, signal: &Signal) {
+        match signal {
+            Signal::WorkerSeen { worker, received, at } => self.note_seen(*worker, *received, *at),
+            Signal::ClaimOpened { worker, received, at } => {
+                self.note_seen(*worker, *received, *at);
+                self.note_claim_opened(*worker);
+            }
+            Signal::ClaimClosed { worker, sent } => self.note_claim_closed(*worker, *sent),
         }
     }
 }
 
 impl Step {
-    pub(super) fn of(events: Vec<Fact>) -> Self {
-        Self { events, answer: Answer::Done }
+    /// A step that changes the state by facts alone and answers that it is done.
+    pub(super) fn of(facts: Vec<Fact>) -> Self {
+        Self::answered(facts, Answer::Done)
+    }
+
+    pub(super) fn answered(facts: Vec<Fact>, answer: Answer) -> Self {
+        Self { signal: None, facts, answer }
     }
 }

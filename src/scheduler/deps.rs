@@ -1,7 +1,8 @@
-//! Dependencies between tests of a run: no circles, release and skip along the edges.
+//! Dependencies between tests of a run: cycles are refused, and the end of a test releases or
+//! skips its dependants.
 
-use super::Rejected;
 use super::classes::ClassId;
+use super::error::{FactError, Rejected};
 use super::state::{Scheduler, State, Worker};
 use crate::domain::fact::Fact;
 use crate::domain::id::{RunId, TestId};
@@ -11,15 +12,15 @@ use crate::domain::time::Timestamp;
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
-/// Names shown of a circle.
+/// Maximum number of names shown of a cycle.
 const MAX_SHOWN: usize = 20;
 
-/// Whether a dependant is skipped when its dependency ends like this.
+/// Whether a dependant is skipped when its dependency ends with this outcome.
 pub(super) fn dooms(outcome: Outcome, on_failure: OnFailure) -> bool {
     outcome != Outcome::Passed && on_failure == OnFailure::Skip
 }
 
-/// Skips to come, each test once.
+/// The tests of a run that are going to be skipped, each once.
 pub(super) struct Skips {
     now: Timestamp,
     run: RunId,
@@ -36,8 +37,8 @@ impl Skips {
         self.known.contains(&index)
     }
 
-    /// This test ends by something else, and is not to be skipped as well. False: it is
-    /// skipped already.
+    /// Keeps a test that ends for another reason from being skipped as well. Returns false when it
+    /// is to be skipped already.
     pub fn leave_out(&mut self, index: u32) -> bool {
         self.known.insert(index)
     }
@@ -53,7 +54,7 @@ impl Skips {
         self.push(index, SkipCause::Dependency(test));
     }
 
-    pub fn into_events(self) -> impl Iterator<Item = Fact> {
+    pub fn into_facts(self) -> impl Iterator<Item = Fact> {
         let Self { now, run, order, .. } = self;
         order.into_iter().map(move |(index, because)| Fact::TestSkipped {
             test: TestId { run, index },
@@ -63,8 +64,8 @@ impl Skips {
     }
 }
 
-/// Skips of several runs, in order of the runs. One for all that ends in a step: a test may
-/// wait for several of those that end, and is skipped once.
+/// The skips of several runs, in order of the runs. All tests that end in one step share it, since
+/// a test may depend on several of them and is skipped once.
 pub(super) struct SkipsByRun {
     now: Timestamp,
     runs: BTreeMap<RunId, Skips>,
@@ -79,13 +80,13 @@ impl SkipsByRun {
         self.runs.entry(run).or_insert_with(|| Skips::new(self.now, run))
     }
 
-    pub fn into_events(self) -> impl Iterator<Item = Fact> {
-        self.runs.into_values().flat_map(Skips::into_events)
+    pub fn into_facts(self) -> impl Iterator<Item = Fact> {
+        self.runs.into_values().flat_map(Skips::into_facts)
     }
 }
 
 impl Scheduler {
-    /// Everything that is skipped, directly or in turn, when a test ends without passing.
+    /// Collects the tests that are skipped, directly or in turn, when a test ends without passing.
     pub(super) fn skip_dependants(&self, ended: TestId, outcome: Outcome, skips: &mut Skips) {
         let mut doomed = vec![(ended.index, outcome)];
         let Some(run) = self.runs.get(&ended.run) else { return };
@@ -102,16 +103,23 @@ impl Scheduler {
         }
     }
 
-    pub(super) fn apply_skipped(&mut self, test: TestId, at: Timestamp) {
-        self.finish(test, Outcome::Skipped, false, at);
+    pub(super) fn apply_skipped(&mut self, test: TestId, at: Timestamp) -> Result<(), FactError> {
+        self.finish(test, Outcome::Skipped, false, at)
     }
 
-    /// Ends a test and releases what waited for it.
-    pub(super) fn finish(&mut self, id: TestId, outcome: Outcome, flaky: bool, at: Timestamp) {
+    /// Ends a test and releases the tests that waited for it.
+    pub(super) fn finish(
+        &mut self,
+        id: TestId,
+        outcome: Outcome,
+        flaky: bool,
+        at: Timestamp,
+    ) -> Result<(), FactError> {
         self.unqueue(id);
-        let Some(run) = self.runs.get_mut(&id.run) else { return };
-        if run.tests.get(id.index as usize).is_none_or(|test| test.done().is_some()) {
-            return;
+        let run = self.runs.get_mut(&id.run).ok_or(FactError::UnknownTest(id))?;
+        let test = run.tests.get(id.index as usize).ok_or(FactError::UnknownTest(id))?;
+        if test.done().is_some() {
+            return Err(FactError::TestEnded(id));
         }
         run.set_state(id.index, State::Done { outcome, flaky });
         if let Some(due) = run.expires_at(id.index) {
@@ -130,9 +138,10 @@ impl Scheduler {
             }
         }
         for index in ready {
-            self.make_ready(TestId { run: id.run, index }, None, at, &mut None);
+            self.make_ready(TestId { run: id.run, index }, None, at, &mut None)?;
         }
         self.close_if_over(id.run, at);
+        Ok(())
     }
 
     /// Takes a waiting test out of its queue.
@@ -145,7 +154,8 @@ impl Scheduler {
         self.forget_if_unused(class);
     }
 
-    /// Classes for one use, and all when there are very many, go when nothing waits or runs.
+    /// Removes a class in which no test waits or runs, if it avoids a worker or if there are very
+    /// many classes.
     pub(super) fn forget_if_unused(&mut self, class: ClassId) {
         let held = |worker: &Worker| worker.by_class.contains_key(&class);
         if self.classes.disposable(class) && !self.workers.values().any(held) {
@@ -167,7 +177,8 @@ impl Scheduler {
     }
 }
 
-/// Kahn's algorithm over the tests of one part; edges to earlier parts cannot close a circle.
+/// Refuses cycles, by Kahn's algorithm over the tests of one part. Edges to earlier parts cannot
+/// close a cycle.
 pub(super) fn check_acyclic(first: u32, tests: &[Arc<TestSpec>]) -> Result<(), Rejected> {
     let inside = |on: u32| on.checked_sub(first).map(|on| on as usize);
     if tests.iter().all(|test| test.depends_on.is_empty()) {
@@ -198,7 +209,7 @@ pub(super) fn check_acyclic(first: u32, tests: &[Arc<TestSpec>]) -> Result<(), R
     Err(Rejected::Cycle(find_cycle(first, tests, &waiting_on)))
 }
 
-/// Walks against the edges among tests that never became free until one comes twice.
+/// Follows the dependencies among tests that never became free until one of them repeats.
 fn find_cycle(first: u32, tests: &[Arc<TestSpec>], waiting_on: &[u32]) -> Vec<String> {
     let stuck = |on: &&u32| {
         on.checked_sub(first)

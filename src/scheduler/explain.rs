@@ -1,17 +1,17 @@
-//! Why does this test wait? For a person, with the reason for each worker.
+//! The reasons why a test waits, with the reason for each worker.
 
 use super::state::{Scheduler, State};
-use super::{Availability, Explanation};
+use super::status::{Availability, Explanation};
 use crate::domain::id::{TestId, WorkerId};
-use crate::domain::requirement::{Lacks, Mismatch};
-use crate::domain::time::Timestamp;
+use crate::domain::requirement::{Lacks, Mismatch, Requirement};
+use crate::domain::time::{Millis, Timestamp};
 
-/// Dependencies and workers named at most.
+/// Maximum number of dependencies and workers that are named.
 const MAX_BLOCKED_BY: usize = 20;
 const MAX_WORKERS: usize = 1_000;
 
 impl Scheduler {
-    /// `None` for tests that the scheduler does not hold (any more).
+    /// Explains the phase of a test; `None` for a test that the scheduler does not have (any more).
     #[must_use]
     pub fn why(&self, id: TestId) -> Option<Explanation> {
         let status = self.test(id)?;
@@ -37,7 +37,7 @@ impl Scheduler {
 
     fn explain_workers(
         &self,
-        need: &crate::domain::requirement::Requirement,
+        need: &Requirement,
         avoid: Option<WorkerId>,
     ) -> Vec<(WorkerId, Box<str>, Option<Lacks>)> {
         let others = |id: WorkerId| {
@@ -69,10 +69,10 @@ impl Scheduler {
     }
 }
 
-/// How long a waiting test has been ready.
 impl Explanation {
+    /// Time since a waiting test became ready.
     #[must_use]
-    pub fn waited(&self, now: Timestamp) -> Option<crate::domain::time::Millis> {
+    pub fn waited(&self, now: Timestamp) -> Option<Millis> {
         self.since.map(|since| now.since(since))
     }
 }

@@ -1,86 +1,77 @@
-//! Who gets what next.
+//! Granting leases: which worker gets which test next.
 //!
 //! Workers with an open claim and room are served from the best class that they meet.
 //! A test that is expected to be short is also granted ahead: it waits at the worker, in
 //! the seat of a running test of the same class, and takes over its amounts. So nothing
-//! is overcommitted, and a slot never idles for the length of a round trip. A test that may not
+//! is overcommitted, and no slot is idle for the length of a round trip. A test that may not
 //! be tried again after its worker was lost is never granted ahead.
 
-use super::Availability;
+use super::LEASE_TIMEOUT;
 use super::amounts::Free;
 use super::classes::{ClassId, Head};
-use super::state::{Group, Scheduler, Seat, State, Worker};
+use super::error::FactError;
+use super::state::{Group, Note, Scheduler, Seat, State, Worker};
+use super::status::Availability;
 use crate::domain::fact::{Fact, Grant};
-use crate::domain::id::{Epoch, TestId, WorkerId};
+use crate::domain::id::{Epoch, LeaseId, TestId, WorkerId};
 use crate::domain::time::{Millis, Timestamp};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 /// Tests of a class with a longer mean are never granted ahead.
 const MAX_AHEAD_MEAN: Millis = Millis(2_000);
-/// So much expected work is put into one seat ahead.
+/// Expected work that is granted ahead into one seat.
 const AHEAD_WINDOW: Millis = Millis(200);
-/// Most leases ahead in one seat, and on one worker.
+/// Maximum number of leases ahead in one seat, and on one worker.
 const MAX_AHEAD_PER_SEAT: usize = 512;
 const MAX_AHEAD_PER_WORKER: usize = 1_024;
-/// A lease ahead that waits longer than this behind one test is taken back.
+/// A lease ahead that waits longer than this behind one test is recalled.
 const AHEAD_STALE: Millis = Millis(5_000);
-/// Most leases in one event, and when several runs compete.
+/// Maximum number of leases in one fact, and the lower maximum when several runs compete.
 const MAX_CHUNK: usize = 1_024;
 const MAX_CONTESTED_CHUNK: usize = 16;
-/// What a test is taken to cost when nothing is known.
+/// Expected duration of a test of which nothing is known.
 const UNKNOWN_COST: Millis = Millis(1_000);
-/// When the best test of a class has not fitted anywhere for so long, a worker is emptied for it.
+/// When the best test of a class has not fitted anywhere for this period, a worker is emptied for
+/// it.
 const HOLD_AFTER: Millis = Millis(30_000);
 
-/// What to do for one worker.
-enum Choice {
-    Grant(Fact),
-    /// Ask for the leases ahead back: something more urgent waits.
-    Recall(Fact),
-    Nothing,
-}
-
 impl Scheduler {
-    /// The next grant or recall, while any worker with an open claim suits any waiting test.
-    /// Apply it, then ask again until there is none.
+    /// Returns the next grant or recall, while a worker with an open claim suits a waiting test.
+    /// The caller applies it and calls again until there is none.
     ///
     /// Changes hints only.
     pub fn grant(&mut self, now: Timestamp) -> Option<Fact> {
         while let Some(id) = self.hints.hungry.first().copied() {
-            match self.choose(now, id) {
-                Choice::Grant(event) | Choice::Recall(event) => return Some(event),
-                Choice::Nothing => {
-                    self.hints.hungry.remove(&id);
-                    if self.workers.get(&id).is_some_and(|worker| worker.free.slots > 0) {
-                        self.hints.idle.insert(id);
-                    }
-                }
+            if let Some(fact) = self.choose(now, id) {
+                return Some(fact);
+            }
+            self.hints.hungry.remove(&id);
+            if self.workers.get(&id).is_some_and(|worker| worker.free.slots > 0) {
+                self.hints.idle.insert(id);
             }
         }
         while let Some(class) = self.hints.wanted.first().copied() {
             if let Some(worker) = self.idle_for(class) {
                 self.hints.idle.remove(&worker);
                 self.hints.hungry.insert(worker);
-                match self.choose(now, worker) {
-                    Choice::Grant(event) | Choice::Recall(event) => return Some(event),
-                    Choice::Nothing => {
-                        self.hints.hungry.remove(&worker);
-                        self.hints.idle.insert(worker);
-                        self.hints.wanted.remove(&class);
-                    }
+                if let Some(fact) = self.choose(now, worker) {
+                    return Some(fact);
                 }
+                self.hints.hungry.remove(&worker);
+                self.hints.idle.insert(worker);
+                self.hints.wanted.remove(&class);
             } else {
                 self.hints.wanted.remove(&class);
-                if let Some(event) = self.recall_for(now, class) {
-                    return Some(event);
+                if let Some(fact) = self.recall_for(now, class) {
+                    return Some(fact);
                 }
             }
         }
         None
     }
 
-    /// An idle worker with room for the class; the one with the fewest accelerators.
+    /// Returns an idle worker with room for the class, the one with the fewest accelerators.
     fn idle_for(&self, id: ClassId) -> Option<WorkerId> {
         let class = self.classes.get(id)?;
         class.head?;
@@ -89,7 +80,7 @@ impl Scheduler {
         groups.sort_by_key(|group| group.shape.accelerators.len());
         let need = &class.key.requirement;
         groups.into_iter().find_map(|group| {
-            // Walk the smaller set.
+            // The smaller set is searched.
             let has_room = |worker: &&WorkerId| {
                 self.workers.get(worker).is_some_and(|found| {
                     found.free.place(need, &found.capability).is_some()
@@ -106,18 +97,21 @@ impl Scheduler {
         })
     }
 
-    /// Not where the infrastructure just failed, as long as another worker could do it.
+    /// Whether the worker may take tests of the class: not if the infrastructure has just failed
+    /// them there and another active worker meets the requirement.
     fn may_take(&self, worker: WorkerId, id: ClassId) -> bool {
         let avoid = self.classes.get(id).and_then(|class| class.key.avoid);
         avoid != Some(worker) || !self.active_for(id).any(|other| other != worker)
     }
 
-    fn choose(&mut self, now: Timestamp, id: WorkerId) -> Choice {
-        let Some(worker) = self.workers.get(&id) else { return Choice::Nothing };
+    /// Chooses what to do for one worker: grant from the best class, recall leases ahead because a
+    /// more urgent test waits, or nothing.
+    fn choose(&mut self, now: Timestamp, id: WorkerId) -> Option<Fact> {
+        let worker = self.workers.get(&id)?;
         if !worker.asking || worker.availability != Availability::Active {
-            return Choice::Nothing;
+            return None;
         }
-        let Some(group) = self.groups.get(worker.group) else { return Choice::Nothing };
+        let group = self.groups.get(worker.group)?;
         let mut best: Option<(Head, ClassId, bool)> = None;
         let mut passed_over: Option<(Head, ClassId)> = None;
         for class_id in &group.classes {
@@ -140,28 +134,25 @@ impl Scheduler {
         }
         let passed_over = passed_over.filter(|(head, _)| best.is_none_or(|(b, ..)| *head < b));
         if let Some((head, class)) = passed_over {
-            if let Some(event) = self.recall_lower(now, id, head) {
-                return Choice::Recall(event);
+            if let Some(recall) = self.recall_lower(now, id, head) {
+                return Some(recall);
             }
             if self.held_back(now, id, class) {
-                return Choice::Nothing;
+                return None;
             }
-            // More of a less urgent class ahead would keep the amounts from the urgent one.
+            // Further leases ahead of a less urgent class would keep the amounts from the urgent
+            // one.
             let urgent = |(b, _, free): &(Head, ClassId, bool)| !free && head.priority < b.priority;
             if best.as_ref().is_some_and(urgent) {
-                return Choice::Nothing;
+                return None;
             }
         }
-        match best {
-            Some((_, class, free)) => {
-                self.grant_from(now, id, class, free).map_or(Choice::Nothing, Choice::Grant)
-            }
-            None => Choice::Nothing,
-        }
+        let (_, class, free) = best?;
+        self.grant_from(now, id, class, free)
     }
 
-    /// Whether the worker is being emptied for the best test of a class, which has not
-    /// found room anywhere for long.
+    /// Whether the worker is being emptied for the best test of a class, which has not fitted
+    /// anywhere for longer than [`HOLD_AFTER`].
     fn held_back(&mut self, now: Timestamp, worker: WorkerId, id: ClassId) -> bool {
         let alive = |id: WorkerId, workers: &std::collections::BTreeMap<WorkerId, Worker>| {
             workers.get(&id).is_some_and(|worker| worker.availability == Availability::Active)
@@ -186,13 +177,14 @@ impl Scheduler {
         head.is_some_and(|test| self.may_be_lost(test))
     }
 
-    /// Whether it would be tried again after its worker was lost. When a worker is lost, nobody
-    /// can tell whether a lease ahead has started; so a test that may run once waits here.
+    /// Whether the test would be tried again after its worker was lost. When a worker is lost, it is
+    /// not known whether a lease ahead has started, so a test that may run only once is not
+    /// granted ahead.
     fn may_be_lost(&self, test: TestId) -> bool {
         self.find(test).is_some_and(|test| test.infrastructure < test.spec.retries.infrastructure)
     }
 
-    /// How many more leases of a class the worker may hold ahead.
+    /// Number of further leases of a class that the worker may hold ahead.
     fn room_ahead(&self, worker: &Worker, id: ClassId) -> usize {
         let Some(class) = self.classes.get(id) else { return 0 };
         let ahead = worker.ahead as usize;
@@ -209,7 +201,7 @@ impl Scheduler {
         let lengths = || worker.seats_of(id).map(|(_, seat)| seat.queue.len());
         let room: usize = lengths().map(|length| (depth + 1).saturating_sub(length)).sum();
         let own: usize = lengths().map(|length| length - 1).sum();
-        // Never more than leaves as much for every other worker that could do it.
+        // The same number remains for every other worker that meets the class.
         let takers = self.takers(id).max(1);
         let unstarted = usize::try_from(class.waiting).unwrap_or(usize::MAX).saturating_add(own);
         let share = (unstarted / takers).saturating_sub(own);
@@ -228,8 +220,7 @@ impl Scheduler {
         let mut lease = |test: TestId, seat: Option<Epoch>, devices: Vec<u16>| {
             epoch += 1;
             let number = self.find(test).map_or(1, |found| found.attempts + 1);
-            let lease =
-                crate::domain::id::LeaseId { attempt: test.attempt(number), epoch: Epoch(epoch) };
+            let lease = LeaseId { attempt: test.attempt(number), epoch: Epoch(epoch) };
             grants.push(Grant { lease, seat: seat.unwrap_or(lease.epoch), devices });
         };
         if free {
@@ -250,10 +241,15 @@ impl Scheduler {
         (!grants.is_empty()).then_some(Fact::LeasesGranted { worker: id, grants, at: now })
     }
 
-    pub(super) fn apply_granted(&mut self, id: WorkerId, grants: &[Grant], at: Timestamp) {
+    pub(super) fn apply_granted(
+        &mut self,
+        id: WorkerId,
+        grants: &[Grant],
+        at: Timestamp,
+    ) -> Result<(), FactError> {
         for grant in grants {
             self.epoch = self.epoch.max(grant.lease.epoch);
-            self.apply_grant(id, grant, at);
+            self.apply_grant(id, grant, at)?;
         }
         self.charge(grants);
         if let Some(worker) = self.workers.get(&id)
@@ -262,19 +258,23 @@ impl Scheduler {
             self.hints.idle.remove(&id);
             self.hints.hungry.insert(id);
         }
+        Ok(())
     }
 
-    fn apply_grant(&mut self, id: WorkerId, grant: &Grant, at: Timestamp) -> Option<()> {
+    fn apply_grant(&mut self, id: WorkerId, grant: &Grant, at: Timestamp) -> Result<(), FactError> {
         let test = grant.lease.attempt.test;
-        let State::Waiting { class, .. } = self.find(test)?.state else { return None };
-        let run = self.runs.get(&test.run)?;
+        let unknown = || FactError::UnknownTest(test);
+        let run = self.runs.get_mut(&test.run).ok_or_else(unknown)?;
+        let granted = run.tests.get(test.index as usize).ok_or_else(unknown)?;
+        let State::Waiting { class, .. } = granted.state else {
+            return Err(FactError::NotWaiting(test));
+        };
         self.classes.dequeue(class, run.place(test));
-        if let Some(class) = self.classes.get_mut(class) {
-            class.passed_over = None;
-            class.hold = None;
-        }
-        let requirement = Arc::clone(&self.classes.get(class)?.key.requirement);
-        let worker = self.workers.get_mut(&id)?;
+        let queue = self.classes.get_mut(class).ok_or(FactError::NotWaiting(test))?;
+        queue.passed_over = None;
+        queue.hold = None;
+        let requirement = Arc::clone(&queue.key.requirement);
+        let worker = self.workers.get_mut(&id).ok_or(FactError::UnknownWorker(id))?;
         let entry = (test, grant.lease.epoch);
         if let Some(seat) = worker.seats.get_mut(&grant.seat) {
             seat.queue.push_back(entry);
@@ -287,7 +287,7 @@ impl Scheduler {
             worker.seats.insert(grant.seat, seat);
             worker.by_class.entry(class).or_default().insert(grant.seat);
         }
-        Self::note_grant(worker, grant);
+        worker.notices.insert(grant.lease.epoch, Note::Granted(test));
         let state = State::Leased {
             worker: id,
             epoch: grant.lease.epoch,
@@ -295,13 +295,14 @@ impl Scheduler {
             stop: false,
             recall: false,
         };
-        let run = self.runs.get_mut(&test.run)?;
         run.set_state(test.index, state);
-        run.tests.get_mut(test.index as usize)?.attempts = grant.lease.attempt.number;
-        Some(())
+        if let Some(test) = run.tests.get_mut(test.index as usize) {
+            test.attempts = grant.lease.attempt.number;
+        }
+        Ok(())
     }
 
-    /// One event grants tests of one run only.
+    /// Charges the run for the granted time. One fact grants tests of one run only.
     fn charge(&mut self, grants: &[Grant]) {
         let Some(first) = grants.first() else { return };
         let run = first.lease.attempt.test.run;
@@ -324,7 +325,7 @@ impl Scheduler {
         seat.and_then(|seat| self.classes.get(seat.class)?.mean()).unwrap_or(UNKNOWN_COST)
     }
 
-    /// Leases ahead on a worker that are less urgent than `head`.
+    /// Recalls the leases ahead on a worker that are less urgent than `head`.
     fn recall_lower(&self, now: Timestamp, id: WorkerId, head: Head) -> Option<Fact> {
         let worker = self.workers.get(&id)?;
         if worker.ahead == 0 {
@@ -341,16 +342,19 @@ impl Scheduler {
         (!notices.is_empty()).then_some(Fact::LeasesRecalled { worker: id, notices, at: now })
     }
 
-    /// Takes leases ahead back from one busy worker for a more urgent class.
+    /// Recalls leases ahead from one busy worker for a more urgent class.
     fn recall_for(&self, now: Timestamp, id: ClassId) -> Option<Fact> {
         let head = self.classes.get(id)?.head?;
         self.active_for(id).find_map(|worker| self.recall_lower(now, worker, head))
     }
 
-    /// Leases ahead that are stuck behind a test that takes long after all.
-    pub(super) fn recall_stuck(&self, now: Timestamp, events: &mut Vec<Fact>) {
+    /// Recalls leases ahead that wait behind a test which takes longer than expected.
+    pub(super) fn recall_stuck(&self, now: Timestamp, facts: &mut Vec<Fact>) {
         let mut epoch = self.epoch.0;
-        for (id, worker) in self.workers.iter().filter(|(_, worker)| worker.ahead > 0) {
+        // The leases of a silent worker are released in the same tick.
+        let heard = |worker: &Worker| now.since(worker.last_seen) <= LEASE_TIMEOUT;
+        let ahead = self.workers.iter().filter(|(_, worker)| worker.ahead > 0 && heard(worker));
+        for (id, worker) in ahead {
             let stuck = |seat: &&Seat| now.since(seat.since) > AHEAD_STALE;
             let mut notices = Vec::new();
             for seat in worker.seats.values().filter(stuck) {
@@ -359,13 +363,13 @@ impl Scheduler {
                 }
             }
             if !notices.is_empty() {
-                events.push(Fact::LeasesRecalled { worker: *id, notices, at: now });
+                facts.push(Fact::LeasesRecalled { worker: *id, notices, at: now });
             }
         }
     }
 }
 
-/// Seats for `count` leases ahead, shortest queue first.
+/// Chooses seats for `count` leases ahead, the shortest queue first.
 fn spread(worker: &Worker, class: ClassId, count: usize) -> Vec<Epoch> {
     let mut seats: std::collections::BinaryHeap<_> = worker
         .seats_of(class)

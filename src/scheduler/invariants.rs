@@ -1,17 +1,25 @@
-//! What must always hold. Run after every step in tests and in the simulation.
+//! The conditions that always hold. They are checked after a restart, and in tests and the
+//! simulation after each fact.
 
 use super::amounts::Free;
-use super::state::{Scheduler, State, Tally};
+use super::deps::dooms;
+use super::error::FactError;
+use super::state::{Scheduler, State, Tally, Test};
+use super::status::Availability;
 use crate::domain::id::{Epoch, TestId, WorkerId};
 use crate::domain::template::MAX_TEMPLATES;
 use std::collections::{BTreeMap, BTreeSet};
 
 impl Scheduler {
-    /// Checks the whole state.
+    /// Checks the whole state. The cost is proportional to the number of live tests.
     ///
     /// # Errors
-    /// The first promise that is broken, in words.
-    pub fn check_invariants(&self) -> Result<(), String> {
+    /// The first condition that does not hold.
+    pub fn check_invariants(&self) -> Result<(), FactError> {
+        self.check_all().map_err(FactError::Invariant)
+    }
+
+    fn check_all(&self) -> Result<(), String> {
         self.check_seats()?;
         self.check_runs()?;
         if self.templates.len() > MAX_TEMPLATES || self.templates.values().any(|t| t.version == 0) {
@@ -73,7 +81,7 @@ impl Scheduler {
         Ok(())
     }
 
-    /// No device is used by two tests unless both share and the sum fits.
+    /// A device is used by several tests only if all share it and their memory fits.
     fn check_devices(&self, id: WorkerId) -> Result<(), String> {
         let worker = &self.workers[&id];
         for (position, device) in worker.capability.accelerators.iter().enumerate() {
@@ -104,9 +112,8 @@ impl Scheduler {
                 tally.enter(&test.state);
                 let started = matches!(test.state, State::Leased { .. } | State::Waiting { .. });
                 let open = test.spec.depends_on.iter().any(|on| {
-                    run.tests[*on as usize]
-                        .done()
-                        .is_none_or(|outcome| super::deps::dooms(outcome, test.spec.on_failure))
+                    let outcome = run.tests.get(*on as usize).and_then(Test::done);
+                    outcome.is_none_or(|outcome| dooms(outcome, test.spec.on_failure))
                 });
                 if started && open {
                     return Err(format!("{id}.t{index} may not start before its dependencies"));
@@ -125,7 +132,7 @@ impl Scheduler {
         Ok(())
     }
 
-    /// Every waiting test stands in the queue of its class, and no other does.
+    /// The queues hold the waiting tests and no others.
     fn check_queues(&self) -> Result<(), String> {
         let queued: u64 = self.classes.iter().map(|(_, class)| class.waiting).sum();
         let waiting: u64 = self.runs.values().map(|run| u64::from(run.tally.waiting)).sum();
@@ -140,7 +147,7 @@ impl Scheduler {
         let members: BTreeSet<_> =
             self.groups.iter().flat_map(|group| group.members.iter().copied()).collect();
         for (id, worker) in &self.workers {
-            let active = worker.availability == super::Availability::Active;
+            let active = worker.availability == Availability::Active;
             if active != members.contains(id) {
                 return Err(format!("{id} is in no group, or in one too many"));
             }

@@ -1,8 +1,11 @@
-//! Attempts end: reports with and without the right to them, and leases that come back.
+//! Ends of attempts: reports from the holder of a lease and from others, and returned leases.
 
+use super::classes::ClassId;
+use super::command::{Answer, Finished, Signal, Step};
 use super::deps::SkipsByRun;
+use super::error::{FactError, Rejected};
 use super::state::{Scheduler, State, Worker};
-use super::{Answer, Finished, Rejected, Step};
+use super::status::Availability;
 use crate::domain::fact::{Fact, Next};
 use crate::domain::id::{Epoch, LeaseId, TestId, WorkerId};
 use crate::domain::outcome::{Blame, Class, Outcome};
@@ -11,9 +14,9 @@ use crate::domain::time::{Millis, Timestamp};
 use std::collections::HashSet;
 use uuid::Uuid;
 
-/// An ended attempt, as stored.
+/// The end of an attempt, as the fact has it.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Ended {
+pub(super) struct AttemptEnd {
     pub lease: LeaseId,
     pub worker: WorkerId,
     pub outcome: Outcome,
@@ -22,13 +25,14 @@ pub(super) struct Ended {
     pub next: Next,
 }
 
-/// What the leases are that a worker keeps when others are given up.
+/// The meaning of the leases that a worker keeps when others are released.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kept {
-    /// Its process goes on: the first of a seat runs, the others have not started.
-    Lives,
-    /// The process has ended: what is kept are results, and the next of the seat may have started.
-    Ended,
+    /// The process runs: the first lease of a seat has started, the others have not.
+    Running,
+    /// The process has ended: leases that it kept are results, and the lease after them in the
+    /// seat may have started.
+    Results,
 }
 
 impl Scheduler {
@@ -41,7 +45,8 @@ impl Scheduler {
         returned: &[LeaseId],
     ) -> Result<Step, Rejected> {
         let worker = self.check_incarnation(id, incarnation)?;
-        let mut events = vec![Fact::WorkerSeen { worker: id, received: worker.received, at: now }];
+        let signal = Signal::WorkerSeen { worker: id, received: worker.received, at: now };
+        let mut facts = Vec::with_capacity(finished.len() + returned.len());
         let mut conflicts = Vec::new();
         let mut skips = SkipsByRun::new(now);
         let mut handled = HashSet::with_capacity(finished.len() + returned.len());
@@ -51,20 +56,20 @@ impl Scheduler {
                 continue;
             }
             if self.holds(id, lease) && report.outcome.reportable() {
-                events.push(self.finished(now, id, report, &mut skips));
+                facts.push(self.finished(now, id, report, &mut skips));
             } else {
                 conflicts.push(lease);
                 let Finished { outcome, detail, .. } = report;
-                events.push(Fact::LateResult { lease, worker: id, outcome, detail, at: now });
+                facts.push(Fact::LateResult { lease, worker: id, outcome, detail, at: now });
             }
         }
         for lease in returned {
             if self.holds(id, *lease) && handled.insert(lease.epoch) {
-                events.push(Fact::LeaseReturned { lease: *lease, worker: id, at: now });
+                facts.push(Fact::LeaseReturned { lease: *lease, worker: id, at: now });
             }
         }
-        events.extend(skips.into_events());
-        Ok(Step { events, answer: Answer::Reported { conflicts } })
+        facts.extend(skips.into_facts());
+        Ok(Step { signal: Some(signal), facts, answer: Answer::Reported { conflicts } })
     }
 
     fn finished(
@@ -76,7 +81,7 @@ impl Scheduler {
     ) -> Fact {
         let Finished { lease, outcome, class, flaky, duration, detail } = report;
         let test = lease.attempt.test;
-        let next = self.what_next(test, outcome, class, flaky);
+        let next = self.next_for(test, outcome, class, flaky);
         if matches!(next, Next::Done { .. }) {
             self.skip_dependants(test, outcome, skips.of(test.run));
         }
@@ -92,9 +97,9 @@ impl Scheduler {
         }
     }
 
-    /// Again or over. Failures of the test and trouble of the infrastructure pay from
-    /// separate budgets; what was cancelled is not tried again.
-    fn what_next(&self, id: TestId, outcome: Outcome, class: Option<Class>, flaky: bool) -> Next {
+    /// Decides whether the test is tried again. Failures of the test and failures of the
+    /// infrastructure have separate retry budgets; a test of a cancelled run is not tried again.
+    fn next_for(&self, id: TestId, outcome: Outcome, class: Option<Class>, flaky: bool) -> Next {
         let over = Next::Done { flaky: false };
         let (Some(run), Some(test)) = (self.runs.get(&id.run), self.find(id)) else { return over };
         let again = !run.cancelled && test.attempts < MAX_ATTEMPTS;
@@ -102,8 +107,8 @@ impl Scheduler {
             Blame::Nobody => {
                 Next::Done { flaky: outcome == Outcome::Passed && (flaky || test.failed > 0) }
             }
-            // The same machine would say the same, and as much memory not suffice again. Whoever
-            // generates tests anew asks for more, see `plan::history`.
+            // The same machine would report the same, and the same amount of memory would not
+            // suffice. Generating the tests again asks for more, see `plan::history`.
             Blame::Test
                 if matches!(class, Some(Class::UnsupportedBackend | Class::OutOfMemory)) =>
             {
@@ -121,21 +126,25 @@ impl Scheduler {
         }
     }
 
-    pub(super) fn apply_finished(&mut self, ended: &Ended, at: Timestamp) {
-        let id = ended.lease.attempt.test;
-        let Some(class) = self.leave_seat(ended.worker, ended.lease, at) else { return };
-        if ended.outcome.reportable()
-            && let Some(worker) = self.workers.get_mut(&ended.worker)
+    pub(super) fn apply_finished(
+        &mut self,
+        end: &AttemptEnd,
+        at: Timestamp,
+    ) -> Result<(), FactError> {
+        let id = end.lease.attempt.test;
+        let class = self.leave_seat(end.worker, end.lease, at)?;
+        if end.outcome.reportable()
+            && let Some(worker) = self.workers.get_mut(&end.worker)
         {
-            worker.accepted.insert(ended.lease.epoch);
+            worker.accepted.insert(end.lease.epoch);
         }
-        if ended.outcome != Outcome::WorkerLost
+        if end.outcome != Outcome::WorkerLost
             && let Some(class) = self.classes.get_mut(class)
         {
-            class.learn(ended.duration);
+            class.learn(end.duration);
         }
         if let Some(test) = self.find_mut(id) {
-            match ended.outcome.blame(ended.class) {
+            match end.outcome.blame(end.class) {
                 Blame::Test => test.failed = test.failed.saturating_add(1),
                 Blame::Infrastructure => {
                     test.infrastructure = test.infrastructure.saturating_add(1);
@@ -143,33 +152,36 @@ impl Scheduler {
                 Blame::Nobody => {}
             }
         }
-        match ended.next {
-            Next::Done { flaky } => self.finish(id, ended.outcome, flaky, at),
+        match end.next {
+            Next::Done { flaky } => self.finish(id, end.outcome, flaky, at),
             Next::Retry { elsewhere } => {
-                self.make_ready(id, elsewhere.then_some(ended.worker), at, &mut None);
+                self.make_ready(id, elsewhere.then_some(end.worker), at, &mut None)
             }
         }
     }
 
-    pub(super) fn apply_returned(&mut self, lease: LeaseId, worker: WorkerId, at: Timestamp) {
+    pub(super) fn apply_returned(
+        &mut self,
+        lease: LeaseId,
+        worker: WorkerId,
+        at: Timestamp,
+    ) -> Result<(), FactError> {
         let id = lease.attempt.test;
-        // Where the infrastructure failed the attempt before still counts.
+        // The test still avoids the worker on which the infrastructure failed it before.
         let avoid = self.avoided(worker, id);
-        if self.leave_seat(worker, lease, at).is_none() {
-            return;
-        }
+        self.leave_seat(worker, lease, at)?;
         let cancelled = self.runs.get(&id.run).is_some_and(|run| run.cancelled);
         if let Some(test) = self.find_mut(id) {
             test.attempts = test.attempts.saturating_sub(1);
         }
         if cancelled {
-            self.finish(id, Outcome::Cancelled, false, at);
+            self.finish(id, Outcome::Cancelled, false, at)
         } else {
-            self.make_ready(id, avoid, at, &mut None);
+            self.make_ready(id, avoid, at, &mut None)
         }
     }
 
-    /// The worker that a leased test was kept from.
+    /// The worker that a leased test avoids.
     fn avoided(&self, holder: WorkerId, id: TestId) -> Option<WorkerId> {
         let State::Leased { seat, .. } = self.find(id)?.state else { return None };
         let class = self.workers.get(&holder)?.seats.get(&seat)?.class;
@@ -177,47 +189,50 @@ impl Scheduler {
     }
 
     /// Takes a live lease out of its seat, and frees the amounts when it was the last one.
-    /// The next in the seat runs with the same amounts from then on.
+    /// Otherwise the next lease in the seat runs with the same amounts.
     fn leave_seat(
         &mut self,
         id: WorkerId,
         lease: LeaseId,
         at: Timestamp,
-    ) -> Option<super::classes::ClassId> {
+    ) -> Result<ClassId, FactError> {
+        let not_held = || FactError::NotHeld { lease, worker: id };
         if !self.holds(id, lease) {
-            return None;
+            return Err(not_held());
         }
-        let State::Leased { seat: number, .. } = self.find(lease.attempt.test)?.state else {
-            return None;
-        };
-        let worker = self.workers.get_mut(&id)?;
-        let seat = worker.seats.get_mut(&number)?;
+        let test = self.find(lease.attempt.test).ok_or_else(not_held)?;
+        let State::Leased { seat: number, .. } = test.state else { return Err(not_held()) };
+        let worker = self.workers.get_mut(&id).ok_or(FactError::UnknownWorker(id))?;
+        let seat = worker.seats.get_mut(&number).ok_or_else(not_held)?;
         let class = seat.class;
-        let position = seat.queue.iter().position(|(_, epoch)| *epoch == lease.epoch)?;
+        let position = seat.queue.iter().position(|(_, epoch)| *epoch == lease.epoch);
+        let position = position.ok_or_else(not_held)?;
         seat.queue.remove(position);
         seat.since = if position == 0 { at } else { seat.since };
         if seat.queue.is_empty() {
-            let seat = worker.remove_seat(number)?;
-            if !seat.ended {
-                let requirement = &self.classes.get(class)?.key.requirement;
-                worker.free.give_back(requirement, &seat.devices);
+            if let Some(seat) = worker.remove_seat(number)
+                && !seat.ended
+                && let Some(class) = self.classes.get(class)
+            {
+                worker.free.give_back(&class.key.requirement, &seat.devices);
             }
             self.forget_if_unused(class);
         } else {
             worker.ahead -= 1;
         }
-        let worker = self.workers.get_mut(&id)?;
-        // If it was not heard of yet, it need not be.
+        let worker = self.workers.get_mut(&id).ok_or(FactError::UnknownWorker(id))?;
+        // A worker that has not received the lease yet does not need it any more.
         worker.notices.remove(&lease.epoch);
-        if worker.asking && worker.availability == super::Availability::Active {
+        if worker.asking && worker.availability == Availability::Active {
             self.hints.idle.remove(&id);
             self.hints.hungry.insert(id);
         }
-        Some(class)
+        Ok(class)
     }
 
-    /// Gives up leases of a worker: what may have started there is lost, what had not goes back.
-    /// What is skipped for it is left to the caller, who may give up several workers at once.
+    /// Releases the leases of a worker that `gone` names: attempts that may have started are lost,
+    /// the other leases count as returned. The skips are left to the caller, who may release the
+    /// leases of several workers at once.
     pub(super) fn release(
         &self,
         now: Timestamp,
@@ -225,23 +240,23 @@ impl Scheduler {
         kept: Kept,
         gone: impl Fn(Epoch) -> bool,
         skips: &mut SkipsByRun,
-        events: &mut Vec<Fact>,
+        facts: &mut Vec<Fact>,
     ) {
         for seat in worker.seats.values() {
-            // Behind one that has not ended, nothing has started.
+            // No lease has started behind one that has not ended.
             let mut behind = false;
             for (test, epoch) in &seat.queue {
                 if !gone(*epoch) {
-                    behind |= kept == Kept::Lives;
+                    behind |= kept == Kept::Running;
                     continue;
                 }
                 let Some(lease) = self.lease_in(*test, *epoch) else { continue };
-                if !behind && *epoch <= worker.told {
+                if !behind && *epoch <= worker.sent {
                     behind = true;
                     let lost = self.lost(lease);
-                    events.push(self.finished(now, id, lost, skips));
+                    facts.push(self.finished(now, id, lost, skips));
                 } else {
-                    events.push(Fact::LeaseReturned { lease, worker: id, at: now });
+                    facts.push(Fact::LeaseReturned { lease, worker: id, at: now });
                 }
             }
         }

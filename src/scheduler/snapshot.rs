@@ -1,13 +1,14 @@
-//! The state in pieces of JSON, so that a restart need not replay history.
+//! The state as pieces of JSON, so that a restart need not replay the whole log.
 //!
-//! A snapshot holds live work and what fences it. Queues, tallies and free amounts are
-//! derived again. Restoring it and replaying what came after equals replaying everything,
-//! up to hints and learned means.
+//! A snapshot holds live work and the epochs that fence it. Queues, tallies and free amounts are
+//! derived again. Restoring a snapshot and replaying the later facts gives the same state as
+//! replaying all facts, apart from hints and learned means.
 
-use super::Availability;
-use super::Identity;
 use super::amounts::Free;
+use super::command::Identity;
+use super::error::FactError;
 use super::state::{Note, Run, Scheduler, Seat, State, Tally, Test, Worker};
+use super::status::Availability;
 use crate::domain::access::Subject;
 use crate::domain::capability::Capability;
 use crate::domain::fact::Idempotency;
@@ -23,13 +24,19 @@ use uuid::Uuid;
 
 /// Version of the format. A snapshot of another version is ignored, and the log replayed.
 pub const VERSION: u32 = 1;
-/// Tests in one piece.
+/// Maximum number of tests in one piece.
 const TESTS_PER_PIECE: usize = 10_000;
 
-/// A snapshot that cannot be used. The log still can.
+/// A snapshot that cannot be used. The log can still be replayed.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot read the snapshot: {0}")]
 pub struct RestoreError(String);
+
+impl From<FactError> for RestoreError {
+    fn from(error: FactError) -> Self {
+        Self(error.to_string())
+    }
+}
 
 #[derive(Serialize, Deserialize)]
 enum Piece {
@@ -72,7 +79,7 @@ struct RunPiece {
     cancelled: bool,
     #[serde(default)]
     closed_world: bool,
-    /// Of a finished run, whose tests are gone.
+    /// Number of tests of a finished run, whose tests are not kept; likewise `done` and `flaky`.
     total: u32,
     done: Vec<u32>,
     flaky: u32,
@@ -147,7 +154,7 @@ enum NotePiece {
 }
 
 impl Scheduler {
-    /// The state, piece by piece.
+    /// The state, piece by piece, each a JSON text.
     pub fn snapshot(&self) -> impl Iterator<Item = Vec<u8>> + '_ {
         let (virtual_time, shares) = self.classes.shares();
         let head = Piece::Head {
@@ -179,7 +186,7 @@ impl Scheduler {
             }))
         });
         let pieces = std::iter::once(head).chain(runs).chain(workers).chain(templates);
-        // Writing these types to memory cannot fail.
+        // These types can always be written to memory.
         pieces.map(|piece| serde_json::to_vec(&piece).unwrap_or_default())
     }
 
@@ -253,16 +260,17 @@ impl Scheduler {
                 Piece::Worker(piece) => state.restore_worker(*piece)?,
                 Piece::Template(piece) => {
                     let TemplatePiece { path, version, sha256, user, at } = *piece;
-                    state.apply_template(&path, AddedTemplate { version, sha256, user, at });
+                    let added = AddedTemplate { version, sha256, user, at };
+                    state.templates.insert(path, added);
                 }
             }
         }
         state.restore_edges();
         let mut cache = None;
         for (test, avoid, since) in waiting {
-            state.make_ready(test, avoid, since, &mut cache);
+            state.make_ready(test, avoid, since, &mut cache)?;
         }
-        state.check_invariants().map_err(RestoreError)?;
+        state.check_invariants()?;
         Ok(state)
     }
 
@@ -305,7 +313,7 @@ impl Scheduler {
         let run = run.ok_or_else(|| RestoreError(format!("tests without their run {id}")))?;
         for piece in tests {
             let index = run.tally.total;
-            run.push(index, &piece.spec);
+            run.push(&piece.spec);
             if !run.closed {
                 run.names.insert(Arc::from(&*piece.spec.name));
             }

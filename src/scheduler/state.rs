@@ -1,11 +1,12 @@
-//! The tables: runs with their tests, workers with their seats. Private to the scheduler.
+//! The tables of the scheduler: runs with their tests, workers with their seats.
 
-use super::Identity;
 use super::amounts::Free;
 use super::classes::{ClassId, Classes};
+use super::command::{Identity, Lease};
+use super::status::Availability;
 use crate::domain::access::Subject;
 use crate::domain::capability::Capability;
-use crate::domain::fact::{Grant, Idempotency};
+use crate::domain::fact::Idempotency;
 use crate::domain::id::{AttemptId, Epoch, LeaseId, RunId, TestId, WorkerId};
 use crate::domain::outcome::Outcome;
 use crate::domain::template::AddedTemplate;
@@ -15,7 +16,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use uuid::Uuid;
 
-/// The whole state. Changed by `apply` only, except for the hints.
+/// The whole state. Only `apply` changes it, apart from hints and notes of signals.
 #[derive(Debug, Default)]
 pub struct Scheduler {
     /// Last epoch used.
@@ -31,12 +32,12 @@ pub struct Scheduler {
     pub(super) templates: BTreeMap<Box<str>, AddedTemplate>,
     pub(super) classes: Classes,
     pub(super) groups: Vec<Group>,
-    /// Tests that are given up when they still wait at the time.
+    /// Tests that expire at a time if they still wait then.
     pub(super) expiries: BTreeSet<(Timestamp, TestId)>,
     pub(super) hints: Hints,
 }
 
-/// Whom to look at next. Derived, never stored, safe to lose.
+/// Hints about what to serve next. They are derived, never stored, and safe to lose.
 #[derive(Debug, Default)]
 pub(super) struct Hints {
     /// Workers with an open claim that may have room.
@@ -47,10 +48,10 @@ pub(super) struct Hints {
     pub wanted: BTreeSet<ClassId>,
 }
 
-/// Workers that look alike to every requirement.
+/// Workers that are equal to every requirement.
 #[derive(Debug)]
 pub(super) struct Group {
-    /// Capability without the names of single devices.
+    /// Capability without the identifiers of single devices.
     pub shape: Capability,
     /// Classes whose requirement it meets.
     pub classes: BTreeSet<ClassId>,
@@ -69,16 +70,16 @@ pub(super) struct Run {
     /// No more tests follow.
     pub closed: bool,
     pub cancelled: bool,
-    /// What no present worker can run is skipped.
+    /// Tests that no present worker can run are skipped.
     pub closed_world: bool,
     /// Empty again when the run is finished: the results database has them.
     pub tests: Vec<Test>,
-    /// Names so far, while more parts follow.
+    /// Names of the tests so far, while more parts follow.
     pub names: HashSet<Arc<str>>,
     pub tally: Tally,
 }
 
-/// Tests of a run by where they stand.
+/// Number of tests of a run in each state.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Tally {
     pub total: u32,
@@ -93,11 +94,11 @@ pub(super) struct Tally {
 pub(super) struct Test {
     pub spec: Arc<TestSpec>,
     pub state: State,
-    /// Started so far, the present one counted in.
+    /// Attempts so far, including the present one.
     pub attempts: u16,
     pub failed: u8,
     pub infrastructure: u8,
-    /// Dependencies that are not done.
+    /// Number of dependencies that have not ended.
     pub waiting_on: u32,
     pub dependants: Vec<u32>,
 }
@@ -117,17 +118,17 @@ pub(super) struct Worker {
     pub capability: Arc<Capability>,
     /// Position in `groups`.
     pub group: usize,
-    pub availability: super::Availability,
+    pub availability: Availability,
     pub registered_at: Timestamp,
     pub last_seen: Timestamp,
     /// A claim is open.
     pub asking: bool,
-    /// Highest notice that has arrived there.
+    /// Epoch of the last notice that the worker has confirmed.
     pub received: Epoch,
-    /// Highest notice that may have arrived there: it was sent, and perhaps never confirmed.
-    pub told: Epoch,
+    /// Epoch of the last notice that was sent, and that the worker may therefore have received.
+    pub sent: Epoch,
     pub free: Free,
-    /// By number; the number is the epoch of the first lease in it.
+    /// By the number of the seat, which is the epoch of its first lease.
     pub seats: BTreeMap<Epoch, Seat>,
     pub by_class: BTreeMap<ClassId, BTreeSet<Epoch>>,
     /// Leases behind the first one of their seats.
@@ -136,7 +137,7 @@ pub(super) struct Worker {
     pub accepted: Accepted,
 }
 
-/// Epochs of reports accepted lately, so that a repeat is told from a stranger.
+/// Epochs of the reports accepted last, by which a repeat is recognised.
 #[derive(Default)]
 pub(super) struct Accepted {
     known: HashSet<Epoch>,
@@ -149,10 +150,10 @@ pub(super) struct Accepted {
 pub(super) struct Seat {
     pub class: ClassId,
     pub devices: Vec<u16>,
-    /// An earlier process ran these: only results are left, and no amounts are held.
+    /// An earlier process ran these leases: only results are expected, and no amounts are held.
     pub ended: bool,
     pub queue: VecDeque<(TestId, Epoch)>,
-    /// Since when the first one is there.
+    /// Time at which the first lease of the queue became the first.
     pub since: Timestamp,
 }
 
@@ -165,7 +166,7 @@ pub(super) enum Note {
     Resume,
 }
 
-/// How many accepted epochs a worker's record keeps: more than one request can carry.
+/// Maximum number of accepted epochs kept per worker: more than one request can carry.
 const MAX_ACCEPTED: usize = 2_048;
 
 impl Test {
@@ -182,7 +183,8 @@ impl Accepted {
         self.known.contains(&epoch)
     }
 
-    /// By age of the report, not of the lease: one that ran for long is not forgotten first.
+    /// The oldest report is forgotten first, not the oldest lease: a long attempt is not forgotten
+    /// early.
     pub fn insert(&mut self, epoch: Epoch) {
         if self.known.insert(epoch) {
             self.order.push_back(epoch);
@@ -194,7 +196,7 @@ impl Accepted {
         }
     }
 
-    /// Oldest first.
+    /// In the order of the reports, oldest first.
     pub fn iter(&self) -> impl Iterator<Item = Epoch> + '_ {
         self.order.iter().copied()
     }
@@ -215,14 +217,14 @@ impl std::fmt::Debug for Accepted {
 }
 
 impl Worker {
-    /// Seats that hold the amounts of a class.
+    /// Seats that hold amounts for a class.
     pub fn seats_of(&self, class: ClassId) -> impl Iterator<Item = (Epoch, &Seat)> {
         let numbers = self.by_class.get(&class).into_iter().flatten();
         let seats = numbers.filter_map(|number| Some((*number, self.seats.get(number)?)));
         seats.filter(|(_, seat)| !seat.ended)
     }
 
-    /// Takes an emptied seat away and returns it.
+    /// Removes an emptied seat and returns it.
     pub fn remove_seat(&mut self, number: Epoch) -> Option<Seat> {
         let seat = self.seats.remove(&number)?;
         if let Some(numbers) = self.by_class.get_mut(&seat.class) {
@@ -268,14 +270,14 @@ impl Run {
         u32::try_from(self.parts.len()).unwrap_or(u32::MAX)
     }
 
-    /// When the test is given up if it still waits.
+    /// Time at which the test expires if it still waits.
     pub fn expires_at(&self, index: u32) -> Option<Timestamp> {
         let after = self.tests.get(index as usize)?.spec.expire_after_ms?;
         let part = self.parts.partition_point(|(first, _)| *first <= index).checked_sub(1)?;
         Some(self.parts[part].1.after(after))
     }
 
-    /// Every test that will come has come, and each has ended.
+    /// Whether no more tests follow and each has ended.
     pub fn over(&self) -> bool {
         let tally = &self.tally;
         self.closed && tally.blocked + tally.waiting + tally.leased == 0
@@ -307,7 +309,7 @@ impl Scheduler {
         }
     }
 
-    /// Whether the worker holds exactly this lease now.
+    /// Whether the worker holds this lease, with this epoch.
     pub(super) fn holds(&self, worker: WorkerId, lease: LeaseId) -> bool {
         self.lease_of(lease.attempt.test) == Some((worker, lease))
     }
@@ -317,7 +319,7 @@ impl Scheduler {
         Some(LeaseId { attempt: AttemptId { test, number }, epoch })
     }
 
-    /// How many active workers meet the class.
+    /// Number of active workers that meet the class.
     pub(super) fn takers(&self, class: ClassId) -> usize {
         let meets = |group: &&Group| group.classes.contains(&class);
         self.groups.iter().filter(meets).map(|group| group.members.len()).sum()
@@ -331,20 +333,16 @@ impl Scheduler {
             .flat_map(|group| group.members.iter().copied())
     }
 
-    /// The specification and place of a granted test, for a delivery.
-    pub(super) fn lent(&self, worker: &Worker, test: TestId) -> Option<super::Lent> {
+    /// The lease of a granted test, for a delivery.
+    pub(super) fn granted_lease(&self, worker: &Worker, test: TestId) -> Option<Lease> {
         let found = self.find(test)?;
         let State::Leased { epoch, seat, .. } = found.state else { return None };
-        Some(super::Lent {
+        Some(Lease {
             lease: LeaseId { attempt: test.attempt(found.attempts), epoch },
             seat,
             devices: worker.seats.get(&seat)?.devices.clone(),
             spec: Arc::clone(&found.spec),
         })
-    }
-
-    pub(super) fn note_grant(worker: &mut Worker, grant: &Grant) {
-        worker.notices.insert(grant.lease.epoch, Note::Granted(grant.lease.attempt.test));
     }
 }
 
@@ -353,14 +351,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_report_is_known_again_by_its_own_age_and_not_by_that_of_its_lease() {
-        let most = u64::try_from(MAX_ACCEPTED).expect("small");
+    fn the_oldest_report_is_forgotten_first_whatever_the_age_of_its_lease() {
+        let maximum = u64::try_from(MAX_ACCEPTED).expect("small");
         // The lease of epoch 1 ran on while all others ended.
-        let told = (2..most + 500).chain([1]).map(Epoch);
-        let accepted: Accepted = told.collect();
+        let reported = (2..maximum + 500).chain([1]).map(Epoch);
+        let accepted: Accepted = reported.collect();
         assert_eq!(accepted.iter().count(), MAX_ACCEPTED);
         assert!(accepted.contains(Epoch(1)));
-        assert!(accepted.contains(Epoch(most + 499)));
-        assert!(!accepted.contains(Epoch(2)), "the first that was told is forgotten first");
+        assert!(accepted.contains(Epoch(maximum + 499)));
+        assert!(!accepted.contains(Epoch(2)), "the first report is forgotten first");
     }
 }

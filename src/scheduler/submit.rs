@@ -1,13 +1,13 @@
-//! Submissions: checked as a whole, then added as facts.
+//! Submissions: the tests of a part are checked together and become facts.
 
 use super::classes::{ClassId, ClassKey};
+use super::command::{Answer, Step, Submission, Unschedulable};
 use super::deps;
+use super::error::{FactError, Rejected};
 use super::state::{Run, Scheduler, State, Tally, Test};
-use super::{Answer, Rejected, Step, Unschedulable};
 use crate::domain::access::Subject;
 use crate::domain::fact::{Fact, Idempotency};
 use crate::domain::id::{RunId, TestId, WorkerId};
-use crate::domain::launch::MAX_LAUNCH_BYTES;
 use crate::domain::name;
 use crate::domain::requirement::{Lacks, MAX_MISSES, Requirement};
 use crate::domain::test::{
@@ -17,24 +17,20 @@ use crate::domain::time::{Millis, Timestamp};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-/// Requirements named in one answer.
+/// Maximum number of requirements named in one answer.
 const MAX_UNSCHEDULABLE: usize = 100;
-/// Finished runs that are remembered at least, and for how long beyond that.
+/// A finished run is forgotten when there are more runs than this and it ended longer ago than
+/// `KEEP_RUNS`.
 const MIN_RUNS_KEPT: usize = 10_000;
 const KEEP_RUNS: Millis = Millis::from_secs(7 * 24 * 3600);
 
 impl Scheduler {
-    #[expect(clippy::too_many_arguments, reason = "the fields of one command")]
     pub(super) fn decide_submit(
         &self,
         now: Timestamp,
-        name: Box<str>,
-        tests: Vec<Arc<TestSpec>>,
-        more: bool,
-        closed_world: bool,
-        idempotency: Option<Idempotency>,
-        user: Subject,
+        submission: Submission,
     ) -> Result<Step, Rejected> {
+        let Submission { name, tests, more, closed_world, idempotency, user } = submission;
         check_name("run", &name)?;
         if let Some(sent) = &idempotency
             && let Some(run) = self.submissions.get(&(user.clone(), sent.key.clone()))
@@ -49,13 +45,13 @@ impl Scheduler {
         let unschedulable = self.unmet(&tests);
         let count = u32::try_from(tests.len()).unwrap_or(u32::MAX);
         let skips = self.skips_at_start(now, run, None, closed_world, 0, &tests);
-        let mut events = vec![
+        let mut facts = vec![
             Fact::RunSubmitted { run, name, idempotency, user, closed_world, at: now },
             Fact::TestsAdded { run, first: 0, tests, last: !more, part: 0, at: now },
         ];
-        events.extend(skips.into_events());
+        facts.extend(skips.into_facts());
         let answer = Answer::Submitted { run, tests: count, repeated: false, unschedulable };
-        Ok(Step { events, answer })
+        Ok(Step::answered(facts, answer))
     }
 
     fn repeated(&self, run: RunId, sent: &Idempotency) -> Result<Step, Rejected> {
@@ -65,7 +61,7 @@ impl Scheduler {
         }
         let tests = stored.tally.total;
         let answer = Answer::Submitted { run, tests, repeated: true, unschedulable: vec![] };
-        Ok(Step { events: vec![], answer })
+        Ok(Step::answered(vec![], answer))
     }
 
     pub(super) fn decide_add(
@@ -88,7 +84,7 @@ impl Scheduler {
                 return Err(Rejected::PartReused { run: id, part });
             }
             let answer = submitted(run.tally.total, true, vec![]);
-            return Ok(Step { events: vec![], answer });
+            return Ok(Step::answered(vec![], answer));
         }
         if run.closed || run.cancelled {
             return Err(Rejected::RunClosed(id));
@@ -101,14 +97,14 @@ impl Scheduler {
         let first = run.tally.total;
         let total = first + u32::try_from(tests.len()).unwrap_or(u32::MAX);
         let skips = self.skips_at_start(now, id, Some(run), run.closed_world, first, &tests);
-        let mut events =
+        let mut facts =
             vec![Fact::TestsAdded { run: id, first, tests, last: !more, part, at: now }];
-        events.extend(skips.into_events());
-        Ok(Step { events, answer: submitted(total, false, unschedulable) })
+        facts.extend(skips.into_facts());
+        Ok(Step::answered(facts, submitted(total, false, unschedulable)))
     }
 
-    /// Tests of a new part that will not run: their dependency has ended badly or is skipped
-    /// itself, or nobody in a closed world can run them.
+    /// Collects the tests of a new part that will not run: a dependency did not pass or is itself
+    /// skipped, or in a closed world no present worker can run them.
     fn skips_at_start(
         &self,
         now: Timestamp,
@@ -142,7 +138,7 @@ impl Scheduler {
         if doomed.is_empty() {
             return skips;
         }
-        // Edges may point forwards, so what waits for a test is gone through from its side.
+        // Edges may point forwards, so the dependants of each skipped test are followed.
         let mut dependants: HashMap<u32, Vec<u32>> = HashMap::new();
         for (index, test) in (first..).zip(tests).filter(|(_, t)| t.on_failure == OnFailure::Skip) {
             for on in test.depends_on.iter().copied() {
@@ -160,7 +156,7 @@ impl Scheduler {
         skips
     }
 
-    /// What the nearest worker lacks; `None` when one lacks nothing.
+    /// Describes what the nearest worker lacks; `None` when a worker meets the requirement.
     fn lack(&self, need: &Requirement) -> Option<Box<str>> {
         if self.met_by_someone(need) {
             return None;
@@ -222,7 +218,10 @@ impl Scheduler {
         user: &Subject,
         closed_world: bool,
         at: Timestamp,
-    ) {
+    ) -> Result<(), FactError> {
+        if self.runs.contains_key(&id) {
+            return Err(FactError::KnownRun(id));
+        }
         self.forget_old_runs(at);
         self.next_run = self.next_run.max(id.0 + 1);
         if let Some(sent) = idempotency {
@@ -243,6 +242,7 @@ impl Scheduler {
             tally: Tally::default(),
         };
         self.runs.insert(id, run);
+        Ok(())
     }
 
     fn forget_old_runs(&mut self, at: Timestamp) {
@@ -268,14 +268,17 @@ impl Scheduler {
         last: bool,
         part: u32,
         at: Timestamp,
-    ) {
-        let Some(run) = self.runs.get_mut(&id) else { return };
-        debug_assert_eq!(run.next_part(), part);
+    ) -> Result<(), FactError> {
+        let run = self.runs.get_mut(&id).ok_or(FactError::UnknownRun(id))?;
+        let expected = run.next_part();
+        if part != expected || first as usize != run.tests.len() {
+            return Err(FactError::PartOutOfOrder { run: id, part, expected });
+        }
         run.parts.push((first, at));
         run.closed = last;
         run.tests.reserve(tests.len());
-        for (index, spec) in (first..).zip(tests) {
-            run.push(index, spec);
+        for spec in tests {
+            run.push(spec);
             if !last {
                 run.names.insert(Arc::from(&*spec.name));
             }
@@ -297,20 +300,22 @@ impl Scheduler {
         }
         let mut last_class: Option<(Arc<_>, ClassId)> = None;
         for index in ready {
-            self.make_ready(TestId { run: id, index }, None, at, &mut last_class);
+            self.make_ready(TestId { run: id, index }, None, at, &mut last_class)?;
         }
         self.close_if_over(id, at);
+        Ok(())
     }
 
-    /// Puts a test into its queue. `cache` spares the look-up for neighbours with equal needs.
+    /// Puts a test into the queue of its class. `cache` saves the search for neighbours with the
+    /// same requirement.
     pub(super) fn make_ready(
         &mut self,
         id: TestId,
         avoid: Option<WorkerId>,
         at: Timestamp,
         cache: &mut Option<(Arc<Requirement>, ClassId)>,
-    ) {
-        let Some(test) = self.find(id) else { return };
+    ) -> Result<(), FactError> {
+        let test = self.find(id).ok_or(FactError::UnknownTest(id))?;
         let requirement = Arc::clone(&test.spec.requirement);
         let class = match cache {
             Some((same, class)) if *same == requirement && avoid.is_none() => *class,
@@ -322,14 +327,16 @@ impl Scheduler {
                 class
             }
         };
-        let Some(run) = self.runs.get_mut(&id.run) else { return };
+        let run = self.runs.get_mut(&id.run).ok_or(FactError::UnknownTest(id))?;
         run.set_state(id.index, State::Waiting { class, since: at });
         let place = run.place(id);
         self.classes.enqueue(class, place);
         self.hints.wanted.insert(class);
+        Ok(())
     }
 
-    /// The class of a requirement; groups of workers learn of a new one.
+    /// Returns the class of a requirement; a new class is added to the groups of workers that
+    /// meet it.
     pub(super) fn class_of(
         &mut self,
         requirement: &Arc<Requirement>,
@@ -349,8 +356,8 @@ impl Scheduler {
 }
 
 impl Run {
-    /// Whether a part came with these tests. A repeat is rare, so that comparing texts will do.
-    /// A run that is over has forgotten its tests, but for their number.
+    /// Whether a part was sent with these tests. Repeats are rare, so comparing JSON is quick enough.
+    /// A finished run has kept only the number of its tests.
     fn has_part(&self, part: u32, tests: &[Arc<TestSpec>]) -> bool {
         let start = |part: usize| self.parts.get(part).map(|(first, _)| *first as usize);
         let at = part as usize;
@@ -365,8 +372,7 @@ impl Run {
         })
     }
 
-    pub(super) fn push(&mut self, index: u32, spec: &Arc<TestSpec>) {
-        debug_assert_eq!(self.tests.len(), index as usize);
+    pub(super) fn push(&mut self, spec: &Arc<TestSpec>) {
         self.tally.total += 1;
         self.tally.enter(&State::Blocked);
         self.tests.push(Test {
@@ -380,7 +386,7 @@ impl Run {
         });
     }
 
-    /// Connects a test with what it depends on; true when nothing keeps it from running.
+    /// Connects a test with its dependencies; true when nothing keeps it from running.
     pub(super) fn link(&mut self, index: u32) -> bool {
         let Some(test) = self.tests.get(index as usize) else { return false };
         let spec = Arc::clone(&test.spec);
@@ -389,7 +395,7 @@ impl Run {
             let Some(dependency) = self.tests.get_mut(*on as usize) else { continue };
             match dependency.done() {
                 Some(outcome) if !deps::dooms(outcome, spec.on_failure) => {}
-                // One that did not pass keeps the test blocked until it is skipped.
+                // A dependency that did not pass keeps the test blocked until it is skipped.
                 Some(_) => waiting_on += 1,
                 None => {
                     dependency.dependants.push(index);
@@ -408,13 +414,13 @@ fn check_name(what: &str, name: &str) -> Result<(), Rejected> {
         .map_err(|error| Rejected::BadName(format!("the name of a {what} {error}")))
 }
 
-/// `run` is what came before in the same run.
+/// Checks the tests of one part; `run` has the earlier parts.
 fn check_tests(run: Option<&Run>, tests: &[Arc<TestSpec>]) -> Result<(), Rejected> {
     let first = run.map_or(0, |run| run.tally.total);
     let total = u64::from(first) + tests.len() as u64;
     if total > u64::from(MAX_TESTS_PER_RUN) {
-        let most = u64::from(MAX_TESTS_PER_RUN);
-        return Err(Rejected::TooMany { what: "tests of one run", count: total, most });
+        let maximum = u64::from(MAX_TESTS_PER_RUN);
+        return Err(Rejected::TooMany { what: "tests in one run", count: total, maximum });
     }
     let mut names = HashSet::with_capacity(tests.len());
     for test in tests {
@@ -423,14 +429,9 @@ fn check_tests(run: Option<&Run>, tests: &[Arc<TestSpec>]) -> Result<(), Rejecte
         if taken || !names.insert(&*test.name) {
             return Err(Rejected::DuplicateName(test.name.clone()));
         }
-        let lengths = [
-            ("dependencies of one test", test.depends_on.len(), MAX_DEPENDENCIES),
-            ("bytes of one launch", test.launch.get().len(), MAX_LAUNCH_BYTES),
-        ];
-        for (what, count, most) in lengths {
-            if count > most {
-                return Err(Rejected::TooMany { what, count: count as u64, most: most as u64 });
-            }
+        if test.depends_on.len() > MAX_DEPENDENCIES {
+            let (count, maximum) = (test.depends_on.len() as u64, MAX_DEPENDENCIES as u64);
+            return Err(Rejected::TooMany { what: "dependencies of one test", count, maximum });
         }
         if let Some(on) = test.depends_on.iter().find(|on| u64::from(**on) >= total) {
             return Err(Rejected::UnknownDependency { test: test.name.clone(), on: *on });

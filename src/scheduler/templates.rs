@@ -1,8 +1,9 @@
-//! Templates that people add. Only their versions are counted here: texts are files by
-//! content, and what they mean was checked before.
+//! Templates that users add. The scheduler counts versions only: the texts are stored as blobs,
+//! and their content was checked before.
 
+use super::command::{Answer, Step};
+use super::error::{FactError, Rejected};
 use super::state::Scheduler;
-use super::{Answer, Rejected, Step};
 use crate::domain::access::Subject;
 use crate::domain::fact::Fact;
 use crate::domain::template::{AddedTemplate, MAX_PATH_BYTES, MAX_TEMPLATES, MAX_VERSIONS};
@@ -10,7 +11,7 @@ use crate::domain::time::Timestamp;
 use std::collections::BTreeSet;
 
 impl Scheduler {
-    /// `seen` is the [`Self::template_changes`] that the texts were checked against.
+    /// `seen` is the value of [`Self::template_changes`] at the time of the check.
     pub(super) fn decide_add_templates(
         &self,
         now: Timestamp,
@@ -31,10 +32,10 @@ impl Scheduler {
             paths.insert(path);
         }
         if paths.len() > MAX_TEMPLATES {
-            let (count, most) = (paths.len() as u64, MAX_TEMPLATES as u64);
-            return Err(Rejected::TooMany { what: "templates", count, most });
+            let (count, maximum) = (paths.len() as u64, MAX_TEMPLATES as u64);
+            return Err(Rejected::TooMany { what: "templates", count, maximum });
         }
-        let mut events = Vec::with_capacity(templates.len());
+        let mut facts = Vec::with_capacity(templates.len());
         let mut versions = Vec::with_capacity(templates.len());
         let mut handled = BTreeSet::new();
         for (path, sha256) in templates {
@@ -49,17 +50,27 @@ impl Scheduler {
             }
             let version = before.map_or(0, |before| before.version) + 1;
             if version > MAX_VERSIONS {
-                let (count, most) = (u64::from(version), u64::from(MAX_VERSIONS));
-                return Err(Rejected::TooMany { what: "versions of a template", count, most });
+                let (count, maximum) = (u64::from(version), u64::from(MAX_VERSIONS));
+                return Err(Rejected::TooMany { what: "versions of a template", count, maximum });
             }
             versions.push((path.clone(), version, true));
-            events.push(Fact::TemplateAdded { path, sha256, version, user: user.clone(), at: now });
+            facts.push(Fact::TemplateAdded { path, sha256, version, user: user.clone(), at: now });
         }
-        Ok(Step { events, answer: Answer::TemplatesAdded(versions) })
+        Ok(Step::answered(facts, Answer::TemplatesAdded(versions)))
     }
 
-    pub(super) fn apply_template(&mut self, path: &str, added: AddedTemplate) {
-        self.templates.insert(path.into(), added);
+    pub(super) fn apply_template(
+        &mut self,
+        path: &str,
+        added: AddedTemplate,
+    ) -> Result<(), FactError> {
+        let (path, version) = (Box::<str>::from(path), added.version);
+        let before = self.templates.get(&path).map_or(0, |before| before.version);
+        if version != before + 1 {
+            return Err(FactError::VersionOutOfOrder { path, version, before });
+        }
+        self.templates.insert(path, added);
+        Ok(())
     }
 
     /// The latest version of each path, in order of path.
@@ -67,7 +78,7 @@ impl Scheduler {
         self.templates.iter().map(|(path, added)| (&**path, added))
     }
 
-    /// How often a text was added: tells whether any came in between.
+    /// Number of versions added so far, by which a later addition is noticed.
     #[must_use]
     pub fn template_changes(&self) -> u64 {
         self.templates.values().map(|added| u64::from(added.version)).sum()

@@ -1,7 +1,7 @@
-//! Reading: summaries for people and metrics.
+//! Summaries of the state for people and metrics.
 
 use super::state::{Run, Scheduler, State, Worker};
-use super::{Availability, Counts, Overview, RunSummary, TestStatus, WorkerStatus};
+use super::status::{Availability, Counts, Overview, RunSummary, TestStatus, WorkerStatus};
 use crate::domain::id::{LeaseId, RunId, TestId, WorkerId};
 use crate::domain::outcome::Outcome;
 use crate::domain::test::Phase;
@@ -20,12 +20,12 @@ impl Scheduler {
         self.runs.get(&id).is_some_and(|run| run.finished_at.is_some())
     }
 
-    /// Oldest first.
+    /// All runs that are not forgotten, the oldest first.
     pub fn runs(&self) -> impl DoubleEndedIterator<Item = RunSummary> + '_ {
         self.runs.iter().map(|(id, run)| run.summary(*id))
     }
 
-    /// `None` also for tests of finished runs: the results database has those.
+    /// `None` also for tests of finished runs, which only the results database has.
     #[must_use]
     pub fn test(&self, id: TestId) -> Option<TestStatus> {
         let test = self.find(id)?;
@@ -52,7 +52,7 @@ impl Scheduler {
         })
     }
 
-    /// In order of their ids, those behind `after`.
+    /// The workers with an id greater than `after`, in the order of their ids.
     pub fn workers(&self, after: Option<WorkerId>) -> impl Iterator<Item = WorkerStatus> + '_ {
         let from = after.map_or(Bound::Unbounded, Bound::Excluded);
         self.workers.range((from, Bound::Unbounded)).map(|(id, worker)| worker.status(*id))
@@ -63,10 +63,10 @@ impl Scheduler {
         self.workers.get(&id).map(|worker| worker.status(id))
     }
 
-    /// Waiting tests of a run whose requirement no active worker meets.
+    /// Number of waiting tests of a run whose requirement no active worker meets.
     #[must_use]
     pub fn unschedulable(&self, id: RunId) -> u32 {
-        // Looks at classes, never at every test.
+        // Costs as much as there are classes, not as there are tests.
         let unmet = self.classes.iter().filter(|(class, _)| self.takers(*class) == 0);
         let waiting: usize = unmet.map(|(_, class)| class.waiting_of(id)).sum();
         u32::try_from(waiting).unwrap_or(u32::MAX)

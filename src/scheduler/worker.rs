@@ -1,10 +1,13 @@
-//! Workers come, give signs of life, drain and go.
+//! Workers: registration, signs of life, draining, leaving.
 
+use super::LEASE_TIMEOUT;
 use super::amounts::Free;
+use super::command::{Answer, Delivery, Identity, Signal, Step};
 use super::deps::SkipsByRun;
+use super::error::{FactError, Rejected};
 use super::report::Kept;
 use super::state::{Accepted, Group, Note, Scheduler, State, Worker};
-use super::{Answer, Availability, Delivery, Identity, LEASE, Rejected, Step};
+use super::status::Availability;
 use crate::domain::access::Subject;
 use crate::domain::capability::{Capability, MAX_NAME_BYTES};
 use crate::domain::fact::{Fact, Notice};
@@ -15,12 +18,12 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 use uuid::Uuid;
 
-/// Most notices in one delivery; the rest follows in the next.
+/// Maximum number of notices in one delivery; the rest follows in the next one.
 const MAX_DELIVERY: usize = 2_048;
-/// Most workers that are remembered, gone ones counted in.
+/// Maximum number of workers that are remembered, including those that have left.
 const MAX_WORKERS: usize = 100_000;
-/// How long a worker that is gone stays in the list.
-const REMEMBERED: Millis = Millis::from_secs(7 * 24 * 3600);
+/// Time for which a worker that has left stays in the list.
+const KEEP_WORKERS: Millis = Millis::from_secs(7 * 24 * 3600);
 
 impl Worker {
     pub(super) fn new(identity: Identity, capability: &Arc<Capability>, at: Timestamp) -> Self {
@@ -34,7 +37,7 @@ impl Worker {
             last_seen: at,
             asking: false,
             received: Epoch(0),
-            told: Epoch(0),
+            sent: Epoch(0),
             free: Free::all_of(capability),
             seats: BTreeMap::new(),
             by_class: BTreeMap::new(),
@@ -44,18 +47,18 @@ impl Worker {
         }
     }
 
-    /// Whether it is expected to give signs of life.
+    /// Whether signs of life are expected.
     pub(super) fn present(&self) -> bool {
         matches!(self.availability, Availability::Active | Availability::Draining)
     }
 
-    /// Whether a process in this place shows that the one known so far has ended.
+    /// Whether a process in this place proves that the known process has ended.
     fn has_ended(&self, place: &str) -> bool {
         !place.is_empty() && *self.identity.place == *place
     }
 
-    /// A new process has registered: what it holds of the old one are results. They need no
-    /// amounts, of which it may offer less, and nothing can be queued behind them.
+    /// Marks the seats of an ended process: its leases are results for the new process. They need
+    /// no amounts, of which the new process may have fewer, and nothing is granted behind them.
     fn end_seats(&mut self, capability: &Capability) {
         self.free = Free::all_of(capability);
         for seat in self.seats.values_mut() {
@@ -80,7 +83,8 @@ impl Scheduler {
         let known = self.worker_keys.get(&key).copied();
         if known.is_none() && self.workers.len() >= MAX_WORKERS {
             let count = self.workers.len() as u64 + 1;
-            return Err(Rejected::TooMany { what: "workers", count, most: MAX_WORKERS as u64 });
+            let maximum = MAX_WORKERS as u64;
+            return Err(Rejected::TooMany { what: "workers", count, maximum });
         }
         let worker = known.unwrap_or(WorkerId(self.next_worker));
         let old = self.workers.get(&worker);
@@ -90,26 +94,26 @@ impl Scheduler {
                 return Err(Rejected::OtherCapability(worker));
             }
             let silent = now.since(old.last_seen);
-            if !same_process && old.present() && silent <= LEASE && !old.has_ended(&place) {
+            if !same_process && old.present() && silent <= LEASE_TIMEOUT && !old.has_ended(&place) {
                 let name = old.name.clone();
                 return Err(Rejected::IdentityInUse { worker, name, silent });
             }
         }
         let (kept, stale) =
             holding.iter().copied().partition::<Vec<_>, _>(|lease| self.holds(worker, *lease));
-        let mut events = Vec::new();
+        let mut facts = Vec::new();
         if let Some(old) = old {
-            // A process that knows nothing of a lease will never report on it. Grants that
+            // A process that does not know a lease will never report on it. Grants that
             // are still under way to the same process are not lost.
             let under_way = |epoch: Epoch| same_process && epoch > old.received;
             let kept: HashSet<Epoch> = kept.iter().map(|lease| lease.epoch).collect();
             let gone = |epoch: Epoch| !kept.contains(&epoch) && !under_way(epoch);
             let mut skips = SkipsByRun::new(now);
-            let kept = if same_process { Kept::Lives } else { Kept::Ended };
-            self.release(now, (worker, old), kept, gone, &mut skips, &mut events);
-            events.extend(skips.into_events());
+            let kept = if same_process { Kept::Running } else { Kept::Results };
+            self.release(now, (worker, old), kept, gone, &mut skips, &mut facts);
+            facts.extend(skips.into_facts());
         }
-        events.push(Fact::WorkerRegistered {
+        facts.push(Fact::WorkerRegistered {
             worker,
             key,
             incarnation,
@@ -118,7 +122,8 @@ impl Scheduler {
             capability,
             at: now,
         });
-        Ok(Step { events, answer: Answer::Registered { worker, epoch: self.epoch, kept, stale } })
+        let answer = Answer::Registered { worker, epoch: self.epoch, kept, stale };
+        Ok(Step::answered(facts, answer))
     }
 
     pub(super) fn apply_registered(
@@ -157,7 +162,7 @@ impl Scheduler {
             last_seen: at,
             asking: false,
             received: if same_process { old.received } else { Epoch(0) },
-            // What a new process still holds are results; it needs no second grant of them.
+            // The leases that a new process holds are results; it does not get them again.
             notices: if same_process { old.notices } else { BTreeMap::new() },
             ..old
         };
@@ -165,23 +170,23 @@ impl Scheduler {
         self.forget_hints(id);
     }
 
-    /// Workers that went long ago, so that short-lived ones do not fill the table.
-    pub(super) fn forget_gone(&self, now: Timestamp, events: &mut Vec<Fact>) {
+    /// Forgets workers that left long ago, so that short-lived ones do not fill the table.
+    pub(super) fn forget_gone(&self, now: Timestamp, facts: &mut Vec<Fact>) {
         let forgotten = |worker: &Worker| {
             matches!(worker.availability, Availability::Lost | Availability::Gone)
                 && worker.seats.is_empty()
-                && now.since(worker.last_seen) > REMEMBERED
+                && now.since(worker.last_seen) > KEEP_WORKERS
         };
         let workers = self.workers.iter().filter(|(_, worker)| forgotten(worker));
-        events.extend(workers.map(|(id, _)| Fact::WorkerForgotten { worker: *id, at: now }));
+        facts.extend(workers.map(|(id, _)| Fact::WorkerForgotten { worker: *id, at: now }));
     }
 
-    pub(super) fn apply_forgotten(&mut self, id: WorkerId) {
-        if let Some(worker) = self.workers.remove(&id) {
-            self.worker_keys.remove(&worker.identity.key);
-            self.leave_group(id, worker.group);
-        }
+    pub(super) fn apply_forgotten(&mut self, id: WorkerId) -> Result<(), FactError> {
+        let worker = self.workers.remove(&id).ok_or(FactError::UnknownWorker(id))?;
+        self.worker_keys.remove(&worker.identity.key);
+        self.leave_group(id, worker.group);
         self.forget_hints(id);
+        Ok(())
     }
 
     pub(super) fn forget_hints(&mut self, worker: WorkerId) {
@@ -195,8 +200,8 @@ impl Scheduler {
         }
     }
 
-    /// A group that is empty stays until another shape needs its place, so there are never
-    /// more than there were kinds of machines at a time.
+    /// Adds the worker to the group of its shape. An empty group stays until another shape needs its
+    /// place, so the number of groups is at most the number of shapes present at one time.
     pub(super) fn join_group(&mut self, worker: WorkerId, capability: &Capability) -> usize {
         let mut shape = capability.clone();
         for device in &mut shape.accelerators {
@@ -235,7 +240,7 @@ impl Scheduler {
         Ok(worker)
     }
 
-    /// A worker that was given up must register again, to learn what it lost.
+    /// A worker that was lost must register again, to learn which leases it has lost.
     fn check_present(&self, id: WorkerId, incarnation: Uuid) -> Result<&Worker, Rejected> {
         let worker = self.check_incarnation(id, incarnation)?;
         if worker.present() { Ok(worker) } else { Err(Rejected::UnknownWorker(id)) }
@@ -251,15 +256,16 @@ impl Scheduler {
     ) -> Result<Step, Rejected> {
         let worker = self.check_present(id, incarnation)?;
         let received = received.min(self.epoch);
-        let mut events = vec![Fact::WorkerSeen { worker: id, received, at: now }];
+        let signal = Signal::WorkerSeen { worker: id, received, at: now };
+        let mut facts = Vec::new();
         let stale = holding.iter().copied().filter(|lease| !self.holds(id, *lease)).collect();
-        // Delivered, not held, not reported: the worker has lost it.
+        // A lease that was delivered and is neither held nor reported is lost.
         let held: HashSet<Epoch> = holding.iter().map(|lease| lease.epoch).collect();
         let gone = |epoch: Epoch| epoch <= received && !held.contains(&epoch);
         let mut skips = SkipsByRun::new(now);
-        self.release(now, (id, worker), Kept::Lives, gone, &mut skips, &mut events);
-        events.extend(skips.into_events());
-        Ok(Step { events, answer: Answer::Heartbeat { stale } })
+        self.release(now, (id, worker), Kept::Running, gone, &mut skips, &mut facts);
+        facts.extend(skips.into_facts());
+        Ok(Step { signal: Some(signal), facts, answer: Answer::Heartbeat { stale } })
     }
 
     pub(super) fn decide_open_claim(
@@ -271,29 +277,21 @@ impl Scheduler {
     ) -> Result<Step, Rejected> {
         self.check_present(id, incarnation)?;
         let received = received.min(self.epoch);
-        Ok(Step::of(vec![
-            Fact::WorkerSeen { worker: id, received, at: now },
-            Fact::ClaimOpened { worker: id },
-        ]))
+        let signal = Signal::ClaimOpened { worker: id, received, at: now };
+        Ok(Step { signal: Some(signal), ..Step::of(Vec::new()) })
     }
 
-    pub(super) fn apply_seen(&mut self, id: WorkerId, received: Epoch, at: Timestamp) {
+    pub(super) fn note_seen(&mut self, id: WorkerId, received: Epoch, at: Timestamp) {
         let Some(worker) = self.workers.get_mut(&id) else { return };
         worker.last_seen = worker.last_seen.max(at);
         if received > worker.received {
             worker.received = received;
-            worker.told = worker.told.max(received);
+            worker.sent = worker.sent.max(received);
             worker.notices = worker.notices.split_off(&Epoch(received.0 + 1));
         }
     }
 
-    pub(super) fn apply_sent(&mut self, id: WorkerId, epoch: Epoch) {
-        if let Some(worker) = self.workers.get_mut(&id) {
-            worker.told = worker.told.max(epoch);
-        }
-    }
-
-    pub(super) fn apply_claim_opened(&mut self, id: WorkerId) {
+    pub(super) fn note_claim_opened(&mut self, id: WorkerId) {
         let Some(worker) = self.workers.get_mut(&id) else { return };
         worker.asking = true;
         if worker.availability == Availability::Active {
@@ -301,14 +299,15 @@ impl Scheduler {
         }
     }
 
-    pub(super) fn apply_claim_closed(&mut self, id: WorkerId) {
+    pub(super) fn note_claim_closed(&mut self, id: WorkerId, sent: Epoch) {
         if let Some(worker) = self.workers.get_mut(&id) {
             worker.asking = false;
+            worker.sent = worker.sent.max(sent);
         }
         self.forget_hints(id);
     }
 
-    /// Everything that the worker must hear and has not confirmed; `None` when there is nothing.
+    /// The notices that the worker has not confirmed; `None` when there are none.
     #[must_use]
     pub fn delivery(&self, id: WorkerId) -> Option<Delivery> {
         let worker = self.workers.get(&id)?;
@@ -323,8 +322,8 @@ impl Scheduler {
         for (epoch, note) in worker.notices.iter().take(MAX_DELIVERY) {
             delivery.received = *epoch;
             match *note {
-                // A lease that ended before it was heard of is no news.
-                Note::Granted(test) => delivery.leases.extend(self.lent(worker, test)),
+                // A lease that ended before it was delivered is left out.
+                Note::Granted(test) => delivery.leases.extend(self.granted_lease(worker, test)),
                 Note::Stop(lease) => delivery.stop.push(lease),
                 Note::Recall(lease) => delivery.recall.push(lease),
                 Note::Drain => {}
@@ -345,8 +344,7 @@ impl Scheduler {
             return Ok(Step::of(vec![]));
         }
         let mut epoch = self.epoch.0 + 1;
-        let mut events =
-            vec![Fact::WorkerDraining { worker: id, epoch: Epoch(epoch), by, at: now }];
+        let mut facts = vec![Fact::WorkerDraining { worker: id, epoch: Epoch(epoch), by, at: now }];
         let mut notices = Vec::new();
         for lease in worker.seats.values().flat_map(|seat| seat.queue.iter().skip(1)) {
             if let Some(notice) = self.recall_notice(id, *lease, &mut epoch) {
@@ -354,12 +352,12 @@ impl Scheduler {
             }
         }
         if !notices.is_empty() {
-            events.push(Fact::LeasesRecalled { worker: id, notices, at: now });
+            facts.push(Fact::LeasesRecalled { worker: id, notices, at: now });
         }
-        Ok(Step::of(events))
+        Ok(Step::of(facts))
     }
 
-    /// Lets a draining worker take tests again. One that wants to leave drains anew.
+    /// Lets a draining worker take tests again. A worker that wants to leave drains anew.
     pub(super) fn decide_resume(
         &self,
         now: Timestamp,
@@ -377,9 +375,9 @@ impl Scheduler {
         }
     }
 
-    pub(super) fn apply_resumed(&mut self, id: WorkerId, epoch: Epoch) {
+    pub(super) fn apply_resumed(&mut self, id: WorkerId, epoch: Epoch) -> Result<(), FactError> {
         self.epoch = self.epoch.max(epoch);
-        let Some(worker) = self.workers.get_mut(&id) else { return };
+        let worker = self.workers.get_mut(&id).ok_or(FactError::UnknownWorker(id))?;
         worker.availability = Availability::Active;
         worker.notices.insert(epoch, Note::Resume);
         let (capability, asking) = (Arc::clone(&worker.capability), worker.asking);
@@ -390,9 +388,10 @@ impl Scheduler {
         if asking {
             self.hints.hungry.insert(id);
         }
+        Ok(())
     }
 
-    /// Asks for a lease back, once.
+    /// The notice that recalls a lease; `None` when it was recalled or stopped before.
     pub(super) fn recall_notice(
         &self,
         worker: WorkerId,
@@ -409,7 +408,13 @@ impl Scheduler {
         }
     }
 
-    pub(super) fn apply_recalled(&mut self, id: WorkerId, notices: &[Notice]) {
+    /// A lease that has ended since the recall was decided is no contradiction: logs have recalls of
+    /// leases that the same step released.
+    pub(super) fn apply_recalled(
+        &mut self,
+        id: WorkerId,
+        notices: &[Notice],
+    ) -> Result<(), FactError> {
         for notice in notices {
             self.epoch = self.epoch.max(notice.epoch);
             if let Some(test) = self.find_mut(notice.lease.attempt.test)
@@ -417,21 +422,21 @@ impl Scheduler {
             {
                 *recall = true;
             }
-            if let Some(worker) = self.workers.get_mut(&id) {
-                worker.notices.insert(notice.epoch, Note::Recall(notice.lease));
-            }
+            let worker = self.workers.get_mut(&id).ok_or(FactError::UnknownWorker(id))?;
+            worker.notices.insert(notice.epoch, Note::Recall(notice.lease));
         }
+        Ok(())
     }
 
-    pub(super) fn apply_draining(&mut self, id: WorkerId, epoch: Epoch) {
+    pub(super) fn apply_draining(&mut self, id: WorkerId, epoch: Epoch) -> Result<(), FactError> {
         self.epoch = self.epoch.max(epoch);
-        if let Some(worker) = self.workers.get_mut(&id) {
-            worker.availability = Availability::Draining;
-            worker.notices.insert(epoch, Note::Drain);
-            let group = worker.group;
-            self.leave_group(id, group);
-        }
+        let worker = self.workers.get_mut(&id).ok_or(FactError::UnknownWorker(id))?;
+        worker.availability = Availability::Draining;
+        worker.notices.insert(epoch, Note::Drain);
+        let group = worker.group;
+        self.leave_group(id, group);
         self.forget_hints(id);
+        Ok(())
     }
 
     pub(super) fn decide_leave(
@@ -441,54 +446,60 @@ impl Scheduler {
         incarnation: Uuid,
     ) -> Result<Step, Rejected> {
         let worker = self.check_incarnation(id, incarnation)?;
-        let (mut events, mut skips) = (Vec::new(), SkipsByRun::new(now));
-        self.release(now, (id, worker), Kept::Ended, |_| true, &mut skips, &mut events);
-        events.extend(skips.into_events());
-        events.push(Fact::WorkerLost { worker: id, at: now, clean: true });
-        Ok(Step::of(events))
+        let (mut facts, mut skips) = (Vec::new(), SkipsByRun::new(now));
+        self.release(now, (id, worker), Kept::Results, |_| true, &mut skips, &mut facts);
+        facts.extend(skips.into_facts());
+        facts.push(Fact::WorkerLost { worker: id, at: now, clean: true });
+        Ok(Step::of(facts))
     }
 
-    /// Workers that were silent for longer than a lease lasts.
+    /// Gives up the workers that were silent for longer than a lease lasts.
     pub(super) fn lose_silent(
         &self,
         now: Timestamp,
         skips: &mut SkipsByRun,
-        events: &mut Vec<Fact>,
+        facts: &mut Vec<Fact>,
     ) {
         for (id, worker) in &self.workers {
-            if worker.present() && now.since(worker.last_seen) > LEASE {
-                self.release(now, (*id, worker), Kept::Ended, |_| true, skips, events);
-                events.push(Fact::WorkerLost { worker: *id, at: now, clean: false });
+            if worker.present() && now.since(worker.last_seen) > LEASE_TIMEOUT {
+                self.release(now, (*id, worker), Kept::Results, |_| true, skips, facts);
+                facts.push(Fact::WorkerLost { worker: *id, at: now, clean: false });
             }
         }
     }
 
-    pub(super) fn apply_lost(&mut self, id: WorkerId, clean: bool, at: Timestamp) {
-        if let Some(worker) = self.workers.get_mut(&id) {
-            // Signs of life are not stored, this is.
-            let seen = if clean { at } else { Timestamp(at.0.saturating_sub(LEASE.0)) };
-            worker.last_seen = worker.last_seen.max(seen);
-            worker.availability = if clean { Availability::Gone } else { Availability::Lost };
-            worker.asking = false;
-            worker.notices.clear();
-            let group = worker.group;
-            self.leave_group(id, group);
-        }
+    pub(super) fn apply_lost(
+        &mut self,
+        id: WorkerId,
+        clean: bool,
+        at: Timestamp,
+    ) -> Result<(), FactError> {
+        let worker = self.workers.get_mut(&id).ok_or(FactError::UnknownWorker(id))?;
+        // Signs of life are not stored; this fact is, and tells when the last one was.
+        let seen = if clean { at } else { Timestamp(at.0.saturating_sub(LEASE_TIMEOUT.0)) };
+        worker.last_seen = worker.last_seen.max(seen);
+        worker.availability = if clean { Availability::Gone } else { Availability::Lost };
+        worker.asking = false;
+        worker.notices.clear();
+        let group = worker.group;
+        self.leave_group(id, group);
         self.forget_hints(id);
+        Ok(())
     }
 
-    /// After an absence of this process: every worker that is not gone gets a fresh lease time,
-    /// since nobody could be heard.
+    /// Gives every present worker a fresh lease time, after this process was stopped for a while
+    /// and could not receive signs of life.
     pub fn resume(&mut self, now: Timestamp) {
         for worker in self.workers.values_mut().filter(|worker| worker.present()) {
             worker.last_seen = now;
         }
     }
 
-    /// After a restart: what was sent to workers is not stored, so they may know of everything.
+    /// Prepares the state after a restart: which notices were sent is not stored, so each worker may
+    /// have received all of them.
     pub fn restarted(&mut self, now: Timestamp) {
         let epoch = self.epoch;
-        self.workers.values_mut().for_each(|worker| worker.told = epoch);
+        self.workers.values_mut().for_each(|worker| worker.sent = epoch);
         self.resume(now);
     }
 }

@@ -96,11 +96,7 @@ impl Projection<'_> {
                 let row = params![path, *version, sha256, &**user, at.0];
                 self.tables.append(Table::TemplateVersions, row)
             }
-            Fact::WorkerSeen { .. }
-            | Fact::NoticesSent { .. }
-            | Fact::ClaimOpened { .. }
-            | Fact::ClaimClosed { .. }
-            | Fact::WorkerDraining { .. }
+            Fact::WorkerDraining { .. }
             | Fact::WorkerResumed { .. }
             | Fact::WorkerLost { .. }
             | Fact::WorkerForgotten { .. }

@@ -66,7 +66,7 @@ mod tests {
                 Err(error) => break error,
             }
         };
-        let lease = Duration::from(crate::scheduler::LEASE);
+        let lease = Duration::from(crate::scheduler::LEASE_TIMEOUT);
         assert!(now - start > lease + AGAIN_AFTER && now - start <= PATIENCE + AGAIN_AFTER);
         assert_eq!(stopped.to_string(), "in use");
         dispute.registered();

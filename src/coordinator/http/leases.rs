@@ -65,14 +65,14 @@ pub(crate) async fn claim(
 }
 
 fn borrowed(delivery: &Delivery) -> ClaimedRef<'_> {
-    let leases = delivery.leases.iter().map(|lent| LeaseRef {
-        lease: lent.lease,
-        seat: lent.seat,
-        name: &lent.spec.name,
-        devices: &lent.devices,
-        cpu_milli: lent.spec.requirement.cpu_milli,
-        memory_bytes: lent.spec.requirement.memory_bytes,
-        launch: &lent.spec.launch,
+    let leases = delivery.leases.iter().map(|lease| LeaseRef {
+        lease: lease.lease,
+        seat: lease.seat,
+        name: &lease.spec.name,
+        devices: &lease.devices,
+        cpu_milli: lease.spec.requirement.cpu_milli,
+        memory_bytes: lease.spec.requirement.memory_bytes,
+        launch: &lease.spec.launch,
     });
     ClaimedRef {
         received: delivery.received,
@@ -153,7 +153,7 @@ mod tests {
     use crate::domain::outcome::Outcome;
     use crate::domain::test::TestSpec;
     use crate::domain::time::Millis;
-    use crate::scheduler::Lent;
+    use crate::scheduler::Lease;
 
     fn lease() -> LeaseId {
         LeaseId { attempt: TestId { run: RunId(1), index: 2 }.attempt(1), epoch: Epoch(7) }
@@ -165,7 +165,7 @@ mod tests {
             r#"{"name":"t","launch":{"run":{"command":["true"]}},"requirement":{}}"#,
         )
         .expect("a test");
-        let lent = Lent { lease: lease(), seat: Epoch(7), devices: vec![1], spec: Arc::new(spec) };
+        let lent = Lease { lease: lease(), seat: Epoch(7), devices: vec![1], spec: Arc::new(spec) };
         let delivery = Delivery {
             received: Epoch(9),
             leases: vec![lent],

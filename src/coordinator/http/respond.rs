@@ -3,7 +3,7 @@
 use crate::api::error::{Code, ErrorBody};
 use crate::coordinator::http::auth::AuthError;
 use crate::coordinator::live::LiveError;
-use crate::coordinator::mailbox::Failed;
+use crate::coordinator::mailbox::MailboxError;
 use crate::scheduler::{Answer, Rejected};
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -74,13 +74,13 @@ impl IntoResponse for ApiError {
     }
 }
 
-impl From<Failed> for ApiError {
-    fn from(failed: Failed) -> Self {
+impl From<MailboxError> for ApiError {
+    fn from(failed: MailboxError) -> Self {
         match failed {
-            Failed::Rejected(rejected) => rejected.into(),
-            Failed::Busy => Self::new(Code::Busy, failed.to_string()),
-            Failed::Stopping => Self::new(Code::Unavailable, failed.to_string()),
-            Failed::NotStored => Self::new(Code::Unavailable, failed.to_string())
+            MailboxError::Rejected(rejected) => rejected.into(),
+            MailboxError::Busy => Self::new(Code::Busy, failed.to_string()),
+            MailboxError::Stopping => Self::new(Code::Unavailable, failed.to_string()),
+            MailboxError::NotStored => Self::new(Code::Unavailable, failed.to_string())
                 .hint("the coordinator's own log says why; nothing of this request was kept"),
         }
     }
@@ -157,7 +157,7 @@ mod tests {
 
     #[test]
     fn the_status_follows_the_code_and_busy_says_when() {
-        let answer = ApiError::from(Failed::Busy).into_response();
+        let answer = ApiError::from(MailboxError::Busy).into_response();
         assert_eq!(answer.status(), 429);
         assert_eq!(
             answer.headers().get("retry-after").map(reqwest::header::HeaderValue::as_bytes),
@@ -165,7 +165,7 @@ mod tests {
         );
         let answer = ApiError::from(Rejected::UnknownRun(RunId(3))).into_response();
         assert_eq!(answer.status(), 404);
-        assert_eq!(ApiError::from(Failed::NotStored).into_response().status(), 503);
+        assert_eq!(ApiError::from(MailboxError::NotStored).into_response().status(), 503);
         assert_eq!(ApiError::from(AuthError::NoToken).into_response().status(), 401);
     }
 }

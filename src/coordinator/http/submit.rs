@@ -18,7 +18,7 @@ use crate::domain::fact::Idempotency;
 use crate::domain::id::RunId;
 use crate::domain::launch::{Launch, MAX_LAUNCH_BYTES};
 use crate::domain::test::TestSpec;
-use crate::scheduler::{Answer, Command};
+use crate::scheduler::{Answer, Command, Submission};
 use axum::Json;
 use axum::extract::{Request, State};
 use axum::http::HeaderMap;
@@ -59,7 +59,8 @@ pub(crate) async fn submit(
         digest.map(|(key, digest)| Idempotency { key, digest: digest.into_boxed_str() });
     let SubmitRun { name, tests, more, closed_world } = run;
     let user = principal.subject;
-    let command = Command::Submit { name, tests, more, closed_world, idempotency, user };
+    let command =
+        Command::Submit(Submission { name, tests, more, closed_world, idempotency, user });
     submitted(app.mailbox.act(command).await?)
 }
 

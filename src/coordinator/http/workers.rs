@@ -16,7 +16,8 @@ use crate::domain::access::Principal;
 use crate::domain::id::WorkerId;
 use crate::domain::time::Timestamp;
 use crate::scheduler::{
-    Answer, Availability, Command, HEARTBEAT, Identity, LEASE, Scheduler, WorkerStatus,
+    Answer, Availability, Command, HEARTBEAT_INTERVAL, Identity, LEASE_TIMEOUT, Scheduler,
+    WorkerStatus,
 };
 use axum::Json;
 use axum::extract::State;
@@ -44,8 +45,8 @@ pub(crate) async fn register(
     match app.mailbox.act(command).await? {
         Answer::Registered { worker, epoch, kept, stale } => Ok(Json(Registered {
             worker,
-            heartbeat_ms: HEARTBEAT,
-            lease_ms: LEASE,
+            heartbeat_ms: HEARTBEAT_INTERVAL,
+            lease_ms: LEASE_TIMEOUT,
             epoch,
             stale,
             kept,

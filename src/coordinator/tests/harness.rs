@@ -8,8 +8,8 @@ use crate::blobs::{self, FileBlobs};
 use crate::client::{Client, ClientOptions, Retry};
 use crate::coordinator::commit::Journal;
 use crate::coordinator::projector::{Committed, Projection};
-use crate::coordinator::role::{CoordinatorError, Opened, authenticators, run_opened};
 use crate::coordinator::settings::Settings;
+use crate::coordinator::startup::{CoordinatorError, Opened, authenticators, run_opened};
 use crate::domain::capability::Capability;
 use crate::domain::fact::Fact;
 use crate::domain::id::{Epoch, WorkerId};
@@ -122,7 +122,7 @@ impl Running {
         let mut scheduler = Scheduler::new();
         let log = disk.log.lock().expect("a lock").clone();
         for event in log.iter().flatten() {
-            scheduler.apply(event);
+            scheduler.apply(event).expect("a fact that fits");
         }
         scheduler.restarted(clock.now());
         let store = Store::open(&folder.path().join(store::FILE_NAME)).expect("a database");

@@ -1,4 +1,4 @@
-//! A scheduler with a clock that a test moves, and workers that do what the test says.
+//! An engine with a clock that a test moves, and workers that a test controls.
 
 use crate::domain::accelerator::{Accelerator, Backend, Vendor};
 use crate::domain::capability::Capability;
@@ -10,7 +10,10 @@ use crate::domain::requirement::Requirement;
 use crate::domain::retry::Retries;
 use crate::domain::test::{OnFailure, TestSpec};
 use crate::domain::time::{Millis, Timestamp};
-use crate::scheduler::{Answer, Command, Delivery, Finished, Identity, Lent, Rejected, Scheduler};
+use crate::scheduler::engine::{ClaimId, Engine, Input, Reply, SnapshotPolicy, Tickets};
+use crate::scheduler::{
+    Answer, Command, Delivery, Finished, Identity, Lease, Rejected, Scheduler, Submission,
+};
 use serde_json::value::RawValue;
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -18,81 +21,125 @@ use uuid::Uuid;
 
 pub const GIB: u64 = 1 << 30;
 
+/// An engine with a clock that a test moves, and the log that it would write.
 pub struct Sim {
-    pub scheduler: Scheduler,
+    engine: Engine<Direct>,
     pub now: Timestamp,
-    /// What a log would hold.
+    /// The facts of all batches, as a log returns them.
     pub log: Vec<Fact>,
-    /// Tests that have ended: each does once, and once only is it counted.
+    /// Tests that have ended, by which a second end is noticed.
     ended: HashSet<TestId>,
 }
 
-/// The test that ends with this event.
-fn end_of(event: &Fact) -> Option<TestId> {
-    match event {
+/// Replies are read off the batch, so no ticket is needed.
+pub struct Direct;
+
+impl Tickets for Direct {
+    type Command = ();
+    type Claim = ();
+    type Finding = ();
+
+    fn is_abandoned((): &()) -> bool {
+        false
+    }
+}
+
+/// Largest step of the clock between two ticks.
+const TICK: Millis = Millis(2_000);
+
+/// The test that ends with this fact.
+fn end_of(fact: &Fact) -> Option<TestId> {
+    match fact {
         Fact::AttemptFinished { lease, next: Next::Done { .. }, .. } => Some(lease.attempt.test),
         Fact::TestSkipped { test, .. } | Fact::TestExpired { test, .. } => Some(*test),
         _ => None,
     }
 }
 
+fn engine(scheduler: Scheduler, now: Timestamp) -> Engine<Direct> {
+    Engine::new(scheduler, now, SnapshotPolicy { every: u64::MAX, since: 0 })
+}
+
 impl Sim {
     pub fn new() -> Self {
-        Self {
-            scheduler: Scheduler::new(),
-            now: Timestamp(1_000_000),
-            log: Vec::new(),
-            ended: HashSet::new(),
-        }
+        let now = Timestamp(1_000_000);
+        let engine = engine(Scheduler::new(), now);
+        Self { engine, now, log: Vec::new(), ended: HashSet::new() }
     }
 
+    pub fn scheduler(&self) -> &Scheduler {
+        self.engine.scheduler()
+    }
+
+    /// Goes on with another state, as if it had always been there.
+    pub fn replace(&mut self, scheduler: Scheduler) {
+        self.engine = engine(scheduler, self.now);
+    }
+
+    /// The coordinator starts anew with this state.
+    pub fn restart_from(&mut self, mut scheduler: Scheduler) {
+        scheduler.restarted(self.now);
+        self.replace(scheduler);
+    }
+
+    /// Moves the clock, with ticks on the way but none at the end.
     pub fn after(&mut self, span: Millis) -> &mut Self {
-        self.now = self.now.after(span);
+        let end = self.now.after(span);
+        while end.since(self.now) > TICK {
+            self.now = self.now.after(TICK);
+            self.tick();
+        }
+        self.now = end;
         self
     }
 
-    pub fn try_run(&mut self, command: Command) -> Result<Answer, Rejected> {
-        let before = self.scheduler.facts();
-        let step = match self.scheduler.decide(self.now, command) {
-            Ok(step) => step,
-            Err(rejected) => {
-                assert_eq!(before, self.scheduler.facts(), "a refusal changed something");
-                return Err(rejected);
+    pub fn tick(&mut self) {
+        assert_eq!(self.take_batch(Input::Tick).len(), 0, "a tick is not answered");
+    }
+
+    /// Has the engine take one request. After each fact the promises are checked.
+    fn take_batch(&mut self, input: Input<Direct>) -> Vec<Reply<Direct>> {
+        let Self { engine, now, log, ended } = self;
+        let mut observe = |fact: &Fact, scheduler: &Scheduler| {
+            if let Some(test) = end_of(fact) {
+                assert!(ended.insert(test), "{test} ends twice, by {fact:?}");
+            }
+            if let Err(broken) = scheduler.check_invariants() {
+                panic!("{broken}, after {fact:?}");
             }
         };
-        for event in step.events {
-            self.apply(event);
+        let batch = engine.take(*now, [input], &mut observe).expect("facts that fit");
+        // The log returns what it has stored.
+        log.extend(batch.facts.iter().map(|fact| {
+            let text = serde_json::to_string(fact).expect("a fact is JSON");
+            serde_json::from_str::<Fact>(&text).expect("and back")
+        }));
+        if let Err(broken) = engine.scheduler().check_invariants() {
+            panic!("{broken}");
         }
-        while let Some(event) = self.scheduler.grant(self.now) {
-            self.apply(event);
+        batch.replies
+    }
+
+    pub fn try_run(&mut self, command: Command) -> Result<Answer, Rejected> {
+        let before = self.scheduler().facts();
+        let mut replies = self.take_batch(Input::Command { command, ticket: () });
+        let Some(Reply::Answer((), answer)) = replies.pop() else { panic!("not an answer") };
+        assert!(replies.is_empty(), "nothing else is answered");
+        if answer.is_err() {
+            assert_eq!(before, self.scheduler().facts(), "a refusal changed something");
         }
-        Ok(step.answer)
+        answer
     }
 
     pub fn run(&mut self, command: Command) -> Answer {
         self.try_run(command).expect("the command is accepted")
     }
 
-    fn apply(&mut self, event: Fact) {
-        if let Some(test) = end_of(&event) {
-            assert!(self.ended.insert(test), "{test} ends twice, by {event:?}");
-        }
-        self.scheduler.apply(&event);
-        if event.durable() {
-            // What is stored is what is read back.
-            let text = serde_json::to_string(&event).expect("an event is JSON");
-            self.log.push(serde_json::from_str(&text).expect("and back"));
-        }
-        if let Err(broken) = self.scheduler.check_invariants() {
-            panic!("{broken}, after {event:?}");
-        }
-    }
-
     /// A second scheduler that has only read the log.
     pub fn replayed(&self) -> Scheduler {
         let mut scheduler = Scheduler::new();
-        for event in &self.log {
-            scheduler.apply(event);
+        for fact in &self.log {
+            scheduler.apply(fact).expect("a fact that fits");
         }
         scheduler
     }
@@ -115,17 +162,22 @@ impl Sim {
         })
     }
 
+    /// Claims and does not wait: the delivery is empty when there are no notices.
     pub fn claim(&mut self, worker: &Agent, received: Epoch) -> Delivery {
         let (id, incarnation) = (worker.id, worker.incarnation);
-        self.run(Command::OpenClaim { worker: id, incarnation, received });
-        let delivery = self.scheduler.delivery(id).unwrap_or_default();
-        self.apply(Fact::NoticesSent { worker: id, epoch: delivery.received });
-        self.run(Command::CloseClaim { worker: id });
-        delivery
+        let claim = ClaimId { worker: id, number: Uuid::nil() };
+        let mut replies =
+            self.take_batch(Input::Claim { claim, incarnation, received, ticket: () });
+        if replies.is_empty() {
+            replies = self.take_batch(Input::EndClaim(claim));
+        }
+        let Some(Reply::Delivery((), delivery)) = replies.pop() else { panic!("not a delivery") };
+        assert!(replies.is_empty(), "nothing else is answered");
+        delivery.expect("the claim is accepted")
     }
 
     /// Claims everything that is new to the worker.
-    pub fn take(&mut self, worker: &mut Agent) -> Vec<Lent> {
+    pub fn take(&mut self, worker: &mut Agent) -> Vec<Lease> {
         let delivery = self.claim(worker, worker.received);
         worker.received = worker.received.max(delivery.received);
         delivery.leases
@@ -178,7 +230,7 @@ impl Sim {
     }
 
     pub fn outcome(&self, run: RunId, index: u32) -> Option<Outcome> {
-        self.scheduler.test(TestId { run, index })?.outcome
+        self.scheduler().test(TestId { run, index })?.outcome
     }
 }
 
@@ -200,7 +252,7 @@ impl Agent {
     }
 
     pub fn join_with(sim: &mut Sim, name: &'static str, capability: Capability) -> Self {
-        let number = sim.scheduler.workers(None).count() as u128 + 1;
+        let number = sim.scheduler().workers(None).count() as u128 + 1;
         let mut agent = Self {
             id: WorkerId(0),
             key: Uuid::from_u128(number),
@@ -301,14 +353,14 @@ pub fn many(count: u32) -> Vec<TestSpec> {
 }
 
 pub fn submission(name: &str, tests: Vec<TestSpec>) -> Command {
-    Command::Submit {
+    Command::Submit(Submission {
         name: name.into(),
         tests: tests.into_iter().map(Arc::new).collect(),
         more: false,
         closed_world: false,
         idempotency: None,
         user: "someone".into(),
-    }
+    })
 }
 
 pub fn finished(lease: LeaseId, outcome: Outcome, class: Option<Class>) -> Finished {

@@ -7,7 +7,9 @@ use crate::domain::outcome::{Class, Outcome};
 use crate::domain::retry::Retries;
 use crate::domain::test::TestSpec;
 use crate::domain::time::Millis;
-use crate::scheduler::{Answer, Availability, Command, Identity, LEASE, Rejected, Scheduler};
+use crate::scheduler::{
+    Answer, Availability, Command, Identity, LEASE_TIMEOUT, Rejected, Scheduler,
+};
 use uuid::Uuid;
 
 #[test]
@@ -46,11 +48,11 @@ fn a_silent_worker_loses_its_tests_and_its_late_report_changes_nothing() {
     sim.take(&mut silent);
     let mut other = Agent::join(&mut sim, "other", 1);
 
-    sim.after(LEASE).run(Command::Tick);
+    sim.after(LEASE_TIMEOUT).tick();
     assert!(sim.take(&mut other).is_empty(), "the lease still holds");
     sim.heartbeat(&other, &[]);
-    sim.after(Millis(1)).run(Command::Tick);
-    assert_eq!(sim.scheduler.worker(silent.id).expect("known").availability, Availability::Lost);
+    sim.after(Millis(1)).tick();
+    assert_eq!(sim.scheduler().worker(silent.id).expect("known").availability, Availability::Lost);
     let new = sim.take(&mut other).remove(0).lease;
     assert!(new.epoch > old.epoch);
     assert_eq!(new.attempt.number, 2);
@@ -59,7 +61,7 @@ fn a_silent_worker_loses_its_tests_and_its_late_report_changes_nothing() {
     assert_eq!(sim.pass(&silent, new), [new], "foreign");
     assert_eq!(sim.outcome(run, 0), None);
     assert!(sim.pass(&other, new).is_empty());
-    assert!(sim.scheduler.run(run).expect("known").finished_at.is_some());
+    assert!(sim.scheduler().run(run).expect("known").finished_at.is_some());
     assert_eq!(sim.pass(&silent, old), [old], "late, and the run is over");
 }
 
@@ -81,10 +83,10 @@ fn after_a_restart_of_the_coordinator_leases_are_adopted() {
     let mut worker = Agent::join(&mut sim, "one", 2);
     sim.submit(many(2));
     let leases: Vec<_> = sim.take(&mut worker).iter().map(|lent| lent.lease).collect();
-    sim.scheduler = sim.replayed();
-    sim.after(LEASE);
-    sim.scheduler.restarted(sim.now);
-    sim.run(Command::Tick);
+    let replayed = sim.replayed();
+    sim.after(LEASE_TIMEOUT);
+    sim.restart_from(replayed);
+    sim.tick();
     let kept = match sim.register(&worker, &leases) {
         Answer::Registered { kept, stale, .. } => {
             assert!(stale.is_empty());
@@ -124,7 +126,7 @@ fn once(name: &str) -> TestSpec {
 
 /// Whether the run has ended with its test lost.
 fn is_lost(sim: &Sim, run: RunId) -> bool {
-    let summary = sim.scheduler.run(run).expect("known");
+    let summary = sim.scheduler().run(run).expect("known");
     summary.counts.done.get(&Outcome::WorkerLost) == Some(&1)
 }
 
@@ -136,14 +138,14 @@ fn a_copy_does_not_displace_a_worker_that_lives() {
     let lease = sim.take(&mut worker).remove(0).lease;
     let mut copy = Agent::of(&worker, "elsewhere");
     let refused = sim.try_register(&copy).expect_err("the first one lives");
-    assert!(refused.to_string().contains("w0 \"one\", heard 0 s ago"), "{refused}");
-    sim.after(LEASE);
+    assert!(refused.to_string().contains("w0 \"one\", last seen 0 s ago"), "{refused}");
+    sim.after(LEASE_TIMEOUT);
     assert!(sim.try_register(&copy).is_err(), "it may still be heard");
     copy.place = "";
     assert!(sim.try_register(&copy).is_err(), "without a place nothing is proven");
     assert!(sim.pass(&worker, lease).is_empty(), "the first one has lost nothing");
     // Once it is lost, its identity is free.
-    sim.after(LEASE).after(Millis(1)).run(Command::Tick);
+    sim.after(LEASE_TIMEOUT).after(Millis(1)).tick();
     copy.place = "elsewhere";
     sim.try_register(&copy).expect("free");
     assert!(sim.try_register(&worker).is_err(), "now the copy lives");
@@ -157,8 +159,8 @@ fn a_worker_that_left_or_restarts_in_its_place_is_followed_at_once() {
     sim.take(&mut worker);
     worker.restart();
     sim.try_register(&worker).expect("the same directory");
-    let snapshot = Scheduler::restore(sim.scheduler.snapshot()).expect("a snapshot");
-    sim.scheduler = snapshot;
+    let snapshot = Scheduler::restore(sim.scheduler().snapshot()).expect("a snapshot");
+    sim.replace(snapshot);
     worker.restart();
     sim.try_register(&worker).expect("the place is remembered");
     sim.run(Command::Leave { worker: worker.id, incarnation: worker.incarnation });
@@ -175,9 +177,8 @@ fn what_a_worker_may_have_started_before_a_restart_of_the_coordinator_is_lost_wi
         if confirmed {
             sim.claim(&worker, worker.received);
         }
-        sim.scheduler = sim.replayed();
-        sim.scheduler.restarted(sim.now);
-        sim.after(LEASE).after(Millis(1)).run(Command::Tick);
+        sim.restart_from(sim.replayed());
+        sim.after(LEASE_TIMEOUT).after(Millis(1)).tick();
         assert!(is_lost(&sim, run), "confirmed: {confirmed}");
     }
 }
@@ -218,7 +219,7 @@ fn behind_a_result_of_an_ended_process_the_next_of_the_seat_had_started() {
         _ => None,
     };
     let attempts = |index| {
-        let attempts = sim.scheduler.test(crate::domain::id::TestId { run, index });
+        let attempts = sim.scheduler().test(crate::domain::id::TestId { run, index });
         attempts.expect("known").attempts
     };
     let attempts: Vec<_> = (0..4).map(attempts).collect();
@@ -248,7 +249,7 @@ fn infrastructure_trouble_is_retried_elsewhere_from_its_own_budget() {
     assert!(sim.take(&mut broken).is_empty(), "another worker could do it");
     let lease = sim.take(&mut whole).remove(0).lease;
     sim.report(&whole, vec![set_up(lease)]);
-    let summary = sim.scheduler.run(run).expect("known");
+    let summary = sim.scheduler().run(run).expect("known");
     assert_eq!(summary.counts.done.get(&Outcome::Error), Some(&1));
 }
 
@@ -262,7 +263,8 @@ fn a_returned_lease_is_still_kept_from_where_it_failed() {
     let mut whole = Agent::join(&mut sim, "whole", 1);
     sim.report(&broken, vec![finished(lease, Outcome::Error, Some(Class::SetUp))]);
     let lease = sim.take(&mut whole).remove(0).lease;
-    sim.scheduler = Scheduler::restore(sim.scheduler.snapshot()).expect("a snapshot");
+    let snapshot = Scheduler::restore(sim.scheduler().snapshot()).expect("a snapshot");
+    sim.replace(snapshot);
     sim.give_back(&whole, &[lease]);
     assert!(sim.take(&mut broken).is_empty(), "another worker could do it");
     assert_eq!(sim.take(&mut whole).len(), 1);
@@ -285,7 +287,7 @@ fn a_smaller_process_gets_what_it_offers_while_it_holds_results() {
     assert_eq!(sim.try_run(same_process), Err(Rejected::OtherCapability(worker.id)));
     worker.restart();
     sim.register(&worker, &leases);
-    let fresh = |lent: &crate::scheduler::Lent| !leases.contains(&lent.lease);
+    let fresh = |lent: &crate::scheduler::Lease| !leases.contains(&lent.lease);
     assert_eq!(sim.take(&mut worker).iter().filter(|lent| fresh(lent)).count(), 1);
     for lease in &leases {
         assert!(sim.pass(&worker, *lease).is_empty());
@@ -301,14 +303,14 @@ fn a_worker_that_went_long_ago_is_forgotten() {
     sim.run(Command::Leave { worker: gone.id, incarnation: gone.incarnation });
     let day = Millis::from_secs(24 * 3600);
     for days in 1..=8 {
-        sim.after(day).run(Command::Tick);
+        sim.after(day).tick();
         let known = days <= 7;
-        assert_eq!(sim.scheduler.worker(gone.id).is_some(), known, "after {days} days");
+        assert_eq!(sim.scheduler().worker(gone.id).is_some(), known, "after {days} days");
     }
-    sim.after(day).run(Command::Tick);
-    assert!(sim.scheduler.worker(silent.id).is_none());
+    sim.after(day).tick();
+    assert!(sim.scheduler().worker(silent.id).is_none());
     let replayed = sim.replayed();
-    assert_eq!(replayed.facts(), sim.scheduler.facts());
+    assert_eq!(replayed.facts(), sim.scheduler().facts());
     let again = Agent::join(&mut sim, "again", 1);
     assert!(again.id > silent.id, "a number is never used again");
 }
@@ -333,14 +335,14 @@ fn passed_after_failed_is_flaky_and_after_a_lost_worker_is_not() {
     sim.report(&worker, vec![finished(lease, Outcome::Failed, None)]);
     let lease = sim.take(&mut worker).remove(0).lease;
     sim.pass(&worker, lease);
-    assert_eq!(sim.scheduler.run(run).expect("known").counts.flaky, 1);
+    assert_eq!(sim.scheduler().run(run).expect("known").counts.flaky, 1);
 
     let run = sim.submit(vec![TestSpec { retries, ..test("a") }]);
     let lease = sim.take(&mut worker).remove(0).lease;
     sim.report(&worker, vec![finished(lease, Outcome::Error, Some(Class::SetUp))]);
     let lease = sim.take(&mut worker).remove(0).lease;
     sim.pass(&worker, lease);
-    assert_eq!(sim.scheduler.run(run).expect("known").counts.flaky, 0);
+    assert_eq!(sim.scheduler().run(run).expect("known").counts.flaky, 0);
 }
 
 #[test]
@@ -357,7 +359,7 @@ fn what_the_same_attempt_would_meet_again_is_not_retried() {
         let run = sim.submit(vec![TestSpec { retries, ..test("a") }]);
         let lease = sim.take(&mut worker).remove(0).lease;
         sim.report(&worker, vec![finished(lease, Outcome::Error, Some(class))]);
-        let over = sim.scheduler.run(run).expect("known").finished_at.is_some();
+        let over = sim.scheduler().run(run).expect("known").finished_at.is_some();
         assert_eq!(over, !again, "{class}");
         assert_eq!(sim.take(&mut worker).len(), usize::from(again), "{class}");
     }
@@ -382,7 +384,7 @@ fn short_tests_are_granted_ahead_into_the_seat_of_a_running_one() {
     let leases = sim.take(&mut worker);
     assert_eq!(leases.len(), 10);
     assert!(leases.iter().all(|lent| lent.seat == leases[0].lease.epoch));
-    let status = sim.scheduler.worker(worker.id).expect("known");
+    let status = sim.scheduler().worker(worker.id).expect("known");
     assert_eq!((status.running, status.ahead), (1, 9));
 }
 
@@ -484,10 +486,10 @@ fn leases_behind_a_long_test_are_taken_back() {
     sim.submit(many(3));
     let leases = sim.take(&mut worker);
     let holding: Vec<_> = leases.iter().map(|lent| lent.lease).collect();
-    sim.after(Millis(4_000)).run(Command::Tick);
+    sim.after(Millis(4_000)).tick();
     assert!(sim.claim(&worker, worker.received).recall.is_empty());
     sim.heartbeat(&worker, &holding);
-    sim.after(Millis(2_000)).run(Command::Tick);
+    sim.after(Millis(2_000)).tick();
     assert_eq!(sim.claim(&worker, worker.received).recall, holding[1..]);
 }
 
@@ -523,6 +525,6 @@ fn a_snapshot_restores_the_same_facts() {
     sim.submit(many(20));
     let leases = sim.take(&mut worker);
     sim.report(&worker, vec![finished(leases[0].lease, Outcome::Error, Some(Class::SetUp))]);
-    let restored = Scheduler::restore(sim.scheduler.snapshot()).expect("a whole snapshot");
-    assert_eq!(restored.facts(), sim.scheduler.facts());
+    let restored = Scheduler::restore(sim.scheduler().snapshot()).expect("a whole snapshot");
+    assert_eq!(restored.facts(), sim.scheduler().facts());
 }

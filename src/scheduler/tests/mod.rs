@@ -1,5 +1,6 @@
-//! The scheduler from outside: commands in, facts out, promises checked after every step.
+//! The scheduler from outside: requests in, facts and replies out, promises checked after each fact.
 
+mod engine;
 mod harness;
 mod leases;
 mod placement;

@@ -40,9 +40,9 @@ fn an_idle_worker_hears_of_new_tests_without_asking_again() {
     let worker = Agent::join(&mut sim, "one", 1);
     let (id, incarnation) = (worker.id, worker.incarnation);
     sim.run(Command::OpenClaim { worker: id, incarnation, received: worker.received });
-    assert!(sim.scheduler.delivery(id).is_none());
+    assert!(sim.scheduler().delivery(id).is_none());
     sim.submit(many(1));
-    assert_eq!(sim.scheduler.delivery(id).expect("news").leases.len(), 1);
+    assert_eq!(sim.scheduler().delivery(id).expect("news").leases.len(), 1);
 }
 
 #[test]
@@ -55,8 +55,8 @@ fn plain_tests_prefer_workers_without_accelerators() {
         sim.run(Command::OpenClaim { worker, incarnation, received });
     }
     sim.submit(many(1));
-    assert!(sim.scheduler.delivery(plain.id).is_some());
-    assert!(sim.scheduler.delivery(gpu.id).is_none());
+    assert!(sim.scheduler().delivery(plain.id).is_some());
+    assert!(sim.scheduler().delivery(gpu.id).is_none());
 }
 
 #[test]
@@ -79,7 +79,7 @@ fn a_worker_is_emptied_for_a_large_test_that_small_ones_keep_out() {
     sim.submit(vec![needing("large", large)]);
     // The second run has had nothing yet, so its test is the best one, and never fits.
     for _ in 0..60 {
-        sim.after(Millis(1_000)).run(Command::Tick);
+        sim.after(Millis(1_000)).tick();
         let lease = running.remove(0).lease;
         sim.pass(&worker, lease);
         running.extend(sim.take(&mut worker));
@@ -95,12 +95,12 @@ fn why_says_what_each_worker_lacks() {
     let mut sim = Sim::new();
     let plain = Agent::join(&mut sim, "plain", 1);
     let run = sim.submit(vec![needing("g", cuda()), test("a"), test("b")]);
-    let why = sim.scheduler.why(TestId { run, index: 0 }).expect("held");
+    let why = sim.scheduler().why(TestId { run, index: 0 }).expect("held");
     assert_eq!(why.status.phase, Phase::Waiting);
     let (id, _, lacks) = &why.workers[0];
     assert_eq!(*id, plain.id);
     assert!(matches!(lacks, Some(Lacks { first: Mismatch::Backend { .. }, .. })));
-    assert_eq!(sim.scheduler.unschedulable(run), 1);
-    let why = sim.scheduler.why(TestId { run, index: 2 }).expect("held");
+    assert_eq!(sim.scheduler().unschedulable(run), 1);
+    let why = sim.scheduler().why(TestId { run, index: 2 }).expect("held");
     assert_eq!((why.before, why.workers[0].2.clone()), (1, None));
 }

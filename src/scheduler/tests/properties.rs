@@ -107,7 +107,7 @@ impl World {
     /// A worker that was given up registers again before it says anything.
     fn present(&mut self, worker: usize) {
         let id = self.agents[worker].id;
-        let status = self.sim.scheduler.worker(id).expect("known");
+        let status = self.sim.scheduler().worker(id).expect("known");
         if matches!(
             status.availability,
             crate::scheduler::Availability::Lost | crate::scheduler::Availability::Gone
@@ -157,9 +157,9 @@ impl World {
             Act::Stale { worker, pick } => {
                 if !self.ended.is_empty() {
                     let lease = self.ended[pick % self.ended.len()];
-                    let before = self.sim.scheduler.overview();
+                    let before = self.sim.scheduler().overview();
                     self.sim.pass(&self.agents[worker], lease);
-                    assert_eq!(before, self.sim.scheduler.overview(), "a stale report counted");
+                    assert_eq!(before, self.sim.scheduler().overview(), "a stale report counted");
                 }
             }
             Act::Heartbeat { worker, forget } => {
@@ -199,13 +199,12 @@ impl World {
                 }
             }
             Act::Pass(span) => {
-                self.sim.after(Millis(span.into())).run(Command::Tick);
+                self.sim.after(Millis(span.into())).tick();
                 self.drop_stale();
             }
             Act::CoordinatorRestart => {
                 let replayed = self.sim.replayed();
-                self.sim.scheduler = replayed;
-                self.sim.scheduler.restarted(self.sim.now);
+                self.sim.restart_from(replayed);
             }
         }
     }
@@ -239,7 +238,7 @@ impl World {
         let mut live: BTreeMap<LeaseId, usize> = BTreeMap::new();
         for (worker, agent) in self.agents.iter().enumerate() {
             for lease in &self.held[worker] {
-                if self.sim.scheduler.holds(agent.id, *lease) {
+                if self.sim.scheduler().holds(agent.id, *lease) {
                     live.insert(*lease, worker);
                 }
             }
@@ -254,11 +253,11 @@ impl World {
 
     fn check(&mut self) {
         let replayed = self.sim.replayed();
-        assert_same(&replayed, &self.sim.scheduler, "replay");
-        let restored = Scheduler::restore(self.sim.scheduler.snapshot()).expect("a snapshot");
-        assert_same(&restored, &self.sim.scheduler, "snapshot");
-        assert!(self.sim.scheduler.epoch >= self.last_epoch, "epochs shrank");
-        self.last_epoch = self.sim.scheduler.epoch;
+        assert_same(&replayed, self.sim.scheduler(), "replay");
+        let restored = Scheduler::restore(self.sim.scheduler().snapshot()).expect("a snapshot");
+        assert_same(&restored, self.sim.scheduler(), "snapshot");
+        assert!(self.sim.scheduler().epoch >= self.last_epoch, "epochs shrank");
+        self.last_epoch = self.sim.scheduler().epoch;
     }
 
     /// With one patient worker for everything, all that is left ends.
@@ -276,8 +275,8 @@ impl World {
                 self.sim.pass(&last, lent.lease);
             }
         }
-        let overview = self.sim.scheduler.overview();
-        assert_eq!(overview.runs_open, 0, "{}", self.sim.scheduler.facts());
+        let overview = self.sim.scheduler().overview();
+        assert_eq!(overview.runs_open, 0, "{}", self.sim.scheduler().facts());
     }
 }
 

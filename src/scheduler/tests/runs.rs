@@ -7,7 +7,7 @@ use crate::domain::requirement::Requirement;
 use crate::domain::retry::Retries;
 use crate::domain::test::{OnFailure, TestSpec};
 use crate::domain::time::Millis;
-use crate::scheduler::{Answer, Command, Rejected};
+use crate::scheduler::{Answer, Command, Rejected, Submission};
 use std::sync::Arc;
 
 fn after(name: &str, on: &[u32]) -> TestSpec {
@@ -17,38 +17,40 @@ fn after(name: &str, on: &[u32]) -> TestSpec {
 #[test]
 fn a_repeated_submission_is_harmless_and_another_under_its_key_is_refused() {
     let mut sim = Sim::new();
-    let submit = |digest: &str| Command::Submit {
-        name: "run".into(),
-        tests: vec![Arc::new(test("a"))],
-        more: false,
-        closed_world: false,
-        idempotency: Some(Idempotency { key: "k".into(), digest: digest.into() }),
-        user: "someone".into(),
+    let submit = |digest: &str| {
+        Command::Submit(Submission {
+            name: "run".into(),
+            tests: vec![Arc::new(test("a"))],
+            more: false,
+            closed_world: false,
+            idempotency: Some(Idempotency { key: "k".into(), digest: digest.into() }),
+            user: "someone".into(),
+        })
     };
     let first = sim.run(submit("d1"));
     let Answer::Submitted { run, repeated: false, .. } = first else { panic!("{first:?}") };
     let again = sim.run(submit("d1"));
     assert!(matches!(again, Answer::Submitted { run: r, repeated: true, .. } if r == run));
     assert_eq!(sim.try_run(submit("d2")), Err(Rejected::KeyReused(run)));
-    assert_eq!(sim.scheduler.runs().count(), 1);
+    assert_eq!(sim.scheduler().runs().count(), 1);
 }
 
 #[test]
 fn a_run_comes_in_parts_and_ends_after_the_last() {
     let mut sim = Sim::new();
     let mut worker = Agent::join(&mut sim, "one", 4);
-    let first = sim.run(Command::Submit {
+    let first = sim.run(Command::Submit(Submission {
         name: "run".into(),
         tests: vec![Arc::new(test("a"))],
         more: true,
         closed_world: false,
         idempotency: None,
         user: "someone".into(),
-    });
+    }));
     let Answer::Submitted { run, .. } = first else { panic!("{first:?}") };
     let lease = sim.take(&mut worker).remove(0).lease;
     sim.pass(&worker, lease);
-    assert_eq!(sim.scheduler.run(run).expect("known").finished_at, None);
+    assert_eq!(sim.scheduler().run(run).expect("known").finished_at, None);
     let part = |number, name: &str, more| Command::AddTests {
         run,
         part: number,
@@ -73,7 +75,7 @@ fn a_run_comes_in_parts_and_ends_after_the_last() {
     for lent in sim.take(&mut worker) {
         sim.pass(&worker, lent.lease);
     }
-    assert!(sim.scheduler.run(run).expect("known").finished_at.is_some());
+    assert!(sim.scheduler().run(run).expect("known").finished_at.is_some());
     let late = sim.run(part(1, "b", true));
     assert!(matches!(late, Answer::Submitted { repeated: true, tests: 3, .. }));
 }
@@ -97,30 +99,30 @@ fn dependants_wait_and_are_skipped_in_turn() {
 fn a_later_part_may_depend_on_what_has_failed() {
     let mut sim = Sim::new();
     let mut worker = Agent::join(&mut sim, "one", 4);
-    let answer = sim.run(Command::Submit {
+    let answer = sim.run(Command::Submit(Submission {
         name: "run".into(),
         tests: vec![Arc::new(test("a"))],
         more: true,
         closed_world: false,
         idempotency: None,
         user: "someone".into(),
-    });
+    }));
     let Answer::Submitted { run, .. } = answer else { panic!("{answer:?}") };
     let lease = sim.take(&mut worker).remove(0).lease;
     sim.report(&worker, vec![finished(lease, Outcome::Failed, None)]);
     let tests = vec![after("b", &[0]), after("c", &[1])].into_iter().map(Arc::new).collect();
     sim.run(Command::AddTests { run, part: 1, tests, more: false });
-    let counts = sim.scheduler.run(run).expect("known").counts;
+    let counts = sim.scheduler().run(run).expect("known").counts;
     assert_eq!(counts.done.get(&Outcome::Skipped), Some(&2));
 }
 
 #[test]
-fn circles_are_refused_with_the_path() {
+fn cycles_are_refused_with_their_path() {
     let mut sim = Sim::new();
     let tests = vec![test("a"), after("b", &[0, 3]), after("c", &[1]), after("d", &[2])];
     let refused = sim.try_run(submission("run", tests)).expect_err("a circle");
     let text = refused.to_string();
-    assert!(text.starts_with("tests depend on each other in a circle: "), "{text}");
+    assert!(text.starts_with("tests depend on each other in a cycle: "), "{text}");
     assert!(["b → d → c → b", "c → b → d → c", "d → c → b → d"].iter().any(|p| text.ends_with(p)));
     let own = sim.try_run(submission("run", vec![after("a", &[0])])).expect_err("a circle");
     assert_eq!(own, Rejected::Cycle(vec!["a".into(), "a".into()]));
@@ -132,7 +134,7 @@ fn malformed_submissions_are_refused() {
     let cases = [
         (vec![], "the run has no tests"),
         (vec![test("a"), test("a")], "the test name \"a\" is used twice"),
-        (vec![after("a", &[7])], "test \"a\" depends on number 7, which is not in the run"),
+        (vec![after("a", &[7])], "test \"a\" depends on test number 7, which is not in the run"),
         (vec![test("")], "the name of a test is empty"),
         (vec![test("a\u{1b}[31m")], "the name of a test contains a control character"),
     ];
@@ -153,7 +155,7 @@ fn cancelling_ends_what_waits_and_stops_what_runs() {
     let delivery = sim.claim(&worker, worker.received);
     assert_eq!(delivery.stop, [lease]);
     sim.report(&worker, vec![finished(lease, Outcome::Cancelled, None)]);
-    let summary = sim.scheduler.run(run).expect("known");
+    let summary = sim.scheduler().run(run).expect("known");
     assert_eq!(summary.counts.done.get(&Outcome::Cancelled), Some(&3));
     assert!(summary.finished_at.is_some());
     let again = sim.run(Command::CancelRun { run, by: "someone".into() });
@@ -169,7 +171,7 @@ fn a_cancelled_test_is_not_tried_again_when_its_worker_is_lost() {
     sim.take(&mut worker);
     sim.run(Command::CancelRun { run, by: "someone".into() });
     sim.run(Command::Leave { worker: worker.id, incarnation: worker.incarnation });
-    let summary = sim.scheduler.run(run).expect("known");
+    let summary = sim.scheduler().run(run).expect("known");
     assert_eq!(summary.counts.done.get(&Outcome::Cancelled), Some(&1));
 }
 
@@ -178,10 +180,10 @@ fn a_test_that_waits_too_long_expires() {
     let mut sim = Sim::new();
     let expires = TestSpec { expire_after_ms: Some(Millis(60_000)), ..test("a") };
     let run = sim.submit(vec![expires, after("b", &[0])]);
-    sim.after(Millis(59_999)).run(Command::Tick);
+    sim.after(Millis(59_999)).tick();
     assert_eq!(sim.outcome(run, 0), None);
-    sim.after(Millis(1)).run(Command::Tick);
-    let counts = sim.scheduler.run(run).expect("known").counts;
+    sim.after(Millis(1)).tick();
+    let counts = sim.scheduler().run(run).expect("known").counts;
     assert_eq!(counts.done.get(&Outcome::Expired), Some(&1));
     assert_eq!(counts.done.get(&Outcome::Skipped), Some(&1));
 }
@@ -197,8 +199,8 @@ fn of_tests_that_expire_together_none_is_skipped_as_well() {
         after("d", &[0, 2]),
     ];
     let run = sim.submit(chain);
-    sim.after(Millis(60_000)).run(Command::Tick);
-    let counts = sim.scheduler.run(run).expect("known").counts;
+    sim.after(Millis(60_000)).tick();
+    let counts = sim.scheduler().run(run).expect("known").counts;
     assert_eq!(counts.done.get(&Outcome::Expired), Some(&3));
     assert_eq!(counts.done.get(&Outcome::Skipped), Some(&1));
 }
@@ -214,8 +216,8 @@ fn two_lost_workers_skip_what_waits_for_both_once() {
         assert_eq!(sim.take(worker).len(), 1);
         sim.take(worker); // says that the first has arrived
     }
-    sim.after(Millis::from_secs(31)).run(Command::Tick);
-    let counts = sim.scheduler.run(run).expect("known").counts;
+    sim.after(Millis::from_secs(31)).tick();
+    let counts = sim.scheduler().run(run).expect("known").counts;
     assert_eq!(counts.done.get(&Outcome::WorkerLost), Some(&2));
     assert_eq!(counts.done.get(&Outcome::Skipped), Some(&1));
 }
@@ -241,14 +243,14 @@ fn in_a_closed_world_what_nobody_can_run_is_skipped_with_the_reason() {
     let mut sim = Sim::new();
     let mut worker = Agent::join(&mut sim, "plain", 2);
     let tests = vec![after("late", &[1]), needing("gpu", cuda()), test("fine")];
-    let command = Command::Submit {
+    let command = Command::Submit(Submission {
         name: "run".into(),
         tests: tests.into_iter().map(Arc::new).collect(),
         more: false,
         closed_world: true,
         idempotency: None,
         user: "someone".into(),
-    };
+    });
     let Answer::Submitted { run, .. } = sim.run(command) else { panic!("not submitted") };
     let causes: Vec<_> = sim
         .log
@@ -267,5 +269,5 @@ fn in_a_closed_world_what_nobody_can_run_is_skipped_with_the_reason() {
     );
     let lease = sim.take(&mut worker).remove(0).lease;
     sim.pass(&worker, lease);
-    assert!(sim.scheduler.run(run).expect("known").finished_at.is_some());
+    assert!(sim.scheduler().run(run).expect("known").finished_at.is_some());
 }

@@ -34,10 +34,10 @@ fn each_new_text_of_a_path_is_a_version() {
         let all = scheduler.templates();
         all.map(|(path, known)| (path.to_owned(), known.clone())).collect::<Vec<_>>()
     };
-    let now = kept(&sim.scheduler);
+    let now = kept(sim.scheduler());
     assert_eq!((now.len(), now[1].1.version, &*now[1].1.user), (2, 3, "anna"));
     assert_eq!(kept(&sim.replayed()), now);
-    let restored = Scheduler::restore(sim.scheduler.snapshot()).expect("a snapshot");
+    let restored = Scheduler::restore(sim.scheduler().snapshot()).expect("a snapshot");
     assert_eq!(kept(&restored), now);
     assert_eq!(restored.template_changes(), 4);
 }
@@ -48,14 +48,14 @@ fn limits_hold_and_nothing_is_taken_in_part() {
     let paths: Vec<String> = (0..=MAX_TEMPLATES).map(|number| number.to_string()).collect();
     let all: Vec<(&str, &str)> = paths.iter().map(|path| (path.as_str(), "1")).collect();
     let refused = sim.try_run(add(0, &all)).expect_err("too many");
-    assert_eq!(refused.to_string(), "templates: 501, at most 500 are allowed");
+    assert_eq!(refused.to_string(), "too many templates: 501 (maximum 500)");
     let long = "x".repeat(MAX_PATH_BYTES + 1);
     for templates in
         [&[("a", "1"), ("", "1")][..], &[("a", "1"), (&long, "1")], &[("a", "1"), ("a", "2")]]
     {
         assert!(matches!(sim.try_run(add(0, templates)), Err(Rejected::BadName(_))));
     }
-    assert_eq!(sim.scheduler.template_changes(), 0);
+    assert_eq!(sim.scheduler().template_changes(), 0);
     sim.run(add(0, &all[1..]));
-    assert_eq!(sim.scheduler.templates().count(), MAX_TEMPLATES);
+    assert_eq!(sim.scheduler().templates().count(), MAX_TEMPLATES);
 }

@@ -3,6 +3,7 @@
 use dtf::domain::id::{Epoch, LeaseId, RunId, WorkerId};
 use dtf::domain::outcome::Outcome;
 use dtf::domain::time::Timestamp;
+use dtf::scheduler::engine::ClaimId;
 use dtf::scheduler::{Delivery, Identity};
 use rand::Rng;
 use rand::rngs::StdRng;
@@ -104,6 +105,8 @@ pub enum Happening {
         lease: LeaseId,
         outcome: Outcome,
     },
+    /// The coordinator stops waiting for notices to a claim.
+    ClaimEnds(ClaimId),
     CoordinatorCrash,
     CoordinatorStart,
     WorkerCrash(AgentIndex),

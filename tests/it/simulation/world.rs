@@ -1,48 +1,87 @@
-//! The coordinator as its runtime has it (group commit, answers only after it), the client,
-//! the faults, and the promises.
+//! The coordinator (the real engine, with a log that commits batches and then gives the replies),
+//! the client, the faults, and the promises.
 
 use super::agent::Agent;
 use super::network::{AgentIndex, Happening, Network, Request, Response};
 use dtf::domain::capability::Capability;
 use dtf::domain::fact::{Fact, Idempotency, Next};
-use dtf::domain::id::{Epoch, LeaseId, RunId, TestId, WorkerId};
+use dtf::domain::id::{Epoch, LeaseId, RunId, TestId};
 use dtf::domain::outcome::{Class, Outcome};
 use dtf::domain::requirement::Requirement;
 use dtf::domain::retry::Retries;
 use dtf::domain::test::{OnFailure, TestSpec};
-use dtf::domain::time::Millis;
-use dtf::scheduler::{Answer, Command, Finished, Scheduler};
+use dtf::domain::time::{Millis, Timestamp};
+use dtf::scheduler::engine::{Batch, ClaimId, Engine, Input, Reply, SnapshotPolicy, Tickets};
+use dtf::scheduler::{Answer, Command, FactError, Finished, Scheduler, Submission};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use serde_json::value::RawValue;
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
+use uuid::Uuid;
 
 /// Faults stop then; everything must have ended some virtual time later.
 const STORM: u64 = 300_000;
 const HAPPENINGS: usize = 200_000;
 
-/// Of a test that must not begin twice, whatever happens.
+/// Facts after which the coordinator stores a snapshot.
+const SNAPSHOT_FACTS: u64 = 100;
+/// Time for which the coordinator keeps a claim open.
+const CLAIM_TIME: u64 = 10_000;
+
+/// The retries of a test that must not start twice, whatever happens.
 const ONCE: Retries = Retries { failed: 0, infrastructure: 0 };
 
-type Replies = Vec<Happening>;
+/// Whom a reply is for, and what the coordinator sends or remembers with it.
+pub enum Asker {
+    Worker { agent: AgentIndex, number: u64, refusal: Response },
+    Reporter { agent: AgentIndex, number: u64, batch: u64, sent: Vec<LeaseId> },
+    Submitter { key: u64 },
+    Nobody,
+}
+
+/// The open claim of a worker.
+pub struct Claimer {
+    agent: AgentIndex,
+    number: u64,
+}
+
+pub struct Askers;
+
+impl Tickets for Askers {
+    type Command = Asker;
+    type Claim = Claimer;
+    type Finding = ();
+
+    fn is_abandoned(_: &Claimer) -> bool {
+        false
+    }
+}
+
+/// A snapshot, and the number of facts that it covers.
+type Snapshot = (usize, Vec<Vec<u8>>);
 
 pub struct World {
     random: StdRng,
     net: Network,
     agents: Vec<Agent>,
     /// `None`: the coordinator is down.
-    scheduler: Option<Scheduler>,
+    engine: Option<Engine<Askers>>,
     durable: Vec<Fact>,
-    pending: (Vec<Fact>, Replies),
-    committing: Option<(u64, Vec<Fact>, Replies)>,
+    snapshot: Option<Snapshot>,
+    pending: VecDeque<Batch<Askers>>,
+    committing: Option<(u64, Batch<Askers>)>,
     batches: u64,
-    /// The open claim of each worker: who sent it last, with which number.
-    parked: BTreeMap<WorkerId, (AgentIndex, u64)>,
-    submissions: BTreeMap<u64, Command>,
+    claims: u128,
+    submissions: BTreeMap<u64, Submission>,
     acknowledged: BTreeMap<u64, RunId>,
-    /// Reports that a worker was told are stored.
+    /// Reports of which a worker knows that they are stored.
     reported: BTreeSet<LeaseId>,
+}
+
+/// An engine over a state, as the coordinator starts it.
+fn engine(scheduler: Scheduler, now: Timestamp) -> Engine<Askers> {
+    Engine::new(scheduler, now, SnapshotPolicy { every: SNAPSHOT_FACTS, since: 0 })
 }
 
 impl World {
@@ -53,16 +92,18 @@ impl World {
         if random.random_bool(0.3) {
             agents.push(agents[0].copied(3));
         }
+        let net = Network::new();
         let mut world = Self {
             random,
-            net: Network::new(),
             agents,
-            scheduler: Some(Scheduler::new()),
+            engine: Some(engine(Scheduler::new(), net.now)),
+            net,
             durable: vec![],
-            pending: Default::default(),
+            snapshot: None,
+            pending: VecDeque::new(),
             committing: None,
             batches: 0,
-            parked: BTreeMap::new(),
+            claims: 0,
             submissions: BTreeMap::new(),
             acknowledged: BTreeMap::new(),
             reported: BTreeSet::new(),
@@ -82,8 +123,8 @@ impl World {
             self.net.at(0, Happening::Wake { agent: index, incarnation });
         }
         for key in 0..self.random.random_range(2..6) {
-            let command = self.submission(key);
-            self.submissions.insert(key, command);
+            let submission = self.submission(key);
+            self.submissions.insert(key, submission);
             let at = self.random.random_range(0..STORM / 2);
             self.net.at(at, Happening::ClientRetry { key });
             if self.random.random_bool(0.2) {
@@ -110,7 +151,7 @@ impl World {
         self.net.at(1_000, Happening::Tick);
     }
 
-    fn submission(&mut self, key: u64) -> Command {
+    fn submission(&mut self, key: u64) -> Submission {
         let count = self.random.random_range(1..40u32);
         let tests = (0..count)
             .map(|index| {
@@ -136,7 +177,7 @@ impl World {
             })
             .collect();
         let key = key.to_string().into();
-        Command::Submit {
+        Submission {
             name: "run".into(),
             tests,
             more: false,
@@ -155,13 +196,13 @@ impl World {
                 return;
             }
         }
-        let open = self.scheduler.as_ref().map(Scheduler::overview);
+        let open = self.engine.as_ref().map(|engine| engine.scheduler().overview());
         panic!("not over at {:?}, planned until {:?}: {open:?}", self.net.now, self.net.horizon());
     }
 
     fn over(&self) -> bool {
         let all = self.submissions.keys().all(|key| self.acknowledged.contains_key(key));
-        let open = self.scheduler.as_ref().map(|scheduler| scheduler.overview().runs_open);
+        let open = self.engine.as_ref().map(|engine| engine.scheduler().overview().runs_open);
         let settled = |agent: &Agent| agent.stopped || agent.alive && !agent.machine.owes_report();
         let settled = self.agents.iter().all(settled);
         all && open == Some(0) && settled && self.committing.is_none()
@@ -182,19 +223,25 @@ impl World {
                     self.net.at(7_000, Happening::ClientRetry { key });
                 }
             }
-            Happening::Submission { key } => self.submit(key),
+            Happening::Submission { key } => {
+                if let Some(submission) = self.submissions.get(&key).cloned() {
+                    let command = Command::Submit(submission);
+                    self.take(Input::Command { command, ticket: Asker::Submitter { key } });
+                }
+            }
             Happening::Acknowledged { key, run } => {
                 let before = self.acknowledged.insert(key, run);
                 assert!(before.is_none_or(|before| before == run), "one key, two runs");
             }
             Happening::Cancel { key } => {
                 if let Some(run) = self.acknowledged.get(&key).copied() {
-                    self.command(Command::CancelRun { run, by: "client".into() });
+                    let command = Command::CancelRun { run, by: "client".into() };
+                    self.take(Input::Command { command, ticket: Asker::Nobody });
                 }
             }
             Happening::Committed { batch } => self.committed(batch),
             Happening::Tick => {
-                self.command(Command::Tick);
+                self.take(Input::Tick);
                 self.net.at(1_000, Happening::Tick);
             }
             Happening::Wake { agent, incarnation } => {
@@ -214,6 +261,7 @@ impl World {
                     );
                 }
             }
+            Happening::ClaimEnds(claim) => self.take(Input::EndClaim(claim)),
             Happening::CoordinatorCrash => self.crash(),
             Happening::CoordinatorStart => self.start(),
             Happening::WorkerCrash(agent) => {
@@ -259,26 +307,30 @@ impl World {
             tags: [].into(),
             detection_errors: Vec::new(),
         };
-        let mut batch_number = 0;
-        let mut sent = vec![];
-        let mut claims = None;
-        let command = match request {
-            Request::Register { identity, holding } => Command::Register {
-                identity,
-                name: format!("agent-{from}").into(),
-                capability: Arc::new(capability),
-                holding,
+        let refused = |refusal| Asker::Worker { agent: from, number, refusal };
+        let input = match request {
+            Request::Register { identity, holding } => Input::Command {
+                command: Command::Register {
+                    identity,
+                    name: format!("agent-{from}").into(),
+                    capability: Arc::new(capability),
+                    holding,
+                },
+                ticket: refused(Response::Taken),
             },
-            Request::Heartbeat { worker, incarnation, received, holding } => {
-                Command::Heartbeat { worker, incarnation, received, holding }
-            }
+            Request::Heartbeat { worker, incarnation, received, holding } => Input::Command {
+                command: Command::Heartbeat { worker, incarnation, received, holding },
+                ticket: refused(Response::Unknown),
+            },
             Request::Claim { worker, incarnation, received } => {
-                claims = Some(worker);
-                Command::OpenClaim { worker, incarnation, received }
+                self.claims += 1;
+                let claim = ClaimId { worker, number: Uuid::from_u128(self.claims) };
+                self.net.at(CLAIM_TIME, Happening::ClaimEnds(claim));
+                let ticket = Claimer { agent: from, number };
+                Input::Claim { claim, incarnation, received, ticket }
             }
             Request::Report { worker, incarnation, batch, finished, returned } => {
-                batch_number = batch;
-                sent = finished.iter().map(|(lease, _)| *lease).collect();
+                let sent = finished.iter().map(|(lease, _)| *lease).collect();
                 let finished = finished.into_iter().map(|(lease, outcome)| Finished {
                     lease,
                     outcome,
@@ -287,167 +339,135 @@ impl World {
                     duration: Millis(1),
                     detail: None,
                 });
-                Command::Report { worker, incarnation, finished: finished.collect(), returned }
+                let finished = finished.collect();
+                Input::Command {
+                    command: Command::Report { worker, incarnation, finished, returned },
+                    ticket: Asker::Reporter { agent: from, number, batch, sent },
+                }
             }
         };
-        if self.scheduler.is_none() {
-            return;
-        }
-        let refused = match command {
-            Command::Register { .. } => Response::Taken,
-            _ => Response::Unknown,
-        };
-        let Some(answer) = self.command(command) else {
-            let response = refused;
-            self.net.send(&mut self.random, &Happening::Answered { to: from, number, response });
-            return;
-        };
-        if let Some(worker) = claims {
-            self.parked.insert(worker, (from, number));
-            self.answer_claims();
-            self.commit();
-            return;
-        }
-        let response = match answer {
-            Answer::Registered { worker, epoch, stale, .. } => {
-                Response::Registered { worker, epoch, stale }
-            }
-            Answer::Heartbeat { stale } => Response::Heartbeat { stale },
-            Answer::Reported { conflicts } => {
-                sent.retain(|lease| !conflicts.contains(lease));
-                self.reported_later(sent);
-                Response::Reported { batch: batch_number }
-            }
-            _ => return,
-        };
-        self.pending.1.push(Happening::Answered { to: from, number, response });
-        self.commit();
+        self.take(input);
     }
 
-    /// Remembered at once, checked at the end: the answer is given only after the commit, and
-    /// a batch that is lost takes its answers along.
-    fn reported_later(&mut self, leases: Vec<LeaseId>) {
-        let marker = leases.into_iter().map(|lease| Happening::AttemptEnds {
-            agent: usize::MAX,
-            incarnation: uuid::Uuid::nil(),
-            lease,
-            outcome: Outcome::Passed,
-        });
-        self.pending.1.extend(marker);
-    }
-
-    fn submit(&mut self, key: u64) {
-        let Some(Command::Submit { name, tests, more, idempotency, user, .. }) =
-            self.submissions.get(&key)
-        else {
-            return;
-        };
-        let command = Command::Submit {
-            name: name.clone(),
-            tests: tests.clone(),
-            more: *more,
-            closed_world: false,
-            idempotency: idempotency.clone(),
-            user: user.clone(),
-        };
-        if let Some(Answer::Submitted { run, .. }) = self.command(command) {
-            self.pending.1.push(Happening::Acknowledged { key, run });
-            self.commit();
-        }
-    }
-
-    /// Decides, applies, grants, and hands everything to the log. `None` when refused or down.
-    fn command(&mut self, command: Command) -> Option<Answer> {
-        let now = self.net.now;
-        let scheduler = self.scheduler.as_mut()?;
-        let step = scheduler.decide(now, command).ok()?;
-        let mut events = step.events;
-        for event in &events {
-            scheduler.apply(event);
-        }
-        while let Some(event) = scheduler.grant(now) {
-            scheduler.apply(&event);
-            events.push(event);
-        }
-        if let Err(broken) = scheduler.check_invariants() {
+    /// Has the engine take a request, if the coordinator is up, and hands the batch to the log.
+    fn take(&mut self, input: Input<Askers>) {
+        let Some(engine) = self.engine.as_mut() else { return };
+        let batch = engine.take(self.net.now, [input], &mut |_, _| {}).expect("facts that fit");
+        if let Err(broken) = engine.scheduler().check_invariants() {
             panic!("{broken}");
         }
-        events.retain(Fact::durable);
-        self.pending.0.extend(events);
-        self.answer_claims();
-        self.commit();
-        Some(step.answer)
-    }
-
-    fn answer_claims(&mut self) {
-        let Some(scheduler) = self.scheduler.as_mut() else { return };
-        for (worker, (agent, number)) in self.parked.clone() {
-            let Some(delivery) = scheduler.delivery(worker) else { continue };
-            self.parked.remove(&worker);
-            scheduler.apply(&Fact::NoticesSent { worker, epoch: delivery.received });
-            scheduler.apply(&Fact::ClaimClosed { worker });
-            let response = Response::Claimed(delivery);
-            self.pending.1.push(Happening::Answered { to: agent, number, response });
+        if !batch.is_empty() {
+            self.pending.push_back(batch);
+            self.commit();
         }
     }
 
+    /// Begins the commit of everything that waits, as one.
     fn commit(&mut self) {
-        if self.committing.is_some() || (self.pending.0.is_empty() && self.pending.1.is_empty()) {
+        if self.committing.is_some() {
             return;
         }
+        let Some(mut batch) = self.pending.pop_front() else { return };
+        // A snapshot is the state after exactly its own batch.
+        while batch.snapshot.is_none()
+            && let Some(mut next) = self.pending.pop_front()
+        {
+            batch.facts.append(&mut next.facts);
+            batch.replies.append(&mut next.replies);
+            batch.snapshot = next.snapshot;
+        }
         self.batches += 1;
-        let (events, replies) = std::mem::take(&mut self.pending);
-        self.committing = Some((self.batches, events, replies));
+        self.committing = Some((self.batches, batch));
         let delay = self.random.random_range(0..10);
         self.net.at(delay, Happening::Committed { batch: self.batches });
     }
 
     fn committed(&mut self, batch: u64) {
-        let Some((number, ..)) = &self.committing else { return };
-        if *number != batch {
+        if self.committing.as_ref().is_none_or(|(number, _)| *number != batch) {
             return;
         }
-        if let Some((_, events, replies)) = self.committing.take() {
-            self.durable.extend(events);
-            for reply in replies {
-                match reply {
-                    Happening::AttemptEnds { agent: usize::MAX, lease, .. } => {
-                        self.reported.insert(lease);
-                    }
-                    reply => self.net.send(&mut self.random, &reply),
-                }
+        if let Some((_, batch)) = self.committing.take() {
+            self.durable.extend(batch.facts);
+            if let Some(pieces) = batch.snapshot {
+                self.snapshot = Some((self.durable.len(), pieces));
+            }
+            for reply in batch.replies {
+                self.give(reply);
             }
         }
         self.commit();
     }
 
-    /// The tail that was not committed is lost; a commit under way may have made it.
+    /// Sends a reply whose facts are stored, and remembers what it acknowledges.
+    fn give(&mut self, reply: Reply<Askers>) {
+        let answered = match reply {
+            Reply::Answer(Asker::Worker { agent, number, refusal }, answer) => {
+                let response = match answer {
+                    Ok(Answer::Registered { worker, epoch, stale, .. }) => {
+                        Response::Registered { worker, epoch, stale }
+                    }
+                    Ok(Answer::Heartbeat { stale }) => Response::Heartbeat { stale },
+                    Ok(other) => panic!("not an answer to a worker: {other:?}"),
+                    Err(_) => refusal,
+                };
+                Happening::Answered { to: agent, number, response }
+            }
+            Reply::Answer(Asker::Reporter { agent, number, batch, mut sent }, answer) => {
+                let response = match answer {
+                    Ok(Answer::Reported { conflicts }) => {
+                        sent.retain(|lease| !conflicts.contains(lease));
+                        self.reported.extend(sent);
+                        Response::Reported { batch }
+                    }
+                    Ok(other) => panic!("not an answer to a report: {other:?}"),
+                    Err(_) => Response::Unknown,
+                };
+                Happening::Answered { to: agent, number, response }
+            }
+            Reply::Answer(Asker::Submitter { key }, Ok(Answer::Submitted { run, .. })) => {
+                Happening::Acknowledged { key, run }
+            }
+            Reply::Answer(Asker::Submitter { .. }, answer) => panic!("no run: {answer:?}"),
+            Reply::Delivery(Claimer { agent, number }, delivery) => {
+                let response = delivery.map_or(Response::Unknown, Response::Claimed);
+                Happening::Answered { to: agent, number, response }
+            }
+            Reply::Answer(Asker::Nobody, _) | Reply::Finding(()) => return,
+        };
+        self.net.send(&mut self.random, &answered);
+    }
+
+    /// The tail that was not committed is lost; a commit under way may have been made.
     fn crash(&mut self) {
-        if self.net.calm || self.scheduler.take().is_none() {
+        if self.net.calm || self.engine.take().is_none() {
             return;
         }
-        if let Some((_, events, _)) = self.committing.take()
+        if let Some((_, batch)) = self.committing.take()
             && self.random.random_bool(0.5)
         {
-            self.durable.extend(events);
+            self.durable.extend(batch.facts);
         }
-        self.pending = Default::default();
-        self.parked.clear();
+        self.pending.clear();
         let down = self.random.random_range(10..50_000);
         self.net.at(down, Happening::CoordinatorStart);
     }
 
+    /// Starts the coordinator from the log, or from a snapshot and the records after it.
     fn start(&mut self) {
-        let mut scheduler = Scheduler::new();
-        for event in &self.durable {
-            scheduler.apply(event);
-        }
-        if self.random.random_bool(0.5) {
-            let pieces: Vec<_> = scheduler.snapshot().collect();
-            scheduler = Scheduler::restore(pieces.into_iter()).expect("a whole snapshot");
-        }
+        let use_snapshot = self.random.random_bool(0.5);
+        let (covered, mut scheduler) = match self.snapshot.clone().filter(|_| use_snapshot) {
+            Some((covered, pieces)) => {
+                let restored = Scheduler::restore(pieces.into_iter());
+                (covered, restored.expect("a whole snapshot"))
+            }
+            None => (0, Scheduler::new()),
+        };
+        let rest = &self.durable[covered..];
+        let replayed: Result<(), FactError> =
+            rest.iter().try_for_each(|fact| scheduler.apply(fact));
+        replayed.and_then(|()| scheduler.check_invariants()).expect("a log that fits");
         scheduler.restarted(self.net.now);
-        self.scheduler = Some(scheduler);
+        self.engine = Some(engine(scheduler, self.net.now));
     }
 
     /// The promises, read off the log alone.
@@ -459,8 +479,8 @@ impl World {
         let mut cancelled: HashSet<RunId> = HashSet::new();
         let mut runs: HashMap<RunId, u32> = HashMap::new();
         let mut once: HashSet<TestId> = HashSet::new();
-        for event in &self.durable {
-            match event {
+        for fact in &self.durable {
+            match fact {
                 Fact::TestsAdded { run, first, tests, .. } => {
                     let numbered = (*first..).zip(tests);
                     let only_once = numbered.filter(|(_, test)| test.retries == ONCE);

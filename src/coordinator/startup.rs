@@ -1,7 +1,7 @@
-//! Starts the parts, joins them, stops them in order.
+//! Starts the parts of a coordinator, and stops and joins them in order.
 
 use crate::blobs::BlobStore;
-use crate::coordinator::commit::{self, Batch, Journal, Listeners, MAX_WAITING};
+use crate::coordinator::commit::{self, Journal, Listeners, MAX_WAITING};
 use crate::coordinator::database::DatabaseWriter;
 use crate::coordinator::health::{Health, Part};
 use crate::coordinator::http::app::{App, MAX_HEAVY};
@@ -9,16 +9,17 @@ use crate::coordinator::http::auth::{Authenticators, LocalAdmin, StaticTokens, T
 use crate::coordinator::http::refusals::Refusals;
 use crate::coordinator::http::serve::serve;
 use crate::coordinator::live::LiveLogs;
-use crate::coordinator::mailbox::{Failed, Mailbox, Request};
+use crate::coordinator::mailbox::{Mailbox, MailboxError};
 use crate::coordinator::metrics::Metrics;
 use crate::coordinator::projector::{Projection, Projector};
 use crate::coordinator::recovery::{Recovered, RecoveryError, recover};
-use crate::coordinator::runtime::{Runtime, SnapshotPolicy};
+use crate::coordinator::runtime::Runtime;
 use crate::coordinator::settings::Settings;
 use crate::coordinator::tick;
 use crate::log::EventLog;
 use crate::results::{CurrentStore, Reader};
-use crate::scheduler::Scheduler;
+use crate::scheduler::engine::{Input, SnapshotPolicy};
+use crate::scheduler::{FactError, Scheduler};
 use crate::sys::clock::Clock;
 use crate::sys::lock::LockError;
 use crate::sys::spawn::Tasks;
@@ -32,20 +33,20 @@ use std::sync::mpsc::sync_channel;
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::Semaphore;
 
-/// How long a coordinator that lost its log still says so before it stops.
-const LAST_WORDS: Duration = Duration::from_secs(2);
-/// Stack of the threads that own something.
+/// Time for which a coordinator that must stop still answers with the reason.
+const SHUTDOWN_GRACE: Duration = Duration::from_secs(2);
+/// Stack size of the threads.
 const STACK_BYTES: usize = 2 * 1024 * 1024;
-/// For the tick task, which ends with the mailbox.
+/// Time for the tick task to end, which it does when the mailbox closes.
 const TICK_GRACE: Duration = Duration::from_secs(1);
 
 #[derive(Debug, thiserror::Error)]
 pub enum CoordinatorError {
     #[error(transparent)]
     Tokens(#[from] TokenFileError),
-    #[error("{0} can be reached by others and there is no token file")]
+    #[error("{0} can be reached from other machines, and there is no token file")]
     Exposed(SocketAddr),
     #[error("cannot use {path}: {source}")]
     Folder { path: PathBuf, source: io::Error },
@@ -56,33 +57,37 @@ pub enum CoordinatorError {
     /// Everything acknowledged before is safe.
     #[error("{0}")]
     LogLost(String),
-    #[error("a part of the coordinator met a bug and ended: {0}")]
-    Bug(&'static str),
+    #[error("internal error: {0} panicked; please report this")]
+    Panicked(&'static str),
+    #[error("internal error: a decision contradicts the state ({0}); please report this")]
+    Inconsistent(#[from] FactError),
+    #[error("internal error: the scheduler does not take requests; please report this")]
+    Stuck,
 }
 
 impl CoordinatorError {
-    /// The next step for a person.
+    /// The next step for the user.
     #[must_use]
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             Self::Recovery(RecoveryError::Locked(LockError::Held { .. })) => {
-                Some("wait until it has ended, or give another --data-dir")
+                Some("wait until that process has ended, or use another --data-dir")
             }
             Self::Folder { .. }
             | Self::Recovery(
                 RecoveryError::Folder { .. } | RecoveryError::Locked(LockError::Io { .. }),
-            ) => Some("give a --data-dir that this user may write to"),
+            ) => Some("use a --data-dir that this user may write to"),
             Self::Tokens(error) => error.hint(),
-            Self::Exposed(_) => Some("give --token-file, or bind 127.0.0.1"),
+            Self::Exposed(_) => Some("use --token-file, or listen on 127.0.0.1"),
             Self::LogLost(_) => Some(
-                "free disk space or repair the disk, then start again: nothing acknowledged is lost",
+                "free disk space or repair the disk, then start the coordinator again; nothing acknowledged is lost",
             ),
             _ => None,
         }
     }
 }
 
-/// What recovery brings: everything that holds state.
+/// The recovered parts that hold state.
 pub(crate) struct Opened {
     pub scheduler: Scheduler,
     /// Facts since the snapshot that it was restored from.
@@ -97,10 +102,10 @@ pub(crate) struct Opened {
     pub blobs: Arc<dyn BlobStore>,
 }
 
-/// Who is let in at this address.
+/// The authenticators for requests to this address.
 ///
 /// # Errors
-/// An address that others reach without tokens; a token file that does not do.
+/// An address that other machines reach without a token file, or a token file that cannot be used.
 pub(crate) fn authenticators(
     settings: &Settings,
     address: SocketAddr,
@@ -112,21 +117,20 @@ pub(crate) fn authenticators(
     }
 }
 
-/// The parts that run beside HTTP.
-struct Engine {
+/// The threads that run beside the HTTP server.
+struct Threads {
     mailbox: Mailbox,
     health: Arc<Health>,
-    owner: JoinHandle<()>,
+    owner: JoinHandle<Result<Scheduler, FactError>>,
     committer: JoinHandle<()>,
     projector: JoinHandle<()>,
-    state: oneshot::Receiver<Scheduler>,
 }
 
 /// Runs a coordinator on `listener` until `shutdown`.
 ///
 /// # Errors
-/// A data directory in use or damaged, an address that others reach without tokens, and a
-/// log that cannot be written any more: what was acknowledged before is safe.
+/// A data directory that is in use or damaged, an address that other machines reach without a
+/// token file, and a log that cannot be written any more. What was acknowledged is safe.
 pub async fn run(
     settings: Settings,
     listener: TcpListener,
@@ -137,7 +141,7 @@ pub async fn run(
     let authenticators = authenticators(&settings, address)?;
     let folder = settings.data_dir.clone();
     let recovered = tokio::task::spawn_blocking(move || recover(&folder));
-    let recovered = recovered.await.map_err(|_| CoordinatorError::Bug("recovery"))??;
+    let recovered = recovered.await.map_err(|_| CoordinatorError::Panicked("the recovery"))??;
     let Recovered {
         lock,
         log,
@@ -173,8 +177,7 @@ pub async fn run(
     Ok(())
 }
 
-/// Serves what was opened until `shutdown` or until the log is lost. Returns the state
-/// as it was at a clean stop.
+/// Serves until `shutdown`, or until the log cannot be written. Returns the state at a clean stop.
 pub(crate) async fn run_opened(
     settings: &Settings,
     authenticators: Authenticators,
@@ -182,21 +185,21 @@ pub(crate) async fn run_opened(
     listener: TcpListener,
     shutdown: impl Future<Output = ()>,
 ) -> Result<Scheduler, CoordinatorError> {
-    let (app, engine) = start(settings, authenticators, opened)?;
+    let (app, threads) = start(settings, authenticators, opened)?;
     let mut tasks = Tasks::new();
-    tasks.spawn("tick", tick::run(engine.mailbox.clone()));
-    let health = Arc::clone(&engine.health);
-    let mailbox = engine.mailbox.clone();
+    tasks.spawn("tick", tick::run(threads.mailbox.clone()));
+    let health = Arc::clone(&threads.health);
+    let mailbox = threads.mailbox.clone();
     let stop = async move {
         tokio::select! {
             () = shutdown => health.fail(Part::Stopping, "the coordinator is stopping"),
-            () = health.fatal() => tokio::time::sleep(LAST_WORDS).await,
+            () = health.fatal() => tokio::time::sleep(SHUTDOWN_GRACE).await,
         }
-        // Answers the open claims, so that their connections can close. Already gone: fine.
-        let _ = mailbox.send(Request::Stop).await;
+        // Answers the open claims, so that their connections can close. The scheduler may have ended.
+        let _ = mailbox.send(Input::Stop).await;
     };
     serve(app, listener, stop).await;
-    let state = engine.join().await?;
+    let state = threads.join().await?;
     tasks.join(TICK_GRACE).await;
     Ok(state)
 }
@@ -205,14 +208,14 @@ fn start(
     settings: &Settings,
     authenticators: Authenticators,
     opened: Opened,
-) -> Result<(Arc<App>, Engine), CoordinatorError> {
+) -> Result<(Arc<App>, Threads), CoordinatorError> {
     let folder = |path: PathBuf| {
         move |source: io::Error| CoordinatorError::Folder { path: path.clone(), source }
     };
     let live = settings.data_dir.join("live");
     let live = Arc::new(LiveLogs::open(live.clone()).map_err(folder(live))?);
     let incoming = settings.data_dir.join("incoming");
-    // What an interrupted upload left is of no use.
+    // Interrupted uploads are not continued.
     let fresh = std::fs::remove_dir_all(&incoming).or_else(|error| match error.kind() {
         io::ErrorKind::NotFound => Ok(()),
         _ => Err(error),
@@ -241,16 +244,17 @@ fn start(
         health: Arc::clone(&health),
     };
     let (mailbox, requests) = Mailbox::new();
-    let (batches, waiting) = sync_channel::<Batch>(MAX_WAITING);
-    let (told, state) = oneshot::channel();
+    let (batches, waiting) = sync_channel(MAX_WAITING);
     let counted = Arc::clone(&metrics);
     let snapshots = SnapshotPolicy { every: settings.snapshot_events, since: since_snapshot };
+    let watched = Arc::clone(&health);
     let owner = thread("dtf-scheduler", move || {
-        let scheduler = Runtime::new(scheduler, clock, counted, snapshots).run(requests, &batches);
-        // Lets the thread that commits end.
-        drop(batches);
-        // Nobody may want it.
-        drop(told.send(scheduler));
+        let ended = Runtime::new(scheduler, clock, counted, snapshots).run(requests, &batches);
+        if let Err(error) = &ended {
+            tracing::error!(%error, "a decision contradicts the state; the coordinator stops");
+            watched.fail(Part::Scheduler, format!("a decision contradicts the state: {error}"));
+        }
+        ended
     })?;
     let committer = thread("dtf-log", move || commit::run(&mut *journal, waiting, &listeners))?;
     let projector = thread("dtf-results", move || projector.run())?;
@@ -271,36 +275,36 @@ fn start(
         heavy: Semaphore::new(MAX_HEAVY),
         connections: AtomicUsize::new(0),
     });
-    Ok((app, Engine { mailbox, health, owner, committer, projector, state }))
+    Ok((app, Threads { mailbox, health, owner, committer, projector }))
 }
 
-fn thread(
+fn thread<T: Send + 'static>(
     name: &'static str,
-    work: impl FnOnce() + Send + 'static,
-) -> Result<JoinHandle<()>, CoordinatorError> {
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<JoinHandle<T>, CoordinatorError> {
     let builder = std::thread::Builder::new().name(name.to_owned()).stack_size(STACK_BYTES);
     builder.spawn(work).map_err(CoordinatorError::Start)
 }
 
-impl Engine {
-    /// Waits for the threads, which end one after the other: who decides, who commits,
-    /// who projects.
+impl Threads {
+    /// Waits for the threads, which end in order: the scheduler, the log, the results.
     async fn join(self) -> Result<Scheduler, CoordinatorError> {
-        let Self { mailbox, health, owner, committer, projector, state } = self;
-        match mailbox.send(Request::Stop).await {
-            Ok(()) | Err(Failed::Stopping) => {}
-            Err(_) => return Err(CoordinatorError::Bug("the scheduler's mailbox is stuck")),
+        let Self { mailbox, health, owner, committer, projector } = self;
+        match mailbox.send(Input::Stop).await {
+            Ok(()) | Err(MailboxError::Stopping) => {}
+            Err(_) => return Err(CoordinatorError::Stuck),
         }
-        let bug = CoordinatorError::Bug;
+        let panicked = CoordinatorError::Panicked;
         let joined = tokio::task::spawn_blocking(move || {
-            owner.join().map_err(|_| bug("the owner of the scheduler"))?;
-            committer.join().map_err(|_| bug("the log thread"))?;
-            projector.join().map_err(|_| bug("the results thread"))
+            let ended = owner.join().map_err(|_| panicked("the scheduler thread"))?;
+            committer.join().map_err(|_| panicked("the log thread"))?;
+            projector.join().map_err(|_| panicked("the results thread"))?;
+            Ok::<_, CoordinatorError>(ended?)
         });
-        joined.await.map_err(|_| bug("a thread that waits"))??;
+        let state = joined.await.map_err(|_| panicked("the waiting thread"))??;
         match health.fatal_reason() {
             Some(reason) => Err(CoordinatorError::LogLost(reason)),
-            None => state.await.map_err(|_| bug("the owner of the scheduler")),
+            None => Ok(state),
         }
     }
 }

@@ -1,0 +1,95 @@
+//! The state as people and metrics read it.
+
+use crate::domain::access::Subject;
+use crate::domain::capability::Capability;
+use crate::domain::id::{LeaseId, RunId, TestId, WorkerId};
+use crate::domain::outcome::Outcome;
+use crate::domain::requirement::Lacks;
+use crate::domain::test::{Phase, TestSpec};
+use crate::domain::time::Timestamp;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunSummary {
+    pub run: RunId,
+    pub name: Box<str>,
+    pub user: Subject,
+    pub submitted_at: Timestamp,
+    pub finished_at: Option<Timestamp>,
+    pub cancelled: bool,
+    pub counts: Counts,
+}
+
+/// Number of tests in each phase; they add up to `total`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Counts {
+    pub total: u32,
+    pub blocked: u32,
+    pub waiting: u32,
+    pub leased: u32,
+    pub done: BTreeMap<Outcome, u32>,
+    pub flaky: u32,
+}
+
+#[derive(Debug, Clone)]
+pub struct TestStatus {
+    pub spec: Arc<TestSpec>,
+    pub phase: Phase,
+    pub outcome: Option<Outcome>,
+    pub flaky: bool,
+    pub attempts: u16,
+    /// The worker that holds the lease, while there is one.
+    pub worker: Option<WorkerId>,
+    pub lease: Option<LeaseId>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Availability {
+    Active,
+    /// It takes no new tests.
+    Draining,
+    /// It was silent for longer than a lease lasts.
+    Lost,
+    /// It has left.
+    Gone,
+}
+
+#[derive(Debug, Clone)]
+pub struct WorkerStatus {
+    pub worker: WorkerId,
+    pub name: Box<str>,
+    pub availability: Availability,
+    pub capability: Arc<Capability>,
+    pub running: u32,
+    /// Leases granted ahead, which wait for a running test to end.
+    pub ahead: u32,
+    pub last_seen: Timestamp,
+    pub registered_at: Timestamp,
+}
+
+/// The reasons why a test is in its phase.
+#[derive(Debug, Clone)]
+pub struct Explanation {
+    pub status: TestStatus,
+    /// Dependencies that have not ended.
+    pub blocked_by: Vec<TestId>,
+    /// Workers with their name, for a waiting test; `None` means that it matches but is busy.
+    pub workers: Vec<(WorkerId, Box<str>, Option<Lacks>)>,
+    /// Waiting tests of the same class that precede it: of higher priority, or earlier in the run.
+    pub before: u64,
+    /// Time at which a waiting test became ready.
+    pub since: Option<Timestamp>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Overview {
+    pub workers_active: u32,
+    pub workers_draining: u32,
+    pub workers_lost: u32,
+    pub runs_open: u32,
+    pub tests_blocked: u64,
+    pub tests_waiting: u64,
+    pub tests_leased: u64,
+    pub classes: u32,
+}
