@@ -23,6 +23,7 @@ pub mod sys;
 // floor 6: tools
 pub mod client;
 pub mod detect;
+pub mod junit;
 pub mod results;
 // floor 7: roles
 pub mod coordinator;

@@ -76,10 +76,10 @@ pub fn settings(
     capability: Capability,
     name: String,
     work_dir: PathBuf,
-) -> Result<worker::Settings, Failure> {
+) -> Result<worker::settings::Settings, Failure> {
     let environments = file.pick(machine.environments_dir.clone(), "environments_dir", path)?;
     let pass_env = file.pick(machine.pass_env.clone(), "pass_env", text)?;
-    Ok(worker::Settings {
+    Ok(worker::settings::Settings {
         name,
         capability,
         work_dir,

@@ -100,23 +100,23 @@ pub fn counts(counts: &RunCounts) -> String {
 }
 
 /// Tells of Python environments that are built.
-impl environments::Progress for Progress {
-    fn event(&self, event: environments::Event<'_>) {
+impl environments::BuildProgress for Progress {
+    fn event(&self, event: environments::BuildEvent<'_>) {
         match event {
-            environments::Event::Started { requirements, .. } => {
+            environments::BuildEvent::Started { requirements, .. } => {
                 self.note(&format!(
                     "building a Python environment with {} (once; it is kept)",
                     requirements.join(", ")
                 ));
             }
-            environments::Event::Line { line, .. } => {
+            environments::BuildEvent::Line { line, .. } => {
                 self.say(&format!("building a Python environment: {line}"));
             }
-            environments::Event::Notice { line, .. } => self.note(line),
-            environments::Event::Finished { error: None, .. } => {
+            environments::BuildEvent::Notice { line, .. } => self.note(line),
+            environments::BuildEvent::Finished { error: None, .. } => {
                 self.note("the Python environment is ready");
             }
-            environments::Event::Finished { error: Some(error), .. } => {
+            environments::BuildEvent::Finished { error: Some(error), .. } => {
                 self.note(&format!("the Python environment could not be built: {error}"));
             }
         }

@@ -190,7 +190,7 @@ struct Site {
     stop_coordinator: Trigger,
     stop_worker: Trigger,
     coordinator: Part<(), coordinator::CoordinatorError>,
-    worker: Part<worker::Summary, worker::WorkerError>,
+    worker: Part<worker::summary::Summary, worker::summary::WorkerError>,
     published: Option<Published>,
     _tasks: Tasks,
     /// Holds the token; gone with the site.
@@ -201,7 +201,7 @@ impl Site {
     async fn start(
         console: Console,
         data_dir: &Path,
-        settings: worker::Settings,
+        settings: worker::settings::Settings,
     ) -> Result<Self, Failure> {
         let failed = |what: &str| {
             let what = what.to_owned();

@@ -14,7 +14,7 @@ use crate::sys::memory;
 use crate::sys::shutdown::Shutdown;
 use crate::sys::spawn::Tasks;
 use crate::worker;
-use crate::worker::site::SiteError;
+use crate::worker::work_dir::WorkDirError;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -61,12 +61,12 @@ pub async fn run(console: Console, global: &Global, args: WorkerArgs) -> Result<
 /// Runs the worker. When some devices could not be looked for, it looks again now and then, and
 /// stops with what it found once that is more: a running worker cannot change what it offers.
 async fn live(
-    settings: &worker::Settings,
+    settings: &worker::settings::Settings,
     client: &Arc<Client>,
     signals: &Shutdown,
     capability: &Capability,
     look: &impl AsyncFn() -> Option<Capability>,
-) -> (Result<worker::Summary, worker::WorkerError>, Option<Capability>) {
+) -> (Result<worker::summary::Summary, worker::summary::WorkerError>, Option<Capability>) {
     let (trigger, shutdown) = Shutdown::manual();
     let mut asked = signals.clone();
     let stopping = shutdown.clone();
@@ -121,7 +121,7 @@ async fn look_until_better(
 }
 
 /// How the worker left.
-fn tell(console: Console, done: &worker::Summary) {
+fn tell(console: Console, done: &worker::summary::Summary) {
     let ended: Vec<_> =
         done.outcomes.iter().map(|(outcome, count)| format!("{count} {outcome}")).collect();
     let ended = if ended.is_empty() { "no tests".to_owned() } else { ended.join(", ") };
@@ -134,22 +134,22 @@ fn tell(console: Console, done: &worker::Summary) {
     }
 }
 
-pub fn refused(error: &worker::WorkerError) -> Failure {
+pub fn refused(error: &worker::summary::WorkerError) -> Failure {
     let failure = Failure::chain(error);
     match error {
-        worker::WorkerError::Unauthorized(_) => {
+        worker::summary::WorkerError::Unauthorized(_) => {
             Failure { code: exit::AUTHENTICATION, ..failure }.hint("check --token-file")
         }
-        worker::WorkerError::Misaddressed(_) => Failure { code: exit::USAGE, ..failure },
-        worker::WorkerError::NoCoordinator(_) => {
+        worker::summary::WorkerError::Misaddressed(_) => Failure { code: exit::USAGE, ..failure },
+        worker::summary::WorkerError::NoCoordinator(_) => {
             failure.hint("is the coordinator running at that address?")
         }
-        worker::WorkerError::Taken(_) => failure
+        worker::summary::WorkerError::IdentityTaken(_) => failure
             .hint("was the work directory copied? give this worker one of its own with --work-dir"),
-        worker::WorkerError::Site(SiteError::Busy { .. }) => {
+        worker::summary::WorkerError::WorkDir(WorkDirError::Busy { .. }) => {
             failure.hint("stop that worker, or give another --work-dir")
         }
-        worker::WorkerError::Site(SiteError::Unusable { .. }) => {
+        worker::summary::WorkerError::WorkDir(WorkDirError::Unusable { .. }) => {
             failure.hint("give a --work-dir that this user may write to")
         }
         _ => failure,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-SCRIPT = Path(__file__).parents[2] / "src/worker/probe_environment.py"
+SCRIPT = Path(__file__).parents[2] / "src/worker/environments/probe_environment.py"
 
 
 @pytest.fixture

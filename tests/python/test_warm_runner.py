@@ -19,7 +19,7 @@ import time
 
 import pytest
 
-RUNNER = pathlib.Path(__file__).parents[2] / "src" / "worker" / "warm_runner.py"
+RUNNER = pathlib.Path(__file__).parents[2] / "src" / "worker" / "warm" / "warm_runner.py"
 ANSWER_SECONDS = 60
 
 pytestmark = pytest.mark.skipif(

@@ -2,8 +2,8 @@
 
 use super::ask::read_capped;
 use crate::cli::failure::Failure;
+use crate::junit;
 use crate::plan::pytest::Item;
-use crate::worker::junit;
 use std::collections::HashMap;
 use std::path::Path;
 

@@ -2,13 +2,13 @@
 
 use super::tool::Tool;
 use super::{
-    BUILD_LIMIT, COMPLETE, EnvironmentError, Environments, Event, PROBE, Prepared, Quiet, bin,
-    distribution, distributions, interpreter,
+    BUILD_LIMIT, BuildEvent, COMPLETE, EnvironmentError, Environments, NoProgress, PROBE,
+    PythonEnvironment, bin, distribution, distributions, interpreter,
 };
 use crate::domain::launch::Packages;
 use crate::sys::fs::write_whole;
-use crate::worker::surroundings::Variables;
-use crate::worker::surroundings::set;
+use crate::worker::variables::Variables;
+use crate::worker::variables::set;
 use serde_json::{Map, Value, json};
 use std::ffi::OsString;
 use std::fs::File;
@@ -29,8 +29,8 @@ impl Environments {
         id: &str,
         packages: &Packages,
         files: &Path,
-    ) -> Result<Prepared, EnvironmentError> {
-        let directory = self.recipe.directory.join(id);
+    ) -> Result<PythonEnvironment, EnvironmentError> {
+        let directory = self.settings.directory.join(id);
         if let Some(prepared) = completed(&directory) {
             return Ok(prepared);
         }
@@ -40,16 +40,16 @@ impl Environments {
             return Ok(prepared);
         }
         let requirements = &packages.requirements;
-        self.progress.event(Event::Started { environment: id, requirements });
+        self.progress.event(BuildEvent::Started { environment: id, requirements });
         let built = self.build(id, &directory, packages, files).await;
         let error = built.as_ref().err().map(EnvironmentError::to_string);
-        self.progress.event(Event::Finished { environment: id, error: error.as_deref() });
+        self.progress.event(BuildEvent::Finished { environment: id, error: error.as_deref() });
         built
     }
 
     /// Waits until no other process works on it.
     async fn lock(&self, name: &str) -> Result<File, EnvironmentError> {
-        let directory = self.recipe.directory.clone();
+        let directory = self.settings.directory.clone();
         std::fs::create_dir_all(&directory).map_err(|error| {
             let place = directory.display();
             failed(
@@ -76,12 +76,12 @@ impl Environments {
         directory: &Path,
         packages: &Packages,
         files: &Path,
-    ) -> Result<Prepared, EnvironmentError> {
+    ) -> Result<PythonEnvironment, EnvironmentError> {
         if directory.exists() {
             std::fs::remove_dir_all(directory)
                 .map_err(|error| failed("clear an incomplete environment", &error))?;
         }
-        let place = self.recipe.directory.join(format!("{id}.wheels"));
+        let place = self.settings.directory.join(format!("{id}.wheels"));
         let wanted = wanted(packages, files, &place)
             .map_err(|error| failed("place the wheels of the environment", &error))?;
         let built = match self.uv(id).await {
@@ -99,7 +99,7 @@ impl Environments {
         let text = serde_json::to_vec_pretty(&record).unwrap_or_default();
         write_whole(&directory.join(COMPLETE), &text)
             .map_err(|error| failed("mark the environment as complete", &error))?;
-        Ok(Prepared { python, bin: Some(bin(directory)), record })
+        Ok(PythonEnvironment { python, bin: Some(bin(directory)), record })
     }
 
     /// Found in `PATH`, or in dtf's own tool directory, or installed there.
@@ -107,13 +107,13 @@ impl Environments {
         if let Some(uv) = self.find("uv") {
             return Ok(uv);
         }
-        let tools = self.recipe.directory.join("tool");
+        let tools = self.settings.directory.join("tool");
         let uv = bin(&tools).join(if cfg!(windows) { "uv.exe" } else { "uv" });
         let _lock = self.lock("tool").await?;
         if uv.exists() {
             return Ok(uv);
         }
-        if self.recipe.offline {
+        if self.settings.offline {
             let reason = "uv is not installed, and the worker is offline".to_owned();
             return Err(EnvironmentError::Failed { what: "get uv".to_owned(), reason });
         }
@@ -133,7 +133,7 @@ impl Environments {
         wanted: &[OsString],
     ) -> Result<(), EnvironmentError> {
         let mut venv: Vec<OsString> = vec!["venv".into(), "--no-project".into()];
-        match (&self.recipe.python, &packages.python) {
+        match (&self.settings.python, &packages.python) {
             (Some(python), _) => venv.extend(["--python".into(), python.into()]),
             (None, Some(wanted)) => venv.extend(["--python".into(), wanted.into()]),
             // The interpreter that `environment: system` would use.
@@ -153,19 +153,19 @@ impl Environments {
             args.extend(wanted.iter().cloned());
             self.uv_args(args)
         };
-        let backend = Some(self.recipe.torch_backend.as_str());
+        let backend = Some(self.settings.torch_backend.as_str());
         let first = self.tool(INSTALL, uv.into(), install(backend), BUILD_LIMIT, id).await;
         if let Err(error) = first {
             tracing::info!(%error, "trying the default index");
-            let line = fallback(&self.recipe.torch_backend, &packages.requirements, &error);
-            self.progress.event(Event::Notice { environment: id, line: &line });
+            let line = fallback(&self.settings.torch_backend, &packages.requirements, &error);
+            self.progress.event(BuildEvent::Notice { environment: id, line: &line });
             self.tool(INSTALL, uv.into(), install(None), BUILD_LIMIT, id).await?;
         }
         Ok(())
     }
 
     fn uv_args(&self, mut args: Vec<OsString>) -> Vec<OsString> {
-        if self.recipe.offline {
+        if self.settings.offline {
             args.insert(0, "--offline".into());
         }
         args
@@ -183,7 +183,7 @@ impl Environments {
             return Ok(());
         }
         let mut install: Vec<OsString> = ["-m", "pip", "install"].map(OsString::from).into();
-        if self.recipe.offline {
+        if self.settings.offline {
             install.push("--no-index".into());
         }
         install.push("--".into());
@@ -203,7 +203,7 @@ impl Environments {
         let args = vec!["-I".into(), "-c".into(), PROBE.into(), question.into()];
         let what = "read the versions of the environment";
         let program = python.into();
-        let printed = self.command(what, program, args, PROBE_LIMIT).run("", &Quiet).await?;
+        let printed = self.command(what, program, args, PROBE_LIMIT).run("", &NoProgress).await?;
         // Wrappers of the interpreter may print something before.
         let lines = printed.split(|byte| *byte == b'\n').rev();
         let mut records = lines.filter_map(|line| serde_json::from_slice(line).ok());
@@ -235,9 +235,9 @@ impl Environments {
             what,
             program,
             args,
-            cwd: &self.recipe.cwd,
+            cwd: &self.settings.cwd,
             env: self.build_variables(),
-            marker: &self.recipe.marker,
+            marker: &self.settings.marker,
             limit,
         }
     }
@@ -268,12 +268,12 @@ fn wanted(packages: &Packages, files: &Path, place: &Path) -> io::Result<Vec<OsS
     Ok(wanted)
 }
 
-fn completed(directory: &Path) -> Option<Prepared> {
+fn completed(directory: &Path) -> Option<PythonEnvironment> {
     let text = std::fs::read(directory.join(COMPLETE)).ok()?;
     let record = serde_json::from_slice(&text).ok()?;
     let python = interpreter(directory);
     // The interpreter that it was made from may have been removed.
-    python.exists().then(|| Prepared { python, bin: Some(bin(directory)), record })
+    python.exists().then(|| PythonEnvironment { python, bin: Some(bin(directory)), record })
 }
 
 /// Says that the wanted build of torch is not to be had, why, and what is installed instead.

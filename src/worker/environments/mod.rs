@@ -8,7 +8,7 @@
 use crate::domain::digest::sha256_hex;
 use crate::domain::launch::{Environment, Packages, wheel_contents};
 use crate::sys::process::lookup;
-use crate::worker::surroundings::Inherited;
+use crate::worker::variables::InheritedVariables;
 use crate::worker::warm;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -27,11 +27,11 @@ pub const BUILD_LIMIT: Duration = Duration::from_secs(3600);
 pub const RETRY_AFTER: Duration = Duration::from_secs(60);
 /// Written last into an environment; holds its record.
 const COMPLETE: &str = "dtf-complete.json";
-const PROBE: &str = include_str!("../probe_environment.py");
+const PROBE: &str = include_str!("probe_environment.py");
 
 /// What goes on while an environment is built, for people who wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Event<'a> {
+pub enum BuildEvent<'a> {
     Started {
         environment: &'a str,
         requirements: &'a [String],
@@ -53,16 +53,16 @@ pub enum Event<'a> {
 }
 
 /// Hears about builds; called from the tasks that build, so it must be quick.
-pub trait Progress: Send + Sync {
-    fn event(&self, event: Event<'_>);
+pub trait BuildProgress: Send + Sync {
+    fn event(&self, event: BuildEvent<'_>);
 }
 
 /// Tells nobody.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Quiet;
+pub struct NoProgress;
 
-impl Progress for Quiet {
-    fn event(&self, _event: Event<'_>) {}
+impl BuildProgress for NoProgress {
+    fn event(&self, _event: BuildEvent<'_>) {}
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -82,7 +82,7 @@ pub enum EnvironmentError {
 
 /// An environment that is ready.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Prepared {
+pub struct PythonEnvironment {
     pub python: PathBuf,
     /// Comes first in `PATH`: where the environment keeps its programs.
     pub bin: Option<PathBuf>,
@@ -90,7 +90,7 @@ pub struct Prepared {
     pub record: Map<String, Value>,
 }
 
-impl Prepared {
+impl PythonEnvironment {
     #[must_use]
     pub fn is_virtual(&self) -> bool {
         self.record.get("virtual_environment") == Some(&Value::Bool(true))
@@ -105,7 +105,7 @@ impl Prepared {
 
 /// How environments are built here.
 #[derive(Debug, Clone)]
-pub struct Recipe {
+pub struct BuildSettings {
     /// Made when the first environment is built.
     pub directory: PathBuf,
     /// Where tools are started; it exists.
@@ -123,25 +123,29 @@ pub struct Recipe {
 }
 
 pub struct Environments {
-    recipe: Recipe,
-    inherited: Inherited,
-    progress: Arc<dyn Progress>,
-    places: Mutex<BTreeMap<String, Arc<Mutex<Place>>>>,
-    system: Mutex<Option<Arc<Prepared>>>,
+    settings: BuildSettings,
+    inherited: InheritedVariables,
+    progress: Arc<dyn BuildProgress>,
+    places: Mutex<BTreeMap<String, Arc<Mutex<EnvironmentState>>>>,
+    system: Mutex<Option<Arc<PythonEnvironment>>>,
 }
 
 /// What is known of one environment.
 #[derive(Default)]
-struct Place {
-    ready: Option<Arc<Prepared>>,
+struct EnvironmentState {
+    ready: Option<Arc<PythonEnvironment>>,
     failed: Option<(Instant, EnvironmentError)>,
 }
 
 impl Environments {
     #[must_use]
-    pub fn new(recipe: Recipe, inherited: Inherited, progress: Arc<dyn Progress>) -> Self {
+    pub fn new(
+        settings: BuildSettings,
+        inherited: InheritedVariables,
+        progress: Arc<dyn BuildProgress>,
+    ) -> Self {
         let (places, system) = (Mutex::default(), Mutex::default());
-        Self { recipe, inherited, progress, places, system }
+        Self { settings, inherited, progress, places, system }
     }
 
     /// Finds or builds it. May be dropped: what is half built is built anew. `files` is the
@@ -153,14 +157,14 @@ impl Environments {
         &self,
         wanted: &Environment,
         files: &Path,
-    ) -> Result<Arc<Prepared>, EnvironmentError> {
+    ) -> Result<Arc<PythonEnvironment>, EnvironmentError> {
         match wanted {
             Environment::System => self.system().await,
             Environment::Packages(packages) => self.packages(packages, files).await,
         }
     }
 
-    async fn system(&self) -> Result<Arc<Prepared>, EnvironmentError> {
+    async fn system(&self) -> Result<Arc<PythonEnvironment>, EnvironmentError> {
         let mut system = self.system.lock().await;
         if let Some(prepared) = system.as_ref() {
             return Ok(prepared.clone());
@@ -168,14 +172,17 @@ impl Environments {
         let python = self.python()?;
         let names: Vec<String> = warm::preloadable().map(String::from).collect();
         let record = self.probe(&python, &names, None).await?;
-        let prepared = Arc::new(Prepared { python, bin: None, record });
+        let prepared = Arc::new(PythonEnvironment { python, bin: None, record });
         *system = Some(prepared.clone());
         Ok(prepared)
     }
 
     /// What vendors of accelerators ship with their images is often the only build of torch
     /// that works there.
-    async fn packages_of_system(&self, packages: &Packages) -> Result<Prepared, EnvironmentError> {
+    async fn packages_of_system(
+        &self,
+        packages: &Packages,
+    ) -> Result<PythonEnvironment, EnvironmentError> {
         let python = self.python()?;
         let held = packages.wheels.iter().filter_map(|file| wheel_contents(&file.path));
         let held = held.map(|(name, version)| format!("{name}=={version}"));
@@ -190,14 +197,14 @@ impl Environments {
         }
         let executable = record.get("executable").and_then(Value::as_str).map(Path::new);
         let bin = executable.and_then(Path::parent).map(Path::to_owned);
-        Ok(Prepared { python, bin, record })
+        Ok(PythonEnvironment { python, bin, record })
     }
 
     async fn packages(
         &self,
         packages: &Packages,
         files: &Path,
-    ) -> Result<Arc<Prepared>, EnvironmentError> {
+    ) -> Result<Arc<PythonEnvironment>, EnvironmentError> {
         if let Some(option) = packages.requirements.iter().find(|r| r.trim().starts_with('-')) {
             return Err(EnvironmentError::Option(option.chars().take(80).collect()));
         }
@@ -214,7 +221,7 @@ impl Environments {
             tracing::debug!(%id, since = ?at.elapsed(), "the build has just failed");
             return Err(error.clone());
         }
-        let prepared = if self.recipe.system_packages {
+        let prepared = if self.settings.system_packages {
             self.packages_of_system(packages).await
         } else {
             self.find_or_build(&id, packages, files).await
@@ -222,11 +229,12 @@ impl Environments {
         match prepared {
             Ok(prepared) => {
                 let prepared = Arc::new(prepared);
-                *place = Place { ready: Some(prepared.clone()), failed: None };
+                *place = EnvironmentState { ready: Some(prepared.clone()), failed: None };
                 Ok(prepared)
             }
             Err(error) => {
-                *place = Place { ready: None, failed: Some((Instant::now(), error.clone())) };
+                *place =
+                    EnvironmentState { ready: None, failed: Some((Instant::now(), error.clone())) };
                 Err(error)
             }
         }
@@ -236,8 +244,8 @@ impl Environments {
         let mut requirements: Vec<&str> = packages.requirements.iter().map(|r| r.trim()).collect();
         requirements.sort_unstable();
         requirements.dedup();
-        let interpreter = self.recipe.python.as_deref().map(Path::to_string_lossy);
-        let all = (requirements, &packages.python, &self.recipe.torch_backend, interpreter);
+        let interpreter = self.settings.python.as_deref().map(Path::to_string_lossy);
+        let all = (requirements, &packages.python, &self.settings.torch_backend, interpreter);
         let mut text = serde_json::to_string(&all).unwrap_or_default();
         let mut wheels: Vec<&str> = packages.wheels.iter().map(|file| &*file.sha256).collect();
         wheels.sort_unstable();
@@ -247,7 +255,7 @@ impl Environments {
     }
 
     fn python(&self) -> Result<PathBuf, EnvironmentError> {
-        if let Some(python) = &self.recipe.python {
+        if let Some(python) = &self.settings.python {
             return Ok(python.clone());
         }
         self.search_path().and_then(|path| lookup::python(&path)).ok_or(EnvironmentError::NoPython)

@@ -9,20 +9,20 @@ const NO_FILES: &str = "/nowhere";
 #[derive(Default)]
 struct Heard(StdMutex<Vec<String>>);
 
-impl Progress for Heard {
-    fn event(&self, event: Event<'_>) {
+impl BuildProgress for Heard {
+    fn event(&self, event: BuildEvent<'_>) {
         let word = match event {
-            Event::Started { .. } => "started".to_owned(),
-            Event::Line { .. } => return,
-            Event::Notice { line, .. } => line.to_owned(),
-            Event::Finished { error, .. } => format!("finished {}", error.is_none()),
+            BuildEvent::Started { .. } => "started".to_owned(),
+            BuildEvent::Line { .. } => return,
+            BuildEvent::Notice { line, .. } => line.to_owned(),
+            BuildEvent::Finished { error, .. } => format!("finished {}", error.is_none()),
         };
         self.0.lock().expect("a lock").push(word);
     }
 }
 
-fn recipe(directory: &Path) -> Recipe {
-    Recipe {
+fn settings(directory: &Path) -> BuildSettings {
+    BuildSettings {
         directory: directory.join("made/when/needed"),
         cwd: directory.to_owned(),
         python: None,
@@ -34,7 +34,7 @@ fn recipe(directory: &Path) -> Recipe {
 }
 
 fn environments(directory: &Path, heard: Arc<Heard>) -> Environments {
-    Environments::new(recipe(directory), Inherited::from_process(&[]), heard)
+    Environments::new(settings(directory), InheritedVariables::from_process(&[]), heard)
 }
 
 /// Finds only the programs in `programs`, and names an interpreter.
@@ -42,9 +42,14 @@ fn isolated(directory: &Path, programs: &Path, offline: bool) -> Environments {
     let mut python = std::process::Command::new("python3");
     let real = python.args(["-c", "import sys; print(sys.executable)"]).output().expect("python3");
     let real = String::from_utf8(real.stdout).expect("a path");
-    let recipe = Recipe { python: Some(real.trim().into()), offline, ..recipe(directory) };
+    let settings =
+        BuildSettings { python: Some(real.trim().into()), offline, ..settings(directory) };
     let path = [("PATH".into(), programs.as_os_str().to_owned())];
-    Environments::new(recipe, Inherited::from(path.into_iter(), &[]), Arc::new(Quiet))
+    Environments::new(
+        settings,
+        InheritedVariables::from(path.into_iter(), &[]),
+        Arc::new(NoProgress),
+    )
 }
 
 fn packages(requirements: &[&str]) -> Environment {
@@ -187,8 +192,9 @@ fn requirements_name_their_distribution() {
 async fn packages_of_the_system_are_used_or_named_and_nothing_is_built() {
     let dir = tempfile::tempdir().expect("a directory");
     let heard = Arc::new(Heard::default());
-    let recipe = Recipe { system_packages: true, ..recipe(dir.path()) };
-    let environments = Environments::new(recipe, Inherited::from_process(&[]), heard.clone());
+    let settings = BuildSettings { system_packages: true, ..settings(dir.path()) };
+    let environments =
+        Environments::new(settings, InheritedVariables::from_process(&[]), heard.clone());
     let prepared = environments
         .prepare(&packages(&[]), NO_FILES.as_ref())
         .await

@@ -1,10 +1,10 @@
 //! Runs one tool of a build: its output as lines to whoever listens, its last lines into
 //! the error, its whole tree gone when the build is given up.
 
-use super::{EnvironmentError, Event, Progress};
+use super::{BuildEvent, BuildProgress, EnvironmentError};
 use crate::sys::process::{MARKER, Output, Start, Tree};
-use crate::worker::surroundings::Variables;
-use crate::worker::surroundings::set;
+use crate::worker::variables::Variables;
+use crate::worker::variables::set;
 use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::path::Path;
@@ -43,7 +43,7 @@ impl Tool<'_> {
     pub async fn run(
         mut self,
         environment: &str,
-        progress: &dyn Progress,
+        progress: &dyn BuildProgress,
     ) -> Result<Vec<u8>, EnvironmentError> {
         let failed = |reason: String| {
             let what = self.what.to_owned();
@@ -85,7 +85,7 @@ impl Tool<'_> {
 async fn read(
     mut output: Output,
     environment: &str,
-    progress: &dyn Progress,
+    progress: &dyn BuildProgress,
     last: &mut VecDeque<String>,
 ) -> Vec<u8> {
     let (mut all, mut open, mut buffer) = (Vec::new(), Vec::new(), vec![0; 8192]);
@@ -96,7 +96,7 @@ async fn read(
         if text.is_empty() {
             return;
         }
-        progress.event(Event::Line { environment, line: &text });
+        progress.event(BuildEvent::Line { environment, line: &text });
         if last.len() >= QUOTED_LINES {
             last.pop_front();
         }

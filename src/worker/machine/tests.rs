@@ -12,8 +12,8 @@ fn lease(epoch: u64) -> LeaseId {
     LeaseId { attempt: test.attempt(1), epoch: Epoch(epoch) }
 }
 
-fn granted(epoch: u64, seat: u64) -> Granted<u64> {
-    Granted { lease: lease(epoch), seat: Epoch(seat), job: epoch }
+fn granted(epoch: u64, seat: u64) -> GrantedLease<u64> {
+    GrantedLease { lease: lease(epoch), seat: Epoch(seat), job: epoch }
 }
 
 fn delivery(received: u64, leases: &[(u64, u64)]) -> Delivery<u64> {
@@ -58,7 +58,7 @@ fn send(machine: &mut Sut) -> (Vec<u64>, Vec<u64>) {
 
 #[test]
 fn a_seat_runs_one_after_the_other_in_order() {
-    let mut machine = Sut::new(Stay::default(), Vec::new());
+    let mut machine = Sut::new(LeavePolicy::default(), Vec::new());
     let actions = claim(&mut machine, delivery(5, &[(1, 1), (3, 1), (2, 1), (4, 4)]));
     assert_eq!(starts(&actions), [1, 4]);
     assert_eq!(starts(&end(&mut machine, 1)), [2]);
@@ -70,7 +70,7 @@ fn a_seat_runs_one_after_the_other_in_order() {
 
 #[test]
 fn a_repeated_delivery_changes_nothing_even_after_the_end() {
-    let mut machine = Sut::new(Stay::default(), Vec::new());
+    let mut machine = Sut::new(LeavePolicy::default(), Vec::new());
     claim(&mut machine, delivery(1, &[(1, 1)]));
     assert!(claim(&mut machine, delivery(1, &[(1, 1)])).is_empty());
     end(&mut machine, 1);
@@ -83,7 +83,7 @@ fn a_repeated_delivery_changes_nothing_even_after_the_end() {
 
 #[test]
 fn a_vacated_seat_goes_on_before_the_result_is_made_up() {
-    let mut machine = Sut::new(Stay::default(), Vec::new());
+    let mut machine = Sut::new(LeavePolicy::default(), Vec::new());
     claim(&mut machine, delivery(2, &[(1, 1), (2, 1)]));
     let mut actions = Vec::new();
     machine.vacated(lease(1), &mut actions);
@@ -99,7 +99,7 @@ fn a_vacated_seat_goes_on_before_the_result_is_made_up() {
 
 #[test]
 fn recall_returns_what_waits_and_leaves_what_runs() {
-    let mut machine = Sut::new(Stay::default(), Vec::new());
+    let mut machine = Sut::new(LeavePolicy::default(), Vec::new());
     claim(&mut machine, delivery(2, &[(1, 1), (2, 1)]));
     let recall = vec![lease(1), lease(2), lease(9)];
     claim(&mut machine, Delivery { recall, ..delivery(4, &[]) });
@@ -109,7 +109,7 @@ fn recall_returns_what_waits_and_leaves_what_runs() {
 
 #[test]
 fn a_stop_cancels_what_waits_and_kills_what_runs() {
-    let mut machine = Sut::new(Stay::default(), Vec::new());
+    let mut machine = Sut::new(LeavePolicy::default(), Vec::new());
     let stop = vec![lease(2), lease(3)];
     let actions =
         claim(&mut machine, Delivery { stop, ..delivery(3, &[(1, 1), (2, 1), (3, 3), (4, 3)]) });
@@ -124,7 +124,7 @@ fn a_stop_cancels_what_waits_and_kills_what_runs() {
 
 #[test]
 fn stale_leases_are_stopped_and_what_has_ended_is_told_all_the_same() {
-    let mut machine = Sut::new(Stay::default(), vec![(lease(1), 1)]);
+    let mut machine = Sut::new(LeavePolicy::default(), vec![(lease(1), 1)]);
     claim(&mut machine, delivery(7, &[(2, 2), (3, 2), (4, 4), (5, 5), (6, 5)]));
     machine.batch(10, |_| true).expect("the spooled result");
     end(&mut machine, 4);
@@ -147,7 +147,7 @@ fn stale_leases_are_stopped_and_what_has_ended_is_told_all_the_same() {
 
 #[test]
 fn an_unacknowledged_batch_is_sent_again_as_it_was() {
-    let mut machine = Sut::new(Stay::default(), vec![(lease(1), 1)]);
+    let mut machine = Sut::new(LeavePolicy::default(), vec![(lease(1), 1)]);
     let first = machine.batch(10, |_| true).expect("a batch").clone();
     claim(&mut machine, delivery(4, &[(2, 2)]));
     end(&mut machine, 2);
@@ -160,7 +160,7 @@ fn an_unacknowledged_batch_is_sent_again_as_it_was() {
 #[test]
 fn a_batch_is_bounded_in_count_and_size_but_never_stuck() {
     let spooled = (1..=5).map(|epoch| (lease(epoch), epoch)).collect();
-    let mut machine = Sut::new(Stay::default(), spooled);
+    let mut machine = Sut::new(LeavePolicy::default(), spooled);
     let sizes = |machine: &mut Sut, most, room| {
         let mut left: u64 = room;
         let fits = |size: &u64| match left.checked_sub(*size) {
@@ -183,7 +183,7 @@ fn a_batch_is_bounded_in_count_and_size_but_never_stuck() {
 
 #[test]
 fn drain_returns_finishes_and_then_is_done() {
-    let mut machine = Sut::new(Stay::default(), Vec::new());
+    let mut machine = Sut::new(LeavePolicy::default(), Vec::new());
     claim(&mut machine, delivery(2, &[(1, 1), (2, 1)]));
     let actions = claim(&mut machine, Delivery { drain: true, ..delivery(4, &[(4, 4)]) });
     assert!(actions.is_empty());
@@ -197,7 +197,7 @@ fn drain_returns_finishes_and_then_is_done() {
 
 #[test]
 fn a_drain_can_be_taken_back_unless_the_worker_leaves_by_itself() {
-    let mut machine = Sut::new(Stay::default(), Vec::new());
+    let mut machine = Sut::new(LeavePolicy::default(), Vec::new());
     claim(&mut machine, delivery(1, &[(1, 1)]));
     claim(&mut machine, Delivery { drain: true, ..delivery(2, &[]) });
     assert!(machine.draining() && !machine.wants_to_leave());
@@ -214,7 +214,7 @@ fn a_drain_can_be_taken_back_unless_the_worker_leaves_by_itself() {
 
 #[test]
 fn shutdown_kills_and_leaves_the_lease_to_the_coordinator() {
-    let mut machine = Sut::new(Stay::default(), Vec::new());
+    let mut machine = Sut::new(LeavePolicy::default(), Vec::new());
     claim(&mut machine, delivery(2, &[(1, 1), (2, 1)]));
     let mut actions = Vec::new();
     machine.shutdown(&mut actions);
@@ -226,8 +226,8 @@ fn shutdown_kills_and_leaves_the_lease_to_the_coordinator() {
 
 #[test]
 fn idle_and_ephemeral_workers_leave() {
-    let stay = Stay { idle: Some(Millis(1000)), ephemeral: false };
-    let mut machine = Sut::new(stay, Vec::new());
+    let leave_policy = LeavePolicy { idle: Some(Millis(1000)), ephemeral: false };
+    let mut machine = Sut::new(leave_policy, Vec::new());
     machine.tick(Timestamp(0));
     machine.tick(Timestamp(999));
     assert!(!machine.done());
@@ -240,7 +240,7 @@ fn idle_and_ephemeral_workers_leave() {
     machine.tick(Timestamp(7000));
     assert!(machine.done());
 
-    let mut machine = Sut::new(Stay { idle: None, ephemeral: true }, Vec::new());
+    let mut machine = Sut::new(LeavePolicy { idle: None, ephemeral: true }, Vec::new());
     claim(&mut machine, delivery(0, &[]));
     assert!(!machine.done(), "it has not worked yet");
     claim(&mut machine, delivery(1, &[(1, 1)]));
@@ -254,7 +254,7 @@ fn idle_and_ephemeral_workers_leave() {
 
 #[test]
 fn leases_of_a_new_log_are_taken_though_their_numbers_are_lower() {
-    let mut machine = Sut::new(Stay::default(), vec![(lease(70), 70)]);
+    let mut machine = Sut::new(LeavePolicy::default(), vec![(lease(70), 70)]);
     machine.registered(Epoch(70));
     assert_eq!(machine.received(), Epoch(70), "the same log knows what it has said");
     machine.registered(Epoch(3));
@@ -412,7 +412,7 @@ fn step(machine: &mut Sut, watch: &mut Watch, input: Input) {
 proptest! {
     #[test]
     fn every_lease_ends_once_and_a_seat_runs_one(inputs in prop::collection::vec(input(), 0..120)) {
-        let mut machine = Sut::new(Stay::default(), Vec::new());
+        let mut machine = Sut::new(LeavePolicy::default(), Vec::new());
         let mut watch = Watch::default();
         let mut received = machine.received();
         for input in inputs {

@@ -104,7 +104,7 @@ async fn a_worker_that_is_displaced_again_and_again_stops_and_ends_its_tests() {
     bench.fake.with(|state| state.displaced = true);
     let ended = tokio::time::timeout(LIMIT, bench.work.join_next()).await.expect("in time");
     let error = ended.expect("a worker").expect("no panic").expect_err("it stops");
-    assert!(matches!(&error, WorkerError::Taken(why) if why == "displaced"), "{error}");
+    assert!(matches!(&error, WorkerError::IdentityTaken(why) if why == "displaced"), "{error}");
     assert_eq!(bench.fake.with(|state| state.registrations.len()), 3);
     eventually("the end of its test", || alive(&seconds).is_empty()).await;
 }

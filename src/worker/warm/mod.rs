@@ -8,7 +8,7 @@
 use crate::sys::process::Exit;
 use crate::sys::process::Label;
 use crate::sys::process::Usage;
-use crate::worker::surroundings::Variables;
+use crate::worker::variables::Variables;
 use std::path::PathBuf;
 
 #[cfg(target_os = "linux")]

@@ -4,8 +4,8 @@ use super::runner::{FORK_LIMIT, Runner, StartError};
 use super::{FORGIVEN, IDLE, Kind, MAX_FAILURES, MAX_RUNNERS, RunCold, WarmChild, WarmStart};
 use crate::sys::fs::write_whole;
 use crate::sys::process::Output;
-use crate::worker::surroundings::Variables;
-use crate::worker::surroundings::{set, threads_of};
+use crate::worker::variables::Variables;
+use crate::worker::variables::{set, threads_of};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 /// As many failures as no time forgives.
 const NEVER: u32 = u32::MAX;
-const PROGRAM: &str = include_str!("../warm_runner.py");
+const PROGRAM: &str = include_str!("warm_runner.py");
 
 pub struct WarmPool {
     script: PathBuf,

@@ -4,7 +4,7 @@ use super::{Kind, RunCold, WarmChild, WarmStart};
 use crate::sys::limits;
 use crate::sys::process::{Exit, Label, Output, Usage, resume_stopped, start_with};
 use crate::sys::spawn::Tasks;
-use crate::worker::surroundings::Variables;
+use crate::worker::variables::Variables;
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags};
 use serde::Deserialize;
 use std::collections::BTreeMap;

@@ -5,7 +5,7 @@ use dtf::domain::id::{LeaseId, WorkerId};
 use dtf::domain::outcome::Outcome;
 use dtf::domain::time::{Millis, Timestamp};
 use dtf::scheduler::Identity;
-use dtf::worker::machine::{Action, Delivery, Granted, Machine, Stay};
+use dtf::worker::machine::{Action, Delivery, GrantedLease, LeavePolicy, Machine};
 use rand::Rng;
 use rand::rngs::StdRng;
 use uuid::Uuid;
@@ -48,7 +48,7 @@ impl Agent {
             index,
             key: Uuid::from_u128(index as u128 + 1),
             incarnation: Uuid::from_u128(((index as u128) + 1) << 64),
-            machine: Machine::new(Stay::default(), vec![]),
+            machine: Machine::new(LeavePolicy::default(), vec![]),
             worker: None,
             alive: true,
             stopped: false,
@@ -84,7 +84,7 @@ impl Agent {
     pub fn start(&mut self) {
         self.alive = true;
         self.incarnation = Uuid::from_u128(self.incarnation.as_u128() + 1);
-        self.machine = Machine::new(Stay::default(), self.spool.clone());
+        self.machine = Machine::new(LeavePolicy::default(), self.spool.clone());
         self.taken_since = None;
         self.forget_registration();
     }
@@ -172,7 +172,7 @@ impl Agent {
                 self.claim = None;
                 let leases = delivery.leases.iter();
                 let leases =
-                    leases.map(|lent| Granted { lease: lent.lease, seat: lent.seat, job: () });
+                    leases.map(|lent| GrantedLease { lease: lent.lease, seat: lent.seat, job: () });
                 let delivery = Delivery {
                     received: delivery.received,
                     leases: leases.collect(),

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 const TRACEBACK: &str = "Traceback (most recent call last):";
 
 fn said(output: &str) -> Option<(String, Option<Class>)> {
-    last_words(output.as_bytes()).map(|words| (words.text, words.class))
+    diagnose(output.as_bytes()).map(|words| (words.text, words.class))
 }
 
 fn text(output: &str) -> String {
@@ -26,7 +26,7 @@ fn prefixed(prefix: &str, text: &str) -> String {
 fn the_last_line_speaks_where_nothing_was_raised() {
     assert_eq!(said("\n  \n"), None);
     assert_eq!(said("one\n two \n\n"), Some(("two".into(), None)));
-    assert_eq!(said(&"x".repeat(1000)).map(|(text, _)| text.len()), Some(QUOTE_CHARS));
+    assert_eq!(said(&"x".repeat(1000)).map(|(text, _)| text.len()), Some(MAX_QUOTE_CHARS));
     let told = "MemoryError: only spoken of\n";
     assert_eq!(said(told), Some((told.trim().into(), None)));
 }
@@ -240,8 +240,8 @@ fn errors_of_other_languages_come_before_their_frames() {
 proptest! {
     #[test]
     fn no_output_panics(output in "(Traceback \\(most recent call last\\):|  \\+ Exception Group |\\n|\\r|  \\||\\+-|E: x| |\u{1b}\\[|[0-9]|é){0,60}") {
-        if let Some(words) = last_words(output.as_bytes()) {
-            prop_assert!(words.text.chars().count() <= QUOTE_CHARS);
+        if let Some(words) = diagnose(output.as_bytes()) {
+            prop_assert!(words.text.chars().count() <= MAX_QUOTE_CHARS);
             prop_assert!(!words.text.chars().any(char::is_control));
         }
     }

@@ -76,12 +76,12 @@ pub type Variables = BTreeMap<OsString, OsString>;
 
 /// What passes from the worker's own environment, read once.
 #[derive(Debug, Clone, Default)]
-pub struct Inherited {
+pub struct InheritedVariables {
     tests: Variables,
     builds: Variables,
 }
 
-impl Inherited {
+impl InheritedVariables {
     /// `also` names further variables that pass, as the person who started the worker wishes.
     #[must_use]
     pub fn from_process(also: &[String]) -> Self {
@@ -258,7 +258,7 @@ mod tests {
             ("HF_TOKEN", "secret"),
         ];
         let all = all.into_iter().map(|(name, value)| (name.into(), value.into()));
-        let inherited = Inherited::from(all, &["MINE".to_owned()]);
+        let inherited = InheritedVariables::from(all, &["MINE".to_owned()]);
         let test = inherited.for_attempt(Path::new("/work/a"), 2);
         let shown = format!("{test:?}");
         assert!(!shown.contains("secret"), "{shown}");
@@ -275,7 +275,7 @@ mod tests {
         let of = |more: &[(&str, &str)]| {
             let all = [("HOME", "/home/x")].iter().chain(more);
             let all = all.map(|(name, value)| (OsString::from(name), OsString::from(value)));
-            let test = Inherited::from(all, &[]).for_attempt(Path::new("/work/a"), 1);
+            let test = InheritedVariables::from(all, &[]).for_attempt(Path::new("/work/a"), 1);
             move |name: &str| test.get(OsStr::new(name)).map(|v| v.display().to_string())
         };
         let usual = of(&[]);

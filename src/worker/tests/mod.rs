@@ -6,13 +6,19 @@ use crate::api::v1::logs::Appended;
 use crate::api::v1::test_views::{Artifact, AttemptDetail};
 use crate::api::v1::workers::{Heartbeat, HeartbeatAnswer, Register, Registered};
 use crate::domain::digest::sha256_hex;
+use crate::domain::accelerator::Backend;
+use crate::domain::capability::Capability;
+use crate::domain::id::WorkerId;
 use crate::domain::id::{AttemptId, Epoch, LeaseId, RunId, TestId};
-use crate::domain::outcome::Class;
+use crate::domain::outcome::{Class, Outcome};
+use crate::domain::time::Millis;
 use crate::sys::shutdown::Trigger;
-use crate::worker::environments::Quiet;
+use crate::worker::environments::NoProgress;
 use crate::worker::link::LinkError;
 use serde_json::json;
+use std::collections::BTreeMap;
 use std::sync::Mutex;
+use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
@@ -276,7 +282,7 @@ fn settings(directory: &std::path::Path) -> Settings {
         system_packages: false,
         torch_backend: None,
         pass_env: Vec::new(),
-        progress: Arc::new(Quiet),
+        progress: Arc::new(NoProgress),
     }
 }
 

@@ -11,11 +11,11 @@ use crate::domain::id::LeaseId;
 use crate::domain::time::Millis;
 use crate::sys::fs::open_plain;
 use crate::sys::process::{Exit, Output, Tree, Usage};
-use crate::worker::capture::Capture;
+use crate::worker::attempt::capture::Capture;
+use crate::worker::attempt::process::Process;
 use crate::worker::link::{Link, LinkError};
-use crate::worker::process::Process;
-use crate::worker::protocol::Transcript;
 use crate::worker::verdict::Stopped;
+use crate::worker::verdict::protocol::Transcript;
 use futures::future::BoxFuture;
 use std::io::Read;
 use std::path::PathBuf;
@@ -56,7 +56,7 @@ pub struct Limits {
 
 /// What was seen of the attempt.
 #[derive(Debug, Default)]
-pub struct Seen {
+pub struct Observation {
     pub exit: Exit,
     pub stopped: Option<Stopped>,
     pub capture: Capture,
@@ -81,7 +81,7 @@ pub struct Watch<L> {
 struct Progress<L> {
     link: Arc<L>,
     lease: LeaseId,
-    seen: Seen,
+    seen: Observation,
     tree: Tree,
     limits: Limits,
     protocol: PathBuf,
@@ -102,13 +102,13 @@ type Telling = BoxFuture<'static, Result<Appended, LinkError>>;
 
 impl<L: Link> Watch<L> {
     /// Runs until the process has ended and its output is closed, or given up.
-    pub async fn until_over(self) -> Seen {
+    pub async fn until_over(self) -> Observation {
         let Watch { mut process, mut output, tree, limits, mut stop, protocol, lease, link } = self;
         let now = Instant::now();
         let mut progress = Progress {
             link,
             lease,
-            seen: Seen::default(),
+            seen: Observation::default(),
             tree,
             limits,
             protocol,
@@ -308,7 +308,7 @@ impl<L: Link> Progress<L> {
         }
     }
 
-    fn finish(mut self) -> Seen {
+    fn finish(mut self) -> Observation {
         self.tree.sweep();
         self.read_protocol();
         self.seen.transcript.finish();

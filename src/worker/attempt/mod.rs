@@ -4,6 +4,11 @@
 //! directory holds nothing afterwards. An attempt that could not be prepared is an infrastructure
 //! error, never the test's.
 
+mod artifacts;
+pub mod capture;
+pub mod process;
+pub mod supervise;
+
 use crate::api::v1::leases::{LeaseView, MAX_DETAIL_BYTES, Report};
 use crate::api::v1::logs::MAX_INLINE_BYTES;
 use crate::api::v1::test_views::{AttemptDetail, LogRef};
@@ -15,21 +20,20 @@ use crate::domain::id::LeaseId;
 use crate::domain::launch::{Isolation, Launch, Program};
 use crate::domain::outcome::{Class, Outcome};
 use crate::domain::time::Millis;
+use crate::junit::{self, CaseReport, JunitError};
 use crate::sys::fs::{Stamp, write_whole};
 use crate::sys::process::{Label, Labels, MARKER, Output, Start, Tree, lookup};
-use crate::worker::artifacts;
-use crate::worker::directories::Directories;
-use crate::worker::environments::{Environments, Prepared};
+use crate::worker::attempt::process::Process;
+use crate::worker::attempt::supervise::{Limits, Observation, Stop, Watch};
+use crate::worker::environments::{Environments, PythonEnvironment};
 use crate::worker::files;
-use crate::worker::junit::{self, CaseReport, JunitError};
-use crate::worker::last_words::{LOOK_BYTES, last_words};
 use crate::worker::link::Link;
-use crate::worker::process::Process;
-use crate::worker::site::Site;
-use crate::worker::supervise::{Limits, Seen, Stop, Watch};
-use crate::worker::surroundings::{Inherited, Variables, pin, set};
+use crate::worker::variables::{InheritedVariables, Variables, pin, set};
+use crate::worker::verdict::diagnosis::{MAX_INSPECTED_BYTES, diagnose};
 use crate::worker::verdict::{Evidence, Verdict, for_want_of_memory, judge, kernel_kills, killed};
 use crate::worker::warm::{Kind, WarmPool, WarmStart};
+use crate::worker::work_dir::WorkDir;
+use crate::worker::work_dir::directories::Directories;
 use serde_json::value::RawValue;
 use std::ffi::OsStr;
 use std::ffi::OsString;
@@ -43,20 +47,20 @@ use tokio::time::Instant;
 const RESULT_FILE: &str = ".dtf-result.jsonl";
 
 /// What all attempts of a worker share.
-pub struct Workshop<L> {
-    pub site: Site,
+pub struct AttemptContext<L> {
+    pub work_dir: WorkDir,
     pub directories: Directories,
     pub labels: Labels,
     pub link: Arc<L>,
     pub capability: Arc<Capability>,
-    pub inherited: Inherited,
+    pub inherited: InheritedVariables,
     pub environments: Environments,
     pub warm: WarmPool,
 }
 
 /// A result, as it is spooled and sent.
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
-pub struct Finished {
+pub struct AttemptResult {
     pub report: Report,
     /// SHA-256 of the output and of files, in the spool, to be sent before the report.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -66,7 +70,7 @@ pub struct Finished {
 /// In the place of details that the coordinator will not have.
 const REFUSED_DETAIL: &str = r#"{"message":"the coordinator refused the details of this result"}"#;
 
-impl Finished {
+impl AttemptResult {
     /// Gives up the details, so that the outcome at least is told.
     pub fn give_up_detail(&mut self) {
         self.report.detail = RawValue::from_string(REFUSED_DETAIL.to_owned()).ok();
@@ -110,7 +114,7 @@ struct Plan<'a> {
 
 /// An attempt of which nothing runs any more. Its result is still to be made up, which
 /// may wait until the seat's next attempt has started.
-pub struct Over {
+pub struct EndedAttempt {
     view: Box<LeaseView>,
     /// None: it did not come to that.
     directory: Option<PathBuf>,
@@ -122,12 +126,12 @@ pub struct Over {
 /// A program that has ended.
 struct Ended {
     launch: Launch,
-    seen: Seen,
+    seen: Observation,
     /// What was in the place of the JUnit file when it started.
     shipped: Option<Stamp>,
 }
 
-impl Over {
+impl EndedAttempt {
     #[must_use]
     pub fn lease(&self) -> LeaseId {
         self.view.lease
@@ -140,9 +144,13 @@ impl Over {
     }
 }
 
-impl<L: Link> Workshop<L> {
+impl<L: Link> AttemptContext<L> {
     /// Starts an attempt and watches it until nothing of it runs.
-    pub async fn carry_out(&self, view: Box<LeaseView>, mut stop: watch::Receiver<Stop>) -> Over {
+    pub async fn carry_out(
+        &self,
+        view: Box<LeaseView>,
+        mut stop: watch::Receiver<Stop>,
+    ) -> EndedAttempt {
         let mut detail = self.place(&view);
         let mut duration = Millis(0);
         let (directory, end) = match self.plan(&view) {
@@ -154,14 +162,14 @@ impl<L: Link> Workshop<L> {
             }
             Err(verdict) => (None, Err(verdict)),
         };
-        Over { view, directory, detail, end, duration }
+        EndedAttempt { view, directory, detail, end, duration }
     }
 
     /// Makes up the result of an attempt and clears its directory; none when that panics.
     /// What reads files of any size does so beside the worker's one thread.
-    pub async fn settle(self: &Arc<Self>, over: Box<Over>) -> Option<Finished> {
-        let (workshop, has_files) = (Arc::clone(self), over.has_files());
-        let settle = move || workshop.settled(*over);
+    pub async fn settle(self: &Arc<Self>, over: Box<EndedAttempt>) -> Option<AttemptResult> {
+        let (context, has_files) = (Arc::clone(self), over.has_files());
+        let settle = move || context.settled(*over);
         if has_files {
             tokio::task::spawn_blocking(settle).await.ok()
         } else {
@@ -169,8 +177,8 @@ impl<L: Link> Workshop<L> {
         }
     }
 
-    fn settled(&self, over: Over) -> Finished {
-        let Over { view, directory, mut detail, end, duration } = over;
+    fn settled(&self, over: EndedAttempt) -> AttemptResult {
+        let EndedAttempt { view, directory, mut detail, end, duration } = over;
         let mut blobs = Vec::new();
         let verdict = match end {
             Ok(Ended { launch, seen, shipped }) => {
@@ -195,7 +203,7 @@ impl<L: Link> Workshop<L> {
             duration_ms: duration,
             detail: Some(encode(detail)),
         };
-        Finished { report, blobs }
+        AttemptResult { report, blobs }
     }
 
     /// Where it runs. How much memory there is says later what was too little.
@@ -237,7 +245,7 @@ impl<L: Link> Workshop<L> {
             Verdict::set_up(format!("cannot make the attempt's directory: {error}"))
         })?;
         let lease = view.lease;
-        let marker = format!("{}{}/{}/", self.site.marker(), lease.attempt, lease.epoch);
+        let marker = format!("{}{}/{}/", self.work_dir.marker(), lease.attempt, lease.epoch);
         let label = self.labels.next();
         Ok(Plan { view, launch, directory, marker, label })
     }
@@ -248,7 +256,7 @@ impl<L: Link> Workshop<L> {
         stop: &mut watch::Receiver<Stop>,
         detail: &mut AttemptDetail,
         duration: &mut Millis,
-    ) -> Result<(Seen, Option<Stamp>), Verdict> {
+    ) -> Result<(Observation, Option<Stamp>), Verdict> {
         let begun = Instant::now();
         let started = tokio::select! {
             biased;
@@ -282,7 +290,7 @@ impl<L: Link> Workshop<L> {
         plan: &Plan<'_>,
         detail: &mut AttemptDetail,
     ) -> Result<(Running, Option<Stamp>), Verdict> {
-        let cache = self.site.files();
+        let cache = self.work_dir.files();
         let Launch { files, directories, .. } = &plan.launch;
         files::place(files, directories, &cache, &plan.directory, self.link.as_ref())
             .await
@@ -317,7 +325,7 @@ impl<L: Link> Workshop<L> {
         &self,
         plan: &Plan<'_>,
         script: &str,
-        prepared: &Prepared,
+        prepared: &PythonEnvironment,
         env: Variables,
     ) -> Result<Running, Verdict> {
         let mut refused = None;
@@ -332,11 +340,14 @@ impl<L: Link> Workshop<L> {
     }
 
     /// A plain command in the system's environment needs no Python.
-    async fn environment(&self, launch: &Launch) -> Result<Option<Arc<Prepared>>, Verdict> {
+    async fn environment(
+        &self,
+        launch: &Launch,
+    ) -> Result<Option<Arc<PythonEnvironment>>, Verdict> {
         if matches!(launch.run, Program::Command(_)) && launch.environment.is_system() {
             return Ok(None);
         }
-        let cache = self.site.files();
+        let cache = self.work_dir.files();
         files::keep(launch.environment.wheels(), &cache, self.link.as_ref())
             .await
             .map_err(|error| Verdict::set_up(error.to_string()))?;
@@ -344,7 +355,7 @@ impl<L: Link> Workshop<L> {
         prepared.map(Some).map_err(|error| Verdict::set_up(error.to_string()))
     }
 
-    fn variables(&self, plan: &Plan<'_>, prepared: Option<&Prepared>) -> Variables {
+    fn variables(&self, plan: &Plan<'_>, prepared: Option<&PythonEnvironment>) -> Variables {
         let mut env = self.inherited.for_attempt(&plan.directory, threads(plan.view));
         if let Some(bin) = prepared.and_then(|prepared| prepared.bin.as_ref()) {
             let before = env.get(OsStr::new("PATH")).cloned().unwrap_or_default();
@@ -352,7 +363,7 @@ impl<L: Link> Workshop<L> {
             if let Ok(path) = std::env::join_paths(paths) {
                 env.insert("PATH".into(), path);
             }
-            let inside = prepared.is_some_and(Prepared::is_virtual);
+            let inside = prepared.is_some_and(PythonEnvironment::is_virtual);
             if let Some(root) = bin.parent().filter(|_| inside) {
                 set(&mut env, "VIRTUAL_ENV", root);
             }
@@ -375,7 +386,7 @@ impl<L: Link> Workshop<L> {
         &self,
         plan: &Plan<'_>,
         script: &str,
-        prepared: &Prepared,
+        prepared: &PythonEnvironment,
         env: &Variables,
     ) -> Result<Running, String> {
         let threads = threads(plan.view);
@@ -395,7 +406,12 @@ impl<L: Link> Workshop<L> {
         Ok(Running { process, output, tree, isolation: "warm", warm_refused: None })
     }
 
-    async fn watch(&self, plan: &Plan<'_>, running: Running, stop: watch::Receiver<Stop>) -> Seen {
+    async fn watch(
+        &self,
+        plan: &Plan<'_>,
+        running: Running,
+        stop: watch::Receiver<Stop>,
+    ) -> Observation {
         let launch = &plan.launch;
         let watch = Watch {
             process: running.process,
@@ -417,15 +433,15 @@ impl<L: Link> Workshop<L> {
     fn conclude(
         &self,
         launch: &Launch,
-        seen: Seen,
+        seen: Observation,
         junit: Option<Result<CaseReport, JunitError>>,
         detail: &mut AttemptDetail,
         blobs: &mut Vec<String>,
     ) -> Verdict {
         let script = matches!(launch.run, Program::Script(_)).then_some(&seen.transcript);
         // Most attempts pass, and are not asked.
-        let last_words = (seen.exit.code != Some(0))
-            .then(|| last_words(&seen.capture.end(LOOK_BYTES)))
+        let diagnosis = (seen.exit.code != Some(0))
+            .then(|| diagnose(&seen.capture.end(MAX_INSPECTED_BYTES)))
             .flatten();
         let evidence = Evidence {
             exit: seen.exit,
@@ -433,7 +449,7 @@ impl<L: Link> Workshop<L> {
             script,
             junit: junit.as_ref(),
             cases: launch.junit.as_ref().and_then(|junit| junit.cases),
-            last_words: last_words.as_ref(),
+            diagnosis: diagnosis.as_ref(),
         };
         let verdict = for_want_of_memory(judge(&evidence), seen.exit, seen.kernel_kills);
         detail.exit_code = seen.exit.code;
@@ -459,7 +475,7 @@ impl<L: Link> Workshop<L> {
         let Some(directory) = directory.filter(|_| verdict.outcome == Outcome::Passed) else {
             return verdict;
         };
-        match artifacts::keep(directory, &launch.artifacts, &self.site.logs()) {
+        match artifacts::keep(directory, &launch.artifacts, &self.work_dir.logs()) {
             Ok(kept) => {
                 blobs.extend(kept.iter().map(|artifact| artifact.sha256.clone()));
                 detail.artifacts = kept;
@@ -483,7 +499,7 @@ impl<L: Link> Workshop<L> {
         }
         let sha256 = sha256_hex(&kept);
         let size_bytes = kept.len() as u64;
-        match write_whole(&self.site.logs().join(&sha256), &kept) {
+        match write_whole(&self.work_dir.logs().join(&sha256), &kept) {
             Ok(()) => {
                 detail.log =
                     Some(LogRef { sha256: sha256.clone(), size_bytes, written_bytes: written });

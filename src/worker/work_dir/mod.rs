@@ -11,6 +11,9 @@
 //! Promises: one process at a time uses a directory; a copy of a directory, as far as it can be
 //! told from the original, gets a key of its own, and ends none of the original's processes.
 
+pub mod directories;
+pub mod spool;
+
 use crate::sys::fs::{create_private_dir, remove_dir, write_whole};
 use crate::sys::ids;
 use crate::sys::place;
@@ -27,7 +30,7 @@ use uuid::Uuid;
 pub const MAX_FILES_BYTES: u64 = 4 * 1024 * 1024 * 1024;
 
 #[derive(Debug, thiserror::Error)]
-pub enum SiteError {
+pub enum WorkDirError {
     #[error("the work directory {path} is in use by another worker")]
     Busy { path: PathBuf },
     #[error("cannot use {path} as a work directory")]
@@ -39,7 +42,7 @@ pub enum SiteError {
 }
 
 #[derive(Debug)]
-pub struct Site {
+pub struct WorkDir {
     pub key: Uuid,
     /// Names the directory on this machine; no other one has this name at the same time.
     pub place: String,
@@ -48,13 +51,13 @@ pub struct Site {
     _lock: File,
 }
 
-impl Site {
+impl WorkDir {
     /// Makes the directories, takes the lock, clears what an earlier process left of its attempts.
     ///
     /// # Errors
     /// Another worker uses the directory, or it cannot be written.
-    pub fn open(root: &Path) -> Result<Self, SiteError> {
-        let unusable = |error| SiteError::Unusable { path: root.to_owned(), error };
+    pub fn open(root: &Path) -> Result<Self, WorkDirError> {
+        let unusable = |error| WorkDirError::Unusable { path: root.to_owned(), error };
         let prepare = || -> io::Result<(PathBuf, File)> {
             // What tests write, and what they were given, is nobody else's business.
             create_private_dir(root)?;
@@ -68,16 +71,16 @@ impl Site {
         match lock.try_lock() {
             Ok(()) => {}
             Err(std::fs::TryLockError::WouldBlock) => {
-                return Err(SiteError::Busy { path: root.to_owned() });
+                return Err(WorkDirError::Busy { path: root.to_owned() });
             }
             Err(std::fs::TryLockError::Error(error)) => return Err(unusable(error)),
         }
         let key = identity(&root_path).map_err(unusable)?;
         let place = place::directory_id(&root_path).map_err(unusable)?;
-        let site = Self { key, place, root: root_path, _lock: lock };
-        site.clear_attempts();
-        site.prune_files();
-        Ok(site)
+        let work_dir = Self { key, place, root: root_path, _lock: lock };
+        work_dir.clear_attempts();
+        work_dir.prune_files();
+        Ok(work_dir)
     }
 
     /// What the markers of all processes of this directory begin with. It is not shared with a
@@ -223,17 +226,17 @@ mod tests {
     #[test]
     fn the_key_stays_and_the_lock_keeps_others_out() {
         let dir = tempfile::tempdir().expect("a directory");
-        let site = Site::open(dir.path()).expect("a site");
-        let key = site.key;
-        std::fs::create_dir_all(site.attempts().join("old/deep")).expect("mkdir");
-        assert!(matches!(Site::open(dir.path()), Err(SiteError::Busy { .. })));
-        drop(site);
-        let site = until_free(dir.path()).expect("a site again");
-        assert_eq!(site.key, key);
-        assert!(!site.attempts().join("old").exists());
-        drop(site);
+        let work_dir = WorkDir::open(dir.path()).expect("a work_dir");
+        let key = work_dir.key;
+        std::fs::create_dir_all(work_dir.attempts().join("old/deep")).expect("mkdir");
+        assert!(matches!(WorkDir::open(dir.path()), Err(WorkDirError::Busy { .. })));
+        drop(work_dir);
+        let work_dir = until_free(dir.path()).expect("a work_dir again");
+        assert_eq!(work_dir.key, key);
+        assert!(!work_dir.attempts().join("old").exists());
+        drop(work_dir);
         std::fs::write(dir.path().join("key"), "rubbish").expect("written");
-        assert!(matches!(until_free(dir.path()), Err(SiteError::Unusable { .. })));
+        assert!(matches!(until_free(dir.path()), Err(WorkDirError::Unusable { .. })));
     }
 
     #[test]
@@ -241,24 +244,24 @@ mod tests {
         let dir = tempfile::tempdir().expect("a directory");
         let (one, copy, moved) =
             (dir.path().join("one"), dir.path().join("copy"), dir.path().join("moved"));
-        let site = Site::open(&one).expect("a site");
-        let (key, marker) = (site.key, site.marker());
-        drop(site);
+        let work_dir = WorkDir::open(&one).expect("a work_dir");
+        let (key, marker) = (work_dir.key, work_dir.marker());
+        drop(work_dir);
         std::fs::create_dir_all(copy.join("spool")).expect("made");
         for file in ["key", "home"] {
             std::fs::copy(one.join(file), copy.join(file)).expect("copied");
         }
         std::fs::write(copy.join("spool/results"), "of the original").expect("written");
-        let site = until_free(&copy).expect("a site");
-        assert_ne!(site.key, key);
-        assert_eq!(std::fs::read_dir(site.spool()).expect("listed").count(), 1, "logs alone");
+        let work_dir = until_free(&copy).expect("a work_dir");
+        assert_ne!(work_dir.key, key);
+        assert_eq!(std::fs::read_dir(work_dir.spool()).expect("listed").count(), 1, "logs alone");
         assert!(copy.join(format!("spool-of-{key}/results")).exists());
-        let own = site.key;
-        drop(site);
-        assert_eq!(until_free(&copy).expect("a site").key, own, "it stays");
+        let own = work_dir.key;
+        drop(work_dir);
+        assert_eq!(until_free(&copy).expect("a work_dir").key, own, "it stays");
         std::fs::rename(&one, &moved).expect("moved");
-        let site = until_free(&moved).expect("a site");
-        assert_eq!((site.key, site.marker()), (key, marker));
+        let work_dir = until_free(&moved).expect("a work_dir");
+        assert_eq!((work_dir.key, work_dir.marker()), (key, marker));
     }
 
     #[test]
@@ -282,11 +285,11 @@ mod tests {
 
     /// A process that another test is just starting holds the lock, too, until it has become
     /// another program.
-    fn until_free(path: &Path) -> Result<Site, SiteError> {
+    fn until_free(path: &Path) -> Result<WorkDir, WorkDirError> {
         let begun = std::time::Instant::now();
         loop {
-            match Site::open(path) {
-                Err(SiteError::Busy { .. }) if begun.elapsed().as_secs() < 10 => {
+            match WorkDir::open(path) {
+                Err(WorkDirError::Busy { .. }) if begun.elapsed().as_secs() < 10 => {
                     std::thread::yield_now();
                 }
                 opened => return opened,

@@ -3,14 +3,17 @@
 //! A script is judged by its `result` line, any other command by its exit code, and either by
 //! its JUnit file where it has one. A zero exit alone never passes a script.
 
+pub mod cases;
+pub mod diagnosis;
+pub mod protocol;
+
 use crate::domain::outcome::{Class, Outcome};
 use crate::domain::time::Millis;
+use crate::junit::{CaseReport, JunitError};
 use crate::sys::process::Exit;
 use crate::sys::process::signals::{self, SIGKILL, Signal};
-use crate::worker::cases;
-use crate::worker::junit::{CaseReport, JunitError};
-use crate::worker::last_words::LastWords;
-use crate::worker::protocol::Transcript;
+use crate::worker::verdict::diagnosis::Diagnosis;
+use crate::worker::verdict::protocol::Transcript;
 use serde_json::{Map, Value};
 use std::num::NonZeroU32;
 
@@ -46,7 +49,7 @@ pub struct Evidence<'a> {
     /// How many cases the JUnit file must have at least.
     pub cases: Option<NonZeroU32>,
     /// When it ended badly.
-    pub last_words: Option<&'a LastWords>,
+    pub diagnosis: Option<&'a Diagnosis>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -126,7 +129,7 @@ fn as_after(code: i32, signal: &Signal) -> String {
 }
 
 fn last_output(evidence: &Evidence<'_>) -> String {
-    evidence.last_words.map(|words| format!("; last output: {}", words.text)).unwrap_or_default()
+    evidence.diagnosis.map(|words| format!("; last output: {}", words.text)).unwrap_or_default()
 }
 
 /// How many processes the kernel has ended so far for want of memory, on the whole machine.
@@ -225,7 +228,7 @@ fn without_result(evidence: &Evidence<'_>, code: i32, transcript: &Transcript) -
         let message = format!(
             "the script ended with exit code {code}{phase}, without a result line{left_out}{said}"
         );
-        let class = evidence.last_words.and_then(|words| words.class);
+        let class = evidence.diagnosis.and_then(|words| words.class);
         Verdict::new(Outcome::Error, class, message)
     }
 }
@@ -256,7 +259,7 @@ fn told(result: &Map<String, Value>) -> Verdict {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::worker::junit;
+    use crate::junit;
 
     const METRIC: &str = "{\"event\":\"metric\",\"name\":\"m\",\"values\":[1]}\n";
 
@@ -332,10 +335,10 @@ mod tests {
     #[test]
     fn what_ended_badly_is_quoted_and_an_uncaught_error_classed() {
         let words =
-            LastWords { text: "MemoryError: 40 GiB".into(), class: Some(Class::OutOfMemory) };
+            Diagnosis { text: "MemoryError: 40 GiB".into(), class: Some(Class::OutOfMemory) };
         let judged = |exit, script| {
-            let last_words = Some(&words);
-            judge(&Evidence { exit, script, last_words, ..Evidence::default() })
+            let diagnosis = Some(&words);
+            judge(&Evidence { exit, script, diagnosis, ..Evidence::default() })
         };
         let one = Exit { code: Some(1), signal: None };
         let verdict = judged(one, None);

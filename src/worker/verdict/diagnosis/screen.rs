@@ -1,6 +1,6 @@
 //! Lines as a terminal shows them: without codes, and without what was written over.
 
-/// The lines of `text` that stay visible.
+/// The lines of `text` that leave_policy visible.
 pub(super) fn lines(text: &str) -> Vec<String> {
     text.split('\n').map(visible).collect()
 }

@@ -2,6 +2,8 @@
 //!
 //! The client implements this over HTTP, tests in memory.
 
+mod http;
+
 use crate::api::v1::leases::{Claim, Claimed, Reported, Reports};
 use crate::api::v1::logs::Appended;
 use crate::api::v1::test_views::Artifact;

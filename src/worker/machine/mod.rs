@@ -21,7 +21,7 @@ pub const MAX_HELD: usize = 1_000_000;
 
 /// When a worker goes by itself.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Stay {
+pub struct LeavePolicy {
     /// Leaves after so long without a lease.
     pub idle: Option<Millis>,
     /// Leaves when a claim comes back empty after at least one lease was held.
@@ -30,7 +30,7 @@ pub struct Stay {
 
 /// A lease as it was delivered, with what is needed to run it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Granted<J> {
+pub struct GrantedLease<J> {
     pub lease: LeaseId,
     pub seat: Epoch,
     pub job: J,
@@ -40,7 +40,7 @@ pub struct Granted<J> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Delivery<J> {
     pub received: Epoch,
-    pub leases: Vec<Granted<J>>,
+    pub leases: Vec<GrantedLease<J>>,
     pub stop: Vec<LeaseId>,
     pub recall: Vec<LeaseId>,
     pub drain: bool,
@@ -63,7 +63,7 @@ pub enum Action<J> {
 
 /// How a lease ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ended<R> {
+pub struct EndedLease<R> {
     pub lease: LeaseId,
     /// Absent: cancelled before the start.
     pub result: Option<R>,
@@ -74,7 +74,7 @@ pub struct Ended<R> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Batch<R> {
     pub number: u64,
-    pub finished: Vec<Ended<R>>,
+    pub finished: Vec<EndedLease<R>>,
     pub returned: Vec<LeaseId>,
 }
 
@@ -95,7 +95,7 @@ enum Stage<J> {
     Running,
     /// Runs, but its result will be dropped.
     Abandoned,
-    /// Ended or given back, not yet acknowledged.
+    /// EndedLease or given back, not yet acknowledged.
     Settled,
     /// Settled, and no longer this worker's: the result is told all the same, and kept as late.
     Late,
@@ -116,12 +116,12 @@ struct Seat {
 /// See the module. `J` is what starts an attempt, `R` its result.
 #[derive(Debug)]
 pub struct Machine<J, R> {
-    stay: Stay,
+    leave_policy: LeavePolicy,
     mode: Mode,
     received: Epoch,
     held: BTreeMap<LeaseId, Held<J>>,
     seats: BTreeMap<Epoch, Seat>,
-    finished: VecDeque<Ended<R>>,
+    finished: VecDeque<EndedLease<R>>,
     returned: Vec<LeaseId>,
     batch: Batch<R>,
     worked: bool,
@@ -131,9 +131,9 @@ pub struct Machine<J, R> {
 impl<J, R> Machine<J, R> {
     /// `spooled` are results of an earlier process that were not acknowledged.
     #[must_use]
-    pub fn new(stay: Stay, spooled: Vec<(LeaseId, R)>) -> Self {
+    pub fn new(leave_policy: LeavePolicy, spooled: Vec<(LeaseId, R)>) -> Self {
         let mut machine = Self {
-            stay,
+            leave_policy,
             mode: Mode::Active,
             received: Epoch(0),
             held: BTreeMap::new(),
@@ -149,7 +149,7 @@ impl<J, R> Machine<J, R> {
             machine.received = machine.received.max(lease.epoch);
             let held = Held { seat: lease.epoch, stage: Stage::Settled };
             if machine.held.insert(lease, held).is_none() {
-                machine.finished.push_back(Ended { lease, result: Some(result) });
+                machine.finished.push_back(EndedLease { lease, result: Some(result) });
             }
         }
         machine
@@ -189,13 +189,13 @@ impl<J, R> Machine<J, R> {
     }
 
     /// Results that are not acknowledged, in the order of their ends.
-    pub fn unacknowledged(&self) -> impl Iterator<Item = &Ended<R>> {
+    pub fn unacknowledged(&self) -> impl Iterator<Item = &EndedLease<R>> {
         self.batch.finished.iter().chain(&self.finished)
     }
 
     /// Results of the batch that is not acknowledged yet.
     #[must_use]
-    pub fn batched(&self) -> &[Ended<R>] {
+    pub fn batched(&self) -> &[EndedLease<R>] {
         &self.batch.finished
     }
 
@@ -222,7 +222,7 @@ impl<J, R> Machine<J, R> {
         if delivery.drain {
             self.stop_taking(Mode::Drained);
         }
-        if empty && self.stay.ephemeral && self.worked && self.held.is_empty() {
+        if empty && self.leave_policy.ephemeral && self.worked && self.held.is_empty() {
             self.drain();
         }
         touched.dedup();
@@ -231,8 +231,8 @@ impl<J, R> Machine<J, R> {
         }
     }
 
-    fn take(&mut self, granted: Granted<J>) {
-        let Granted { lease, seat, job } = granted;
+    fn take(&mut self, granted: GrantedLease<J>) {
+        let GrantedLease { lease, seat, job } = granted;
         if self.held.contains_key(&lease) {
             return;
         }
@@ -270,7 +270,7 @@ impl<J, R> Machine<J, R> {
         match held.stage {
             Stage::Queued(_) => {
                 self.unqueue(lease);
-                self.finished.push_back(Ended { lease, result: None });
+                self.finished.push_back(EndedLease { lease, result: None });
             }
             Stage::Running => actions.push(Action::Stop { lease }),
             Stage::Abandoned | Stage::Settled | Stage::Late => {}
@@ -323,7 +323,7 @@ impl<J, R> Machine<J, R> {
         match held.stage {
             Stage::Running => {
                 held.stage = Stage::Settled;
-                self.finished.push_back(Ended { lease, result: Some(result) });
+                self.finished.push_back(EndedLease { lease, result: Some(result) });
             }
             Stage::Abandoned => {
                 self.held.remove(&lease);
@@ -400,7 +400,7 @@ impl<J, R> Machine<J, R> {
 
     /// The coordinator refused the batch as a whole. One with several entries is taken back,
     /// to be sent in smaller ones; a single result is given out, to be changed.
-    pub fn refused(&mut self) -> Option<&mut Ended<R>> {
+    pub fn refused(&mut self) -> Option<&mut EndedLease<R>> {
         if self.batch.finished.len() + self.batch.returned.len() > 1 {
             while let Some(ended) = self.batch.finished.pop() {
                 self.finished.push_front(ended);
@@ -470,7 +470,7 @@ impl<J, R> Machine<J, R> {
             return;
         }
         let since = *self.idle_since.get_or_insert(now);
-        if self.stay.idle.is_some_and(|limit| now.since(since) >= limit) {
+        if self.leave_policy.idle.is_some_and(|limit| now.since(since) >= limit) {
             self.drain();
         }
     }

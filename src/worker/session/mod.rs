@@ -5,6 +5,9 @@
 //! before it is sent and until it is acknowledged; at most one report, claim and heartbeat
 //! request are open at a time.
 
+mod dispute;
+mod requests;
+
 use crate::api::v1::leases::{Claimed, LeaseView, Reported};
 use crate::api::v1::workers::{HeartbeatAnswer, Registered};
 use crate::domain::id::{LeaseId, WorkerId};
@@ -14,18 +17,18 @@ use crate::domain::time::Timestamp;
 use crate::sys::process::Reaper;
 use crate::sys::shutdown::Shutdown;
 use crate::sys::spawn::Tasks;
-use crate::worker::Settings;
-use crate::worker::Summary;
-use crate::worker::WorkerError;
-use crate::worker::attempt::{Finished, Over, Workshop};
-use crate::worker::dispute::Dispute;
+use crate::worker::attempt::supervise::Stop;
+use crate::worker::attempt::{AttemptContext, AttemptResult, EndedAttempt};
 use crate::worker::link::{Link, LinkError};
-use crate::worker::machine::{Action, Delivery, Granted, Machine, Stay};
-use crate::worker::requests::{Requests, Tries};
-use crate::worker::site::SiteError;
-use crate::worker::spool::Spool;
-use crate::worker::supervise::Stop;
+use crate::worker::machine::{Action, Delivery, GrantedLease, LeavePolicy, Machine};
+use crate::worker::session::dispute::Dispute;
+use crate::worker::session::requests::{Requests, Tries};
+use crate::worker::settings::Settings;
+use crate::worker::summary::Summary;
+use crate::worker::summary::WorkerError;
 use crate::worker::verdict::Verdict;
+use crate::worker::work_dir::WorkDirError;
+use crate::worker::work_dir::spool::Spool;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use std::collections::BTreeMap;
@@ -39,7 +42,7 @@ use tokio::time::Instant;
 const PACE: Duration = Duration::from_millis(100);
 /// Between two looks at what no event tells. A worker at rest wakes for little else.
 const TICK: Duration = Duration::from_secs(5);
-/// How long a stopping worker tries to tell its last results; they stay in the spool.
+/// How long a stopping worker tries to tell its last results; they leave_policy in the spool.
 const LAST_WORDS: Duration = Duration::from_secs(30);
 /// How long an ephemeral worker looks for its coordinator.
 const EPHEMERAL_PATIENCE: Duration = Duration::from_secs(60);
@@ -51,17 +54,17 @@ const KILL_LIMIT: Duration = Duration::from_secs(20);
 
 /// What attempts tell the session.
 enum Step {
-    Over(Box<Over>),
-    Settled(Finished),
+    EndedAttempt(Box<EndedAttempt>),
+    Settled(AttemptResult),
 }
 
 type Answer<T> = Result<T, LinkError>;
 type Pending<T> = Option<BoxFuture<'static, Answer<T>>>;
 
 pub(super) struct Session<L> {
-    workshop: Arc<Workshop<L>>,
+    context: Arc<AttemptContext<L>>,
     requests: Requests<L>,
-    machine: Machine<Box<LeaseView>, Finished>,
+    machine: Machine<Box<LeaseView>, AttemptResult>,
     spool: Spool,
     null_runner: bool,
     ephemeral: bool,
@@ -99,16 +102,17 @@ pub(super) struct Session<L> {
 impl<L: Link> Session<L> {
     pub fn new(
         settings: &Settings,
-        workshop: Arc<Workshop<L>>,
+        context: Arc<AttemptContext<L>>,
         spool: Spool,
-        left: Vec<(LeaseId, Finished)>,
+        left: Vec<(LeaseId, AttemptResult)>,
     ) -> Self {
         let now = Instant::now();
-        let stay = Stay { idle: settings.idle_timeout, ephemeral: settings.ephemeral };
+        let leave_policy =
+            LeavePolicy { idle: settings.idle_timeout, ephemeral: settings.ephemeral };
         Self {
-            requests: Requests::new(settings, &workshop),
-            workshop,
-            machine: Machine::new(stay, left),
+            requests: Requests::new(settings, &context),
+            context,
+            machine: Machine::new(leave_policy, left),
             spool,
             null_runner: settings.null_runner,
             ephemeral: settings.ephemeral,
@@ -255,16 +259,16 @@ impl<L: Link> Session<L> {
     /// Whether attempts can have directories. A worker that cannot run anything takes nothing,
     /// instead of failing all tests that others could do.
     fn can_work(&mut self) -> bool {
-        let Err(error) = self.workshop.directories.check() else {
+        let Err(error) = self.context.directories.check() else {
             self.unusable.worked();
             return true;
         };
-        let path = self.workshop.site.attempts();
+        let path = self.context.work_dir.attempts();
         let wait = self.unusable.pause();
         tracing::warn!(path = %path.display(), %error, retry_in = ?wait, "no tests are taken");
         self.next_claim = Instant::now() + wait;
         if self.unusable.failures() >= MAX_UNUSABLE {
-            self.failure = Some(SiteError::Unusable { path, error }.into());
+            self.failure = Some(WorkDirError::Unusable { path, error }.into());
         }
         false
     }
@@ -343,8 +347,11 @@ impl<L: Link> Session<L> {
         };
         self.away.worked();
         self.again.worked();
-        let grant =
-            |view: LeaseView| Granted { lease: view.lease, seat: view.seat, job: Box::new(view) };
+        let grant = |view: LeaseView| GrantedLease {
+            lease: view.lease,
+            seat: view.seat,
+            job: Box::new(view),
+        };
         let delivery = Delivery {
             received: claimed.received,
             leases: claimed.leases.into_iter().map(grant).collect(),
@@ -439,7 +446,7 @@ impl<L: Link> Session<L> {
         while let Some(step) = next {
             let mut actions = Vec::new();
             match step {
-                Step::Over(over) => self.vacate(over, &mut actions),
+                Step::EndedAttempt(over) => self.vacate(over, &mut actions),
                 Step::Settled(finished) => {
                     let lease = finished.report.lease;
                     self.stops.remove(&lease);
@@ -449,7 +456,7 @@ impl<L: Link> Session<L> {
             self.act(actions, Stop::Cancel);
             next = self.steps.1.try_recv().ok();
         }
-        if self.workshop.directories.failing() {
+        if self.context.directories.failing() {
             // What it may bring would fail, too.
             self.claim = None;
         }
@@ -457,22 +464,22 @@ impl<L: Link> Session<L> {
     }
 
     /// Lets the seat go on first: making up a result takes longer than starting a process.
-    fn vacate(&mut self, over: Box<Over>, actions: &mut Vec<Action<Box<LeaseView>>>) {
+    fn vacate(&mut self, over: Box<EndedAttempt>, actions: &mut Vec<Action<Box<LeaseView>>>) {
         self.stops.remove(&over.lease());
         self.machine.vacated(over.lease(), actions);
         self.act(std::mem::take(actions), Stop::Cancel);
-        let (workshop, steps) = (self.workshop.clone(), self.steps.0.clone());
+        let (context, steps) = (self.context.clone(), self.steps.0.clone());
         self.attempts.spawn("result", async move {
             let lease = over.lease();
-            let _ = steps
-                .send(Step::Settled(workshop.settle(over).await.unwrap_or_else(|| bug(lease))));
+            let _ =
+                steps.send(Step::Settled(context.settle(over).await.unwrap_or_else(|| bug(lease))));
         });
     }
 
     fn end(
         &mut self,
         lease: LeaseId,
-        finished: Finished,
+        finished: AttemptResult,
         actions: &mut Vec<Action<Box<LeaseView>>>,
     ) {
         self.summary.count(finished.report.outcome);
@@ -484,7 +491,7 @@ impl<L: Link> Session<L> {
         while let Some(action) = actions.pop() {
             match action {
                 Action::Start { lease, .. } if self.null_runner => {
-                    self.end(lease, Finished::new(lease, Outcome::Passed), &mut actions);
+                    self.end(lease, AttemptResult::new(lease, Outcome::Passed), &mut actions);
                 }
                 Action::Start { lease, job } => self.start(lease, job),
                 Action::Stop { lease } => {
@@ -499,11 +506,11 @@ impl<L: Link> Session<L> {
     fn start(&mut self, lease: LeaseId, job: Box<LeaseView>) {
         let (sender, stop) = watch::channel(Stop::No);
         self.stops.insert(lease, sender);
-        let (workshop, steps) = (self.workshop.clone(), self.steps.0.clone());
+        let (context, steps) = (self.context.clone(), self.steps.0.clone());
         self.attempts.spawn("attempt", async move {
-            let over = AssertUnwindSafe(workshop.carry_out(job, stop)).catch_unwind().await;
+            let over = AssertUnwindSafe(context.carry_out(job, stop)).catch_unwind().await;
             let step = match over {
-                Ok(over) => Step::Over(Box::new(over)),
+                Ok(over) => Step::EndedAttempt(Box::new(over)),
                 Err(_) => Step::Settled(bug(lease)),
             };
             // Nobody listens only when the worker is gone already.
@@ -515,7 +522,7 @@ impl<L: Link> Session<L> {
         let now = Millis::from(self.began.elapsed());
         self.machine.tick(Timestamp(now.0));
         self.reaper.sweep();
-        self.workshop.warm.look_after().await;
+        self.context.warm.look_after().await;
     }
 
     fn flush(&mut self) {
@@ -549,8 +556,8 @@ impl<L: Link> Session<L> {
 }
 
 /// The result of an attempt whose task panicked: its seat must not wait for ever.
-fn bug(lease: LeaseId) -> Finished {
-    Finished::failed(
+fn bug(lease: LeaseId) -> AttemptResult {
+    AttemptResult::failed(
         lease,
         &Verdict::set_up("the worker met a bug in dtf; its log has the details"),
     )

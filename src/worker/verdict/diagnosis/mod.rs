@@ -3,8 +3,8 @@
 //! have to open the log.
 //!
 //! Works on lines as a terminal shows them (`screen`), and follows the lines of one writer where
-//! several write (`prefix`). Pure. Limits: looks at [`LOOK_BYTES`] of output, quotes
-//! [`QUOTE_CHARS`].
+//! several write (`prefix`). Pure. Limits: looks at [`MAX_INSPECTED_BYTES`] of output, quotes
+//! [`MAX_QUOTE_CHARS`].
 
 mod prefix;
 mod screen;
@@ -16,8 +16,8 @@ use crate::domain::outcome::Class;
 use traceback::Raised;
 
 /// Of the end of the output.
-pub const LOOK_BYTES: usize = 64 * 1024;
-pub const QUOTE_CHARS: usize = 300;
+pub const MAX_INSPECTED_BYTES: usize = 64 * 1024;
+pub const MAX_QUOTE_CHARS: usize = 300;
 /// Lines that may follow an error: some libraries add advice.
 const MAX_AFTER: usize = 8;
 /// Exceptions of those that only started another program. What that one raised says more.
@@ -25,7 +25,7 @@ const OF_STARTERS: [&str; 4] =
     ["CalledProcessError", "ChildFailedError", "ProcessExitedException", "ProcessRaisedException"];
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LastWords {
+pub struct Diagnosis {
     pub text: String,
     /// What an uncaught exception of this name means for a script.
     pub class: Option<Class>,
@@ -33,18 +33,18 @@ pub struct LastWords {
 
 /// None when the program said nothing.
 #[must_use]
-pub fn last_words(end: &[u8]) -> Option<LastWords> {
+pub fn diagnose(end: &[u8]) -> Option<Diagnosis> {
     let lines = screen::lines(&String::from_utf8_lossy(end));
     if let Some(raised) = uncaught(&lines) {
         let class = classify(raised.errors());
-        return Some(LastWords { text: quote(&raised.text()), class });
+        return Some(Diagnosis { text: quote(&raised.text()), class });
     }
     let line = like_an_error(&lines).or_else(|| lines.iter().rfind(|line| !blank(line)))?;
-    Some(LastWords { text: quote(line), class: None })
+    Some(Diagnosis { text: quote(line), class: None })
 }
 
 fn quote(text: &str) -> String {
-    text.trim().chars().take(QUOTE_CHARS).collect()
+    text.trim().chars().take(MAX_QUOTE_CHARS).collect()
 }
 
 fn blank(line: &str) -> bool {

@@ -6,7 +6,7 @@
 
 use crate::api::v1::test_views::JunitSummary;
 use crate::domain::outcome::{Class, Outcome};
-use crate::worker::junit::{CaseReport, JunitError, plural};
+use crate::junit::{CaseReport, JunitError, plural};
 use crate::worker::verdict::Verdict;
 use std::num::NonZeroU32;
 
@@ -111,7 +111,7 @@ fn described(summary: &JunitSummary) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::worker::junit::parse;
+    use crate::junit::parse;
 
     /// The verdict on a file and an exit code.
     fn verdict(code: i32, text: &str, expected: u32) -> Verdict {

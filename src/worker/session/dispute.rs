@@ -4,7 +4,7 @@
 //! within [`PATIENCE`]; two that live with one identity do not take it from each other for long,
 //! since the one that is refused, or displaced [`MAX_DISPLACED`] times, stops.
 
-use crate::worker::WorkerError;
+use crate::worker::summary::WorkerError;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -32,7 +32,7 @@ impl Dispute {
             now
         });
         if now.duration_since(since) >= PATIENCE {
-            return Err(WorkerError::Taken(reason.to_owned()));
+            return Err(WorkerError::IdentityTaken(reason.to_owned()));
         }
         Ok(now + AGAIN_AFTER)
     }
@@ -48,7 +48,7 @@ impl Dispute {
         if self.displaced < MAX_DISPLACED {
             return Ok(());
         }
-        Err(WorkerError::Taken(reason.to_owned()))
+        Err(WorkerError::IdentityTaken(reason.to_owned()))
     }
 }
 

@@ -10,11 +10,11 @@ use crate::domain::id::{Epoch, LeaseId, WorkerId};
 use crate::domain::outcome::Outcome;
 use crate::domain::time::Millis;
 use crate::sys::ids;
-use crate::worker::Settings;
-use crate::worker::attempt::{Finished, Workshop};
+use crate::worker::attempt::{AttemptContext, AttemptResult};
 use crate::worker::link::{Link, LinkError};
-use crate::worker::machine::Ended;
+use crate::worker::machine::EndedLease;
 use crate::worker::machine::Machine;
+use crate::worker::settings::Settings;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use std::path::PathBuf;
@@ -77,15 +77,15 @@ pub(super) struct Requests<L> {
 type Request<T> = BoxFuture<'static, Result<T, LinkError>>;
 
 impl<L: Link> Requests<L> {
-    pub fn new(settings: &Settings, workshop: &Workshop<L>) -> Self {
+    pub fn new(settings: &Settings, context: &AttemptContext<L>) -> Self {
         Self {
-            link: workshop.link.clone(),
-            key: workshop.site.key,
+            link: context.link.clone(),
+            key: context.work_dir.key,
             incarnation: ids::new_id(),
-            place: workshop.site.place.as_str().into(),
+            place: context.work_dir.place.as_str().into(),
             name: settings.name.as_str().into(),
-            capability: workshop.capability.clone(),
-            logs: workshop.site.logs(),
+            capability: context.capability.clone(),
+            logs: context.work_dir.logs(),
             wait: if settings.ephemeral { EPHEMERAL_WAIT } else { MAX_WAIT },
             most: MAX_REPORTS,
         }
@@ -132,10 +132,10 @@ impl<L: Link> Requests<L> {
     pub fn report(
         &self,
         worker: WorkerId,
-        machine: &mut Machine<Box<LeaseView>, Finished>,
+        machine: &mut Machine<Box<LeaseView>, AttemptResult>,
     ) -> Option<Request<(u64, Reported)>> {
         let mut size = 0;
-        let fits = |finished: &Finished| {
+        let fits = |finished: &AttemptResult| {
             size += finished.report.detail.as_ref().map_or(0, |detail| detail.get().len());
             size <= MAX_REQUEST_BYTES
         };
@@ -158,7 +158,7 @@ impl<L: Link> Requests<L> {
 
     /// A report was refused as a whole, which no repeat mends: results are told one by one,
     /// and one that is refused by itself goes without its details.
-    pub fn refused(&mut self, machine: &mut Machine<Box<LeaseView>, Finished>, reason: &str) {
+    pub fn refused(&mut self, machine: &mut Machine<Box<LeaseView>, AttemptResult>, reason: &str) {
         self.most = 1;
         let Some(ended) = machine.refused() else { return };
         if let Some(result) = &mut ended.result {
@@ -173,7 +173,7 @@ impl<L: Link> Requests<L> {
     }
 
     /// Removes the spooled files of the batch that is about to be acknowledged.
-    pub fn forget_blobs(&self, machine: &Machine<Box<LeaseView>, Finished>) {
+    pub fn forget_blobs(&self, machine: &Machine<Box<LeaseView>, AttemptResult>) {
         let results = machine.batched().iter().filter_map(|ended| ended.result.as_ref());
         for sha256 in results.flat_map(|finished| &finished.blobs) {
             // Of two attempts with the same content the second finds it gone, and sent.
@@ -194,10 +194,10 @@ async fn in_time<T>(
     answer.unwrap_or_else(|_| Err(LinkError::Away("no answer in time".to_owned())))
 }
 
-fn report(ended: &Ended<Finished>) -> Report {
+fn report(ended: &EndedLease<AttemptResult>) -> Report {
     match &ended.result {
         Some(finished) => finished.report.clone(),
-        None => Finished::new(ended.lease, Outcome::Cancelled).report,
+        None => AttemptResult::new(ended.lease, Outcome::Cancelled).report,
     }
 }
 

@@ -5,7 +5,7 @@
 //! Limits: past [`MAX_FILE_BYTES`] the file is rewritten with what is still needed.
 
 use crate::domain::id::LeaseId;
-use crate::worker::attempt::Finished;
+use crate::worker::attempt::AttemptResult;
 use std::fs::File;
 use std::io;
 use std::io::{BufRead, BufReader, Write};
@@ -27,12 +27,12 @@ impl Spool {
     ///
     /// # Errors
     /// The file cannot be read or written.
-    pub fn open(directory: &Path) -> io::Result<(Self, Vec<(LeaseId, Finished)>)> {
+    pub fn open(directory: &Path) -> io::Result<(Self, Vec<(LeaseId, AttemptResult)>)> {
         let path = directory.join("results.jsonl");
         let file = File::options().read(true).append(true).create(true).open(&path)?;
         let mut left = Vec::new();
         for line in BufReader::new(&file).split(b'\n') {
-            match serde_json::from_slice::<Finished>(&line?) {
+            match serde_json::from_slice::<AttemptResult>(&line?) {
                 Ok(finished) => left.push((finished.report.lease, finished)),
                 Err(error) => tracing::warn!(%error, "a torn line in the spool is ignored"),
             }
@@ -44,7 +44,7 @@ impl Spool {
     }
 
     /// Takes a result; written by the next [`Spool::flush`].
-    pub fn add(&mut self, finished: &Finished) {
+    pub fn add(&mut self, finished: &AttemptResult) {
         if let Err(error) = write_line(&mut self.pending, finished) {
             tracing::error!(%error, "a result cannot be spooled");
         }
@@ -72,7 +72,10 @@ impl Spool {
     ///
     /// # Errors
     /// As for [`Spool::flush`].
-    pub fn compact<'a>(&mut self, needed: impl Iterator<Item = &'a Finished>) -> io::Result<()> {
+    pub fn compact<'a>(
+        &mut self,
+        needed: impl Iterator<Item = &'a AttemptResult>,
+    ) -> io::Result<()> {
         let mut needed = needed.peekable();
         if needed.peek().is_none() {
             self.pending.clear();
@@ -85,7 +88,7 @@ impl Spool {
         if self.size > MAX_FILE_BYTES { self.rewrite(needed) } else { Ok(()) }
     }
 
-    fn rewrite<'a>(&mut self, needed: impl Iterator<Item = &'a Finished>) -> io::Result<()> {
+    fn rewrite<'a>(&mut self, needed: impl Iterator<Item = &'a AttemptResult>) -> io::Result<()> {
         let mut content = Vec::new();
         for finished in needed {
             write_line(&mut content, finished)?;
@@ -98,7 +101,7 @@ impl Spool {
     }
 }
 
-fn write_line(buffer: &mut Vec<u8>, finished: &Finished) -> io::Result<()> {
+fn write_line(buffer: &mut Vec<u8>, finished: &AttemptResult) -> io::Result<()> {
     serde_json::to_writer(&mut *buffer, finished)?;
     buffer.push(b'\n');
     Ok(())
@@ -110,9 +113,9 @@ mod tests {
     use crate::domain::id::{Epoch, RunId, TestId};
     use crate::domain::outcome::Outcome;
 
-    fn finished(epoch: u64) -> Finished {
+    fn finished(epoch: u64) -> AttemptResult {
         let attempt = TestId { run: RunId(1), index: 0 }.attempt(1);
-        Finished::new(LeaseId { attempt, epoch: Epoch(epoch) }, Outcome::Passed)
+        AttemptResult::new(LeaseId { attempt, epoch: Epoch(epoch) }, Outcome::Passed)
     }
 
     fn epochs(directory: &Path) -> Vec<u64> {

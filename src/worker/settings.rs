@@ -1,0 +1,53 @@
+//! The settings of a worker.
+
+use crate::domain::accelerator::Backend;
+use crate::domain::capability::Capability;
+use crate::domain::time::Millis;
+use crate::worker::environments::BuildProgress;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Settings of a worker. Its capability determines slots, tags and devices.
+#[derive(Clone)]
+pub struct Settings {
+    pub name: String,
+    pub capability: Capability,
+    pub work_dir: PathBuf,
+    /// Directory of Python environments, instead of one inside the work directory. Several
+    /// workers may share it.
+    pub environments_dir: Option<PathBuf>,
+    /// The worker leaves when it has run something and no further test is available.
+    pub ephemeral: bool,
+    /// The worker leaves after this period without a lease.
+    pub idle_timeout: Option<Millis>,
+    /// Every lease is reported as `passed` without running it, to measure everything else.
+    pub null_runner: bool,
+    /// Environments are built from caches only.
+    pub offline: bool,
+    /// Python interpreter to use instead of the one in `PATH`.
+    pub python: Option<PathBuf>,
+    /// Tests use the packages that the interpreter has; no environment is built.
+    pub system_packages: bool,
+    /// Build of torch to install (`cpu`, `auto`, `cu128`, …) instead of the default for the
+    /// devices of the worker.
+    pub torch_backend: Option<String>,
+    /// Additional environment variables that are passed on to tests.
+    pub pass_env: Vec<String>,
+    /// Receives the progress of environment builds.
+    pub progress: Arc<dyn BuildProgress>,
+}
+
+impl Settings {
+    /// The build of torch to install. `auto` makes uv detect the driver; a worker without an
+    /// accelerator uses the much smaller CPU build.
+    #[must_use]
+    pub fn torch_backend(&self) -> String {
+        let is_accelerated = self
+            .capability
+            .backends
+            .iter()
+            .any(|backend| matches!(backend, Backend::Cuda | Backend::Rocm | Backend::Xpu));
+        let default = if is_accelerated { "auto" } else { "cpu" };
+        self.torch_backend.clone().unwrap_or_else(|| default.to_owned())
+    }
+}
