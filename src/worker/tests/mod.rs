@@ -5,9 +5,9 @@ use crate::api::v1::leases::{Claim, Claimed, LeaseView, Report, Reported, Report
 use crate::api::v1::logs::Appended;
 use crate::api::v1::test_views::{Artifact, AttemptDetail};
 use crate::api::v1::workers::{Heartbeat, HeartbeatAnswer, Register, Registered};
-use crate::domain::digest::sha256_hex;
 use crate::domain::accelerator::Backend;
 use crate::domain::capability::Capability;
+use crate::domain::digest::sha256_hex;
 use crate::domain::id::WorkerId;
 use crate::domain::id::{AttemptId, Epoch, LeaseId, RunId, TestId};
 use crate::domain::outcome::{Class, Outcome};
