@@ -527,6 +527,8 @@ mod the_checks_themselves {
         assert_eq!(found("src/worker/session.rs", fine), Vec::<String>::new());
         let in_tests = "#[cfg(test)]\nmod tests {\n    use crate::store::Store;\n}\n";
         assert_eq!(found("src/scheduler/core.rs", in_tests), Vec::<String>::new());
+        let on_unix = in_tests.replace("(test)", "(all(test, unix))");
+        assert_eq!(found("src/scheduler/core.rs", &on_unix), Vec::<String>::new());
     }
 
     #[test]

@@ -107,18 +107,27 @@ fn character_end(text: &str, start: usize) -> Option<usize> {
 
 /// Start of the unit tests in blanked code: `#[cfg(test)] mod … {` at the end of a file.
 pub fn unit_tests_at(code: &str) -> Option<usize> {
-    code.match_indices("#[cfg(test)]").map(|(at, _)| at).find(|at| {
-        let item = code[at + "#[cfg(test)]".len()..].trim_start();
+    let inline = |item: &str| {
         item.starts_with("mod ")
             && item.find('{').unwrap_or(usize::MAX) < item.find(';').unwrap_or(usize::MAX)
-    })
+    };
+    test_items(code).find(|(_, item)| inline(item)).map(|(at, _)| at)
 }
 
 /// Modules that the file declares as `#[cfg(test)] mod name;`: all of their files are tests.
 pub fn declared_tests(code: &str) -> Vec<&str> {
-    let items = code.split("#[cfg(test)]").skip(1).map(str::trim_start);
-    items
-        .filter_map(|item| item.strip_prefix("mod ")?.split_once(';').map(|(name, _)| name))
+    test_items(code)
+        .filter_map(|(_, item)| item.strip_prefix("mod ")?.split_once(';').map(|(name, _)| name))
         .filter(|name| name.chars().all(is_name_character))
         .collect()
+}
+
+/// Items that only test builds have, `#[cfg(test)]` or `#[cfg(all(test, …))]`: the start of the
+/// attribute, and the code that follows it.
+fn test_items(code: &str) -> impl Iterator<Item = (usize, &str)> {
+    code.match_indices("#[cfg(").filter_map(|(at, _)| {
+        let (attribute, item) = code[at..].split_once(']')?;
+        let only_tests = ["#[cfg(test)", "#[cfg(all(test,"];
+        only_tests.iter().any(|start| attribute.starts_with(start)).then(|| (at, item.trim_start()))
+    })
 }
