@@ -1,10 +1,10 @@
-//! Back-ends that a test can ask for, and the devices behind them.
+//! The back-ends that a test can require, and the devices that provide them.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 
-/// The software path that runs a model. One spelling everywhere.
+/// The software that runs a model on a kind of device. Each back-end has the same name everywhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Backend {
@@ -59,7 +59,7 @@ impl Backend {
         }
     }
 
-    /// Whether a test on this back-end holds a device of its own unless it says otherwise.
+    /// Whether a test on this back-end holds a device unless it specifies otherwise.
     #[must_use]
     pub fn needs_accelerator(self) -> bool {
         !matches!(self, Backend::Cpu | Backend::OpenVino | Backend::WebGpu | Backend::WebNn)
@@ -72,24 +72,24 @@ impl fmt::Display for Backend {
     }
 }
 
-/// A back-end that dtf does not know.
+/// The name is not that of a back-end. Where back-ends are named, `any` is allowed too.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "unknown back-end {0:?}; known are cpu, cuda, rocm, mps, xpu, openvino, qnn, neuron, tpu, hpu, npu, webgpu, webnn and any"
 )]
-pub struct UnknownBackend(pub String);
+pub struct BackendError(pub String);
 
 impl FromStr for Backend {
-    type Err = UnknownBackend;
+    type Err = BackendError;
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         Backend::ALL
             .into_iter()
             .find(|backend| backend.name() == text)
-            .ok_or_else(|| UnknownBackend(text.chars().take(80).collect()))
+            .ok_or_else(|| BackendError(text.chars().take(80).collect()))
     }
 }
 
-/// Who made a device.
+/// The manufacturer of a device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Vendor {
@@ -123,26 +123,26 @@ impl fmt::Display for Vendor {
 /// One device of a worker.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Accelerator {
-    /// Position in the vendor tool's listing.
+    /// Number of the device in the listing of the vendor's tool.
     pub index: u16,
     pub vendor: Vendor,
-    /// Product name as the vendor's tool prints it.
+    /// Product name, as the vendor's tool prints it.
     pub model: String,
-    /// Stable name that device pins use (`GPU-…`), empty where the tool gives none.
+    /// Permanent id by which tests are pinned to the device (`GPU-…`); empty if the tool reports none.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub uuid: String,
-    /// Back-end that drives it.
+    /// The back-end that uses the device.
     pub backend: Backend,
-    /// CUDA compute capability (`9.0`) or AMD target (`gfx942`), empty when unknown.
+    /// CUDA compute capability (`9.0`) or AMD target (`gfx942`); empty if unknown.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub architecture: String,
-    /// Total device memory; 0 when it is unknown. Ask [`Self::memory`].
+    /// Total memory of the device; 0 if it is unknown. [`Self::memory`] distinguishes the two.
     #[serde(default)]
     pub memory_bytes: u64,
 }
 
 impl Accelerator {
-    /// Total device memory; None when it is unknown.
+    /// Total memory of the device, in bytes; None if it is unknown.
     #[must_use]
     pub fn memory(&self) -> Option<u64> {
         (self.memory_bytes > 0).then_some(self.memory_bytes)

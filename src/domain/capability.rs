@@ -1,4 +1,4 @@
-//! What a worker offers.
+//! The capability of a worker: its resources, devices and tags.
 
 use crate::domain::accelerator::Accelerator;
 use crate::domain::accelerator::Backend;
@@ -7,59 +7,63 @@ use crate::domain::tag::{MAX_TAGS, Tag};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
-/// Most accelerators that one worker may announce.
+/// Maximum number of accelerators of one worker.
 pub const MAX_ACCELERATORS: usize = 64;
-/// Most tests that one worker may hold at a time.
+/// Maximum number of tests that one worker may hold at the same time.
 pub const MAX_SLOTS: u32 = 4096;
-/// Most CPU (16,384 cores) and memory (1 PiB) that a worker may announce.
+/// Maximum CPU of one worker, in thousandths of a core: 16,384 cores.
 pub const MAX_CPU_MILLI: u64 = 16_384_000;
+/// Maximum memory of one worker or device: 1 PiB.
 pub const MAX_MEMORY_BYTES: u64 = 1 << 50;
-/// Most detection errors that a worker may announce, and the longest, in bytes.
+/// Maximum number of detection errors of one worker.
 pub const MAX_DETECTION_ERRORS: usize = 16;
+/// Maximum length of a detection error, in bytes.
 pub const MAX_DETECTION_ERROR_BYTES: usize = 512;
-/// Longest name of a worker, operating system or architecture, in bytes.
+/// Maximum length of the name of a worker, operating system or architecture, in bytes.
 pub const MAX_NAME_BYTES: usize = 128;
 
+/// The resources that a worker offers.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Capability {
-    /// `linux`, `windows`, `macos`.
+    /// Operating system: `linux`, `windows` or `macos`.
     pub os: String,
-    /// `x86_64`, `aarch64`.
+    /// Processor architecture, such as `x86_64` or `aarch64`.
     pub arch: String,
-    /// CPU that tests may use in thousandths of a core, quota of the container counted in.
+    /// CPU that tests may use, in thousandths of a core. It respects the quota of the container.
     pub cpu_milli: u64,
-    /// Memory that tests may use, limit of the container counted in.
+    /// Memory that tests may use. It respects the limit of the container.
     pub memory_bytes: u64,
-    /// Most tests at a time.
+    /// Maximum number of tests at the same time.
     pub slots: u32,
     pub backends: BTreeSet<Backend>,
     #[serde(default)]
     pub accelerators: Vec<Accelerator>,
     #[serde(default)]
     pub tags: BTreeSet<Tag>,
-    /// Devices that could not be looked for, each as a sentence with the reason. There may be such
-    /// devices all the same.
+    /// One sentence for each kind of device whose detection failed, with the reason. The worker may
+    /// nevertheless have such devices.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub detection_errors: Vec<String>,
 }
 
-/// A capability that no machine has.
+/// The reason why a capability is refused: no machine has it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ImplausibleCapability {
-    #[error("{what} is {value}, allowed is {least} to {most}")]
-    OutOfRange { what: &'static str, value: u64, least: u64, most: u64 },
+pub enum CapabilityError {
+    #[error("{what} is {value}, outside the range {min} to {max}")]
+    OutOfRange { what: &'static str, value: u64, min: u64, max: u64 },
+    /// A text breaks the rule for names.
     #[error("{what} {error}")]
     BadText { what: &'static str, error: NameError },
-    #[error("accelerator index {0} is announced twice")]
+    #[error("two accelerators have the index {0}")]
     DuplicateAccelerator(u16),
 }
 
 impl Capability {
-    /// Refuses what cannot be true. A worker is not trusted with its own size.
+    /// Refuses an implausible capability, since the report of a worker is not trusted.
     ///
     /// # Errors
-    /// The first value that is out of bounds.
-    pub fn check(&self) -> Result<(), ImplausibleCapability> {
+    /// The first value that is outside of its limits.
+    pub fn check(&self) -> Result<(), CapabilityError> {
         let ranges = [
             ("cpu_milli", self.cpu_milli, 1, MAX_CPU_MILLI),
             ("memory_bytes", self.memory_bytes, 1, MAX_MEMORY_BYTES),
@@ -74,9 +78,9 @@ impl Capability {
                 MAX_DETECTION_ERRORS as u64,
             ),
         ];
-        for (what, value, least, most) in ranges {
-            if !(least..=most).contains(&value) {
-                return Err(ImplausibleCapability::OutOfRange { what, value, least, most });
+        for (what, value, min, max) in ranges {
+            if !(min..=max).contains(&value) {
+                return Err(CapabilityError::OutOfRange { what, value, min, max });
             }
         }
         check_text("os", &self.os, MAX_NAME_BYTES)?;
@@ -84,19 +88,19 @@ impl Capability {
         for error in &self.detection_errors {
             check_text("a detection error", error, MAX_DETECTION_ERROR_BYTES)?;
         }
-        let mut seen = BTreeSet::new();
+        let mut indices = BTreeSet::new();
         for accelerator in &self.accelerators {
             check_text("accelerator model", &accelerator.model, MAX_NAME_BYTES)?;
             if accelerator.memory_bytes > MAX_MEMORY_BYTES {
-                return Err(ImplausibleCapability::OutOfRange {
+                return Err(CapabilityError::OutOfRange {
                     what: "accelerator memory_bytes",
                     value: accelerator.memory_bytes,
-                    least: 0,
-                    most: MAX_MEMORY_BYTES,
+                    min: 0,
+                    max: MAX_MEMORY_BYTES,
                 });
             }
-            if !seen.insert(accelerator.index) {
-                return Err(ImplausibleCapability::DuplicateAccelerator(accelerator.index));
+            if !indices.insert(accelerator.index) {
+                return Err(CapabilityError::DuplicateAccelerator(accelerator.index));
             }
         }
         Ok(())
@@ -107,6 +111,6 @@ fn check_text(
     what: &'static str,
     text: &str,
     max_bytes: usize,
-) -> Result<(), ImplausibleCapability> {
-    name::check(text, max_bytes).map_err(|error| ImplausibleCapability::BadText { what, error })
+) -> Result<(), CapabilityError> {
+    name::check(text, max_bytes).map_err(|error| CapabilityError::BadText { what, error })
 }

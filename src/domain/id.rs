@@ -1,51 +1,52 @@
-//! Names of things. Small numbers inside, readable text outside: `r12`, `r12.t3`,
-//! `r12.t3.a1`, `w4`. Runs and workers are numbered by the coordinator; everything
-//! below them is derived, so the core never mints an id.
+//! Ids of runs, tests, attempts, workers and leases.
+//!
+//! An id is a small number with a readable text form: `r12`, `r12.t3`, `r12.t3.a1`, `w4`. The
+//! coordinator numbers runs and workers. The ids of tests and attempts follow from that of their run.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 use std::str::FromStr;
 
-/// A text that is not an id of the expected kind.
+/// The text is not an id of the expected kind.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{text:?} is not {kind}, such as {example}")]
+#[error("{text:?} is not {kind} id, such as {example}")]
 pub struct ParseIdError {
     text: String,
     kind: &'static str,
     example: &'static str,
 }
 
-/// One submission.
+/// Id of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RunId(pub u32);
 
-/// One test of a run; `index` counts from 0 in submission order.
+/// Id of a test. `index` counts from 0 in the order of submission.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TestId {
     pub run: RunId,
     pub index: u32,
 }
 
-/// One try of a test; `number` counts from 1.
+/// Id of an attempt to run a test. `number` counts from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AttemptId {
     pub test: TestId,
     pub number: u16,
 }
 
-/// A machine that runs tests, as numbered by the coordinator.
+/// Id of a worker, assigned by the coordinator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct WorkerId(pub u32);
 
-/// Fencing number. One counter for the whole coordinator, only grows, also across
-/// restarts: whatever carries an older number than the state holds is stale.
+/// Fencing number, from one counter of the coordinator that only grows, also across restarts. A
+/// message with a lower number than the state holds is outdated.
 #[derive(
     Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
 #[serde(transparent)]
 pub struct Epoch(pub u64);
 
-/// The right of one worker to one attempt.
+/// Id of a lease: the right of one worker to one attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct LeaseId {
     pub attempt: AttemptId,
@@ -53,6 +54,7 @@ pub struct LeaseId {
 }
 
 impl TestId {
+    /// The id of an attempt of this test.
     #[must_use]
     pub fn attempt(self, number: u16) -> AttemptId {
         AttemptId { test: self, number }
@@ -89,7 +91,7 @@ impl fmt::Display for Epoch {
     }
 }
 
-/// The number behind a one-letter prefix; no signs, no leading zeros, no blanks.
+/// The number after a one-letter prefix. Signs, leading zeros and blanks are refused.
 fn number<T: FromStr>(text: &str, prefix: char) -> Option<T> {
     let digits = text.strip_prefix(prefix)?;
     let plain = digits.bytes().all(|b| b.is_ascii_digit());
@@ -149,7 +151,7 @@ impl FromStr for WorkerId {
     }
 }
 
-/// Ids travel as their text form, also as keys of JSON objects.
+/// Serializes ids in their text form, also as keys of JSON objects.
 macro_rules! text_serde {
     ($($id:ty),*) => {$(
         impl Serialize for $id {
@@ -181,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn look_alikes_are_refused() {
+    fn similar_texts_are_refused() {
         for text in ["", "r", "12", "r-1", "r+1", "r01", "r 1", "r4294967296", "r1.t2.a3"] {
             assert!(text.parse::<RunId>().is_err(), "{text:?}");
         }

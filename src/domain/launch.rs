@@ -1,7 +1,7 @@
-//! How a test is run: what the worker needs to know and the scheduler does not.
+//! The launch of a test: the information that only the worker needs.
 //!
-//! The coordinator checks a launch once, at submission, and then carries its JSON
-//! text unchanged through log and lease: it is never encoded twice.
+//! The coordinator checks a launch once, at submission. Log and leases then carry its JSON text
+//! unchanged, so it is never encoded again.
 
 use crate::domain::accelerator::Backend;
 use crate::domain::digest::is_sha256_hex;
@@ -10,19 +10,20 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 
-/// Longest JSON text of a launch.
+/// Maximum size of the JSON text of a launch, in bytes.
 pub const MAX_LAUNCH_BYTES: usize = 64 * 1024;
-/// Most files, arguments, environment variables, packages and labels of one test.
+/// Maximum number of files, arguments, environment variables, packages or labels of one test.
 pub const MAX_LIST: usize = 1024;
 
+/// The program of a test, its files and environment, and its limits.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Launch {
     pub run: Program,
-    /// Placed in the working directory before the start.
+    /// Files that are placed in the working directory before the start.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub files: Vec<FileRef>,
-    /// Directories that are made there too: those that hold no file.
+    /// Empty directories that are made in the working directory.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub directories: Vec<String>,
     #[serde(default, skip_serializing_if = "Environment::is_system")]
@@ -31,65 +32,67 @@ pub struct Launch {
     pub env: BTreeMap<String, String>,
     #[serde(default, skip_serializing_if = "Isolation::is_cold")]
     pub isolation: Isolation,
-    /// Back-end that the test is about; decides the device pins.
+    /// Back-end of the test, which decides how devices are pinned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backend: Option<Backend>,
-    /// Wall-clock limit.
+    /// Timeout of the test.
     #[serde(default = "default_timeout")]
     pub timeout_ms: Millis,
-    /// Limit on time without output or phase; absent: none.
+    /// Maximum time without output or a new phase; absent for no limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub silence_ms: Option<Millis>,
-    /// Between SIGTERM and SIGKILL.
+    /// Time between SIGTERM and SIGKILL.
     #[serde(default = "default_grace")]
     pub grace_ms: Millis,
-    /// JUnit XML that the test writes.
+    /// JUnit XML file that the test writes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub junit: Option<Junit>,
-    /// Files that the test leaves in its directory for those that depend on it.
+    /// Files that the test writes for tests that depend on it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub artifacts: Vec<String>,
-    /// Files that other tests of the run hand on, placed before the start.
+    /// Files from other tests of the run that are placed in the working directory before the start.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub inputs: Vec<Input>,
-    /// Facts for reports: model, family, batch, dtype, ….
+    /// Labels for reports: model, family, batch, dtype and others.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
 }
 
+/// Timeout of a test that specifies none.
 #[must_use]
 pub fn default_timeout() -> Millis {
     Millis::from_secs(600)
 }
 
+/// Time between SIGTERM and SIGKILL for a test that specifies none.
 #[must_use]
 pub fn default_grace() -> Millis {
     Millis::from_secs(10)
 }
 
-/// What is started.
+/// The program of a test.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Program {
-    /// A Python script among `files`, which speaks the test protocol
-    /// (`docs/protocol.md`) and is judged by its `result` line.
+    /// A Python script among `files` that follows the test protocol (`docs/protocol.md`). Its `result`
+    /// line decides the outcome.
     Script(String),
-    /// Any command, judged by its exit code.
+    /// A command, whose exit code decides the outcome.
     Command(Vec<String>),
 }
 
-/// A JUnit XML file that a test writes. In JSON `"report.xml"`, or with the number of cases
-/// that it must have at least: `{"file": "report.xml", "cases": 60}`.
+/// A JUnit XML file that a test writes. Its JSON form is `"report.xml"`, or
+/// `{"file": "report.xml", "cases": 60}` with the minimum number of cases.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "JunitForm", into = "JunitForm")]
 pub struct Junit {
-    /// Relative to the directory of the attempt.
+    /// Path relative to the directory of the attempt.
     pub file: String,
-    /// A file with fewer cases is an error. Absent: at least one.
+    /// Minimum number of cases; absent for one. A file with fewer cases is an error.
     pub cases: Option<NonZeroU32>,
 }
 
-/// How [`Junit`] is written in JSON.
+/// JSON form of [`Junit`].
 #[derive(Serialize, Deserialize)]
 #[serde(untagged, deny_unknown_fields)]
 #[serde(expecting = "expected the path of a file, or {\"file\": …, \"cases\": …}")]
@@ -116,52 +119,54 @@ impl From<Junit> for JunitForm {
     }
 }
 
-/// A file by content, with its name in the working directory.
+/// A file by the digest of its content, with its path in the working directory.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FileRef {
-    /// Relative, with `/`, without `..`.
+    /// Relative path with `/` as separator and without `..`.
     pub path: String,
-    /// Lower-case hexadecimal.
+    /// SHA-256 of the content, in lower-case hexadecimal.
     pub sha256: String,
     pub size_bytes: u64,
-    /// Whether it can be started as a program.
+    /// Whether the file is executable.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub executable: bool,
 }
 
-/// A file that a test takes from one that it depends on.
+/// A file that a test takes from one of its dependencies.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Input {
     /// Index of the other test in the run.
     pub test: u32,
-    /// One of its `artifacts`.
+    /// One of the `artifacts` of the other test.
     pub artifact: String,
-    /// Where it is placed, relative to the directory of the attempt.
+    /// Path at which the file is placed, relative to the directory of the attempt.
     pub path: String,
 }
 
-/// Where Python and its packages come from.
+/// The Python environment of a test.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Environment {
-    /// What is found on the worker.
+    /// The Python of the worker.
     #[default]
     System,
-    /// One virtual environment for each distinct set of requirements.
+    /// A virtual environment with these packages. Tests with equal packages share it.
     Packages(Packages),
 }
 
+/// The packages of a virtual environment.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Packages {
     /// PEP 508 requirements.
     pub requirements: Vec<String>,
-    /// Version constraint (`>=3.10`), absent: any.
+    /// Version constraint on Python, such as `>=3.10`; absent for any version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub python: Option<String>,
-    /// Wheels that are installed beside the requirements, in whose place no index is asked.
+    /// Wheels that are installed in addition to the requirements. Their packages are not taken from an
+    /// index.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub wheels: Vec<FileRef>,
 }
@@ -172,7 +177,7 @@ impl Environment {
         *self == Self::System
     }
 
-    /// Files that must be there before it can be built.
+    /// The wheels that are needed to build the environment.
     #[must_use]
     pub fn wheels(&self) -> &[FileRef] {
         match self {
@@ -182,28 +187,28 @@ impl Environment {
     }
 }
 
-/// Name and version of the distribution in a wheel, by the wheel's file name
-/// (`click-8.1.7-py3-none-any.whl`). None when it is not named like a wheel.
+/// Name and version of the distribution in a wheel, from its file name
+/// (`click-8.1.7-py3-none-any.whl`). None if the file name is not that of a wheel.
 #[must_use]
 pub fn wheel_contents(path: &str) -> Option<(&str, &str)> {
     let file = path.rsplit('/').next()?.strip_suffix(".whl")?;
     let parts: Vec<&str> = file.split('-').collect();
-    let plain = |c: char| c.is_ascii_alphanumeric() || "._+!".contains(c);
-    let whole = parts.iter().all(|part| !part.is_empty() && part.chars().all(plain));
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "._+!".contains(c);
+    let is_complete = parts.iter().all(|part| !part.is_empty() && part.chars().all(is_plain));
     match parts.as_slice() {
-        [name, version, _, _, _] | [name, version, _, _, _, _] if whole => Some((name, version)),
+        [name, version, _, _, _] | [name, version, _, _, _, _] if is_complete => Some((name, version)),
         _ => None,
     }
 }
 
-/// Whether a script may be forked from a preloaded interpreter.
+/// The way in which the interpreter of a script is started.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Isolation {
-    /// A fresh interpreter.
+    /// A new interpreter.
     #[default]
     Cold,
-    /// A child forked from one that has imported the packages, where that is safe.
+    /// A fork of an interpreter that has already imported the packages, if forking is safe.
     Warm,
 }
 
@@ -214,12 +219,12 @@ impl Isolation {
     }
 }
 
-/// A launch that no worker should see.
+/// The reason why a launch is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum InvalidLaunch {
+pub enum LaunchError {
     #[error("the command is empty")]
     EmptyCommand,
-    #[error("{what} has {count} entries, at most {MAX_LIST} are allowed")]
+    #[error("{what} has too many entries ({count}, maximum {MAX_LIST})")]
     TooMany { what: &'static str, count: usize },
     #[error("{path:?} is not a relative path inside the test's directory")]
     BadPath { path: String },
@@ -231,21 +236,21 @@ pub enum InvalidLaunch {
     BadVariable(String),
     #[error("{0:?} is not the file name of a wheel, such as name-1.0-py3-none-any.whl")]
     BadWheel(String),
-    #[error("a NUL character stands in {0}")]
+    #[error("{0} contains a NUL character")]
     Nul(&'static str),
     #[error("the timeout is zero")]
     ZeroTimeout,
 }
 
 impl Launch {
-    /// Checks what the types cannot say.
+    /// Checks the rules that the types cannot express.
     ///
     /// # Errors
-    /// The first thing that is wrong.
-    pub fn check(&self) -> Result<(), InvalidLaunch> {
+    /// The first rule that the launch breaks.
+    pub fn check(&self) -> Result<(), LaunchError> {
         self.check_lengths()?;
         if self.timeout_ms == Millis(0) {
-            return Err(InvalidLaunch::ZeroTimeout);
+            return Err(LaunchError::ZeroTimeout);
         }
         for file in self.files.iter().chain(self.environment.wheels()) {
             check_path(&file.path)?;
@@ -254,20 +259,20 @@ impl Launch {
         if let Some(file) =
             self.environment.wheels().iter().find(|file| wheel_contents(&file.path).is_none())
         {
-            return Err(InvalidLaunch::BadWheel(file.path.clone()));
+            return Err(LaunchError::BadWheel(file.path.clone()));
         }
         match &self.run {
             Program::Script(script) => {
                 if !self.files.iter().any(|file| file.path == *script) {
-                    return Err(InvalidLaunch::MissingScript(script.clone()));
+                    return Err(LaunchError::MissingScript(script.clone()));
                 }
             }
             Program::Command(words) => {
                 if words.first().is_none_or(String::is_empty) {
-                    return Err(InvalidLaunch::EmptyCommand);
+                    return Err(LaunchError::EmptyCommand);
                 }
                 if words.iter().any(|word| word.contains('\0')) {
-                    return Err(InvalidLaunch::Nul("the command"));
+                    return Err(LaunchError::Nul("the command"));
                 }
             }
         }
@@ -279,16 +284,16 @@ impl Launch {
         }
         for (name, value) in &self.env {
             if name.is_empty() || name.contains(['=', '\0']) {
-                return Err(InvalidLaunch::BadVariable(name.clone()));
+                return Err(LaunchError::BadVariable(name.clone()));
             }
             if value.contains('\0') {
-                return Err(InvalidLaunch::Nul("an environment variable"));
+                return Err(LaunchError::Nul("an environment variable"));
             }
         }
         Ok(())
     }
 
-    fn check_lengths(&self) -> Result<(), InvalidLaunch> {
+    fn check_lengths(&self) -> Result<(), LaunchError> {
         let words = if let Program::Command(words) = &self.run { words.len() } else { 0 };
         let packages = match &self.environment {
             Environment::Packages(packages) => packages.requirements.len(),
@@ -306,26 +311,26 @@ impl Launch {
             ("wheels", self.environment.wheels().len()),
         ];
         match lists.into_iter().find(|(_, count)| *count > MAX_LIST) {
-            Some((what, count)) => Err(InvalidLaunch::TooMany { what, count }),
+            Some((what, count)) => Err(LaunchError::TooMany { what, count }),
             None => Ok(()),
         }
     }
 }
 
-fn check_path(path: &str) -> Result<(), InvalidLaunch> {
-    let inside = !path.is_empty()
+fn check_path(path: &str) -> Result<(), LaunchError> {
+    let is_inside = !path.is_empty()
         && path.len() <= 1024
         && !path.contains(['\\', ':'])
         && !path.chars().any(char::is_control)
         && path.split('/').all(|part| !matches!(part, "" | "." | ".."));
-    if inside { Ok(()) } else { Err(InvalidLaunch::BadPath { path: path.to_owned() }) }
+    if is_inside { Ok(()) } else { Err(LaunchError::BadPath { path: path.to_owned() }) }
 }
 
-fn check_digest(digest: &str) -> Result<(), InvalidLaunch> {
+fn check_digest(digest: &str) -> Result<(), LaunchError> {
     if is_sha256_hex(digest) {
         Ok(())
     } else {
-        Err(InvalidLaunch::BadDigest { digest: digest.to_owned() })
+        Err(LaunchError::BadDigest { digest: digest.to_owned() })
     }
 }
 
@@ -348,7 +353,7 @@ mod tests {
     }
 
     #[test]
-    fn a_junit_file_is_written_as_short_as_it_can_be() {
+    fn a_junit_file_is_written_in_its_shortest_form() {
         let read = |text: &str| serde_json::from_str::<Junit>(text);
         for text in [r#""report.xml""#, r#"{"file":"report.xml","cases":60}"#] {
             let junit = read(text).expect(text);
@@ -360,7 +365,7 @@ mod tests {
         assert!(read(r#"{"file":"report.xml","cases":1,"case":1}"#).is_err());
         let mut launch = command(&["true"]);
         launch.junit = Some(Junit { file: "../report.xml".into(), cases: None });
-        assert_eq!(launch.check(), Err(InvalidLaunch::BadPath { path: "../report.xml".into() }));
+        assert_eq!(launch.check(), Err(LaunchError::BadPath { path: "../report.xml".into() }));
     }
 
     #[test]
@@ -372,14 +377,14 @@ mod tests {
     }
 
     #[test]
-    fn directories_stay_inside_too() {
+    fn directories_outside_are_refused() {
         let mut launch = command(&["true"]);
         launch.directories = vec!["../x".into()];
-        assert_eq!(launch.check(), Err(InvalidLaunch::BadPath { path: "../x".into() }));
+        assert_eq!(launch.check(), Err(LaunchError::BadPath { path: "../x".into() }));
     }
 
     #[test]
-    fn paths_stay_inside() {
+    fn paths_outside_are_refused() {
         for path in ["../x", "/etc/passwd", "a//b", "a/./b", "", "c:\\x", "a\nb", "a/.."] {
             assert!(check_path(path).is_err(), "{path:?}");
         }
@@ -387,7 +392,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wheel_says_what_it_holds() {
+    fn a_wheel_is_identified_by_its_file_name() {
         assert_eq!(wheel_contents("w/click-8.1.7-py3-none-any.whl"), Some(("click", "8.1.7")));
         let built = "x-1.0+cpu-1-cp311-cp311-linux_x86_64.whl";
         assert_eq!(wheel_contents(built), Some(("x", "1.0+cpu")));
@@ -400,13 +405,13 @@ mod tests {
         let file = FileRef { path: "x.zip".into(), sha256, size_bytes: 1, executable: false };
         let packages = Packages { wheels: vec![file], ..Packages::default() };
         launch.environment = Environment::Packages(packages);
-        assert_eq!(launch.check(), Err(InvalidLaunch::BadWheel("x.zip".into())));
+        assert_eq!(launch.check(), Err(LaunchError::BadWheel("x.zip".into())));
     }
 
     #[test]
-    fn a_script_must_travel_with_the_test() {
+    fn a_script_must_be_among_the_files() {
         let mut launch = command(&["true"]);
         launch.run = Program::Script("test.py".into());
-        assert_eq!(launch.check(), Err(InvalidLaunch::MissingScript("test.py".into())));
+        assert_eq!(launch.check(), Err(LaunchError::MissingScript("test.py".into())));
     }
 }

@@ -1,9 +1,8 @@
-//! The vocabulary of dtf: ids, amounts, requirements, tests, leases, outcomes, events.
+//! The vocabulary of dtf: ids, amounts, requirements, tests, leases, outcomes, facts.
 //!
-//! Plain values without clock, input or output. Everything above imports these
-//! types; this module imports nothing of dtf. A type that plan files, the wire
-//! and the log carry unchanged derives serde here, once
-//! (`docs/decisions/0002-one-serde-shape-for-specs.md`).
+//! The module contains plain values, without clock, input or output. All other modules may import it,
+//! and it imports none of them. A type that plan files, the API and the log carry in the same form
+//! derives serde here (`docs/decisions/0002-one-serde-shape-for-specs.md`).
 
 pub mod accelerator;
 pub mod access;

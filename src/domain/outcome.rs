@@ -1,11 +1,11 @@
-//! How an attempt or a test ended.
+//! Outcomes of attempts and tests.
 //!
-//! A test's own verdict and trouble of the infrastructure are never mixed: see
-//! [`Outcome::blame`].
+//! Failures of a test and failures of the infrastructure are kept apart, see [`Outcome::blame`].
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
+/// The way in which an attempt or a test ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
@@ -16,34 +16,34 @@ pub enum Outcome {
     Cancelled,
     /// A dependency did not pass, or every case of its JUnit file was skipped.
     Skipped,
-    /// Waited longer than it was allowed to.
+    /// The test waited longer than its maximum waiting time.
     Expired,
     WorkerLost,
 }
 
-/// What kind of `error`, `failed` or `timed_out` it was.
+/// The kind of an `error`, `failed` or `timed_out`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Class {
-    /// Ended by a signal that dtf did not send, or with an exit code that stands for one.
+    /// The test was ended by a signal that dtf did not send, or its exit code represents one.
     Crash,
     OutOfMemory,
     ImportError,
     UnsupportedBackend,
-    /// The worker could not prepare the test: files, environment, disk, program not found.
+    /// The worker could not prepare the test, because of its files, environment, disk or program.
     SetUp,
-    /// A script ended well without a `result` line or without metrics, or a JUnit file is not
-    /// there, not whole, or lacks cases.
+    /// A script exited with code 0 but reported no `result` line or no metrics; or a JUnit file is
+    /// missing or incomplete.
     NoResult,
-    /// Two runs on the same device disagreed.
+    /// Two runs on the same device had different results.
     Nondeterministic,
-    /// The wall-clock limit.
+    /// The test exceeded its timeout.
     WallClock,
-    /// The limit on time without output or phase.
+    /// The test printed no output and reported no phase for too long.
     Silence,
 }
 
-/// Who is to blame for an outcome, and so which retry budget pays.
+/// The cause of an outcome, which decides the retry budget that is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Blame {
     Nobody,
@@ -63,6 +63,7 @@ impl Outcome {
         Outcome::WorkerLost,
     ];
 
+    /// The name in JSON and in the results database.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -77,7 +78,7 @@ impl Outcome {
         }
     }
 
-    /// As people write it.
+    /// The name in words.
     #[must_use]
     pub fn words(self) -> &'static str {
         match self {
@@ -87,6 +88,7 @@ impl Outcome {
         }
     }
 
+    /// The cause of this outcome with this class.
     #[must_use]
     pub fn blame(self, class: Option<Class>) -> Blame {
         match (self, class) {
@@ -100,7 +102,7 @@ impl Outcome {
         }
     }
 
-    /// Whether a worker may report it; the rest is the coordinator's to say.
+    /// Whether a worker may report this outcome. Only the coordinator decides on the others.
     #[must_use]
     pub fn reportable(self) -> bool {
         matches!(
@@ -122,6 +124,7 @@ impl fmt::Display for Outcome {
 }
 
 impl Class {
+    /// The name in JSON and in the results database.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -136,10 +139,8 @@ impl Class {
             Class::Silence => "silence",
         }
     }
-}
 
-impl Class {
-    /// As people write it.
+    /// The name in words.
     #[must_use]
     pub fn words(self) -> String {
         self.name().replace('_', " ")

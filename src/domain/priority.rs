@@ -1,15 +1,17 @@
-//! How urgent a test is: −100 to 100, higher first.
+//! The priority of a test: −100 to 100. Tests of a higher priority run first.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
+/// A priority from −100 to 100.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
 pub struct Priority(i8);
 
+/// The number is not a priority.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("priority {0} is outside -100..100")]
-pub struct PriorityOutOfRange(pub i64);
+#[error("priority {0} is outside the range -100 to 100")]
+pub struct PriorityError(pub i64);
 
 impl Priority {
     #[must_use]
@@ -19,11 +21,11 @@ impl Priority {
 }
 
 impl TryFrom<i64> for Priority {
-    type Error = PriorityOutOfRange;
+    type Error = PriorityError;
     fn try_from(raw: i64) -> Result<Self, Self::Error> {
         match i8::try_from(raw) {
             Ok(priority @ -100..=100) => Ok(Self(priority)),
-            _ => Err(PriorityOutOfRange(raw)),
+            _ => Err(PriorityError(raw)),
         }
     }
 }
@@ -46,10 +48,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_range_is_closed_on_both_sides() {
+    fn the_range_includes_both_limits() {
         assert_eq!(Priority::try_from(-100).map(Priority::get), Ok(-100));
         assert_eq!(Priority::try_from(100).map(Priority::get), Ok(100));
-        assert_eq!(Priority::try_from(101), Err(PriorityOutOfRange(101)));
-        assert_eq!(Priority::try_from(i64::MIN), Err(PriorityOutOfRange(i64::MIN)));
+        assert_eq!(Priority::try_from(101), Err(PriorityError(101)));
+        assert_eq!(Priority::try_from(i64::MIN), Err(PriorityError(i64::MIN)));
     }
 }

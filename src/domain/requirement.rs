@@ -1,4 +1,4 @@
-//! What a test needs, and why a worker does not have it.
+//! The requirement of a test, and the reasons why a worker does not meet it.
 
 use crate::domain::accelerator::Accelerator;
 use crate::domain::accelerator::Backend;
@@ -14,30 +14,30 @@ use std::fmt;
 /// meets.
 pub const MAX_MISSES: usize = 5;
 
-/// Everything that placement looks at. Equal requirements share one queue class.
+/// The resources that a test requires. Tests with equal requirements share a queue.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Requirement {
-    /// Absent: any back-end will do.
+    /// The back-end; absent for any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backend: Option<Backend>,
-    /// Thousandths of a core.
+    /// CPU, in thousandths of a core.
     #[serde(default = "default_cpu_milli")]
     pub cpu_milli: u64,
     #[serde(default)]
     pub memory_bytes: u64,
-    /// Devices held for the time of the test.
+    /// Number of devices that the test holds while it runs.
     #[serde(default)]
     pub accelerators: u16,
-    /// Memory needed on each of them.
+    /// Memory that the test needs on each of them.
     #[serde(default)]
     pub accelerator_memory_bytes: u64,
-    /// The devices may be shared with other tests that allow it, while the sum fits.
+    /// The test shares its devices with other tests that allow sharing, as long as their memory fits.
     #[serde(default)]
     pub share_accelerator: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vendor: Option<Vendor>,
-    /// Least device architecture: CUDA compute capability (`8.0`) or an AMD target (`gfx90a`).
+    /// Minimum device architecture: CUDA compute capability (`8.0`) or AMD target (`gfx90a`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub min_architecture: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -70,10 +70,11 @@ impl Default for Requirement {
     }
 }
 
-/// Everything that a worker lacks, at least one thing.
+/// The parts of a requirement that a worker does not meet. There is at least one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lacks {
-    /// The earlier in the list of demands, the further away is the worker.
+    /// The first unmet part, in the order of [`Mismatch`]. The earlier it is in this order, the less
+    /// suitable is the worker.
     #[serde(flatten)]
     pub first: Mismatch,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -81,12 +82,12 @@ pub struct Lacks {
 }
 
 impl Lacks {
-    /// Orders the nearest worker first: who gets further through the list of demands, then who
-    /// lacks fewer things.
+    /// Orders the most suitable worker first: the one whose first unmet part is later in the order, then
+    /// the one with fewer unmet parts.
     #[must_use]
     pub fn nearest_first(&self, other: &Self) -> Ordering {
-        let further = other.first.cmp(&self.first);
-        further.then(self.also.len().cmp(&other.also.len()))
+        let by_first = other.first.cmp(&self.first);
+        by_first.then(self.also.len().cmp(&other.also.len()))
     }
 }
 
@@ -103,7 +104,7 @@ impl fmt::Display for Lacks {
     }
 }
 
-/// One thing that a worker lacks, with both numbers.
+/// One part of a requirement that a worker does not meet, with the required and the available amount.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Mismatch {
@@ -145,15 +146,16 @@ pub enum Mismatch {
         need: u64,
         best: u64,
     },
-    /// The worker could not look for some of its devices; one of them might be the missing one.
+    /// The detection of some devices of the worker failed. One of them might be the missing one.
     Undetected {
         error: String,
     },
-    /// The worker has all of it, but takes no new tests.
+    /// The worker meets the requirement but takes no new tests.
     Unavailable {
         state: String,
     },
-    /// The worker has all of it; the test just failed there for reasons of the infrastructure.
+    /// The worker meets the requirement, but the last attempt of the test failed there because of the
+    /// infrastructure.
     Avoided,
 }
 
@@ -178,7 +180,7 @@ impl fmt::Display for Mismatch {
             Self::Accelerators { need, have } => {
                 write!(f, "needs {need} accelerators, has {have} that fit")
             }
-            Self::Vendor { need } => write!(f, "has no device by {need}"),
+            Self::Vendor { need } => write!(f, "has no {need} device"),
             Self::Architecture { need, best } => {
                 let best = if best.is_empty() { "unknown" } else { best };
                 write!(f, "needs architecture {need} or newer, best is {best}")
@@ -200,10 +202,10 @@ impl fmt::Display for Mismatch {
 }
 
 impl Requirement {
-    /// Whether the whole, empty worker could run the test.
+    /// Checks whether the worker could run the test if it ran no other tests.
     ///
     /// # Errors
-    /// All that it lacks.
+    /// All parts of the requirement that the worker does not meet.
     pub fn met_by(&self, offer: &Capability) -> Result<(), Lacks> {
         let mut misses = self.misses(offer).into_iter();
         match misses.next() {
@@ -212,12 +214,12 @@ impl Requirement {
         }
     }
 
-    /// In the order in which they matter. Allocates only for what is missing.
+    /// The unmet parts in the order of [`Mismatch`]. Allocates only if there is one.
     fn misses(&self, offer: &Capability) -> Vec<Mismatch> {
         let mut misses = Vec::new();
-        let os = same_word(self.os.as_deref(), &offer.os);
+        let os = check_equal(self.os.as_deref(), &offer.os);
         misses.extend(os.err().map(|(need, have)| Mismatch::Os { need, have }));
-        let arch = same_word(self.arch.as_deref(), &offer.arch);
+        let arch = check_equal(self.arch.as_deref(), &offer.arch);
         misses.extend(arch.err().map(|(need, have)| Mismatch::Arch { need, have }));
         let tags = self.tags.difference(&offer.tags);
         misses.extend(tags.map(|need| Mismatch::Tag { need: need.clone() }));
@@ -231,7 +233,7 @@ impl Requirement {
         if need > have {
             misses.push(Mismatch::MemoryBytes { need, have });
         }
-        // Without the back-end it is no news that none of its devices fits.
+        // A worker without the back-end has none of its devices, so they are not reported as well.
         let devices = if backend.is_none() {
             self.accelerators_met_by(&offer.accelerators).err()
         } else {
@@ -249,13 +251,13 @@ impl Requirement {
         if self.accelerators == 0 {
             return Ok(());
         }
-        let driven = || offered.iter().filter(|device| self.drives(device));
+        let usable = || offered.iter().filter(|device| self.uses(device));
         if let Some(need) = self.vendor
-            && !driven().any(|device| device.vendor == need)
+            && !usable().any(|device| device.vendor == need)
         {
             return Err(Mismatch::Vendor { need });
         }
-        let of_vendor = || driven().filter(|d| self.vendor.is_none_or(|v| v == d.vendor));
+        let of_vendor = || usable().filter(|d| self.vendor.is_none_or(|v| v == d.vendor));
         if let Some(need) = &self.min_architecture
             && !of_vendor().any(|device| at_least(&device.architecture, need))
         {
@@ -265,7 +267,7 @@ impl Requirement {
             return Err(Mismatch::Architecture { need: need.clone(), best });
         }
         let need = self.accelerator_memory_bytes;
-        // Memory that is unknown might be enough.
+        // A device of unknown memory may have enough.
         let fits = |device: &Accelerator| device.memory().is_none_or(|bytes| need <= bytes);
         if !of_vendor().any(fits) && of_vendor().next().is_some() {
             let best = of_vendor().map(|device| device.memory_bytes).max().unwrap_or(0);
@@ -279,14 +281,14 @@ impl Requirement {
         Ok(())
     }
 
-    fn drives(&self, device: &Accelerator) -> bool {
+    fn uses(&self, device: &Accelerator) -> bool {
         self.backend.is_none_or(|backend| backend == device.backend)
     }
 
-    /// Whether one device, when free, suits the test.
+    /// Whether the test could use this device if it were free.
     #[must_use]
     pub fn fits_device(&self, device: &Accelerator) -> bool {
-        self.drives(device)
+        self.uses(device)
             && self.vendor.is_none_or(|vendor| vendor == device.vendor)
             && self
                 .min_architecture
@@ -296,19 +298,20 @@ impl Requirement {
     }
 }
 
-fn same_word(need: Option<&str>, have: &str) -> Result<(), (String, String)> {
+fn check_equal(need: Option<&str>, have: &str) -> Result<(), (String, String)> {
     match need {
         Some(need) if need != have => Err((need.to_owned(), have.to_owned())),
         _ => Ok(()),
     }
 }
 
-/// Compares architectures of one vendor: `8.6` with `8.0` by numbers, `gfx942` with
-/// `gfx90a` as hexadecimal after the prefix. Different kinds never compare.
+/// Whether an architecture is at least another one of the same vendor. CUDA compute capabilities such
+/// as `8.6` are compared by number, AMD targets such as `gfx90a` as hexadecimal numbers. Architectures
+/// of different vendors are not comparable, so the result is false.
 fn at_least(have: &str, need: &str) -> bool {
     let amd = |text: &str| {
         let digits = text.strip_prefix("gfx")?;
-        // The last two digits are minor and stepping; what stands before is the major number.
+        // The last two digits are the minor number and the stepping; those before are the major number.
         let split = digits.len().checked_sub(2)?;
         let major: u32 = digits.get(..split)?.parse().ok()?;
         let rest = u32::from_str_radix(digits.get(split..)?, 16).ok()?;
@@ -355,13 +358,13 @@ mod tests {
     }
 
     #[test]
-    fn a_fitting_worker_meets() {
+    fn a_suitable_worker_meets_the_requirement() {
         assert_eq!(Requirement::default().met_by(&offer()), Ok(()));
         assert_eq!(cuda().met_by(&offer()), Ok(()));
     }
 
     #[test]
-    fn each_lack_is_named_with_both_numbers() {
+    fn each_unmet_part_is_named_with_both_amounts() {
         let lacks = |requirement: Requirement| requirement.met_by(&offer()).expect_err("a lack");
         let rocm = Requirement { backend: Some(Backend::Rocm), ..cuda() };
         assert_eq!(lacks(rocm).to_string(), "needs rocm, has cpu, cuda");
@@ -376,15 +379,15 @@ mod tests {
         let tags = ["moon", "prod"].map(|tag| tag.parse().expect("a tag")).into();
         let much = Requirement { tags, memory_bytes: 64 << 30, ..cuda() };
         let much = Requirement { backend: Some(Backend::Rocm), ..much };
-        let told = "lacks the tag moon and lacks the tag prod and needs rocm, has cpu, cuda \
+        let text = "lacks the tag moon and lacks the tag prod and needs rocm, has cpu, cuda \
                     and needs 64.0 GiB of memory, has 32.0";
-        assert_eq!(lacks(much.clone()).to_string(), told);
+        assert_eq!(lacks(much.clone()).to_string(), text);
         let json = serde_json::to_value(lacks(much.clone())).expect("JSON");
         assert_eq!((&json["kind"], &json["also"][1]["kind"]), (&"tag".into(), &"backend".into()));
         let less = Requirement { memory_bytes: 0, ..much.clone() };
         assert_eq!(lacks(less).nearest_first(&lacks(much)), Ordering::Less);
         let back: Lacks = serde_json::from_value(json).expect("the same");
-        assert_eq!(back.to_string(), told);
+        assert_eq!(back.to_string(), text);
     }
 
     #[test]
@@ -407,7 +410,7 @@ mod tests {
     }
 
     #[test]
-    fn a_look_that_failed_is_told_where_a_device_is_missing() {
+    fn a_failed_detection_is_named_if_a_device_is_missing() {
         let error = "could not look for AMD devices: rocm-smi ended by signal 11";
         let offer = Capability { detection_errors: vec![error.into()], ..offer() };
         let rocm = Requirement { backend: Some(Backend::Rocm), ..cuda() };

@@ -1,18 +1,18 @@
-//! How often a test is tried again, with separate budgets for its own failures
-//! and for trouble of the infrastructure.
+//! Retry budgets of a test: one for its own failures and one for failures of the infrastructure.
 
 use serde::{Deserialize, Serialize};
 
-/// No test is tried more often than this, whatever its budgets say.
+/// Maximum number of attempts of a test, whatever its budgets allow.
 pub const MAX_ATTEMPTS: u16 = 100;
 
+/// The retry budgets of a test.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Retries {
-    /// Further attempts after the test itself failed, crashed or timed out.
+    /// Number of further attempts after the test failed, crashed or timed out.
     #[serde(default)]
     pub failed: u8,
-    /// Further attempts after a lost worker or a broken set-up.
+    /// Number of further attempts after a worker was lost or could not prepare the test.
     #[serde(default = "default_infrastructure")]
     pub infrastructure: u8,
 }

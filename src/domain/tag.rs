@@ -1,21 +1,25 @@
-//! Free labels on workers, matched exactly.
+//! Tags: labels of workers that tests can require.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 
-/// Longest tag, in bytes.
+/// Maximum length of a tag, in bytes.
 pub const MAX_TAG_BYTES: usize = 64;
-/// Most tags on one worker or in one requirement.
+/// Maximum number of tags of one worker or requirement.
 pub const MAX_TAGS: usize = 64;
 
+/// A tag. A requirement matches only an equal tag.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
 pub struct Tag(String);
 
+/// The text is not a tag.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not a tag: 1 to 64 letters, digits, '.', '_', '-', ':' or '='")]
-pub struct InvalidTag(pub String);
+#[error(
+    "{0:?} is not a tag; a tag has 1 to {MAX_TAG_BYTES} letters, digits, '.', '_', '-', ':' or '='"
+)]
+pub struct TagError(pub String);
 
 impl Tag {
     #[must_use]
@@ -25,14 +29,14 @@ impl Tag {
 }
 
 impl FromStr for Tag {
-    type Err = InvalidTag;
+    type Err = TagError;
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let fits = (1..=MAX_TAG_BYTES).contains(&text.len());
         let known = |b: u8| b.is_ascii_alphanumeric() || b"._-:=".contains(&b);
         if fits && text.bytes().all(known) {
             Ok(Self(text.to_owned()))
         } else {
-            Err(InvalidTag(text.chars().take(80).collect()))
+            Err(TagError(text.chars().take(80).collect()))
         }
     }
 }

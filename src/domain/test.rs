@@ -1,4 +1,4 @@
-//! One thing to check, as submitted.
+//! The specification of a test, as submitted.
 
 use crate::domain::id::TestId;
 use crate::domain::priority::Priority;
@@ -10,19 +10,19 @@ use serde_json::value::RawValue;
 use std::fmt;
 use std::sync::Arc;
 
-/// Longest name of a test or run, in bytes.
+/// Maximum length of the name of a test or run, in bytes.
 pub const MAX_NAME_BYTES: usize = 512;
-/// Most tests of one run.
+/// Maximum number of tests of one run.
 pub const MAX_TESTS_PER_RUN: u32 = 2_000_000;
-/// Most dependencies of one test.
+/// Maximum number of dependencies of one test.
 pub const MAX_DEPENDENCIES: usize = 10_000;
 
-/// What the scheduler knows about a test. How to run it is carried as the JSON text
-/// of a [`crate::domain::launch::Launch`].
+/// The specification of a test. The scheduler reads all fields except `launch`, the JSON text of a
+/// [`crate::domain::launch::Launch`], which only the worker needs.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TestSpec {
-    /// Unique within the run.
+    /// Name of the test, unique within its run.
     pub name: Box<str>,
     #[serde(default)]
     pub requirement: Arc<Requirement>,
@@ -30,21 +30,21 @@ pub struct TestSpec {
     pub priority: Priority,
     #[serde(default)]
     pub retries: Retries,
-    /// Tests of the same run that must end first, by position.
+    /// Tests of the same run that must end before this one starts, by index.
     #[serde(default, skip_serializing_if = "<[u32]>::is_empty")]
     pub depends_on: Box<[u32]>,
     #[serde(default, skip_serializing_if = "OnFailure::is_skip")]
     pub on_failure: OnFailure,
-    /// How long it is expected to take; absent: unknown.
+    /// Expected duration; absent if unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expected_ms: Option<Millis>,
-    /// Longest wait before it is given up as `expired`; absent: for ever.
+    /// Maximum waiting time, after which the test ends as `expired`; absent for no limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expire_after_ms: Option<Millis>,
     pub launch: Box<RawValue>,
 }
 
-/// What happens to a test when something that it depends on does not pass.
+/// The effect on a test if one of its dependencies does not pass.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OnFailure {
@@ -60,26 +60,27 @@ impl OnFailure {
     }
 }
 
-/// Where a test stands, as people are told.
+/// The phase of a test, as it is reported to users.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
-    /// Dependencies are not done.
+    /// At least one dependency is not done.
     Blocked,
-    /// Ready, without a worker.
+    /// The test is ready but has no worker.
     Waiting,
-    /// A worker holds it.
+    /// A worker holds the test.
     Leased,
     Done,
 }
 
-/// Why a test was skipped.
+/// The reason why a test was skipped.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SkipCause {
-    /// It did not pass.
+    /// This dependency did not pass.
     Dependency(TestId),
-    /// In a closed world: what the nearest worker lacks, in words.
+    /// No present worker can run the test, and no other worker is expected. The text names what the
+    /// nearest worker lacks.
     NoWorker(Box<str>),
 }
 

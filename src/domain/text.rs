@@ -1,7 +1,7 @@
-//! Bytes of a file become text: UTF-8, or UTF-16 where a byte order mark says so.
+//! Decodes the bytes of a file as UTF-8, or as UTF-16 if they begin with its byte order mark.
 //!
-//! Promises: a byte order mark never becomes part of the text; nothing is replaced, what is
-//! not valid is refused with its position.
+//! Promises: a byte order mark never becomes part of the text. Invalid bytes are never replaced; they
+//! are refused with their position.
 
 use std::borrow::Cow;
 
@@ -9,26 +9,27 @@ const UTF8_MARK: &[u8] = b"\xef\xbb\xbf";
 const UTF16_LE_MARK: &[u8] = b"\xff\xfe";
 const UTF16_BE_MARK: &[u8] = b"\xfe\xff";
 
+/// The reason why bytes are not text.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TextError {
     #[error("the text is not UTF-8 (line {line}, byte {byte})")]
     NotUtf8 {
-        /// Counted from 1.
+        /// Line, counted from 1.
         line: usize,
-        /// Of the file, counted from 1.
+        /// Byte of the file, counted from 1.
         byte: usize,
     },
-    /// The last character is not whole.
+    /// The last character is incomplete.
     #[error("the text ends in the middle of a character")]
     Cut,
-    #[error("the text is not UTF-16, as its byte order mark says")]
+    #[error("the text begins with a byte order mark of UTF-16 but is not valid UTF-16")]
     NotUtf16,
 }
 
-/// The text of a file that people or their programs wrote.
+/// Decodes the content of a text file.
 ///
 /// # Errors
-/// It is neither UTF-8 nor UTF-16 with a byte order mark.
+/// The bytes are neither UTF-8 nor UTF-16 with a byte order mark.
 pub fn decode(bytes: &[u8]) -> Result<Cow<'_, str>, TextError> {
     if let Some(rest) = bytes.strip_prefix(UTF16_LE_MARK) {
         return utf16(rest, u16::from_le_bytes).map(Cow::Owned);
@@ -49,10 +50,10 @@ pub fn decode(bytes: &[u8]) -> Result<Cow<'_, str>, TextError> {
     })
 }
 
-/// Text in UTF-16 without a byte order mark.
+/// Decodes UTF-16 without a byte order mark.
 ///
 /// # Errors
-/// An odd number of bytes, or half of a surrogate pair.
+/// The number of bytes is odd, or a surrogate pair is incomplete.
 pub fn utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Result<String, TextError> {
     let (pairs, rest) = bytes.as_chunks::<2>();
     if !rest.is_empty() {
@@ -67,21 +68,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_byte_order_mark_is_read_and_left_out() {
+    fn a_byte_order_mark_is_not_part_of_the_text() {
         let little: Vec<u8> = "\u{feff}né🙂".encode_utf16().flat_map(u16::to_le_bytes).collect();
         let big: Vec<u8> = "\u{feff}né🙂".encode_utf16().flat_map(u16::to_be_bytes).collect();
         for bytes in ["né🙂".as_bytes(), "\u{feff}né🙂".as_bytes(), &little, &big] {
             assert_eq!(decode(bytes).as_deref(), Ok("né🙂"), "{bytes:?}");
         }
-        // Only the first one is a mark.
+        // Only the first character is a byte order mark.
         assert_eq!(decode("\u{feff}\u{feff}".as_bytes()).as_deref(), Ok("\u{feff}"));
         assert_eq!(decode(b"").as_deref(), Ok(""));
     }
 
     #[test]
-    fn what_is_no_text_is_refused_with_its_place() {
-        let place = TextError::NotUtf8 { line: 2, byte: 4 };
-        assert_eq!(decode(b"a\nb\xffc"), Err(place));
+    fn invalid_bytes_are_refused_with_their_position() {
+        let position = TextError::NotUtf8 { line: 2, byte: 4 };
+        assert_eq!(decode(b"a\nb\xffc"), Err(position));
         assert_eq!(decode("né".as_bytes().get(..2).unwrap_or_default()), Err(TextError::Cut));
         assert_eq!(decode(b"\xff\xfea"), Err(TextError::Cut));
         assert_eq!(decode(b"\xff\xfe\x00\xd8"), Err(TextError::NotUtf16));

@@ -1,17 +1,16 @@
-//! Points and spans of time as plain numbers. Arithmetic only: what the time is
-//! comes in as an argument, always.
+//! Times and durations as plain numbers. The current time is always an argument.
 
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-/// Milliseconds since the Unix epoch, by the coordinator's clock.
+/// Milliseconds since the Unix epoch, measured by the clock of the coordinator.
 #[derive(
     Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
 #[serde(transparent)]
 pub struct Timestamp(pub u64);
 
-/// A span in milliseconds.
+/// A duration in milliseconds.
 #[derive(
     Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
@@ -19,12 +18,13 @@ pub struct Timestamp(pub u64);
 pub struct Millis(pub u64);
 
 impl Timestamp {
+    /// This time plus a duration.
     #[must_use]
     pub fn after(self, span: Millis) -> Self {
         Self(self.0.saturating_add(span.0))
     }
 
-    /// How long ago `earlier` was; zero when it lies ahead.
+    /// The time since `earlier`; zero if `earlier` is later than this time.
     #[must_use]
     pub fn since(self, earlier: Timestamp) -> Millis {
         Millis(self.0.saturating_sub(earlier.0))
