@@ -1,10 +1,11 @@
-//! AMD devices, as `rocm-smi` or the newer `amd-smi` list them in JSON.
+//! Detects AMD devices with `rocm-smi` or the newer `amd-smi`, which print JSON.
 //!
-//! Keys changed case and wording between `ROCm` versions, so they are compared loosely. The tools
-//! print warnings around the JSON; the document is the first text that parses as JSON and has the
-//! form of a listing.
+//! The case and wording of keys differ between `ROCm` versions, so keys are compared without case and
+//! several are tried. The tools print warnings around the JSON, so the listing is the first part of the
+//! output that parses as JSON and has the form of a listing.
 
-use super::{Device, Empty, Found, Host, Seen, product, unknown, without_devices};
+use super::evidence::Presence;
+use super::{Device, Host, NoListing, VendorDevices, error, product, without_devices};
 use crate::domain::accelerator::{Accelerator, Backend, Vendor};
 use crate::domain::capability::MAX_MEMORY_BYTES;
 use crate::sys::process::Completion;
@@ -15,80 +16,85 @@ const TOOLS: [(&str, &[&str]); 2] = [
     ("rocm-smi", &["--showproductname", "--showmeminfo", "vram", "--showuniqueid", "--json"]),
     ("amd-smi", &["static", "--asic", "--vram", "--json"]),
 ];
-/// What the tools print on a machine without a device.
-const NO_DEVICE: &[&str] = &["No AMD GPUs specified", "No JSON data to report"];
-/// Maximum number of places at which a document is looked for.
+/// Messages of the tools on a machine without a device.
+const NO_DEVICE_MESSAGES: &[&str] = &["No AMD GPUs specified", "No JSON data to report"];
+/// Maximum number of positions of the output at which JSON is parsed.
 const MAX_STARTS: usize = 1000;
-/// Targets that exist only as a part of a processor.
-const INTEGRATED: &[&str] = &[
+/// Targets of graphics devices that are a part of a processor.
+const INTEGRATED_TARGETS: &[&str] = &[
     "gfx801", "gfx902", "gfx909", "gfx90c", "gfx1013", "gfx1033", "gfx1035", "gfx1036", "gfx1037",
     "gfx1103", "gfx1150", "gfx1151", "gfx1152", "gfx1153",
 ];
-/// Where the target is not reported: no card for computing has so little memory of its own.
+/// Maximum memory of an integrated device. It decides if no target is reported, since no compute card
+/// has so little memory.
 const MAX_INTEGRATED_BYTES: u64 = 2 << 30;
 
-pub(super) async fn look(host: Host<'_>, seen: Seen) -> Found {
-    let mut all = Vec::new();
+/// Detects the devices with the first tool that lists any.
+pub(super) async fn detect(host: Host<'_>, presence: Presence) -> VendorDevices {
+    let mut results = Vec::new();
     for (tool, args) in TOOLS {
-        let completion = host.ask(tool, args).await;
+        let completion = host.run(tool, args).await;
         if completion == Completion::NotFound {
             continue;
         }
-        let found = judge(tool, &completion, seen);
-        if !found.devices.is_empty() {
-            return found;
+        let result = evaluate(tool, &completion, presence);
+        if !result.devices.is_empty() {
+            return result;
         }
-        all.push(found);
+        results.push(result);
     }
-    if all.is_empty() && seen == Seen::There {
-        return Found::none(Some(format!(
+    if results.is_empty() && presence == Presence::Present {
+        return VendorDevices::with_note(format!(
             "this machine has an {VENDOR} graphics device, but neither rocm-smi nor amd-smi is \
-             installed; it is not used"
-        )));
+             installed; the device is not used"
+        ));
     }
-    // One tool that could look is enough.
-    let clear = all.iter().position(|found| found.errors.is_empty());
-    let at = clear.unwrap_or(0);
-    if at < all.len() { all.swap_remove(at) } else { Found::default() }
+    // The result of one tool without an error is enough.
+    let successful = results.iter().position(|result| result.errors.is_empty());
+    let at = successful.unwrap_or(0);
+    if at < results.len() { results.swap_remove(at) } else { VendorDevices::default() }
 }
 
-fn judge(tool: &str, completion: &Completion, seen: Seen) -> Found {
+/// The devices that a completed call of a tool shows.
+fn evaluate(tool: &str, completion: &Completion, presence: Presence) -> VendorDevices {
     let Completion::Exited(output) = completion else {
-        return without_devices(VENDOR, tool, completion, Empty::Unclear, seen);
+        return without_devices(VENDOR, tool, completion, NoListing::Unclear, presence);
     };
     let listing = output.exit.code.and_then(|_| listing(&output.stdout.text));
     let Some(listing) = listing.filter(|listing| listing.cards > 0) else {
         let both = [&output.stdout.text, &output.stderr.text];
-        let says_none = NO_DEVICE.iter().any(|words| both.iter().any(|text| text.contains(words)));
-        let empty = match output.exit.code {
-            Some(0) if says_none || listing_is_empty(&output.stdout.text) => Empty::NoDevice,
-            _ => Empty::Unclear,
+        let reports_none = NO_DEVICE_MESSAGES.iter().any(|words| both.iter().any(|text| text.contains(words)));
+        let no_listing = match output.exit.code {
+            Some(0) if reports_none || listing_is_empty(&output.stdout.text) => NoListing::NoDevice,
+            _ => NoListing::Unclear,
         };
-        return without_devices(VENDOR, tool, completion, empty, seen);
+        return without_devices(VENDOR, tool, completion, no_listing, presence);
     };
-    let mut found = Found { devices: listing.devices, ..Found::default() };
-    let unusable = listing.cards - found.devices.len();
+    let mut result = VendorDevices { devices: listing.devices, ..VendorDevices::default() };
+    let unusable = listing.cards - result.devices.len();
     if unusable > 0 {
-        let why = format!("{tool} reports nothing usable about {unusable} of {}", listing.cards);
-        found.errors.push(unknown(VENDOR, &why));
+        let cards = listing.cards;
+        let reason = format!("{tool} reports no usable data of {unusable} of {cards} devices");
+        result.errors.push(error(VENDOR, &reason));
     } else if let Some(failure) = completion.failure() {
         let line = output.first_line().unwrap_or_default();
-        found.errors.push(unknown(VENDOR, &format!("{tool} {failure}: {line}")));
+        result.errors.push(error(VENDOR, &format!("{tool} {failure}: {line}")));
     }
-    let silent = found.devices.iter().filter(|device| device.accelerator.memory_bytes == 0);
-    found.notes.extend(silent.map(|device| {
+    let unknown_memory = result.devices.iter().filter(|device| device.accelerator.memory_bytes == 0);
+    result.notes.extend(unknown_memory.map(|device| {
         let Accelerator { model, .. } = &device.accelerator;
-        format!("{tool} does not report the memory of {model}; tests are given to it untested")
+        format!("{tool} does not report the memory of {model}; it may be too small for some tests")
     }));
-    found
+    result
 }
 
-/// Cards that are listed, and those of them that can be used.
+/// The number of cards in a listing, and the devices that can be used.
 struct Listing {
     cards: usize,
     devices: Vec<Device>,
 }
 
+/// The first listing in the output of a tool.
 fn listing(output: &str) -> Option<Listing> {
     documents(output).find_map(|value| match value {
         Value::Object(mut root) => match root.remove("gpu_data") {
@@ -100,7 +106,7 @@ fn listing(output: &str) -> Option<Listing> {
     })
 }
 
-/// Every text in the output that is JSON, from the left.
+/// All parts of the output that are JSON, in their order.
 fn documents(output: &str) -> impl Iterator<Item = Value> {
     let starts = output.match_indices(['{', '[']).take(MAX_STARTS);
     starts.filter_map(|(start, _)| {
@@ -120,9 +126,9 @@ fn listing_is_empty(output: &str) -> bool {
     documents(output.trim_start()).next().is_some_and(|value| empty(&value))
 }
 
-/// The card's number in this listing is the one that `ROCm` counts with: the tool's own numbers
-/// are those of the graphics driver, which may have holes.
-fn numbered<'a>(cards: impl Iterator<Item = Option<Told<'a>>>) -> Listing {
+/// Numbers the cards by their position in the listing, as `ROCm` does. The numbers of the tool are those
+/// of the graphics driver, which may have gaps.
+fn numbered<'a>(cards: impl Iterator<Item = Option<Card<'a>>>) -> Listing {
     let mut listing = Listing { cards: 0, devices: Vec::new() };
     for (position, card) in cards.enumerate() {
         listing.cards += 1;
@@ -132,17 +138,18 @@ fn numbered<'a>(cards: impl Iterator<Item = Option<Told<'a>>>) -> Listing {
     listing
 }
 
-/// None: no card is listed, so it is another document.
+/// The listing of `rocm-smi`; None if the document contains no card.
 fn rocm_smi(root: &Map<String, Value>) -> Option<Listing> {
     let mut cards: Vec<(u32, &Value)> = root
         .iter()
         .filter_map(|(name, value)| Some((name.strip_prefix("card")?.parse().ok()?, value)))
         .collect();
     cards.sort_by_key(|(number, _)| *number);
-    let listing = numbered(cards.iter().map(|(_, value)| told_by_rocm_smi(value)));
+    let listing = numbered(cards.iter().map(|(_, value)| card_of_rocm_smi(value)));
     (listing.cards > 0).then_some(listing)
 }
 
+/// The listing of `amd-smi`; None if the document contains no card.
 fn amd_smi(cards: &[Value]) -> Option<Listing> {
     let number = |card: &Value| match card.get("gpu")? {
         Value::String(text) => text.parse().ok(),
@@ -151,19 +158,19 @@ fn amd_smi(cards: &[Value]) -> Option<Listing> {
     let mut numbered_cards: Vec<(u64, &Value)> =
         cards.iter().map(|card| Some((number(card)?, card))).collect::<Option<_>>()?;
     numbered_cards.sort_by_key(|(number, _)| *number);
-    let listing = numbered(numbered_cards.iter().map(|(_, card)| Some(told_by_amd_smi(card))));
+    let listing = numbered(numbered_cards.iter().map(|(_, card)| Some(card_of_amd_smi(card))));
     (listing.cards > 0).then_some(listing)
 }
 
-fn told_by_rocm_smi(value: &Value) -> Option<Told<'_>> {
+fn card_of_rocm_smi(value: &Value) -> Option<Card<'_>> {
     let card = value.as_object()?;
     let text = |key: &str| {
-        let found = card.iter().find(|(name, _)| name.eq_ignore_ascii_case(key));
-        found.and_then(|(_, value)| value.as_str()).filter(|text| is_value(text))
+        let entry = card.iter().find(|(name, _)| name.eq_ignore_ascii_case(key));
+        entry.and_then(|(_, value)| value.as_str()).filter(|text| is_value(text))
     };
-    // Old versions give a number of the vendor where the name belongs.
+    // Old versions report a vendor id in place of the name.
     let name = |key: &str| text(key).filter(|name| !name.starts_with("0x"));
-    Some(Told {
+    Some(Card {
         model: name("Card series").or_else(|| name("Device Name")).or_else(|| name("Card model")),
         id: text("Unique ID"),
         target: text("GFX Version"),
@@ -171,10 +178,10 @@ fn told_by_rocm_smi(value: &Value) -> Option<Told<'_>> {
     })
 }
 
-fn told_by_amd_smi(card: &Value) -> Told<'_> {
+fn card_of_amd_smi(card: &Value) -> Card<'_> {
     let text = |pointer: &str| {
-        let found = card.pointer(pointer).and_then(Value::as_str);
-        found.filter(|text| is_value(text))
+        let value = card.pointer(pointer).and_then(Value::as_str);
+        value.filter(|text| is_value(text))
     };
     let size = |pointer: &str| {
         let size = card.pointer(pointer)?;
@@ -191,7 +198,7 @@ fn told_by_amd_smi(card: &Value) -> Told<'_> {
         };
         value?.checked_mul(unit)
     };
-    Told {
+    Card {
         model: text("/board/product_name").or_else(|| text("/asic/market_name")),
         id: text("/asic/asic_serial"),
         target: text("/asic/target_graphics_version"),
@@ -205,16 +212,16 @@ fn is_value(text: &str) -> bool {
     !text.is_empty() && !text.starts_with('[') && !text.eq_ignore_ascii_case("N/A")
 }
 
-/// What a tool reports of one card.
-struct Told<'a> {
+/// The fields that a tool reports for one card.
+struct Card<'a> {
     model: Option<&'a str>,
     id: Option<&'a str>,
     target: Option<&'a str>,
     memory: Option<u64>,
 }
 
-impl Told<'_> {
-    /// None when nothing is reported that tells what it is.
+impl Card<'_> {
+    /// The device; None if the fields do not identify one.
     fn device(&self, position: u16) -> Option<Device> {
         let target = self.target.filter(|target| is_target(target));
         let memory = self.memory.filter(|bytes| (1..=MAX_MEMORY_BYTES).contains(bytes));
@@ -222,17 +229,17 @@ impl Told<'_> {
             return None;
         }
         let id = self.id.filter(|id| is_id(id)).unwrap_or_default();
-        let little = memory.is_some_and(|bytes| bytes <= MAX_INTEGRATED_BYTES);
+        let is_small = memory.is_some_and(|bytes| bytes <= MAX_INTEGRATED_BYTES);
         let integrated = match target {
-            Some(target) => INTEGRATED.contains(&target),
-            None => id.is_empty() && little,
+            Some(target) => INTEGRATED_TARGETS.contains(&target),
+            None => id.is_empty() && is_small,
         };
         let model = self.model.unwrap_or_default();
-        let mark = if integrated { " (integrated)" } else { "" };
+        let suffix = if integrated { " (integrated)" } else { "" };
         let accelerator = Accelerator {
             index: position,
             vendor: Vendor::Amd,
-            model: product(&format!("{}{mark}", product(model))),
+            model: product(&format!("{}{suffix}", product(model))),
             uuid: id.to_owned(),
             backend: Backend::Rocm,
             architecture: target.unwrap_or_default().to_owned(),
@@ -268,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn every_generation_of_the_tool_is_understood() {
+    fn the_output_of_every_version_is_parsed() {
         let old = parse(sample!("amd-rocm-smi-rx6700xt-rocm430.json.txt"));
         assert_eq!((old.len(), old[0].memory_bytes), (1, 12_868_124_672));
         let new = parse(sample!("amd-rocm-smi-rx6700xt-rocm612.json.txt"));
@@ -276,14 +283,14 @@ mod tests {
         assert!(new[0].model.contains("6700"), "{new:?}");
         let mi100 = parse(sample!("amd-rocm-smi-mi100-rocm571.json.txt"));
         assert_eq!(mi100[0].memory_bytes, 34_342_961_152);
-        assert_eq!(mi100[0].uuid, "", "N/A is no name");
+        assert_eq!(mi100[0].uuid, "", "N/A is not an id");
         let amd_smi = parse(sample!("amd-smi-json-gpu-data-rx7800xt.json.txt"));
         assert_eq!(amd_smi[0].model, "AMD Radeon RX 7800 XT");
         assert_eq!(amd_smi[0].memory_bytes, 16_368 << 20);
     }
 
     #[test]
-    fn text_around_the_document_changes_nothing() {
+    fn text_around_the_json_is_ignored() {
         for text in [
             sample!("amd-rocm-warn-low-power-no-gpu.txt"),
             sample!("amd-rocm-smi-csv-v2-warning-preamble.txt"),
@@ -305,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn half_a_document_is_no_listing() {
+    fn an_incomplete_document_is_not_a_listing() {
         let one = r#"{"card0": {"GFX Version": "gfx90a"}, "card1": {"GFX Version": "gfx90a"}}"#;
         assert_eq!(parse(one).len(), 2);
         let array = r#"[{"gpu": 0, "asic": {"target_graphics_version": "gfx942"}}, {"gpu": 1}]"#;
@@ -317,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn holes_in_the_tool_s_numbers_are_none_in_rocm_s() {
+    fn devices_are_numbered_without_gaps() {
         let text = r#"{"card3": {"GFX Version": "gfx90a"}, "card10": {"GFX Version": "gfx942"},
                        "system": {"Driver version": "6"}}"#;
         let numbers: Vec<_> = parse(text).into_iter().map(|d| (d.index, d.architecture)).collect();
@@ -325,7 +332,7 @@ mod tests {
     }
 
     #[test]
-    fn fields_that_are_not_of_their_form_are_unknown() {
+    fn malformed_fields_are_unknown() {
         let text = r#"{"card0": {"Card Series": "[Unknown]", "Unique ID": "lost",
                        "GFX Version": "gfx90a", "VRAM Total Memory (B)": "N/A"},
                        "card1": {"Card Series": "N/A", "GFX Version": "?"}}"#;
@@ -336,7 +343,7 @@ mod tests {
     }
 
     #[test]
-    fn graphics_of_a_processor_are_marked() {
+    fn integrated_devices_are_marked() {
         let integrated = |fields: &str| {
             let listing = listing(&format!("{{\"card0\": {{{fields}}}}}")).expect("a listing");
             listing.devices[0].integrated

@@ -1,46 +1,47 @@
-//! Limits of the control groups that bind this process, version 1, version 2 and both at once.
+//! Limits of the control groups of this process, for version 1, version 2 and a mix of both.
 //!
-//! Where a hierarchy is mounted is read from `/proc/self/mountinfo`; the usual names are tried only
-//! for a hierarchy that is not listed there. A limit counts in the group and in every group above
-//! it. A file that is there and cannot be read or understood is reported: the limit is unknown then.
+//! The mount point of a hierarchy is read from `/proc/self/mountinfo`. The usual paths are tried only
+//! for a hierarchy that is not listed there. The limits of a group and of all groups above it apply. If
+//! a file exists but cannot be read or parsed, its limit is unknown and a note reports it.
 
 use std::collections::BTreeSet;
 use std::io::ErrorKind;
 use std::path::{Component, Path, PathBuf};
 
-/// Usual period of a quota, where the file leaves it out.
+/// Period of a quota if the file contains none.
 const PERIOD_US: u64 = 100_000;
-/// Where hierarchies are mounted by custom.
-const USUAL: &str = "sys/fs/cgroup";
+/// Usual mount point of the hierarchies.
+const USUAL_MOUNT: &str = "sys/fs/cgroup";
 
-/// Directories of the groups, each with the mount that it lies below.
+/// The control groups of this process and the mounted hierarchies.
 #[derive(Debug)]
 pub(super) struct Groups {
     root: PathBuf,
     mounts: Vec<Mount>,
-    own: Vec<Own>,
+    own: Vec<OwnGroup>,
     pub notes: BTreeSet<String>,
 }
 
 /// A line of `/proc/self/mountinfo`.
 #[derive(Debug)]
 struct Mount {
-    /// Directory of the hierarchy that is mounted.
+    /// The directory of the hierarchy that is mounted.
     top: String,
+    /// The mount point.
     at: PathBuf,
     unified: bool,
     options: Vec<String>,
 }
 
-/// A line of `/proc/self/cgroup`. Without controllers it is version 2.
+/// A line of `/proc/self/cgroup`. A line without controllers is of version 2.
 #[derive(Debug)]
-struct Own {
+struct OwnGroup {
     controllers: Vec<String>,
     path: String,
 }
 
 impl Groups {
-    /// `root` is `/`, or in tests a directory that looks like it.
+    /// Reads the groups. `root` is `/`, or in tests a directory with the same layout.
     pub fn of(root: &Path) -> Self {
         let mut groups = Self {
             root: root.to_owned(),
@@ -55,52 +56,52 @@ impl Groups {
         groups
     }
 
-    /// Thousandths of a core.
+    /// The CPU limit, in thousandths of a core; None without a limit.
     pub fn cpu_milli(&mut self) -> Option<u64> {
-        self.least("cpu", |groups, directory| {
-            let two = directory.join("cpu.max");
-            if let Some(text) = groups.read(&two) {
-                return groups.understood(&two, quota(&text));
+        self.smallest("cpu", |groups, directory| {
+            let version_2 = directory.join("cpu.max");
+            if let Some(text) = groups.read(&version_2) {
+                return groups.known(&version_2, quota(&text));
             }
-            let one = directory.join("cpu.cfs_quota_us");
-            let text = groups.read(&one)?;
+            let version_1 = directory.join("cpu.cfs_quota_us");
+            let text = groups.read(&version_1)?;
             let period = groups.read(&directory.join("cpu.cfs_period_us")).unwrap_or_default();
-            groups.understood(&one, quota(&format!("{} {}", text.trim(), period.trim())))
+            groups.known(&version_1, quota(&format!("{} {}", text.trim(), period.trim())))
         })
     }
 
+    /// The memory limit, in bytes; None without a limit.
     pub fn memory_bytes(&mut self) -> Option<u64> {
-        self.least("memory", |groups, directory| {
+        self.smallest("memory", |groups, directory| {
             let files = ["memory.max", "memory.limit_in_bytes"].map(|name| directory.join(name));
             let (file, text) = files.iter().find_map(|file| Some((file, groups.read(file)?)))?;
             let limit = match text.trim() {
                 "max" | "-1" => Limit::None,
                 number => number.parse().map_or(Limit::Unclear, Limit::At),
             };
-            groups.understood(file, limit)
+            groups.known(file, limit)
         })
     }
 
-    /// The smallest limit in the groups and all above them.
-    fn least(
+    /// The smallest limit of the groups and all groups above them.
+    fn smallest(
         &mut self,
         controller: &str,
         limit: impl Fn(&mut Self, &Path) -> Option<u64>,
     ) -> Option<u64> {
-        let mut least = None;
+        let mut smallest = None;
         for (directory, top) in self.directories(controller) {
             for above in directory.ancestors().take_while(|above| above.starts_with(&top)) {
-                let found = limit(self, above);
-                least = found.into_iter().chain(least).min();
+                smallest = limit(self, above).into_iter().chain(smallest).min();
             }
         }
-        least
+        smallest
     }
 
-    /// The groups that may bind a controller, with their mounts.
+    /// The directories of the groups that may limit a controller, each with its mount point.
     fn directories(&self, controller: &str) -> Vec<(PathBuf, PathBuf)> {
         let has = |names: &[String]| names.iter().any(|name| name == controller);
-        let mut found = Vec::new();
+        let mut directories = Vec::new();
         for own in &self.own {
             let unified = own.controllers.is_empty();
             if !unified && !has(&own.controllers) {
@@ -109,23 +110,23 @@ impl Groups {
             let fits = |mount: &&Mount| {
                 mount.unified == unified && (unified || has(&mount.options)) && mount.at.is_dir()
             };
-            let before = found.len();
-            found.extend(self.mounts.iter().filter(fits).map(|mount| {
+            let before = directories.len();
+            directories.extend(self.mounts.iter().filter(fits).map(|mount| {
                 let path = Path::new(&own.path);
                 let inside = path.strip_prefix(&mount.top).unwrap_or(path);
                 (below(&mount.at, inside), mount.at.clone())
             }));
-            if found.len() == before {
-                let usual = self.usual(controller, unified);
-                found.extend(usual.into_iter().map(|at| (below(&at, Path::new(&own.path)), at)));
+            if directories.len() == before {
+                let usual = self.usual_mounts(controller, unified);
+                directories.extend(usual.into_iter().map(|at| (below(&at, Path::new(&own.path)), at)));
             }
         }
-        found
+        directories
     }
 
-    /// Directories whose name lists the controller, in whatever order.
-    fn usual(&self, controller: &str, unified: bool) -> Vec<PathBuf> {
-        let base = self.root.join(USUAL);
+    /// The usual mount points of a hierarchy. Their names list the controllers in any order.
+    fn usual_mounts(&self, controller: &str, unified: bool) -> Vec<PathBuf> {
+        let base = self.root.join(USUAL_MOUNT);
         if unified {
             return vec![base.clone(), base.join("unified")];
         }
@@ -138,7 +139,7 @@ impl Groups {
         paths.filter(names).collect()
     }
 
-    /// None: the file is not there, or a note tells why its content is unknown.
+    /// The content of a file; None if it does not exist, or if it cannot be read, which is noted.
     fn read(&mut self, path: &Path) -> Option<String> {
         match std::fs::read_to_string(path) {
             Ok(text) => Some(text),
@@ -149,7 +150,7 @@ impl Groups {
             }
             Err(error) => {
                 self.notes.insert(format!(
-                    "cannot read {}: {error}; the limit in it is unknown",
+                    "cannot read {}: {error}; its limit is unknown",
                     path.display()
                 ));
                 None
@@ -157,21 +158,22 @@ impl Groups {
         }
     }
 
-    fn understood(&mut self, path: &Path, limit: Limit) -> Option<u64> {
+    /// The value of a limit; None without one, or if it is unclear, which is noted.
+    fn known(&mut self, path: &Path, limit: Limit) -> Option<u64> {
         match limit {
             Limit::At(limit) => Some(limit),
             Limit::None => None,
             Limit::Unclear => {
                 let path = path.display();
                 self.notes
-                    .insert(format!("{path} holds no limit that is understood; it is unknown"));
+                    .insert(format!("{path} contains no valid limit, so the limit is unknown"));
                 None
             }
         }
     }
 }
 
-/// The content of a file of limits.
+/// The content of a file with a limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Limit {
     None,
@@ -179,13 +181,15 @@ enum Limit {
     Unclear,
 }
 
-fn own_group(line: &str) -> Option<Own> {
+/// Parses a line of `/proc/self/cgroup`.
+fn own_group(line: &str) -> Option<OwnGroup> {
     let mut parts = line.splitn(3, ':').skip(1);
     let (controllers, path) = (parts.next()?, parts.next()?.trim_end());
     let controllers = controllers.split(',').filter(|c| !c.is_empty()).map(String::from);
-    Some(Own { controllers: controllers.collect(), path: path.to_owned() })
+    Some(OwnGroup { controllers: controllers.collect(), path: path.to_owned() })
 }
 
+/// Parses a line of `/proc/self/mountinfo`, such as
 /// `36 25 0:32 / /sys/fs/cgroup/memory rw,relatime shared:9 - cgroup cgroup rw,memory`.
 fn mount(root: &Path, line: &str) -> Option<Mount> {
     let (place, kind) = line.split_once(" - ")?;
@@ -202,7 +206,7 @@ fn mount(root: &Path, line: &str) -> Option<Mount> {
     Some(Mount { top, at: root.join(at.trim_start_matches('/')), unified, options })
 }
 
-/// Blanks are written as `\040`.
+/// Replaces the octal codes of the file for blanks and backslashes, such as `\040`.
 fn unescape(text: &str) -> String {
     let mut plain = text.to_owned();
     for (code, character) in [("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")] {
@@ -211,15 +215,15 @@ fn unescape(text: &str) -> String {
     plain
 }
 
-/// The group's directory. A container often sees its own group as the top of the mount.
+/// The directory of a group. A container often sees its own group as the mount point itself.
 fn below(mount: &Path, path: &Path) -> PathBuf {
     let relative = path.strip_prefix("/").unwrap_or(path);
-    let plain = relative.components().all(|part| matches!(part, Component::Normal(_)));
+    let is_inside = relative.components().all(|part| matches!(part, Component::Normal(_)));
     let directory = mount.join(relative);
-    if plain && directory.is_dir() { directory } else { mount.to_owned() }
+    if is_inside && directory.is_dir() { directory } else { mount.to_owned() }
 }
 
-/// `200000 100000` is two cores; `max` and -1 are no limit.
+/// Parses a quota and its period: `200000 100000` is two cores, and `max` or -1 means no limit.
 fn quota(text: &str) -> Limit {
     let mut parts = text.split_ascii_whitespace();
     let (quota, period) = (parts.next().unwrap_or_default(), parts.next());
@@ -246,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn the_smallest_limit_above_counts_in_version_two() {
+    fn the_smallest_limit_applies_in_version_2() {
         let files = [
             ("proc/self/cgroup", "0::/a/b\n"),
             ("sys/fs/cgroup/a/cpu.max", "150000 100000\n"),
@@ -258,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn controllers_of_version_one_may_stand_in_any_order() {
+    fn controllers_of_version_1_may_be_in_any_order() {
         for own in [
             "4:memory:/docker/x\n3:cpu,cpuacct:/docker/x\n",
             "3:cpuacct,cpu:/docker/x\n4:memory:/y\n",
@@ -282,7 +286,7 @@ mod tests {
         35 31 0:32 /docker/x /cg/ram rw,relatime - cgroup cgroup rw,memory\n";
 
     #[test]
-    fn hierarchies_are_found_where_they_are_mounted() {
+    fn hierarchies_are_found_by_their_mounts() {
         let files = [
             (
                 "proc/self/cgroup",
@@ -294,7 +298,7 @@ mod tests {
             ("cg/processors here/a/cpu.cfs_period_us", "100000\n"),
             ("cg/ram/y/memory.limit_in_bytes", "6000\n"),
             ("cg/ram/memory.limit_in_bytes", "9223372036854771712\n"),
-            // Not mounted: nothing but a directory of that name.
+            // A directory of the usual name that is not mounted.
             ("sys/fs/cgroup/cpu/cpu.cfs_quota_us", "1000\n"),
             ("sys/fs/cgroup/cpu/cpu.cfs_period_us", "100000\n"),
         ];
@@ -302,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn both_versions_at_once_and_a_namespace_count() {
+    fn both_versions_apply_at_once_in_a_namespace() {
         let mounts = "41 31 0:38 /../.. /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n\
                       35 31 0:32 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n";
         let files = [
@@ -315,18 +319,18 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_is_reported() {
+    fn unreadable_limits_are_noted() {
         let files = [
             ("proc/self/cgroup", "0::/a\n"),
             ("sys/fs/cgroup/a/cpu.max", "600000 0\n"),
-            ("sys/fs/cgroup/a/memory.max/x", "a directory in the place of a file"),
+            ("sys/fs/cgroup/a/memory.max/x", "a directory instead of a file"),
             ("sys/fs/cgroup/memory.max", "1000\n"),
         ];
         assert_eq!(limits(&files), (None, Some(1000), 2));
     }
 
     #[test]
-    fn quotas_have_two_numbers_or_no_limit() {
+    fn quotas_are_parsed() {
         for (text, expected) in [
             ("max 100000", Limit::None),
             ("max", Limit::None),

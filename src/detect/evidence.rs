@@ -1,53 +1,57 @@
-//! What the machine itself shows of a vendor's devices, without any tool: devices on the PCI bus,
-//! and the files of a loaded driver.
+//! Evidence of devices without the tool of a vendor: devices on the PCI bus, and the files of a loaded
+//! driver.
 
 use std::io;
 use std::path::Path;
 
-/// Whether a vendor's device is there.
+/// Whether the machine has a device of a vendor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Seen {
-    There,
-    NotThere,
-    /// There is no bus to look at, or it cannot be read.
+pub(super) enum Presence {
+    Present,
+    Absent,
+    /// The machine has no PCI bus, or the bus cannot be read.
     Unknown,
 }
 
+/// The evidence of devices of each vendor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Evidence {
-    pub nvidia: Seen,
-    pub amd: Seen,
+    pub nvidia: Presence,
+    pub amd: Presence,
 }
 
+/// PCI vendor id of NVIDIA.
 const NVIDIA: &str = "0x10de";
+/// PCI vendor id of AMD.
 const AMD: &str = "0x1002";
-/// Display controllers of every kind, and processing accelerators.
+/// PCI classes of display controllers and processing accelerators.
 const CLASSES: &[&str] = &["0x0300", "0x0302", "0x0380", "0x1200"];
-/// Maximum number of entries of one directory that are looked at.
+/// Maximum number of entries of one directory that are read.
 const MAX_ENTRIES: usize = 4096;
 
 impl Evidence {
-    pub fn look(root: &Path) -> Self {
-        let there = |path: &str| root.join(path).exists();
+    /// Reads the evidence below `root`, which is `/` except in tests.
+    pub fn read(root: &Path) -> Self {
+        let exists = |path: &str| root.join(path).exists();
         let driver = has_entry(&root.join("dev"), |name| {
-            name.strip_prefix("nvidia").is_some_and(digits)
+            name.strip_prefix("nvidia").is_some_and(is_number)
         }) || has_entry(&root.join("proc/driver/nvidia/gpus"), |_| true)
-            // Devices of a system on a chip are on no PCI bus.
-            || there("dev/nvhost-gpu")
-            || there("dev/nvgpu");
+            // The device of a system on a chip is not on a PCI bus.
+            || exists("dev/nvhost-gpu")
+            || exists("dev/nvgpu");
         let bus = |vendor| on_bus(&root.join("sys/bus/pci/devices"), vendor).ok().flatten();
         let of = |files: bool, vendor| match bus(vendor) {
-            _ if files => Seen::There,
-            Some(true) => Seen::There,
-            // Below Windows, devices of the host are reached through one file for all vendors.
-            Some(false) if !there("dev/dxg") => Seen::NotThere,
-            _ => Seen::Unknown,
+            _ if files => Presence::Present,
+            Some(true) => Presence::Present,
+            // Under WSL, one file gives access to the devices of all vendors.
+            Some(false) if !exists("dev/dxg") => Presence::Absent,
+            _ => Presence::Unknown,
         };
-        Self { nvidia: of(driver, NVIDIA), amd: of(there("dev/kfd"), AMD) }
+        Self { nvidia: of(driver, NVIDIA), amd: of(exists("dev/kfd"), AMD) }
     }
 }
 
-fn digits(text: &str) -> bool {
+fn is_number(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
@@ -57,7 +61,8 @@ fn has_entry(directory: &Path, wanted: impl Fn(&str) -> bool) -> bool {
     names.any(|name| name.to_str().is_some_and(&wanted))
 }
 
-/// None when the bus has no device at all, which says nothing about this vendor's.
+/// Whether the bus has a device of the vendor; None if it has no device at all, as in some virtual
+/// machines.
 fn on_bus(devices: &Path, vendor: &str) -> io::Result<Option<bool>> {
     let mut any = false;
     for entry in std::fs::read_dir(devices)?.take(MAX_ENTRIES) {
@@ -84,35 +89,35 @@ mod tests {
         ("sys/bus/pci/devices/0000:00:00.0/class", "0x060000\n"),
     ];
 
-    fn seen(files: &[(&str, &str)]) -> Evidence {
-        Evidence::look(root(files).path())
+    fn evidence(files: &[(&str, &str)]) -> Evidence {
+        Evidence::read(root(files).path())
     }
 
     #[test]
-    fn a_bus_that_can_be_read_decides() {
-        assert_eq!(seen(&[]), Evidence { nvidia: Seen::Unknown, amd: Seen::Unknown });
-        assert_eq!(seen(&BRIDGE), Evidence { nvidia: Seen::NotThere, amd: Seen::NotThere });
+    fn the_pci_bus_decides_if_it_can_be_read() {
+        assert_eq!(evidence(&[]), Evidence { nvidia: Presence::Unknown, amd: Presence::Unknown });
+        assert_eq!(evidence(&BRIDGE), Evidence { nvidia: Presence::Absent, amd: Presence::Absent });
         let card = [
             ("sys/bus/pci/devices/0000:3b:00.0/vendor", "0x10de\n"),
             ("sys/bus/pci/devices/0000:3b:00.0/class", "0x030200\n"),
         ];
         let both = [&BRIDGE[..], &card].concat();
-        assert_eq!(seen(&both), Evidence { nvidia: Seen::There, amd: Seen::NotThere });
+        assert_eq!(evidence(&both), Evidence { nvidia: Presence::Present, amd: Presence::Absent });
         let sound = [
             ("sys/bus/pci/devices/0000:3b:00.1/vendor", "0x10de\n"),
             ("sys/bus/pci/devices/0000:3b:00.1/class", "0x040300\n"),
         ];
-        assert_eq!(seen(&sound).nvidia, Seen::NotThere);
-        let dark = [("sys/bus/pci/devices/0000:3b:00.0/class", "0x030200\n")];
-        assert_eq!(seen(&dark).nvidia, Seen::Unknown);
+        assert_eq!(evidence(&sound).nvidia, Presence::Absent);
+        let without_vendor = [("sys/bus/pci/devices/0000:3b:00.0/class", "0x030200\n")];
+        assert_eq!(evidence(&without_vendor).nvidia, Presence::Unknown);
     }
 
     #[test]
-    fn files_of_a_driver_show_a_device_where_no_bus_does() {
-        assert_eq!(seen(&[("dev/nvidia0", "")]).nvidia, Seen::There);
-        assert_eq!(seen(&[("dev/nvidia-uvm", "")]).nvidia, Seen::Unknown);
-        assert_eq!(seen(&[("dev/kfd", "")]).amd, Seen::There);
-        let windows_below = [&BRIDGE[..], &[("dev/dxg", "")]].concat();
-        assert_eq!(seen(&windows_below).nvidia, Seen::Unknown);
+    fn files_of_a_driver_are_evidence_without_a_bus() {
+        assert_eq!(evidence(&[("dev/nvidia0", "")]).nvidia, Presence::Present);
+        assert_eq!(evidence(&[("dev/nvidia-uvm", "")]).nvidia, Presence::Unknown);
+        assert_eq!(evidence(&[("dev/kfd", "")]).amd, Presence::Present);
+        let wsl = [&BRIDGE[..], &[("dev/dxg", "")]].concat();
+        assert_eq!(evidence(&wsl).nvidia, Presence::Unknown);
     }
 }

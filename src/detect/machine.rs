@@ -1,20 +1,19 @@
-//! Processors and memory that this process may use: affinity and the limits of its control
-//! groups counted in.
+//! Processors and memory that this process may use, within its CPU affinity and its control groups.
 
 use super::cgroups::Groups;
-use std::path::Path;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+/// The processors and the memory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Machine {
     pub cpu_milli: u64,
     pub memory_bytes: u64,
-    /// What could not be found out.
+    /// Problems of the detection, for a person.
     pub notes: Vec<String>,
 }
 
-/// `root` is `/`, or in tests a directory that looks like it.
-pub(super) fn look(root: &Path) -> Machine {
+/// Detects them. `root` is `/`, or in tests a directory with the same layout.
+pub(super) fn detect(root: &Path) -> Machine {
     let read = |path: PathBuf| std::fs::read_to_string(path).ok();
     let all = std::thread::available_parallelism().map_or(1, |count| count.get() as u64);
     let allowed = read(root.join("proc/self/status")).and_then(|text| allowed_processors(&text));
@@ -28,8 +27,10 @@ pub(super) fn look(root: &Path) -> Machine {
         Some(system.total_memory()).filter(|bytes| *bytes > 0)
     });
     if total.is_none() {
-        notes
-            .push("the memory of this machine is unknown; no test that needs some fits".to_owned());
+        notes.push(
+            "the memory of this machine is unknown, so no test that requires memory can run here"
+                .to_owned(),
+        );
     }
     let processors = allowed.unwrap_or(all).saturating_mul(1000);
     Machine {
@@ -39,6 +40,7 @@ pub(super) fn look(root: &Path) -> Machine {
     }
 }
 
+/// Number of processors in the list of allowed ones in `/proc/self/status`.
 fn allowed_processors(status: &str) -> Option<u64> {
     let list = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"))?;
     let mut count: u64 = 0;
@@ -50,6 +52,7 @@ fn allowed_processors(status: &str) -> Option<u64> {
     Some(count).filter(|count| *count > 0)
 }
 
+/// Total memory in `/proc/meminfo`, in bytes.
 fn total_memory(meminfo: &str) -> Option<u64> {
     let line = meminfo.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
     let kibibytes: u64 = line.trim().trim_end_matches("kB").trim().parse().ok()?;
@@ -65,19 +68,19 @@ mod tests {
         ("proc/self/status", "Name:\tx\nCpus_allowed_list:\t0-3,8,10-11\n");
 
     fn sizes(files: &[(&str, &str)]) -> (u64, u64) {
-        let machine = look(root(files).path());
+        let machine = detect(root(files).path());
         assert_eq!(machine.notes, [""; 0]);
         (machine.cpu_milli, machine.memory_bytes)
     }
 
     #[test]
-    fn without_limits_it_is_the_whole_machine() {
+    fn without_limits_the_whole_machine_is_available() {
         let meminfo = include_str!("../../tests/data/detect/linux-meminfo-dgx-gb10.txt");
         assert_eq!(sizes(&[STATUS, ("proc/meminfo", meminfo)]), (7000, 125_508_468 * 1024));
     }
 
     #[test]
-    fn limits_of_groups_count() {
+    fn limits_of_control_groups_apply() {
         let files = [
             STATUS,
             ("proc/self/cgroup", "0::/a\n"),
@@ -89,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn nonsense_is_no_list_of_processors() {
+    fn an_invalid_list_of_processors_is_ignored() {
         assert_eq!(allowed_processors("Cpus_allowed_list:\t3-1\n"), None);
         assert_eq!(allowed_processors("Cpus_allowed_list:\t\n"), None);
     }

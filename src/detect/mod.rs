@@ -1,13 +1,14 @@
-//! What this machine has: processors, memory, devices.
+//! Detects the processors, the memory and the devices of this machine.
 //!
-//! Each vendor's tool has three answers: devices, no device, and could not look. The last one is
-//! an entry of [`Capability::detection_errors`], so that it is never mistaken for a machine
-//! without devices. What a tool prints counts when it is a complete, well-formed listing; there is
-//! no list of error texts. Whether a tool that found nothing is right is decided by what the
-//! machine itself shows (`evidence`).
+//! The tool of each vendor has one of three results: devices, no device, or a failure. A failure is an
+//! entry of [`Capability::detection_errors`], so that it is not mistaken for a machine without devices.
+//! The output of a tool is accepted only if it is a complete, well-formed listing, so no list of error
+//! texts is needed. If a tool lists no device, the files of the operating system decide whether that is
+//! credible (`evidence`).
 //!
-//! Promises: ends in bounded time ([`TOOL_TIMEOUT`] for each call of a tool) and never fails. Parsers
-//! are pure and take what tools print.
+//! Limits: [`TOOL_TIMEOUT`] and [`MAX_OUTPUT_BYTES`] for each call of a tool.
+//!
+//! Promises: detection never fails as a whole. Parsers are pure functions of the output of a tool.
 
 use crate::domain::accelerator::{Accelerator, Backend, Vendor};
 use crate::domain::capability::{
@@ -16,7 +17,7 @@ use crate::domain::capability::{
 };
 use crate::domain::tag::Tag;
 use crate::sys::process::{Completion, ProgramOutput, Runner, printable};
-use evidence::{Evidence, Seen};
+use evidence::{Evidence, Presence};
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
@@ -29,76 +30,80 @@ mod nvidia;
 mod tools;
 mod visible;
 pub use tools::{MAX_OUTPUT_BYTES, TOOL_TIMEOUT};
-pub use visible::Visible;
+pub use visible::VisibleDevices;
 
-/// After how long a person should hear that a tool is still running, and how often.
-pub const WAITING_EVERY: Duration = Duration::from_secs(1);
+/// Maximum length of a quoted line of a tool, in characters.
+const MAX_QUOTE_CHARS: usize = 120;
+/// Interval at which a person is informed that a tool is still running.
+pub const NOTICE_INTERVAL: Duration = Duration::from_secs(1);
 
-/// The machine to look at.
+/// Access to the machine on which devices are detected.
 #[derive(Clone, Copy)]
 pub struct Host<'a> {
     pub tools: &'a dyn Runner,
-    /// `/`, or in tests a directory that looks like it.
+    /// `/`, or in tests a directory with the same layout.
     pub root: &'a Path,
-    /// Hears which tool is waited for, and for how long already: [`WAITING_EVERY`], usually.
-    pub every: Duration,
-    pub waiting: &'a (dyn Fn(&str, Duration) + Send + Sync),
+    /// Interval between two calls of `on_wait`, usually [`NOTICE_INTERVAL`].
+    pub notice_interval: Duration,
+    /// Called while a tool runs, with its name and its run time so far.
+    pub on_wait: &'a (dyn Fn(&str, Duration) + Send + Sync),
 }
 
 impl Host<'_> {
-    async fn ask(&self, program: &str, args: &[&str]) -> Completion {
+    async fn run(&self, program: &str, args: &[&str]) -> Completion {
         let call = tools::call(program, args);
         let mut run = self.tools.run(&call, tools::LIMITS);
         let begun = tokio::time::Instant::now();
         loop {
-            match tokio::time::timeout(self.every, &mut run).await {
+            match tokio::time::timeout(self.notice_interval, &mut run).await {
                 Ok(completion) => return completion,
-                Err(_) => (self.waiting)(program, begun.elapsed()),
+                Err(_) => (self.on_wait)(program, begun.elapsed()),
             }
         }
     }
 }
 
-/// What the person who starts the worker knows better.
+/// Values that the person who starts the worker sets instead of the detected ones.
 #[derive(Debug, Clone, Default)]
 pub struct Overrides {
     pub slots: Option<u32>,
     pub tags: BTreeSet<Tag>,
     pub cpu_milli: Option<u64>,
     pub memory_bytes: Option<u64>,
-    /// The worker offers no more devices than it was given itself.
-    pub visible: Visible,
+    /// The variables that hide devices from this process. The worker does not offer hidden devices.
+    pub visible: VisibleDevices,
 }
 
+/// The result of the detection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Detected {
     pub capability: Capability,
-    /// Oddities that a person should see. Detection errors are in the capability.
+    /// Unusual findings, for a person. Detection errors are in the capability.
     pub notes: Vec<String>,
 }
 
-/// Looks at this machine.
+/// Detects the capability of this machine.
 pub async fn capability(host: Host<'_>, overrides: Overrides) -> Detected {
-    let machine = machine::look(host.root);
+    let machine = machine::detect(host.root);
     let mut notes = machine.notes;
-    let evidence = Evidence::look(host.root);
+    let evidence = Evidence::read(host.root);
     let visible = &overrides.visible;
     let (nvidia, amd) = tokio::join!(
         unless_hidden(visible.nvidia_hidden_by(), "NVIDIA", evidence.nvidia, async {
-            nvidia::look(host, evidence.nvidia, machine.memory_bytes).await
+            nvidia::detect(host, evidence.nvidia, machine.memory_bytes).await
         }),
         unless_hidden(
-            visible.amd_hidden_by(evidence.nvidia != Seen::There),
+            visible.amd_hidden_by(evidence.nvidia != Presence::Present),
             "AMD",
             evidence.amd,
-            async { amd::look(host, evidence.amd).await }
+            async { amd::detect(host, evidence.amd).await }
         ),
     );
-    // CUDA's variable means AMD's devices where there is none of NVIDIA's.
-    let cuda_is_foreign =
-        nvidia.devices.is_empty() && nvidia.errors.is_empty() && evidence.nvidia != Seen::There;
+    // On a machine without NVIDIA devices, CUDA_VISIBLE_DEVICES applies to AMD devices.
+    let cuda_means_amd =
+        nvidia.devices.is_empty() && nvidia.errors.is_empty() && evidence.nvidia != Presence::Present;
     let mut devices = visible.of_nvidia(nvidia.devices, &mut notes);
-    devices.extend(visible.of_amd(amd.devices, cuda_is_foreign, &mut notes));
+    devices.extend(visible.of_amd(amd.devices, cuda_means_amd, &mut notes));
     notes.extend(nvidia.notes);
     notes.extend(amd.notes);
     let mut accelerators: Vec<_> = number(devices, &mut notes);
@@ -126,71 +131,73 @@ pub async fn capability(host: Host<'_>, overrides: Overrides) -> Detected {
     Detected { capability, notes }
 }
 
-/// Does not ask about devices that would not be offered anyway.
+/// Skips the detection of devices that a variable hides.
 async fn unless_hidden(
     variable: Option<&'static str>,
     vendor: &str,
-    seen: Seen,
-    look: impl Future<Output = Found>,
-) -> Found {
-    let Some(variable) = variable else { return look.await };
+    presence: Presence,
+    detection: impl Future<Output = VendorDevices>,
+) -> VendorDevices {
+    let Some(variable) = variable else { return detection.await };
     let note = || format!("{variable} hides every {vendor} device from this worker");
-    let notes = (seen == Seen::There).then(note).into_iter().collect();
-    Found { notes, ..Found::default() }
+    let notes = (presence == Presence::Present).then(note).into_iter().collect();
+    VendorDevices { notes, ..VendorDevices::default() }
 }
 
-/// One device as its tool lists it, before it is decided whether it is offered.
+/// One device in the listing of a tool. Later steps decide whether the worker offers it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Device {
     accelerator: Accelerator,
-    /// Number of the card in the vendor's own numbering: what visible-device variables mean.
+    /// Number of the card in the numbering of its vendor, to which the variables that hide devices refer.
     card: u16,
-    /// The card's own name where the device is a part of it.
+    /// UUID of the card if the device is a part of it.
     card_uuid: String,
-    /// A part of the processor.
+    /// The device is a part of the processor.
     integrated: bool,
 }
 
-/// What one vendor's tools led to. All empty: there is no device.
+/// The devices of one vendor. Without devices, notes and errors, the machine has none of this vendor.
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Found {
+struct VendorDevices {
     devices: Vec<Device>,
     notes: Vec<String>,
-    /// Why devices could not be looked at. There may be devices all the same.
+    /// The reasons why devices were not detected. The machine may nevertheless have devices.
     errors: Vec<String>,
 }
 
-impl Found {
-    fn none(note: Option<String>) -> Self {
-        Self { notes: note.into_iter().collect(), ..Self::default() }
+impl VendorDevices {
+    fn with_note(note: String) -> Self {
+        Self { notes: vec![note], ..Self::default() }
     }
 
-    fn error(vendor: &str, why: &str) -> Self {
-        Self { errors: vec![unknown(vendor, why)], ..Self::default() }
+    fn with_error(vendor: &str, reason: &str) -> Self {
+        Self { errors: vec![error(vendor, reason)], ..Self::default() }
     }
 }
 
-fn unknown(vendor: &str, why: &str) -> String {
-    format!("could not look for {vendor} devices: {why}")
+/// An entry of [`Capability::detection_errors`].
+fn error(vendor: &str, reason: &str) -> String {
+    format!("cannot detect {vendor} devices: {reason}")
 }
 
-/// What a tool's answer without any device means.
+/// The meaning of the output of a tool that contains no device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Empty {
-    /// The tool works and lists no device.
+enum NoListing {
+    /// The tool works and reports that there is no device.
     NoDevice,
-    /// Anything else.
+    /// The tool failed, or its output has an unknown form.
     Unclear,
 }
 
-/// Absence needs a tool that says so and a machine that does not show the opposite.
+/// The result for a tool that listed no device. The machine has no device only if the tool reports so
+/// and the operating system does not show one.
 fn without_devices(
     vendor: &str,
     tool: &str,
     completion: &Completion,
-    empty: Empty,
-    seen: Seen,
-) -> Found {
+    listing: NoListing,
+    presence: Presence,
+) -> VendorDevices {
     let line = completion.output().and_then(ProgramOutput::first_line);
     let reason = match (completion.failure(), line) {
         (Some(failure), Some(line)) => format!("{tool} {failure}: {line}"),
@@ -198,29 +205,29 @@ fn without_devices(
         (None, Some(line)) => format!("{tool} printed no complete list of devices: {line}"),
         (None, None) => format!("{tool} printed nothing"),
     };
-    match (empty, seen) {
-        (Empty::NoDevice, Seen::NotThere | Seen::Unknown) => Found::none(None),
-        (_, Seen::There) if empty != Empty::Unclear => {
-            Found::error(vendor, &format!("{reason}, but this machine has one"))
+    match (listing, presence) {
+        (NoListing::NoDevice, Presence::Absent | Presence::Unknown) => VendorDevices::default(),
+        (NoListing::NoDevice, Presence::Present) => {
+            VendorDevices::with_error(vendor, &format!("{reason}, but this machine has one"))
         }
-        _ => Found::error(vendor, &reason),
+        (NoListing::Unclear, _) => VendorDevices::with_error(vendor, &reason),
     }
 }
 
-/// Gives every device a number of its own. AMD devices, and those without a name that pins can
-/// use, keep the vendor's number; the others move out of their way.
+/// Gives every device a different number. AMD devices, and devices without a UUID, keep the number of
+/// their vendor, since tests are pinned by it. The other devices get a free number.
 fn number(devices: Vec<Device>, notes: &mut Vec<String>) -> Vec<Accelerator> {
-    let pinned_by_number = |d: &Accelerator| d.vendor != Vendor::Nvidia || d.uuid.is_empty();
+    let is_pinned_by_number = |d: &Accelerator| d.vendor != Vendor::Nvidia || d.uuid.is_empty();
     let all: Vec<Accelerator> = devices.into_iter().map(|device| device.accelerator).collect();
     let mut taken = BTreeSet::new();
     let mut numbered = Vec::with_capacity(all.len());
-    let (fixed, movable): (Vec<_>, Vec<_>) = all.into_iter().partition(pinned_by_number);
+    let (fixed, movable): (Vec<_>, Vec<_>) = all.into_iter().partition(is_pinned_by_number);
     for device in fixed {
         if taken.insert(device.index) {
             numbered.push(device);
         } else {
             let (model, index) = (&device.model, device.index);
-            notes.push(format!("{model} is not used: another device has the number {index} too"));
+            notes.push(format!("{model} is not used: another device also has the number {index}"));
         }
     }
     for mut device in movable {
@@ -235,10 +242,10 @@ fn number(devices: Vec<Device>, notes: &mut Vec<String>) -> Vec<Accelerator> {
     numbered
 }
 
-/// Every Mac with Apple's own processor has one device, which shares the memory.
+/// Every Mac with an Apple processor has one device, which shares the memory of the machine.
 fn apple(memory_bytes: u64) -> Option<Accelerator> {
-    let there = cfg!(all(target_os = "macos", target_arch = "aarch64"));
-    there.then(|| Accelerator {
+    let is_apple = cfg!(all(target_os = "macos", target_arch = "aarch64"));
+    is_apple.then(|| Accelerator {
         index: 0,
         vendor: Vendor::Apple,
         model: "Apple GPU".to_owned(),
@@ -249,7 +256,7 @@ fn apple(memory_bytes: u64) -> Option<Accelerator> {
     })
 }
 
-/// A product name that a capability may hold.
+/// Shortens a product name to the form that a capability accepts.
 fn product(name: &str) -> String {
     let mut name: String = name.chars().filter(|c| !c.is_control()).collect();
     name.truncate(name.floor_char_boundary(MAX_NAME_BYTES));
@@ -257,16 +264,16 @@ fn product(name: &str) -> String {
     if name.is_empty() { "unknown".to_owned() } else { name.to_owned() }
 }
 
-/// An error that a capability may hold.
+/// Shortens an error to the form that a capability accepts.
 fn bounded(error: &str) -> String {
     let mut error = printable(error, MAX_DETECTION_ERROR_BYTES);
     error.truncate(error.floor_char_boundary(MAX_DETECTION_ERROR_BYTES));
     error
 }
 
-/// A line of a tool, short enough to quote.
+/// A short, quoted form of a line that a tool printed.
 fn quoted(line: &str) -> String {
-    format!("\"{}\"", printable(line, 120))
+    format!("\"{}\"", printable(line, MAX_QUOTE_CHARS))
 }
 
 #[cfg(test)]

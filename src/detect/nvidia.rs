@@ -1,98 +1,116 @@
-//! NVIDIA devices, as `nvidia-smi` lists them.
+//! Detects NVIDIA devices with `nvidia-smi`.
 //!
-//! Columns are found by the header. Each field has a form: a number, a name, a UUID. The tool
-//! writes what is no value in brackets (`[N/A]`, `[GPU is lost]`); a row whose number, name or UUID is
-//! not of its form is a device that cannot be used. A device in MIG mode stands for its parts,
-//! which `-L` lists.
+//! Columns are found by the header. Each field has a form: a number, a name or a UUID. The tool prints
+//! a missing value in brackets (`[N/A]`, `[GPU is lost]`). A row whose number, name or UUID is malformed
+//! is a device that cannot be used. A device in MIG mode is replaced by its instances, which `-L` lists.
 
-use super::{Device, Empty, Found, Host, Seen, product, quoted, unknown, without_devices};
+use super::evidence::Presence;
+use super::{Device, Host, NoListing, VendorDevices, error, product, quoted, without_devices};
 use crate::domain::accelerator::{Accelerator, Backend, Vendor};
+use crate::domain::capability::MAX_MEMORY_BYTES;
 use crate::sys::process::Completion;
 use std::collections::BTreeSet;
 
 const TOOL: &str = "nvidia-smi";
 const VENDOR: &str = "NVIDIA";
-/// What to ask for. Drivers before 510 do not know the compute capability, those before 450 no MIG
-/// mode; one field that is unknown makes the whole query fail.
+/// Queries, tried in this order. Drivers before 510 do not know the compute capability, and drivers
+/// before 450 do not know the MIG mode. A query with an unknown field fails as a whole.
 const QUERIES: [&str; 3] = [
     "--query-gpu=index,name,uuid,memory.total,compute_cap,mig.mode.current",
     "--query-gpu=index,name,uuid,memory.total,mig.mode.current",
     "--query-gpu=index,name,uuid,memory.total",
 ];
-/// Exit codes of the tool's manual: no such object, and a warning about a
-/// device's configuration memory, after which the listing is complete.
+/// Exit code if a requested object does not exist, according to the manual of the tool.
 const NO_OBJECT: i32 = 6;
+/// Exit code after a warning about the configuration memory of a device. The listing is complete then.
 const INFOROM_WARNING: i32 = 14;
+/// Output of the tool on a machine without a device.
 const NO_DEVICES: &str = "No devices were found";
-/// Names of systems whose device uses the machine's memory.
-const UNIFIED: &[&str] = &["GB10", "Thor", "Orin", "Xavier", "(nvgpu)"];
+/// The failure of a call whose output exceeds the limit, as a predicate.
+const TOO_MUCH_OUTPUT: &str = "printed too much";
+/// Parts of the names of devices that use the memory of the machine.
+const UNIFIED_MEMORY: &[&str] = &["GB10", "Thor", "Orin", "Xavier", "(nvgpu)"];
 
-pub(super) async fn look(host: Host<'_>, seen: Seen, host_memory: u64) -> Found {
-    let mut completion = Completion::NotFound;
-    for query in QUERIES {
-        completion = host.ask(TOOL, &[query, "--format=csv"]).await;
-        let refused = |text: &str| text.contains("is not a valid field");
-        if !completion.output().is_some_and(|o| refused(&o.stdout.text) || refused(&o.stderr.text))
-        {
-            break;
-        }
-    }
+/// Detects the devices. `host_memory` is the memory of the machine, in bytes.
+pub(super) async fn detect(
+    host: Host<'_>,
+    presence: Presence,
+    host_memory: u64,
+) -> VendorDevices {
+    let completion = query(host).await;
     let Completion::Exited(output) = &completion else {
-        return match (&completion, seen) {
-            (Completion::NotFound, Seen::There) => Found::none(Some(format!(
-                "this machine has an {VENDOR} device, but {TOOL} is not installed; it is not used"
-            ))),
-            (Completion::NotFound, _) => Found::none(None),
-            _ => without_devices(VENDOR, TOOL, &completion, Empty::Unclear, seen),
+        return match (&completion, presence) {
+            (Completion::NotFound, Presence::Present) => VendorDevices::with_note(format!(
+                "this machine has an {VENDOR} device, but {TOOL} is not installed; the device is \
+                 not used"
+            )),
+            (Completion::NotFound, _) => VendorDevices::default(),
+            _ => without_devices(VENDOR, TOOL, &completion, NoListing::Unclear, presence),
         };
     };
     let code = output.exit.code;
     let listing = code.and_then(|_| Listing::of(&output.stdout.text, host_memory));
     let Some(listing) = listing.filter(|listing| !listing.is_empty()) else {
-        let says_none =
-            output.stdout.text.trim() == NO_DEVICES || header_alone(&output.stdout.text);
-        let empty = match code {
-            Some(0 | NO_OBJECT) if says_none => Empty::NoDevice,
-            _ => Empty::Unclear,
+        let text = &output.stdout.text;
+        let no_listing = match code {
+            Some(0 | NO_OBJECT) if text.trim() == NO_DEVICES || is_header_alone(text) => {
+                NoListing::NoDevice
+            }
+            _ => NoListing::Unclear,
         };
-        return without_devices(VENDOR, TOOL, &completion, empty, seen);
+        return without_devices(VENDOR, TOOL, &completion, no_listing, presence);
     };
-    let mut found = Found { notes: listing.notes, ..Found::default() };
-    found.errors.extend(listing.unusable.iter().map(|line| {
-        unknown(VENDOR, &format!("{TOOL} printed a line that names no usable device: {line}"))
+    let mut result = VendorDevices { notes: listing.notes, ..VendorDevices::default() };
+    result.errors.extend(listing.unusable.iter().map(|line| {
+        error(VENDOR, &format!("{TOOL} printed a line that describes no usable device: {line}"))
     }));
     if output.stdout.truncated {
-        found.errors.push(unknown(VENDOR, &format!("{TOOL} printed too much")));
+        result.errors.push(error(VENDOR, &format!("{TOOL} {TOO_MUCH_OUTPUT}")));
     }
     if let Some(failure) = completion.failure() {
         let line = output.first_line().unwrap_or_default();
-        let told = format!("{TOOL} {failure}: {line}");
+        let reason = format!("{TOOL} {failure}: {line}");
         if code == Some(INFOROM_WARNING) {
-            found.notes.push(told);
-        } else if found.errors.is_empty() {
-            found.errors.push(unknown(VENDOR, &told));
+            result.notes.push(reason);
+        } else if result.errors.is_empty() {
+            result.errors.push(error(VENDOR, &reason));
         }
     }
-    let (divided, whole): (Vec<_>, Vec<_>) = listing.rows.into_iter().partition(|row| row.divided);
-    found.devices = whole.into_iter().map(|row| row.device).collect();
+    let (divided, whole): (Vec<_>, Vec<_>) =
+        listing.rows.into_iter().partition(|row| row.is_divided);
+    result.devices = whole.into_iter().map(|row| row.device).collect();
     if !divided.is_empty() {
-        let list = host.ask(TOOL, &["-L"]).await;
-        divide(divided.into_iter().map(|row| row.device).collect(), &list, &mut found);
+        let list = host.run(TOOL, &["-L"]).await;
+        add_instances(divided.into_iter().map(|row| row.device).collect(), &list, &mut result);
     }
-    found.devices.sort_by_key(|device| device.card);
-    let silent = found.devices.iter().filter(|device| device.accelerator.memory_bytes == 0);
-    found.notes.extend(silent.map(|device| {
+    result.devices.sort_by_key(|device| device.card);
+    let unknown_memory = result.devices.iter().filter(|d| d.accelerator.memory_bytes == 0);
+    result.notes.extend(unknown_memory.map(|device| {
         let Accelerator { model, .. } = &device.accelerator;
-        format!("{TOOL} does not report the memory of {model}; tests are given to it untested")
+        format!("{TOOL} does not report the memory of {model}; it may be too small for some tests")
     }));
-    found
+    result
+}
+
+/// Calls the tool with the first query whose fields its version knows.
+async fn query(host: Host<'_>) -> Completion {
+    let mut completion = Completion::NotFound;
+    for query in QUERIES {
+        completion = host.run(TOOL, &[query, "--format=csv"]).await;
+        let is_refused = |text: &str| text.contains("is not a valid field");
+        let output = completion.output();
+        if !output.is_some_and(|o| is_refused(&o.stdout.text) || is_refused(&o.stderr.text)) {
+            break;
+        }
+    }
+    completion
 }
 
 /// The rows below a header.
 #[derive(Debug, Default)]
 struct Listing {
     rows: Vec<Row>,
-    /// Lines that are no device.
+    /// Lines that describe no usable device.
     unusable: Vec<String>,
     notes: Vec<String>,
 }
@@ -100,12 +118,12 @@ struct Listing {
 #[derive(Debug)]
 struct Row {
     device: Device,
-    /// In MIG mode: it cannot be used as a whole.
-    divided: bool,
+    /// The device is in MIG mode, so it cannot be used as a whole.
+    is_divided: bool,
 }
 
 impl Listing {
-    /// None without a header. A warning of the tool is no part of the listing.
+    /// Parses the output; None if it has no header. Warnings of the tool become notes.
     fn of(text: &str, host_memory: u64) -> Option<Self> {
         let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
         let mut listing = Self::default();
@@ -116,11 +134,11 @@ impl Listing {
             }
             header
         })?;
-        let (mut numbers, mut names) = (BTreeSet::new(), BTreeSet::new());
+        let (mut numbers, mut uuids) = (BTreeSet::new(), BTreeSet::new());
         for line in lines {
             let row = header.row(line, host_memory).filter(|row| {
                 let uuid = &row.device.accelerator.uuid;
-                numbers.insert(row.device.card) && (uuid.is_empty() || names.insert(uuid.clone()))
+                numbers.insert(row.device.card) && (uuid.is_empty() || uuids.insert(uuid.clone()))
             });
             match row {
                 Some(row) => listing.rows.push(row),
@@ -142,13 +160,14 @@ fn is_warning(line: &str) -> bool {
     line.get(..7).is_some_and(|start| start.eq_ignore_ascii_case("warning"))
 }
 
-fn header_alone(text: &str) -> bool {
+/// Whether the output consists of a header without rows.
+fn is_header_alone(text: &str) -> bool {
     let mut lines =
         text.lines().map(str::trim).filter(|line| !line.is_empty() && !is_warning(line));
     lines.next().is_some_and(|line| Header::of(line).is_some()) && lines.next().is_none()
 }
 
-/// Where the columns are.
+/// The positions of the columns.
 #[derive(Debug)]
 struct Header {
     width: usize,
@@ -181,10 +200,10 @@ impl Header {
         })
     }
 
-    /// None when the line is no device that can be used.
+    /// Parses a row; None if it describes no usable device.
     fn row(&self, line: &str, host_memory: u64) -> Option<Row> {
         let mut cells: Vec<String> = cells(line).into_iter().map(str::to_owned).collect();
-        // The list has no quoting. Only a name holds free text, so a comma more is one of its.
+        // The format has no quoting. Only a name is free text, so additional commas belong to it.
         let more = cells.len().checked_sub(self.width)?;
         let end = self.name + more + 1;
         let name = cells.get(self.name..end)?.join(", ");
@@ -194,14 +213,14 @@ impl Header {
         let name = Some(cell(self.name)).filter(|name| is_value(name))?;
         let uuid = match cell(self.uuid) {
             uuid if is_uuid(uuid) => uuid,
-            // Not every system gives its device one; it goes by its number then.
+            // Some systems have no UUID for their device, which is identified by its number then.
             uuid if is_not_available(uuid) => "",
             _ => return None,
         };
         let optional = |column: Option<usize>| column.map(cell).unwrap_or_default();
         let memory = optional(self.memory);
-        let unified = is_not_available(memory) && UNIFIED.iter().any(|word| name.contains(word));
-        let memory_bytes = if unified { host_memory } else { mebibytes(memory).unwrap_or(0) };
+        let is_unified = is_not_available(memory) && UNIFIED_MEMORY.iter().any(|word| name.contains(word));
+        let memory_bytes = if is_unified { host_memory } else { mebibytes(memory).unwrap_or(0) };
         let accelerator = Accelerator {
             index,
             vendor: Vendor::Nvidia,
@@ -213,7 +232,7 @@ impl Header {
         };
         let device =
             Device { accelerator, card: index, card_uuid: String::new(), integrated: false };
-        Some(Row { device, divided: optional(self.mig) == "Enabled" })
+        Some(Row { device, is_divided: optional(self.mig) == "Enabled" })
     }
 }
 
@@ -221,12 +240,12 @@ fn cells(line: &str) -> Vec<&str> {
     line.split(',').map(str::trim).collect()
 }
 
-/// The tool writes what is no value in brackets.
+/// Whether a field has a value. The tool prints a missing one in brackets.
 fn is_value(cell: &str) -> bool {
     !cell.is_empty() && !cell.starts_with('[') && cell != "N/A"
 }
 
-/// The field does not exist for this device: an answer, not a failure.
+/// Whether the field does not exist for this device. This is valid output, not a failure of the tool.
 fn is_not_available(cell: &str) -> bool {
     let bare = cell.trim_start_matches('[').trim_end_matches(']');
     ["N/A", "Not Supported"].iter().any(|word| bare.eq_ignore_ascii_case(word))
@@ -235,55 +254,56 @@ fn is_not_available(cell: &str) -> bool {
 fn is_uuid(text: &str) -> bool {
     let rest = text.strip_prefix("MIG-").unwrap_or(text);
     let rest = rest.strip_prefix("GPU-").unwrap_or(rest);
-    let of_name = |c: char| c.is_ascii_hexdigit() || matches!(c, '-' | '/');
+    let is_allowed = |c: char| c.is_ascii_hexdigit() || matches!(c, '-' | '/');
     rest.starts_with(|c: char| c.is_ascii_hexdigit())
         && text.len() <= 100
-        && rest.chars().all(of_name)
+        && rest.chars().all(is_allowed)
 }
 
-/// `8.9`.
+/// A compute capability such as `8.9`.
 fn capability(text: &str) -> Option<&str> {
     let (major, minor) = text.split_once('.')?;
-    let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
-    (digits(major) && digits(minor) && text.len() < 8).then_some(text)
+    let is_number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    (is_number(major) && is_number(minor) && text.len() < 8).then_some(text)
 }
 
-/// `81559 MiB`; the unit is not always there.
+/// The number of bytes of a size such as `81559 MiB`, whose unit may be missing.
 fn mebibytes(text: &str) -> Option<u64> {
     let number: u64 = text.strip_suffix("MiB").unwrap_or(text).trim().parse().ok()?;
     number
         .checked_mul(1 << 20)
-        .filter(|bytes| (1..=crate::domain::capability::MAX_MEMORY_BYTES).contains(bytes))
+        .filter(|bytes| (1..=MAX_MEMORY_BYTES).contains(bytes))
 }
 
-/// Adds the parts of divided cards.
-fn divide(cards: Vec<Device>, list: &Completion, found: &mut Found) {
+/// Adds the instances of cards in MIG mode, from the output of `nvidia-smi -L`.
+fn add_instances(cards: Vec<Device>, list: &Completion, result: &mut VendorDevices) {
     let text = match list {
         Completion::Exited(output) if output.exit.code == Some(0) && !output.stdout.truncated => {
             &output.stdout.text
         }
         _ => {
-            let failure = list.failure().unwrap_or_else(|| "printed too much".to_owned());
-            let why = format!("{TOOL} -L, which lists the parts of devices in MIG mode, {failure}");
-            found.errors.push(unknown(VENDOR, &why));
+            let failure = list.failure().unwrap_or_else(|| TOO_MUCH_OUTPUT.to_owned());
+            let reason =
+                format!("{TOOL} -L, which lists the instances of devices in MIG mode, {failure}");
+            result.errors.push(error(VENDOR, &reason));
             return;
         }
     };
-    let parts = parts(text);
+    let listed = instances(text);
     for card in cards {
         let (number, model) = (card.card, &card.accelerator.model);
-        let Some((_, parts)) = parts.iter().find(|(uuid, _)| *uuid == card.accelerator.uuid) else {
-            let why = format!("{TOOL} -L does not list device {number}, which is in MIG mode");
-            found.errors.push(unknown(VENDOR, &why));
+        let Some((_, instances)) = listed.iter().find(|(uuid, _)| *uuid == card.accelerator.uuid) else {
+            let reason = format!("{TOOL} -L does not list device {number}, which is in MIG mode");
+            result.errors.push(error(VENDOR, &reason));
             continue;
         };
-        if parts.is_empty() {
-            found.notes.push(format!(
+        if instances.is_empty() {
+            result.notes.push(format!(
                 "device {number} ({model}) is in MIG mode and has no instance, so it is not used; \
                  create instances, or turn MIG mode off"
             ));
         }
-        found.devices.extend(parts.iter().map(|(profile, uuid)| Device {
+        result.devices.extend(instances.iter().map(|(profile, uuid)| Device {
             accelerator: Accelerator {
                 model: product(&format!("{model} MIG {profile}")),
                 uuid: (*uuid).to_owned(),
@@ -296,8 +316,8 @@ fn divide(cards: Vec<Device>, list: &Completion, found: &mut Found) {
     }
 }
 
-/// Each card's UUID, with the profiles and UUIDs of its parts.
-fn parts(list: &str) -> Vec<(&str, Vec<(&str, &str)>)> {
+/// The UUID of each card, with the profiles and UUIDs of its instances.
+fn instances(list: &str) -> Vec<(&str, Vec<(&str, &str)>)> {
     let mut cards: Vec<(&str, Vec<(&str, &str)>)> = Vec::new();
     for line in list.lines() {
         let uuid =
@@ -305,8 +325,8 @@ fn parts(list: &str) -> Vec<(&str, Vec<(&str, &str)>)> {
         let Some(uuid) = uuid.filter(|uuid| is_uuid(uuid)) else { continue };
         match (line.trim_start().strip_prefix("MIG "), cards.last_mut()) {
             (None, _) => cards.push((uuid, Vec::new())),
-            (Some(part), Some((_, parts))) => {
-                parts.push((part.split_whitespace().next().unwrap_or_default(), uuid));
+            (Some(instance), Some((_, instances))) => {
+                instances.push((instance.split_whitespace().next().unwrap_or_default(), uuid));
             }
             (Some(_), None) => {}
         }
@@ -314,8 +334,8 @@ fn parts(list: &str) -> Vec<(&str, Vec<(&str, &str)>)> {
     cards
 }
 
-/// `3g.40gb`, also with `+me` behind. `1c.3g.40gb` is a third of such an instance, which
-/// shares the memory of the whole.
+/// Memory of an instance, from its profile such as `3g.40gb` or `1g.10gb+me`. The profile `1c.3g.40gb`
+/// is a third of the instance `3g.40gb`, so it counts a third of its memory.
 fn profile_bytes(profile: &str) -> Option<u64> {
     let part = |unit: &str| {
         let mut parts = profile.split(['.', '+']).filter_map(|part| part.strip_suffix(unit));
@@ -354,7 +374,7 @@ mod tests {
     }
 
     #[test]
-    fn real_listings_are_understood() {
+    fn real_listings_are_parsed() {
         let l40s = devices(sample!("nvidia-l40s-load-query-gpu-full.csv.txt"));
         assert_eq!(l40s.len(), 1);
         assert_eq!(l40s[0].model, "NVIDIA L40S");
@@ -367,12 +387,12 @@ mod tests {
     }
 
     #[test]
-    fn memory_that_is_not_reported_is_unknown_or_that_of_the_machine() {
+    fn missing_memory_is_unknown_or_that_of_the_machine() {
         let memory = |line: &str| row(line).expect("a device").device.accelerator.memory_bytes;
         assert_eq!(memory("0, NVIDIA GB10, GPU-1, [N/A], 12.1, [N/A]"), HOST);
         assert_eq!(memory("0, Orin (nvgpu), N/A, [Not Supported], 8.7, [N/A]"), HOST);
         assert_eq!(memory("0, NVIDIA A10, GPU-1, [N/A], 8.6, [N/A]"), 0);
-        // A failure says nothing about the memory of the machine.
+        // After a failure, the memory is unknown.
         assert_eq!(memory("0, NVIDIA GB10, GPU-1, [Unknown Error], 12.1, [N/A]"), 0);
         for text in ["[Insufficient Permissions]", "", "-1 MiB", "0 MiB", "much", "9 GiB"] {
             assert_eq!(memory(&format!("0, A, GPU-1, {text}, 8.0, Disabled")), 0, "{text}");
@@ -380,7 +400,7 @@ mod tests {
     }
 
     #[test]
-    fn a_field_that_is_not_of_its_form_makes_no_device() {
+    fn a_row_with_a_malformed_field_is_not_a_device() {
         for line in [
             "3, [GPU is lost], [GPU is lost], [GPU is lost], [GPU is lost], [GPU is lost]",
             "3, NVIDIA A100, [GPU is lost], 81920 MiB, 8.0, Disabled",
@@ -396,13 +416,13 @@ mod tests {
         let comma = row("1, NVIDIA, of a kind, GPU-1f, 1024 MiB, 8.0, Enabled").expect("a device");
         let device = &comma.device.accelerator;
         assert_eq!((&*device.model, &*device.uuid), ("NVIDIA, of a kind", "GPU-1f"));
-        assert!(comma.divided);
+        assert!(comma.is_divided);
         let odd = row("1, NVIDIA A100, GPU-1f, 1024 MiB, [Unknown Error], [Unknown Error]");
         assert_eq!(odd.expect("a device").device.accelerator.architecture, "");
     }
 
     #[test]
-    fn warnings_around_a_listing_change_nothing() {
+    fn warnings_around_a_listing_are_ignored() {
         let rows = "0, A, GPU-1, 1024 MiB, 8.0, Disabled\n";
         let text = format!("WARNING: infoROM is corrupted\n\n{HEADER}\n{rows}warning: again\n");
         assert_eq!(devices(&text), devices(&format!("{HEADER}\n{rows}")));
@@ -411,27 +431,27 @@ mod tests {
     }
 
     #[test]
-    fn a_device_in_mig_mode_is_its_parts() {
+    fn a_device_in_mig_mode_is_replaced_by_its_instances() {
         let mut card = devices(sample!("nvidia-h100-mig-query-gpu-full.csv.txt")).remove(0);
         card.uuid = "GPU-00000000-0000-0000-0000-000000000000".to_owned();
         let card =
             Device { accelerator: card, card: 0, card_uuid: String::new(), integrated: false };
         let listed = |text: &str| {
-            let mut found = Found::default();
+            let mut result = VendorDevices::default();
             let output = crate::sys::process::recorded::exited(0, text, "");
-            divide(vec![card.clone()], &output, &mut found);
-            found
+            add_instances(vec![card.clone()], &output, &mut result);
+            result
         };
         let found = listed(sample!("nvidia-h100-mig-list.txt"));
         let memory: Vec<_> =
             found.devices.iter().map(|d| d.accelerator.memory_bytes >> 30).collect();
         assert_eq!(memory, [40, 20, 10, 10]);
-        let sound = |d: &Device| {
+        let is_instance = |d: &Device| {
             d.accelerator.uuid.starts_with("MIG-")
                 && d.accelerator.architecture == "9.0"
                 && d.card_uuid == card.accelerator.uuid
         };
-        assert!(found.devices.iter().all(sound), "{found:?}");
+        assert!(found.devices.iter().all(is_instance), "{found:?}");
         let bare = listed("GPU 0: NVIDIA H100 (UUID: GPU-00000000-0000-0000-0000-000000000000)\n");
         assert_eq!((bare.devices.len(), bare.notes.len(), bare.errors.len()), (0, 1, 0));
         let other = listed("GPU 0: NVIDIA H100 (UUID: GPU-1)\n");
@@ -439,7 +459,7 @@ mod tests {
     }
 
     #[test]
-    fn profiles_tell_their_memory() {
+    fn profiles_contain_the_memory_of_instances() {
         for (profile, gib) in [
             ("3g.40gb", Some(40)),
             ("1g.10gb+me", Some(10)),

@@ -1,4 +1,4 @@
-//! Detection against captured output of real tools.
+//! Tests of the detection with recorded output of real tools.
 
 use super::*;
 use crate::sys::process::recorded::{Recorded, crashed, exited};
@@ -7,7 +7,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use proptest::prelude::*;
 
-/// A directory with these files.
+/// A temporary directory with these files.
 pub(super) fn root(files: &[(&str, &str)]) -> tempfile::TempDir {
     let dir = tempfile::tempdir().expect("a directory");
     for (path, text) in files {
@@ -52,13 +52,13 @@ const BRIDGE_ON_BUS: [(&str, &str); 2] = [
 
 async fn on(root: &Path, tools: &[(&'static str, Completion)], overrides: Overrides) -> Detected {
     let tools = Recorded::new(tools.iter().cloned());
-    let host = Host { tools: &tools, root, every: WAITING_EVERY, waiting: &|_, _| {} };
+    let host = Host { tools: &tools, root, notice_interval: NOTICE_INTERVAL, on_wait: &|_, _| {} };
     let detected = capability(host, overrides).await;
     assert_eq!(detected.capability.check(), Ok(()));
     detected
 }
 
-/// On a machine whose bus cannot be looked at.
+/// Detection on a machine whose PCI bus cannot be read.
 async fn with(tools: &[(&'static str, Completion)]) -> Detected {
     on(root(&[]).path(), tools, Overrides::default()).await
 }
@@ -82,10 +82,10 @@ async fn devices_bring_their_back_end() {
     assert_eq!(detected.capability.detection_errors, [""; 0]);
 }
 
-/// The tool, what a machine without evidence makes of its answer (None: no device, no error), and
-/// likewise with the vendor's device on the bus, and with a bus that has none.
+/// Each case has a tool, its completion, and whether that is an error on three machines: without a PCI
+/// bus, with the device of the vendor on the bus, and with another device on the bus.
 #[tokio::test]
-async fn a_look_that_failed_is_not_absence() {
+async fn a_failed_detection_is_not_an_absent_device() {
     let no_driver = sample!("nvidia-err-no-driver.txt");
     let cases: Vec<(&'static str, Completion, [bool; 3])> = vec![
         ("nvidia-smi", Completion::NotFound, [false, false, false]),
@@ -127,17 +127,17 @@ async fn a_look_that_failed_is_not_absence() {
 }
 
 #[tokio::test]
-async fn the_reason_is_told() {
-    for (completion, told) in [
-        (crashed(11), "could not look for NVIDIA devices: nvidia-smi ended by signal 11 (SIGSEGV)"),
-        (timed_out(), "could not look for NVIDIA devices: nvidia-smi did not finish within 60 s"),
+async fn the_error_contains_the_reason() {
+    for (completion, error) in [
+        (crashed(11), "cannot detect NVIDIA devices: nvidia-smi ended by signal 11 (SIGSEGV)"),
+        (timed_out(), "cannot detect NVIDIA devices: nvidia-smi did not finish within 60 s"),
         (
             exited(12, "no \u{1b}[31mlibrary\nmore", ""),
-            "could not look for NVIDIA devices: nvidia-smi exited with code 12: no [31mlibrary",
+            "cannot detect NVIDIA devices: nvidia-smi exited with code 12: no [31mlibrary",
         ),
     ] {
         let detected = with(&[("nvidia-smi", completion)]).await;
-        assert_eq!(detected.capability.detection_errors, [told]);
+        assert_eq!(detected.capability.detection_errors, [error]);
     }
 }
 
@@ -148,7 +148,7 @@ async fn a_device_without_its_tool_is_noted() {
 }
 
 #[tokio::test]
-async fn devices_beside_a_broken_one_are_used_and_the_broken_one_is_told() {
+async fn devices_beside_a_broken_one_are_used_and_the_broken_one_is_an_error() {
     let text = format!(
         "{HEADER}0, A, GPU-a, 1024 MiB, 8.0, Disabled\n1, [GPU is lost], [GPU is lost], \
          [GPU is lost], [GPU is lost], [GPU is lost]\n2, C, GPU-c, 1024 MiB, 8.0, Disabled\n"
@@ -165,7 +165,7 @@ async fn devices_beside_a_broken_one_are_used_and_the_broken_one_is_told() {
 }
 
 #[tokio::test]
-async fn a_warning_about_the_configuration_memory_is_no_failure() {
+async fn a_warning_about_the_configuration_memory_is_not_an_error() {
     let text = format!("{TWO}WARNING: infoROM is corrupted at gpu 0000:3B:00.0\n");
     let detected = with(&[("nvidia-smi", exited(14, &text, ""))]).await;
     assert_eq!((models(&detected).len(), detected.capability.detection_errors.len()), (2, 0));
@@ -173,7 +173,7 @@ async fn a_warning_about_the_configuration_memory_is_no_failure() {
 }
 
 #[tokio::test]
-async fn a_card_in_mig_mode_is_never_offered_whole() {
+async fn a_card_in_mig_mode_is_never_offered_as_a_whole() {
     let rows = format!(
         "{HEADER}0, NVIDIA H100 80GB HBM3, GPU-1, 81559 MiB, 9.0, Enabled\n\
          1, NVIDIA H100 80GB HBM3, GPU-2, 81559 MiB, 9.0, Disabled\n"
@@ -197,12 +197,12 @@ async fn a_card_in_mig_mode_is_never_offered_whole() {
 }
 
 #[tokio::test]
-async fn the_worker_offers_no_more_than_it_was_given() {
+async fn the_worker_offers_no_hidden_device() {
     for (given, left) in
         [("1", vec!["B"]), ("GPU-a", vec!["A"]), ("", vec![]), ("1,0", vec!["A", "B"])]
     {
         let visible =
-            Visible::new(|name| (name == "CUDA_VISIBLE_DEVICES").then(|| given.to_owned()));
+            VisibleDevices::new(|name| (name == "CUDA_VISIBLE_DEVICES").then(|| given.to_owned()));
         let overrides = Overrides { visible, ..Overrides::default() };
         let tools = [("nvidia-smi", printing(TWO))];
         let detected = on(root(&[]).path(), &tools, overrides).await;
@@ -211,14 +211,14 @@ async fn the_worker_offers_no_more_than_it_was_given() {
 }
 
 #[tokio::test]
-async fn what_is_hidden_is_not_asked_for() {
-    let visible = Visible::new(|name| (name == "CUDA_VISIBLE_DEVICES").then(String::new));
+async fn hidden_devices_are_not_detected() {
+    let visible = VisibleDevices::new(|name| (name == "CUDA_VISIBLE_DEVICES").then(String::new));
     let overrides = Overrides { visible, ..Overrides::default() };
     let tools = [("nvidia-smi", crashed(11)), ("rocm-smi", crashed(11))];
     let detected = on(root(&NVIDIA_ON_BUS).path(), &tools, overrides.clone()).await;
     let errors = &detected.capability.detection_errors;
     assert!(matches!(&errors[..], [one] if one.contains("AMD")), "{errors:?}");
-    // Without an NVIDIA device the variable is meant for AMD's.
+    // Without an NVIDIA device, the variable applies to AMD devices.
     let detected = on(root(&BRIDGE_ON_BUS).path(), &tools, overrides).await;
     assert_eq!(detected.capability.detection_errors, [""; 0]);
 }
@@ -227,11 +227,11 @@ async fn what_is_hidden_is_not_asked_for() {
 async fn two_vendors_do_not_share_numbers() {
     let detected = with(&[("nvidia-smi", printing(TWO)), ("rocm-smi", printing(MI210))]).await;
     let numbers: Vec<_> = detected.capability.accelerators.iter().map(|d| d.index).collect();
-    assert_eq!(numbers, [1, 2, 0], "AMD's number is its pin");
+    assert_eq!(numbers, [1, 2, 0], "AMD devices are pinned by number");
 }
 
 #[tokio::test]
-async fn one_tool_of_a_vendor_that_works_is_enough() {
+async fn one_working_tool_of_a_vendor_is_enough() {
     let amd_smi = sample!("amd-smi-json-gpu-data-rx7800xt.json.txt");
     let detected = with(&[("rocm-smi", crashed(11)), ("amd-smi", printing(amd_smi))]).await;
     assert_eq!(models(&detected), ["AMD Radeon RX 7800 XT"]);
@@ -239,8 +239,8 @@ async fn one_tool_of_a_vendor_that_works_is_enough() {
 }
 
 #[tokio::test]
-async fn whoever_waits_is_told_for_what() {
-    /// Answers once it has been waited for three times.
+async fn a_slow_tool_is_reported_while_it_runs() {
+    /// A runner whose tool ends after three notices.
     struct Slow(tokio::sync::Semaphore);
     impl Runner for Slow {
         fn run<'a>(&'a self, call: &'a Call, _: Limits) -> BoxFuture<'a, Completion> {
@@ -256,17 +256,18 @@ async fn whoever_waits_is_told_for_what() {
         }
     }
     let slow = Slow(tokio::sync::Semaphore::new(0));
-    let waiting = |tool: &str, span: Duration| {
+    let on_wait = |tool: &str, span: Duration| {
         assert!(tool == "nvidia-smi" && span > Duration::ZERO);
         slow.0.add_permits(1);
     };
-    let (empty, every) = (root(&[]), Duration::from_millis(1));
-    let host = Host { tools: &slow, root: empty.path(), every, waiting: &waiting };
+    let (empty, notice_interval) = (root(&[]), Duration::from_millis(1));
+    let host =
+        Host { tools: &slow, root: empty.path(), notice_interval, on_wait: &on_wait };
     let detected = capability(host, Overrides::default()).await;
     assert_eq!(models(&detected), ["A", "B"]);
 }
 
-/// Pieces of real output, to be cut and joined.
+/// Parts of real output in random combinations.
 fn outputs() -> impl Strategy<Value = String> {
     let sources = [
         TWO,
@@ -289,9 +290,9 @@ fn outputs() -> impl Strategy<Value = String> {
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
-    /// Nothing that a tool prints makes detection panic, or announce what no coordinator accepts.
+    /// No output of a tool makes the detection panic or produce a capability that coordinators refuse.
     #[test]
-    fn no_output_breaks_the_look(texts in prop::collection::vec(outputs(), 4), code in -1..20i32) {
+    fn no_output_breaks_the_detection(texts in prop::collection::vec(outputs(), 4), code in -1..20i32) {
         let run = |text: &String| exited(code.max(0), text, text);
         let tools = [
             ("nvidia-smi", run(&texts[0])),
@@ -299,8 +300,8 @@ proptest! {
             ("rocm-smi", run(&texts[2])),
             ("amd-smi", run(&texts[3])),
         ];
-        let look = with(&tools);
+        let detection = with(&tools);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
-        runtime.expect("a runtime").block_on(look);
+        runtime.expect("a runtime").block_on(detection);
     }
 }

@@ -1,6 +1,6 @@
-//! How the tools of the vendors are called.
+//! Calls of the tools of the vendors: environment, search path and limits.
 
-use super::Visible;
+use super::VisibleDevices;
 use crate::sys::process::{Call, Keep, Limits};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -37,7 +37,7 @@ pub(super) fn call(program: &str, args: &[&str]) -> Call {
 /// they are applied to the complete listing afterwards, so that the numbers in them keep their
 /// meaning.
 fn environment(own: impl Iterator<Item = (OsString, OsString)>) -> Vec<(OsString, OsString)> {
-    let passes = |name: &str| !name.starts_with("DTF_") && !Visible::NAMES.contains(&name);
+    let passes = |name: &str| !name.starts_with("DTF_") && !VisibleDevices::NAMES.contains(&name);
     let mut env: Vec<_> =
         own.filter(|(name, _)| name.to_str().is_none_or(passes) && name != "LC_ALL").collect();
     env.push(("LC_ALL".into(), "C".into()));

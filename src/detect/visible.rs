@@ -1,8 +1,8 @@
-//! Variables that hide devices from a process. The worker offers no more than it was given, and
-//! tests are pinned with the numbers that the worker's own variables use.
+//! Environment variables that hide devices from a process.
 //!
-//! The rules are those of the libraries that read them: a list ends at its first entry that names
-//! no device, and CUDA takes a list with a repeated device for an empty one.
+//! Promises: the worker offers no device that is hidden from it. Tests are pinned with the numbers that
+//! the variables of the worker use. The variables are read as their libraries read them: a list ends at
+//! its first entry that names no device, and CUDA treats a list with a repeated device as empty.
 
 use super::Device;
 use crate::domain::accelerator::Vendor;
@@ -14,18 +14,18 @@ const CUDA_ORDER: &str = "CUDA_DEVICE_ORDER";
 const ROCR: &str = "ROCR_VISIBLE_DEVICES";
 const HIP: &str = "HIP_VISIBLE_DEVICES";
 const ORDINAL: &str = "GPU_DEVICE_ORDINAL";
-/// Maximum number of entries of one list that are looked at.
+/// Maximum number of entries of one list that are read.
 const MAX_ENTRIES: usize = 1024;
 
-/// The variables of the worker's own process.
+/// The variables of this process that hide devices.
 #[derive(Debug, Clone, Default)]
-pub struct Visible(BTreeMap<&'static str, String>);
+pub struct VisibleDevices(BTreeMap<&'static str, String>);
 
-impl Visible {
-    /// Every variable that is looked at.
+impl VisibleDevices {
+    /// The names of all variables that are read.
     pub const NAMES: &[&str] = &[NVIDIA_CONTAINER, CUDA, CUDA_ORDER, ROCR, HIP, ORDINAL];
 
-    /// Takes those that are set.
+    /// Reads the variables that are set.
     #[must_use]
     pub fn new(value: impl Fn(&str) -> Option<String>) -> Self {
         Self(Self::NAMES.iter().filter_map(|name| Some((*name, value(name)?))).collect())
@@ -35,29 +35,31 @@ impl Visible {
         self.0.get(name).map(|value| value.trim())
     }
 
-    /// The variable that hides every NVIDIA device, whatever devices there are.
+    /// The variable that hides every NVIDIA device, if there is one.
     pub(super) fn nvidia_hidden_by(&self) -> Option<&'static str> {
         if self.get(NVIDIA_CONTAINER) == Some("none") {
             return Some(NVIDIA_CONTAINER);
         }
-        self.hiding(&[CUDA])
+        self.hiding_all(&[CUDA])
     }
 
-    /// `cuda_too`: CUDA's variable is meant for AMD devices.
+    /// The variable that hides every AMD device, if there is one. With `cuda_too`, the variable of CUDA
+    /// applies to AMD devices.
     pub(super) fn amd_hidden_by(&self, cuda_too: bool) -> Option<&'static str> {
-        self.hiding(&[ROCR, self.hip(cuda_too), ORDINAL])
+        self.hiding_all(&[ROCR, self.hip(cuda_too), ORDINAL])
     }
 
-    /// HIP reads CUDA's variable where its own is not set.
+    /// The variable that HIP reads: that of CUDA if its own is not set.
     fn hip(&self, cuda_too: bool) -> &'static str {
         if cuda_too && self.get(HIP).is_none() { CUDA } else { HIP }
     }
 
-    fn hiding(&self, names: &[&'static str]) -> Option<&'static str> {
-        let names_none = |list: &str| entries(list).next().is_none_or(|first| !may_name(first));
-        names.iter().copied().find(|name| self.get(name).is_some_and(names_none))
+    fn hiding_all(&self, names: &[&'static str]) -> Option<&'static str> {
+        let is_empty = |list: &str| entries(list).next().is_none_or(|first| !may_name(first));
+        names.iter().copied().find(|name| self.get(name).is_some_and(is_empty))
     }
 
+    /// The NVIDIA devices that are not hidden.
     pub(super) fn of_nvidia(&self, devices: Vec<Device>, notes: &mut Vec<String>) -> Vec<Device> {
         let mut devices = self.of_container(devices);
         let Some(list) = self.get(CUDA) else { return devices };
@@ -65,24 +67,24 @@ impl Visible {
         let models: BTreeSet<_> = devices.iter().map(|device| &device.accelerator.model).collect();
         if by_number && models.len() > 1 && self.get(CUDA_ORDER) != Some("PCI_BUS_ID") {
             notes.push(format!(
-                "the numbers in {CUDA} are taken as nvidia-smi counts; CUDA itself counts the \
-                 fastest device first unless {CUDA_ORDER} is PCI_BUS_ID"
+                "dtf reads the numbers in {CUDA} in the order of nvidia-smi; CUDA orders devices by \
+                 speed unless {CUDA_ORDER} is PCI_BUS_ID"
             ));
         }
         let chosen = chosen(list, &devices, by_card);
         let distinct: BTreeSet<usize> = chosen.iter().copied().collect();
-        let repeated = distinct.len() < chosen.len();
-        if repeated {
-            notes.push(format!("{CUDA} names a device twice, which CUDA takes for no device"));
+        let has_repeated = distinct.len() < chosen.len();
+        if has_repeated {
+            notes.push(format!("{CUDA} names a device twice, so CUDA uses no device"));
         }
-        keep(&mut devices, |at| !repeated && distinct.contains(&at));
+        keep(&mut devices, |at| !has_repeated && distinct.contains(&at));
         devices
     }
 
-    /// The container runtime has acted on its variable before this process began: the devices that
-    /// are listed are those given, and their numbers start at 0 again. Only where more devices
-    /// are listed than named, nobody has acted on it. `void` is what the runtime sets when devices
-    /// are handed over in another way, so it hides none.
+    /// The devices that the variable of the container runtime names. Usually the runtime has already
+    /// hidden the others, and the numbers of the remaining ones start at 0 again, so all listed devices
+    /// are kept. If more devices are listed than named, no runtime has hidden any. The runtime sets
+    /// `void` if it provides devices in another way, so this value hides none.
     fn of_container(&self, mut devices: Vec<Device>) -> Vec<Device> {
         let list = self.get(NVIDIA_CONTAINER).unwrap_or_default();
         if matches!(list, "" | "void" | "all") {
@@ -90,17 +92,17 @@ impl Visible {
         }
         let names: Vec<&str> = entries(list).collect();
         let cards: BTreeSet<u16> = devices.iter().map(|device| device.card).collect();
-        let acted = cards.len() <= names.len();
+        let is_applied = cards.len() <= names.len();
         let named = |devices: &[Device], at: usize| {
             let device = &devices[at];
             let part = devices[..at].iter().filter(|other| other.card == device.card).count();
             names.iter().any(|name| match name.split_once(':') {
                 Some((card, of_card)) => {
-                    acted || (card.parse() == Ok(device.card) && of_card.parse() == Ok(part))
+                    is_applied || (card.parse() == Ok(device.card) && of_card.parse() == Ok(part))
                 }
-                None if name.parse::<u16>().is_ok() => acted || name.parse() == Ok(device.card),
+                None if name.parse::<u16>().is_ok() => is_applied || name.parse() == Ok(device.card),
                 None => {
-                    goes_by(device, name)
+                    matches_uuid(device, name)
                         || (!device.card_uuid.is_empty() && device.card_uuid.starts_with(name))
                 }
             })
@@ -110,33 +112,35 @@ impl Visible {
         devices
     }
 
-    /// `ROCm`'s variable counts all devices, HIP's those that are left.
+    /// The AMD devices that are not hidden. The numbers in the variable of `ROCm` count all devices, and
+    /// those in the variable of HIP count the remaining ones.
     pub(super) fn of_amd(
         &self,
         devices: Vec<Device>,
         cuda_too: bool,
         notes: &mut Vec<String>,
     ) -> Vec<Device> {
-        let mut left = devices;
-        let mut asked = false;
+        let mut remaining = devices;
+        let mut is_named = false;
         for name in [ROCR, self.hip(cuda_too), ORDINAL] {
             let Some(list) = self.get(name) else { continue };
-            asked = true;
-            let chosen = chosen(list, &left, by_position);
-            keep(&mut left, |at| chosen.contains(&at));
+            is_named = true;
+            let chosen = chosen(list, &remaining, by_position);
+            keep(&mut remaining, |at| chosen.contains(&at));
         }
-        if !asked && left.iter().any(|device| !device.integrated) {
-            left.retain(|device| {
+        if !is_named && remaining.iter().any(|device| !device.integrated) {
+            remaining.retain(|device| {
                 if device.integrated {
                     let model = &device.accelerator.model;
                     notes.push(format!(
-                        "{model} is not used beside the graphics card; name it in {ROCR} to use it"
+                        "{model} is not used because the machine also has a graphics card; to use it, name it in \
+                         {ROCR}"
                     ));
                 }
                 !device.integrated
             });
         }
-        left
+        remaining
     }
 }
 
@@ -149,7 +153,7 @@ fn may_name(entry: &str) -> bool {
     entry.parse::<u16>().is_ok() || entry.starts_with("GPU-") || entry.starts_with("MIG-")
 }
 
-/// Positions in `devices`, in the order of the list, up to the first entry that names none.
+/// The positions in `devices` that a list names, up to the first entry that names no device.
 fn chosen(
     list: &str,
     devices: &[Device],
@@ -162,17 +166,19 @@ fn chosen(
     entries(list).map_while(position).collect()
 }
 
-/// A card that is divided stands for its first part.
+/// The position of a card by its number; of its first instance if the card is divided.
 fn by_card(number: u16, devices: &[Device]) -> Option<usize> {
     devices.iter().position(|device| device.card == number)
 }
 
+/// The position of a device by its number in the list of devices.
 fn by_position(number: u16, devices: &[Device]) -> Option<usize> {
     let at = usize::from(number);
     (at < devices.len()).then_some(at)
 }
 
-/// The one device whose name begins so, or the first part of the one card.
+/// The position of the only device whose UUID begins with the entry, or of the first instance of the
+/// only card.
 fn by_name(entry: &str, devices: &[Device]) -> Option<usize> {
     if !may_name(entry) {
         return None;
@@ -181,17 +187,18 @@ fn by_name(entry: &str, devices: &[Device]) -> Option<usize> {
         let mut at = (0..devices.len()).filter(|at| matches(&devices[*at]));
         at.next().map(|first| (first, at.all(|other| devices[other].card == devices[first].card)))
     };
-    let whole = only(&|device| goes_by(device, entry));
+    let whole = only(&|device| matches_uuid(device, entry));
     let part =
         || only(&|device| device.card_uuid.starts_with(entry) && !device.card_uuid.is_empty());
     let (first, unique) = whole.or_else(part)?;
     unique.then_some(first)
 }
 
-fn goes_by(device: &Device, entry: &str) -> bool {
+/// Whether an entry is the beginning of the UUID of a device.
+fn matches_uuid(device: &Device, entry: &str) -> bool {
     let uuid = &device.accelerator.uuid;
     match device.accelerator.vendor {
-        // ROCm writes the unique id of a device in this form.
+        // ROCm accepts the unique id of an AMD device with this prefix.
         Vendor::Amd => {
             let id = entry.strip_prefix("GPU-").unwrap_or_default();
             !id.is_empty()
@@ -201,6 +208,7 @@ fn goes_by(device: &Device, entry: &str) -> bool {
     }
 }
 
+/// Removes the devices at unwanted positions.
 fn keep(devices: &mut Vec<Device>, wanted: impl Fn(usize) -> bool) {
     let mut at = 0;
     devices.retain(|_| {
@@ -227,12 +235,12 @@ mod tests {
         Device { accelerator, card, card_uuid: card_uuid.into(), integrated: false }
     }
 
-    fn visible(values: &[(&str, &str)]) -> Visible {
+    fn visible(values: &[(&str, &str)]) -> VisibleDevices {
         let value = |wanted: &str| values.iter().find(|(name, _)| *name == wanted);
-        Visible::new(|name| value(name).map(|(_, value)| (*value).to_owned()))
+        VisibleDevices::new(|name| value(name).map(|(_, value)| (*value).to_owned()))
     }
 
-    /// The second card is in two parts.
+    /// The UUIDs of the visible devices of three cards, the second of which has two instances.
     fn nvidia(values: &[(&str, &str)]) -> Vec<String> {
         let devices = vec![
             device(Vendor::Nvidia, 0, "GPU-a0", ""),
@@ -272,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn the_variable_of_containers_hides_only_what_nobody_has_hidden_yet() {
+    fn the_variable_of_containers_hides_devices_only_once() {
         let all = ["GPU-a0", "MIG-b1", "MIG-b2", "GPU-ac"];
         for (list, left) in [
             ("all", &all[..]),
@@ -301,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn amd_lists_build_on_each_other_and_numbers_stay_those_of_the_machine() {
+    fn amd_lists_apply_in_sequence_and_keep_the_numbers_of_the_machine() {
         assert_eq!(amd(&[], true), [0, 1, 2, 3]);
         assert_eq!(amd(&[(ROCR, "2")], true), [2]);
         assert_eq!(amd(&[(ROCR, "3,GPU-abc1")], true), [1, 3]);
@@ -316,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn graphics_of_the_processor_yield_to_a_card_unless_named() {
+    fn integrated_devices_are_used_only_alone_or_if_named() {
         let both = || {
             let mut devices: Vec<_> = (0..2).map(|n| device(Vendor::Amd, n, "", "")).collect();
             devices[1].integrated = true;
