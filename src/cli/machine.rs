@@ -8,7 +8,7 @@ use super::progress::Progress;
 use crate::config::{File, locate};
 use crate::detect::{self, Detected};
 use crate::domain::capability::Capability;
-use crate::domain::tag::{InvalidTag, Tag};
+use crate::domain::tag::{Tag, TagError};
 use crate::sys::process::SystemRunner;
 use crate::worker;
 use std::collections::BTreeSet;
@@ -53,15 +53,15 @@ pub async fn look(
     let tags = file.pick(machine.tags.clone(), "tags", text)?;
     let tags: BTreeSet<Tag> = list(tags.as_deref())
         .map(str::parse)
-        .collect::<Result<_, InvalidTag>>()
+        .collect::<Result<_, TagError>>()
         .map_err(|error| Failure::usage(error.to_string()))?;
-    let visible = detect::Visible::new(own_variable);
+    let visible = detect::VisibleDevices::new(own_variable);
     let wanted = detect::Overrides { slots, tags, visible, ..Default::default() };
     let host = detect::Host {
         tools: &SystemRunner,
         root: Path::new("/"),
-        every: detect::WAITING_EVERY,
-        waiting,
+        notice_interval: detect::NOTICE_INTERVAL,
+        on_wait: waiting,
     };
     let found = detect::capability(host, wanted).await;
     found.capability.check().map_err(|error| Failure::usage(error.to_string()))?;

@@ -402,7 +402,7 @@ mod tests {
 
     #[test]
     fn a_run_that_might_have_missed_a_device_is_no_success() {
-        let errors = ["could not look for AMD devices: rocm-smi ended by signal 11".to_owned()];
+        let errors = ["cannot detect AMD devices: rocm-smi ended by signal 11".to_owned()];
         for (code, expected) in [
             (exit::PASSED, exit::INFRASTRUCTURE),
             (exit::UNSCHEDULABLE, exit::INFRASTRUCTURE),

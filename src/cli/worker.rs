@@ -211,14 +211,14 @@ mod tests {
 
     #[tokio::test]
     async fn a_worker_looks_again_until_it_finds_more() {
-        let broken = capability(&["could not look for NVIDIA devices: x"], 0);
+        let broken = capability(&["cannot detect NVIDIA devices: x"], 0);
         let looks = Cell::new(0);
         let look = async || {
             looks.set(looks.get() + 1);
             match looks.get() {
                 1 => Some(broken.clone()),
                 2 => None,
-                3 => Some(capability(&["could not look for NVIDIA devices: y"], 0)),
+                3 => Some(capability(&["cannot detect NVIDIA devices: y"], 0)),
                 _ => Some(capability(&[], 2)),
             }
         };

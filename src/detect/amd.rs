@@ -63,7 +63,8 @@ fn evaluate(tool: &str, completion: &Completion, presence: Presence) -> VendorDe
     let listing = output.exit.code.and_then(|_| listing(&output.stdout.text));
     let Some(listing) = listing.filter(|listing| listing.cards > 0) else {
         let both = [&output.stdout.text, &output.stderr.text];
-        let reports_none = NO_DEVICE_MESSAGES.iter().any(|words| both.iter().any(|text| text.contains(words)));
+        let reports_none =
+            NO_DEVICE_MESSAGES.iter().any(|words| both.iter().any(|text| text.contains(words)));
         let no_listing = match output.exit.code {
             Some(0) if reports_none || listing_is_empty(&output.stdout.text) => NoListing::NoDevice,
             _ => NoListing::Unclear,
@@ -80,7 +81,8 @@ fn evaluate(tool: &str, completion: &Completion, presence: Presence) -> VendorDe
         let line = output.first_line().unwrap_or_default();
         result.errors.push(error(VENDOR, &format!("{tool} {failure}: {line}")));
     }
-    let unknown_memory = result.devices.iter().filter(|device| device.accelerator.memory_bytes == 0);
+    let unknown_memory =
+        result.devices.iter().filter(|device| device.accelerator.memory_bytes == 0);
     result.notes.extend(unknown_memory.map(|device| {
         let Accelerator { model, .. } = &device.accelerator;
         format!("{tool} does not report the memory of {model}; it may be too small for some tests")

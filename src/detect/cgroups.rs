@@ -118,7 +118,8 @@ impl Groups {
             }));
             if directories.len() == before {
                 let usual = self.usual_mounts(controller, unified);
-                directories.extend(usual.into_iter().map(|at| (below(&at, Path::new(&own.path)), at)));
+                directories
+                    .extend(usual.into_iter().map(|at| (below(&at, Path::new(&own.path)), at)));
             }
         }
         directories

@@ -100,8 +100,9 @@ pub async fn capability(host: Host<'_>, overrides: Overrides) -> Detected {
         ),
     );
     // On a machine without NVIDIA devices, CUDA_VISIBLE_DEVICES applies to AMD devices.
-    let cuda_means_amd =
-        nvidia.devices.is_empty() && nvidia.errors.is_empty() && evidence.nvidia != Presence::Present;
+    let cuda_means_amd = nvidia.devices.is_empty()
+        && nvidia.errors.is_empty()
+        && evidence.nvidia != Presence::Present;
     let mut devices = visible.of_nvidia(nvidia.devices, &mut notes);
     devices.extend(visible.of_amd(amd.devices, cuda_means_amd, &mut notes));
     notes.extend(nvidia.notes);

@@ -32,11 +32,7 @@ const TOO_MUCH_OUTPUT: &str = "printed too much";
 const UNIFIED_MEMORY: &[&str] = &["GB10", "Thor", "Orin", "Xavier", "(nvgpu)"];
 
 /// Detects the devices. `host_memory` is the memory of the machine, in bytes.
-pub(super) async fn detect(
-    host: Host<'_>,
-    presence: Presence,
-    host_memory: u64,
-) -> VendorDevices {
+pub(super) async fn detect(host: Host<'_>, presence: Presence, host_memory: u64) -> VendorDevices {
     let completion = query(host).await;
     let Completion::Exited(output) = &completion else {
         return match (&completion, presence) {
@@ -219,7 +215,8 @@ impl Header {
         };
         let optional = |column: Option<usize>| column.map(cell).unwrap_or_default();
         let memory = optional(self.memory);
-        let is_unified = is_not_available(memory) && UNIFIED_MEMORY.iter().any(|word| name.contains(word));
+        let is_unified =
+            is_not_available(memory) && UNIFIED_MEMORY.iter().any(|word| name.contains(word));
         let memory_bytes = if is_unified { host_memory } else { mebibytes(memory).unwrap_or(0) };
         let accelerator = Accelerator {
             index,
@@ -270,9 +267,7 @@ fn capability(text: &str) -> Option<&str> {
 /// The number of bytes of a size such as `81559 MiB`, whose unit may be missing.
 fn mebibytes(text: &str) -> Option<u64> {
     let number: u64 = text.strip_suffix("MiB").unwrap_or(text).trim().parse().ok()?;
-    number
-        .checked_mul(1 << 20)
-        .filter(|bytes| (1..=MAX_MEMORY_BYTES).contains(bytes))
+    number.checked_mul(1 << 20).filter(|bytes| (1..=MAX_MEMORY_BYTES).contains(bytes))
 }
 
 /// Adds the instances of cards in MIG mode, from the output of `nvidia-smi -L`.
@@ -292,7 +287,8 @@ fn add_instances(cards: Vec<Device>, list: &Completion, result: &mut VendorDevic
     let listed = instances(text);
     for card in cards {
         let (number, model) = (card.card, &card.accelerator.model);
-        let Some((_, instances)) = listed.iter().find(|(uuid, _)| *uuid == card.accelerator.uuid) else {
+        let Some((_, instances)) = listed.iter().find(|(uuid, _)| *uuid == card.accelerator.uuid)
+        else {
             let reason = format!("{TOOL} -L does not list device {number}, which is in MIG mode");
             result.errors.push(error(VENDOR, &reason));
             continue;

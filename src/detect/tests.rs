@@ -261,8 +261,7 @@ async fn a_slow_tool_is_reported_while_it_runs() {
         slow.0.add_permits(1);
     };
     let (empty, notice_interval) = (root(&[]), Duration::from_millis(1));
-    let host =
-        Host { tools: &slow, root: empty.path(), notice_interval, on_wait: &on_wait };
+    let host = Host { tools: &slow, root: empty.path(), notice_interval, on_wait: &on_wait };
     let detected = capability(host, Overrides::default()).await;
     assert_eq!(models(&detected), ["A", "B"]);
 }

@@ -100,7 +100,9 @@ impl VisibleDevices {
                 Some((card, of_card)) => {
                     is_applied || (card.parse() == Ok(device.card) && of_card.parse() == Ok(part))
                 }
-                None if name.parse::<u16>().is_ok() => is_applied || name.parse() == Ok(device.card),
+                None if name.parse::<u16>().is_ok() => {
+                    is_applied || name.parse() == Ok(device.card)
+                }
                 None => {
                     matches_uuid(device, name)
                         || (!device.card_uuid.is_empty() && device.card_uuid.starts_with(name))

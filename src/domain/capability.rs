@@ -107,10 +107,6 @@ impl Capability {
     }
 }
 
-fn check_text(
-    what: &'static str,
-    text: &str,
-    max_bytes: usize,
-) -> Result<(), CapabilityError> {
+fn check_text(what: &'static str, text: &str, max_bytes: usize) -> Result<(), CapabilityError> {
     name::check(text, max_bytes).map_err(|error| CapabilityError::BadText { what, error })
 }

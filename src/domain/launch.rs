@@ -196,7 +196,9 @@ pub fn wheel_contents(path: &str) -> Option<(&str, &str)> {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "._+!".contains(c);
     let is_complete = parts.iter().all(|part| !part.is_empty() && part.chars().all(is_plain));
     match parts.as_slice() {
-        [name, version, _, _, _] | [name, version, _, _, _, _] if is_complete => Some((name, version)),
+        [name, version, _, _, _] | [name, version, _, _, _, _] if is_complete => {
+            Some((name, version))
+        }
         _ => None,
     }
 }

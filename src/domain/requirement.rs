@@ -411,7 +411,7 @@ mod tests {
 
     #[test]
     fn a_failed_detection_is_named_if_a_device_is_missing() {
-        let error = "could not look for AMD devices: rocm-smi ended by signal 11";
+        let error = "cannot detect AMD devices: rocm-smi ended by signal 11";
         let offer = Capability { detection_errors: vec![error.into()], ..offer() };
         let rocm = Requirement { backend: Some(Backend::Rocm), ..cuda() };
         let lacks = rocm.met_by(&offer).expect_err("a lack");

@@ -65,7 +65,7 @@ fn an_open_address_needs_tokens_and_a_wrong_token_is_told() {
     let port = home.dtf(&["coordinator", "--listen", "7813", "--data-dir", "data"]).expect_code(2);
     assert!(port.err.contains("hint: write both"), "{}", port.err);
     let slots = home.dtf(&["worker", "--slots", "99999"]).expect_code(2);
-    assert!(slots.err.contains("slots is 99999, allowed is 1 to 4096"), "{}", slots.err);
+    assert!(slots.err.contains("slots is 99999, outside the range 1 to 4096"), "{}", slots.err);
     let token = home.write("token", "not-the-token\n");
     let path = token.to_str().expect("a plain path").to_owned();
     let readable = home.dtf(&["status", "--token-file", &path]).expect_code(4);

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 
 const ANY: &str = "schema: 1\nname: any\ntests: [{name: a, cmd: [\"true\"]}]\n";
 const CRASH: &str = "kill -SEGV $$";
-const CRASHED: &str = "could not look for NVIDIA devices: nvidia-smi ended by signal 11 (SIGSEGV)";
+const CRASHED: &str = "cannot detect NVIDIA devices: nvidia-smi ended by signal 11 (SIGSEGV)";
 const L4: &str = "echo 'index, name, uuid, memory.total [MiB], compute_cap, mig.mode.current'\n\
     echo '0, NVIDIA L4, GPU-00000001-1111-2222-3333-444444444444, 23034 MiB, 8.9, [N/A]'";
 

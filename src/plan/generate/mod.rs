@@ -400,11 +400,10 @@ impl<'a> Subject<'a> {
                 said.push((name, json!("auto")));
             } else if name == "backend" {
                 let text = node.scalar().unwrap_or_default();
-                backend = text.parse().map_err(
-                    |problem: crate::domain::accelerator::UnknownBackend| {
+                backend =
+                    text.parse().map_err(|problem: crate::domain::accelerator::BackendError| {
                         FieldError::new(&self.entry.path.key("include"), problem.to_string())
-                    },
-                )?;
+                    })?;
                 // The list was looked at before: only an addition can name another one.
                 if !self.known_backends().contains(&backend) {
                     return Err(self.unknown_backend(backend, "include"));

@@ -102,7 +102,7 @@ fn whole_files_are_refused() {
         ("tests: [{name: a}]", "neither cmd nor script is given"),
         ("tests: [{name: a, cmd: [x], script: y}]", "both cmd and script"),
         ("tests: [{name: a, cmd: []}]", "the command is empty"),
-        ("tests: [{name: a, cmd: [\"x\\0\"]}]", "a NUL character stands in the command"),
+        ("tests: [{name: a, cmd: [\"x\\0\"]}]", "the command contains a NUL character"),
         ("tests: [{name: a, script: x.py}]", "cannot read \"x.py\": no such file"),
         ("tests: [{name: \"a\\nb\", cmd: [x]}]", "the name contains a control character"),
         ("tests: [{cmd: [x]}]", "\"name\" is missing"),
