@@ -1,6 +1,6 @@
 //! Refusals of commands, and facts that do not fit.
 
-use crate::domain::capability::ImplausibleCapability;
+use crate::domain::capability::CapabilityError;
 use crate::domain::id::{LeaseId, RunId, TestId, WorkerId};
 use crate::domain::time::Millis;
 
@@ -22,7 +22,7 @@ pub enum Rejected {
     #[error("{0} cannot change its capability while its process runs")]
     OtherCapability(WorkerId),
     #[error("implausible worker capability: {0}")]
-    Implausible(ImplausibleCapability),
+    Implausible(CapabilityError),
     #[error("run {0} not found")]
     UnknownRun(RunId),
     #[error("run {0} is complete and accepts no more tests")]
