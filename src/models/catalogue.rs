@@ -130,14 +130,14 @@ pub fn is_known_without_hub(model: &str, revision: Option<&str>, models: &dyn Mo
 
 fn local(path: &str, models: &dyn ModelSource) -> Result<ModelConfig, ValueError> {
     let description = if is_json(path) {
-        let text = models.configuration_file(path).map_err(|problem| {
-            ValueError::new(format!("cannot read {path:?}: {problem}"))
+        let text = models.configuration_file(path).map_err(|error| {
+            ValueError::new(format!("cannot read {path:?}: {error}"))
                 .hint("the path is relative to the plan, and a model directory has a config.json")
         })?;
         Description::config(text)
     } else {
-        models.model_directory(path).map_err(|problem| {
-            ValueError::new(format!("cannot read the directory {path:?}: {problem}"))
+        models.model_directory(path).map_err(|error| {
+            ValueError::new(format!("cannot read the directory {path:?}: {error}"))
                 .hint("a model is a directory with a config.json, or a config.json")
         })?
     };
@@ -162,16 +162,16 @@ fn named(
     // dtf's own models are only built in.
     let cached =
         if model.starts_with("dtf/") { Ok(None) } else { models.cached_model(model, revision) };
-    let cached = cached.map_err(|problem| {
-        ValueError::new(format!("cannot read {model} in the model cache: {problem}"))
+    let cached = cached.map_err(|error| {
+        ValueError::new(format!("cannot read {model} in the model cache: {error}"))
             .hint("download it again, or remove it from the cache")
     })?;
     let in_cache = cached
         .map(|cached| model_config(&cached.description, model, cached.revision, Origin::Cache));
     // The cache may contain only a part, such as a tokenizer, while other sources have the model.
     let in_cache = match in_cache {
-        Some(Ok(found)) => return Ok(found),
-        Some(Err(wrong)) => Some(wrong),
+        Some(Ok(config)) => return Ok(config),
+        Some(Err(error)) => Some(error),
         None => None,
     };
     if let Some(fetched) = models.fetched_model(model) {
@@ -201,10 +201,10 @@ fn named(
     if let Some(ValueError { message, hint }) = in_cache {
         return Err(ValueError { message: format!("{message} (in the model cache)"), hint });
     }
-    let wrong = ValueError::new(format!("no configuration found for {:?}", shortened(model)));
+    let error = ValueError::new(format!("no configuration found for {:?}", shortened(model)));
     Err(match nearest(model, names()) {
-        Some(candidate) => wrong.hint(format!("did you mean {candidate:?}?")),
-        None => wrong.hint(
+        Some(candidate) => error.hint(format!("did you mean {candidate:?}?")),
+        None => error.hint(
             "download the model into the model cache, or specify a directory or \
              {config: path/to/config.json}",
         ),
@@ -222,9 +222,9 @@ mod tests {
     fn every_built_in_configuration_is_found_by_name() {
         assert!(INDEX.len() > 100);
         for name in names() {
-            let found = named(name, None, &NoModels).expect(name);
-            assert_eq!(found.origin, Origin::BuiltIn);
-            assert!(found.config.contains_key("model_type"), "{name}");
+            let model = named(name, None, &NoModels).expect(name);
+            assert_eq!(model.origin, Origin::BuiltIn);
+            assert!(model.config.contains_key("model_type"), "{name}");
         }
     }
 
@@ -283,11 +283,11 @@ mod tests {
         assert_eq!(local("m").config["from"], "m/config.json");
         assert_eq!(local("m/c.json").config["from"], "m/c.json");
         // A file that cannot be read is an error; an invalid cached file is passed over.
-        let wrong = find("broken/link", &Location::Named, &Cache).expect_err("unreadable");
-        assert!(wrong.message.contains("config.json is a broken link"), "{}", wrong.message);
+        let error = find("broken/link", &Location::Named, &Cache).expect_err("unreadable");
+        assert!(error.message.contains("config.json is a broken link"), "{}", error.message);
         assert!(is_known_without_hub("broken/link", None, &Cache), "the hub is not asked instead");
         assert_eq!(named("gpt2").origin, Origin::BuiltIn);
-        let wrong = find("bert-base-uncasd", &Location::Named, &NoModels).expect_err("unknown");
-        assert_eq!(wrong.hint.as_deref(), Some("did you mean \"bert-base-uncased\"?"));
+        let error = find("bert-base-uncasd", &Location::Named, &NoModels).expect_err("unknown");
+        assert_eq!(error.hint.as_deref(), Some("did you mean \"bert-base-uncased\"?"));
     }
 }

@@ -69,8 +69,8 @@ pub fn classify(
     if let Some(chosen) = chosen {
         let Some(about) = tables.families.get(chosen) else {
             let known: Vec<&str> = tables.families.keys().map(String::as_str).collect();
-            let wrong = ValueError::new(format!("unknown family {:?}", shortened(chosen)));
-            return Err(wrong.hint(did_you_mean(chosen, &known)));
+            let error = ValueError::new(format!("unknown family {:?}", shortened(chosen)));
+            return Err(error.hint(did_you_mean(chosen, &known)));
         };
         let task = about.tasks.first().cloned().unwrap_or_default();
         return Ok(Classification {
@@ -112,12 +112,12 @@ fn unsupported<'a>(
 }
 
 fn by_config(tables: &Families, config: &Map<String, Value>) -> Option<Classification> {
-    if let Some(found) = by_type(tables, config) {
-        return Some(found);
+    if let Some(classification) = by_type(tables, config) {
+        return Some(classification);
     }
     match by_architecture(tables, config) {
-        Some((found, true)) => Some(found),
-        unsure => by_structure(config).or(unsure.map(|(found, _)| found)),
+        Some((classification, true)) => Some(classification),
+        unsure => by_structure(config).or(unsure.map(|(classification, _)| classification)),
     }
 }
 
@@ -220,8 +220,8 @@ mod tests {
     fn family(model: &str, config: &str) -> String {
         let config: Option<Map<_, _>> = serde_json::from_str(config).ok();
         match classify(&FAMILY_TABLES, model, None, config.as_ref(), None) {
-            Ok(found) => format!("{} {:?}", found.family, found.confidence),
-            Err(wrong) => wrong.message,
+            Ok(class) => format!("{} {:?}", class.family, class.confidence),
+            Err(error) => error.message,
         }
     }
 
@@ -301,8 +301,8 @@ mod tests {
     fn an_unknown_type_gets_no_proposed_family() {
         for kind in ["decision_transformer", "trocr", "never_heard_of"] {
             let config = Map::from_iter([("model_type".to_owned(), kind.into())]);
-            let wrong = classify(&FAMILY_TABLES, "x", None, Some(&config), None);
-            let hint = wrong.expect_err(kind).hint.expect("a hint");
+            let error = classify(&FAMILY_TABLES, "x", None, Some(&config), None);
+            let hint = error.expect_err(kind).hint.expect("a hint");
             assert!(hint.contains("--family") && hint.contains("docs/templates.md"), "{hint}");
             let proposed = FAMILY_TABLES.families.keys().find(|family| hint.contains(*family));
             assert_eq!(proposed, None, "{hint}");
@@ -312,9 +312,9 @@ mod tests {
     #[test]
     fn the_chosen_family_overrides_all_evidence_and_is_checked() {
         let classify = |chosen| classify(&FAMILY_TABLES, "bert", None, None, Some(chosen));
-        let found = classify("decoder_llm").expect("a family");
-        assert_eq!((found.family.as_str(), found.confidence), ("decoder_llm", Confidence::High));
-        let wrong = classify("text_encodr").expect_err("a typing mistake");
-        assert_eq!(wrong.hint.as_deref(), Some("did you mean \"text_encoder\"?"));
+        let class = classify("decoder_llm").expect("a family");
+        assert_eq!((class.family.as_str(), class.confidence), ("decoder_llm", Confidence::High));
+        let error = classify("text_encodr").expect_err("a typing mistake");
+        assert_eq!(error.hint.as_deref(), Some("did you mean \"text_encoder\"?"));
     }
 }

@@ -201,12 +201,12 @@ impl Description {
     }
 
     fn missing_config(&self, name: &str) -> ValueError {
-        let wrong = ValueError::new(format!("{name} has no {CONFIG}"));
+        let error = ValueError::new(format!("{name} has no {CONFIG}"));
         if let Some(why) = &self.unlisted {
-            return wrong.hint(format!("its files cannot be listed: {why}"));
+            return error.hint(format!("its files cannot be listed: {why}"));
         }
         let some: Vec<String> = self.names.iter().take(4).map(|name| shortened(name)).collect();
-        wrong.hint(format!(
+        error.hint(format!(
             "a model is a directory with a config.json; this one contains {}{}",
             some.join(", "),
             if self.names.len() > some.len() { ", …" } else { "" }
@@ -252,9 +252,9 @@ pub fn parse(bytes: &[u8], name: &str) -> Result<Map<String, Value>, ValueError>
     match python_json::read(bytes) {
         Ok(Value::Object(config)) => Ok(config),
         Ok(_) => Err(ValueError::new(format!("{name} is not a JSON object"))),
-        Err(problem) => Err(match identify::identify_file(bytes) {
+        Err(error) => Err(match identify::identify_file(bytes) {
             Some((what, next)) => ValueError::new(format!("{name} is {what}")).hint(next),
-            None => ValueError::new(format!("{name} {problem}")),
+            None => ValueError::new(format!("{name} {error}")),
         }),
     }
 }
@@ -275,13 +275,13 @@ pub(super) mod tests {
 
     #[test]
     fn a_pipeline_is_composed_of_its_components() {
-        let found = directory(&[
+        let pipeline = directory(&[
             (PIPELINE, r#"{"_class_name": "FluxPipeline", "transformer": ["diffusers", "F"]}"#),
             ("transformer/config.json", r#"{"_class_name": "FluxTransformer2DModel"}"#),
             ("scheduler/scheduler_config.json", r#"{"_class_name": "S", "shift": Infinity}"#),
             ("vae/config.json", "{}"),
         ]);
-        let Interpreted { config, marker, .. } = found.interpret("x").expect("a pipeline");
+        let Interpreted { config, marker, .. } = pipeline.interpret("x").expect("a pipeline");
         assert_eq!(config["transformer"]["_class_name"], "FluxTransformer2DModel");
         assert_eq!(config["scheduler"]["_class_name"], "S");
         let marker = marker.expect("marked");
@@ -294,13 +294,13 @@ pub(super) mod tests {
     fn a_file_that_cannot_be_read_is_an_error() {
         for file in [CONFIG, SENTENCE, "hf_quant_config.json", MODULES] {
             let names = [CONFIG, file].map(str::to_owned).into();
-            let found = Description::with_files(names).read_files(|name| match name {
+            let model = Description::with_files(names).read_files(|name| match name {
                 name if name == file => FileRead::Failed("Permission denied".into()),
                 CONFIG => FileRead::Content(b"{\"model_type\": \"bert\"}".to_vec()),
                 _ => FileRead::Absent,
             });
-            let wrong = found.interpret("x").expect_err(file);
-            assert_eq!(wrong.message, format!("cannot read {file} of x: Permission denied"));
+            let error = model.interpret("x").expect_err(file);
+            assert_eq!(error.message, format!("cannot read {file} of x: Permission denied"));
         }
         let blind = Description::with_partial_files(BTreeSet::new(), "Permission denied".into());
         let locked = blind.clone().read_files(|_| FileRead::Failed("Permission denied".into()));
@@ -309,8 +309,8 @@ pub(super) mod tests {
             Some((CONFIG, "Permission denied")),
             "the main file first"
         );
-        let wrong = blind.read_files(|_| FileRead::Absent).interpret("x").expect_err("nothing");
-        let hint = wrong.hint.expect("a hint");
+        let error = blind.read_files(|_| FileRead::Absent).interpret("x").expect_err("nothing");
+        let hint = error.hint.expect("a hint");
         assert!(hint.contains("cannot be listed: Permission denied"), "{hint}");
     }
 
@@ -353,9 +353,9 @@ pub(super) mod tests {
             assert!(directory(&[(PIPELINE, text)]).interpret("x").is_err(), "{text:.20}");
         }
         assert!(parse(&vec![b' '; MAX_CONFIG_BYTES + 1], "config.json").is_err());
-        let wrong = directory(&[("README.md", ""), ("notes/a.txt", "")]).interpret("x");
-        let wrong = wrong.expect_err("no model");
-        assert_eq!(wrong.message, "x has no config.json");
-        assert!(wrong.hint.expect("a hint").contains("README.md, notes/a.txt"));
+        let error = directory(&[("README.md", ""), ("notes/a.txt", "")]).interpret("x");
+        let error = error.expect_err("no model");
+        assert_eq!(error.message, "x has no config.json");
+        assert!(error.hint.expect("a hint").contains("README.md, notes/a.txt"));
     }
 }

@@ -108,8 +108,7 @@ impl Families {
         if depth::too_deep(text).is_some() {
             return Err("the file is nested too deeply".into());
         }
-        let file: FamiliesFile =
-            serde_yaml::from_str(text).map_err(|problem| problem.to_string())?;
+        let file: FamiliesFile = serde_yaml::from_str(text).map_err(|error| error.to_string())?;
         check(&file)?;
         let mut merged = self.clone();
         merged.families.extend(file.families);
@@ -189,7 +188,7 @@ fn relaxed<'a>(model_types: impl Iterator<Item = &'a String>) -> BTreeMap<String
 
 fn pattern(entry: NamePattern) -> Result<(Regex, String), String> {
     let builder = RegexBuilder::new(&entry.pattern).unicode(false).size_limit(1 << 18).build();
-    let regex = builder.map_err(|problem| format!("invalid pattern in names: {problem}"))?;
+    let regex = builder.map_err(|error| format!("invalid pattern in names: {error}"))?;
     Ok((regex, entry.family))
 }
 

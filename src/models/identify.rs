@@ -328,15 +328,15 @@ fn component(facts: &Facts) -> Option<Identity> {
 }
 
 fn checkpoints(facts: &Facts) -> Option<Identity> {
-    let mut found: Vec<(u64, &str)> = [CONFIG, ADAPTER]
+    let mut checkpoints: Vec<(u64, &str)> = [CONFIG, ADAPTER]
         .iter()
         .flat_map(|file| facts.with(file))
         .filter_map(|name| Some((step(name)?, name)))
         .collect();
-    found.sort_unstable();
-    found.dedup();
-    let (_, newest) = found.last()?;
-    let names: Vec<&str> = found.iter().rev().map(|(_, name)| *name).collect();
+    checkpoints.sort_unstable();
+    checkpoints.dedup();
+    let (_, newest) = checkpoints.last()?;
+    let names: Vec<&str> = checkpoints.iter().rev().map(|(_, name)| *name).collect();
     let next = format!("did you mean the newest checkpoint, {}?", clean(newest));
     Some(Identity::new("a directory of checkpoints", listed(&names), next))
 }
@@ -353,9 +353,9 @@ fn step(name: &str) -> Option<u64> {
 }
 
 fn nested(facts: &Facts) -> Option<Identity> {
-    let found: Vec<&str> = [CONFIG, PIPELINE].iter().flat_map(|file| facts.with(file)).collect();
+    let models: Vec<&str> = [CONFIG, PIPELINE].iter().flat_map(|file| facts.with(file)).collect();
     let what = "not a model itself, but contains";
-    match found.as_slice() {
+    match models.as_slice() {
         [] => None,
         [one] => {
             let next = format!("the model is in {}; use that directory", clean(one));
@@ -443,7 +443,7 @@ mod tests {
     fn interpreted(files: Files) -> String {
         match directory(files).interpret("x") {
             Ok(_) => "a model".to_owned(),
-            Err(wrong) => format!("{}; {}", wrong.message, wrong.hint.unwrap_or_default()),
+            Err(error) => format!("{}; {}", error.message, error.hint.unwrap_or_default()),
         }
     }
 

@@ -295,12 +295,12 @@ pub fn with_dequantisation(config: &Map<String, Value>) -> Map<String, Value> {
 mod tests {
     use super::*;
 
-    fn found(config: &Value, files: &[(&str, Value)]) -> Option<(String, String)> {
+    fn name_and_evidence(config: &Value, files: &[(&str, Value)]) -> Option<(String, String)> {
         let file = |name: &str| {
             files.iter().find(|(file, _)| *file == name).map(|(_, value)| value.clone())
         };
-        let found = find(config.as_object().expect("a map"), file)?;
-        Some((found.name(), found.evidence))
+        let quantised = find(config.as_object().expect("a map"), file)?;
+        Some((quantised.name(), quantised.evidence))
     }
 
     #[test]
@@ -378,7 +378,7 @@ mod tests {
             ),
         ] {
             let expected = Some((name.to_owned(), evidence.to_owned()));
-            assert_eq!(found(&config, &files), expected, "{config}");
+            assert_eq!(name_and_evidence(&config, &files), expected, "{config}");
         }
     }
 
@@ -398,7 +398,7 @@ mod tests {
             ),
             (json!({}), vec![("quant_config.json", json!({"note": "none"}))]),
         ] {
-            assert_eq!(found(&config, &files), None, "{config}");
+            assert_eq!(name_and_evidence(&config, &files), None, "{config}");
         }
     }
 

@@ -215,7 +215,7 @@ mod tests {
     fn inputs_longer_than_the_model_are_refused() {
         let checked = |family: &str, config: Value, length: u64, new: u64| {
             check_length(config.as_object().expect("a map"), "m", family, length, new)
-                .map_err(|wrong| format!("{} | {}", wrong.message, wrong.hint.unwrap_or_default()))
+                .map_err(|error| format!("{} | {}", error.message, error.hint.unwrap_or_default()))
         };
         let bert = json!({"model_type": "bert", "max_position_embeddings": 512});
         assert_eq!(checked("text_encoder", bert.clone(), 512, 0), Ok(()));
@@ -244,7 +244,7 @@ mod tests {
     }
 
     fn checked(config: Value) -> Result<(), String> {
-        check(config.as_object().expect("a map")).map_err(|wrong| wrong.message)
+        check(config.as_object().expect("a map")).map_err(|error| error.message)
     }
 
     #[test]

@@ -103,9 +103,9 @@ pub fn find(
     let path = match location {
         Location::Named => {
             let root = WeightsRoot::Cache { model, revision };
-            let found = find_in(WeightsPath { root, part }, stem, models);
+            let directory = find_in(WeightsPath { root, part }, stem, models);
             // The test reports damaged weights itself, since another machine may run it.
-            let here = asked.contains("download") || !matches!(found, Ok(None));
+            let here = asked.contains("download") || !matches!(directory, Ok(None));
             return Ok(Weights::Published { here });
         }
         // A file with another name than config.json is a configuration without weights.
@@ -116,20 +116,20 @@ pub fn find(
         },
         Location::Local(path) => Some(path.as_str()),
     };
-    let found = match path {
+    let directory = match path {
         Some(path) => find_in(WeightsPath { root: WeightsRoot::Plan(path), part }, stem, models)
-            .map_err(|wrong| {
-                let message = format!("the weights of {model} cannot be used: {}", wrong.message);
-                ("model", ValueError { message, ..wrong })
+            .map_err(|error| {
+                let message = format!("the weights of {model} cannot be used: {}", error.message);
+                ("model", ValueError { message, ..error })
             })?,
         None => None,
     };
-    if found.is_none() && asked.contains("cached") {
-        let wrong = ValueError::new(format!("{model} has no weights beside its configuration"));
+    if directory.is_none() && asked.contains("cached") {
+        let error = ValueError::new(format!("{model} has no weights beside its configuration"));
         let hint = format!("save them there with save_pretrained(), {WITHOUT}");
-        return Err(("weights", wrong.hint(hint)));
+        return Err(("weights", error.hint(hint)));
     }
-    Ok(found.map_or(Weights::Absent, Weights::Own))
+    Ok(directory.map_or(Weights::Absent, Weights::Own))
 }
 
 /// Absolute path of the directory if it contains safetensors weights; `None` without weights.
@@ -141,11 +141,11 @@ fn find_in(
     stem: &str,
     models: &dyn ModelSource,
 ) -> Result<Option<String>, ValueError> {
-    let found = models.directory(at).map_err(|problem| {
-        ValueError::new(format!("cannot read the directory: {problem}"))
+    let directory = models.directory(at).map_err(|error| {
+        ValueError::new(format!("cannot read the directory: {error}"))
             .hint(hint("check the directory"))
     })?;
-    let Some(directory) = found else { return Ok(None) };
+    let Some(directory) = directory else { return Ok(None) };
     let parts = [directory.path.as_str(), at.part].into_iter().filter(|part| !part.is_empty());
     let place = parts.collect::<Vec<_>>().join("/");
     let read = |name: &str, most: usize| models.first_bytes(&format!("{place}/{name}"), most);
@@ -155,9 +155,9 @@ fn find_in(
         Ok(Contents::Others(names)) => {
             let names: Vec<&str> = names.iter().take(3).map(String::as_str).collect();
             let message = format!("{} contains only {}", directory.path, names.join(", "));
-            let wrong =
+            let error =
                 ValueError::new(plain(&format!("{message}, but dtf loads only safetensors")));
-            Err(wrong.hint(hint("convert the weights with save_pretrained()")))
+            Err(error.hint(hint("convert the weights with save_pretrained()")))
         }
         Err(fault) => {
             let next = match &fault {
@@ -222,7 +222,7 @@ fn inspect(
         return Err(format!("{name} {fault}"));
     }
     let text = read(name, MAX_READ_BYTES + 1);
-    let text = text.map_err(|problem| format!("{name} cannot be read: {problem}"))?;
+    let text = text.map_err(|error| format!("{name} cannot be read: {error}"))?;
     for shard in shards(&text).map_err(|fault| format!("{name} {fault}"))? {
         if let Some(fault) = fault_of(&shard) {
             return Err(format!("{shard} (listed in {name}) {fault}"));
@@ -296,10 +296,10 @@ fn pointer_or_empty(first: &[u8]) -> Option<String> {
 
 /// Why a safetensors file of this size is unusable; `read` returns its first bytes.
 fn fault(size: u64, read: impl Fn(usize) -> Result<Vec<u8>, ReadError>) -> Option<String> {
-    let unreadable = |problem: ReadError| Some(format!("cannot be read: {problem}"));
+    let unreadable = |error: ReadError| Some(format!("cannot be read: {error}"));
     let first = match read(FIRST_BYTES) {
         Ok(first) => first,
-        Err(problem) => return unreadable(problem),
+        Err(error) => return unreadable(error),
     };
     if let Some(fault) = pointer_or_empty(&first) {
         return Some(fault);
@@ -322,7 +322,7 @@ fn fault(size: u64, read: impl Fn(usize) -> Result<Vec<u8>, ReadError>) -> Optio
     }
     let start = match read(end) {
         Ok(start) => start,
-        Err(problem) => return unreadable(problem),
+        Err(error) => return unreadable(error),
     };
     let Some(ends) = start.get(8..).and_then(ends_of_tensors) else {
         return Some("has a damaged header".to_owned());
@@ -420,15 +420,15 @@ mod tests {
     /// A file by name, with its content or the reason why the entry cannot be used.
     type Content<'a> = (&'a str, Result<Vec<u8>, &'a str>);
 
-    fn found(files: &[Content<'_>]) -> Result<Contents, String> {
+    fn contents(files: &[Content<'_>]) -> Result<Contents, String> {
         let entry = |(name, content): &Content<'_>| {
             let size = content.as_ref().map(|bytes| bytes.len() as u64);
             ((*name).to_owned(), size.map_err(|fault| (*fault).to_owned()))
         };
         let entries = files.iter().map(entry).collect();
         inspect(&entries, STEM, |name, most| {
-            let found = files.iter().find(|(file, _)| *file == name).map(|(_, content)| content);
-            let Some(Ok(bytes)) = found else { return Err(ReadError("not there".into())) };
+            let content = files.iter().find(|(file, _)| *file == name).map(|(_, content)| content);
+            let Some(Ok(bytes)) = content else { return Err(ReadError("not there".into())) };
             Ok(bytes[..bytes.len().min(most)].to_vec())
         })
     }
@@ -456,7 +456,7 @@ mod tests {
     fn weights_are_found_by_file_name() {
         let ok = |names: &[&str]| {
             let files: Vec<Content<'_>> = names.iter().map(|name| (*name, Ok(whole()))).collect();
-            found(&files)
+            contents(&files)
         };
         assert_eq!(ok(&["config.json", "vocab.txt", "optimizer.pt"]), Ok(Contents::Nothing));
         assert_eq!(ok(&["model.safetensors", "pytorch_model.bin"]), Ok(Contents::Safetensors));
@@ -528,9 +528,9 @@ mod tests {
             (Err("is not a file"), "is not a file".to_owned()),
         ] {
             let message = format!("model.safetensors {fault}");
-            assert_eq!(found(&[("model.safetensors", content)]), Err(message), "{fault}");
+            assert_eq!(contents(&[("model.safetensors", content)]), Err(message), "{fault}");
         }
-        assert_eq!(found(&[("model.safetensors", Ok(whole()))]), Ok(Contents::Safetensors));
+        assert_eq!(contents(&[("model.safetensors", Ok(whole()))]), Ok(Contents::Safetensors));
     }
 
     #[test]
@@ -538,12 +538,12 @@ mod tests {
         const LIST: &str = "model.safetensors.index.json";
         let shard = || ("a.safetensors", Ok(whole()));
         let listed = |files: &[&str]| (LIST, Ok(list(files)));
-        assert_eq!(found(&[shard(), listed(&["a.safetensors"])]), Ok(Contents::Safetensors));
+        assert_eq!(contents(&[shard(), listed(&["a.safetensors"])]), Ok(Contents::Safetensors));
         let both = listed(&["a.safetensors", "b.safetensors"]);
         let missing = format!("b.safetensors (listed in {LIST}) is missing");
-        assert_eq!(found(&[shard(), both]), Err(missing));
+        assert_eq!(contents(&[shard(), both]), Err(missing));
         let pointer = ("a.safetensors", Ok(b"version https://git-lfs.github.com/spec/v1".to_vec()));
-        let message = found(&[pointer, listed(&["a.safetensors"])]).expect_err("a pointer");
+        let message = contents(&[pointer, listed(&["a.safetensors"])]).expect_err("a pointer");
         let expected = format!("a.safetensors (listed in {LIST}) is a Git LFS pointer");
         assert!(message.starts_with(&expected), "{message}");
         for (text, fault) in [
@@ -557,12 +557,12 @@ mod tests {
                 "lists files outside its directory",
             ),
         ] {
-            let message = found(&[(LIST, Ok(text.to_vec()))]).expect_err("an invalid index");
+            let message = contents(&[(LIST, Ok(text.to_vec()))]).expect_err("an invalid index");
             assert!(message.starts_with(&format!("{LIST} {fault}")), "{message}");
         }
         // A single file has priority over shards.
         assert_eq!(
-            found(&[("model.safetensors", Ok(whole())), listed(&["b.safetensors"])]),
+            contents(&[("model.safetensors", Ok(whole())), listed(&["b.safetensors"])]),
             Ok(Contents::Safetensors)
         );
     }
@@ -570,7 +570,7 @@ mod tests {
     #[test]
     fn control_characters_in_names_are_replaced() {
         let list = list(&["\u{1b}[2J.safetensors"]);
-        let message = found(&[("model.safetensors.index.json", Ok(list))]).expect_err("missing");
+        let message = contents(&[("model.safetensors.index.json", Ok(list))]).expect_err("missing");
         let shown = plain(&message);
         let kept = shown.contains("[2J.safetensors (listed in model");
         assert!(kept && !shown.contains('\u{1b}'), "{shown}");
@@ -606,12 +606,12 @@ mod tests {
     proptest! {
         #[test]
         fn no_content_panics(bytes in prop::collection::vec(any::<u8>(), 0..200), length in 0u64..300) {
-            let _ = found(&[("model.safetensors", Ok(bytes.clone()))]);
-            let _ = found(&[("model.safetensors.index.json", Ok(bytes.clone()))]);
+            let _ = contents(&[("model.safetensors", Ok(bytes.clone()))]);
+            let _ = contents(&[("model.safetensors.index.json", Ok(bytes.clone()))]);
             let mut headed = length.to_le_bytes().to_vec();
             headed.push(b'{');
             headed.extend(bytes);
-            let _ = found(&[("model.safetensors", Ok(headed))]);
+            let _ = contents(&[("model.safetensors", Ok(headed))]);
         }
     }
 }

@@ -61,8 +61,8 @@ impl<'a> Fields<'a> {
 
     /// The numbers of the list under the first of `names` that has one, otherwise the default.
     pub(super) fn list(self, names: &[&str], default: &[u64]) -> Vec<f64> {
-        let found = names.iter().find_map(|name| self.get(name)?.as_array());
-        match found {
+        let list = names.iter().find_map(|name| self.get(name)?.as_array());
+        match list {
             Some(list) => list.iter().filter_map(largest).collect(),
             None => default.iter().map(|value| *value as f64).collect(),
         }

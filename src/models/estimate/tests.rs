@@ -55,20 +55,20 @@ fn llama() -> Map<String, Value> {
 fn keys_and_values_of_llama_take_a_gibibyte() {
     let cached = |tokens| Workload { tokens, width: 2, ..workload("decoder_llm") };
     // The check of the cache adds one token.
-    let found = of(&llama(), &cached(8191));
-    assert_eq!(found.cache, Range { low: 1024 * MIB, likely: 1024 * MIB, high: 1024 * MIB });
-    assert_eq!((found.parameters, found.exact), (8_030_261_248, true));
-    assert_eq!(found.weights.likely, 2 * 8_030_261_248);
+    let needs = of(&llama(), &cached(8191));
+    assert_eq!(needs.cache, Range { low: 1024 * MIB, likely: 1024 * MIB, high: 1024 * MIB });
+    assert_eq!((needs.parameters, needs.exact), (8_030_261_248, true));
+    assert_eq!(needs.weights.likely, 2 * 8_030_261_248);
 }
 
 #[test]
 fn logits_of_a_large_vocabulary_take_gibibytes() {
-    let found = of(
+    let needs = of(
         &config("Qwen/Qwen2.5-0.5B"),
         &Workload { batch: 2, tokens: 2048, ..workload("decoder_llm") },
     );
-    assert_eq!(found.logits.likely, 2 * 2048 * 151_936 * 4);
-    assert_eq!(format!("{:.1}", found.logits.likely as f64 / (1u64 << 30) as f64), "2.3");
+    assert_eq!(needs.logits.likely, 2 * 2048 * 151_936 * 4);
+    assert_eq!(format!("{:.1}", needs.logits.likely as f64 / (1u64 << 30) as f64), "2.3");
 }
 
 #[test]
@@ -108,9 +108,9 @@ fn the_cache_depends_on_the_kind_of_layer() {
     // Two tokens of the decoder and all tokens of the encoder; only the decoder has logits.
     let t5 = object(json!({"model_type": "t5", "d_model": 64, "d_kv": 16, "d_ff": 128,
         "num_layers": 4, "num_heads": 4, "vocab_size": 100}));
-    let found = of(&t5, &Workload { tokens: 1000, ..workload("encoder_decoder") });
-    assert_eq!(found.cache.likely, (2 + 1000) * token);
-    assert_eq!(found.logits.likely, 100 * 4);
+    let needs = of(&t5, &Workload { tokens: 1000, ..workload("encoder_decoder") });
+    assert_eq!(needs.cache.likely, (2 + 1000) * token);
+    assert_eq!(needs.logits.likely, 100 * 4);
     // Encoders keep nothing.
     assert_eq!(of(&config("bert-base-uncased"), &workload("text_encoder")).cache.high, 0);
 }
@@ -196,7 +196,7 @@ fn every_built_in_model_has_an_estimate() {
         let family = family(name, &model.config);
         let shape = Workload { new_tokens: 32, ..workload(&family) };
         match estimate(&model.config, model.parameters, &shape) {
-            Some(found) => assert!(found.activations.likely > 0, "{name}"),
+            Some(needs) => assert!(needs.activations.likely > 0, "{name}"),
             None => without.push(name),
         }
     }
@@ -210,11 +210,11 @@ fn a_model_of_which_only_the_size_is_known_has_an_estimate() {
     let shape = Workload { width: 2, backend: Backend::Cuda, ..workload("diffusion") };
     let of_size = |published| estimate(&pipeline, published, &shape);
     assert_eq!(of_size(None), None);
-    let found = of_size(Some(860 << 20)).expect("an estimate");
-    assert_eq!((found.parameters, found.exact), (860 << 20, true));
-    assert_eq!((found.weights.likely, found.activations.likely), (1720 * MIB, 430 * MIB));
-    assert!(found.device.likely > found.weights.likely + found.activations.likely);
-    assert!(found.time.likely > 0);
+    let needs = of_size(Some(860 << 20)).expect("an estimate");
+    assert_eq!((needs.parameters, needs.exact), (860 << 20, true));
+    assert_eq!((needs.weights.likely, needs.activations.likely), (1720 * MIB, 430 * MIB));
+    assert!(needs.device.likely > needs.weights.likely + needs.activations.likely);
+    assert!(needs.time.likely > 0);
 }
 
 #[test]
@@ -233,8 +233,8 @@ fn tiny_models_reserve_no_more_than_a_gibibyte() {
         let config = config(name);
         let family = family(name, &config);
         let shape = Workload { batch: 2, new_tokens: 32, ..workload(&family) };
-        if let Some(found) = estimate(&config, None, &shape) {
-            assert!(found.host.high <= 1024 * MIB, "{name}: {:?}", found.host);
+        if let Some(needs) = estimate(&config, None, &shape) {
+            assert!(needs.host.high <= 1024 * MIB, "{name}: {:?}", needs.host);
         }
     }
 }
@@ -245,7 +245,7 @@ fn tiny_models_reserve_no_more_than_a_gibibyte() {
 fn widths_and_layers_add_up_to_the_exact_count() {
     let data: Value =
         serde_json::from_str(include_str!("../../../tests/data/parameters.json")).expect("JSON");
-    let mut wrong = Vec::new();
+    let mut mismatches = Vec::new();
     let mut compared = 0;
     for case in data["cases"].as_array().expect("cases") {
         let config = object(case["config"].clone());
@@ -262,17 +262,17 @@ fn widths_and_layers_add_up_to_the_exact_count() {
         }
         let family = family(kind, &config);
         let Some(model) = model::read(&config, &workload(&family)) else {
-            wrong.push(format!("no towers: {config:?}"));
+            mismatches.push(format!("no towers: {config:?}"));
             continue;
         };
         let summed: f64 = model.towers.iter().map(tower::Tower::parameters).sum();
         compared += 1;
         if !(0.85..=1.15).contains(&(summed / total)) {
-            wrong.push(format!("{:.2} of {total}: {config:?}", summed / total));
+            mismatches.push(format!("{:.2} of {total}: {config:?}", summed / total));
         }
     }
     assert!(compared > 40, "{compared}");
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(mismatches.is_empty(), "{}", mismatches.join("\n"));
 }
 
 /// `scripts/summed.py` writes the file, which contains the default models of the library.
@@ -282,7 +282,7 @@ fn sums_of_other_types_are_within_the_stated_uncertainty() {
         serde_json::from_str(include_str!("../../../tests/data/summed.json")).expect("JSON");
     let cases = data["cases"].as_array().expect("cases");
     assert!(cases.len() >= 25, "{} cases", cases.len());
-    let mut wrong = Vec::new();
+    let mut mismatches = Vec::new();
     for case in cases {
         let config = object(case["config"].clone());
         let kind = config["model_type"].as_str().expect("a type");
@@ -292,10 +292,10 @@ fn sums_of_other_types_are_within_the_stated_uncertainty() {
         let share = towers.iter().map(tower::Tower::parameters).sum::<f64>() / total;
         // Closer than the uncertainty of such sums, `DERIVED`.
         if !(0.75..=1.25).contains(&share) {
-            wrong.push(format!("{kind}: {share:.2} of {total}"));
+            mismatches.push(format!("{kind}: {share:.2} of {total}"));
         }
     }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(mismatches.is_empty(), "{}", mismatches.join("\n"));
 }
 
 #[test]
@@ -313,8 +313,8 @@ fn unknown_models_and_implausible_sizes_have_no_estimate() {
     let huge = Workload { batch: u64::MAX, tokens: u64::MAX, ..shape };
     assert_eq!(estimate(&llama(), None, &huge), None);
     let summed = json!({"model_type": "unheard-of", "hidden_size": 64, "num_hidden_layers": 2});
-    let found = of(&object(summed), &shape);
-    assert!(!found.exact && found.weights.low < found.weights.likely);
+    let needs = of(&object(summed), &shape);
+    assert!(!needs.exact && needs.weights.low < needs.weights.likely);
 }
 
 fn ordered(range: Range) -> bool {
@@ -325,9 +325,9 @@ fn at_most(small: Range, large: Range) -> bool {
     small.low <= large.low && small.likely <= large.likely && small.high <= large.high
 }
 
-fn ranges(found: &Estimate) -> [Range; 9] {
+fn ranges(needs: &Estimate) -> [Range; 9] {
     let Estimate { weights, cache, activations, logits, context, device, host, disk, time, .. } =
-        *found;
+        *needs;
     [weights, cache, activations, logits, context, device, host, disk, time]
 }
 

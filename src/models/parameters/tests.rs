@@ -24,8 +24,8 @@ fn built() -> Vec<Value> {
 
 fn check(cases: &[(&str, Value, u64)]) {
     for (name, config, total) in cases {
-        let found = counted(config).map(|count| count.total);
-        assert_eq!(found, Some(*total), "{name}");
+        let actual = counted(config).map(|count| count.total);
+        assert_eq!(actual, Some(*total), "{name}");
     }
 }
 
@@ -193,15 +193,15 @@ fn the_first_named_class_is_counted() {
 fn counts_equal_those_of_models_that_transformers_builds() {
     let cases = built();
     assert!(cases.len() > 400, "{} cases", cases.len());
-    let wrong: Vec<String> = cases
+    let mismatches: Vec<String> = cases
         .iter()
         .filter_map(|case| {
-            let found = counted(&case["config"]);
-            let same = found.map(|count| count.total) == case["total"].as_u64();
-            (!same).then(|| format!("{found:?} for {case}"))
+            let count = counted(&case["config"]);
+            let same = count.map(|count| count.total) == case["total"].as_u64();
+            (!same).then(|| format!("{count:?} for {case}"))
         })
         .collect();
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(mismatches.is_empty(), "{}", mismatches.join("\n"));
 }
 
 #[test]
@@ -250,8 +250,8 @@ fn hostile_values_give_a_plausible_count_or_none() {
             for value in &hostile {
                 let mut config = (*config).clone();
                 config.insert((*field).clone(), value.clone());
-                if let Some(found) = count(&config) {
-                    assert!(found.active <= found.total && found.total <= 1 << 50, "{config:?}");
+                if let Some(count) = count(&config) {
+                    assert!(count.active <= count.total && count.total <= 1 << 50, "{config:?}");
                 }
             }
         }
