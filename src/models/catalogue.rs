@@ -5,7 +5,8 @@
 //! not change, so the generated tests are the same with and without a network.
 
 use crate::assets;
-use crate::models::description::{Description, Interpreted, parse};
+use crate::models::description::Description;
+use crate::models::interpret::{Interpreted, parse};
 use crate::models::markers::Marker;
 use crate::models::quantised::{self, Quantised};
 use crate::models::source::{Location, ModelSource};

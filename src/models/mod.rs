@@ -14,6 +14,7 @@ pub mod estimate;
 pub mod family;
 pub mod flags;
 pub mod identify;
+pub mod interpret;
 pub mod markers;
 pub mod parameters;
 pub mod quantised;

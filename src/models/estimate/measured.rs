@@ -3,6 +3,7 @@
 
 use super::tests::{MIB, config, family, object, of, workload};
 use super::*;
+use crate::domain::accelerator::Backend;
 use serde_json::json;
 
 /// A shape, and the measured peak of its script in MiB; `docs/estimates.md` describes the method.

@@ -20,7 +20,7 @@ use crate::domain::accelerator::Backend;
 use crate::models::estimate::model::Model;
 use crate::models::estimate::range::Span;
 use crate::models::estimate::tower::Tower;
-use crate::models::estimate::{Runtime, ScriptRole, WeightsSource, Workload};
+use crate::models::estimate::workload::{Runtime, ScriptRole, WeightsSource, Workload};
 
 const MIB: f64 = (1u64 << 20) as f64;
 /// Size of a number on the host, in bytes.

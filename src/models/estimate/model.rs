@@ -2,11 +2,11 @@
 //!
 //! A place is a position in the input of a tower: a token, a patch, or a step of sound.
 
-use crate::models::estimate::Workload;
 use crate::models::estimate::fields::Fields;
 use crate::models::estimate::parts;
 use crate::models::estimate::stages::Stage;
 use crate::models::estimate::tower::{Input, Tower};
+use crate::models::estimate::workload::Workload;
 use serde_json::{Map, Value};
 
 /// A model and its input in one test.

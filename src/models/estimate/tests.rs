@@ -1,6 +1,7 @@
 //! Tests of the estimates against published sizes, exact counts and each other.
 
 use super::*;
+use crate::domain::accelerator::Backend;
 use crate::models::catalogue;
 use crate::models::classify;
 use crate::models::family::FAMILY_TABLES;

@@ -18,7 +18,7 @@ use crate::models::estimate::model::Model;
 use crate::models::estimate::range::Span;
 use crate::models::estimate::stages::Stage;
 use crate::models::estimate::tower::Tower;
-use crate::models::estimate::{Runtime, ScriptRole, Workload};
+use crate::models::estimate::workload::{Runtime, ScriptRole, Workload};
 
 const MILLISECONDS: f64 = 1e3;
 /// Seconds for starting an interpreter and importing the libraries; less in a warm runner.

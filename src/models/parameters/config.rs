@@ -6,6 +6,15 @@
 use crate::models::parameters::size::{Size, linear};
 use serde_json::{Map, Value};
 
+/// A model type: its formula, and the class that a test loads.
+#[derive(Clone, Copy)]
+pub(super) struct Type {
+    /// Counts the parameters of the class in the [`Config`]; `None` if the type has no such class.
+    pub count: fn(Config) -> Option<Size>,
+    /// Class that a test loads, in the form of [`class_of`].
+    pub default_class: &'static str,
+}
+
 /// The experts of a layer that are counted. The router is always counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Experts {
@@ -20,6 +29,8 @@ pub(super) struct Config<'a> {
     fields: Option<&'a Map<String, Value>>,
     class: &'a str,
     experts: Experts,
+    /// Finds the type of a part.
+    find: fn(&str) -> Option<Type>,
     /// Whether the output layer shares the word table, if the whole model decides it for the part.
     tied: Option<Size>,
 }
@@ -30,8 +41,9 @@ impl<'a> Config<'a> {
         fields: &'a Map<String, Value>,
         class: &'a str,
         experts: Experts,
+        find: fn(&str) -> Option<Type>,
     ) -> Self {
-        Self { fields: Some(fields), class, experts, tied: None }
+        Self { fields: Some(fields), class, experts, find, tied: None }
     }
 
     /// The counted class in the form of [`class_of`]: `MaskedLM`, or `Model` for the layers alone.
@@ -68,6 +80,11 @@ impl<'a> Config<'a> {
             None => Some(Self { fields: None, ..self }),
             Some(value) => value.as_object().map(|fields| Self { fields: Some(fields), ..self }),
         }
+    }
+
+    /// Counts a part as this class of its own type, which is `default` if the part names none.
+    pub(super) fn count_as(self, class: &'a str, default: &'static str) -> Option<Size> {
+        ((self.find)(self.text("model_type", default))?.count)(self.as_class(class))
     }
 
     pub(super) fn optional(self, key: &str) -> Option<Size> {

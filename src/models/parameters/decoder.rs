@@ -3,8 +3,7 @@
 //! Formulae and defaults follow `modeling_<type>.py` and `configuration_<type>.py` of
 //! transformers 5. An output layer that shares the embedding table is not counted twice.
 
-use crate::models::parameters::Type;
-use crate::models::parameters::config::Config;
+use crate::models::parameters::config::{Config, Type};
 use crate::models::parameters::size::{
     Size, attention, block, conv, embedding, linear, mlp, norm, rms_norm,
 };

@@ -4,8 +4,7 @@
 //! Formulae and defaults follow `modeling_<type>.py` and `configuration_<type>.py` of
 //! transformers 5. Limit: a `dpt` with its own backbone (hybrid) has no formula.
 
-use crate::models::parameters::Type;
-use crate::models::parameters::config::Config;
+use crate::models::parameters::config::{Config, Type};
 use crate::models::parameters::size::{Size, conv, linear, norm};
 use crate::models::parameters::vision::{dinov2, transformer};
 

@@ -4,8 +4,7 @@
 //! contains its differences and the defaults of its fields. Formulae and defaults follow
 //! `modeling_<type>.py` and `configuration_<type>.py` of transformers 5.
 
-use crate::models::parameters::Type;
-use crate::models::parameters::config::{Config, Experts};
+use crate::models::parameters::config::{Config, Experts, Type};
 use crate::models::parameters::decoder::ends;
 use crate::models::parameters::size::{Size, linear, rms_norm};
 use std::collections::BTreeSet;

@@ -32,9 +32,8 @@ mod tests;
 mod towers;
 mod vision;
 
-use config::{Config, Experts, class_of};
+use config::{Config, Experts, Type, class_of};
 use serde_json::{Map, Value};
-use size::Size;
 
 /// Maximum plausible number of parameters.
 const LIMIT: u64 = 1 << 50;
@@ -47,15 +46,6 @@ pub struct Count {
     /// Parameters that are used to compute one token: fewer than all if a router selects experts.
     /// Tables are counted completely.
     pub active: u64,
-}
-
-/// A model type: its formula, and the class that a test loads.
-#[derive(Clone, Copy)]
-struct Type {
-    /// Counts the parameters of the class in the [`Config`]; `None` if the type has no such class.
-    count: fn(Config) -> Option<Size>,
-    /// Class that a test loads, in the form of [`class_of`].
-    default_class: &'static str,
 }
 
 /// The type with this `model_type`.
@@ -84,7 +74,7 @@ fn find(kind: &str) -> Option<Type> {
 pub fn count(config: &Map<String, Value>) -> Option<Count> {
     let kind = find(config.get("model_type")?.as_str()?)?;
     let named = config.get("architectures").and_then(|names| names.get(0)?.as_str());
-    let of = |class, experts| (kind.count)(Config::new(config, class, experts));
+    let of = |class, experts| (kind.count)(Config::new(config, class, experts, find));
     let counted = |experts| {
         let named = named.and_then(|name| of(class_of(name), experts));
         named.or_else(|| of(kind.default_class, experts))?.get()

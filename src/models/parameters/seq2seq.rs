@@ -4,8 +4,7 @@
 //! transformers 5. A T5 with `tie_word_embeddings: false` is published with a separate output
 //! table, but transformers 5 shares the word table anyway, so one table is counted.
 
-use crate::models::parameters::Type;
-use crate::models::parameters::config::Config;
+use crate::models::parameters::config::{Config, Type};
 use crate::models::parameters::size::{
     Size, attention, block, conv, embedding, linear, mlp, norm, rms_norm,
 };

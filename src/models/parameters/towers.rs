@@ -4,9 +4,8 @@
 //! Formulae and defaults follow `modeling_<type>.py` and `configuration_<type>.py` of
 //! transformers 5. If an old configuration has a tower twice, `<tower>_config_dict` is valid.
 
-use crate::models::parameters::config::Config;
+use crate::models::parameters::config::{Config, Type};
 use crate::models::parameters::size::{Size, attention, block, conv, embedding, linear, mlp, norm};
-use crate::models::parameters::{Type, find as find_type};
 
 pub(super) fn find(kind: &str) -> Option<Type> {
     let (count, default_class): (fn(Config) -> Option<Size>, _) = match kind {
@@ -124,9 +123,6 @@ fn siglip(c: Config) -> Option<Size> {
 fn llava(c: Config) -> Option<Size> {
     let texts = c.part(&["text_config"])?;
     let images = c.part(&["vision_config"])?;
-    let part = |part: Config, class, usual| {
-        (find_type(part.text("model_type", usual))?.count)(part.as_class(class))
-    };
     let text_class = match c.class() {
         "Model" => "Model",
         "ConditionalGeneration" => "CausalLM",
@@ -144,9 +140,9 @@ fn llava(c: Config) -> Option<Size> {
         _ => texts.tied_as(true.into()),
     };
     Some(
-        part(images, "Model", "clip_vision_model")?
+        images.count_as("Model", "clip_vision_model")?
             + linear(layers * image, text, bias)
             + linear(text, text, bias)
-            + part(texts, text_class, "llama")?,
+            + texts.count_as(text_class, "llama")?,
     )
 }

@@ -4,8 +4,7 @@
 //! Formulae and defaults follow `modeling_<type>.py` and `configuration_<type>.py` of
 //! transformers 5.
 
-use crate::models::parameters::Type;
-use crate::models::parameters::config::Config;
+use crate::models::parameters::config::{Config, Type};
 use crate::models::parameters::size::{Size, block, conv, linear, mlp, norm};
 
 pub(super) fn find(kind: &str) -> Option<Type> {

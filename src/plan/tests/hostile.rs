@@ -1,7 +1,7 @@
 //! Whatever arrives, a plan is read or refused; nothing panics and nothing becomes code.
 
 use super::{Folder, submit};
-use crate::models::description;
+use crate::models::interpret;
 use crate::plan::document::Plan;
 use crate::text::python;
 use proptest::prelude::*;
@@ -62,7 +62,7 @@ proptest! {
     fn bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
         for origin in ["p.yaml", "p.json", ""] {
             let _result = Plan::parse(&bytes, origin);
-            let _config = description::parse(&bytes, "config.json");
+            let _config = interpret::parse(&bytes, "config.json");
         }
     }
 

@@ -1,0 +1,135 @@
+//! Finds the weights of a model: the files in its directory that contain them, and whether these
+//! files are intact as far as their names, sizes and headers show.
+//!
+//! Each test repeats this check on the machine where it runs, before it loads the weights
+//! (`templates/_shared/files_of_weights.py.j2`). The check here refuses unusable weights before
+//! anything runs. Limits: [`MAX_ENTRIES`] names in a directory, [`MAX_READ_BYTES`] per file. Larger
+//! headers are left to the test.
+
+mod choice;
+mod directory;
+mod header;
+#[cfg(test)]
+mod tests;
+
+pub use choice::{RandomWeights, Weights};
+pub use header::MAX_READ_BYTES;
+
+use crate::models::source::{Location, ModelSource, WeightsPath, WeightsRoot};
+use crate::text::error::ValueError;
+use crate::text::source::is_json;
+use directory::{Contents, inspect};
+use serde_json::{Map, Value};
+use std::collections::BTreeSet;
+
+/// Maximum number of names in one directory.
+pub const MAX_ENTRIES: usize = 20_000;
+/// Maximum number of characters of a message.
+const MAX_MESSAGE: usize = 1000;
+/// Stem of the safetensors files of transformers; the next one is that of diffusers.
+const STEM: &str = "model";
+const PIPELINE_STEM: &str = "diffusion_pytorch_model";
+const WITHOUT: &str = "or test with random weights: --weights random (in a plan: weights: random)";
+const REPLACE: &str = "replace the file, for example by downloading it again";
+
+/// Finds the weights of a model. `asked` contains the values of `weights` of all its tests.
+///
+/// # Errors
+/// The weights in the directory of the model cannot be used, or there are none although a test
+/// requires them. Each error has the key of the plan that it belongs to.
+pub fn find(
+    model: &str,
+    location: &Location,
+    revision: Option<&str>,
+    config: &Map<String, Value>,
+    asked: &BTreeSet<&str>,
+    models: &dyn ModelSource,
+) -> Result<Weights, (&'static str, ValueError)> {
+    if asked.iter().all(|asked| *asked == "random") {
+        return Ok(Weights::Requested);
+    }
+    let part = ["unet", "transformer"].into_iter().find(|part| config.contains_key(*part));
+    let pipeline = config.contains_key("_class_name");
+    let part = part.filter(|_| pipeline).unwrap_or_default();
+    let stem = if pipeline { PIPELINE_STEM } else { STEM };
+    let path = match location {
+        Location::Named => {
+            let root = WeightsRoot::Cache { model, revision };
+            let directory = find_in(WeightsPath { root, part }, stem, models);
+            // The test reports damaged weights itself, since another machine may run it.
+            let here = asked.contains("download") || !matches!(directory, Ok(None));
+            return Ok(Weights::Published { here });
+        }
+        // A file with another name than config.json is a configuration without weights.
+        Location::Local(path) if is_json(path) => match path.rsplit_once('/') {
+            Some((directory, "config.json")) => Some(directory),
+            None if path == "config.json" => Some(""),
+            _ => None,
+        },
+        Location::Local(path) => Some(path.as_str()),
+    };
+    let directory = match path {
+        Some(path) => find_in(WeightsPath { root: WeightsRoot::Plan(path), part }, stem, models)
+            .map_err(|error| {
+                let message = format!("the weights of {model} cannot be used: {}", error.message);
+                ("model", ValueError { message, ..error })
+            })?,
+        None => None,
+    };
+    if directory.is_none() && asked.contains("cached") {
+        let error = ValueError::new(format!("{model} has no weights beside its configuration"));
+        let hint = format!("save them there with save_pretrained(), {WITHOUT}");
+        return Err(("weights", error.hint(hint)));
+    }
+    Ok(directory.map_or(Weights::Absent, Weights::Own))
+}
+
+/// Absolute path of the directory if it contains safetensors weights; `None` without weights.
+///
+/// # Errors
+/// The directory cannot be read, or its weights are damaged or in another format.
+fn find_in(
+    at: WeightsPath<'_>,
+    stem: &str,
+    models: &dyn ModelSource,
+) -> Result<Option<String>, ValueError> {
+    let directory = models.directory(at).map_err(|error| {
+        ValueError::new(format!("cannot read the directory: {error}"))
+            .hint(hint("check the directory"))
+    })?;
+    let Some(directory) = directory else { return Ok(None) };
+    let parts = [directory.path.as_str(), at.part].into_iter().filter(|part| !part.is_empty());
+    let place = parts.collect::<Vec<_>>().join("/");
+    let read = |name: &str, most: usize| models.first_bytes(&format!("{place}/{name}"), most);
+    match inspect(&directory.entries, stem, read) {
+        Ok(Contents::Nothing) => Ok(None),
+        Ok(Contents::Safetensors) => Ok(Some(directory.path)),
+        Ok(Contents::Others(names)) => {
+            let names: Vec<&str> = names.iter().take(3).map(String::as_str).collect();
+            let message = format!("{} contains only {}", directory.path, names.join(", "));
+            let error =
+                ValueError::new(plain(&format!("{message}, but dtf loads only safetensors")));
+            Err(error.hint(hint("convert the weights with save_pretrained()")))
+        }
+        Err(fault) => {
+            let next = match &fault {
+                fault if fault.contains("Git LFS") => "download the file with `git lfs pull`",
+                fault if fault.contains("cannot be read") => "make the file readable",
+                _ => REPLACE,
+            };
+            Err(ValueError::new(plain(&format!("{fault} (in {place})"))).hint(hint(next)))
+        }
+    }
+}
+
+/// Makes a message safe to print: names of files and entries of a shard index are foreign text, so
+/// control characters are replaced and the length is limited.
+fn plain(text: &str) -> String {
+    let shown = text.chars().take(MAX_MESSAGE);
+    shown.map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()
+}
+
+/// A hint with the alternative of random weights.
+fn hint(next: &str) -> String {
+    format!("{next}, {WITHOUT}")
+}

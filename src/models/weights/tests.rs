@@ -1,0 +1,195 @@
+//! Tests of the search for weights and of the check of their files.
+
+use super::choice::{RandomWeights, Weights};
+use super::directory::{Contents, FORMATS, NOT_WEIGHTS, inspect, variant};
+use super::{MAX_MESSAGE, PIPELINE_STEM, STEM, plain};
+use crate::assets;
+use crate::text::error::ReadError;
+use proptest::prelude::*;
+use serde_json::{Map, Value};
+
+/// A file by name, with its content or the reason why the entry cannot be used.
+type Content<'a> = (&'a str, Result<Vec<u8>, &'a str>);
+
+fn contents(files: &[Content<'_>]) -> Result<Contents, String> {
+    let entry = |(name, content): &Content<'_>| {
+        let size = content.as_ref().map(|bytes| bytes.len() as u64);
+        ((*name).to_owned(), size.map_err(|fault| (*fault).to_owned()))
+    };
+    let entries = files.iter().map(entry).collect();
+    inspect(&entries, STEM, |name, most| {
+        let content = files.iter().find(|(file, _)| *file == name).map(|(_, content)| content);
+        let Some(Ok(bytes)) = content else { return Err(ReadError("not there".into())) };
+        Ok(bytes[..bytes.len().min(most)].to_vec())
+    })
+}
+
+fn safetensors(header: &str, data: usize) -> Vec<u8> {
+    let mut bytes = (header.len() as u64).to_le_bytes().to_vec();
+    bytes.extend_from_slice(header.as_bytes());
+    bytes.resize(bytes.len() + data, 0);
+    bytes
+}
+
+const TENSOR: &str = r#"{"__metadata__": {"format": "pt"}, "a": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}}"#;
+
+fn whole() -> Vec<u8> {
+    safetensors(TENSOR, 8)
+}
+
+fn list(files: &[&str]) -> Vec<u8> {
+    let map: Map<String, Value> =
+        files.iter().map(|file| (format!("of {file}"), Value::from(*file))).collect();
+    serde_json::json!({ "weight_map": map }).to_string().into_bytes()
+}
+
+#[test]
+fn weights_are_found_by_file_name() {
+    let ok = |names: &[&str]| {
+        let files: Vec<Content<'_>> = names.iter().map(|name| (*name, Ok(whole()))).collect();
+        contents(&files)
+    };
+    assert_eq!(ok(&["config.json", "vocab.txt", "optimizer.pt"]), Ok(Contents::Nothing));
+    assert_eq!(ok(&["model.safetensors", "pytorch_model.bin"]), Ok(Contents::Safetensors));
+    assert_eq!(ok(&["model.fp16.safetensors"]), Ok(Contents::Safetensors));
+    let variants = "there are several variants (bf16, fp16) but no model.safetensors";
+    let two = ["model.fp16.safetensors", "model.bf16.safetensors"];
+    assert_eq!(ok(&two), Err(variants.to_owned()));
+    assert_eq!(ok(&["model.safetensors", two[0], two[1]]), Ok(Contents::Safetensors));
+    for other in ["pytorch_model.bin", "model.ckpt", "tf_model.h5", "a.Q4_K.GGUF", "x.safetensors"]
+    {
+        assert_eq!(ok(&["training_args.bin", other]), Ok(Contents::Others(vec![other.into()])));
+    }
+    // Shards without an index cannot be loaded.
+    let shard = "model-00001-of-00002.safetensors";
+    assert_eq!(ok(&[shard]), Ok(Contents::Others(vec![shard.into()])));
+    let shard = "model.fp16-00001-of-00002.safetensors";
+    assert_eq!(ok(&[shard]), Ok(Contents::Others(vec![shard.into()])));
+    assert_eq!(variant("model.safetensors.index.fp16.json", STEM), Some(("fp16", true)));
+    assert_eq!(variant("diffusion_pytorch_model.safetensors", PIPELINE_STEM), Some(("", false)));
+}
+
+#[test]
+fn damaged_files_are_recognised_by_their_first_bytes() {
+    let pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n".to_vec();
+    let mut cut = whole();
+    cut.pop();
+    let mut long = whole();
+    long.push(0);
+    let deep = format!("{{\"a\":{}", "[".repeat(100_000));
+    let kind = "is not a safetensors file but";
+    for (content, fault) in [
+        (Ok(pointer), "is a Git LFS pointer, not the file itself".to_owned()),
+        (Ok(Vec::new()), "is empty".to_owned()),
+        (Ok(b"\n<!DOCTYPE html><p>".to_vec()), format!("{kind} an HTML page")),
+        (
+            Ok("Entry not found: \u{1b}[2J é".repeat(40).into_bytes()),
+            format!("{kind} other binary data"),
+        ),
+        (Ok(b"Not found.\n".to_vec()), format!("{kind} text that starts with \"Not found.\"")),
+        (Ok(b"GGUF\x03\0\0\0\0\0\0".to_vec()), format!("{kind} a GGUF file")),
+        (Ok(b"PK\x03\x04123456789".to_vec()), format!("{kind} a PyTorch pickle")),
+        (Ok(vec![0xff; 600]), format!("{kind} other binary data")),
+        (Ok(vec![9, 0, 0]), "is truncated: it has 3 bytes, its header alone has 17".to_owned()),
+        (Ok(cut), format!("is truncated: it has {} of {} bytes", whole().len() - 1, whole().len())),
+        (
+            Ok(whole()[..60].to_vec()),
+            format!("is truncated: it has 60 bytes, its header alone has {}", TENSOR.len() + 8),
+        ),
+        (
+            Ok(long),
+            format!(
+                "is damaged: it has {} bytes, but its header describes {}",
+                whole().len() + 1,
+                whole().len()
+            ),
+        ),
+        (Ok(safetensors("{\"a\": nothing}", 0)), "has a damaged header".to_owned()),
+        (Ok(safetensors("{\"a\": [0, 8]}", 8)), "has a damaged header".to_owned()),
+        (Ok(safetensors(&deep, 8)), "has a damaged header".to_owned()),
+        (Ok(safetensors("{\"__metadata__\": {}}", 0)), "has no tensors".to_owned()),
+        (Err("is not a file"), "is not a file".to_owned()),
+    ] {
+        let message = format!("model.safetensors {fault}");
+        assert_eq!(contents(&[("model.safetensors", content)]), Err(message), "{fault}");
+    }
+    assert_eq!(contents(&[("model.safetensors", Ok(whole()))]), Ok(Contents::Safetensors));
+}
+
+#[test]
+fn each_shard_is_checked() {
+    const LIST: &str = "model.safetensors.index.json";
+    let shard = || ("a.safetensors", Ok(whole()));
+    let listed = |files: &[&str]| (LIST, Ok(list(files)));
+    assert_eq!(contents(&[shard(), listed(&["a.safetensors"])]), Ok(Contents::Safetensors));
+    let both = listed(&["a.safetensors", "b.safetensors"]);
+    let missing = format!("b.safetensors (listed in {LIST}) is missing");
+    assert_eq!(contents(&[shard(), both]), Err(missing));
+    let pointer = ("a.safetensors", Ok(b"version https://git-lfs.github.com/spec/v1".to_vec()));
+    let message = contents(&[pointer, listed(&["a.safetensors"])]).expect_err("a pointer");
+    let expected = format!("a.safetensors (listed in {LIST}) is a Git LFS pointer");
+    assert!(message.starts_with(&expected), "{message}");
+    for (text, fault) in [
+        (&b""[..], "is empty"),
+        (b"<html>", "is not a shard index"),
+        (b"{\"weight_map\": [1]}", "is not a shard index"),
+        (b"{\"weight_map\": {\"a\": 1}}", "is not a shard index"),
+        (b"{\"weight_map\": {}}", "lists no files"),
+        (b"{\"weight_map\": {\"a\": \"../a.safetensors\"}}", "lists files outside its directory"),
+    ] {
+        let message = contents(&[(LIST, Ok(text.to_vec()))]).expect_err("an invalid index");
+        assert!(message.starts_with(&format!("{LIST} {fault}")), "{message}");
+    }
+    // A single file has priority over shards.
+    assert_eq!(
+        contents(&[("model.safetensors", Ok(whole())), listed(&["b.safetensors"])]),
+        Ok(Contents::Safetensors)
+    );
+}
+
+#[test]
+fn control_characters_in_names_are_replaced() {
+    let list = list(&["\u{1b}[2J.safetensors"]);
+    let message = contents(&[("model.safetensors.index.json", Ok(list))]).expect_err("missing");
+    let shown = plain(&message);
+    let kept = shown.contains("[2J.safetensors (listed in model");
+    assert!(kept && !shown.contains('\u{1b}'), "{shown}");
+    assert_eq!(plain(&"x".repeat(MAX_MESSAGE + 1)).len(), MAX_MESSAGE);
+}
+
+#[test]
+fn the_check_in_tests_uses_the_same_names_and_messages() {
+    let part = assets::templates().find(|(path, _)| path.ends_with("files_of_weights.py.j2"));
+    let (_, part) = part.expect("there");
+    let quoted = |text: &&str| part.contains(&format!("\"{text}\""));
+    assert!(FORMATS.iter().chain(&NOT_WEIGHTS).all(quoted));
+    for words in ["is a Git LFS pointer, not the file itself", "has a damaged header"] {
+        assert!(part.contains(words), "{words}");
+    }
+}
+
+#[test]
+fn random_weights_get_one_note_per_reason() {
+    let mut random = RandomWeights::default();
+    random.add("./a", &Weights::Absent);
+    random.add("./b", &Weights::Absent);
+    random.add("gpt2", &Weights::Published { here: false });
+    random.add("bert", &Weights::Published { here: true });
+    random.add("./c", &Weights::Own("/c".into()));
+    let absent = "random weights for ./a and 1 more: there are no weights beside the configuration";
+    let cache = "random weights for gpt2: not in the model cache of this machine";
+    assert_eq!(random.notes(true), [absent, cache]);
+    assert_eq!(random.notes(false), [absent]);
+}
+
+proptest! {
+    #[test]
+    fn no_content_panics(bytes in prop::collection::vec(any::<u8>(), 0..200), length in 0u64..300) {
+        let _ = contents(&[("model.safetensors", Ok(bytes.clone()))]);
+        let _ = contents(&[("model.safetensors.index.json", Ok(bytes.clone()))]);
+        let mut headed = length.to_le_bytes().to_vec();
+        headed.push(b'{');
+        headed.extend(bytes);
+        let _ = contents(&[("model.safetensors", Ok(headed))]);
+    }
+}
