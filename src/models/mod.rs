@@ -1,5 +1,5 @@
-//! What dtf knows about models: where the configuration of a model is, which family it belongs to,
-//! which weights it has, how many parameters, and how much memory and time its tests need.
+//! Knowledge about models: the configuration of a model, its family, its weights, its number of
+//! parameters, and the memory and time that its tests need.
 //!
 //! ```text
 //! source (directory, cache, hub) ─ description ─ catalogue ─┬─ classify (family, markers) ─ flags

@@ -1,5 +1,5 @@
-//! Where models come from: the interface through which directories, the model cache and the hub
-//! are read.
+//! The interface through which models are read: directories, the model cache of this machine, and
+//! models fetched from the hub.
 
 use crate::models::description::Description;
 use crate::text::error::ReadError;
@@ -14,7 +14,7 @@ pub enum Location {
     Local(String),
 }
 
-/// A model's folder in a local cache, or as the hub has it.
+/// The directory of a model in the model cache or on the hub.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KnownModel {
     pub description: Description,
@@ -50,8 +50,8 @@ pub struct DirectoryEntries {
     pub entries: BTreeMap<String, Result<u64, String>>,
 }
 
-/// The models that a plan can name: directories below that of the plan, the model cache of this
-/// machine, and what was fetched from the hub.
+/// The models that a plan can specify: directories below that of the plan, the model cache of this
+/// machine, and models fetched from the hub.
 pub trait ModelSource {
     /// A configuration by its path, which is relative to the plan, with `/`.
     ///
@@ -59,20 +59,19 @@ pub trait ModelSource {
     /// Missing, not a file, unreadable, or too large.
     fn configuration_file(&self, path: &str) -> Result<Vec<u8>, ReadError>;
 
-    /// What a model's directory holds, as far as it tells what the model is. The path is as in
-    /// [`ModelSource::configuration_file`].
+    /// Describes the directory of a model, whose path is relative to the plan, with `/`.
     ///
     /// # Errors
-    /// There is no such directory, or it may not be looked into.
+    /// The directory does not exist or cannot be read.
     fn model_directory(&self, path: &str) -> Result<Description, ReadError> {
         Err(ReadError(format!("{path}: model directories cannot be read here")))
     }
 
-    /// A model in the machine's model cache; `revision` where one is asked for. None: it is not
-    /// there.
+    /// A model in the model cache of this machine, in the given revision. `None` if the cache does
+    /// not have it.
     ///
     /// # Errors
-    /// Something of it is there and cannot be read.
+    /// The cache has the model, but it cannot be read.
     fn cached_model(
         &self,
         _model: &str,
@@ -81,30 +80,29 @@ pub trait ModelSource {
         Ok(None)
     }
 
-    /// A model's directory as it lies on this machine, where a test finds it, too. None: there is
-    /// no such directory.
+    /// The entries of a directory with weights on this machine. `None` if it does not exist.
     ///
     /// # Errors
-    /// It cannot be read, or holds too many files.
+    /// The directory cannot be read or has too many entries.
     fn directory(&self, _at: WeightsPath<'_>) -> Result<Option<DirectoryEntries>, ReadError> {
         Ok(None)
     }
 
-    /// Up to so many bytes from the beginning of a file in such a directory.
+    /// The first bytes of a file in such a directory, at most `_most`.
     ///
     /// # Errors
-    /// It cannot be read.
+    /// The file cannot be read.
     fn first_bytes(&self, file: &str, _most: usize) -> Result<Vec<u8>, ReadError> {
         Err(ReadError(format!("{file} cannot be read here")))
     }
 
-    /// What was fetched for this plan from the hub.
+    /// A model that was fetched from the hub for this plan.
     fn fetched_model(&self, _model: &str) -> Option<KnownModel> {
         None
     }
 }
 
-/// No models: nothing can be read.
+/// A source without models.
 pub struct NoModels;
 
 impl ModelSource for NoModels {

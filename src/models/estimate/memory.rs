@@ -149,8 +149,8 @@ fn activations(model: &Model, tower: &Tower, workload: &Workload, settings: RunS
         None => tower.inner,
     };
     let mlp = 2.0 * inner + 2.0 * tower.width;
-    // Without fused kernels the whole course of the state is laid out, in fp32 and thrice:
-    // decay, input and product.
+    // Without fused kernels, the states of all places are in memory in fp32, three times: decay,
+    // input and product.
     let states = tower
         .state
         .map_or(0.0, |state| (state.inner * (state.size * 3.0 + 4.0)) * FULL / settings.width);
