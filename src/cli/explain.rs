@@ -128,7 +128,8 @@ pub fn tests(
 }
 
 fn document(model: &ModelTests) -> Explained<'_> {
-    let About { model: name, class, flags, origin, revision, weights } = &model.about;
+    let About { model: name, classification: class, flags, origin, revision, weights } =
+        &model.about;
     let estimates = model.tests.first().and_then(|test| test.known.estimate);
     Explained {
         schema: SCHEMA,
@@ -149,7 +150,8 @@ fn document(model: &ModelTests) -> Explained<'_> {
 }
 
 fn text(model: &ModelTests) -> String {
-    let About { model: name, class, flags, origin, revision, weights } = &model.about;
+    let About { model: name, classification: class, flags, origin, revision, weights } =
+        &model.about;
     let source = match origin {
         Origin::Local => "given",
         Origin::Cache => "the model cache of this machine",

@@ -181,7 +181,7 @@ fn check_shapes(models: &[ModelTests]) -> Result<(), FieldError> {
     let unused = |name: &&&str| others.iter().all(|model| model.left_out.contains(*name));
     let Some(name) = first.left_out.iter().find(unused) else { return Ok(()) };
     let families: BTreeSet<&str> =
-        models.iter().map(|model| model.about.class.family.as_str()).collect();
+        models.iter().map(|model| model.about.classification.family.as_str()).collect();
     let families = families.into_iter().collect::<Vec<_>>().join(", ");
     let message = format!("these tests of {families} have no {name}");
     let option = name.replace('_', "-");

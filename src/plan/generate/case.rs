@@ -1,24 +1,25 @@
-//! One cell of a model's matrix, before its script is written.
+//! A case: one combination of back-end and parameters, from which a script is rendered.
 
 use crate::domain::accelerator::Backend;
 use crate::plan::model_entry::DOWNLOAD;
 use serde_json::{Map, Value, json};
 
-/// What a script does.
+/// Task of a script.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Role {
-    /// Computes what others compare with.
+    /// Computes the results with which other tests compare theirs.
     Reference,
     /// Loads the model on a back-end and runs it once.
     Load,
+    /// Runs, measures and compares.
     Test,
 }
 
-/// A back-end, and every parameter of the template.
+/// A back-end, and a value for every parameter of the template.
 #[derive(Debug, Clone)]
 pub(super) struct Case {
     pub backend: Backend,
-    /// Weights may be fetched.
+    /// Whether the script may download weights.
     pub download: bool,
     pub parameters: Map<String, Value>,
 }
@@ -32,7 +33,7 @@ impl Case {
         }
     }
 
-    /// The same with other values, of those parameters that the template has.
+    /// This case with other values. Parameters that the template does not have are ignored.
     fn with<const N: usize>(&self, values: [(&str, Value); N]) -> Self {
         let mut case = self.clone();
         for (name, value) in values {
@@ -43,16 +44,16 @@ impl Case {
         case
     }
 
-    /// The case that computes what this one compares with: one sample, on the processor, in
-    /// full precision. `defaults` are those of the template that the processor's tests are
-    /// written with, which may not have all that this one has.
+    /// The case that computes the reference results for this one: one sample, on the CPU, in full
+    /// precision. `defaults` are the parameters of the template for the CPU, which may have fewer
+    /// parameters than the template of this case.
     pub fn reference(&self, defaults: &Map<String, Value>) -> Self {
-        let own = |(name, default): (&String, &Value)| {
+        let value = |(name, default): (&String, &Value)| {
             (name.clone(), self.parameters.get(name).unwrap_or(default).clone())
         };
-        let parameters = defaults.iter().map(own).collect();
-        let own = Self { backend: Backend::Cpu, download: self.download, parameters };
-        own.with([
+        let parameters = defaults.iter().map(value).collect();
+        let case = Self { backend: Backend::Cpu, download: self.download, parameters };
+        case.with([
             ("role", json!("reference")),
             ("batch", json!(1)),
             ("dtype", json!("fp32")),
@@ -61,7 +62,7 @@ impl Case {
         ])
     }
 
-    /// What tells cases of one back-end apart.
+    /// Key that differs between the cases of one back-end.
     pub fn key(&self) -> String {
         let mut key = Value::Object(self.parameters.clone()).to_string();
         if self.download {
@@ -70,30 +71,32 @@ impl Case {
         key
     }
 
-    /// The case that only shows that the model loads and runs.
+    /// The case that only loads the model and runs it once.
     pub fn load(&self) -> Self {
         self.with([("role", json!("load")), ("batch", json!(1))])
     }
 
+    /// Value of a whole-number parameter; 0 if the template does not have it.
     pub fn number(&self, key: &str) -> u64 {
         self.parameters.get(key).and_then(Value::as_u64).unwrap_or(0)
     }
 
+    /// Value of a text parameter; empty if the template does not have it.
     pub fn text(&self, key: &str) -> &str {
         self.parameters.get(key).and_then(Value::as_str).unwrap_or_default()
     }
 
-    /// As plans write it.
+    /// Source of the weights, as plans write it.
     pub fn weights(&self) -> &str {
         if self.download { DOWNLOAD } else { self.text("weights") }
     }
 
-    /// Bytes of one number.
+    /// Size of one number in bytes.
     pub fn width(&self) -> u64 {
         if self.text("dtype") == "fp32" { 4 } else { 2 }
     }
 
-    /// Rough cost, only to put small before large.
+    /// Rough cost, used only to sort small cases before large ones.
     pub fn work(&self) -> u64 {
         let length = self.number("sequence_length") + self.number("max_new_tokens");
         let image = self.number("image_size");

@@ -1,20 +1,19 @@
-//! What runs before what, among the tests of one model.
+//! The order of the tests of one model (`docs/decisions/0008-order-within-a-model.md`).
 //!
-//! Three rules, so that failure is early and cheap: what several tests compare with is
-//! computed once, before them; a model is loaded on a back-end before anything else is tried
-//! there; and of two cases that differ in one size alone the smaller runs first, so that a
-//! larger one is skipped where a smaller one fails. Cases that differ in anything else do not
-//! wait for each other: the order is as wide as it can be.
+//! Three rules make failures early and cheap. Reference results that several tests compare with are
+//! computed once, before them. A model is loaded on a back-end before any other test runs there. Of
+//! two cases that differ in one size only, the smaller runs first, and the larger is skipped if it
+//! fails. Cases that differ in anything else do not wait for each other.
 
 use crate::domain::accelerator::Backend;
 use crate::plan::generate::case::{Case, Role};
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, HashMap};
 
-/// Sizes along which small comes before large.
+/// Sizes by which small cases precede large ones.
 const SIZES: [&str; 4] = ["batch", "sequence_length", "image_size", "max_new_tokens"];
 
-/// By back-end in the order of the plan, small before large.
+/// Sorts by back-end, in the order of the plan, then small before large.
 pub(super) fn sort(cases: &mut [Case]) {
     let mut backends: Vec<Backend> = Vec::new();
     for case in cases.iter() {
@@ -25,19 +24,19 @@ pub(super) fn sort(cases: &mut [Case]) {
     cases.sort_by_key(|case| (backends.iter().position(|b| *b == case.backend), case.work()));
 }
 
-/// Every test of a model, and what each waits for.
+/// Every test of a model with its dependencies.
 #[derive(Debug)]
 pub(super) struct Order {
-    /// References, loads and tests; each after those that it waits for.
+    /// References, loads and tests. Each case follows its dependencies.
     pub cases: Vec<Case>,
-    /// For each case the positions of those that must have passed before.
+    /// For each case, the positions of its dependencies.
     pub before: Vec<Vec<usize>>,
-    /// For each case the position of what it compares with, if that is a test of its own.
+    /// For each case, the position of its reference, if that is a separate test.
     pub reference: Vec<Option<usize>>,
 }
 
-/// Puts references and loads before the sorted `cases`. `defaults` are the parameters of the
-/// template that references are written with.
+/// Adds references and loads before the sorted `cases`. `defaults` are the parameters of the
+/// template for references.
 pub(super) fn plan(cases: Vec<Case>, defaults: &Map<String, Value>) -> Order {
     let keys: Vec<String> = cases.iter().map(|case| case.reference(defaults).key()).collect();
     let references = references(&cases, &keys, defaults);
@@ -63,7 +62,7 @@ pub(super) fn plan(cases: Vec<Case>, defaults: &Map<String, Value>) -> Order {
     Order { cases, before, reference }
 }
 
-/// What more than one case compares with, by the reference's [`Case::key`].
+/// References that more than one case compares with, by their [`Case::key`].
 fn references(
     cases: &[Case],
     keys: &[String],
@@ -80,8 +79,8 @@ fn references(
         .collect()
 }
 
-/// For each back-end with more than one case: its cheapest, which only loads. One case alone
-/// shows by itself whether the model loads.
+/// For each back-end with more than one case, its cheapest case as a load. A single case needs no
+/// load before it.
 fn loads(cases: &[Case]) -> BTreeMap<Backend, Case> {
     let mut cheapest: BTreeMap<Backend, (usize, &Case)> = BTreeMap::new();
     let unusual = |case: &Case| {
@@ -90,7 +89,7 @@ fn loads(cases: &[Case]) -> BTreeMap<Backend, Case> {
             .filter(|name| !["", "default", "torch"].contains(&case.text(name)))
             .count()
     };
-    // In half precision weights take the least, but a processor may lack it.
+    // Half precision needs the least memory, but a CPU may not support it.
     let width = |case: &Case| match case.backend {
         Backend::Cpu => 8 - case.width(),
         _ => case.width(),
@@ -110,7 +109,7 @@ fn loads(cases: &[Case]) -> BTreeMap<Backend, Case> {
         .collect()
 }
 
-/// For each case the positions of the next smaller ones, one for each size at most.
+/// For each case, the positions of the next smaller ones, at most one for each size.
 fn smaller(cases: &[Case]) -> Vec<Vec<usize>> {
     let mut before = vec![Vec::new(); cases.len()];
     for size in SIZES {
@@ -130,7 +129,7 @@ fn smaller(cases: &[Case]) -> Vec<Vec<usize>> {
     before
 }
 
-/// Everything about a case but one size.
+/// Key of a case without one size.
 fn all_but(case: &Case, size: &str) -> String {
     let rest = case.parameters.iter().filter(|(name, _)| *name != size);
     let mut key = format!("{}{}", case.backend, case.download);
@@ -157,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn a_case_waits_for_the_next_smaller_along_each_size() {
+    fn a_case_depends_on_the_next_smaller_case_of_each_size() {
         let cases = [
             case(Backend::Cpu, 1, 16, "fp32"),
             case(Backend::Cpu, 1, 64, "fp32"),
@@ -172,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn one_load_for_each_back_end_with_several_cases() {
+    fn each_back_end_with_several_cases_has_one_load() {
         let cases = [
             case(Backend::Cpu, 4, 16, "bf16"),
             case(Backend::Cpu, 2, 16, "fp32"),
@@ -188,7 +187,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whoever_waits_waits_for_less_work(
+        fn dependencies_are_smaller(
             sizes in prop::collection::btree_set((1u64..5, 1u64..5), 1..12)
         ) {
             let mut cases: Vec<Case> =

@@ -175,7 +175,7 @@ fn a_model_whose_size_nothing_tells_is_warned_of_once() {
         let text = format!("models: [dtf/tiny-bert, {{model: ./mine, batch: [1, 2]{more}}}]");
         submit(&text, &folder, &[]).expect("a plan").doubts
     };
-    let told = "the size of ./mine cannot be estimated: no memory is reserved for its tests";
+    let told = "cannot estimate the size of ./mine: no memory is reserved for its tests";
     assert_eq!(doubts(""), [told]);
     assert_eq!(doubts(", requires: {memory: 2 GiB}"), [""; 0]);
     let request = Request { models: vec!["./mine".into()], ..Request::default() };

@@ -1,0 +1,45 @@
+//! Names of generated tests.
+
+use crate::plan::generate::case::{Case, Role};
+use crate::plan::generate::subject::Subject;
+
+impl Subject<'_> {
+    /// The name of a test, such as `bert-base-uncased/cpu/b1-s128-fp32`.
+    pub fn name(&self, case: &Case) -> String {
+        let length = match case.parameters.get("sequence_length") {
+            Some(length) => format!("-s{length}"),
+            None => String::new(),
+        };
+        let image = match self.image(case) {
+            0 => String::new(),
+            image => format!("-i{image}"),
+        };
+        let prefix = &self.entry.prefix;
+        let size = format!("{length}{image}{}", self.unusual_sizes(case));
+        match case.role() {
+            Role::Reference if size.is_empty() => return format!("{prefix}/reference"),
+            Role::Reference => return format!("{prefix}/reference/{}", &size[1..]),
+            Role::Load => return format!("{prefix}/{}/load", case.backend),
+            Role::Test => {}
+        }
+        let usual = ["", "default", "torch"];
+        let further = ["attention", "runtime"].map(|name| case.text(name));
+        let further = further.into_iter().filter(|text| !usual.contains(text));
+        let weights = self.entry.lists("weights").then(|| case.weights());
+        let further: String = further.chain(weights).map(|text| format!("-{text}")).collect();
+        let batch = case.number("batch");
+        format!("{prefix}/{}/b{batch}{size}-{}{further}", case.backend, case.text("dtype"))
+    }
+
+    /// Sizes that come from `parameters` and differ from the defaults of the template. They are
+    /// part of the name, because the history of another size does not apply.
+    fn unusual_sizes(&self, case: &Case) -> String {
+        let defaults = &self.template(case.backend).front_matter.parameters;
+        let letters = [("max_new_tokens", 'n'), ("audio_seconds", 'a'), ("latent_size", 'l')];
+        let unusual = letters.iter().filter_map(|(name, letter)| {
+            let size = case.parameters.get(*name)?.as_f64()?;
+            (defaults.get(*name)?.as_f64() != Some(size)).then(|| format!("-{letter}{size}"))
+        });
+        unusual.collect()
+    }
+}

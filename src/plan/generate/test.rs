@@ -1,0 +1,155 @@
+//! One test: its script, its environment, its labels and its requirements.
+
+use crate::domain::launch::{Environment, Isolation, Packages, Program};
+use crate::models::estimate::estimate;
+use crate::models::flags;
+use crate::plan::entry::{Entry, check_name};
+use crate::plan::generate::case::Case;
+use crate::plan::generate::subject::Subject;
+use crate::plan::history::{History, SIZES};
+use crate::plan::names::script_name;
+use crate::plan::needs::Known;
+use crate::text::error::FieldError;
+
+/// Parameters that have their own label, or that do not influence memory.
+const LABELLED: [&str; 16] = [
+    "role",
+    "batch",
+    "sequence_length",
+    "image_size",
+    "max_new_tokens",
+    "audio_seconds",
+    "latent_size",
+    "dtype",
+    "attention",
+    "runtime",
+    "openvino_device",
+    "weights",
+    "seed",
+    "warm_up",
+    "iterations",
+    "min_seconds",
+];
+/// Maximum length of the label with all other parameters, in characters. No built-in template
+/// reaches it.
+const MAX_LABEL_CHARS: usize = 250;
+/// Python versions on which generated scripts run.
+const PYTHON: &str = ">=3.10";
+/// Environment variable that allows a script to download weights.
+const ALLOW_DOWNLOAD: &str = "DTF_ALLOW_DOWNLOAD";
+
+impl Subject<'_> {
+    /// Generates the test of a case. `given` is true if another test computes the reference
+    /// results.
+    ///
+    /// # Errors
+    /// The name is too long, or the template cannot be rendered.
+    pub fn test(
+        &self,
+        name: &str,
+        case: &Case,
+        given: bool,
+        history: &History,
+    ) -> Result<(Entry, Known), FieldError> {
+        check_name(name, &self.entry.path.key("model"))?;
+        let template = self.template(case.backend);
+        let front_matter = &template.front_matter;
+        let mut packages = front_matter.packages(case.text("runtime"));
+        packages.extend(flags::packages(&self.model.config).map(str::to_owned));
+        if let Some(quantised) =
+            self.model.quantised.as_ref().filter(|_| case.weights() != "random")
+        {
+            packages.extend(quantised.packages().map(str::to_owned));
+        }
+        let environment = self.entry.settings.environment.clone().unwrap_or_else(|| {
+            let requirements = packages.clone();
+            Environment::Packages(Packages {
+                requirements,
+                python: Some(PYTHON.into()),
+                ..Packages::default()
+            })
+        });
+        let requirements = match &environment {
+            Environment::Packages(chosen) => chosen.requirements.clone(),
+            Environment::System => packages,
+        };
+        let cell = (name, case.backend.name());
+        let config = self.config(case);
+        let context = self.context(template, cell, &config, &case.parameters, &requirements);
+        let script = template.render(&context);
+        let script = script.map_err(|error| error.at(&self.entry.path))?;
+        let mut settings = self.entry.settings.clone();
+        settings.environment = Some(environment);
+        settings.isolation = Some(settings.isolation.unwrap_or(Isolation::Warm));
+        settings.requires.backend = Some(case.backend);
+        if case.download {
+            settings.env.entry(ALLOW_DOWNLOAD.into()).or_insert_with(|| "1".into());
+        }
+        for (label, value) in self.labels(case) {
+            settings.labels.entry(label.into()).or_insert(value);
+        }
+        // The plan cannot override these labels: they state how the test was made.
+        for (label, value) in [
+            ("template", template.name().to_owned()),
+            ("template_version", front_matter.version.to_string()),
+            ("template_digest", template.digest.clone()),
+        ] {
+            settings.labels.insert(label.into(), value);
+        }
+        let workload = self.workload(case, given);
+        let mut known = Known {
+            estimate: estimate(&self.model.config, self.model.parameters, &workload),
+            past: history.past(name).cloned(),
+            too_little: history.too_little(&settings.labels, case.backend.needs_accelerator()),
+            raised: false,
+        };
+        known.fill(case.backend, &mut settings);
+        let entry = Entry {
+            path: self.entry.path.clone(),
+            program: Program::Script(script_name(name)),
+            name: name.to_owned(),
+            files: Vec::new(),
+            depends_on: Vec::new(),
+            artifacts: Vec::new(),
+            inputs: Vec::new(),
+            junit: None,
+            settings,
+            generated: Some(script.into()),
+        };
+        Ok((entry, known))
+    }
+
+    /// Labels of a case, unless the plan gives them other values.
+    fn labels(&self, case: &Case) -> Vec<(&'static str, String)> {
+        let mut labels = vec![
+            ("model", self.entry.model.clone()),
+            ("family", self.classification.family.clone()),
+            ("task", self.classification.task.clone()),
+            ("backend", case.backend.to_string()),
+            ("dtype", case.text("dtype").to_owned()),
+            ("weights", case.weights().to_owned()),
+        ];
+        for name in ["role", "attention", "runtime"] {
+            if case.parameters.contains_key(name) {
+                labels.push((name, case.text(name).to_owned()));
+            }
+        }
+        for name in SIZES {
+            let size = match (name, case.parameters.get(name)) {
+                ("image_size", Some(_)) if self.image(case) == 0 => continue,
+                ("image_size", Some(_)) => self.image(case).to_string(),
+                ("latent_size", Some(_)) => self.latent(case).to_string(),
+                (_, Some(size)) => size.to_string(),
+                (_, None) => continue,
+            };
+            labels.push((name, size));
+        }
+        let own = case.parameters.iter().filter(|(name, _)| !LABELLED.contains(&name.as_str()));
+        let own: Vec<String> = own.map(|(name, value)| format!("{name}={value}")).collect();
+        if !own.is_empty() {
+            let plain = own.join(" ").replace(char::is_control, "");
+            labels.push(("parameters", plain.chars().take(MAX_LABEL_CHARS).collect()));
+        }
+        labels
+    }
+}
