@@ -4,7 +4,7 @@
 //! Promises: a batch is stored together with its watermark, or not at all; no record is stored
 //! twice; the same events give the same answers. So the file can be deleted at any time: the
 //! event log is the source of truth. Limits: one writer, `pool::MAX_READERS` concurrent queries,
-//! `MEMORY` of working memory. All calls block.
+//! `open::MEMORY` of working memory. All calls block.
 
 mod detail;
 mod error;
@@ -31,8 +31,6 @@ use std::sync::Arc;
 
 /// Name of the database in a data directory.
 pub const FILE_NAME: &str = "results.duckdb";
-/// Working memory of the database. Queries that need more use temporary files beside it.
-const MEMORY: &str = "256MB";
 
 /// Answers queries. Clones share one pool of connections.
 #[derive(Clone)]

@@ -1,6 +1,5 @@
 //! Opening the file: detects files that are in use, and moves aside files that cannot be used.
 
-use super::MEMORY;
 use super::error::{EngineError, StoreError};
 use super::migrate::{self, Schema, VERSION};
 use duckdb::{AccessMode, Config, Connection};
@@ -8,6 +7,8 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+/// Working memory of the database. Queries that need more use temporary files beside it.
+const MEMORY: &str = "256MB";
 /// Maximum number of files that are kept aside of the database.
 const MAX_ASIDE: u32 = 10_000;
 /// Parts of DuckDB's error message if another process has the file open, on Unix and on Windows.

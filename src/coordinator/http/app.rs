@@ -1,4 +1,4 @@
-//! What every handler can reach.
+//! The state of the coordinator that every handler can use.
 
 use crate::api::error::Code;
 use crate::api::v1::test_views::AttemptView;
@@ -22,10 +22,10 @@ use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 use tokio::sync::Semaphore;
 
-/// Requests with large bodies at a time.
+/// Maximum number of concurrent requests with large bodies.
 pub const MAX_HEAVY: usize = 4;
-/// How long a list or report waits until the database has caught up.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// Time limit for the results database to catch up, before a list or report is read from it.
+const CATCH_UP_TIMEOUT: Duration = Duration::from_secs(20);
 
 pub(crate) struct App {
     pub mailbox: Mailbox,
@@ -40,22 +40,28 @@ pub(crate) struct App {
     pub clock: Clock,
     /// Text of the OpenAPI document.
     pub openapi: &'static str,
-    /// Names the data directory.
+    /// Identity of the data directory.
     pub identity: String,
-    /// Where blobs are written before their digest is known.
+    /// Directory for uploaded files whose digest is not known yet.
     pub incoming: PathBuf,
     pub heavy: Semaphore,
     pub connections: AtomicUsize,
 }
 
 impl App {
-    /// Returns when everything acknowledged so far can be read from the database.
+    /// Waits until everything that was acknowledged so far can be read from the results database.
+    ///
+    /// # Errors
+    /// The database has not caught up within the time limit.
     pub async fn settled(&self) -> Result<(), ApiError> {
-        if self.progress.wait_projected(PATIENCE).await {
+        if self.progress.wait_projected(CATCH_UP_TIMEOUT).await {
             return Ok(());
         }
-        Err(ApiError::new(Code::Unavailable, "the results database has fallen behind")
-            .hint("GET /health/ready says whether it can be written"))
+        Err(ApiError::new(
+            Code::Unavailable,
+            "the results database has not caught up with the event log",
+        )
+        .hint("try again; GET /health/ready reports whether it can be written"))
     }
 
     /// Queries the results database, off the threads that serve connections.

@@ -1,4 +1,4 @@
-//! Attempts that have ended, out of the results database.
+//! Attempts that have ended, from the results database.
 
 use crate::api::SCHEMA;
 use crate::api::page::Page;
@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 /// List attempts that have ended, in the order of their ids.
 #[utoipa::path(get, path = "/api/v1/attempts", tag = "tests", params(AttemptQuery),
-    responses((status = 200, body = Page<AttemptView>, description = "in order of their ids")))]
+    responses((status = 200, body = Page<AttemptView>, description = "attempts in the order of their ids")))]
 pub(crate) async fn list(
     State(app): State<Arc<App>>,
     Params(query): Params<AttemptQuery>,
@@ -34,13 +34,13 @@ pub(crate) async fn list(
 #[utoipa::path(get, path = "/api/v1/attempts/{attempt}", tag = "tests",
     params(("attempt" = schema::AttemptId, Path)),
     responses((status = 200, body = AttemptView, description = "the attempt"),
-        (status = 404, description = "unknown, or not ended")))]
+        (status = 404, description = "there is no such attempt, or it has not ended")))]
 pub(crate) async fn get(
     State(app): State<Arc<App>>,
     Id(attempt): Id<AttemptId>,
 ) -> Result<Json<AttemptView>, ApiError> {
     let found = app.attempt(attempt).await?;
-    found.map(Json).ok_or_else(|| {
-        ApiError::not_found(attempt).hint("attempts are listed once they have ended")
-    })
+    found
+        .map(Json)
+        .ok_or_else(|| ApiError::not_found(attempt).hint("an attempt is listed when it has ended"))
 }

@@ -29,7 +29,7 @@ const PIECE_BYTES: usize = 64 * 1024;
     request_body(content = Vec<u8>, content_type = "application/octet-stream"),
     responses((status = 204, description = "the file is stored, now or already before"),
         (status = 413, description = "the file is larger than 256 MiB"),
-        (status = 422, description = "the content has another digest")))]
+        (status = 422, description = "the content does not match the digest")))]
 pub(crate) async fn put(
     State(app): State<Arc<App>>,
     Id(digest): Id<BlobDigest>,

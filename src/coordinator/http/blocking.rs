@@ -2,7 +2,7 @@
 
 use crate::coordinator::http::respond::ApiError;
 
-/// Runs work that blocks or computes for long on a thread of its own.
+/// Runs work that blocks or computes for long on its own thread.
 ///
 /// # Errors
 /// The work panicked, or the runtime is shutting down.

@@ -1,7 +1,7 @@
-//! Completes the description of the API from the table of routes: operation ids, who may call,
-//! and the answers that follow from the kind of a route. So a route cannot lack them.
+//! Completes the OpenAPI document from the table of routes: operation ids, security, and the answers
+//! that follow from the kind of a route. So no route can lack them.
 //!
-//! Pure: a document and the table in, a document out.
+//! Pure: takes a document and the table, and returns a document.
 
 use crate::coordinator::http::routes::Route;
 use crate::domain::access::Permission;
@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 const SCHEME: &str = "bearer";
 const ERROR_BODY: &str = "#/components/schemas/ErrorBody";
 
-/// Adds what the table knows to what the handlers say.
+/// Adds the facts in the table to the descriptions of the handlers.
 pub(super) fn describe(mut document: Value, table: &[Route]) -> Value {
     for route in table {
         let method = route.method.as_str().to_lowercase();
@@ -22,8 +22,8 @@ pub(super) fn describe(mut document: Value, table: &[Route]) -> Value {
     document["components"]["securitySchemes"] = json!({ SCHEME: {
         "type": "http",
         "scheme": "bearer",
-        "description": "A token of the coordinator's token file. Without a token file the \
-            coordinator is reached from its own machine only, and asks for none.",
+        "description": "A token of the coordinator's token file. Without a token file, \
+            the coordinator accepts only requests from its own machine, and they need no token.",
     }});
     refer_from_pages(&mut document);
     each_schema(&mut document, &mut |schema| {
@@ -33,7 +33,7 @@ pub(super) fn describe(mut document: Value, table: &[Route]) -> Value {
     document
 }
 
-/// The entries of a page are described once, under their own name.
+/// Replaces the copies of entry schemas in pages by references to the schemas themselves.
 fn refer_from_pages(document: &mut Value) {
     let Some(schemas) = document["components"]["schemas"].as_object_mut() else { return };
     let pages = schemas.keys().filter_map(|name| name.strip_prefix("Page_").map(str::to_owned));
@@ -47,13 +47,13 @@ fn refer_from_pages(document: &mut Value) {
 
 fn complete(operation: &mut Map<String, Value>, route: &Route) {
     operation.insert("operationId".into(), route.id.into());
-    // The first sentence of the handler's documentation, as a title.
+    // The first sentence of the documentation of the handler, without its full stop.
     if let Some(Value::String(summary)) = operation.get_mut("summary") {
         summary.truncate(summary.trim_end_matches('.').len());
     }
     let security = if route.access.is_public() { json!([]) } else { json!([{ SCHEME: [] }]) };
     operation.insert("security".into(), security);
-    // An empty file has no body.
+    // The body of an empty file is absent.
     if let Some(body) = operation.get_mut("requestBody")
         && body["content"].get("application/octet-stream").is_some()
     {
@@ -78,47 +78,50 @@ fn complete(operation: &mut Map<String, Value>, route: &Route) {
         }
         if let ("429" | "503", true) = (status.as_str(), error) {
             response["headers"] = json!({ "Retry-After": {
-                "description": "Seconds after which the request may pass.",
+                "description": "Seconds after which the request may be repeated.",
                 "schema": { "type": "integer", "minimum": 0 },
             }});
         }
     }
 }
 
-/// Answers that a route of this kind can give, whatever its handler says.
+/// The answers that every route of this kind can give, independently of its handler.
 fn answers(operation: &Map<String, Value>, route: &Route) -> Vec<(u16, &'static str)> {
     let parameters = operation.get("parameters").and_then(Value::as_array);
     let has = |place: &str| parameters.is_some_and(|all| all.iter().any(|one| one["in"] == place));
     let body = operation.contains_key("requestBody");
     let mut answers = vec![
-        (500, "dtf itself failed; the coordinator's log has the details"),
-        (503, "the coordinator cannot do this now, or it took too long"),
+        (500, "the coordinator failed; its log has the details"),
+        (
+            503,
+            "the coordinator is temporarily unable to do this, or the request exceeded its time limit",
+        ),
     ];
     if !route.access.is_public() {
         answers.push((401, "the token is missing or unknown"));
         answers.push((403, "the sender does not have the permission, or does not own the object"));
-        answers.push((429, "too many requests at a time"));
+        answers.push((429, "too many concurrent requests"));
     }
     if route.access.permission() == Some(Permission::RunTests) {
         answers.push((409, "another process has registered as this worker, or the lease is lost"));
     }
     if parameters.is_some_and(|all| !all.is_empty()) || body {
-        answers.push((400, "the request cannot be read"));
+        answers.push((400, "the request is malformed"));
     }
     if has("path") {
-        answers.push((404, "there is no such thing"));
+        answers.push((404, "the object was not found"));
     }
     if body {
-        answers.push((413, "the body is larger than this route takes"));
-        answers.push((422, "the request was read, but cannot be accepted"));
+        answers.push((413, "the body is larger than this route accepts"));
+        answers.push((422, "the request is well-formed, but not acceptable"));
     }
     if limits(operation) {
-        answers.push((422, "a number is outside of its limits"));
+        answers.push((422, "a parameter is outside its limits"));
     }
     answers
 }
 
-/// Whether a parameter of the query has limits of its own.
+/// Whether a parameter of the query has limits.
 fn limits(operation: &Map<String, Value>) -> bool {
     let parameters = operation.get("parameters").and_then(Value::as_array);
     parameters.is_some_and(|all| all.iter().any(|one| one["schema"].get("maximum").is_some()))
@@ -144,7 +147,7 @@ fn each_schema(value: &mut Value, change: &mut impl FnMut(&mut Map<String, Value
     }
 }
 
-/// Rust's integers end where their types end; what lies beyond is refused.
+/// Adds the limits of the integer types of Rust. Numbers outside them are refused.
 fn bound_integer(schema: &mut Map<String, Value>) {
     let typed = |schema: &Map<String, Value>| match schema.get("type") {
         Some(Value::String(one)) => one == "integer",
@@ -161,7 +164,7 @@ fn bound_integer(schema: &mut Map<String, Value>) {
         (Some("int64"), true) => ("int64", json!(0), json!(u64::MAX)),
         _ => return,
     };
-    // Numbers that have an end of their own fit into the narrower format.
+    // An integer with its own maximum fits into the narrower format.
     if !schema.contains_key("maximum") {
         schema.insert("format".into(), format.into());
         schema.insert("maximum".into(), most);
@@ -169,8 +172,8 @@ fn bound_integer(schema: &mut Map<String, Value>) {
     schema.entry("minimum").or_insert(least);
 }
 
-/// A choice between objects takes one key: that is how the choice is told. A choice that is one
-/// word is that word, for which generated clients need no type of its own.
+/// Makes the alternatives of a choice distinguishable: an object has no other keys than its own, and
+/// a single word is a constant, for which generated clients need no type.
 fn close_variants(schema: &mut Map<String, Value>) {
     let Some(choices) = schema.get_mut("oneOf").and_then(Value::as_array_mut) else { return };
     for choice in choices.iter_mut().filter_map(Value::as_object_mut) {

@@ -23,7 +23,7 @@ mod tests {
     use serde_json::Value;
     use std::collections::BTreeSet;
 
-    const HOW: &str =
+    const COMMAND: &str =
         "cargo test --no-default-features --lib http::document -- --ignored write_the_document";
 
     fn path() -> std::path::PathBuf {
@@ -35,14 +35,14 @@ mod tests {
         let committed = std::fs::read_to_string(path()).unwrap_or_default();
         assert!(
             committed == text(),
-            "docs/openapi.json is not current; `make generated` writes it again, or:\n  {HOW}"
+            "docs/openapi.json is not current; `make generated` writes it again, or:\n  {COMMAND}"
         );
     }
 
     #[test]
     #[ignore = "writes docs/openapi.json"]
     fn write_the_document() {
-        std::fs::create_dir_all(path().parent().expect("a folder")).expect("a folder");
+        std::fs::create_dir_all(path().parent().expect("a directory")).expect("a directory");
         std::fs::write(path(), text()).expect("written");
     }
 
@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn every_operation_says_all_that_a_client_needs() {
+    fn every_operation_is_described_completely() {
         let mut ids = BTreeSet::new();
         for (method, path, operation) in operations() {
             let here = format!("{method} {path}");
@@ -95,8 +95,8 @@ mod tests {
             let good = responses.keys().filter(|status| status.starts_with('2')).count();
             assert!(good >= 1, "{here}");
             for (status, response) in responses {
-                let told = response["description"].as_str().unwrap_or_default();
-                assert!(!told.is_empty(), "{here}: {status}");
+                let description = response["description"].as_str().unwrap_or_default();
+                assert!(!description.is_empty(), "{here}: {status}");
                 let content = response["content"].as_object();
                 let error = !status.starts_with('2') && method != "head";
                 assert!(!error || content.is_some(), "{here}: {status}");

@@ -1,4 +1,4 @@
-//! Reading requests: ids in paths, queries, JSON bodies. Every refusal says where.
+//! Parsing of requests: ids in paths, queries, JSON bodies. Every error names the field.
 
 use crate::api::error::Code;
 use crate::coordinator::http::app::App;
@@ -13,10 +13,10 @@ use serde::de::DeserializeOwned;
 use std::str::FromStr;
 use std::sync::Arc;
 
-/// Bodies above this are parsed off the threads that serve connections.
+/// Maximum size of bodies that are parsed on the threads that serve connections, in bytes.
 const INLINE_BYTES: usize = 256 * 1024;
 
-/// The one id of a path.
+/// The id in a path.
 pub(crate) struct Id<T>(pub T);
 
 impl<T> FromRequestParts<Arc<App>> for Id<T>
@@ -35,7 +35,7 @@ where
     }
 }
 
-/// The query, as a struct.
+/// The parameters of the query.
 pub(crate) struct Params<T>(pub T);
 
 impl<T: DeserializeOwned> FromRequestParts<Arc<App>> for Params<T> {
@@ -47,11 +47,11 @@ impl<T: DeserializeOwned> FromRequestParts<Arc<App>> for Params<T> {
     }
 }
 
-/// A body within the limit of its route.
+/// Reads a body within the limit of its route.
 pub(crate) async fn body(request: Request, app: &Arc<App>) -> Result<Bytes, ApiError> {
     Bytes::from_request(request, app).await.map_err(|error| match error {
         BytesRejection::FailedToBufferBody(_) if error.status() == 413 => {
-            ApiError::new(Code::TooLarge, "the body is larger than this route takes")
+            ApiError::new(Code::TooLarge, "the body is larger than this route accepts")
                 .hint("send it in parts")
         }
         other => ApiError::new(Code::BadRequest, other.body_text()),
@@ -72,23 +72,23 @@ impl<T: DeserializeOwned + Send + 'static> FromRequest<Arc<App>> for Body<T> {
     }
 }
 
-/// Parses JSON; an error names the field.
+/// Parses JSON. An error names the field.
 pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     serde_json::from_slice(bytes).map_err(|error| {
-        // The path costs time, so it is looked for only now.
+        // Finding the path of the field takes time, so only an error does it.
         let deserializer = &mut serde_json::Deserializer::from_slice(bytes);
-        let place = match serde_path_to_error::deserialize::<_, T>(deserializer) {
+        let field = match serde_path_to_error::deserialize::<_, T>(deserializer) {
             Err(traced) if traced.path().iter().next().is_some() => {
                 format!(" at {}", traced.path())
             }
             _ => String::new(),
         };
-        ApiError::new(Code::BadRequest, format!("malformed JSON{place}: {error}"))
+        ApiError::new(Code::BadRequest, format!("malformed JSON{field}: {error}"))
     })
 }
 
-/// Reads a body, once more when it is refused and holds whole numbers that are written as
-/// `5.0` or `5e0`: to JSON, and to programs that know one kind of number, these are the same.
+/// Reads a body. If `read` refuses it, tries again with whole numbers such as `5.0` or `5e0` written
+/// as integers: in JSON, and in languages with one type of numbers, these are equal.
 pub(crate) fn reading<T>(
     bytes: &[u8],
     read: impl Fn(&[u8]) -> Result<T, ApiError>,
@@ -99,7 +99,7 @@ pub(crate) fn reading<T>(
     })
 }
 
-/// The text with whole numbers as integers; `None` when they are already.
+/// The text with all whole numbers as integers. `None` if they already are.
 fn plain_integers(text: &[u8]) -> Option<Vec<u8>> {
     let numeric = |byte: &u8| byte.is_ascii_digit() || b"+-.eE".contains(byte);
     let mut plain = Vec::with_capacity(text.len());
@@ -123,7 +123,7 @@ fn plain_integers(text: &[u8]) -> Option<Vec<u8>> {
     changed.then_some(plain)
 }
 
-/// Bytes of the string at the beginning, quotes included.
+/// Length in bytes of the string at the beginning, including its quotes.
 fn string_length(text: &[u8]) -> usize {
     let mut escaped = false;
     let end = text.iter().skip(1).position(|byte| {
@@ -134,11 +134,11 @@ fn string_length(text: &[u8]) -> usize {
     end.map_or(text.len(), |end| end + 2)
 }
 
-/// A number with a fraction or an exponent, as the integer that it is.
+/// A whole number that is written with a fraction or an exponent, as an integer.
 fn whole_number(token: &[u8]) -> Option<String> {
     let text = std::str::from_utf8(token).ok().filter(|text| text.contains(['.', 'e', 'E']))?;
     let number: f64 = text.parse().ok()?;
-    // Beyond that no integer type of the API goes.
+    // No integer type of the API has larger values.
     let whole = number.fract() == 0.0 && number.abs() < 18_446_744_073_709_551_616.0;
     whole.then(|| format!("{:.0}", number + 0.0))
 }
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn whole_numbers_are_taken_in_every_spelling() {
+    fn whole_numbers_are_accepted_in_every_notation() {
         let plain = |text: &str| {
             plain_integers(text.as_bytes()).map(|text| String::from_utf8(text).expect("UTF-8"))
         };

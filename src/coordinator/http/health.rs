@@ -1,4 +1,4 @@
-//! Health, readiness, metrics.
+//! Liveness, readiness and metrics.
 
 use crate::api::v1::status::Ready;
 use crate::coordinator::http::app::App;
@@ -13,16 +13,16 @@ use axum::response::{IntoResponse, Response};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
-/// Look whether the process answers.
+/// Check whether the process answers.
 #[utoipa::path(get, path = "/health/live", tag = "health",
     responses((status = 200, body = String, content_type = "text/plain", description = "the process answers")))]
 pub(crate) async fn live() -> &'static str {
     "ok\n"
 }
 
-/// Look whether the coordinator accepts work.
+/// Check whether the coordinator accepts work.
 #[utoipa::path(get, path = "/health/ready", tag = "health",
-    responses((status = 200, body = Ready, description = "it accepts work"), (status = 503, body = Ready, description = "it does not, for the reason given")))]
+    responses((status = 200, body = Ready, description = "the coordinator accepts work"), (status = 503, body = Ready, description = "the coordinator does not accept work; the answer states the reason")))]
 pub(crate) async fn ready(State(app): State<Arc<App>>) -> Response {
     let reason = app.health.reason();
     let status = if reason.is_none() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
@@ -31,7 +31,7 @@ pub(crate) async fn ready(State(app): State<Arc<App>>) -> Response {
 
 /// Get metrics in the text format of Prometheus.
 #[utoipa::path(get, path = "/metrics", tag = "health",
-    responses((status = 200, body = String, content_type = "text/plain", description = "Prometheus text form")))]
+    responses((status = 200, body = String, content_type = "text/plain", description = "metrics in the text format of Prometheus")))]
 pub(crate) async fn metrics(State(app): State<Arc<App>>) -> Result<Response, ApiError> {
     let overview = app.mailbox.ask(|scheduler: &Scheduler, _| scheduler.overview()).await?;
     let gauges = Gauges {

@@ -1,5 +1,5 @@
-//! Claims and reports: the busiest routes. Texts of launches and details pass through
-//! as they came; nothing is logged for a single test.
+//! Claims and reports: the busiest routes. Launches and details are passed on as text, without
+//! being encoded again, and nothing is logged for a single test.
 
 use crate::api::error::Code;
 use crate::api::schema;
@@ -18,7 +18,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use std::sync::Arc;
 
-/// `api::v1::leases::Claimed`, borrowed: spares a copy of every launch.
+/// `api::v1::leases::Claimed` with borrowed fields, which avoids a copy of every launch.
 #[derive(Serialize)]
 struct ClaimedRef<'a> {
     received: Epoch,
@@ -33,7 +33,7 @@ struct ClaimedRef<'a> {
     resume: bool,
 }
 
-/// `api::v1::leases::LeaseView`, borrowed.
+/// `api::v1::leases::LeaseView` with borrowed fields.
 #[derive(Serialize)]
 struct LeaseRef<'a> {
     lease: LeaseId,
@@ -48,12 +48,13 @@ struct LeaseRef<'a> {
 
 /// Claim leases for a worker.
 ///
-/// A long poll: the answer comes as soon as there is something above `received`, or empty after `wait_ms`.
+/// A long poll. The answer arrives as soon as there is a notice after `received`, and without
+/// notices after `wait_ms`.
 #[utoipa::path(post, path = "/api/v1/workers/{worker}/claim", tag = "leases",
     params(("worker" = schema::WorkerId, Path)), request_body = Claim,
-    responses((status = 200, body = Claimed, description = "whatever lies above `received`; empty after the wait"),
-        (status = 404, description = "register first"),
-        (status = 409, description = "another process took over")))]
+    responses((status = 200, body = Claimed, description = "the notices after `received`; empty after the wait"),
+        (status = 404, description = "the worker is not registered"),
+        (status = 409, description = "another process has registered as this worker")))]
 pub(crate) async fn claim(
     State(app): State<Arc<App>>,
     Id(worker): Id<WorkerId>,
@@ -87,8 +88,8 @@ fn borrowed(delivery: &Delivery) -> ClaimedRef<'_> {
 /// Report results of attempts.
 #[utoipa::path(post, path = "/api/v1/workers/{worker}/reports", tag = "leases",
     params(("worker" = schema::WorkerId, Path)), request_body = Reports,
-    responses((status = 200, body = Reported, description = "everything was stored durably"),
-        (status = 422, description = "an outcome or detail that no worker may report; nothing was stored")))]
+    responses((status = 200, body = Reported, description = "all reports are stored durably"),
+        (status = 422, description = "an outcome or detail that a worker may not report; nothing was stored")))]
 pub(crate) async fn report(
     State(app): State<Arc<App>>,
     Id(worker): Id<WorkerId>,
@@ -121,21 +122,21 @@ pub(crate) async fn report(
     }
 }
 
-/// What a worker may say. Numbers beyond what a 64-bit float holds are refused by the
-/// parser; JSON itself knows neither NaN nor infinity.
+/// Refuses outcomes and details that a worker may not report. The parser refuses numbers outside
+/// the range of a 64-bit float, and JSON has neither NaN nor infinity.
 fn check(report: &Finished) -> Result<(), ApiError> {
     let attempt = report.lease.attempt;
     let refuse = |why: String| ApiError::new(Code::Unprocessable, format!("{attempt}: {why}"));
     if !report.outcome.reportable() {
-        return Err(refuse(format!("a worker may not report {}", report.outcome)));
+        return Err(refuse(format!("a worker may not report the outcome {}", report.outcome)));
     }
     let Some(detail) = &report.detail else { return Ok(()) };
     let size = detail.get().len();
     if size > MAX_DETAIL_BYTES {
         return Err(refuse(format!(
-            "the detail has {size} bytes, at most {MAX_DETAIL_BYTES} are allowed"
+            "the detail is too large ({size} bytes, maximum {MAX_DETAIL_BYTES})"
         ))
-        .hint("output and artifacts travel as blobs"));
+        .hint("upload output and artifacts as blobs"));
     }
     if !detail.get().starts_with('{') {
         return Err(refuse("the detail is not a JSON object".to_owned()));
@@ -143,7 +144,11 @@ fn check(report: &Finished) -> Result<(), ApiError> {
     let parsed: AttemptDetail =
         serde_json::from_str(detail.get()).map_err(|error| refuse(format!("detail: {error}")))?;
     let finite = parsed.metrics.iter().flat_map(|metric| &metric.values).all(|v| v.is_finite());
-    if finite { Ok(()) } else { Err(refuse("a metric is not a finite number".to_owned())) }
+    if finite {
+        Ok(())
+    } else {
+        Err(refuse("a value of a metric is not a finite number".to_owned()))
+    }
 }
 
 #[cfg(test)]
@@ -160,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn the_borrowed_shape_reads_as_the_documented_one() {
+    fn the_borrowed_answer_equals_the_documented_one() {
         let spec: TestSpec = serde_json::from_str(
             r#"{"name":"t","launch":{"run":{"command":["true"]}},"requirement":{}}"#,
         )
@@ -184,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_worker_may_say_is_refused() {
+    fn outcomes_and_details_that_a_worker_may_not_report_are_refused() {
         let report = |outcome, detail: Option<&str>| Finished {
             lease: lease(),
             outcome,

@@ -1,9 +1,9 @@
-//! Output of attempts: append while they run, read, follow.
+//! Output of attempts: append to it, read it, follow it.
 //!
-//! A followed output is a stream of server-sent events, as browsers read them: each carries where
-//! the next one begins as its id, so that whoever comes back with `Last-Event-ID` goes on there.
-//! The last one is `end`, and then the stream is closed. Whoever comes back after it is answered
-//! 204, on which browsers stop to ask.
+//! A followed output is a stream of server-sent events. The id of each event is the offset of the
+//! next one, so that a client that reconnects with `Last-Event-ID` continues there. The last event
+//! is `end`; then the stream closes. A client that reconnects after it receives 204, on which
+//! browsers stop reconnecting.
 
 use crate::api::error::Code;
 use crate::api::schema;
@@ -28,23 +28,23 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 
-/// A follower hears at least a comment this often.
+/// Maximum time between two events or comments of a stream.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
-/// How often a follower looks whether an attempt without output has begun or ended.
-const LOOK_AGAIN: Duration = Duration::from_millis(500);
+/// Interval at which a follower checks whether an attempt without output has begun or ended.
+const POLL_INTERVAL: Duration = Duration::from_millis(500);
 
-/// Id of the last event; those before it have the offset that follows them.
+/// Id of the last event. The ids of the events before it are offsets.
 const END: &str = "end";
-/// Tells nginx and others who read this header to pass on each piece as it comes.
+/// Makes proxies that know this header, such as nginx, pass on each event at once.
 const BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 const LAST_EVENT: HeaderName = HeaderName::from_static("last-event-id");
 
-/// Where an attempt stands, for its output.
+/// Progress of an attempt, as far as its output is concerned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Standing {
+enum Progress {
     Running,
     Over,
-    /// Not begun, or never heard of.
+    /// The attempt has not begun, or does not exist.
     Unknown,
 }
 
@@ -52,8 +52,8 @@ enum Standing {
 #[utoipa::path(post, path = "/api/v1/attempts/{attempt}/log", tag = "logs",
     params(("attempt" = schema::AttemptId, Path), AppendQuery),
     request_body(content = Vec<u8>, content_type = "application/octet-stream"),
-    responses((status = 200, body = Appended, description = "where the next piece belongs"),
-        (status = 409, description = "not the live lease, or a gap before the piece")))]
+    responses((status = 200, body = Appended, description = "the offset of the next piece"),
+        (status = 409, description = "the attempt does not run under this lease, or bytes are missing before the piece")))]
 pub(crate) async fn append(
     State(app): State<Arc<App>>,
     Id(attempt): Id<AttemptId>,
@@ -66,7 +66,10 @@ pub(crate) async fn append(
         lease.is_some_and(|lease| lease.attempt == attempt && lease.epoch == epoch)
     });
     if !live.await? {
-        return Err(ApiError::new(Code::Conflict, format!("{attempt} is not held under {epoch}")));
+        return Err(ApiError::new(
+            Code::Conflict,
+            format!("{attempt} does not run under the epoch {epoch}"),
+        ));
     }
     let logs = Arc::clone(&app.live);
     let offset = blocking(move || logs.append(attempt, epoch, offset, &bytes)).await??;
@@ -75,48 +78,49 @@ pub(crate) async fn append(
 
 /// Read the output of an attempt.
 ///
-/// Raw bytes. While the attempt runs, this is what has arrived so far.
+/// The output as raw bytes. While the attempt runs, this is the output that has arrived so far.
 #[utoipa::path(get, path = "/api/v1/attempts/{attempt}/log", tag = "logs",
     params(("attempt" = schema::AttemptId, Path), OffsetQuery),
     responses((status = 200, body = Vec<u8>, content_type = "application/octet-stream",
-            description = "raw output from `offset` on; while the attempt runs, what has arrived so far")))]
+            description = "the raw output from `offset` on")))]
 pub(crate) async fn read(
     State(app): State<Arc<App>>,
     Id(attempt): Id<AttemptId>,
     Params(query): Params<OffsetQuery>,
 ) -> Result<Response, ApiError> {
     let from = query.offset.unwrap_or(0);
-    let whole = match standing(&app, attempt).await? {
-        Standing::Running => live_from(&app, attempt, from).await?,
-        Standing::Over => match app.output(attempt).await? {
+    let whole = match progress(&app, attempt).await? {
+        Progress::Running => live_from(&app, attempt, from).await?,
+        Progress::Over => match app.output(attempt).await? {
             Some(output) if !output.bytes.is_empty() => tail(&output.bytes, from),
             _ => live_from(&app, attempt, from).await?,
         },
-        Standing::Unknown => return Err(ApiError::not_found(attempt)),
+        Progress::Unknown => return Err(ApiError::not_found(attempt)),
     };
     Ok(([(CONTENT_TYPE, "application/octet-stream")], whole).into_response())
 }
 
 /// Follow the output of an attempt.
 ///
-/// Server-sent events: `output`, each with an `OutputPiece`, and at last `end`.
+/// Server-sent events: `output`, each with an `OutputPiece`, and at the end `end`. With the header
+/// `Last-Event-ID`, the stream continues after that event.
 #[utoipa::path(get, path = "/api/v1/attempts/{attempt}/log/stream", tag = "logs",
     params(("attempt" = schema::AttemptId, Path), OffsetQuery),
     responses((status = 200, body = OutputPiece, content_type = "text/event-stream",
-            description = "events `output` (an `OutputPiece`) and at last `end`, then the stream closes; with the header `Last-Event-ID`, what follows that event"),
-        (status = 204, description = "`Last-Event-ID` is that of `end`: there is nothing more"),
-        (status = 400, description = "`Last-Event-ID` is not one of this stream")))]
+            description = "events `output` (an `OutputPiece`) and at the end `end`; then the stream closes"),
+        (status = 204, description = "`Last-Event-ID` is the id of `end`, so there are no more events"),
+        (status = 400, description = "`Last-Event-ID` is not the id of an event of this stream")))]
 pub(crate) async fn follow(
     State(app): State<Arc<App>>,
     Id(attempt): Id<AttemptId>,
     Params(query): Params<OffsetQuery>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    if standing(&app, attempt).await? == Standing::Unknown {
+    if progress(&app, attempt).await? == Progress::Unknown {
         return Err(ApiError::not_found(attempt));
     }
     let offset = match headers.get(LAST_EVENT).map(HeaderValue::as_bytes) {
-        // A browser has none before the first event.
+        // A browser sends an empty id before the first event.
         None | Some(b"") => query.offset.unwrap_or(0),
         Some(id) if id == END.as_bytes() => return Ok(StatusCode::NO_CONTENT.into_response()),
         Some(id) => {
@@ -138,34 +142,37 @@ pub(crate) async fn follow(
     Ok((headers, Body::from_stream(events)).into_response())
 }
 
-/// One reader of a growing output.
+/// One client that follows the output of an attempt.
 struct Follower {
     app: Arc<App>,
     attempt: AttemptId,
     offset: u64,
     news: Option<watch::Receiver<u64>>,
-    /// The attempt has ended; what is stored is all there is.
+    /// Whether the attempt has ended, so that no more output follows.
     over: bool,
     done: bool,
 }
 
 impl Follower {
-    /// Text of the next event; `None` after the last one.
+    /// The text of the next event. `None` after the last one.
     async fn next(&mut self) -> Option<String> {
         if self.done {
             return None;
         }
         let step = self.step().await.unwrap_or_else(|error| {
-            tracing::debug!(?error, attempt = %self.attempt, "a follower is let go");
+            tracing::debug!(?error, attempt = %self.attempt, "the stream of an output is closed");
             None
         });
         self.done |= step.is_none();
         step
     }
 
-    /// `None`: the stream breaks off, and the client follows again.
+    /// Waits for the next event or the time of the next comment.
+    ///
+    /// # Errors
+    /// The output cannot be read. The stream breaks off, and the client may reconnect.
     async fn step(&mut self) -> Result<Option<String>, ApiError> {
-        // Subscribed before reading, so that nothing falls in between.
+        // The subscription precedes the read, so that no output in between is missed.
         if self.news.is_none() {
             self.news = self.app.live.watch(self.attempt);
         }
@@ -187,7 +194,8 @@ impl Follower {
         Ok(blocking(move || logs.read(attempt, offset)).await??)
     }
 
-    /// Moves past `bytes`, or past their whole characters while more may come.
+    /// The event for `bytes`, and moves the offset past them. Unless they are the last ones, an
+    /// incomplete character at their end is left for the next event.
     fn output(&mut self, bytes: &[u8], last: bool) -> Option<String> {
         let (text, length) = text_of(bytes, last);
         if length == 0 {
@@ -205,8 +213,8 @@ impl Follower {
                 Ok(changed) => self.over = changed.is_err(),
                 Err(_) => return Ok(Some(": still running\n\n".to_owned())),
             },
-            None if standing(&self.app, self.attempt).await? == Standing::Running => {
-                tokio::time::sleep(LOOK_AGAIN).await;
+            None if progress(&self.app, self.attempt).await? == Progress::Running => {
+                tokio::time::sleep(POLL_INTERVAL).await;
                 return Ok(Some(": no output yet\n\n".to_owned()));
             }
             None => self.over = true,
@@ -214,7 +222,7 @@ impl Follower {
         Ok(Some(String::from(": \n\n")))
     }
 
-    /// The rest out of the final log, where that is the same text, and the end.
+    /// The last event, preceded by the rest of the output from the report if it has the same text.
     async fn ending(&mut self) -> Result<Option<String>, ApiError> {
         let mut text = String::new();
         if let Some(output) = self.app.output(self.attempt).await?
@@ -230,8 +238,8 @@ impl Follower {
     }
 }
 
-/// Text of `bytes` and how many of them it stands for: a character that is cut at the
-/// end waits for its rest unless nothing follows.
+/// The text of `bytes`, and the number of bytes in it. Unless `last` is set, an incomplete character
+/// at the end is left out.
 fn text_of(bytes: &[u8], last: bool) -> (String, usize) {
     let cut = (1..=3.min(bytes.len())).find(|back| {
         let tail = bytes.get(bytes.len() - back..).unwrap_or_default();
@@ -262,22 +270,22 @@ async fn live_from(app: &Arc<App>, attempt: AttemptId, from: u64) -> Result<Vec<
     .await?
 }
 
-async fn standing(app: &App, attempt: AttemptId) -> Result<Standing, ApiError> {
-    let standing = app
+async fn progress(app: &App, attempt: AttemptId) -> Result<Progress, ApiError> {
+    let progress = app
         .mailbox
         .ask(move |scheduler: &Scheduler, _| match scheduler.test(attempt.test) {
-            Some(status) if attempt.number > status.attempts => Some(Standing::Unknown),
-            Some(status) if attempt.number < status.attempts => Some(Standing::Over),
-            Some(status) if status.phase == Phase::Leased => Some(Standing::Running),
-            Some(_) => Some(Standing::Over),
+            Some(status) if attempt.number > status.attempts => Some(Progress::Unknown),
+            Some(status) if attempt.number < status.attempts => Some(Progress::Over),
+            Some(status) if status.phase == Phase::Leased => Some(Progress::Running),
+            Some(_) => Some(Progress::Over),
             None => None,
         })
         .await?;
-    if let Some(standing) = standing {
-        return Ok(standing);
+    if let Some(progress) = progress {
+        return Ok(progress);
     }
     let known = app.attempt(attempt).await?.is_some();
-    Ok(if known { Standing::Over } else { Standing::Unknown })
+    Ok(if known { Progress::Over } else { Progress::Unknown })
 }
 
 #[cfg(test)]
@@ -295,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_text_is_shown_all_the_same() {
+    fn bytes_that_are_not_text_are_replaced() {
         assert_eq!(text_of(b"\xff\xfeok", false), ("\u{fffd}\u{fffd}ok".into(), 4));
         assert_eq!(text_of(b"ok\xe2\x82", true).1, 4);
         assert_eq!(text_of(b"ok\xe2\x82", false), ("ok".into(), 2));

@@ -1,7 +1,7 @@
-//! The HTTP side of the coordinator: connections, routes, who may do what.
+//! The HTTP server of the coordinator: connections, routes, authentication and permissions.
 //!
-//! Limits: connections, time for headers, size of each body, time of each request, heavy
-//! requests at a time; each is a `const` beside its use. Promises: every route names its
+//! Limits: number of connections, time for headers, size of each body, time of each request, number
+//! of concurrent heavy requests; each is a constant beside its use. Promises: every route names its
 //! permission in one table; every answer outside 2xx is an `api::error::ErrorBody`; a
 //! panic in a handler is a 500 and nothing more.
 

@@ -1,22 +1,22 @@
-//! Requests that were refused for their token, in the log: with the address that they came from,
-//! and no more than a few lines a minute, whoever knocks.
+//! Logs requests that were refused because of their credentials, with the address of the sender.
+//! Limits the number of lines, so that a flood of requests cannot fill the log.
 
 use std::net::SocketAddr;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-/// Lines in one span of time.
+/// Maximum number of lines in one interval.
 const MAX_LINES: u32 = 5;
-const SPAN: Duration = Duration::from_mins(1);
+const INTERVAL: Duration = Duration::from_mins(1);
 
-/// Where a request came from.
+/// The address that a request came from.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Peer(pub SocketAddr);
 
 #[derive(Debug, Default)]
 pub(crate) struct Refusals(Mutex<Counted>);
 
-/// Since the span began.
+/// The counts since the interval began.
 #[derive(Debug, Default)]
 struct Counted {
     begun: Option<Instant>,
@@ -25,7 +25,7 @@ struct Counted {
 }
 
 impl Refusals {
-    /// Writes a line about a refusal, or counts it.
+    /// Logs a refusal, or only counts it if there were too many.
     pub fn note(&self, peer: Option<&Peer>, reason: &str) {
         let Ok(mut counted) = self.0.lock() else { return };
         let (line, hidden) = counted.next(Instant::now());
@@ -41,10 +41,10 @@ impl Refusals {
 }
 
 impl Counted {
-    /// Whether this refusal gets a line, and how many of the last span got none.
+    /// Whether this refusal is logged, and how many refusals of the previous interval were not.
     fn next(&mut self, now: Instant) -> (bool, u64) {
         let mut before = 0;
-        if self.begun.is_none_or(|begun| now.duration_since(begun) >= SPAN) {
+        if self.begun.is_none_or(|begun| now.duration_since(begun) >= INTERVAL) {
             before = self.hidden;
             *self = Self { begun: Some(now), ..Self::default() };
         }
@@ -65,7 +65,7 @@ mod tests {
         let start = Instant::now();
         let lines = (0..1000).filter(|_| counted.next(start).0).count();
         assert_eq!(lines, MAX_LINES as usize);
-        let later = start + SPAN;
+        let later = start + INTERVAL;
         assert_eq!(counted.next(later), (true, 1000 - u64::from(MAX_LINES)));
         assert_eq!(counted.next(later), (true, 0));
     }

@@ -1,4 +1,4 @@
-//! Report and status.
+//! Reports, and the state of the coordinator.
 
 use crate::api::SCHEMA;
 use crate::api::v1::history::{HistoryQuery, HistoryView};
@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 /// Get the report of a run, or of all runs since a time.
 ///
-/// It holds everything that was acknowledged before the request.
+/// The report contains everything that was acknowledged before the request.
 #[utoipa::path(get, path = "/api/v1/report", tag = "reports", params(ReportQuery),
     responses((status = 200, body = ReportView,
         description = "the report"),
@@ -33,41 +33,42 @@ pub(crate) async fn report(
     if let Some(run) = run.filter(|_| report.runs.is_empty()) {
         return Err(ApiError::not_found(run));
     }
-    tell_phases(&app, &mut report.rows).await?;
+    add_phases(&app, &mut report.rows).await?;
     Ok(Json(report))
 }
 
-/// Waiting tests of one report that are looked at for a worker that could run them.
+/// Maximum number of waiting tests of one report for which the reason is determined why no worker can
+/// run them.
 const MAX_EXPLAINED: usize = 100;
 
-/// Where those tests stand that are not done, as the scheduler knows it, and of those that wait
-/// for nobody why no worker can run them.
-async fn tell_phases(app: &App, rows: &mut [ReportRow]) -> Result<(), ApiError> {
+/// Adds from the scheduler the phases of tests that have not ended. If no worker can run a waiting
+/// test, its message becomes the reason.
+async fn add_phases(app: &App, rows: &mut [ReportRow]) -> Result<(), ApiError> {
     let mut open: Vec<_> = rows.iter_mut().filter(|row| row.outcome.is_none()).collect();
     if open.is_empty() {
         return Ok(());
     }
     let tests: Vec<TestId> = open.iter().map(|row| row.test).collect();
-    let look = move |scheduler: &Scheduler, _| {
+    let inspect = move |scheduler: &Scheduler, _| {
         let mut explained = 0;
-        let mut stand = |test| {
+        let mut state = |test| {
             let phase = scheduler.test(test)?.phase;
-            let look = phase == Phase::Waiting && explained < MAX_EXPLAINED;
-            explained += usize::from(look);
-            Some((phase, if look { nobody(scheduler, test) } else { None }))
+            let explain = phase == Phase::Waiting && explained < MAX_EXPLAINED;
+            explained += usize::from(explain);
+            Some((phase, if explain { unschedulable(scheduler, test) } else { None }))
         };
-        tests.into_iter().map(&mut stand).collect::<Vec<_>>()
+        tests.into_iter().map(&mut state).collect::<Vec<_>>()
     };
-    for (row, stands) in open.iter_mut().zip(app.mailbox.ask(look).await?) {
-        let Some((phase, nobody)) = stands else { continue };
+    for (row, state) in open.iter_mut().zip(app.mailbox.ask(inspect).await?) {
+        let Some((phase, reason)) = state else { continue };
         row.phase = Some(phase);
-        row.message = nobody.unwrap_or_else(|| std::mem::take(&mut row.message));
+        row.message = reason.unwrap_or_else(|| std::mem::take(&mut row.message));
     }
     Ok(())
 }
 
-/// Why no worker can run a waiting test; `None` where one can.
-fn nobody(scheduler: &Scheduler, test: TestId) -> Option<String> {
+/// The reason why no worker can run a waiting test. `None` if a worker can run it.
+fn unschedulable(scheduler: &Scheduler, test: TestId) -> Option<String> {
     let mut lacks = Vec::new();
     for (_, name, lack) in scheduler.why(test)?.workers {
         lacks.push((lack?, name));
@@ -79,9 +80,9 @@ fn nobody(scheduler: &Scheduler, test: TestId) -> Option<String> {
     })
 }
 
-/// Get what became of earlier tests of a model.
+/// Get the results of earlier tests of a model.
 #[utoipa::path(get, path = "/api/v1/history", tag = "reports", params(HistoryQuery),
-    responses((status = 200, body = HistoryView, description = "tests in the order of their names")))]
+    responses((status = 200, body = HistoryView, description = "the tests in the order of their names, and the attempts that ran out of memory")))]
 pub(crate) async fn history(
     State(app): State<Arc<App>>,
     Params(query): Params<HistoryQuery>,
@@ -92,7 +93,7 @@ pub(crate) async fn history(
 
 /// Get the state of the coordinator.
 #[utoipa::path(get, path = "/api/v1/status", tag = "reports",
-    responses((status = 200, body = StatusView, description = "counts of workers, runs and tests")))]
+    responses((status = 200, body = StatusView, description = "the state of the coordinator, with counts of workers, runs and tests")))]
 pub(crate) async fn status(State(app): State<Arc<App>>) -> Result<Json<StatusView>, ApiError> {
     let overview = app.mailbox.ask(|scheduler: &Scheduler, _| scheduler.overview()).await?;
     Ok(Json(StatusView {

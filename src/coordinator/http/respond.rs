@@ -1,4 +1,4 @@
-//! Answers outside 2xx: one type, one table from refusal to code.
+//! The error type of the handlers, and the code of each error of the layers below.
 
 use crate::api::error::{Code, ErrorBody};
 use crate::coordinator::http::auth::AuthError;
@@ -9,7 +9,7 @@ use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
-/// Why a request is not fulfilled.
+/// The reason why a request fails. It becomes an answer outside 2xx.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ApiError {
     code: Code,
@@ -32,7 +32,7 @@ impl ApiError {
     }
 
     pub fn not_found(what: impl std::fmt::Display) -> Self {
-        Self::new(Code::NotFound, format!("no {what} here"))
+        Self::new(Code::NotFound, format!("{what} was not found"))
     }
 
     /// An answer of the scheduler that does not belong to the command.
@@ -80,8 +80,9 @@ impl From<MailboxError> for ApiError {
             MailboxError::Rejected(rejected) => rejected.into(),
             MailboxError::Busy => Self::new(Code::Busy, failed.to_string()),
             MailboxError::Stopping => Self::new(Code::Unavailable, failed.to_string()),
-            MailboxError::NotStored => Self::new(Code::Unavailable, failed.to_string())
-                .hint("the coordinator's own log says why; nothing of this request was kept"),
+            MailboxError::NotStored => Self::new(Code::Unavailable, failed.to_string()).hint(
+                "the log of the coordinator has the reason; nothing of this request was stored",
+            ),
         }
     }
 }
@@ -93,12 +94,11 @@ impl From<Rejected> for ApiError {
             Rejected::WorkerGone(_) => (Code::Conflict, Some("start the worker again")),
             Rejected::OtherIncarnation(_) => (
                 Code::Conflict,
-                Some("was the work directory copied? give each worker its own with --work-dir"),
+                Some("if the work directory was copied, give each worker its own with --work-dir"),
             ),
-            Rejected::IdentityInUse { .. } => (
-                Code::Conflict,
-                Some("give this worker a work directory of its own with --work-dir"),
-            ),
+            Rejected::IdentityInUse { .. } => {
+                (Code::Conflict, Some("give this worker its own work directory with --work-dir"))
+            }
             Rejected::OtherCapability(_) => (Code::Conflict, Some("start the worker again")),
             Rejected::UnknownRun(_) => (Code::NotFound, Some("`dtf status` lists the runs")),
             Rejected::RunClosed(_)
@@ -156,7 +156,7 @@ mod tests {
     use crate::domain::id::RunId;
 
     #[test]
-    fn the_status_follows_the_code_and_busy_says_when() {
+    fn the_status_follows_the_code_and_busy_has_a_time() {
         let answer = ApiError::from(MailboxError::Busy).into_response();
         assert_eq!(answer.status(), 429);
         assert_eq!(

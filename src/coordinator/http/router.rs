@@ -1,8 +1,8 @@
 //! Serves the table of routes: authenticates each request, checks its permission, and enforces the
 //! budget of its route.
 //!
-//! Promises: every request is counted; a panic of a handler becomes a 500, a request over its time
-//! limit a 503.
+//! Promises: every request is counted; a panic of a handler becomes status 500, a request that
+//! exceeds its time limit status 503.
 
 use crate::api::error::Code;
 use crate::coordinator::http::app::App;
@@ -24,10 +24,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-/// How long a heavy request waits for its turn.
-const HEAVY_PATIENCE: Duration = Duration::from_secs(30);
+/// Time limit of the wait of a heavy request for its turn.
+const TURN_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// What the middleware of one route needs.
+/// State of the middleware of one route.
 #[derive(Clone)]
 struct Middleware {
     app: Arc<App>,
@@ -56,7 +56,7 @@ async fn watch_over(
     answered(&app.metrics, perform(middleware, request, next)).await
 }
 
-/// Counts, and turns panics, refusals and lateness into answers.
+/// Counts the request, and turns an error or a panic into an answer.
 async fn answered(
     metrics: &Metrics,
     answer: impl Future<Output = Result<Response, ApiError>>,
@@ -89,13 +89,15 @@ async fn perform(
     next: Next,
 ) -> Result<Response, ApiError> {
     let Middleware { app, access, budget } = middleware;
-    let too_slow = |_| ApiError::new(Code::Unavailable, "the request took too long");
+    let too_slow = |_| ApiError::new(Code::Unavailable, "the request exceeded its time limit");
     let (mut head, body) = request.into_parts();
     let admitted = tokio::time::timeout(budget.time, guard::admit(&app, access, &mut head));
     admitted.await.map_err(too_slow)??;
     let _turn = if budget.heavy {
-        let turn = tokio::time::timeout(HEAVY_PATIENCE, app.heavy.acquire()).await;
-        Some(turn.map_err(|_| ApiError::new(Code::Busy, "too many large requests at a time"))?)
+        let turn = tokio::time::timeout(TURN_TIMEOUT, app.heavy.acquire()).await;
+        Some(turn.map_err(|_| {
+            ApiError::new(Code::Busy, "too many concurrent requests with large bodies")
+        })?)
     } else {
         None
     };
@@ -105,14 +107,16 @@ async fn perform(
 
 async fn unknown(request: Request) -> ApiError {
     let path: String = request.uri().path().chars().take(200).collect();
-    ApiError::new(Code::NotFound, format!("no route {path}"))
+    ApiError::new(Code::NotFound, format!("there is no route {path}"))
         .hint("GET /api/v1/openapi.json lists the routes")
 }
 
 async fn wrong_method(request: Request) -> Response {
-    let error =
-        ApiError::new(Code::BadRequest, format!("{} is not possible here", request.method()))
-            .hint("GET /api/v1/openapi.json lists the routes");
+    let error = ApiError::new(
+        Code::BadRequest,
+        format!("this route does not support {}", request.method()),
+    )
+    .hint("GET /api/v1/openapi.json lists the routes");
     let mut answer = error.into_response();
     *answer.status_mut() = axum::http::StatusCode::METHOD_NOT_ALLOWED;
     answer

@@ -1,7 +1,7 @@
 //! The table of routes: every operation with its id, method, path, access, budget and handler.
 //!
-//! The router and the OpenAPI document are made from this table. So a route without a requirement on its sender
-//! cannot be written, and a route that is served cannot lack its description.
+//! The router and the OpenAPI document are made from this table. So a route without a requirement on
+//! its sender cannot be written, and a route that is served cannot lack its description.
 
 use crate::api::error::ErrorBody;
 use crate::api::{MAX_BLOB_BYTES, MAX_BODY_BYTES, transfer_time};

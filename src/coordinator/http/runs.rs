@@ -1,4 +1,4 @@
-//! Runs: list, look, cancel.
+//! Runs: list, get, cancel. Running ones come from the scheduler, old ones from the results database.
 
 use crate::api::SCHEMA;
 use crate::api::error::Code;
@@ -16,35 +16,35 @@ use axum::extract::State;
 use std::str::FromStr;
 use std::sync::Arc;
 
-/// Entries of a page, from what the client asks for.
-pub(crate) fn page_size(asked: Option<u32>) -> Result<usize, ApiError> {
-    limit(asked.unwrap_or(DEFAULT_PAGE), MAX_PAGE)
+/// The size of a page: the requested one, or the default.
+pub(crate) fn page_size(requested: Option<u32>) -> Result<usize, ApiError> {
+    limit(requested.unwrap_or(DEFAULT_PAGE), MAX_PAGE)
 }
 
-/// A limit between 1 and `most`.
-pub(crate) fn limit(asked: u32, most: u32) -> Result<usize, ApiError> {
-    if (1..=most).contains(&asked) {
-        return Ok(asked as usize);
+/// Checks that a requested limit is between 1 and `max`.
+pub(crate) fn limit(requested: u32, max: u32) -> Result<usize, ApiError> {
+    if (1..=max).contains(&requested) {
+        return Ok(requested as usize);
     }
-    Err(ApiError::new(Code::Unprocessable, format!("limit is {asked}, allowed is 1 to {most}")))
+    Err(ApiError::new(Code::Unprocessable, format!("limit is {requested}, but must be 1 to {max}")))
 }
 
-/// The id in a cursor.
+/// Parses the id in a cursor.
 pub(crate) fn cursor<T: FromStr>(text: Option<&str>) -> Result<Option<T>, ApiError> {
     let bad = |text: &str| {
         let text: String = text.chars().take(80).collect();
         ApiError::new(Code::BadRequest, format!("{text:?} is not a cursor of this list"))
-            .hint("pass `next` of the page before, unchanged")
+            .hint("pass `next` of the previous page unchanged")
     };
     text.map(|text| text.parse().map_err(|_| bad(text))).transpose()
 }
 
 /// List runs, the newest first.
 #[utoipa::path(get, path = "/api/v1/runs", tag = "runs", params(
-        ("cursor" = Option<schema::RunId>, Query, description = "`next` of the page before."),
+        ("cursor" = Option<schema::RunId>, Query, description = "`next` of the previous page."),
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 10_000,
-        description = "Maximum number of entries of the page; 100 when absent.")),
-    responses((status = 200, body = Page<RunView>, description = "newest first")))]
+        description = "Maximum number of entries of the page; 100 if absent.")),
+    responses((status = 200, body = Page<RunView>, description = "runs, the newest first")))]
 pub(crate) async fn list(
     State(app): State<Arc<App>>,
     Params(query): Params<PageQuery>,
@@ -57,7 +57,7 @@ pub(crate) async fn list(
     };
     let mut items = app.mailbox.ask(page).await?;
     if items.len() <= size {
-        // The scheduler forgets old runs, the oldest first.
+        // The scheduler only knows recent runs. Older ones come from the results database.
         let before = items.last().map(|run| run.run).or(before);
         let rest = size + 1 - items.len();
         items.extend(app.results(move |r| r.runs(before, rest)).await?);
@@ -86,10 +86,10 @@ pub(crate) async fn get(
 
 /// Cancel a run.
 ///
-/// Waiting tests end at once, running ones are stopped. A repeat is harmless.
+/// Waiting tests end at once, and running ones are stopped. A repeat is harmless.
 #[utoipa::path(post, path = "/api/v1/runs/{run}/cancel", tag = "runs",
     params(("run" = schema::RunId, Path)),
-    responses((status = 200, body = Cancelled, description = "a repeat is harmless")))]
+    responses((status = 200, body = Cancelled, description = "the numbers of tests that ended at once and that are being stopped")))]
 pub(crate) async fn cancel(
     State(app): State<Arc<App>>,
     principal: Principal,

@@ -1,7 +1,8 @@
-//! Connections: accepts, limits, stops.
+//! Accepts connections, limits their number, and closes them at a stop.
 //!
-//! Promises: connections leave descriptors to everything else ([`places`]); whoever has shown no
-//! right to be here within [`STRANGER_LIMIT`] makes place for others.
+//! Promises: connections leave file descriptors to everything else ([`max_connections`]); a
+//! connection without an authenticated request within [`STRANGER_TIMEOUT`] is closed to make room
+//! for others.
 
 use crate::coordinator::http::app::App;
 use crate::coordinator::http::guard::Known;
@@ -24,26 +25,25 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// Open connections at a time, where the limit on open files allows; further ones wait in the
-/// kernel's queue.
+/// Maximum number of open connections, if the limit on open files allows it. Further connections
+/// wait in the queue of the kernel.
 pub const MAX_CONNECTIONS: usize = 16_384;
-/// Descriptors that are left to files, or a quarter of all when that is less.
+/// Number of file descriptors that are reserved for files, or a quarter of all if that is less.
 const RESERVED_FILES: u64 = 1_024;
-/// How long a connection may go without a request that is let in.
-const STRANGER_LIMIT: Duration = Duration::from_secs(10);
-/// From the first byte of a request to the end of its headers; also how long an idle
-/// connection may stay.
+/// Time limit for the first authenticated request of a connection.
+const STRANGER_TIMEOUT: Duration = Duration::from_secs(10);
+/// Time limit from the first byte of a request to the end of its headers, and of an idle connection.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(60);
-/// Most headers of one request.
+/// Maximum number of headers of one request.
 const MAX_HEADERS: usize = 64;
-/// Buffer of one connection, and so the longest head of a request.
+/// Size of the buffer of one connection, which limits the size of the head of a request.
 const BUFFER_BYTES: usize = 64 * 1024;
-/// How long open requests may go on after a stop.
-const GRACE: Duration = Duration::from_secs(10);
-/// Pause after a failed accept: most often, file descriptors have run out.
+/// Time limit for open requests after a stop.
+const SHUTDOWN_GRACE: Duration = Duration::from_secs(10);
+/// Pause after a failed accept. Usually, file descriptors have run out.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Serves until `stop`, then finishes the open requests.
+/// Serves requests until `stop`, then finishes the open ones.
 pub(crate) async fn serve(app: Arc<App>, listener: TcpListener, stop: impl Future<Output = ()>) {
     let service = TowerToHyperService::new(router::router(Arc::clone(&app)));
     let mut builder = Builder::new();
@@ -54,7 +54,7 @@ pub(crate) async fn serve(app: Arc<App>, listener: TcpListener, stop: impl Futur
         .max_buf_size(BUFFER_BYTES);
     let graceful = GracefulShutdown::new();
     let mut connections = Tasks::new();
-    let places = Arc::new(Semaphore::new(places(raise_open_files())));
+    let places = Arc::new(Semaphore::new(max_connections(raise_open_files())));
     let mut stop = std::pin::pin!(stop);
     loop {
         let (stream, peer, place) = tokio::select! {
@@ -84,34 +84,34 @@ pub(crate) async fn serve(app: Arc<App>, listener: TcpListener, stop: impl Futur
         });
     }
     drop(listener);
-    // Idle connections close at once, busy ones after their answer.
-    let closing = tokio::time::timeout(GRACE, graceful.shutdown()).await;
-    if closing.is_err() || !connections.join(GRACE).await {
+    // Idle connections are closed at once, others after their answer.
+    let closing = tokio::time::timeout(SHUTDOWN_GRACE, graceful.shutdown()).await;
+    if closing.is_err() || !connections.join(SHUTDOWN_GRACE).await {
         tracing::warn!("some requests did not end in time");
     }
 }
 
-/// How many connections may be open when so many files may.
-fn places(files: Option<u64>) -> usize {
+/// Maximum number of connections if this number of files may be open.
+fn max_connections(files: Option<u64>) -> usize {
     let Some(files) = files else { return MAX_CONNECTIONS };
     let places = files - RESERVED_FILES.min(files / 4);
     usize::try_from(places).unwrap_or(MAX_CONNECTIONS).clamp(1, MAX_CONNECTIONS)
 }
 
-/// Ends when nobody is known after [`STRANGER_LIMIT`].
+/// Returns after [`STRANGER_TIMEOUT`] if no request of the connection was authenticated.
 async fn stranger(known: &Known) {
-    tokio::time::sleep(STRANGER_LIMIT).await;
+    tokio::time::sleep(STRANGER_TIMEOUT).await;
     if known.get() {
         std::future::pending::<()>().await;
     }
 }
 
-/// The next connection, once there is a place for it.
+/// Accepts the next connection once there is room for it.
 async fn accept(
     listener: &TcpListener,
     places: &Arc<Semaphore>,
 ) -> (TcpStream, SocketAddr, Option<OwnedSemaphorePermit>) {
-    // The semaphore is never closed, so there is always a permit in the end.
+    // The semaphore is never closed, so this does not fail.
     let place = Arc::clone(places).acquire_owned().await.ok();
     loop {
         match listener.accept().await {
@@ -135,10 +135,10 @@ mod tests {
 
     #[test]
     fn connections_leave_descriptors_to_files() {
-        assert_eq!(places(None), MAX_CONNECTIONS);
-        assert_eq!(places(Some(1_000_000)), MAX_CONNECTIONS);
-        assert_eq!(places(Some(1_024)), 768);
-        assert_eq!(places(Some(8_192)), 7_168);
-        assert_eq!(places(Some(0)), 1);
+        assert_eq!(max_connections(None), MAX_CONNECTIONS);
+        assert_eq!(max_connections(Some(1_000_000)), MAX_CONNECTIONS);
+        assert_eq!(max_connections(Some(1_024)), 768);
+        assert_eq!(max_connections(Some(8_192)), 7_168);
+        assert_eq!(max_connections(Some(0)), 1);
     }
 }

@@ -1,7 +1,7 @@
-//! Submissions. Big ones are parsed and checked off the threads that serve connections.
+//! Submissions. They are parsed and checked off the threads that serve connections.
 //!
-//! Promises: every launch that enters the log has passed its checks, and every file that
-//! it names is here.
+//! Promises: every launch that enters the event log has passed its checks, and every file that it
+//! names is stored.
 
 use crate::api::SCHEMA;
 use crate::api::error::Code;
@@ -25,19 +25,19 @@ use axum::http::HeaderMap;
 use std::collections::HashSet;
 use std::sync::Arc;
 
-/// Name of the header that makes a repeat harmless.
+/// Name of the header with which a repeat is harmless.
 const KEY_HEADER: &str = "idempotency-key";
 
 /// Submit a run.
 ///
-/// The first part of a run, which may be all of it. Files that its tests name are uploaded
-/// before. With the header `Idempotency-Key`, a repeat of the same request is harmless.
+/// The first part of a run, which may be the whole run. Upload the files that its tests name first.
+/// With the header `Idempotency-Key`, a repeat of the same request is harmless.
 #[utoipa::path(post, path = "/api/v1/runs", tag = "runs", request_body = SubmitRun,
     params(("Idempotency-Key" = Option<String>, Header, pattern = "^[!-~]([ -~]{0,126}[!-~])?$",
         description = "At most 128 printable characters. A repeat with the same body is harmless.")),
-    responses((status = 200, body = Submitted, description = "the run, and what no worker can run"),
-        (status = 409, description = "the key came with another body"),
-        (status = 422, description = "a test that cannot be accepted")))]
+    responses((status = 200, body = Submitted, description = "the run, and the requirements that no worker meets"),
+        (status = 409, description = "the key was used with another body"),
+        (status = 422, description = "a test is not acceptable")))]
 pub(crate) async fn submit(
     State(app): State<Arc<App>>,
     principal: Principal,
@@ -69,8 +69,8 @@ pub(crate) async fn submit(
 /// For a run that was submitted with `more`. A repeat of a stored part is harmless.
 #[utoipa::path(post, path = "/api/v1/runs/{run}/tests", tag = "runs", request_body = AddTests,
     params(("run" = schema::RunId, Path)),
-    responses((status = 200, body = Submitted, description = "a repeat of a part is harmless"),
-        (status = 409, description = "out of order, or the run is complete")))]
+    responses((status = 200, body = Submitted, description = "the run, and the requirements that no worker meets"),
+        (status = 409, description = "the part is out of order, or the run is complete")))]
 pub(crate) async fn add_tests(
     State(app): State<Arc<App>>,
     Id(run): Id<RunId>,
@@ -99,7 +99,7 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<Box<str>>, ApiError> {
     }
 }
 
-/// Refuses the first test that no worker should see.
+/// Refuses the first test whose launch is not acceptable or names a file that is not stored.
 fn check_tests(app: &App, tests: &[Arc<TestSpec>]) -> Result<(), ApiError> {
     let mut seen: HashSet<String> = HashSet::new();
     for test in tests {
@@ -111,9 +111,9 @@ fn check_tests(app: &App, tests: &[Arc<TestSpec>]) -> Result<(), ApiError> {
         if text.len() > MAX_LAUNCH_BYTES {
             let size = text.len();
             return Err(refuse(format!(
-                "its launch has {size} bytes, at most {MAX_LAUNCH_BYTES} are allowed"
+                "the launch is too large ({size} bytes, maximum {MAX_LAUNCH_BYTES})"
             ))
-            .hint("large inputs travel as files"));
+            .hint("upload large inputs as files"));
         }
         let launch: Launch =
             serde_json::from_str(text).map_err(|error| refuse(format!("launch: {error}")))?;
@@ -126,7 +126,7 @@ fn check_tests(app: &App, tests: &[Arc<TestSpec>]) -> Result<(), ApiError> {
                 file.sha256.parse().map_err(|error: InvalidDigest| refuse(error.to_string()))?;
             if !app.has_blob(&digest)? {
                 let path = &file.path;
-                return Err(refuse(format!("its file {path} ({digest}) is not here"))
+                return Err(refuse(format!("the file {path} ({digest}) has not been uploaded"))
                     .hint("upload it first: PUT /api/v1/blobs/{sha256}"));
             }
             seen.insert(file.sha256.clone());

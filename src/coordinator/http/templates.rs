@@ -1,7 +1,7 @@
-//! Templates that people add: checked here as by the client, kept as files by content.
+//! Templates that users add. They are checked as the client does, and stored as blobs.
 //!
-//! Promises: what enters the log has passed every check that needs no Python, together with
-//! all that was there before; all of a request is taken, or nothing.
+//! Promises: a template that enters the event log has passed all checks that need no Python,
+//! together with the existing templates; all templates of a request are added, or none.
 
 use crate::api::MAX_BLOB_BYTES;
 use crate::api::SCHEMA;
@@ -28,16 +28,16 @@ use axum::extract::State;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Problems of one template that an answer names.
+/// Maximum number of problems of one template in an answer.
 const MAX_PROBLEMS: usize = 5;
 
 /// Add templates.
 ///
-/// All are taken, or none. A text that is there already adds no version.
+/// All of them are added, or none. A text that is equal to the latest version adds no version.
 #[utoipa::path(post, path = "/api/v1/templates", tag = "templates", request_body = AddTemplates,
-    responses((status = 200, body = AddedTemplates, description = "a text that is there already adds no version"),
-        (status = 409, description = "somebody else added some meanwhile"),
-        (status = 422, description = "a template that cannot be accepted")))]
+    responses((status = 200, body = AddedTemplates, description = "the versions of the templates"),
+        (status = 409, description = "another user added templates at the same time"),
+        (status = 422, description = "a template is not acceptable")))]
 pub(crate) async fn add(
     State(app): State<Arc<App>>,
     principal: Principal,
@@ -71,7 +71,7 @@ pub(crate) async fn add(
     }
 }
 
-/// Puts the new texts beside those that are here, and checks what they bear on.
+/// Checks the new templates together with the existing ones, and the existing ones that they affect.
 fn accept(
     app: &App,
     known: &BTreeMap<String, Known>,
@@ -100,7 +100,7 @@ fn accept(
         layer.push((path.clone(), Text { origin, text: text.into() }));
     }
     let library = Library::built_in().with_layer(layer).map_err(refuse)?;
-    // A shared part reaches every template.
+    // A shared part affects every template.
     let all = new.iter().any(|new| new.path.starts_with(SHARED));
     let paths = library.texts().map(|(path, _)| path.to_owned());
     let concerned = paths.filter(|path| all || new.iter().any(|new| new.path == **path));
@@ -110,7 +110,7 @@ fn accept(
             let more = checked.problems.iter().skip(1).take(MAX_PROBLEMS - 1);
             let listed = more.fold(first.clone(), |text, problem| format!("{text}; {problem}"));
             let error = ApiError::new(Code::Unprocessable, format!("{path}: {listed}"));
-            return Err(error.hint("dtf templates check shows the whole"));
+            return Err(error.hint("dtf templates check shows all problems"));
         }
     }
     Ok(())
@@ -127,7 +127,7 @@ fn read(app: &App, sha256: &str) -> Result<String, ApiError> {
     String::from_utf8(text).map_err(|error| broken(&error))
 }
 
-/// Stores a text durably; returns its path and digest.
+/// Stores the text of a template durably, and returns its path and digest.
 fn keep(app: &App, template: NewTemplate) -> Result<(Box<str>, Box<str>), ApiError> {
     let NewTemplate { path, text } = template;
     let digest = BlobDigest::of(text.as_bytes());
@@ -140,7 +140,7 @@ fn keep(app: &App, template: NewTemplate) -> Result<(Box<str>, Box<str>), ApiErr
 
 /// List the latest version of each template.
 #[utoipa::path(get, path = "/api/v1/templates", tag = "templates",
-    responses((status = 200, body = TemplateList, description = "the latest version of each path")))]
+    responses((status = 200, body = TemplateList, description = "the latest version of each template")))]
 pub(crate) async fn list(State(app): State<Arc<App>>) -> Result<Json<TemplateList>, ApiError> {
     let look = |scheduler: &Scheduler, _| {
         let view = |(path, known): (&str, &Known)| TemplateView {
@@ -157,7 +157,7 @@ pub(crate) async fn list(State(app): State<Arc<App>>) -> Result<Json<TemplateLis
 
 /// List all versions of templates, the newest first.
 #[utoipa::path(get, path = "/api/v1/templates/history", tag = "templates", params(TemplateQuery),
-    responses((status = 200, body = TemplateList, description = "every version, the newest first")))]
+    responses((status = 200, body = TemplateList, description = "all versions, the newest first")))]
 pub(crate) async fn history(
     State(app): State<Arc<App>>,
     Params(TemplateQuery { path }): Params<TemplateQuery>,

@@ -1,5 +1,4 @@
-//! Tests: list, look, why. What is over comes from the results database, what is not
-//! from the scheduler.
+//! Tests: list, get, explain. Ended tests come from the results database, others from the scheduler.
 
 use crate::api::SCHEMA;
 use crate::api::page::Page;
@@ -11,19 +10,20 @@ use crate::coordinator::http::respond::ApiError;
 use crate::coordinator::http::runs::{cursor, page_size};
 use crate::domain::id::TestId;
 use crate::domain::test::Phase;
+use crate::results::render::figures::counted;
 use crate::scheduler::{Explanation, Scheduler, TestStatus};
 use axum::Json;
 use axum::extract::State;
 use std::sync::Arc;
 
-/// Most entries of the lists in an explanation.
+/// Maximum number of workers in an explanation.
 const MAX_WORKERS: usize = 1000;
-/// Pages of the database that one page of a filtered list may cost.
+/// Maximum number of queries of the database for one page of a filtered list.
 const MAX_ROUNDS: usize = 20;
 
 /// List tests in the order of their ids.
 #[utoipa::path(get, path = "/api/v1/tests", tag = "tests", params(TestQuery),
-    responses((status = 200, body = Page<TestView>, description = "in order of their ids")))]
+    responses((status = 200, body = Page<TestView>, description = "tests in the order of their ids")))]
 pub(crate) async fn list(
     State(app): State<Arc<App>>,
     Params(query): Params<TestQuery>,
@@ -47,7 +47,7 @@ pub(crate) async fn list(
             break;
         }
     }
-    // A page that the filter left short goes on after the last test that was looked at.
+    // If the filter left a page short, the next one begins after the last test that was read.
     let next = if items.len() > size {
         items.truncate(size);
         items.last().map(|test| test.test)
@@ -76,17 +76,17 @@ async fn find(app: &App, test: TestId) -> Result<TestView, ApiError> {
     found.pop().ok_or_else(|| ApiError::not_found(test))
 }
 
-/// Phases and attempts of what is not over, as the scheduler knows them.
+/// Updates the tests that have not ended with the state that the scheduler knows.
 async fn refresh(app: &App, tests: &mut [TestView]) -> Result<(), ApiError> {
     let open: Vec<TestId> =
         tests.iter().filter(|test| test.outcome.is_none()).map(|test| test.test).collect();
     if open.is_empty() {
         return Ok(());
     }
-    let look = move |scheduler: &Scheduler, _| {
+    let inspect = move |scheduler: &Scheduler, _| {
         open.into_iter().map(|test| scheduler.test(test)).collect::<Vec<_>>()
     };
-    let known = app.mailbox.ask(look).await?;
+    let known = app.mailbox.ask(inspect).await?;
     let open = tests.iter_mut().filter(|test| test.outcome.is_none());
     for (test, status) in open.zip(known) {
         if let Some(TestStatus { phase, outcome, flaky, attempts, .. }) = status {
@@ -100,7 +100,7 @@ async fn refresh(app: &App, tests: &mut [TestView]) -> Result<(), ApiError> {
 /// Explain why a test waits, was skipped, or ended as it did.
 #[utoipa::path(get, path = "/api/v1/tests/{test}/why", tag = "tests",
     params(("test" = schema::TestId, Path)),
-    responses((status = 200, body = Why, description = "where the test stands, and why")))]
+    responses((status = 200, body = Why, description = "the state of the test, and the reason for it")))]
 pub(crate) async fn why(
     State(app): State<Arc<App>>,
     Id(test): Id<TestId>,
@@ -141,7 +141,7 @@ fn view(test: TestId, explanation: Explanation, waited_ms: Option<u64>) -> Why {
                 name: name.into(),
                 explanation: lacks
                     .as_ref()
-                    .map_or_else(|| "suitable, but busy".to_owned(), ToString::to_string),
+                    .map_or_else(|| "can run it, but is busy".to_owned(), ToString::to_string),
                 lacks,
             })
             .collect(),
@@ -152,8 +152,7 @@ fn sentence(explanation: &Explanation, waited_ms: Option<u64>) -> String {
     let status = &explanation.status;
     match status.phase {
         Phase::Blocked => {
-            let count = explanation.blocked_by.len();
-            format!("waiting for {count} {} to end", plural(count, "test"))
+            format!("waiting for {} to end", counted(explanation.blocked_by.len() as u64, "test"))
         }
         Phase::Leased => match status.worker {
             Some(worker) => format!("running on {worker} (attempt {})", status.attempts),
@@ -161,29 +160,22 @@ fn sentence(explanation: &Explanation, waited_ms: Option<u64>) -> String {
         },
         Phase::Done => "done".to_owned(),
         Phase::Waiting => {
-            let suits = explanation.workers.iter().filter(|(_, _, lacks)| lacks.is_none()).count();
-            let known = explanation.workers.len();
             let seconds = waited_ms.unwrap_or(0) / 1000;
-            if known == 0 {
-                format!("waiting for {seconds} s: no worker has registered")
-            } else if suits == 0 {
-                format!(
-                    "waiting for {seconds} s: none of {known} {} can run it",
-                    plural(known, "worker")
-                )
-            } else {
-                let before = explanation.before;
-                format!(
-                    "waiting for {seconds} s: {suits} of {known} {} can run it and {} busy; {before} {} first",
-                    plural(known, "worker"),
-                    if suits == 1 { "is" } else { "are" },
-                    if before == 1 { "test of its kind comes" } else { "tests of its kind come" },
-                )
-            }
+            format!("waiting for {seconds} s: {}", reason_to_wait(explanation))
         }
     }
 }
 
-fn plural(count: usize, word: &str) -> String {
-    if count == 1 { word.to_owned() } else { format!("{word}s") }
+fn reason_to_wait(explanation: &Explanation) -> String {
+    let suitable = explanation.workers.iter().filter(|(_, _, lacks)| lacks.is_none()).count();
+    let workers = counted(explanation.workers.len() as u64, "worker");
+    match (explanation.workers.len(), suitable) {
+        (0, _) => "no worker has registered".to_owned(),
+        (_, 0) => format!("none of {workers} can run it"),
+        (_, suitable) => format!(
+            "{suitable} of {workers} can run it, but {} busy; {} ahead in the same queue",
+            if suitable == 1 { "is" } else { "are" },
+            counted(explanation.before, "test"),
+        ),
+    }
 }

@@ -1,4 +1,4 @@
-//! Workers: sign on, sign of life, sign off; the list for people.
+//! Workers: register, send heartbeats, sign off; list, drain, resume.
 
 use crate::api::SCHEMA;
 use crate::api::error::Code;
@@ -25,21 +25,21 @@ use std::sync::Arc;
 
 /// Register a worker.
 ///
-/// Also after every restart of either side.
+/// A worker registers at its start, and again after a restart of the coordinator.
 #[utoipa::path(post, path = "/api/v1/workers", tag = "workers", request_body = Register,
-    responses((status = 200, body = Registered, description = "its id, and what it still holds"),
-        (status = 409, description = "another process with this key is active, or the same one with another capability"),
-        (status = 422, description = "a size that no machine has")))]
+    responses((status = 200, body = Registered, description = "the id of the worker, and the leases that it still has"),
+        (status = 409, description = "another process with this key is active, or this process has registered with another capability"),
+        (status = 422, description = "a value of the capability is implausible")))]
 pub(crate) async fn register(
     State(app): State<Arc<App>>,
     Body(worker): Body<Register>,
 ) -> Result<Json<Registered>, ApiError> {
     let Register { key, incarnation, place, name, capability, holding, version } = worker;
     if place.len() > MAX_PLACE_BYTES {
-        let message = format!("a place has at most {MAX_PLACE_BYTES} bytes");
+        let message = format!("place is too long (maximum {MAX_PLACE_BYTES} bytes)");
         return Err(ApiError::new(Code::Unprocessable, message));
     }
-    tracing::debug!(%name, %version, holding = holding.len(), "a worker registers");
+    tracing::debug!(%name, %version, holding = holding.len(), "worker registers");
     let identity = Identity { key, incarnation, place };
     let command = Command::Register { identity, name, capability, holding };
     match app.mailbox.act(command).await? {
@@ -58,9 +58,9 @@ pub(crate) async fn register(
 /// Send a sign of life of a worker.
 #[utoipa::path(post, path = "/api/v1/workers/{worker}/heartbeat", tag = "workers",
     params(("worker" = schema::WorkerId, Path)), request_body = Heartbeat,
-    responses((status = 200, body = HeartbeatAnswer, description = "which of the leases are no longer its own"),
-        (status = 404, description = "register first"),
-        (status = 409, description = "another process took over")))]
+    responses((status = 200, body = HeartbeatAnswer, description = "the leases that the worker has lost"),
+        (status = 404, description = "the worker is not registered"),
+        (status = 409, description = "another process has registered as this worker")))]
 pub(crate) async fn heartbeat(
     State(app): State<Arc<App>>,
     principal: Principal,
@@ -73,7 +73,7 @@ pub(crate) async fn heartbeat(
         Answer::Heartbeat { stale } => stale,
         other => return Err(ApiError::unexpected(&other)),
     };
-    // The heartbeat was accepted, so this is the worker's own process.
+    // The heartbeat was accepted, so it is from the current process of the worker.
     if draining {
         app.mailbox.act(Command::Drain { worker, by: principal.subject }).await?;
     }
@@ -82,10 +82,10 @@ pub(crate) async fn heartbeat(
 
 /// Drain a worker.
 ///
-/// It finishes what it runs, takes no new tests, and leaves. A repeat is harmless.
+/// The worker finishes its running tests, takes no new ones, and leaves. A repeat is harmless.
 #[utoipa::path(post, path = "/api/v1/workers/{worker}/drain", tag = "workers",
     params(("worker" = schema::WorkerId, Path)),
-    responses((status = 200, body = WorkerView, description = "the worker as it is now")))]
+    responses((status = 200, body = WorkerView, description = "the state of the worker")))]
 pub(crate) async fn drain(
     State(app): State<Arc<App>>,
     principal: Principal,
@@ -97,10 +97,10 @@ pub(crate) async fn drain(
 
 /// Let a draining worker take tests again.
 ///
-/// A worker that was told to stop on its own machine drains again at once. A repeat is harmless.
+/// A worker that was stopped on its own machine drains again at once. A repeat is harmless.
 #[utoipa::path(post, path = "/api/v1/workers/{worker}/resume", tag = "workers",
     params(("worker" = schema::WorkerId, Path)),
-    responses((status = 200, body = WorkerView, description = "the worker as it is now"),
+    responses((status = 200, body = WorkerView, description = "the state of the worker"),
         (status = 409, description = "the worker has left")))]
 pub(crate) async fn resume(
     State(app): State<Arc<App>>,
@@ -113,10 +113,10 @@ pub(crate) async fn resume(
 
 /// Sign off a worker.
 ///
-/// Leases that it still holds are given to other workers.
+/// Other workers receive the leases that it still has.
 #[utoipa::path(post, path = "/api/v1/workers/{worker}/leave", tag = "workers",
     params(("worker" = schema::WorkerId, Path)), request_body = Leave,
-    responses((status = 200, body = WorkerView, description = "the worker as it is now")))]
+    responses((status = 200, body = WorkerView, description = "the state of the worker")))]
 pub(crate) async fn leave(
     State(app): State<Arc<App>>,
     Id(worker): Id<WorkerId>,
@@ -128,10 +128,10 @@ pub(crate) async fn leave(
 
 /// List workers in the order of their ids.
 #[utoipa::path(get, path = "/api/v1/workers", tag = "workers", params(
-        ("cursor" = Option<schema::WorkerId>, Query, description = "`next` of the page before."),
+        ("cursor" = Option<schema::WorkerId>, Query, description = "`next` of the previous page."),
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 10_000,
-        description = "Maximum number of entries of the page; 100 when absent.")),
-    responses((status = 200, body = Page<WorkerView>, description = "in order of their ids")))]
+        description = "Maximum number of entries of the page; 100 if absent.")),
+    responses((status = 200, body = Page<WorkerView>, description = "workers in the order of their ids")))]
 pub(crate) async fn list(
     State(app): State<Arc<App>>,
     Params(query): Params<PageQuery>,
@@ -152,7 +152,7 @@ pub(crate) async fn list(
 /// Get a worker.
 #[utoipa::path(get, path = "/api/v1/workers/{worker}", tag = "workers",
     params(("worker" = schema::WorkerId, Path)),
-    responses((status = 200, body = WorkerView, description = "the worker as it is now")))]
+    responses((status = 200, body = WorkerView, description = "the state of the worker")))]
 pub(crate) async fn get(
     State(app): State<Arc<App>>,
     Id(worker): Id<WorkerId>,

@@ -124,7 +124,7 @@ async fn a_launch_that_no_worker_should_see_is_refused() {
         (
             r#"{"run":{"command":["true"]},"files":[{"path":"a.py","size_bytes":1,
                "sha256":"2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"}]}"#,
-            "is not here",
+            "has not been uploaded",
         ),
     ];
     for (launch, expected) in cases {

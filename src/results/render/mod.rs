@@ -8,17 +8,9 @@ mod tests;
 pub mod words;
 
 pub use csv::{csv, text as csv_field};
-pub use table::table;
+pub use table::{Style, table};
 
 use crate::api::v1::reports::ReportView;
-
-/// How a table looks.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Style {
-    pub colour: bool,
-    /// Columns of the terminal; absent: as wide as it gets.
-    pub width: Option<u16>,
-}
 
 /// The document itself, indented.
 ///

@@ -2,7 +2,7 @@
 //! is to say about those that are not green.
 
 use super::words::{COLOURS, cases, instant, plain, standing};
-use super::{Style, figures};
+use super::figures;
 use crate::api::v1::reports::{MetricSummary, ReportRow, ReportView};
 use crate::domain::id::TestId;
 use crate::domain::outcome::{Class, Outcome};
@@ -20,6 +20,14 @@ const SHARD_LABEL: &str = "suite";
 /// Characters of one name and of one message.
 const MAX_NAME: usize = 120;
 const MAX_MESSAGE: usize = 300;
+
+/// Style of a table.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Style {
+    pub colour: bool,
+    /// Number of columns of the terminal. Absent: unlimited.
+    pub width: Option<u16>,
+}
 
 #[must_use]
 pub fn table(view: &ReportView, style: Style) -> String {
