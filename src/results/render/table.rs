@@ -1,8 +1,8 @@
 //! For people: totals, a matrix of models and back-ends, one line per test, and what there
 //! is to say about those that are not green.
 
-use super::words::{COLOURS, cases, instant, plain, standing};
 use super::figures;
+use super::words::{COLOURS, cases, instant, plain, standing};
 use crate::api::v1::reports::{MetricSummary, ReportRow, ReportView};
 use crate::domain::id::TestId;
 use crate::domain::outcome::{Class, Outcome};
