@@ -10,7 +10,8 @@ use crate::coordinator::live::LiveLogs;
 use crate::coordinator::mailbox::{MailboxError, Senders, give};
 use crate::coordinator::metrics::Metrics;
 use crate::coordinator::projector::{Committed, Feed, Progress};
-use crate::domain::fact::Fact;
+use crate::domain::causes::with_causes;
+use crate::log::{EventLog, LogError, Term};
 use crate::scheduler::engine;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
@@ -30,17 +31,6 @@ pub(crate) fn give_up(batch: Batch) {
     }
 }
 
-/// Where events are stored. Implemented by the event log, and by tests that break it.
-pub(crate) trait Journal: Send {
-    /// Stores all events durably, or fails for good.
-    ///
-    /// Returns the number of the record that holds them; records are numbered without gaps.
-    fn append(&mut self, events: &[Fact]) -> Result<u64, String>;
-
-    /// Replaces the snapshot by one that covers every record up to `at`.
-    fn write_snapshot(&mut self, at: u64, pieces: Vec<Vec<u8>>) -> Result<(), String>;
-}
-
 /// The parts that need to know what was stored.
 pub(crate) struct Listeners {
     pub progress: Arc<Progress>,
@@ -51,32 +41,44 @@ pub(crate) struct Listeners {
 }
 
 /// Runs until the scheduler has ended, or a commit fails.
-pub(crate) fn run(journal: &mut dyn Journal, batches: Receiver<Batch>, listeners: &Listeners) {
+///
+/// # Errors
+/// A commit fails, or another leader has taken over.
+pub(crate) fn run(
+    log: &mut dyn EventLog,
+    term: Term,
+    batches: Receiver<Batch>,
+    listeners: &Listeners,
+) -> Result<(), LogError> {
     while let Ok(batch) = batches.recv() {
         let mut batch = with_waiting(batch, &batches);
         let snapshot = batch.snapshot.take();
-        if let Err((reason, batch)) = commit(journal, batch, listeners) {
-            tracing::error!(%reason, "the event log cannot be written; the coordinator stops");
-            let reason = format!("the event log cannot be written: {reason}");
-            listeners.health.fail(Part::Log, reason);
+        if let Err((error, batch)) = commit(log, term, batch, listeners) {
+            let reason = with_causes(&error);
+            tracing::error!(%reason, "cannot write the event log; the coordinator stops");
+            listeners.health.fail(Part::Log, format!("cannot write the event log: {reason}"));
             give_up(batch);
             while let Ok(waiting) = batches.try_recv() {
                 give_up(waiting);
             }
-            return;
+            return Err(error);
         }
         if let Some(pieces) = snapshot {
-            write_snapshot(journal, listeners.progress.committed(), pieces);
+            write_snapshot(log, pieces);
         }
     }
+    Ok(())
 }
 
 /// A snapshot only makes a restart quicker: without it, the log is replayed.
-fn write_snapshot(journal: &mut dyn Journal, at: u64, pieces: Vec<Vec<u8>>) {
-    let begun = Instant::now();
-    match journal.write_snapshot(at, pieces) {
-        Ok(()) => tracing::info!(at, took_ms = begun.elapsed().as_millis(), "snapshot stored"),
-        Err(reason) => tracing::warn!(at, %reason, "no snapshot; the next restart takes longer"),
+fn write_snapshot(log: &mut dyn EventLog, pieces: Vec<Vec<u8>>) {
+    let (start, at) = (Instant::now(), log.last());
+    match log.write_snapshot(at, &mut pieces.into_iter()) {
+        Ok(()) => tracing::info!(at, took_ms = start.elapsed().as_millis(), "snapshot stored"),
+        Err(error) => {
+            let reason = with_causes(&error);
+            tracing::warn!(at, %reason, "cannot store a snapshot; the next restart takes longer");
+        }
     }
 }
 
@@ -92,20 +94,22 @@ fn with_waiting(mut batch: Batch, batches: &Receiver<Batch>) -> Batch {
 }
 
 fn commit(
-    journal: &mut dyn Journal,
+    log: &mut dyn EventLog,
+    term: Term,
     mut batch: Batch,
     listeners: &Listeners,
-) -> Result<(), (String, Batch)> {
+) -> Result<(), (LogError, Batch)> {
     if batch.facts.is_empty() {
         give_all(batch);
         return Ok(());
     }
-    let begun = Instant::now();
-    let sequence = match journal.append(&batch.facts) {
+    let start = Instant::now();
+    // Nobody else has appended, or the log refuses.
+    let sequence = match log.append(listeners.progress.committed(), term, &batch.facts) {
         Ok(sequence) => sequence,
-        Err(reason) => return Err((reason, batch)),
+        Err(error) => return Err((error, batch)),
     };
-    listeners.metrics.count(&batch.facts, begun.elapsed());
+    listeners.metrics.count(&batch.facts, start.elapsed());
     listeners.live.ended(&batch.facts);
     // The order matters: the projector does not read again what is on its way, and a client that
     // asks after its answer waits for every fact up to it.

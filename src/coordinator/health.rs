@@ -9,6 +9,8 @@ use tokio::sync::watch;
 pub(crate) enum Part {
     /// The event log. It does not recover in this process.
     Log,
+    /// The leadership, which another coordinator may have. It does not come back in this process.
+    Leadership,
     /// The scheduler. It does not recover in this process.
     Scheduler,
     /// The results database. It may recover.
@@ -31,7 +33,7 @@ impl Health {
 
     pub fn fail(&self, part: Part, reason: impl Into<String>) {
         let reason = reason.into();
-        if matches!(part, Part::Log | Part::Scheduler) {
+        if matches!(part, Part::Log | Part::Leadership | Part::Scheduler) {
             self.fatal.send_if_modified(|fatal| {
                 let first = fatal.is_none();
                 if first {

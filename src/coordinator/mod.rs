@@ -11,19 +11,23 @@ mod commit;
 mod database;
 mod health;
 pub mod http;
+mod leadership;
 mod live;
 mod mailbox;
 mod metrics;
 mod projector;
 mod recovery;
+mod recovery_error;
 mod runtime;
 mod settings;
+mod standby;
 mod startup;
 #[cfg(test)]
 mod tests;
 mod tick;
 
 pub use http::auth::TokenFileError;
-pub use recovery::{RecoveryError, identity_of};
+pub use recovery::identity_of;
+pub use recovery_error::RecoveryError;
 pub use settings::Settings;
 pub use startup::{CoordinatorError, run};

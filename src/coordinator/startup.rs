@@ -1,26 +1,29 @@
 //! Starts the parts of a coordinator, and stops and joins them in order.
 
 use crate::blobs::BlobStore;
-use crate::coordinator::commit::{self, Journal, Listeners, MAX_WAITING};
+use crate::coordinator::commit::{self, Listeners, MAX_WAITING};
 use crate::coordinator::database::DatabaseWriter;
 use crate::coordinator::health::{Health, Part};
 use crate::coordinator::http::app::{App, MAX_HEAVY};
 use crate::coordinator::http::auth::{Authenticators, LocalAdmin, StaticTokens, TokenFileError};
 use crate::coordinator::http::refusals::Refusals;
 use crate::coordinator::http::serve::serve;
+use crate::coordinator::leadership::Leadership;
 use crate::coordinator::live::LiveLogs;
 use crate::coordinator::mailbox::{Mailbox, MailboxError};
 use crate::coordinator::metrics::Metrics;
 use crate::coordinator::projector::{Projection, Projector};
-use crate::coordinator::recovery::{Recovered, RecoveryError, recover};
+use crate::coordinator::recovery::{Recovered, Storage, recover};
+use crate::coordinator::recovery_error::RecoveryError;
 use crate::coordinator::runtime::Runtime;
 use crate::coordinator::settings::Settings;
+use crate::coordinator::standby::Leader;
 use crate::coordinator::tick;
-use crate::log::EventLog;
+use crate::domain::causes::with_causes;
+use crate::log::LogError;
 use crate::results::{CurrentStore, Reader};
 use crate::scheduler::engine::{Input, SnapshotPolicy};
 use crate::scheduler::{FactError, Scheduler};
-use crate::sys::clock::Clock;
 use crate::sys::lock::LockError;
 use crate::sys::spawn::Tasks;
 use std::future::Future;
@@ -49,14 +52,16 @@ pub enum CoordinatorError {
     #[error("{0} can be reached from other machines, and there is no token file")]
     Exposed(SocketAddr),
     #[error("cannot use {path}: {source}")]
-    Folder { path: PathBuf, source: io::Error },
+    Directory { path: PathBuf, source: io::Error },
     #[error(transparent)]
     Recovery(#[from] RecoveryError),
     #[error("cannot start: {0}")]
     Start(#[source] io::Error),
-    /// Everything acknowledged before is safe.
-    #[error("{0}")]
-    LogLost(String),
+    /// Everything that was acknowledged is safe.
+    #[error("cannot write the event log: {}", with_causes(.0))]
+    LogLost(#[source] LogError),
+    #[error("this coordinator does not lead any more: {0}")]
+    LeadershipLost(String),
     #[error("internal error: {0} panicked; please report this")]
     Panicked(&'static str),
     #[error("internal error: a decision contradicts the state ({0}); please report this")]
@@ -73,14 +78,21 @@ impl CoordinatorError {
             Self::Recovery(RecoveryError::Locked(LockError::Held { .. })) => {
                 Some("wait until that process has ended, or use another --data-dir")
             }
-            Self::Folder { .. }
+            Self::Directory { .. }
             | Self::Recovery(
-                RecoveryError::Folder { .. } | RecoveryError::Locked(LockError::Io { .. }),
+                RecoveryError::Directory { .. } | RecoveryError::Locked(LockError::Io { .. }),
             ) => Some("use a --data-dir that this user may write to"),
             Self::Tokens(error) => error.hint(),
             Self::Exposed(_) => Some("use --token-file, or listen on 127.0.0.1"),
+            Self::LogLost(LogError::Full { .. }) => Some(
+                "free disk space and start the coordinator again; nothing acknowledged is lost",
+            ),
+            Self::LogLost(LogError::Moved { .. } | LogError::Fenced { .. })
+            | Self::LeadershipLost(_) => {
+                Some("another coordinator may have taken over; check which ones are running")
+            }
             Self::LogLost(_) => Some(
-                "free disk space or repair the disk, then start the coordinator again; nothing acknowledged is lost",
+                "repair the disk and start the coordinator again; nothing acknowledged is lost",
             ),
             _ => None,
         }
@@ -89,14 +101,9 @@ impl CoordinatorError {
 
 /// The recovered parts that hold state.
 pub(crate) struct Opened {
-    pub scheduler: Scheduler,
-    /// Facts since the snapshot that it was restored from.
-    pub since_snapshot: u64,
-    /// Last record of the log.
-    pub committed: u64,
-    pub clock: Clock,
+    pub leader: Leader,
+    pub leadership: Arc<dyn Leadership>,
     pub identity: String,
-    pub journal: Box<dyn Journal>,
     pub projection: Box<dyn Projection>,
     pub results: Reader,
     pub blobs: Arc<dyn BlobStore>,
@@ -122,7 +129,7 @@ struct Threads {
     mailbox: Mailbox,
     health: Arc<Health>,
     owner: JoinHandle<Result<Scheduler, FactError>>,
-    committer: JoinHandle<()>,
+    committer: JoinHandle<Result<(), LogError>>,
     projector: JoinHandle<()>,
 }
 
@@ -139,41 +146,30 @@ pub async fn run(
 ) -> Result<(), CoordinatorError> {
     let address = listener.local_addr().map_err(CoordinatorError::Start)?;
     let authenticators = authenticators(&settings, address)?;
-    let folder = settings.data_dir.clone();
-    let recovered = tokio::task::spawn_blocking(move || recover(&folder));
+    let data_dir = settings.data_dir.clone();
+    let recovered = tokio::task::spawn_blocking(move || recover(Storage::open(&data_dir)?));
     let recovered = recovered.await.map_err(|_| CoordinatorError::Panicked("the recovery"))??;
-    let Recovered {
-        lock,
-        log,
-        store,
-        substitute,
-        scheduler,
-        clock,
-        identity,
-        blobs,
-        since_snapshot,
-    } = recovered;
+    let Recovered { leader, leadership, identity, blobs, store, substitute } = recovered;
     let current = CurrentStore::new(store.store);
     let projection = DatabaseWriter {
         writer: store.writer,
-        log: log.reader(),
+        log: leader.log.reader(),
         current: current.clone(),
         substitute,
     };
+    // Led until everything has stopped.
+    let held = Arc::clone(&leadership);
     let opened = Opened {
-        scheduler,
-        since_snapshot,
-        committed: log.last(),
-        clock,
+        leader,
+        leadership,
         identity,
-        journal: Box::new(log),
         projection: Box::new(projection),
         results: Reader::new(current),
-        blobs: Arc::new(blobs),
+        blobs,
     };
     ready(address);
     run_opened(&settings, authenticators, opened, listener, shutdown).await?;
-    drop(lock);
+    drop(held);
     Ok(())
 }
 
@@ -185,10 +181,12 @@ pub(crate) async fn run_opened(
     listener: TcpListener,
     shutdown: impl Future<Output = ()>,
 ) -> Result<Scheduler, CoordinatorError> {
+    let leadership = Arc::clone(&opened.leadership);
     let (app, threads) = start(settings, authenticators, opened)?;
     let mut tasks = Tasks::new();
-    tasks.spawn("tick", tick::run(threads.mailbox.clone()));
     let health = Arc::clone(&threads.health);
+    let ticks = tick::run(threads.mailbox.clone(), leadership, Arc::clone(&health));
+    tasks.spawn("tick", ticks);
     let mailbox = threads.mailbox.clone();
     let stop = async move {
         tokio::select! {
@@ -209,33 +207,30 @@ fn start(
     authenticators: Authenticators,
     opened: Opened,
 ) -> Result<(Arc<App>, Threads), CoordinatorError> {
-    let folder = |path: PathBuf| {
-        move |source: io::Error| CoordinatorError::Folder { path: path.clone(), source }
+    let directory = |path: PathBuf| {
+        move |source: io::Error| CoordinatorError::Directory { path: path.clone(), source }
     };
     let live = settings.data_dir.join("live");
-    let live = Arc::new(LiveLogs::open(live.clone()).map_err(folder(live))?);
+    let live = Arc::new(LiveLogs::open(live.clone()).map_err(directory(live))?);
     let incoming = settings.data_dir.join("incoming");
     // Interrupted uploads are not continued.
     let fresh = std::fs::remove_dir_all(&incoming).or_else(|error| match error.kind() {
         io::ErrorKind::NotFound => Ok(()),
         _ => Err(error),
     });
-    fresh.and_then(|()| std::fs::create_dir_all(&incoming)).map_err(folder(incoming.clone()))?;
+    fresh.and_then(|()| std::fs::create_dir_all(&incoming)).map_err(directory(incoming.clone()))?;
 
     let Opened {
-        scheduler,
-        since_snapshot,
-        committed,
-        clock,
+        leader: Leader { mut log, term, scheduler, clock, since_snapshot },
+        leadership: _,
         identity,
-        mut journal,
         projection,
         results,
         blobs,
     } = opened;
     let health = Arc::new(Health::new());
     let metrics = Arc::new(Metrics::default());
-    let (projector, feed, progress) = Projector::new(projection, committed, Arc::clone(&health));
+    let (projector, feed, progress) = Projector::new(projection, log.last(), Arc::clone(&health));
     let listeners = Listeners {
         progress: Arc::clone(&progress),
         feed,
@@ -256,7 +251,7 @@ fn start(
         }
         ended
     })?;
-    let committer = thread("dtf-log", move || commit::run(&mut *journal, waiting, &listeners))?;
+    let committer = thread("dtf-log", move || commit::run(&mut *log, term, waiting, &listeners))?;
     let projector = thread("dtf-results", move || projector.run())?;
     let app = Arc::new(App {
         mailbox: mailbox.clone(),
@@ -297,13 +292,14 @@ impl Threads {
         let panicked = CoordinatorError::Panicked;
         let joined = tokio::task::spawn_blocking(move || {
             let ended = owner.join().map_err(|_| panicked("the scheduler thread"))?;
-            committer.join().map_err(|_| panicked("the log thread"))?;
+            let stored = committer.join().map_err(|_| panicked("the log thread"))?;
             projector.join().map_err(|_| panicked("the results thread"))?;
+            stored.map_err(CoordinatorError::LogLost)?;
             Ok::<_, CoordinatorError>(ended?)
         });
         let state = joined.await.map_err(|_| panicked("the waiting thread"))??;
         match health.fatal_reason() {
-            Some(reason) => Err(CoordinatorError::LogLost(reason)),
+            Some(reason) => Err(CoordinatorError::LeadershipLost(reason)),
             None => Ok(state),
         }
     }

@@ -1,20 +1,30 @@
-//! The log of one coordinator: records in a redb file, the snapshot beside it.
+//! The log on the disk of one coordinator: records in a redb file, the snapshot next to it.
 
+use super::error::LogError;
+use super::event_log::{EventLog, LogReader, Sequence, Snapshot, Term};
 use super::record::{self, Defect};
-use super::{EventLog, LogError, LogReader, Sequence, snapshot};
+use super::snapshot;
 use crate::domain::fact::Fact;
-use redb::{Database, Durability, ReadableDatabase, StorageBackend, TableDefinition};
+use redb::{
+    Database, Durability, ReadableDatabase, ReadableTable, StorageBackend, TableDefinition,
+};
+use std::error::Error;
 use std::fs::OpenOptions;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc;
 
 const RECORDS: TableDefinition<u64, &[u8]> = TableDefinition::new("records");
+/// Numbers by name; there is only [`TERM`].
+const NUMBERS: TableDefinition<&str, u64> = TableDefinition::new("numbers");
+/// The current term. Logs of versions without terms have none, which counts as term 0.
+const TERM: &str = "term";
 /// Name of the log in a data directory.
 const FILE_NAME: &str = "events.redb";
-/// Page cache. Appends need little and replay reads once; redb's own default is 1 GiB.
+/// Page cache of redb, whose default is 1 GiB. Appends need little, and a replay reads once.
 const CACHE_BYTES: usize = 8 * 1024 * 1024;
-/// Records decoded ahead of their visitor during replay.
+/// Maximum number of records decoded ahead of their visitor during a replay.
 const DECODED_AHEAD: usize = 4;
 
 /// See [`EventLog`].
@@ -22,6 +32,7 @@ pub struct EmbeddedLog {
     database: Arc<Database>,
     path: PathBuf,
     last: Sequence,
+    term: Term,
     poisoned: bool,
     buffer: Vec<u8>,
 }
@@ -30,7 +41,7 @@ impl EmbeddedLog {
     /// Opens or creates `events.redb` in the directory.
     ///
     /// # Errors
-    /// A file that cannot be opened, is in use, or is not a log.
+    /// The file cannot be opened, is in use, or is not a log.
     pub fn open(directory: &Path) -> Result<Self, LogError> {
         let path = directory.join(FILE_NAME);
         let mut options = OpenOptions::new();
@@ -41,26 +52,26 @@ impl EmbeddedLog {
         Self::open_on(backend, path)
     }
 
-    /// As [`Self::open`], where there is a log already.
+    /// As [`Self::open`], but the log must exist.
     ///
     /// # Errors
-    /// As for [`Self::open`], and when there is none.
+    /// As for [`Self::open`], and when there is no log.
     pub fn open_existing(directory: &Path) -> Result<Self, LogError> {
         let path = directory.join(FILE_NAME);
         std::fs::metadata(&path).map_err(|source| storage("open", &path, source))?;
         Self::open(directory)
     }
 
-    /// As [`Self::open`], over any file layer: tests put one beneath that fails on demand.
+    /// As [`Self::open`], over any file layer. Tests use one that fails on demand.
     pub(super) fn open_on(backend: impl StorageBackend, path: PathBuf) -> Result<Self, LogError> {
         let mut builder = Database::builder();
         builder.set_cache_size(CACHE_BYTES);
         let database = builder
             .create_with_backend(backend)
             .map_err(|source| storage("open", &path, source))?;
-        let last = last_record(&database).map_err(|source| storage("read", &path, source))?;
+        let (last, term) = position(&database).map_err(|source| storage("read", &path, source))?;
         let database = Arc::new(database);
-        Ok(Self { database, path, last, poisoned: false, buffer: Vec::new() })
+        Ok(Self { database, path, last, term, poisoned: false, buffer: Vec::new() })
     }
 
     fn commit(&self, sequence: Sequence) -> Result<(), redb::Error> {
@@ -71,39 +82,84 @@ impl EmbeddedLog {
         Ok(())
     }
 
+    fn commit_term(&self, term: Term) -> Result<(), redb::Error> {
+        let mut transaction = self.database.begin_write()?;
+        transaction.set_durability(Durability::Immediate)?;
+        transaction.open_table(NUMBERS)?.insert(TERM, term.0)?;
+        transaction.commit()?;
+        Ok(())
+    }
+
     fn snapshot_path(&self) -> PathBuf {
         self.path.with_file_name("state.snapshot")
     }
 }
 
-fn last_record(database: &Database) -> Result<Sequence, redb::Error> {
+/// The last record and the current term.
+fn position(database: &Database) -> Result<(Sequence, Term), redb::Error> {
     let transaction = database.begin_write()?;
-    // Creates the table of a new file, so that readers always find it.
-    let last = {
-        let table = transaction.open_table(RECORDS)?;
-        redb::ReadableTable::last(&table)?.map_or(0, |(sequence, _)| sequence.value())
+    // Creates the tables of a new file, so that readers always find them.
+    let position = {
+        let records = transaction.open_table(RECORDS)?;
+        let numbers = transaction.open_table(NUMBERS)?;
+        let last = records.last()?.map_or(0, |(sequence, _)| sequence.value());
+        (last, Term(numbers.get(TERM)?.map_or(0, |term| term.value())))
     };
     transaction.commit()?;
-    Ok(last)
+    Ok(position)
 }
 
 fn storage<E>(doing: &'static str, path: &Path, source: E) -> LogError
 where
-    E: std::error::Error + Send + Sync + 'static,
+    E: Error + Send + Sync + 'static,
 {
-    LogError::Storage { doing, path: path.to_owned(), source: Box::new(source) }
+    let path = path.to_owned();
+    if is_full(&source) {
+        return LogError::Full { path };
+    }
+    LogError::Storage { doing, path, source: Box::new(source) }
+}
+
+/// Whether the error, or the one that redb wraps, is about missing space.
+fn is_full(source: &(dyn Error + 'static)) -> bool {
+    let wrapped = match source.downcast_ref::<redb::Error>() {
+        Some(redb::Error::Io(error)) => Some(error),
+        _ => source.downcast_ref::<io::Error>(),
+    };
+    wrapped.is_some_and(|error| {
+        matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+    })
 }
 
 impl EventLog for EmbeddedLog {
-    fn append(&mut self, events: &mut dyn Iterator<Item = &Fact>) -> Result<Sequence, LogError> {
+    fn begin_term(&mut self) -> Result<Term, LogError> {
+        let term = Term(self.term.0 + 1);
+        self.commit_term(term).map_err(|source| storage("write to", &self.path, source))?;
+        self.term = term;
+        Ok(term)
+    }
+
+    fn append(
+        &mut self,
+        expected: Sequence,
+        term: Term,
+        facts: &[Fact],
+    ) -> Result<Sequence, LogError> {
         if self.poisoned {
             return Err(LogError::Poisoned);
         }
-        let sequence = self.last + 1;
-        let stored = record::encode(sequence, events, &mut self.buffer);
-        if !stored.map_err(|source| storage("encode for", &self.path, source))? {
+        if term != self.term {
+            return Err(LogError::Fenced { term, current: self.term });
+        }
+        if expected != self.last {
+            return Err(LogError::Moved { expected, last: self.last });
+        }
+        if facts.is_empty() {
             return Ok(self.last);
         }
+        let sequence = self.last + 1;
+        record::encode(sequence, facts, &mut self.buffer)
+            .map_err(|source| storage("encode a record for", &self.path, source))?;
         if let Err(source) = self.commit(sequence) {
             self.poisoned = true;
             return Err(storage("write to", &self.path, source));
@@ -130,17 +186,22 @@ impl EventLog for EmbeddedLog {
             .map_err(|source| storage("write the snapshot of", &path, source))
     }
 
-    fn read_snapshot(&self) -> Option<(Sequence, Vec<Vec<u8>>)> {
+    fn read_snapshot(&self) -> Option<Snapshot> {
         let path = self.snapshot_path();
         match snapshot::read(&path) {
             Ok((at, pieces)) if at <= self.last => Some((at, pieces)),
             Ok((at, _)) => {
-                tracing::warn!(?path, at, last = self.last, "ignoring a snapshot of the future");
+                tracing::warn!(
+                    ?path,
+                    at,
+                    last = self.last,
+                    "ignored a snapshot of records that are missing"
+                );
                 None
             }
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => {
-                tracing::warn!(?path, %error, "ignoring the snapshot, replaying the log");
+                tracing::warn!(?path, %error, "cannot use the snapshot; the whole log is replayed");
                 None
             }
         }
@@ -153,7 +214,7 @@ struct Reader {
 }
 
 impl Reader {
-    /// Hands every record to `take`, raw, until it returns false.
+    /// Gives the bytes of every record to `take`, until it returns false.
     fn read(
         &self,
         after: Sequence,
@@ -178,9 +239,9 @@ impl Reader {
     fn defect(&self, sequence: Sequence, defect: Defect) -> LogError {
         let path = self.path.clone();
         match defect {
-            Defect::Damaged(what) => LogError::Damaged { path, sequence, what },
-            Defect::Newer(found) => {
-                LogError::Newer { path, sequence, found, known: record::VERSION }
+            Defect::Damaged(reason) => LogError::Damaged { path, sequence, reason },
+            Defect::Newer(version) => {
+                LogError::Newer { path, sequence, version, known: record::VERSION }
             }
         }
     }
@@ -192,7 +253,7 @@ impl LogReader for Reader {
         after: Sequence,
         visit: &mut dyn FnMut(Sequence, Vec<Fact>) -> bool,
     ) -> Result<(), LogError> {
-        // Decoding takes as long as applying: it runs ahead on a thread of its own.
+        // Decoding takes as long as applying, so it runs ahead on a separate thread.
         std::thread::scope(|scope| {
             let (decoded, records) = mpsc::sync_channel(DECODED_AHEAD);
             let decoder = scope.spawn(move || {
@@ -200,16 +261,16 @@ impl LogReader for Reader {
                 let read = self.read(after, &mut |sequence, bytes| match record::decode(
                     sequence, bytes,
                 ) {
-                    Ok(events) => decoded.send((sequence, events)).is_ok(),
-                    Err(found) => {
-                        defect = Some(self.defect(sequence, found));
+                    Ok(facts) => decoded.send((sequence, facts)).is_ok(),
+                    Err(error) => {
+                        defect = Some(self.defect(sequence, error));
                         false
                     }
                 });
                 read.and(defect.map_or(Ok(()), Err))
             });
-            for (sequence, events) in &records {
-                if !visit(sequence, events) {
+            for (sequence, facts) in &records {
+                if !visit(sequence, facts) {
                     break;
                 }
             }

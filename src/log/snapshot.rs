@@ -1,15 +1,20 @@
 //! The snapshot file: `magic | sequence u64`, then pieces as `length u32 | crc32c u32 | bytes`,
-//! then a piece of length zero. Written beside the old one and renamed over it.
+//! then a piece of length zero. A new snapshot is written to another file, which then replaces the
+//! old one.
 
-use super::Sequence;
+use super::event_log::{Sequence, Snapshot};
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::path::Path;
 
 const MAGIC: &[u8; 8] = b"dtfsnap1";
-/// No piece is larger.
+/// Maximum size of a piece, in bytes.
 const MAX_PIECE_BYTES: u32 = 1 << 30;
 
+/// Replaces the snapshot at `path`, durably.
+///
+/// # Errors
+/// The file cannot be written. The old snapshot is kept then.
 pub fn write(
     path: &Path,
     at: Sequence,
@@ -35,13 +40,16 @@ pub fn write(
     Ok(())
 }
 
-/// The whole snapshot, or why it is none.
-pub fn read(path: &Path) -> io::Result<(Sequence, Vec<Vec<u8>>)> {
+/// Reads a whole snapshot.
+///
+/// # Errors
+/// The file cannot be read, is not a snapshot of this version, or is damaged.
+pub fn read(path: &Path) -> io::Result<Snapshot> {
     let mut file = BufReader::with_capacity(1 << 20, File::open(path)?);
     let mut magic = [0; 8];
     file.read_exact(&mut magic)?;
     if magic != *MAGIC {
-        return Err(io::Error::other("it is no snapshot of this version"));
+        return Err(io::Error::other("it is not a snapshot of this version"));
     }
     let at = u64::from_le_bytes(read_array(&mut file)?);
     let mut pieces = Vec::new();

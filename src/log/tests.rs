@@ -1,10 +1,12 @@
-//! What is acknowledged is there, whatever the disk does; what is damaged is refused.
+//! Acknowledged records are there, whatever the disk does; damaged ones are refused.
 
+use super::conformance::{self, append, stored};
 use super::embedded::EmbeddedLog;
-use super::{EventLog, LogError, Sequence};
-use crate::domain::fact::Fact;
-use crate::domain::id::{RunId, TestId};
-use crate::domain::time::Timestamp;
+use super::error::LogError;
+use super::event_log::{EventLog, Term};
+use super::memory::MemoryLog;
+use super::record;
+use crate::scheduler::Scheduler;
 use redb::{ReadableDatabase, ReadableTable, StorageBackend, TableDefinition};
 use std::fs::OpenOptions;
 use std::io;
@@ -14,49 +16,75 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 const RECORDS: TableDefinition<u64, &[u8]> = TableDefinition::new("records");
 
-fn expired(index: u32) -> Fact {
-    Fact::TestExpired { test: TestId { run: RunId(1), index }, at: Timestamp(7) }
+fn new_log(directory: &Path) -> (EmbeddedLog, Term) {
+    let mut log = EmbeddedLog::open(directory).expect("a new log");
+    let term = log.begin_term().expect("a term");
+    (log, term)
 }
 
-fn append(log: &mut EmbeddedLog, indices: &[u32]) -> Result<Sequence, LogError> {
-    let events: Vec<_> = indices.iter().map(|index| expired(*index)).collect();
-    log.append(&mut events.iter())
+#[test]
+fn the_embedded_log_keeps_the_promises_of_an_event_log() {
+    let directory = tempfile::tempdir().expect("a directory");
+    conformance::check(|| Box::new(EmbeddedLog::open(directory.path()).expect("a log")));
 }
 
-/// Everything stored, as `(sequence, indices)`.
-fn stored(log: &EmbeddedLog, after: Sequence) -> Result<Vec<(Sequence, Vec<u32>)>, LogError> {
-    let mut records = Vec::new();
-    log.reader().replay(after, &mut |sequence, events| {
-        let indices = events.iter().map(|event| match event {
-            Fact::TestExpired { test, .. } => test.index,
-            other => panic!("not what was stored: {other:?}"),
-        });
-        records.push((sequence, indices.collect()));
+#[test]
+fn the_log_in_memory_keeps_the_promises_of_an_event_log() {
+    let log = MemoryLog::new();
+    conformance::check(|| Box::new(log.reopen()));
+}
+
+#[test]
+fn a_full_log_in_memory_acknowledges_nothing_and_is_poisoned() {
+    let mut log = MemoryLog::new();
+    let term = log.begin_term().expect("a term");
+    append(&mut log, term, &[1]).expect("stored");
+    log.set_full(true);
+    assert!(matches!(append(&mut log, term, &[2]), Err(LogError::Full { .. })));
+    log.set_full(false);
+    assert!(matches!(append(&mut log, term, &[3]), Err(LogError::Poisoned)), "until a restart");
+    let mut log = log.reopen();
+    assert_eq!(append(&mut log, term, &[4]).expect("stored"), 2);
+    assert_eq!(stored(&log, 1).expect("whole"), [(2, vec![4])]);
+}
+
+/// A log that was written before logs had terms: two runs, of which one was cancelled.
+const OLD_LOG: &[u8] = include_bytes!("testdata/events-1.redb");
+
+#[test]
+fn a_log_of_an_older_version_opens_fits_and_would_be_written_the_same() {
+    let directory = tempfile::tempdir().expect("a directory");
+    std::fs::write(directory.path().join("events.redb"), OLD_LOG).expect("written");
+    let mut log = EmbeddedLog::open(directory.path()).expect("an old log");
+    let (mut scheduler, mut encoded) = (Scheduler::new(), Vec::new());
+    let replayed = log.reader().replay(0, &mut |sequence, facts| {
+        for fact in &facts {
+            scheduler.apply(fact).unwrap_or_else(|error| panic!("record {sequence}: {error}"));
+        }
+        let mut bytes = Vec::new();
+        record::encode(sequence, &facts, &mut bytes).expect("a record");
+        encoded.push(bytes);
         true
-    })?;
-    Ok(records)
-}
-
-#[test]
-fn records_are_numbered_and_survive_reopening() {
-    let directory = tempfile::tempdir().expect("a directory");
-    let mut log = EmbeddedLog::open(directory.path()).expect("a new log");
-    assert_eq!(log.last(), 0);
-    assert_eq!(append(&mut log, &[1, 2]).expect("stored"), 1);
-    assert_eq!(append(&mut log, &[3]).expect("stored"), 2);
+    });
+    replayed.expect("whole");
+    scheduler.check_invariants().expect("a whole state");
+    let runs: Vec<_> = scheduler.runs().map(|run| (run.cancelled, run.counts.total)).collect();
+    assert_eq!(runs, [(false, 11), (true, 2)]);
+    let last = log.last();
+    let term = log.begin_term().expect("a term");
+    assert_eq!(term, Term(1));
+    assert_eq!(append(&mut log, term, &[1]).expect("stored"), last + 1);
     drop(log);
-    let log = EmbeddedLog::open(directory.path()).expect("the same log");
-    assert_eq!(log.last(), 2);
-    assert_eq!(stored(&log, 0).expect("whole"), [(1, vec![1, 2]), (2, vec![3])]);
-    assert_eq!(stored(&log, 1).expect("whole"), [(2, vec![3])]);
+    assert_eq!(raw_records(directory.path())[..encoded.len()], encoded[..]);
 }
 
-#[test]
-fn nothing_is_stored_without_facts() {
-    let directory = tempfile::tempdir().expect("a directory");
-    let mut log = EmbeddedLog::open(directory.path()).expect("a new log");
-    assert_eq!(log.append(&mut [].into_iter()).expect("nothing to do"), 0);
-    assert!(stored(&log, 0).expect("whole").is_empty());
+/// The stored bytes of all records, in order.
+fn raw_records(directory: &Path) -> Vec<Vec<u8>> {
+    let database = redb::Database::create(directory.join("events.redb")).expect("the file");
+    let transaction = database.begin_read().expect("a reader");
+    let table = transaction.open_table(RECORDS).expect("the table");
+    let entries = table.iter().expect("entries");
+    entries.map(|entry| entry.expect("an entry").1.value().to_vec()).collect()
 }
 
 #[test]
@@ -95,9 +123,9 @@ fn damage(directory: &Path, change: impl Fn(u64, &mut Vec<u8>) -> bool) {
 #[test]
 fn every_flipped_byte_is_noticed_by_number() {
     let directory = tempfile::tempdir().expect("a directory");
-    let mut log = EmbeddedLog::open(directory.path()).expect("a new log");
+    let (mut log, term) = new_log(directory.path());
     for index in 0..3 {
-        append(&mut log, &[index]).expect("stored");
+        append(&mut log, term, &[index]).expect("stored");
     }
     drop(log);
     let mut position = 0;
@@ -136,9 +164,9 @@ fn every_flipped_byte_is_noticed_by_number() {
 #[test]
 fn a_missing_record_and_a_newer_format_are_refused() {
     let directory = tempfile::tempdir().expect("a directory");
-    let mut log = EmbeddedLog::open(directory.path()).expect("a new log");
+    let (mut log, term) = new_log(directory.path());
     for index in 0..3 {
-        append(&mut log, &[index]).expect("stored");
+        append(&mut log, term, &[index]).expect("stored");
     }
     drop(log);
     damage(directory.path(), |sequence, _| sequence != 2);
@@ -148,11 +176,11 @@ fn a_missing_record_and_a_newer_format_are_refused() {
 }
 
 #[test]
-fn a_snapshot_comes_back_and_a_damaged_one_is_ignored() {
+fn a_damaged_snapshot_is_ignored() {
     let directory = tempfile::tempdir().expect("a directory");
-    let mut log = EmbeddedLog::open(directory.path()).expect("a new log");
+    let (mut log, term) = new_log(directory.path());
     assert_eq!(log.read_snapshot(), None);
-    append(&mut log, &[1]).expect("stored");
+    append(&mut log, term, &[1]).expect("stored");
     let pieces = vec![b"one".to_vec(), vec![7; 100_000]];
     log.write_snapshot(1, &mut pieces.clone().into_iter()).expect("written");
     assert_eq!(log.read_snapshot(), Some((1, pieces)));
@@ -169,8 +197,6 @@ fn a_snapshot_comes_back_and_a_damaged_one_is_ignored() {
         std::fs::write(&path, bytes).expect("written");
         assert_eq!(log.read_snapshot(), None, "byte {position}");
     }
-    log.write_snapshot(9, &mut std::iter::empty()).expect("written");
-    assert_eq!(log.read_snapshot(), None, "it covers records that are not there");
 }
 
 /// A file that fails when told to.
@@ -226,35 +252,41 @@ impl StorageBackend for Failing {
     }
 }
 
-fn fails(break_it: impl Fn(&Switch)) {
+/// Breaks the disk between two records; returns the error of the second one.
+fn fails(break_it: impl Fn(&Switch)) -> LogError {
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().join("events.redb");
     let switch = Arc::new(Switch::default());
     let backend = Failing::open(&path, &switch);
     let mut log = EmbeddedLog::open_on(backend, path.clone()).expect("a new log");
-    append(&mut log, &[1]).expect("stored");
+    let term = log.begin_term().expect("a term");
+    append(&mut log, term, &[1]).expect("stored");
     break_it(&switch);
-    assert!(matches!(append(&mut log, &[2]), Err(LogError::Storage { .. })));
-    assert!(matches!(append(&mut log, &[3]), Err(LogError::Poisoned)));
+    let failed = append(&mut log, term, &[2]).expect_err("a broken disk");
+    assert!(matches!(append(&mut log, term, &[3]), Err(LogError::Poisoned)));
     switch.sync.store(false, Ordering::SeqCst);
     switch.write.store(false, Ordering::SeqCst);
-    assert!(matches!(append(&mut log, &[4]), Err(LogError::Poisoned)), "until a restart");
+    assert!(matches!(append(&mut log, term, &[4]), Err(LogError::Poisoned)), "until a restart");
     drop(log);
 
     let mut log = EmbeddedLog::open(directory.path()).expect("the same log");
     let kept = stored(&log, 0).expect("whole");
     assert_eq!(kept[0], (1, vec![1]), "what was acknowledged is there");
     assert!(kept[1..].iter().all(|record| *record == (2, vec![2])), "and nothing made up");
-    let next = append(&mut log, &[5]).expect("stored");
+    let term = log.begin_term().expect("a term");
+    let next = append(&mut log, term, &[5]).expect("stored");
     assert_eq!(next, kept.len() as u64 + 1);
+    failed
 }
 
 #[test]
 fn a_failing_sync_acknowledges_nothing_and_poisons() {
-    fails(|switch| switch.sync.store(true, Ordering::SeqCst));
+    let failed = fails(|switch| switch.sync.store(true, Ordering::SeqCst));
+    assert!(matches!(failed, LogError::Storage { .. }), "{failed:?}");
 }
 
 #[test]
 fn a_full_disk_acknowledges_nothing_and_poisons() {
-    fails(|switch| switch.write.store(true, Ordering::SeqCst));
+    let failed = fails(|switch| switch.write.store(true, Ordering::SeqCst));
+    assert!(matches!(failed, LogError::Full { .. }), "{failed:?}");
 }

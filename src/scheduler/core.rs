@@ -1,8 +1,9 @@
 //! Decide and apply: one arm per command, one arm per fact, one arm per signal.
 
+use super::command::{Answer, Command, Identity, Signal, Step};
+use super::error::{FactError, Rejected};
 use super::report::AttemptEnd;
 use super::state::Scheduler;
-use super::{Answer, Command, FactError, Identity, Rejected, Signal, Step};
 use crate::domain::fact::Fact;
 use crate::domain::template::AddedTemplate;
 use crate::domain::time::Timestamp;

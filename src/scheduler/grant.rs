@@ -6,12 +6,12 @@
 //! is overcommitted, and no slot is idle for the length of a round trip. A test that may not
 //! be tried again after its worker was lost is never granted ahead.
 
-use super::LEASE_TIMEOUT;
 use super::amounts::Free;
 use super::classes::{ClassId, Head};
 use super::error::FactError;
 use super::state::{Group, Note, Scheduler, Seat, State, Worker};
 use super::status::Availability;
+use super::worker::LEASE_TIMEOUT;
 use crate::domain::fact::{Fact, Grant};
 use crate::domain::id::{Epoch, LeaseId, TestId, WorkerId};
 use crate::domain::time::{Millis, Timestamp};

@@ -52,10 +52,4 @@ pub use state::Scheduler;
 pub use status::{
     Availability, Counts, Explanation, Overview, RunSummary, TestStatus, WorkerStatus,
 };
-
-use crate::domain::time::Millis;
-
-/// Time for which a silent worker keeps its leases.
-pub const LEASE_TIMEOUT: Millis = Millis::from_secs(30);
-/// Interval at which workers are asked to send heartbeats.
-pub const HEARTBEAT_INTERVAL: Millis = Millis::from_secs(10);
+pub use worker::{HEARTBEAT_INTERVAL, LEASE_TIMEOUT};

@@ -4,11 +4,13 @@
 //! the holder ends.
 
 use std::fmt;
-use std::fs::{File, OpenOptions};
+use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+/// Name of the lock file in a directory.
+const LOCK_FILE: &str = "dtf.lock";
 /// Prefix of the process id in the lock file of a reader.
 const READER: &str = "reader ";
 /// Maximum number of bytes of a lock file that are read.
@@ -23,7 +25,7 @@ const POLL_INTERVAL: Duration = Duration::from_millis(10);
 /// Sole use of a directory, until the value is dropped.
 #[derive(Debug)]
 pub struct DirectoryLock {
-    _file: File,
+    file: File,
 }
 
 /// The process that holds a lock, by the content of the lock file.
@@ -124,7 +126,7 @@ impl DirectoryLock {
         let failed = |source| LockError::Io { path: path.clone(), source };
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false);
-        let mut file = options.open(directory.join("dtf.lock")).map_err(failed)?;
+        let mut file = options.open(directory.join(LOCK_FILE)).map_err(failed)?;
         match file.try_lock() {
             Ok(()) => {}
             Err(std::fs::TryLockError::WouldBlock) => {
@@ -137,8 +139,28 @@ impl DirectoryLock {
         file.set_len(0).map_err(failed)?;
         file.rewind().map_err(failed)?;
         writeln!(file, "{role}{}", std::process::id()).map_err(failed)?;
-        Ok(Self { _file: file })
+        Ok(Self { file })
     }
+
+    /// Whether the file that is locked is still the lock file of `directory`. When it was removed
+    /// or replaced, another process can lock the directory too.
+    #[must_use]
+    pub fn is_in_place(&self, directory: &Path) -> bool {
+        let stored = std::fs::metadata(directory.join(LOCK_FILE));
+        stored.and_then(|stored| Ok(is_same_file(&stored, &self.file.metadata()?))).unwrap_or(false)
+    }
+}
+
+#[cfg(unix)]
+fn is_same_file(one: &Metadata, other: &Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    (one.dev(), one.ino()) == (other.dev(), other.ino())
+}
+
+/// Where a file that is open cannot be replaced, the file of this name is the same.
+#[cfg(not(unix))]
+fn is_same_file(_: &Metadata, _: &Metadata) -> bool {
+    true
 }
 
 #[cfg(test)]

@@ -6,51 +6,37 @@ use crate::api::v1::runs::SubmitRun;
 use crate::api::v1::workers::Register;
 use crate::blobs::{self, FileBlobs};
 use crate::client::{Client, ClientOptions, Retry};
-use crate::coordinator::commit::Journal;
+use crate::coordinator::leadership::DirectoryLeadership;
 use crate::coordinator::projector::{Committed, Projection};
 use crate::coordinator::settings::Settings;
+use crate::coordinator::standby::Standby;
 use crate::coordinator::startup::{CoordinatorError, Opened, authenticators, run_opened};
 use crate::domain::capability::Capability;
-use crate::domain::fact::Fact;
 use crate::domain::id::{Epoch, WorkerId};
 use crate::domain::outcome::Outcome;
 use crate::domain::time::Millis;
-use crate::log::LogError;
+use crate::log::memory::MemoryLog;
+use crate::log::{EventLog, LogError};
 use crate::results::{CurrentStore, Reader};
 use crate::scheduler::Scheduler;
 use crate::store::{self, Store, StoreError, Writer};
-use crate::sys::clock::Clock;
 use crate::sys::ids;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
-/// A log in memory, and which of the disks are full.
-#[derive(Default)]
+/// A log in memory that can be told to fail, and whether the disk of the database is full.
 pub struct Disk {
-    log: Mutex<Vec<Vec<Fact>>>,
-    pub log_full: AtomicBool,
+    pub log: MemoryLog,
     pub database_full: AtomicBool,
 }
 
-struct OnDisk(Arc<Disk>);
-
-impl Journal for OnDisk {
-    fn append(&mut self, events: &[Fact]) -> Result<u64, String> {
-        if self.0.log_full.load(Ordering::SeqCst) {
-            return Err("no space left".into());
-        }
-        let mut log = self.0.log.lock().expect("a lock");
-        log.push(events.to_vec());
-        Ok(log.len() as u64)
-    }
-
-    fn write_snapshot(&mut self, at: u64, _: Vec<Vec<u8>>) -> Result<(), String> {
-        assert_eq!(at, self.0.log.lock().expect("a lock").len() as u64);
-        Ok(())
+impl Disk {
+    fn new() -> Arc<Self> {
+        Arc::new(Self { log: MemoryLog::new(), database_full: AtomicBool::new(false) })
     }
 }
 
@@ -77,11 +63,12 @@ impl Projection for Database {
     }
 
     fn reread(&mut self, after: u64, _: usize) -> Result<Vec<Committed>, LogError> {
-        let log = self.disk.log.lock().expect("a lock");
-        let records = log.iter().zip(1..).skip(after as usize).take(2);
-        Ok(records
-            .map(|(events, sequence)| Committed { sequence, events: events.clone() })
-            .collect())
+        let mut records = Vec::new();
+        self.disk.log.reader().replay(after, &mut |sequence, events| {
+            records.push(Committed { sequence, events });
+            records.len() < 2
+        })?;
+        Ok(records)
     }
 }
 
@@ -97,7 +84,7 @@ pub struct Running {
 
 impl Running {
     pub async fn start() -> Self {
-        Self::over(Arc::default(), tempfile::tempdir().expect("a folder")).await
+        Self::over(Disk::new(), tempfile::tempdir().expect("a folder")).await
     }
 
     /// Knows the lines of a token file.
@@ -109,7 +96,7 @@ impl Running {
         std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).expect("set");
         let mut settings = Settings::new(folder.path());
         settings.token_file = Some(file);
-        Self::with(settings, Arc::default(), folder).await
+        Self::with(settings, Disk::new(), folder).await
     }
 
     /// Replays what is on `disk`.
@@ -118,22 +105,15 @@ impl Running {
     }
 
     async fn with(settings: Settings, disk: Arc<Disk>, folder: tempfile::TempDir) -> Self {
-        let clock = Clock::start();
-        let mut scheduler = Scheduler::new();
-        let log = disk.log.lock().expect("a lock").clone();
-        for event in log.iter().flatten() {
-            scheduler.apply(event).expect("a fact that fits");
-        }
-        scheduler.restarted(clock.now());
+        let mut leadership = DirectoryLeadership::new(folder.path());
+        let standby = Standby::open(Box::new(disk.log.reopen())).expect("a log that fits");
+        let leader = standby.lead(&mut leadership).expect("nobody else leads");
         let store = Store::open(&folder.path().join(store::FILE_NAME)).expect("a database");
         let blobs = FileBlobs::new(folder.path().join(blobs::DIRECTORY)).expect("a directory");
         let opened = Opened {
-            scheduler,
-            since_snapshot: 0,
-            committed: log.len() as u64,
-            clock,
+            leader,
+            leadership: Arc::new(leadership),
             identity: "test".into(),
-            journal: Box::new(OnDisk(Arc::clone(&disk))),
             projection: Box::new(Database { writer: store.writer, disk: Arc::clone(&disk) }),
             results: Reader::new(CurrentStore::new(store.store)),
             blobs: Arc::new(blobs),

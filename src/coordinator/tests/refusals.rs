@@ -8,6 +8,7 @@ use crate::coordinator::http::routes::table;
 use crate::coordinator::settings::Settings;
 use crate::coordinator::startup::{CoordinatorError, authenticators};
 use crate::domain::access::Role;
+use crate::log::LogError;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
@@ -143,13 +144,13 @@ async fn a_launch_that_no_worker_should_see_is_refused() {
 async fn a_full_log_disk_acknowledges_nothing_and_stops() {
     let running = Running::start().await;
     running.client.submit(&run_of(1), None).await.expect("submitted");
-    running.disk.log_full.store(true, Ordering::SeqCst);
+    running.disk.log.set_full(true);
     let error = running.client.submit(&run_of(1), None).await.expect_err("not stored");
     assert!(matches!(error, ClientError::Busy(_)), "{error:?}");
     let ready = running.client.ready().await.expect_err("not ready");
     assert_eq!(ready.refusal().map(|refusal| refusal.status), Some(503));
     let end = running.end().await;
-    assert!(matches!(end, Err(CoordinatorError::LogLost(_))), "{end:?}");
+    assert!(matches!(end, Err(CoordinatorError::LogLost(LogError::Full { .. }))), "{end:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,0 +1,183 @@
+//! From a log to a coordinator that leads.
+//!
+//! A standby follows the log and folds its facts into the state. A leader has begun a term, so
+//! that no other coordinator can append, has folded every record, and is ready to serve.
+//! Promise: a record that does not fit the state is an error that names the record, and so is a
+//! whole log whose state is contradictory.
+
+use crate::coordinator::leadership::Leadership;
+use crate::coordinator::recovery_error::RecoveryError;
+use crate::domain::time::Timestamp;
+use crate::log::{EventLog, Sequence, Term};
+use crate::scheduler::Scheduler;
+use crate::sys::clock::Clock;
+
+/// Follows the log.
+pub(crate) struct Standby {
+    log: Box<dyn EventLog>,
+    scheduler: Scheduler,
+    /// The last record that is folded.
+    followed: Sequence,
+    /// Facts since the snapshot.
+    since_snapshot: u64,
+    /// Time of the last fact.
+    latest: Timestamp,
+}
+
+/// Ready to serve: nobody else appends to the log, and the state has all of it.
+pub(crate) struct Leader {
+    pub log: Box<dyn EventLog>,
+    pub term: Term,
+    pub scheduler: Scheduler,
+    pub clock: Clock,
+    /// Facts since the snapshot.
+    pub since_snapshot: u64,
+}
+
+impl Standby {
+    /// Starts from the snapshot, if there is one that can be used, and folds the records after it.
+    ///
+    /// # Errors
+    /// The log cannot be read, or a record does not fit.
+    pub fn open(log: Box<dyn EventLog>) -> Result<Self, RecoveryError> {
+        let (followed, scheduler) = restored(&*log);
+        let latest = Timestamp::default();
+        let mut standby = Self { log, scheduler, followed, since_snapshot: 0, latest };
+        standby.follow()?;
+        Ok(standby)
+    }
+
+    /// Folds the records that were added since the last call.
+    ///
+    /// # Errors
+    /// The log cannot be read, or a record does not fit.
+    pub fn follow(&mut self) -> Result<(), RecoveryError> {
+        let mut misfit = None;
+        self.log.reader().replay(self.followed, &mut |sequence, facts| {
+            for fact in &facts {
+                if let Err(error) = self.scheduler.apply(fact) {
+                    misfit = Some(RecoveryError::Inconsistent { sequence, error });
+                    return false;
+                }
+                self.latest = self.latest.max(fact.at());
+            }
+            self.since_snapshot += facts.len() as u64;
+            self.followed = sequence;
+            true
+        })?;
+        misfit.map_or(Ok(()), Err)
+    }
+
+    /// Becomes the leader: acquires the leadership, begins a term, and folds the records that an
+    /// earlier leader has added until then.
+    ///
+    /// # Errors
+    /// Another coordinator leads, the log fails, a record does not fit, or the state is
+    /// contradictory.
+    pub fn lead(mut self, leadership: &mut dyn Leadership) -> Result<Leader, RecoveryError> {
+        leadership.acquire()?;
+        let term = self.log.begin_term()?;
+        self.follow()?;
+        let sequence = self.followed;
+        self.scheduler
+            .check_invariants()
+            .map_err(|error| RecoveryError::Inconsistent { sequence, error })?;
+        let clock = Clock::start_after(self.latest);
+        let Self { log, mut scheduler, since_snapshot, .. } = self;
+        scheduler.restarted(clock.now());
+        Ok(Leader { log, term, scheduler, clock, since_snapshot })
+    }
+}
+
+/// The state of the snapshot with the last record that it covers, or the state of an empty log.
+fn restored(log: &dyn EventLog) -> (Sequence, Scheduler) {
+    let Some((at, pieces)) = log.read_snapshot() else { return (0, Scheduler::new()) };
+    match Scheduler::restore(pieces.into_iter()) {
+        Ok(scheduler) => (at, scheduler),
+        Err(error) => {
+            tracing::warn!(%error, "cannot use the snapshot; the whole log is replayed");
+            (0, Scheduler::new())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::coordinator::leadership::DirectoryLeadership;
+    use crate::domain::fact::Fact;
+    use crate::domain::id::{RunId, TestId};
+    use crate::log::LogError;
+    use crate::log::memory::MemoryLog;
+    use crate::scheduler::FactError;
+
+    fn submitted(run: u32) -> Vec<Fact> {
+        let (run, at) = (RunId(run), Timestamp(5));
+        let (name, user) = ("run".into(), "someone".into());
+        vec![
+            Fact::RunSubmitted { run, name, idempotency: None, user, closed_world: false, at },
+            Fact::TestsAdded { run, first: 0, tests: vec![], last: false, part: 0, at },
+        ]
+    }
+
+    fn leadership() -> (tempfile::TempDir, DirectoryLeadership) {
+        let directory = tempfile::tempdir().expect("a directory");
+        let leadership = DirectoryLeadership::new(directory.path());
+        (directory, leadership)
+    }
+
+    #[test]
+    fn a_standby_follows_the_leader_and_takes_over_with_everything() {
+        let mut old = MemoryLog::new();
+        let standby = old.reopen();
+        let term = old.begin_term().expect("a term");
+        old.append(0, term, &submitted(1)).expect("stored");
+        let mut standby = Standby::open(Box::new(standby)).expect("whole");
+        assert_eq!(standby.scheduler.runs().count(), 1);
+        old.append(1, term, &submitted(2)).expect("stored");
+        standby.follow().expect("whole");
+        assert_eq!(standby.scheduler.runs().count(), 2);
+        old.append(2, term, &submitted(3)).expect("stored");
+        let (_directory, mut leadership) = leadership();
+        let leader = standby.lead(&mut leadership).expect("nobody else leads");
+        assert_eq!((leader.scheduler.runs().count(), leader.log.last()), (3, 3));
+        assert_eq!(leader.since_snapshot, 6);
+        let late = old.append(3, term, &submitted(4));
+        assert!(matches!(late, Err(LogError::Fenced { .. })), "{late:?}");
+    }
+
+    #[test]
+    fn a_record_that_does_not_fit_is_named() {
+        let mut log = MemoryLog::new();
+        let term = log.begin_term().expect("a term");
+        log.append(0, term, &submitted(1)).expect("stored");
+        let test = TestId { run: RunId(1), index: 7 };
+        log.append(1, term, &[Fact::TestExpired { test, at: Timestamp(6) }]).expect("stored");
+        let error = Standby::open(Box::new(log.reopen())).err().expect("it does not fit");
+        let expected = FactError::UnknownTest(test);
+        assert!(
+            matches!(&error, RecoveryError::Inconsistent { sequence: 2, error } if *error == expected),
+            "{error}"
+        );
+        assert_eq!(
+            error.to_string(),
+            "record 2 of the event log does not fit the records before it: test r1.t7 does not exist"
+        );
+    }
+
+    #[test]
+    fn a_snapshot_spares_the_records_that_it_covers() {
+        let mut log = MemoryLog::new();
+        let term = log.begin_term().expect("a term");
+        log.append(0, term, &submitted(1)).expect("stored");
+        let first = Standby::open(Box::new(log.reopen())).expect("whole");
+        let mut pieces = first.scheduler.snapshot();
+        log.write_snapshot(1, &mut pieces).expect("written");
+        log.append(1, term, &submitted(2)).expect("stored");
+        let second = Standby::open(Box::new(log.reopen())).expect("whole");
+        assert_eq!((second.scheduler.runs().count(), second.since_snapshot), (2, 2));
+        log.write_snapshot(2, &mut [b"damaged".to_vec()].into_iter()).expect("written");
+        let third = Standby::open(Box::new(log.reopen())).expect("whole");
+        assert_eq!((third.scheduler.runs().count(), third.since_snapshot), (2, 4));
+    }
+}
