@@ -32,9 +32,9 @@ fn a_directory_that_is_no_model_is_named_with_the_next_step() {
     std::fs::create_dir(home.path("empty")).expect("made");
     for (model, what, next) in [
         ("adapter", "a PEFT adapter for gpt2", "hint: test gpt2"),
-        ("./out", "a directory of checkpoints", "hint: did you mean checkpoint-1000?"),
+        ("./out", "a directory of checkpoints", "hint: did you mean the newest"),
         ("pointer/", "a Git LFS pointer", "hint: run `git lfs pull`"),
-        ("./empty", "an empty directory", "hint: name the directory"),
+        ("./empty", "an empty directory", "hint: use the directory"),
     ] {
         let told = home.dtf(&["generate", model, "--explain"]).expect_code(2).err;
         assert!(told.contains(what) && told.contains(next), "{model}: {told}");

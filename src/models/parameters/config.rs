@@ -82,7 +82,7 @@ impl<'a> Config<'a> {
         }
     }
 
-    /// Counts a part as this class of its own type, which is `default` if the part names none.
+    /// Counts a part as a class of the type that the part names, otherwise of type `default`.
     pub(super) fn count_as(self, class: &'a str, default: &'static str) -> Option<Size> {
         ((self.find)(self.text("model_type", default))?.count)(self.as_class(class))
     }

@@ -1,4 +1,4 @@
-//! Tests that are written for models.
+//! Tests that dtf generates for models.
 
 use super::{Folder, launch, names, sources, submit};
 use crate::domain::accelerator::Backend;
@@ -20,7 +20,7 @@ fn text_of<'a>(submission: &'a Submission, name: &str) -> &'a str {
 }
 
 #[test]
-fn each_backend_and_shape_is_a_test_and_small_ones_come_first() {
+fn each_backend_and_shape_is_a_test_and_small_ones_precede_large_ones() {
     let text = "
 models:
   - model: bert-base-uncased
@@ -79,7 +79,7 @@ models:
 }
 
 #[test]
-fn a_reference_is_shared_by_what_differs_in_anything_but_the_input() {
+fn tests_with_the_same_input_share_a_reference() {
     let text = "
 models:
   - {model: dtf/tiny-bert, sequence_length: [16, 32], runtime: [torch, onnxruntime], attention: [default, eager]}
@@ -98,7 +98,7 @@ models:
 }
 
 #[test]
-fn what_rules_add_is_checked_as_lists_are() {
+fn values_in_rules_are_checked_like_values_in_lists() {
     let refused = |rule: &str| {
         let text = format!("models: [{{model: gpt2, batch: [1, 2], {rule}}}]");
         let error = submit(&text, &Folder::default(), &[]).expect_err(rule);
@@ -133,7 +133,7 @@ fn what_rules_add_is_checked_as_lists_are() {
 }
 
 #[test]
-fn the_command_line_has_the_rules_of_plans() {
+fn the_command_line_applies_the_rules_of_plans() {
     let rule = |pairs: &[(&str, &str)]| {
         pairs.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect::<Vec<_>>()
     };
@@ -150,13 +150,13 @@ fn the_command_line_has_the_rules_of_plans() {
     let made = generate("two", &models, &sources(&folder)).expect("tests");
     let cells: Vec<&str> =
         names(&made.submission).into_iter().filter(|name| name.contains("/b")).collect();
-    // A rule about the length of texts is none for images.
+    // A rule about the length of texts does not apply to images.
     let expected = ["gpt2/cpu/b2-s16-fp32", "gpt2/cpu/b8-s16-fp32", "dtf/tiny-vit/cpu/b2-i32-fp32"];
     assert_eq!(cells, expected);
 }
 
 #[test]
-fn weights_multiply_and_names_tell_them_apart() {
+fn several_values_of_weights_give_tests_with_different_names() {
     let text = "models: [{model: gpt2, weights: [random, download], batch: 1}]";
     let submission = submit(text, &Folder::default(), &[]).expect("a plan");
     let load = "gpt2/cpu/load";
@@ -168,24 +168,24 @@ fn weights_multiply_and_names_tell_them_apart() {
 }
 
 #[test]
-fn a_model_whose_size_nothing_tells_is_warned_of_once() {
+fn a_model_of_unknown_size_gets_one_warning() {
     let config = r#"{"model_type": "bert", "hidden_size": 1000000000, "vocab_size": 1000}"#;
     let folder = Folder::with(&[("mine/config.json", config)]);
     let doubts = |more: &str| {
         let text = format!("models: [dtf/tiny-bert, {{model: ./mine, batch: [1, 2]{more}}}]");
         submit(&text, &folder, &[]).expect("a plan").doubts
     };
-    let told = "cannot estimate the size of ./mine: no memory is reserved for its tests";
-    assert_eq!(doubts(""), [told]);
+    let warning = "cannot estimate the size of ./mine: no memory is reserved for its tests";
+    assert_eq!(doubts(""), [warning]);
     assert_eq!(doubts(", requires: {memory: 2 GiB}"), [""; 0]);
     let request = Request { models: vec!["./mine".into()], ..Request::default() };
     let models = request.models().expect("models");
     let made = generate("one", &models, &sources(&folder)).expect("tests");
-    assert_eq!(made.submission.doubts, [told]);
+    assert_eq!(made.submission.doubts, [warning]);
 }
 
 #[test]
-fn families_are_told_apart_and_parameters_arrive() {
+fn the_template_of_the_family_gets_the_parameters() {
     let text = "
 models:
   - {model: dtf/tiny-llama, parameters: {max_new_tokens: 4, min_seconds: 0.5}, weights: random}
@@ -213,7 +213,7 @@ models:
 }
 
 #[test]
-fn a_test_is_named_by_the_image_that_it_reads() {
+fn the_name_of_a_test_contains_the_size_of_its_image() {
     let folder = Folder::with(&[("mine/config.json", "{\"model_type\": \"segformer\"}")]);
     let text = "
 models:
@@ -223,14 +223,14 @@ models:
 ";
     let submission = submit(text, &folder, &[]).expect("a plan");
     let all = names(&submission).join(" ");
-    // Of a part of the configuration, and what the template takes where there is none.
+    // The size in a part of the configuration, and the default of the template.
     for image in ["depth-anything-small-hf/cpu/b2-i518", "-i336-", "mine/cpu/b2-i512"] {
         assert!(all.contains(image), "{image}: {all}");
     }
 }
 
 #[test]
-fn a_test_is_named_by_no_image_where_none_is_read() {
+fn the_name_of_a_test_without_image_contains_no_size() {
     let voxtral = "{\"model_type\": \"voxtral\", \"audio_config\": {}, \"text_config\": {}}";
     let folder = Folder::with(&[("mine/config.json", voxtral)]);
     let text = "models: [microsoft/layoutlm-base-uncased, microsoft/layoutlmv3-base, ./mine]";
@@ -244,7 +244,7 @@ fn a_test_is_named_by_no_image_where_none_is_read() {
 }
 
 #[test]
-fn texts_longer_than_the_model_are_refused() {
+fn requested_lengths_that_exceed_the_model_are_refused() {
     let refused = |text: &str| {
         let error = submit(text, &Folder::default(), &[]).expect_err(text);
         (error.field, error.message, error.hint.expect("a hint"))
@@ -261,7 +261,7 @@ fn texts_longer_than_the_model_are_refused() {
 }
 
 #[test]
-fn lengths_that_nobody_said_are_cut_to_what_fits() {
+fn default_lengths_are_reduced_to_the_positions_of_the_model() {
     let cells = |kind: &str, positions: u64, more: &str| {
         let config = json!({"model_type": kind, "max_position_embeddings": positions,
             "n_positions": positions});
@@ -278,20 +278,20 @@ fn lengths_that_nobody_said_are_cut_to_what_fits() {
     assert_eq!(cells("gpt2", 100, ""), "s68");
     assert_eq!(cells("gpt2", 1024, ", parameters: {max_new_tokens: 1000}"), "s24-n1000");
     assert_eq!(cells("bart", 16, ""), "s16-n15");
-    // What somebody says is theirs to change, and what is read is not nothing.
+    // Requested lengths are not changed, and an input has at least one token.
     for (kind, positions, more, expected) in [
         ("bert", 16, ", sequence_length: 17", "17 tokens are requested"),
         ("gpt2", 16, ", sequence_length: [4, 9]", "of at most 8"),
         ("gpt2", 16, ", parameters: {max_new_tokens: 16}", "128 tokens and 16 new are requested"),
         ("gpt2", 2, "", "reduce max_new_tokens"),
     ] {
-        let told = cells(kind, positions, more);
-        assert!(told.contains(expected), "{kind} {more}: {told}");
+        let error = cells(kind, positions, more);
+        assert!(error.contains(expected), "{kind} {more}: {error}");
     }
 }
 
 #[test]
-fn what_generate_writes_reads_back_to_the_same_tests() {
+fn a_written_plan_gives_the_same_tests_again() {
     let request = Request {
         models: ["bert-base-uncased", "gpt2", "google/vit-base-patch16-224"]
             .map(String::from)
@@ -365,7 +365,7 @@ fn every_model_of_the_catalogue_can_be_generated() {
 }
 
 #[test]
-fn a_template_of_a_user_reads_every_parameter_that_it_has_and_no_other() {
+fn a_template_of_a_user_can_read_its_own_parameters_and_no_others() {
     let made = |parameters: &str, body: &str| {
         let text = format!(
             "---\nfamily: text_encoder\nversion: 1\ntasks: [fill-mask]\nbackends: [cpu]\n\
@@ -391,7 +391,7 @@ fn a_template_of_a_user_reads_every_parameter_that_it_has_and_no_other() {
         made("batch: 2", "print(PARAMETERS['batch'], PARAMETERS['depth'])"),
         Err(format!("{of}: the script reads PARAMETERS[\"depth\"], which is not a parameter"))
     );
-    // What cannot be rendered is told with its line, as before.
+    // An error in rendering names the line of the template.
     let broken = made("batch: 2", "{{ nothing }}").expect_err("refused");
     assert!(broken.contains("text_encoder/test.py.j2:11 of mine failed"), "{broken}");
 }

@@ -1,4 +1,4 @@
-//! Whatever arrives, a plan is read or refused; nothing panics and nothing becomes code.
+//! Hostile plans and configurations are read or refused; none causes a panic or becomes code.
 
 use super::{Folder, submit};
 use crate::models::interpret;
@@ -97,7 +97,7 @@ proptest! {
     }
 }
 
-/// A model whose configuration is written by an enemy, and Python's own reading of it.
+/// Compares a hostile configuration with what Python reads from the generated script.
 #[test]
 fn hostile_configurations_stay_data_in_python() {
     let hostile = json!({
@@ -129,7 +129,7 @@ print(json.dumps({k: ast.literal_eval(found[k]) for k in ('CONFIG', 'TEST_NAME',
 }
 
 #[test]
-fn python_reads_literals_as_they_were() {
+fn python_literals_keep_their_value() {
     let mut runner = proptest::test_runner::TestRunner::deterministic();
     let texts: Vec<String> = (0..200)
         .map(|_| {
@@ -160,7 +160,7 @@ fn every_generated_script_is_python() {
     assert_eq!(output.trim(), scripts.len().to_string());
 }
 
-/// What a small program prints; an error where there is no Python.
+/// Output of a small Python program; an error without Python.
 fn python3(program: &str, input: &str) -> std::io::Result<String> {
     let mut child = Command::new("python3")
         .args(["-c", program])

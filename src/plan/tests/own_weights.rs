@@ -1,4 +1,4 @@
-//! Weights in a model's own directory: what tests are given, and what is refused.
+//! Weights in the directory of a model: which weights the tests get, and which are refused.
 
 use super::{Folder, sources};
 use crate::models::description::Description;
@@ -10,7 +10,7 @@ use crate::plan::request::{Generated, Request, generate};
 use crate::plan::submission::Submission;
 use crate::text::error::{ReadError, SourceError};
 
-/// A machine in memory: plans see files below `/here`, and `/cache` is the model cache.
+/// A machine in memory: plans read files below `/here`, and `/cache` is the model cache.
 struct Machine(Folder);
 
 const CONFIG: &str = r#"{"model_type": "bert", "architectures": ["BertModel"]}"#;
@@ -77,17 +77,17 @@ fn tests(model: &str, weights: &[&str], machine: &Machine) -> Result<Generated, 
     generate("one", &request.models()?, &sources(machine))
 }
 
-/// The line of each script that names the directory.
+/// The value of `WEIGHTS_DIRECTORY` in each script.
 fn directories(made: &Generated) -> Vec<String> {
     let line = |(_, text): (&str, &std::sync::Arc<str>)| {
         let line = text.lines().find_map(|line| line.strip_prefix("WEIGHTS_DIRECTORY = "));
-        line.expect("said").to_owned()
+        line.expect("the line").to_owned()
     };
     made.scripts().map(line).collect()
 }
 
 #[test]
-fn every_test_is_given_the_directory_and_so_is_its_reference() {
+fn every_test_and_its_reference_use_the_weights_of_the_directory() {
     let here = machine(&[("mine/config.json", CONFIG), ("mine/model.safetensors", WHOLE)]);
     for weights in [&[][..], &["auto"], &["cached"], &["download"]] {
         let made = tests("./mine", weights, &here).expect("tests");
@@ -108,26 +108,26 @@ fn every_test_is_given_the_directory_and_so_is_its_reference() {
 }
 
 #[test]
-fn random_weights_are_taken_where_they_are_asked_for_or_there_are_no_others() {
+fn random_weights_are_used_on_request_or_without_other_weights() {
     let broken = machine(&[("mine/config.json", CONFIG), ("mine/model.safetensors", POINTER)]);
     let made = tests("./mine", &["random"], &broken).expect("tests");
     assert!(directories(&made).iter().all(|line| line == "None"));
     assert_eq!(made.submission.random.notes(false), ["random weights for ./mine: as requested"]);
 
     let bare = machine(&[("mine/config.json", CONFIG), ("mine/small.json", CONFIG)]);
-    let told = "random weights for ./mine: there are no weights beside the configuration";
-    assert_eq!(tests("./mine", &[], &bare).expect("tests").submission.random.notes(false), [told]);
-    assert_eq!(plan("models: [./mine]", &bare).expect("tests").random.notes(false), [told]);
+    let note = "random weights for ./mine: there are no weights beside the configuration";
+    assert_eq!(tests("./mine", &[], &bare).expect("tests").submission.random.notes(false), [note]);
+    assert_eq!(plan("models: [./mine]", &bare).expect("tests").random.notes(false), [note]);
     let refused = tests("./mine", &["cached"], &bare).expect_err("none");
     assert_eq!(refused.message, "./mine has no weights beside its configuration");
     assert_eq!(refused.field, "models[0].weights");
 
-    // A configuration by a name of its own does not belong to what lies beside it.
+    // A configuration with another name does not belong to the files beside it.
     let beside = machine(&[("mine/small.json", CONFIG), ("mine/model.safetensors", WHOLE)]);
     let made = tests("./mine/small.json", &[], &beside).expect("tests");
     assert_eq!(made.models[0].about.weights, Weights::Absent);
 
-    // One cell of each kind.
+    // One test with random weights, and one with the weights of the directory.
     let whole = machine(&[("mine/config.json", CONFIG), ("mine/model.safetensors", WHOLE)]);
     let made = tests("./mine", &["random", "cached"], &whole).expect("tests");
     for (line, test) in directories(&made).iter().zip(made.tests()) {
@@ -164,14 +164,14 @@ fn weights_that_cannot_be_used_are_refused_before_anything_runs() {
     let missing = "(listed in model.safetensors.index.json) is missing";
     assert!(refused("mine/model.safetensors.index.json", list).contains(missing));
     let locked = machine(&[("locked/config.json", CONFIG)]);
-    let told = tests("./locked", &[], &locked).expect_err("locked").message;
+    let message = tests("./locked", &[], &locked).expect_err("locked").message;
     let expected = "the weights of ./locked cannot be used: cannot read the directory: locked: \
                     permission denied";
-    assert_eq!(told, expected);
+    assert_eq!(message, expected);
 }
 
 #[test]
-fn those_of_a_pipeline_are_beside_the_configuration_of_its_denoiser() {
+fn the_weights_of_a_pipeline_are_those_of_its_denoiser() {
     let files = |weights: &'static str| {
         machine(&[
             ("pipe/model_index.json", PIPELINE),
@@ -183,23 +183,23 @@ fn those_of_a_pipeline_are_beside_the_configuration_of_its_denoiser() {
     };
     let made = tests("./pipe", &[], &files(WHOLE)).expect("tests");
     assert!(directories(&made).iter().all(|line| line == "\"/here/pipe\""));
-    let told = tests("./pipe", &[], &files(POINTER)).expect_err("a pointer").message;
-    assert!(told.contains("Git LFS pointer") && told.contains("/here/pipe/unet"), "{told}");
+    let error = tests("./pipe", &[], &files(POINTER)).expect_err("a pointer").message;
+    assert!(error.contains("Git LFS pointer") && error.contains("/here/pipe/unet"), "{error}");
 }
 
 #[test]
-fn a_published_model_says_whether_this_machine_has_its_weights() {
+fn a_note_names_published_models_without_weights_on_this_machine() {
     let none = machine(&[]);
     let cached = machine(&[("cache/gpt2/model.safetensors", WHOLE)]);
-    let told = |here: &Machine, weights: &[&str]| {
+    let notes = |here: &Machine, weights: &[&str]| {
         let made = tests("gpt2", weights, here).expect("tests");
         assert!(directories(&made).iter().all(|line| line == "None"));
         made.submission.random.notes(true)
     };
     let random = "random weights for gpt2: not in the model cache of this machine";
-    assert_eq!(told(&none, &[]), [random]);
-    assert_eq!(told(&cached, &[]), [""; 0]);
-    assert_eq!(told(&none, &["download"]), [""; 0]);
-    // Broken ones are for the test to tell of, where it runs.
-    assert_eq!(told(&machine(&[("cache/gpt2/model.safetensors", POINTER)]), &[]), [""; 0]);
+    assert_eq!(notes(&none, &[]), [random]);
+    assert_eq!(notes(&cached, &[]), [""; 0]);
+    assert_eq!(notes(&none, &["download"]), [""; 0]);
+    // The test reports damaged weights itself, on the machine where it runs.
+    assert_eq!(notes(&machine(&[("cache/gpt2/model.safetensors", POINTER)]), &[]), [""; 0]);
 }

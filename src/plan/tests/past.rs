@@ -1,5 +1,4 @@
-//! Where memory ran out before, tests ask for more: those that are generated now, and those
-//! that stand in a plan.
+//! Tests that ran out of memory before request more: generated tests as well as tests in a plan.
 
 use super::{Folder, launch, sources};
 use crate::domain::time::Millis;
@@ -9,7 +8,7 @@ use crate::plan::request::{Request, generate};
 use crate::plan::sources::Sources;
 use crate::plan::submission::Submission;
 
-/// What there was, and did not suffice: far above every estimate of these models.
+/// Available memory that was not enough, far above every estimate of these models.
 const TOO_LITTLE: u64 = 1 << 40;
 
 fn submit(text: &str, files: &Folder, history: &History) -> Submission {
@@ -27,7 +26,7 @@ fn ran_out(text: &str) -> History {
 }
 
 #[test]
-fn another_size_inherits_no_lack_of_memory() {
+fn only_the_same_or_a_larger_size_inherits_a_lack_of_memory() {
     for (model, size, values, letter) in [
         ("dtf/tiny-llama", "max_new_tokens", ["4", "32", "64"], 'n'),
         ("dtf/tiny-wav2vec2", "audio_seconds", ["1.5", "5", "20"], 'a'),
@@ -41,12 +40,12 @@ fn another_size_inherits_no_lack_of_memory() {
             let made = submit(&text, &Folder::default(), &history);
             let [test] = &made.tests[..] else { panic!("one test: {:?}", made.tests) };
             assert!(launch(test).labels[size].starts_with(value), "{text}");
-            // Another size has a past of its own, by another name.
+            // Another size has another name, and therefore another history.
             let named = test.name.contains(&format!("-{letter}{value}-"));
             assert!(named || value == values[1], "{}", test.name);
             let raised = test.requirement.memory_bytes > TOO_LITTLE;
-            let told = made.doubts.iter().any(|doubt| doubt.contains("more memory is asked for"));
-            assert_eq!(told, raised, "{:?}", made.doubts);
+            let noted = made.doubts.iter().any(|doubt| doubt.contains("more memory is asked for"));
+            assert_eq!(noted, raised, "{:?}", made.doubts);
             raised
         };
         assert_eq!(values.map(raised), [false, true, true], "{size}");
@@ -54,7 +53,7 @@ fn another_size_inherits_no_lack_of_memory() {
 }
 
 #[test]
-fn what_was_written_into_a_plan_is_raised_as_what_is_generated() {
+fn requirements_in_a_written_plan_are_raised_like_generated_ones() {
     let request = Request {
         models: vec!["dtf/tiny-bert".into()],
         backends: vec!["cpu".into(), "cuda".into()],
@@ -85,7 +84,7 @@ fn what_was_written_into_a_plan_is_raised_as_what_is_generated() {
 }
 
 #[test]
-fn a_planned_test_is_expected_to_take_what_it_took() {
+fn the_expected_time_of_a_test_is_its_median() {
     let past = Past { ended: 3, median_ms: Some(4_200), ..Past::default() };
     let tests = ["a", "b"].map(|name| (name.to_owned(), past.clone()));
     let history = History { tests: tests.into(), ..History::default() };
@@ -97,7 +96,7 @@ fn a_planned_test_is_expected_to_take_what_it_took() {
 }
 
 #[test]
-fn memory_that_is_said_and_known_to_be_too_little_is_raised() {
+fn given_memory_that_was_not_enough_before_is_raised() {
     let text = "models: [{model: dtf/tiny-bert, requires: {memory: 8GiB}}]";
     let plain = submit(text, &Folder::default(), &History::default());
     assert_eq!((plain.tests[0].requirement.memory_bytes, plain.doubts.len()), (8 << 30, 0));
