@@ -155,6 +155,8 @@ fn model_config(
     Ok(ModelConfig { config, revision, origin, marker, quantised, parameters: None })
 }
 
+/// Finds a model by its name. An unusable directory in the cache is an error only if no other source
+/// has the model.
 fn named(
     model: &str,
     revision: Option<&str>,
@@ -178,38 +180,49 @@ fn named(
     if let Some(fetched) = models.fetched_model(model) {
         return model_config(&fetched.description, model, fetched.revision, Origin::Hub);
     }
-    let built_in = INDEX.get(model);
-    if let Some((built_in, text)) =
-        built_in.and_then(|built_in| Some((built_in, assets::configuration(&built_in.file)?)))
-    {
-        let config = parse(text.as_bytes(), model)?;
+    if let Some(built_in) = built_in(model) {
+        return built_in;
+    }
+    Err(match in_cache {
+        Some(ValueError { message, hint }) => {
+            ValueError { message: format!("{message} (in the model cache)"), hint }
+        }
+        None => unknown(model),
+    })
+}
+
+/// The built-in configuration of a model, if there is one.
+fn built_in(model: &str) -> Option<Result<ModelConfig, ValueError>> {
+    let BuiltInModel { file, library, parameters } = INDEX.get(model)?;
+    let text = assets::configuration(file)?;
+    Some(parse(text.as_bytes(), model).map(|config| {
         let pipeline = config.get("_class_name").and_then(Value::as_str);
         let pipeline = pipeline.map(|class| Marker::Diffusers(class.to_owned()));
-        let marker = match built_in.library {
+        let marker = match library {
             Some(Library::SentenceTransformers) => Some(Marker::SentenceTransformers),
             None => pipeline,
         };
-        let quantised = quantised::find(&config, |_| None);
-        return Ok(ModelConfig {
+        ModelConfig {
+            quantised: quantised::find(&config, |_| None),
             config,
             revision: String::new(),
             origin: Origin::BuiltIn,
             marker,
-            quantised,
-            parameters: built_in.parameters,
-        });
-    }
-    if let Some(ValueError { message, hint }) = in_cache {
-        return Err(ValueError { message: format!("{message} (in the model cache)"), hint });
-    }
+            parameters: *parameters,
+        }
+    }))
+}
+
+/// The error for a model that no source has.
+fn unknown(model: &str) -> ValueError {
     let error = ValueError::new(format!("no configuration found for {:?}", shortened(model)));
-    Err(match nearest(model, names()) {
+    match nearest(model, names()) {
         Some(candidate) => error.hint(format!("did you mean {candidate:?}?")),
         None => error.hint(
             "download the model into the model cache, or specify a directory or \
              {config: path/to/config.json}",
         ),
-    })
+    }
 }
 
 #[cfg(test)]

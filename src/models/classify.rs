@@ -257,7 +257,7 @@ mod tests {
                 "decoder_moe Medium",
             ),
             ("x", r#"{"vision_config": {}, "text_config": {}}"#, "vlm Medium"),
-            // An architecture is stronger evidence than the structure, except for ambiguous suffixes.
+            // An architecture is stronger evidence than the structure unless its suffix is ambiguous.
             (
                 "x",
                 r#"{"architectures": ["NewForObjectDetection"], "vision_config": {}, "text_config": {}}"#,

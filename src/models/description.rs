@@ -1,9 +1,9 @@
 //! Description of a model's directory: the names in it, and the content of a few small files. The
 //! directory may be on a disk, in the model cache or on the hub.
 //!
-//! [`Description::next_file`] returns the next file to read, so that the code that reads files needs
-//! no rules. Reading a file has one of three results ([`FileRead`]); a failure is an error and is never
-//! treated as a missing file.
+//! [`Description::next_file`] returns the next file to read, so that the code that reads files
+//! needs no rules. Reading a file has one of three results ([`FileRead`]); a failure is an error and
+//! is never treated as a missing file.
 //!
 //! Limits: [`MAX_CONFIG_BYTES`] per file, [`MAX_NAMES`] names, [`MAX_DEPTH`] levels of directories.
 

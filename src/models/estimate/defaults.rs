@@ -86,7 +86,12 @@ pub(super) const RESNET: Defaults =
 
 /// The defaults of a type, or of a part of one (`clip.text_config`).
 pub(super) fn of(kind: &str) -> Defaults {
-    match kind {
+    text(kind).or_else(|| llama(kind)).or_else(|| image_or_sound(kind)).unwrap_or(NONE)
+}
+
+/// Text models that are not built like Llama.
+fn text(kind: &str) -> Option<Defaults> {
+    Some(match kind {
         "bert" | "mpnet" | "xlm-roberta" | "camembert" => BASE,
         "roberta" => Defaults { vocabulary: 50265, ..BASE },
         "distilbert" => Defaults { layers: 6, ..BASE },
@@ -105,6 +110,20 @@ pub(super) fn of(kind: &str) -> Defaults {
             Defaults { width: 2048, layers: 24, heads: 32, inner: 8192, vocabulary: 51200, ..NONE }
         }
         "mamba" => Defaults { width: 768, layers: 32, vocabulary: 50280, ..NONE },
+        "t5" => T5,
+        "mt5" => {
+            Defaults { layers: 8, heads: 6, inner: 1024, vocabulary: 250_112, gated: true, ..T5 }
+        }
+        "bart" | "mbart" | "pegasus" => BART,
+        "marian" => Defaults { vocabulary: 58101, ..BART },
+        "m2m_100" => Defaults { vocabulary: 128_112, ..BART },
+        _ => return None,
+    })
+}
+
+/// Decoders built like Llama.
+fn llama(kind: &str) -> Option<Defaults> {
+    Some(match kind {
         "llama" | "granite" => LLAMA,
         "olmo2" => Defaults { vocabulary: 50304, ..LLAMA },
         "phi3" => Defaults { width: 3072, inner: 8192, vocabulary: 32064, ..LLAMA },
@@ -137,13 +156,13 @@ pub(super) fn of(kind: &str) -> Defaults {
         "smollm3" => {
             Defaults { width: 2048, layers: 36, heads: 16, groups: 4, vocabulary: 128_256, ..LLAMA }
         }
-        "t5" => T5,
-        "mt5" => {
-            Defaults { layers: 8, heads: 6, inner: 1024, vocabulary: 250_112, gated: true, ..T5 }
-        }
-        "bart" | "mbart" | "pegasus" => BART,
-        "marian" => Defaults { vocabulary: 58101, ..BART },
-        "m2m_100" => Defaults { vocabulary: 128_112, ..BART },
+        _ => return None,
+    })
+}
+
+/// Models that read images or sound, and their parts.
+fn image_or_sound(kind: &str) -> Option<Defaults> {
+    Some(match kind {
         "whisper" => {
             Defaults { width: 384, layers: 4, heads: 6, inner: 1536, vocabulary: 51865, ..NONE }
         }
@@ -164,8 +183,8 @@ pub(super) fn of(kind: &str) -> Defaults {
             Defaults { widths: &[96, 192, 384, 768], depths: &[3, 3, 9, 3], patch: 4, ..NONE }
         }
         "resnet" => RESNET,
-        _ => NONE,
-    }
+        _ => return None,
+    })
 }
 
 /// Parts of a type that exist even if its configuration omits them.

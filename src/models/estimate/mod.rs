@@ -9,8 +9,8 @@
 //!                                               parameters::count ────┴ time ──┘
 //! ```
 //!
-//! Pure. Promise: no configuration causes a panic. Limits: at most twelve parts, nested at most four
-//! levels deep. There is no estimate above 2⁶⁰ bytes, and none for a model of which neither the
+//! Pure. Promise: no configuration causes a panic. Limits: at most twelve parts, nested at most
+//! four levels deep. There is no estimate above 2⁶⁰ bytes, and none for a model of which neither the
 //! number of parameters nor width and layers are known.
 
 mod defaults;

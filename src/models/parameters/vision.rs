@@ -1,5 +1,5 @@
-//! Counts models that read an image, a video or a spectrogram in patches: their layers, and the head
-//! of each class.
+//! Counts models that read an image, a video or a spectrogram in patches: their layers, and the
+//! head of each class.
 //!
 //! Formulae and defaults follow `modeling_<type>.py` and `configuration_<type>.py` of
 //! transformers 5.
