@@ -1,4 +1,4 @@
-//! What is generated follows what is known: from the model hub, and from earlier runs.
+//! `dtf generate` with the model hub, and with the results of earlier runs.
 
 use crate::support::hub::{COMMIT, Hub};
 use crate::support::{Home, Said, eventually, said};
@@ -19,7 +19,7 @@ fn generate(home: &Home, args: &[&str], variables: &[(&str, &str)]) -> Said {
 }
 
 #[test]
-fn a_model_that_nothing_here_knows_is_described_by_the_hub() {
+fn the_hub_describes_a_model_that_is_not_available_locally() {
     let home = Home::new();
     let hub = Hub::serving(&[("/acme/reader/resolve/main/config.json", CONFIG)]);
     let explain = ["acme/reader", "--explain", "--output", "json"];
@@ -31,7 +31,7 @@ fn a_model_that_nothing_here_knows_is_described_by_the_hub() {
     let asked = hub.asked();
     assert!(asked.iter().all(|request| request.authorization == "Bearer hf_secret"), "{asked:?}");
     assert!(!told.err.contains("hf_secret") && !told.out.contains("hf_secret"));
-    // What dtf carries needs no hub, and what is said to be offline asks none.
+    // A built-in model needs no hub, and --offline does not use it.
     let before = asked.len();
     generate(&home, &["bert-base-uncased", "--explain"], &variables).expect_code(0);
     generate(&home, &["acme/reader", "--explain", "--offline"], &variables).expect_code(2);
@@ -42,7 +42,7 @@ fn a_model_that_nothing_here_knows_is_described_by_the_hub() {
 }
 
 #[test]
-fn a_hub_without_the_model_or_out_of_reach_is_told() {
+fn a_hub_without_the_model_or_without_an_answer_is_reported() {
     let home = Home::new();
     let hub = Hub::serving(&[("/acme/broken/resolve/main/config.json", "{\"model_type\": ")]);
     let at = |model: &str, url: &str| {
@@ -58,7 +58,7 @@ fn a_hub_without_the_model_or_out_of_reach_is_told() {
 }
 
 #[test]
-fn what_a_model_is_is_explained_with_its_numbers() {
+fn explain_shows_flags_parameters_and_estimates() {
     let models = ["bert-base-uncased", "Qwen/Qwen3-30B-A3B"];
     let more = ["--explain", "--output", "json", "--offline"];
     let told = generate(&Home::new(), &[&models[..], &more].concat(), &[]).expect_code(0);
@@ -93,7 +93,7 @@ fn what_a_model_is_is_explained_with_its_numbers() {
             (&estimates["parameters"], &estimates["exact"]),
             (&parameters.into(), &true.into())
         );
-        // Four bytes each; what else there is comes on top.
+        // Four bytes per parameter; the other requirements are added.
         assert_eq!(estimates["weights"]["likely"], 4 * parameters);
         for part in [
             "weights",
@@ -115,7 +115,7 @@ fn what_a_model_is_is_explained_with_its_numbers() {
     }
 }
 
-/// Stands in for a generated test that needs too much: what counts are its labels.
+/// Replaces a generated test that needs too much memory; only its labels matter.
 const EXHAUSTS: &str = r#"
 import json, os, sys
 with open(os.environ["DTF_RESULT"], "a") as file:
@@ -135,7 +135,7 @@ tests:
 ";
 
 #[test]
-fn what_earlier_runs_showed_shapes_what_is_generated() {
+fn earlier_runs_determine_memory_and_expected_time() {
     let home = Home::new();
     let coordinator = home.coordinator("data");
     let environments = crate::python::environments().display().to_string();
@@ -158,11 +158,11 @@ fn what_earlier_runs_showed_shapes_what_is_generated() {
     assert!(after.err.contains(beyond), "{}", after.err);
     let after = after.json();
     let small = find(&after, "b1");
-    // What passed asks for its peak and a little more, and is expected to take as long again.
+    // A test that passed requests its peak with a margin, and is expected to take the same time.
     assert_eq!(small["learned"], true);
     assert!(small["memory_bytes"].as_u64() < find(&before, "b1")["memory_bytes"].as_u64());
     assert_ne!(small["expected_ms"], find(&before, "b1")["expected_ms"]);
-    // What ran out of memory is not tried on as little again, in this size or a larger one.
+    // A test that ran out of memory, and larger ones, request more than before.
     for size in ["b4", "b16"] {
         let test = find(&after, size);
         assert!(test["memory_bytes"].as_u64() > Some(has), "{test} on {has} bytes");

@@ -1,4 +1,4 @@
-//! What is committed and what the binary prints are the same.
+//! Generated files in the repository are equal to the output of the binary.
 
 use crate::support::Home;
 use std::path::Path;

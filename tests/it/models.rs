@@ -1,4 +1,4 @@
-//! What a model is: directories of every kind, links, caches, names.
+//! Models from directories, links, caches and the hub, and the names of their tests.
 
 use crate::support::hub::Hub;
 use crate::support::{Home, Said, said};
@@ -12,7 +12,7 @@ fn llama(more: &str) -> String {
     format!("{LLAMA}{more}")
 }
 
-/// A command without the variables of the hub's tools, but these.
+/// A command with these variables of the hub's tools and no others.
 fn with(home: &Home, args: &[&str], variables: &[(&str, &str)]) -> Said {
     let mut command = home.command(args);
     for name in ["HF_HOME", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_HUB_OFFLINE", "TORCH_HOME"]
@@ -23,7 +23,7 @@ fn with(home: &Home, args: &[&str], variables: &[(&str, &str)]) -> Said {
 }
 
 #[test]
-fn a_directory_that_is_no_model_is_named_with_the_next_step() {
+fn a_directory_without_a_model_is_identified_with_the_next_step() {
     let home = Home::new();
     home.write("adapter/adapter_config.json", r#"{"base_model_name_or_path": "gpt2"}"#);
     home.write("out/checkpoint-500/config.json", &llama("}"));
@@ -42,7 +42,7 @@ fn a_directory_that_is_no_model_is_named_with_the_next_step() {
 }
 
 #[test]
-fn a_model_on_the_hub_is_named_in_the_same_words() {
+fn a_model_on_the_hub_is_identified_like_a_directory() {
     let home = Home::new();
     let files = |name: &str| format!("/acme/{name}/resolve/main/adapter_config.json");
     let config = r#"{"base_model_name_or_path": "gpt2", "peft_type": "LORA"}"#;
@@ -62,7 +62,7 @@ fn a_model_on_the_hub_is_named_in_the_same_words() {
         assert!(told(name).contains("acme") && told(name).contains("a PEFT adapter for gpt2"));
     }
     assert!(told("acme/gguf").contains("acme/gguf is weights of llama.cpp (GGUF)"));
-    // What is listed is all that is asked for.
+    // Only listed files are requested.
     let paths: Vec<String> = hub.asked().into_iter().map(|asked| asked.path).collect();
     assert!(!paths.iter().any(|path| path.contains("/gguf/resolve/")), "{paths:?}");
 }
@@ -82,14 +82,14 @@ fn quantised_weights_are_explained_and_refused_before_anything_runs() {
     home.write("plan.yaml", "models: [{model: ./small}]\n");
     let told = home.dtf(&["run", "plan.yaml"]).expect_code(2).err;
     assert!(told.contains("./small is quantised") && told.contains("plan.yaml:1:"), "{told}");
-    // Drawn weights are plain ones, which is said.
+    // A note states that random weights are not quantised.
     let args = ["generate", "./small", "--weights", "random", "--out", "plain"];
     let told = home.dtf(&args).expect_code(0).err;
     assert!(told.contains("its random weights are not"), "{told}");
     let script = home.path("plain/test_small_cpu_b2_s96_fp32.py");
     let script = std::fs::read_to_string(script).expect("written");
     assert!(script.contains("LlamaForCausalLM") && !script.contains("gptq"));
-    // What the library turns into plain weights is tested, with the packages that it needs.
+    // Weights that the library dequantises are tested, with the packages that this needs.
     home.write("fp8/config.json", &llama(r#", "quantization_config": {"quant_method": "fp8"}}"#));
     home.dtf(&["generate", "./fp8", "--out", "fp8-tests"]).expect_code(0);
     let script = home.path("fp8-tests/test_fp8_cpu_b2_s96_fp32.py");
@@ -98,7 +98,7 @@ fn quantised_weights_are_explained_and_refused_before_anything_runs() {
 }
 
 #[test]
-fn numbers_of_python_reach_the_script() {
+fn python_numbers_are_kept_in_the_script() {
     let home = Home::new();
     let more = ", \"limit\": [-Infinity, Infinity], \"note\": \"NaN\", \"x\": NaN}";
     home.write("odd/config.json", &format!("\u{feff}{}", llama(more)));
@@ -111,7 +111,7 @@ fn numbers_of_python_reach_the_script() {
 }
 
 #[test]
-fn models_with_long_names_or_the_same_name_get_files_of_their_own() {
+fn models_with_long_or_equal_names_get_separate_files() {
     let home = Home::new();
     let long = "m".repeat(139);
     for name in ["a/model", "c/model", "Model", &long] {
@@ -134,7 +134,7 @@ fn models_with_long_names_or_the_same_name_get_files_of_their_own() {
 
 #[cfg(unix)]
 #[test]
-fn a_snapshot_of_the_model_cache_is_found_wherever_it_lies() {
+fn a_snapshot_of_the_model_cache_is_found_by_path_and_by_name() {
     let home = Home::new();
     home.write("old/models--acme--tiny/blobs/x", &llama("}"));
     let snapshot = home.path("old/models--acme--tiny/snapshots/0a1b");
@@ -144,7 +144,7 @@ fn a_snapshot_of_the_model_cache_is_found_wherever_it_lies() {
     let explained = home.dtf(&["generate", place, "--explain"]).expect_code(0).out;
     assert!(explained.contains("decoder_llm"), "{explained}");
     assert!(explained.contains("tiny/cpu/"), "named after the model: {explained}");
-    // By its name, where the hub's own variable says; without refs/main.
+    // By its name, in the cache that the hub's variable specifies; without refs/main.
     let args = ["generate", "acme/tiny", "--explain", "--offline"];
     let variables = [("HUGGINGFACE_HUB_CACHE", "~/$PART"), ("PART", "old")];
     let explained = with(&home, &args, &variables).expect_code(0).out;
@@ -156,7 +156,7 @@ fn a_snapshot_of_the_model_cache_is_found_wherever_it_lies() {
 
 #[cfg(unix)]
 #[test]
-fn a_test_is_told_where_the_caches_of_the_user_are() {
+fn a_test_gets_the_paths_of_the_caches_of_the_user() {
     let home = Home::new();
     let plan =
         "tests:\n  - name: caches\n    cmd: [sh, -c, 'echo $HF_HOME $TORCH_HOME $HF_HUB_CACHE']\n";
@@ -181,10 +181,10 @@ fn a_test_is_told_where_the_caches_of_the_user_are() {
 }
 
 #[test]
-fn tests_that_need_no_environment_need_no_place_for_one() {
+fn tests_without_an_environment_need_no_directory_for_it() {
     let home = Home::new();
     home.write("plan.yaml", "tests: [{name: plain, cmd: [dtf, --version]}]\n");
-    // Nobody can make a directory below a file, whatever their rights.
+    // No user can create a directory below a file, not even root.
     let file = home.write("file", "");
     let file = file.to_str().expect("a plain path");
     let mut command = home.command(&["run", "plan.yaml", "--data-dir", "data"]);

@@ -1,4 +1,4 @@
-//! Weights in a model's own directory, from the command line to the report.
+//! Weights in the directory of a model, from the command line to the report.
 
 use crate::python::environments;
 use crate::support::Home;
@@ -30,7 +30,7 @@ transformers.BertModel(config).save_pretrained(sys.argv[1] + '/mine')
 ";
 
 #[test]
-fn a_run_uses_the_weights_of_the_directory_and_the_report_says_so() {
+fn a_run_uses_the_weights_of_the_directory_and_the_report_shows_it() {
     let home = Home::new();
     let environments = environments().display().to_string();
     let how = ["--environments-dir", &environments, "--torch-backend", "cpu", "--hw", "cpu"];
@@ -57,7 +57,7 @@ fn a_run_uses_the_weights_of_the_directory_and_the_report_says_so() {
     let line = "Weights: random for 1 of 2 tests, from the model's directory for 1";
     assert!(table.lines().any(|shown| shown == line), "{table}");
 
-    // Only the library can see that these are the weights of another model.
+    // Only the library detects that these are the weights of another model.
     home.write("mine/config.json", &CONFIG.replace("\"hidden_size\": 64", "\"hidden_size\": 32"));
     let said = home.dtf(&[&["run", "./mine", "--output", "json"], &how[..]].concat());
     let row = &said.expect_code(101).json()["rows"][0];
