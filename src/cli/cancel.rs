@@ -1,12 +1,27 @@
 //! `dtf cancel RUN`.
 
-use super::args::{CancelArgs, Global, Shape};
-use super::console::Console;
-use super::exit;
-use super::failure::Failure;
-use super::stored::live;
+use crate::cli::args::shared::{Global, Server, Shape};
+use crate::cli::error::CliError;
+use crate::cli::exit::Exit;
+use crate::cli::results::stored::live;
+use crate::cli::terminal::console::Console;
+use crate::domain::id::RunId;
+use clap::Args;
 
-pub async fn run(console: Console, global: &Global, args: CancelArgs) -> Result<u8, Failure> {
+/// Cancel a run: waiting tests end at once, running ones are stopped
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  dtf cancel r12")]
+pub struct CancelArgs {
+    #[command(flatten)]
+    pub server: Server,
+    /// The run, such as r12
+    pub run: RunId,
+    /// Form of the answer
+    #[arg(long, value_enum, default_value_t)]
+    pub output: Shape,
+}
+
+pub async fn run(console: Console, global: &Global, args: CancelArgs) -> Result<Exit, CliError> {
     let cancelled = live(global, &args.server).await?.cancel(args.run).await?;
     match args.output {
         Shape::Json => console.json(&cancelled)?,
@@ -15,5 +30,5 @@ pub async fn run(console: Console, global: &Global, args: CancelArgs) -> Result<
             cancelled.run, cancelled.ended, cancelled.stopping
         ))?,
     }
-    Ok(exit::PASSED)
+    Ok(Exit::Passed)
 }

@@ -1,14 +1,35 @@
 //! `dtf check PLAN`: its mistakes, without submitting it.
 
-use super::args::{CheckArgs, Global};
-use super::connect::{client_at, settings};
-use super::console::Console;
-use super::failure::Failure;
-use super::work::Work;
-use super::{exit, library, submit};
+use crate::cli::args::shared::{Global, Lender, Templates};
+use crate::cli::connect::{client_at, settings};
+use crate::cli::error::CliError;
+use crate::cli::exit::Exit;
+use crate::cli::terminal::console::Console;
+use crate::cli::work::{Work, library, warnings};
 use crate::results::render::figures::counted;
+use clap::Args;
+use std::path::PathBuf;
 
-pub async fn run(console: Console, global: &Global, args: CheckArgs) -> Result<u8, Failure> {
+/// Check a plan and list its mistakes, without submitting it
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  dtf check plan.yaml
+Reads the plan, the files that it names and the configurations of its models. Exit codes: 0 the
+plan can be submitted, 2 it has mistakes; each is listed with its line.")]
+pub struct CheckArgs {
+    #[command(flatten)]
+    pub lender: Lender,
+    /// Plan file, see docs/plan.md
+    pub plan: PathBuf,
+    #[command(flatten)]
+    pub templates: Templates,
+    /// Do not ask the model hub about models that are not known here
+    #[arg(long, env = "DTF_OFFLINE", num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
+    pub offline: Option<bool>,
+}
+
+pub async fn run(console: Console, global: &Global, args: CheckArgs) -> Result<Exit, CliError> {
     let mut work = Work::plan(&args.plan)?;
     let file = settings(global)?;
     if let Some(url) = &args.lender.coordinator {
@@ -19,12 +40,12 @@ pub async fn run(console: Console, global: &Global, args: CheckArgs) -> Result<u
     }
     work.ask_hub(console, &file, args.offline).await?;
     let submission = work.submission()?;
-    submit::tell_doubts(console, &submission);
+    warnings::warn_doubts(console, &submission);
     console.result(&format!(
         "{}: {}, {}",
         args.plan.display(),
         counted(submission.tests.len() as u64, "test"),
         counted(submission.files.len() as u64, "file")
     ))?;
-    Ok(exit::PASSED)
+    Ok(Exit::Passed)
 }

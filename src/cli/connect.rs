@@ -1,14 +1,14 @@
 //! From settings to a client.
 
-use super::args::{Global, Server};
-use super::failure::Failure;
+use crate::cli::args::shared::{Global, Server};
+use crate::cli::error::CliError;
 use crate::client::{Client, ClientOptions};
 use crate::config::{DEFAULT_LISTEN, File, read_token};
 use std::convert::Infallible;
 use std::path::PathBuf;
 
 /// Reads the settings file that `--config` names, or the default one.
-pub fn settings(global: &Global) -> Result<File, Failure> {
+pub fn settings(global: &Global) -> Result<File, CliError> {
     Ok(File::load(global.config.as_deref())?)
 }
 
@@ -23,7 +23,7 @@ pub fn text(text: &str) -> Result<String, Infallible> {
 }
 
 /// The coordinator's address, and whether somebody named it.
-pub fn address(file: &File, server: &Server) -> Result<(String, bool), Failure> {
+pub fn address(file: &File, server: &Server) -> Result<(String, bool), CliError> {
     let named = file.pick(server.coordinator.clone(), "coordinator", text)?;
     let known = named.is_some();
     Ok((named.unwrap_or_else(|| format!("http://{DEFAULT_LISTEN}")), known))
@@ -36,11 +36,11 @@ pub fn named_coordinator() -> Option<String> {
 }
 
 /// A client for the coordinator at `url`.
-pub fn client_at(url: String, global: &Global, file: &File) -> Result<Client, Failure> {
+pub fn client_at(url: String, global: &Global, file: &File) -> Result<Client, CliError> {
     let mut options = ClientOptions::new(url);
     if let Some(path) = file.pick(global.token_file.clone(), "token_file", path)? {
         let token = read_token(&path).map_err(|error| {
-            let failure = Failure::from(error);
+            let failure = CliError::from(error);
             let by_flag = global.token_file.is_some();
             let place = if by_flag { None } else { file.path() };
             match (&failure.hint, place) {
@@ -55,8 +55,13 @@ pub fn client_at(url: String, global: &Global, file: &File) -> Result<Client, Fa
     Ok(Client::new(options)?)
 }
 
-pub fn client(global: &Global, server: &Server) -> Result<Client, Failure> {
+pub fn client(global: &Global, server: &Server) -> Result<Client, CliError> {
     let file = settings(global)?;
     let (url, _) = address(&file, server)?;
     client_at(url, global, &file)
+}
+
+/// The file with the token, or with the tokens of a coordinator.
+pub fn token_file(global: &Global, file: &File) -> Result<Option<PathBuf>, CliError> {
+    Ok(file.pick(global.token_file.clone(), "token_file", path)?)
 }

@@ -1,19 +1,41 @@
 //! `dtf coordinator`.
 
-use super::args::{CoordinatorArgs, Global};
-use super::connect::{path, settings, text};
-use super::console::Console;
-use super::exit;
-use super::failure::Failure;
-use super::machine::token_file;
+use crate::cli::args::shared::Global;
+use crate::cli::connect::{path, settings, text, token_file};
+use crate::cli::error::CliError;
+use crate::cli::exit::Exit;
+use crate::cli::terminal::console::Console;
 use crate::config::{DEFAULT_LISTEN, locate};
 use crate::coordinator;
 use crate::sys::private::PrivateFileError;
 use crate::sys::shutdown::Shutdown;
 use crate::sys::spawn::Tasks;
+use clap::Args;
+use std::path::PathBuf;
 use tokio::net::TcpListener;
 
-pub async fn run(console: Console, global: &Global, args: CoordinatorArgs) -> Result<u8, Failure> {
+/// Start a coordinator: it schedules tests and keeps results
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  dtf coordinator                                    on 127.0.0.1:7700, for this machine
+  dtf coordinator --listen 0.0.0.0:7700 --token-file tokens
+                                                     for others; lines of `ROLE USER TOKEN`
+Ctrl-C or SIGTERM stops it in good order; whatever was acknowledged also survives kill -9.")]
+pub struct CoordinatorArgs {
+    /// Address and port; any but loopback needs --token-file [default: 127.0.0.1:7700]
+    #[arg(long, env = "DTF_LISTEN", value_name = "ADDRESS:PORT")]
+    pub listen: Option<String>,
+    /// Directory of event log, results and files
+    #[arg(long, env = "DTF_DATA_DIR", value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+}
+
+pub async fn run(
+    console: Console,
+    global: &Global,
+    args: CoordinatorArgs,
+) -> Result<Exit, CliError> {
     let file = settings(global)?;
     let listen = file.pick(args.listen, "listen", text)?;
     let listen = listen.unwrap_or_else(|| DEFAULT_LISTEN.to_owned());
@@ -22,16 +44,16 @@ pub async fn run(console: Console, global: &Global, args: CoordinatorArgs) -> Re
     let mut settings = coordinator::Settings::new(data_dir);
     settings.token_file = token_file(global, &file)?;
     if !listen.contains(':') {
-        return Err(Failure::usage(format!("--listen {listen} is not an address with a port"))
+        return Err(CliError::usage(format!("--listen {listen} is not an address with a port"))
             .hint("write both, such as 127.0.0.1:7700"));
     }
     let listener = TcpListener::bind(&listen).await.map_err(|error| {
-        Failure::new(format!("cannot listen on {listen}: {error}"))
+        CliError::new(format!("cannot listen on {listen}: {error}"))
             .hint("another coordinator may run there; choose another --listen")
     })?;
     let mut tasks = Tasks::new();
     let mut shutdown = Shutdown::on_signals(&mut tasks)
-        .map_err(|error| Failure::new(format!("cannot watch for signals: {error}")))?;
+        .map_err(|error| CliError::new(format!("cannot watch for signals: {error}")))?;
     let data_dir = settings.data_dir.clone();
     let ready = |address| {
         console.note(&format!("coordinator on http://{address}, data in {}", data_dir.display()));
@@ -40,18 +62,18 @@ pub async fn run(console: Console, global: &Global, args: CoordinatorArgs) -> Re
     let stopped = coordinator::run(settings, listener, ready, stop).await;
     stopped.map_err(|error| refused(&error))?;
     console.note("stopped; everything acknowledged is stored");
-    Ok(exit::PASSED)
+    Ok(Exit::Passed)
 }
 
-pub fn refused(error: &coordinator::CoordinatorError) -> Failure {
-    let failure = Failure::chain(error);
+pub fn refused(error: &coordinator::CoordinatorError) -> CliError {
+    let failure = CliError::from_error(error);
     let missing = matches!(
         error,
         coordinator::CoordinatorError::Tokens(coordinator::TokenFileError::File(
             PrivateFileError::Read { .. }
         ))
     );
-    let failure = if missing { Failure { code: exit::USAGE, ..failure } } else { failure };
+    let failure = if missing { failure.with_exit(Exit::Usage) } else { failure };
     match error.hint() {
         Some(hint) => failure.hint(hint),
         None => failure,

@@ -3,60 +3,48 @@
 //! [`run()`] parses, starts an async runtime where a command needs one, and turns what came
 //! of it into an exit code (`exit`).
 
+mod app;
 mod args;
 mod cancel;
 mod check;
 mod completions;
 mod connect;
-mod console;
 mod coordinator;
+mod error;
 mod exit;
-mod explain;
-mod failure;
-mod fit;
-mod folder;
 mod generate;
-mod hub;
-mod library;
-mod listing;
-mod logs;
-mod machine;
-mod model_directory;
-mod naming;
-mod patience;
-mod peek;
-mod progress;
-mod pytest;
-mod report;
 mod results;
 mod run;
-mod serving;
 mod status;
-mod stored;
-mod stuck;
 mod submit;
 mod templates;
+mod terminal;
 mod wait;
-mod walk;
-mod why;
 mod work;
 mod worker;
 mod workers;
 
-use args::{Cli, Command};
+use app::{Cli, Command};
 use clap::error::ErrorKind;
-use console::Console;
-use failure::Failure;
+use error::CliError;
+use exit::Exit;
 use std::ffi::OsString;
 use std::future::Future;
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
+use terminal::console::{self, Console};
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// Threads of the async runtime; what takes long runs on threads of its own.
 const RUNTIME_THREADS: usize = 2;
+
+/// The whole tree of commands and flags.
+#[must_use]
+pub fn command() -> clap::Command {
+    <Cli as clap::CommandFactory>::command()
+}
 
 /// Runs the command that the arguments name.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
@@ -65,30 +53,30 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Err(error) => {
             console::usage(&error);
             let asked = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
-            return exit::code(if asked { exit::PASSED } else { exit::USAGE });
+            return if asked { Exit::Passed } else { Exit::Usage }.into();
         }
     };
     let console = Console::new(&cli.global);
     let coordinator = matches!(cli.command, Command::Coordinator(_));
     start_tracing(cli.global.verbose, cli.global.quiet, coordinator);
     match perform(cli, console) {
-        Ok(code) => exit::code(code),
+        Ok(exit) => exit.into(),
         Err(failure) => {
             console.failure(&failure);
-            exit::code(failure.code)
+            failure.exit.into()
         }
     }
 }
 
-fn perform(cli: Cli, console: Console) -> Result<u8, Failure> {
+fn perform(cli: Cli, console: Console) -> Result<Exit, CliError> {
     let global = cli.global;
     match cli.command {
         Command::Completions(args) => completions::run(console, &args),
         Command::ConfigReference => {
-            console.document(&crate::config::reference::markdown()).map(|()| exit::PASSED)
+            console.document(&crate::config::reference::markdown()).map(|()| Exit::Passed)
         }
         Command::Openapi => {
-            console.document(crate::coordinator::http::document::text()).map(|()| exit::PASSED)
+            console.document(crate::coordinator::http::document::text()).map(|()| Exit::Passed)
         }
         Command::Generate(args) => block_on(generate::run(console, &global, args)),
         Command::Coordinator(args) => block_on(coordinator::run(console, &global, args)),
@@ -97,32 +85,34 @@ fn perform(cli: Cli, console: Console) -> Result<u8, Failure> {
         Command::Wait(args) => block_on(wait::run(console, &global, args)),
         Command::Check(args) => block_on(check::run(console, &global, args)),
         Command::Run(args) => block_on(run::run(console, &global, args)),
-        Command::Report(args) => block_on(report::run(console, &global, args)),
+        Command::Report(args) => block_on(results::report::run(console, &global, args)),
         Command::Status(args) => block_on(status::run(console, &global, args)),
         Command::Cancel(args) => block_on(cancel::run(console, &global, args)),
-        Command::Logs(args) => block_on(logs::run(console, &global, args)),
-        Command::Why(args) => block_on(why::run(console, &global, args)),
+        Command::Logs(args) => block_on(results::logs::run(console, &global, args)),
+        Command::Why(args) => block_on(results::why::run(console, &global, args)),
         Command::Templates(args) => block_on(templates::run(console, &global, args)),
         Command::Workers(args) => block_on(workers::run(console, &global, args)),
     }
 }
 
-fn block_on(command: impl Future<Output = Result<u8, Failure>>) -> Result<u8, Failure> {
+fn block_on(command: impl Future<Output = Result<Exit, CliError>>) -> Result<Exit, CliError> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(RUNTIME_THREADS)
         .enable_all()
         .build()
-        .map_err(|error| Failure::new(format!("cannot start the async runtime: {error}")))?;
+        .map_err(|error| CliError::new(format!("cannot start the async runtime: {error}")))?;
     runtime.block_on(command)
 }
 
 /// For the worker: each start and end of a test passes through several tasks, and waking
 /// another thread for each costs more than the work that they share.
-fn block_on_one_thread(command: impl Future<Output = Result<u8, Failure>>) -> Result<u8, Failure> {
+fn block_on_one_thread(
+    command: impl Future<Output = Result<Exit, CliError>>,
+) -> Result<Exit, CliError> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(|error| Failure::new(format!("cannot start the async runtime: {error}")))?;
+        .map_err(|error| CliError::new(format!("cannot start the async runtime: {error}")))?;
     runtime.block_on(command)
 }
 

@@ -1,22 +1,34 @@
 //! `dtf status`.
 
-use super::args::{Global, Shape, StatusArgs};
-use super::console::Console;
-use super::exit;
-use super::failure::Failure;
-use super::progress::counts;
-use super::stored::live;
 use crate::api::page::PageQuery;
 use crate::api::v1::runs::RunView;
 use crate::api::v1::status::StatusView;
+use crate::cli::args::shared::{Global, Server, Shape};
+use crate::cli::error::CliError;
+use crate::cli::exit::Exit;
+use crate::cli::results::stored::live;
+use crate::cli::terminal::console::Console;
+use crate::cli::terminal::progress::counts;
 use crate::results::render::words::plain;
+use clap::Args;
+
+/// Show the coordinator's state and what is running
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  dtf status\n  dtf status --output json")]
+pub struct StatusArgs {
+    #[command(flatten)]
+    pub server: Server,
+    /// Form of the answer
+    #[arg(long, value_enum, default_value_t)]
+    pub output: Shape,
+}
 
 /// Characters of a name shown.
 const NAME_CHARS: usize = 60;
 /// Most runs shown.
 const RUNS: u32 = 10;
 
-pub async fn run(console: Console, global: &Global, args: StatusArgs) -> Result<u8, Failure> {
+pub async fn run(console: Console, global: &Global, args: StatusArgs) -> Result<Exit, CliError> {
     let client = live(global, &args.server).await?;
     let status = client.status().await?;
     match args.output {
@@ -29,7 +41,7 @@ pub async fn run(console: Console, global: &Global, args: StatusArgs) -> Result<
             console.result(&format!("{}{newest}{lines}", sentences(client.url(), &status)))?;
         }
     }
-    Ok(exit::PASSED)
+    Ok(Exit::Passed)
 }
 
 /// `r12 nightly by rig7: 3 of 10 done, 3 passed, 2 running, 5 waiting`

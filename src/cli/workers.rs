@@ -1,24 +1,51 @@
 //! `dtf workers`.
 
-use super::args::{Global, Shape, WorkersArgs};
-use super::console::Console;
-use super::exit;
-use super::failure::Failure;
-use super::stored::live;
-use super::worker::describe;
 use crate::api::v1::workers::{WorkerState, WorkerView};
+use crate::cli::args::shared::{Global, Server, Shape};
+use crate::cli::error::CliError;
+use crate::cli::exit::Exit;
+use crate::cli::results::stored::live;
+use crate::cli::terminal::console::Console;
+use crate::cli::worker::describe::describe;
 use crate::domain::capability::Capability;
 use crate::domain::id::WorkerId;
 use crate::domain::time::Millis;
 use crate::results::render::figures::counted;
 use crate::results::render::words::plain;
+use clap::Args;
 use comfy_table::presets::NOTHING;
 use comfy_table::{ContentArrangement, Table};
+
+/// List workers, or drain one
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  dtf workers
+  dtf workers --all            also those that have left
+  dtf workers --drain w4       finish what runs there, then let it leave
+  dtf workers --drain rig7     the same by name
+  dtf workers --undrain rig7   take a drain back, while the worker still runs tests")]
+pub struct WorkersArgs {
+    #[command(flatten)]
+    pub server: Server,
+    /// Send no new tests to this worker: its id, or its name where only one has it
+    #[arg(long, value_name = "WORKER", conflicts_with_all = ["undrain", "all"])]
+    pub drain: Option<String>,
+    /// Send tests to this worker again
+    #[arg(long, value_name = "WORKER", conflicts_with = "all")]
+    pub undrain: Option<String>,
+    /// List workers that have left, too
+    #[arg(long)]
+    pub all: bool,
+    /// Form of the answer
+    #[arg(long, value_enum, default_value_t)]
+    pub output: Shape,
+}
 
 /// Characters of a name that are shown.
 const NAME_CHARS: usize = 80;
 
-pub async fn run(console: Console, global: &Global, args: WorkersArgs) -> Result<u8, Failure> {
+pub async fn run(console: Console, global: &Global, args: WorkersArgs) -> Result<Exit, CliError> {
     let client = live(global, &args.server).await?;
     if let Some(wanted) = args.drain {
         let worker = find(&client.workers().await?.items, &wanted)?;
@@ -27,7 +54,7 @@ pub async fn run(console: Console, global: &Global, args: WorkersArgs) -> Result
             "{} {} takes no new tests; {} still run there",
             view.worker, view.name, view.running
         ))?;
-        return Ok(exit::PASSED);
+        return Ok(Exit::Passed);
     }
     if let Some(wanted) = args.undrain {
         let worker = find(&client.workers().await?.items, &wanted)?;
@@ -37,7 +64,7 @@ pub async fn run(console: Console, global: &Global, args: WorkersArgs) -> Result
             view.worker,
             plain(&view.name, NAME_CHARS)
         ))?;
-        return Ok(exit::PASSED);
+        return Ok(Exit::Passed);
     }
     let mut workers = client.workers().await?;
     let all = workers.items.len();
@@ -58,7 +85,7 @@ pub async fn run(console: Console, global: &Global, args: WorkersArgs) -> Result
     if !gone.is_empty() {
         console.note(&gone);
     }
-    Ok(exit::PASSED)
+    Ok(Exit::Passed)
 }
 
 /// `1 worker has`, `3 workers have`.
@@ -79,7 +106,7 @@ fn seen(silent: Millis) -> String {
 }
 
 /// The worker with this id, or the only one with this name that has not left.
-fn find(workers: &[WorkerView], wanted: &str) -> Result<WorkerId, Failure> {
+fn find(workers: &[WorkerView], wanted: &str) -> Result<WorkerId, CliError> {
     if let Some(worker) = workers.iter().find(|worker| worker.worker.to_string() == wanted) {
         return Ok(worker.worker);
     }
@@ -87,10 +114,10 @@ fn find(workers: &[WorkerView], wanted: &str) -> Result<WorkerId, Failure> {
     let named: Vec<_> = here.filter(|worker| worker.name == wanted).collect();
     match named[..] {
         [worker] => Ok(worker.worker),
-        [] => Err(Failure::new(format!("no worker {wanted}")).hint("dtf workers lists them")),
+        [] => Err(CliError::new(format!("no worker {wanted}")).hint("dtf workers lists them")),
         [..] => {
             let ids: Vec<_> = named.iter().map(|worker| worker.worker.to_string()).collect();
-            Err(Failure::new(format!("{} workers are named {wanted}", ids.len()))
+            Err(CliError::new(format!("{} workers are named {wanted}", ids.len()))
                 .hint(format!("say which: {}", ids.join(", "))))
         }
     }

@@ -1,19 +1,24 @@
 //! `dtf templates add`: checks texts here, then hands them to the coordinator, all or none.
 
 use crate::api::v1::templates::{AddTemplates, NewTemplate};
-use crate::cli::args::{AddTemplatesArgs, Global, Shape};
+use crate::cli::args::shared::{Global, Shape};
 use crate::cli::connect::client;
-use crate::cli::console::Console;
-use crate::cli::exit;
-use crate::cli::failure::Failure;
-use crate::cli::library;
+use crate::cli::error::CliError;
+use crate::cli::exit::Exit;
+use crate::cli::templates::args::AddTemplatesArgs;
+use crate::cli::terminal::console::Console;
+use crate::cli::work::library;
 use crate::sys::fs::read_text;
 use crate::templates::check;
 use crate::templates::library::{Library, MAX_FILE_BYTES};
 use crate::templates::path::{LAYOUT, SHARED, TemplatePath};
 use std::path::Path;
 
-pub async fn run(console: Console, global: &Global, args: AddTemplatesArgs) -> Result<u8, Failure> {
+pub async fn run(
+    console: Console,
+    global: &Global,
+    args: AddTemplatesArgs,
+) -> Result<Exit, CliError> {
     let templates = gather(&args)?;
     let client = client(global, &args.server)?;
     let (added, _) = library::added(&client).await?;
@@ -28,14 +33,14 @@ pub async fn run(console: Console, global: &Global, args: AddTemplatesArgs) -> R
             }
         }
     }
-    Ok(exit::PASSED)
+    Ok(Exit::Passed)
 }
 
 /// Files and folders as texts by path.
-fn gather(args: &AddTemplatesArgs) -> Result<Vec<NewTemplate>, Failure> {
+fn gather(args: &AddTemplatesArgs) -> Result<Vec<NewTemplate>, CliError> {
     if args.name.is_some() && (args.paths.len() != 1 || args.paths.iter().any(|path| path.is_dir()))
     {
-        return Err(Failure::usage("--as names one file"));
+        return Err(CliError::usage("--as names one file"));
     }
     let mut templates: Vec<NewTemplate> = Vec::new();
     for path in &args.paths {
@@ -52,9 +57,9 @@ fn gather(args: &AddTemplatesArgs) -> Result<Vec<NewTemplate>, Failure> {
 }
 
 /// One file; its place is the end of its path unless it is said.
-fn one(file: &Path, said: Option<&str>) -> Result<NewTemplate, Failure> {
+fn one(file: &Path, said: Option<&str>) -> Result<NewTemplate, CliError> {
     let shown = file.display();
-    let failed = |why: String| Failure::usage(format!("cannot read {shown}: {why}"));
+    let failed = |why: String| CliError::usage(format!("cannot read {shown}: {why}"));
     let size = std::fs::metadata(file).map_err(|error| failed(error.to_string()))?.len();
     if size > MAX_FILE_BYTES as u64 {
         return Err(failed(format!("it has {size} bytes, at most {MAX_FILE_BYTES}")));
@@ -72,13 +77,13 @@ fn one(file: &Path, said: Option<&str>) -> Result<NewTemplate, Failure> {
     });
     match place {
         Some(path) => Ok(NewTemplate { path, text }),
-        None => Err(Failure::usage(format!("{shown} does not stand where a template can"))
+        None => Err(CliError::usage(format!("{shown} does not stand where a template can"))
             .hint(format!("say its place: --as NAME; {LAYOUT}"))),
     }
 }
 
 /// What can be told without asking: the coordinator checks the same again.
-fn check_together(added: &library::Layer, new: &[NewTemplate]) -> Result<(), Failure> {
+fn check_together(added: &library::Layer, new: &[NewTemplate]) -> Result<(), CliError> {
     let replaced = |path: &str| new.iter().any(|new| new.path == path);
     let kept = added.iter().filter(|(path, _)| !replaced(path)).cloned();
     let fresh = new.iter().map(|new| (new.path.clone(), library::fresh(&new.text)));
@@ -91,7 +96,7 @@ fn check_together(added: &library::Layer, new: &[NewTemplate]) -> Result<(), Fai
         let checked = check::check(&library, path).map_err(library::refused)?;
         if !checked.problems.is_empty() {
             let listed = checked.problems.join("\n  ");
-            return Err(Failure::usage(format!("{path}:\n  {listed}"))
+            return Err(CliError::usage(format!("{path}:\n  {listed}"))
                 .hint("docs/templates.md says what a template must do"));
         }
     }
@@ -105,7 +110,7 @@ mod tests {
 
     fn args(paths: &[PathBuf], name: Option<&str>) -> AddTemplatesArgs {
         AddTemplatesArgs {
-            server: crate::cli::args::Server { coordinator: None },
+            server: crate::cli::args::shared::Server { coordinator: None },
             paths: paths.to_vec(),
             name: name.map(str::to_owned),
             output: Shape::Table,

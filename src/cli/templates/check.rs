@@ -1,14 +1,17 @@
 //! `dtf templates check`: hostile values, Python's own reading, and dry runs.
 
-use super::{path_of, python};
 use crate::api::SCHEMA;
-use crate::cli::args::{CheckTemplatesArgs, Global, Shape, program};
+use crate::cli::args::shared::{Global, Shape};
+use crate::cli::args::values::program;
 use crate::cli::connect::{address, client_at, settings};
-use crate::cli::console::Console;
-use crate::cli::exit;
-use crate::cli::failure::Failure;
-use crate::cli::library;
-use crate::cli::progress::Progress;
+use crate::cli::error::CliError;
+use crate::cli::exit::Exit;
+use crate::cli::templates::args::CheckTemplatesArgs;
+use crate::cli::templates::name::path_of;
+use crate::cli::templates::{list, python};
+use crate::cli::terminal::console::Console;
+use crate::cli::terminal::progress::Progress;
+use crate::cli::work::library;
 use crate::domain::accelerator::Backend;
 use crate::templates::check;
 use crate::templates::check::Checked;
@@ -46,7 +49,7 @@ pub async fn run(
     console: Console,
     global: &Global,
     args: CheckTemplatesArgs,
-) -> Result<u8, Failure> {
+) -> Result<Exit, CliError> {
     let file = settings(global)?;
     let (url, named) = address(&file, &args.server)?;
     let added =
@@ -64,7 +67,7 @@ pub async fn run(
             if let (Some(python), true) = (interpreter, checked.problems.is_empty()) {
                 checked.problems = python::verify(python, &checked.scripts).await?;
             }
-            Ok::<_, Failure>(row(checked))
+            Ok::<_, CliError>(row(checked))
         })
         .buffered(AT_A_TIME)
         .try_collect()
@@ -77,15 +80,15 @@ pub async fn run(
         Shape::Table => console.result(&table(&answer, console.width()))?,
     }
     match python {
-        _ if bad => Ok(exit::TESTS_FAILED),
+        _ if bad => Ok(Exit::TestsFailed),
         Err(missing) => Err(missing),
-        Ok(_) => Ok(exit::PASSED),
+        Ok(_) => Ok(Exit::Passed),
     }
 }
 
 /// Templates of the named families, or all. Without names and with a directory of the user's
 /// own, all as well: a shared part of theirs reaches every one.
-fn chosen(library: &Library, args: &CheckTemplatesArgs) -> Result<Vec<String>, Failure> {
+fn chosen(library: &Library, args: &CheckTemplatesArgs) -> Result<Vec<String>, CliError> {
     let tests: Vec<&str> =
         library.texts().map(|(path, _)| path).filter(|path| check::is_test(path)).collect();
     if args.names.is_empty() {
@@ -98,7 +101,7 @@ fn chosen(library: &Library, args: &CheckTemplatesArgs) -> Result<Vec<String>, F
         let before = chosen.len();
         chosen.extend(found.map(|path| (*path).to_owned()));
         if chosen.len() == before {
-            return Err(super::list::unknown(library, name));
+            return Err(list::unknown(library, name));
         }
     }
     chosen.sort();
@@ -149,8 +152,8 @@ mod tests {
     fn args(names: &[&str]) -> CheckTemplatesArgs {
         CheckTemplatesArgs {
             names: names.iter().map(|name| (*name).to_owned()).collect(),
-            server: crate::cli::args::Server { coordinator: None },
-            templates: crate::cli::args::Templates { templates: None },
+            server: crate::cli::args::shared::Server { coordinator: None },
+            templates: crate::cli::args::shared::Templates { templates: None },
             python: None,
             output: Shape::Table,
         }
@@ -164,7 +167,7 @@ mod tests {
         let two = chosen(&["vlm", "video", "vlm/test.py.j2"]).expect("two");
         assert_eq!(two, ["video/test.py.j2", "vlm/test.py.j2"]);
         let failure = chosen(&["vln"]).expect_err("unknown");
-        assert_eq!(failure.code, exit::NO_TEST);
+        assert_eq!(failure.exit, Exit::NoTest);
         assert_eq!(failure.hint.as_deref(), Some("did you mean \"vlm\"?"));
     }
 

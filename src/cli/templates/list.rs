@@ -1,14 +1,15 @@
 //! `dtf templates list`, `show` and `history`.
 
-use super::path_of;
 use crate::api::SCHEMA;
 use crate::api::v1::templates::{TemplateQuery, TemplateView};
-use crate::cli::args::{Global, HistoryTemplatesArgs, ListTemplatesArgs, Shape, ShowTemplatesArgs};
+use crate::cli::args::shared::{Global, Shape};
 use crate::cli::connect::{address, client_at, settings};
-use crate::cli::console::Console;
-use crate::cli::exit;
-use crate::cli::failure::Failure;
-use crate::cli::library;
+use crate::cli::error::CliError;
+use crate::cli::exit::Exit;
+use crate::cli::templates::args::{HistoryTemplatesArgs, ListTemplatesArgs, ShowTemplatesArgs};
+use crate::cli::templates::name::path_of;
+use crate::cli::terminal::console::Console;
+use crate::cli::work::library;
 use crate::client::Client;
 use crate::domain::time::Timestamp;
 use crate::plan::files::PlannedFile;
@@ -51,7 +52,7 @@ pub async fn list(
     console: Console,
     global: &Global,
     args: ListTemplatesArgs,
-) -> Result<u8, Failure> {
+) -> Result<Exit, CliError> {
     let file = settings(global)?;
     let client = named(global, &file, &args.server)?;
     let (added, views) = match &client {
@@ -67,20 +68,20 @@ pub async fn list(
         }
         Shape::Table => console.result(&table(&rows, console.width()))?,
     }
-    Ok(exit::PASSED)
+    Ok(Exit::Passed)
 }
 
 /// A client for a coordinator that somebody named.
 fn named(
     global: &Global,
     file: &crate::config::File,
-    server: &crate::cli::args::Server,
-) -> Result<Option<Client>, Failure> {
+    server: &crate::cli::args::shared::Server,
+) -> Result<Option<Client>, CliError> {
     let (url, named) = address(file, server)?;
     named.then(|| client_at(url, global, file)).transpose()
 }
 
-fn rows(library: &Library, views: &[TemplateView]) -> Result<Vec<Row>, Failure> {
+fn rows(library: &Library, views: &[TemplateView]) -> Result<Vec<Row>, CliError> {
     let row = |(path, text): (&str, &crate::templates::origin::Text)| {
         let template = match TemplatePath::parse(path) {
             Ok(TemplatePath::Test { family, backend }) => {
@@ -143,7 +144,7 @@ pub async fn show(
     console: Console,
     global: &Global,
     args: ShowTemplatesArgs,
-) -> Result<u8, Failure> {
+) -> Result<Exit, CliError> {
     let file = settings(global)?;
     let added = match named(global, &file, &args.server)? {
         Some(client) => library::added(&client).await?.0,
@@ -157,7 +158,7 @@ pub async fn show(
     console.note(&format!("{path} of {}", text.origin));
     let shown = if console.width().is_some() { visible(&text.text) } else { text.text.to_string() };
     console.document(&shown)?;
-    Ok(exit::PASSED)
+    Ok(Exit::Passed)
 }
 
 /// A text of somebody else's that cannot move the cursor of a terminal.
@@ -167,13 +168,13 @@ fn visible(text: &str) -> String {
 }
 
 /// The hint names the nearest text, or the families: their parts would hide them.
-pub(super) fn unknown(library: &Library, name: &str) -> Failure {
+pub(super) fn unknown(library: &Library, name: &str) -> CliError {
     let all = library.texts().map(|(path, _)| path.strip_suffix("/test.py.j2").unwrap_or(path));
     let hint = nearest(name, all).map(|near| format!("did you mean {near:?}?"));
     let families: Vec<&str> = library.with_template().collect();
     let hint = hint.unwrap_or_else(|| format!("families are {}", families.join(", ")));
-    let failure = Failure::new(format!("there is no template {:?}", shortened(name))).hint(hint);
-    Failure { code: exit::NO_TEST, ..failure }
+    let failure = CliError::new(format!("there is no template {:?}", shortened(name))).hint(hint);
+    failure.with_exit(Exit::NoTest)
 }
 
 #[derive(Debug, Serialize)]
@@ -189,7 +190,7 @@ pub async fn history(
     console: Console,
     global: &Global,
     args: HistoryTemplatesArgs,
-) -> Result<u8, Failure> {
+) -> Result<Exit, CliError> {
     let file = settings(global)?;
     let path = path_of(&args.name);
     let built_in = Library::built_in();
@@ -210,7 +211,7 @@ pub async fn history(
         Shape::Json => console.json(&history)?,
         Shape::Table => console.result(&history_table(&history, console.width()))?,
     }
-    Ok(exit::PASSED)
+    Ok(Exit::Passed)
 }
 
 fn history_table(history: &History, width: Option<u16>) -> String {

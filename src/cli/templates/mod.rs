@@ -2,31 +2,24 @@
 //! sound.
 
 mod add;
+pub mod args;
 mod check;
 mod list;
+mod name;
 mod python;
 
-use super::args::{Global, TemplatesArgs, TemplatesCommand};
-use super::console::Console;
-use super::failure::Failure;
+use crate::cli::args::shared::Global;
+use crate::cli::error::CliError;
+use crate::cli::exit::Exit;
+use crate::cli::templates::args::{TemplatesArgs, TemplatesCommand};
+use crate::cli::terminal::console::Console;
 
-pub async fn run(console: Console, global: &Global, args: TemplatesArgs) -> Result<u8, Failure> {
+pub async fn run(console: Console, global: &Global, args: TemplatesArgs) -> Result<Exit, CliError> {
     match args.command {
         TemplatesCommand::List(args) => list::list(console, global, args).await,
         TemplatesCommand::Show(args) => list::show(console, global, args).await,
         TemplatesCommand::History(args) => list::history(console, global, args).await,
         TemplatesCommand::Add(args) => add::run(console, global, args).await,
         TemplatesCommand::Check(args) => check::run(console, global, args).await,
-    }
-}
-
-/// The path that a person means: `vlm` and `vlm/cuda` are templates, the rest is a path.
-fn path_of(name: &str) -> String {
-    if name.contains('.') {
-        name.to_owned()
-    } else if name.contains('/') {
-        format!("{name}.py.j2")
-    } else {
-        format!("{name}/test.py.j2")
     }
 }

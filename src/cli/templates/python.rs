@@ -3,7 +3,7 @@
 //! Limits: [`Limits::USUAL`]; what the interpreter says is cut. The driver is
 //! `check_scripts.py`, which needs nothing but the standard library.
 
-use crate::cli::failure::Failure;
+use crate::cli::error::CliError;
 use crate::sys::process::{self, Call, Completion, Keep, lookup};
 use crate::templates::check::Script;
 use serde_json::json;
@@ -32,7 +32,7 @@ const DRIVER: &str = include_str!("check_scripts.py");
 
 /// The interpreter: the one that is named, else the first of the usual names in `PATH`.
 #[expect(clippy::disallowed_methods, reason = "where programs are found, no setting")]
-pub fn find(named: Option<&Path>) -> Result<PathBuf, Failure> {
+pub fn find(named: Option<&Path>) -> Result<PathBuf, CliError> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let found = match named {
         Some(named) => {
@@ -42,7 +42,7 @@ pub fn find(named: Option<&Path>) -> Result<PathBuf, Failure> {
         None => lookup::python(&path),
     };
     found.ok_or_else(|| {
-        Failure::new("no Python interpreter was found, so no script was parsed or started")
+        CliError::new("no Python interpreter was found, so no script was parsed or started")
             .hint("install python3 or name one with --python")
     })
 }
@@ -51,7 +51,7 @@ pub fn find(named: Option<&Path>) -> Result<PathBuf, Failure> {
 ///
 /// # Errors
 /// The interpreter cannot be started, or fails at more than a script.
-pub async fn verify(python: &Path, scripts: &[Script]) -> Result<Vec<String>, Failure> {
+pub async fn verify(python: &Path, scripts: &[Script]) -> Result<Vec<String>, CliError> {
     verify_within(python, scripts, Limits::USUAL).await
 }
 
@@ -59,8 +59,8 @@ async fn verify_within(
     python: &Path,
     scripts: &[Script],
     limits: Limits,
-) -> Result<Vec<String>, Failure> {
-    let failed = |why: String| Failure::new(format!("{}: {why}", python.display()));
+) -> Result<Vec<String>, CliError> {
+    let failed = |why: String| CliError::new(format!("{}: {why}", python.display()));
     let io = |error: std::io::Error| failed(error.to_string());
     let folder = tempfile::tempdir().map_err(io)?;
     let jobs: Vec<_> = scripts

@@ -1,0 +1,106 @@
+//! The command line as a whole: its commands, the flags that hold for each of them, and how
+//! arguments and `DTF_*` variables are read.
+
+use crate::cli::args::shared::Global;
+use crate::cli::cancel::CancelArgs;
+use crate::cli::check::CheckArgs;
+use crate::cli::completions::CompletionsArgs;
+use crate::cli::coordinator::CoordinatorArgs;
+use crate::cli::generate::args::GenerateArgs;
+use crate::cli::results::logs::LogsArgs;
+use crate::cli::results::report::ReportArgs;
+use crate::cli::results::why::WhyArgs;
+use crate::cli::run::args::RunArgs;
+use crate::cli::status::StatusArgs;
+use crate::cli::submit::args::SubmitArgs;
+use crate::cli::templates::args::TemplatesArgs;
+use crate::cli::wait::args::WaitArgs;
+use crate::cli::worker::args::WorkerArgs;
+use crate::cli::workers::WorkersArgs;
+use clap::builder::Resettable;
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use std::ffi::OsString;
+
+/// Tests AI models on every kind of hardware: what is correct, fast, broken or flaky, and why
+/// something did not run.
+#[derive(Debug, Parser)]
+#[command(name = "dtf", version, after_help = EXAMPLES, max_term_width = 100)]
+#[command(subcommand_required = true, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(flatten, next_help_heading = "Everywhere")]
+    pub global: Global,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  dtf run examples/quickstart.yaml          test on this machine, nothing to set up first
+  dtf run bert-base-uncased --hw cpu,cuda   the same for one model
+  dtf generate bert-base-uncased --hw cuda  write its tests, to read, change and keep
+  dtf coordinator                           start a server, here on loopback
+  dtf worker --coordinator http://HOST:7700 lend this machine to it
+  dtf submit plan.yaml --wait               send a plan, wait, print the report
+  dtf report --since 7d                     what is correct, fast, broken or flaky
+
+Exit codes:
+  0 passed · 1 dtf failed · 2 usage · 4 authentication · 5 no test matched or ran
+  8 still pending at the wait timeout · 100 tests failed (or flaky, with --fail-on-flaky)
+  101 no test failed, but some have no verdict: infrastructure errors, cancelled, expired
+  102 no worker can run some tests · 130/143 interrupted";
+
+impl Cli {
+    /// Reads arguments and `DTF_*` variables, of which an empty one counts as absent.
+    pub fn read(args: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
+        Self::from_arg_matches(
+            &without_empty_variables(Self::command()).try_get_matches_from(args)?,
+        )
+    }
+}
+
+fn without_empty_variables(command: clap::Command) -> clap::Command {
+    command.mut_subcommands(without_empty_variables).mut_args(|arg| match arg.get_env() {
+        Some(name) if is_empty_variable(name) => arg.env(Resettable::Reset),
+        _ => arg,
+    })
+}
+
+#[expect(clippy::disallowed_methods, reason = "the argument parser would take it as a value")]
+fn is_empty_variable(name: &std::ffi::OsStr) -> bool {
+    std::env::var_os(name).is_some_and(|value| value.is_empty())
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    Coordinator(CoordinatorArgs),
+    Worker(WorkerArgs),
+    Submit(SubmitArgs),
+    Wait(WaitArgs),
+    Check(CheckArgs),
+    Run(RunArgs),
+    Generate(GenerateArgs),
+    Report(ReportArgs),
+    Status(StatusArgs),
+    Cancel(CancelArgs),
+    Logs(LogsArgs),
+    Why(WhyArgs),
+    Workers(WorkersArgs),
+    Templates(TemplatesArgs),
+    Completions(CompletionsArgs),
+    /// Print docs/config.md
+    #[command(hide = true)]
+    ConfigReference,
+    /// Print docs/openapi.json
+    #[command(hide = true)]
+    Openapi,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,70 @@
+//! Flags about models and the combinations to test them in: shared by `run` and `generate`.
+
+use crate::cli::args::values::{Pairs, pair, rule};
+use clap::Args;
+
+/// What to generate for a model.
+#[derive(Debug, Clone, Args)]
+pub struct ModelArgs {
+    /// Back-ends, or `auto`: cpu and every accelerator found [default: cpu for generate, auto for run]
+    #[arg(long, value_delimiter = ',', value_name = "BACKEND,…")]
+    pub hw: Vec<String>,
+    /// Batch sizes
+    #[arg(long, value_delimiter = ',', value_name = "N,…")]
+    pub batch: Vec<u32>,
+    /// Sequence lengths in tokens
+    #[arg(long, value_delimiter = ',', value_name = "N,…")]
+    pub sequence_length: Vec<u32>,
+    /// Image sizes in pixels
+    #[arg(long, value_delimiter = ',', value_name = "N,…")]
+    pub image_size: Vec<u32>,
+    /// Number types, such as float32,bfloat16
+    #[arg(long, value_delimiter = ',', value_name = "DTYPE,…")]
+    pub dtype: Vec<String>,
+    /// Implementations of attention: default, eager, sdpa, `flash_attention_2`
+    #[arg(long, value_delimiter = ',', value_name = "NAME,…")]
+    pub attention: Vec<String>,
+    /// What executes the model: torch, onnxruntime, openvino
+    #[arg(long, value_delimiter = ',', value_name = "NAME,…")]
+    pub runtime: Vec<String>,
+    /// Where weights come from: auto, cached, random, download
+    #[arg(long, value_delimiter = ',', value_name = "MODE,…")]
+    pub weights: Vec<String>,
+    /// Leave out combinations that match all of these values, such as backend=cuda,batch=16 (repeatable)
+    #[arg(long, value_parser = rule, value_name = "KEY=VALUE,…")]
+    pub exclude: Vec<Pairs>,
+    /// Add one combination; name every key that has several values (repeatable)
+    #[arg(long, value_parser = rule, value_name = "KEY=VALUE,…")]
+    pub include: Vec<Pairs>,
+    /// Family, when detection should not decide
+    #[arg(long)]
+    pub family: Option<String>,
+    /// Revision of the model
+    #[arg(long)]
+    pub revision: Option<String>,
+    /// Further parameter of the template, as NAME=VALUE
+    #[arg(long = "set", value_parser = pair, value_name = "NAME=VALUE")]
+    pub parameters: Vec<(String, String)>,
+}
+
+impl ModelArgs {
+    /// A flag that was given, if any.
+    pub fn given(&self) -> Option<&'static str> {
+        let flags = [
+            ("--hw", self.hw.is_empty()),
+            ("--batch", self.batch.is_empty()),
+            ("--sequence-length", self.sequence_length.is_empty()),
+            ("--image-size", self.image_size.is_empty()),
+            ("--dtype", self.dtype.is_empty()),
+            ("--attention", self.attention.is_empty()),
+            ("--runtime", self.runtime.is_empty()),
+            ("--weights", self.weights.is_empty()),
+            ("--exclude", self.exclude.is_empty()),
+            ("--include", self.include.is_empty()),
+            ("--family", self.family.is_none()),
+            ("--revision", self.revision.is_none()),
+            ("--set", self.parameters.is_empty()),
+        ];
+        flags.into_iter().find(|(_, absent)| !absent).map(|(flag, _)| flag)
+    }
+}

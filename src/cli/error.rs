@@ -1,0 +1,86 @@
+//! The error of a command, as its user sees it: what happened, the next step, and the exit code.
+
+use crate::cli::exit::Exit;
+use crate::client::ClientError;
+use crate::config::{ConfigError, SecretError};
+use crate::domain::causes::with_causes;
+use crate::sys::private::PrivateFileError;
+use crate::text::error::SourceError;
+use std::error::Error;
+
+/// Why a command ended without success.
+#[derive(Debug)]
+pub struct CliError {
+    pub message: String,
+    /// The next step, where there is one.
+    pub hint: Option<String>,
+    pub exit: Exit,
+    /// Further mistakes in the same input, printed after this one.
+    pub also: Vec<CliError>,
+}
+
+impl CliError {
+    pub fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), hint: None, exit: Exit::Failed, also: Vec::new() }
+    }
+
+    /// A mistake in the arguments, the settings or a plan.
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self::new(message).with_exit(Exit::Usage)
+    }
+
+    #[must_use]
+    pub fn hint(self, hint: impl Into<String>) -> Self {
+        Self { hint: Some(hint.into()), ..self }
+    }
+
+    #[must_use]
+    pub fn with_exit(self, exit: Exit) -> Self {
+        Self { exit, ..self }
+    }
+
+    /// An error and its causes in one line.
+    pub fn from_error(error: &dyn Error) -> Self {
+        Self::new(with_causes(error))
+    }
+}
+
+impl From<ClientError> for CliError {
+    fn from(error: ClientError) -> Self {
+        let exit = match &error {
+            ClientError::Unauthorized(_) => Exit::Authentication,
+            ClientError::BadUrl { .. }
+            | ClientError::BadToken
+            | ClientError::OtherProtocol { .. } => Exit::Usage,
+            _ => Exit::Failed,
+        };
+        Self { hint: error.hint(), exit, ..Self::from_error(&error) }
+    }
+}
+
+impl From<SourceError> for CliError {
+    fn from(error: SourceError) -> Self {
+        let one = |error: &SourceError| Self {
+            hint: error.hint.clone(),
+            ..Self::usage(error.to_string())
+        };
+        Self { also: error.also.iter().map(one).collect(), ..one(&error) }
+    }
+}
+
+impl From<ConfigError> for CliError {
+    fn from(error: ConfigError) -> Self {
+        Self::from_error(&error).with_exit(Exit::Usage).hint("docs/config.md lists every setting")
+    }
+}
+
+impl From<SecretError> for CliError {
+    fn from(error: SecretError) -> Self {
+        let exit = match error {
+            // The name of the file is wrong, not its content.
+            SecretError::File(PrivateFileError::Read { .. }) => Exit::Usage,
+            _ => Exit::Authentication,
+        };
+        Self { hint: error.hint().map(Into::into), ..Self::from_error(&error).with_exit(exit) }
+    }
+}

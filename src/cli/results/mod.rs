@@ -1,0 +1,9 @@
+//! Commands over results (`dtf report`, `dtf logs`, `dtf why`), and where they find them.
+
+pub mod logs;
+pub mod naming;
+pub mod report;
+pub mod selection;
+pub mod serving;
+pub mod stored;
+pub mod why;

@@ -1,0 +1,103 @@
+//! Which test is meant: `logs` and `why` take an id, a name, or a part of a name.
+//!
+//! Among names the newest run decides that has the test. A part must mean one test there.
+//! Limits: [`MAX_RUNS`] runs are searched, [`MAX_LISTED`] names shown.
+
+use crate::api::v1::test_views::TestView;
+use crate::cli::error::CliError;
+use crate::cli::exit::Exit;
+use crate::cli::results::stored::Source;
+use crate::domain::id::{AttemptId, TestId};
+use crate::results::render::words::plain;
+
+/// Newest runs that are searched for a name.
+pub const MAX_RUNS: u32 = 50;
+/// Names in an error message.
+const MAX_LISTED: usize = 10;
+const NAME_CHARS: usize = 120;
+
+/// What a command was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum What {
+    Attempt(AttemptId),
+    Test(TestId),
+}
+
+/// Reads an id, or finds the test with this name.
+pub async fn find(source: &Source, wanted: &str) -> Result<What, CliError> {
+    if let Ok(attempt) = wanted.parse() {
+        return Ok(What::Attempt(attempt));
+    }
+    if let Ok(test) = wanted.parse() {
+        return Ok(What::Test(test));
+    }
+    if wanted.trim().is_empty() {
+        return Err(CliError::usage("the name of the test is empty").hint(HINT));
+    }
+    let mut parts = Vec::new();
+    for run in source.newest_runs(MAX_RUNS).await? {
+        let found = source.tests_named(run, wanted).await?;
+        if let Some(test) = found.iter().find(|test| test.name == wanted) {
+            return Ok(What::Test(test.test));
+        }
+        if parts.is_empty() {
+            parts = found;
+        }
+    }
+    only(wanted, &parts).map(What::Test)
+}
+
+const HINT: &str = "dtf report lists the tests with their ids and names";
+
+/// The one test among those of a run whose names hold the text.
+fn only(wanted: &str, found: &[TestView]) -> Result<TestId, CliError> {
+    match found {
+        [test] => Ok(test.test),
+        [] => {
+            let wanted = plain(wanted, NAME_CHARS);
+            let message = format!("no test of the newest runs has {wanted:?} in its name");
+            Err(CliError::new(message).with_exit(Exit::NoTest).hint(HINT))
+        }
+        several => {
+            let mut listed: Vec<String> = several
+                .iter()
+                .take(MAX_LISTED)
+                .map(|test| format!("\n  {} {}", test.test, plain(&test.name, NAME_CHARS)))
+                .collect();
+            if several.len() > MAX_LISTED {
+                listed.push("\n  and more".to_owned());
+            }
+            let wanted = plain(wanted, NAME_CHARS);
+            Err(CliError::usage(format!(
+                "several tests have {wanted:?} in their names:{}",
+                listed.concat()
+            ))
+            .hint("give more of the name, or the id"))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn test(index: u32, name: &str) -> TestView {
+        serde_json::from_value(serde_json::json!({
+            "test": format!("r3.t{index}"), "name": name, "phase": "done", "attempts": 1,
+            "labels": {},
+        }))
+        .expect("a test")
+    }
+
+    #[test]
+    fn a_part_of_a_name_must_mean_one_test() {
+        let one = [test(4, "bert/cpu/load")];
+        assert_eq!(only("load", &one).expect("one").to_string(), "r3.t4");
+        let none = only("lod", &[]).expect_err("none");
+        assert_eq!(none.exit, Exit::NoTest);
+        let many: Vec<_> = (0..12).map(|n| test(n, &format!("bert/\u{1b}cpu/b{n}"))).collect();
+        let several = only("bert", &many).expect_err("several");
+        assert!(several.message.contains("\n  r3.t0 bert/\\u{1b}cpu/b0\n"), "{several:?}");
+        assert!(several.message.ends_with("and more"), "{several:?}");
+    }
+}

@@ -1,0 +1,117 @@
+//! `dtf report`: from a coordinator, or from the results of `dtf run` when there is none.
+
+use crate::api::v1::reports::{MAX_ROWS, ReportQuery, ReportView, Totals};
+use crate::cli::args::results::ResultsArgs;
+use crate::cli::args::shared::{Global, Output};
+use crate::cli::error::CliError;
+use crate::cli::exit::Exit;
+use crate::cli::results::selection::{Since, WhichRun, since, which_run};
+use crate::cli::results::stored::Source;
+use crate::cli::terminal::console::Console;
+use crate::domain::id::RunId;
+use crate::domain::time::Millis;
+use crate::results;
+use crate::sys::clock::Clock;
+use clap::Args;
+
+/// Show what is correct, fast, broken or flaky
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  dtf report --since 7d
+  dtf report --since 2026-11-01
+  dtf report --run latest
+  dtf report --run r12 --run r14 --output json
+  dtf report --run r12 --exit-code      exits as `dtf submit --wait` would
+Asks the coordinator that is named or runs on this machine; without one it reads the
+results of `dtf run` in the data directory. Times are in UTC.")]
+pub struct ReportArgs {
+    #[command(flatten)]
+    pub results: ResultsArgs,
+    /// Only runs from the last TIME, such as 7d, or since a date, such as 2026-11-28 [default: 7d]
+    #[arg(long, value_parser = since, value_name = "TIME", conflicts_with = "run")]
+    pub since: Option<Since>,
+    /// Only this run, such as r12 or `latest` (repeatable)
+    #[arg(long, value_parser = which_run, value_name = "RUN")]
+    pub run: Vec<WhichRun>,
+    /// Maximum number of rows
+    #[arg(long, default_value_t = 1000, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_ROWS)))]
+    pub limit: u32,
+    /// Exit by how the tests ended, with 8 while some have not
+    #[arg(long)]
+    pub exit_code: bool,
+    /// With --exit-code: exit with 100 when a test passed only after a failed attempt
+    #[arg(long, requires = "exit_code")]
+    pub fail_on_flaky: bool,
+    /// Form of the report
+    #[arg(long, value_enum, default_value_t)]
+    pub output: Output,
+}
+
+const DEFAULT_SINCE: Since = Since::Last(Millis::from_secs(7 * 86_400));
+
+pub async fn run(console: Console, global: &Global, args: ReportArgs) -> Result<Exit, CliError> {
+    let source = Source::of(console, global, args.results).await?;
+    let limit = Some(args.limit);
+    let view = if args.run.is_empty() {
+        let since = match args.since.unwrap_or(DEFAULT_SINCE) {
+            Since::Last(span) => Clock::start().now().0.saturating_sub(span.0),
+            Since::At(time) => time.0,
+        };
+        source.report(&ReportQuery { since_ms: Some(since), run: None, limit }).await?
+    } else {
+        let mut reports = Vec::new();
+        for run in chosen(&source, &args.run).await? {
+            let query = ReportQuery { since_ms: None, run: Some(run), limit };
+            reports.push(source.report(&query).await?);
+        }
+        let merged = results::merge(reports);
+        merged.ok_or_else(|| CliError::new("there are no runs").with_exit(Exit::NoTest))?
+    };
+    console.result(&render(console, &view, args.output)?)?;
+    tell_left_out(console, &view, args.output);
+    Ok(match view.totals {
+        _ if view.rows.is_empty() => Exit::NoTest,
+        Totals { pending: 1.., .. } if args.exit_code => Exit::Pending,
+        _ if args.exit_code => Exit::of_run(&view.totals, args.fail_on_flaky),
+        _ => Exit::Passed,
+    })
+}
+
+/// The runs that were named, each once.
+async fn chosen(source: &Source, named: &[WhichRun]) -> Result<Vec<RunId>, CliError> {
+    let mut runs = Vec::new();
+    for which in named {
+        match which {
+            WhichRun::Id(run) => runs.push(*run),
+            WhichRun::Latest => runs.extend(source.newest_runs(1).await?),
+        }
+    }
+    runs.sort_unstable();
+    runs.dedup();
+    Ok(runs)
+}
+
+/// The table says by itself that rows are missing; a file of values could not.
+fn tell_left_out(console: Console, view: &ReportView, output: Output) {
+    if view.truncated && output == Output::Csv {
+        console.warning(&format!(
+            "only {} of {} tests are shown; more with --limit N",
+            view.rows.len(),
+            view.totals.tests
+        ));
+    }
+}
+
+/// The report in the form that was asked for.
+pub fn render(console: Console, view: &ReportView, output: Output) -> Result<String, CliError> {
+    match output {
+        Output::Table => {
+            let style = results::render::Style { colour: console.colour, width: console.width() };
+            Ok(results::render::table(view, style))
+        }
+        Output::Csv => Ok(results::render::csv(view)),
+        Output::Json => results::render::json(view)
+            .map_err(|error| CliError::new(format!("cannot encode the report: {error}"))),
+    }
+}

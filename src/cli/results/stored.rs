@@ -1,0 +1,259 @@
+//! Where results are: at a coordinator, at a `dtf run` that works, or in a data directory where
+//! nobody serves them (those of `dtf run`, or of a coordinator that has stopped).
+
+use crate::api::page::PageQuery;
+use crate::api::v1::reports::{ReportQuery, ReportView};
+use crate::api::v1::test_views::{TestQuery, TestView, Why};
+use crate::blobs::{self, FileBlobs};
+use crate::cli::args::results::ResultsArgs;
+use crate::cli::args::shared::{Global, Server};
+use crate::cli::connect::{address, client_at, path, settings};
+use crate::cli::error::CliError;
+use crate::cli::results::serving;
+use crate::cli::terminal::console::Console;
+use crate::client::{Client, ClientError};
+use crate::config::{File, locate};
+use crate::domain::id::{AttemptId, RunId, TestId};
+use crate::results::{self, Completion, CurrentStore, Reader};
+use crate::store::{self, Store, StoreError};
+use std::path::{Path, PathBuf};
+use tempfile::TempDir;
+
+/// Tests of one run that a part of a name may match, for a person to choose from.
+const MAX_NAMED: u32 = 100;
+
+/// Where a command finds results.
+pub enum Source {
+    /// A coordinator, or a `dtf run` that works.
+    Coordinator(Client),
+    Stored(Stored),
+}
+
+impl Source {
+    /// What a flag asks for; else the coordinator that is named, the directory that is, the
+    /// coordinator of this machine, the results of `dtf run` on this machine.
+    pub async fn of(
+        console: Console,
+        global: &Global,
+        args: ResultsArgs,
+    ) -> Result<Self, CliError> {
+        let file = settings(global)?;
+        let (url, named) = address(&file, &Server { coordinator: args.coordinator })?;
+        match file.pick(args.data_dir, "data_dir", path)? {
+            Some(directory) if args.only_stored || !named => Self::at(console, &directory).await,
+            _ => {
+                let client = client_at(url, global, &file)?;
+                if named || is_there(&client).await {
+                    return Ok(Self::Coordinator(client));
+                }
+                Self::at(console, &locate::data_dir("local")).await
+            }
+        }
+    }
+
+    /// The results in a directory: from the `dtf run` that works there, else from the disk.
+    async fn at(console: Console, directory: &Path) -> Result<Self, CliError> {
+        if let Some(working) = serving::find(directory).await {
+            return Ok(Self::Coordinator(working.client));
+        }
+        Stored::open(console, directory).map(Self::Stored)
+    }
+
+    /// Runs, the newest first.
+    pub async fn newest_runs(&self, limit: u32) -> Result<Vec<RunId>, CliError> {
+        match self {
+            Self::Coordinator(client) => {
+                let newest = PageQuery { limit: Some(limit), ..PageQuery::default() };
+                Ok(client.runs(&newest).await?.items.into_iter().map(|run| run.run).collect())
+            }
+            Self::Stored(stored) => {
+                let runs = stored.reader.runs(None, limit as usize).map_err(failed)?;
+                Ok(runs.into_iter().map(|run| run.run).collect())
+            }
+        }
+    }
+
+    /// Tests of a run with a text in their names.
+    pub async fn tests_named(&self, run: RunId, text: &str) -> Result<Vec<TestView>, CliError> {
+        let query = TestQuery {
+            run: Some(run),
+            name: Some(text.to_owned()),
+            limit: Some(MAX_NAMED),
+            ..TestQuery::default()
+        };
+        match self {
+            Self::Coordinator(client) => Ok(client.tests(&query).await?.items),
+            Self::Stored(stored) => {
+                stored.reader.tests(&query, None, MAX_NAMED as usize).map_err(failed)
+            }
+        }
+    }
+
+    /// Reports the tests of a run, or of several.
+    pub async fn report(&self, query: &ReportQuery) -> Result<ReportView, CliError> {
+        match self {
+            Self::Coordinator(client) => Ok(client.report_view(query).await?),
+            Self::Stored(stored) => stored.reader.report(query).map_err(failed),
+        }
+    }
+
+    /// Explains why a test waits, was skipped, or ended as it did.
+    pub async fn why(&self, test: TestId) -> Result<Why, CliError> {
+        match self {
+            Self::Coordinator(client) => Ok(client.why(test).await?),
+            Self::Stored(stored) => {
+                let why = stored.reader.why(test).map_err(failed)?;
+                why.ok_or_else(|| stored.absent(test))
+            }
+        }
+    }
+}
+
+/// Whether anybody answers, even with a refusal.
+async fn is_there(client: &Client) -> bool {
+    !matches!(client.status().await, Err(ClientError::Unreachable { .. }))
+}
+
+/// A client for commands that need a coordinator: the one that is named, that of this machine,
+/// or the `dtf run` that works on it.
+pub async fn live(global: &Global, server: &Server) -> Result<Client, CliError> {
+    let file = settings(global)?;
+    let (url, named) = address(&file, server)?;
+    let client = client_at(url, global, &file)?;
+    if named || is_there(&client).await {
+        return Ok(client);
+    }
+    let directory = local_dir(&file)?;
+    match serving::find(&directory).await {
+        Some(working) => Ok(working.client),
+        None => Err(nobody(&client, &directory)),
+    }
+}
+
+/// Where `dtf run` keeps its results unless a flag names another place.
+fn local_dir(file: &File) -> Result<PathBuf, CliError> {
+    let named = file.pick(variable("DTF_DATA_DIR").map(PathBuf::from), "data_dir", path)?;
+    Ok(named.unwrap_or_else(|| locate::data_dir("local")))
+}
+
+#[expect(clippy::disallowed_methods, reason = "these commands have no flag for it")]
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+fn nobody(client: &Client, directory: &Path) -> CliError {
+    let failure = CliError::new(format!(
+        "no coordinator runs at {}, and no `dtf run` is working in {}",
+        client.url(),
+        directory.display()
+    ));
+    failure.hint(if directory.join(store::FILE_NAME).exists() {
+        "the results of `dtf run` are read by dtf report, dtf why and dtf logs; \
+         this command needs a coordinator: start one with `dtf coordinator`"
+    } else {
+        "start a coordinator with `dtf coordinator`, or name one with --coordinator"
+    })
+}
+
+/// The results in a data directory. They are only read.
+pub struct Stored {
+    directory: PathBuf,
+    reader: Reader,
+    /// Holds a copy of the results if the database itself is in use.
+    _copy: Option<TempDir>,
+}
+
+impl Stored {
+    fn open(console: Console, directory: &Path) -> Result<Self, CliError> {
+        let path = directory.join(store::FILE_NAME);
+        if !path.exists() {
+            return Err(CliError::new(format!("there are no results in {}", directory.display()))
+                .hint("name a coordinator with --coordinator, or make results: dtf run MODEL"));
+        }
+        let (store, copy) = match Store::open_read_only(&path) {
+            Ok(store) => completed(console, directory, store)?,
+            Err(error @ StoreError::InUse { .. }) => {
+                let (store, copy) = from_log(directory, &error.to_string())?;
+                console.note(&format!("{error}; these results are read from the event log"));
+                (store, Some(copy))
+            }
+            Err(error) => return Err(failed(error)),
+        };
+        let reader = Reader::new(CurrentStore::new(store));
+        Ok(Self { directory: directory.to_owned(), reader, _copy: copy })
+    }
+
+    /// The stored output of an attempt.
+    pub fn log(&self, attempt: AttemptId) -> Result<Vec<u8>, CliError> {
+        let view = self.reader.attempt(attempt).map_err(failed)?;
+        let view = view.ok_or_else(|| self.absent(attempt))?;
+        let blobs = FileBlobs::new(self.directory.join(blobs::DIRECTORY)).map_err(failed)?;
+        let output = results::output(&blobs, view).map_err(failed)?;
+        let missing = || CliError::new(format!("the output of {attempt} is missing"));
+        Ok(output.ok_or_else(missing)?.bytes)
+    }
+
+    pub fn test(&self, test: TestId) -> Result<TestView, CliError> {
+        let test_view = self.reader.test(test).map_err(failed)?;
+        test_view.ok_or_else(|| self.absent(test))
+    }
+
+    fn absent(&self, id: impl std::fmt::Display) -> CliError {
+        CliError::new(format!("there is no {id} in {}", self.directory.display()))
+            .hint("dtf report lists the tests; --coordinator names a coordinator that may have it")
+    }
+}
+
+fn failed<E: std::error::Error>(error: E) -> CliError {
+    CliError::from_error(&error)
+}
+
+/// Adds to the database the results that only the event log contains.
+fn completed(
+    console: Console,
+    directory: &Path,
+    store: Store,
+) -> Result<(Store, Option<TempDir>), CliError> {
+    let known = store.watermark().map_err(failed)?;
+    match results::complete(directory, known) {
+        Ok(Completion::NothingMissing) => Ok((store, None)),
+        Ok(Completion::Completed) => {
+            drop(store);
+            let path = directory.join(store::FILE_NAME);
+            Ok((Store::open_read_only(&path).map_err(failed)?, None))
+        }
+        Ok(Completion::InUse) => {
+            drop(store);
+            let why =
+                "the results database is in use by another process and lacks the newest results";
+            let (store, copy) = from_log(directory, why)?;
+            console.note(&format!("{why}; they are read from the event log"));
+            Ok((store, Some(copy)))
+        }
+        Err(error) => {
+            let error = CliError::from_error(&error).message;
+            console.warning(&format!("newer results may be missing: {error}"));
+            Ok((store, None))
+        }
+    }
+}
+
+/// Reads the results from the event log into a temporary database.
+fn from_log(directory: &Path, in_use: &str) -> Result<(Store, TempDir), CliError> {
+    let refused = || {
+        CliError::new(in_use).hint(
+            "ask the coordinator that uses it, or close the database there (in a notebook: \
+             connection.close())",
+        )
+    };
+    let copy = tempfile::tempdir().map_err(|error| {
+        tracing::debug!(%error, "no temporary directory");
+        refused()
+    })?;
+    let store = results::from_log(directory, &copy.path().join(store::FILE_NAME));
+    let store = store.map_err(|error| {
+        tracing::debug!(%error, "the event log cannot be read instead");
+        refused()
+    })?;
+    Ok((store, copy))
+}

@@ -1,0 +1,49 @@
+//! `dtf why TEST`.
+
+use crate::api::v1::test_views::Why;
+use crate::cli::args::results::ResultsArgs;
+use crate::cli::args::shared::{Global, Shape};
+use crate::cli::error::CliError;
+use crate::cli::exit::Exit;
+use crate::cli::results::naming;
+use crate::cli::results::naming::What;
+use crate::cli::results::stored::Source;
+use crate::cli::terminal::console::Console;
+use clap::Args;
+
+/// Explain why a test waits, was skipped, or ended as it did
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  dtf why r12.t3\n  dtf why bert-base-uncased/cpu/load     by name: the newest run that has it"
+)]
+pub struct WhyArgs {
+    #[command(flatten)]
+    pub results: ResultsArgs,
+    /// The test (r12.t3), or its name or a part of it
+    pub test: String,
+    /// Form of the answer
+    #[arg(long, value_enum, default_value_t)]
+    pub output: Shape,
+}
+
+pub async fn run(console: Console, global: &Global, args: WhyArgs) -> Result<Exit, CliError> {
+    let source = Source::of(console, global, args.results).await?;
+    let test = match naming::find(&source, &args.test).await? {
+        What::Attempt(attempt) => attempt.test,
+        What::Test(test) => test,
+    };
+    let why = source.why(test).await?;
+    match args.output {
+        Shape::Json => console.json(&why)?,
+        Shape::Table => console.result(&sentences(&why))?,
+    }
+    Ok(Exit::Passed)
+}
+
+fn sentences(why: &Why) -> String {
+    let mut lines = vec![format!("{} {}: {}", why.test, why.name, why.summary)];
+    lines.extend(why.blocked_by.iter().map(|test| format!("  waits for {test}")));
+    let workers = why.workers.iter();
+    lines.extend(workers.map(|w| format!("  {} {}: {}", w.worker, w.name, w.explanation)));
+    lines.join("\n")
+}

@@ -1,0 +1,125 @@
+//! `--dry-run`: the tests that would run, with what they need, and what keeps some from it.
+
+use crate::api;
+use crate::cli::args::shared::Output;
+use crate::cli::error::CliError;
+use crate::cli::terminal::console::Console;
+use crate::domain::capability::Capability;
+use crate::domain::test::TestSpec;
+use crate::results::render::{csv_field, figures};
+use comfy_table::presets::NOTHING;
+use comfy_table::{CellAlignment, ContentArrangement, Table};
+use serde::Serialize;
+use std::sync::Arc;
+
+#[derive(Serialize)]
+struct Listing<'a> {
+    schema: u32,
+    tests: Vec<Row<'a>>,
+}
+
+#[derive(Serialize)]
+struct Row<'a> {
+    name: &'a str,
+    backend: &'a str,
+    priority: i8,
+    memory_bytes: u64,
+    accelerators: u16,
+    accelerator_memory_bytes: u64,
+    expected_ms: Option<u64>,
+    depends_on: Vec<&'a str>,
+    /// Why this machine cannot run it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lacks: Option<String>,
+}
+
+/// Lists the tests. Returns how many of them this machine cannot run.
+pub fn show(
+    console: Console,
+    tests: &[Arc<TestSpec>],
+    capability: &Capability,
+    output: Output,
+) -> Result<usize, CliError> {
+    let rows: Vec<Row<'_>> = tests.iter().map(|test| row(test, tests, capability)).collect();
+    let lacking = rows.iter().filter(|row| row.lacks.is_some()).count();
+    match output {
+        Output::Json => console.json(&Listing { schema: api::SCHEMA, tests: rows })?,
+        Output::Csv => console.result(&csv(&rows))?,
+        Output::Table => console.result(&table(&rows, console.width()))?,
+    }
+    Ok(lacking)
+}
+
+fn row<'a>(test: &'a TestSpec, all: &'a [Arc<TestSpec>], capability: &Capability) -> Row<'a> {
+    let need = &test.requirement;
+    let name = |place: &u32| all.get(*place as usize).map(|test| &*test.name);
+    Row {
+        name: &test.name,
+        backend: need.backend.map_or("any", |backend| backend.name()),
+        priority: test.priority.get(),
+        memory_bytes: need.memory_bytes,
+        accelerators: need.accelerators,
+        accelerator_memory_bytes: need.accelerator_memory_bytes,
+        expected_ms: test.expected_ms.map(|span| span.0),
+        depends_on: test.depends_on.iter().filter_map(name).collect(),
+        lacks: need.met_by(capability).err().map(|lacks| lacks.to_string()),
+    }
+}
+
+const HEADING: [&str; 8] =
+    ["test", "back-end", "memory", "devices", "device memory", "time", "priority", "after"];
+
+fn table(rows: &[Row<'_>], width: Option<u16>) -> String {
+    let mut table = Table::new();
+    table.load_style(NOTHING).set_header(HEADING);
+    if let Some(width) = width {
+        table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
+    }
+    let some = |value: u64, text: String| if value == 0 { String::new() } else { text };
+    let bytes = |value: u64| some(value, figures::bytes(value as f64));
+    for row in rows {
+        let time = row.expected_ms.map(|ms| figures::seconds(ms as f64 / 1000.0));
+        table.add_row([
+            row.name.to_owned(),
+            row.backend.to_owned(),
+            bytes(row.memory_bytes),
+            some(row.accelerators.into(), row.accelerators.to_string()),
+            bytes(row.accelerator_memory_bytes),
+            time.unwrap_or_default(),
+            row.priority.to_string(),
+            row.depends_on.len().to_string(),
+        ]);
+    }
+    for column in table.column_iter_mut().skip(2) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    let mut text: String = table.lines().map(|line| format!("{}\n", line.trim_end())).collect();
+    for row in rows {
+        if let Some(lacks) = &row.lacks {
+            text.push_str(&format!("this machine cannot run {}: it {lacks}\n", row.name));
+        }
+    }
+    text
+}
+
+fn csv(rows: &[Row<'_>]) -> String {
+    let mut text = "name,backend,priority,memory_bytes,accelerators,accelerator_memory_bytes,\
+                    expected_ms,depends_on,lacks\r\n"
+        .to_owned();
+    for row in rows {
+        let fields = [
+            csv_field(row.name),
+            row.backend.to_owned(),
+            row.priority.to_string(),
+            row.memory_bytes.to_string(),
+            row.accelerators.to_string(),
+            row.accelerator_memory_bytes.to_string(),
+            row.expected_ms.map(|ms| ms.to_string()).unwrap_or_default(),
+            csv_field(&row.depends_on.join(" ")),
+            csv_field(row.lacks.as_deref().unwrap_or_default()),
+        ];
+        text.push_str(&fields.join(","));
+        text.push_str("\r\n");
+    }
+    text
+}

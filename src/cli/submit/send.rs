@@ -1,0 +1,102 @@
+//! Sends a submission to the coordinator: files first, then the tests in parts, under one key
+//! that makes repeats harmless.
+
+use crate::api::v1::runs::{AddTests, MAX_KEY_BYTES, SubmitRun, Submitted};
+use crate::cli::error::CliError;
+use crate::cli::exit::Exit;
+use crate::cli::terminal::console::Console;
+use crate::cli::terminal::progress::Progress;
+use crate::client::Client;
+use crate::domain::test::TestSpec;
+use crate::plan::files::PlannedFile;
+use crate::plan::submission::Submission;
+use crate::results::render::figures::counted;
+use futures::stream::{self, StreamExt, TryStreamExt};
+use std::sync::Arc;
+
+/// Tests and bytes of one part.
+const PART_TESTS: usize = 10_000;
+const PART_BYTES: usize = 16 * 1024 * 1024;
+/// Files sent at a time.
+const UPLOADS: usize = 4;
+
+/// Sends files and tests. In a closed world, what no present worker can run is skipped.
+pub async fn send(
+    console: Console,
+    client: &Client,
+    submission: &Submission,
+    closed_world: bool,
+) -> Result<Submitted, CliError> {
+    if submission.tests.is_empty() {
+        return Err(CliError::new("the plan has no tests").with_exit(Exit::NoTest));
+    }
+    let progress = Progress::new(console);
+    upload(client, &submission.files, &progress).await?;
+    progress.say(&format!("submitting {}", counted(submission.tests.len() as u64, "test")));
+    let mut parts = parts(&submission.tests).into_iter().peekable();
+    let first = SubmitRun {
+        name: submission.name.as_str().into(),
+        tests: parts.next().unwrap_or_default(),
+        more: parts.peek().is_some(),
+        closed_world,
+    };
+    let key = crate::sys::ids::new_id().to_string();
+    debug_assert!(key.len() <= MAX_KEY_BYTES);
+    let mut sent = client.submit(&first, Some(&key)).await?;
+    let mut number = 0;
+    while let Some(tests) = parts.next() {
+        number += 1;
+        let part = AddTests { part: number, tests, more: parts.peek().is_some() };
+        let added = client.add_tests(sent.run, &part).await?;
+        sent.tests = added.tests;
+        sent.unschedulable.extend(added.unschedulable);
+        progress.say(&format!("{} of {} tests submitted", sent.tests, submission.tests.len()));
+    }
+    Ok(sent)
+}
+
+async fn upload(
+    client: &Client,
+    files: &[PlannedFile],
+    progress: &Progress,
+) -> Result<(), CliError> {
+    let missing: Vec<&PlannedFile> = stream::iter(files)
+        .map(|file| async move {
+            let there = client.has_blob(&file.sha256).await?;
+            Ok::<_, CliError>((!there).then_some(file))
+        })
+        .buffered(UPLOADS)
+        .try_filter_map(|file| async move { Ok(file) })
+        .try_collect()
+        .await?;
+    let total = missing.len();
+    let mut uploads = stream::iter(missing)
+        .map(|file| async move { client.put_blob(&file.sha256, file.bytes.to_vec()).await })
+        .buffer_unordered(UPLOADS);
+    let mut done = 0;
+    while let Some(uploaded) = uploads.next().await {
+        uploaded?;
+        done += 1;
+        progress.say(&format!("{done} of {total} files sent"));
+    }
+    Ok(())
+}
+
+/// Cuts the tests into parts that fit a request.
+fn parts(tests: &[Arc<TestSpec>]) -> Vec<Vec<Arc<TestSpec>>> {
+    let mut parts = vec![];
+    let mut part: Vec<Arc<TestSpec>> = vec![];
+    let mut bytes = 0;
+    for test in tests {
+        // Names, requirement and punctuation are small beside the launch.
+        let size = test.launch.get().len() + test.name.len() + 8 * test.depends_on.len() + 512;
+        if !part.is_empty() && (part.len() == PART_TESTS || bytes + size > PART_BYTES) {
+            parts.push(std::mem::take(&mut part));
+            bytes = 0;
+        }
+        bytes += size;
+        part.push(Arc::clone(test));
+    }
+    parts.push(part);
+    parts
+}

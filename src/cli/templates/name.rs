@@ -1,0 +1,12 @@
+//! Names of templates, as people write them.
+
+/// The path that a person means: `vlm` and `vlm/cuda` are templates, the rest is a path.
+pub fn path_of(name: &str) -> String {
+    if name.contains('.') {
+        name.to_owned()
+    } else if name.contains('/') {
+        format!("{name}.py.j2")
+    } else {
+        format!("{name}/test.py.j2")
+    }
+}

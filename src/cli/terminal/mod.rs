@@ -1,0 +1,4 @@
+//! The terminal: results, messages and progress.
+
+pub mod console;
+pub mod progress;

@@ -1,0 +1,146 @@
+//! Progress of what takes longer than a moment: a moving line on a terminal, else a plain
+//! line when something has changed, at most one in ten seconds.
+
+use crate::api::v1::runs::RunCounts;
+use crate::cli::terminal::console::Console;
+use crate::domain::outcome::Outcome;
+use crate::results::render::words::plain;
+use crate::worker::environments;
+use indicatif::{ProgressBar, ProgressStyle};
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+/// Of a moving line, which shows what fits the terminal.
+const MAX_CHARS: usize = 500;
+const PLAIN_EVERY: Duration = Duration::from_secs(10);
+const TICK: Duration = Duration::from_millis(120);
+
+/// One line of progress. Cleared when dropped.
+#[derive(Debug)]
+pub struct Progress {
+    console: Console,
+    bar: ProgressBar,
+    plain: Mutex<Plain>,
+}
+
+#[derive(Debug, Default)]
+struct Plain {
+    last: Option<Instant>,
+    text: String,
+}
+
+impl Progress {
+    pub fn new(console: Console) -> Self {
+        let bar = if console.moving { ProgressBar::new_spinner() } else { ProgressBar::hidden() };
+        if let Ok(style) = ProgressStyle::with_template("{spinner} {wide_msg}") {
+            bar.set_style(style);
+        }
+        // A hidden bar that ticks costs a little all the time, for nobody.
+        if console.moving {
+            bar.enable_steady_tick(TICK);
+        }
+        Self { console, bar, plain: Mutex::default() }
+    }
+
+    /// What is going on now.
+    pub fn say(&self, text: &str) {
+        if self.console.moving {
+            self.bar.set_message(plain(text, MAX_CHARS));
+            return;
+        }
+        let Ok(mut plain) = self.plain.lock() else { return };
+        let due = plain.last.is_none_or(|last| last.elapsed() >= PLAIN_EVERY);
+        if due && plain.text != text {
+            self.console.note(text);
+            plain.text.replace_range(.., text);
+            plain.last = Some(now());
+        }
+    }
+
+    /// A line that stays.
+    pub fn note(&self, text: &str) {
+        self.bar.suspend(|| self.console.note(text));
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+fn now() -> Instant {
+    Instant::now()
+}
+
+/// How a run stands, in one line.
+#[must_use]
+pub fn counts(counts: &RunCounts) -> String {
+    let done = |outcome| counts.done.get(&outcome).copied().unwrap_or(0);
+    let mut parts = vec![format!("{} of {} done", counts.done.values().sum::<u32>(), counts.total)];
+    let mut add = |count: u32, word: &str| {
+        if count > 0 {
+            parts.push(format!("{count} {word}"));
+        }
+    };
+    add(done(Outcome::Passed), "passed");
+    add(counts.flaky, "flaky");
+    add(done(Outcome::Failed), "failed");
+    add(done(Outcome::Error), "errors");
+    add(done(Outcome::TimedOut), "timed out");
+    add(done(Outcome::WorkerLost), "lost");
+    add(done(Outcome::Cancelled), "cancelled");
+    add(done(Outcome::Skipped), "skipped");
+    add(done(Outcome::Expired), "expired");
+    // A worker also holds what it takes ahead.
+    add(counts.leased, "running or queued");
+    add(counts.waiting + counts.blocked, "waiting");
+    add(counts.unschedulable, "of them without a worker that can run them");
+    parts.join(", ")
+}
+
+/// Tells of Python environments that are built.
+impl environments::BuildProgress for Progress {
+    fn event(&self, event: environments::BuildEvent<'_>) {
+        match event {
+            environments::BuildEvent::Started { requirements, .. } => {
+                self.note(&format!(
+                    "building a Python environment with {} (once; it is kept)",
+                    requirements.join(", ")
+                ));
+            }
+            environments::BuildEvent::Line { line, .. } => {
+                self.say(&format!("building a Python environment: {line}"));
+            }
+            environments::BuildEvent::Notice { line, .. } => self.note(line),
+            environments::BuildEvent::Finished { error: None, .. } => {
+                self.note("the Python environment is ready");
+            }
+            environments::BuildEvent::Finished { error: Some(error), .. } => {
+                self.note(&format!("the Python environment could not be built: {error}"));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_leave_out_what_is_zero() {
+        let mut standing = RunCounts { total: 5, leased: 1, waiting: 2, ..RunCounts::default() };
+        standing.done.insert(Outcome::Passed, 2);
+        assert_eq!(counts(&standing), "2 of 5 done, 2 passed, 1 running or queued, 2 waiting");
+    }
+
+    #[test]
+    fn every_outcome_is_counted() {
+        for outcome in Outcome::ALL {
+            let standing =
+                RunCounts { total: 1, done: [(outcome, 1)].into(), ..RunCounts::default() };
+            let told = counts(&standing);
+            assert!(told.starts_with("1 of 1 done, 1 "), "{outcome}: {told}");
+        }
+    }
+}

@@ -1,0 +1,378 @@
+//! The folder of a plan as the plan may see it, the models that the command line names, and
+//! the machine's model cache.
+//!
+//! A plan may come from others, so it sees only what is inside of its folder, links followed
+//! only there. What the command line names is the user's own choice, and is followed anywhere.
+
+use crate::cli::work::model_directory::{cached, describe, read_capped, snapshot};
+use crate::cli::work::{peek, walk};
+use crate::models::description::Description;
+use crate::models::source::{DirectoryEntries, KnownModel, ModelSource, WeightsPath, WeightsRoot};
+use crate::plan::files::{Listing, MAX_FILE_BYTES, PlanFiles};
+use crate::plan::names::shortest_unique_suffixes;
+use crate::sys::caches::{self, Caches, UserContext};
+use crate::text::error::ReadError;
+use std::collections::HashMap;
+use std::path::{Component, Path, PathBuf};
+
+/// Files below one folder.
+#[derive(Debug, Default)]
+pub struct Folder {
+    root: PathBuf,
+    /// Where the hub's own tools keep models.
+    hub: PathBuf,
+    /// What the hub knows of models, by name.
+    pub fetched: HashMap<String, KnownModel>,
+    /// Models of the command line, by the names that they go by here.
+    adopted: HashMap<String, PathBuf>,
+}
+
+/// What a model of the command line names.
+struct Place {
+    /// A directory, or a file with a configuration.
+    path: PathBuf,
+    /// Its path, from the root of the disk or from here.
+    parts: Vec<String>,
+    /// Whether it is a path from here that leads down.
+    within: bool,
+    /// A `config.json`, of which the rest is the directory.
+    config: bool,
+}
+
+impl Folder {
+    pub fn new(root: &Path) -> Self {
+        let root = if root.as_os_str().is_empty() { Path::new(".") } else { root };
+        Self { root: root.to_owned(), hub: Caches::of_process().models, ..Self::default() }
+    }
+
+    /// The folder that holds a file.
+    pub fn of(file: &Path) -> Self {
+        Self::new(file.parent().unwrap_or(Path::new(".")))
+    }
+
+    /// How a plan would name the models of the command line: a path is relative and starts with
+    /// `./`, whatever lies outside is as if it lay inside, and what is no path is a name. The
+    /// directory itself has no name within: it goes by the one that it has on the disk. Places
+    /// with the same last name go by as much of their paths as tells them apart.
+    pub fn adopt(&mut self, models: &[String]) -> Result<Vec<String>, String> {
+        let places: Vec<Option<Place>> =
+            models.iter().map(|model| self.place(model)).collect::<Result<_, _>>()?;
+        let parts: Vec<Vec<&str>> = places
+            .iter()
+            .flatten()
+            .map(|place| place.parts.iter().map(String::as_str).collect())
+            .collect();
+        let mut ends = shortest_unique_suffixes(&parts).into_iter();
+        let mut named = Vec::new();
+        for (model, place) in models.iter().zip(&places) {
+            let Some(place) = place else {
+                named.push(model.clone());
+                continue;
+            };
+            let end = ends.next().unwrap_or_default();
+            let name = if place.within { place.parts.join("/") } else { end };
+            let name = portable(&name);
+            self.adopted.insert(name.clone(), place.path.clone());
+            let config = if place.config { "/config.json" } else { "" };
+            named.push(format!("./{name}{config}"));
+        }
+        Ok(named)
+    }
+
+    /// The place that a model of the command line names; none where it is a name.
+    fn place(&self, model: &str) -> Result<Option<Place>, String> {
+        let said = if model == "~" || model.starts_with("~/") {
+            caches::expand_user(&surroundings(), Path::new(model))
+        } else {
+            PathBuf::from(model)
+        };
+        let json = said.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("json"));
+        let marked = json || model.starts_with('.') || model.ends_with('/') || said.is_absolute();
+        let path = self.root.join(&said);
+        // What looks like a name and is a directory is a model only where something in it says so.
+        let tells = || describe(&path, None).is_ok_and(|found| found.has_evidence());
+        if !(marked || path.is_dir() && tells()) {
+            return Ok(None);
+        }
+        let config = said.file_name().is_some_and(|name| name == "config.json");
+        // A config.json is called after its directory.
+        let (said, path) = match (config, said.parent(), path.parent()) {
+            (true, Some(said), Some(path)) => (said.to_owned(), path.to_owned()),
+            _ => (said, path),
+        };
+        let full = path.canonicalize().map_err(|error| format!("cannot read {model}: {error}"))?;
+        let leads_down = below(&said).filter(|parts| !parts.is_empty());
+        let within = leads_down.is_some();
+        // Where a link is on the way, `..` leads elsewhere than the text of the path says.
+        let winding = said.components().any(|part| part == Component::ParentDir);
+        let parts = match leads_down {
+            Some(parts) => parts.into_iter().map(str::to_owned).collect(),
+            None if said.is_absolute() && !winding => names(&said),
+            None => names(&full),
+        };
+        Ok(Some(Place { path, parts, within, config }))
+    }
+
+    /// The place of what the command line has named, or of something in it.
+    fn adopted(&self, path: &str) -> Option<PathBuf> {
+        let steps = path.split('/').any(|part| matches!(part, "." | ".."));
+        let ends = path.match_indices('/').map(|(at, _)| at).chain([path.len()]);
+        let mut named = ends.filter_map(|end| {
+            let place = self.adopted.get(&path[..end])?;
+            let rest = path[end..].trim_start_matches('/');
+            Some(if rest.is_empty() { place.clone() } else { place.join(rest) })
+        });
+        if steps { None } else { named.next() }
+    }
+
+    fn inside(&self, path: &str) -> Result<PathBuf, ReadError> {
+        let failed = |error: std::io::Error| ReadError(format!("{path}: {error}"));
+        // The user's own choice, wherever its links lead.
+        if let Some(place) = self.adopted(path) {
+            return place.canonicalize().map_err(failed);
+        }
+        let root = &self.root;
+        let root = root.canonicalize().map_err(failed)?;
+        let full = root.join(path).canonicalize().map_err(failed)?;
+        if full.starts_with(&root) {
+            Ok(full)
+        } else {
+            let (full, root) = (full.display(), root.display());
+            Err(ReadError(format!("it leads to {full}, outside of the directory {root}")))
+        }
+    }
+}
+
+fn surroundings() -> UserContext<'static> {
+    UserContext { get: &caches::variable, home: &caches::home }
+}
+
+/// The names in a path. A snapshot of a model cache, which is called after its commit, goes by
+/// the name of its model.
+fn names(path: &Path) -> Vec<String> {
+    let parts = path.components().filter_map(|part| match part {
+        Component::Normal(name) => Some(name.to_string_lossy().into_owned()),
+        _ => None,
+    });
+    let mut parts: Vec<String> = parts.collect();
+    if let [.., model, snapshots, commit] = parts.as_mut_slice()
+        && snapshots == "snapshots"
+        && let Some(name) = model.strip_prefix("models--")
+    {
+        name.rsplit("--").next().unwrap_or(name).clone_into(commit);
+    }
+    if parts.is_empty() { vec!["model".to_owned()] } else { parts }
+}
+
+/// A name that a plan could have.
+fn portable(name: &str) -> String {
+    name.replace(|c: char| c.is_control() || matches!(c, '\\' | ':'), "_")
+}
+
+/// The names in a path that leads down and nowhere else; `.` is no name.
+fn below(path: &Path) -> Option<Vec<&str>> {
+    path.components()
+        .filter(|part| *part != Component::CurDir)
+        .map(|part| match part {
+            Component::Normal(name) => name.to_str(),
+            _ => None,
+        })
+        .collect()
+}
+
+impl PlanFiles for Folder {
+    fn read(&self, path: &str) -> Result<Vec<u8>, ReadError> {
+        read_capped(&self.inside(path)?, MAX_FILE_BYTES)
+            .map_err(|reason| ReadError(format!("{path}: {reason}")))
+    }
+
+    fn list(&self, path: &str) -> Result<Vec<String>, ReadError> {
+        let listing = self.survey(path, &[])?;
+        match listing.refused.first() {
+            Some(refused) => Err(ReadError(refused.to_string())),
+            None => Ok(listing.files),
+        }
+    }
+
+    fn survey(&self, path: &str, ignored: &[&str]) -> Result<Listing, ReadError> {
+        let full = self.inside(path)?;
+        if full.is_file() {
+            return Ok(Listing { files: vec![path.to_owned()], ..Listing::default() });
+        }
+        let root = self.root.canonicalize().map_err(|e| ReadError(e.to_string()))?;
+        walk::below(&root, path, &full, ignored)
+    }
+
+    #[cfg(unix)]
+    fn executable(&self, path: &str) -> bool {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = self
+            .inside(path)
+            .and_then(|full| full.metadata().map_err(|error| ReadError(error.to_string())));
+        mode.is_ok_and(|data| data.permissions().mode() & 0o111 != 0)
+    }
+}
+
+impl ModelSource for Folder {
+    fn configuration_file(&self, path: &str) -> Result<Vec<u8>, ReadError> {
+        self.read(path)
+    }
+
+    fn model_directory(&self, path: &str) -> Result<Description, ReadError> {
+        let described = if let Some(place) = self.adopted(path) {
+            describe(&place, None)
+        } else {
+            let root = self.root.canonicalize().map_err(|e| ReadError(e.to_string()))?;
+            describe(&root.join(path), Some(&root))
+        };
+        described.map_err(ReadError)
+    }
+
+    fn cached_model(
+        &self,
+        model: &str,
+        revision: Option<&str>,
+    ) -> Result<Option<KnownModel>, ReadError> {
+        cached(&self.hub, model, revision)
+    }
+
+    fn directory(&self, at: WeightsPath<'_>) -> Result<Option<DirectoryEntries>, ReadError> {
+        let root = match at.root {
+            WeightsRoot::Plan(path) => Some(self.inside(path)?),
+            WeightsRoot::Cache { model, revision } => {
+                snapshot(&self.hub, model, revision)?.map(|(snapshot, _)| snapshot)
+            }
+        };
+        root.map_or(Ok(None), |root| peek::directory(&root, at.part))
+    }
+
+    fn first_bytes(&self, file: &str, most: usize) -> Result<Vec<u8>, ReadError> {
+        peek::first_bytes(file, most)
+    }
+
+    fn fetched_model(&self, model: &str) -> Option<KnownModel> {
+        self.fetched.get(model).cloned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_are_listed_and_read_inside_the_folder_only() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let plan = directory.path().join("plan");
+        std::fs::create_dir_all(plan.join("tests/deep")).expect("folders");
+        std::fs::write(plan.join("tests/deep/a.py"), "a").expect("written");
+        std::fs::write(plan.join("tests/b.py"), "b").expect("written");
+        std::fs::write(directory.path().join("secret"), "s").expect("written");
+        let folder = Folder::new(&plan);
+        assert_eq!(folder.list("tests").expect("listed"), ["tests/b.py", "tests/deep/a.py"]);
+        assert_eq!(folder.read("tests/b.py").expect("read"), b"b");
+        assert!(folder.read("../secret").is_err());
+        #[cfg(unix)]
+        {
+            std::os::unix::fs::symlink("../secret", plan.join("link")).expect("linked");
+            assert!(folder.read("link").is_err());
+        }
+    }
+
+    #[test]
+    fn models_are_paths_or_names() {
+        let place = tempfile::tempdir().expect("a directory");
+        let (root, other) = (place.path().join("root"), place.path().join("other/mine"));
+        std::fs::create_dir_all(root.join("bare")).expect("a folder");
+        std::fs::create_dir_all(&other).expect("a folder");
+        for file in [root.join("bare/config.json"), other.join("config.json")] {
+            std::fs::write(file, "{}").expect("written");
+        }
+        std::fs::write(root.join("config.json"), "{}").expect("written");
+        let mut folder = Folder::new(&root);
+        let outside = other.to_str().expect("a plain path");
+        for (said, named) in [
+            ("bert-base-uncased", "bert-base-uncased"),
+            ("owner/name", "owner/name"),
+            ("bare", "./bare"),
+            ("./bare", "./bare"),
+            ("./bare/", "./bare"),
+            ("bare/.", "./bare"),
+            ("bare/config.json", "./bare/config.json"),
+            (".", "./root"),
+            ("./", "./root"),
+            ("bare/..", "./root"),
+            ("config.json", "./root/config.json"),
+            ("../other/mine", "./mine"),
+            ("../other/mine/config.json", "./mine/config.json"),
+            (outside, "./mine"),
+            (&format!("{outside}/config.json"), "./mine/config.json"),
+        ] {
+            assert_eq!(folder.adopt(&[said.to_owned()]), Ok(vec![named.to_owned()]), "{said}");
+            // What is named so can be read so.
+            if let Some(inside) = named.strip_prefix("./") {
+                let file = format!("{}/config.json", inside.trim_end_matches("/config.json"));
+                assert_eq!(folder.read(&file).expect("read"), b"{}", "{said}");
+            }
+        }
+        let mut below = Folder::new(&root.join("bare"));
+        assert_eq!(below.adopt(&["..".to_owned()]), Ok(vec!["./root".to_owned()]));
+        assert!(folder.adopt(&["../nowhere".to_owned()]).is_err());
+        assert!(folder.read("mine/../../root/bare/config.json").is_err());
+    }
+
+    #[test]
+    fn places_with_one_last_name_are_told_apart() {
+        let place = tempfile::tempdir().expect("a directory");
+        let root = place.path().canonicalize().expect("a path");
+        for name in ["here/model", "x/model", "y/model", "models--o--n/snapshots/0a1b"] {
+            std::fs::create_dir_all(root.join(name)).expect("a folder");
+            let text = format!("{{\"name\": \"{name}\"}}");
+            std::fs::write(root.join(name).join("config.json"), text).expect("written");
+        }
+        let mut folder = Folder::new(&root.join("here"));
+        let outside = |name: &str| root.join(name).display().to_string();
+        let said = ["model".to_owned(), outside("x/model"), "../y/model".to_owned()];
+        let named = folder.adopt(&said).expect("named");
+        assert_eq!(named, ["./model", "./x/model", "./y/model"]);
+        for (name, place) in named.iter().zip(["here/model", "x/model", "y/model"]) {
+            let file = format!("{}/config.json", name.trim_start_matches("./"));
+            let text = folder.read(&file).expect("read");
+            assert_eq!(text, format!("{{\"name\": \"{place}\"}}").into_bytes());
+        }
+        let snapshot = outside("models--o--n/snapshots/0a1b");
+        assert_eq!(folder.adopt(&[snapshot]), Ok(vec!["./n".to_owned()]));
+        assert!(folder.model_directory("n").expect("there").has_evidence());
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn models_of_the_command_line_may_be_reached_through_links() {
+        let place = tempfile::tempdir().expect("a directory");
+        let (root, blobs) = (place.path().join("root"), place.path().join("blobs"));
+        std::fs::create_dir_all(root.join("inside")).expect("a folder");
+        std::fs::create_dir_all(&blobs).expect("a folder");
+        std::fs::write(blobs.join("config.json"), "{\"model_type\": \"bert\"}").expect("written");
+        std::os::unix::fs::symlink("../../blobs/config.json", root.join("inside/config.json"))
+            .expect("linked");
+        std::os::unix::fs::symlink("../blobs", root.join("link")).expect("linked");
+        let mut folder = Folder::new(&root);
+        // A plan from others does not lead there.
+        for (path, reason) in [("inside", "config.json of x: it leads out"), ("link", "leads out")]
+        {
+            let told = match folder.model_directory(path) {
+                Err(problem) => problem.to_string(),
+                Ok(found) => found.interpret("x").expect_err(path).message,
+            };
+            assert!(told.contains(reason), "{told}");
+        }
+        let said = ["inside", "./link", "link/", "link/config.json"].map(str::to_owned);
+        let named = folder.adopt(&said).expect("named");
+        assert_eq!(named, ["./inside", "./link", "./link", "./link/config.json"]);
+        for path in ["inside", "link"] {
+            assert!(folder.model_directory(path).expect(path).interpret("x").is_ok());
+        }
+        // A directory that says nothing of a model is no reason to take a name for a path.
+        std::fs::create_dir_all(root.join("gpt2")).expect("a folder");
+        assert_eq!(folder.adopt(&["gpt2".to_owned()]), Ok(vec!["gpt2".to_owned()]));
+    }
+}

@@ -1,0 +1,199 @@
+//! The templates that a command uses: those of the binary, those added to the coordinator,
+//! and those of the user's directory.
+
+use crate::api::v1::templates::TemplateView;
+use crate::cli::args::shared::{Global, Lender, Templates};
+use crate::cli::connect::{client_at, path};
+use crate::cli::error::CliError;
+use crate::cli::terminal::console::Console;
+use crate::cli::work::folder::Folder;
+use crate::client::{Client, ClientError};
+use crate::config::File;
+use crate::plan::files::{PlanFiles, PlannedFile};
+use crate::templates::library::{Library, MAX_FILES, check_size};
+use crate::templates::origin::{Origin, Text};
+use crate::templates::path::{LAYOUT, TemplatePath};
+use crate::text::error::ValueError;
+use futures::stream::{self, StreamExt, TryStreamExt};
+use std::borrow::Cow;
+use std::path::{Path, PathBuf};
+
+/// Texts that are fetched at a time.
+const FETCHED_AT_A_TIME: usize = 8;
+
+/// Texts of one layer by path.
+pub type Layer = Vec<(String, Text)>;
+
+/// Puts the layers together and says what stands in for what.
+pub fn library(
+    console: Console,
+    file: &File,
+    args: &Templates,
+    added: Layer,
+) -> Result<Library, CliError> {
+    let own = match directory(file, args)? {
+        Some(folder) => read(&folder)?,
+        None => Layer::new(),
+    };
+    let library = Library::built_in().with_layer(added).and_then(|below| below.with_layer(own));
+    let library = library.map_err(refused)?;
+    for shadow in library.shadows() {
+        console.note(&format!("note: {shadow}"));
+    }
+    Ok(library)
+}
+
+/// The texts that were added to a coordinator, and what it says of each.
+pub async fn added(client: &Client) -> Result<(Layer, Vec<TemplateView>), CliError> {
+    let views = match client.templates().await {
+        // A coordinator of an earlier version has none.
+        Err(ClientError::NotFound(_)) => Vec::new(),
+        answer => answer?.items,
+    };
+    if views.len() > MAX_FILES {
+        return Err(CliError::new(format!("the coordinator has more than {MAX_FILES} templates")));
+    }
+    let layer = stream::iter(&views)
+        .map(|view| async move {
+            let bytes = client.get_blob(&view.sha256).await?;
+            let file = PlannedFile::new(view.path.clone(), bytes);
+            let text = std::str::from_utf8(&file.bytes).ok().filter(|_| file.sha256 == view.sha256);
+            let path = &view.path;
+            let damaged =
+                || CliError::new(format!("the coordinator sent the template {path} damaged"));
+            let text = Cow::Owned(text.ok_or_else(damaged)?.to_owned());
+            let author = view.user.clone();
+            let origin = Origin::Coordinator { version: view.version, author };
+            Ok::<_, CliError>((path.clone(), Text { origin, text }))
+        })
+        .buffered(FETCHED_AT_A_TIME)
+        .try_collect()
+        .await?;
+    Ok((layer, views))
+}
+
+/// The texts of the coordinator that is named, if one is. Variable and settings file do not
+/// count: what they name may be out of reach, and the command needs it for nothing else.
+pub async fn added_to(global: &Global, file: &File, lender: &Lender) -> Result<Layer, CliError> {
+    match &lender.coordinator {
+        Some(url) => Ok(added(&client_at(url.clone(), global, file)?).await?.0),
+        None => Ok(Layer::new()),
+    }
+}
+
+/// A text that is about to be added.
+pub fn fresh(text: &str) -> Text {
+    Text { origin: Origin::Directory("the file".into()), text: Cow::Owned(text.to_owned()) }
+}
+
+/// The directory of the user's own templates, where there is one.
+pub fn directory(file: &File, args: &Templates) -> Result<Option<PathBuf>, CliError> {
+    Ok(file.pick(args.templates.clone(), "templates", path)?)
+}
+
+/// Every template below a folder.
+///
+/// # Errors
+/// A file that looks like a template and does not stand where one can, and a folder
+/// without any: nobody names one for nothing.
+pub fn read(folder: &Path) -> Result<Layer, CliError> {
+    let shown = folder.display().to_string();
+    let failed =
+        |why: String| CliError::usage(format!("cannot read the templates in {shown}: {why}"));
+    if !folder.is_dir() {
+        return Err(failed("it is not a folder".to_owned()).hint(LAYOUT));
+    }
+    let files = Folder::new(folder);
+    let mut layer = Layer::new();
+    for name in files.list("").map_err(|problem| failed(problem.to_string()))? {
+        if !is_template(&name)
+            .map_err(|wrong| CliError { hint: wrong.hint, ..failed(wrong.message) })?
+        {
+            continue;
+        }
+        let bytes = files.read(&name).map_err(|problem| failed(problem.to_string()))?;
+        let text = String::from_utf8(bytes).map_err(|_| failed(format!("{name} is not UTF-8")))?;
+        check_size(&name, &text).map_err(refused)?;
+        let text = Text { origin: Origin::Directory(shown.clone()), text: Cow::Owned(text) };
+        layer.push((name, text));
+    }
+    if layer.is_empty() {
+        return Err(failed("there are none".to_owned()).hint(LAYOUT));
+    }
+    Ok(layer)
+}
+
+/// Whether a file is one; an error when it only looks like one. Other files may lie beside.
+fn is_template(name: &str) -> Result<bool, ValueError> {
+    let Err(parsed) = TemplatePath::parse(name) else { return Ok(true) };
+    let whole = format!("{name}.j2");
+    if TemplatePath::parse(&whole).is_ok() {
+        return Err(parsed.hint(format!("should it be called {whole}?")));
+    }
+    let last = name.rsplit('/').next().unwrap_or(name);
+    let endings = [".j2", ".jinja", ".jinja2", ".tmpl"];
+    let like = endings.iter().any(|ending| last.ends_with(ending)) || last.starts_with("families.");
+    if like { Err(parsed) } else { Ok(false) }
+}
+
+pub fn refused(wrong: ValueError) -> CliError {
+    CliError { hint: wrong.hint, ..CliError::usage(wrong.message) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::exit::Exit;
+
+    fn folder(files: &[(&str, &[u8])]) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().expect("a folder");
+        for (name, content) in files {
+            let path = folder.path().join(name);
+            std::fs::create_dir_all(path.parent().expect("a folder")).expect("made");
+            std::fs::write(path, content).expect("written");
+        }
+        folder
+    }
+
+    fn refusal(files: &[(&str, &[u8])]) -> String {
+        let folder = folder(files);
+        let failure = read(folder.path()).expect_err("refused");
+        assert_eq!(failure.exit, Exit::Usage);
+        let text = format!("{} | {}", failure.message, failure.hint.unwrap_or_default());
+        text.replace(&folder.path().display().to_string(), "DIR")
+    }
+
+    #[test]
+    fn templates_are_found_among_other_files() {
+        let folder = folder(&[
+            ("README.md", b"mine"),
+            ("vlm/test.py.j2", b"a"),
+            ("vlm/notes/data.json", b"{}"),
+            ("_shared/own.py.j2", b"b"),
+            ("families.yaml", b"schema: 1"),
+        ]);
+        let layer = read(folder.path()).expect("read");
+        let names: Vec<&str> = layer.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["_shared/own.py.j2", "families.yaml", "vlm/test.py.j2"]);
+    }
+
+    #[test]
+    fn what_looks_like_a_template_by_mistake_is_told() {
+        assert_eq!(
+            refusal(&[("vlm/test.py", b"a")]),
+            "cannot read the templates in DIR: \"vlm/test.py\" is not a place for a template: \
+             it does not look like one | should it be called vlm/test.py.j2?"
+        );
+        assert!(
+            refusal(&[("templates/vlm/test.py.j2", b"a")]).contains("not a place for a template")
+        );
+        assert!(refusal(&[("vlm/cudo.py.j2", b"a")]).ends_with("did you mean \"cuda\"?"));
+        assert!(refusal(&[("families.yml", b"a")]).contains("families.yml"));
+        assert!(refusal(&[("vlm/test.py.j2", b"\xff")]).contains("not UTF-8"));
+        assert!(refusal(&[("README.md", b"a")]).contains("there are none"));
+        let large = vec![b'x'; crate::templates::library::MAX_FILE_BYTES + 1];
+        assert!(refusal(&[("vlm/test.py.j2", &large)]).contains("at most 262144"));
+        let failure = read(Path::new("/no/such/folder")).expect_err("refused");
+        assert!(failure.message.ends_with("it is not a folder"));
+    }
+}

@@ -1,0 +1,233 @@
+//! What a command is to test: the tests of a plan, or models from the command line; and
+//! what these are made from.
+
+mod folder;
+mod hub;
+pub mod library;
+mod model_directory;
+mod peek;
+pub mod plan_file;
+pub mod pytest;
+mod walk;
+pub mod warnings;
+
+use crate::api::v1::history::HistoryQuery;
+use crate::api::v1::workers::WorkerView;
+use crate::cli::args::models::ModelArgs;
+use crate::cli::args::shared::Templates;
+use crate::cli::error::CliError;
+use crate::cli::terminal::console::Console;
+use crate::cli::work::folder::Folder;
+use crate::cli::work::plan_file::is_plan;
+use crate::client::Client;
+use crate::config::File;
+use crate::domain::accelerator::Backend;
+use crate::plan::document::Plan;
+use crate::plan::history::{Exhausted, History, Past};
+use crate::plan::model_entry::{BackendChoice, ModelEntry};
+use crate::plan::pytest::{Item, Suite};
+use crate::plan::request::{self, Generated, MAX_MODELS, Request, generate};
+use crate::plan::sources::Sources;
+use crate::plan::submission::Submission;
+use crate::templates::library::Library;
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::str::FromStr;
+
+pub struct Work {
+    what: What,
+    folder: Folder,
+    /// Back-ends with a device on some worker: what `auto` stands for beside the CPU.
+    pub accelerators: BTreeSet<Backend>,
+    /// Those of the coordinator, where one was asked.
+    pub workers: Option<Vec<WorkerView>>,
+    pub history: History,
+    pub library: Library,
+}
+
+enum What {
+    Plan(Plan),
+    Models { name: String, models: Vec<ModelEntry> },
+    Suite { suite: Box<Suite>, items: Vec<Item> },
+}
+
+impl Work {
+    /// A plan, or models; told apart by how they are spelled.
+    pub fn of(what: &[String], models: &ModelArgs) -> Result<Self, CliError> {
+        match what {
+            [one] if is_plan(Path::new(one)) => Self::plan(Path::new(one)),
+            several => match several.iter().find(|what| is_plan(Path::new(what))) {
+                Some(plan) => Err(CliError::usage(format!("{plan} is a plan; give it alone"))),
+                None => Self::models(several, models),
+            },
+        }
+    }
+
+    pub fn plan(path: &Path) -> Result<Self, CliError> {
+        Ok(Self::new(What::Plan(plan_file::read_plan(path)?), Folder::of(path)))
+    }
+
+    pub fn models(models: &[String], args: &ModelArgs) -> Result<Self, CliError> {
+        let mut folder = Folder::new(Path::new("."));
+        let request = Request {
+            models: folder.adopt(models).map_err(CliError::usage)?,
+            backends: args.hw.clone(),
+            batch: args.batch.clone(),
+            sequence_length: args.sequence_length.clone(),
+            image_size: args.image_size.clone(),
+            dtype: args.dtype.clone(),
+            attention: args.attention.clone(),
+            runtime: args.runtime.clone(),
+            weights: args.weights.clone(),
+            family: args.family.clone(),
+            revision: args.revision.clone(),
+            parameters: args.parameters.clone(),
+            exclude: args.exclude.iter().map(|rule| rule.0.clone()).collect(),
+            include: args.include.iter().map(|rule| rule.0.clone()).collect(),
+        };
+        let models = request.models()?;
+        let name = match models.as_slice() {
+            [one] => one.prefix.clone(),
+            [first, rest @ ..] => format!("{} and {} more", first.prefix, rest.len()),
+            [] => "models".to_owned(),
+        };
+        Ok(Self::new(What::Models { name, models }, folder))
+    }
+
+    /// A suite of pytest that was collected below `base`.
+    pub fn suite(found: pytest::Found) -> Self {
+        let pytest::Found { suite, items, base } = found;
+        Self::new(What::Suite { suite: Box::new(suite), items }, Folder::new(&base))
+    }
+
+    fn new(what: What, folder: Folder) -> Self {
+        Self {
+            what,
+            folder,
+            accelerators: BTreeSet::new(),
+            workers: None,
+            history: History::default(),
+            library: Library::built_in(),
+        }
+    }
+
+    fn entries(&self) -> &[ModelEntry] {
+        match &self.what {
+            What::Plan(plan) => plan.models(),
+            What::Models { models, .. } => models,
+            What::Suite { .. } => &[],
+        }
+    }
+
+    /// Looks for mistakes in what needs no coordinator to be understood: a plan of plain tests.
+    pub fn check_alone(&self) -> Result<(), CliError> {
+        if self.entries().is_empty() {
+            self.submission()?;
+        }
+        Ok(())
+    }
+
+    /// Asks the model hub about models that nothing here knows.
+    pub async fn ask_hub(
+        &mut self,
+        console: Console,
+        file: &File,
+        offline: Option<bool>,
+    ) -> Result<(), CliError> {
+        if !file.pick(offline, "offline", bool::from_str)?.unwrap_or(false) {
+            let fetched = hub::fetch(console, &self.folder, self.entries()).await;
+            self.folder.fetched = fetched;
+        }
+        Ok(())
+    }
+
+    /// All that a coordinator knows which matters here; its templates below the user's own.
+    pub async fn ask_coordinator(
+        &mut self,
+        console: Console,
+        client: &Client,
+        file: &File,
+        templates: &Templates,
+    ) -> Result<(), CliError> {
+        let workers = client.workers().await?.items;
+        let devices = workers.iter().flat_map(|worker| &worker.capability.accelerators);
+        self.accelerators = devices.map(|device| device.backend).collect();
+        self.workers = Some(workers);
+        let (added, _) = library::added(client).await?;
+        self.library = library::library(console, file, templates, added)?;
+        self.ask_history(client).await
+    }
+
+    /// Asks the coordinator what became of these models' tests before.
+    pub async fn ask_history(&mut self, client: &Client) -> Result<(), CliError> {
+        let mut history = History::default();
+        for model in self.tested_models() {
+            let view = client.history(&HistoryQuery { model: model.to_owned() }).await?;
+            history.tests.extend(view.tests.into_iter().map(|test| {
+                let past = Past {
+                    ended: test.ended,
+                    failed: test.failed,
+                    flaky: test.flaky,
+                    median_ms: test.median_ms,
+                    peak_bytes: test.peak_memory_bytes,
+                    peak_device_bytes: test.peak_device_memory_bytes,
+                };
+                (test.name, past)
+            }));
+            history.exhausted.extend(view.out_of_memory.into_iter().map(|attempt| Exhausted {
+                labels: attempt.labels,
+                bytes: attempt.memory_bytes,
+                device_bytes: attempt.device_memory_bytes,
+            }));
+        }
+        self.history = history;
+        Ok(())
+    }
+
+    /// Models of which tests are generated, or were written into the plan before.
+    fn tested_models(&self) -> BTreeSet<&str> {
+        let generated = self.entries().iter().map(|entry| entry.model.as_str());
+        let written = match &self.what {
+            What::Plan(plan) => Some(plan.labelled_models()),
+            _ => None,
+        };
+        let mut models = BTreeSet::new();
+        for model in generated.chain(written.into_iter().flatten()) {
+            if models.len() < MAX_MODELS {
+                models.insert(model);
+            }
+        }
+        models
+    }
+
+    fn sources(&self) -> Sources<'_> {
+        Sources {
+            files: &self.folder,
+            models: &self.folder,
+            accelerators: &self.accelerators,
+            library: &self.library,
+            history: &self.history,
+        }
+    }
+
+    /// Whether the tests depend on which devices were found: `auto` chooses among them.
+    pub fn chooses_back_ends(&self) -> bool {
+        self.entries().iter().any(|entry| entry.backends.contains(&BackendChoice::Auto))
+    }
+
+    pub fn submission(&self) -> Result<Submission, CliError> {
+        match &self.what {
+            What::Plan(plan) => Ok(plan.clone().into_submission(&self.sources())?),
+            _ => Ok(self.generated()?.runnable()?.submission),
+        }
+    }
+
+    /// The tests of models or of a suite, with all that is known about them.
+    pub fn generated(&self) -> Result<Generated, CliError> {
+        match &self.what {
+            What::Models { name, models } => Ok(generate(name, models, &self.sources())?),
+            What::Suite { suite, items } => Ok(request::suite(suite, items, &self.sources())?),
+            What::Plan(_) => Err(CliError::usage("a plan is not generated: submit or run it")),
+        }
+    }
+}

@@ -1,0 +1,253 @@
+//! Questions to the suite's interpreter: scripts of dtf that it runs.
+//!
+//! Limits: [`PATIENCE`] for one question, [`MAX_ANSWER_BYTES`] of an answer, [`MAX_OUTPUT_BYTES`]
+//! of what is printed beside it.
+
+use crate::cli::error::CliError;
+use crate::plan::pytest::{self, Collected};
+use crate::sys::process::{Call, Completion, Keep, Limits, ProgramOutput, run};
+use serde::Deserialize;
+use serde_json::json;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+const COLLECT: &str = include_str!("collect.py");
+/// Collecting imports the suite, and torch with it.
+const PATIENCE: Duration = Duration::from_mins(10);
+const MAX_ANSWER_BYTES: u64 = 256 << 20;
+const MAX_OUTPUT_BYTES: usize = 1 << 20;
+/// Lines of output that are quoted when something fails.
+const TOLD_LINES: usize = 20;
+
+/// The suite's interpreter, in the environment of the person and what they added to it.
+pub struct Asker {
+    pub here: PathBuf,
+    pub scratch: tempfile::TempDir,
+    python: OsString,
+    env: Vec<(OsString, OsString)>,
+    options: Vec<String>,
+}
+
+/// What pytest calls its root directory, and the file of its settings.
+#[derive(Debug, Deserialize)]
+pub struct Root {
+    pub root: PathBuf,
+    pub settings: Option<PathBuf>,
+}
+
+impl Asker {
+    pub fn new(
+        python: Option<&Path>,
+        added: &[(String, String)],
+        options: &[String],
+    ) -> Result<Self, CliError> {
+        let here = std::env::current_dir().and_then(|here| here.canonicalize());
+        let here = here.map_err(|error| {
+            CliError::new(format!("cannot tell the working directory: {error}"))
+        })?;
+        let scratch = tempfile::tempdir().map_err(|error| {
+            CliError::new(format!("cannot make a temporary directory: {error}"))
+        })?;
+        let python = python.unwrap_or(Path::new("python3")).as_os_str().to_owned();
+        let options = options.to_vec();
+        Ok(Self { here, scratch, python, env: variables(added), options })
+    }
+
+    /// How the person names the interpreter.
+    pub fn name(&self) -> String {
+        self.python.to_string_lossy().into_owned()
+    }
+
+    /// Where pytest says that its root is, when it is started in `directory`.
+    pub async fn root(&self, directory: &Path, args: &[String]) -> Result<Root, CliError> {
+        let out = self.scratch.path().join("root.json");
+        let args: Vec<&String> = self.options.iter().chain(args).collect();
+        let question = json!({ "mode": "root", "out": out, "args": args, "cwd_on_path": true });
+        let ended = self.script(COLLECT, &question, directory).await?;
+        let text = read_capped(&out).map_err(|_| unanswered(&ended))?;
+        let found: Root = serde_json::from_slice(&text)
+            .map_err(|error| CliError::new(format!("pytest's answer cannot be read: {error}")))?;
+        let full = |path: PathBuf| path.canonicalize().unwrap_or(path);
+        Ok(Root { root: full(found.root), settings: found.settings.map(full) })
+    }
+
+    /// What pytest collects.
+    pub async fn list(
+        &self,
+        directory: &Path,
+        root: &Path,
+        args: &[String],
+        cwd_on_path: bool,
+    ) -> Result<Collected, CliError> {
+        let out = self.scratch.path().join(format!("items-{cwd_on_path}.json"));
+        // A cache of its own: one that tells which tests failed last would choose among them.
+        let cache = format!("cache_dir={}", self.scratch.path().join("cache").display());
+        let own = ["--collect-only", "-q", "-o", &cache].map(str::to_owned);
+        let args: Vec<&String> = self.options.iter().chain(&own).chain(args).collect();
+        let question = json!({
+            "mode": "list", "out": out, "args": args, "cwd_on_path": cwd_on_path, "root": root
+        });
+        let ended = self.script(COLLECT, &question, directory).await?;
+        let text = read_capped(&out).map_err(|_| unanswered(&ended))?;
+        pytest::parse(&text).map_err(|wrong| CliError::new(wrong.message))
+    }
+
+    /// Runs a script of dtf with a question as its argument.
+    pub async fn script(
+        &self,
+        script: &str,
+        question: &serde_json::Value,
+        directory: &Path,
+    ) -> Result<ProgramOutput, CliError> {
+        self.ask(script, &question.to_string(), directory).await
+    }
+
+    /// The same with any text as the argument.
+    pub async fn ask(
+        &self,
+        script: &str,
+        argument: &str,
+        directory: &Path,
+    ) -> Result<ProgramOutput, CliError> {
+        self.ask_with(&self.python, script, argument, directory).await
+    }
+
+    /// The same with any interpreter.
+    pub async fn ask_with(
+        &self,
+        python: &OsString,
+        script: &str,
+        question: &str,
+        directory: &Path,
+    ) -> Result<ProgramOutput, CliError> {
+        // Not named after a module that the suite may import.
+        let file = self.scratch.path().join("dtf_question.py");
+        std::fs::write(&file, script)
+            .map_err(|error| CliError::new(format!("cannot write {}: {error}", file.display())))?;
+        let call = Call {
+            program: python.clone(),
+            args: vec![file.into(), question.into()],
+            cwd: directory.to_owned(),
+            env: self.env.clone(),
+            ..Call::default()
+        };
+        let limits = Limits { time: PATIENCE, output_bytes: MAX_OUTPUT_BYTES, keep: Keep::End };
+        let completion = run(&call, limits).await;
+        let name = python.to_string_lossy();
+        match completion {
+            Completion::Exited(ended) => Ok(ended),
+            Completion::TimedOut { output: ended, .. } => {
+                let quoted = told(&printed(&ended)).join("\n");
+                let message = format!("{name} did not finish within {PATIENCE:?}:\n{quoted}");
+                Err(CliError::new(message)
+                    .hint("a suite that hangs while it is collected hangs here"))
+            }
+            Completion::NotFound => Err(CliError::new(format!("there is no interpreter {name}"))
+                .hint("name that of the suite: --python .venv/bin/python")),
+            Completion::NotStarted(why) => {
+                Err(CliError::new(format!("cannot start {name}: {why}"))
+                    .hint("name the interpreter of the suite: --python .venv/bin/python"))
+            }
+        }
+    }
+}
+
+fn printed(ended: &ProgramOutput) -> String {
+    format!("{}\n{}", ended.stdout.text, ended.stderr.text)
+}
+
+fn unanswered(ended: &ProgramOutput) -> CliError {
+    let quoted = told(&printed(ended)).join("\n");
+    CliError::new(format!("pytest cannot list the items ({}):\n{quoted}", ended.exit))
+        .hint("the interpreter needs pytest and what the suite imports: --python .venv/bin/python")
+}
+
+/// The lines that say what went wrong: each error that pytest marks with an `E`, and the end.
+/// Control characters are escaped.
+pub fn told(said: &str) -> Vec<String> {
+    let lines: Vec<String> =
+        said.lines().filter(|line| !line.trim().is_empty()).map(plain).collect();
+    let mut told: Vec<String> = Vec::new();
+    for line in lines.iter().filter(|line| line.starts_with("E  ")) {
+        if told.len() < TOLD_LINES && !told.contains(line) {
+            told.push(line.clone());
+        }
+    }
+    let last = lines.len().saturating_sub(TOLD_LINES - told.len());
+    let end: Vec<String> =
+        lines[last..].iter().filter(|line| !told.contains(line)).cloned().collect();
+    told.extend(end);
+    told
+}
+
+fn plain(line: &str) -> String {
+    let escaped = |c: char| {
+        if c.is_control() && c != '\t' { c.escape_default().collect() } else { c.to_string() }
+    };
+    line.chars().map(escaped).collect()
+}
+
+fn variables(added: &[(String, String)]) -> Vec<(OsString, OsString)> {
+    let mut all: Vec<(OsString, OsString)> = std::env::vars_os().collect();
+    // What compiled files hold differs from machine to machine; none is left behind.
+    let own = [("PYTHONDONTWRITEBYTECODE".to_owned(), "1".to_owned())];
+    for (name, value) in own.iter().chain(added) {
+        all.retain(|(other, _)| other != name.as_str());
+        all.push((name.into(), value.into()));
+    }
+    all
+}
+
+pub fn read_capped(path: &Path) -> Result<Vec<u8>, String> {
+    let size = std::fs::metadata(path).map_err(|error| error.to_string())?.len();
+    if size > MAX_ANSWER_BYTES {
+        return Err(format!("it has {size} bytes, at most {MAX_ANSWER_BYTES} are read"));
+    }
+    std::fs::read(path).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_are_told_before_the_end_that_may_not_name_them() {
+        let long = "E   ModuleNotFoundError: No module named 'x'\nmore\n".repeat(40) + "2 errors\n";
+        let lines = told(&long);
+        assert_eq!(lines[0], "E   ModuleNotFoundError: No module named 'x'");
+        assert_eq!(lines.last().map(String::as_str), Some("2 errors"));
+        assert!(lines.len() <= TOLD_LINES);
+        assert_eq!(told("a\u{1b}[31mb\r\n"), ["a\\u{1b}[31mb"]);
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn what_the_interpreter_says_is_told() {
+        use std::os::unix::fs::PermissionsExt;
+        let directory = tempfile::tempdir().expect("a directory");
+        let python = directory.path().join("python");
+        // In the place of an interpreter; the script itself is tested with a real one.
+        let with = async |script: &str| {
+            std::fs::write(&python, format!("#!/bin/sh\n{script}\n")).expect("written");
+            let executable = std::fs::Permissions::from_mode(0o755);
+            std::fs::set_permissions(&python, executable).expect("executable");
+            let asker = Asker::new(Some(&python), &[("DTF_A".into(), "b".into())], &[]);
+            asker.expect("an asker").root(directory.path(), &[]).await
+        };
+        let answer = "out=$(echo \"$2\" | sed 's/.*\"out\":\"\\([^\"]*\\)\".*/\\1/')";
+        let found =
+            with(&format!("{answer}; echo \"{{\\\"root\\\": \\\"/$DTF_A\\\"}}\" > $out")).await;
+        assert_eq!(found.expect("an answer").root, Path::new("/b"));
+        let failed = with("echo No module named pytest >&2; exit 1").await.expect_err("refused");
+        assert!(
+            failed.message.contains("code 1") && failed.message.ends_with("No module named pytest")
+        );
+        let odd = with(&format!("{answer}; echo 1 > $out")).await.expect_err("no answer");
+        assert!(odd.message.contains("cannot be read"), "{}", odd.message);
+        std::fs::remove_file(&python).expect("removed");
+        let absent = Asker::new(Some(&python), &[], &[]).expect("an asker");
+        let absent = absent.root(directory.path(), &[]).await.expect_err("absent");
+        assert!(absent.message.contains("there is no interpreter"), "{}", absent.message);
+    }
+}

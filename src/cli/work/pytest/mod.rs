@@ -1,0 +1,200 @@
+//! `dtf generate --from-pytest DIR`: asks the suite's own pytest what it collects, and gathers
+//! what that needs on other machines.
+//!
+//! Promises: pytest decides about root directory, settings file, `testpaths`, `conftest.py` and
+//! items, in the directory where a person would start it; what the suite imported from here is
+//! what its shards import, or this fails. Limits: beside the parts.
+
+mod ask;
+mod packages;
+mod place;
+mod times;
+mod travel;
+
+use crate::cli::error::CliError;
+use crate::cli::exit::Exit;
+use crate::cli::generate::args::PytestArgs;
+use crate::cli::terminal::console::Console;
+use crate::cli::terminal::progress::Progress;
+use crate::plan::pytest::{Collected, Item, Start, Suite};
+use ask::Asker;
+use place::{Place, place, relative};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Paths and variables of which a note names at most so many.
+const NAMED: usize = 20;
+
+/// A suite on disk.
+pub struct Found {
+    pub suite: Suite,
+    pub items: Vec<Item>,
+    /// pytest's root directory, and that of the plan.
+    pub base: PathBuf,
+}
+
+/// Collects the suite below a directory.
+pub async fn collect(
+    console: Console,
+    args: &PytestArgs,
+    python: Option<&Path>,
+) -> Result<Found, CliError> {
+    let named = args.from_pytest.as_deref().unwrap_or(Path::new("."));
+    let progress = Progress::new(console);
+    progress.say(&format!("collecting the tests of {}", named.display()));
+    let asker = Asker::new(python, &args.env, &args.pytest_options)?;
+    let place = place(&asker, named).await?;
+    let (collected, cwd_on_path) = listed(console, &asker, &place).await?;
+    drop(progress);
+    let items = collected.items.clone();
+    if items.is_empty() {
+        let message = format!("pytest found no tests in {}", place.suite.display());
+        return Err(CliError::new(message).with_exit(Exit::NoTest));
+    }
+    let seconds = times::known(args.durations.as_deref(), &place.root, &items)?;
+    let known = items.iter().filter(|item| seconds.contains_key(&item.id)).count();
+    console.note(&format!("{} items, {known} of them with a measured time", items.len()));
+    let travelling = travel::files(&place, &collected, &args.files)?;
+    tell(console, args, &place, &collected, &travelling);
+    let archive = if travelling.packed {
+        let all = &travelling.files;
+        let archive = travel::pack(&asker, &place, all).await?;
+        console.note("the files are packed as they are now: generate again when they change");
+        Some(archive)
+    } else {
+        None
+    };
+    let needed = packages::needed(console, &asker, &place, &collected).await?;
+    let mut env = collected.pytest_variables.clone();
+    env.extend(args.env.iter().cloned());
+    let start = Start {
+        args: relative_all(&place.root, &collected.args)?,
+        options: args.pytest_options.clone(),
+        settings: place.settings.as_deref().map(|file| relative(&place.root, file)).transpose()?,
+        conftests_from: conftests_from(&place, &collected),
+        directory: relative(&place.root, &place.directory)?,
+        cwd_on_path,
+        paths: collected.paths.clone(),
+    };
+    let name = place.suite.file_name().and_then(|name| name.to_str()).unwrap_or("pytest");
+    let suite = Suite {
+        name: name.to_owned(),
+        files: if travelling.packed { args.files.clone() } else { travelling.files },
+        archive,
+        start,
+        packages: needed.requirements,
+        python: Some(format!("=={}.*", collected.python)),
+        env,
+        wheels: needed.wheels,
+        shard_seconds: args.shard_time.map(|span| Duration::from(span).as_secs_f64()),
+        seconds,
+    };
+    Ok(Found { suite, items, base: place.root })
+}
+
+/// Lists the items, with the working directory among the places for modules, as
+/// `python -m pytest` does, or without it, as `pytest` does, where only that works.
+async fn listed(
+    console: Console,
+    asker: &Asker,
+    place: &Place,
+) -> Result<(Collected, bool), CliError> {
+    let first = asker.list(&place.directory, &place.root, &place.args, true).await;
+    let failed = match first {
+        Ok(collected) if collected.errors.is_empty() => return Ok((collected, true)),
+        Ok(collected) => CliError::new(broken(&collected)),
+        Err(failure) => failure,
+    };
+    match asker.list(&place.directory, &place.root, &place.args, false).await {
+        Ok(collected) if collected.errors.is_empty() && !collected.items.is_empty() => {
+            console.note(&format!(
+                "collected as by `pytest`: as by `python -m pytest`, with {} among the places \
+                 for modules, it fails",
+                place.directory.display()
+            ));
+            Ok((collected, false))
+        }
+        _ => Err(failed.hint(
+            "the interpreter needs pytest and what the suite imports: --python .venv/bin/python",
+        )),
+    }
+}
+
+fn broken(collected: &Collected) -> String {
+    let count = collected.errors.len();
+    let mut lines = vec![format!("pytest cannot collect all of the suite ({count} errors):")];
+    for error in collected.errors.iter().take(5) {
+        lines.push(format!("{}:", error.id));
+        lines.extend(ask::told(&error.text).iter().map(|line| format!("  {line}")));
+    }
+    lines.join("\n")
+}
+
+/// Tells what goes along and what does not.
+fn tell(
+    console: Console,
+    args: &PytestArgs,
+    place: &Place,
+    collected: &Collected,
+    travelling: &travel::Travelling,
+) {
+    let list = |all: &[String]| {
+        let mut text = all.iter().take(NAMED).cloned().collect::<Vec<_>>().join(" ");
+        if all.len() > NAMED {
+            text.push_str(&format!(" and {} more", all.len() - NAMED));
+        }
+        text
+    };
+    console.note(&format!("root directory of pytest: {}", place.root.display()));
+    console.note(&format!("sent with the tests: {}", list(&travelling.files)));
+    if !travelling.left.is_empty() {
+        console.warning(&format!(
+            "not sent with the tests: {}; if they need it: --files {}",
+            list(&travelling.left),
+            travelling
+                .left
+                .first()
+                .map_or("PATTERN", |left| left.split(' ').next().unwrap_or(left))
+        ));
+    }
+    if !collected.options.is_empty() {
+        console.note(&format!(
+            "shards run without {}: each runs all of its items once, in one process",
+            list(&collected.options)
+        ));
+    }
+    let told = |name: &&String| args.env.iter().all(|(given, _)| given != *name);
+    let unknown: Vec<String> = collected.variables.iter().filter(told).cloned().collect();
+    if !unknown.is_empty() {
+        console.warning(&format!(
+            "the suite reads variables that workers may not have: {}; to send one: --env {}=VALUE",
+            list(&unknown),
+            unknown[0]
+        ));
+    }
+    let packed: Vec<&Path> = collected
+        .distributions
+        .iter()
+        .filter_map(|one| one.from.as_deref().map(Path::new))
+        .collect();
+    let lost =
+        |file: &&String| !packed.iter().any(|place| Path::new(file.as_str()).starts_with(place));
+    let lost: Vec<String> = collected.outside.iter().filter(lost).cloned().collect();
+    if !lost.is_empty() {
+        console.warning(&format!(
+            "imported from outside of the root directory and not sent: {}; install it into the \
+             suite's interpreter",
+            list(&lost)
+        ));
+    }
+}
+
+fn conftests_from(place: &Place, collected: &Collected) -> String {
+    let from = collected.conftests_from.as_deref().map(Path::new);
+    // Above the root nothing can be sent.
+    from.and_then(|from| relative(&place.root, from).ok()).unwrap_or_else(|| ".".to_owned())
+}
+
+fn relative_all(root: &Path, paths: &[String]) -> Result<Vec<String>, CliError> {
+    paths.iter().map(|path| relative(root, Path::new(path))).collect()
+}

@@ -1,0 +1,66 @@
+//! What the items of a suite took before: from a JUnit file, or from what pytest-split keeps.
+
+use crate::cli::error::CliError;
+use crate::cli::work::pytest::ask::read_capped;
+use crate::junit;
+use crate::plan::pytest::Item;
+use std::collections::HashMap;
+use std::path::Path;
+
+/// Where pytest-split keeps what tests took, below the root directory.
+const DURATIONS: &str = ".test_durations";
+
+/// Seconds by item.
+pub fn known(
+    named: Option<&Path>,
+    root: &Path,
+    items: &[Item],
+) -> Result<HashMap<String, f64>, CliError> {
+    let kept = root.join(DURATIONS);
+    let Some(path) = named.or_else(|| kept.is_file().then_some(kept.as_path())) else {
+        return Ok(HashMap::new());
+    };
+    let wrong = |reason: String| {
+        CliError::usage(format!("cannot read durations from {}: {reason}", path.display()))
+            .hint("a JUnit file (.xml), or the .test_durations of pytest-split")
+    };
+    let text = read_capped(path).map_err(wrong)?;
+    if path.extension().is_none_or(|ending| !ending.eq_ignore_ascii_case("xml")) {
+        return serde_json::from_slice(&text).map_err(|error| wrong(error.to_string()));
+    }
+    let cases = junit::times(&text).map_err(wrong)?;
+    let mut by_case: HashMap<(String, String), f64> = HashMap::new();
+    for case in cases {
+        *by_case.entry((case.class, case.name)).or_default() += case.seconds;
+    }
+    let known = |item: &Item| Some((item.id.clone(), *by_case.get(&case_of(&item.id))?));
+    Ok(items.iter().filter_map(known).collect())
+}
+
+/// How pytest writes an item into a JUnit file: `tests/test_x.py::TestIt::test_that[1]` is
+/// the case `test_that[1]` of the class `tests.test_x.TestIt`.
+fn case_of(id: &str) -> (String, String) {
+    // What is in brackets may hold anything, `::` too.
+    let (plain, parameters) = id.split_at(id.find('[').unwrap_or(id.len()));
+    let mut parts: Vec<&str> = plain.split("::").collect();
+    let name = parts.pop().unwrap_or_default();
+    let file = parts.first().copied().unwrap_or_default();
+    let module = file.strip_suffix(".py").unwrap_or(file).replace('/', ".");
+    let classes = parts.iter().skip(1).map(|class| format!(".{class}"));
+    (classes.fold(module, |all, class| all + &class), format!("{name}{parameters}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn items_are_found_again_in_a_junit_file() {
+        let pair = |class: &str, name: &str| (class.to_owned(), name.to_owned());
+        assert_eq!(case_of("tests/test_x.py::test_a"), pair("tests.test_x", "test_a"));
+        assert_eq!(
+            case_of("tests/deep/test_x.py::TestIt::test_that[a::b/c]"),
+            pair("tests.deep.test_x.TestIt", "test_that[a::b/c]")
+        );
+    }
+}

@@ -1,0 +1,36 @@
+//! Warnings about a submission: uncertain models, random weights, tests that no worker can run.
+
+use crate::api::v1::runs::Unschedulable;
+use crate::cli::terminal::console::Console;
+use crate::plan::submission::Submission;
+
+/// Says of which models it is only guessed what they are.
+pub fn warn_doubts(console: Console, submission: &Submission) {
+    for doubt in &submission.doubts {
+        console.warning(doubt);
+    }
+}
+
+/// Says which models are tested with random weights. `here`: the tests run on this machine.
+pub fn note_random_weights(console: Console, submission: &Submission, here: bool) {
+    for note in submission.random.notes(here) {
+        console.note(&note);
+    }
+}
+
+/// Says what no worker can run, and how near the nearest come.
+pub fn warn_unschedulable(console: Console, unschedulable: &[Unschedulable]) {
+    for group in unschedulable {
+        let more = match group.tests {
+            1 => String::new(),
+            count => format!(" and {} more", count - 1),
+        };
+        let nearest: Vec<_> =
+            group.nearest.iter().map(|miss| format!("{} {}", miss.name, miss.lacks)).collect();
+        let nearest = match nearest.as_slice() {
+            [] => "there are no workers".to_owned(),
+            misses => misses.join("; "),
+        };
+        console.warning(&format!("no worker can run {}{more}: {nearest}", group.test));
+    }
+}

@@ -1,0 +1,213 @@
+//! `dtf worker`.
+
+pub mod args;
+pub mod describe;
+pub mod machine;
+
+use crate::cli::args::shared::Global;
+use crate::cli::args::values::span;
+use crate::cli::connect::{address, client_at, path, settings, text};
+use crate::cli::error::CliError;
+use crate::cli::exit::Exit;
+use crate::cli::terminal::console::Console;
+use crate::cli::worker::args::WorkerArgs;
+use crate::cli::worker::describe::describe;
+use crate::client::Client;
+use crate::config::locate;
+use crate::domain::capability::Capability;
+use crate::sys::memory;
+use crate::sys::shutdown::Shutdown;
+use crate::sys::spawn::Tasks;
+use crate::worker;
+use crate::worker::settings::Settings;
+use crate::worker::summary::{Summary, WorkerError};
+use crate::worker::work_dir::WorkDirError;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// When a worker looks for the first time again at devices that it could not look at, and how long
+/// it waits at most between two looks.
+const LOOK_AGAIN: [Duration; 2] = [Duration::from_mins(5), Duration::from_hours(1)];
+
+pub async fn run(console: Console, global: &Global, args: WorkerArgs) -> Result<Exit, CliError> {
+    let file = settings(global)?;
+    let (url, _) = address(&file, &args.server)?;
+    let client = client_at(url.clone(), global, &file)?;
+    let mut capability = machine::capability(console, &args.machine, &file).await?;
+    let name = file.pick(args.name, "name", text)?.unwrap_or_else(machine::host_name);
+    let work_dir = file.pick(args.work_dir, "work_dir", path)?;
+    let work_dir = work_dir.unwrap_or_else(|| locate::data_dir("worker"));
+    let own = capability.clone();
+    let mut settings =
+        machine::settings(console, &args.machine, &file, own, name.clone(), work_dir)?;
+    settings.ephemeral = args.ephemeral;
+    settings.idle_timeout = file.pick(args.idle_timeout, "idle_timeout", span)?;
+    settings.null_runner = args.null_runner;
+    let mut tasks = Tasks::new();
+    let signals = Shutdown::on_signals(&mut tasks)
+        .map_err(|error| CliError::new(format!("cannot watch for signals: {error}")))?;
+    memory::forget_startup();
+    let client = Arc::new(client);
+    let look = async || match machine::look(&args.machine, &file, &|_, _| {}).await {
+        Ok(found) => Some(found.capability),
+        Err(_) => None,
+    };
+    loop {
+        console.note(&format!("worker {name} ({}) for {url}", describe(&capability)));
+        let (done, better) = live(&settings, &client, &signals, &capability, &look).await;
+        tell(console, &done.map_err(|error| refused(&error))?);
+        match better {
+            Some(better) if !signals.is_stopping() => capability = better,
+            _ => return Ok(Exit::Passed),
+        }
+        console.note("the devices of this machine were looked for again; registering anew");
+        settings.capability = capability.clone();
+    }
+}
+
+/// Runs the worker. When some devices could not be looked for, it looks again now and then, and
+/// stops with what it found once that is more: a running worker cannot change what it offers.
+async fn live(
+    settings: &Settings,
+    client: &Arc<Client>,
+    signals: &Shutdown,
+    capability: &Capability,
+    look: &impl AsyncFn() -> Option<Capability>,
+) -> (Result<Summary, WorkerError>, Option<Capability>) {
+    let (trigger, shutdown) = Shutdown::manual();
+    let mut asked = signals.clone();
+    let stopping = shutdown.clone();
+    let follow = async {
+        asked.stop().await;
+        if !stopping.is_stopping() {
+            trigger.next();
+        }
+        asked.now().await;
+        trigger.next();
+        std::future::pending::<()>().await;
+    };
+    let again = async {
+        let found = look_until_better(capability, LOOK_AGAIN, look).await;
+        if !stopping.is_stopping() {
+            trigger.next();
+        }
+        found
+    };
+    let mut better = None;
+    let mut run = std::pin::pin!(worker::run(settings.clone(), client.clone(), shutdown));
+    let (mut follow, mut again) = (std::pin::pin!(follow), std::pin::pin!(again));
+    let done = loop {
+        tokio::select! {
+            done = &mut run => break done,
+            () = &mut follow => {}
+            found = &mut again, if better.is_none() => better = Some(found),
+        }
+    };
+    (done, better)
+}
+
+/// Never ends when there is nothing to look for again.
+async fn look_until_better(
+    capability: &Capability,
+    [first, last]: [Duration; 2],
+    look: &impl AsyncFn() -> Option<Capability>,
+) -> Capability {
+    if capability.detection_errors.is_empty() {
+        return std::future::pending().await;
+    }
+    let mut pause = first;
+    loop {
+        tokio::time::sleep(pause).await;
+        pause = pause.saturating_mul(2).min(last);
+        if let Some(found) = look().await
+            && (found.detection_errors.is_empty() || found.accelerators != capability.accelerators)
+        {
+            return found;
+        }
+    }
+}
+
+/// How the worker left.
+fn tell(console: Console, done: &Summary) {
+    let ended: Vec<_> =
+        done.outcomes.iter().map(|(outcome, count)| format!("{count} {outcome}")).collect();
+    let ended = if ended.is_empty() { "no tests".to_owned() } else { ended.join(", ") };
+    console.note(&format!("left after {ended}"));
+    if done.unsent > 0 {
+        console.warning(&format!(
+            "{} results could not be sent; they are kept and sent when the worker starts again",
+            done.unsent
+        ));
+    }
+}
+
+pub fn refused(error: &WorkerError) -> CliError {
+    let failure = CliError::from_error(error);
+    match error {
+        WorkerError::Unauthorized(_) => {
+            failure.with_exit(Exit::Authentication).hint("check --token-file")
+        }
+        WorkerError::Misaddressed(_) => failure.with_exit(Exit::Usage),
+        WorkerError::NoCoordinator(_) => {
+            failure.hint("is the coordinator running at that address?")
+        }
+        WorkerError::IdentityTaken(_) => failure
+            .hint("was the work directory copied? give this worker one of its own with --work-dir"),
+        WorkerError::WorkDir(WorkDirError::Busy { .. }) => {
+            failure.hint("stop that worker, or give another --work-dir")
+        }
+        WorkerError::WorkDir(WorkDirError::Unusable { .. }) => {
+            failure.hint("give a --work-dir that this user may write to")
+        }
+        _ => failure,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::Cell;
+
+    fn capability(errors: &[&str], accelerators: u16) -> Capability {
+        let devices: Vec<_> = (0..accelerators)
+            .map(|index| {
+                serde_json::json!({ "index": index, "vendor": "nvidia", "model": "NVIDIA GB10",
+                    "backend": "cuda" })
+            })
+            .collect();
+        serde_json::from_value(serde_json::json!({
+            "os": "linux", "arch": "x86_64", "cpu_milli": 1500, "memory_bytes": 1 << 30,
+            "slots": 1, "backends": ["cpu"], "accelerators": devices, "detection_errors": errors,
+        }))
+        .expect("a capability")
+    }
+
+    #[test]
+    fn what_is_unknown_is_named() {
+        let text = describe(&capability(&[], 1));
+        assert_eq!(text, "1 slot, 1.5 cores, 1.0 GiB, cpu, NVIDIA GB10 (memory unknown)");
+    }
+
+    #[tokio::test]
+    async fn a_worker_looks_again_until_it_finds_more() {
+        let broken = capability(&["cannot detect NVIDIA devices: x"], 0);
+        let looks = Cell::new(0);
+        let look = async || {
+            looks.set(looks.get() + 1);
+            match looks.get() {
+                1 => Some(broken.clone()),
+                2 => None,
+                3 => Some(capability(&["cannot detect NVIDIA devices: y"], 0)),
+                _ => Some(capability(&[], 2)),
+            }
+        };
+        let pauses = [Duration::from_millis(1), Duration::from_millis(2)];
+        let found = look_until_better(&broken, pauses, &look).await;
+        assert_eq!((found.accelerators.len(), looks.get()), (2, 4));
+        // Where nothing failed, there is nothing to look for again.
+        let sound = capability(&[], 0);
+        let never = std::pin::pin!(look_until_better(&sound, [Duration::ZERO; 2], &look));
+        assert!(futures::poll!(never).is_pending());
+        assert_eq!(looks.get(), 4);
+    }
+}
