@@ -202,7 +202,7 @@ impl Load {
         }
     }
 
-    /// The attempts end, each in a report of its own.
+    /// The attempts end, each in a separate report.
     fn report(&mut self, held: &[Held]) {
         let inputs = held.iter().map(|held| {
             let finished = vec![Finished {

@@ -1,4 +1,4 @@
-//! A coordinator and its workers as processes in a folder of their own, stopped when dropped.
+//! A coordinator and its workers as processes in a temporary directory, stopped when dropped.
 
 use dtf::api::v1::runs::{AddTests, RunView, SubmitRun};
 use dtf::api::v1::test_views::AttemptQuery;
@@ -16,13 +16,13 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
-/// Longest wait for anything.
+/// Time limit of each wait.
 const PATIENCE: Duration = Duration::from_secs(600);
-/// How often is asked whether it is so.
+/// Interval at which a condition is checked.
 const POLL: Duration = Duration::from_millis(20);
-/// Tests of one part of a submission.
+/// Number of tests in one part of a submission.
 const PART: u32 = 10_000;
-/// Clock ticks of `/proc/PID/stat`: fixed by the kernel's interface.
+/// Clock ticks per second in `/proc/PID/stat`, which the kernel's interface fixes.
 const TICKS_PER_SECOND: f64 = 100.0;
 
 /// One process of dtf.
@@ -55,14 +55,14 @@ impl Process {
     /// Processor time so far, user and system.
     pub fn cpu(&self) -> Duration {
         let stat = self.proc("stat");
-        // The name, in brackets, may hold blanks; 14th and 15th field of all.
+        // Fields 14 and 15 of the line. The name, in brackets, may contain blanks.
         let fields = stat.rsplit(')').next().unwrap_or_default();
         let ticks = fields.split_whitespace().skip(11).take(2);
         let ticks: u64 = ticks.filter_map(|field| field.parse::<u64>().ok()).sum();
         Duration::from_secs_f64(ticks as f64 / TICKS_PER_SECOND)
     }
 
-    /// How often each of its threads, by number, has waited and gone on so far.
+    /// Number of voluntary waits of each thread so far, by the number of the thread.
     pub fn wake_ups(&self) -> HashMap<OsString, u64> {
         let threads = std::fs::read_dir(format!("/proc/{}/task", self.child.id()));
         let waits = |thread: std::fs::DirEntry| {
@@ -81,18 +81,18 @@ impl Process {
         kib * 1024.0 / 1e6
     }
 
-    /// Panics when the process has ended by itself, with what it said.
+    /// Panics with the output of the process when it has ended.
     fn assert_alive(&self) {
         let stat = self.proc("stat");
         let state = stat.rsplit(')').next().unwrap_or_default().trim_start();
         if state.starts_with('Z') {
-            let said = std::fs::read_to_string(&self.log).unwrap_or_default();
-            panic!("dtf {} ended:\n{said}", self.name);
+            let output = std::fs::read_to_string(&self.log).unwrap_or_default();
+            panic!("dtf {} ended:\n{output}", self.name);
         }
     }
 
     pub fn kill(&mut self) {
-        // Fails only when it has ended already.
+        // Fails only when the process has ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -105,7 +105,7 @@ impl Drop for Process {
 }
 
 pub struct Fleet {
-    // Workers end before the coordinator, and the folder goes last.
+    // Workers are dropped before the coordinator, and the directory last.
     pub workers: Vec<Process>,
     pub coordinator: Process,
     pub client: Client,
@@ -115,7 +115,7 @@ pub struct Fleet {
 }
 
 impl Fleet {
-    /// A coordinator that is ready.
+    /// Starts a coordinator and waits until it is ready.
     pub fn new() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
@@ -132,7 +132,7 @@ impl Fleet {
         fleet
     }
 
-    /// Starts the killed coordinator again on the same data; time until it is ready.
+    /// Starts the killed coordinator again with the same data; returns the time until it is ready.
     pub fn restart(&mut self) -> Duration {
         let start = Instant::now();
         self.coordinator = coordinator(self.folder.path(), &self.address);
@@ -147,7 +147,7 @@ impl Fleet {
         });
     }
 
-    /// A worker that is registered.
+    /// Starts a worker and waits until it is registered.
     pub fn worker(&mut self, slots: u32, more: &[&str]) {
         let number = self.workers.len();
         let slots = slots.to_string();
@@ -164,7 +164,7 @@ impl Fleet {
         });
     }
 
-    /// Asks until it is so.
+    /// Checks a condition until it holds.
     pub fn until(&self, what: &str, mut holds: impl FnMut() -> bool) {
         let deadline = Instant::now() + PATIENCE;
         while !holds() {
@@ -179,7 +179,7 @@ impl Fleet {
         }
     }
 
-    /// Submits so many tests, made by number, in parts.
+    /// Submits `count` tests, each made from its number, in parts.
     pub fn submit(&self, count: u32, make: impl Fn(u32) -> TestSpec) -> RunId {
         let part = |from: u32| (from..count.min(from + PART)).map(|n| Arc::new(make(n))).collect();
         let first = SubmitRun {
@@ -199,7 +199,7 @@ impl Fleet {
         run
     }
 
-    /// Waits until all tests of the run passed and the results database has seen them.
+    /// Waits until all tests of the run have passed and are in the results database.
     pub fn finish(&self, run: RunId) -> RunView {
         let mut view = None;
         self.until("the run is finished", || {
@@ -208,8 +208,8 @@ impl Fleet {
             view = Some(now);
             finished
         });
-        // Answered when everything that was acknowledged before is in the database; asking
-        // how far it is instead would measure how old its batches may get.
+        // The answer comes when everything that was acknowledged before is in the database. Polling
+        // the position of the database instead would measure the maximum age of its batches.
         let first = AttemptQuery { run: Some(run), limit: Some(1), ..AttemptQuery::default() };
         let stored = self.runtime.block_on(self.client.attempts(&first));
         assert_eq!(stored.expect("the results are stored").items.len(), 1);

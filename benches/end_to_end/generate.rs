@@ -1,10 +1,10 @@
-//! How long ten thousand generated tests take, without writing them to the disk.
+//! The time to generate ten thousand tests, without writing them to the disk.
 
 use crate::figures::{Figures, Target};
 use std::process::Command;
 use std::time::Instant;
 
-/// Back-ends × batches × lengths × precisions, and what those need besides.
+/// Back-ends × batches × lengths × precisions, and the tests on which these depend.
 const CELLS: usize = 3 * 28 * 40 * 3;
 const RUNS: usize = 5;
 

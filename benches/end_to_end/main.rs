@@ -1,7 +1,7 @@
 //! Real coordinators and workers as processes, measured from outside (`make bench`).
 //!
 //! `cargo bench --bench end_to_end -- spawned warm` runs only the parts named. Every part
-//! starts its own coordinator in a fresh folder, durable log and results database on.
+//! starts its own coordinator in a new directory, with a durable log and a results database.
 //! Linux only: processor time and memory come from `/proc`.
 
 #[path = "../figures/mod.rs"]
@@ -16,7 +16,7 @@ mod warm;
 use figures::Figures;
 use std::process::ExitCode;
 
-/// Name on the command line, what measures it, title of its table.
+/// Name on the command line, function that measures, title of the table.
 type Part = (&'static str, fn(&mut Figures), &'static str);
 
 fn main() -> ExitCode {

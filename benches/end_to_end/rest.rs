@@ -1,19 +1,19 @@
-//! What a coordinator and a worker cost while there is nothing to do.
+//! The cost of a coordinator and a worker while there is nothing to do.
 //!
-//! What a wake-up costs differs tenfold between machines, and between hours of a shared one. So
-//! wake-ups are counted, and processor time is compared with that of an empty loop that wakes
-//! ten times a second, over the same seconds. It was at most 1.6 times that in quiet hours and
-//! 2.5 in bad ones; four times is still too little for anybody to notice.
+//! The cost of a wake-up differs tenfold between machines, and between hours on a shared one.
+//! Therefore wake-ups are counted, and processor time is compared with that of an empty loop that
+//! wakes ten times a second, over the same seconds. It was at most 1.6 times that time in quiet
+//! hours and 2.5 times in busy ones; four times is still too little to be noticed.
 
 use crate::figures::{Figures, Target};
 use crate::fleet::Fleet;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-/// Registration and the first claims are over.
+/// Time after which registration and the first claims have ended.
 const SETTLE: Duration = Duration::from_secs(3);
 const WATCH: Duration = Duration::from_secs(20);
-/// Of the empty loop, in that time.
+/// Wake-ups of the empty loop in that time.
 const WAKE_UPS: u32 = 200;
 const STARTS: usize = 21;
 
@@ -35,7 +35,7 @@ pub fn at_rest(figures: &mut Figures) {
             figures.row(&format!("{name}, {what}"), value, unit, target);
         };
         let cpu = (after[at].0 - before[at].0).as_secs_f64();
-        // Threads that came or went in between are spare ones, which do nothing else.
+        // Threads that started or ended in between are spare threads, which do nothing else.
         let grown = |(thread, now): (&_, &u64)| now.checked_sub(*before[at].1.get(thread)?);
         let wake_ups = after[at].1.iter().filter_map(grown).sum::<u64>() as f64;
         row("processor against an empty loop", cpu / empty, "×", Target::AtMost(4.0));
@@ -58,7 +58,7 @@ fn empty_loop() -> Duration {
 
 /// Processor time of this thread so far, as the kernel's scheduler counts it.
 fn thread_cpu() -> Duration {
-    let text = std::fs::read_to_string("/proc/thread-self/schedstat").expect("Linux tells");
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").expect("Linux has this file");
     let first = text.split(' ').next().and_then(|field| field.parse().ok());
     Duration::from_nanos(first.expect("nanoseconds come first"))
 }

@@ -1,4 +1,4 @@
-//! How long a coordinator with a million waiting tests is away when it is killed.
+//! The time for which a coordinator with a million waiting tests is unavailable after a kill.
 
 use crate::figures::{Figures, Target};
 use crate::fleet::Fleet;

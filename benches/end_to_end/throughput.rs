@@ -1,4 +1,4 @@
-//! Tests per second: real processes against a bare loop, and workers that answer at once.
+//! Tests per second: real processes compared with a bare loop, and workers that report at once.
 
 use crate::figures::{Figures, Target};
 use crate::fleet::{Fleet, Process};
@@ -10,7 +10,7 @@ const SPAWNED: u32 = 10_000;
 const SLOTS: u32 = 2;
 
 pub fn spec(number: u32) -> TestSpec {
-    // One thousandth of a core, so that slots alone decide how many run at a time.
+    // One thousandth of a core, so that only the slots limit how many tests run at a time.
     serde_json::from_value(serde_json::json!({
         "name": format!("test-{number}"),
         "requirement": { "cpu_milli": 1 },
@@ -45,7 +45,7 @@ struct Pace {
     tests: u32,
 }
 
-/// From before the submission until every result is in the database.
+/// Seconds from before the submission until every result is in the database.
 fn pace(fleet: &Fleet, tests: u32) -> Pace {
     let cpu = |fleet: &Fleet| fleet.workers.iter().map(Process::cpu).sum::<Duration>();
     let (coordinator, workers) = (fleet.coordinator.cpu(), cpu(fleet));

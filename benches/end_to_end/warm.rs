@@ -1,4 +1,4 @@
-//! What a small model test costs beside its own work: forked from a preloaded Python, and cold.
+//! The overhead of a small model test: forked from a Python with preloaded packages, and cold.
 
 use crate::figures::{Figures, Target};
 use crate::fleet::Fleet;
@@ -27,7 +27,8 @@ fn spec(number: u32, isolation: &str, digest: &str) -> TestSpec {
     .expect("a test")
 }
 
-/// Seconds from submission to the last result, for one test; and of its own work, as it says.
+/// Seconds from submission to the last result of one test, and the seconds of work that the test
+/// itself reports.
 struct Cost {
     each: f64,
     own: f64,
@@ -50,7 +51,7 @@ fn own(fleet: &Fleet, run: RunId) -> f64 {
         .filter(|metric| metric.name == "own")
         .map(|metric| metric.p50)
         .collect();
-    assert!(!times.is_empty(), "the tests said nothing about their own work");
+    assert!(!times.is_empty(), "the tests did not report their own work");
     times.iter().sum::<f64>() / times.len() as f64
 }
 

@@ -5,7 +5,7 @@
 use std::fmt::Write as _;
 use std::io::Write as _;
 
-/// A promise: at least or at most so much.
+/// A promised limit of a figure.
 #[derive(Clone, Copy)]
 pub enum Target {
     AtLeast(f64),
@@ -63,7 +63,7 @@ impl Figures {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "a benchmark is no module of dtf")]
+#[expect(clippy::disallowed_methods, reason = "a benchmark is not a module of dtf")]
 fn out_path() -> Option<std::path::PathBuf> {
     std::env::var_os("DTF_BENCH_OUT").map(Into::into)
 }

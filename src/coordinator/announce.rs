@@ -1,7 +1,7 @@
-//! One line of the log for each event that an administrator would look for: workers that come
-//! and go, runs that begin and end. Nothing is written for a single test.
+//! Log lines for the facts that an administrator looks for: workers that join and leave, runs that
+//! start and end. There are no lines for single tests.
 //!
-//! Promise: names in lines cannot change the terminal that shows them.
+//! Promise: names in the lines cannot control the terminal that shows them.
 
 use crate::domain::access::Subject;
 use crate::domain::fact::Fact;
@@ -11,10 +11,10 @@ use crate::results::render::figures::counted;
 use crate::results::render::words::plain;
 use crate::scheduler::Scheduler;
 
-/// Characters of a name that are shown.
+/// Maximum number of characters of a name that are shown.
 const NAME_CHARS: usize = 80;
 
-/// Writes the line of an event that has just been applied, if it has one.
+/// Writes the line of a fact that has just been applied, if it has one.
 pub(crate) fn announce(fact: &Fact, scheduler: &Scheduler) {
     if let Some((warning, line)) = line(fact, scheduler) {
         if warning {
@@ -25,15 +25,15 @@ pub(crate) fn announce(fact: &Fact, scheduler: &Scheduler) {
     }
 }
 
-/// Whether it is a warning, and the line.
+/// The line of a fact, and whether it is a warning.
 fn line(fact: &Fact, scheduler: &Scheduler) -> Option<(bool, String)> {
     let worker = |id: WorkerId| {
         let name = scheduler.worker(id).map(|worker| plain(&worker.name, NAME_CHARS));
         format!("worker {id} {}", name.unwrap_or_default())
     };
-    let told = |line: String| Some((false, line));
+    let info = |line: String| Some((false, line));
     match fact {
-        Fact::WorkerRegistered { worker: id, capability, .. } => told(format!(
+        Fact::WorkerRegistered { worker: id, capability, .. } => info(format!(
             "{} joined: {}, {}, {:.1} GiB",
             worker(*id),
             counted(capability.slots.into(), "slot"),
@@ -41,16 +41,16 @@ fn line(fact: &Fact, scheduler: &Scheduler) -> Option<(bool, String)> {
             capability.memory_bytes as f64 / f64::from(1u32 << 30)
         )),
         Fact::WorkerDraining { worker: id, by, .. } => {
-            told(format!("{} is draining{}", worker(*id), asked_by(by)))
+            info(format!("{} is draining{}", worker(*id), asked_by(by)))
         }
         Fact::WorkerResumed { worker: id, by, .. } => {
-            told(format!("{} takes tests again{}", worker(*id), asked_by(by)))
+            info(format!("{} accepts tests again{}", worker(*id), asked_by(by)))
         }
-        Fact::WorkerLost { worker: id, clean: true, .. } => told(format!("{} left", worker(*id))),
+        Fact::WorkerLost { worker: id, clean: true, .. } => info(format!("{} left", worker(*id))),
         Fact::WorkerLost { worker: id, clean: false, .. } => {
-            Some((true, format!("{} is lost: nothing was heard of it", worker(*id))))
+            Some((true, format!("{} is lost: it sent no heartbeat", worker(*id))))
         }
-        Fact::RunSubmitted { run, name, user, .. } => told(format!(
+        Fact::RunSubmitted { run, name, user, .. } => info(format!(
             "run {run} was submitted by {}: {}",
             plain(user, NAME_CHARS),
             plain(name, NAME_CHARS)
@@ -58,21 +58,21 @@ fn line(fact: &Fact, scheduler: &Scheduler) -> Option<(bool, String)> {
         Fact::RunCancelled { run, by, .. } => {
             let cancelled = format!("run {run} was cancelled by {}", plain(by, NAME_CHARS));
             match ended(*run, scheduler) {
-                Some(end) => told(format!("{cancelled}; {end}")),
-                None => told(cancelled),
+                Some(end) => info(format!("{cancelled}; {end}")),
+                None => info(cancelled),
             }
         }
-        Fact::TemplateAdded { path, version, user, .. } => told(format!(
+        Fact::TemplateAdded { path, version, user, .. } => info(format!(
             "version {version} of the template {} was added by {}",
             plain(path, NAME_CHARS),
             plain(user, NAME_CHARS)
         )),
-        // These may have been the last of a run.
+        // The run may have ended with this test.
         Fact::AttemptFinished { lease, .. } => {
-            ended(lease.attempt.test.run, scheduler).and_then(told)
+            ended(lease.attempt.test.run, scheduler).and_then(info)
         }
         Fact::TestSkipped { test, .. } | Fact::TestExpired { test, .. } => {
-            ended(test.run, scheduler).and_then(told)
+            ended(test.run, scheduler).and_then(info)
         }
         Fact::TestsAdded { .. }
         | Fact::LeasesGranted { .. }
@@ -91,7 +91,7 @@ fn asked_by(subject: &Subject) -> String {
     format!(", as {} asked", plain(subject, NAME_CHARS))
 }
 
-/// How a run ended, if it has.
+/// Describes how a run ended; `None` while it has not.
 fn ended(run: RunId, scheduler: &Scheduler) -> Option<String> {
     if !scheduler.has_ended(run) {
         return None;
@@ -99,8 +99,8 @@ fn ended(run: RunId, scheduler: &Scheduler) -> Option<String> {
     let counts = scheduler.run(run)?.counts;
     let passed = counts.done.get(&Outcome::Passed).copied().unwrap_or(0);
     let others = counts.done.iter().filter(|(outcome, _)| **outcome != Outcome::Passed);
-    let mut ends = vec![format!("{passed} passed")];
-    ends.extend(others.map(|(outcome, count)| format!("{count} {outcome}")));
+    let mut counts_by_outcome = vec![format!("{passed} passed")];
+    counts_by_outcome.extend(others.map(|(outcome, count)| format!("{count} {outcome}")));
     let tests = counted(counts.total.into(), "test");
-    Some(format!("run {run} ended: {tests}: {}", ends.join(", ")))
+    Some(format!("run {run} ended: {tests}: {}", counts_by_outcome.join(", ")))
 }

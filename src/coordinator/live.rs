@@ -1,10 +1,11 @@
-//! Output of attempts that run, as their workers send it: one file each under `live/`.
+//! Output of running attempts, as their workers send it: one file per attempt in `live/`.
 //!
-//! Limits: [`MAX_LIVE_BYTES`] of each attempt are kept; what lies beyond is counted and
-//! dropped (the worker keeps the end and uploads it with the report). Promises: a piece
-//! that was stored is never stored twice, whatever is sent again; a lease with an older
-//! epoch cannot write any more. Files of attempts whose report brought the output are
-//! removed; others stay [`KEEP`] as the only record. Not durable against power loss.
+//! Limits: the first [`MAX_LIVE_BYTES`] of each attempt are kept; the rest is counted and
+//! dropped (the worker keeps the end and uploads it with the report). Promises: each byte is stored
+//! once, however often it is sent; a lease with an older
+//! epoch cannot write any more. The file is removed when the report of the attempt contains the
+//! output; otherwise it is the only record, and is kept for [`KEEP`]. A power failure may lose
+//! output.
 
 use crate::api::v1::logs::HEAD_BYTES;
 use crate::domain::fact::Fact;
@@ -18,23 +19,23 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
 
-/// Kept of one attempt while it runs.
+/// Maximum size of the output kept of a running attempt, in bytes.
 pub const MAX_LIVE_BYTES: u64 = 2 * HEAD_BYTES as u64;
-/// Attempts with live output at a time.
+/// Maximum number of attempts that send output at the same time.
 const MAX_LIVE: usize = 20_000;
-/// How long the output of an attempt without a final log stays.
+/// Time for which the output of an attempt without a final log is kept.
 const KEEP: Duration = Duration::from_secs(7 * 24 * 3600);
-/// Read at once.
+/// Maximum size of one read, in bytes.
 pub const PIECE_BYTES: usize = 64 * 1024;
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum LiveError {
     /// A later lease of the same attempt has written already.
-    #[error("the lease of {0} is no longer the latest")]
+    #[error("the lease of {0} has been replaced by a later one")]
     Stale(AttemptId),
-    #[error("the next piece belongs at {expected}, not at {got}")]
+    #[error("the next piece of output starts at byte {expected}, not at byte {got}")]
     Gap { expected: u64, got: u64 },
-    #[error("{MAX_LIVE} attempts stream their output already")]
+    #[error("{MAX_LIVE} attempts already send output, which is the maximum")]
     TooMany,
     #[error("cannot store output in {path}: {source}")]
     Io { path: PathBuf, source: std::io::Error },
@@ -42,25 +43,25 @@ pub(crate) enum LiveError {
 
 #[derive(Debug)]
 pub(crate) struct LiveLogs {
-    folder: PathBuf,
+    directory: PathBuf,
     open: Mutex<HashMap<AttemptId, Entry>>,
-    /// Size of `open`, to spare its lock when nobody streams.
+    /// Size of `open`, so that its lock is not needed while no attempt sends output.
     count: AtomicUsize,
 }
 
 #[derive(Debug)]
 struct Entry {
     epoch: Epoch,
-    /// Sent so far, stored or dropped.
+    /// Number of bytes received, whether stored or dropped.
     received: u64,
-    /// Changes with each piece; closed at the end of the attempt.
+    /// Number of bytes received, for followers; closed at the end of the attempt.
     news: watch::Sender<u64>,
 }
 
-/// The part of an attempt's detail that says whether the output came with it.
+/// The part of an attempt's detail that shows whether the report contains the output.
 #[derive(Deserialize, Default)]
 #[serde(default)]
-struct Brought<'a> {
+struct FinalOutput<'a> {
     #[serde(borrow)]
     output: Option<&'a serde_json::value::RawValue>,
     #[serde(borrow)]
@@ -68,20 +69,20 @@ struct Brought<'a> {
 }
 
 impl LiveLogs {
-    /// Creates the folder and removes what is older than [`KEEP`].
+    /// Creates the directory and removes files older than [`KEEP`].
     ///
     /// # Errors
-    /// The folder cannot be made or read.
-    pub fn open(folder: PathBuf) -> std::io::Result<Self> {
-        std::fs::create_dir_all(&folder)?;
-        for entry in std::fs::read_dir(&folder)? {
+    /// The directory cannot be created or read.
+    pub fn open(directory: PathBuf) -> std::io::Result<Self> {
+        std::fs::create_dir_all(&directory)?;
+        for entry in std::fs::read_dir(&directory)? {
             let entry = entry?;
             let age = entry.metadata()?.modified()?.elapsed().unwrap_or_default();
             if age > KEEP {
                 std::fs::remove_file(entry.path())?;
             }
         }
-        Ok(Self { folder, open: Mutex::default(), count: AtomicUsize::new(0) })
+        Ok(Self { directory, open: Mutex::default(), count: AtomicUsize::new(0) })
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<AttemptId, Entry>> {
@@ -89,11 +90,11 @@ impl LiveLogs {
     }
 
     fn path(&self, attempt: AttemptId) -> PathBuf {
-        self.folder.join(format!("{attempt}.log"))
+        self.directory.join(format!("{attempt}.log"))
     }
 
-    /// Stores one piece; returns where the next one belongs. Blocks on the disk.
-    /// Whether `epoch` is live is the caller's to know.
+    /// Stores one piece and returns the offset of the next one. Blocks on the disk. The caller
+    /// checks that the lease with this epoch is live.
     pub fn append(
         &self,
         attempt: AttemptId,
@@ -109,7 +110,7 @@ impl LiveLogs {
         let entry = match open.entry(attempt) {
             std::collections::hash_map::Entry::Occupied(entry) => entry.into_mut(),
             std::collections::hash_map::Entry::Vacant(slot) => {
-                // After a restart the file says how much has arrived.
+                // After a restart, the size of the file is the number of bytes received.
                 let received = std::fs::metadata(&path).map_or(0, |metadata| metadata.len());
                 self.count.fetch_add(1, Ordering::Relaxed);
                 slot.insert(Entry { epoch, received, news: watch::Sender::new(received) })
@@ -144,7 +145,7 @@ impl LiveLogs {
         Ok(end)
     }
 
-    /// Up to [`PIECE_BYTES`] from `offset` on; empty at the end or without a file.
+    /// Reads up to [`PIECE_BYTES`] from `offset` on; empty at the end, or when there is no file.
     pub fn read(&self, attempt: AttemptId, offset: u64) -> Result<Vec<u8>, LiveError> {
         let path = self.path(attempt);
         let read = || -> std::io::Result<Vec<u8>> {
@@ -160,19 +161,19 @@ impl LiveLogs {
         read().map_err(|source| LiveError::Io { path: path.clone(), source })
     }
 
-    /// Wakes with each piece; its channel closes when the attempt ends. `None` when
-    /// nothing was streamed (yet).
+    /// A receiver that changes with each piece and closes when the attempt ends. `None` when no
+    /// output was received (yet).
     pub fn watch(&self, attempt: AttemptId) -> Option<watch::Receiver<u64>> {
         self.lock().get(&attempt).map(|entry| entry.news.subscribe())
     }
 
-    /// Lets go of attempts that ended with these events.
-    pub fn ended(&self, events: &[Fact]) {
+    /// Ends the output of the attempts that ended with these facts.
+    pub fn ended(&self, facts: &[Fact]) {
         if self.count.load(Ordering::Relaxed) == 0 {
             return;
         }
-        for event in events {
-            let (lease, detail) = match event {
+        for fact in facts {
+            let (lease, detail) = match fact {
                 Fact::AttemptFinished { lease, detail, .. } => (lease, detail.as_deref()),
                 Fact::LeaseReturned { lease, .. } => (lease, None),
                 _ => continue,
@@ -181,10 +182,10 @@ impl LiveLogs {
                 continue;
             }
             self.count.fetch_sub(1, Ordering::Relaxed);
-            let brought: Brought<'_> = detail
+            let reported: FinalOutput<'_> = detail
                 .and_then(|detail| serde_json::from_str(detail.get()).ok())
                 .unwrap_or_default();
-            if brought.output.is_some() || brought.log.is_some() {
+            if reported.output.is_some() || reported.log.is_some() {
                 let path = self.path(lease.attempt);
                 if let Err(error) = std::fs::remove_file(&path) {
                     tracing::debug!(path = %path.display(), %error, "cannot remove live output");
@@ -208,14 +209,14 @@ mod tests {
     }
 
     fn logs() -> (tempfile::TempDir, LiveLogs) {
-        let folder = tempfile::tempdir().expect("a folder");
-        let logs = LiveLogs::open(folder.path().join("live")).expect("logs");
-        (folder, logs)
+        let directory = tempfile::tempdir().expect("a directory");
+        let logs = LiveLogs::open(directory.path().join("live")).expect("logs");
+        (directory, logs)
     }
 
     #[test]
     fn repeats_and_overlaps_are_stored_once() {
-        let (_folder, logs) = logs();
+        let (_directory, logs) = logs();
         let append = |offset, text: &str| logs.append(attempt(), Epoch(5), offset, text.as_bytes());
         assert_eq!(append(0, "hello ").expect("stored"), 6);
         assert_eq!(append(0, "hello ").expect("a repeat"), 6);
@@ -227,7 +228,7 @@ mod tests {
 
     #[test]
     fn an_older_lease_cannot_write_and_a_newer_one_starts_afresh() {
-        let (_folder, logs) = logs();
+        let (_directory, logs) = logs();
         logs.append(attempt(), Epoch(5), 0, b"old").expect("stored");
         logs.append(attempt(), Epoch(6), 0, b"new!").expect("stored");
         assert!(matches!(logs.append(attempt(), Epoch(5), 3, b"x"), Err(LiveError::Stale(_))));
@@ -236,7 +237,7 @@ mod tests {
 
     #[test]
     fn output_beyond_the_cap_is_counted_and_dropped() {
-        let (_folder, logs) = logs();
+        let (_directory, logs) = logs();
         let mut offset = 0;
         let piece = vec![b'x'; 300 * 1024];
         for _ in 0..8 {
@@ -248,17 +249,17 @@ mod tests {
     }
 
     #[test]
-    fn a_restart_goes_on_where_the_file_ends() {
-        let (folder, logs) = logs();
+    fn after_a_restart_output_continues_at_the_end_of_the_file() {
+        let (directory, logs) = logs();
         logs.append(attempt(), Epoch(5), 0, b"before").expect("stored");
-        let logs = LiveLogs::open(folder.path().join("live")).expect("logs");
+        let logs = LiveLogs::open(directory.path().join("live")).expect("logs");
         assert_eq!(logs.append(attempt(), Epoch(5), 6, b" after").expect("stored"), 12);
         assert_eq!(logs.read(attempt(), 0).expect("read"), b"before after");
     }
 
     #[test]
     fn the_end_wakes_followers_and_keeps_the_only_record() {
-        let (_folder, logs) = logs();
+        let (_directory, logs) = logs();
         for (detail, kept) in [(Some("{\"output\":\"x\"}"), false), (None, true)] {
             logs.append(attempt(), Epoch(5), 0, b"x").expect("stored");
             let news = logs.watch(attempt()).expect("live");

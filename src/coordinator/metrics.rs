@@ -7,7 +7,7 @@ use std::fmt::Write;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-/// Counted since the start of the process.
+/// Counters since the start of the process.
 #[derive(Debug, Default)]
 pub(crate) struct Metrics {
     pub tests_submitted: AtomicU64,
@@ -21,11 +21,11 @@ pub(crate) struct Metrics {
     pub requests: AtomicU64,
     pub requests_failed: AtomicU64,
     pub panics: AtomicU64,
-    /// Claims that wait now.
+    /// Number of claims that wait now.
     pub claims_open: AtomicU64,
 }
 
-/// What is read at the moment of the question.
+/// Values that are read when the metrics are requested.
 #[derive(Debug, Default)]
 pub(crate) struct Gauges {
     pub overview: Overview,
@@ -37,13 +37,13 @@ pub(crate) struct Gauges {
 }
 
 impl Metrics {
-    /// Counts stored events.
-    pub fn count(&self, events: &[Fact], took: Duration) {
+    /// Counts stored facts.
+    pub fn count(&self, facts: &[Fact], took: Duration) {
         self.commits.fetch_add(1, Relaxed);
         self.commit_nanos.fetch_add(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX), Relaxed);
-        self.events.fetch_add(events.len() as u64, Relaxed);
-        for event in events {
-            match event {
+        self.events.fetch_add(facts.len() as u64, Relaxed);
+        for fact in facts {
+            match fact {
                 Fact::TestsAdded { tests, .. } => {
                     self.tests_submitted.fetch_add(tests.len() as u64, Relaxed);
                 }
@@ -72,7 +72,7 @@ impl Metrics {
         }
     }
 
-    /// Everything in the text form.
+    /// All metrics in the text form.
     pub fn text(&self, gauges: &Gauges) -> String {
         let mut text = Exposition(String::with_capacity(4096));
         self.counters(&mut text);
@@ -90,7 +90,12 @@ impl Metrics {
         ];
         text.family("dtf_workers", "gauge", "Workers by state.", "state", &workers);
         let gauge = |text: &mut Exposition, name, help, value| text.one(name, "gauge", help, value);
-        gauge(&mut text, "dtf_runs_open", "Runs with work left.", u64::from(overview.runs_open));
+        gauge(
+            &mut text,
+            "dtf_runs_open",
+            "Runs that have not ended.",
+            u64::from(overview.runs_open),
+        );
         gauge(&mut text, "dtf_classes", "Distinct requirements.", u64::from(overview.classes));
         gauge(
             &mut text,
@@ -105,10 +110,10 @@ impl Metrics {
         gauge(
             &mut text,
             "dtf_projected_sequence",
-            "Last record that the results database has.",
+            "Last record in the results database.",
             gauges.projected_sequence,
         );
-        gauge(&mut text, "dtf_ready", "1 when requests are welcome.", u64::from(gauges.ready));
+        gauge(&mut text, "dtf_ready", "1 when requests are accepted.", u64::from(gauges.ready));
         text.0
     }
 
@@ -116,19 +121,29 @@ impl Metrics {
         let counter = |text: &mut Exposition, name, help, value: &AtomicU64| {
             text.one(name, "counter", help, value.load(Relaxed));
         };
-        counter(text, "dtf_tests_submitted_total", "Tests taken in.", &self.tests_submitted);
+        counter(text, "dtf_tests_submitted_total", "Tests submitted.", &self.tests_submitted);
         let finished: Vec<(&str, u64)> = Outcome::ALL
             .into_iter()
             .zip(&self.tests_finished)
             .map(|(outcome, counter)| (outcome.name(), counter.load(Relaxed)))
             .collect();
-        let help = "Tests that ended, by outcome; without those of cancelled runs that never ran.";
+        let help = "Tests that ended, by outcome, without tests of cancelled runs that never ran.";
         text.family("dtf_tests_finished_total", "counter", help, "outcome", &finished);
-        counter(text, "dtf_attempts_finished_total", "Attempts.", &self.attempts_finished);
-        counter(text, "dtf_late_results_total", "Reports without a lease.", &self.late_results);
-        counter(text, "dtf_leases_granted_total", "Leases.", &self.leases_granted);
+        counter(
+            text,
+            "dtf_attempts_finished_total",
+            "Attempts that ended.",
+            &self.attempts_finished,
+        );
+        counter(
+            text,
+            "dtf_late_results_total",
+            "Reports from workers that did not hold the lease.",
+            &self.late_results,
+        );
+        counter(text, "dtf_leases_granted_total", "Leases granted.", &self.leases_granted);
         counter(text, "dtf_log_commits_total", "Commits of the event log.", &self.commits);
-        counter(text, "dtf_log_events_total", "Events stored.", &self.events);
+        counter(text, "dtf_log_events_total", "Facts stored in the event log.", &self.events);
         let seconds = self.commit_nanos.load(Relaxed) as f64 / 1e9;
         text.head("dtf_log_commit_seconds_total", "counter", "Time spent in commits.");
         let _ = writeln!(text.0, "dtf_log_commit_seconds_total {seconds}");
@@ -139,16 +154,16 @@ impl Metrics {
             "Requests answered with a 5xx status.",
             &self.requests_failed,
         );
-        counter(text, "dtf_http_panics_total", "Requests that met a bug.", &self.panics);
+        counter(text, "dtf_http_panics_total", "Requests whose handler panicked.", &self.panics);
     }
 }
 
-/// Builds the text form.
+/// The text form while it is built.
 struct Exposition(String);
 
 impl Exposition {
     fn head(&mut self, name: &str, kind: &str, help: &str) {
-        // Writing to a String cannot fail.
+        // Writing to a String always succeeds.
         let _ = writeln!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}");
     }
 
@@ -166,7 +181,7 @@ impl Exposition {
     }
 }
 
-/// Text of a label value.
+/// Escapes the value of a label.
 fn escaped(text: &str) -> String {
     text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
 }
@@ -178,7 +193,7 @@ mod tests {
     use crate::domain::time::Timestamp;
 
     #[test]
-    fn stored_events_are_counted() {
+    fn stored_facts_are_counted() {
         let metrics = Metrics::default();
         let test = TestId { run: RunId(1), index: 0 };
         let expired = Fact::TestExpired { test, at: Timestamp(1) };

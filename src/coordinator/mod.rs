@@ -1,10 +1,10 @@
-//! The server role: owns the scheduler, the event log and the results database, and
-//! answers the API.
+//! The coordinator role: owns the scheduler, the event log and the results database, and
+//! serves the API.
 //!
 //! One thread owns the scheduler (`runtime`), one commits (`commit`), one feeds the
 //! results database (`projector`); HTTP runs on the caller's runtime, for which two
-//! threads suffice. Promises: what was acknowledged survives a crash at any moment; a
-//! coordinator that cannot store stops; addresses that others reach need a token.
+//! threads suffice. Promises: acknowledged requests survive a crash at any moment; a
+//! coordinator that cannot store facts stops; an address that other machines reach needs a token.
 
 mod announce;
 mod commit;

@@ -1,9 +1,9 @@
 //! Feeds the results database from the event log.
 //!
-//! Limits: at most [`MAX_QUEUED`] events wait in memory; what does not fit is read from
-//! the log again. Batches are at most [`MAX_AGE`] old, and written at once when somebody
-//! waits for them. Promises: events are projected once each, in order, without gaps; a
-//! database that cannot be written makes the coordinator not ready and is tried again.
+//! Limits: at most [`MAX_QUEUED`] facts wait in memory; others are read from the log again. Facts
+//! are written at the latest [`MAX_AGE`] after their commit, and at once when a client waits for
+//! them. Promises: facts are projected once each, in order, without gaps; while the database cannot
+//! be written, the coordinator is not ready and tries again.
 
 use crate::coordinator::health::{Health, Part};
 use crate::domain::causes::with_causes;
@@ -17,16 +17,16 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
-/// Events that wait in memory.
+/// Maximum number of facts that wait in memory.
 pub const MAX_QUEUED: usize = 200_000;
-/// Commits that wait in memory.
+/// Maximum number of commits that wait in memory.
 const MAX_COMMITS: usize = 1024;
-/// Oldest event that is not in the database, while all is well.
+/// Maximum age of a fact that is not in the database, while it can be written.
 pub const MAX_AGE: Duration = Duration::from_millis(900);
-/// Events of one batch.
+/// Number of facts at which a batch is written.
 const MAX_BATCH: usize = 50_000;
 /// Pause after a failed batch.
-const PAUSE: Duration = Duration::from_secs(1);
+const RETRY_INTERVAL: Duration = Duration::from_secs(1);
 
 /// One record of the log.
 pub(crate) struct Committed {
@@ -36,8 +36,8 @@ pub(crate) struct Committed {
 
 enum Message {
     Committed(Committed),
-    /// Somebody waits for `Progress::wanted`.
-    Nudge,
+    /// A client waits for the record `Progress::wanted`.
+    Wanted,
     Stop,
 }
 
@@ -55,13 +55,13 @@ pub(crate) trait Projection: Send {
     fn finish(&mut self) {}
 }
 
-/// How far log and database are.
+/// The last records of the log and of the database.
 #[derive(Debug)]
 pub(crate) struct Progress {
     committed: AtomicU64,
     projected: watch::Sender<u64>,
     wanted: AtomicU64,
-    nudge: SyncSender<Message>,
+    wake: SyncSender<Message>,
 }
 
 impl Progress {
@@ -88,21 +88,21 @@ impl Progress {
             return true;
         }
         self.wanted.fetch_max(sequence, Ordering::AcqRel);
-        // A full queue will be read soon, and `wanted` with it.
-        let _ = self.nudge.try_send(Message::Nudge);
+        // A full queue is read soon, and `wanted` with it.
+        let _ = self.wake.try_send(Message::Wanted);
         let reached = projected.wait_for(|projected| *projected >= sequence);
         matches!(tokio::time::timeout(limit, reached).await, Ok(Ok(_)))
     }
 }
 
-/// The end that commits go into.
+/// The sending end, for the thread that commits.
 pub(crate) struct Feed {
     sender: SyncSender<Message>,
     queued: Arc<AtomicUsize>,
 }
 
 impl Feed {
-    /// Never waits: what does not fit is read from the log again.
+    /// Never waits: a commit for which there is no room is read from the log again.
     pub fn offer(&self, committed: Committed) {
         let events = committed.events.len();
         if self.queued.load(Ordering::Relaxed) + events > MAX_QUEUED {
@@ -116,14 +116,14 @@ impl Feed {
 }
 
 impl Drop for Feed {
-    /// The projector writes what it has and ends.
+    /// Makes the projector write what it has and end.
     fn drop(&mut self) {
-        // Fails only when the projector has gone.
+        // Fails only when the projector has ended.
         let _ = self.sender.send(Message::Stop);
     }
 }
 
-/// Its own thread.
+/// Runs on its own thread.
 pub(crate) struct Projector {
     projection: Box<dyn Projection>,
     messages: Receiver<Message>,
@@ -132,7 +132,7 @@ pub(crate) struct Projector {
     health: Arc<Health>,
     /// Continues the database without a gap.
     pending: Vec<Committed>,
-    /// Events in `pending`.
+    /// Number of facts in `pending`.
     events: usize,
     oldest: Option<Instant>,
     stopping: bool,
@@ -151,7 +151,7 @@ impl Projector {
             committed: AtomicU64::new(committed),
             projected: watch::Sender::new(projection.watermark()),
             wanted: AtomicU64::new(0),
-            nudge: sender.clone(),
+            wake: sender.clone(),
         });
         let projector = Self {
             projection,
@@ -167,14 +167,14 @@ impl Projector {
         (projector, Feed { sender, queued }, progress)
     }
 
-    /// Until the feed is dropped.
+    /// Runs until the feed is dropped.
     pub fn run(mut self) {
         while !self.stopping {
             self.catch_up();
             self.receive();
             if self.due() && !self.flush() {
-                // A pause, but not for a stop.
-                self.receive_for(PAUSE);
+                // A stop ends the pause.
+                self.receive_for(RETRY_INTERVAL);
             }
         }
         self.catch_up();
@@ -184,12 +184,12 @@ impl Projector {
         self.projection.finish();
     }
 
-    /// Number of the record that comes next.
+    /// Number of the next record.
     fn next(&self) -> u64 {
         self.progress.projected() + self.pending.len() as u64 + 1
     }
 
-    /// Waits for one message, then takes what there is.
+    /// Waits for one message, then takes all that are there.
     fn receive(&mut self) {
         match self.oldest {
             Some(oldest) => self.receive_for(MAX_AGE.saturating_sub(oldest.elapsed())),
@@ -217,12 +217,12 @@ impl Projector {
         match message {
             Message::Committed(committed) => {
                 self.queued.fetch_sub(committed.events.len(), Ordering::Relaxed);
-                // Everything else is a repeat, or comes after a gap that `catch_up` fills.
+                // Other records are repeats, or follow a gap that `catch_up` fills.
                 if committed.sequence == self.next() && self.events < MAX_QUEUED {
                     self.add(committed);
                 }
             }
-            Message::Nudge => {}
+            Message::Wanted => {}
             Message::Stop => self.stopping = true,
         }
     }
@@ -233,14 +233,14 @@ impl Projector {
         self.oldest.get_or_insert_with(Instant::now);
     }
 
-    /// Whether the pending events must be written now.
+    /// Whether the pending facts must be written now.
     fn due(&self) -> bool {
         self.events >= MAX_BATCH
             || self.progress.wanted.load(Ordering::Acquire) > self.progress.projected()
             || self.oldest.is_some_and(|oldest| oldest.elapsed() >= MAX_AGE)
     }
 
-    /// Reads from the log what did not fit into memory, or was stored before the start.
+    /// Reads records from the log that did not fit into memory, or were stored before the start.
     fn catch_up(&mut self) {
         while self.queued.load(Ordering::Relaxed) == 0 && self.next() <= self.progress.committed() {
             if !self.flush() {
@@ -264,7 +264,8 @@ impl Projector {
         }
     }
 
-    /// Writes what is pending. False: it could not be written and is still pending.
+    /// Writes the pending facts. Returns false when they could not be written and are still
+    /// pending.
     fn flush(&mut self) -> bool {
         let Some(last) = self.pending.last().map(|record| record.sequence) else { return true };
         match self.projection.project(&self.pending) {

@@ -214,7 +214,7 @@ impl Fact {
         }
     }
 
-    /// The amount of work that it stands for: a fact about many tests or leases counts each.
+    /// The number of tests or leases that it is about, and 1 for other facts.
     #[must_use]
     pub fn weight(&self) -> u64 {
         match self {

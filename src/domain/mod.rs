@@ -23,3 +23,4 @@ pub mod template;
 pub mod test;
 pub mod text;
 pub mod time;
+pub mod unmet;

@@ -199,7 +199,7 @@ fn a_damaged_snapshot_is_ignored() {
     }
 }
 
-/// A file that fails when told to.
+/// A file that fails on demand.
 #[derive(Debug)]
 struct Failing {
     file: redb::backends::FileBackend,

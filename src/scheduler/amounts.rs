@@ -1,12 +1,12 @@
-//! Amounts of one worker: what is free, what a seat takes.
+//! The amounts of one worker: how much is free, and how much a seat takes.
 //!
-//! Promise: what is taken never exceeds the capability; two tests share a device
+//! Promise: the amounts taken never exceed the capability; two tests share a device
 //! only when both allow it and their memory fits.
 
 use crate::domain::capability::Capability;
 use crate::domain::requirement::Requirement;
 
-/// What is left of a worker.
+/// The free amounts of a worker.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Free {
     pub cpu_milli: u64,
@@ -15,7 +15,7 @@ pub(super) struct Free {
     pub devices: Vec<DeviceUse>,
 }
 
-/// How one device is used.
+/// The use of one device.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct DeviceUse {
     pub used_bytes: u64,
@@ -33,7 +33,7 @@ impl Free {
         }
     }
 
-    /// The devices that a seat would get, lowest position first; `None` when it does not fit.
+    /// The devices that a seat would get, the lowest positions first; `None` when it does not fit.
     pub fn place(&self, need: &Requirement, capability: &Capability) -> Option<Vec<u16>> {
         let fits = self.slots > 0
             && need.cpu_milli <= self.cpu_milli
@@ -54,7 +54,7 @@ impl Free {
         (devices.len() == wanted).then_some(devices)
     }
 
-    /// Caller has placed it, or replays a grant that was.
+    /// Takes the amounts of a seat. The caller has placed it, or replays a grant.
     pub fn take(&mut self, need: &Requirement, devices: &[u16]) {
         self.cpu_milli = self.cpu_milli.saturating_sub(need.cpu_milli);
         self.memory_bytes = self.memory_bytes.saturating_sub(need.memory_bytes);
@@ -68,7 +68,7 @@ impl Free {
         }
     }
 
-    /// The reverse of [`Self::take`].
+    /// Frees the amounts that [`Self::take`] has taken.
     pub fn give_back(&mut self, need: &Requirement, devices: &[u16]) {
         self.cpu_milli = self.cpu_milli.saturating_add(need.cpu_milli);
         self.memory_bytes = self.memory_bytes.saturating_add(need.memory_bytes);
@@ -90,7 +90,7 @@ impl DeviceUse {
         if self.sharers == 0 {
             return true;
         }
-        // A device that does not tell its memory cannot be shared by sum.
+        // A device of unknown memory cannot be shared, since the sum cannot be checked.
         need.share_accelerator
             && !self.exclusive
             && total_bytes > 0

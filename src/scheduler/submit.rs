@@ -6,14 +6,16 @@ use super::deps;
 use super::error::{FactError, Rejected};
 use super::state::{Run, Scheduler, State, Tally, Test};
 use crate::domain::access::Subject;
+use crate::domain::capability::Capability;
 use crate::domain::fact::{Fact, Idempotency};
 use crate::domain::id::{RunId, TestId, WorkerId};
 use crate::domain::name;
-use crate::domain::requirement::{Lacks, MAX_MISSES, Requirement};
+use crate::domain::requirement::Requirement;
 use crate::domain::test::{
     MAX_DEPENDENCIES, MAX_NAME_BYTES, MAX_TESTS_PER_RUN, OnFailure, SkipCause, TestSpec,
 };
 use crate::domain::time::{Millis, Timestamp};
+use crate::domain::unmet::{Unmet, nearest_misses, unmet};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -42,7 +44,7 @@ impl Scheduler {
         }
         let run = RunId(self.next_run.max(1));
         check_tests(None, &tests)?;
-        let unschedulable = self.unmet(&tests);
+        let unschedulable = self.unschedulable_among(&tests);
         let count = u32::try_from(tests.len()).unwrap_or(u32::MAX);
         let skips = self.skips_at_start(now, run, None, closed_world, 0, &tests);
         let mut facts = vec![
@@ -93,7 +95,7 @@ impl Scheduler {
             return Err(Rejected::PartOutOfOrder { run: id, expected: run.next_part(), got: part });
         }
         check_tests(Some(run), &tests)?;
-        let unschedulable = self.unmet(&tests);
+        let unschedulable = self.unschedulable_among(&tests);
         let first = run.tally.total;
         let total = first + u32::try_from(tests.len()).unwrap_or(u32::MAX);
         let skips = self.skips_at_start(now, id, Some(run), run.closed_world, first, &tests);
@@ -158,56 +160,35 @@ impl Scheduler {
 
     /// Describes what the nearest worker lacks; `None` when a worker meets the requirement.
     fn lack(&self, need: &Requirement) -> Option<Box<str>> {
-        if self.met_by_someone(need) {
-            return None;
-        }
-        let nearest = self.nearest(need);
-        let lack = nearest.first().map(|(_, name, lacks)| format!("{name} {lacks}"));
+        let nearest = nearest_misses(need, &self.offers())?;
+        let lack = nearest.first().map(|(id, lacks)| format!("{} {lacks}", self.name_of(*id)));
         Some(lack.unwrap_or_else(|| "there are no workers".to_owned()).into())
     }
 
-    /// Requirements that no active worker meets, with the nearest misses.
-    fn unmet(&self, tests: &[Arc<TestSpec>]) -> Vec<Unschedulable> {
-        let mut distinct: HashMap<&Requirement, (usize, u32)> = HashMap::new();
-        for (position, test) in tests.iter().enumerate() {
-            distinct.entry(&*test.requirement).or_insert((position, 0)).1 += 1;
-        }
-        let mut unmet: Vec<_> = distinct
-            .into_iter()
-            .filter(|(need, _)| !self.met_by_someone(need))
-            .map(|(need, (first, count))| (first, count, need))
-            .collect();
-        unmet.sort_unstable_by_key(|(first, ..)| *first);
-        unmet.truncate(MAX_UNSCHEDULABLE);
-        unmet
-            .into_iter()
-            .map(|(first, count, need)| Unschedulable {
+    /// The requirements that no active worker meets, with the nearest misses.
+    fn unschedulable_among(&self, tests: &[Arc<TestSpec>]) -> Vec<Unschedulable> {
+        let mut missed = unmet(tests.iter().map(|test| &*test.requirement), &self.offers());
+        missed.truncate(MAX_UNSCHEDULABLE);
+        let named =
+            missed.into_iter().map(|Unmet { first, tests: count, nearest }| Unschedulable {
                 test: tests[first].name.clone(),
                 tests: count,
-                nearest: self.nearest(need),
-            })
-            .collect()
+                nearest: nearest
+                    .into_iter()
+                    .map(|(id, lacks)| (id, self.name_of(id).into(), lacks))
+                    .collect(),
+            });
+        named.collect()
     }
 
-    pub(super) fn met_by_someone(&self, need: &Requirement) -> bool {
-        let populated = self.groups.iter().filter(|group| !group.members.is_empty());
-        populated.into_iter().any(|group| need.met_by(&group.shape).is_ok())
+    /// One active worker of each shape.
+    fn offers(&self) -> Vec<(WorkerId, &Capability)> {
+        let groups = self.groups.iter();
+        groups.filter_map(|group| Some((*group.members.first()?, &group.shape))).collect()
     }
 
-    fn nearest(&self, need: &Requirement) -> Vec<(WorkerId, Box<str>, Lacks)> {
-        let mut misses: Vec<(Lacks, WorkerId)> = self
-            .groups
-            .iter()
-            .filter_map(|group| {
-                Some((need.met_by(&group.shape).err()?, group.members.first().copied()?))
-            })
-            .collect();
-        misses.sort_by(|a, b| a.0.nearest_first(&b.0).then(a.1.cmp(&b.1)));
-        misses.truncate(MAX_MISSES);
-        misses
-            .into_iter()
-            .filter_map(|(miss, id)| Some((id, self.workers.get(&id)?.name.clone(), miss)))
-            .collect()
+    fn name_of(&self, id: WorkerId) -> &str {
+        self.workers.get(&id).map_or("", |worker| &worker.name)
     }
 
     pub(super) fn apply_submitted(

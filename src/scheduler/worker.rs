@@ -411,8 +411,8 @@ impl Scheduler {
         }
     }
 
-    /// A lease that has ended since the recall was decided is no contradiction: logs have recalls of
-    /// leases that the same step released.
+    /// A lease that has ended since the recall was decided does not contradict it: older logs have
+    /// recalls of leases that the same step released.
     pub(super) fn apply_recalled(
         &mut self,
         id: WorkerId,
@@ -478,7 +478,7 @@ impl Scheduler {
         at: Timestamp,
     ) -> Result<(), FactError> {
         let worker = self.workers.get_mut(&id).ok_or(FactError::UnknownWorker(id))?;
-        // Signs of life are not stored; this fact is, and tells when the last one was.
+        // Signs of life are not stored, so the time of the last one follows from this fact.
         let seen = if clean { at } else { Timestamp(at.0.saturating_sub(LEASE_TIMEOUT.0)) };
         worker.last_seen = worker.last_seen.max(seen);
         worker.availability = if clean { Availability::Gone } else { Availability::Lost };

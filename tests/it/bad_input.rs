@@ -42,7 +42,7 @@ fn plans_that_are_none_are_refused_with_place_and_hint() {
         (
             "schema: 1\nname: x\ntests:\n  - {name: a, cmd: [x], depends_on: [b]}\n  \
              - {name: b, cmd: [x], depends_on: [a]}\n",
-            "a",
+            "dependencies form a cycle: a → b → a",
         ),
         ("schema: 99\nname: x\ntests: []\n", "schema"),
         ("\u{0}\u{1}\u{2}", "plan.yaml"),

@@ -1,4 +1,5 @@
-//! What travels with a test, who a worker is, and what a test leaves behind, with real processes.
+//! Files that travel with a test, the identity of a worker, and processes that a test leaves behind,
+//! with real processes.
 
 use crate::support::{Home, Process, eventually, processes_with};
 use serde_json::Value;
@@ -34,8 +35,8 @@ fn programs_links_and_empty_directories_travel() {
          - {name: makes, cmd: [cp, tool/check, built], files: [tool/], artifacts: [built]}\n\
          - {name: takes, cmd: [./built], inputs: [{test: makes, file: built}]}\n",
     );
-    let said = home.dtf(&["run", plan.to_str().expect("a plain path")]).expect_code(0);
-    assert!(said.out.contains("6 passed") || said.err.contains("6 passed"), "{}", said.out);
+    let output = home.dtf(&["run", plan.to_str().expect("a plain path")]).expect_code(0);
+    assert!(output.out.contains("6 passed") || output.err.contains("6 passed"), "{}", output.out);
 }
 
 #[test]
@@ -53,13 +54,13 @@ fn a_plan_whose_files_cannot_travel_is_refused_with_the_reason() {
         (".", "a circle"),
     ] {
         symlink(target, &link).expect("linked");
-        let said = home.dtf(&["run", plan]).expect_code(2);
-        assert!(said.err.contains(words), "{}", said.err);
+        let output = home.dtf(&["run", plan]).expect_code(2);
+        assert!(output.err.contains(words), "{}", output.err);
         std::fs::remove_file(&link).expect("removed");
     }
     let _socket = std::os::unix::net::UnixListener::bind(&link).expect("bound");
-    let said = home.dtf(&["run", plan]).expect_code(2);
-    assert!(said.err.contains("\"suite/link\" is a socket"), "{}", said.err);
+    let output = home.dtf(&["run", plan]).expect_code(2);
+    assert!(output.err.contains("\"suite/link\" is a socket"), "{}", output.err);
     let pattern = "schema: 1\ntests: [{name: a, cmd: [\"true\"], files: [\"suite/*.py\"]}]\n";
     home.write("p/plan.yaml", pattern);
     home.dtf(&["run", plan]).expect_code(0);
@@ -220,7 +221,7 @@ fn daemons_of_a_killed_worker_end_when_it_starts_again() {
     let again = ["worker", "--coordinator", &coordinator.url, "--work-dir", "one", "--ephemeral"];
     let again = home.command(&again).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
     let _again = Process(Some(again.expect("dtf starts")));
-    // What it runs again is a process of the new worker.
+    // The test that runs again is a process of the new worker.
     eventually("the end of the old one", || {
         let left = processes_with(&seconds(4));
         let orphan = |process: &&std::path::PathBuf| parent(process) == Some(1);

@@ -1,5 +1,5 @@
 //! Starts a coordinator on port 0 over a log in memory and a results database in a temporary
-//! directory, both of which can be told to fail, and plays workers by hand.
+//! directory, both of which fail on demand, with workers that a test controls.
 
 use crate::api::v1::leases::{Claim, Claimed, LeaseView, Report, Reports};
 use crate::api::v1::runs::SubmitRun;
@@ -28,7 +28,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
-/// A log in memory that can be told to fail, and whether the disk of the database is full.
+/// A log in memory that fails on demand, and whether the disk of the database is full.
 pub struct Disk {
     pub log: MemoryLog,
     pub database_full: AtomicBool,
@@ -40,7 +40,7 @@ impl Disk {
     }
 }
 
-/// The results database, which can be told to fail.
+/// The results database, which fails on demand.
 struct Database {
     writer: Writer,
     disk: Arc<Disk>,
@@ -77,39 +77,39 @@ pub struct Running {
     pub client: Client,
     pub url: String,
     pub disk: Arc<Disk>,
-    folder: tempfile::TempDir,
+    directory: tempfile::TempDir,
     stop: Option<oneshot::Sender<()>>,
     role: JoinHandle<Result<Scheduler, CoordinatorError>>,
 }
 
 impl Running {
     pub async fn start() -> Self {
-        Self::over(Disk::new(), tempfile::tempdir().expect("a folder")).await
+        Self::over(Disk::new(), tempfile::tempdir().expect("a directory")).await
     }
 
-    /// Knows the lines of a token file.
+    /// Starts with the lines of a token file.
     pub async fn guarded(tokens: &str) -> Self {
         use std::os::unix::fs::PermissionsExt;
-        let folder = tempfile::tempdir().expect("a folder");
-        let file = folder.path().join("tokens");
+        let directory = tempfile::tempdir().expect("a directory");
+        let file = directory.path().join("tokens");
         std::fs::write(&file, tokens).expect("written");
         std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).expect("set");
-        let mut settings = Settings::new(folder.path());
+        let mut settings = Settings::new(directory.path());
         settings.token_file = Some(file);
-        Self::with(settings, Disk::new(), folder).await
+        Self::with(settings, Disk::new(), directory).await
     }
 
-    /// Replays what is on `disk`.
-    pub async fn over(disk: Arc<Disk>, folder: tempfile::TempDir) -> Self {
-        Self::with(Settings::new(folder.path()), disk, folder).await
+    /// Starts from the log of `disk`.
+    pub async fn over(disk: Arc<Disk>, directory: tempfile::TempDir) -> Self {
+        Self::with(Settings::new(directory.path()), disk, directory).await
     }
 
-    async fn with(settings: Settings, disk: Arc<Disk>, folder: tempfile::TempDir) -> Self {
-        let mut leadership = DirectoryLeadership::new(folder.path());
+    async fn with(settings: Settings, disk: Arc<Disk>, directory: tempfile::TempDir) -> Self {
+        let mut leadership = DirectoryLeadership::new(directory.path());
         let standby = Standby::open(Box::new(disk.log.reopen())).expect("a log that fits");
         let leader = standby.lead(&mut leadership).expect("nobody else leads");
-        let store = Store::open(&folder.path().join(store::FILE_NAME)).expect("a database");
-        let blobs = FileBlobs::new(folder.path().join(blobs::DIRECTORY)).expect("a directory");
+        let store = Store::open(&directory.path().join(store::FILE_NAME)).expect("a database");
+        let blobs = FileBlobs::new(directory.path().join(blobs::DIRECTORY)).expect("a directory");
         let opened = Opened {
             leader,
             leadership: Arc::new(leadership),
@@ -133,23 +133,23 @@ impl Running {
         let mut options = ClientOptions::new(&url);
         options.retry = Retry::NEVER;
         let client = Client::new(options).expect("a client");
-        Self { client, url, disk, folder, stop: Some(stop), role }
+        Self { client, url, disk, directory, stop: Some(stop), role }
     }
 
-    /// Stops in good order.
+    /// Stops the coordinator cleanly.
     pub async fn stop(mut self) -> (Arc<Disk>, tempfile::TempDir) {
         drop(self.stop.take());
         self.role.await.expect("no panic").expect("a clean stop");
-        (self.disk, self.folder)
+        (self.disk, self.directory)
     }
 
-    /// How it ends by itself.
+    /// Waits for the coordinator to end without being asked to.
     pub async fn end(self) -> Result<Scheduler, CoordinatorError> {
         self.role.await.expect("no panic")
     }
 }
 
-/// A run of `count` commands that wait for nothing.
+/// A run of `count` commands that end at once.
 pub fn run_of(count: u32) -> SubmitRun {
     let tests: Vec<_> = (0..count)
         .map(|n| serde_json::json!({"name": format!("t{n}"), "launch": {"run": {"command": ["true"]}}}))
@@ -158,7 +158,7 @@ pub fn run_of(count: u32) -> SubmitRun {
     serde_json::from_value(run).expect("a run")
 }
 
-/// A worker played by hand.
+/// A worker that a test controls.
 pub struct Hand {
     pub worker: WorkerId,
     pub incarnation: Uuid,

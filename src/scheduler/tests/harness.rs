@@ -71,7 +71,7 @@ impl Sim {
         self.engine.scheduler()
     }
 
-    /// Goes on with another state, as if it had always been there.
+    /// Continues with another state, without a restart.
     pub fn replace(&mut self, scheduler: Scheduler) {
         self.engine = engine(scheduler, self.now);
     }
@@ -234,7 +234,7 @@ impl Sim {
     }
 }
 
-/// What a worker knows of itself.
+/// A worker, as it knows itself.
 pub struct Agent {
     pub id: WorkerId,
     pub key: Uuid,
@@ -246,7 +246,7 @@ pub struct Agent {
 }
 
 impl Agent {
-    /// Registers a worker with so many slots and cores.
+    /// Registers a worker with this number of slots and cores.
     pub fn join(sim: &mut Sim, name: &'static str, slots: u32) -> Self {
         Self::join_with(sim, name, capability(slots))
     }

@@ -33,7 +33,7 @@ fn a_lost_answer_is_sent_again() {
     let first = sim.claim(&worker, Epoch(0));
     let again = sim.claim(&worker, Epoch(0));
     let epochs = |d: &crate::scheduler::Delivery| -> Vec<_> {
-        d.leases.iter().map(|lent| lent.lease).collect()
+        d.leases.iter().map(|granted| granted.lease).collect()
     };
     assert_eq!(epochs(&first), epochs(&again));
     assert!(sim.claim(&worker, first.received).leases.is_empty());
@@ -82,7 +82,7 @@ fn after_a_restart_of_the_coordinator_leases_are_adopted() {
     let mut sim = Sim::new();
     let mut worker = Agent::join(&mut sim, "one", 2);
     sim.submit(many(2));
-    let leases: Vec<_> = sim.take(&mut worker).iter().map(|lent| lent.lease).collect();
+    let leases: Vec<_> = sim.take(&mut worker).iter().map(|granted| granted.lease).collect();
     let replayed = sim.replayed();
     sim.after(LEASE_TIMEOUT);
     sim.restart_from(replayed);
@@ -104,7 +104,7 @@ fn a_new_process_keeps_results_and_loses_the_rest() {
     let mut sim = Sim::new();
     let mut worker = Agent::join(&mut sim, "one", 2);
     let run = sim.submit(many(2));
-    let leases: Vec<_> = sim.take(&mut worker).iter().map(|lent| lent.lease).collect();
+    let leases: Vec<_> = sim.take(&mut worker).iter().map(|granted| granted.lease).collect();
     sim.claim(&worker, worker.received);
     let old = worker.incarnation;
     worker.restart();
@@ -209,7 +209,7 @@ fn behind_a_result_of_an_ended_process_the_next_of_the_seat_had_started() {
     let mut sim = Sim::new();
     let mut worker = quick_worker(&mut sim, 1);
     let run = sim.submit(many(4));
-    let leases: Vec<_> = sim.take(&mut worker).iter().map(|lent| lent.lease).collect();
+    let leases: Vec<_> = sim.take(&mut worker).iter().map(|granted| granted.lease).collect();
     assert_eq!(leases.len(), 4);
     worker.restart();
     // The first had ended when the process was killed, so the second ran.
@@ -275,7 +275,7 @@ fn a_smaller_process_gets_what_it_offers_while_it_holds_results() {
     let mut sim = Sim::new();
     let mut worker = Agent::join(&mut sim, "one", 4);
     sim.submit(many(8));
-    let leases: Vec<_> = sim.take(&mut worker).iter().map(|lent| lent.lease).collect();
+    let leases: Vec<_> = sim.take(&mut worker).iter().map(|granted| granted.lease).collect();
     assert_eq!(leases.len(), 4);
     worker.capability = capability(1);
     let same_process = Command::Register {
@@ -287,8 +287,8 @@ fn a_smaller_process_gets_what_it_offers_while_it_holds_results() {
     assert_eq!(sim.try_run(same_process), Err(Rejected::OtherCapability(worker.id)));
     worker.restart();
     sim.register(&worker, &leases);
-    let fresh = |lent: &crate::scheduler::Lease| !leases.contains(&lent.lease);
-    assert_eq!(sim.take(&mut worker).iter().filter(|lent| fresh(lent)).count(), 1);
+    let fresh = |granted: &crate::scheduler::Lease| !leases.contains(&granted.lease);
+    assert_eq!(sim.take(&mut worker).iter().filter(|granted| fresh(granted)).count(), 1);
     for lease in &leases {
         assert!(sim.pass(&worker, *lease).is_empty());
     }
@@ -383,7 +383,7 @@ fn short_tests_are_granted_ahead_into_the_seat_of_a_running_one() {
     sim.submit(many(10));
     let leases = sim.take(&mut worker);
     assert_eq!(leases.len(), 10);
-    assert!(leases.iter().all(|lent| lent.seat == leases[0].lease.epoch));
+    assert!(leases.iter().all(|granted| granted.seat == leases[0].lease.epoch));
     let status = sim.scheduler().worker(worker.id).expect("known");
     assert_eq!((status.running, status.ahead), (1, 9));
 }
@@ -485,7 +485,7 @@ fn leases_behind_a_long_test_are_taken_back() {
     let mut worker = quick_worker(&mut sim, 1);
     sim.submit(many(3));
     let leases = sim.take(&mut worker);
-    let holding: Vec<_> = leases.iter().map(|lent| lent.lease).collect();
+    let holding: Vec<_> = leases.iter().map(|granted| granted.lease).collect();
     sim.after(Millis(4_000)).tick();
     assert!(sim.claim(&worker, worker.received).recall.is_empty());
     sim.heartbeat(&worker, &holding);

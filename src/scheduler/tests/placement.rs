@@ -1,4 +1,4 @@
-//! Which test goes first, and where.
+//! The order in which tests are granted, and the workers that get them.
 
 use super::harness::*;
 use crate::domain::id::TestId;
@@ -35,7 +35,7 @@ fn two_runs_get_the_same_share() {
 }
 
 #[test]
-fn an_idle_worker_hears_of_new_tests_without_asking_again() {
+fn an_open_claim_gets_a_new_test() {
     let mut sim = Sim::new();
     let worker = Agent::join(&mut sim, "one", 1);
     let (id, incarnation) = (worker.id, worker.incarnation);
@@ -65,12 +65,12 @@ fn accelerators_are_held_one_by_one() {
     let mut worker = Agent::join_with(&mut sim, "gpu", with_gpus(8, 2));
     sim.submit((0..3).map(|i| needing(&format!("g{i}"), cuda())).collect());
     let leases = sim.take(&mut worker);
-    let devices: Vec<_> = leases.iter().map(|lent| lent.devices.clone()).collect();
+    let devices: Vec<_> = leases.iter().map(|granted| granted.devices.clone()).collect();
     assert_eq!(devices, [vec![0], vec![1]]);
 }
 
 #[test]
-fn a_worker_is_emptied_for_a_large_test_that_small_ones_keep_out() {
+fn a_worker_is_emptied_for_a_large_test_that_small_ones_block() {
     let mut sim = Sim::new();
     let mut worker = Agent::join(&mut sim, "one", 2);
     sim.submit(many(200));
@@ -83,7 +83,7 @@ fn a_worker_is_emptied_for_a_large_test_that_small_ones_keep_out() {
         let lease = running.remove(0).lease;
         sim.pass(&worker, lease);
         running.extend(sim.take(&mut worker));
-        if running.iter().any(|lent| &*lent.spec.name == "large") {
+        if running.iter().any(|granted| &*granted.spec.name == "large") {
             return;
         }
     }
@@ -91,7 +91,7 @@ fn a_worker_is_emptied_for_a_large_test_that_small_ones_keep_out() {
 }
 
 #[test]
-fn why_says_what_each_worker_lacks() {
+fn the_explanation_names_what_each_worker_lacks() {
     let mut sim = Sim::new();
     let plain = Agent::join(&mut sim, "plain", 1);
     let run = sim.submit(vec![needing("g", cuda()), test("a"), test("b")]);

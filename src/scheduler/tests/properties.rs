@@ -1,5 +1,5 @@
-//! Random histories: every promise holds after every step, and a replay of the log, or a
-//! snapshot, gives the same facts.
+//! Random histories: every promise holds after each fact, and a replay of the log, or a
+//! snapshot, gives the same state.
 
 use super::harness::*;
 use crate::domain::id::{Epoch, LeaseId, RunId};
@@ -104,7 +104,7 @@ impl World {
         Self { sim, agents, held, ended: vec![], runs: vec![], last_epoch: Epoch(0) }
     }
 
-    /// A worker that was given up registers again before it says anything.
+    /// A worker that was lost registers again before it sends anything else.
     fn present(&mut self, worker: usize) {
         let id = self.agents[worker].id;
         let status = self.sim.scheduler().worker(id).expect("known");
@@ -118,7 +118,7 @@ impl World {
         }
     }
 
-    /// Drains a worker, or takes that back; one that has left may not.
+    /// Drains a worker, or cancels the drain. Both are refused for a worker that has left.
     fn drain(&mut self, worker: usize, drain: bool) {
         let worker = self.agents[worker].id;
         let command = if drain {
@@ -137,10 +137,10 @@ impl World {
             }
             Act::Claim(worker) => {
                 self.present(worker);
-                for lent in self.sim.take(&mut self.agents[worker]) {
-                    let known = self.held[worker].contains(&lent.lease);
-                    if !known && !self.ended.contains(&lent.lease) {
-                        self.held[worker].push(lent.lease);
+                for granted in self.sim.take(&mut self.agents[worker]) {
+                    let known = self.held[worker].contains(&granted.lease);
+                    if !known && !self.ended.contains(&granted.lease) {
+                        self.held[worker].push(granted.lease);
                     }
                 }
             }
@@ -233,7 +233,7 @@ impl World {
         assert_eq!(self.sim.log.len(), stored, "a repeat was stored");
     }
 
-    /// What the coordinator has taken away is no longer the worker's.
+    /// Removes the leases that the coordinator has released from the workers.
     fn drop_stale(&mut self) {
         let mut live: BTreeMap<LeaseId, usize> = BTreeMap::new();
         for (worker, agent) in self.agents.iter().enumerate() {
@@ -260,7 +260,7 @@ impl World {
         self.last_epoch = self.sim.scheduler().epoch;
     }
 
-    /// With one patient worker for everything, all that is left ends.
+    /// With one worker that meets every requirement, all open tests end.
     fn drain_all(&mut self) {
         let mut last = Agent::join_with(&mut self.sim, "last", with_gpus(8, 2));
         for worker in 0..self.agents.len() {
@@ -271,8 +271,8 @@ impl World {
             if leases.is_empty() {
                 break;
             }
-            for lent in leases {
-                self.sim.pass(&last, lent.lease);
+            for granted in leases {
+                self.sim.pass(&last, granted.lease);
             }
         }
         let overview = self.sim.scheduler().overview();

@@ -65,15 +65,15 @@ fn a_run_comes_in_parts_and_ends_after_the_last() {
     let reused = |part| Err(Rejected::PartReused { run, part });
     assert_eq!(sim.try_run(part(1, "other", true)), reused(1));
     assert_eq!(sim.try_run(part(0, "b", true)), reused(0));
-    // What was sent is known after a restart, too.
+    // Parts that were sent are known after a restart as well.
     let restarted = sim.replayed();
     let repeat = |name| restarted.decide(sim.now, part(1, name, true)).map(|step| step.answer);
     assert!(matches!(repeat("b"), Ok(Answer::Submitted { repeated: true, .. })));
     assert_eq!(repeat("other"), reused(1));
     sim.run(part(2, "c", false));
     assert_eq!(sim.try_run(part(3, "d", false)), Err(Rejected::RunClosed(run)));
-    for lent in sim.take(&mut worker) {
-        sim.pass(&worker, lent.lease);
+    for granted in sim.take(&mut worker) {
+        sim.pass(&worker, granted.lease);
     }
     assert!(sim.scheduler().run(run).expect("known").finished_at.is_some());
     let late = sim.run(part(1, "b", true));
@@ -120,11 +120,11 @@ fn a_later_part_may_depend_on_what_has_failed() {
 fn cycles_are_refused_with_their_path() {
     let mut sim = Sim::new();
     let tests = vec![test("a"), after("b", &[0, 3]), after("c", &[1]), after("d", &[2])];
-    let refused = sim.try_run(submission("run", tests)).expect_err("a circle");
+    let refused = sim.try_run(submission("run", tests)).expect_err("a cycle");
     let text = refused.to_string();
     assert!(text.starts_with("tests depend on each other in a cycle: "), "{text}");
     assert!(["b → d → c → b", "c → b → d → c", "d → c → b → d"].iter().any(|p| text.ends_with(p)));
-    let own = sim.try_run(submission("run", vec![after("a", &[0])])).expect_err("a circle");
+    let own = sim.try_run(submission("run", vec![after("a", &[0])])).expect_err("a cycle");
     assert_eq!(own, Rejected::Cycle(vec!["a".into(), "a".into()]));
 }
 
@@ -214,7 +214,7 @@ fn two_lost_workers_skip_what_waits_for_both_once() {
     let run = sim.submit(vec![lost("a"), lost("b"), after("c", &[0, 1])]);
     for worker in &mut workers {
         assert_eq!(sim.take(worker).len(), 1);
-        sim.take(worker); // says that the first has arrived
+        sim.take(worker); // confirms the first lease
     }
     sim.after(Millis::from_secs(31)).tick();
     let counts = sim.scheduler().run(run).expect("known").counts;
@@ -223,7 +223,7 @@ fn two_lost_workers_skip_what_waits_for_both_once() {
 }
 
 #[test]
-fn what_nobody_can_run_is_said_with_the_nearest_misses() {
+fn a_requirement_that_nobody_meets_is_named_with_the_nearest_misses() {
     let mut sim = Sim::new();
     Agent::join(&mut sim, "plain", 2);
     Agent::join_with(&mut sim, "gpu", with_gpus(2, 1));

@@ -1,4 +1,4 @@
-//! One worker: the real machine, with timers and requests around it as its shell has them.
+//! One worker: the real state machine, with the timers and requests of its shell.
 
 use super::network::{AgentIndex, Happening, Network, Request, Response};
 use dtf::domain::id::{LeaseId, WorkerId};
@@ -13,8 +13,8 @@ use uuid::Uuid;
 const HEARTBEAT: u64 = 10_000;
 const CLAIM_TIMEOUT: u64 = 15_000;
 const REQUEST_TIMEOUT: u64 = 5_000;
-/// Longer than a lease: whoever still has the key then lives.
-const TAKEN_PATIENCE: Millis = Millis(45_000);
+/// Longer than a lease: a process that still has the key then is running.
+const TAKEN_TIMEOUT: Millis = Millis(45_000);
 
 pub struct Agent {
     pub index: AgentIndex,
@@ -23,15 +23,15 @@ pub struct Agent {
     pub machine: Machine<(), Outcome>,
     pub worker: Option<WorkerId>,
     pub alive: bool,
-    /// Another worker goes by its key, so it has ended for good.
+    /// Another worker uses its key, so it has ended for good.
     pub stopped: bool,
-    /// Every attempt that has begun here.
+    /// Every attempt that was started here.
     pub started: Vec<LeaseId>,
-    /// Since when it has been refused, while it is.
+    /// Time of the first refusal, while it is refused.
     taken_since: Option<Timestamp>,
-    /// Happenings wait until then.
+    /// Events for this worker wait until then.
     pub paused_until: Timestamp,
-    /// Survives a crash of the process: ended, not acknowledged.
+    /// Results that are not acknowledged; they survive a crash of the process.
     spool: Vec<(LeaseId, Outcome)>,
     requests: u64,
     register: Option<(u64, Timestamp)>,
@@ -66,7 +66,7 @@ impl Agent {
         }
     }
 
-    /// A process in a copy of this one's directory, which has not started yet.
+    /// A process in a copy of this one's directory. It has not started yet.
     pub fn copied(&self, index: AgentIndex) -> Self {
         Self { key: self.key, alive: false, ..Self::new(index, self.quick) }
     }
@@ -94,7 +94,7 @@ impl Agent {
         (self.register, self.heartbeat, self.claim, self.report) = (None, None, None, None);
     }
 
-    /// Sends what is due and plans the next look.
+    /// Sends the requests that are due and plans the next wake-up.
     pub fn wake(&mut self, net: &mut Network, random: &mut StdRng) {
         let now = net.now;
         let due = |sent: &Option<(u64, Timestamp)>| sent.is_none_or(|(_, until)| until <= now);
@@ -156,7 +156,7 @@ impl Agent {
         let mut actions = Vec::new();
         match response {
             Response::Registered { worker, epoch, stale } if expected(&self.register) => {
-                // This log is never another one, and never behind what it has said.
+                // The log is always the same one, and has everything that was acknowledged.
                 assert!(self.machine.received() <= epoch, "the coordinator fell behind");
                 self.machine.registered(epoch);
                 self.worker = Some(worker);
@@ -171,8 +171,11 @@ impl Agent {
             Response::Claimed(delivery) if expected(&self.claim) => {
                 self.claim = None;
                 let leases = delivery.leases.iter();
-                let leases =
-                    leases.map(|lent| GrantedLease { lease: lent.lease, seat: lent.seat, job: () });
+                let leases = leases.map(|lease| GrantedLease {
+                    lease: lease.lease,
+                    seat: lease.seat,
+                    job: (),
+                });
                 let delivery = Delivery {
                     received: delivery.received,
                     leases: leases.collect(),
@@ -196,7 +199,7 @@ impl Agent {
             Response::Taken if expected(&self.register) => {
                 // Asked again when this request would have been over.
                 let since = *self.taken_since.get_or_insert(net.now);
-                self.stopped = net.now.since(since) > TAKEN_PATIENCE;
+                self.stopped = net.now.since(since) > TAKEN_TIMEOUT;
                 self.alive = !self.stopped;
                 return;
             }

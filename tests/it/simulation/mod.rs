@@ -1,6 +1,6 @@
 //! Scheduler and worker machines over a network that drops, delays, repeats and reorders,
 //! with crashes of both sides and lost log tails. One seed is one history; a failure
-//! prints its seed, and `DTF_SIM_SEED=n` runs that one alone.
+//! prints its seed, and `DTF_SIM_SEED=n` repeats that history alone.
 
 mod agent;
 mod network;
@@ -8,7 +8,7 @@ mod world;
 
 use std::panic::AssertUnwindSafe;
 
-/// Seeds of one test run.
+/// Number of seeds in one test run.
 const SEEDS: u64 = 3_000;
 
 #[expect(clippy::disallowed_methods, reason = "a switch of this test alone")]

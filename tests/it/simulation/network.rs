@@ -56,7 +56,7 @@ pub enum Response {
     },
     /// Register again.
     Unknown,
-    /// Another process goes by the same key, and lives.
+    /// Another process uses the same key, and is running.
     Taken,
 }
 
@@ -94,7 +94,7 @@ pub enum Happening {
         batch: u64,
     },
     Tick,
-    /// A worker looks at its timers.
+    /// A worker checks its timers.
     Wake {
         agent: AgentIndex,
         incarnation: Uuid,
@@ -111,13 +111,13 @@ pub enum Happening {
     CoordinatorStart,
     WorkerCrash(AgentIndex),
     WorkerStart(AgentIndex),
-    /// A worker is stopped (as by SIGSTOP) for so many milliseconds.
+    /// A worker is stopped, as by SIGSTOP, for this number of milliseconds.
     WorkerPause(AgentIndex, u64),
-    /// From here on nothing fails any more.
+    /// Nothing fails from here on.
     Calm,
 }
 
-/// What is under way, by time of arrival.
+/// Everything that will happen, by time of arrival.
 pub struct Network {
     pub now: Timestamp,
     pub calm: bool,
@@ -135,7 +135,7 @@ impl Network {
         self.queue.insert((self.now.0 + delay_ms, self.count), happening);
     }
 
-    /// Sends over the lossy net: dropped, late, twice.
+    /// Sends over the lossy network: dropped, late, or twice.
     pub fn send(&mut self, random: &mut StdRng, happening: &Happening) {
         let copies = match random.random_range(0..100) {
             0..8 if !self.calm => 0,
@@ -158,7 +158,7 @@ impl Network {
         Some(happening)
     }
 
-    /// Time of the last planned happening, for messages about a history without end.
+    /// Time of the last planned event, for messages about a history that does not end.
     pub fn horizon(&self) -> Option<Reverse<u64>> {
         self.queue.last_key_value().map(|((time, _), _)| Reverse(*time))
     }

@@ -20,7 +20,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use uuid::Uuid;
 
-/// Faults stop then; everything must have ended some virtual time later.
+/// Time at which faults stop, in milliseconds; everything must end some time later.
 const STORM: u64 = 300_000;
 const HAPPENINGS: usize = 200_000;
 
@@ -112,7 +112,7 @@ impl World {
         world
     }
 
-    /// Draws what will be submitted and what will fail.
+    /// Draws the submissions and the faults.
     fn plan(&mut self) {
         if self.agents.len() > 3 {
             let at = self.random.random_range(0..STORM);
@@ -285,7 +285,8 @@ impl World {
         }
     }
 
-    /// A dead worker hears nothing, a paused one hears it later.
+    /// Whether the worker takes part now. A worker that has ended does not; for a paused worker the
+    /// event comes again later.
     fn present(&mut self, agent: AgentIndex, again: Happening) -> bool {
         let until = self.agents[agent].paused_until;
         if until > self.net.now {
@@ -470,7 +471,7 @@ impl World {
         self.engine = Some(engine(scheduler, self.net.now));
     }
 
-    /// The promises, read off the log alone.
+    /// Checks the promises by the log alone.
     fn check_history(&self) {
         let mut last = Epoch(0);
         let mut live: HashMap<TestId, LeaseId> = HashMap::new();
