@@ -1,7 +1,8 @@
 //! The promises of [`EventLog`], checked against any implementation.
 
 use super::error::LogError;
-use super::event_log::{EventLog, Sequence, Term};
+use super::event_log::EventLog;
+use super::position::{Sequence, Term};
 use crate::domain::fact::Fact;
 use crate::domain::id::{RunId, TestId};
 use crate::domain::time::Timestamp;

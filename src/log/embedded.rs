@@ -1,7 +1,8 @@
 //! The log on the disk of one coordinator: records in a redb file, the snapshot next to it.
 
 use super::error::LogError;
-use super::event_log::{EventLog, LogReader, Sequence, Snapshot, Term};
+use super::event_log::{EventLog, LogReader, Snapshot};
+use super::position::{Sequence, Term};
 use super::record::{self, Defect};
 use super::snapshot;
 use crate::domain::fact::Fact;

@@ -1,6 +1,6 @@
 //! Errors of the event log.
 
-use super::event_log::{Sequence, Term};
+use super::position::{Sequence, Term};
 use std::path::PathBuf;
 
 #[derive(Debug, thiserror::Error)]

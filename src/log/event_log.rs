@@ -1,22 +1,9 @@
 //! The storage of facts, as the rest of dtf sees it.
 
 use super::error::LogError;
+use super::position::{Sequence, Term};
 use crate::domain::fact::Fact;
-use std::fmt;
 use std::sync::Arc;
-
-/// Number of a record. The first is 1; 0 means "before every record".
-pub type Sequence = u64;
-
-/// Number of a leadership. The log counts terms, and refuses what earlier terms append.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Term(pub u64);
-
-impl fmt::Display for Term {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
 
 /// A snapshot of the state, in pieces, with the last record that it covers.
 pub type Snapshot = (Sequence, Vec<Vec<u8>>);

@@ -1,7 +1,8 @@
 //! A log in memory that fails on demand, for tests.
 
 use super::error::LogError;
-use super::event_log::{EventLog, LogReader, Sequence, Snapshot, Term};
+use super::event_log::{EventLog, LogReader, Snapshot};
+use super::position::{Sequence, Term};
 use super::record::{self, Defect};
 use crate::domain::fact::Fact;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -15,6 +15,7 @@ mod error;
 mod event_log;
 #[cfg(test)]
 pub(crate) mod memory;
+mod position;
 mod record;
 mod snapshot;
 #[cfg(test)]
@@ -22,4 +23,5 @@ mod tests;
 
 pub use embedded::EmbeddedLog;
 pub use error::LogError;
-pub use event_log::{EventLog, LogReader, Sequence, Snapshot, Term};
+pub use event_log::{EventLog, LogReader, Snapshot};
+pub use position::{Sequence, Term};

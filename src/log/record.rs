@@ -3,7 +3,7 @@
 //! `version u16 | sequence u64 | facts u32 | crc32c u32`, little-endian, then the facts as
 //! JSON, one per line. The checksum covers everything except itself.
 
-use super::event_log::Sequence;
+use super::position::Sequence;
 use crate::domain::fact::Fact;
 
 /// Version of the format. It grows when an older reader would misread a record; [`decode`] then

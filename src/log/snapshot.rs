@@ -2,7 +2,8 @@
 //! then a piece of length zero. A new snapshot is written to another file, which then replaces the
 //! old one.
 
-use super::event_log::{Sequence, Snapshot};
+use super::event_log::Snapshot;
+use super::position::Sequence;
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::path::Path;

@@ -3,8 +3,9 @@
 use super::conformance::{self, append, stored};
 use super::embedded::EmbeddedLog;
 use super::error::LogError;
-use super::event_log::{EventLog, Term};
+use super::event_log::EventLog;
 use super::memory::MemoryLog;
+use super::position::Term;
 use super::record;
 use crate::scheduler::Scheduler;
 use redb::{ReadableDatabase, ReadableTable, StorageBackend, TableDefinition};
