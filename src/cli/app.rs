@@ -5,6 +5,7 @@ use crate::cli::args::shared::Global;
 use crate::cli::cancel::CancelArgs;
 use crate::cli::check::CheckArgs;
 use crate::cli::completions::CompletionsArgs;
+use crate::cli::config::ConfigArgs;
 use crate::cli::coordinator::CoordinatorArgs;
 use crate::cli::generate::args::GenerateArgs;
 use crate::cli::results::logs::LogsArgs;
@@ -86,6 +87,7 @@ pub enum Command {
     Why(WhyArgs),
     Workers(WorkersArgs),
     Templates(TemplatesArgs),
+    Config(ConfigArgs),
     Completions(CompletionsArgs),
     /// Print docs/config.md
     #[command(hide = true)]

@@ -1,7 +1,7 @@
 //! `dtf check PLAN`: its mistakes, without submitting it.
 
 use crate::cli::args::shared::{Global, Lender, Templates};
-use crate::cli::connect::{client_at, settings};
+use crate::cli::connect::{connect, connection, settings};
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::terminal::console::Console;
@@ -33,7 +33,7 @@ pub async fn run(console: Console, global: &Global, args: CheckArgs) -> Result<E
     let mut work = Work::plan(&args.plan)?;
     let file = settings(global)?;
     if let Some(url) = &args.lender.coordinator {
-        let client = client_at(url.clone(), global, &file)?;
+        let client = connect(&connection(global, &file, Some(url)))?;
         work.ask_coordinator(console, &client, &file, &args.templates).await?;
     } else {
         work.library = library::library(console, &file, &args.templates, Vec::new())?;

@@ -1,53 +1,47 @@
-//! From settings to a client.
+//! Makes a client from the settings.
 
 use crate::cli::args::shared::{Global, Server};
 use crate::cli::error::CliError;
+use crate::cli::terminal::console::Console;
 use crate::client::{Client, ClientOptions};
-use crate::config::{DEFAULT_LISTEN, File, read_token};
-use std::convert::Infallible;
-use std::path::PathBuf;
+use crate::config::roles::ClientSettings;
+use crate::config::{File, Origin, Resolver, read_token};
+use std::sync::Once;
 
-/// Reads the settings file that `--config` names, or the default one.
+/// Reads the settings file that `--config` names, or the default one. The note about a file of an
+/// earlier version is printed once.
 pub fn settings(global: &Global) -> Result<File, CliError> {
-    Ok(File::load(global.config.as_deref())?)
+    static NOTED: Once = Once::new();
+    let file = File::load(global.config.as_deref())?;
+    if let Some(note) = file.note() {
+        NOTED.call_once(|| Console::new(global).note(&format!("note: {note}")));
+    }
+    Ok(file)
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "a parser among others that can fail")]
-pub fn path(text: &str) -> Result<PathBuf, Infallible> {
-    Ok(PathBuf::from(text))
+/// The settings of a client of the given coordinator, or of the one in the settings.
+pub fn connection(global: &Global, file: &File, coordinator: Option<&str>) -> ClientSettings {
+    let (url, token_file) = (coordinator.map(str::to_owned), global.token_file.clone());
+    ClientSettings::resolve(url, token_file, &mut Resolver::new(file))
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "a parser among others that can fail")]
-pub fn text(text: &str) -> Result<String, Infallible> {
-    Ok(text.to_owned())
-}
-
-/// The coordinator's address, and whether somebody named it.
-pub fn address(file: &File, server: &Server) -> Result<(String, bool), CliError> {
-    let named = file.pick(server.coordinator.clone(), "coordinator", text)?;
-    let known = named.is_some();
-    Ok((named.unwrap_or_else(|| format!("http://{DEFAULT_LISTEN}")), known))
-}
-
-/// The coordinator that the environment names, for a command whose flag says more than that.
+/// The coordinator that the environment names, for a command whose flag has a further effect.
 #[expect(clippy::disallowed_methods, reason = "elsewhere the argument parser reads it")]
 pub fn named_coordinator() -> Option<String> {
     std::env::var("DTF_COORDINATOR").ok().filter(|url| !url.is_empty())
 }
 
-/// A client for the coordinator at `url`.
-pub fn client_at(url: String, global: &Global, file: &File) -> Result<Client, CliError> {
-    let mut options = ClientOptions::new(url);
-    if let Some(path) = file.pick(global.token_file.clone(), "token_file", path)? {
-        let token = read_token(&path).map_err(|error| {
-            let failure = CliError::from(error);
-            let by_flag = global.token_file.is_some();
-            let place = if by_flag { None } else { file.path() };
-            match (&failure.hint, place) {
-                (None, Some(file)) => {
-                    failure.hint(format!("it is named by token_file in {}", file.display()))
+/// A client with its token.
+pub fn connect(settings: &ClientSettings) -> Result<Client, CliError> {
+    let mut options = ClientOptions::new(settings.url.clone());
+    if let Some(path) = &settings.token_file {
+        let token = read_token(path).map_err(|error| {
+            let error = CliError::from(error);
+            match (&error.hint, &settings.token_origin) {
+                (None, origin @ Origin::File { .. }) => {
+                    error.hint(format!("client.token_file in {origin} names it"))
                 }
-                _ => failure,
+                _ => error,
             }
         });
         options.token = Some(token?);
@@ -55,13 +49,8 @@ pub fn client_at(url: String, global: &Global, file: &File) -> Result<Client, Cl
     Ok(Client::new(options)?)
 }
 
+/// A client of the coordinator in flags, variables and settings.
 pub fn client(global: &Global, server: &Server) -> Result<Client, CliError> {
     let file = settings(global)?;
-    let (url, _) = address(&file, server)?;
-    client_at(url, global, &file)
-}
-
-/// The file with the token, or with the tokens of a coordinator.
-pub fn token_file(global: &Global, file: &File) -> Result<Option<PathBuf>, CliError> {
-    Ok(file.pick(global.token_file.clone(), "token_file", path)?)
+    connect(&connection(global, &file, server.coordinator.as_deref()))
 }

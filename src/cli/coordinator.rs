@@ -1,11 +1,12 @@
 //! `dtf coordinator`.
 
 use crate::cli::args::shared::Global;
-use crate::cli::connect::{path, settings, text, token_file};
+use crate::cli::connect::settings;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::terminal::console::Console;
-use crate::config::{DEFAULT_LISTEN, locate};
+use crate::config::roles::CoordinatorSettings;
+use crate::config::{ListenAddress, Resolver};
 use crate::coordinator;
 use crate::sys::private::PrivateFileError;
 use crate::sys::shutdown::Shutdown;
@@ -25,7 +26,7 @@ Ctrl-C or SIGTERM stops it in good order; whatever was acknowledged also survive
 pub struct CoordinatorArgs {
     /// Address and port; any but loopback needs --token-file [default: 127.0.0.1:7700]
     #[arg(long, env = "DTF_LISTEN", value_name = "ADDRESS:PORT")]
-    pub listen: Option<String>,
+    pub listen: Option<ListenAddress>,
     /// Directory of event log, results and files
     #[arg(long, env = "DTF_DATA_DIR", value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
@@ -37,17 +38,17 @@ pub async fn run(
     args: CoordinatorArgs,
 ) -> Result<Exit, CliError> {
     let file = settings(global)?;
-    let listen = file.pick(args.listen, "listen", text)?;
-    let listen = listen.unwrap_or_else(|| DEFAULT_LISTEN.to_owned());
-    let data_dir = file.pick(args.data_dir, "data_dir", path)?;
-    let data_dir = data_dir.unwrap_or_else(|| locate::data_dir("coordinator"));
-    let mut settings = coordinator::Settings::new(data_dir);
-    settings.token_file = token_file(global, &file)?;
-    if !listen.contains(':') {
-        return Err(CliError::usage(format!("--listen {listen} is not an address with a port"))
-            .hint("write both, such as 127.0.0.1:7700"));
-    }
-    let listener = TcpListener::bind(&listen).await.map_err(|error| {
+    let token_file = global.token_file.clone();
+    let role = CoordinatorSettings::resolve(
+        args.listen,
+        token_file,
+        args.data_dir,
+        &mut Resolver::new(&file),
+    );
+    let mut settings = coordinator::Settings::new(role.data_dir);
+    settings.token_file = role.token_file;
+    let listen = role.listen.as_str();
+    let listener = TcpListener::bind(listen).await.map_err(|error| {
         CliError::new(format!("cannot listen on {listen}: {error}"))
             .hint("another coordinator may run there; choose another --listen")
     })?;

@@ -70,7 +70,10 @@ impl From<SourceError> for CliError {
 
 impl From<ConfigError> for CliError {
     fn from(error: ConfigError) -> Self {
-        Self::from_error(&error).with_exit(Exit::Usage).hint("docs/config.md lists every setting")
+        match error {
+            ConfigError::Content(mistakes) => mistakes.into(),
+            other => Self::from_error(&other).with_exit(Exit::Usage),
+        }
     }
 }
 

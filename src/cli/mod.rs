@@ -8,6 +8,7 @@ mod args;
 mod cancel;
 mod check;
 mod completions;
+mod config;
 mod connect;
 mod coordinator;
 mod error;
@@ -72,6 +73,7 @@ fn perform(cli: Cli, console: Console) -> Result<Exit, CliError> {
     let global = cli.global;
     match cli.command {
         Command::Completions(args) => completions::run(console, &args),
+        Command::Config(args) => config::run(console, &global, args),
         Command::ConfigReference => {
             console.document(&crate::config::reference::markdown()).map(|()| Exit::Passed)
         }

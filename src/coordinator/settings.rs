@@ -1,18 +1,20 @@
-//! What a coordinator needs to know at its start.
+//! The settings that a coordinator starts with.
 
 use std::path::PathBuf;
 
-/// Events after which a snapshot of the state is worth its price, unless set otherwise.
+/// Default number of stored events after which a snapshot of the state is taken.
 pub const SNAPSHOT_EVENTS: u64 = 200_000;
 
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Holds log, results and files; created when missing. One coordinator at a time.
+    /// Directory of the log, the results and the files. It is created if it does not exist. Only one
+    /// coordinator can use it at a time.
     pub data_dir: PathBuf,
-    /// Lines of `TOKEN` or `ROLE USER TOKEN`, readable by the owner only. Without it
-    /// everybody who reaches the address is the admin, and it must be a loopback address.
+    /// File with lines of `TOKEN` or `ROLE USER TOKEN`, which only its owner can read. Without it the
+    /// coordinator listens on loopback addresses only, and every program on this machine is an
+    /// admin.
     pub token_file: Option<PathBuf>,
-    /// Stored events after which a snapshot is taken, so that restarts stay short.
+    /// Number of stored events after which a snapshot is taken, so that a restart replays few.
     pub snapshot_events: u64,
 }
 

@@ -110,14 +110,23 @@ impl Source {
         SourceError { also: others.into(), ..first }
     }
 
-    fn refuse_one(&self, problem: FieldError) -> SourceError {
-        let position = match self.read(Finder { steps: &problem.path.0 }) {
+    /// Line and column of a field, counted from 1; none for the whole file. For a field that the
+    /// file does not have, it is the end of the mapping that lacks it.
+    #[must_use]
+    pub fn position(&self, path: &Path) -> Option<(u32, u32)> {
+        if *path == Path::default() {
+            return None;
+        }
+        match self.read(Finder { steps: &path.0 }) {
             Err((position, _)) => position,
             Ok(()) => None,
-        };
+        }
+    }
+
+    fn refuse_one(&self, problem: FieldError) -> SourceError {
         SourceError {
             origin: self.origin.as_str().into(),
-            position: position.filter(|_| problem.path != Path::default()),
+            position: self.position(&problem.path),
             field: problem.path.to_string(),
             message: problem.message,
             hint: problem.hint,

@@ -16,14 +16,16 @@ fn settings_files_are_understood() {
         // Commented settings are settings too.
         let all: String = text
             .lines()
-            .filter_map(|line| {
-                let bare = line.trim_start_matches(['#', ' ']);
-                let key = bare.split(':').next()?;
+            .map(|line| {
+                let (indent, rest) = line.split_at(line.len() - line.trim_start().len());
+                let bare = rest.strip_prefix("# ").unwrap_or(rest);
+                let (key, _) = bare.trim_start().split_once(':').unwrap_or_default();
                 let plain = |c: char| c.is_ascii_lowercase() || c == '_';
-                let setting = bare.contains(": ") && !key.is_empty() && key.chars().all(plain);
-                setting.then(|| format!("{bare}\n"))
+                let is_setting = !key.is_empty() && key.chars().all(plain);
+                format!("{indent}{}\n", if is_setting { bare } else { rest })
             })
             .collect();
+        assert!(all.contains("\n  token_file: /etc/dtf/"), "{name}: the comments were read");
         File::parse(&all, example(name)).unwrap_or_else(|error| panic!("{name}: {error}"));
     }
 }

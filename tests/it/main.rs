@@ -14,6 +14,7 @@ mod parameters;
 mod pytest;
 mod python;
 mod recovery;
+mod settings;
 mod simulation;
 mod support;
 mod verdicts;

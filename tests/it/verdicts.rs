@@ -146,7 +146,7 @@ fn a_byte_order_mark_is_no_part_of_plans_and_settings() {
     let home = Home::new();
     let plan =
         home.write("plan.yaml", "\u{feff}schema: 1\ntests:\n  - {name: a, cmd: [\"true\"]}\n");
-    let settings = home.write("settings.yaml", "\u{feff}slots: 1\n");
+    let settings = home.write("settings.yaml", "\u{feff}worker:\n  slots: 1\n");
     let run =
         ["run", plan.to_str().expect("a path"), "--config", settings.to_str().expect("a path")];
     home.dtf(&run).expect_code(0);

@@ -161,12 +161,12 @@ fn settings_and_tokens_are_found_beside_their_file_or_told() {
     let home = Home::new();
     home.write(
         "settings/config.yaml",
-        "token_file: secrets/token\ncoordinator: http://127.0.0.1:9\n",
+        "client:\n  token_file: secrets/token\n  coordinator: http://127.0.0.1:9\n",
     );
     let missing = home.dtf(&["status", "--config", "settings/config.yaml"]).expect_code(2);
     let path = "cannot read the token file settings/secrets/token";
     assert!(missing.err.contains(path), "{}", missing.err);
-    assert!(missing.err.contains("token_file in settings/config.yaml"), "{}", missing.err);
+    assert!(missing.err.contains("client.token_file in settings/config.yaml:2"), "{}", missing.err);
     let list = home.write("tokens", "admin boss admin-token-0123456789\n");
     let mode = std::os::unix::fs::PermissionsExt::from_mode(0o600);
     std::fs::set_permissions(&list, mode).expect("a mode");

@@ -1,6 +1,7 @@
 //! Flags about the machine that runs tests: shared by `worker`, `run` and `generate --run`.
 
-use crate::cli::args::values::program;
+use crate::config::{List, Program};
+use crate::domain::tag::Tag;
 use clap::Args;
 use std::path::PathBuf;
 
@@ -12,13 +13,13 @@ pub struct Machine {
     pub slots: Option<u32>,
     /// Labels that tests can require, separated by commas
     #[arg(long, env = "DTF_TAGS", value_name = "TAG,…")]
-    pub tags: Option<String>,
+    pub tags: Option<List<Tag>>,
     /// Directory of Python environments; can be shared
     #[arg(long, env = "DTF_ENVIRONMENTS_DIR", value_name = "DIR")]
     pub environments_dir: Option<PathBuf>,
     /// Interpreter to build environments with [default: python3 in PATH]
-    #[arg(long, env = "DTF_PYTHON", value_parser = program, value_name = "FILE")]
-    pub python: Option<PathBuf>,
+    #[arg(long, env = "DTF_PYTHON", value_name = "FILE")]
+    pub python: Option<Program>,
     /// Use the packages that this interpreter has, instead of building environments
     #[arg(long, env = "DTF_SYSTEM_PACKAGES", num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
     pub system_packages: Option<bool>,
@@ -30,7 +31,7 @@ pub struct Machine {
     pub offline: Option<bool>,
     /// Further environment variables that tests may see, separated by commas
     #[arg(long, env = "DTF_PASS_ENV", value_name = "NAME,…")]
-    pub pass_env: Option<String>,
+    pub pass_env: Option<List<String>>,
 }
 
 /// How tests run on this machine, without a coordinator elsewhere.

@@ -7,8 +7,7 @@ mod fit;
 
 use crate::cli::args::models::ModelArgs;
 use crate::cli::args::shared::{Global, Output, Server};
-use crate::cli::args::values::program;
-use crate::cli::connect::{client_at, named_coordinator, settings};
+use crate::cli::connect::{connect, connection, named_coordinator, settings};
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::generate::args::{GenerateArgs, Graph};
@@ -16,6 +15,7 @@ use crate::cli::terminal::console::Console;
 use crate::cli::terminal::progress::Progress;
 use crate::cli::work::{Work, library, pytest, warnings};
 use crate::cli::{run as cli_run, submit};
+use crate::config::{Resolver, roles};
 use crate::plan::graph;
 use crate::plan::pytest::BESIDE;
 use crate::plan::request::Generated;
@@ -54,7 +54,8 @@ pub async fn run(console: Console, global: &Global, args: GenerateArgs) -> Resul
     let file = settings(global)?;
     let mut beside = None;
     let mut work = if args.pytest.from_pytest.is_some() {
-        let python = file.pick(args.local.machine.python.clone(), "python", program)?;
+        let python = args.local.machine.python.clone();
+        let python = roles::python(python, &mut Resolver::new(&file));
         let found = pytest::collect(console, &args.pytest, python.as_deref()).await?;
         beside = Some(found.base.join("dtf-plan.yaml"));
         Work::suite(found)
@@ -75,7 +76,7 @@ pub async fn run(console: Console, global: &Global, args: GenerateArgs) -> Resul
         return submit::perform(console, global, work, &how).await;
     }
     if let Some(url) = &args.lender.coordinator {
-        let client = client_at(url.clone(), global, &file)?;
+        let client = connect(&connection(global, &file, Some(url)))?;
         work.ask_coordinator(console, &client, &file, &args.templates).await?;
     } else {
         work.library = library::library(console, &file, &args.templates, Vec::new())?;

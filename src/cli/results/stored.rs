@@ -7,12 +7,13 @@ use crate::api::v1::test_views::{TestQuery, TestView, Why};
 use crate::blobs::{self, FileBlobs};
 use crate::cli::args::results::ResultsArgs;
 use crate::cli::args::shared::{Global, Server};
-use crate::cli::connect::{address, client_at, path, settings};
+use crate::cli::connect::{connect, connection, settings};
 use crate::cli::error::CliError;
 use crate::cli::results::serving;
 use crate::cli::terminal::console::Console;
 use crate::client::{Client, ClientError};
-use crate::config::{File, locate};
+use crate::config::roles::LocalSettings;
+use crate::config::{File, Resolver};
 use crate::domain::id::{AttemptId, RunId, TestId};
 use crate::results::{self, Completion, CurrentStore, Reader};
 use crate::store::{self, Store, StoreError};
@@ -38,17 +39,16 @@ impl Source {
         args: ResultsArgs,
     ) -> Result<Self, CliError> {
         let file = settings(global)?;
-        let (url, named) = address(&file, &Server { coordinator: args.coordinator })?;
-        match file.pick(args.data_dir, "data_dir", path)? {
-            Some(directory) if args.only_stored || !named => Self::at(console, &directory).await,
-            _ => {
-                let client = client_at(url, global, &file)?;
-                if named || is_there(&client).await {
-                    return Ok(Self::Coordinator(client));
-                }
-                Self::at(console, &locate::data_dir("local")).await
-            }
+        let connection = connection(global, &file, args.coordinator.as_deref());
+        let local = LocalSettings::resolve(args.data_dir, &mut Resolver::new(&file));
+        if local.is_named && (args.only_stored || !connection.is_named) {
+            return Self::at(console, &local.data_dir).await;
         }
+        let client = connect(&connection)?;
+        if connection.is_named || is_there(&client).await {
+            return Ok(Self::Coordinator(client));
+        }
+        Self::at(console, &local.data_dir).await
     }
 
     /// The results in a directory: from the `dtf run` that works there, else from the disk.
@@ -118,12 +118,12 @@ async fn is_there(client: &Client) -> bool {
 /// or the `dtf run` that works on it.
 pub async fn live(global: &Global, server: &Server) -> Result<Client, CliError> {
     let file = settings(global)?;
-    let (url, named) = address(&file, server)?;
-    let client = client_at(url, global, &file)?;
-    if named || is_there(&client).await {
+    let connection = connection(global, &file, server.coordinator.as_deref());
+    let client = connect(&connection)?;
+    if connection.is_named || is_there(&client).await {
         return Ok(client);
     }
-    let directory = local_dir(&file)?;
+    let directory = local_dir(&file);
     match serving::find(&directory).await {
         Some(working) => Ok(working.client),
         None => Err(nobody(&client, &directory)),
@@ -131,9 +131,9 @@ pub async fn live(global: &Global, server: &Server) -> Result<Client, CliError> 
 }
 
 /// Where `dtf run` keeps its results unless a flag names another place.
-fn local_dir(file: &File) -> Result<PathBuf, CliError> {
-    let named = file.pick(variable("DTF_DATA_DIR").map(PathBuf::from), "data_dir", path)?;
-    Ok(named.unwrap_or_else(|| locate::data_dir("local")))
+fn local_dir(file: &File) -> PathBuf {
+    let variable = variable("DTF_DATA_DIR").map(PathBuf::from);
+    LocalSettings::resolve(variable, &mut Resolver::new(file)).data_dir
 }
 
 #[expect(clippy::disallowed_methods, reason = "these commands have no flag for it")]

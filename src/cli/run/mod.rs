@@ -8,7 +8,7 @@ use crate::api::v1::runs::RunView;
 use crate::api::v1::workers::{WorkerState, WorkerView};
 use crate::cli::args::machine::Local;
 use crate::cli::args::shared::{Global, Output, Verdict};
-use crate::cli::connect::{path, settings};
+use crate::cli::connect::settings;
 use crate::cli::coordinator::refused;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
@@ -24,7 +24,8 @@ use crate::cli::worker::describe::describe;
 use crate::cli::worker::machine;
 use crate::cli::{wait, worker as cli_worker};
 use crate::client::{Client, ClientError, ClientOptions, Secret};
-use crate::config::{locate, write_token};
+use crate::config::roles::LocalSettings;
+use crate::config::{Resolver, locate, write_token};
 use crate::coordinator::{self, CoordinatorError, RecoveryError};
 use crate::domain::accelerator::Backend;
 use crate::domain::capability::Capability;
@@ -95,9 +96,9 @@ pub async fn perform(
 ) -> Result<Exit, CliError> {
     let RunOptions { local, verdict, output, dry_run } = *how;
     let file = settings(global)?;
-    let data_dir = file.pick(local.data_dir.clone(), "data_dir", path)?;
-    let place = data_dir.as_ref().map(|data_dir| format!(" --data-dir {}", data_dir.display()));
-    let data_dir = data_dir.unwrap_or_else(|| locate::data_dir("local"));
+    let LocalSettings { data_dir, is_named } =
+        LocalSettings::resolve(local.data_dir.clone(), &mut Resolver::new(&file));
+    let place = is_named.then(|| format!(" --data-dir {}", data_dir.display()));
     work.ask_hub(console, &file, local.machine.offline).await?;
     let capability = machine::capability(console, &local.machine, &file).await?;
     work.accelerators = capability.accelerators.iter().map(|device| device.backend).collect();
@@ -124,9 +125,9 @@ pub async fn perform(
         &local.machine,
         &file,
         capability,
-        machine::host_name(),
+        locate::worker_name(),
         data_dir.join("worker"),
-    )?;
+    );
     let mut site = Site::start(console, &data_dir, worker).await?;
     let client = site.client.clone();
     let mut interrupted = false;

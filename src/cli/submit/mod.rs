@@ -5,7 +5,7 @@ pub mod args;
 pub mod send;
 
 use crate::cli::args::shared::{Global, Output, Server, Templates, Verdict, Waiting};
-use crate::cli::connect::{address, client_at, settings};
+use crate::cli::connect::{connect, connection, settings};
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::submit::args::SubmitArgs;
@@ -51,7 +51,7 @@ pub async fn perform(
     }
     let file = settings(global)?;
     work.ask_hub(console, &file, how.offline).await?;
-    let client = client_at(address(&file, how.server)?.0, global, &file)?;
+    let client = connect(&connection(global, &file, how.server.coordinator.as_deref()))?;
     if let Err(away) = work.ask_coordinator(console, &client, &file, how.templates).await {
         work.check_alone()?;
         return Err(away);

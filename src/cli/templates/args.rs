@@ -1,7 +1,7 @@
 //! Flags of `dtf templates` and its subcommands.
 
 use crate::cli::args::shared::{Server, Shape, Templates};
-use crate::cli::args::values::program;
+use crate::config::Program;
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 
@@ -84,8 +84,8 @@ pub struct CheckTemplatesArgs {
     #[command(flatten)]
     pub templates: Templates,
     /// Interpreter to check with [default: python3 in PATH]
-    #[arg(long, env = "DTF_PYTHON", value_parser = program, value_name = "FILE")]
-    pub python: Option<PathBuf>,
+    #[arg(long, env = "DTF_PYTHON", value_name = "FILE")]
+    pub python: Option<Program>,
     /// Form of the answer
     #[arg(long, value_enum, default_value_t)]
     pub output: Shape,

@@ -2,8 +2,7 @@
 
 use crate::api::SCHEMA;
 use crate::cli::args::shared::{Global, Shape};
-use crate::cli::args::values::program;
-use crate::cli::connect::{address, client_at, settings};
+use crate::cli::connect::{connect, connection, settings};
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::templates::args::CheckTemplatesArgs;
@@ -12,6 +11,7 @@ use crate::cli::templates::{list, python};
 use crate::cli::terminal::console::Console;
 use crate::cli::terminal::progress::Progress;
 use crate::cli::work::library;
+use crate::config::{Resolver, roles};
 use crate::domain::accelerator::Backend;
 use crate::templates::check;
 use crate::templates::check::Checked;
@@ -51,12 +51,15 @@ pub async fn run(
     args: CheckTemplatesArgs,
 ) -> Result<Exit, CliError> {
     let file = settings(global)?;
-    let (url, named) = address(&file, &args.server)?;
-    let added =
-        if named { library::added(&client_at(url, global, &file)?).await?.0 } else { Vec::new() };
+    let connection = connection(global, &file, args.server.coordinator.as_deref());
+    let added = if connection.is_named {
+        library::added(&connect(&connection)?).await?.0
+    } else {
+        Vec::new()
+    };
     let library = library::library(console, &file, &args.templates, added)?;
     let paths = chosen(&library, &args)?;
-    let python = python::find(file.pick(args.python, "python", program)?.as_deref());
+    let python = python::find(roles::python(args.python, &mut Resolver::new(&file)).as_deref());
     let progress = Progress::new(console);
     let interpreter = python.as_deref().ok();
     let (library, said) = (&library, &progress);

@@ -3,7 +3,7 @@
 use crate::api::SCHEMA;
 use crate::api::v1::templates::{TemplateQuery, TemplateView};
 use crate::cli::args::shared::{Global, Shape};
-use crate::cli::connect::{address, client_at, settings};
+use crate::cli::connect::{connect, connection, settings};
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::templates::args::{HistoryTemplatesArgs, ListTemplatesArgs, ShowTemplatesArgs};
@@ -77,8 +77,8 @@ fn named(
     file: &crate::config::File,
     server: &crate::cli::args::shared::Server,
 ) -> Result<Option<Client>, CliError> {
-    let (url, named) = address(file, server)?;
-    named.then(|| client_at(url, global, file)).transpose()
+    let connection = connection(global, file, server.coordinator.as_deref());
+    connection.is_named.then(|| connect(&connection)).transpose()
 }
 
 fn rows(library: &Library, views: &[TemplateView]) -> Result<Vec<Row>, CliError> {
@@ -195,9 +195,9 @@ pub async fn history(
     let path = path_of(&args.name);
     let built_in = Library::built_in();
     let in_binary = built_in.texts().any(|(name, _)| name == path);
-    let (url, named) = address(&file, &args.server)?;
-    let versions = if named || !in_binary {
-        let client = client_at(url, global, &file)?;
+    let connection = connection(global, &file, args.server.coordinator.as_deref());
+    let versions = if connection.is_named || !in_binary {
+        let client = connect(&connection)?;
         let query = TemplateQuery { path: Some(path.clone()) };
         client.template_history(&query).await?.items
     } else {

@@ -3,12 +3,12 @@
 
 use crate::api::v1::templates::TemplateView;
 use crate::cli::args::shared::{Global, Lender, Templates};
-use crate::cli::connect::{client_at, path};
+use crate::cli::connect::{connect, connection};
 use crate::cli::error::CliError;
 use crate::cli::terminal::console::Console;
 use crate::cli::work::folder::Folder;
 use crate::client::{Client, ClientError};
-use crate::config::File;
+use crate::config::{File, Resolver, roles};
 use crate::plan::files::{PlanFiles, PlannedFile};
 use crate::templates::library::{Library, MAX_FILES, check_size};
 use crate::templates::origin::{Origin, Text};
@@ -31,7 +31,7 @@ pub fn library(
     args: &Templates,
     added: Layer,
 ) -> Result<Library, CliError> {
-    let own = match directory(file, args)? {
+    let own = match directory(file, args) {
         Some(folder) => read(&folder)?,
         None => Layer::new(),
     };
@@ -76,7 +76,7 @@ pub async fn added(client: &Client) -> Result<(Layer, Vec<TemplateView>), CliErr
 /// count: what they name may be out of reach, and the command needs it for nothing else.
 pub async fn added_to(global: &Global, file: &File, lender: &Lender) -> Result<Layer, CliError> {
     match &lender.coordinator {
-        Some(url) => Ok(added(&client_at(url.clone(), global, file)?).await?.0),
+        Some(url) => Ok(added(&connect(&connection(global, file, Some(url)))?).await?.0),
         None => Ok(Layer::new()),
     }
 }
@@ -87,8 +87,8 @@ pub fn fresh(text: &str) -> Text {
 }
 
 /// The directory of the user's own templates, where there is one.
-pub fn directory(file: &File, args: &Templates) -> Result<Option<PathBuf>, CliError> {
-    Ok(file.pick(args.templates.clone(), "templates", path)?)
+pub fn directory(file: &File, args: &Templates) -> Option<PathBuf> {
+    roles::templates(args.templates.clone(), &mut Resolver::new(file))
 }
 
 /// Every template below a folder.

@@ -20,7 +20,7 @@ use crate::cli::terminal::console::Console;
 use crate::cli::work::folder::Folder;
 use crate::cli::work::plan_file::is_plan;
 use crate::client::Client;
-use crate::config::File;
+use crate::config::{File, Resolver, roles};
 use crate::domain::accelerator::Backend;
 use crate::plan::document::Plan;
 use crate::plan::history::{Exhausted, History, Past};
@@ -32,7 +32,6 @@ use crate::plan::submission::Submission;
 use crate::templates::library::Library;
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::str::FromStr;
 
 pub struct Work {
     what: What,
@@ -134,7 +133,7 @@ impl Work {
         file: &File,
         offline: Option<bool>,
     ) -> Result<(), CliError> {
-        if !file.pick(offline, "offline", bool::from_str)?.unwrap_or(false) {
+        if !roles::offline(offline, &mut Resolver::new(file)) {
             let fetched = hub::fetch(console, &self.folder, self.entries()).await;
             self.folder.fetched = fetched;
         }

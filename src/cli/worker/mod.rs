@@ -5,15 +5,15 @@ pub mod describe;
 pub mod machine;
 
 use crate::cli::args::shared::Global;
-use crate::cli::args::values::span;
-use crate::cli::connect::{address, client_at, path, settings, text};
+use crate::cli::connect::{connect, connection, settings};
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::terminal::console::Console;
 use crate::cli::worker::args::WorkerArgs;
 use crate::cli::worker::describe::describe;
 use crate::client::Client;
-use crate::config::locate;
+use crate::config::Resolver;
+use crate::config::roles::WorkerSettings;
 use crate::domain::capability::Capability;
 use crate::sys::memory;
 use crate::sys::shutdown::Shutdown;
@@ -31,17 +31,21 @@ const LOOK_AGAIN: [Duration; 2] = [Duration::from_mins(5), Duration::from_hours(
 
 pub async fn run(console: Console, global: &Global, args: WorkerArgs) -> Result<Exit, CliError> {
     let file = settings(global)?;
-    let (url, _) = address(&file, &args.server)?;
-    let client = client_at(url.clone(), global, &file)?;
+    let connection = connection(global, &file, args.server.coordinator.as_deref());
+    let client = connect(&connection)?;
     let mut capability = machine::capability(console, &args.machine, &file).await?;
-    let name = file.pick(args.name, "name", text)?.unwrap_or_else(machine::host_name);
-    let work_dir = file.pick(args.work_dir, "work_dir", path)?;
-    let work_dir = work_dir.unwrap_or_else(|| locate::data_dir("worker"));
+    let role = WorkerSettings::resolve(
+        args.name,
+        args.work_dir,
+        args.idle_timeout,
+        &mut Resolver::new(&file),
+    );
+    let (name, url) = (role.name, connection.url);
     let own = capability.clone();
     let mut settings =
-        machine::settings(console, &args.machine, &file, own, name.clone(), work_dir)?;
+        machine::settings(console, &args.machine, &file, own, name.clone(), role.work_dir);
     settings.ephemeral = args.ephemeral;
-    settings.idle_timeout = file.pick(args.idle_timeout, "idle_timeout", span)?;
+    settings.idle_timeout = role.idle_timeout;
     settings.null_runner = args.null_runner;
     let mut tasks = Tasks::new();
     let signals = Shutdown::on_signals(&mut tasks)

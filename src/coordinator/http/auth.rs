@@ -75,7 +75,7 @@ impl Authenticators {
 /// A web page of any site can send requests to loopback. The browser then states the origin of
 /// the page, so another origin is refused. A page whose host name was pointed to loopback (DNS
 /// rebinding) has the same origin as its host: therefore the host must be a name of loopback, too.
-/// What remains is a page that this coordinator itself serves.
+/// The only web pages that count as local are those that this coordinator serves.
 pub(crate) struct LocalAdmin;
 
 impl LocalAdmin {

@@ -1,0 +1,163 @@
+//! The settings of each role, merged from all sources. Every default is here, once.
+
+use super::declaration::DEFAULT_COORDINATOR;
+use super::locate;
+use super::resolve::{Origin, Resolver};
+use super::value::{List, ListenAddress, Program};
+use crate::domain::tag::Tag;
+use crate::domain::time::Millis;
+use std::path::PathBuf;
+
+/// How a client or worker reaches the coordinator.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientSettings {
+    pub url: String,
+    /// Whether the address comes from anything but the default.
+    pub is_named: bool,
+    pub token_file: Option<PathBuf>,
+    pub token_origin: Origin,
+}
+
+impl ClientSettings {
+    pub fn resolve(
+        coordinator: Option<String>,
+        token_file: Option<PathBuf>,
+        resolver: &mut Resolver<'_>,
+    ) -> Self {
+        let section = &resolver.file().sections().client;
+        let default = || DEFAULT_COORDINATOR.to_owned();
+        let url = resolver.value(coordinator, &section.coordinator, default);
+        let is_named = resolver.last_origin() != Origin::Default;
+        let token_file = resolver.optional(token_file, &section.token_file);
+        Self { url, is_named, token_file, token_origin: resolver.last_origin() }
+    }
+}
+
+/// Directory of the user's own templates, if there is one.
+pub fn templates(given: Option<PathBuf>, resolver: &mut Resolver<'_>) -> Option<PathBuf> {
+    resolver.optional(given, &resolver.file().sections().client.templates)
+}
+
+/// How a coordinator serves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CoordinatorSettings {
+    pub listen: ListenAddress,
+    pub token_file: Option<PathBuf>,
+    pub data_dir: PathBuf,
+}
+
+impl CoordinatorSettings {
+    pub fn resolve(
+        listen: Option<ListenAddress>,
+        token_file: Option<PathBuf>,
+        data_dir: Option<PathBuf>,
+        resolver: &mut Resolver<'_>,
+    ) -> Self {
+        let sections = resolver.file().sections();
+        let listen = resolver.value(listen, &sections.coordinator.listen, ListenAddress::default);
+        let token_file = resolver.optional(token_file, &sections.auth.token_file);
+        let default = || locate::data_dir("coordinator");
+        let data_dir = resolver.value(data_dir, &sections.storage.data_dir, default);
+        Self { listen, token_file, data_dir }
+    }
+}
+
+/// The data of `dtf run`, and of the commands that read its results.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LocalSettings {
+    pub data_dir: PathBuf,
+    /// Whether the directory comes from anything but the default.
+    pub is_named: bool,
+}
+
+impl LocalSettings {
+    pub fn resolve(data_dir: Option<PathBuf>, resolver: &mut Resolver<'_>) -> Self {
+        let entry = &resolver.file().sections().storage.data_dir;
+        let data_dir = resolver.value(data_dir, entry, || locate::data_dir("local"));
+        Self { data_dir, is_named: resolver.last_origin() != Origin::Default }
+    }
+}
+
+/// Values of flags and variables about the machine.
+#[derive(Debug, Clone, Default)]
+pub struct GivenMachine {
+    pub slots: Option<u32>,
+    pub tags: Option<List<Tag>>,
+    pub environments_dir: Option<PathBuf>,
+    pub python: Option<Program>,
+    pub system_packages: Option<bool>,
+    pub torch_backend: Option<String>,
+    pub offline: Option<bool>,
+    pub pass_env: Option<List<String>>,
+}
+
+/// How this machine runs tests.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MachineSettings {
+    pub slots: Option<u32>,
+    pub tags: Vec<Tag>,
+    pub environments_dir: PathBuf,
+    pub python: Option<PathBuf>,
+    pub system_packages: bool,
+    pub torch_backend: Option<String>,
+    pub offline: bool,
+    pub pass_env: Vec<String>,
+}
+
+impl MachineSettings {
+    pub fn resolve(given: GivenMachine, resolver: &mut Resolver<'_>) -> Self {
+        let section = &resolver.file().sections().worker;
+        Self {
+            slots: resolver.optional(given.slots, &section.slots),
+            tags: resolver.value(given.tags, &section.tags, List::default).0,
+            environments_dir: resolver.value(
+                given.environments_dir,
+                &section.environments_dir,
+                || locate::cache_dir("environments"),
+            ),
+            python: python(given.python, resolver),
+            system_packages: resolver.value(
+                given.system_packages,
+                &section.system_packages,
+                bool::default,
+            ),
+            torch_backend: resolver.optional(given.torch_backend, &section.torch_backend),
+            offline: offline(given.offline, resolver),
+            pass_env: resolver.value(given.pass_env, &section.pass_env, List::default).0,
+        }
+    }
+}
+
+/// The interpreter to build environments with, if a certain one is set.
+pub fn python(given: Option<Program>, resolver: &mut Resolver<'_>) -> Option<PathBuf> {
+    let entry = &resolver.file().sections().worker.python;
+    resolver.optional(given, entry).map(|program| program.0)
+}
+
+/// Whether nothing may be asked of the package index and the model hub.
+pub fn offline(given: Option<bool>, resolver: &mut Resolver<'_>) -> bool {
+    resolver.value(given, &resolver.file().sections().worker.offline, bool::default)
+}
+
+/// How a worker presents itself, besides its machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WorkerSettings {
+    pub name: String,
+    pub work_dir: PathBuf,
+    pub idle_timeout: Option<Millis>,
+}
+
+impl WorkerSettings {
+    pub fn resolve(
+        name: Option<String>,
+        work_dir: Option<PathBuf>,
+        idle_timeout: Option<Millis>,
+        resolver: &mut Resolver<'_>,
+    ) -> Self {
+        let section = &resolver.file().sections().worker;
+        let name = resolver.value(name, &section.name, locate::worker_name);
+        let work_dir = resolver.value(work_dir, &section.work_dir, || locate::data_dir("worker"));
+        let idle_timeout = resolver.optional(idle_timeout, &section.idle_timeout);
+        Self { name, work_dir, idle_timeout }
+    }
+}
