@@ -110,20 +110,20 @@ pub trait BlobStore: Send + Sync {
         limit: u64,
     ) -> Result<u64, BlobError>;
 
-    /// Opens a blob for reading. `None` if there is no such blob.
+    /// Opens a blob for reading. `None` if it does not exist.
     ///
     /// # Errors
     /// The blob cannot be read.
     fn open(&self, digest: &BlobDigest) -> Result<Option<Blob>, BlobError>;
 
-    /// Size of a blob in bytes. `None` if there is no such blob.
+    /// Size of a blob in bytes. `None` if it does not exist.
     ///
     /// # Errors
     /// The storage cannot be read.
     fn size(&self, digest: &BlobDigest) -> Result<Option<u64>, BlobError>;
 
-    /// Reads a whole blob of at most `limit` bytes and compares it with its digest. `None` if there
-    /// is no such blob.
+    /// Reads a whole blob of at most `limit` bytes and compares it with its digest. `None` if it does
+    /// not exist.
     ///
     /// # Errors
     /// The blob is larger than `limit`, is damaged, or cannot be read.

@@ -1,12 +1,12 @@
-//! What becomes columns of the JSON texts that pass through: an attempt's detail
-//! (`api::v1::test_views::AttemptDetail`) and a launch's labels. Everything else stays JSON.
+//! The parts of JSON texts that become columns: of the detail of an attempt
+//! (`api::v1::test_views::AttemptDetail`) and of the labels of a launch. The rest is stored as JSON.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::fmt::Write;
 
-/// Maximum number of bytes of the word for the origin of weights.
+/// Maximum length of the word for the origin of weights, in bytes.
 const MAX_WORD: usize = 40;
 
 #[derive(Debug, Default, Deserialize)]
@@ -25,12 +25,12 @@ pub(super) struct Detail<'a> {
     pub metrics: Vec<Metric<'a>>,
     #[serde(borrow)]
     pub checks: Vec<Check<'a>>,
-    /// What the test itself reported; any JSON.
+    /// The result that the test itself reported: any JSON.
     #[serde(borrow)]
     result: Option<&'a RawValue>,
 }
 
-/// The counts of a JUnit file.
+/// The counts of the cases of a JUnit file.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Cases {
@@ -49,7 +49,7 @@ pub(super) struct Metric<'a> {
     pub unit: Cow<'a, str>,
     #[serde(borrow, default)]
     pub better: Cow<'a, str>,
-    /// `null` where a value was not finite.
+    /// The values. `null` represents a value that was not finite.
     pub values: Vec<Option<f64>>,
 }
 
@@ -63,7 +63,8 @@ pub(super) struct Check<'a> {
 }
 
 impl<'a> Detail<'a> {
-    /// What cannot be read leaves its columns empty; the text itself is kept anyway.
+    /// Parses a detail. If it cannot be parsed, its columns are empty, except for the error as the
+    /// message. The text itself is stored in any case.
     pub fn parse(text: Option<&'a RawValue>) -> Self {
         let Some(text) = text else { return Self::default() };
         serde_json::from_str(text.get()).unwrap_or_else(|error| Self {
@@ -72,7 +73,7 @@ impl<'a> Detail<'a> {
         })
     }
 
-    /// Where the test's weights came from, where it reports that in a word.
+    /// The origin of the weights, if the test reported it as one word.
     pub fn weights(&self) -> Option<String> {
         #[derive(Deserialize)]
         struct Reported {
@@ -86,7 +87,7 @@ impl<'a> Detail<'a> {
 }
 
 impl Metric<'_> {
-    /// The values as DuckDB reads a list; text, because appenders take no lists.
+    /// The values as text that DuckDB casts to a list. The appender of the crate accepts no lists.
     pub fn list(&self) -> String {
         let mut list = String::with_capacity(2 + 20 * self.values.len());
         list.push('[');
@@ -119,7 +120,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_origin_of_weights_is_a_word_of_the_test() {
+    fn the_origin_of_weights_is_one_word() {
         let weights = |detail: &str| {
             let detail = RawValue::from_string(detail.to_owned()).expect("JSON");
             let parsed = Detail::parse(Some(&detail));

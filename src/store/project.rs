@@ -1,4 +1,4 @@
-//! Events become rows.
+//! Projects facts of the event log to rows.
 
 use super::detail::{self, Detail};
 use super::tables::{Table, Tables};
@@ -10,14 +10,14 @@ use duckdb::params;
 use serde_json::value::RawValue;
 use std::collections::HashSet;
 
-/// Turns events into rows of one batch. Knows the cancelled runs: what comes back from
-/// their workers unstarted has ended.
+/// Projects the facts of one batch. It knows the cancelled runs, because a lease of such a run that
+/// is returned unstarted ends its test.
 pub(super) struct Projection<'a> {
     pub tables: Tables<'a>,
     pub cancelled: &'a mut HashSet<RunId>,
 }
 
-/// An ended attempt, as the event has it.
+/// An attempt that has ended, as in its fact.
 struct Ended<'a> {
     lease: LeaseId,
     worker: WorkerId,
@@ -76,7 +76,7 @@ impl Projection<'_> {
                 self.ended(*test, Outcome::Skipped, None, false, Some(&because), *at)
             }
             Fact::TestExpired { test, at } => {
-                let waited = Some("it waited longer than it was allowed to");
+                let waited = Some("its maximum wait was exceeded");
                 self.ended(*test, Outcome::Expired, None, false, waited, *at)
             }
             Fact::RunCancelled { run, by, notices, at } => {
@@ -184,7 +184,7 @@ impl Projection<'_> {
         self.tables.append(Table::TestOutcomes, row)
     }
 
-    /// What no worker holds ends at once, without an event of its own.
+    /// Ends the tests of a cancelled run that no worker holds. The log has no separate facts for them.
     fn run_cancelled(
         &mut self,
         run: RunId,

@@ -1,4 +1,4 @@
-//! Rows on their way into tables, through one appender per table and batch.
+//! Appends rows to tables, with one appender per table and batch.
 
 use duckdb::{Appender, Connection, ToSql};
 
@@ -33,7 +33,7 @@ const TABLES: [&str; 12] = [
     "template_versions",
 ];
 
-/// Buffers rows; they can be seen after [`Tables::flush`].
+/// Buffers rows. They become visible with [`Tables::flush`].
 pub(super) struct Tables<'a> {
     connection: &'a Connection,
     open: [Option<Appender<'a>>; TABLES.len()],
@@ -48,12 +48,12 @@ impl<'a> Tables<'a> {
         self.connection
     }
 
-    /// `values` in the order of the table's columns.
+    /// Appends a row with `values` in the order of the columns.
     pub fn append(&mut self, table: Table, values: &[&dyn ToSql]) -> duckdb::Result<()> {
-        let place = &mut self.open[table as usize];
-        let appender = match place {
+        let open = &mut self.open[table as usize];
+        let appender = match open {
             Some(appender) => appender,
-            None => place.insert(self.connection.appender(TABLES[table as usize])?),
+            None => open.insert(self.connection.appender(TABLES[table as usize])?),
         };
         appender.append_row(values)
     }

@@ -1,4 +1,4 @@
-//! The one writer: whole batches with their watermark.
+//! The only writer of the database. It stores a batch together with its watermark.
 
 use super::error::{Doing, StoreError};
 use super::project::Projection;
@@ -8,11 +8,11 @@ use crate::domain::id::RunId;
 use duckdb::{Connection, params};
 use std::collections::HashSet;
 
-/// Feeds the database. Lives on one thread at a time.
+/// Writes to the database, from one thread at a time.
 pub struct Writer {
     connection: Connection,
     watermark: u64,
-    /// Runs that were cancelled, in stored batches.
+    /// The runs that were cancelled in the stored batches.
     cancelled: HashSet<RunId>,
 }
 
@@ -28,7 +28,7 @@ impl Writer {
         Ok(Self { connection, watermark, cancelled })
     }
 
-    /// Number of the last record that is stored; 0: none.
+    /// Number of the last record that is stored. 0 if there is none.
     pub fn watermark(&self) -> u64 {
         self.watermark
     }
@@ -38,11 +38,11 @@ impl Writer {
         &self.connection
     }
 
-    /// Stores records, oldest first, in one transaction with the watermark. Records at or
-    /// below the watermark are skipped. A record is `(sequence, its events)`.
+    /// Stores records, the oldest first, in one transaction with the watermark. Records up to the
+    /// watermark are skipped. A record is `(sequence, its events)`.
     ///
     /// # Errors
-    /// The database refuses. Nothing of the batch is stored then; it may be tried again.
+    /// The database cannot be written. Nothing of the batch is stored then, and it may be tried again.
     pub fn project<'a, E>(
         &mut self,
         batch: impl IntoIterator<Item = (u64, E)>,
@@ -68,7 +68,7 @@ impl Writer {
         E: IntoIterator<Item = &'a Fact>,
     {
         let mut last = self.watermark;
-        // Rolled back when dropped; the appenders are gone by then.
+        // It is rolled back when it is dropped, after the appenders.
         let transaction = self.connection.unchecked_transaction()?;
         let mut projection =
             Projection { tables: Tables::new(&transaction), cancelled: &mut self.cancelled };

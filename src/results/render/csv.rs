@@ -1,5 +1,5 @@
-//! For spreadsheets: RFC 4180, one row per test, a column for every label and every
-//! percentile of every metric that occurs.
+//! The report as CSV (RFC 4180): one row per test, with a column for every label, every fact of the
+//! environment, and every percentile of every metric in the report.
 
 use super::words;
 use crate::api::v1::reports::{MetricSummary, ReportRow, ReportView};
@@ -31,8 +31,8 @@ const FIXED: [&str; 21] = [
 ];
 const FIGURES: [&str; 6] = ["count", "min", "p50", "p90", "p99", "max"];
 
-/// A field, quoted where it must be. Texts that a spreadsheet would take for a formula
-/// get an apostrophe before them, and what could command a terminal is shown in letters.
+/// A field, in quotes if necessary. A text that a spreadsheet would evaluate as a formula gets a
+/// leading apostrophe. Characters that could control a terminal are escaped.
 #[must_use]
 pub fn text(value: &str) -> String {
     let value = words::lines(value, false);
@@ -45,6 +45,7 @@ pub fn text(value: &str) -> String {
     }
 }
 
+/// Renders a report as CSV.
 #[must_use]
 pub fn csv(view: &ReportView) -> String {
     let labels: BTreeSet<&str> =
@@ -76,7 +77,7 @@ pub fn csv(view: &ReportView) -> String {
     out
 }
 
-/// Facts of the environment with one value each: those with parts are for programs.
+/// Names of the facts of the environment that are single values. Objects and lists are left out.
 fn fact_names(row: &ReportRow) -> impl Iterator<Item = &str> {
     let single =
         row.environment.iter().filter(|(_, value)| !value.is_object() && !value.is_array());
@@ -85,7 +86,7 @@ fn fact_names(row: &ReportRow) -> impl Iterator<Item = &str> {
 
 fn value(value: &serde_json::Value) -> String {
     match value {
-        serde_json::Value::String(said) => text(said),
+        serde_json::Value::String(value) => text(value),
         serde_json::Value::Null | serde_json::Value::Array(_) | serde_json::Value::Object(_) => {
             String::new()
         }

@@ -1,6 +1,6 @@
-//! Numbers as people read them: three digits that matter, and a unit.
+//! Numbers for people: three significant digits and a unit.
 
-/// A span of time.
+/// A duration in seconds, e.g. `52.3 ms` or `2 min 05 s`.
 pub fn seconds(value: f64) -> String {
     let (scale, unit) = match value.abs() {
         size if size == 0.0 || size >= 1.0 => (1.0, "s"),
@@ -20,6 +20,7 @@ pub fn seconds(value: f64) -> String {
     }
 }
 
+/// A size in bytes, e.g. `118 MiB`.
 pub fn bytes(value: f64) -> String {
     const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
     let mut value = value;
@@ -28,17 +29,17 @@ pub fn bytes(value: f64) -> String {
         value /= 1024.0;
         unit += 1;
     }
-    // Up to 1023 of a unit needs four digits.
+    // Up to 1023 of a unit need four digits.
     let digits = if value.abs() >= 1000.0 { format!("{value:.0}") } else { three_digits(value) };
     format!("{digits} {}", UNITS[unit])
 }
 
-/// `1 test`, `6 tests`.
+/// A number with its noun: `1 test`, `6 tests`.
 pub fn counted(count: u64, word: &str) -> String {
     format!("{count} {word}{}", if count == 1 { "" } else { "s" })
 }
 
-/// A number with the unit that its metric names.
+/// A number with the unit of its metric.
 pub fn with_unit(value: f64, unit: &str) -> String {
     match unit {
         "seconds" => seconds(value),
@@ -47,7 +48,7 @@ pub fn with_unit(value: f64, unit: &str) -> String {
     }
 }
 
-/// Three digits, more before the point when there are more.
+/// A number with three significant digits. Larger numbers have all digits before the point.
 fn three_digits(value: f64) -> String {
     let size = value.abs();
     if size >= 1e12 || (size > 0.0 && size < 1e-3) {
@@ -67,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn spans_have_three_digits_and_a_unit() {
+    fn durations_have_three_digits_and_a_unit() {
         let cases = [
             (0.0, "0 s"),
             (2.5e-8, "25.0 ns"),

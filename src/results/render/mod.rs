@@ -1,4 +1,4 @@
-//! A report as text: for people, for programs, for spreadsheets.
+//! A report as text: a table for people, JSON for programs, CSV for spreadsheets.
 
 mod csv;
 pub mod figures;
@@ -12,10 +12,10 @@ pub use table::{Style, table};
 
 use crate::api::v1::reports::ReportView;
 
-/// The document itself, indented.
+/// Renders the document itself as indented JSON.
 ///
 /// # Errors
-/// Never for a report that was assembled.
+/// Does not occur: every report can be encoded.
 pub fn json(view: &ReportView) -> Result<String, serde_json::Error> {
     serde_json::to_string_pretty(view).map(|text| words::json(&text) + "\n")
 }

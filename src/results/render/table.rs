@@ -1,8 +1,8 @@
-//! For people: totals, a matrix of models and back-ends, one line per test, and what there
-//! is to say about those that are not green.
+//! The report as text for people: totals, a matrix of models and back-ends, one line per test, and
+//! messages about the tests that did not simply pass.
 
 use super::figures;
-use super::words::{COLOURS, cases, instant, plain, standing};
+use super::words::{COLOURS, cases, instant, plain, state};
 use crate::api::v1::reports::{MetricSummary, ReportRow, ReportView};
 use crate::domain::id::TestId;
 use crate::domain::outcome::{Class, Outcome};
@@ -11,14 +11,15 @@ use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table, pr
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Write;
 
-/// Measured values from which on a 90th percentile says more than the largest one.
+/// Minimum number of values for a 90th percentile. With fewer, it is one of the largest values.
 const MIN_P90_COUNT: u64 = 10;
-/// Lines about what is not green.
+/// Maximum number of lines with messages.
 const MAX_MESSAGES: usize = 100;
-/// What a part of a pytest suite carries.
+/// Label of the tests that are parts of a pytest suite.
 const SHARD_LABEL: &str = "suite";
-/// Characters of one name and of one message.
+/// Maximum number of characters of a name.
 const MAX_NAME: usize = 120;
+/// Maximum number of characters of a message.
 const MAX_MESSAGE: usize = 300;
 
 /// Style of a table.
@@ -29,6 +30,7 @@ pub struct Style {
     pub width: Option<u16>,
 }
 
+/// Renders a report as text for people.
 #[must_use]
 pub fn table(view: &ReportView, style: Style) -> String {
     let mut out = headline(view);
@@ -56,7 +58,7 @@ pub fn table(view: &ReportView, style: Style) -> String {
     out
 }
 
-/// `193 cases: 192 passed, 1 skipped; 4 shards`
+/// The line about cases, e.g. `193 cases: 192 passed, 1 skipped; 4 shards`.
 fn case_line(view: &ReportView) -> Option<String> {
     let counts = view.totals.cases.as_ref()?;
     let mut with_cases = view.rows.iter().filter(|row| row.cases.is_some());
@@ -66,8 +68,8 @@ fn case_line(view: &ReportView) -> Option<String> {
     Some(format!("{total}: {}; {}\n", cases(counts), figures::counted(tests, word)))
 }
 
-/// `Weights: random for 5 of 7 tests, from the model's directory for 2`. Counted are the tests that
-/// reported it.
+/// The line about weights, e.g. `Weights: random for 5 of 7 tests, from the model's directory for 2`.
+/// It counts the tests that reported an origin.
 fn weights(view: &ReportView) -> Option<String> {
     let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
     for weights in view.rows.iter().filter_map(|row| row.weights.as_deref()) {
@@ -92,7 +94,7 @@ fn weights(view: &ReportView) -> Option<String> {
     Some(line)
 }
 
-/// `run r1, 3 tests: 2 passed, 0 failed, 1 not done`
+/// The first line, e.g. `run r1, 3 tests: 2 passed, 0 failed, 1 not done`.
 fn headline(view: &ReportView) -> String {
     let totals = &view.totals;
     let runs = match (&view.runs[..], view.since) {
@@ -122,37 +124,44 @@ fn headline(view: &ReportView) -> String {
     line.push_str(&parts.join(", "));
     line.push('\n');
     if totals.late_results > 0 {
-        let _ =
-            writeln!(line, "{} too late to count", figures::counted(totals.late_results, "result"));
+        let _ = writeln!(
+            line,
+            "{} arrived too late to count",
+            figures::counted(totals.late_results, "result")
+        );
     }
     if view.truncated {
-        let _ = writeln!(line, "{} shown, those that did not pass first", view.rows.len());
+        let _ = writeln!(
+            line,
+            "{} of {tests} shown; tests that passed were left out first",
+            view.rows.len()
+        );
     }
     line
 }
 
-/// What became of the tests of a model on a back-end.
+/// Counts of the tests of a model on a back-end.
 #[derive(Default)]
 struct Cell {
     passed: u32,
-    /// Got to a verdict.
+    /// Tests that ended with a verdict.
     judged: u32,
-    /// Cancelled, skipped, not done: neither good nor bad.
+    /// Tests without a verdict: cancelled, skipped, or not done.
     open: u32,
 }
 
-/// How many passed for each model on each back-end, when there are several of both. Of a test
-/// that is there several times, its latest verdict counts.
+/// The matrix of passed tests by model and back-end, if there are several of both. If the report has a
+/// test several times, its latest verdict counts.
 fn matrix(view: &ReportView) -> Option<Table> {
     let mut latest: BTreeMap<(&str, &str, &str), &ReportRow> = BTreeMap::new();
     for row in &view.rows {
         let (Some(model), Some(backend)) = (model(row), row.labels.get("backend")) else {
             continue;
         };
-        let place = latest.entry((model, backend, &row.name)).or_insert(row);
-        // Rows are in order of their runs.
-        if is_verdict(row) || !is_verdict(place) {
-            *place = row;
+        let kept = latest.entry((model, backend, &row.name)).or_insert(row);
+        // The rows are in the order of their runs.
+        if is_verdict(row) || !is_verdict(kept) {
+            *kept = row;
         }
     }
     let mut cells: BTreeMap<(&str, &str), Cell> = BTreeMap::new();
@@ -167,7 +176,7 @@ fn matrix(view: &ReportView) -> Option<Table> {
     if models.len() < 2 || backends.len() < 2 {
         return None;
     }
-    let heading = if view.truncated { "passed (of those shown)" } else { "passed" };
+    let heading = if view.truncated { "passed (of the tests shown)" } else { "passed" };
     let mut lines = vec![
         [heading.to_owned()]
             .into_iter()
@@ -189,7 +198,7 @@ fn matrix(view: &ReportView) -> Option<Table> {
     Some(build(lines, |column| column > 0))
 }
 
-/// Whether a test ended in a way that says something about it.
+/// Whether the outcome of a test is a verdict about the test.
 fn is_verdict(row: &ReportRow) -> bool {
     match row.outcome {
         None | Some(Outcome::Cancelled | Outcome::Skipped | Outcome::Expired) => false,
@@ -203,7 +212,7 @@ fn is_verdict(row: &ReportRow) -> bool {
     }
 }
 
-/// The model as the names of its tests call it: a directory by less than its whole path.
+/// The model as in the names of its tests, which shorten the path of a directory.
 fn model(row: &ReportRow) -> Option<&str> {
     let label = row.labels.get("model")?.as_str();
     if !label.starts_with(['.', '/', '~']) && !label.contains('\\') {
@@ -215,7 +224,7 @@ fn model(row: &ReportRow) -> Option<&str> {
     Some(end.map_or(label, |end| &row.name[..end]))
 }
 
-/// What measured times depend on, in one line; nothing where none was measured.
+/// The conditions under which latencies were measured, in one line. `None` if there are no latencies.
 fn conditions(view: &ReportView) -> Option<String> {
     let timed = || view.rows.iter().filter(|row| latency(row).is_some());
     let range = |read: &dyn Fn(&ReportRow) -> Option<u64>| {
@@ -234,12 +243,12 @@ fn conditions(view: &ReportView) -> Option<String> {
     }
     if let Some((slots, most)) = range(&fact("slots")) {
         let _ = match most {
-            1 => write!(line, ", no other test beside it"),
-            _ => write!(line, ", up to {slots} tests at a time on a worker"),
+            1 => write!(line, ", no concurrent tests"),
+            _ => write!(line, ", up to {slots} concurrent tests per worker"),
         };
     }
     if timed().any(|row| latency(row).is_some_and(|metric| metric.count < MIN_P90_COUNT)) {
-        let _ = write!(line, "; p90 is shown from n = {MIN_P90_COUNT} on");
+        let _ = write!(line, "; p90 is shown if n is at least {MIN_P90_COUNT}");
     }
     Some(line)
 }
@@ -252,11 +261,11 @@ fn latency(row: &ReportRow) -> Option<&MetricSummary> {
     metric(row, &["latency_seconds"])
 }
 
-/// A column: its heading, whether it holds numbers, and what a test has to say in it.
+/// A column: its heading, whether it contains numbers, and the value of a test in it.
 type Column = (&'static str, bool, fn(&ReportRow) -> Option<String>);
 
 const COLUMNS: [Column; 15] = [
-    ("outcome", false, |row| Some(standing(row).to_owned())),
+    ("outcome", false, |row| Some(state(row).to_owned())),
     ("id", false, |row| Some(row.test.to_string())),
     (ENDED, false, |row| {
         row.finished_at.and_then(instant).map(|at| at.strftime("%Y-%m-%d %H:%M").to_string())
@@ -286,24 +295,24 @@ const COLUMNS: [Column; 15] = [
     ("worker", false, |row| row.worker.as_deref().map(|worker| plain(worker, MAX_NAME))),
 ];
 
-/// Shown where the tests are of several runs.
+/// Heading of the column with the time of the end, which is shown for several runs.
 const ENDED: &str = "ended (UTC)";
 
 fn label(row: &ReportRow, name: &str) -> Option<String> {
     row.labels.get(name).map(|value| plain(value, MAX_NAME))
 }
 
-/// The first of `names` that the test measured.
+/// The first metric of `names` that the test measured.
 fn metric<'a>(row: &'a ReportRow, names: &[&str]) -> Option<&'a MetricSummary> {
     names.iter().find_map(|name| row.metrics.iter().find(|metric| metric.name == *name))
 }
 
-/// Columns that make room first on a narrow terminal; the rest stays.
+/// Columns that are left out on a narrow terminal, in this order. The others are always shown.
 const EXPENDABLE: [&str; 10] =
     ["worker", "dtype", "batch", "n", "p90", "memory", "back-end", "throughput", ENDED, "time"];
 
-/// The table of the tests, and the columns that did not fit. Columns in which no test has
-/// anything to say are left out without a word.
+/// The table of the tests, and the columns that were left out because they did not fit. Columns
+/// without any value are left out, too, and not listed.
 fn tests(view: &ReportView, style: Style) -> Option<(Table, Vec<&'static str>)> {
     if view.rows.is_empty() {
         return None;
@@ -336,13 +345,13 @@ fn tests(view: &ReportView, style: Style) -> Option<(Table, Vec<&'static str>)> 
     }
 }
 
-/// Columns of a terminal that fit the table without breaking lines.
+/// Width of the table without broken lines, in columns of a terminal.
 fn natural_width(table: &Table) -> usize {
     // Every column is padded on both sides.
     table.column_max_content_widths().into_iter().map(|width| usize::from(width) + 2).sum()
 }
 
-/// The first line is the heading.
+/// Builds a table. The first line is the heading, `number` selects columns of numbers.
 fn build(lines: Vec<Vec<String>>, number: impl Fn(usize) -> bool) -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
@@ -376,7 +385,7 @@ fn push_lines(out: &mut String, mut table: Table, style: Style) {
     }
 }
 
-/// Colours the outcome, which opens the first line of every test.
+/// Colours the outcome, which is at the beginning of the first line of every test.
 fn painted(line: &str) -> String {
     let opens = |word: &str| line.strip_prefix(word).filter(|rest| rest.starts_with("  "));
     match COLOURS.iter().find_map(|(word, code)| Some((word, code, opens(word)?))) {
@@ -385,7 +394,7 @@ fn painted(line: &str) -> String {
     }
 }
 
-/// A message with the names of the tests that it is about.
+/// Adds to the ids of tests in a message their names.
 fn with_names(message: &str, names: &HashMap<TestId, &str>) -> String {
     let name = |word: &str| names.get(&word.parse().ok()?).copied();
     let words = message.split(' ').map(|word| match name(word) {
@@ -395,27 +404,29 @@ fn with_names(message: &str, names: &HashMap<TestId, &str>) -> String {
     words.collect::<Vec<_>>().join(" ")
 }
 
+/// Appends the messages of tests that did not pass at the first attempt, and of tests that no worker
+/// can run.
 fn messages(out: &mut String, view: &ReportView) {
     let green = |row: &ReportRow| row.outcome == Some(Outcome::Passed) && !row.flaky;
     let again = |row: &ReportRow| row.first_attempt.is_some();
-    // Of one that is not done there is something to say only where nobody can run it.
-    let told = |row: &&ReportRow| match row.outcome {
+    // A test that has not ended has a message only if no worker can run it.
+    let has_message = |row: &&ReportRow| match row.outcome {
         Some(_) => !green(row) || again(row),
         None => !row.message.is_empty(),
     };
-    let all = view.rows.iter().filter(told).count();
+    let all = view.rows.iter().filter(has_message).count();
     if all == 0 {
         return;
     }
     out.push('\n');
     let names: HashMap<TestId, &str> = view.rows.iter().map(|row| (row.test, &*row.name)).collect();
-    for row in view.rows.iter().filter(told).take(MAX_MESSAGES) {
+    for row in view.rows.iter().filter(has_message).take(MAX_MESSAGES) {
         let class = row.class.map(|class| format!(" ({})", Class::words(class)));
-        let said = match (&*row.message, row.flaky) {
+        let message = match (&*row.message, row.flaky) {
             ("", _) if again(row) && row.outcome == Some(Outcome::Passed) => {
-                format!("passed at attempt {}", row.attempts)
+                format!("passed on attempt {}", row.attempts)
             }
-            ("", true) => "passed, but not at once".to_owned(),
+            ("", true) => "passed after a failure".to_owned(),
             ("", false) => String::new(),
             (message, _) if row.outcome == Some(Outcome::Skipped) => {
                 plain(&with_names(message, &names), MAX_MESSAGE)
@@ -424,16 +435,16 @@ fn messages(out: &mut String, view: &ReportView) {
         };
         let first = row.first_attempt.as_deref();
         let first = first.map(|first| format!("attempt 1: {}", plain(first, MAX_MESSAGE)));
-        let said: Vec<_> =
-            [said].into_iter().chain(first).filter(|part| !part.is_empty()).collect();
-        let said = said.join("; ");
-        let colon = if said.is_empty() { "" } else { ": " };
+        let parts: Vec<_> =
+            [message].into_iter().chain(first).filter(|part| !part.is_empty()).collect();
+        let text = parts.join("; ");
+        let colon = if text.is_empty() { "" } else { ": " };
         let _ = writeln!(
             out,
-            "{} {} {}{}{colon}{said}",
+            "{} {} {}{}{colon}{text}",
             row.test,
             plain(&row.name, MAX_NAME),
-            standing(row),
+            state(row),
             class.unwrap_or_default(),
         );
     }

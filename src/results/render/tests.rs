@@ -1,4 +1,4 @@
-//! One report in all its forms.
+//! One report in all output formats.
 
 use super::{Style, csv, json, table};
 use crate::api::v1::reports::{Cases, MetricSummary, ReportRow, ReportView, Totals};
@@ -71,7 +71,7 @@ fn view(rows: Vec<ReportRow>) -> ReportView {
     ReportView { schema: 1, since: None, runs: vec![RunId(1)], totals, rows, truncated: false }
 }
 
-/// Two models on two back-ends, with everything that can become of a test.
+/// Two models on two back-ends, with tests in every state.
 fn mixed() -> ReportView {
     let passed = Some(Outcome::Passed);
     let mut bert = labelled(row(0, "bert cpu b8", passed), "bert", "cpu");
@@ -115,7 +115,7 @@ fn for_people() {
 fn for_people_at_a_narrow_terminal() {
     let text = table(&mixed(), Style { colour: false, width: Some(80) });
     insta::assert_snapshot!(text);
-    // The messages below the tables are left to the terminal.
+    // The lines of messages below the tables are broken by the terminal.
     let (tables, _) = text.rsplit_once("\n\n").expect("has messages");
     let (tables, _) = tables.rsplit_once("\n\n").expect("has notes");
     assert!(tables.lines().all(|line| line.chars().count() <= 80));
@@ -132,9 +132,9 @@ fn plain_tests_have_few_columns() {
     insta::assert_snapshot!(table(&report, Style::default()));
 }
 
-/// The same test in two runs, cancelled in a third: what counts is its latest verdict.
+/// The same test in two runs, and cancelled in a third. Its latest verdict counts.
 #[test]
-fn several_runs_tell_which_and_when_and_count_the_latest_end() {
+fn several_runs_show_id_and_time_and_count_the_latest_verdict() {
     let mut rows = Vec::new();
     for (run, outcome) in
         [(1, Some(Outcome::Failed)), (2, Some(Outcome::Passed)), (3, Some(Outcome::Cancelled))]
@@ -219,11 +219,11 @@ fn cases_are_counted_where_there_are_some() {
 }
 
 #[test]
-fn a_lost_first_attempt_is_told_though_the_second_passed() {
+fn a_lost_first_attempt_is_shown_although_the_second_passed() {
     let mut again = row(0, "again", Some(Outcome::Passed));
     (again.attempts, again.first_attempt) = (2, Some("worker b was lost".into()));
     let text = table(&view(vec![again]), Style::default());
-    let told = "r1.t0 again passed: passed at attempt 2; attempt 1: worker b was lost\n";
+    let told = "r1.t0 again passed: passed on attempt 2; attempt 1: worker b was lost\n";
     assert!(text.ends_with(told), "{text}");
 }
 
@@ -235,7 +235,7 @@ fn nothing_to_report() {
 }
 
 #[test]
-fn colour_is_only_for_those_who_ask() {
+fn colour_is_optional() {
     let report = mixed();
     assert!(!table(&report, Style::default()).contains('\u{1b}'));
     let coloured = table(&report, Style { colour: true, width: None });
@@ -249,7 +249,7 @@ fn colour_is_only_for_those_who_ask() {
 }
 
 #[test]
-fn hostile_names_cannot_command_the_terminal() {
+fn hostile_names_cannot_control_the_terminal() {
     let mut evil = row(0, "\u{1b}]0;owned\u{7}\u{202e}\nfake", Some(Outcome::Failed));
     evil.message = "\u{9b}2J\r\nfake: passed".into();
     evil.worker = Some("\u{1b}[1m".into());
@@ -270,7 +270,7 @@ fn for_spreadsheets() {
 #[test]
 fn for_programs_it_reads_back_the_same() {
     let mut report = mixed();
-    // Numbers that survive being written and read as decimals exactly.
+    // These numbers are equal after they were written and read as decimals.
     for metric in report.rows.iter_mut().flat_map(|row| &mut row.metrics) {
         *metric = self::metric(&metric.name, &metric.unit, 0.5);
     }

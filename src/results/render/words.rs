@@ -1,4 +1,4 @@
-//! Words of a report: outcomes, and texts that came from others.
+//! Words of a report: states of tests, and safe forms of text from others.
 
 use crate::api::v1::reports::{Cases, ReportRow};
 use crate::domain::outcome::Outcome;
@@ -6,13 +6,13 @@ use crate::domain::test::Phase;
 use crate::domain::time::Timestamp;
 use std::fmt::Write;
 
-/// A time as the calendar has it; `None` beyond the year 9999.
+/// The date and time of a timestamp. `None` after the year 9999.
 pub fn instant(at: Timestamp) -> Option<jiff::Timestamp> {
     jiff::Timestamp::from_millisecond(i64::try_from(at.0).ok()?).ok()
 }
 
-/// Where a test stands, in one or two words.
-pub fn standing(row: &ReportRow) -> &'static str {
+/// The state of a test, in one or two words.
+pub fn state(row: &ReportRow) -> &'static str {
     match row.outcome {
         None => match row.phase {
             Some(Phase::Leased) => "running",
@@ -24,7 +24,7 @@ pub fn standing(row: &ReportRow) -> &'static str {
     }
 }
 
-/// `47 passed, 1 skipped`; what is zero is left out, but for what passed.
+/// Counts of cases, e.g. `47 passed, 1 skipped`. Counts of zero are left out, except for passed cases.
 pub fn cases(counts: &Cases) -> String {
     let mut text = format!("{} passed", counts.passed);
     for (count, word) in [
@@ -41,7 +41,7 @@ pub fn cases(counts: &Cases) -> String {
     text
 }
 
-/// Every word of [`standing`] with the terminal's code of its colour.
+/// The words of [`state`], each with the terminal code of its colour.
 pub const COLOURS: [(&str, &str); 12] = [
     ("passed", "32"),
     ("flaky", "33"),
@@ -57,12 +57,12 @@ pub const COLOURS: [(&str, &str); 12] = [
     ("running", "36"),
 ];
 
-/// A text on one line, without what could command a terminal or turn the reading
-/// direction; `most` characters.
-pub fn plain(text: &str, most: usize) -> String {
-    let mut plain = String::with_capacity(text.len().min(most));
+/// A text on one line, without characters that could control a terminal or change the reading
+/// direction. It is cut after `max` characters.
+pub fn plain(text: &str, max: usize) -> String {
+    let mut plain = String::with_capacity(text.len().min(max));
     for (count, character) in text.chars().enumerate() {
-        if count == most {
+        if count == max {
             plain.push('…');
             break;
         }
@@ -74,15 +74,15 @@ pub fn plain(text: &str, most: usize) -> String {
     plain
 }
 
-/// A text with its lines and tabs, otherwise as [`plain`]. `colours` stay where they are wanted.
+/// A text as in [`plain`], but with its lines and tabs. `colours` keeps the codes of colours.
 pub fn lines(text: &str, colours: bool) -> String {
     let mut lines = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(character) = rest.chars().next() {
         let taken = if colours { colour_code(rest) } else { 0 };
-        let (seen, after) = rest.split_at(taken.max(character.len_utf8()));
+        let (kept, after) = rest.split_at(taken.max(character.len_utf8()));
         if taken > 0 || matches!(character, '\n' | '\r' | '\t') {
-            lines.push_str(seen);
+            lines.push_str(kept);
         } else {
             push_visible(&mut lines, character);
         }
@@ -91,8 +91,8 @@ pub fn lines(text: &str, colours: bool) -> String {
     lines
 }
 
-/// A JSON document with the same meaning, in which nothing commands a terminal. Such characters
-/// are only ever inside its texts.
+/// A JSON document with the same meaning, without characters that could control a terminal. In JSON,
+/// such characters are only in strings.
 pub fn json(document: &str) -> String {
     let mut safe = String::with_capacity(document.len());
     let mut units = [0; 2];
@@ -109,7 +109,8 @@ pub fn json(document: &str) -> String {
     safe
 }
 
-/// Bytes of the code at the beginning that only changes how letters look (ECMA-48, SGR).
+/// Length in bytes of the code at the beginning of the text, if it only changes the style of
+/// characters (ECMA-48, SGR). 0 if there is none.
 fn colour_code(text: &str) -> usize {
     let Some(code) = text.strip_prefix("\u{1b}[") else { return 0 };
     let end = code.find(|c: char| !c.is_ascii_digit() && !";:".contains(c));
@@ -125,7 +126,8 @@ fn push_visible(text: &mut String, character: char) {
     }
 }
 
-/// Directions, joiners, line separators, tags: change how a line reads without showing.
+/// Whether a character is invisible but can change how a line reads: directions, joiners, line
+/// separators, tags.
 fn invisible(character: char) -> bool {
     matches!(
         character,
@@ -144,7 +146,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_commands_a_terminal() {
+    fn no_text_controls_a_terminal() {
         let hostile = "a\u{1b}[31mb\u{9b}2J\u{202e}c\nd\0";
         assert_eq!(plain(hostile, 100), "a\\u{1b}[31mb\\u{9b}2J\\u{202e}c d\\u{0}");
         assert_eq!(plain("abcdef", 3), "abc…");
@@ -158,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn a_json_document_means_the_same() {
+    fn a_json_document_keeps_its_meaning() {
         let hostile = "a\u{1b}[31mb\u{9b}2J\u{202e}c\nd\0\u{e0041}é\u{7f}";
         let document = serde_json::to_string_pretty(&[hostile]).expect("JSON");
         let safe = json(&document);

@@ -102,7 +102,7 @@ fn a_damaged_write_ahead_log_never_becomes_wrong_results() {
         log[place] ^= 0xff;
         fs::write(left.file.with_extension("duckdb.wal"), &log).expect("writes");
         let mut opened = open(&left);
-        // Refused as a whole, or cut off before the damage: the watermark says which.
+        // The log is refused as a whole, or cut off before the damage. The watermark shows which.
         let watermark = opened.writer.watermark();
         assert!(watermark == 0 || opened.rebuilt.is_none(), "{watermark}");
         opened.writer.project(numbered(&history())).expect("projects");

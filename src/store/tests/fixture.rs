@@ -30,7 +30,7 @@ pub fn open(place: &Place) -> Opened {
     Store::open(&place.file).expect("opens")
 }
 
-/// A new database with these events, each a record of its own.
+/// A new database with these facts, each in its own record.
 pub fn with(events: &[Fact]) -> (Place, Opened) {
     let place = place();
     let mut opened = open(&place);

@@ -1,11 +1,11 @@
-//! A file that another process holds stays where it is.
+//! A file that another process has open is not moved.
 
 use super::fixture::*;
 use crate::store::{Store, StoreError};
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
 
-/// Names the file that a second process of this very test shall hold.
+/// Variable with the file that a second process of this test opens.
 const HOLD: &str = "DTF_TEST_HOLD_RESULTS";
 
 #[test]
@@ -15,7 +15,7 @@ fn a_file_in_use_is_neither_opened_nor_moved() {
     {
         let opened = Store::open(file.as_ref()).expect("opens");
         println!("\nheld");
-        // Until the first process goes on.
+        // Wait for the first process.
         std::io::stdin().lines().next();
         drop(opened);
         return;
@@ -37,7 +37,7 @@ fn a_file_in_use_is_neither_opened_nor_moved() {
     let held = lines.by_ref().map_while(Result::ok).any(|line| line == "held");
     let refused = [Store::open(&place.file).err(), Store::open_read_only(&place.file).err()];
     writeln!(holder.stdin.take().expect("piped"), "go on").expect("tells");
-    // It has more to print, and would fail on a closed pipe.
+    // The second process prints more, and would fail on a closed pipe.
     lines.for_each(drop);
     assert!(held && holder.wait().expect("ends").success());
     for error in refused {

@@ -1,4 +1,4 @@
-//! Reports: totals, percentiles, and that they can be had again from the log.
+//! Reports: totals, percentiles, and that they are rebuilt from the event log.
 
 use super::fixture::*;
 use crate::domain::fact::{Fact, Next};
@@ -44,7 +44,7 @@ fn totals_count_every_test_once() {
 }
 
 #[test]
-fn rows_tell_what_became_of_each_test() {
+fn rows_show_the_state_of_each_test() {
     let (_place, opened) = with(&history());
     let report = opened.store.run_report(Runs::One(RunId(1)), LIMIT).expect("reports");
     assert_eq!(names(&report), ["good", "flaky", "crashed", "skipped", "expired", "waiting"]);
@@ -72,7 +72,7 @@ fn rows_tell_what_became_of_each_test() {
     assert_eq!(metrics, [("latency_seconds", 4, 0.1, 0.4), ("load_seconds", 1, 1.5, 1.5)]);
 }
 
-/// What serde takes for JSON and DuckDB does not must cost one field, not the report.
+/// A detail that is JSON for serde but not for DuckDB must cost one field, not the report.
 #[test]
 fn a_detail_that_the_database_cannot_read_costs_no_report() {
     let detail = RawValue::from_string(r#"{"message":"fine","x":"\ud800"}"#.to_owned());
@@ -87,7 +87,7 @@ fn a_detail_that_the_database_cannot_read_costs_no_report() {
     assert_eq!(report.rows[0].environment, None);
 }
 
-/// What `docs/results.md` shows can be asked.
+/// The queries in `docs/results.md` work.
 #[test]
 fn the_documented_queries_are_answered() {
     const DOCUMENT: &str = include_str!("../../../docs/results.md");
@@ -126,7 +126,7 @@ fn since_chooses_runs_by_their_submission() {
 }
 
 #[test]
-fn a_cut_report_keeps_what_did_not_pass() {
+fn a_cut_report_keeps_tests_that_did_not_pass() {
     let (_place, opened) = with(&history());
     let report = opened.store.run_report(Runs::One(RunId(1)), 5).expect("reports");
     assert_eq!(names(&report), ["flaky", "crashed", "skipped", "expired", "waiting"]);
@@ -151,7 +151,7 @@ fn a_deleted_file_is_rebuilt_to_the_same_report() {
 }
 
 #[test]
-fn what_is_stored_already_is_skipped_also_after_a_restart() {
+fn stored_records_are_skipped_also_after_a_restart() {
     let events = history();
     let (place, mut opened) = with(&events[..14]);
     let before = report_all(&opened.store);
@@ -189,7 +189,7 @@ proptest! {
     /// Nearest rank: the smallest value that at least the given share does not exceed.
     #[test]
     fn percentiles_are_nearest_rank(eighths in prop::collection::vec(any::<i32>(), 1..200)) {
-        // Survive being written and read as decimals exactly.
+        // These numbers are equal after they were written and read as decimals.
         let values: Vec<f64> = eighths.iter().map(|value| f64::from(*value) / 8.0).collect();
         let metric = json!({ "name": "m", "unit": "s", "better": "lower", "values": values });
         let detail = json!({ "metrics": [metric] });
@@ -210,7 +210,7 @@ proptest! {
 }
 
 #[test]
-fn the_past_of_a_model_is_told_by_test() {
+fn the_history_of_a_model_is_grouped_by_test() {
     let peak = json!({
         "peak_memory_bytes": 500,
         "metrics": [{ "name": "peak_device_memory_bytes", "unit": "bytes", "better": "lower",

@@ -1,4 +1,4 @@
-//! Tests, attempts and runs by id and by filter.
+//! Queries for tests, attempts and runs by id and by filter.
 
 use super::fixture::*;
 use crate::domain::fact::Next;
@@ -58,7 +58,7 @@ fn pages_follow_each_other_without_gap_or_repeat() {
 }
 
 #[test]
-fn attempts_keep_the_detail_as_it_came() {
+fn attempts_keep_the_reported_detail() {
     let (_place, opened) = with(&history());
     let row = opened.store.attempt(id(1, 2).attempt(1)).expect("reads").expect("is there");
     assert_eq!((row.worker, &*row.worker_name, &*row.name), (WorkerId(1), "lab", "crashed"));
@@ -98,7 +98,7 @@ fn runs_end_with_their_last_test() {
 }
 
 #[test]
-fn hostile_texts_come_back_as_they_went_in() {
+fn hostile_texts_are_stored_unchanged() {
     let name = "a\0b'\"; DROP TABLE tests; -- \u{202e}\u{1F600}\u{1b}[31m";
     let detail = json!({ "message": name });
     let passed = Next::Done { flaky: false };
@@ -109,7 +109,7 @@ fn hostile_texts_come_back_as_they_went_in() {
 }
 
 #[test]
-fn a_detail_of_another_shape_is_kept_and_said() {
+fn a_detail_of_another_shape_is_kept_and_reported() {
     let passed = Next::Done { flaky: false };
     let odd = finished(id(1, 0), 1, Outcome::Passed, passed, &json!({ "metrics": "many" }));
     let (_place, opened) = with(&[submitted(1, 1), added(1, &["t"]), odd]);
