@@ -613,7 +613,7 @@ def test_weights_are_drawn_no_wider_than_layers_bear(frameworks):
     nested = transformers.CLIPConfig(text_config={"hidden_size": 400, "initializer_range": 0.3})
     before = usual.initializer_range
     for config in (wide, usual, nested):
-        script.calm(config)
+        script.limit_weight_range(config)
     assert wide.initializer_range == pytest.approx(768**-0.5)
     assert usual.initializer_range == before
     assert nested.text_config.initializer_range == pytest.approx(0.05)

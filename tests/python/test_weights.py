@@ -224,7 +224,7 @@ DAMAGES = {
     "a directory": (a_directory, "is not a file"),
     "pickled": (pickled, "contains only pytorch_model.bin"),
     "another name": (renamed, "contains only consolidated.safetensors"),
-    "nothing any more": (without, "has no weights"),
+    "nothing any more": (without, "contains no weights; save them"),
     "no directory": (gone, "does not exist on this worker"),
     "variants": (two_variants, "several variants of the weights (bf16, fp16)"),
 }
@@ -525,4 +525,4 @@ import huggingface_hub
 huggingface_hub.HfApi.list_repo_files = lambda *_, **__: ["model.safetensors"]
 """
     message = refused(run(named(), before, DTF_ALLOW_DOWNLOAD="1"))
-    assert "the weights in the hub cannot be loaded" in message
+    assert "the weights on the hub cannot be loaded" in message
