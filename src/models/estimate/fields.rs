@@ -6,7 +6,7 @@
 use crate::models::estimate::defaults::{self, Defaults};
 use serde_json::{Map, Value};
 
-/// A configuration or a part of one, with the defaults of its type.
+/// A configuration or a part of one, with the defaults of its type. Other files call it `c`.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Fields<'a> {
     map: &'a Map<String, Value>,

@@ -58,11 +58,11 @@ fn encoder(c: Config, normalised: Size, batch_norm: Size, distances: Size) -> Op
         + c.number("num_hidden_layers", 12) * layer
         + distances
         + adapter_network(c, hidden);
-    Some(body + top(c, hidden, width)?)
+    Some(body + class_head(c, hidden, width)?)
 }
 
 /// Width of the output: that of the adapter network if there is one.
-fn output(c: Config, hidden: Size) -> Size {
+fn output_width(c: Config, hidden: Size) -> Size {
     let adapted = c.number("output_hidden_size", hidden);
     match c.flag("add_adapter", false).get() {
         Some(0) => hidden,
@@ -73,7 +73,7 @@ fn output(c: Config, hidden: Size) -> Size {
 
 /// The adapter network, which shortens the output of the layers.
 fn adapter_network(c: Config, hidden: Size) -> Size {
-    let width = output(c, hidden);
+    let width = output_width(c, hidden);
     let project =
         if width == hidden { Size::ZERO } else { linear(hidden, width, true) + norm(width) };
     let kernel = c.number("adapter_kernel_size", 3);
@@ -82,11 +82,11 @@ fn adapter_network(c: Config, hidden: Size) -> Size {
 }
 
 /// The head of the class. `features` is the width of the output of the convolutions.
-fn top(c: Config, hidden: Size, features: Size) -> Option<Size> {
+fn class_head(c: Config, hidden: Size, features: Size) -> Option<Size> {
     let weights = c.flag("use_weighted_layer_sum", false) * (c.number("num_hidden_layers", 12) + 1);
     Some(match c.class() {
         "Model" => Size::ZERO,
-        "CTC" => linear(output(c, hidden), c.number("vocab_size", 32), true),
+        "CTC" => linear(output_width(c, hidden), c.number("vocab_size", 32), true),
         "SequenceClassification" => {
             let between = c.number("classifier_proj_size", 256);
             weights + linear(hidden, between, true) + c.classifier(between)

@@ -23,7 +23,7 @@ pub(super) enum Experts {
     Chosen,
 }
 
-/// A configuration, or a part of one, which may be absent.
+/// A configuration, or a part of one, which may be absent. Formulae call it `c`.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Config<'a> {
     fields: Option<&'a Map<String, Value>>,

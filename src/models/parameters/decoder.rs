@@ -27,7 +27,7 @@ pub(super) fn find(kind: &str) -> Option<Type> {
 
 /// The word table and the head of the class. `tied` is the default of whether the output layer,
 /// which has no bias, shares the word table.
-pub(super) fn ends(c: Config, width: Size, vocabulary: Size, tied: bool) -> Option<Size> {
+pub(super) fn table_and_head(c: Config, width: Size, vocabulary: Size, tied: bool) -> Option<Size> {
     let words = embedding(vocabulary, width);
     Some(match c.class() {
         "Model" => words,
@@ -49,17 +49,18 @@ fn gpt2(c: Config) -> Option<Size> {
     let positions = c.named(&["n_positions", "max_position_embeddings"], 1024);
     let inner = c.number("n_inner", 4 * hidden);
     let vocabulary = c.number("vocab_size", 50257);
-    let ends = match c.class() {
+    let table_and_head = match c.class() {
         // Besides the word scores, one score for multiple choice.
         "DoubleHeads" => {
             let choice = c.flag("summary_use_proj", true) * linear(hidden, 1.into(), true);
-            ends(c.as_class("LMHead"), hidden, vocabulary, true)? + choice
+            table_and_head(c.as_class("LMHead"), hidden, vocabulary, true)? + choice
         }
-        _ => ends(c, hidden, vocabulary, true)?,
+        _ => table_and_head(c, hidden, vocabulary, true)?,
     };
     let crossing = c.flag("add_cross_attention", false) * (attention(hidden) + norm(hidden));
     Some(
-        ends + embedding(positions, hidden)
+        table_and_head
+            + embedding(positions, hidden)
             + c.named(&["n_layer", "num_hidden_layers"], 12) * (block(hidden, inner) + crossing)
             + norm(hidden),
     )
@@ -74,7 +75,7 @@ fn gpt_neo(c: Config) -> Option<Size> {
         + mlp(hidden, inner)
         + 2 * norm(hidden);
     Some(
-        ends(c, hidden, c.number("vocab_size", 50257), true)?
+        table_and_head(c, hidden, c.number("vocab_size", 50257), true)?
             + embedding(c.number("max_position_embeddings", 2048), hidden)
             + c.named(&["num_layers", "num_hidden_layers"], 24) * layer
             + norm(hidden),
@@ -87,7 +88,7 @@ fn gpt_neox(c: Config) -> Option<Size> {
         + mlp(hidden, c.number("intermediate_size", 24576))
         + 2 * norm(hidden);
     Some(
-        ends(c, hidden, c.number("vocab_size", 50432), false)?
+        table_and_head(c, hidden, c.number("vocab_size", 50432), false)?
             + c.number("num_hidden_layers", 44) * layer
             + norm(hidden),
     )
@@ -100,7 +101,7 @@ fn gptj(c: Config) -> Option<Size> {
     let vocabulary = c.number("vocab_size", 50400);
     let layer = 4 * linear(hidden, hidden, false) + mlp(hidden, inner) + norm(hidden);
     Some(
-        ends(c, hidden, vocabulary, false)?
+        table_and_head(c, hidden, vocabulary, false)?
             + output_bias(c, vocabulary)
             + c.named(&["n_layer", "num_hidden_layers"], 28) * layer
             + norm(hidden),
@@ -121,7 +122,7 @@ fn opt(c: Config) -> Option<Size> {
         + linear(inner, hidden, bias)
         + 2 * norm(hidden) * affine;
     Some(
-        ends(c, width, c.number("vocab_size", 50272), true)?
+        table_and_head(c, width, c.number("vocab_size", 50272), true)?
             + embedding(c.number("max_position_embeddings", 2048) + 2, hidden)
             + project
             + c.number("num_hidden_layers", 12) * layer
@@ -133,7 +134,7 @@ fn opt(c: Config) -> Option<Size> {
 fn bloom(c: Config) -> Option<Size> {
     let hidden = c.named(&["n_embed", "hidden_size"], 64);
     Some(
-        ends(c, hidden, c.number("vocab_size", 250_880), true)?
+        table_and_head(c, hidden, c.number("vocab_size", 250_880), true)?
             + norm(hidden)
             + c.named(&["n_layer", "num_hidden_layers"], 2) * block(hidden, 4 * hidden)
             + norm(hidden),
@@ -163,7 +164,7 @@ fn falcon(c: Config) -> Option<Size> {
         + linear(inner, hidden, bias)
         + norms * norm(hidden);
     Some(
-        ends(c, hidden, c.number("vocab_size", 65024), true)?
+        table_and_head(c, hidden, c.number("vocab_size", 65024), true)?
             + c.named(&["num_hidden_layers", "n_layer"], 32) * layer
             + norm(hidden),
     )
@@ -185,7 +186,7 @@ fn stablelm(c: Config) -> Option<Size> {
         + 3 * linear(hidden, inner, false)
         + norms * norm(hidden);
     Some(
-        ends(c, hidden, c.number("vocab_size", 50304), false)?
+        table_and_head(c, hidden, c.number("vocab_size", 50304), false)?
             + c.number("num_hidden_layers", 32) * layer
             + norm(hidden),
     )
@@ -205,7 +206,7 @@ fn phi(c: Config) -> Option<Size> {
         + mlp(hidden, c.number("intermediate_size", 8192))
         + norm(hidden);
     Some(
-        ends(c, hidden, vocabulary, false)?
+        table_and_head(c, hidden, vocabulary, false)?
             + output_bias(c, vocabulary)
             + c.number("num_hidden_layers", 24) * layer
             + norm(hidden),
@@ -231,7 +232,7 @@ fn mamba(c: Config) -> Option<Size> {
         + inner
         + linear(inner, hidden, bias);
     Some(
-        ends(c, hidden, c.number("vocab_size", 50280), true)?
+        table_and_head(c, hidden, c.number("vocab_size", 50280), true)?
             + c.number("num_hidden_layers", 32) * (mixer + rms_norm(hidden))
             + rms_norm(hidden),
     )

@@ -40,7 +40,7 @@ struct ClassHeads {
 
 impl ClassHeads {
     /// The heads of BERT: a pooler of one linear layer, and the same before each text classifier.
-    fn usual(c: Config, hidden: Size, vocabulary: Size) -> Self {
+    fn like_bert(c: Config, hidden: Size, vocabulary: Size) -> Self {
         let pooler = linear(hidden, hidden, true);
         Self {
             hidden,
@@ -105,15 +105,15 @@ fn bert(c: Config, vocabulary: u64) -> Option<Size> {
     let hidden = c.number("hidden_size", 768);
     let body = embeddings(c, vocabulary, hidden) + layers(c, hidden, 3072);
     let predict = prediction_of_two_biases(c, hidden, hidden, c.number("vocab_size", vocabulary));
-    let tops = ClassHeads { prediction: predict, ..ClassHeads::usual(c, hidden, Size::ZERO) };
+    let heads = ClassHeads { prediction: predict, ..ClassHeads::like_bert(c, hidden, Size::ZERO) };
     // The head of next sentence prediction.
-    let next = tops.pooler + linear(hidden, 2.into(), true);
-    let top = match (c.text("model_type", ""), c.class()) {
+    let next = heads.pooler + linear(hidden, 2.into(), true);
+    let head = match (c.text("model_type", ""), c.class()) {
         ("bert", "NextSentencePrediction") => next,
-        ("bert", "PreTraining") => tops.prediction + next,
-        _ => tops.of(c)?,
+        ("bert", "PreTraining") => heads.prediction + next,
+        _ => heads.of(c)?,
     };
-    Some(body + top)
+    Some(body + head)
 }
 
 fn distilbert(c: Config) -> Option<Size> {
@@ -121,9 +121,9 @@ fn distilbert(c: Config) -> Option<Size> {
     let vocabulary = c.number("vocab_size", 30522);
     let rows = vocabulary + c.number("max_position_embeddings", 512);
     let layers = c.named(&["n_layers", "num_hidden_layers"], 6);
-    let tops = ClassHeads { pooler: Size::ZERO, ..ClassHeads::usual(c, hidden, vocabulary) };
+    let heads = ClassHeads { pooler: Size::ZERO, ..ClassHeads::like_bert(c, hidden, vocabulary) };
     let inner = c.number("hidden_dim", 3072);
-    Some(embedding(rows, hidden) + norm(hidden) + layers * block(hidden, inner) + tops.of(c)?)
+    Some(embedding(rows, hidden) + norm(hidden) + layers * block(hidden, inner) + heads.of(c)?)
 }
 
 /// ELECTRA: embeddings are projected if the layers have another width; there is no pooler.
@@ -132,18 +132,18 @@ fn electra(c: Config) -> Option<Size> {
     let widen = if width == hidden { Size::ZERO } else { linear(width, hidden, true) };
     let body = embeddings(c, 30522, width) + widen + layers(c, hidden, 1024);
     let dense = linear(hidden, hidden, true);
-    let tops = ClassHeads {
+    let heads = ClassHeads {
         pooler: Size::ZERO,
         prediction: prediction(c, hidden, width, c.number("vocab_size", 30522)),
         choice: c.flag("summary_use_proj", true) * dense,
-        ..ClassHeads::usual(c, hidden, Size::ZERO)
+        ..ClassHeads::like_bert(c, hidden, Size::ZERO)
     };
-    let top = match c.class() {
+    let head = match c.class() {
         // The head that detects replaced words.
         "PreTraining" => dense + linear(hidden, 1.into(), true),
-        _ => tops.of(c)?,
+        _ => heads.of(c)?,
     };
-    Some(body + top)
+    Some(body + head)
 }
 
 /// ALBERT: the layers of a group share their parameters, so groups are counted.
@@ -153,16 +153,16 @@ fn albert(c: Config) -> Option<Size> {
     let body = embeddings(c, 30000, width)
         + linear(width, hidden, true)
         + blocks * block(hidden, c.number("intermediate_size", 16384));
-    let tops = ClassHeads {
+    let heads = ClassHeads {
         prediction: prediction_of_two_biases(c, hidden, width, c.number("vocab_size", 30000)),
-        ..ClassHeads::usual(c, hidden, Size::ZERO)
+        ..ClassHeads::like_bert(c, hidden, Size::ZERO)
     };
-    let top = match c.class() {
+    let head = match c.class() {
         // The head that detects the order of two sentences.
-        "PreTraining" => tops.pooler + tops.prediction + c.classifier(hidden),
-        _ => tops.of(c)?,
+        "PreTraining" => heads.pooler + heads.prediction + c.classifier(hidden),
+        _ => heads.of(c)?,
     };
-    Some(body + top)
+    Some(body + head)
 }
 
 /// MPNet: like BERT without sentence embeddings, with one table of distances for all layers.
@@ -177,8 +177,8 @@ fn mpnet(c: Config) -> Option<Size> {
         + embedding(buckets, c.number("num_attention_heads", 12))
         + layers * block(hidden, c.number("intermediate_size", 3072));
     let predict = prediction_of_two_biases(c, hidden, hidden, vocabulary);
-    let tops = ClassHeads { prediction: predict, ..ClassHeads::usual(c, hidden, Size::ZERO) };
-    Some(body + tops.of(c)?)
+    let heads = ClassHeads { prediction: predict, ..ClassHeads::like_bert(c, hidden, Size::ZERO) };
+    Some(body + heads.of(c)?)
 }
 
 /// `DeBERTa`: attention to distances as well as to words. All layers share a table of distances,
@@ -219,14 +219,14 @@ fn deberta(c: Config) -> Option<Size> {
     };
     let pooler = c.number("pooler_hidden_size", hidden);
     let pooler = linear(pooler, pooler, true);
-    let tops = ClassHeads {
+    let heads = ClassHeads {
         pooler: Size::ZERO,
         prediction: predict,
         sequence: pooler,
         choice: pooler,
-        ..ClassHeads::usual(c, hidden, Size::ZERO)
+        ..ClassHeads::like_bert(c, hidden, Size::ZERO)
     };
-    Some(body + tops.of(c)?)
+    Some(body + heads.of(c)?)
 }
 
 /// `ModernBERT`: gated layers with optional biases; the first layer has no norm before it.
@@ -244,7 +244,7 @@ fn modernbert(c: Config) -> Option<Size> {
     let body = embedding(vocabulary, hidden) + norm + layers * layer - layers.any() * norm + norm;
     let dense = linear(hidden, hidden, bias("classifier_bias")) + norm;
     let own = c.tables(vocabulary, true) - vocabulary;
-    let tops = ClassHeads {
+    let heads = ClassHeads {
         hidden,
         pooler: Size::ZERO,
         prediction: dense + own * hidden + c.flag("decoder_bias", true) * vocabulary,
@@ -252,7 +252,7 @@ fn modernbert(c: Config) -> Option<Size> {
         choice: dense,
         token: dense,
     };
-    Some(body + tops.of(c)?)
+    Some(body + heads.of(c)?)
 }
 
 /// `LayoutLM`: like BERT, with tables of the positions on a page, and a pooler in every class.
@@ -262,11 +262,11 @@ fn layoutlm(c: Config) -> Option<Size> {
     let body = embeddings(c, 30522, hidden)
         + embedding(places, hidden)
         + c.number("num_hidden_layers", 12) * block(hidden, c.number("intermediate_size", 3072));
-    let usual = ClassHeads::usual(c, hidden, Size::ZERO);
-    let pooler = usual.pooler;
+    let like_bert = ClassHeads::like_bert(c, hidden, Size::ZERO);
+    let pooler = like_bert.pooler;
     let predict = prediction_of_two_biases(c, hidden, hidden, c.number("vocab_size", 30522));
-    let tops = ClassHeads { prediction: pooler + predict, token: pooler, ..usual };
-    Some(body + tops.of(c)?)
+    let heads = ClassHeads { prediction: pooler + predict, token: pooler, ..like_bert };
+    Some(body + heads.of(c)?)
 }
 
 /// `LayoutLMv3`: text, positions on a page, and the page image in patches.

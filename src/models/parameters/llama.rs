@@ -5,7 +5,7 @@
 //! `modeling_<type>.py` and `configuration_<type>.py` of transformers 5.
 
 use crate::models::parameters::config::{Config, Experts, Type};
-use crate::models::parameters::decoder::ends;
+use crate::models::parameters::decoder::table_and_head;
 use crate::models::parameters::size::{Size, linear, rms_norm};
 use std::collections::BTreeSet;
 
@@ -244,8 +244,8 @@ impl Decoder {
         let hidden = self.hidden(c);
         let vocabulary = c.number("vocab_size", self.vocabulary);
         let layer = self.attention(c) + self.norms * rms_norm(hidden);
-        let ends = ends(c, hidden, vocabulary, self.tied)?;
-        Some(ends + self.layers(c) * layer + self.last_norms * rms_norm(hidden))
+        let table_and_head = table_and_head(c, hidden, vocabulary, self.tied)?;
+        Some(table_and_head + self.layers(c) * layer + self.last_norms * rms_norm(hidden))
     }
 }
 

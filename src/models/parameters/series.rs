@@ -34,7 +34,7 @@ fn patchtst(c: Config) -> Option<Size> {
         + (patches + first) * width
         + c.number("num_hidden_layers", 3) * layer;
     let pooled = first.get()? == 1 || c.has_text("pooling_type", "mean");
-    let top = match c.class() {
+    let head = match c.class() {
         "Model" => Size::ZERO,
         "Pretraining" => linear(width, patch, true),
         "Classification" => linear(channels * width, c.number("num_targets", 1), true),
@@ -47,7 +47,7 @@ fn patchtst(c: Config) -> Option<Size> {
         }
         _ => return None,
     };
-    Some(body + top)
+    Some(body + head)
 }
 
 /// The output layer: one value per output, or the parameters of its distribution.

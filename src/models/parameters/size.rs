@@ -25,17 +25,17 @@ impl Size {
 
     /// The smaller of the two.
     pub(super) fn at_most(self, other: Self) -> Self {
-        self.and(other, |a, b| Some(a.min(b)))
+        self.combine(other, |a, b| Some(a.min(b)))
     }
 
     /// The larger of the two.
     pub(super) fn at_least(self, other: Self) -> Self {
-        self.and(other, |a, b| Some(a.max(b)))
+        self.combine(other, |a, b| Some(a.max(b)))
     }
 
     /// Rounds up to a multiple of `step`.
     pub(super) fn up_to_multiple_of(self, step: u64) -> Self {
-        self.and(step.into(), u64::checked_next_multiple_of)
+        self.combine(step.into(), u64::checked_next_multiple_of)
     }
 
     /// Multiplies by `ratio` and rounds down, in double precision as Python does.
@@ -48,7 +48,7 @@ impl Size {
         Self(self.0.and_then(whole))
     }
 
-    fn and(self, other: Self, join: impl FnOnce(u64, u64) -> Option<u64>) -> Self {
+    fn combine(self, other: Self, join: impl FnOnce(u64, u64) -> Option<u64>) -> Self {
         match (self.0, other.0) {
             (Some(a), Some(b)) => Self(join(a, b)),
             _ => Self::UNKNOWN,
@@ -77,21 +77,21 @@ impl From<bool> for Size {
 impl<T: Into<Size>> Add<T> for Size {
     type Output = Self;
     fn add(self, other: T) -> Self {
-        self.and(other.into(), u64::checked_add)
+        self.combine(other.into(), u64::checked_add)
     }
 }
 
 impl<T: Into<Size>> Sub<T> for Size {
     type Output = Self;
     fn sub(self, other: T) -> Self {
-        self.and(other.into(), u64::checked_sub)
+        self.combine(other.into(), u64::checked_sub)
     }
 }
 
 impl<T: Into<Size>> Mul<T> for Size {
     type Output = Self;
     fn mul(self, other: T) -> Self {
-        self.and(other.into(), u64::checked_mul)
+        self.combine(other.into(), u64::checked_mul)
     }
 }
 
@@ -99,7 +99,7 @@ impl<T: Into<Size>> Mul<T> for Size {
 impl<T: Into<Size>> Div<T> for Size {
     type Output = Self;
     fn div(self, other: T) -> Self {
-        self.and(other.into(), u64::checked_div)
+        self.combine(other.into(), u64::checked_div)
     }
 }
 

@@ -87,7 +87,7 @@ fn swin(c: Config) -> Option<Size> {
         body = body + *depth * block;
         widths.push(width);
     }
-    let top = match c.class() {
+    let head = match c.class() {
         "Model" => Size::ZERO,
         "ImageClassification" => c.classifier(width),
         "MaskedImageModeling" => {
@@ -97,7 +97,7 @@ fn swin(c: Config) -> Option<Size> {
         "Backbone" => output_norms(c, embedded, &widths)?,
         _ => return None,
     };
-    Some(body + norm(width) + top)
+    Some(body + norm(width) + head)
 }
 
 /// `ConvNeXt`; the second version normalises the response of each layer instead of scaling it.
@@ -256,7 +256,7 @@ fn segformer(c: Config) -> Option<Size> {
         before = width;
     }
     let width = c.number("decoder_hidden_size", 256);
-    let top = match c.class() {
+    let head = match c.class() {
         "Model" => Size::ZERO,
         "ImageClassification" => c.classifier(before),
         "SemanticSegmentation" => {
@@ -267,5 +267,5 @@ fn segformer(c: Config) -> Option<Size> {
         }
         _ => return None,
     };
-    Some(body + top)
+    Some(body + head)
 }

@@ -64,7 +64,7 @@ pub(super) fn transformer(c: Config, hidden: Size, image: u64, tokens: u64) -> S
 fn plain(c: Config, tokens: u64) -> Option<Size> {
     let hidden = c.number("hidden_size", 768);
     let classifier = c.classifier(hidden);
-    let top = match c.class() {
+    let head = match c.class() {
         "Model" => linear(hidden, c.number("pooler_output_size", hidden), true),
         "ImageClassification" => classifier,
         // One for the class token, and one for the distillation token.
@@ -75,7 +75,7 @@ fn plain(c: Config, tokens: u64) -> Option<Size> {
         }
         _ => return None,
     };
-    Some(transformer(c, hidden, 224, tokens) + top)
+    Some(transformer(c, hidden, 224, tokens) + head)
 }
 
 /// `DINOv2`: scaled residuals, a mask token, and a classifier of the class token and the mean.
@@ -95,12 +95,12 @@ pub(super) fn dinov2(c: Config) -> Option<Size> {
         + (patches.count + 2 + c.flag("use_mask_token", true)) * hidden
         + c.number("num_hidden_layers", 12) * layer
         + norm(hidden);
-    let top = match c.class() {
+    let head = match c.class() {
         "Model" | "Backbone" => Size::ZERO,
         "ImageClassification" => c.classifier(2 * hidden),
         _ => return None,
     };
-    Some(body + top)
+    Some(body + head)
 }
 
 /// `BEiT`: absolute positions, or distances with one table for all layers or one per layer.
@@ -127,7 +127,7 @@ fn beit(c: Config) -> Option<Size> {
     // Classes with mean pooling have the norm after the mean.
     let mean = c.flag("use_mean_pooling", true);
     let last = (Size::from(1) - mean) * norm(hidden);
-    let top = match c.class() {
+    let head = match c.class() {
         "Model" => norm(hidden),
         "ImageClassification" => norm(hidden) + c.classifier(hidden),
         "MaskedImageModeling" => {
@@ -137,7 +137,7 @@ fn beit(c: Config) -> Option<Size> {
         "Backbone" => last + c.flag("add_fpn", false) * beit_pyramid(hidden),
         _ => return None,
     };
-    Some(body + top)
+    Some(body + head)
 }
 
 /// The pyramid that resizes the features of four layers to four sizes.
@@ -181,14 +181,14 @@ fn yolos(c: Config) -> Option<Size> {
         + c.flag("use_mid_position_embeddings", true) * (layers - 1) * places * hidden
         + norm(hidden);
     let dense = linear(hidden, hidden, true);
-    let top = match c.class() {
+    let head = match c.class() {
         "Model" => dense,
         "ObjectDetection" => {
             4 * dense + linear(hidden, c.labels() + 1, true) + linear(hidden, 4.into(), true)
         }
         _ => return None,
     };
-    Some(body + top)
+    Some(body + head)
 }
 
 /// `VideoMAE`: a patch covers several frames, and positions are computed.
@@ -204,7 +204,7 @@ fn videomae(c: Config) -> Option<Size> {
         + c.number("num_hidden_layers", 12) * layer(hidden, c.number("intermediate_size", 3072));
     let mean = c.flag("use_mean_pooling", true);
     let last = (Size::from(1) - mean) * norm(hidden);
-    let top = match c.class() {
+    let head = match c.class() {
         "Model" => last,
         // With mean pooling, the norm belongs to the classifier.
         "VideoClassification" => norm(hidden) + c.classifier(hidden),
@@ -219,7 +219,7 @@ fn videomae(c: Config) -> Option<Size> {
         }
         _ => return None,
     };
-    Some(body + top)
+    Some(body + head)
 }
 
 /// `TimeSformer`: attention within a frame and, if divided, over the same patch of all frames.
@@ -237,12 +237,12 @@ fn timesformer(c: Config) -> Option<Size> {
         + timed * c.number("num_frames", 8) * hidden
         + c.number("num_hidden_layers", 12) * layer
         + norm(hidden);
-    let top = match c.class() {
+    let head = match c.class() {
         "Model" => Size::ZERO,
         "VideoClassification" => c.classifier(hidden),
         _ => return None,
     };
-    Some(body + top)
+    Some(body + head)
 }
 
 /// Audio spectrogram transformer: overlapping patches, and two further tokens.
@@ -257,10 +257,10 @@ fn spectrogram(c: Config) -> Option<Size> {
         + (rows * columns + 2) * hidden
         + c.number("num_hidden_layers", 12) * layer(c, hidden)
         + norm(hidden);
-    let top = match c.class() {
+    let head = match c.class() {
         "Model" => Size::ZERO,
         "AudioClassification" => norm(hidden) + c.classifier(hidden),
         _ => return None,
     };
-    Some(body + top)
+    Some(body + head)
 }
