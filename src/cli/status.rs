@@ -1,4 +1,4 @@
-//! `dtf status`.
+//! `dtf status`: prints the state of the coordinator and its newest runs.
 
 use crate::api::page::PageQuery;
 use crate::api::v1::runs::RunView;
@@ -23,10 +23,10 @@ pub struct StatusArgs {
     pub output: Shape,
 }
 
-/// Characters of a name shown.
-const NAME_CHARS: usize = 60;
-/// Most runs shown.
-const RUNS: u32 = 10;
+/// Maximum number of characters of a name.
+const MAX_NAME_CHARS: usize = 60;
+/// Maximum number of runs.
+const MAX_RUNS: u32 = 10;
 
 pub async fn run(console: Console, global: &Global, args: StatusArgs) -> Result<Exit, CliError> {
     let client = live(global, &args.server).await?;
@@ -34,20 +34,20 @@ pub async fn run(console: Console, global: &Global, args: StatusArgs) -> Result<
     match args.output {
         Shape::Json => console.json(&status)?,
         Shape::Table => {
-            let newest = PageQuery { limit: Some(RUNS), ..PageQuery::default() };
+            let newest = PageQuery { limit: Some(MAX_RUNS), ..PageQuery::default() };
             let runs = client.runs(&newest).await?.items;
             let lines = runs.iter().map(|run| format!("\n  {}", line(run))).collect::<String>();
-            let newest = if lines.is_empty() { "" } else { "; the newest:" };
+            let newest = if lines.is_empty() { "" } else { "; newest runs:" };
             console.result(&format!("{}{newest}{lines}", sentences(client.url(), &status)))?;
         }
     }
     Ok(Exit::Passed)
 }
 
-/// `r12 nightly by rig7: 3 of 10 done, 3 passed, 2 running, 5 waiting`
+/// The line about a run, e.g. `r12 nightly by rig7: 3 of 10 done, 3 passed, 2 running, 5 waiting`.
 fn line(run: &RunView) -> String {
     let cancelled = if run.cancelled { " (cancelled)" } else { "" };
-    let name = plain(&run.name, NAME_CHARS);
+    let name = plain(&run.name, MAX_NAME_CHARS);
     format!("{} {name} by {}: {}{cancelled}", run.run, run.user, counts(&run.counts))
 }
 
@@ -57,8 +57,8 @@ fn sentences(url: &str, status: &StatusView) -> String {
     format!(
         "{url}: dtf {}, up {hours} h {minutes} min\n\
          workers: {} active, {} draining, {} lost\n\
-         log: {} records, {} in the results database\n\
-         tests: {} running or taken ahead, {} waiting, {} blocked\n\
+         event log: {} records, {} of them in the results database\n\
+         tests: {} running or queued on a worker, {} waiting, {} blocked\n\
          runs: {} open",
         status.version,
         status.workers_active,

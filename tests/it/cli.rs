@@ -178,7 +178,11 @@ fn results_are_looked_for_where_a_flag_says_and_an_empty_variable_says_nothing()
     home.finished(&coordinator, &run);
     let cut = ["report", "--run", &run, "--output", "csv", "--limit", "1"];
     let cut = home.at(&coordinator, &cut).expect_code(0);
-    assert!(cut.err.contains("only 1 of 2 tests are shown; more with --limit N"), "{}", cut.err);
+    assert!(
+        cut.err.contains("only 1 of 2 tests are shown; use --limit N to show more"),
+        "{}",
+        cut.err
+    );
     let both = home.at(&coordinator, &["why", "r1.t0", "--data-dir", "data"]).expect_code(2).err;
     assert!(both.contains("--coordinator and --data-dir exclude each other"), "{both}");
     let busy = home.dtf(&["report", "--data-dir", "data"]).expect_code(1).err;

@@ -1,4 +1,4 @@
-//! `dtf logs`: what an attempt wrote, now or as it comes.
+//! `dtf logs`: prints the output of an attempt, or follows it.
 
 use crate::api::v1::test_views::TestView;
 use crate::cli::args::results::ResultsArgs;
@@ -32,16 +32,18 @@ pub struct LogsArgs {
     pub follow: bool,
 }
 
-/// Between two tries to follow an output.
-const TRY_EVERY: Duration = Duration::from_secs(1);
-/// A connection that held for so long was an answer, although a quiet test wrote nothing.
-const HELD: Duration = Duration::from_secs(10);
+/// Time between two attempts to follow an output, or to find the attempt of a test.
+const RETRY_INTERVAL: Duration = Duration::from_secs(1);
+/// Minimum duration of a connection that counts as a success, even if the test wrote nothing.
+const STABLE_CONNECTION: Duration = Duration::from_secs(10);
 
 pub async fn run(console: Console, global: &Global, args: LogsArgs) -> Result<Exit, CliError> {
     let source = Source::of(console, global, args.results).await?;
     if args.follow && matches!(source, Source::Stored(_)) {
-        return Err(CliError::usage("stored output does not grow: there is nothing to follow")
-            .hint("name the coordinator with --coordinator, or leave --follow out"));
+        return Err(CliError::usage(
+            "there is nothing to follow: the output is stored and complete",
+        )
+        .hint("name the coordinator with --coordinator, or omit --follow"));
     }
     let what = naming::find(&source, &args.what).await?;
     let client = match source {
@@ -51,7 +53,9 @@ pub async fn run(console: Console, global: &Global, args: LogsArgs) -> Result<Ex
     let attempt = match what {
         What::Attempt(attempt) => attempt,
         What::Test(test) => match client.test(test).await? {
-            found if args.follow && is_to_come(&found) => started(console, &client, test).await?,
+            found if args.follow && has_not_started(&found) => {
+                started(console, &client, test).await?
+            }
             found => latest(&found)?,
         },
     };
@@ -71,53 +75,60 @@ fn stored(console: Console, results: &Stored, what: What) -> Result<Exit, CliErr
 
 fn show(console: Console, output: &[u8]) -> Result<Exit, CliError> {
     console.foreign(&String::from_utf8_lossy(output))?;
-    // As a last line without its end would leave the prompt beside it.
+    // Without a final line break, the prompt of the shell would follow on the same line.
     if !output.is_empty() && !output.ends_with(b"\n") {
         console.foreign("\n")?;
     }
     Ok(Exit::Passed)
 }
 
-/// The last attempt.
+/// The last attempt of a test.
+///
+/// # Errors
+/// The test has no attempt.
 fn latest(test: &TestView) -> Result<AttemptId, CliError> {
     match test.attempts {
         0 => {
-            let how = match test.outcome {
+            let state = match test.outcome {
                 None => "has not started".to_owned(),
-                Some(outcome) => format!("wrote nothing: it ended as {outcome} before any attempt"),
+                Some(outcome) => format!("has no output: it ended as {outcome} without an attempt"),
             };
-            Err(CliError::new(format!("{} {how}", test.test))
-                .hint(format!("dtf why {} tells why", test.test)))
+            Err(CliError::new(format!("{} {state}", test.test))
+                .hint(format!("dtf why {} shows the reason", test.test)))
         }
         number => Ok(test.test.attempt(number)),
     }
 }
 
-fn is_to_come(test: &TestView) -> bool {
+fn has_not_started(test: &TestView) -> bool {
     test.attempts == 0 && test.outcome.is_none()
 }
 
-/// Waits for the first attempt, or for an end without one.
+/// Waits for the first attempt of a test.
+///
+/// # Errors
+/// The test ends without an attempt, or the coordinator stays unreachable.
 async fn started(console: Console, client: &Client, test: TestId) -> Result<AttemptId, CliError> {
     let progress = Progress::new(console);
-    progress.say(&format!("{test} has not started; waiting for it (dtf why {test} tells why)"));
+    progress
+        .say(&format!("{test} has not started; waiting for it (dtf why {test} shows the reason)"));
     let mut patience = Patience::default();
     loop {
-        tokio::time::sleep(TRY_EVERY).await;
+        tokio::time::sleep(RETRY_INTERVAL).await;
         match client.test(test).await {
-            Ok(found) if is_to_come(&found) => patience = Patience::default(),
+            Ok(found) if has_not_started(&found) => patience = Patience::default(),
             Ok(found) => return latest(&found),
             Err(error) => progress.say(&patience.with(error)?),
         }
     }
 }
 
-/// Shows output as it comes, and goes on where it was when the connection breaks.
+/// Prints output as it arrives, and continues at the same place after the connection breaks.
 async fn follow(console: Console, client: &Client, attempt: AttemptId) -> Result<Exit, CliError> {
     let progress = Progress::new(console);
     let (mut seen, mut patience) = (0, Patience::default());
     loop {
-        let asked = Instant::now();
+        let connected = Instant::now();
         let broken = match client.follow_log(attempt, seen).await {
             Err(error) => error,
             Ok(mut stream) => loop {
@@ -129,7 +140,7 @@ async fn follow(console: Console, client: &Client, attempt: AttemptId) -> Result
                         patience = Patience::default();
                     }
                     Err(error) => {
-                        if asked.elapsed() > HELD {
+                        if connected.elapsed() > STABLE_CONNECTION {
                             patience = Patience::default();
                         }
                         break error;
@@ -138,6 +149,6 @@ async fn follow(console: Console, client: &Client, attempt: AttemptId) -> Result
             },
         };
         progress.say(&patience.with(broken)?);
-        tokio::time::sleep(TRY_EVERY).await;
+        tokio::time::sleep(RETRY_INTERVAL).await;
     }
 }

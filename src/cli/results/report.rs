@@ -1,4 +1,4 @@
-//! `dtf report`: from a coordinator, or from the results of `dtf run` when there is none.
+//! `dtf report`: prints a report of a coordinator or of stored results.
 
 use crate::api::v1::reports::{MAX_ROWS, ReportQuery, ReportView, Totals};
 use crate::cli::args::results::ResultsArgs;
@@ -61,7 +61,7 @@ pub async fn run(console: Console, global: &Global, args: ReportArgs) -> Result<
         source.report(&ReportQuery { since_ms: Some(since), run: None, limit }).await?
     } else {
         let mut reports = Vec::new();
-        for run in chosen(&source, &args.run).await? {
+        for run in selected_runs(&source, &args.run).await? {
             let query = ReportQuery { since_ms: None, run: Some(run), limit };
             reports.push(source.report(&query).await?);
         }
@@ -69,7 +69,7 @@ pub async fn run(console: Console, global: &Global, args: ReportArgs) -> Result<
         merged.ok_or_else(|| CliError::new("there are no runs").with_exit(Exit::NoTest))?
     };
     console.result(&render(console, &view, args.output)?)?;
-    tell_left_out(console, &view, args.output);
+    warn_truncated(console, &view, args.output);
     Ok(match view.totals {
         _ if view.rows.is_empty() => Exit::NoTest,
         Totals { pending: 1.., .. } if args.exit_code => Exit::Pending,
@@ -78,10 +78,10 @@ pub async fn run(console: Console, global: &Global, args: ReportArgs) -> Result<
     })
 }
 
-/// The runs that were named, each once.
-async fn chosen(source: &Source, named: &[WhichRun]) -> Result<Vec<RunId>, CliError> {
+/// The selected runs, each once.
+async fn selected_runs(source: &Source, selected: &[WhichRun]) -> Result<Vec<RunId>, CliError> {
     let mut runs = Vec::new();
-    for which in named {
+    for which in selected {
         match which {
             WhichRun::Id(run) => runs.push(*run),
             WhichRun::Latest => runs.extend(source.newest_runs(1).await?),
@@ -92,18 +92,18 @@ async fn chosen(source: &Source, named: &[WhichRun]) -> Result<Vec<RunId>, CliEr
     Ok(runs)
 }
 
-/// The table says by itself that rows are missing; a file of values could not.
-fn tell_left_out(console: Console, view: &ReportView, output: Output) {
+/// Warns if rows are missing in CSV. A table has a line about it.
+fn warn_truncated(console: Console, view: &ReportView, output: Output) {
     if view.truncated && output == Output::Csv {
         console.warning(&format!(
-            "only {} of {} tests are shown; more with --limit N",
+            "only {} of {} tests are shown; use --limit N to show more",
             view.rows.len(),
             view.totals.tests
         ));
     }
 }
 
-/// The report in the form that was asked for.
+/// Renders a report in the requested output format.
 pub fn render(console: Console, view: &ReportView, output: Output) -> Result<String, CliError> {
     match output {
         Output::Table => {

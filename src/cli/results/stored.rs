@@ -1,5 +1,5 @@
-//! Where results are: at a coordinator, at a `dtf run` that works, or in a data directory where
-//! nobody serves them (those of `dtf run`, or of a coordinator that has stopped).
+//! Finds the source of results: a coordinator, a `dtf run` that is running, or a data directory (of a
+//! `dtf run` or a coordinator that has stopped).
 
 use crate::api::page::PageQuery;
 use crate::api::v1::reports::{ReportQuery, ReportView};
@@ -20,19 +20,23 @@ use crate::store::{self, Store, StoreError};
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
-/// Tests of one run that a part of a name may match, for a person to choose from.
+/// Maximum number of tests of one run that match a part of a name.
 const MAX_NAMED: u32 = 100;
 
-/// Where a command finds results.
+/// The source of results for a command.
 pub enum Source {
-    /// A coordinator, or a `dtf run` that works.
+    /// A coordinator, or a `dtf run` that is running.
     Coordinator(Client),
+    /// A data directory that no coordinator uses.
     Stored(Stored),
 }
 
 impl Source {
-    /// What a flag asks for; else the coordinator that is named, the directory that is, the
-    /// coordinator of this machine, the results of `dtf run` on this machine.
+    /// Selects the source: the one of a flag; otherwise a configured coordinator, a configured
+    /// directory, the coordinator of this machine, or the results of `dtf run` on this machine.
+    ///
+    /// # Errors
+    /// The settings cannot be read, or there are no results at the source.
     pub async fn of(
         console: Console,
         global: &Global,
@@ -45,13 +49,13 @@ impl Source {
             return Self::at(console, &local.data_dir).await;
         }
         let client = connect(&connection)?;
-        if connection.is_named || is_there(&client).await {
+        if connection.is_named || is_reachable(&client).await {
             return Ok(Self::Coordinator(client));
         }
         Self::at(console, &local.data_dir).await
     }
 
-    /// The results in a directory: from the `dtf run` that works there, else from the disk.
+    /// The results in a directory: from the `dtf run` that uses it, otherwise from the disk.
     async fn at(console: Console, directory: &Path) -> Result<Self, CliError> {
         if let Some(working) = serving::find(directory).await {
             return Ok(Self::Coordinator(working.client));
@@ -59,7 +63,7 @@ impl Source {
         Stored::open(console, directory).map(Self::Stored)
     }
 
-    /// Runs, the newest first.
+    /// Lists the newest runs, the newest first.
     pub async fn newest_runs(&self, limit: u32) -> Result<Vec<RunId>, CliError> {
         match self {
             Self::Coordinator(client) => {
@@ -73,7 +77,7 @@ impl Source {
         }
     }
 
-    /// Tests of a run with a text in their names.
+    /// Lists the tests of a run whose names contain `text`.
     pub async fn tests_named(&self, run: RunId, text: &str) -> Result<Vec<TestView>, CliError> {
         let query = TestQuery {
             run: Some(run),
@@ -109,28 +113,31 @@ impl Source {
     }
 }
 
-/// Whether anybody answers, even with a refusal.
-async fn is_there(client: &Client) -> bool {
+/// Whether a coordinator answers, even with an error.
+async fn is_reachable(client: &Client) -> bool {
     !matches!(client.status().await, Err(ClientError::Unreachable { .. }))
 }
 
-/// A client for commands that need a coordinator: the one that is named, that of this machine,
-/// or the `dtf run` that works on it.
+/// A client for commands that need a coordinator: the configured one, the one of this machine, or a
+/// `dtf run` that is running on it.
+///
+/// # Errors
+/// No such coordinator is reachable.
 pub async fn live(global: &Global, server: &Server) -> Result<Client, CliError> {
     let file = settings(global)?;
     let connection = connection(global, &file, server.coordinator.as_deref());
     let client = connect(&connection)?;
-    if connection.is_named || is_there(&client).await {
+    if connection.is_named || is_reachable(&client).await {
         return Ok(client);
     }
     let directory = local_dir(&file);
     match serving::find(&directory).await {
         Some(working) => Ok(working.client),
-        None => Err(nobody(&client, &directory)),
+        None => Err(no_coordinator(&client, &directory)),
     }
 }
 
-/// Where `dtf run` keeps its results unless a flag names another place.
+/// The directory in which `dtf run` stores its results, unless a flag names another one.
 fn local_dir(file: &File) -> PathBuf {
     let variable = variable("DTF_DATA_DIR").map(PathBuf::from);
     LocalSettings::resolve(variable, &mut Resolver::new(file)).data_dir
@@ -141,15 +148,15 @@ fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-fn nobody(client: &Client, directory: &Path) -> CliError {
-    let failure = CliError::new(format!(
-        "no coordinator runs at {}, and no `dtf run` is working in {}",
+fn no_coordinator(client: &Client, directory: &Path) -> CliError {
+    let error = CliError::new(format!(
+        "no coordinator is reachable at {}, and no `dtf run` is using {}",
         client.url(),
         directory.display()
     ));
-    failure.hint(if directory.join(store::FILE_NAME).exists() {
-        "the results of `dtf run` are read by dtf report, dtf why and dtf logs; \
-         this command needs a coordinator: start one with `dtf coordinator`"
+    error.hint(if directory.join(store::FILE_NAME).exists() {
+        "dtf report, dtf why and dtf logs read the results of `dtf run`; this command needs a \
+         coordinator: start one with `dtf coordinator`"
     } else {
         "start a coordinator with `dtf coordinator`, or name one with --coordinator"
     })
@@ -168,7 +175,7 @@ impl Stored {
         let path = directory.join(store::FILE_NAME);
         if !path.exists() {
             return Err(CliError::new(format!("there are no results in {}", directory.display()))
-                .hint("name a coordinator with --coordinator, or make results: dtf run MODEL"));
+                .hint("name a coordinator with --coordinator, or run tests: dtf run MODEL"));
         }
         let (store, copy) = match Store::open_read_only(&path) {
             Ok(store) => completed(console, directory, store)?,

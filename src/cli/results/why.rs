@@ -1,4 +1,4 @@
-//! `dtf why TEST`.
+//! `dtf why`: explains the state of a test.
 
 use crate::api::v1::test_views::Why;
 use crate::cli::args::results::ResultsArgs;
@@ -42,7 +42,7 @@ pub async fn run(console: Console, global: &Global, args: WhyArgs) -> Result<Exi
 
 fn sentences(why: &Why) -> String {
     let mut lines = vec![format!("{} {}: {}", why.test, why.name, why.summary)];
-    lines.extend(why.blocked_by.iter().map(|test| format!("  waits for {test}")));
+    lines.extend(why.blocked_by.iter().map(|test| format!("  waiting for {test}")));
     let workers = why.workers.iter();
     lines.extend(workers.map(|w| format!("  {} {}: {}", w.worker, w.name, w.explanation)));
     lines.join("\n")

@@ -1,4 +1,5 @@
-//! `--dry-run`: the tests that would run, with what they need, and what keeps some from it.
+//! `dtf run --dry-run`: lists the tests with their requirements, and the tests that this machine
+//! cannot run.
 
 use crate::api;
 use crate::cli::args::shared::Output;
@@ -28,12 +29,12 @@ struct Row<'a> {
     accelerator_memory_bytes: u64,
     expected_ms: Option<u64>,
     depends_on: Vec<&'a str>,
-    /// Why this machine cannot run it.
+    /// The reason why this machine cannot run the test.
     #[serde(skip_serializing_if = "Option::is_none")]
     lacks: Option<String>,
 }
 
-/// Lists the tests. Returns how many of them this machine cannot run.
+/// Prints the list of the tests. Returns the number of tests that this machine cannot run.
 pub fn show(
     console: Console,
     tests: &[Arc<TestSpec>],

@@ -1,4 +1,4 @@
-//! Waiting for a run, with progress, and its report at the end.
+//! `dtf wait`: waits for a run, shows its progress, and prints its report at the end.
 
 pub mod args;
 pub mod patience;
@@ -23,30 +23,30 @@ use crate::results::render::figures::counted;
 use crate::sys::shutdown::shutdown_signal;
 use std::time::Duration;
 
-/// Between two looks at a run.
-const LOOK_EVERY: Duration = Duration::from_millis(300);
+/// Interval at which the state of the run is requested.
+const POLL_INTERVAL: Duration = Duration::from_millis(300);
 /// Maximum number of rows of the report at the end.
-const REPORT_ROWS: u32 = 1_000;
+const MAX_REPORT_ROWS: u32 = 1_000;
 
-/// How long a person wants to wait.
+/// Time limits of a wait.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Limits {
     pub timeout: Option<Millis>,
-    /// Given up when for so long nothing can run; see [`Stuck`].
+    /// Time limit for a state in which no test of the run can run, see [`Stuck`].
     pub unschedulable: Option<Millis>,
 }
 
 /// `dtf wait RUN`.
 pub async fn run(console: Console, global: &Global, args: WaitArgs) -> Result<Exit, CliError> {
     let client = client(global, &args.server)?;
-    // A run that is not there is no reason to be patient.
+    // If there is no such run, this fails at once instead of waiting.
     client.run(args.run).await?;
     let limits = Limits { timeout: args.timeout, unschedulable: args.unschedulable_timeout };
     to_the_end(console, &client, args.run, limits, args.verdict, args.output).await
 }
 
-/// Waits until the run is over, prints its report, and says how it went. On Ctrl-C it
-/// prints what there is and leaves the run going.
+/// Waits until the run has ended, prints its report, and returns the exit code of its results. At a
+/// time limit or on Ctrl-C it prints the report so far; the run continues.
 pub async fn to_the_end(
     console: Console,
     client: &Client,
@@ -62,15 +62,15 @@ pub async fn to_the_end(
             None => std::future::pending().await,
         }
     };
-    let further = format!("wait on: dtf wait {run}, or stop it: dtf cancel {run}");
+    let further = format!("to keep waiting: dtf wait {run}; to stop it: dtf cancel {run}");
     tokio::select! {
         ended = waiting => match ended? {
             Ended::Over(view) => finish(console, client, &view, verdict, output).await,
             Ended::Stuck(tests) => {
                 let report = show(console, client, run, output).await?;
                 console.note(&format!(
-                    "{} that no worker can run; {further}",
-                    counted(tests.into(), "test") + if tests == 1 { " is" } else { " are" } + " left"
+                    "no worker can run the remaining {}; {further}",
+                    counted(tests.into(), "test")
                 ));
                 Ok(match Exit::of_run(&report.totals, verdict.fail_on_flaky) {
                     worse @ (Exit::TestsFailed | Exit::Infrastructure) => worse,
@@ -80,25 +80,25 @@ pub async fn to_the_end(
         },
         () = expired => {
             show(console, client, run, output).await?;
-            console.note(&format!("still going; {further}"));
+            console.note(&format!("the run has not ended; {further}"));
             Ok(Exit::Pending)
         }
         signal = shutdown_signal() => {
             show(console, client, run, output).await?;
-            console.note(&format!("the run goes on; {further}"));
+            console.note(&format!("the run continues; {further}"));
             Ok(Exit::of_signal(signal))
         }
     }
 }
 
-/// Why waiting ended.
+/// The reason why the wait ended.
 enum Ended {
     Over(RunView),
-    /// So many tests are left that no worker can run.
+    /// The run is stuck with this number of tests that no worker can run.
     Stuck(u32),
 }
 
-/// Waits until the run is over, however long that takes.
+/// Waits until the run has ended, without a time limit.
 pub async fn wait(console: Console, client: &Client, run: RunId) -> Result<RunView, CliError> {
     loop {
         if let Ended::Over(view) = watch(console, client, run, None).await? {
@@ -107,7 +107,7 @@ pub async fn wait(console: Console, client: &Client, run: RunId) -> Result<RunVi
     }
 }
 
-/// Waits until the run is over, or until `stuck` has seen enough.
+/// Waits until the run has ended, or until `stuck` gives up.
 async fn watch(
     console: Console,
     client: &Client,
@@ -125,19 +125,19 @@ async fn watch(
                     return Ok(Ended::Over(view));
                 }
                 if let Some(stuck) = &mut stuck
-                    && stuck.look(client, &view, &progress).await
+                    && stuck.update(client, &view, &progress).await
                 {
                     return Ok(Ended::Stuck(view.counts.unschedulable));
                 }
             }
-            // The run goes on without us, also over a restart of the coordinator.
+            // The run continues, also while the coordinator restarts.
             Err(error) => progress.say(&patience.with(error)?),
         }
-        tokio::time::sleep(LOOK_EVERY).await;
+        tokio::time::sleep(POLL_INTERVAL).await;
     }
 }
 
-/// Prints the report of a finished run and returns its exit code.
+/// Prints the report of a run that has ended, and returns its exit code.
 pub async fn finish(
     console: Console,
     client: &Client,
@@ -155,7 +155,8 @@ async fn show(
     run: RunId,
     output: Output,
 ) -> Result<ReportView, CliError> {
-    let query = ReportQuery { run: Some(run), limit: Some(REPORT_ROWS), ..ReportQuery::default() };
+    let query =
+        ReportQuery { run: Some(run), limit: Some(MAX_REPORT_ROWS), ..ReportQuery::default() };
     let report = client.report_view(&query).await?;
     console.result(&report::render(console, &report, output)?)?;
     Ok(report)

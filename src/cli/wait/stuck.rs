@@ -1,9 +1,8 @@
-//! Whether a run waits for workers that are not there: nothing of it runs, and no present worker
-//! can run what is left.
+//! Detects a run that waits for missing workers: none of its tests runs, and no present worker can run
+//! the remaining ones.
 //!
-//! Such a run is told of while it is waited for, and given up after a while. Without any worker
-//! it is waited for unless a person says for how long: fleets that grow with their work begin
-//! with none.
+//! The user is notified of such a run, and the wait for it ends after a time limit. If there are no
+//! workers at all, there is no limit by default, because some fleets start workers only on demand.
 
 use crate::api::v1::runs::{RunCounts, RunView};
 use crate::api::v1::test_views::TestQuery;
@@ -17,38 +16,38 @@ use crate::results::render::figures::counted;
 use crate::results::render::words::plain;
 use std::time::{Duration, Instant};
 
-/// How long it is waited for other workers when nobody says: one that starts again is back.
+/// Default time limit of the wait for other workers. A worker that restarts is back by then.
 const DEFAULT_LIMIT: Duration = Duration::from_mins(1);
-/// Maximum number of tests that are looked at for one that nobody can run.
-const MAX_LOOKED_AT: u32 = 20;
-/// Characters of a reason that are shown.
-const REASON_CHARS: usize = 300;
+/// Maximum number of tests that are inspected to find one that no worker can run.
+const MAX_INSPECTED: u32 = 20;
+/// Maximum number of characters of a reason.
+const MAX_REASON_CHARS: usize = 300;
 
 #[derive(Debug)]
 pub struct Stuck {
-    /// As a person said.
+    /// The time limit, if the user gave one.
     limit: Option<Duration>,
     since: Option<Instant>,
-    /// Tests that nobody can run, when it was told last.
-    told: u32,
+    /// The number of tests in the last note to the user.
+    noted: u32,
 }
 
 impl Stuck {
     pub fn new(limit: Option<Millis>) -> Self {
-        Self { limit: limit.map(Duration::from), since: None, told: 0 }
+        Self { limit: limit.map(Duration::from), since: None, noted: 0 }
     }
 
-    /// Tells of tests that nobody can run; returns whether it has waited for long enough.
-    pub async fn look(&mut self, client: &Client, view: &RunView, progress: &Progress) -> bool {
+    /// Notes tests that no worker can run. Returns whether the time limit has been reached.
+    pub async fn update(&mut self, client: &Client, view: &RunView, progress: &Progress) -> bool {
         let counts = &view.counts;
-        if counts.unschedulable != self.told {
-            self.told = counts.unschedulable;
-            if self.told > 0 {
-                let tests = counted(self.told.into(), "test");
-                // Why is said where it can be seen; that they wait is known all the same.
-                let why = reason(client, view.run).await.ok().flatten();
-                let why = why.map(|why| format!(": {why}")).unwrap_or_default();
-                progress.note(&format!("queued: no worker can run {tests}{why}"));
+        if counts.unschedulable != self.noted {
+            self.noted = counts.unschedulable;
+            if self.noted > 0 {
+                let tests = counted(self.noted.into(), "test");
+                // The note is useful even if the reason cannot be determined.
+                let reason = reason(client, view.run).await.ok().flatten();
+                let reason = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
+                progress.note(&format!("queued: no worker can run {tests}{reason}"));
             }
         }
         if !nothing_can_run(counts) {
@@ -63,17 +62,18 @@ impl Stuck {
     }
 }
 
-/// Everything that waits is unschedulable, and what is blocked waits for that.
+/// Whether no test of the run can run: all waiting tests are unschedulable, and the blocked ones
+/// depend on them.
 fn nothing_can_run(counts: &RunCounts) -> bool {
     counts.unschedulable > 0 && counts.leased == 0 && counts.waiting == counts.unschedulable
 }
 
-/// What the nearest worker lacks for one of the tests that nobody can run.
+/// The reason why no worker can run one of the tests: the unmet requirement of the nearest worker.
 async fn reason(client: &Client, run: RunId) -> Result<Option<String>, ClientError> {
     let query = TestQuery {
         run: Some(run),
         phase: Some(Phase::Waiting),
-        limit: Some(MAX_LOOKED_AT),
+        limit: Some(MAX_INSPECTED),
         ..TestQuery::default()
     };
     for test in client.tests(&query).await?.items {
@@ -86,12 +86,12 @@ async fn reason(client: &Client, run: RunId) -> Result<Option<String>, ClientErr
         });
         let nearest = lacks.min_by(|(one, _), (other, _)| one.nearest_first(other));
         let lack = nearest.map_or("there are no workers".to_owned(), |(_, lack)| lack);
-        return Ok(Some(plain(&format!("{}: {lack}", test.name), REASON_CHARS)));
+        return Ok(Some(plain(&format!("{}: {lack}", test.name), MAX_REASON_CHARS)));
     }
     Ok(None)
 }
 
-/// Whether some worker is there. When nobody can tell, the run is not given up.
+/// Whether there is an active worker. If this cannot be determined, the wait continues.
 async fn any_worker(client: &Client) -> bool {
     let active = |worker: &WorkerView| worker.state == WorkerState::Active;
     client.workers().await.is_ok_and(|workers| workers.items.iter().any(active))
