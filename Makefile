@@ -1,5 +1,5 @@
-# Commands for people who work on dtf. `make help` lists them.
-# DUCKDB=bundled compiles DuckDB from source instead of fetching the prebuilt library.
+# Commands for the development of dtf. `make help` lists them.
+# DUCKDB=bundled compiles DuckDB from source instead of downloading the prebuilt library.
 
 CARGO := scripts/cargo.sh
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/dtf-build
@@ -13,14 +13,14 @@ help: ## list these commands
 build: ## build dtf
 	@$(CARGO) build
 
-test: ## build and pass all tests
+test: ## build dtf and run all tests
 	@$(CARGO) test
 
 demo: ## build, test four real models on this machine, print the report
 	@$(CARGO) build
 	@$(CARGO) run --quiet -- run examples/quickstart.yaml
 
-bench: ## measure speed and size on an idle machine; PARTS="warm rest" for some
+bench: ## measure speed and size on an idle machine; PARTS="warm rest" runs only these parts
 	@scripts/bench.sh $(PARTS)
 
 lint: ## check format, lints and documentation
@@ -39,8 +39,8 @@ generated: build ## write completions, docs/config.md and docs/openapi.json with
 	@$(CARGO) run --quiet -- config-reference > docs/config.md
 	@$(CARGO) run --quiet -- openapi > docs/openapi.json
 
-doc: ## write the documentation of the code
+doc: ## build the documentation of the code
 	@$(CARGO) doc --no-deps
 
-clean-cache: ## remove the fetched DuckDB library
+clean-cache: ## remove the downloaded DuckDB library
 	rm -rf "$(CACHE)"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs the benchmarks one after the other and writes docs/benchmarks.md. Takes the names of
-# parts of the end-to-end benchmark; then nothing is written. Linux only.
+# Runs the benchmarks one after the other and writes docs/benchmarks.md. With names of parts of the
+# end-to-end benchmark as arguments, it runs only these and writes nothing. Linux only.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -24,7 +24,7 @@ tests and demo use.
 - date: $(date -u +%F), commit $(git rev-parse --short HEAD 2>/dev/null || echo unknown)
 END
 export DTF_BENCH_OUT=$new
-# A missed target is shown in the table, and fails the command after the other parts have run.
+# A missed target appears in the table. The command fails then, after all parts have run.
 scripts/cargo.sh bench --profile dev --bench scheduler || code=1
 scripts/cargo.sh bench --profile dev --bench end_to_end || code=1
 chmod 644 "$new"

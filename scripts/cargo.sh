@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Runs a cargo command with DuckDB settled: `scripts/cargo.sh test --lib` is `cargo test --lib`
-# against the prebuilt library where there is one, and with the bundled one otherwise.
+# Runs a cargo command with DuckDB: `scripts/cargo.sh test --lib` runs `cargo test --lib` with the
+# prebuilt library if there is one for this machine, and otherwise with the bundled source.
 #
-# DUCKDB=bundled compiles DuckDB from source; DUCKDB_LIB_DIR names a folder with a
-# libduckdb of the same version and is taken as it is. CARGO_TARGET_DIR is respected.
+# DUCKDB=bundled always compiles DuckDB from source. DUCKDB_LIB_DIR names a directory with a libduckdb
+# of the same version, which is used without a check. CARGO_TARGET_DIR is respected.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
@@ -15,7 +15,7 @@ fail() {
 command -v cargo >/dev/null ||
   fail "cargo is not installed" "install Rust 1.95 or newer with rustup, then open a new shell"
 command -v cc >/dev/null ||
-  fail "no C compiler: cc is not installed" "install it with the system's packages (Debian: build-essential)"
+  fail "no C compiler was found: cc is not installed" "install one with the package manager of the system (Debian: build-essential)"
 command -v python3 >/dev/null ||
   fail "python3 is not installed" "install Python 3.10 or newer with its venv module"
 python3 -c 'import sys; sys.exit(sys.version_info < (3, 10))' ||
@@ -33,7 +33,7 @@ elif [[ -z ${DUCKDB_LIB_DIR:-} ]]; then
   case $code in
     0) export DUCKDB_LIB_DIR ;;
     3)
-      printf 'DuckDB is compiled from source instead: about 20 minutes on two cores, once\n' >&2
+      printf 'compiling DuckDB from source instead, once (about 20 minutes on two cores)\n' >&2
       unset DUCKDB_LIB_DIR
       features=()
       ;;

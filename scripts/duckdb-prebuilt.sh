@@ -1,48 +1,48 @@
 #!/usr/bin/env bash
-# Prints the folder that holds the official prebuilt libduckdb, fetching it on first use.
+# Prints the directory of the official prebuilt libduckdb, and downloads the library on first use.
 #
-# The library comes out of the npm package that DuckDB's makers publish with their Node
-# bindings. Its archive is compared with the digest below before anything of it is used.
-# The folder lies outside `target/`, so that a clean clone finds it again, and appears
-# under its final name only when complete; of two runs at a time, the first one's stays.
+# The library is a part of the npm package with the Node bindings of DuckDB. The archive is compared
+# with the digest below before it is unpacked. The directory is outside of `target/`, so that a new
+# clone uses it too. It appears under its final name only when it is complete. If two runs download
+# the library at the same time, the first one provides the directory.
 #
-# Exit codes: 0 the folder is on standard output; 3 there is no prebuilt library for this
-# machine, or no npm to fetch it with (build the bundled one); 1 it could not be had.
+# Exit codes: 0, the directory is on standard output; 3, there is no prebuilt library for this machine,
+# or npm is not installed, so DuckDB must be compiled; 1, the download failed.
 set -euo pipefail
 
 version=1.5.6
 release=r.1
-# Archives whose digest is known: platform, then the npm integrity of the archive.
+# The supported platforms, each with the npm integrity of its archive.
 digests='
 linux-x64 sha512-IXcrZJE6kEqM0Z4wwdVnGBHX/frOS33VPNAwDXQ/Q+Fs84b058Qe94chrCCIcNJlG8Y3UHIUU4eBeCQxW5mN1Q==
 '
 
-say() { printf '%s\n' "$*" >&2; }
+note() { printf '%s\n' "$*" >&2; }
 
 fail() {
-  say "error: $1"
-  say "hint: $2"
+  note "error: $1"
+  note "hint: $2"
   exit 1
 }
 
 case "$(uname -s)-$(uname -m)" in
   Linux-x86_64) platform=linux-x64 library=libduckdb.so ;;
-  *) say "no prebuilt DuckDB $version is known for $(uname -s) $(uname -m)"; exit 3 ;;
+  *) note "there is no prebuilt DuckDB $version for $(uname -s) $(uname -m)"; exit 3 ;;
 esac
 if compgen -G '/lib/ld-musl-*' >/dev/null; then
-  say "the prebuilt DuckDB $version needs glibc, this machine has musl"
+  note "the prebuilt DuckDB $version needs glibc, but this machine has musl"
   exit 3
 fi
 expected=$(awk -v platform="$platform" '$1 == platform { print $2 }' <<<"$digests")
 
 cache=${XDG_CACHE_HOME:-${HOME:?HOME is not set}/.cache}/dtf-build
-folder=$cache/duckdb-$version-$platform
-if [[ -f $folder/$library ]]; then
-  printf '%s\n' "$folder"
+directory=$cache/duckdb-$version-$platform
+if [[ -f $directory/$library ]]; then
+  printf '%s\n' "$directory"
   exit 0
 fi
 if ! command -v npm >/dev/null; then
-  say "npm is not installed, so the prebuilt DuckDB $version cannot be fetched"
+  note "npm is not installed, so the prebuilt DuckDB $version cannot be downloaded"
   exit 3
 fi
 
@@ -50,15 +50,15 @@ mkdir -p "$cache"
 work=$(mktemp -d "$cache/.fetch.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 package=@duckdb/node-bindings-$platform@$version-$release
-say "fetching the prebuilt DuckDB $version (about 25 MB) into $folder"
-# `npm` runs in the empty folder, so that no project's settings change what it does.
+note "downloading the prebuilt DuckDB $version (about 25 MB) into $directory"
+# `npm` runs in an empty directory, so that the settings of no project affect it.
 if ! (cd "$work" && npm pack --ignore-scripts --loglevel=error "$package" >npm.out 2>npm.err); then
   sed 's/^/  /' "$work/npm.err" >&2
-  fail "npm could not fetch $package" \
-    "check the network and the npm registry settings, or take the slow way: make build DUCKDB=bundled"
+  fail "npm cannot download $package" \
+    "check the network and the npm registry settings, or compile DuckDB: make build DUCKDB=bundled"
 fi
 archives=("$work"/*.tgz)
-[[ -f ${archives[0]} ]] || fail "npm fetched no archive for $package" "try again, or: make build DUCKDB=bundled"
+[[ -f ${archives[0]} ]] || fail "npm downloaded no archive of $package" "try again, or compile DuckDB: make build DUCKDB=bundled"
 
 actual=$(python3 -c '
 import base64, hashlib, sys
@@ -67,16 +67,16 @@ with open(sys.argv[1], "rb") as archive:
 print("sha512-" + base64.b64encode(digest.digest()).decode())
 ' "${archives[0]}")
 if [[ $actual != "$expected" ]]; then
-  fail "the archive of $package has the digest $actual, expected is $expected: it is not used" \
-    "the download is damaged or not the published file; try again, or: make build DUCKDB=bundled"
+  fail "the archive of $package has the digest $actual instead of $expected, so it is not used" \
+    "the download is damaged or not the published file; try again, or compile DuckDB: make build DUCKDB=bundled"
 fi
 
 mkdir "$work/unpacked"
 tar -xzf "${archives[0]}" -C "$work/unpacked" --strip-components=1 --no-same-owner
-[[ -f $work/unpacked/$library ]] || fail "$package holds no $library" "take the slow way: make build DUCKDB=bundled"
-# The Node module itself is of no use here.
+[[ -f $work/unpacked/$library ]] || fail "$package contains no $library" "compile DuckDB: make build DUCKDB=bundled"
+# The Node module itself is not needed.
 rm -f "$work/unpacked"/*.node
-# rename(2) fails when another run has been quicker: its folder is as good.
+# rename(2) fails if another run has provided the directory in the meantime, which is fine.
 python3 -c '
 import os, sys
 try:
@@ -84,5 +84,5 @@ try:
 except OSError:
     if not os.path.isfile(os.path.join(sys.argv[2], sys.argv[3])):
         raise
-' "$work/unpacked" "$folder" "$library"
-printf '%s\n' "$folder"
+' "$work/unpacked" "$directory" "$library"
+printf '%s\n' "$directory"

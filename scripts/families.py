@@ -5,9 +5,10 @@
                           classes that transformers maps them to
     families.py --write   add the missing types under their family, sorted; comments stay
 
-The family follows from the mapping (task -> model type -> class) in which a type is: RULES,
-the first that holds. Where a mapping misleads, EXCEPTIONS says so and why. Types that no
-family's template could drive are listed in the YAML itself, under `unsupported`, by hand.
+The family follows from the mapping of transformers (task -> model type -> class) that contains the
+type: the first matching rule in RULES applies. EXCEPTIONS lists types whose mapping is misleading,
+with the reason. Types that no template can run are listed by hand in the YAML file, under
+`unsupported`.
 Needs PyYAML and transformers.
 """
 
@@ -22,9 +23,9 @@ import yaml
 
 TABLE = pathlib.Path(__file__).parents[1] / "templates" / "families.yaml"
 
-# In order of priority, specific before general: MODEL_FOR_*_MAPPING_NAMES, family, task.
-# MODEL_MAPPING_NAMES (here "") and PRETRAINING tell nothing about the family, and neither do
-# the classification heads for text, which encoders, decoders and vision-language models share.
+# MODEL_FOR_*_MAPPING_NAMES, family, task; in order of priority, specific before general.
+# MODEL_MAPPING_NAMES (here "") and PRETRAINING do not determine the family. Neither do the
+# classification heads for text, which encoders, decoders and vision-language models share.
 RULES = (
     ("DOCUMENT_QUESTION_ANSWERING", "document", "document-question-answering"),
     ("TABLE_QUESTION_ANSWERING", "text_encoder", "table-question-answering"),
@@ -57,7 +58,7 @@ RULES = (
     ("MULTIMODAL_LM", "vlm", "audio-text-to-text"),
     ("VISUAL_QUESTION_ANSWERING", "document", "visual-question-answering"),
     ("IMAGE_CLASSIFICATION", "vision_classifier", "image-classification"),
-    # After classification: backbones such as beit have a head for segmentation too.
+    # After classification, since backbones such as beit have a head for segmentation too.
     ("SEMANTIC_SEGMENTATION", "segmentation", "image-segmentation"),
     ("BACKBONE", "vision_classifier", "image-feature-extraction"),
     ("IMAGE", "vision_classifier", "image-feature-extraction"),
@@ -75,7 +76,7 @@ EXPERTS = (
 )
 # Layers that keep a state of fixed size instead of keys and values.
 STATE_LAYERS = {"conv", "linear_attention", "mamba", "recurrent"}
-# Family, task, reason, types: where the mappings mislead or are silent.
+# Family, task, reason, types; for types whose mapping is misleading or missing.
 CURATED = (
     (
         "text_encoder",
@@ -99,7 +100,7 @@ CURATED = (
     (
         "decoder_ssm",
         "text-generation",
-        "recurrent, and its configuration does not say so",
+        "recurrent, but its configuration does not show it",
         "lfm2 rwkv xlstm",
     ),
     (
@@ -111,7 +112,7 @@ CURATED = (
     (
         "segmentation",
         "image-segmentation",
-        "a text says what to segment",
+        "a text specifies what to segment",
         "clipseg sam3 sam3_lite_text",
     ),
     ("segmentation", "image-segmentation", "the classifier is only its backbone", "segformer"),
@@ -192,17 +193,17 @@ EXCEPTIONS = {
     for family, task, reason, types in CURATED
     for model_type in types.split()
 }
-# In the table, but not in every release: code_llama is a name of tokenizers only. The other
-# one is named by dtf, since the pipelines of diffusers have no types.
+# In the table, but not a type of every release. Only tokenizers are named code_llama. dtf defines the
+# other name, since the pipelines of diffusers have no types.
 NOT_MAPPED = {"code_llama", "stable-diffusion"}
-# Types in no mapping for a task that are encoders and decoders within other models.
+# Encoders and decoders of other models, which are in no mapping for a task.
 PART = re.compile(r"_(audio|decoder|encoder|qformer|text|vision|vqmodel|\w*_model)$")
 PART_REASON = "part of another model, which is tested as a whole"
 
 
 @functools.cache
 def mappings():
-    """Model type -> names of the mappings that hold it: bert -> {"", "MASKED_LM", ...}."""
+    """Model type -> names of the mappings that contain it: bert -> {"", "MASKED_LM", ...}."""
     from transformers.models.auto import modeling_auto
 
     types = {}
@@ -218,15 +219,15 @@ def default_config(model_type):
 
     try:
         return AutoConfig.for_model(model_type)
-    except Exception:  # Some configurations cannot be made without arguments.
+    except Exception:  # Some configurations cannot be created without arguments.
         return None
 
 
 @functools.cache
 def decoder(model_type):
-    """Which family of decoders: told by the fields of the default configuration."""
+    """The family of a decoder, by the fields of its default configuration."""
     config = default_config(model_type)
-    # Fields may be absent, None, or a list with a number per layer.
+    # A field may be absent, None, or a list with a number per layer.
     counts = [getattr(config, field, None) for field in EXPERTS]
     if any(isinstance(count, (list, int)) and count not in (0, 1) for count in counts):
         return "decoder_moe"
@@ -236,7 +237,7 @@ def decoder(model_type):
 
 
 def derive(model_type, held):
-    """Family and task of a type by the mappings that hold it; None where they do not tell."""
+    """Family and task of a type, by the mappings that contain it; None if they do not determine it."""
     if model_type in EXCEPTIONS:
         return EXCEPTIONS[model_type][:2]
     for mapping, family, task in RULES:
@@ -250,25 +251,25 @@ def load():
 
 
 def problems(table, types):
-    """What a person has to mend, a line each; empty where table and package agree."""
+    """The differences between the table and transformers, one line each."""
     rows, unsupported = table["model_types"], table["unsupported"]
     for model_type, held in sorted(types.items()):
         expected = derive(model_type, held)
-        told = ", ".join(expected or ()) or "no mapping tells: write it into CURATED or unsupported"
+        found = ", ".join(expected or ()) or "no mapping: add it to CURATED or to unsupported"
         row = rows.get(model_type)
         if row is None:
             if model_type not in unsupported:
-                yield f"{model_type}: missing ({told})"
+                yield f"{model_type}: missing ({found})"
         elif model_type in unsupported:
             yield f"{model_type}: has a family, and is in unsupported"
         elif (row["family"], row["task"]) != expected:
-            yield f"{model_type}: {row['family']}, {row['task']} contradicts transformers ({told})"
+            yield f"{model_type}: {row['family']}, {row['task']} contradicts transformers ({found})"
     for model_type in sorted({*rows, *unsupported} - set(types) - NOT_MAPPED):
         yield f"{model_type}: transformers does not know it"
 
 
 def insert(lines, header, entries):
-    """Puts entry lines into the block under a header, which ends at the next header."""
+    """Adds entry lines to the block below a header, which ends at the next header."""
     start = lines.index(header) + 1
     block = re.compile(re.escape(re.match(" *", entries[0])[0]) + r"[^\s#]")
     end = start
@@ -278,7 +279,7 @@ def insert(lines, header, entries):
 
 
 def write(table, types):
-    """Adds the missing types whose family is known; returns how many."""
+    """Adds the missing types whose family is known, and returns their number."""
     blocks = {}
     for model_type, held in types.items():
         if model_type in table["model_types"] or model_type in table["unsupported"]:

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Draws configurations at random and counts what transformers builds from them.
+"""Generates random configurations and counts the parameters of the models that transformers builds.
 
-For every model type of OPTIONS and every class that the type has there, options that change
-the shape of a parameter are drawn with a seed. The model is built on torch's meta device,
-which allocates nothing. Prints one JSON object per line: `class`, `total` and `config`. The
-test suite compares these counts with those of dtf (src/models/parameters).
+For every model type of OPTIONS and every class of the type, the options that change the shape of a
+parameter are chosen at random, with a seed. The model is built on torch's meta device, which
+allocates no memory. Prints one JSON object per line: `class`, `total` and `config`. A test compares
+these counts with those of dtf (src/models/parameters).
 
     python scripts/parameter_options.py --seed 1 --each 4 [TYPE…]
 """
@@ -19,14 +19,14 @@ import torch
 import transformers
 from transformers import CONFIG_MAPPING
 
-# Draws of one class that may be refused by the library before the class counts as broken.
+# Maximum number of rejected configurations of a class, after which the class counts as broken.
 ATTEMPTS = 40
 LABELS = {"num_labels": [1, 2, 5]}
 TIED = {"tie_word_embeddings": [True, False]}
 
 
 def heads(hidden, counts=(4,), more=None):
-    """Widths with numbers of heads that divide them, which must be drawn together."""
+    """Widths with numbers of heads that divide them, which must be chosen together."""
     return [
         {"hidden_size": width, "num_attention_heads": count} | (more or {})
         for width in hidden
@@ -120,8 +120,8 @@ CLIP_VISION = {"intermediate_size": [50, 64], "image_size": [32, 50], "patch_siz
 SIGLIP_TEXT = CLIP_TEXT | {"projection_size": [40, 48]}
 SIGLIP_VISION = CLIP_VISION | {"vision_use_head": [True, False]}
 
-# By type: field to choices; a key with a star draws several fields together. A dictionary of
-# dictionaries under a plain key is a part, drawn by its own choices.
+# For each type, the choices of each field. A key with a star sets several fields together. A nested
+# dictionary under a plain key is a part of the configuration with its own choices.
 OPTIONS = {
     "bert": TEXT | {"*width": WIDTHS, "*cross": CROSS},
     "roberta": TEXT | {"*width": WIDTHS, "*cross": CROSS},
@@ -439,7 +439,7 @@ OPTIONS = {
     },
 }
 
-# Classes that no automatic class leads to.
+# Classes that no Auto class loads.
 UNLISTED = {
     "clip_text_model": ["CLIPTextModelWithProjection"],
     "clip_vision_model": ["CLIPVisionModelWithProjection"],
@@ -470,7 +470,7 @@ def classes(kind):
         listed = getattr(modeling_auto, mapping).get(kind, ())
         names.extend((listed,) if isinstance(listed, str) else listed)
     found = {name: getattr(transformers, name, None) for name in names}
-    # The same names stand for processors, and for classes that only borrow a configuration.
+    # Processors, and classes that only use the configuration, have entries too.
     own = CONFIG_MAPPING[kind]
     return {n: c for n, c in found.items() if getattr(c, "config_class", None) is own}
 
@@ -479,7 +479,7 @@ def count(cls, kind, fields):
     config = CONFIG_MAPPING[kind].from_dict(json.loads(json.dumps(fields)))
     with torch.device("meta"):
         model = cls(config)
-    # A shared table is one parameter, and listed once.
+    # A shared table is one parameter and is listed once.
     return sum(parameter.numel() for parameter in model.parameters())
 
 
@@ -489,13 +489,13 @@ def draw(kind, name, cls, generator):
         fields = {"model_type": kind, "architectures": [name]} | choose(generator, OPTIONS[kind])
         try:
             return fields, count(cls, kind, fields)
-        except Exception as error:  # whatever a class raises for options that do not go together
+        except Exception as error:  # any exception for options that a class does not combine
             last = error
     raise SystemExit(f"{name} accepts none of {ATTEMPTS} draws: {last!r}")
 
 
 def drawn(kind, seed, each):
-    """Of every class of a type: its name, `each` configurations, and their counts."""
+    """For every class of a type: its name, `each` configurations, and their parameter counts."""
     for name, cls in classes(kind).items():
         generator = random.Random(f"{seed} {name}")
         for _ in range(each):

@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
 """Writes tests/data/parameters.json: configurations of every model type whose parameters dtf
-counts (src/models/parameters/), with the count that transformers arrives at. The variants below
-are built as a test loads them; one of each class is drawn (scripts/parameter_options.py).
+counts (src/models/parameters/), with the number of parameters in transformers. The variants below
+are built as a test loads them, and one configuration of each class is random
+(scripts/parameter_options.py).
 
-Models are built on torch's meta device, which allocates nothing, and no file or network is
-read. Run by hand when a type or a variant is added, with an interpreter that has torch and
-transformers; the unit tests compare the file and run no Python:
+Models are built on torch's meta device, which allocates no memory, and neither files nor the network
+are read. Run this script after a type or a variant is added, with an interpreter that has torch and
+transformers. The unit tests use the file and run no Python:
 
     python scripts/parameters.py        write the file
-    python scripts/parameters.py TYPE…  print the counts of these types, write nothing
+    python scripts/parameters.py TYPE…  print the counts of these types, without writing
 """
 
 import json
@@ -52,7 +53,7 @@ AUDIO = {
     "num_conv_pos_embedding_groups": 4,
 }
 
-# Type: differences from a base that make its variants; `{}` is the type's own default.
+# For each type, the differences of its variants from the default configuration, which is `{}`.
 ENCODERS = {
     "bert": [{}, BERT],
     "roberta": [{}, BERT | {"type_vocab_size": 1}],
@@ -196,7 +197,7 @@ DECODERS = {
     ],
 }
 SEQ2SEQ = {
-    # transformers ties the tables of a T5 whatever the configuration says; dtf does not.
+    # transformers always ties the tables of a T5; dtf follows the configuration.
     "t5": [{}, T5, T5 | {"feed_forward_proj": "gated-gelu", "num_decoder_layers": None}],
     "mt5": [{}, T5, T5 | {"feed_forward_proj": "relu"}],
     "bart": [{}, BART],
@@ -260,7 +261,7 @@ def counted(loader, kind: str, fields: dict) -> dict:
     named = fields.get("architectures")
     with torch.device("meta"):
         model = getattr(transformers, named[0])(config) if named else loader.from_config(config)
-    # A shared table is one parameter, and listed once.
+    # A shared table is one parameter and is listed once.
     total = sum(parameter.numel() for parameter in model.parameters())
     return {"total": total, "config": {"model_type": kind} | fields}
 

@@ -3,10 +3,10 @@
 
   scripts/pytest_suites.py --dtf target/debug/dtf [--cache DIR] [--environments DIR] [NAME …]
 
-Fetches each package's source by its name from the index that pip is set up with, makes a virtual
-environment for it, runs its suite with pytest there, then in shards on two workers of one slot,
-and prints passed, failed, errors, skipped and seconds of both. Ends with 1 where counts differ.
-Sources and environments are kept in the cache. Standard library only.
+Downloads the source of each package from the configured index of pip, makes a virtual environment
+for it, runs its suite with pytest, then in shards on two workers with one slot each, and prints the
+numbers of passed, failed, erroneous and skipped tests and the seconds of both. The exit code is 1 if
+the numbers differ. Sources and environments are kept in the cache. Needs only the standard library.
 """
 
 import argparse
@@ -25,8 +25,8 @@ import urllib.request
 import xml.etree.ElementTree
 
 PYTEST = "pytest==9.2.0"
-# Name: package and version, path of the suite, how its package is installed, further packages,
-# and a change that breaks it on purpose: file, text, replacement.
+# For each name: package and version, path of the suite, how its package is installed, further
+# packages, and a change that breaks the suite on purpose (file, text, replacement).
 SUITES = {
     "toolz": ("toolz==1.2.0", "", ["."], [], None),
     "toolz-inside": ("toolz==1.2.0", "toolz/tests", ["."], [], None),
@@ -59,14 +59,14 @@ def call(words, **more):
 
 
 def must(words, **more):
-    done, said = call(words, **more)
+    done, output = call(words, **more)
     if done.returncode:
-        sys.exit(f"{' '.join(map(str, words))} ended with {done.returncode}:\n{said[-4000:]}")
+        sys.exit(f"{' '.join(map(str, words))} ended with {done.returncode}:\n{output[-4000:]}")
     return done.stdout
 
 
 def prepared(cache, name):
-    """Directory of the source and interpreter of the environment, made once."""
+    """Directory of the source and interpreter of the environment, which are created once."""
     package, suite, how, more, change = SUITES[name]
     place = cache / name
     python = place / "env/bin/python"
@@ -108,10 +108,10 @@ def plain(source, python, suite):
     report = source.parent / "plain.xml"
     words = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={report}"]
     begun = time.monotonic()
-    _, said = call([*words, *([suite] if suite else [])], cwd=source)
+    _, output = call([*words, *([suite] if suite else [])], cwd=source)
     seconds = time.monotonic() - begun
     if not report.exists():
-        sys.exit(f"pytest wrote no report in {source}:\n{said[-4000:]}")
+        sys.exit(f"pytest wrote no report in {source}:\n{output[-4000:]}")
     tree = xml.etree.ElementTree.parse(report)
     return counts([child.tag for child in case] for case in tree.iter("testcase")), seconds, report
 
@@ -154,10 +154,10 @@ class Lab:
         generate = [self.dtf, "generate", "--from-pytest", suite or ".", "--python", python]
         more = ["--durations", durations, "--submit", "--coordinator", self.url, "--wait"]
         begun = time.monotonic()
-        done, said = call([*generate, *more, "--output", "json"], cwd=source)
+        done, output = call([*generate, *more, "--output", "json"], cwd=source)
         seconds = time.monotonic() - begun
         if not done.stdout.strip():
-            sys.exit(f"nothing was run in {source}:\n{said[-6000:]}")
+            sys.exit(f"no test ran in {source}:\n{output[-6000:]}")
         run = json.loads(done.stdout)["rows"][0]["test"].partition(".")[0]
         found, shards = dict.fromkeys(KINDS, 0), 0
         for attempt in self.get(f"/api/v1/attempts?run={run}&limit=1000")["items"]:
@@ -197,18 +197,18 @@ def main():
             source, python = ready[name]
             suite = SUITES[name][1]
             first, first_seconds, report = plain(source, python, suite)
-            # Once for the environments, then for the time.
+            # The first run builds the environments, and the second is timed.
             lab.suite(source, python, suite, report)
             second, seconds, shards = lab.suite(source, python, suite, report)
-            told = ["/".join(str(found[kind]) for kind in KINDS) for found in (first, second)]
-            print(f"{name}: pytest {told[0]} in {first_seconds:.1f} s, dtf {told[1]} in "
+            summaries = ["/".join(str(found[kind]) for kind in KINDS) for found in (first, second)]
+            print(f"{name}: pytest {summaries[0]} in {first_seconds:.1f} s, dtf {summaries[1]} in "
                   f"{seconds:.1f} s and {shards} shards", flush=True)
             if first != second:
                 wrong.append(name)
     finally:
         lab.stop()
     if wrong:
-        sys.exit(f"not the same: {', '.join(wrong)}")
+        sys.exit(f"different results: {', '.join(wrong)}")
 
 
 if __name__ == "__main__":

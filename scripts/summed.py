@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Writes tests/data/summed.json: default configurations of model types of many kinds, with
-the number of parameters that transformers arrives at. src/models/estimate sums those up from
-widths and layers; the tests say how near it comes.
+"""Writes tests/data/summed.json: default configurations of many model types, with the number of
+parameters in transformers. src/models/estimate computes this number from widths and layers, and a
+test limits its error.
 
-Models are built on torch's meta device, which allocates nothing, and no file or network is
-read. Run by hand when a type is added, with an interpreter that has torch and transformers:
+Models are built on torch's meta device, which allocates no memory, and neither files nor the network
+are read. Run this script after a type is added, with an interpreter that has torch and transformers:
 
     python scripts/summed.py
 """
@@ -18,7 +18,7 @@ from transformers import CONFIG_MAPPING
 
 TARGET = pathlib.Path(__file__).resolve().parent.parent / "tests/data/summed.json"
 
-# Left out: EfficientNet, VITS and CLAP, whose sizes do not follow from widths and layers.
+# Without EfficientNet, VITS and CLAP, whose sizes do not follow from widths and layers.
 TYPES = {
     "AutoModel": ["blip", "deberta-v2", "modernbert", "xlnet"],
     "AutoModelForAudioClassification": ["audio-spectrogram-transformer"],
@@ -36,12 +36,12 @@ TYPES = {
     "AutoModelForTokenClassification": ["layoutlm"],
     "AutoModelForVideoClassification": ["videomae"],
 }
-# What says nothing about sizes, and is long.
+# Long fields that do not affect sizes.
 IDLE = {"id2label", "label2id", "suppress_tokens", "begin_suppress_tokens", "generation_config"}
 
 
 def slim(value):
-    """Sizes, flags and types; no texts, and no numbers that JSON does not know."""
+    """Sizes, flags and types, without texts and without numbers that JSON cannot represent."""
     kept = {}
     for key, item in value.items():
         if isinstance(item, dict) and key not in IDLE and not key.startswith("rope"):

@@ -1,6 +1,7 @@
-//! dtf: tests AI models on every kind of hardware.
+//! dtf tests AI models on every kind of hardware.
 //!
-//! Modules in floor order; a module imports only lower floors (`tests/architecture.rs`).
+//! The modules are listed by floor. A module imports only modules of lower floors
+//! (`tests/architecture.rs`).
 
 // floor 0: vocabulary, and the data of the binary
 pub mod assets;

@@ -2,7 +2,7 @@
 
 use crate::api::{MAX_BLOB_BYTES, transfer_time};
 use crate::client::error::ClientError;
-use crate::client::http::{Client, Payload, SendOptions, bad, read_limited};
+use crate::client::http::{Client, Payload, SendOptions, bad_response, read_limited};
 use reqwest::Method;
 
 fn path(sha256: &str) -> String {
@@ -30,7 +30,7 @@ impl Client {
             SendOptions { extra_time: transfer_time(MAX_BLOB_BYTES), ..SendOptions::REPEATABLE };
         let response = self.send(request, &Payload::None, options).await?;
         let max_bytes = usize::try_from(MAX_BLOB_BYTES).unwrap_or(usize::MAX);
-        read_limited(response, max_bytes).await.map_err(|reason| bad(&path, reason))
+        read_limited(response, max_bytes).await.map_err(|reason| bad_response(&path, reason))
     }
 
     /// Whether the coordinator has a file with this digest.

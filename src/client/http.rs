@@ -136,7 +136,8 @@ impl Client {
         query: &impl Serialize,
     ) -> Result<T, ClientError> {
         let request = self.http.get(self.address(path)).query(query);
-        decode(path, self.send(request, &Payload::None, SendOptions::REPEATABLE).await?).await
+        let response = self.send(request, &Payload::None, SendOptions::REPEATABLE).await?;
+        decode(path, response, MAX_RESPONSE_BYTES).await
     }
 
     pub(crate) async fn post<T: DeserializeOwned>(
@@ -146,7 +147,8 @@ impl Client {
         options: SendOptions,
     ) -> Result<T, ClientError> {
         let request = self.http.post(self.address(path));
-        decode(path, self.send(request, &encode(path, body)?, options).await?).await
+        let response = self.send(request, &encode(path, body)?, options).await?;
+        decode(path, response, MAX_RESPONSE_BYTES).await
     }
 
     pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
@@ -255,13 +257,18 @@ pub(crate) fn encode(path: &str, body: &impl Serialize) -> Result<Payload, Clien
     Ok(Payload::Json(text))
 }
 
-async fn decode<T: DeserializeOwned>(path: &str, response: Response) -> Result<T, ClientError> {
+/// Reads the JSON body of a response of at most `max_bytes` bytes.
+pub(crate) async fn decode<T: DeserializeOwned>(
+    path: &str,
+    response: Response,
+    max_bytes: usize,
+) -> Result<T, ClientError> {
     let body =
-        read_limited(response, MAX_RESPONSE_BYTES).await.map_err(|reason| bad(path, reason))?;
-    serde_json::from_slice(&body).map_err(|error| bad(path, error.to_string()))
+        read_limited(response, max_bytes).await.map_err(|reason| bad_response(path, reason))?;
+    serde_json::from_slice(&body).map_err(|error| bad_response(path, error.to_string()))
 }
 
-pub(crate) fn bad(path: &str, reason: String) -> ClientError {
+pub(crate) fn bad_response(path: &str, reason: String) -> ClientError {
     ClientError::BadResponse { what: path.to_owned(), reason }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::api::v1::logs::{Appended, HEAD_BYTES, OutputPiece, TAIL_BYTES};
 use crate::client::error::ClientError;
-use crate::client::http::{Client, Payload, SendOptions, bad, read_limited};
+use crate::client::http::{Client, Payload, SendOptions, bad_response, decode, read_limited};
 use crate::domain::id::{AttemptId, Epoch};
 use reqwest::{Method, Response};
 use std::time::Duration;
@@ -46,8 +46,7 @@ impl Client {
             .request(Method::POST, &path)
             .query(&[("epoch", epoch.to_string()), ("offset", offset.to_string())]);
         let response = self.send(request, &Payload::Bytes(bytes), SendOptions::REPEATABLE).await?;
-        let body = read_limited(response, MAX_LINE_BYTES).await.map_err(|r| bad(&path, r))?;
-        serde_json::from_slice(&body).map_err(|error| bad(&path, error.to_string()))
+        decode(&path, response, MAX_LINE_BYTES).await
     }
 
     /// Reads the output so far, from `offset` on.
@@ -55,7 +54,7 @@ impl Client {
         let path = format!("api/v1/attempts/{attempt}/log");
         let request = self.request(Method::GET, &path).query(&[("offset", offset)]);
         let response = self.send(request, &Payload::None, SendOptions::REPEATABLE).await?;
-        read_limited(response, MAX_LOG_BYTES).await.map_err(|reason| bad(&path, reason))
+        read_limited(response, MAX_LOG_BYTES).await.map_err(|reason| bad_response(&path, reason))
     }
 
     /// Follows the output from `offset` on, until the attempt ends.
@@ -84,7 +83,7 @@ impl LogStream {
                     "end" => return Ok(LogEvent::End),
                     "output" => {
                         let piece = serde_json::from_str(&data)
-                            .map_err(|error| bad("output", error.to_string()))?;
+                            .map_err(|error| bad_response("the log stream", error.to_string()))?;
                         return Ok(LogEvent::Output(piece));
                     }
                     // Events of a newer coordinator are ignored.
@@ -120,8 +119,8 @@ impl EventParser {
     /// Adds a piece of the stream.
     fn push(&mut self, chunk: &[u8]) -> Result<(), ClientError> {
         if self.pending.len() + chunk.len() + self.data.len() > MAX_LINE_BYTES {
-            return Err(bad(
-                "output",
+            return Err(bad_response(
+                "the log stream",
                 format!("an event is too large (maximum {MAX_LINE_BYTES} bytes)"),
             ));
         }

@@ -4,7 +4,7 @@ use crate::api::v1::history::{HistoryQuery, HistoryView};
 use crate::api::v1::reports::{ReportQuery, ReportView};
 use crate::api::v1::status::{Ready, StatusView};
 use crate::client::error::ClientError;
-use crate::client::http::{Client, NO_QUERY, Payload, bad, read_limited};
+use crate::client::http::{Client, NO_QUERY, Payload, decode};
 use reqwest::Method;
 
 /// Maximum size of the response to the readiness check, in bytes.
@@ -28,7 +28,6 @@ impl Client {
     pub async fn ready(&self) -> Result<Ready, ClientError> {
         let path = "health/ready";
         let response = self.send_once(self.request(Method::GET, path), &Payload::None).await?;
-        let body = read_limited(response, MAX_READY_BYTES).await.map_err(|r| bad(path, r))?;
-        serde_json::from_slice(&body).map_err(|error| bad(path, error.to_string()))
+        decode(path, response, MAX_READY_BYTES).await
     }
 }

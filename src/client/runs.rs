@@ -5,7 +5,7 @@ use crate::api::page::PageQuery;
 use crate::api::v1::runs::{AddTests, Cancelled, RunView, SubmitRun, Submitted};
 use crate::api::v1::test_views::{AttemptQuery, AttemptView, TestQuery, TestView, Why};
 use crate::client::error::ClientError;
-use crate::client::http::{Client, NO_QUERY, SendOptions, bad, encode, read_limited};
+use crate::client::http::{Client, NO_QUERY, SendOptions, decode, encode};
 use crate::domain::id::{AttemptId, RunId, TestId};
 use reqwest::Method;
 
@@ -30,8 +30,7 @@ impl Client {
         }
         let options = if key.is_some() { SendOptions::REPEATABLE } else { SendOptions::ONCE };
         let response = self.send(request, &encode(path, run)?, options).await?;
-        let body = read_limited(response, MAX_SUBMITTED_BYTES).await.map_err(|r| bad(path, r))?;
-        serde_json::from_slice(&body).map_err(|error| bad(path, error.to_string()))
+        decode(path, response, MAX_SUBMITTED_BYTES).await
     }
 
     /// Submits a further part of a run.

@@ -4,8 +4,10 @@
 //! several are tried. The tools print warnings around the JSON, so the listing is the first part of the
 //! output that parses as JSON and has the form of a listing.
 
+use super::device::{Device, product};
 use super::evidence::Presence;
-use super::{Device, Host, NoListing, VendorDevices, error, product, without_devices};
+use super::host::Host;
+use super::vendor::{NoListing, VendorDevices, error, without_devices};
 use crate::domain::accelerator::{Accelerator, Backend, Vendor};
 use crate::domain::capability::MAX_MEMORY_BYTES;
 use crate::sys::process::Completion;

@@ -12,56 +12,28 @@
 
 use crate::domain::accelerator::{Accelerator, Backend, Vendor};
 use crate::domain::capability::{
-    Capability, MAX_ACCELERATORS, MAX_DETECTION_ERROR_BYTES, MAX_DETECTION_ERRORS, MAX_NAME_BYTES,
-    MAX_SLOTS,
+    Capability, MAX_ACCELERATORS, MAX_DETECTION_ERROR_BYTES, MAX_DETECTION_ERRORS, MAX_SLOTS,
 };
 use crate::domain::tag::Tag;
-use crate::sys::process::{Completion, ProgramOutput, Runner, printable};
+use crate::sys::process::printable;
+use device::Device;
 use evidence::{Evidence, Presence};
 use std::collections::BTreeSet;
-use std::path::Path;
-use std::time::Duration;
+use vendor::VendorDevices;
 
 mod amd;
 mod cgroups;
+mod device;
 mod evidence;
+mod host;
 mod machine;
 mod nvidia;
 mod tools;
+mod vendor;
 mod visible;
+pub use host::{Host, NOTICE_INTERVAL};
 pub use tools::{MAX_OUTPUT_BYTES, TOOL_TIMEOUT};
 pub use visible::VisibleDevices;
-
-/// Maximum length of a quoted line of a tool, in characters.
-const MAX_QUOTE_CHARS: usize = 120;
-/// Interval at which a person is informed that a tool is still running.
-pub const NOTICE_INTERVAL: Duration = Duration::from_secs(1);
-
-/// Access to the machine on which devices are detected.
-#[derive(Clone, Copy)]
-pub struct Host<'a> {
-    pub tools: &'a dyn Runner,
-    /// `/`, or in tests a directory with the same layout.
-    pub root: &'a Path,
-    /// Interval between two calls of `on_wait`, usually [`NOTICE_INTERVAL`].
-    pub notice_interval: Duration,
-    /// Called while a tool runs, with its name and its run time so far.
-    pub on_wait: &'a (dyn Fn(&str, Duration) + Send + Sync),
-}
-
-impl Host<'_> {
-    async fn run(&self, program: &str, args: &[&str]) -> Completion {
-        let call = tools::call(program, args);
-        let mut run = self.tools.run(&call, tools::LIMITS);
-        let begun = tokio::time::Instant::now();
-        loop {
-            match tokio::time::timeout(self.notice_interval, &mut run).await {
-                Ok(completion) => return completion,
-                Err(_) => (self.on_wait)(program, begun.elapsed()),
-            }
-        }
-    }
-}
 
 /// Values that the person who starts the worker sets instead of the detected ones.
 #[derive(Debug, Clone, Default)]
@@ -145,76 +117,6 @@ async fn unless_hidden(
     VendorDevices { notes, ..VendorDevices::default() }
 }
 
-/// One device in the listing of a tool. Later steps decide whether the worker offers it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Device {
-    accelerator: Accelerator,
-    /// Number of the card in the numbering of its vendor, to which the variables that hide devices refer.
-    card: u16,
-    /// UUID of the card if the device is a part of it.
-    card_uuid: String,
-    /// The device is a part of the processor.
-    integrated: bool,
-}
-
-/// The devices of one vendor. Without devices, notes and errors, the machine has none of this vendor.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct VendorDevices {
-    devices: Vec<Device>,
-    notes: Vec<String>,
-    /// The reasons why devices were not detected. The machine may nevertheless have devices.
-    errors: Vec<String>,
-}
-
-impl VendorDevices {
-    fn with_note(note: String) -> Self {
-        Self { notes: vec![note], ..Self::default() }
-    }
-
-    fn with_error(vendor: &str, reason: &str) -> Self {
-        Self { errors: vec![error(vendor, reason)], ..Self::default() }
-    }
-}
-
-/// An entry of [`Capability::detection_errors`].
-fn error(vendor: &str, reason: &str) -> String {
-    format!("cannot detect {vendor} devices: {reason}")
-}
-
-/// The meaning of the output of a tool that contains no device.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum NoListing {
-    /// The tool works and reports that there is no device.
-    NoDevice,
-    /// The tool failed, or its output has an unknown form.
-    Unclear,
-}
-
-/// The result for a tool that listed no device. The machine has no device only if the tool reports so
-/// and the operating system does not show one.
-fn without_devices(
-    vendor: &str,
-    tool: &str,
-    completion: &Completion,
-    listing: NoListing,
-    presence: Presence,
-) -> VendorDevices {
-    let line = completion.output().and_then(ProgramOutput::first_line);
-    let reason = match (completion.failure(), line) {
-        (Some(failure), Some(line)) => format!("{tool} {failure}: {line}"),
-        (Some(failure), None) => format!("{tool} {failure}"),
-        (None, Some(line)) => format!("{tool} printed no complete list of devices: {line}"),
-        (None, None) => format!("{tool} printed nothing"),
-    };
-    match (listing, presence) {
-        (NoListing::NoDevice, Presence::Absent | Presence::Unknown) => VendorDevices::default(),
-        (NoListing::NoDevice, Presence::Present) => {
-            VendorDevices::with_error(vendor, &format!("{reason}, but this machine has one"))
-        }
-        (NoListing::Unclear, _) => VendorDevices::with_error(vendor, &reason),
-    }
-}
-
 /// Gives every device a different number. AMD devices, and devices without a UUID, keep the number of
 /// their vendor, since tests are pinned by it. The other devices get a free number.
 fn number(devices: Vec<Device>, notes: &mut Vec<String>) -> Vec<Accelerator> {
@@ -257,24 +159,11 @@ fn apple(memory_bytes: u64) -> Option<Accelerator> {
     })
 }
 
-/// Shortens a product name to the form that a capability accepts.
-fn product(name: &str) -> String {
-    let mut name: String = name.chars().filter(|c| !c.is_control()).collect();
-    name.truncate(name.floor_char_boundary(MAX_NAME_BYTES));
-    let name = name.trim();
-    if name.is_empty() { "unknown".to_owned() } else { name.to_owned() }
-}
-
 /// Shortens an error to the form that a capability accepts.
 fn bounded(error: &str) -> String {
     let mut error = printable(error, MAX_DETECTION_ERROR_BYTES);
     error.truncate(error.floor_char_boundary(MAX_DETECTION_ERROR_BYTES));
     error
-}
-
-/// A short, quoted form of a line that a tool printed.
-fn quoted(line: &str) -> String {
-    format!("\"{}\"", printable(line, MAX_QUOTE_CHARS))
 }
 
 #[cfg(test)]

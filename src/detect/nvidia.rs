@@ -4,8 +4,10 @@
 //! a missing value in brackets (`[N/A]`, `[GPU is lost]`). A row whose number, name or UUID is malformed
 //! is a device that cannot be used. A device in MIG mode is replaced by its instances, which `-L` lists.
 
+use super::device::{Device, product};
 use super::evidence::Presence;
-use super::{Device, Host, NoListing, VendorDevices, error, product, quoted, without_devices};
+use super::host::Host;
+use super::vendor::{NoListing, VendorDevices, error, quoted, without_devices};
 use crate::domain::accelerator::{Accelerator, Backend, Vendor};
 use crate::domain::capability::MAX_MEMORY_BYTES;
 use crate::sys::process::Completion;
@@ -434,7 +436,7 @@ mod tests {
             Device { accelerator: card, card: 0, card_uuid: String::new(), integrated: false };
         let listed = |text: &str| {
             let mut result = VendorDevices::default();
-            let output = crate::sys::process::recorded::exited(0, text, "");
+            let output = crate::sys::process::exited(0, text, "");
             add_instances(vec![card.clone()], &output, &mut result);
             result
         };

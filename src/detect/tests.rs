@@ -1,11 +1,14 @@
 //! Tests of the detection with recorded output of real tools.
 
 use super::*;
-use crate::sys::process::recorded::{Recorded, crashed, exited};
 use crate::sys::process::{Call, Limits};
+use crate::sys::process::{Completion, ProgramOutput, Runner};
+use crate::sys::process::{Recorded, crashed, exited};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use proptest::prelude::*;
+use std::path::Path;
+use std::time::Duration;
 
 /// A temporary directory with these files.
 pub(super) fn root(files: &[(&str, &str)]) -> tempfile::TempDir {

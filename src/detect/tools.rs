@@ -1,6 +1,6 @@
 //! Calls of the tools of the vendors: environment, search path and limits.
 
-use super::VisibleDevices;
+use super::visible::VisibleDevices;
 use crate::sys::process::{Call, Keep, Limits};
 use std::ffi::OsString;
 use std::path::PathBuf;

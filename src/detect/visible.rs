@@ -4,7 +4,7 @@
 //! the variables of the worker use. The variables are read as their libraries read them: a list ends at
 //! its first entry that names no device, and CUDA treats a list with a repeated device as empty.
 
-use super::Device;
+use super::device::Device;
 use crate::domain::accelerator::Vendor;
 use std::collections::{BTreeMap, BTreeSet};
 

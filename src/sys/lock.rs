@@ -82,7 +82,7 @@ impl DirectoryLock {
         Self::try_acquire(directory, "")
     }
 
-    /// As [`Self::acquire`], but waits up to [`READER_TIMEOUT`] while readers hold the lock.
+    /// As [`Self::acquire`], but waits up to `READER_TIMEOUT` while readers hold the lock.
     ///
     /// # Errors
     /// As for [`Self::acquire`].

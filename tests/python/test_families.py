@@ -98,7 +98,7 @@ def test_table_and_package_agree(table, types):
     [
         ("model_types", "gpt2", None, "gpt2: missing (decoder_llm, text-generation)"),
         ("unsupported", "moshi", None, "moshi: missing (decoder_llm, text-generation)"),
-        ("unsupported", "tvp", None, "tvp: missing (no mapping tells"),
+        ("unsupported", "tvp", None, "tvp: missing (no mapping: add it"),
         ("unsupported", "bert", "?", "bert: has a family, and is in unsupported"),
         ("unsupported", "gpt99", "?", "gpt99: transformers does not know it"),
         (

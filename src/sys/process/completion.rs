@@ -1,7 +1,6 @@
 //! How a call of another program ended, and its output.
 
-use super::{Exit, signals};
-use std::fmt;
+use super::exit::Exit;
 use std::time::Duration;
 
 /// Maximum length of the line that [`ProgramOutput::first_line`] returns, in characters.
@@ -81,22 +80,4 @@ pub fn printable(text: &str, max_chars: usize) -> String {
     let is_shown = |c: &char| c.is_alphanumeric() || c.is_ascii_graphic() || *c == ' ';
     let text: String = text.chars().filter(is_shown).take(max_chars).collect();
     text.trim().to_owned()
-}
-
-impl fmt::Display for Exit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = |signal: Option<&signals::Signal>| {
-            signal.map(|signal| format!(" ({})", signal.name)).unwrap_or_default()
-        };
-        match (self.signal, self.code) {
-            (Some(number), _) => {
-                write!(f, "ended by signal {number}{}", name(signals::by_number(number)))
-            }
-            // A shell reports the signal that ended its child in its own exit code.
-            (None, Some(code)) => {
-                write!(f, "exited with code {code}{}", name(signals::by_exit_code(code)))
-            }
-            (None, None) => write!(f, "ended in an unknown way"),
-        }
-    }
 }

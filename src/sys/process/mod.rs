@@ -9,60 +9,36 @@
 //! changed their environment or lost their parent, by their [`Label`] and by the marker in their
 //! environment. On other systems, they reach only the group or the job.
 
-use std::ffi::OsString;
 use std::io;
-use std::path::PathBuf;
 
 mod completion;
+mod exit;
 mod label;
 pub mod lookup;
+#[cfg(test)]
+mod recorded;
 mod run;
 mod runner;
 pub mod signals;
+mod start;
 #[cfg(target_os = "linux")]
 mod table;
-pub use completion::{Captured, Completion, ProgramOutput, printable};
-pub use label::{Label, Labels, start_with};
-pub use run::{Call, Keep, Limits, Observer, Stream, run, run_observed};
-#[cfg(test)]
-pub use runner::recorded;
-pub use runner::{Runner, SystemRunner};
 #[cfg(unix)]
 mod unix;
+#[cfg(windows)]
+mod windows;
+pub use completion::{Captured, Completion, ProgramOutput, printable};
+pub use exit::{Exit, Usage};
+pub use label::{Label, Labels, start_with};
+#[cfg(test)]
+pub use recorded::{Recorded, crashed, exited};
+pub use run::{Call, Keep, Limits, Observer, Stream, run, run_observed};
+pub use runner::{Runner, SystemRunner};
+pub use start::{MARKER, Start};
 #[cfg(unix)]
 pub use unix::{Child, Output, Tree};
 #[cfg(windows)]
-mod windows;
-#[cfg(windows)]
 pub use windows::{Child, Output, Tree};
-
-/// Environment variable whose value marks every process of an attempt.
-pub const MARKER: &str = "DTF_LEASE";
-
-/// A process to start. Its environment is exactly `env`.
-#[derive(Debug, Clone)]
-pub struct Start {
-    /// Absolute path.
-    pub program: PathBuf,
-    pub args: Vec<OsString>,
-    pub cwd: PathBuf,
-    /// Should contain [`MARKER`], by which the processes of the tree are found.
-    pub env: Vec<(OsString, OsString)>,
-}
-
-/// The way in which a process ended. At most one of the fields is set.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Exit {
-    pub code: Option<i32>,
-    pub signal: Option<i32>,
-}
-
-/// The resources that a running process has used so far.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Usage {
-    pub peak_memory_bytes: u64,
-    pub cpu_ms: u64,
-}
 
 /// Makes this process adopt the orphans among its descendants, so that they can be found and their
 /// exit codes read. Called once in the life of the process. Only Linux supports it.
@@ -129,13 +105,5 @@ impl Start {
     /// The program cannot be started.
     pub fn spawn_labelled(&self, label: Label) -> io::Result<(Child, Output)> {
         Child::start(self, Some(label))
-    }
-
-    fn command(&self) -> tokio::process::Command {
-        let mut command = tokio::process::Command::new(&self.program);
-        command.args(&self.args).current_dir(&self.cwd).env_clear();
-        command.envs(self.env.iter().map(|(name, value)| (name, value)));
-        command.stdin(std::process::Stdio::null());
-        command
     }
 }

@@ -8,7 +8,13 @@
 //! outlives the call, also when the future is dropped. A program that is not found, one that cannot
 //! be started, one that exceeds the time limit and one that fails are different [`Completion`]s.
 
-use super::{Captured, Child, Completion, MARKER, Output, ProgramOutput, Start, Tree, lookup};
+use super::completion::{Captured, Completion, ProgramOutput};
+use super::lookup;
+use super::start::{MARKER, Start};
+#[cfg(unix)]
+use super::unix::{Child, Output, Tree};
+#[cfg(windows)]
+use super::windows::{Child, Output, Tree};
 use crate::sys::ids;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -203,8 +209,7 @@ impl Reader {
     }
 }
 
-#[cfg(test)]
-#[cfg(unix)]
+#[cfg(all(test, unix))]
 mod tests {
     use super::*;
     use std::path::Path;

@@ -1,7 +1,9 @@
 //! The process table of Linux, through `/proc`.
 
+use super::exit::Usage;
+use super::label::Labels;
 use super::label::label_of;
-use super::{Labels, MARKER, Usage};
+use super::start::MARKER;
 use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions};
 use std::collections::{BTreeMap, BTreeSet};
 

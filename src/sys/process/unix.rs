@@ -1,7 +1,8 @@
 //! Child processes on Unix: process groups, and on Linux also the processes that left their group.
 
+use super::exit::{Exit, Usage};
 use super::label::{Label, start_with};
-use super::{Exit, Start, Usage};
+use super::start::Start;
 #[cfg(target_os = "linux")]
 use super::{label::label_of, table};
 use rustix::process::{Pid, Signal};

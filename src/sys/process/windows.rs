@@ -1,8 +1,9 @@
 //! Child processes on Windows: ending a job object ends its process tree. The tests do not run on
 //! Windows.
 
+use super::exit::{Exit, Usage};
 use super::label::Label;
-use super::{Exit, Start, Usage};
+use super::start::Start;
 use process_wrap::tokio::{ChildWrapper, CommandWrap, JobObject};
 use std::io;
 use std::process::Stdio;
