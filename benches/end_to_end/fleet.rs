@@ -33,12 +33,12 @@ pub struct Process {
 }
 
 impl Process {
-    fn start(folder: &Path, log: &str, arguments: &[&str]) -> Self {
-        let path = folder.join(log);
+    fn start(directory: &Path, log: &str, arguments: &[&str]) -> Self {
+        let path = directory.join(log);
         let log = File::create(&path).expect("the log can be created");
         let child = Command::new(env!("CARGO_BIN_EXE_dtf"))
             .args(arguments)
-            .current_dir(folder)
+            .current_dir(directory)
             .stdin(Stdio::null())
             .stdout(log.try_clone().expect("the log can be shared"))
             .stderr(log)
@@ -111,13 +111,13 @@ pub struct Fleet {
     pub client: Client,
     pub runtime: Runtime,
     address: String,
-    folder: TempDir,
+    directory: TempDir,
 }
 
 impl Fleet {
     /// Starts a coordinator and waits until it is ready.
     pub fn new() -> Self {
-        let folder = tempfile::tempdir().expect("a temporary folder");
+        let directory = tempfile::tempdir().expect("a temporary directory");
         let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
         let address = free.expect("a free port").to_string();
         let runtime =
@@ -126,8 +126,8 @@ impl Fleet {
             let _inside = runtime.enter();
             Client::new(ClientOptions::new(format!("http://{address}"))).expect("a client")
         };
-        let coordinator = coordinator(folder.path(), &address);
-        let fleet = Self { workers: Vec::new(), coordinator, client, runtime, address, folder };
+        let coordinator = coordinator(directory.path(), &address);
+        let fleet = Self { workers: Vec::new(), coordinator, client, runtime, address, directory };
         fleet.wait_ready();
         fleet
     }
@@ -135,7 +135,7 @@ impl Fleet {
     /// Starts the killed coordinator again with the same data; returns the time until it is ready.
     pub fn restart(&mut self) -> Duration {
         let start = Instant::now();
-        self.coordinator = coordinator(self.folder.path(), &self.address);
+        self.coordinator = coordinator(self.directory.path(), &self.address);
         self.wait_ready();
         start.elapsed()
     }
@@ -156,7 +156,8 @@ impl Fleet {
         let mut arguments =
             vec!["worker", "--coordinator", &url, "--slots", &slots, "--work-dir", &directory];
         arguments.extend(more);
-        let process = Process::start(self.folder.path(), &format!("{directory}.log"), &arguments);
+        let process =
+            Process::start(self.directory.path(), &format!("{directory}.log"), &arguments);
         self.workers.push(process);
         self.until("the worker is registered", || {
             let status = self.runtime.block_on(self.client.status());
@@ -173,7 +174,7 @@ impl Fleet {
             assert!(
                 Instant::now() < deadline,
                 "waited {PATIENCE:?} in vain until {what}; logs in {}",
-                self.folder.path().display()
+                self.directory.path().display()
             );
             self.runtime.block_on(async { tokio::time::sleep(POLL).await });
         }
@@ -220,7 +221,7 @@ impl Fleet {
     }
 }
 
-fn coordinator(folder: &Path, address: &str) -> Process {
+fn coordinator(directory: &Path, address: &str) -> Process {
     let arguments = ["coordinator", "--listen", address, "--data-dir", "data"];
-    Process::start(folder, "coordinator.log", &arguments)
+    Process::start(directory, "coordinator.log", &arguments)
 }

@@ -1,4 +1,4 @@
-# A tiny BERT, built, run and checked. It reports the time of its own work without the imports.
+# A tiny BERT, built, run and checked. It reports the time of its work, without the imports.
 import json
 import os
 

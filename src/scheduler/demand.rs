@@ -4,25 +4,12 @@
 //! and blocked tests; nothing is kept for it between calls.
 
 use super::state::{Run, Scheduler, State, Test};
+use super::status::Demand;
 use crate::domain::priority::Priority;
 use crate::domain::requirement::Requirement;
-use crate::domain::time::Timestamp;
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-
-/// The tests with the same requirement that need a worker.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Demand {
-    pub requirement: Arc<Requirement>,
-    /// Tests that wait for a worker.
-    pub waiting: u64,
-    /// Blocked tests that become ready when tests that are running now end as expected.
-    pub soon: u64,
-    /// Time at which the test that has waited longest became ready; `None` when none waits.
-    pub oldest: Option<Timestamp>,
-    /// Highest priority among the waiting and the soon ready tests.
-    pub priority: Priority,
-}
 
 impl Demand {
     fn new(requirement: &Arc<Requirement>, priority: Priority) -> Self {
@@ -47,20 +34,38 @@ impl Scheduler {
     #[must_use]
     pub fn demand(&self) -> Vec<Demand> {
         let mut demands: BTreeMap<&Arc<Requirement>, Demand> = BTreeMap::new();
-        let waiting = self.classes.iter().flat_map(|(_, class)| class.tests());
-        let waiting = waiting.filter_map(|test| self.find(test));
-        let open = self.runs.values().filter(|run| run.tally.blocked > 0);
-        let soon = open.flat_map(Run::soon_ready);
-        for test in waiting.chain(soon) {
+        for test in self.tests_in_demand(|_| true) {
             let (need, priority) = (&test.spec.requirement, test.spec.priority);
             demands.entry(need).or_insert_with(|| Demand::new(need, priority)).add(test);
         }
         let mut demands: Vec<Demand> = demands.into_values().collect();
         demands.sort_by_key(|demand| {
-            let oldest = demand.oldest;
-            (oldest.is_none(), std::cmp::Reverse(demand.priority), oldest)
+            (demand.oldest.is_none(), Reverse(demand.priority), demand.oldest)
         });
         demands
+    }
+
+    /// The demand for one requirement; `None` when no test with it waits or is soon ready.
+    #[must_use]
+    pub fn demand_for(&self, need: &Requirement) -> Option<Demand> {
+        let mut tests = self.tests_in_demand(move |other| other == need).peekable();
+        let first = tests.peek()?;
+        let mut demand = Demand::new(&first.spec.requirement, first.spec.priority);
+        tests.for_each(|test| demand.add(test));
+        Some(demand)
+    }
+
+    /// Waiting and soon ready tests with a requirement that `wanted` accepts.
+    fn tests_in_demand<'a>(
+        &'a self,
+        wanted: impl Fn(&Requirement) -> bool + Copy + 'a,
+    ) -> impl Iterator<Item = &'a Test> {
+        let classes = self.classes.iter().filter(move |(_, class)| wanted(&class.key.requirement));
+        let waiting = classes.flat_map(|(_, class)| class.tests());
+        let waiting = waiting.filter_map(|test| self.find(test));
+        let open = self.runs.values().filter(|run| run.tally.blocked > 0);
+        let soon = open.flat_map(Run::soon_ready);
+        waiting.chain(soon.filter(move |test| wanted(&test.spec.requirement)))
     }
 }
 

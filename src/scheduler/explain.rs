@@ -25,14 +25,15 @@ impl Scheduler {
             _ => [].iter().filter(open).take(0),
         };
         let blocked_by = blocked_by.map(|on| TestId { run: id.run, index: *on }).collect();
-        let (mut workers, mut before, mut since) = (Vec::new(), 0, None);
+        let (mut workers, mut before, mut since, mut demand) = (Vec::new(), 0, None, None);
         if let State::Waiting { class, since: ready } = test.state {
             since = Some(ready);
             before = self.classes.get(class).map_or(0, |class| class.before(run.place(id)));
             let avoid = self.classes.get(class).and_then(|class| class.key.avoid);
             workers = self.explain_workers(&test.spec.requirement, avoid);
+            demand = self.demand_for(&test.spec.requirement);
         }
-        Some(Explanation { status, blocked_by, workers, before, since })
+        Some(Explanation { status, blocked_by, workers, before, since, demand })
     }
 
     fn explain_workers(

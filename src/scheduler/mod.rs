@@ -45,11 +45,10 @@ mod worker;
 pub use command::{
     Answer, Command, Delivery, Finished, Identity, Lease, Signal, Step, Submission, Unschedulable,
 };
-pub use demand::Demand;
 pub use error::{FactError, Rejected};
 pub use snapshot::RestoreError;
 pub use state::Scheduler;
 pub use status::{
-    Availability, Counts, Explanation, Overview, RunSummary, TestStatus, WorkerStatus,
+    Availability, Counts, Demand, Explanation, Overview, RunSummary, TestStatus, WorkerStatus,
 };
 pub use worker::{HEARTBEAT_INTERVAL, LEASE_TIMEOUT};

@@ -4,7 +4,8 @@ use crate::domain::access::Subject;
 use crate::domain::capability::Capability;
 use crate::domain::id::{LeaseId, RunId, TestId, WorkerId};
 use crate::domain::outcome::Outcome;
-use crate::domain::requirement::Lacks;
+use crate::domain::priority::Priority;
+use crate::domain::requirement::{Lacks, Requirement};
 use crate::domain::test::{Phase, TestSpec};
 use crate::domain::time::Timestamp;
 use std::collections::BTreeMap;
@@ -68,6 +69,20 @@ pub struct WorkerStatus {
     pub registered_at: Timestamp,
 }
 
+/// The tests with the same requirement that need a worker.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Demand {
+    pub requirement: Arc<Requirement>,
+    /// Tests that wait for a worker.
+    pub waiting: u64,
+    /// Blocked tests that become ready when tests that are running now end as expected.
+    pub soon: u64,
+    /// Time at which the test that has waited longest became ready; `None` when none waits.
+    pub oldest: Option<Timestamp>,
+    /// Highest priority among the waiting and the soon ready tests.
+    pub priority: Priority,
+}
+
 /// The reasons why a test is in its phase.
 #[derive(Debug, Clone)]
 pub struct Explanation {
@@ -80,6 +95,8 @@ pub struct Explanation {
     pub before: u64,
     /// Time at which a waiting test became ready.
     pub since: Option<Timestamp>,
+    /// The demand for the requirement of a waiting test.
+    pub demand: Option<Demand>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -1,44 +1,46 @@
-//! What no known worker can run, told before anything is sent. The coordinator tells the
-//! same of what was submitted.
+//! Requirements that no known worker meets, reported before anything is sent. The coordinator
+//! reports the same for a submission.
 
 use crate::api::v1::runs::{Miss, Unschedulable};
 use crate::api::v1::workers::{WorkerState, WorkerView};
-use crate::domain::requirement::{MAX_MISSES, Requirement};
+use crate::domain::capability::Capability;
+use crate::domain::id::WorkerId;
 use crate::domain::test::TestSpec;
+use crate::domain::unmet::{self, Unmet};
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// Requirements that no active worker meets, with the nearest misses; in the order of their
-/// first tests. Without any worker they are one group.
+/// The requirements that no active worker meets, with the nearest misses, in the order of their
+/// first tests. Without active workers, all tests are one group.
 pub fn unmet(tests: &[Arc<TestSpec>], workers: &[WorkerView]) -> Vec<Unschedulable> {
-    let active: Vec<_> = workers.iter().filter(|w| w.state == WorkerState::Active).collect();
-    let nobody = Requirement::default();
-    let mut at: HashMap<&Requirement, Option<usize>> = HashMap::new();
-    let mut unmet: Vec<Unschedulable> = Vec::new();
-    for test in tests {
-        let need = if active.is_empty() { &nobody } else { &*test.requirement };
-        let group = *at.entry(need).or_insert_with(|| {
-            let nearest = nearest(need, &active)?;
-            unmet.push(Unschedulable { test: test.name.to_string(), tests: 0, nearest });
-            Some(unmet.len() - 1)
+    let active: HashMap<WorkerId, &WorkerView> = workers
+        .iter()
+        .filter(|worker| worker.state == WorkerState::Active)
+        .map(|worker| (worker.worker, worker))
+        .collect();
+    if active.is_empty() {
+        let all = tests.first().map(|first| Unschedulable {
+            test: first.name.to_string(),
+            tests: u32::try_from(tests.len()).unwrap_or(u32::MAX),
+            nearest: Vec::new(),
         });
-        if let Some(group) = group.and_then(|group| unmet.get_mut(group)) {
-            group.tests += 1;
+        return all.into_iter().collect();
+    }
+    let offers: Vec<(WorkerId, &Capability)> =
+        active.iter().map(|(id, worker)| (*id, &*worker.capability)).collect();
+    let missed = unmet::unmet(tests.iter().map(|test| &*test.requirement), &offers);
+    let named = missed.into_iter().map(|Unmet { first, tests: count, nearest }| {
+        let nearest = nearest.into_iter().map(|(worker, lacks)| {
+            let name = active.get(&worker).map(|worker| worker.name.clone()).unwrap_or_default();
+            Miss { worker, name, lacks }
+        });
+        Unschedulable {
+            test: tests[first].name.to_string(),
+            tests: count,
+            nearest: nearest.collect(),
         }
-    }
-    unmet
-}
-
-/// None: one of them lacks nothing.
-fn nearest(need: &Requirement, workers: &[&WorkerView]) -> Option<Vec<Miss>> {
-    let mut misses = Vec::with_capacity(workers.len());
-    for worker in workers {
-        let lacks = need.met_by(&worker.capability).err()?;
-        misses.push(Miss { worker: worker.worker, name: worker.name.clone(), lacks });
-    }
-    misses.sort_by(|a, b| a.lacks.nearest_first(&b.lacks).then(a.worker.cmp(&b.worker)));
-    misses.truncate(MAX_MISSES);
-    Some(misses)
+    });
+    named.collect()
 }
 
 #[cfg(test)]
@@ -71,19 +73,19 @@ mod tests {
     }
 
     #[test]
-    fn what_exceeds_every_worker_is_told_once_for_each_requirement() {
+    fn each_requirement_that_exceeds_every_worker_is_named_once() {
         let workers = [worker(1, WorkerState::Active, 8), worker(2, WorkerState::Lost, 64)];
         let tests = [test("small", 4), test("large", 16), test("larger", 16), test("huge", 128)];
-        let told = unmet(&tests, &workers);
-        let told: Vec<_> = told.iter().map(|group| (&*group.test, group.tests)).collect();
-        assert_eq!(told, [("large", 2), ("huge", 1)]);
+        let missed = unmet(&tests, &workers);
+        let counts: Vec<_> = missed.iter().map(|group| (&*group.test, group.tests)).collect();
+        assert_eq!(counts, [("large", 2), ("huge", 1)]);
         let lacks = unmet(&tests, &workers)[0].nearest[0].lacks.to_string();
         assert_eq!(lacks, "needs 16.0 GiB of memory, has 8.0");
     }
 
     #[test]
     fn without_workers_there_is_one_group() {
-        let told = unmet(&[test("a", 1), test("b", 2)], &[worker(1, WorkerState::Gone, 8)]);
-        assert_eq!((told.len(), told[0].tests, told[0].nearest.len()), (1, 2, 0));
+        let missed = unmet(&[test("a", 1), test("b", 2)], &[worker(1, WorkerState::Gone, 8)]);
+        assert_eq!((missed.len(), missed[0].tests, missed[0].nearest.len()), (1, 2, 0));
     }
 }

@@ -171,7 +171,13 @@ fn reason_to_wait(explanation: &Explanation) -> String {
     let workers = counted(explanation.workers.len() as u64, "worker");
     match (explanation.workers.len(), suitable) {
         (0, _) => "no worker has registered".to_owned(),
-        (_, 0) => format!("none of {workers} can run it"),
+        (_, 0) => match explanation.demand.as_ref().map_or(0, |demand| demand.waiting) {
+            0 | 1 => format!("none of {workers} can run it"),
+            waiting => format!(
+                "none of {workers} can run it or the other {} with the same requirement",
+                counted(waiting - 1, "test"),
+            ),
+        },
         (_, suitable) => format!(
             "{suitable} of {workers} can run it, but {} busy; {} ahead in the same queue",
             if suitable == 1 { "is" } else { "are" },

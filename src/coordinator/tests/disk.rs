@@ -16,11 +16,11 @@ pub(super) struct Role {
     ended: JoinHandle<Result<(), CoordinatorError>>,
 }
 
-pub(super) async fn start(folder: &Path) -> Role {
+pub(super) async fn start(directory: &Path) -> Role {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let url = format!("http://{}", listener.local_addr().expect("an address"));
     let (stop, stopped) = oneshot::channel::<()>();
-    let mut settings = Settings::new(folder);
+    let mut settings = Settings::new(directory);
     settings.snapshot_events = 500;
     #[expect(clippy::disallowed_methods, reason = "joined by `end`")]
     let ended = tokio::spawn(async move {
@@ -41,8 +41,8 @@ impl Role {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn results_survive_restarts_with_and_without_snapshot() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let role = start(folder.path()).await;
+    let directory = tempfile::tempdir().expect("a directory");
+    let role = start(directory.path()).await;
     let submitted = role.client.submit(&run_of(600), None).await.expect("submitted");
     let mut hand = Hand::register(&role.client, 4).await;
     let mut done = 0;
@@ -59,7 +59,7 @@ async fn results_survive_restarts_with_and_without_snapshot() {
     role.end().await;
 
     for _ in 0..2 {
-        let role = start(folder.path()).await;
+        let role = start(directory.path()).await;
         let after = role.client.report_view(&query).await.expect("a report");
         assert_eq!(after, before);
         let again = role.client.status().await.expect("status");
@@ -72,10 +72,10 @@ async fn results_survive_restarts_with_and_without_snapshot() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_second_coordinator_names_the_holder() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let first = start(folder.path()).await;
+    let directory = tempfile::tempdir().expect("a directory");
+    let first = start(directory.path()).await;
     first.client.status().await.expect("it runs");
-    let second = start(folder.path()).await;
+    let second = start(directory.path()).await;
     let error = second.ended.await.expect("no panic").expect_err("refused");
     assert!(error.to_string().contains(&std::process::id().to_string()), "{error}");
     first.end().await;

@@ -61,9 +61,9 @@ async fn a_restart_keeps_everything_and_the_lease() {
     let mut hand = Hand::register(&running.client, 1).await;
     let claimed = hand.claim(10_000).await;
     let held = claimed.leases[0].lease;
-    let (disk, folder) = running.stop().await;
+    let (disk, directory) = running.stop().await;
 
-    let running = Running::over(disk, folder).await;
+    let running = Running::over(disk, directory).await;
     let run = running.client.run(submitted.run).await.expect("the run");
     assert_eq!(run.counts.total, 3);
     assert!(run.counts.leased >= 1);

@@ -37,8 +37,8 @@ async fn both(client: &Client) -> (TemplateList, TemplateList) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn versions_count_and_survive_restarts_and_a_lost_database() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let role = start(folder.path()).await;
+    let directory = tempfile::tempdir().expect("a directory");
+    let role = start(directory.path()).await;
     let client = &role.client;
     let (one, two) = (script(1), script(2));
     let path = "radar/test.py.j2";
@@ -61,11 +61,11 @@ async fn versions_count_and_survive_restarts_and_a_lost_database() {
     assert_eq!(text, two.as_bytes());
     role.end().await;
 
-    let role = start(folder.path()).await;
+    let role = start(directory.path()).await;
     assert_eq!(both(&role.client).await, before);
     role.end().await;
-    std::fs::remove_file(folder.path().join(crate::store::FILE_NAME)).expect("removed");
-    let role = start(folder.path()).await;
+    std::fs::remove_file(directory.path().join(crate::store::FILE_NAME)).expect("removed");
+    let role = start(directory.path()).await;
     assert_eq!(both(&role.client).await, before);
     assert_eq!(add(&role.client, &[(path, &two)]).await, [(path.to_owned(), 4, true)]);
     role.end().await;
