@@ -1,6 +1,5 @@
 //! The reasons why a data directory cannot be brought back.
 
-use crate::domain::causes::with_causes;
 use crate::log::LogError;
 use crate::scheduler::FactError;
 use crate::store;
@@ -14,7 +13,7 @@ pub enum RecoveryError {
     Directory { path: PathBuf, source: io::Error },
     #[error(transparent)]
     Locked(#[from] LockError),
-    #[error("{}", with_causes(.0))]
+    #[error(transparent)]
     Log(#[from] LogError),
     #[error("record {sequence} of the event log does not fit the records before it: {error}")]
     Inconsistent { sequence: u64, error: FactError },

@@ -19,7 +19,6 @@ use crate::coordinator::runtime::Runtime;
 use crate::coordinator::settings::Settings;
 use crate::coordinator::standby::Leader;
 use crate::coordinator::tick;
-use crate::domain::causes::with_causes;
 use crate::log::LogError;
 use crate::results::{CurrentStore, Reader};
 use crate::scheduler::engine::{Input, SnapshotPolicy};
@@ -58,7 +57,7 @@ pub enum CoordinatorError {
     #[error("cannot start: {0}")]
     Start(#[source] io::Error),
     /// Everything that was acknowledged is safe.
-    #[error("cannot write the event log: {}", with_causes(.0))]
+    #[error("cannot write the event log")]
     LogLost(#[source] LogError),
     #[error("this coordinator does not lead any more: {0}")]
     LeadershipLost(String),

@@ -144,7 +144,7 @@ fn a_copy_does_not_displace_a_worker_that_lives() {
     copy.place = "";
     assert!(sim.try_register(&copy).is_err(), "without a place nothing is proven");
     assert!(sim.pass(&worker, lease).is_empty(), "the first one has lost nothing");
-    // Once it is lost, its identity is free.
+    // The identity of a lost worker is free.
     sim.after(LEASE_TIMEOUT).after(Millis(1)).tick();
     copy.place = "elsewhere";
     sim.try_register(&copy).expect("free");
@@ -168,7 +168,7 @@ fn a_worker_that_left_or_restarts_in_its_place_is_followed_at_once() {
 }
 
 #[test]
-fn what_a_worker_may_have_started_before_a_restart_of_the_coordinator_is_lost_with_it() {
+fn after_a_restart_of_the_coordinator_every_lease_may_have_started() {
     for confirmed in [false, true] {
         let mut sim = Sim::new();
         let mut worker = Agent::join(&mut sim, "one", 1);
@@ -184,11 +184,11 @@ fn what_a_worker_may_have_started_before_a_restart_of_the_coordinator_is_lost_wi
 }
 
 #[test]
-fn what_was_sent_counts_as_started_and_what_was_not_does_not() {
+fn a_lease_that_was_sent_counts_as_started() {
     for sent in [false, true] {
         let mut sim = Sim::new();
         let mut worker = Agent::join(&mut sim, "one", 1);
-        // Open, so that there is a grant; answered only when it is taken.
+        // The open claim gets a grant, which is sent only when the test takes it.
         sim.run(Command::OpenClaim {
             worker: worker.id,
             incarnation: worker.incarnation,
@@ -205,14 +205,14 @@ fn what_was_sent_counts_as_started_and_what_was_not_does_not() {
 }
 
 #[test]
-fn behind_a_result_of_an_ended_process_the_next_of_the_seat_had_started() {
+fn the_lease_behind_a_result_of_an_ended_process_had_started() {
     let mut sim = Sim::new();
     let mut worker = quick_worker(&mut sim, 1);
     let run = sim.submit(many(4));
     let leases: Vec<_> = sim.take(&mut worker).iter().map(|granted| granted.lease).collect();
     assert_eq!(leases.len(), 4);
     worker.restart();
-    // The first had ended when the process was killed, so the second ran.
+    // The first test had ended when the process was killed, so the second was running.
     sim.register(&worker, &leases[..1]);
     let lost_in = |event: &Fact| match event {
         Fact::AttemptFinished { lease, outcome: Outcome::WorkerLost, .. } => Some(*lease),
@@ -237,7 +237,7 @@ fn a_test_that_may_run_once_is_not_granted_ahead() {
 }
 
 #[test]
-fn infrastructure_trouble_is_retried_elsewhere_from_its_own_budget() {
+fn an_infrastructure_failure_is_retried_elsewhere_from_a_separate_budget() {
     let mut sim = Sim::new();
     let mut broken = Agent::join(&mut sim, "broken", 1);
     let retries = Retries { failed: 0, infrastructure: 1 };
@@ -254,7 +254,7 @@ fn infrastructure_trouble_is_retried_elsewhere_from_its_own_budget() {
 }
 
 #[test]
-fn a_returned_lease_is_still_kept_from_where_it_failed() {
+fn a_returned_lease_still_avoids_the_worker_where_it_failed() {
     let mut sim = Sim::new();
     let mut broken = Agent::join(&mut sim, "broken", 1);
     let retries = Retries { failed: 0, infrastructure: 2 };
@@ -271,7 +271,7 @@ fn a_returned_lease_is_still_kept_from_where_it_failed() {
 }
 
 #[test]
-fn a_smaller_process_gets_what_it_offers_while_it_holds_results() {
+fn a_smaller_process_gets_tests_for_its_capability_while_it_holds_results() {
     let mut sim = Sim::new();
     let mut worker = Agent::join(&mut sim, "one", 4);
     sim.submit(many(8));
@@ -296,7 +296,7 @@ fn a_smaller_process_gets_what_it_offers_while_it_holds_results() {
 }
 
 #[test]
-fn a_worker_that_went_long_ago_is_forgotten() {
+fn a_worker_that_left_long_ago_is_forgotten() {
     let mut sim = Sim::new();
     let gone = Agent::join(&mut sim, "gone", 1);
     let silent = Agent::join_with(&mut sim, "silent", with_gpus(2, 1));
@@ -316,7 +316,7 @@ fn a_worker_that_went_long_ago_is_forgotten() {
 }
 
 #[test]
-fn alone_a_worker_gets_its_lost_test_again() {
+fn the_only_worker_gets_its_failed_test_again() {
     let mut sim = Sim::new();
     let mut worker = Agent::join(&mut sim, "one", 1);
     sim.submit(many(1));
@@ -346,7 +346,7 @@ fn passed_after_failed_is_flaky_and_after_a_lost_worker_is_not() {
 }
 
 #[test]
-fn what_the_same_attempt_would_meet_again_is_not_retried() {
+fn a_failure_that_would_repeat_is_not_retried() {
     let retries = Retries { failed: 3, infrastructure: 3 };
     for (class, again) in [
         (Class::OutOfMemory, false),
@@ -389,7 +389,7 @@ fn short_tests_are_granted_ahead_into_the_seat_of_a_running_one() {
 }
 
 #[test]
-fn granting_ahead_leaves_as_much_for_others() {
+fn granting_ahead_leaves_the_same_share_for_others() {
     let mut sim = Sim::new();
     let mut first = quick_worker(&mut sim, 1);
     let mut second = Agent::join(&mut sim, "second", 1);
@@ -410,7 +410,7 @@ fn unknown_and_long_tests_are_not_granted_ahead() {
 }
 
 #[test]
-fn an_urgent_test_takes_back_what_has_not_started() {
+fn an_urgent_test_recalls_leases_that_have_not_started() {
     let mut sim = Sim::new();
     let mut worker = quick_worker(&mut sim, 1);
     sim.submit(many(5));
@@ -434,7 +434,7 @@ fn an_urgent_test_takes_back_what_has_not_started() {
 }
 
 #[test]
-fn a_drain_takes_back_what_has_not_started_and_grants_nothing_more() {
+fn a_drain_recalls_leases_that_have_not_started_and_grants_nothing_more() {
     let mut sim = Sim::new();
     let mut worker = quick_worker(&mut sim, 1);
     sim.submit(many(5));
@@ -453,7 +453,7 @@ fn a_drain_takes_back_what_has_not_started_and_grants_nothing_more() {
 }
 
 #[test]
-fn a_drain_that_is_taken_back_lets_tests_come_again() {
+fn a_cancelled_drain_lets_the_worker_take_tests_again() {
     let mut sim = Sim::new();
     let mut worker = quick_worker(&mut sim, 1);
     sim.submit(many(5));
@@ -468,7 +468,7 @@ fn a_drain_that_is_taken_back_lets_tests_come_again() {
     worker.received = delivery.received;
     sim.pass(&worker, leases[0].lease);
     assert!(delivery.leases.len() + sim.take(&mut worker).len() > 0);
-    // Taken back twice, and before it was heard of.
+    // The drain is cancelled twice, and before the worker has received it.
     sim.run(Command::Resume { worker: worker.id, by: "someone".into() });
     sim.run(Command::Drain { worker: worker.id, by: "someone".into() });
     sim.run(Command::Resume { worker: worker.id, by: "someone".into() });
@@ -480,7 +480,7 @@ fn a_drain_that_is_taken_back_lets_tests_come_again() {
 }
 
 #[test]
-fn leases_behind_a_long_test_are_taken_back() {
+fn leases_behind_a_long_test_are_recalled() {
     let mut sim = Sim::new();
     let mut worker = quick_worker(&mut sim, 1);
     sim.submit(many(3));
