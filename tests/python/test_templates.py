@@ -556,7 +556,7 @@ def test_the_command_for_a_missing_package_is_printed(tmp_path):
     result = by_hand(tmp_path)
     assert (result.returncode, result.stderr) == (2, "")
     (line,) = result.stdout.strip().splitlines()
-    assert line.startswith("error (import_error): the package torch is missing: uv run ")
+    assert line.startswith("error (import_error): the package torch is missing; uv run ")
     assert line.endswith("test_it.py installs all packages")
 
 
