@@ -140,7 +140,7 @@ macro_rules! sections {
 
 sections! {
     /// The connection of commands and workers to a coordinator.
-    client: Client {
+    client: ClientSection {
         coordinator: String {
             /// Address of the coordinator.
             commands: "worker and all clients", default: DEFAULT_COORDINATOR,
@@ -155,14 +155,14 @@ sections! {
         }
     }
     /// The server.
-    coordinator: Coordinator {
+    coordinator: CoordinatorSection {
         listen: ListenAddress {
             /// Address and port to listen on. Any address but loopback needs `auth.token_file`.
             commands: "coordinator", default: DEFAULT_LISTEN,
         }
     }
     /// The users of a coordinator.
-    auth: Auth {
+    auth: AuthSection {
         token_file: PathBuf {
             /// File with the accepted tokens, which only its owner can read: lines of
             /// `ROLE USER TOKEN` with the role admin, submitter, worker or viewer.
@@ -170,7 +170,7 @@ sections! {
         }
     }
     /// The data of a coordinator, or of `dtf run`.
-    storage: Storage {
+    storage: StorageSection {
         data_dir: PathBuf {
             /// Directory of the event log, the results and the files of tests.
             commands: "coordinator, run, report, logs, why",
@@ -178,7 +178,7 @@ sections! {
         }
     }
     /// A machine that runs tests.
-    worker: Worker {
+    worker: WorkerSection {
         name: String {
             /// Name of the worker in reports.
             commands: "worker", default: "the host name",

@@ -74,7 +74,9 @@ impl<'a> Resolver<'a> {
 
     /// The value of a setting without a default.
     pub fn optional<T: Value + Clone>(&mut self, given: Option<T>, entry: &Entry<T>) -> Option<T> {
-        self.merge(given, entry, || None)
+        let (value, origin) = self.first(given, entry);
+        self.record(entry.setting, value.as_ref(), origin);
+        value
     }
 
     /// The value of a setting with a default.
@@ -82,19 +84,18 @@ impl<'a> Resolver<'a> {
         &mut self,
         given: Option<T>,
         entry: &Entry<T>,
-        default: impl Fn() -> T,
+        default: impl FnOnce() -> T,
     ) -> T {
-        self.merge(given, entry, || Some(default())).unwrap_or_else(default)
+        let (value, origin) = self.first(given, entry);
+        let value = value.unwrap_or_else(default);
+        self.record(entry.setting, Some(&value), origin);
+        value
     }
 
-    fn merge<T: Value + Clone>(
-        &mut self,
-        given: Option<T>,
-        entry: &Entry<T>,
-        default: impl FnOnce() -> Option<T>,
-    ) -> Option<T> {
+    /// The value of the first source that has one.
+    fn first<T: Clone>(&self, given: Option<T>, entry: &Entry<T>) -> (Option<T>, Origin) {
         let setting = entry.setting;
-        let (value, origin) = match (given, &entry.value) {
+        match (given, &entry.value) {
             (Some(value), _) if (self.is_flag)(setting.key) => {
                 (Some(value), Origin::Flag(setting.flag()))
             }
@@ -104,11 +105,13 @@ impl<'a> Resolver<'a> {
                 let line = self.file.line_of(setting);
                 (Some(value.clone()), Origin::File { path, line })
             }
-            (None, None) => (default(), Origin::Default),
-        };
-        let shown = value.as_ref().map(Value::to_json);
-        self.resolved.push(Resolved { setting, value: shown, origin });
-        value
+            (None, None) => (None, Origin::Default),
+        }
+    }
+
+    fn record(&mut self, setting: &'static Setting, value: Option<&impl Value>, origin: Origin) {
+        let value = value.map(Value::to_json);
+        self.resolved.push(Resolved { setting, value, origin });
     }
 }
 
