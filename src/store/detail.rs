@@ -91,8 +91,8 @@ impl Metric<'_> {
     pub fn list(&self) -> String {
         let mut list = String::with_capacity(2 + 20 * self.values.len());
         list.push('[');
-        for (place, value) in self.values.iter().enumerate() {
-            let comma = if place == 0 { "" } else { "," };
+        for (position, value) in self.values.iter().enumerate() {
+            let comma = if position == 0 { "" } else { "," };
             match value.filter(|value| value.is_finite()) {
                 // Writing to a string cannot fail.
                 Some(value) => drop(write!(list, "{comma}{value:e}")),

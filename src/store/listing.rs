@@ -226,8 +226,10 @@ fn add_counts(connection: &Connection, runs: &mut [RunParts]) -> Result<(), Stor
     })?;
     for (run, outcome, count, flaky) in counts {
         // The runs are in descending order.
-        let Ok(place) = runs.binary_search_by(|found| run.cmp(&found.row.run)) else { continue };
-        let row = &mut runs[place].row;
+        let Ok(position) = runs.binary_search_by(|counted| run.cmp(&counted.row.run)) else {
+            continue;
+        };
+        let row = &mut runs[position].row;
         row.done.extend(outcome.map(|outcome| (outcome, count)));
         row.flaky += flaky;
     }

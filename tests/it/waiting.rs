@@ -50,7 +50,7 @@ fn without_any_worker_it_is_waited_unless_somebody_says_for_how_long() {
     assert!(cancelled.out.contains("1 cancelled"), "{}", cancelled.out);
     home.at(&coordinator, &["wait", "r1"]).expect_code(101);
     let logs = home.at(&coordinator, &["logs", "r1.t0"]).expect_code(1);
-    assert!(logs.err.contains("cancelled before any attempt"), "{}", logs.err);
+    assert!(logs.err.contains("it ended as cancelled without an attempt"), "{}", logs.err);
 }
 
 #[test]

@@ -53,10 +53,10 @@ pub async fn run(console: Console, global: &Global, args: LogsArgs) -> Result<Ex
     let attempt = match what {
         What::Attempt(attempt) => attempt,
         What::Test(test) => match client.test(test).await? {
-            found if args.follow && has_not_started(&found) => {
+            view if args.follow && has_not_started(&view) => {
                 started(console, &client, test).await?
             }
-            found => latest(&found)?,
+            view => latest(&view)?,
         },
     };
     if args.follow {
@@ -116,8 +116,8 @@ async fn started(console: Console, client: &Client, test: TestId) -> Result<Atte
     loop {
         tokio::time::sleep(RETRY_INTERVAL).await;
         match client.test(test).await {
-            Ok(found) if has_not_started(&found) => patience = Patience::default(),
-            Ok(found) => return latest(&found),
+            Ok(view) if has_not_started(&view) => patience = Patience::default(),
+            Ok(view) => return latest(&view),
             Err(error) => progress.say(&patience.with(error)?),
         }
     }

@@ -39,8 +39,7 @@ pub(crate) async fn get(
     State(app): State<Arc<App>>,
     Id(attempt): Id<AttemptId>,
 ) -> Result<Json<AttemptView>, ApiError> {
-    let found = app.attempt(attempt).await?;
-    found
-        .map(Json)
+    let view = app.attempt(attempt).await?;
+    view.map(Json)
         .ok_or_else(|| ApiError::not_found(attempt).hint("an attempt is listed when it has ended"))
 }

@@ -88,7 +88,8 @@ fn complete(operation: &mut Map<String, Value>, route: &Route) {
 /// The answers that every route of this kind can give, independently of its handler.
 fn answers(operation: &Map<String, Value>, route: &Route) -> Vec<(u16, &'static str)> {
     let parameters = operation.get("parameters").and_then(Value::as_array);
-    let has = |place: &str| parameters.is_some_and(|all| all.iter().any(|one| one["in"] == place));
+    let has =
+        |location: &str| parameters.is_some_and(|all| all.iter().any(|one| one["in"] == location));
     let body = operation.contains_key("requestBody");
     let mut answers = vec![
         (500, "the coordinator failed; its log has the details"),

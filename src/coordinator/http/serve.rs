@@ -54,12 +54,12 @@ pub(crate) async fn serve(app: Arc<App>, listener: TcpListener, stop: impl Futur
         .max_buf_size(BUFFER_BYTES);
     let graceful = GracefulShutdown::new();
     let mut connections = Tasks::new();
-    let places = Arc::new(Semaphore::new(max_connections(raise_open_files())));
+    let permits = Arc::new(Semaphore::new(max_connections(raise_open_files())));
     let mut stop = std::pin::pin!(stop);
     loop {
-        let (stream, peer, place) = tokio::select! {
+        let (stream, peer, permit) = tokio::select! {
             () = &mut stop => break,
-            accepted = accept(&listener, &places) => accepted,
+            accepted = accept(&listener, &permits) => accepted,
         };
         let known = Known::default();
         let (routes, mark) = (service.clone(), known.clone());
@@ -80,7 +80,7 @@ pub(crate) async fn serve(app: Arc<App>, listener: TcpListener, stop: impl Futur
                 () = stranger(&known) => tracing::debug!("a connection without a request is closed"),
             }
             app.connections.fetch_sub(1, Relaxed);
-            drop(place);
+            drop(permit);
         });
     }
     drop(listener);
@@ -109,17 +109,17 @@ async fn stranger(known: &Known) {
 /// Accepts the next connection once there is room for it.
 async fn accept(
     listener: &TcpListener,
-    places: &Arc<Semaphore>,
+    permits: &Arc<Semaphore>,
 ) -> (TcpStream, SocketAddr, Option<OwnedSemaphorePermit>) {
     // The semaphore is never closed, so this does not fail.
-    let place = Arc::clone(places).acquire_owned().await.ok();
+    let permit = Arc::clone(permits).acquire_owned().await.ok();
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => {
                 if let Err(error) = stream.set_nodelay(true) {
                     tracing::debug!(%error, "cannot switch off Nagle's algorithm");
                 }
-                return (stream, peer, place);
+                return (stream, peer, permit);
             }
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a connection");

@@ -43,11 +43,11 @@ pub(crate) async fn add(
     principal: Principal,
     Body(AddTemplates { templates }): Body<AddTemplates>,
 ) -> Result<Json<AddedTemplates>, ApiError> {
-    let look = |scheduler: &Scheduler, _| {
+    let inspect = |scheduler: &Scheduler, _| {
         let known = scheduler.templates().map(|(path, known)| (path.to_owned(), known.clone()));
         (scheduler.template_changes(), known.collect::<BTreeMap<_, _>>())
     };
-    let (seen, known) = app.mailbox.ask(look).await?;
+    let (seen, known) = app.mailbox.ask(inspect).await?;
     let keeper = Arc::clone(&app);
     let user = principal.subject.to_string();
     let templates = blocking(move || {
@@ -78,9 +78,9 @@ fn accept(
     new: &[NewTemplate],
     user: String,
 ) -> Result<(), ApiError> {
-    let refuse = |wrong: ValueError| {
-        let error = ApiError::new(Code::Unprocessable, wrong.message);
-        match wrong.hint {
+    let refuse = |invalid: ValueError| {
+        let error = ApiError::new(Code::Unprocessable, invalid.message);
+        match invalid.hint {
             Some(hint) => error.hint(hint),
             None => error,
         }
@@ -142,7 +142,7 @@ fn keep(app: &App, template: NewTemplate) -> Result<(Box<str>, Box<str>), ApiErr
 #[utoipa::path(get, path = "/api/v1/templates", tag = "templates",
     responses((status = 200, body = TemplateList, description = "the latest version of each template")))]
 pub(crate) async fn list(State(app): State<Arc<App>>) -> Result<Json<TemplateList>, ApiError> {
-    let look = |scheduler: &Scheduler, _| {
+    let inspect = |scheduler: &Scheduler, _| {
         let view = |(path, known): (&str, &Known)| TemplateView {
             path: path.to_owned(),
             version: known.version,
@@ -152,7 +152,7 @@ pub(crate) async fn list(State(app): State<Arc<App>>) -> Result<Json<TemplateLis
         };
         scheduler.templates().map(view).collect()
     };
-    Ok(Json(TemplateList { schema: SCHEMA, items: app.mailbox.ask(look).await? }))
+    Ok(Json(TemplateList { schema: SCHEMA, items: app.mailbox.ask(inspect).await? }))
 }
 
 /// List all versions of templates, the newest first.

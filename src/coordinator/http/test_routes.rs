@@ -36,12 +36,12 @@ pub(crate) async fn list(
     for _ in 0..MAX_ROUNDS {
         let wanted = size + 1 - items.len();
         let filter = query.clone();
-        let mut found = app.results(move |r| r.tests(&filter, after, wanted)).await?;
-        more = found.len() == wanted;
-        after = found.last().map(|test| test.test).or(after);
-        refresh(&app, &mut found).await?;
+        let mut tests = app.results(move |r| r.tests(&filter, after, wanted)).await?;
+        more = tests.len() == wanted;
+        after = tests.last().map(|test| test.test).or(after);
+        refresh(&app, &mut tests).await?;
         items.extend(
-            found.into_iter().filter(|test| query.phase.is_none_or(|phase| phase == test.phase)),
+            tests.into_iter().filter(|test| query.phase.is_none_or(|phase| phase == test.phase)),
         );
         if !more || items.len() > size {
             break;
@@ -70,10 +70,10 @@ pub(crate) async fn get(
 
 async fn find(app: &App, test: TestId) -> Result<TestView, ApiError> {
     app.settled().await?;
-    let found = app.results(move |r| r.test(test)).await?;
-    let mut found = vec![found.ok_or_else(|| ApiError::not_found(test))?];
-    refresh(app, &mut found).await?;
-    found.pop().ok_or_else(|| ApiError::not_found(test))
+    let view = app.results(move |r| r.test(test)).await?;
+    let mut tests = vec![view.ok_or_else(|| ApiError::not_found(test))?];
+    refresh(app, &mut tests).await?;
+    tests.pop().ok_or_else(|| ApiError::not_found(test))
 }
 
 /// Updates the tests that have not ended with the state that the scheduler knows.
@@ -106,9 +106,9 @@ pub(crate) async fn why(
     Id(test): Id<TestId>,
 ) -> Result<Json<Why>, ApiError> {
     let explain = move |scheduler: &Scheduler, now| {
-        scheduler.why(test).map(|found| {
-            let waited = found.waited(now).map(|waited| waited.0);
-            (found, waited)
+        scheduler.why(test).map(|explanation| {
+            let waited = explanation.waited(now).map(|waited| waited.0);
+            (explanation, waited)
         })
     };
     match app.mailbox.ask(explain).await? {

@@ -163,8 +163,8 @@ pub(crate) async fn get(
 async fn find(app: &App, worker: WorkerId) -> Result<Json<WorkerView>, ApiError> {
     let find =
         move |scheduler: &Scheduler, now| scheduler.worker(worker).map(|worker| view(worker, now));
-    let found = app.mailbox.ask(find).await?;
-    found.map(Json).ok_or_else(|| ApiError::not_found(worker))
+    let view = app.mailbox.ask(find).await?;
+    view.map(Json).ok_or_else(|| ApiError::not_found(worker))
 }
 
 fn view(status: WorkerStatus, now: Timestamp) -> WorkerView {

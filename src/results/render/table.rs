@@ -328,8 +328,8 @@ fn tests(view: &ReportView, style: Style) -> Option<(Table, Vec<&'static str>)> 
     let mut expendable = EXPENDABLE.iter();
     loop {
         let heading = shown.iter().map(|((heading, ..), _)| (*heading).to_owned()).collect();
-        let line = |place: usize| {
-            shown.iter().map(|(_, texts)| texts[place].clone().unwrap_or_default()).collect()
+        let line = |position: usize| {
+            shown.iter().map(|(_, texts)| texts[position].clone().unwrap_or_default()).collect()
         };
         let lines = [heading].into_iter().chain((0..view.rows.len()).map(line)).collect();
         let number = |column: usize| shown.get(column).is_some_and(|((_, number, _), _)| *number);
@@ -338,8 +338,8 @@ fn tests(view: &ReportView, style: Style) -> Option<(Table, Vec<&'static str>)> 
             return Some((table, dropped));
         }
         let Some(least) = expendable.next() else { return Some((table, dropped)) };
-        if let Some(place) = shown.iter().position(|((heading, ..), _)| heading == least) {
-            shown.remove(place);
+        if let Some(position) = shown.iter().position(|((heading, ..), _)| heading == least) {
+            shown.remove(position);
             dropped.push(*least);
         }
     }
@@ -360,8 +360,8 @@ fn build(lines: Vec<Vec<String>>, number: impl Fn(usize) -> bool) -> Table {
         table.set_header(heading);
     }
     table.add_rows(lines);
-    for (place, column) in table.column_iter_mut().enumerate() {
-        if number(place) {
+    for (position, column) in table.column_iter_mut().enumerate() {
+        if number(position) {
             column.set_cell_alignment(CellAlignment::Right);
         }
     }

@@ -161,7 +161,7 @@ fn several_runs_show_id_and_time_and_count_the_latest_verdict() {
 
 #[test]
 fn the_origin_of_weights_is_counted() {
-    let told = |origins: &[&str]| {
+    let line = |origins: &[&str]| {
         let row = |(at, origin): (u32, &&str)| {
             let mut row = row(at, "a", Some(Outcome::Passed));
             row.weights = (!origin.is_empty()).then(|| (*origin).to_owned());
@@ -170,12 +170,12 @@ fn the_origin_of_weights_is_counted() {
         let text = table(&view((0..).zip(origins).map(row).collect()), Style::default());
         text.lines().find_map(|line| line.strip_prefix("Weights: ").map(str::to_owned))
     };
-    assert_eq!(told(&[]), None);
-    assert_eq!(told(&["", ""]), None);
-    assert_eq!(told(&["random", "random", ""]).as_deref(), Some("random for 2 of 2 tests"));
-    assert_eq!(told(&["folder"]).as_deref(), Some("from the model's directory for 1 of 1 test"));
+    assert_eq!(line(&[]), None);
+    assert_eq!(line(&["", ""]), None);
+    assert_eq!(line(&["random", "random", ""]).as_deref(), Some("random for 2 of 2 tests"));
+    assert_eq!(line(&["folder"]).as_deref(), Some("from the model's directory for 1 of 1 test"));
     let mixed = "random for 1 of 4 tests, from the model cache for 2, from the model hub for 1";
-    assert_eq!(told(&["cache", "hub", "random", "cache"]).as_deref(), Some(mixed));
+    assert_eq!(line(&["cache", "hub", "random", "cache"]).as_deref(), Some(mixed));
 }
 
 /// Two tests with JUnit files, and one without.
@@ -223,8 +223,8 @@ fn a_lost_first_attempt_is_shown_although_the_second_passed() {
     let mut again = row(0, "again", Some(Outcome::Passed));
     (again.attempts, again.first_attempt) = (2, Some("worker b was lost".into()));
     let text = table(&view(vec![again]), Style::default());
-    let told = "r1.t0 again passed: passed on attempt 2; attempt 1: worker b was lost\n";
-    assert!(text.ends_with(told), "{text}");
+    let expected = "r1.t0 again passed: passed on attempt 2; attempt 1: worker b was lost\n";
+    assert!(text.ends_with(expected), "{text}");
 }
 
 #[test]

@@ -63,7 +63,7 @@ fn rows_show_the_state_of_each_test() {
     assert_eq!((first.outcome, &*first.message), (Outcome::Failed, "not yet"));
     assert_eq!(good.first_attempt, None, "it was the last too");
     assert_eq!(flaky.duration, Some(Millis(72)), "the last attempt's");
-    assert_eq!(flaky.test.message, "", "the last attempt's, which said nothing");
+    assert_eq!(flaky.test.message, "", "the last attempt has no message");
     assert_eq!((crashed.test.class, &*crashed.test.message), (Some(Class::Crash), "gone"));
     assert_eq!(skipped.test.message, "its dependency r1.t2 did not pass");
     assert_eq!(expired.test.finished_at, Some(Timestamp(5000)));
@@ -101,9 +101,9 @@ fn the_documented_queries_are_answered() {
         let rows = statement.query_map([], |_| Ok(())).expect("answers");
         rows.map(|row| row.expect("a row")).count()
     };
-    let found: Vec<usize> = queries.map(rows).collect();
-    assert_eq!(found.len(), 3);
-    assert_eq!(found[0], 1, "one test has measured its latency");
+    let counts: Vec<usize> = queries.map(rows).collect();
+    assert_eq!(counts.len(), 3);
+    assert_eq!(counts[0], 1, "one test has measured its latency");
     let named = |what: &str| {
         let sql = format!("SELECT {what}_name FROM duckdb_{what}s() WHERE NOT internal");
         let mut statement = connection.prepare(&sql).expect("asks");
@@ -201,11 +201,11 @@ proptest! {
         let mut sorted = values.clone();
         sorted.sort_by(f64::total_cmp);
         let rank = |percent: usize| sorted[(percent * sorted.len()).div_ceil(100) - 1];
-        let found = &report.rows[0].metrics[0];
-        prop_assert_eq!(found.count, values.len() as u64);
-        let ends = (found.min, found.max);
+        let metric = &report.rows[0].metrics[0];
+        prop_assert_eq!(metric.count, values.len() as u64);
+        let ends = (metric.min, metric.max);
         prop_assert_eq!(ends, (sorted[0], sorted[sorted.len() - 1]));
-        prop_assert_eq!((found.p50, found.p90, found.p99), (rank(50), rank(90), rank(99)));
+        prop_assert_eq!((metric.p50, metric.p90, metric.p99), (rank(50), rank(90), rank(99)));
     }
 }
 
