@@ -1,18 +1,18 @@
-//! One suite of a JUnit file: what it announces, against what its cases show.
+//! One suite of a JUnit file: compares the totals that it announces with its cases.
 
-use super::walk::Attributes;
-use super::{MAX_NAME_BYTES, MAX_REASON_BYTES, plural};
+use crate::junit::report::{MAX_NAME_BYTES, MAX_REASON_BYTES, plural};
+use crate::junit::walk::Attributes;
 
-/// Of the text of one element, when no more is read.
+/// Size of the text of one element beyond which no more is kept.
 const MAX_TEXT_BYTES: usize = 256 * 1024;
 
-/// The totals in the head of a suite. What is not there is zero.
+/// The totals in the attributes of a suite. An absent one is zero.
 #[derive(Debug, Default, Clone, Copy)]
 pub(super) struct Announced {
     tests: u64,
     failures: u64,
     errors: u64,
-    /// Skipped, or not run for another reason; some programs do not list those.
+    /// Cases that were skipped or did not run for another reason. Some programs do not list them.
     not_run: u64,
     flakes: u64,
 }
@@ -36,7 +36,7 @@ impl Announced {
     }
 }
 
-/// A suite that is being read, with the cases of the suites inside it.
+/// A suite that is being read. Its counts include the suites inside it.
 #[derive(Debug, Default)]
 pub(super) struct Suite {
     name: String,
@@ -50,7 +50,7 @@ pub(super) struct Suite {
 
 impl Suite {
     pub fn new(name: &str, announced: Announced) -> Self {
-        Self { name: cut(name.to_owned(), MAX_NAME_BYTES), announced, ..Self::default() }
+        Self { name: truncate(name.to_owned(), MAX_NAME_BYTES), announced, ..Self::default() }
     }
 
     pub fn count(&mut self, broken: bool, skipped: bool, flaky: bool) {
@@ -60,8 +60,8 @@ impl Suite {
         self.flaky += u64::from(flaky);
     }
 
-    /// A suite inside it has ended.
-    pub fn take(&mut self, inner: Self) {
+    /// Adds the counts of a suite inside this one.
+    pub fn add(&mut self, inner: Self) {
         self.cases += inner.cases;
         self.broken += inner.broken;
         self.skipped += inner.skipped;
@@ -79,12 +79,14 @@ impl Suite {
         self.printed
     }
 
-    /// Cases that passed only at a rerun, shown or announced.
+    /// Number of cases that passed only at a rerun: those in the file or the announced total,
+    /// whichever is larger.
     pub fn flaky(&self) -> u64 {
         self.flaky.max(self.announced.flakes)
     }
 
-    pub fn called(&self) -> String {
+    /// The suite in a sentence, by its name when it has one.
+    pub fn described(&self) -> String {
         if self.name.is_empty() {
             "a suite".to_owned()
         } else {
@@ -92,7 +94,7 @@ impl Suite {
         }
     }
 
-    /// Failures and errors that no case shows.
+    /// A sentence about announced failures and errors that no case shows.
     pub fn beyond(&self) -> Option<String> {
         let Announced { failures, errors, .. } = self.announced;
         if self.broken > 0 || (failures == 0 && errors == 0) {
@@ -104,26 +106,27 @@ impl Suite {
         let parts: Vec<_> =
             [some(failures, "failure"), some(errors, "error")].into_iter().flatten().collect();
         let colon = if self.printed.is_empty() { "" } else { ": " };
-        Some(format!("{} says {}{colon}{}", self.called(), parts.join(" and "), self.printed))
+        Some(format!("{} reports {}{colon}{}", self.described(), parts.join(" and "), self.printed))
     }
 
-    /// Cases that it announces and does not have.
+    /// A sentence about announced cases that the file does not have.
     pub fn missing(&self) -> Option<String> {
         let Announced { tests, not_run, .. } = self.announced;
         let unlisted = not_run.saturating_sub(self.skipped);
-        (tests > self.cases.saturating_add(unlisted))
-            .then(|| format!("{} announces {tests} cases and has {}", self.called(), self.cases))
+        (tests > self.cases.saturating_add(unlisted)).then(|| {
+            format!("{} announces {tests} cases, but has {}", self.described(), self.cases)
+        })
     }
 }
 
-/// What an element says: its message, and the text between its tags.
+/// The text of an element: its `message` attribute, and the text between its tags.
 #[derive(Debug)]
-pub(super) struct Words {
+pub(super) struct Message {
     message: String,
     text: String,
 }
 
-impl Words {
+impl Message {
     pub fn new(message: &str) -> Self {
         Self { message: message.to_owned(), text: String::new() }
     }
@@ -134,17 +137,17 @@ impl Words {
         }
     }
 
-    /// One line: that which pytest marks with an `E`, since its message may only say that
-    /// collecting failed; else the first of the message, else of the text.
+    /// One line that explains the failure. pytest marks it with an `E`, and its message may be less
+    /// precise. Otherwise the first line of the message, or of the text.
     pub fn reason(&self) -> String {
         let marked = self.text.lines().find_map(|line| line.strip_prefix("E  "));
         let mut lines = self.message.lines().chain(self.text.lines());
         let reason = marked.or_else(|| lines.find(|line| !line.trim().is_empty()));
-        cut(reason.unwrap_or_default().trim().to_owned(), MAX_REASON_BYTES)
+        truncate(reason.unwrap_or_default().trim().to_owned(), MAX_REASON_BYTES)
     }
 }
 
-pub(super) fn cut(mut text: String, most: usize) -> String {
-    text.truncate(text.floor_char_boundary(most));
+pub(super) fn truncate(mut text: String, max_bytes: usize) -> String {
+    text.truncate(text.floor_char_boundary(max_bytes));
     text
 }

@@ -1,6 +1,11 @@
 //! Files as programs write them, whole and not.
 
-use super::*;
+use super::file::read;
+use super::reader::parse;
+use super::report::{CaseReport, MAX_FAILED, MAX_NAME_BYTES, MAX_REASON_BYTES};
+use super::times::{TimedCase, times};
+use crate::api::v1::test_views::JunitSummary;
+use crate::sys::fs::Stamp;
 use proptest::prelude::*;
 
 fn report(text: &str) -> CaseReport {
@@ -163,23 +168,23 @@ fn what_no_case_shows_is_beyond_the_cases() {
             r#"<testsuites><testsuite name="Browser one" tests="1" errors="1" failures="0">
               <properties><property name="x" value="y"/></properties>
               <system-err>lost its connection before any test ran</system-err></testsuite></testsuites>"#,
-            r#"the suite "Browser one" says 1 error: lost its connection before any test ran"#,
+            r#"the suite "Browser one" reports 1 error: lost its connection before any test ran"#,
         ),
         (
             r#"<testsuite name="s" tests="1" failures="2" errors="1"><testcase name="a"/></testsuite>"#,
-            r#"the suite "s" says 2 failures and 1 error"#,
+            r#"the suite "s" reports 2 failures and 1 error"#,
         ),
         (
             r#"<testsuite name="s"><testcase name="a"/><error message="tear-down">x</error></testsuite>"#,
-            r#"the suite "s" reports an error of its own: tear-down"#,
+            r#"the suite "s" reports an error: tear-down"#,
         ),
         (
             "<testsuites><testsuite><testcase/></testsuite><failure>\nno more room\n</failure></testsuites>",
-            "a suite reports an error of its own: no more room",
+            "a suite reports an error: no more room",
         ),
         (
             r#"<testsuites failures="1"><testsuite name="a"><testcase/></testsuite></testsuites>"#,
-            "a suite says 1 failure",
+            "a suite reports 1 failure",
         ),
     ] {
         assert_eq!(report(text).beyond.as_deref(), Some(beyond), "{text}");
@@ -190,10 +195,10 @@ fn what_no_case_shows_is_beyond_the_cases() {
 fn cases_that_are_announced_have_to_be_there() {
     let missing = |text: &str| report(text).missing;
     let short = r#"<testsuite name="s" tests="40"><testcase/><testcase/></testsuite>"#;
-    assert_eq!(missing(short).as_deref(), Some(r#"the suite "s" announces 40 cases and has 2"#));
+    assert_eq!(missing(short).as_deref(), Some(r#"the suite "s" announces 40 cases, but has 2"#));
     let outer =
         r#"<testsuites tests="3"><testsuite tests="1"><testcase/></testsuite></testsuites>"#;
-    assert_eq!(missing(outer).as_deref(), Some("a suite announces 3 cases and has 1"));
+    assert_eq!(missing(outer).as_deref(), Some("a suite announces 3 cases, but has 1"));
     // Skipped cases are not always listed.
     assert_eq!(
         missing(r#"<testsuite tests="5" skipped="3" disabled="1"><testcase/></testsuite>"#),
@@ -217,27 +222,27 @@ fn an_expected_failure_ran_and_a_skipped_case_did_not() {
 #[test]
 fn what_is_no_junit_is_refused() {
     for (text, why) in [
-        ("", "it is empty"),
-        (" \n", "it is empty"),
-        ("hello", "it has text outside of its elements"),
-        ("<html></html>", "it has no test suite"),
-        ("<?xml version=\"1.0\"?>", "it has no test suite"),
+        ("", "the file is empty"),
+        (" \n", "the file is empty"),
+        ("hello", "the file has text outside of its elements"),
+        ("<html></html>", "the file has no test suite"),
+        ("<?xml version=\"1.0\"?>", "the file has no test suite"),
         ("<testsuite><testcase></testsuite>", ""),
         ("</testsuite>", ""),
         ("<testsuite><testcase/></testsuite><testsuite/>", "another document follows the first"),
-        ("<testsuite><testcase/></testsuite>x", "it has text outside of its elements"),
+        ("<testsuite><testcase/></testsuite>x", "the file has text outside of its elements"),
         (
             "<testsuite><testcase><testcase/></testcase></testsuite>",
-            "a test case is inside another",
+            "a test case is inside another test case",
         ),
         ("<testsuite failures=\"some\"/>", "failures=\"some\" is not a number"),
         ("<testsuite errors=\"-1\"/>", "errors=\"-1\" is not a number"),
         ("<testsuite errors=\"0\" errors=\"1\"/>", "an element has the attribute errors twice"),
         ("<testsuite><testcase name=a></testcase></testsuite>", ""),
-        ("<testsuite><testcase/>", "the file ends in the middle, after 1 case"),
+        ("<testsuite><testcase/>", "the file is cut off after 1 case"),
         (
             "<testsuite><testcase/><testcase name=\"b\"><failure/></testcase><testc",
-            "the file ends in the middle, after 2 cases, of which 1 failed, first b",
+            "the file is cut off after 2 cases, of which 1 failed, first b",
         ),
     ] {
         let refused = parse(text.as_bytes()).expect_err(text);
@@ -280,10 +285,10 @@ fn a_file_is_read_in_the_encoding_that_it_declares() {
     let wrong: [(Vec<u8>, &str); 4] = [
         (latin(body), "the text is not UTF-8 (line 1, byte 28)"),
         (latin(&with("UTF-8")), "the text is not UTF-8"),
-        (with("EBCDIC-CP-US").into(), "its encoding \"ebcdic-cp-us\" is not known"),
+        (with("EBCDIC-CP-US").into(), "the encoding \"ebcdic-cp-us\" is not supported"),
         (
             b"<?xml encoding='cp1252'?><testsuite>\x81</testsuite>".into(),
-            "a byte is not windows-1252",
+            "a byte is not valid in the declared encoding windows-1252",
         ),
     ];
     for (file, why) in wrong {
@@ -312,7 +317,7 @@ fn a_file_that_came_with_the_test_was_not_written() {
     std::fs::write(&path, PASSING).expect("shipped");
     let shipped = Stamp::set_back(&path).expect("looked").expect("a stamp");
     let stale = read(dir.path(), "out.xml", Some(&shipped)).expect_err("stale");
-    assert!(stale.to_string().contains("still the one that came with the test"), "{stale}");
+    assert!(stale.to_string().contains("still the one shipped with the test"), "{stale}");
     // The same content, written again.
     std::fs::write(&path, PASSING).expect("written");
     assert_eq!(read(dir.path(), "out.xml", Some(&shipped)).expect("read").file, "out.xml");
@@ -324,7 +329,7 @@ fn a_file_that_came_with_the_test_was_not_written() {
     let moved = read(dir.path(), "out.xml", Some(&shipped));
     assert!(moved.is_ok() || cfg!(not(unix)), "{moved:?}");
     let broken = read(dir.path(), ".", None).expect_err("no file");
-    assert!(broken.to_string().starts_with("the JUnit file . cannot be read"), "{broken}");
+    assert!(broken.to_string().starts_with("cannot read the JUnit file ."), "{broken}");
 }
 
 proptest! {

@@ -1,27 +1,27 @@
-//! The bytes of an XML file become text, in the encoding that the file declares.
+//! Decodes an XML file in the encoding that it declares.
 //!
-//! Promises: nothing is replaced; a byte that the encoding does not have, and an encoding
-//! that is not known here, are refused.
+//! Promises: no byte is replaced. A byte that is invalid in the encoding, and an unknown encoding,
+//! are errors.
 
-use super::CUT;
 use crate::domain::text::{self, TextError};
+use crate::junit::walk::CUT_OFF;
 use std::borrow::Cow;
 
-/// Of the beginning, where the declaration is looked for.
+/// Size of the beginning of a file in which the declaration is searched.
 const DECLARATION_BYTES: usize = 1024;
-/// What windows-1252 has in the place of the control characters 0x80 to 0x9f; NUL: nothing.
+/// Characters of windows-1252 from 0x80 to 0x9f. NUL marks a byte without a character.
 const WINDOWS_1252: &str = "€\0‚ƒ„…†‡ˆ‰Š‹Œ\0Ž\0\0‘’“”•–—˜™š›œ\0žŸ";
 
 /// # Errors
-/// Why it cannot be read, for people.
+/// A message for people: the encoding is unknown, or a byte is invalid in it.
 pub(super) fn decode(bytes: &[u8]) -> Result<Cow<'_, str>, String> {
-    // Without a byte order mark, "<?" tells two bytes for each character from one.
+    // Without a byte order mark, the first two bytes show whether a character has two bytes.
     match bytes {
         [b'<', 0, ..] => {
-            return text::utf16(bytes, u16::from_le_bytes).map(Cow::Owned).map_err(word);
+            return text::utf16(bytes, u16::from_le_bytes).map(Cow::Owned).map_err(describe);
         }
         [0, b'<', ..] => {
-            return text::utf16(bytes, u16::from_be_bytes).map(Cow::Owned).map_err(word);
+            return text::utf16(bytes, u16::from_be_bytes).map(Cow::Owned).map_err(describe);
         }
         _ => {}
     }
@@ -30,22 +30,26 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Cow<'_, str>, String> {
         || bytes.starts_with(b"\xfe\xff");
     let declared = if marked { None } else { declared(bytes) };
     match declared.as_deref() {
-        None | Some("utf-8" | "utf8" | "us-ascii" | "ascii") => text::decode(bytes).map_err(word),
+        None | Some("utf-8" | "utf8" | "us-ascii" | "ascii") => {
+            text::decode(bytes).map_err(describe)
+        }
         Some("iso-8859-1" | "iso8859-1" | "iso_8859-1" | "latin1" | "latin-1") => {
             Ok(Cow::Owned(bytes.iter().copied().map(char::from).collect()))
         }
         Some("windows-1252" | "cp1252") => {
             let text = bytes.iter().copied().map(windows_1252).collect::<Option<String>>();
-            text.map(Cow::Owned).ok_or_else(|| "a byte is not windows-1252, as declared".to_owned())
+            text.map(Cow::Owned).ok_or_else(|| {
+                "a byte is not valid in the declared encoding windows-1252".to_owned()
+            })
         }
         Some(other) => Err(format!(
-            "its encoding {other:?} is not known; write it in UTF-8, UTF-16, ISO-8859-1 or windows-1252"
+            "the encoding {other:?} is not supported; use UTF-8, UTF-16, ISO-8859-1 or windows-1252"
         )),
     }
 }
 
-fn word(error: TextError) -> String {
-    if error == TextError::Cut { CUT.to_owned() } else { error.to_string() }
+fn describe(error: TextError) -> String {
+    if error == TextError::Cut { CUT_OFF.to_owned() } else { error.to_string() }
 }
 
 /// The encoding that `<?xml version="1.0" encoding="…"?>` names, in lower case.

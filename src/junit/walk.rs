@@ -1,27 +1,28 @@
 //! Walks through an XML document, and refuses one that is not whole.
 //!
-//! Limits: elements [`MAX_DEPTH`] deep, [`MAX_ATTRIBUTES`] of one element.
+//! Limits: elements nested [`MAX_DEPTH`] deep, [`MAX_ATTRIBUTES`] attributes of one element.
 
-use super::CUT;
 use quick_xml::Reader;
 use quick_xml::XmlVersion;
 use quick_xml::escape::resolve_xml_entity;
 use quick_xml::events::{BytesStart, Event};
 
+/// The error of a document whose end is missing.
+pub(super) const CUT_OFF: &str = "the file is cut off";
 const MAX_DEPTH: usize = 128;
 const MAX_ATTRIBUTES: usize = 256;
 
-/// What comes next in a document. An empty element opens and closes.
+/// A step through a document. An empty element is opened and closed.
 pub(super) enum Step<'a> {
     Open(&'a BytesStart<'a>),
     Text(&'a str),
     Close,
 }
 
-/// Hands over each step of the document, in order.
+/// Passes each step of the document to `take`, in order.
 ///
 /// # Errors
-/// It ends in the middle, is not XML or has no element; or what `take` refuses.
+/// The document is cut off, is not XML or has no element; or an error of `take`.
 pub(super) fn walk(
     text: &str,
     mut take: impl FnMut(Step<'_>) -> Result<(), String>,
@@ -31,15 +32,15 @@ pub(super) fn walk(
     loop {
         let event = match reader.read_event() {
             Ok(event) => event,
-            Err(quick_xml::Error::Syntax(_)) => return Err(CUT.to_owned()),
+            Err(quick_xml::Error::Syntax(_)) => return Err(CUT_OFF.to_owned()),
             Err(error) => {
-                let at_the_end = reader.buffer_position() >= text.len() as u64;
-                return Err(if at_the_end { CUT.to_owned() } else { error.to_string() });
+                let is_at_end = reader.buffer_position() >= text.len() as u64;
+                return Err(if is_at_end { CUT_OFF.to_owned() } else { error.to_string() });
             }
         };
         match event {
-            Event::Eof if depth > 0 => return Err(CUT.to_owned()),
-            Event::Eof if !over => return Err("it has no test suite".to_owned()),
+            Event::Eof if depth > 0 => return Err(CUT_OFF.to_owned()),
+            Event::Eof if !over => return Err("the file has no test suite".to_owned()),
             Event::Eof => return Ok(()),
             Event::Start(_) | Event::Empty(_) if over => {
                 return Err("another document follows the first".to_owned());
@@ -47,7 +48,7 @@ pub(super) fn walk(
             Event::Start(tag) => {
                 depth += 1;
                 if depth > MAX_DEPTH {
-                    return Err(format!("its elements are more than {MAX_DEPTH} deep"));
+                    return Err(format!("elements are nested more than {MAX_DEPTH} deep"));
                 }
                 take(Step::Open(&tag))?;
             }
@@ -70,7 +71,7 @@ pub(super) fn walk(
                 take(Step::Text(&letter.or_else(known).unwrap_or_default()))?;
             }
             Event::Text(_) | Event::CData(_) | Event::GeneralRef(_) => {
-                return Err("it has text outside of its elements".to_owned());
+                return Err("the file has text outside of its elements".to_owned());
             }
             Event::Comment(_) | Event::Decl(_) | Event::PI(_) | Event::DocType(_) => {}
         }
@@ -82,42 +83,42 @@ pub(super) struct Attributes(Vec<(String, String)>);
 
 impl Attributes {
     /// # Errors
-    /// They are not written as XML has it, or too many.
+    /// The attributes are not valid XML, or there are too many.
     pub fn read(tag: &BytesStart<'_>) -> Result<Self, String> {
-        let mut found = Vec::new();
+        let mut attributes = Vec::new();
         for attribute in tag.attributes().with_checks(false) {
             let attribute = attribute.map_err(|error| error.to_string())?;
-            if found.len() == MAX_ATTRIBUTES {
+            if attributes.len() == MAX_ATTRIBUTES {
                 return Err(format!("an element has more than {MAX_ATTRIBUTES} attributes"));
             }
             let text = attribute.normalized_value(XmlVersion::Implicit1_0);
             let text =
                 text.map_or_else(|_| attribute.value.to_string(), std::borrow::Cow::into_owned);
             let name = attribute.key.as_ref().to_owned();
-            if found.iter().any(|(known, _)| *known == name) {
+            if attributes.iter().any(|(known, _)| *known == name) {
                 return Err(format!("an element has the attribute {name} twice"));
             }
-            found.push((name, text));
+            attributes.push((name, text));
         }
-        Ok(Self(found))
+        Ok(Self(attributes))
     }
 
-    /// Empty when it is not there.
+    /// The value of an attribute. Empty when it is absent.
     pub fn text(&self, name: &str) -> &str {
         self.0.iter().find(|(key, _)| key == name).map_or("", |(_, text)| text)
     }
 
-    /// A count; none when it is not there or empty.
+    /// The value of an attribute as a count. None when it is absent or empty.
     ///
     /// # Errors
-    /// It is not a whole number.
+    /// The value is not a whole number.
     pub fn count(&self, name: &str) -> Result<Option<u64>, String> {
         let text = self.text(name).trim();
         if text.is_empty() {
             return Ok(None);
         }
-        let wrong =
+        let error =
             || format!("{name}={:?} is not a number", text.chars().take(40).collect::<String>());
-        text.parse().map(Some).map_err(|_| wrong())
+        text.parse().map(Some).map_err(|_| error())
     }
 }

@@ -8,10 +8,10 @@
 use crate::sys::limits::raise_open_files;
 use crate::sys::process::{Labels, MARKER, adopt_orphans};
 use crate::sys::shutdown::Shutdown;
-use crate::worker::attempt::AttemptContext;
+use crate::worker::attempt::context::AttemptContext;
 use crate::worker::environments::{BuildSettings, Environments};
 use crate::worker::link::Link;
-use crate::worker::session::Session;
+use crate::worker::session::state::Session;
 use crate::worker::settings::Settings;
 use crate::worker::summary::{Summary, WorkerError};
 use crate::worker::variables::{InheritedVariables, set};

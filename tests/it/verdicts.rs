@@ -72,15 +72,15 @@ fn a_junit_file_is_judged_by_what_it_shows() {
         ("short", "error no_result: 9 cases expected, 3 in report.xml"),
         (
             "cut",
-            "error no_result: the JUnit file report.xml cannot be read: the file ends in the middle, after 3 cases",
+            "error no_result: cannot read the JUnit file report.xml: the file is cut off after 3 cases",
         ),
-        ("suite", "failed : the suite \"setup\" says 1 error: no card"),
+        ("suite", "failed : the suite \"setup\" reports 1 error: no card"),
         ("none", "error no_result: no test case ran"),
         ("skipped", "skipped : nothing ran: the only case was skipped: no card"),
         ("flaky", "passed  flaky: 1 case: 1 passed; 1 passed only at a rerun: a (was 1)"),
         (
             "stale",
-            "error no_result: the JUnit file report.xml was not written: it is still the one that came with the test",
+            "error no_result: the JUnit file report.xml was not written: it is still the one shipped with the test",
         ),
     ] {
         assert_eq!(ended(&report, name), wanted);

@@ -1,4 +1,4 @@
-//! The main process of an attempt, started here or forked by the warm runner.
+//! The main process of an attempt, started as a new process or forked by the warm runner.
 
 use crate::sys::process::{Child, Exit, Usage};
 use crate::worker::warm::WarmChild;
@@ -10,18 +10,19 @@ pub enum Process {
 }
 
 impl Process {
-    /// Waits for its end. May be dropped and called again.
+    /// Waits until the process has ended. The future may be dropped and requested again. The exit
+    /// is empty when the end could not be observed.
     pub async fn wait(&mut self) -> Exit {
         match self {
             Process::Cold(child) => child.wait().await.unwrap_or_else(|error| {
-                tracing::error!(%error, "lost track of a process");
+                tracing::error!(%error, "cannot observe the end of a process");
                 Exit::default()
             }),
             Process::Warm(child) => child.wait().await,
         }
     }
 
-    /// What it used, known after its end.
+    /// The resources that the process used. Known after its end, and only for a warm start.
     #[must_use]
     pub fn usage(&self) -> Option<Usage> {
         match self {

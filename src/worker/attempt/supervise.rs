@@ -1,10 +1,11 @@
-//! Watches one running attempt until nothing of it is left: reads its output and its
-//! protocol file, tells both while it runs, keeps its limits, stops its whole tree.
+//! Supervises one running attempt until none of its processes is left: reads its output and its
+//! protocol file, passes new output on while it runs, enforces its limits, ends its process tree.
 //!
-//! Promises: ends in bounded time after a limit or a stop, whatever the processes do: a
-//! process that ignores SIGTERM is killed after the grace period, children that hold the
-//! output open after the main process [`LINGER`] later, and one that cannot be killed is
-//! given up after [`GIVE_UP`]. Memory is bounded by `capture` and `protocol`.
+//! Promises: it ends within a bounded time after a limit or a stop request, whatever the processes
+//! do. A process that ignores SIGTERM is killed after the grace period. Children that keep the
+//! output open after the main process has ended are killed after [`DRAIN_GRACE`]. A process that
+//! cannot be killed is abandoned after [`KILL_TIMEOUT`]. Memory is bounded by `capture` and
+//! `protocol`.
 
 use crate::api::v1::logs::Appended;
 use crate::domain::id::LeaseId;
@@ -17,34 +18,35 @@ use crate::worker::link::{Link, LinkError};
 use crate::worker::verdict::Stopped;
 use crate::worker::verdict::protocol::Transcript;
 use futures::future::BoxFuture;
-use std::io::Read;
+use std::io::{Read, Seek, SeekFrom};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-/// How long children may hold the output open after the main process has ended.
-pub const LINGER: Duration = Duration::from_millis(500);
-/// Between SIGKILL and giving up on a process.
-pub const GIVE_UP: Duration = Duration::from_secs(10);
-/// Attempts shorter than this cost no request and no look at the protocol file before the end.
-const FIRST_LOOK: Duration = Duration::from_secs(1);
-const LOOK_EVERY: Duration = Duration::from_millis(500);
-/// Most of a protocol file that is read.
+/// How long children may keep the output open after the main process has ended.
+pub const DRAIN_GRACE: Duration = Duration::from_millis(500);
+/// Time between SIGKILL and giving a process up.
+pub const KILL_TIMEOUT: Duration = Duration::from_secs(10);
+/// Time to the first poll of the protocol file and of the new output. A shorter attempt causes no
+/// request before its end.
+const FIRST_POLL_AFTER: Duration = Duration::from_secs(1);
+const POLL_INTERVAL: Duration = Duration::from_millis(500);
+/// Maximum size of a protocol file; the rest is not read.
 const MAX_PROTOCOL_BYTES: u64 = 64 * 1024 * 1024;
 const READ_BYTES: usize = 32 * 1024;
-/// Largest piece of output told at a time.
-const PIECE_BYTES: usize = 64 * 1024;
+/// Maximum size of one piece of output that is sent while the attempt runs.
+const MAX_PIECE_BYTES: usize = 64 * 1024;
 
-/// Whether, and how urgently, an attempt has to end.
+/// Whether an attempt has to end, and how urgently.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Stop {
-    No,
-    /// SIGTERM first.
-    Cancel,
+pub enum StopRequest {
+    None,
+    /// SIGTERM first, SIGKILL after the grace period.
+    Terminate,
     /// SIGKILL at once.
-    Now,
+    Kill,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -54,7 +56,7 @@ pub struct Limits {
     pub grace: Millis,
 }
 
-/// What was seen of the attempt.
+/// Everything that was observed of an attempt.
 #[derive(Debug, Default)]
 pub struct Observation {
     pub exit: Exit,
@@ -62,100 +64,115 @@ pub struct Observation {
     pub capture: Capture,
     pub transcript: Transcript,
     pub usage: Option<Usage>,
-    /// Processes that the kernel had ended for want of memory, before and after.
+    /// Number of processes that the kernel had killed for lack of memory, before and after the
+    /// attempt.
     pub kernel_kills: (Option<u64>, Option<u64>),
 }
 
-pub struct Watch<L> {
+/// A running attempt and everything that is needed to supervise it.
+pub struct Supervisor<L> {
     pub process: Process,
     pub output: Output,
     pub tree: Tree,
     pub limits: Limits,
-    pub stop: watch::Receiver<Stop>,
-    /// Where the script writes its protocol, if it is one.
-    pub protocol: PathBuf,
+    pub stop: watch::Receiver<StopRequest>,
+    /// File to which a script writes its protocol.
+    pub protocol_file: PathBuf,
     pub lease: LeaseId,
     pub link: Arc<L>,
 }
 
-struct Progress<L> {
+/// The state of the supervision.
+struct State<L> {
     link: Arc<L>,
     lease: LeaseId,
-    seen: Observation,
+    observation: Observation,
     tree: Tree,
     limits: Limits,
-    protocol: PathBuf,
+    protocol_file: PathBuf,
     protocol_read: u64,
-    started: Instant,
+    started_at: Instant,
+    /// Time of the last output or protocol line.
     last_sign: Instant,
-    next_look: Instant,
-    /// When the next step of stopping is due.
-    escalate: Option<Instant>,
-    killed: Option<Instant>,
-    told: u64,
-    /// Set by each look, so that output is told in pieces and not byte by byte.
-    may_tell: bool,
-    mute: bool,
+    next_poll: Instant,
+    /// When the next step of the stop is due: SIGKILL, or giving up.
+    escalate_at: Option<Instant>,
+    killed_at: Option<Instant>,
+    /// Number of output bytes that the coordinator has.
+    sent: u64,
+    /// Set by each poll, so that output is sent in pieces and not byte by byte.
+    may_send: bool,
+    /// The coordinator refused the output, so none is sent while the attempt runs.
+    is_muted: bool,
 }
 
-type Telling = BoxFuture<'static, Result<Appended, LinkError>>;
+type Sending = BoxFuture<'static, Result<Appended, LinkError>>;
 
-impl<L: Link> Watch<L> {
-    /// Runs until the process has ended and its output is closed, or given up.
-    pub async fn until_over(self) -> Observation {
-        let Watch { mut process, mut output, tree, limits, mut stop, protocol, lease, link } = self;
-        let now = Instant::now();
-        let mut progress = Progress {
-            link,
-            lease,
-            seen: Observation::default(),
+impl<L: Link> Supervisor<L> {
+    /// Returns when the process has ended and its output is closed, or when it was given up.
+    pub async fn run(self) -> Observation {
+        let Supervisor {
+            mut process,
+            mut output,
             tree,
             limits,
-            protocol,
+            mut stop,
+            protocol_file,
+            lease,
+            link,
+        } = self;
+        let now = Instant::now();
+        let mut state = State {
+            link,
+            lease,
+            observation: Observation::default(),
+            tree,
+            limits,
+            protocol_file,
             protocol_read: 0,
-            started: now,
+            started_at: now,
             last_sign: now,
-            next_look: now + FIRST_LOOK,
-            escalate: None,
-            killed: None,
-            told: 0,
-            may_tell: false,
-            mute: false,
+            next_poll: now + FIRST_POLL_AFTER,
+            escalate_at: None,
+            killed_at: None,
+            sent: 0,
+            may_send: false,
+            is_muted: false,
         };
         let mut buffer = vec![0; READ_BYTES];
         let (mut open, mut running, mut listening) = (true, true, true);
-        let mut telling: Option<Telling> = None;
+        let mut sending: Option<Sending> = None;
         while open || running {
-            if telling.is_none() {
-                telling = progress.tell();
+            if sending.is_none() {
+                sending = state.send_output();
             }
-            let wake = progress.wake();
+            let wake = state.wake();
             tokio::select! {
                 read = output.read(&mut buffer), if open => match read {
-                    Ok(count @ 1..) => progress.output(&buffer[..count]),
+                    Ok(count @ 1..) => state.output(&buffer[..count]),
                     Ok(0) | Err(_) => open = false,
                 },
                 exit = process.wait(), if running => {
                     running = false;
-                    progress.ended(exit, process.usage(), open);
+                    state.ended(exit, process.usage(), open);
                 }
-                heard = stop.changed(), if listening => {
-                    listening = heard.is_ok();
-                    let urgency = *stop.borrow_and_update();
-                    progress.asked_to_stop(urgency);
+                changed = stop.changed(), if listening => {
+                    listening = changed.is_ok();
+                    let request = *stop.borrow_and_update();
+                    state.stop_requested(request);
                 }
-                told = wait_for(&mut telling), if telling.is_some() => {
-                    telling = None;
-                    progress.told(told);
+                answer = wait_for(&mut sending), if sending.is_some() => {
+                    sending = None;
+                    state.sent(answer);
                 }
                 () = tokio::time::sleep_until(wake) => {
-                    if progress.due(running) {
+                    if state.due(running) {
                         break;
                     }
                 }
             }
         }
-        progress.finish()
+        state.finish()
     }
 }
 
@@ -166,69 +183,69 @@ async fn wait_for<T>(future: &mut Option<BoxFuture<'static, T>>) -> T {
     }
 }
 
-impl<L: Link> Progress<L> {
+impl<L: Link> State<L> {
     fn output(&mut self, piece: &[u8]) {
-        self.seen.capture.push(piece);
+        self.observation.capture.push(piece);
         self.last_sign = Instant::now();
     }
 
-    fn ended(&mut self, exit: Exit, usage: Option<Usage>, output_open: bool) {
-        self.seen.exit = exit;
-        self.seen.usage = usage.or(self.seen.usage);
-        if output_open {
-            // Either the rest is on its way, or a child holds on to the output.
-            self.escalate = Some(Instant::now() + LINGER);
+    fn ended(&mut self, exit: Exit, usage: Option<Usage>, is_output_open: bool) {
+        self.observation.exit = exit;
+        self.observation.usage = usage.or(self.observation.usage);
+        if is_output_open {
+            // The rest of the output is still to be read, or a child keeps the output open.
+            self.escalate_at = Some(Instant::now() + DRAIN_GRACE);
         }
     }
 
-    fn asked_to_stop(&mut self, urgency: Stop) {
-        match urgency {
-            Stop::No => {}
-            Stop::Cancel => self.stop(Stopped::Cancelled),
-            Stop::Now => {
-                self.seen.stopped.get_or_insert(Stopped::Cancelled);
+    fn stop_requested(&mut self, request: StopRequest) {
+        match request {
+            StopRequest::None => {}
+            StopRequest::Terminate => self.stop(Stopped::Cancelled),
+            StopRequest::Kill => {
+                self.observation.stopped.get_or_insert(Stopped::Cancelled);
                 self.kill();
             }
         }
     }
 
-    fn stop(&mut self, why: Stopped) {
-        if self.seen.stopped.is_none() {
-            self.seen.stopped = Some(why);
-            self.look();
+    fn stop(&mut self, reason: Stopped) {
+        if self.observation.stopped.is_none() {
+            self.observation.stopped = Some(reason);
+            self.poll();
             self.tree.terminate();
-            self.escalate = Some(Instant::now() + self.limits.grace.into());
+            self.escalate_at = Some(Instant::now() + self.limits.grace.into());
         }
     }
 
     fn kill(&mut self) {
         self.tree.kill();
         let now = Instant::now();
-        self.killed.get_or_insert(now);
-        self.escalate = Some(now + LINGER);
+        self.killed_at.get_or_insert(now);
+        self.escalate_at = Some(now + DRAIN_GRACE);
     }
 
     fn wake(&self) -> Instant {
-        let limits = [self.wall_clock_end(), self.silence_end(), self.escalate];
-        limits.into_iter().flatten().fold(self.next_look, Instant::min)
+        let limits = [self.wall_clock_end(), self.silence_end(), self.escalate_at];
+        limits.into_iter().flatten().fold(self.next_poll, Instant::min)
     }
 
     fn wall_clock_end(&self) -> Option<Instant> {
-        let end = || self.started.checked_add(self.limits.wall_clock.into());
-        if self.seen.stopped.is_none() { end() } else { None }
+        let end = || self.started_at.checked_add(self.limits.wall_clock.into());
+        if self.observation.stopped.is_none() { end() } else { None }
     }
 
     fn silence_end(&self) -> Option<Instant> {
         let end = |limit: Millis| self.last_sign.checked_add(limit.into());
-        if self.seen.stopped.is_none() { self.limits.silence.and_then(end) } else { None }
+        if self.observation.stopped.is_none() { self.limits.silence.and_then(end) } else { None }
     }
 
-    /// Does what is due. True when the attempt is given up as it is.
+    /// Does everything that is due. Returns true when the attempt is given up.
     fn due(&mut self, running: bool) -> bool {
         let now = Instant::now();
-        if now >= self.next_look || self.silence_end().is_some_and(|end| now >= end) {
-            self.look();
-            self.next_look = now + LOOK_EVERY;
+        if now >= self.next_poll || self.silence_end().is_some_and(|end| now >= end) {
+            self.poll();
+            self.next_poll = now + POLL_INTERVAL;
         }
         if running && self.wall_clock_end().is_some_and(|end| now >= end) {
             self.stop(Stopped::WallClock(self.limits.wall_clock));
@@ -236,11 +253,11 @@ impl<L: Link> Progress<L> {
         if running && self.silence_end().is_some_and(|end| now >= end) {
             self.stop(Stopped::Silence(self.limits.silence.unwrap_or_default()));
         }
-        if self.escalate.is_some_and(|at| now >= at) {
-            let since_kill = self.killed.map(|at| now.duration_since(at));
-            // Whoever still holds the output after the kill is out of reach, and mute from now on.
-            let patience = if running { GIVE_UP } else { LINGER };
-            if since_kill.is_some_and(|since| since >= patience) {
+        if self.escalate_at.is_some_and(|at| now >= at) {
+            let since_kill = self.killed_at.map(|at| now.duration_since(at));
+            // A process that keeps the output open after the kill is out of reach; it is ignored.
+            let timeout = if running { KILL_TIMEOUT } else { DRAIN_GRACE };
+            if since_kill.is_some_and(|since| since >= timeout) {
                 return true;
             }
             self.kill();
@@ -248,62 +265,62 @@ impl<L: Link> Progress<L> {
         false
     }
 
-    /// Looks at the protocol file and the process, and lets new output be told.
-    fn look(&mut self) {
+    /// Reads the protocol file and the resource usage, and permits the next piece of output.
+    fn poll(&mut self) {
         if self.read_protocol() {
             self.last_sign = Instant::now();
         }
         if let Some(usage) = self.tree.usage() {
-            let peak = self.seen.usage.map_or(0, |before| before.peak_memory_bytes);
+            let peak = self.observation.usage.map_or(0, |before| before.peak_memory_bytes);
             let peak_memory_bytes = usage.peak_memory_bytes.max(peak);
-            self.seen.usage = Some(Usage { peak_memory_bytes, ..usage });
+            self.observation.usage = Some(Usage { peak_memory_bytes, ..usage });
         }
-        self.may_tell = true;
+        self.may_send = true;
     }
 
+    /// Reads the new part of the protocol file. Returns whether a whole line was added.
     fn read_protocol(&mut self) -> bool {
-        use std::io::Seek;
-        let Ok(mut file) = open_plain(&self.protocol) else { return false };
-        if file.seek(std::io::SeekFrom::Start(self.protocol_read)).is_err() {
+        let Ok(mut file) = open_plain(&self.protocol_file) else { return false };
+        if file.seek(SeekFrom::Start(self.protocol_read)).is_err() {
             return false;
         }
         let room = MAX_PROTOCOL_BYTES.saturating_sub(self.protocol_read);
         let mut file = file.take(room);
-        let (mut alive, mut buffer) = (false, vec![0; READ_BYTES]);
+        let (mut has_line, mut buffer) = (false, vec![0; READ_BYTES]);
         while let Ok(count @ 1..) = file.read(&mut buffer) {
             self.protocol_read += count as u64;
-            alive |= self.seen.transcript.feed(&buffer[..count]);
+            has_line |= self.observation.transcript.feed(&buffer[..count]);
         }
-        alive
+        has_line
     }
 
-    /// New output of an attempt that has been looked at, unless a failure was just met.
-    fn tell(&mut self) -> Option<Telling> {
-        if !std::mem::take(&mut self.may_tell) || self.mute {
+    /// Starts sending the next piece of output, when there is one and a poll permits it.
+    fn send_output(&mut self) -> Option<Sending> {
+        if !std::mem::take(&mut self.may_send) || self.is_muted {
             return None;
         }
-        let new = self.seen.capture.head_from(self.told);
-        let piece = new.get(..new.len().min(PIECE_BYTES)).unwrap_or(new).to_vec();
+        let new = self.observation.capture.head_from(self.sent);
+        let piece = new.get(..new.len().min(MAX_PIECE_BYTES)).unwrap_or(new).to_vec();
         if piece.is_empty() {
             return None;
         }
-        let (link, lease, offset) = (self.link.clone(), self.lease, self.told);
+        let (link, lease, offset) = (self.link.clone(), self.lease, self.sent);
         Some(Box::pin(
             async move { link.append_log(lease.attempt, lease.epoch, offset, piece).await },
         ))
     }
 
-    fn told(&mut self, answer: Result<Appended, LinkError>) {
+    fn sent(&mut self, answer: Result<Appended, LinkError>) {
         match answer {
             Ok(appended) => {
-                self.may_tell = appended.offset > self.told;
-                self.told = appended.offset.max(self.told);
+                self.may_send = appended.offset > self.sent;
+                self.sent = appended.offset.max(self.sent);
             }
-            // Tried again at the next look; the whole output goes with the report anyway.
+            // The next poll tries again. The result carries the whole output in any case.
             Err(LinkError::Away(_)) => {}
             Err(error) => {
-                tracing::debug!(lease = ?self.lease, %error, "output is not told while it runs");
-                self.mute = true;
+                tracing::debug!(lease = ?self.lease, %error, "output is not sent while the attempt runs");
+                self.is_muted = true;
             }
         }
     }
@@ -311,7 +328,7 @@ impl<L: Link> Progress<L> {
     fn finish(mut self) -> Observation {
         self.tree.sweep();
         self.read_protocol();
-        self.seen.transcript.finish();
-        self.seen
+        self.observation.transcript.finish();
+        self.observation
     }
 }

@@ -1,48 +1,54 @@
-//! What a worker does when another process goes by its identity.
+//! Decides how a worker reacts when another process uses its identity.
 //!
-//! Pure: time is an argument. Promises: a worker that follows one that has died gets its identity
-//! within [`PATIENCE`]; two that live with one identity do not take it from each other for long,
-//! since the one that is refused, or displaced [`MAX_DISPLACED`] times, stops.
+//! Pure: time is an argument.
+//!
+//! Promises: a worker that replaces one that has exited gets its identity within
+//! [`REFUSAL_TIMEOUT`]. Two running workers do not take one identity from each other for long: the
+//! one that is refused for that time, or displaced [`MAX_DISPLACED`] times, stops.
 
 use crate::worker::summary::WorkerError;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// How long a refused worker asks again. Longer than a lease, after which the coordinator gives
-/// up a worker that has died.
-const PATIENCE: Duration = Duration::from_secs(45);
-/// Between two of these requests.
-const AGAIN_AFTER: Duration = Duration::from_secs(3);
+/// How long a refused worker repeats its registration. It exceeds the length of a lease, after which
+/// the coordinator gives up a worker that has exited.
+const REFUSAL_TIMEOUT: Duration = Duration::from_secs(45);
+/// Time between two of these registrations.
+const REGISTER_INTERVAL: Duration = Duration::from_secs(3);
 /// How many times another process may displace this one.
 const MAX_DISPLACED: u32 = 3;
 
 #[derive(Debug, Default)]
-pub(super) struct Dispute {
+pub struct Dispute {
     refused_since: Option<Instant>,
     displaced: u32,
 }
 
 impl Dispute {
-    /// A registration was refused, because another process has the identity. Returns when to ask
-    /// again.
+    /// A registration was refused because another process has the identity. Returns the time of the
+    /// next registration.
     pub fn refused(&mut self, now: Instant, reason: &str) -> Result<Instant, WorkerError> {
         let since = *self.refused_since.get_or_insert_with(|| {
-            let wait_s = PATIENCE.as_secs();
-            tracing::warn!(reason, wait_s, "refused; waiting in case that worker has died");
+            let wait_s = REFUSAL_TIMEOUT.as_secs();
+            tracing::warn!(
+                reason,
+                wait_s,
+                "registration refused; waiting in case the other worker has exited"
+            );
             now
         });
-        if now.duration_since(since) >= PATIENCE {
+        if now.duration_since(since) >= REFUSAL_TIMEOUT {
             return Err(WorkerError::IdentityTaken(reason.to_owned()));
         }
-        Ok(now + AGAIN_AFTER)
+        Ok(now + REGISTER_INTERVAL)
     }
 
     pub fn registered(&mut self) {
         self.refused_since = None;
     }
 
-    /// Another process has registered with this identity. While this one holds the lock of the
-    /// work directory, none should.
+    /// Another process has registered with this identity, which the lock of the work directory should
+    /// prevent.
     pub fn displaced(&mut self, reason: &str) -> Result<(), WorkerError> {
         self.displaced += 1;
         if self.displaced < MAX_DISPLACED {
@@ -67,7 +73,10 @@ mod tests {
             }
         };
         let lease = Duration::from(crate::scheduler::LEASE_TIMEOUT);
-        assert!(now - start > lease + AGAIN_AFTER && now - start <= PATIENCE + AGAIN_AFTER);
+        assert!(
+            now - start > lease + REGISTER_INTERVAL
+                && now - start <= REFUSAL_TIMEOUT + REGISTER_INTERVAL
+        );
         assert_eq!(stopped.to_string(), "in use");
         dispute.registered();
         assert!(dispute.refused(now, "in use").is_ok(), "a new dispute");

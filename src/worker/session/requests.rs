@@ -1,16 +1,16 @@
-//! The worker's requests as futures that own what they need, and the waits between tries.
+//! Builds the requests of a worker, as futures that own everything they need.
 
 use crate::api::v1::leases::{
     Claim, Claimed, LeaseView, MAX_REPORTS, MAX_WAIT, Report, Reported, Reports,
 };
 use crate::api::v1::workers::{Heartbeat, HeartbeatAnswer, Register, Registered};
-use crate::domain::backoff::Backoff;
 use crate::domain::capability::Capability;
 use crate::domain::id::{Epoch, LeaseId, WorkerId};
 use crate::domain::outcome::Outcome;
 use crate::domain::time::Millis;
 use crate::sys::ids;
-use crate::worker::attempt::{AttemptContext, AttemptResult};
+use crate::worker::attempt::context::AttemptContext;
+use crate::worker::attempt::result::AttemptResult;
 use crate::worker::link::{Link, LinkError};
 use crate::worker::machine::EndedLease;
 use crate::worker::machine::Machine;
@@ -22,46 +22,15 @@ use std::sync::Arc;
 use std::time::Duration;
 use uuid::Uuid;
 
-/// Detail of one report request; with everything else it stays well below the body's limit.
+/// Maximum size of the details in one report request, which leaves room below the limit of a body.
 const MAX_REQUEST_BYTES: usize = 8 * 1024 * 1024;
-/// An ephemeral worker wants to hear soon that there is nothing.
+/// Maximum duration of a claim of an ephemeral worker, which leaves when no test is available.
 const EPHEMERAL_WAIT: Millis = Millis::from_secs(2);
-const LEAVE_LIMIT: Duration = Duration::from_secs(5);
-/// A heartbeat that hangs must not cost the lease: a third of it is left for further ones.
-const HEARTBEAT_LIMIT: Duration = Duration::from_secs(10);
+const LEAVE_TIMEOUT: Duration = Duration::from_secs(5);
+/// A third of a lease, so that a heartbeat that hangs leaves time for further ones.
+const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The pauses between tries of a request that fails.
-const BACKOFF: Backoff =
-    Backoff { first: Duration::from_millis(200), max: Duration::from_millis(12_800) };
-
-/// Counts the failures of a request, and draws the pause before the next try.
-#[derive(Debug, Default)]
-pub(super) struct Tries {
-    failures: u32,
-}
-
-impl Tries {
-    pub fn pause(&mut self) -> Duration {
-        let pause = BACKOFF.pause(self.failures, ids::fraction());
-        self.failures = self.failures.saturating_add(1);
-        pause
-    }
-
-    pub fn worked(&mut self) {
-        self.failures = 0;
-    }
-
-    pub fn failing(&self) -> bool {
-        self.failures > 0
-    }
-
-    /// Failures in a row.
-    pub fn failures(&self) -> u32 {
-        self.failures
-    }
-}
-
-pub(super) struct Requests<L> {
+pub struct Requests<L> {
     link: Arc<L>,
     key: Uuid,
     incarnation: Uuid,
@@ -70,8 +39,9 @@ pub(super) struct Requests<L> {
     capability: Arc<Capability>,
     logs: PathBuf,
     wait: Millis,
-    /// Entries of a report. One after a refusal, so that one bad result holds up no others.
-    most: usize,
+    /// Maximum number of entries in a report: 1 after a refusal, so that one bad result does not
+    /// delay the others.
+    max_entries: usize,
 }
 
 type Request<T> = BoxFuture<'static, Result<T, LinkError>>;
@@ -87,7 +57,7 @@ impl<L: Link> Requests<L> {
             capability: context.capability.clone(),
             logs: context.work_dir.logs(),
             wait: if settings.ephemeral { EPHEMERAL_WAIT } else { MAX_WAIT },
-            most: MAX_REPORTS,
+            max_entries: MAX_REPORTS,
         }
     }
 
@@ -111,7 +81,7 @@ impl<L: Link> Requests<L> {
         async move { link.claim(worker, body).await }.boxed()
     }
 
-    /// Comes back with whether it told of a drain.
+    /// The answer comes with `draining`, so that the caller knows what was reported.
     pub fn heartbeat(
         &self,
         worker: WorkerId,
@@ -122,13 +92,14 @@ impl<L: Link> Requests<L> {
         let body = Heartbeat { incarnation: self.incarnation, received, holding, draining };
         let link = self.link.clone();
         async move {
-            let answer = in_time(HEARTBEAT_LIMIT, link.heartbeat(worker, body)).await?;
+            let answer = within(HEARTBEAT_TIMEOUT, link.heartbeat(worker, body)).await?;
             Ok((draining, answer))
         }
         .boxed()
     }
 
-    /// The next report, with the number of its batch; output and files go before it.
+    /// The next report. Its output and artifacts are sent first. The answer comes with the number of
+    /// its batch.
     pub fn report(
         &self,
         worker: WorkerId,
@@ -139,13 +110,13 @@ impl<L: Link> Requests<L> {
             size += finished.report.detail.as_ref().map_or(0, |detail| detail.get().len());
             size <= MAX_REQUEST_BYTES
         };
-        let batch = machine.batch(self.most, fits)?;
+        let batch = machine.batch(self.max_entries, fits)?;
         let number = batch.number;
         let results = || batch.finished.iter().filter_map(|ended| ended.result.as_ref());
         let blobs: Vec<String> = results().flat_map(|finished| finished.blobs.clone()).collect();
         let body = Reports {
             incarnation: self.incarnation,
-            finished: batch.finished.iter().map(report).collect(),
+            finished: batch.finished.iter().map(report_of).collect(),
             returned: batch.returned.clone(),
         };
         let (link, directory) = (self.link.clone(), self.logs.clone());
@@ -156,45 +127,49 @@ impl<L: Link> Requests<L> {
         Some(request.boxed())
     }
 
-    /// A report was refused as a whole, which no repeat mends: results are told one by one,
-    /// and one that is refused by itself goes without its details.
-    pub fn refused(&mut self, machine: &mut Machine<Box<LeaseView>, AttemptResult>, reason: &str) {
-        self.most = 1;
+    /// The coordinator refused a report as a whole, so repeating it is useless. Results are then
+    /// reported one by one, and a single result that is refused loses its details.
+    pub fn report_refused(
+        &mut self,
+        machine: &mut Machine<Box<LeaseView>, AttemptResult>,
+        reason: &str,
+    ) {
+        self.max_entries = 1;
         let Some(ended) = machine.refused() else { return };
         if let Some(result) = &mut ended.result {
-            tracing::error!(lease = ?ended.lease, reason, "the details of a result are given up");
-            result.give_up_detail();
+            tracing::error!(lease = ?ended.lease, reason, "the coordinator refused a result; reporting it without details");
+            result.drop_detail();
         }
     }
 
-    /// A report was taken.
-    pub fn taken(&mut self) {
-        self.most = MAX_REPORTS;
+    /// The coordinator accepted a report.
+    pub fn report_accepted(&mut self) {
+        self.max_entries = MAX_REPORTS;
     }
 
     /// Removes the spooled files of the batch that is about to be acknowledged.
-    pub fn forget_blobs(&self, machine: &Machine<Box<LeaseView>, AttemptResult>) {
+    pub fn remove_blobs(&self, machine: &Machine<Box<LeaseView>, AttemptResult>) {
         let results = machine.batched().iter().filter_map(|ended| ended.result.as_ref());
         for sha256 in results.flat_map(|finished| &finished.blobs) {
-            // Of two attempts with the same content the second finds it gone, and sent.
+            // Another attempt with the same content may have sent and removed it.
             let _ = std::fs::remove_file(self.logs.join(sha256));
         }
     }
 
     pub async fn leave(&self, worker: WorkerId) -> Result<(), LinkError> {
-        in_time(LEAVE_LIMIT, self.link.leave(worker, self.incarnation)).await
+        within(LEAVE_TIMEOUT, self.link.leave(worker, self.incarnation)).await
     }
 }
 
-async fn in_time<T>(
+async fn within<T>(
     limit: Duration,
     request: impl Future<Output = Result<T, LinkError>>,
 ) -> Result<T, LinkError> {
     let answer = tokio::time::timeout(limit, request).await;
-    answer.unwrap_or_else(|_| Err(LinkError::Away("no answer in time".to_owned())))
+    answer.unwrap_or_else(|_| Err(LinkError::Away("no answer within the time limit".to_owned())))
 }
 
-fn report(ended: &EndedLease<AttemptResult>) -> Report {
+fn report_of(ended: &EndedLease<AttemptResult>) -> Report {
     match &ended.result {
         Some(finished) => finished.report.clone(),
         None => AttemptResult::new(ended.lease, Outcome::Cancelled).report,
@@ -210,29 +185,12 @@ async fn send_blobs<L: Link>(
         let Ok(content) = std::fs::read(directory.join(&sha256)) else { continue };
         match link.put_blob(sha256.clone(), content).await {
             Ok(()) => {}
-            // The result matters more than its output and files.
+            // The result is more important than its output and artifacts.
             Err(LinkError::Refused(reason)) => {
-                tracing::error!(sha256, reason, "a file of an attempt is refused");
+                tracing::error!(sha256, reason, "the coordinator refused a file of an attempt");
             }
             Err(error) => return Err(error),
         }
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn waits_double_up_to_a_limit_and_start_over() {
-        let mut tries = Tries::default();
-        for failures in 0..20 {
-            let (least, most) = (BACKOFF.pause(failures, 0.0), BACKOFF.pause(failures, 1.0));
-            assert!((least..=most).contains(&tries.pause()));
-        }
-        assert!(tries.failing());
-        tries.worked();
-        assert!(tries.pause() <= BACKOFF.first);
-    }
 }

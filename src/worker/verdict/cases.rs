@@ -1,48 +1,48 @@
-//! Judges a command by its JUnit file and its exit code: both count, and neither alone passes.
+//! Judges a command by its JUnit file and its exit code. It passes only when both agree.
 //!
-//! In this order: a file that cannot be read or has fewer cases than the plan wants is an
-//! error, and so is one that shows no case. A failure is a failure, whoever shows it: a case,
-//! a suite, the exit code. Nothing but skipped cases is skipped.
+//! The rules, in this order: a file that cannot be read, has fewer cases than the plan requires or
+//! has no case is an error. A failure of a case, of a suite or of the exit code is a failure. A
+//! command of which all cases were skipped is skipped.
 
 use crate::api::v1::test_views::JunitSummary;
 use crate::domain::outcome::{Class, Outcome};
-use crate::junit::{CaseReport, JunitError, plural};
+use crate::junit::report::{CaseReport, JunitError, plural};
 use crate::worker::verdict::Verdict;
 use std::num::NonZeroU32;
 
-/// `code` is the exit code, `said` what a command that ended badly printed last, with its
-/// own punctuation before it.
+/// `code` is the exit code. `expected` is the minimum number of cases. `last_output` quotes the
+/// output of a command that ended badly, after its punctuation; it is empty otherwise.
 #[must_use]
 pub fn judge(
     code: i32,
     read: &Result<CaseReport, JunitError>,
     expected: Option<NonZeroU32>,
-    said: &str,
+    last_output: &str,
 ) -> Verdict {
     let exit = if code == 0 { String::new() } else { format!("exit code {code}; ") };
-    let no_result = |why: String| {
-        Verdict::new(Outcome::Error, Some(Class::NoResult), format!("{exit}{why}{said}"))
+    let no_result = |reason: String| {
+        Verdict::new(Outcome::Error, Some(Class::NoResult), format!("{exit}{reason}{last_output}"))
     };
-    let failed = |why: String| Verdict::new(Outcome::Failed, None, why);
+    let failed = |reason: String| Verdict::new(Outcome::Failed, None, reason);
     let report = match read {
         Ok(report) => report,
         Err(error) => return no_result(error.to_string()),
     };
     let (summary, file) = (&report.summary, &report.file);
-    let broken = broken(summary);
+    let failures = describe_failures(summary);
     let missing = expected.is_none().then_some(report.missing.as_ref()).flatten();
     if let Some(expected) = expected.map(NonZeroU32::get).filter(|least| summary.tests < *least) {
-        let more = match (broken.as_ref(), report.beyond.as_ref()) {
-            (Some(broken), _) => format!("; {broken}"),
+        let more = match (failures.as_ref(), report.beyond.as_ref()) {
+            (Some(failures), _) => format!("; {failures}"),
             (None, Some(beyond)) => format!("; {beyond}"),
             (None, None) => String::new(),
         };
         return no_result(format!("{expected} cases expected, {} in {file}{more}", summary.tests));
     }
-    if let Some(broken) = broken {
+    if let Some(failures) = failures {
         let but = if code == 0 { "exit code 0, but " } else { &exit };
         let missing = missing.map(|missing| format!("; {missing}")).unwrap_or_default();
-        return failed(format!("{but}{broken}{missing}"));
+        return failed(format!("{but}{failures}{missing}"));
     }
     if let Some(beyond) = &report.beyond {
         let but = if code == 0 { "" } else { &exit };
@@ -55,14 +55,14 @@ pub fn judge(
     }
     if let Some(missing) = missing {
         return no_result(format!(
-            "{missing}; if it counts something else than cases, say how many there are at least: \
+            "{missing}; if this total does not count cases, give the minimum number of cases: \
              junit: {{file: {file}, cases: {}}}",
             summary.tests
         ));
     }
-    let cases = described(summary);
+    let cases = describe_cases(summary);
     if code != 0 {
-        return failed(format!("exit code {code}, though no case failed ({cases}){said}"));
+        return failed(format!("exit code {code}, though no case failed ({cases}){last_output}"));
     }
     if report.ran == 0 {
         let note = &report.note;
@@ -88,7 +88,7 @@ pub fn judge(
 }
 
 /// `3 of 40 cases failed, first test_a: assert 1 == 2`
-fn broken(summary: &JunitSummary) -> Option<String> {
+fn describe_failures(summary: &JunitSummary) -> Option<String> {
     let count = summary.broken();
     if count == 0 {
         return None;
@@ -100,7 +100,7 @@ fn broken(summary: &JunitSummary) -> Option<String> {
 }
 
 /// `48 cases: 47 passed, 1 skipped`
-fn described(summary: &JunitSummary) -> String {
+fn describe_cases(summary: &JunitSummary) -> String {
     let mut parts = vec![format!("{} passed", summary.passed())];
     if summary.skipped > 0 {
         parts.push(format!("{} skipped", summary.skipped));
@@ -111,7 +111,7 @@ fn described(summary: &JunitSummary) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::junit::parse;
+    use crate::junit::reader::parse;
 
     /// The verdict on a file and an exit code.
     fn verdict(code: i32, text: &str, expected: u32) -> Verdict {
@@ -126,7 +126,7 @@ mod tests {
         )
     }
 
-    fn told(code: i32, text: &str, expected: u32) -> String {
+    fn described(code: i32, text: &str, expected: u32) -> String {
         let Verdict { outcome, class, message, flaky } = verdict(code, text, expected);
         let class = class.map(|class| format!(" ({class})")).unwrap_or_default();
         let flaky = if flaky { " flaky" } else { "" };
@@ -188,13 +188,13 @@ mod tests {
                 0,
                 "failed: exit code 2, though no case failed (2 cases: 0 passed, 2 skipped); last output: x",
             ),
-            (0, SUITE, 0, "failed: the suite \"Browser one\" says 1 error: lost"),
+            (0, SUITE, 0, "failed: the suite \"Browser one\" reports 1 error: lost"),
             (
                 1,
                 SUITE,
                 9,
                 "error (no_result): exit code 1; 9 cases expected, 0 in report.xml; \
-                the suite \"Browser one\" says 1 error: lost; last output: x",
+                the suite \"Browser one\" reports 1 error: lost; last output: x",
             ),
             (0, SHORT, 2, "passed: 2 cases: 2 passed"),
             (0, FLAKY, 0, "passed flaky: 2 cases: 2 passed; 1 passed only at a rerun: b (was 1)"),
@@ -208,14 +208,14 @@ mod tests {
                 0,
                 "<testsuite><testcase name=\"a\"/>",
                 0,
-                "error (no_result): the JUnit file report.xml cannot be read: the file ends in the middle, after 1 case",
+                "error (no_result): cannot read the JUnit file report.xml: the file is cut off after 1 case",
             ),
         ] {
-            assert_eq!(told(code, text, expected), wanted);
+            assert_eq!(described(code, text, expected), wanted);
         }
-        let short = told(0, SHORT, 0);
+        let short = described(0, SHORT, 0);
         assert!(
-            short.starts_with("error (no_result): the suite \"s\" announces 40 cases and has 2; "),
+            short.starts_with("error (no_result): the suite \"s\" announces 40 cases, but has 2; "),
             "{short}"
         );
         assert!(short.ends_with("junit: {file: report.xml, cases: 2}"), "{short}");

@@ -1,10 +1,12 @@
-//! The test protocol: JSON lines that a script writes to the file in `DTF_RESULT`
-//! (`docs/protocol.md`), read while it runs.
+//! Reads the test protocol: JSON lines that a script writes, while it runs, to the file named by
+//! `DTF_RESULT` (`docs/protocol.md`).
 //!
-//! Limits: [`MAX_LINE_BYTES`] a line, [`MAX_KEPT_BYTES`] kept in all (the `result` line is
-//! kept beyond it), values [`MAX_DEPTH`] deep, [`MAX_METRICS`] metrics with [`MAX_VALUES`]
-//! values each, finite only. What does not fit is counted and left out, and the first such
-//! line is told with its reason; nothing here fails.
+//! Limits: lines of [`MAX_LINE_BYTES`], [`MAX_KEPT_BYTES`] in total (the `result` line is kept in
+//! addition), values nested [`MAX_DEPTH`] deep, [`MAX_METRICS`] metrics with [`MAX_VALUES`] finite
+//! values each.
+//!
+//! Promise: no input is an error. Everything that is malformed or exceeds a limit is ignored and
+//! counted, and the first ignored line is reported with its reason.
 
 use crate::api::v1::test_views::{AttemptDetail, Better, Check, Metric, PhaseRecord};
 use serde::Deserialize;
@@ -15,19 +17,19 @@ pub const MAX_LINE_BYTES: usize = 256 * 1024;
 pub const MAX_KEPT_BYTES: usize = 1024 * 1024;
 pub const MAX_METRICS: usize = 1000;
 pub const MAX_VALUES: usize = 10_000;
-/// Objects and lists in each other. Whoever reads the details adds some levels, and parsers
-/// stop at 128.
+/// Maximum nesting of objects and lists. Readers of the details add some levels, and JSON parsers
+/// commonly stop at 128.
 pub const MAX_DEPTH: usize = 32;
-/// Most phases and checks.
+/// Maximum number of phases, and of checks.
 pub const MAX_RECORDS: usize = 1000;
 
-/// What a script has told so far.
+/// Everything that a script has reported so far.
 #[derive(Debug, Default)]
 pub struct Transcript {
-    /// The beginning of a line whose end has not come.
+    /// The beginning of a line whose end was not read yet.
     open: Vec<u8>,
-    /// The open line is longer than allowed.
-    too_long: bool,
+    /// The open line exceeds [`MAX_LINE_BYTES`].
+    is_too_long: bool,
     kept: usize,
     phases: Vec<PhaseRecord>,
     metrics: Vec<Metric>,
@@ -35,17 +37,18 @@ pub struct Transcript {
     environment: Map<String, Value>,
     result: Option<Map<String, Value>>,
     lines: usize,
-    left_out: usize,
-    /// Number of the first line of which something was left out, and why.
-    first_left_out: Option<(usize, &'static str)>,
+    /// Number of ignored lines and values.
+    ignored: usize,
+    /// Number of the first line that was ignored, or of which a value was, and the reason.
+    first_ignored: Option<(usize, &'static str)>,
 }
 
-/// Why a line does not count.
+/// Reason for which a line or a value is ignored.
 type Reason = &'static str;
 
-const TOO_MANY: Reason = "there are too many of them";
-const NOT_FINITE: Reason = "a value is no finite number";
-const NOT_JSON: Reason = "NaN and infinities are no JSON, write null";
+const TOO_MANY: Reason = "there are too many";
+const NOT_FINITE: Reason = "a value is not a finite number";
+const NOT_JSON: Reason = "NaN and Infinity are not JSON; write null";
 
 #[derive(Deserialize)]
 struct PhaseLine {
@@ -80,7 +83,7 @@ struct CheckLine {
     message: Option<String>,
 }
 
-/// Whether a value is at most `levels` deep.
+/// Whether a value has at most `levels` levels of objects and lists.
 fn shallow(value: &Value, levels: usize) -> bool {
     match value {
         Value::Array(items) => levels > 0 && items.iter().all(|item| shallow(item, levels - 1)),
@@ -90,50 +93,51 @@ fn shallow(value: &Value, levels: usize) -> bool {
 }
 
 impl Transcript {
-    /// Takes the next bytes of the file. True when a whole line came: a sign of life.
+    /// Takes the next bytes of the file. Returns whether they end a line, which shows that the
+    /// script is active.
     pub fn feed(&mut self, bytes: &[u8]) -> bool {
-        let mut whole = false;
+        let mut has_line = false;
         for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
             if self.open.len() + piece.len() > MAX_LINE_BYTES {
-                self.too_long = true;
+                self.is_too_long = true;
                 self.open.clear();
-            } else if !self.too_long {
+            } else if !self.is_too_long {
                 self.open.extend_from_slice(piece);
             }
             if piece.ends_with(b"\n") {
-                whole = true;
+                has_line = true;
                 self.end_line();
             }
         }
-        whole
+        has_line
     }
 
-    /// No more bytes come; a last line without a line end still counts.
+    /// Takes the end of the file. A last line without a line end counts.
     pub fn finish(&mut self) {
-        if !self.open.is_empty() || self.too_long {
+        if !self.open.is_empty() || self.is_too_long {
             self.end_line();
         }
     }
 
     fn end_line(&mut self) {
         let line = std::mem::take(&mut self.open);
-        let too_long = std::mem::take(&mut self.too_long);
+        let too_long = std::mem::take(&mut self.is_too_long);
         self.lines += 1;
         let taken = match line.trim_ascii() {
-            _ if too_long => Err("it is too long"),
+            _ if too_long => Err("the line is too long"),
             [] => Ok(()),
             line => self.line(line),
         };
         if let Err(reason) = taken {
-            self.leave_out(1, reason);
+            self.ignore(1, reason);
         }
     }
 
-    /// Of the line that was read last.
-    fn leave_out(&mut self, count: usize, reason: Reason) {
+    /// Counts parts of the last line that are ignored.
+    fn ignore(&mut self, count: usize, reason: Reason) {
         if count > 0 {
-            self.left_out += count;
-            self.first_left_out.get_or_insert((self.lines, reason));
+            self.ignored += count;
+            self.first_ignored.get_or_insert((self.lines, reason));
         }
     }
 
@@ -141,15 +145,15 @@ impl Transcript {
         let Ok(Value::Object(mut object)) = serde_json::from_slice(line) else {
             let words = String::from_utf8_lossy(line);
             let not_finite = ["NaN", "Infinity"].iter().any(|word| words.contains(word));
-            return Err(if not_finite { NOT_JSON } else { "it is no JSON object" });
+            return Err(if not_finite { NOT_JSON } else { "the line is not a JSON object" });
         };
         let Some(Value::String(kind)) = object.remove("event") else {
-            return Err("it has no event");
+            return Err("the line has no event");
         };
         if !object.values().all(|value| shallow(value, MAX_DEPTH)) {
-            return Err("its values are nested too deeply");
+            return Err("the values are nested too deeply");
         }
-        // Version of the line's format, and seconds since the start of the script.
+        // `v` is the version of the format, `t` the seconds since the start of the script.
         object.remove("v");
         object.remove("t");
         if kind == "result" {
@@ -157,7 +161,7 @@ impl Transcript {
             return Ok(());
         }
         if self.kept + line.len() > MAX_KEPT_BYTES {
-            return Err("all lines together are too long");
+            return Err("the protocol is too long");
         }
         let body = Value::Object(object);
         match kind.as_str() {
@@ -170,18 +174,18 @@ impl Transcript {
             "phase" => self.phase(fields(body)?)?,
             "metric" => self.metric(fields(body)?)?,
             "check" => self.check(fields(body)?)?,
-            _ => return Err("its event is unknown"),
+            _ => return Err("the event is unknown"),
         }
         self.kept += line.len();
         Ok(())
     }
 
-    /// A phase is told at its begin and, with its length, at its end.
+    /// A script reports a phase when it begins and, with its duration, when it ends.
     fn phase(&mut self, line: PhaseLine) -> Result<(), Reason> {
         let seconds = line.seconds.filter(|seconds| seconds.is_finite());
         let open = |phase: &PhaseRecord| phase.name == line.name && phase.seconds.is_none();
-        let begun = self.phases.iter().rposition(open).filter(|_| seconds.is_some());
-        if let Some(phase) = begun.and_then(|position| self.phases.get_mut(position)) {
+        let began = self.phases.iter().rposition(open).filter(|_| seconds.is_some());
+        if let Some(phase) = began.and_then(|position| self.phases.get_mut(position)) {
             phase.seconds = seconds;
         } else if self.phases.len() < MAX_RECORDS {
             self.phases.push(PhaseRecord { name: line.name, seconds });
@@ -199,11 +203,10 @@ impl Transcript {
         let values: Vec<f64> =
             line.values.iter().chain(&line.value).filter_map(finite).take(MAX_VALUES).collect();
         if all == 0 {
-            return Err("it has no values");
+            return Err("the metric has no values");
         }
         let reason = if all > MAX_VALUES { TOO_MANY } else { NOT_FINITE };
-        self.leave_out(all - values.len(), reason);
-        // Without one finite value it says nothing.
+        self.ignore(all - values.len(), reason);
         if values.is_empty() {
             return Ok(());
         }
@@ -226,7 +229,7 @@ impl Transcript {
         Ok(())
     }
 
-    /// The script's verdict, once it has come.
+    /// The `result` line, once the script has written it.
     #[must_use]
     pub fn result(&self) -> Option<&Map<String, Value>> {
         self.result.as_ref()
@@ -237,23 +240,24 @@ impl Transcript {
         !self.metrics.is_empty()
     }
 
-    /// The phase that has begun and not ended.
+    /// The phase that has begun and not ended: the innermost one.
     #[must_use]
     pub fn open_phase(&self) -> Option<&str> {
         self.phases.iter().rev().find(|p| p.seconds.is_none()).map(|p| p.name.as_str())
     }
 
-    /// In words, when lines or values were malformed, unknown or too many.
+    /// A sentence about the ignored lines and values, when there are any.
     #[must_use]
-    pub fn left_out(&self) -> Option<String> {
-        let (line, reason) = self.first_left_out?;
-        let count = self.left_out;
-        Some(format!("{count} left out of what it wrote, first in line {line}: {reason}"))
+    pub fn ignored(&self) -> Option<String> {
+        let (line, reason) = self.first_ignored?;
+        let entries = if self.ignored == 1 { "entry" } else { "entries" };
+        let count = self.ignored;
+        Some(format!("{count} protocol {entries} ignored, first in line {line}: {reason}"))
     }
 
     pub fn into_detail(self, detail: &mut AttemptDetail) {
-        if let Some(words) = self.left_out() {
-            detail.environment.insert("left_out".into(), words.into());
+        if let Some(text) = self.ignored() {
+            detail.environment.insert("left_out".into(), text.into());
         }
         detail.phases = self.phases;
         detail.metrics = self.metrics;
@@ -264,10 +268,10 @@ impl Transcript {
 }
 
 fn fields<T: serde::de::DeserializeOwned>(body: Value) -> Result<T, Reason> {
-    serde_json::from_value(body).map_err(|_| "a field is missing or of another kind")
+    serde_json::from_value(body).map_err(|_| "a field is missing or has the wrong type")
 }
 
-/// Python writes `NaN` and `Infinity`, which are no JSON; as texts or null they are skipped here.
+/// A finite number. Python scripts write NaN and Infinity as texts or null, which are not numbers.
 fn finite(value: &Value) -> Option<f64> {
     value.as_f64().filter(|number| number.is_finite())
 }
@@ -292,7 +296,7 @@ mod tests {
 "#;
 
     #[test]
-    fn what_a_reader_could_not_parse_any_more_is_left_out() {
+    fn values_that_are_nested_too_deeply_are_ignored() {
         let mut transcript = Transcript::default();
         for depth in [MAX_DEPTH, MAX_DEPTH + 1, 126] {
             let nested = format!("{}{}", "[".repeat(depth), "]".repeat(depth));
@@ -303,13 +307,14 @@ mod tests {
             transcript.feed(line.as_bytes());
         }
         transcript.finish();
-        let told = "4 left out of what it wrote, first in line 3: its values are nested too deeply";
-        assert_eq!(transcript.left_out().as_deref(), Some(told));
+        let expected =
+            "4 protocol entries ignored, first in line 3: its values are nested too deeply";
+        assert_eq!(transcript.ignored().as_deref(), Some(expected));
         let mut detail = AttemptDetail::default();
         transcript.into_detail(&mut detail);
         let text = serde_json::to_string(&detail).expect("JSON");
-        let read: AttemptDetail = serde_json::from_str(&text).expect("what is sent can be read");
-        assert_eq!(read.environment["left_out"], told);
+        let read: AttemptDetail = serde_json::from_str(&text).expect("the details can be parsed");
+        assert_eq!(read.environment["left_out"], expected);
         assert_eq!(read.environment.len(), 2);
     }
 
@@ -322,8 +327,8 @@ mod tests {
             }
             transcript.finish();
             assert_eq!(transcript.open_phase(), Some("measure"));
-            let told = "1 left out of what it wrote, first in line 6: a value is";
-            assert!(transcript.left_out().is_some_and(|words| words.starts_with(told)));
+            let expected = "1 protocol entry ignored, first in line 6: a value is";
+            assert!(transcript.ignored().is_some_and(|words| words.starts_with(expected)));
             let mut detail = AttemptDetail::default();
             transcript.into_detail(&mut detail);
             assert_eq!(detail.phases.len(), 2);
@@ -336,15 +341,15 @@ mod tests {
     }
 
     #[test]
-    fn rubbish_is_counted_and_left_out() {
+    fn malformed_lines_are_counted_and_ignored() {
         let mut transcript = Transcript::default();
         transcript.feed(b"not json\n[1]\n{}\n{\"event\":\"poem\"}\n\n{\"event\":\"metric\"}\n");
         transcript.feed(&vec![b'x'; MAX_LINE_BYTES + 1]);
         transcript.feed(b"\n{\"event\":\"metric\",\"name\":\"m\",\"value\":NaN}\n");
         transcript.feed(b"{\"event\":\"result\",\"outcome\":\"failed\"}");
         transcript.finish();
-        let told = "7 left out of what it wrote, first in line 1: it is no JSON object";
-        assert_eq!(transcript.left_out().as_deref(), Some(told));
+        let expected = "7 protocol entries ignored, first in line 1: it is no JSON object";
+        assert_eq!(transcript.ignored().as_deref(), Some(expected));
         assert!(transcript.result().is_some());
     }
 
@@ -365,19 +370,19 @@ mod tests {
     }
 
     #[test]
-    fn each_reason_is_told() {
+    fn each_reason_is_reported() {
         for (line, reason) in [
             (r#"{"event":"metric","name":"m","value":NaN}"#, NOT_JSON),
             (r#"{"event":"metric","name":"m","values":[1,null]}"#, NOT_FINITE),
-            (r#"{"event":"metric","name":"m"}"#, "it has no values"),
-            (r#"{"event":"check","name":"c"}"#, "a field is missing or of another kind"),
-            (r#"{"name":"m"}"#, "it has no event"),
-            (r#"{"event":"poem"}"#, "its event is unknown"),
+            (r#"{"event":"metric","name":"m"}"#, "the metric has no values"),
+            (r#"{"event":"check","name":"c"}"#, "a field is missing or has the wrong type"),
+            (r#"{"name":"m"}"#, "the line has no event"),
+            (r#"{"event":"poem"}"#, "the event is unknown"),
         ] {
             let mut transcript = Transcript::default();
             transcript.feed(format!("{line}\n").as_bytes());
-            let told = format!("1 left out of what it wrote, first in line 1: {reason}");
-            assert_eq!(transcript.left_out(), Some(told), "{line}");
+            let expected = format!("1 protocol entry ignored, first in line 1: {reason}");
+            assert_eq!(transcript.ignored(), Some(expected), "{line}");
         }
     }
 

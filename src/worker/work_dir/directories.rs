@@ -24,7 +24,7 @@ struct State {
     made: u64,
     free: Vec<PathBuf>,
     /// The last one that was wanted could not be had.
-    failing: bool,
+    is_failing: bool,
 }
 
 impl Directories {
@@ -40,7 +40,7 @@ impl Directories {
     /// The disk is full, or the place cannot be written.
     pub fn take(&self) -> io::Result<PathBuf> {
         let taken = self.free_one().map_or_else(|| self.make(), Ok);
-        self.state().failing = taken.is_err();
+        self.state().is_failing = taken.is_err();
         taken
     }
 
@@ -49,7 +49,7 @@ impl Directories {
     /// # Errors
     /// Why not.
     pub fn check(&self) -> io::Result<()> {
-        if self.failing() {
+        if self.is_failing() {
             let path = self.take()?;
             self.give_back(path);
         }
@@ -58,8 +58,8 @@ impl Directories {
 
     /// Whether the last one that was wanted could not be had.
     #[must_use]
-    pub fn failing(&self) -> bool {
-        self.state().failing
+    pub fn is_failing(&self) -> bool {
+        self.state().is_failing
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -5,7 +5,7 @@
 //! Limits: past [`MAX_FILE_BYTES`] the file is rewritten with what is still needed.
 
 use crate::domain::id::LeaseId;
-use crate::worker::attempt::AttemptResult;
+use crate::worker::attempt::result::AttemptResult;
 use std::fs::File;
 use std::io;
 use std::io::{BufRead, BufReader, Write};

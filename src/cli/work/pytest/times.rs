@@ -2,7 +2,7 @@
 
 use crate::cli::error::CliError;
 use crate::cli::work::pytest::ask::read_capped;
-use crate::junit;
+use crate::junit::times::times;
 use crate::plan::pytest::Item;
 use std::collections::HashMap;
 use std::path::Path;
@@ -28,7 +28,7 @@ pub fn known(
     if path.extension().is_none_or(|ending| !ending.eq_ignore_ascii_case("xml")) {
         return serde_json::from_slice(&text).map_err(|error| wrong(error.to_string()));
     }
-    let cases = junit::times(&text).map_err(wrong)?;
+    let cases = times(&text).map_err(wrong)?;
     let mut by_case: HashMap<(String, String), f64> = HashMap::new();
     for case in cases {
         *by_case.entry((case.class, case.name)).or_default() += case.seconds;

@@ -1,0 +1,40 @@
+//! The state that all attempts of a worker share.
+
+use crate::api::v1::leases::LeaseView;
+use crate::domain::accelerator::Accelerator;
+use crate::domain::capability::Capability;
+use crate::sys::process::Labels;
+use crate::worker::environments::Environments;
+use crate::worker::variables::InheritedVariables;
+use crate::worker::warm::WarmPool;
+use crate::worker::work_dir::WorkDir;
+use crate::worker::work_dir::directories::Directories;
+use std::sync::Arc;
+
+/// State that all attempts of a worker share.
+pub struct AttemptContext<L> {
+    pub work_dir: WorkDir,
+    pub directories: Directories,
+    pub labels: Labels,
+    pub link: Arc<L>,
+    pub capability: Arc<Capability>,
+    pub inherited: InheritedVariables,
+    pub environments: Environments,
+    pub warm: WarmPool,
+}
+
+impl<L> AttemptContext<L> {
+    /// The devices of a lease. Positions that this worker does not have are left out.
+    pub fn devices<'a>(&'a self, lease: &'a LeaseView) -> impl Iterator<Item = &'a Accelerator> {
+        lease
+            .devices
+            .iter()
+            .filter_map(|position| self.capability.accelerators.get(usize::from(*position)))
+    }
+}
+
+/// Number of threads for the CPU share of a lease: at least one.
+#[must_use]
+pub fn threads(lease: &LeaseView) -> u64 {
+    (lease.cpu_milli / 1000).max(1)
+}

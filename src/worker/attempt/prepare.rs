@@ -1,0 +1,50 @@
+//! Prepares an attempt: reads and checks its launch, takes a directory, draws its marker.
+
+use crate::api::v1::leases::LeaseView;
+use crate::domain::launch::Launch;
+use crate::sys::process::Label;
+use crate::worker::attempt::context::AttemptContext;
+use crate::worker::verdict::Verdict;
+use std::path::PathBuf;
+
+/// Name of the protocol file in the directory of the attempt.
+const RESULT_FILE: &str = ".dtf-result.jsonl";
+
+/// An attempt whose launch is valid and which has a directory.
+pub struct PreparedAttempt<'a> {
+    pub view: &'a LeaseView,
+    pub launch: Launch,
+    pub directory: PathBuf,
+    /// Marks all processes of the attempt. It starts with the marker of the work directory, and
+    /// ends with `/` so that it is never the prefix of another attempt's marker.
+    pub marker: String,
+    pub label: Label,
+}
+
+impl PreparedAttempt<'_> {
+    /// The file to which a script writes its protocol.
+    #[must_use]
+    pub fn protocol_file(&self) -> PathBuf {
+        self.directory.join(RESULT_FILE)
+    }
+}
+
+impl<L> AttemptContext<L> {
+    /// # Errors
+    /// The verdict on an attempt that cannot be prepared.
+    pub fn prepare<'a>(&self, view: &'a LeaseView) -> Result<PreparedAttempt<'a>, Verdict> {
+        let launch: Launch = serde_json::from_str(view.launch.get())
+            .map_err(|error| Verdict::set_up(format!("cannot read the launch: {error}")))?;
+        // The coordinator has checked it too, but the paths in it apply to this machine.
+        launch.check().map_err(|error| Verdict::set_up(error.to_string()))?;
+        if self.devices(view).count() != view.devices.len() {
+            return Err(Verdict::set_up("the lease names a device that this worker does not have"));
+        }
+        let directory = self.directories.take().map_err(|error| {
+            Verdict::set_up(format!("cannot create the directory of the attempt: {error}"))
+        })?;
+        let lease = view.lease;
+        let marker = format!("{}{}/{}/", self.work_dir.marker(), lease.attempt, lease.epoch);
+        Ok(PreparedAttempt { view, launch, directory, marker, label: self.labels.next() })
+    }
+}

@@ -1,0 +1,93 @@
+//! The result of an attempt, as it is spooled and reported.
+//!
+//! Limit: details of more than [`MAX_DETAIL_BYTES`] lose what makes them large, the message last.
+
+use crate::api::v1::leases::{MAX_DETAIL_BYTES, Report};
+use crate::api::v1::test_views::AttemptDetail;
+use crate::domain::id::LeaseId;
+use crate::domain::outcome::Outcome;
+use crate::domain::time::Millis;
+use crate::worker::verdict::Verdict;
+use serde_json::value::RawValue;
+
+/// Maximum number of checks that remain in details that are too large.
+const MAX_REDUCED_CHECKS: usize = 100;
+/// Replaces details that the coordinator refused.
+const REFUSED_DETAIL: &str = r#"{"message":"the coordinator refused the details of this result"}"#;
+
+/// The result of an attempt.
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
+pub struct AttemptResult {
+    pub report: Report,
+    /// SHA-256 of the output and artifacts in the spool, which are sent before the report.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub blobs: Vec<String>,
+}
+
+impl AttemptResult {
+    /// A result without details.
+    #[must_use]
+    pub fn new(lease: LeaseId, outcome: Outcome) -> Self {
+        let (class, flaky, duration_ms) = (None, false, Millis(0));
+        let report = Report { lease, outcome, class, flaky, duration_ms, detail: None };
+        Self { report, blobs: Vec::new() }
+    }
+
+    /// A result of which only the verdict is known.
+    #[must_use]
+    pub fn from_verdict(lease: LeaseId, verdict: &Verdict) -> Self {
+        let detail = AttemptDetail { message: verdict.message.clone(), ..AttemptDetail::default() };
+        let Self { report, blobs } = Self::new(lease, verdict.outcome);
+        let report = Report { class: verdict.class, detail: Some(encode(detail)), ..report };
+        Self { report, blobs }
+    }
+
+    /// Drops the details, so that at least the outcome can be reported.
+    pub fn drop_detail(&mut self) {
+        self.report.detail = RawValue::from_string(REFUSED_DETAIL.to_owned()).ok();
+    }
+}
+
+/// The details as JSON. Details that are too large lose first what a script can make large, then
+/// everything but the message.
+#[must_use]
+pub fn encode(mut detail: AttemptDetail) -> Box<RawValue> {
+    if let Some(raw) = encode_within_limit(&detail) {
+        return raw;
+    }
+    detail.metrics.clear();
+    detail.checks.truncate(MAX_REDUCED_CHECKS);
+    detail.environment.clear();
+    detail.result.clear();
+    detail.output.clear();
+    detail.message.push_str(" (the details were too large and are left out)");
+    let message = detail.message.clone();
+    encode_within_limit(&detail)
+        .or_else(|| encode_within_limit(&AttemptDetail { message, ..AttemptDetail::default() }))
+        .unwrap_or_else(|| RawValue::NULL.to_owned())
+}
+
+fn encode_within_limit(detail: &AttemptDetail) -> Option<Box<RawValue>> {
+    let raw = serde_json::value::to_raw_value(detail).ok()?;
+    (raw.get().len() <= MAX_DETAIL_BYTES).then_some(raw)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::v1::test_views::PhaseRecord;
+
+    #[test]
+    fn details_that_are_too_large_keep_their_message() {
+        let phase = PhaseRecord { name: "x".repeat(2_000), seconds: None };
+        let detail = AttemptDetail {
+            message: "why".to_owned(),
+            phases: vec![phase; 1_000],
+            ..AttemptDetail::default()
+        };
+        assert!(encode_within_limit(&detail).is_none());
+        let sent: AttemptDetail = serde_json::from_str(encode(detail).get()).expect("a detail");
+        assert!(sent.phases.is_empty());
+        assert!(sent.message.starts_with("why (the details were too large"), "{}", sent.message);
+    }
+}

@@ -1,0 +1,164 @@
+//! Runs an attempt until none of its processes is left.
+//!
+//! Promises: it always ends with an [`EndedAttempt`], within a bounded time after a stop request.
+
+use crate::api::v1::leases::LeaseView;
+use crate::api::v1::test_views::AttemptDetail;
+use crate::domain::accelerator::Accelerator;
+use crate::domain::id::LeaseId;
+use crate::domain::launch::{Launch, Program};
+use crate::domain::outcome::Outcome;
+use crate::domain::time::Millis;
+use crate::sys::fs::Stamp;
+use crate::worker::attempt::context::{AttemptContext, threads};
+use crate::worker::attempt::prepare::PreparedAttempt;
+use crate::worker::attempt::start::StartedProgram;
+use crate::worker::attempt::supervise::{Limits, Observation, StopRequest, Supervisor};
+use crate::worker::link::Link;
+use crate::worker::verdict::Verdict;
+use crate::worker::verdict::memory::{count_kernel_kills, is_killed};
+use std::path::PathBuf;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+/// An attempt of which no process is left. Its result is not built yet: that may wait until the
+/// next attempt of the seat has started.
+pub struct EndedAttempt {
+    pub view: Box<LeaseView>,
+    /// Directory of the attempt. Absent when it could not be prepared.
+    pub directory: Option<PathBuf>,
+    pub detail: AttemptDetail,
+    /// The ended program, or the verdict on an attempt whose program never started.
+    pub end: Result<EndedProgram, Verdict>,
+    pub duration: Millis,
+}
+
+/// A program that has ended, and the evidence for its verdict.
+pub struct EndedProgram {
+    pub launch: Launch,
+    pub observation: Observation,
+    /// Stamp of the JUnit file that was shipped with the test.
+    pub shipped_junit: Option<Stamp>,
+}
+
+impl EndedAttempt {
+    #[must_use]
+    pub fn lease(&self) -> LeaseId {
+        self.view.lease
+    }
+
+    /// Whether the result needs files that the program wrote.
+    #[must_use]
+    pub fn has_files(&self) -> bool {
+        let files = |launch: &Launch| launch.junit.is_some() || !launch.artifacts.is_empty();
+        self.end.as_ref().is_ok_and(|ended| files(&ended.launch))
+    }
+}
+
+impl<L: Link> AttemptContext<L> {
+    /// Starts an attempt and supervises it until none of its processes is left.
+    pub async fn run(
+        &self,
+        view: Box<LeaseView>,
+        mut stop: watch::Receiver<StopRequest>,
+    ) -> EndedAttempt {
+        let mut detail = self.describe_machine(&view);
+        let mut duration = Millis(0);
+        let (directory, end) = match self.prepare(&view) {
+            Ok(attempt) => {
+                let end = self.run_prepared(&attempt, &mut stop, &mut detail, &mut duration).await;
+                let end = end.map(|(observation, shipped_junit)| EndedProgram {
+                    launch: attempt.launch,
+                    observation,
+                    shipped_junit,
+                });
+                (Some(attempt.directory), end)
+            }
+            Err(verdict) => (None, Err(verdict)),
+        };
+        EndedAttempt { view, directory, detail, end, duration }
+    }
+
+    /// The part of the details that describes the machine. The amounts of memory explain a later
+    /// lack of memory; threads and slots influence every measured time.
+    fn describe_machine(&self, view: &LeaseView) -> AttemptDetail {
+        let mut detail = AttemptDetail {
+            devices: self.devices(view).map(|device| device.model.clone()).collect(),
+            ..AttemptDetail::default()
+        };
+        let environment = &mut detail.environment;
+        environment.insert("memory_bytes".into(), self.capability.memory_bytes.into());
+        // A script that sets its own number of threads reports it, which replaces this one.
+        environment.insert("threads".into(), threads(view).into());
+        environment.insert("slots".into(), self.capability.slots.into());
+        let sizes = self.devices(view).filter_map(Accelerator::memory);
+        if let Some(smallest) = sizes.min() {
+            environment.insert("device_memory_bytes".into(), smallest.into());
+        }
+        let errors = &self.capability.detection_errors;
+        if !errors.is_empty() {
+            environment.insert("detection_errors".into(), errors.clone().into());
+        }
+        detail
+    }
+
+    async fn run_prepared(
+        &self,
+        attempt: &PreparedAttempt<'_>,
+        stop: &mut watch::Receiver<StopRequest>,
+        detail: &mut AttemptDetail,
+        duration: &mut Millis,
+    ) -> Result<(Observation, Option<Stamp>), Verdict> {
+        let set_up_began = Instant::now();
+        let started = tokio::select! {
+            biased;
+            _ = stop.wait_for(|stop| *stop != StopRequest::None) => {
+                Err(Verdict::new(Outcome::Cancelled, None, "cancelled before it started"))
+            }
+            started = self.start(attempt, detail) => started,
+        };
+        let mut started = started?;
+        detail.set_up_ms = Some(set_up_began.elapsed().into());
+        started.isolation.clone_into(&mut detail.isolation);
+        if let Some(reason) = &started.cold_because {
+            detail.environment.insert("cold_because".into(), reason.clone().into());
+        }
+        let shipped_junit = started.shipped_junit.take();
+        // Reading the count costs more than a short command does: only Python programs are
+        // worth it.
+        let launch = &attempt.launch;
+        let is_python = !launch.environment.is_system() || matches!(launch.run, Program::Script(_));
+        let kills_before = is_python.then(count_kernel_kills).flatten();
+        let program_began = Instant::now();
+        let mut observation = self.supervise(attempt, started, stop.clone()).await;
+        *duration = program_began.elapsed().into();
+        if is_killed(observation.exit) {
+            observation.kernel_kills = (kills_before, count_kernel_kills());
+        }
+        Ok((observation, shipped_junit))
+    }
+
+    async fn supervise(
+        &self,
+        attempt: &PreparedAttempt<'_>,
+        started: StartedProgram,
+        stop: watch::Receiver<StopRequest>,
+    ) -> Observation {
+        let launch = &attempt.launch;
+        let supervisor = Supervisor {
+            process: started.process,
+            output: started.output,
+            tree: started.tree,
+            limits: Limits {
+                wall_clock: launch.timeout_ms,
+                silence: launch.silence_ms,
+                grace: launch.grace_ms,
+            },
+            stop,
+            protocol_file: attempt.protocol_file(),
+            lease: attempt.view.lease,
+            link: self.link.clone(),
+        };
+        supervisor.run().await
+    }
+}
