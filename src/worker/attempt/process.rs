@@ -1,7 +1,7 @@
 //! The main process of an attempt, started as a new process or forked by the warm runner.
 
 use crate::sys::process::{Child, Exit, Usage};
-use crate::worker::warm::WarmChild;
+use crate::worker::warm::child::WarmChild;
 
 #[derive(Debug)]
 pub enum Process {

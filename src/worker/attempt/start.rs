@@ -18,7 +18,8 @@ use crate::worker::files;
 use crate::worker::link::Link;
 use crate::worker::variables::{Variables, pin, set};
 use crate::worker::verdict::Verdict;
-use crate::worker::warm::{Kind, WarmStart};
+use crate::worker::warm::child::WarmStart;
+use crate::worker::warm::kind::RunnerKind;
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -156,7 +157,7 @@ impl<L: Link> AttemptContext<L> {
         environment: &PythonEnvironment,
         env: &Variables,
     ) -> Result<StartedProgram, String> {
-        let kind = Kind::new(environment.python.clone(), threads(attempt.view), |name| {
+        let kind = RunnerKind::new(environment.python.clone(), threads(attempt.view), |name| {
             environment.installed(name)
         });
         let kind = kind.ok_or("no package that is worth preloading is installed")?;

@@ -9,7 +9,7 @@ use crate::domain::digest::sha256_hex;
 use crate::domain::launch::{Environment, Packages, wheel_contents};
 use crate::sys::process::lookup;
 use crate::worker::variables::InheritedVariables;
-use crate::worker::warm;
+use crate::worker::warm::kind::preloadable;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -170,7 +170,7 @@ impl Environments {
             return Ok(prepared.clone());
         }
         let python = self.python()?;
-        let names: Vec<String> = warm::preloadable().map(String::from).collect();
+        let names: Vec<String> = preloadable().map(String::from).collect();
         let record = self.probe(&python, &names, None).await?;
         let prepared = Arc::new(PythonEnvironment { python, bin: None, record });
         *system = Some(prepared.clone());
@@ -275,7 +275,7 @@ fn distributions(packages: &Packages) -> Vec<String> {
     let named = packages.requirements.iter().map(|text| distribution(text).to_owned());
     let held = packages.wheels.iter().filter_map(|file| wheel_contents(&file.path));
     let named = named.chain(held.map(|(name, _)| name.to_owned()));
-    named.chain(warm::preloadable().map(String::from)).collect()
+    named.chain(preloadable().map(String::from)).collect()
 }
 
 /// The distribution that a requirement is about.

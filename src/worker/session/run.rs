@@ -178,7 +178,7 @@ impl<L: Link> Session<L> {
         let now = Millis::from(self.started_at.elapsed());
         self.machine.tick(Timestamp(now.0));
         self.reaper.sweep();
-        self.context.warm.look_after().await;
+        self.context.warm.maintain().await;
     }
 
     /// Ends the session after the main loop.

@@ -308,7 +308,7 @@ mod tests {
         }
         transcript.finish();
         let expected =
-            "4 protocol entries ignored, first in line 3: its values are nested too deeply";
+            "4 protocol entries ignored, first in line 3: the values are nested too deeply";
         assert_eq!(transcript.ignored().as_deref(), Some(expected));
         let mut detail = AttemptDetail::default();
         transcript.into_detail(&mut detail);
@@ -348,7 +348,7 @@ mod tests {
         transcript.feed(b"\n{\"event\":\"metric\",\"name\":\"m\",\"value\":NaN}\n");
         transcript.feed(b"{\"event\":\"result\",\"outcome\":\"failed\"}");
         transcript.finish();
-        let expected = "7 protocol entries ignored, first in line 1: it is no JSON object";
+        let expected = "7 protocol entries ignored, first in line 1: the line is not a JSON object";
         assert_eq!(transcript.ignored().as_deref(), Some(expected));
         assert!(transcript.result().is_some());
     }

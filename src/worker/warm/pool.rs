@@ -1,11 +1,12 @@
-//! The runners of a worker: made at the first warm attempt, replaced, closed when unused.
+//! The warm runners of a worker: started with the first warm attempt, replaced after a failure,
+//! ended when unused.
 
-use super::runner::{FORK_LIMIT, Runner, StartError};
-use super::{FORGIVEN, IDLE, Kind, MAX_FAILURES, MAX_RUNNERS, RunCold, WarmChild, WarmStart};
 use crate::sys::fs::write_whole;
 use crate::sys::process::Output;
-use crate::worker::variables::Variables;
-use crate::worker::variables::{set, threads_of};
+use crate::worker::variables::{Variables, set, threads_of};
+use crate::worker::warm::child::{WarmChild, WarmStart, WarmStartError};
+use crate::worker::warm::kind::RunnerKind;
+use crate::worker::warm::runner::{FORK_TIMEOUT, Runner, RunnerError};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -13,21 +14,27 @@ use std::time::Duration;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-/// As many failures as no time forgives.
-const NEVER: u32 = u32::MAX;
+/// Maximum number of failures of one kind. Further attempts start cold.
+const MAX_FAILURES: u32 = 3;
+/// Number of failures of a kind that can never be forked safely.
+const PERMANENT: u32 = u32::MAX;
+/// Age of the last failure after which failures no longer count.
+const FAILURE_MEMORY: Duration = Duration::from_secs(600);
+const MAX_RUNNERS: usize = 4;
+const IDLE_TIMEOUT: Duration = Duration::from_secs(900);
 const PROGRAM: &str = include_str!("warm_runner.py");
 
 pub struct WarmPool {
     script: PathBuf,
     env: Variables,
-    /// Longest wait for an attempt to start.
-    fork_limit: Duration,
-    places: Mutex<BTreeMap<Kind, Arc<Place>>>,
+    /// Maximum duration of a fork.
+    fork_timeout: Duration,
+    slots: Mutex<BTreeMap<RunnerKind, Arc<Slot>>>,
 }
 
-/// Where the runner of one kind is, or was.
-struct Place {
-    runner: Mutex<State>,
+/// The runner of one kind, with its history.
+struct Slot {
+    state: Mutex<State>,
 }
 
 struct State {
@@ -36,8 +43,8 @@ struct State {
     retired: Vec<Arc<Runner>>,
     failures: u32,
     failed_at: Instant,
-    last_reason: Option<RunCold>,
-    used: Instant,
+    last_error: Option<WarmStartError>,
+    last_used: Instant,
 }
 
 impl State {
@@ -48,44 +55,46 @@ impl State {
 }
 
 impl WarmPool {
-    /// The program is put into `directory`; `env` is what every runner starts with.
+    /// The program of the runners is written to `directory`. `env` is the environment of every runner.
     #[must_use]
     pub fn new(directory: PathBuf, env: Variables) -> Self {
         let script = directory.join("warm_runner.py");
-        Self { script, env, fork_limit: FORK_LIMIT, places: Mutex::default() }
+        Self { script, env, fork_timeout: FORK_TIMEOUT, slots: Mutex::default() }
     }
 
     /// Forks an attempt.
     ///
     /// # Errors
-    /// It has to run cold; the reason is for the record.
+    /// The attempt has to start cold. The reason is recorded with its result.
     pub async fn start(
         &self,
-        kind: Kind,
+        kind: RunnerKind,
         start: WarmStart,
-    ) -> Result<(WarmChild, Output), RunCold> {
-        let place = self.place(&kind).await?;
-        let runner = self.runner(&kind, &place).await?;
-        match runner.run(&start, self.fork_limit).await {
-            Err(reason) if !runner.alive() => {
-                // Once more with a new one; it may have been killed or stopped from outside.
-                tracing::warn!(%reason, "the warm runner is replaced");
-                self.runner(&kind, &place).await?.run(&start, self.fork_limit).await
+    ) -> Result<(WarmChild, Output), WarmStartError> {
+        let slot = self.slot(&kind).await?;
+        let runner = self.runner(&kind, &slot).await?;
+        match runner.run(&start, self.fork_timeout).await {
+            Err(reason) if !runner.is_alive() => {
+                // Tries once more with a new runner: something else may have killed or stopped this one.
+                tracing::warn!(%reason, "replacing the warm runner");
+                self.runner(&kind, &slot).await?.run(&start, self.fork_timeout).await
             }
             other => other,
         }
     }
 
-    async fn place(&self, kind: &Kind) -> Result<Arc<Place>, RunCold> {
-        let mut places = self.places.lock().await;
-        if let Some(place) = places.get(kind) {
-            return Ok(place.clone());
+    async fn slot(&self, kind: &RunnerKind) -> Result<Arc<Slot>, WarmStartError> {
+        let mut slots = self.slots.lock().await;
+        if let Some(slot) = slots.get(kind) {
+            return Ok(slot.clone());
         }
-        if places.len() >= MAX_RUNNERS {
-            let idle = oldest_unused(&places).ok_or_else(|| {
-                RunCold(format!("all {MAX_RUNNERS} warm runners are busy with other environments"))
+        if slots.len() >= MAX_RUNNERS {
+            let idle = oldest_unused(&slots).ok_or_else(|| {
+                WarmStartError(format!(
+                    "all {MAX_RUNNERS} warm runners are busy with other environments"
+                ))
             })?;
-            places.remove(&idle);
+            slots.remove(&idle);
         }
         let now = Instant::now();
         let state = State {
@@ -93,41 +102,41 @@ impl WarmPool {
             retired: vec![],
             failures: 0,
             failed_at: now,
-            last_reason: None,
-            used: now,
+            last_error: None,
+            last_used: now,
         };
-        let place = Arc::new(Place { runner: Mutex::new(state) });
-        places.insert(kind.clone(), place.clone());
-        Ok(place)
+        let slot = Arc::new(Slot { state: Mutex::new(state) });
+        slots.insert(kind.clone(), slot.clone());
+        Ok(slot)
     }
 
-    async fn runner(&self, kind: &Kind, place: &Place) -> Result<Arc<Runner>, RunCold> {
-        // Held while it starts, so that all who want it wait for one.
-        let mut state = place.runner.lock().await;
-        state.used = Instant::now();
-        if let Some(runner) = state.runner.as_ref().filter(|runner| runner.alive()) {
+    async fn runner(&self, kind: &RunnerKind, slot: &Slot) -> Result<Arc<Runner>, WarmStartError> {
+        // Locked while the runner starts, so that all attempts of this kind wait for one start.
+        let mut state = slot.state.lock().await;
+        state.last_used = Instant::now();
+        if let Some(runner) = state.runner.as_ref().filter(|runner| runner.is_alive()) {
             return Ok(runner.clone());
         }
-        if state.failures <= MAX_FAILURES && state.failed_at.elapsed() >= FORGIVEN {
+        if state.failures <= MAX_FAILURES && state.failed_at.elapsed() >= FAILURE_MEMORY {
             state.failures = 0;
         }
-        state.retired.retain(|runner| runner.busy());
+        state.retired.retain(|runner| runner.is_busy());
         if let Some(ended) = state.runner.take() {
             state.fail();
-            if ended.busy() {
+            if ended.is_busy() {
                 state.retired.push(ended);
             }
         }
         if state.failures >= MAX_FAILURES {
-            let unknown = || RunCold("the warm runner ended too often".to_owned());
-            return Err(state.last_reason.clone().unwrap_or_else(unknown));
+            let unknown = || WarmStartError("the warm runner ended too often".to_owned());
+            return Err(state.last_error.clone().unwrap_or_else(unknown));
         }
         if let Err(error) = write_whole(&self.script, PROGRAM.as_bytes()) {
-            return Err(RunCold(format!("cannot write the warm runner: {error}")));
+            return Err(WarmStartError(format!("cannot write the warm runner: {error}")));
         }
         let mut env = self.env.clone();
         env.extend(threads_of(kind.threads));
-        // More would start threads during the import, and a process with threads cannot fork.
+        // OpenBLAS would start threads during the import, and a process with threads cannot fork safely.
         set(&mut env, "OPENBLAS_NUM_THREADS", "1");
         match Runner::start(kind, &self.script, &env).await {
             Ok(runner) => {
@@ -137,50 +146,51 @@ impl WarmPool {
             }
             Err(error) => {
                 let reason = match error {
-                    StartError::Never(reason) => {
-                        state.failures = NEVER;
+                    RunnerError::Permanent(reason) => {
+                        state.failures = PERMANENT;
                         reason
                     }
-                    StartError::Failed(reason) => {
+                    RunnerError::Failed(reason) => {
                         state.fail();
                         reason
                     }
                 };
-                tracing::warn!(%reason, "no warm runner; attempts run cold");
-                state.last_reason = Some(reason.clone());
+                tracing::warn!(%reason, "cannot start a warm runner; attempts start cold");
+                state.last_error = Some(reason.clone());
                 Err(reason)
             }
         }
     }
 
-    /// Ends runners that have not been used for [`IDLE`], and lets go on what was stopped.
-    pub async fn look_after(&self) {
-        let places = self.places.lock().await;
-        for place in places.values() {
-            let Ok(mut state) = place.runner.try_lock() else { continue };
-            state.retired.retain(|runner| runner.busy());
+    /// Ends runners that were not used for [`IDLE_TIMEOUT`], and resumes stopped ones.
+    pub async fn maintain(&self) {
+        let slots = self.slots.lock().await;
+        for slot in slots.values() {
+            let Ok(mut state) = slot.state.try_lock() else { continue };
+            state.retired.retain(|runner| runner.is_busy());
             state.runner.iter().chain(&state.retired).for_each(|runner| runner.resume());
-            let busy = state.runner.as_ref().is_some_and(|runner| runner.busy());
-            if !busy && state.used.elapsed() >= IDLE {
+            let busy = state.runner.as_ref().is_some_and(|runner| runner.is_busy());
+            if !busy && state.last_used.elapsed() >= IDLE_TIMEOUT {
                 state.runner = None;
             }
         }
     }
 }
 
-fn oldest_unused(places: &BTreeMap<Kind, Arc<Place>>) -> Option<Kind> {
-    let unused = |(kind, place): (&Kind, &Arc<Place>)| {
-        let state = place.runner.try_lock().ok()?;
-        let busy = state.runner.as_ref().is_some_and(|runner| runner.busy());
-        (!busy).then(|| (state.used, kind.clone()))
+/// The kind whose idle runner was used least recently.
+fn oldest_unused(slots: &BTreeMap<RunnerKind, Arc<Slot>>) -> Option<RunnerKind> {
+    let idle = |(kind, slot): (&RunnerKind, &Arc<Slot>)| {
+        let state = slot.state.try_lock().ok()?;
+        let busy = state.runner.as_ref().is_some_and(|runner| runner.is_busy());
+        (!busy).then(|| (state.last_used, kind.clone()))
     };
-    places.iter().filter_map(unused).min_by_key(|(used, _)| *used).map(|(_, kind)| kind)
+    slots.iter().filter_map(idle).min_by_key(|(last_used, _)| *last_used).map(|(_, kind)| kind)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::runner::kill_group;
     use super::*;
+    use crate::worker::warm::runner::kill_group;
     use std::ffi::OsString;
 
     #[expect(clippy::disallowed_methods, reason = "where programs are found, no setting")]
@@ -207,7 +217,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn attempts_are_forked_with_their_own_surroundings() {
+    async fn attempts_are_forked_with_their_own_variables() {
         let python = python().expect("the tests need python3");
         let dir = tempfile::tempdir().expect("a directory");
         let script = dir.path().join("t.py");
@@ -215,7 +225,7 @@ mod tests {
                     json.who = getattr(json, 'who', '') + os.environ['WHO']\nprint(json.who)\nsys.exit(3)\n";
         std::fs::write(&script, code).expect("a script");
         let pool = WarmPool::new(dir.path().to_owned(), env());
-        let kind = Kind { python, threads: 1, modules: vec!["json"] };
+        let kind = RunnerKind { python, threads: 1, modules: vec!["json"] };
         for who in ["one", "two"] {
             let mut env = env();
             env.insert("WHO".into(), who.into());
@@ -241,7 +251,7 @@ mod tests {
         let script = dir.path().join("t.py");
         std::fs::write(&script, "import os\nprint(os.getppid())\n").expect("a script");
         let pool = WarmPool::new(dir.path().to_owned(), env());
-        let kind = Kind { python, threads: 1, modules: vec!["json"] };
+        let kind = RunnerKind { python, threads: 1, modules: vec!["json"] };
         let attempt = async || {
             let start = WarmStart {
                 id: "a".into(),
@@ -253,7 +263,7 @@ mod tests {
             let (mut child, pipe) = pool.start(kind.clone(), start).await?;
             let runner: i32 = output(pipe).await.trim().parse().expect("a pid");
             assert_eq!(child.wait().await.code, Some(0));
-            Ok::<_, RunCold>(runner)
+            Ok::<_, WarmStartError>(runner)
         };
         let mut seen = std::collections::BTreeSet::new();
         for _ in 0..MAX_FAILURES {
@@ -274,9 +284,9 @@ mod tests {
                     if 'STOP' in os.environ: os.kill(os.getppid(), signal.SIGSTOP)\n";
         std::fs::write(&script, code).expect("a script");
         let mut pool = WarmPool::new(dir.path().to_owned(), env());
-        // Long for a fork also on a busy machine, and short for whoever waits for this test.
-        pool.fork_limit = Duration::from_secs(5);
-        let kind = Kind { python, threads: 1, modules: vec!["json"] };
+        // Long enough for a fork on a busy machine, and short enough for a test.
+        pool.fork_timeout = Duration::from_secs(5);
+        let kind = RunnerKind { python, threads: 1, modules: vec!["json"] };
         let attempt = async |id: &str, env| {
             let cwd = dir.path().to_owned();
             let (id, script, label) = (id.to_owned(), script.clone(), None);
@@ -291,7 +301,7 @@ mod tests {
         assert_ne!(its_runner, another);
         assert_eq!(second.wait().await.code, Some(0));
         let ended = tokio::time::timeout(Duration::from_secs(30), first.wait()).await;
-        assert_eq!(ended.expect("the stopped runner goes on to tell").code, Some(0));
+        assert_eq!(ended.expect("the stopped runner is resumed and reports the end").code, Some(0));
         let (_, third) = attempt("c", env()).await;
         assert_eq!(third, another, "the new one stays");
     }
@@ -301,7 +311,7 @@ mod tests {
         let python = python().expect("the tests need python3");
         let dir = tempfile::tempdir().expect("a directory");
         let pool = WarmPool::new(dir.path().to_owned(), env());
-        let kind = Kind { python, threads: 1, modules: vec!["no_such_module_here"] };
+        let kind = RunnerKind { python, threads: 1, modules: vec!["no_such_module_here"] };
         for _ in 0..=MAX_FAILURES {
             let start = WarmStart {
                 id: "a".into(),

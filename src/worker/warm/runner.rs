@@ -1,10 +1,14 @@
-//! One preloaded process: its start, its socket, and who waits for what.
+//! One preloaded Python process: its start, its socket, and the attempts that wait for its answers.
+//!
+//! Limits: [`PRELOAD_TIMEOUT`] for the imports, [`FORK_TIMEOUT`] for a fork, answer lines of
+//! [`MAX_LINE_BYTES`].
 
-use super::{Kind, RunCold, WarmChild, WarmStart};
 use crate::sys::limits;
 use crate::sys::process::{Exit, Label, Output, Usage, resume_stopped, start_with};
 use crate::sys::spawn::Tasks;
 use crate::worker::variables::Variables;
+use crate::worker::warm::child::{WarmChild, WarmStart, WarmStartError};
+use crate::worker::warm::kind::RunnerKind;
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -23,11 +27,11 @@ use tokio::net::UnixStream;
 use tokio::net::unix::OwnedReadHalf;
 use tokio::sync::oneshot;
 
-/// Longest import of the preloaded modules.
-const PRELOAD_LIMIT: Duration = Duration::from_secs(300);
-/// Longest wait for the fork of a child, which takes some milliseconds on a machine at rest.
-pub(super) const FORK_LIMIT: Duration = Duration::from_secs(20);
-/// Longest answer line.
+/// Maximum duration of the imports.
+const PRELOAD_TIMEOUT: Duration = Duration::from_secs(300);
+/// Maximum duration of a fork, which takes some milliseconds on an idle machine.
+pub(super) const FORK_TIMEOUT: Duration = Duration::from_secs(20);
+/// Maximum length of an answer, in bytes.
 const MAX_LINE_BYTES: usize = 64 * 1024;
 
 #[derive(Deserialize)]
@@ -61,14 +65,14 @@ struct Waiter {
 
 type Waiters = Arc<Mutex<BTreeMap<String, Waiter>>>;
 
-/// A runner that is ready. Dropping it ends the process and what runs in it.
+/// A runner that is ready. Dropping it ends the process and all its attempts.
 pub(super) struct Runner {
     socket: UnixStreamWriter,
     waiters: Waiters,
-    /// It has not answered in time, and gets no more requests.
-    stuck: AtomicBool,
+    /// The runner did not answer in time; it receives no more requests.
+    is_unresponsive: AtomicBool,
     pid: Option<u32>,
-    /// Reads the answers; ends when the runner does.
+    /// Reads the answers until the runner ends.
     _reader: Tasks,
     /// Killed when dropped.
     _process: tokio::process::Child,
@@ -76,20 +80,25 @@ pub(super) struct Runner {
 
 struct UnixStreamWriter {
     stream: tokio::net::unix::OwnedWriteHalf,
-    /// One request at a time, so that lines do not mix.
+    /// Serialises the requests, so that their lines do not mix.
     turn: tokio::sync::Mutex<()>,
 }
 
-pub(super) enum StartError {
-    /// Forking will not become safe by trying again.
-    Never(RunCold),
-    Failed(RunCold),
+/// Reason for which a runner did not start.
+pub(super) enum RunnerError {
+    /// Forking is not safe, and another start would not change that.
+    Permanent(WarmStartError),
+    Failed(WarmStartError),
 }
 
 impl Runner {
-    pub async fn start(kind: &Kind, script: &Path, env: &Variables) -> Result<Self, StartError> {
+    pub async fn start(
+        kind: &RunnerKind,
+        script: &Path,
+        env: &Variables,
+    ) -> Result<Self, RunnerError> {
         let failed = |error: io::Error| {
-            StartError::Failed(RunCold(format!("cannot start the warm runner: {error}")))
+            RunnerError::Failed(WarmStartError(format!("cannot start the warm runner: {error}")))
         };
         let (ours, theirs) = std::os::unix::net::UnixStream::pair().map_err(failed)?;
         ours.set_nonblocking(true).map_err(failed)?;
@@ -113,36 +122,40 @@ impl Runner {
         }
         let (read, write) = stream.into_split();
         let mut lines = Lines { reader: BufReader::new(read), line: Vec::new() };
-        match tokio::time::timeout(PRELOAD_LIMIT, lines.next()).await {
+        match tokio::time::timeout(PRELOAD_TIMEOUT, lines.next()).await {
             Ok(Some(Answer::Ready(_))) => {}
-            Ok(Some(Answer::Unsafe(why))) => return Err(StartError::Never(RunCold(why))),
-            Ok(Some(Answer::Failed(why))) => return Err(StartError::Failed(RunCold(why))),
-            Ok(_) => return Err(failed(io::Error::other("it ended without a word"))),
+            Ok(Some(Answer::Unsafe(reason))) => {
+                return Err(RunnerError::Permanent(WarmStartError(reason)));
+            }
+            Ok(Some(Answer::Failed(reason))) => {
+                return Err(RunnerError::Failed(WarmStartError(reason)));
+            }
+            Ok(_) => return Err(failed(io::Error::other("it ended without an answer"))),
             Err(_) => return Err(failed(io::Error::other("its imports took too long"))),
         }
         let waiters = Waiters::default();
         let mut reader = Tasks::new();
-        reader.spawn("warm runner", hear(lines, waiters.clone()));
+        reader.spawn("warm runner", read_answers(lines, waiters.clone()));
         let socket = UnixStreamWriter { stream: write, turn: tokio::sync::Mutex::new(()) };
-        let stuck = AtomicBool::new(false);
-        Ok(Self { socket, waiters, stuck, pid, _reader: reader, _process: process })
+        let is_unresponsive = AtomicBool::new(false);
+        Ok(Self { socket, waiters, is_unresponsive, pid, _reader: reader, _process: process })
     }
 
-    /// Whether it still answers.
-    pub fn alive(&self) -> bool {
+    /// Whether the runner accepts requests.
+    pub fn is_alive(&self) -> bool {
         let open = self.waiters.lock().is_ok_and(|waiters| !waiters.contains_key(CLOSED));
-        open && !self.stuck.load(Relaxed)
+        open && !self.is_unresponsive.load(Relaxed)
     }
 
-    /// Lets it go on when something has stopped it: until then it cannot tell of any end.
+    /// Resumes the runner when a signal has stopped it: a stopped runner cannot report ends.
     pub fn resume(&self) {
         if self.pid.is_some_and(resume_stopped) {
-            tracing::warn!(pid = self.pid, "a warm runner was stopped by a signal; it goes on");
+            tracing::warn!(pid = self.pid, "a signal had stopped a warm runner; resumed it");
         }
     }
 
-    /// Attempts that run in it.
-    pub fn busy(&self) -> bool {
+    /// Whether attempts of this runner are running.
+    pub fn is_busy(&self) -> bool {
         self.waiters.lock().is_ok_and(|waiters| waiters.keys().any(|id| id != CLOSED))
     }
 
@@ -150,12 +163,13 @@ impl Runner {
         &self,
         start: &WarmStart,
         limit: Duration,
-    ) -> Result<(WarmChild, Output), RunCold> {
-        let cold = |error: io::Error| RunCold(format!("the warm runner is gone: {error}"));
+    ) -> Result<(WarmChild, Output), WarmStartError> {
+        let cold =
+            |error: io::Error| WarmStartError(format!("the warm runner does not respond: {error}"));
         let (output, writer) = Output::pipe().map_err(cold)?;
-        let (told_started, started) = oneshot::channel();
-        let (told_ended, ended) = oneshot::channel();
-        let waiter = Waiter { started: Some(told_started), ended: Some(told_ended) };
+        let (started_sender, started) = oneshot::channel();
+        let (ended_sender, ended) = oneshot::channel();
+        let waiter = Waiter { started: Some(started_sender), ended: Some(ended_sender) };
         if let Ok(mut waiters) = self.waiters.lock() {
             waiters.insert(start.id.clone(), waiter);
         }
@@ -166,12 +180,12 @@ impl Runner {
             return Err(cold(error));
         }
         match tokio::time::timeout(limit, started).await {
-            Ok(Ok(Ok(pid))) => Ok((WarmChild { pid, ended, end: None }, output)),
-            Ok(Ok(Err(reason))) => Err(RunCold(reason)),
+            Ok(Ok(Ok(pid))) => Ok((WarmChild::new(pid, ended), output)),
+            Ok(Ok(Err(reason))) => Err(WarmStartError(reason)),
             Ok(Err(_)) => Err(cold(io::Error::other("it ended"))),
             Err(_) => {
                 self.forget(&start.id);
-                self.stuck.store(true, Relaxed);
+                self.is_unresponsive.store(true, Relaxed);
                 self.resume();
                 let message = format!("it did not answer within {} s", limit.as_secs_f32());
                 Err(cold(io::Error::other(message)))
@@ -186,7 +200,7 @@ impl Runner {
     }
 }
 
-/// Key that is put among the waiters when the runner has ended; no attempt is called so.
+/// Key among the waiters that marks an ended runner. No attempt has this id.
 const CLOSED: &str = "";
 
 fn request(start: &WarmStart) -> Vec<u8> {
@@ -235,7 +249,7 @@ struct Lines {
 }
 
 impl Lines {
-    /// None at the end, or when the runner does not keep to the protocol.
+    /// The next answer. None at the end, and when the runner violates the protocol.
     async fn next(&mut self) -> Option<Answer> {
         use tokio::io::AsyncReadExt;
         self.line.clear();
@@ -245,24 +259,26 @@ impl Lines {
             return None;
         }
         let answer = serde_json::from_slice(&self.line);
-        answer.map_err(|error| tracing::error!(%error, "the warm runner speaks nonsense")).ok()
+        answer
+            .map_err(|error| tracing::error!(%error, "the warm runner sent an invalid answer"))
+            .ok()
     }
 }
 
-/// A child is a group of its own before it is told of.
+/// Kills the process group of a child. A child leads a group before it is reported.
 pub(super) fn kill_group(pid: i32) {
     if let Some(pid) = rustix::process::Pid::from_raw(pid) {
         let _ = rustix::process::kill_process_group(pid, rustix::process::Signal::KILL);
     }
 }
 
-async fn hear(mut lines: Lines, waiters: Waiters) {
+async fn read_answers(mut lines: Lines, waiters: Waiters) {
     while let Some(answer) = lines.next().await {
         let Ok(mut waiters) = waiters.lock() else { return };
         match answer {
             Answer::Started { id, pid } => {
                 let started = waiters.get_mut(&id).and_then(|waiter| waiter.started.take());
-                // Whoever asked was cancelled, or has run it cold meanwhile.
+                // The attempt was cancelled, or has started cold in the meantime.
                 if started.is_none_or(|started| started.send(Ok(pid)).is_err()) {
                     kill_group(pid);
                 }
@@ -284,7 +300,7 @@ async fn hear(mut lines: Lines, waiters: Waiters) {
     close(&waiters);
 }
 
-/// The runner is gone; whoever waits is told by the dropped senders.
+/// Marks the runner as ended. Dropping the senders informs everyone who waits.
 fn close(waiters: &Waiters) {
     if let Ok(mut waiters) = waiters.lock() {
         waiters.clear();
