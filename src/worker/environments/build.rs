@@ -205,8 +205,7 @@ impl Environments {
         let program = python.into();
         let printed = self.command(what, program, args, PROBE_LIMIT).run("", &NoProgress).await?;
         // Wrappers of the interpreter may print something before.
-        let lines = printed.split(|byte| *byte == b'\n').rev();
-        let mut records = lines.filter_map(|line| serde_json::from_slice(line).ok());
+        let mut records = printed.lines().rev().filter_map(|line| serde_json::from_str(line).ok());
         records.next().ok_or_else(|| EnvironmentError::Failed {
             what: what.to_owned(),
             reason: "the interpreter printed no record".to_owned(),
@@ -220,7 +219,7 @@ impl Environments {
         args: Vec<OsString>,
         limit: Duration,
         id: &str,
-    ) -> Result<Vec<u8>, EnvironmentError> {
+    ) -> Result<String, EnvironmentError> {
         self.command(what, program, args, limit).run(id, self.progress.as_ref()).await
     }
 

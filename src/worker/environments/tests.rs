@@ -153,7 +153,7 @@ async fn a_torch_index_out_of_reach_gives_way_to_the_default_one() {
 fn the_fallback_says_why_and_how_large_it_is() {
     let error = EnvironmentError::Failed {
         what: "install the packages".to_owned(),
-        reason: "it ended with code 2: the index is out of reach\nand more".to_owned(),
+        reason: "it exited with code 2: the index is out of reach\nand more".to_owned(),
     };
     let told = |requirement: &str| build::fallback("cpu", &[requirement.to_owned()], &error);
     let torch = told("torch>=2.4");
