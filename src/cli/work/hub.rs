@@ -1,8 +1,8 @@
-//! Fetches what describes models that this machine does not know, from the model hub.
+//! Fetches the descriptions of models from the model hub.
 //!
-//! Only when nothing else knows them, and never when the settings or the hub's own variables
-//! say offline. The first time that the hub cannot be reached is the last: a machine without
-//! a network loses two seconds, not two for each model.
+//! The hub is used only for models that are not available locally, and never if the settings or the
+//! variables of the hub's tools specify offline. After the first failed connection no further model
+//! is fetched, so that a machine without a network waits two seconds, and not two per model.
 
 use crate::cli::terminal::console::Console;
 use crate::cli::terminal::progress::Progress;
@@ -17,12 +17,12 @@ use std::collections::{BTreeSet, HashMap};
 
 /// The public hub.
 const ADDRESS: &str = "https://huggingface.co";
-/// Revision of a model when none is named.
+/// Default revision of a model.
 const LATEST: &str = "main";
-/// Largest file with a token.
+/// Maximum size of a file with a token, in bytes.
 const MAX_TOKEN_BYTES: u64 = 4096;
 
-/// What the hub knows of those models that nothing here knows, by name.
+/// Fetches the models that are not available locally, by name.
 pub async fn fetch(
     console: Console,
     folder: &Folder,
@@ -42,13 +42,13 @@ pub async fn fetch(
     let hub = match hub() {
         Ok(hub) => hub,
         Err(error) => {
-            console.warning(&format!("the model hub is not asked: {error}"));
+            console.warning(&format!("the model hub is not used: {error}"));
             return fetched;
         }
     };
     let progress = Progress::new(console);
     for entry in wanted {
-        progress.say(&format!("asking the model hub about {}", entry.model));
+        progress.say(&format!("fetching {} from the model hub", entry.model));
         let revision = entry.revision.as_deref().unwrap_or(LATEST);
         match describe(&hub, &entry.model, revision).await {
             Ok(Some(known)) => drop(fetched.insert(entry.model.clone(), known)),
@@ -63,11 +63,11 @@ pub async fn fetch(
     fetched
 }
 
-/// None: the hub has no such model, or nothing that describes it.
+/// Fetches the description of a model; `None` if the hub has no files of it.
 async fn describe(hub: &Hub, model: &str, revision: &str) -> Result<Option<KnownModel>, HubError> {
     let mut description = match hub.names(model, revision).await? {
         Some(names) => Description::with_files(names),
-        // Mirrors may serve files and nothing else.
+        // Mirrors may serve only files.
         None => Description::with_partial_files(
             BTreeSet::new(),
             "the hub does not list them".to_owned(),
@@ -87,21 +87,23 @@ async fn describe(hub: &Hub, model: &str, revision: &str) -> Result<Option<Known
     Ok(description.is_known().then_some(KnownModel { description, revision: commit }))
 }
 
-/// A variable of the hub's tools.
+/// The value of a variable of the hub's tools, unless it is empty.
 fn variable(name: &str) -> Option<String> {
     caches::variable(name)?.into_string().ok().filter(|value| !value.is_empty())
 }
 
+/// Connects to the hub with the address and token that its tools would use.
 fn hub() -> Result<Hub, HubError> {
     let address = variable("HF_ENDPOINT").unwrap_or_else(|| ADDRESS.to_owned());
     let named = || variable("HF_TOKEN").or_else(|| variable("HUGGING_FACE_HUB_TOKEN"));
-    // Who has said so sends a token only where it is named for the request, which nobody can here.
+    // With this variable, tools send a token only if it is given for the request, which dtf has no
+    // option for.
     let unasked = caches::is_true(caches::variable("HF_HUB_DISABLE_IMPLICIT_TOKEN"));
     let token = if unasked { None } else { named().and_then(cleaned).or_else(kept_token) };
     Hub::new(&address, token.map(Secret::new).as_ref())
 }
 
-/// Where the hub's own tools keep a token after a login.
+/// The token that the hub's tools store after a login.
 fn kept_token() -> Option<String> {
     let file = Caches::of_process().token;
     let small = std::fs::metadata(&file).is_ok_and(|data| data.len() <= MAX_TOKEN_BYTES);
@@ -109,7 +111,7 @@ fn kept_token() -> Option<String> {
     cleaned(text)
 }
 
-/// A token without line breaks, as the hub's tools take it.
+/// Removes line breaks from a token, as the hub's tools do.
 fn cleaned(token: String) -> Option<String> {
     Some(token.replace(['\r', '\n'], "").trim().to_owned()).filter(|token| !token.is_empty())
 }

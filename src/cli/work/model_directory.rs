@@ -1,8 +1,8 @@
-//! Looks into directories of models: those that people name, and those of the model cache.
+//! Reads the directories of models: those that users specify, and those of the model cache.
 //!
-//! Every look has three answers: there, not there, and could not look with the reason. A link
-//! that leads nowhere, a directory in the place of a file, and a file without permission are
-//! of the third kind. Limits are those of [`crate::models::description`].
+//! Reading a file has three results: its content, absent, or failed with the reason. A dangling
+//! link, a directory instead of a file, and a file without permission are failures. The limits are
+//! those of [`crate::models::description`].
 
 use crate::models::description::{Description, FileRead, MAX_CONFIG_BYTES, MAX_DEPTH, MAX_NAMES};
 use crate::models::source::KnownModel;
@@ -12,14 +12,13 @@ use std::collections::BTreeSet;
 use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
-/// Largest file with the name of a commit.
+/// Maximum size of a file with the name of a commit, in bytes.
 const MAX_REFERENCE_BYTES: usize = 256;
 
-/// What a directory holds. `within`: links are followed only inside of this place, which has
-/// no links itself.
+/// Describes a directory. Links are followed only inside `within`, which is a path without links.
 ///
 /// # Errors
-/// There is no such directory, or it cannot be looked into.
+/// The directory does not exist or cannot be read.
 pub fn describe(directory: &Path, within: Option<&Path>) -> Result<Description, String> {
     let full = resolve(directory, within)?.ok_or("it does not exist")?;
     if !full.is_dir() {
@@ -30,11 +29,11 @@ pub fn describe(directory: &Path, within: Option<&Path>) -> Result<Description, 
         Ok(()) => Description::with_files(names),
         Err(why) => Description::with_partial_files(names, why),
     };
-    Ok(description.read_files(|name| look(&full.join(name), within)))
+    Ok(description.read_files(|name| read_file(&full.join(name), within)))
 }
 
-/// What came of a look at a file, at most as large as a configuration may be.
-fn look(path: &Path, within: Option<&Path>) -> FileRead {
+/// Reads a file of at most the size of a configuration.
+fn read_file(path: &Path, within: Option<&Path>) -> FileRead {
     match resolve(path, within) {
         Ok(None) => FileRead::Absent,
         Ok(Some(full)) => match read_capped(&full, MAX_CONFIG_BYTES) {
@@ -45,7 +44,7 @@ fn look(path: &Path, within: Option<&Path>) -> FileRead {
     }
 }
 
-/// Where a path leads, without links. None: nothing is there.
+/// The path without links; `None` if it does not exist.
 fn resolve(path: &Path, within: Option<&Path>) -> Result<Option<PathBuf>, String> {
     let full = match path.canonicalize() {
         Ok(full) => full,
@@ -53,7 +52,7 @@ fn resolve(path: &Path, within: Option<&Path>) -> Result<Option<PathBuf>, String
     };
     match within {
         Some(root) if !full.starts_with(root) => Err(format!(
-            "it leads out of {}, to {}; a plan may only name what is in its directory",
+            "it leads out of {}, to {}; a plan can only use files in its directory",
             root.display(),
             full.display()
         )),
@@ -61,6 +60,7 @@ fn resolve(path: &Path, within: Option<&Path>) -> Result<Option<PathBuf>, String
     }
 }
 
+/// Distinguishes a path that does not exist from one that cannot be resolved.
 fn missing(path: &Path, error: &io::Error) -> Result<Option<PathBuf>, String> {
     let absent = |kind| matches!(kind, ErrorKind::NotFound | ErrorKind::NotADirectory);
     match path.symlink_metadata() {
@@ -74,21 +74,21 @@ fn missing(path: &Path, error: &io::Error) -> Result<Option<PathBuf>, String> {
     }
 }
 
-/// Adds the names of the files in a directory and in those below it.
+/// Adds the names of the files in a directory and its subdirectories.
 fn list(
     directory: &Path,
     within: Option<&Path>,
     names: &mut BTreeSet<String>,
 ) -> Result<(), String> {
     let mut open = vec![(directory.to_owned(), String::new(), 1)];
-    let mut problem = Ok(());
+    let mut result = Ok(());
     while let Some((directory, prefix, depth)) = open.pop() {
         let failed = |error: io::Error| format!("{}: {error}", directory.display());
         let entries = match directory.read_dir() {
             Ok(entries) => entries,
-            // The rest is worth a look all the same.
+            // The other directories are read nevertheless.
             Err(error) => {
-                problem = Err(failed(error));
+                result = Err(failed(error));
                 continue;
             }
         };
@@ -106,32 +106,32 @@ fn list(
             }
         }
     }
-    problem
+    result
 }
 
-/// A model in a cache of the hub's tools. None: it is not there, or nothing of it is.
+/// A model in the model cache of the hub's tools; `None` if the cache has no files of it.
 ///
 /// # Errors
-/// The model is there, and something of it cannot be read.
+/// The cache has the model, but a file cannot be read.
 pub fn cached(
     hub: &Path,
     model: &str,
     revision: Option<&str>,
 ) -> Result<Option<KnownModel>, ReadError> {
-    let Some((place, revision)) = snapshot(hub, model, revision)? else { return Ok(None) };
-    let description = describe(&place, None).map_err(|reason| failed(&place, &reason))?;
+    let Some((directory, revision)) = snapshot(hub, model, revision)? else { return Ok(None) };
+    let description = describe(&directory, None).map_err(|reason| failed(&directory, &reason))?;
     if let Some((file, reason)) = description.first_failure() {
-        return Err(failed(&place.join(file), reason));
+        return Err(failed(&directory.join(file), reason));
     }
     Ok((!description.is_empty()).then_some(KnownModel { description, revision }))
 }
 
-/// The directory of a cached model, and its commit: `models--OWNER--NAME/refs/main` names that,
-/// `snapshots/COMMIT` holds the files, or links to them. Without `refs/main`, as after a
-/// download of a certain revision, a single snapshot is the one that is meant.
+/// The directory of a cached model, and its commit. `models--OWNER--NAME/refs/main` contains the
+/// commit, and `snapshots/COMMIT` the files or links to them. Without `refs/main`, as after the
+/// download of a given revision, the only snapshot is used.
 ///
 /// # Errors
-/// The model is there, and cannot be read.
+/// The cache has the model, but it cannot be read.
 pub fn snapshot(
     hub: &Path,
     model: &str,
@@ -147,16 +147,16 @@ pub fn snapshot(
         return Ok(None);
     }
     let Some(revision) = commit(&directory, revision)? else { return Ok(None) };
-    let place = directory.join("snapshots").join(&revision);
-    let there = resolve(&place, None).map_err(|reason| failed(&place, &reason))?;
-    Ok(there.map(|place| (place, revision)))
+    let snapshot = directory.join("snapshots").join(&revision);
+    let resolved = resolve(&snapshot, None).map_err(|reason| failed(&snapshot, &reason))?;
+    Ok(resolved.map(|path| (path, revision)))
 }
 
 fn failed(what: &Path, reason: &str) -> ReadError {
     ReadError(format!("{}: {reason}", what.display()))
 }
 
-/// The commit of a revision that the cache has.
+/// The commit of a revision in the cache.
 fn commit(directory: &Path, revision: Option<&str>) -> Result<Option<String>, ReadError> {
     let reference = directory.join("refs").join(revision.unwrap_or("main"));
     let refused = |reason: String| failed(&reference, &reason);
@@ -164,12 +164,12 @@ fn commit(directory: &Path, revision: Option<&str>) -> Result<Option<String>, Re
         let text = read_capped(&full, MAX_REFERENCE_BYTES).map_err(refused)?;
         let commit = String::from_utf8_lossy(&text).trim().to_owned();
         if commit.is_empty() || !commit.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
-            return Err(refused("it names no commit".to_owned()));
+            return Err(refused("it does not contain a commit".to_owned()));
         }
         return Ok(Some(commit));
     }
     if let Some(revision) = revision {
-        // The name of a commit.
+        // The revision may be a commit.
         return Ok((!revision.contains('/')).then(|| revision.to_owned()));
     }
     let snapshots = directory.join("snapshots");
@@ -186,7 +186,7 @@ fn commit(directory: &Path, revision: Option<&str>) -> Result<Option<String>, Re
     }
 }
 
-/// The bytes of a plain file whose path has no links.
+/// Reads a plain file of at most `limit` bytes, whose path has no links.
 pub fn read_capped(path: &Path, limit: usize) -> Result<Vec<u8>, String> {
     if path.is_dir() {
         return Err("it is a directory".to_owned());
@@ -196,7 +196,7 @@ pub fn read_capped(path: &Path, limit: usize) -> Result<Vec<u8>, String> {
     let read = file.take(limit as u64 + 1).read_to_end(&mut bytes);
     read.map_err(|error| error.to_string())?;
     if bytes.len() > limit {
-        return Err(format!("it has more than {limit} bytes"));
+        return Err(format!("it is too large (maximum {limit} bytes)"));
     }
     Ok(bytes)
 }
@@ -219,15 +219,15 @@ mod tests {
     }
 
     fn refused(directory: &Path) -> String {
-        match describe(directory, None).map(|found| found.interpret("x")) {
-            Ok(Err(wrong)) => wrong.message,
-            other => panic!("{other:?} is no refusal"),
+        match describe(directory, None).map(|description| description.interpret("x")) {
+            Ok(Err(error)) => error.message,
+            other => panic!("expected an error: {other:?}"),
         }
     }
 
     #[test]
     #[cfg(unix)]
-    fn links_are_followed_and_those_that_lead_nowhere_are_told() {
+    fn links_are_followed_and_dangling_links_are_reported() {
         let place = tempfile::tempdir().expect("a directory");
         let root = place.path().canonicalize().expect("a path");
         write(&root.join("blobs/x"), BERT);
@@ -236,33 +236,33 @@ mod tests {
         assert!(describe(&snapshot, None).expect("there").interpret("x").is_ok());
         link("snapshots/abc", &root.join("by-link"));
         assert!(describe(&root.join("by-link"), None).expect("there").interpret("x").is_ok());
-        // What a plan names stays inside of its directory.
+        // A plan uses only files inside its directory.
         let outside = describe(&snapshot, Some(&snapshot)).expect("there").interpret("x");
-        let told = outside.expect_err("a link out of it").message;
-        assert!(told.contains("config.json of x: it leads out of"), "{told}");
+        let error = outside.expect_err("a link out of it").message;
+        assert!(error.contains("config.json of x: it leads out of"), "{error}");
         assert!(describe(&root.join("by-link"), Some(&snapshot)).expect("inside").has_evidence());
         assert!(describe(&root, Some(&snapshot)).expect_err("outside").contains("leads out of"));
 
         std::fs::remove_file(root.join("blobs/x")).expect("removed");
-        let told = refused(&snapshot);
-        assert!(told.contains("a link to ../../blobs/x, which cannot be followed"), "{told}");
+        let error = refused(&snapshot);
+        assert!(error.contains("a link to ../../blobs/x, which cannot be followed"), "{error}");
         link("gone", &root.join("dangling"));
         assert!(describe(&root.join("dangling"), None).expect_err("gone").contains("link to gone"));
     }
 
     #[test]
-    fn what_cannot_be_read_is_not_taken_for_absent() {
+    fn files_that_cannot_be_read_are_not_absent() {
         let place = tempfile::tempdir().expect("a directory");
         let root = place.path();
         assert_eq!(describe(&root.join("none"), None), Err("it does not exist".into()));
         write(&root.join("file"), "");
         assert_eq!(describe(&root.join("file"), None), Err("it is not a directory".into()));
         std::fs::create_dir_all(root.join("a/config.json/b")).expect("made");
-        // A directory in the place of the file, with nothing in it that has a name of its own.
-        let told = describe(&root.join("a"), None).expect("there");
-        assert!(told.interpret("x").is_err());
+        // A directory instead of the file, without a file that identifies a model.
+        let description = describe(&root.join("a"), None).expect("there");
+        assert!(description.interpret("x").is_err());
         write(&root.join("c/config.json"), &" ".repeat(MAX_CONFIG_BYTES + 1));
-        assert!(refused(&root.join("c")).contains("more than 1048576 bytes"));
+        assert!(refused(&root.join("c")).contains("too large (maximum 1048576 bytes)"));
         #[cfg(unix)]
         {
             rustix::fs::mknodat(
@@ -279,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cached_model_is_found_by_its_reference_or_as_the_only_one() {
+    fn a_cached_model_is_found_by_its_reference_or_as_the_only_snapshot() {
         let place = tempfile::tempdir().expect("a directory");
         let hub = place.path();
         let model = hub.join("models--owner--name");
@@ -301,8 +301,8 @@ mod tests {
             assert_eq!(super::cached(hub, name, None), Ok(None), "{name}");
         }
         write(&model.join("refs/main"), "../../x");
-        assert!(cached(None).expect_err("odd").to_string().contains("names no commit"));
-        // A tokenizer alone is something, and no model; nothing at all is nothing.
+        assert!(cached(None).expect_err("odd").to_string().contains("does not contain a commit"));
+        // A tokenizer alone is found, but is not a model; an empty directory is not found.
         write(&hub.join("models--t/refs/main"), "abc");
         write(&hub.join("models--t/snapshots/abc/tokenizer.json"), "{}");
         let tokenizer = super::cached(hub, "t", None).expect("readable").expect("there");
@@ -313,8 +313,8 @@ mod tests {
         #[cfg(unix)]
         {
             link("../../blobs/gone", &hub.join("models--l/snapshots/abc/config.json"));
-            let told = super::cached(hub, "l", None).expect_err("a link to nowhere").to_string();
-            assert!(told.contains("config.json: it is a link to ../../blobs/gone"), "{told}");
+            let error = super::cached(hub, "l", None).expect_err("a dangling link").to_string();
+            assert!(error.contains("config.json: it is a link to ../../blobs/gone"), "{error}");
         }
     }
 }

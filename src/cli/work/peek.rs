@@ -1,7 +1,7 @@
-//! A model's directory as it lies on this machine, for `models::weights`: names, sizes and the
-//! beginnings of files. Links are followed wherever they lead.
+//! Reads the directories with weights on this machine for `models::weights`: names, sizes and first
+//! bytes of files. Links are followed to any place.
 //!
-//! Limits: [`MAX_ENTRIES`] names; the caller says how much of a file is read.
+//! Limits: [`MAX_ENTRIES`] names; the caller limits the number of bytes of a file.
 
 use crate::models::source::DirectoryEntries;
 use crate::models::weights::MAX_ENTRIES;
@@ -10,7 +10,7 @@ use std::fs::{DirEntry, File};
 use std::io::{self, ErrorKind, Read};
 use std::path::Path;
 
-/// The names in a directory, or in a part of it. None: there is no such directory.
+/// The entries of the directory `part` in `root`; `None` if it does not exist.
 pub fn directory(root: &Path, part: &str) -> Result<Option<DirectoryEntries>, ReadError> {
     let Some(path) = root.to_str().map(str::to_owned) else {
         return Err(ReadError(format!("{} is not a Unicode name", root.display())));
@@ -24,18 +24,18 @@ pub fn directory(root: &Path, part: &str) -> Result<Option<DirectoryEntries>, Re
     let mut found = DirectoryEntries { path, ..DirectoryEntries::default() };
     for entry in listed {
         let entry = entry.map_err(failed)?;
-        // A file of another name is none of those that are looked for.
+        // Files with weights have Unicode names.
         let Ok(name) = entry.file_name().into_string() else { continue };
         found.entries.insert(name, size(&entry));
         if found.entries.len() > MAX_ENTRIES {
             let place = place.display();
-            return Err(ReadError(format!("{place} holds more than {MAX_ENTRIES} files")));
+            return Err(ReadError(format!("{place} contains more than {MAX_ENTRIES} files")));
         }
     }
     Ok(Some(found))
 }
 
-/// Bytes of a file, else what is wrong with it.
+/// Size of a file in bytes, or why it cannot be used.
 fn size(entry: &DirEntry) -> Result<u64, String> {
     let path = entry.path();
     match std::fs::metadata(&path) {
@@ -50,10 +50,10 @@ fn size(entry: &DirEntry) -> Result<u64, String> {
     }
 }
 
-/// Up to so many bytes from the beginning of a file.
+/// The first bytes of a file, at most `most`.
 pub fn first_bytes(path: &str, most: usize) -> Result<Vec<u8>, ReadError> {
     let failed = |error: io::Error| ReadError(error.to_string());
-    // Opening a pipe would wait for somebody to write into it.
+    // Opening a pipe would block until a writer opens it.
     if !std::fs::metadata(path).map_err(failed)?.is_file() {
         return Err(ReadError("it is not a file".to_owned()));
     }
@@ -68,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_and_sizes_are_those_behind_links() {
+    fn names_and_sizes_are_those_of_the_link_targets() {
         let place = tempfile::tempdir().expect("a directory");
         let (root, blobs) = (place.path().join("snapshot"), place.path().join("blobs"));
         std::fs::create_dir_all(root.join("unet/sub")).expect("made");
