@@ -53,11 +53,7 @@ pub(crate) fn run(
     while let Ok(batch) = batches.recv() {
         let mut batch = with_waiting(batch, &batches);
         let snapshot = batch.snapshot.take();
-        if let Err((error, batch)) = commit(log, term, batch, listeners) {
-            let reason = with_causes(&error);
-            tracing::error!(%reason, "cannot write the event log; the coordinator stops");
-            listeners.health.fail(Part::Log, format!("cannot write the event log: {reason}"));
-            give_up(batch);
+        if let Err(error) = commit(log, term, batch, listeners) {
             while let Ok(waiting) = batches.try_recv() {
                 give_up(waiting);
             }
@@ -98,7 +94,7 @@ fn commit(
     term: Term,
     mut batch: Batch,
     listeners: &Listeners,
-) -> Result<(), (LogError, Batch)> {
+) -> Result<(), LogError> {
     if batch.facts.is_empty() {
         give_all(batch);
         return Ok(());
@@ -107,7 +103,13 @@ fn commit(
     // Nobody else has appended, or the log refuses.
     let sequence = match log.append(listeners.progress.committed(), term, &batch.facts) {
         Ok(sequence) => sequence,
-        Err(error) => return Err((error, batch)),
+        Err(error) => {
+            let reason = with_causes(&error);
+            tracing::error!(%reason, "cannot write the event log; the coordinator stops");
+            listeners.health.fail(Part::Log, format!("cannot write the event log: {reason}"));
+            give_up(batch);
+            return Err(error);
+        }
     };
     listeners.metrics.count(&batch.facts, start.elapsed());
     listeners.live.ended(&batch.facts);

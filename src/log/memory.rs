@@ -33,10 +33,10 @@ impl Disk {
     }
 
     fn check_space(&self) -> Result<(), LogError> {
-        match self.full.load(Ordering::SeqCst) {
-            true => Err(LogError::Full { path: "memory".into() }),
-            false => Ok(()),
+        if self.full.load(Ordering::SeqCst) {
+            return Err(LogError::Full { path: "memory".into() });
         }
+        Ok(())
     }
 }
 
