@@ -1,10 +1,10 @@
-//! Every template in effect, and the tables that say which model belongs to which family.
+//! The templates in effect, and the tables that assign models to families.
 //!
-//! Texts come in layers: those in the binary, those added to a coordinator, those in the
-//! user's own directory. A later layer wins, path by path (`template_path`); tables of
-//! families are merged instead. Limits: [`MAX_FILES`], [`MAX_FILE_BYTES`] and
-//! [`MAX_LAYER_BYTES`] of one layer. Promises: what stands in for what is told
-//! ([`Library::shadows`]), and a template's digest covers every text that it can reach.
+//! Texts come in layers: the built-in ones, those added to a coordinator, those in the directory of
+//! the user. A later layer overrides an earlier one, path by path; the tables of families are
+//! merged instead. Limits: [`MAX_FILES`], [`MAX_FILE_BYTES`] and [`MAX_LAYER_BYTES`] of one layer.
+//! Promises: every text that overrides another is reported ([`Library::overrides`]), and the digest
+//! of a template covers every text that it can use.
 
 use crate::assets;
 use crate::domain::accelerator::Backend;
@@ -21,27 +21,33 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::OnceLock;
 
-/// Most texts in one layer.
+/// Maximum number of texts in one layer.
 pub const MAX_FILES: usize = MAX_TEMPLATES;
-/// Largest text.
+/// Maximum size of a text, in bytes.
 pub const MAX_FILE_BYTES: usize = 256 << 10;
-/// Most bytes of all texts in one layer.
+/// Maximum size of all texts in one layer, in bytes.
 pub const MAX_LAYER_BYTES: usize = 8 << 20;
 
-/// A text that stands in for one of a lower layer.
+/// A text that overrides one of a lower layer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Shadow {
+pub struct Override {
     pub path: String,
     pub by: Origin,
     pub over: Origin,
 }
 
-impl fmt::Display for Shadow {
+impl fmt::Display for Override {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { path, by, over } = self;
+        match by {
+            Origin::Directory(directory) => {
+                write!(f, "{}/{path} overrides", directory.trim_end_matches('/'))?;
+            }
+            by => write!(f, "{path} of {by} overrides")?,
+        }
         match over {
-            Origin::BuiltIn => write!(f, "{path} of {by} stands in for the built-in one"),
-            over => write!(f, "{path} of {by} stands in for the one of {over}"),
+            Origin::BuiltIn => f.write_str(" the built-in template"),
+            over => write!(f, " the template of {over}"),
         }
     }
 }
@@ -49,19 +55,20 @@ impl fmt::Display for Shadow {
 /// The templates in effect.
 #[derive(Debug, Clone)]
 pub struct Library {
-    /// By path; tables of families are not among them.
+    /// Texts by path, without the tables of families.
     texts: BTreeMap<String, Text>,
-    /// `families.yaml` of each layer that has one, the lowest first.
+    /// `families.yaml` of each layer that has one, lowest layer first.
     tables: Vec<Text>,
-    /// Merged; absent while only the built-in one counts, which is read when it is needed.
+    /// The merged tables. `None` while there is only the built-in one, which is read when it is
+    /// needed.
     families: Option<Families>,
-    shadows: Vec<Shadow>,
-    /// Over every shared text; kept, since each template's digest starts with it.
+    overrides: Vec<Override>,
+    /// Digest of every shared text. It is kept, because the digest of each template starts with it.
     shared: OnceLock<Sha256>,
 }
 
 impl Library {
-    /// What the binary carries. Cheap: nothing is parsed.
+    /// The built-in templates. Nothing is parsed yet.
     #[must_use]
     pub fn built_in() -> Self {
         let built_in = |text| Text { origin: Origin::BuiltIn, text: Cow::Borrowed(text) };
@@ -70,16 +77,16 @@ impl Library {
             texts: texts.collect(),
             tables: vec![built_in(assets::families())],
             families: None,
-            shadows: Vec::new(),
+            overrides: Vec::new(),
             shared: OnceLock::new(),
         }
     }
 
-    /// The same with a layer on top. Templates are compiled when they are used.
+    /// Adds a layer on top. Templates are compiled when they are used.
     ///
     /// # Errors
-    /// A path that is not a place for a template, a limit, a table of families that is broken,
-    /// or a family that no table names.
+    /// A path is not one of a template, a limit is exceeded, a table of families is broken, or no
+    /// table defines the family of a template.
     pub fn with_layer(
         mut self,
         layer: impl IntoIterator<Item = (String, Text)>,
@@ -91,11 +98,11 @@ impl Library {
             check_size(&path, &text.text)?;
             bytes = bytes.saturating_add(text.text.len());
             if !paths.insert(path.clone()) {
-                return Err(ValueError::new(format!("{path} is given twice")));
+                return Err(ValueError::new(format!("{path} occurs twice")));
             }
             if paths.len() > MAX_FILES || bytes > MAX_LAYER_BYTES {
                 return Err(ValueError::new(format!(
-                    "a layer of templates has at most {MAX_FILES} files and {} MiB",
+                    "too many templates in one layer (maximum {MAX_FILES} files, {} MiB)",
                     MAX_LAYER_BYTES >> 20
                 )));
             }
@@ -120,9 +127,9 @@ impl Library {
         }
         let by = text.origin.clone();
         if let Some(below) = self.texts.insert(path.clone(), text) {
-            // What the lower layer hid is hidden still; one line says it.
-            self.shadows.retain(|shadow| shadow.path != path);
-            self.shadows.push(Shadow { path, by, over: below.origin });
+            // One note for each path is enough, even if a lower layer overrides a text, too.
+            self.overrides.retain(|shadow| shadow.path != path);
+            self.overrides.push(Override { path, by, over: below.origin });
         }
         Ok(())
     }
@@ -132,26 +139,26 @@ impl Library {
             return Ok(());
         };
         if !self.families().families.contains_key(family) {
-            let wrong = ValueError::new(format!("{path}: no table names the family {family}"));
-            return Err(wrong.hint(format!(
-                "put a {FAMILIES} beside it: families: {{ {family}: {{ title: …, tasks: […] }} }}"
+            let error =
+                ValueError::new(format!("{path}: no {FAMILIES} defines the family {family}"));
+            return Err(error.hint(format!(
+                "add a {FAMILIES} with families: {{ {family}: {{ title: …, tasks: […] }} }}"
             )));
         }
         if backend.is_some() && !self.texts.contains_key(&general(family)) {
-            let wrong = ValueError::new(format!("{path} stands alone"));
-            return Err(wrong.hint(format!("the family needs {} too", general(family))));
+            let error = ValueError::new(format!("{path} has no {}", general(family)));
+            return Err(error.hint("a template for one back-end needs a general one beside it"));
         }
         Ok(())
     }
 
-    /// Which model belongs to which family.
+    /// The tables that assign models to families.
     #[must_use]
     pub fn families(&self) -> &Families {
         self.families.as_ref().unwrap_or(&FAMILY_TABLES)
     }
 
-    /// The template that the tests of a family on a back-end are written with; without a
-    /// back-end, on those that have none of their own.
+    /// The template of a family for a back-end, or the general one without a back-end.
     ///
     /// # Errors
     /// There is no template for the family, or it is broken.
@@ -161,8 +168,8 @@ impl Library {
         let path = own.unwrap_or_else(|| general(family));
         let Some(text) = self.texts.get(&path) else {
             let known: Vec<&str> = self.with_template().collect();
-            let message = format!("tests for the family {family} cannot be generated yet");
-            let hint = format!("known are {}", known.join(", "));
+            let message = format!("there is no template for the family {family}");
+            let hint = format!("there are templates for {}", known.join(", "));
             return Err(ValueError::new(message).hint(hint));
         };
         Template::build(&path, text, self.shared_texts(), self.digest(&path, text))
@@ -173,19 +180,19 @@ impl Library {
         self.texts.keys().filter_map(|path| path.strip_suffix("/test.py.j2"))
     }
 
-    /// Back-ends for which a family has a template of its own.
+    /// Back-ends for which a family has a separate template.
     pub fn special_backends(&self, family: &str) -> impl Iterator<Item = Backend> {
         let own = |backend: &Backend| self.texts.contains_key(&special(family, *backend));
         Backend::ALL.into_iter().filter(own)
     }
 
-    /// What stands in for something else, in order of path within each layer.
+    /// Texts that override others, in the order of the layers and of the paths in each layer.
     #[must_use]
-    pub fn shadows(&self) -> &[Shadow] {
-        &self.shadows
+    pub fn overrides(&self) -> &[Override] {
+        &self.overrides
     }
 
-    /// Every text in effect with its path: all tables of families, then the rest by path.
+    /// Every text in effect with its path: all tables of families, then the other texts by path.
     pub fn texts(&self) -> impl Iterator<Item = (&str, &Text)> {
         let tables = self.tables.iter().map(|text| (FAMILIES, text));
         tables.chain(self.texts.iter().map(|(path, text)| (path.as_str(), text)))
@@ -196,8 +203,8 @@ impl Library {
         shared.map(|(path, text)| (path.as_str(), text))
     }
 
-    /// SHA-256 over all shared texts in order of path, then the template's own; each as its
-    /// path, a zero byte, its length in decimal, a zero byte, and itself.
+    /// SHA-256 of all shared texts in the order of their paths, then of the template. Each text is
+    /// preceded by its path, a zero byte, its length in decimal, and a zero byte.
     fn digest(&self, path: &str, text: &Text) -> String {
         let shared = self.shared.get_or_init(|| {
             let mut digest = Sha256::new();
@@ -225,11 +232,14 @@ fn special(family: &str, backend: Backend) -> String {
     format!("{family}/{}.py.j2", backend.name())
 }
 
+/// Checks the size of a text.
+///
 /// # Errors
-/// Larger than [`MAX_FILE_BYTES`].
+/// The text is larger than [`MAX_FILE_BYTES`].
 pub fn check_size(path: &str, text: &str) -> Result<(), ValueError> {
     if text.len() > MAX_FILE_BYTES {
-        let message = format!("{path} has {} bytes, at most {MAX_FILE_BYTES}", text.len());
+        let message =
+            format!("{path} is too large ({} bytes, maximum {MAX_FILE_BYTES})", text.len());
         return Err(ValueError::new(message).hint("is it a template?"));
     }
     Ok(())
@@ -253,7 +263,7 @@ mod tests {
     }
 
     fn with(library: Library, name: &str, files: &[(&str, &str)]) -> Result<Library, String> {
-        library.with_layer(layer(name, files)).map_err(|wrong| wrong.message)
+        library.with_layer(layer(name, files)).map_err(|error| error.message)
     }
 
     fn mine(files: &[(&str, &str)]) -> Result<Library, String> {
@@ -284,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn every_family_of_the_binary_has_a_template() {
+    fn every_built_in_family_has_a_template() {
         let library = Library::built_in();
         let families: Vec<&str> = library.with_template().collect();
         assert!(
@@ -298,8 +308,12 @@ mod tests {
         for (path, text) in library.texts() {
             assert!(TemplatePath::parse(path).is_ok() && check_size(path, &text.text).is_ok());
         }
-        let wrong = library.template("colour", None).expect_err("no family");
-        assert!(wrong.hint.is_some_and(|hint| hint.starts_with("known are asr_seq2seq, ")));
+        let error = library.template("colour", None).expect_err("no family");
+        assert!(
+            error
+                .hint
+                .is_some_and(|hint| hint.starts_with("there are templates for asr_seq2seq, "))
+        );
     }
 
     #[test]
@@ -309,15 +323,15 @@ mod tests {
         let library = library.expect("a library");
         assert_eq!(library.families().model_types["radar_net"].family, "radar");
         assert_eq!(text(&library, "radar", None).as_deref(), Ok("print('one')\n"));
-        assert!(library.shadows().is_empty());
+        assert!(library.overrides().is_empty());
         let missing = mine(&[("radar/test.py.j2", &text_of)]).expect_err("no table");
-        assert_eq!(missing, "radar/test.py.j2: no table names the family radar");
+        assert_eq!(missing, "radar/test.py.j2: no families.yaml defines the family radar");
         let alone = mine(&[("radar/cuda.py.j2", &text_of), ("families.yaml", TABLE)]);
-        assert_eq!(alone.expect_err("no test.py.j2"), "radar/cuda.py.j2 stands alone");
+        assert_eq!(alone.expect_err("no test.py.j2"), "radar/cuda.py.j2 has no radar/test.py.j2");
     }
 
     #[test]
-    fn later_layers_win_path_by_path_and_it_is_told() {
+    fn later_layers_override_path_by_path_with_a_note() {
         let vlm = RADAR.replace("radar", "vlm");
         let cuda = vlm.replace("[cpu]", "[cuda]");
         let below = mine(&[("vlm/test.py.j2", &format!("{vlm}one"))]).expect("a library");
@@ -338,15 +352,15 @@ mod tests {
         let cuda = above.template("vlm", Some(Backend::Cuda)).expect("a template");
         assert_eq!(cuda.name(), "vlm/cuda");
         assert_eq!(cuda.origin, Origin::Directory("above".into()));
-        let told = |library: &Library| {
-            library.shadows().iter().map(ToString::to_string).collect::<Vec<_>>()
+        let notes = |library: &Library| {
+            library.overrides().iter().map(ToString::to_string).collect::<Vec<_>>()
         };
-        assert_eq!(told(&below), ["vlm/test.py.j2 of mine stands in for the built-in one"]);
-        assert_eq!(told(&above), ["vlm/test.py.j2 of above stands in for the one of mine"]);
+        assert_eq!(notes(&below), ["mine/vlm/test.py.j2 overrides the built-in template"]);
+        assert_eq!(notes(&above), ["above/vlm/test.py.j2 overrides the template of mine"]);
     }
 
     #[test]
-    fn a_digest_covers_what_is_shared() {
+    fn a_digest_covers_the_shared_texts() {
         let digest = |library: &Library| library.template("vlm", None).expect("it").digest;
         let built_in = Library::built_in();
         assert_eq!(digest(&built_in), digest(&Library::built_in()));
@@ -365,14 +379,14 @@ mod tests {
     fn limits_and_broken_layers_are_refused() {
         assert!(mine(&[("../x.py.j2", "")]).is_err());
         let twice = mine(&[("_shared/a.py.j2", ""), ("_shared/a.py.j2", "")]);
-        assert_eq!(twice.expect_err("twice"), "_shared/a.py.j2 is given twice");
+        assert_eq!(twice.expect_err("twice"), "_shared/a.py.j2 occurs twice");
         let large = "x".repeat(MAX_FILE_BYTES + 1);
         assert!(
-            mine(&[("_shared/a.py.j2", &large)]).expect_err("large").contains("at most 262144")
+            mine(&[("_shared/a.py.j2", &large)]).expect_err("large").contains("maximum 262144")
         );
         let many: Vec<String> = (0..=MAX_FILES).map(|n| format!("_shared/a{n}.py.j2")).collect();
         let many: Vec<(&str, &str)> = many.iter().map(|path| (path.as_str(), "")).collect();
-        assert!(mine(&many).expect_err("many").contains("at most 500 files"));
+        assert!(mine(&many).expect_err("many").contains("maximum 500 files"));
         let broken = mine(&[("families.yaml", "schema: 3")]).expect_err("another schema");
         assert_eq!(
             broken,
@@ -383,7 +397,7 @@ mod tests {
     #[test]
     fn a_broken_shared_text_is_named_with_its_line() {
         let library = mine(&[("_shared/base.py.j2", "\n{% if %}")]).expect("a library");
-        let wrong = library.template("vlm", None).expect_err("broken");
-        assert!(wrong.message.contains("_shared/base.py.j2:2"), "{}", wrong.message);
+        let error = library.template("vlm", None).expect_err("broken");
+        assert!(error.message.contains("_shared/base.py.j2:2"), "{}", error.message);
     }
 }

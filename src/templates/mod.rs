@@ -1,9 +1,10 @@
 //! Templates of tests: the layers that they come from, their front matter, and the checks that a
-//! template passes before it is used.
+//! template must pass.
 //!
 //! Pure: the texts of a layer are read by the caller.
 
 pub mod check;
+pub mod front_matter;
 pub mod library;
 pub mod origin;
 pub mod path;

@@ -3,16 +3,16 @@
 use std::borrow::Cow;
 use std::fmt;
 
-/// Where a text comes from.
+/// The layer that a text belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
     BuiltIn,
-    /// Added to a coordinator; versions of a path count from 1.
+    /// Templates that were added to a coordinator. The first version of a path is 1.
     Coordinator {
         version: u32,
         author: String,
     },
-    /// A directory of the user's, as they named it.
+    /// A directory of the user, by the path that the user gave.
     Directory(String),
 }
 
@@ -28,7 +28,7 @@ impl fmt::Display for Origin {
     }
 }
 
-/// One text of a layer.
+/// A text of a layer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Text {
     pub origin: Origin,

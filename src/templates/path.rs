@@ -1,13 +1,13 @@
-//! Where a text may stand in a folder of templates, and what it is there.
+//! Paths in a directory of templates, and the kind of text at each.
 //!
 //! ```text
 //! families.yaml              model types, architectures and names by family
 //! <family>/test.py.j2        the family's template
-//! <family>/<backend>.py.j2   the one for a back-end, which wins over test.py.j2 there
+//! <family>/<backend>.py.j2   the template for one back-end, which overrides test.py.j2
 //! _shared/<part>.py.j2       what templates extend and include
 //! ```
 //! Promise: a path that is accepted is relative, ASCII, of at most two parts and
-//! [`MAX_PATH_BYTES`] bytes, and cannot lead out of the folder.
+//! [`MAX_PATH_BYTES`] bytes, and cannot lead out of the directory.
 
 use crate::domain::accelerator::Backend;
 use crate::models::family::check_name;
@@ -20,20 +20,20 @@ pub use crate::domain::template::MAX_PATH_BYTES;
 
 /// The table of families, by its path.
 pub const FAMILIES: &str = "families.yaml";
-/// The folder of what templates share.
+/// The directory of the shared parts.
 pub const SHARED: &str = "_shared/";
 
 const ENDING: &str = ".py.j2";
-/// For people.
-pub const LAYOUT: &str = "known are families.yaml, FAMILY/test.py.j2, FAMILY/BACKEND.py.j2 and \
+/// The valid paths, as a hint.
+pub const LAYOUT: &str = "valid paths are families.yaml, FAMILY/test.py.j2, FAMILY/BACKEND.py.j2 and \
     _shared/PART.py.j2";
 
-/// What stands at a path.
+/// The kind of text at a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TemplatePath<'a> {
     Families,
     Shared,
-    /// A whole template: for one back-end, or for all that have none of their own.
+    /// A template: for one back-end, or for all that have no separate one.
     Test {
         family: &'a str,
         backend: Option<Backend>,
@@ -41,11 +41,13 @@ pub enum TemplatePath<'a> {
 }
 
 impl<'a> TemplatePath<'a> {
+    /// Reads a path.
+    ///
     /// # Errors
-    /// The path is none of the four above.
+    /// The path is not one of the four above.
     pub fn parse(path: &'a str) -> Result<Self, ValueError> {
         let refuse = |why: &str| {
-            ValueError::new(format!("{:?} is not a place for a template: {why}", shortened(path)))
+            ValueError::new(format!("{:?} is not the path of a template: {why}", shortened(path)))
                 .hint(LAYOUT)
         };
         if path.len() > MAX_PATH_BYTES {
@@ -55,24 +57,24 @@ impl<'a> TemplatePath<'a> {
             return Ok(Self::Families);
         }
         let name = path.strip_suffix(ENDING);
-        let Some((folder, name)) = name.and_then(|name| name.split_once('/')) else {
-            return Err(refuse("it does not look like one"));
+        let Some((directory, name)) = name.and_then(|name| name.split_once('/')) else {
+            return Err(refuse("it has another form"));
         };
-        if folder == SHARED.trim_end_matches('/') {
+        if directory == SHARED.trim_end_matches('/') {
             check_name(name).map_err(|why| refuse(&why))?;
             return Ok(Self::Shared);
         }
-        check_name(folder).map_err(|why| refuse(&why))?;
+        check_name(directory).map_err(|why| refuse(&why))?;
         if name == "test" {
-            return Ok(Self::Test { family: folder, backend: None });
+            return Ok(Self::Test { family: directory, backend: None });
         }
         if let Some(backend) = Backend::ALL.into_iter().find(|backend| backend.name() == name) {
-            return Ok(Self::Test { family: folder, backend: Some(backend) });
+            return Ok(Self::Test { family: directory, backend: Some(backend) });
         }
         let known: Vec<&str> =
             std::iter::once("test").chain(Backend::ALL.map(Backend::name)).collect();
-        let wrong = refuse("its name is neither test nor a back-end");
-        Err(wrong.hint(did_you_mean(name, &known)))
+        let error = refuse("its name is neither test nor a back-end");
+        Err(error.hint(did_you_mean(name, &known)))
     }
 }
 
@@ -82,7 +84,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn the_four_places_are_known() {
+    fn the_four_kinds_of_paths_are_read() {
         let parse = |path| TemplatePath::parse(path).expect(path);
         assert_eq!(parse("families.yaml"), TemplatePath::Families);
         assert_eq!(parse("_shared/base.py.j2"), TemplatePath::Shared);

@@ -13,5 +13,6 @@ pub mod node;
 pub mod python;
 pub mod python_json;
 pub mod quantity;
+pub mod render;
 pub mod source;
 pub mod suggest;

@@ -63,7 +63,7 @@ pub async fn list(
     let rows = rows(&library, &views)?;
     match args.output {
         Shape::Json => {
-            let shadows = library.shadows().iter().map(ToString::to_string).collect();
+            let shadows = library.overrides().iter().map(ToString::to_string).collect();
             console.json(&Listing { schema: SCHEMA, templates: rows, shadows })?;
         }
         Shape::Table => console.result(&table(&rows, console.width()))?,

@@ -37,7 +37,7 @@ pub fn library(
     };
     let library = Library::built_in().with_layer(added).and_then(|below| below.with_layer(own));
     let library = library.map_err(refused)?;
-    for shadow in library.shadows() {
+    for shadow in library.overrides() {
         console.note(&format!("note: {shadow}"));
     }
     Ok(library)
@@ -181,8 +181,8 @@ mod tests {
     fn what_looks_like_a_template_by_mistake_is_told() {
         assert_eq!(
             refusal(&[("vlm/test.py", b"a")]),
-            "cannot read the templates in DIR: \"vlm/test.py\" is not a place for a template: \
-             it does not look like one | should it be called vlm/test.py.j2?"
+            "cannot read the templates in DIR: \"vlm/test.py\" is not the path of a template: \
+             it has another form | should it be called vlm/test.py.j2?"
         );
         assert!(
             refusal(&[("templates/vlm/test.py.j2", b"a")]).contains("not a place for a template")

@@ -85,8 +85,8 @@ async fn what_fails_a_check_is_refused_as_a_whole() {
     let bare = script(1).replace(" | pyrepr }}\nPARAMETERS", " }}\nPARAMETERS");
     for (templates, expected) in [
         (vec![], "no template is given"),
-        (vec![("../x/test.py.j2", good.as_str())], "is not a place for a template"),
-        (vec![("radar/test.py.j2", &good)], "no table names the family radar"),
+        (vec![("../x/test.py.j2", good.as_str())], "is not the path of a template"),
+        (vec![("radar/test.py.j2", &good)], "no families.yaml defines the family radar"),
         (vec![("families.yaml", TABLE), ("radar/test.py.j2", "x = 1")], "does not start with ---"),
         (vec![("families.yaml", TABLE), ("radar/test.py.j2", &bare)], "write {{ … | pyrepr }}"),
         (vec![("families.yaml", TABLE), ("families.yaml", TABLE)], "given twice"),

@@ -1,0 +1,68 @@
+//! The front matter of a template: YAML between two `---` lines at its start, with the family, the
+//! parameters and their defaults, the packages and the back-ends.
+
+use crate::domain::accelerator::Backend;
+use crate::templates::path::TemplatePath;
+use crate::text::depth;
+use crate::text::error::ValueError;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+
+/// The front matter of a template.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FrontMatter {
+    pub family: String,
+    pub version: u32,
+    pub tasks: Vec<String>,
+    pub backends: Vec<Backend>,
+    /// Every parameter that the template reads, with its default.
+    pub parameters: Map<String, Value>,
+    pub requirements: Vec<String>,
+    /// Additional packages of each runtime (`onnxruntime: [onnx, …]`).
+    #[serde(default)]
+    pub runtimes: BTreeMap<String, Vec<String>>,
+}
+
+impl FrontMatter {
+    /// Reads the front matter of the template at `path`.
+    ///
+    /// # Errors
+    /// The YAML is broken or nested too deeply, or does not match the path.
+    pub fn parse(path: &str, text: &str) -> Result<Self, ValueError> {
+        if depth::too_deep(text).is_some() {
+            return Err(ValueError::new("the front matter is nested too deeply"));
+        }
+        let front_matter: Self = serde_yaml::from_str(text)
+            .map_err(|error| ValueError::new(format!("cannot read the front matter: {error}")))?;
+        if let Ok(TemplatePath::Test { family, backend }) = TemplatePath::parse(path) {
+            if front_matter.family != family {
+                let message = format!("the front matter has family {:?}", front_matter.family);
+                return Err(ValueError::new(message)
+                    .hint("a template must be in the directory of its family"));
+            }
+            if let Some(backend) = backend.filter(|own| !front_matter.backends.contains(own)) {
+                let message = format!("the front matter does not list the back-end {backend}");
+                return Err(ValueError::new(message));
+            }
+        }
+        if front_matter.version == 0 {
+            return Err(ValueError::new("the front matter has version 0, the first version is 1"));
+        }
+        Ok(front_matter)
+    }
+
+    /// Packages of a test that runs in `runtime`.
+    #[must_use]
+    pub fn packages(&self, runtime: &str) -> Vec<String> {
+        let additional = self.runtimes.get(runtime).into_iter().flatten();
+        self.requirements.iter().chain(additional).cloned().collect()
+    }
+}
+
+/// Divides a template into its front matter and the rest.
+#[must_use]
+pub fn split(text: &str) -> Option<(&str, &str)> {
+    text.strip_prefix("---\n")?.split_once("\n---\n")
+}
