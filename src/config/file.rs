@@ -103,7 +103,7 @@ impl File {
             },
             &mut errors,
         );
-        errors.end().map_err(|error| source.refuse(error))?;
+        errors.end().map_err(|error| source.locate(error))?;
         Ok(Self { path: Some(path), source: Some(source), is_flat, sections })
     }
 

@@ -1,6 +1,6 @@
 //! Plan files: what people write so that tests run (`docs/plan.md`).
 //!
-//! Limits: [`crate::text::source::MAX_PLAN_BYTES`], [`MAX_TESTS`] and those beside the
+//! Limits: [`crate::text::source::MAX_SOURCE_BYTES`], [`MAX_TESTS`] and those beside the
 //! types of this module. Promises: nothing is guessed (an unknown key is an error), every
 //! refusal names file, line and field, and equal files give equal tests in equal order.
 
@@ -9,8 +9,8 @@ use crate::plan::entry::{self, Entry, MAX_NAME_BYTES};
 use crate::plan::matrix::Matrix;
 use crate::plan::model_entry::{self, ModelEntry};
 use crate::plan::names;
+use crate::plan::resolve;
 use crate::plan::settings::{SHARED_KEYS, Settings};
-use crate::plan::submission;
 use crate::text::error::{FieldError, FieldErrors, SourceError, ValueError};
 use crate::text::fields::{Fields, text, whole};
 use crate::text::locate::Path;
@@ -44,7 +44,7 @@ impl Plan {
     pub fn parse(bytes: &[u8], origin: &str) -> Result<Self, SourceError> {
         let source = Source::new(bytes, origin)?;
         let root = source.parse()?;
-        let (name, entries, models) = read(&root, &source).map_err(|p| source.refuse(p))?;
+        let (name, entries, models) = read(&root, &source).map_err(|p| source.locate(p))?;
         Ok(Self { name, source, entries, models })
     }
 
@@ -115,7 +115,7 @@ fn read_on(
     if !found.is_empty() {
         // Names of tests that are generated for models are not known here.
         if fields.get("models").is_none() {
-            submission::check_names(&entries, found);
+            resolve::resolve(&entries, found);
         }
     } else if entries.is_empty() && model_entries.is_empty() {
         found.note(FieldError::new(&top, "the plan has no test").hint("add tests: or models:"));

@@ -236,7 +236,7 @@ impl<'a> Gatherer<'a> {
     }
 
     fn find(&mut self, pattern: &str) -> Result<Found, ValueError> {
-        let (folder, is_pattern) = glob::fixed_folder(pattern);
+        let (folder, is_pattern) = glob::fixed_directory(pattern);
         let spelled: Vec<&'static str> = IGNORED
             .into_iter()
             .filter(|name| pattern.split('/').any(|part| part == *name))

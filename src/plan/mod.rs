@@ -22,6 +22,7 @@ pub mod needs;
 pub mod priority;
 pub mod pytest;
 pub mod request;
+mod resolve;
 pub mod settings;
 pub mod sources;
 pub mod submission;

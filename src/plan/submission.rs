@@ -5,12 +5,12 @@ use crate::domain::launch::{Environment, Input, Launch, MAX_LAUNCH_BYTES, Progra
 use crate::domain::requirement::Requirement;
 use crate::domain::test::{OnFailure, TestSpec};
 use crate::models::weights::RandomWeights;
-use crate::plan::dependency::{self, Names};
 use crate::plan::document::{self, Plan};
 use crate::plan::entry::Entry;
 use crate::plan::files::{Gatherer, PlanFiles, PlannedFile};
 use crate::plan::generate;
 use crate::plan::needs;
+use crate::plan::resolve;
 use crate::plan::sources::Sources;
 use crate::text::error::{FieldError, FieldErrors, SourceError};
 use serde_json::value::to_raw_value;
@@ -42,7 +42,7 @@ impl Plan {
         let (entries, doubts, random) = self.entries(sources)?;
         let made = submission(name, &entries, sources.files);
         made.map(|made| Submission { doubts: [doubts, made.doubts].concat(), random, ..made })
-            .map_err(|problem| source.refuse(problem))
+            .map_err(|problem| source.locate(problem))
     }
 
     /// Every test of the plan, those of its models written out, and what is doubtful of these.
@@ -80,7 +80,7 @@ impl Plan {
                 break;
             }
         }
-        found.end().map_err(|problem| self.source.refuse(problem))?;
+        found.end().map_err(|problem| self.source.locate(problem))?;
         doubts.extend(needs::told(raised.iter().map(|at| &*entries[*at].name)));
         Ok((entries, doubts, random))
     }
@@ -93,7 +93,7 @@ pub(super) fn submission(
     files: &dyn PlanFiles,
 ) -> Result<Submission, FieldError> {
     let mut found = FieldErrors::default();
-    let (dependencies, inputs) = resolve(entries, &mut found);
+    let (dependencies, inputs) = resolve::resolve(entries, &mut found);
     let mut gatherer = Gatherer::new(files);
     let mut requirements: HashMap<Requirement, Arc<Requirement>> = HashMap::new();
     let mut tests = Vec::with_capacity(entries.len());
@@ -112,94 +112,6 @@ pub(super) fn submission(
     let doubts = gatherer.notes();
     let files = gatherer.finish();
     Ok(Submission { name, tests, files, doubts, random: RandomWeights::default() })
-}
-
-/// Notes names that are taken, and dependencies that are not there.
-pub(super) fn check_names(entries: &[Entry], found: &mut FieldErrors) {
-    resolve(entries, found);
-}
-
-/// Whether each name is used once; what follows from names is of no use otherwise.
-fn check_unique(entries: &[Entry], found: &mut FieldErrors) -> bool {
-    let mut unique = true;
-    let mut seen: HashMap<&str, &Entry> = HashMap::with_capacity(entries.len());
-    for entry in entries {
-        if let Some(first) = seen.insert(&entry.name, entry) {
-            unique = false;
-            let problem = FieldError::new(
-                &entry.path.key("name"),
-                format!("the name {:?} is taken by {}", entry.name, first.path),
-            );
-            found.note(problem.hint(if entry.generated.is_some() {
-                "give one of the two models a name of its own, in a plan with name:"
-            } else {
-                "names are unique within a plan"
-            }));
-        }
-    }
-    unique
-}
-
-/// Positions of the tests that each one depends on, and the files that it takes from some.
-type Resolved = (Vec<Box<[u32]>>, Vec<Vec<Input>>);
-
-/// What is wrong is noted, and the entry counts as one without dependencies.
-fn resolve(entries: &[Entry], found: &mut FieldErrors) -> Resolved {
-    let none = || (vec![Box::default(); entries.len()], vec![Vec::new(); entries.len()]);
-    if !check_unique(entries, found) {
-        return none();
-    }
-    let names: Vec<&str> = entries.iter().map(|entry| entry.name.as_str()).collect();
-    let mut lookup = Names::new(&names);
-    let mut all = Vec::with_capacity(entries.len());
-    let mut inputs = Vec::with_capacity(entries.len());
-    for (own, entry) in entries.iter().enumerate() {
-        let named = lookup.resolve(own, &entry.depends_on);
-        let named = named.map_err(|wrong| wrong.at(&entry.path.key("depends_on")));
-        let mut needed = found.keep(named).unwrap_or_default().into_vec();
-        let taken = found.keep(take_files(own, entries, &mut lookup)).unwrap_or_default();
-        needed.extend(taken.iter().map(|input| input.test));
-        needed.sort_unstable();
-        needed.dedup();
-        all.push(needed.into_boxed_slice());
-        inputs.push(taken);
-        if found.full() {
-            return none();
-        }
-    }
-    let edges: Vec<&[u32]> = all.iter().map(|list| &**list).collect();
-    let Some(cycle) = dependency::cycle(&edges) else { return (all, inputs) };
-    let name = |at: &usize| names.get(*at).copied().unwrap_or_default();
-    let mut way: Vec<&str> = cycle.iter().take(20).map(name).collect();
-    if cycle.len() > way.len() {
-        way.push("…");
-    }
-    way.extend(cycle.first().map(name));
-    let path = cycle.first().and_then(|at| entries.get(*at)).map(|entry| entry.path.clone());
-    let message = format!("dependencies form a cycle: {}", way.join(" → "));
-    found.note(FieldError::new(&path.unwrap_or_default().key("depends_on"), message));
-    none()
-}
-
-fn take_files(own: usize, entries: &[Entry], lookup: &mut Names) -> Result<Vec<Input>, FieldError> {
-    let Some(entry) = entries.get(own) else { return Ok(Vec::new()) };
-    let mut inputs = Vec::with_capacity(entry.inputs.len());
-    for (at, taken) in entry.inputs.iter().enumerate() {
-        let path = entry.path.key("inputs").index(at);
-        let found = lookup.resolve(own, std::slice::from_ref(&taken.test));
-        let found = found.map_err(|wrong| wrong.at(&path.key("test")))?;
-        let [test] = *found else {
-            return Err(FieldError::new(&path.key("test"), "a file is taken from one test"));
-        };
-        let from = usize::try_from(test).ok().and_then(|test| entries.get(test));
-        if from.is_none_or(|from| !from.artifacts.contains(&taken.file)) {
-            let message = format!("{:?} hands on no file {:?}", taken.test, taken.file);
-            let problem = FieldError::new(&path.key("file"), message);
-            return Err(problem.hint("list it under its artifacts"));
-        }
-        inputs.push(Input { test, artifact: taken.file.clone(), path: taken.file.clone() });
-    }
-    Ok(inputs)
 }
 
 fn spec(

@@ -98,7 +98,7 @@ impl Library {
             check_size(&path, &text.text)?;
             bytes = bytes.saturating_add(text.text.len());
             if !paths.insert(path.clone()) {
-                return Err(ValueError::new(format!("{path} occurs twice")));
+                return Err(ValueError::new(format!("{path} is given twice")));
             }
             if paths.len() > MAX_FILES || bytes > MAX_LAYER_BYTES {
                 return Err(ValueError::new(format!(
@@ -379,7 +379,7 @@ mod tests {
     fn limits_and_broken_layers_are_refused() {
         assert!(mine(&[("../x.py.j2", "")]).is_err());
         let twice = mine(&[("_shared/a.py.j2", ""), ("_shared/a.py.j2", "")]);
-        assert_eq!(twice.expect_err("twice"), "_shared/a.py.j2 occurs twice");
+        assert_eq!(twice.expect_err("twice"), "_shared/a.py.j2 is given twice");
         let large = "x".repeat(MAX_FILE_BYTES + 1);
         assert!(
             mine(&[("_shared/a.py.j2", &large)]).expect_err("large").contains("maximum 262144")

@@ -1,17 +1,17 @@
-//! How deep the brackets of a YAML text nest, found before the parser sees it.
+//! Measures how deep the brackets of a YAML text are nested, before it is parsed.
 //!
-//! The parser's work for each token grows with the number of open brackets, so a file of
-//! a million `[` would keep it busy for hours. Block nesting costs it nothing of the kind
-//! and is refused by its own recursion limit. This scan reads every character a bounded
-//! number of times and follows the same rules on quotes, comments, plain texts and block
-//! texts, because a bracket counts only outside of them.
+//! The work of the parser for each token grows with the number of open brackets, so a file of a
+//! million `[` would take hours. Nested blocks do not have this cost, and the recursion limit of
+//! the parser refuses them. This scan reads every character a bounded number of times. It follows
+//! the rules of YAML for quotes, comments, plain texts and block texts, because a bracket counts
+//! only outside of them.
 //!
-//! Promise: never less than the depth that the parser would see (a property test compares).
+//! Promise: the result is at least the depth that the parser would see (a property test compares).
 
-/// Deepest nesting of brackets in a plan file.
+/// Maximum depth of nested brackets.
 pub const MAX_DEPTH: usize = 64;
 
-/// Line of the bracket that opens more than [`MAX_DEPTH`] levels, counted from 1.
+/// Line of the first bracket that is nested deeper than [`MAX_DEPTH`], counted from 1.
 #[must_use]
 pub fn too_deep(text: &str) -> Option<usize> {
     let mut scan = Scan::new(text);
@@ -28,13 +28,13 @@ struct Scan {
     at: usize,
     column: usize,
     line: usize,
-    /// Open brackets.
+    /// Number of open brackets.
     depth: usize,
     /// Columns of the open blocks.
     indents: Vec<usize>,
-    /// A key may start here.
+    /// Whether a key may start here.
     key_allowed: bool,
-    /// Column and line of what may turn out to be a key.
+    /// Column and line of a possible key.
     key: Option<(usize, usize)>,
 }
 
@@ -60,7 +60,7 @@ impl Scan {
         }
     }
 
-    /// The character `ahead` places further; NUL at the end.
+    /// The character `ahead` places further, or NUL at the end.
     fn peek(&self, ahead: usize) -> char {
         self.chars.get(self.at + ahead).copied().unwrap_or('\0')
     }
@@ -92,7 +92,7 @@ impl Scan {
         }
     }
 
-    /// Reads one token; false at the end.
+    /// Reads one token. Returns false at the end.
     fn token(&mut self) -> bool {
         self.space();
         if self.ended() {
@@ -185,8 +185,8 @@ impl Scan {
         }
     }
 
-    /// The rest of an anchor, alias or tag. A tag ends at a blank; inside of brackets
-    /// what follows is read as tokens, which can only count too much.
+    /// Reads the rest of an anchor, alias or tag. A tag ends at a blank. Inside brackets the rest
+    /// of a tag is read as tokens, which can only make the result larger.
     fn name(&mut self, kind: char) {
         match kind {
             '!' if self.peek(0) == '<' => {

@@ -1,32 +1,34 @@
-//! Why a plan is refused: which file and line, which field, what was expected, what to do.
+//! Errors in texts that people write: file and line, field, what was expected, and what to do.
 //!
-//! A refusal carries all problems that were found, up to [`MAX_ERRORS`]: readers go on after
-//! the first ([`FieldErrors`]), so that a person mends them in one go.
+//! An error has one of three forms, by how much of its place is known: [`ValueError`] (a value),
+//! [`FieldError`] (a field of a tree), [`SourceError`] (a line of a file). Limit: at most
+//! [`MAX_ERRORS`] errors of one file are reported together. Readers continue after an error
+//! ([`FieldErrors`]), so that a person can correct all of them at once.
 
 use crate::text::locate::Path;
 use crate::text::node::Node;
 use std::fmt;
 
-/// Maximum number of problems that one refusal carries.
+/// Maximum number of errors that are reported together.
 pub const MAX_ERRORS: usize = 100;
 
-/// A file that cannot be taken as it is.
+/// An error in a file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub struct SourceError {
     /// File name as the caller gave it.
     pub origin: Box<str>,
     /// Line and column, counted from 1.
     pub position: Option<(u32, u32)>,
-    /// Field, such as `tests[3].timeout`; empty for the whole file.
+    /// Field, such as `tests[3].timeout`. Empty for the whole file.
     pub field: String,
     pub message: String,
     pub hint: Option<String>,
-    /// Further problems of the same file. They have no further ones of their own.
+    /// Further errors in the same file. Their own `also` is empty.
     pub also: Box<[SourceError]>,
 }
 
 impl SourceError {
-    /// This problem and the further ones, in the order in which they were found.
+    /// This error and the further ones.
     pub fn each(&self) -> impl Iterator<Item = &SourceError> {
         std::iter::once(self).chain(&self.also)
     }
@@ -45,22 +47,24 @@ impl fmt::Display for SourceError {
     }
 }
 
-/// The same before the file and the line are known.
+/// An error in a field, before the file and the line are known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FieldError {
     pub path: Path,
     pub message: String,
     pub hint: Option<String>,
-    /// Further problems, which were found beside it.
+    /// Further errors in the same tree.
     pub also: Vec<FieldError>,
 }
 
 impl FieldError {
+    /// An error in the field at `path`.
     #[must_use]
     pub fn new(path: &Path, message: impl Into<String>) -> Self {
         Self { path: path.clone(), message: message.into(), hint: None, also: Vec::new() }
     }
 
+    /// Adds the next step for the user.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
@@ -68,7 +72,7 @@ impl FieldError {
     }
 }
 
-/// What is wrong with one value; the reader of the field adds where.
+/// An error in a value. The reader of the field adds its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ValueError {
     pub message: String,
@@ -76,67 +80,74 @@ pub struct ValueError {
 }
 
 impl ValueError {
+    /// An error without a hint.
     #[must_use]
     pub fn new(message: impl Into<String>) -> Self {
         Self { message: message.into(), hint: None }
     }
 
+    /// A value of another type or form: "expected …, found …".
     #[must_use]
     pub fn expected(what: &str, found: &Node) -> Self {
         Self::new(format!("expected {what}, found {}", found.describe()))
     }
 
+    /// Adds the next step for the user.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }
 
+    /// Adds the place of the value.
     #[must_use]
     pub fn at(self, path: &Path) -> FieldError {
         FieldError { path: path.clone(), message: self.message, hint: self.hint, also: Vec::new() }
     }
 }
 
-/// A file that cannot be read, in words.
+/// Why a file or directory cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct ReadError(pub String);
 
-/// Collects problems, so that reading goes on after the first.
+/// Collects errors, so that a reader can continue after the first.
 #[derive(Debug, Default)]
 pub struct FieldErrors(Vec<FieldError>);
 
 impl FieldErrors {
-    /// The value, or nothing and the problem is noted.
-    pub fn keep<T>(&mut self, read: Result<T, FieldError>) -> Option<T> {
-        read.map_err(|problem| self.note(problem)).ok()
+    /// Takes the value out of a result, or notes its error.
+    pub fn keep<T>(&mut self, result: Result<T, FieldError>) -> Option<T> {
+        result.map_err(|error| self.note(error)).ok()
     }
 
-    /// Notes a problem with those that it carries. The same one again is not noted: a matrix
+    /// Notes an error and the further ones in it. Equal errors are noted once, because a matrix
     /// reads one entry many times.
-    pub fn note(&mut self, mut problem: FieldError) {
-        let also = std::mem::take(&mut problem.also);
-        for problem in std::iter::once(problem).chain(also) {
-            if !self.full() && !self.0.contains(&problem) {
-                self.0.push(problem);
+    pub fn note(&mut self, mut error: FieldError) {
+        let also = std::mem::take(&mut error.also);
+        for error in std::iter::once(error).chain(also) {
+            if !self.full() && !self.0.contains(&error) {
+                self.0.push(error);
             }
         }
     }
 
+    /// Whether no error was noted.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Whether there is no room for more: reading on is of no use.
+    /// Whether [`MAX_ERRORS`] errors were noted, so that a reader can stop.
     #[must_use]
     pub fn full(&self) -> bool {
         self.0.len() >= MAX_ERRORS
     }
 
+    /// Ends the collection.
+    ///
     /// # Errors
-    /// What was found, the first one with the others.
+    /// The first error, with the others in it.
     pub fn end(self) -> Result<(), FieldError> {
         let mut all = self.0.into_iter();
         match all.next() {
@@ -151,7 +162,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn problems_are_collected_once_each_and_up_to_a_limit() {
+    fn equal_errors_are_collected_once_and_up_to_a_limit() {
         let mut found = FieldErrors::default();
         let at = |index| FieldError::new(&Path::default().index(index), "wrong");
         assert_eq!(found.keep::<()>(Err(at(0))), None);

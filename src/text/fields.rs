@@ -1,70 +1,75 @@
-//! Reads a mapping field by field. A key that nobody knows is refused first, with the
-//! nearest known one, so that a typing mistake never passes for a default.
+//! Reads a mapping field by field. Unknown keys are errors, so that a mistyped key is not silently
+//! replaced by a default.
 
 use crate::text::error::{FieldError, FieldErrors, ValueError};
 use crate::text::locate::Path;
 use crate::text::node::{Node, shortened};
 use crate::text::suggest::did_you_mean;
 
-/// Longest text that a plan may hold in one value, in bytes.
+/// Maximum length of a text in one value, in bytes.
 pub const MAX_TEXT_BYTES: usize = 64 * 1024;
 
+/// A mapping with its place.
 pub struct Fields<'a> {
     pub node: &'a Node,
     pub path: Path,
 }
 
 impl<'a> Fields<'a> {
+    /// Opens a mapping.
+    ///
     /// # Errors
-    /// Not a mapping, or a key that is not in `known`.
+    /// The node is not a mapping, or a key is not in `known`.
     pub fn new(node: &'a Node, path: &Path, known: &[&str]) -> Result<Self, FieldError> {
-        let mut found = FieldErrors::default();
-        let fields = Self::open(node, path, known, &mut found);
-        found.end()?;
+        let mut errors = FieldErrors::default();
+        let fields = Self::open(node, path, known, &mut errors);
+        errors.end()?;
         fields.ok_or_else(|| ValueError::expected("a mapping", node).at(path))
     }
 
-    /// As [`Self::new`], but what is wrong is noted, and the known keys can be read. Nothing
-    /// comes back when there are no keys.
+    /// Opens a mapping like [`Self::new`], but notes the errors, so that the known keys can be
+    /// read. Returns `None` if the node is not a mapping.
     pub fn open(
         node: &'a Node,
         path: &Path,
         known: &[&str],
-        found: &mut FieldErrors,
+        errors: &mut FieldErrors,
     ) -> Option<Self> {
         let Node::Map(entries) = node else {
-            found.note(ValueError::expected("a mapping", node).at(path));
+            errors.note(ValueError::expected("a mapping", node).at(path));
             return None;
         };
         for (key, _) in entries.iter().filter(|(key, _)| !known.contains(&key.as_str())) {
-            let problem =
+            let error =
                 FieldError::new(&path.key(key), format!("unknown key {:?}", shortened(key)));
-            found.note(problem.hint(did_you_mean(key, known)));
+            errors.note(error.hint(did_you_mean(key, known)));
         }
         Some(Self { node, path: path.clone() })
     }
 
-    /// The value of a key; an empty one (`key:`) counts as absent.
+    /// The value of a key. An empty value (`key:`) counts as absent.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&'a Node> {
         self.node.get(key).filter(|node| **node != Node::Null)
     }
 
-    /// Reads one value with `read` and adds the path to what goes wrong.
+    /// Reads the value of a key, if there is one.
     ///
     /// # Errors
-    /// What `read` refuses.
+    /// The error of `read`, with the path of the key.
     pub fn optional<T>(
         &self,
         key: &str,
         read: impl Fn(&Node) -> Result<T, ValueError>,
     ) -> Result<Option<T>, FieldError> {
         let Some(node) = self.get(key) else { return Ok(None) };
-        read(node).map(Some).map_err(|wrong| wrong.at(&self.path.key(key)))
+        read(node).map(Some).map_err(|error| error.at(&self.path.key(key)))
     }
 
+    /// Reads the value of a key.
+    ///
     /// # Errors
-    /// The key is missing, or what `read` refuses.
+    /// The key is missing, or the error of `read`.
     pub fn required<T>(
         &self,
         key: &str,
@@ -74,14 +79,14 @@ impl<'a> Fields<'a> {
             .ok_or_else(|| FieldError::new(&self.path, format!("{key:?} is missing")))
     }
 
-    /// Reads every item of a list of at most `most`; absent: empty.
+    /// Reads every item of a list. Without the key the list is empty.
     ///
     /// # Errors
-    /// Not a list, too long, or what `read` refuses, with the item's position.
+    /// The value is not a list or has more than `max` items, or the errors of `read`.
     pub fn list<T>(
         &self,
         key: &str,
-        most: usize,
+        max: usize,
         read: impl Fn(&Node) -> Result<T, ValueError>,
     ) -> Result<Vec<T>, FieldError> {
         let Some(node) = self.get(key) else { return Ok(Vec::new()) };
@@ -91,61 +96,63 @@ impl<'a> Fields<'a> {
                 .hint(format!("write it as [{}]", node.scalar().unwrap_or_default()))
                 .at(&path));
         };
-        if items.len() > most {
-            let message = format!("{} entries, at most {most} are allowed", items.len());
+        if items.len() > max {
+            let message = format!("too many entries ({}, maximum {max})", items.len());
             return Err(FieldError::new(&path, message));
         }
         all(items
             .iter()
             .enumerate()
-            .map(|(index, item)| read(item).map_err(|wrong| wrong.at(&path.index(index)))))
+            .map(|(index, item)| read(item).map_err(|error| error.at(&path.index(index)))))
     }
 
-    /// Reads a mapping of at most `most` texts: [`word`]s.
+    /// Reads a mapping with [`word`]s as values.
     ///
     /// # Errors
-    /// Not a mapping, too long, or a value that is no word.
-    pub fn texts(&self, key: &str, most: usize) -> Result<Vec<(String, String)>, FieldError> {
+    /// The value is not a mapping or has more than `max` entries, or a value is not a word.
+    pub fn texts(&self, key: &str, max: usize) -> Result<Vec<(String, String)>, FieldError> {
         let Some(node) = self.get(key) else { return Ok(Vec::new()) };
         let path = self.path.key(key);
         let Node::Map(entries) = node else {
             return Err(ValueError::expected("a mapping", node).at(&path));
         };
-        if entries.len() > most {
-            let message = format!("{} entries, at most {most} are allowed", entries.len());
+        if entries.len() > max {
+            let message = format!("too many entries ({}, maximum {max})", entries.len());
             return Err(FieldError::new(&path, message));
         }
         let read = |(name, value): &(String, Node)| match word(value) {
             Ok(text) => Ok((name.clone(), text)),
-            Err(wrong) => Err(wrong.at(&path.key(name))),
+            Err(error) => Err(error.at(&path.key(name))),
         };
         all(entries.iter().map(read))
     }
 }
 
-/// Every item, or every problem.
+/// Collects every value, or every error.
 ///
 /// # Errors
-/// What is wrong with some items.
+/// The errors of the items.
 pub fn all<T>(items: impl Iterator<Item = Result<T, FieldError>>) -> Result<Vec<T>, FieldError> {
-    let mut found = FieldErrors::default();
-    let mut read = Vec::new();
+    let mut errors = FieldErrors::default();
+    let mut values = Vec::new();
     for item in items {
-        read.extend(found.keep(item));
-        if found.full() {
+        values.extend(errors.keep(item));
+        if errors.full() {
             break;
         }
     }
-    found.end().map(|()| read)
+    errors.end().map(|()| values)
 }
 
+/// Reads a text that is not empty.
+///
 /// # Errors
-/// Not a text, empty, or too long.
+/// The value is not a text, is empty, or is too long.
 pub fn text(node: &Node) -> Result<String, ValueError> {
     match node {
         Node::Text(text) if text.is_empty() => Err(ValueError::new("the text is empty")),
         Node::Text(text) if text.len() > MAX_TEXT_BYTES => {
-            Err(ValueError::new(format!("the text is longer than {MAX_TEXT_BYTES} bytes")))
+            Err(ValueError::new(format!("the text is too long (maximum {MAX_TEXT_BYTES} bytes)")))
         }
         Node::Text(text) => Ok(text.clone()),
         Node::Int(_) | Node::Float(_) | Node::Bool(_) => {
@@ -155,25 +162,30 @@ pub fn text(node: &Node) -> Result<String, ValueError> {
     }
 }
 
-/// A word of a command: whole numbers and booleans are taken as written, empty texts too.
+/// Reads a word of a command. Empty texts, whole numbers and booleans are words, too.
 ///
 /// # Errors
-/// A list or mapping, too long, or a number with a fraction: how it was written is lost.
+/// The value is a list or mapping, is too long, or is a number with a fraction, because the parser
+/// does not keep how it was written.
 pub fn word(node: &Node) -> Result<String, ValueError> {
     if let Node::Float(_) = node {
         return Err(
-            ValueError::expected("a text", node).hint("put it in quotes: YAML takes 1.10 for 1.1")
+            ValueError::expected("a text", node).hint("put it in quotes: YAML reads 1.10 as 1.1")
         );
     }
     match node.scalar() {
         Some(text) if text.len() <= MAX_TEXT_BYTES => Ok(text),
-        Some(_) => Err(ValueError::new(format!("the text is longer than {MAX_TEXT_BYTES} bytes"))),
+        Some(_) => {
+            Err(ValueError::new(format!("the text is too long (maximum {MAX_TEXT_BYTES} bytes)")))
+        }
         None => Err(ValueError::expected("a text", node)),
     }
 }
 
+/// Reads `true` or `false`.
+///
 /// # Errors
-/// Not `true` or `false`.
+/// The value is another one.
 pub fn truth(node: &Node) -> Result<bool, ValueError> {
     match node {
         Node::Bool(value) => Ok(*value),
@@ -181,17 +193,15 @@ pub fn truth(node: &Node) -> Result<bool, ValueError> {
     }
 }
 
-/// A reader of whole numbers within bounds, both included.
-pub fn whole(least: i64, most: i64) -> impl Fn(&Node) -> Result<i64, ValueError> {
+/// Returns a reader of whole numbers from `min` to `max`.
+pub fn whole(min: i64, max: i64) -> impl Fn(&Node) -> Result<i64, ValueError> {
     move |node| match node {
-        Node::Int(value) if (least..=most).contains(value) => Ok(*value),
-        other => {
-            Err(ValueError::expected(&format!("a whole number from {least} to {most}"), other))
-        }
+        Node::Int(value) if (min..=max).contains(value) => Ok(*value),
+        other => Err(ValueError::expected(&format!("a whole number from {min} to {max}"), other)),
     }
 }
 
-/// A reader of one of some words.
+/// Returns a reader of one of some words.
 pub fn one_of<T: Copy>(choices: &[(&str, T)]) -> impl Fn(&Node) -> Result<T, ValueError> {
     move |node| {
         let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();

@@ -1,20 +1,20 @@
-//! Patterns: `*` and `?` in names, `**` across folders.
+//! Patterns: `*` and `?` in names, `**` across directories.
 //!
-//! Matching takes at most pattern length times text length steps.
+//! Limit: matching takes at most the length of the pattern times the length of the text in steps.
 
-/// The folder before the first wildcard, and whether there is a wildcard at all.
+/// The directory before the first wildcard, and whether there is a wildcard.
 #[must_use]
-pub fn fixed_folder(pattern: &str) -> (&str, bool) {
+pub fn fixed_directory(pattern: &str) -> (&str, bool) {
     match pattern.find(['*', '?']) {
         None => (pattern, false),
         Some(wild) => {
             let before = pattern.get(..wild).unwrap_or_default();
-            (before.rsplit_once('/').map_or("", |(folder, _)| folder), true)
+            (before.rsplit_once('/').map_or("", |(directory, _)| directory), true)
         }
     }
 }
 
-/// Whether a path matches; `*` and `?` stop at `/`, `**/` stands for any folders.
+/// Whether a path matches. `*` and `?` do not match `/`; `**/` matches any number of directories.
 #[must_use]
 pub fn path_matches(pattern: &str, path: &str) -> bool {
     let pattern: Vec<&str> = pattern.split('/').collect();
@@ -22,8 +22,7 @@ pub fn path_matches(pattern: &str, path: &str) -> bool {
     wild(&pattern, &path, |part| *part == "**", |part, name| name_matches(part, name))
 }
 
-/// Whether the pattern may match files below this directory; every path does so for the empty
-/// pattern.
+/// Whether the pattern may match files below this directory. The empty pattern matches every path.
 #[must_use]
 pub fn may_match_below(pattern: &str, directory: &str) -> bool {
     let mut parts = pattern.split('/');
@@ -37,7 +36,7 @@ pub fn may_match_below(pattern: &str, directory: &str) -> bool {
     pattern.is_empty() || parts.next().is_some()
 }
 
-/// Whether a name matches; `*` stands for any text.
+/// Whether a name matches. `*` matches any text.
 #[must_use]
 pub fn name_matches(pattern: &str, name: &str) -> bool {
     let pattern: Vec<char> = pattern.chars().collect();
@@ -45,7 +44,8 @@ pub fn name_matches(pattern: &str, name: &str) -> bool {
     wild(&pattern, &name, |c| *c == '*', |want, have| *want == '?' || want == have)
 }
 
-/// Wildcard matching with one point to return to: `many` stands for any number of items.
+/// Wildcard matching with one backtracking point. Parts for which `many` is true match any number
+/// of items.
 fn wild<T>(
     pattern: &[T],
     items: &[T],
@@ -88,12 +88,12 @@ mod tests {
         assert!(!path_matches("t/*.py", "t/sub/a.py"));
         assert!(path_matches("t/**/*.py", "t/a.py"));
         assert!(path_matches("t/**/*.py", "t/x/y/a.py"));
-        assert_eq!(fixed_folder("t/x/*.py"), ("t/x", true));
-        assert_eq!(fixed_folder("t/x"), ("t/x", false));
+        assert_eq!(fixed_directory("t/x/*.py"), ("t/x", true));
+        assert_eq!(fixed_directory("t/x"), ("t/x", false));
     }
 
     #[test]
-    fn many_stars_do_not_explode() {
+    fn many_stars_take_linear_time() {
         assert!(!name_matches(&"*a".repeat(300), &"a".repeat(299)));
         assert!(name_matches(&"*a".repeat(300), &"a".repeat(300)));
     }

@@ -1,7 +1,7 @@
-//! Where in the file a field stands.
+//! Finds the position of a field in a file.
 //!
-//! The tree of [`crate::text::node`] carries no positions. When a field is refused, the file
-//! is read once more, up to that field, and the parser tells where it is.
+//! The tree of [`crate::text::node`] has no positions. If a field has an error, the file is parsed
+//! again up to that field, and the parser reports its position.
 
 use serde::de::{DeserializeSeed, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use std::fmt;
@@ -13,11 +13,12 @@ pub enum Step {
     Index(usize),
 }
 
-/// Way from the top of a file to a field.
+/// Path from the top of a file to a field.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Path(pub Vec<Step>);
 
 impl Path {
+    /// The path of a key of this mapping.
     #[must_use]
     pub fn key(&self, key: &str) -> Self {
         let mut steps = self.0.clone();
@@ -25,6 +26,7 @@ impl Path {
         Self(steps)
     }
 
+    /// The path of an item of this list, counted from 0.
     #[must_use]
     pub fn index(&self, index: usize) -> Self {
         let mut steps = self.0.clone();
@@ -46,7 +48,7 @@ impl fmt::Display for Path {
     }
 }
 
-/// Fails on purpose at the end of the path, where the parser adds line and column.
+/// Fails on purpose at the end of the path, so that the parser adds line and column.
 pub struct Finder<'a> {
     pub steps: &'a [Step],
 }
@@ -93,8 +95,8 @@ impl<'de> Visitor<'de> for Finder<'_> {
     }
 }
 
-/// Whether a key is the wanted one. The last key of a path is the place itself, so that
-/// the position is that of the key, not of its value.
+/// Whether a key is the next step. At the last step of a path it fails, so that the position is
+/// that of the key and not of its value.
 struct KeyIs<'a> {
     wanted: &'a str,
     last: bool,

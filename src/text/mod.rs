@@ -1,8 +1,11 @@
-//! Tools for texts that people write: YAML and JSON with positions, limits on depth and size,
-//! typed fields with errors that name file, line and field, quantities, suggestions for names
-//! that were mistyped, patterns of paths, Python literals.
+//! Tools for texts that people write: YAML and JSON with positions and limits, typed fields,
+//! quantities, suggestions for mistyped names, patterns, templates, Python literals.
 //!
-//! Pure. The limits are constants beside their types.
+//! ```text
+//! bytes ─ source (size, depth) ─ node (tree) ─ fields (types, ValueError) ─ FieldError ─ locate ─
+//! SourceError
+//! ```
+//! Pure. Limits are constants beside their types.
 
 pub mod depth;
 pub mod error;

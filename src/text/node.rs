@@ -1,15 +1,16 @@
-//! A plan file as a tree, before anything in it has a meaning.
+//! The tree of a YAML or JSON text.
 //!
-//! Limits: [`MAX_NODES`] values after aliases are followed, so that a small file cannot
-//! unfold into a huge one. Promises: keys are texts and unique, numbers are finite.
+//! Limit: [`MAX_NODES`] values after aliases are expanded, so that a small file cannot become a
+//! huge tree. Promises: keys are unique texts, and numbers are finite.
 
 use serde::de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor};
 use std::cell::Cell;
 use std::fmt;
 
-/// Most values in one plan file, with aliases followed.
+/// Maximum number of values in one file, with aliases expanded.
 pub const MAX_NODES: usize = 1_000_000;
 
+/// A value of the tree.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Node {
     Null,
@@ -18,12 +19,12 @@ pub enum Node {
     Float(f64),
     Text(String),
     List(Vec<Node>),
-    /// In the order of the file.
+    /// Keys and values in the order of the file.
     Map(Vec<(String, Node)>),
 }
 
 impl Node {
-    /// What it is, as people call it.
+    /// Description of the value for messages.
     #[must_use]
     pub fn describe(&self) -> String {
         match self {
@@ -37,13 +38,14 @@ impl Node {
         }
     }
 
+    /// The value of a key, if this is a mapping that has the key.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&Node> {
         let Node::Map(entries) = self else { return None };
         entries.iter().find(|(name, _)| name == key).map(|(_, node)| node)
     }
 
-    /// The text of a scalar, as placeholders show it; absent for lists, mappings and nothing.
+    /// The text of a scalar, as placeholders show it. `None` for lists, mappings and null.
     #[must_use]
     pub fn scalar(&self) -> Option<String> {
         match self {
@@ -56,7 +58,7 @@ impl Node {
     }
 }
 
-/// At most 80 characters of a text that came from outside.
+/// The first 80 characters of a text, for messages.
 #[must_use]
 pub fn shortened(text: &str) -> String {
     match text.char_indices().nth(80) {
@@ -65,13 +67,13 @@ pub fn shortened(text: &str) -> String {
     }
 }
 
-/// Builds a [`Node`] and counts what it builds.
+/// Builds a [`Node`] and counts its values.
 pub struct Builder<'a> {
     left: &'a Cell<usize>,
 }
 
 impl<'a> Builder<'a> {
-    /// `left`: how many values may still be built.
+    /// `left` is the number of values that may still be built.
     #[must_use]
     pub fn new(left: &'a Cell<usize>) -> Self {
         Self { left }
@@ -132,7 +134,7 @@ impl<'de> Visitor<'de> for Builder<'_> {
         if value.is_finite() {
             Ok(Node::Float(value))
         } else {
-            Err(E::custom("numbers must be finite; quote it if a text is meant"))
+            Err(E::custom("numbers must be finite; put a text in quotes"))
         }
     }
 

@@ -1,14 +1,15 @@
-//! JSON values as Python literals, so that nothing a user writes can become code.
+//! Writes JSON values as Python literals, so that values of users cannot become code.
 
 use crate::text::python_json;
 use serde_json::Value;
 use std::fmt::Write;
 
-/// A mapping longer than this on one line takes one line for each entry.
+/// Maximum length of a mapping on one line, in characters. A longer mapping has a line for each
+/// entry.
 const WIDTH: usize = 88;
 
-/// The literal of a value. ASCII only: everything else is escaped. Lists stay on one line,
-/// so that a literal of a list may stand in a comment.
+/// The literal of a value, in ASCII: other characters are escaped. Lists stay on one line, so that
+/// a list can be written into a comment.
 #[must_use]
 pub fn literal(value: &Value) -> String {
     let mut line = String::new();
@@ -34,7 +35,7 @@ fn write_line(value: &Value, out: &mut String) {
         Value::Null => out.push_str("None"),
         Value::Bool(true) => out.push_str("True"),
         Value::Bool(false) => out.push_str("False"),
-        // JSON numbers are Python numbers, exponents included.
+        // JSON numbers are Python numbers, including exponents.
         Value::Number(number) => out.push_str(&number.to_string()),
         Value::String(text) => match python_json::number(text) {
             Some(number) => out.push_str(number),
@@ -115,7 +116,7 @@ mod tests {
         assert_eq!(literal(&list).lines().count(), 1);
     }
 
-    /// Reads back what [`write_text`] writes, by the rules of Python.
+    /// Reads the output of [`write_text`] by the rules of Python.
     fn unescape(literal: &str) -> Option<String> {
         let mut chars = literal.strip_prefix('"')?.strip_suffix('"')?.chars();
         let mut text = String::new();

@@ -4,9 +4,9 @@ use crate::domain::time::Millis;
 use crate::text::error::ValueError;
 use crate::text::node::Node;
 
-/// Longest duration in a plan: 365 days.
+/// Maximum duration: 365 days.
 pub const MAX_DURATION: Millis = Millis::from_secs(365 * 24 * 3600);
-/// Largest size in a plan: 1 PiB.
+/// Maximum size: 1 PiB.
 pub const MAX_SIZE_BYTES: u64 = 1 << 50;
 
 const TIMES: [(&str, u64); 5] =
@@ -23,66 +23,66 @@ const SIZES: [(&str, u64); 9] = [
     ("GiB", 1 << 30),
 ];
 
-/// A duration of 1 ms to [`MAX_DURATION`].
+/// Reads a duration from 1 ms to [`MAX_DURATION`].
 ///
 /// # Errors
-/// No unit, an unknown unit, zero, or too long.
+/// The unit is missing or unknown, or the duration is out of range.
 pub fn duration(node: &Node) -> Result<Millis, ValueError> {
-    let wrong = || ValueError::expected("a duration such as 90s, 10m or 1h30m", node);
+    let error = || ValueError::expected("a duration such as 90s, 10m or 1h30m", node);
     let Node::Text(text) = node else {
         return Err(match node {
-            Node::Int(_) | Node::Float(_) => wrong().hint("add a unit: ms, s, m, h or d"),
-            _ => wrong(),
+            Node::Int(_) | Node::Float(_) => error().hint("add a unit: ms, s, m, h or d"),
+            _ => error(),
         });
     };
     let mut rest = text.as_str();
     let mut sum = 0.0;
     while !rest.is_empty() {
         let (number, unit, after) =
-            amount(rest).ok_or_else(|| wrong().hint("units are ms, s, m, h and d"))?;
+            amount(rest).ok_or_else(|| error().hint("units are ms, s, m, h and d"))?;
         let (_, scale) = TIMES
             .iter()
             .find(|(name, _)| *name == unit)
-            .ok_or_else(|| wrong().hint("units are ms, s, m, h and d"))?;
+            .ok_or_else(|| error().hint("units are ms, s, m, h and d"))?;
         sum += number * *scale as f64;
         rest = after;
     }
     if sum < 1.0 {
-        return Err(wrong());
+        return Err(error());
     }
     if sum > MAX_DURATION.0 as f64 {
-        return Err(wrong().hint("the longest is 365d"));
+        return Err(error().hint("the maximum is 365d"));
     }
     Ok(Millis(sum.round() as u64))
 }
 
-/// A size of 0 to [`MAX_SIZE_BYTES`] bytes.
+/// Reads a size from 0 to [`MAX_SIZE_BYTES`], in bytes.
 ///
 /// # Errors
-/// No unit, an unknown unit, or too large.
+/// The unit is missing or unknown, or the size is too large.
 pub fn size(node: &Node) -> Result<u64, ValueError> {
-    let wrong = || {
+    let error = || {
         ValueError::expected("a size such as 16GiB or 500MB", node)
             .hint("units are B, KB, MB, GB, TB, KiB, MiB, GiB and TiB")
     };
-    let Node::Text(text) = node else { return Err(wrong()) };
-    let (number, unit, after) = amount(text).ok_or_else(wrong)?;
+    let Node::Text(text) = node else { return Err(error()) };
+    let (number, unit, after) = amount(text).ok_or_else(error)?;
     let scale = if unit == "TiB" {
         Some(1u64 << 40)
     } else {
         SIZES.iter().find(|(name, _)| *name == unit).map(|(_, scale)| *scale)
     };
-    let bytes = number * scale.ok_or_else(wrong)? as f64;
+    let bytes = number * scale.ok_or_else(error)? as f64;
     if !after.is_empty() {
-        return Err(wrong());
+        return Err(error());
     }
     if bytes > MAX_SIZE_BYTES as f64 {
-        return Err(wrong().hint("the largest is 1024TiB"));
+        return Err(error().hint("the maximum is 1024TiB"));
     }
     Ok(bytes.ceil() as u64)
 }
 
-/// Splits `1.5h30m` into 1.5, `h` and `30m`; blanks may stand between number and unit.
+/// Splits `1.5h30m` into 1.5, `h` and `30m`. There may be blanks between number and unit.
 fn amount(text: &str) -> Option<(f64, &str, &str)> {
     let text = text.trim_start();
     let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
@@ -94,7 +94,7 @@ fn amount(text: &str) -> Option<(f64, &str, &str)> {
     (!unit.is_empty() && number.is_finite()).then_some((number, unit, after.trim()))
 }
 
-/// Writes a duration so that [`duration`] reads the same again.
+/// Writes a duration in a form that [`duration`] reads without loss.
 #[must_use]
 pub fn write_duration(span: Millis) -> String {
     match span.0 {
@@ -105,7 +105,7 @@ pub fn write_duration(span: Millis) -> String {
     }
 }
 
-/// Writes a size so that [`size`] reads the same again.
+/// Writes a size in a form that [`size`] reads without loss.
 #[must_use]
 pub fn write_size(bytes: u64) -> String {
     match bytes {
@@ -136,12 +136,12 @@ mod tests {
         for text in ["", "10", "m", "10 parsecs", "-1s", "0s", "1e9d", "366d", "1s1", "1..5s"] {
             assert_eq!(ms(text), None, "{text:?}");
         }
-        let wrong = duration(&Node::Int(30)).expect_err("no unit");
-        assert_eq!(wrong.hint.as_deref(), Some("add a unit: ms, s, m, h or d"));
+        let error = duration(&Node::Int(30)).expect_err("no unit");
+        assert_eq!(error.hint.as_deref(), Some("add a unit: ms, s, m, h or d"));
     }
 
     #[test]
-    fn sizes_tell_binary_from_decimal() {
+    fn sizes_have_binary_and_decimal_units() {
         assert_eq!(bytes("16GiB"), Some(16 << 30));
         assert_eq!(bytes("500MB"), Some(500_000_000));
         assert_eq!(bytes("0.5 GiB"), Some(1 << 29));

@@ -1,4 +1,6 @@
-//! The text of a plan file: read into a tree, and asked again where a field stands.
+//! A YAML or JSON text: parsed into a tree, and searched for the position of a field.
+//!
+//! Limits: [`MAX_SOURCE_BYTES`], [`MAX_DEPTH`], [`MAX_NODES`].
 
 use crate::domain::text::{self, TextError};
 use crate::text::depth::{MAX_DEPTH, too_deep};
@@ -9,27 +11,31 @@ use serde::de::DeserializeSeed;
 use std::cell::Cell;
 use std::sync::Arc;
 
-/// Largest plan file.
-pub const MAX_PLAN_BYTES: usize = 4 << 20;
+/// Maximum size of a file, in bytes.
+pub const MAX_SOURCE_BYTES: usize = 4 << 20;
 
 /// Line and column, counted from 1.
 type Position = (u32, u32);
 
-/// A file has fewer lines than this type has numbers.
+/// A position. The limit on the size of a file keeps its numbers small.
 fn position(line: usize, column: usize) -> Position {
     (u32::try_from(line).unwrap_or(u32::MAX), u32::try_from(column).unwrap_or(u32::MAX))
 }
 
+/// The text of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Source {
-    /// File name as the caller gave it; one that ends in `.json` is read as JSON.
+    /// File name as the caller gave it. A name that ends in `.json` means JSON.
     origin: String,
     text: Arc<str>,
 }
 
 impl Source {
+    /// Decodes a file.
+    ///
     /// # Errors
-    /// Larger than [`MAX_PLAN_BYTES`], not UTF-8, or nested deeper than [`MAX_DEPTH`].
+    /// The file is larger than [`MAX_SOURCE_BYTES`], is not text, or is nested deeper than
+    /// [`MAX_DEPTH`].
     pub fn new(bytes: &[u8], origin: &str) -> Result<Self, SourceError> {
         let origin: String = origin.chars().take(4096).collect();
         let refuse = |position, message: String, hint: &str| SourceError {
@@ -40,11 +46,15 @@ impl Source {
             hint: (!hint.is_empty()).then(|| hint.to_owned()),
             also: Box::default(),
         };
-        if bytes.len() > MAX_PLAN_BYTES {
+        if bytes.len() > MAX_SOURCE_BYTES {
             let mebibytes = bytes.len() as f64 / f64::from(1 << 20);
-            let most = MAX_PLAN_BYTES >> 20;
-            let message = format!("the file has {mebibytes:.1} MiB, at most {most} are allowed");
-            return Err(refuse(None, message, "a matrix keeps plans small; or split the plan"));
+            let max = MAX_SOURCE_BYTES >> 20;
+            let message = format!("the file is too large ({mebibytes:.1} MiB, maximum {max} MiB)");
+            return Err(refuse(
+                None,
+                message,
+                "a matrix keeps plans small; large plans can be divided",
+            ));
         }
         let text = text::decode(bytes).map_err(|error| match error {
             TextError::NotUtf8 { line, .. } => {
@@ -54,7 +64,7 @@ impl Source {
         })?;
         let source = Self { origin: origin.clone(), text: text.as_ref().into() };
         if let (false, Some(line)) = (source.is_json(), too_deep(&text)) {
-            let message = format!("more than {MAX_DEPTH} brackets are open at once");
+            let message = format!("nested too deeply (maximum {MAX_DEPTH} brackets)");
             return Err(refuse(
                 Some(position(line, 1)),
                 message,
@@ -64,6 +74,7 @@ impl Source {
         Ok(source)
     }
 
+    /// File name as the caller gave it.
     #[must_use]
     pub fn origin(&self) -> &str {
         &self.origin
@@ -73,8 +84,11 @@ impl Source {
         is_json(&self.origin)
     }
 
+    /// Parses the text.
+    ///
     /// # Errors
-    /// Broken syntax, a key twice, a number that is not finite, too many values.
+    /// The syntax is broken, a key occurs twice, a number is not finite, or there are too many
+    /// values.
     pub fn parse(&self) -> Result<Node, SourceError> {
         let left = Cell::new(MAX_NODES);
         self.read(Builder::new(&left)).map_err(|(position, message)| {
@@ -89,19 +103,19 @@ impl Source {
                 position,
                 field: String::new(),
                 message,
-                hint: tab.then(|| "indent with blanks, not with tabs".to_owned()),
+                hint: tab.then(|| "indent with spaces, not with tabs".to_owned()),
                 also: Box::default(),
             }
         })
     }
 
-    /// Adds file name, line and column to a problem and those that it carries, which come out in
-    /// the order of the file.
+    /// Adds file name, line and column to an error and the further ones in it, in the order of the
+    /// file.
     #[must_use]
-    pub fn refuse(&self, mut problem: FieldError) -> SourceError {
-        let also = std::mem::take(&mut problem.also);
-        let mut first = self.refuse_one(problem);
-        let mut others: Vec<_> = also.into_iter().map(|problem| self.refuse_one(problem)).collect();
+    pub fn locate(&self, mut error: FieldError) -> SourceError {
+        let also = std::mem::take(&mut error.also);
+        let mut first = self.locate_one(error);
+        let mut others: Vec<_> = also.into_iter().map(|error| self.locate_one(error)).collect();
         others.sort_by_key(|other| other.position);
         if let Some(earliest) = others.first_mut().filter(|other| other.position < first.position) {
             std::mem::swap(earliest, &mut first);
@@ -123,13 +137,13 @@ impl Source {
         }
     }
 
-    fn refuse_one(&self, problem: FieldError) -> SourceError {
+    fn locate_one(&self, error: FieldError) -> SourceError {
         SourceError {
             origin: self.origin.as_str().into(),
-            position: self.position(&problem.path),
-            field: problem.path.to_string(),
-            message: problem.message,
-            hint: problem.hint,
+            position: self.position(&error.path),
+            field: error.path.to_string(),
+            message: error.message,
+            hint: error.hint,
             also: Box::default(),
         }
     }

@@ -1,7 +1,7 @@
-//! "Did you mean": the known name that is nearest to one that was mistyped.
+//! Suggestions for mistyped names ("did you mean").
 
-/// The known name that a typing mistake was meant to be. Names that have no letter in common, or
-/// a number of another length (`fp8`, `fp16`), are other names and no mistake.
+/// The known name that is most similar to a mistyped name. Names without a common letter, or with
+/// another number of digits (`fp8`, `fp16`), are not similar.
 #[must_use]
 pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let name: String = name.chars().take(64).collect();
@@ -19,7 +19,7 @@ pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
         .map(|(_, candidate)| candidate)
 }
 
-/// What people of other tools call the keys of a plan.
+/// Names that other tools use for keys of a plan.
 const SYNONYMS: [(&str, &str); 18] = [
     ("gpu", "accelerators"),
     ("gpus", "accelerators"),
@@ -41,14 +41,14 @@ const SYNONYMS: [(&str, &str); 18] = [
     ("precision", "dtype"),
 ];
 
-/// A hint that names the nearest known name, or all of them.
+/// A hint with the most similar known name, or with all known names.
 #[must_use]
 pub fn did_you_mean(name: &str, known: &[&str]) -> String {
     let synonym = SYNONYMS.iter().find(|(other, key)| *other == name && known.contains(key));
     let near = synonym.map(|(_, key)| *key);
     match near.or_else(|| nearest(name, known.iter().copied())) {
         Some(candidate) => format!("did you mean {candidate:?}?"),
-        None => format!("known are {}", known.join(", ")),
+        None => format!("valid names are {}", known.join(", ")),
     }
 }
 
@@ -57,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_near_is_suggested_and_nothing_else() {
+    fn only_similar_names_are_suggested() {
         assert_eq!(nearest("timout", ["timeout", "tags"]), Some("timeout"));
         assert_eq!(nearest("cudda", ["cpu", "cuda"]), Some("cuda"));
         assert_eq!(nearest("fp8", ["fp16", "bf16", "fp32"]), None);
@@ -67,7 +67,7 @@ mod tests {
         assert_eq!(nearest("gpt3", ["gpt2"]), Some("gpt2"));
         assert_eq!(did_you_mean("gpu", &["cpu", "accelerators"]), "did you mean \"accelerators\"?");
         assert_eq!(did_you_mean("gpu", &["cpu"]), "did you mean \"cpu\"?");
-        assert_eq!(did_you_mean("fp8", &["fp16"]), "known are fp16");
+        assert_eq!(did_you_mean("fp8", &["fp16"]), "valid names are fp16");
         assert_eq!(nearest("unti-12", ["unit-12", "unit-13"]), Some("unit-12"));
     }
 }

@@ -185,7 +185,7 @@ mod tests {
              it has another form | should it be called vlm/test.py.j2?"
         );
         assert!(
-            refusal(&[("templates/vlm/test.py.j2", b"a")]).contains("not a place for a template")
+            refusal(&[("templates/vlm/test.py.j2", b"a")]).contains("not the path of a template")
         );
         assert!(refusal(&[("vlm/cudo.py.j2", b"a")]).ends_with("did you mean \"cuda\"?"));
         assert!(refusal(&[("families.yml", b"a")]).contains("families.yml"));

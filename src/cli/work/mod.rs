@@ -25,7 +25,7 @@ use crate::domain::accelerator::Backend;
 use crate::plan::document::Plan;
 use crate::plan::history::{Exhausted, History, Past};
 use crate::plan::model_entry::{BackendChoice, ModelEntry};
-use crate::plan::pytest::{Item, Suite};
+use crate::plan::pytest::suite::{Item, Suite};
 use crate::plan::request::{self, Generated, MAX_MODELS, Request, generate};
 use crate::plan::sources::Sources;
 use crate::plan::submission::Submission;

@@ -66,12 +66,12 @@ impl<'a> Subject<'a> {
         let names: Vec<&str> = self.known_backends().iter().map(|known| known.name()).collect();
         let family = &self.classification.family;
         let message = format!("{family} tests cannot be generated for {backend}");
-        let problem = FieldError::new(&self.entry.path.key(key), message);
+        let error = FieldError::new(&self.entry.path.key(key), message);
         let runtime = match backend {
-            Backend::OpenVino => "; OpenVINO is a runtime: cpu with --runtime openvino",
+            Backend::OpenVino => "; OpenVINO is a runtime: use cpu with --runtime openvino",
             _ => "",
         };
-        problem.hint(format!("known are {}{runtime}", names.join(", ")))
+        error.hint(format!("supported back-ends are {}{runtime}", names.join(", ")))
     }
 
     fn backends(&self, accelerators: &BTreeSet<Backend>) -> Result<Node, FieldError> {

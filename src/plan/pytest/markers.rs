@@ -1,24 +1,25 @@
-//! What the markers of an item ask for.
+//! Requirements and settings from the markers of an item.
 //!
-//! `@pytest.mark.dtf(…)` takes the keys of a test of a plan, those of `requires` among them.
-//! Names that suites commonly use stand for the obvious; every other marker says nothing.
+//! `@pytest.mark.dtf(…)` takes the keys of a test in a plan, including those of `requires`. Some
+//! names that suites commonly use, such as `gpu` or `linux`, are requirements, too; other markers
+//! are ignored.
 
 use crate::domain::accelerator::Backend;
-use crate::plan::pytest::{Item, Mark};
+use crate::plan::pytest::suite::{Item, Mark};
 use crate::plan::settings::{REQUIREMENT_KEYS, SHARED_KEYS};
 use crate::text::error::ValueError;
 use crate::text::node::Node;
 use crate::text::suggest::did_you_mean;
 use serde_json::Value;
 
-/// Name of the group that any worker can run.
+/// Name of the group of items that any worker can run.
 pub(super) const NO_NEEDS: &str = "any";
-/// Marker with the plan's own keys.
+/// Marker that takes the keys of a plan.
 const OWN: &str = "dtf";
-/// Accelerators that a marker stands for, whichever they are.
+/// Markers that require a number of accelerators of any kind.
 const COUNTED: [(&str, i64); 5] =
     [("gpu", 1), ("accelerator", 1), ("require_torch_gpu", 1), ("multi_gpu", 2), ("multigpu", 2)];
-/// Operating systems by the names that suites use for them.
+/// Markers that require an operating system.
 const SYSTEMS: [(&str, &str); 5] = [
     ("linux", "linux"),
     ("windows", "windows"),
@@ -27,12 +28,12 @@ const SYSTEMS: [(&str, &str); 5] = [
     ("darwin", "macos"),
 ];
 
-/// Keys of an entry, in order of their names; the nearest marker says most, as in pytest.
+/// The keys of an entry, sorted by name. The nearest marker overrides the others, as in pytest.
 pub(super) fn needs(item: &Item) -> Result<Node, ValueError> {
     let mut requires: Vec<(String, Node)> = Vec::new();
     let mut settings: Vec<(String, Node)> = Vec::new();
     for marker in &item.markers {
-        for (key, value) in asked(marker)? {
+        for (key, value) in keys(marker)? {
             let list = if REQUIREMENT_KEYS.contains(&key.as_str()) {
                 &mut requires
             } else if SHARED_KEYS.contains(&key.as_str()) {
@@ -40,10 +41,10 @@ pub(super) fn needs(item: &Item) -> Result<Node, ValueError> {
             } else {
                 let known: Vec<&str> =
                     REQUIREMENT_KEYS.iter().chain(&SHARED_KEYS).copied().collect();
-                let wrong = ValueError::new(format!("the marker dtf has no {key:?}"));
-                return Err(wrong.hint(did_you_mean(&key, &known)));
+                let error = ValueError::new(format!("the marker dtf has no argument {key:?}"));
+                return Err(error.hint(did_you_mean(&key, &known)));
             };
-            if list.iter().all(|(said, _)| *said != key) {
+            if list.iter().all(|(name, _)| *name != key) {
                 list.push((key, value));
             }
         }
@@ -56,22 +57,22 @@ pub(super) fn needs(item: &Item) -> Result<Node, ValueError> {
     Ok(Node::Map(settings))
 }
 
-/// Short name of a group: the back-end, else what else is needed.
+/// Short name of a group: the back-end, or else another requirement.
 pub(super) fn name(needs: &Node) -> String {
     let Some(requires) = needs.get("requires") else { return NO_NEEDS.to_owned() };
-    let said = |key: &str| requires.get(key).and_then(Node::scalar);
-    said("backend")
+    let value = |key: &str| requires.get(key).and_then(Node::scalar);
+    value("backend")
         .or_else(|| requires.get("accelerators").map(|_| "gpu".to_owned()))
-        .or_else(|| said("os"))
+        .or_else(|| value("os"))
         .unwrap_or_else(|| "more".to_owned())
 }
 
-fn asked(marker: &Mark) -> Result<Vec<(String, Node)>, ValueError> {
+fn keys(marker: &Mark) -> Result<Vec<(String, Node)>, ValueError> {
     let text = |text: &str| Node::Text(text.to_owned());
     if marker.name == OWN {
         if !marker.args.is_empty() {
-            let wrong = ValueError::new("the marker dtf takes its values by name");
-            return Err(wrong.hint("@pytest.mark.dtf(backend=\"cuda\", memory=\"8GiB\")"));
+            let error = ValueError::new("the marker dtf takes keyword arguments only");
+            return Err(error.hint("@pytest.mark.dtf(backend=\"cuda\", memory=\"8GiB\")"));
         }
         return Ok(marker.kwargs.iter().map(|(key, value)| (key.clone(), node(value))).collect());
     }
@@ -81,7 +82,7 @@ fn asked(marker: &Mark) -> Result<Vec<(String, Node)>, ValueError> {
     if let Some((_, system)) = SYSTEMS.iter().find(|(name, _)| *name == marker.name) {
         return Ok(vec![("os".to_owned(), text(system))]);
     }
-    // `cpu` is a back-end like others, and no reason to wait for a machine without a GPU.
+    // The marker `cpu` does not require a machine without a GPU.
     let backend = marker.name.parse::<Backend>().ok().filter(|backend| *backend != Backend::Cpu);
     Ok(backend.map(|backend| ("backend".to_owned(), text(backend.name()))).into_iter().collect())
 }

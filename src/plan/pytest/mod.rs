@@ -1,198 +1,76 @@
-//! An existing pytest suite becomes tests: its items in shards of about equal time, each with
-//! what the markers of its items require.
+//! Generates tests from a pytest suite: shards that take about equal time, each with the
+//! requirements that the markers of its items state.
 //!
-//! A shard's items are in a file beside the plan, which `shard.py` runs on the worker. Limits:
-//! [`MAX_ITEMS`] items, [`MAX_SHARD_ITEMS`] of them in one shard. Promises: every item is in exactly
-//! one shard, in the order of the suite; items that belong together are in one shard; equal
-//! suites and durations give equal shards.
+//! The items of a shard are listed in a file beside the plan, and `shard.py` runs them on the
+//! worker. Limits: [`MAX_ITEMS`] items, [`suite::MAX_SHARD_ITEMS`] of them in one shard. Promises:
+//! every item is in exactly one shard, in the order of the suite; items that must run together are
+//! in one shard; equal suites and durations give equal shards.
 
 mod markers;
 mod shards;
+pub mod suite;
 
 use crate::domain::time::Millis;
 use crate::plan::entry::Entry;
-use crate::text::error::{FieldError, ValueError};
+use crate::plan::pytest::suite::{Item, MAX_ITEMS, Start, Suite};
+use crate::text::error::FieldError;
 use crate::text::locate::Path;
 use crate::text::node::Node;
 use crate::text::quantity::write_duration;
-use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-/// Most items of a suite.
-pub const MAX_ITEMS: usize = 200_000;
-/// Most items of one shard, so that its JUnit file stays readable.
-pub const MAX_SHARD_ITEMS: usize = 10_000;
-/// Estimate for an item where no item of the suite was measured.
-pub const USUAL_SECONDS: f64 = 0.1;
-/// Directory beside the plan for everything that the plan brings along.
+/// Directory beside the plan for the files that dtf generates.
 pub const BESIDE: &str = "dtf-plan";
-/// Runs a shard on the worker.
+/// The program that runs a shard on the worker.
 const RUNNER: &str = include_str!("shard.py");
 const RUNNER_NAME: &str = "shard.py";
 const JUNIT: &str = "report.xml";
-/// Limit of a shard of which nothing was measured.
-const UNKNOWN_LIMIT: Millis = Millis(3_600_000);
-/// Limit of a shard that was measured: at least this, and a multiple of what it took.
-const LEAST_LIMIT: Millis = Millis(600_000);
-const LIMIT_FACTOR: u64 = 10;
+/// Timeout of a shard without measured items.
+const UNMEASURED_TIMEOUT: Millis = Millis(3_600_000);
+/// Minimum timeout of a shard with measured items. The timeout is a multiple of the measured time.
+const MIN_TIMEOUT: Millis = Millis(600_000);
+const TIMEOUT_FACTOR: u64 = 10;
 
-/// What collecting a suite found, as `collect.py` writes it.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Collected {
-    pub items: Vec<Item>,
-    /// Files and directories that could not be collected.
-    pub errors: Vec<Broken>,
-    /// Absolute paths that pytest was asked for, or found in its settings.
-    pub args: Vec<String>,
-    /// Absolute; above it no `conftest.py` is read.
-    pub conftests_from: Option<String>,
-    pub imported: Vec<Imported>,
-    /// Directories below the root in which Python looks for modules.
-    pub paths: Vec<String>,
-    pub distributions: Vec<Distribution>,
-    /// `3.11`
-    pub python: String,
-    /// Imported files that are neither below the root nor installed.
-    pub outside: Vec<String>,
-    /// Options of the suite that its shards do without, in words.
-    pub options: Vec<String>,
-    /// Environment variables that files of the suite read.
-    pub variables: Vec<String>,
-    /// Variables that pytest itself reads, with their values.
-    pub pytest_variables: BTreeMap<String, String>,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Broken {
-    pub id: String,
-    pub text: String,
-}
-
-/// A file below the root that was imported.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Imported {
-    pub file: String,
-    /// Directory below the root in which Python found it; empty: the root itself, or none.
-    pub place: String,
-    pub conftest: bool,
-}
-
-/// An installed distribution that the suite needs.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Distribution {
-    pub name: String,
-    pub version: String,
-    /// PEP 508.
-    pub requirement: String,
-    /// No index has it: it must travel as it is.
-    pub pack: bool,
-    pub editable: bool,
-    /// Directory or file that it was installed from.
-    pub from: Option<String>,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Item {
-    /// `tests/test_x.py::TestIt::test_that[1]`
-    pub id: String,
-    /// Its file, relative to the root.
-    pub file: Option<String>,
-    /// Keys that it shares with items that it has to run with.
-    pub together: Vec<String>,
-    /// Keys that it shares with items of its file that it should run with.
-    pub near: Vec<String>,
-    /// Nearest first.
-    pub markers: Vec<Mark>,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Mark {
-    pub name: String,
-    pub args: Vec<Value>,
-    pub kwargs: Map<String, Value>,
-}
-
-/// A suite as it is to be run.
-#[derive(Debug, Clone, Default)]
-pub struct Suite {
-    /// What test names begin with.
-    pub name: String,
-    /// What travels with each shard: files, directories and patterns below the root.
-    pub files: Vec<String>,
-    /// Further files as a compressed tar file, where there are more than a test can list.
-    pub archive: Option<Arc<[u8]>>,
-    /// How pytest is started.
-    pub start: Start,
-    /// PEP 508 requirements.
-    pub packages: Vec<String>,
-    /// Constraint on the version of Python.
-    pub python: Option<String>,
-    /// Environment variables of every shard.
-    pub env: BTreeMap<String, String>,
-    /// Wheels of what no index has, by file name.
-    pub wheels: BTreeMap<String, Arc<[u8]>>,
-    /// Time that a shard should take at most; absent: a quarter of the suite, between 10 seconds and 1 minute.
-    pub shard_seconds: Option<f64>,
-    /// Measured before, by item.
-    pub seconds: HashMap<String, f64>,
-}
-
-/// How pytest is started in a shard: as it was where the suite was collected. Paths are
-/// relative to the root.
-#[derive(Debug, Clone, Default, Serialize)]
-pub struct Start {
-    pub args: Vec<String>,
-    pub options: Vec<String>,
-    pub settings: Option<String>,
-    pub conftests_from: String,
-    pub directory: String,
-    pub cwd_on_path: bool,
-    pub paths: Vec<String>,
-}
-
-/// Tests of a suite, and the files beside the plan that they need.
+/// The tests of a suite, and the files beside the plan that they need.
 #[derive(Debug)]
 pub struct Made {
     pub entries: Vec<Entry>,
     pub files: BTreeMap<String, Arc<[u8]>>,
-    /// What people should know before they trust the tests.
+    /// Warnings about the tests.
     pub doubts: Vec<String>,
 }
 
-/// What a shard runs, as `shard.py` reads it.
+/// The items of a shard, as `shard.py` reads them.
 #[derive(Serialize)]
 struct ShardFile<'a> {
     archive: Option<String>,
     ids: Vec<&'a str>,
-    /// Empty: `args` are collected.
+    /// If empty, `shard.py` collects `args`.
     files: Vec<&'a str>,
     #[serde(flatten)]
     start: &'a Start,
 }
 
-/// Tests for a suite.
+/// Generates the tests of a suite.
 ///
 /// # Errors
-/// No items or too many, or a marker that asks for what is not understood.
+/// There are no items or too many, or a marker has an unknown or invalid value.
 pub fn entries(suite: &Suite, items: &[Item]) -> Result<Made, FieldError> {
     let top = Path::default().key("pytest");
     if items.is_empty() || items.len() > MAX_ITEMS {
-        let message = format!("{} items, allowed are 1 to {MAX_ITEMS}", items.len());
+        let message = match items.len() {
+            0 => "the suite has no items".to_owned(),
+            count => format!("too many items ({count}, maximum {MAX_ITEMS})"),
+        };
         return Err(FieldError::new(&top, message));
     }
     let needs =
-        items.iter().map(|item| markers::needs(item).map_err(|wrong| wrong.at(&top.key(&item.id))));
+        items.iter().map(|item| markers::needs(item).map_err(|error| error.at(&top.key(&item.id))));
     let mut needs: Vec<Node> = needs.collect::<Result<_, _>>()?;
-    let doubts = agree(items, &mut needs);
-    // Groups in the order of names, the one without needs first.
+    let doubts = unify(items, &mut needs);
+    // Groups in the order of their names, the one without requirements first.
     let mut groups: BTreeMap<(bool, String), (Node, Vec<usize>)> = BTreeMap::new();
     for (at, needs) in needs.into_iter().enumerate() {
         let name = markers::name(&needs);
@@ -203,12 +81,12 @@ pub fn entries(suite: &Suite, items: &[Item]) -> Result<Made, FieldError> {
     files.insert(format!("{BESIDE}/{RUNNER_NAME}"), Arc::from(RUNNER.as_bytes()));
     files.extend(suite.wheels.iter().map(|(name, bytes)| (wheel_path(name), Arc::clone(bytes))));
     files.extend(suite.archive.iter().map(|bytes| (archive_path(), Arc::clone(bytes))));
-    let most = shards::usual_millis(suite, items);
+    let max_millis = shards::max_millis(suite, items);
     let mut used: HashMap<String, usize> = HashMap::new();
     let mut entries = Vec::new();
     for (needs, members) in groups.into_values() {
         let name = markers::name(&needs);
-        for shard in shards::split(suite, items, &members, most) {
+        for shard in shards::split(suite, items, &members, max_millis) {
             let number = used.entry(name.clone()).or_default();
             *number += 1;
             let path = format!("{BESIDE}/{}.json", entries.len() + 1);
@@ -221,9 +99,9 @@ pub fn entries(suite: &Suite, items: &[Item]) -> Result<Made, FieldError> {
     Ok(Made { entries, files, doubts })
 }
 
-/// Items that have to run together need what one of them needs. Where they need different
-/// things they cannot run together, which is told.
-fn agree(items: &[Item], needs: &mut [Node]) -> Vec<String> {
+/// Gives items that must run together the same requirements. If their requirements differ, they
+/// cannot run together, and the returned warning reports it.
+fn unify(items: &[Item], needs: &mut [Node]) -> Vec<String> {
     let mut doubts = Vec::new();
     let all: Vec<usize> = (0..items.len()).collect();
     let keys = |at: usize| items[at].together.iter().map(|key| (String::new(), key.as_str()));
@@ -239,8 +117,8 @@ fn agree(items: &[Item], needs: &mut [Node]) -> Vec<String> {
             }
         } else if members.len() > 1 {
             doubts.push(format!(
-                "{} and {} other items belong together, but their markers ask for different \
-                 workers: they are in several shards",
+                "{} and {} other items must run together, but their markers require different \
+                 workers; they are divided into several shards",
                 items[first].id,
                 members.len() - 1
             ));
@@ -298,7 +176,7 @@ fn entry(suite: &Suite, (name, path): (&str, &str), needs: &Node, shard: &shards
         ("suite".to_owned(), text(&suite.name)),
         ("items".to_owned(), Node::Text(shard.members.len().to_string())),
     ];
-    // `shard.py` writes a case for every item, whatever became of it.
+    // `shard.py` writes a case for every item, even if the item did not run.
     let junit = vec![
         ("file".to_owned(), text(JUNIT)),
         ("cases".to_owned(), Node::Int(i64::try_from(shard.members.len()).unwrap_or(i64::MAX))),
@@ -315,10 +193,10 @@ fn entry(suite: &Suite, (name, path): (&str, &str), needs: &Node, shard: &shards
         let pairs = suite.env.iter().map(|(name, value)| (name.clone(), text(value)));
         map.push(("env".to_owned(), Node::Map(pairs.collect())));
     }
-    let mut limit = UNKNOWN_LIMIT;
+    let mut limit = UNMEASURED_TIMEOUT;
     if let Some(milliseconds) = shard.measured_ms {
         map.push(("expected".to_owned(), Node::Text(format!("{milliseconds}ms"))));
-        limit = LEAST_LIMIT.max(Millis(milliseconds.saturating_mul(LIMIT_FACTOR)));
+        limit = MIN_TIMEOUT.max(Millis(milliseconds.saturating_mul(TIMEOUT_FACTOR)));
     }
     map.push(("timeout".to_owned(), Node::Text(write_duration(limit))));
     if let Node::Map(needs) = needs {
@@ -327,28 +205,19 @@ fn entry(suite: &Suite, (name, path): (&str, &str), needs: &Node, shard: &shards
     Node::Map(map)
 }
 
-/// What a marker says counts more than what is usual; variables and labels are added.
+/// Values of a marker override the defaults; variables and labels are added to them.
 fn merge(map: &mut Vec<(String, Node)>, needs: &[(String, Node)]) {
     for (key, value) in needs {
         let usual = map.iter_mut().find(|(usual, _)| usual == key);
         match (usual, value) {
-            (Some((_, Node::Map(usual))), Node::Map(said)) if key != "environment" => {
-                usual.retain(|(name, _)| said.iter().all(|(own, _)| own != name));
-                usual.extend(said.iter().cloned());
+            (Some((_, Node::Map(usual))), Node::Map(given)) if key != "environment" => {
+                usual.retain(|(name, _)| given.iter().all(|(own, _)| own != name));
+                usual.extend(given.iter().cloned());
             }
-            (Some((_, usual)), said) => *usual = said.clone(),
-            (None, said) => map.push((key.clone(), said.clone())),
+            (Some((_, usual)), given) => *usual = given.clone(),
+            (None, given) => map.push((key.clone(), given.clone())),
         }
     }
-}
-
-/// Reads what `collect.py` wrote.
-///
-/// # Errors
-/// It is not what it writes.
-pub fn parse(text: &[u8]) -> Result<Collected, ValueError> {
-    serde_json::from_slice(text)
-        .map_err(|error| ValueError::new(format!("the list of items cannot be read: {error}")))
 }
 
 #[cfg(test)]
@@ -364,7 +233,7 @@ mod tests {
     use crate::templates::library::Library;
     use crate::text::error::ReadError;
     use proptest::prelude::*;
-    use serde_json::json;
+    use serde_json::{Value, json};
     use std::collections::BTreeSet;
 
     fn item(id: &str, markers: &Value) -> Item {

@@ -1,44 +1,51 @@
-//! Items in shards of about equal time: whole files where they fit, the longest first, each
-//! to the shard with the least.
+//! Divides items into shards that take about equal time. Files are kept whole if they fit into a
+//! shard. The longest unit is placed first, each into the shard that takes the least time so far.
 
-use crate::plan::pytest::{Item, MAX_SHARD_ITEMS, Suite, USUAL_SECONDS};
+use crate::plan::pytest::suite::{Item, MAX_SHARD_ITEMS, Suite, USUAL_SECONDS};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, HashMap, HashSet};
 
-/// Time of a shard where nobody says it: a quarter of the suite, within these bounds, so that
-/// a few workers share a short suite, and starting pytest is a small part of it.
-const LEAST_MILLIS: u64 = 10_000;
-const MOST_MILLIS: u64 = 60_000;
+/// Bounds of the default time of a shard, in milliseconds. The default is a quarter of the suite,
+/// so that a few workers share a short suite. The bounds keep the start of pytest a small part of
+/// it.
+const MIN_MILLIS: u64 = 10_000;
+const MAX_MILLIS: u64 = 60_000;
 const USUAL_SHARDS: u64 = 4;
 
-/// Items that one command runs, by position, in the order of the suite.
+/// Items that one test runs, by position, in the order of the suite.
 pub(super) struct Shard {
     pub members: Vec<usize>,
-    /// Expected time, where some of the items were measured.
+    /// Expected time in milliseconds, if an item was measured.
     pub measured_ms: Option<u64>,
 }
 
-/// Items that stay together.
+/// Items that are placed together.
 struct Unit {
     items: Vec<usize>,
     millis: u64,
 }
 
-/// How long a shard should take at most.
-pub(super) fn usual_millis(suite: &Suite, items: &[Item]) -> u64 {
+/// Maximum time of a shard, in milliseconds.
+pub(super) fn max_millis(suite: &Suite, items: &[Item]) -> u64 {
     if let Some(seconds) = suite.shard_seconds {
         return millis(seconds).max(1);
     }
     let usual = usual(suite);
     let total: u64 = items.iter().map(|item| time_of(suite, item, usual)).sum();
-    (total / USUAL_SHARDS).clamp(LEAST_MILLIS, MOST_MILLIS)
+    (total / USUAL_SHARDS).clamp(MIN_MILLIS, MAX_MILLIS)
 }
 
-/// `members` are positions in `items`, ascending; `most` is the time of a shard.
-pub(super) fn split(suite: &Suite, items: &[Item], members: &[usize], most: u64) -> Vec<Shard> {
-    let units = units(suite, items, members, most);
+/// Divides `members`, which are ascending positions in `items`, into shards of at most
+/// `max_millis`.
+pub(super) fn split(
+    suite: &Suite,
+    items: &[Item],
+    members: &[usize],
+    max_millis: u64,
+) -> Vec<Shard> {
+    let units = units(suite, items, members, max_millis);
     let total: u64 = units.iter().map(|unit| unit.millis).sum();
-    let by_time = usize::try_from(total.div_ceil(most)).unwrap_or(usize::MAX);
+    let by_time = usize::try_from(total.div_ceil(max_millis)).unwrap_or(usize::MAX);
     let by_size = members.len().div_ceil(MAX_SHARD_ITEMS);
     let wanted = by_time.max(by_size).clamp(1, units.len().max(1));
     fill(units, wanted)
@@ -46,12 +53,14 @@ pub(super) fn split(suite: &Suite, items: &[Item], members: &[usize], most: u64)
         .map(|(mut members, time)| {
             members.sort_unstable();
             let measured = members.iter().any(|at| suite.seconds.contains_key(&items[*at].id));
-            // What took no time that a clock can tell is written as the least there is.
+            // A measured time of 0 ms is rounded up, because 0 would mean that there is no
+            // measurement.
             Shard { members, measured_ms: measured.then_some(time.max(1)) }
         })
         .collect()
 }
 
+/// Time of an item that was not measured: the median of the others.
 fn usual(suite: &Suite) -> u64 {
     let mut known: Vec<f64> = suite.seconds.values().copied().filter(|s| s.is_finite()).collect();
     known.sort_by(f64::total_cmp);
@@ -62,14 +71,14 @@ fn time_of(suite: &Suite, item: &Item, usual: u64) -> u64 {
     suite.seconds.get(&item.id).map_or(usual, |seconds| millis(*seconds))
 }
 
-/// The file of an item; what has none is named by the first part of its id.
+/// The file of an item, or the first part of its id.
 fn file_of(item: &Item) -> &str {
     item.file.as_deref().unwrap_or_else(|| item.id.split("::").next().unwrap_or_default())
 }
 
-/// Whole files, but for those that are known to take longer than a shard should: of these the
-/// classes and the items that share state. What has to run together does, across files.
-fn units(suite: &Suite, items: &[Item], members: &[usize], most: u64) -> Vec<Unit> {
+/// Units of items: whole files, except files with a measured time above `max_millis`, which are
+/// divided by classes and shared state. Items that must run together are one unit across files.
+fn units(suite: &Suite, items: &[Item], members: &[usize], max_millis: u64) -> Vec<Unit> {
     let usual = usual(suite);
     let mut times: HashMap<&str, u64> = HashMap::new();
     let mut measured: HashSet<&str> = HashSet::new();
@@ -82,7 +91,7 @@ fn units(suite: &Suite, items: &[Item], members: &[usize], most: u64) -> Vec<Uni
         }
     }
     let is_split =
-        |file: &str| measured.contains(file) && times.get(file).is_some_and(|t| *t > most);
+        |file: &str| measured.contains(file) && times.get(file).is_some_and(|t| *t > max_millis);
     let keys = |at: usize| {
         let item = &items[at];
         let file = file_of(item);
@@ -100,12 +109,12 @@ fn units(suite: &Suite, items: &[Item], members: &[usize], most: u64) -> Vec<Uni
         .collect()
 }
 
-/// Positions that are connected by keys, in the order of their first members.
+/// Groups of positions that are connected by equal keys, in the order of their first members.
 pub(super) fn components<'a, K>(members: &[usize], keys: impl Fn(usize) -> K) -> Vec<Vec<usize>>
 where
     K: Iterator<Item = (String, &'a str)>,
 {
-    // A forest over the places in `members`: each points to an earlier one, or to itself.
+    // Union-find over the places in `members`: each place has an earlier parent, or itself.
     let mut parents: Vec<usize> = (0..members.len()).collect();
     let mut seen: HashMap<(String, &str), usize> = HashMap::new();
     for (place, at) in members.iter().enumerate() {
@@ -131,7 +140,7 @@ fn root(parents: &mut [usize], mut place: usize) -> usize {
     place
 }
 
-/// Longest processing time first. A shard that is full takes no more; a new one is opened.
+/// Places the longest units first. If every shard is full, a new one is opened.
 fn fill(mut units: Vec<Unit>, wanted: usize) -> Vec<(Vec<usize>, u64)> {
     units.sort_by_key(|unit| (Reverse(unit.millis), unit.items.first().copied()));
     let mut shards: Vec<(Vec<usize>, u64)> = vec![(Vec::new(), 0); wanted];
@@ -144,7 +153,7 @@ fn fill(mut units: Vec<Unit>, wanted: usize) -> Vec<(Vec<usize>, u64)> {
         let place = loop {
             match free.pop() {
                 Some(Reverse((_, at))) if fits(&shards[at]) => break at,
-                // Full: left out from now on.
+                // The shard is full and takes no further units.
                 Some(_) => {}
                 None => {
                     shards.push((Vec::new(), 0));

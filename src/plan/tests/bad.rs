@@ -2,7 +2,7 @@
 
 use super::{Folder, submit};
 use crate::plan::document::Plan;
-use crate::text::source::MAX_PLAN_BYTES;
+use crate::text::source::MAX_SOURCE_BYTES;
 
 /// `error` or `error | hint`.
 fn refusal(text: &str) -> String {
@@ -50,7 +50,7 @@ fn fields_are_refused_with_place_and_hint() {
         ),
         (
             "env: {V: 1.10}",
-            "tests[0].env.V: expected a text, found 1.1 | put it in quotes: YAML takes 1.10 for 1.1",
+            "tests[0].env.V: expected a text, found 1.1 | put it in quotes: YAML reads 1.10 as 1.1",
         ),
         ("env: {A=B: x}", "tests[0].env.A=B: not the name of an environment variable"),
         ("files: [missing/]", "tests[0].files[0]: cannot list \"missing\": no such folder"),
@@ -95,7 +95,7 @@ fn whole_files_are_refused() {
         ("[]", "plan.yaml: expected a mapping, found a list"),
         ("schema: 2\ntests: []", "plan.yaml:1:1: schema: schema 2 is newer than this dtf"),
         ("test: []", "did you mean \"tests\"?"),
-        ("tests:\n\t- a", "indent with blanks, not with tabs"),
+        ("tests:\n\t- a", "indent with spaces, not with tabs"),
         ("tests: [", "plan.yaml:"),
         ("tests: {a: 1}", "expected a list, found a mapping"),
         ("tests: [{name: a, cmd: x y}]", "write [x, y], or [sh, -c,"),
@@ -131,7 +131,7 @@ fn names_and_dependencies_are_refused_with_their_names() {
     let twice = "tests:\n  - {name: a, cmd: [x]}\n  - {name: a, cmd: [y]}\n";
     assert_eq!(
         refusal(twice),
-        "plan.yaml:3:6: tests[1].name: the name \"a\" is taken by tests[0] | \
+        "plan.yaml:3:6: tests[1].name: the name \"a\" is already used by tests[0] | \
          names are unique within a plan"
     );
     let cycle = "tests:
@@ -181,7 +181,7 @@ fn models_are_refused_where_they_are_wrong() {
         ("{model: gpt2, backends: [cudda]}", "models[0].backends[0]: expected a back-end"),
         (
             "{model: gpt2, backends: [openvino]}",
-            "OpenVINO is a runtime: cpu with --runtime openvino",
+            "OpenVINO is a runtime: use cpu with --runtime openvino",
         ),
         ("{model: gpt2, dtype: fp64}", "expected one of fp32, fp16, bf16"),
         ("{model: gpt2, batch: [0]}", "models[0].batch[0]: expected a whole number from 1"),
@@ -203,11 +203,11 @@ fn models_are_refused_where_they_are_wrong() {
 #[test]
 fn size_depth_and_unfolding_are_limited() {
     let refused = |text: &[u8]| Plan::parse(text, "p.yaml").expect_err("refused").to_string();
-    let huge = vec![b' '; MAX_PLAN_BYTES + 1];
-    assert_eq!(refused(&huge), "p.yaml: the file has 4.0 MiB, at most 4 are allowed");
+    let huge = vec![b' '; MAX_SOURCE_BYTES + 1];
+    assert_eq!(refused(&huge), "p.yaml: the file is too large (4.0 MiB, maximum 4 MiB)");
     assert_eq!(refused(b"a: 1\nb: \xff"), "p.yaml:2:1: the text is not UTF-8");
     let deep = format!("tests:\n{}", "[".repeat(1 << 20));
-    assert_eq!(refused(deep.as_bytes()), "p.yaml:2:1: more than 64 brackets are open at once");
+    assert_eq!(refused(deep.as_bytes()), "p.yaml:2:1: nested too deeply (maximum 64 brackets)");
     let blocks = "tests:\n".to_owned() + &"- ".repeat(100_000);
     assert!(refused(blocks.as_bytes()).contains("recursion limit"));
     let line = |level: usize| match level {

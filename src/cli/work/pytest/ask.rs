@@ -4,7 +4,7 @@
 //! of what is printed beside it.
 
 use crate::cli::error::CliError;
-use crate::plan::pytest::{self, Collected};
+use crate::plan::pytest::suite::{self, Collected};
 use crate::sys::process::{Call, Completion, Keep, Limits, ProgramOutput, run};
 use serde::Deserialize;
 use serde_json::json;
@@ -90,7 +90,7 @@ impl Asker {
         });
         let ended = self.script(COLLECT, &question, directory).await?;
         let text = read_capped(&out).map_err(|_| unanswered(&ended))?;
-        pytest::parse(&text).map_err(|wrong| CliError::new(wrong.message))
+        suite::parse(&text).map_err(|wrong| CliError::new(wrong.message))
     }
 
     /// Runs a script of dtf with a question as its argument.

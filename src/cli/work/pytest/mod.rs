@@ -16,7 +16,7 @@ use crate::cli::exit::Exit;
 use crate::cli::generate::args::PytestArgs;
 use crate::cli::terminal::console::Console;
 use crate::cli::terminal::progress::Progress;
-use crate::plan::pytest::{Collected, Item, Start, Suite};
+use crate::plan::pytest::suite::{Collected, Item, Start, Suite};
 use ask::Asker;
 use place::{Place, place, relative};
 use std::path::{Path, PathBuf};

@@ -5,7 +5,7 @@ use crate::cli::error::CliError;
 use crate::cli::terminal::console::Console;
 use crate::cli::work::pytest::ask::{Asker, told};
 use crate::cli::work::pytest::place::Place;
-use crate::plan::pytest::{Collected, Distribution};
+use crate::plan::pytest::suite::{Collected, Distribution};
 use serde::Deserialize;
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};

@@ -3,7 +3,7 @@
 use crate::cli::error::CliError;
 use crate::cli::work::pytest::ask::read_capped;
 use crate::junit::times::times;
-use crate::plan::pytest::Item;
+use crate::plan::pytest::suite::Item;
 use std::collections::HashMap;
 use std::path::Path;
 
