@@ -1,29 +1,29 @@
-//! The folder `templates/`, as the binary carries it: templates, families and model
-//! configurations. `build.rs` has cargo look at the folder again when a file comes or goes.
+//! The directory `templates/` as part of the binary: templates, families and model configurations.
+//! `build.rs` makes cargo rebuild when a file is added or removed.
 
 use include_dir::{Dir, include_dir};
 
 static FOLDER: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/templates");
 
-/// Model types, architectures and names by family.
+/// The built-in table of families.
 #[must_use]
 pub fn families() -> &'static str {
     text("families.yaml").unwrap_or_default()
 }
 
-/// Names of the models whose configuration the binary carries.
+/// The index of the built-in model configurations.
 #[must_use]
 pub fn catalogue_index() -> &'static str {
     text("catalogue/index.yaml").unwrap_or_default()
 }
 
-/// A model configuration, by its file name.
+/// A built-in model configuration, by its file name.
 #[must_use]
 pub fn configuration(file: &str) -> Option<&'static str> {
     text(&format!("catalogue/{file}"))
 }
 
-/// Test templates and what they include: path below the folder, and text.
+/// Path and text of every built-in template and shared part.
 pub fn templates() -> impl Iterator<Item = (&'static str, &'static str)> {
     let files = FOLDER.dirs().flat_map(Dir::files);
     files
@@ -41,7 +41,7 @@ mod tests {
     use std::path::Path;
 
     #[test]
-    fn what_stands_in_the_folder_is_carried() {
+    fn every_file_of_the_directory_is_built_in() {
         let top = Path::new(env!("CARGO_MANIFEST_DIR")).join("templates");
         let read = |path: &str| std::fs::read_to_string(top.join(path)).expect(path);
         assert_eq!(families(), read("families.yaml"));

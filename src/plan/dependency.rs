@@ -1,4 +1,4 @@
-//! Dependencies by name become positions; a cycle is refused with its names.
+//! Finds the positions of dependencies by name, and cycles of dependencies.
 
 use crate::domain::test::MAX_DEPENDENCIES;
 use crate::text::error::ValueError;
@@ -6,10 +6,10 @@ use crate::text::glob;
 use crate::text::suggest::nearest;
 use std::collections::HashMap;
 
-/// Most steps that patterns in `depends_on` may cost: patterns times tests.
+/// Maximum number of comparisons of patterns with names, for all tests of a plan.
 const MAX_COMPARISONS: usize = 50_000_000;
 
-/// Looks names up among the tests of one plan.
+/// The names of the tests of one plan.
 pub struct Names<'a> {
     all: &'a [&'a str],
     positions: HashMap<&'a str, usize>,
@@ -17,18 +17,18 @@ pub struct Names<'a> {
 }
 
 impl<'a> Names<'a> {
-    /// `names` must be unique.
+    /// An index of `names`, which must be unique.
     #[must_use]
     pub fn new(names: &'a [&'a str]) -> Self {
         let positions = names.iter().enumerate().map(|(at, name)| (*name, at)).collect();
         Self { all: names, positions, comparisons: 0 }
     }
 
-    /// Positions of what a test depends on, ascending, each once. A pattern stands for
-    /// every other test that it matches.
+    /// The positions of the dependencies of a test, ascending and unique. A pattern includes every
+    /// other test that it matches.
     ///
     /// # Errors
-    /// A name or pattern that nothing has, the test itself, or too many.
+    /// A name does not exist, a pattern matches nothing, or there are too many dependencies.
     pub fn resolve(&mut self, own: usize, wanted: &[String]) -> Result<Box<[u32]>, ValueError> {
         let mut found = Vec::new();
         for name in wanted {
@@ -81,7 +81,7 @@ pub fn cycle(edges: &[&[u32]]) -> Option<Vec<usize>> {
         if state.get(start) != Some(&NEW) {
             continue;
         }
-        // Way from the start: a test and how many of its dependencies were looked at.
+        // Path from the start: each test with the number of its dependencies that were visited.
         let mut way: Vec<(usize, usize)> = vec![(start, 0)];
         while let Some((at, looked)) = way.last_mut() {
             let (at, next) = (*at, edges.get(*at).and_then(|list| list.get(*looked)));
@@ -120,7 +120,7 @@ mod tests {
         let wrong = lookup.resolve(3, &["biuld".into()]).expect_err("a typing mistake");
         assert_eq!(wrong.hint.as_deref(), Some("did you mean \"build\"?"));
         assert!(lookup.resolve(3, &["x*".into()]).is_err());
-        // A test is no suggestion for itself.
+        // A test is not suggested for its own dependency.
         let wrong = lookup.resolve(0, &["biuld".into()]).expect_err("a typing mistake");
         assert!(!wrong.hint.unwrap_or_default().contains("build"));
     }
@@ -130,7 +130,7 @@ mod tests {
         assert_eq!(cycle(&[&[1], &[2], &[]]), None);
         assert_eq!(cycle(&[&[0]]), Some(vec![0]));
         assert_eq!(cycle(&[&[], &[0, 2], &[3], &[1]]), Some(vec![1, 2, 3]));
-        // A diamond is no cycle.
+        // A diamond is not a cycle.
         assert_eq!(cycle(&[&[1, 2], &[3], &[3], &[]]), None);
     }
 

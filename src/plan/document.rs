@@ -1,8 +1,8 @@
-//! Plan files: what people write so that tests run (`docs/plan.md`).
+//! Reads plan files (`docs/plan.md`).
 //!
 //! Limits: [`crate::text::source::MAX_SOURCE_BYTES`], [`MAX_TESTS`] and those beside the
-//! types of this module. Promises: nothing is guessed (an unknown key is an error), every
-//! refusal names file, line and field, and equal files give equal tests in equal order.
+//! types of this module. Promises: an unknown key is an error; every error has file, line and
+//! field; equal files give equal tests in the same order.
 
 use crate::domain::launch::MAX_LIST;
 use crate::plan::entry::{self, Entry, MAX_NAME_BYTES};
@@ -17,16 +17,16 @@ use crate::text::locate::Path;
 use crate::text::node::Node;
 use crate::text::source::Source;
 
-/// Version of the plan format that this dtf reads.
+/// Version of the plan format.
 pub const SCHEMA: i64 = 1;
-/// Most tests of one plan, generated ones counted.
+/// Maximum number of tests of one plan, including generated ones.
 pub const MAX_TESTS: usize = 500_000;
 
 const KEYS: [&str; 5] = ["schema", "name", "defaults", "tests", "models"];
-/// Mappings of `defaults` that are merged key by key; everything else is replaced.
+/// Mappings of `defaults` that are merged key by key. An entry replaces all other keys.
 const MERGED: [&str; 4] = ["requires", "env", "labels", "retries"];
 
-/// A plan that was read and understood; files and models were not looked at yet.
+/// A plan that was read. Its files and models are not read yet.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Plan {
     pub name: String,
@@ -36,11 +36,11 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Reads a plan. `origin` is its file name: it appears in errors, names a plan that
-    /// does not name itself, and decides between YAML and JSON (`.json`).
+    /// Reads a plan. `origin` is its file name: it appears in errors, is the default for the name
+    /// of the plan, and decides between YAML and JSON (`.json`).
     ///
     /// # Errors
-    /// All that is not understood, with lines and fields.
+    /// Every error in the file, with lines and fields.
     pub fn parse(bytes: &[u8], origin: &str) -> Result<Self, SourceError> {
         let source = Source::new(bytes, origin)?;
         let root = source.parse()?;
@@ -48,13 +48,13 @@ impl Plan {
         Ok(Self { name, source, entries, models })
     }
 
-    /// Models that the plan names, in its order.
+    /// The models of the plan, in its order.
     #[must_use]
     pub fn models(&self) -> &[ModelEntry] {
         &self.models
     }
 
-    /// Models whose tests stand in the plan, as the labels of these say.
+    /// Models of the tests that are written out in the plan, from their labels.
     pub fn labelled_models(&self) -> impl Iterator<Item = &str> {
         self.entries.iter().filter_map(|entry| Some(entry.settings.labels.get("model")?.as_str()))
     }
@@ -87,12 +87,12 @@ fn read_on(
         }
         other => whole(SCHEMA, SCHEMA)(other).map(drop),
     });
-    // Another version may mean anything by the rest.
+    // Another version may give the other keys another meaning.
     found.keep(schema)?;
     let name = found.keep(fields.optional("name", text)).flatten();
     let name = name.unwrap_or_else(|| stem(source.origin()));
     found.keep(entry::check_name(&name, &top.key("name")));
-    // What is wrong with them is wrong once, and not in every entry.
+    // Errors in `defaults` are reported once, not for every entry.
     let defaults = found.keep(read_defaults(&fields)).flatten();
     let mut entries = Vec::new();
     let tests = for_each(&fields, "tests", |node, path| {
@@ -102,18 +102,18 @@ fn read_on(
     let mut model_entries = Vec::new();
     let models = for_each(&fields, "models", |node, path| {
         let node = match node {
-            // A model by its name alone.
+            // A text is the name of a model.
             Node::Text(_) => &Node::Map(vec![("model".into(), node.clone())]),
             other => other,
         };
-        // These come from the template of the model's family.
+        // The template of the family provides these.
         let node = with_defaults(node, defaults, &["environment", "isolation", "files"]);
         model_entries.extend(found.keep(model_entry::read(&node, path)));
     });
     found.keep(models);
     names::make_prefixes_unique(&mut model_entries);
     if !found.is_empty() {
-        // Names of tests that are generated for models are not known here.
+        // The names of tests that are generated for models are not known yet.
         if fields.get("models").is_none() {
             resolve::resolve(&entries, found);
         }
@@ -161,7 +161,7 @@ fn for_each(
     }
 }
 
-/// The entry with what `defaults` says about keys that it leaves out.
+/// The entry, with the values of `defaults` for the keys that it lacks.
 fn with_defaults(node: &Node, defaults: Option<&Node>, except: &[&str]) -> Node {
     let (Node::Map(own), Some(Node::Map(defaults))) = (node, defaults) else {
         return node.clone();
@@ -200,7 +200,7 @@ fn expand(node: &Node, path: &Path, entries: &mut Vec<Entry>, found: &mut FieldE
         check_count(entries.len() + matrix.combinations.len(), path).map(|()| matrix)
     });
     let Some(matrix) = found.keep(read) else {
-        // Without its combinations only the rest of the entry can be looked at.
+        // Without combinations only the rest of the entry can be checked.
         let rest = template.iter().filter(|(key, _)| key != "matrix").cloned().collect();
         Entry::read_on(&Node::Map(rest), path, found);
         return;
@@ -213,8 +213,10 @@ fn expand(node: &Node, path: &Path, entries: &mut Vec<Entry>, found: &mut FieldE
     }
 }
 
+/// Checks the number of tests.
+///
 /// # Errors
-/// More than [`MAX_TESTS`].
+/// There are more than [`MAX_TESTS`].
 pub(super) fn check_count(count: usize, path: &Path) -> Result<(), FieldError> {
     if count <= MAX_TESTS {
         return Ok(());

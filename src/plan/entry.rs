@@ -11,32 +11,32 @@ use crate::text::node::Node;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-/// Longest name of a test, in bytes.
+/// Maximum length of the name of a test, in bytes.
 pub use crate::domain::test::MAX_NAME_BYTES;
-/// Most names in one `depends_on`, patterns counted once.
+/// Maximum number of names and patterns in one `depends_on`.
 pub const MAX_DEPENDENCIES: usize = 1000;
 
 const OWN_KEYS: [&str; 9] =
     ["name", "cmd", "script", "files", "depends_on", "artifacts", "inputs", "junit", "matrix"];
 
-/// One test after its matrix was expanded.
+/// One test, after its matrix was expanded.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Entry {
-    /// Where it stands in the file; entries of one matrix share it.
+    /// Path in the file. All entries of one matrix have the same path.
     pub path: Path,
     pub name: String,
     pub program: Program,
-    /// Files, folders and patterns, relative to the plan.
+    /// Files, directories and patterns, relative to the plan.
     pub files: Vec<String>,
     /// Names or patterns of other tests.
     pub depends_on: Vec<String>,
     pub junit: Option<Junit>,
-    /// Files that it leaves for tests that depend on it.
+    /// Files that the test hands on to tests that depend on it.
     pub artifacts: Vec<String>,
-    /// Files that it takes from tests, on which it depends for that.
+    /// Files that the test takes from other tests. It depends on these tests.
     pub inputs: Vec<TakenFile>,
     pub settings: Settings,
-    /// Text of a script that dtf wrote; absent: the script is one of the plan's files.
+    /// Text of a generated script. `None` if the script is a file of the plan.
     pub generated: Option<Arc<str>>,
 }
 
@@ -45,21 +45,21 @@ pub struct Entry {
 pub struct TakenFile {
     /// Name of the test.
     pub test: String,
-    /// One of its artifacts; placed under the same path.
+    /// One of the artifacts of that test. It is placed at the same path.
     pub file: String,
 }
 
-/// Every key that an entry under `tests` understands.
+/// Every key of an entry under `tests`.
 #[must_use]
 pub fn keys() -> Vec<&'static str> {
     OWN_KEYS.iter().chain(&SHARED_KEYS).copied().collect()
 }
 
 impl Entry {
-    /// Reads an entry whose matrix was expanded already.
+    /// Reads an entry without a matrix.
     ///
     /// # Errors
-    /// All that is not understood.
+    /// Every error in the entry.
     pub fn read(node: &Node, path: &Path) -> Result<Self, FieldError> {
         let mut found = FieldErrors::default();
         let entry = Self::read_on(node, path, &mut found);
@@ -67,8 +67,8 @@ impl Entry {
         entry.ok_or_else(|| FieldError::new(path, "not an entry"))
     }
 
-    /// As [`Self::read`], but what is wrong is noted, and the entry comes back as far as it is
-    /// understood, if at least its name is: others may refer to it.
+    /// Reads an entry like [`Self::read`], but notes the errors. The entry is returned if its name
+    /// is valid, because other tests may refer to it.
     pub(super) fn read_on(node: &Node, path: &Path, found: &mut FieldErrors) -> Option<Self> {
         let fields = Fields::open(node, path, &keys(), found)?;
         let inside = |node: &Node| files::inside(&text(node)?);
@@ -93,7 +93,7 @@ impl Entry {
     }
 }
 
-/// `junit: report.xml`, or `junit: {file: report.xml, cases: 60}`.
+/// Reads `junit: report.xml` or `junit: {file: report.xml, cases: 60}`.
 fn read_junit(fields: &Fields) -> Result<Option<Junit>, FieldError> {
     let file = |node: &Node| files::inside(&text(node)?);
     let Some(node @ Node::Map(_)) = fields.get("junit") else {
@@ -121,8 +121,10 @@ fn read_inputs(fields: &Fields) -> Result<Vec<TakenFile>, FieldError> {
     all(items.iter().take(MAX_LIST + 1).enumerate().map(read))
 }
 
+/// Checks the name of a test.
+///
 /// # Errors
-/// Empty, too long, or with control characters.
+/// The name is empty, is too long, or has control characters.
 pub fn check_name(name: &str, path: &Path) -> Result<(), FieldError> {
     let name = if name.trim().is_empty() { "" } else { name };
     name::check(name, MAX_NAME_BYTES)

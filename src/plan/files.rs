@@ -1,9 +1,9 @@
-//! What a plan may ask of the world around it, and the files that travel with tests.
+//! The files of a plan, which are sent with its tests.
 //!
-//! The plan names paths relative to its own directory; the caller reads them. Limits:
+//! The plan names paths relative to its own directory, and the caller reads them. Limits:
 //! [`MAX_FILE_BYTES`] a file, [`MAX_TOTAL_BYTES`] a plan, [`MAX_LIST`] files a test.
-//! Promises: whatever a named directory holds travels, or the plan is refused with the reason;
-//! what is left out on purpose is named in [`Gatherer::notes`].
+//! Promises: every file in a named directory is sent, or the plan is refused with the reason; files
+//! that are left out on purpose are reported by [`Gatherer::notes`].
 
 use crate::domain::digest::sha256_hex;
 use crate::domain::launch::{FileRef, MAX_LIST};
@@ -13,41 +13,41 @@ use crate::text::node::shortened;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// Largest file that travels with a test.
+/// Maximum size of a file, in bytes.
 pub const MAX_FILE_BYTES: usize = 64 << 20;
-/// Most bytes of all files of one plan.
+/// Maximum size of all files of one plan, in bytes.
 pub const MAX_TOTAL_BYTES: usize = 512 << 20;
-/// Most files that one plan may list.
+/// Maximum number of files that one plan may list.
 pub const MAX_FILES: usize = 20_000;
 
-/// Directories that nobody means when they name the directory around them. A path or pattern
-/// that spells one of these names means it.
+/// Directories that are left out when a directory above them is named. A path or pattern that
+/// contains one of these names includes them.
 pub const IGNORED: [&str; 5] = ["__pycache__", ".pytest_cache", ".mypy_cache", ".git", ".venv"];
-/// Of [`IGNORED`]: made again by whoever needs them, so that leaving them out is no news.
+/// The directories of [`IGNORED`] that are caches, so that no note about them is needed.
 const CACHES: [&str; 3] = ["__pycache__", ".pytest_cache", ".mypy_cache"];
 /// Maximum number of paths named in one note.
 const MAX_NAMED: usize = 5;
 
-/// What lies below a directory.
+/// The content of a directory and of the directories below it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Listing {
-    /// Every file that can be read, under the path through which it was found.
+    /// Every file that can be read, by the path through which it was found.
     pub files: Vec<String>,
-    /// Directories that hold nothing.
+    /// Empty directories.
     pub empty: Vec<String>,
-    /// What cannot travel.
+    /// Entries that cannot be sent.
     pub refused: Vec<Refused>,
-    /// Paths that were not looked into, because they bear an ignored name.
+    /// Paths that were left out, because their name is ignored.
     pub left_out: Vec<String>,
 }
 
-/// Something below a directory that cannot travel, and why.
+/// An entry that cannot be sent, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refused {
     pub path: String,
-    /// Continues a sentence that begins with the path: "is a socket".
+    /// Predicate of a sentence whose subject is the path: "is a socket".
     pub why: String,
-    /// It is, or stands for, a directory: files may lie below it.
+    /// Whether it is a directory or a link to one, so that files may be below it.
     pub directory: bool,
 }
 
@@ -57,35 +57,37 @@ impl std::fmt::Display for Refused {
     }
 }
 
-/// The folder of the plan, as the plan may see it. Paths are relative, with `/`.
+/// The directory of the plan. Paths are relative, with `/`.
 pub trait PlanFiles {
+    /// Reads a file.
+    ///
     /// # Errors
-    /// Missing, not a file, unreadable, or larger than [`MAX_FILE_BYTES`].
+    /// The file is missing, is not a file, cannot be read, or is larger than [`MAX_FILE_BYTES`].
     fn read(&self, path: &str) -> Result<Vec<u8>, ReadError>;
 
-    /// A file: itself. A directory (empty text: the plan's own): every file below it.
+    /// Lists a file, or every file below a directory. The empty path is the directory of the plan.
     ///
     /// # Errors
-    /// Missing, unreadable, more than [`MAX_FILES`], or something below it cannot be read.
+    /// The path is missing, an entry cannot be read, or there are more than [`MAX_FILES`].
     fn list(&self, path: &str) -> Result<Vec<String>, ReadError>;
 
-    /// As [`PlanFiles::list`], with everything that is no readable file named apart. Directories
-    /// and files whose name is in `ignored` are not looked into. Links are followed inside of
-    /// the plan's directory.
+    /// Lists files like [`PlanFiles::list`], but returns entries that cannot be read separately.
+    /// Entries whose name is in `ignored` are left out. Links are followed inside the directory of
+    /// the plan.
     ///
     /// # Errors
-    /// The path itself is missing or unreadable, or a limit is exceeded.
+    /// The path is missing or cannot be read, or a limit is exceeded.
     fn survey(&self, path: &str, _ignored: &[&str]) -> Result<Listing, ReadError> {
         Ok(Listing { files: self.list(path)?, ..Listing::default() })
     }
 
-    /// Whether the file can be started as a program.
+    /// Whether the file is executable.
     fn executable(&self, _path: &str) -> bool {
         false
     }
 }
 
-/// Files that a plan brings along, which need not be on a disk, before those of the directory.
+/// Generated files, which are not on a disk, in front of the files of a directory.
 pub struct Overlay<'a> {
     pub made: &'a BTreeMap<String, Arc<[u8]>>,
     pub files: &'a dyn PlanFiles,
@@ -118,13 +120,13 @@ impl PlanFiles for Overlay<'_> {
     }
 }
 
-/// One file of a submission, to be stored before the tests are.
+/// A file of a submission. It is stored before the tests are submitted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlannedFile {
-    /// Name in the test's working directory.
+    /// Path in the working directory of the test.
     pub path: String,
     pub bytes: Arc<[u8]>,
-    /// Lower-case hexadecimal.
+    /// SHA-256 in lower-case hexadecimal.
     pub sha256: String,
     pub executable: bool,
 }
@@ -148,24 +150,24 @@ impl PlannedFile {
     }
 }
 
-/// What a path, directory or pattern names.
+/// The entries that a path or pattern matches.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Found {
     pub files: Vec<FileRef>,
-    /// Directories that hold nothing.
+    /// Empty directories.
     pub directories: Vec<String>,
 }
 
-/// Reads each file once, however many tests name it.
+/// Collects the files of all tests. Each file is read once.
 pub struct Gatherer<'a> {
     files: &'a dyn PlanFiles,
     read: BTreeMap<String, PlannedFile>,
-    /// What the plan itself wrote.
+    /// Generated files.
     made: Vec<PlannedFile>,
-    /// By directory, and the ignored names that are looked into all the same.
+    /// Listings by directory and by the ignored names that are included.
     listed: BTreeMap<(String, Vec<&'static str>), Listing>,
     matched: BTreeMap<String, Found>,
-    /// Paths that patterns passed over, each with its reason.
+    /// Paths that patterns skipped, each with its reason.
     passed_over: BTreeSet<String>,
     left_out: BTreeSet<String>,
     total_bytes: usize,
@@ -186,17 +188,17 @@ impl<'a> Gatherer<'a> {
         }
     }
 
-    /// Takes in a file that the plan itself made.
+    /// Adds a generated file.
     pub fn add(&mut self, file: PlannedFile) -> FileRef {
         let reference = file.reference();
         self.made.push(file);
         reference
     }
 
-    /// One file by its path.
+    /// Adds a file by its path.
     ///
     /// # Errors
-    /// Outside of the folder, unreadable, or over a limit.
+    /// The path leads out of the directory, cannot be read, or exceeds a limit.
     pub fn file(&mut self, path: &str) -> Result<FileRef, ValueError> {
         let path = inside(path)?;
         if let Some(file) = self.read.get(&path) {
@@ -204,15 +206,18 @@ impl<'a> Gatherer<'a> {
         }
         let bytes = self.files.read(&path).map_err(|problem| {
             ValueError::new(format!("cannot read {path:?}: {problem}"))
-                .hint("paths are relative to the folder of the plan")
+                .hint("paths are relative to the directory of the plan")
         })?;
         if bytes.len() > MAX_FILE_BYTES {
-            let message = format!("{path:?} is larger than {} MiB", MAX_FILE_BYTES >> 20);
-            return Err(ValueError::new(message).hint("large data belongs on the workers"));
+            let message = format!("{path:?} is too large (maximum {} MiB)", MAX_FILE_BYTES >> 20);
+            return Err(ValueError::new(message).hint("store large data on the workers"));
         }
         if self.total_bytes + bytes.len() > MAX_TOTAL_BYTES {
-            let message = format!("the plan's files exceed {} MiB", MAX_TOTAL_BYTES >> 20);
-            return Err(ValueError::new(message).hint("large data belongs on the workers"));
+            let message = format!(
+                "the files of the plan are too large (maximum {} MiB)",
+                MAX_TOTAL_BYTES >> 20
+            );
+            return Err(ValueError::new(message).hint("store large data on the workers"));
         }
         self.total_bytes += bytes.len();
         let executable = self.files.executable(&path);
@@ -222,10 +227,10 @@ impl<'a> Gatherer<'a> {
         Ok(reference)
     }
 
-    /// What a path, directory or pattern names.
+    /// Adds the files that a path, directory or pattern matches.
     ///
     /// # Errors
-    /// Nothing matches, something that is named cannot travel, or what [`Gatherer::file`] refuses.
+    /// Nothing matches, a matching entry cannot be sent, or an error of [`Gatherer::file`].
     pub fn matching(&mut self, pattern: &str) -> Result<Found, ValueError> {
         if let Some(found) = self.matched.get(pattern) {
             return Ok(found.clone());
@@ -236,19 +241,22 @@ impl<'a> Gatherer<'a> {
     }
 
     fn find(&mut self, pattern: &str) -> Result<Found, ValueError> {
-        let (folder, is_pattern) = glob::fixed_directory(pattern);
+        let (directory, is_pattern) = glob::fixed_directory(pattern);
         let spelled: Vec<&'static str> = IGNORED
             .into_iter()
             .filter(|name| pattern.split('/').any(|part| part == *name))
             .collect();
         let pattern = if is_pattern { pattern.strip_prefix("./").unwrap_or(pattern) } else { "" };
-        let folder =
-            if folder.is_empty() || folder == "." { String::new() } else { inside(folder)? };
-        let listing = self.list(&folder, spelled)?;
+        let directory = if directory.is_empty() || directory == "." {
+            String::new()
+        } else {
+            inside(directory)?
+        };
+        let listing = self.list(&directory, spelled)?;
         let named = |path: &str| pattern.is_empty() || glob::path_matches(pattern, path);
         for refused in &listing.refused {
             if named(&refused.path) {
-                return Err(ValueError::new(refused.to_string()).hint(CANNOT_TRAVEL));
+                return Err(ValueError::new(refused.to_string()).hint(EXCLUDE_IT));
             }
             if refused.directory && glob::may_match_below(pattern, &refused.path) {
                 self.passed_over.insert(refused.to_string());
@@ -270,7 +278,7 @@ impl<'a> Gatherer<'a> {
         }
         let count = chosen.len() + directories.len();
         if count > MAX_LIST {
-            let message = format!("{count} files match, at most {MAX_LIST} are allowed");
+            let message = format!("too many files match ({count}, maximum {MAX_LIST})");
             return Err(ValueError::new(message).hint("name a smaller directory or pattern"));
         }
         let is_cache = |path: &str| CACHES.iter().any(|name| path.ends_with(name));
@@ -279,22 +287,22 @@ impl<'a> Gatherer<'a> {
         Ok(Found { files, directories })
     }
 
-    fn list(&mut self, folder: &str, spelled: Vec<&'static str>) -> Result<Listing, ValueError> {
-        let key = (folder.to_owned(), spelled);
+    fn list(&mut self, directory: &str, spelled: Vec<&'static str>) -> Result<Listing, ValueError> {
+        let key = (directory.to_owned(), spelled);
         if let Some(listing) = self.listed.get(&key) {
             return Ok(listing.clone());
         }
         let ignored: Vec<&str> = IGNORED.into_iter().filter(|name| !key.1.contains(name)).collect();
-        let listing = self.files.survey(folder, &ignored);
+        let listing = self.files.survey(directory, &ignored);
         let mut listing = listing
-            .map_err(|problem| ValueError::new(format!("cannot list {folder:?}: {problem}")))?;
+            .map_err(|problem| ValueError::new(format!("cannot list {directory:?}: {problem}")))?;
         listing.files.retain(|path| !path.split('/').any(|part| ignored.contains(&part)));
         listing.files.sort();
         self.listed.insert(key, listing.clone());
         Ok(listing)
     }
 
-    /// What people should know about files that do not travel.
+    /// Notes on files that are not sent.
     #[must_use]
     pub fn notes(&self) -> Vec<String> {
         let passed_over =
@@ -309,7 +317,7 @@ impl<'a> Gatherer<'a> {
         passed_over.take(MAX_NAMED).chain(left_out).collect()
     }
 
-    /// Every file that was named, each content once.
+    /// The collected files. Files with equal content occur once.
     #[must_use]
     pub fn finish(self) -> Vec<PlannedFile> {
         let mut seen = std::collections::HashSet::new();
@@ -318,17 +326,17 @@ impl<'a> Gatherer<'a> {
     }
 }
 
-const CANNOT_TRAVEL: &str =
+const EXCLUDE_IT: &str =
     "remove it, or name the files beside it with a pattern such as \"suite/**/*.py\"";
 
-/// A relative path without `.`, `..`, doubled or trailing slashes.
+/// Normalises a relative path: without `.`, `..`, doubled or trailing slashes.
 ///
 /// # Errors
-/// It points outside of the plan's folder, or is no portable path.
+/// The path leads out of the directory of the plan, or is not portable.
 pub fn inside(path: &str) -> Result<String, ValueError> {
     let refused = |why: &str| {
         ValueError::new(format!("{:?} {why}", shortened(path)))
-            .hint("paths are relative to the folder of the plan and stay inside it")
+            .hint("paths are relative to the directory of the plan and stay inside it")
     };
     if path.starts_with('/') {
         return Err(refused("is an absolute path"));
@@ -338,7 +346,7 @@ pub fn inside(path: &str) -> Result<String, ValueError> {
     }
     let parts: Vec<&str> = path.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
     if parts.contains(&"..") {
-        return Err(refused("leaves the folder"));
+        return Err(refused("leads out of the directory"));
     }
     if parts.is_empty() { Err(refused("names nothing")) } else { Ok(parts.join("/")) }
 }

@@ -1,15 +1,14 @@
-//! What waits for what, for people and for Graphviz.
+//! Prints the dependencies of tests as text and for Graphviz.
 
 use crate::domain::test::TestSpec;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::Arc;
 
-/// Deepest indentation: what lies deeper is not set off any further.
+/// Maximum depth of the indentation.
 const MAX_INDENT: usize = 32;
 
-/// One line for each test: indented below the last of those that it waits for, with the
-/// others behind it.
+/// One line for each test: indented below the last of its dependencies, with the others at the end.
 #[must_use]
 pub fn text(tests: &[Arc<TestSpec>]) -> String {
     let mut below: BTreeMap<Option<u32>, Vec<u32>> = BTreeMap::new();
@@ -17,7 +16,7 @@ pub fn text(tests: &[Arc<TestSpec>]) -> String {
         below.entry(test.depends_on.iter().max().copied()).or_default().push(at);
     }
     let mut out = String::new();
-    // Depth first without recursion: chains may be long.
+    // Depth first, without recursion, because chains may be long.
     let mut left: Vec<(usize, u32)> = Vec::new();
     let push = |left: &mut Vec<(usize, u32)>, depth: usize, parent: Option<u32>| {
         let children = below.get(&parent).into_iter().flatten().rev();
@@ -41,7 +40,7 @@ pub fn text(tests: &[Arc<TestSpec>]) -> String {
     out
 }
 
-/// A directed graph in the language of Graphviz: edges point to what waits.
+/// A directed graph in the language of Graphviz: edges point from a dependency to its dependants.
 #[must_use]
 pub fn dot(name: &str, tests: &[Arc<TestSpec>]) -> String {
     let mut out = format!("digraph {} {{\n  rankdir=LR;\n  node [shape=box];\n", quoted(name));
@@ -57,7 +56,7 @@ pub fn dot(name: &str, tests: &[Arc<TestSpec>]) -> String {
     out
 }
 
-/// A string of that language: only the quote ends it, and a backslash starts an escape.
+/// A quoted string of this language. Quotes and backslashes are escaped.
 fn quoted(text: &str) -> String {
     format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
 }

@@ -1,20 +1,20 @@
-//! What earlier runs showed, as far as it matters for tests that are generated now.
+//! Results of earlier runs that influence generated tests.
 //!
-//! Pure values, filled from a coordinator's answer; empty where there is none. A test is
-//! matched across runs by its name, an attempt that ran out of memory by its labels: so is a test
-//! that was written into a plan before.
+//! The values come from a coordinator; without one the history is empty. Results of a test are
+//! found by its name. Attempts that ran out of memory are found by their labels, so that they also
+//! apply to tests that are written out in a plan.
 
 use std::collections::{BTreeMap, HashMap};
 
-/// Labels in which an attempt must agree before its lack of memory says anything here.
+/// Labels that must be equal for an attempt that ran out of memory to apply to a test.
 const SAME: [&str; 7] =
     ["model", "backend", "dtype", "attention", "runtime", "family", "parameters"];
-/// Labels with sizes: an attempt says something about what is at least as large in all.
+/// Labels with sizes. An attempt applies to tests that are at least as large in each of them.
 pub const SIZES: [&str; 6] =
     ["batch", "sequence_length", "image_size", "max_new_tokens", "audio_seconds", "latent_size"];
-/// Labels without which a test is no cell of a model's matrix, and like no other one.
+/// Labels that every generated test of a model has. Other tests are not compared.
 const CELL: [&str; 4] = ["model", "family", "backend", "dtype"];
-/// What a measured peak is raised by, in hundredths: the next run may need a little more.
+/// Reservation in percent of a measured peak, because the next run may need a little more.
 const HEADROOM_PERCENT: u64 = 110;
 
 /// The latest ended tests of one name.
@@ -22,11 +22,11 @@ const HEADROOM_PERCENT: u64 = 110;
 pub struct Past {
     pub ended: u64,
     pub failed: u64,
-    /// Passed after a failed attempt.
+    /// Number of tests that passed after a failed attempt.
     pub flaky: u64,
-    /// Median of those that passed, in milliseconds.
+    /// Median time of the tests that passed, in milliseconds.
     pub median_ms: Option<u64>,
-    /// Highest of those that passed.
+    /// Highest memory of the tests that passed, in bytes.
     pub peak_bytes: Option<u64>,
     pub peak_device_bytes: Option<u64>,
 }
@@ -35,19 +35,20 @@ pub struct Past {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Exhausted {
     pub labels: BTreeMap<String, String>,
-    /// What there was for tests on the worker.
+    /// Memory that was available to tests on the worker.
     pub bytes: Option<u64>,
-    /// What there was on the smallest device that was held.
+    /// Memory of the smallest device that the attempt held.
     pub device_bytes: Option<u64>,
 }
 
+/// Results of earlier runs.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct History {
     pub tests: HashMap<String, Past>,
     pub exhausted: Vec<Exhausted>,
 }
 
-/// Memory that is known not to suffice, in bytes; 0: nothing is known.
+/// Memory that is known not to be enough, in bytes. 0 if nothing is known.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct TooLittle {
     pub host_bytes: u64,
@@ -72,8 +73,8 @@ impl History {
         self.tests.get(test)
     }
 
-    /// What was too little for the same model in a size that is not larger. On a device it
-    /// is the device's memory that ran out, else the worker's.
+    /// Memory that was not enough for the same model in an equal or smaller size. For a test on a
+    /// device this is the memory of the device, else that of the worker.
     #[must_use]
     pub fn too_little(&self, labels: &BTreeMap<String, String>, on_device: bool) -> TooLittle {
         let mut known = TooLittle::default();
@@ -93,7 +94,7 @@ impl History {
     }
 }
 
-/// What to reserve after a peak was measured, in bytes.
+/// Reservation for a measured peak, in bytes.
 #[must_use]
 pub fn with_headroom(peak_bytes: u64) -> u64 {
     peak_bytes.saturating_mul(HEADROOM_PERCENT) / 100

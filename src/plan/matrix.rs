@@ -1,12 +1,12 @@
-//! One entry of a plan with a `matrix` becomes one entry for each combination.
+//! Expands an entry of a plan with a `matrix` into one entry for each combination.
 //!
-//! Axes multiply in the order of the file, the last one fastest; `exclude` takes
-//! combinations away, `include` adds some. `{axis}` in any text of the entry is replaced;
-//! a text that is nothing but `{axis}` takes the value as it is, a number stays a number.
-//! `{{axis}}` stands for the text `{axis}`.
+//! Axes multiply in the order of the file, the last one fastest. `exclude` removes combinations,
+//! `include` adds some. `{axis}` is replaced in every text of the entry. A text that consists of
+//! `{axis}` only becomes the value itself, so that a number stays a number. `{{axis}}` gives the
+//! text `{axis}`.
 //!
-//! Promises: the order depends on nothing but the file; axes with more than one value that
-//! a name does not mention are appended to it, so that names stay unique.
+//! Promises: the order depends on the file only; axes with more than one value that a name does not
+//! contain are appended to it, so that names stay unique.
 
 use crate::text::error::{FieldError, ValueError};
 use crate::text::fields::Fields;
@@ -14,14 +14,14 @@ use crate::text::locate::Path;
 use crate::text::node::Node;
 use crate::text::suggest::did_you_mean;
 
-/// Most axes of one matrix.
+/// Maximum number of axes of one matrix.
 pub const MAX_AXES: usize = 16;
-/// Most values of one axis.
+/// Maximum number of values of one axis.
 pub const MAX_VALUES: usize = 100_000;
-/// Most combinations of one matrix.
+/// Maximum number of combinations of one matrix.
 pub const MAX_COMBINATIONS: usize = 200_000;
 
-/// Most entries of `exclude` or `include`.
+/// Maximum number of entries of `exclude` or `include`.
 pub const MAX_EXCEPTIONS: usize = 1000;
 
 const RESERVED: [&str; 2] = ["exclude", "include"];
@@ -30,7 +30,7 @@ const RESERVED: [&str; 2] = ["exclude", "include"];
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Combination(pub Vec<(String, Node)>);
 
-/// Every combination of a matrix, and the axes that a name must mention.
+/// Every combination of a matrix, and the axes that a name must contain.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Matrix {
     pub combinations: Vec<Combination>,
@@ -43,9 +43,11 @@ struct Axis<'a> {
 }
 
 impl Matrix {
+    /// Reads a matrix.
+    ///
     /// # Errors
-    /// Not a mapping of lists of scalars, no combination, too many, or an exception that
-    /// names what the matrix does not have.
+    /// The node is not a mapping of lists of scalars, has no combination or too many, or `exclude`
+    /// or `include` has an unknown axis or value.
     pub fn read(node: &Node, path: &Path) -> Result<Self, FieldError> {
         let Node::Map(entries) = node else {
             return Err(ValueError::expected("a mapping of axes", node).at(path));
@@ -78,7 +80,7 @@ impl Matrix {
         Ok(Self { combinations, varying })
     }
 
-    /// The entry for one combination. `matrix` itself is left out.
+    /// The entry for one combination, without `matrix`.
     #[must_use]
     pub fn entry(&self, template: &[(String, Node)], combination: &Combination) -> Node {
         let fill = |(key, node): &(String, Node)| {
@@ -139,7 +141,8 @@ fn read_axes<'a>(entries: &'a [(String, Node)], path: &Path) -> Result<Vec<Axis<
     }
 }
 
-/// Entries of `exclude` (some axes) or `include` (all axes, but for those of one value).
+/// Reads `exclude` (entries with some axes) or `include` (entries with all axes, except those with
+/// one value).
 fn exceptions(
     fields: &Fields,
     key: &str,
@@ -173,7 +176,7 @@ fn exception(
             Some(value) if value.scalar().is_none() => {
                 return Err(ValueError::expected("one value", value).at(&path.key(axis.name)));
             }
-            // A value that the axis does not have would exclude nothing: a typing mistake.
+            // A value that the axis does not have would exclude nothing, so it is mistyped.
             Some(value) if !complete && !axis.values.contains(value) => {
                 let known: Vec<String> = axis.values.iter().filter_map(Node::scalar).collect();
                 let known: Vec<&str> = known.iter().map(String::as_str).take(20).collect();

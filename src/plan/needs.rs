@@ -1,5 +1,6 @@
-//! What one test reserves: estimated, or learned from what it took before; and in any case
-//! more than what it, or less than it, ran out of before, whatever a plan says.
+//! The memory that a test reserves, and its expected time: measured in earlier runs, or else
+//! estimated. If the test or a smaller one ran out of memory before, more than that is reserved,
+//! even if the plan specifies less.
 
 use crate::domain::accelerator::Backend;
 use crate::domain::time::Millis;
@@ -7,24 +8,24 @@ use crate::models::estimate::Estimate;
 use crate::plan::history::{History, Past, TooLittle, with_headroom};
 use crate::plan::settings::{Requires, Settings};
 
-/// Reservations are rounded up to a multiple of this, so that similar tests share a queue.
+/// Reservations are multiples of this number of bytes, so that similar tests share a queue.
 const STEP_BYTES: u64 = 256 << 20;
 
-/// What is known of one test before it runs.
+/// Facts about a test that are known before it runs.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Known {
     pub estimate: Option<Estimate>,
     pub past: Option<Past>,
-    /// Memory on which the same, or less, has failed for want of it.
+    /// Memory with which the test or a smaller one ran out of memory.
     pub too_little: TooLittle,
-    /// More is reserved for that than would be otherwise.
+    /// Whether more is reserved because of `too_little`.
     pub raised: bool,
 }
 
 impl Known {
-    /// Fills in what the plan leaves open. Memory: the measured peak and a little more, else
-    /// what the estimate has at most. Time: the measured median; an estimate is too wide to
-    /// decide what is handed out ahead.
+    /// Fills in values that the plan does not specify. Memory is the measured peak with a margin,
+    /// or else the upper bound of the estimate. The expected time is the measured median; an
+    /// estimate is too imprecise for leases ahead.
     pub fn fill(&mut self, backend: Backend, settings: &mut Settings) {
         let needs = &mut settings.requires;
         let device = if backend.needs_accelerator() { self.device_bytes() } else { 0 };
@@ -57,15 +58,16 @@ impl Known {
     fn device_bytes(&self) -> u64 {
         let (estimated, context) =
             self.estimate.map_or((0, 0), |e| (e.device.high, e.context.high));
-        // Tensors are what was measured; what the driver takes beside them was not.
+        // Only tensors were measured, not the memory of the driver.
         let peak = self.past.as_ref().and_then(|past| past.peak_device_bytes);
         let learned = peak.filter(|peak| *peak > 0);
         learned.map_or(estimated, |peak| with_headroom(peak).saturating_add(context))
     }
 }
 
-/// What holds of a test that stands in a plan: the median by its name, where the plan leaves
-/// the time open; lack of memory by its labels. Whether it now reserves more than the plan says.
+/// Applies the history to a test that is written out in a plan: the measured median, if the plan
+/// does not specify the expected time, and attempts that ran out of memory. Returns whether more
+/// memory is reserved than the plan specifies.
 pub fn learn_planned(name: &str, settings: &mut Settings, history: &History) -> bool {
     let median = history.past(name).and_then(|past| past.median_ms).map(Millis);
     settings.expected = settings.expected.or(median);
@@ -73,7 +75,7 @@ pub fn learn_planned(name: &str, settings: &mut Settings, history: &History) -> 
     raise(&mut settings.requires, history.too_little(&settings.labels, on_device))
 }
 
-/// Asks for more than what was too little; whether that changes anything.
+/// Reserves more than was too little. Returns whether this changed anything.
 fn raise(needs: &mut Requires, too_little: TooLittle) -> bool {
     let mut raised = false;
     for (asked, known) in [
@@ -88,7 +90,7 @@ fn raise(needs: &mut Requires, too_little: TooLittle) -> bool {
     raised
 }
 
-/// What people should know of tests that were raised.
+/// Note on tests for which more memory is reserved.
 pub fn told<'a>(mut raised: impl Iterator<Item = &'a str>) -> Option<String> {
     let first = raised.next()?;
     let more = match raised.count() {

@@ -1,35 +1,35 @@
-//! In which order generated tests are handed out: one formula, and its terms for people.
+//! The priority of generated tests, as a sum of terms that people can read.
 //!
 //! ```text
 //! priority = weight + risk + awaited + cheap          held to −100..100
-//!   weight   what the plan says (priority:), 0 where it says nothing
+//!   weight   priority: of the plan, 0 by default
 //!   risk     0..8   8 · (failed + flaky / 2) / ended, over the latest 20 ends of the test
 //!   awaited  0..4   half the binary logarithm of how many tests wait behind it, and itself
 //!   cheap   −2..2   2 below 10 s, 1 below 1 min, 0 below 10 min, −1 below 1 h, else −2
 //! ```
-//! What is likely to fail, holds up others or costs little comes first: it says most, soonest.
-//! The terms together move a test by less than a plan's own steps of 25 or so, so that the
-//! plan's word counts most. A dependency never ranks behind what waits for it: it takes
-//! over the higher priority.
+//! Tests that are likely to fail, that others wait for, or that are short run first, because their
+//! results are the most useful. The other terms together are smaller than the usual steps of
+//! `weight` (25), so that the plan has the most influence. A dependency has at least the priority
+//! of its dependants.
 
 use crate::domain::priority::Priority;
 use crate::plan::history::Past;
 use serde::Serialize;
 
-/// The terms of one test's priority.
+/// The terms of the priority of a test.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Terms {
     pub weight: i32,
     pub risk: i32,
     pub awaited: i32,
     pub cheap: i32,
-    /// Taken over from a test that waits for this one, beyond its own terms.
+    /// Amount by which a dependant raised the priority.
     pub raised: i32,
 }
 
 impl Terms {
-    /// Terms of a test alone. `behind` counts the tests that wait for it, through others too;
-    /// `milliseconds` is its expected time.
+    /// Terms of a test without its dependants. `behind` is the number of tests that wait for it,
+    /// directly or indirectly, and `milliseconds` is its expected time.
     #[must_use]
     pub fn new(
         weight: Priority,
@@ -50,7 +50,7 @@ impl Terms {
         self.weight + self.risk + self.awaited + self.cheap + self.raised
     }
 
-    /// The sum, held to what a priority can be.
+    /// The sum, limited to the range of priorities.
     #[must_use]
     pub fn priority(&self) -> Priority {
         Priority::try_from(i64::from(self.sum().clamp(-100, 100))).unwrap_or_default()
@@ -78,9 +78,9 @@ fn cheap(milliseconds: u64) -> i32 {
     }
 }
 
-/// How many tests wait for each, directly or through others. `before[test]` lists what a
-/// test waits for; every one of these comes before it in the list. Exact for trees and an
-/// upper bound where ways join again, which is all that its logarithm needs.
+/// The number of tests that wait for each test, directly or indirectly. `before[test]` lists the
+/// dependencies of a test, which precede it. The result is exact for trees and an upper bound for
+/// other graphs, which is enough for its logarithm.
 #[must_use]
 pub fn waiting_behind(before: &[Vec<usize>]) -> Vec<usize> {
     let mut behind = vec![0usize; before.len()];
@@ -94,8 +94,8 @@ pub fn waiting_behind(before: &[Vec<usize>]) -> Vec<usize> {
     behind
 }
 
-/// Raises what others wait for, so that nothing ranks behind its dependants. As for
-/// [`waiting_behind`], dependencies come first in the list.
+/// Raises the priority of dependencies to that of their dependants. As for [`waiting_behind`],
+/// dependencies precede their dependants.
 pub fn raise(terms: &mut [Terms], before: &[Vec<usize>]) {
     for at in (0..before.len()).rev() {
         let needed = i32::from(terms[at].priority().get());

@@ -1,4 +1,5 @@
-//! `dtf generate` and `dtf run MODEL`: a plan that nobody wrote, from the command line.
+//! Generates tests from the command line: for models (`dtf generate`, `dtf run MODEL`) and for
+//! pytest suites.
 
 use crate::domain::launch::Program;
 use crate::plan::document::check_count;
@@ -20,23 +21,23 @@ use crate::text::node::{Node, shortened};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// Most models in one request.
+/// Maximum number of models in one request.
 pub const MAX_MODELS: usize = 1000;
 
-/// Axes of a matrix with one value each, as written.
+/// Axes with one value each, as written on the command line.
 pub type Rule = Vec<(String, String)>;
 
-/// What the command line asks for. Empty lists take the defaults of the family's template.
+/// The options of the command line. For empty lists the defaults of the template apply.
 #[derive(Debug, Clone, Default)]
 pub struct Request {
-    /// Names, folders (`./my-model`) or `config.json` files.
+    /// Names, directories (`./my-model`) or `config.json` files.
     pub models: Vec<String>,
-    /// Back-ends by name, or `auto`; empty: cpu.
+    /// Back-ends by name, or `auto`. The default is cpu.
     pub backends: Vec<String>,
     pub batch: Vec<u32>,
-    /// Left out for families that read no text.
+    /// Ignored for families that read no text.
     pub sequence_length: Vec<u32>,
-    /// Left out for families that see no images.
+    /// Ignored for families that read no images.
     pub image_size: Vec<u32>,
     pub dtype: Vec<String>,
     pub attention: Vec<String>,
@@ -47,27 +48,27 @@ pub struct Request {
     pub revision: Option<String>,
     /// Further parameters of the template as written: `iterations` → `20`.
     pub parameters: Vec<(String, String)>,
-    /// Cells that are taken away or added: `backend` → `cuda`, `batch` → `16`.
+    /// Combinations that are removed or added: `backend` → `cuda`, `batch` → `16`.
     pub exclude: Vec<Rule>,
     pub include: Vec<Rule>,
 }
 
-/// Tests that nobody wrote, and what is known about them.
+/// Generated tests, with the facts about them.
 #[derive(Debug, Clone)]
 pub struct Generated {
-    /// What each model is, and its tests in the order of `submission`.
+    /// The models and their tests, in the order of `submission`.
     pub models: Vec<ModelTests>,
-    /// Tests that are not of a model.
+    /// Tests that do not belong to a model.
     pub others: Vec<Planned>,
     pub submission: Submission,
-    /// Files that the plan brings along, by their paths relative to it.
+    /// Generated files, by their paths relative to the plan.
     pub made: BTreeMap<String, Arc<[u8]>>,
 }
 
-/// Makes the tests for some models.
+/// Generates the tests of models.
 ///
 /// # Errors
-/// As for a plan file; fields are named after the plan's.
+/// The same as for a plan file. Fields have the names of a plan.
 pub fn generate(
     name: &str,
     models: &[ModelEntry],
@@ -80,17 +81,17 @@ pub fn generate(
     put_together(name, models, Vec::new(), sources)
 }
 
-/// Makes the tests for a suite of pytest.
+/// Generates the tests of a pytest suite.
 ///
 /// # Errors
-/// As for a plan file; fields are named after items.
+/// The same as for a plan file. Fields have the names of items.
 pub fn suite(suite: &Suite, items: &[Item], sources: &Sources) -> Result<Generated, SourceError> {
     let pytest::Made { entries, files: made, doubts } =
         pytest::entries(suite, items).map_err(refuse)?;
     let planned = |mut entry: Entry| {
         let weight = entry.settings.priority.unwrap_or_default();
         let expected = entry.settings.expected.map(|span| span.0);
-        // Shards are cut anew each time: what became of one of that name says nothing.
+        // Shards are divided again each time, so the history of a name does not apply.
         let terms = Terms::new(weight, None, 0, expected);
         entry.settings.priority = Some(terms.priority());
         Planned { entry, terms, known: Known::default() }
@@ -126,15 +127,15 @@ fn put_together(
 }
 
 impl Generated {
-    /// All tests, in the order of `submission`.
+    /// All tests in the order of `submission`.
     pub fn tests(&self) -> impl Iterator<Item = &Planned> {
         self.models.iter().flat_map(|model| &model.tests).chain(&self.others)
     }
 
-    /// The same, where all of it can be run.
+    /// Returns the tests if all of them can be run.
     ///
     /// # Errors
-    /// A model whose tests can be explained, but not run.
+    /// The tests of a model can be listed, but not run.
     pub fn runnable(self) -> Result<Self, SourceError> {
         match self.models.iter().find_map(|model| model.refusal.clone()) {
             Some(problem) => Err(refuse(problem)),
@@ -142,7 +143,7 @@ impl Generated {
         }
     }
 
-    /// File name and text of each script.
+    /// File name and text of each generated script.
     pub fn scripts(&self) -> impl Iterator<Item = (&str, &Arc<str>)> {
         self.tests().filter_map(|test| match (&test.entry.program, &test.entry.generated) {
             (Program::Script(path), Some(text)) => Some((path.as_str(), text)),
@@ -150,10 +151,10 @@ impl Generated {
         })
     }
 
-    /// YAML that [`crate::plan::document::Plan`] reads; scripts stand beside it.
+    /// A plan file for [`crate::plan::document::Plan`]. The scripts are files beside it.
     ///
     /// # Errors
-    /// A value that YAML cannot hold.
+    /// YAML cannot represent a value.
     pub fn plan(&self) -> Result<String, SourceError> {
         let entries: Vec<Entry> = self.tests().map(|test| test.entry.clone()).collect();
         write::plan(&self.submission.name, &entries).map_err(|message| {
@@ -176,7 +177,7 @@ fn refuse(problem: FieldError) -> SourceError {
     }
 }
 
-/// A shape is for those models that have it, but it must be for one of them.
+/// Checks that each shape applies to at least one of the models.
 fn check_shapes(models: &[ModelTests]) -> Result<(), FieldError> {
     let Some((first, others)) = models.split_first() else { return Ok(()) };
     let unused = |name: &&&str| others.iter().all(|model| model.left_out.contains(*name));
@@ -191,10 +192,10 @@ fn check_shapes(models: &[ModelTests]) -> Result<(), FieldError> {
 }
 
 impl Request {
-    /// The models as a plan would name them.
+    /// The models, as entries of a plan.
     ///
     /// # Errors
-    /// As for a plan file.
+    /// The same as for a plan file.
     pub fn models(&self) -> Result<Vec<ModelEntry>, SourceError> {
         let path = Path::default().key("models");
         if !(1..=MAX_MODELS).contains(&self.models.len()) {
@@ -217,7 +218,7 @@ impl Request {
         Ok(models)
     }
 
-    /// The same as an entry of a plan's `models`.
+    /// The request for one model as an entry under `models`.
     fn node(&self, model: &str, path: &Path) -> Result<Node, FieldError> {
         let text = |text: &str| Node::Text(text.to_owned());
         let texts = |list: &[String]| Node::List(list.iter().map(|item| text(item)).collect());
@@ -255,7 +256,7 @@ impl Request {
     }
 }
 
-/// Refuses what the reader of a plan does not let pass either.
+/// Checks that no key occurs twice, as the parser does for a plan file.
 fn check_keys(pairs: &Rule, path: &Path) -> Result<(), FieldError> {
     let mut seen = BTreeSet::new();
     match pairs.iter().find(|(name, _)| !seen.insert(name)) {
@@ -266,7 +267,7 @@ fn check_keys(pairs: &Rule, path: &Path) -> Result<(), FieldError> {
     }
 }
 
-/// A number where it looks like one.
+/// A number or boolean if the text is one.
 fn scalar(text: &str) -> Node {
     if let Ok(number) = text.parse::<i64>() {
         return Node::Int(number);

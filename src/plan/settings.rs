@@ -1,4 +1,4 @@
-//! Settings that command tests, model tests and `defaults` share.
+//! Settings that entries under `tests` and `models` and `defaults` have in common.
 
 use crate::domain::accelerator::{Backend, Vendor};
 use crate::domain::launch::{Environment, Isolation, MAX_LIST, Packages, wheel_contents};
@@ -16,7 +16,7 @@ use crate::text::quantity;
 use crate::text::suggest::did_you_mean;
 use std::collections::BTreeMap;
 
-/// Keys that an entry of any kind understands.
+/// Keys that every entry has.
 pub const SHARED_KEYS: [&str; 13] = [
     "requires",
     "environment",
@@ -46,17 +46,17 @@ pub const REQUIREMENT_KEYS: [&str; 11] = [
     "arch",
     "tags",
 ];
-/// Most accelerators that one test may hold.
+/// Maximum number of accelerators of one test.
 const MAX_ACCELERATORS: i64 = 64;
-/// Longest label value or environment variable, in bytes.
+/// Maximum length of an environment variable, in bytes.
 pub const MAX_VALUE_BYTES: usize = 16 * 1024;
 
-/// What an entry says; absent is not said.
+/// Settings of an entry. `None` if the entry does not specify a value.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Settings {
     pub requires: Requires,
     pub environment: Option<Environment>,
-    /// Wheels for it, relative to the plan.
+    /// Wheels for the environment, relative to the plan.
     pub wheels: Vec<String>,
     pub isolation: Option<Isolation>,
     pub env: BTreeMap<String, String>,
@@ -71,7 +71,7 @@ pub struct Settings {
     pub run_after_failure: bool,
 }
 
-/// What an entry says about where it can run.
+/// Requirements of an entry. `None` if the entry does not specify a value.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Requires {
     pub backend: Option<Backend>,
@@ -88,7 +88,7 @@ pub struct Requires {
 }
 
 impl Requires {
-    /// The requirement; a back-end that needs a device gets one unless said otherwise.
+    /// The requirement. A back-end that needs an accelerator requires one by default.
     #[must_use]
     pub fn requirement(&self) -> Requirement {
         let default = Requirement::default();
@@ -113,7 +113,7 @@ impl Settings {
     /// Reads the shared keys of an entry.
     ///
     /// # Errors
-    /// All that is not understood.
+    /// Every error in these keys.
     pub fn read(fields: &Fields) -> Result<Self, FieldError> {
         let mut found = FieldErrors::default();
         let env: Option<Vec<_>> = found.keep(fields.texts("env", MAX_LIST));
@@ -230,18 +230,18 @@ fn requires_in(node: &Node, path: &Path, found: &mut FieldErrors) -> Option<Requ
     })
 }
 
-/// A back-end, or `any` as absent.
+/// Reads a back-end. `any` is returned as `None`.
 ///
 /// # Errors
-/// Unknown, with the nearest known one.
+/// The back-end is unknown.
 pub fn backend(node: &Node) -> Result<Option<Backend>, ValueError> {
     let name = text(node)?;
     if name == "any" {
         return Ok(None);
     }
     if name == "gpu" {
-        let wrong = ValueError::expected("a back-end", node);
-        return Err(wrong.hint("name its kind: cuda, rocm, mps or xpu"));
+        let error = ValueError::expected("a back-end", node);
+        return Err(error.hint("name its kind: cuda, rocm, mps or xpu"));
     }
     name.parse().map(Some).map_err(|_| {
         let mut known: Vec<&str> = Backend::ALL.iter().map(|backend| backend.name()).collect();
@@ -250,7 +250,7 @@ pub fn backend(node: &Node) -> Result<Option<Backend>, ValueError> {
     })
 }
 
-/// Cores as people count them, in thousandths.
+/// Reads a number of cores and returns thousandths.
 fn cores(node: &Node) -> Result<u64, ValueError> {
     let cores = match node {
         Node::Int(value) => *value as f64,
@@ -299,8 +299,8 @@ fn read_environment(fields: &Fields) -> Result<(Option<Environment>, Vec<String>
         }
         Some(node @ Node::Map(_)) => node,
         Some(node) => {
-            let wrong = ValueError::expected("system or a mapping with packages", node);
-            return Err(wrong.hint("environment: {packages: [torch]}").at(&path));
+            let error = ValueError::expected("system or a mapping with packages", node);
+            return Err(error.hint("environment: {packages: [torch]}").at(&path));
         }
     };
     let fields = Fields::new(node, &path, &["packages", "python", "wheels"])?;
@@ -323,11 +323,11 @@ fn wheel(node: &Node) -> Result<String, ValueError> {
     }
 }
 
-/// A requirement as packaging tools read it. One that starts like an option is refused,
-/// because it would reach their command line.
+/// Reads a package requirement. A text that starts like an option is refused, because it would
+/// become an argument of the package installer.
 ///
 /// # Errors
-/// Empty, an option, or with control characters.
+/// The text is empty, is an option, or has control characters.
 pub fn package(node: &Node) -> Result<String, ValueError> {
     let text = text(node)?.trim().to_owned();
     let named = text.starts_with(|c: char| c.is_ascii_alphanumeric());

@@ -1,4 +1,4 @@
-//! What tests are made from, beside the words of a plan or of the command line.
+//! The inputs from which tests are generated, besides the plan or the command line.
 
 use crate::domain::accelerator::Backend;
 use crate::models::source::ModelSource;
@@ -7,17 +7,17 @@ use crate::plan::history::History;
 use crate::templates::library::Library;
 use std::collections::BTreeSet;
 
-/// Handed down unchanged to whoever needs a part of it.
+/// Inputs that the generation of all tests shares.
 #[derive(Clone, Copy)]
 pub struct Sources<'a> {
     /// The directory of the plan.
     pub files: &'a dyn PlanFiles,
-    /// Where the models of the plan are read.
+    /// The directories and caches of models.
     pub models: &'a dyn ModelSource,
-    /// Back-ends with a device that known workers have: `auto` stands for cpu and these.
+    /// Back-ends of the accelerators of known workers. `auto` means cpu and these.
     pub accelerators: &'a BTreeSet<Backend>,
     /// Templates and families.
     pub library: &'a Library,
-    /// What earlier runs of the same tests showed.
+    /// Results of earlier runs of the same tests.
     pub history: &'a History,
 }

@@ -1,4 +1,5 @@
-//! A plan becomes tests: files are read, models looked up, dependencies resolved.
+//! Turns a plan into tests: reads its files, generates the tests of its models, resolves
+//! dependencies.
 
 use crate::domain::launch;
 use crate::domain::launch::{Environment, Input, Launch, MAX_LAUNCH_BYTES, Program};
@@ -22,19 +23,19 @@ use std::sync::Arc;
 pub struct Submission {
     pub name: String,
     pub tests: Vec<Arc<TestSpec>>,
-    /// Each content once.
+    /// Files with equal content occur once.
     pub files: Vec<PlannedFile>,
-    /// What people should know before they trust the tests.
+    /// Warnings about the tests.
     pub doubts: Vec<String>,
     /// Models whose tests use random weights.
     pub random: RandomWeights,
 }
 
 impl Plan {
-    /// Reads what the plan names and makes its tests.
+    /// Reads the files and models of the plan and generates its tests.
     ///
     /// # Errors
-    /// Missing files, unknown models, names that are taken, dependencies that do not exist
+    /// Missing files, unknown models, names that are used twice, and dependencies that do not exist
     /// or form a cycle, with lines and fields.
     pub fn into_submission(self, sources: &Sources) -> Result<Submission, SourceError> {
         let source = self.source.clone();
@@ -45,7 +46,7 @@ impl Plan {
             .map_err(|problem| source.locate(problem))
     }
 
-    /// Every test of the plan, those of its models written out, and what is doubtful of these.
+    /// Every test of the plan, including those of its models, with warnings about these.
     fn entries(
         self,
         sources: &Sources,
@@ -53,7 +54,7 @@ impl Plan {
         let mut entries = self.entries;
         let mut doubts = Vec::new();
         let mut random = RandomWeights::default();
-        // Positions of tests that ask for more than the plan says.
+        // Positions of tests that reserve more than the plan specifies.
         let mut raised = Vec::new();
         for (at, entry) in entries.iter_mut().enumerate() {
             if needs::learn_planned(&entry.name, &mut entry.settings, sources.history) {
@@ -86,7 +87,7 @@ impl Plan {
     }
 }
 
-/// Tests from entries, whose names must be unique.
+/// Generates the tests of entries.
 pub(super) fn submission(
     name: String,
     entries: &[Entry],

@@ -1,4 +1,4 @@
-//! Writes tests as a plan file that reads back to the same tests.
+//! Writes tests as a plan file. Reading it gives the same tests.
 
 use crate::domain::launch::{Environment, Isolation, Junit, Program};
 use crate::domain::retry::Retries;
@@ -9,10 +9,10 @@ use crate::plan::settings::{Requires, Settings};
 use crate::text::quantity::{write_duration, write_size};
 use serde_yaml::{Mapping, Value};
 
-/// The text of a plan. Defaults are left out.
+/// The text of a plan. Values that are defaults are left out.
 ///
 /// # Errors
-/// The encoder's words.
+/// The message of the YAML encoder.
 pub fn plan(name: &str, entries: &[Entry]) -> Result<String, String> {
     let mut root = Mapping::new();
     put(&mut root, "schema", SCHEMA);
@@ -21,7 +21,7 @@ pub fn plan(name: &str, entries: &[Entry]) -> Result<String, String> {
     put(&mut root, "tests", Value::Sequence(tests));
     let text = serde_yaml::to_string(&root).map_err(|problem| problem.to_string())?;
     let alone = if entries.iter().any(|entry| entry.generated.is_some()) {
-        "# The scripts beside this file stand alone: uv run <script>.\n"
+        "# Each script beside this file also runs on its own: uv run <script>\n"
     } else {
         ""
     };

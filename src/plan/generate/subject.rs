@@ -24,7 +24,7 @@ pub(super) struct Subject<'a> {
     pub entry: &'a ModelEntry,
     pub model: ModelConfig,
     pub classification: Classification,
-    /// Template of every back-end that has none of its own.
+    /// Template of every back-end without a separate one.
     pub template: Template,
     /// Templates for one back-end.
     pub special: BTreeMap<Backend, Template>,

@@ -192,17 +192,17 @@ def make_plugin(pytest, ids, report):
             case.take(report)
 
         def whole(self, found, nodeid):
-            """What was told of a collector around an item."""
+            """Report of a collector that contains the item, if pytest sent one."""
             around = [nodeid, *(nodeid[: at.start()] for at in re.finditer("::|/", nodeid))]
             return next((found[name] for name in around if name in found), None)
 
         def finish(self):
-            """Says of every item what became of it; returns how many never ran."""
+            """Reports the outcome of every item and returns the number of items that did not run."""
             lost, given = 0, len(self.cases)
             for nodeid in list(self.cases):
                 case = self.cases[nodeid]
                 if nodeid in self.collected and "::" not in nodeid and case.result is None:
-                    # Its items have cases of their own.
+                    # Each of its items has a separate case.
                     del self.cases[nodeid]
                 elif nodeid not in self.collected and case.result is None:
                     failed = self.whole(self.files_failed, nodeid)

@@ -56,8 +56,8 @@ fn fields_are_refused_with_place_and_hint() {
         ("files: [missing/]", "tests[0].files[0]: cannot list \"missing\": no such folder"),
         (
             "files: [../secret]",
-            "tests[0].files[0]: \"../secret\" leaves the folder | \
-             paths are relative to the folder of the plan and stay inside it",
+            "tests[0].files[0]: \"../secret\" leads out of the directory | \
+             paths are relative to the directory of the plan and stay inside it",
         ),
         ("name: again", "tests[0]: \"name\" is given twice"),
     ] {

@@ -15,7 +15,7 @@ use crate::plan::submission::Submission;
 use crate::text::error::ReadError;
 use std::path::{Path, PathBuf};
 
-/// A real folder.
+/// A directory on the disk.
 struct Disk(PathBuf);
 
 impl PlanFiles for Disk {

@@ -23,7 +23,7 @@ use crate::text::error::{ReadError, SourceError};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
-/// A folder in memory.
+/// A directory in memory.
 #[derive(Default)]
 struct Folder(BTreeMap<String, Vec<u8>>);
 
