@@ -3,8 +3,9 @@
 //! Promise: the lock belongs to the operating system, so the end of its holder releases it, however
 //! the holder ends.
 
+use crate::sys::place::file_id;
 use std::fmt;
-use std::fs::{File, Metadata, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -142,25 +143,15 @@ impl DirectoryLock {
         Ok(Self { file })
     }
 
-    /// Whether the file that is locked is still the lock file of `directory`. When it was removed
-    /// or replaced, another process can lock the directory too.
+    /// Whether the locked file is still the lock file of `directory`. If it was removed or replaced,
+    /// another process can lock the directory too. Only systems with inode numbers detect this.
     #[must_use]
     pub fn is_in_place(&self, directory: &Path) -> bool {
-        let stored = std::fs::metadata(directory.join(LOCK_FILE));
-        stored.and_then(|stored| Ok(is_same_file(&stored, &self.file.metadata()?))).unwrap_or(false)
+        match (std::fs::metadata(directory.join(LOCK_FILE)), self.file.metadata()) {
+            (Ok(stored), Ok(locked)) => file_id(&stored) == file_id(&locked),
+            _ => false,
+        }
     }
-}
-
-#[cfg(unix)]
-fn is_same_file(one: &Metadata, other: &Metadata) -> bool {
-    use std::os::unix::fs::MetadataExt;
-    (one.dev(), one.ino()) == (other.dev(), other.ino())
-}
-
-/// Where a file that is open cannot be replaced, the file of this name is the same.
-#[cfg(not(unix))]
-fn is_same_file(_: &Metadata, _: &Metadata) -> bool {
-    true
 }
 
 #[cfg(test)]
