@@ -1,8 +1,10 @@
-//! Test files: fetched once, checked, kept by their SHA-256, copied into each attempt, where
-//! programs can be started.
+//! The files of tests: fetched once, verified, kept by their SHA-256, and copied into the directory
+//! of each attempt.
 //!
-//! Promises: a file that does not have the promised content is never kept or used; a test
-//! that changes its copy changes no other test's.
+//! Limit: [`MAX_BLOB_BYTES`] for each file.
+//!
+//! Promises: a file whose content does not match its digest is never kept or used. Each attempt has
+//! its own copies, so a change does not affect other tests.
 
 use crate::api::MAX_BLOB_BYTES;
 use crate::domain::digest::sha256_hex;
@@ -22,11 +24,11 @@ pub enum FileError {
         #[source]
         error: LinkError,
     },
-    #[error("the file {path} came with other content than promised")]
+    #[error("the content of the file {path} does not match its digest")]
     Corrupt { path: String },
-    #[error("the file {path} has {size} bytes, at most {MAX_BLOB_BYTES} are allowed")]
+    #[error("the file {path} is too large ({size} bytes, maximum {MAX_BLOB_BYTES})")]
     TooLarge { path: String, size: u64 },
-    #[error("cannot place the file {path}: {error}")]
+    #[error("cannot write the file {path}: {error}")]
     Place {
         path: String,
         #[source]
@@ -34,11 +36,11 @@ pub enum FileError {
     },
 }
 
-/// Puts all `files` into `directory`, and makes the `directories` there. The paths are checked
-/// by `Launch::check`.
+/// Copies `files` into `directory` and creates the `directories` there. `Launch::check` has checked
+/// the paths.
 ///
 /// # Errors
-/// The first file that cannot be had.
+/// The first file that cannot be fetched or written.
 pub async fn place<L: Link>(
     files: &[FileRef],
     directories: &[String],
@@ -65,7 +67,7 @@ pub async fn place<L: Link>(
     Ok(())
 }
 
-/// For the owner: the kept copy is nobody else's to read.
+/// Makes a file executable for its owner. Kept files are private to this user.
 #[cfg(unix)]
 fn make_executable(path: &Path) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt;
@@ -78,10 +80,10 @@ fn make_executable(_: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Fetches `files` into the cache, where each is called by its SHA-256.
+/// Fetches `files` into the cache, where they are named by their SHA-256.
 ///
 /// # Errors
-/// The first file that cannot be had.
+/// The first file that cannot be fetched or written.
 pub async fn keep<L: Link>(files: &[FileRef], cache: &Path, link: &L) -> Result<(), FileError> {
     for file in files {
         fetch(file, cache, link).await?;

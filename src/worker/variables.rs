@@ -1,9 +1,10 @@
-//! The environment variables of an attempt: cleared, then an allow-list, own directories,
-//! thread counts, the test's own settings, and last what the worker insists on.
+//! The environment variables of an attempt. They are built from an allow-list of the worker's own
+//! variables, the directories of the attempt, thread counts, the variables of the test, and last
+//! those that the worker enforces.
 //!
-//! Promises: nothing of the worker's environment passes but the allow-list, so no token
-//! does; a test sees the devices that it holds and no others, as far as the vendor's
-//! variables reach (they are no security boundary).
+//! Promises: only variables on the allow-list are inherited, so no token is. A test sees exactly the
+//! devices that it holds, as far as the variables of the vendors work: they are not a security
+//! boundary.
 
 use crate::domain::accelerator::{Accelerator, Vendor};
 use crate::sys::caches::{self, Caches, UserContext};
@@ -11,7 +12,7 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
-/// Passed through when set on the worker. A `*` at the end stands for any rest.
+/// Variables that tests inherit. A `*` at the end matches any suffix.
 const ALLOWED: &[&str] = &[
     "PATH",
     "LANG",
@@ -20,7 +21,7 @@ const ALLOWED: &[&str] = &[
     "TZ",
     "LD_LIBRARY_PATH",
     "XDG_CACHE_HOME",
-    // where models, and Python itself, are found
+    // places of models and of Python
     "HF_HOME",
     "HF_HUB_CACHE",
     "HF_HUB_OFFLINE",
@@ -33,7 +34,7 @@ const ALLOWED: &[&str] = &[
     "PYENV_ROOT",
     "PYENV_VERSION",
     "PYTHONUSERBASE",
-    // the way out
+    // network access
     "HTTP_PROXY",
     "HTTPS_PROXY",
     "NO_PROXY",
@@ -55,7 +56,7 @@ const ALLOWED: &[&str] = &[
     "HSA_OVERRIDE_GFX_VERSION",
     "NVIDIA_DRIVER_CAPABILITIES",
     "ONEAPI_ROOT",
-    // without these Windows programs do not start
+    // required by programs on Windows
     "SYSTEMROOT",
     "SYSTEMDRIVE",
     "WINDIR",
@@ -67,14 +68,14 @@ const ALLOWED: &[&str] = &[
     "PROCESSOR_ARCHITECTURE",
 ];
 
-/// Only for building environments: where packages come from. May hold credentials, so
-/// tests do not get them.
+/// Variables that only builds of environments inherit: the sources of packages. They may contain
+/// credentials, so tests do not get them.
 const ALLOWED_FOR_BUILDS: &[&str] =
     &["UV_*", "PIP_*", "HOME", "USERPROFILE", "LOCALAPPDATA", "APPDATA", "TMPDIR", "TEMP", "TMP"];
 
 pub type Variables = BTreeMap<OsString, OsString>;
 
-/// What passes from the worker's own environment, read once.
+/// The variables that are inherited from the worker, read once.
 #[derive(Debug, Clone, Default)]
 pub struct InheritedVariables {
     tests: Variables,
@@ -82,7 +83,7 @@ pub struct InheritedVariables {
 }
 
 impl InheritedVariables {
-    /// `also` names further variables that pass, as the person who started the worker wishes.
+    /// `also` names additional variables that tests inherit.
     #[must_use]
     pub fn from_process(also: &[String]) -> Self {
         Self::from(std::env::vars_os(), also)
@@ -99,8 +100,8 @@ impl InheritedVariables {
                 inherited.builds.insert(name, value);
             }
         }
-        // A test gets a home of its own, but finds what lies in the real one.
-        for (name, place) in places(&all) {
+        // A test has its own home directory, but uses the caches in the real one.
+        for (name, place) in cache_places(&all) {
             inherited.tests.insert(name.into(), place);
         }
         if let Some(home) = all.get(OsStr::new("HOME")) {
@@ -110,7 +111,7 @@ impl InheritedVariables {
         inherited
     }
 
-    /// For tools that the worker runs for itself.
+    /// The variables of tools that build environments.
     #[must_use]
     pub fn for_builds(&self) -> Variables {
         let mut variables = self.tests.clone();
@@ -118,7 +119,7 @@ impl InheritedVariables {
         variables
     }
 
-    /// Begins an attempt's environment in its own directory.
+    /// The first variables of an attempt with this directory and number of threads.
     #[must_use]
     pub fn for_attempt(&self, directory: &Path, threads: u64) -> Variables {
         let mut variables = self.tests.clone();
@@ -132,25 +133,25 @@ impl InheritedVariables {
     }
 }
 
-/// Where the caches of this user are, whatever `~` and the working directory mean to a test.
-fn places(all: &Variables) -> Vec<(&'static str, OsString)> {
+/// The caches of this user as absolute paths, because tests have another home and working directory.
+fn cache_places(all: &Variables) -> Vec<(&'static str, OsString)> {
     let get = caches::in_map(all);
-    let around = UserContext { get: &get, home: &caches::home };
-    let caches = Caches::of(&around);
+    let user = UserContext { get: &get, home: &caches::home };
+    let caches = Caches::of(&user);
     let mut places = vec![("HF_HOME", caches.hub_home), ("TORCH_HOME", caches.torch)];
-    // Named only where it is, so that a plan that sets HF_HOME moves the models as well.
+    // Set only when the worker has it, so that HF_HOME in a plan applies to the models as well.
     if ["HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"].iter().any(|name| get(name).is_some()) {
         places.push(("HF_HUB_CACHE", caches.models));
     }
     if let Some(base) = get("XDG_CACHE_HOME") {
-        places.push(("XDG_CACHE_HOME", caches::expand_user(&around, Path::new(&base))));
+        places.push(("XDG_CACHE_HOME", caches::expand_user(&user, Path::new(&base))));
     }
     let here = std::env::current_dir().unwrap_or_default();
     let known = places.into_iter().filter(|(_, place)| !place.starts_with("~"));
     known.map(|(name, place)| (name, here.join(place).into())).collect()
 }
 
-/// Thread counts for the usual numeric libraries.
+/// The variables with the number of threads of the common numeric libraries.
 #[must_use]
 pub fn threads_of(threads: u64) -> Variables {
     let threads = threads.max(1).to_string();
@@ -171,9 +172,9 @@ pub fn set(variables: &mut Variables, name: &str, value: impl Into<OsString>) {
     variables.insert(name.into(), value.into());
 }
 
-/// Makes exactly the held devices visible.
-pub fn pin(variables: &mut Variables, held: &[&Accelerator]) {
-    let of = |vendor| held.iter().copied().filter(move |device| device.vendor == vendor);
+/// Makes exactly these devices visible.
+pub fn pin(variables: &mut Variables, devices: &[&Accelerator]) {
+    let of = |vendor| devices.iter().copied().filter(move |device| device.vendor == vendor);
     let indexes = |vendor| -> String {
         let indexes: Vec<_> = of(vendor).map(|device| device.index.to_string()).collect();
         indexes.join(",")
@@ -183,7 +184,7 @@ pub fn pin(variables: &mut Variables, held: &[&Accelerator]) {
             set(variables, name, indexes(vendor));
         }
     };
-    // Only one of AMD's variables: a second one would index what the first one left.
+    // Only one of the variables of AMD: a second one would index the devices that the first one left.
     by_index(
         Vendor::Amd,
         if cfg!(windows) { "HIP_VISIBLE_DEVICES" } else { "ROCR_VISIBLE_DEVICES" },
@@ -196,11 +197,11 @@ pub fn pin(variables: &mut Variables, held: &[&Accelerator]) {
 
     let nvidia: Vec<String> = of(Vendor::Nvidia).map(nvidia_name).collect();
     if !nvidia.is_empty() {
-        // Otherwise CUDA numbers by speed, and the tools by bus.
+        // Otherwise CUDA numbers devices by speed, and the tools of NVIDIA by bus.
         set(variables, "CUDA_DEVICE_ORDER", "PCI_BUS_ID");
         set(variables, "CUDA_VISIBLE_DEVICES", nvidia.join(","));
     } else if of(Vendor::Amd).next().is_none() {
-        // ROCm obeys both, so neither is set beside a held AMD device.
+        // ROCm follows both variables, so neither is set when the test holds an AMD device.
         set(variables, "CUDA_VISIBLE_DEVICES", "-1");
         set(variables, "HIP_VISIBLE_DEVICES", "-1");
     }

@@ -36,26 +36,26 @@ def probe(tmp_path, monkeypatch):
     ],
 )
 def test_what_is_lacking_is_told_with_the_reason(probe, requirement, reason):
-    missing = probe.lacking({"requirements": [requirement]})
+    missing = probe.unmet({"requirements": [requirement]})
     assert missing == ([reason] if reason else [])
 
 
 def test_the_version_of_python_counts(probe):
-    assert probe.lacking({"requirements": [], "python": ">=3.8"}) == []
-    missing = probe.lacking({"requirements": [], "python": ">=99"})
+    assert probe.unmet({"requirements": [], "python": ">=3.8"}) == []
+    missing = probe.unmet({"requirements": [], "python": ">=99"})
     assert missing == [f"python>=99 (this is {platform.python_version()})"]
 
 
 def test_without_packaging_nothing_is_guessed(probe, monkeypatch):
     for name in ("packaging", "pip._vendor.packaging"):
         monkeypatch.setitem(sys.modules, name, None)
-    assert probe.lacking({"requirements": ["torch"]}) == ["packaging (to compare versions)"]
+    assert probe.unmet({"requirements": ["torch"]}) == ["packaging (to compare versions)"]
 
 
 def test_the_record_names_versions_and_says_only_when_asked_what_is_lacking(probe, capsys):
     probe.main({"distributions": ["torch", "absent"], "wanted": None})
     record = json.loads(capsys.readouterr().out)
     assert record["distributions"] == {"torch": "2.9.0a0+nv25.8", "absent": None}
-    assert "lacking" not in record
+    assert "missing" not in record
     probe.main({"distributions": [], "wanted": {"requirements": ["torch"], "python": None}})
-    assert json.loads(capsys.readouterr().out)["lacking"] == []
+    assert json.loads(capsys.readouterr().out)["missing"] == []

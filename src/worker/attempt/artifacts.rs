@@ -1,8 +1,9 @@
-//! Files that tests hand on to tests that depend on them.
+//! Artifacts: files that a test passes to the tests that depend on it.
 //!
-//! Promises: a test that has passed without a file that it was to hand on has not passed;
-//! what is kept is in the spool before the result is told, so that whoever depends on it
-//! finds it. Limit: [`MAX_BLOB_BYTES`] for each.
+//! Limit: [`MAX_BLOB_BYTES`] for each file.
+//!
+//! Promises: a test without one of its artifacts has not passed. Artifacts are in the spool before
+//! the result is reported, so that dependent tests find them.
 
 use crate::api::MAX_BLOB_BYTES;
 use crate::api::v1::test_views::Artifact;
@@ -18,52 +19,52 @@ use std::path::Path;
 
 #[derive(Debug, thiserror::Error)]
 pub enum InputError {
-    #[error("cannot look up what {test} hands on")]
-    Look {
+    #[error("cannot query the artifacts of {test}")]
+    Query {
         test: TestId,
         #[source]
         error: LinkError,
     },
-    #[error("{test} has handed on no file {name:?}")]
+    #[error("{test} has no artifact {name:?}")]
     Missing { test: TestId, name: String },
     #[error(transparent)]
     Fetch(#[from] FileError),
 }
 
-/// Copies the files into the spool.
+/// Copies the artifacts of an attempt into the spool.
 ///
 /// # Errors
-/// Why the first of them cannot be handed on, for people.
+/// A message for people about the first artifact that cannot be kept.
 pub fn keep(directory: &Path, names: &[String], spool: &Path) -> Result<Vec<Artifact>, String> {
     names.iter().map(|name| keep_one(directory, name, spool)).collect()
 }
 
 fn keep_one(directory: &Path, name: &str, spool: &Path) -> Result<Artifact, String> {
     let mut content = Vec::new();
-    let opened = inside(directory, name);
+    let opened = open_inside(directory, name);
     let read = opened.and_then(|file| {
         let executable = is_executable(&file.metadata()?);
         file.take(MAX_BLOB_BYTES + 1).read_to_end(&mut content)?;
         Ok(executable)
     });
-    let executable = read
-        .map_err(|error| format!("the file {name:?} that it hands on cannot be read: {error}"))?;
+    let executable = read.map_err(|error| format!("cannot read the artifact {name:?}: {error}"))?;
     let size_bytes = content.len() as u64;
     if size_bytes > MAX_BLOB_BYTES {
-        return Err(format!("the file {name:?} has more than {MAX_BLOB_BYTES} bytes"));
+        return Err(format!("the artifact {name:?} is too large (maximum {MAX_BLOB_BYTES} bytes)"));
     }
     let sha256 = sha256_hex(&content);
     write_whole(&spool.join(&sha256), &content)
-        .map_err(|error| format!("the file {name:?} cannot be spooled: {error}"))?;
+        .map_err(|error| format!("cannot spool the artifact {name:?}: {error}"))?;
     Ok(Artifact { name: name.to_owned(), sha256, size_bytes, executable })
 }
 
-/// Opens a file of the attempt; links are followed inside of its directory.
-fn inside(directory: &Path, name: &str) -> io::Result<File> {
+/// Opens a file of the attempt. Links are followed inside its directory only.
+fn open_inside(directory: &Path, name: &str) -> io::Result<File> {
     let full = directory.join(name).canonicalize()?;
     if !full.starts_with(directory.canonicalize()?) {
-        let leads = format!("it is a link to {}, outside of the test's directory", full.display());
-        return Err(io::Error::other(leads));
+        let reason =
+            format!("it is a link to {}, outside of the directory of the test", full.display());
+        return Err(io::Error::other(reason));
     }
     open_plain(&full)
 }
@@ -79,10 +80,10 @@ fn is_executable(_: &std::fs::Metadata) -> bool {
     false
 }
 
-/// Puts what other tests of the run have handed on into `directory`.
+/// Copies the artifacts of other tests of the run into `directory`.
 ///
 /// # Errors
-/// The first file that cannot be had.
+/// The first artifact that is missing or cannot be fetched.
 pub async fn place<L: Link>(
     inputs: &[Input],
     run: RunId,
@@ -93,8 +94,9 @@ pub async fn place<L: Link>(
     let mut files = Vec::with_capacity(inputs.len());
     for input in inputs {
         let test = TestId { run, index: input.test };
-        let found = link.artifacts(test).await.map_err(|error| InputError::Look { test, error })?;
-        let artifact = found.into_iter().find(|artifact| artifact.name == input.artifact);
+        let artifacts =
+            link.artifacts(test).await.map_err(|error| InputError::Query { test, error })?;
+        let artifact = artifacts.into_iter().find(|artifact| artifact.name == input.artifact);
         let name = || input.artifact.clone();
         let Artifact { sha256, size_bytes, executable, .. } =
             artifact.ok_or_else(|| InputError::Missing { test, name: name() })?;
@@ -108,7 +110,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_handed_on_is_spooled_by_its_digest() {
+    fn artifacts_are_spooled_by_their_digests() {
         let dir = tempfile::tempdir().expect("a directory");
         let spool = tempfile::tempdir().expect("a directory");
         std::fs::write(dir.path().join("out.bin"), "content").expect("written");
@@ -118,8 +120,8 @@ mod tests {
         assert_eq!(spooled, b"content");
         let missing = keep(dir.path(), &["other".into()], spool.path()).expect_err("missing");
         assert!(missing.contains("\"other\""), "{missing}");
-        std::fs::create_dir(dir.path().join("folder")).expect("mkdir");
-        assert!(keep(dir.path(), &["folder".into()], spool.path()).is_err());
+        std::fs::create_dir(dir.path().join("directory")).expect("mkdir");
+        assert!(keep(dir.path(), &["directory".into()], spool.path()).is_err());
     }
 
     #[test]

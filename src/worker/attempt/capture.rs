@@ -1,6 +1,6 @@
-//! Keeps the beginning and the end of an attempt's output, and counts the middle.
+//! Keeps the beginning and the end of the output of an attempt, and counts the bytes between them.
 //!
-//! Limits: `HEAD_BYTES` and `TAIL_BYTES` of `api::v1::logs`. Memory grows with what is kept.
+//! Limits: `HEAD_BYTES` and `TAIL_BYTES` of `api::v1::logs`.
 
 use crate::api::v1::logs::{HEAD_BYTES, TAIL_BYTES};
 use std::collections::VecDeque;
@@ -24,30 +24,30 @@ impl Capture {
         self.tail.extend(rest);
     }
 
-    /// Bytes that came in all.
+    /// Total number of bytes of output.
     #[must_use]
     pub fn written(&self) -> u64 {
         self.written
     }
 
-    /// Of the beginning, from `offset` on: what can be told while the attempt runs.
+    /// The beginning from `offset` on, which can be sent while the attempt runs.
     #[must_use]
     pub fn head_from(&self, offset: u64) -> &[u8] {
         usize::try_from(offset).ok().and_then(|offset| self.head.get(offset..)).unwrap_or(&[])
     }
 
-    /// The end, at most so many bytes.
+    /// The end of the output, at most `max_bytes`.
     #[must_use]
-    pub fn end(&self, most: usize) -> Vec<u8> {
-        let tail = self.tail.len().min(most);
+    pub fn end(&self, max_bytes: usize) -> Vec<u8> {
+        let tail = self.tail.len().min(max_bytes);
         let whole = self.written == (self.head.len() + self.tail.len()) as u64;
-        let head = if whole { self.head.len().min(most - tail) } else { 0 };
+        let head = if whole { self.head.len().min(max_bytes - tail) } else { 0 };
         let mut bytes = self.head.get(self.head.len() - head..).unwrap_or_default().to_vec();
         bytes.extend(self.tail.iter().skip(self.tail.len() - tail));
         bytes
     }
 
-    /// Everything that was kept, with a line in the place of what was not.
+    /// The kept output, with a line in the place of the missing bytes.
     #[must_use]
     pub fn into_kept(self) -> Vec<u8> {
         let kept = (self.head.len() + self.tail.len()) as u64;
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn of_long_output_the_ends_are_kept() {
+    fn both_ends_of_long_output_are_kept() {
         let mut capture = Capture::default();
         let total = HEAD_BYTES + TAIL_BYTES + 1000;
         let text: Vec<u8> = (0..total).map(|i| b'a' + (i % 23) as u8).collect();
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn the_end_never_joins_what_was_not_together() {
+    fn the_end_never_joins_separate_parts() {
         let mut capture = Capture::default();
         capture.push(&vec![b'a'; HEAD_BYTES]);
         capture.push(b"bc");

@@ -1,8 +1,9 @@
-//! Builds one environment: with `uv` where it is or can be had, else with `venv` and pip.
+//! Builds one environment: with `uv` when it is installed or can be installed, otherwise with `venv`
+//! and pip.
 
 use super::tool::Tool;
 use super::{
-    BUILD_LIMIT, BuildEvent, COMPLETE, EnvironmentError, Environments, NoProgress, PROBE,
+    BUILD_TIMEOUT, BuildEvent, COMPLETE, EnvironmentError, Environments, NoProgress, PROBE,
     PythonEnvironment, bin, distribution, distributions, interpreter,
 };
 use crate::domain::launch::Packages;
@@ -17,11 +18,11 @@ use std::path::Path;
 use std::path::PathBuf;
 use std::time::Duration;
 
-const PROBE_LIMIT: Duration = Duration::from_secs(60);
-const GET_UV_LIMIT: Duration = Duration::from_secs(300);
+const PROBE_TIMEOUT: Duration = Duration::from_secs(60);
+const INSTALL_UV_TIMEOUT: Duration = Duration::from_secs(300);
 const INSTALL: &str = "install the packages";
-/// Longest reason that a notice quotes, in characters.
-const MAX_REASON: usize = 300;
+/// Maximum length of the reason that a notice quotes, in characters.
+const MAX_REASON_CHARS: usize = 300;
 
 impl Environments {
     pub(super) async fn find_or_build(
@@ -35,7 +36,7 @@ impl Environments {
             return Ok(prepared);
         }
         let _lock = self.lock(id).await?;
-        // Someone else may have built it while this one waited.
+        // Another process may have built it while this one waited for the lock.
         if let Some(prepared) = completed(&directory) {
             return Ok(prepared);
         }
@@ -47,14 +48,14 @@ impl Environments {
         built
     }
 
-    /// Waits until no other process works on it.
+    /// Waits until no other process works on the environment.
     async fn lock(&self, name: &str) -> Result<File, EnvironmentError> {
         let directory = self.settings.directory.clone();
         std::fs::create_dir_all(&directory).map_err(|error| {
-            let place = directory.display();
+            let path = directory.display();
             failed(
                 &format!(
-                    "make the directory of environments {place} (--environments-dir names another)"
+                    "create the directory of environments {path} (choose another with --environments-dir)"
                 ),
                 &error,
             )
@@ -65,9 +66,9 @@ impl Environments {
             file.lock()?;
             Ok(file)
         };
-        let taken = tokio::task::spawn_blocking(take).await;
-        let taken = taken.unwrap_or_else(|error| Err(io::Error::other(error)));
-        taken.map_err(|error| failed("lock the environment", &error))
+        let locked = tokio::task::spawn_blocking(take).await;
+        let locked = locked.unwrap_or_else(|error| Err(io::Error::other(error)));
+        locked.map_err(|error| failed("lock the environment", &error))
     }
 
     async fn build(
@@ -81,18 +82,18 @@ impl Environments {
             std::fs::remove_dir_all(directory)
                 .map_err(|error| failed("clear an incomplete environment", &error))?;
         }
-        let place = self.settings.directory.join(format!("{id}.wheels"));
-        let wanted = wanted(packages, files, &place)
-            .map_err(|error| failed("place the wheels of the environment", &error))?;
+        let wheels = self.settings.directory.join(format!("{id}.wheels"));
+        let wanted = install_arguments(packages, files, &wheels)
+            .map_err(|error| failed("copy the wheels of the environment", &error))?;
         let built = match self.uv(id).await {
             Ok(uv) => self.build_with_uv(id, &uv, directory, packages, &wanted).await,
             Err(error) => {
-                tracing::info!(%error, "no uv; the environment is built with pip");
+                tracing::info!(%error, "uv is not available; building the environment with pip");
                 self.build_with_pip(id, directory, &wanted).await
             }
         };
-        // Once installed they are of no use; what cannot be removed now is replaced next time.
-        let _ = std::fs::remove_dir_all(&place);
+        // Installed wheels are not needed any more. A later build replaces what cannot be removed.
+        let _ = std::fs::remove_dir_all(&wheels);
         built.map_err(with_advice)?;
         let python = interpreter(directory);
         let record = self.probe(&python, &distributions(packages), None).await?;
@@ -102,7 +103,7 @@ impl Environments {
         Ok(PythonEnvironment { python, bin: Some(bin(directory)), record })
     }
 
-    /// Found in `PATH`, or in dtf's own tool directory, or installed there.
+    /// The path of uv: in `PATH` or in the tool directory of dtf, where it is installed if necessary.
     async fn uv(&self, id: &str) -> Result<PathBuf, EnvironmentError> {
         if let Some(uv) = self.find("uv") {
             return Ok(uv);
@@ -115,12 +116,14 @@ impl Environments {
         }
         if self.settings.offline {
             let reason = "uv is not installed, and the worker is offline".to_owned();
-            return Err(EnvironmentError::Failed { what: "get uv".to_owned(), reason });
+            return Err(EnvironmentError::Failed { what: "install uv".to_owned(), reason });
         }
         let venv = [OsString::from("-m"), "venv".into(), "--clear".into(), (&tools).into()];
-        self.tool("make a tool directory", self.python()?, venv.into(), GET_UV_LIMIT, id).await?;
+        self.tool("create a tool directory", self.python()?, venv.into(), INSTALL_UV_TIMEOUT, id)
+            .await?;
         let install = ["-m", "pip", "install", "--quiet", "uv"].map(OsString::from);
-        self.tool("install uv", interpreter(&tools), install.into(), GET_UV_LIMIT, id).await?;
+        self.tool("install uv", interpreter(&tools), install.into(), INSTALL_UV_TIMEOUT, id)
+            .await?;
         Ok(uv)
     }
 
@@ -136,11 +139,11 @@ impl Environments {
         match (&self.settings.python, &packages.python) {
             (Some(python), _) => venv.extend(["--python".into(), python.into()]),
             (None, Some(wanted)) => venv.extend(["--python".into(), wanted.into()]),
-            // The interpreter that `environment: system` would use.
+            // The interpreter that `environment: system` uses.
             (None, None) => venv.extend(["--python".into(), self.python()?.into()]),
         }
         venv.push(directory.into());
-        self.tool("make a virtual environment", uv.into(), self.uv_args(venv), BUILD_LIMIT, id)
+        self.tool("create a virtual environment", uv.into(), self.uv_args(venv), BUILD_TIMEOUT, id)
             .await?;
         if wanted.is_empty() {
             return Ok(());
@@ -154,12 +157,13 @@ impl Environments {
             self.uv_args(args)
         };
         let backend = Some(self.settings.torch_backend.as_str());
-        let first = self.tool(INSTALL, uv.into(), install(backend), BUILD_LIMIT, id).await;
+        let first = self.tool(INSTALL, uv.into(), install(backend), BUILD_TIMEOUT, id).await;
         if let Err(error) = first {
-            tracing::info!(%error, "trying the default index");
-            let line = fallback(&self.settings.torch_backend, &packages.requirements, &error);
+            tracing::info!(%error, "installation failed; trying the default index");
+            let line =
+                fallback_notice(&self.settings.torch_backend, &packages.requirements, &error);
             self.progress.event(BuildEvent::Notice { environment: id, line: &line });
-            self.tool(INSTALL, uv.into(), install(None), BUILD_LIMIT, id).await?;
+            self.tool(INSTALL, uv.into(), install(None), BUILD_TIMEOUT, id).await?;
         }
         Ok(())
     }
@@ -178,7 +182,7 @@ impl Environments {
         wanted: &[OsString],
     ) -> Result<(), EnvironmentError> {
         let venv = vec!["-m".into(), "venv".into(), directory.into()];
-        self.tool("make a virtual environment", self.python()?, venv, BUILD_LIMIT, id).await?;
+        self.tool("create a virtual environment", self.python()?, venv, BUILD_TIMEOUT, id).await?;
         if wanted.is_empty() {
             return Ok(());
         }
@@ -189,7 +193,7 @@ impl Environments {
         install.push("--".into());
         install.extend(wanted.iter().cloned());
         let python = interpreter(directory);
-        self.tool(INSTALL, python, install, BUILD_LIMIT, id).await?;
+        self.tool(INSTALL, python, install, BUILD_TIMEOUT, id).await?;
         Ok(())
     }
 
@@ -203,8 +207,8 @@ impl Environments {
         let args = vec!["-I".into(), "-c".into(), PROBE.into(), question.into()];
         let what = "read the versions of the environment";
         let program = python.into();
-        let printed = self.command(what, program, args, PROBE_LIMIT).run("", &NoProgress).await?;
-        // Wrappers of the interpreter may print something before.
+        let printed = self.command(what, program, args, PROBE_TIMEOUT).run("", &NoProgress).await?;
+        // A wrapper of the interpreter may print other lines before the record.
         let mut records = printed.lines().rev().filter_map(|line| serde_json::from_str(line).ok());
         records.next().ok_or_else(|| EnvironmentError::Failed {
             what: what.to_owned(),
@@ -250,37 +254,46 @@ impl Environments {
     }
 }
 
-/// What an installer is asked for: requirements, and wheels in `place` under their own names,
-/// which say what they are for.
-fn wanted(packages: &Packages, files: &Path, place: &Path) -> io::Result<Vec<OsString>> {
+/// The arguments for an installer: the requirements, and the wheels. They are copied to
+/// `wheels_dir` under their own names, from which installers read version and platform.
+fn install_arguments(
+    packages: &Packages,
+    files: &Path,
+    wheels_dir: &Path,
+) -> io::Result<Vec<OsString>> {
     let mut wanted: Vec<OsString> = packages.requirements.iter().map(OsString::from).collect();
     if packages.wheels.is_empty() {
         return Ok(wanted);
     }
-    std::fs::create_dir_all(place)?;
+    std::fs::create_dir_all(wheels_dir)?;
     for wheel in &packages.wheels {
         let name = wheel.path.rsplit('/').next().unwrap_or_default();
-        let target = place.join(name);
+        let target = wheels_dir.join(name);
         std::fs::copy(files.join(&wheel.sha256), &target)?;
         wanted.push(target.into());
     }
     Ok(wanted)
 }
 
+/// The environment in a directory, when it is complete.
 fn completed(directory: &Path) -> Option<PythonEnvironment> {
     let text = std::fs::read(directory.join(COMPLETE)).ok()?;
     let record = serde_json::from_slice(&text).ok()?;
     let python = interpreter(directory);
-    // The interpreter that it was made from may have been removed.
+    // The interpreter from which it was created may have been removed.
     python.exists().then(|| PythonEnvironment { python, bin: Some(bin(directory)), record })
 }
 
-/// Says that the wanted build of torch is not to be had, why, and what is installed instead.
-pub(super) fn fallback(backend: &str, requirements: &[String], error: &EnvironmentError) -> String {
+/// A notice: the requested build of torch cannot be installed, the reason, and the alternative.
+pub(super) fn fallback_notice(
+    backend: &str,
+    requirements: &[String],
+    error: &EnvironmentError,
+) -> String {
     let reason: String = error.to_string().lines().next().unwrap_or_default().into();
-    let reason: String = reason.chars().take(MAX_REASON).collect();
+    let reason: String = reason.chars().take(MAX_REASON_CHARS).collect();
     let size = if requirements.iter().any(|named| distribution(named) == "torch") {
-        "; on Linux that torch is built for CUDA: a download of about 3 GB, 5 GB on disk"
+        "; on Linux its build of torch is for CUDA: about 3 GB to download, 5 GB on disk"
     } else {
         ""
     };
@@ -290,11 +303,13 @@ pub(super) fn fallback(backend: &str, requirements: &[String], error: &Environme
     )
 }
 
-/// On machines without a network the packages often came with the system.
+/// Adds a hint to an error of the installer: on a machine without a network, the interpreter often
+/// has the packages.
 fn with_advice(error: EnvironmentError) -> EnvironmentError {
     match error {
         EnvironmentError::Failed { what, reason } if what == INSTALL => {
-            let advice = "where the interpreter has them already, --system-packages uses those";
+            let advice =
+                "hint: --system-packages uses the packages that the interpreter already has";
             EnvironmentError::Failed { what, reason: format!("{reason}\n{advice}") }
         }
         other => other,

@@ -1,9 +1,11 @@
-//! Python environments: one for each distinct set of requirements, built once, shared by
-//! all workers that use the directory.
+//! Python environments: one for each distinct set of requirements, built once, shared by all workers
+//! that use the directory.
 //!
-//! Promises: two builders never work on the same environment, across processes; one that
-//! was not completed is built anew; a failed build is not tried again for [`RETRY_AFTER`];
-//! every environment is recorded with its versions. Limits: [`BUILD_LIMIT`] a build.
+//! Limit: [`BUILD_TIMEOUT`] for each tool of a build.
+//!
+//! Promises: two builders never work on the same environment, also in different processes. An
+//! incomplete environment is built again. A failed build is not repeated within [`RETRY_INTERVAL`].
+//! The versions in every environment are recorded.
 
 use crate::domain::digest::sha256_hex;
 use crate::domain::launch::{Environment, Packages, wheel_contents};
@@ -23,25 +25,25 @@ use tokio::time::Instant;
 mod build;
 mod tool;
 
-pub const BUILD_LIMIT: Duration = Duration::from_secs(3600);
-pub const RETRY_AFTER: Duration = Duration::from_secs(60);
-/// Written last into an environment; holds its record.
+pub const BUILD_TIMEOUT: Duration = Duration::from_secs(3600);
+pub const RETRY_INTERVAL: Duration = Duration::from_secs(60);
+/// File with the record of an environment. It is written last, and marks a complete environment.
 const COMPLETE: &str = "dtf-complete.json";
 const PROBE: &str = include_str!("probe_environment.py");
 
-/// What goes on while an environment is built, for people who wait.
+/// The progress of a build, for people who wait for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BuildEvent<'a> {
     Started {
         environment: &'a str,
         requirements: &'a [String],
     },
-    /// Output of a tool.
+    /// A line of output of a tool.
     Line {
         environment: &'a str,
         line: &'a str,
     },
-    /// What a person should know even after the build has ended.
+    /// A message that stays visible after the build has ended.
     Notice {
         environment: &'a str,
         line: &'a str,
@@ -52,12 +54,12 @@ pub enum BuildEvent<'a> {
     },
 }
 
-/// Hears about builds; called from the tasks that build, so it must be quick.
+/// Receives the progress of builds. It is called by the tasks that build, so it must return quickly.
 pub trait BuildProgress: Send + Sync {
     fn event(&self, event: BuildEvent<'_>);
 }
 
-/// Tells nobody.
+/// Ignores all progress.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct NoProgress;
 
@@ -67,15 +69,15 @@ impl BuildProgress for NoProgress {
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum EnvironmentError {
-    #[error("no Python interpreter was found; install python3 or name one with --python")]
+    #[error("no Python interpreter was found; install python3 or give one with --python")]
     NoPython,
-    #[error("the requirement {0:?} is an option, which is not allowed")]
+    #[error("the requirement {0:?} is an option of the installer, which is not allowed")]
     Option(String),
     #[error(
-        "{} lacks {}; install it there, or let environments be built (no --system-packages)",
-        python.display(), lacking.join(", ")
+        "{} does not have {}; install it there, or omit --system-packages to build environments",
+        python.display(), missing.join(", ")
     )]
-    Lacking { python: PathBuf, lacking: Vec<String> },
+    MissingPackages { python: PathBuf, missing: Vec<String> },
     #[error("cannot {what}: {reason}")]
     Failed { what: String, reason: String },
 }
@@ -84,18 +86,20 @@ pub enum EnvironmentError {
 #[derive(Debug, Clone, PartialEq)]
 pub struct PythonEnvironment {
     pub python: PathBuf,
-    /// Comes first in `PATH`: where the environment keeps its programs.
+    /// Directory with the programs of the environment. It becomes the first entry of `PATH`.
     pub bin: Option<PathBuf>,
-    /// Versions and platform, as `probe_environment.py` tells them.
+    /// Versions and platform, as `probe_environment.py` reports them.
     pub record: Map<String, Value>,
 }
 
 impl PythonEnvironment {
+    /// Whether this is a virtual environment.
     #[must_use]
     pub fn is_virtual(&self) -> bool {
         self.record.get("virtual_environment") == Some(&Value::Bool(true))
     }
 
+    /// Whether a distribution is installed. Known for those that the record names.
     #[must_use]
     pub fn installed(&self, distribution: &str) -> bool {
         let versions = self.record.get("distributions").and_then(Value::as_object);
@@ -103,22 +107,22 @@ impl PythonEnvironment {
     }
 }
 
-/// How environments are built here.
+/// The settings for building environments.
 #[derive(Debug, Clone)]
 pub struct BuildSettings {
-    /// Made when the first environment is built.
+    /// Directory of the environments. It is created with the first one.
     pub directory: PathBuf,
-    /// Where tools are started; it exists.
+    /// Existing directory in which the tools run.
     pub cwd: PathBuf,
-    /// Instead of what is found in `PATH`.
+    /// Interpreter to use instead of the one in `PATH`.
     pub python: Option<PathBuf>,
-    /// Takes the packages that the interpreter has, where they suffice; builds nothing.
+    /// Use the packages that the interpreter has, and build nothing.
     pub system_packages: bool,
-    /// For `uv pip install --torch-backend`: `cpu`, `auto`, `cu128`, ….
+    /// Value for `uv pip install --torch-backend`: `cpu`, `auto`, `cu128`, ….
     pub torch_backend: String,
-    /// Uses only what is cached already.
+    /// Install from caches only.
     pub offline: bool,
-    /// Marks the processes of builds as this worker's.
+    /// Marker of the processes of builds, so that the worker can end them.
     pub marker: String,
 }
 
@@ -126,11 +130,11 @@ pub struct Environments {
     settings: BuildSettings,
     inherited: InheritedVariables,
     progress: Arc<dyn BuildProgress>,
-    places: Mutex<BTreeMap<String, Arc<Mutex<EnvironmentState>>>>,
+    states: Mutex<BTreeMap<String, Arc<Mutex<EnvironmentState>>>>,
     system: Mutex<Option<Arc<PythonEnvironment>>>,
 }
 
-/// What is known of one environment.
+/// The state of one environment in this process.
 #[derive(Default)]
 struct EnvironmentState {
     ready: Option<Arc<PythonEnvironment>>,
@@ -144,15 +148,15 @@ impl Environments {
         inherited: InheritedVariables,
         progress: Arc<dyn BuildProgress>,
     ) -> Self {
-        let (places, system) = (Mutex::default(), Mutex::default());
-        Self { settings, inherited, progress, places, system }
+        let (states, system) = (Mutex::default(), Mutex::default());
+        Self { settings, inherited, progress, states, system }
     }
 
-    /// Finds or builds it. May be dropped: what is half built is built anew. `files` is the
-    /// directory in which its wheels are kept by their digests.
+    /// Finds or builds an environment. The future may be dropped: an incomplete environment is built
+    /// again. `files` is the directory of the wheels, which are named by their digests.
     ///
     /// # Errors
-    /// No interpreter, or the build failed; the error ends with the tool's last words.
+    /// There is no interpreter, or the build failed. The error ends with the last output of the tool.
     pub async fn prepare(
         &self,
         wanted: &Environment,
@@ -177,23 +181,23 @@ impl Environments {
         Ok(prepared)
     }
 
-    /// What vendors of accelerators ship with their images is often the only build of torch
-    /// that works there.
+    /// Checks that the interpreter has the packages. The image of an accelerator vendor often has the
+    /// only build of torch that works on its devices.
     async fn packages_of_system(
         &self,
         packages: &Packages,
     ) -> Result<PythonEnvironment, EnvironmentError> {
         let python = self.python()?;
-        let held = packages.wheels.iter().filter_map(|file| wheel_contents(&file.path));
-        let held = held.map(|(name, version)| format!("{name}=={version}"));
-        let requirements = packages.requirements.iter().cloned().chain(held).collect();
+        let wheels = packages.wheels.iter().filter_map(|file| wheel_contents(&file.path));
+        let wheels = wheels.map(|(name, version)| format!("{name}=={version}"));
+        let requirements = packages.requirements.iter().cloned().chain(wheels).collect();
         let python_version = packages.python.clone();
         let wanted = Packages { requirements, python: python_version, wheels: Vec::new() };
         let mut record = self.probe(&python, &distributions(packages), Some(&wanted)).await?;
-        let lacking = record.remove("lacking").and_then(|told| serde_json::from_value(told).ok());
-        let lacking: Vec<String> = lacking.unwrap_or_default();
-        if !lacking.is_empty() {
-            return Err(EnvironmentError::Lacking { python, lacking });
+        let missing = record.remove("missing").and_then(|list| serde_json::from_value(list).ok());
+        let missing: Vec<String> = missing.unwrap_or_default();
+        if !missing.is_empty() {
+            return Err(EnvironmentError::MissingPackages { python, missing });
         }
         let executable = record.get("executable").and_then(Value::as_str).map(Path::new);
         let bin = executable.and_then(Path::parent).map(Path::to_owned);
@@ -209,16 +213,16 @@ impl Environments {
             return Err(EnvironmentError::Option(option.chars().take(80).collect()));
         }
         let id = self.id(packages);
-        let place = self.places.lock().await.entry(id.clone()).or_default().clone();
-        // Held while it is built, so that all who want it wait for one build.
-        let mut place = place.lock().await;
-        if let Some(prepared) = place.ready.as_ref().filter(|prepared| prepared.python.exists()) {
+        let state = self.states.lock().await.entry(id.clone()).or_default().clone();
+        // Locked during the build, so that all attempts that need the environment wait for one build.
+        let mut state = state.lock().await;
+        if let Some(prepared) = state.ready.as_ref().filter(|prepared| prepared.python.exists()) {
             return Ok(prepared.clone());
         }
         if let Some((at, error)) =
-            place.failed.as_ref().filter(|(at, _)| at.elapsed() < RETRY_AFTER)
+            state.failed.as_ref().filter(|(at, _)| at.elapsed() < RETRY_INTERVAL)
         {
-            tracing::debug!(%id, since = ?at.elapsed(), "the build has just failed");
+            tracing::debug!(%id, since = ?at.elapsed(), "not repeating a build that failed recently");
             return Err(error.clone());
         }
         let prepared = if self.settings.system_packages {
@@ -229,17 +233,18 @@ impl Environments {
         match prepared {
             Ok(prepared) => {
                 let prepared = Arc::new(prepared);
-                *place = EnvironmentState { ready: Some(prepared.clone()), failed: None };
+                *state = EnvironmentState { ready: Some(prepared.clone()), failed: None };
                 Ok(prepared)
             }
             Err(error) => {
-                *place =
+                *state =
                     EnvironmentState { ready: None, failed: Some((Instant::now(), error.clone())) };
                 Err(error)
             }
         }
     }
 
+    /// Identifies an environment by everything that determines its contents.
     fn id(&self, packages: &Packages) -> String {
         let mut requirements: Vec<&str> = packages.requirements.iter().map(|r| r.trim()).collect();
         requirements.sort_unstable();
@@ -254,6 +259,7 @@ impl Environments {
         sha256_hex(text.as_bytes()).chars().take(16).collect()
     }
 
+    /// The interpreter for builds and for tests in the system environment.
     fn python(&self) -> Result<PathBuf, EnvironmentError> {
         if let Some(python) = &self.settings.python {
             return Ok(python.clone());
@@ -270,21 +276,21 @@ impl Environments {
     }
 }
 
-/// Names whose versions are recorded.
+/// The distributions whose versions are recorded.
 fn distributions(packages: &Packages) -> Vec<String> {
     let named = packages.requirements.iter().map(|text| distribution(text).to_owned());
-    let held = packages.wheels.iter().filter_map(|file| wheel_contents(&file.path));
-    let named = named.chain(held.map(|(name, _)| name.to_owned()));
+    let wheels = packages.wheels.iter().filter_map(|file| wheel_contents(&file.path));
+    let named = named.chain(wheels.map(|(name, _)| name.to_owned()));
     named.chain(preloadable().map(String::from)).collect()
 }
 
-/// The distribution that a requirement is about.
+/// The name of the distribution in a requirement.
 fn distribution(requirement: &str) -> &str {
     let end = requirement.find(|c: char| !(c.is_ascii_alphanumeric() || "._-".contains(c)));
     requirement.get(..end.unwrap_or(requirement.len())).unwrap_or(requirement)
 }
 
-/// Where a virtual environment keeps its programs.
+/// The directory of programs in a virtual environment.
 fn bin(environment: &Path) -> PathBuf {
     environment.join(if cfg!(windows) { "Scripts" } else { "bin" })
 }

@@ -1,12 +1,15 @@
-"""Describes the Python that runs it, for the record of a test's environment.
+"""Describes the Python that runs it, for the record of the environment of a test.
 
-Job: print one JSON object on one line: the interpreter, the platform, and for each of
-`distributions` its installed version, or null where it is absent. When the question has
-`wanted`, what an environment of a test asks for, `lacking` says what is not met, with the
-reason. The question is the only argument, a JSON object.
-Promises: only reads metadata; never imports a distribution under test, so it is quick, starts
-no thread and touches no device. Limits: only the standard library, Python 3.8 or later; to
-compare versions it borrows `packaging`, which comes with pip and with transformers.
+Job: print one JSON object on one line: the interpreter, the platform, and the installed version
+of each of `distributions`, or null where it is absent. When the question has `wanted`, the
+requirements of a test, `missing` lists the unmet ones with the reason. The question is the only
+argument, a JSON object.
+
+Promises: reads metadata only. It never imports a distribution under test, so it is quick, starts
+no thread and opens no device.
+
+Limits: the standard library only, Python 3.8 or later. To compare versions it uses `packaging`,
+which pip and transformers bring along.
 """
 
 import json
@@ -22,7 +25,7 @@ def version_of(distribution):
         return None
 
 
-def lacking(wanted):
+def unmet(wanted):
     if not wanted["requirements"] and not wanted.get("python"):
         return []
     try:
@@ -46,7 +49,7 @@ def lacking(wanted):
         if requirement.marker and not requirement.marker.evaluate():
             continue
         installed = version_of(requirement.name)
-        # Vendors' builds call themselves pre-releases.
+        # The builds of accelerator vendors have pre-release versions.
         if installed is None:
             missing.append(f"{text} (not installed)")
         elif not requirement.specifier.contains(installed, prereleases=True):
@@ -68,7 +71,7 @@ def main(question):
                 "system": platform.system(),
                 "machine": platform.machine(),
                 "distributions": {name: version_of(name) for name in question["distributions"]},
-                **({"lacking": lacking(wanted)} if wanted else {}),
+                **({"missing": unmet(wanted)} if wanted else {}),
             }
         )
     )

@@ -1,9 +1,9 @@
-//! Builds without any network: an empty set of requirements needs none.
+//! Builds without a network, which an empty set of requirements does not need.
 
 use super::*;
 use std::sync::Mutex as StdMutex;
 
-/// No wheels are asked for.
+/// The tests need no wheels.
 const NO_FILES: &str = "/nowhere";
 
 #[derive(Default)]
@@ -77,7 +77,7 @@ async fn an_environment_is_built_once_and_found_again() {
     assert_eq!(again.prepare(&empty, NO_FILES.as_ref()).await, Ok(one.clone()));
     assert_eq!(heard.0.lock().expect("a lock").len(), 2, "found, not built");
 
-    // One that was not completed is built anew.
+    // An incomplete environment is built again.
     let marker = one.python.parent().and_then(Path::parent).expect("a directory").join(COMPLETE);
     std::fs::remove_file(marker).expect("removed");
     let third = environments(dir.path(), heard.clone());
@@ -93,7 +93,12 @@ async fn a_failed_build_quotes_the_tool_and_is_not_repeated_at_once() {
     let wanted = packages(&["dtf-no-such-package-anywhere"]);
     let error = environments.prepare(&wanted, NO_FILES.as_ref()).await.expect_err("offline");
     assert!(error.to_string().contains("dtf-no-such-package-anywhere"), "{error}");
-    assert!(error.to_string().ends_with("--system-packages uses those"), "{error}");
+    assert!(
+        error
+            .to_string()
+            .ends_with("--system-packages uses the packages that the interpreter already has"),
+        "{error}"
+    );
     assert_eq!(environments.prepare(&wanted, NO_FILES.as_ref()).await, Err(error));
     assert_eq!(*heard.0.lock().expect("a lock"), ["started", "finished false"]);
 }
@@ -102,7 +107,7 @@ async fn a_failed_build_quotes_the_tool_and_is_not_repeated_at_once() {
 async fn two_processes_that_want_the_same_environment_build_it_once() {
     let dir = tempfile::tempdir().expect("a directory");
     let heard = Arc::new(Heard::default());
-    // What keeps them apart is the lock on the file, as between processes.
+    // The file lock separates them, as it separates processes.
     let (one, two) =
         (environments(dir.path(), heard.clone()), environments(dir.path(), heard.clone()));
     let empty = packages(&[]);
@@ -124,7 +129,7 @@ async fn without_uv_the_environment_is_made_by_venv_and_pip() {
     assert!(bin.join("pip").exists(), "uv brings no pip along");
     let error = environments.prepare(&packages(&["dtf-no-such-package"]), NO_FILES.as_ref()).await;
     let error = error.expect_err("offline").to_string();
-    assert!(error.contains("dtf-no-such-package"), "pip's own words: {error}");
+    assert!(error.contains("dtf-no-such-package"), "the message of pip: {error}");
 }
 
 #[tokio::test]
@@ -155,7 +160,7 @@ fn the_fallback_says_why_and_how_large_it_is() {
         what: "install the packages".to_owned(),
         reason: "it exited with code 2: the index is out of reach\nand more".to_owned(),
     };
-    let told = |requirement: &str| build::fallback("cpu", &[requirement.to_owned()], &error);
+    let told = |requirement: &str| build::fallback_notice("cpu", &[requirement.to_owned()], &error);
     let torch = told("torch>=2.4");
     assert!(torch.contains("the index is out of reach") && torch.contains("5 GB"), "{torch}");
     assert!(!torch.contains("and more") && !told("numpy").contains("GB"), "{torch}");
@@ -200,10 +205,10 @@ async fn packages_of_the_system_are_used_or_named_and_nothing_is_built() {
         .await
         .expect("nothing is asked for");
     assert_eq!(Ok(prepared.python.clone()), environments.python());
-    assert!(prepared.bin.is_some() && !prepared.record.contains_key("lacking"));
+    assert!(prepared.bin.is_some() && !prepared.record.contains_key("missing"));
 
     let error = environments.prepare(&packages(&["dtf-no-such-package"]), NO_FILES.as_ref()).await;
-    assert!(matches!(error, Err(EnvironmentError::Lacking { .. })), "{error:?}");
+    assert!(matches!(error, Err(EnvironmentError::MissingPackages { .. })), "{error:?}");
     let left = std::fs::read_dir(dir.path()).expect("readable").count();
     assert_eq!((left, heard.0.lock().expect("a lock").len()), (0, 0), "nothing was built");
 }

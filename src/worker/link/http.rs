@@ -1,4 +1,4 @@
-//! The link over HTTP.
+//! The link to the coordinator over HTTP.
 
 use crate::api::error::Code;
 use crate::api::v1::leases::{Claim, Claimed, Reported, Reports};
@@ -17,7 +17,7 @@ impl From<ClientError> for LinkError {
         let reason = error.to_string();
         match &error {
             ClientError::Unauthorized(_) => Self::Unauthorized(reason),
-            // Trouble over there, such as a full disk, or of something between: it may pass.
+            // A problem of the coordinator, such as a full disk, or of a proxy. It may be temporary.
             ClientError::Refused(refusal) if refusal.status >= 500 => Self::Away(reason),
             ClientError::OtherProtocol { .. } => {
                 let hint = error.hint().map(|hint| format!("; {hint}")).unwrap_or_default();
@@ -26,10 +26,10 @@ impl From<ClientError> for LinkError {
             ClientError::BadUrl { .. } | ClientError::BadToken | ClientError::Refused(_) => {
                 Self::Refused(reason)
             }
-            // Of a worker's own requests.
+            // The unknown thing in a request of a worker is the worker itself.
             ClientError::NotFound(_) => Self::Unknown(reason),
             ClientError::Conflict(_) => Self::Taken(reason),
-            // A person who watches a worker sees no hint.
+            // The log of a worker shows no hints, so the message has to contain it.
             ClientError::ThroughProxy { proxy, .. } => {
                 Self::Away(format!("{reason} ({})", proxy.hint()))
             }
@@ -40,7 +40,8 @@ impl From<ClientError> for LinkError {
     }
 }
 
-/// Requests that are not about the worker: an unknown thing is refused, no more.
+/// The error of a request about files or output. An unknown file is a refusal, and does not mean that
+/// the worker is unknown.
 fn about_data(error: ClientError) -> LinkError {
     match LinkError::from(error) {
         LinkError::Unknown(reason) | LinkError::Taken(reason) => LinkError::Refused(reason),
@@ -48,7 +49,7 @@ fn about_data(error: ClientError) -> LinkError {
     }
 }
 
-/// Of a report: only the coordinator itself may refuse results, no page of something between.
+/// The error of a report. Only the coordinator may refuse results; an error page of a proxy may not.
 fn about_results(error: ClientError) -> LinkError {
     let foreign = error.refusal().is_some_and(|refusal| refusal.body.code == Code::Unknown);
     match LinkError::from(error) {
@@ -109,7 +110,7 @@ impl Link for Client {
     async fn get_blob(&self, sha256: String, limit: u64) -> Result<Vec<u8>, LinkError> {
         let content = Client::get_blob(self, &sha256).await.map_err(about_data)?;
         if content.len() as u64 > limit {
-            return Err(LinkError::Refused("the file is larger than promised".to_owned()));
+            return Err(LinkError::Refused("the file is larger than announced".to_owned()));
         }
         Ok(content)
     }
@@ -120,7 +121,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_coordinators_own_word_gives_results_up() {
+    fn only_the_coordinator_can_refuse_results() {
         let answer = |status, body: &str| ClientError::from_response(status, None, body.as_bytes());
         let own = answer(422, r#"{"code":"unprocessable","message":"a metric is not finite"}"#);
         assert!(matches!(about_results(own), LinkError::Refused(_)));

@@ -1,6 +1,6 @@
-//! What a worker needs from the coordinator, whoever carries it.
+//! The requests of a worker to its coordinator, independent of the transport.
 //!
-//! The client implements this over HTTP, tests in memory.
+//! `http` implements them with the HTTP client, tests in memory.
 
 mod http;
 
@@ -12,29 +12,29 @@ use crate::domain::id::{AttemptId, Epoch, TestId, WorkerId};
 use std::future::Future;
 use uuid::Uuid;
 
-/// Why a request did not work out, as far as the worker acts on it.
+/// Reasons for which a request failed, as far as the worker distinguishes them.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LinkError {
-    /// Out of reach, busy or restarting: the same request may work later.
-    #[error("the coordinator is out of reach: {0}")]
+    /// The coordinator is unreachable, busy or restarting. The same request may succeed later.
+    #[error("the coordinator cannot be reached: {0}")]
     Away(String),
-    /// The worker is not known there (any more): register again.
+    /// The coordinator does not know the worker (any more), which has to register again.
     #[error("the coordinator does not know this worker: {0}")]
     Unknown(String),
-    /// Another process goes by this worker's key.
-    #[error("the coordinator knows another process by this worker's identity: {0}")]
+    /// Another process uses the key of this worker.
+    #[error("another process uses the identity of this worker: {0}")]
     Taken(String),
-    /// The request makes no sense: no repeat helps.
+    /// The request is invalid. Repeating it is useless.
     #[error("the coordinator refused: {0}")]
     Refused(String),
-    /// Another protocol is spoken at the address: no repeat helps.
+    /// Another protocol or service is at the address. Repeating the request is useless.
     #[error("{0}")]
     Misaddressed(String),
     #[error("the coordinator does not accept the token: {0}")]
     Unauthorized(String),
 }
 
-/// Requests to the coordinator. Each future gives up by itself in bounded time.
+/// Requests to the coordinator. Each future ends within a bounded time.
 pub trait Link: Send + Sync + 'static {
     fn register(
         &self,
@@ -65,7 +65,7 @@ pub trait Link: Send + Sync + 'static {
         incarnation: Uuid,
     ) -> impl Future<Output = Result<(), LinkError>> + Send;
 
-    /// `offset` is where the piece belongs; a piece that is there already is no fault.
+    /// Appends output at `offset`. A piece that the coordinator already has is not an error.
     fn append_log(
         &self,
         attempt: AttemptId,
@@ -74,7 +74,7 @@ pub trait Link: Send + Sync + 'static {
         piece: Vec<u8>,
     ) -> impl Future<Output = Result<Appended, LinkError>> + Send;
 
-    /// What the test hands on; nothing unless it has passed.
+    /// The artifacts of a test. Empty unless the test has passed.
     fn artifacts(
         &self,
         test: TestId,
@@ -86,7 +86,7 @@ pub trait Link: Send + Sync + 'static {
         content: Vec<u8>,
     ) -> impl Future<Output = Result<(), LinkError>> + Send;
 
-    /// At most `limit` bytes; more is refused.
+    /// Fetches a file of at most `limit` bytes; a larger one is an error.
     fn get_blob(
         &self,
         sha256: String,

@@ -1,12 +1,15 @@
-//! The worker's own state: which leases it holds, what runs, what has to be told.
+//! The state machine of a worker: the leases that it holds, the attempts that run, and the results
+//! that are still to be reported.
 //!
-//! Pure: every input is a call, time is an argument, and what has to be done comes back as
-//! [`Action`]s or is asked for ([`Machine::batch`], [`Machine::done`]). Nothing here talks to
-//! a process or a coordinator, so a simulation can drive it.
+//! Pure: every input is a call and time is an argument. Work to do is returned as [`Action`]s, or by
+//! [`Machine::batch`] and [`Machine::done`]. No process or coordinator is involved, so a simulation
+//! can drive it.
 //!
-//! Promises: at most one lease of a seat runs; leases of a seat start in the order of their
-//! epochs; every lease that was taken ends exactly once, as reported, returned or dropped as
-//! stale (what had ended by then is reported); `received` only grows. No input panics. Holds at most [`MAX_HELD`] leases.
+//! Limit: [`MAX_HELD`] leases.
+//!
+//! Promises: at most one lease of a seat runs. The leases of a seat start in the order of their
+//! epochs. Every lease that was taken ends exactly once: reported, returned, or dropped as stale (a
+//! result that exists by then is reported). `received` only grows. No input panics.
 
 use crate::domain::id::{Epoch, LeaseId};
 use crate::domain::time::{Millis, Timestamp};
@@ -15,20 +18,20 @@ use std::collections::{BTreeMap, HashSet, VecDeque};
 #[cfg(test)]
 mod tests;
 
-/// Most leases held at a time. What is offered beyond is not taken; the coordinator
-/// learns it from the next heartbeat.
+/// Maximum number of leases held at a time. Further ones are not taken, which the coordinator sees in
+/// the next heartbeat.
 pub const MAX_HELD: usize = 1_000_000;
 
-/// When a worker goes by itself.
+/// The conditions under which a worker leaves without being asked.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct LeavePolicy {
-    /// Leaves after so long without a lease.
+    /// The worker leaves after this period without a lease.
     pub idle: Option<Millis>,
-    /// Leaves when a claim comes back empty after at least one lease was held.
+    /// The worker leaves when it has held a lease and a claim returns none.
     pub ephemeral: bool,
 }
 
-/// A lease as it was delivered, with what is needed to run it.
+/// A lease as it was delivered. `job` is everything that is needed to run it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GrantedLease<J> {
     pub lease: LeaseId,
@@ -36,7 +39,7 @@ pub struct GrantedLease<J> {
     pub job: J,
 }
 
-/// An answer to a claim.
+/// The answer to a claim.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Delivery<J> {
     pub received: Epoch,
@@ -44,33 +47,33 @@ pub struct Delivery<J> {
     pub stop: Vec<LeaseId>,
     pub recall: Vec<LeaseId>,
     pub drain: bool,
-    /// A drain was taken back.
+    /// The coordinator has cancelled a drain.
     pub resume: bool,
 }
 
-/// What the shell has to do at once.
+/// Work that the session has to do at once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action<J> {
     Start {
         lease: LeaseId,
         job: J,
     },
-    /// Kill the attempt. Its end still has to be told by [`Machine::ended`].
+    /// Stop the attempt. Its end must still be reported to [`Machine::ended`].
     Stop {
         lease: LeaseId,
     },
 }
 
-/// How a lease ended.
+/// The end of a lease.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EndedLease<R> {
     pub lease: LeaseId,
-    /// Absent: cancelled before the start.
+    /// Absent for a lease that was cancelled before its start.
     pub result: Option<R>,
 }
 
-/// What one report request carries. Stays the same until it is acknowledged, except
-/// that stale leases drop out.
+/// The contents of one report. It stays the same until it is acknowledged, except that stale leases
+/// are removed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Batch<R> {
     pub number: u64,
@@ -81,11 +84,11 @@ pub struct Batch<R> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Mode {
     Active,
-    /// Finishes what runs, gives back the rest, because the coordinator says so.
+    /// Finishes the running attempts and returns the other leases, as the coordinator requested.
     Drained,
-    /// The same, by itself: nobody takes that back.
+    /// The same on the decision of the worker, which is final.
     Draining,
-    /// Kills what runs; its leases are left to the coordinator.
+    /// Kills the running attempts. The coordinator decides about their leases.
     Stopping,
 }
 
@@ -93,11 +96,11 @@ enum Mode {
 enum Stage<J> {
     Queued(J),
     Running,
-    /// Runs, but its result will be dropped.
+    /// Running, but its result will be dropped.
     Abandoned,
     /// EndedLease or given back, not yet acknowledged.
     Settled,
-    /// Settled, and no longer this worker's: the result is told all the same, and kept as late.
+    /// Settled, but lost: the result is reported and kept as a late one.
     Late,
 }
 
@@ -113,7 +116,7 @@ struct Seat {
     queue: BTreeMap<Epoch, LeaseId>,
 }
 
-/// See the module. `J` is what starts an attempt, `R` its result.
+/// The state machine. `J` is the job of an attempt, `R` its result.
 #[derive(Debug)]
 pub struct Machine<J, R> {
     leave_policy: LeavePolicy,
@@ -129,7 +132,7 @@ pub struct Machine<J, R> {
 }
 
 impl<J, R> Machine<J, R> {
-    /// `spooled` are results of an earlier process that were not acknowledged.
+    /// `spooled` are the results of an earlier process that were not acknowledged.
     #[must_use]
     pub fn new(leave_policy: LeavePolicy, spooled: Vec<(LeaseId, R)>) -> Self {
         let mut machine = Self {
@@ -145,7 +148,7 @@ impl<J, R> Machine<J, R> {
             idle_since: None,
         };
         for (lease, result) in spooled {
-            // Whatever lies below and is not held any more is given up at registration.
+            // Leases with lower epochs that are not held any more are given up at registration.
             machine.received = machine.received.max(lease.epoch);
             let held = Held { seat: lease.epoch, stage: Stage::Settled };
             if machine.held.insert(lease, held).is_none() {
@@ -155,51 +158,51 @@ impl<J, R> Machine<J, R> {
         machine
     }
 
-    /// Highest notice number received; goes into every claim and heartbeat.
+    /// Highest epoch received. Every claim and heartbeat contains it.
     #[must_use]
     pub fn received(&self) -> Epoch {
         self.received
     }
 
-    /// The coordinator has used epochs up to this one. It never falls behind what it has
-    /// said, so higher ones are of another log, and count no more.
+    /// The coordinator has used epochs up to `epoch`, which never decreases. A higher one belongs to
+    /// another log and no longer counts.
     pub fn registered(&mut self, epoch: Epoch) {
         if self.received > epoch {
             self.received = Epoch(0);
         }
     }
 
-    /// Everything that the coordinator should keep for this worker, in order.
+    /// The leases that the coordinator should keep for this worker, in order.
     #[must_use]
     pub fn holding(&self) -> Vec<LeaseId> {
         let kept = |held: &Held<J>| !matches!(held.stage, Stage::Abandoned | Stage::Late);
         self.held.iter().filter(|(_, held)| kept(held)).map(|(lease, _)| *lease).collect()
     }
 
-    /// Attempts that run, abandoned ones included.
+    /// Number of running attempts, including abandoned ones.
     #[must_use]
     pub fn running(&self) -> usize {
         self.seats.values().filter(|seat| seat.running.is_some()).count()
     }
 
-    /// Whether a lease waits for its seat, so that the worker is not hungry.
+    /// Whether a lease waits for its seat, so that the worker needs no further ones.
     #[must_use]
     pub fn has_queued(&self) -> bool {
         self.seats.values().any(|seat| !seat.queue.is_empty())
     }
 
-    /// Results that are not acknowledged, in the order of their ends.
+    /// The results that are not acknowledged, in the order of their ends.
     pub fn unacknowledged(&self) -> impl Iterator<Item = &EndedLease<R>> {
         self.batch.finished.iter().chain(&self.finished)
     }
 
-    /// Results of the batch that is not acknowledged yet.
+    /// The results of the batch that is not acknowledged yet.
     #[must_use]
     pub fn batched(&self) -> &[EndedLease<R>] {
         &self.batch.finished
     }
 
-    /// Takes the answer to a claim. Repeats change nothing.
+    /// Takes the answer to a claim. A repeated answer changes nothing.
     pub fn claimed(&mut self, delivery: Delivery<J>, actions: &mut Vec<Action<J>>) {
         let empty = delivery.leases.is_empty();
         let mut touched = Vec::new();
@@ -241,7 +244,7 @@ impl<J, R> Machine<J, R> {
         self.held.insert(lease, Held { seat, stage: Stage::Queued(job) });
         if self.mode == Mode::Active {
             let queue = &mut self.seats.entry(seat).or_default().queue;
-            // Two leases with one epoch cannot be; the second is given back.
+            // Two leases never have the same epoch. The second would be returned.
             if *queue.entry(lease.epoch).or_insert(lease) == lease {
                 return;
             }
@@ -277,7 +280,7 @@ impl<J, R> Machine<J, R> {
         }
     }
 
-    /// Returns it unless it has started.
+    /// Returns a lease unless it has started.
     fn give_back(&mut self, lease: LeaseId) {
         let queued = |held: &Held<J>| matches!(held.stage, Stage::Queued(_));
         if self.held.get(&lease).is_some_and(queued) {
@@ -286,7 +289,7 @@ impl<J, R> Machine<J, R> {
         }
     }
 
-    /// Out of its seat's queue, settled.
+    /// Removes a lease from the queue of its seat and settles it.
     fn unqueue(&mut self, lease: LeaseId) {
         let Some(held) = self.held.get_mut(&lease) else { return };
         held.stage = Stage::Settled;
@@ -305,8 +308,8 @@ impl<J, R> Machine<J, R> {
         }
     }
 
-    /// Nothing of an attempt runs any more, though its result is not made up yet: the seat
-    /// goes on. May be left out; [`Machine::ended`] frees the seat as well.
+    /// No process of an attempt is left, but its result is not built yet. Frees the seat. This call
+    /// is optional; [`Machine::ended`] frees the seat as well.
     pub fn vacated(&mut self, lease: LeaseId, actions: &mut Vec<Action<J>>) {
         let Some(number) = self.held.get(&lease).map(|held| held.seat) else { return };
         let Some(seat) = self.seats.get_mut(&number) else { return };
@@ -316,7 +319,7 @@ impl<J, R> Machine<J, R> {
         }
     }
 
-    /// An attempt has ended, by itself or because it was stopped.
+    /// An attempt has ended, and this is its result.
     pub fn ended(&mut self, lease: LeaseId, result: R, actions: &mut Vec<Action<J>>) {
         self.vacated(lease, actions);
         let Some(held) = self.held.get_mut(&lease) else { return };
@@ -332,8 +335,8 @@ impl<J, R> Machine<J, R> {
         }
     }
 
-    /// No longer this worker's, by an answer to a registration or a heartbeat. Results that
-    /// are there already are still told.
+    /// The worker has lost these leases, according to the answer to a registration or a heartbeat.
+    /// Existing results are still reported.
     pub fn stale(&mut self, leases: &[LeaseId], actions: &mut Vec<Action<J>>) {
         let mut settled = false;
         for lease in leases {
@@ -355,36 +358,40 @@ impl<J, R> Machine<J, R> {
             }
         }
         if settled {
-            self.forget_unsaid();
+            self.forget_late_without_result();
         }
     }
 
-    /// Without a result there is nothing to tell of a lease that is gone.
-    fn forget_unsaid(&mut self) {
+    /// Drops lost leases without a result: nothing is left to report.
+    fn forget_late_without_result(&mut self) {
         let Self { held, finished, returned, batch, .. } = self;
-        let told: HashSet<LeaseId> = batch
+        let has_result: HashSet<LeaseId> = batch
             .finished
             .iter()
             .chain(&*finished)
             .filter(|ended| ended.result.is_some())
             .map(|ended| ended.lease)
             .collect();
-        held.retain(|lease, held| !matches!(held.stage, Stage::Late) || told.contains(lease));
+        held.retain(|lease, held| !matches!(held.stage, Stage::Late) || has_result.contains(lease));
         finished.retain(|ended| held.contains_key(&ended.lease));
         returned.retain(|lease| held.contains_key(lease));
         batch.finished.retain(|ended| held.contains_key(&ended.lease));
         batch.returned.retain(|lease| held.contains_key(lease));
     }
 
-    /// What to send next: the batch that is not acknowledged yet, else a new one with at
-    /// most `most` entries. `fits` is asked before each further result whether the request
-    /// has room for it.
-    pub fn batch(&mut self, most: usize, mut fits: impl FnMut(&R) -> bool) -> Option<&Batch<R>> {
+    /// The next report: the batch that is not acknowledged yet, or a new one with at most
+    /// `max_entries` entries. `fits` decides for each further result whether the request has room
+    /// for it.
+    pub fn batch(
+        &mut self,
+        max_entries: usize,
+        mut fits: impl FnMut(&R) -> bool,
+    ) -> Option<&Batch<R>> {
         if self.batch.finished.is_empty() && self.batch.returned.is_empty() {
             self.batch.number = self.batch.number.wrapping_add(1);
-            let count = self.returned.len().min(most);
+            let count = self.returned.len().min(max_entries);
             self.batch.returned.extend(self.returned.drain(..count));
-            while self.batch.finished.len() + count < most {
+            while self.batch.finished.len() + count < max_entries {
                 let Some(ended) = self.finished.pop_front() else { break };
                 let fits = ended.result.as_ref().is_none_or(&mut fits);
                 if !fits && !self.batch.finished.is_empty() {
@@ -398,8 +405,8 @@ impl<J, R> Machine<J, R> {
         (!empty).then_some(&self.batch)
     }
 
-    /// The coordinator refused the batch as a whole. One with several entries is taken back,
-    /// to be sent in smaller ones; a single result is given out, to be changed.
+    /// The coordinator refused the batch as a whole. A batch with several entries is dissolved, to be
+    /// sent in smaller ones. A single result is returned, to be changed.
     pub fn refused(&mut self) -> Option<&mut EndedLease<R>> {
         if self.batch.finished.len() + self.batch.returned.len() > 1 {
             while let Some(ended) = self.batch.finished.pop() {
@@ -410,7 +417,7 @@ impl<J, R> Machine<J, R> {
         self.batch.finished.first_mut()
     }
 
-    /// Whether results or returned leases wait for an acknowledgement.
+    /// Whether results or returned leases are not acknowledged.
     #[must_use]
     pub fn owes_report(&self) -> bool {
         !(self.finished.is_empty()
@@ -419,8 +426,8 @@ impl<J, R> Machine<J, R> {
             && self.batch.returned.is_empty())
     }
 
-    /// The coordinator has stored the batch of this number, in whole, whether it accepted
-    /// its entries or kept them as conflicts. Late repeats change nothing.
+    /// The coordinator has stored the whole batch of this number, whether it accepted the entries or
+    /// kept them as conflicts. A late repetition changes nothing.
     pub fn acknowledged(&mut self, number: u64) {
         if number != self.batch.number {
             return;
@@ -433,7 +440,7 @@ impl<J, R> Machine<J, R> {
         }
     }
 
-    /// Starts nothing more: gives back what is queued, finishes what runs.
+    /// Starts no further attempt: returns the queued leases and finishes the running attempts.
     pub fn drain(&mut self) {
         self.stop_taking(Mode::Draining);
     }
@@ -450,8 +457,8 @@ impl<J, R> Machine<J, R> {
         }
     }
 
-    /// Drains and kills what runs. Its leases are not reported: the coordinator counts
-    /// them as lost when the worker leaves, and has them tried elsewhere.
+    /// Drains and kills the running attempts. Their leases are not reported: the coordinator counts
+    /// them as lost when the worker leaves, and other workers try their tests.
     pub fn shutdown(&mut self, actions: &mut Vec<Action<J>>) {
         self.drain();
         self.mode = Mode::Stopping;
@@ -463,7 +470,7 @@ impl<J, R> Machine<J, R> {
         }
     }
 
-    /// Time passes. Only the idle limit looks at it.
+    /// Takes the time, on which only the idle limit depends.
     pub fn tick(&mut self, now: Timestamp) {
         if !self.held.is_empty() {
             self.idle_since = None;
@@ -475,18 +482,19 @@ impl<J, R> Machine<J, R> {
         }
     }
 
+    /// Whether the worker drains, for any reason.
     #[must_use]
     pub fn draining(&self) -> bool {
         self.mode != Mode::Active
     }
 
-    /// Whether it drains by itself, so that the coordinator has to hear of it.
+    /// Whether the worker drains on its own decision, which it has to report to the coordinator.
     #[must_use]
     pub fn wants_to_leave(&self) -> bool {
         matches!(self.mode, Mode::Draining | Mode::Stopping)
     }
 
-    /// Nothing is held any more and nothing will be: time to leave.
+    /// Whether the worker drains and holds no lease any more.
     #[must_use]
     pub fn done(&self) -> bool {
         self.draining() && self.held.is_empty()

@@ -298,7 +298,7 @@ fn input() -> impl Strategy<Value = Input> {
 #[derive(Default)]
 struct Watch {
     running: BTreeMap<u64, u64>,
-    /// Started, and their results not made up.
+    /// Started leases whose results are not built yet.
     unended: BTreeSet<u64>,
     seat_of: BTreeMap<u64, u64>,
     last_started: BTreeMap<u64, u64>,

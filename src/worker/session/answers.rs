@@ -71,7 +71,7 @@ impl<L: Link> Session<L> {
             drain: claimed.drain,
             resume: claimed.resume,
         };
-        // A worker that drains of its own accord reports that again after a resume.
+        // A worker that drains on its own decision reports that again after a resume.
         self.is_drain_reported = (self.is_drain_reported && !delivery.resume) || delivery.drain;
         let mut actions = Vec::new();
         self.machine.claimed(delivery, &mut actions);

@@ -3,7 +3,7 @@ imported the slow packages, so that a test does not pay for the imports.
 
 Job
     Started by a worker as ``python -I warm_runner.py MODULE...`` with a Unix stream
-    socket as standard input. It imports the modules, says that it is ready, and then
+    socket as standard input. It imports the modules, reports that it is ready, and then
     forks one child for each request. The socket carries one JSON object per line.
 
     From the runner, once:
@@ -16,16 +16,16 @@ Job
     "label" is a number by which the worker finds every process of the test (a soft limit on
     file locks, which Linux inherits and does not enforce), or null.
     From the runner:
-        {"started": {"id", "pid"}}            the child leads a session of its own
+        {"started": {"id", "pid"}}            the child leads a new session
         {"exited": {"id", "pid", "code", "signal", "max_rss_bytes", "cpu_seconds"}}
         {"refused": {"id", "reason"}}         nothing was started
 
 Promises
     * One child never sees what another child, or the runner, changed.
-    * Whatever a child leaves running in its process group dies with it.
+    * Every process that a child leaves in its process group is killed when the child ends.
     * When the socket closes, every child's group is killed and the runner ends.
-    * A request that makes no sense is refused; it never ends the runner.
-    * An answer "started" means that directory, environment and limits are in place.
+    * An invalid request is refused; it never ends the runner.
+    * An answer "started" means that directory, environment and limits are set.
 
 Limits
     Linux only. A request line has at most 1 MiB. What a library reads from the
@@ -110,7 +110,7 @@ def main(modules):
         send(control, {"unsafe": danger})
         return EXIT_UNSAFE
     # Objects made so far are left out of later collections: a collection would write to
-    # their pages, and every child would get copies of its own.
+    # their pages, and every child would get its own copies.
     gc.collect()
     gc.freeze()
     runner = Runner(control, libraries_hold=open_descriptors() - {control.fileno()})
@@ -159,7 +159,7 @@ class Runner:
                     if not alive:
                         return 0
         except (BrokenPipeError, ConnectionResetError):
-            return 0  # the worker is gone, which is a way to end and no fault
+            return 0  # the worker has ended, which is not an error
         finally:
             for child in self.children.values():
                 child.kill_group()
@@ -188,7 +188,7 @@ class Runner:
             request_id = run["id"]
             check_run(run)
             if len(request.descriptors) != 2:
-                raise Refused(f"2 descriptors are needed, {len(request.descriptors)} came")
+                raise Refused(f"2 descriptors are required, {len(request.descriptors)} arrived")
             pid = self.start(run, *request.descriptors)
             self.children[pid] = Child(request_id, pid)
             answer = {"started": {"id": request_id, "pid": pid}}
@@ -206,7 +206,7 @@ class Runner:
             raise Refused("the runner has more than one thread, so forking is not safe")
         failure_read, failure_write = os.pipe2(os.O_CLOEXEC)
         runner_pid = os.getpid()
-        # Signals wait until the child has handlers of its own: an early SIGTERM must end
+        # Signals wait until the child has its own handlers: an early SIGTERM must end
         # the child instead of vanishing in the runner's handler.
         usual = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
         try:
@@ -222,7 +222,7 @@ class Runner:
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, usual)
         os.close(failure_write)
-        # The child closes its end when it is set up, or tells why it cannot be.
+        # The child closes its end when it is set up, or writes the reason why it cannot be.
         with open(failure_read, "rb") as pipe:
             failure = pipe.read()
         if failure:
@@ -233,8 +233,8 @@ class Runner:
     def reap(self):
         while True:
             try:
-                # Looks without reaping: as long as the leader is not reaped, its number
-                # cannot be given to a stranger, so the group can be killed safely.
+                # Inspects the child without reaping it: until the leader is reaped, no other
+                # process gets its number, so its group can be killed safely.
                 ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
             except ChildProcessError:
                 return
@@ -264,7 +264,7 @@ def exit_report(child, status, usage):
 
 
 class Refused(Exception):
-    """A request that is not carried out; the text tells why."""
+    """A request that is not carried out; the text is the reason."""
 
 
 Request = collections.namedtuple("Request", "line descriptors fault")
@@ -374,7 +374,7 @@ def set_up(run, runner_pid, stdout, stderr, keep):
     os.dup2(stderr, 2)
     close_descriptors(keep)
 
-    wear(run["label"])
+    set_label(run["label"])
     os.chdir(run["cwd"])
     # Through os.environ, so that getenv() in native libraries sees the change as well.
     os.environ.clear()
@@ -386,20 +386,20 @@ def set_up(run, runner_pid, stdout, stderr, keep):
     reseed()
 
 
-def wear(label):
-    """Lets the worker find this process and all that come from it."""
+def set_label(label):
+    """Lets the worker find this process and its descendants."""
     if label is None:
         return
     _, hard = resource.getrlimit(RLIMIT_LOCKS)
     try:
         resource.setrlimit(RLIMIT_LOCKS, (label, hard))
     except (OSError, ValueError):
-        pass  # the hard limit is lower; the marker in the environment is left
+        pass  # the hard limit is lower; the marker in the environment remains
 
 
 def reseed():
     """Gives each child its own random numbers, as fresh interpreters have."""
-    # random does so by itself after a fork.
+    # The module random does so automatically after a fork.
     if "numpy.random" in sys.modules:
         sys.modules["numpy.random"].seed()
     if "torch" in sys.modules:
@@ -466,7 +466,7 @@ def run_script(script, args):
     except BaseException as error:
         print_failure(error)
         code = 1
-    # What an interpreter does at its end, in its order.
+    # The steps of an interpreter at its end, in the same order.
     threading._shutdown()
     atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):
@@ -502,7 +502,7 @@ def print_failure(error):
 
 
 def take_control_socket():
-    """Moves the socket off descriptor 0, where imported modules might read from it."""
+    """Moves the socket away from descriptor 0, from which imported modules might read."""
     control = socket.socket(fileno=os.dup(0))
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)
@@ -515,10 +515,10 @@ def send(control, message):
 
 
 def die_with(parent):
-    """Ends the runner when its parent process has died, even in the middle of an import.
+    """Ends the runner when its parent process has ended, even in the middle of an import.
 
     The kernel also sends the signal when only the *thread* that started the runner ends,
-    so the handler looks whether the parent is really gone.
+    so the handler checks whether the parent has ended.
     """
 
     def parent_may_be_gone(*_):
@@ -538,7 +538,7 @@ def set_parent_death_signal(number):
 
 
 def unsafe_to_fork():
-    """Why a fork would be unsafe now, or None."""
+    """The reason why a fork would be unsafe now, or None."""
     threads = thread_count()
     if threads > 1:
         return f"{threads} threads run after the imports"
@@ -577,5 +577,5 @@ def close_descriptors(keep):
 
 
 if __name__ == "__main__":
-    # Not sys.exit: taking all those modules apart takes long and frees what ends anyway.
+    # Not sys.exit: cleaning up the modules takes long and frees memory that ends with the process.
     os._exit(main(sys.argv[1:]))

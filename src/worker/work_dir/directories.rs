@@ -1,8 +1,8 @@
-//! Working directories of attempts: one each, empty at the start.
+//! The directories of attempts: one for each attempt, empty at its start.
 //!
-//! Promises: two attempts never have one directory at a time, and none finds anything in
-//! its own; a root that was removed is made again. A directory that its attempt left as it was made serves the next one, because
-//! making and removing one costs as much as starting a process; any other is removed.
+//! Promises: two attempts never have the same directory at the same time. A root that was removed
+//! is created again. A directory that its attempt left unchanged is used for the next attempt,
+//! because creating and removing one costs as much as starting a process; any other is removed.
 
 use crate::sys::fs::remove_dir;
 use std::fs::Metadata;
@@ -10,7 +10,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Maximum number of names that are passed over because something is in their place.
+/// Maximum number of consecutive names that are skipped because they exist.
 const MAX_SKIPPED: u32 = 10_000;
 
 #[derive(Debug)]
@@ -21,14 +21,14 @@ pub struct Directories {
 
 #[derive(Debug, Default)]
 struct State {
-    made: u64,
+    created: u64,
     free: Vec<PathBuf>,
-    /// The last one that was wanted could not be had.
+    /// The last request for a directory failed.
     is_failing: bool,
 }
 
 impl Directories {
-    /// Below `root`, which holds nothing else.
+    /// Directories below `root`, which contains nothing else.
     #[must_use]
     pub fn new(root: PathBuf) -> Self {
         Self { root, state: Mutex::default() }
@@ -39,15 +39,15 @@ impl Directories {
     /// # Errors
     /// The disk is full, or the place cannot be written.
     pub fn take(&self) -> io::Result<PathBuf> {
-        let taken = self.free_one().map_or_else(|| self.make(), Ok);
+        let taken = self.reuse().map_or_else(|| self.create(), Ok);
         self.state().is_failing = taken.is_err();
         taken
     }
 
-    /// Whether attempts can have directories, so that none is taken on to fail at once.
+    /// Checks whether attempts can have directories, so that no lease is taken only to fail.
     ///
     /// # Errors
-    /// Why not.
+    /// No directory can be created.
     pub fn check(&self) -> io::Result<()> {
         if self.is_failing() {
             let path = self.take()?;
@@ -56,7 +56,7 @@ impl Directories {
         Ok(())
     }
 
-    /// Whether the last one that was wanted could not be had.
+    /// Whether the last request for a directory failed.
     #[must_use]
     pub fn is_failing(&self) -> bool {
         self.state().is_failing
@@ -66,42 +66,42 @@ impl Directories {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn free_one(&self) -> Option<PathBuf> {
+    fn reuse(&self) -> Option<PathBuf> {
         let mut state = self.state();
-        // Tests run as the same user, and can remove what is not theirs.
+        // Tests run as the same user, and may have removed a free directory.
         std::iter::from_fn(|| state.free.pop()).find(|path| self.is_unused(path).unwrap_or(false))
     }
 
-    fn make(&self) -> io::Result<PathBuf> {
+    fn create(&self) -> io::Result<PathBuf> {
         for _ in 0..MAX_SKIPPED {
             let number = {
                 let mut state = self.state();
-                state.made += 1;
-                state.made
+                state.created += 1;
+                state.created
             };
             let path = self.root.join(number.to_string());
             match std::fs::create_dir(&path) {
                 Ok(()) => return Ok(path),
-                // Something that could not be removed.
+                // An earlier directory that could not be removed.
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                    tracing::warn!(path = %self.root.display(), "made again: it was removed");
+                    tracing::warn!(path = %self.root.display(), "the directory of attempts was removed; created it again");
                     std::fs::create_dir_all(&self.root)?;
                 }
                 Err(error) => return Err(error),
             }
         }
-        Err(io::Error::other(format!("{MAX_SKIPPED} names in a row are in use")))
+        Err(io::Error::other(format!("{MAX_SKIPPED} consecutive names are in use")))
     }
 
-    /// Takes one back of which nothing is needed any more.
+    /// Takes back a directory whose contents are not needed any more.
     pub fn give_back(&self, path: PathBuf) {
         if self.is_unused(&path).unwrap_or(false) {
             self.state().free.push(path);
         } else if let Err(error) = remove_dir(&path)
             && error.kind() != io::ErrorKind::NotFound
         {
-            tracing::warn!(path = %path.display(), %error, "cannot remove a directory");
+            tracing::warn!(path = %path.display(), %error, "cannot remove the directory of an attempt");
         }
     }
 
@@ -115,13 +115,14 @@ impl Drop for Directories {
     fn drop(&mut self) {
         let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
         for path in state.free.drain(..) {
-            // Whatever stays is cleared when the worker starts again.
+            // The next start of the worker removes what remains.
             let _ = std::fs::remove_dir(path);
         }
     }
 }
 
-/// Made by the same process, a directory and its parent differ in this only by intent.
+/// Whether both have the same owner and mode. A directory and its parent, created by the same process,
+/// differ in this only when a test has changed them.
 #[cfg(unix)]
 fn same_access(one: &Metadata, other: &Metadata) -> bool {
     use std::os::unix::fs::MetadataExt;

@@ -1,15 +1,15 @@
-//! A worker's directory: who it is across restarts, and where its things lie.
+//! The work directory of a worker: its identity across restarts, and the places of its files.
 //!
 //! ```text
-//! key          the worker's lasting name        attempts/   one directory for each attempt
-//! home         where the key was used last      files/      test files by SHA-256
-//! lock         held while a worker uses it      envs/       Python environments
-//! spool/       results and logs to be sent
+//! key          the permanent identity          attempts/   one directory for each attempt
+//! home         last host and path of the key   files/      test files by SHA-256
+//! lock         locked by a running worker      envs/       Python environments
+//! spool/       unsent results and logs
 //! ```
-//! Limits: [`MAX_FILES_BYTES`] of test files survive a start of the worker.
+//! Limit: [`MAX_FILES_BYTES`] of test files are kept when a worker starts.
 //!
-//! Promises: one process at a time uses a directory; a copy of a directory, as far as it can be
-//! told from the original, gets a key of its own, and ends none of the original's processes.
+//! Promises: one process at a time uses a directory. A copy of a directory, as far as it can be
+//! distinguished from the original, gets a new key and ends no process of the original.
 
 pub mod directories;
 pub mod spool;
@@ -26,7 +26,7 @@ use std::path::PathBuf;
 use std::time::SystemTime;
 use uuid::Uuid;
 
-/// Test files beyond this, the oldest first, are removed when the worker starts.
+/// Maximum size of the kept test files. The oldest ones beyond it are removed when a worker starts.
 pub const MAX_FILES_BYTES: u64 = 4 * 1024 * 1024 * 1024;
 
 #[derive(Debug, thiserror::Error)]
@@ -44,27 +44,27 @@ pub enum WorkDirError {
 #[derive(Debug)]
 pub struct WorkDir {
     pub key: Uuid,
-    /// Names the directory on this machine; no other one has this name at the same time.
+    /// Identifies the directory on this machine. No other directory has this id at the same time.
     pub place: String,
     root: PathBuf,
-    /// Locked as long as this lives.
+    /// Locked while this value exists.
     _lock: File,
 }
 
 impl WorkDir {
-    /// Makes the directories, takes the lock, clears what an earlier process left of its attempts.
+    /// Creates the directories, takes the lock, and removes the attempts of an earlier process.
     ///
     /// # Errors
     /// Another worker uses the directory, or it cannot be written.
     pub fn open(root: &Path) -> Result<Self, WorkDirError> {
         let unusable = |error| WorkDirError::Unusable { path: root.to_owned(), error };
         let prepare = || -> io::Result<(PathBuf, File)> {
-            // What tests write, and what they were given, is nobody else's business.
+            // The files of tests are private to this user.
             create_private_dir(root)?;
             for name in ["attempts", "files", "spool/logs", "envs"] {
                 std::fs::create_dir_all(root.join(name))?;
             }
-            // Programs are started from their own directories, so the path must not be relative.
+            // Programs start in other directories, so the path must be absolute.
             Ok((root.canonicalize()?, File::create(root.join("lock"))?))
         };
         let (root_path, lock) = prepare().map_err(unusable)?;
@@ -83,8 +83,8 @@ impl WorkDir {
         Ok(work_dir)
     }
 
-    /// What the markers of all processes of this directory begin with. It is not shared with a
-    /// copy, even one that has the same key.
+    /// The beginning of the markers of all processes of this directory. A copy has another one, even
+    /// with the same key.
     #[must_use]
     pub fn marker(&self) -> String {
         format!("{}-{}/", self.key, self.place)
@@ -119,11 +119,11 @@ impl WorkDir {
         let marker = self.marker();
         let killed = kill_leftover(&marker, &Labels::of(&marker));
         if killed > 0 {
-            tracing::warn!(killed, "ended processes that an earlier worker left behind");
+            tracing::warn!(killed, "killed processes that an earlier worker had left");
         }
         for entry in std::fs::read_dir(self.attempts()).into_iter().flatten().flatten() {
             if let Err(error) = remove_dir(&entry.path()) {
-                tracing::warn!(path = %entry.path().display(), %error, "cannot clear an attempt");
+                tracing::warn!(path = %entry.path().display(), %error, "cannot remove the directory of an earlier attempt");
             }
         }
     }
@@ -151,52 +151,52 @@ impl WorkDir {
     }
 }
 
-/// Where a key was used: what a copy of the directory cannot all share with the original.
+/// The place in which a key was used. A copy of the directory differs in more than one field.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Home {
+struct KeyPlace {
     host: String,
     path: PathBuf,
-    /// Of the file with the key. Stays when a directory is moved, and differs in a copy.
+    /// Inode of the file with the key. A moved directory keeps it; a copy has another one.
     inode: Option<u64>,
 }
 
-impl Home {
+impl KeyPlace {
     fn of(root: &Path) -> io::Result<Self> {
         let inode = place::file_id(&root.join("key").metadata()?).map(|(_, inode)| inode);
         Ok(Self { host: place::host_name(), path: root.to_owned(), inode })
     }
 
-    /// One difference alone is no proof: a container has another host name at each start, a
-    /// file system may number its files anew, a restored backup lies in the same place.
+    /// One difference alone proves nothing: a container has a new host name at each start, a file
+    /// system may renumber its files, and a restored backup has the same path.
     fn is_copy_of(&self, original: &Self) -> bool {
-        let elsewhere = self.host != original.host || self.path != original.path;
-        elsewhere && (self.inode.is_none() || self.inode != original.inode)
+        let is_elsewhere = self.host != original.host || self.path != original.path;
+        is_elsewhere && (self.inode.is_none() || self.inode != original.inode)
     }
 }
 
-/// The key of this directory: a new one when the directory is a copy.
+/// The key of this directory. A copy of another directory gets a new one.
 fn identity(root: &Path) -> io::Result<Uuid> {
     let (key_file, home_file) = (root.join("key"), root.join("home"));
     let key = read_key(&key_file)?;
-    let mut home = Home::of(root)?;
+    let mut home = KeyPlace::of(root)?;
     let before = std::fs::read(&home_file).ok();
-    let before = before.and_then(|text| serde_json::from_slice::<Home>(&text).ok());
+    let before = before.and_then(|text| serde_json::from_slice::<KeyPlace>(&text).ok());
     if before.as_ref() == Some(&home) {
         return Ok(key);
     }
     let mut own = key;
     if let Some(original) = before.filter(|original| home.is_copy_of(original)) {
-        // The original sends its results itself.
+        // The original sends its own results.
         let aside = root.join(format!("spool-of-{key}"));
         std::fs::rename(root.join("spool"), &aside)?;
         std::fs::create_dir_all(root.join("spool/logs"))?;
         std::fs::remove_file(&key_file)?;
         own = read_key(&key_file)?;
-        home = Home::of(root)?;
+        home = KeyPlace::of(root)?;
         tracing::warn!(
             original = %original.path.display(),
             host = original.host,
-            "this work directory is a copy; it gets an identity of its own"
+            "this work directory is a copy of another; it gets a new identity"
         );
     }
     write_whole(&home_file, &serde_json::to_vec(&home)?)?;
@@ -206,8 +206,10 @@ fn identity(root: &Path) -> io::Result<Uuid> {
 fn read_key(path: &Path) -> io::Result<Uuid> {
     match std::fs::read_to_string(path) {
         Ok(text) => text.trim().parse().map_err(|_| {
-            let message =
-                format!("{} holds no worker key; remove it to get a new one", path.display());
+            let message = format!(
+                "{} does not contain a worker key; remove it to get a new one",
+                path.display()
+            );
             io::Error::other(message)
         }),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -240,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn a_copy_has_a_key_of_its_own_and_a_moved_directory_keeps_its_key() {
+    fn a_copy_gets_a_new_key_and_a_moved_directory_keeps_its_key() {
         let dir = tempfile::tempdir().expect("a directory");
         let (one, copy, moved) =
             (dir.path().join("one"), dir.path().join("copy"), dir.path().join("moved"));
@@ -266,7 +268,7 @@ mod tests {
 
     #[test]
     fn one_difference_alone_makes_no_copy() {
-        let home = |host: &str, path: &str, inode| Home {
+        let home = |host: &str, path: &str, inode| KeyPlace {
             host: host.into(),
             path: path.into(),
             inode: Some(inode),
@@ -283,8 +285,7 @@ mod tests {
         }
     }
 
-    /// A process that another test is just starting holds the lock, too, until it has become
-    /// another program.
+    /// A process that another test is starting inherits the lock until its program is loaded.
     fn until_free(path: &Path) -> Result<WorkDir, WorkDirError> {
         let begun = std::time::Instant::now();
         loop {

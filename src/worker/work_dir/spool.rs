@@ -1,8 +1,9 @@
-//! Results that the coordinator has not acknowledged, on disk: one JSON line each.
+//! The spool: results that the coordinator has not acknowledged, on disk, one JSON line each.
 //!
-//! Promises: what was flushed survives the end of this process, however it ends (not a
-//! power cut: the coordinator then counts the lease as lost). A torn last line is ignored.
-//! Limits: past [`MAX_FILE_BYTES`] the file is rewritten with what is still needed.
+//! Limit: beyond [`MAX_FILE_BYTES`] the file is rewritten with the results that are still needed.
+//!
+//! Promises: flushed results survive any end of this process. They may be lost in a power failure,
+//! after which the coordinator counts the lease as lost. An incomplete last line is ignored.
 
 use crate::domain::id::LeaseId;
 use crate::worker::attempt::result::AttemptResult;
@@ -23,7 +24,7 @@ pub struct Spool {
 }
 
 impl Spool {
-    /// Opens it with what an earlier process left.
+    /// Opens the spool, and returns the results that an earlier process left.
     ///
     /// # Errors
     /// The file cannot be read or written.
@@ -34,26 +35,26 @@ impl Spool {
         for line in BufReader::new(&file).split(b'\n') {
             match serde_json::from_slice::<AttemptResult>(&line?) {
                 Ok(finished) => left.push((finished.report.lease, finished)),
-                Err(error) => tracing::warn!(%error, "a torn line in the spool is ignored"),
+                Err(error) => tracing::warn!(%error, "ignoring an incomplete line in the spool"),
             }
         }
         let mut spool = Self { path, file, size: 0, pending: Vec::new() };
-        // Also cuts a torn line off, so that the next one does not continue it.
+        // This also removes an incomplete line, which the next result would continue.
         spool.rewrite(left.iter().map(|(_, finished)| finished))?;
         Ok((spool, left))
     }
 
-    /// Takes a result; written by the next [`Spool::flush`].
+    /// Adds a result. The next [`Spool::flush`] writes it.
     pub fn add(&mut self, finished: &AttemptResult) {
         if let Err(error) = write_line(&mut self.pending, finished) {
-            tracing::error!(%error, "a result cannot be spooled");
+            tracing::error!(%error, "cannot spool a result");
         }
     }
 
-    /// Writes what was added, in one go.
+    /// Writes the added results with one call.
     ///
     /// # Errors
-    /// The disk is full or gone; what was added is tried again next time.
+    /// The disk is full or not available. The next flush tries again.
     pub fn flush(&mut self) -> io::Result<()> {
         if self.pending.is_empty() {
             return Ok(());
@@ -68,7 +69,7 @@ impl Spool {
         Ok(())
     }
 
-    /// Forgets everything but `needed`, when that is worth it.
+    /// Removes all results but `needed`, when the file is large enough or none is needed.
     ///
     /// # Errors
     /// As for [`Spool::flush`].

@@ -1,10 +1,12 @@
-//! What a program said before it ended badly: the error of its last Python traceback, else the
-//! line that looks most like an error, else its last line. For one line in a report, so that few
-//! have to open the log.
+//! Finds the error in the output of a program that ended badly: the exception of the last Python
+//! traceback, otherwise the last line that is written like an error, otherwise the last line. The
+//! message of a verdict quotes it, so that few people have to open the log.
 //!
-//! Works on lines as a terminal shows them (`screen`), and follows the lines of one writer where
-//! several write (`prefix`). Pure. Limits: looks at [`MAX_INSPECTED_BYTES`] of output, quotes
-//! [`MAX_QUOTE_CHARS`].
+//! It works on lines as a terminal shows them (`screen`), and separates the lines of several
+//! writers (`prefix`). Pure.
+//!
+//! Limits: the last [`MAX_INSPECTED_BYTES`] of the output are inspected, [`MAX_QUOTE_CHARS`] are
+//! quoted.
 
 mod prefix;
 mod screen;
@@ -15,23 +17,23 @@ mod traceback;
 use crate::domain::outcome::Class;
 use traceback::Raised;
 
-/// Of the end of the output.
+/// Maximum size of the inspected end of the output.
 pub const MAX_INSPECTED_BYTES: usize = 64 * 1024;
 pub const MAX_QUOTE_CHARS: usize = 300;
-/// Lines that may follow an error: some libraries add advice.
-const MAX_AFTER: usize = 8;
-/// Exceptions of those that only started another program. What that one raised says more.
-const OF_STARTERS: [&str; 4] =
+/// Maximum number of lines after an error, because some libraries print advice after it.
+const MAX_LINES_AFTER: usize = 8;
+/// Exceptions of programs that only started another one, whose own exception is more precise.
+const LAUNCHER_ERRORS: [&str; 4] =
     ["CalledProcessError", "ChildFailedError", "ProcessExitedException", "ProcessRaisedException"];
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnosis {
     pub text: String,
-    /// What an uncaught exception of this name means for a script.
+    /// The class of a script that ended with this exception.
     pub class: Option<Class>,
 }
 
-/// None when the program said nothing.
+/// Finds the error in the end of an output. None when the output is blank.
 #[must_use]
 pub fn diagnose(end: &[u8]) -> Option<Diagnosis> {
     let lines = screen::lines(&String::from_utf8_lossy(end));
@@ -39,7 +41,7 @@ pub fn diagnose(end: &[u8]) -> Option<Diagnosis> {
         let class = classify(raised.errors());
         return Some(Diagnosis { text: quote(&raised.text()), class });
     }
-    let line = like_an_error(&lines).or_else(|| lines.iter().rfind(|line| !blank(line)))?;
+    let line = find_error_line(&lines).or_else(|| lines.iter().rfind(|line| !is_blank(line)))?;
     Some(Diagnosis { text: quote(line), class: None })
 }
 
@@ -47,34 +49,35 @@ fn quote(text: &str) -> String {
     text.trim().chars().take(MAX_QUOTE_CHARS).collect()
 }
 
-fn blank(line: &str) -> bool {
+fn is_blank(line: &str) -> bool {
     line.trim().is_empty()
 }
 
-/// What the program raised last. None where it went on for long after it.
+/// The last exception. None when the program printed more than [`MAX_LINES_AFTER`] lines after it, so
+/// that it was not the end.
 fn uncaught(lines: &[String]) -> Option<Raised> {
     let mut raised = traceback::all(lines);
     let last = raised.pop()?;
-    if starter(&last) {
-        return Some(raised.into_iter().rfind(|raised| !starter(raised)).unwrap_or(last));
+    if is_launcher_error(&last) {
+        return Some(raised.into_iter().rfind(|raised| !is_launcher_error(raised)).unwrap_or(last));
     }
-    let after = lines.iter().skip(last.end).filter(|line| !blank(line)).count();
-    (after <= MAX_AFTER).then_some(last)
+    let after = lines.iter().skip(last.end).filter(|line| !is_blank(line)).count();
+    (after <= MAX_LINES_AFTER).then_some(last)
 }
 
-fn starter(raised: &Raised) -> bool {
-    OF_STARTERS.contains(&short_name(&raised.error))
+fn is_launcher_error(raised: &Raised) -> bool {
+    LAUNCHER_ERRORS.contains(&short_name(&raised.error))
 }
 
-/// Of the last lines, the last that is written as errors are; frames below it are indented.
-fn like_an_error(lines: &[String]) -> Option<&String> {
+/// The last line that is written like an error, among the last lines. Indented lines are its frames.
+fn find_error_line(lines: &[String]) -> Option<&String> {
     let mut after = 0;
-    for line in lines.iter().rev().filter(|line| !blank(line)) {
+    for line in lines.iter().rev().filter(|line| !is_blank(line)) {
         if is_like_an_error(line) {
             return Some(line);
         }
         after += usize::from(!line.starts_with(char::is_whitespace));
-        if after > MAX_AFTER {
+        if after > MAX_LINES_AFTER {
             return None;
         }
     }
@@ -83,7 +86,7 @@ fn like_an_error(lines: &[String]) -> Option<&String> {
 
 fn is_like_an_error(line: &str) -> bool {
     let line = line.trim_start();
-    // Of C++, of Python's fault handler, of Java.
+    // C++, the fault handler of Python, Java.
     let opens = ["what():", "Fatal Python error: ", "Exception in thread "];
     opens.iter().any(|words| line.starts_with(words)) || is_name_of_error(line)
 }
@@ -101,15 +104,15 @@ fn short_name(error: &str) -> &str {
     name.rsplit('.').next().unwrap_or_default()
 }
 
-/// What the exceptions mean together; lack of memory explains all others.
+/// The class of several exceptions. Lack of memory explains all others.
 fn classify<'a>(errors: impl Iterator<Item = &'a str>) -> Option<Class> {
     let classes: Vec<Class> = errors.filter_map(class).collect();
     let memory = classes.iter().find(|class| **class == Class::OutOfMemory);
     memory.or(classes.first()).copied()
 }
 
-/// Words by which allocators of hosts and devices say that there is no more memory. What
-/// raises them is often a plain `RuntimeError`.
+/// Phrases of allocators of hosts and devices for lack of memory. The exception is often a plain
+/// `RuntimeError`.
 const NO_MEMORY: [&str; 9] = [
     "out of memory",
     "out_of_memory",
@@ -124,12 +127,12 @@ const NO_MEMORY: [&str; 9] = [
 
 fn class(error: &str) -> Option<Class> {
     match short_name(error) {
-        // Of Python, numpy, torch, JAX, CuPy and TensorFlow.
+        // Python, numpy, torch, JAX, CuPy and TensorFlow.
         name if name.ends_with("MemoryError") || name == "ResourceExhaustedError" => {
             Some(Class::OutOfMemory)
         }
         "ImportError" | "ModuleNotFoundError" => Some(Class::ImportError),
-        // What a test itself says of memory is no lack of it.
+        // The message of an assertion may mention memory without a lack of it.
         "AssertionError" => None,
         _ => {
             let error = error.to_ascii_lowercase();

@@ -1,40 +1,40 @@
-//! Lines as a terminal shows them: without codes, and without what was written over.
+//! Lines as a terminal shows them: without control codes and overwritten text.
 
 /// The lines of `text` that leave_policy visible.
 pub(super) fn lines(text: &str) -> Vec<String> {
     text.split('\n').map(visible).collect()
 }
 
-/// A carriage return begins the line again, as progress bars do; a backspace takes a character
-/// back. What was written over is gone, whatever its length.
+/// The visible part of a line. A carriage return starts the line again, as progress bars do, and a
+/// backspace removes a character. Overwritten text is dropped, whatever its length.
 fn visible(line: &str) -> String {
-    let mut seen = String::with_capacity(line.len());
-    let mut begin_again = false;
+    let mut shown = String::with_capacity(line.len());
+    let mut restart = false;
     let mut rest = line.chars();
     while let Some(character) = rest.next() {
         match character {
-            '\r' => begin_again = true,
-            '\u{8}' => drop(seen.pop()),
+            '\r' => restart = true,
+            '\u{8}' => drop(shown.pop()),
             '\u{1b}' => skip_code(&mut rest),
             '\u{9b}' => skip_control(&mut rest),
-            '\t' => seen.push(' '),
+            '\t' => shown.push(' '),
             other if other.is_control() => {}
             other => {
-                if std::mem::take(&mut begin_again) {
-                    seen.clear();
+                if std::mem::take(&mut restart) {
+                    shown.clear();
                 }
-                seen.push(other);
+                shown.push(other);
             }
         }
     }
-    seen
+    shown
 }
 
-/// Skips a code after its escape character (ECMA-48).
+/// Skips a control code (ECMA-48) after its escape character.
 fn skip_code(rest: &mut std::str::Chars<'_>) {
     match rest.next() {
         Some('[') => skip_control(rest),
-        // A text for the terminal, such as a title or a link; it ends with BEL or ESC \.
+        // A string for the terminal, such as a title or a link. It ends with BEL or ESC \.
         Some(']' | 'P' | '^' | '_' | 'X') => {
             while let Some(character) = rest.next() {
                 match character {
@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_stays_visible_is_read() {
+    fn only_visible_text_is_read() {
         for (written, seen) in [
             ("plain", "plain"),
             ("windows\r", "windows"),

@@ -1,15 +1,17 @@
-//! Finds what Python raised: plain tracebacks and exception groups, also where each line has a
-//! prefix.
+//! Finds Python tracebacks: plain ones and exception groups, also when each line has a prefix.
+//!
+//! Limits: [`MAX_LINES`] for each traceback, [`MAX_MEMBERS`] for each group.
 
 use super::prefix::Prefix;
 
 const OPENING: &str = "Traceback (most recent call last):";
 const GROUP: &str = "+ Exception Group ";
-/// Lines of one traceback or group.
+/// Maximum number of lines of one traceback or group.
 const MAX_LINES: usize = 2_000;
-/// Lines after the first that may show its prefix: as many may come from others first.
-const MAX_LOOK: usize = 64;
-/// Exceptions of a group that are kept.
+/// Maximum number of lines in which the prefix of the first line is searched. They may belong to other
+/// writers.
+const MAX_PREFIX_LINES: usize = 64;
+/// Maximum number of exceptions of a group that are kept.
 const MAX_MEMBERS: usize = 20;
 
 /// An exception that was printed.
@@ -17,9 +19,9 @@ const MAX_MEMBERS: usize = 20;
 pub(super) struct Raised {
     /// `ValueError: no such layer`
     pub error: String,
-    /// Of a group, those in it.
+    /// The exceptions in a group; empty for a plain traceback.
     pub members: Vec<String>,
-    /// The line after it, among all lines.
+    /// Index of the line after the traceback.
     pub end: usize,
 }
 
@@ -36,12 +38,12 @@ impl Raised {
     }
 }
 
-/// Everything that was raised and printed, in the order of its errors.
+/// All printed tracebacks, in the order of their ends.
 pub(super) fn all(lines: &[String]) -> Vec<Raised> {
-    let mut found: Vec<Raised> = Vec::new();
+    let mut raised_all: Vec<Raised> = Vec::new();
     let mut covered = 0;
     for (at, line) in lines.iter().enumerate() {
-        // What is inside a group belongs to it.
+        // Tracebacks inside a group belong to it.
         let Some(before) = line.trim_end().strip_suffix(OPENING).filter(|_| at >= covered) else {
             continue;
         };
@@ -50,21 +52,21 @@ pub(super) fn all(lines: &[String]) -> Vec<Raised> {
             None => (before, false),
         };
         let after = lines.iter().map(String::as_str).enumerate().skip(at + 1).take(MAX_LINES);
-        let look = after.clone().map(|(_, line)| line).take(MAX_LOOK);
-        let raised = Prefix::candidates(before, look).into_iter().find_map(|prefix| {
+        let next_lines = after.clone().map(|(_, line)| line).take(MAX_PREFIX_LINES);
+        let raised = Prefix::candidates(before, next_lines).into_iter().find_map(|prefix| {
             let own = after.clone().filter_map(|(at, line)| Some((at, prefix.strip(line)?)));
             if grouped { group(own) } else { plain(own) }
         });
         if let Some(raised) = raised {
             covered = if raised.members.is_empty() { covered } else { raised.end };
-            found.push(raised);
+            raised_all.push(raised);
         }
     }
-    found.sort_by_key(|raised| raised.end);
-    found
+    raised_all.sort_by_key(|raised| raised.end);
+    raised_all
 }
 
-/// The first line after the frames, which are indented.
+/// A plain traceback: the exception is the first line after the indented frames.
 fn plain<'a>(mut after: impl Iterator<Item = (usize, &'a str)>) -> Option<Raised> {
     let frame = |line: &str| line.starts_with(' ') || line.is_empty();
     let (at, error) = after.find(|(_, line)| !frame(line))?;
@@ -72,12 +74,12 @@ fn plain<'a>(mut after: impl Iterator<Item = (usize, &'a str)>) -> Option<Raised
     Some(Raised { error, members: Vec::new(), end: at + 1 })
 }
 
-/// A group is drawn: `|` before each line, and a line of `+---- 1 ----` before each member.
-/// The names of the members of a group inside it are members too.
+/// An exception group, printed with `|` before each line and `+---- 1 ----` before each member. The
+/// members of an inner group count as members.
 fn group<'a>(lines: impl Iterator<Item = (usize, &'a str)>) -> Option<Raised> {
     let (mut error, mut members) = (None, Vec::new());
     let mut end = 0;
-    // Whether the next line that is not indented names an exception.
+    // Whether the next line that is not indented is an exception.
     let mut due = true;
     for (at, line) in lines {
         let drawn = line.trim_start();
