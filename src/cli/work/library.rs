@@ -192,7 +192,7 @@ mod tests {
         assert!(refusal(&[("vlm/test.py.j2", b"\xff")]).contains("not UTF-8"));
         assert!(refusal(&[("README.md", b"a")]).contains("there are none"));
         let large = vec![b'x'; crate::templates::library::MAX_FILE_BYTES + 1];
-        assert!(refusal(&[("vlm/test.py.j2", &large)]).contains("at most 262144"));
+        assert!(refusal(&[("vlm/test.py.j2", &large)]).contains("maximum 262144"));
         let failure = read(Path::new("/no/such/folder")).expect_err("refused");
         assert!(failure.message.ends_with("it is not a folder"));
     }

@@ -92,7 +92,7 @@ async fn what_fails_a_check_is_refused_as_a_whole() {
         (vec![("families.yaml", TABLE), ("families.yaml", TABLE)], "given twice"),
         // Every template includes it.
         (vec![("_shared/report.py.j2", "{% if %}")], "_shared/report.py.j2:1"),
-        (vec![("_shared/report.py.j2", "X = {{ model }}")], "model is written into the script"),
+        (vec![("_shared/report.py.j2", "X = {{ model }}")], "model is not escaped in the script"),
     ] {
         let message = refused(&templates).await;
         assert!(message.contains(expected), "{message}");

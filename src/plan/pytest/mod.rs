@@ -371,7 +371,7 @@ mod tests {
         let value = wrong(mark("dtf", &json!([]), &json!({ "memory": "much" })));
         assert!(value.contains("memory"), "{value}");
         let both = wrong(mark("dtf", &json!(["cuda"]), &json!({})));
-        assert!(both.contains("by name"), "{both}");
+        assert!(both.contains("keyword arguments"), "{both}");
     }
 
     #[test]

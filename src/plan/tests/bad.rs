@@ -27,10 +27,7 @@ fn fields_are_refused_with_place_and_hint() {
              found \"10 parsecs\" | units are ms, s, m, h and d",
         ),
         ("priority: 101", "tests[0].priority: expected a whole number from -100 to 100, found 101"),
-        (
-            "priority: .nan",
-            "tests[0].priority: numbers must be finite; quote it if a text is meant",
-        ),
+        ("priority: .nan", "tests[0].priority: numbers must be finite; put a text in quotes"),
         (
             "priority: 1e999",
             "tests[0].priority: expected a whole number from -100 to 100, found \"1e999\"",
