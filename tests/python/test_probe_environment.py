@@ -1,4 +1,4 @@
-"""What an interpreter lacks of what a test asks for."""
+"""Tests the record of an interpreter and its check for missing requirements."""
 
 import importlib.util
 import json
@@ -35,7 +35,7 @@ def probe(tmp_path, monkeypatch):
         ("./wheels/x.whl", "./wheels/x.whl (not a name with a version)"),
     ],
 )
-def test_what_is_lacking_is_told_with_the_reason(probe, requirement, reason):
+def test_an_unmet_requirement_has_its_reason(probe, requirement, reason):
     missing = probe.unmet({"requirements": [requirement]})
     assert missing == ([reason] if reason else [])
 
@@ -52,7 +52,7 @@ def test_without_packaging_nothing_is_guessed(probe, monkeypatch):
     assert probe.unmet({"requirements": ["torch"]}) == ["packaging (to compare versions)"]
 
 
-def test_the_record_names_versions_and_says_only_when_asked_what_is_lacking(probe, capsys):
+def test_the_record_has_versions_and_on_request_unmet_requirements(probe, capsys):
     probe.main({"distributions": ["torch", "absent"], "wanted": None})
     record = json.loads(capsys.readouterr().out)
     assert record["distributions"] == {"torch": "2.9.0a0+nv25.8", "absent": None}

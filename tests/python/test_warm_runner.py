@@ -304,9 +304,9 @@ def test_descriptors_must_be_two(warm, script):
     run = warm.request(script("pass"))
     message = json.dumps({"run": run}).encode() + b"\n"
     warm.socket.sendall(message)
-    assert "0 came" in warm.receive()["refused"]["reason"]
+    assert "0 arrived" in warm.receive()["refused"]["reason"]
     socket.send_fds(warm.socket, [message], [0, 1, 2])
-    assert "3 came" in warm.receive()["refused"]["reason"]
+    assert "3 arrived" in warm.receive()["refused"]["reason"]
 
 
 def test_an_endless_line_is_refused_and_dropped(warm, script):
