@@ -42,7 +42,7 @@ Examples:
   dtf config show --origin                     also where each value comes from
   dtf config show --origin --config lab.yaml
   dtf config show --output json")]
-    Show(ShowArgs),
+    Show(Box<ShowArgs>),
     /// Print the path of the settings file, whether it exists or not
     #[command(after_help = "Examples:\n  dtf config path")]
     Path,

@@ -188,7 +188,7 @@ impl<T: FromStr<Err: ToString> + Display> Value for List<T> {
     }
 
     fn to_json(&self) -> Json {
-        self.0.iter().map(|item| item.to_string()).collect()
+        self.0.iter().map(ToString::to_string).collect()
     }
 }
 

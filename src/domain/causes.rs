@@ -25,14 +25,14 @@ mod tests {
         source: Option<Box<Layer>>,
     }
 
-    fn layer(message: &'static str, source: Option<Layer>) -> Option<Layer> {
-        Some(Layer { message, source: source.map(Box::new) })
+    fn layer(message: &'static str, source: Option<Layer>) -> Layer {
+        Layer { message, source: source.map(Box::new) }
     }
 
     #[test]
     fn each_cause_is_named_once() {
-        let inner = layer("read failed", layer("disk is full", None));
-        let outer = layer("cannot start: read failed", inner).expect("a layer");
+        let inner = layer("read failed", Some(layer("disk is full", None)));
+        let outer = layer("cannot start: read failed", Some(inner));
         assert_eq!(with_causes(&outer), "cannot start: read failed: disk is full");
     }
 }

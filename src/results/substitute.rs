@@ -42,7 +42,8 @@ impl CurrentStore {
 pub struct Substitute {
     /// The file of the database.
     file: PathBuf,
-    substitute: PathBuf,
+    /// The file of the substitute.
+    replacement: PathBuf,
     last_try: Instant,
 }
 
@@ -56,7 +57,10 @@ impl Substitute {
         // A killed process may have left one.
         remove(&substitute);
         let opened = Store::open(&substitute)?;
-        Ok((Self { file: file.to_owned(), substitute, last_try: Instant::now() }, opened))
+        Ok((
+            Self { file: file.to_owned(), replacement: substitute, last_try: Instant::now() },
+            opened,
+        ))
     }
 
     /// Whether it is time to try the file again.
@@ -94,7 +98,7 @@ impl Substitute {
 
 impl Drop for Substitute {
     fn drop(&mut self) {
-        remove(&self.substitute);
+        remove(&self.replacement);
     }
 }
 

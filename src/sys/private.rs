@@ -56,7 +56,6 @@ pub fn read_private(path: &Path, max: u64) -> Result<String, PrivateFileError> {
 
 /// The mode of a file that its group or others have any right to.
 #[cfg(unix)]
-#[expect(clippy::verbose_bit_mask, reason = "modes are written in octal")]
 fn shared_mode(metadata: &Metadata) -> Option<u32> {
     use std::os::unix::fs::PermissionsExt;
     let mode = metadata.permissions().mode() & 0o777;

@@ -209,13 +209,13 @@ fn parse_line(line: &str) -> Result<([u8; 32], Principal), String> {
     let words: Vec<&str> = line.split_whitespace().collect();
     let (role, user, token) = match words.as_slice() {
         [token] => (Role::ADMIN, "admin", *token),
-        [role, user, token] => match Role::named(role) {
-            Some(role) => (role, *user, *token),
-            None => {
+        [role, user, token] => {
+            let Some(role) = Role::named(role) else {
                 let names = Role::BUILT_IN.map(|role| role.name).join(", ");
                 return Err(format!("unknown role; the roles are {names}"));
-            }
-        },
+            };
+            (role, *user, *token)
+        }
         _ => return Err("expected `TOKEN` or `ROLE USER TOKEN`".to_owned()),
     };
     if token.len() < MIN_TOKEN_BYTES {

@@ -86,9 +86,7 @@ pub(crate) async fn get(
     let wanted = digest.clone();
     let blob = app.blobs(move |blobs| blobs.open(&wanted)).await?;
     let blob = blob.ok_or_else(|| ApiError::not_found(format!("blob {digest}")))?;
-    let pieces = stream::try_unfold(blob.content, |content| async {
-        Ok::<_, io::Error>(next_piece(content).await?)
-    });
+    let pieces = stream::try_unfold(blob.content, next_piece);
     let headers = [
         (CONTENT_TYPE, "application/octet-stream".to_owned()),
         (CONTENT_LENGTH, blob.size.to_string()),

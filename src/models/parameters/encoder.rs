@@ -165,7 +165,7 @@ fn albert(c: Config) -> Option<Size> {
     Some(body + head)
 }
 
-/// MPNet: like BERT without sentence embeddings, with one table of distances for all layers.
+/// `MPNet`: like BERT without sentence embeddings, with one table of distances for all layers.
 fn mpnet(c: Config) -> Option<Size> {
     let hidden = c.number("hidden_size", 768);
     let vocabulary = c.number("vocab_size", 30527);

@@ -282,7 +282,7 @@ fn olmoe(c: Config) -> Option<Size> {
     Some(OLMOE.frame(c)? + OLMOE.layers(c) * experts(c, hidden, inner, all, chosen))
 }
 
-/// Qwen2 MoE: besides the experts, a shared expert for every token, with a gate of one number.
+/// Qwen2 with experts: besides the experts, a shared expert for every token, with a gate of one number.
 fn qwen2_moe(c: Config) -> Option<Size> {
     let all = c.named(&["num_experts", "num_local_experts"], 60);
     let chosen = c.number("num_experts_per_tok", 4);

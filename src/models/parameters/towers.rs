@@ -119,7 +119,7 @@ fn siglip(c: Config) -> Option<Size> {
     })
 }
 
-/// LLaVA: patches of an image are projected to the width of the word table of a text decoder.
+/// `LLaVA`: patches of an image are projected to the width of the word table of a text decoder.
 fn llava(c: Config) -> Option<Size> {
     let texts = c.part(&["text_config"])?;
     let images = c.part(&["vision_config"])?;

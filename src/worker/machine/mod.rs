@@ -98,7 +98,7 @@ enum Stage<J> {
     Running,
     /// Running, but its result will be dropped.
     Abandoned,
-    /// EndedLease or given back, not yet acknowledged.
+    /// Ended or returned, and not yet acknowledged.
     Settled,
     /// Settled, but lost: the result is reported and kept as a late one.
     Late,

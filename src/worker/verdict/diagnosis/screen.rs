@@ -1,6 +1,6 @@
 //! Lines as a terminal shows them: without control codes and overwritten text.
 
-/// The lines of `text` that leave_policy visible.
+/// The lines of `text` as a terminal shows them.
 pub(super) fn lines(text: &str) -> Vec<String> {
     text.split('\n').map(visible).collect()
 }
