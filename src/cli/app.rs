@@ -22,13 +22,15 @@ use clap::builder::Resettable;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::ffi::OsString;
 
-/// Tests AI models on every kind of hardware: what is correct, fast, broken or flaky, and why
-/// something did not run.
+/// Test AI models on every kind of hardware
+///
+/// Runs tests on this machine or on a fleet of workers. Reports which tests pass, fail or are
+/// flaky, how fast they are, and why a test did not run.
 #[derive(Debug, Parser)]
 #[command(name = "dtf", version, after_help = EXAMPLES, max_term_width = 100)]
 #[command(subcommand_required = true, arg_required_else_help = true)]
 pub struct Cli {
-    #[command(flatten, next_help_heading = "Everywhere")]
+    #[command(flatten, next_help_heading = "Global options")]
     pub global: Global,
     #[command(subcommand)]
     pub command: Command,
@@ -36,22 +38,28 @@ pub struct Cli {
 
 const EXAMPLES: &str = "\
 Examples:
-  dtf run examples/quickstart.yaml          test on this machine, nothing to set up first
-  dtf run bert-base-uncased --hw cpu,cuda   the same for one model
-  dtf generate bert-base-uncased --hw cuda  write its tests, to read, change and keep
-  dtf coordinator                           start a server, here on loopback
-  dtf worker --coordinator http://HOST:7700 lend this machine to it
-  dtf submit plan.yaml --wait               send a plan, wait, print the report
-  dtf report --since 7d                     what is correct, fast, broken or flaky
+  dtf run examples/quickstart.yaml           Run a plan on this machine
+  dtf run bert-base-uncased --hw cpu,cuda    Test a model on this machine
+  dtf generate bert-base-uncased --hw cuda   Write the tests of a model to files
+  dtf coordinator                            Start a coordinator for this machine
+  dtf worker --coordinator http://HOST:7700  Run tests for a coordinator on this machine
+  dtf submit plan.yaml --wait                Submit a plan, wait for it, print the report
+  dtf report --since 7d                      Show the results of the last 7 days
 
 Exit codes:
-  0 passed · 1 dtf failed · 2 usage · 4 authentication · 5 no test matched or ran
-  8 still pending at the wait timeout · 100 tests failed (or flaky, with --fail-on-flaky)
-  101 no test failed, but some have no verdict: infrastructure errors, cancelled, expired
-  102 no worker can run some tests · 130/143 interrupted";
+  0    success: no test failed
+  1    dtf itself failed
+  2    usage error: arguments, settings or plan
+  4    authentication failed
+  5    no test matched or ran
+  8    tests were still pending at the wait timeout
+  100  tests failed, or were flaky with --fail-on-flaky
+  101  no test failed, but some have no verdict: infrastructure errors, cancelled, expired
+  102  no worker can run some of the tests
+  130  interrupted by Ctrl-C (143: by SIGTERM)";
 
 impl Cli {
-    /// Reads arguments and `DTF_*` variables, of which an empty one counts as absent.
+    /// Reads the arguments and the `DTF_*` variables. An empty variable counts as absent.
     pub fn read(args: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
         Self::from_arg_matches(
             &without_empty_variables(Self::command()).try_get_matches_from(args)?,

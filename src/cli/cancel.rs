@@ -8,15 +8,15 @@ use crate::cli::terminal::console::Console;
 use crate::domain::id::RunId;
 use clap::Args;
 
-/// Cancel a run: waiting tests end at once, running ones are stopped
+/// Cancel a run: drop its waiting tests and stop its running ones
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  dtf cancel r12")]
 pub struct CancelArgs {
     #[command(flatten)]
     pub server: Server,
-    /// The run, such as r12
+    /// Id of the run, such as r12
     pub run: RunId,
-    /// Form of the answer
+    /// Output format
     #[arg(long, value_enum, default_value_t)]
     pub output: Shape,
 }

@@ -10,21 +10,22 @@ use crate::results::render::figures::counted;
 use clap::Args;
 use std::path::PathBuf;
 
-/// Check a plan and list its mistakes, without submitting it
+/// Check a plan and list its mistakes without submitting it
 #[derive(Debug, Args)]
 #[command(after_help = "\
+Reads the plan, the files that it names and the configurations of its models. Each mistake is
+listed with its line. Exit codes: 0 the plan can be submitted, 2 it has mistakes.
+
 Examples:
-  dtf check plan.yaml
-Reads the plan, the files that it names and the configurations of its models. Exit codes: 0 the
-plan can be submitted, 2 it has mistakes; each is listed with its line.")]
+  dtf check plan.yaml")]
 pub struct CheckArgs {
     #[command(flatten)]
     pub lender: Lender,
-    /// Plan file, see docs/plan.md
+    /// Plan file (see docs/plan.md)
     pub plan: PathBuf,
     #[command(flatten)]
     pub templates: Templates,
-    /// Do not ask the model hub about models that are not known here
+    /// Do not ask the model hub about models that this machine does not know
     #[arg(long, env = "DTF_OFFLINE", num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
     pub offline: Option<bool>,
 }

@@ -7,10 +7,12 @@ use crate::cli::terminal::console::Console;
 use clap::Args;
 use clap::CommandFactory;
 
-/// Print completions for a shell
+/// Print a completion script for a shell
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  dtf completions bash > /etc/bash_completion.d/dtf")]
 pub struct CompletionsArgs {
+    /// Shell to print completions for
+    /// Shell to print completions for
     #[arg(value_enum)]
     pub shell: clap_complete::Shell,
 }

@@ -15,19 +15,22 @@ use clap::Args;
 use std::path::PathBuf;
 use tokio::net::TcpListener;
 
-/// Start a coordinator: it schedules tests and keeps results
+/// Start a coordinator, which schedules tests and stores results
 #[derive(Debug, Args)]
 #[command(after_help = "\
+Ctrl-C or SIGTERM stops the coordinator gracefully. Everything that it has acknowledged also
+survives a crash.
+
 Examples:
-  dtf coordinator                                    on 127.0.0.1:7700, for this machine
+  dtf coordinator                                    Listen on 127.0.0.1:7700, for this machine
   dtf coordinator --listen 0.0.0.0:7700 --token-file tokens
-                                                     for others; lines of `ROLE USER TOKEN`
-Ctrl-C or SIGTERM stops it in good order; whatever was acknowledged also survives kill -9.")]
+                                                     Listen for other machines; each line of the
+                                                     file is `ROLE USER TOKEN`")]
 pub struct CoordinatorArgs {
-    /// Address and port; any but loopback needs --token-file [default: 127.0.0.1:7700]
+    /// Address and port to listen on; a non-loopback address requires --token-file [default: 127.0.0.1:7700]
     #[arg(long, env = "DTF_LISTEN", value_name = "ADDRESS:PORT")]
     pub listen: Option<ListenAddress>,
-    /// Directory of event log, results and files
+    /// Directory of the event log, the results and uploaded files
     #[arg(long, env = "DTF_DATA_DIR", value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
 }

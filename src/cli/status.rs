@@ -12,13 +12,13 @@ use crate::cli::terminal::progress::counts;
 use crate::results::render::words::plain;
 use clap::Args;
 
-/// Show the coordinator's state and what is running
+/// Show the state of the coordinator and its newest runs
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  dtf status\n  dtf status --output json")]
 pub struct StatusArgs {
     #[command(flatten)]
     pub server: Server,
-    /// Form of the answer
+    /// Output format
     #[arg(long, value_enum, default_value_t)]
     pub output: Shape,
 }

@@ -16,28 +16,28 @@ use clap::Args;
 use comfy_table::presets::NOTHING;
 use comfy_table::{ContentArrangement, Table};
 
-/// List workers, or drain one
+/// List workers, or drain a worker
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   dtf workers
-  dtf workers --all            also those that have left
-  dtf workers --drain w4       finish what runs there, then let it leave
-  dtf workers --drain rig7     the same by name
-  dtf workers --undrain rig7   take a drain back, while the worker still runs tests")]
+  dtf workers --all            Include workers that have left
+  dtf workers --drain w4       Let the running tests finish, then let the worker exit
+  dtf workers --drain rig7     Drain a worker by its name
+  dtf workers --undrain rig7   Undo a drain while the worker still runs tests")]
 pub struct WorkersArgs {
     #[command(flatten)]
     pub server: Server,
-    /// Send no new tests to this worker: its id, or its name where only one has it
+    /// Send no new tests to this worker, given by its id or its unique name
     #[arg(long, value_name = "WORKER", conflicts_with_all = ["undrain", "all"])]
     pub drain: Option<String>,
     /// Send tests to this worker again
     #[arg(long, value_name = "WORKER", conflicts_with = "all")]
     pub undrain: Option<String>,
-    /// List workers that have left, too
+    /// Include workers that have left
     #[arg(long)]
     pub all: bool,
-    /// Form of the answer
+    /// Output format
     #[arg(long, value_enum, default_value_t)]
     pub output: Shape,
 }

@@ -2,30 +2,38 @@
 
 use crate::support::{Home, eventually, said};
 use serde_json::Value;
+use std::collections::BTreeSet;
+use std::path::Path;
+
+/// The paths of all visible commands: `dtf`, `dtf run`, `dtf templates list`, ….
+fn commands(command: &clap::Command, path: &[String]) -> Vec<Vec<String>> {
+    let visible = command.get_subcommands().filter(|inner| !inner.is_hide_set());
+    let inner =
+        visible.flat_map(|inner| commands(inner, &[path, &[inner.get_name().to_owned()]].concat()));
+    std::iter::once(path.to_owned()).chain(inner).collect()
+}
 
 #[test]
 fn help_is_as_reviewed() {
     let home = Home::new();
-    for (name, command) in [
-        ("help-dtf", ""),
-        ("help-coordinator", "coordinator"),
-        ("help-worker", "worker"),
-        ("help-submit", "submit"),
-        ("help-run", "run"),
-        ("help-generate", "generate"),
-        ("help-report", "report"),
-        ("help-status", "status"),
-        ("help-cancel", "cancel"),
-        ("help-logs", "logs"),
-        ("help-why", "why"),
-        ("help-workers", "workers"),
-        ("help-completions", "completions"),
-        ("help-templates", "templates"),
-    ] {
-        let args: Vec<_> = [command, "--help"].into_iter().filter(|arg| !arg.is_empty()).collect();
-        let said = home.dtf(&args).expect_code(0);
-        insta::assert_snapshot!(name, said.out);
+    let mut names = BTreeSet::new();
+    for path in commands(&dtf::cli::command(), &[]) {
+        let help = |flag: &str| {
+            let args: Vec<&str> = path.iter().map(String::as_str).chain([flag]).collect();
+            home.dtf(&args).expect_code(0).out
+        };
+        let (short, long) = (help("-h"), help("--help"));
+        assert!(long.contains("Examples:\n"), "{path:?} has no examples:\n{long}");
+        let command = [&["dtf".to_owned()], &*path].concat().join("-");
+        let name = format!("help-{command}");
+        insta::assert_snapshot!(name.clone(), format!("{short}\n===== --help =====\n\n{long}"));
+        names.insert(format!("it__cli__{name}.snap"));
     }
+    let snapshots = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/snapshots");
+    let files = std::fs::read_dir(snapshots).expect("the directory of snapshots");
+    let files = files.map(|file| file.expect("a file").file_name().to_string_lossy().into_owned());
+    let files: BTreeSet<String> = files.filter(|file| file.contains("__help-")).collect();
+    assert_eq!(files, names, "every snapshot of help belongs to a command");
 }
 
 #[test]
@@ -184,7 +192,7 @@ fn results_are_looked_for_where_a_flag_says_and_an_empty_variable_says_nothing()
         cut.err
     );
     let both = home.at(&coordinator, &["why", "r1.t0", "--data-dir", "data"]).expect_code(2).err;
-    assert!(both.contains("--coordinator and --data-dir exclude each other"), "{both}");
+    assert!(both.contains("--coordinator and --data-dir cannot be used together"), "{both}");
     let busy = home.dtf(&["report", "--data-dir", "data"]).expect_code(1).err;
     let holder = format!("in use by process {} (dtf)\nhint: ask the coordinator", coordinator.id());
     assert!(busy.contains(&holder), "{busy}");

@@ -3,52 +3,52 @@
 use crate::cli::args::values::{Pairs, pair, rule};
 use clap::Args;
 
-/// What to generate for a model.
+/// The tests to generate for a model.
 #[derive(Debug, Clone, Args)]
 pub struct ModelArgs {
-    /// Back-ends, or `auto`: cpu and every accelerator found [default: cpu for generate, auto for run]
+    /// Back-ends, or `auto` for the CPU and all detected accelerators [default: cpu for generate, auto for run]
     #[arg(long, value_delimiter = ',', value_name = "BACKEND,…")]
     pub hw: Vec<String>,
     /// Batch sizes
     #[arg(long, value_delimiter = ',', value_name = "N,…")]
     pub batch: Vec<u32>,
-    /// Sequence lengths in tokens
+    /// Sequence lengths, in tokens
     #[arg(long, value_delimiter = ',', value_name = "N,…")]
     pub sequence_length: Vec<u32>,
-    /// Image sizes in pixels
+    /// Image sizes, in pixels
     #[arg(long, value_delimiter = ',', value_name = "N,…")]
     pub image_size: Vec<u32>,
-    /// Number types, such as float32,bfloat16
+    /// Data types, such as float32,bfloat16
     #[arg(long, value_delimiter = ',', value_name = "DTYPE,…")]
     pub dtype: Vec<String>,
-    /// Implementations of attention: default, eager, sdpa, `flash_attention_2`
+    /// Attention implementations: default, eager, sdpa, `flash_attention_2`
     #[arg(long, value_delimiter = ',', value_name = "NAME,…")]
     pub attention: Vec<String>,
-    /// What executes the model: torch, onnxruntime, openvino
+    /// Runtimes that execute the model: torch, onnxruntime, openvino
     #[arg(long, value_delimiter = ',', value_name = "NAME,…")]
     pub runtime: Vec<String>,
-    /// Where weights come from: auto, cached, random, download
+    /// Sources of the weights: auto, cached, random, download
     #[arg(long, value_delimiter = ',', value_name = "MODE,…")]
     pub weights: Vec<String>,
-    /// Leave out combinations that match all of these values, such as backend=cuda,batch=16 (repeatable)
+    /// Exclude combinations that match all of these values, such as backend=cuda,batch=16. Repeatable
     #[arg(long, value_parser = rule, value_name = "KEY=VALUE,…")]
     pub exclude: Vec<Pairs>,
-    /// Add one combination; name every key that has several values (repeatable)
+    /// Add one combination; give a value for every axis with several values. Repeatable
     #[arg(long, value_parser = rule, value_name = "KEY=VALUE,…")]
     pub include: Vec<Pairs>,
-    /// Family, when detection should not decide
-    #[arg(long)]
+    /// Family of the model [default: detected]
+    #[arg(long, value_name = "FAMILY")]
     pub family: Option<String>,
-    /// Revision of the model
-    #[arg(long)]
+    /// Revision of the model: a branch, a tag or a commit: a branch, a tag or a commit
+    #[arg(long, value_name = "REVISION")]
     pub revision: Option<String>,
-    /// Further parameter of the template, as NAME=VALUE
+    /// Additional parameter of the template. Repeatable
     #[arg(long = "set", value_parser = pair, value_name = "NAME=VALUE")]
     pub parameters: Vec<(String, String)>,
 }
 
 impl ModelArgs {
-    /// A flag that was given, if any.
+    /// Returns one of the flags that were given.
     pub fn given(&self) -> Option<&'static str> {
         let flags = [
             ("--hw", self.hw.is_empty()),

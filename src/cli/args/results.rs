@@ -1,5 +1,5 @@
-//! Where `report`, `logs` and `why` look for results, as it is written. By hand and not derived:
-//! only what was matched tells a flag from a variable.
+//! The flags with which `report`, `logs` and `why` find results. They are not derived, because only
+//! the matches of the parser distinguish a flag from an environment variable.
 
 use crate::cli::args::shared::Server;
 use clap::error::ErrorKind;
@@ -7,12 +7,13 @@ use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, FromArgMatches};
 use std::path::PathBuf;
 
-/// Where results are looked for. A flag for the one leaves no variable for the other.
+/// The place of the results. A flag for one of the two places overrides the variable for the
+/// other.
 #[derive(Debug, Clone, Default)]
 pub struct ResultsArgs {
     pub coordinator: Option<String>,
     pub data_dir: Option<PathBuf>,
-    /// The directory was asked for by flag.
+    /// The directory was given by a flag.
     pub only_stored: bool,
 }
 
@@ -20,7 +21,7 @@ pub struct ResultsArgs {
 struct ResultsFlags {
     #[command(flatten)]
     server: Server,
-    /// Directory of `dtf run` or of a stopped coordinator, read without asking one
+    /// Read results from this data directory of `dtf run` or of a stopped coordinator
     #[arg(long, env = "DTF_DATA_DIR", value_name = "DIR")]
     data_dir: Option<PathBuf>,
 }
@@ -43,7 +44,7 @@ impl FromArgMatches for ResultsArgs {
         match (flag("coordinator"), flag("data_dir")) {
             (true, true) => Err(clap::Error::raw(
                 ErrorKind::ArgumentConflict,
-                "--coordinator and --data-dir exclude each other\n",
+                "--coordinator and --data-dir cannot be used together\n",
             )),
             (true, false) => Ok(Self { coordinator, ..Self::default() }),
             (false, true) => Ok(Self { data_dir, only_stored: true, ..Self::default() }),

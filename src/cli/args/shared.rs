@@ -7,19 +7,19 @@ use std::path::PathBuf;
 
 #[derive(Debug, Clone, Args)]
 pub struct Global {
-    /// Settings file [default: config.yaml in the settings directory, if it is there]
+    /// Settings file [default: config.yaml in the settings directory, if it exists]
     #[arg(long, global = true, env = "DTF_CONFIG", value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// File with the token, readable by its owner only
+    /// File with the access token; only its owner may have permission to read it
     #[arg(long, global = true, env = "DTF_TOKEN_FILE", value_name = "FILE")]
     pub token_file: Option<PathBuf>,
-    /// When to use colour
+    /// When to print colours
     #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
     pub color: Color,
-    /// Print more (-vv: everything)
+    /// Print more log messages (-vv for debug messages)
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
-    /// Print only results and errors
+    /// Print only results, warnings and errors
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub quiet: bool,
 }
@@ -47,7 +47,7 @@ pub enum Shape {
     Json,
 }
 
-/// Where the coordinator is.
+/// The address of the coordinator.
 #[derive(Debug, Clone, Args)]
 pub struct Server {
     #[arg(
@@ -59,41 +59,44 @@ pub struct Server {
     pub coordinator: Option<String>,
 }
 
-/// Templates besides those in the binary and those added to a coordinator.
+/// Templates in addition to the built-in ones and those of a coordinator.
 #[derive(Debug, Clone, Args)]
 pub struct Templates {
-    /// Directory with templates of your own, which win, see docs/templates.md
+    /// Directory of your own templates; they override built-in ones (see docs/templates.md)
     #[arg(long, env = "DTF_TEMPLATES", value_name = "DIR")]
     pub templates: Option<PathBuf>,
 }
 
-/// For commands that work without a coordinator: only a flag makes them ask one.
+/// A coordinator for commands that also work without one: they use it only if the flag is given.
 #[derive(Debug, Clone, Args)]
 pub struct Lender {
-    /// Coordinator to ask for its templates, its hardware and what it has measured
+    /// Coordinator to take templates, hardware and measurements of earlier runs from
     #[arg(long, value_name = "URL")]
     pub coordinator: Option<String>,
 }
 
-/// What happens after a submission.
+/// Waiting for a run after its submission.
 #[derive(Debug, Clone, Args)]
 pub struct Waiting {
-    /// Wait for the end and print the report
+    /// Wait until the run has finished and print its report
     #[arg(long)]
     pub wait: bool,
-    /// Stop waiting after TIME, with exit code 8
-    #[arg(long, value_parser = span, value_name = "TIME", requires = "wait")]
+    /// Stop waiting after this time, with exit code 8
+    #[arg(long, value_parser = span, value_name = "DURATION", requires = "wait")]
     pub wait_timeout: Option<Millis>,
-    /// Stop waiting, with exit code 102, when for TIME nothing runs and no worker can run what
-    /// is left [default: 1m; without any worker: wait]
-    #[arg(long, value_parser = span, value_name = "TIME", requires = "wait")]
+    /// Stop waiting, with exit code 102, after this time without a worker for the remaining tests
+    /// [default: 1m while there are workers, else unlimited]
+    ///
+    /// The time counts while no test of the run is running and no worker can run any of the
+    /// remaining tests.
+    #[arg(long, value_parser = span, value_name = "DURATION", requires = "wait")]
     pub unschedulable_timeout: Option<Millis>,
 }
 
-/// What the exit code of a command says about a run.
+/// How results of a run become an exit code.
 #[derive(Debug, Clone, Copy, Default, Args)]
 pub struct Verdict {
-    /// Exit with 100 when a test passed only after a failed attempt
+    /// Exit with code 100 if a test passed only after a failed attempt
     #[arg(long)]
     pub fail_on_flaky: bool,
 }

@@ -16,18 +16,18 @@ use crate::domain::id::{AttemptId, TestId};
 use clap::Args;
 use std::time::{Duration, Instant};
 
-/// Print what a test wrote
+/// Print the output of a test
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  dtf logs r12.t3        the latest attempt\n  dtf logs r12.t3.a1     the first one\n  dtf logs -f r12.t3     as it comes\n  dtf logs bert-base-uncased/cpu/load     by name: the newest run that has it"
+    after_help = "Examples:\n  dtf logs r12.t3                      Print the output of the last attempt\n  dtf logs r12.t3.a1                   Print the output of the first attempt\n  dtf logs -f r12.t3                   Print the output while the test runs\n  dtf logs bert-base-uncased/cpu/load  Find the test by name, in the newest run that has it"
 )]
 pub struct LogsArgs {
     #[command(flatten)]
     pub results: ResultsArgs,
-    /// A test (r12.t3), an attempt (r12.t3.a1), or the name of a test or a part of it
+    /// Id of a test (r12.t3) or of an attempt (r12.t3.a1), or the name of a test or a part of it
     #[arg(value_name = "TEST")]
     pub what: String,
-    /// Follow until the attempt ends
+    /// Continue to print output until the attempt ends
     #[arg(short, long)]
     pub follow: bool,
 }

@@ -14,36 +14,37 @@ use crate::results;
 use crate::sys::clock::Clock;
 use clap::Args;
 
-/// Show what is correct, fast, broken or flaky
+/// Show results: passed, failed and flaky tests, with latencies
 #[derive(Debug, Args)]
 #[command(after_help = "\
+Asks the given coordinator, or the one of this machine. Without a coordinator, reads the results
+of `dtf run` from the data directory. Times are in UTC.
+
 Examples:
   dtf report --since 7d
   dtf report --since 2026-11-01
   dtf report --run latest
   dtf report --run r12 --run r14 --output json
-  dtf report --run r12 --exit-code      exits as `dtf submit --wait` would
-Asks the coordinator that is named or runs on this machine; without one it reads the
-results of `dtf run` in the data directory. Times are in UTC.")]
+  dtf report --run r12 --exit-code      Exit like `dtf submit --wait`")]
 pub struct ReportArgs {
     #[command(flatten)]
     pub results: ResultsArgs,
-    /// Only runs from the last TIME, such as 7d, or since a date, such as 2026-11-28 [default: 7d]
-    #[arg(long, value_parser = since, value_name = "TIME", conflicts_with = "run")]
+    /// Include runs submitted in this period, such as 7d, or since a date, such as 2026-11-28 [default: 7d]
+    #[arg(long, value_parser = since, value_name = "PERIOD|DATE", conflicts_with = "run")]
     pub since: Option<Since>,
-    /// Only this run, such as r12 or `latest` (repeatable)
+    /// Include only this run, such as r12 or `latest`. Repeatable
     #[arg(long, value_parser = which_run, value_name = "RUN")]
     pub run: Vec<WhichRun>,
-    /// Maximum number of rows
+    /// Maximum number of rows to show
     #[arg(long, default_value_t = 1000, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_ROWS)))]
     pub limit: u32,
-    /// Exit by how the tests ended, with 8 while some have not
+    /// Exit with a code for the results (see `dtf --help`); 8 if tests are still pending
     #[arg(long)]
     pub exit_code: bool,
-    /// With --exit-code: exit with 100 when a test passed only after a failed attempt
+    /// With --exit-code: exit with code 100 if a test passed only after a failed attempt
     #[arg(long, requires = "exit_code")]
     pub fail_on_flaky: bool,
-    /// Form of the report
+    /// Output format
     #[arg(long, value_enum, default_value_t)]
     pub output: Output,
 }

@@ -14,14 +14,14 @@ use clap::Args;
 /// Explain why a test waits, was skipped, or ended as it did
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  dtf why r12.t3\n  dtf why bert-base-uncased/cpu/load     by name: the newest run that has it"
+    after_help = "Examples:\n  dtf why r12.t3\n  dtf why bert-base-uncased/cpu/load   Find the test by name, in the newest run that has it"
 )]
 pub struct WhyArgs {
     #[command(flatten)]
     pub results: ResultsArgs,
-    /// The test (r12.t3), or its name or a part of it
+    /// Id of the test (r12.t3), its name, or a part of its name
     pub test: String,
-    /// Form of the answer
+    /// Output format
     #[arg(long, value_enum, default_value_t)]
     pub output: Shape,
 }

@@ -5,24 +5,26 @@ use crate::cli::args::models::ModelArgs;
 use crate::cli::args::shared::{Lender, Output, Templates, Verdict};
 use clap::Args;
 
-/// Test on this machine: coordinator and worker in one process
+/// Run a plan, or tests of models, on this machine
 #[derive(Debug, Args)]
 #[command(after_help = "\
+`.yaml`, `.yml` and `.json` arguments are plans, except `config.json`; anything else is a
+model: its name, a directory with a config.json, or that file. Coordinator and worker run in
+this process. Results are stored in the data directory; `dtf report --since 7d` shows them.
+Tests that this machine cannot run are reported with the reason.
+
 Examples:
   dtf run examples/quickstart.yaml
   dtf run bert-base-uncased gpt2 --hw cpu,cuda
   dtf run ./my-model --batch 1,8 --dtype float32,bfloat16
-A FILE that ends in .yaml, .yml or .json and is no config.json is a plan, anything else a
-model: a name, a folder with a config.json, or that file. Results are kept in the data
-directory; `dtf report --since 7d` finds them. Tests that this machine cannot run are
-reported with the reason.")]
+  dtf run plan.yaml --dry-run                List the tests without running them")]
 pub struct RunArgs {
     #[command(flatten)]
     pub lender: Lender,
-    /// Plan, or models
+    /// A plan file, or models
     #[arg(required = true, value_name = "PLAN|MODEL")]
     pub what: Vec<String>,
-    /// Only list the tests, with what they need and what this machine cannot run
+    /// List the tests and their requirements without running them
     #[arg(long)]
     pub dry_run: bool,
     #[command(flatten)]
@@ -33,7 +35,7 @@ pub struct RunArgs {
     pub local: Local,
     #[command(flatten)]
     pub verdict: Verdict,
-    /// Form of the report or list
+    /// Output format of the report or list
     #[arg(long, value_enum, default_value_t)]
     pub output: Output,
 }

@@ -4,17 +4,19 @@ use crate::cli::args::shared::{Output, Server, Templates, Verdict, Waiting};
 use clap::Args;
 use std::path::PathBuf;
 
-/// Send a plan to the coordinator
+/// Submit the tests of a plan to a coordinator
 #[derive(Debug, Args)]
 #[command(after_help = "\
+Prints the id of the run, or the report with --wait. Ctrl-C while waiting does not stop the
+run; `dtf wait RUN` waits for it again.
+
 Examples:
   dtf submit plan.yaml
-  dtf submit plan.yaml --wait --wait-timeout 2h     the exit code says how it went
-Ctrl-C while waiting leaves the run going; `dtf wait RUN` waits on.")]
+  dtf submit plan.yaml --wait --wait-timeout 2h     Wait; the exit code reports the results")]
 pub struct SubmitArgs {
     #[command(flatten)]
     pub server: Server,
-    /// Plan file, see docs/plan.md
+    /// Plan file (see docs/plan.md)
     pub plan: PathBuf,
     #[command(flatten)]
     pub templates: Templates,
@@ -22,7 +24,7 @@ pub struct SubmitArgs {
     pub waiting: Waiting,
     #[command(flatten)]
     pub verdict: Verdict,
-    /// Form of the report with --wait, else of the run's id (csv only with --wait)
+    /// Output format of the report with --wait, otherwise of the run id (csv only with --wait)
     #[arg(long, value_enum, default_value_t)]
     pub output: Output,
 }

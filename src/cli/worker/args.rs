@@ -7,33 +7,36 @@ use crate::domain::time::Millis;
 use clap::Args;
 use std::path::PathBuf;
 
-/// Lend this machine to a coordinator
+/// Run tests for a coordinator on this machine
 #[derive(Debug, Args)]
 #[command(after_help = "\
+Ctrl-C or SIGTERM lets the running tests finish and then stops the worker. A second signal
+stops it immediately.
+
 Examples:
   dtf worker --coordinator http://lab-1:7700 --token-file token
   dtf worker --slots 2 --tags lab,gpu --idle-timeout 30m
-  dtf worker --ephemeral          exit when there is nothing more to do
-  dtf worker --python /opt/venv/bin/python --system-packages     where torch is there already
-Ctrl-C or SIGTERM finishes what runs and leaves; a second one stops at once.")]
+  dtf worker --ephemeral                    Exit when no tests are left
+  dtf worker --python /opt/venv/bin/python --system-packages
+                                            Use an installed PyTorch")]
 pub struct WorkerArgs {
     #[command(flatten)]
     pub server: Server,
     #[command(flatten)]
     pub machine: Machine,
-    /// Name in reports [default: the host name]
-    #[arg(long, env = "DTF_NAME")]
+    /// Name of this worker in reports [default: the host name]
+    #[arg(long, env = "DTF_NAME", value_name = "NAME")]
     pub name: Option<String>,
-    /// Directory of attempts, files and results not yet sent
+    /// Directory of running attempts, files and results that are not yet sent
     #[arg(long, env = "DTF_WORK_DIR", value_name = "DIR")]
     pub work_dir: Option<PathBuf>,
-    /// Exit when at least one test has run and there is nothing more to do
+    /// Exit when at least one test has run and no tests are left
     #[arg(long)]
     pub ephemeral: bool,
-    /// Exit after TIME without a test, such as 10m
-    #[arg(long, env = "DTF_IDLE_TIMEOUT", value_parser = span, value_name = "TIME")]
+    /// Exit after this time without a test, such as 10m
+    #[arg(long, env = "DTF_IDLE_TIMEOUT", value_parser = span, value_name = "DURATION")]
     pub idle_timeout: Option<Millis>,
-    /// Answer every test with `passed` without running it, to measure the rest
+    /// Report every test as passed without running it, to measure the overhead of dtf
     #[arg(long, hide = true)]
     pub null_runner: bool,
 }
