@@ -1,11 +1,9 @@
 //! `dtf completions SHELL`.
 
-use crate::cli::app::Cli;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::terminal::console::Console;
 use clap::Args;
-use clap::CommandFactory;
 
 /// Print a completion script for a shell
 #[derive(Debug, Args)]
@@ -17,9 +15,13 @@ pub struct CompletionsArgs {
     pub shell: clap_complete::Shell,
 }
 
-pub fn run(console: Console, args: &CompletionsArgs) -> Result<Exit, CliError> {
+pub fn run(
+    console: Console,
+    args: &CompletionsArgs,
+    mut command: clap::Command,
+) -> Result<Exit, CliError> {
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut Cli::command(), "dtf", &mut script);
+    clap_complete::generate(args.shell, &mut command, "dtf", &mut script);
     console.document(&String::from_utf8_lossy(&script))?;
     Ok(Exit::Passed)
 }

@@ -39,7 +39,7 @@ pub enum ConfigCommand {
     #[command(after_help = "\
 Examples:
   dtf config show
-  dtf config show --origin                     also where each value comes from
+  dtf config show --origin                     Also print where each value comes from
   dtf config show --origin --config lab.yaml
   dtf config show --output json")]
     Show(Box<ShowArgs>),

@@ -72,7 +72,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 fn perform(cli: Cli, console: Console) -> Result<Exit, CliError> {
     let global = cli.global;
     match cli.command {
-        Command::Completions(args) => completions::run(console, &args),
+        Command::Completions(args) => completions::run(console, &args, command()),
         Command::Config(args) => config::run(console, &global, args),
         Command::ConfigReference => {
             console.document(&crate::config::reference::markdown()).map(|()| Exit::Passed)
