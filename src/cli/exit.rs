@@ -97,7 +97,7 @@ mod tests {
         assert_eq!(of(&[(Outcome::Error, 1), (Outcome::Skipped, 2)], 1), Exit::Infrastructure);
         assert_eq!(of(&[(Outcome::Error, 2)], 1), Exit::TestsFailed);
         assert_eq!(of(&[(Outcome::WorkerLost, 1)], 0), Exit::Infrastructure);
-        // Tests whose own cases were all skipped are no trouble, unless there is nothing else.
+        // Tests whose cases were all skipped do not count, unless there are no other tests.
         let all_skipped = |outcomes: &[_], all_skipped| {
             Exit::of_run(&Totals { all_skipped, ..totals(outcomes, 0) }, false)
         };

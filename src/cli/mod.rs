@@ -1,7 +1,7 @@
-//! The command line: the only part that prints, asks and exits.
+//! The command line: the only module that prints and exits.
 //!
-//! [`run()`] parses, starts an async runtime where a command needs one, and turns what came
-//! of it into an exit code (`exit`).
+//! [`run()`] parses the arguments, starts an async runtime where a command needs one, and turns the
+//! result of the command into an exit code (`exit`).
 
 mod app;
 mod args;
@@ -38,7 +38,7 @@ use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-/// Threads of the async runtime; what takes long runs on threads of its own.
+/// Number of threads of the async runtime; long operations run on separate threads.
 const RUNTIME_THREADS: usize = 2;
 
 /// The whole tree of commands and flags.
@@ -106,8 +106,8 @@ fn block_on(command: impl Future<Output = Result<Exit, CliError>>) -> Result<Exi
     runtime.block_on(command)
 }
 
-/// For the worker: each start and end of a test passes through several tasks, and waking
-/// another thread for each costs more than the work that they share.
+/// Runs the worker on one thread: each start and end of a test passes through several tasks, and
+/// waking another thread for each of them costs more than running them in parallel saves.
 fn block_on_one_thread(
     command: impl Future<Output = Result<Exit, CliError>>,
 ) -> Result<Exit, CliError> {
@@ -118,21 +118,21 @@ fn block_on_one_thread(
     runtime.block_on(command)
 }
 
-/// Log lines go to standard error. `DTF_LOG` (as `info,dtf=debug`) says it all. The plain
-/// filter is enough: the one with spans and expressions costs every process a megabyte.
-#[expect(clippy::disallowed_methods, reason = "said before settings are read, to see that too")]
+/// Writes log lines to standard error. `DTF_LOG` (such as `info,dtf=debug`) overrides the flags.
+/// `Targets` is used because the filter with spans and expressions costs each process a megabyte.
+#[expect(clippy::disallowed_methods, reason = "tracing starts before the settings are read")]
 fn start_tracing(verbose: u8, quiet: bool, coordinator: bool) {
     let level = match (quiet, verbose) {
         (true, _) => "error",
-        // One line for each event that its administrator would look for.
+        // One line for each event that an administrator of the coordinator looks for.
         (false, 0) if coordinator => "dtf=info,warn",
         (false, 0) => "warn",
         (false, 1) if coordinator => "dtf=debug,info",
         (false, 1) => "dtf=info,warn",
         (false, _) => "dtf=debug,info",
     };
-    let said = std::env::var("DTF_LOG").ok().and_then(|said| said.parse::<Targets>().ok());
-    let filter = said.unwrap_or_else(|| level.parse().unwrap_or_default());
+    let given = std::env::var("DTF_LOG").ok().and_then(|given| given.parse::<Targets>().ok());
+    let filter = given.unwrap_or_else(|| level.parse().unwrap_or_default());
     let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     let lines = tracing_subscriber::fmt::layer()
         .with_writer(move || console::Filtered { colour })

@@ -51,7 +51,7 @@ pub async fn run(console: Console, global: &Global, args: WorkersArgs) -> Result
         let worker = find(&client.workers().await?.items, &wanted)?;
         let view = client.drain(worker).await?;
         console.result(&format!(
-            "{} {} takes no new tests; {} still run there",
+            "{} {} takes no new tests; {} still running there",
             view.worker, view.name, view.running
         ))?;
         return Ok(Exit::Passed);
@@ -73,12 +73,12 @@ pub async fn run(console: Console, global: &Global, args: WorkersArgs) -> Result
     }
     let gone = match all - workers.items.len() {
         0 => String::new(),
-        gone => format!("{} left; --all lists them", counted_have(gone)),
+        gone => format!("{} left; list them with --all", counted_have(gone)),
     };
     match args.output {
         Shape::Json => console.json(&workers)?,
         Shape::Table if workers.items.is_empty() => {
-            console.result("no workers; start one: dtf worker --coordinator URL")?;
+            console.result("there are no workers; start one with: dtf worker --coordinator URL")?;
         }
         Shape::Table => console.result(&table(&workers.items, console.width()))?,
     }
@@ -94,7 +94,8 @@ fn counted_have(count: usize) -> String {
     format!("{} {verb}", counted(count as u64, "worker"))
 }
 
-/// How long ago it was heard of: a live one sends something every few seconds.
+/// Formats the time since the last message of a worker. An active worker sends one every few
+/// seconds.
 fn seen(silent: Millis) -> String {
     match silent.0 / 1000 {
         0..=1 => "now".to_owned(),
@@ -105,7 +106,7 @@ fn seen(silent: Millis) -> String {
     }
 }
 
-/// The worker with this id, or the only one with this name that has not left.
+/// Finds the worker with this id, or the only worker with this name that has not left.
 fn find(workers: &[WorkerView], wanted: &str) -> Result<WorkerId, CliError> {
     if let Some(worker) = workers.iter().find(|worker| worker.worker.to_string() == wanted) {
         return Ok(worker.worker);
@@ -114,11 +115,12 @@ fn find(workers: &[WorkerView], wanted: &str) -> Result<WorkerId, CliError> {
     let named: Vec<_> = here.filter(|worker| worker.name == wanted).collect();
     match named[..] {
         [worker] => Ok(worker.worker),
-        [] => Err(CliError::new(format!("no worker {wanted}")).hint("dtf workers lists them")),
+        [] => Err(CliError::new(format!("there is no worker {wanted}"))
+            .hint("list them with: dtf workers")),
         [..] => {
             let ids: Vec<_> = named.iter().map(|worker| worker.worker.to_string()).collect();
             Err(CliError::new(format!("{} workers are named {wanted}", ids.len()))
-                .hint(format!("say which: {}", ids.join(", "))))
+                .hint(format!("give its id: {}", ids.join(", "))))
         }
     }
 }

@@ -62,7 +62,7 @@ pub struct Server {
 /// Templates in addition to the built-in ones and those of a coordinator.
 #[derive(Debug, Clone, Args)]
 pub struct Templates {
-    /// Directory of your own templates; they override built-in ones (see docs/templates.md)
+    /// Directory of your templates; they override built-in ones (see docs/templates.md)
     #[arg(long, env = "DTF_TEMPLATES", value_name = "DIR")]
     pub templates: Option<PathBuf>,
 }

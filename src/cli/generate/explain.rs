@@ -1,5 +1,6 @@
-//! `dtf generate --explain` and `--dry-run`: what a model is and why, what its tests need,
-//! and how each came to its place. One JSON object for each model, one for a list of tests.
+//! `dtf generate --explain` and `--dry-run`: the classification of each model with its reason, the
+//! requirements of its tests, and their priorities. Prints one JSON object for each model, or one
+//! for a list of tests.
 
 use crate::api::v1::runs::Unschedulable;
 use crate::cli::args::shared::Output;
@@ -18,12 +19,12 @@ use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, Table};
 use serde::Serialize;
 
-/// Version of these documents.
+/// Version of the JSON documents.
 const SCHEMA: u32 = 1;
 /// Maximum number of characters for the place of the weights.
 const MAX_WEIGHTS: usize = 300;
 
-/// A model, for programs.
+/// A model, as JSON.
 #[derive(Serialize)]
 struct Explained<'a> {
     schema: u32,
@@ -38,7 +39,7 @@ struct Explained<'a> {
     /// Which weights its tests use.
     weights: String,
     parameters: Option<u64>,
-    /// Of its first test.
+    /// Estimates of its first test.
     estimates: Option<Estimate>,
     /// Why its tests cannot be run as they are.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -50,7 +51,7 @@ struct Explained<'a> {
 struct Listing<'a> {
     schema: u32,
     tests: Vec<Test<'a>>,
-    /// What no worker of the coordinator that was asked can run.
+    /// Tests that no worker of the given coordinator can run.
     unschedulable: &'a [Unschedulable],
 }
 
@@ -63,14 +64,14 @@ struct Test<'a> {
     /// Reserved.
     memory_bytes: Option<u64>,
     accelerator_memory_bytes: Option<u64>,
-    /// Measured before, else estimated.
+    /// Measured in earlier runs, otherwise estimated.
     expected_ms: Option<u64>,
     #[serde(skip)]
     estimated_time: bool,
-    /// Whether these were measured before.
+    /// Whether memory and time were measured in earlier runs.
     learned: bool,
-    /// Memory of a worker, or of its device, on which this or a smaller size has run out of it:
-    /// more is reserved.
+    /// Memory of the largest worker or device on which this or a smaller size ran out of memory.
+    /// More than this is reserved.
     #[serde(skip_serializing_if = "Option::is_none")]
     out_of_memory_bytes: Option<u64>,
     depends_on: Vec<&'a str>,
@@ -99,7 +100,7 @@ impl<'a> Test<'a> {
     }
 }
 
-/// What each model is, and its tests with their priorities.
+/// Prints the classification of each model, and its tests with their priorities.
 pub fn models(console: Console, made: &Generated, json: bool) -> Result<Exit, CliError> {
     for model in &made.models {
         if json {
@@ -111,7 +112,7 @@ pub fn models(console: Console, made: &Generated, json: bool) -> Result<Exit, Cl
     Ok(Exit::Passed)
 }
 
-/// The tests alone, with what they need.
+/// Prints the tests with their requirements.
 pub fn tests(
     console: Console,
     made: &Generated,
@@ -154,13 +155,13 @@ fn text(model: &ModelTests) -> String {
         &model.about;
     let source = match origin {
         Origin::Local => "given",
-        Origin::Cache => "the model cache of this machine",
-        Origin::BuiltIn => "carried by dtf",
-        Origin::Hub => "the model hub",
+        Origin::Cache => "model cache of this machine",
+        Origin::BuiltIn => "built into dtf",
+        Origin::Hub => "model hub",
     };
     let mut facts = vec![
         ("family", class.family.clone()),
-        ("because", format!("{} (confidence: {})", class.reason, class.confidence.name())),
+        ("reason", format!("{} (confidence: {})", class.reason, class.confidence.name())),
         ("task", class.task.clone()),
         ("source", [source, revision].join(" ").trim_end().to_owned()),
         ("weights", words::plain(&weights.to_string(), MAX_WEIGHTS)),
@@ -232,7 +233,7 @@ fn list(tests: &Vec<Test<'_>>) -> String {
     }
     align_numbers(&mut table);
     format!(
-        "{}{}; memory is what is reserved, ~ marks times that are estimated\n",
+        "{}{}; memory is the reserved amount, ~ marks estimated times\n",
         lines(&table),
         figures::counted(tests.len() as u64, "test")
     )
@@ -266,12 +267,12 @@ fn plain<const N: usize>(header: [&str; N]) -> Table {
     table
 }
 
-/// Without blanks at the ends.
+/// The lines of a table without trailing blanks.
 fn lines(table: &Table) -> String {
     table.lines().map(|line| format!("{}\n", line.trim_end())).collect()
 }
 
-/// All columns but the first.
+/// Aligns all columns except the first to the right.
 fn align_numbers(table: &mut Table) {
     for column in table.column_iter_mut().skip(1) {
         column.set_cell_alignment(CellAlignment::Right);
@@ -283,7 +284,7 @@ fn memory(range: Range) -> String {
     format!("{} ({})", bytes(range.likely), bytes(range.high))
 }
 
-/// 109482240 as 109,482,240.
+/// Groups digits: 109482240 becomes 109,482,240.
 fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut out = String::new();

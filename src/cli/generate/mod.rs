@@ -1,5 +1,5 @@
-//! `dtf generate`: tests for models, as a plan and scripts that run alone; or only told of,
-//! or sent on at once.
+//! `dtf generate`: tests for models or for a pytest suite. Writes them as a plan with scripts that
+//! also run without dtf, prints them, submits them, or runs them.
 
 pub mod args;
 mod explain;
@@ -22,27 +22,27 @@ use crate::plan::request::Generated;
 use crate::results::render::figures::counted;
 use std::path::{Path, PathBuf};
 
-/// Scripts whose writing may take more than a moment.
+/// Number of tests from which on writing them shows progress.
 const MANY: usize = 1000;
 
-/// Refuses a form that what is asked for does not have, before anything is done.
+/// Rejects an output format that the requested operation does not have, before any work is done.
 fn check_output(args: &GenerateArgs) -> Result<(), CliError> {
-    let said = match args.output {
+    let given = match args.output {
         Output::Table => return Ok(()),
         Output::Json => "json",
         Output::Csv => "csv",
     };
     let csv = args.output == Output::Csv;
     let what = if args.graph.is_some() {
-        "--graph, whose form is part of it (--graph=dot)"
+        "--graph, which takes its own format (--graph=dot)"
     } else if args.explain && csv {
-        "--explain, which knows table and json"
+        "--explain, which supports table and json"
     } else if args.explain || args.dry_run || args.run || args.submit {
         return Ok(());
     } else {
         "writing tests: add --dry-run to list them"
     };
-    Err(CliError::usage(format!("--output {said} cannot be used with {what}")))
+    Err(CliError::usage(format!("--output {given} cannot be used with {what}")))
 }
 
 pub async fn run(console: Console, global: &Global, args: GenerateArgs) -> Result<Exit, CliError> {
@@ -119,7 +119,7 @@ pub async fn run(console: Console, global: &Global, args: GenerateArgs) -> Resul
     write_tests(console, &made, args.out, args.force)
 }
 
-/// A plan and its scripts in a directory of their own.
+/// Writes a plan and its scripts to a separate directory.
 fn write_tests(
     console: Console,
     made: &Generated,
@@ -143,7 +143,7 @@ fn write_tests(
     Ok(Exit::Passed)
 }
 
-/// The plan of a suite, whose files stay where they are.
+/// Writes the plan of a pytest suite, whose files stay in place.
 fn write_plan(
     console: Console,
     plan: &Path,
@@ -151,13 +151,13 @@ fn write_plan(
     force: bool,
 ) -> Result<Exit, CliError> {
     if plan.exists() && !force {
-        let message = format!("{} exists already", plan.display());
-        return Err(CliError::usage(message).hint("give --force to write over it"));
+        let message = format!("{} already exists", plan.display());
+        return Err(CliError::usage(message).hint("use --force to overwrite it"));
     }
     let name = plan.display();
     let base = plan.parent().unwrap_or(Path::new("."));
     let beside = base.join(BESIDE);
-    // What an earlier plan brought along would only confuse.
+    // Files of an earlier plan are not part of this one.
     match std::fs::remove_dir_all(&beside) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
             return Err(not_written(&beside, &error));
@@ -178,7 +178,7 @@ fn write_plan(
 
 fn not_written(path: &Path, error: &std::io::Error) -> CliError {
     CliError::new(format!("cannot write {}: {error}", path.display()))
-        .hint("give an --out that this user may write to")
+        .hint("choose an --out directory that this user may write to")
 }
 
 fn write(out: &Path, made: &Generated, force: bool) -> Result<(), CliError> {
@@ -190,7 +190,7 @@ fn write(out: &Path, made: &Generated, force: bool) -> Result<(), CliError> {
     let occupied = std::fs::read_dir(out).map_err(failed(out))?.next().is_some();
     if occupied && !force {
         return Err(CliError::usage(format!("{} is not empty", out.display()))
-            .hint("choose another --out, or give --force to write over what is there"));
+            .hint("choose another --out, or use --force to overwrite its files"));
     }
     for (name, text) in made.scripts() {
         let path = out.join(name);

@@ -1,6 +1,6 @@
-//! Which test is meant: `logs` and `why` take an id, a name, or a part of a name.
+//! Finds the test that a user names: `logs` and `why` take an id, a name, or a part of a name.
 //!
-//! Among names the newest run decides that has the test. A part must mean one test there.
+//! A name is searched in the newest runs first. A part of a name must match one test of its run.
 //! Limits: [`MAX_RUNS`] runs are searched, [`MAX_LISTED`] names shown.
 
 use crate::api::v1::test_views::TestView;
@@ -10,13 +10,13 @@ use crate::cli::results::stored::Source;
 use crate::domain::id::{AttemptId, TestId};
 use crate::results::render::words::plain;
 
-/// Newest runs that are searched for a name.
+/// Maximum number of runs that are searched for a name.
 pub const MAX_RUNS: u32 = 50;
-/// Names in an error message.
+/// Maximum number of names in an error message.
 const MAX_LISTED: usize = 10;
 const NAME_CHARS: usize = 120;
 
-/// What a command was asked for.
+/// The test or attempt that a user named.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum What {
     Attempt(AttemptId),
@@ -49,7 +49,7 @@ pub async fn find(source: &Source, wanted: &str) -> Result<What, CliError> {
 
 const HINT: &str = "dtf report lists the tests with their ids and names";
 
-/// The one test among those of a run whose names hold the text.
+/// Returns the only test in `found`, which are the tests of a run whose names contain `wanted`.
 fn only(wanted: &str, found: &[TestView]) -> Result<TestId, CliError> {
     match found {
         [test] => Ok(test.test),

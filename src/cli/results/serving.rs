@@ -1,8 +1,9 @@
-//! How commands find a `dtf run` that works in a data directory: it publishes its address and
+//! How commands find a `dtf run` that is active in a data directory: it publishes its address and
 //! token in a file there that only the owner can read.
 //!
-//! Promises: the file is gone when the run is over; one that a killed process left is passed
-//! over, because nobody answers there, or somebody else. Limit: [`PATIENCE`] for an answer.
+//! Promises: the file is removed at the end of the run. A file that a killed process left is
+//! ignored, because nothing answers at its address, or a coordinator with another identity.
+//! Limit: [`ANSWER_TIMEOUT`] for an answer.
 
 use crate::client::{Client, ClientError, ClientOptions, Retry, Secret};
 use crate::coordinator;
@@ -14,10 +15,10 @@ use std::time::Duration;
 
 /// Name of the file in a data directory.
 const FILE_NAME: &str = "serving.json";
-/// Longest content.
+/// Maximum size of the file, in bytes.
 const MAX_BYTES: u64 = 4096;
-/// How long a run may take to answer.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// Time limit for the answer of a run.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
 #[derive(Serialize, Deserialize)]
 struct Serving {
@@ -50,24 +51,24 @@ impl Drop for Published {
     }
 }
 
-/// A `dtf run` that works now.
+/// A `dtf run` that is active.
 pub struct Working {
     pub process: u32,
     pub client: Client,
 }
 
-/// The `dtf run` that works in this directory, if there is one and it answers.
+/// Finds the `dtf run` that is active in this directory and answers.
 pub async fn find(data_dir: &Path) -> Option<Working> {
     let Serving { process, url, token } = read(data_dir)?;
     let mut options = ClientOptions::new(url);
     options.token = Some(Secret::new(token));
     let client = Client::new(options.clone()).ok()?;
     options.retry = Retry::NEVER;
-    options.timeout = PATIENCE;
+    options.timeout = ANSWER_TIMEOUT;
     let answer = Client::new(options).ok()?.status().await;
     let identity = coordinator::identity_of(data_dir);
     match answer {
-        // The port may belong to somebody else by now.
+        // Another program may use the port by now.
         Ok(status) if Some(&status.coordinator) == identity.as_ref() => {
             Some(Working { process, client })
         }

@@ -1,4 +1,4 @@
-//! `dtf run`: coordinator and worker in this process, on loopback, for this machine alone.
+//! `dtf run`: runs coordinator and worker in this process, on loopback, for this machine alone.
 
 pub mod args;
 mod listing;
@@ -46,36 +46,36 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
-/// How long the parts may take to stop.
+/// Time limit for coordinator and worker to stop.
 const STOP_GRACE: Duration = Duration::from_secs(30);
-/// Who submits the runs of this command, for it to know them again.
+/// User that submits the runs of this command, by which it recognises them.
 const USER: &str = "dtf-run";
-/// Between two looks for the worker.
-const LOOK_EVERY: Duration = Duration::from_millis(20);
+/// Interval between two checks for the worker.
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 pub async fn run(console: Console, global: &Global, args: RunArgs) -> Result<Exit, CliError> {
     if let ([one], Some(flag)) = (args.what.as_slice(), args.models.given())
         && is_plan(Path::new(one))
     {
-        let message = format!("{flag} is for models, and would change nothing in the plan {one}");
-        return Err(CliError::usage(message).hint("write it into the plan, or leave it out"));
+        let message = format!("{flag} applies to models and has no effect on the plan {one}");
+        return Err(CliError::usage(message).hint("write it into the plan, or remove the flag"));
     }
     let mut models = args.models.clone();
     if models.hw.is_empty() {
         models.hw = vec!["auto".to_owned()];
     }
-    // A mistake in the plan is told before anything else is done.
+    // Mistakes in the plan are reported before anything else is done.
     let mut work = Work::of(&args.what, &models)?;
     let file = settings(global)?;
     let added = library::added_to(global, &file, &args.lender).await?;
     work.library = library::library(console, &file, &args.templates, added)?;
-    let how = RunOptions {
+    let options = RunOptions {
         local: &args.local,
         verdict: args.verdict,
         output: args.output,
         dry_run: args.dry_run,
     };
-    perform(console, global, work, &how).await
+    perform(console, global, work, &options).await
 }
 
 /// How tests run on this machine.
@@ -83,18 +83,18 @@ pub struct RunOptions<'a> {
     pub local: &'a Local,
     pub verdict: Verdict,
     pub output: Output,
-    /// Lists the tests instead.
+    /// Lists the tests without running them.
     pub dry_run: bool,
 }
 
-/// Runs it on this machine, to the report.
+/// Runs the tests on this machine and prints the report.
 pub async fn perform(
     console: Console,
     global: &Global,
     mut work: Work,
-    how: &RunOptions<'_>,
+    options: &RunOptions<'_>,
 ) -> Result<Exit, CliError> {
-    let RunOptions { local, verdict, output, dry_run } = *how;
+    let RunOptions { local, verdict, output, dry_run } = *options;
     let file = settings(global)?;
     let LocalSettings { data_dir, is_named } =
         LocalSettings::resolve(local.data_dir.clone(), &mut Resolver::new(&file));
@@ -134,9 +134,9 @@ pub async fn perform(
     let done = tokio::select! {
         done = test(console, &client, work, submission, verdict, output) => done,
         signal = shutdown_signal() => {
-            console.note("interrupted: stopping the tests (results so far are kept)");
+            console.note("interrupted: stopping the tests; results so far are kept");
             interrupted = true;
-            // Where it cannot be, the next run in this place does it.
+            // If this fails, the next run in this directory cancels it.
             match cancel_open(&client).await {
                 Ok(cancelled) => cancelled.iter().for_each(|run| {
                     console.note(&format!(
@@ -162,7 +162,7 @@ pub async fn perform(
     Ok(exit)
 }
 
-/// Why the tests might have missed a device. Empty when none of them may use one.
+/// Returns why the tests might have missed a device. Empty if none of them may use one.
 fn undetected(capability: &Capability, work: &Work, submission: &Submission) -> Vec<String> {
     let may_use_one = |test: &Arc<TestSpec>| test.requirement.backend != Some(Backend::Cpu);
     if work.chooses_back_ends() || submission.tests.iter().any(may_use_one) {
@@ -172,7 +172,7 @@ fn undetected(capability: &Capability, work: &Work, submission: &Submission) -> 
     }
 }
 
-/// Tells that the run might have missed a device.
+/// Warns that the run might have missed a device.
 fn warn_undetected(console: Console, undetected: &[String], exit: Exit) {
     if undetected.is_empty() {
         return;
@@ -181,14 +181,14 @@ fn warn_undetected(console: Console, undetected: &[String], exit: Exit) {
         console.warning(error);
     }
     console.warning(&format!(
-        "the tests may have run without devices that are there (exit code {}); to leave such \
-         devices out on purpose, use --hw cpu, \"backend: cpu\" in the plan, or an empty \
+        "the tests may have run without devices that this machine has (exit code {}); to exclude \
+         devices on purpose, use --hw cpu, \"backend: cpu\" in the plan, or an empty \
          CUDA_VISIBLE_DEVICES or ROCR_VISIBLE_DEVICES",
         exit as u8
     ));
 }
 
-/// A run that might have missed a device is no success.
+/// Does not report success for a run that might have missed a device.
 fn exit_without(undetected: &[String], exit: Exit) -> Exit {
     match exit {
         Exit::Passed | Exit::Unschedulable if !undetected.is_empty() => Exit::Infrastructure,
@@ -196,10 +196,10 @@ fn exit_without(undetected: &[String], exit: Exit) -> Exit {
     }
 }
 
-/// How a role that runs beside ended; gone without a word: it met a bug.
+/// The result of a role that runs in a task. The sender is dropped without a result if it panicked.
 type Part<T, E> = oneshot::Receiver<Result<T, E>>;
 
-/// The two roles, and a client of the one.
+/// The two roles, and a client of the coordinator.
 struct Site {
     client: Client,
     stop_coordinator: Trigger,
@@ -208,7 +208,7 @@ struct Site {
     worker: Part<Summary, WorkerError>,
     published: Option<Published>,
     _tasks: Tasks,
-    /// Holds the token; gone with the site.
+    /// Holds the token file; removed on drop.
     _secrets: tempfile::TempDir,
 }
 
@@ -229,7 +229,8 @@ impl Site {
             .map_err(failed("write the token"))?;
         let listener =
             TcpListener::bind("127.0.0.1:0").await.map_err(failed("listen on loopback"))?;
-        let address = listener.local_addr().map_err(failed("tell the address"))?;
+        let address =
+            listener.local_addr().map_err(failed("determine the address of the coordinator"))?;
 
         let mut here = coordinator::Settings::new(data_dir);
         here.token_file = Some(token_file);
@@ -239,7 +240,7 @@ impl Site {
         let (ready, is_ready) = oneshot::channel();
         tasks.spawn("coordinator", async move {
             let stop = async move { stopping.stop().await };
-            // Nobody listens when the command has ended before.
+            // There is no receiver if the command has already ended.
             let ready = |_| {
                 let _ = ready.send(());
             };
@@ -249,21 +250,23 @@ impl Site {
         let mut options = ClientOptions::new(&*url);
         options.token = Some(Secret::new(&*token));
         let client = Client::new(options)?;
-        // Of two that start at once, one has the data directory; its worker must not find the
-        // other's worker there.
+        // If two commands start at the same time, only one locks the data directory. The worker starts
+        // after that, so that it never finds the worker of the other command there.
         tokio::select! {
             ended = &mut coordinator => return Err(not_started(data_dir, ended).await),
             Ok(()) = is_ready => {}
         }
-        // For report, logs, why and status in other terminals. The run goes on without it.
+        // Lets report, logs, why and status in other terminals find this run. It is optional.
         let published = Published::new(data_dir, &url, &token);
         if let Err(error) = &published {
-            tracing::warn!(%error, "other commands cannot look into this run while it works");
+            tracing::warn!(%error, "other commands cannot find this run while it is active");
         }
-        // What a killed process left would take the place of what is asked for now.
+        // Runs that a killed process left would compete with the requested tests.
         for run in cancel_open(&client).await? {
             let (id, passed) = (run.run, passed_before(&run));
-            console.note(&format!("{id} was interrupted: {passed}; the rest is cancelled"));
+            console.note(&format!(
+                "{id} was interrupted: {passed}; its remaining tests are cancelled"
+            ));
         }
         let (stop_worker, shutdown) = Shutdown::manual();
         let link = Arc::new(client.clone());
@@ -283,18 +286,18 @@ impl Site {
         })
     }
 
-    /// Resolves when a part ends that should not.
+    /// Resolves when a role ends early.
     async fn failed(&mut self) -> CliError {
         tokio::select! {
             ended = &mut self.coordinator => coordinator_ended(ended),
             ended = &mut self.worker => match ended {
                 Ok(Err(error)) => cli_worker::refused(&error),
-                _ => CliError::new("the worker ended"),
+                _ => CliError::new("the worker ended unexpectedly"),
             },
         }
     }
 
-    /// Stops the worker, then the coordinator. A part that has failed has been told of.
+    /// Stops the worker, then the coordinator. An error of [`Self::failed`] is not repeated.
     async fn stop(self, now: bool) -> Result<(), CliError> {
         drop(self.published);
         self.stop_worker.next();
@@ -314,7 +317,8 @@ impl Site {
     }
 }
 
-/// Why the coordinator did not start. Another `dtf run` in the same place is the usual reason.
+/// Explains why the coordinator did not start. The usual reason is another `dtf run` in the same
+/// directory.
 async fn not_started(
     data_dir: &Path,
     how: Result<Result<(), coordinator::CoordinatorError>, oneshot::error::RecvError>,
@@ -326,13 +330,13 @@ async fn not_started(
     let failure = coordinator_ended(how);
     match if held { serving::find(data_dir).await } else { None } {
         Some(working) => CliError::new(format!(
-            "another `dtf run` (process {}) is working in {}",
+            "another `dtf run` (process {}) is active in {}",
             working.process,
             data_dir.display()
         ))
         .hint(format!(
-            "wait until it has ended (dtf report --data-dir {} shows how far it is), or give this \
-             one another --data-dir; several runs on one machine are queued by `dtf coordinator`, \
+            "wait until it has finished (dtf report --data-dir {} shows its progress), or use \
+             another --data-dir; several runs on one machine are queued by `dtf coordinator`, \
              `dtf worker` and `dtf submit`",
             data_dir.display()
         )),
@@ -345,12 +349,12 @@ fn coordinator_ended(
 ) -> CliError {
     match how {
         Ok(Err(error)) => refused(&error),
-        _ => CliError::new("the coordinator ended"),
+        _ => CliError::new("the coordinator ended unexpectedly"),
     }
 }
 
-/// Cancels the runs of this command that are not over. One is open at a time, and the newest
-/// come first.
+/// Cancels unfinished runs of this command. At most one is unfinished, and the first page of
+/// runs has the newest.
 async fn cancel_open(client: &Client) -> Result<Vec<RunView>, ClientError> {
     let newest = client.runs(&PageQuery::default()).await?.items;
     let open = newest.into_iter().filter(|run| run.user == USER && run.finished_at.is_none());
@@ -368,22 +372,24 @@ fn passed_before(run: &RunView) -> String {
     format!("{passed} of {} had passed", counted(run.counts.total.into(), "test"))
 }
 
-/// How a part that was told to stop has ended. None: it was heard of before, or met a bug.
+/// Returns the result of a role that was asked to stop. None if it was received before, or if the
+/// role panicked.
 async fn end_of<T, E>(part: Part<T, E>) -> Result<Option<Result<T, E>>, CliError> {
     if part.is_terminated() {
         return Ok(None);
     }
-    let late = |_| CliError::new(format!("a part did not stop within {STOP_GRACE:?}"));
+    let late =
+        |_| CliError::new(format!("coordinator or worker did not stop within {STOP_GRACE:?}"));
     Ok(tokio::time::timeout(STOP_GRACE, part).await.map_err(late)?.ok())
 }
 
-/// Whether the worker of this run is there. Those of earlier runs in the same place are still
-/// listed, as gone; with them alone everything would be skipped as what nobody can run.
+/// Whether the worker of this run is registered. Workers of earlier runs in the same directory are
+/// still listed as gone; if there were only them, all tests would be skipped as unschedulable.
 fn any_present(workers: &[WorkerView]) -> bool {
     workers.iter().any(|worker| worker.state == WorkerState::Active)
 }
 
-/// Submits, waits, reports.
+/// Submits the tests, waits for them and prints the report.
 async fn test(
     console: Console,
     client: &Client,
@@ -395,7 +401,7 @@ async fn test(
     let progress = Progress::new(console);
     progress.say("starting");
     while !any_present(&client.workers().await?.items) {
-        tokio::time::sleep(LOOK_EVERY).await;
+        tokio::time::sleep(POLL_INTERVAL).await;
     }
     drop(progress);
     work.ask_history(client).await?;

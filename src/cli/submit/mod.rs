@@ -17,7 +17,7 @@ use crate::results::render::figures::counted;
 
 pub async fn run(console: Console, global: &Global, args: SubmitArgs) -> Result<Exit, CliError> {
     let work = Work::plan(&args.plan)?;
-    let how = SubmitOptions {
+    let options = SubmitOptions {
         server: &args.server,
         templates: &args.templates,
         waiting: &args.waiting,
@@ -25,34 +25,34 @@ pub async fn run(console: Console, global: &Global, args: SubmitArgs) -> Result<
         output: args.output,
         offline: None,
     };
-    perform(console, global, work, &how).await
+    perform(console, global, work, &options).await
 }
 
-/// Where a submission goes, and what happens then.
+/// The destination of a submission, and whether to wait for its run.
 pub struct SubmitOptions<'a> {
     pub server: &'a Server,
     pub templates: &'a Templates,
     pub waiting: &'a Waiting,
     pub verdict: Verdict,
     pub output: Output,
-    /// Asks no model hub.
+    /// Does not ask the model hub.
     pub offline: Option<bool>,
 }
 
-/// Sends it to the coordinator, and waits where that is asked for.
+/// Submits the tests to the coordinator, and waits for the run if requested.
 pub async fn perform(
     console: Console,
     global: &Global,
     mut work: Work,
-    how: &SubmitOptions<'_>,
+    options: &SubmitOptions<'_>,
 ) -> Result<Exit, CliError> {
-    if how.output == Output::Csv && !how.waiting.wait {
-        return Err(CliError::usage("--output csv is for the report at the end: add --wait"));
+    if options.output == Output::Csv && !options.waiting.wait {
+        return Err(CliError::usage("--output csv is the format of the report: add --wait"));
     }
     let file = settings(global)?;
-    work.ask_hub(console, &file, how.offline).await?;
-    let client = connect(&connection(global, &file, how.server.coordinator.as_deref()))?;
-    if let Err(away) = work.ask_coordinator(console, &client, &file, how.templates).await {
+    work.ask_hub(console, &file, options.offline).await?;
+    let client = connect(&connection(global, &file, options.server.coordinator.as_deref()))?;
+    if let Err(away) = work.ask_coordinator(console, &client, &file, options.templates).await {
         work.check_alone()?;
         return Err(away);
     }
@@ -61,21 +61,21 @@ pub async fn perform(
     warnings::note_random_weights(console, &submission, false);
     let sent = send(console, &client, &submission, false).await?;
     warnings::warn_unschedulable(console, &sent.unschedulable);
-    if !how.waiting.wait {
-        match how.output {
+    if !options.waiting.wait {
+        match options.output {
             Output::Json => console.json(&sent)?,
             Output::Table | Output::Csv => console.result(&sent.run.to_string())?,
         }
         console.note(&format!(
-            "{} submitted; follow with: dtf report --run {}",
+            "{} submitted; show results with: dtf report --run {}",
             counted(sent.tests.into(), "test"),
             sent.run
         ));
         return Ok(Exit::Passed);
     }
     let limits = wait::Limits {
-        timeout: how.waiting.wait_timeout,
-        unschedulable: how.waiting.unschedulable_timeout,
+        timeout: options.waiting.wait_timeout,
+        unschedulable: options.waiting.unschedulable_timeout,
     };
-    wait::to_the_end(console, &client, sent.run, limits, how.verdict, how.output).await
+    wait::to_the_end(console, &client, sent.run, limits, options.verdict, options.output).await
 }

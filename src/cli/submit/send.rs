@@ -14,13 +14,14 @@ use crate::results::render::figures::counted;
 use futures::stream::{self, StreamExt, TryStreamExt};
 use std::sync::Arc;
 
-/// Tests and bytes of one part.
+/// Maximum number of tests in one part.
 const PART_TESTS: usize = 10_000;
+/// Approximate maximum size of one part, in bytes.
 const PART_BYTES: usize = 16 * 1024 * 1024;
-/// Files sent at a time.
+/// Number of files that are sent at the same time.
 const UPLOADS: usize = 4;
 
-/// Sends files and tests. In a closed world, what no present worker can run is skipped.
+/// Sends files and tests. In a closed world, tests that no present worker can run are skipped.
 pub async fn send(
     console: Console,
     client: &Client,
@@ -82,7 +83,7 @@ async fn upload(
     Ok(())
 }
 
-/// Cuts the tests into parts that fit a request.
+/// Divides the tests into parts that fit into a request.
 fn parts(tests: &[Arc<TestSpec>]) -> Vec<Vec<Arc<TestSpec>>> {
     let mut parts = vec![];
     let mut part: Vec<Arc<TestSpec>> = vec![];

@@ -1,4 +1,4 @@
-//! `dtf templates add`: checks texts here, then hands them to the coordinator, all or none.
+//! `dtf templates add`: checks templates here and sends them to the coordinator, all or none.
 
 use crate::api::v1::templates::{AddTemplates, NewTemplate};
 use crate::cli::args::shared::{Global, Shape};
@@ -28,7 +28,7 @@ pub async fn run(
         Shape::Json => console.json(&answer)?,
         Shape::Table => {
             for item in &answer.items {
-                let same = if item.new { "" } else { " (the same text as before)" };
+                let same = if item.new { "" } else { " (unchanged)" };
                 console.result(&format!("{} version {}{same}", item.path, item.version))?;
             }
         }
@@ -36,11 +36,11 @@ pub async fn run(
     Ok(Exit::Passed)
 }
 
-/// Files and folders as texts by path.
+/// Reads the given files and directories.
 fn gather(args: &AddTemplatesArgs) -> Result<Vec<NewTemplate>, CliError> {
     if args.name.is_some() && (args.paths.len() != 1 || args.paths.iter().any(|path| path.is_dir()))
     {
-        return Err(CliError::usage("--as names one file"));
+        return Err(CliError::usage("--as requires exactly one file"));
     }
     let mut templates: Vec<NewTemplate> = Vec::new();
     for path in &args.paths {
@@ -56,18 +56,18 @@ fn gather(args: &AddTemplatesArgs) -> Result<Vec<NewTemplate>, CliError> {
     Ok(templates)
 }
 
-/// One file; its place is the end of its path unless it is said.
-fn one(file: &Path, said: Option<&str>) -> Result<NewTemplate, CliError> {
+/// Reads one file. Its template path is the end of its path unless it is given.
+fn one(file: &Path, given: Option<&str>) -> Result<NewTemplate, CliError> {
     let shown = file.display();
     let failed = |why: String| CliError::usage(format!("cannot read {shown}: {why}"));
     let size = std::fs::metadata(file).map_err(|error| failed(error.to_string()))?.len();
     if size > MAX_FILE_BYTES as u64 {
-        return Err(failed(format!("it has {size} bytes, at most {MAX_FILE_BYTES}")));
+        return Err(failed(format!("it is too large ({size} bytes, maximum {MAX_FILE_BYTES})")));
     }
     let text = read_text(file).map_err(|error| failed(error.to_string()))?;
-    if let Some(said) = said {
-        TemplatePath::parse(said).map_err(library::refused)?;
-        return Ok(NewTemplate { path: said.to_owned(), text });
+    if let Some(given) = given {
+        TemplatePath::parse(given).map_err(library::refused)?;
+        return Ok(NewTemplate { path: given.to_owned(), text });
     }
     let full = std::path::absolute(file).map_err(|error| failed(error.to_string()))?;
     let parts: Vec<&str> = full.iter().filter_map(|part| part.to_str()).collect();
@@ -77,12 +77,12 @@ fn one(file: &Path, said: Option<&str>) -> Result<NewTemplate, CliError> {
     });
     match place {
         Some(path) => Ok(NewTemplate { path, text }),
-        None => Err(CliError::usage(format!("{shown} does not stand where a template can"))
-            .hint(format!("say its place: --as NAME; {LAYOUT}"))),
+        None => Err(CliError::usage(format!("cannot determine which template {shown} is"))
+            .hint(format!("give its path with --as NAME; {LAYOUT}"))),
     }
 }
 
-/// What can be told without asking: the coordinator checks the same again.
+/// Checks the new templates together with those of the coordinator, which repeats this check.
 fn check_together(added: &library::Layer, new: &[NewTemplate]) -> Result<(), CliError> {
     let replaced = |path: &str| new.iter().any(|new| new.path == path);
     let kept = added.iter().filter(|(path, _)| !replaced(path)).cloned();
@@ -97,7 +97,7 @@ fn check_together(added: &library::Layer, new: &[NewTemplate]) -> Result<(), Cli
         if !checked.problems.is_empty() {
             let listed = checked.problems.join("\n  ");
             return Err(CliError::usage(format!("{path}:\n  {listed}"))
-                .hint("docs/templates.md says what a template must do"));
+                .hint("docs/templates.md lists the requirements of a template"));
         }
     }
     Ok(())

@@ -47,7 +47,7 @@ pub struct ShowTemplatesArgs {
     pub server: Server,
     #[command(flatten)]
     pub templates: Templates,
-    /// Family (vlm), family and back-end (vlm/cuda), or path of the template of the template
+    /// Family (vlm), family and back-end (vlm/cuda), or path of the template
     pub name: String,
 }
 
@@ -97,7 +97,7 @@ pub struct CheckTemplatesArgs {
 pub struct HistoryTemplatesArgs {
     #[command(flatten)]
     pub server: Server,
-    /// Family (vlm), family and back-end (vlm/cuda), or path of the template of the template
+    /// Family (vlm), family and back-end (vlm/cuda), or path of the template
     pub name: String,
     /// Output format
     #[arg(long, value_enum, default_value_t)]

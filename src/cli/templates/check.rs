@@ -1,4 +1,5 @@
-//! `dtf templates check`: hostile values, Python's own reading, and dry runs.
+//! `dtf templates check`: renders templates with hostile values, parses their scripts with Python
+//! and runs them with `--dry-run`.
 
 use crate::api::SCHEMA;
 use crate::cli::args::shared::{Global, Shape};
@@ -22,14 +23,14 @@ use comfy_table::{ContentArrangement, Table};
 use futures::stream::{self, StreamExt, TryStreamExt};
 use serde::Serialize;
 
-/// Templates whose scripts are started at a time.
+/// Number of templates that are checked at the same time.
 const AT_A_TIME: usize = 4;
 
 #[derive(Debug, Serialize)]
 struct Answer {
     schema: u32,
     templates: Vec<Row>,
-    /// False: there was no Python, so that only half was checked.
+    /// False if no Python was found, so that the scripts were not checked.
     scripts_checked: bool,
 }
 
@@ -37,7 +38,7 @@ struct Answer {
 struct Row {
     family: String,
     path: String,
-    /// Absent where the front matter cannot be read, and then `backends` is empty.
+    /// Absent if the front matter cannot be read; `backends` is then empty.
     version: Option<u32>,
     origin: String,
     backends: Vec<Backend>,
@@ -89,8 +90,8 @@ pub async fn run(
     }
 }
 
-/// Templates of the named families, or all. Without names and with a directory of the user's
-/// own, all as well: a shared part of theirs reaches every one.
+/// Templates of the given families. Without names all templates, also with a directory of the
+/// user: a shared part in it affects all of them.
 fn chosen(library: &Library, args: &CheckTemplatesArgs) -> Result<Vec<String>, CliError> {
     let tests: Vec<&str> =
         library.texts().map(|(path, _)| path).filter(|path| check::is_test(path)).collect();

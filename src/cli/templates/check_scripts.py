@@ -37,7 +37,7 @@ def parse(text, literals, lacking):
 def undefined(module):
     """Global names that are needed and never given: a dry run would not meet them.
 
-    Needed is what stands at the top level, and what a needed function or class uses.
+    Names are needed if the top level uses them, or a function or class that is needed.
     """
     names = {symbol.get_name() for symbol in module.get_symbols()}
     used, given = {}, set(GIVEN)
@@ -45,7 +45,7 @@ def undefined(module):
     while tables:
         owner, table = tables.pop()
         for child in table.get_children():
-            name = child.get_name()  # that of a lambda or comprehension is none of the module
+            name = child.get_name()  # the name of a lambda or comprehension is not a name of the module
             tables.append((owner or (name if name in names else None), child))
         for symbol in table.get_symbols():
             if table is not module and not symbol.is_global():
@@ -88,13 +88,13 @@ def dry_run(name, text, seconds):
     except subprocess.TimeoutExpired:
         raise Endless(f"its dry run took longer than {seconds} s") from None
     if done.returncode != 0:
-        said = done.stdout.decode("utf-8", "replace").strip().splitlines() or ["it says nothing"]
-        return f"its dry run exits with {done.returncode}: {ascii(said[-1])[:300]}"
+        output = done.stdout.decode("utf-8", "replace").strip().splitlines() or ["no output"]
+        return f"its dry run exits with {done.returncode}: {ascii(output[-1])[:300]}"
     return judge(results)
 
 
 def judge(path):
-    """What is wrong with the lines of a dry run, or nothing."""
+    """Returns the mistake in the results of a dry run, or None."""
     try:
         with open(path, encoding="utf-8") as file:
             lines = [json.loads(line) for line in file]
@@ -124,8 +124,8 @@ def main(jobs, found, seconds):
             problems.append(f"{job['about']}: {wrong}")
     if lacking:
         problems.append(
-            f"nothing defines {', '.join(sorted(lacking))[:300]}: docs/templates.md says which"
-            " functions a family gives, and which parts to include"
+            f"nothing defines {', '.join(sorted(lacking))[:300]}: docs/templates.md lists"
+            " the functions that a family defines and the parts to include"
         )
     with open(found, "w", encoding="utf-8") as file:
         json.dump(problems, file)

@@ -22,14 +22,14 @@ use comfy_table::presets::NOTHING;
 use comfy_table::{ContentArrangement, Table};
 use serde::Serialize;
 
-/// Digits of a digest that tables show.
+/// Number of digits of a digest in tables.
 const SHORT: usize = 12;
 
 #[derive(Debug, Serialize)]
 struct Listing {
     schema: u32,
     templates: Vec<Row>,
-    /// Sentences: what stands in for what.
+    /// Sentences: which template overrides which.
     shadows: Vec<String>,
 }
 
@@ -37,14 +37,14 @@ struct Listing {
 #[derive(Debug, Serialize)]
 struct Row {
     path: String,
-    /// That the template says of itself; parts and tables say none.
+    /// Version in the front matter of the template; shared parts and tables have none.
     version: Option<u32>,
     origin: String,
-    /// Of the path, in a coordinator.
+    /// Version of this path at the coordinator.
     added_version: Option<u32>,
     author: Option<String>,
     added_at: Option<Timestamp>,
-    /// Of a template: what runs record, over all that it can reach. Else of the text.
+    /// Digest that runs record: of a template with everything that it can include, else of the text.
     digest: String,
 }
 
@@ -71,7 +71,7 @@ pub async fn list(
     Ok(Exit::Passed)
 }
 
-/// A client for a coordinator that somebody named.
+/// A client for the coordinator that is given.
 fn named(
     global: &Global,
     file: &crate::config::File,
@@ -133,7 +133,7 @@ fn table(rows: &[Row], width: Option<u16>) -> String {
     table.to_string()
 }
 
-/// To the second; nothing beyond the year 9999.
+/// Formats a time to the second; empty beyond the year 9999.
 fn instant(at: Timestamp) -> String {
     let at = i64::try_from(at.0).ok().map(|at| at / 1000 * 1000);
     let at = at.and_then(|at| jiff::Timestamp::from_millisecond(at).ok());
@@ -152,7 +152,7 @@ pub async fn show(
     };
     let library = library::library(console, &file, &args.templates, added)?;
     let path = path_of(&args.name);
-    // Of several tables the uppermost.
+    // If several layers have the table, the uppermost is shown.
     let found = library.texts().filter(|(name, _)| *name == path).last();
     let Some((_, text)) = found else { return Err(unknown(&library, &args.name)) };
     console.note(&format!("{path} of {}", text.origin));
@@ -182,7 +182,7 @@ struct History {
     schema: u32,
     path: String,
     versions: Vec<TemplateView>,
-    /// What they stand in for.
+    /// Whether they override a built-in template.
     built_in: bool,
 }
 

@@ -1,5 +1,4 @@
-//! `dtf templates`: which templates there are, where they come from, and whether they are
-//! sound.
+//! `dtf templates`: lists, shows, adds and checks templates.
 
 mod add;
 pub mod args;

@@ -1,6 +1,6 @@
 //! Names of templates, as people write them.
 
-/// The path that a person means: `vlm` and `vlm/cuda` are templates, the rest is a path.
+/// Expands a name to a path: `vlm` and `vlm/cuda` are templates, anything else is a path.
 pub fn path_of(name: &str) -> String {
     if name.contains('.') {
         name.to_owned()

@@ -1,6 +1,7 @@
-//! Scripts of a template, parsed and started dry by the interpreter of this machine.
+//! Checks the scripts of a template: the Python interpreter of this machine parses them and runs
+//! them with `--dry-run`.
 //!
-//! Limits: [`Limits::USUAL`]; what the interpreter says is cut. The driver is
+//! Limits: [`Limits::USUAL`]; output of the interpreter is cut. The driver is
 //! `check_scripts.py`, which needs nothing but the standard library.
 
 use crate::cli::error::CliError;
@@ -10,12 +11,12 @@ use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// How long scripts may take; whole seconds.
+/// Time limits for scripts, in whole seconds.
 #[derive(Debug, Clone, Copy)]
 struct Limits {
-    /// The dry run of one. When it is over, no other of its template is started.
+    /// Time limit for one dry run. After it, no further script of the template is started.
     script: Duration,
-    /// All of one template.
+    /// Time limit for all scripts of one template.
     template: Duration,
 }
 
@@ -47,10 +48,10 @@ pub fn find(named: Option<&Path>) -> Result<PathBuf, CliError> {
     })
 }
 
-/// What is wrong with the scripts of one template.
+/// Returns the mistakes in the scripts of one template.
 ///
 /// # Errors
-/// The interpreter cannot be started, or fails at more than a script.
+/// The interpreter cannot be started, or the driver itself fails.
 pub async fn verify(python: &Path, scripts: &[Script]) -> Result<Vec<String>, CliError> {
     verify_within(python, scripts, Limits::USUAL).await
 }
@@ -89,7 +90,10 @@ async fn verify_within(
     let completion = process::run(&call, bounds).await;
     let output = match &completion {
         Completion::TimedOut { limit, .. } => {
-            return Ok(vec![format!("its scripts took longer than {} s in all", limit.as_secs())]);
+            return Ok(vec![format!(
+                "its scripts took longer than {} s in total",
+                limit.as_secs()
+            )]);
         }
         Completion::Exited(output) => output,
         Completion::NotFound | Completion::NotStarted(_) => {
@@ -159,7 +163,7 @@ mod tests {
         };
         // The second script is not looked at: it would take as long.
         assert_eq!(found(1, 300).await, ["cpu: its dry run took longer than 1 s"]);
-        assert_eq!(found(300, 1).await, ["its scripts took longer than 1 s in all"]);
+        assert_eq!(found(300, 1).await, ["its scripts took longer than 1 s in total"]);
     }
 
     #[tokio::test]
@@ -183,7 +187,7 @@ mod tests {
         }
         let found = verify(&python, &scripts).await.expect("checked");
         assert_eq!(found.len(), 1, "{found:?}");
-        let told = "nothing defines auto_class, forward: docs/templates.md says";
+        let told = "nothing defines auto_class, forward: docs/templates.md lists";
         assert!(found[0].starts_with(told), "{found:?}");
     }
 

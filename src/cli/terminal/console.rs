@@ -1,8 +1,8 @@
 //! The only place that prints. Results go to standard output, everything else to standard
-//! error. A reader that goes away is no error.
+//! error. A reader that closes the pipe is not an error.
 //!
-//! Promises: no text that came from elsewhere commands a terminal, whichever command prints it.
-//! Whatever is printed passes through [`lines`] or [`words::json`] here; log lines pass through
+//! Promises: no text from another source sends commands to a terminal, whichever command prints
+//! it. All output passes through [`lines`] or [`words::json`] here; log lines pass through
 //! [`Filtered`].
 
 use crate::cli::args::shared::{Color, Global};
@@ -11,8 +11,7 @@ use crate::results::render::words::{self, lines};
 use crate::text::error::MAX_ERRORS;
 use std::io::{self, IsTerminal, Write};
 
-/// How to talk to whoever reads. Printing takes it even where it does not look at it: what
-/// holds a console may print.
+/// How to print. Functions take it even if they do not read it: code that has a console may print.
 #[derive(Debug, Clone, Copy)]
 pub struct Console {
     pub quiet: bool,
@@ -22,7 +21,7 @@ pub struct Console {
     pub moving: bool,
 }
 
-#[expect(clippy::unused_self, reason = "what holds a console may print")]
+#[expect(clippy::unused_self, reason = "code that has a console may print")]
 impl Console {
     pub fn new(global: &Global) -> Self {
         let colour = match global.color {
@@ -34,7 +33,7 @@ impl Console {
         Self { quiet: global.quiet, colour, moving }
     }
 
-    /// Columns of the terminal that results go to; `None` when it is none.
+    /// Number of columns of the terminal on standard output; `None` if it is not a terminal.
     pub fn width(self) -> Option<u16> {
         if !io::stdout().is_terminal() {
             return None;
@@ -43,16 +42,17 @@ impl Console {
         whole.or_else(columns)
     }
 
-    /// A result.
+    /// Prints a result.
     ///
     /// # Errors
-    /// When standard output refuses for another reason than that nobody reads.
+    /// Standard output cannot be written, for another reason than a closed pipe.
     pub fn result(self, text: &str) -> Result<(), CliError> {
         self.exact(&lines(text, self.colour))?;
         if text.ends_with('\n') { Ok(()) } else { self.exact("\n") }
     }
 
-    /// A text that has to arrive as it is, such as a script. Terminals get it as [`Self::result`].
+    /// Prints a text that must not be changed, such as a script. A terminal gets it as from
+    /// [`Self::result`].
     ///
     /// # Errors
     /// As [`Self::result`].
@@ -71,8 +71,8 @@ impl Console {
         }
     }
 
-    /// What a test wrote, or a piece of it. A terminal takes colours from it but no other
-    /// commands; files and pipes get it as it is.
+    /// Prints output of a test, or a piece of it. A terminal gets its colours but no other commands;
+    /// files and pipes get it unchanged.
     ///
     /// # Errors
     /// As [`Self::result`].
@@ -84,45 +84,45 @@ impl Console {
         }
     }
 
-    /// A document for machines.
+    /// Prints a JSON document.
     ///
     /// # Errors
     /// As [`Self::result`].
     pub fn json(self, document: &impl serde::Serialize) -> Result<(), CliError> {
         let text = serde_json::to_string_pretty(document)
-            .map_err(|error| CliError::new(format!("cannot encode the answer: {error}")))?;
+            .map_err(|error| CliError::new(format!("cannot encode the result: {error}")))?;
         self.result(&words::json(&text))
     }
 
-    /// A line about what is going on.
+    /// Prints a line about the progress of a command.
     pub fn note(self, text: &str) {
         if !self.quiet {
-            told(text);
+            print_line(text);
         }
     }
 
     pub fn warning(self, text: &str) {
-        told(&format!("warning: {text}"));
+        print_line(&format!("warning: {text}"));
     }
 
     pub fn failure(self, failure: &CliError) {
         for one in std::iter::once(failure).chain(&failure.also) {
-            told(&format!("error: {}", one.message));
+            print_line(&format!("error: {}", one.message));
             if let Some(hint) = &one.hint {
-                told(&format!("hint: {hint}"));
+                print_line(&format!("hint: {hint}"));
             }
         }
         match failure.also.len() + 1 {
             1 => {}
             MAX_ERRORS => {
-                told(&format!("at least {MAX_ERRORS} mistakes; further ones are not shown"));
+                print_line(&format!("at least {MAX_ERRORS} mistakes; further ones are not shown"));
             }
-            count => told(&format!("{count} mistakes")),
+            count => print_line(&format!("{count} mistakes")),
         }
     }
 }
 
-/// Of a terminal that does not know how many lines it has, as in some recorders and CI systems.
+/// Number of columns of a terminal without a number of lines, as in some recorders and CI systems.
 #[cfg(unix)]
 fn columns() -> Option<u16> {
     let size = rustix::termios::tcgetwinsize(io::stdout()).ok()?;
@@ -135,11 +135,11 @@ fn columns() -> Option<u16> {
 }
 
 /// Writes a line to standard error. A closed stream does not stop the command.
-fn told(text: &str) {
+fn print_line(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{}", lines(text, false));
 }
 
-/// What clap has to say: help and version are results, the rest are errors.
+/// Prints output of clap: help and version are results, everything else is an error.
 pub fn usage(error: &clap::Error) {
     let text = error.render();
     let show = |terminal: bool| {
@@ -154,7 +154,8 @@ pub fn usage(error: &clap::Error) {
     }
 }
 
-/// Standard error for log lines, which quote names and errors of others. Each comes in one piece.
+/// Standard error for log lines, which quote names and errors from other sources. Each line is
+/// written in one call.
 #[derive(Debug, Clone, Copy)]
 pub struct Filtered {
     pub colour: bool,
@@ -172,7 +173,10 @@ impl Write for Filtered {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "NO_COLOR is a convention of terminals, no setting")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "NO_COLOR is a convention of terminals, not a setting"
+)]
 fn no_colour() -> bool {
     std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
 }

@@ -1,5 +1,5 @@
-//! Progress of what takes longer than a moment: a moving line on a terminal, else a plain
-//! line when something has changed, at most one in ten seconds.
+//! Progress of long operations: a moving line on a terminal, otherwise a plain line after a
+//! change, at most one in ten seconds.
 
 use crate::api::v1::runs::RunCounts;
 use crate::cli::terminal::console::Console;
@@ -10,9 +10,9 @@ use indicatif::{ProgressBar, ProgressStyle};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-/// Of a moving line, which shows what fits the terminal.
+/// Maximum length of a moving line, in characters; the terminal shows what fits.
 const MAX_CHARS: usize = 500;
-const PLAIN_EVERY: Duration = Duration::from_secs(10);
+const PLAIN_INTERVAL: Duration = Duration::from_secs(10);
 const TICK: Duration = Duration::from_millis(120);
 
 /// One line of progress. Cleared when dropped.
@@ -35,21 +35,21 @@ impl Progress {
         if let Ok(style) = ProgressStyle::with_template("{spinner} {wide_msg}") {
             bar.set_style(style);
         }
-        // A hidden bar that ticks costs a little all the time, for nobody.
+        // A ticking hidden bar would use CPU time without any effect.
         if console.moving {
             bar.enable_steady_tick(TICK);
         }
         Self { console, bar, plain: Mutex::default() }
     }
 
-    /// What is going on now.
+    /// Shows the current step.
     pub fn say(&self, text: &str) {
         if self.console.moving {
             self.bar.set_message(plain(text, MAX_CHARS));
             return;
         }
         let Ok(mut plain) = self.plain.lock() else { return };
-        let due = plain.last.is_none_or(|last| last.elapsed() >= PLAIN_EVERY);
+        let due = plain.last.is_none_or(|last| last.elapsed() >= PLAIN_INTERVAL);
         if due && plain.text != text {
             self.console.note(text);
             plain.text.replace_range(.., text);
@@ -57,7 +57,7 @@ impl Progress {
         }
     }
 
-    /// A line that stays.
+    /// Prints a line that stays.
     pub fn note(&self, text: &str) {
         self.bar.suspend(|| self.console.note(text));
     }
@@ -73,7 +73,7 @@ fn now() -> Instant {
     Instant::now()
 }
 
-/// How a run stands, in one line.
+/// Summarises the state of a run in one line.
 #[must_use]
 pub fn counts(counts: &RunCounts) -> String {
     let done = |outcome| counts.done.get(&outcome).copied().unwrap_or(0);
@@ -92,20 +92,20 @@ pub fn counts(counts: &RunCounts) -> String {
     add(done(Outcome::Cancelled), "cancelled");
     add(done(Outcome::Skipped), "skipped");
     add(done(Outcome::Expired), "expired");
-    // A worker also holds what it takes ahead.
+    // The leases of a worker include tests that it has taken ahead.
     add(counts.leased, "running or queued");
     add(counts.waiting + counts.blocked, "waiting");
-    add(counts.unschedulable, "of them without a worker that can run them");
+    add(counts.unschedulable, "of them that no worker can run");
     parts.join(", ")
 }
 
-/// Tells of Python environments that are built.
+/// Reports the progress of Python environments.
 impl environments::BuildProgress for Progress {
     fn event(&self, event: environments::BuildEvent<'_>) {
         match event {
             environments::BuildEvent::Started { requirements, .. } => {
                 self.note(&format!(
-                    "building a Python environment with {} (once; it is kept)",
+                    "building a Python environment with {} (once; later runs use it again)",
                     requirements.join(", ")
                 ));
             }
@@ -117,7 +117,7 @@ impl environments::BuildProgress for Progress {
                 self.note("the Python environment is ready");
             }
             environments::BuildEvent::Finished { error: Some(error), .. } => {
-                self.note(&format!("the Python environment could not be built: {error}"));
+                self.note(&format!("cannot build the Python environment: {error}"));
             }
         }
     }

@@ -1,23 +1,24 @@
-//! How long a command that waits for something bears a coordinator that does not answer.
+//! How long a waiting command continues while the coordinator does not answer.
 
 use crate::cli::error::CliError;
 use crate::client::ClientError;
 use std::time::{Duration, Instant};
 
-/// A restart with millions of tests takes seconds, one of its machine minutes.
+/// Time limit without an answer. A restart of a coordinator with millions of tests takes seconds, a
+/// restart of its machine minutes.
 const LIMIT: Duration = Duration::from_mins(5);
 
-/// Since when there has been no answer. A new one for each answer.
+/// Time since the last answer. Create a new one after each answer.
 #[derive(Debug, Default)]
 pub struct Patience {
     since: Option<Instant>,
 }
 
 impl Patience {
-    /// What to say while it is tried again.
+    /// Returns the message to show before the next try.
     ///
     /// # Errors
-    /// The error itself when it will not pass, or has not for [`LIMIT`].
+    /// The error itself if it is permanent, or has lasted for [`LIMIT`].
     pub fn with(&mut self, error: ClientError) -> Result<String, CliError> {
         self.after(Duration::ZERO, error)
     }

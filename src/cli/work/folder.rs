@@ -1,8 +1,8 @@
-//! The folder of a plan as the plan may see it, the models that the command line names, and
-//! the machine's model cache.
+//! The directory of a plan, the models that the command line names, and the machine's model cache.
 //!
-//! A plan may come from others, so it sees only what is inside of its folder, links followed
-//! only there. What the command line names is the user's own choice, and is followed anywhere.
+//! A plan may come from somebody else, so it has access only to its directory, and links are
+//! followed only inside it. Models on the command line are the user's choice: their links are
+//! followed anywhere.
 
 use crate::cli::work::model_directory::{cached, describe, read_capped, snapshot};
 use crate::cli::work::{peek, walk};
@@ -15,27 +15,27 @@ use crate::text::error::ReadError;
 use std::collections::HashMap;
 use std::path::{Component, Path, PathBuf};
 
-/// Files below one folder.
+/// The directory of a plan, and the models that it may use.
 #[derive(Debug, Default)]
 pub struct Folder {
     root: PathBuf,
-    /// Where the hub's own tools keep models.
+    /// Model cache of the hub's tools.
     hub: PathBuf,
-    /// What the hub knows of models, by name.
+    /// Descriptions of models from the hub, by name.
     pub fetched: HashMap<String, KnownModel>,
-    /// Models of the command line, by the names that they go by here.
+    /// Models of the command line, by their names in the plan.
     adopted: HashMap<String, PathBuf>,
 }
 
-/// What a model of the command line names.
+/// The location of a model of the command line.
 struct Place {
     /// A directory, or a file with a configuration.
     path: PathBuf,
-    /// Its path, from the root of the disk or from here.
+    /// Components of its path, from the root of the file system or from the current directory.
     parts: Vec<String>,
-    /// Whether it is a path from here that leads down.
+    /// Whether it is a path below the current directory.
     within: bool,
-    /// A `config.json`, of which the rest is the directory.
+    /// Whether the model is a `config.json`; `path` is then its directory.
     config: bool,
 }
 
@@ -45,15 +45,15 @@ impl Folder {
         Self { root: root.to_owned(), hub: Caches::of_process().models, ..Self::default() }
     }
 
-    /// The folder that holds a file.
+    /// The directory that contains a file.
     pub fn of(file: &Path) -> Self {
         Self::new(file.parent().unwrap_or(Path::new(".")))
     }
 
-    /// How a plan would name the models of the command line: a path is relative and starts with
-    /// `./`, whatever lies outside is as if it lay inside, and what is no path is a name. The
-    /// directory itself has no name within: it goes by the one that it has on the disk. Places
-    /// with the same last name go by as much of their paths as tells them apart.
+    /// Returns the names of the models of the command line in a plan. A path becomes relative and
+    /// starts with `./`, as if it were inside the directory of the plan; anything else is the name of
+    /// a model. The directory itself gets its name on the disk. Paths with the same last component
+    /// get as many components as distinguish them.
     pub fn adopt(&mut self, models: &[String]) -> Result<Vec<String>, String> {
         let places: Vec<Option<Place>> =
             models.iter().map(|model| self.place(model)).collect::<Result<_, _>>()?;
@@ -79,41 +79,41 @@ impl Folder {
         Ok(named)
     }
 
-    /// The place that a model of the command line names; none where it is a name.
+    /// Locates a model of the command line. None if it is a name and not a path.
     fn place(&self, model: &str) -> Result<Option<Place>, String> {
-        let said = if model == "~" || model.starts_with("~/") {
+        let given = if model == "~" || model.starts_with("~/") {
             caches::expand_user(&surroundings(), Path::new(model))
         } else {
             PathBuf::from(model)
         };
-        let json = said.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("json"));
-        let marked = json || model.starts_with('.') || model.ends_with('/') || said.is_absolute();
-        let path = self.root.join(&said);
-        // What looks like a name and is a directory is a model only where something in it says so.
-        let tells = || describe(&path, None).is_ok_and(|found| found.has_evidence());
-        if !(marked || path.is_dir() && tells()) {
+        let json = given.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("json"));
+        let marked = json || model.starts_with('.') || model.ends_with('/') || given.is_absolute();
+        let path = self.root.join(&given);
+        // A directory whose path looks like a name is a model only if its files show it.
+        let has_evidence = || describe(&path, None).is_ok_and(|found| found.has_evidence());
+        if !(marked || path.is_dir() && has_evidence()) {
             return Ok(None);
         }
-        let config = said.file_name().is_some_and(|name| name == "config.json");
-        // A config.json is called after its directory.
-        let (said, path) = match (config, said.parent(), path.parent()) {
-            (true, Some(said), Some(path)) => (said.to_owned(), path.to_owned()),
-            _ => (said, path),
+        let config = given.file_name().is_some_and(|name| name == "config.json");
+        // A config.json is named after its directory.
+        let (given, path) = match (config, given.parent(), path.parent()) {
+            (true, Some(given), Some(path)) => (given.to_owned(), path.to_owned()),
+            _ => (given, path),
         };
         let full = path.canonicalize().map_err(|error| format!("cannot read {model}: {error}"))?;
-        let leads_down = below(&said).filter(|parts| !parts.is_empty());
+        let leads_down = below(&given).filter(|parts| !parts.is_empty());
         let within = leads_down.is_some();
-        // Where a link is on the way, `..` leads elsewhere than the text of the path says.
-        let winding = said.components().any(|part| part == Component::ParentDir);
+        // After a link, `..` is not the parent directory that the text of the path shows.
+        let winding = given.components().any(|part| part == Component::ParentDir);
         let parts = match leads_down {
             Some(parts) => parts.into_iter().map(str::to_owned).collect(),
-            None if said.is_absolute() && !winding => names(&said),
+            None if given.is_absolute() && !winding => names(&given),
             None => names(&full),
         };
         Ok(Some(Place { path, parts, within, config }))
     }
 
-    /// The place of what the command line has named, or of something in it.
+    /// The path of a model of the command line, or of a file in it.
     fn adopted(&self, path: &str) -> Option<PathBuf> {
         let steps = path.split('/').any(|part| matches!(part, "." | ".."));
         let ends = path.match_indices('/').map(|(at, _)| at).chain([path.len()]);
@@ -127,7 +127,7 @@ impl Folder {
 
     fn inside(&self, path: &str) -> Result<PathBuf, ReadError> {
         let failed = |error: std::io::Error| ReadError(format!("{path}: {error}"));
-        // The user's own choice, wherever its links lead.
+        // The choice of the user: links may lead anywhere.
         if let Some(place) = self.adopted(path) {
             return place.canonicalize().map_err(failed);
         }
@@ -147,8 +147,8 @@ fn surroundings() -> UserContext<'static> {
     UserContext { get: &caches::variable, home: &caches::home }
 }
 
-/// The names in a path. A snapshot of a model cache, which is called after its commit, goes by
-/// the name of its model.
+/// The components of a path. A snapshot of a model cache, whose directory is named after its
+/// commit, gets the name of its model.
 fn names(path: &Path) -> Vec<String> {
     let parts = path.components().filter_map(|part| match part {
         Component::Normal(name) => Some(name.to_string_lossy().into_owned()),
@@ -164,12 +164,12 @@ fn names(path: &Path) -> Vec<String> {
     if parts.is_empty() { vec!["model".to_owned()] } else { parts }
 }
 
-/// A name that a plan could have.
+/// Replaces characters that a path in a plan must not have.
 fn portable(name: &str) -> String {
     name.replace(|c: char| c.is_control() || matches!(c, '\\' | ':'), "_")
 }
 
-/// The names in a path that leads down and nowhere else; `.` is no name.
+/// The components of a path that only descends, without `.`.
 fn below(path: &Path) -> Option<Vec<&str>> {
     path.components()
         .filter(|part| *part != Component::CurDir)

@@ -1,5 +1,5 @@
-//! The templates that a command uses: those of the binary, those added to the coordinator,
-//! and those of the user's directory.
+//! The templates that a command uses: the built-in ones, those of the coordinator, and those of the
+//! user's directory. Later ones override earlier ones.
 
 use crate::api::v1::templates::TemplateView;
 use crate::cli::args::shared::{Global, Lender, Templates};
@@ -18,13 +18,13 @@ use futures::stream::{self, StreamExt, TryStreamExt};
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
-/// Texts that are fetched at a time.
+/// Number of texts that are fetched at the same time.
 const FETCHED_AT_A_TIME: usize = 8;
 
-/// Texts of one layer by path.
+/// Texts of one layer, by path.
 pub type Layer = Vec<(String, Text)>;
 
-/// Puts the layers together and says what stands in for what.
+/// Combines the layers and notes which templates override others.
 pub fn library(
     console: Console,
     file: &File,
@@ -43,10 +43,10 @@ pub fn library(
     Ok(library)
 }
 
-/// The texts that were added to a coordinator, and what it says of each.
+/// Fetches the texts that were added to a coordinator, and its information about each.
 pub async fn added(client: &Client) -> Result<(Layer, Vec<TemplateView>), CliError> {
     let views = match client.templates().await {
-        // A coordinator of an earlier version has none.
+        // A coordinator of an earlier version has no templates.
         Err(ClientError::NotFound(_)) => Vec::new(),
         answer => answer?.items,
     };
@@ -59,8 +59,9 @@ pub async fn added(client: &Client) -> Result<(Layer, Vec<TemplateView>), CliErr
             let file = PlannedFile::new(view.path.clone(), bytes);
             let text = std::str::from_utf8(&file.bytes).ok().filter(|_| file.sha256 == view.sha256);
             let path = &view.path;
-            let damaged =
-                || CliError::new(format!("the coordinator sent the template {path} damaged"));
+            let damaged = || {
+                CliError::new(format!("the template {path} arrived damaged from the coordinator"))
+            };
             let text = Cow::Owned(text.ok_or_else(damaged)?.to_owned());
             let author = view.user.clone();
             let origin = Origin::Coordinator { version: view.version, author };
@@ -72,8 +73,8 @@ pub async fn added(client: &Client) -> Result<(Layer, Vec<TemplateView>), CliErr
     Ok((layer, views))
 }
 
-/// The texts of the coordinator that is named, if one is. Variable and settings file do not
-/// count: what they name may be out of reach, and the command needs it for nothing else.
+/// Fetches the texts of the coordinator that is given by a flag. The variable and the settings file
+/// are ignored: their coordinator may be unreachable, and the command needs it for nothing else.
 pub async fn added_to(global: &Global, file: &File, lender: &Lender) -> Result<Layer, CliError> {
     match &lender.coordinator {
         Some(url) => Ok(added(&connect(&connection(global, file, Some(url)))?).await?.0),
@@ -81,27 +82,26 @@ pub async fn added_to(global: &Global, file: &File, lender: &Lender) -> Result<L
     }
 }
 
-/// A text that is about to be added.
+/// A text that is to be added.
 pub fn fresh(text: &str) -> Text {
     Text { origin: Origin::Directory("the file".into()), text: Cow::Owned(text.to_owned()) }
 }
 
-/// The directory of the user's own templates, where there is one.
+/// The directory of the user's templates, if one is set.
 pub fn directory(file: &File, args: &Templates) -> Option<PathBuf> {
     roles::templates(args.templates.clone(), &mut Resolver::new(file))
 }
 
-/// Every template below a folder.
+/// Reads every template in a directory.
 ///
 /// # Errors
-/// A file that looks like a template and does not stand where one can, and a folder
-/// without any: nobody names one for nothing.
+/// A file looks like a template and has no valid path for one, or the directory has no templates.
 pub fn read(folder: &Path) -> Result<Layer, CliError> {
     let shown = folder.display().to_string();
     let failed =
         |why: String| CliError::usage(format!("cannot read the templates in {shown}: {why}"));
     if !folder.is_dir() {
-        return Err(failed("it is not a folder".to_owned()).hint(LAYOUT));
+        return Err(failed("it is not a directory".to_owned()).hint(LAYOUT));
     }
     let files = Folder::new(folder);
     let mut layer = Layer::new();
@@ -118,17 +118,17 @@ pub fn read(folder: &Path) -> Result<Layer, CliError> {
         layer.push((name, text));
     }
     if layer.is_empty() {
-        return Err(failed("there are none".to_owned()).hint(LAYOUT));
+        return Err(failed("it contains no templates".to_owned()).hint(LAYOUT));
     }
     Ok(layer)
 }
 
-/// Whether a file is one; an error when it only looks like one. Other files may lie beside.
+/// Whether a file is a template. An error if it only looks like one; other files are ignored.
 fn is_template(name: &str) -> Result<bool, ValueError> {
     let Err(parsed) = TemplatePath::parse(name) else { return Ok(true) };
     let whole = format!("{name}.j2");
     if TemplatePath::parse(&whole).is_ok() {
-        return Err(parsed.hint(format!("should it be called {whole}?")));
+        return Err(parsed.hint(format!("is its name meant to be {whole}?")));
     }
     let last = name.rsplit('/').next().unwrap_or(name);
     let endings = [".j2", ".jinja", ".jinja2", ".tmpl"];
@@ -190,10 +190,10 @@ mod tests {
         assert!(refusal(&[("vlm/cudo.py.j2", b"a")]).ends_with("did you mean \"cuda\"?"));
         assert!(refusal(&[("families.yml", b"a")]).contains("families.yml"));
         assert!(refusal(&[("vlm/test.py.j2", b"\xff")]).contains("not UTF-8"));
-        assert!(refusal(&[("README.md", b"a")]).contains("there are none"));
+        assert!(refusal(&[("README.md", b"a")]).contains("contains no templates"));
         let large = vec![b'x'; crate::templates::library::MAX_FILE_BYTES + 1];
         assert!(refusal(&[("vlm/test.py.j2", &large)]).contains("maximum 262144"));
         let failure = read(Path::new("/no/such/folder")).expect_err("refused");
-        assert!(failure.message.ends_with("it is not a folder"));
+        assert!(failure.message.ends_with("it is not a directory"));
     }
 }

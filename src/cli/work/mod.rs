@@ -1,5 +1,5 @@
-//! What a command is to test: the tests of a plan, or models from the command line; and
-//! what these are made from.
+//! The tests that a command is about: those of a plan, of models from the command line or of a
+//! pytest suite, and the sources that they are made from.
 
 mod folder;
 mod hub;
@@ -36,9 +36,9 @@ use std::path::Path;
 pub struct Work {
     what: What,
     folder: Folder,
-    /// Back-ends with a device on some worker: what `auto` stands for beside the CPU.
+    /// Back-ends with a device on some worker. `auto` means these and the CPU.
     pub accelerators: BTreeSet<Backend>,
-    /// Those of the coordinator, where one was asked.
+    /// The workers of the coordinator, if one was asked.
     pub workers: Option<Vec<WorkerView>>,
     pub history: History,
     pub library: Library,
@@ -51,12 +51,14 @@ enum What {
 }
 
 impl Work {
-    /// A plan, or models; told apart by how they are spelled.
+    /// Reads a plan, or takes models; a plan is recognised by its file name.
     pub fn of(what: &[String], models: &ModelArgs) -> Result<Self, CliError> {
         match what {
             [one] if is_plan(Path::new(one)) => Self::plan(Path::new(one)),
             several => match several.iter().find(|what| is_plan(Path::new(what))) {
-                Some(plan) => Err(CliError::usage(format!("{plan} is a plan; give it alone"))),
+                Some(plan) => Err(CliError::usage(format!(
+                    "{plan} is a plan; a plan must be the only argument"
+                ))),
                 None => Self::models(several, models),
             },
         }
@@ -93,7 +95,7 @@ impl Work {
         Ok(Self::new(What::Models { name, models }, folder))
     }
 
-    /// A suite of pytest that was collected below `base`.
+    /// Takes a pytest suite that was collected below `base`.
     pub fn suite(found: pytest::Found) -> Self {
         let pytest::Found { suite, items, base } = found;
         Self::new(What::Suite { suite: Box::new(suite), items }, Folder::new(&base))
@@ -118,7 +120,7 @@ impl Work {
         }
     }
 
-    /// Looks for mistakes in what needs no coordinator to be understood: a plan of plain tests.
+    /// Checks a plan of plain tests for mistakes, which needs no coordinator.
     pub fn check_alone(&self) -> Result<(), CliError> {
         if self.entries().is_empty() {
             self.submission()?;
@@ -126,7 +128,7 @@ impl Work {
         Ok(())
     }
 
-    /// Asks the model hub about models that nothing here knows.
+    /// Asks the model hub about models that are not known on this machine.
     pub async fn ask_hub(
         &mut self,
         console: Console,
@@ -140,7 +142,8 @@ impl Work {
         Ok(())
     }
 
-    /// All that a coordinator knows which matters here; its templates below the user's own.
+    /// Asks the coordinator for workers, templates and history. The user's templates override those of
+    /// the coordinator.
     pub async fn ask_coordinator(
         &mut self,
         console: Console,
@@ -157,7 +160,7 @@ impl Work {
         self.ask_history(client).await
     }
 
-    /// Asks the coordinator what became of these models' tests before.
+    /// Asks the coordinator for the results of earlier tests of these models.
     pub async fn ask_history(&mut self, client: &Client) -> Result<(), CliError> {
         let mut history = History::default();
         for model in self.tested_models() {
@@ -183,7 +186,7 @@ impl Work {
         Ok(())
     }
 
-    /// Models of which tests are generated, or were written into the plan before.
+    /// Models whose tests are generated now, or were generated into the plan before.
     fn tested_models(&self) -> BTreeSet<&str> {
         let generated = self.entries().iter().map(|entry| entry.model.as_str());
         let written = match &self.what {
@@ -209,7 +212,7 @@ impl Work {
         }
     }
 
-    /// Whether the tests depend on which devices were found: `auto` chooses among them.
+    /// Whether the tests depend on the detected devices, as with `auto`.
     pub fn chooses_back_ends(&self) -> bool {
         self.entries().iter().any(|entry| entry.backends.contains(&BackendChoice::Auto))
     }
@@ -221,12 +224,14 @@ impl Work {
         }
     }
 
-    /// The tests of models or of a suite, with all that is known about them.
+    /// Generates the tests of models or of a suite, with estimates and history.
     pub fn generated(&self) -> Result<Generated, CliError> {
         match &self.what {
             What::Models { name, models } => Ok(generate(name, models, &self.sources())?),
             What::Suite { suite, items } => Ok(request::suite(suite, items, &self.sources())?),
-            What::Plan(_) => Err(CliError::usage("a plan is not generated: submit or run it")),
+            What::Plan(_) => {
+                Err(CliError::usage("cannot generate tests from a plan: submit it or run it"))
+            }
         }
     }
 }

@@ -1,10 +1,10 @@
-//! Plan files: how they are told from models, and how they are read.
+//! Plan files: how they are distinguished from models, and how they are read.
 
 use crate::cli::error::CliError;
 use crate::plan::document::Plan;
 use std::path::Path;
 
-/// Largest plan file; the parser's own limit is lower.
+/// Maximum size of a plan file, in bytes; the limit of the parser is lower.
 const MAX_PLAN_BYTES: u64 = 64 * 1024 * 1024;
 
 /// Reads a plan file.
@@ -14,7 +14,9 @@ pub fn read_plan(path: &Path) -> Result<Plan, CliError> {
     let bytes = match size {
         Ok(size) if size > MAX_PLAN_BYTES => {
             return Err(CliError::usage(format!(
-                "{name} has {size} bytes, which is more than a plan may have"
+                "{name} is too large ({} MiB, maximum {} MiB)",
+                size.div_ceil(1 << 20),
+                MAX_PLAN_BYTES >> 20
             )));
         }
         Ok(_) => std::fs::read(path),
@@ -26,13 +28,14 @@ pub fn read_plan(path: &Path) -> Result<Plan, CliError> {
             return failure;
         }
         failure.hint(format!(
-            "a plan is a .yaml or .json file; to test a model: dtf generate {name} --submit, or \
+            "a plan is a .yaml or .json file; to test a model, use dtf generate {name} --submit, or \
              dtf run {name} on this machine"
         ))
     })?;
     Ok(Plan::parse(&bytes, &name)?)
 }
 
+/// Whether a path is a plan: a `.yaml`, `.yml` or `.json` file, except `config.json`.
 pub fn is_plan(path: &Path) -> bool {
     let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
     let config = path.file_name().is_some_and(|name| name == "config.json");

@@ -1,8 +1,8 @@
-//! What lies below a directory: files, empty directories, and what cannot travel.
+//! Lists the entries below a directory: files, empty directories, and entries that cannot be sent.
 //!
-//! Symbolic links are followed inside of the plan's directory: what one leads to is found a
-//! second time, under the path of the link. Promises: nothing is dropped silently, whatever is
-//! no readable file comes back with the reason; ends on every tree. Limits: [`MAX_DEPTH`],
+//! Symbolic links are followed inside the plan's directory; the target is listed a second time
+//! under the path of the link. Promises: no entry is dropped silently, because each entry that is
+//! not a readable file is listed with the reason; the walk ends on every tree. Limits: [`MAX_DEPTH`],
 //! [`MAX_ENTRIES`], [`MAX_FILES`].
 
 use crate::plan::files::{Listing, MAX_FILES, Refused};
@@ -11,22 +11,22 @@ use std::fs::FileType;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Deepest directory that is looked into.
+/// Maximum depth of directories.
 const MAX_DEPTH: usize = 32;
-/// Maximum number of entries that are looked at: links may lead to one directory many times.
+/// Maximum number of entries that are visited: links may lead to one directory many times.
 const MAX_ENTRIES: usize = 10 * MAX_FILES;
 
 struct Walk<'a> {
     root: &'a Path,
     ignored: &'a [&'a str],
     listing: Listing,
-    /// Real paths of the directories that are being looked into, outermost first.
+    /// Real paths of the directories that are being listed, outermost first.
     open: Vec<PathBuf>,
     entries: usize,
 }
 
-/// Everything below the directory `full`, which the plan calls `path`. `root` is the plan's own,
-/// and like `full` a real path.
+/// Lists everything below the directory `full`, whose path in the plan is `path`. `root` is the
+/// directory of the plan. Both are real paths.
 ///
 /// # Errors
 /// The directory cannot be read, or a limit is exceeded.
@@ -44,7 +44,7 @@ pub fn below(root: &Path, path: &str, full: &Path, ignored: &[&str]) -> Result<L
 }
 
 impl Walk<'_> {
-    /// The outer error ends the walk, the inner one says why this directory cannot be read.
+    /// The outer error ends the walk; the inner one is why this directory cannot be read.
     fn directory(&mut self, path: &str, full: &Path) -> Result<io::Result<()>, ReadError> {
         if self.open.len() >= MAX_DEPTH {
             return Err(ReadError(format!("{} is nested too deeply", full.display())));
@@ -77,7 +77,7 @@ impl Walk<'_> {
             match entry.file_type() {
                 Ok(kind) if kind.is_symlink() => self.link(path, &entry.path())?,
                 Ok(kind) => self.entry(path, &entry.path(), kind)?,
-                Err(error) => self.refuse(path, format!("cannot be looked at: {error}"), true),
+                Err(error) => self.refuse(path, format!("cannot be inspected: {error}"), true),
             }
         }
         self.open.pop();
@@ -119,7 +119,7 @@ impl Walk<'_> {
         let kind = match full.symlink_metadata() {
             Ok(data) => data.file_type(),
             Err(error) => {
-                self.refuse(path, format!("{to}, which cannot be looked at: {error}"), true);
+                self.refuse(path, format!("{to}, which cannot be inspected: {error}"), true);
                 return Ok(());
             }
         };
@@ -128,7 +128,11 @@ impl Walk<'_> {
             let why = format!("{to}, which leads out of the plan's directory {root}");
             self.refuse(path, why, kind.is_dir());
         } else if self.open.iter().any(|open| open.starts_with(&full)) {
-            self.refuse(path, format!("{to}, a directory that it lies in: a circle"), true);
+            self.refuse(
+                path,
+                format!("{to}, a directory that contains it, which is a cycle"),
+                true,
+            );
         } else {
             return self.entry(path, &full, kind);
         }
@@ -140,7 +144,7 @@ impl Walk<'_> {
     }
 }
 
-/// What neither file, directory nor link is.
+/// Names the kind of an entry that is not a file, a directory or a link.
 fn special(kind: FileType) -> &'static str {
     #[cfg(unix)]
     {
@@ -235,8 +239,8 @@ mod tests {
             ("suite/etc", "\"/etc\", which leads out"),
             ("suite/dangling", "\"nowhere\", which does not exist"),
             ("suite/self", "which cannot be followed"),
-            ("suite/deep/up", "a circle"),
-            ("suite/deep/top", "a circle"),
+            ("suite/deep/up", "a cycle"),
+            ("suite/deep/top", "a cycle"),
             ("suite/pipe", "a named pipe"),
             ("suite/socket", "a socket"),
         ] {

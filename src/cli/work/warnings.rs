@@ -4,21 +4,21 @@ use crate::api::v1::runs::Unschedulable;
 use crate::cli::terminal::console::Console;
 use crate::plan::submission::Submission;
 
-/// Says of which models it is only guessed what they are.
+/// Warns about models whose classification is uncertain.
 pub fn warn_doubts(console: Console, submission: &Submission) {
     for doubt in &submission.doubts {
         console.warning(doubt);
     }
 }
 
-/// Says which models are tested with random weights. `here`: the tests run on this machine.
+/// Notes which models are tested with random weights. `here`: the tests run on this machine.
 pub fn note_random_weights(console: Console, submission: &Submission, here: bool) {
     for note in submission.random.notes(here) {
         console.note(&note);
     }
 }
 
-/// Says what no worker can run, and how near the nearest come.
+/// Warns about tests that no worker can run, with what the nearest workers lack.
 pub fn warn_unschedulable(console: Console, unschedulable: &[Unschedulable]) {
     for group in unschedulable {
         let more = match group.tests {

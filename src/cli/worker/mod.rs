@@ -25,9 +25,9 @@ use crate::worker::work_dir::WorkDirError;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// When a worker looks for the first time again at devices that it could not look at, and how long
-/// it waits at most between two looks.
-const LOOK_AGAIN: [Duration; 2] = [Duration::from_mins(5), Duration::from_hours(1)];
+/// Delay before a worker first repeats a failed detection of devices, and the maximum delay between
+/// two detections.
+const DETECTION_INTERVALS: [Duration; 2] = [Duration::from_mins(5), Duration::from_hours(1)];
 
 pub async fn run(console: Console, global: &Global, args: WorkerArgs) -> Result<Exit, CliError> {
     let file = settings(global)?;
@@ -64,13 +64,13 @@ pub async fn run(console: Console, global: &Global, args: WorkerArgs) -> Result<
             Some(better) if !signals.is_stopping() => capability = better,
             _ => return Ok(Exit::Passed),
         }
-        console.note("the devices of this machine were looked for again; registering anew");
+        console.note("detected the devices of this machine again; registering with them");
         settings.capability = capability.clone();
     }
 }
 
-/// Runs the worker. When some devices could not be looked for, it looks again now and then, and
-/// stops with what it found once that is more: a running worker cannot change what it offers.
+/// Runs the worker. If the detection of some devices failed, repeats it at intervals, and stops
+/// with the new capability once it has more devices: a running worker cannot change its capability.
 async fn live(
     settings: &Settings,
     client: &Arc<Client>,
@@ -91,7 +91,7 @@ async fn live(
         std::future::pending::<()>().await;
     };
     let again = async {
-        let found = look_until_better(capability, LOOK_AGAIN, look).await;
+        let found = look_until_better(capability, DETECTION_INTERVALS, look).await;
         if !stopping.is_stopping() {
             trigger.next();
         }
@@ -110,7 +110,7 @@ async fn live(
     (done, better)
 }
 
-/// Never ends when there is nothing to look for again.
+/// Never ends if no detection failed.
 async fn look_until_better(
     capability: &Capability,
     [first, last]: [Duration; 2],
@@ -131,15 +131,15 @@ async fn look_until_better(
     }
 }
 
-/// How the worker left.
+/// Reports the end of the worker.
 fn tell(console: Console, done: &Summary) {
     let ended: Vec<_> =
         done.outcomes.iter().map(|(outcome, count)| format!("{count} {outcome}")).collect();
     let ended = if ended.is_empty() { "no tests".to_owned() } else { ended.join(", ") };
-    console.note(&format!("left after {ended}"));
+    console.note(&format!("the worker has left after {ended}"));
     if done.unsent > 0 {
         console.warning(&format!(
-            "{} results could not be sent; they are kept and sent when the worker starts again",
+            "cannot send {} results; they are kept and sent when the worker starts again",
             done.unsent
         ));
     }
@@ -155,13 +155,14 @@ pub fn refused(error: &WorkerError) -> CliError {
         WorkerError::NoCoordinator(_) => {
             failure.hint("is the coordinator running at that address?")
         }
-        WorkerError::IdentityTaken(_) => failure
-            .hint("was the work directory copied? give this worker one of its own with --work-dir"),
+        WorkerError::IdentityTaken(_) => {
+            failure.hint("was the work directory copied? give each worker a separate --work-dir")
+        }
         WorkerError::WorkDir(WorkDirError::Busy { .. }) => {
-            failure.hint("stop that worker, or give another --work-dir")
+            failure.hint("stop that worker, or use another --work-dir")
         }
         WorkerError::WorkDir(WorkDirError::Unusable { .. }) => {
-            failure.hint("give a --work-dir that this user may write to")
+            failure.hint("use a --work-dir that this user may write to")
         }
         _ => failure,
     }

@@ -1,4 +1,4 @@
-//! Questions to the suite's interpreter: scripts of dtf that it runs.
+//! Runs scripts of dtf with the interpreter of the suite.
 //!
 //! Limits: [`PATIENCE`] for one question, [`MAX_ANSWER_BYTES`] of an answer, [`MAX_OUTPUT_BYTES`]
 //! of what is printed beside it.
@@ -29,7 +29,7 @@ pub struct Asker {
     options: Vec<String>,
 }
 
-/// What pytest calls its root directory, and the file of its settings.
+/// The root directory of pytest, and the file with its settings.
 #[derive(Debug, Deserialize)]
 pub struct Root {
     pub root: PathBuf,
@@ -44,7 +44,7 @@ impl Asker {
     ) -> Result<Self, CliError> {
         let here = std::env::current_dir().and_then(|here| here.canonicalize());
         let here = here.map_err(|error| {
-            CliError::new(format!("cannot tell the working directory: {error}"))
+            CliError::new(format!("cannot determine the working directory: {error}"))
         })?;
         let scratch = tempfile::tempdir().map_err(|error| {
             CliError::new(format!("cannot make a temporary directory: {error}"))
@@ -59,7 +59,7 @@ impl Asker {
         self.python.to_string_lossy().into_owned()
     }
 
-    /// Where pytest says that its root is, when it is started in `directory`.
+    /// Asks pytest for its root directory when it is started in `directory`.
     pub async fn root(&self, directory: &Path, args: &[String]) -> Result<Root, CliError> {
         let out = self.scratch.path().join("root.json");
         let args: Vec<&String> = self.options.iter().chain(args).collect();
@@ -72,7 +72,7 @@ impl Asker {
         Ok(Root { root: full(found.root), settings: found.settings.map(full) })
     }
 
-    /// What pytest collects.
+    /// Asks pytest for the items that it collects.
     pub async fn list(
         &self,
         directory: &Path,
@@ -81,7 +81,7 @@ impl Asker {
         cwd_on_path: bool,
     ) -> Result<Collected, CliError> {
         let out = self.scratch.path().join(format!("items-{cwd_on_path}.json"));
-        // A cache of its own: one that tells which tests failed last would choose among them.
+        // A separate cache: the usual one may record which tests failed last, which selects tests.
         let cache = format!("cache_dir={}", self.scratch.path().join("cache").display());
         let own = ["--collect-only", "-q", "-o", &cache].map(str::to_owned);
         let args: Vec<&String> = self.options.iter().chain(&own).chain(args).collect();
@@ -140,14 +140,13 @@ impl Asker {
             Completion::TimedOut { output: ended, .. } => {
                 let quoted = told(&printed(&ended)).join("\n");
                 let message = format!("{name} did not finish within {PATIENCE:?}:\n{quoted}");
-                Err(CliError::new(message)
-                    .hint("a suite that hangs while it is collected hangs here"))
+                Err(CliError::new(message).hint("the suite may block while it is imported"))
             }
             Completion::NotFound => Err(CliError::new(format!("there is no interpreter {name}"))
-                .hint("name that of the suite: --python .venv/bin/python")),
+                .hint("give the interpreter of the suite: --python .venv/bin/python")),
             Completion::NotStarted(why) => {
                 Err(CliError::new(format!("cannot start {name}: {why}"))
-                    .hint("name the interpreter of the suite: --python .venv/bin/python"))
+                    .hint("give the interpreter of the suite: --python .venv/bin/python"))
             }
         }
     }
@@ -163,7 +162,7 @@ fn unanswered(ended: &ProgramOutput) -> CliError {
         .hint("the interpreter needs pytest and what the suite imports: --python .venv/bin/python")
 }
 
-/// The lines that say what went wrong: each error that pytest marks with an `E`, and the end.
+/// The lines that describe a failure: each error that pytest marks with an `E`, and the last lines.
 /// Control characters are escaped.
 pub fn told(said: &str) -> Vec<String> {
     let lines: Vec<String> =
@@ -190,7 +189,7 @@ fn plain(line: &str) -> String {
 
 fn variables(added: &[(String, String)]) -> Vec<(OsString, OsString)> {
     let mut all: Vec<(OsString, OsString)> = std::env::vars_os().collect();
-    // What compiled files hold differs from machine to machine; none is left behind.
+    // Compiled files differ from machine to machine, so none are written.
     let own = [("PYTHONDONTWRITEBYTECODE".to_owned(), "1".to_owned())];
     for (name, value) in own.iter().chain(added) {
         all.retain(|(other, _)| other != name.as_str());

@@ -1,7 +1,7 @@
 """Asks pytest about a suite: where its root is, and what it collects. Runs no test.
 
 Run by the suite's own interpreter with one argument, a JSON object:
-  mode         "root": only say which root directory and settings file pytest finds
+  mode         "root": only report the root directory and the settings file of pytest
                "list": collect, and describe everything that the suite needs elsewhere
   out          file to write the answer to, as strict JSON
   args         arguments for pytest
@@ -258,7 +258,7 @@ def own_modules(config, items):
     for module in modules:
         file = getattr(module, "__file__", None)
         file = resolved(file) if isinstance(file, str) else None
-        # Some modules are made up, with a file that does not exist.
+        # Some modules are synthetic and have a file that does not exist.
         if file is None or file in seen or is_installed(file) or not file.is_file():
             continue
         if file == resolved(__file__):
@@ -422,7 +422,7 @@ def variables(files):
 
 
 def neutral(namespace):
-    """Switches off what would start work of its own while pytest only collects."""
+    """Disables plugins that would start other work while pytest only collects."""
     for name, value in (("cov_source", []), ("numprocesses", None), ("dist", "no"), ("tx", [])):
         if hasattr(namespace, name):
             setattr(namespace, name, value)
@@ -478,7 +478,7 @@ def make_plugin(pytest, question, startup):
                     "file": inside(file_of(item), root),
                     "together": together[at],
                     "near": near[at],
-                    "markers": [told(marker) for marker in item.iter_markers()],
+                    "markers": [marker_text(marker) for marker in item.iter_markers()],
                 }
                 for at, item in enumerate(items)
             ]
@@ -514,7 +514,7 @@ def make_plugin(pytest, question, startup):
     return Collect()
 
 
-def told(marker):
+def marker_text(marker):
     """Arguments are of interest only where dtf reads them; others may be anything."""
     own = marker.name == "dtf"
     return {
@@ -525,7 +525,7 @@ def told(marker):
 
 
 def inside(path, root):
-    """A path relative to the root, with `/`; None when it lies elsewhere."""
+    """A path relative to the root, with `/`; None if it is elsewhere."""
     if path is None or not below(path, root):
         return None
     return path.relative_to(root).as_posix()

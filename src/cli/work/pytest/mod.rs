@@ -1,5 +1,5 @@
-//! `dtf generate --from-pytest DIR`: asks the suite's own pytest what it collects, and gathers
-//! what that needs on other machines.
+//! `dtf generate --from-pytest`: asks the suite's pytest for the items that it collects, and gathers
+//! the files and packages that they need on other machines.
 //!
 //! Promises: pytest decides about root directory, settings file, `testpaths`, `conftest.py` and
 //! items, in the directory where a person would start it; what the suite imported from here is
@@ -22,7 +22,7 @@ use place::{Place, place, relative};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Paths and variables of which a note names at most so many.
+/// Maximum number of paths or variables in a note.
 const NAMED: usize = 20;
 
 /// A suite on disk.
@@ -53,13 +53,16 @@ pub async fn collect(
     }
     let seconds = times::known(args.durations.as_deref(), &place.root, &items)?;
     let known = items.iter().filter(|item| seconds.contains_key(&item.id)).count();
-    console.note(&format!("{} items, {known} of them with a measured time", items.len()));
+    console.note(&format!(
+        "{}, {known} of them with a measured time",
+        counted(items.len() as u64, "item")
+    ));
     let travelling = travel::files(&place, &collected, &args.files)?;
-    tell(console, args, &place, &collected, &travelling);
+    report(console, args, &place, &collected, &travelling);
     let archive = if travelling.packed {
         let all = &travelling.files;
         let archive = travel::pack(&asker, &place, all).await?;
-        console.note("the files are packed as they are now: generate again when they change");
+        console.note("the files are packed in their current state: generate again after changes");
         Some(archive)
     } else {
         None
@@ -108,8 +111,8 @@ async fn listed(
     match asker.list(&place.directory, &place.root, &place.args, false).await {
         Ok(collected) if collected.errors.is_empty() && !collected.items.is_empty() => {
             console.note(&format!(
-                "collected as by `pytest`: as by `python -m pytest`, with {} among the places \
-                 for modules, it fails",
+                "collected like `pytest`; like `python -m pytest`, which adds {} to the module \
+                 search path, the collection fails",
                 place.directory.display()
             ));
             Ok((collected, false))
@@ -122,7 +125,10 @@ async fn listed(
 
 fn broken(collected: &Collected) -> String {
     let count = collected.errors.len();
-    let mut lines = vec![format!("pytest cannot collect all of the suite ({count} errors):")];
+    let mut lines = vec![format!(
+        "pytest cannot collect the whole suite ({}):",
+        counted(count as u64, "error")
+    )];
     for error in collected.errors.iter().take(5) {
         lines.push(format!("{}:", error.id));
         lines.extend(ask::told(&error.text).iter().map(|line| format!("  {line}")));
@@ -130,8 +136,8 @@ fn broken(collected: &Collected) -> String {
     lines.join("\n")
 }
 
-/// Tells what goes along and what does not.
-fn tell(
+/// Reports which files are sent with the tests and which are not.
+fn report(
     console: Console,
     args: &PytestArgs,
     place: &Place,
@@ -149,7 +155,7 @@ fn tell(
     console.note(&format!("sent with the tests: {}", list(&travelling.files)));
     if !travelling.left.is_empty() {
         console.warning(&format!(
-            "not sent with the tests: {}; if they need it: --files {}",
+            "not sent with the tests: {}; to send them, use --files {}",
             list(&travelling.left),
             travelling
                 .left
@@ -167,7 +173,7 @@ fn tell(
     let unknown: Vec<String> = collected.variables.iter().filter(told).cloned().collect();
     if !unknown.is_empty() {
         console.warning(&format!(
-            "the suite reads variables that workers may not have: {}; to send one: --env {}=VALUE",
+            "the suite reads variables that workers may not have: {}; to send one, use --env {}=VALUE",
             list(&unknown),
             unknown[0]
         ));
@@ -182,8 +188,8 @@ fn tell(
     let lost: Vec<String> = collected.outside.iter().filter(lost).cloned().collect();
     if !lost.is_empty() {
         console.warning(&format!(
-            "imported from outside of the root directory and not sent: {}; install it into the \
-             suite's interpreter",
+            "imported from outside the root directory and not sent: {}; install them into the \
+             interpreter of the suite",
             list(&lost)
         ));
     }

@@ -1,5 +1,5 @@
-//! The packages of a suite's environment: what its requirements file names, what it was seen to
-//! import in the versions of here, and wheels of what no index has.
+//! The packages of a suite's environment: those of its requirements file, those that it imports in
+//! the versions that are installed here, and wheels of packages that no index has.
 
 use crate::cli::error::CliError;
 use crate::cli::terminal::console::Console;
@@ -114,18 +114,18 @@ async fn requirements_file(
             Err(_) => {}
         }
     }
-    if let Some(said) = last {
-        return Err(CliError::usage(format!("pip cannot read {question}:\n{said}")));
+    if let Some(output) = last {
+        return Err(CliError::usage(format!("pip cannot read {question}:\n{output}")));
     }
     console.warning(&format!(
-        "{question} is not read, since no interpreter here has pip: packages are those that {} has \
-         installed",
+        "cannot read {question}, because no interpreter here has pip; using the packages that are \
+         installed for {}",
         asker.name()
     ));
     Ok(Listed::default())
 }
 
-/// Where people use a requirements file, so that its relative paths start there.
+/// The directory of a requirements file; its relative paths start there.
 fn directory_of(file: &Path) -> &Path {
     file.parent().unwrap_or(Path::new("."))
 }
@@ -174,11 +174,11 @@ async fn wheels(
     let ended = asker.script(WHEELS, &question, &place.root).await?;
     let answers: BTreeMap<String, Answer> =
         serde_json::from_str(&ended.stdout.text).map_err(|_| {
-            let said = told(&format!("{}\n{}", ended.stdout.text, ended.stderr.text)).join("\n");
-            CliError::new(format!("cannot pack {}:\n{said}", names.join(", ")))
+            let output = told(&format!("{}\n{}", ended.stdout.text, ended.stderr.text)).join("\n");
+            CliError::new(format!("cannot pack {}:\n{output}", names.join(", ")))
         })?;
     for one in packed {
-        let from = one.from.as_deref().unwrap_or("a place that it does not name");
+        let from = one.from.as_deref().unwrap_or("an unknown place");
         let file = match answers.get(&one.name) {
             Some(Answer::Wheel(file)) => file,
             Some(Answer::Failed { error }) => return Err(unpackable(asker, one, error)),

@@ -1,22 +1,22 @@
-//! Where a suite is, and where pytest is started for it.
+//! The location of a suite, and the directory where pytest is started for it.
 
 use crate::cli::error::CliError;
 use crate::cli::work::pytest::ask::{Asker, Root};
 use std::path::{Path, PathBuf};
 
-/// Where the suite is, and how pytest is started for it. All paths are absolute.
+/// The location of a suite, and how pytest is started for it. All paths are absolute.
 pub struct Place {
     pub suite: PathBuf,
     pub root: PathBuf,
     pub settings: Option<PathBuf>,
-    /// Where pytest is started: in the root or below it.
+    /// Directory where pytest is started: the root, or a directory below it.
     pub directory: PathBuf,
-    /// What it is given beside options; nothing where it finds the tests itself.
+    /// Arguments of pytest besides options; empty if it finds the tests without them.
     pub args: Vec<String>,
 }
 
-/// Asks pytest for its root directory, and decides where it is started: where the person is,
-/// when that is within the root, else in the root.
+/// Asks pytest for its root directory, and chooses where to start it: in the current directory if that
+/// is inside the root, otherwise in the root.
 pub async fn place(asker: &Asker, named: &Path) -> Result<Place, CliError> {
     let unreadable = |error| CliError::usage(format!("cannot read {}: {error}", named.display()));
     let suite = named.canonicalize().map_err(unreadable)?;
@@ -36,13 +36,15 @@ pub async fn place(asker: &Asker, named: &Path) -> Result<Place, CliError> {
             outside.display(),
             root.display()
         );
-        return Err(CliError::usage(message).hint("only files below the root can be sent"));
+        return Err(
+            CliError::usage(message).hint("only files below the root directory can be sent")
+        );
     }
     Ok(Place { suite, root, settings, directory, args })
 }
 
-/// Where a person would start pytest: where they are, when the suite is below that. Else beside
-/// the suite, or beside the package that it is in.
+/// The directory where a user would start pytest: the current one if the suite is below it, otherwise
+/// the parent of the suite, or of the package that contains it.
 fn beginning(here: &Path, suite: &Path) -> PathBuf {
     if suite.starts_with(here) {
         return here.to_owned();
@@ -57,7 +59,7 @@ fn beginning(here: &Path, suite: &Path) -> PathBuf {
     place.to_owned()
 }
 
-/// A path below the root as a plan writes it; `.`: the root itself.
+/// A path below the root in the form of a plan; `.` is the root itself.
 pub fn relative(root: &Path, path: &Path) -> Result<String, CliError> {
     let inside = path.strip_prefix(root).map_err(|_| {
         let message = format!("{} is outside of {}", path.display(), root.display());

@@ -1,4 +1,4 @@
-//! What the items of a suite took before: from a JUnit file, or from what pytest-split keeps.
+//! Measured times of the items of a suite, from a JUnit file or from the file of pytest-split.
 
 use crate::cli::error::CliError;
 use crate::cli::work::pytest::ask::read_capped;
@@ -7,10 +7,10 @@ use crate::plan::pytest::suite::Item;
 use std::collections::HashMap;
 use std::path::Path;
 
-/// Where pytest-split keeps what tests took, below the root directory.
+/// File in which pytest-split stores times, in the root directory.
 const DURATIONS: &str = ".test_durations";
 
-/// Seconds by item.
+/// Reads the seconds of each item.
 pub fn known(
     named: Option<&Path>,
     root: &Path,
@@ -22,7 +22,7 @@ pub fn known(
     };
     let wrong = |reason: String| {
         CliError::usage(format!("cannot read durations from {}: {reason}", path.display()))
-            .hint("a JUnit file (.xml), or the .test_durations of pytest-split")
+            .hint("give a JUnit file (.xml) or the .test_durations of pytest-split")
     };
     let text = read_capped(path).map_err(wrong)?;
     if path.extension().is_none_or(|ending| !ending.eq_ignore_ascii_case("xml")) {
@@ -40,7 +40,7 @@ pub fn known(
 /// How pytest writes an item into a JUnit file: `tests/test_x.py::TestIt::test_that[1]` is
 /// the case `test_that[1]` of the class `tests.test_x.TestIt`.
 fn case_of(id: &str) -> (String, String) {
-    // What is in brackets may hold anything, `::` too.
+    // Brackets may contain any text, including `::`.
     let (plain, parameters) = id.split_at(id.find('[').unwrap_or(id.len()));
     let mut parts: Vec<&str> = plain.split("::").collect();
     let name = parts.pop().unwrap_or_default();

@@ -1,5 +1,5 @@
-//! Which files of a project travel with its tests: those that the tests were seen to need, and
-//! what lies beside them as far as it is small. What stays behind is named.
+//! Selects the files of a project that are sent with its tests: those that the tests were observed
+//! to need, and small entries beside them. Entries that are not sent are reported.
 //!
 //! Limits: [`MAX_BESIDE_BYTES`] of content, and [`MAX_LIST_BYTES`] for the list of all files, which
 //! is part of each test.
@@ -16,14 +16,14 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Maximum number of bytes of what goes along only because it lies beside the tests.
+/// Maximum size of the entries that are sent only because they are beside the tests, in bytes.
 const MAX_BESIDE_BYTES: u64 = 32 << 20;
 /// Maximum number of bytes that the list of files may take in the description of a test.
 const MAX_LIST_BYTES: usize = 44 * 1024;
 /// The same for what is packed: some thousand files.
 const MAX_PACKED_LIST_BYTES: usize = 1 << 20;
 const ARCHIVE: &str = include_str!("archive.py");
-/// What one file takes there beside its path: digest, size, punctuation.
+/// Size of one file in the list in addition to its path: digest, size, punctuation.
 const LISTED_BYTES: usize = 120;
 /// Maximum number of entries of a directory without settings that are taken for a suite's own.
 const MAX_UNKNOWN_ENTRIES: usize = 100;
@@ -33,7 +33,7 @@ pub struct Travelling {
     pub files: Vec<String>,
     /// Those of them are packed, since a test cannot list all of their files.
     pub packed: bool,
-    /// What stays behind, with its size.
+    /// Entries that are not sent, with their sizes.
     pub left: Vec<String>,
 }
 
@@ -72,7 +72,7 @@ pub fn files(
             files.insert(one.path);
         } else if !patterns.contains(&one.path) {
             let size = one.bytes.div_ceil(1 << 20);
-            left.push(format!("{} ({} files, {size} MiB)", one.path, one.files));
+            left.push(format!("{} ({}, {size} MiB)", one.path, counted(one.files as u64, "file")));
         }
     }
     let mut files: Vec<String> = files.into_iter().collect();
@@ -104,13 +104,13 @@ pub async fn pack(asker: &Asker, place: &Place, paths: &[String]) -> Result<Arc<
     let bytes = read_capped(&out).map_err(|error| failed(&error))?;
     if bytes.len() > MAX_FILE_BYTES {
         let most = MAX_FILE_BYTES >> 20;
-        return Err(failed(&format!("they have more than {most} MiB"))
-            .hint("name a part of the suite; large data belongs on the workers"));
+        return Err(failed(&format!("they are larger than {most} MiB"))
+            .hint("choose a part of the suite; put large data on the workers"));
     }
     Ok(bytes.into())
 }
 
-/// What pytest read or imported, without what is inside of something else here.
+/// Entries that pytest read or imported, without those inside other entries.
 fn needed(place: &Place, collected: &Collected) -> Result<BTreeSet<String>, CliError> {
     let mut found = BTreeSet::new();
     found.extend(place.settings.as_deref().map(|file| relative(&place.root, file)).transpose()?);
@@ -193,11 +193,11 @@ fn beside(place: &Place, collected: &Collected, needed: &BTreeSet<String>) -> BT
     found
 }
 
-/// What a path adds; nothing where it has no file that could be sent.
+/// Measures a path; empty if it has no file that can be sent.
 fn measure(folder: &Folder, place: &Place, path: &str) -> Candidate {
     let mut one = Candidate { path: path.to_owned(), files: 0, bytes: 0, listed: 0 };
     let whole = folder.survey(path, &IGNORED).ok().filter(|all| all.refused.is_empty());
-    // What cannot be sent whole, or is too large to be listed, is named as left behind.
+    // An entry that cannot be sent completely, or is too large to be listed, is reported as not sent.
     let Some(all) = whole else {
         return Candidate { files: 1, listed: usize::MAX / 1024, ..one };
     };
@@ -315,7 +315,7 @@ mod tests {
         };
         assert_eq!(needed_of("pkg/tests", &inside), ["pkg"]);
         assert_eq!(needed_of(".", &place(&root, ".", None)), ["pkg"]);
-        // A place that is around the tests is no library of theirs.
+        // A place that contains the tests is not a library.
         let wide = collected(&root, "pkg/tests", &[("pkg/core.py", "pkg", false)]);
         let needed = needed(&inside, &wide).expect("paths");
         assert!(needed.iter().eq(["pkg/core.py", "pkg/tests"]), "{needed:?}");
