@@ -39,7 +39,7 @@ pub struct ModelArgs {
     /// Family of the model [default: detected]
     #[arg(long, value_name = "FAMILY")]
     pub family: Option<String>,
-    /// Revision of the model: a branch, a tag or a commit: a branch, a tag or a commit
+    /// Revision of the model: a branch, a tag or a commit
     #[arg(long, value_name = "REVISION")]
     pub revision: Option<String>,
     /// Additional parameter of the template. Repeatable
