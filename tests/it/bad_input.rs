@@ -20,7 +20,7 @@ fn what_would_change_nothing_in_a_plan_is_refused() {
     let home = Home::new();
     home.write("plan.yaml", "schema: 1\ntests:\n  - {name: a, cmd: [\"true\"]}\n");
     let said = home.dtf(&["run", "plan.yaml", "--hw", "cuda"]).expect_code(2);
-    assert!(said.err.contains("--hw is for models"), "{}", said.err);
+    assert!(said.err.contains("--hw applies to models"), "{}", said.err);
 }
 
 #[test]

@@ -170,7 +170,7 @@ fn what_a_coordinator_has_is_listed_and_a_worker_is_drained_by_name() {
     );
     std::fs::write(&release, "").expect("written");
     let nobody = home.at(&coordinator, &["workers", "--drain", "rig8"]).expect_code(1).err;
-    assert!(nobody.contains("no worker rig8\nhint: dtf workers lists them"), "{nobody}");
+    assert!(nobody.contains("no worker rig8\nhint: list them with: dtf workers"), "{nobody}");
     let drained = home.at(&coordinator, &["workers", "--drain", "rig7"]).expect_code(0).out;
     assert!(drained.contains("rig7 takes no new tests"), "{drained}");
     assert_eq!(worker.wait(), 0, "a drained worker leaves");

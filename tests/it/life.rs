@@ -51,7 +51,7 @@ fn a_plan_whose_files_cannot_travel_is_refused_with_the_reason() {
     for (target, words) in [
         ("../../secret", "\"suite/link\" is a symbolic link to \"../../secret\", which leads out"),
         ("nowhere", "\"suite/link\" is a symbolic link to \"nowhere\", which does not exist"),
-        (".", "a circle"),
+        (".", "a cycle"),
     ] {
         symlink(target, &link).expect("linked");
         let output = home.dtf(&["run", plan]).expect_code(2);

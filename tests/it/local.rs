@@ -59,7 +59,7 @@ fn a_run_that_works_can_be_read_and_a_second_one_is_told_of_it() {
     assert!(none.err.contains("hint: dtf report lists"), "{}", none.err);
 
     let second = home.dtf(&["run", &quick]).expect_code(1).err;
-    let told = format!("another `dtf run` (process {process}) is working in");
+    let told = format!("another `dtf run` (process {process}) is active in");
     assert!(second.contains(&told) && second.contains("--data-dir"), "{second}");
     // What a killed run leaves behind misleads nobody.
     run.kill();

@@ -239,7 +239,7 @@ fn a_drain_is_taken_back() {
     worker.signal(rustix::process::Signal::TERM);
     assert_eq!(worker.wait(), 0);
     let hidden = home.at(&coordinator, &["workers"]).expect_code(0);
-    assert!(hidden.err.contains("1 worker has left; --all lists them"), "{}", hidden.err);
+    assert!(hidden.err.contains("1 worker has left; list them with --all"), "{}", hidden.err);
     assert!(!hidden.out.contains("rig7"), "{}", hidden.out);
     state("gone");
     home.at(&coordinator, &["workers", "--undrain", "w0"]).expect_code(1);

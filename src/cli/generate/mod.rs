@@ -5,7 +5,7 @@ pub mod args;
 mod explain;
 mod fit;
 
-use crate::cli::args::models::ModelArgs;
+use crate::api::v1::runs::Unschedulable;
 use crate::cli::args::shared::{Global, Output, Server};
 use crate::cli::connect::{connect, connection, named_coordinator, settings};
 use crate::cli::error::CliError;
@@ -15,6 +15,7 @@ use crate::cli::terminal::console::Console;
 use crate::cli::terminal::progress::Progress;
 use crate::cli::work::{Work, library, pytest, warnings};
 use crate::cli::{run as cli_run, submit};
+use crate::config::File;
 use crate::config::{Resolver, roles};
 use crate::plan::graph;
 use crate::plan::pytest::BESIDE;
@@ -22,58 +23,67 @@ use crate::plan::request::Generated;
 use crate::results::render::figures::counted;
 use std::path::{Path, PathBuf};
 
+/// Name of the plan of a pytest suite, in its root directory.
+const SUITE_PLAN: &str = "dtf-plan.yaml";
 /// Number of tests from which on writing them shows progress.
 const MANY: usize = 1000;
 
-/// Rejects an output format that the requested operation does not have, before any work is done.
-fn check_output(args: &GenerateArgs) -> Result<(), CliError> {
-    let given = match args.output {
-        Output::Table => return Ok(()),
-        Output::Json => "json",
-        Output::Csv => "csv",
-    };
-    let csv = args.output == Output::Csv;
-    let what = if args.graph.is_some() {
-        "--graph, which takes its own format (--graph=dot)"
-    } else if args.explain && csv {
-        "--explain, which supports table and json"
-    } else if args.explain || args.dry_run || args.run || args.submit {
-        return Ok(());
-    } else {
-        "writing tests: add --dry-run to list them"
-    };
-    Err(CliError::usage(format!("--output {given} cannot be used with {what}")))
+/// The operation that the flags select.
+#[derive(Debug, Clone, Copy)]
+enum Mode {
+    Submit,
+    Run,
+    Print(View),
+    Write,
+}
+
+/// Something to print instead of writing the tests.
+#[derive(Debug, Clone, Copy)]
+enum View {
+    Explanation,
+    List,
+    Graph(Graph),
+}
+
+impl Mode {
+    /// The flags exclude each other.
+    fn of(args: &GenerateArgs) -> Self {
+        match args.graph {
+            Some(format) => Self::Print(View::Graph(format)),
+            None if args.explain => Self::Print(View::Explanation),
+            None if args.dry_run => Self::Print(View::List),
+            None if args.submit => Self::Submit,
+            None if args.run => Self::Run,
+            None => Self::Write,
+        }
+    }
+
+    /// Rejects an output format that the operation does not have, before any work is done.
+    fn check_output(self, output: Output) -> Result<(), CliError> {
+        let given = match output {
+            Output::Table => return Ok(()),
+            Output::Json => "json",
+            Output::Csv => "csv",
+        };
+        let what = match self {
+            Self::Print(View::Graph(_)) => "--graph, which takes its own format (--graph=dot)",
+            Self::Print(View::Explanation) if output == Output::Csv => {
+                "--explain, which supports table and json"
+            }
+            Self::Write => "writing tests: add --dry-run to list them",
+            Self::Submit | Self::Run | Self::Print(_) => return Ok(()),
+        };
+        Err(CliError::usage(format!("--output {given} cannot be used with {what}")))
+    }
 }
 
 pub async fn run(console: Console, global: &Global, args: GenerateArgs) -> Result<Exit, CliError> {
-    check_output(&args)?;
-    let mut models: ModelArgs = args.models.clone();
-    if models.hw.is_empty() {
-        models.hw = vec!["cpu".into()];
-    }
+    let mode = Mode::of(&args);
+    mode.check_output(args.output)?;
     let file = settings(global)?;
-    let mut beside = None;
-    let mut work = if args.pytest.from_pytest.is_some() {
-        let python = args.local.machine.python.clone();
-        let python = roles::python(python, &mut Resolver::new(&file));
-        let found = pytest::collect(console, &args.pytest, python.as_deref()).await?;
-        beside = Some(found.base.join("dtf-plan.yaml"));
-        Work::suite(found)
-    } else {
-        Work::models(&args.what, &models)?
-    };
-    let offline = args.local.machine.offline;
-    if args.submit {
-        let coordinator = args.lender.coordinator.clone().or_else(named_coordinator);
-        let how = submit::SubmitOptions {
-            server: &Server { coordinator },
-            templates: &args.templates,
-            waiting: &args.waiting,
-            verdict: args.verdict,
-            output: args.output,
-            offline,
-        };
-        return submit::perform(console, global, work, &how).await;
+    let mut work = collect(console, &file, &args).await?;
+    if let Mode::Submit = mode {
+        return submit_tests(console, global, work, &args).await;
     }
     if let Some(url) = &args.lender.coordinator {
         let client = connect(&connection(global, &file, Some(url)))?;
@@ -81,42 +91,82 @@ pub async fn run(console: Console, global: &Global, args: GenerateArgs) -> Resul
     } else {
         work.library = library::library(console, &file, &args.templates, Vec::new())?;
     }
-    if args.run {
-        let how = cli_run::RunOptions {
+    if let Mode::Run = mode {
+        let options = cli_run::RunOptions {
             local: &args.local,
             verdict: args.verdict,
             output: args.output,
             dry_run: false,
         };
-        return cli_run::perform(console, global, work, &how).await;
+        return cli_run::perform(console, global, work, &options).await;
     }
-    work.ask_hub(console, &file, offline).await?;
+    work.ask_hub(console, &file, args.local.machine.offline).await?;
     let made = work.generated()?;
-    let made = if args.explain { made } else { made.runnable()? };
+    // An explanation includes the tests that cannot be run as they are.
+    let explains = matches!(mode, Mode::Print(View::Explanation));
+    let made = if explains { made } else { made.runnable()? };
     warnings::warn_doubts(console, &made.submission);
     warnings::note_random_weights(console, &made.submission, false);
     let unmet = work.workers.as_deref().map(|workers| fit::unmet(&made.submission.tests, workers));
     let unmet = unmet.unwrap_or_default();
     warnings::warn_unschedulable(console, &unmet);
-    let json = args.output == Output::Json;
-    if args.explain {
-        return explain::models(console, &made, json);
+    match mode {
+        Mode::Print(view) => print(console, view, &made, &unmet, args.output),
+        _ => match work.suite_root() {
+            Some(root) => write_plan(console, &root.join(SUITE_PLAN), &made, args.force),
+            None => write_tests(console, &made, args.out, args.force),
+        },
     }
-    if args.dry_run {
-        return explain::tests(console, &made, &unmet, args.output);
+}
+
+/// Takes the models, or collects the pytest suite.
+async fn collect(console: Console, file: &File, args: &GenerateArgs) -> Result<Work, CliError> {
+    if args.pytest.from_pytest.is_some() {
+        let python = args.local.machine.python.clone();
+        let python = roles::python(python, &mut Resolver::new(file));
+        let found = pytest::collect(console, &args.pytest, python.as_deref()).await?;
+        return Ok(Work::suite(found));
     }
-    if let Some(form) = args.graph {
-        let text = match form {
-            Graph::Text => graph::text(&made.submission.tests),
-            Graph::Dot => graph::dot(&made.submission.name, &made.submission.tests),
-        };
-        console.result(&text)?;
-        return Ok(Exit::Passed);
+    let mut models = args.models.clone();
+    if models.hw.is_empty() {
+        models.hw = vec!["cpu".into()];
     }
-    if let Some(plan) = beside {
-        return write_plan(console, &plan, &made, args.force);
-    }
-    write_tests(console, &made, args.out, args.force)
+    Work::models(&args.what, &models)
+}
+
+async fn submit_tests(
+    console: Console,
+    global: &Global,
+    work: Work,
+    args: &GenerateArgs,
+) -> Result<Exit, CliError> {
+    let coordinator = args.lender.coordinator.clone().or_else(named_coordinator);
+    let options = submit::SubmitOptions {
+        server: &Server { coordinator },
+        templates: &args.templates,
+        waiting: &args.waiting,
+        verdict: args.verdict,
+        output: args.output,
+        offline: args.local.machine.offline,
+    };
+    submit::perform(console, global, work, &options).await
+}
+
+fn print(
+    console: Console,
+    view: View,
+    made: &Generated,
+    unmet: &[Unschedulable],
+    output: Output,
+) -> Result<Exit, CliError> {
+    let graph = match view {
+        View::Explanation => return explain::models(console, made, output == Output::Json),
+        View::List => return explain::tests(console, made, unmet, output),
+        View::Graph(Graph::Text) => graph::text(&made.submission.tests),
+        View::Graph(Graph::Dot) => graph::dot(&made.submission.name, &made.submission.tests),
+    };
+    console.result(&graph)?;
+    Ok(Exit::Passed)
 }
 
 /// Writes a plan and its scripts to a separate directory.

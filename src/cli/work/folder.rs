@@ -45,6 +45,10 @@ impl Folder {
         Self { root: root.to_owned(), hub: Caches::of_process().models, ..Self::default() }
     }
 
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
     /// The directory that contains a file.
     pub fn of(file: &Path) -> Self {
         Self::new(file.parent().unwrap_or(Path::new(".")))

@@ -101,6 +101,11 @@ impl Work {
         Self::new(What::Suite { suite: Box::new(suite), items }, Folder::new(&base))
     }
 
+    /// The root directory of the pytest suite, if the tests are from one.
+    pub fn suite_root(&self) -> Option<&Path> {
+        matches!(self.what, What::Suite { .. }).then(|| self.folder.root())
+    }
+
     fn new(what: What, folder: Folder) -> Self {
         Self {
             what,
