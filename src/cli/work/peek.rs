@@ -59,7 +59,7 @@ pub fn first_bytes(path: &str, most: usize) -> Result<Vec<u8>, ReadError> {
     }
     let mut bytes = Vec::new();
     let file = File::open(path).map_err(failed)?;
-    file.take(max as u64).read_to_end(&mut bytes).map_err(failed)?;
+    file.take(most as u64).read_to_end(&mut bytes).map_err(failed)?;
     Ok(bytes)
 }
 
