@@ -17,6 +17,7 @@ use crate::cli::generate::args::PytestArgs;
 use crate::cli::terminal::console::Console;
 use crate::cli::terminal::progress::Progress;
 use crate::plan::pytest::suite::{Collected, Item, Start, Suite};
+use crate::results::render::figures::counted;
 use ask::Asker;
 use place::{Place, place, relative};
 use std::path::{Path, PathBuf};

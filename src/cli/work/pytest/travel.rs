@@ -11,6 +11,7 @@ use crate::cli::work::pytest::place::{Place, relative};
 use crate::plan::files::{self, IGNORED, MAX_FILE_BYTES, PlanFiles};
 use crate::plan::pytest::BESIDE;
 use crate::plan::pytest::suite::Collected;
+use crate::results::render::figures::counted;
 use serde_json::json;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
