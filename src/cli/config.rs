@@ -109,7 +109,7 @@ impl FromArgMatches for ShowArgs {
 
 pub fn run(console: Console, global: &Global, args: ConfigArgs) -> Result<Exit, CliError> {
     match args.command {
-        ConfigCommand::Show(args) => show(console, global, args),
+        ConfigCommand::Show(args) => show(console, global, *args),
         ConfigCommand::Path => {
             let path = global.config.clone().or_else(locate::settings_file);
             let path = path.ok_or_else(|| {
