@@ -312,7 +312,7 @@ mod tests {
             (&format!("{outside}/config.json"), "./mine/config.json"),
         ] {
             assert_eq!(folder.adopt(&[said.to_owned()]), Ok(vec![named.to_owned()]), "{said}");
-            // What is named so can be read so.
+            // The returned name can be read.
             if let Some(inside) = named.strip_prefix("./") {
                 let file = format!("{}/config.json", inside.trim_end_matches("/config.json"));
                 assert_eq!(folder.read(&file).expect("read"), b"{}", "{said}");
@@ -375,7 +375,7 @@ mod tests {
         for path in ["inside", "link"] {
             assert!(folder.model_directory(path).expect(path).interpret("x").is_ok());
         }
-        // A directory that says nothing of a model is no reason to take a name for a path.
+        // A directory without evidence of a model does not make a name a path.
         std::fs::create_dir_all(root.join("gpt2")).expect("a folder");
         assert_eq!(folder.adopt(&["gpt2".to_owned()]), Ok(vec!["gpt2".to_owned()]));
     }

@@ -209,7 +209,7 @@ mod tests {
         let pauses = [Duration::from_millis(1), Duration::from_millis(2)];
         let found = look_until_better(&broken, pauses, &look).await;
         assert_eq!((found.accelerators.len(), looks.get()), (2, 4));
-        // Where nothing failed, there is nothing to look for again.
+        // Without a failed detection, nothing is detected again.
         let sound = capability(&[], 0);
         let never = std::pin::pin!(look_until_better(&sound, [Duration::ZERO; 2], &look));
         assert!(futures::poll!(never).is_pending());
