@@ -182,7 +182,7 @@ mod tests {
         assert_eq!(
             refusal(&[("vlm/test.py", b"a")]),
             "cannot read the templates in DIR: \"vlm/test.py\" is not the path of a template: \
-             it has another form | should it be called vlm/test.py.j2?"
+             it has another form | is its name meant to be vlm/test.py.j2?"
         );
         assert!(
             refusal(&[("templates/vlm/test.py.j2", b"a")]).contains("not the path of a template")
