@@ -32,23 +32,6 @@ const PLACES: &[(&str, &[&str])] = &[
 /// The file that quotes the phrases to avoid, and this one.
 const QUOTING: &[&str] = &["docs/style.md", "tests/language.rs"];
 
-/// Texts that have not been rewritten yet. Shrinks to nothing.
-const UNREVIEWED: &[&str] = &[
-    "src/",
-    "tests/",
-    "benches/",
-    "templates/",
-    "examples/",
-    "scripts/",
-    "docs/",
-    "README.md",
-    "ARCHITECTURE.md",
-    "CONTRIBUTING.md",
-    "CHANGELOG.md",
-    "SECURITY.md",
-    "Cargo.toml",
-];
-
 struct Rule {
     /// The phrase.
     banned: &'static str,
@@ -126,7 +109,7 @@ impl Checker {
 
     /// Banned phrases of a file as `path:line: phrase`.
     fn check_file(&self, path: &str, text: &str, is_test: bool) -> Vec<String> {
-        let prose = if path.ends_with(".rs") { prose(text, is_test) } else { vec![(0, text)] };
+        let prose = if is_rust(path) { prose(text, is_test) } else { vec![(0, text)] };
         let mut findings = Vec::new();
         for (start, part) in prose {
             for (at, phrase, advice) in self.check(part) {
@@ -156,6 +139,10 @@ fn prose(text: &str, is_test: bool) -> Vec<(usize, &str)> {
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn is_rust(path: &str) -> bool {
+    Path::new(path).extension().is_some_and(|extension| extension == "rs")
 }
 
 fn relative(path: &Path) -> String {
@@ -190,7 +177,7 @@ fn files(place: &str, extensions: &[&str]) -> Vec<PathBuf> {
 /// Paths without `.rs` of all modules that are declared as tests.
 fn test_modules(sources: &[(String, String)]) -> BTreeSet<String> {
     let mut modules = BTreeSet::new();
-    for (path, text) in sources.iter().filter(|(path, _)| path.ends_with(".rs")) {
+    for (path, text) in sources.iter().filter(|(path, _)| is_rust(path)) {
         let parent = path.trim_end_matches(".rs").trim_end_matches("/mod");
         for name in declared_tests(&blank(text)) {
             modules.insert(format!("{}/{name}", parent.trim_end_matches("/lib")));
@@ -210,7 +197,6 @@ fn no_text_has_a_phrase_to_decode() {
         })
         .filter(|(path, _)| !QUOTING.contains(&path.as_str()))
         .collect();
-    let reviewed = |path: &str| !UNREVIEWED.iter().any(|place| path.starts_with(place));
     assert!(sources.len() > 300, "{} texts: the walk missed directories", sources.len());
     let tests = test_modules(&sources);
     let is_test = |path: &str| {
@@ -223,7 +209,6 @@ fn no_text_has_a_phrase_to_decode() {
     let checker = Checker::new();
     let findings: Vec<String> = sources
         .iter()
-        .filter(|(path, _)| reviewed(path))
         .flat_map(|(path, text)| checker.check_file(path, text, is_test(path)))
         .collect();
     assert!(
@@ -232,6 +217,110 @@ fn no_text_has_a_phrase_to_decode() {
         findings.len(),
         findings.join("\n")
     );
+}
+
+/// Every command of the tree that help lists, with its path from `dtf`.
+fn commands(command: &clap::Command, path: &str, visit: &mut impl FnMut(&str, &clap::Command)) {
+    visit(path, command);
+    for inner in command.get_subcommands() {
+        if !inner.is_hide_set() && inner.get_name() != "help" {
+            commands(inner, &format!("{path} {}", inner.get_name()), visit);
+        }
+    }
+}
+
+/// Each text that the help of one command prints, with what it belongs to.
+fn help_texts(command: &clap::Command) -> Vec<(String, String)> {
+    let styled = |text: Option<&clap::builder::StyledStr>| text.map(ToString::to_string);
+    let whole = [
+        ("summary", styled(command.get_about())),
+        ("description", styled(command.get_long_about())),
+        ("text before the help", styled(command.get_before_help())),
+        ("text after the help", styled(command.get_after_help())),
+        ("text after the long help", styled(command.get_after_long_help())),
+    ];
+    let mut texts: Vec<_> =
+        whole.into_iter().filter_map(|(place, text)| Some((place.to_owned(), text?))).collect();
+    for argument in command.get_arguments().filter(|argument| !argument.is_hide_set()) {
+        let values = argument.get_possible_values();
+        let help = values.iter().filter_map(|value| Some((value.get_name(), value.get_help()?)));
+        let of_values = help.map(|(name, text)| (format!("value {name}"), text.to_string()));
+        let own = [styled(argument.get_help()), styled(argument.get_long_help())];
+        let own = own.into_iter().flatten().map(|text| (String::new(), text));
+        texts.extend(
+            own.chain(of_values)
+                .map(|(place, text)| (format!("{} {place}", argument.get_id()), text)),
+        );
+    }
+    texts
+}
+
+/// A line of help: one line, no full stop.
+fn is_summary(text: &str) -> bool {
+    !text.trim().is_empty() && !text.contains('\n') && !text.ends_with('.')
+}
+
+#[test]
+fn the_help_of_every_command_follows_the_style() {
+    let mut root = dtf::cli::command();
+    root.build();
+    let checker = Checker::new();
+    let mut findings = Vec::new();
+    let mut seen = 0;
+    commands(&root, "dtf", &mut |path, command| {
+        seen += 1;
+        let mut finding =
+            |place: &str, what: &str| findings.push(format!("{path}: {place}: {what}"));
+        if !command.get_about().is_some_and(|about| is_summary(&about.to_string())) {
+            finding("summary", "one line without a full stop");
+        }
+        let examples = command.get_after_help().or(command.get_after_long_help());
+        if !command.has_subcommands()
+            && !examples.is_some_and(|text| text.to_string().contains("Examples:"))
+        {
+            finding("end of the help", "`Examples:` with commands that can be pasted");
+        }
+        for argument in command.get_arguments().filter(|argument| !argument.is_hide_set()) {
+            if !argument.get_help().is_some_and(|help| is_summary(&help.to_string())) {
+                finding(argument.get_id().as_str(), "one line of help without a full stop");
+            }
+        }
+        for (place, text) in help_texts(command) {
+            for (_, phrase, advice) in checker.check(&text) {
+                finding(&place, &format!("{phrase:?}, better: {advice}"));
+            }
+        }
+    });
+    assert!(seen > 20, "{seen} commands: the walk missed some");
+    assert!(findings.is_empty(), "{} findings:\n{}", findings.len(), findings.join("\n"));
+}
+
+/// `#[error("…")]` and `hint("…")` of one file, which start with a lower-case letter unless with a
+/// name in capitals, and have no full stop.
+#[test]
+fn errors_and_hints_have_the_form_of_the_trade() {
+    let text = r#"(?:#\[error\(|\bhint\()\s*(?:format!\(\s*)?"((?:\\.|[^"\\])*)""#;
+    let messages = Regex::new(text).expect("a regular expression");
+    let mut findings = Vec::new();
+    let mut seen = 0;
+    for path in files("src", &["rs"]) {
+        let text = fs::read_to_string(&path).expect("a source can be read");
+        let code = blank(&text);
+        let tests_at = unit_tests_at(&code).unwrap_or(code.len());
+        for message in messages.captures_iter(&text[..tests_at]) {
+            seen += 1;
+            let message = &message[1];
+            let mut letters = message.chars();
+            let (first, second) = (letters.next(), letters.next());
+            let capital =
+                first.is_some_and(char::is_uppercase) && second.is_some_and(char::is_lowercase);
+            if capital || message.ends_with('.') {
+                findings.push(format!("{}: {message:?}", relative(&path)));
+            }
+        }
+    }
+    assert!(seen > 100, "{seen} messages: the pattern missed most");
+    assert!(findings.is_empty(), "{} findings:\n{}", findings.len(), findings.join("\n"));
 }
 
 mod the_rules_themselves {
