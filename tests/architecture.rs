@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Modules by floor; the longest prefix wins. A module imports lower floors and itself.
+/// Modules by floor; the longest matching prefix applies. A module imports lower floors and itself.
 const FLOORS: &[&[&str]] = &[
     &["assets", "domain"],
     &["text"],
@@ -61,11 +61,9 @@ const MAX_CODE_LINES: usize = 600;
 const LONGER: &[(&str, &str)] = &[];
 /// Entries of one directory below `src`.
 const MAX_ENTRIES: usize = 25;
-/// Modules whose cycles and directories are still to be mended.
-const OPEN: &[&str] = &[];
 /// The one file with `unsafe` code (`docs/decisions/0009-memory-read-once-is-given-back.md`).
 const UNSAFE: &str = "src/sys/memory.rs";
-/// Names that say nothing about what is inside; such modules become knots.
+/// Names that do not describe the content; such modules become knots.
 const EMPTY_NAMES: &[&str] = &["common", "errors", "helpers", "misc", "types", "util", "utils"];
 /// Functions that may sleep in tests: they ask again and again until a deadline.
 const POLLING: &[&str] = &["eventually", "poll_until", "until", "wait_for", "wait_until"];
@@ -76,7 +74,7 @@ struct Source {
     /// The text with comments, strings and characters blanked out; lines stay where they are.
     code: String,
     text: String,
-    /// Where the unit tests start, in bytes of `code`; its length when there are none.
+    /// Start of the unit tests, in bytes of `code`; its length when there are none.
     tests_at: usize,
 }
 
@@ -102,7 +100,7 @@ impl Source {
         self.code[..at].matches('\n').count() + 1
     }
 
-    fn say(&self, at: usize, what: &str) -> String {
+    fn finding(&self, at: usize, what: &str) -> String {
         format!("{}:{}: {what}", self.path, self.line(at))
     }
 }
@@ -133,7 +131,7 @@ fn floor_of(module: &str) -> Option<(usize, &'static str)> {
     entries.filter(|(_, name)| within(module, name)).max_by_key(|(_, name)| name.len())
 }
 
-/// Where `word` stands on its own: not inside a longer name.
+/// Positions of `word` that are not inside a longer name.
 fn words<'a>(code: &'a str, word: &'a str) -> impl Iterator<Item = usize> + 'a {
     code.match_indices(word).map(|(at, _)| at).filter(move |at| {
         let before = code[..*at].chars().next_back().is_some_and(is_name_character);
@@ -144,46 +142,48 @@ fn words<'a>(code: &'a str, word: &'a str) -> impl Iterator<Item = usize> + 'a {
     })
 }
 
-/// Everything that is wrong with one file of the library.
+/// All findings for one file of the library.
 fn check_module(source: &Source, is_test: bool) -> Vec<String> {
-    let mut wrong = check_any(source, is_test);
+    let mut findings = check_any(source, is_test);
     let module = source.module();
     if module.is_empty() {
-        wrong.extend(
-            words(&source.code, "pub use").map(|at| source.say(at, "the root re-exports nothing")),
+        findings.extend(
+            words(&source.code, "pub use")
+                .map(|at| source.finding(at, "the root re-exports nothing")),
         );
-        return wrong;
+        return findings;
     }
     let Some((floor, entry)) = floor_of(&module) else {
-        wrong.push(source.say(0, "give this module a floor in tests/architecture.rs"));
-        return wrong;
+        findings.push(source.finding(0, "give this module a floor in tests/architecture.rs"));
+        return findings;
     };
     if let Some(name) = module.split("::").find(|name| EMPTY_NAMES.contains(name)) {
-        wrong.push(source.say(0, &format!("`{name}` says nothing about what is inside")));
+        findings.push(source.finding(0, &format!("`{name}` does not describe the content")));
     }
     if is_test {
-        return wrong;
+        return findings;
     }
-    wrong.extend(check_imports(source, floor, entry));
+    findings.extend(check_imports(source, floor, entry));
     if floor < PURE_FLOORS {
         for word in IMPURE {
             let found = words(source.production(), word);
-            wrong.extend(found.map(|at| source.say(at, &format!("`{word}` in a pure module"))));
+            findings
+                .extend(found.map(|at| source.finding(at, &format!("`{word}` in a pure module"))));
         }
     }
     if entry != "cli" {
         for word in ["println!", "eprintln!", "print!", "eprint!", "process::exit"] {
             let found = words(source.production(), word);
-            wrong.extend(
-                found.map(|at| source.say(at, &format!("`{word}`: only cli prints or exits"))),
+            findings.extend(
+                found.map(|at| source.finding(at, &format!("`{word}`: only cli prints or exits"))),
             );
         }
     }
-    wrong
+    findings
 }
 
 fn check_imports(source: &Source, floor: usize, entry: &str) -> Vec<String> {
-    let mut wrong = Vec::new();
+    let mut findings = Vec::new();
     let code = source.production();
     for at in words(code, "crate::") {
         let path: String = code[at + "crate::".len()..]
@@ -191,70 +191,76 @@ fn check_imports(source: &Source, floor: usize, entry: &str) -> Vec<String> {
             .take_while(|character| is_name_character(*character) || *character == ':')
             .collect();
         if path.is_empty() {
-            wrong.push(source.say(at, "one `use` line for each module, no group across modules"));
+            findings.push(
+                source.finding(at, "one `use` line for each module, no group across modules"),
+            );
             continue;
         }
         match floor_of(&path) {
             None if path.starts_with(char::is_lowercase) => {
-                wrong.push(source.say(at, &format!("`crate::{path}` has no floor")));
+                findings.push(source.finding(at, &format!("`crate::{path}` has no floor")));
             }
             Some((other, name)) if other >= floor && name != entry => {
                 let what = format!("floor {floor} ({entry}) imports floor {other} ({name})");
-                wrong.push(source.say(at, &what));
+                findings.push(source.finding(at, &what));
             }
             _ => {}
         }
     }
     if entry.contains("::") && source.module() == entry {
-        wrong.extend(
-            words(code, "super::").map(|at| source.say(at, "`super` leaves this module's floor")),
+        findings.extend(
+            words(code, "super::")
+                .map(|at| source.finding(at, "`super` leaves this module's floor")),
         );
     }
-    wrong.extend(
-        words(code, "super::super").map(|at| source.say(at, "write the path from `crate::`")),
+    findings.extend(
+        words(code, "super::super").map(|at| source.finding(at, "write the path from `crate::`")),
     );
-    wrong
+    findings
 }
 
-/// What holds for every Rust file, tests and benchmarks included.
+/// Findings for any Rust file, tests and benchmarks included.
 fn check_any(source: &Source, is_test: bool) -> Vec<String> {
-    let mut wrong = Vec::new();
+    let mut findings = Vec::new();
     if !source.text.starts_with("//!") {
-        wrong.push(source.say(0, "open the file with `//!`: its job, limits and promises"));
+        findings.push(source.finding(0, "open the file with `//!`: its job, limits and promises"));
     }
     for word in ["todo!", "unimplemented!", "dbg!"] {
-        wrong.extend(
+        findings.extend(
             words(&source.code, word)
-                .map(|at| source.say(at, &format!("`{word}` is not done yet"))),
+                .map(|at| source.finding(at, &format!("`{word}` is not done yet"))),
         );
     }
     if source.path != UNSAFE {
         let found = words(&source.code, "unsafe");
-        wrong.extend(found.map(|at| source.say(at, &format!("`unsafe` only in {UNSAFE}"))));
+        findings.extend(found.map(|at| source.finding(at, &format!("`unsafe` only in {UNSAFE}"))));
     }
     for word in ["#[allow(", "#![allow("] {
         let found = source.code.match_indices(word);
-        wrong.extend(
-            found.map(|(at, _)| source.say(at, "`#[expect(lint, reason = …)]` instead of allow")),
+        findings.extend(
+            found.map(|(at, _)| {
+                source.finding(at, "`#[expect(lint, reason = …)]` instead of allow")
+            }),
         );
     }
     let counted = if is_test { &source.code } else { source.production() };
     let lines = counted.lines().filter(|line| !line.trim().is_empty()).count();
     if lines > MAX_CODE_LINES && !LONGER.iter().any(|(path, _)| *path == source.path) {
-        wrong.push(
-            source.say(0, &format!("{lines} lines of code, at most {MAX_CODE_LINES}: split it")),
+        findings.push(
+            source
+                .finding(0, &format!("{lines} lines of code, at most {MAX_CODE_LINES}: split it")),
         );
     }
     let tests_at = if is_test { 0 } else { source.tests_at };
     let sleeps = words(&source.code, "sleep")
         .filter(|at| *at >= tests_at && source.code[at + 5..].starts_with('('));
-    wrong.extend(sleeps.filter(|at| !may_sleep(&source.code[tests_at..*at])).map(|at| {
-        source.say(
+    findings.extend(sleeps.filter(|at| !may_sleep(&source.code[tests_at..*at])).map(|at| {
+        source.finding(
             at,
-            "a test that sleeps: wait for the thing itself, or ask in a loop, `while !… { sleep }`",
+            "a test that sleeps: wait for the condition, or poll in a loop, `while !… { sleep }`",
         )
     }));
-    wrong
+    findings
 }
 
 /// Sleeps are fine while asking until a deadline, and in a test whose clock is virtual.
@@ -281,14 +287,14 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Files below a folder of the repository, sorted; none when the folder is not there.
-fn files(folder: &str, extension: &str) -> Vec<PathBuf> {
+/// Files below a directory of the repository, sorted; none when there is no such directory.
+fn files(directory: &str, extension: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();
-    let mut open = vec![root().join(folder)];
-    while let Some(folder) = open.pop() {
-        let Ok(entries) = fs::read_dir(&folder) else { continue };
+    let mut open = vec![root().join(directory)];
+    while let Some(directory) = open.pop() {
+        let Ok(entries) = fs::read_dir(&directory) else { continue };
         for entry in entries {
-            let path = entry.expect("the folder can be read").path();
+            let path = entry.expect("the directory can be read").path();
             if path.is_dir() {
                 open.push(path);
             } else if path.extension().is_some_and(|found| found == extension) {
@@ -309,12 +315,12 @@ fn read(path: &Path) -> String {
     fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-fn sources(folder: &str) -> Vec<Source> {
-    files(folder, "rs").iter().map(|path| Source::new(&relative(path), &read(path))).collect()
+fn sources(directory: &str) -> Vec<Source> {
+    files(directory, "rs").iter().map(|path| Source::new(&relative(path), &read(path))).collect()
 }
 
-fn assert_none(wrong: &[String]) {
-    assert!(wrong.is_empty(), "{} against the rules:\n{}", wrong.len(), wrong.join("\n"));
+fn assert_none(findings: &[String]) {
+    assert!(findings.is_empty(), "{} against the rules:\n{}", findings.len(), findings.join("\n"));
 }
 
 #[test]
@@ -322,9 +328,9 @@ fn modules_keep_to_their_floors_and_the_house_rules() {
     let sources = sources("src");
     let tests = test_modules(&sources);
     let is_test = |source: &Source| tests.iter().any(|test| within(&source.module(), test));
-    let wrong: Vec<_> =
+    let findings: Vec<_> =
         sources.iter().flat_map(|source| check_module(source, is_test(source))).collect();
-    assert_none(&wrong);
+    assert_none(&findings);
 }
 
 #[test]
@@ -338,8 +344,7 @@ fn no_files_import_each_other() {
         .filter(|file| !file.module.is_empty() && !is_test(&file.module))
         .collect();
     let cycles = cycles::cycles(&files).into_iter();
-    let closed = cycles.filter(|cycle| !OPEN.iter().any(|open| within(&cycle[0], open)));
-    assert_none(&closed.map(|cycle| cycle.join(" → ")).collect::<Vec<_>>());
+    assert_none(&cycles.map(|cycle| cycle.join(" → ")).collect::<Vec<_>>());
 }
 
 #[test]
@@ -351,10 +356,7 @@ fn directories_have_few_entries() {
             entries.entry(directory).or_default().insert(inner.to_owned());
         }
     }
-    let large = entries.iter().filter(|(directory, inner)| {
-        inner.len() > MAX_ENTRIES
-            && !OPEN.iter().any(|open| relative(directory) == format!("src/{open}"))
-    });
+    let large = entries.iter().filter(|(_, inner)| inner.len() > MAX_ENTRIES);
     let large = large.map(|(directory, inner)| {
         format!("{}: {} entries, at most {MAX_ENTRIES}", relative(directory), inner.len())
     });
@@ -368,7 +370,7 @@ fn tests_and_benchmarks_keep_to_the_house_rules() {
         // Benchmarks measure time as it passes; they may sleep.
         check_any(&source, true)
             .into_iter()
-            .filter(|wrong| !wrong.contains("a test that sleeps"))
+            .filter(|findings| !findings.contains("a test that sleeps"))
             .collect::<Vec<_>>()
     });
     assert_none(&tests.chain(benches).collect::<Vec<_>>());
@@ -377,7 +379,7 @@ fn tests_and_benchmarks_keep_to_the_house_rules() {
 /// A snapshot is used when the file that its header names still makes one of that name.
 #[test]
 fn every_snapshot_is_referenced() {
-    let mut wrong = Vec::new();
+    let mut findings = Vec::new();
     for path in files("src", "snap").into_iter().chain(files("tests", "snap")) {
         let text = read(&path);
         let source =
@@ -401,10 +403,11 @@ fn every_snapshot_is_referenced() {
             .any(|made| code.contains(made))
         });
         if !made {
-            wrong.push(format!("{}: nothing in {source:?} makes this snapshot", relative(&path)));
+            findings
+                .push(format!("{}: nothing in {source:?} makes this snapshot", relative(&path)));
         }
     }
-    assert_none(&wrong);
+    assert_none(&findings);
 }
 
 fn documents() -> Vec<PathBuf> {
@@ -418,22 +421,22 @@ fn documents() -> Vec<PathBuf> {
 /// Links to files resolve, and so does every file of this repository named in backticks.
 #[test]
 fn documents_point_at_things_that_exist() {
-    let mut wrong = Vec::new();
+    let mut findings = Vec::new();
     for path in documents() {
         let text = read(&path);
-        let folder = path.parent().expect("a document lies in a folder");
+        let directory = path.parent().expect("a document is in a directory");
         for target in links(&text) {
-            if !folder.join(target).exists() {
-                wrong.push(format!("{}: the link to {target:?} leads nowhere", relative(&path)));
+            if !directory.join(target).exists() {
+                findings.push(format!("{}: the link to {target:?} has no target", relative(&path)));
             }
         }
         for named in named_files(&text) {
             if !root().join(named).exists() {
-                wrong.push(format!("{}: there is no {named:?}", relative(&path)));
+                findings.push(format!("{}: there is no {named:?}", relative(&path)));
             }
         }
     }
-    assert_none(&wrong);
+    assert_none(&findings);
 }
 
 /// Targets of Markdown links to files, without their anchors.
@@ -448,10 +451,10 @@ fn links(text: &str) -> impl Iterator<Item = &str> {
 fn named_files(text: &str) -> impl Iterator<Item = &str> {
     let spans = text.split('`').skip(1).step_by(2);
     spans.filter(|span| {
-        let folder = ["src/", "tests/", "docs/", "scripts/", "benches/", "examples/"]
+        let directory = ["src/", "tests/", "docs/", "scripts/", "benches/", "examples/"]
             .iter()
-            .any(|folder| span.starts_with(folder));
-        folder && !span.contains(['*', '<', '{', ' ', '…', '\n'])
+            .any(|directory| span.starts_with(directory));
+        directory && !span.contains(['*', '<', '{', ' ', '…', '\n'])
     })
 }
 
@@ -517,7 +520,7 @@ mod the_checks_themselves {
         one("src/results/mod.rs", "use crate::{api, store};", "one `use` line");
         one("src/ghost/mod.rs", "", "give this module a floor");
         one("src/cli/mod.rs", "use crate::ghost::x;", "has no floor");
-        one("src/cli/helpers.rs", "", "says nothing");
+        one("src/cli/helpers.rs", "", "does not describe");
         let fine = "use crate::domain::id::RunId;\nuse crate::worker::machine::Machine;\n// crate::cli::x\n";
         assert_eq!(found("src/worker/session.rs", fine), Vec::<String>::new());
         let in_tests = "#[cfg(test)]\nmod tests {\n    use crate::store::Store;\n}\n";

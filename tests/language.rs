@@ -12,9 +12,10 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// What is checked: directories with the extensions of their texts, and single files.
+/// The checked texts: directories with the extensions of their files, and single files.
 const PLACES: &[(&str, &[&str])] = &[
-    ("src", &["rs", "py", "sql"]),
+    // Migrations of the database do not change after their publication, comments included.
+    ("src", &["rs", "py"]),
     ("tests", &["rs", "py"]),
     ("benches", &["rs"]),
     ("templates", &["j2", "yaml", "py", "md"]),
@@ -61,7 +62,7 @@ const RULES: &[Rule] = &[
         "",
         "report, print, give, specify, state",
     ),
-    rule(r"(?i)\bfolders?\b", "`folder`|\"folder\"", "directory"),
+    rule(r"(?i)\bfolders?\b", "`folder`|\"folder\"|weights folder there", "directory"),
     rule(r"(?i)\bcircles?\b", "", "cycle"),
     rule(r"(?i)\bwins?\b", "", "overrides"),
     rule(

@@ -1,4 +1,4 @@
-//! What a benchmark measured beside what was promised, as a Markdown table.
+//! Measured values of a benchmark beside their targets, as a Markdown table.
 //!
 //! Printed, and appended to the file that `DTF_BENCH_OUT` names (`make bench` sets it).
 

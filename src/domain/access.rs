@@ -1,4 +1,4 @@
-//! Who asks, and what they may do: subjects, permissions, roles and principals.
+//! Subjects that send requests, and their permissions: roles and principals.
 //!
 //! A [`Role`] is a value, a named bundle of permissions with a scope, so that settings can define
 //! further roles without a change of the code that checks them. How a request proves who sent it

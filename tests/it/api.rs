@@ -10,7 +10,7 @@ const TOKEN: &str = "admin-token-of-a-test-0123456789";
 fn plan(packages: &str, url: &str) -> String {
     let packages: Vec<&str> =
         packages.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).collect();
-    // The tests of the client come first: the requests that are made up drain and cancel.
+    // The tests of the client come first: the generated requests drain and cancel.
     format!(
         "schema: 1\nname: api\ndefaults:\n  files: [\".\"]\n  timeout: 5m\n  \
            env: {{API_URL: \"{url}\", API_TOKEN: {TOKEN}}}\n  \
@@ -47,11 +47,11 @@ fn independent_tools_agree_with_the_description_of_the_api() {
     let plan = home.write("api/plan.yaml", &plan(&packages, &coordinator.url));
     let environments = environments().display().to_string();
     let plan = plan.to_str().expect("a plain path");
-    let said = home.dtf(&["run", plan, "--environments-dir", &environments]);
-    if said.code != 0 {
+    let finished = home.dtf(&["run", plan, "--environments-dir", &environments]);
+    if finished.code != 0 {
         for test in ["r1.t0", "r1.t1", "r1.t2"] {
             eprintln!("{test}:\n{}", home.dtf(&["logs", test]).out);
         }
     }
-    said.expect_code(0);
+    finished.expect_code(0);
 }

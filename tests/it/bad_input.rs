@@ -1,16 +1,16 @@
 //! Whatever people and programs come up with: each has its own outcome or a clear error.
 
-use crate::support::{Home, Said, processes_with};
+use crate::support::{Finished, Home, processes_with};
 use serde_json::Value;
 
-/// Runs a plan on this machine and returns what was said, with the rows of the report.
+/// Runs a plan on this machine and returns its output and the rows of the report.
 fn run(home: &Home, plan: &str, code: i32) -> Vec<Value> {
     home.write("plan.yaml", plan);
-    let said = home.dtf(&["run", "plan.yaml", "--output", "json"]).expect_code(code);
-    said.json()["rows"].as_array().expect("rows").clone()
+    let finished = home.dtf(&["run", "plan.yaml", "--output", "json"]).expect_code(code);
+    finished.json()["rows"].as_array().expect("rows").clone()
 }
 
-fn refused(home: &Home, plan: &str) -> Said {
+fn refused(home: &Home, plan: &str) -> Finished {
     home.write("plan.yaml", plan);
     home.dtf(&["run", "plan.yaml"]).expect_code(2)
 }
@@ -19,8 +19,8 @@ fn refused(home: &Home, plan: &str) -> Said {
 fn what_would_change_nothing_in_a_plan_is_refused() {
     let home = Home::new();
     home.write("plan.yaml", "schema: 1\ntests:\n  - {name: a, cmd: [\"true\"]}\n");
-    let said = home.dtf(&["run", "plan.yaml", "--hw", "cuda"]).expect_code(2);
-    assert!(said.err.contains("--hw applies to models"), "{}", said.err);
+    let finished = home.dtf(&["run", "plan.yaml", "--hw", "cuda"]).expect_code(2);
+    assert!(finished.err.contains("--hw applies to models"), "{}", finished.err);
 }
 
 #[test]
@@ -49,10 +49,10 @@ fn plans_that_are_none_are_refused_with_place_and_hint() {
         ("", "plan.yaml"),
     ];
     for (plan, named) in cases {
-        let said = refused(&home, plan);
-        let told = said.err.lines().any(|line| line.starts_with("error: "));
-        assert!(told, "{plan:?}: {}", said.err);
-        assert!(said.err.contains(named), "{plan:?}: {}", said.err);
+        let finished = refused(&home, plan);
+        let expected = finished.err.lines().any(|line| line.starts_with("error: "));
+        assert!(expected, "{plan:?}: {}", finished.err);
+        assert!(finished.err.contains(named), "{plan:?}: {}", finished.err);
     }
     let deep = format!("schema: 1\nname: x\ntests: {}", "[".repeat(100_000));
     assert!(refused(&home, &deep).err.contains("plan.yaml"));
@@ -162,8 +162,8 @@ fn hardware_that_nobody_has_is_said_with_the_reason() {
         let workers = home.at(&coordinator, &["workers", "--output", "json"]).json();
         (!workers["items"].as_array()?.is_empty()).then_some(())
     });
-    let said = home.at(&coordinator, &["submit", "plan.yaml"]).expect_code(0);
-    assert!(said.err.contains("no worker can run far: one needs neuron"), "{}", said.err);
+    let finished = home.at(&coordinator, &["submit", "plan.yaml"]).expect_code(0);
+    assert!(finished.err.contains("no worker can run far: one needs neuron"), "{}", finished.err);
     let why = home.at(&coordinator, &["why", "r1.t1"]).expect_code(0);
     assert!(why.out.contains("needs neuron, has cpu"), "{}", why.out);
     let pending = home

@@ -1,6 +1,6 @@
-//! What people see when they ask for help or make a mistake.
+//! Help, and messages about mistakes on the command line.
 
-use crate::support::{Home, eventually, said};
+use crate::support::{Home, eventually, finished};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -201,7 +201,7 @@ fn results_are_looked_for_where_a_flag_says_and_an_empty_variable_says_nothing()
     coordinator.stop();
     let with = |args: &[&str], variables: &[(&str, &str)]| {
         let mut command = home.command(args);
-        said(&command.envs(variables.iter().copied()).output().expect("dtf starts"))
+        finished(&command.envs(variables.iter().copied()).output().expect("dtf starts"))
     };
     let named = [("DTF_COORDINATOR", url.as_str())];
     let stored = ["report", "--run", &run, "--data-dir", "data", "--output", "json"];

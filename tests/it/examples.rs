@@ -1,4 +1,4 @@
-//! Every example works as it stands.
+//! Every example works without a change.
 
 use crate::support::{Home, eventually};
 use dtf::config::File;
@@ -45,9 +45,9 @@ fn the_pytest_suite_runs_over_two_workers() {
     });
     let plan = example("pytest-suite.yaml");
     let plan = plan.to_str().expect("a plain path");
-    let said = home.at(&coordinator, &["submit", plan, "--wait", "--output", "json"]);
-    let said = said.expect_code(0);
-    let rows = said.json()["rows"].as_array().expect("rows").clone();
+    let finished = home.at(&coordinator, &["submit", plan, "--wait", "--output", "json"]);
+    let finished = finished.expect_code(0);
+    let rows = finished.json()["rows"].as_array().expect("rows").clone();
     assert!(rows.len() >= 2);
     assert!(rows.iter().all(|row| row["outcome"] == "passed"), "{rows:?}");
     let used: std::collections::BTreeSet<_> =
@@ -55,7 +55,7 @@ fn the_pytest_suite_runs_over_two_workers() {
     assert_eq!(used.len(), 2, "both workers had a shard: {rows:?}");
 }
 
-/// What docs/templates.md tells to type works, and answers, as it stands there.
+/// The commands of docs/templates.md work, and print the output that is shown there.
 #[test]
 fn a_family_of_ones_own_is_added_as_the_document_says() {
     let home = Home::new();
@@ -79,11 +79,11 @@ fn a_family_of_ones_own_is_added_as_the_document_says() {
         if name == "run" {
             args.extend(here.iter().chain(&quick));
         }
-        let said = home.dtf(&args).expect_code(if name == "generate" { 2 } else { 0 });
-        let told = plain(&format!("{} {}", said.err, said.out));
-        assert!(told.contains(&plain(answer)), "{command}: {told}");
+        let finished = home.dtf(&args).expect_code(if name == "generate" { 2 } else { 0 });
+        let expected = plain(&format!("{} {}", finished.err, finished.out));
+        assert!(expected.contains(&plain(answer)), "{command}: {expected}");
         if name == "run" {
-            let rows = said.json()["rows"].as_array().expect("rows").clone();
+            let rows = finished.json()["rows"].as_array().expect("rows").clone();
             assert_eq!(rows.len(), 6, "{rows:?}");
             assert!(rows.iter().all(|row| row["labels"]["template"] == "decision"), "{rows:?}");
         }

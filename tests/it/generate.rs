@@ -1,7 +1,7 @@
 //! `dtf generate` with the model hub, and with the results of earlier runs.
 
 use crate::support::hub::{COMMIT, Hub};
-use crate::support::{Home, Said, eventually, said};
+use crate::support::{Finished, Home, eventually, finished};
 use serde_json::{Value, json};
 
 const CONFIG: &str = r#"{"model_type": "bert", "architectures": ["BertForMaskedLM"],
@@ -9,13 +9,13 @@ const CONFIG: &str = r#"{"model_type": "bert", "architectures": ["BertForMaskedL
     "intermediate_size": 128, "vocab_size": 1000, "max_position_embeddings": 512}"#;
 
 /// `dtf generate` with the variables of the hub's own tools.
-fn generate(home: &Home, args: &[&str], variables: &[(&str, &str)]) -> Said {
+fn generate(home: &Home, args: &[&str], variables: &[(&str, &str)]) -> Finished {
     let mut command = home.command(&[&["generate"], args].concat());
     for name in ["HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_TOKEN", "HF_HOME", "HF_HUB_CACHE"] {
         command.env_remove(name);
     }
     command.envs(variables.iter().copied());
-    said(&command.output().expect("dtf starts"))
+    finished(&command.output().expect("dtf starts"))
 }
 
 #[test]
@@ -24,20 +24,20 @@ fn the_hub_describes_a_model_that_is_not_available_locally() {
     let hub = Hub::serving(&[("/acme/reader/resolve/main/config.json", CONFIG)]);
     let explain = ["acme/reader", "--explain", "--output", "json"];
     let variables = [("HF_ENDPOINT", hub.url.as_str()), ("HF_TOKEN", "hf_secret")];
-    let told = generate(&home, &explain, &variables).expect_code(0);
-    let model = told.json();
+    let printed = generate(&home, &explain, &variables).expect_code(0);
+    let model = printed.json();
     assert_eq!(model["family"], "text_encoder");
     assert_eq!((&model["source"], &model["revision"]), (&"hub".into(), &COMMIT.into()));
     let asked = hub.asked();
     assert!(asked.iter().all(|request| request.authorization == "Bearer hf_secret"), "{asked:?}");
-    assert!(!told.err.contains("hf_secret") && !told.out.contains("hf_secret"));
+    assert!(!printed.err.contains("hf_secret") && !printed.out.contains("hf_secret"));
     // A built-in model needs no hub, and --offline does not use it.
     let before = asked.len();
     generate(&home, &["bert-base-uncased", "--explain"], &variables).expect_code(0);
     generate(&home, &["acme/reader", "--explain", "--offline"], &variables).expect_code(2);
     let offline = [variables[0], ("HF_HUB_OFFLINE", "1")];
-    let told = generate(&home, &explain, &offline).expect_code(2);
-    assert!(told.err.contains("no configuration found for \"acme/reader\""), "{}", told.err);
+    let printed = generate(&home, &explain, &offline).expect_code(2);
+    assert!(printed.err.contains("no configuration found for \"acme/reader\""), "{}", printed.err);
     assert_eq!(hub.asked().len(), before);
 }
 
@@ -61,15 +61,15 @@ fn a_hub_without_the_model_or_without_an_answer_is_reported() {
 fn explain_shows_flags_parameters_and_estimates() {
     let models = ["bert-base-uncased", "Qwen/Qwen3-30B-A3B"];
     let more = ["--explain", "--output", "json", "--offline"];
-    let told = generate(&Home::new(), &[&models[..], &more].concat(), &[]).expect_code(0);
-    let documents = serde_json::Deserializer::from_str(&told.out).into_iter::<Value>();
+    let printed = generate(&Home::new(), &[&models[..], &more].concat(), &[]).expect_code(0);
+    let documents = serde_json::Deserializer::from_str(&printed.out).into_iter::<Value>();
     let documents: Vec<Value> = documents.collect::<Result<_, _>>().expect("JSON");
-    let told: Vec<_> = documents
+    let printed: Vec<_> = documents
         .iter()
         .map(|model| ["model", "family", "task", "confidence", "reason"].map(|key| &model[key]))
         .collect();
     assert_eq!(
-        told,
+        printed,
         [
             ["bert-base-uncased", "text_encoder", "fill-mask", "high", "model_type bert"],
             [

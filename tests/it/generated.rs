@@ -5,11 +5,11 @@ use std::path::Path;
 
 #[track_caller]
 fn same(file: &str, args: &[&str]) {
-    let said = Home::new().dtf(args).expect_code(0);
+    let finished = Home::new().dtf(args).expect_code(0);
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
     let committed = std::fs::read_to_string(&path).unwrap_or_default();
     assert!(
-        committed == said.out,
+        committed == finished.out,
         "{file} is not what `dtf {}` prints; `make generated` writes it again",
         args.join(" ")
     );

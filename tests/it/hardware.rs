@@ -1,6 +1,6 @@
-//! What the vendors' tools report, from fake tools on `PATH` to the exit code and the tests.
+//! Reports of vendors' tools, from fake tools on `PATH` to the exit code and the tests.
 
-use crate::support::{Home, Said, eventually, said};
+use crate::support::{Finished, Home, eventually, finished};
 use std::os::unix::fs::PermissionsExt;
 
 const ANY: &str = "schema: 1\nname: any\ntests: [{name: a, cmd: [\"true\"]}]\n";
@@ -18,13 +18,13 @@ fn with_tool(home: &Home, name: &str, script: &str) -> String {
     format!("{}:{}", home.path("tools").display(), path.to_string_lossy())
 }
 
-fn run(home: &Home, plan: &str, env: &[(&str, &str)]) -> Said {
+fn run(home: &Home, plan: &str, env: &[(&str, &str)]) -> Finished {
     home.write("plan.yaml", plan);
     let mut command = home.command(&["run", "plan.yaml", "--data-dir", "data"]);
     for name in ["CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES"] {
         command.env_remove(name);
     }
-    said(&command.envs(env.iter().copied()).output().expect("dtf starts"))
+    finished(&command.envs(env.iter().copied()).output().expect("dtf starts"))
 }
 
 /// A plan with one test on a back-end that passes when the shell's condition holds.
@@ -39,12 +39,12 @@ fn condition(backend: &str, condition: &str) -> String {
 fn a_run_whose_devices_could_not_be_looked_for_is_no_success() {
     let home = Home::new();
     let path = with_tool(&home, "nvidia-smi", CRASH);
-    let told = run(&home, ANY, &[("PATH", &path)]).expect_code(101);
-    assert!(told.err.contains(CRASHED), "{}", told.err);
-    assert!(told.out.contains("passed"), "{}", told.out);
+    let printed = run(&home, ANY, &[("PATH", &path)]).expect_code(101);
+    assert!(printed.err.contains(CRASHED), "{}", printed.err);
+    assert!(printed.out.contains("passed"), "{}", printed.out);
     let wanted = run(&home, &condition("cuda", "true"), &[("PATH", &path)]).expect_code(101);
     assert!(wanted.err.contains(&format!("needs cuda, has cpu and {CRASHED}")), "{}", wanted.err);
-    // Who says that no device is wanted gets a plain success.
+    // If the plan requires the CPU only, the run succeeds.
     run(&home, &condition("cpu", "true"), &[("PATH", &path)]).expect_code(0);
     let hidden = run(&home, ANY, &[("PATH", &path), ("CUDA_VISIBLE_DEVICES", "")]).expect_code(0);
     assert!(!hidden.err.contains("cannot detect"), "{}", hidden.err);
@@ -64,8 +64,8 @@ fn a_driver_s_library_is_found_as_the_person_finds_it() {
     );
     let libraries = ("LD_LIBRARY_PATH", "/opt/driver");
     run(&home, &plan, &[("PATH", &path), libraries]).expect_code(0);
-    let told = run(&home, &plan, &[("PATH", &path), ("LD_LIBRARY_PATH", "")]).expect_code(101);
-    assert!(told.err.contains("nvidia-smi exited with code 12: no library"), "{}", told.err);
+    let printed = run(&home, &plan, &[("PATH", &path), ("LD_LIBRARY_PATH", "")]).expect_code(101);
+    assert!(printed.err.contains("nvidia-smi exited with code 12: no library"), "{}", printed.err);
 }
 
 #[test]
@@ -83,8 +83,8 @@ fn tests_are_pinned_in_the_numbering_of_the_worker_s_own_variable() {
     let path = with_tool(&home, "rocm-smi", &script);
     let plan = condition("rocm", "[ $ROCR_VISIBLE_DEVICES = 2 ]");
     let given = ("ROCR_VISIBLE_DEVICES", "2");
-    let told = run(&home, &plan, &[("PATH", &path), given]).expect_code(0);
-    assert_eq!(told.err.matches("MI210 (memory unknown)").count(), 1, "{}", told.err);
+    let printed = run(&home, &plan, &[("PATH", &path), given]).expect_code(0);
+    assert_eq!(printed.err.matches("MI210 (memory unknown)").count(), 1, "{}", printed.err);
 }
 
 #[test]
@@ -97,8 +97,8 @@ fn why_and_workers_name_what_a_worker_could_not_look_for() {
     command.env("PATH", path).env_remove("CUDA_VISIBLE_DEVICES");
     let mut worker = command.stderr(std::process::Stdio::null()).spawn().expect("dtf starts");
     let listed = eventually("the worker", || {
-        let said = home.at(&coordinator, &["workers", "--output", "json"]);
-        said.json()["items"].get(0).cloned()
+        let finished = home.at(&coordinator, &["workers", "--output", "json"]);
+        finished.json()["items"].get(0).cloned()
     });
     assert_eq!(listed["capability"]["detection_errors"][0], CRASHED);
     let plan = home.write("plan.yaml", &condition("cuda", "true"));

@@ -1,6 +1,6 @@
 //! `dtf run` and what other terminals, and notebooks, do at the same time.
 
-use crate::support::{Home, Process, Said, eventually};
+use crate::support::{Finished, Home, Process, eventually};
 use dtf::store::Store;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -28,9 +28,9 @@ fn spawn(home: &Home, args: &[&str]) -> Child {
     command.stdout(Stdio::null()).stderr(log).spawn().expect("dtf starts")
 }
 
-fn has(said: &Said, words: &[&str]) {
+fn has(finished: &Finished, words: &[&str]) {
     for word in words {
-        assert!(said.out.contains(word), "{word:?}: {} {}", said.out, said.err);
+        assert!(finished.out.contains(word), "{word:?}: {} {}", finished.out, finished.err);
     }
 }
 
@@ -43,8 +43,8 @@ fn a_run_that_works_can_be_read_and_a_second_one_is_told_of_it() {
     let process = run.id();
     let mut run = Process(Some(run));
     eventually("the second run", || {
-        let said = home.dtf(&["report", "--run", "latest"]);
-        said.out.contains("running  r2.t0  suite/held").then_some(())
+        let finished = home.dtf(&["report", "--run", "latest"]);
+        finished.out.contains("running  r2.t0  suite/held").then_some(())
     });
     // Earlier results and those that are coming, all of it in the usual place.
     has(&home.dtf(&["report"]).expect_code(0), &["passed   r1.t0", "suite/quick", "ended (UTC)"]);
@@ -59,9 +59,9 @@ fn a_run_that_works_can_be_read_and_a_second_one_is_told_of_it() {
     assert!(none.err.contains("hint: dtf report lists"), "{}", none.err);
 
     let second = home.dtf(&["run", &quick]).expect_code(1).err;
-    let told = format!("another `dtf run` (process {process}) is active in");
-    assert!(second.contains(&told) && second.contains("--data-dir"), "{second}");
-    // What a killed run leaves behind misleads nobody.
+    let expected = format!("another `dtf run` (process {process}) is active in");
+    assert!(second.contains(&expected) && second.contains("--data-dir"), "{second}");
+    // The address file of a killed run is ignored.
     run.kill();
     has(&home.dtf(&["report", "--run", "latest"]).expect_code(0), &["r2.t0", "suite/held"]);
     std::fs::write(home.path("release"), "").expect("written");
@@ -93,7 +93,7 @@ const HOLD: &str = "DTF_TEST_HOLD";
 const HOLD_HOW: &str = "DTF_TEST_HOLD_HOW";
 const HOLDER: &str = "local::another_process_has_the_database_open";
 
-/// What a notebook does, in a process of its own.
+/// Opens the database as a notebook does, in a separate process.
 struct Notebook(Child, BufReader<std::process::ChildStdout>);
 
 impl Notebook {
@@ -115,7 +115,7 @@ impl Notebook {
     }
 
     fn close(mut self) {
-        writeln!(self.0.stdin.take().expect("piped"), "go on").expect("told");
+        writeln!(self.0.stdin.take().expect("piped"), "go on").expect("the notebook reads a line");
         // It has more to print, and would fail on a closed pipe.
         self.1.lines().for_each(drop);
         assert!(self.0.wait().expect("ends").success());
@@ -133,7 +133,7 @@ fn another_process_has_the_database_open() {
         Box::new(Store::open(file.as_ref()).map(|opened| opened.writer).expect("opens"))
     };
     println!("\nheld");
-    // Until the first process goes on.
+    // Until the first process continues.
     std::io::stdin().lines().next();
     drop(held);
 }
@@ -149,12 +149,12 @@ fn a_notebook_that_has_the_database_open_stops_nothing() {
         let notebook = Notebook::open(&file, how);
         let ran = at(&["run", &quick]).expect_code(0);
         assert!(ran.out.contains("1 passed"), "{}", ran.out);
-        let told = format!("is in use by process {} (", notebook.0.id());
-        assert!(ran.err.contains(&told), "{how}: {}", ran.err);
+        let expected = format!("is in use by process {} (", notebook.0.id());
+        assert!(ran.err.contains(&expected), "{how}: {}", ran.err);
         assert!(!ran.err.contains("Unknown error"), "{how}: {}", ran.err);
         let names: Vec<_> = std::fs::read_dir(home.path("data")).expect("listed").collect();
         assert!(!format!("{names:?}").contains("substitute"), "{names:?}");
-        // What the database lacks comes from the event log.
+        // Results that are missing from the database come from the event log.
         let report = at(&["report", "--run", "latest"]).expect_code(0);
         has(&report, &[&format!("{run}.t0"), "suite/quick"]);
         assert!(report.err.contains("read from the event log"), "{how}: {}", report.err);
@@ -172,7 +172,7 @@ fn a_notebook_that_has_the_database_open_stops_nothing() {
     }
 }
 
-/// The database is freed in the middle of a run, which then brings it up to date by itself.
+/// The database is freed in the middle of a run, which then brings it up to date.
 #[test]
 fn a_database_that_becomes_free_is_caught_up_at_the_end_of_the_run() {
     let home = Home::new();
@@ -182,8 +182,9 @@ fn a_database_that_becomes_free_is_caught_up_at_the_end_of_the_run() {
     let notebook = Notebook::open(&file, "writing");
     let run = Process(Some(spawn(&home, &["run", &held, "--data-dir", "data"])));
     eventually("the second run", || {
-        let said = home.dtf(&["report", "--data-dir", "data"]);
-        (said.out.contains("passed   r1.t0") && said.out.contains("running  r2.t0")).then_some(())
+        let finished = home.dtf(&["report", "--data-dir", "data"]);
+        (finished.out.contains("passed   r1.t0") && finished.out.contains("running  r2.t0"))
+            .then_some(())
     });
     notebook.close();
     std::fs::write(home.path("release"), "").expect("written");

@@ -1,7 +1,7 @@
 //! Models from directories, links, caches and the hub, and the names of their tests.
 
 use crate::support::hub::Hub;
-use crate::support::{Home, Said, said};
+use crate::support::{Finished, Home, finished};
 
 const LLAMA: &str = r#"{"model_type": "llama", "architectures": ["LlamaForCausalLM"],
     "vocab_size": 256, "hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4,
@@ -13,13 +13,13 @@ fn llama(more: &str) -> String {
 }
 
 /// A command with these variables of the hub's tools and no others.
-fn with(home: &Home, args: &[&str], variables: &[(&str, &str)]) -> Said {
+fn with(home: &Home, args: &[&str], variables: &[(&str, &str)]) -> Finished {
     let mut command = home.command(args);
     for name in ["HF_HOME", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_HUB_OFFLINE", "TORCH_HOME"]
     {
         command.env_remove(name);
     }
-    said(&command.envs(variables.iter().copied()).output().expect("dtf starts"))
+    finished(&command.envs(variables.iter().copied()).output().expect("dtf starts"))
 }
 
 #[test]
@@ -36,8 +36,8 @@ fn a_directory_without_a_model_is_identified_with_the_next_step() {
         ("pointer/", "a Git LFS pointer", "hint: run `git lfs pull`"),
         ("./empty", "an empty directory", "hint: use the directory"),
     ] {
-        let told = home.dtf(&["generate", model, "--explain"]).expect_code(2).err;
-        assert!(told.contains(what) && told.contains(next), "{model}: {told}");
+        let printed = home.dtf(&["generate", model, "--explain"]).expect_code(2).err;
+        assert!(printed.contains(what) && printed.contains(next), "{model}: {printed}");
     }
 }
 
@@ -54,14 +54,16 @@ fn a_model_on_the_hub_is_identified_like_a_directory() {
         ("/api/models/acme/listed/revision/main", api),
         ("/api/models/acme/gguf/revision/main", r#"{"siblings": [{"rfilename": "m-q4.gguf"}]}"#),
     ]);
-    let told = |name: &str| {
+    let printed = |name: &str| {
         let args = ["generate", name, "--explain"];
         with(&home, &args, &[("HF_ENDPOINT", &hub.url)]).expect_code(2).err
     };
     for name in ["acme/listed", "acme/blind"] {
-        assert!(told(name).contains("acme") && told(name).contains("a PEFT adapter for gpt2"));
+        assert!(
+            printed(name).contains("acme") && printed(name).contains("a PEFT adapter for gpt2")
+        );
     }
-    assert!(told("acme/gguf").contains("acme/gguf is weights of llama.cpp (GGUF)"));
+    assert!(printed("acme/gguf").contains("acme/gguf is weights of llama.cpp (GGUF)"));
     // Only listed files are requested.
     let paths: Vec<String> = hub.asked().into_iter().map(|asked| asked.path).collect();
     assert!(!paths.iter().any(|path| path.contains("/gguf/resolve/")), "{paths:?}");
@@ -75,17 +77,20 @@ fn quantised_weights_are_explained_and_refused_before_anything_runs() {
     assert!(explained.contains("quantised (gptq, 4 bits)"), "{explained}");
     assert!(explained.contains("refused"), "{explained}");
     for command in ["run", "generate"] {
-        let told = home.dtf(&[command, "./small"]).expect_code(2).err;
-        assert!(told.contains("./small is quantised"), "{told}");
-        assert!(told.contains("optimum and gptqmodel"), "{told}");
+        let printed = home.dtf(&[command, "./small"]).expect_code(2).err;
+        assert!(printed.contains("./small is quantised"), "{printed}");
+        assert!(printed.contains("optimum and gptqmodel"), "{printed}");
     }
     home.write("plan.yaml", "models: [{model: ./small}]\n");
-    let told = home.dtf(&["run", "plan.yaml"]).expect_code(2).err;
-    assert!(told.contains("./small is quantised") && told.contains("plan.yaml:1:"), "{told}");
+    let printed = home.dtf(&["run", "plan.yaml"]).expect_code(2).err;
+    assert!(
+        printed.contains("./small is quantised") && printed.contains("plan.yaml:1:"),
+        "{printed}"
+    );
     // A note states that random weights are not quantised.
     let args = ["generate", "./small", "--weights", "random", "--out", "plain"];
-    let told = home.dtf(&args).expect_code(0).err;
-    assert!(told.contains("tests with random weights use the unquantised model"), "{told}");
+    let printed = home.dtf(&args).expect_code(0).err;
+    assert!(printed.contains("tests with random weights use the unquantised model"), "{printed}");
     let script = home.path("plain/test_small_cpu_b2_s96_fp32.py");
     let script = std::fs::read_to_string(script).expect("written");
     assert!(script.contains("LlamaForCausalLM") && !script.contains("gptq"));
@@ -150,8 +155,8 @@ fn a_snapshot_of_the_model_cache_is_found_by_path_and_by_name() {
     let explained = with(&home, &args, &variables).expect_code(0).out;
     assert!(explained.contains("the model cache of this machine 0a1b"), "{explained}");
     std::fs::remove_file(home.path("old/models--acme--tiny/blobs/x")).expect("removed");
-    let told = with(&home, &args, &variables).expect_code(2).err;
-    assert!(told.contains("it is a link to ../../blobs/x"), "{told}");
+    let printed = with(&home, &args, &variables).expect_code(2).err;
+    assert!(printed.contains("it is a link to ../../blobs/x"), "{printed}");
 }
 
 #[cfg(unix)]
@@ -175,8 +180,8 @@ fn a_test_gets_the_paths_of_the_caches_of_the_user() {
     {
         let data = format!("data{at}");
         with(&home, &["run", "plan.yaml", "--data-dir", &data], variables).expect_code(0);
-        let told = home.dtf(&["logs", "r1.t0", "--data-dir", &data]).expect_code(0).out;
-        assert!(told.contains(&expected), "{variables:?}: {told}");
+        let printed = home.dtf(&["logs", "r1.t0", "--data-dir", &data]).expect_code(0).out;
+        assert!(printed.contains(&expected), "{variables:?}: {printed}");
     }
 }
 
@@ -191,9 +196,9 @@ fn tests_without_an_environment_need_no_directory_for_it() {
     let binary = std::path::Path::new(env!("CARGO_BIN_EXE_dtf"));
     command.env("PATH", binary.parent().expect("a directory"));
     command.env("HOME", file).env("XDG_CACHE_HOME", file).env("XDG_DATA_HOME", file);
-    said(&command.output().expect("dtf starts")).expect_code(0);
+    finished(&command.output().expect("dtf starts")).expect_code(0);
     let mut command = home.command(&["run", "plan.yaml"]);
     command.env("HOME", file).env("XDG_CACHE_HOME", file).env("XDG_DATA_HOME", file);
-    let told = said(&command.output().expect("dtf starts")).expect_code(1).err;
-    assert!(told.contains(file) && told.contains("--data-dir"), "{told}");
+    let printed = finished(&command.output().expect("dtf starts")).expect_code(1).err;
+    assert!(printed.contains(file) && printed.contains("--data-dir"), "{printed}");
 }

@@ -55,9 +55,9 @@ fn a_tiny_model_of_every_family_passes_through_coordinator_and_worker() {
         "--set",
         "min_seconds=0.1",
     ]);
-    let said = home.dtf(&args);
-    let said = said.expect_code(if has_cuda() { 0 } else { 102 });
-    let report = said.json();
+    let finished = home.dtf(&args);
+    let finished = finished.expect_code(if has_cuda() { 0 } else { 102 });
+    let report = finished.json();
     let rows = report["rows"].as_array().expect("rows");
     let cpu: Vec<_> = rows.iter().filter(|row| row["labels"]["backend"] == "cpu").collect();
     assert!(cpu.iter().all(|row| row["outcome"] == "passed"), "{cpu:?}");
@@ -78,7 +78,7 @@ fn a_tiny_model_of_every_family_passes_through_coordinator_and_worker() {
     }
 }
 
-/// No machine has both of these accelerators: what it lacks is not run, and said.
+/// No machine has both of these accelerators: tests for the missing ones do not run, with the reason.
 #[test]
 fn a_matrix_passes_where_it_can_run_and_says_why_not_elsewhere() {
     let home = Home::new();
@@ -127,7 +127,7 @@ fn has_cuda() -> bool {
 const PYTEST: &str = "python, -m, pytest, -q, -p, \"no:cacheprovider\"";
 const FAULTS: &str = "tests/python/test_faults.py";
 
-/// What the Python tests read.
+/// Files that the Python tests read.
 const SENT: [&str; 7] = [
     "src/worker",
     "src/cli",
@@ -153,7 +153,7 @@ fn the_python_parts_pass_their_own_tests() {
     let packages = std::fs::read_to_string(tests.join("requirements.txt")).expect("a list");
     let packages: Vec<&str> =
         packages.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).collect();
-    // What takes longest comes first, in two halves.
+    // The longest tests start first, in two halves.
     let plan = home.write(
         "plan.yaml",
         &format!(

@@ -1,6 +1,6 @@
 //! `dtf config`: settings from flags, variables and files, with their sources.
 
-use crate::support::{Home, said};
+use crate::support::{Home, finished};
 
 const SETTINGS: &str = "\
 client:
@@ -19,7 +19,8 @@ fn settings_are_shown_with_their_sources_and_without_secrets() {
     let args = ["config", "show", "--config", "lab.yaml", "--slots", "3"];
     let show = |more: &[&str]| {
         let mut command = home.command(&[&args[..], more].concat());
-        said(&command.env("DTF_NAME", "of the variable").output().expect("started")).expect_code(0)
+        finished(&command.env("DTF_NAME", "of the variable").output().expect("started"))
+            .expect_code(0)
     };
     let shown = show(&["--origin"]).out;
     let line = |setting: &str| {

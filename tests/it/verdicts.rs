@@ -1,4 +1,4 @@
-//! What programs leave behind, and what becomes of it: JUnit files, last words, exit codes.
+//! Verdicts from JUnit files, outputs and exit codes of programs.
 
 use crate::support::Home;
 use serde_json::Value;
@@ -98,7 +98,7 @@ fn a_run_in_which_every_case_was_skipped_has_not_passed() {
     home.write("skipped.xml", r#"<testsuite><testcase name="a"><skipped/></testcase></testsuite>"#);
     let skipped = ("skipped", "junit: report.xml");
     run(&home, &junit_plan(&[skipped]), 5);
-    // Beside others that passed, it is no trouble.
+    // Beside others that passed, it does not matter.
     run(&home, &junit_plan(&[skipped, ("good", "junit: report.xml")]), 0);
 }
 
@@ -158,7 +158,7 @@ fn a_byte_order_mark_is_no_part_of_plans_and_settings() {
     home.dtf(&["run", "wide.json"]).expect_code(0);
 }
 
-/// What moves a cursor, sets a title or turns the reading direction.
+/// Characters that move a cursor, set a title or change the reading direction.
 fn commands(text: &str) -> bool {
     let turns = |c: char| matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     text.chars().any(|c| (c.is_control() && !matches!(c, '\n' | '\r')) || turns(c))
@@ -199,9 +199,9 @@ fn no_command_lets_a_text_command_the_terminal() {
         &["cancel", "r1"],
         &["workers", "--drain", "lab\u{202e}1"],
     ] {
-        let said = home.at(&coordinator, args);
-        assert!(!commands(&said.out), "{args:?}: {:?}", said.out);
-        assert!(!commands(&said.err), "{args:?}: {:?}", said.err);
+        let finished = home.at(&coordinator, args);
+        assert!(!commands(&finished.out), "{args:?}: {:?}", finished.out);
+        assert!(!commands(&finished.err), "{args:?}: {:?}", finished.err);
     }
     let why = home.at(&coordinator, &["why", "r1.t0"]).expect_code(0).out;
     assert!(

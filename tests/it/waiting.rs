@@ -1,6 +1,6 @@
 //! Waiting for runs and exit codes, as scripts of a CI system use them.
 
-use crate::support::{Home, eventually, said};
+use crate::support::{Home, eventually, finished};
 use std::process::Stdio;
 
 const MOON: &str = "tests:\n  - {name: here, cmd: ['true']}\n  \
@@ -19,10 +19,10 @@ fn what_no_worker_can_run_is_told_and_given_up() {
     home.write("plan.yaml", MOON);
     let args = ["submit", "plan.yaml", "--wait", "--unschedulable-timeout", "1s"];
     let waited = home.at(&coordinator, &args).expect_code(102);
-    let told = "queued: no worker can run 1 test: moon: rig lacks the tag moon";
-    assert!(waited.err.contains(told), "{}", waited.err);
+    let expected = "queued: no worker can run 1 test: moon: rig lacks the tag moon";
+    assert!(waited.err.contains(expected), "{}", waited.err);
     assert!(waited.err.contains("dtf wait r1"), "{}", waited.err);
-    // The run is still there, and goes on when a worker comes.
+    // The run still exists, and continues when a worker registers.
     let report = ["report", "--run", "r1", "--exit-code"];
     home.at(&coordinator, &report).expect_code(8);
     let again = ["wait", "r1", "--unschedulable-timeout", "1s"];
@@ -84,14 +84,14 @@ fn a_plan_is_checked_without_being_submitted() {
     home.write("bad.yaml", bad);
     for command in ["check", "run", "submit"] {
         let refused = home.dtf(&[command, "bad.yaml"]).expect_code(2);
-        for told in [
+        for expected in [
             "error: bad.yaml:2:41: tests[0].requires.gpu: unknown key \"gpu\"",
             "hint: did you mean \"accelerators\"?",
             "error: bad.yaml:2:50: tests[0].timeout: ",
             "error: bad.yaml:3:30: tests[1].depends_on: no test is named \"c\"",
             "3 mistakes",
         ] {
-            assert!(refused.err.contains(told), "{told}: {}", refused.err);
+            assert!(refused.err.contains(expected), "{expected}: {}", refused.err);
         }
     }
     let model = home.dtf(&["submit", "bert-base-uncased"]).expect_code(2);
@@ -127,7 +127,7 @@ fn the_coordinator_logs_what_an_administrator_looks_for() {
         let at = |args: &[&str], token: &str| {
             let mut args = args.to_vec();
             args.extend(["--coordinator", &url, "--token-file", token]);
-            said(&home.command(&args).output().expect("started"))
+            finished(&home.command(&args).output().expect("started"))
         };
         if time == 2 {
             eventually("what was restored", || lines().contains("restored from ").then_some(()));
@@ -142,14 +142,14 @@ fn the_coordinator_logs_what_an_administrator_looks_for() {
         assert!(worker.wait().expect("gone").success(), "it leaves in good order");
         let refused = at(&["cancel", "r1"], viewer.to_str().expect("a plain path")).expect_code(4);
         assert!(refused.err.contains("eve does not have the permission cancel-runs"));
-        for told in [
+        for expected in [
             "worker w0 rig7 joined: 1 slot",
             "run r1 was submitted by boss: nightly",
             "run r1 ended: 1 test: 1 passed",
             "worker w0 rig7 left",
             "a request from 127.0.0.1 was refused: eve does not have the permission cancel-runs",
         ] {
-            eventually(told, || lines().contains(told).then_some(()));
+            eventually(expected, || lines().contains(expected).then_some(()));
         }
         process.signal(rustix::process::Signal::TERM);
         process.kill();
@@ -186,22 +186,25 @@ fn a_proxy_and_a_wrong_scheme_are_told() {
             command.env_remove(name).env_remove(name.to_uppercase());
         }
         command.env(variable, "http://me:hunter2@127.0.0.1:1");
-        said(&command.output().expect("started")).expect_code(1)
+        finished(&command.output().expect("started")).expect_code(1)
     };
     for variable in ["HTTP_PROXY", "http_proxy", "ALL_PROXY"] {
-        let told = ask(variable, "http://lab-1.invalid:7700").err;
+        let expected = ask(variable, "http://lab-1.invalid:7700").err;
         let named = format!("through the proxy http://127.0.0.1:1 (from {variable})");
-        assert!(told.contains(&named), "{told}");
-        assert!(told.contains("NO_PROXY=lab-1.invalid") && !told.contains("hunter2"), "{told}");
+        assert!(expected.contains(&named), "{expected}");
+        assert!(
+            expected.contains("NO_PROXY=lab-1.invalid") && !expected.contains("hunter2"),
+            "{expected}"
+        );
     }
     let loopback = ask("HTTP_PROXY", "http://127.0.0.1:9").err;
     assert!(!loopback.contains("proxy"), "{loopback}");
     let coordinator = home.coordinator("data");
     let secure = coordinator.url.replace("http://", "https://");
     for command in ["status", "worker"] {
-        let said = home.dtf(&[command, "--coordinator", &secure]).expect_code(2);
-        assert!(said.err.contains("this port speaks plain HTTP"), "{}", said.err);
-        assert!(said.err.contains(&coordinator.url), "{}", said.err);
+        let finished = home.dtf(&[command, "--coordinator", &secure]).expect_code(2);
+        assert!(finished.err.contains("this port speaks plain HTTP"), "{}", finished.err);
+        assert!(finished.err.contains(&coordinator.url), "{}", finished.err);
     }
 }
 

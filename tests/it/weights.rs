@@ -12,14 +12,14 @@ fn weights_that_cannot_be_used_stop_a_run_before_it_starts() {
     let home = Home::new();
     home.write("mine/config.json", CONFIG);
     home.write("mine/model.safetensors", POINTER);
-    let said = home.dtf(&["run", "./mine", "--hw", "cpu"]).expect_code(2);
-    let told = "the weights of ./mine cannot be used: model.safetensors is a Git LFS pointer";
-    assert!(said.err.contains(told), "{}", said.err);
+    let finished = home.dtf(&["run", "./mine", "--hw", "cpu"]).expect_code(2);
+    let expected = "the weights of ./mine cannot be used: model.safetensors is a Git LFS pointer";
+    assert!(finished.err.contains(expected), "{}", finished.err);
     let named = home.path("mine").display().to_string();
     home.dtf(&["generate", &named, "--dry-run"]).expect_code(2);
     let random = ["generate", &named, "--dry-run", "--weights", "random"];
-    let said = home.dtf(&random).expect_code(0);
-    assert!(said.err.contains("random weights for ./mine: as requested"), "{}", said.err);
+    let finished = home.dtf(&random).expect_code(0);
+    assert!(finished.err.contains("random weights for ./mine: as requested"), "{}", finished.err);
 }
 
 /// Saves the weights in the environment that the tests use.
@@ -45,10 +45,10 @@ fn a_run_uses_the_weights_of_the_directory_and_the_report_shows_it() {
     home.dtf(&[&["run", "make.yaml"], &how[..4]].concat()).expect_code(0);
 
     let models = ["run", "./mine", "./bare", "--set", "min_seconds=0.1", "--output", "json"];
-    let said = home.dtf(&[&models[..], &how].concat()).expect_code(0);
+    let finished = home.dtf(&[&models[..], &how].concat()).expect_code(0);
     let none = "random weights for ./bare: there are no weights beside the configuration";
-    assert!(said.err.contains(none), "{}", said.err);
-    let rows = said.json()["rows"].as_array().expect("rows").clone();
+    assert!(finished.err.contains(none), "{}", finished.err);
+    let rows = finished.json()["rows"].as_array().expect("rows").clone();
     let weights: Vec<_> =
         rows.iter().map(|row| (&row["labels"]["model"], &row["weights"])).collect();
     let expected = [("./mine", "folder"), ("./bare", "random")].map(|(m, w)| (m.into(), w.into()));
@@ -59,8 +59,8 @@ fn a_run_uses_the_weights_of_the_directory_and_the_report_shows_it() {
 
     // Only the library detects that these are the weights of another model.
     home.write("mine/config.json", &CONFIG.replace("\"hidden_size\": 64", "\"hidden_size\": 32"));
-    let said = home.dtf(&[&["run", "./mine", "--output", "json"], &how[..]].concat());
-    let row = &said.expect_code(101).json()["rows"][0];
+    let finished = home.dtf(&[&["run", "./mine", "--output", "json"], &how[..]].concat());
+    let row = &finished.expect_code(101).json()["rows"][0];
     assert_eq!((&row["outcome"], &row["class"]), (&"error".into(), &"set_up".into()), "{row}");
     let message = row["message"].as_str().expect("a reason");
     let reason = format!("the weights in {root}/mine have other shapes than in the configuration");

@@ -1,4 +1,4 @@
-//! What is refused, where, and with which hint.
+//! Plans that are refused, with the position and the hint of the error.
 
 use super::{Folder, submit};
 use crate::plan::document::Plan;

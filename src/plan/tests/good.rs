@@ -1,4 +1,4 @@
-//! What plans mean.
+//! Valid plans, and the tests that they produce.
 
 use super::{Folder, launch, names, submit};
 use crate::domain::accelerator::{Backend, Vendor};

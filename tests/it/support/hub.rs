@@ -16,7 +16,7 @@ pub struct Hub {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Asked {
     pub path: String,
-    /// What the header `Authorization` held.
+    /// Value of the header `Authorization`.
     pub authorization: String,
 }
 

@@ -1,4 +1,4 @@
-//! Real processes of dtf in directories of their own.
+//! Real processes of dtf in separate directories.
 
 pub mod hub;
 
@@ -24,19 +24,19 @@ pub fn eventually<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
     }
 }
 
-/// A home of its own, so that nothing of the person who tests is read or changed.
+/// A separate home directory, so that nothing of the user is read or changed.
 pub struct Home {
     pub root: tempfile::TempDir,
 }
 
-/// What a finished command said.
-pub struct Said {
+/// Output and exit code of a finished command.
+pub struct Finished {
     pub code: i32,
     pub out: String,
     pub err: String,
 }
 
-impl Said {
+impl Finished {
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.out)
             .unwrap_or_else(|error| panic!("{error}: {:?} {:?}", self.out, self.err))
@@ -82,8 +82,8 @@ impl Home {
         command
     }
 
-    pub fn dtf(&self, args: &[&str]) -> Said {
-        said(&self.command(args).output().expect("dtf starts"))
+    pub fn dtf(&self, args: &[&str]) -> Finished {
+        finished(&self.command(args).output().expect("dtf starts"))
     }
 
     /// A running coordinator on a free port, with its data in `data`.
@@ -128,7 +128,7 @@ impl Home {
     }
 
     /// A client command for a coordinator.
-    pub fn at(&self, coordinator: &Coordinator, args: &[&str]) -> Said {
+    pub fn at(&self, coordinator: &Coordinator, args: &[&str]) -> Finished {
         let mut all = args.to_vec();
         all.extend(["--coordinator", &coordinator.url]);
         self.dtf(&all)
@@ -145,8 +145,8 @@ impl Home {
 
     pub fn submit(&self, coordinator: &Coordinator, plan: &Path) -> String {
         let plan = plan.to_str().expect("a plain path");
-        let said = self.at(coordinator, &["submit", plan]).expect_code(0);
-        said.out.trim().to_owned()
+        let finished = self.at(coordinator, &["submit", plan]).expect_code(0);
+        finished.out.trim().to_owned()
     }
 
     pub fn report(&self, coordinator: &Coordinator, run: &str) -> Value {
@@ -163,8 +163,8 @@ impl Home {
     }
 }
 
-pub fn said(output: &Output) -> Said {
-    Said {
+pub fn finished(output: &Output) -> Finished {
+    Finished {
         code: output.status.code().unwrap_or(-1),
         out: String::from_utf8_lossy(&output.stdout).into_owned(),
         err: String::from_utf8_lossy(&output.stderr).into_owned(),
