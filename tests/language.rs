@@ -62,7 +62,7 @@ const RULES: &[Rule] = &[
         "",
         "report, print, give, specify, state",
     ),
-    rule(r"(?i)\bfolders?\b", "`folder`|\"folder\"|weights folder there", "directory"),
+    rule(r"(?i)\bfolders?\b", "`folder`|\"folder\"|weights folder in the reference", "directory"),
     rule(r"(?i)\bcircles?\b", "", "cycle"),
     rule(r"(?i)\bwins?\b", "", "overrides"),
     rule(
