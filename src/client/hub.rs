@@ -88,7 +88,7 @@ impl Hub {
     }
 
     /// The names of the files of a model in a revision. None if there is no such model, this hub does
-    /// not list files, or the list exceeds [`MAX_CONFIG_BYTES`].
+    /// not list files, or the list exceeds `MAX_CONFIG_BYTES`.
     ///
     /// # Errors
     /// The hub cannot be reached.

@@ -39,7 +39,7 @@ pub enum Command {
         received: Epoch,
         holding: Vec<LeaseId>,
     },
-    /// The worker waits for notices; [`Scheduler::delivery`] returns them once there are any.
+    /// The worker waits for notices; `Scheduler::delivery` returns them once there are any.
     OpenClaim {
         worker: WorkerId,
         incarnation: Uuid,
@@ -77,7 +77,7 @@ pub enum Command {
     },
     /// Adds templates whose texts are stored: path and digest of each.
     AddTemplates {
-        /// [`Scheduler::template_changes`] at the time of the check.
+        /// `Scheduler::template_changes` at the time of the check.
         seen: u64,
         templates: Vec<(Box<str>, Box<str>)>,
         user: Subject,

@@ -1,6 +1,6 @@
 //! Checks that a template is safe with any value, as far as this is possible without Python.
 //!
-//! The template is rendered with hostile texts ([`hostile::HOSTILE`]) as values. A value counts as
+//! The template is rendered with hostile texts (`hostile::HOSTILE`) as values. A value counts as
 //! used if another value gives another script. Every used text must occur in the script in escaped
 //! form only. The scripts are then parsed and started by Python ([`Script`]; `cli::templates`).
 //! Limits: `MAX_VARIANTS` scripts for one template.

@@ -162,7 +162,7 @@ impl WarmPool {
         }
     }
 
-    /// Ends runners that were not used for [`IDLE_TIMEOUT`], and resumes stopped ones.
+    /// Ends runners that were not used for `IDLE_TIMEOUT`, and resumes stopped ones.
     pub async fn maintain(&self) {
         let slots = self.slots.lock().await;
         for slot in slots.values() {
