@@ -15,15 +15,15 @@ _dtf() {
 
     local context curcontext="$curcontext" state line
     _arguments "${_arguments_options[@]}" : \
-'--config=[Settings file \[default\: config.yaml in the settings directory, if it is there\]]:FILE:_files' \
-'--token-file=[File with the token, readable by its owner only]:FILE:_files' \
-'--color=[When to use colour]:WHEN:(auto always never)' \
-'*-v[Print more (-vv\: everything)]' \
-'*--verbose[Print more (-vv\: everything)]' \
-'(-v --verbose)-q[Print only results and errors]' \
-'(-v --verbose)--quiet[Print only results and errors]' \
-'-h[Print help]' \
-'--help[Print help]' \
+'--config=[Settings file \[default\: config.yaml in the settings directory, if it exists\]]:FILE:_files' \
+'--token-file=[File with the access token; only its owner may have permission to read it]:FILE:_files' \
+'--color=[When to print colours]:WHEN:(auto always never)' \
+'*-v[Print more log messages (-vv for debug messages)]' \
+'*--verbose[Print more log messages (-vv for debug messages)]' \
+'(-v --verbose)-q[Print only results, warnings and errors]' \
+'(-v --verbose)--quiet[Print only results, warnings and errors]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
 '-V[Print version]' \
 '--version[Print version]' \
 ":: :_dtf_commands" \
@@ -37,15 +37,15 @@ _dtf() {
         case $line[1] in
             (coordinator)
 _arguments "${_arguments_options[@]}" : \
-'--listen=[Address and port; any but loopback needs --token-file \[default\: 127.0.0.1\:7700\]]:ADDRESS:PORT:_default' \
-'--data-dir=[Directory of event log, results and files]:DIR:_files' \
-'--config=[Settings file \[default\: config.yaml in the settings directory, if it is there\]]:FILE:_files' \
-'--token-file=[File with the token, readable by its owner only]:FILE:_files' \
-'--color=[When to use colour]:WHEN:(auto always never)' \
-'*-v[Print more (-vv\: everything)]' \
-'*--verbose[Print more (-vv\: everything)]' \
-'(-v --verbose)-q[Print only results and errors]' \
-'(-v --verbose)--quiet[Print only results and errors]' \
+'--listen=[Address and port to listen on; a non-loopback address requires --token-file \[default\: 127.0.0.1\:7700\]]:ADDRESS:PORT:_default' \
+'--data-dir=[Directory of the event log, the results and uploaded files]:DIR:_files' \
+'--config=[Settings file \[default\: config.yaml in the settings directory, if it exists\]]:FILE:_files' \
+'--token-file=[File with the access token; only its owner may have permission to read it]:FILE:_files' \
+'--color=[When to print colours]:WHEN:(auto always never)' \
+'*-v[Print more log messages (-vv for debug messages)]' \
+'*--verbose[Print more log messages (-vv for debug messages)]' \
+'(-v --verbose)-q[Print only results, warnings and errors]' \
+'(-v --verbose)--quiet[Print only results, warnings and errors]' \
 '-h[Print help]' \
 '--help[Print help]' \
 && ret=0
@@ -53,26 +53,26 @@ _arguments "${_arguments_options[@]}" : \
 (worker)
 _arguments "${_arguments_options[@]}" : \
 '--coordinator=[Address of the coordinator \[default\: http\://127.0.0.1\:7700\]]:URL:_default' \
-'--slots=[Maximum number of tests at a time \[default\: one for each core\]]:N:_default' \
-'--tags=[Labels that tests can require, separated by commas]:TAG,…:_default' \
-'--environments-dir=[Directory of Python environments; can be shared]:DIR:_files' \
-'--python=[Interpreter to build environments with \[default\: python3 in PATH\]]:FILE:_files' \
-'--system-packages=[Use the packages that this interpreter has, instead of building environments]::BOOL:(true false)' \
-'--torch-backend=[Torch build to install\: cpu, auto, cu128, … \[default\: what suits the devices\]]:NAME:_default' \
-'--offline=[Build environments from caches only]::BOOL:(true false)' \
-'--pass-env=[Further environment variables that tests may see, separated by commas]:NAME,…:_default' \
-'--name=[Name in reports \[default\: the host name\]]:NAME:_default' \
-'--work-dir=[Directory of attempts, files and results not yet sent]:DIR:_files' \
-'--idle-timeout=[Exit after TIME without a test, such as 10m]:TIME:_default' \
-'--config=[Settings file \[default\: config.yaml in the settings directory, if it is there\]]:FILE:_files' \
-'--token-file=[File with the token, readable by its owner only]:FILE:_files' \
-'--color=[When to use colour]:WHEN:(auto always never)' \
-'--ephemeral[Exit when at least one test has run and there is nothing more to do]' \
-'--null-runner[Answer every test with \`passed\` without running it, to measure the rest]' \
-'*-v[Print more (-vv\: everything)]' \
-'*--verbose[Print more (-vv\: everything)]' \
-'(-v --verbose)-q[Print only results and errors]' \
-'(-v --verbose)--quiet[Print only results and errors]' \
+'--slots=[Maximum number of tests that run at the same time \[default\: number of CPU cores\]]:N:_default' \
+'--tags=[Tags of this machine, which tests can require; separated by commas]:TAG,…:_default' \
+'--environments-dir=[Directory of Python environments; several workers may share it]:DIR:_files' \
+'--python=[Python interpreter that environments are built with \[default\: python3 in PATH\]]:FILE:_default' \
+'--system-packages=[Use the packages installed for this interpreter instead of building environments]::BOOL:(true false)' \
+'--torch-backend=[Build of PyTorch to install, such as cpu, auto or cu128 \[default\: chosen by the devices\]]:NAME:_default' \
+'--offline=[Do not use the network\: build environments from caches only]::BOOL:(true false)' \
+'--pass-env=[Additional environment variables to pass to tests, separated by commas]:NAME,…:_default' \
+'--name=[Name of this worker in reports \[default\: the host name\]]:NAME:_default' \
+'--work-dir=[Directory of running attempts, files and results that are not yet sent]:DIR:_files' \
+'--idle-timeout=[Exit after this time without a test, such as 10m]:DURATION:_default' \
+'--config=[Settings file \[default\: config.yaml in the settings directory, if it exists\]]:FILE:_files' \
+'--token-file=[File with the access token; only its owner may have permission to read it]:FILE:_files' \
+'--color=[When to print colours]:WHEN:(auto always never)' \
+'--ephemeral[Exit when at least one test has run and no tests are left]' \
+'--null-runner[Report every test as passed without running it, to measure the overhead of dtf]' \
+'*-v[Print more log messages (-vv for debug messages)]' \
+'*--verbose[Print more log messages (-vv for debug messages)]' \
+'(-v --verbose)-q[Print only results, warnings and errors]' \
+'(-v --verbose)--quiet[Print only results, warnings and errors]' \
 '-h[Print help]' \
 '--help[Print help]' \
 && ret=0
@@ -80,173 +80,173 @@ _arguments "${_arguments_options[@]}" : \
 (submit)
 _arguments "${_arguments_options[@]}" : \
 '--coordinator=[Address of the coordinator \[default\: http\://127.0.0.1\:7700\]]:URL:_default' \
-'--templates=[Directory with templates of your own, which win, see docs/templates.md]:DIR:_files' \
-'--wait-timeout=[Stop waiting after TIME, with exit code 8]:TIME:_default' \
-'--unschedulable-timeout=[Stop waiting, with exit code 102, when for TIME nothing runs and no worker can run what is left \[default\: 1m; without any worker\: wait\]]:TIME:_default' \
-'--output=[Form of the report with --wait, else of the run'\''s id (csv only with --wait)]:OUTPUT:(table json csv)' \
-'--config=[Settings file \[default\: config.yaml in the settings directory, if it is there\]]:FILE:_files' \
-'--token-file=[File with the token, readable by its owner only]:FILE:_files' \
-'--color=[When to use colour]:WHEN:(auto always never)' \
-'--wait[Wait for the end and print the report]' \
-'--fail-on-flaky[Exit with 100 when a test passed only after a failed attempt]' \
-'*-v[Print more (-vv\: everything)]' \
-'*--verbose[Print more (-vv\: everything)]' \
-'(-v --verbose)-q[Print only results and errors]' \
-'(-v --verbose)--quiet[Print only results and errors]' \
-'-h[Print help]' \
-'--help[Print help]' \
-':plan -- Plan file, see docs/plan.md:_files' \
+'--templates=[Directory of your templates; they override built-in ones (see docs/templates.md)]:DIR:_files' \
+'--wait-timeout=[Stop waiting after this time, with exit code 8]:DURATION:_default' \
+'--unschedulable-timeout=[Stop waiting, with exit code 102, after this time without a worker for the remaining tests \[default\: 1m while there are workers, else unlimited\]]:DURATION:_default' \
+'--output=[Output format of the report with --wait, otherwise of the run id (csv only with --wait)]:OUTPUT:(table json csv)' \
+'--config=[Settings file \[default\: config.yaml in the settings directory, if it exists\]]:FILE:_files' \
+'--token-file=[File with the access token; only its owner may have permission to read it]:FILE:_files' \
+'--color=[When to print colours]:WHEN:(auto always never)' \
+'--wait[Wait until the run has finished and print its report]' \
+'--fail-on-flaky[Exit with code 100 if a test passed only after a failed attempt]' \
+'*-v[Print more log messages (-vv for debug messages)]' \
+'*--verbose[Print more log messages (-vv for debug messages)]' \
+'(-v --verbose)-q[Print only results, warnings and errors]' \
+'(-v --verbose)--quiet[Print only results, warnings and errors]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+':plan -- Plan file (see docs/plan.md):_files' \
 && ret=0
 ;;
 (wait)
 _arguments "${_arguments_options[@]}" : \
 '--coordinator=[Address of the coordinator \[default\: http\://127.0.0.1\:7700\]]:URL:_default' \
-'--timeout=[Stop waiting after TIME, with exit code 8]:TIME:_default' \
-'--unschedulable-timeout=[Stop waiting, with exit code 102, when for TIME nothing runs and no worker can run what is left \[default\: 1m; without any worker\: wait\]]:TIME:_default' \
-'--output=[Form of the report]:OUTPUT:(table json csv)' \
-'--config=[Settings file \[default\: config.yaml in the settings directory, if it is there\]]:FILE:_files' \
-'--token-file=[File with the token, readable by its owner only]:FILE:_files' \
-'--color=[When to use colour]:WHEN:(auto always never)' \
-'--fail-on-flaky[Exit with 100 when a test passed only after a failed attempt]' \
-'*-v[Print more (-vv\: everything)]' \
-'*--verbose[Print more (-vv\: everything)]' \
-'(-v --verbose)-q[Print only results and errors]' \
-'(-v --verbose)--quiet[Print only results and errors]' \
-'-h[Print help]' \
-'--help[Print help]' \
-':run -- The run, such as r12:_default' \
+'--timeout=[Stop waiting after this time, with exit code 8]:DURATION:_default' \
+'--unschedulable-timeout=[Stop waiting, with exit code 102, after this time without a worker for the remaining tests \[default\: 1m while there are workers, else unlimited\]]:DURATION:_default' \
+'--output=[Output format of the report]:OUTPUT:(table json csv)' \
+'--config=[Settings file \[default\: config.yaml in the settings directory, if it exists\]]:FILE:_files' \
+'--token-file=[File with the access token; only its owner may have permission to read it]:FILE:_files' \
+'--color=[When to print colours]:WHEN:(auto always never)' \
+'--fail-on-flaky[Exit with code 100 if a test passed only after a failed attempt]' \
+'*-v[Print more log messages (-vv for debug messages)]' \
+'*--verbose[Print more log messages (-vv for debug messages)]' \
+'(-v --verbose)-q[Print only results, warnings and errors]' \
+'(-v --verbose)--quiet[Print only results, warnings and errors]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+':run -- Id of the run, such as r12:_default' \
 && ret=0
 ;;
 (check)
 _arguments "${_arguments_options[@]}" : \
-'--coordinator=[Coordinator to ask for its templates, its hardware and what it has measured]:URL:_default' \
-'--templates=[Directory with templates of your own, which win, see docs/templates.md]:DIR:_files' \
-'--offline=[Do not ask the model hub about models that are not known here]::BOOL:(true false)' \
-'--config=[Settings file \[default\: config.yaml in the settings directory, if it is there\]]:FILE:_files' \
-'--token-file=[File with the token, readable by its owner only]:FILE:_files' \
-'--color=[When to use colour]:WHEN:(auto always never)' \
-'*-v[Print more (-vv\: everything)]' \
-'*--verbose[Print more (-vv\: everything)]' \
-'(-v --verbose)-q[Print only results and errors]' \
-'(-v --verbose)--quiet[Print only results and errors]' \
+'--coordinator=[Coordinator to take templates, hardware and measurements of earlier runs from]:URL:_default' \
+'--templates=[Directory of your templates; they override built-in ones (see docs/templates.md)]:DIR:_files' \
+'--offline=[Do not ask the model hub about models that this machine does not know]::BOOL:(true false)' \
+'--config=[Settings file \[default\: config.yaml in the settings directory, if it exists\]]:FILE:_files' \
+'--token-file=[File with the access token; only its owner may have permission to read it]:FILE:_files' \
+'--color=[When to print colours]:WHEN:(auto always never)' \
+'*-v[Print more log messages (-vv for debug messages)]' \
+'*--verbose[Print more log messages (-vv for debug messages)]' \
+'(-v --verbose)-q[Print only results, warnings and errors]' \
+'(-v --verbose)--quiet[Print only results, warnings and errors]' \
 '-h[Print help]' \
 '--help[Print help]' \
-':plan -- Plan file, see docs/plan.md:_files' \
+':plan -- Plan file (see docs/plan.md):_files' \
 && ret=0
 ;;
 (run)
 _arguments "${_arguments_options[@]}" : \
-'--coordinator=[Coordinator to ask for its templates, its hardware and what it has measured]:URL:_default' \
-'*--hw=[Back-ends, or \`auto\`\: cpu and every accelerator found \[default\: cpu for generate, auto for run\]]:BACKEND,…:_default' \
+'--coordinator=[Coordinator to take templates, hardware and measurements of earlier runs from]:URL:_default' \
+'*--hw=[Back-ends, or \`auto\` for the CPU and all detected accelerators \[default\: cpu for generate, auto for run\]]:BACKEND,…:_default' \
 '*--batch=[Batch sizes]:N,…:_default' \
-'*--sequence-length=[Sequence lengths in tokens]:N,…:_default' \
-'*--image-size=[Image sizes in pixels]:N,…:_default' \
-'*--dtype=[Number types, such as float32,bfloat16]:DTYPE,…:_default' \
-'*--attention=[Implementations of attention\: default, eager, sdpa, \`flash_attention_2\`]:NAME,…:_default' \
-'*--runtime=[What executes the model\: torch, onnxruntime, openvino]:NAME,…:_default' \
-'*--weights=[Where weights come from\: auto, cached, random, download]:MODE,…:_default' \
-'*--exclude=[Leave out combinations that match all of these values, such as backend=cuda,batch=16 (repeatable)]:KEY=VALUE,…:_default' \
-'*--include=[Add one combination; name every key that has several values (repeatable)]:KEY=VALUE,…:_default' \
-'--family=[Family, when detection should not decide]:FAMILY:_default' \
-'--revision=[Revision of the model]:REVISION:_default' \
-'*--set=[Further parameter of the template, as NAME=VALUE]:NAME=VALUE:_default' \
-'--templates=[Directory with templates of your own, which win, see docs/templates.md]:DIR:_files' \
-'--slots=[Maximum number of tests at a time \[default\: one for each core\]]:N:_default' \
-'--tags=[Labels that tests can require, separated by commas]:TAG,…:_default' \
-'--environments-dir=[Directory of Python environments; can be shared]:DIR:_files' \
-'--python=[Interpreter to build environments with \[default\: python3 in PATH\]]:FILE:_files' \
-'--system-packages=[Use the packages that this interpreter has, instead of building environments]::BOOL:(true false)' \
-'--torch-backend=[Torch build to install\: cpu, auto, cu128, … \[default\: what suits the devices\]]:NAME:_default' \
-'--offline=[Build environments from caches only]::BOOL:(true false)' \
-'--pass-env=[Further environment variables that tests may see, separated by commas]:NAME,…:_default' \
-'--data-dir=[Directory of log and results \[default\: \`local\` in the platform'\''s data directory\]]:DIR:_files' \
-'--output=[Form of the report or list]:OUTPUT:(table json csv)' \
-'--config=[Settings file \[default\: config.yaml in the settings directory, if it is there\]]:FILE:_files' \
-'--token-file=[File with the token, readable by its owner only]:FILE:_files' \
-'--color=[When to use colour]:WHEN:(auto always never)' \
-'--dry-run[Only list the tests, with what they need and what this machine cannot run]' \
-'--fail-on-flaky[Exit with 100 when a test passed only after a failed attempt]' \
-'*-v[Print more (-vv\: everything)]' \
-'*--verbose[Print more (-vv\: everything)]' \
-'(-v --verbose)-q[Print only results and errors]' \
-'(-v --verbose)--quiet[Print only results and errors]' \
+'*--sequence-length=[Sequence lengths, in tokens]:N,…:_default' \
+'*--image-size=[Image sizes, in pixels]:N,…:_default' \
+'*--dtype=[Data types, such as float32,bfloat16]:DTYPE,…:_default' \
+'*--attention=[Attention implementations\: default, eager, sdpa, \`flash_attention_2\`]:NAME,…:_default' \
+'*--runtime=[Runtimes that execute the model\: torch, onnxruntime, openvino]:NAME,…:_default' \
+'*--weights=[Sources of the weights\: auto, cached, random, download]:MODE,…:_default' \
+'*--exclude=[Exclude combinations that match all of these values, such as backend=cuda,batch=16. Repeatable]:KEY=VALUE,…:_default' \
+'*--include=[Add one combination; give a value for every axis with several values. Repeatable]:KEY=VALUE,…:_default' \
+'--family=[Family of the model \[default\: detected\]]:FAMILY:_default' \
+'--revision=[Revision of the model\: a branch, a tag or a commit]:REVISION:_default' \
+'*--set=[Additional parameter of the template. Repeatable]:NAME=VALUE:_default' \
+'--templates=[Directory of your templates; they override built-in ones (see docs/templates.md)]:DIR:_files' \
+'--slots=[Maximum number of tests that run at the same time \[default\: number of CPU cores\]]:N:_default' \
+'--tags=[Tags of this machine, which tests can require; separated by commas]:TAG,…:_default' \
+'--environments-dir=[Directory of Python environments; several workers may share it]:DIR:_files' \
+'--python=[Python interpreter that environments are built with \[default\: python3 in PATH\]]:FILE:_default' \
+'--system-packages=[Use the packages installed for this interpreter instead of building environments]::BOOL:(true false)' \
+'--torch-backend=[Build of PyTorch to install, such as cpu, auto or cu128 \[default\: chosen by the devices\]]:NAME:_default' \
+'--offline=[Do not use the network\: build environments from caches only]::BOOL:(true false)' \
+'--pass-env=[Additional environment variables to pass to tests, separated by commas]:NAME,…:_default' \
+'--data-dir=[Directory of the event log and the results \[default\: \`local\` in the platform'\''s data directory\]]:DIR:_files' \
+'--output=[Output format of the report or list]:OUTPUT:(table json csv)' \
+'--config=[Settings file \[default\: config.yaml in the settings directory, if it exists\]]:FILE:_files' \
+'--token-file=[File with the access token; only its owner may have permission to read it]:FILE:_files' \
+'--color=[When to print colours]:WHEN:(auto always never)' \
+'--dry-run[List the tests and their requirements without running them]' \
+'--fail-on-flaky[Exit with code 100 if a test passed only after a failed attempt]' \
+'*-v[Print more log messages (-vv for debug messages)]' \
+'*--verbose[Print more log messages (-vv for debug messages)]' \
+'(-v --verbose)-q[Print only results, warnings and errors]' \
+'(-v --verbose)--quiet[Print only results, warnings and errors]' \
 '-h[Print help]' \
 '--help[Print help]' \
-'*::what -- Plan, or models:_default' \
+'*::what -- A plan file, or models:_default' \
 && ret=0
 ;;
 (generate)
 _arguments "${_arguments_options[@]}" : \
-'--coordinator=[Coordinator to ask for its templates, its hardware and what it has measured]:URL:_default' \
-'*--hw=[Back-ends, or \`auto\`\: cpu and every accelerator found \[default\: cpu for generate, auto for run\]]:BACKEND,…:_default' \
+'--coordinator=[Coordinator to take templates, hardware and measurements of earlier runs from]:URL:_default' \
+'*--hw=[Back-ends, or \`auto\` for the CPU and all detected accelerators \[default\: cpu for generate, auto for run\]]:BACKEND,…:_default' \
 '*--batch=[Batch sizes]:N,…:_default' \
-'*--sequence-length=[Sequence lengths in tokens]:N,…:_default' \
-'*--image-size=[Image sizes in pixels]:N,…:_default' \
-'*--dtype=[Number types, such as float32,bfloat16]:DTYPE,…:_default' \
-'*--attention=[Implementations of attention\: default, eager, sdpa, \`flash_attention_2\`]:NAME,…:_default' \
-'*--runtime=[What executes the model\: torch, onnxruntime, openvino]:NAME,…:_default' \
-'*--weights=[Where weights come from\: auto, cached, random, download]:MODE,…:_default' \
-'*--exclude=[Leave out combinations that match all of these values, such as backend=cuda,batch=16 (repeatable)]:KEY=VALUE,…:_default' \
-'*--include=[Add one combination; name every key that has several values (repeatable)]:KEY=VALUE,…:_default' \
-'--family=[Family, when detection should not decide]:FAMILY:_default' \
-'--revision=[Revision of the model]:REVISION:_default' \
-'*--set=[Further parameter of the template, as NAME=VALUE]:NAME=VALUE:_default' \
-'--templates=[Directory with templates of your own, which win, see docs/templates.md]:DIR:_files' \
-'(--out --explain)--from-pytest=[Directory or file of a pytest suite. pytest decides about the root directory; the plan is written there, as dtf-plan.yaml, with a directory dtf-plan beside it]:DIR:_files' \
-'--shard-time=[Time that a shard should take at most \[default\: a quarter of the suite, from 10s to 1m\]]:TIME:_default' \
-'--durations=[What tests took before\: a JUnit file (.xml), or the \`.test_durations\` of pytest-split]:FILE:_files' \
-'*--files=[Further files that the tests need, relative to the root directory (repeatable)]:PATTERN:_default' \
-'*--env=[Environment variable for collecting and for the tests (repeatable)]:NAME=VALUE:_default' \
-'--out=[Directory to write \[default\: dtf-tests\]]:DIR:_files' \
-'(--out)--graph=[Only print what waits for what, as text or for Graphviz (dot)]::FORM:(text dot)' \
-'--output=[Form of what is printed, or of the report; csv for --dry-run, --run and --submit --wait]:OUTPUT:(table json csv)' \
-'--wait-timeout=[Stop waiting after TIME, with exit code 8]:TIME:_default' \
-'--unschedulable-timeout=[Stop waiting, with exit code 102, when for TIME nothing runs and no worker can run what is left \[default\: 1m; without any worker\: wait\]]:TIME:_default' \
-'--slots=[Maximum number of tests at a time \[default\: one for each core\]]:N:_default' \
-'--tags=[Labels that tests can require, separated by commas]:TAG,…:_default' \
-'--environments-dir=[Directory of Python environments; can be shared]:DIR:_files' \
-'--python=[Interpreter to build environments with \[default\: python3 in PATH\]]:FILE:_files' \
-'--system-packages=[Use the packages that this interpreter has, instead of building environments]::BOOL:(true false)' \
-'--torch-backend=[Torch build to install\: cpu, auto, cu128, … \[default\: what suits the devices\]]:NAME:_default' \
-'--offline=[Build environments from caches only]::BOOL:(true false)' \
-'--pass-env=[Further environment variables that tests may see, separated by commas]:NAME,…:_default' \
-'--data-dir=[Directory of log and results \[default\: \`local\` in the platform'\''s data directory\]]:DIR:_files' \
-'--config=[Settings file \[default\: config.yaml in the settings directory, if it is there\]]:FILE:_files' \
-'--token-file=[File with the token, readable by its owner only]:FILE:_files' \
-'--color=[When to use colour]:WHEN:(auto always never)' \
-'--force[Write into a directory that is not empty]' \
-'(--out)--dry-run[Only list the tests, with what they need]' \
-'(--out)--explain[Only explain what each model is, how that is known, and how each test got its priority]' \
-'--submit[Send the tests to the coordinator]' \
+'*--sequence-length=[Sequence lengths, in tokens]:N,…:_default' \
+'*--image-size=[Image sizes, in pixels]:N,…:_default' \
+'*--dtype=[Data types, such as float32,bfloat16]:DTYPE,…:_default' \
+'*--attention=[Attention implementations\: default, eager, sdpa, \`flash_attention_2\`]:NAME,…:_default' \
+'*--runtime=[Runtimes that execute the model\: torch, onnxruntime, openvino]:NAME,…:_default' \
+'*--weights=[Sources of the weights\: auto, cached, random, download]:MODE,…:_default' \
+'*--exclude=[Exclude combinations that match all of these values, such as backend=cuda,batch=16. Repeatable]:KEY=VALUE,…:_default' \
+'*--include=[Add one combination; give a value for every axis with several values. Repeatable]:KEY=VALUE,…:_default' \
+'--family=[Family of the model \[default\: detected\]]:FAMILY:_default' \
+'--revision=[Revision of the model\: a branch, a tag or a commit]:REVISION:_default' \
+'*--set=[Additional parameter of the template. Repeatable]:NAME=VALUE:_default' \
+'--templates=[Directory of your templates; they override built-in ones (see docs/templates.md)]:DIR:_files' \
+'(--out --explain)--from-pytest=[Generate tests from this directory or file of a pytest suite]:PATH:_files' \
+'--shard-time=[Maximum expected time of one shard \[default\: a quarter of the suite, between 10s and 1m\]]:DURATION:_default' \
+'--durations=[Measured times of the tests\: a JUnit file (.xml) or \`.test_durations\` of pytest-split]:FILE:_files' \
+'*--files=[Additional files that the tests need, relative to the root directory. Repeatable]:PATTERN:_default' \
+'*--env=[Environment variable for the collection and for the tests. Repeatable]:NAME=VALUE:_default' \
+'--out=[Directory to write the plan and the scripts to \[default\: dtf-tests\]]:DIR:_files' \
+'(--out)--graph=[Print the dependencies of the tests, as text or for Graphviz, without writing files]::FORMAT:(text dot)' \
+'--output=[Output format of the list or report; csv only with --dry-run, --run or --submit --wait]:OUTPUT:(table json csv)' \
+'--wait-timeout=[Stop waiting after this time, with exit code 8]:DURATION:_default' \
+'--unschedulable-timeout=[Stop waiting, with exit code 102, after this time without a worker for the remaining tests \[default\: 1m while there are workers, else unlimited\]]:DURATION:_default' \
+'--slots=[Maximum number of tests that run at the same time \[default\: number of CPU cores\]]:N:_default' \
+'--tags=[Tags of this machine, which tests can require; separated by commas]:TAG,…:_default' \
+'--environments-dir=[Directory of Python environments; several workers may share it]:DIR:_files' \
+'--python=[Python interpreter that environments are built with \[default\: python3 in PATH\]]:FILE:_default' \
+'--system-packages=[Use the packages installed for this interpreter instead of building environments]::BOOL:(true false)' \
+'--torch-backend=[Build of PyTorch to install, such as cpu, auto or cu128 \[default\: chosen by the devices\]]:NAME:_default' \
+'--offline=[Do not use the network\: build environments from caches only]::BOOL:(true false)' \
+'--pass-env=[Additional environment variables to pass to tests, separated by commas]:NAME,…:_default' \
+'--data-dir=[Directory of the event log and the results \[default\: \`local\` in the platform'\''s data directory\]]:DIR:_files' \
+'--config=[Settings file \[default\: config.yaml in the settings directory, if it exists\]]:FILE:_files' \
+'--token-file=[File with the access token; only its owner may have permission to read it]:FILE:_files' \
+'--color=[When to print colours]:WHEN:(auto always never)' \
+'--force[Write to a directory that is not empty, and overwrite files]' \
+'(--out)--dry-run[List the tests and their requirements without writing files]' \
+'(--out)--explain[Explain family, properties and test priorities of each model without writing files]' \
+'--submit[Submit the tests to the coordinator]' \
 '--run[Run the tests on this machine]' \
-'--fail-on-flaky[Exit with 100 when a test passed only after a failed attempt]' \
-'--wait[Wait for the end and print the report]' \
-'*-v[Print more (-vv\: everything)]' \
-'*--verbose[Print more (-vv\: everything)]' \
-'(-v --verbose)-q[Print only results and errors]' \
-'(-v --verbose)--quiet[Print only results and errors]' \
-'-h[Print help]' \
-'--help[Print help]' \
-'*::what -- Names, folders with a config.json, or such files:_default' \
+'--fail-on-flaky[Exit with code 100 if a test passed only after a failed attempt]' \
+'--wait[Wait until the run has finished and print its report]' \
+'*-v[Print more log messages (-vv for debug messages)]' \
+'*--verbose[Print more log messages (-vv for debug messages)]' \
+'(-v --verbose)-q[Print only results, warnings and errors]' \
+'(-v --verbose)--quiet[Print only results, warnings and errors]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+'*::what -- Models\: names, directories with a config.json, or config.json files:_default' \
 && ret=0
 ;;
 (report)
 _arguments "${_arguments_options[@]}" : \
 '--coordinator=[Address of the coordinator \[default\: http\://127.0.0.1\:7700\]]:URL:_default' \
-'--data-dir=[Directory of \`dtf run\` or of a stopped coordinator, read without asking one]:DIR:_files' \
-'(--run)--since=[Only runs from the last TIME, such as 7d, or since a date, such as 2026-11-28 \[default\: 7d\]]:TIME:_default' \
-'*--run=[Only this run, such as r12 or \`latest\` (repeatable)]:RUN:_default' \
-'--limit=[Maximum number of rows]:N:_default' \
-'--output=[Form of the report]:OUTPUT:(table json csv)' \
-'--config=[Settings file \[default\: config.yaml in the settings directory, if it is there\]]:FILE:_files' \
-'--token-file=[File with the token, readable by its owner only]:FILE:_files' \
-'--color=[When to use colour]:WHEN:(auto always never)' \
-'--exit-code[Exit by how the tests ended, with 8 while some have not]' \
-'--fail-on-flaky[With --exit-code\: exit with 100 when a test passed only after a failed attempt]' \
-'*-v[Print more (-vv\: everything)]' \
-'*--verbose[Print more (-vv\: everything)]' \
-'(-v --verbose)-q[Print only results and errors]' \
-'(-v --verbose)--quiet[Print only results and errors]' \
+'--data-dir=[Read results from this data directory of \`dtf run\` or of a stopped coordinator]:DIR:_files' \
+'(--run)--since=[Include runs submitted in this period, such as 7d, or since a date, such as 2026-11-28 \[default\: 7d\]]:PERIOD|DATE:_default' \
+'*--run=[Include only this run, such as r12 or \`latest\`. Repeatable]:RUN:_default' \
+'--limit=[Maximum number of rows to show]:N:_default' \
+'--output=[Output format]:OUTPUT:(table json csv)' \
+'--config=[Settings file \[default\: config.yaml in the settings directory, if it exists\]]:FILE:_files' \
+'--token-file=[File with the access token; only its owner may have permission to read it]:FILE:_files' \
+'--color=[When to print colours]:WHEN:(auto always never)' \
+'--exit-code[Exit with a code for the results (see \`dtf --help\`); 8 if tests are still pending]' \
+'--fail-on-flaky[With --exit-code\: exit with code 100 if a test passed only after a failed attempt]' \
+'*-v[Print more log messages (-vv for debug messages)]' \
+'*--verbose[Print more log messages (-vv for debug messages)]' \
+'(-v --verbose)-q[Print only results, warnings and errors]' \
+'(-v --verbose)--quiet[Print only results, warnings and errors]' \
 '-h[Print help]' \
 '--help[Print help]' \
 && ret=0
@@ -254,14 +254,14 @@ _arguments "${_arguments_options[@]}" : \
 (status)
 _arguments "${_arguments_options[@]}" : \
 '--coordinator=[Address of the coordinator \[default\: http\://127.0.0.1\:7700\]]:URL:_default' \
-'--output=[Form of the answer]:OUTPUT:(table json)' \
-'--config=[Settings file \[default\: config.yaml in the settings directory, if it is there\]]:FILE:_files' \
-'--token-file=[File with the token, readable by its owner only]:FILE:_files' \
-'--color=[When to use colour]:WHEN:(auto always never)' \
-'*-v[Print more (-vv\: everything)]' \
-'*--verbose[Print more (-vv\: everything)]' \
-'(-v --verbose)-q[Print only results and errors]' \
-'(-v --verbose)--quiet[Print only results and errors]' \
+'--output=[Output format]:OUTPUT:(table json)' \
+'--config=[Settings file \[default\: config.yaml in the settings directory, if it exists\]]:FILE:_files' \
+'--token-file=[File with the access token; only its owner may have permission to read it]:FILE:_files' \
+'--color=[When to print colours]:WHEN:(auto always never)' \
+'*-v[Print more log messages (-vv for debug messages)]' \
+'*--verbose[Print more log messages (-vv for debug messages)]' \
+'(-v --verbose)-q[Print only results, warnings and errors]' \
+'(-v --verbose)--quiet[Print only results, warnings and errors]' \
 '-h[Print help]' \
 '--help[Print help]' \
 && ret=0
@@ -269,81 +269,81 @@ _arguments "${_arguments_options[@]}" : \
 (cancel)
 _arguments "${_arguments_options[@]}" : \
 '--coordinator=[Address of the coordinator \[default\: http\://127.0.0.1\:7700\]]:URL:_default' \
-'--output=[Form of the answer]:OUTPUT:(table json)' \
-'--config=[Settings file \[default\: config.yaml in the settings directory, if it is there\]]:FILE:_files' \
-'--token-file=[File with the token, readable by its owner only]:FILE:_files' \
-'--color=[When to use colour]:WHEN:(auto always never)' \
-'*-v[Print more (-vv\: everything)]' \
-'*--verbose[Print more (-vv\: everything)]' \
-'(-v --verbose)-q[Print only results and errors]' \
-'(-v --verbose)--quiet[Print only results and errors]' \
+'--output=[Output format]:OUTPUT:(table json)' \
+'--config=[Settings file \[default\: config.yaml in the settings directory, if it exists\]]:FILE:_files' \
+'--token-file=[File with the access token; only its owner may have permission to read it]:FILE:_files' \
+'--color=[When to print colours]:WHEN:(auto always never)' \
+'*-v[Print more log messages (-vv for debug messages)]' \
+'*--verbose[Print more log messages (-vv for debug messages)]' \
+'(-v --verbose)-q[Print only results, warnings and errors]' \
+'(-v --verbose)--quiet[Print only results, warnings and errors]' \
 '-h[Print help]' \
 '--help[Print help]' \
-':run -- The run, such as r12:_default' \
+':run -- Id of the run, such as r12:_default' \
 && ret=0
 ;;
 (logs)
 _arguments "${_arguments_options[@]}" : \
 '--coordinator=[Address of the coordinator \[default\: http\://127.0.0.1\:7700\]]:URL:_default' \
-'--data-dir=[Directory of \`dtf run\` or of a stopped coordinator, read without asking one]:DIR:_files' \
-'--config=[Settings file \[default\: config.yaml in the settings directory, if it is there\]]:FILE:_files' \
-'--token-file=[File with the token, readable by its owner only]:FILE:_files' \
-'--color=[When to use colour]:WHEN:(auto always never)' \
-'-f[Follow until the attempt ends]' \
-'--follow[Follow until the attempt ends]' \
-'*-v[Print more (-vv\: everything)]' \
-'*--verbose[Print more (-vv\: everything)]' \
-'(-v --verbose)-q[Print only results and errors]' \
-'(-v --verbose)--quiet[Print only results and errors]' \
+'--data-dir=[Read results from this data directory of \`dtf run\` or of a stopped coordinator]:DIR:_files' \
+'--config=[Settings file \[default\: config.yaml in the settings directory, if it exists\]]:FILE:_files' \
+'--token-file=[File with the access token; only its owner may have permission to read it]:FILE:_files' \
+'--color=[When to print colours]:WHEN:(auto always never)' \
+'-f[Continue to print output until the attempt ends]' \
+'--follow[Continue to print output until the attempt ends]' \
+'*-v[Print more log messages (-vv for debug messages)]' \
+'*--verbose[Print more log messages (-vv for debug messages)]' \
+'(-v --verbose)-q[Print only results, warnings and errors]' \
+'(-v --verbose)--quiet[Print only results, warnings and errors]' \
 '-h[Print help]' \
 '--help[Print help]' \
-':what -- A test (r12.t3), an attempt (r12.t3.a1), or the name of a test or a part of it:_default' \
+':what -- Id of a test (r12.t3) or of an attempt (r12.t3.a1), or the name of a test or a part of it:_default' \
 && ret=0
 ;;
 (why)
 _arguments "${_arguments_options[@]}" : \
 '--coordinator=[Address of the coordinator \[default\: http\://127.0.0.1\:7700\]]:URL:_default' \
-'--data-dir=[Directory of \`dtf run\` or of a stopped coordinator, read without asking one]:DIR:_files' \
-'--output=[Form of the answer]:OUTPUT:(table json)' \
-'--config=[Settings file \[default\: config.yaml in the settings directory, if it is there\]]:FILE:_files' \
-'--token-file=[File with the token, readable by its owner only]:FILE:_files' \
-'--color=[When to use colour]:WHEN:(auto always never)' \
-'*-v[Print more (-vv\: everything)]' \
-'*--verbose[Print more (-vv\: everything)]' \
-'(-v --verbose)-q[Print only results and errors]' \
-'(-v --verbose)--quiet[Print only results and errors]' \
+'--data-dir=[Read results from this data directory of \`dtf run\` or of a stopped coordinator]:DIR:_files' \
+'--output=[Output format]:OUTPUT:(table json)' \
+'--config=[Settings file \[default\: config.yaml in the settings directory, if it exists\]]:FILE:_files' \
+'--token-file=[File with the access token; only its owner may have permission to read it]:FILE:_files' \
+'--color=[When to print colours]:WHEN:(auto always never)' \
+'*-v[Print more log messages (-vv for debug messages)]' \
+'*--verbose[Print more log messages (-vv for debug messages)]' \
+'(-v --verbose)-q[Print only results, warnings and errors]' \
+'(-v --verbose)--quiet[Print only results, warnings and errors]' \
 '-h[Print help]' \
 '--help[Print help]' \
-':test -- The test (r12.t3), or its name or a part of it:_default' \
+':test -- Id of the test (r12.t3), its name, or a part of its name:_default' \
 && ret=0
 ;;
 (workers)
 _arguments "${_arguments_options[@]}" : \
 '--coordinator=[Address of the coordinator \[default\: http\://127.0.0.1\:7700\]]:URL:_default' \
-'(--undrain --all)--drain=[Send no new tests to this worker\: its id, or its name where only one has it]:WORKER:_default' \
+'(--undrain --all)--drain=[Send no new tests to this worker, given by its id or its unique name]:WORKER:_default' \
 '(--all)--undrain=[Send tests to this worker again]:WORKER:_default' \
-'--output=[Form of the answer]:OUTPUT:(table json)' \
-'--config=[Settings file \[default\: config.yaml in the settings directory, if it is there\]]:FILE:_files' \
-'--token-file=[File with the token, readable by its owner only]:FILE:_files' \
-'--color=[When to use colour]:WHEN:(auto always never)' \
-'--all[List workers that have left, too]' \
-'*-v[Print more (-vv\: everything)]' \
-'*--verbose[Print more (-vv\: everything)]' \
-'(-v --verbose)-q[Print only results and errors]' \
-'(-v --verbose)--quiet[Print only results and errors]' \
+'--output=[Output format]:OUTPUT:(table json)' \
+'--config=[Settings file \[default\: config.yaml in the settings directory, if it exists\]]:FILE:_files' \
+'--token-file=[File with the access token; only its owner may have permission to read it]:FILE:_files' \
+'--color=[When to print colours]:WHEN:(auto always never)' \
+'--all[Include workers that have left]' \
+'*-v[Print more log messages (-vv for debug messages)]' \
+'*--verbose[Print more log messages (-vv for debug messages)]' \
+'(-v --verbose)-q[Print only results, warnings and errors]' \
+'(-v --verbose)--quiet[Print only results, warnings and errors]' \
 '-h[Print help]' \
 '--help[Print help]' \
 && ret=0
 ;;
 (templates)
 _arguments "${_arguments_options[@]}" : \
-'--config=[Settings file \[default\: config.yaml in the settings directory, if it is there\]]:FILE:_files' \
-'--token-file=[File with the token, readable by its owner only]:FILE:_files' \
-'--color=[When to use colour]:WHEN:(auto always never)' \
-'*-v[Print more (-vv\: everything)]' \
-'*--verbose[Print more (-vv\: everything)]' \
-'(-v --verbose)-q[Print only results and errors]' \
-'(-v --verbose)--quiet[Print only results and errors]' \
+'--config=[Settings file \[default\: config.yaml in the settings directory, if it exists\]]:FILE:_files' \
+'--token-file=[File with the access token; only its owner may have permission to read it]:FILE:_files' \
+'--color=[When to print colours]:WHEN:(auto always never)' \
+'*-v[Print more log messages (-vv for debug messages)]' \
+'*--verbose[Print more log messages (-vv for debug messages)]' \
+'(-v --verbose)-q[Print only results, warnings and errors]' \
+'(-v --verbose)--quiet[Print only results, warnings and errors]' \
 '-h[Print help]' \
 '--help[Print help]' \
 ":: :_dtf__subcmd__templates_commands" \
@@ -359,15 +359,15 @@ _arguments "${_arguments_options[@]}" : \
             (list)
 _arguments "${_arguments_options[@]}" : \
 '--coordinator=[Address of the coordinator \[default\: http\://127.0.0.1\:7700\]]:URL:_default' \
-'--templates=[Directory with templates of your own, which win, see docs/templates.md]:DIR:_files' \
-'--output=[Form of the answer]:OUTPUT:(table json)' \
-'--config=[Settings file \[default\: config.yaml in the settings directory, if it is there\]]:FILE:_files' \
-'--token-file=[File with the token, readable by its owner only]:FILE:_files' \
-'--color=[When to use colour]:WHEN:(auto always never)' \
-'*-v[Print more (-vv\: everything)]' \
-'*--verbose[Print more (-vv\: everything)]' \
-'(-v --verbose)-q[Print only results and errors]' \
-'(-v --verbose)--quiet[Print only results and errors]' \
+'--templates=[Directory of your templates; they override built-in ones (see docs/templates.md)]:DIR:_files' \
+'--output=[Output format]:OUTPUT:(table json)' \
+'--config=[Settings file \[default\: config.yaml in the settings directory, if it exists\]]:FILE:_files' \
+'--token-file=[File with the access token; only its owner may have permission to read it]:FILE:_files' \
+'--color=[When to print colours]:WHEN:(auto always never)' \
+'*-v[Print more log messages (-vv for debug messages)]' \
+'*--verbose[Print more log messages (-vv for debug messages)]' \
+'(-v --verbose)-q[Print only results, warnings and errors]' \
+'(-v --verbose)--quiet[Print only results, warnings and errors]' \
 '-h[Print help]' \
 '--help[Print help]' \
 && ret=0
@@ -375,68 +375,68 @@ _arguments "${_arguments_options[@]}" : \
 (show)
 _arguments "${_arguments_options[@]}" : \
 '--coordinator=[Address of the coordinator \[default\: http\://127.0.0.1\:7700\]]:URL:_default' \
-'--templates=[Directory with templates of your own, which win, see docs/templates.md]:DIR:_files' \
-'--config=[Settings file \[default\: config.yaml in the settings directory, if it is there\]]:FILE:_files' \
-'--token-file=[File with the token, readable by its owner only]:FILE:_files' \
-'--color=[When to use colour]:WHEN:(auto always never)' \
-'*-v[Print more (-vv\: everything)]' \
-'*--verbose[Print more (-vv\: everything)]' \
-'(-v --verbose)-q[Print only results and errors]' \
-'(-v --verbose)--quiet[Print only results and errors]' \
+'--templates=[Directory of your templates; they override built-in ones (see docs/templates.md)]:DIR:_files' \
+'--config=[Settings file \[default\: config.yaml in the settings directory, if it exists\]]:FILE:_files' \
+'--token-file=[File with the access token; only its owner may have permission to read it]:FILE:_files' \
+'--color=[When to print colours]:WHEN:(auto always never)' \
+'*-v[Print more log messages (-vv for debug messages)]' \
+'*--verbose[Print more log messages (-vv for debug messages)]' \
+'(-v --verbose)-q[Print only results, warnings and errors]' \
+'(-v --verbose)--quiet[Print only results, warnings and errors]' \
 '-h[Print help]' \
 '--help[Print help]' \
-':name -- Family (vlm), family and back-end (vlm/cuda), or path:_default' \
+':name -- Family (vlm), family and back-end (vlm/cuda), or path of the template:_default' \
 && ret=0
 ;;
 (add)
 _arguments "${_arguments_options[@]}" : \
 '--coordinator=[Address of the coordinator \[default\: http\://127.0.0.1\:7700\]]:URL:_default' \
-'--as=[Place of a single file, such as vlm/test.py.j2]:NAME:_default' \
-'--output=[Form of the answer]:OUTPUT:(table json)' \
-'--config=[Settings file \[default\: config.yaml in the settings directory, if it is there\]]:FILE:_files' \
-'--token-file=[File with the token, readable by its owner only]:FILE:_files' \
-'--color=[When to use colour]:WHEN:(auto always never)' \
-'*-v[Print more (-vv\: everything)]' \
-'*--verbose[Print more (-vv\: everything)]' \
-'(-v --verbose)-q[Print only results and errors]' \
-'(-v --verbose)--quiet[Print only results and errors]' \
+'--as=[Path of a single template, such as vlm/test.py.j2]:NAME:_default' \
+'--output=[Output format]:OUTPUT:(table json)' \
+'--config=[Settings file \[default\: config.yaml in the settings directory, if it exists\]]:FILE:_files' \
+'--token-file=[File with the access token; only its owner may have permission to read it]:FILE:_files' \
+'--color=[When to print colours]:WHEN:(auto always never)' \
+'*-v[Print more log messages (-vv for debug messages)]' \
+'*--verbose[Print more log messages (-vv for debug messages)]' \
+'(-v --verbose)-q[Print only results, warnings and errors]' \
+'(-v --verbose)--quiet[Print only results, warnings and errors]' \
 '-h[Print help]' \
 '--help[Print help]' \
-'*::paths -- Directories like templates/, or files in such:_files' \
+'*::paths -- Directories of templates (laid out as in docs/templates.md), or files in them:_files' \
 && ret=0
 ;;
 (check)
 _arguments "${_arguments_options[@]}" : \
 '--coordinator=[Address of the coordinator \[default\: http\://127.0.0.1\:7700\]]:URL:_default' \
-'--templates=[Directory with templates of your own, which win, see docs/templates.md]:DIR:_files' \
-'--python=[Interpreter to check with \[default\: python3 in PATH\]]:FILE:_files' \
-'--output=[Form of the answer]:OUTPUT:(table json)' \
-'--config=[Settings file \[default\: config.yaml in the settings directory, if it is there\]]:FILE:_files' \
-'--token-file=[File with the token, readable by its owner only]:FILE:_files' \
-'--color=[When to use colour]:WHEN:(auto always never)' \
-'*-v[Print more (-vv\: everything)]' \
-'*--verbose[Print more (-vv\: everything)]' \
-'(-v --verbose)-q[Print only results and errors]' \
-'(-v --verbose)--quiet[Print only results and errors]' \
+'--templates=[Directory of your templates; they override built-in ones (see docs/templates.md)]:DIR:_files' \
+'--python=[Python interpreter for the check \[default\: python3 in PATH\]]:FILE:_default' \
+'--output=[Output format]:OUTPUT:(table json)' \
+'--config=[Settings file \[default\: config.yaml in the settings directory, if it exists\]]:FILE:_files' \
+'--token-file=[File with the access token; only its owner may have permission to read it]:FILE:_files' \
+'--color=[When to print colours]:WHEN:(auto always never)' \
+'*-v[Print more log messages (-vv for debug messages)]' \
+'*--verbose[Print more log messages (-vv for debug messages)]' \
+'(-v --verbose)-q[Print only results, warnings and errors]' \
+'(-v --verbose)--quiet[Print only results, warnings and errors]' \
 '-h[Print help]' \
 '--help[Print help]' \
-'*::names -- Families, or family and back-end \[default\: all\]:_default' \
+'*::names -- Families (vlm), or families with a back-end (vlm/cuda) \[default\: all\]:_default' \
 && ret=0
 ;;
 (history)
 _arguments "${_arguments_options[@]}" : \
 '--coordinator=[Address of the coordinator \[default\: http\://127.0.0.1\:7700\]]:URL:_default' \
-'--output=[Form of the answer]:OUTPUT:(table json)' \
-'--config=[Settings file \[default\: config.yaml in the settings directory, if it is there\]]:FILE:_files' \
-'--token-file=[File with the token, readable by its owner only]:FILE:_files' \
-'--color=[When to use colour]:WHEN:(auto always never)' \
-'*-v[Print more (-vv\: everything)]' \
-'*--verbose[Print more (-vv\: everything)]' \
-'(-v --verbose)-q[Print only results and errors]' \
-'(-v --verbose)--quiet[Print only results and errors]' \
+'--output=[Output format]:OUTPUT:(table json)' \
+'--config=[Settings file \[default\: config.yaml in the settings directory, if it exists\]]:FILE:_files' \
+'--token-file=[File with the access token; only its owner may have permission to read it]:FILE:_files' \
+'--color=[When to print colours]:WHEN:(auto always never)' \
+'*-v[Print more log messages (-vv for debug messages)]' \
+'*--verbose[Print more log messages (-vv for debug messages)]' \
+'(-v --verbose)-q[Print only results, warnings and errors]' \
+'(-v --verbose)--quiet[Print only results, warnings and errors]' \
 '-h[Print help]' \
 '--help[Print help]' \
-':name -- Family (vlm), family and back-end (vlm/cuda), or path:_default' \
+':name -- Family (vlm), family and back-end (vlm/cuda), or path of the template:_default' \
 && ret=0
 ;;
 (help)
@@ -483,42 +483,140 @@ esac
     ;;
 esac
 ;;
-(completions)
+(config)
 _arguments "${_arguments_options[@]}" : \
-'--config=[Settings file \[default\: config.yaml in the settings directory, if it is there\]]:FILE:_files' \
-'--token-file=[File with the token, readable by its owner only]:FILE:_files' \
-'--color=[When to use colour]:WHEN:(auto always never)' \
-'*-v[Print more (-vv\: everything)]' \
-'*--verbose[Print more (-vv\: everything)]' \
-'(-v --verbose)-q[Print only results and errors]' \
-'(-v --verbose)--quiet[Print only results and errors]' \
+'--config=[Settings file \[default\: config.yaml in the settings directory, if it exists\]]:FILE:_files' \
+'--token-file=[File with the access token; only its owner may have permission to read it]:FILE:_files' \
+'--color=[When to print colours]:WHEN:(auto always never)' \
+'*-v[Print more log messages (-vv for debug messages)]' \
+'*--verbose[Print more log messages (-vv for debug messages)]' \
+'(-v --verbose)-q[Print only results, warnings and errors]' \
+'(-v --verbose)--quiet[Print only results, warnings and errors]' \
 '-h[Print help]' \
 '--help[Print help]' \
-':shell:(bash elvish fish powershell zsh)' \
+":: :_dtf__subcmd__config_commands" \
+"*::: :->config" \
+&& ret=0
+
+    case $state in
+    (config)
+        words=($line[1] "${words[@]}")
+        (( CURRENT += 1 ))
+        curcontext="${curcontext%:*:*}:dtf-config-command-$line[1]:"
+        case $line[1] in
+            (show)
+_arguments "${_arguments_options[@]}" : \
+'--output=[Output format]:OUTPUT:(table json)' \
+'--listen=[Address and port to listen on; a non-loopback address requires --token-file \[default\: 127.0.0.1\:7700\]]:ADDRESS:PORT:_default' \
+'--data-dir=[Directory of the event log, the results and uploaded files]:DIR:_files' \
+'--coordinator=[Address of the coordinator \[default\: http\://127.0.0.1\:7700\]]:URL:_default' \
+'--slots=[Maximum number of tests that run at the same time \[default\: number of CPU cores\]]:N:_default' \
+'--tags=[Tags of this machine, which tests can require; separated by commas]:TAG,…:_default' \
+'--environments-dir=[Directory of Python environments; several workers may share it]:DIR:_files' \
+'--python=[Python interpreter that environments are built with \[default\: python3 in PATH\]]:FILE:_default' \
+'--system-packages=[Use the packages installed for this interpreter instead of building environments]::BOOL:(true false)' \
+'--torch-backend=[Build of PyTorch to install, such as cpu, auto or cu128 \[default\: chosen by the devices\]]:NAME:_default' \
+'--offline=[Do not use the network\: build environments from caches only]::BOOL:(true false)' \
+'--pass-env=[Additional environment variables to pass to tests, separated by commas]:NAME,…:_default' \
+'--name=[Name of this worker in reports \[default\: the host name\]]:NAME:_default' \
+'--work-dir=[Directory of running attempts, files and results that are not yet sent]:DIR:_files' \
+'--idle-timeout=[Exit after this time without a test, such as 10m]:DURATION:_default' \
+'--templates=[Directory of your templates; they override built-in ones (see docs/templates.md)]:DIR:_files' \
+'--config=[Settings file \[default\: config.yaml in the settings directory, if it exists\]]:FILE:_files' \
+'--token-file=[File with the access token; only its owner may have permission to read it]:FILE:_files' \
+'--color=[When to print colours]:WHEN:(auto always never)' \
+'--origin[Print where each value comes from]' \
+'--ephemeral[Exit when at least one test has run and no tests are left]' \
+'--null-runner[Report every test as passed without running it, to measure the overhead of dtf]' \
+'*-v[Print more log messages (-vv for debug messages)]' \
+'*--verbose[Print more log messages (-vv for debug messages)]' \
+'(-v --verbose)-q[Print only results, warnings and errors]' \
+'(-v --verbose)--quiet[Print only results, warnings and errors]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+&& ret=0
+;;
+(path)
+_arguments "${_arguments_options[@]}" : \
+'--config=[Settings file \[default\: config.yaml in the settings directory, if it exists\]]:FILE:_files' \
+'--token-file=[File with the access token; only its owner may have permission to read it]:FILE:_files' \
+'--color=[When to print colours]:WHEN:(auto always never)' \
+'*-v[Print more log messages (-vv for debug messages)]' \
+'*--verbose[Print more log messages (-vv for debug messages)]' \
+'(-v --verbose)-q[Print only results, warnings and errors]' \
+'(-v --verbose)--quiet[Print only results, warnings and errors]' \
+'-h[Print help]' \
+'--help[Print help]' \
+&& ret=0
+;;
+(help)
+_arguments "${_arguments_options[@]}" : \
+":: :_dtf__subcmd__config__subcmd__help_commands" \
+"*::: :->help" \
+&& ret=0
+
+    case $state in
+    (help)
+        words=($line[1] "${words[@]}")
+        (( CURRENT += 1 ))
+        curcontext="${curcontext%:*:*}:dtf-config-help-command-$line[1]:"
+        case $line[1] in
+            (show)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(path)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(help)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+        esac
+    ;;
+esac
+;;
+        esac
+    ;;
+esac
+;;
+(completions)
+_arguments "${_arguments_options[@]}" : \
+'--config=[Settings file \[default\: config.yaml in the settings directory, if it exists\]]:FILE:_files' \
+'--token-file=[File with the access token; only its owner may have permission to read it]:FILE:_files' \
+'--color=[When to print colours]:WHEN:(auto always never)' \
+'*-v[Print more log messages (-vv for debug messages)]' \
+'*--verbose[Print more log messages (-vv for debug messages)]' \
+'(-v --verbose)-q[Print only results, warnings and errors]' \
+'(-v --verbose)--quiet[Print only results, warnings and errors]' \
+'-h[Print help]' \
+'--help[Print help]' \
+':shell -- Shell to print completions for Shell to print completions for:(bash elvish fish powershell zsh)' \
 && ret=0
 ;;
 (config-reference)
 _arguments "${_arguments_options[@]}" : \
-'--config=[Settings file \[default\: config.yaml in the settings directory, if it is there\]]:FILE:_files' \
-'--token-file=[File with the token, readable by its owner only]:FILE:_files' \
-'--color=[When to use colour]:WHEN:(auto always never)' \
-'*-v[Print more (-vv\: everything)]' \
-'*--verbose[Print more (-vv\: everything)]' \
-'(-v --verbose)-q[Print only results and errors]' \
-'(-v --verbose)--quiet[Print only results and errors]' \
+'--config=[Settings file \[default\: config.yaml in the settings directory, if it exists\]]:FILE:_files' \
+'--token-file=[File with the access token; only its owner may have permission to read it]:FILE:_files' \
+'--color=[When to print colours]:WHEN:(auto always never)' \
+'*-v[Print more log messages (-vv for debug messages)]' \
+'*--verbose[Print more log messages (-vv for debug messages)]' \
+'(-v --verbose)-q[Print only results, warnings and errors]' \
+'(-v --verbose)--quiet[Print only results, warnings and errors]' \
 '-h[Print help]' \
 '--help[Print help]' \
 && ret=0
 ;;
 (openapi)
 _arguments "${_arguments_options[@]}" : \
-'--config=[Settings file \[default\: config.yaml in the settings directory, if it is there\]]:FILE:_files' \
-'--token-file=[File with the token, readable by its owner only]:FILE:_files' \
-'--color=[When to use colour]:WHEN:(auto always never)' \
-'*-v[Print more (-vv\: everything)]' \
-'*--verbose[Print more (-vv\: everything)]' \
-'(-v --verbose)-q[Print only results and errors]' \
-'(-v --verbose)--quiet[Print only results and errors]' \
+'--config=[Settings file \[default\: config.yaml in the settings directory, if it exists\]]:FILE:_files' \
+'--token-file=[File with the access token; only its owner may have permission to read it]:FILE:_files' \
+'--color=[When to print colours]:WHEN:(auto always never)' \
+'*-v[Print more log messages (-vv for debug messages)]' \
+'*--verbose[Print more log messages (-vv for debug messages)]' \
+'(-v --verbose)-q[Print only results, warnings and errors]' \
+'(-v --verbose)--quiet[Print only results, warnings and errors]' \
 '-h[Print help]' \
 '--help[Print help]' \
 && ret=0
@@ -623,6 +721,30 @@ _arguments "${_arguments_options[@]}" : \
     ;;
 esac
 ;;
+(config)
+_arguments "${_arguments_options[@]}" : \
+":: :_dtf__subcmd__help__subcmd__config_commands" \
+"*::: :->config" \
+&& ret=0
+
+    case $state in
+    (config)
+        words=($line[1] "${words[@]}")
+        (( CURRENT += 1 ))
+        curcontext="${curcontext%:*:*}:dtf-help-config-command-$line[1]:"
+        case $line[1] in
+            (show)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(path)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+        esac
+    ;;
+esac
+;;
 (completions)
 _arguments "${_arguments_options[@]}" : \
 && ret=0
@@ -651,21 +773,22 @@ esac
 (( $+functions[_dtf_commands] )) ||
 _dtf_commands() {
     local commands; commands=(
-'coordinator:Start a coordinator\: it schedules tests and keeps results' \
-'worker:Lend this machine to a coordinator' \
-'submit:Send a plan to the coordinator' \
-'wait:Wait for a run that was submitted before' \
-'check:Check a plan and list its mistakes, without submitting it' \
-'run:Test on this machine\: coordinator and worker in one process' \
-'generate:Write tests for models\: a plan, and scripts that run alone' \
-'report:Show what is correct, fast, broken or flaky' \
-'status:Show the coordinator'\''s state and what is running' \
-'cancel:Cancel a run\: waiting tests end at once, running ones are stopped' \
-'logs:Print what a test wrote' \
+'coordinator:Start a coordinator, which schedules tests and stores results' \
+'worker:Run tests for a coordinator on this machine' \
+'submit:Submit the tests of a plan to a coordinator' \
+'wait:Wait until a run has finished and print its report' \
+'check:Check a plan and list its mistakes without submitting it' \
+'run:Run a plan, or tests of models, on this machine' \
+'generate:Write tests for models\: a plan, and scripts that also run without dtf' \
+'report:Show results\: passed, failed and flaky tests, with latencies' \
+'status:Show the state of the coordinator and its newest runs' \
+'cancel:Cancel a run\: drop its waiting tests and stop its running ones' \
+'logs:Print the output of a test' \
 'why:Explain why a test waits, was skipped, or ended as it did' \
-'workers:List workers, or drain one' \
-'templates:List, show, add and check templates of tests' \
-'completions:Print completions for a shell' \
+'workers:List workers, or drain a worker' \
+'templates:List, show, add and check test templates' \
+'config:Show the settings in effect' \
+'completions:Print a completion script for a shell' \
 'config-reference:Print docs/config.md' \
 'openapi:Print docs/openapi.json' \
 'help:Print this message or the help of the given subcommand(s)' \
@@ -687,6 +810,49 @@ _dtf__subcmd__completions_commands() {
     local commands; commands=()
     _describe -t commands 'dtf completions commands' commands "$@"
 }
+(( $+functions[_dtf__subcmd__config_commands] )) ||
+_dtf__subcmd__config_commands() {
+    local commands; commands=(
+'show:Print each setting with its value' \
+'path:Print the path of the settings file, whether it exists or not' \
+'help:Print this message or the help of the given subcommand(s)' \
+    )
+    _describe -t commands 'dtf config commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__config__subcmd__help_commands] )) ||
+_dtf__subcmd__config__subcmd__help_commands() {
+    local commands; commands=(
+'show:Print each setting with its value' \
+'path:Print the path of the settings file, whether it exists or not' \
+'help:Print this message or the help of the given subcommand(s)' \
+    )
+    _describe -t commands 'dtf config help commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__config__subcmd__help__subcmd__help_commands] )) ||
+_dtf__subcmd__config__subcmd__help__subcmd__help_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf config help help commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__config__subcmd__help__subcmd__path_commands] )) ||
+_dtf__subcmd__config__subcmd__help__subcmd__path_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf config help path commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__config__subcmd__help__subcmd__show_commands] )) ||
+_dtf__subcmd__config__subcmd__help__subcmd__show_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf config help show commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__config__subcmd__path_commands] )) ||
+_dtf__subcmd__config__subcmd__path_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf config path commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__config__subcmd__show_commands] )) ||
+_dtf__subcmd__config__subcmd__show_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf config show commands' commands "$@"
+}
 (( $+functions[_dtf__subcmd__config-reference_commands] )) ||
 _dtf__subcmd__config-reference_commands() {
     local commands; commands=()
@@ -705,21 +871,22 @@ _dtf__subcmd__generate_commands() {
 (( $+functions[_dtf__subcmd__help_commands] )) ||
 _dtf__subcmd__help_commands() {
     local commands; commands=(
-'coordinator:Start a coordinator\: it schedules tests and keeps results' \
-'worker:Lend this machine to a coordinator' \
-'submit:Send a plan to the coordinator' \
-'wait:Wait for a run that was submitted before' \
-'check:Check a plan and list its mistakes, without submitting it' \
-'run:Test on this machine\: coordinator and worker in one process' \
-'generate:Write tests for models\: a plan, and scripts that run alone' \
-'report:Show what is correct, fast, broken or flaky' \
-'status:Show the coordinator'\''s state and what is running' \
-'cancel:Cancel a run\: waiting tests end at once, running ones are stopped' \
-'logs:Print what a test wrote' \
+'coordinator:Start a coordinator, which schedules tests and stores results' \
+'worker:Run tests for a coordinator on this machine' \
+'submit:Submit the tests of a plan to a coordinator' \
+'wait:Wait until a run has finished and print its report' \
+'check:Check a plan and list its mistakes without submitting it' \
+'run:Run a plan, or tests of models, on this machine' \
+'generate:Write tests for models\: a plan, and scripts that also run without dtf' \
+'report:Show results\: passed, failed and flaky tests, with latencies' \
+'status:Show the state of the coordinator and its newest runs' \
+'cancel:Cancel a run\: drop its waiting tests and stop its running ones' \
+'logs:Print the output of a test' \
 'why:Explain why a test waits, was skipped, or ended as it did' \
-'workers:List workers, or drain one' \
-'templates:List, show, add and check templates of tests' \
-'completions:Print completions for a shell' \
+'workers:List workers, or drain a worker' \
+'templates:List, show, add and check test templates' \
+'config:Show the settings in effect' \
+'completions:Print a completion script for a shell' \
 'config-reference:Print docs/config.md' \
 'openapi:Print docs/openapi.json' \
 'help:Print this message or the help of the given subcommand(s)' \
@@ -740,6 +907,24 @@ _dtf__subcmd__help__subcmd__check_commands() {
 _dtf__subcmd__help__subcmd__completions_commands() {
     local commands; commands=()
     _describe -t commands 'dtf help completions commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__help__subcmd__config_commands] )) ||
+_dtf__subcmd__help__subcmd__config_commands() {
+    local commands; commands=(
+'show:Print each setting with its value' \
+'path:Print the path of the settings file, whether it exists or not' \
+    )
+    _describe -t commands 'dtf help config commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__help__subcmd__config__subcmd__path_commands] )) ||
+_dtf__subcmd__help__subcmd__config__subcmd__path_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf help config path commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__help__subcmd__config__subcmd__show_commands] )) ||
+_dtf__subcmd__help__subcmd__config__subcmd__show_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf help config show commands' commands "$@"
 }
 (( $+functions[_dtf__subcmd__help__subcmd__config-reference_commands] )) ||
 _dtf__subcmd__help__subcmd__config-reference_commands() {
@@ -794,11 +979,11 @@ _dtf__subcmd__help__subcmd__submit_commands() {
 (( $+functions[_dtf__subcmd__help__subcmd__templates_commands] )) ||
 _dtf__subcmd__help__subcmd__templates_commands() {
     local commands; commands=(
-'list:List what is in effect\: built in, added to the coordinator, your own' \
-'show:Print a template or a shared part' \
-'add:Add templates to the coordinator, for everybody who submits there' \
-'check:Check templates\: hostile values, Python'\''s own reading, dry runs without packages' \
-'history:List the versions of a template with author and time' \
+'list:List the templates in effect\: built-in ones, those of the coordinator and your own' \
+'show:Print a template or a shared part of templates of templates' \
+'add:Add templates to the coordinator, for all users of it' \
+'check:Check templates\: render, parse and dry-run their scripts' \
+'history:List the versions of a template, with author and time' \
     )
     _describe -t commands 'dtf help templates commands' commands "$@"
 }
@@ -880,11 +1065,11 @@ _dtf__subcmd__submit_commands() {
 (( $+functions[_dtf__subcmd__templates_commands] )) ||
 _dtf__subcmd__templates_commands() {
     local commands; commands=(
-'list:List what is in effect\: built in, added to the coordinator, your own' \
-'show:Print a template or a shared part' \
-'add:Add templates to the coordinator, for everybody who submits there' \
-'check:Check templates\: hostile values, Python'\''s own reading, dry runs without packages' \
-'history:List the versions of a template with author and time' \
+'list:List the templates in effect\: built-in ones, those of the coordinator and your own' \
+'show:Print a template or a shared part of templates of templates' \
+'add:Add templates to the coordinator, for all users of it' \
+'check:Check templates\: render, parse and dry-run their scripts' \
+'history:List the versions of a template, with author and time' \
 'help:Print this message or the help of the given subcommand(s)' \
     )
     _describe -t commands 'dtf templates commands' commands "$@"
@@ -902,11 +1087,11 @@ _dtf__subcmd__templates__subcmd__check_commands() {
 (( $+functions[_dtf__subcmd__templates__subcmd__help_commands] )) ||
 _dtf__subcmd__templates__subcmd__help_commands() {
     local commands; commands=(
-'list:List what is in effect\: built in, added to the coordinator, your own' \
-'show:Print a template or a shared part' \
-'add:Add templates to the coordinator, for everybody who submits there' \
-'check:Check templates\: hostile values, Python'\''s own reading, dry runs without packages' \
-'history:List the versions of a template with author and time' \
+'list:List the templates in effect\: built-in ones, those of the coordinator and your own' \
+'show:Print a template or a shared part of templates of templates' \
+'add:Add templates to the coordinator, for all users of it' \
+'check:Check templates\: render, parse and dry-run their scripts' \
+'history:List the versions of a template, with author and time' \
 'help:Print this message or the help of the given subcommand(s)' \
     )
     _describe -t commands 'dtf templates help commands' commands "$@"
