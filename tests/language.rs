@@ -10,6 +10,7 @@ use lexer::{Kind, blank, declared_tests, spans, unit_tests_at};
 use regex::Regex;
 use std::collections::BTreeSet;
 use std::fs;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 /// The checked texts: directories with the extensions of their files, and single files.
@@ -81,11 +82,18 @@ const RULES: &[Rule] = &[
     rule(r"(?i)\bm(?:ade|aking) up\b", "", "built"),
 ];
 
+/// Between two words of a phrase.
+const GAP: &str = r"(?:\s|//[/!]?|#)+";
+
 struct Checker(Vec<(Regex, Option<Regex>, &'static str)>);
 
 impl Checker {
     fn new() -> Self {
-        let compile = |text: &str| Regex::new(text).expect("the rule is a regular expression");
+        let compile = |text: &str| {
+            // A phrase may continue on the next line, behind the mark of a comment.
+            let text = if text.contains('^') { text.into() } else { text.replace(' ', GAP) };
+            Regex::new(&text).expect("the rule is a regular expression")
+        };
         let rules = RULES.iter().map(|rule| {
             let allowed = (!rule.allowed.is_empty()).then(|| compile(rule.allowed));
             (compile(rule.banned), allowed, rule.advice)
@@ -122,20 +130,30 @@ impl Checker {
     }
 }
 
-/// Comments, and string literals with a space outside of tests, each with its offset.
+/// Comments, and string literals with a space outside of tests, each with its offset. Comments in
+/// consecutive lines are one text.
 fn prose(text: &str, is_test: bool) -> Vec<(usize, &str)> {
     let code = blank(text);
     let tests_at = if is_test { 0 } else { unit_tests_at(&code).unwrap_or(code.len()) };
-    let read = |kind: Kind, at: usize, part: &str| match kind {
-        Kind::Comment => true,
-        Kind::Text => at < tests_at && part.contains(' '),
-        Kind::Character => false,
-    };
-    let parts = spans(text).into_iter().map(|(kind, span)| (kind, span.start, &text[span]));
-    parts
-        .filter(|(kind, at, part)| read(*kind, *at, part))
-        .map(|(_, at, part)| (at, part))
-        .collect()
+    let mut parts: Vec<(Kind, Range<usize>)> = Vec::new();
+    for (kind, span) in spans(text) {
+        match kind {
+            Kind::Comment => {
+                let last = parts.last_mut().filter(|(last, before)| {
+                    *last == Kind::Comment && text[before.end..span.start].trim().is_empty()
+                });
+                match last {
+                    Some((_, before)) => before.end = span.end,
+                    None => parts.push((kind, span)),
+                }
+            }
+            Kind::Text if span.start < tests_at && text[span.clone()].contains(' ') => {
+                parts.push((kind, span));
+            }
+            Kind::Text | Kind::Character => {}
+        }
+    }
+    parts.into_iter().map(|(_, span)| (span.start, &text[span])).collect()
 }
 
 fn root() -> &'static Path {
@@ -390,5 +408,8 @@ mod the_rules_themselves {
         let text = "//! Job.\n\n/// Most rows.\nconst MAX: u8 = 1;\n";
         let found = Checker::new().check_file("src/x.rs", text, false);
         assert_eq!(found, ["src/x.rs:3: \"/// Most r\", better: Maximum …"]);
+        let text = "//! Job.\n\n/// The limit, which is\n/// no bound.\nconst MAX: u8 = 1;\n";
+        let found = Checker::new().check_file("src/x.rs", text, false);
+        assert_eq!(found, ["src/x.rs:3: \"is\\n/// no b\", better: is not a"]);
     }
 }
