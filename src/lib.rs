@@ -26,10 +26,12 @@ pub mod client;
 pub mod detect;
 pub mod junit;
 pub mod results;
-// floor 7: roles
+// floor 7: sources of tests
+pub mod gather;
+// floor 8: roles
 pub mod coordinator;
 pub mod worker;
-// floor 8
-pub mod config;
 // floor 9
+pub mod config;
+// floor 10
 pub mod cli;

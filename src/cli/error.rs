@@ -4,6 +4,7 @@ use crate::cli::exit::Exit;
 use crate::client::ClientError;
 use crate::config::{ConfigError, SecretError};
 use crate::domain::causes::with_causes;
+use crate::gather::{GatherError, Reason};
 use crate::sys::private::PrivateFileError;
 use crate::text::error::SourceError;
 use std::error::Error;
@@ -55,6 +56,17 @@ impl From<ClientError> for CliError {
             _ => Exit::Failed,
         };
         Self { hint: error.hint(), exit, ..Self::from_error(&error) }
+    }
+}
+
+impl From<GatherError> for CliError {
+    fn from(error: GatherError) -> Self {
+        let exit = match error.reason {
+            Reason::Failed => Exit::Failed,
+            Reason::Usage => Exit::Usage,
+            Reason::NoTest => Exit::NoTest,
+        };
+        Self { hint: error.hint, ..Self::new(error.message).with_exit(exit) }
     }
 }
 

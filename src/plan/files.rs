@@ -355,9 +355,9 @@ pub fn inside(path: &str) -> Result<String, ValueError> {
 mod tests {
     use super::*;
 
-    struct Folder(&'static [&'static str]);
+    struct TestFiles(&'static [&'static str]);
 
-    impl PlanFiles for Folder {
+    impl PlanFiles for TestFiles {
         fn read(&self, path: &str) -> Result<Vec<u8>, ReadError> {
             let found = self.0.contains(&path).then(|| path.as_bytes().to_vec());
             found.ok_or_else(|| ReadError("no such file".into()))
@@ -371,11 +371,11 @@ mod tests {
         }
     }
 
-    const FOLDER: Folder =
-        Folder(&["t/a.py", "t/b.py", "t/sub/c.py", "t/__pycache__/a.pyc", "top.toml"]);
+    const TEST_FILES: TestFiles =
+        TestFiles(&["t/a.py", "t/b.py", "t/sub/c.py", "t/__pycache__/a.pyc", "top.toml"]);
 
     fn names(pattern: &str) -> Result<Vec<String>, ValueError> {
-        let found = Gatherer::new(&FOLDER).matching(pattern)?;
+        let found = Gatherer::new(&TEST_FILES).matching(pattern)?;
         Ok(found.files.into_iter().map(|file| file.path).collect())
     }
 
@@ -455,7 +455,7 @@ mod tests {
 
     #[test]
     fn each_file_is_read_once_and_each_content_kept_once() {
-        let mut gatherer = Gatherer::new(&FOLDER);
+        let mut gatherer = Gatherer::new(&TEST_FILES);
         gatherer.matching("t/").expect("files");
         gatherer.matching("t/a.py").expect("files");
         gatherer.add(PlannedFile::new("copy.py".into(), b"t/a.py".to_vec()));

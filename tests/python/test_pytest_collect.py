@@ -1,4 +1,4 @@
-"""Tests of the script that asks pytest about a suite (src/cli/work/pytest/collect.py)."""
+"""Tests of the script that asks pytest about a suite (src/gather/pytest/collect.py)."""
 
 import json
 import math
@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-SCRIPT = pathlib.Path(__file__).parents[2] / "src/cli/work/pytest/collect.py"
+SCRIPT = pathlib.Path(__file__).parents[2] / "src/gather/pytest/collect.py"
 
 
 def ask(directory, *arguments, mode="list", root=None, cwd_on_path=True, env=()):

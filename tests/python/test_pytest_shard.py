@@ -1,5 +1,5 @@
 """Tests of the script that runs a shard of a suite (src/plan/pytest/shard.py), and of those that
-prepare it (src/cli/work/pytest/wheels.py, src/cli/pytest/requirements.py)."""
+prepare it (src/gather/pytest/wheels.py, src/gather/pytest/requirements.py)."""
 
 import json
 import os
@@ -14,9 +14,9 @@ import pytest
 
 ROOT = pathlib.Path(__file__).parents[2]
 SHARD = ROOT / "src/plan/pytest/shard.py"
-WHEELS = ROOT / "src/cli/work/pytest/wheels.py"
-ARCHIVE = ROOT / "src/cli/work/pytest/archive.py"
-REQUIREMENTS = ROOT / "src/cli/work/pytest/requirements.py"
+WHEELS = ROOT / "src/gather/pytest/wheels.py"
+ARCHIVE = ROOT / "src/gather/pytest/archive.py"
+REQUIREMENTS = ROOT / "src/gather/pytest/requirements.py"
 
 
 @pytest.fixture(scope="module")

@@ -5,8 +5,10 @@ use crate::cli::args::models::ModelArgs;
 use crate::cli::args::shared::{Lender, Output, Templates, Verdict, Waiting};
 use crate::cli::args::values::{pair, span};
 use crate::domain::time::Millis;
+use crate::gather::pytest::SuiteOptions;
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Write tests for models: a plan, and scripts that also run without dtf
 #[derive(Debug, Args)]
@@ -92,6 +94,21 @@ pub struct PytestArgs {
     /// Options for pytest, such as: -- -k "not slow" --ignore tests/old
     #[arg(last = true, value_name = "PYTEST OPTION", requires = "from_pytest")]
     pub pytest_options: Vec<String>,
+}
+
+impl PytestArgs {
+    /// The suite to collect; `None` without `--from-pytest`.
+    pub fn options(&self, python: impl FnOnce() -> Option<PathBuf>) -> Option<SuiteOptions> {
+        Some(SuiteOptions {
+            path: self.from_pytest.clone()?,
+            python: python(),
+            shard_time: self.shard_time.map(Duration::from),
+            durations: self.durations.clone(),
+            files: self.files.clone(),
+            env: self.env.clone(),
+            pytest_options: self.pytest_options.clone(),
+        })
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

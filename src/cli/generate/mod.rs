@@ -3,7 +3,6 @@
 
 pub mod args;
 mod explain;
-mod fit;
 
 use crate::api::v1::runs::Unschedulable;
 use crate::cli::args::shared::{Global, Output, Server};
@@ -12,11 +11,13 @@ use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::generate::args::{GenerateArgs, Graph};
 use crate::cli::terminal::console::Console;
+use crate::cli::terminal::notices::TerminalNotices;
 use crate::cli::terminal::progress::Progress;
-use crate::cli::work::{Work, library, pytest, warnings};
+use crate::cli::work::{Work, library, warnings};
 use crate::cli::{run as cli_run, submit};
 use crate::config::File;
 use crate::config::{Resolver, roles};
+use crate::gather::{fit, pytest};
 use crate::plan::graph;
 use crate::plan::pytest::BESIDE;
 use crate::plan::request::Generated;
@@ -121,11 +122,11 @@ pub async fn run(console: Console, global: &Global, args: GenerateArgs) -> Resul
 
 /// Takes the models, or collects the pytest suite.
 async fn collect(console: Console, file: &File, args: &GenerateArgs) -> Result<Work, CliError> {
-    if args.pytest.from_pytest.is_some() {
-        let python = args.local.machine.python.clone();
-        let python = roles::python(python, &mut Resolver::new(file));
-        let found = pytest::collect(console, &args.pytest, python.as_deref()).await?;
-        return Ok(Work::suite(found));
+    let python = args.local.machine.python.clone();
+    let python = || roles::python(python, &mut Resolver::new(file));
+    if let Some(options) = args.pytest.options(python) {
+        let suite = pytest::collect(&TerminalNotices::new(console), &options).await?;
+        return Ok(Work::suite(suite));
     }
     let mut models = args.models.clone();
     if models.hw.is_empty() {

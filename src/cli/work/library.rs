@@ -6,9 +6,9 @@ use crate::cli::args::shared::{Global, Lender, Templates};
 use crate::cli::connect::{connect, connection};
 use crate::cli::error::CliError;
 use crate::cli::terminal::console::Console;
-use crate::cli::work::folder::Folder;
 use crate::client::{Client, ClientError};
 use crate::config::{File, Resolver, roles};
+use crate::gather::PlanDirectory;
 use crate::plan::files::{PlanFiles, PlannedFile};
 use crate::templates::library::{Library, MAX_FILES, check_size};
 use crate::templates::origin::{Origin, Text};
@@ -103,7 +103,7 @@ pub fn read(folder: &Path) -> Result<Layer, CliError> {
     if !folder.is_dir() {
         return Err(failed("it is not a directory".to_owned()).hint(LAYOUT));
     }
-    let files = Folder::new(folder);
+    let files = PlanDirectory::new(folder);
     let mut layer = Layer::new();
     for name in files.list("").map_err(|problem| failed(problem.to_string()))? {
         if !is_template(&name)

@@ -1,14 +1,8 @@
 //! The tests that a command is about: those of a plan, of models from the command line or of a
 //! pytest suite, and the sources that they are made from.
 
-mod folder;
-mod hub;
 pub mod library;
-mod model_directory;
-mod peek;
 pub mod plan_file;
-pub mod pytest;
-mod walk;
 pub mod warnings;
 
 use crate::api::v1::history::HistoryQuery;
@@ -17,11 +11,13 @@ use crate::cli::args::models::ModelArgs;
 use crate::cli::args::shared::Templates;
 use crate::cli::error::CliError;
 use crate::cli::terminal::console::Console;
-use crate::cli::work::folder::Folder;
+use crate::cli::terminal::notices::TerminalNotices;
 use crate::cli::work::plan_file::is_plan;
 use crate::client::Client;
 use crate::config::{File, Resolver, roles};
 use crate::domain::accelerator::Backend;
+use crate::gather::pytest::CollectedSuite;
+use crate::gather::{PlanDirectory, hub};
 use crate::plan::document::Plan;
 use crate::plan::history::{Exhausted, History, Past};
 use crate::plan::model_entry::{BackendChoice, ModelEntry};
@@ -35,7 +31,7 @@ use std::path::Path;
 
 pub struct Work {
     what: What,
-    folder: Folder,
+    directory: PlanDirectory,
     /// Back-ends with a device on some worker. `auto` means these and the CPU.
     pub accelerators: BTreeSet<Backend>,
     /// The workers of the coordinator, if one was asked.
@@ -65,13 +61,13 @@ impl Work {
     }
 
     pub fn plan(path: &Path) -> Result<Self, CliError> {
-        Ok(Self::new(What::Plan(plan_file::read_plan(path)?), Folder::of(path)))
+        Ok(Self::new(What::Plan(plan_file::read_plan(path)?), PlanDirectory::of(path)))
     }
 
     pub fn models(models: &[String], args: &ModelArgs) -> Result<Self, CliError> {
-        let mut folder = Folder::new(Path::new("."));
+        let mut directory = PlanDirectory::new(Path::new("."));
         let request = Request {
-            models: folder.adopt(models).map_err(CliError::usage)?,
+            models: directory.adopt(models).map_err(CliError::usage)?,
             backends: args.hw.clone(),
             batch: args.batch.clone(),
             sequence_length: args.sequence_length.clone(),
@@ -92,24 +88,24 @@ impl Work {
             [first, rest @ ..] => format!("{} and {} more", first.prefix, rest.len()),
             [] => "models".to_owned(),
         };
-        Ok(Self::new(What::Models { name, models }, folder))
+        Ok(Self::new(What::Models { name, models }, directory))
     }
 
     /// Takes a pytest suite that was collected below `base`.
-    pub fn suite(found: pytest::Found) -> Self {
-        let pytest::Found { suite, items, base } = found;
-        Self::new(What::Suite { suite: Box::new(suite), items }, Folder::new(&base))
+    pub fn suite(collected: CollectedSuite) -> Self {
+        let CollectedSuite { suite, items, base } = collected;
+        Self::new(What::Suite { suite: Box::new(suite), items }, PlanDirectory::new(&base))
     }
 
     /// The root directory of the pytest suite, if the tests are from one.
     pub fn suite_root(&self) -> Option<&Path> {
-        matches!(self.what, What::Suite { .. }).then(|| self.folder.root())
+        matches!(self.what, What::Suite { .. }).then(|| self.directory.root())
     }
 
-    fn new(what: What, folder: Folder) -> Self {
+    fn new(what: What, directory: PlanDirectory) -> Self {
         Self {
             what,
-            folder,
+            directory,
             accelerators: BTreeSet::new(),
             workers: None,
             history: History::default(),
@@ -141,8 +137,9 @@ impl Work {
         offline: Option<bool>,
     ) -> Result<(), CliError> {
         if !roles::offline(offline, &mut Resolver::new(file)) {
-            let fetched = hub::fetch(console, &self.folder, self.entries()).await;
-            self.folder.fetched = fetched;
+            let fetched =
+                hub::fetch(&TerminalNotices::new(console), &self.directory, self.entries()).await;
+            self.directory.fetched = fetched;
         }
         Ok(())
     }
@@ -209,8 +206,8 @@ impl Work {
 
     fn sources(&self) -> Sources<'_> {
         Sources {
-            files: &self.folder,
-            models: &self.folder,
+            files: &self.directory,
+            models: &self.directory,
             accelerators: &self.accelerators,
             library: &self.library,
             history: &self.history,

@@ -1,12 +1,12 @@
 //! Plans that are refused, with the position and the hint of the error.
 
-use super::{Folder, submit};
+use super::{TestFiles, submit};
 use crate::plan::document::Plan;
 use crate::text::source::MAX_SOURCE_BYTES;
 
 /// `error` or `error | hint`.
 fn refusal(text: &str) -> String {
-    let folder = Folder::with(&[("config.json", "{\"model_type\": \"vit\"")]);
+    let folder = TestFiles::with(&[("config.json", "{\"model_type\": \"vit\"")]);
     match submit(text, &folder, &[]) {
         Ok(_) => "accepted".into(),
         Err(error) => match &error.hint {
@@ -221,7 +221,7 @@ fn size_depth_and_unfolding_are_limited() {
 
 /// Every problem of a plan, as `field: message`.
 fn problems(text: &str) -> Vec<String> {
-    let folder = Folder::with(&[("config.json", "{\"model_type\": \"vit\"}")]);
+    let folder = TestFiles::with(&[("config.json", "{\"model_type\": \"vit\"}")]);
     let error = submit(text, &folder, &[]).expect_err("a plan with mistakes");
     let each = error.each().map(|one| {
         assert!(one.position.is_some(), "{one}");

@@ -50,12 +50,12 @@ impl ModelSource for Disk {
 }
 
 fn example(name: &str, found: &[Backend]) -> Submission {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
-    let text = std::fs::read(folder.join(name)).expect(name);
+    let files = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    let text = std::fs::read(files.join(name)).expect(name);
     let plan = Plan::parse(&text, name);
     let plan = plan.unwrap_or_else(|error| panic!("{error} ({:?})", error.hint));
-    let (folder, found) = (Disk(folder), found.iter().copied().collect());
-    let sources = Sources { accelerators: &found, ..sources(&folder) };
+    let (files, found) = (Disk(files), found.iter().copied().collect());
+    let sources = Sources { accelerators: &found, ..sources(&files) };
     plan.into_submission(&sources).unwrap_or_else(|error| panic!("{error}"))
 }
 

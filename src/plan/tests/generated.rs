@@ -1,6 +1,6 @@
 //! Tests that dtf generates for models.
 
-use super::{Folder, launch, names, sources, submit};
+use super::{TestFiles, launch, names, sources, submit};
 use crate::domain::accelerator::Backend;
 use crate::domain::launch::{Environment, Isolation, Program};
 use crate::plan::document::Plan;
@@ -30,7 +30,7 @@ models:
     exclude: [{backend: cuda, dtype: float32}, {backend: rocm}]
     labels: {suite: nightly}
 ";
-    let submission = submit(text, &Folder::default(), &[Backend::Cuda]).expect("a plan");
+    let submission = submit(text, &TestFiles::default(), &[Backend::Cuda]).expect("a plan");
     assert_eq!(
         names(&submission),
         [
@@ -85,7 +85,7 @@ models:
   - {model: dtf/tiny-bert, sequence_length: [16, 32], runtime: [torch, onnxruntime], attention: [default, eager]}
   - {model: gpt2, sequence_length: [16, 32]}
 ";
-    let submission = submit(text, &Folder::default(), &[]).expect("a plan");
+    let submission = submit(text, &TestFiles::default(), &[]).expect("a plan");
     let references = ["dtf/tiny-bert/reference/s16", "dtf/tiny-bert/reference/s32"];
     assert_eq!(names(&submission)[..2], references);
     assert_eq!(submission.tests.len(), 2 + 1 + 8 + 1 + 2, "one test alone computes its own");
@@ -101,7 +101,7 @@ models:
 fn values_in_rules_are_checked_like_values_in_lists() {
     let refused = |rule: &str| {
         let text = format!("models: [{{model: gpt2, batch: [1, 2], {rule}}}]");
-        let error = submit(&text, &Folder::default(), &[]).expect_err(rule);
+        let error = submit(&text, &TestFiles::default(), &[]).expect_err(rule);
         format!("{error} | {}", error.hint.as_deref().unwrap_or_default())
     };
     let listed = refused("backends: [webgpu]");
@@ -128,7 +128,7 @@ fn values_in_rules_are_checked_like_values_in_lists() {
         assert!(refused(rule).contains(expected), "{}", refused(rule));
     }
     let text = "models: [{model: gpt2, dtype: [fp32], include: [{dtype: float16}]}]";
-    let made = submit(text, &Folder::default(), &[]).expect("a plan");
+    let made = submit(text, &TestFiles::default(), &[]).expect("a plan");
     assert!(names(&made).contains(&"gpt2/cpu/b2-s128-fp16"), "{:?}", names(&made));
 }
 
@@ -145,9 +145,9 @@ fn the_command_line_applies_the_rules_of_plans() {
         include: vec![rule(&[("batch", "8"), ("sequence_length", "16")])],
         ..Request::default()
     };
-    let folder = Folder::default();
+    let files = TestFiles::default();
     let models = request.models().expect("models");
-    let made = generate("two", &models, &sources(&folder)).expect("tests");
+    let made = generate("two", &models, &sources(&files)).expect("tests");
     let cells: Vec<&str> =
         names(&made.submission).into_iter().filter(|name| name.contains("/b")).collect();
     // A rule about the length of texts does not apply to images.
@@ -158,7 +158,7 @@ fn the_command_line_applies_the_rules_of_plans() {
 #[test]
 fn several_values_of_weights_give_tests_with_different_names() {
     let text = "models: [{model: gpt2, weights: [random, download], batch: 1}]";
-    let submission = submit(text, &Folder::default(), &[]).expect("a plan");
+    let submission = submit(text, &TestFiles::default(), &[]).expect("a plan");
     let load = "gpt2/cpu/load";
     let [random, download] = ["random", "download"].map(|w| format!("gpt2/cpu/b1-s128-fp32-{w}"));
     assert_eq!(names(&submission), [load, &*random, &*download]);
@@ -170,17 +170,17 @@ fn several_values_of_weights_give_tests_with_different_names() {
 #[test]
 fn a_model_of_unknown_size_gets_one_warning() {
     let config = r#"{"model_type": "bert", "hidden_size": 1000000000, "vocab_size": 1000}"#;
-    let folder = Folder::with(&[("mine/config.json", config)]);
+    let files = TestFiles::with(&[("mine/config.json", config)]);
     let doubts = |more: &str| {
         let text = format!("models: [dtf/tiny-bert, {{model: ./mine, batch: [1, 2]{more}}}]");
-        submit(&text, &folder, &[]).expect("a plan").doubts
+        submit(&text, &files, &[]).expect("a plan").doubts
     };
     let warning = "cannot estimate the size of ./mine: no memory is reserved for its tests";
     assert_eq!(doubts(""), [warning]);
     assert_eq!(doubts(", requires: {memory: 2 GiB}"), [""; 0]);
     let request = Request { models: vec!["./mine".into()], ..Request::default() };
     let models = request.models().expect("models");
-    let made = generate("one", &models, &sources(&folder)).expect("tests");
+    let made = generate("one", &models, &sources(&files)).expect("tests");
     assert_eq!(made.submission.doubts, [warning]);
 }
 
@@ -193,8 +193,8 @@ models:
   - {model: {config: mine/config.json}, name: other, family: text_encoder}
   - ./mine
 ";
-    let folder = Folder::with(&[("mine/config.json", "{\"model_type\": \"bert\"}")]);
-    let submission = submit(text, &folder, &[]).expect("a plan");
+    let files = TestFiles::with(&[("mine/config.json", "{\"model_type\": \"bert\"}")]);
+    let submission = submit(text, &files, &[]).expect("a plan");
     assert_eq!(
         names(&submission),
         [
@@ -214,14 +214,14 @@ models:
 
 #[test]
 fn the_name_of_a_test_contains_the_size_of_its_image() {
-    let folder = Folder::with(&[("mine/config.json", "{\"model_type\": \"segformer\"}")]);
+    let files = TestFiles::with(&[("mine/config.json", "{\"model_type\": \"segformer\"}")]);
     let text = "
 models:
   - {model: LiheYoung/depth-anything-small-hf, dtype: fp32}
   - {model: llava-hf/llava-1.5-7b-hf, dtype: fp32}
   - ./mine
 ";
-    let submission = submit(text, &folder, &[]).expect("a plan");
+    let submission = submit(text, &files, &[]).expect("a plan");
     let all = names(&submission).join(" ");
     // The size in a part of the configuration, and the default of the template.
     for image in ["depth-anything-small-hf/cpu/b2-i518", "-i336-", "mine/cpu/b2-i512"] {
@@ -232,9 +232,9 @@ models:
 #[test]
 fn the_name_of_a_test_without_image_contains_no_size() {
     let voxtral = "{\"model_type\": \"voxtral\", \"audio_config\": {}, \"text_config\": {}}";
-    let folder = Folder::with(&[("mine/config.json", voxtral)]);
+    let files = TestFiles::with(&[("mine/config.json", voxtral)]);
     let text = "models: [microsoft/layoutlm-base-uncased, microsoft/layoutlmv3-base, ./mine]";
-    let submission = submit(text, &folder, &[]).expect("a plan");
+    let submission = submit(text, &files, &[]).expect("a plan");
     let images = ["microsoft/layoutlm-base", "microsoft/layoutlmv3", "mine"].map(|model| {
         let test = submission.tests.iter().find(|test| test.name.starts_with(model));
         let test = test.expect(model);
@@ -246,7 +246,7 @@ fn the_name_of_a_test_without_image_contains_no_size() {
 #[test]
 fn requested_lengths_that_exceed_the_model_are_refused() {
     let refused = |text: &str| {
-        let error = submit(text, &Folder::default(), &[]).expect_err(text);
+        let error = submit(text, &TestFiles::default(), &[]).expect_err(text);
         (error.field, error.message, error.hint.expect("a hint"))
     };
     let (field, message, hint) =
@@ -265,9 +265,9 @@ fn default_lengths_are_reduced_to_the_positions_of_the_model() {
     let cells = |kind: &str, positions: u64, more: &str| {
         let config = json!({"model_type": kind, "max_position_embeddings": positions,
             "n_positions": positions});
-        let folder = Folder::with(&[("mine/config.json", &config.to_string())]);
+        let files = TestFiles::with(&[("mine/config.json", &config.to_string())]);
         let text = format!("models: [{{model: ./mine{more}}}]");
-        match submit(&text, &folder, &[]) {
+        match submit(&text, &files, &[]) {
             Ok(made) => names(&made).join(" ").replace("mine/cpu/b2-", "").replace("-fp32", ""),
             Err(error) => format!("{}; {}", error.message, error.hint.unwrap_or_default()),
         }
@@ -306,12 +306,12 @@ fn a_written_plan_gives_the_same_tests_again() {
         ..Request::default()
     };
     let models = request.models().expect("models");
-    let generated = generate("three", &models, &sources(&Folder::default())).expect("a plan");
+    let generated = generate("three", &models, &sources(&TestFiles::default())).expect("a plan");
     assert_eq!(generated.scripts().count(), 15 + 6);
     let scripts: Vec<(&str, &str)> =
         generated.scripts().map(|(path, text)| (path, &**text)).collect();
-    let again =
-        submit(&generated.plan().expect("a plan"), &Folder::with(&scripts), &[]).expect("a plan");
+    let again = submit(&generated.plan().expect("a plan"), &TestFiles::with(&scripts), &[])
+        .expect("a plan");
     assert_eq!(again.name, generated.submission.name);
     let json = |submission: &Submission| serde_json::to_string(&submission.tests).expect("json");
     assert_eq!(json(&again), json(&generated.submission));
@@ -321,8 +321,8 @@ fn a_written_plan_gives_the_same_tests_again() {
 #[test]
 fn requests_are_refused_like_plans() {
     let refused = |request: Request| {
-        let folder = Folder::default();
-        let made = request.models().and_then(|models| generate("", &models, &sources(&folder)));
+        let files = TestFiles::default();
+        let made = request.models().and_then(|models| generate("", &models, &sources(&files)));
         let error = made.expect_err("refused");
         format!("{error} | {}", error.hint.clone().unwrap_or_default())
     };
@@ -358,7 +358,7 @@ fn requests_are_refused_like_plans() {
 fn every_model_of_the_catalogue_can_be_generated() {
     for name in crate::models::catalogue::names() {
         let plan = Plan::parse(format!("models: [{name}]").as_bytes(), "p").expect(name);
-        let submission = plan.into_submission(&sources(&Folder::default())).expect(name);
+        let submission = plan.into_submission(&sources(&TestFiles::default())).expect(name);
         let test = &submission.tests[0];
         assert!(matches!(launch(test).run, Program::Script(_)), "{name}");
     }
@@ -377,8 +377,8 @@ fn a_template_of_a_user_can_read_its_own_parameters_and_no_others() {
         let layer = vec![("text_encoder/test.py.j2".to_owned(), text)];
         let library = Library::built_in().with_layer(layer).expect("a library");
         let plan = Plan::parse(b"models: [dtf/tiny-bert]", "plan.yaml").expect("a plan");
-        let folder = Folder::default();
-        let made = plan.into_submission(&Sources { library: &library, ..sources(&folder) });
+        let files = TestFiles::default();
+        let made = plan.into_submission(&Sources { library: &library, ..sources(&files) });
         made.map(|made| made.tests.len()).map_err(|error| error.message)
     };
     assert_eq!(made("batch: 2", "print(PARAMETERS['batch'])"), Ok(1));

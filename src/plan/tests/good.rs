@@ -1,6 +1,6 @@
 //! Valid plans, and the tests that they produce.
 
-use super::{Folder, launch, names, submit};
+use super::{TestFiles, launch, names, submit};
 use crate::domain::accelerator::{Backend, Vendor};
 use crate::domain::launch::{Environment, Isolation, Program};
 use crate::domain::test::OnFailure;
@@ -10,7 +10,7 @@ use std::num::NonZeroU32;
 
 #[test]
 fn every_key_reaches_the_test() {
-    let folder = Folder::with(&[("tests/test_a.py", "a"), ("data/x.json", "{}")]);
+    let files = TestFiles::with(&[("tests/test_a.py", "a"), ("data/x.json", "{}")]);
     let text = r#"
 schema: 1
 name: nightly
@@ -39,7 +39,7 @@ tests:
     junit: {file: out/report.xml, cases: 40}
     labels: {suite: unit, level: 2}
 "#;
-    let submission = submit(text, &folder, &[]).expect("a plan");
+    let submission = submit(text, &files, &[]).expect("a plan");
     assert_eq!(submission.name, "nightly");
     assert_eq!(names(&submission), ["build", "unit"]);
     assert_eq!(submission.files.len(), 2);
@@ -87,7 +87,7 @@ tests:
       exclude: [{shard: b, level: 2}, {level: 3}]
       include: [{shard: c, level: 9}]
 "#;
-    let submission = submit(text, &Folder::default(), &[]).expect("a plan");
+    let submission = submit(text, &TestFiles::default(), &[]).expect("a plan");
     assert_eq!(names(&submission), ["a-1", "a-2", "b-1", "c-9"]);
     let last = launch(&submission.tests[3]);
     let words = ["run", "c", "--level=9", "{shard}", "{other}", "9"].map(String::from);
@@ -99,7 +99,7 @@ tests:
 #[test]
 fn names_mention_every_axis_that_varies() {
     let text = "tests: [{name: 't-{a}', cmd: [x], matrix: {a: [1, 2], b: [x, y], c: [one]}}]";
-    let submission = submit(text, &Folder::default(), &[]).expect("a plan");
+    let submission = submit(text, &TestFiles::default(), &[]).expect("a plan");
     assert_eq!(names(&submission), ["t-1/b=x", "t-1/b=y", "t-2/b=x", "t-2/b=y"]);
 }
 
@@ -110,7 +110,7 @@ tests:
   - {name: 'unit-{n}', cmd: [x], matrix: {n: [1, 2, 3]}}
   - {name: all, cmd: [x], depends_on: ['unit-*']}
 ";
-    let submission = submit(text, &Folder::default(), &[]).expect("a plan");
+    let submission = submit(text, &TestFiles::default(), &[]).expect("a plan");
     assert_eq!((*submission.tests[3].depends_on).to_vec(), [0, 1, 2]);
 }
 
@@ -126,7 +126,7 @@ tests:
   - {name: a, cmd: [x]}
   - {name: b, cmd: [x], timeout: 2m, env: {B: '2'}, requires: {cpu: 4}, environment: system}
 ";
-    let submission = submit(text, &Folder::default(), &[]).expect("a plan");
+    let submission = submit(text, &TestFiles::default(), &[]).expect("a plan");
     let (a, b) = (launch(&submission.tests[0]), launch(&submission.tests[1]));
     assert_eq!((a.timeout_ms, b.timeout_ms), (Millis::from_secs(60), Millis::from_secs(120)));
     assert_eq!((b.env["A"].as_str(), b.env["B"].as_str()), ("1", "2"));
@@ -142,16 +142,16 @@ fn json_is_a_plan_too_and_anchors_work() {
     assert_eq!(plan.name, "smoke");
     let text =
         "tests:\n  - &a {name: a, cmd: [x]}\n  - {name: b, cmd: &c [y]}\n  - {name: c, cmd: *c}";
-    let submission = submit(text, &Folder::default(), &[]).expect("a plan");
+    let submission = submit(text, &TestFiles::default(), &[]).expect("a plan");
     assert_eq!(names(&submission), ["a", "b", "c"]);
 }
 
 #[test]
 fn equal_plans_give_equal_tests() {
     let text = "tests: [{name: 't{i}', cmd: [x], files: [f], matrix: {i: [3, 1, 2]}}]";
-    let folder = Folder::with(&[("f", "content")]);
+    let files = TestFiles::with(&[("f", "content")]);
     let tests = || {
-        let submission = submit(text, &folder, &[]).expect("a plan");
+        let submission = submit(text, &files, &[]).expect("a plan");
         serde_json::to_string(&submission.tests).expect("json")
     };
     assert_eq!(tests(), tests());

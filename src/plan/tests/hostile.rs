@@ -1,6 +1,6 @@
 //! Hostile plans and configurations are read or refused; none causes a panic or becomes code.
 
-use super::{Folder, submit};
+use super::{TestFiles, submit};
 use crate::models::interpret;
 use crate::plan::document::Plan;
 use crate::text::python;
@@ -70,7 +70,7 @@ proptest! {
     fn almost_plans_never_panic(
         pieces in prop::collection::vec(prop::sample::select(PIECES.to_vec()), 0..30)
     ) {
-        let _result = submit(&pieces.concat(), &Folder::default(), &[]);
+        let _result = submit(&pieces.concat(), &TestFiles::default(), &[]);
     }
 
     #[test]
@@ -87,7 +87,7 @@ proptest! {
         let text =
             format!("tests: [{{name: 'n{name}', cmd: [x], matrix: {{{}}}}}]", axes.join(", "));
         let names = || -> Vec<String> {
-            let submission = submit(&text, &Folder::default(), &[]).expect("a plan");
+            let submission = submit(&text, &TestFiles::default(), &[]).expect("a plan");
             submission.tests.iter().map(|test| test.name.to_string()).collect()
         };
         let first = names();
@@ -110,9 +110,9 @@ fn hostile_configurations_stay_data_in_python() {
         "nested": {"a": {"b": ["c", {"d": "\\"}]}},
     });
     let config = serde_json::to_string(&hostile).expect("json");
-    let folder = Folder::with(&[("m.json", &config)]);
+    let files = TestFiles::with(&[("m.json", &config)]);
     let text = "models: [{model: {config: m.json}, name: \"n '\\\" {{7*7}}\"}]";
-    let submission = submit(text, &folder, &[]).expect("a plan");
+    let submission = submit(text, &files, &[]).expect("a plan");
     let script = std::str::from_utf8(&submission.files[0].bytes).expect("text").to_owned();
     let program = "
 import ast, json, sys
@@ -149,7 +149,7 @@ fn every_generated_script_is_python() {
     let mut scripts = Vec::new();
     for model in all {
         let submission =
-            submit(&format!("models: [{model}]"), &Folder::default(), &[]).expect(model);
+            submit(&format!("models: [{model}]"), &TestFiles::default(), &[]).expect(model);
         let text = String::from_utf8(submission.files[0].bytes.to_vec()).expect("text");
         scripts.push(text);
     }

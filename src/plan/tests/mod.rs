@@ -25,16 +25,16 @@ use std::sync::LazyLock;
 
 /// A directory in memory.
 #[derive(Default)]
-struct Folder(BTreeMap<String, Vec<u8>>);
+struct TestFiles(BTreeMap<String, Vec<u8>>);
 
-impl Folder {
+impl TestFiles {
     fn with(files: &[(&str, &str)]) -> Self {
         let owned = |(path, text): &(&str, &str)| ((*path).into(), text.as_bytes().to_vec());
         Self(files.iter().map(owned).collect())
     }
 }
 
-impl PlanFiles for Folder {
+impl PlanFiles for TestFiles {
     fn read(&self, path: &str) -> Result<Vec<u8>, ReadError> {
         self.0.get(path).cloned().ok_or_else(|| ReadError("no such file".into()))
     }
@@ -43,11 +43,11 @@ impl PlanFiles for Folder {
         let prefix = format!("{path}/");
         let below = |name: &&String| path.is_empty() || *name == path || name.starts_with(&prefix);
         let found: Vec<String> = self.0.keys().filter(below).cloned().collect();
-        if found.is_empty() { Err(ReadError("no such folder".into())) } else { Ok(found) }
+        if found.is_empty() { Err(ReadError("no such files".into())) } else { Ok(found) }
     }
 }
 
-impl ModelSource for Folder {
+impl ModelSource for TestFiles {
     fn configuration_file(&self, path: &str) -> Result<Vec<u8>, ReadError> {
         self.read(path)
     }
@@ -67,7 +67,7 @@ fn described(files: &dyn PlanFiles, path: &str) -> Result<Description, ReadError
     }))
 }
 
-fn submit(text: &str, files: &Folder, found: &[Backend]) -> Result<Submission, SourceError> {
+fn submit(text: &str, files: &TestFiles, found: &[Backend]) -> Result<Submission, SourceError> {
     let found: BTreeSet<Backend> = found.iter().copied().collect();
     let plan = Plan::parse(text.as_bytes(), "plan.yaml")?;
     plan.into_submission(&Sources { accelerators: &found, ..sources(files) })

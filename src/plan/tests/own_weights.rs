@@ -1,6 +1,6 @@
 //! Weights in the directory of a model: which weights the tests get, and which are refused.
 
-use super::{Folder, sources};
+use super::{TestFiles, sources};
 use crate::models::description::Description;
 use crate::models::source::{DirectoryEntries, ModelSource, WeightsPath, WeightsRoot};
 use crate::models::weights::Weights;
@@ -11,7 +11,7 @@ use crate::plan::submission::Submission;
 use crate::text::error::{ReadError, SourceError};
 
 /// A machine in memory: plans read files below `/here`, and `/cache` is the model cache.
-struct Machine(Folder);
+struct Machine(TestFiles);
 
 const CONFIG: &str = r#"{"model_type": "bert", "architectures": ["BertModel"]}"#;
 const PIPELINE: &str = r#"{"_class_name": "StableDiffusionPipeline"}"#;
@@ -64,7 +64,7 @@ impl ModelSource for Machine {
 }
 
 fn machine(files: &[(&str, &str)]) -> Machine {
-    Machine(Folder::with(files))
+    Machine(TestFiles::with(files))
 }
 
 fn plan(text: &str, machine: &Machine) -> Result<Submission, SourceError> {

@@ -1,7 +1,7 @@
 //! Measured times of the items of a suite, from a JUnit file or from the file of pytest-split.
 
-use crate::cli::error::CliError;
-use crate::cli::work::pytest::ask::read_capped;
+use crate::gather::GatherError;
+use crate::gather::pytest::ask::read_capped;
 use crate::junit::times::times;
 use crate::plan::pytest::suite::Item;
 use std::collections::HashMap;
@@ -15,13 +15,13 @@ pub fn known(
     named: Option<&Path>,
     root: &Path,
     items: &[Item],
-) -> Result<HashMap<String, f64>, CliError> {
+) -> Result<HashMap<String, f64>, GatherError> {
     let kept = root.join(DURATIONS);
     let Some(path) = named.or_else(|| kept.is_file().then_some(kept.as_path())) else {
         return Ok(HashMap::new());
     };
     let wrong = |reason: String| {
-        CliError::usage(format!("cannot read durations from {}: {reason}", path.display()))
+        GatherError::usage(format!("cannot read durations from {}: {reason}", path.display()))
             .hint("give a JUnit file (.xml) or the .test_durations of pytest-split")
     };
     let text = read_capped(path).map_err(wrong)?;

@@ -1,9 +1,9 @@
 //! Runs scripts of dtf with the interpreter of the suite.
 //!
-//! Limits: [`PATIENCE`] for one question, [`MAX_ANSWER_BYTES`] of an answer, [`MAX_OUTPUT_BYTES`]
+//! Limits: [`TIME_LIMIT`] for one question, [`MAX_ANSWER_BYTES`] of an answer, [`MAX_OUTPUT_BYTES`]
 //! of what is printed beside it.
 
-use crate::cli::error::CliError;
+use crate::gather::GatherError;
 use crate::plan::pytest::suite::{self, Collected};
 use crate::sys::process::{Call, Completion, Keep, Limits, ProgramOutput, run};
 use serde::Deserialize;
@@ -14,11 +14,11 @@ use std::time::Duration;
 
 const COLLECT: &str = include_str!("collect.py");
 /// Collecting imports the suite, and torch with it.
-const PATIENCE: Duration = Duration::from_mins(10);
+const TIME_LIMIT: Duration = Duration::from_mins(10);
 const MAX_ANSWER_BYTES: u64 = 256 << 20;
 const MAX_OUTPUT_BYTES: usize = 1 << 20;
-/// Lines of output that are quoted when something fails.
-const TOLD_LINES: usize = 20;
+/// Maximum number of lines of output that are quoted when something fails.
+const MAX_QUOTED_LINES: usize = 20;
 
 /// The suite's interpreter, in the environment of the person and what they added to it.
 pub struct Asker {
@@ -41,13 +41,13 @@ impl Asker {
         python: Option<&Path>,
         added: &[(String, String)],
         options: &[String],
-    ) -> Result<Self, CliError> {
+    ) -> Result<Self, GatherError> {
         let here = std::env::current_dir().and_then(|here| here.canonicalize());
         let here = here.map_err(|error| {
-            CliError::new(format!("cannot determine the working directory: {error}"))
+            GatherError::new(format!("cannot determine the working directory: {error}"))
         })?;
         let scratch = tempfile::tempdir().map_err(|error| {
-            CliError::new(format!("cannot make a temporary directory: {error}"))
+            GatherError::new(format!("cannot make a temporary directory: {error}"))
         })?;
         let python = python.unwrap_or(Path::new("python3")).as_os_str().to_owned();
         let options = options.to_vec();
@@ -60,14 +60,15 @@ impl Asker {
     }
 
     /// Asks pytest for its root directory when it is started in `directory`.
-    pub async fn root(&self, directory: &Path, args: &[String]) -> Result<Root, CliError> {
+    pub async fn root(&self, directory: &Path, args: &[String]) -> Result<Root, GatherError> {
         let out = self.scratch.path().join("root.json");
         let args: Vec<&String> = self.options.iter().chain(args).collect();
         let question = json!({ "mode": "root", "out": out, "args": args, "cwd_on_path": true });
         let ended = self.script(COLLECT, &question, directory).await?;
         let text = read_capped(&out).map_err(|_| unanswered(&ended))?;
-        let found: Root = serde_json::from_slice(&text)
-            .map_err(|error| CliError::new(format!("pytest's answer cannot be read: {error}")))?;
+        let found: Root = serde_json::from_slice(&text).map_err(|error| {
+            GatherError::new(format!("pytest's answer cannot be read: {error}"))
+        })?;
         let full = |path: PathBuf| path.canonicalize().unwrap_or(path);
         Ok(Root { root: full(found.root), settings: found.settings.map(full) })
     }
@@ -79,7 +80,7 @@ impl Asker {
         root: &Path,
         args: &[String],
         cwd_on_path: bool,
-    ) -> Result<Collected, CliError> {
+    ) -> Result<Collected, GatherError> {
         let out = self.scratch.path().join(format!("items-{cwd_on_path}.json"));
         // A separate cache: the usual one may record which tests failed last, which selects tests.
         let cache = format!("cache_dir={}", self.scratch.path().join("cache").display());
@@ -90,7 +91,7 @@ impl Asker {
         });
         let ended = self.script(COLLECT, &question, directory).await?;
         let text = read_capped(&out).map_err(|_| unanswered(&ended))?;
-        suite::parse(&text).map_err(|wrong| CliError::new(wrong.message))
+        suite::parse(&text).map_err(|wrong| GatherError::new(wrong.message))
     }
 
     /// Runs a script of dtf with a question as its argument.
@@ -99,7 +100,7 @@ impl Asker {
         script: &str,
         question: &serde_json::Value,
         directory: &Path,
-    ) -> Result<ProgramOutput, CliError> {
+    ) -> Result<ProgramOutput, GatherError> {
         self.ask(script, &question.to_string(), directory).await
     }
 
@@ -109,7 +110,7 @@ impl Asker {
         script: &str,
         argument: &str,
         directory: &Path,
-    ) -> Result<ProgramOutput, CliError> {
+    ) -> Result<ProgramOutput, GatherError> {
         self.ask_with(&self.python, script, argument, directory).await
     }
 
@@ -120,11 +121,12 @@ impl Asker {
         script: &str,
         question: &str,
         directory: &Path,
-    ) -> Result<ProgramOutput, CliError> {
+    ) -> Result<ProgramOutput, GatherError> {
         // Not named after a module that the suite may import.
         let file = self.scratch.path().join("dtf_question.py");
-        std::fs::write(&file, script)
-            .map_err(|error| CliError::new(format!("cannot write {}: {error}", file.display())))?;
+        std::fs::write(&file, script).map_err(|error| {
+            GatherError::new(format!("cannot write {}: {error}", file.display()))
+        })?;
         let call = Call {
             program: python.clone(),
             args: vec![file.into(), question.into()],
@@ -132,20 +134,22 @@ impl Asker {
             env: self.env.clone(),
             ..Call::default()
         };
-        let limits = Limits { time: PATIENCE, output_bytes: MAX_OUTPUT_BYTES, keep: Keep::End };
+        let limits = Limits { time: TIME_LIMIT, output_bytes: MAX_OUTPUT_BYTES, keep: Keep::End };
         let completion = run(&call, limits).await;
         let name = python.to_string_lossy();
         match completion {
             Completion::Exited(ended) => Ok(ended),
             Completion::TimedOut { output: ended, .. } => {
-                let quoted = told(&printed(&ended)).join("\n");
-                let message = format!("{name} did not finish within {PATIENCE:?}:\n{quoted}");
-                Err(CliError::new(message).hint("the suite may block while it is imported"))
+                let lines = quoted(&printed(&ended)).join("\n");
+                let message = format!("{name} did not finish within {TIME_LIMIT:?}:\n{lines}");
+                Err(GatherError::new(message).hint("the suite may block while it is imported"))
             }
-            Completion::NotFound => Err(CliError::new(format!("there is no interpreter {name}"))
-                .hint("give the interpreter of the suite: --python .venv/bin/python")),
+            Completion::NotFound => {
+                Err(GatherError::new(format!("there is no interpreter {name}"))
+                    .hint("give the interpreter of the suite: --python .venv/bin/python"))
+            }
             Completion::NotStarted(why) => {
-                Err(CliError::new(format!("cannot start {name}: {why}"))
+                Err(GatherError::new(format!("cannot start {name}: {why}"))
                     .hint("give the interpreter of the suite: --python .venv/bin/python"))
             }
         }
@@ -156,24 +160,24 @@ fn printed(ended: &ProgramOutput) -> String {
     format!("{}\n{}", ended.stdout.text, ended.stderr.text)
 }
 
-fn unanswered(ended: &ProgramOutput) -> CliError {
-    let quoted = told(&printed(ended)).join("\n");
-    CliError::new(format!("pytest cannot list the items ({}):\n{quoted}", ended.exit))
+fn unanswered(ended: &ProgramOutput) -> GatherError {
+    let lines = quoted(&printed(ended)).join("\n");
+    GatherError::new(format!("pytest cannot list the items ({}):\n{lines}", ended.exit))
         .hint("the interpreter needs pytest and what the suite imports: --python .venv/bin/python")
 }
 
 /// The lines that describe a failure: each error that pytest marks with an `E`, and the last lines.
 /// Control characters are escaped.
-pub fn told(said: &str) -> Vec<String> {
+pub fn quoted(said: &str) -> Vec<String> {
     let lines: Vec<String> =
         said.lines().filter(|line| !line.trim().is_empty()).map(plain).collect();
     let mut told: Vec<String> = Vec::new();
     for line in lines.iter().filter(|line| line.starts_with("E  ")) {
-        if told.len() < TOLD_LINES && !told.contains(line) {
+        if told.len() < MAX_QUOTED_LINES && !told.contains(line) {
             told.push(line.clone());
         }
     }
-    let last = lines.len().saturating_sub(TOLD_LINES - told.len());
+    let last = lines.len().saturating_sub(MAX_QUOTED_LINES - told.len());
     let end: Vec<String> =
         lines[last..].iter().filter(|line| !told.contains(line)).cloned().collect();
     told.extend(end);
@@ -213,11 +217,11 @@ mod tests {
     #[test]
     fn errors_are_told_before_the_end_that_may_not_name_them() {
         let long = "E   ModuleNotFoundError: No module named 'x'\nmore\n".repeat(40) + "2 errors\n";
-        let lines = told(&long);
+        let lines = quoted(&long);
         assert_eq!(lines[0], "E   ModuleNotFoundError: No module named 'x'");
         assert_eq!(lines.last().map(String::as_str), Some("2 errors"));
-        assert!(lines.len() <= TOLD_LINES);
-        assert_eq!(told("a\u{1b}[31mb\r\n"), ["a\\u{1b}[31mb"]);
+        assert!(lines.len() <= MAX_QUOTED_LINES);
+        assert_eq!(quoted("a\u{1b}[31mb\r\n"), ["a\\u{1b}[31mb"]);
     }
 
     #[cfg(unix)]

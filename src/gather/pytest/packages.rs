@@ -1,10 +1,10 @@
 //! The packages of a suite's environment: those of its requirements file, those that it imports in
 //! the versions that are installed here, and wheels of packages that no index has.
 
-use crate::cli::error::CliError;
-use crate::cli::terminal::console::Console;
-use crate::cli::work::pytest::ask::{Asker, told};
-use crate::cli::work::pytest::place::Place;
+use crate::gather::GatherError;
+use crate::gather::Notices;
+use crate::gather::pytest::ask::{Asker, quoted};
+use crate::gather::pytest::place::Place;
 use crate::plan::pytest::suite::{Collected, Distribution};
 use serde::Deserialize;
 use serde_json::json;
@@ -33,15 +33,15 @@ struct Listed {
 }
 
 pub async fn needed(
-    console: Console,
+    notices: &dyn Notices,
     asker: &Asker,
     place: &Place,
     collected: &Collected,
-) -> Result<Needed, CliError> {
+) -> Result<Needed, GatherError> {
     let installed = &collected.distributions;
     let mut listed = Listed::default();
     if let Some(file) = requirements_beside(place) {
-        listed = requirements_file(console, asker, &file).await?;
+        listed = requirements_file(notices, asker, &file).await?;
         for path in &listed.local {
             check_local(asker, directory_of(&file), path, installed)?;
         }
@@ -53,7 +53,7 @@ pub async fn needed(
     let named: BTreeSet<String> = requirements.iter().map(|text| canonical(text)).collect();
     let others = installed.iter().filter(|one| !one.pack && !named.contains(&one.name));
     requirements.extend(others.map(|one| one.requirement.clone()));
-    console.note(&format!("packages: {}", requirements.join(" ")));
+    notices.note(&format!("packages: {}", requirements.join(" ")));
     let pinned: BTreeSet<&str> = installed.iter().map(|one| one.name.as_str()).collect();
     let unused: Vec<&str> = listed
         .constraints
@@ -63,12 +63,12 @@ pub async fn needed(
         .collect();
     if !unused.is_empty() {
         let unused = unused.join(", ");
-        console.warning(&format!("constraints that workers do not apply: {unused}"));
+        notices.warning(&format!("constraints that workers do not apply: {unused}"));
     }
     if !listed.left_out.is_empty() {
-        console.warning(&format!("left out of the requirements: {}", listed.left_out.join(", ")));
+        notices.warning(&format!("left out of the requirements: {}", listed.left_out.join(", ")));
     }
-    let wheels = wheels(console, asker, place, collected, &packed).await?;
+    let wheels = wheels(notices, asker, place, collected, &packed).await?;
     Ok(Needed { requirements, wheels })
 }
 
@@ -94,10 +94,10 @@ fn requirements_beside(place: &Place) -> Option<PathBuf> {
 }
 
 async fn requirements_file(
-    console: Console,
+    notices: &dyn Notices,
     asker: &Asker,
     file: &Path,
-) -> Result<Listed, CliError> {
+) -> Result<Listed, GatherError> {
     let question = file.display().to_string();
     let mut last = None;
     // Any pip reads it the same way; environments of some tools have none.
@@ -106,18 +106,20 @@ async fn requirements_file(
         match ended {
             Ok(ended) if ended.exit.code == Some(0) => {
                 return serde_json::from_str(&ended.stdout.text).map_err(|error| {
-                    CliError::new(format!("pip's answer about {question} cannot be read: {error}"))
+                    GatherError::new(format!(
+                        "pip's answer about {question} cannot be read: {error}"
+                    ))
                 });
             }
             Ok(ended) if ended.exit.code == Some(NO_PIP) => {}
-            Ok(ended) => last = Some(told(&ended.stderr.text).join("\n")),
+            Ok(ended) => last = Some(quoted(&ended.stderr.text).join("\n")),
             Err(_) => {}
         }
     }
     if let Some(output) = last {
-        return Err(CliError::usage(format!("pip cannot read {question}:\n{output}")));
+        return Err(GatherError::usage(format!("pip cannot read {question}:\n{output}")));
     }
-    console.warning(&format!(
+    notices.warning(&format!(
         "cannot read {question}, because no interpreter here has pip; using the packages that are \
          installed for {}",
         asker.name()
@@ -136,7 +138,7 @@ fn check_local(
     directory: &Path,
     path: &str,
     installed: &[Distribution],
-) -> Result<(), CliError> {
+) -> Result<(), GatherError> {
     let plain = path.strip_prefix("file://").unwrap_or(path);
     let plain = plain.split(['[', '#', ';']).next().unwrap_or(plain).trim();
     let full = directory.join(plain);
@@ -150,32 +152,33 @@ fn check_local(
          there",
         asker.name()
     );
-    Err(CliError::usage(message).hint(format!("{} -m pip install {path}", asker.name())))
+    Err(GatherError::usage(message).hint(format!("{} -m pip install {path}", asker.name())))
 }
 
 /// Packs what no index has. Whatever cannot be packed must not be replaced by something else.
 async fn wheels(
-    console: Console,
+    notices: &dyn Notices,
     asker: &Asker,
     place: &Place,
     collected: &Collected,
     packed: &[&Distribution],
-) -> Result<BTreeMap<String, Arc<[u8]>>, CliError> {
+) -> Result<BTreeMap<String, Arc<[u8]>>, GatherError> {
     let mut wheels = BTreeMap::new();
     if packed.is_empty() {
         return Ok(wheels);
     }
     let out: PathBuf = asker.scratch.path().join("wheels");
     std::fs::create_dir_all(&out)
-        .map_err(|error| CliError::new(format!("cannot write {}: {error}", out.display())))?;
+        .map_err(|error| GatherError::new(format!("cannot write {}: {error}", out.display())))?;
     let names: Vec<&str> = packed.iter().map(|one| one.name.as_str()).collect();
     let question =
         json!({ "out": out, "root": place.root, "paths": collected.paths, "names": names });
     let ended = asker.script(WHEELS, &question, &place.root).await?;
     let answers: BTreeMap<String, Answer> =
         serde_json::from_str(&ended.stdout.text).map_err(|_| {
-            let output = told(&format!("{}\n{}", ended.stdout.text, ended.stderr.text)).join("\n");
-            CliError::new(format!("cannot pack {}:\n{output}", names.join(", ")))
+            let output =
+                quoted(&format!("{}\n{}", ended.stdout.text, ended.stderr.text)).join("\n");
+            GatherError::new(format!("cannot pack {}:\n{output}", names.join(", ")))
         })?;
     for one in packed {
         let from = one.from.as_deref().unwrap_or("an unknown place");
@@ -188,7 +191,7 @@ async fn wheels(
             .map_err(|error| unpackable(asker, one, &error.to_string()))?;
         wheels.insert(file.clone(), Arc::from(bytes));
         let how = if one.editable { " (editable)" } else { "" };
-        console.note(&format!(
+        notices.note(&format!(
             "sent as installed here: {} {} from {from}{how}",
             one.name, one.version
         ));
@@ -203,9 +206,9 @@ enum Answer {
     Failed { error: String },
 }
 
-fn unpackable(asker: &Asker, one: &Distribution, why: &str) -> CliError {
+fn unpackable(asker: &Asker, one: &Distribution, why: &str) -> GatherError {
     let from = one.from.as_deref().unwrap_or("PATH");
-    CliError::new(format!(
+    GatherError::new(format!(
         "{} {} is installed from {from}, and cannot be sent to workers: {why}",
         one.name, one.version
     ))

@@ -1,7 +1,7 @@
 //! The location of a suite, and the directory where pytest is started for it.
 
-use crate::cli::error::CliError;
-use crate::cli::work::pytest::ask::{Asker, Root};
+use crate::gather::GatherError;
+use crate::gather::pytest::ask::{Asker, Root};
 use std::path::{Path, PathBuf};
 
 /// The location of a suite, and how pytest is started for it. All paths are absolute.
@@ -17,8 +17,9 @@ pub struct Place {
 
 /// Asks pytest for its root directory, and chooses where to start it: in the current directory if that
 /// is inside the root, otherwise in the root.
-pub async fn place(asker: &Asker, named: &Path) -> Result<Place, CliError> {
-    let unreadable = |error| CliError::usage(format!("cannot read {}: {error}", named.display()));
+pub async fn place(asker: &Asker, named: &Path) -> Result<Place, GatherError> {
+    let unreadable =
+        |error| GatherError::usage(format!("cannot read {}: {error}", named.display()));
     let suite = named.canonicalize().map_err(unreadable)?;
     let begin = beginning(&asker.here, &suite);
     let words = if begin == suite { Vec::new() } else { vec![suite.display().to_string()] };
@@ -37,7 +38,7 @@ pub async fn place(asker: &Asker, named: &Path) -> Result<Place, CliError> {
             root.display()
         );
         return Err(
-            CliError::usage(message).hint("only files below the root directory can be sent")
+            GatherError::usage(message).hint("only files below the root directory can be sent")
         );
     }
     Ok(Place { suite, root, settings, directory, args })
@@ -60,14 +61,14 @@ fn beginning(here: &Path, suite: &Path) -> PathBuf {
 }
 
 /// A path below the root in the form of a plan; `.` is the root itself.
-pub fn relative(root: &Path, path: &Path) -> Result<String, CliError> {
+pub fn relative(root: &Path, path: &Path) -> Result<String, GatherError> {
     let inside = path.strip_prefix(root).map_err(|_| {
         let message = format!("{} is outside of {}", path.display(), root.display());
-        CliError::usage(message).hint("only what is below pytest's root directory can be sent")
+        GatherError::usage(message).hint("only what is below pytest's root directory can be sent")
     })?;
     let parts: Option<Vec<&str>> = inside.iter().map(|part| part.to_str()).collect();
     let parts = parts
-        .ok_or_else(|| CliError::usage(format!("{} is not a Unicode name", path.display())))?;
+        .ok_or_else(|| GatherError::usage(format!("{} is not a Unicode name", path.display())))?;
     Ok(if parts.is_empty() { ".".to_owned() } else { parts.join("/") })
 }
 

@@ -4,10 +4,9 @@
 //! variables of the hub's tools specify offline. After the first failed connection no further model
 //! is fetched, so that a machine without a network waits two seconds, and not two per model.
 
-use crate::cli::terminal::console::Console;
-use crate::cli::terminal::progress::Progress;
-use crate::cli::work::folder::Folder;
 use crate::client::{Hub, HubError, Secret};
+use crate::gather::Notices;
+use crate::gather::PlanDirectory;
 use crate::models::catalogue;
 use crate::models::description::{Description, FileRead};
 use crate::models::source::{KnownModel, Location};
@@ -24,8 +23,8 @@ const MAX_TOKEN_BYTES: u64 = 4096;
 
 /// Fetches the models that are not available locally, by name.
 pub async fn fetch(
-    console: Console,
-    folder: &Folder,
+    notices: &dyn Notices,
+    directory: &PlanDirectory,
     models: &[ModelEntry],
 ) -> HashMap<String, KnownModel> {
     let mut fetched = HashMap::new();
@@ -33,7 +32,7 @@ pub async fn fetch(
         .iter()
         .filter(|entry| entry.location == Location::Named && !entry.model.starts_with("dtf/"))
         .filter(|entry| {
-            !catalogue::is_known_without_hub(&entry.model, entry.revision.as_deref(), folder)
+            !catalogue::is_known_without_hub(&entry.model, entry.revision.as_deref(), directory)
         })
         .collect();
     if wanted.is_empty() || caches::offline(&caches::variable) {
@@ -42,24 +41,24 @@ pub async fn fetch(
     let hub = match hub() {
         Ok(hub) => hub,
         Err(error) => {
-            console.warning(&format!("the model hub is not used: {error}"));
+            notices.warning(&format!("the model hub is not used: {error}"));
             return fetched;
         }
     };
-    let progress = Progress::new(console);
     for entry in wanted {
-        progress.say(&format!("fetching {} from the model hub", entry.model));
+        notices.step(&format!("fetching {} from the model hub", entry.model));
         let revision = entry.revision.as_deref().unwrap_or(LATEST);
         match describe(&hub, &entry.model, revision).await {
             Ok(Some(known)) => drop(fetched.insert(entry.model.clone(), known)),
             Ok(None) => {}
             Err(error @ HubError::Unreachable(_)) => {
-                console.note(&format!("note: {error}"));
+                notices.note(&format!("note: {error}"));
                 break;
             }
-            Err(error) => console.warning(&format!("{}: {error}", entry.model)),
+            Err(error) => notices.warning(&format!("{}: {error}", entry.model)),
         }
     }
+    notices.done();
     fetched
 }
 

@@ -4,10 +4,10 @@
 //! Limits: [`MAX_BESIDE_BYTES`] of content, and [`MAX_LIST_BYTES`] for the list of all files, which
 //! is part of each test.
 
-use crate::cli::error::CliError;
-use crate::cli::work::folder::Folder;
-use crate::cli::work::pytest::ask::{Asker, read_capped, told};
-use crate::cli::work::pytest::place::{Place, relative};
+use crate::gather::GatherError;
+use crate::gather::PlanDirectory;
+use crate::gather::pytest::ask::{Asker, quoted, read_capped};
+use crate::gather::pytest::place::{Place, relative};
 use crate::plan::files::{self, IGNORED, MAX_FILE_BYTES, PlanFiles};
 use crate::plan::pytest::BESIDE;
 use crate::plan::pytest::suite::Collected;
@@ -50,13 +50,14 @@ pub fn files(
     place: &Place,
     collected: &Collected,
     patterns: &[String],
-) -> Result<Travelling, CliError> {
+) -> Result<Travelling, GatherError> {
     let needed = needed(place, collected)?;
-    let folder = Folder::new(&place.root);
-    let mut listed: usize = needed.iter().map(|path| measure(&folder, place, path).listed).sum();
+    let plan_directory = PlanDirectory::new(&place.root);
+    let mut listed: usize =
+        needed.iter().map(|path| measure(&plan_directory, place, path).listed).sum();
     let mut candidates: Vec<Candidate> = beside(place, collected, &needed)
         .into_iter()
-        .map(|path| measure(&folder, place, &path))
+        .map(|path| measure(&plan_directory, place, &path))
         .filter(|candidate| candidate.files > 0)
         .collect();
     candidates.sort_by_key(|one| (one.listed, one.bytes));
@@ -84,23 +85,28 @@ pub fn files(
 }
 
 /// The files below some paths as one compressed tar file.
-pub async fn pack(asker: &Asker, place: &Place, paths: &[String]) -> Result<Arc<[u8]>, CliError> {
-    let folder = Folder::new(&place.root);
+pub async fn pack(
+    asker: &Asker,
+    place: &Place,
+    paths: &[String],
+) -> Result<Arc<[u8]>, GatherError> {
+    let plan_directory = PlanDirectory::new(&place.root);
     let mut all = BTreeSet::new();
     for path in paths {
-        let found = folder.survey(path, &IGNORED).map_err(|error| CliError::usage(error.0))?;
+        let found =
+            plan_directory.survey(path, &IGNORED).map_err(|error| GatherError::usage(error.0))?;
         if let Some(refused) = found.refused.first() {
-            return Err(CliError::usage(format!("{refused}, and cannot be sent")));
+            return Err(GatherError::usage(format!("{refused}, and cannot be sent")));
         }
         all.extend(found.files);
     }
-    let failed = |what: &str| CliError::new(format!("cannot pack {} files: {what}", all.len()));
+    let failed = |what: &str| GatherError::new(format!("cannot pack {} files: {what}", all.len()));
     let (list, out) = (asker.scratch.path().join("pack.json"), asker.scratch.path().join("tar"));
     let question = json!({ "root": place.root, "out": out, "files": all });
     std::fs::write(&list, question.to_string()).map_err(|error| failed(&error.to_string()))?;
     let ended = asker.ask(ARCHIVE, &list.display().to_string(), &place.root).await?;
     if ended.exit.code != Some(0) {
-        return Err(failed(&told(&ended.stderr.text).join("\n")));
+        return Err(failed(&quoted(&ended.stderr.text).join("\n")));
     }
     let bytes = read_capped(&out).map_err(|error| failed(&error))?;
     if bytes.len() > MAX_FILE_BYTES {
@@ -112,7 +118,7 @@ pub async fn pack(asker: &Asker, place: &Place, paths: &[String]) -> Result<Arc<
 }
 
 /// Entries that pytest read or imported, without those inside other entries.
-fn needed(place: &Place, collected: &Collected) -> Result<BTreeSet<String>, CliError> {
+fn needed(place: &Place, collected: &Collected) -> Result<BTreeSet<String>, GatherError> {
     let mut found = BTreeSet::new();
     found.extend(place.settings.as_deref().map(|file| relative(&place.root, file)).transpose()?);
     let mut args = Vec::new();
@@ -195,9 +201,9 @@ fn beside(place: &Place, collected: &Collected, needed: &BTreeSet<String>) -> BT
 }
 
 /// Measures a path; empty if it has no file that can be sent.
-fn measure(folder: &Folder, place: &Place, path: &str) -> Candidate {
+fn measure(plan_directory: &PlanDirectory, place: &Place, path: &str) -> Candidate {
     let mut one = Candidate { path: path.to_owned(), files: 0, bytes: 0, listed: 0 };
-    let whole = folder.survey(path, &IGNORED).ok().filter(|all| all.refused.is_empty());
+    let whole = plan_directory.survey(path, &IGNORED).ok().filter(|all| all.refused.is_empty());
     // An entry that cannot be sent completely, or is too large to be listed, is reported as not sent.
     let Some(all) = whole else {
         return Candidate { files: 1, listed: usize::MAX / 1024, ..one };

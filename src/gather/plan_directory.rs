@@ -4,8 +4,8 @@
 //! followed only inside it. Models on the command line are the user's choice: their links are
 //! followed anywhere.
 
-use crate::cli::work::model_directory::{cached, describe, read_capped, snapshot};
-use crate::cli::work::{peek, walk};
+use crate::gather::model_directory::{cached, describe, read_capped, snapshot};
+use crate::gather::{peek, walk};
 use crate::models::description::Description;
 use crate::models::source::{DirectoryEntries, KnownModel, ModelSource, WeightsPath, WeightsRoot};
 use crate::plan::files::{Listing, MAX_FILE_BYTES, PlanFiles};
@@ -17,7 +17,7 @@ use std::path::{Component, Path, PathBuf};
 
 /// The directory of a plan, and the models that it may use.
 #[derive(Debug, Default)]
-pub struct Folder {
+pub struct PlanDirectory {
     root: PathBuf,
     /// Model cache of the hub's tools.
     hub: PathBuf,
@@ -39,7 +39,7 @@ struct Place {
     config: bool,
 }
 
-impl Folder {
+impl PlanDirectory {
     pub fn new(root: &Path) -> Self {
         let root = if root.as_os_str().is_empty() { Path::new(".") } else { root };
         Self { root: root.to_owned(), hub: Caches::of_process().models, ..Self::default() }
@@ -184,7 +184,7 @@ fn below(path: &Path) -> Option<Vec<&str>> {
         .collect()
 }
 
-impl PlanFiles for Folder {
+impl PlanFiles for PlanDirectory {
     fn read(&self, path: &str) -> Result<Vec<u8>, ReadError> {
         read_capped(&self.inside(path)?, MAX_FILE_BYTES)
             .map_err(|reason| ReadError(format!("{path}: {reason}")))
@@ -217,7 +217,7 @@ impl PlanFiles for Folder {
     }
 }
 
-impl ModelSource for Folder {
+impl ModelSource for PlanDirectory {
     fn configuration_file(&self, path: &str) -> Result<Vec<u8>, ReadError> {
         self.read(path)
     }
@@ -271,7 +271,7 @@ mod tests {
         std::fs::write(plan.join("tests/deep/a.py"), "a").expect("written");
         std::fs::write(plan.join("tests/b.py"), "b").expect("written");
         std::fs::write(directory.path().join("secret"), "s").expect("written");
-        let folder = Folder::new(&plan);
+        let folder = PlanDirectory::new(&plan);
         assert_eq!(folder.list("tests").expect("listed"), ["tests/b.py", "tests/deep/a.py"]);
         assert_eq!(folder.read("tests/b.py").expect("read"), b"b");
         assert!(folder.read("../secret").is_err());
@@ -292,7 +292,7 @@ mod tests {
             std::fs::write(file, "{}").expect("written");
         }
         std::fs::write(root.join("config.json"), "{}").expect("written");
-        let mut folder = Folder::new(&root);
+        let mut folder = PlanDirectory::new(&root);
         let outside = other.to_str().expect("a plain path");
         for (said, named) in [
             ("bert-base-uncased", "bert-base-uncased"),
@@ -318,7 +318,7 @@ mod tests {
                 assert_eq!(folder.read(&file).expect("read"), b"{}", "{said}");
             }
         }
-        let mut below = Folder::new(&root.join("bare"));
+        let mut below = PlanDirectory::new(&root.join("bare"));
         assert_eq!(below.adopt(&["..".to_owned()]), Ok(vec!["./root".to_owned()]));
         assert!(folder.adopt(&["../nowhere".to_owned()]).is_err());
         assert!(folder.read("mine/../../root/bare/config.json").is_err());
@@ -333,7 +333,7 @@ mod tests {
             let text = format!("{{\"name\": \"{name}\"}}");
             std::fs::write(root.join(name).join("config.json"), text).expect("written");
         }
-        let mut folder = Folder::new(&root.join("here"));
+        let mut folder = PlanDirectory::new(&root.join("here"));
         let outside = |name: &str| root.join(name).display().to_string();
         let said = ["model".to_owned(), outside("x/model"), "../y/model".to_owned()];
         let named = folder.adopt(&said).expect("named");
@@ -359,7 +359,7 @@ mod tests {
         std::os::unix::fs::symlink("../../blobs/config.json", root.join("inside/config.json"))
             .expect("linked");
         std::os::unix::fs::symlink("../blobs", root.join("link")).expect("linked");
-        let mut folder = Folder::new(&root);
+        let mut folder = PlanDirectory::new(&root);
         // A plan from others does not lead there.
         for (path, reason) in [("inside", "config.json of x: it leads out"), ("link", "leads out")]
         {

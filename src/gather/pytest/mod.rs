@@ -11,11 +11,8 @@ mod place;
 mod times;
 mod travel;
 
-use crate::cli::error::CliError;
-use crate::cli::exit::Exit;
-use crate::cli::generate::args::PytestArgs;
-use crate::cli::terminal::console::Console;
-use crate::cli::terminal::progress::Progress;
+use crate::gather::GatherError;
+use crate::gather::Notices;
 use crate::plan::pytest::suite::{Collected, Item, Start, Suite};
 use crate::results::render::figures::counted;
 use ask::Asker;
@@ -26,8 +23,26 @@ use std::time::Duration;
 /// Maximum number of paths or variables in a note.
 const NAMED: usize = 20;
 
-/// A suite on disk.
-pub struct Found {
+/// The suite to collect, and the options for it.
+#[derive(Debug)]
+pub struct SuiteOptions {
+    /// A directory or file of the suite.
+    pub path: PathBuf,
+    /// The interpreter of the suite; `python3` by default.
+    pub python: Option<PathBuf>,
+    /// Maximum expected time of one shard.
+    pub shard_time: Option<Duration>,
+    /// A file with measured times of the tests.
+    pub durations: Option<PathBuf>,
+    /// Patterns of additional files, relative to the root directory.
+    pub files: Vec<String>,
+    /// Environment variables for the collection and for the tests.
+    pub env: Vec<(String, String)>,
+    pub pytest_options: Vec<String>,
+}
+
+/// A collected suite on disk.
+pub struct CollectedSuite {
     pub suite: Suite,
     pub items: Vec<Item>,
     /// pytest's root directory, and that of the plan.
@@ -36,44 +51,42 @@ pub struct Found {
 
 /// Collects the suite below a directory.
 pub async fn collect(
-    console: Console,
-    args: &PytestArgs,
-    python: Option<&Path>,
-) -> Result<Found, CliError> {
-    let named = args.from_pytest.as_deref().unwrap_or(Path::new("."));
-    let progress = Progress::new(console);
-    progress.say(&format!("collecting the tests of {}", named.display()));
-    let asker = Asker::new(python, &args.env, &args.pytest_options)?;
+    notices: &dyn Notices,
+    options: &SuiteOptions,
+) -> Result<CollectedSuite, GatherError> {
+    let named = &options.path;
+    notices.step(&format!("collecting the tests of {}", named.display()));
+    let asker = Asker::new(options.python.as_deref(), &options.env, &options.pytest_options)?;
     let place = place(&asker, named).await?;
-    let (collected, cwd_on_path) = listed(console, &asker, &place).await?;
-    drop(progress);
+    let (collected, cwd_on_path) = listed(notices, &asker, &place).await?;
+    notices.done();
     let items = collected.items.clone();
     if items.is_empty() {
         let message = format!("pytest found no tests in {}", place.suite.display());
-        return Err(CliError::new(message).with_exit(Exit::NoTest));
+        return Err(GatherError::no_test(message));
     }
-    let seconds = times::known(args.durations.as_deref(), &place.root, &items)?;
+    let seconds = times::known(options.durations.as_deref(), &place.root, &items)?;
     let known = items.iter().filter(|item| seconds.contains_key(&item.id)).count();
-    console.note(&format!(
+    notices.note(&format!(
         "{}, {known} of them with a measured time",
         counted(items.len() as u64, "item")
     ));
-    let travelling = travel::files(&place, &collected, &args.files)?;
-    report(console, args, &place, &collected, &travelling);
+    let travelling = travel::files(&place, &collected, &options.files)?;
+    report(notices, options, &place, &collected, &travelling);
     let archive = if travelling.packed {
         let all = &travelling.files;
         let archive = travel::pack(&asker, &place, all).await?;
-        console.note("the files are packed in their current state: generate again after changes");
+        notices.note("the files are packed in their current state: generate again after changes");
         Some(archive)
     } else {
         None
     };
-    let needed = packages::needed(console, &asker, &place, &collected).await?;
+    let needed = packages::needed(notices, &asker, &place, &collected).await?;
     let mut env = collected.pytest_variables.clone();
-    env.extend(args.env.iter().cloned());
+    env.extend(options.env.iter().cloned());
     let start = Start {
         args: relative_all(&place.root, &collected.args)?,
-        options: args.pytest_options.clone(),
+        options: options.pytest_options.clone(),
         settings: place.settings.as_deref().map(|file| relative(&place.root, file)).transpose()?,
         conftests_from: conftests_from(&place, &collected),
         directory: relative(&place.root, &place.directory)?,
@@ -83,35 +96,35 @@ pub async fn collect(
     let name = place.suite.file_name().and_then(|name| name.to_str()).unwrap_or("pytest");
     let suite = Suite {
         name: name.to_owned(),
-        files: if travelling.packed { args.files.clone() } else { travelling.files },
+        files: if travelling.packed { options.files.clone() } else { travelling.files },
         archive,
         start,
         packages: needed.requirements,
         python: Some(format!("=={}.*", collected.python)),
         env,
         wheels: needed.wheels,
-        shard_seconds: args.shard_time.map(|span| Duration::from(span).as_secs_f64()),
+        shard_seconds: options.shard_time.map(|time| time.as_secs_f64()),
         seconds,
     };
-    Ok(Found { suite, items, base: place.root })
+    Ok(CollectedSuite { suite, items, base: place.root })
 }
 
 /// Lists the items, with the working directory among the places for modules, as
 /// `python -m pytest` does, or without it, as `pytest` does, where only that works.
 async fn listed(
-    console: Console,
+    notices: &dyn Notices,
     asker: &Asker,
     place: &Place,
-) -> Result<(Collected, bool), CliError> {
+) -> Result<(Collected, bool), GatherError> {
     let first = asker.list(&place.directory, &place.root, &place.args, true).await;
     let failed = match first {
         Ok(collected) if collected.errors.is_empty() => return Ok((collected, true)),
-        Ok(collected) => CliError::new(broken(&collected)),
+        Ok(collected) => GatherError::new(broken(&collected)),
         Err(failure) => failure,
     };
     match asker.list(&place.directory, &place.root, &place.args, false).await {
         Ok(collected) if collected.errors.is_empty() && !collected.items.is_empty() => {
-            console.note(&format!(
+            notices.note(&format!(
                 "collected like `pytest`; like `python -m pytest`, which adds {} to the module \
                  search path, the collection fails",
                 place.directory.display()
@@ -132,15 +145,15 @@ fn broken(collected: &Collected) -> String {
     )];
     for error in collected.errors.iter().take(5) {
         lines.push(format!("{}:", error.id));
-        lines.extend(ask::told(&error.text).iter().map(|line| format!("  {line}")));
+        lines.extend(ask::quoted(&error.text).iter().map(|line| format!("  {line}")));
     }
     lines.join("\n")
 }
 
 /// Reports which files are sent with the tests and which are not.
 fn report(
-    console: Console,
-    args: &PytestArgs,
+    notices: &dyn Notices,
+    options: &SuiteOptions,
     place: &Place,
     collected: &Collected,
     travelling: &travel::Travelling,
@@ -152,10 +165,10 @@ fn report(
         }
         text
     };
-    console.note(&format!("root directory of pytest: {}", place.root.display()));
-    console.note(&format!("sent with the tests: {}", list(&travelling.files)));
+    notices.note(&format!("root directory of pytest: {}", place.root.display()));
+    notices.note(&format!("sent with the tests: {}", list(&travelling.files)));
     if !travelling.left.is_empty() {
-        console.warning(&format!(
+        notices.warning(&format!(
             "not sent with the tests: {}; to send them, use --files {}",
             list(&travelling.left),
             travelling
@@ -165,15 +178,15 @@ fn report(
         ));
     }
     if !collected.options.is_empty() {
-        console.note(&format!(
+        notices.note(&format!(
             "shards run without {}: each runs all of its items once, in one process",
             list(&collected.options)
         ));
     }
-    let told = |name: &&String| args.env.iter().all(|(given, _)| given != *name);
-    let unknown: Vec<String> = collected.variables.iter().filter(told).cloned().collect();
+    let is_missing = |name: &&String| options.env.iter().all(|(given, _)| given != *name);
+    let unknown: Vec<String> = collected.variables.iter().filter(is_missing).cloned().collect();
     if !unknown.is_empty() {
-        console.warning(&format!(
+        notices.warning(&format!(
             "the suite reads variables that workers may not have: {}; to send one, use --env {}=VALUE",
             list(&unknown),
             unknown[0]
@@ -188,7 +201,7 @@ fn report(
         |file: &&String| !packed.iter().any(|place| Path::new(file.as_str()).starts_with(place));
     let lost: Vec<String> = collected.outside.iter().filter(lost).cloned().collect();
     if !lost.is_empty() {
-        console.warning(&format!(
+        notices.warning(&format!(
             "imported from outside the root directory and not sent: {}; install them into the \
              interpreter of the suite",
             list(&lost)
@@ -202,6 +215,6 @@ fn conftests_from(place: &Place, collected: &Collected) -> String {
     from.and_then(|from| relative(&place.root, from).ok()).unwrap_or_else(|| ".".to_owned())
 }
 
-fn relative_all(root: &Path, paths: &[String]) -> Result<Vec<String>, CliError> {
+fn relative_all(root: &Path, paths: &[String]) -> Result<Vec<String>, GatherError> {
     paths.iter().map(|path| relative(root, Path::new(path))).collect()
 }
