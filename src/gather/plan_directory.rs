@@ -271,14 +271,17 @@ mod tests {
         std::fs::write(plan.join("tests/deep/a.py"), "a").expect("written");
         std::fs::write(plan.join("tests/b.py"), "b").expect("written");
         std::fs::write(directory.path().join("secret"), "s").expect("written");
-        let folder = PlanDirectory::new(&plan);
-        assert_eq!(folder.list("tests").expect("listed"), ["tests/b.py", "tests/deep/a.py"]);
-        assert_eq!(folder.read("tests/b.py").expect("read"), b"b");
-        assert!(folder.read("../secret").is_err());
+        let plan_directory = PlanDirectory::new(&plan);
+        assert_eq!(
+            plan_directory.list("tests").expect("listed"),
+            ["tests/b.py", "tests/deep/a.py"]
+        );
+        assert_eq!(plan_directory.read("tests/b.py").expect("read"), b"b");
+        assert!(plan_directory.read("../secret").is_err());
         #[cfg(unix)]
         {
             std::os::unix::fs::symlink("../secret", plan.join("link")).expect("linked");
-            assert!(folder.read("link").is_err());
+            assert!(plan_directory.read("link").is_err());
         }
     }
 
@@ -286,13 +289,13 @@ mod tests {
     fn models_are_paths_or_names() {
         let place = tempfile::tempdir().expect("a directory");
         let (root, other) = (place.path().join("root"), place.path().join("other/mine"));
-        std::fs::create_dir_all(root.join("bare")).expect("a folder");
-        std::fs::create_dir_all(&other).expect("a folder");
+        std::fs::create_dir_all(root.join("bare")).expect("a directory");
+        std::fs::create_dir_all(&other).expect("a directory");
         for file in [root.join("bare/config.json"), other.join("config.json")] {
             std::fs::write(file, "{}").expect("written");
         }
         std::fs::write(root.join("config.json"), "{}").expect("written");
-        let mut folder = PlanDirectory::new(&root);
+        let mut plan_directory = PlanDirectory::new(&root);
         let outside = other.to_str().expect("a plain path");
         for (said, named) in [
             ("bert-base-uncased", "bert-base-uncased"),
@@ -311,17 +314,21 @@ mod tests {
             (outside, "./mine"),
             (&format!("{outside}/config.json"), "./mine/config.json"),
         ] {
-            assert_eq!(folder.adopt(&[said.to_owned()]), Ok(vec![named.to_owned()]), "{said}");
+            assert_eq!(
+                plan_directory.adopt(&[said.to_owned()]),
+                Ok(vec![named.to_owned()]),
+                "{said}"
+            );
             // The returned name can be read.
             if let Some(inside) = named.strip_prefix("./") {
                 let file = format!("{}/config.json", inside.trim_end_matches("/config.json"));
-                assert_eq!(folder.read(&file).expect("read"), b"{}", "{said}");
+                assert_eq!(plan_directory.read(&file).expect("read"), b"{}", "{said}");
             }
         }
         let mut below = PlanDirectory::new(&root.join("bare"));
         assert_eq!(below.adopt(&["..".to_owned()]), Ok(vec!["./root".to_owned()]));
-        assert!(folder.adopt(&["../nowhere".to_owned()]).is_err());
-        assert!(folder.read("mine/../../root/bare/config.json").is_err());
+        assert!(plan_directory.adopt(&["../nowhere".to_owned()]).is_err());
+        assert!(plan_directory.read("mine/../../root/bare/config.json").is_err());
     }
 
     #[test]
@@ -329,23 +336,23 @@ mod tests {
         let place = tempfile::tempdir().expect("a directory");
         let root = place.path().canonicalize().expect("a path");
         for name in ["here/model", "x/model", "y/model", "models--o--n/snapshots/0a1b"] {
-            std::fs::create_dir_all(root.join(name)).expect("a folder");
+            std::fs::create_dir_all(root.join(name)).expect("a directory");
             let text = format!("{{\"name\": \"{name}\"}}");
             std::fs::write(root.join(name).join("config.json"), text).expect("written");
         }
-        let mut folder = PlanDirectory::new(&root.join("here"));
+        let mut plan_directory = PlanDirectory::new(&root.join("here"));
         let outside = |name: &str| root.join(name).display().to_string();
         let said = ["model".to_owned(), outside("x/model"), "../y/model".to_owned()];
-        let named = folder.adopt(&said).expect("named");
+        let named = plan_directory.adopt(&said).expect("named");
         assert_eq!(named, ["./model", "./x/model", "./y/model"]);
         for (name, place) in named.iter().zip(["here/model", "x/model", "y/model"]) {
             let file = format!("{}/config.json", name.trim_start_matches("./"));
-            let text = folder.read(&file).expect("read");
+            let text = plan_directory.read(&file).expect("read");
             assert_eq!(text, format!("{{\"name\": \"{place}\"}}").into_bytes());
         }
         let snapshot = outside("models--o--n/snapshots/0a1b");
-        assert_eq!(folder.adopt(&[snapshot]), Ok(vec!["./n".to_owned()]));
-        assert!(folder.model_directory("n").expect("there").has_evidence());
+        assert_eq!(plan_directory.adopt(&[snapshot]), Ok(vec!["./n".to_owned()]));
+        assert!(plan_directory.model_directory("n").expect("there").has_evidence());
     }
 
     #[test]
@@ -353,30 +360,30 @@ mod tests {
     fn models_of_the_command_line_may_be_reached_through_links() {
         let place = tempfile::tempdir().expect("a directory");
         let (root, blobs) = (place.path().join("root"), place.path().join("blobs"));
-        std::fs::create_dir_all(root.join("inside")).expect("a folder");
-        std::fs::create_dir_all(&blobs).expect("a folder");
+        std::fs::create_dir_all(root.join("inside")).expect("a directory");
+        std::fs::create_dir_all(&blobs).expect("a directory");
         std::fs::write(blobs.join("config.json"), "{\"model_type\": \"bert\"}").expect("written");
         std::os::unix::fs::symlink("../../blobs/config.json", root.join("inside/config.json"))
             .expect("linked");
         std::os::unix::fs::symlink("../blobs", root.join("link")).expect("linked");
-        let mut folder = PlanDirectory::new(&root);
+        let mut plan_directory = PlanDirectory::new(&root);
         // A plan from others does not lead there.
         for (path, reason) in [("inside", "config.json of x: it leads out"), ("link", "leads out")]
         {
-            let told = match folder.model_directory(path) {
+            let told = match plan_directory.model_directory(path) {
                 Err(problem) => problem.to_string(),
                 Ok(found) => found.interpret("x").expect_err(path).message,
             };
             assert!(told.contains(reason), "{told}");
         }
         let said = ["inside", "./link", "link/", "link/config.json"].map(str::to_owned);
-        let named = folder.adopt(&said).expect("named");
+        let named = plan_directory.adopt(&said).expect("named");
         assert_eq!(named, ["./inside", "./link", "./link", "./link/config.json"]);
         for path in ["inside", "link"] {
-            assert!(folder.model_directory(path).expect(path).interpret("x").is_ok());
+            assert!(plan_directory.model_directory(path).expect(path).interpret("x").is_ok());
         }
         // A directory without evidence of a model does not make a name a path.
-        std::fs::create_dir_all(root.join("gpt2")).expect("a folder");
-        assert_eq!(folder.adopt(&["gpt2".to_owned()]), Ok(vec!["gpt2".to_owned()]));
+        std::fs::create_dir_all(root.join("gpt2")).expect("a directory");
+        assert_eq!(plan_directory.adopt(&["gpt2".to_owned()]), Ok(vec!["gpt2".to_owned()]));
     }
 }

@@ -367,7 +367,7 @@ mod tests {
                 path.is_empty() || **name == path || name.starts_with(&format!("{path}/"))
             };
             let found: Vec<String> = self.0.iter().filter(below).map(|s| (*s).into()).collect();
-            if found.is_empty() { Err(ReadError("no such folder".into())) } else { Ok(found) }
+            if found.is_empty() { Err(ReadError("no such directory".into())) } else { Ok(found) }
         }
     }
 
@@ -381,7 +381,7 @@ mod tests {
 
     #[test]
     fn folders_patterns_and_files() {
-        assert_eq!(names("t/").expect("a folder"), ["t/a.py", "t/b.py", "t/sub/c.py"]);
+        assert_eq!(names("t/").expect("a directory"), ["t/a.py", "t/b.py", "t/sub/c.py"]);
         assert_eq!(names("t/*.py").expect("a pattern"), ["t/a.py", "t/b.py"]);
         assert_eq!(names("**/*.py").expect("a pattern"), ["t/a.py", "t/b.py", "t/sub/c.py"]);
         assert_eq!(names("./top.toml").expect("a file"), ["top.toml"]);

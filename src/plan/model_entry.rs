@@ -204,19 +204,19 @@ fn is_local(model: &str) -> bool {
 /// Name of a local model: `mine` and `mine/config.json` become `./mine`, `small.json` becomes
 /// `./small`.
 fn local_name(file: &str) -> String {
-    let folder = match file.strip_suffix("config.json") {
+    let directory = match file.strip_suffix("config.json") {
         Some("") => return ".".to_owned(),
-        Some(folder) if folder.ends_with('/') => folder.trim_end_matches('/'),
+        Some(directory) if directory.ends_with('/') => directory.trim_end_matches('/'),
         _ if is_json(file) => file.rsplit_once('.').map_or(file, |(stem, _)| stem),
         _ => file,
     };
-    format!("./{folder}")
+    format!("./{directory}")
 }
 
 /// Default prefix of the test names of a model; for a local model, the name of its directory.
 fn plain_name(model: &str) -> String {
     match model.strip_prefix("./") {
-        Some(folder) => folder.rsplit('/').next().unwrap_or(folder).to_owned(),
+        Some(directory) => directory.rsplit('/').next().unwrap_or(directory).to_owned(),
         None if model == "." => "model".to_owned(),
         None => model.to_owned(),
     }

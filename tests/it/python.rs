@@ -177,7 +177,7 @@ fn the_python_parts_pass_their_own_tests() {
 }
 
 fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).expect("a folder");
+    std::fs::create_dir_all(to).expect("a directory");
     for entry in std::fs::read_dir(from).expect("listed").flatten() {
         let (path, target) = (entry.path(), to.join(entry.file_name()));
         if path.is_dir() {

@@ -119,11 +119,11 @@ mod tests {
 
     #[test]
     fn the_place_of_a_file_is_the_end_of_its_path() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let file = folder.path().join("vlm/test.py.j2");
-        std::fs::create_dir_all(file.parent().expect("a folder")).expect("made");
+        let directory = tempfile::tempdir().expect("a directory");
+        let file = directory.path().join("vlm/test.py.j2");
+        std::fs::create_dir_all(file.parent().expect("a directory")).expect("made");
         std::fs::write(&file, "text").expect("written");
-        let stray = folder.path().join("mine.j2");
+        let stray = directory.path().join("mine.j2");
         std::fs::write(&stray, "text").expect("written");
         let path = |args: &AddTemplatesArgs| gather(args).map(|found| found[0].path.clone());
         let there = path(&args(std::slice::from_ref(&file), None));

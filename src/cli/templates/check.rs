@@ -100,8 +100,8 @@ fn chosen(library: &Library, args: &CheckTemplatesArgs) -> Result<Vec<String>, C
     }
     let mut chosen = Vec::new();
     for name in &args.names {
-        let (path, folder) = (path_of(name), format!("{name}/"));
-        let found = tests.iter().filter(|test| **test == path || test.starts_with(&folder));
+        let (path, directory) = (path_of(name), format!("{name}/"));
+        let found = tests.iter().filter(|test| **test == path || test.starts_with(&directory));
         let before = chosen.len();
         chosen.extend(found.map(|path| (*path).to_owned()));
         if chosen.len() == before {

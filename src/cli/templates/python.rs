@@ -63,13 +63,16 @@ async fn verify_within(
 ) -> Result<Vec<String>, CliError> {
     let failed = |why: String| CliError::new(format!("{}: {why}", python.display()));
     let io = |error: std::io::Error| failed(error.to_string());
-    let folder = tempfile::tempdir().map_err(io)?;
+    let directory = tempfile::tempdir().map_err(io)?;
     let jobs: Vec<_> = scripts
         .iter()
         .map(|s| json!({ "about": s.about, "text": s.text, "literals": s.literals }))
         .collect();
-    let (driver, jobs_file, found) =
-        (folder.path().join("driver"), folder.path().join("jobs"), folder.path().join("found"));
+    let (driver, jobs_file, found) = (
+        directory.path().join("driver"),
+        directory.path().join("jobs"),
+        directory.path().join("found"),
+    );
     std::fs::write(&driver, DRIVER).map_err(io)?;
     std::fs::write(&jobs_file, json!(jobs).to_string()).map_err(io)?;
     let call = Call {
@@ -81,7 +84,7 @@ async fn verify_within(
             found.clone().into(),
             limits.script.as_secs().to_string().into(),
         ],
-        cwd: folder.path().to_owned(),
+        cwd: directory.path().to_owned(),
         env: environment(),
         ..Call::default()
     };

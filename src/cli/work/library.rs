@@ -32,7 +32,7 @@ pub fn library(
     added: Layer,
 ) -> Result<Library, CliError> {
     let own = match directory(file, args) {
-        Some(folder) => read(&folder)?,
+        Some(root) => read(&root)?,
         None => Layer::new(),
     };
     let library = Library::built_in().with_layer(added).and_then(|below| below.with_layer(own));
@@ -96,14 +96,14 @@ pub fn directory(file: &File, args: &Templates) -> Option<PathBuf> {
 ///
 /// # Errors
 /// A file looks like a template and has no valid path for one, or the directory has no templates.
-pub fn read(folder: &Path) -> Result<Layer, CliError> {
-    let shown = folder.display().to_string();
+pub fn read(root: &Path) -> Result<Layer, CliError> {
+    let shown = root.display().to_string();
     let failed =
         |why: String| CliError::usage(format!("cannot read the templates in {shown}: {why}"));
-    if !folder.is_dir() {
+    if !root.is_dir() {
         return Err(failed("it is not a directory".to_owned()).hint(LAYOUT));
     }
-    let files = PlanDirectory::new(folder);
+    let files = PlanDirectory::new(root);
     let mut layer = Layer::new();
     for name in files.list("").map_err(|problem| failed(problem.to_string()))? {
         if !is_template(&name)
@@ -145,34 +145,34 @@ mod tests {
     use super::*;
     use crate::cli::exit::Exit;
 
-    fn folder(files: &[(&str, &[u8])]) -> tempfile::TempDir {
-        let folder = tempfile::tempdir().expect("a folder");
+    fn layer_directory(files: &[(&str, &[u8])]) -> tempfile::TempDir {
+        let root = tempfile::tempdir().expect("a directory");
         for (name, content) in files {
-            let path = folder.path().join(name);
-            std::fs::create_dir_all(path.parent().expect("a folder")).expect("made");
+            let path = root.path().join(name);
+            std::fs::create_dir_all(path.parent().expect("a directory")).expect("made");
             std::fs::write(path, content).expect("written");
         }
-        folder
+        root
     }
 
     fn refusal(files: &[(&str, &[u8])]) -> String {
-        let folder = folder(files);
-        let failure = read(folder.path()).expect_err("refused");
+        let root = layer_directory(files);
+        let failure = read(root.path()).expect_err("refused");
         assert_eq!(failure.exit, Exit::Usage);
         let text = format!("{} | {}", failure.message, failure.hint.unwrap_or_default());
-        text.replace(&folder.path().display().to_string(), "DIR")
+        text.replace(&root.path().display().to_string(), "DIR")
     }
 
     #[test]
     fn templates_are_found_among_other_files() {
-        let folder = folder(&[
+        let root = layer_directory(&[
             ("README.md", b"mine"),
             ("vlm/test.py.j2", b"a"),
             ("vlm/notes/data.json", b"{}"),
             ("_shared/own.py.j2", b"b"),
             ("families.yaml", b"schema: 1"),
         ]);
-        let layer = read(folder.path()).expect("read");
+        let layer = read(root.path()).expect("read");
         let names: Vec<&str> = layer.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(names, ["_shared/own.py.j2", "families.yaml", "vlm/test.py.j2"]);
     }
@@ -193,7 +193,7 @@ mod tests {
         assert!(refusal(&[("README.md", b"a")]).contains("contains no templates"));
         let large = vec![b'x'; crate::templates::library::MAX_FILE_BYTES + 1];
         assert!(refusal(&[("vlm/test.py.j2", &large)]).contains("maximum 262144"));
-        let failure = read(Path::new("/no/such/folder")).expect_err("refused");
+        let failure = read(Path::new("/no/such/directory")).expect_err("refused");
         assert!(failure.message.ends_with("it is not a directory"));
     }
 }

@@ -6,8 +6,8 @@ use crate::text::source::MAX_SOURCE_BYTES;
 
 /// `error` or `error | hint`.
 fn refusal(text: &str) -> String {
-    let folder = TestFiles::with(&[("config.json", "{\"model_type\": \"vit\"")]);
-    match submit(text, &folder, &[]) {
+    let files = TestFiles::with(&[("config.json", "{\"model_type\": \"vit\"")]);
+    match submit(text, &files, &[]) {
         Ok(_) => "accepted".into(),
         Err(error) => match &error.hint {
             Some(hint) => format!("{error} | {hint}"),
@@ -50,7 +50,7 @@ fn fields_are_refused_with_place_and_hint() {
             "tests[0].env.V: expected a text, found 1.1 | put it in quotes: YAML reads 1.10 as 1.1",
         ),
         ("env: {A=B: x}", "tests[0].env.A=B: not the name of an environment variable"),
-        ("files: [missing/]", "tests[0].files[0]: cannot list \"missing\": no such folder"),
+        ("files: [missing/]", "tests[0].files[0]: cannot list \"missing\": no such directory"),
         (
             "files: [../secret]",
             "tests[0].files[0]: \"../secret\" leads out of the directory | \
@@ -174,7 +174,7 @@ fn models_are_refused_where_they_are_wrong() {
         ("bert-base-uncasd", "did you mean \"bert-base-uncased\"?"),
         ("{model: '../x'}", "is not the name of a model"),
         ("{model: {config: config.json}}", "is not valid JSON: EOF"),
-        ("{model: ./nowhere}", "cannot read the directory \"nowhere\": no such folder"),
+        ("{model: ./nowhere}", "cannot read the directory \"nowhere\": no such directory"),
         ("{model: gpt2, backends: [cudda]}", "models[0].backends[0]: expected a back-end"),
         (
             "{model: gpt2, backends: [openvino]}",
@@ -221,8 +221,8 @@ fn size_depth_and_unfolding_are_limited() {
 
 /// Every problem of a plan, as `field: message`.
 fn problems(text: &str) -> Vec<String> {
-    let folder = TestFiles::with(&[("config.json", "{\"model_type\": \"vit\"}")]);
-    let error = submit(text, &folder, &[]).expect_err("a plan with mistakes");
+    let files = TestFiles::with(&[("config.json", "{\"model_type\": \"vit\"}")]);
+    let error = submit(text, &files, &[]).expect_err("a plan with mistakes");
     let each = error.each().map(|one| {
         assert!(one.position.is_some(), "{one}");
         let line = one.position.map(|(line, _)| line).unwrap_or_default();
