@@ -127,7 +127,8 @@ fn a_stopped_coordinator_does_not_lose_workers() {
     // Each heartbeat waits 10 s for its answer, and a lease lasts 30 s.
     eventually("silence for longer than a lease", || {
         let output = std::fs::read_to_string(home.path("one.log")).unwrap_or_default();
-        let missed = |line: &&str| line.contains("a request failed") && line.contains("heartbeat");
+        let missed =
+            |line: &&str| line.contains("coordinator failed") && line.contains("heartbeat");
         (output.lines().filter(missed).count() >= 4).then_some(())
     });
     coordinator.signal(Signal::CONT);
