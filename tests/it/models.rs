@@ -153,7 +153,7 @@ fn a_snapshot_of_the_model_cache_is_found_by_path_and_by_name() {
     let args = ["generate", "acme/tiny", "--explain", "--offline"];
     let variables = [("HUGGINGFACE_HUB_CACHE", "~/$PART"), ("PART", "old")];
     let explained = with(&home, &args, &variables).expect_code(0).out;
-    assert!(explained.contains("the model cache of this machine 0a1b"), "{explained}");
+    assert!(explained.contains("model cache of this machine 0a1b"), "{explained}");
     std::fs::remove_file(home.path("old/models--acme--tiny/blobs/x")).expect("removed");
     let printed = with(&home, &args, &variables).expect_code(2).err;
     assert!(printed.contains("it is a link to ../../blobs/x"), "{printed}");
