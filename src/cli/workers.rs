@@ -172,8 +172,8 @@ mod tests {
 
     #[test]
     fn silence_is_told_in_round_numbers() {
-        let told = [500, 12_000, 300_000, 10_800_000, 900_000_000].map(|ms| seen(Millis(ms)));
-        assert_eq!(told, ["now", "12 s ago", "5 min ago", "3 h ago", "10 d ago"]);
+        let texts = [500, 12_000, 300_000, 10_800_000, 900_000_000].map(|ms| seen(Millis(ms)));
+        assert_eq!(texts, ["now", "12 s ago", "5 min ago", "3 h ago", "10 d ago"]);
         assert_eq!([1, 2].map(counted_have), ["1 worker has", "2 workers have"]);
     }
 }

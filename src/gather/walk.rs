@@ -179,7 +179,7 @@ mod tests {
         (place, root)
     }
 
-    fn look(root: &Path) -> Listing {
+    fn listing(root: &Path) -> Listing {
         below(root, "suite", &root.join("suite"), &[".git"]).expect("listed")
     }
 
@@ -200,7 +200,7 @@ mod tests {
             symlink(target, root.join(link)).expect("linked");
         }
         symlink(root.join("data/x.txt"), root.join("suite/absolute")).expect("linked");
-        let listing = look(&root);
+        let listing = listing(&root);
         let files = [
             "suite/absolute",
             "suite/chain",
@@ -233,7 +233,7 @@ mod tests {
         mknodat(CWD, root.join("suite/pipe"), Kind::Fifo, Mode::RUSR, 0).expect("made");
         let socket = std::os::unix::net::UnixListener::bind(root.join("suite/socket"));
         socket.expect("bound");
-        let listing = look(&root);
+        let listing = listing(&root);
         for (path, words) in [
             ("suite/out", "\"../../secret\", which leads out of the plan's directory"),
             ("suite/etc", "\"/etc\", which leads out"),

@@ -91,14 +91,14 @@ fn raise(needs: &mut Requires, too_little: TooLittle) -> bool {
 }
 
 /// Note on tests for which more memory is reserved.
-pub fn told<'a>(mut raised: impl Iterator<Item = &'a str>) -> Option<String> {
+pub fn note<'a>(mut raised: impl Iterator<Item = &'a str>) -> Option<String> {
     let first = raised.next()?;
     let more = match raised.count() {
         0 => String::new(),
         count => format!(" and {count} more"),
     };
     Some(format!(
-        "{first}{more}: more memory is asked for than planned, on which this or a smaller size \
+        "{first}{more}: more memory is required than planned, on which this or a smaller size \
          ran out of it before"
     ))
 }
@@ -178,17 +178,19 @@ mod tests {
             too_little: TooLittle { host_bytes: 8192 * MIB, device_bytes: 0 },
             ..Known::default()
         };
-        for (said, asked) in [(7, 8448 * MIB), (8192 * MIB, 8448 * MIB), (9000 * MIB, 9000 * MIB)] {
+        for (given, required) in
+            [(7, 8448 * MIB), (8192 * MIB, 8448 * MIB), (9000 * MIB, 9000 * MIB)]
+        {
             let mut settings = Settings::default();
-            settings.requires.memory_bytes = Some(said);
+            settings.requires.memory_bytes = Some(given);
             known.fill(Backend::Cpu, &mut settings);
-            assert_eq!(settings.requires.memory_bytes, Some(asked));
-            assert_eq!(known.raised, said != asked);
+            assert_eq!(settings.requires.memory_bytes, Some(required));
+            assert_eq!(known.raised, given != required);
         }
-        let told = |names: &[&str]| told(names.iter().copied()).unwrap_or_default();
-        assert_eq!(told(&[]), "");
+        let noted = |names: &[&str]| note(names.iter().copied()).unwrap_or_default();
+        assert_eq!(noted(&[]), "");
         assert!(
-            told(&["a"]).starts_with("a: more") && told(&["a", "b"]).starts_with("a and 1 more:")
+            noted(&["a"]).starts_with("a: more") && noted(&["a", "b"]).starts_with("a and 1 more:")
         );
     }
 

@@ -122,7 +122,7 @@ fn put_together(
         submission.random.add(&about.model, &about.weights);
     }
     let raised = models.iter().flat_map(|model| &model.tests).filter(|test| test.known.raised);
-    submission.doubts.extend(needs::told(raised.map(|test| &*test.entry.name)));
+    submission.doubts.extend(needs::note(raised.map(|test| &*test.entry.name)));
     Ok(Generated { models, others, submission, made: BTreeMap::new() })
 }
 

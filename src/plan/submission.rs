@@ -82,7 +82,7 @@ impl Plan {
             }
         }
         found.end().map_err(|problem| self.source.locate(problem))?;
-        doubts.extend(needs::told(raised.iter().map(|at| &*entries[*at].name)));
+        doubts.extend(needs::note(raised.iter().map(|at| &*entries[*at].name)));
         Ok((entries, doubts, random))
     }
 }

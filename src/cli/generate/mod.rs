@@ -180,7 +180,7 @@ fn write_tests(
     let out = out.unwrap_or_else(|| PathBuf::from("dtf-tests"));
     let progress = Progress::new(console);
     if made.submission.tests.len() >= MANY {
-        progress.say(&format!("writing {} files", made.submission.tests.len() + 1));
+        progress.show(&format!("writing {} files", made.submission.tests.len() + 1));
     }
     write(&out, made, force)?;
     drop(progress);

@@ -111,14 +111,14 @@ fn has_not_started(test: &TestView) -> bool {
 async fn started(console: Console, client: &Client, test: TestId) -> Result<AttemptId, CliError> {
     let progress = Progress::new(console);
     progress
-        .say(&format!("{test} has not started; waiting for it (dtf why {test} shows the reason)"));
+        .show(&format!("{test} has not started; waiting for it (dtf why {test} shows the reason)"));
     let mut patience = Patience::default();
     loop {
         tokio::time::sleep(RETRY_INTERVAL).await;
         match client.test(test).await {
             Ok(view) if has_not_started(&view) => patience = Patience::default(),
             Ok(view) => return latest(&view),
-            Err(error) => progress.say(&patience.with(error)?),
+            Err(error) => progress.show(&patience.with(error)?),
         }
     }
 }
@@ -148,7 +148,7 @@ async fn follow(console: Console, client: &Client, attempt: AttemptId) -> Result
                 }
             },
         };
-        progress.say(&patience.with(broken)?);
+        progress.show(&patience.with(broken)?);
         tokio::time::sleep(RETRY_INTERVAL).await;
     }
 }

@@ -399,7 +399,7 @@ async fn test(
     output: Output,
 ) -> Result<Exit, CliError> {
     let progress = Progress::new(console);
-    progress.say("starting");
+    progress.show("starting");
     while !any_present(&client.workers().await?.items) {
         tokio::time::sleep(POLL_INTERVAL).await;
     }

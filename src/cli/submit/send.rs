@@ -33,7 +33,7 @@ pub async fn send(
     }
     let progress = Progress::new(console);
     upload(client, &submission.files, &progress).await?;
-    progress.say(&format!("submitting {}", counted(submission.tests.len() as u64, "test")));
+    progress.show(&format!("submitting {}", counted(submission.tests.len() as u64, "test")));
     let mut parts = parts(&submission.tests).into_iter().peekable();
     let first = SubmitRun {
         name: submission.name.as_str().into(),
@@ -51,7 +51,7 @@ pub async fn send(
         let added = client.add_tests(sent.run, &part).await?;
         sent.tests = added.tests;
         sent.unschedulable.extend(added.unschedulable);
-        progress.say(&format!("{} of {} tests submitted", sent.tests, submission.tests.len()));
+        progress.show(&format!("{} of {} tests submitted", sent.tests, submission.tests.len()));
     }
     Ok(sent)
 }
@@ -78,7 +78,7 @@ async fn upload(
     while let Some(uploaded) = uploads.next().await {
         uploaded?;
         done += 1;
-        progress.say(&format!("{done} of {total} files sent"));
+        progress.show(&format!("{done} of {total} files sent"));
     }
     Ok(())
 }

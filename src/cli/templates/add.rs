@@ -128,8 +128,8 @@ mod tests {
         let path = |args: &AddTemplatesArgs| gather(args).map(|found| found[0].path.clone());
         let there = path(&args(std::slice::from_ref(&file), None));
         assert_eq!(there.expect("a template"), "vlm/test.py.j2");
-        let said = path(&args(std::slice::from_ref(&stray), Some("vlm/cuda.py.j2")));
-        assert_eq!(said.expect("a template"), "vlm/cuda.py.j2");
+        let named = path(&args(std::slice::from_ref(&stray), Some("vlm/cuda.py.j2")));
+        assert_eq!(named.expect("a template"), "vlm/cuda.py.j2");
         let failure = path(&args(std::slice::from_ref(&stray), None)).expect_err("nowhere");
         assert!(failure.hint.is_some_and(|hint| hint.contains("--as")));
         assert!(path(&args(std::slice::from_ref(&stray), Some("../x"))).is_err());

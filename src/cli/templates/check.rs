@@ -67,7 +67,7 @@ pub async fn run(
     let rows: Vec<Row> = stream::iter(&paths)
         .map(|path| async move {
             let mut checked = check::check(library, path).map_err(library::refused)?;
-            said.say(&format!("checking {}", checked.name));
+            said.show(&format!("checking {}", checked.name));
             if let (Some(python), true) = (interpreter, checked.problems.is_empty()) {
                 checked.problems = python::verify(python, &checked.scripts).await?;
             }

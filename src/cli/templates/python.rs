@@ -190,8 +190,8 @@ mod tests {
         }
         let found = verify(&python, &scripts).await.expect("checked");
         assert_eq!(found.len(), 1, "{found:?}");
-        let told = "nothing defines auto_class, forward: docs/templates.md lists";
-        assert!(found[0].starts_with(told), "{found:?}");
+        let message = "nothing defines auto_class, forward: docs/templates.md lists";
+        assert!(found[0].starts_with(message), "{found:?}");
     }
 
     #[tokio::test]
@@ -212,8 +212,8 @@ mod tests {
         }
         let chain = "class A:\n    def f(self):\n        return b()\ndef b():\n    return [c(d) for d in e]\n\
             x = lambda: A if h else (i := 1)";
-        let told = verify(chain).await;
-        assert!(told.starts_with("nothing defines c, e, h: "), "{told}");
+        let message = verify(chain).await;
+        assert!(message.starts_with("nothing defines c, e, h: "), "{message}");
     }
 
     #[test]

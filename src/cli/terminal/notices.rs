@@ -31,7 +31,7 @@ impl Notices for TerminalNotices {
 
     fn step(&self, text: &str) {
         let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
-        progress.get_or_insert_with(|| Progress::new(self.console)).say(text);
+        progress.get_or_insert_with(|| Progress::new(self.console)).show(text);
     }
 
     fn done(&self) {

@@ -43,7 +43,7 @@ impl Progress {
     }
 
     /// Shows the current step.
-    pub fn say(&self, text: &str) {
+    pub fn show(&self, text: &str) {
         if self.console.moving {
             self.bar.set_message(plain(text, MAX_CHARS));
             return;
@@ -110,7 +110,7 @@ impl environments::BuildProgress for Progress {
                 ));
             }
             environments::BuildEvent::Line { line, .. } => {
-                self.say(&format!("building a Python environment: {line}"));
+                self.show(&format!("building a Python environment: {line}"));
             }
             environments::BuildEvent::Notice { line, .. } => self.note(line),
             environments::BuildEvent::Finished { error: None, .. } => {
@@ -139,8 +139,8 @@ mod tests {
         for outcome in Outcome::ALL {
             let standing =
                 RunCounts { total: 1, done: [(outcome, 1)].into(), ..RunCounts::default() };
-            let told = counts(&standing);
-            assert!(told.starts_with("1 of 1 done, 1 "), "{outcome}: {told}");
+            let text = counts(&standing);
+            assert!(text.starts_with("1 of 1 done, 1 "), "{outcome}: {text}");
         }
     }
 }

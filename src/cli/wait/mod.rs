@@ -120,7 +120,7 @@ async fn watch(
         match client.run(run).await {
             Ok(view) => {
                 patience = Patience::default();
-                progress.say(&counts(&view.counts));
+                progress.show(&counts(&view.counts));
                 if view.finished_at.is_some() {
                     return Ok(Ended::Over(view));
                 }
@@ -131,7 +131,7 @@ async fn watch(
                 }
             }
             // The run continues, also while the coordinator restarts.
-            Err(error) => progress.say(&patience.with(error)?),
+            Err(error) => progress.show(&patience.with(error)?),
         }
         tokio::time::sleep(POLL_INTERVAL).await;
     }

@@ -22,14 +22,14 @@ pub async fn capability(
     file: &File,
 ) -> Result<Capability, CliError> {
     let progress = Progress::new(console);
-    progress.say("detecting the hardware of this machine");
+    progress.show("detecting the hardware of this machine");
     let waiting = |tool: &str, span: Duration| {
         let text = format!("waiting for {tool} ({} s)", span.as_secs());
         // The first line must appear at once, also where progress lines are rare.
         let first = span < Duration::from_secs(2);
-        if first && !console.moving { progress.note(&text) } else { progress.say(&text) }
+        if first && !console.moving { progress.note(&text) } else { progress.show(&text) }
     };
-    let found = look(machine, file, &waiting).await?;
+    let found = detect(machine, file, &waiting).await?;
     drop(progress);
     for note in &found.notes {
         console.note(&format!("note: {note}"));
@@ -41,7 +41,7 @@ pub async fn capability(
 }
 
 /// Detects this machine without printing. Calls `waiting` while a vendor's tool takes long.
-pub async fn look(
+pub async fn detect(
     machine: &Machine,
     file: &File,
     waiting: &(dyn Fn(&str, Duration) + Send + Sync),

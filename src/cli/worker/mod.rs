@@ -52,14 +52,14 @@ pub async fn run(console: Console, global: &Global, args: WorkerArgs) -> Result<
         .map_err(|error| CliError::new(format!("cannot watch for signals: {error}")))?;
     memory::forget_startup();
     let client = Arc::new(client);
-    let look = async || match machine::look(&args.machine, &file, &|_, _| {}).await {
+    let detect_again = async || match machine::detect(&args.machine, &file, &|_, _| {}).await {
         Ok(found) => Some(found.capability),
         Err(_) => None,
     };
     loop {
         console.note(&format!("worker {name} ({}) for {url}", describe(&capability)));
-        let (done, better) = live(&settings, &client, &signals, &capability, &look).await;
-        tell(console, &done.map_err(|error| refused(&error))?);
+        let (done, better) = live(&settings, &client, &signals, &capability, &detect_again).await;
+        print_summary(console, &done.map_err(|error| refused(&error))?);
         match better {
             Some(better) if !signals.is_stopping() => capability = better,
             _ => return Ok(Exit::Passed),
@@ -76,22 +76,22 @@ async fn live(
     client: &Arc<Client>,
     signals: &Shutdown,
     capability: &Capability,
-    look: &impl AsyncFn() -> Option<Capability>,
+    detect_again: &impl AsyncFn() -> Option<Capability>,
 ) -> (Result<Summary, WorkerError>, Option<Capability>) {
     let (trigger, shutdown) = Shutdown::manual();
-    let mut asked = signals.clone();
-    let stopping = shutdown.clone();
+    let mut signals = signals.clone();
+    let stopping = signals.clone();
     let follow = async {
-        asked.stop().await;
+        signals.stop().await;
         if !stopping.is_stopping() {
             trigger.next();
         }
-        asked.now().await;
+        signals.now().await;
         trigger.next();
         std::future::pending::<()>().await;
     };
     let again = async {
-        let found = look_until_better(capability, DETECTION_INTERVALS, look).await;
+        let found = detect_until_better(capability, DETECTION_INTERVALS, detect_again).await;
         if !stopping.is_stopping() {
             trigger.next();
         }
@@ -111,10 +111,10 @@ async fn live(
 }
 
 /// Never ends if no detection failed.
-async fn look_until_better(
+async fn detect_until_better(
     capability: &Capability,
     [first, last]: [Duration; 2],
-    look: &impl AsyncFn() -> Option<Capability>,
+    detect_again: &impl AsyncFn() -> Option<Capability>,
 ) -> Capability {
     if capability.detection_errors.is_empty() {
         return std::future::pending().await;
@@ -123,7 +123,7 @@ async fn look_until_better(
     loop {
         tokio::time::sleep(pause).await;
         pause = pause.saturating_mul(2).min(last);
-        if let Some(found) = look().await
+        if let Some(found) = detect_again().await
             && (found.detection_errors.is_empty() || found.accelerators != capability.accelerators)
         {
             return found;
@@ -132,7 +132,7 @@ async fn look_until_better(
 }
 
 /// Reports the end of the worker.
-fn tell(console: Console, done: &Summary) {
+fn print_summary(console: Console, done: &Summary) {
     let ended: Vec<_> =
         done.outcomes.iter().map(|(outcome, count)| format!("{count} {outcome}")).collect();
     let ended = if ended.is_empty() { "no tests".to_owned() } else { ended.join(", ") };
@@ -197,7 +197,7 @@ mod tests {
     async fn a_worker_looks_again_until_it_finds_more() {
         let broken = capability(&["cannot detect NVIDIA devices: x"], 0);
         let looks = Cell::new(0);
-        let look = async || {
+        let detect_again = async || {
             looks.set(looks.get() + 1);
             match looks.get() {
                 1 => Some(broken.clone()),
@@ -207,11 +207,11 @@ mod tests {
             }
         };
         let pauses = [Duration::from_millis(1), Duration::from_millis(2)];
-        let found = look_until_better(&broken, pauses, &look).await;
+        let found = detect_until_better(&broken, pauses, &detect_again).await;
         assert_eq!((found.accelerators.len(), looks.get()), (2, 4));
         // Without a failed detection, nothing is detected again.
         let sound = capability(&[], 0);
-        let never = std::pin::pin!(look_until_better(&sound, [Duration::ZERO; 2], &look));
+        let never = std::pin::pin!(detect_until_better(&sound, [Duration::ZERO; 2], &detect_again));
         assert!(futures::poll!(never).is_pending());
         assert_eq!(looks.get(), 4);
     }

@@ -330,7 +330,7 @@ mod tests {
             history: &History::default(),
         };
         let made = request::suite(&suite, &items, &sources).expect("tests");
-        let told: Vec<_> = made
+        let printed: Vec<_> = made
             .submission
             .tests
             .iter()
@@ -341,7 +341,7 @@ mod tests {
             ("tests/cuda/1", Some(700_000), -1),
             ("tests/rocm/1", None, 0),
         ];
-        assert_eq!(told, expected);
+        assert_eq!(printed, expected);
         let terms: Vec<i32> = made.others.iter().map(|test| test.terms.cheap).collect();
         assert_eq!(terms, [2, -1, 0]);
     }

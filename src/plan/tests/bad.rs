@@ -265,11 +265,11 @@ models:
         "11 models[0].batch: expected a whole number",
         "11 models[0].dtype[0]: expected one of fp32, fp16, bf16",
     ];
-    let told = problems(text);
+    let reported = problems(text);
     for start in expected {
-        assert!(told.iter().any(|one| one.starts_with(start)), "{start} of {told:#?}");
+        assert!(reported.iter().any(|one| one.starts_with(start)), "{start} of {reported:#?}");
     }
-    assert_eq!(told.len(), expected.len(), "{told:#?}");
+    assert_eq!(reported.len(), expected.len(), "{reported:#?}");
 }
 
 #[test]
@@ -280,10 +280,13 @@ tests:
   - {name: b, cmd: [x], depends_on: [a]}
   - {name: e, cmd: [x], inputs: [{test: a, file: f}]}
 ";
-    let told = problems(text);
+    let reported = problems(text);
     let starts = ["2 tests[0].timeout: ", "2 tests[0].depends_on: ", "4 tests[2].inputs[0].file: "];
-    assert_eq!(told.len(), starts.len(), "{told:#?}");
-    assert!(told.iter().zip(starts).all(|(one, start)| one.starts_with(start)), "{told:#?}");
+    assert_eq!(reported.len(), starts.len(), "{reported:#?}");
+    assert!(
+        reported.iter().zip(starts).all(|(one, start)| one.starts_with(start)),
+        "{reported:#?}"
+    );
     let text = "\
 tests:
   - {name: a, cmd: [x], files: [gone, away]}
@@ -292,8 +295,8 @@ tests:
 models: [no/such-model, {model: none/such}]
 ";
     assert_eq!(problems(text).len(), 2, "models come first");
-    let told = problems(text.split("models").next().expect("a part"));
-    assert_eq!(told.len(), 4, "{told:#?}");
+    let reported = problems(text.split("models").next().expect("a part"));
+    assert_eq!(reported.len(), 4, "{reported:#?}");
 }
 
 #[test]

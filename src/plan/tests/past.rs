@@ -44,7 +44,7 @@ fn only_the_same_or_a_larger_size_inherits_a_lack_of_memory() {
             let named = test.name.contains(&format!("-{letter}{value}-"));
             assert!(named || value == values[1], "{}", test.name);
             let raised = test.requirement.memory_bytes > TOO_LITTLE;
-            let noted = made.doubts.iter().any(|doubt| doubt.contains("more memory is asked for"));
+            let noted = made.doubts.iter().any(|doubt| doubt.contains("more memory is required"));
             assert_eq!(noted, raised, "{:?}", made.doubts);
             raised
         };

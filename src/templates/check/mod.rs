@@ -495,8 +495,8 @@ mod tests {
             Library::built_in().with_layer(layer).expect("a library")
         };
         let checked = check(&library("\n{{ nothing }}"), "vlm/test.py.j2").expect("there");
-        let told = checked.problems.concat();
-        assert!(told.contains("_shared/part.py.j2:2 (for vlm/test.py.j2)"), "{told}");
-        assert!(told.contains("`nothing` is undefined"), "{told}");
+        let problems = checked.problems.concat();
+        assert!(problems.contains("_shared/part.py.j2:2 (for vlm/test.py.j2)"), "{problems}");
+        assert!(problems.contains("`nothing` is undefined"), "{problems}");
     }
 }

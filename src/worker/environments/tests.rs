@@ -160,10 +160,11 @@ fn the_fallback_says_why_and_how_large_it_is() {
         what: "install the packages".to_owned(),
         reason: "it exited with code 2: the index is out of reach\nand more".to_owned(),
     };
-    let told = |requirement: &str| build::fallback_notice("cpu", &[requirement.to_owned()], &error);
-    let torch = told("torch>=2.4");
+    let notice =
+        |requirement: &str| build::fallback_notice("cpu", &[requirement.to_owned()], &error);
+    let torch = notice("torch>=2.4");
     assert!(torch.contains("the index is out of reach") && torch.contains("5 GB"), "{torch}");
-    assert!(!torch.contains("and more") && !told("numpy").contains("GB"), "{torch}");
+    assert!(!torch.contains("and more") && !notice("numpy").contains("GB"), "{torch}");
 }
 
 #[tokio::test]

@@ -190,7 +190,7 @@ fn drain_returns_finishes_and_then_is_done() {
     assert_eq!(send(&mut machine), (vec![], vec![2, 4]));
     assert!(!machine.done());
     end(&mut machine, 1);
-    assert!(!machine.done(), "the result is not told yet");
+    assert!(!machine.done(), "the result is not reported yet");
     assert_eq!(send(&mut machine).0, [1]);
     assert!(machine.done());
 }
@@ -256,7 +256,7 @@ fn idle_and_ephemeral_workers_leave() {
 fn leases_of_a_new_log_are_taken_though_their_numbers_are_lower() {
     let mut machine = Sut::new(LeavePolicy::default(), vec![(lease(70), 70)]);
     machine.registered(Epoch(70));
-    assert_eq!(machine.received(), Epoch(70), "the same log knows what it has said");
+    assert_eq!(machine.received(), Epoch(70), "the same log contains its grants");
     machine.registered(Epoch(3));
     machine.stale(&[lease(70)], &mut Vec::new());
     assert_eq!(starts(&claim(&mut machine, delivery(4, &[(4, 4)]))), [4]);
@@ -376,8 +376,10 @@ fn step(machine: &mut Sut, watch: &mut Watch, input: Input) {
             let leases: BTreeSet<_> = epochs.into_iter().map(lease).collect();
             let gone: Vec<_> = leases.iter().copied().collect();
             machine.stale(&gone, &mut actions);
-            let told: BTreeSet<_> = machine.unacknowledged().map(|ended| ended.lease).collect();
-            for stale in leases.intersection(&held).filter(|lease| !told.contains(lease)) {
+            let unacknowledged: BTreeSet<_> =
+                machine.unacknowledged().map(|ended| ended.lease).collect();
+            for stale in leases.intersection(&held).filter(|lease| !unacknowledged.contains(lease))
+            {
                 watch.over(stale.epoch.0, "stale");
             }
         }

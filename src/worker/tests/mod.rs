@@ -537,7 +537,7 @@ async fn results_survive_an_outage_and_a_new_process() {
     assert_eq!(holding, [lease]);
     let fake = again.fake.clone();
     assert_eq!(again.finish().await.unsent, 0);
-    assert_eq!(fake.with(|state| state.reports.len()), 1, "told once");
+    assert_eq!(fake.with(|state| state.reports.len()), 1, "reported once");
 }
 
 #[tokio::test]

@@ -5,12 +5,12 @@ use proptest::prelude::*;
 
 const TRACEBACK: &str = "Traceback (most recent call last):";
 
-fn said(output: &str) -> Option<(String, Option<Class>)> {
+fn diagnosed(output: &str) -> Option<(String, Option<Class>)> {
     diagnose(output.as_bytes()).map(|words| (words.text, words.class))
 }
 
 fn text(output: &str) -> String {
-    said(output).unwrap_or_default().0
+    diagnosed(output).unwrap_or_default().0
 }
 
 /// A traceback as Python prints it.
@@ -24,11 +24,11 @@ fn prefixed(prefix: &str, text: &str) -> String {
 
 #[test]
 fn the_last_line_speaks_where_nothing_was_raised() {
-    assert_eq!(said("\n  \n"), None);
-    assert_eq!(said("one\n two \n\n"), Some(("two".into(), None)));
-    assert_eq!(said(&"x".repeat(1000)).map(|(text, _)| text.len()), Some(MAX_QUOTE_CHARS));
-    let told = "MemoryError: only spoken of\n";
-    assert_eq!(said(told), Some((told.trim().into(), None)));
+    assert_eq!(diagnosed("\n  \n"), None);
+    assert_eq!(diagnosed("one\n two \n\n"), Some(("two".into(), None)));
+    assert_eq!(diagnosed(&"x".repeat(1000)).map(|(text, _)| text.len()), Some(MAX_QUOTE_CHARS));
+    let text = "MemoryError: only spoken of\n";
+    assert_eq!(diagnosed(text), Some((text.trim().into(), None)));
 }
 
 #[test]
@@ -37,18 +37,18 @@ fn the_error_of_the_last_traceback_speaks_whatever_follows() {
     let assertion = "before\nTraceback (most recent call last):\n  File \"t.py\", line 4, in <module>\n    \
         y=e(x)\n      ^^^^\ntorch.AcceleratorError: CUDA error: device-side assert triggered\n\
         Search for `cudaErrorAssert' in the documentation.\nCompile with `TORCH_USE_CUDA_DSA`.\n\n";
-    let words = said(assertion).expect("said");
+    let words = diagnosed(assertion).expect("a diagnosis");
     let error = "torch.AcceleratorError: CUDA error: device-side assert triggered";
     assert_eq!(words, (error.into(), None));
 
     let memory = raised("torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 40.00 GiB.");
-    assert_eq!(said(&memory).and_then(|words| words.1), Some(Class::OutOfMemory));
+    assert_eq!(diagnosed(&memory).and_then(|words| words.1), Some(Class::OutOfMemory));
 
     let chained = format!(
         "{memory}\nDuring handling of the above exception, another exception occurred:\n\n{}",
         raised("ModuleNotFoundError: No module named 'flash_attn'")
     );
-    let words = said(&chained).expect("said");
+    let words = diagnosed(&chained).expect("a diagnosis");
     assert_eq!(words.1, Some(Class::ImportError));
     assert!(words.0.ends_with("'flash_attn'"), "{}", words.0);
 }
@@ -56,14 +56,14 @@ fn the_error_of_the_last_traceback_speaks_whatever_follows() {
 #[test]
 fn an_error_that_was_dealt_with_is_not_the_last_word() {
     let went_on = format!("{}{}done\n", raised("ValueError: early"), "more\n".repeat(9));
-    assert_eq!(said(&went_on), Some(("done".into(), None)));
+    assert_eq!(diagnosed(&went_on), Some(("done".into(), None)));
 }
 
 #[test]
 fn a_traceback_that_was_cut_off_is_no_error_of_its_own() {
     let cut = "Traceback (most recent call last):\n  File \"t.py\", line 3\n";
-    assert_eq!(said(cut), Some(("File \"t.py\", line 3".into(), None)));
-    assert_eq!(said("no \u{fffd} text"), Some(("no \u{fffd} text".into(), None)));
+    assert_eq!(diagnosed(cut), Some(("File \"t.py\", line 3".into(), None)));
+    assert_eq!(diagnosed("no \u{fffd} text"), Some(("no \u{fffd} text".into(), None)));
 }
 
 #[test]
@@ -76,7 +76,7 @@ fn progress_bars_hide_nothing() {
     // The bar has no line end, so that the traceback begins on its line.
     let memory = format!("{bar}{}", raised("torch.OutOfMemoryError: no room for 20 GiB"));
     assert_eq!(
-        said(&memory),
+        diagnosed(&memory),
         Some(("torch.OutOfMemoryError: no room for 20 GiB".into(), Some(Class::OutOfMemory)))
     );
     // And the bar may be closed after it.
@@ -138,11 +138,11 @@ fn what_started_the_program_says_less_than_the_program() {
         raised("torch.distributed.elastic.multiprocessing.errors.ChildFailedError: ")
     );
     let memory = Some(("torch.OutOfMemoryError: no room".into(), Some(Class::OutOfMemory)));
-    assert_eq!(said(&torchrun), memory);
+    assert_eq!(diagnosed(&torchrun), memory);
     let starter =
         raised("subprocess.CalledProcessError: Command 'x' returned non-zero exit status 1.");
     let started = format!("{}{starter}", raised("torch.OutOfMemoryError: no room"));
-    assert_eq!(said(&started), memory);
+    assert_eq!(diagnosed(&started), memory);
     assert!(text(&starter).starts_with("subprocess.CalledProcessError"));
 }
 
@@ -164,9 +164,9 @@ const EXCEPTION_GROUP: &str = "  + Exception Group Traceback (most recent call l
 fn a_group_is_named_with_its_members() {
     let words = "ExceptionGroup: two (2 sub-exceptions): ValueError: one; MemoryError: two";
     let memory = Some((words.into(), Some(Class::OutOfMemory)));
-    assert_eq!(said(EXCEPTION_GROUP), memory);
-    assert_eq!(said(&prefixed("[rank0]: ", EXCEPTION_GROUP)), memory);
-    assert_eq!(said(&format!("\r 20%|##  |{EXCEPTION_GROUP}warning: left open\n")), memory);
+    assert_eq!(diagnosed(EXCEPTION_GROUP), memory);
+    assert_eq!(diagnosed(&prefixed("[rank0]: ", EXCEPTION_GROUP)), memory);
+    assert_eq!(diagnosed(&format!("\r 20%|##  |{EXCEPTION_GROUP}warning: left open\n")), memory);
     let nested = "  + Exception Group Traceback (most recent call last):
   |   File \"t.py\", line 3, in <module>
   | ExceptionGroup: outer (2 sub-exceptions)
@@ -181,7 +181,7 @@ fn a_group_is_named_with_its_members() {
     | ValueError: b
     +------------------------------------
 ";
-    let (words, class) = said(nested).expect("said");
+    let (words, class) = diagnosed(nested).expect("a diagnosis");
     assert_eq!(class, Some(Class::ImportError));
     assert!(words.starts_with("ExceptionGroup: outer (2 sub-exceptions): "), "{words}");
     assert!(words.ends_with("ModuleNotFoundError: No module named 'x'; ValueError: b"), "{words}");
@@ -190,7 +190,7 @@ fn a_group_is_named_with_its_members() {
         "{EXCEPTION_GROUP}\nDuring handling of the above exception, another exception occurred:\n\n{}",
         raised("KeyError: 'x'")
     );
-    assert_eq!(said(&chained), Some(("KeyError: 'x'".into(), None)));
+    assert_eq!(diagnosed(&chained), Some(("KeyError: 'x'".into(), None)));
 }
 
 #[test]
@@ -211,7 +211,7 @@ fn lack_of_memory_has_many_names() {
         "RuntimeError: std::bad_alloc",
     ] {
         assert_eq!(
-            said(&raised(error)).and_then(|words| words.1),
+            diagnosed(&raised(error)).and_then(|words| words.1),
             Some(Class::OutOfMemory),
             "{error}"
         );
@@ -221,7 +221,7 @@ fn lack_of_memory_has_many_names() {
         "RuntimeError: the model has gone",
         "ValueError: memory must be positive",
     ] {
-        assert_eq!(said(&raised(error)).and_then(|words| words.1), None, "{error}");
+        assert_eq!(diagnosed(&raised(error)).and_then(|words| words.1), None, "{error}");
     }
 }
 
