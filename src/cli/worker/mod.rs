@@ -80,7 +80,7 @@ async fn live(
 ) -> (Result<Summary, WorkerError>, Option<Capability>) {
     let (trigger, shutdown) = Shutdown::manual();
     let mut signals = signals.clone();
-    let stopping = signals.clone();
+    let stopping = shutdown.clone();
     let follow = async {
         signals.stop().await;
         if !stopping.is_stopping() {

@@ -43,7 +43,7 @@ impl PlanFiles for TestFiles {
         let prefix = format!("{path}/");
         let below = |name: &&String| path.is_empty() || *name == path || name.starts_with(&prefix);
         let found: Vec<String> = self.0.keys().filter(below).cloned().collect();
-        if found.is_empty() { Err(ReadError("no such files".into())) } else { Ok(found) }
+        if found.is_empty() { Err(ReadError("no such directory".into())) } else { Ok(found) }
     }
 }
 
