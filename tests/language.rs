@@ -232,7 +232,7 @@ fn no_text_has_a_phrase_to_decode() {
         .collect();
     assert!(
         findings.is_empty(),
-        "{} phrases that docs/style.md replaces:\n{}",
+        "{} findings; docs/style.md has the replacements:\n{}",
         findings.len(),
         findings.join("\n")
     );

@@ -1,6 +1,6 @@
 //! The error of gathering: what happened, the kind of reason, and the next step.
 
-/// Who can do something about an error.
+/// The origin of an error, from which the caller derives the exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reason {
     /// A program or this machine failed.
