@@ -4,7 +4,8 @@
 //! the delivery is put together and the claim is answered. Requests come in batches, as from a
 //! busy mailbox. Workers have one slot, so each claim gets one lease, which is the most expensive
 //! case. Reports of finished attempts are measured separately. Memory is the growth of the resident
-//! set.
+//! set. The search for idle workers after a submission is part of the submission, which is not
+//! measured.
 
 mod figures;
 
@@ -174,20 +175,22 @@ impl Load {
             let Answer::Registered { worker, .. } = self.command(command) else {
                 panic!("a registration is answered with the worker")
             };
-            self.claim([(Claimer { worker, incarnation }, Epoch::default())]);
+            self.claim([(Claimer { worker, incarnation }, Epoch::default())].into_iter());
         }
         self.fill();
         assert_eq!(self.holding.len(), WORKERS as usize, "every worker holds one lease");
     }
 
     /// Each worker claims and gets one lease.
-    fn claim(&mut self, claims: impl IntoIterator<Item = (Claimer, Epoch)>) {
-        let inputs = claims.into_iter().map(|(ticket, received)| Input::Claim {
+    fn claim(&mut self, claims: impl ExactSizeIterator<Item = (Claimer, Epoch)>) {
+        let count = claims.len();
+        let inputs = claims.map(|(ticket, received)| Input::Claim {
             claim: ClaimId { worker: ticket.worker, number: Uuid::nil() },
             incarnation: ticket.incarnation,
             received,
             ticket,
         });
+        let before = self.holding.len();
         let batch = self.take(inputs);
         for reply in batch.replies {
             let Reply::Delivery(Claimer { worker, incarnation }, delivery) = reply else {
@@ -200,6 +203,7 @@ impl Load {
                 self.waiting -= 1;
             }
         }
+        assert_eq!(self.holding.len() - before, count, "each claim gets one lease");
     }
 
     /// The attempts end, each in a separate report.
@@ -243,7 +247,7 @@ impl Load {
             }
             took.claims += reported.elapsed();
             took.reports += reported - start;
-            took.cycles += batch;
+            took.cycles += freed.len() as u64;
             self.fill();
         }
         took

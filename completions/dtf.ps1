@@ -343,7 +343,7 @@ Register-ArgumentCompleter -Native -CommandName 'dtf' -ScriptBlock {
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List the templates in effect: built-in ones, those of the coordinator and your own')
-            [CompletionResult]::new('show', 'show', [CompletionResultType]::ParameterValue, 'Print a template or a shared part of templates of templates')
+            [CompletionResult]::new('show', 'show', [CompletionResultType]::ParameterValue, 'Print a template or a shared part of templates')
             [CompletionResult]::new('add', 'add', [CompletionResultType]::ParameterValue, 'Add templates to the coordinator, for all users of it')
             [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Check templates: render, parse and dry-run their scripts')
             [CompletionResult]::new('history', 'history', [CompletionResultType]::ParameterValue, 'List the versions of a template, with author and time')
@@ -426,7 +426,7 @@ Register-ArgumentCompleter -Native -CommandName 'dtf' -ScriptBlock {
         }
         'dtf;templates;help' {
             [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List the templates in effect: built-in ones, those of the coordinator and your own')
-            [CompletionResult]::new('show', 'show', [CompletionResultType]::ParameterValue, 'Print a template or a shared part of templates of templates')
+            [CompletionResult]::new('show', 'show', [CompletionResultType]::ParameterValue, 'Print a template or a shared part of templates')
             [CompletionResult]::new('add', 'add', [CompletionResultType]::ParameterValue, 'Add templates to the coordinator, for all users of it')
             [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Check templates: render, parse and dry-run their scripts')
             [CompletionResult]::new('history', 'history', [CompletionResultType]::ParameterValue, 'List the versions of a template, with author and time')
@@ -623,7 +623,7 @@ Register-ArgumentCompleter -Native -CommandName 'dtf' -ScriptBlock {
         }
         'dtf;help;templates' {
             [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List the templates in effect: built-in ones, those of the coordinator and your own')
-            [CompletionResult]::new('show', 'show', [CompletionResultType]::ParameterValue, 'Print a template or a shared part of templates of templates')
+            [CompletionResult]::new('show', 'show', [CompletionResultType]::ParameterValue, 'Print a template or a shared part of templates')
             [CompletionResult]::new('add', 'add', [CompletionResultType]::ParameterValue, 'Add templates to the coordinator, for all users of it')
             [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Check templates: render, parse and dry-run their scripts')
             [CompletionResult]::new('history', 'history', [CompletionResultType]::ParameterValue, 'List the versions of a template, with author and time')

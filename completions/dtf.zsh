@@ -592,7 +592,7 @@ _arguments "${_arguments_options[@]}" : \
 '(-v --verbose)--quiet[Print only results, warnings and errors]' \
 '-h[Print help]' \
 '--help[Print help]' \
-':shell -- Shell to print completions for Shell to print completions for:(bash elvish fish powershell zsh)' \
+':shell -- Shell to print completions for:(bash elvish fish powershell zsh)' \
 && ret=0
 ;;
 (config-reference)
@@ -980,7 +980,7 @@ _dtf__subcmd__help__subcmd__submit_commands() {
 _dtf__subcmd__help__subcmd__templates_commands() {
     local commands; commands=(
 'list:List the templates in effect\: built-in ones, those of the coordinator and your own' \
-'show:Print a template or a shared part of templates of templates' \
+'show:Print a template or a shared part of templates' \
 'add:Add templates to the coordinator, for all users of it' \
 'check:Check templates\: render, parse and dry-run their scripts' \
 'history:List the versions of a template, with author and time' \
@@ -1066,7 +1066,7 @@ _dtf__subcmd__submit_commands() {
 _dtf__subcmd__templates_commands() {
     local commands; commands=(
 'list:List the templates in effect\: built-in ones, those of the coordinator and your own' \
-'show:Print a template or a shared part of templates of templates' \
+'show:Print a template or a shared part of templates' \
 'add:Add templates to the coordinator, for all users of it' \
 'check:Check templates\: render, parse and dry-run their scripts' \
 'history:List the versions of a template, with author and time' \
@@ -1088,7 +1088,7 @@ _dtf__subcmd__templates__subcmd__check_commands() {
 _dtf__subcmd__templates__subcmd__help_commands() {
     local commands; commands=(
 'list:List the templates in effect\: built-in ones, those of the coordinator and your own' \
-'show:Print a template or a shared part of templates of templates' \
+'show:Print a template or a shared part of templates' \
 'add:Add templates to the coordinator, for all users of it' \
 'check:Check templates\: render, parse and dry-run their scripts' \
 'history:List the versions of a template, with author and time' \

@@ -1,7 +1,8 @@
-//! The rules that keep the tree readable, checked on the text of the sources:
-//! which module may import which, that no files import each other, how many entries a directory has, what pure modules may name, how files open and how
-//! long they get, what no code may contain, and that documents and snapshots point at
-//! things that exist. Needs nothing but the standard library and takes milliseconds.
+//! The rules that keep the tree readable, checked on the text of the sources: which module may
+//! import which, that no files import each other, how many entries a directory has, what pure
+//! modules may name, how files open and how long they get, what no code may contain, and that
+//! documents and snapshots point at things that exist. Needs nothing but the standard library and
+//! takes milliseconds.
 //!
 //! A rule that is in the way can be changed here, together with its reason.
 

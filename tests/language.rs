@@ -274,6 +274,13 @@ fn help_texts(command: &clap::Command) -> Vec<(String, String)> {
     texts
 }
 
+/// Whether some words are followed by the same words again, as after a replacement that went wrong.
+fn repeats_words(text: &str) -> bool {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    (2..=words.len() / 2)
+        .any(|count| words.windows(2 * count).any(|pair| pair[..count] == pair[count..]))
+}
+
 /// A line of help: one line, no full stop.
 fn is_summary(text: &str) -> bool {
     !text.trim().is_empty() && !text.contains('\n') && !text.ends_with('.')
@@ -305,6 +312,10 @@ fn the_help_of_every_command_follows_the_style() {
             }
         }
         for (place, text) in help_texts(command) {
+            // Examples repeat the command.
+            if !place.starts_with("text after") && repeats_words(&text) {
+                finding(&place, "repeats words");
+            }
             for (_, phrase, advice) in checker.check(&text) {
                 finding(&place, &format!("{phrase:?}, better: {advice}"));
             }
@@ -378,6 +389,13 @@ mod the_rules_themselves {
         ] {
             assert_eq!(phrases(text).len(), 1, "{text:?}: {:?}", phrases(text));
         }
+    }
+
+    #[test]
+    fn repeated_words_are_found() {
+        assert!(repeats_words("Print a template or a part of templates of templates"));
+        assert!(repeats_words("Shell to print for\nShell to print for"));
+        assert!(!repeats_words("Run the tests of a plan, or tests of models"));
     }
 
     #[test]

@@ -10,7 +10,6 @@ use clap::Args;
 #[command(after_help = "Examples:\n  dtf completions bash > /etc/bash_completion.d/dtf")]
 pub struct CompletionsArgs {
     /// Shell to print completions for
-    /// Shell to print completions for
     #[arg(value_enum)]
     pub shell: clap_complete::Shell,
 }

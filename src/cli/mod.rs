@@ -59,7 +59,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     let console = Console::new(&cli.global);
     let coordinator = matches!(cli.command, Command::Coordinator(_));
-    start_tracing(cli.global.verbose, cli.global.quiet, coordinator);
+    start_tracing(console, &cli.global, coordinator);
     match perform(cli, console) {
         Ok(exit) => exit.into(),
         Err(failure) => {
@@ -121,8 +121,8 @@ fn block_on_one_thread(
 /// Writes log lines to standard error. `DTF_LOG` (such as `info,dtf=debug`) overrides the flags.
 /// `Targets` is used because the filter with spans and expressions costs each process a megabyte.
 #[expect(clippy::disallowed_methods, reason = "tracing starts before the settings are read")]
-fn start_tracing(verbose: u8, quiet: bool, coordinator: bool) {
-    let level = match (quiet, verbose) {
+fn start_tracing(console: Console, global: &args::shared::Global, coordinator: bool) {
+    let level = match (global.quiet, global.verbose) {
         (true, _) => "error",
         // One line for each event that an administrator of the coordinator looks for.
         (false, 0) if coordinator => "dtf=info,warn",
@@ -131,7 +131,11 @@ fn start_tracing(verbose: u8, quiet: bool, coordinator: bool) {
         (false, 1) => "dtf=info,warn",
         (false, _) => "dtf=debug,info",
     };
-    let given = std::env::var("DTF_LOG").ok().and_then(|given| given.parse::<Targets>().ok());
+    let given = std::env::var("DTF_LOG").ok().filter(|given| !given.is_empty());
+    let given = given.and_then(|given| {
+        let parsed = given.parse::<Targets>();
+        parsed.map_err(|error| console.warning(&format!("DTF_LOG is not used: {error}"))).ok()
+    });
     let filter = given.unwrap_or_else(|| level.parse().unwrap_or_default());
     let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     let lines = tracing_subscriber::fmt::layer()

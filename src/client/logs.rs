@@ -91,7 +91,9 @@ impl LogStream {
                 }
             }
             let chunk = tokio::time::timeout(MAX_SILENCE, self.response.chunk()).await;
-            let chunk = chunk.map_err(|_| self.lost("the log stream sent nothing for 60 s"))?;
+            let chunk = chunk.map_err(|_| {
+                self.lost(&format!("the log stream sent nothing for {} s", MAX_SILENCE.as_secs()))
+            })?;
             let chunk = chunk.map_err(|error| self.client.unreachable(&error))?;
             let chunk =
                 chunk.ok_or_else(|| self.lost("the log stream ended before the attempt"))?;

@@ -7,8 +7,9 @@
 use super::value::{DEFAULT_LISTEN, List, ListenAddress, Program, Value};
 use crate::domain::tag::Tag;
 use crate::domain::time::Millis;
-use crate::text::error::FieldErrors;
+use crate::text::error::{FieldErrors, ValueError};
 use crate::text::fields::Fields;
+use crate::text::node::Node;
 use std::path::{Path, PathBuf};
 
 /// Address of the coordinator for clients and workers by default.
@@ -68,6 +69,13 @@ pub(super) struct Values<'a> {
 
 impl Values<'_> {
     fn read<T: Value>(&self, key: &str, errors: &mut FieldErrors) -> Option<T> {
+        // An empty value does not mean the default: `token_file:` would mean no tokens.
+        if self.fields.node.get(key) == Some(&Node::Null) {
+            let error = ValueError::expected("a value", &Node::Null);
+            let error = error.hint("write a value, or remove the key");
+            errors.note(error.at(&self.fields.path.key(key)));
+            return None;
+        }
         errors.keep(self.fields.optional(key, |node| T::read(node, self.directory))).flatten()
     }
 }
@@ -151,7 +159,7 @@ sections! {
         }
         templates: PathBuf {
             /// Directory of the user's templates; they override built-in ones.
-            commands: "generate, run, submit, templates", default: "none",
+            commands: "check, generate, run, submit, templates", default: "none",
         }
     }
     /// The server.

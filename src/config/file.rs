@@ -268,6 +268,9 @@ mod tests {
         for text in ["- a", "slots", "worker: 3\nclient: {}", "worker: [", "slots: 1\nslots: 2"] {
             refused(text);
         }
+        for empty in ["auth:\n  token_file:\n", "token_file:\n"] {
+            refused(empty);
+        }
         refused(&"[".repeat(10_000));
         for empty in ["", "# nothing\n", "worker:\n", "{}"] {
             assert_eq!(parse(empty).expect("empty is fine").sections(), File::empty().sections());

@@ -83,7 +83,7 @@ fn line(fact: &Fact, scheduler: &Scheduler) -> Option<(bool, String)> {
     }
 }
 
-/// Names who asked for a change, where the event has it.
+/// Names the user who asked for a change, if the fact has one.
 fn asked_by(subject: &Subject) -> String {
     if subject.is_unknown() {
         return String::new();

@@ -116,7 +116,7 @@ fn commit(
     // The order matters: the projector does not read again what is on its way, and a client that
     // asks after its answer waits for every fact up to it.
     let facts = std::mem::take(&mut batch.facts);
-    listeners.feed.offer(Committed { sequence, events: facts });
+    listeners.feed.offer(Committed { sequence, facts });
     listeners.progress.set_committed(sequence);
     give_all(batch);
     Ok(())

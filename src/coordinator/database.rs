@@ -40,7 +40,7 @@ impl Projection for DatabaseWriter {
     }
 
     fn project(&mut self, records: &[Committed]) -> Result<(), StoreError> {
-        let batch = records.iter().map(|record| (record.sequence, &record.events));
+        let batch = records.iter().map(|record| (record.sequence, &record.facts));
         self.writer.project(batch)?;
         if self.substitute.as_ref().is_some_and(Substitute::is_due) {
             self.retry_database();
@@ -60,9 +60,9 @@ impl Projection for DatabaseWriter {
 
     fn reread(&mut self, after: u64, most: usize) -> Result<Vec<Committed>, LogError> {
         let (mut records, mut read) = (Vec::new(), 0);
-        self.log.replay(after, &mut |sequence, events| {
-            read += events.len();
-            records.push(Committed { sequence, events });
+        self.log.replay(after, &mut |sequence, facts| {
+            read += facts.len();
+            records.push(Committed { sequence, facts });
             read < most
         })?;
         Ok(records)

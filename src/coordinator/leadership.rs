@@ -39,8 +39,17 @@ impl Leadership for DirectoryLeadership {
     }
 
     fn lost(&self) -> Option<String> {
-        let held = self.lock.as_ref().is_some_and(|lock| lock.is_in_place(&self.data_dir));
-        (!held).then(|| format!("the lock file of {} was removed", self.data_dir.display()))
+        let directory = self.data_dir.display();
+        let Some(lock) = &self.lock else { return Some(format!("{directory} is not locked")) };
+        match lock.is_in_place(&self.data_dir) {
+            Ok(true) => None,
+            Ok(false) => Some(format!("the lock file of {directory} was removed or replaced")),
+            // This is not evidence of a loss; the log refuses the writes of an old leader.
+            Err(error) => {
+                tracing::warn!(%error, "cannot check the lock file of {directory}");
+                None
+            }
+        }
     }
 }
 

@@ -31,7 +31,7 @@ const RETRY_INTERVAL: Duration = Duration::from_secs(1);
 /// One record of the log.
 pub(crate) struct Committed {
     pub sequence: u64,
-    pub events: Vec<Fact>,
+    pub facts: Vec<Fact>,
 }
 
 enum Message {
@@ -48,7 +48,7 @@ pub(crate) trait Projection: Send {
     /// Adds records, which follow each other and the watermark without gaps, and moves the
     /// watermark, in one transaction.
     fn project(&mut self, records: &[Committed]) -> Result<(), StoreError>;
-    /// Reads records after a number out of the log: about `most` events, at least one
+    /// Reads records after a number out of the log: about `most` facts, at least one
     /// record if there is one.
     fn reread(&mut self, after: u64, most: usize) -> Result<Vec<Committed>, LogError>;
     /// Nothing more comes.
@@ -104,13 +104,13 @@ pub(crate) struct Feed {
 impl Feed {
     /// Never waits: a commit for which there is no room is read from the log again.
     pub fn offer(&self, committed: Committed) {
-        let events = committed.events.len();
-        if self.queued.load(Ordering::Relaxed) + events > MAX_QUEUED {
+        let facts = committed.facts.len();
+        if self.queued.load(Ordering::Relaxed) + facts > MAX_QUEUED {
             return;
         }
-        self.queued.fetch_add(events, Ordering::Relaxed);
+        self.queued.fetch_add(facts, Ordering::Relaxed);
         if self.sender.try_send(Message::Committed(committed)).is_err() {
-            self.queued.fetch_sub(events, Ordering::Relaxed);
+            self.queued.fetch_sub(facts, Ordering::Relaxed);
         }
     }
 }
@@ -133,7 +133,7 @@ pub(crate) struct Projector {
     /// Continues the database without a gap.
     pending: Vec<Committed>,
     /// Number of facts in `pending`.
-    events: usize,
+    facts: usize,
     oldest: Option<Instant>,
     stopping: bool,
 }
@@ -160,7 +160,7 @@ impl Projector {
             progress: Arc::clone(&progress),
             health,
             pending: Vec::new(),
-            events: 0,
+            facts: 0,
             oldest: None,
             stopping: false,
         };
@@ -198,7 +198,7 @@ impl Projector {
                 Err(_) => self.stopping = true,
             },
         }
-        while self.events < MAX_BATCH
+        while self.facts < MAX_BATCH
             && let Ok(message) = self.messages.try_recv()
         {
             self.take(message);
@@ -216,9 +216,9 @@ impl Projector {
     fn take(&mut self, message: Message) {
         match message {
             Message::Committed(committed) => {
-                self.queued.fetch_sub(committed.events.len(), Ordering::Relaxed);
+                self.queued.fetch_sub(committed.facts.len(), Ordering::Relaxed);
                 // Other records are repeats, or follow a gap that `catch_up` fills.
-                if committed.sequence == self.next() && self.events < MAX_QUEUED {
+                if committed.sequence == self.next() && self.facts < MAX_QUEUED {
                     self.add(committed);
                 }
             }
@@ -228,14 +228,14 @@ impl Projector {
     }
 
     fn add(&mut self, committed: Committed) {
-        self.events += committed.events.len();
+        self.facts += committed.facts.len();
         self.pending.push(committed);
         self.oldest.get_or_insert_with(Instant::now);
     }
 
     /// Whether the pending facts must be written now.
     fn due(&self) -> bool {
-        self.events >= MAX_BATCH
+        self.facts >= MAX_BATCH
             || self.progress.wanted.load(Ordering::Acquire) > self.progress.projected()
             || self.oldest.is_some_and(|oldest| oldest.elapsed() >= MAX_AGE)
     }
@@ -272,7 +272,7 @@ impl Projector {
             Ok(()) => {
                 self.progress.projected.send_replace(last);
                 self.pending.clear();
-                self.events = 0;
+                self.facts = 0;
                 self.oldest = None;
                 self.health.recover(Part::Projection);
                 true

@@ -263,7 +263,7 @@ fn start(
         authenticators,
         refusals: Refusals::default(),
         clock,
-        openapi: crate::coordinator::http::document::text(),
+        openapi: crate::coordinator::http::document::text,
         identity,
         incoming,
         heavy: Semaphore::new(MAX_HEAVY),

@@ -13,6 +13,7 @@ use crate::models::source::{KnownModel, Location};
 use crate::plan::model_entry::ModelEntry;
 use crate::sys::caches::{self, Caches};
 use std::collections::{BTreeSet, HashMap};
+use std::io::ErrorKind;
 
 /// The public hub.
 const ADDRESS: &str = "https://huggingface.co";
@@ -38,7 +39,7 @@ pub async fn fetch(
     if wanted.is_empty() || caches::offline(&caches::variable) {
         return fetched;
     }
-    let hub = match hub() {
+    let hub = match hub(notices) {
         Ok(hub) => hub,
         Err(error) => {
             notices.warning(&format!("the model hub is not used: {error}"));
@@ -92,22 +93,39 @@ fn variable(name: &str) -> Option<String> {
 }
 
 /// Connects to the hub with the address and token that its tools would use.
-fn hub() -> Result<Hub, HubError> {
+fn hub(notices: &dyn Notices) -> Result<Hub, HubError> {
     let address = variable("HF_ENDPOINT").unwrap_or_else(|| ADDRESS.to_owned());
     let named = || variable("HF_TOKEN").or_else(|| variable("HUGGING_FACE_HUB_TOKEN"));
     // With this variable, tools send a token only if it is given for the request, which dtf has no
     // option for.
     let unasked = caches::is_true(caches::variable("HF_HUB_DISABLE_IMPLICIT_TOKEN"));
-    let token = if unasked { None } else { named().and_then(cleaned).or_else(kept_token) };
+    let token =
+        if unasked { None } else { named().and_then(cleaned).or_else(|| stored_token(notices)) };
     Hub::new(&address, token.map(Secret::new).as_ref())
 }
 
-/// The token that the hub's tools store after a login.
-fn kept_token() -> Option<String> {
+/// The token that the hub's tools store after a login. A file that cannot be used is reported.
+fn stored_token(notices: &dyn Notices) -> Option<String> {
     let file = Caches::of_process().token;
-    let small = std::fs::metadata(&file).is_ok_and(|data| data.len() <= MAX_TOKEN_BYTES);
-    let text = if small { std::fs::read_to_string(&file).ok()? } else { return None };
-    cleaned(text)
+    let size = match std::fs::metadata(&file) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return None,
+        size => size.map(|data| data.len()),
+    };
+    let text = match size {
+        Ok(size) if size > MAX_TOKEN_BYTES => {
+            Err(format!("it is too large ({size} bytes, maximum {MAX_TOKEN_BYTES})"))
+        }
+        Ok(_) => std::fs::read_to_string(&file).map_err(|error| error.to_string()),
+        Err(error) => Err(error.to_string()),
+    };
+    match text {
+        Ok(text) => cleaned(text),
+        Err(why) => {
+            let file = file.display();
+            notices.warning(&format!("the token of the model hub in {file} is not used: {why}"));
+            None
+        }
+    }
 }
 
 /// Removes line breaks from a token, as the hub's tools do.

@@ -6,7 +6,7 @@ pub trait Notices {
     fn note(&self, text: &str);
     /// A fact that may make the tests differ from what the user expects.
     fn warning(&self, text: &str);
-    /// The current step of a long operation, until the next note, warning, step or [`Self::done`].
+    /// The current step of a long operation, until the next step or [`Self::done`].
     fn step(&self, text: &str);
     /// The operation of the last step has ended.
     fn done(&self);

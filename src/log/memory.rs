@@ -8,7 +8,7 @@ use crate::domain::fact::Fact;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// One handle. [`Self::reopen`] returns another to the same records, as a restart has it.
+/// One handle. [`Self::reopen`] returns another to the same records, as after a restart.
 pub(crate) struct MemoryLog {
     disk: Arc<Disk>,
     poisoned: bool,

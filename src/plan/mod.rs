@@ -1,8 +1,9 @@
 //! From what people write to the tests that run: plan files, the command line, generated scripts.
 //!
 //! ```text
-//! plan file ─ text::source ─ document ─┬ entry, matrix ────────────────────────────────┐ command
-//! line ─ request ─ model_entry ─ generate (models, templates, needs, priority) ─┴ submission
+//! plan file ─ text::source ─ document ─┬─ entry, matrix ─────────────────────┬─ submission
+//!                                      └─┐                                   │
+//! command line ─ request ────────────────┴─ model_entry ─ generate ──────────┘
 //! ```
 //! Pure: the files that a plan names come in through [`files::PlanFiles`], the models through
 //! [`crate::models::source::ModelSource`]; the result is a value. Limits are constants beside their

@@ -98,8 +98,8 @@ pub fn note<'a>(mut raised: impl Iterator<Item = &'a str>) -> Option<String> {
         count => format!(" and {count} more"),
     };
     Some(format!(
-        "{first}{more}: more memory is required than planned, on which this or a smaller size \
-         ran out of it before"
+        "{first}{more}: more memory is required than planned, because this or a smaller size \
+         ran out of memory before"
     ))
 }
 

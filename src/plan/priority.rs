@@ -1,10 +1,10 @@
 //! The priority of generated tests, as a sum of terms that people can read.
 //!
 //! ```text
-//! priority = weight + risk + awaited + cheap          held to −100..100
+//! priority = weight + risk + awaited + cheap          limited to −100..100
 //!   weight   priority: of the plan, 0 by default
 //!   risk     0..8   8 · (failed + flaky / 2) / ended, over the latest 20 ends of the test
-//!   awaited  0..4   half the binary logarithm of how many tests wait behind it, and itself
+//!   awaited  0..4   half of log₂(n + 1) rounded down; n tests wait for it
 //!   cheap   −2..2   2 below 10 s, 1 below 1 min, 0 below 10 min, −1 below 1 h, else −2
 //! ```
 //! Tests that are likely to fail, that others wait for, or that are short run first, because their

@@ -90,15 +90,27 @@ impl Reader {
         let AttemptQuery { run, test, worker, outcome, .. } = *query;
         let filter = AttemptFilter { run, test, worker, outcome, after, limit };
         let attempts = self.store().attempts(&filter)?;
-        Ok(attempts.into_iter().map(attempt_view).collect())
+        let view = |row: AttemptRow| {
+            let detail = detail(&row).unwrap_or_else(|error| AttemptDetail {
+                message: format!("the detail cannot be read: {error}"),
+                ..AttemptDetail::default()
+            });
+            attempt_view(row, detail)
+        };
+        Ok(attempts.into_iter().map(view).collect())
     }
 
     /// The attempt with this id, if it has ended.
     ///
     /// # Errors
-    /// The database cannot be read.
+    /// The database cannot be read, or its detail of the attempt is damaged.
     pub fn attempt(&self, attempt: AttemptId) -> Result<Option<AttemptView>, StoreError> {
-        Ok(self.store().attempt(attempt)?.map(attempt_view))
+        let Some(row) = self.store().attempt(attempt)? else { return Ok(None) };
+        let detail = detail(&row).map_err(|error| StoreError::Value {
+            what: "the detail of an attempt",
+            value: error.to_string(),
+        })?;
+        Ok(Some(attempt_view(row, detail)))
     }
 
     /// Lists the versions of the template at `path`, or of all templates, the newest first.
@@ -146,10 +158,13 @@ fn test_view(row: TestRow) -> TestView {
     }
 }
 
-fn attempt_view(row: AttemptRow) -> AttemptView {
-    // The coordinator checked the detail when it was reported, so it can be parsed.
-    let detail: Option<AttemptDetail> =
-        row.detail.and_then(|detail| serde_json::from_str(detail.get()).ok());
+/// The reported detail of an attempt; empty for an attempt that its worker has not reported.
+fn detail(row: &AttemptRow) -> serde_json::Result<AttemptDetail> {
+    let text = row.detail.as_ref();
+    text.map_or_else(|| Ok(AttemptDetail::default()), |text| serde_json::from_str(text.get()))
+}
+
+fn attempt_view(row: AttemptRow, detail: AttemptDetail) -> AttemptView {
     AttemptView {
         attempt: row.attempt,
         name: row.name,
@@ -159,7 +174,7 @@ fn attempt_view(row: AttemptRow) -> AttemptView {
         class: row.class,
         duration_ms: row.duration,
         finished_at: row.finished_at,
-        detail: detail.unwrap_or_default(),
+        detail,
     }
 }
 

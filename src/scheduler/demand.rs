@@ -1,7 +1,7 @@
 //! The demand for workers: which requirements wait, how many tests of each, and for how long.
 //!
-//! For a scaler of workers and for `dtf why`. The cost is proportional to the number of waiting
-//! and blocked tests; nothing is kept for it between calls.
+//! For a scaler of workers; only tests call it yet. The cost is proportional to the number of waiting
+//! tests and of all tests in runs with blocked ones; nothing is kept for it between calls.
 
 use super::state::{Run, Scheduler, State, Test};
 use super::status::Demand;
@@ -34,7 +34,7 @@ impl Scheduler {
     #[must_use]
     pub fn demand(&self) -> Vec<Demand> {
         let mut demands: BTreeMap<&Arc<Requirement>, Demand> = BTreeMap::new();
-        for test in self.tests_in_demand(|_| true) {
+        for test in self.tests_in_demand() {
             let (need, priority) = (&test.spec.requirement, test.spec.priority);
             demands.entry(need).or_insert_with(|| Demand::new(need, priority)).add(test);
         }
@@ -45,27 +45,12 @@ impl Scheduler {
         demands
     }
 
-    /// The demand for one requirement; `None` when no test with it waits or is soon ready.
-    #[must_use]
-    pub fn demand_for(&self, need: &Requirement) -> Option<Demand> {
-        let mut tests = self.tests_in_demand(move |other| other == need).peekable();
-        let first = tests.peek()?;
-        let mut demand = Demand::new(&first.spec.requirement, first.spec.priority);
-        tests.for_each(|test| demand.add(test));
-        Some(demand)
-    }
-
-    /// Waiting and soon ready tests with a requirement that `wanted` accepts.
-    fn tests_in_demand<'a>(
-        &'a self,
-        wanted: impl Fn(&Requirement) -> bool + Copy + 'a,
-    ) -> impl Iterator<Item = &'a Test> {
-        let classes = self.classes.iter().filter(move |(_, class)| wanted(&class.key.requirement));
-        let waiting = classes.flat_map(|(_, class)| class.tests());
+    /// Waiting and soon ready tests.
+    fn tests_in_demand(&self) -> impl Iterator<Item = &Test> {
+        let waiting = self.classes.iter().flat_map(|(_, class)| class.tests());
         let waiting = waiting.filter_map(|test| self.find(test));
         let open = self.runs.values().filter(|run| run.tally.blocked > 0);
-        let soon = open.flat_map(Run::soon_ready);
-        waiting.chain(soon.filter(move |test| wanted(&test.spec.requirement)))
+        waiting.chain(open.flat_map(Run::soon_ready))
     }
 }
 

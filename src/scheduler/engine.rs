@@ -103,7 +103,7 @@ impl<T: Tickets> Batch<T> {
 pub struct SnapshotPolicy {
     /// Facts after which a snapshot may be due.
     pub every: u64,
-    /// Facts since the last snapshot, by their weight.
+    /// Facts since the last snapshot, by their weight; those that a restart applied count one each.
     pub since: u64,
 }
 

@@ -25,15 +25,17 @@ impl Scheduler {
             _ => [].iter().filter(open).take(0),
         };
         let blocked_by = blocked_by.map(|on| TestId { run: id.run, index: *on }).collect();
-        let (mut workers, mut before, mut since, mut demand) = (Vec::new(), 0, None, None);
+        let (mut workers, mut before, mut since, mut alike) = (Vec::new(), 0, None, 0);
         if let State::Waiting { class, since: ready } = test.state {
             since = Some(ready);
             before = self.classes.get(class).map_or(0, |class| class.before(run.place(id)));
             let avoid = self.classes.get(class).and_then(|class| class.key.avoid);
             workers = self.explain_workers(&test.spec.requirement, avoid);
-            demand = self.demand_for(&test.spec.requirement);
+            let need = &test.spec.requirement;
+            let same = self.classes.iter().filter(|(_, class)| class.key.requirement == *need);
+            alike = same.map(|(_, class)| class.waiting).sum();
         }
-        Some(Explanation { status, blocked_by, workers, before, since, demand })
+        Some(Explanation { status, blocked_by, workers, before, since, alike })
     }
 
     fn explain_workers(

@@ -1,5 +1,5 @@
-//! The conditions that always hold. They are checked after a restart, and in tests and the
-//! simulation after each fact.
+//! The conditions that always hold. They are checked after a restart, in tests after each fact, and
+//! in the simulation after each batch.
 
 use super::amounts::Free;
 use super::deps::dooms;

@@ -95,8 +95,8 @@ pub struct Explanation {
     pub before: u64,
     /// Time at which a waiting test became ready.
     pub since: Option<Timestamp>,
-    /// The demand for the requirement of a waiting test.
-    pub demand: Option<Demand>,
+    /// Number of waiting tests with the requirement of a waiting test, including itself.
+    pub alike: u64,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 /// Working memory of the database. Queries that need more use temporary files beside it.
 const MEMORY: &str = "256MB";
-/// Maximum number of files that are kept aside of the database.
+/// Maximum number of unusable files that are kept beside the database.
 const MAX_ASIDE: u32 = 10_000;
 /// Parts of DuckDB's error message if another process has the file open, on Unix and on Windows.
 const IN_USE: [&str; 2] = ["Could not set lock", "being used by another process"];

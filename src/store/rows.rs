@@ -74,7 +74,7 @@ pub struct RunRow {
 pub struct TestFilter {
     pub run: Option<RunId>,
     pub outcome: Option<Outcome>,
-    /// Part of the name, in lower or upper case.
+    /// Part of the name. Case is ignored.
     pub name: Option<String>,
     /// Whether the test has ended.
     pub done: Option<bool>,

@@ -145,11 +145,13 @@ impl DirectoryLock {
 
     /// Whether the locked file is still the lock file of `directory`. If it was removed or replaced,
     /// another process can lock the directory too. Only systems with inode numbers detect this.
-    #[must_use]
-    pub fn is_in_place(&self, directory: &Path) -> bool {
-        match (std::fs::metadata(directory.join(LOCK_FILE)), self.file.metadata()) {
-            (Ok(stored), Ok(locked)) => file_id(&stored) == file_id(&locked),
-            _ => false,
+    ///
+    /// # Errors
+    /// The lock file cannot be inspected.
+    pub fn is_in_place(&self, directory: &Path) -> io::Result<bool> {
+        match std::fs::metadata(directory.join(LOCK_FILE)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            stored => Ok(file_id(&stored?) == file_id(&self.file.metadata()?)),
         }
     }
 }

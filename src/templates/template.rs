@@ -71,7 +71,8 @@ impl Template {
             message: format!("{path}{of}: {}", error.message),
             ..error
         })?;
-        let limits = Limits { fuel: FUEL, max_bytes: MAX_SCRIPT_BYTES };
+        // One byte is left for the last line break.
+        let limits = Limits { fuel: FUEL, max_bytes: MAX_SCRIPT_BYTES - 1 };
         let mut template = Self {
             front_matter: parsed,
             origin: text.origin.clone(),

@@ -2,8 +2,7 @@
 //! quantities, suggestions for mistyped names, patterns, templates, Python literals.
 //!
 //! ```text
-//! bytes ─ source (size, depth) ─ node (tree) ─ fields (types, ValueError) ─ FieldError ─ locate ─
-//! SourceError
+//! bytes ─ source (size, depth) ─ node (tree) ─ fields (ValueError, FieldError) ─ locate (SourceError)
 //! ```
 //! Pure. Limits are constants beside their types.
 

@@ -10,7 +10,6 @@ use minijinja::{AutoEscape, Environment, ErrorKind, UndefinedBehavior};
 use serde::Serialize;
 use std::borrow::Cow;
 use std::error::Error as _;
-use std::fmt;
 use std::io::{self, Write};
 
 /// Size that most results do not exceed, reserved before rendering.
@@ -165,12 +164,6 @@ impl Write for Capped {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
-    }
-}
-
-impl fmt::Debug for Capped {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Capped").field("bytes", &self.bytes.len()).finish_non_exhaustive()
     }
 }
 

@@ -125,7 +125,8 @@ impl Source {
     }
 
     /// Line and column of a field, counted from 1; none for the whole file. For a field that the
-    /// file does not have, it is the end of the mapping that lacks it.
+    /// file does not have, it is a position in the mapping that lacks it: its start in YAML, its end
+    /// in JSON.
     #[must_use]
     pub fn position(&self, path: &Path) -> Option<(u32, u32)> {
         if *path == Path::default() {

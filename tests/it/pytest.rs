@@ -19,8 +19,8 @@ fn published_suites_have_the_same_counts_as_with_plain_pytest() {
         .args(["pluggy-broken", "toolz-inside", "click"])
         .output()
         .expect("python3");
-    let finished = String::from_utf8_lossy(&done.stdout) + String::from_utf8_lossy(&done.stderr);
-    assert!(done.status.success(), "{finished}");
-    let broken = finished.lines().find(|line| line.starts_with("pluggy-broken:")).expect("a line");
+    let printed = String::from_utf8_lossy(&done.stdout) + String::from_utf8_lossy(&done.stderr);
+    assert!(done.status.success(), "{printed}");
+    let broken = printed.lines().find(|line| line.starts_with("pluggy-broken:")).expect("a line");
     assert!(!broken.contains("/0/0/"), "the broken suite has failures: {broken}");
 }

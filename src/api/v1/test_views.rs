@@ -294,7 +294,7 @@ pub struct TestQuery {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[param(value_type = Option<schema::Phase>)]
     pub phase: Option<Phase>,
-    /// Part of the name, in lower or upper case.
+    /// Part of the name. Case is ignored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// `next` of the previous page.

@@ -37,7 +37,7 @@ pub struct ListTemplatesArgs {
     pub output: Shape,
 }
 
-/// Print a template or a shared part of templates of templates
+/// Print a template or a shared part of templates
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  dtf templates show vlm\n  dtf templates show _shared/base.py.j2"

@@ -63,11 +63,11 @@ pub async fn run(
     let python = python::find(roles::python(args.python, &mut Resolver::new(&file)).as_deref());
     let progress = Progress::new(console);
     let interpreter = python.as_deref().ok();
-    let (library, said) = (&library, &progress);
+    let (library, line) = (&library, &progress);
     let rows: Vec<Row> = stream::iter(&paths)
         .map(|path| async move {
             let mut checked = check::check(library, path).map_err(library::refused)?;
-            said.show(&format!("checking {}", checked.name));
+            line.show(&format!("checking {}", checked.name));
             if let (Some(python), true) = (interpreter, checked.problems.is_empty()) {
                 checked.problems = python::verify(python, &checked.scripts).await?;
             }

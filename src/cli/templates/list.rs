@@ -167,7 +167,7 @@ fn visible(text: &str) -> String {
     text.chars().map(plain).collect()
 }
 
-/// The hint names the nearest text, or the families: their parts would hide them.
+/// The error for an unknown template. Its hint is the nearest path, or else the list of families.
 pub(super) fn unknown(library: &Library, name: &str) -> CliError {
     let all = library.texts().map(|(path, _)| path.strip_suffix("/test.py.j2").unwrap_or(path));
     let hint = nearest(name, all).map(|near| format!("did you mean {near:?}?"));

@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 /// Prints notices to standard error.
 pub struct TerminalNotices {
     console: Console,
-    /// Progress of the current operation. Its line is cleared before another one is printed.
+    /// Progress of the current operation.
     progress: Mutex<Option<Progress>>,
 }
 
@@ -16,17 +16,23 @@ impl TerminalNotices {
     pub fn new(console: Console) -> Self {
         Self { console, progress: Mutex::default() }
     }
+
+    fn print(&self, print: impl FnOnce()) {
+        let progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*progress {
+            Some(progress) => progress.suspend(print),
+            None => print(),
+        }
+    }
 }
 
 impl Notices for TerminalNotices {
     fn note(&self, text: &str) {
-        self.done();
-        self.console.note(text);
+        self.print(|| self.console.note(text));
     }
 
     fn warning(&self, text: &str) {
-        self.done();
-        self.console.warning(text);
+        self.print(|| self.console.warning(text));
     }
 
     fn step(&self, text: &str) {

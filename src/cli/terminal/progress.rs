@@ -59,7 +59,12 @@ impl Progress {
 
     /// Prints a line that stays.
     pub fn note(&self, text: &str) {
-        self.bar.suspend(|| self.console.note(text));
+        self.suspend(|| self.console.note(text));
+    }
+
+    /// Prints lines that stay, with the moving line hidden meanwhile.
+    pub fn suspend(&self, print: impl FnOnce()) {
+        self.bar.suspend(print);
     }
 }
 

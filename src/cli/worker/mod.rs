@@ -70,7 +70,8 @@ pub async fn run(console: Console, global: &Global, args: WorkerArgs) -> Result<
 }
 
 /// Runs the worker. If the detection of some devices failed, repeats it at intervals, and stops
-/// with the new capability once it has more devices: a running worker cannot change its capability.
+/// with the new capability once no detection fails or the devices differ: a running worker cannot
+/// change its capability.
 async fn live(
     settings: &Settings,
     client: &Arc<Client>,

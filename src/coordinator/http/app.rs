@@ -38,8 +38,8 @@ pub(crate) struct App {
     pub authenticators: Authenticators,
     pub refusals: Refusals,
     pub clock: Clock,
-    /// Text of the OpenAPI document.
-    pub openapi: &'static str,
+    /// Text of the OpenAPI document. The first call builds it.
+    pub openapi: fn() -> &'static str,
     /// Identity of the data directory.
     pub identity: String,
     /// Directory for uploaded files whose digest is not known yet.

@@ -6,7 +6,8 @@
 //!
 //! Promises: only digests of tokens are kept, and they are compared in constant time; a token
 //! file that others can read is refused; without a token file every program on this machine is an
-//! admin, but no web page of another site (see [`LocalAdmin`]).
+//! admin, while a web page of another site can neither change anything nor read an answer (see
+//! [`LocalAdmin`]).
 
 use crate::coordinator::http::refusals::Peer;
 use crate::domain::access::{Principal, Role};
@@ -72,8 +73,9 @@ impl Authenticators {
 
 /// Everybody who reaches the loopback address is an admin, except for web pages.
 ///
-/// A web page of any site can send requests to loopback. The browser then states the origin of
-/// the page, so another origin is refused. A page whose host name was pointed to loopback (DNS
+/// A web page of any site can send requests to loopback. With every request that could change
+/// something the browser states the origin of the page, so another origin is refused; it hides the
+/// answers to other requests from the page. A page whose host name was pointed to loopback (DNS
 /// rebinding) has the same origin as its host: therefore the host must be a name of loopback, too.
 /// The only web pages that count as local are those that this coordinator serves.
 pub(crate) struct LocalAdmin;
@@ -81,7 +83,7 @@ pub(crate) struct LocalAdmin;
 impl LocalAdmin {
     fn check(head: &Parts) -> Result<Principal, AuthError> {
         let host = text(&head.headers, &HOST);
-        let from_here = head.extensions.get::<Peer>().is_none_or(|peer| peer.0.ip().is_loopback());
+        let from_here = head.extensions.get::<Peer>().is_some_and(|peer| peer.0.ip().is_loopback());
         let names_loopback = host.is_none_or(names_loopback);
         let own_page = match (head.headers.contains_key(ORIGIN), host) {
             (false, _) => true,
@@ -241,6 +243,7 @@ mod tests {
 
     fn head(headers: &[(HeaderName, &str)]) -> Parts {
         let mut head = Request::new(()).into_parts().0;
+        head.extensions.insert(Peer(SocketAddr::from(([127, 0, 0, 1], 9))));
         for (name, value) in headers {
             head.headers.insert(name, value.parse().expect("a header value"));
         }
@@ -360,6 +363,8 @@ mod tests {
             let address: SocketAddr = peer.parse().expect("an address");
             head.extensions.insert(Peer(address));
             assert_eq!(LocalAdmin::check(&head).is_ok(), local, "{peer}");
+            head.extensions.remove::<Peer>();
+            assert!(LocalAdmin::check(&head).is_err(), "an unknown peer");
         }
     }
 }

@@ -1,4 +1,5 @@
-//! Parsing of requests: ids in paths, queries, JSON bodies. Every error names the field.
+//! Parsing of requests: ids in paths, queries, JSON bodies. An error in a value
+//! of a JSON body names its field.
 
 use crate::api::error::Code;
 use crate::coordinator::http::app::App;

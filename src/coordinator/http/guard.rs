@@ -74,7 +74,9 @@ pub(crate) async fn admit(
 ) -> Result<(), ApiError> {
     let Some(permission) = access.permission() else { return Ok(()) };
     let principal = sender(app, access, permission, head).await.inspect_err(|error| {
-        app.refusals.note(head.extensions.get::<Peer>(), error.message());
+        if error.is_refusal() {
+            app.refusals.note(head.extensions.get::<Peer>(), error.message());
+        }
     })?;
     head.extensions.insert(principal);
     Ok(())

@@ -10,5 +10,5 @@ use std::sync::Arc;
 #[utoipa::path(get, path = "/api/v1/openapi.json", tag = "health",
     responses((status = 200, body = Object, description = "the OpenAPI document of this coordinator")))]
 pub(crate) async fn serve(State(app): State<Arc<App>>) -> Response {
-    ([(CONTENT_TYPE, "application/json")], app.openapi).into_response()
+    ([(CONTENT_TYPE, "application/json")], (app.openapi)()).into_response()
 }

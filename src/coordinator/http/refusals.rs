@@ -1,5 +1,5 @@
-//! Logs requests that were refused because of their credentials, with the address of the sender.
-//! Limits the number of lines, so that a flood of requests cannot fill the log.
+//! Logs requests that were refused because of their credentials, permissions or ownership, with the
+//! address of the sender. Limits the number of lines, so that a flood of requests cannot fill the log.
 
 use std::net::SocketAddr;
 use std::sync::Mutex;

@@ -27,6 +27,11 @@ impl ApiError {
         self
     }
 
+    /// Whether the sender was refused because of credentials, permissions or ownership.
+    pub fn is_refusal(&self) -> bool {
+        matches!(self.code, Code::Unauthorized | Code::Forbidden)
+    }
+
     pub fn message(&self) -> &str {
         &self.message
     }

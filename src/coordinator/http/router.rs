@@ -1,8 +1,8 @@
 //! Serves the table of routes: authenticates each request, checks its permission, and enforces the
 //! budget of its route.
 //!
-//! Promises: every request is counted; a panic of a handler becomes status 500, a request that
-//! exceeds its time limit status 503.
+//! Promises: every request to a route is counted; a panic of a handler becomes status 500, a request
+//! that exceeds its time limit status 503.
 
 use crate::api::error::Code;
 use crate::coordinator::http::app::App;
@@ -131,6 +131,8 @@ mod tests {
         let metrics = Metrics::default();
         let answer = answered(&metrics, async { panic!("a bug") }).await;
         assert_eq!(answer.status(), axum::http::StatusCode::INTERNAL_SERVER_ERROR);
+        let sniffing = answer.headers().get(X_CONTENT_TYPE_OPTIONS);
+        assert_eq!(sniffing, Some(&HeaderValue::from_static("nosniff")));
         assert_eq!(metrics.panics.load(Relaxed), 1);
         assert_eq!(metrics.requests_failed.load(Relaxed), 1);
     }

@@ -16,8 +16,6 @@ use axum::Json;
 use axum::extract::State;
 use std::sync::Arc;
 
-/// Maximum number of workers in an explanation.
-const MAX_WORKERS: usize = 1000;
 /// Maximum number of queries of the database for one page of a filtered list.
 const MAX_ROUNDS: usize = 20;
 
@@ -126,8 +124,7 @@ pub(crate) async fn why(
 
 fn view(test: TestId, explanation: Explanation, waited_ms: Option<u64>) -> Why {
     let summary = sentence(&explanation, waited_ms);
-    let waiting = explanation.status.phase == Phase::Waiting;
-    let workers = explanation.workers.into_iter().filter(|_| waiting).take(MAX_WORKERS);
+    let workers = explanation.workers.into_iter();
     Why {
         schema: SCHEMA,
         test,
@@ -171,7 +168,7 @@ fn reason_to_wait(explanation: &Explanation) -> String {
     let workers = counted(explanation.workers.len() as u64, "worker");
     match (explanation.workers.len(), suitable) {
         (0, _) => "no worker has registered".to_owned(),
-        (_, 0) => match explanation.demand.as_ref().map_or(0, |demand| demand.waiting) {
+        (_, 0) => match explanation.alike {
             0 | 1 => format!("none of {workers} can run it"),
             waiting => format!(
                 "none of {workers} can run it or the other {} with the same requirement",

@@ -59,13 +59,13 @@ impl Projection for Database {
         for (record, sequence) in records.iter().zip(self.writer.watermark() + 1..) {
             assert_eq!(record.sequence, sequence, "without gap or repeat");
         }
-        self.writer.project(records.iter().map(|record| (record.sequence, &record.events)))
+        self.writer.project(records.iter().map(|record| (record.sequence, &record.facts)))
     }
 
     fn reread(&mut self, after: u64, _: usize) -> Result<Vec<Committed>, LogError> {
         let mut records = Vec::new();
-        self.disk.log.reader().replay(after, &mut |sequence, events| {
-            records.push(Committed { sequence, events });
+        self.disk.log.reader().replay(after, &mut |sequence, facts| {
+            records.push(Committed { sequence, facts });
             records.len() < 2
         })?;
         Ok(records)

@@ -100,6 +100,7 @@ async fn requirements_file(
 ) -> Result<Listed, GatherError> {
     let question = file.display().to_string();
     let mut last = None;
+    let mut failures = Vec::new();
     // Any pip reads it the same way; environments of some tools have none.
     for python in [OsString::from(asker.name()), OsString::from("python3")] {
         let ended = asker.ask_with(&python, REQUIREMENTS, &question, directory_of(file)).await;
@@ -113,15 +114,18 @@ async fn requirements_file(
             }
             Ok(ended) if ended.exit.code == Some(NO_PIP) => {}
             Ok(ended) => last = Some(quoted(&ended.stderr.text).join("\n")),
-            Err(_) => {}
+            Err(error) => failures.push(error.message),
         }
     }
     if let Some(output) = last {
         return Err(GatherError::usage(format!("pip cannot read {question}:\n{output}")));
     }
+    let why = match failures.as_slice() {
+        [] => "no interpreter here has pip".to_owned(),
+        failures => failures.join("; "),
+    };
     notices.warning(&format!(
-        "cannot read {question}, because no interpreter here has pip; using the packages that are \
-         installed for {}",
+        "cannot read {question}: {why}; using the packages that are installed for {}",
         asker.name()
     ));
     Ok(Listed::default())

@@ -32,7 +32,7 @@ const MAX_UNKNOWN_ENTRIES: usize = 100;
 pub struct Travelling {
     /// Files, directories and patterns below the root.
     pub files: Vec<String>,
-    /// Those of them are packed, since a test cannot list all of their files.
+    /// Whether these files are packed into one archive, because a test cannot list all of them.
     pub packed: bool,
     /// Entries that are not sent, with their sizes.
     pub left: Vec<String>,
@@ -41,6 +41,8 @@ pub struct Travelling {
 /// An entry beside the tests, and what it would add.
 struct Candidate {
     path: String,
+    /// The reason why it cannot be sent, if there is one.
+    problem: Option<String>,
     files: usize,
     bytes: u64,
     listed: usize,
@@ -55,7 +57,8 @@ pub fn files(
     let plan_directory = PlanDirectory::new(&place.root);
     let mut listed: usize =
         needed.iter().map(|path| measure(&plan_directory, place, path).listed).sum();
-    let mut candidates: Vec<Candidate> = beside(place, collected, &needed)
+    let (beside, mut left) = beside(place, collected, &needed);
+    let mut candidates: Vec<Candidate> = beside
         .into_iter()
         .map(|path| measure(&plan_directory, place, &path))
         .filter(|candidate| candidate.files > 0)
@@ -63,7 +66,7 @@ pub fn files(
     candidates.sort_by_key(|one| (one.listed, one.bytes));
     let packed = listed > MAX_LIST_BYTES;
     let most = if packed { MAX_PACKED_LIST_BYTES } else { MAX_LIST_BYTES };
-    let (mut files, mut left) = (needed, Vec::new());
+    let mut files = needed;
     let mut bytes: u64 = 0;
     for one in candidates {
         let fits =
@@ -73,8 +76,11 @@ pub fn files(
             bytes += one.bytes;
             files.insert(one.path);
         } else if !patterns.contains(&one.path) {
-            let size = one.bytes.div_ceil(1 << 20);
-            left.push(format!("{} ({}, {size} MiB)", one.path, counted(one.files as u64, "file")));
+            let why = one.problem.unwrap_or_else(|| {
+                let size = one.bytes.div_ceil(1 << 20);
+                format!("{}, {size} MiB", counted(one.files as u64, "file"))
+            });
+            left.push(format!("{} ({why})", one.path));
         }
     }
     let mut files: Vec<String> = files.into_iter().collect();
@@ -167,7 +173,12 @@ fn is_below(path: &str, directory: &str) -> bool {
 
 /// Entries beside the tests: of each directory from the root down to them in a project, else of the
 /// one around them, unless that holds more than a suite does.
-fn beside(place: &Place, collected: &Collected, needed: &BTreeSet<String>) -> BTreeSet<String> {
+/// Returns them with the directories that were left out, each with the reason.
+fn beside(
+    place: &Place,
+    collected: &Collected,
+    needed: &BTreeSet<String>,
+) -> (BTreeSet<String>, Vec<String>) {
     let project = place.settings.is_some() || place.root.join("setup.py").is_file();
     let mut directories: BTreeSet<PathBuf> = BTreeSet::new();
     for arg in collected.args.iter().map(Path::new) {
@@ -175,12 +186,26 @@ fn beside(place: &Place, collected: &Collected, needed: &BTreeSet<String>) -> BT
         let above = above.ancestors().take_while(|one| one.starts_with(&place.root));
         directories.extend(above.take(if project { usize::MAX } else { 1 }).map(Path::to_owned));
     }
-    let mut found = BTreeSet::new();
+    let (mut found, mut left) = (BTreeSet::new(), Vec::new());
+    let named = |directory: &Path| {
+        relative(&place.root, directory).unwrap_or_else(|_| directory.display().to_string())
+    };
     for directory in directories {
-        let Ok(entries) = std::fs::read_dir(&directory) else { continue };
+        let entries = match std::fs::read_dir(&directory) {
+            Ok(entries) => entries,
+            Err(error) => {
+                left.push(format!("{} ({error})", named(&directory)));
+                continue;
+            }
+        };
         let names: Vec<String> =
             entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect();
         if !project && names.len() > MAX_UNKNOWN_ENTRIES {
+            left.push(format!(
+                "{} ({} entries, maximum {MAX_UNKNOWN_ENTRIES} without a settings file)",
+                named(&directory),
+                names.len()
+            ));
             continue;
         }
         for name in names {
@@ -197,19 +222,32 @@ fn beside(place: &Place, collected: &Collected, needed: &BTreeSet<String>) -> BT
             }
         }
     }
-    found
+    (found, left)
 }
 
 /// Measures a path; empty if it has no file that can be sent.
 fn measure(plan_directory: &PlanDirectory, place: &Place, path: &str) -> Candidate {
-    let mut one = Candidate { path: path.to_owned(), files: 0, bytes: 0, listed: 0 };
-    let whole = plan_directory.survey(path, &IGNORED).ok().filter(|all| all.refused.is_empty());
-    // An entry that cannot be sent completely, or is too large to be listed, is reported as not sent.
-    let Some(all) = whole else {
-        return Candidate { files: 1, listed: usize::MAX / 1024, ..one };
+    let mut one = Candidate { path: path.to_owned(), problem: None, files: 0, bytes: 0, listed: 0 };
+    let problem = |problem: String| Candidate {
+        problem: Some(problem),
+        path: path.to_owned(),
+        files: 1,
+        bytes: 0,
+        listed: usize::MAX / 1024,
     };
+    // An entry that cannot be sent completely, or is too large to be listed, is reported as not sent.
+    let all = match plan_directory.survey(path, &IGNORED) {
+        Err(error) => return problem(error.0),
+        Ok(all) => all,
+    };
+    if let Some(refused) = all.refused.first() {
+        return problem(refused.to_string());
+    }
     for file in &all.files {
-        let size = std::fs::metadata(place.root.join(file)).map_or(0, |data| data.len());
+        let size = match std::fs::metadata(place.root.join(file)) {
+            Ok(data) => data.len(),
+            Err(error) => return problem(format!("{file}: {error}")),
+        };
         one.files += 1;
         one.listed += file.len() + LISTED_BYTES;
         // One file that is too large for a plan would refuse all of it.

@@ -163,8 +163,8 @@ fn adapter(c: Config, hidden: Size) -> Size {
     c.flag("do_stable_layer_norm", false) * adapter
 }
 
-/// `EnCodec`: convolutions that halve the length and double the width, a recurrent network, and the
-/// mirrored decoder. The codebooks are not parameters.
+/// `EnCodec`: convolutions that shorten the sound by `upsampling_ratios` and double the width, a
+/// recurrent network, and the mirrored decoder. The codebooks are not parameters.
 fn encodec(c: Config) -> Option<Size> {
     if c.class() != "Model" {
         return None;

@@ -314,7 +314,8 @@ fn mixed(c: Config, kind: &Decoder, experts: Size, sparse: Size) -> Option<Size>
     )
 }
 
-/// 1 if the layer is a multiple of the step and would be sparse without the list, otherwise 0.
+/// 1 if the layer exists and its number, counted from 1, is a multiple of `step`, so that it would
+/// be sparse without the list; otherwise 0.
 fn of_step(index: Option<u64>, layers: Size, step: Size) -> Size {
     let turn = |index: u64, layers: u64, step: u64| {
         Some(u64::from(index < layers && index.checked_add(1)?.checked_rem(step)? == 0))

@@ -179,7 +179,8 @@ fn mobilenet(c: Config) -> Option<Size> {
     let multiplier = c.real("depth_multiplier", 1.0)?;
     let (step, least) = (c.number("depth_divisible_by", 8).get()?, c.number("min_depth", 8).get()?);
     let ratio = c.real("expand_ratio", 6.0)?;
-    // Rounded as in the library: half to even, then to a multiple of at least nine tenths.
+    // Rounded as in the library: half to even, then to a multiple of `step` that is at least nine
+    // tenths of the value.
     let multiple = |value: u64, by: f64| {
         let wanted = f64::from(u32::try_from(value).ok()?) * by;
         let wanted: u64 = format!("{:.0}", wanted.round_ties_even()).parse().ok()?;

@@ -32,7 +32,7 @@ impl fmt::Display for Weights {
 pub struct RandomWeights {
     asked: Vec<String>,
     absent: Vec<String>,
-    /// Models that are specified by name and are not in the model cache of this machine.
+    /// Models that are specified by name and have no weights in the model cache of this machine.
     uncached: Vec<String>,
 }
 
@@ -56,7 +56,7 @@ impl RandomWeights {
         [
             (self.asked.as_slice(), "as requested"),
             (&self.absent, "there are no weights beside the configuration"),
-            (uncached, "not in the model cache of this machine"),
+            (uncached, "no weights in the model cache of this machine"),
         ]
         .into_iter()
         .filter_map(|(models, why)| {

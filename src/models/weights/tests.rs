@@ -177,7 +177,7 @@ fn random_weights_get_one_note_per_reason() {
     random.add("bert", &Weights::Published { here: true });
     random.add("./c", &Weights::Own("/c".into()));
     let absent = "random weights for ./a and 1 more: there are no weights beside the configuration";
-    let cache = "random weights for gpt2: not in the model cache of this machine";
+    let cache = "random weights for gpt2: no weights in the model cache of this machine";
     assert_eq!(random.notes(true), [absent, cache]);
     assert_eq!(random.notes(false), [absent]);
 }

@@ -12,6 +12,7 @@ pub const MAX_ITEMS: usize = 200_000;
 pub const MAX_SHARD_ITEMS: usize = 10_000;
 /// Estimate for an item if no item of the suite was measured, in seconds.
 pub const USUAL_SECONDS: f64 = 0.1;
+
 /// The collected suite, as `collect.py` writes it.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -196,7 +196,7 @@ fn a_note_names_published_models_without_weights_on_this_machine() {
         assert!(directories(&made).iter().all(|line| line == "None"));
         made.submission.random.notes(true)
     };
-    let random = "random weights for gpt2: not in the model cache of this machine";
+    let random = "random weights for gpt2: no weights in the model cache of this machine";
     assert_eq!(notes(&none, &[]), [random]);
     assert_eq!(notes(&cached, &[]), [""; 0]);
     assert_eq!(notes(&none, &["download"]), [""; 0]);

@@ -29,11 +29,9 @@ fn waiting_and_soon_ready_tests_are_counted_per_requirement() {
     assert_eq!(demand[0].oldest, Some(start), "of the test that has waited longest");
     assert_eq!(demand[0].priority, 5i64.try_into().expect("in range"), "the highest");
     assert_eq!(demand[1].oldest, None, "none waits yet");
-    assert_eq!(sim.scheduler().demand_for(&cuda()).as_ref(), Some(&demand[0]));
 
     let waiting = crate::domain::id::TestId { run, index: 3 };
-    let explained = sim.scheduler().why(waiting).expect("it waits").demand;
-    assert_eq!(explained.as_ref(), Some(&demand[0]));
+    assert_eq!(sim.scheduler().why(waiting).expect("it waits").alike, 2);
     sim.run(crate::scheduler::Command::CancelRun { run, by: "someone".into() });
     let rest = sim.scheduler().demand();
     assert_eq!((rest.len(), rest[0].waiting), (1, 1), "the other run");

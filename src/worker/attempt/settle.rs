@@ -1,7 +1,9 @@
 //! Builds the result of an ended attempt: verdict, artifacts, output; then frees its directory.
 //!
 //! Promises: the directory of the attempt is empty or removed afterwards; files of any size are
-//! read beside the worker's one thread; the result is complete in the spool before it is reported.
+//! read beside the worker's one thread; artifacts, and output that is too long for the report, are
+//! in the spool before the result is returned. If that output cannot be spooled, the result has only
+//! its end.
 
 use crate::api::v1::leases::Report;
 use crate::api::v1::logs::MAX_INLINE_BYTES;

@@ -195,7 +195,10 @@ impl Environments {
         let wanted = Packages { requirements, python: python_version, wheels: Vec::new() };
         let mut record = self.probe(&python, &distributions(packages), Some(&wanted)).await?;
         let missing = record.remove("missing").and_then(|list| serde_json::from_value(list).ok());
-        let missing: Vec<String> = missing.unwrap_or_default();
+        let missing: Vec<String> = missing.ok_or_else(|| EnvironmentError::Failed {
+            what: "check the packages of the interpreter".to_owned(),
+            reason: "it printed no list of missing packages".to_owned(),
+        })?;
         if !missing.is_empty() {
             return Err(EnvironmentError::MissingPackages { python, missing });
         }

@@ -182,7 +182,15 @@ async fn send_blobs<L: Link>(
     blobs: Vec<String>,
 ) -> Result<(), LinkError> {
     for sha256 in blobs {
-        let Ok(content) = std::fs::read(directory.join(&sha256)) else { continue };
+        let content = match std::fs::read(directory.join(&sha256)) {
+            Ok(content) => content,
+            // Another attempt with the same content may have sent and removed it.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+            Err(error) => {
+                tracing::error!(sha256, %error, "cannot read a file of an attempt; it is not sent");
+                continue;
+            }
+        };
         match link.put_blob(sha256.clone(), content).await {
             Ok(()) => {}
             // The result is more important than its output and artifacts.

@@ -188,8 +188,8 @@ impl<L: Link> Session<L> {
         if !self.attempts.join(KILL_TIMEOUT).await {
             tracing::error!("attempts did not end in time after they were killed");
         }
-        // Killed processes are reaped here: the init process of a container may not do it. The
-        // second sweep reaps their children.
+        // Killed processes are reaped here: the init process of a container may not do it. `Reaper`
+        // reaps a process that was already ended at the previous sweep.
         self.reaper.sweep();
         self.reaper.sweep();
         match self.worker {

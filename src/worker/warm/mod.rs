@@ -3,8 +3,8 @@
 //!
 //! Limits: at most `MAX_RUNNERS` runners exist at a time. An unused one ends after `IDLE_TIMEOUT`.
 //!
-//! Promises: a runner that fails or does not answer in time is replaced at most `MAX_FAILURES`
-//! times. After that, attempts start cold and report the reason, until the last failure is
+//! Promises: a runner that fails or does not answer in time is replaced. After `MAX_FAILURES`
+//! failures, attempts start cold and report the reason, until the last failure is
 //! `FAILURE_MEMORY` old. All runners end with this process.
 
 pub mod child;

@@ -181,7 +181,8 @@ impl WarmPool {
 fn oldest_unused(slots: &BTreeMap<RunnerKind, Arc<Slot>>) -> Option<RunnerKind> {
     let idle = |(kind, slot): (&RunnerKind, &Arc<Slot>)| {
         let state = slot.state.try_lock().ok()?;
-        let busy = state.runner.as_ref().is_some_and(|runner| runner.is_busy());
+        // A retired runner may still have an attempt.
+        let busy = state.runner.iter().chain(&state.retired).any(|runner| runner.is_busy());
         (!busy).then(|| (state.last_used, kind.clone()))
     };
     slots.iter().filter_map(idle).min_by_key(|(last_used, _)| *last_used).map(|(_, kind)| kind)
@@ -280,7 +281,9 @@ mod tests {
         let python = python().expect("the tests need python3");
         let dir = tempfile::tempdir().expect("a directory");
         let script = dir.path().join("t.py");
-        let code = "import os, signal, sys\nprint(os.getppid(), flush=True)\n\
+        // The script stops the runner only after the runner has reported the start.
+        let code = "import os, signal, time\nprint(os.getppid(), flush=True)\n\
+                    while 'STOP' in os.environ and not os.path.exists('started'): time.sleep(0.01)\n\
                     if 'STOP' in os.environ: os.kill(os.getppid(), signal.SIGSTOP)\n";
         std::fs::write(&script, code).expect("a script");
         let mut pool = WarmPool::new(dir.path().to_owned(), env());
@@ -292,6 +295,7 @@ mod tests {
             let (id, script, label) = (id.to_owned(), script.clone(), None);
             let start = WarmStart { id, script, cwd, env, label };
             let (child, pipe) = pool.start(kind.clone(), start).await.expect("warm");
+            std::fs::write(dir.path().join("started"), "").expect("written");
             (child, output(pipe).await)
         };
         let mut stops = env();

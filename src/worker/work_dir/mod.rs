@@ -228,12 +228,12 @@ mod tests {
     #[test]
     fn the_key_stays_and_the_lock_keeps_others_out() {
         let dir = tempfile::tempdir().expect("a directory");
-        let work_dir = WorkDir::open(dir.path()).expect("a work_dir");
+        let work_dir = WorkDir::open(dir.path()).expect("a work directory");
         let key = work_dir.key;
         std::fs::create_dir_all(work_dir.attempts().join("old/deep")).expect("mkdir");
         assert!(matches!(WorkDir::open(dir.path()), Err(WorkDirError::Busy { .. })));
         drop(work_dir);
-        let work_dir = until_free(dir.path()).expect("a work_dir again");
+        let work_dir = until_free(dir.path()).expect("a work directory again");
         assert_eq!(work_dir.key, key);
         assert!(!work_dir.attempts().join("old").exists());
         drop(work_dir);
@@ -246,7 +246,7 @@ mod tests {
         let dir = tempfile::tempdir().expect("a directory");
         let (one, copy, moved) =
             (dir.path().join("one"), dir.path().join("copy"), dir.path().join("moved"));
-        let work_dir = WorkDir::open(&one).expect("a work_dir");
+        let work_dir = WorkDir::open(&one).expect("a work directory");
         let (key, marker) = (work_dir.key, work_dir.marker());
         drop(work_dir);
         std::fs::create_dir_all(copy.join("spool")).expect("made");
@@ -254,15 +254,15 @@ mod tests {
             std::fs::copy(one.join(file), copy.join(file)).expect("copied");
         }
         std::fs::write(copy.join("spool/results"), "of the original").expect("written");
-        let work_dir = until_free(&copy).expect("a work_dir");
+        let work_dir = until_free(&copy).expect("a work directory");
         assert_ne!(work_dir.key, key);
         assert_eq!(std::fs::read_dir(work_dir.spool()).expect("listed").count(), 1, "logs alone");
         assert!(copy.join(format!("spool-of-{key}/results")).exists());
         let own = work_dir.key;
         drop(work_dir);
-        assert_eq!(until_free(&copy).expect("a work_dir").key, own, "it stays");
+        assert_eq!(until_free(&copy).expect("a work directory").key, own, "it stays");
         std::fs::rename(&one, &moved).expect("moved");
-        let work_dir = until_free(&moved).expect("a work_dir");
+        let work_dir = until_free(&moved).expect("a work directory");
         assert_eq!((work_dir.key, work_dir.marker()), (key, marker));
     }
 

@@ -197,7 +197,7 @@ impl Agent {
             }
             Response::Unknown => self.forget_registration(),
             Response::Taken if expected(&self.register) => {
-                // Asked again when this request would have been over.
+                // It registers again after the time limit of this request.
                 let since = *self.taken_since.get_or_insert(net.now);
                 self.stopped = net.now.since(since) > TAKEN_TIMEOUT;
                 self.alive = !self.stopped;

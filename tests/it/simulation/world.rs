@@ -25,7 +25,7 @@ const STORM: u64 = 300_000;
 const HAPPENINGS: usize = 200_000;
 
 /// Facts after which the coordinator stores a snapshot.
-const SNAPSHOT_FACTS: u64 = 100;
+const SNAPSHOT_FACTS: u64 = 20;
 /// Time for which the coordinator keeps a claim open.
 const CLAIM_TIME: u64 = 10_000;
 
