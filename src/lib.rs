@@ -15,23 +15,24 @@ pub mod scheduler;
 pub mod templates;
 // floor 4: plans
 pub mod plan;
-// floor 5: one technology each
+// floor 5: the operating system
+pub mod sys;
+// floor 6: one technology each
 pub mod api;
 pub mod blobs;
 pub mod log;
 pub mod store;
-pub mod sys;
-// floor 6: tools
+// floor 7: tools
 pub mod client;
 pub mod detect;
 pub mod junit;
 pub mod results;
-// floor 7: sources of tests
+// floor 8: sources of tests
 pub mod gather;
-// floor 8: roles
+// floor 9: roles
 pub mod coordinator;
 pub mod worker;
-// floor 9
-pub mod config;
 // floor 10
+pub mod config;
+// floor 11
 pub mod cli;

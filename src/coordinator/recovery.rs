@@ -7,20 +7,17 @@ use crate::blobs::{BlobStore, FileBlobs};
 use crate::coordinator::leadership::{DirectoryLeadership, Leadership};
 use crate::coordinator::recovery_error::RecoveryError;
 use crate::coordinator::standby::{Leader, Standby};
-use crate::log::{EmbeddedLog, EventLog};
+use crate::domain::storage_id::StorageId;
+use crate::log::{EmbeddedLog, EventLog, LogError, read_identity, write_identity};
 use crate::results::Substitute;
 use crate::results::render::figures::counted;
 use crate::scheduler::Scheduler;
 use crate::store;
 use crate::store::Store;
-use crate::sys::fs::{create_private_dir, write_durably};
+use crate::sys::fs::create_private_dir;
 use crate::sys::ids;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-
-/// Name of the file that contains the identity of the data directory.
-const IDENTITY: &str = "identity";
 
 /// The parts of a data directory.
 pub(crate) struct Storage {
@@ -55,10 +52,16 @@ impl Storage {
         create_private_dir(data_dir).map_err(directory)?;
         let mut leadership = DirectoryLeadership::new(data_dir);
         leadership.acquire()?;
+        let identity = identity(data_dir)?;
+        let log = if EmbeddedLog::exists(data_dir).map_err(directory)? {
+            EmbeddedLog::open(data_dir, Some(identity))?
+        } else {
+            EmbeddedLog::create(data_dir, identity)?
+        };
         Ok(Self {
             leadership: Box::new(leadership),
-            identity: identity(data_dir).map_err(directory)?,
-            log: Box::new(EmbeddedLog::open(data_dir)?),
+            identity: identity.to_string(),
+            log: Box::new(log),
             blobs: Arc::new(FileBlobs::new(data_dir.join(crate::blobs::DIRECTORY))?),
             results: data_dir.join(store::FILE_NAME),
         })
@@ -121,25 +124,17 @@ fn open_results(
 }
 
 /// The identity of this data directory, which never changes.
-fn identity(data_dir: &Path) -> io::Result<String> {
-    let path = data_dir.join(IDENTITY);
-    match std::fs::read_to_string(&path) {
-        Ok(text) if !text.trim().is_empty() => Ok(text.trim().to_owned()),
-        Ok(_) => fresh_identity(&path),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => fresh_identity(&path),
-        Err(error) => Err(error),
+fn identity(data_dir: &Path) -> Result<StorageId, LogError> {
+    if let Some(identity) = read_identity(data_dir)? {
+        return Ok(identity);
     }
+    let identity = StorageId::new(ids::new_id());
+    write_identity(data_dir, identity)?;
+    Ok(identity)
 }
 
 /// The identity of a data directory that a coordinator has used; `None` if it cannot be read.
 #[must_use]
 pub fn identity_of(data_dir: &Path) -> Option<String> {
-    let text = std::fs::read_to_string(data_dir.join(IDENTITY)).ok()?;
-    Some(text.trim().to_owned()).filter(|identity| !identity.is_empty())
-}
-
-fn fresh_identity(path: &Path) -> io::Result<String> {
-    let identity = ids::new_id().to_string();
-    write_durably(path, identity.as_bytes(), false)?;
-    Ok(identity)
+    read_identity(data_dir).ok()?.map(|identity| identity.to_string())
 }

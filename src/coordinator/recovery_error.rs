@@ -1,7 +1,7 @@
 //! The reasons why a data directory cannot be brought back.
 
 use crate::log::LogError;
-use crate::scheduler::FactError;
+use crate::scheduler::{FactError, RestoreError};
 use crate::store;
 use crate::sys::lock::LockError;
 use std::io;
@@ -17,6 +17,8 @@ pub enum RecoveryError {
     Log(#[from] LogError),
     #[error("record {sequence} of the event log does not fit the records before it: {error}")]
     Inconsistent { sequence: u64, error: FactError },
+    #[error("the state that replaces the removed records of the event log cannot be used: {0}")]
+    Base(#[source] RestoreError),
     #[error(transparent)]
     Blobs(#[from] crate::blobs::BlobError),
     #[error(transparent)]

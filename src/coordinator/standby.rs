@@ -40,7 +40,7 @@ impl Standby {
     /// # Errors
     /// The log cannot be read, or a record does not fit.
     pub fn open(log: Box<dyn EventLog>) -> Result<Self, RecoveryError> {
-        let (followed, scheduler) = restored(&*log);
+        let (followed, scheduler) = restored(&*log)?;
         let latest = Timestamp::default();
         let mut standby = Self { log, scheduler, followed, since_snapshot: 0, latest };
         standby.follow()?;
@@ -89,16 +89,18 @@ impl Standby {
     }
 }
 
-/// The state of the snapshot with the last record that it covers, or the state of an empty log.
-fn restored(log: &dyn EventLog) -> (Sequence, Scheduler) {
-    let Some((at, pieces)) = log.read_snapshot() else { return (0, Scheduler::new()) };
-    match Scheduler::restore(pieces.into_iter()) {
-        Ok(scheduler) => (at, scheduler),
-        Err(error) => {
-            tracing::warn!(%error, "cannot use the snapshot; the whole log is replayed");
-            (0, Scheduler::new())
+/// The state to start from, with the last record that it covers: that of the snapshot, or of the
+/// log's base, or of an empty log.
+fn restored(log: &dyn EventLog) -> Result<(Sequence, Scheduler), RecoveryError> {
+    if let Some((at, pieces)) = log.read_snapshot()? {
+        match Scheduler::restore(pieces.into_iter()) {
+            Ok(scheduler) => return Ok((at, scheduler)),
+            Err(error) => log.reject_snapshot(&error.to_string()),
         }
     }
+    let Some((at, pieces)) = log.read_base()? else { return Ok((0, Scheduler::new())) };
+    let scheduler = Scheduler::restore(pieces.into_iter()).map_err(RecoveryError::Base)?;
+    Ok((at, scheduler))
 }
 
 #[cfg(test)]

@@ -18,6 +18,7 @@ pub mod outcome;
 pub mod priority;
 pub mod requirement;
 pub mod retry;
+pub mod storage_id;
 pub mod tag;
 pub mod template;
 pub mod test;

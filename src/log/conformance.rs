@@ -39,7 +39,9 @@ pub fn check(mut open: impl FnMut() -> Box<dyn EventLog>) {
     only_the_current_term_appends(&mut open);
     only_who_knows_the_last_record_appends(&mut open);
     a_reader_reads_what_is_appended_later_and_stops_on_demand(&mut open);
-    a_snapshot_survives_unless_it_covers_records_that_are_missing(&mut open);
+    the_identity_never_changes(&mut open);
+    a_compaction_replaces_records_by_a_state(&mut open);
+    a_snapshot_survives_and_proves_that_records_are_missing(&mut open);
 }
 
 type Open<'a> = &'a mut dyn FnMut() -> Box<dyn EventLog>;
@@ -109,15 +111,66 @@ fn a_reader_reads_what_is_appended_later_and_stops_on_demand(open: Open<'_>) {
     assert_eq!(read, [after + 1, after + 2]);
 }
 
-fn a_snapshot_survives_unless_it_covers_records_that_are_missing(open: Open<'_>) {
+fn the_identity_never_changes(open: Open<'_>) {
+    let log = open();
+    let identity = log.identity();
+    drop(log);
+    assert_eq!(open().identity(), identity);
+}
+
+fn a_compaction_replaces_records_by_a_state(open: Open<'_>) {
     let mut log = open();
-    assert_eq!(log.read_snapshot(), None);
+    let (term, last) = (log.begin_term().expect("a term"), log.last());
+    let reader = log.reader();
+    assert_eq!((log.base(), log.read_base().expect("whole")), (0, None));
+    for (upto, at) in [(last, last + 1), (last, last - 1)] {
+        let refused = log.compact(upto, at, &mut std::iter::empty());
+        assert!(matches!(refused, Err(LogError::NotCompactable { .. })), "{refused:?}");
+    }
+    let pieces = vec![b"state".to_vec(), vec![7; 100_000], vec![8; 10]];
+    let (upto, at) = (last - 2, last - 1);
+    log.compact(upto, at, &mut pieces.clone().into_iter()).expect("compacted");
+    drop(reader);
+    drop(log);
+
+    let mut log = open();
+    assert_eq!((log.base(), log.last()), (upto, last));
+    assert_eq!(log.read_base().expect("whole"), Some((at, pieces)));
+    assert_eq!(stored(&*log, upto).expect("whole").len(), 2);
+    let missing = stored(&*log, upto - 1).expect_err("it was removed");
+    assert!(
+        matches!(missing, LogError::Compacted { first, base, .. } if (first, base) == (upto, upto)),
+        "{missing:?}"
+    );
+    let refused = log.compact(upto - 1, at, &mut std::iter::empty());
+    assert!(matches!(refused, Err(LogError::NotCompactable { .. })), "{refused:?}");
+
+    let state = vec![b"all".to_vec()];
+    log.compact(last, last, &mut state.clone().into_iter()).expect("compacted");
+    drop(log);
+    let mut log = open();
+    assert_eq!((log.base(), log.last()), (last, last), "the number survives the last record");
+    assert_eq!(log.read_base().expect("whole"), Some((last, state)));
+    assert_eq!(stored(&*log, last).expect("whole"), []);
+    assert!(matches!(append(&mut *log, term, &[9]), Ok(next) if next == last + 1));
+}
+
+fn a_snapshot_survives_and_proves_that_records_are_missing(open: Open<'_>) {
+    let mut log = open();
+    assert_eq!(log.read_snapshot().expect("none"), None);
     let last = log.last();
     let pieces = vec![b"one".to_vec(), vec![7; 100_000]];
     log.write_snapshot(last, &mut pieces.clone().into_iter()).expect("written");
     drop(log);
     let mut log = open();
-    assert_eq!(log.read_snapshot(), Some((last, pieces)));
+    assert_eq!(log.read_snapshot().expect("whole"), Some((last, pieces)));
+    log.write_snapshot(log.base() - 1, &mut std::iter::empty()).expect("written");
+    assert_eq!(log.read_snapshot().expect("whole"), None, "the state in the log is newer");
     log.write_snapshot(last + 1, &mut std::iter::empty()).expect("written");
-    assert_eq!(log.read_snapshot(), None, "it covers a record that is missing");
+    let lost = log.read_snapshot().expect_err("it covers a record that is missing");
+    assert!(
+        matches!(lost, LogError::Lost { last: l, proven, .. } if (l, proven) == (last, last + 1)),
+        "{lost:?}"
+    );
+    log.reject_snapshot("a test");
 }

@@ -22,6 +22,36 @@ pub enum LogError {
          reads formats up to {known}"
     )]
     Newer { path: PathBuf, sequence: Sequence, version: u16, known: u16 },
+    #[error(
+        "the event log {path} has no record {first}: the records up to {base} were removed by \
+         compaction"
+    )]
+    Compacted { path: PathBuf, first: Sequence, base: Sequence },
+    /// The state that replaces removed records cannot be read.
+    #[error(
+        "the state that replaces the removed records in the event log {path} is damaged: {reason}"
+    )]
+    DamagedBase { path: PathBuf, reason: String },
+    #[error(
+        "the event log cannot be compacted up to record {upto} with the state of record {at}: it \
+         contains records {first} to {last}"
+    )]
+    NotCompactable { upto: Sequence, at: Sequence, first: Sequence, last: Sequence },
+    /// The log was written by a version without identities, and none was passed.
+    #[error("the event log {path} has no identity, and its directory has no file `identity`")]
+    NoIdentity { path: PathBuf },
+    #[error("cannot use the file {path}, which contains the identity of the data directory")]
+    Identity {
+        path: PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
+    /// A snapshot or a witness proves that records are missing.
+    #[error(
+        "the event log {path} has lost records: it ends with record {last}, but {evidence} proves \
+         that record {proven} was stored"
+    )]
+    Lost { path: PathBuf, last: Sequence, evidence: PathBuf, proven: Sequence },
     /// Another leader has appended records.
     #[error("the event log ends with record {last}, not with record {expected}")]
     Moved { expected: Sequence, last: Sequence },

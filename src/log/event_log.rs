@@ -3,6 +3,7 @@
 use super::error::LogError;
 use super::position::{Sequence, Term};
 use crate::domain::fact::Fact;
+use crate::domain::storage_id::StorageId;
 use std::sync::Arc;
 
 /// A snapshot of the state, in pieces, with the last record that it covers.
@@ -10,6 +11,9 @@ pub type Snapshot = (Sequence, Vec<Vec<u8>>);
 
 /// Stores facts. One leader appends; readers read at the same time.
 pub trait EventLog: Send {
+    /// Identity of the data directory, which never changes.
+    fn identity(&self) -> StorageId;
+
     /// Begins a new term, durably. From then on, appends of earlier terms are refused.
     ///
     /// # Errors
@@ -32,6 +36,28 @@ pub trait EventLog: Send {
     /// Number of the last record.
     fn last(&self) -> Sequence;
 
+    /// Number of the last record that a compaction removed. 0: the log contains all records.
+    fn base(&self) -> Sequence;
+
+    /// The state that replaces the removed records; `None` while the log contains all records.
+    ///
+    /// # Errors
+    /// The state is damaged, or the storage fails.
+    fn read_base(&self) -> Result<Option<Snapshot>, LogError>;
+
+    /// Removes the records up to `upto` and stores the state as of record `at` in their place, with
+    /// one commit: `base ≤ upto ≤ at ≤ last`. The state replaces that of an earlier compaction.
+    ///
+    /// # Errors
+    /// The numbers are out of order: nothing changes then. The storage fails: the log has either
+    /// the old or the new form, and this handle takes no more.
+    fn compact(
+        &mut self,
+        upto: Sequence,
+        at: Sequence,
+        pieces: &mut dyn Iterator<Item = Vec<u8>>,
+    ) -> Result<(), LogError>;
+
     /// Reads at the same time as the leader appends, from any thread.
     fn reader(&self) -> Arc<dyn LogReader>;
 
@@ -46,7 +72,14 @@ pub trait EventLog: Send {
     ) -> Result<(), LogError>;
 
     /// The last snapshot; `None` when there is none or it cannot be used. It is never required.
-    fn read_snapshot(&self) -> Option<Snapshot>;
+    ///
+    /// # Errors
+    /// The snapshot proves that the log has lost records.
+    fn read_snapshot(&self) -> Result<Option<Snapshot>, LogError>;
+
+    /// Sets the snapshot aside, so that it is never read again, because its content cannot be used
+    /// for this reason.
+    fn reject_snapshot(&self, reason: &str);
 }
 
 /// Reads stored facts.
@@ -54,7 +87,7 @@ pub trait LogReader: Send + Sync {
     /// Visits every record after `after`, oldest first, until `visit` returns false.
     ///
     /// # Errors
-    /// A record is damaged, missing or of a newer version.
+    /// A record is damaged, missing or of a newer version, or a compaction removed it.
     fn replay(
         &self,
         after: Sequence,

@@ -5,6 +5,8 @@ use super::event_log::{EventLog, LogReader, Snapshot};
 use super::position::{Sequence, Term};
 use super::record::{self, Defect};
 use crate::domain::fact::Fact;
+use crate::domain::storage_id::StorageId;
+use crate::sys::ids;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -14,14 +16,18 @@ pub(crate) struct MemoryLog {
     poisoned: bool,
 }
 
-#[derive(Default)]
 struct Disk {
+    identity: StorageId,
     stored: Mutex<Stored>,
     full: AtomicBool,
 }
 
 #[derive(Default)]
 struct Stored {
+    /// Number of removed records.
+    base: Sequence,
+    /// The state that replaces them.
+    state: Option<Snapshot>,
     records: Vec<Vec<u8>>,
     term: Term,
     snapshot: Option<Snapshot>,
@@ -42,13 +48,23 @@ impl Disk {
 
 impl Stored {
     fn last(&self) -> Sequence {
-        self.records.len() as u64
+        self.base + self.records.len() as u64
+    }
+
+    /// Bytes of a record; `None` after the last one.
+    fn record(&self, sequence: Sequence) -> Result<Option<Vec<u8>>, LogError> {
+        let base = self.base;
+        let index = sequence.checked_sub(base + 1);
+        let removed = LogError::Compacted { path: "memory".into(), first: sequence, base };
+        Ok(self.records.get(index.ok_or(removed)? as usize).cloned())
     }
 }
 
 impl MemoryLog {
     pub fn new() -> Self {
-        Self { disk: Arc::default(), poisoned: false }
+        let (stored, full) = (Mutex::default(), AtomicBool::default());
+        let disk = Disk { identity: StorageId::new(ids::new_id()), stored, full };
+        Self { disk: Arc::new(disk), poisoned: false }
     }
 
     pub fn reopen(&self) -> Self {
@@ -62,6 +78,10 @@ impl MemoryLog {
 }
 
 impl EventLog for MemoryLog {
+    fn identity(&self) -> StorageId {
+        self.disk.identity
+    }
+
     fn begin_term(&mut self) -> Result<Term, LogError> {
         self.disk.check_space()?;
         let mut stored = self.disk.lock();
@@ -102,6 +122,38 @@ impl EventLog for MemoryLog {
         self.disk.lock().last()
     }
 
+    fn base(&self) -> Sequence {
+        self.disk.lock().base
+    }
+
+    fn read_base(&self) -> Result<Option<Snapshot>, LogError> {
+        Ok(self.disk.lock().state.clone())
+    }
+
+    fn compact(
+        &mut self,
+        upto: Sequence,
+        at: Sequence,
+        pieces: &mut dyn Iterator<Item = Vec<u8>>,
+    ) -> Result<(), LogError> {
+        if self.poisoned {
+            return Err(LogError::Poisoned);
+        }
+        let mut stored = self.disk.lock();
+        let (base, last) = (stored.base, stored.last());
+        if !(base <= upto && upto <= at && at <= last) {
+            return Err(LogError::NotCompactable { upto, at, first: base + 1, last });
+        }
+        if let Err(error) = self.disk.check_space() {
+            self.poisoned = true;
+            return Err(error);
+        }
+        stored.records.drain(..(upto - base) as usize);
+        stored.base = upto;
+        stored.state = Some((at, pieces.collect()));
+        Ok(())
+    }
+
     fn reader(&self) -> Arc<dyn LogReader> {
         Arc::new(Reader(Arc::clone(&self.disk)))
     }
@@ -116,9 +168,21 @@ impl EventLog for MemoryLog {
         Ok(())
     }
 
-    fn read_snapshot(&self) -> Option<Snapshot> {
+    fn read_snapshot(&self) -> Result<Option<Snapshot>, LogError> {
         let stored = self.disk.lock();
-        stored.snapshot.clone().filter(|(at, _)| *at <= stored.last())
+        let (last, snapshot) = (stored.last(), stored.snapshot.clone());
+        match snapshot {
+            Some((proven, _)) if proven > last => {
+                let (path, evidence) = ("memory".into(), "the snapshot in memory".into());
+                Err(LogError::Lost { path, last, evidence, proven })
+            }
+            // The state in the log is newer.
+            snapshot => Ok(snapshot.filter(|(at, _)| *at >= stored.base)),
+        }
+    }
+
+    fn reject_snapshot(&self, _: &str) {
+        self.disk.lock().snapshot = None;
     }
 }
 
@@ -131,8 +195,7 @@ impl LogReader for Reader {
         visit: &mut dyn FnMut(Sequence, Vec<Fact>) -> bool,
     ) -> Result<(), LogError> {
         for sequence in after + 1.. {
-            let bytes = self.0.lock().records.get(sequence as usize - 1).cloned();
-            let Some(bytes) = bytes else { break };
+            let Some(bytes) = self.0.lock().record(sequence)? else { break };
             let facts = record::decode(sequence, &bytes).map_err(|defect| match defect {
                 Defect::Damaged(reason) => {
                     LogError::Damaged { path: "memory".into(), sequence, reason }

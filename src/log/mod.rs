@@ -5,14 +5,16 @@
 //! that it expects to be the last.
 //! Records are numbered without gaps and carry a format version and a checksum; a reader refuses a
 //! record that does not match by its number, and never skips or overwrites one. After a
-//! failed commit the log is poisoned and takes nothing more. Records are kept for ever. A snapshot
-//! only makes a restart quicker.
+//! failed commit the log is poisoned and takes nothing more. A compaction replaces the oldest records
+//! by the state that they led to, which the log then contains. A snapshot only makes a restart
+//! quicker.
 
 #[cfg(test)]
 mod conformance;
 mod embedded;
 mod error;
 mod event_log;
+mod identity;
 #[cfg(test)]
 pub(crate) mod memory;
 mod position;
@@ -24,4 +26,5 @@ mod tests;
 pub use embedded::EmbeddedLog;
 pub use error::LogError;
 pub use event_log::{EventLog, LogReader, Snapshot};
+pub use identity::{IDENTITY_FILE, read_identity, write_identity};
 pub use position::{Sequence, Term};

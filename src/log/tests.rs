@@ -7,6 +7,7 @@ use super::event_log::EventLog;
 use super::memory::MemoryLog;
 use super::position::Term;
 use super::record;
+use crate::domain::storage_id::StorageId;
 use crate::scheduler::Scheduler;
 use redb::{ReadableDatabase, ReadableTable, StorageBackend, TableDefinition};
 use std::fs::OpenOptions;
@@ -17,8 +18,19 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 const RECORDS: TableDefinition<u64, &[u8]> = TableDefinition::new("records");
 
+const IDENTITY: StorageId = StorageId::from_bytes([7; 16]);
+
+/// Opens the log, which is created when it is missing.
+fn open(directory: &Path) -> Result<EmbeddedLog, LogError> {
+    if EmbeddedLog::exists(directory).expect("inspected") {
+        EmbeddedLog::open(directory, None)
+    } else {
+        EmbeddedLog::create(directory, IDENTITY)
+    }
+}
+
 fn new_log(directory: &Path) -> (EmbeddedLog, Term) {
-    let mut log = EmbeddedLog::open(directory).expect("a new log");
+    let mut log = open(directory).expect("a new log");
     let term = log.begin_term().expect("a term");
     (log, term)
 }
@@ -26,7 +38,7 @@ fn new_log(directory: &Path) -> (EmbeddedLog, Term) {
 #[test]
 fn the_embedded_log_keeps_the_promises_of_an_event_log() {
     let directory = tempfile::tempdir().expect("a directory");
-    conformance::check(|| Box::new(EmbeddedLog::open(directory.path()).expect("a log")));
+    conformance::check(|| Box::new(open(directory.path()).expect("a log")));
 }
 
 #[test]
@@ -56,7 +68,10 @@ const OLD_LOG: &[u8] = include_bytes!("testdata/events-1.redb");
 fn a_log_of_an_older_version_opens_fits_and_would_be_written_the_same() {
     let directory = tempfile::tempdir().expect("a directory");
     std::fs::write(directory.path().join("events.redb"), OLD_LOG).expect("written");
-    let mut log = EmbeddedLog::open(directory.path()).expect("an old log");
+    let error = EmbeddedLog::open(directory.path(), None).err().expect("it has no identity");
+    assert!(matches!(error, LogError::NoIdentity { .. }), "{error}");
+    let mut log = EmbeddedLog::open(directory.path(), Some(IDENTITY)).expect("an old log");
+    assert_eq!((log.identity(), log.base()), (IDENTITY, 0));
     let (mut scheduler, mut encoded) = (Scheduler::new(), Vec::new());
     let replayed = log.reader().replay(0, &mut |sequence, facts| {
         for fact in &facts {
@@ -91,8 +106,8 @@ fn raw_records(directory: &Path) -> Vec<Vec<u8>> {
 #[test]
 fn a_second_owner_is_refused() {
     let directory = tempfile::tempdir().expect("a directory");
-    let _log = EmbeddedLog::open(directory.path()).expect("a new log");
-    assert!(matches!(EmbeddedLog::open(directory.path()), Err(LogError::Storage { .. })));
+    let _log = open(directory.path()).expect("a new log");
+    assert!(matches!(open(directory.path()), Err(LogError::Storage { .. })));
 }
 
 /// Changes the stored bytes of records behind the log's back.
@@ -139,7 +154,7 @@ fn every_flipped_byte_is_noticed_by_number() {
             }
             true
         });
-        let log = EmbeddedLog::open(directory.path()).expect("the file itself is whole");
+        let log = open(directory.path()).expect("the file itself is whole");
         let error = stored(&log, 0).expect_err("a flipped byte");
         assert!(
             matches!(
@@ -171,7 +186,7 @@ fn a_missing_record_and_a_newer_format_are_refused() {
     }
     drop(log);
     damage(directory.path(), |sequence, _| sequence != 2);
-    let log = EmbeddedLog::open(directory.path()).expect("the file itself is whole");
+    let log = open(directory.path()).expect("the file itself is whole");
     let error = stored(&log, 0).expect_err("a gap");
     assert!(error.to_string().contains("record 2"), "{error}");
 }
@@ -180,11 +195,11 @@ fn a_missing_record_and_a_newer_format_are_refused() {
 fn a_damaged_snapshot_is_ignored() {
     let directory = tempfile::tempdir().expect("a directory");
     let (mut log, term) = new_log(directory.path());
-    assert_eq!(log.read_snapshot(), None);
+    assert_eq!(log.read_snapshot().expect("none"), None);
     append(&mut log, term, &[1]).expect("stored");
     let pieces = vec![b"one".to_vec(), vec![7; 100_000]];
     log.write_snapshot(1, &mut pieces.clone().into_iter()).expect("written");
-    assert_eq!(log.read_snapshot(), Some((1, pieces)));
+    assert_eq!(log.read_snapshot().expect("whole"), Some((1, pieces)));
 
     let path = directory.path().join("state.snapshot");
     let whole = std::fs::read(&path).expect("the file");
@@ -196,7 +211,7 @@ fn a_damaged_snapshot_is_ignored() {
             bytes[position] ^= 1;
         }
         std::fs::write(&path, bytes).expect("written");
-        assert_eq!(log.read_snapshot(), None, "byte {position}");
+        assert_eq!(log.read_snapshot().expect("ignored"), None, "byte {position}");
     }
 }
 
@@ -259,7 +274,7 @@ fn fails(break_it: impl Fn(&Switch)) -> LogError {
     let path = directory.path().join("events.redb");
     let switch = Arc::new(Switch::default());
     let backend = Failing::open(&path, &switch);
-    let mut log = EmbeddedLog::open_on(backend, path.clone()).expect("a new log");
+    let mut log = EmbeddedLog::open_on(backend, path.clone(), Some(IDENTITY)).expect("a new log");
     let term = log.begin_term().expect("a term");
     append(&mut log, term, &[1]).expect("stored");
     break_it(&switch);
@@ -270,7 +285,7 @@ fn fails(break_it: impl Fn(&Switch)) -> LogError {
     assert!(matches!(append(&mut log, term, &[4]), Err(LogError::Poisoned)), "until a restart");
     drop(log);
 
-    let mut log = EmbeddedLog::open(directory.path()).expect("the same log");
+    let mut log = open(directory.path()).expect("the same log");
     let kept = stored(&log, 0).expect("whole");
     assert_eq!(kept[0], (1, vec![1]), "what was acknowledged is there");
     assert!(kept[1..].iter().all(|record| *record == (2, vec![2])), "and nothing made up");

@@ -1,0 +1,93 @@
+//! Reading of records, at the same time as the leader appends.
+
+use super::base::{self, BASE};
+use super::tables::RECORDS;
+use super::{base_error, storage};
+use crate::domain::fact::Fact;
+use crate::log::error::LogError;
+use crate::log::event_log::LogReader;
+use crate::log::position::Sequence;
+use crate::log::record::{self, Defect};
+use redb::{Database, ReadableDatabase};
+use std::path::PathBuf;
+use std::sync::{Arc, mpsc};
+
+/// Maximum number of records decoded ahead of their visitor during a replay.
+const DECODED_AHEAD: usize = 4;
+
+pub(super) struct Reader {
+    pub database: Arc<Database>,
+    pub path: PathBuf,
+}
+
+impl Reader {
+    /// Gives the bytes of every record to `take`, until it returns false.
+    fn read(
+        &self,
+        after: Sequence,
+        take: &mut dyn FnMut(Sequence, &[u8]) -> bool,
+    ) -> Result<(), LogError> {
+        let failed = |source: redb::Error| storage("read", &self.path, source);
+        let transaction = self.database.begin_read().map_err(|e| failed(e.into()))?;
+        let base = transaction.open_table(BASE).map_err(|e| failed(e.into()))?;
+        let header = base::header(&base).map_err(|error| base_error(error, &self.path))?;
+        if let Some(base) = header.map(|header| header.removed).filter(|base| after < *base) {
+            return Err(LogError::Compacted { path: self.path.clone(), first: after + 1, base });
+        }
+        let table = transaction.open_table(RECORDS).map_err(|e| failed(e.into()))?;
+        let entries = table.range(after + 1..).map_err(|e| failed(e.into()))?;
+        for (expected, entry) in (after + 1..).zip(entries) {
+            let (sequence, bytes) = entry.map_err(|e| failed(e.into()))?;
+            if sequence.value() != expected {
+                return Err(self.defect(expected, Defect::Damaged("it is missing".into())));
+            }
+            if !take(sequence.value(), bytes.value()) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn defect(&self, sequence: Sequence, defect: Defect) -> LogError {
+        let path = self.path.clone();
+        match defect {
+            Defect::Damaged(reason) => LogError::Damaged { path, sequence, reason },
+            Defect::Newer(version) => {
+                LogError::Newer { path, sequence, version, known: record::VERSION }
+            }
+        }
+    }
+}
+
+impl LogReader for Reader {
+    fn replay(
+        &self,
+        after: Sequence,
+        visit: &mut dyn FnMut(Sequence, Vec<Fact>) -> bool,
+    ) -> Result<(), LogError> {
+        // Decoding takes as long as applying, so it runs ahead on a separate thread.
+        std::thread::scope(|scope| {
+            let (decoded, records) = mpsc::sync_channel(DECODED_AHEAD);
+            let decoder = scope.spawn(move || {
+                let mut defect = None;
+                let read = self.read(after, &mut |sequence, bytes| match record::decode(
+                    sequence, bytes,
+                ) {
+                    Ok(facts) => decoded.send((sequence, facts)).is_ok(),
+                    Err(error) => {
+                        defect = Some(self.defect(sequence, error));
+                        false
+                    }
+                });
+                read.and(defect.map_or(Ok(()), Err))
+            });
+            for (sequence, facts) in &records {
+                if !visit(sequence, facts) {
+                    break;
+                }
+            }
+            drop(records);
+            decoder.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        })
+    }
+}
