@@ -8,7 +8,7 @@ use crate::coordinator::leadership::{DirectoryLeadership, Leadership};
 use crate::coordinator::recovery_error::RecoveryError;
 use crate::coordinator::standby::{Leader, Standby};
 use crate::domain::storage_id::StorageId;
-use crate::log::{EmbeddedLog, EventLog, LogError, read_identity, write_identity};
+use crate::log::{EmbeddedLog, EventLog, LogError, LogFile, read_identity, write_identity};
 use crate::results::Substitute;
 use crate::results::render::figures::counted;
 use crate::scheduler::Scheduler;
@@ -53,10 +53,9 @@ impl Storage {
         let mut leadership = DirectoryLeadership::new(data_dir);
         leadership.acquire()?;
         let identity = identity(data_dir)?;
-        let log = if EmbeddedLog::exists(data_dir).map_err(directory)? {
-            EmbeddedLog::open(data_dir, Some(identity))?
-        } else {
-            EmbeddedLog::create(data_dir, identity)?
+        let log = match EmbeddedLog::inspect(data_dir)? {
+            LogFile::Present => EmbeddedLog::open(data_dir, Some(identity))?,
+            LogFile::Missing | LogFile::NotBegun => EmbeddedLog::create(data_dir, identity)?,
         };
         Ok(Self {
             leadership: Box::new(leadership),

@@ -1,6 +1,7 @@
 //! Errors of the event log.
 
 use super::position::{Sequence, Term};
+use crate::domain::storage_id::StorageId;
 use std::path::PathBuf;
 
 #[derive(Debug, thiserror::Error)]
@@ -12,6 +13,17 @@ pub enum LogError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    #[error("there is no event log {path}")]
+    Missing { path: PathBuf },
+    /// The file is empty or has no magic number: its creation was interrupted, it was cut, or it is
+    /// another file.
+    #[error("{path} is not an event log: {reason}")]
+    NotALog { path: PathBuf, reason: &'static str },
+    #[error("the event log {path} exists")]
+    Exists { path: PathBuf },
+    /// The structure of the file is damaged, as opposed to the content of a record.
+    #[error("the event log {path} is damaged; the damage was found {position}: {reason}")]
+    DamagedFile { path: PathBuf, position: String, reason: String },
     /// The disk, or the user's share of it, is full.
     #[error("no space is left for the event log {path}")]
     Full { path: PathBuf },
@@ -40,8 +52,10 @@ pub enum LogError {
     /// The log was written by a version without identities, and none was passed.
     #[error("the event log {path} has no identity, and its directory has no file `identity`")]
     NoIdentity { path: PathBuf },
-    #[error("cannot use the file {path}, which contains the identity of the data directory")]
-    Identity {
+    /// A file beside the log cannot be read or written.
+    #[error("cannot {doing} the file {path}")]
+    Beside {
+        doing: &'static str,
         path: PathBuf,
         #[source]
         source: std::io::Error,
@@ -52,6 +66,14 @@ pub enum LogError {
          that record {proven} was stored"
     )]
     Lost { path: PathBuf, last: Sequence, evidence: PathBuf, proven: Sequence },
+    /// The log was replaced by another copy, which then took other records.
+    #[error(
+        "record {sequence} of the event log {path} is not the record {sequence} that {evidence} \
+         knows: the log was replaced by an older copy"
+    )]
+    Diverged { path: PathBuf, sequence: Sequence, evidence: PathBuf },
+    #[error("{path} belongs to the data directory {found}, and the event log to {expected}")]
+    OtherIdentity { path: PathBuf, expected: StorageId, found: StorageId },
     /// Another leader has appended records.
     #[error("the event log ends with record {last}, not with record {expected}")]
     Moved { expected: Sequence, last: Sequence },

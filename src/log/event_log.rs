@@ -46,7 +46,8 @@ pub trait EventLog: Send {
     fn read_base(&self) -> Result<Option<Snapshot>, LogError>;
 
     /// Removes the records up to `upto` and stores the state as of record `at` in their place, with
-    /// one commit: `base ≤ upto ≤ at ≤ last`. The state replaces that of an earlier compaction.
+    /// one commit: `base ≤ upto ≤ at ≤ last`. The last record is always kept, so `upto < last`. The state
+    /// replaces that of an earlier compaction.
     ///
     /// # Errors
     /// The numbers are out of order: nothing changes then. The storage fails: the log has either

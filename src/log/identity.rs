@@ -30,7 +30,7 @@ pub fn read_identity(data_dir: &Path) -> Result<Option<StorageId>, LogError> {
             text => text.parse().map(Some).map_err(io::Error::other),
         }
     };
-    read().map_err(|source| LogError::Identity { path: path.clone(), source })
+    read().map_err(|source| LogError::Beside { doing: "read", path: path.clone(), source })
 }
 
 /// Writes the file durably.
@@ -40,5 +40,5 @@ pub fn read_identity(data_dir: &Path) -> Result<Option<StorageId>, LogError> {
 pub fn write_identity(data_dir: &Path, identity: StorageId) -> Result<(), LogError> {
     let path = data_dir.join(IDENTITY_FILE);
     write_durably(&path, identity.to_string().as_bytes(), false)
-        .map_err(|source| LogError::Identity { path, source })
+        .map_err(|source| LogError::Beside { doing: "write", path, source })
 }

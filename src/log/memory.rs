@@ -3,7 +3,7 @@
 use super::error::LogError;
 use super::event_log::{EventLog, LogReader, Snapshot};
 use super::position::{Sequence, Term};
-use super::record::{self, Defect};
+use super::record;
 use crate::domain::fact::Fact;
 use crate::domain::storage_id::StorageId;
 use crate::sys::ids;
@@ -141,7 +141,7 @@ impl EventLog for MemoryLog {
         }
         let mut stored = self.disk.lock();
         let (base, last) = (stored.base, stored.last());
-        if !(base <= upto && upto <= at && at <= last) {
+        if !(base <= upto && upto <= at && upto < last && at <= last) {
             return Err(LogError::NotCompactable { upto, at, first: base + 1, last });
         }
         if let Err(error) = self.disk.check_space() {
@@ -196,17 +196,8 @@ impl LogReader for Reader {
     ) -> Result<(), LogError> {
         for sequence in after + 1.. {
             let Some(bytes) = self.0.lock().record(sequence)? else { break };
-            let facts = record::decode(sequence, &bytes).map_err(|defect| match defect {
-                Defect::Damaged(reason) => {
-                    LogError::Damaged { path: "memory".into(), sequence, reason }
-                }
-                Defect::Newer(version) => LogError::Newer {
-                    path: "memory".into(),
-                    sequence,
-                    version,
-                    known: record::VERSION,
-                },
-            })?;
+            let facts = record::decode(sequence, &bytes)
+                .map_err(|defect| defect.into_error("memory".as_ref(), sequence))?;
             if !visit(sequence, facts) {
                 break;
             }

@@ -9,6 +9,7 @@
 //! by the state that they led to, which the log then contains. A snapshot only makes a restart
 //! quicker.
 
+mod carve;
 #[cfg(test)]
 mod conformance;
 mod embedded;
@@ -18,13 +19,22 @@ mod identity;
 #[cfg(test)]
 pub(crate) mod memory;
 mod position;
+mod read_only;
 mod record;
+mod salvage;
 mod snapshot;
+mod staged;
 #[cfg(test)]
 mod tests;
+mod witness;
 
-pub use embedded::EmbeddedLog;
+pub use embedded::{
+    EmbeddedLog, LOG_FILE, LogFile, SNAPSHOT_FILE, WITNESS_FILE, WitnessFinding, read_snapshot_file,
+};
 pub use error::LogError;
 pub use event_log::{EventLog, LogReader, Snapshot};
 pub use identity::{IDENTITY_FILE, read_identity, write_identity};
 pub use position::{Sequence, Term};
+pub use read_only::ReadOnlyLog;
+pub use salvage::{Exported, Part, Salvage, Unreadable};
+pub use snapshot::{SnapshotError, StoredSnapshot};

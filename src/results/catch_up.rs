@@ -1,6 +1,6 @@
 //! Brings a results database up to date with the event log.
 
-use crate::log::{EmbeddedLog, EventLog, LogError, LogReader, read_identity};
+use crate::log::{LogError, LogReader, ReadOnlyLog};
 use crate::store::{self, Store, StoreError, Writer};
 use crate::sys::lock::{DirectoryLock, LockError};
 use std::path::Path;
@@ -59,7 +59,7 @@ pub enum Completion {
 /// A coordinator uses the directory, there is no log, or log or database cannot be used.
 pub fn complete(data_dir: &Path, watermark: u64) -> Result<Completion, CatchUpError> {
     let _lock = DirectoryLock::acquire_to_read(data_dir)?;
-    let log = EmbeddedLog::open(data_dir, read_identity(data_dir)?)?;
+    let log = ReadOnlyLog::open(data_dir)?;
     if log.last() <= watermark {
         return Ok(Completion::NothingMissing);
     }
@@ -79,7 +79,7 @@ pub fn complete(data_dir: &Path, watermark: u64) -> Result<Completion, CatchUpEr
 /// A coordinator uses the directory, there is no log, or it cannot be read.
 pub fn from_log(data_dir: &Path, path: &Path) -> Result<Store, CatchUpError> {
     let _lock = DirectoryLock::acquire_to_read(data_dir)?;
-    let log = EmbeddedLog::open(data_dir, read_identity(data_dir)?)?;
+    let log = ReadOnlyLog::open(data_dir)?;
     let mut opened = Store::open(path)?;
     project_until(&mut opened.writer, &*log.reader(), log.last())?;
     Ok(opened.store)

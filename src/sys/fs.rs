@@ -1,11 +1,11 @@
-//! Writing files as a whole, reading files that untrusted programs may have made, and removing
-//! directories.
+//! Writing files as a whole, setting files aside, reading files that untrusted programs may have
+//! made, and removing directories.
 
 use crate::domain::text;
 use std::borrow::Cow;
 use std::fs::{File, Metadata};
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 use tempfile::NamedTempFile;
 
@@ -36,9 +36,59 @@ pub fn write_durably(path: &Path, content: &[u8], private: bool) -> io::Result<(
     let _ = private;
     fresh.as_file().sync_all()?;
     fresh.persist(path)?;
+    sync_directory(directory_of(path))
+}
+
+/// Renames a file within its directory, or from one directory to another of the same file system. The
+/// new name survives a power failure. A file that has this name is replaced.
+///
+/// # Errors
+/// The file cannot be renamed, or a directory cannot be synced.
+pub fn rename_durably(from: &Path, to: &Path) -> io::Result<()> {
+    std::fs::rename(from, to)?;
+    if directory_of(from) != directory_of(to) {
+        sync_directory(directory_of(from))?;
+    }
+    sync_directory(directory_of(to))
+}
+
+/// Makes the entries of a directory survive a power failure: files and directories that were made,
+/// renamed or removed in it.
+///
+/// # Errors
+/// The directory cannot be opened or synced.
+pub fn sync_directory(path: &Path) -> io::Result<()> {
+    // Windows has no such operation, and its file systems log changes of names.
     #[cfg(unix)]
-    File::open(directory_of(path))?.sync_all()?;
+    File::open(path)?.sync_all()?;
+    #[cfg(not(unix))]
+    let _ = path;
     Ok(())
+}
+
+/// Renames a file to `NAME.LABEL-N`, so that it is no longer used but can be examined, and returns
+/// the new path. N is higher than that of the files that were set aside before, of which only the
+/// newest ones are kept: `keep` files in all.
+///
+/// # Errors
+/// The directory cannot be read, or the file cannot be renamed.
+pub fn set_aside(path: &Path, label: &str, keep: u64) -> io::Result<PathBuf> {
+    let mut prefix = path.file_name().unwrap_or_default().to_owned();
+    prefix.push(format!(".{label}-"));
+    let prefix = prefix.to_string_lossy().into_owned();
+    let mut numbers = Vec::new();
+    for entry in std::fs::read_dir(directory_of(path))? {
+        let name = entry?.file_name();
+        let number = name.to_str().and_then(|name| name.strip_prefix(&prefix));
+        numbers.extend(number.and_then(|number| number.parse::<u64>().ok()));
+    }
+    let number = numbers.iter().max().map_or(1, |last| last.saturating_add(1));
+    let aside = |number: u64| path.with_file_name(format!("{prefix}{number}"));
+    rename_durably(path, &aside(number))?;
+    for old in numbers.into_iter().filter(|old| number - old >= keep.max(1)) {
+        std::fs::remove_file(aside(old))?;
+    }
+    Ok(aside(number))
 }
 
 /// Writes the content into a new file in the same directory. Its mode is 0600.
@@ -49,16 +99,19 @@ fn written_beside(path: &Path, content: &[u8]) -> io::Result<NamedTempFile> {
 }
 
 /// Makes a directory, and its parents, that only the owner can read. A directory that exists keeps
-/// its mode, since somebody chose it.
+/// its mode, since somebody chose it. A directory that was made survives a power failure.
 ///
 /// # Errors
-/// The directory cannot be made, or the path is not a directory.
+/// The directory cannot be made or synced, or the path is not a directory.
 pub fn create_private_dir(path: &Path) -> io::Result<()> {
+    let named = path.ancestors().filter(|part| !part.as_os_str().is_empty());
+    let missing: Vec<&Path> = named.take_while(|part| !part.exists()).collect();
     let mut builder = std::fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path)
+    builder.create(path)?;
+    missing.into_iter().try_for_each(|made| sync_directory(directory_of(made)))
 }
 
 fn directory_of(path: &Path) -> &Path {
@@ -192,6 +245,38 @@ mod tests {
             assert_eq!(mode(&path) & 0o777, 0o644);
         }
         assert_eq!(std::fs::read_dir(directory.path()).expect("listed").count(), 1);
+    }
+
+    #[test]
+    fn directories_are_made_with_their_parents() {
+        let root = tempfile::tempdir().expect("a directory");
+        let path = root.path().join("a/b/c");
+        create_private_dir(&path).expect("made");
+        create_private_dir(&path).expect("it exists");
+        assert!(path.is_dir());
+        std::fs::write(path.join("file"), "").expect("written");
+        assert!(create_private_dir(&path.join("file")).is_err(), "it is a file");
+        assert!(create_private_dir(&path.join("file/below")).is_err(), "a parent is a file");
+    }
+
+    #[test]
+    fn a_limited_number_of_files_is_set_aside() {
+        let root = tempfile::tempdir().expect("a directory");
+        let path = root.path().join("state");
+        std::fs::write(root.path().join("state.bad-x"), "other").expect("written");
+        for number in 1..=3 {
+            std::fs::write(&path, number.to_string()).expect("written");
+            let aside = set_aside(&path, "bad", 2).expect("set aside");
+            assert_eq!(aside, root.path().join(format!("state.bad-{number}")));
+            assert_eq!(std::fs::read_to_string(aside).expect("there"), number.to_string());
+        }
+        let mut names: Vec<_> = std::fs::read_dir(root.path())
+            .expect("listed")
+            .map(|entry| entry.expect("an entry").file_name())
+            .collect();
+        names.sort();
+        assert_eq!(names, ["state.bad-2", "state.bad-3", "state.bad-x"]);
+        assert!(set_aside(&path, "bad", 2).is_err(), "there is no such file");
     }
 
     #[test]

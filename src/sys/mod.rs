@@ -7,6 +7,7 @@ pub mod ids;
 pub mod limits;
 pub mod lock;
 pub mod memory;
+pub mod panics;
 pub mod place;
 pub mod private;
 pub mod process;

@@ -1,30 +1,52 @@
-//! The log on the disk of one coordinator: records in a redb file, the snapshot next to it.
+//! The log on the disk of one coordinator: records in a redb file, with the snapshot and the witness
+//! beside it.
+//!
+//! Promises: the file is created beside its name, so that it exists either whole or not at all. It is
+//! opened without a change until its last record is compared with the witness. Damage is an error with
+//! the file and the position; a panic of redb is caught. Opening verifies the checksum of each page.
 
 mod base;
+mod compare;
+mod open;
 mod reader;
+mod step;
 mod tables;
 
+pub use self::compare::WitnessFinding;
+pub(super) use self::compare::with_witness;
+pub use self::open::LogFile;
+#[cfg(test)]
+pub(super) use self::open::plain;
+pub(super) use self::open::{open_read_only, read_testimony, write_log};
+pub(super) use self::reader::Reader;
+pub(super) use self::tables::Position;
+
 use self::base::{BASE, BaseError};
-use self::reader::Reader;
-use self::tables::PositionError;
+use self::step::Step;
 use super::error::LogError;
 use super::event_log::{EventLog, LogReader, Snapshot};
 use super::position::{Sequence, Term};
 use super::record;
-use super::snapshot;
+use super::snapshot::{self, SnapshotError, StoredSnapshot};
+use super::witness::{Mark, Testimony, Witness};
 use crate::domain::fact::Fact;
 use crate::domain::storage_id::StorageId;
-use redb::{Database, ReadableDatabase, StorageBackend};
-use std::error::Error;
-use std::fs::OpenOptions;
+use crate::sys::fs::set_aside;
+use redb::{Database, ReadableDatabase};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Name of the log in a data directory.
-const FILE_NAME: &str = "events.redb";
-/// Page cache of redb, whose default is 1 GiB. Appends need little, and a replay reads once.
-const CACHE_BYTES: usize = 8 * 1024 * 1024;
+pub const LOG_FILE: &str = "events.redb";
+/// Name of the snapshot in a data directory.
+pub const SNAPSHOT_FILE: &str = "state.snapshot";
+/// Name of the witness in a data directory.
+pub const WITNESS_FILE: &str = "events.witness";
+/// Label of files that are set aside because they cannot be trusted.
+const UNTRUSTED: &str = "untrusted";
+/// Maximum number of files with the same name that are kept aside.
+const MAX_ASIDE: u64 = 2;
 
 /// See [`EventLog`].
 pub struct EmbeddedLog {
@@ -34,111 +56,96 @@ pub struct EmbeddedLog {
     base: Sequence,
     last: Sequence,
     term: Term,
+    /// `None` between [`Self::open_after_loss`] and [`Self::renew`].
+    witness: Option<Witness>,
     poisoned: bool,
     buffer: Vec<u8>,
 }
 
 impl EmbeddedLog {
-    /// Whether the directory has a file with the name of the log.
+    fn snapshot_path(&self) -> PathBuf {
+        self.path.with_file_name(SNAPSHOT_FILE)
+    }
+
+    /// Gives the log another identity and stores the facts, with one commit. Afterwards, snapshots
+    /// and databases of the log before are those of another log. Returns the number of the record.
     ///
     /// # Errors
-    /// The directory cannot be inspected.
-    pub fn exists(directory: &Path) -> io::Result<bool> {
-        directory.join(FILE_NAME).try_exists()
-    }
-
-    /// Creates `events.redb` in the directory, with this identity.
-    ///
-    /// # Errors
-    /// The file exists, or cannot be created.
-    pub fn create(directory: &Path, identity: StorageId) -> Result<Self, LogError> {
-        let path = directory.join(FILE_NAME);
-        let mut options = OpenOptions::new();
-        options.read(true).write(true).create_new(true);
-        Self::open_with(&options, path, Some(identity))
-    }
-
-    /// Opens `events.redb` in the directory. A log of a version without identities receives the
-    /// identity `adopt`.
-    ///
-    /// # Errors
-    /// The file is missing, cannot be opened, is in use, or is not a log.
-    pub fn open(directory: &Path, adopt: Option<StorageId>) -> Result<Self, LogError> {
-        let path = directory.join(FILE_NAME);
-        Self::open_with(OpenOptions::new().read(true).write(true), path, adopt)
-    }
-
-    fn open_with(
-        options: &OpenOptions,
-        path: PathBuf,
-        adopt: Option<StorageId>,
-    ) -> Result<Self, LogError> {
-        let file = options.open(&path).map_err(|source| storage("open", &path, source))?;
-        let backend = redb::backends::FileBackend::new(file)
-            .map_err(|source| storage("open", &path, source))?;
-        Self::open_on(backend, path, adopt)
-    }
-
-    /// As [`Self::open`], over any file layer. Tests use one that fails on demand.
-    pub(super) fn open_on(
-        backend: impl StorageBackend,
-        path: PathBuf,
-        adopt: Option<StorageId>,
-    ) -> Result<Self, LogError> {
-        let mut builder = Database::builder();
-        builder.set_cache_size(CACHE_BYTES);
-        let database = builder
-            .create_with_backend(backend)
-            .map_err(|source| storage("open", &path, source))?;
-        let position = tables::prepare(&database, adopt).map_err(|error| match error {
-            PositionError::Base(error) => base_error(error, &path),
-            PositionError::NoIdentity => LogError::NoIdentity { path: path.clone() },
+    /// The storage fails. The log then has either the old or the new identity, and this handle takes
+    /// no more.
+    pub fn renew(&mut self, identity: StorageId, facts: &[Fact]) -> Result<Sequence, LogError> {
+        if self.poisoned {
+            return Err(LogError::Poisoned);
+        }
+        let sequence = self.encode(facts)?;
+        self.poisoned = true;
+        Step::Write(sequence).run_redb(&self.path, || {
+            tables::store_renewal(&self.database, self.identity, identity, sequence, &self.buffer)
         })?;
-        Ok(Self {
-            database: Arc::new(database),
-            path,
-            identity: position.identity,
-            base: position.base,
-            last: position.last,
-            term: position.term,
-            poisoned: false,
-            buffer: Vec::new(),
+        let checksum = record::stored_checksum(&self.buffer);
+        let testimony = Testimony { identity, mark: Mark { sequence, checksum } };
+        self.witness = Some(start_witness(&self.path, testimony)?);
+        (self.identity, self.last, self.poisoned) = (identity, sequence, false);
+        Ok(sequence)
+    }
+
+    /// Writes the next record into the buffer.
+    fn encode(&mut self, facts: &[Fact]) -> Result<Sequence, LogError> {
+        let sequence = self.last + 1;
+        record::encode(sequence, facts, &mut self.buffer).map_err(|source| LogError::Storage {
+            doing: "encode a record for",
+            path: self.path.clone(),
+            source: Box::new(source),
+        })?;
+        Ok(sequence)
+    }
+
+    /// Stores the record in the buffer.
+    fn store(&mut self, sequence: Sequence) -> Result<(), LogError> {
+        Step::Write(sequence).run_redb(&self.path, || {
+            tables::store_record(&self.database, sequence, &self.buffer)
+        })?;
+        let Some(witness) = &mut self.witness else { return Ok(()) };
+        let checksum = record::stored_checksum(&self.buffer);
+        witness.record(Mark { sequence, checksum }).map_err(|source| {
+            let path = self.path.with_file_name(WITNESS_FILE);
+            LogError::Beside { doing: "write", path, source }
         })
     }
-
-    fn snapshot_path(&self) -> PathBuf {
-        self.path.with_file_name("state.snapshot")
-    }
 }
 
-fn storage<E>(doing: &'static str, path: &Path, source: E) -> LogError
-where
-    E: Error + Send + Sync + 'static,
-{
-    let path = path.to_owned();
-    if is_full(&source) {
-        return LogError::Full { path };
-    }
-    LogError::Storage { doing, path, source: Box::new(source) }
-}
-
-/// Whether the error, or the one that redb wraps, is about missing space.
-fn is_full(source: &(dyn Error + 'static)) -> bool {
-    let wrapped = match source.downcast_ref::<redb::Error>() {
-        Some(redb::Error::Io(error)) => Some(error),
-        _ => source.downcast_ref::<io::Error>(),
-    };
-    wrapped.is_some_and(|error| {
-        matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+/// Replaces the witness of the log at `path`.
+fn start_witness(path: &Path, testimony: Testimony) -> Result<Witness, LogError> {
+    let path = path.with_file_name(WITNESS_FILE);
+    Witness::start(&path, testimony).map_err(|source| LogError::Beside {
+        doing: "write",
+        path,
+        source,
     })
 }
 
-fn base_error(error: BaseError, path: &Path) -> LogError {
-    match error {
-        BaseError::Storage(source) => storage("read", path, source),
-        BaseError::Damaged(reason) => {
-            LogError::DamagedBase { path: path.to_owned(), reason: reason.to_owned() }
-        }
+/// Renames a file beside the log, so that it is not trusted later.
+fn set_untrusted_aside(path: &Path, reason: &str) {
+    match set_aside(path, UNTRUSTED, MAX_ASIDE) {
+        Ok(aside) => tracing::warn!(
+            path = %path.display(), aside = %aside.display(), reason,
+            "a file beside the event log is not used and was renamed"
+        ),
+        Err(error) => tracing::warn!(
+            path = %path.display(), %error, reason,
+            "a file beside the event log is not used, but cannot be renamed"
+        ),
+    }
+}
+
+/// Reads the snapshot file of a data directory; `None` if there is none.
+///
+/// # Errors
+/// The file cannot be read, is damaged, or has no identity.
+pub fn read_snapshot_file(data_dir: &Path) -> Result<Option<StoredSnapshot>, SnapshotError> {
+    match snapshot::read(&data_dir.join(SNAPSHOT_FILE)) {
+        Err(SnapshotError::Io(error)) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        result => result.map(Some),
     }
 }
 
@@ -149,8 +156,9 @@ impl EventLog for EmbeddedLog {
 
     fn begin_term(&mut self) -> Result<Term, LogError> {
         let term = Term(self.term.0 + 1);
-        tables::store_term(&self.database, term)
-            .map_err(|source| storage("write to", &self.path, source))?;
+        Step::BeginTerm
+            .run_redb(&self.path, || tables::store_term(&self.database, term))
+            .inspect_err(|_| self.poisoned = true)?;
         self.term = term;
         Ok(term)
     }
@@ -173,12 +181,10 @@ impl EventLog for EmbeddedLog {
         if facts.is_empty() {
             return Ok(self.last);
         }
-        let sequence = self.last + 1;
-        record::encode(sequence, facts, &mut self.buffer)
-            .map_err(|source| storage("encode a record for", &self.path, source))?;
-        if let Err(source) = tables::store_record(&self.database, sequence, &self.buffer) {
+        let sequence = self.encode(facts)?;
+        if let Err(error) = self.store(sequence) {
             self.poisoned = true;
-            return Err(storage("write to", &self.path, source));
+            return Err(error);
         }
         self.last = sequence;
         Ok(sequence)
@@ -193,11 +199,7 @@ impl EventLog for EmbeddedLog {
     }
 
     fn read_base(&self) -> Result<Option<Snapshot>, LogError> {
-        let read = || -> Result<_, BaseError> {
-            let transaction = self.database.begin_read()?;
-            base::read(&transaction.open_table(BASE)?)
-        };
-        read().map_err(|error| base_error(error, &self.path))
+        read_base(&self.database, &self.path)
     }
 
     fn compact(
@@ -209,15 +211,14 @@ impl EventLog for EmbeddedLog {
         if self.poisoned {
             return Err(LogError::Poisoned);
         }
-        if !(self.base <= upto && upto <= at && at <= self.last) {
+        if !(self.base <= upto && upto <= at && upto < self.last && at <= self.last) {
             let (first, last) = (self.base + 1, self.last);
             return Err(LogError::NotCompactable { upto, at, first, last });
         }
-        if let Err(source) = tables::store_base(&self.database, upto, at, pieces) {
-            self.poisoned = true;
-            return Err(storage("compact", &self.path, source));
-        }
-        self.base = upto;
+        self.poisoned = true;
+        Step::Compact
+            .run_redb(&self.path, || tables::store_base(&self.database, upto, at, pieces))?;
+        (self.base, self.poisoned) = (upto, false);
         Ok(())
     }
 
@@ -231,32 +232,82 @@ impl EventLog for EmbeddedLog {
         pieces: &mut dyn Iterator<Item = Vec<u8>>,
     ) -> Result<(), LogError> {
         let path = self.snapshot_path();
-        snapshot::write(&path, at, pieces)
-            .map_err(|source| storage("write the snapshot of", &path, source))
+        // A witness that is up to date on the disk detects more after a power failure.
+        let written = snapshot::write(&path, self.identity, at, pieces)
+            .and_then(|()| self.witness.as_ref().map_or(Ok(()), Witness::sync));
+        written.map_err(|source| LogError::Beside { doing: "write", path, source })
     }
 
     fn read_snapshot(&self) -> Result<Option<Snapshot>, LogError> {
         let path = self.snapshot_path();
         match snapshot::read(&path) {
-            Ok((at, _)) if at > self.last => Err(LogError::Lost {
-                path: self.path.clone(),
-                last: self.last,
-                evidence: path,
-                proven: at,
-            }),
+            Ok(stored) if stored.identity != self.identity => {
+                let (found, expected) = (stored.identity, self.identity);
+                let reason = format!("it belongs to {found}, and the event log to {expected}");
+                set_untrusted_aside(&path, &reason);
+                Ok(None)
+            }
+            Ok(StoredSnapshot { snapshot: (at, _), .. }) if at > self.last => {
+                let (evidence, proven) = (path, at);
+                Err(LogError::Lost { path: self.path.clone(), last: self.last, evidence, proven })
+            }
             // The state in the log is newer.
-            Ok((at, _)) if at < self.base => Ok(None),
-            Ok(snapshot) => Ok(Some(snapshot)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => {
-                tracing::warn!(?path, %error, "cannot use the snapshot; the whole log is replayed");
+            Ok(StoredSnapshot { snapshot: (at, _), .. }) if at < self.base => Ok(None),
+            Ok(stored) => Ok(Some(stored.snapshot)),
+            Err(SnapshotError::Io(error)) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(SnapshotError::WithoutIdentity) => {
+                tracing::info!(path = %path.display(), "the snapshot is of an older version of dtf; the whole log is replayed");
+                Ok(None)
+            }
+            Err(SnapshotError::Io(error)) => {
+                tracing::warn!(path = %path.display(), %error, "cannot read the snapshot; the whole log is replayed");
+                Ok(None)
+            }
+            Err(error @ SnapshotError::Damaged(_)) => {
+                set_untrusted_aside(&path, &error.to_string());
                 Ok(None)
             }
         }
     }
 
     fn reject_snapshot(&self, reason: &str) {
-        let path = self.snapshot_path();
-        tracing::warn!(?path, reason, "cannot use the snapshot; the whole log is replayed");
+        set_untrusted_aside(&self.snapshot_path(), reason);
+    }
+}
+
+/// The bytes of a record, which are not verified; `None` if there is none with this number.
+pub(super) fn read_record(
+    database: &Database,
+    sequence: Sequence,
+    path: &Path,
+) -> Result<Option<Vec<u8>>, LogError> {
+    let step = Step::ReadAfter(sequence.saturating_sub(1));
+    step.run_redb(path, || tables::record(database, sequence))
+}
+
+pub(super) fn read_base(database: &Database, path: &Path) -> Result<Option<Snapshot>, LogError> {
+    Step::ReadBase.run(path, || {
+        let read = || -> Result<_, BaseError> {
+            let transaction = database.begin_read()?;
+            base::read(&transaction.open_table(BASE)?)
+        };
+        read().map_err(|error| base_error(error, Step::ReadBase, path))
+    })
+}
+
+fn base_error(error: BaseError, step: Step, path: &Path) -> LogError {
+    match error {
+        BaseError::Storage(source) => step.error(path, source),
+        BaseError::Damaged(reason) => {
+            LogError::DamagedBase { path: path.to_owned(), reason: reason.to_owned() }
+        }
+    }
+}
+
+impl Drop for EmbeddedLog {
+    fn drop(&mut self) {
+        if let Some(Err(error)) = self.witness.as_ref().map(Witness::sync) {
+            tracing::warn!(%error, "cannot sync the witness of the event log");
+        }
     }
 }

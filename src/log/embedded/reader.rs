@@ -1,8 +1,9 @@
 //! Reading of records, at the same time as the leader appends.
 
 use super::base::{self, BASE};
+use super::base_error;
+use super::step::Step;
 use super::tables::RECORDS;
-use super::{base_error, storage};
 use crate::domain::fact::Fact;
 use crate::log::error::LogError;
 use crate::log::event_log::LogReader;
@@ -15,7 +16,7 @@ use std::sync::{Arc, mpsc};
 /// Maximum number of records decoded ahead of their visitor during a replay.
 const DECODED_AHEAD: usize = 4;
 
-pub(super) struct Reader {
+pub(in crate::log) struct Reader {
     pub database: Arc<Database>,
     pub path: PathBuf,
 }
@@ -27,10 +28,28 @@ impl Reader {
         after: Sequence,
         take: &mut dyn FnMut(Sequence, &[u8]) -> bool,
     ) -> Result<(), LogError> {
-        let failed = |source: redb::Error| storage("read", &self.path, source);
+        let mut read = after;
+        let result = Step::ReadAfter(after).run(&self.path, || self.read_on(&mut read, take));
+        // The position of the damage is the last record that was read.
+        match result {
+            Err(LogError::DamagedFile { path, reason, .. }) => {
+                Err(Step::ReadAfter(read).damaged(&path, reason))
+            }
+            result => result,
+        }
+    }
+
+    fn read_on(
+        &self,
+        read: &mut Sequence,
+        take: &mut dyn FnMut(Sequence, &[u8]) -> bool,
+    ) -> Result<(), LogError> {
+        let after = *read;
+        let failed = |source: redb::Error| Step::ReadAfter(after).error(&self.path, source);
         let transaction = self.database.begin_read().map_err(|e| failed(e.into()))?;
         let base = transaction.open_table(BASE).map_err(|e| failed(e.into()))?;
-        let header = base::header(&base).map_err(|error| base_error(error, &self.path))?;
+        let header =
+            base::header(&base).map_err(|error| base_error(error, Step::ReadBase, &self.path))?;
         if let Some(base) = header.map(|header| header.removed).filter(|base| after < *base) {
             return Err(LogError::Compacted { path: self.path.clone(), first: after + 1, base });
         }
@@ -39,23 +58,15 @@ impl Reader {
         for (expected, entry) in (after + 1..).zip(entries) {
             let (sequence, bytes) = entry.map_err(|e| failed(e.into()))?;
             if sequence.value() != expected {
-                return Err(self.defect(expected, Defect::Damaged("it is missing".into())));
+                let missing = Defect::Damaged("it is missing".into());
+                return Err(missing.into_error(&self.path, expected));
             }
             if !take(sequence.value(), bytes.value()) {
                 break;
             }
+            *read = expected;
         }
         Ok(())
-    }
-
-    fn defect(&self, sequence: Sequence, defect: Defect) -> LogError {
-        let path = self.path.clone();
-        match defect {
-            Defect::Damaged(reason) => LogError::Damaged { path, sequence, reason },
-            Defect::Newer(version) => {
-                LogError::Newer { path, sequence, version, known: record::VERSION }
-            }
-        }
     }
 }
 
@@ -75,7 +86,7 @@ impl LogReader for Reader {
                 ) {
                     Ok(facts) => decoded.send((sequence, facts)).is_ok(),
                     Err(error) => {
-                        defect = Some(self.defect(sequence, error));
+                        defect = Some(error.into_error(&self.path, sequence));
                         false
                     }
                 });

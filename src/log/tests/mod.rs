@@ -1,7 +1,12 @@
 //! Acknowledged records are there, whatever the disk does; damaged ones are refused.
 
+mod damaging;
+mod faults;
+mod opening;
+mod salvaging;
+
 use super::conformance::{self, append, stored};
-use super::embedded::EmbeddedLog;
+use super::embedded::{EmbeddedLog, LogFile};
 use super::error::LogError;
 use super::event_log::EventLog;
 use super::memory::MemoryLog;
@@ -9,12 +14,9 @@ use super::position::Term;
 use super::record;
 use crate::domain::storage_id::StorageId;
 use crate::scheduler::Scheduler;
-use redb::{ReadableDatabase, ReadableTable, StorageBackend, TableDefinition};
-use std::fs::OpenOptions;
-use std::io;
+use redb::{ReadableDatabase, ReadableTable, TableDefinition};
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 const RECORDS: TableDefinition<u64, &[u8]> = TableDefinition::new("records");
 
@@ -22,10 +24,9 @@ const IDENTITY: StorageId = StorageId::from_bytes([7; 16]);
 
 /// Opens the log, which is created when it is missing.
 fn open(directory: &Path) -> Result<EmbeddedLog, LogError> {
-    if EmbeddedLog::exists(directory).expect("inspected") {
-        EmbeddedLog::open(directory, None)
-    } else {
-        EmbeddedLog::create(directory, IDENTITY)
+    match EmbeddedLog::inspect(directory).expect("inspected") {
+        LogFile::Present => EmbeddedLog::open(directory, None),
+        LogFile::Missing | LogFile::NotBegun => EmbeddedLog::create(directory, IDENTITY),
     }
 }
 
@@ -62,7 +63,7 @@ fn a_full_log_in_memory_acknowledges_nothing_and_is_poisoned() {
 }
 
 /// A log that was written before logs had terms: two runs, of which one was cancelled.
-const OLD_LOG: &[u8] = include_bytes!("testdata/events-1.redb");
+const OLD_LOG: &[u8] = include_bytes!("../testdata/events-1.redb");
 
 #[test]
 fn a_log_of_an_older_version_opens_fits_and_would_be_written_the_same() {
@@ -192,7 +193,7 @@ fn a_missing_record_and_a_newer_format_are_refused() {
 }
 
 #[test]
-fn a_damaged_snapshot_is_ignored() {
+fn a_damaged_snapshot_is_set_aside() {
     let directory = tempfile::tempdir().expect("a directory");
     let (mut log, term) = new_log(directory.path());
     assert_eq!(log.read_snapshot().expect("none"), None);
@@ -203,106 +204,23 @@ fn a_damaged_snapshot_is_ignored() {
 
     let path = directory.path().join("state.snapshot");
     let whole = std::fs::read(&path).expect("the file");
-    for (position, cut) in [(0, false), (30, false), (60_000, false), (0, true)] {
+    let mut damaged: Vec<Vec<u8>> = (0..whole.len() - 1)
+        .filter(|length| *length < 100 || length % 4096 == 0 || whole.len() - length < 20)
+        .map(|length| whole[..length].to_vec())
+        .collect();
+    damaged.extend((0..50).chain([60_000, whole.len() - 1]).map(|position| {
         let mut bytes = whole.clone();
-        if cut {
-            bytes.truncate(bytes.len() - 1);
-        } else {
-            bytes[position] ^= 1;
-        }
-        std::fs::write(&path, bytes).expect("written");
-        assert_eq!(log.read_snapshot().expect("ignored"), None, "byte {position}");
+        bytes[position] ^= 1;
+        bytes
+    }));
+    for bytes in damaged {
+        std::fs::write(&path, &bytes).expect("written");
+        assert_eq!(log.read_snapshot().expect("ignored"), None);
+        assert!(!path.exists(), "it is never read again");
     }
-}
-
-/// A file that fails on demand.
-#[derive(Debug)]
-struct Failing {
-    file: redb::backends::FileBackend,
-    switch: Arc<Switch>,
-}
-
-#[derive(Debug, Default)]
-struct Switch {
-    sync: AtomicBool,
-    write: AtomicBool,
-}
-
-impl Failing {
-    fn open(path: &Path, switch: &Arc<Switch>) -> Self {
-        let file =
-            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path);
-        let file = redb::backends::FileBackend::new(file.expect("a file")).expect("a backend");
-        Self { file, switch: Arc::clone(switch) }
-    }
-}
-
-impl StorageBackend for Failing {
-    fn len(&self) -> io::Result<u64> {
-        self.file.len()
-    }
-
-    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        self.file.read(offset, out)
-    }
-
-    fn set_len(&self, len: u64) -> io::Result<()> {
-        if self.switch.write.load(Ordering::SeqCst) && len > self.file.len()? {
-            return Err(io::Error::from(io::ErrorKind::StorageFull));
-        }
-        self.file.set_len(len)
-    }
-
-    fn sync_data(&self) -> io::Result<()> {
-        if self.switch.sync.load(Ordering::SeqCst) {
-            return Err(io::Error::other("input/output error"));
-        }
-        self.file.sync_data()
-    }
-
-    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
-        if self.switch.write.load(Ordering::SeqCst) {
-            return Err(io::Error::from(io::ErrorKind::StorageFull));
-        }
-        self.file.write(offset, data)
-    }
-}
-
-/// Breaks the disk between two records; returns the error of the second one.
-fn fails(break_it: impl Fn(&Switch)) -> LogError {
-    let directory = tempfile::tempdir().expect("a directory");
-    let path = directory.path().join("events.redb");
-    let switch = Arc::new(Switch::default());
-    let backend = Failing::open(&path, &switch);
-    let mut log = EmbeddedLog::open_on(backend, path.clone(), Some(IDENTITY)).expect("a new log");
-    let term = log.begin_term().expect("a term");
-    append(&mut log, term, &[1]).expect("stored");
-    break_it(&switch);
-    let failed = append(&mut log, term, &[2]).expect_err("a broken disk");
-    assert!(matches!(append(&mut log, term, &[3]), Err(LogError::Poisoned)));
-    switch.sync.store(false, Ordering::SeqCst);
-    switch.write.store(false, Ordering::SeqCst);
-    assert!(matches!(append(&mut log, term, &[4]), Err(LogError::Poisoned)), "until a restart");
-    drop(log);
-
-    let mut log = open(directory.path()).expect("the same log");
-    let kept = stored(&log, 0).expect("whole");
-    assert_eq!(kept[0], (1, vec![1]), "what was acknowledged is there");
-    assert!(kept[1..].iter().all(|record| *record == (2, vec![2])), "and nothing made up");
-    let term = log.begin_term().expect("a term");
-    let next = append(&mut log, term, &[5]).expect("stored");
-    assert_eq!(next, kept.len() as u64 + 1);
-    failed
-}
-
-#[test]
-fn a_failing_sync_acknowledges_nothing_and_poisons() {
-    let failed = fails(|switch| switch.sync.store(true, Ordering::SeqCst));
-    assert!(matches!(failed, LogError::Storage { .. }), "{failed:?}");
-}
-
-#[test]
-fn a_full_disk_acknowledges_nothing_and_poisons() {
-    let failed = fails(|switch| switch.write.store(true, Ordering::SeqCst));
-    assert!(matches!(failed, LogError::Full { .. }), "{failed:?}");
+    let aside = std::fs::read_dir(directory.path()).expect("listed").filter(|entry| {
+        let name = entry.as_ref().expect("an entry").file_name();
+        name.to_string_lossy().starts_with("state.snapshot.untrusted-")
+    });
+    assert_eq!(aside.count(), 2, "a limited number is kept");
 }

@@ -1,0 +1,234 @@
+//! Reads what is readable in a damaged log. Nothing on the disk changes.
+//!
+//! A record is taken from the tree of redb if it is whole there, and otherwise from its bytes in the
+//! file (`carve`), if there is exactly one version of it. Records after the last one of the tree are
+//! taken only up to the record that the witness knows: others were never acknowledged.
+
+use super::carve::{self, Found};
+use super::embedded::{self, LOG_FILE};
+use super::error::LogError;
+use super::event_log::Snapshot;
+use super::position::Sequence;
+use super::read_only::ReadOnlyLog;
+use super::record::{self, Defect};
+use super::witness::Mark;
+use crate::domain::fact::Fact;
+use crate::domain::storage_id::StorageId;
+use std::fs::File;
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+
+/// A log that may be damaged.
+pub struct Salvage {
+    path: PathBuf,
+    file: File,
+    /// The log as redb reads it, or the reason why redb cannot open it.
+    tree: Result<ReadOnlyLog, LogError>,
+    /// Records in the bytes of the file, if they were searched.
+    carved: Option<Found>,
+    /// The last record that the witness knows.
+    proven: Option<Mark>,
+    identity: Option<StorageId>,
+}
+
+/// A part of a log.
+#[derive(Debug)]
+pub enum Part {
+    Record(Sequence, Vec<Fact>),
+    Unreadable(Unreadable),
+}
+
+/// Records that cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unreadable {
+    pub records: RangeInclusive<Sequence>,
+    pub reason: String,
+}
+
+/// The result of an export.
+#[derive(Debug)]
+pub struct Exported {
+    /// The last record that is replaced by a state in the new log.
+    pub base: Sequence,
+    /// The last record of the new log.
+    pub last: Sequence,
+    /// Records that cannot be read. The new log ends before the first of them.
+    pub unreadable: Vec<Unreadable>,
+    /// Number of records after the first unreadable one, which the new log does not contain.
+    pub left_out: u64,
+}
+
+impl Salvage {
+    /// Opens the log of a directory that the caller has locked.
+    ///
+    /// # Errors
+    /// The file is missing or cannot be read.
+    pub fn open(directory: &Path) -> Result<Self, LogError> {
+        let path = directory.join(LOG_FILE);
+        let file = File::open(&path).map_err(|source| LogError::Beside {
+            doing: "read",
+            path: path.clone(),
+            source,
+        })?;
+        let tree = ReadOnlyLog::open(directory);
+        let testimony = embedded::read_testimony(directory);
+        let proven = testimony.map(|testimony| testimony.mark);
+        let identity = tree.as_ref().ok().and_then(ReadOnlyLog::identity);
+        let identity = identity.or(testimony.map(|testimony| testimony.identity));
+        Ok(Self { path, file, tree, carved: None, proven, identity })
+    }
+
+    /// The reason why the log cannot be opened; `None` if it can.
+    pub fn damage(&self) -> Option<&LogError> {
+        self.tree.as_ref().err()
+    }
+
+    /// Number of the last record that a compaction removed, as far as it is known.
+    pub fn base(&self) -> Sequence {
+        self.tree.as_ref().map_or(0, ReadOnlyLog::base)
+    }
+
+    /// Visits every record after `after`, and the ranges that cannot be read, in their order, until
+    /// `visit` returns false.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn visit(
+        &mut self,
+        after: Sequence,
+        visit: &mut dyn FnMut(Part) -> bool,
+    ) -> Result<(), LogError> {
+        let mut unreadable: Option<Unreadable> = None;
+        let last = self.last()?;
+        for sequence in after.max(self.base()) + 1..=last {
+            let decoded = self
+                .bytes(sequence)?
+                .and_then(|bytes| record::decode(sequence, &bytes).map_err(reason_of));
+            let reason = match decoded {
+                Ok(facts) => {
+                    let gap = unreadable.take().map(Part::Unreadable);
+                    if !gap.into_iter().chain([Part::Record(sequence, facts)]).all(&mut *visit) {
+                        return Ok(());
+                    }
+                    continue;
+                }
+                Err(reason) => reason,
+            };
+            match &mut unreadable {
+                Some(range) if range.reason == reason => {
+                    range.records = *range.records.start()..=sequence;
+                }
+                range => {
+                    let records = sequence..=sequence;
+                    if let Some(gap) = range.replace(Unreadable { records, reason })
+                        && !visit(Part::Unreadable(gap))
+                    {
+                        return Ok(());
+                    }
+                }
+            }
+        }
+        if let Some(gap) = unreadable {
+            visit(Part::Unreadable(gap));
+        }
+        Ok(())
+    }
+
+    /// Writes the readable records up to the first gap into a new log, with the identity of this one.
+    /// The state that replaces removed records is copied.
+    ///
+    /// # Errors
+    /// `target` exists, the state is damaged, the identity is unknown, or a file cannot be read or written.
+    pub fn export(&mut self, target: &Path) -> Result<Exported, LogError> {
+        let Some(identity) = self.identity else {
+            return Err(LogError::NoIdentity { path: self.path.clone() });
+        };
+        let base = self.state()?;
+        let removed = base.as_ref().map_or(0, |(removed, _)| *removed);
+        let mut exported =
+            Exported { base: removed, last: removed, unreadable: vec![], left_out: 0 };
+        self.visit(removed, &mut |part| {
+            match part {
+                Part::Unreadable(gap) => exported.unreadable.push(gap),
+                Part::Record(..) if !exported.unreadable.is_empty() => exported.left_out += 1,
+                Part::Record(sequence, _) => exported.last = sequence,
+            }
+            true
+        })?;
+        let mut failed = None;
+        let mut records = (removed + 1..=exported.last).map_while(|sequence| {
+            let bytes = match self.bytes(sequence) {
+                Ok(Ok(bytes)) => return Some((sequence, bytes)),
+                Ok(Err(reason)) => LogError::Damaged { path: self.path.clone(), sequence, reason },
+                Err(error) => error,
+            };
+            failed = Some(bytes);
+            None
+        });
+        embedded::write_log(target, identity, base, &mut records)?;
+        failed.map_or(Ok(exported), Err)
+    }
+
+    /// The state that replaces removed records, with the last of them.
+    fn state(&self) -> Result<Option<(Sequence, Snapshot)>, LogError> {
+        let Ok(tree) = &self.tree else { return Ok(None) };
+        Ok(tree.read_base()?.map(|state| (tree.base(), state)))
+    }
+
+    /// Number of the last record that was stored, as far as it is known.
+    fn last(&mut self) -> Result<Sequence, LogError> {
+        let proven = self.proven.map_or(0, |mark| mark.sequence);
+        let stored = match &self.tree {
+            Ok(tree) => tree.last(),
+            Err(_) => self.carved()?.last_key_value().map_or(0, |(sequence, _)| *sequence),
+        };
+        Ok(stored.max(proven))
+    }
+
+    /// The bytes of a whole record, or the reason why it cannot be read.
+    fn bytes(&mut self, sequence: Sequence) -> Result<Result<Vec<u8>, String>, LogError> {
+        let reason = match &self.tree {
+            Err(_) => "it is not in the file".to_owned(),
+            Ok(tree) => match tree.record(sequence) {
+                Ok(Some(bytes)) => match record::verify(sequence, &bytes) {
+                    Ok(_) => return Ok(Ok(bytes)),
+                    Err(defect) => reason_of(defect),
+                },
+                Ok(None) => "it is missing".to_owned(),
+                Err(error) => error.to_string(),
+            },
+        };
+        let proven = self.proven;
+        let versions = self.carved()?.get(&sequence).cloned().unwrap_or_default();
+        let known = proven.filter(|mark| mark.sequence == sequence);
+        let mut chosen =
+            versions.iter().filter(|version| known.is_none_or(|k| k.checksum == version.checksum));
+        match (chosen.next(), chosen.next()) {
+            (Some(location), None) => {
+                let bytes = carve::read(&self.file, *location);
+                Ok(Ok(bytes.map_err(|source| self.unreadable(source))?))
+            }
+            (Some(_), Some(_)) => Ok(Err("the file contains several versions of it".to_owned())),
+            (None, _) => Ok(Err(reason)),
+        }
+    }
+
+    fn carved(&mut self) -> Result<&Found, LogError> {
+        if self.carved.is_none() {
+            let found = carve::search(&self.file).map_err(|source| self.unreadable(source))?;
+            self.carved = Some(found);
+        }
+        Ok(self.carved.get_or_insert_default())
+    }
+
+    fn unreadable(&self, source: std::io::Error) -> LogError {
+        LogError::Beside { doing: "read", path: self.path.clone(), source }
+    }
+}
+
+fn reason_of(defect: Defect) -> String {
+    match defect {
+        Defect::Damaged(reason) => reason,
+        Defect::Newer(version) => format!("it has format {version}, which a later version reads"),
+    }
+}
