@@ -5,7 +5,7 @@ CARGO := scripts/cargo.sh
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/dtf-build
 
 .DEFAULT_GOAL := help
-.PHONY: help build test demo bench lint fmt generated doc clean-cache
+.PHONY: help build test demo bench faults lint fmt generated doc clean-cache
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,6 +22,9 @@ demo: ## build, test four real models on this machine, print the report
 
 bench: ## measure speed and size on an idle machine; PARTS="warm rest" runs only these parts
 	@scripts/bench.sh $(PARTS)
+
+faults: build ## damage, interrupt and overload the storage of a coordinator, at full size
+	@for part in kills limits syscalls flips; do echo "== $$part"; scripts/faults.py $$part || code=1; done; exit $${code-0}
 
 lint: ## check format, lints and documentation
 	@cargo fmt --check

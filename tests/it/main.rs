@@ -4,6 +4,7 @@ mod api;
 mod bad_input;
 mod cli;
 mod examples;
+mod faults;
 mod generate;
 mod generated;
 mod hardware;
