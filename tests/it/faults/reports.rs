@@ -32,11 +32,7 @@ fn nothing_is_stored_for_attempts_that_never_existed() {
     let mut hand = Hand::register(&api);
     let lease = hand.claim().pop().expect("a lease");
     let before = api.status("log_sequence");
-    let attempts = [
-        "r999.t0.a1".to_owned(),
-        format!("{run}.t7.a1"),
-        format!("{run}.t0.a9"),
-    ];
+    let attempts = ["r999.t0.a1".to_owned(), format!("{run}.t7.a1"), format!("{run}.t0.a9")];
     for attempt in attempts {
         let invented = json!({"attempt": attempt, "epoch": lease["epoch"]});
         let (status, answer) = hand.report(&invented, &json!({"message": "x".repeat(30_000)}));
