@@ -52,6 +52,8 @@ struct State {
     left: bool,
     /// Another process has registered since, whenever this one asks.
     displaced: bool,
+    /// A report is answered after this number of registrations.
+    answer_after: usize,
     /// With the highest notice granted at the time.
     heartbeats: Vec<u64>,
 }
@@ -217,6 +219,7 @@ impl Link for Fake {
             state.reports.extend(body.finished);
             state.returned.extend(body.returned);
         });
+        self.until(|state| state.registrations.len() >= state.answer_after).await;
         Ok(Reported::default())
     }
 
