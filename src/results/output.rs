@@ -2,7 +2,7 @@
 
 use crate::api::MAX_BLOB_BYTES;
 use crate::api::v1::test_views::{AttemptDetail, AttemptView};
-use crate::blobs::{BlobError, BlobStore, InvalidDigest};
+use crate::blobs::{BlobDigest, BlobError, BlobStore, InvalidDigest};
 
 /// The stored output of an attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,18 +18,22 @@ pub enum OutputError {
     Digest(#[from] InvalidDigest),
     #[error(transparent)]
     Blob(#[from] BlobError),
+    #[error("the output of the attempt is missing: the file {0} is not stored")]
+    Missing(BlobDigest),
 }
 
-/// Reads the output of an attempt that has ended. `None` if its blob is missing.
+/// Reads the output of an attempt that has ended.
 ///
 /// # Errors
-/// The blob is damaged or cannot be read.
-pub fn output(blobs: &dyn BlobStore, attempt: AttemptView) -> Result<Option<Output>, OutputError> {
+/// The blob with the output is missing, damaged or cannot be read.
+pub fn output(blobs: &dyn BlobStore, attempt: AttemptView) -> Result<Output, OutputError> {
     let AttemptDetail { output, log, .. } = attempt.detail;
     let Some(log) = log else {
-        return Ok(Some(Output { bytes: output.into_bytes(), whole: true }));
+        return Ok(Output { bytes: output.into_bytes(), whole: true });
     };
-    let bytes = blobs.get(&log.sha256.parse()?, log.size_bytes.min(MAX_BLOB_BYTES))?;
+    let digest: BlobDigest = log.sha256.parse()?;
+    let bytes = blobs.get(&digest, log.size_bytes.min(MAX_BLOB_BYTES))?;
+    let bytes = bytes.ok_or(OutputError::Missing(digest))?;
     let whole = log.written_bytes == log.size_bytes;
-    Ok(bytes.map(|bytes| Output { bytes, whole }))
+    Ok(Output { bytes, whole })
 }

@@ -77,6 +77,22 @@ impl Reader {
         Ok(self.store().test(test)?.map(test_view))
     }
 
+    /// Size in bytes of the files that the results of a run name. A file counts for each result.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn size_of_files(&self, run: RunId) -> Result<u64, StoreError> {
+        self.store().size_of_files(run)
+    }
+
+    /// Visits every digest that a stored row names.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn named_digests(&self, visit: &mut dyn FnMut(&str)) -> Result<(), StoreError> {
+        self.store().named_digests(visit)
+    }
+
     /// Lists the ended attempts after `after` that `query` matches, in the order of their ids.
     ///
     /// # Errors

@@ -10,6 +10,7 @@ mod detail;
 mod error;
 mod listing;
 mod migrate;
+mod names;
 mod open;
 mod pool;
 mod project;

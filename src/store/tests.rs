@@ -3,5 +3,6 @@
 mod damaged;
 mod fixture;
 mod held;
+mod names;
 mod reports;
 mod rows;

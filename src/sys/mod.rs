@@ -1,8 +1,11 @@
 //! Access to the operating system: clock, random ids, tasks, signals, files, processes, memory.
 
+pub mod beneath;
 pub mod caches;
 pub mod clock;
+pub mod disk;
 pub mod fs;
+pub mod hashing;
 pub mod ids;
 pub mod limits;
 pub mod lock;

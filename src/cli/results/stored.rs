@@ -195,14 +195,8 @@ impl Stored {
     pub fn log(&self, attempt: AttemptId) -> Result<Vec<u8>, CliError> {
         let view = self.reader.attempt(attempt).map_err(failed)?;
         let view = view.ok_or_else(|| self.absent(attempt))?;
-        // Opening the files creates their directory, which a copied database does not need.
-        if view.detail.log.is_none() {
-            return Ok(view.detail.output.into_bytes());
-        }
-        let blobs = FileBlobs::new(self.directory.join(blobs::DIRECTORY)).map_err(failed)?;
-        let output = results::output(&blobs, view).map_err(failed)?;
-        let missing = || CliError::new(format!("the output of {attempt} is missing"));
-        Ok(output.ok_or_else(missing)?.bytes)
+        let blobs = FileBlobs::new(self.directory.join(blobs::DIRECTORY));
+        Ok(results::output(&blobs, view).map_err(failed)?.bytes)
     }
 
     pub fn test(&self, test: TestId) -> Result<TestView, CliError> {
