@@ -26,10 +26,19 @@ pub enum Code {
     TooLarge,
     /// The request was read, but is not acceptable: a cycle, a duplicate name, an implausible size.
     Unprocessable,
+    /// The report of a result names a file that is not stored, or is damaged. Upload it, and report again.
+    MissingFile,
+    /// The files of a run exceed the quota of the coordinator.
+    QuotaExceeded,
     /// A queue is full. Try again later.
     Busy,
     /// The event log cannot be written, or the coordinator is stopping.
     Unavailable,
+    /// The disk of the coordinator is full or nearly full, or its data directory has reached its
+    /// maximum size. Nothing was stored. Try again later.
+    StorageFull,
+    /// A stored file does not match its digest. The next upload replaces it.
+    Damaged,
     Internal,
     /// A code of a newer coordinator.
     #[serde(other)]
@@ -46,11 +55,12 @@ impl Code {
             Code::Forbidden => 403,
             Code::NotFound => 404,
             Code::Conflict => 409,
-            Code::TooLarge => 413,
-            Code::Unprocessable => 422,
+            Code::TooLarge | Code::QuotaExceeded => 413,
+            Code::Unprocessable | Code::MissingFile => 422,
             Code::Busy => 429,
             Code::Unavailable => 503,
-            Code::Internal | Code::Unknown => 500,
+            Code::Internal | Code::Damaged | Code::Unknown => 500,
+            Code::StorageFull => 507,
         }
     }
 }

@@ -146,7 +146,6 @@ pub enum Class {
     Nondeterministic,
     WallClock,
     Silence,
-    Overdue,
 }
 
 #[derive(ToSchema)]

@@ -150,8 +150,9 @@ fn resolve(
     let SettingFlags { coordinator, worker, templates } = flags;
     ClientSettings::resolve(worker.server.coordinator, token_file.clone(), &mut resolver);
     roles::templates(templates.templates, &mut resolver);
+    let storage = coordinator.storage.given();
     let (listen, data_dir) = (coordinator.listen, coordinator.data_dir);
-    CoordinatorSettings::resolve(listen, token_file, data_dir, &mut resolver);
+    CoordinatorSettings::resolve(listen, token_file, data_dir, storage, &mut resolver);
     let (name, work_dir) = (worker.name, worker.work_dir);
     WorkerSettings::resolve(name, work_dir, worker.idle_timeout, &mut resolver);
     machine::resolve(&worker.machine, &mut resolver);

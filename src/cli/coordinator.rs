@@ -5,8 +5,8 @@ use crate::cli::connect::settings;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::terminal::console::Console;
-use crate::config::roles::CoordinatorSettings;
-use crate::config::{ListenAddress, Resolver};
+use crate::config::roles::{CoordinatorSettings, GivenStorage};
+use crate::config::{ListenAddress, Resolver, SizeLimit};
 use crate::coordinator;
 use crate::sys::private::PrivateFileError;
 use crate::sys::shutdown::Shutdown;
@@ -33,6 +33,29 @@ pub struct CoordinatorArgs {
     /// Directory of the event log, the results and uploaded files
     #[arg(long, env = "DTF_DATA_DIR", value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
+    #[command(flatten)]
+    pub storage: StorageArgs,
+}
+
+/// Limits of what a coordinator stores.
+#[derive(Debug, Args)]
+pub struct StorageArgs {
+    /// Maximum size of the files of one run, or `none` [default: 64GiB]
+    #[arg(long, env = "DTF_MAX_RUN_SIZE", value_name = "SIZE")]
+    pub max_run_size: Option<SizeLimit>,
+    /// Maximum size of the data directory, or `none` [default: none]
+    #[arg(long, env = "DTF_MAX_DATA_SIZE", value_name = "SIZE")]
+    pub max_data_size: Option<SizeLimit>,
+    /// Free disk space below which uploads and submissions are refused, or `none` [default: 1GiB, or 5 % of the disk if that is less]
+    #[arg(long, env = "DTF_MIN_FREE", value_name = "SIZE")]
+    pub min_free: Option<SizeLimit>,
+}
+
+impl StorageArgs {
+    pub fn given(&self) -> GivenStorage {
+        let &Self { max_run_size, max_data_size, min_free } = self;
+        GivenStorage { max_run_size, max_data_size, min_free }
+    }
 }
 
 pub async fn run(
@@ -46,10 +69,12 @@ pub async fn run(
         args.listen,
         token_file,
         args.data_dir,
+        args.storage.given(),
         &mut Resolver::new(&file),
     );
     let mut settings = coordinator::Settings::new(role.data_dir);
     settings.token_file = role.token_file;
+    settings.storage = role.storage;
     let listen = role.listen.as_str();
     let listener = TcpListener::bind(listen).await.map_err(|error| {
         CliError::new(format!("cannot listen on {listen}: {error}"))

@@ -4,7 +4,7 @@
 //! flag of a setting is its key with `-` for `_`; its variable is `DTF_` and the key in capitals.
 //! A test of the command line compares them with its flags.
 
-use super::value::{DEFAULT_LISTEN, List, ListenAddress, Program, Value};
+use super::value::{DEFAULT_LISTEN, List, ListenAddress, Program, SizeLimit, Value};
 use crate::domain::tag::Tag;
 use crate::domain::time::Millis;
 use crate::text::error::{FieldErrors, ValueError};
@@ -183,6 +183,22 @@ sections! {
             /// Directory of the event log, the results and the files of tests.
             commands: "coordinator, run, report, logs, why",
             default: "`coordinator`, or `local` for run, in the platform's data directory for dtf",
+        }
+        max_run_size: SizeLimit {
+            /// Maximum size of the files of one run, such as 64GiB, or `none`. The files that its tests
+            /// name count, and those that its tests leave. A worker reports a result without the
+            /// files that exceed it.
+            commands: "coordinator", default: "64GiB",
+        }
+        max_data_size: SizeLimit {
+            /// Maximum size of the data directory, such as 500GiB, or `none`. Beyond it, uploads and
+            /// submissions are refused.
+            commands: "coordinator", default: "none",
+        }
+        min_free: SizeLimit {
+            /// Free disk space below which uploads and submissions are refused, such as 10GiB, or
+            /// `none`. The files of results may use half of it.
+            commands: "coordinator", default: "1GiB, or 5 % of the disk if that is less",
         }
     }
     /// A machine that runs tests.

@@ -3,7 +3,8 @@
 use super::declaration::DEFAULT_COORDINATOR;
 use super::locate;
 use super::resolve::{Origin, Resolver};
-use super::value::{List, ListenAddress, Program};
+use super::value::{List, ListenAddress, Program, SizeLimit};
+use crate::coordinator::{MAX_RUN_BYTES, StorageLimits};
 use crate::domain::tag::Tag;
 use crate::domain::time::Millis;
 use std::path::PathBuf;
@@ -38,12 +39,38 @@ pub fn templates(given: Option<PathBuf>, resolver: &mut Resolver<'_>) -> Option<
     resolver.optional(given, &resolver.file().sections().client.templates)
 }
 
+/// Values of flags and variables about the storage of a coordinator.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct GivenStorage {
+    pub max_run_size: Option<SizeLimit>,
+    pub max_data_size: Option<SizeLimit>,
+    pub min_free: Option<SizeLimit>,
+}
+
+impl GivenStorage {
+    fn resolve(self, resolver: &mut Resolver<'_>) -> StorageLimits {
+        let section = &resolver.file().sections().storage;
+        let run = || SizeLimit(Some(MAX_RUN_BYTES));
+        let max_run = resolver.value(self.max_run_size, &section.max_run_size, run);
+        let max_data =
+            resolver.value(self.max_data_size, &section.max_data_size, || SizeLimit(None));
+        let min_free = resolver.optional(self.min_free, &section.min_free);
+        StorageLimits {
+            max_run_bytes: max_run.0,
+            max_data_bytes: max_data.0,
+            // No reserve is a reserve of nothing.
+            min_free_bytes: min_free.map(|reserve| reserve.0.unwrap_or(0)),
+        }
+    }
+}
+
 /// How a coordinator serves.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CoordinatorSettings {
     pub listen: ListenAddress,
     pub token_file: Option<PathBuf>,
     pub data_dir: PathBuf,
+    pub storage: StorageLimits,
 }
 
 impl CoordinatorSettings {
@@ -51,6 +78,7 @@ impl CoordinatorSettings {
         listen: Option<ListenAddress>,
         token_file: Option<PathBuf>,
         data_dir: Option<PathBuf>,
+        storage: GivenStorage,
         resolver: &mut Resolver<'_>,
     ) -> Self {
         let sections = resolver.file().sections();
@@ -58,7 +86,8 @@ impl CoordinatorSettings {
         let token_file = resolver.optional(token_file, &sections.auth.token_file);
         let default = || locate::data_dir("coordinator");
         let data_dir = resolver.value(data_dir, &sections.storage.data_dir, default);
-        Self { listen, token_file, data_dir }
+        let storage = storage.resolve(resolver);
+        Self { listen, token_file, data_dir, storage }
     }
 }
 

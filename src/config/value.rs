@@ -154,6 +154,38 @@ impl Value for ListenAddress {
     }
 }
 
+/// A maximum or minimum size in bytes, or `none`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SizeLimit(pub Option<u64>);
+
+impl FromStr for SizeLimit {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let read = Self::read(&Node::Text(text.into()), Path::new(""));
+        read.map_err(|error| error.message)
+    }
+}
+
+impl Value for SizeLimit {
+    fn read(node: &Node, _: &Path) -> Result<Self, ValueError> {
+        if node.scalar().is_some_and(|text| text == "none") {
+            return Ok(Self(None));
+        }
+        let size = quantity::size(node).map_err(|error| {
+            let expected = ValueError::expected("a size such as 16GiB, or none", node);
+            match error.hint {
+                Some(hint) => expected.hint(hint),
+                None => expected,
+            }
+        })?;
+        Ok(Self(Some(size)))
+    }
+
+    fn to_json(&self) -> Json {
+        self.0.map_or_else(|| "none".to_owned(), quantity::write_size).into()
+    }
+}
+
 /// A list. As a text, its items are separated by commas; empty items are left out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct List<T>(pub Vec<T>);

@@ -15,6 +15,8 @@ pub(crate) enum Part {
     Scheduler,
     /// The results database. It may recover.
     Projection,
+    /// The space of the data directory. It may recover.
+    Storage,
     /// The coordinator is stopping.
     Stopping,
 }
@@ -50,6 +52,11 @@ impl Health {
     pub fn recover(&self, part: Part) {
         let mut reasons = self.reasons.lock().unwrap_or_else(PoisonError::into_inner);
         reasons.retain(|(other, _)| *other != part);
+    }
+
+    pub fn has_failed(&self, part: Part) -> bool {
+        let reasons = self.reasons.lock().unwrap_or_else(PoisonError::into_inner);
+        reasons.iter().any(|(other, _)| *other == part)
     }
 
     /// The reasons why requests are not accepted; `None` when they are.

@@ -1,11 +1,14 @@
 //! Output of running attempts, as their workers send it: one file per attempt in `live/`.
 //!
 //! Limits: the first [`MAX_LIVE_BYTES`] of each attempt are kept; the rest is counted and
-//! dropped (the worker keeps the end and uploads it with the report). Promises: each byte is stored
-//! once, however often it is sent; a lease with an older
-//! epoch cannot write any more. The file is removed when the report of the attempt contains the
-//! output; otherwise it is the only record, and is kept for [`KEEP`]. A power failure may lose
-//! output.
+//! dropped (the worker keeps the end and uploads it with the report). All files together have at most
+//! [`MAX_TOTAL_BYTES`]; beyond that, [`LiveLogs::clean`] removes the oldest files of attempts that have
+//! ended, and until then further output is dropped in the same way.
+//!
+//! Promises: each byte is stored once, however often it is sent; a lease with an older epoch cannot
+//! write any more. The file is removed when the report of the attempt contains the output; otherwise it
+//! is the only record, and is kept for [`KEEP`] after the last output, while the size permits. A power
+//! failure may lose output.
 
 use crate::api::v1::logs::HEAD_BYTES;
 use crate::domain::fact::Fact;
@@ -14,9 +17,9 @@ use serde::Deserialize;
 use std::collections::HashMap;
 use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 use tokio::sync::watch;
 
 /// Maximum size of the output kept of a running attempt, in bytes.
@@ -25,6 +28,10 @@ pub const MAX_LIVE_BYTES: u64 = 2 * HEAD_BYTES as u64;
 const MAX_LIVE: usize = 20_000;
 /// Time for which the output of an attempt without a final log is kept.
 const KEEP: Duration = Duration::from_secs(7 * 24 * 3600);
+/// Maximum size of all files, in bytes.
+const MAX_TOTAL_BYTES: u64 = 8 << 30;
+/// Interval between two cleanings.
+pub const CLEAN_INTERVAL: Duration = Duration::from_mins(10);
 /// Maximum size of one read, in bytes.
 pub const PIECE_BYTES: usize = 64 * 1024;
 
@@ -47,6 +54,8 @@ pub(crate) struct LiveLogs {
     open: Mutex<HashMap<AttemptId, Entry>>,
     /// Size of `open`, so that its lock is not needed while no attempt sends output.
     count: AtomicUsize,
+    /// Size of all files at the last cleaning plus what was stored since, in bytes.
+    total: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -69,20 +78,60 @@ struct FinalOutput<'a> {
 }
 
 impl LiveLogs {
-    /// Creates the directory and removes files older than [`KEEP`].
+    /// Creates the directory and cleans it.
     ///
     /// # Errors
     /// The directory cannot be created or read.
     pub fn open(directory: PathBuf) -> std::io::Result<Self> {
         std::fs::create_dir_all(&directory)?;
-        for entry in std::fs::read_dir(&directory)? {
+        let (count, total) = (AtomicUsize::new(0), AtomicU64::new(0));
+        let logs = Self { directory, open: Mutex::default(), count, total };
+        logs.clean(SystemTime::now(), MAX_TOTAL_BYTES)?;
+        Ok(logs)
+    }
+
+    /// Removes files without output since [`KEEP`] before now. If the others have more than
+    /// [`MAX_TOTAL_BYTES`], also the oldest of attempts that do not send output.
+    ///
+    /// # Errors
+    /// The directory cannot be read, or a file cannot be removed.
+    pub fn clean_now(&self) -> std::io::Result<()> {
+        self.clean(SystemTime::now(), MAX_TOTAL_BYTES)
+    }
+
+    fn clean(&self, now: SystemTime, max_total: u64) -> std::io::Result<()> {
+        let mut files = Vec::new();
+        for entry in std::fs::read_dir(&self.directory)? {
             let entry = entry?;
-            let age = entry.metadata()?.modified()?.elapsed().unwrap_or_default();
-            if age > KEEP {
-                std::fs::remove_file(entry.path())?;
+            // The attempt may end meanwhile, which removes the file.
+            let Ok(metadata) = entry.metadata() else { continue };
+            files.push((metadata.modified()?, metadata.len(), entry.path()));
+        }
+        files.sort_unstable();
+        let mut total: u64 = files.iter().map(|(_, size, _)| size).sum();
+        for (modified, size, path) in files {
+            let is_old = now.duration_since(modified).is_ok_and(|age| age > KEEP);
+            if !is_old && total <= max_total {
+                break;
+            }
+            let mut open = self.lock();
+            let attempt = open.keys().find(|attempt| self.path(**attempt) == path).copied();
+            match attempt {
+                // Its worker was lost long ago, or it writes nothing any more.
+                Some(attempt) if is_old => {
+                    open.remove(&attempt);
+                    self.count.fetch_sub(1, Ordering::Relaxed);
+                }
+                Some(_) => continue,
+                None => {}
+            }
+            match std::fs::remove_file(&path) {
+                Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+                _ => total -= size,
             }
         }
-        Ok(Self { directory, open: Mutex::default(), count: AtomicUsize::new(0) })
+        self.total.store(total, Ordering::Relaxed);
+        Ok(())
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<AttemptId, Entry>> {
@@ -131,7 +180,7 @@ impl LiveLogs {
         if end <= entry.received {
             return Ok(entry.received);
         }
-        if entry.received < MAX_LIVE_BYTES {
+        if entry.received < MAX_LIVE_BYTES && self.total.load(Ordering::Relaxed) < MAX_TOTAL_BYTES {
             let skip = usize::try_from(entry.received - offset).unwrap_or(usize::MAX);
             let room = usize::try_from(MAX_LIVE_BYTES - entry.received).unwrap_or(usize::MAX);
             let fresh = bytes.get(skip..).unwrap_or_default();
@@ -139,6 +188,7 @@ impl LiveLogs {
             let mut file =
                 std::fs::OpenOptions::new().create(true).append(true).open(&path).map_err(io)?;
             file.write_all(fresh).map_err(io)?;
+            self.total.fetch_add(fresh.len() as u64, Ordering::Relaxed);
         }
         entry.received = end;
         entry.news.send_replace(end);
@@ -255,6 +305,31 @@ mod tests {
         let logs = LiveLogs::open(directory.path().join("live")).expect("logs");
         assert_eq!(logs.append(attempt(), Epoch(5), 6, b" after").expect("stored"), 12);
         assert_eq!(logs.read(attempt(), 0).expect("read"), b"before after");
+    }
+
+    #[test]
+    fn old_output_and_the_oldest_beyond_the_size_are_removed_while_running() {
+        let (_directory, logs) = logs();
+        let attempts = [1, 2, 3, 4].map(|index| TestId { run: RunId(1), index }.attempt(1));
+        let now = SystemTime::now();
+        for (attempt, days) in attempts.into_iter().zip([8, 3, 2, 1]) {
+            logs.append(attempt, Epoch(1), 0, b"0123456789").expect("stored");
+            let file = std::fs::File::options().append(true).open(logs.path(attempt));
+            let modified = now - Duration::from_hours(24 * days);
+            file.and_then(|file| file.set_modified(modified)).expect("set");
+        }
+        let kept = || attempts.map(|attempt| !logs.read(attempt, 0).expect("read").is_empty());
+        let news = logs.watch(attempts[0]).expect("live");
+        logs.clean(now, 100).expect("cleaned");
+        assert_eq!(kept(), [false, true, true, true]);
+        assert!(news.has_changed().is_err(), "an attempt without output for so long is over");
+        // The second one still sends output, so the third one is the oldest that may go.
+        for attempt in &attempts[2..] {
+            logs.lock().remove(attempt);
+        }
+        logs.clean(now, 25).expect("cleaned");
+        assert_eq!(kept(), [false, true, false, true]);
+        assert_eq!(logs.append(attempts[1], Epoch(1), 10, b"x").expect("stored"), 11);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Counters, and their text form for Prometheus (version 0.0.4).
 
 use crate::domain::fact::{Fact, Next};
-use crate::domain::outcome::{Class, Outcome};
+use crate::domain::outcome::Outcome;
 use crate::scheduler::Overview;
 use std::fmt::Write;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -15,13 +15,15 @@ pub(crate) struct Metrics {
     pub attempts_finished: AtomicU64,
     pub late_results: AtomicU64,
     pub leases_granted: AtomicU64,
-    pub leases_overdue: AtomicU64,
     pub commits: AtomicU64,
     pub commit_nanos: AtomicU64,
     pub events: AtomicU64,
     pub requests: AtomicU64,
     pub requests_failed: AtomicU64,
     pub panics: AtomicU64,
+    pub damaged_files: AtomicU64,
+    pub collected_files: AtomicU64,
+    pub collected_bytes: AtomicU64,
     /// Number of claims that wait now.
     pub claims_open: AtomicU64,
 }
@@ -34,6 +36,9 @@ pub(crate) struct Gauges {
     pub log_sequence: u64,
     pub projected_sequence: u64,
     pub connections: usize,
+    pub data_bytes: u64,
+    /// Free space of the disk; `None` if it is not known.
+    pub disk_free_bytes: Option<u64>,
     pub ready: bool,
 }
 
@@ -51,11 +56,8 @@ impl Metrics {
                 Fact::LeasesGranted { grants, .. } => {
                     self.leases_granted.fetch_add(grants.len() as u64, Relaxed);
                 }
-                Fact::AttemptFinished { outcome, class, next, .. } => {
+                Fact::AttemptFinished { outcome, next, .. } => {
                     self.attempts_finished.fetch_add(1, Relaxed);
-                    if *class == Some(Class::Overdue) {
-                        self.leases_overdue.fetch_add(1, Relaxed);
-                    }
                     if matches!(next, Next::Done { .. }) {
                         self.finished(*outcome);
                     }
@@ -117,6 +119,16 @@ impl Metrics {
             "Last record in the results database.",
             gauges.projected_sequence,
         );
+        gauge(
+            &mut text,
+            "dtf_data_bytes",
+            "Size of the data directory, in bytes.",
+            gauges.data_bytes,
+        );
+        if let Some(free) = gauges.disk_free_bytes {
+            let help = "Free space of the disk of the data directory, in bytes.";
+            gauge(&mut text, "dtf_disk_free_bytes", help, free);
+        }
         gauge(&mut text, "dtf_ready", "1 when requests are accepted.", u64::from(gauges.ready));
         text.0
     }
@@ -142,16 +154,10 @@ impl Metrics {
         counter(
             text,
             "dtf_late_results_total",
-            "Results that arrived after their leases were lost.",
+            "Reports from workers that did not hold the lease.",
             &self.late_results,
         );
         counter(text, "dtf_leases_granted_total", "Leases granted.", &self.leases_granted);
-        counter(
-            text,
-            "dtf_leases_overdue_total",
-            "Leases that ended at their deadline without a report.",
-            &self.leases_overdue,
-        );
         counter(text, "dtf_log_commits_total", "Commits of the event log.", &self.commits);
         counter(text, "dtf_log_events_total", "Facts stored in the event log.", &self.events);
         let seconds = self.commit_nanos.load(Relaxed) as f64 / 1e9;
@@ -165,6 +171,24 @@ impl Metrics {
             &self.requests_failed,
         );
         counter(text, "dtf_http_panics_total", "Requests whose handler panicked.", &self.panics);
+        counter(
+            text,
+            "dtf_damaged_files_total",
+            "Reads of stored files that were damaged.",
+            &self.damaged_files,
+        );
+        counter(
+            text,
+            "dtf_collected_files_total",
+            "Stored files that were removed because nothing named them.",
+            &self.collected_files,
+        );
+        counter(
+            text,
+            "dtf_collected_bytes_total",
+            "Size of the removed files, in bytes.",
+            &self.collected_bytes,
+        );
     }
 }
 

@@ -9,6 +9,7 @@
 mod announce;
 mod commit;
 mod database;
+mod files;
 mod health;
 pub mod http;
 mod leadership;
@@ -29,5 +30,5 @@ mod tick;
 pub use http::auth::TokenFileError;
 pub use recovery::identity_of;
 pub use recovery_error::RecoveryError;
-pub use settings::Settings;
+pub use settings::{MAX_RUN_BYTES, Settings, StorageLimits};
 pub use startup::{CoordinatorError, run};

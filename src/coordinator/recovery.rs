@@ -61,7 +61,10 @@ impl Storage {
             leadership: Box::new(leadership),
             identity: identity.to_string(),
             log: Box::new(log),
-            blobs: Arc::new(FileBlobs::new(data_dir.join(crate::blobs::DIRECTORY))?),
+            blobs: Arc::new(FileBlobs::with_identity(
+                data_dir.join(crate::blobs::DIRECTORY),
+                identity,
+            )?),
             results: data_dir.join(store::FILE_NAME),
         })
     }

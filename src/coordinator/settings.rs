@@ -1,9 +1,14 @@
 //! The settings that a coordinator starts with.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Default number of stored events after which a snapshot of the state is taken.
 pub const SNAPSHOT_EVENTS: u64 = 200_000;
+/// Default time from the start to the first search for stored files that nothing names.
+const COLLECT_AFTER: Duration = Duration::from_mins(10);
+/// Default maximum size of the files of one run, in bytes.
+pub const MAX_RUN_BYTES: u64 = 64 << 30;
 
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -16,10 +21,41 @@ pub struct Settings {
     pub token_file: Option<PathBuf>,
     /// Number of stored events after which a snapshot is taken, so that a restart replays few.
     pub snapshot_events: u64,
+    pub storage: StorageLimits,
+    /// Time from the start to the first search for stored files that nothing names.
+    pub collect_after: Duration,
+}
+
+/// Limits of what a coordinator stores, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StorageLimits {
+    /// Maximum size of the data directory. None: no limit.
+    pub max_data_bytes: Option<u64>,
+    /// Maximum size of the files of one run: those that its tests name, and those that its tests
+    /// leave. None: no limit.
+    pub max_run_bytes: Option<u64>,
+    /// Free disk space below which uploads and submissions are refused. None: 1 GiB, or 5 % of the
+    /// disk if that is less.
+    pub min_free_bytes: Option<u64>,
+}
+
+impl StorageLimits {
+    /// The limits of a coordinator without settings.
+    pub const DEFAULT: Self =
+        Self { max_data_bytes: None, max_run_bytes: Some(MAX_RUN_BYTES), min_free_bytes: None };
+    /// No limits but the size of the disk.
+    pub const NONE: Self =
+        Self { max_data_bytes: None, max_run_bytes: None, min_free_bytes: Some(0) };
 }
 
 impl Settings {
     pub fn new(data_dir: impl Into<PathBuf>) -> Self {
-        Self { data_dir: data_dir.into(), token_file: None, snapshot_events: SNAPSHOT_EVENTS }
+        Self {
+            data_dir: data_dir.into(),
+            token_file: None,
+            snapshot_events: SNAPSHOT_EVENTS,
+            storage: StorageLimits::DEFAULT,
+            collect_after: COLLECT_AFTER,
+        }
     }
 }

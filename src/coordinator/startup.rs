@@ -3,6 +3,10 @@
 use crate::blobs::BlobStore;
 use crate::coordinator::commit::{self, Listeners, MAX_WAITING};
 use crate::coordinator::database::DatabaseWriter;
+use crate::coordinator::files::Housekeeping;
+use crate::coordinator::files::collect::Collector;
+use crate::coordinator::files::run_files::RunFiles;
+use crate::coordinator::files::space::Space;
 use crate::coordinator::health::{Health, Part};
 use crate::coordinator::http::app::{App, MAX_HEAVY};
 use crate::coordinator::http::auth::{Authenticators, LocalAdmin, StaticTokens, TokenFileError};
@@ -35,6 +39,7 @@ use std::sync::mpsc::sync_channel;
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::net::TcpListener;
+use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
 /// Time for which a coordinator that must stop still answers with the reason.
@@ -130,6 +135,7 @@ struct Threads {
     owner: JoinHandle<Result<Scheduler, FactError>>,
     committer: JoinHandle<Result<(), LogError>>,
     projector: JoinHandle<()>,
+    housekeeping: Housekeeping,
 }
 
 /// Runs a coordinator on `listener` until `shutdown`.
@@ -228,7 +234,9 @@ fn start(
         blobs,
     } = opened;
     let health = Arc::new(Health::new());
+    let space = Arc::new(Space::new(settings.data_dir.clone(), settings.storage));
     let metrics = Arc::new(Metrics::default());
+    let log_reader = log.reader();
     let (projector, feed, progress) = Projector::new(projection, log.last(), Arc::clone(&health));
     let listeners = Listeners {
         progress: Arc::clone(&progress),
@@ -252,6 +260,20 @@ fn start(
     })?;
     let committer = thread("dtf-log", move || commit::run(&mut *log, term, waiting, &listeners))?;
     let projector = thread("dtf-results", move || projector.run())?;
+    let collector = Collector {
+        blobs: Arc::clone(&blobs),
+        log: log_reader,
+        results: results.clone(),
+        mailbox: mailbox.clone(),
+        runtime: Handle::current(),
+        progress: Arc::clone(&progress),
+        health: Arc::clone(&health),
+        space: Arc::clone(&space),
+        metrics: Arc::clone(&metrics),
+        first_after: settings.collect_after,
+    };
+    let housekeeping =
+        Housekeeping::start(collector, Arc::clone(&live)).map_err(CoordinatorError::Start)?;
     let app = Arc::new(App {
         mailbox: mailbox.clone(),
         progress,
@@ -260,6 +282,8 @@ fn start(
         live,
         health: Arc::clone(&health),
         metrics,
+        space,
+        run_files: Arc::new(RunFiles::new(settings.storage.max_run_bytes)),
         authenticators,
         refusals: Refusals::default(),
         clock,
@@ -269,7 +293,7 @@ fn start(
         heavy: Semaphore::new(MAX_HEAVY),
         connections: AtomicUsize::new(0),
     });
-    Ok((app, Threads { mailbox, health, owner, committer, projector }))
+    Ok((app, Threads { mailbox, health, owner, committer, projector, housekeeping }))
 }
 
 fn thread<T: Send + 'static>(
@@ -283,7 +307,7 @@ fn thread<T: Send + 'static>(
 impl Threads {
     /// Waits for the threads, which end in order: the scheduler, the log, the results.
     async fn join(self) -> Result<Scheduler, CoordinatorError> {
-        let Self { mailbox, health, owner, committer, projector } = self;
+        let Self { mailbox, health, owner, committer, projector, housekeeping } = self;
         match mailbox.send(Input::Stop).await {
             Ok(()) | Err(MailboxError::Stopping) => {}
             Err(_) => return Err(CoordinatorError::Stuck),
@@ -293,6 +317,7 @@ impl Threads {
             let ended = owner.join().map_err(|_| panicked("the scheduler thread"))?;
             let stored = committer.join().map_err(|_| panicked("the log thread"))?;
             projector.join().map_err(|_| panicked("the results thread"))?;
+            housekeeping.join().map_err(|_| panicked("a thread for stored files"))?;
             stored.map_err(CoordinatorError::LogLost)?;
             Ok::<_, CoordinatorError>(ended?)
         });

@@ -1,9 +1,9 @@
-//! Output of attempts, and blobs.
+//! Output of attempts.
 //!
 //! `POST /api/v1/attempts/{attempt}/log?epoch=&offset=` appends raw bytes while the attempt runs,
 //! `GET /api/v1/attempts/{attempt}/log?offset=` reads them, and
 //! `GET /api/v1/attempts/{attempt}/log/stream?offset=` follows them as server-sent events: `output`
-//! with text in JSON, and at the end `end`. `PUT|GET|HEAD /api/v1/blobs/{sha256}` transfers blobs.
+//! with text in JSON, and at the end `end`.
 
 use crate::domain::id::Epoch;
 use serde::{Deserialize, Serialize};

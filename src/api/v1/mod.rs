@@ -1,5 +1,6 @@
 //! Version 1 of the API, under `/api/v1`.
 
+pub mod blobs;
 pub mod history;
 pub mod leases;
 pub mod logs;

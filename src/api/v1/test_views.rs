@@ -91,7 +91,7 @@ impl AttemptView {
     pub fn ending(&self) -> String {
         let number = self.attempt.number;
         match (self.outcome, &*self.detail.message) {
-            (Outcome::WorkerLost, "") => {
+            (Outcome::WorkerLost, _) => {
                 format!("attempt {number}: worker {} was lost", self.worker_name)
             }
             (outcome, "") => format!("attempt {number}: {}", outcome.words()),

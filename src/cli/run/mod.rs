@@ -234,6 +234,8 @@ impl Site {
 
         let mut here = coordinator::Settings::new(data_dir);
         here.token_file = Some(token_file);
+        // The data are those of this user, who sees a full disk.
+        here.storage = coordinator::StorageLimits::NONE;
         let (stop_coordinator, mut stopping) = Shutdown::manual();
         let mut tasks = Tasks::new();
         let (told, mut coordinator) = oneshot::channel();

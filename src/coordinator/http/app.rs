@@ -3,6 +3,8 @@
 use crate::api::error::Code;
 use crate::api::v1::test_views::AttemptView;
 use crate::blobs::{BlobDigest, BlobError, BlobStore};
+use crate::coordinator::files::run_files::RunFiles;
+use crate::coordinator::files::space::Space;
 use crate::coordinator::health::Health;
 use crate::coordinator::http::auth::Authenticators;
 use crate::coordinator::http::blocking::blocking;
@@ -19,6 +21,7 @@ use crate::sys::clock::Clock;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 use tokio::sync::Semaphore;
 
@@ -35,6 +38,8 @@ pub(crate) struct App {
     pub live: Arc<LiveLogs>,
     pub health: Arc<Health>,
     pub metrics: Arc<Metrics>,
+    pub space: Arc<Space>,
+    pub run_files: Arc<RunFiles>,
     pub authenticators: Authenticators,
     pub refusals: Refusals,
     pub clock: Clock,
@@ -81,7 +86,7 @@ impl App {
         work: impl FnOnce(&dyn BlobStore) -> Result<T, BlobError> + Send + 'static,
     ) -> Result<T, ApiError> {
         let blobs = Arc::clone(&self.blobs);
-        blocking(move || work(&*blobs)).await?.map_err(blob_error)
+        blocking(move || work(&*blobs)).await?.map_err(|error| self.blob_error(error))
     }
 
     /// An attempt that has ended.
@@ -90,23 +95,44 @@ impl App {
         self.results(move |results| results.attempt(attempt)).await
     }
 
-    /// The stored output of an attempt that has ended. `None` if there is no such attempt, or if its
-    /// output is missing.
+    /// The stored output of an attempt that has ended. `None` if there is no such attempt.
     pub async fn output(&self, attempt: AttemptId) -> Result<Option<Output>, ApiError> {
         let Some(view) = self.attempt(attempt).await? else { return Ok(None) };
         let blobs = Arc::clone(&self.blobs);
         let output = blocking(move || results::output(&*blobs, view)).await?;
-        output.map_err(|error: OutputError| {
-            ApiError::internal("the output of the attempt cannot be read", &error)
+        output.map(Some).map_err(|error| match error {
+            OutputError::Blob(error) => self.blob_error(error),
+            OutputError::Missing(_) => ApiError::new(Code::Damaged, error.to_string()).hint(
+                "restore the file from a backup of the data directory, or run the test again",
+            ),
+            OutputError::Digest(_) => {
+                ApiError::internal("the output of the attempt cannot be read", &error)
+            }
         })
     }
 
-    /// Whether a blob is stored. Blocks.
-    pub fn has_blob(&self, digest: &BlobDigest) -> Result<bool, ApiError> {
-        self.blobs.size(digest).map(|size| size.is_some()).map_err(blob_error)
+    /// Size of a stored blob, whose removal is postponed. A damaged one counts as not stored, so that
+    /// the client uploads it again. Blocks.
+    pub fn stored_blob(&self, digest: &BlobDigest) -> Result<Option<u64>, ApiError> {
+        match self.blobs.verify(digest) {
+            Err(error @ BlobError::Damaged { .. }) => {
+                self.blob_error(error);
+                Ok(None)
+            }
+            size => size.map_err(|error| self.blob_error(error)),
+        }
     }
-}
 
-fn blob_error(error: BlobError) -> ApiError {
-    ApiError::internal("the storage of files cannot be used", &error)
+    /// The answer to a failed use of the storage of blobs. Counts damaged blobs, and notes that
+    /// the disk is full.
+    pub fn blob_error(&self, error: BlobError) -> ApiError {
+        match &error {
+            BlobError::Damaged { .. } => {
+                self.metrics.damaged_files.fetch_add(1, Relaxed);
+            }
+            BlobError::Full { .. } => self.space.write_failed(&self.health),
+            _ => {}
+        }
+        error.into()
+    }
 }

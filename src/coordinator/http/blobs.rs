@@ -1,63 +1,120 @@
 //! Upload and download of files by the digest of their content. Bodies are written to the disk
 //! piece by piece as they arrive.
+//!
+//! Promises: an upload replaces a damaged file; a download with status 200 that is complete has the
+//! right content. A file is compared with its digest before the first byte is sent, and again while it
+//! is sent: a difference cuts the download off.
 
 use crate::api::MAX_BLOB_BYTES;
 use crate::api::error::Code;
 use crate::api::schema;
-use crate::blobs::BlobDigest;
+use crate::api::v1::blobs::UploadQuery;
+use crate::blobs::{BlobDigest, BlobError};
+use crate::coordinator::files::space::{Purpose, Upload};
 use crate::coordinator::http::app::App;
 use crate::coordinator::http::blocking::blocking;
-use crate::coordinator::http::extract::Id;
+use crate::coordinator::http::extract::{Id, Params};
 use crate::coordinator::http::respond::ApiError;
-use axum::body::{Body, Bytes};
+use crate::domain::id::RunId;
+use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
-use futures::{StreamExt, stream};
+use futures::{StreamExt, TryStreamExt, stream};
 use sha2::{Digest, Sha256};
 use std::io::{self, Read};
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use tokio::io::AsyncWriteExt;
 
 /// Size of the pieces in which a blob is sent, in bytes.
 const PIECE_BYTES: usize = 64 * 1024;
 
 /// Upload a file.
+///
+/// A worker names the run of its result, whose quota counts the file.
 #[utoipa::path(put, path = "/api/v1/blobs/{sha256}", tag = "blobs",
-    params(("sha256" = schema::Sha256, Path)),
+    params(("sha256" = schema::Sha256, Path), UploadQuery),
     request_body(content = Vec<u8>, content_type = "application/octet-stream"),
     responses((status = 204, description = "the file is stored, now or already before"),
-        (status = 413, description = "the file is larger than 256 MiB"),
-        (status = 422, description = "the content does not match the digest")))]
+        (status = 413, description = "the file is larger than 256 MiB, or exceeds the quota of the run"),
+        (status = 422, description = "the content does not match the digest"),
+        (status = 507, description = "the disk of the coordinator is full or nearly full; try again later")))]
 pub(crate) async fn put(
     State(app): State<Arc<App>>,
     Id(digest): Id<BlobDigest>,
+    Params(UploadQuery { run }): Params<UploadQuery>,
     request: Request,
 ) -> Result<StatusCode, ApiError> {
-    let wanted = digest.clone();
-    if app.blobs(move |blobs| blobs.size(&wanted)).await?.is_some() {
+    if stored(&app, &digest).await?.is_some() {
         return Ok(StatusCode::NO_CONTENT);
     }
-    let io = |error: io::Error| ApiError::internal("the file cannot be stored", &error);
+    let announced = request.body().size_hint().lower();
+    if announced > MAX_BLOB_BYTES {
+        return Err(too_large());
+    }
+    if let Some(run) = run {
+        begin_count(&app, run).await;
+        app.run_files.check(Some(run), announced)?;
+    }
+    let purpose = run.map_or(Purpose::Work, |_| Purpose::Results);
+    let mut upload = app.space.upload(purpose, announced)?;
     let directory = app.incoming.clone();
-    let file = blocking(move || tempfile::NamedTempFile::new_in(directory));
-    let (file, path) = file.await?.map_err(io)?.into_parts();
-    let actual = receive(request, tokio::fs::File::from_std(file)).await?;
+    let file = blocking(move || tempfile::NamedTempFile::new_in(directory)).await?;
+    let (file, path) = file.map_err(|error| not_stored(&app, error))?.into_parts();
+    let file = tokio::fs::File::from_std(file);
+    let (actual, size) = receive(&app, request, file, &mut upload).await?;
     if actual != digest {
         let message = format!("the content has the digest {actual}, not {digest}");
         return Err(ApiError::new(Code::Unprocessable, message));
     }
+    if let Some(run) = run {
+        app.run_files.check(Some(run), size)?;
+    }
     // The closure owns the path, which removes the file when it is dropped.
-    let content = move || std::fs::File::open(&path);
-    let mut content = blocking(content).await?.map_err(io)?;
-    app.blobs(move |blobs| blobs.put(&digest, &mut content, MAX_BLOB_BYTES)).await?;
+    let content = blocking(move || std::fs::File::open(&path).map(|file| (file, path))).await?;
+    let (mut content, path) = content.map_err(|error| not_stored(&app, error))?;
+    app.blobs(move |blobs| {
+        let stored = blobs.put(&digest, &mut content, MAX_BLOB_BYTES);
+        drop(path);
+        stored
+    })
+    .await?;
+    app.space.stored(size);
+    if let Some(run) = run {
+        app.run_files.add(run, size);
+    }
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Writes a body to a file and returns its digest.
-async fn receive(request: Request, mut file: tokio::fs::File) -> Result<BlobDigest, ApiError> {
-    let io = |error: io::Error| ApiError::internal("the file cannot be stored", &error);
+/// Begins the count of a run of which the coordinator knows none since its start.
+async fn begin_count(app: &App, run: RunId) {
+    if app.run_files.knows(run) {
+        return;
+    }
+    // Without the database the next upload tries again.
+    if let Ok(stored) = app.results(move |results| results.size_of_files(run)).await {
+        app.run_files.begin(run, stored);
+    }
+}
+
+fn too_large() -> ApiError {
+    ApiError::new(Code::TooLarge, format!("the file is larger than {MAX_BLOB_BYTES} bytes"))
+}
+
+/// The answer when an upload cannot be written.
+fn not_stored(app: &App, error: io::Error) -> ApiError {
+    app.blob_error(BlobError::of_io("write", &app.incoming, error))
+}
+
+/// Writes a body to a file and returns its digest and size.
+async fn receive(
+    app: &App,
+    request: Request,
+    mut file: tokio::fs::File,
+    upload: &mut Upload<'_>,
+) -> Result<(BlobDigest, u64), ApiError> {
     let mut body = request.into_body().into_data_stream();
     let mut hasher = Sha256::new();
     let mut size = 0;
@@ -65,14 +122,14 @@ async fn receive(request: Request, mut file: tokio::fs::File) -> Result<BlobDige
         let piece = piece.map_err(|error| ApiError::new(Code::BadRequest, error.to_string()))?;
         size += piece.len() as u64;
         if size > MAX_BLOB_BYTES {
-            let message = format!("the file is larger than {MAX_BLOB_BYTES} bytes");
-            return Err(ApiError::new(Code::TooLarge, message));
+            return Err(too_large());
         }
+        upload.grow(size)?;
         hasher.update(&piece);
-        file.write_all(&piece).await.map_err(io)?;
+        file.write_all(&piece).await.map_err(|error| not_stored(app, error))?;
     }
-    file.flush().await.map_err(io)?;
-    Ok(BlobDigest::from_hash(&hasher.finalize()))
+    file.flush().await.map_err(|error| not_stored(app, error))?;
+    Ok((BlobDigest::from_hash(&hasher.finalize()), size))
 }
 
 /// Download a file.
@@ -86,7 +143,11 @@ pub(crate) async fn get(
     let wanted = digest.clone();
     let blob = app.blobs(move |blobs| blobs.open(&wanted)).await?;
     let blob = blob.ok_or_else(|| ApiError::not_found(format!("blob {digest}")))?;
-    let pieces = stream::try_unfold(blob.content, next_piece);
+    let name = digest.clone();
+    let pieces = stream::try_unfold(blob.content, next_piece).inspect_err(move |error| {
+        app.metrics.damaged_files.fetch_add(1, Relaxed);
+        tracing::error!(file = %name, %error, "a stored file cannot be read; its download is cut off");
+    });
     let headers = [
         (CONTENT_TYPE, "application/octet-stream".to_owned()),
         (CONTENT_LENGTH, blob.size.to_string()),
@@ -108,16 +169,22 @@ async fn next_piece(mut content: Content) -> io::Result<Option<(Bytes, Content)>
     read.await.map_err(io::Error::other)?
 }
 
+/// Size of a stored file, see [`App::stored_blob`].
+async fn stored(app: &Arc<App>, digest: &BlobDigest) -> Result<Option<u64>, ApiError> {
+    let (app, digest) = (Arc::clone(app), digest.clone());
+    blocking(move || app.stored_blob(&digest)).await?
+}
+
 /// Check whether a file was uploaded.
 #[utoipa::path(head, path = "/api/v1/blobs/{sha256}", tag = "blobs",
     params(("sha256" = schema::Sha256, Path)),
-    responses((status = 200, description = "the file is stored"), (status = 404, description = "the file is not stored")))]
+    responses((status = 200, description = "the file is stored and undamaged, and will be kept for at least 23 hours"),
+        (status = 404, description = "the file is not stored, or damaged: upload it")))]
 pub(crate) async fn head(
     State(app): State<Arc<App>>,
     Id(digest): Id<BlobDigest>,
 ) -> Result<Response, ApiError> {
-    let wanted = digest.clone();
-    let size = app.blobs(move |blobs| blobs.size(&wanted)).await?;
+    let size = stored(&app, &digest).await?;
     let size = size.ok_or_else(|| ApiError::not_found(format!("blob {digest}")))?;
     Ok([(CONTENT_LENGTH, size.to_string())].into_response())
 }

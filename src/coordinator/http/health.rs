@@ -40,6 +40,8 @@ pub(crate) async fn metrics(State(app): State<Arc<App>>) -> Result<Response, Api
         log_sequence: app.progress.committed(),
         projected_sequence: app.progress.projected(),
         connections: app.connections.load(Relaxed),
+        data_bytes: app.space.used(),
+        disk_free_bytes: app.space.free(),
         ready: app.health.reason().is_none(),
     };
     let text = app.metrics.text(&gauges);

@@ -7,10 +7,12 @@ use crate::api::v1::leases::{
     Claim, Claimed, MAX_DETAIL_BYTES, MAX_REPORTS, MAX_WAIT, Reported, Reports,
 };
 use crate::api::v1::test_views::AttemptDetail;
+use crate::blobs::{BlobDigest, InvalidDigest};
 use crate::coordinator::http::app::App;
+use crate::coordinator::http::blocking::blocking;
 use crate::coordinator::http::extract::{Body, Id};
 use crate::coordinator::http::respond::ApiError;
-use crate::domain::id::{Epoch, LeaseId, WorkerId};
+use crate::domain::id::{AttemptId, Epoch, LeaseId, WorkerId};
 use crate::scheduler::{Answer, Command, Delivery, Finished};
 use axum::Json;
 use axum::extract::State;
@@ -89,7 +91,7 @@ fn borrowed(delivery: &Delivery) -> ClaimedRef<'_> {
 #[utoipa::path(post, path = "/api/v1/workers/{worker}/reports", tag = "leases",
     params(("worker" = schema::WorkerId, Path)), request_body = Reports,
     responses((status = 200, body = Reported, description = "all reports are stored durably"),
-        (status = 422, description = "an outcome or detail that a worker may not report; nothing was stored")))]
+        (status = 422, description = "an outcome or detail that a worker may not report, or a file that is not stored; nothing was stored")))]
 pub(crate) async fn report(
     State(app): State<Arc<App>>,
     Id(worker): Id<WorkerId>,
@@ -103,6 +105,7 @@ pub(crate) async fn report(
         ));
     }
     let mut checked = Vec::with_capacity(finished.len());
+    let mut files = Vec::new();
     for report in finished {
         let report = Finished {
             lease: report.lease,
@@ -112,8 +115,11 @@ pub(crate) async fn report(
             duration: report.duration_ms,
             detail: report.detail,
         };
-        check(&report)?;
+        files.extend(check(&report)?);
         checked.push(report);
+    }
+    if !files.is_empty() {
+        require_stored(&app, files).await?;
     }
     let command = Command::Report { worker, incarnation, finished: checked, returned };
     match app.mailbox.act(command).await? {
@@ -122,18 +128,23 @@ pub(crate) async fn report(
     }
 }
 
-/// Refuses outcomes and details that a worker may not report. The parser refuses numbers outside
+/// A file that the detail of a result names.
+struct NamedFile {
+    attempt: AttemptId,
+    digest: BlobDigest,
+    size: u64,
+}
+
+/// Refuses outcomes and details that a worker may not report, and returns the files that the detail
+/// names. The parser refuses numbers outside
 /// the range of a 64-bit float, and JSON has neither NaN nor infinity.
-fn check(report: &Finished) -> Result<(), ApiError> {
+fn check(report: &Finished) -> Result<Vec<NamedFile>, ApiError> {
     let attempt = report.lease.attempt;
     let refuse = |why: String| ApiError::new(Code::Unprocessable, format!("{attempt}: {why}"));
     if !report.outcome.reportable() {
         return Err(refuse(format!("a worker may not report the outcome {}", report.outcome)));
     }
-    if let Some(class) = report.class.filter(|class| !class.reportable()) {
-        return Err(refuse(format!("a worker may not report the class {class}")));
-    }
-    let Some(detail) = &report.detail else { return Ok(()) };
+    let Some(detail) = &report.detail else { return Ok(Vec::new()) };
     let size = detail.get().len();
     if size > MAX_DETAIL_BYTES {
         return Err(refuse(format!(
@@ -147,18 +158,46 @@ fn check(report: &Finished) -> Result<(), ApiError> {
     let parsed: AttemptDetail =
         serde_json::from_str(detail.get()).map_err(|error| refuse(format!("detail: {error}")))?;
     let finite = parsed.metrics.iter().flat_map(|metric| &metric.values).all(|v| v.is_finite());
-    if finite {
-        Ok(())
-    } else {
-        Err(refuse("a value of a metric is not a finite number".to_owned()))
+    if !finite {
+        return Err(refuse("a value of a metric is not a finite number".to_owned()));
     }
+    let logs = parsed.log.iter().map(|log| (&log.sha256, log.size_bytes));
+    let artifacts = parsed.artifacts.iter().map(|file| (&file.sha256, file.size_bytes));
+    let named = logs.chain(artifacts).map(|(sha256, size)| {
+        let digest = sha256.parse().map_err(|error: InvalidDigest| refuse(error.to_string()))?;
+        // The search for files that are still named reads the text of the detail.
+        if !detail.get().contains(sha256) {
+            return Err(refuse(format!("the digest {sha256} is written with escapes")));
+        }
+        Ok(NamedFile { attempt, digest, size })
+    });
+    named.collect()
+}
+
+/// Refuses reports that name a file that is not stored, or is damaged, or has another size.
+async fn require_stored(app: &Arc<App>, files: Vec<NamedFile>) -> Result<(), ApiError> {
+    let app = Arc::clone(app);
+    blocking(move || {
+        for NamedFile { attempt, digest, size } in files {
+            let reason = match app.stored_blob(&digest)? {
+                Some(stored) if stored == size => continue,
+                Some(stored) => format!("has {stored} bytes, not {size}"),
+                None => "is not stored, or is damaged".to_owned(),
+            };
+            let message = format!("{attempt}: the file {digest} {reason}");
+            return Err(ApiError::new(Code::MissingFile, message)
+                .hint("upload it first: PUT /api/v1/blobs/{sha256}"));
+        }
+        Ok(())
+    })
+    .await?
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::domain::id::{RunId, TestId};
-    use crate::domain::outcome::{Class, Outcome};
+    use crate::domain::outcome::Outcome;
     use crate::domain::test::TestSpec;
     use crate::domain::time::Millis;
     use crate::scheduler::Lease;
@@ -206,11 +245,19 @@ mod tests {
         assert!(check(&report(Outcome::WorkerLost, None)).is_err());
         assert!(check(&report(Outcome::Skipped, None)).is_ok());
         assert!(check(&report(Outcome::Expired, None)).is_err());
-        let overdue = Finished { class: Some(Class::Overdue), ..report(Outcome::Failed, None) };
-        assert!(check(&overdue).is_err());
         let infinite = r#"{"metrics":[{"name":"x","unit":"s","better":"lower","values":[1e999]}]}"#;
         assert!(check(&report(Outcome::Passed, Some(infinite))).is_err());
         assert!(check(&report(Outcome::Passed, Some("[1]"))).is_err());
+        for detail in [
+            r#"{"log":{"sha256":"../../x","size_bytes":1,"written_bytes":1}}"#.to_owned(),
+            r#"{"artifacts":[{"name":"a","sha256":"AA","size_bytes":1}]}"#.to_owned(),
+            format!(
+                r#"{{"artifacts":[{{"name":"a","sha256":"\u0061{}","size_bytes":1}}]}}"#,
+                "a".repeat(63)
+            ),
+        ] {
+            assert!(check(&report(Outcome::Passed, Some(&detail))).is_err(), "{detail}");
+        }
         let huge = format!("{{\"message\":\"{}\"}}", "x".repeat(MAX_DETAIL_BYTES));
         assert!(check(&report(Outcome::Passed, Some(&huge))).is_err());
     }

@@ -116,8 +116,11 @@ pub(crate) async fn follow(
     Params(query): Params<OffsetQuery>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    if progress(&app, attempt).await? == Progress::Unknown {
-        return Err(ApiError::not_found(attempt));
+    match progress(&app, attempt).await? {
+        Progress::Unknown => return Err(ApiError::not_found(attempt)),
+        // An output that is missing or damaged is an error, and not a stream that breaks off.
+        Progress::Over => drop(app.output(attempt).await?),
+        Progress::Running => {}
     }
     let offset = match headers.get(LAST_EVENT).map(HeaderValue::as_bytes) {
         // A browser sends an empty id before the first event.

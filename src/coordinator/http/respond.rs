@@ -1,6 +1,7 @@
 //! The error type of the handlers, and the code of each error of the layers below.
 
 use crate::api::error::{Code, ErrorBody};
+use crate::blobs::{BlobError, is_full};
 use crate::coordinator::http::auth::AuthError;
 use crate::coordinator::live::LiveError;
 use crate::coordinator::mailbox::MailboxError;
@@ -125,6 +126,29 @@ impl From<Rejected> for ApiError {
     }
 }
 
+impl From<BlobError> for ApiError {
+    fn from(error: BlobError) -> Self {
+        match &error {
+            BlobError::Damaged { path } => {
+                tracing::error!(path = %path.display(), "a stored file is damaged; the next upload of the same content replaces it");
+                let name = path.file_name().unwrap_or_default().to_string_lossy();
+                Self::new(Code::Damaged, format!("the file {name} is damaged on the coordinator"))
+                    .hint("submit the plan again, or upload the file again, which replaces it")
+            }
+            BlobError::Full { path, source } => {
+                tracing::error!(path = %path.display(), error = %source, "the disk is full");
+                Self::new(Code::StorageFull, "the disk of the coordinator is full")
+                    .hint("free disk space on the coordinator, then try again")
+            }
+            BlobError::TooLarge { .. } => Self::new(Code::TooLarge, error.to_string()),
+            BlobError::Mismatch { .. } => Self::new(Code::Unprocessable, error.to_string()),
+            BlobError::OtherIdentity { .. }
+            | BlobError::InvalidIdentity { .. }
+            | BlobError::Io { .. } => Self::internal("the storage of files cannot be used", &error),
+        }
+    }
+}
+
 impl From<AuthError> for ApiError {
     fn from(error: AuthError) -> Self {
         let (code, hint) = match error {
@@ -150,6 +174,9 @@ impl From<LiveError> for ApiError {
                 Self::new(Code::Conflict, error.to_string())
             }
             LiveError::TooMany => Self::new(Code::Busy, error.to_string()),
+            LiveError::Io { source, .. } if is_full(source) => {
+                Self::new(Code::StorageFull, "the disk of the coordinator is full")
+            }
             LiveError::Io { .. } => Self::internal("the output cannot be stored", &error),
         }
     }

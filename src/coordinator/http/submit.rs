@@ -8,6 +8,7 @@ use crate::api::error::Code;
 use crate::api::schema;
 use crate::api::v1::runs::{AddTests, MAX_KEY_BYTES, Miss, SubmitRun, Submitted, Unschedulable};
 use crate::blobs::{BlobDigest, InvalidDigest};
+use crate::coordinator::files::space::Purpose;
 use crate::coordinator::http::app::App;
 use crate::coordinator::http::blocking::blocking;
 use crate::coordinator::http::extract::{Id, body, parse, reading};
@@ -17,7 +18,7 @@ use crate::domain::digest::sha256_hex;
 use crate::domain::fact::Idempotency;
 use crate::domain::id::RunId;
 use crate::domain::launch::{Launch, MAX_LAUNCH_BYTES};
-use crate::domain::test::{SharedRequirements, TestSpec};
+use crate::domain::test::TestSpec;
 use crate::scheduler::{Answer, Command, Submission};
 use axum::Json;
 use axum::extract::{Request, State};
@@ -46,12 +47,12 @@ pub(crate) async fn submit(
     let key = idempotency_key(request.headers())?;
     let bytes = body(request, &app).await?;
     let checker = Arc::clone(&app);
-    let (run, digest) = blocking(move || {
+    let ((run, files), digest) = blocking(move || {
         let digest = key.is_some().then(|| sha256_hex(&bytes));
         let run = reading(&bytes, |bytes| {
-            let mut run: SubmitRun = parse(bytes)?;
-            SharedRequirements::default().share(&mut run.tests);
-            check_tests(&checker, &run.tests).map(|()| run)
+            let run: SubmitRun = parse(bytes)?;
+            let files = check_tests(&checker, None, &run.tests)?;
+            Ok((run, files))
         })?;
         Ok::<_, ApiError>((run, key.zip(digest)))
     })
@@ -62,7 +63,9 @@ pub(crate) async fn submit(
     let user = principal.subject;
     let command =
         Command::Submit(Submission { name, tests, more, closed_world, idempotency, user });
-    submitted(app.mailbox.act(command).await?)
+    let answer = app.mailbox.act(command).await?;
+    count_files(&app, &answer, files);
+    submitted(answer)
 }
 
 /// Add tests to a run.
@@ -79,15 +82,17 @@ pub(crate) async fn add_tests(
 ) -> Result<Json<Submitted>, ApiError> {
     let bytes = body(request, &app).await?;
     let checker = Arc::clone(&app);
-    let AddTests { part, tests, more } = blocking(move || {
+    let (AddTests { part, tests, more }, files) = blocking(move || {
         reading(&bytes, |bytes| {
-            let mut part: AddTests = parse(bytes)?;
-            SharedRequirements::default().share(&mut part.tests);
-            check_tests(&checker, &part.tests).map(|()| part)
+            let part: AddTests = parse(bytes)?;
+            let files = check_tests(&checker, Some(run), &part.tests)?;
+            Ok((part, files))
         })
     })
     .await??;
-    submitted(app.mailbox.act(Command::AddTests { run, part, tests, more }).await?)
+    let answer = app.mailbox.act(Command::AddTests { run, part, tests, more }).await?;
+    count_files(&app, &answer, files);
+    submitted(answer)
 }
 
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<Box<str>>, ApiError> {
@@ -101,9 +106,19 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<Box<str>>, ApiError> {
     }
 }
 
-/// Refuses the first test whose launch is not acceptable or names a file that is not stored.
-fn check_tests(app: &App, tests: &[Arc<TestSpec>]) -> Result<(), ApiError> {
+/// Adds the files of an accepted part to the count of its run.
+fn count_files(app: &App, answer: &Answer, bytes: u64) {
+    if let Answer::Submitted { run, repeated: false, .. } = answer {
+        app.run_files.add(*run, bytes);
+    }
+}
+
+/// Refuses the first test whose launch is not acceptable or names a file that is not stored, and tests
+/// for which there is no space. Returns the size of their files in bytes; each file counts once.
+fn check_tests(app: &App, run: Option<RunId>, tests: &[Arc<TestSpec>]) -> Result<u64, ApiError> {
+    app.space.check(Purpose::Work, 0)?;
     let mut seen: HashSet<String> = HashSet::new();
+    let mut bytes = 0;
     for test in tests {
         let text = test.launch.get();
         let refuse = |why: String| {
@@ -124,17 +139,25 @@ fn check_tests(app: &App, tests: &[Arc<TestSpec>]) -> Result<(), ApiError> {
             if seen.contains(&file.sha256) {
                 continue;
             }
+            // The search for files that are still named reads the text of the launch.
+            if !text.contains(&file.sha256) {
+                return Err(refuse(format!("the digest of {} is written with escapes", file.path)));
+            }
             let digest: BlobDigest =
                 file.sha256.parse().map_err(|error: InvalidDigest| refuse(error.to_string()))?;
-            if !app.has_blob(&digest)? {
+            let Some(size) = app.stored_blob(&digest)? else {
                 let path = &file.path;
-                return Err(refuse(format!("the file {path} ({digest}) has not been uploaded"))
-                    .hint("upload it first: PUT /api/v1/blobs/{sha256}"));
-            }
+                return Err(refuse(format!(
+                    "the file {path} ({digest}) has not been uploaded, or is damaged"
+                ))
+                .hint("upload it first: PUT /api/v1/blobs/{sha256}"));
+            };
+            bytes += size;
+            app.run_files.check(run, bytes)?;
             seen.insert(file.sha256.clone());
         }
     }
-    Ok(())
+    Ok(bytes)
 }
 
 fn submitted(answer: Answer) -> Result<Json<Submitted>, ApiError> {

@@ -11,6 +11,7 @@ use crate::api::v1::templates::{
     TemplateView,
 };
 use crate::blobs::BlobDigest;
+use crate::coordinator::files::space::Purpose;
 use crate::coordinator::http::app::App;
 use crate::coordinator::http::blocking::blocking;
 use crate::coordinator::http::extract::{Body, Params};
@@ -48,6 +49,7 @@ pub(crate) async fn add(
         (scheduler.template_changes(), known.collect::<BTreeMap<_, _>>())
     };
     let (seen, known) = app.mailbox.ask(inspect).await?;
+    app.space.check(Purpose::Work, 0)?;
     let keeper = Arc::clone(&app);
     let user = principal.subject.to_string();
     let templates = blocking(move || {
@@ -121,7 +123,7 @@ fn read(app: &App, sha256: &str) -> Result<String, ApiError> {
         ApiError::internal("a template cannot be read", error)
     };
     let digest: BlobDigest = sha256.parse().map_err(|error| broken(&error))?;
-    let text = app.blobs.get(&digest, MAX_BLOB_BYTES).map_err(|error| broken(&error))?;
+    let text = app.blobs.get(&digest, MAX_BLOB_BYTES).map_err(|error| app.blob_error(error))?;
     let missing = || std::io::Error::other(format!("the blob {sha256} is missing"));
     let text = text.ok_or_else(|| broken(&missing()))?;
     String::from_utf8(text).map_err(|error| broken(&error))
@@ -131,9 +133,9 @@ fn read(app: &App, sha256: &str) -> Result<String, ApiError> {
 fn keep(app: &App, template: NewTemplate) -> Result<(Box<str>, Box<str>), ApiError> {
     let NewTemplate { path, text } = template;
     let digest = BlobDigest::of(text.as_bytes());
-    if !app.has_blob(&digest)? {
+    if app.stored_blob(&digest)?.is_none() {
         let stored = app.blobs.put(&digest, &mut text.as_bytes(), MAX_BLOB_BYTES);
-        stored.map_err(|error| ApiError::internal("the template cannot be stored", &error))?;
+        stored.map_err(|error| app.blob_error(error))?;
     }
     Ok((path.into(), digest.as_str().into()))
 }

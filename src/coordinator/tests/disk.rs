@@ -17,11 +17,16 @@ pub(super) struct Role {
 }
 
 pub(super) async fn start(directory: &Path) -> Role {
+    start_with(directory, |_| ()).await
+}
+
+pub(super) async fn start_with(directory: &Path, change: impl FnOnce(&mut Settings)) -> Role {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let url = format!("http://{}", listener.local_addr().expect("an address"));
     let (stop, stopped) = oneshot::channel::<()>();
     let mut settings = Settings::new(directory);
     settings.snapshot_events = 500;
+    change(&mut settings);
     #[expect(clippy::disallowed_methods, reason = "joined by `end`")]
     let ended = tokio::spawn(async move {
         let shutdown = async {

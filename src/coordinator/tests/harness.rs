@@ -8,7 +8,7 @@ use crate::blobs::{self, FileBlobs};
 use crate::client::{Client, ClientOptions, Retry};
 use crate::coordinator::leadership::DirectoryLeadership;
 use crate::coordinator::projector::{Committed, Projection};
-use crate::coordinator::settings::Settings;
+use crate::coordinator::settings::{Settings, StorageLimits};
 use crate::coordinator::standby::Standby;
 use crate::coordinator::startup::{CoordinatorError, Opened, authenticators, run_opened};
 use crate::domain::capability::Capability;
@@ -21,6 +21,7 @@ use crate::results::{CurrentStore, Reader};
 use crate::scheduler::Scheduler;
 use crate::store::{self, Store, StoreError, Writer};
 use crate::sys::ids;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::net::TcpListener;
@@ -99,6 +100,19 @@ impl Running {
         Self::with(settings, Disk::new(), directory).await
     }
 
+    /// Starts with limits of what is stored.
+    pub async fn limited(storage: StorageLimits) -> Self {
+        let directory = tempfile::tempdir().expect("a directory");
+        let mut settings = Settings::new(directory.path());
+        settings.storage = storage;
+        Self::with(settings, Disk::new(), directory).await
+    }
+
+    /// Directory of the coordinator.
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
     /// Starts from the log of `disk`.
     pub async fn over(disk: Arc<Disk>, directory: tempfile::TempDir) -> Self {
         Self::with(Settings::new(directory.path()), disk, directory).await
@@ -109,7 +123,7 @@ impl Running {
         let standby = Standby::open(Box::new(disk.log.reopen())).expect("a log that fits");
         let leader = standby.lead(&mut leadership).expect("nobody else leads");
         let store = Store::open(&directory.path().join(store::FILE_NAME)).expect("a database");
-        let blobs = FileBlobs::new(directory.path().join(blobs::DIRECTORY)).expect("a directory");
+        let blobs = FileBlobs::new(directory.path().join(blobs::DIRECTORY));
         let opened = Opened {
             leader,
             leadership: Arc::new(leadership),

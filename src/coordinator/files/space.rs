@@ -1,0 +1,265 @@
+//! The space that the data directory may use: the reserve of free disk space and the maximum size of
+//! the directory.
+//!
+//! Promises: uploads and submissions are refused before the disk is full, so that the event log can
+//! still store results; workers may use half of the reserve, and exceed the maximum size by 5 %, for the
+//! files of running tests. Nothing is
+//! refused for long after space is free again: the state is measured every [`MEASURE_INTERVAL`], and
+//! the free space for each request. The size of the stored files is counted, not measured: their
+//! directory is listed after the start and once a day.
+
+use crate::api::error::Code;
+use crate::coordinator::health::{Health, Part};
+use crate::coordinator::http::respond::ApiError;
+use crate::coordinator::settings::StorageLimits;
+use crate::results::render::figures::bytes;
+use crate::sys::disk::DiskSpace;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+/// Interval between two measurements.
+pub(crate) const MEASURE_INTERVAL: Duration = Duration::from_secs(5);
+/// The default reserve of free disk space, in bytes, unless this part of the disk is less.
+const DEFAULT_RESERVE: u64 = 1 << 30;
+const DEFAULT_RESERVE_PART: u64 = 20;
+/// The files of results may exceed the maximum size of the data directory by this part of it.
+const RESULTS_PART: u64 = 20;
+/// Size of the file whose writing shows that a full disk has space again, in bytes.
+const PROBE_BYTES: usize = 1 << 20;
+/// Maximum depth of directories whose files are measured.
+const MAX_DEPTH: u32 = 4;
+
+/// Who wants to store something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// New work: submissions, their files, templates.
+    Work,
+    /// The files of results.
+    Results,
+}
+
+/// The space of one data directory.
+#[derive(Debug)]
+pub(crate) struct Space {
+    data_dir: PathBuf,
+    limits: StorageLimits,
+    /// Size of the stored files, in bytes.
+    files: AtomicU64,
+    /// Size of everything else, in bytes.
+    others: AtomicU64,
+    /// Announced or received bytes of uploads that are not stored yet.
+    uploading: AtomicU64,
+    /// A write has failed because the disk is full, and no write has succeeded since.
+    has_failed: AtomicBool,
+}
+
+/// The reason why nothing more may be stored.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum NoSpace {
+    #[error(
+        "the disk of the data directory is nearly full: {} are free, and {} are reserved",
+        bytes(*free as f64), bytes(*reserve as f64)
+    )]
+    Disk { free: u64, reserve: u64 },
+    #[error(
+        "the data directory has reached its maximum size: it uses {} of {}",
+        bytes(*used as f64), bytes(*limit as f64)
+    )]
+    DataDir { used: u64, limit: u64 },
+    #[error("the disk of the data directory is full")]
+    Full,
+}
+
+impl From<NoSpace> for ApiError {
+    fn from(reason: NoSpace) -> Self {
+        let hint = match reason {
+            NoSpace::Disk { .. } => {
+                "free disk space on the coordinator, or lower its setting storage.min_free"
+            }
+            NoSpace::DataDir { .. } => {
+                "raise the setting storage.max_data_size of the coordinator, or wait until files that \
+                 no result names are removed"
+            }
+            NoSpace::Full => "free disk space on the coordinator",
+        };
+        Self::new(Code::StorageFull, reason.to_string()).hint(hint)
+    }
+}
+
+/// An upload that is not stored yet.
+#[derive(Debug)]
+pub(crate) struct Upload<'a> {
+    space: &'a Space,
+    purpose: Purpose,
+    bytes: u64,
+}
+
+impl Upload<'_> {
+    /// Makes room for `bytes` in total.
+    pub fn grow(&mut self, bytes: u64) -> Result<(), NoSpace> {
+        let more = bytes.saturating_sub(self.bytes);
+        if more > 0 {
+            self.space.check(self.purpose, more)?;
+            self.space.uploading.fetch_add(more, Relaxed);
+            self.bytes = bytes;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Upload<'_> {
+    fn drop(&mut self) {
+        self.space.uploading.fetch_sub(self.bytes, Relaxed);
+    }
+}
+
+impl Space {
+    pub fn new(data_dir: PathBuf, limits: StorageLimits) -> Self {
+        Self {
+            data_dir,
+            limits,
+            files: AtomicU64::new(0),
+            others: AtomicU64::new(0),
+            uploading: AtomicU64::new(0),
+            has_failed: AtomicBool::new(false),
+        }
+    }
+
+    /// Begins an upload of at least `bytes`, which [`Space::stored`] counts when it is stored.
+    ///
+    /// # Errors
+    /// There is no room.
+    pub fn upload(&self, purpose: Purpose, bytes: u64) -> Result<Upload<'_>, NoSpace> {
+        let mut upload = Upload { space: self, purpose, bytes: 0 };
+        self.check(purpose, 0)?;
+        upload.grow(bytes)?;
+        Ok(upload)
+    }
+
+    /// Whether `bytes` more may be stored.
+    ///
+    /// # Errors
+    /// There is no room.
+    pub fn check(&self, purpose: Purpose, bytes: u64) -> Result<(), NoSpace> {
+        let uploading = self.uploading.load(Relaxed);
+        // A disk that cannot be inspected refuses nothing: a failed write will report it.
+        if let Ok(Some(disk)) = DiskSpace::of(&self.data_dir) {
+            let reserve = match purpose {
+                Purpose::Work => self.reserve(disk),
+                Purpose::Results => self.reserve(disk) / 2,
+            };
+            let free = disk.free.saturating_sub(uploading);
+            if free.saturating_sub(bytes) < reserve {
+                return Err(NoSpace::Disk { free, reserve });
+            }
+        }
+        let used = self.used().saturating_add(uploading);
+        let Some(limit) = self.limits.max_data_bytes else { return Ok(()) };
+        let limit = match purpose {
+            Purpose::Work => limit,
+            Purpose::Results => limit.saturating_add(limit / RESULTS_PART),
+        };
+        if used.saturating_add(bytes) > limit {
+            return Err(NoSpace::DataDir { used, limit });
+        }
+        Ok(())
+    }
+
+    fn reserve(&self, disk: DiskSpace) -> u64 {
+        let default = || DEFAULT_RESERVE.min(disk.total / DEFAULT_RESERVE_PART);
+        self.limits.min_free_bytes.unwrap_or_else(default)
+    }
+
+    /// Size of the data directory at the last measurement, in bytes.
+    pub fn used(&self) -> u64 {
+        self.files.load(Relaxed).saturating_add(self.others.load(Relaxed))
+    }
+
+    /// Free space of the disk in bytes, if it is known.
+    pub fn free(&self) -> Option<u64> {
+        DiskSpace::of(&self.data_dir).ok().flatten().map(|disk| disk.free)
+    }
+
+    /// Sets the size of the stored files, in bytes, after their directory was listed. A file that was
+    /// stored meanwhile may be missing from it until the next listing.
+    pub fn files_counted(&self, bytes: u64) {
+        self.files.store(bytes, Relaxed);
+    }
+
+    /// Counts stored files.
+    pub fn stored(&self, bytes: u64) {
+        self.files.fetch_add(bytes, Relaxed);
+    }
+
+    /// Counts removed files.
+    pub fn removed(&self, bytes: u64) {
+        // A file that was stored while the directory was listed may be counted twice or not at all.
+        let subtract = |files: u64| Some(files.saturating_sub(bytes));
+        let _ = self.files.fetch_update(Relaxed, Relaxed, subtract);
+    }
+
+    /// Notes that a write has failed because the disk is full.
+    pub fn write_failed(&self, health: &Health) {
+        self.has_failed.store(true, Relaxed);
+        health.fail(Part::Storage, NoSpace::Full.to_string());
+    }
+
+    /// Measures the data directory, and reports whether there is room for new work.
+    pub fn measure(&self, health: &Health) {
+        match others(&self.data_dir) {
+            Ok(bytes) => self.others.store(bytes, Relaxed),
+            Err(error) => {
+                tracing::warn!(path = %self.data_dir.display(), %error, "cannot measure the data directory");
+            }
+        }
+        if self.has_failed.load(Relaxed) && probe(&self.data_dir).is_ok() {
+            self.has_failed.store(false, Relaxed);
+        }
+        let full = self.has_failed.load(Relaxed).then_some(NoSpace::Full);
+        let state = full.map_or_else(|| self.check(Purpose::Work, 0), Err);
+        let was_full = health.has_failed(Part::Storage);
+        match state {
+            Ok(()) if was_full => {
+                tracing::info!("there is space for uploads and submissions again");
+                health.recover(Part::Storage);
+            }
+            Ok(()) => {}
+            Err(reason) => {
+                if !was_full {
+                    tracing::warn!(%reason, "uploads and submissions are refused");
+                }
+                let reason = format!("{reason}; uploads and submissions are refused");
+                health.fail(Part::Storage, reason);
+            }
+        }
+    }
+}
+
+/// Size of everything in the data directory but the stored files, in bytes.
+fn others(data_dir: &Path) -> io::Result<u64> {
+    let blobs = data_dir.join(crate::blobs::DIRECTORY);
+    let (mut sum, mut open) = (0, vec![(data_dir.to_owned(), 0)]);
+    while let Some((directory, depth)) = open.pop() {
+        for entry in std::fs::read_dir(&directory)? {
+            let entry = entry?;
+            // Files come and go while they are counted.
+            let Ok(metadata) = entry.metadata() else { continue };
+            let path = entry.path();
+            if !metadata.is_dir() {
+                sum += metadata.len();
+            } else if path != blobs && depth < MAX_DEPTH {
+                open.push((path, depth + 1));
+            }
+        }
+    }
+    Ok(sum)
+}
+
+/// Writes a file, to find out whether that is possible.
+fn probe(data_dir: &Path) -> io::Result<()> {
+    let mut file = tempfile::Builder::new().prefix(".probe-").tempfile_in(data_dir)?;
+    file.write_all(&vec![0x5a; PROBE_BYTES])?;
+    file.as_file().sync_all()
+}
