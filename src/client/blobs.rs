@@ -1,9 +1,13 @@
 //! Upload and download of files by their SHA-256.
 
+use crate::api::v1::blobs::UploadQuery;
 use crate::api::{MAX_BLOB_BYTES, transfer_time};
 use crate::client::error::ClientError;
-use crate::client::http::{Client, Payload, SendOptions, bad_response, read_limited};
+use crate::client::http::{Client, Payload, SendOptions, bad_response, read_limited, reason};
+use crate::domain::id::RunId;
 use reqwest::Method;
+use std::path::Path;
+use tokio::io::AsyncWriteExt;
 
 fn path(sha256: &str) -> String {
     format!("api/v1/blobs/{sha256}")
@@ -19,6 +23,58 @@ impl Client {
         };
         self.send(request, &Payload::Bytes(content), options).await?;
         Ok(())
+    }
+
+    /// Stores the content of a file under its digest, as part of the results of `run`. The file is read
+    /// while it is sent, so its size costs no memory.
+    ///
+    /// # Errors
+    /// As for [`Client::put_blob`], and [`ClientError::Local`] if the file cannot be read.
+    pub async fn put_blob_of_run(
+        &self,
+        sha256: &str,
+        run: RunId,
+        file: &Path,
+    ) -> Result<(), ClientError> {
+        let inspected = tokio::fs::metadata(file).await;
+        let size = inspected.map_err(|error| ClientError::local(file, error))?.len();
+        let query = UploadQuery { run: Some(run) };
+        let request = self.request(Method::PUT, &path(sha256)).query(&query);
+        let options = SendOptions { extra_time: transfer_time(size), ..SendOptions::REPEATABLE };
+        self.send(request, &Payload::File(file.to_owned(), size), options).await?;
+        Ok(())
+    }
+
+    /// Writes a whole blob of at most `limit` bytes into `file`, piece by piece. The caller checks the
+    /// digest.
+    ///
+    /// # Errors
+    /// The blob is missing, damaged or too large, and [`ClientError::Local`] if the file cannot be
+    /// written.
+    pub async fn get_blob_into(
+        &self,
+        sha256: &str,
+        limit: u64,
+        file: &Path,
+    ) -> Result<(), ClientError> {
+        let path = path(sha256);
+        let options = SendOptions { extra_time: transfer_time(limit), ..SendOptions::REPEATABLE };
+        let request = self.request(Method::GET, &path);
+        let mut response = self.send(request, &Payload::None, options).await?;
+        let local = |error| ClientError::local(file, error);
+        let mut target = tokio::fs::File::create(file).await.map_err(local)?;
+        let mut size = 0;
+        loop {
+            let piece = response.chunk().await;
+            let piece = piece.map_err(|error| bad_response(&path, reason(&error)))?;
+            let Some(piece) = piece else { break };
+            size += piece.len() as u64;
+            if size > limit {
+                return Err(bad_response(&path, format!("it is larger than {limit} bytes")));
+            }
+            target.write_all(&piece).await.map_err(local)?;
+        }
+        target.flush().await.map_err(local)
     }
 
     /// Reads a whole blob, at most [`MAX_BLOB_BYTES`]. The caller checks the digest.

@@ -2,6 +2,7 @@
 
 use crate::api::error::{Code, ErrorBody};
 use crate::client::proxy::Proxy;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Maximum length of the part of an unknown response that is shown, in characters.
@@ -41,6 +42,8 @@ pub enum ClientError {
     /// Every other status outside 2xx.
     #[error("the coordinator rejected the request: {0}")]
     Refused(Refusal),
+    #[error("cannot use the local file {path}: {reason}")]
+    Local { path: PathBuf, reason: String },
     /// The response does not come from a coordinator, or from one of another version.
     #[error("cannot read the response for {what}: {reason}")]
     BadResponse { what: String, reason: String },
@@ -62,6 +65,10 @@ impl std::fmt::Display for Refusal {
 }
 
 impl ClientError {
+    pub(crate) fn local(path: &Path, error: std::io::Error) -> Self {
+        Self::Local { path: path.to_owned(), reason: error.to_string() }
+    }
+
     /// The next step for the user.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
@@ -96,6 +103,7 @@ impl ClientError {
             | Self::Unreachable { .. }
             | Self::ThroughProxy { .. }
             | Self::OtherProtocol { .. }
+            | Self::Local { .. }
             | Self::BadResponse { .. } => None,
         }
     }

@@ -5,10 +5,13 @@ use crate::client::proxy::Proxy;
 use crate::client::retry::Retry;
 use crate::client::secret::Secret;
 use crate::sys::ids;
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::header::{
+    AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER,
+};
 use reqwest::{Method, RequestBuilder, Response, Url};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -76,6 +79,8 @@ pub(crate) enum Payload {
     None,
     Json(Vec<u8>),
     Bytes(Vec<u8>),
+    /// A file of this size in bytes, which is read while it is sent.
+    File(PathBuf, u64),
 }
 
 impl Client {
@@ -211,6 +216,15 @@ impl Client {
             }
             Payload::Bytes(body) => {
                 request.header(CONTENT_TYPE, "application/octet-stream").body(body.clone())
+            }
+            Payload::File(path, size) => {
+                let opened = tokio::fs::File::open(path).await;
+                let file = opened.map_err(|error| ClientError::local(path, error))?;
+                // Without a length the coordinator could not refuse the file before it is sent.
+                request
+                    .header(CONTENT_TYPE, "application/octet-stream")
+                    .header(CONTENT_LENGTH, *size)
+                    .body(file)
             }
         };
         let response = request.send().await.map_err(|error| self.unreachable(&error))?;

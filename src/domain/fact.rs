@@ -97,9 +97,6 @@ pub enum Fact {
     LeaseReturned {
         lease: LeaseId,
         worker: WorkerId,
-        /// The coordinator took the lease back without the worker, which may have started it.
-        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-        lost: bool,
         at: Timestamp,
     },
     AttemptFinished {
@@ -142,7 +139,7 @@ pub enum Fact {
         user: Subject,
         at: Timestamp,
     },
-    /// The first report for a lease that the worker has lost. It does not change the test.
+    /// A report from a worker that did not hold the lease. It changes no state.
     LateResult {
         lease: LeaseId,
         worker: WorkerId,

@@ -11,7 +11,6 @@
 
 use super::command::{Answer, Command, Delivery, Signal};
 use super::error::{FactError, Rejected};
-use super::snapshot::Snapshot;
 use super::state::Scheduler;
 use crate::domain::fact::Fact;
 use crate::domain::id::{Epoch, WorkerId};
@@ -81,7 +80,7 @@ pub struct Batch<T: Tickets> {
     pub facts: Vec<Fact>,
     pub replies: Vec<Reply<T>>,
     /// The state after these facts, when a snapshot is due.
-    pub snapshot: Option<Snapshot>,
+    pub snapshot: Option<Vec<Vec<u8>>>,
     /// Time for which this process was stopped before the batch, if it was.
     pub absence: Option<Millis>,
 }
@@ -329,7 +328,7 @@ impl<T: Tickets> Engine<T> {
         }
     }
 
-    fn snapshot(&mut self, stopping: bool) -> Option<Snapshot> {
+    fn snapshot(&mut self, stopping: bool) -> Option<Vec<Vec<u8>>> {
         // Usually saves counting the live tests.
         if !self.snapshots.is_due(0, stopping) {
             return None;
@@ -340,6 +339,6 @@ impl<T: Tickets> Engine<T> {
             return None;
         }
         self.snapshots.since = 0;
-        Some(self.scheduler.snapshot())
+        Some(self.scheduler.snapshot().collect())
     }
 }

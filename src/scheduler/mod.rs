@@ -24,7 +24,6 @@ mod cancel;
 mod classes;
 mod command;
 mod core;
-mod deadline;
 mod demand;
 mod deps;
 pub mod engine;
@@ -32,7 +31,6 @@ mod error;
 mod explain;
 mod grant;
 mod invariants;
-mod lost;
 mod report;
 mod snapshot;
 mod state;
@@ -48,7 +46,7 @@ pub use command::{
     Answer, Command, Delivery, Finished, Identity, Lease, Signal, Step, Submission, Unschedulable,
 };
 pub use error::{FactError, Rejected};
-pub use snapshot::{RestoreError, Snapshot};
+pub use snapshot::RestoreError;
 pub use state::Scheduler;
 pub use status::{
     Availability, Counts, Demand, Explanation, Overview, RunSummary, TestStatus, WorkerStatus,

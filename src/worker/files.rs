@@ -3,15 +3,16 @@
 //!
 //! Limit: [`MAX_BLOB_BYTES`] for each file.
 //!
-//! Promises: a file whose content does not match its digest is never kept or used. Each attempt has
+//! Promises: a file whose content does not match its digest is never kept or used. Files are written
+//! while they arrive, so their size costs no memory. Each attempt has
 //! its own copies, so a change does not affect other tests.
 
 use crate::api::MAX_BLOB_BYTES;
-use crate::domain::digest::sha256_hex;
 use crate::domain::launch::FileRef;
-use crate::sys::fs::write_whole;
+use crate::sys::hashing;
 use crate::worker::link::Link;
 use crate::worker::link::LinkError;
+use std::fs::File;
 use std::io;
 use std::path::Path;
 use std::path::PathBuf;
@@ -24,7 +25,10 @@ pub enum FileError {
         #[source]
         error: LinkError,
     },
-    #[error("the content of the file {path} does not match its digest")]
+    #[error(
+        "the content of the file {path} does not match its digest: it was damaged on its way from \
+         the coordinator, or the submission is wrong; submit the plan again"
+    )]
     Corrupt { path: String },
     #[error("the file {path} is too large ({size} bytes, maximum {MAX_BLOB_BYTES})")]
     TooLarge { path: String, size: u64 },
@@ -100,13 +104,20 @@ async fn fetch<L: Link>(file: &FileRef, cache: &Path, link: &L) -> Result<PathBu
     if std::fs::metadata(&kept).is_ok_and(|data| data.len() == file.size_bytes) {
         return Ok(kept);
     }
-    let content = link
-        .get_blob(file.sha256.clone(), file.size_bytes)
+    let place = |error| FileError::Place { path: path(), error };
+    let fresh = tempfile::Builder::new().prefix(".new-").tempfile_in(cache).map_err(place)?;
+    link.get_blob(file.sha256.clone(), file.size_bytes, fresh.path().to_owned())
         .await
         .map_err(|error| FileError::Fetch { path: path(), error })?;
-    if content.len() as u64 != file.size_bytes || sha256_hex(&content) != file.sha256 {
+    let hashing = tokio::task::spawn_blocking(move || {
+        // The link may have replaced the file.
+        let hashed = hashing::hash(&mut File::open(fresh.path())?)?;
+        Ok::<_, io::Error>((fresh, hashed))
+    });
+    let (fresh, hashed) = hashing.await.map_err(io::Error::other).flatten().map_err(place)?;
+    if hashed.size != file.size_bytes || hashed.sha256 != file.sha256 {
         return Err(FileError::Corrupt { path: path() });
     }
-    write_whole(&kept, &content).map_err(|error| FileError::Place { path: path(), error })?;
+    fresh.persist(&kept).map_err(|error| place(error.error))?;
     Ok(kept)
 }

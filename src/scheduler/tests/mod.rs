@@ -1,10 +1,8 @@
 //! The scheduler from outside: requests in, facts and replies out, promises checked after each fact.
 
-mod deadlines;
 mod demand;
 mod engine;
 mod harness;
-mod late;
 mod leases;
 mod placement;
 mod properties;

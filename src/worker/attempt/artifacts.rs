@@ -3,18 +3,18 @@
 //! Limit: [`MAX_BLOB_BYTES`] for each file.
 //!
 //! Promises: a test without one of its artifacts has not passed. Artifacts are in the spool before
-//! the result is reported, so that dependent tests find them.
+//! the result is reported, so that dependent tests find them. They are copied piece by piece, so their
+//! size costs no memory. A link is followed inside the attempt's directory only.
 
 use crate::api::MAX_BLOB_BYTES;
 use crate::api::v1::test_views::Artifact;
-use crate::domain::digest::sha256_hex;
 use crate::domain::id::{RunId, TestId};
 use crate::domain::launch::{FileRef, Input};
-use crate::sys::fs::{open_plain, write_whole};
+use crate::sys::beneath::open_beneath;
+use crate::sys::hashing::{self, Hashed};
 use crate::worker::files::{self, FileError};
 use crate::worker::link::{Link, LinkError};
-use std::fs::File;
-use std::io::{self, Read};
+use std::io::Read;
 use std::path::Path;
 
 #[derive(Debug, thiserror::Error)]
@@ -40,33 +40,21 @@ pub fn keep(directory: &Path, names: &[String], spool: &Path) -> Result<Vec<Arti
 }
 
 fn keep_one(directory: &Path, name: &str, spool: &Path) -> Result<Artifact, String> {
-    let mut content = Vec::new();
-    let opened = open_inside(directory, name);
-    let read = opened.and_then(|file| {
-        let executable = is_executable(&file.metadata()?);
-        file.take(MAX_BLOB_BYTES + 1).read_to_end(&mut content)?;
-        Ok(executable)
-    });
-    let executable = read.map_err(|error| format!("cannot read the artifact {name:?}: {error}"))?;
-    let size_bytes = content.len() as u64;
-    if size_bytes > MAX_BLOB_BYTES {
-        return Err(format!("the artifact {name:?} is too large (maximum {MAX_BLOB_BYTES} bytes)"));
+    let unreadable = |error| format!("cannot read the artifact {name:?}: {error}");
+    let unspooled = |error| format!("cannot spool the artifact {name:?}: {error}");
+    let file = open_beneath(directory, name).map_err(unreadable)?;
+    let executable = is_executable(&file.metadata().map_err(unreadable)?);
+    let mut fresh =
+        tempfile::Builder::new().prefix(".new-").tempfile_in(spool).map_err(unspooled)?;
+    let copied = hashing::copy(&mut file.take(MAX_BLOB_BYTES + 1), fresh.as_file_mut());
+    let Hashed { sha256, size } =
+        copied.map_err(|error| format!("cannot copy the artifact {name:?}: {error}"))?;
+    if size > MAX_BLOB_BYTES {
+        let maximum = MAX_BLOB_BYTES >> 20;
+        return Err(format!("the artifact {name:?} is too large (maximum {maximum} MiB)"));
     }
-    let sha256 = sha256_hex(&content);
-    write_whole(&spool.join(&sha256), &content)
-        .map_err(|error| format!("cannot spool the artifact {name:?}: {error}"))?;
-    Ok(Artifact { name: name.to_owned(), sha256, size_bytes, executable })
-}
-
-/// Opens a file of the attempt. Links are followed inside its directory only.
-fn open_inside(directory: &Path, name: &str) -> io::Result<File> {
-    let full = directory.join(name).canonicalize()?;
-    if !full.starts_with(directory.canonicalize()?) {
-        let reason =
-            format!("it is a link to {}, outside of the directory of the test", full.display());
-        return Err(io::Error::other(reason));
-    }
-    open_plain(&full)
+    fresh.persist(spool.join(&sha256)).map_err(|error| unspooled(error.error))?;
+    Ok(Artifact { name: name.to_owned(), sha256, size_bytes: size, executable })
 }
 
 #[cfg(unix)]

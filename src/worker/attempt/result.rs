@@ -3,12 +3,14 @@
 //! Limit: details of more than [`MAX_DETAIL_BYTES`] lose what makes them large, the message last.
 
 use crate::api::v1::leases::{MAX_DETAIL_BYTES, Report};
-use crate::api::v1::test_views::AttemptDetail;
+use crate::api::v1::logs::MAX_INLINE_BYTES;
+use crate::api::v1::test_views::{Artifact, AttemptDetail};
 use crate::domain::id::LeaseId;
 use crate::domain::outcome::Outcome;
 use crate::domain::time::Millis;
 use crate::worker::verdict::Verdict;
 use serde_json::value::RawValue;
+use std::path::Path;
 
 /// Maximum number of checks that remain in details that are too large.
 const MAX_REDUCED_CHECKS: usize = 100;
@@ -40,6 +42,40 @@ impl AttemptResult {
         let Self { report, blobs } = Self::new(lease, verdict.outcome);
         let report = Report { class: verdict.class, detail: Some(encode(detail)), ..report };
         Self { report, blobs }
+    }
+
+    /// Drops the files for which there is a reason, and notes it in the message. Of a dropped output,
+    /// the end stays in the details. The files are in the directory `spool`.
+    pub fn drop_files<'a>(&mut self, spool: &Path, reason: impl Fn(&str) -> Option<&'a str>) {
+        self.blobs.retain(|sha256| reason(sha256).is_none());
+        let detail = self.report.detail.as_ref();
+        let detail = detail.and_then(|raw| serde_json::from_str::<AttemptDetail>(raw.get()).ok());
+        let Some(mut detail) = detail else { return };
+        let mut notes = Vec::new();
+        detail.artifacts.retain(|Artifact { name, sha256, .. }| match reason(sha256) {
+            Some(reason) => {
+                notes.push(format!("the artifact {name:?} is not stored: {reason}"));
+                false
+            }
+            None => true,
+        });
+        let log = detail.log.take_if(|log| reason(&log.sha256).is_some());
+        if let Some(log) = log {
+            let why = reason(&log.sha256).unwrap_or_default();
+            notes.push(format!("the output is not stored, apart from its end: {why}"));
+            let output = std::fs::read(spool.join(&log.sha256)).unwrap_or_default();
+            let end = output.len().saturating_sub(MAX_INLINE_BYTES);
+            let end = output.get(end..).unwrap_or_default();
+            detail.output = String::from_utf8_lossy(end).into_owned();
+        }
+        if notes.is_empty() {
+            return;
+        }
+        if !detail.message.is_empty() {
+            notes.insert(0, std::mem::take(&mut detail.message));
+        }
+        detail.message = notes.join("; ");
+        self.report.detail = Some(encode(detail));
     }
 
     /// Drops the details, so that at least the outcome can be reported.

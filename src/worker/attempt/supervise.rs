@@ -317,7 +317,7 @@ impl<L: Link> State<L> {
                 self.sent = appended.offset.max(self.sent);
             }
             // The next poll tries again. The result carries the whole output in any case.
-            Err(LinkError::Away(_)) => {}
+            Err(LinkError::Away(_) | LinkError::Full(_)) => {}
             Err(error) => {
                 tracing::debug!(lease = ?self.lease, %error, "output is not sent while the attempt runs");
                 self.is_muted = true;

@@ -7,9 +7,10 @@ use crate::api::v1::test_views::{Artifact, AttemptQuery};
 use crate::api::v1::workers::{Heartbeat, HeartbeatAnswer, Leave, Register, Registered};
 use crate::client::Client;
 use crate::client::ClientError;
-use crate::domain::id::{AttemptId, Epoch, TestId, WorkerId};
+use crate::domain::id::{AttemptId, Epoch, RunId, TestId, WorkerId};
 use crate::domain::outcome::Outcome;
 use crate::worker::link::{Link, LinkError};
+use std::path::PathBuf;
 use uuid::Uuid;
 
 impl From<ClientError> for LinkError {
@@ -17,7 +18,18 @@ impl From<ClientError> for LinkError {
         let reason = error.to_string();
         match &error {
             ClientError::Unauthorized(_) => Self::Unauthorized(reason),
-            // A problem of the coordinator, such as a full disk, or of a proxy. It may be temporary.
+            // Repeating the request is useless until somebody uploads the file again.
+            ClientError::Refused(refusal) if refusal.body.code == Code::Damaged => {
+                let hint = error.hint().map(|hint| format!("; {hint}")).unwrap_or_default();
+                Self::Refused(reason + &hint)
+            }
+            ClientError::Refused(refusal) if refusal.body.code == Code::StorageFull => {
+                Self::Full(reason)
+            }
+            ClientError::Refused(refusal) if refusal.body.code == Code::MissingFile => {
+                Self::MissingFile(reason)
+            }
+            // A problem of the coordinator or of a proxy. It may be temporary.
             ClientError::Refused(refusal) if refusal.status >= 500 => Self::Away(reason),
             ClientError::OtherProtocol { .. } => {
                 let hint = error.hint().map(|hint| format!("; {hint}")).unwrap_or_default();
@@ -26,6 +38,7 @@ impl From<ClientError> for LinkError {
             ClientError::BadUrl { .. } | ClientError::BadToken | ClientError::Refused(_) => {
                 Self::Refused(reason)
             }
+            ClientError::Local { .. } => Self::Local(reason),
             // The unknown thing in a request of a worker is the worker itself.
             ClientError::NotFound(_) => Self::Unknown(reason),
             ClientError::Conflict(_) => Self::Taken(reason),
@@ -103,16 +116,12 @@ impl Link for Client {
         Ok(found.items.into_iter().flat_map(|attempt| attempt.detail.artifacts).collect())
     }
 
-    async fn put_blob(&self, sha256: String, content: Vec<u8>) -> Result<(), LinkError> {
-        Client::put_blob(self, &sha256, content).await.map_err(about_data)
+    async fn put_blob(&self, sha256: String, run: RunId, file: PathBuf) -> Result<(), LinkError> {
+        Client::put_blob_of_run(self, &sha256, run, &file).await.map_err(about_data)
     }
 
-    async fn get_blob(&self, sha256: String, limit: u64) -> Result<Vec<u8>, LinkError> {
-        let content = Client::get_blob(self, &sha256).await.map_err(about_data)?;
-        if content.len() as u64 > limit {
-            return Err(LinkError::Refused("the file is larger than announced".to_owned()));
-        }
-        Ok(content)
+    async fn get_blob(&self, sha256: String, limit: u64, file: PathBuf) -> Result<(), LinkError> {
+        Client::get_blob_into(self, &sha256, limit, &file).await.map_err(about_data)
     }
 }
 
@@ -127,7 +136,15 @@ mod tests {
         assert!(matches!(about_results(own), LinkError::Refused(_)));
         let page = answer(413, "<html>too large</html>");
         assert!(matches!(about_results(page), LinkError::Away(_)));
-        let full = answer(500, r#"{"code":"internal","message":"no space left"}"#);
-        assert!(matches!(about_data(full), LinkError::Away(_)));
+        let full = answer(507, r#"{"code":"storage_full","message":"no space left"}"#);
+        assert!(matches!(about_data(full), LinkError::Full(_)));
+        let down = answer(502, "<html>bad gateway</html>");
+        assert!(matches!(about_data(down), LinkError::Away(_)));
+        let missing = answer(422, r#"{"code":"missing_file","message":"send it again"}"#);
+        assert!(matches!(about_results(missing), LinkError::MissingFile(_)));
+        let damaged =
+            answer(500, r#"{"code":"damaged","message":"x is damaged","hint":"upload it"}"#);
+        let LinkError::Refused(reason) = about_data(damaged) else { panic!("not refused") };
+        assert!(reason.ends_with("x is damaged; upload it"), "{reason}");
     }
 }

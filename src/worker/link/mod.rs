@@ -8,16 +8,20 @@ use crate::api::v1::leases::{Claim, Claimed, Reported, Reports};
 use crate::api::v1::logs::Appended;
 use crate::api::v1::test_views::Artifact;
 use crate::api::v1::workers::{Heartbeat, HeartbeatAnswer, Register, Registered};
-use crate::domain::id::{AttemptId, Epoch, TestId, WorkerId};
+use crate::domain::id::{AttemptId, Epoch, RunId, TestId, WorkerId};
 use std::future::Future;
+use std::path::PathBuf;
 use uuid::Uuid;
 
 /// Reasons for which a request failed, as far as the worker distinguishes them.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LinkError {
     /// The coordinator is unreachable, busy or restarting. The same request may succeed later.
-    #[error("the coordinator cannot be reached: {0}")]
+    #[error("the coordinator is not available: {0}")]
     Away(String),
+    /// The disk of the coordinator is full. The same request may succeed later.
+    #[error("the coordinator cannot store the file: {0}")]
+    Full(String),
     /// The coordinator does not know the worker (any more), which has to register again.
     #[error("the coordinator does not know this worker: {0}")]
     Unknown(String),
@@ -30,8 +34,24 @@ pub enum LinkError {
     /// Another protocol or service is at the address. Repeating the request is useless.
     #[error("{0}")]
     Misaddressed(String),
+    /// A report names a file that the coordinator does not have. It has to be sent again.
+    #[error("the coordinator lacks a file of a result: {0}")]
+    MissingFile(String),
+    /// The coordinator does not store these files of results. Repeating the request is useless.
+    #[error("the coordinator does not store {}", files.first().map_or("a file", |file| &*file.reason))]
+    RefusedFiles { files: Vec<RefusedFile> },
+    /// A file of this machine cannot be read or written.
+    #[error("{0}")]
+    Local(String),
     #[error("the coordinator does not accept the token: {0}")]
     Unauthorized(String),
+}
+
+/// A file that the coordinator does not store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefusedFile {
+    pub sha256: String,
+    pub reason: String,
 }
 
 /// Requests to the coordinator. Each future ends within a bounded time.
@@ -80,16 +100,20 @@ pub trait Link: Send + Sync + 'static {
         test: TestId,
     ) -> impl Future<Output = Result<Vec<Artifact>, LinkError>> + Send;
 
+    /// Stores a file as part of the results of a run. The file is read while it is sent.
     fn put_blob(
         &self,
         sha256: String,
-        content: Vec<u8>,
+        run: RunId,
+        file: PathBuf,
     ) -> impl Future<Output = Result<(), LinkError>> + Send;
 
-    /// Fetches a file of at most `limit` bytes; a larger one is an error.
+    /// Writes a blob of at most `limit` bytes into a file, which may have a part of it after an error.
+    /// The caller compares the content with the digest.
     fn get_blob(
         &self,
         sha256: String,
         limit: u64,
-    ) -> impl Future<Output = Result<Vec<u8>, LinkError>> + Send;
+        file: PathBuf,
+    ) -> impl Future<Output = Result<(), LinkError>> + Send;
 }

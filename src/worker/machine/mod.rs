@@ -417,6 +417,22 @@ impl<J, R> Machine<J, R> {
         self.batch.finished.first_mut()
     }
 
+    /// The results of the batch, to be changed before they are sent again.
+    pub fn batched_mut(&mut self) -> impl Iterator<Item = &mut R> {
+        self.batch.finished.iter_mut().filter_map(|ended| ended.result.as_mut())
+    }
+
+    /// Moves the results of the batch that `is_deferred` selects behind all others. Returns whether
+    /// the batch has entries left.
+    pub fn defer(&mut self, is_deferred: impl Fn(&R) -> bool) -> bool {
+        let batch = std::mem::take(&mut self.batch.finished);
+        let selects = |ended: &EndedLease<R>| ended.result.as_ref().is_some_and(&is_deferred);
+        let (deferred, kept): (Vec<_>, Vec<_>) = batch.into_iter().partition(selects);
+        self.batch.finished = kept;
+        self.finished.extend(deferred);
+        !(self.batch.finished.is_empty() && self.batch.returned.is_empty())
+    }
+
     /// Whether results or returned leases are not acknowledged.
     #[must_use]
     pub fn owes_report(&self) -> bool {

@@ -98,9 +98,7 @@ impl<L: Link> Session<L> {
             Ok(reported) => reported,
             Err(error) => {
                 self.next_report = Instant::now() + self.request_failed("report", &error);
-                if let LinkError::Refused(reason) = &error {
-                    self.requests.report_refused(&mut self.machine, reason);
-                }
+                self.report_failed(&error);
                 return;
             }
         };
@@ -125,6 +123,27 @@ impl<L: Link> Session<L> {
         }
     }
 
+    /// Changes a report that the coordinator did not accept, so that a repetition succeeds.
+    fn report_failed(&mut self, error: &LinkError) {
+        match error {
+            LinkError::Refused(reason) => {
+                self.requests.report_refused(&mut self.machine, reason);
+            }
+            LinkError::MissingFile(reason) => {
+                self.requests.file_missing(&mut self.machine, reason);
+            }
+            LinkError::RefusedFiles { files } => {
+                self.requests.files_refused(&mut self.machine, files);
+                self.next_report = Instant::now();
+            }
+            // Results without files do not wait for a full disk.
+            LinkError::Full(_) if self.machine.defer(|result| !result.blobs.is_empty()) => {
+                self.next_report = Instant::now();
+            }
+            _ => {}
+        }
+    }
+
     /// Handles a failed request. Returns the pause before the next one.
     pub fn request_failed(&mut self, what: &'static str, error: &LinkError) -> Duration {
         let wait = self.link_failures.pause();
@@ -133,13 +152,9 @@ impl<L: Link> Session<L> {
             self.failure = self.dispute.displaced(reason).err();
         }
         if matches!(error, LinkError::Unknown(_) | LinkError::Taken(_)) {
-            // Answers that belong to the old registration must not reach the new one. The answer to a
-            // report is about results of this process, so they are not sent again.
+            // Answers that belong to the old registration must not reach the new one.
             self.worker = None;
-            (self.claim, self.heartbeat) = (None, None);
-            if matches!(error, LinkError::Taken(_)) {
-                self.report = None;
-            }
+            (self.claim, self.heartbeat, self.report) = (None, None, None);
             self.unregistered_since = Instant::now();
             // After a pause: the coordinator may forget this worker again for the same reason.
             self.next_register = self.unregistered_since + self.reregistrations.pause();

@@ -5,13 +5,13 @@ use crate::api::v1::leases::{
 };
 use crate::api::v1::workers::{Heartbeat, HeartbeatAnswer, Register, Registered};
 use crate::domain::capability::Capability;
-use crate::domain::id::{Epoch, LeaseId, WorkerId};
+use crate::domain::id::{Epoch, LeaseId, RunId, WorkerId};
 use crate::domain::outcome::Outcome;
 use crate::domain::time::Millis;
 use crate::sys::ids;
 use crate::worker::attempt::context::AttemptContext;
 use crate::worker::attempt::result::AttemptResult;
-use crate::worker::link::{Link, LinkError};
+use crate::worker::link::{Link, LinkError, RefusedFile};
 use crate::worker::machine::EndedLease;
 use crate::worker::machine::Machine;
 use crate::worker::settings::Settings;
@@ -42,6 +42,8 @@ pub struct Requests<L> {
     /// Maximum number of entries in a report: 1 after a refusal, so that one bad result does not
     /// delay the others.
     max_entries: usize,
+    /// The lease whose result was sent again because the coordinator lacked one of its files.
+    sent_again: Option<LeaseId>,
 }
 
 type Request<T> = BoxFuture<'static, Result<T, LinkError>>;
@@ -58,6 +60,7 @@ impl<L: Link> Requests<L> {
             logs: context.work_dir.logs(),
             wait: if settings.ephemeral { EPHEMERAL_WAIT } else { MAX_WAIT },
             max_entries: MAX_REPORTS,
+            sent_again: None,
         }
     }
 
@@ -113,7 +116,12 @@ impl<L: Link> Requests<L> {
         let batch = machine.batch(self.max_entries, fits)?;
         let number = batch.number;
         let results = || batch.finished.iter().filter_map(|ended| ended.result.as_ref());
-        let blobs: Vec<String> = results().flat_map(|finished| finished.blobs.clone()).collect();
+        let blobs: Vec<(RunId, String)> = results()
+            .flat_map(|finished| {
+                let run = finished.report.lease.attempt.test.run;
+                finished.blobs.iter().map(move |sha256| (run, sha256.clone()))
+            })
+            .collect();
         let body = Reports {
             incarnation: self.incarnation,
             finished: batch.finished.iter().map(report_of).collect(),
@@ -139,6 +147,43 @@ impl<L: Link> Requests<L> {
         if let Some(result) = &mut ended.result {
             tracing::error!(lease = ?ended.lease, reason, "the coordinator refused a result; reporting it without details");
             result.drop_detail();
+        }
+    }
+
+    /// The coordinator lacks a file that a report names. Results are then reported one by one, and a
+    /// single result once more with its files, then without them.
+    pub fn file_missing(
+        &mut self,
+        machine: &mut Machine<Box<LeaseView>, AttemptResult>,
+        reason: &str,
+    ) {
+        self.max_entries = 1;
+        let Some(ended) = machine.refused() else { return };
+        let lease = ended.lease;
+        if self.sent_again.replace(lease) == Some(lease)
+            && let Some(result) = &mut ended.result
+        {
+            tracing::error!(
+                ?lease,
+                reason,
+                "the coordinator lacks a file of a result; reporting it without files"
+            );
+            result.drop_files(&self.logs, |_| Some(reason));
+        }
+    }
+
+    /// The coordinator does not store these files. The results that name them are reported without
+    /// them.
+    pub fn files_refused(
+        &self,
+        machine: &mut Machine<Box<LeaseView>, AttemptResult>,
+        files: &[RefusedFile],
+    ) {
+        for result in machine.batched_mut() {
+            result.drop_files(&self.logs, |sha256| {
+                let refused = files.iter().find(|file| file.sha256 == sha256);
+                refused.map(|file| file.reason.as_str())
+            });
         }
     }
 
@@ -176,29 +221,31 @@ fn report_of(ended: &EndedLease<AttemptResult>) -> Report {
     }
 }
 
+/// Sends the files of results.
+///
+/// # Errors
+/// The coordinator refuses some of them, or cannot be reached.
 async fn send_blobs<L: Link>(
     link: &L,
     directory: &std::path::Path,
-    blobs: Vec<String>,
+    blobs: Vec<(RunId, String)>,
 ) -> Result<(), LinkError> {
-    for sha256 in blobs {
-        let content = match std::fs::read(directory.join(&sha256)) {
-            Ok(content) => content,
-            // Another attempt with the same content may have sent and removed it.
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
-            Err(error) => {
-                tracing::error!(sha256, %error, "cannot read a file of an attempt; it is not sent");
-                continue;
-            }
-        };
-        match link.put_blob(sha256.clone(), content).await {
+    let mut files = Vec::new();
+    for (run, sha256) in blobs {
+        let path = directory.join(&sha256);
+        // Another attempt with the same content may have sent and removed it.
+        if !path.exists() {
+            continue;
+        }
+        match link.put_blob(sha256.clone(), run, path).await {
             Ok(()) => {}
             // The result is more important than its output and artifacts.
-            Err(LinkError::Refused(reason)) => {
-                tracing::error!(sha256, reason, "the coordinator refused a file of an attempt");
+            Err(LinkError::Refused(reason) | LinkError::Local(reason)) => {
+                tracing::error!(sha256, reason, "a file of an attempt cannot be sent");
+                files.push(RefusedFile { sha256, reason });
             }
             Err(error) => return Err(error),
         }
     }
-    Ok(())
+    if files.is_empty() { Ok(()) } else { Err(LinkError::RefusedFiles { files }) }
 }

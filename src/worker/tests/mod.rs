@@ -17,12 +17,14 @@ use crate::worker::environments::NoProgress;
 use crate::worker::link::LinkError;
 use serde_json::json;
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Mutex;
 use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
 mod life;
+mod uploads;
 
 const LIMIT: Duration = Duration::from_secs(30);
 
@@ -50,15 +52,47 @@ struct State {
     refuse: Option<&'static str>,
     away: bool,
     left: bool,
+    /// How uploads end that are not stored.
+    uploads: Uploads,
+    /// Number of reports that named a file that is not stored.
+    missing_files: usize,
     /// Another process has registered since, whenever this one asks.
     displaced: bool,
-    /// A report is answered after this number of registrations.
-    answer_after: usize,
     /// With the highest notice granted at the time.
     heartbeats: Vec<u64>,
 }
 
+/// The treatment of uploads.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Uploads {
+    #[default]
+    Stored,
+    /// The disk is full.
+    Full,
+    /// The quota of the run is used up.
+    Refused,
+    /// The next one is acknowledged and lost, the others are stored.
+    OneLost,
+    /// All are acknowledged and lost.
+    Lost,
+}
+
 impl State {
+    fn store(&mut self, sha256: String, content: Vec<u8>) -> Result<(), LinkError> {
+        match self.uploads {
+            Uploads::Full => return Err(LinkError::Full("the disk is full".into())),
+            Uploads::Refused => return Err(LinkError::Refused("over the quota".into())),
+            Uploads::Lost => return Ok(()),
+            Uploads::OneLost => {
+                self.uploads = Uploads::Stored;
+                return Ok(());
+            }
+            Uploads::Stored => {}
+        }
+        self.blobs.insert(sha256, content);
+        Ok(())
+    }
+
     fn heartbeats_since(&self, granted: u64) -> usize {
         self.heartbeats.iter().filter(|at| **at >= granted).count()
     }
@@ -215,11 +249,19 @@ impl Link for Fake {
         if refused {
             return Err(LinkError::Refused("a detail that nobody may send".into()));
         }
+        for detail in details() {
+            let detail: AttemptDetail = serde_json::from_str(detail.get()).expect("a detail");
+            let logs = detail.log.iter().map(|log| &log.sha256);
+            let mut named = logs.chain(detail.artifacts.iter().map(|artifact| &artifact.sha256));
+            if !self.with(|state| named.all(|sha256| state.blobs.contains_key(sha256))) {
+                self.with(|state| state.missing_files += 1);
+                return Err(LinkError::MissingFile("a file is not stored".into()));
+            }
+        }
         self.with(|state| {
             state.reports.extend(body.finished);
             state.returned.extend(body.returned);
         });
-        self.until(|state| state.registrations.len() >= state.answer_after).await;
         Ok(Reported::default())
     }
 
@@ -244,20 +286,22 @@ impl Link for Fake {
         Ok(Appended { offset })
     }
 
-    async fn put_blob(&self, sha256: String, content: Vec<u8>) -> Result<(), LinkError> {
+    async fn put_blob(&self, sha256: String, run: RunId, file: PathBuf) -> Result<(), LinkError> {
         self.reachable()?;
+        assert_eq!(run, RunId(1));
+        let content = std::fs::read(file).expect("spooled");
         assert_eq!(sha256_hex(&content), sha256);
-        self.with(|state| state.blobs.insert(sha256, content));
-        Ok(())
+        self.with(|state| state.store(sha256, content))
     }
 
     async fn artifacts(&self, test: TestId) -> Result<Vec<Artifact>, LinkError> {
         Ok(self.with(|state| state.artifacts.get(&test).cloned().unwrap_or_default()))
     }
 
-    async fn get_blob(&self, sha256: String, _: u64) -> Result<Vec<u8>, LinkError> {
+    async fn get_blob(&self, sha256: String, _: u64, file: PathBuf) -> Result<(), LinkError> {
         let blob = self.with(|state| state.blobs.get(&sha256).cloned());
-        blob.ok_or_else(|| LinkError::Refused("no such blob".into()))
+        let blob = blob.ok_or_else(|| LinkError::Refused("no such blob".into()))?;
+        std::fs::write(file, blob).map_err(|error| LinkError::Local(error.to_string()))
     }
 }
 
@@ -541,58 +585,6 @@ async fn results_survive_an_outage_and_a_new_process() {
     let fake = again.fake.clone();
     assert_eq!(again.finish().await.unsent, 0);
     assert_eq!(fake.with(|state| state.reports.len()), 1, "reported once");
-}
-
-#[tokio::test]
-async fn a_result_that_is_refused_holds_up_no_others_and_is_told_without_its_details() {
-    let bench = Bench::new();
-    bench.fake.with(|state| state.refuse = Some("poison"));
-    let leases = ["one", "poison", "two"].map(|word| {
-        let epoch = bench.fake.with(|state| state.received + 1);
-        bench.fake.command(epoch, &["echo", word])
-    });
-    for lease in leases {
-        assert_eq!(bench.fake.report(lease).await.0.outcome, Outcome::Passed);
-    }
-    let (_, detail) = bench.fake.report(leases[1]).await;
-    assert!(detail.output.is_empty() && detail.message.contains("refused"), "{detail:?}");
-    assert_eq!(bench.fake.report(leases[2]).await.1.output, "two\n");
-    let fake = bench.fake.clone();
-    assert_eq!(bench.finish().await.unsent, 0);
-    assert_eq!(fake.with(|state| state.reports.len()), 3, "each once");
-}
-
-#[tokio::test]
-async fn files_are_handed_on_from_test_to_test() {
-    let bench = Bench::new();
-    let make = json!({
-        "run": { "command": ["sh", "-c", "echo content > made.txt"] },
-        "artifacts": ["made.txt"],
-    });
-    let (report, detail) = bench.fake.report(bench.fake.grant(1, 1, make)).await;
-    assert_eq!((report.outcome, detail.artifacts.len()), (Outcome::Passed, 1));
-    let sha256 = detail.artifacts[0].sha256.clone();
-    assert_eq!(bench.fake.with(|state| state.blobs[&sha256].clone()), b"content\n");
-
-    let test = report.lease.attempt.test;
-    bench.fake.with(|state| state.artifacts.insert(test, detail.artifacts));
-    let take = |artifact: &str| {
-        json!({
-            "run": { "command": ["grep", "content", "taken.txt"] },
-            "inputs": [{ "test": test.index, "artifact": artifact, "path": "taken.txt" }],
-        })
-    };
-    let (report, _) = bench.fake.report(bench.fake.grant(2, 1, take("made.txt"))).await;
-    assert_eq!(report.outcome, Outcome::Passed);
-    let (report, detail) = bench.fake.report(bench.fake.grant(3, 1, take("other.txt"))).await;
-    assert_eq!((report.outcome, report.class), (Outcome::Error, Some(Class::SetUp)));
-    assert!(detail.message.contains("\"other.txt\""), "{}", detail.message);
-
-    let forgetful = json!({ "run": { "command": ["true"] }, "artifacts": ["made.txt"] });
-    let (report, detail) = bench.fake.report(bench.fake.grant(4, 1, forgetful)).await;
-    assert_eq!((report.outcome, report.class), (Outcome::Error, Some(Class::NoResult)));
-    assert!(detail.message.contains("made.txt"), "{}", detail.message);
-    bench.finish().await;
 }
 
 #[tokio::test]
