@@ -8,9 +8,10 @@ use crate::coordinator::files::collect::Collector;
 use crate::coordinator::files::run_files::RunFiles;
 use crate::coordinator::files::space::Space;
 use crate::coordinator::health::{Health, Part};
-use crate::coordinator::http::app::{App, MAX_HEAVY};
+use crate::coordinator::http::app::App;
 use crate::coordinator::http::auth::{Authenticators, LocalAdmin, StaticTokens, TokenFileError};
 use crate::coordinator::http::refusals::Refusals;
+use crate::coordinator::http::router::bodies::Bodies;
 use crate::coordinator::http::serve::serve;
 use crate::coordinator::leadership::Leadership;
 use crate::coordinator::live::LiveLogs;
@@ -40,7 +41,6 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
-use tokio::sync::Semaphore;
 
 /// Time for which a coordinator that must stop still answers with the reason.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(2);
@@ -290,7 +290,7 @@ fn start(
         openapi: crate::coordinator::http::document::text,
         identity,
         incoming,
-        heavy: Semaphore::new(MAX_HEAVY),
+        bodies: Bodies::new(),
         connections: AtomicUsize::new(0),
     });
     Ok((app, Threads { mailbox, health, owner, committer, projector, housekeeping }))

@@ -10,6 +10,7 @@ use crate::coordinator::http::auth::Authenticators;
 use crate::coordinator::http::blocking::blocking;
 use crate::coordinator::http::refusals::Refusals;
 use crate::coordinator::http::respond::ApiError;
+use crate::coordinator::http::router::bodies::Bodies;
 use crate::coordinator::live::LiveLogs;
 use crate::coordinator::mailbox::Mailbox;
 use crate::coordinator::metrics::Metrics;
@@ -23,10 +24,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
-use tokio::sync::Semaphore;
 
-/// Maximum number of concurrent requests with large bodies.
-pub const MAX_HEAVY: usize = 4;
 /// Time limit for the results database to catch up, before a list or report is read from it.
 const CATCH_UP_TIMEOUT: Duration = Duration::from_secs(20);
 
@@ -49,7 +47,7 @@ pub(crate) struct App {
     pub identity: String,
     /// Directory for uploaded files whose digest is not known yet.
     pub incoming: PathBuf,
-    pub heavy: Semaphore,
+    pub bodies: Bodies,
     pub connections: AtomicUsize,
 }
 

@@ -7,7 +7,6 @@ use crate::coordinator::http::blocking::blocking;
 use crate::coordinator::http::respond::ApiError;
 use crate::domain::access::Principal;
 use axum::body::Bytes;
-use axum::extract::rejection::BytesRejection;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
@@ -48,15 +47,11 @@ impl<T: DeserializeOwned> FromRequestParts<Arc<App>> for Params<T> {
     }
 }
 
-/// Reads a body within the limit of its route.
+/// The body, which was received within the limits of its route.
 pub(crate) async fn body(request: Request, app: &Arc<App>) -> Result<Bytes, ApiError> {
-    Bytes::from_request(request, app).await.map_err(|error| match error {
-        BytesRejection::FailedToBufferBody(_) if error.status() == 413 => {
-            ApiError::new(Code::TooLarge, "the body is larger than this route accepts")
-                .hint("send it in parts")
-        }
-        other => ApiError::new(Code::BadRequest, other.body_text()),
-    })
+    Bytes::from_request(request, app)
+        .await
+        .map_err(|error| ApiError::new(Code::BadRequest, error.body_text()))
 }
 
 /// A JSON body.

@@ -7,6 +7,7 @@ use crate::api::error::ErrorBody;
 use crate::api::{MAX_BLOB_BYTES, MAX_BODY_BYTES, transfer_time};
 use crate::coordinator::http::app::App;
 use crate::coordinator::http::guard::{self, Access};
+use crate::coordinator::http::router::bodies::{Budget, Kind};
 use crate::domain::access::Permission;
 use axum::handler::Handler;
 use axum::http::Method;
@@ -21,25 +22,13 @@ const PLAIN: Duration = Duration::from_secs(30);
 const LONG: Duration = Duration::from_secs(120);
 const BLOB_TIME: Duration = LONG.saturating_add(transfer_time(MAX_BLOB_BYTES));
 /// Maximum size of the body of a plain request, in bytes.
-const MAX_SMALL_BODY_BYTES: usize = 1024 * 1024;
+const MAX_SMALL_BODY_BYTES: u64 = 1024 * 1024;
 
-/// The resources that a request to a route may use.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Budget {
-    /// Maximum size of the body, in bytes.
-    pub body: usize,
-    /// Time limit until the answer begins.
-    pub time: Duration,
-    /// Whether the request holds a large body in memory. Few of these run at a time.
-    pub heavy: bool,
-}
-
-const SMALL: Budget = Budget { body: MAX_SMALL_BODY_BYTES, time: PLAIN, heavy: false };
-const WAITING: Budget = Budget { body: MAX_SMALL_BODY_BYTES, time: LONG, heavy: false };
-const LARGE: Budget = Budget { body: MAX_BODY_BYTES, time: LONG, heavy: true };
-const REPORTS: Budget = Budget { body: MAX_BODY_BYTES, time: LONG, heavy: false };
-/// The body is streamed to disk, so its size costs no memory; the handler counts the bytes.
-const BLOB: Budget = Budget { body: usize::MAX, time: BLOB_TIME, heavy: false };
+const SMALL: Budget = Budget { body: MAX_SMALL_BODY_BYTES, time: PLAIN, kind: Kind::Light };
+const WAITING: Budget = Budget { body: MAX_SMALL_BODY_BYTES, time: LONG, kind: Kind::Light };
+const LARGE: Budget = Budget { body: MAX_BODY_BYTES as u64, time: LONG, kind: Kind::Heavy };
+const REPORTS: Budget = Budget { body: MAX_BODY_BYTES as u64, time: LONG, kind: Kind::Light };
+const BLOB: Budget = Budget { body: MAX_BLOB_BYTES, time: BLOB_TIME, kind: Kind::Streamed };
 
 /// One row of the table.
 pub(crate) struct Route {

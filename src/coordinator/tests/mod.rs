@@ -1,5 +1,6 @@
 //! Scenarios over real sockets: a coordinator on port 0, and the client.
 
+mod bodies;
 mod disk;
 mod files;
 mod harness;

@@ -1,31 +1,31 @@
-//! Serves the table of routes: authenticates each request, checks its permission, and enforces the
-//! budget of its route.
+//! Serves the table of routes: authenticates each request, checks its permission, receives its body,
+//! and enforces the budget of its route.
 //!
 //! Promises: every request to a route is counted; a panic of a handler becomes status 500, a request
-//! that exceeds its time limit status 503.
+//! that exceeds its time limit status 503. No body is received before the guard has admitted its sender.
+
+pub(crate) mod bodies;
+mod memory;
 
 use crate::api::error::Code;
 use crate::coordinator::http::app::App;
 use crate::coordinator::http::guard::{self, Access};
 use crate::coordinator::http::respond::ApiError;
-use crate::coordinator::http::routes::{Budget, Route, table};
+use crate::coordinator::http::router::bodies::{Budget, Incomplete, Kind};
+use crate::coordinator::http::routes::{Route, table};
 use crate::coordinator::metrics::Metrics;
 use axum::Router;
+use axum::body::HttpBody;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::HeaderValue;
 use axum::http::header::X_CONTENT_TYPE_OPTIONS;
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::MethodRouter;
 use futures::FutureExt;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::Duration;
-
-/// Time limit of the wait of a heavy request for its turn.
-const TURN_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// State of the middleware of one route.
 #[derive(Clone)]
@@ -41,9 +41,10 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         tracing::trace!(id, %method, path, permission = ?access.permission(), "route");
         let middleware = Middleware { app: Arc::clone(&app), access, budget };
         let layer = from_fn_with_state(middleware, watch_over);
-        let watched: MethodRouter<Arc<App>> = handler.layer(layer);
-        router = router.route(path, watched.layer(DefaultBodyLimit::max(budget.body)));
+        router = router.route(path, handler.layer(layer));
     }
+    // The size of each body is limited where it is received.
+    router = router.layer(DefaultBodyLimit::disable());
     router.fallback(unknown).method_not_allowed_fallback(wrong_method).with_state(app)
 }
 
@@ -82,7 +83,7 @@ async fn answered(
     answer
 }
 
-/// Lets the guard check the request, waits for a turn if it is heavy, and runs its handler.
+/// Lets the guard check the request, receives its body, and runs its handler.
 async fn perform(
     middleware: Middleware,
     request: Request,
@@ -93,14 +94,10 @@ async fn perform(
     let (mut head, body) = request.into_parts();
     let admitted = tokio::time::timeout(budget.time, guard::admit(&app, access, &mut head));
     admitted.await.map_err(too_slow)??;
-    let _turn = if budget.heavy {
-        let turn = tokio::time::timeout(TURN_TIMEOUT, app.heavy.acquire()).await;
-        Some(turn.map_err(|_| {
-            ApiError::new(Code::Busy, "too many concurrent requests with large bodies")
-        })?)
-    } else {
-        None
-    };
+    let (body, _admission) = app.bodies.receive(body, budget).await?;
+    if let Some(incomplete) = head.extensions.get::<Incomplete>() {
+        incomplete.set(!body.is_end_stream() && budget.kind == Kind::Streamed);
+    }
     let request = Request::from_parts(head, body);
     tokio::time::timeout(budget.time, next.run(request)).await.map_err(too_slow)
 }

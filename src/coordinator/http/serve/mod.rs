@@ -2,16 +2,19 @@
 //!
 //! Promises: connections leave file descriptors to everything else ([`max_connections`]); a
 //! connection without an authenticated request within [`STRANGER_TIMEOUT`] is closed to make room
-//! for others.
+//! for others; a sender whose request is answered before it is complete can read the answer.
 
+mod linger;
+
+use self::linger::Lingering;
 use crate::coordinator::http::app::App;
 use crate::coordinator::http::guard::Known;
 use crate::coordinator::http::refusals::Peer;
-use crate::coordinator::http::router;
+use crate::coordinator::http::router::{self, bodies::Incomplete};
 use crate::sys::limits::raise_open_files;
 use crate::sys::spawn::Tasks;
 use hyper::Request;
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 use hyper::server::conn::http1::Builder;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -61,11 +64,14 @@ pub(crate) async fn serve(app: Arc<App>, listener: TcpListener, stop: impl Futur
             () = &mut stop => break,
             accepted = accept(&listener, &permits) => accepted,
         };
-        let known = Known::default();
+        let (known, incomplete) = (Known::default(), Incomplete::default());
+        let stream = Lingering::new(stream, incomplete.clone());
         let (routes, mark) = (service.clone(), known.clone());
         let service = service_fn(move |mut request: Request<Incoming>| {
+            incomplete.set(!request.body().is_end_stream());
             request.extensions_mut().insert(Peer(peer));
             request.extensions_mut().insert(mark.clone());
+            request.extensions_mut().insert(incomplete.clone());
             routes.call(request)
         });
         let connection = builder.serve_connection(TokioIo::new(stream), service);
