@@ -1,11 +1,13 @@
 //! The front matter of a template: YAML between two `---` lines at its start, with the family, the
-//! parameters and their defaults, the packages and the back-ends.
+//! parameters and their defaults, the packages and the back-ends. A shared part may have front
+//! matter as well, with parameters and packages of every template that extends it.
 
 use crate::domain::accelerator::Backend;
 use crate::templates::path::TemplatePath;
 use crate::text::depth;
 use crate::text::error::ValueError;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
@@ -17,7 +19,9 @@ pub struct FrontMatter {
     pub version: u32,
     pub tasks: Vec<String>,
     pub backends: Vec<Backend>,
-    /// Every parameter that the template reads, with its default.
+    /// Every parameter that the template reads, with its default. The file gives only those that the
+    /// parts which it extends do not give, and those with another default.
+    #[serde(default)]
     pub parameters: Map<String, Value>,
     pub requirements: Vec<String>,
     /// Additional packages of each runtime (`onnxruntime: [onnx, …]`).
@@ -31,11 +35,7 @@ impl FrontMatter {
     /// # Errors
     /// The YAML is broken or nested too deeply, or does not match the path.
     pub fn parse(path: &str, text: &str) -> Result<Self, ValueError> {
-        if depth::too_deep(text).is_some() {
-            return Err(ValueError::new("the front matter is nested too deeply"));
-        }
-        let front_matter: Self = serde_yaml::from_str(text)
-            .map_err(|error| ValueError::new(format!("cannot read the front matter: {error}")))?;
+        let front_matter: Self = read(text)?;
         if let Ok(TemplatePath::Test { family, backend }) = TemplatePath::parse(path) {
             if front_matter.family != family {
                 let message = format!("the front matter has family {:?}", front_matter.family);
@@ -53,12 +53,50 @@ impl FrontMatter {
         Ok(front_matter)
     }
 
+    /// Adds the parameters and packages of a part that the template extends. Its own have priority.
+    pub fn inherit(&mut self, part: PartFrontMatter) {
+        for (name, default) in part.parameters {
+            self.parameters.entry(name).or_insert(default);
+        }
+        for (runtime, packages) in part.runtimes {
+            self.runtimes.entry(runtime).or_insert(packages);
+        }
+    }
+
     /// Packages of a test that runs in `runtime`.
     #[must_use]
     pub fn packages(&self, runtime: &str) -> Vec<String> {
         let additional = self.runtimes.get(runtime).into_iter().flatten();
         self.requirements.iter().chain(additional).cloned().collect()
     }
+}
+
+/// The front matter of a shared part: defaults for the templates that extend it.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PartFrontMatter {
+    #[serde(default)]
+    parameters: Map<String, Value>,
+    #[serde(default)]
+    runtimes: BTreeMap<String, Vec<String>>,
+}
+
+impl PartFrontMatter {
+    /// Reads the front matter of a shared part.
+    ///
+    /// # Errors
+    /// The YAML is broken or nested too deeply, or has other fields.
+    pub fn parse(text: &str) -> Result<Self, ValueError> {
+        read(text)
+    }
+}
+
+fn read<T: DeserializeOwned>(text: &str) -> Result<T, ValueError> {
+    if depth::too_deep(text).is_some() {
+        return Err(ValueError::new("the front matter is nested too deeply"));
+    }
+    serde_yaml::from_str(text)
+        .map_err(|error| ValueError::new(format!("cannot read the front matter: {error}")))
 }
 
 /// Divides a template into its front matter and the rest.

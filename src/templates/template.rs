@@ -3,13 +3,17 @@
 //! A template starts with front matter; the rest has Jinja syntax and may use the parts in
 //! `_shared`. Limits: [`FUEL`] steps and [`MAX_SCRIPT_BYTES`] for one script.
 
-use crate::templates::front_matter::{FrontMatter, split};
+use crate::templates::front_matter::{FrontMatter, PartFrontMatter, split};
 use crate::templates::origin::{Origin, Text};
 use crate::text::error::ValueError;
 use crate::text::render::{Engine, Escape, Limits, Reason, RenderError};
 use crate::text::suggest::did_you_mean;
+use regex::Regex;
 use serde::Serialize;
 use serde_json::{Map, Value};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 /// Maximum number of steps of one rendering.
 pub const FUEL: u64 = 1_000_000;
@@ -45,8 +49,8 @@ pub struct Template {
     pub digest: String,
     /// Path in its layer, such as `vlm/test.py.j2`.
     path: String,
-    /// Number of lines of the front matter, which the engine does not count.
-    lines_before: usize,
+    /// Number of lines of the front matter by path. The engine does not count them.
+    lines_before: BTreeMap<String, usize>,
     engine: Engine,
 }
 
@@ -62,32 +66,55 @@ impl Template {
         shared: impl Iterator<Item = (&'a str, &'a Text)>,
         digest: String,
     ) -> Result<Self, ValueError> {
-        let of = of(&text.origin);
         let (front_matter, body) = split(&text.text).ok_or_else(|| {
+            let of = of(&text.origin);
             ValueError::new(format!("{path}{of} does not start with --- and its front matter"))
                 .hint("docs/templates.md has an example")
         })?;
-        let parsed = FrontMatter::parse(path, front_matter).map_err(|error| ValueError {
-            message: format!("{path}{of}: {}", error.message),
-            ..error
-        })?;
+        let parsed = FrontMatter::parse(path, front_matter);
         // One byte is left for the last line break.
         let limits = Limits { fuel: FUEL, max_bytes: MAX_SCRIPT_BYTES - 1 };
         let mut template = Self {
-            front_matter: parsed,
+            front_matter: parsed.map_err(|error| in_text(path, text, error))?,
             origin: text.origin.clone(),
             digest,
             path: path.to_owned(),
-            lines_before: front_matter.matches('\n').count() + 3,
+            lines_before: BTreeMap::from([(path.to_owned(), lines(front_matter))]),
             engine: Engine::new(Escape::None, limits),
         };
+        let mut parts = BTreeMap::new();
         for (name, text) in shared {
-            let added = template.engine.add(name, text.text.clone());
+            let (front_matter, body) = match split(&text.text) {
+                Some((front_matter, body)) => (Some(front_matter), Cow::Owned(body.to_owned())),
+                None => (None, text.text.clone()),
+            };
+            if let Some(front_matter) = front_matter {
+                template.lines_before.insert(name.to_owned(), lines(front_matter));
+            }
+            let added = template.engine.add(name, body);
             added.map_err(|error| template.failed(&error))?;
+            parts.insert(name, (text, front_matter));
         }
         let added = template.engine.add(path, body.to_owned());
         added.map_err(|error| template.failed(&error))?;
+        template.inherit(body, &mut parts)?;
         Ok(template)
+    }
+
+    /// Adds the front matter of the parts that a text extends. The nearest has priority.
+    fn inherit(
+        &mut self,
+        text: &str,
+        parts: &mut BTreeMap<&str, (&Text, Option<&str>)>,
+    ) -> Result<(), ValueError> {
+        let Some(name) = extended(text) else { return Ok(()) };
+        // A part that was removed before is not visited again, so a cycle ends.
+        let Some((part, front_matter)) = parts.remove(name) else { return Ok(()) };
+        if let Some(front_matter) = front_matter {
+            let inherited = PartFrontMatter::parse(front_matter);
+            self.front_matter.inherit(inherited.map_err(|error| in_text(name, part, error))?);
+        }
+        self.inherit(&part.text, parts)
     }
 
     /// The family, or family and back-end: `vlm`, `vlm/cuda`.
@@ -107,7 +134,7 @@ impl Template {
         let own = error.template.as_ref() == Some(&self.path);
         let place = match (&error.template, error.line) {
             (Some(name), Some(line)) => {
-                format!("{name}:{}", if own { line + self.lines_before } else { line })
+                format!("{name}:{}", line + self.lines_before.get(name).unwrap_or(&0))
             }
             _ => self.path.clone(),
         };
@@ -157,6 +184,24 @@ impl Template {
         text.push('\n');
         Ok(text)
     }
+}
+
+/// Path of the text that a text extends.
+fn extended(text: &str) -> Option<&str> {
+    static EXTENDS: LazyLock<Option<Regex>> =
+        LazyLock::new(|| Regex::new(r#"\{%-?\s*extends\s+["']([^"']+)["']"#).ok());
+    Some(EXTENDS.as_ref()?.captures(text)?.get(1)?.as_str())
+}
+
+/// Number of lines of front matter, with the lines that delimit it.
+fn lines(front_matter: &str) -> usize {
+    front_matter.matches('\n').count() + 3
+}
+
+/// The error with the path and the origin of its text.
+fn in_text(path: &str, text: &Text, error: ValueError) -> ValueError {
+    let message = format!("{path}{}: {}", of(&text.origin), error.message);
+    ValueError { message, ..error }
 }
 
 /// Checks the type of a value against the default. A default of null takes a number.
@@ -297,5 +342,44 @@ mod tests {
         }
         let (_, error) = given("bach", json!(8)).expect_err("a mistyped name");
         assert_eq!(error.hint.as_deref(), Some("did you mean \"batch\"?"));
+    }
+
+    fn with_parts(body: &str, parts: &[(&str, &str)]) -> Result<Template, ValueError> {
+        let text = |text: String| Text { origin: Origin::BuiltIn, text: text.into() };
+        let parts: Vec<_> =
+            parts.iter().map(|(path, body)| (*path, text((*body).to_owned()))).collect();
+        let shared = parts.iter().map(|(path, text)| (*path, text));
+        Template::build("x/test.py.j2", &text(format!("{TOP}{body}")), shared, String::new())
+    }
+
+    #[test]
+    fn parameters_and_packages_of_extended_parts_are_inherited() {
+        let middle = "---\nparameters: {batch: 3, seed: 5, depth: 1}\n---\n{% extends '_shared/b.py.j2' %}";
+        let lowest = "---\nparameters: {seed: 6, heads: 2}\nruntimes: {openvino: [openvino]}\n---\n\
+            {{ parameters | pyrepr }}";
+        let other = "---\nparameters: {unused: 1}\n---\n";
+        let parts =
+            [("_shared/a.py.j2", middle), ("_shared/b.py.j2", lowest), ("_shared/c.py.j2", other)];
+        let template = with_parts("{%- extends \"_shared/a.py.j2\" -%}", &parts).expect("it");
+        let parameters = Value::Object(template.front_matter.parameters.clone());
+        let expected = json!({"batch": 2, "depth": 1, "dtype": "fp32", "heads": 2,
+            "image_size": null, "min_seconds": 2.0, "seed": 5});
+        assert_eq!(parameters, expected, "the nearest default has priority");
+        assert_eq!(template.front_matter.packages("openvino"), ["torch", "openvino"]);
+        // Front matter is optional, and a cycle ends.
+        let cycle = [("_shared/a.py.j2", "{% extends \"_shared/a.py.j2\" %}")];
+        let template = with_parts("{% extends \"_shared/a.py.j2\" %}", &cycle).expect("it");
+        assert_eq!(template.front_matter.parameters.len(), 4);
+    }
+
+    #[test]
+    fn errors_in_a_part_count_its_front_matter() {
+        let extends = "{% extends \"_shared/a.py.j2\" %}";
+        let part = "---\nparameters: {seed: 5}\n---\n\n{% if %}";
+        let error = with_parts(extends, &[("_shared/a.py.j2", part)]).expect_err("broken syntax");
+        assert!(error.message.contains("_shared/a.py.j2:5 (for x/"), "{}", error.message);
+        let part = "---\nfamily: x\n---\n";
+        let error = with_parts(extends, &[("_shared/a.py.j2", part)]).expect_err("unknown field");
+        assert!(error.message.starts_with("_shared/a.py.j2: cannot read"), "{}", error.message);
     }
 }

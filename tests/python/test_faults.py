@@ -19,7 +19,7 @@ import os
 import types
 
 import pytest
-from test_templates import TINY, render, split
+from test_templates import TINY, front_matter, render
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")
@@ -113,7 +113,7 @@ class Script:
 
 
 def parameters_of(family):
-    return split(f"{family}/test.py.j2")[0]["parameters"]
+    return front_matter(family)["parameters"]
 
 
 # `1/2` is the first half of the families: the whole takes ten minutes on one core.

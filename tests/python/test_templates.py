@@ -69,8 +69,16 @@ def configuration(name):
     return json.loads((CATALOGUE / index()[name]["file"]).read_text(encoding="utf-8"))
 
 
-def render(family, model=None, parameters=None, **changes):
+def front_matter(family):
+    """The front matter of a template, with what it inherits from the part that it extends."""
     front, _ = split(f"{family}/test.py.j2")
+    inherited, _ = split("_shared/base.py.j2")
+    both = {name: {**inherited[name], **front.get(name, {})} for name in inherited}
+    return {**front, **both}
+
+
+def render(family, model=None, parameters=None, **changes):
+    front = front_matter(family)
     environment = minijinja.Environment(
         loader=lambda name: split(name)[1] if (TEMPLATES / name).is_file() else None,
         filters={"pyrepr": ascii},
@@ -114,9 +122,9 @@ families = pytest.mark.parametrize("family", sorted(TINY))
 
 @families
 def test_front_matter_is_whole(family):
-    front, _ = split(f"{family}/test.py.j2")
-    keys = ["family", "version", "tasks", "backends", "parameters", "requirements"]
-    assert list(front) == [*keys, "runtimes"]
+    front = front_matter(family)
+    keys = {"family", "version", "tasks", "backends", "parameters", "requirements", "runtimes"}
+    assert set(front) == keys
     assert set(front["runtimes"]) == {"onnxruntime", "openvino"}
     assert front["family"] == family
     for name in COMMON:
@@ -149,7 +157,7 @@ def test_the_header_names_the_requirements(family):
     assert lines[0] == "# /// script"
     header = lines[1 : lines.index("# ///")]
     read = tomllib.loads("\n".join(line.removeprefix("# ") for line in header))
-    assert read["dependencies"] == split(f"{family}/test.py.j2")[0]["requirements"]
+    assert read["dependencies"] == front_matter(family)["requirements"]
 
 
 @families
@@ -172,7 +180,7 @@ def test_families_are_consistent():
         assert entry["task"] in known[entry["family"]]["tasks"], entry
     assert all(entry["family"] in known for entry in data["names"])
     for family in TINY:
-        assert set(split(f"{family}/test.py.j2")[0]["tasks"]) <= set(known[family]["tasks"])
+        assert set(front_matter(family)["tasks"]) <= set(known[family]["tasks"])
 
 
 def test_the_catalogue_is_whole():

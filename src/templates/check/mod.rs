@@ -377,7 +377,7 @@ impl Check<'_> {
         let absent: Vec<&str> = read.absent(&self.template.front_matter.parameters).collect();
         (!absent.is_empty()).then(|| {
             let names = absent.join(", ");
-            format!("the front matter lacks the parameters {names}; docs/templates.md lists them")
+            format!("the front matter lacks the parameters {names}; add each with its default")
         })
     }
 }
@@ -470,12 +470,18 @@ mod tests {
 
     #[test]
     fn all_missing_parameters_are_one_problem() {
+        let body = "{{ parameters.seed | pyrepr }}{{ parameters.depth | pyrepr }}\n\
+            print(PARAMETERS['heads'], PARAMETERS.get('width'))\n";
+        assert_eq!(
+            problems(TOP, body),
+            ["the front matter lacks the parameters depth, heads, seed; add each with its default"]
+        );
+        // Those of the part that a template extends are not missing.
         let body = "{% extends \"_shared/base.py.j2\" %}{% block family %}\n\
             print(PARAMETERS['depth'], PARAMETERS.get('width')){% endblock %}\n";
         assert_eq!(
             problems(TOP, body),
-            ["the front matter lacks the parameters attention, depth, iterations, min_seconds, \
-              openvino_device, role, runtime, seed, warm_up, weights; docs/templates.md lists them"]
+            ["the script reads PARAMETERS[\"depth\"], which is not a parameter"]
         );
         let body = body.replace("family", "famly");
         assert_eq!(
