@@ -5,7 +5,7 @@
 
 use crate::gather::GatherError;
 use crate::plan::pytest::suite::{self, Collected};
-use crate::sys::process::{Call, Completion, Keep, Limits, ProgramOutput, run};
+use crate::sys::process::{Call, Completion, Keep, Limits, ProgramOutput, lookup, run};
 use serde::Deserialize;
 use serde_json::json;
 use std::ffi::OsString;
@@ -25,6 +25,8 @@ pub struct Asker {
     pub here: PathBuf,
     pub scratch: tempfile::TempDir,
     python: OsString,
+    /// The interpreter in `PATH`, if there is one.
+    usual: Option<OsString>,
     env: Vec<(OsString, OsString)>,
     options: Vec<String>,
 }
@@ -49,9 +51,21 @@ impl Asker {
         let scratch = tempfile::tempdir().map_err(|error| {
             GatherError::new(format!("cannot make a temporary directory: {error}"))
         })?;
-        let python = python.unwrap_or(Path::new("python3")).as_os_str().to_owned();
-        let options = options.to_vec();
-        Ok(Self { here, scratch, python, env: variables(added), options })
+        let (env, options) = (variables(added), options.to_vec());
+        let usual = usual_python(&env);
+        let named = python.map(|python| python.as_os_str().to_owned());
+        let python = named.or_else(|| usual.clone()).ok_or_else(|| {
+            GatherError::new("no Python interpreter was found").hint(
+                "install python3, or give the interpreter of the suite: --python .venv/bin/python",
+            )
+        })?;
+        Ok(Self { here, scratch, python, usual, env, options })
+    }
+
+    /// The interpreter of the suite, then the one in `PATH` if it is another one.
+    pub fn interpreters(&self) -> impl Iterator<Item = &OsString> {
+        let usual = self.usual.iter().filter(|usual| **usual != self.python);
+        std::iter::once(&self.python).chain(usual)
     }
 
     /// How the person names the interpreter.
@@ -66,11 +80,11 @@ impl Asker {
         let question = json!({ "mode": "root", "out": out, "args": args, "cwd_on_path": true });
         let ended = self.script(COLLECT, &question, directory).await?;
         let text = read_capped(&out).map_err(|_| unanswered(&ended))?;
-        let found: Root = serde_json::from_slice(&text).map_err(|error| {
+        let root: Root = serde_json::from_slice(&text).map_err(|error| {
             GatherError::new(format!("pytest's answer cannot be read: {error}"))
         })?;
         let full = |path: PathBuf| path.canonicalize().unwrap_or(path);
-        Ok(Root { root: full(found.root), settings: found.settings.map(full) })
+        Ok(Root { root: full(root.root), settings: root.settings.map(full) })
     }
 
     /// Asks pytest for the items that it collects.
@@ -91,7 +105,7 @@ impl Asker {
         });
         let ended = self.script(COLLECT, &question, directory).await?;
         let text = read_capped(&out).map_err(|_| unanswered(&ended))?;
-        suite::parse(&text).map_err(|wrong| GatherError::new(wrong.message))
+        suite::parse(&text).map_err(|error| GatherError::new(error.message))
     }
 
     /// Runs a script of dtf with a question as its argument.
@@ -156,6 +170,12 @@ impl Asker {
     }
 }
 
+/// The name of the Python interpreter in the `PATH` of these variables.
+fn usual_python(env: &[(OsString, OsString)]) -> Option<OsString> {
+    let (_, path) = env.iter().find(|(name, _)| name == "PATH")?;
+    Some(lookup::python(path)?.file_name()?.to_owned())
+}
+
 fn printed(ended: &ProgramOutput) -> String {
     format!("{}\n{}", ended.stdout.text, ended.stderr.text)
 }
@@ -168,20 +188,20 @@ fn unanswered(ended: &ProgramOutput) -> GatherError {
 
 /// The lines that describe a failure: each error that pytest marks with an `E`, and the last lines.
 /// Control characters are escaped.
-pub fn quoted(said: &str) -> Vec<String> {
+pub fn quoted(output: &str) -> Vec<String> {
     let lines: Vec<String> =
-        said.lines().filter(|line| !line.trim().is_empty()).map(plain).collect();
-    let mut told: Vec<String> = Vec::new();
+        output.lines().filter(|line| !line.trim().is_empty()).map(plain).collect();
+    let mut quoted: Vec<String> = Vec::new();
     for line in lines.iter().filter(|line| line.starts_with("E  ")) {
-        if told.len() < MAX_QUOTED_LINES && !told.contains(line) {
-            told.push(line.clone());
+        if quoted.len() < MAX_QUOTED_LINES && !quoted.contains(line) {
+            quoted.push(line.clone());
         }
     }
-    let last = lines.len().saturating_sub(MAX_QUOTED_LINES - told.len());
+    let last = lines.len().saturating_sub(MAX_QUOTED_LINES - quoted.len());
     let end: Vec<String> =
-        lines[last..].iter().filter(|line| !told.contains(line)).cloned().collect();
-    told.extend(end);
-    told
+        lines[last..].iter().filter(|line| !quoted.contains(line)).cloned().collect();
+    quoted.extend(end);
+    quoted
 }
 
 fn plain(line: &str) -> String {
@@ -215,7 +235,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn errors_are_told_before_the_end_that_may_not_name_them() {
+    fn errors_precede_the_last_lines_of_the_output() {
         let long = "E   ModuleNotFoundError: No module named 'x'\nmore\n".repeat(40) + "2 errors\n";
         let lines = quoted(&long);
         assert_eq!(lines[0], "E   ModuleNotFoundError: No module named 'x'");
@@ -225,8 +245,27 @@ mod tests {
     }
 
     #[cfg(unix)]
+    #[test]
+    fn the_usual_interpreter_is_the_one_in_path() {
+        use std::os::unix::fs::PermissionsExt;
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = [("PATH".to_owned(), directory.path().display().to_string())];
+        let error = Asker::new(None, &path, &[]).err().expect("there is none");
+        assert_eq!(error.message, "no Python interpreter was found");
+        let python = directory.path().join("python");
+        std::fs::write(&python, "").expect("written");
+        let executable = std::fs::Permissions::from_mode(0o755);
+        std::fs::set_permissions(&python, executable).expect("executable");
+        let asker = Asker::new(None, &path, &[]).expect("an asker");
+        assert_eq!(asker.name(), "python");
+        assert_eq!(asker.interpreters().collect::<Vec<_>>(), ["python"]);
+        let other = Asker::new(Some(Path::new("venv/python")), &path, &[]).expect("an asker");
+        assert_eq!(other.interpreters().collect::<Vec<_>>(), ["venv/python", "python"]);
+    }
+
+    #[cfg(unix)]
     #[tokio::test]
-    async fn what_the_interpreter_says_is_told() {
+    async fn the_output_of_the_interpreter_is_quoted() {
         use std::os::unix::fs::PermissionsExt;
         let directory = tempfile::tempdir().expect("a directory");
         let python = directory.path().join("python");
@@ -239,9 +278,9 @@ mod tests {
             asker.expect("an asker").root(directory.path(), &[]).await
         };
         let answer = "out=$(echo \"$2\" | sed 's/.*\"out\":\"\\([^\"]*\\)\".*/\\1/')";
-        let found =
+        let root =
             with(&format!("{answer}; echo \"{{\\\"root\\\": \\\"/$DTF_A\\\"}}\" > $out")).await;
-        assert_eq!(found.expect("an answer").root, Path::new("/b"));
+        assert_eq!(root.expect("an answer").root, Path::new("/b"));
         let failed = with("echo No module named pytest >&2; exit 1").await.expect_err("refused");
         assert!(
             failed.message.contains("code 1") && failed.message.ends_with("No module named pytest")

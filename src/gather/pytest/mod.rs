@@ -28,7 +28,7 @@ const NAMED: usize = 20;
 pub struct SuiteOptions {
     /// A directory or file of the suite.
     pub path: PathBuf,
-    /// The interpreter of the suite; `python3` by default.
+    /// The interpreter of the suite; the one in `PATH` by default.
     pub python: Option<PathBuf>,
     /// Maximum expected time of one shard.
     pub shard_time: Option<Duration>,

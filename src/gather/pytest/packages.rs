@@ -9,7 +9,6 @@ use crate::plan::pytest::suite::{Collected, Distribution};
 use serde::Deserialize;
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -102,8 +101,8 @@ async fn requirements_file(
     let mut last = None;
     let mut failures = Vec::new();
     // Any pip reads it the same way; environments of some tools have none.
-    for python in [OsString::from(asker.name()), OsString::from("python3")] {
-        let ended = asker.ask_with(&python, REQUIREMENTS, &question, directory_of(file)).await;
+    for python in asker.interpreters() {
+        let ended = asker.ask_with(python, REQUIREMENTS, &question, directory_of(file)).await;
         match ended {
             Ok(ended) if ended.exit.code == Some(0) => {
                 return serde_json::from_str(&ended.stdout.text).map_err(|error| {
