@@ -97,7 +97,7 @@ impl File {
                 } else {
                     let node = tree.get(section).filter(|node| **node != Node::Null)?;
                     let known = keys_of(section);
-                    Fields::open(node, &place.key(section), &known, errors)?
+                    Fields::open(node, &place.key(section), known.as_slice(), errors)?
                 };
                 Some(Values { fields, directory })
             },

@@ -8,7 +8,7 @@ use crate::gather::model_directory::{cached, describe, read_capped, snapshot};
 use crate::gather::{peek, walk};
 use crate::models::description::Description;
 use crate::models::source::{DirectoryEntries, KnownModel, ModelSource, WeightsPath, WeightsRoot};
-use crate::plan::files::{Listing, MAX_FILE_BYTES, PlanFiles};
+use crate::plan::files::directory::{Listing, MAX_FILE_BYTES, PlanFiles};
 use crate::plan::names::shortest_unique_suffixes;
 use crate::sys::caches::{self, Caches, UserContext};
 use crate::text::error::ReadError;

@@ -5,7 +5,7 @@
 //! not a readable file is listed with the reason; the walk ends on every tree. Limits: [`MAX_DEPTH`],
 //! [`MAX_ENTRIES`], [`MAX_FILES`].
 
-use crate::plan::files::{Listing, MAX_FILES, Refused};
+use crate::plan::files::directory::{Listing, MAX_FILES, Refused};
 use crate::text::error::ReadError;
 use std::fs::FileType;
 use std::io;

@@ -6,6 +6,7 @@
 
 use crate::domain::launch::MAX_LIST;
 use crate::plan::entry::{self, Entry, MAX_NAME_BYTES};
+use crate::plan::keys::with_synonyms;
 use crate::plan::matrix::Matrix;
 use crate::plan::model_entry::{self, ModelEntry};
 use crate::plan::names;
@@ -77,7 +78,7 @@ fn read_on(
     found: &mut FieldErrors,
 ) -> Option<(String, Vec<Entry>, Vec<ModelEntry>)> {
     let top = Path::default();
-    let fields = Fields::open(root, &top, &KEYS, found)?;
+    let fields = Fields::open(root, &top, with_synonyms(&KEYS), found)?;
     let schema = fields.optional("schema", |node| match node {
         Node::Int(SCHEMA) => Ok(()),
         Node::Int(newer) if *newer > SCHEMA => {
@@ -134,7 +135,8 @@ fn read_defaults<'a>(fields: &Fields<'a>) -> Result<Option<&'a Node>, FieldError
     let Some(node) = fields.get("defaults") else { return Ok(None) };
     let known: Vec<&str> = SHARED_KEYS.iter().copied().chain(["files"]).collect();
     let mut found = FieldErrors::default();
-    if let Some(inner) = Fields::open(node, &fields.path.key("defaults"), &known, &mut found) {
+    let known = with_synonyms(&known);
+    if let Some(inner) = Fields::open(node, &fields.path.key("defaults"), known, &mut found) {
         found.keep(Settings::read(&inner));
         found.keep(inner.list("files", MAX_LIST, text));
     }

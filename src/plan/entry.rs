@@ -2,9 +2,10 @@
 
 use crate::domain::launch::{Junit, MAX_LIST, Program};
 use crate::domain::name;
-use crate::plan::files;
+use crate::plan::files::path::normalise;
+use crate::plan::keys::with_synonyms;
 use crate::plan::settings::{SHARED_KEYS, Settings};
-use crate::text::error::{FieldError, FieldErrors};
+use crate::text::error::{FieldError, FieldErrors, ValueError};
 use crate::text::fields::{Fields, all, text, whole, word};
 use crate::text::locate::Path;
 use crate::text::node::Node;
@@ -70,8 +71,7 @@ impl Entry {
     /// Reads an entry like [`Self::read`], but notes the errors. The entry is returned if its name
     /// is valid, because other tests may refer to it.
     pub(super) fn read_on(node: &Node, path: &Path, found: &mut FieldErrors) -> Option<Self> {
-        let fields = Fields::open(node, path, &keys(), found)?;
-        let inside = |node: &Node| files::inside(&text(node)?);
+        let fields = Fields::open(node, path, with_synonyms(&keys()), found)?;
         let name = found.keep(fields.required("name", word));
         let name = name.filter(|name| found.keep(check_name(name, &path.key("name"))).is_some());
         let program = found.keep(read_program(&fields));
@@ -83,7 +83,7 @@ impl Entry {
             depends_on: found
                 .keep(fields.list("depends_on", MAX_DEPENDENCIES, word))
                 .unwrap_or_default(),
-            artifacts: found.keep(fields.list("artifacts", MAX_LIST, inside)).unwrap_or_default(),
+            artifacts: found.keep(fields.list("artifacts", MAX_LIST, relative_path)).unwrap_or_default(),
             inputs: found.keep(read_inputs(&fields)).unwrap_or_default(),
             junit: found.keep(read_junit(&fields)).flatten(),
             settings: found.keep(Settings::read(&fields)).unwrap_or_default(),
@@ -93,17 +93,21 @@ impl Entry {
     }
 }
 
+/// Reads a path that is relative to the directory of the plan.
+fn relative_path(node: &Node) -> Result<String, ValueError> {
+    normalise(&text(node)?)
+}
+
 /// Reads `junit: report.xml` or `junit: {file: report.xml, cases: 60}`.
 fn read_junit(fields: &Fields) -> Result<Option<Junit>, FieldError> {
-    let file = |node: &Node| files::inside(&text(node)?);
     let Some(node @ Node::Map(_)) = fields.get("junit") else {
-        let file = fields.optional("junit", file)?;
+        let file = fields.optional("junit", relative_path)?;
         return Ok(file.map(|file| Junit { file, cases: None }));
     };
     let inner = Fields::new(node, &fields.path.key("junit"), &["file", "cases"])?;
     let cases = inner.optional("cases", whole(1, i64::from(u32::MAX)))?;
     let cases = cases.and_then(|cases| NonZeroU32::new(u32::try_from(cases).ok()?));
-    Ok(Some(Junit { file: inner.required("file", file)?, cases }))
+    Ok(Some(Junit { file: inner.required("file", relative_path)?, cases }))
 }
 
 fn read_inputs(fields: &Fields) -> Result<Vec<TakenFile>, FieldError> {
@@ -116,7 +120,7 @@ fn read_inputs(fields: &Fields) -> Result<Vec<TakenFile>, FieldError> {
     let read = |(at, item): (usize, &Node)| {
         let inner = Fields::new(item, &path.index(at), &["test", "file"])?;
         let test = inner.required("test", word)?;
-        Ok(TakenFile { test, file: inner.required("file", |node| files::inside(&text(node)?))? })
+        Ok(TakenFile { test, file: inner.required("file", relative_path)? })
     };
     all(items.iter().take(MAX_LIST + 1).enumerate().map(read))
 }
@@ -155,7 +159,7 @@ fn read_program(fields: &Fields) -> Result<Program, FieldError> {
             }
         }
         (None, Some(_)) => {
-            let script = fields.required("script", |node| files::inside(&text(node)?))?;
+            let script = fields.required("script", relative_path)?;
             Ok(Program::Script(script))
         }
     }

@@ -8,6 +8,7 @@
 //! Promises: the order depends on the file only; axes with more than one value that a name does not
 //! contain are appended to it, so that names stay unique.
 
+use crate::plan::keys::with_synonyms;
 use crate::text::error::{FieldError, ValueError};
 use crate::text::fields::Fields;
 use crate::text::locate::Path;
@@ -169,7 +170,7 @@ fn exception(
     complete: bool,
 ) -> Result<Combination, FieldError> {
     let names: Vec<&str> = axes.iter().map(|axis| axis.name).collect();
-    let fields = Fields::new(node, path, &names)?;
+    let fields = Fields::new(node, path, with_synonyms(&names))?;
     let mut pairs = Vec::new();
     for axis in axes {
         match fields.get(axis.name) {

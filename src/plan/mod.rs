@@ -5,9 +5,9 @@
 //!                                      └─┐                                   │
 //! command line ─ request ────────────────┴─ model_entry ─ generate ──────────┘
 //! ```
-//! Pure: the files that a plan names come in through [`files::PlanFiles`], the models through
-//! [`crate::models::source::ModelSource`]; the result is a value. Limits are constants beside their
-//! types.
+//! Pure: the files that a plan names come in through [`files::directory::PlanFiles`], the models
+//! through [`crate::models::source::ModelSource`]; the result is a value. Limits are constants beside
+//! their types.
 
 mod dependency;
 pub mod document;
@@ -16,6 +16,7 @@ pub mod files;
 pub mod generate;
 pub mod graph;
 pub mod history;
+mod keys;
 pub mod matrix;
 pub mod model_entry;
 pub mod names;

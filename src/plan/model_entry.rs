@@ -7,7 +7,8 @@
 use crate::domain::accelerator::Backend;
 use crate::models::source::Location;
 use crate::plan::entry::check_name;
-use crate::plan::files::inside;
+use crate::plan::files::path::normalise;
+use crate::plan::keys::with_synonyms;
 use crate::plan::settings::{self, SHARED_KEYS, Settings};
 use crate::text::error::{FieldError, FieldErrors, ValueError};
 use crate::text::fields::{Fields, text, whole};
@@ -124,7 +125,7 @@ pub fn read(node: &Node, path: &Path) -> Result<ModelEntry, FieldError> {
 
 /// Reads an entry and notes its errors. `None` if it has no valid model.
 fn read_on(node: &Node, path: &Path, found: &mut FieldErrors) -> Option<ModelEntry> {
-    let fields = Fields::open(node, path, &keys(), found)?;
+    let fields = Fields::open(node, path, with_synonyms(&keys()), found)?;
     let model = found.keep(read_model(&fields));
     let named = found.keep(fields.optional("name", text)).flatten();
     let is_named = named.is_some();
@@ -173,7 +174,7 @@ fn read_model(fields: &Fields) -> Result<(String, Location), FieldError> {
     let named = match fields.get("model") {
         Some(node @ Node::Map(_)) => {
             let inner = Fields::new(node, &path, &["config"])?;
-            let file = inner.required("config", |node| inside(&text(node)?))?;
+            let file = inner.required("config", |node| normalise(&text(node)?))?;
             return Ok((local_name(&file), Location::Local(file)));
         }
         Some(node) => text(node).map_err(|wrong| wrong.at(&path))?,
@@ -183,7 +184,7 @@ fn read_model(fields: &Fields) -> Result<(String, Location), FieldError> {
         }
     };
     if is_local(&named) {
-        let file = inside(&named).map_err(|wrong| wrong.at(&path))?;
+        let file = normalise(&named).map_err(|wrong| wrong.at(&path))?;
         return Ok((local_name(&file), Location::Local(file)));
     }
     let plain = |c: char| c.is_ascii_alphanumeric() || "._-/".contains(c);
@@ -280,7 +281,7 @@ fn check_rules(fields: &Fields, shapes: &[(&str, Vec<Node>)]) -> Result<(), Fiel
         for (at, rule) in rules.iter().enumerate() {
             let Node::Map(pairs) = rule else { continue };
             let path = fields.path.key(key).index(at);
-            Fields::new(rule, &path, &known)?;
+            Fields::new(rule, &path, with_synonyms(&known))?;
             let given = |name: &str| name == "backend" || shapes.iter().any(|(s, _)| *s == name);
             if let Some((name, _)) = pairs.iter().find(|(name, _)| !given(name)) {
                 let option = name.replace('_', "-");

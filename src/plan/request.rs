@@ -4,7 +4,7 @@
 use crate::domain::launch::Program;
 use crate::plan::document::check_count;
 use crate::plan::entry::Entry;
-use crate::plan::files::Overlay;
+use crate::plan::files::directory::Overlay;
 use crate::plan::generate::{self, ModelTests, Planned};
 use crate::plan::model_entry::{self, ModelEntry};
 use crate::plan::names;

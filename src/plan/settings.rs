@@ -7,7 +7,8 @@ use crate::domain::requirement::Requirement;
 use crate::domain::retry::{MAX_ATTEMPTS, Retries};
 use crate::domain::tag::{MAX_TAGS, Tag};
 use crate::domain::time::Millis;
-use crate::plan::files;
+use crate::plan::files::path::normalise;
+use crate::plan::keys::with_synonyms;
 use crate::text::error::{FieldError, FieldErrors, ValueError};
 use crate::text::fields::{Fields, one_of, text, truth, whole, word};
 use crate::text::locate::Path;
@@ -193,7 +194,7 @@ fn read_requires(fields: &Fields) -> Result<Requires, FieldError> {
 }
 
 fn requires_in(node: &Node, path: &Path, found: &mut FieldErrors) -> Option<Requires> {
-    let fields = Fields::open(node, path, &REQUIREMENT_KEYS, found)?;
+    let fields = Fields::open(node, path, with_synonyms(&REQUIREMENT_KEYS), found)?;
     let tag = |node: &Node| {
         word(node)?.parse::<Tag>().map_err(|problem| ValueError::new(problem.to_string()))
     };
@@ -316,7 +317,7 @@ fn read_environment(fields: &Fields) -> Result<(Option<Environment>, Vec<String>
 }
 
 fn wheel(node: &Node) -> Result<String, ValueError> {
-    let path = files::inside(&text(node)?)?;
+    let path = normalise(&text(node)?)?;
     match wheel_contents(&path) {
         Some(_) => Ok(path),
         None => Err(ValueError::expected("a wheel such as wheels/name-1.0-py3-none-any.whl", node)),

@@ -2,7 +2,7 @@
 
 use crate::domain::accelerator::Backend;
 use crate::models::source::ModelSource;
-use crate::plan::files::PlanFiles;
+use crate::plan::files::directory::PlanFiles;
 use crate::plan::history::History;
 use crate::templates::library::Library;
 use std::collections::BTreeSet;

@@ -4,10 +4,42 @@
 use crate::text::error::{FieldError, FieldErrors, ValueError};
 use crate::text::locate::Path;
 use crate::text::node::{Node, shortened};
-use crate::text::suggest::did_you_mean;
+use crate::text::suggest::{did_you_mean, did_you_mean_name};
 
 /// Maximum length of a text in one value, in bytes.
 pub const MAX_TEXT_BYTES: usize = 64 * 1024;
+
+/// The keys that a mapping may have.
+#[derive(Debug, Clone, Copy)]
+pub struct Keys<'a> {
+    pub known: &'a [&'a str],
+    /// Names that other tools use, each with the known key that has the same meaning.
+    pub synonyms: &'a [(&'a str, &'a str)],
+}
+
+impl<'a> From<&'a [&'a str]> for Keys<'a> {
+    fn from(known: &'a [&'a str]) -> Self {
+        Self { known, synonyms: &[] }
+    }
+}
+
+impl<'a, const N: usize> From<&'a [&'a str; N]> for Keys<'a> {
+    fn from(known: &'a [&'a str; N]) -> Self {
+        Self { known, synonyms: &[] }
+    }
+}
+
+impl Keys<'_> {
+    /// A hint for a name that is not known.
+    #[must_use]
+    pub fn hint(&self, name: &str) -> String {
+        let same = |(other, key): &&(&str, &str)| *other == name && self.known.contains(key);
+        match self.synonyms.iter().find(same) {
+            Some((_, key)) => did_you_mean_name(key),
+            None => did_you_mean(name, self.known),
+        }
+    }
+}
 
 /// A mapping with its place.
 pub struct Fields<'a> {
@@ -19,30 +51,35 @@ impl<'a> Fields<'a> {
     /// Opens a mapping.
     ///
     /// # Errors
-    /// The node is not a mapping, or a key is not in `known`.
-    pub fn new(node: &'a Node, path: &Path, known: &[&str]) -> Result<Self, FieldError> {
+    /// The node is not a mapping, or has a key that is not known.
+    pub fn new<'k>(
+        node: &'a Node,
+        path: &Path,
+        keys: impl Into<Keys<'k>>,
+    ) -> Result<Self, FieldError> {
         let mut errors = FieldErrors::default();
-        let fields = Self::open(node, path, known, &mut errors);
+        let fields = Self::open(node, path, keys, &mut errors);
         errors.end()?;
         fields.ok_or_else(|| ValueError::expected("a mapping", node).at(path))
     }
 
     /// Opens a mapping like [`Self::new`], but notes the errors, so that the known keys can be
     /// read. Returns `None` if the node is not a mapping.
-    pub fn open(
+    pub fn open<'k>(
         node: &'a Node,
         path: &Path,
-        known: &[&str],
+        keys: impl Into<Keys<'k>>,
         errors: &mut FieldErrors,
     ) -> Option<Self> {
+        let keys = keys.into();
         let Node::Map(entries) = node else {
             errors.note(ValueError::expected("a mapping", node).at(path));
             return None;
         };
-        for (key, _) in entries.iter().filter(|(key, _)| !known.contains(&key.as_str())) {
+        for (key, _) in entries.iter().filter(|(key, _)| !keys.known.contains(&key.as_str())) {
             let error =
                 FieldError::new(&path.key(key), format!("unknown key {:?}", shortened(key)));
-            errors.note(error.hint(did_you_mean(key, known)));
+            errors.note(error.hint(keys.hint(key)));
         }
         Some(Self { node, path: path.clone() })
     }

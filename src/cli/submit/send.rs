@@ -8,7 +8,7 @@ use crate::cli::terminal::console::Console;
 use crate::cli::terminal::progress::Progress;
 use crate::client::Client;
 use crate::domain::test::TestSpec;
-use crate::plan::files::PlannedFile;
+use crate::plan::files::planned::PlannedFile;
 use crate::plan::submission::Submission;
 use crate::results::render::figures::counted;
 use futures::stream::{self, StreamExt, TryStreamExt};

@@ -12,7 +12,7 @@ use crate::cli::terminal::console::Console;
 use crate::cli::work::library;
 use crate::client::Client;
 use crate::domain::time::Timestamp;
-use crate::plan::files::PlannedFile;
+use crate::plan::files::planned::PlannedFile;
 use crate::templates::library::Library;
 use crate::templates::origin::Origin;
 use crate::templates::path::TemplatePath;

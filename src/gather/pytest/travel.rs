@@ -8,7 +8,9 @@ use crate::gather::GatherError;
 use crate::gather::PlanDirectory;
 use crate::gather::pytest::ask::{Asker, quoted, read_capped};
 use crate::gather::pytest::place::{Place, relative};
-use crate::plan::files::{self, IGNORED, MAX_FILE_BYTES, PlanFiles};
+use crate::plan::files::directory::{MAX_FILE_BYTES, PlanFiles};
+use crate::plan::files::gatherer::IGNORED;
+use crate::plan::files::path::normalise;
 use crate::plan::pytest::BESIDE;
 use crate::plan::pytest::suite::Collected;
 use crate::results::render::figures::counted;
@@ -216,7 +218,7 @@ fn beside(
                 || IGNORED.contains(&name.as_str());
             let partly =
                 |other: &String| *other == path || is_below(other, &path) || is_below(&path, other);
-            let odd = files::inside(&path).is_err() || path.contains(['*', '?', '[']);
+            let odd = normalise(&path).is_err() || path.contains(['*', '?', '[']);
             if !own && !odd && !full.join("pyvenv.cfg").exists() && !needed.iter().any(partly) {
                 found.insert(path);
             }

@@ -5,11 +5,11 @@
 //! are ignored.
 
 use crate::domain::accelerator::Backend;
+use crate::plan::keys::with_synonyms;
 use crate::plan::pytest::suite::{Item, Mark};
 use crate::plan::settings::{REQUIREMENT_KEYS, SHARED_KEYS};
 use crate::text::error::ValueError;
 use crate::text::node::Node;
-use crate::text::suggest::did_you_mean;
 use serde_json::Value;
 
 /// Name of the group of items that any worker can run.
@@ -42,7 +42,7 @@ pub(super) fn needs(item: &Item) -> Result<Node, ValueError> {
                 let known: Vec<&str> =
                     REQUIREMENT_KEYS.iter().chain(&SHARED_KEYS).copied().collect();
                 let error = ValueError::new(format!("the marker dtf has no argument {key:?}"));
-                return Err(error.hint(did_you_mean(&key, &known)));
+                return Err(error.hint(with_synonyms(&known).hint(&key)));
             };
             if list.iter().all(|(name, _)| *name != key) {
                 list.push((key, value));

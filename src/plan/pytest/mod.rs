@@ -226,7 +226,7 @@ mod tests {
     use crate::domain::accelerator::Backend;
     use crate::domain::launch::Program;
     use crate::models::source::NoModels;
-    use crate::plan::files::PlanFiles;
+    use crate::plan::files::directory::PlanFiles;
     use crate::plan::history::History;
     use crate::plan::request;
     use crate::plan::sources::Sources;

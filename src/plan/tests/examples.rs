@@ -7,7 +7,7 @@ use crate::models::description::Description;
 use crate::models::source::ModelSource;
 use crate::plan::document::Plan;
 use crate::plan::entry;
-use crate::plan::files::PlanFiles;
+use crate::plan::files::directory::PlanFiles;
 use crate::plan::model_entry;
 use crate::plan::settings;
 use crate::plan::sources::Sources;

@@ -14,7 +14,7 @@ use crate::domain::test::TestSpec;
 use crate::models::description::{Description, FileRead};
 use crate::models::source::ModelSource;
 use crate::plan::document::Plan;
-use crate::plan::files::PlanFiles;
+use crate::plan::files::directory::PlanFiles;
 use crate::plan::history::History;
 use crate::plan::sources::Sources;
 use crate::plan::submission::Submission;

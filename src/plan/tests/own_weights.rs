@@ -5,7 +5,7 @@ use crate::models::description::Description;
 use crate::models::source::{DirectoryEntries, ModelSource, WeightsPath, WeightsRoot};
 use crate::models::weights::Weights;
 use crate::plan::document::Plan;
-use crate::plan::files::PlanFiles;
+use crate::plan::files::directory::PlanFiles;
 use crate::plan::request::{Generated, Request, generate};
 use crate::plan::submission::Submission;
 use crate::text::error::{ReadError, SourceError};

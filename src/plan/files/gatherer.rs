@@ -1,25 +1,19 @@
-//! The files of a plan, which are sent with its tests.
+//! Collects the files that the paths and patterns of a plan match.
 //!
-//! The plan names paths relative to its own directory, and the caller reads them. Limits:
-//! [`MAX_FILE_BYTES`] a file, [`MAX_TOTAL_BYTES`] a plan, [`MAX_LIST`] files a test.
+//! Limits: [`MAX_FILE_BYTES`] a file, [`MAX_TOTAL_BYTES`] a plan, [`MAX_LIST`] files a test.
 //! Promises: every file in a named directory is sent, or the plan is refused with the reason; files
 //! that are left out on purpose are reported by [`Gatherer::notes`].
 
-use crate::domain::digest::sha256_hex;
 use crate::domain::launch::{FileRef, MAX_LIST};
-use crate::text::error::{ReadError, ValueError};
+use crate::plan::files::directory::{Listing, MAX_FILE_BYTES, PlanFiles};
+use crate::plan::files::path::normalise;
+use crate::plan::files::planned::PlannedFile;
+use crate::text::error::ValueError;
 use crate::text::glob;
-use crate::text::node::shortened;
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-/// Maximum size of a file, in bytes.
-pub const MAX_FILE_BYTES: usize = 64 << 20;
 /// Maximum size of all files of one plan, in bytes.
 pub const MAX_TOTAL_BYTES: usize = 512 << 20;
-/// Maximum number of files that one plan may list.
-pub const MAX_FILES: usize = 20_000;
-
 /// Directories that are left out when a directory above them is named. A path or pattern that
 /// contains one of these names includes them.
 pub const IGNORED: [&str; 5] = ["__pycache__", ".pytest_cache", ".mypy_cache", ".git", ".venv"];
@@ -27,132 +21,12 @@ pub const IGNORED: [&str; 5] = ["__pycache__", ".pytest_cache", ".mypy_cache", "
 const CACHES: [&str; 3] = ["__pycache__", ".pytest_cache", ".mypy_cache"];
 /// Maximum number of paths named in one note.
 const MAX_NAMED: usize = 5;
-
-/// The content of a directory and of the directories below it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Listing {
-    /// Every file that can be read, by the path through which it was found.
-    pub files: Vec<String>,
-    /// Empty directories.
-    pub empty: Vec<String>,
-    /// Entries that cannot be sent.
-    pub refused: Vec<Refused>,
-    /// Paths that were left out, because their name is ignored.
-    pub left_out: Vec<String>,
-}
-
-/// An entry that cannot be sent, and why.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refused {
-    pub path: String,
-    /// Predicate of a sentence whose subject is the path: "is a socket".
-    pub why: String,
-    /// Whether it is a directory or a link to one, so that files may be below it.
-    pub directory: bool,
-}
-
-impl std::fmt::Display for Refused {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{:?} {}", self.path, self.why)
-    }
-}
-
-/// The directory of the plan. Paths are relative, with `/`.
-pub trait PlanFiles {
-    /// Reads a file.
-    ///
-    /// # Errors
-    /// The file is missing, is not a file, cannot be read, or is larger than [`MAX_FILE_BYTES`].
-    fn read(&self, path: &str) -> Result<Vec<u8>, ReadError>;
-
-    /// Lists a file, or every file below a directory. The empty path is the directory of the plan.
-    ///
-    /// # Errors
-    /// The path is missing, an entry cannot be read, or there are more than [`MAX_FILES`].
-    fn list(&self, path: &str) -> Result<Vec<String>, ReadError>;
-
-    /// Lists files like [`PlanFiles::list`], but returns entries that cannot be read separately.
-    /// Entries whose name is in `ignored` are left out. Links are followed inside the directory of
-    /// the plan.
-    ///
-    /// # Errors
-    /// The path is missing or cannot be read, or a limit is exceeded.
-    fn survey(&self, path: &str, _ignored: &[&str]) -> Result<Listing, ReadError> {
-        Ok(Listing { files: self.list(path)?, ..Listing::default() })
-    }
-
-    /// Whether the file is executable.
-    fn executable(&self, _path: &str) -> bool {
-        false
-    }
-}
-
-/// Generated files, which are not on a disk, in front of the files of a directory.
-pub struct Overlay<'a> {
-    pub made: &'a BTreeMap<String, Arc<[u8]>>,
-    pub files: &'a dyn PlanFiles,
-}
-
-impl PlanFiles for Overlay<'_> {
-    fn read(&self, path: &str) -> Result<Vec<u8>, ReadError> {
-        match self.made.get(path) {
-            Some(bytes) => Ok(bytes.to_vec()),
-            None => self.files.read(path),
-        }
-    }
-
-    fn list(&self, path: &str) -> Result<Vec<String>, ReadError> {
-        if self.made.contains_key(path) {
-            return Ok(vec![path.to_owned()]);
-        }
-        self.files.list(path)
-    }
-
-    fn survey(&self, path: &str, ignored: &[&str]) -> Result<Listing, ReadError> {
-        if self.made.contains_key(path) {
-            return Ok(Listing { files: vec![path.to_owned()], ..Listing::default() });
-        }
-        self.files.survey(path, ignored)
-    }
-
-    fn executable(&self, path: &str) -> bool {
-        !self.made.contains_key(path) && self.files.executable(path)
-    }
-}
-
-/// A file of a submission. It is stored before the tests are submitted.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PlannedFile {
-    /// Path in the working directory of the test.
-    pub path: String,
-    pub bytes: Arc<[u8]>,
-    /// SHA-256 in lower-case hexadecimal.
-    pub sha256: String,
-    pub executable: bool,
-}
-
-impl PlannedFile {
-    #[must_use]
-    pub fn new(path: String, bytes: impl Into<Arc<[u8]>>) -> Self {
-        let bytes = bytes.into();
-        let sha256 = sha256_hex(&bytes);
-        Self { path, bytes, sha256, executable: false }
-    }
-
-    #[must_use]
-    pub fn reference(&self) -> FileRef {
-        FileRef {
-            path: self.path.clone(),
-            sha256: self.sha256.clone(),
-            size_bytes: self.bytes.len() as u64,
-            executable: self.executable,
-        }
-    }
-}
+const EXCLUDE_IT: &str =
+    "remove it, or name the files beside it with a pattern such as \"suite/**/*.py\"";
 
 /// The entries that a path or pattern matches.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Found {
+pub struct Matched {
     pub files: Vec<FileRef>,
     /// Empty directories.
     pub directories: Vec<String>,
@@ -166,7 +40,7 @@ pub struct Gatherer<'a> {
     made: Vec<PlannedFile>,
     /// Listings by directory and by the ignored names that are included.
     listed: BTreeMap<(String, Vec<&'static str>), Listing>,
-    matched: BTreeMap<String, Found>,
+    matched: BTreeMap<String, Matched>,
     /// Paths that patterns skipped, each with its reason.
     passed_over: BTreeSet<String>,
     left_out: BTreeSet<String>,
@@ -200,12 +74,12 @@ impl<'a> Gatherer<'a> {
     /// # Errors
     /// The path leads out of the directory, cannot be read, or exceeds a limit.
     pub fn file(&mut self, path: &str) -> Result<FileRef, ValueError> {
-        let path = inside(path)?;
+        let path = normalise(path)?;
         if let Some(file) = self.read.get(&path) {
             return Ok(file.reference());
         }
-        let bytes = self.files.read(&path).map_err(|problem| {
-            ValueError::new(format!("cannot read {path:?}: {problem}"))
+        let bytes = self.files.read(&path).map_err(|error| {
+            ValueError::new(format!("cannot read {path:?}: {error}"))
                 .hint("paths are relative to the directory of the plan")
         })?;
         if bytes.len() > MAX_FILE_BYTES {
@@ -231,16 +105,16 @@ impl<'a> Gatherer<'a> {
     ///
     /// # Errors
     /// Nothing matches, a matching entry cannot be sent, or an error of [`Gatherer::file`].
-    pub fn matching(&mut self, pattern: &str) -> Result<Found, ValueError> {
-        if let Some(found) = self.matched.get(pattern) {
-            return Ok(found.clone());
+    pub fn matching(&mut self, pattern: &str) -> Result<Matched, ValueError> {
+        if let Some(matched) = self.matched.get(pattern) {
+            return Ok(matched.clone());
         }
-        let found = self.find(pattern)?;
-        self.matched.insert(pattern.to_owned(), found.clone());
-        Ok(found)
+        let matched = self.search(pattern)?;
+        self.matched.insert(pattern.to_owned(), matched.clone());
+        Ok(matched)
     }
 
-    fn find(&mut self, pattern: &str) -> Result<Found, ValueError> {
+    fn search(&mut self, pattern: &str) -> Result<Matched, ValueError> {
         let (directory, is_pattern) = glob::fixed_directory(pattern);
         let spelled: Vec<&'static str> = IGNORED
             .into_iter()
@@ -250,7 +124,7 @@ impl<'a> Gatherer<'a> {
         let directory = if directory.is_empty() || directory == "." {
             String::new()
         } else {
-            inside(directory)?
+            normalise(directory)?
         };
         let listing = self.list(&directory, spelled)?;
         let named = |path: &str| pattern.is_empty() || glob::path_matches(pattern, path);
@@ -268,12 +142,12 @@ impl<'a> Gatherer<'a> {
         let left_out = listing.left_out.iter();
         let mut left_out = left_out.filter(|path| glob::may_match_below(pattern, path)).peekable();
         if chosen.is_empty() && directories.is_empty() {
-            let wrong = ValueError::new("no file matches");
+            let error = ValueError::new("no file matches");
             return Err(match left_out.peek() {
-                Some(path) => wrong.hint(format!(
+                Some(path) => error.hint(format!(
                     "{path:?} is left out unless the path or pattern spells its name"
                 )),
-                None => wrong.hint("paths are relative to the plan"),
+                None => error.hint("paths are relative to the plan"),
             });
         }
         let count = chosen.len() + directories.len();
@@ -284,7 +158,7 @@ impl<'a> Gatherer<'a> {
         let is_cache = |path: &str| CACHES.iter().any(|name| path.ends_with(name));
         self.left_out.extend(left_out.filter(|path| !is_cache(path)).cloned());
         let files = chosen.into_iter().map(|path| self.file(path)).collect::<Result<_, _>>()?;
-        Ok(Found { files, directories })
+        Ok(Matched { files, directories })
     }
 
     fn list(&mut self, directory: &str, spelled: Vec<&'static str>) -> Result<Listing, ValueError> {
@@ -295,7 +169,7 @@ impl<'a> Gatherer<'a> {
         let ignored: Vec<&str> = IGNORED.into_iter().filter(|name| !key.1.contains(name)).collect();
         let listing = self.files.survey(directory, &ignored);
         let mut listing = listing
-            .map_err(|problem| ValueError::new(format!("cannot list {directory:?}: {problem}")))?;
+            .map_err(|error| ValueError::new(format!("cannot list {directory:?}: {error}")))?;
         listing.files.retain(|path| !path.split('/').any(|part| ignored.contains(&part)));
         listing.files.sort();
         self.listed.insert(key, listing.clone());
@@ -320,54 +194,31 @@ impl<'a> Gatherer<'a> {
     /// The collected files. Files with equal content occur once.
     #[must_use]
     pub fn finish(self) -> Vec<PlannedFile> {
-        let mut seen = std::collections::HashSet::new();
+        let mut seen = HashSet::new();
         let all = self.read.into_values().chain(self.made);
         all.filter(|file| seen.insert(file.sha256.clone())).collect()
     }
 }
 
-const EXCLUDE_IT: &str =
-    "remove it, or name the files beside it with a pattern such as \"suite/**/*.py\"";
-
-/// Normalises a relative path: without `.`, `..`, doubled or trailing slashes.
-///
-/// # Errors
-/// The path leads out of the directory of the plan, or is not portable.
-pub fn inside(path: &str) -> Result<String, ValueError> {
-    let refused = |why: &str| {
-        ValueError::new(format!("{:?} {why}", shortened(path)))
-            .hint("paths are relative to the directory of the plan and stay inside it")
-    };
-    if path.starts_with('/') {
-        return Err(refused("is an absolute path"));
-    }
-    if path.len() > 1024 || path.contains(['\\', ':']) || path.chars().any(char::is_control) {
-        return Err(refused("is not a portable path"));
-    }
-    let parts: Vec<&str> = path.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
-    if parts.contains(&"..") {
-        return Err(refused("leads out of the directory"));
-    }
-    if parts.is_empty() { Err(refused("names nothing")) } else { Ok(parts.join("/")) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::files::directory::Refused;
+    use crate::text::error::ReadError;
 
     struct TestFiles(&'static [&'static str]);
 
     impl PlanFiles for TestFiles {
         fn read(&self, path: &str) -> Result<Vec<u8>, ReadError> {
-            let found = self.0.contains(&path).then(|| path.as_bytes().to_vec());
-            found.ok_or_else(|| ReadError("no such file".into()))
+            let content = self.0.contains(&path).then(|| path.as_bytes().to_vec());
+            content.ok_or_else(|| ReadError("no such file".into()))
         }
         fn list(&self, path: &str) -> Result<Vec<String>, ReadError> {
             let below = |name: &&&str| {
                 path.is_empty() || **name == path || name.starts_with(&format!("{path}/"))
             };
-            let found: Vec<String> = self.0.iter().filter(below).map(|s| (*s).into()).collect();
-            if found.is_empty() { Err(ReadError("no such directory".into())) } else { Ok(found) }
+            let names: Vec<String> = self.0.iter().filter(below).map(|s| (*s).into()).collect();
+            if names.is_empty() { Err(ReadError("no such directory".into())) } else { Ok(names) }
         }
     }
 
@@ -375,12 +226,12 @@ mod tests {
         TestFiles(&["t/a.py", "t/b.py", "t/sub/c.py", "t/__pycache__/a.pyc", "top.toml"]);
 
     fn names(pattern: &str) -> Result<Vec<String>, ValueError> {
-        let found = Gatherer::new(&TEST_FILES).matching(pattern)?;
-        Ok(found.files.into_iter().map(|file| file.path).collect())
+        let matched = Gatherer::new(&TEST_FILES).matching(pattern)?;
+        Ok(matched.files.into_iter().map(|file| file.path).collect())
     }
 
     #[test]
-    fn folders_patterns_and_files() {
+    fn directories_patterns_and_files_match() {
         assert_eq!(names("t/").expect("a directory"), ["t/a.py", "t/b.py", "t/sub/c.py"]);
         assert_eq!(names("t/*.py").expect("a pattern"), ["t/a.py", "t/b.py"]);
         assert_eq!(names("**/*.py").expect("a pattern"), ["t/a.py", "t/b.py", "t/sub/c.py"]);
@@ -392,7 +243,7 @@ mod tests {
         assert_eq!(names("**/__pycache__/*").expect("spelled"), ["t/__pycache__/a.pyc"]);
     }
 
-    /// A directory with things that cannot travel.
+    /// A directory with entries that cannot be sent.
     struct Odd;
 
     impl PlanFiles for Odd {
@@ -422,35 +273,27 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_travel_is_an_error_where_it_is_named_and_a_note_where_it_may_matter() {
-        let wrong = Gatherer::new(&Odd).matching("t").expect_err("refused");
-        assert_eq!(wrong.message, "\"t/data\" is a link to \"/big\"");
+    fn an_unsendable_entry_is_an_error_when_named_and_a_note_when_skipped() {
+        let error = Gatherer::new(&Odd).matching("t").expect_err("refused");
+        assert_eq!(error.message, "\"t/data\" is a link to \"/big\"");
         assert!(Gatherer::new(&Odd).matching("t/o*").is_err());
         let mut gatherer = Gatherer::new(&Odd);
-        let found = gatherer.matching("t/**/*.py").expect("found");
-        assert!(found.files[0].executable);
-        assert_eq!(found.directories, [""; 0]);
+        let matched = gatherer.matching("t/**/*.py").expect("a match");
+        assert!(matched.files[0].executable);
+        assert_eq!(matched.directories, [""; 0]);
         let notes = gatherer.notes();
         assert_eq!(notes.len(), 2, "{notes:?}");
         assert!(notes[0].contains("\"t/data\" is a link"), "{notes:?}");
         assert!(notes[1].ends_with("t/.git"), "{notes:?}");
         let mut gatherer = Gatherer::new(&Odd);
-        assert_eq!(gatherer.matching("t/e*").expect("found").directories, ["t/empty"]);
+        assert_eq!(gatherer.matching("t/e*").expect("a match").directories, ["t/empty"]);
         assert_eq!(gatherer.notes(), [""; 0]);
     }
 
     #[test]
-    fn an_error_names_what_was_left_out() {
-        let wrong = Gatherer::new(&Odd).matching("t/**/*.pyc").expect_err("nothing");
-        assert!(wrong.hint.expect("a hint").contains("t/.git"));
-    }
-
-    #[test]
-    fn paths_stay_in_the_folder() {
-        for path in ["../x", "/etc/passwd", "a/../../x", "c:\\x", "a\nb", "", "."] {
-            assert!(inside(path).is_err(), "{path:?}");
-        }
-        assert_eq!(inside("./a//b/").as_deref(), Ok("a/b"));
+    fn an_error_names_ignored_entries() {
+        let error = Gatherer::new(&Odd).matching("t/**/*.pyc").expect_err("no match");
+        assert!(error.hint.expect("a hint").contains("t/.git"));
     }
 
     #[test]
