@@ -1,4 +1,4 @@
-//! Files as programs write them, whole and not.
+//! JUnit files of many programs, complete and cut.
 
 use super::file::read;
 use super::reader::parse;
@@ -55,7 +55,7 @@ fn a_pytest_file_is_counted() {
 }
 
 #[test]
-fn a_file_that_cannot_be_imported_says_why() {
+fn a_test_file_that_cannot_be_imported_is_an_error_with_the_reason() {
     let text = r#"<testsuites><testsuite>
 <testcase classname="" name="test_x"><error message="collection failure">test_x.py:1: in &lt;module&gt;
     import torch
@@ -153,7 +153,7 @@ const DIALECTS: [(&str, &str, [u32; 5]); 12] = [
 ];
 
 #[test]
-fn every_program_has_its_own_dialect() {
+fn the_dialect_of_every_program_is_read() {
     for (program, text, expected) in DIALECTS {
         assert_eq!(counts(text), expected, "{program}");
         let report = report(text);
@@ -162,7 +162,7 @@ fn every_program_has_its_own_dialect() {
 }
 
 #[test]
-fn what_no_case_shows_is_beyond_the_cases() {
+fn errors_outside_the_cases_are_reported() {
     for (text, beyond) in [
         (
             r#"<testsuites><testsuite name="Browser one" tests="1" errors="1" failures="0">
@@ -192,7 +192,7 @@ fn what_no_case_shows_is_beyond_the_cases() {
 }
 
 #[test]
-fn cases_that_are_announced_have_to_be_there() {
+fn announced_cases_must_be_present() {
     let missing = |text: &str| report(text).missing;
     let short = r#"<testsuite name="s" tests="40"><testcase/><testcase/></testsuite>"#;
     assert_eq!(missing(short).as_deref(), Some(r#"the suite "s" announces 40 cases, but has 2"#));
@@ -220,7 +220,7 @@ fn an_expected_failure_ran_and_a_skipped_case_did_not() {
 }
 
 #[test]
-fn what_is_no_junit_is_refused() {
+fn documents_of_other_kinds_are_refused() {
     for (text, why) in [
         ("", "the file is empty"),
         (" \n", "the file is empty"),
@@ -282,7 +282,7 @@ fn a_file_is_read_in_the_encoding_that_it_declares() {
         let summary = parse(&file).expect("a summary").summary;
         assert_eq!((summary.failed, &*summary.reason), (vec!["é".to_owned()], "ü"), "{file:?}");
     }
-    let wrong: [(Vec<u8>, &str); 4] = [
+    let unreadable: [(Vec<u8>, &str); 4] = [
         (latin(body), "the text is not UTF-8 (line 1, byte 28)"),
         (latin(&with("UTF-8")), "the text is not UTF-8"),
         (with("EBCDIC-CP-US").into(), "the encoding \"ebcdic-cp-us\" is not supported"),
@@ -291,7 +291,7 @@ fn a_file_is_read_in_the_encoding_that_it_declares() {
             "a byte is not valid in the declared encoding windows-1252",
         ),
     ];
-    for (file, why) in wrong {
+    for (file, why) in unreadable {
         let refused = parse(&file).expect_err("refused");
         assert!(refused.starts_with(why), "{refused}");
     }
@@ -308,7 +308,7 @@ fn names_are_bounded() {
 }
 
 #[test]
-fn a_file_that_came_with_the_test_was_not_written() {
+fn a_file_that_came_with_the_test_does_not_count_as_written() {
     let dir = tempfile::tempdir().expect("a directory");
     let path = dir.path().join("out.xml");
     let missing = read(dir.path(), "out.xml", None).expect_err("missing");
@@ -339,7 +339,7 @@ proptest! {
         let _ = times(text.as_bytes());
     }
 
-    /// Wherever a file is cut, in any encoding, it is not taken for a whole one.
+    /// Wherever a file is cut, in any encoding, it does not count as complete.
     #[test]
     fn a_cut_file_never_passes(at in any::<prop::sample::Index>(), encoding in 0..3_usize) {
         let file: Vec<u8> = match encoding {

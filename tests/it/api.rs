@@ -1,4 +1,4 @@
-//! The API as others see it: independent tools, against a real coordinator.
+//! The API as independent tools see it, with a real coordinator.
 
 use crate::python::environments;
 use crate::support::Home;

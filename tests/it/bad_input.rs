@@ -1,4 +1,5 @@
-//! Whatever people and programs come up with: each has its own outcome or a clear error.
+//! Invalid plans, misbehaving scripts and malformed requests: each has its own outcome or a clear
+//! error.
 
 use crate::support::{Finished, Home, processes_with};
 use serde_json::Value;
@@ -16,7 +17,7 @@ fn refused(home: &Home, plan: &str) -> Finished {
 }
 
 #[test]
-fn what_would_change_nothing_in_a_plan_is_refused() {
+fn settings_without_effect_in_a_plan_are_refused() {
     let home = Home::new();
     home.write("plan.yaml", "schema: 1\ntests:\n  - {name: a, cmd: [\"true\"]}\n");
     let finished = home.dtf(&["run", "plan.yaml", "--hw", "cuda"]).expect_code(2);
@@ -24,7 +25,7 @@ fn what_would_change_nothing_in_a_plan_is_refused() {
 }
 
 #[test]
-fn plans_that_are_none_are_refused_with_place_and_hint() {
+fn invalid_plans_are_refused_with_position_and_hint() {
     let home = Home::new();
     let cases = [
         ("schema: 1\nname: x\ntests: [\n", "plan.yaml"),
@@ -63,7 +64,7 @@ fn plans_that_are_none_are_refused_with_place_and_hint() {
 }
 
 #[test]
-fn scripts_that_misbehave_get_their_own_outcome() {
+fn misbehaving_scripts_have_distinct_outcomes() {
     let home = Home::new();
     home.write("silent.py", "print('fine')\n");
     home.write("crash.py", "import os, signal\nos.kill(os.getpid(), signal.SIGSEGV)\n");
@@ -88,25 +89,25 @@ fn scripts_that_misbehave_get_their_own_outcome() {
         - {name: quiet, cmd: [sleep, \"600\"], silence: 1s}\n  \
         - {name: good, cmd: [\"true\"]}\n";
     let rows = run(&home, plan, 100);
-    let found = |name: &str| {
+    let ended = |name: &str| {
         let row = rows.iter().find(|row| row["name"] == name).expect("a row").clone();
         let text = |key: &str| row[key].as_str().unwrap_or("-").to_owned();
         (text("outcome"), text("class"))
     };
     let pair = |outcome: &str, class: &str| (outcome.to_owned(), class.to_owned());
-    assert_eq!(found("silent"), pair("error", "no_result"));
-    assert_eq!(found("crash"), pair("error", "crash"));
-    assert_eq!(found("claims"), pair("error", "no_result"));
-    assert_eq!(found("garbage"), pair("error", "no_result"));
-    assert_eq!(found("missing"), pair("error", "set_up"));
-    assert_eq!(found("fails"), pair("failed", "-"));
-    assert_eq!(found("slow"), pair("timed_out", "wall_clock"));
-    assert_eq!(found("quiet"), pair("timed_out", "silence"));
-    assert_eq!(found("good"), pair("passed", "-"));
+    assert_eq!(ended("silent"), pair("error", "no_result"));
+    assert_eq!(ended("crash"), pair("error", "crash"));
+    assert_eq!(ended("claims"), pair("error", "no_result"));
+    assert_eq!(ended("garbage"), pair("error", "no_result"));
+    assert_eq!(ended("missing"), pair("error", "set_up"));
+    assert_eq!(ended("fails"), pair("failed", "-"));
+    assert_eq!(ended("slow"), pair("timed_out", "wall_clock"));
+    assert_eq!(ended("quiet"), pair("timed_out", "silence"));
+    assert_eq!(ended("good"), pair("passed", "-"));
 }
 
 #[test]
-fn trouble_that_is_not_the_tests_has_an_exit_code_of_its_own() {
+fn errors_outside_the_tests_have_their_own_exit_code() {
     let home = Home::new();
     let plan = "schema: 1\nname: odd\ndefaults: {retries: {infrastructure: 0}}\ntests:\n  \
         - {name: missing, cmd: [no-such-program-anywhere]}\n  - {name: good, cmd: [\"true\"]}\n";
@@ -130,7 +131,7 @@ fn a_gigabyte_of_output_is_capped() {
 }
 
 #[test]
-fn what_ignores_sigterm_or_forks_away_is_gone_afterwards() {
+fn processes_that_ignore_sigterm_or_fork_away_are_ended() {
     let home = Home::new();
     let marker = home.path("escape").display().to_string();
     let plan = format!(
@@ -145,7 +146,7 @@ fn what_ignores_sigterm_or_forks_away_is_gone_afterwards() {
 }
 
 #[test]
-fn hardware_that_nobody_has_is_said_with_the_reason() {
+fn missing_hardware_is_reported_with_the_reason() {
     let home = Home::new();
     let plan = "schema: 1\nname: far\ntests:\n  \
         - {name: near, cmd: [\"true\"]}\n  \
@@ -182,7 +183,7 @@ fn hardware_that_nobody_has_is_said_with_the_reason() {
 }
 
 #[test]
-fn a_worker_that_lies_about_its_size_is_refused() {
+fn an_implausible_capability_is_refused() {
     let home = Home::new();
     let coordinator = home.coordinator("data");
     let body = r#"{"key":"00000000-0000-0000-0000-000000000001","incarnation":"00000000-0000-0000-0000-000000000002","name":"liar","capability":{"os":"linux","arch":"x86_64","cpu_milli":99999999999,"memory_bytes":1,"slots":1,"backends":["cpu"]},"version":"0"}"#;
@@ -197,7 +198,7 @@ fn a_worker_that_lies_about_its_size_is_refused() {
 }
 
 #[test]
-fn what_is_not_http_is_answered_and_harms_nothing() {
+fn malformed_http_is_answered_and_does_no_harm() {
     let home = Home::new();
     let coordinator = home.coordinator("data");
     let headers: String = (0..500).map(|n| format!("x-{n}: y\r\n")).collect();
@@ -219,7 +220,7 @@ fn what_is_not_http_is_answered_and_harms_nothing() {
     home.at(&coordinator, &["status"]).expect_code(0);
 }
 
-/// One request without a client in between.
+/// Sends one request without an HTTP client, and returns the answer.
 fn post(address: &str, path: &str, body: &str) -> String {
     let length = body.len();
     let request = format!(

@@ -1,4 +1,4 @@
-//! Help, and messages about mistakes on the command line.
+//! Help, and messages about errors on the command line.
 
 use crate::support::{Home, eventually, finished};
 use serde_json::Value;
@@ -37,7 +37,7 @@ fn help_is_as_reviewed() {
 }
 
 #[test]
-fn mistakes_name_the_next_step() {
+fn errors_name_the_next_step() {
     let home = Home::new();
     let version = home.dtf(&["--version"]).expect_code(0);
     assert_eq!(version.out.trim(), format!("dtf {}", env!("CARGO_PKG_VERSION")));
@@ -66,7 +66,7 @@ fn mistakes_name_the_next_step() {
 }
 
 #[test]
-fn an_open_address_needs_tokens_and_a_wrong_token_is_told() {
+fn a_public_address_needs_tokens_and_an_unknown_token_is_reported() {
     let home = Home::new();
     let open = home.dtf(&["coordinator", "--listen", "0.0.0.0:0", "--data-dir", "data"]);
     assert!(open.expect_code(1).err.contains("token"));
@@ -126,7 +126,7 @@ fn generated_scripts_are_listed_and_written() {
 }
 
 #[test]
-fn what_a_coordinator_has_is_listed_and_a_worker_is_drained_by_name() {
+fn runs_and_workers_are_listed_and_a_worker_is_drained_by_name() {
     let home = Home::new();
     let coordinator = home.coordinator("data");
     let worker = home.worker(&coordinator, "rig7", &["--tags", "lab,gpu", "--slots", "1"]);
@@ -177,7 +177,7 @@ fn what_a_coordinator_has_is_listed_and_a_worker_is_drained_by_name() {
 }
 
 #[test]
-fn results_are_looked_for_where_a_flag_says_and_an_empty_variable_says_nothing() {
+fn a_flag_names_the_source_of_results_and_an_empty_variable_is_ignored() {
     let home = Home::new();
     let coordinator = home.coordinator("data");
     let worker = home.worker(&coordinator, "rig7", &["--slots", "1"]);
@@ -214,5 +214,5 @@ fn results_are_looked_for_where_a_flag_says_and_an_empty_variable_says_nothing()
     let follow = with(&["logs", "-f", "r1.t0"], &directory).expect_code(2).err;
     assert!(follow.contains("nothing to follow"), "{follow}");
     let gone = with(&["why", "r1.t0"], &[named[0], directory[1]]).expect_code(1).err;
-    assert!(gone.contains(&url), "a coordinator wins over a directory: {gone}");
+    assert!(gone.contains(&url), "a coordinator overrides a directory: {gone}");
 }

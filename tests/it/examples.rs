@@ -1,4 +1,4 @@
-//! Every example works without a change.
+//! Every example works unchanged.
 
 use crate::support::{Home, eventually};
 use dtf::config::File;
@@ -9,11 +9,11 @@ fn example(name: &str) -> PathBuf {
 }
 
 #[test]
-fn settings_files_are_understood() {
+fn settings_files_are_valid() {
     for name in ["coordinator.yaml", "worker.yaml"] {
         let text = std::fs::read_to_string(example(name)).expect("the example");
         File::parse(&text, example(name)).unwrap_or_else(|error| panic!("{name}: {error}"));
-        // Commented settings are settings too.
+        // Settings in comments must be valid as well.
         let all: String = text
             .lines()
             .map(|line| {
@@ -57,7 +57,7 @@ fn the_pytest_suite_runs_over_two_workers() {
 
 /// The commands of docs/templates.md work, and print the output that is shown there.
 #[test]
-fn a_family_of_ones_own_is_added_as_the_document_says() {
+fn a_family_is_added_as_the_documentation_shows() {
     let home = Home::new();
     for file in ["config.json", "templates/families.yaml", "templates/decision/test.py.j2"] {
         let file = format!("own-family/{file}");

@@ -9,7 +9,7 @@ const CRASHED: &str = "cannot detect NVIDIA devices: nvidia-smi ended by signal 
 const L4: &str = "echo 'index, name, uuid, memory.total [MiB], compute_cap, mig.mode.current'\n\
     echo '0, NVIDIA L4, GPU-00000001-1111-2222-3333-444444444444, 23034 MiB, 8.9, [N/A]'";
 
-/// `PATH` with a tool of this name and content first.
+/// Writes a tool, and returns a `PATH` that begins with its directory.
 #[expect(clippy::disallowed_methods, reason = "what the test itself was given")]
 fn with_tool(home: &Home, name: &str, script: &str) -> String {
     let tool = home.write(&format!("tools/{name}"), &format!("#!/bin/sh\n{script}\n"));
@@ -27,7 +27,7 @@ fn run(home: &Home, plan: &str, env: &[(&str, &str)]) -> Finished {
     finished(&command.envs(env.iter().copied()).output().expect("dtf starts"))
 }
 
-/// A plan with one test on a back-end that passes when the shell's condition holds.
+/// A plan with one test on a back-end, which passes if the condition in the shell holds.
 fn condition(backend: &str, condition: &str) -> String {
     format!(
         "schema: 1\nname: c\ntests:\n  - name: a\n    cmd: [sh, -c, '{condition}']\n    \
@@ -36,7 +36,7 @@ fn condition(backend: &str, condition: &str) -> String {
 }
 
 #[test]
-fn a_run_whose_devices_could_not_be_looked_for_is_no_success() {
+fn a_run_fails_if_devices_could_not_be_detected() {
     let home = Home::new();
     let path = with_tool(&home, "nvidia-smi", CRASH);
     let printed = run(&home, ANY, &[("PATH", &path)]).expect_code(101);
@@ -51,7 +51,7 @@ fn a_run_whose_devices_could_not_be_looked_for_is_no_success() {
 }
 
 #[test]
-fn a_driver_s_library_is_found_as_the_person_finds_it() {
+fn the_library_of_a_driver_is_found_through_the_variables_of_the_user() {
     let home = Home::new();
     let script = format!(
         "case \":$LD_LIBRARY_PATH:\" in *:/opt/driver:*) ;; *) echo no library; exit 12;; esac\n{L4}"
@@ -88,7 +88,7 @@ fn tests_are_pinned_in_the_numbering_of_the_worker_s_own_variable() {
 }
 
 #[test]
-fn why_and_workers_name_what_a_worker_could_not_look_for() {
+fn why_and_workers_name_devices_that_could_not_be_detected() {
     let home = Home::new();
     let path = with_tool(&home, "nvidia-smi", CRASH);
     let coordinator = home.coordinator("data");

@@ -1,5 +1,5 @@
-//! Files that travel with a test, the identity of a worker, and processes that a test leaves behind,
-//! with real processes.
+//! Files that are sent with a test, the identity of a worker, and processes that a test leaves
+//! behind, with real processes.
 
 use crate::support::{Home, Process, eventually, processes_with};
 use serde_json::Value;
@@ -16,7 +16,7 @@ fn program(home: &Home, name: &str) {
 }
 
 #[test]
-fn programs_links_and_empty_directories_travel() {
+fn programs_links_and_empty_directories_are_sent() {
     let home = Home::new();
     program(&home, "p/run.sh");
     program(&home, "p/tool/check");
@@ -40,7 +40,7 @@ fn programs_links_and_empty_directories_travel() {
 }
 
 #[test]
-fn a_plan_whose_files_cannot_travel_is_refused_with_the_reason() {
+fn a_plan_with_unsendable_files_is_refused_with_the_reason() {
     let home = Home::new();
     home.write("p/suite/a.py", "");
     home.write("secret", "s");
@@ -66,7 +66,7 @@ fn a_plan_whose_files_cannot_travel_is_refused_with_the_reason() {
     home.dtf(&["run", plan]).expect_code(0);
 }
 
-/// Six tests that take a moment each.
+/// A plan of six short tests.
 fn six(home: &Home) -> std::path::PathBuf {
     home.write(
         "six.yaml",
@@ -94,7 +94,7 @@ fn active(home: &Home, coordinator: &crate::support::Coordinator) -> usize {
 }
 
 #[test]
-fn a_worker_on_a_copied_directory_is_a_worker_of_its_own() {
+fn a_worker_on_a_copied_directory_is_a_separate_worker() {
     let home = Home::new();
     let coordinator = home.coordinator("data");
     let mut first = home.worker(&coordinator, "a", &["--slots", "1"]);
@@ -111,14 +111,14 @@ fn a_worker_on_a_copied_directory_is_a_worker_of_its_own() {
 }
 
 #[test]
-fn a_copy_that_cannot_be_told_from_the_original_takes_nothing_from_it() {
+fn an_indistinguishable_copy_takes_nothing_from_the_original() {
     let home = Home::new();
     let coordinator = home.coordinator("data");
     let _a = home.worker(&coordinator, "a", &["--slots", "2"]);
     eventually("the first worker", || (active(&home, &coordinator) == 1).then_some(()));
     let run = home.submit(&coordinator, &six(&home));
     copy(&home, "a", "b");
-    // As after an update from a version that did not write it.
+    // As after an update from a version that did not write this file.
     std::fs::remove_file(home.path("b/home")).expect("removed");
     let _b = home.worker(&coordinator, "b", &["--slots", "1"]);
     eventually("the refusal", || {
@@ -213,7 +213,7 @@ fn daemons_of_a_killed_worker_end_when_it_starts_again() {
         ),
     );
     home.submit(&coordinator, &plan);
-    // The shell names it, too.
+    // The command line of the shell contains it as well.
     let both = || processes_with(&seconds(4)).len() >= 2;
     eventually("the daemon", || both().then_some(()));
     worker.kill();

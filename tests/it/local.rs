@@ -1,4 +1,4 @@
-//! `dtf run` and what other terminals, and notebooks, do at the same time.
+//! `dtf run` beside other processes, such as terminals and notebooks, that read its results.
 
 use crate::support::{Finished, Home, Process, eventually};
 use dtf::store::Store;
@@ -35,7 +35,7 @@ fn has(finished: &Finished, words: &[&str]) {
 }
 
 #[test]
-fn a_run_that_works_can_be_read_and_a_second_one_is_told_of_it() {
+fn an_active_run_can_be_read_and_a_second_one_is_refused() {
     let home = Home::new();
     let (quick, held) = plans(&home);
     home.dtf(&["run", &quick]).expect_code(0);
@@ -46,7 +46,7 @@ fn a_run_that_works_can_be_read_and_a_second_one_is_told_of_it() {
         let finished = home.dtf(&["report", "--run", "latest"]);
         finished.out.contains("running  r2.t0  suite/held").then_some(())
     });
-    // Earlier results and those that are coming, all of it in the usual place.
+    // Earlier and current results are read from the default directory.
     has(&home.dtf(&["report"]).expect_code(0), &["passed   r1.t0", "suite/quick", "ended (UTC)"]);
     assert_eq!(home.dtf(&["logs", "suite/quick"]).expect_code(0).out, "hello\n");
     eventually("some output", || (home.dtf(&["logs", "held"]).out == "begun\n").then_some(()));
@@ -88,7 +88,7 @@ fn walk(directory: &Path, name: &str) -> Vec<std::path::PathBuf> {
         .collect()
 }
 
-/// Names the file that a second process of this very test has open, and how.
+/// Variables with the file that a second process of this test has open, and the way it is opened.
 const HOLD: &str = "DTF_TEST_HOLD";
 const HOLD_HOW: &str = "DTF_TEST_HOLD_HOW";
 const HOLDER: &str = "local::another_process_has_the_database_open";
@@ -109,7 +109,7 @@ impl Notebook {
         let mut line = String::new();
         while line != "held\n" {
             line.clear();
-            assert_ne!(lines.read_line(&mut line).expect("a line"), 0, "it could not open it");
+            assert_ne!(lines.read_line(&mut line).expect("a line"), 0, "the second process did not open the database");
         }
         Self(child, lines)
     }
@@ -133,13 +133,13 @@ fn another_process_has_the_database_open() {
         Box::new(Store::open(file.as_ref()).map(|opened| opened.writer).expect("opens"))
     };
     println!("\nheld");
-    // Until the first process continues.
+    // Holds it until the first process continues.
     std::io::stdin().lines().next();
     drop(held);
 }
 
 #[test]
-fn a_notebook_that_has_the_database_open_stops_nothing() {
+fn a_notebook_with_the_database_open_blocks_no_run_and_no_report() {
     let home = Home::new();
     let (quick, _) = plans(&home);
     let at = |args: &[&str]| home.dtf(&[args, &["--data-dir", "data"]].concat());

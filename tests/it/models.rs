@@ -12,7 +12,7 @@ fn llama(more: &str) -> String {
     format!("{LLAMA}{more}")
 }
 
-/// A command with these variables of the hub's tools and no others.
+/// Runs a command with these variables of the hub's tools, and no others.
 fn with(home: &Home, args: &[&str], variables: &[(&str, &str)]) -> Finished {
     let mut command = home.command(args);
     for name in ["HF_HOME", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_HUB_OFFLINE", "TORCH_HOME"]

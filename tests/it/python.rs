@@ -14,8 +14,8 @@ pub fn environments() -> PathBuf {
     cache.unwrap_or_else(|| home().join(".cache")).join("dtf-build").join("environments")
 }
 
-/// One model of each family, but for diffusion, which needs a further package. (The one for
-/// embedding is a BERT, and counts as such where its family is not named.)
+/// One model of each family except diffusion, which needs another package. (The model for
+/// embedding is a BERT, and is classified as one if its family is not given.)
 const TINY: [&str; 18] = [
     "dtf/tiny-bert",
     "dtf/tiny-clip",
@@ -78,9 +78,9 @@ fn a_tiny_model_of_every_family_passes_through_coordinator_and_worker() {
     }
 }
 
-/// No machine has both of these accelerators: tests for the missing ones do not run, with the reason.
+/// No machine has both of these accelerators. Tests for a missing one are skipped with the reason.
 #[test]
-fn a_matrix_passes_where_it_can_run_and_says_why_not_elsewhere() {
+fn a_matrix_passes_where_it_can_run_and_reports_the_reason_elsewhere() {
     let home = Home::new();
     let environments = environments().display().to_string();
     let mut args = vec!["generate", "dtf/tiny-bert", "--hw", "cpu,cuda,rocm", "--batch", "1,4,16"];
@@ -107,7 +107,7 @@ fn a_matrix_passes_where_it_can_run_and_says_why_not_elsewhere() {
         }
     }
     assert!(lacking.len() >= 4, "{lacking:?}");
-    // Each that ran was forked from the runner that has imported the packages already.
+    // Each test that ran was forked from a runner that had imported the packages.
     let store = home.path("results").join(dtf::store::FILE_NAME);
     let store = dtf::store::Store::open_read_only(&store).expect("results");
     let all = dtf::store::rows::AttemptFilter { limit: 100, ..Default::default() };

@@ -1,4 +1,4 @@
-//! Crashes of real processes: acknowledged requests are there, once.
+//! Crashes of real processes: every acknowledged request survives, exactly once.
 
 use crate::support::{Home, Process, eventually, processes_with};
 use rustix::process::Signal;
@@ -50,7 +50,7 @@ fn outcomes(report: &Value) -> Vec<(String, String)> {
 }
 
 #[test]
-fn twenty_kills_of_the_coordinator_lose_nothing_and_double_nothing() {
+fn twenty_kills_of_the_coordinator_neither_lose_nor_repeat_anything() {
     let home = Home::new();
     let mut coordinator = home.coordinator("data");
     let address = coordinator.address().to_owned();
@@ -397,7 +397,7 @@ fn a_run_after_a_killed_one_does_only_its_own_tests() {
     let starts = std::fs::read_to_string(&started).expect("read");
     assert_eq!(starts.lines().count(), 1, "what was interrupted is not run again");
     assert!(home.dtf(&["why", "r1.t0"]).expect_code(0).out.contains("cancelled"));
-    // There is no coordinator, and none is named, so the results database answers.
+    // There is no coordinator, and none is named, so the report comes from the results database.
     assert_eq!(home.dtf(&["logs", "r2.t0"]).expect_code(0).out.trim_end(), "out");
     assert!(home.dtf(&["why", "r2.t0"]).expect_code(0).out.contains("failed: exit code 3"));
 }

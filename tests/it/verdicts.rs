@@ -21,7 +21,7 @@ fn ended(report: &Value, name: &str) -> String {
     format!("{} {}{flaky}: {}", text("outcome"), text("class"), text("message"))
 }
 
-/// Each file is copied to where the test promised it.
+/// A plan whose tests copy each file to the path that they specify.
 fn junit_plan(files: &[(&str, &str)]) -> String {
     let entry = |(name, more): &(&str, &str)| {
         format!(
@@ -32,7 +32,7 @@ fn junit_plan(files: &[(&str, &str)]) -> String {
 }
 
 #[test]
-fn a_junit_file_is_judged_by_what_it_shows() {
+fn a_junit_file_is_judged_by_its_content() {
     let home = Home::new();
     let cut = GOOD.get(..GOOD.len() - 12).expect("a part");
     for (name, text) in [
@@ -103,7 +103,7 @@ fn a_run_in_which_every_case_was_skipped_has_not_passed() {
 }
 
 #[test]
-fn the_last_error_is_found_and_named() {
+fn the_last_error_of_the_output_is_reported() {
     let home = Home::new();
     // As Python 3.11 and later print a group; those before it have none.
     home.write(
@@ -142,7 +142,7 @@ sys.exit(1)
 }
 
 #[test]
-fn a_byte_order_mark_is_no_part_of_plans_and_settings() {
+fn a_byte_order_mark_in_plans_and_settings_is_ignored() {
     let home = Home::new();
     let plan =
         home.write("plan.yaml", "\u{feff}schema: 1\ntests:\n  - {name: a, cmd: [\"true\"]}\n");
@@ -159,13 +159,13 @@ fn a_byte_order_mark_is_no_part_of_plans_and_settings() {
 }
 
 /// Characters that move a cursor, set a title or change the reading direction.
-fn commands(text: &str) -> bool {
+fn has_controls(text: &str) -> bool {
     let turns = |c: char| matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     text.chars().any(|c| (c.is_control() && !matches!(c, '\n' | '\r')) || turns(c))
 }
 
 #[test]
-fn no_command_lets_a_text_command_the_terminal() {
+fn no_command_prints_terminal_controls_of_a_text() {
     let home = Home::new();
     let coordinator = home.coordinator("data");
     let _worker = home.worker(&coordinator, "lab\u{202e}1", &["--slots", "1"]);
@@ -200,8 +200,8 @@ fn no_command_lets_a_text_command_the_terminal() {
         &["workers", "--drain", "lab\u{202e}1"],
     ] {
         let finished = home.at(&coordinator, args);
-        assert!(!commands(&finished.out), "{args:?}: {:?}", finished.out);
-        assert!(!commands(&finished.err), "{args:?}: {:?}", finished.err);
+        assert!(!has_controls(&finished.out), "{args:?}: {:?}", finished.out);
+        assert!(!has_controls(&finished.err), "{args:?}: {:?}", finished.err);
     }
     let why = home.at(&coordinator, &["why", "r1.t0"]).expect_code(0).out;
     assert!(

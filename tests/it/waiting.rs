@@ -8,7 +8,7 @@ const MOON: &str = "tests:\n  - {name: here, cmd: ['true']}\n  \
     - {name: after, cmd: ['true'], depends_on: [moon]}\n";
 
 #[test]
-fn what_no_worker_can_run_is_told_and_given_up() {
+fn tests_that_no_worker_can_run_are_reported_and_given_up() {
     let home = Home::new();
     let coordinator = home.coordinator("data");
     let _worker = home.worker(&coordinator, "rig", &["--slots", "1"]);
@@ -37,7 +37,7 @@ fn what_no_worker_can_run_is_told_and_given_up() {
 }
 
 #[test]
-fn without_any_worker_it_is_waited_unless_somebody_says_for_how_long() {
+fn a_submission_without_workers_waits_unless_a_time_limit_is_given() {
     let home = Home::new();
     let coordinator = home.coordinator("data");
     home.write("plan.yaml", "tests:\n  - {name: a, cmd: ['true']}\n");
@@ -99,7 +99,7 @@ fn a_plan_is_checked_without_being_submitted() {
 }
 
 #[test]
-fn the_coordinator_logs_what_an_administrator_looks_for() {
+fn the_coordinator_logs_the_events_of_its_operation() {
     let home = Home::new();
     let tokens = home
         .write("tokens", "admin boss admin-token-0123456789\nviewer eve viewer-token-0123456789\n");
@@ -157,7 +157,7 @@ fn the_coordinator_logs_what_an_administrator_looks_for() {
 }
 
 #[test]
-fn settings_and_tokens_are_found_beside_their_file_or_told() {
+fn token_files_are_relative_to_their_settings_file_and_errors_name_both() {
     let home = Home::new();
     home.write(
         "settings/config.yaml",
@@ -178,7 +178,7 @@ fn settings_and_tokens_are_found_beside_their_file_or_told() {
 }
 
 #[test]
-fn a_proxy_and_a_wrong_scheme_are_told() {
+fn a_proxy_and_a_wrong_scheme_are_reported() {
     let home = Home::new();
     let ask = |variable: &str, url: &str| {
         let mut command = home.command(&["status", "--coordinator", url]);
@@ -207,7 +207,7 @@ fn a_proxy_and_a_wrong_scheme_are_told() {
 }
 
 #[test]
-fn a_drain_is_taken_back() {
+fn a_drain_is_cancelled() {
     let home = Home::new();
     let coordinator = home.coordinator("data");
     let worker = home.worker(&coordinator, "rig7", &["--slots", "1"]);

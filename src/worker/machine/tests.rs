@@ -1,4 +1,4 @@
-//! The machine alone: single cases, and random histories.
+//! The machine without a worker around it: single cases, and random histories.
 
 use super::*;
 use crate::domain::id::{RunId, TestId};
@@ -57,7 +57,7 @@ fn send(machine: &mut Sut) -> (Vec<u64>, Vec<u64>) {
 }
 
 #[test]
-fn a_seat_runs_one_after_the_other_in_order() {
+fn a_seat_runs_its_leases_one_at_a_time_in_order() {
     let mut machine = Sut::new(LeavePolicy::default(), Vec::new());
     let actions = claim(&mut machine, delivery(5, &[(1, 1), (3, 1), (2, 1), (4, 4)]));
     assert_eq!(starts(&actions), [1, 4]);
@@ -82,7 +82,7 @@ fn a_repeated_delivery_changes_nothing_even_after_the_end() {
 }
 
 #[test]
-fn a_vacated_seat_goes_on_before_the_result_is_made_up() {
+fn a_free_seat_starts_the_next_lease_before_the_result_is_built() {
     let mut machine = Sut::new(LeavePolicy::default(), Vec::new());
     claim(&mut machine, delivery(2, &[(1, 1), (2, 1)]));
     let mut actions = Vec::new();
@@ -98,7 +98,7 @@ fn a_vacated_seat_goes_on_before_the_result_is_made_up() {
 }
 
 #[test]
-fn recall_returns_what_waits_and_leaves_what_runs() {
+fn a_recall_returns_waiting_leases_and_keeps_running_ones() {
     let mut machine = Sut::new(LeavePolicy::default(), Vec::new());
     claim(&mut machine, delivery(2, &[(1, 1), (2, 1)]));
     let recall = vec![lease(1), lease(2), lease(9)];
@@ -108,7 +108,7 @@ fn recall_returns_what_waits_and_leaves_what_runs() {
 }
 
 #[test]
-fn a_stop_cancels_what_waits_and_kills_what_runs() {
+fn a_stop_cancels_waiting_leases_and_kills_running_ones() {
     let mut machine = Sut::new(LeavePolicy::default(), Vec::new());
     let stop = vec![lease(2), lease(3)];
     let actions =
@@ -123,7 +123,7 @@ fn a_stop_cancels_what_waits_and_kills_what_runs() {
 }
 
 #[test]
-fn stale_leases_are_stopped_and_what_has_ended_is_told_all_the_same() {
+fn stale_leases_are_stopped_and_ended_ones_are_still_reported() {
     let mut machine = Sut::new(LeavePolicy::default(), vec![(lease(1), 1)]);
     claim(&mut machine, delivery(7, &[(2, 2), (3, 2), (4, 4), (5, 5), (6, 5)]));
     machine.batch(10, |_| true).expect("the spooled result");
@@ -138,7 +138,7 @@ fn stale_leases_are_stopped_and_what_has_ended_is_told_all_the_same() {
     assert_eq!(actions.len(), 1, "a repeat changes nothing");
     end(&mut machine, 2);
     assert_eq!(send(&mut machine), (vec![1], vec![]));
-    assert_eq!(send(&mut machine), (vec![4], vec![]), "what was returned needs no word");
+    assert_eq!(send(&mut machine), (vec![4], vec![]), "a returned lease needs no report");
     end(&mut machine, 5);
     machine.drain();
     send(&mut machine);
@@ -158,7 +158,7 @@ fn an_unacknowledged_batch_is_sent_again_as_it_was() {
 }
 
 #[test]
-fn a_batch_is_bounded_in_count_and_size_but_never_stuck() {
+fn a_batch_is_bounded_in_count_and_size_and_never_empty() {
     let spooled = (1..=5).map(|epoch| (lease(epoch), epoch)).collect();
     let mut machine = Sut::new(LeavePolicy::default(), spooled);
     let sizes = |machine: &mut Sut, most, room| {
@@ -177,7 +177,7 @@ fn a_batch_is_bounded_in_count_and_size_but_never_stuck() {
     };
     assert_eq!(sizes(&mut machine, 1, 100), 1);
     assert_eq!(sizes(&mut machine, 10, 6), 2, "2 and 3 fit, 4 does not");
-    assert_eq!(sizes(&mut machine, 10, 1), 1, "one always goes");
+    assert_eq!(sizes(&mut machine, 10, 1), 1, "one always fits");
     assert_eq!(sizes(&mut machine, 10, 100), 1);
 }
 
@@ -196,13 +196,13 @@ fn drain_returns_finishes_and_then_is_done() {
 }
 
 #[test]
-fn a_drain_can_be_taken_back_unless_the_worker_leaves_by_itself() {
+fn a_drain_can_be_cancelled_unless_the_worker_is_leaving() {
     let mut machine = Sut::new(LeavePolicy::default(), Vec::new());
     claim(&mut machine, delivery(1, &[(1, 1)]));
     claim(&mut machine, Delivery { drain: true, ..delivery(2, &[]) });
     assert!(machine.draining() && !machine.wants_to_leave());
     let resumed = Delivery { resume: true, ..delivery(4, &[(4, 4)]) };
-    assert_eq!(starts(&claim(&mut machine, resumed)), [4], "with what comes along");
+    assert_eq!(starts(&claim(&mut machine, resumed)), [4], "the lease of the same delivery");
     assert!(!machine.draining());
     claim(&mut machine, Delivery { drain: true, ..delivery(5, &[]) });
     machine.drain();
@@ -253,7 +253,7 @@ fn idle_and_ephemeral_workers_leave() {
 }
 
 #[test]
-fn leases_of_a_new_log_are_taken_though_their_numbers_are_lower() {
+fn leases_of_a_new_log_are_accepted_with_lower_numbers() {
     let mut machine = Sut::new(LeavePolicy::default(), vec![(lease(70), 70)]);
     machine.registered(Epoch(70));
     assert_eq!(machine.received(), Epoch(70), "the same log contains its grants");
@@ -294,7 +294,7 @@ fn input() -> impl Strategy<Value = Input> {
     ]
 }
 
-/// Watches from outside what the machine does.
+/// Observes the actions of the machine.
 #[derive(Default)]
 struct Watch {
     running: BTreeMap<u64, u64>,
@@ -422,7 +422,7 @@ proptest! {
             prop_assert!(machine.received() >= received);
             received = machine.received();
         }
-        // Let everything come to its end.
+        // Everything ends.
         while let Some(epoch) = watch.unended.first().copied() {
             step(&mut machine, &mut watch, Input::End(epoch));
         }

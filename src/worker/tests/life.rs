@@ -1,25 +1,25 @@
-//! Identity, what attempts leave behind, and directories that go away.
+//! Identity of a worker, processes that attempts leave behind, and directories that disappear.
 
 use super::*;
 use std::path::PathBuf;
 
-/// Processes whose command line has all these words.
+/// Processes with this argument in their command line.
 #[cfg(target_os = "linux")]
 fn alive(word: &str) -> Vec<PathBuf> {
     let entries = std::fs::read_dir("/proc").expect("listed").flatten().map(|entry| entry.path());
     let named = |path: &PathBuf| {
         let command = std::fs::read(path.join("cmdline")).unwrap_or_default();
         let command = String::from_utf8_lossy(&command).into_owned();
-        // The shells that start them name them too.
+        // The command lines of the shells that start them contain it as a part of an argument.
         command.split('\0').any(|argument| argument == word)
     };
     entries.filter(named).collect()
 }
 
-/// Asks until it is so.
-async fn eventually(what: &str, so: impl Fn() -> bool) {
+/// Waits until the condition holds.
+async fn eventually(what: &str, holds: impl Fn() -> bool) {
     let waiting = async {
-        while !so() {
+        while !holds() {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };
@@ -30,7 +30,7 @@ async fn eventually(what: &str, so: impl Fn() -> bool) {
 #[tokio::test]
 async fn daemons_without_environment_session_and_parent_end_with_their_test() {
     let bench = Bench::new();
-    // A number of seconds that nobody else sleeps.
+    // A number of seconds that no other process sleeps.
     let seconds = |n: u32| format!("{}.{n}", std::process::id() % 10_000 + 3_000);
     let go = bench.directory.path().join("go");
     let other = format!(
@@ -64,7 +64,7 @@ async fn daemons_without_environment_session_and_parent_end_with_their_test() {
 }
 
 #[tokio::test]
-async fn attempts_go_on_when_a_test_removes_their_place() {
+async fn attempts_continue_when_a_test_removes_their_directory() {
     let bench = Bench::new();
     let attempts = bench.directory.path().join("attempts");
     let remove = format!("rm -rf {}", attempts.display());
@@ -77,7 +77,7 @@ async fn attempts_go_on_when_a_test_removes_their_place() {
 }
 
 #[tokio::test]
-async fn a_worker_without_a_place_for_attempts_takes_no_more_tests() {
+async fn a_worker_without_a_directory_for_attempts_starts_no_tests() {
     let bench = Bench::new();
     let attempts = bench.directory.path().join("attempts");
     let block = format!("rm -rf {0}; echo x > {0}", attempts.display());
@@ -85,7 +85,7 @@ async fn a_worker_without_a_place_for_attempts_takes_no_more_tests() {
     bench.fake.report(lease).await;
     let lease = bench.fake.command(2, &["true"]);
     let (report, _) = bench.fake.report(lease).await;
-    assert_eq!(report.class, Some(Class::SetUp), "that is how it learns");
+    assert_eq!(report.class, Some(Class::SetUp), "the worker detects it by this failure");
     let waits = bench.fake.command(3, &["true"]);
     bench.fake.until(|state| state.heartbeats_since(3) >= 3).await;
     assert!(!bench.fake.with(|state| state.reports.iter().any(|report| report.lease == waits)));
@@ -96,7 +96,7 @@ async fn a_worker_without_a_place_for_attempts_takes_no_more_tests() {
 
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn a_worker_that_is_displaced_again_and_again_stops_and_ends_its_tests() {
+async fn a_worker_that_is_displaced_repeatedly_stops_and_ends_its_tests() {
     let mut bench = Bench::new();
     let seconds = format!("{}.9", std::process::id() % 10_000 + 3_000);
     bench.fake.command(1, &["sleep", &seconds]);

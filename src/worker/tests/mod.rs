@@ -56,7 +56,7 @@ struct State {
     uploads: Uploads,
     /// Number of reports that named a file that is not stored.
     missing_files: usize,
-    /// Another process has registered since, whenever this one asks.
+    /// Every request is answered with the error that another process has registered.
     displaced: bool,
     /// With the highest notice granted at the time.
     heartbeats: Vec<u64>,
@@ -106,7 +106,7 @@ impl Fake {
     }
 
     fn reachable(&self) -> Result<(), LinkError> {
-        // Only looks, so it wakes nobody.
+        // Only reads, so it wakes no waiter.
         let state = self.state.lock().expect("a lock");
         match (state.away, state.forget_worker) {
             (true, _) => Err(LinkError::Away("switched off".into())),
@@ -333,7 +333,7 @@ fn settings(directory: &std::path::Path) -> Settings {
     }
 }
 
-/// A worker at work, with its coordinator.
+/// A running worker, with its coordinator.
 struct Bench {
     fake: Arc<Fake>,
     stop: Trigger,
@@ -401,7 +401,7 @@ async fn commands_run_and_are_reported() {
 }
 
 #[tokio::test]
-async fn a_test_sees_its_own_surroundings_only() {
+async fn a_test_sees_only_its_own_environment_and_directory() {
     let bench = Bench::new();
     let lease = bench.fake.grant(
         1,
@@ -417,7 +417,7 @@ async fn a_test_sees_its_own_surroundings_only() {
 }
 
 #[tokio::test]
-async fn a_flood_is_cut_in_the_middle_and_sent_as_a_blob() {
+async fn excessive_output_is_cut_in_the_middle_and_sent_as_a_blob() {
     let bench = Bench::new();
     let lease = bench.fake.command(1, &["sh", "-c", "head -c 30000000 /dev/zero; echo end"]);
     let (report, detail) = bench.fake.report(lease).await;
@@ -445,7 +445,7 @@ fn marked(marker: &str) -> usize {
 
 #[tokio::test]
 #[cfg(target_os = "linux")]
-async fn a_tree_that_ignores_sigterm_and_leaves_its_group_is_gone_after_the_limit() {
+async fn a_process_tree_that_ignores_sigterm_and_leaves_its_group_is_ended_at_the_limit() {
     let bench = Bench::new();
     let program =
         "trap '' TERM; setsid sleep 1000 & (trap '' TERM; sleep 1000) & echo up; wait; sleep 1000";
@@ -466,7 +466,7 @@ async fn a_tree_that_ignores_sigterm_and_leaves_its_group_is_gone_after_the_limi
 
 #[tokio::test]
 #[cfg(target_os = "linux")]
-async fn what_a_test_leaves_behind_does_not_hang_and_does_not_stay() {
+async fn leftover_processes_neither_block_a_test_nor_outlive_it() {
     let bench = Bench::new();
     let leave = |epoch, program: &str, name: &str| {
         let launch =
@@ -483,7 +483,7 @@ async fn what_a_test_leaves_behind_does_not_hang_and_does_not_stay() {
 }
 
 #[tokio::test]
-async fn silence_is_a_limit_of_its_own() {
+async fn silence_has_a_separate_time_limit() {
     let bench = Bench::new();
     let lease = bench.fake.grant(
         1,
@@ -496,7 +496,7 @@ async fn silence_is_a_limit_of_its_own() {
 }
 
 #[tokio::test]
-async fn output_is_told_while_the_attempt_runs() {
+async fn output_is_sent_while_the_attempt_runs() {
     let bench = Bench::new();
     let lease = bench.fake.command(1, &["sh", "-c", "echo early; sleep 1000"]);
     bench.fake.until(|state| state.appended == b"early\n").await;
@@ -520,7 +520,7 @@ print("done", os.getcwd() == os.environ["HOME"])
 "#;
 
 #[tokio::test]
-async fn scripts_are_judged_by_what_they_tell() {
+async fn scripts_are_judged_by_their_reports() {
     let bench = Bench::new();
     let good = bench.fake.script(1, GOOD_SCRIPT, "cold");
     let mute = bench.fake.script(2, "print('nothing to say')", "cold");
@@ -574,7 +574,7 @@ async fn results_survive_an_outage_and_a_new_process() {
         }
     };
     tokio::time::timeout(LIMIT, waiting).await.expect("the result is spooled");
-    // As kill -9 would.
+    // As after `kill -9`.
     bench.work.shutdown().await;
     bench.fake.with(|state| state.away = false);
     let again = Bench::start(bench.fake, bench.directory, |_| {});
@@ -636,7 +636,7 @@ async fn the_first_stop_drains_and_the_second_kills() {
 }
 
 #[tokio::test]
-async fn ephemeral_workers_leave_by_themselves() {
+async fn ephemeral_workers_leave_automatically() {
     let bench = Bench::with(|settings| settings.ephemeral = true);
     bench.fake.command(1, &["true"]);
     let summary = bench.over().await;
@@ -644,7 +644,7 @@ async fn ephemeral_workers_leave_by_themselves() {
 }
 
 #[tokio::test]
-async fn the_null_runner_answers_everything_in_few_requests() {
+async fn the_null_runner_reports_all_tests_in_few_requests() {
     let bench = Bench::with(|settings| settings.null_runner = true);
     bench.fake.with(|state| state.away = true);
     for epoch in 1..=5000 {

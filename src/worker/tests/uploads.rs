@@ -67,7 +67,7 @@ async fn a_full_disk_delays_results_with_files_and_no_others() {
 }
 
 #[tokio::test]
-async fn files_are_handed_on_from_test_to_test() {
+async fn artifacts_are_passed_from_test_to_test() {
     let bench = Bench::new();
     let make = json!({
         "run": { "command": ["sh", "-c", "echo content > made.txt"] },
@@ -100,7 +100,7 @@ async fn files_are_handed_on_from_test_to_test() {
 }
 
 #[tokio::test]
-async fn a_result_that_is_refused_holds_up_no_others_and_is_told_without_its_details() {
+async fn a_refused_result_delays_no_others_and_is_reported_without_its_details() {
     let bench = Bench::new();
     bench.fake.with(|state| state.refuse = Some("poison"));
     let leases = ["one", "poison", "two"].map(|word| {

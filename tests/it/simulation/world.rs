@@ -20,7 +20,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use uuid::Uuid;
 
-/// Time at which faults stop, in milliseconds; everything must end some time later.
+/// Time at which faults stop, in milliseconds. Everything must end after it.
 const STORM: u64 = 300_000;
 const HAPPENINGS: usize = 200_000;
 
@@ -32,7 +32,7 @@ const CLAIM_TIME: u64 = 10_000;
 /// The retries of a test that must not start twice, whatever happens.
 const ONCE: Retries = Retries { failed: 0, infrastructure: 0 };
 
-/// Whom a reply is for, and what the coordinator sends or remembers with it.
+/// The recipient of a reply, and what the coordinator sends or records with it.
 pub enum Asker {
     Worker { agent: AgentIndex, number: u64, refusal: Response },
     Reporter { agent: AgentIndex, number: u64, batch: u64, sent: Vec<LeaseId> },

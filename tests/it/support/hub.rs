@@ -1,4 +1,4 @@
-//! A stand-in for the model hub: a few files, and what was asked for.
+//! A fake model hub, which serves a few files and records the requests.
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Write};
@@ -62,7 +62,7 @@ fn answer(mut stream: TcpStream, files: &HashMap<String, String>) -> Asked {
         "HTTP/1.1 {status}\r\nx-repo-commit: {COMMIT}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
         text.len()
     );
-    // A client that has hung up is not the stand-in's business.
+    // The client may have closed the connection.
     let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(text.as_bytes()));
     Asked { path: path.to_owned(), authorization }
 }

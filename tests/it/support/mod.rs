@@ -8,11 +8,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-/// Longest that a test waits for anything that needs no Python packages.
+/// Maximum wait of a test for anything that needs no Python packages.
 pub const PATIENCE: Duration = Duration::from_secs(90);
 
 #[expect(clippy::disallowed_methods, reason = "between two questions, not instead of one")]
-/// Asks until there is an answer, or the test fails.
+/// Polls until there is a value. The test fails at the time limit.
 pub fn eventually<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
     let start = Instant::now();
     loop {
@@ -120,7 +120,7 @@ impl Home {
         std::thread::spawn(move || for _ in lines.by_ref() {});
         let coordinator = Coordinator { process: Some(process), url, data_dir };
         eventually("readiness", || {
-            // 4: it asks for a token, so it answers.
+            // Code 4: it requires a token, so it serves requests.
             let code = self.at(&coordinator, &["status", "--output", "json"]).code;
             [0, 4].contains(&code).then_some(())
         });
@@ -199,7 +199,7 @@ impl Coordinator {
         }
     }
 
-    /// SIGTERM, and a good end.
+    /// Sends SIGTERM, and requires a clean end.
     pub fn stop(mut self) {
         let mut process = self.process.take().expect("running");
         signal(process.id(), rustix::process::Signal::TERM);
@@ -232,7 +232,7 @@ impl Process {
         signal(self.id(), signal_);
     }
 
-    /// Waits for its own end.
+    /// Waits for the end of the process, and returns its exit code.
     pub fn wait(mut self) -> i32 {
         let mut process = self.0.take().expect("running");
         let ended = eventually("the end of a process", || process.try_wait().expect("its state"));
