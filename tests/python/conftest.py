@@ -2,14 +2,14 @@
 
 import os
 
-# Clean runs must pass, and this one thing is not clean: oneDNN 3.13, which is in torch 2.15,
-# computes convolutions of 16 channels with a stride of 4 wrongly in bf16 on processors with
-# AMX (off by an rms of 1.1; the templates find it in tiny-encodec). These are tests of dtf, so
-# they do without AMX. Read when oneDNN is first used; other processors take no notice.
+# Clean runs must pass, but oneDNN 3.13, which is in torch 2.15, computes wrong results for
+# convolutions of 16 channels with a stride of 4 in bf16 on processors with AMX (an rms error of
+# 1.1, which the templates detect in tiny-encodec). These are tests of dtf, not of oneDNN, so AMX
+# is switched off. oneDNN reads the variable at its first use; other processors ignore it.
 os.environ.setdefault("ONEDNN_MAX_CPU_ISA", "AVX512_CORE_FP16")
 
-# By hand, tests are skipped whose packages are absent. Where everything in requirements.txt
-# was installed, as by `make test`, such a skip would hide that nothing is tested.
+# When a person runs the tests, those whose packages are missing are skipped. If everything in
+# requirements.txt is installed, as by `make test`, such a skip would hide that nothing is tested.
 MISSING = ("could not import", "is older than")
 missing = []
 

@@ -11,7 +11,7 @@ import types
 import pytest
 from test_templates import render
 
-# Part of torch, and the package that brings it, by back-end.
+# Part of torch, and the package that contains it, by back-end.
 PARTS = {
     "cuda": ("cuda", None),
     "rocm": ("cuda", None),
@@ -20,7 +20,7 @@ PARTS = {
     "hpu": ("hpu", "habana_frameworks.torch"),
     "npu": ("npu", "torch_npu"),
 }
-# What each hook calls in turn.
+# The calls of each hook, in order.
 USUAL = {
     "name": [("get_device_name", 0)],
     "seed": [("manual_seed", 1337)],
@@ -29,13 +29,13 @@ USUAL = {
     "peak_memory": [("max_memory_allocated",)],
 }
 OWN = {
-    # MPS has no names of devices and no peak.
+    # MPS reports neither names of devices nor peak memory.
     "mps": {
         "name": [],
         "reset_memory": [("empty_cache",)],
         "peak_memory": [("driver_allocated_memory",)],
     },
-    # Habana's allocator keeps nothing that could be given back.
+    # Habana's allocator caches no memory that could be released.
     "hpu": {"reset_memory": [("reset_peak_memory_stats",)]},
 }
 CALLS = {backend: {**USUAL, **OWN.get(backend, {})} for backend in PARTS}
@@ -82,7 +82,7 @@ def script(**changes):
 
 @pytest.fixture
 def plug_ins(monkeypatch):
-    """The packages that bring a part of torch, empty."""
+    """Empty packages in place of those that contain a part of torch."""
     for name in ("habana_frameworks", "habana_frameworks.torch", "torch_npu"):
         monkeypatch.setitem(sys.modules, name, types.ModuleType(name))
 
@@ -100,7 +100,7 @@ def test_every_hook_calls_its_back_end(plug_ins, backend, hook):
         assert answer == (42 if backend == "mps" else 41)
 
 
-def test_the_cpu_has_nothing_to_call():
+def test_the_hooks_of_the_cpu_call_nothing():
     torch, _ = pretended_torch("cuda")
     device = script().Device(torch, "cpu")
     assert device.name()
@@ -111,7 +111,7 @@ def test_the_cpu_has_nothing_to_call():
 
 @pytest.mark.parametrize("backend", ["cuda", "rocm", "mps", "xpu"])
 def test_torch_has_these_functions(backend):
-    """A name that torch has not would be left out unsaid."""
+    """A hook skips a function that torch does not have without a report."""
     torch = pytest.importorskip("torch")
     part = getattr(torch, PARTS[backend][0])
     for calls in CALLS[backend].values():
@@ -120,7 +120,7 @@ def test_torch_has_these_functions(backend):
 
 
 @pytest.mark.parametrize("backend", PARTS)
-def test_a_device_that_is_not_there_is_told(plug_ins, backend):
+def test_a_missing_device_is_reported(plug_ins, backend):
     torch, _ = pretended_torch(backend, available=False)
     module = script(backend=backend)
     with pytest.raises(module.Unsupported, match=f"finds no {backend} device"):
@@ -128,7 +128,7 @@ def test_a_device_that_is_not_there_is_told(plug_ins, backend):
 
 
 @pytest.mark.parametrize("backend", ["hpu", "npu"])
-def test_a_plug_in_that_is_not_there_is_named(monkeypatch, backend):
+def test_a_missing_plug_in_is_named(monkeypatch, backend):
     plug_in = PARTS[backend][1]
     monkeypatch.setitem(sys.modules, plug_in, None)
     torch, _ = pretended_torch(backend)
@@ -138,7 +138,7 @@ def test_a_plug_in_that_is_not_there_is_named(monkeypatch, backend):
 
 
 @pytest.mark.parametrize(("there", "wanted"), [("cuda", "rocm"), ("rocm", "cuda")])
-def test_cuda_and_rocm_are_told_apart(there, wanted):
+def test_cuda_and_rocm_are_distinguished(there, wanted):
     """Both drive the same part of torch, which reports that it is available."""
     torch, _ = pretended_torch(there)
     module = script(backend=wanted)
@@ -147,7 +147,7 @@ def test_cuda_and_rocm_are_told_apart(there, wanted):
 
 
 @pytest.mark.parametrize("backend", ["cuda", "rocm"])
-def test_the_facts_of_a_gpu_are_asked_for(backend):
+def test_the_properties_of_a_gpu_are_requested(backend):
     torch, part = pretended_torch(backend)
     part.get_device_capability = lambda index: (9, 4)
     part.get_device_properties = lambda index: types.SimpleNamespace(gcnArchName="gfx942")
@@ -155,7 +155,7 @@ def test_the_facts_of_a_gpu_are_asked_for(backend):
     assert facts == {"runtime": "6.2", "capability": [9, 4], "architecture": "gfx942"}
 
 
-def test_tensors_elsewhere_are_a_fallback():
+def test_tensors_on_another_device_are_a_fallback():
     torch, _ = pretended_torch("cuda")
     module = script(backend="cuda")
     device = module.Device(torch, "cuda")
@@ -169,7 +169,7 @@ def test_tensors_elsewhere_are_a_fallback():
 
 
 class Kept(dict):
-    """Of a model only what is asked of it: its parameters."""
+    """A model with nothing but parameters."""
 
     def parameters(self):
         return iter(self.values())
@@ -193,7 +193,7 @@ def test_the_precision_of_every_parameter_is_proven(dtype):
 
 
 def test_a_model_that_keeps_its_precision_does_not_pass():
-    """One that leaves a layer in fp32 is not what a test in bf16 was asked for."""
+    """A model that leaves a layer in fp32 is not tested in bf16."""
     torch = pytest.importorskip("torch")
     import transformers
 

@@ -1,4 +1,4 @@
-"""Where dtf looks for caches, compared with the tools that fill them.
+"""Directories in which dtf looks for caches, compared with the tools that fill them.
 
 src/sys/caches.rs is tested with the same table.
 """
@@ -28,7 +28,7 @@ print(json.dumps({
 
 
 @pytest.mark.parametrize("case", json.loads(TABLE.read_text(encoding="utf-8")))
-def test_places_are_as_the_tools_say(case, monkeypatch):
+def test_directories_are_those_of_the_tools(case, monkeypatch):
     variables = case["variables"]
     if variables.get("HF_HOME", "").startswith("~root") and os.path.expanduser("~root") != "/root":
         pytest.skip("root is not at home in /root")

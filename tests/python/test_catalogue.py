@@ -22,7 +22,7 @@ OLDEST = (5, 23)
 if tuple(int(part) for part in transformers.__version__.split(".")[:2]) < OLDEST:
     pytest.skip(f"transformers is older than {OLDEST}", allow_module_level=True)
 
-# What a published count may differ by from what is built: heads, and rounding.
+# Allowed difference between a published count and that of the built model: heads, and rounding.
 ALLOWED = 0.02
 REAL = sorted(name for name in index() if not name.startswith("dtf/"))
 FAMILIES = yaml.safe_load((TEMPLATES / "families.yaml").read_text(encoding="utf-8"))["model_types"]
@@ -43,7 +43,7 @@ def family_of(name):
     return FAMILIES[configuration(name)["model_type"]]["family"]
 
 
-def test_there_are_enough():
+def test_the_catalogue_has_enough_models():
     assert len(REAL) >= 60
     files = {entry["file"] for entry in index().values()}
     assert files == {path.name for path in CATALOGUE.glob("*.json")}

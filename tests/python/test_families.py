@@ -21,7 +21,7 @@ OLDEST = (5, 23)
 if tuple(int(part) for part in transformers.__version__.split(".")[:2]) < OLDEST:
     pytest.skip(f"transformers is older than {OLDEST}", allow_module_level=True)
 
-# For each family the mappings of which one must hold a type of it, unless it is an exception.
+# The mappings of each family. One of them must contain each type of the family, except exceptions.
 EVIDENCE = {}
 for mapping, family, _task in families.RULES:
     EVIDENCE.setdefault(family, set()).add(mapping)
@@ -60,7 +60,7 @@ def test_no_type_is_unknown(table, types):
     assert named - set(types) == families.NOT_MAPPED
 
 
-def test_a_mapping_speaks_for_each_family(table, types):
+def test_a_mapping_supports_each_family(table, types):
     for model_type, row in table["model_types"].items():
         if model_type in families.EXCEPTIONS or model_type in families.NOT_MAPPED:
             continue
@@ -94,7 +94,7 @@ def test_table_and_package_agree(table, types):
 
 
 @pytest.mark.parametrize(
-    ("section", "model_type", "row", "problem"),
+    ("section", "model_type", "row", "error"),
     [
         ("model_types", "gpt2", None, "gpt2: missing (decoder_llm, text-generation)"),
         ("unsupported", "moshi", None, "moshi: missing (decoder_llm, text-generation)"),
@@ -115,14 +115,14 @@ def test_table_and_package_agree(table, types):
         ),
     ],
 )
-def test_what_is_wrong_is_told(types, section, model_type, row, problem):
+def test_each_error_is_reported(types, section, model_type, row, error):
     table = families.load()
     table[section].pop(model_type, None)
     if row:
         table[section][model_type] = row
     reported = list(families.problems(table, types))
     assert len(reported) == 1
-    assert reported[0].startswith(problem)
+    assert reported[0].startswith(error)
 
 
 def test_missing_types_are_written_in_place(table, types, tmp_path, monkeypatch):
@@ -137,7 +137,7 @@ def test_missing_types_are_written_in_place(table, types, tmp_path, monkeypatch)
     assert families.write(families.load(), types) == 0
 
 
-def test_check_exits_with_what_it_found():
+def test_the_exit_code_of_check_follows_its_result():
     command = [sys.executable, str(SCRIPTS / "families.py"), "--check"]
     done = subprocess.run(command, capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (

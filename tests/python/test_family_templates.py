@@ -1,4 +1,4 @@
-"""Tests of the families' templates: every one runs for real, on tiny models.
+"""Tests of the families' templates: each runs with real packages on a tiny model.
 
 What all templates have in common is tested beside this file, in test_templates.py.
 """
@@ -20,7 +20,7 @@ from test_templates import frameworks as frameworks  # fixtures
 from test_templates import run as run
 from test_templates import warm as warm
 
-# Model of each family, and what else makes its runs short.
+# Model of each family, and parameters that make its runs short.
 FAMILIES = {
     "embedding": ("dtf/tiny-minilm", {}),
     "decoder_moe": ("dtf/tiny-mixtral", {}),
@@ -39,7 +39,7 @@ FAMILIES = {
     "time_series": ("dtf/tiny-patchtst", {}),
     "diffusion": ("dtf/tiny-stable-diffusion", {}),
 }
-# Beside the latency, which all have.
+# Metrics beside the latency, which all families report.
 GENERATED = {
     "time_to_first_token_seconds",
     "time_per_token_seconds",
@@ -56,7 +56,7 @@ METRICS = {
 }
 SHORT = {"sequence_length": 24, "max_new_tokens": 3}
 
-# The helpers look the model of a family up there.
+# The helpers read the model of a family from this mapping.
 TINY.update({family: model for family, (model, _) in FAMILIES.items()})
 families = pytest.mark.parametrize("family", sorted(FAMILIES))
 
@@ -82,7 +82,7 @@ def test_every_family_has_a_template():
 
 
 @families
-def test_front_matter_is_whole(family):
+def test_front_matter_is_complete(family):
     front = front_matter(family)
     keys = {"family", "version", "tasks", "backends", "parameters", "requirements", "runtimes"}
     assert set(front) == keys

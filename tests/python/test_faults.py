@@ -1,12 +1,12 @@
-"""Whether generated tests distinguish right from wrong: faults are put into torch, and every one
-must be found for every seed, while clean runs pass for every seed.
+"""Tests that generated tests detect faults: faults are injected into torch, and each must be
+detected for every seed, while clean runs pass for every seed.
 
 The scripts run within this process, since a process for each of some thousand runs would
 take too long. Faults are put in from outside: of the templates they know nothing but the
 function that places the model, from which on they are there. All run against a reference
 made before the fault, as accelerators do.
 
-Faults are looked for in fp32, since half precision hides some. Of 50 seeds were found in
+The tests use fp32, since half precision hides some faults. Of 50 seeds, faults were detected in
 fp16 and bf16, with faults in linear layers alone: the shifted mask in all but one of both
 (decoder_llm, vision_classifier) and in none (text_encoder, where attention adds little); the
 damaged weight in 47 to 49 and 11 to 46; bf16 in the place of fp16 in 0 to 32.
@@ -26,7 +26,7 @@ pytest.importorskip("transformers")
 pytest.importorskip("diffusers")
 
 SEEDS = range(50)
-# Family → model, and what makes its runs short beside SMALL.
+# Family → model, and parameters beside SMALL that make its runs short.
 FAMILIES = {
     "text_encoder": ("dtf/tiny-bert", {}),
     "decoder_llm": ("dtf/tiny-llama", {}),
@@ -116,7 +116,7 @@ def parameters_of(family):
     return front_matter(family)["parameters"]
 
 
-# `1/2` is the first half of the families: the whole takes ten minutes on one core.
+# `1/2` selects the first half of the families: all of them take ten minutes on one core.
 PART, PARTS = map(int, os.environ.get("DTF_PART", "1/1").split("/"))
 
 
@@ -133,7 +133,7 @@ def script(request, tmp_path_factory):
 
 @contextlib.contextmanager
 def replaced(owner, name, make):
-    """Puts `make(usual)` in the place of a function."""
+    """Replaces a function by `make(usual)`."""
     usual = getattr(owner, name)
     setattr(owner, name, make(usual))
     try:
@@ -165,7 +165,7 @@ def in_layers(change):
 @pytest.mark.parametrize("dtype", ["fp32", "fp16", "bf16"])
 def test_clean_runs_pass(script, dtype):
     for seed in SEEDS:
-        # A given reference is of one sample; one that the test computes is of the whole batch.
+        # A given reference has one sample; one that the test computes has the whole batch.
         given = seed % 2 == 0
         code, result, failed = script.run(seed, dtype=dtype, batch=4, given=given)
         assert (code, failed) == (0, []), (seed, result)
@@ -190,7 +190,7 @@ def not_a_number(usual, *read, **named):
 
 def unsteady(usual, *read, **named):
     output = usual(*read, **named)
-    # Not from the generator that scripts put back to its seed.
+    # Not from the generator that scripts reset to its seed.
     return output * (1 + 3e-4 * torch.randn(output.shape, generator=NOISE))
 
 
@@ -202,7 +202,7 @@ def wrong_in_a_batch(usual, *read, **named):
 
 
 def shifted(usual):
-    """Every query sees the keys one place further on, as with a mask that is off by one."""
+    """Every query sees the keys one position later, as with a mask that is off by one."""
 
     def attention(query, key, value, attn_mask=None, dropout_p=0.0, is_causal=False, **options):
         queries, keys = query.shape[-2], key.shape[-2]
@@ -224,7 +224,7 @@ def shifted_mask():
 
 
 def shifted_convolution():
-    """What looks back where there is no attention, and so no mask."""
+    """The part that reads earlier positions in models without attention and masks."""
 
     def make(usual):
         return lambda *read, **options: usual(*read, **options).roll(1, -1)
@@ -247,7 +247,7 @@ INSTEAD = {
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_faults_are_found(script, name):
+def test_faults_are_detected(script, name):
     fault, check, changes = INSTEAD.get((script.family, name), FAULTS[name])
     for seed in SEEDS:
         code, result, failed = script.run(seed, fault=fault, **changes)
@@ -257,7 +257,7 @@ def test_faults_are_found(script, name):
 
 
 def test_a_load_needs_numbers(script):
-    """What is computed is for the test to judge, but nothing at all comes of NaN."""
+    """The test judges the values, but a load refuses NaN."""
     seed = SEEDS[0]
     code, result, _ = script.run(seed, role="load")
     assert (code, result["role"]) == (0, "load"), result
@@ -265,19 +265,20 @@ def test_a_load_needs_numbers(script):
     assert code == 1 and "not finite" in result["message"], result
 
 
-# A weight that is damaged on its way to the device. What is sure to be found is one element
-# that is off by SURE times its tensor's spread: measured over 150 to 200 seeds in each of the
-# first eight families, and over 8 for every single weight of the others.
+# A weight that is damaged on its way to the device. One element that is off by SURE times the
+# spread of its tensor is always detected: measured over 150 to 200 seeds in each of the first
+# eight families, and over 8 seeds for every single weight of the others.
 
 SURE = 100
 
-# Weights that hardly show in the output, or not at all. Queries and keys: with random weights
-# each token attends to all alike. Routers: another expert may be chosen. Experts that no token
-# is sent to. Distances that do not occur. Neurons that ReLU silences for both tokens of T5's
-# decoder. How fast the state of Mamba fades, over so few tokens. Of LLaVA's eyes the last layer,
-# since the one before it is read. Of Depth Anything what a ReLU or a sum with much else follows;
-# of YOLOS the layers that end, through ReLUs, in one box or class. The gates of Encodec's LSTM,
-# and its one scale of all. What Stable Diffusion makes of the step, which norms take away.
+# Weights with little or no effect on the output. Queries and keys: with random weights each token
+# attends to all others equally. Routers: another expert may be chosen. Experts that receive no
+# token. Relative distances that do not occur. Neurons that ReLU sets to zero for both tokens of
+# T5's decoder. The decay of the state of Mamba, over few tokens. The last layer of LLaVA's vision
+# model, since the output of the one before it is used. In Depth Anything, layers that are followed
+# by a ReLU or by a sum with many other terms. In YOLOS, layers that end, through ReLUs, in one box
+# or class. The gates of Encodec's LSTM, and its common scale. The embedding of the step in Stable
+# Diffusion, whose effect the norms remove.
 UNSEEN = (
     *("query", "key", "q_proj", "k_proj", "Attention.q.", "Attention.k."),
     *("mlp.gate.", "experts", "relative_attention_bias", "layer.2.DenseReluDense", "A_log"),
@@ -313,7 +314,7 @@ def damaged_weight(seed, size):
     return lambda: replaced(torch.nn.Module, "to", make)
 
 
-def test_a_damaged_weight_is_found(script):
+def test_a_damaged_weight_is_detected(script):
     for seed in SEEDS:
         code, result, failed = script.run(seed, fault=damaged_weight(seed, SURE))
         assert code == 1 and "reference" in failed, (seed, result)
@@ -349,7 +350,7 @@ def pretended_cuda():
         yield
 
 
-def test_a_silent_fallback_is_found(script):
+def test_a_silent_fallback_is_detected(script):
     for seed in SEEDS:
         with pretended_cuda():
             code, result, _ = script.run(seed, backend="cuda")

@@ -13,7 +13,7 @@ SCRIPT = Path(__file__).parents[2] / "src/worker/environments/probe_environment.
 
 @pytest.fixture
 def probe(tmp_path, monkeypatch):
-    """The script, in an interpreter with a vendor's build of torch and an old transformers."""
+    """The script, in an interpreter with a vendor build of torch and an old transformers."""
     for name, version in [("torch", "2.9.0a0+nv25.8"), ("transformers", "4.50.0")]:
         info = tmp_path / f"{name}-{version}.dist-info"
         info.mkdir()

@@ -83,13 +83,13 @@ def test_items_come_with_the_markers_of_dtf_nearest_first(tmp_path):
     dtf = [m["kwargs"] for m in first["markers"] if m["name"] == "dtf"]
     assert [kwargs["memory"] for kwargs in dtf] == ["4GiB", "2GiB"]
     assert dtf[0]["cpu"] == "inf", "what JSON lacks is text"
-    # The arguments of other markers are nobody's business.
+    # The arguments of other markers are not reported.
     others = {m["name"]: (m["args"], m["kwargs"]) for m in first["markers"] if m["name"] != "dtf"}
     assert others == {name: ([], {}) for name in ("cuda", "tolerance", "parametrize")}
 
 
 @pytest.mark.parametrize("settings", ["pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg", None])
-def test_the_root_is_what_pytest_says(tmp_path, settings):
+def test_the_root_is_that_of_pytest(tmp_path, settings):
     texts = {
         "pytest.ini": "[pytest]\n",
         "pyproject.toml": "[tool.pytest.ini_options]\n",
@@ -115,7 +115,7 @@ def test_without_arguments_the_paths_of_the_settings_are_collected(tmp_path):
     assert answer["args"] == [str(tmp_path / "tests")]
 
 
-def test_options_that_would_choose_or_spread_items_are_named(tmp_path):
+def test_options_that_select_or_distribute_items_are_named(tmp_path):
     write(tmp_path / "pytest.ini", "[pytest]\naddopts = --ff -x --strict-markers -p no:junitxml\n")
     write(tmp_path / "test_x.py", "import pytest\n@pytest.mark.dtf(cpu=1)\ndef test_x(): pass\n")
     done, answer = ask(tmp_path)
@@ -262,14 +262,14 @@ def test_items_that_depend_on_others_are_connected_with_them(tmp_path):
     assert together("::test_other") == together("::test_not_here") == set()
 
 
-def test_files_with_an_order_of_their_own_stay_together(tmp_path):
+def test_files_with_their_own_order_stay_together(tmp_path):
     ordered = "import pytest\n@pytest.mark.order(2)\ndef test_x(): pass\ndef test_y(): pass\n"
     files(tmp_path, **{"test_a.py": ordered, "test_b.py": ordered, "test_c.py": "def test_z(): pass"})
     _, answer = ask(tmp_path)
     assert [item["together"] for item in answer["items"]] == [["order"]] * 4 + [[]]
 
 
-def test_what_the_suite_imports_is_listed_as_installed(tmp_path):
+def test_imported_packages_are_listed_with_installed_versions(tmp_path):
     write(tmp_path / "helpers.py", "import pluggy, json\n")
     write(tmp_path / "unused.py", "import packaging\n")
     made_up = "import sys, types\nsys.modules['x'] = types.ModuleType('x')\n"
@@ -298,7 +298,7 @@ def install(site, name, version, direct, code="", more=()):
     write(info / "RECORD", "\n".join([*record, *more, ""]))
 
 
-def test_what_no_index_has_is_marked_and_what_one_has_is_named(tmp_path):
+def test_packages_without_an_index_are_marked_and_others_are_named(tmp_path):
     site, project = tmp_path / "site-packages", tmp_path / "project"
     project.mkdir()
     url = f"file://{tmp_path}/source"
@@ -328,7 +328,7 @@ def test_what_no_index_has_is_marked_and_what_one_has_is_named(tmp_path):
     assert others["needed"] == "needed==6.0", "imported by what no index describes"
 
 
-def test_where_code_was_found_is_told(tmp_path):
+def test_the_search_path_of_imported_code_is_reported(tmp_path):
     files(tmp_path, **{
         "conftest.py": "import pytest\n",
         "pytest.ini": "[pytest]\npythonpath = src\n",
@@ -348,7 +348,7 @@ def test_where_code_was_found_is_told(tmp_path):
         "src/mylib/__init__.py": ("src", False),
         "given/other.py": ("given", False),
     }
-    # What pytest adds itself it will add again.
+    # Paths that pytest adds are not reported, since it adds them again.
     assert answer["paths"] == ["given", "."] or answer["paths"] == ["given"]
     assert answer["conftests_from"] == str(tmp_path)
     assert answer["outside"] == []
@@ -365,12 +365,12 @@ def test_a_suite_inside_its_package_is_collected_from_the_root(tmp_path):
     })
     _, answer = ask(tmp_path, "pkg/tests")
     assert ids(answer) == ["pkg/tests/test_core.py::test_x"]
-    # From within the package, where its modules hide those of Python.
+    # Started inside the package, where its modules hide those of Python.
     _, answer = ask(tmp_path / "pkg", "tests", root=tmp_path, cwd_on_path=False)
     assert ids(answer) == ["pkg/tests/test_core.py::test_x"]
 
 
-def test_files_that_are_skipped_or_broken_are_told(tmp_path):
+def test_skipped_and_broken_files_are_reported(tmp_path):
     write(tmp_path / "test_a.py", "import pytest\npytest.importorskip('nothing_of_this_name')\n")
     write(tmp_path / "test_b.py", "import nothing_of_this_name\n")
     write(tmp_path / "test_c.py", "def test_c(): pass\n")
@@ -378,13 +378,13 @@ def test_files_that_are_skipped_or_broken_are_told(tmp_path):
     assert [error["id"] for error in answer["errors"]] == ["test_b.py"]
     assert "nothing_of_this_name" in answer["errors"][0]["text"]
     assert ids(answer) == ["test_c.py::test_c", "test_a.py"]
-    # Where pytest itself would continue, the file is one of the cases.
+    # If pytest itself would continue, the file is one of the cases.
     _, answer = ask(tmp_path, "--continue-on-collection-errors")
     assert ids(answer) == ["test_c.py::test_c", "test_a.py", "test_b.py"]
     assert answer["errors"] == []
 
 
-def test_variables_that_the_suite_reads_are_told(tmp_path):
+def test_variables_that_the_suite_reads_are_reported(tmp_path):
     code = "import os\nos.environ['SUITE_A']\nos.getenv('SUITE_B')\nos.environ.get('SUITE_C')\n"
     code += "a = dict(os.environ)\nb = os.environ.copy()\nc = {**os.environ}\n"
     write(tmp_path / "test_x.py", code + "def test_x(): os.environ['SUITE_D']\n")

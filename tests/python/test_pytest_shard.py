@@ -83,7 +83,7 @@ def test_not_asked_for(): raise AssertionError
 NAMES = ["passes", "fails", "skips", "expected", "unexpected", "error", "untidy"]
 
 
-def test_every_item_has_its_end(tmp_path):
+def test_every_item_has_an_outcome(tmp_path):
     write(tmp_path / "test_x.py", SUITE)
     done, cases = run(tmp_path, [f"test_x.py::test_{name}" for name in NAMES], ["test_x.py"])
     assert done.returncode == 1
@@ -94,12 +94,12 @@ def test_every_item_has_its_end(tmp_path):
         "expected": ["skipped"],
         "unexpected": ["failure"],
         "error": ["error"],
-        # As pytest counts: it passed, and its end is an error.
+        # pytest counts both: the test passed, and its teardown is an error.
         "untidy": ["passed", "error"],
     }
 
 
-def test_one_file_that_cannot_be_collected_keeps_no_other_from_running(tmp_path):
+def test_a_file_that_cannot_be_collected_does_not_prevent_others_from_running(tmp_path):
     write(tmp_path / "test_a.py", "import nothing_of_this_name\n")
     write(tmp_path / "test_b.py", "def test_b(): pass\n")
     write(tmp_path / "test_c.py", "import pytest\npytest.importorskip('nothing_of_this_name')\n")
@@ -119,7 +119,7 @@ def test_one_file_that_cannot_be_collected_keeps_no_other_from_running(tmp_path)
     assert "No module named" in text and "not collected here" in text
 
 
-def test_a_shard_of_which_nothing_ran_has_fewer_cases_than_items(tmp_path):
+def test_a_shard_that_ran_nothing_has_fewer_cases_than_items(tmp_path):
     write(tmp_path / "test_a.py", "import nothing_of_this_name\n")
     done, cases = run(tmp_path, [f"test_a.py::test_{number}" for number in range(60)], ["test_a.py"])
     assert done.returncode == 1 and cases == {"test_a::test_0": ["error"]}
@@ -150,7 +150,7 @@ def test_options_of_the_suite_change_nothing(tmp_path, options):
     assert done.returncode == 1
 
 
-def test_what_ends_the_run_early_leaves_errors(tmp_path):
+def test_an_early_end_of_the_run_leaves_errors(tmp_path):
     write(tmp_path / "test_x.py", "import pytest\ndef test_1(): pass\ndef test_2(): pytest.exit('x', 0)\n"
                                   "def test_3(): pass\n")
     ids = [f"test_x.py::test_{number}" for number in (1, 2, 3)]
@@ -207,7 +207,7 @@ def test_packed_files_are_placed_first(tmp_path):
     assert (done.returncode, list(cases.values())) == (0, [["passed"]]), done.stdout
 
 
-def test_options_of_the_person_and_thousands_of_items(tmp_path):
+def test_options_of_the_user_and_thousands_of_items(tmp_path):
     write(tmp_path / "test_x.py", "import pytest\n@pytest.mark.parametrize('n', range(3000))\n"
                                   "def test_1(n): pass\n")
     ids = [f"test_x.py::test_1[{number}]" for number in range(3000)]
@@ -241,7 +241,7 @@ def pack(tmp_path, name, paths=()):
     return answer, out / answer if isinstance(answer, str) else None
 
 
-def test_what_is_installed_is_packed_as_it_is(tmp_path, pip_python):
+def test_an_installed_distribution_is_packed_unchanged(tmp_path, pip_python):
     site = tmp_path / "site-packages"
     direct = {"url": f"file://{tmp_path}/source", "dir_info": {}}
     installed(site, "mine", direct, files={"mine/__init__.py": "broken = True\n", "mine/data.txt": "1"},
@@ -263,7 +263,7 @@ def test_what_is_installed_is_packed_as_it_is(tmp_path, pip_python):
     assert "mine/data.txt is recorded but missing" in answer["error"]
 
 
-def test_an_editable_installation_brings_its_code_unless_that_travels(tmp_path):
+def test_an_editable_installation_includes_its_code_unless_it_is_sent(tmp_path):
     site, source = tmp_path / "site-packages", tmp_path / "project/src"
     write(source / "mine/__init__.py", "")
     direct = {"url": f"file://{tmp_path}/project", "dir_info": {"editable": True}}

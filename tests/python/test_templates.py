@@ -1,4 +1,4 @@
-"""Tests of the test templates: what they render to, and that it runs.
+"""Tests of the test templates: the rendered scripts, and their runs.
 
 Rendering needs the Python package minijinja (the same engine that the binary uses) and
 PyYAML; running needs torch and transformers. What is absent is skipped.
@@ -36,7 +36,7 @@ HOSTILE = [
     "$(touch /tmp/x) `id` %s {0} \\",
     "ümläut 模型 \u2028 \x00 \x1b[31m \U0001f600",
 ]
-# What the scripts import, as far as it is safe to have imported before a fork.
+# Packages that the scripts import and that may be imported before a fork.
 PRELOAD = [
     "torch",
     "transformers",
@@ -44,7 +44,7 @@ PRELOAD = [
     "transformers.generation.utils",
     "transformers.models.auto.modeling_auto",
 ]
-# Parameters that every family has; the script's core reads them.
+# Parameters that every family has; the common part of the script reads them.
 COMMON = (
     *("role", "batch", "dtype", "seed", "attention", "runtime", "openvino_device", "weights"),
     *("warm_up", "iterations", "min_seconds"),
@@ -107,21 +107,21 @@ def render(family, model=None, parameters=None, **changes):
 
 def constants(source):
     """The values that the script assigns by literals at its top level."""
-    found = {}
+    values = {}
     for node in ast.parse(source).body:
         if isinstance(node, ast.Assign):
             try:
-                found[node.targets[0].id] = ast.literal_eval(node.value)
+                values[node.targets[0].id] = ast.literal_eval(node.value)
             except (ValueError, AttributeError):
                 continue
-    return found
+    return values
 
 
 families = pytest.mark.parametrize("family", sorted(TINY))
 
 
 @families
-def test_front_matter_is_whole(family):
+def test_front_matter_is_complete(family):
     front = front_matter(family)
     keys = {"family", "version", "tasks", "backends", "parameters", "requirements", "runtimes"}
     assert set(front) == keys
@@ -183,7 +183,7 @@ def test_families_are_consistent():
         assert set(front_matter(family)["tasks"]) <= set(known[family]["tasks"])
 
 
-def test_the_catalogue_is_whole():
+def test_the_catalogue_is_complete():
     models = index()
     files = {entry["file"] for entry in models.values()}
     assert files == {path.name for path in CATALOGUE.glob("*.json")}
@@ -205,7 +205,7 @@ def frameworks():
 
 @pytest.fixture(scope="module")
 def warm(frameworks):
-    """A warm runner: it spares each of the many runs the seconds of importing."""
+    """A warm runner, which saves the seconds of importing in each of the many runs."""
     if not sys.platform.startswith("linux"):
         pytest.skip("the warm runner is for Linux")
     warm = Warm(*PRELOAD)
@@ -275,7 +275,7 @@ def test_a_reference_serves_other_batches_and_precisions(run, family, tmp_path):
     made = tmp_path / "reference.safetensors"
     code, events, output = run(render(family, parameters=REFERENCE), DTF_ARTIFACTS=str(tmp_path))
     assert (code, events[-1]["role"]) == (0, "reference"), output
-    # Each begins and ends.
+    # Each phase begins and ends.
     phases = [event["name"] for event in of_kind(events, "phase")]
     assert phases == ["load"] * 2 + ["reference"] * 2 + ["check"] * 2
     assert of_kind(events, "metric") and made.is_file()
@@ -387,7 +387,7 @@ def test_a_dry_run_needs_no_package(family, role, tmp_path):
     assert phases == PHASES[role]
 
 
-def test_a_script_stands_alone(frameworks, tmp_path):
+def test_a_script_runs_without_dtf(frameworks, tmp_path):
     script = tmp_path / "test_it.py"
     script.write_text(render("text_encoder", parameters=QUICK), encoding="utf-8")
     done = subprocess.run(
@@ -435,7 +435,7 @@ def test_errors_are_classified(run, changes, outcome, failure_class):
     assert events[-1].get("class") == failure_class
 
 
-# What goes wrong when a model is put on its device is not the environment's fault.
+# Errors while a model is moved to its device are not errors of the environment.
 WHILE_LOADING = """
 import torch
 right = torch.nn.Module.to
@@ -476,7 +476,7 @@ safetensors.torch.save_file = full
         ("FileNotFoundError('libkernel.so')", "error", "set_up"),
     ],
 )
-def test_errors_while_loading_have_their_true_class(run, error, outcome, failure_class):
+def test_errors_while_loading_have_the_right_class(run, error, outcome, failure_class):
     source = render("text_encoder", parameters={**QUICK, "weights": "random"})
     code, events, output = run(source, WHILE_LOADING.format(error=error))
     result = events[-1]
@@ -492,14 +492,14 @@ def test_only_the_error_decides_its_class():
         (RuntimeError("out of memory"), ("error", "out_of_memory")),
         (ValueError("out of memory"), ("failed", None)),
         (script.SetUp("no"), ("error", "set_up")),
-        # No other worker could do better, so nothing that would be tried again.
+        # Another worker would fail as well, so the class is one that is not retried.
         (script.Refused("no"), ("error", None)),
         (KeyboardInterrupt(), ("error", None)),
     ]:
         assert script.classify(error) == expected, error
 
 
-def test_a_missing_operator_is_told_by_all_back_ends_but_the_cpu():
+def test_a_missing_operator_is_reported_by_all_back_ends_except_the_cpu():
     for backend, expected in [("mps", ("error", "unsupported_backend")), ("cpu", ("failed", None))]:
         script = loaded(backend=backend)
         assert script.classify(NotImplementedError("aten::x")) == expected
@@ -531,21 +531,21 @@ def test_a_missing_package_is_an_import_error(run, package, runtime):
     assert (code, events[-1]["class"]) == (2, "import_error")
 
 
-# By hand
+# Run by a person
 
 
 def by_hand(tmp_path, *arguments):
-    """Runs a script as a person does, who has none of the packages."""
+    """Runs a script as a person without the packages does."""
     script = tmp_path / "test_it.py"
     script.write_text(render("text_encoder"), encoding="utf-8")
-    # dtf may run this test, and a script takes notice of that.
+    # dtf may run this test, and its variables would change the script.
     alone = {name: value for name, value in os.environ.items() if not name.startswith("DTF_")}
     command = [sys.executable, "-I", "-S", script, *arguments]
     return subprocess.run(command, capture_output=True, text=True, env=alone)
 
 
 @pytest.mark.parametrize("flag", ["--help", "-h"])
-def test_a_script_explains_itself(tmp_path, flag):
+def test_a_script_prints_its_help(tmp_path, flag):
     result = by_hand(tmp_path, "--dry-run", flag)
     assert (result.returncode, result.stderr) == (0, "")
     for words in ("a test: dtf/tiny-bert on cpu", "uv run", "--dry-run", "77 back-end not avail"):
@@ -571,7 +571,7 @@ def test_the_command_for_a_missing_package_is_printed(tmp_path):
 # Tolerances
 
 
-def test_the_tolerances_of_a_family_win(frameworks):
+def test_the_tolerances_of_a_family_override_the_common_ones(frameworks):
     import torch
 
     script = loaded()
@@ -582,22 +582,22 @@ def test_the_tolerances_of_a_family_win(frameworks):
             script.PARAMETERS["dtype"] = precision
             allowed, _ = script.tolerances(torch, same)
             assert allowed == usual | rows.get(precision, {})
-    # A row of a family that there is not would never be asked for.
+    # A row of an unknown family would never be used.
     assert set(script.FAMILY_TOLERANCES) <= {path.parent.name for path in TEMPLATES.glob("*/*.j2")}
 
 
 @pytest.mark.parametrize(("family", "passes"), [("decoder_moe", True), ("decoder_llm", False)])
-def test_the_check_asks_for_the_tolerances_of_the_family(frameworks, family, passes):
-    """What a turned choice of experts looks like: one value in a hundred is far off."""
+def test_the_check_uses_the_tolerances_of_the_family(frameworks, family, passes):
+    """The effect of a changed choice of experts: one value in a hundred is far off."""
     import torch
 
     script = loaded()
     script.FAMILY, script.PARAMETERS["dtype"] = family, "bf16"
     right = torch.linspace(-1, 1, 100).view(1, 100)
-    wrong = right.clone()
-    wrong[0, 40] += 0.3
+    changed = right.clone()
+    changed[0, 40] += 0.3
     references = {"fp32": right, "bf16": right}
-    outcome, *_ = script.check_outputs(torch, script.Report(), references, wrong, wrong)
+    outcome, *_ = script.check_outputs(torch, script.Report(), references, changed, changed)
     assert (outcome == "passed") == passes
 
 
@@ -612,7 +612,7 @@ def test_a_family_that_is_loose_in_half_precision_is_strict_in_fp32(frameworks):
     assert outcome == "failed"
 
 
-def test_weights_are_drawn_no_wider_than_layers_bear(frameworks):
+def test_random_weights_are_within_the_range_that_layers_tolerate(frameworks):
     import transformers
 
     script = loaded()
@@ -627,7 +627,7 @@ def test_weights_are_drawn_no_wider_than_layers_bear(frameworks):
     assert nested.text_config.initializer_range == pytest.approx(0.05)
 
 
-def test_nudged_weights_move_by_one_unit_and_come_back(frameworks):
+def test_changed_weights_move_by_one_unit_and_are_restored(frameworks):
     import torch
 
     script = loaded()
@@ -642,7 +642,7 @@ def test_nudged_weights_move_by_one_unit_and_come_back(frameworks):
 
 
 @pytest.mark.parametrize(("sensitive", "passes"), [(True, True), (False, False)])
-def test_fp32_allows_what_the_model_makes_of_one_unit_in_the_last_place(
+def test_fp32_allows_the_effect_of_one_unit_in_the_last_place(
     frameworks, sensitive, passes
 ):
     import torch
@@ -676,7 +676,7 @@ def test_percentiles_are_those_of_reports(count):
     assert [percentile([1.0, 2.0, 4.0, 8.0], percent) for percent in (50, 90)] == [2.0, 8.0]
 
 
-def test_a_script_shows_the_percentiles_of_what_it_reported(run):
+def test_a_script_prints_the_percentiles_of_its_values(run):
     source = render("text_encoder", parameters={**QUICK, "iterations": 4})
     code, events, output = run(source)
     assert code == 0, output
@@ -712,7 +712,7 @@ ALL_ATTENTION_FUNCTIONS["sdpa"] = eager_attention_forward
         ("none", "", None),
     ],
 )
-def test_attention_that_is_not_in_effect_is_told(run, attention, before, failure_class):
+def test_attention_that_is_not_in_effect_is_reported(run, attention, before, failure_class):
     if importlib.util.find_spec("flash_attn"):
         pytest.skip("flash attention is installed")
     parameters = {**QUICK, "attention": attention}
@@ -739,7 +739,7 @@ def test_exported_graphs_agree_with_torch(run, runtime, family):
     assert facts[runtime] and facts["device"]
     checks = [event["name"] for event in of_kind(events, "check")]
     assert checks == ["finite", "repeatable", "reference", "order"]
-    # What is measured is one pass, which must not be taken for a whole generation.
+    # One pass is measured, which must not count as a whole generation.
     measured = {event["name"] for event in of_kind(events, "metric")}
     name = "prefill_seconds" if family == "decoder_llm" else "latency_seconds"
     assert name in measured and len(measured & {"prefill_seconds", "latency_seconds"}) == 1
@@ -759,7 +759,7 @@ def test_exported_graphs_agree_with_torch(run, runtime, family):
         ("cuda", {"runtime": "openvino"}, None),
     ],
 )
-def test_a_runtime_without_the_back_end_is_told(run, backend, parameters, failure_class):
+def test_a_runtime_without_the_back_end_is_reported(run, backend, parameters, failure_class):
     for package in EXPORTED[parameters.get("runtime", "openvino")]:
         pytest.importorskip(package)
     code, events, output = run(render("text_encoder", backend=backend, parameters=parameters))
@@ -793,7 +793,7 @@ openvino.Core = Core
         ("no such operator", "unsupported_backend"),
     ],
 )
-def test_a_graph_that_does_not_run_has_its_true_class(run, runtime, message, failure_class):
+def test_a_graph_that_does_not_run_has_the_right_class(run, runtime, message, failure_class):
     for package in EXPORTED[runtime]:
         pytest.importorskip(package)
     source = render("text_encoder", parameters={**QUICK, "runtime": runtime})
@@ -846,7 +846,7 @@ class PretendedCore:
         ("GPU", [], False),
     ],
 )
-def test_the_device_that_openvino_used_is_asked_for(frameworks, wanted, used, in_effect):
+def test_the_device_that_openvino_used_is_checked(frameworks, wanted, used, in_effect):
     pytest.importorskip("openvino")
     import torch
 
@@ -860,8 +860,8 @@ def test_the_device_that_openvino_used_is_asked_for(frameworks, wanted, used, in
         script.Execution(torch, device, model, inputs)
 
 
-# Faults are put into torch itself; the fused attention and the eager one take different
-# ways, so a fault in one shows against the other.
+# Faults are injected into torch itself. The fused and the eager attention use different code, so a
+# fault in one of them is detected by the comparison with the other.
 WRONG_ATTENTION = """
 import torch
 right = torch.nn.functional.scaled_dot_product_attention
@@ -898,7 +898,7 @@ torch.nn.functional.scaled_dot_product_attention = broken
         (UNSTEADY, "repeatable", "nondeterministic"),
     ],
 )
-def test_faults_are_found(run, fault, check, failure_class):
+def test_faults_are_detected(run, fault, check, failure_class):
     code, events, output = run(render("text_encoder", parameters=QUICK), fault)
     assert (code, events[-1]["outcome"]) == (1, "failed"), output
     assert events[-1].get("class") == failure_class
@@ -906,7 +906,7 @@ def test_faults_are_found(run, fault, check, failure_class):
     assert check in failed
 
 
-def test_a_fault_of_the_cache_is_found(run):
+def test_a_fault_of_the_cache_is_detected(run):
     fault = """
 import torch
 from transformers.cache_utils import DynamicCache

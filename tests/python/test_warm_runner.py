@@ -66,7 +66,7 @@ class Warm:
         return open(out_read, encoding="utf-8"), open(err_read, encoding="utf-8")
 
     def run(self, script, **changes):
-        """One run to its end: the exit report, what it printed, and its errors."""
+        """Runs a script to its end: the exit report, its output, and its errors."""
         out, err = self.start(self.request(script, **changes))
         with out, err:
             started = self.receive()
@@ -117,7 +117,7 @@ def test_a_module_that_starts_a_thread_makes_forking_unsafe(tmp_path):
     (tmp_path / "busy.py").write_text(
         "import threading\nthreading.Thread(target=threading.Event().wait, daemon=True).start()\n"
     )
-    # -I ignores PYTHONPATH, so the module is reached through a path that it does keep.
+    # -I ignores PYTHONPATH, so the module is in a directory that -I keeps.
     loader = tmp_path / "load.py"
     loader.write_text(
         f"import runpy, sys; sys.path.insert(0, {str(tmp_path)!r})\n"
@@ -160,7 +160,7 @@ def test_a_traceback_shows_the_script_and_not_the_runner(warm, script):
     assert "runpy" not in errors and "warm_runner" not in errors
 
 
-def test_death_by_signal_is_reported(warm, script):
+def test_an_end_by_signal_is_reported(warm, script):
     exited, _, _ = warm.run(script("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)"))
     assert (exited["code"], exited["signal"]) == (None, signal.SIGSEGV)
     exited, _, errors = warm.run(script("raise KeyboardInterrupt"))
@@ -179,7 +179,7 @@ def test_a_child_ends_on_sigterm(warm, script):
         assert warm.receive()["exited"]["signal"] == signal.SIGTERM
 
 
-def test_the_child_is_set_up_when_started_is_said(warm, script):
+def test_the_child_is_set_up_when_it_is_reported_as_started(warm, script):
     out, err = warm.start(warm.request(script("import signal; signal.pause()")))
     with out, err:
         pid = warm.receive()["started"]["pid"]
@@ -247,7 +247,7 @@ def test_the_runner_leaks_no_descriptor(warm, script):
     assert held() == before
 
 
-def test_a_label_is_carried_by_all_that_comes_from_a_test(warm, script):
+def test_all_processes_of_a_test_inherit_its_label(warm, script):
     path = script(
         "import subprocess\n"
         "limits = subprocess.run(['cat', '/proc/self/limits'], env={}, capture_output=True, text=True)\n"
@@ -315,7 +315,7 @@ def test_an_endless_line_is_refused_and_dropped(warm, script):
     assert warm.run(script("print('still here')"))[1] == "still here\n"
 
 
-def test_requests_in_pieces_and_in_one_go_keep_their_descriptors(warm, script):
+def test_divided_and_joined_requests_keep_their_descriptors(warm, script):
     seeded = random.Random(1)
     path = script("import sys; print(sys.argv[1])")
     pipes = []
@@ -330,7 +330,7 @@ def test_requests_in_pieces_and_in_one_go_keep_their_descriptors(warm, script):
 
 
 def test_many_children_run_at_once(warm, script, tmp_path):
-    # Each child waits for one line of a named pipe, which is written only when all are up.
+    # Each child waits for one line of a named pipe, which is written only when all have started.
     gate = tmp_path / "gate"
     os.mkfifo(gate)
     path = script(
@@ -352,7 +352,7 @@ def test_many_children_run_at_once(warm, script, tmp_path):
         err.close()
 
 
-def test_what_a_child_leaves_behind_is_killed(warm, script):
+def test_leftover_processes_of_a_child_are_killed(warm, script):
     path = script(
         "import subprocess, sys\n"
         "subprocess.Popen([sys.executable, '-c', 'import signal; signal.pause()'])\n"

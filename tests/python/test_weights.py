@@ -1,5 +1,5 @@
-"""Which weights a test uses: those of the model's directory, of the cache, of the hub, or random
-ones; and that nothing else takes their place when they are there and cannot be read."""
+"""The weights that a test uses: those of the directory of the model, of the cache, of the hub, or
+random ones. Weights that exist but cannot be read are never replaced by others."""
 
 import json
 import os
@@ -31,7 +31,7 @@ def made(frameworks, name, **changes):
 
 @pytest.fixture
 def mine(bert, tmp_path):
-    """A directory with weights that no seed of a test draws."""
+    """A directory with weights that no seed of a test produces."""
     bert.save_pretrained(tmp_path / "mine")
     return tmp_path / "mine"
 
@@ -64,14 +64,14 @@ def loaded(source):
 
 
 def weights_of(source):
-    """What a script loads: the model, where its weights are from, and why."""
+    """The model that a script loads, the source of its weights, and the reason."""
     script, transformers = loaded(source), pytest.importorskip("transformers")
     config = script.build_config(transformers)
     return script.load_model(torch, script.auto_class(transformers), config)
 
 
 def prevented(source):
-    """The reason why it loads nothing, as `refused` without a separate process."""
+    """The reason why a script loads nothing, like `refused` but without a separate process."""
     script, transformers = loaded(source), pytest.importorskip("transformers")
     config = script.build_config(transformers)
     with pytest.raises(script.SetUp) as caught:
@@ -110,7 +110,7 @@ def test_a_test_and_its_reference_use_them(run, mine, tmp_path, asked):
     code, end, output = result(run(of(mine, parameters={"dtype": "bf16"}), **given))
     assert (code, end["weights"], end["reference"]) == (0, "folder", "given"), output
     assert str(mine) in end["message"]
-    # Random ones are other weights, and a reference of the others is not compared with.
+    # Random weights differ, and their output is not compared with a reference of the saved ones.
     reason = run(of(mine, parameters={"weights": "random"}), **given)
     code, end, _ = result(reason)
     assert (code, end["class"]) == (2, "set_up")
@@ -118,10 +118,10 @@ def test_a_test_and_its_reference_use_them(run, mine, tmp_path, asked):
 
 
 @pytest.mark.parametrize("family", sorted(TINY))
-def test_every_family_loads_what_it_has_saved(tmp_path, family):
+def test_every_family_loads_its_saved_weights(tmp_path, family):
     parameters = {**QUICK, **FAMILIES.get(family, ("", {}))[1]}
     drawn, _, _ = weights_of(render(family, parameters={**parameters, "weights": "random"}))
-    # Not the values that the next one draws.
+    # Not the values that the next model draws.
     with torch.no_grad():
         for value in drawn.parameters():
             value.add_(0.25)
@@ -134,7 +134,7 @@ def test_every_family_loads_what_it_has_saved(tmp_path, family):
     assert same(model, drawn)
 
 
-def test_random_weights_are_still_to_be_had(run, mine):
+def test_random_weights_can_still_be_requested(run, mine):
     (mine / "model.safetensors").write_bytes(b"")
     code, end, output = result(run(of(mine, parameters={"weights": "random"})))
     assert (code, end["weights"]) == (0, "random"), output
@@ -231,7 +231,7 @@ DAMAGES = {
 
 
 @pytest.mark.parametrize("damage", sorted(DAMAGES))
-def test_what_prevents_the_use_of_weights_is_an_error(mine, damage):
+def test_unusable_weights_are_an_error(mine, damage):
     source = of(mine)
     do, reason = DAMAGES[damage]
     do(mine)
@@ -285,7 +285,7 @@ INDEX_DAMAGES = {
 
 
 @pytest.mark.parametrize("damage", sorted(INDEX_DAMAGES))
-def test_shards_are_looked_at_each(bert, tmp_path, damage):
+def test_each_shard_is_checked(bert, tmp_path, damage):
     mine = tmp_path / "mine"
     bert.save_pretrained(mine, **SHARDED)
     source = of(mine)
@@ -301,8 +301,8 @@ def test_weights_that_must_not_be_read_are_an_error(run, mine):
     assert "permission denied" in refused(run(of(mine)))
 
 
-def test_permission_is_told_in_words(mine):
-    """The same without a user that may not: root runs these tests in containers."""
+def test_a_missing_permission_is_reported_in_words(mine):
+    """The same without another user, since root runs these tests in containers."""
     module = loaded(of(mine))
 
     def denied(*_):
@@ -339,7 +339,7 @@ def test_weights_that_lack_a_layer_are_an_error(mine, lost):
 
 
 def test_a_part_without_effect_may_be_missing(run, mine):
-    """The pooler comes after the output that is compared."""
+    """The pooler follows the output that is compared."""
     source = of(mine)
     lose(mine, "pooler.")
     code, end, output = result(run(source))
@@ -361,7 +361,7 @@ def vit(frameworks, name):
     return getattr(frameworks, name)(frameworks.ViTConfig(**configuration("dtf/tiny-vit"))).eval()
 
 
-def test_a_head_that_was_never_saved_is_told(run, frameworks, tmp_path):
+def test_a_head_that_was_never_saved_is_reported(run, frameworks, tmp_path):
     mine = tmp_path / "mine"
     vit(frameworks, "ViTModel").save_pretrained(mine)
     code, end, output = result(run(of(mine, "vision_classifier")))
@@ -424,7 +424,7 @@ def cached(bert, tmp_path, monkeypatch):
 
 
 class Cached:
-    """A snapshot, and what makes a process that has read its settings already look for it."""
+    """A snapshot, and the code by which a process that has already read its settings finds it."""
 
     def __init__(self, path, before):
         self.path, self.before = path, before
@@ -449,7 +449,7 @@ def test_the_snapshot_of_a_revision_is_found_by_commit_or_branch(cached, bert, r
     assert source == "cache" and same(model, bert)
 
 
-def test_a_snapshot_without_weights_is_told(run, cached):
+def test_a_snapshot_without_weights_is_reported(run, cached):
     (cached.path / "model.safetensors").unlink()
     code, end, output = result(run(named(), cached.before))
     assert (code, end["weights"]) == (0, "random"), output
@@ -465,13 +465,13 @@ def test_weights_of_the_cache_that_cannot_be_read_are_an_error(cached, damage):
     assert reason in message, message
 
 
-def test_a_blob_that_is_gone_is_an_error(run, cached):
+def test_a_missing_blob_is_an_error(run, cached):
     (cached.path / "model.safetensors").resolve().unlink()
     assert "which does not exist" in refused(run(named(), cached.before))
 
 
 def test_a_pickle_in_the_cache_is_read_by_the_library(cached, bert):
-    """It asks for values alone (`weights_only`), and published models are pinned."""
+    """The library loads only values (`weights_only`), and published models are pinned."""
     (cached.path / "model.safetensors").unlink()
     torch.save(bert.state_dict(), cached.path / "pytorch_model.bin")
     model, source, _ = weights_of(named())
@@ -510,7 +510,7 @@ def test_a_hub_that_refuses_is_an_error(monkeypatch, name):
 
 
 @pytest.mark.parametrize("answer", ["unknown", ["config.json", "README.md"]])
-def test_a_hub_that_has_no_weights_leaves_random_ones(monkeypatch, answer):
+def test_a_hub_without_weights_leads_to_random_ones(monkeypatch, answer):
     error = error_of_the_hub("RepositoryNotFoundError")
     answering(monkeypatch, error if answer == "unknown" else answer)
     _, source, why = weights_of(named())
@@ -519,7 +519,7 @@ def test_a_hub_that_has_no_weights_leaves_random_ones(monkeypatch, answer):
     assert reported.removeprefix("random weights: ") in prevented(named(weights="cached"))
 
 
-def test_weights_that_the_hub_has_and_does_not_give_are_an_error(run):
+def test_weights_that_the_hub_lists_but_does_not_serve_are_an_error(run):
     before = OFFLINE + """
 import huggingface_hub
 huggingface_hub.HfApi.list_repo_files = lambda *_, **__: ["model.safetensors"]

@@ -12,7 +12,7 @@ import pathlib
 import sys
 import tarfile
 
-# The same for every file, and late enough for formats that count from 1980.
+# The same time for every file; some formats begin at 1980.
 CHANGED = 1_000_000_000
 
 

@@ -8,7 +8,7 @@ Run by the suite's own interpreter with one argument, a JSON object:
   cwd_on_path  whether modules are looked up in the working directory, as `python -m pytest` does
   root         (list) directory below which files can travel
 
-Everything here is what pytest and Python report themselves; nothing is read from settings files.
+All facts come from pytest and Python themselves; no settings file is interpreted here.
 Limits: the first MAX_TEXT characters of each error text; the standard library, Python 3.8, pytest 6.
 """
 
@@ -29,12 +29,12 @@ MAX_TEXT = 4000
 MAX_NAMES = 5
 # Settings of pytest itself in the environment, which shards need too.
 PYTEST_VARIABLES = ("PYTEST_ADDOPTS", "PYTEST_PLUGINS", "PYTEST_DISABLE_PLUGIN_AUTOLOAD")
-# Values that tests could change for one another.
+# Types of values that one test can change for another.
 MUTABLE = (list, dict, set, bytearray, collections.deque, types.SimpleNamespace)
 
 
 def plain(value):
-    """A value as strict JSON: what JSON lacks becomes text."""
+    """A value as strict JSON. Values that JSON cannot represent become text."""
     if value is None or isinstance(value, (bool, int, str)):
         return value
     if isinstance(value, float) and math.isfinite(value):
@@ -62,7 +62,7 @@ def resolved(path):
         return None
 
 
-# ---- which items belong together
+# ---- items that belong together
 
 
 def file_of(item):
@@ -131,7 +131,7 @@ class State:
             return set()
         fixtures = [getattr(one, "func", None) for _, one in definitions(item)]
         todo = [one for one in [function, *fixtures] if one is not None]
-        seen, found = set(), set()
+        seen, shared = set(), set()
         while todo:
             one = todo.pop()
             one = getattr(one, "__wrapped__", one)
@@ -141,19 +141,19 @@ class State:
                 continue
             seen.add(code)
             reads, binds = self.names(code)
-            found |= binds | (reads & self.bound_in(module))
+            shared |= binds | (reads & self.bound_in(module))
             for name in reads:
                 value = vars(module).get(name)
                 if isinstance(value, types.FunctionType):
                     todo.append(value)
                 elif isinstance(value, MUTABLE) or type(value).__module__ == module.__name__:
                     if not name.startswith("__"):
-                        found.add(name)
-        return found
+                        shared.add(name)
+        return shared
 
 
 def dependency_names(item, scope):
-    """What pytest-dependency calls an item within a scope."""
+    """The name of an item within a scope in pytest-dependency."""
     marker = item.get_closest_marker("dependency")
     named = marker.kwargs.get("name") if marker else None
     if named:
@@ -238,7 +238,7 @@ def groups(config, items):
     return [sorted(keys) for keys in together], [sorted(keys) for keys in near]
 
 
-# ---- what the suite needs beside its files
+# ---- requirements of the suite beside its files
 
 
 def is_installed(file):
@@ -290,7 +290,7 @@ def canonical(name):
 
 
 def required(distribution):
-    """Names of what a distribution requires, extras left out."""
+    """Names of the requirements of a distribution, without extras."""
     for text in distribution.requires or ():
         if "extra ==" not in text:
             yield canonical(re.match(r"[A-Za-z0-9._-]+", text).group())
@@ -325,9 +325,9 @@ def editable(distribution):
 
 
 def described(distribution):
-    """How the distribution can be had elsewhere: a requirement, or "pack" it as it is here."""
+    """How another machine gets the distribution: by a requirement, or packed here."""
     name = distribution.metadata["Name"]
-    # What follows "+" names a build for some hardware, which workers choose for themselves.
+    # The part after "+" names a build for some hardware, which each worker chooses.
     version = distribution.version.partition("+")[0]
     one = {"name": canonical(name), "version": distribution.version, "pack": False}
     one["editable"] = editable(distribution)
@@ -351,25 +351,25 @@ def described(distribution):
 
 
 def distributions(config, own):
-    """What the suite imports itself, what was imported while it was collected and nothing of
-    that requires, and every plug-in of pytest that is active: with the versions of here."""
+    """The packages that the suite imports, those that were imported during the collection and that
+    none of these requires, and every active plug-in of pytest, with their installed versions."""
     owners = importlib.metadata.packages_distributions()
     installed = {}
     for one in importlib.metadata.distributions():
         name = one.metadata["Name"]
         place = resolved(one.locate_file(""))
-        # Metadata among the files of a project describes what travels with them.
+        # Metadata among the files of a project describes files that are sent with the tests.
         if name and place and (is_installed(place / name) or local_directory(one)):
             installed.setdefault(canonical(name), one)
     files = [file for file, _ in own]
     names = {name for file in files for name in imports(file)} | {"pytest"}
-    found = {canonical(owner) for name in names for owner in owners.get(name, ())}
-    found |= {canonical(one.project_name) for _, one in config.pluginmanager.list_plugin_distinfo()}
+    needed = {canonical(owner) for name in names for owner in owners.get(name, ())}
+    needed |= {canonical(one.project_name) for _, one in config.pluginmanager.list_plugin_distinfo()}
     for name, one in installed.items():
         place = local_directory(one) if editable(one) else None
         if place and any(below(file, place) for file in files):
-            found.add(name)
-    found &= set(installed)
+            needed.add(name)
+    needed &= set(installed)
     closure = set()
 
     def follow(todo):
@@ -379,19 +379,19 @@ def distributions(config, own):
                 closure.add(name)
                 todo.extend(required(installed[name]))
 
-    follow(list(found))
+    follow(list(needed))
     for name in sorted({name.partition(".")[0] for name in list(sys.modules)}):
         for owner in map(canonical, owners.get(name, ())):
             if owner in installed and owner not in closure and owner not in ("pip", "setuptools"):
-                found.add(owner)
+                needed.add(owner)
                 follow([owner])
     # No index pins what a local distribution requires.
-    for name in list(found):
+    for name in list(needed):
         if local_directory(installed[name]):
-            found |= {other for other in required(installed[name]) if other in installed}
-    # What cannot be had from an index must not be replaced by what an index has.
-    found |= {name for name in closure if local_directory(installed[name])}
-    return [described(installed[name]) for name in sorted(found)]
+            needed |= {other for other in required(installed[name]) if other in installed}
+    # A package that no index has must not be replaced by another one from an index.
+    needed |= {name for name in closure if local_directory(installed[name])}
+    return [described(installed[name]) for name in sorted(needed)]
 
 
 class Watched(type(os.environ)):
@@ -410,7 +410,7 @@ class Watched(type(os.environ)):
 
 
 def variables(files):
-    """Those that a line of these files reads by name: one that reads many copies them all."""
+    """Variables that a line of these files reads by name. A line that reads many copies all of them."""
     lines = collections.defaultdict(set)
     for name, file, line in Watched.read:
         if resolved(file) in files and name not in ("PATH", "HOME", "PWD"):
@@ -422,7 +422,7 @@ def variables(files):
 
 
 def neutral(namespace):
-    """Disables plugins that would start other work while pytest only collects."""
+    """Disables plug-ins that would start other work during the collection."""
     for name, value in (("cov_source", []), ("numprocesses", None), ("dist", "no"), ("tx", [])):
         if hasattr(namespace, name):
             setattr(namespace, name, value)
@@ -515,7 +515,7 @@ def make_plugin(pytest, question, startup):
 
 
 def marker_text(marker):
-    """Arguments are of interest only where dtf reads them; others may be anything."""
+    """The arguments of a marker, if dtf reads them; those of other markers may be anything."""
     own = marker.name == "dtf"
     return {
         "name": marker.name,
@@ -544,8 +544,8 @@ def confcutdir(config):
 
 
 def imported(own, root):
-    """What must travel so that each imported file is found again: the file of a conftest.py,
-    else the first directory below the place where Python looked, with all that is in it."""
+    """The entries to send so that each imported file is found on a worker: a conftest.py itself,
+    otherwise the first directory below the search path entry, with everything in it."""
     places = sorted({one for one in map(resolved, sys.path) if one}, key=lambda one: -len(str(one)))
     answer = []
     for file, module in own:
@@ -558,7 +558,7 @@ def imported(own, root):
 
 
 def startup_below(root, startup):
-    """Places in the root where Python looked before pytest added its own."""
+    """Entries of the search path in the root that pytest did not add."""
     for place in startup:
         path = resolved(place) if place else None
         if path and (path == root or below(path, root)) and path.is_dir() and not is_installed(path):
@@ -566,24 +566,24 @@ def startup_below(root, startup):
 
 
 def changed(option):
-    """Options of the suite that shards do without, in words."""
-    found = []
+    """Options of the suite that shards ignore, in words."""
+    ignored = []
     if getattr(option, "maxfail", 0):
-        found.append("-x or --maxfail")
+        ignored.append("-x or --maxfail")
     if getattr(option, "stepwise", False):
-        found.append("--stepwise")
+        ignored.append("--stepwise")
     if getattr(option, "lf", False) or getattr(option, "failedfirst", False):
-        found.append("--lf or --ff")
+        ignored.append("--lf or --ff")
     if getattr(option, "numprocesses", None) or getattr(option, "tx", None):
-        found.append("-n")
+        ignored.append("-n")
     if getattr(option, "cov_source", None):
-        found.append("--cov")
-    return found
+        ignored.append("--cov")
+    return ignored
 
 
 def main():
     question = json.loads(sys.argv[1])
-    # As if pytest had been started itself.
+    # As if pytest had been started directly.
     if sys.path and resolved(sys.path[0] or ".") == resolved(__file__).parent:
         del sys.path[0]
     startup = list(sys.path)

@@ -4,7 +4,7 @@ Run by an interpreter that has pip, with the path of the file as the only argume
 object: `requirements` are lines that name a package, `constraints` those of constraint files,
 `local` what names a file or directory of this machine, and `left_out` options that concern where
 and how packages are installed, which is for the workers to decide.
-Without pip it ends with code 3. The parser is pip's own: nothing is interpreted here.
+Without pip it ends with code 3. The parser is that of pip; no line is interpreted here.
 """
 
 import json

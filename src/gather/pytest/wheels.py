@@ -61,7 +61,7 @@ def editable_code(dist, direct, root, paths):
         if parent in paths:
             continue
         if not place.exists():
-            raise Unpackable(f"{place}, where {name} is to be found, does not exist")
+            raise Unpackable(f"{place}, the directory of {name}, does not exist")
         if place.is_file():
             code[place.name] = place
             continue
@@ -82,7 +82,7 @@ def mapped(dist, project):
                 if directory.is_absolute() and directory.is_dir():
                     found.update(modules_in(directory.resolve(), dist, project))
         elif path.name.endswith("_finder.py") and path.is_file():
-            # setuptools lists what it maps in its own finder.
+            # setuptools lists the mapped modules in its own finder.
             text = path.read_text(encoding="utf-8", errors="replace")
             mapping = re.search(r"^MAPPING[^=]*=\s*(\{.*?\})\s*$", text, re.MULTILINE)
             if mapping:
@@ -94,7 +94,7 @@ def mapped(dist, project):
                         place = place.with_suffix(".py")
                     found[name] = place.resolve()
     if not found:
-        raise Unpackable(f"how {project} was made importable is not known")
+        raise Unpackable(f"cannot determine how {project} was made importable")
     return sorted(found.items())
 
 
@@ -143,7 +143,7 @@ def escaped(dist):
 
 
 def chosen(name):
-    """The installation of that name, and not metadata that lie among the files of a project."""
+    """The installation of that name, not metadata among the files of a project."""
     found = list(importlib.metadata.distributions(name=name))
     found.sort(key=lambda dist: dist.read_text("direct_url.json") is None)
     if not found:

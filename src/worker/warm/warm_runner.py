@@ -31,7 +31,7 @@ Limits
     Linux only. A request line has at most 1 MiB. What a library reads from the
     environment while it is imported (HF_HOME, OMP_NUM_THREADS, ...) is taken from the
     runner's environment, not from the child's. Only the standard library is used,
-    besides the modules named as arguments. numpy's own OpenBLAS is held to one thread,
+    besides the modules named as arguments. numpy's OpenBLAS is limited to one thread,
     because its threads would make the fork unsafe.
 """
 
@@ -59,7 +59,7 @@ MAX_DESCRIPTORS = 8
 EXIT_IMPORT_FAILED = 3
 EXIT_UNSAFE = 4
 PR_SET_PDEATHSIG = 1
-# Python's resource module does not name it.
+# The resource module of Python does not define it.
 RLIMIT_LOCKS = 10
 
 # Set before the imports, unless the worker chose otherwise. Each keeps a library from
@@ -130,7 +130,7 @@ class Child:
         try:
             os.killpg(self.pid, signal.SIGKILL)
         except ProcessLookupError:
-            pass  # nothing of it is left
+            pass  # its group has no processes any more
 
 
 class Runner:
@@ -264,7 +264,7 @@ def exit_report(child, status, usage):
 
 
 class Refused(Exception):
-    """A request that is not carried out; the text is the reason."""
+    """A request that is refused; the text is the reason."""
 
 
 Request = collections.namedtuple("Request", "line descriptors fault")
@@ -292,7 +292,7 @@ class RequestReader:
             self.descriptors, self.too_long = [], False
         self.descriptors = self.descriptors + descriptors
         if len(rest) > MAX_LINE_BYTES:
-            # The remainder of the line is dropped as it comes, so that memory stays bounded.
+            # The rest of the line is discarded as it arrives, so that memory stays bounded.
             rest, self.too_long = b"", True
         self.buffer = rest
         return requests
@@ -349,7 +349,7 @@ def become_test(run, runner_pid, stdout, stderr, failure_pipe, keep):
         try:
             set_up(run, runner_pid, stdout, stderr, keep)
         except BaseException as error:
-            # To the runner, not to the test's output: nothing of the test has run yet.
+            # Sent to the runner, not to the output of the test, which has not run yet.
             os.write(failure_pipe, f"{type(error).__name__}: {error}"[:2000].encode())
             return
         os.close(failure_pipe)
@@ -408,7 +408,7 @@ def reseed():
 
 
 def default_signals():
-    """The handlers that a fresh interpreter has, and no signal blocked."""
+    """Restores the handlers of a fresh interpreter, and unblocks all signals."""
     signal.set_wakeup_fd(-1)
     ignored_by_python = {signal.SIGPIPE, signal.SIGXFSZ}
     fixed = {signal.SIGKILL, signal.SIGSTOP}
@@ -421,7 +421,7 @@ def default_signals():
 
 
 def lower_limit(kind, limit):
-    """Sets both limits; never above what the runner itself is allowed."""
+    """Sets both limits, never above those of the runner."""
     _, hard = resource.getrlimit(kind)
     if hard != resource.RLIM_INFINITY:
         limit = min(limit, hard)
@@ -429,7 +429,7 @@ def lower_limit(kind, limit):
 
 
 def fresh_streams():
-    """Standard streams on the new descriptors, with nothing of the runner in their buffers."""
+    """Opens the standard streams on the new descriptors, with empty buffers."""
     through = bool(os.environ.get("PYTHONUNBUFFERED"))
     sys.stdin = sys.__stdin__ = open(0, encoding="utf-8", closefd=False)
     for name, descriptor in (("stdout", 1), ("stderr", 2)):
@@ -473,7 +473,7 @@ def run_script(script, args):
         try:
             stream.flush()
         except (OSError, ValueError, AttributeError):
-            pass  # the reader is gone, or the script closed or replaced the stream
+            pass  # the reader has closed its end, or the script closed or replaced the stream
     if code is None:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGINT)
@@ -498,7 +498,7 @@ def print_failure(error):
     sys.excepthook(type(error), error.with_traceback(trace), trace)
 
 
-# The process itself
+# The process of the runner
 
 
 def take_control_socket():
