@@ -83,7 +83,9 @@ impl Entry {
             depends_on: found
                 .keep(fields.list("depends_on", MAX_DEPENDENCIES, word))
                 .unwrap_or_default(),
-            artifacts: found.keep(fields.list("artifacts", MAX_LIST, relative_path)).unwrap_or_default(),
+            artifacts: found
+                .keep(fields.list("artifacts", MAX_LIST, relative_path))
+                .unwrap_or_default(),
             inputs: found.keep(read_inputs(&fields)).unwrap_or_default(),
             junit: found.keep(read_junit(&fields)).flatten(),
             settings: found.keep(Settings::read(&fields)).unwrap_or_default(),

@@ -354,7 +354,8 @@ mod tests {
 
     #[test]
     fn parameters_and_packages_of_extended_parts_are_inherited() {
-        let middle = "---\nparameters: {batch: 3, seed: 5, depth: 1}\n---\n{% extends '_shared/b.py.j2' %}";
+        let middle =
+            "---\nparameters: {batch: 3, seed: 5, depth: 1}\n---\n{% extends '_shared/b.py.j2' %}";
         let lowest = "---\nparameters: {seed: 6, heads: 2}\nruntimes: {openvino: [openvino]}\n---\n\
             {{ parameters | pyrepr }}";
         let other = "---\nparameters: {unused: 1}\n---\n";

@@ -109,7 +109,11 @@ impl Notebook {
         let mut line = String::new();
         while line != "held\n" {
             line.clear();
-            assert_ne!(lines.read_line(&mut line).expect("a line"), 0, "the second process did not open the database");
+            assert_ne!(
+                lines.read_line(&mut line).expect("a line"),
+                0,
+                "the second process did not open the database"
+            );
         }
         Self(child, lines)
     }

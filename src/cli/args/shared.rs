@@ -10,7 +10,8 @@ pub struct Global {
     /// Settings file [default: config.yaml in the settings directory, if it exists]
     #[arg(long, global = true, env = "DTF_CONFIG", value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// File with the access token; only its owner may have permission to read it
+    /// File with the access token, or with all tokens of a coordinator; only its owner may have
+    /// permission to read it
     #[arg(long, global = true, env = "DTF_TOKEN_FILE", value_name = "FILE")]
     pub token_file: Option<PathBuf>,
     /// When to print colours
@@ -70,7 +71,7 @@ pub struct Templates {
 /// A coordinator for commands that also work without one: they use it only if the flag is given.
 #[derive(Debug, Clone, Args)]
 pub struct Lender {
-    /// Coordinator to take templates, hardware and measurements of earlier runs from
+    /// Coordinator that provides templates, the hardware of its workers and earlier measurements
     #[arg(long, value_name = "URL")]
     pub coordinator: Option<String>,
 }

@@ -233,7 +233,8 @@ fn list(tests: &Vec<Test<'_>>) -> String {
     }
     align_numbers(&mut table);
     format!(
-        "{}{}; memory is the reserved amount, ~ marks estimated times\n",
+        "{}{}; memory is the reserved amount, ~ marks estimated times, after counts the tests that a \
+         test waits for\n",
         lines(&table),
         figures::counted(tests.len() as u64, "test")
     )

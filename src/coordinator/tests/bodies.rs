@@ -16,7 +16,8 @@ const SOON: Duration = Duration::from_secs(15);
 async fn begin(running: &Running, line: &str, body_bytes: u64) -> TcpStream {
     let address = running.url.strip_prefix("http://").expect("an address");
     let mut stream = TcpStream::connect(address).await.expect("connected");
-    let head = format!("{line} HTTP/1.1\r\nHost: {address}\r\nContent-Length: {body_bytes}\r\n\r\n");
+    let head =
+        format!("{line} HTTP/1.1\r\nHost: {address}\r\nContent-Length: {body_bytes}\r\n\r\n");
     stream.write_all(head.as_bytes()).await.expect("sent");
     stream
 }
@@ -77,8 +78,7 @@ async fn a_sender_of_too_much_can_read_the_refusal() {
 async fn begin_chunked(running: &Running, line: &str) -> TcpStream {
     let address = running.url.strip_prefix("http://").expect("an address");
     let mut stream = TcpStream::connect(address).await.expect("connected");
-    let head =
-        format!("{line} HTTP/1.1\r\nHost: {address}\r\nTransfer-Encoding: chunked\r\n\r\n");
+    let head = format!("{line} HTTP/1.1\r\nHost: {address}\r\nTransfer-Encoding: chunked\r\n\r\n");
     stream.write_all(head.as_bytes()).await.expect("sent");
     stream
 }

@@ -12,7 +12,6 @@ pub const MAX_FILE_BYTES: usize = 64 << 20;
 /// Maximum number of files that one plan may list.
 pub const MAX_FILES: usize = 20_000;
 
-
 /// The content of a directory and of the directories below it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Listing {

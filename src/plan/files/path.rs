@@ -18,7 +18,10 @@ pub fn normalise(path: &str) -> Result<String, ValueError> {
     if path.starts_with('/') {
         return Err(refused("is an absolute path"));
     }
-    if path.len() > MAX_PATH_BYTES || path.contains(['\\', ':']) || path.chars().any(char::is_control) {
+    if path.len() > MAX_PATH_BYTES
+        || path.contains(['\\', ':'])
+        || path.chars().any(char::is_control)
+    {
         return Err(refused("is not a portable path"));
     }
     let parts: Vec<&str> = path.split('/').filter(|part| !matches!(*part, "" | ".")).collect();

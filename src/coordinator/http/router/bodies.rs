@@ -143,7 +143,8 @@ async fn whole(
             return Err(too_large(None, budget));
         }
         if length > buffer.capacity() {
-            let doubled = (2 * buffer.capacity()).max(FIRST_BYTES).min(announced.unwrap_or(max)).max(length);
+            let doubled =
+                (2 * buffer.capacity()).max(FIRST_BYTES).min(announced.unwrap_or(max)).max(length);
             share.grow(doubled - buffer.capacity()).await.map_err(too_slow_for_others)?;
             buffer.reserve_exact(doubled - buffer.len());
         }

@@ -72,7 +72,9 @@ impl State {
         let mut expected = self.free_bytes + given_up.map(|body| body.held_bytes).sum::<usize>();
         while expected < bytes {
             let others = self.arriving.iter().filter(|(_, other)| !other.given_up);
-            let Some((&slowest, _)) = others.min_by_key(|(_, other)| other.rate(now)) else { break };
+            let Some((&slowest, _)) = others.min_by_key(|(_, other)| other.rate(now)) else {
+                break;
+            };
             let alone = self.arriving.values().filter(|other| !other.given_up).count() == 1;
             if slowest == body && alone {
                 // Only complete bodies hold the rest, and they return it when they are handled.
