@@ -150,8 +150,8 @@ impl File {
 }
 
 fn keys_of(section: &str) -> Vec<&'static str> {
-    let found = SECTIONS.iter().filter(|known| known.name == section);
-    found.flat_map(|section| section.settings).map(|setting| setting.key).collect()
+    let named = SECTIONS.iter().filter(|known| known.name == section);
+    named.flat_map(|section| section.settings).map(|setting| setting.key).collect()
 }
 
 /// Whether a file has settings and no section. A file that has both is one with sections.

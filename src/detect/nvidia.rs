@@ -440,16 +440,16 @@ mod tests {
             add_instances(vec![card.clone()], &output, &mut result);
             result
         };
-        let found = listed(sample!("nvidia-h100-mig-list.txt"));
+        let list = listed(sample!("nvidia-h100-mig-list.txt"));
         let memory: Vec<_> =
-            found.devices.iter().map(|d| d.accelerator.memory_bytes >> 30).collect();
+            list.devices.iter().map(|d| d.accelerator.memory_bytes >> 30).collect();
         assert_eq!(memory, [40, 20, 10, 10]);
         let is_instance = |d: &Device| {
             d.accelerator.uuid.starts_with("MIG-")
                 && d.accelerator.architecture == "9.0"
                 && d.card_uuid == card.accelerator.uuid
         };
-        assert!(found.devices.iter().all(is_instance), "{found:?}");
+        assert!(list.devices.iter().all(is_instance), "{list:?}");
         let bare = listed("GPU 0: NVIDIA H100 (UUID: GPU-00000000-0000-0000-0000-000000000000)\n");
         assert_eq!((bare.devices.len(), bare.notes.len(), bare.errors.len()), (0, 1, 0));
         let other = listed("GPU 0: NVIDIA H100 (UUID: GPU-1)\n");

@@ -285,16 +285,17 @@ mod tests {
         let model = hub.join("models--owner--name");
         write(&model.join("snapshots/abc123/config.json"), BERT);
         let cached = |revision| cached(hub, "owner/name", revision);
-        let found = |revision| cached(revision).expect("readable").map(|known| known.revision);
-        assert_eq!(found(None).as_deref(), Some("abc123"), "downloaded with a revision");
+        let revision_for =
+            |revision| cached(revision).expect("readable").map(|known| known.revision);
+        assert_eq!(revision_for(None).as_deref(), Some("abc123"), "downloaded with a revision");
         write(&model.join("snapshots/def456/config.json"), "{}");
-        assert_eq!(found(None), None, "either could be meant");
-        assert_eq!(found(Some("def456")).as_deref(), Some("def456"));
-        assert_eq!(found(Some("v1")), None);
+        assert_eq!(revision_for(None), None, "either could be meant");
+        assert_eq!(revision_for(Some("def456")).as_deref(), Some("def456"));
+        assert_eq!(revision_for(Some("v1")), None);
         write(&model.join("refs/v1"), "def456\n");
         write(&model.join("refs/main"), "abc123");
-        assert_eq!(found(Some("v1")).as_deref(), Some("def456"));
-        assert_eq!(found(None).as_deref(), Some("abc123"));
+        assert_eq!(revision_for(Some("v1")).as_deref(), Some("def456"));
+        assert_eq!(revision_for(None).as_deref(), Some("abc123"));
         let known = cached(None).expect("readable").expect("there");
         assert!(known.description.interpret("x").is_ok());
         for name in ["../name", "no/such"] {

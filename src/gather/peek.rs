@@ -21,18 +21,18 @@ pub fn directory(root: &Path, part: &str) -> Result<Option<DirectoryEntries>, Re
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         listed => listed.map_err(failed)?,
     };
-    let mut found = DirectoryEntries { path, ..DirectoryEntries::default() };
+    let mut listing = DirectoryEntries { path, ..DirectoryEntries::default() };
     for entry in listed {
         let entry = entry.map_err(failed)?;
         // Files with weights have Unicode names.
         let Ok(name) = entry.file_name().into_string() else { continue };
-        found.entries.insert(name, size(&entry));
-        if found.entries.len() > MAX_ENTRIES {
+        listing.entries.insert(name, size(&entry));
+        if listing.entries.len() > MAX_ENTRIES {
             let place = place.display();
             return Err(ReadError(format!("{place} contains more than {MAX_ENTRIES} files")));
         }
     }
-    Ok(Some(found))
+    Ok(Some(listing))
 }
 
 /// Size of a file in bytes, or why it cannot be used.
@@ -75,20 +75,20 @@ mod tests {
         std::fs::create_dir_all(&blobs).expect("made");
         std::fs::write(blobs.join("x"), "12345").expect("written");
         std::fs::write(root.join("unet/config.json"), "{}").expect("written");
-        let found = directory(&root, "unet").expect("read").expect("there");
-        assert_eq!(found.path, root.to_str().expect("a plain path"));
-        assert_eq!(found.entries["config.json"], Ok(2));
-        assert_eq!(found.entries["sub"], Err("is not a file".to_owned()));
+        let listing = directory(&root, "unet").expect("read").expect("there");
+        assert_eq!(listing.path, root.to_str().expect("a plain path"));
+        assert_eq!(listing.entries["config.json"], Ok(2));
+        assert_eq!(listing.entries["sub"], Err("is not a file".to_owned()));
         assert_eq!(directory(&root, "vae"), Ok(None));
         #[cfg(unix)]
         {
             std::os::unix::fs::symlink("../blobs/x", root.join("model.safetensors")).expect("made");
             std::os::unix::fs::symlink("../blobs/y", root.join("gone")).expect("made");
-            let found = directory(&root, "").expect("read").expect("there");
-            assert_eq!(found.entries["model.safetensors"], Ok(5));
+            let listing = directory(&root, "").expect("read").expect("there");
+            assert_eq!(listing.entries["model.safetensors"], Ok(5));
             let gone = "is a link to ../blobs/y, which does not exist";
-            assert_eq!(found.entries["gone"], Err(gone.to_owned()));
-            let file = format!("{}/model.safetensors", found.path);
+            assert_eq!(listing.entries["gone"], Err(gone.to_owned()));
+            let file = format!("{}/model.safetensors", listing.path);
             assert_eq!(first_bytes(&file, 3), Ok(b"123".to_vec()));
             assert_eq!(first_bytes(&file, 9), Ok(b"12345".to_vec()));
         }

@@ -28,7 +28,7 @@ pub struct PlanDirectory {
 }
 
 /// The location of a model of the command line.
-struct Place {
+struct ModelLocation {
     /// A directory, or a file with a configuration.
     path: PathBuf,
     /// Components of its path, from the root of the file system or from the current directory.
@@ -59,7 +59,7 @@ impl PlanDirectory {
     /// a model. The directory itself gets its name on the disk. Paths with the same last component
     /// get as many components as distinguish them.
     pub fn adopt(&mut self, models: &[String]) -> Result<Vec<String>, String> {
-        let places: Vec<Option<Place>> =
+        let places: Vec<Option<ModelLocation>> =
             models.iter().map(|model| self.place(model)).collect::<Result<_, _>>()?;
         let parts: Vec<Vec<&str>> = places
             .iter()
@@ -84,7 +84,7 @@ impl PlanDirectory {
     }
 
     /// Locates a model of the command line. None if it is a name and not a path.
-    fn place(&self, model: &str) -> Result<Option<Place>, String> {
+    fn place(&self, model: &str) -> Result<Option<ModelLocation>, String> {
         let given = if model == "~" || model.starts_with("~/") {
             caches::expand_user(&surroundings(), Path::new(model))
         } else {
@@ -94,7 +94,8 @@ impl PlanDirectory {
         let marked = json || model.starts_with('.') || model.ends_with('/') || given.is_absolute();
         let path = self.root.join(&given);
         // A directory whose path looks like a name is a model only if its files show it.
-        let has_evidence = || describe(&path, None).is_ok_and(|found| found.has_evidence());
+        let has_evidence =
+            || describe(&path, None).is_ok_and(|description| description.has_evidence());
         if !(marked || path.is_dir() && has_evidence()) {
             return Ok(None);
         }
@@ -114,7 +115,7 @@ impl PlanDirectory {
             None if given.is_absolute() && !winding => names(&given),
             None => names(&full),
         };
-        Ok(Some(Place { path, parts, within, config }))
+        Ok(Some(ModelLocation { path, parts, within, config }))
     }
 
     /// The path of a model of the command line, or of a file in it.
@@ -297,7 +298,7 @@ mod tests {
         std::fs::write(root.join("config.json"), "{}").expect("written");
         let mut plan_directory = PlanDirectory::new(&root);
         let outside = other.to_str().expect("a plain path");
-        for (said, named) in [
+        for (given, named) in [
             ("bert-base-uncased", "bert-base-uncased"),
             ("owner/name", "owner/name"),
             ("bare", "./bare"),
@@ -315,14 +316,14 @@ mod tests {
             (&format!("{outside}/config.json"), "./mine/config.json"),
         ] {
             assert_eq!(
-                plan_directory.adopt(&[said.to_owned()]),
+                plan_directory.adopt(&[given.to_owned()]),
                 Ok(vec![named.to_owned()]),
-                "{said}"
+                "{given}"
             );
             // The returned name can be read.
             if let Some(inside) = named.strip_prefix("./") {
                 let file = format!("{}/config.json", inside.trim_end_matches("/config.json"));
-                assert_eq!(plan_directory.read(&file).expect("read"), b"{}", "{said}");
+                assert_eq!(plan_directory.read(&file).expect("read"), b"{}", "{given}");
             }
         }
         let mut below = PlanDirectory::new(&root.join("bare"));
@@ -342,8 +343,8 @@ mod tests {
         }
         let mut plan_directory = PlanDirectory::new(&root.join("here"));
         let outside = |name: &str| root.join(name).display().to_string();
-        let said = ["model".to_owned(), outside("x/model"), "../y/model".to_owned()];
-        let named = plan_directory.adopt(&said).expect("named");
+        let given = ["model".to_owned(), outside("x/model"), "../y/model".to_owned()];
+        let named = plan_directory.adopt(&given).expect("named");
         assert_eq!(named, ["./model", "./x/model", "./y/model"]);
         for (name, place) in named.iter().zip(["here/model", "x/model", "y/model"]) {
             let file = format!("{}/config.json", name.trim_start_matches("./"));
@@ -370,14 +371,14 @@ mod tests {
         // A plan from others does not lead there.
         for (path, reason) in [("inside", "config.json of x: it leads out"), ("link", "leads out")]
         {
-            let told = match plan_directory.model_directory(path) {
-                Err(problem) => problem.to_string(),
-                Ok(found) => found.interpret("x").expect_err(path).message,
+            let error = match plan_directory.model_directory(path) {
+                Err(error) => error.to_string(),
+                Ok(directory) => directory.interpret("x").expect_err(path).message,
             };
-            assert!(told.contains(reason), "{told}");
+            assert!(error.contains(reason), "{error}");
         }
-        let said = ["inside", "./link", "link/", "link/config.json"].map(str::to_owned);
-        let named = plan_directory.adopt(&said).expect("named");
+        let given = ["inside", "./link", "link/", "link/config.json"].map(str::to_owned);
+        let named = plan_directory.adopt(&given).expect("named");
         assert_eq!(named, ["./inside", "./link", "./link", "./link/config.json"]);
         for path in ["inside", "link"] {
             assert!(plan_directory.model_directory(path).expect(path).interpret("x").is_ok());

@@ -184,8 +184,8 @@ mod tests {
     }
 
     fn why(listing: &Listing, path: &str) -> String {
-        let found = listing.refused.iter().find(|refused| refused.path == path);
-        found.unwrap_or_else(|| panic!("{path} is not among {listing:?}")).why.clone()
+        let entry = listing.refused.iter().find(|refused| refused.path == path);
+        entry.unwrap_or_else(|| panic!("{path} is not among {listing:?}")).why.clone()
     }
 
     #[test]

@@ -30,28 +30,28 @@ impl<'a> Names<'a> {
     /// # Errors
     /// A name does not exist, a pattern matches nothing, or there are too many dependencies.
     pub fn resolve(&mut self, own: usize, wanted: &[String]) -> Result<Box<[u32]>, ValueError> {
-        let mut found = Vec::new();
+        let mut positions = Vec::new();
         for name in wanted {
             if let Some(at) = self.positions.get(name.as_str()) {
-                found.push(*at);
+                positions.push(*at);
             } else if name.contains(['*', '?']) {
-                found.extend(self.matching(own, name)?);
+                positions.extend(self.matching(own, name)?);
             } else {
-                let wrong = ValueError::new(format!("no test is named {name:?}"));
+                let error = ValueError::new(format!("no test is named {name:?}"));
                 let others = self.all.iter().enumerate().filter(|(at, _)| *at != own);
                 return Err(match nearest(name, others.map(|(_, name)| *name).take(10_000)) {
-                    Some(candidate) => wrong.hint(format!("did you mean {candidate:?}?")),
-                    None => wrong.hint("a pattern such as \"unit-*\" names a whole matrix"),
+                    Some(candidate) => error.hint(format!("did you mean {candidate:?}?")),
+                    None => error.hint("a pattern such as \"unit-*\" names a whole matrix"),
                 });
             }
         }
-        found.sort_unstable();
-        found.dedup();
-        if found.len() > MAX_DEPENDENCIES {
-            let message = format!("{} dependencies, at most {MAX_DEPENDENCIES}", found.len());
+        positions.sort_unstable();
+        positions.dedup();
+        if positions.len() > MAX_DEPENDENCIES {
+            let message = format!("{} dependencies, at most {MAX_DEPENDENCIES}", positions.len());
             return Err(ValueError::new(message));
         }
-        Ok(found.into_iter().filter_map(|at| u32::try_from(at).ok()).collect())
+        Ok(positions.into_iter().filter_map(|at| u32::try_from(at).ok()).collect())
     }
 
     fn matching(&mut self, own: usize, pattern: &str) -> Result<Vec<usize>, ValueError> {
@@ -62,11 +62,11 @@ impl<'a> Names<'a> {
         let matches = |(at, name): (usize, &&str)| {
             (at != own && glob::name_matches(pattern, name)).then_some(at)
         };
-        let found: Vec<usize> = self.all.iter().enumerate().filter_map(matches).collect();
-        if found.is_empty() {
+        let positions: Vec<usize> = self.all.iter().enumerate().filter_map(matches).collect();
+        if positions.is_empty() {
             return Err(ValueError::new(format!("no test matches {pattern:?}")));
         }
-        Ok(found)
+        Ok(positions)
     }
 }
 
@@ -117,12 +117,12 @@ mod tests {
         let wanted = ["unit-*".to_owned(), "build".to_owned(), "unit-a".to_owned()];
         assert_eq!(*lookup.resolve(3, &wanted).expect("positions"), [0, 1, 2]);
         assert_eq!(*lookup.resolve(1, &["unit-*".into()]).expect("positions"), [2]);
-        let wrong = lookup.resolve(3, &["biuld".into()]).expect_err("a typing mistake");
-        assert_eq!(wrong.hint.as_deref(), Some("did you mean \"build\"?"));
+        let error = lookup.resolve(3, &["biuld".into()]).expect_err("a typing mistake");
+        assert_eq!(error.hint.as_deref(), Some("did you mean \"build\"?"));
         assert!(lookup.resolve(3, &["x*".into()]).is_err());
         // A test is not suggested for its own dependency.
-        let wrong = lookup.resolve(0, &["biuld".into()]).expect_err("a typing mistake");
-        assert!(!wrong.hint.unwrap_or_default().contains("build"));
+        let error = lookup.resolve(0, &["biuld".into()]).expect_err("a typing mistake");
+        assert!(!error.hint.unwrap_or_default().contains("build"));
     }
 
     #[test]

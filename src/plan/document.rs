@@ -66,40 +66,40 @@ fn read(root: &Node, source: &Source) -> Result<(String, Vec<Entry>, Vec<ModelEn
     if *root == Node::Null {
         return Err(FieldError::new(&top, "the plan is empty").hint("see examples/quickstart.yaml"));
     }
-    let mut found = FieldErrors::default();
-    let read = read_on(root, source, &mut found);
-    found.end()?;
+    let mut errors = FieldErrors::default();
+    let read = read_on(root, source, &mut errors);
+    errors.end()?;
     read.ok_or_else(|| ValueError::expected("a mapping", root).at(&top))
 }
 
 fn read_on(
     root: &Node,
     source: &Source,
-    found: &mut FieldErrors,
+    errors: &mut FieldErrors,
 ) -> Option<(String, Vec<Entry>, Vec<ModelEntry>)> {
     let top = Path::default();
-    let fields = Fields::open(root, &top, with_synonyms(&KEYS), found)?;
+    let fields = Fields::open(root, &top, with_synonyms(&KEYS), errors)?;
     let schema = fields.optional("schema", |node| match node {
         Node::Int(SCHEMA) => Ok(()),
         Node::Int(newer) if *newer > SCHEMA => {
-            let wrong =
+            let error =
                 ValueError::new(format!("schema {newer} is newer than this dtf, which reads 1"));
-            Err(wrong.hint("update dtf"))
+            Err(error.hint("update dtf"))
         }
         other => whole(SCHEMA, SCHEMA)(other).map(drop),
     });
     // Another version may give the other keys another meaning.
-    found.keep(schema)?;
-    let name = found.keep(fields.optional("name", text)).flatten();
+    errors.keep(schema)?;
+    let name = errors.keep(fields.optional("name", text)).flatten();
     let name = name.unwrap_or_else(|| stem(source.origin()));
-    found.keep(entry::check_name(&name, &top.key("name")));
+    errors.keep(entry::check_name(&name, &top.key("name")));
     // Errors in `defaults` are reported once, not for every entry.
-    let defaults = found.keep(read_defaults(&fields)).flatten();
+    let defaults = errors.keep(read_defaults(&fields)).flatten();
     let mut entries = Vec::new();
     let tests = for_each(&fields, "tests", |node, path| {
-        expand(&with_defaults(node, defaults, &[]), path, &mut entries, found);
+        expand(&with_defaults(node, defaults, &[]), path, &mut entries, errors);
     });
-    found.keep(tests);
+    errors.keep(tests);
     let mut model_entries = Vec::new();
     let models = for_each(&fields, "models", |node, path| {
         let node = match node {
@@ -109,17 +109,17 @@ fn read_on(
         };
         // The template of the family provides these.
         let node = with_defaults(node, defaults, &["environment", "isolation", "files"]);
-        model_entries.extend(found.keep(model_entry::read(&node, path)));
+        model_entries.extend(errors.keep(model_entry::read(&node, path)));
     });
-    found.keep(models);
+    errors.keep(models);
     names::make_prefixes_unique(&mut model_entries);
-    if !found.is_empty() {
+    if !errors.is_empty() {
         // The names of tests that are generated for models are not known yet.
         if fields.get("models").is_none() {
-            resolve::resolve(&entries, found);
+            resolve::resolve(&entries, errors);
         }
     } else if entries.is_empty() && model_entries.is_empty() {
-        found.note(FieldError::new(&top, "the plan has no test").hint("add tests: or models:"));
+        errors.note(FieldError::new(&top, "the plan has no test").hint("add tests: or models:"));
     }
     Some((name, entries, model_entries))
 }
@@ -134,13 +134,13 @@ fn stem(origin: &str) -> String {
 fn read_defaults<'a>(fields: &Fields<'a>) -> Result<Option<&'a Node>, FieldError> {
     let Some(node) = fields.get("defaults") else { return Ok(None) };
     let known: Vec<&str> = SHARED_KEYS.iter().copied().chain(["files"]).collect();
-    let mut found = FieldErrors::default();
+    let mut errors = FieldErrors::default();
     let known = with_synonyms(&known);
-    if let Some(inner) = Fields::open(node, &fields.path.key("defaults"), known, &mut found) {
-        found.keep(Settings::read(&inner));
-        found.keep(inner.list("files", MAX_LIST, text));
+    if let Some(inner) = Fields::open(node, &fields.path.key("defaults"), known, &mut errors) {
+        errors.keep(Settings::read(&inner));
+        errors.keep(inner.list("files", MAX_LIST, text));
     }
-    found.end().map(|()| Some(node))
+    errors.end().map(|()| Some(node))
 }
 
 fn for_each(
@@ -188,28 +188,28 @@ fn with_defaults(node: &Node, defaults: Option<&Node>, except: &[&str]) -> Node 
 }
 
 /// Reads one entry of `tests`, once for each combination of its matrix.
-fn expand(node: &Node, path: &Path, entries: &mut Vec<Entry>, found: &mut FieldErrors) {
-    if found.full() {
+fn expand(node: &Node, path: &Path, entries: &mut Vec<Entry>, errors: &mut FieldErrors) {
+    if errors.full() {
         return;
     }
     let matrix = node.get("matrix").filter(|matrix| **matrix != Node::Null);
     let (Some(matrix), Node::Map(template)) = (matrix, node) else {
-        entries.extend(Entry::read_on(node, path, found));
-        found.keep(check_count(entries.len(), path));
+        entries.extend(Entry::read_on(node, path, errors));
+        errors.keep(check_count(entries.len(), path));
         return;
     };
     let read = Matrix::read(matrix, &path.key("matrix")).and_then(|matrix| {
         check_count(entries.len() + matrix.combinations.len(), path).map(|()| matrix)
     });
-    let Some(matrix) = found.keep(read) else {
+    let Some(matrix) = errors.keep(read) else {
         // Without combinations only the rest of the entry can be checked.
         let rest = template.iter().filter(|(key, _)| key != "matrix").cloned().collect();
-        Entry::read_on(&Node::Map(rest), path, found);
+        Entry::read_on(&Node::Map(rest), path, errors);
         return;
     };
     for combination in &matrix.combinations {
-        entries.extend(Entry::read_on(&matrix.entry(template, combination), path, found));
-        if found.full() {
+        entries.extend(Entry::read_on(&matrix.entry(template, combination), path, errors));
+        if errors.full() {
             break;
         }
     }

@@ -62,33 +62,33 @@ impl Entry {
     /// # Errors
     /// Every error in the entry.
     pub fn read(node: &Node, path: &Path) -> Result<Self, FieldError> {
-        let mut found = FieldErrors::default();
-        let entry = Self::read_on(node, path, &mut found);
-        found.end()?;
+        let mut errors = FieldErrors::default();
+        let entry = Self::read_on(node, path, &mut errors);
+        errors.end()?;
         entry.ok_or_else(|| FieldError::new(path, "not an entry"))
     }
 
     /// Reads an entry like [`Self::read`], but notes the errors. The entry is returned if its name
     /// is valid, because other tests may refer to it.
-    pub(super) fn read_on(node: &Node, path: &Path, found: &mut FieldErrors) -> Option<Self> {
-        let fields = Fields::open(node, path, with_synonyms(&keys()), found)?;
-        let name = found.keep(fields.required("name", word));
-        let name = name.filter(|name| found.keep(check_name(name, &path.key("name"))).is_some());
-        let program = found.keep(read_program(&fields));
+    pub(super) fn read_on(node: &Node, path: &Path, errors: &mut FieldErrors) -> Option<Self> {
+        let fields = Fields::open(node, path, with_synonyms(&keys()), errors)?;
+        let name = errors.keep(fields.required("name", word));
+        let name = name.filter(|name| errors.keep(check_name(name, &path.key("name"))).is_some());
+        let program = errors.keep(read_program(&fields));
         let entry = Self {
             path: path.clone(),
             name: name.clone().unwrap_or_default(),
             program: program.unwrap_or(Program::Command(Vec::new())),
-            files: found.keep(fields.list("files", MAX_LIST, text)).unwrap_or_default(),
-            depends_on: found
+            files: errors.keep(fields.list("files", MAX_LIST, text)).unwrap_or_default(),
+            depends_on: errors
                 .keep(fields.list("depends_on", MAX_DEPENDENCIES, word))
                 .unwrap_or_default(),
-            artifacts: found
+            artifacts: errors
                 .keep(fields.list("artifacts", MAX_LIST, relative_path))
                 .unwrap_or_default(),
-            inputs: found.keep(read_inputs(&fields)).unwrap_or_default(),
-            junit: found.keep(read_junit(&fields)).flatten(),
-            settings: found.keep(Settings::read(&fields)).unwrap_or_default(),
+            inputs: errors.keep(read_inputs(&fields)).unwrap_or_default(),
+            junit: errors.keep(read_junit(&fields)).flatten(),
+            settings: errors.keep(Settings::read(&fields)).unwrap_or_default(),
             generated: None,
         };
         name.map(|_| entry)
@@ -116,8 +116,8 @@ fn read_inputs(fields: &Fields) -> Result<Vec<TakenFile>, FieldError> {
     let Some(node) = fields.get("inputs") else { return Ok(Vec::new()) };
     let path = fields.path.key("inputs");
     let Node::List(items) = node else {
-        let problem = FieldError::new(&path, "expected a list");
-        return Err(problem.hint("for example [{test: make-data, file: data.bin}]"));
+        let error = FieldError::new(&path, "expected a list");
+        return Err(error.hint("for example [{test: make-data, file: data.bin}]"));
     };
     let read = |(at, item): (usize, &Node)| {
         let inner = Fields::new(item, &path.index(at), &["test", "file"])?;
@@ -140,18 +140,17 @@ pub fn check_name(name: &str, path: &Path) -> Result<(), FieldError> {
 fn read_program(fields: &Fields) -> Result<Program, FieldError> {
     match (fields.get("cmd"), fields.get("script")) {
         (Some(_), Some(_)) => {
-            let problem = FieldError::new(&fields.path, "both cmd and script are given");
-            Err(problem.hint("cmd runs any command, script a Python file with the test protocol"))
+            let error = FieldError::new(&fields.path, "both cmd and script are given");
+            Err(error.hint("cmd runs any command, script a Python file with the test protocol"))
         }
         (None, None) => {
-            let problem = FieldError::new(&fields.path, "neither cmd nor script is given");
-            Err(problem.hint("cmd: [pytest, -q] or script: test_it.py"))
+            let error = FieldError::new(&fields.path, "neither cmd nor script is given");
+            Err(error.hint("cmd: [pytest, -q] or script: test_it.py"))
         }
         (Some(Node::Text(line)), None) => {
-            let problem = FieldError::new(&fields.path.key("cmd"), "expected a list of words");
+            let error = FieldError::new(&fields.path.key("cmd"), "expected a list of words");
             let words: Vec<&str> = line.split_whitespace().collect();
-            Err(problem
-                .hint(format!("write [{}], or [sh, -c, \"…\"] for a shell", words.join(", "))))
+            Err(error.hint(format!("write [{}], or [sh, -c, \"…\"] for a shell", words.join(", "))))
         }
         (Some(_), None) => {
             let words = fields.list("cmd", MAX_LIST, word)?;

@@ -126,8 +126,8 @@ fn read_axes<'a>(entries: &'a [(String, Node)], path: &Path) -> Result<Vec<Axis<
         let mut seen = std::collections::HashSet::new();
         for (index, value) in values.iter().enumerate() {
             let Some(text) = value.scalar() else {
-                let wrong = ValueError::expected("a text, number, true or false", value);
-                return Err(wrong.at(&at.index(index)));
+                let error = ValueError::expected("a text, number, true or false", value);
+                return Err(error.at(&at.index(index)));
             };
             if !seen.insert(text) {
                 let message = format!("{} is given twice", value.describe());

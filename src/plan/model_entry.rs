@@ -117,39 +117,39 @@ pub fn keys() -> Vec<&'static str> {
 /// # Errors
 /// All errors of the entry.
 pub fn read(node: &Node, path: &Path) -> Result<ModelEntry, FieldError> {
-    let mut found = FieldErrors::default();
-    let entry = read_on(node, path, &mut found);
-    found.end()?;
+    let mut errors = FieldErrors::default();
+    let entry = read_on(node, path, &mut errors);
+    errors.end()?;
     entry.ok_or_else(|| FieldError::new(path, "not an entry"))
 }
 
 /// Reads an entry and notes its errors. `None` if it has no valid model.
-fn read_on(node: &Node, path: &Path, found: &mut FieldErrors) -> Option<ModelEntry> {
-    let fields = Fields::open(node, path, with_synonyms(&keys()), found)?;
-    let model = found.keep(read_model(&fields));
-    let named = found.keep(fields.optional("name", text)).flatten();
+fn read_on(node: &Node, path: &Path, errors: &mut FieldErrors) -> Option<ModelEntry> {
+    let fields = Fields::open(node, path, with_synonyms(&keys()), errors)?;
+    let model = errors.keep(read_model(&fields));
+    let named = errors.keep(fields.optional("name", text)).flatten();
     let is_named = named.is_some();
     let plain = || model.as_ref().map(|(model, _)| plain_name(model));
     let prefix = named.or_else(plain).unwrap_or_default();
     if model.is_some() {
-        found.keep(check_name(&prefix, &path.key("name")));
+        errors.keep(check_name(&prefix, &path.key("name")));
     }
-    let settings = found.keep(Settings::read(&fields)).unwrap_or_default();
+    let settings = errors.keep(Settings::read(&fields)).unwrap_or_default();
     if settings.requires.backend.is_some() {
-        let problem =
+        let error =
             FieldError::new(&path.key("requires").key("backend"), "not allowed in a model entry");
-        found.note(problem.hint("specify the back-ends of a model in backends:"));
+        errors.note(error.hint("specify the back-ends of a model in backends:"));
     }
     // The rules select among the shapes, so they cannot be checked without valid shapes.
-    let shapes = found.keep(read_shapes(&fields));
+    let shapes = errors.keep(read_shapes(&fields));
     if let Some(shapes) = &shapes {
-        found.keep(check_rules(&fields, shapes));
+        errors.keep(check_rules(&fields, shapes));
     }
-    let family = found.keep(fields.optional("family", text)).flatten();
-    let revision = found.keep(fields.optional("revision", revision)).flatten();
-    let backends = found.keep(read_backends(&fields)).unwrap_or_default();
-    let parameters = found.keep(read_parameters(&fields)).unwrap_or_default();
-    let include = found.keep(read_include(&fields)).flatten();
+    let family = errors.keep(fields.optional("family", text)).flatten();
+    let revision = errors.keep(fields.optional("revision", revision)).flatten();
+    let backends = errors.keep(read_backends(&fields)).unwrap_or_default();
+    let parameters = errors.keep(read_parameters(&fields)).unwrap_or_default();
+    let include = errors.keep(read_include(&fields)).flatten();
     let (model, location) = model?;
     Some(ModelEntry {
         path: path.clone(),
@@ -177,14 +177,14 @@ fn read_model(fields: &Fields) -> Result<(String, Location), FieldError> {
             let file = inner.required("config", |node| normalise(&text(node)?))?;
             return Ok((local_name(&file), Location::Local(file)));
         }
-        Some(node) => text(node).map_err(|wrong| wrong.at(&path))?,
+        Some(node) => text(node).map_err(|error| error.at(&path))?,
         None => {
-            let problem = FieldError::new(&fields.path, "\"model\" is missing");
-            return Err(problem.hint("for example model: bert-base-uncased, or model: ./my-model"));
+            let error = FieldError::new(&fields.path, "\"model\" is missing");
+            return Err(error.hint("for example model: bert-base-uncased, or model: ./my-model"));
         }
     };
     if is_local(&named) {
-        let file = normalise(&named).map_err(|wrong| wrong.at(&path))?;
+        let file = normalise(&named).map_err(|error| error.at(&path))?;
         return Ok((local_name(&file), Location::Local(file)));
     }
     let plain = |c: char| c.is_ascii_alphanumeric() || "._-/".contains(c);
@@ -247,15 +247,15 @@ fn read_backends(fields: &Fields) -> Result<Vec<BackendChoice>, FieldError> {
 }
 
 fn read_shapes(fields: &Fields) -> Result<Vec<(&'static str, Vec<Node>)>, FieldError> {
-    let (mut found, mut shapes) = (FieldErrors::default(), Vec::new());
+    let (mut errors, mut shapes) = (FieldErrors::default(), Vec::new());
     for name in SHAPES {
-        let values = found.keep(one_or_more(fields, name, |node| shape(name, node)));
+        let values = errors.keep(one_or_more(fields, name, |node| shape(name, node)));
         let values = values.unwrap_or_default();
         if !values.is_empty() {
             shapes.push((name, values));
         }
     }
-    found.end().map(|()| shapes)
+    errors.end().map(|()| shapes)
 }
 
 /// One value of a shape, in dtf's spelling.
@@ -285,12 +285,12 @@ fn check_rules(fields: &Fields, shapes: &[(&str, Vec<Node>)]) -> Result<(), Fiel
             let given = |name: &str| name == "backend" || shapes.iter().any(|(s, _)| *s == name);
             if let Some((name, _)) = pairs.iter().find(|(name, _)| !given(name)) {
                 let option = name.replace('_', "-");
-                let problem = FieldError::new(
+                let error = FieldError::new(
                     &path.key(name),
                     format!("{name} has no values to select from"),
                 );
                 return Err(
-                    problem.hint(format!("specify its values with --{option} (in a plan: {name})"))
+                    error.hint(format!("specify its values with --{option} (in a plan: {name})"))
                 );
             }
         }
@@ -308,7 +308,7 @@ fn read_include(fields: &Fields) -> Result<Option<Node>, FieldError> {
     let read = |(at, item): (usize, &Node)| {
         let Node::Map(pairs) = item else { return Ok(item.clone()) };
         let value = |(name, node): &(String, Node)| {
-            let value = shape(name, node).map_err(|wrong| wrong.at(&path.index(at).key(name)))?;
+            let value = shape(name, node).map_err(|error| error.at(&path.index(at).key(name)))?;
             Ok((name.clone(), value))
         };
         Ok(Node::Map(pairs.iter().map(value).collect::<Result<_, _>>()?))
@@ -330,22 +330,22 @@ fn one_or_more(
 }
 
 fn word_of(known: &[&str], node: &Node) -> Result<Node, ValueError> {
-    let wrong = || ValueError::expected(&format!("one of {}", known.join(", ")), node);
+    let unexpected = || ValueError::expected(&format!("one of {}", known.join(", ")), node);
     match node {
         Node::Text(text) if known.contains(&text.as_str()) => Ok(node.clone()),
-        Node::Text(text) => Err(wrong().hint(did_you_mean(text, known))),
-        _ => Err(wrong()),
+        Node::Text(text) => Err(unexpected().hint(did_you_mean(text, known))),
+        _ => Err(unexpected()),
     }
 }
 
 fn dtype(node: &Node) -> Result<Node, ValueError> {
-    let wrong = || ValueError::expected("one of fp32, fp16, bf16", node);
-    let Node::Text(text) = node else { return Err(wrong()) };
+    let unexpected = || ValueError::expected("one of fp32, fp16, bf16", node);
+    let Node::Text(text) = node else { return Err(unexpected()) };
     let known: Vec<&str> = DTYPES.iter().map(|(name, _)| *name).collect();
-    let found = DTYPES.iter().find(|(name, _)| name == text);
-    found
+    let dtype = DTYPES.iter().find(|(name, _)| name == text);
+    dtype
         .map(|(_, plain)| Node::Text((*plain).to_owned()))
-        .ok_or_else(|| wrong().hint(did_you_mean(text, &known)))
+        .ok_or_else(|| unexpected().hint(did_you_mean(text, &known)))
 }
 
 /// Converts precisions in `exclude` to dtf's spelling. Other values are not converted: a value that
@@ -374,8 +374,8 @@ fn read_parameters(fields: &Fields) -> Result<Vec<(String, Node)>, FieldError> {
     for (name, value) in entries {
         let key = path.key(name);
         if OWN_KEYS.contains(&name.as_str()) {
-            let problem = FieldError::new(&key, format!("{name} is not one of the parameters"));
-            return Err(problem.hint(format!("move {name} one level up, into the model entry")));
+            let error = FieldError::new(&key, format!("{name} is not one of the parameters"));
+            return Err(error.hint(format!("move {name} one level up, into the model entry")));
         }
         if value.scalar().is_none_or(|text| text.len() > 1024) {
             return Err(ValueError::expected("a number or a short text", value).at(&key));

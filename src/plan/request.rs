@@ -138,7 +138,7 @@ impl Generated {
     /// The tests of a model can be listed, but not run.
     pub fn runnable(self) -> Result<Self, SourceError> {
         match self.models.iter().find_map(|model| model.refusal.clone()) {
-            Some(problem) => Err(refuse(problem)),
+            Some(error) => Err(refuse(error)),
             None => Ok(self),
         }
     }
@@ -166,14 +166,14 @@ impl Generated {
     }
 }
 
-fn refuse(problem: FieldError) -> SourceError {
+fn refuse(error: FieldError) -> SourceError {
     SourceError {
         origin: "command line".into(),
         position: None,
-        field: problem.path.to_string(),
-        message: problem.message,
-        hint: problem.hint,
-        also: problem.also.into_iter().map(refuse).collect(),
+        field: error.path.to_string(),
+        message: error.message,
+        hint: error.hint,
+        also: error.also.into_iter().map(refuse).collect(),
     }
 }
 

@@ -79,9 +79,9 @@ fn take_files(own: usize, entries: &[Entry], lookup: &mut Names) -> Result<Vec<I
     let mut inputs = Vec::with_capacity(entry.inputs.len());
     for (at, taken) in entry.inputs.iter().enumerate() {
         let path = entry.path.key("inputs").index(at);
-        let found = lookup.resolve(own, std::slice::from_ref(&taken.test));
-        let found = found.map_err(|error| error.at(&path.key("test")))?;
-        let [test] = *found else {
+        let positions = lookup.resolve(own, std::slice::from_ref(&taken.test));
+        let positions = positions.map_err(|error| error.at(&path.key("test")))?;
+        let [test] = *positions else {
             return Err(FieldError::new(
                 &path.key("test"),
                 "the pattern matches several tests; name one test",

@@ -116,45 +116,45 @@ impl Settings {
     /// # Errors
     /// Every error in these keys.
     pub fn read(fields: &Fields) -> Result<Self, FieldError> {
-        let mut found = FieldErrors::default();
-        let env: Option<Vec<_>> = found.keep(fields.texts("env", MAX_LIST));
+        let mut errors = FieldErrors::default();
+        let env: Option<Vec<_>> = errors.keep(fields.texts("env", MAX_LIST));
         let env: BTreeMap<_, _> = env.unwrap_or_default().into_iter().collect();
-        found.keep(check_env(&env, fields));
+        errors.keep(check_env(&env, fields));
         let isolation = one_of(&[("warm", Isolation::Warm), ("cold", Isolation::Cold)]);
         let on_failure = one_of(&[("skip", false), ("run", true)]);
-        let labels: Option<Vec<_>> = found.keep(fields.texts("labels", MAX_LIST));
+        let labels: Option<Vec<_>> = errors.keep(fields.texts("labels", MAX_LIST));
         let labels: BTreeMap<_, _> = labels.unwrap_or_default().into_iter().collect();
-        found.keep(check_labels(&labels, fields));
-        let mut span = |key| found.keep(fields.optional(key, quantity::duration)).flatten();
+        errors.keep(check_labels(&labels, fields));
+        let mut span = |key| errors.keep(fields.optional(key, quantity::duration)).flatten();
         let (timeout, silence, grace) = (span("timeout"), span("silence"), span("grace"));
         let (expected, expire_after) = (span("expected"), span("expire_after"));
-        let (environment, wheels) = found.keep(read_environment(fields)).unwrap_or_default();
+        let (environment, wheels) = errors.keep(read_environment(fields)).unwrap_or_default();
         let settings = Self {
-            requires: found.keep(read_requires(fields)).unwrap_or_default(),
+            requires: errors.keep(read_requires(fields)).unwrap_or_default(),
             environment,
             wheels,
-            isolation: found.keep(fields.optional("isolation", isolation)).flatten(),
+            isolation: errors.keep(fields.optional("isolation", isolation)).flatten(),
             env,
-            priority: found.keep(fields.optional("priority", priority)).flatten(),
-            retries: found.keep(read_retries(fields)).unwrap_or_default(),
+            priority: errors.keep(fields.optional("priority", priority)).flatten(),
+            retries: errors.keep(read_retries(fields)).unwrap_or_default(),
             timeout,
             silence,
             grace,
             expected,
             expire_after,
             labels,
-            run_after_failure: found
+            run_after_failure: errors
                 .keep(fields.optional("on_failure", on_failure))
                 .flatten()
                 .unwrap_or(false),
         };
-        found.end().map(|()| settings)
+        errors.end().map(|()| settings)
     }
 }
 
 fn priority(node: &Node) -> Result<Priority, ValueError> {
     let value = whole(-100, 100)(node)?;
-    Priority::try_from(value).map_err(|problem| ValueError::new(problem.to_string()))
+    Priority::try_from(value).map_err(|error| ValueError::new(error.to_string()))
 }
 
 fn check_env(env: &BTreeMap<String, String>, fields: &Fields) -> Result<(), FieldError> {
@@ -188,18 +188,18 @@ fn check_labels(labels: &BTreeMap<String, String>, fields: &Fields) -> Result<()
 
 fn read_requires(fields: &Fields) -> Result<Requires, FieldError> {
     let Some(node) = fields.get("requires") else { return Ok(Requires::default()) };
-    let mut found = FieldErrors::default();
-    let requires = requires_in(node, &fields.path.key("requires"), &mut found);
-    found.end().map(|()| requires.unwrap_or_default())
+    let mut errors = FieldErrors::default();
+    let requires = requires_in(node, &fields.path.key("requires"), &mut errors);
+    errors.end().map(|()| requires.unwrap_or_default())
 }
 
-fn requires_in(node: &Node, path: &Path, found: &mut FieldErrors) -> Option<Requires> {
-    let fields = Fields::open(node, path, with_synonyms(&REQUIREMENT_KEYS), found)?;
+fn requires_in(node: &Node, path: &Path, errors: &mut FieldErrors) -> Option<Requires> {
+    let fields = Fields::open(node, path, with_synonyms(&REQUIREMENT_KEYS), errors)?;
     let tag = |node: &Node| {
-        word(node)?.parse::<Tag>().map_err(|problem| ValueError::new(problem.to_string()))
+        word(node)?.parse::<Tag>().map_err(|error| ValueError::new(error.to_string()))
     };
     let accelerators =
-        found.keep(fields.optional("accelerators", whole(0, MAX_ACCELERATORS))).flatten();
+        errors.keep(fields.optional("accelerators", whole(0, MAX_ACCELERATORS))).flatten();
     let vendors = [
         ("nvidia", Vendor::Nvidia),
         ("amd", Vendor::Amd),
@@ -212,22 +212,22 @@ fn requires_in(node: &Node, path: &Path, found: &mut FieldErrors) -> Option<Requ
         ("habana", Vendor::Habana),
     ];
     Some(Requires {
-        backend: found.keep(fields.optional("backend", backend)).flatten().flatten(),
-        cpu_milli: found.keep(fields.optional("cpu", cores)).flatten(),
-        memory_bytes: found.keep(fields.optional("memory", quantity::size)).flatten(),
+        backend: errors.keep(fields.optional("backend", backend)).flatten().flatten(),
+        cpu_milli: errors.keep(fields.optional("cpu", cores)).flatten(),
+        memory_bytes: errors.keep(fields.optional("memory", quantity::size)).flatten(),
         accelerators: accelerators.and_then(|count| u16::try_from(count).ok()),
-        accelerator_memory_bytes: found
+        accelerator_memory_bytes: errors
             .keep(fields.optional("accelerator_memory", quantity::size))
             .flatten(),
-        share_accelerator: found
+        share_accelerator: errors
             .keep(fields.optional("share_accelerator", truth))
             .flatten()
             .unwrap_or(false),
-        vendor: found.keep(fields.optional("vendor", one_of(&vendors))).flatten(),
-        min_architecture: found.keep(fields.optional("min_architecture", short_text)).flatten(),
-        os: found.keep(fields.optional("os", short_text)).flatten(),
-        arch: found.keep(fields.optional("arch", short_text)).flatten(),
-        tags: found.keep(fields.list("tags", MAX_TAGS, tag)).unwrap_or_default(),
+        vendor: errors.keep(fields.optional("vendor", one_of(&vendors))).flatten(),
+        min_architecture: errors.keep(fields.optional("min_architecture", short_text)).flatten(),
+        os: errors.keep(fields.optional("os", short_text)).flatten(),
+        arch: errors.keep(fields.optional("arch", short_text)).flatten(),
+        tags: errors.keep(fields.list("tags", MAX_TAGS, tag)).unwrap_or_default(),
     })
 }
 
@@ -308,8 +308,8 @@ fn read_environment(fields: &Fields) -> Result<(Option<Environment>, Vec<String>
     let requirements = fields.list("packages", MAX_LIST, package)?;
     let wheels = fields.list("wheels", MAX_LIST, wheel)?;
     if requirements.is_empty() && wheels.is_empty() {
-        let problem = FieldError::new(&path, "no package is named");
-        return Err(problem.hint("environment: system uses what the worker has"));
+        let error = FieldError::new(&path, "no package is named");
+        return Err(error.hint("environment: system uses what the worker has"));
     }
     let python = fields.optional("python", python_constraint)?;
     let packages = Packages { requirements, python, ..Packages::default() };

@@ -45,7 +45,7 @@ impl Plan {
         let (entries, doubts, random) = self.entries(sources)?;
         let made = submission(name, &entries, sources.files);
         made.map(|made| Submission { doubts: [doubts, made.doubts].concat(), random, ..made })
-            .map_err(|problem| source.locate(problem))
+            .map_err(|error| source.locate(error))
     }
 
     /// Every test of the plan, including those of its models, with warnings about these.
@@ -63,14 +63,14 @@ impl Plan {
                 raised.push(at);
             }
         }
-        let mut found = FieldErrors::default();
+        let mut errors = FieldErrors::default();
         for model in &self.models {
             let made = generate::model_tests(model, sources);
             let made = made.and_then(|made| match &made.refusal {
-                Some(problem) => Err(problem.clone()),
+                Some(error) => Err(error.clone()),
                 None => Ok(made),
             });
-            let Some(made) = found.keep(made) else { continue };
+            let Some(made) = errors.keep(made) else { continue };
             doubts.extend(made.doubts());
             random.add(&made.about.model, &made.about.weights);
             for test in made.tests {
@@ -79,11 +79,11 @@ impl Plan {
                 }
                 entries.push(test.entry);
             }
-            if found.keep(document::check_count(entries.len(), &model.path)).is_none() {
+            if errors.keep(document::check_count(entries.len(), &model.path)).is_none() {
                 break;
             }
         }
-        found.end().map_err(|problem| self.source.locate(problem))?;
+        errors.end().map_err(|error| self.source.locate(error))?;
         doubts.extend(needs::note(raised.iter().map(|at| &*entries[*at].name)));
         Ok((entries, doubts, random))
     }
@@ -95,8 +95,8 @@ pub(super) fn submission(
     entries: &[Entry],
     files: &dyn PlanFiles,
 ) -> Result<Submission, FieldError> {
-    let mut found = FieldErrors::default();
-    let (dependencies, inputs) = resolve::resolve(entries, &mut found);
+    let mut errors = FieldErrors::default();
+    let (dependencies, inputs) = resolve::resolve(entries, &mut errors);
     let mut gatherer = Gatherer::new(files);
     let mut requirements: HashMap<Requirement, Arc<Requirement>> = HashMap::new();
     let mut tests = Vec::with_capacity(entries.len());
@@ -106,12 +106,12 @@ pub(super) fn submission(
             .entry(requirement)
             .or_insert_with_key(|requirement| Arc::new(requirement.clone()));
         let spec = spec(entry, (depends_on, inputs), requirement.clone(), &mut gatherer);
-        tests.extend(found.keep(spec).map(Arc::new));
-        if found.full() {
+        tests.extend(errors.keep(spec).map(Arc::new));
+        if errors.full() {
             break;
         }
     }
-    found.end()?;
+    errors.end()?;
     let doubts = gatherer.notes();
     let files = gatherer.finish();
     Ok(Submission { name, tests, files, doubts, random: RandomWeights::default() })
@@ -125,7 +125,7 @@ fn spec(
 ) -> Result<TestSpec, FieldError> {
     let launch = launch(entry, inputs, gatherer)?;
     let launch = to_raw_value(&launch)
-        .map_err(|problem| FieldError::new(&entry.path, format!("cannot be encoded: {problem}")))?;
+        .map_err(|error| FieldError::new(&entry.path, format!("cannot be encoded: {error}")))?;
     if launch.get().len() > MAX_LAUNCH_BYTES {
         let message = format!(
             "command, files, environment and labels take {} bytes, at most {MAX_LAUNCH_BYTES}",
@@ -158,16 +158,16 @@ fn launch(
     if let Program::Script(script) = &entry.program {
         let file = match &entry.generated {
             Some(text) => Ok(gatherer.add(PlannedFile::new(script.clone(), Arc::clone(text)))),
-            None => gatherer.file(script).map_err(|wrong| wrong.at(&entry.path.key("script"))),
+            None => gatherer.file(script).map_err(|error| error.at(&entry.path.key("script"))),
         };
         files.extend(problems.keep(file));
     }
     for (at, pattern) in entry.files.iter().enumerate() {
-        let found = gatherer.matching(pattern);
-        let found = found.map_err(|wrong| wrong.at(&entry.path.key("files").index(at)));
-        if let Some(found) = problems.keep(found) {
-            files.extend(found.files);
-            directories.extend(found.directories);
+        let matched = gatherer.matching(pattern);
+        let matched = matched.map_err(|error| error.at(&entry.path.key("files").index(at)));
+        if let Some(matched) = problems.keep(matched) {
+            files.extend(matched.files);
+            directories.extend(matched.directories);
         }
     }
     problems.end()?;
@@ -177,8 +177,8 @@ fn launch(
     if let Environment::Packages(packages) = &mut environment {
         let path = entry.path.key("environment").key("wheels");
         for (at, wheel) in settings.wheels.iter().enumerate() {
-            let found = gatherer.file(wheel).map_err(|wrong| wrong.at(&path.index(at)))?;
-            packages.wheels.push(found);
+            let file = gatherer.file(wheel).map_err(|error| error.at(&path.index(at)))?;
+            packages.wheels.push(file);
         }
     }
     let launch = Launch {
@@ -197,6 +197,6 @@ fn launch(
         inputs,
         labels: settings.labels.clone(),
     };
-    launch.check().map_err(|problem| FieldError::new(&entry.path, problem.to_string()))?;
+    launch.check().map_err(|error| FieldError::new(&entry.path, error.to_string()))?;
     Ok(launch)
 }

@@ -19,7 +19,7 @@ pub fn plan(name: &str, entries: &[Entry]) -> Result<String, String> {
     put(&mut root, "name", name);
     let tests: Vec<Value> = entries.iter().map(|entry| Value::Mapping(test(entry))).collect();
     put(&mut root, "tests", Value::Sequence(tests));
-    let text = serde_yaml::to_string(&root).map_err(|problem| problem.to_string())?;
+    let text = serde_yaml::to_string(&root).map_err(|error| error.to_string())?;
     let alone = if entries.iter().any(|entry| entry.generated.is_some()) {
         "# Each script beside this file also runs on its own: uv run <script>\n"
     } else {

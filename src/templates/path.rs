@@ -124,8 +124,8 @@ mod tests {
         ] {
             assert!(TemplatePath::parse(path).is_err(), "{path:?}");
         }
-        let wrong = TemplatePath::parse("vlm/cudo.py.j2").expect_err("a typing mistake");
-        assert_eq!(wrong.hint.as_deref(), Some("did you mean \"cuda\"?"));
+        let error = TemplatePath::parse("vlm/cudo.py.j2").expect_err("a typing mistake");
+        assert_eq!(error.hint.as_deref(), Some("did you mean \"cuda\"?"));
     }
 
     proptest! {

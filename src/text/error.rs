@@ -88,8 +88,8 @@ impl ValueError {
 
     /// A value of another type or form: "expected …, found …".
     #[must_use]
-    pub fn expected(what: &str, found: &Node) -> Self {
-        Self::new(format!("expected {what}, found {}", found.describe()))
+    pub fn expected(what: &str, node: &Node) -> Self {
+        Self::new(format!("expected {what}, found {}", node.describe()))
     }
 
     /// Adds the next step for the user.
@@ -163,16 +163,16 @@ mod tests {
 
     #[test]
     fn equal_errors_are_collected_once_and_up_to_a_limit() {
-        let mut found = FieldErrors::default();
+        let mut errors = FieldErrors::default();
         let at = |index| FieldError::new(&Path::default().index(index), "wrong");
-        assert_eq!(found.keep::<()>(Err(at(0))), None);
-        found.note(FieldError { also: vec![at(1), at(0)], ..at(0) });
-        assert_eq!(found.keep(Ok(7)), Some(7));
+        assert_eq!(errors.keep::<()>(Err(at(0))), None);
+        errors.note(FieldError { also: vec![at(1), at(0)], ..at(0) });
+        assert_eq!(errors.keep(Ok(7)), Some(7));
         for index in 0..2 * MAX_ERRORS {
-            found.note(at(index));
+            errors.note(at(index));
         }
-        assert!(found.full());
-        let first = found.end().expect_err("problems");
+        assert!(errors.full());
+        let first = errors.end().expect_err("problems");
         assert_eq!((first.path.to_string(), first.also.len()), ("[0]".into(), MAX_ERRORS - 1));
         assert_eq!(FieldErrors::default().end(), Ok(()));
     }

@@ -245,8 +245,8 @@ pub fn one_of<T: Copy>(choices: &[(&str, T)]) -> impl Fn(&Node) -> Result<T, Val
         let Node::Text(text) = node else {
             return Err(ValueError::expected(&format!("one of {}", names.join(", ")), node));
         };
-        let found = choices.iter().find(|(name, _)| name == text).map(|(_, value)| *value);
-        found.ok_or_else(|| {
+        let choice = choices.iter().find(|(name, _)| name == text).map(|(_, value)| *value);
+        choice.ok_or_else(|| {
             ValueError::expected(&format!("one of {}", names.join(", ")), node)
                 .hint(did_you_mean(text, &names))
         })

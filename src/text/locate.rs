@@ -84,8 +84,10 @@ impl<'de> Visitor<'de> for Finder<'_> {
         let Some((Step::Key(wanted), rest)) = self.steps.split_first() else {
             return Err(A::Error::custom("found"));
         };
-        while let Some(found) = entries.next_key_seed(KeyIs { wanted, last: rest.is_empty() })? {
-            if found {
+        while let Some(is_wanted) =
+            entries.next_key_seed(KeyIs { wanted, last: rest.is_empty() })?
+        {
+            if is_wanted {
                 entries.next_value_seed(Finder { steps: rest })?;
                 break;
             }

@@ -28,8 +28,8 @@ pub fn read(bytes: &[u8]) -> Result<Value, String> {
     }
     let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
     let text = std::str::from_utf8(bytes)
-        .map_err(|problem| format!("is not UTF-8 text (byte {})", problem.valid_up_to()))?;
-    serde_json::from_str(&marked(text)).map_err(|problem| format!("is not valid JSON: {problem}"))
+        .map_err(|error| format!("is not UTF-8 text (byte {})", error.valid_up_to()))?;
+    serde_json::from_str(&marked(text)).map_err(|error| format!("is not valid JSON: {error}"))
 }
 
 /// The Python expression for the number that a marked string represents.

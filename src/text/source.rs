@@ -157,17 +157,17 @@ impl Source {
             let mut from = serde_json::Deserializer::from_str(&self.text);
             let value = seed.deserialize(&mut from);
             let value = value.and_then(|value| from.end().map(|()| value));
-            value.map_err(|problem| {
-                let at = position(problem.line().max(1), problem.column().max(1));
-                let message = problem.to_string();
-                let suffix = format!(" at line {} column {}", problem.line(), problem.column());
+            value.map_err(|error| {
+                let at = position(error.line().max(1), error.column().max(1));
+                let message = error.to_string();
+                let suffix = format!(" at line {} column {}", error.line(), error.column());
                 (Some(at), without(&message, &suffix))
             })
         } else {
             let value = seed.deserialize(serde_yaml::Deserializer::from_str(&self.text));
-            value.map_err(|problem| {
-                let at = problem.location().map(|at| position(at.line(), at.column()));
-                let message = problem.to_string();
+            value.map_err(|error| {
+                let at = error.location().map(|at| position(at.line(), at.column()));
+                let message = error.to_string();
                 let suffix = at.map(|(line, column)| format!(" at line {line} column {column}"));
                 (at, without(&message, &suffix.unwrap_or_default()))
             })

@@ -170,9 +170,9 @@ fn token_files_are_relative_to_their_settings_file_and_errors_name_both() {
     let list = home.write("tokens", "admin boss admin-token-0123456789\n");
     let mode = std::os::unix::fs::PermissionsExt::from_mode(0o600);
     std::fs::set_permissions(&list, mode).expect("a mode");
-    let wrong = home.dtf(&["status", "--token-file", "tokens"]).expect_code(4);
-    assert!(wrong.err.contains("the list of tokens of a coordinator"), "{}", wrong.err);
-    assert!(!wrong.err.contains("0123456789"), "{}", wrong.err);
+    let refused = home.dtf(&["status", "--token-file", "tokens"]).expect_code(4);
+    assert!(refused.err.contains("the list of tokens of a coordinator"), "{}", refused.err);
+    assert!(!refused.err.contains("0123456789"), "{}", refused.err);
     let none = ["coordinator", "--token-file", "nowhere", "--listen", "127.0.0.1:0"];
     home.dtf(&[&none[..], &["--data-dir", "data"]].concat()).expect_code(2);
 }

@@ -6,9 +6,9 @@ use crate::text::quantity;
 
 /// A duration with units.
 pub fn span(text: &str) -> Result<Millis, String> {
-    quantity::duration(&Node::Text(text.to_owned())).map_err(|wrong| match wrong.hint {
-        Some(hint) => format!("{}; {hint}", wrong.message),
-        None => wrong.message,
+    quantity::duration(&Node::Text(text.to_owned())).map_err(|error| match error.hint {
+        Some(hint) => format!("{}; {hint}", error.message),
+        None => error.message,
     })
 }
 

@@ -145,7 +145,7 @@ fn document(model: &ModelTests) -> Explained<'_> {
         weights: weights.to_string(),
         parameters: estimates.map(|estimate| estimate.parameters),
         estimates,
-        refused: model.refusal.as_ref().map(|problem| problem.message.as_str()),
+        refused: model.refusal.as_ref().map(|refusal| refusal.message.as_str()),
         tests: model.tests.iter().map(Test::new).collect(),
     }
 }
@@ -170,9 +170,9 @@ fn text(model: &ModelTests) -> String {
     if !names.is_empty() {
         facts.push(("flags", names.join(", ")));
     }
-    if let Some(problem) = &model.refusal {
-        facts.push(("refused", problem.message.clone()));
-        facts.push(("instead", problem.hint.clone().unwrap_or_default()));
+    if let Some(refusal) = &model.refusal {
+        facts.push(("refused", refusal.message.clone()));
+        facts.push(("instead", refusal.hint.clone().unwrap_or_default()));
     }
     if let Some((test, estimate)) =
         model.tests.first().and_then(|test| Some((test, test.known.estimate?)))

@@ -36,12 +36,12 @@ pub async fn find(source: &Source, wanted: &str) -> Result<What, CliError> {
     }
     let mut parts = Vec::new();
     for run in source.newest_runs(MAX_RUNS).await? {
-        let found = source.tests_named(run, wanted).await?;
-        if let Some(test) = found.iter().find(|test| test.name == wanted) {
+        let tests = source.tests_named(run, wanted).await?;
+        if let Some(test) = tests.iter().find(|test| test.name == wanted) {
             return Ok(What::Test(test.test));
         }
         if parts.is_empty() {
-            parts = found;
+            parts = tests;
         }
     }
     only(wanted, &parts).map(What::Test)
@@ -50,8 +50,8 @@ pub async fn find(source: &Source, wanted: &str) -> Result<What, CliError> {
 const HINT: &str = "dtf report lists the tests with their ids and names";
 
 /// Returns the only test in `found`, which are the tests of a run whose names contain `wanted`.
-fn only(wanted: &str, found: &[TestView]) -> Result<TestId, CliError> {
-    match found {
+fn only(wanted: &str, tests: &[TestView]) -> Result<TestId, CliError> {
+    match tests {
         [test] => Ok(test.test),
         [] => {
             let wanted = plain(wanted, NAME_CHARS);

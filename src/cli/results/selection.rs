@@ -13,23 +13,23 @@ pub enum Since {
 
 /// A duration with a unit, a date, or a date with a time; UTC unless an offset is given.
 pub fn since(text: &str) -> Result<Since, String> {
-    let wrong = |why: &str| {
+    let refuse = |why: &str| {
         format!(
             "{why}; write a time such as 7d or 12h, or a date such as 2026-11-28 or 2026-11-28T09:30"
         )
     };
     if !text.contains('-') {
-        return span(text).map(Since::Last).map_err(|error| wrong(&error));
+        return span(text).map(Since::Last).map_err(|error| refuse(&error));
     }
     let at = match text.parse::<jiff::Timestamp>() {
         Ok(at) => at,
         Err(_) => text
             .parse::<jiff::civil::DateTime>()
             .and_then(|at| jiff::tz::TimeZone::UTC.to_timestamp(at))
-            .map_err(|error| wrong(&error.to_string()))?,
+            .map_err(|error| refuse(&error.to_string()))?,
     };
     let millis = u64::try_from(at.as_millisecond());
-    millis.map(|millis| Since::At(Timestamp(millis))).map_err(|_| wrong("it is before 1970"))
+    millis.map(|millis| Since::At(Timestamp(millis))).map_err(|_| refuse("it is before 1970"))
 }
 
 /// A run, by its number or as the newest one.
@@ -63,12 +63,12 @@ mod tests {
         assert_eq!(at("2026-11-28 09:30:00"), midnight + 9 * 3_600_000 + 30 * 60_000);
         assert_eq!(at("2026-11-28T02:00+02:00"), midnight);
         assert_eq!(at("2026-11-28T00:00Z"), midnight);
-        for wrong in ["2026-13-01", "28-11-2026", "yesterday", "7", "-7d", "1960-01-01"] {
-            let told = since(wrong).expect_err(wrong);
-            assert!(told.contains("2026-11-28T09:30"), "{wrong}: {told}");
+        for invalid in ["2026-13-01", "28-11-2026", "yesterday", "7", "-7d", "1960-01-01"] {
+            let error = since(invalid).expect_err(invalid);
+            assert!(error.contains("2026-11-28T09:30"), "{invalid}: {error}");
         }
         assert_eq!(which_run("latest"), Ok(WhichRun::Latest));
         assert_eq!(which_run("r3"), Ok(WhichRun::Id(RunId(3))));
-        assert!(which_run("3").is_err_and(|told| told.ends_with("or `latest`")));
+        assert!(which_run("3").is_err_and(|error| error.ends_with("or `latest`")));
     }
 }

@@ -238,7 +238,7 @@ impl Site {
         here.storage = coordinator::StorageLimits::NONE;
         let (stop_coordinator, mut stopping) = Shutdown::manual();
         let mut tasks = Tasks::new();
-        let (told, mut coordinator) = oneshot::channel();
+        let (ended, mut coordinator) = oneshot::channel();
         let (ready, is_ready) = oneshot::channel();
         tasks.spawn("coordinator", async move {
             let stop = async move { stopping.stop().await };
@@ -246,7 +246,7 @@ impl Site {
             let ready = |_| {
                 let _ = ready.send(());
             };
-            let _ = told.send(coordinator::run(here, listener, ready, stop).await);
+            let _ = ended.send(coordinator::run(here, listener, ready, stop).await);
         });
         let url = format!("http://{address}");
         let mut options = ClientOptions::new(&*url);
@@ -272,9 +272,9 @@ impl Site {
         }
         let (stop_worker, shutdown) = Shutdown::manual();
         let link = Arc::new(client.clone());
-        let (told, worker) = oneshot::channel();
+        let (ended, worker) = oneshot::channel();
         tasks.spawn("worker", async move {
-            let _ = told.send(worker::run(settings, link, shutdown).await);
+            let _ = ended.send(worker::run(settings, link, shutdown).await);
         });
         Ok(Self {
             client,

@@ -125,7 +125,8 @@ mod tests {
         std::fs::write(&file, "text").expect("written");
         let stray = directory.path().join("mine.j2");
         std::fs::write(&stray, "text").expect("written");
-        let path = |args: &AddTemplatesArgs| gather(args).map(|found| found[0].path.clone());
+        let path =
+            |args: &AddTemplatesArgs| gather(args).map(|templates| templates[0].path.clone());
         let there = path(&args(std::slice::from_ref(&file), None));
         assert_eq!(there.expect("a template"), "vlm/test.py.j2");
         let named = path(&args(std::slice::from_ref(&stray), Some("vlm/cuda.py.j2")));

@@ -101,9 +101,9 @@ fn chosen(library: &Library, args: &CheckTemplatesArgs) -> Result<Vec<String>, C
     let mut chosen = Vec::new();
     for name in &args.names {
         let (path, directory) = (path_of(name), format!("{name}/"));
-        let found = tests.iter().filter(|test| **test == path || test.starts_with(&directory));
+        let members = tests.iter().filter(|test| **test == path || test.starts_with(&directory));
         let before = chosen.len();
-        chosen.extend(found.map(|path| (*path).to_owned()));
+        chosen.extend(members.map(|path| (*path).to_owned()));
         if chosen.len() == before {
             return Err(list::unknown(library, name));
         }

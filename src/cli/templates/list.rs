@@ -153,8 +153,8 @@ pub async fn show(
     let library = library::library(console, &file, &args.templates, added)?;
     let path = path_of(&args.name);
     // If several layers have the table, the uppermost is shown.
-    let found = library.texts().filter(|(name, _)| *name == path).last();
-    let Some((_, text)) = found else { return Err(unknown(&library, &args.name)) };
+    let newest = library.texts().filter(|(name, _)| *name == path).last();
+    let Some((_, text)) = newest else { return Err(unknown(&library, &args.name)) };
     console.note(&format!("{path} of {}", text.origin));
     let shown = if console.width().is_some() { visible(&text.text) } else { text.text.to_string() };
     console.document(&shown)?;

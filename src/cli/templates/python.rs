@@ -35,14 +35,14 @@ const DRIVER: &str = include_str!("check_scripts.py");
 #[expect(clippy::disallowed_methods, reason = "where programs are found, no setting")]
 pub fn find(named: Option<&Path>) -> Result<PathBuf, CliError> {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let found = match named {
+    let program = match named {
         Some(named) => {
             let here = std::env::current_dir().unwrap_or_default();
             lookup::find(named.as_os_str(), &path, &here)
         }
         None => lookup::python(&path),
     };
-    found.ok_or_else(|| {
+    program.ok_or_else(|| {
         CliError::new("no Python interpreter was found, so no script was parsed or started")
             .hint("install python3 or name one with --python")
     })
@@ -68,7 +68,7 @@ async fn verify_within(
         .iter()
         .map(|s| json!({ "about": s.about, "text": s.text, "literals": s.literals }))
         .collect();
-    let (driver, jobs_file, found) = (
+    let (driver, jobs_file, mistakes_file) = (
         directory.path().join("driver"),
         directory.path().join("jobs"),
         directory.path().join("found"),
@@ -81,7 +81,7 @@ async fn verify_within(
             "-I".into(),
             driver.into(),
             jobs_file.into(),
-            found.clone().into(),
+            mistakes_file.clone().into(),
             limits.script.as_secs().to_string().into(),
         ],
         cwd: directory.path().to_owned(),
@@ -103,7 +103,8 @@ async fn verify_within(
             return Err(failed(completion.failure().unwrap_or_default()));
         }
     };
-    let problems = std::fs::read(&found).ok().and_then(|text| serde_json::from_slice(&text).ok());
+    let problems =
+        std::fs::read(&mistakes_file).ok().and_then(|text| serde_json::from_slice(&text).ok());
     problems.ok_or_else(|| {
         let last = |text: &str| text.lines().next_back().map(str::to_owned);
         let last = last(&output.stderr.text).or_else(|| last(&output.stdout.text));
@@ -148,8 +149,8 @@ mod tests {
             ("raise SystemExit(99)", &[], "dry run exits with 99"),
             ("import torch", &[], "No module named"),
         ] {
-            let found = verify(text, literals).await;
-            assert!(found.contains(expected), "{found}");
+            let mistakes = verify(text, literals).await;
+            assert!(mistakes.contains(expected), "{mistakes}");
         }
         let failed = &GOOD.replace("'passed'", "'failed'");
         assert!(verify(failed, &[]).await.contains("another one than passed"));
@@ -158,15 +159,15 @@ mod tests {
     #[tokio::test]
     async fn what_never_ends_is_a_fault_of_its_template() {
         let python = find(None).expect("the tests need python3");
-        let found = async |script: u64, template: u64| {
+        let mistakes = async |script: u64, template: u64| {
             let [script, template] = [script, template].map(Duration::from_secs);
             let scripts = [self::script("while True: pass", &[]), self::script("x = (", &[])];
             let limits = Limits { script, template };
             verify_within(&python, &scripts, limits).await.expect("checked")
         };
         // The second script is not looked at: it would take as long.
-        assert_eq!(found(1, 300).await, ["cpu: its dry run took longer than 1 s"]);
-        assert_eq!(found(300, 1).await, ["its scripts took longer than 1 s in total"]);
+        assert_eq!(mistakes(1, 300).await, ["cpu: its dry run took longer than 1 s"]);
+        assert_eq!(mistakes(300, 1).await, ["its scripts took longer than 1 s in total"]);
     }
 
     #[tokio::test]
@@ -188,18 +189,18 @@ mod tests {
             script.text = script.text.replace("def forward(", "def forwards(");
             script.text = script.text.replace("def auto_class(", "def auto_klass(");
         }
-        let found = verify(&python, &scripts).await.expect("checked");
-        assert_eq!(found.len(), 1, "{found:?}");
+        let mistakes = verify(&python, &scripts).await.expect("checked");
+        assert_eq!(mistakes.len(), 1, "{mistakes:?}");
         let message = "nothing defines auto_class, forward: docs/templates.md lists";
-        assert!(found[0].starts_with(message), "{found:?}");
+        assert!(mistakes[0].starts_with(message), "{mistakes:?}");
     }
 
     #[tokio::test]
     async fn only_what_is_needed_must_be_defined() {
         let python = find(None).expect("the tests need python3");
         let verify = async |text: &str| {
-            let found = verify(&python, &[script(&format!("{GOOD}{text}"), &[])]).await;
-            found.expect("checked").join("; ")
+            let mistakes = verify(&python, &[script(&format!("{GOOD}{text}"), &[])]).await;
+            mistakes.expect("checked").join("; ")
         };
         for sound in [
             "def unused():\n    return nowhere",

@@ -106,13 +106,13 @@ pub fn read(root: &Path) -> Result<Layer, CliError> {
     }
     let files = PlanDirectory::new(root);
     let mut layer = Layer::new();
-    for name in files.list("").map_err(|problem| failed(problem.to_string()))? {
+    for name in files.list("").map_err(|error| failed(error.to_string()))? {
         if !is_template(&name)
-            .map_err(|wrong| CliError { hint: wrong.hint, ..failed(wrong.message) })?
+            .map_err(|error| CliError { hint: error.hint, ..failed(error.message) })?
         {
             continue;
         }
-        let bytes = files.read(&name).map_err(|problem| failed(problem.to_string()))?;
+        let bytes = files.read(&name).map_err(|error| failed(error.to_string()))?;
         let text = String::from_utf8(bytes).map_err(|_| failed(format!("{name} is not UTF-8")))?;
         check_size(&name, &text).map_err(refused)?;
         let text = Text { origin: Origin::Directory(shown.clone()), text: Cow::Owned(text) };
@@ -137,8 +137,8 @@ fn is_template(name: &str) -> Result<bool, ValueError> {
     if like { Err(parsed) } else { Ok(false) }
 }
 
-pub fn refused(wrong: ValueError) -> CliError {
-    CliError { hint: wrong.hint, ..CliError::usage(wrong.message) }
+pub fn refused(error: ValueError) -> CliError {
+    CliError { hint: error.hint, ..CliError::usage(error.message) }
 }
 
 #[cfg(test)]

@@ -29,15 +29,15 @@ pub async fn capability(
         let first = span < Duration::from_secs(2);
         if first && !console.moving { progress.note(&text) } else { progress.show(&text) }
     };
-    let found = detect(machine, file, &waiting).await?;
+    let detected = detect(machine, file, &waiting).await?;
     drop(progress);
-    for note in &found.notes {
+    for note in &detected.notes {
         console.note(&format!("note: {note}"));
     }
-    for error in &found.capability.detection_errors {
+    for error in &detected.capability.detection_errors {
         console.warning(error);
     }
-    Ok(found.capability)
+    Ok(detected.capability)
 }
 
 /// Detects this machine without printing. Calls `waiting` while a vendor's tool takes long.
@@ -56,9 +56,9 @@ pub async fn detect(
         notice_interval: detect::NOTICE_INTERVAL,
         on_wait: waiting,
     };
-    let found = detect::capability(host, wanted).await;
-    found.capability.check().map_err(|error| CliError::usage(error.to_string()))?;
-    Ok(found)
+    let detected = detect::capability(host, wanted).await;
+    detected.capability.check().map_err(|error| CliError::usage(error.to_string()))?;
+    Ok(detected)
 }
 
 /// Settings of a worker on this machine.

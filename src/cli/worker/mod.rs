@@ -53,7 +53,7 @@ pub async fn run(console: Console, global: &Global, args: WorkerArgs) -> Result<
     memory::forget_startup();
     let client = Arc::new(client);
     let detect_again = async || match machine::detect(&args.machine, &file, &|_, _| {}).await {
-        Ok(found) => Some(found.capability),
+        Ok(detected) => Some(detected.capability),
         Err(_) => None,
     };
     loop {
@@ -92,11 +92,11 @@ async fn live(
         std::future::pending::<()>().await;
     };
     let again = async {
-        let found = detect_until_better(capability, DETECTION_INTERVALS, detect_again).await;
+        let detected = detect_until_better(capability, DETECTION_INTERVALS, detect_again).await;
         if !stopping.is_stopping() {
             trigger.next();
         }
-        found
+        detected
     };
     let mut better = None;
     let mut run = std::pin::pin!(worker::run(settings.clone(), client.clone(), shutdown));
@@ -105,7 +105,7 @@ async fn live(
         tokio::select! {
             done = &mut run => break done,
             () = &mut follow => {}
-            found = &mut again, if better.is_none() => better = Some(found),
+            detected = &mut again, if better.is_none() => better = Some(detected),
         }
     };
     (done, better)
@@ -124,10 +124,11 @@ async fn detect_until_better(
     loop {
         tokio::time::sleep(pause).await;
         pause = pause.saturating_mul(2).min(last);
-        if let Some(found) = detect_again().await
-            && (found.detection_errors.is_empty() || found.accelerators != capability.accelerators)
+        if let Some(detected) = detect_again().await
+            && (detected.detection_errors.is_empty()
+                || detected.accelerators != capability.accelerators)
         {
-            return found;
+            return detected;
         }
     }
 }
@@ -208,8 +209,8 @@ mod tests {
             }
         };
         let pauses = [Duration::from_millis(1), Duration::from_millis(2)];
-        let found = detect_until_better(&broken, pauses, &detect_again).await;
-        assert_eq!((found.accelerators.len(), looks.get()), (2, 4));
+        let detected = detect_until_better(&broken, pauses, &detect_again).await;
+        assert_eq!((detected.accelerators.len(), looks.get()), (2, 4));
         // Without a failed detection, nothing is detected again.
         let sound = capability(&[], 0);
         let never = std::pin::pin!(detect_until_better(&sound, [Duration::ZERO; 2], &detect_again));

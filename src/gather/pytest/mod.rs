@@ -16,7 +16,7 @@ use crate::gather::Notices;
 use crate::plan::pytest::suite::{Collected, Item, Start, Suite};
 use crate::results::render::figures::counted;
 use ask::Asker;
-use place::{Place, place, relative};
+use place::{SuiteLocation, locate, relative};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -57,7 +57,7 @@ pub async fn collect(
     let named = &options.path;
     notices.step(&format!("collecting the tests of {}", named.display()));
     let asker = Asker::new(options.python.as_deref(), &options.env, &options.pytest_options)?;
-    let place = place(&asker, named).await?;
+    let place = locate(&asker, named).await?;
     let (collected, cwd_on_path) = listed(notices, &asker, &place).await?;
     notices.done();
     let items = collected.items.clone();
@@ -114,7 +114,7 @@ pub async fn collect(
 async fn listed(
     notices: &dyn Notices,
     asker: &Asker,
-    place: &Place,
+    place: &SuiteLocation,
 ) -> Result<(Collected, bool), GatherError> {
     let first = asker.list(&place.directory, &place.root, &place.args, true).await;
     let failed = match first {
@@ -154,7 +154,7 @@ fn broken(collected: &Collected) -> String {
 fn report(
     notices: &dyn Notices,
     options: &SuiteOptions,
-    place: &Place,
+    place: &SuiteLocation,
     collected: &Collected,
     travelling: &travel::Travelling,
 ) {
@@ -209,7 +209,7 @@ fn report(
     }
 }
 
-fn conftests_from(place: &Place, collected: &Collected) -> String {
+fn conftests_from(place: &SuiteLocation, collected: &Collected) -> String {
     let from = collected.conftests_from.as_deref().map(Path::new);
     // Above the root nothing can be sent.
     from.and_then(|from| relative(&place.root, from).ok()).unwrap_or_else(|| ".".to_owned())

@@ -4,7 +4,7 @@
 use crate::gather::GatherError;
 use crate::gather::Notices;
 use crate::gather::pytest::ask::{Asker, quoted};
-use crate::gather::pytest::place::Place;
+use crate::gather::pytest::place::SuiteLocation;
 use crate::plan::pytest::suite::{Collected, Distribution};
 use serde::Deserialize;
 use serde_json::json;
@@ -34,7 +34,7 @@ struct Listed {
 pub async fn needed(
     notices: &dyn Notices,
     asker: &Asker,
-    place: &Place,
+    place: &SuiteLocation,
     collected: &Collected,
 ) -> Result<Needed, GatherError> {
     let installed = &collected.distributions;
@@ -87,7 +87,7 @@ fn canonical(requirement: &str) -> String {
 }
 
 /// The nearest requirements.txt, from the tests up to the root.
-fn requirements_beside(place: &Place) -> Option<PathBuf> {
+fn requirements_beside(place: &SuiteLocation) -> Option<PathBuf> {
     let above = place.suite.ancestors().take_while(|one| one.starts_with(&place.root));
     above.map(|one| one.join("requirements.txt")).find(|file| file.is_file())
 }
@@ -162,7 +162,7 @@ fn check_local(
 async fn wheels(
     notices: &dyn Notices,
     asker: &Asker,
-    place: &Place,
+    place: &SuiteLocation,
     collected: &Collected,
     packed: &[&Distribution],
 ) -> Result<BTreeMap<String, Arc<[u8]>>, GatherError> {
@@ -228,7 +228,7 @@ mod tests {
         let root = directory.path().join("root");
         let suite = root.join("project/tests");
         std::fs::create_dir_all(&suite).expect("directories");
-        let place = Place {
+        let place = SuiteLocation {
             suite,
             root: root.clone(),
             settings: None,

@@ -5,7 +5,7 @@ use crate::gather::pytest::ask::{Asker, Root};
 use std::path::{Path, PathBuf};
 
 /// The location of a suite, and how pytest is started for it. All paths are absolute.
-pub struct Place {
+pub struct SuiteLocation {
     pub suite: PathBuf,
     pub root: PathBuf,
     pub settings: Option<PathBuf>,
@@ -17,7 +17,7 @@ pub struct Place {
 
 /// Asks pytest for its root directory, and chooses where to start it: in the current directory if that
 /// is inside the root, otherwise in the root.
-pub async fn place(asker: &Asker, named: &Path) -> Result<Place, GatherError> {
+pub async fn locate(asker: &Asker, named: &Path) -> Result<SuiteLocation, GatherError> {
     let unreadable =
         |error| GatherError::usage(format!("cannot read {}: {error}", named.display()));
     let suite = named.canonicalize().map_err(unreadable)?;
@@ -41,7 +41,7 @@ pub async fn place(asker: &Asker, named: &Path) -> Result<Place, GatherError> {
             GatherError::usage(message).hint("only files below the root directory can be sent")
         );
     }
-    Ok(Place { suite, root, settings, directory, args })
+    Ok(SuiteLocation { suite, root, settings, directory, args })
 }
 
 /// The directory where a user would start pytest: the current one if the suite is below it, otherwise

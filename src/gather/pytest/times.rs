@@ -20,15 +20,15 @@ pub fn known(
     let Some(path) = named.or_else(|| kept.is_file().then_some(kept.as_path())) else {
         return Ok(HashMap::new());
     };
-    let wrong = |reason: String| {
+    let refuse = |reason: String| {
         GatherError::usage(format!("cannot read durations from {}: {reason}", path.display()))
             .hint("give a JUnit file (.xml) or the .test_durations of pytest-split")
     };
-    let text = read_capped(path).map_err(wrong)?;
+    let text = read_capped(path).map_err(refuse)?;
     if path.extension().is_none_or(|ending| !ending.eq_ignore_ascii_case("xml")) {
-        return serde_json::from_slice(&text).map_err(|error| wrong(error.to_string()));
+        return serde_json::from_slice(&text).map_err(|error| refuse(error.to_string()));
     }
-    let cases = times(&text).map_err(wrong)?;
+    let cases = times(&text).map_err(refuse)?;
     let mut by_case: HashMap<(String, String), f64> = HashMap::new();
     for case in cases {
         *by_case.entry((case.class, case.name)).or_default() += case.seconds;

@@ -7,7 +7,7 @@
 use crate::gather::GatherError;
 use crate::gather::PlanDirectory;
 use crate::gather::pytest::ask::{Asker, quoted, read_capped};
-use crate::gather::pytest::place::{Place, relative};
+use crate::gather::pytest::place::{SuiteLocation, relative};
 use crate::plan::files::directory::{MAX_FILE_BYTES, PlanFiles};
 use crate::plan::files::gatherer::IGNORED;
 use crate::plan::files::path::normalise;
@@ -44,14 +44,14 @@ pub struct Travelling {
 struct Candidate {
     path: String,
     /// The reason why it cannot be sent, if there is one.
-    problem: Option<String>,
+    obstacle: Option<String>,
     files: usize,
     bytes: u64,
     listed: usize,
 }
 
 pub fn files(
-    place: &Place,
+    place: &SuiteLocation,
     collected: &Collected,
     patterns: &[String],
 ) -> Result<Travelling, GatherError> {
@@ -78,7 +78,7 @@ pub fn files(
             bytes += one.bytes;
             files.insert(one.path);
         } else if !patterns.contains(&one.path) {
-            let why = one.problem.unwrap_or_else(|| {
+            let why = one.obstacle.unwrap_or_else(|| {
                 let size = one.bytes.div_ceil(1 << 20);
                 format!("{}, {size} MiB", counted(one.files as u64, "file"))
             });
@@ -95,18 +95,18 @@ pub fn files(
 /// The files below some paths as one compressed tar file.
 pub async fn pack(
     asker: &Asker,
-    place: &Place,
+    place: &SuiteLocation,
     paths: &[String],
 ) -> Result<Arc<[u8]>, GatherError> {
     let plan_directory = PlanDirectory::new(&place.root);
     let mut all = BTreeSet::new();
     for path in paths {
-        let found =
+        let listing =
             plan_directory.survey(path, &IGNORED).map_err(|error| GatherError::usage(error.0))?;
-        if let Some(refused) = found.refused.first() {
+        if let Some(refused) = listing.refused.first() {
             return Err(GatherError::usage(format!("{refused}, and cannot be sent")));
         }
-        all.extend(found.files);
+        all.extend(listing.files);
     }
     let failed = |what: &str| GatherError::new(format!("cannot pack {} files: {what}", all.len()));
     let (list, out) = (asker.scratch.path().join("pack.json"), asker.scratch.path().join("tar"));
@@ -126,26 +126,26 @@ pub async fn pack(
 }
 
 /// Entries that pytest read or imported, without those inside other entries.
-fn needed(place: &Place, collected: &Collected) -> Result<BTreeSet<String>, GatherError> {
-    let mut found = BTreeSet::new();
-    found.extend(place.settings.as_deref().map(|file| relative(&place.root, file)).transpose()?);
+fn needed(place: &SuiteLocation, collected: &Collected) -> Result<BTreeSet<String>, GatherError> {
+    let mut entries = BTreeSet::new();
+    entries.extend(place.settings.as_deref().map(|file| relative(&place.root, file)).transpose()?);
     let mut args = Vec::new();
     for arg in &collected.args {
         let arg = relative(&place.root, Path::new(arg))?;
         if arg != "." {
-            found.insert(arg.clone());
+            entries.insert(arg.clone());
         }
         args.push(arg);
     }
     let whole = args.iter().any(|arg| arg == ".");
     for file in collected.items.iter().filter_map(|item| item.file.as_deref()) {
         if whole {
-            found.insert(first(file).to_owned());
+            entries.insert(first(file).to_owned());
         }
     }
     for one in &collected.imported {
         if one.conftest {
-            found.insert(one.file.clone());
+            entries.insert(one.file.clone());
             continue;
         }
         // More of the place may be imported later; but a place around the tests is the project.
@@ -157,12 +157,12 @@ fn needed(place: &Place, collected: &Collected) -> Result<BTreeSet<String>, Gath
         } else {
             one.place.clone()
         };
-        found.insert(path);
+        entries.insert(path);
     }
-    found.extend(collected.paths.iter().filter(|path| *path != ".").cloned());
-    let all = found.clone();
-    found.retain(|path| !all.iter().any(|other| is_below(path, other)));
-    Ok(found)
+    entries.extend(collected.paths.iter().filter(|path| *path != ".").cloned());
+    let all = entries.clone();
+    entries.retain(|path| !all.iter().any(|other| is_below(path, other)));
+    Ok(entries)
 }
 
 fn first(path: &str) -> &str {
@@ -177,7 +177,7 @@ fn is_below(path: &str, directory: &str) -> bool {
 /// one around them, unless that holds more than a suite does.
 /// Returns them with the directories that were left out, each with the reason.
 fn beside(
-    place: &Place,
+    place: &SuiteLocation,
     collected: &Collected,
     needed: &BTreeSet<String>,
 ) -> (BTreeSet<String>, Vec<String>) {
@@ -188,7 +188,7 @@ fn beside(
         let above = above.ancestors().take_while(|one| one.starts_with(&place.root));
         directories.extend(above.take(if project { usize::MAX } else { 1 }).map(Path::to_owned));
     }
-    let (mut found, mut left) = (BTreeSet::new(), Vec::new());
+    let (mut chosen, mut left) = (BTreeSet::new(), Vec::new());
     let named = |directory: &Path| {
         relative(&place.root, directory).unwrap_or_else(|_| directory.display().to_string())
     };
@@ -220,18 +220,19 @@ fn beside(
                 |other: &String| *other == path || is_below(other, &path) || is_below(&path, other);
             let odd = normalise(&path).is_err() || path.contains(['*', '?', '[']);
             if !own && !odd && !full.join("pyvenv.cfg").exists() && !needed.iter().any(partly) {
-                found.insert(path);
+                chosen.insert(path);
             }
         }
     }
-    (found, left)
+    (chosen, left)
 }
 
 /// Measures a path; empty if it has no file that can be sent.
-fn measure(plan_directory: &PlanDirectory, place: &Place, path: &str) -> Candidate {
-    let mut one = Candidate { path: path.to_owned(), problem: None, files: 0, bytes: 0, listed: 0 };
-    let problem = |problem: String| Candidate {
-        problem: Some(problem),
+fn measure(plan_directory: &PlanDirectory, place: &SuiteLocation, path: &str) -> Candidate {
+    let mut one =
+        Candidate { path: path.to_owned(), obstacle: None, files: 0, bytes: 0, listed: 0 };
+    let obstacle = |obstacle: String| Candidate {
+        obstacle: Some(obstacle),
         path: path.to_owned(),
         files: 1,
         bytes: 0,
@@ -239,16 +240,16 @@ fn measure(plan_directory: &PlanDirectory, place: &Place, path: &str) -> Candida
     };
     // An entry that cannot be sent completely, or is too large to be listed, is reported as not sent.
     let all = match plan_directory.survey(path, &IGNORED) {
-        Err(error) => return problem(error.0),
+        Err(error) => return obstacle(error.0),
         Ok(all) => all,
     };
     if let Some(refused) = all.refused.first() {
-        return problem(refused.to_string());
+        return obstacle(refused.to_string());
     }
     for file in &all.files {
         let size = match std::fs::metadata(place.root.join(file)) {
             Ok(data) => data.len(),
-            Err(error) => return problem(format!("{file}: {error}")),
+            Err(error) => return obstacle(format!("{file}: {error}")),
         };
         one.files += 1;
         one.listed += file.len() + LISTED_BYTES;
@@ -274,8 +275,8 @@ mod tests {
         (directory, root)
     }
 
-    fn place(root: &Path, suite: &str, settings: Option<&str>) -> Place {
-        Place {
+    fn place(root: &Path, suite: &str, settings: Option<&str>) -> SuiteLocation {
+        SuiteLocation {
             suite: root.join(suite),
             root: root.to_owned(),
             settings: settings.map(|file| root.join(file)),
@@ -335,7 +336,7 @@ mod tests {
         let needed: Vec<&str> = needed.iter().map(String::as_str).collect();
         let expected = ["conftest.py", "pyproject.toml", "src", "tests/conftest.py", "tests/unit"];
         assert_eq!(needed, expected);
-        let found = files(&place, &collected, &["more/*.bin".to_owned()]).expect("paths");
+        let sent = files(&place, &collected, &["more/*.bin".to_owned()]).expect("paths");
         let expected = [
             "conftest.py",
             "data",
@@ -346,8 +347,8 @@ mod tests {
             "tests/unit",
             "more/*.bin",
         ];
-        assert_eq!(found.files, expected);
-        assert!(found.left.is_empty(), "{:?}", found.left);
+        assert_eq!(sent.files, expected);
+        assert!(sent.left.is_empty(), "{:?}", sent.left);
     }
 
     #[test]
@@ -356,7 +357,7 @@ mod tests {
             project(&["pkg/__init__.py", "pkg/core.py", "pkg/tests/test_x.py", "other.txt"]);
         let imported = [("pkg/tests/test_x.py", "", false), ("pkg/__init__.py", "", false)];
         let inside = place(&root, "pkg/tests", None);
-        let needed_of = |arg: &str, place: &Place| {
+        let needed_of = |arg: &str, place: &SuiteLocation| {
             let needed = needed(place, &collected(&root, arg, &imported)).expect("paths");
             needed.into_iter().collect::<Vec<_>>()
         };
@@ -378,11 +379,11 @@ mod tests {
         let (_kept, root) = project(&all);
         let place = place(&root, "tests", None);
         let collected = collected(&root, "tests", &[("tests/test_x.py", "tests", false)]);
-        let found = files(&place, &collected, &[]).expect("paths");
-        assert_eq!(found.files, ["data", "setup.py", "tests"]);
-        assert_eq!(found.left, ["docs (600 files, 1 MiB)"]);
-        let said = files(&place, &collected, &["docs".to_owned()]).expect("paths");
-        assert_eq!((said.files.last().map(String::as_str), said.left.len()), (Some("docs"), 0));
+        let sent = files(&place, &collected, &[]).expect("paths");
+        assert_eq!(sent.files, ["data", "setup.py", "tests"]);
+        assert_eq!(sent.left, ["docs (600 files, 1 MiB)"]);
+        let named = files(&place, &collected, &["docs".to_owned()]).expect("paths");
+        assert_eq!((named.files.last().map(String::as_str), named.left.len()), (Some("docs"), 0));
         // Not a project: only what is around the tests, and nothing of a crowded directory.
         std::fs::remove_file(root.join("setup.py")).expect("removed");
         for at in 0..MAX_UNKNOWN_ENTRIES {

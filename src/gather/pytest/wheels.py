@@ -73,14 +73,14 @@ def editable_code(dist, direct, root, paths):
 
 def mapped(dist, project):
     """Top-level modules of an editable installation and where they are."""
-    found = {}
+    modules = {}
     for file in dist.files or ():
         path = pathlib.Path(dist.locate_file(file))
         if path.suffix == ".pth" and path.is_file():
             for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
                 directory = pathlib.Path(line.strip() or "?")
                 if directory.is_absolute() and directory.is_dir():
-                    found.update(modules_in(directory.resolve(), dist, project))
+                    modules.update(modules_in(directory.resolve(), dist, project))
         elif path.name.endswith("_finder.py") and path.is_file():
             # setuptools lists the mapped modules in its own finder.
             text = path.read_text(encoding="utf-8", errors="replace")
@@ -92,10 +92,10 @@ def mapped(dist, project):
                     place = pathlib.Path(place)
                     if not place.exists() and place.with_suffix(".py").exists():
                         place = place.with_suffix(".py")
-                    found[name] = place.resolve()
-    if not found:
+                    modules[name] = place.resolve()
+    if not modules:
         raise Unpackable(f"cannot determine how {project} was made importable")
-    return sorted(found.items())
+    return sorted(modules.items())
 
 
 def modules_in(directory, dist, project):
@@ -144,11 +144,11 @@ def escaped(dist):
 
 def chosen(name):
     """The installation of that name, not metadata among the files of a project."""
-    found = list(importlib.metadata.distributions(name=name))
-    found.sort(key=lambda dist: dist.read_text("direct_url.json") is None)
-    if not found:
+    installed = list(importlib.metadata.distributions(name=name))
+    installed.sort(key=lambda dist: dist.read_text("direct_url.json") is None)
+    if not installed:
         raise importlib.metadata.PackageNotFoundError(name)
-    return found[0]
+    return installed[0]
 
 
 def pack(dist, out, root, paths):

@@ -85,8 +85,8 @@ impl<'a> Subject<'a> {
                 }
                 // `auto` requests only back-ends that the template supports.
                 BackendChoice::Auto => {
-                    let found = accelerators.iter().copied().filter(|b| known.contains(b));
-                    std::iter::once(Backend::Cpu).chain(found).collect()
+                    let offered = accelerators.iter().copied().filter(|b| known.contains(b));
+                    std::iter::once(Backend::Cpu).chain(offered).collect()
                 }
             };
             chosen.extend(more);
@@ -150,10 +150,10 @@ impl<'a> Subject<'a> {
 /// The rules of `exclude` without those for back-ends that `auto` did not add.
 fn without_absent(exclude: &Node, axes: &[(String, Node)]) -> Node {
     let Node::List(items) = exclude else { return exclude.clone() };
-    let found = axes.iter().find(|(name, _)| name == "backend").map(|(_, node)| node);
-    let present = |item: &&Node| match (item.get("backend"), found) {
-        (Some(backend @ Node::Text(name)), Some(Node::List(found))) => {
-            found.contains(backend) || name.parse::<Backend>().is_err()
+    let backends = axes.iter().find(|(name, _)| name == "backend").map(|(_, node)| node);
+    let present = |item: &&Node| match (item.get("backend"), backends) {
+        (Some(backend @ Node::Text(name)), Some(Node::List(backends))) => {
+            backends.contains(backend) || name.parse::<Backend>().is_err()
         }
         _ => true,
     };

@@ -361,16 +361,16 @@ mod tests {
 
     #[test]
     fn mistakes_in_markers_name_the_item() {
-        let wrong = |marker: Value| {
+        let refusal = |marker: Value| {
             let items = [item("t.py::a", &json!([marker]))];
-            let problem = entries(&suite(), &items).expect_err("refused");
-            format!("{}: {}", problem.path, problem.message)
+            let error = entries(&suite(), &items).expect_err("refused");
+            format!("{}: {}", error.path, error.message)
         };
-        let unknown = wrong(mark("dtf", &json!([]), &json!({ "memroy": "1GiB" })));
+        let unknown = refusal(mark("dtf", &json!([]), &json!({ "memroy": "1GiB" })));
         assert!(unknown.contains("t.py::a") && unknown.contains("memroy"), "{unknown}");
-        let value = wrong(mark("dtf", &json!([]), &json!({ "memory": "much" })));
+        let value = refusal(mark("dtf", &json!([]), &json!({ "memory": "much" })));
         assert!(value.contains("memory"), "{value}");
-        let both = wrong(mark("dtf", &json!(["cuda"]), &json!({})));
+        let both = refusal(mark("dtf", &json!(["cuda"]), &json!({})));
         assert!(both.contains("keyword arguments"), "{both}");
     }
 
@@ -428,13 +428,13 @@ mod tests {
         ];
         let seconds = items.iter().map(|item| (item.id.clone(), 10.0)).collect();
         let suite = Suite { shard_seconds: Some(1.0), seconds, ..suite() };
-        let found = shards(&suite, &items);
+        let groups = shards(&suite, &items);
         let expected = [
             vec!["a.py::A::one", "a.py::A::two", "a.py::three"],
             vec!["a.py::four", "b.py::five"],
             vec!["b.py::six"],
         ];
-        assert_eq!(found, expected);
+        assert_eq!(groups, expected);
     }
 
     #[test]

@@ -124,12 +124,12 @@ where
             parents[one.max(other)] = one.min(other);
         }
     }
-    let mut found: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    let mut groups: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
     for (place, at) in members.iter().enumerate() {
         let root = root(&mut parents, place);
-        found.entry(root).or_default().push(*at);
+        groups.entry(root).or_default().push(*at);
     }
-    found.into_values().collect()
+    groups.into_values().collect()
 }
 
 fn root(parents: &mut [usize], mut place: usize) -> usize {

@@ -58,10 +58,10 @@ fn fields_are_refused_with_place_and_hint() {
         ),
         ("name: again", "tests[0]: \"name\" is given twice"),
     ] {
-        let found = one(fields);
+        let error = one(fields);
         let line = if fields.starts_with("name") { "2:5" } else { "4:" };
-        assert!(found.starts_with(&format!("plan.yaml:{line}")), "{found}");
-        let message = found.splitn(4, ':').nth(3).unwrap_or_default().trim();
+        assert!(error.starts_with(&format!("plan.yaml:{line}")), "{error}");
+        let message = error.splitn(4, ':').nth(3).unwrap_or_default().trim();
         assert_eq!(message, expected.split_whitespace().collect::<Vec<_>>().join(" "));
     }
 }
@@ -79,8 +79,8 @@ fn requirements_nobody_knows_are_refused() {
         ("{vendor: nvidea}", "did you mean \"nvidia\"?"),
         ("{accelerators: 65}", "from 0 to 64"),
     ] {
-        let found = refusal(&format!("tests: [{{name: a, cmd: [x], requires: {requires}}}]"));
-        assert!(found.contains(expected), "{requires}: {found}");
+        let error = refusal(&format!("tests: [{{name: a, cmd: [x], requires: {requires}}}]"));
+        assert!(error.contains(expected), "{requires}: {error}");
     }
 }
 
@@ -118,8 +118,8 @@ fn whole_files_are_refused() {
         ),
         ("tests: [{name: a, cmd: [x], environment: {packages: []}}]", "no package is named"),
     ] {
-        let found = refusal(text);
-        assert!(found.contains(expected), "{text}\n  {found}\n  {expected}");
+        let error = refusal(text);
+        assert!(error.contains(expected), "{text}\n  {error}\n  {expected}");
     }
 }
 
@@ -137,8 +137,8 @@ fn names_and_dependencies_are_refused_with_their_names() {
   - {name: unit, cmd: [x], depends_on: [build]}
   - {name: pack, cmd: [x], depends_on: [unit]}
 ";
-    let found = refusal(cycle);
-    assert!(found.contains("form a cycle: build → pack → unit → build"), "{found}");
+    let error = refusal(cycle);
+    assert!(error.contains("form a cycle: build → pack → unit → build"), "{error}");
 }
 
 #[test]
@@ -157,13 +157,13 @@ fn matrices_are_refused_where_they_are_wrong() {
         ("{a: [1], exclude: [{}]}", "no axis is named"),
         ("{\"a b\": [1]}", "an axis is named by"),
     ] {
-        let found = one(matrix);
-        assert!(found.contains(expected), "{matrix}: {found}");
+        let error = one(matrix);
+        assert!(error.contains(expected), "{matrix}: {error}");
     }
     let axis: Vec<String> = (0..1000).map(|n| n.to_string()).collect();
     let axis = axis.join(",");
-    let found = one(&format!("{{a: [{axis}], b: [{axis}]}}"));
-    assert!(found.contains("more than 200000 combinations | split the entry"), "{found}");
+    let error = one(&format!("{{a: [{axis}], b: [{axis}]}}"));
+    assert!(error.contains("more than 200000 combinations | split the entry"), "{error}");
 }
 
 #[test]
@@ -191,9 +191,9 @@ fn models_are_refused_where_they_are_wrong() {
         ("{model: gpt2, requires: {backend: cpu}}", "specify the back-ends of a model in backends"),
         ("{model: gpt2, cmd: [x]}", "unknown key \"cmd\""),
     ] {
-        let found = one(model);
-        assert!(found.contains(expected), "{model}: {found}");
-        assert!(found.starts_with("plan.yaml:2:"), "{found}");
+        let error = one(model);
+        assert!(error.contains(expected), "{model}: {error}");
+        assert!(error.starts_with("plan.yaml:2:"), "{error}");
     }
 }
 
@@ -212,11 +212,11 @@ fn size_depth_and_unfolding_are_limited() {
         _ => format!("a{level}: &a{level} [{}]\n", vec![format!("*a{}", level - 1); 10].join(", ")),
     };
     let bomb: String = (0..12).map(line).collect();
-    let found = refused(bomb.as_bytes());
-    assert!(found.contains("more than 1000000 values") || found.contains("limit"), "{found}");
+    let error = refused(bomb.as_bytes());
+    assert!(error.contains("more than 1000000 values") || error.contains("limit"), "{error}");
     let json = "[".repeat(1 << 20);
-    let found = Plan::parse(json.as_bytes(), "p.json").expect_err("refused").to_string();
-    assert!(found.contains("recursion limit"), "{found}");
+    let error = Plan::parse(json.as_bytes(), "p.json").expect_err("refused").to_string();
+    assert!(error.contains("recursion limit"), "{error}");
 }
 
 /// Every problem of a plan, as `field: message`.

@@ -20,11 +20,11 @@ struct Disk(PathBuf);
 
 impl PlanFiles for Disk {
     fn read(&self, path: &str) -> Result<Vec<u8>, ReadError> {
-        std::fs::read(self.0.join(path)).map_err(|problem| ReadError(problem.to_string()))
+        std::fs::read(self.0.join(path)).map_err(|error| ReadError(error.to_string()))
     }
 
     fn list(&self, path: &str) -> Result<Vec<String>, ReadError> {
-        let mut found = Vec::new();
+        let mut files = Vec::new();
         let mut left = vec![self.0.join(path)];
         while let Some(path) = left.pop() {
             if path.is_dir() {
@@ -32,10 +32,10 @@ impl PlanFiles for Disk {
                 left.extend(entries.flatten().map(|entry| entry.path()));
             } else {
                 let inside = path.strip_prefix(&self.0).expect("below");
-                found.push(inside.to_string_lossy().replace('\\', "/"));
+                files.push(inside.to_string_lossy().replace('\\', "/"));
             }
         }
-        Ok(found)
+        Ok(files)
     }
 }
 
@@ -49,13 +49,13 @@ impl ModelSource for Disk {
     }
 }
 
-fn example(name: &str, found: &[Backend]) -> Submission {
+fn example(name: &str, accelerators: &[Backend]) -> Submission {
     let files = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
     let text = std::fs::read(files.join(name)).expect(name);
     let plan = Plan::parse(&text, name);
     let plan = plan.unwrap_or_else(|error| panic!("{error} ({:?})", error.hint));
-    let (files, found) = (Disk(files), found.iter().copied().collect());
-    let sources = Sources { accelerators: &found, ..sources(&files) };
+    let (files, accelerators) = (Disk(files), accelerators.iter().copied().collect());
+    let sources = Sources { accelerators: &accelerators, ..sources(&files) };
     plan.into_submission(&sources).unwrap_or_else(|error| panic!("{error}"))
 }
 

@@ -42,8 +42,8 @@ impl PlanFiles for TestFiles {
     fn list(&self, path: &str) -> Result<Vec<String>, ReadError> {
         let prefix = format!("{path}/");
         let below = |name: &&String| path.is_empty() || *name == path || name.starts_with(&prefix);
-        let found: Vec<String> = self.0.keys().filter(below).cloned().collect();
-        if found.is_empty() { Err(ReadError("no such directory".into())) } else { Ok(found) }
+        let names: Vec<String> = self.0.keys().filter(below).cloned().collect();
+        if names.is_empty() { Err(ReadError("no such directory".into())) } else { Ok(names) }
     }
 }
 
@@ -67,10 +67,14 @@ fn described(files: &dyn PlanFiles, path: &str) -> Result<Description, ReadError
     }))
 }
 
-fn submit(text: &str, files: &TestFiles, found: &[Backend]) -> Result<Submission, SourceError> {
-    let found: BTreeSet<Backend> = found.iter().copied().collect();
+fn submit(
+    text: &str,
+    files: &TestFiles,
+    accelerators: &[Backend],
+) -> Result<Submission, SourceError> {
+    let accelerators: BTreeSet<Backend> = accelerators.iter().copied().collect();
     let plan = Plan::parse(text.as_bytes(), "plan.yaml")?;
-    plan.into_submission(&Sources { accelerators: &found, ..sources(files) })
+    plan.into_submission(&Sources { accelerators: &accelerators, ..sources(files) })
 }
 
 /// No accelerators, nothing tested before.

@@ -55,9 +55,9 @@ pub struct Script {
 /// # Errors
 /// There is no such template.
 pub fn check(library: &Library, path: &str) -> Result<Checked, ValueError> {
-    let found = library.texts().find(|(name, _)| *name == path).map(|(_, text)| text);
+    let text = library.texts().find(|(name, _)| *name == path).map(|(_, text)| text);
     let (Some(text), Ok(TemplatePath::Test { family, backend })) =
-        (found, TemplatePath::parse(path))
+        (text, TemplatePath::parse(path))
     else {
         return Err(ValueError::new(format!("there is no template {:?}", shortened(path))));
     };

@@ -39,5 +39,5 @@ impl<'t> Read<'t> {
 pub fn collect<'t>(text: &'t str, pattern: &str, into: &mut BTreeSet<&'t str>) {
     // The patterns are constants, and the tests use each of them.
     let Ok(pattern) = Regex::new(pattern) else { return };
-    into.extend(pattern.captures_iter(text).filter_map(|found| Some(found.get(1)?.as_str())));
+    into.extend(pattern.captures_iter(text).filter_map(|captures| Some(captures.get(1)?.as_str())));
 }
