@@ -1,15 +1,22 @@
-//! Feeds the results database on behalf of the projector.
+//! Feeds the results database on behalf of the projector, and opens it again after a fault.
 
 use crate::coordinator::projector::{Committed, Projection};
+use crate::domain::causes::with_causes;
+use crate::domain::storage_id::StorageId;
 use crate::log::{LogError, LogReader};
 use crate::results::{CurrentStore, Substitute};
-use crate::store::{StoreError, Writer};
+use crate::store::{self, Cause, Opened, Store, StoreError, Writer};
 use std::error::Error;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Writes to the results database, and reads the records that it must catch up with from the log.
 pub(crate) struct DatabaseWriter {
-    pub writer: Writer,
+    /// File of the database.
+    pub path: PathBuf,
+    pub identity: StorageId,
+    /// `None` after the database was closed and could not be opened again.
+    pub writer: Option<Writer>,
     pub log: Arc<dyn LogReader>,
     /// The store that answers queries.
     pub current: CurrentStore,
@@ -20,8 +27,10 @@ pub(crate) struct DatabaseWriter {
 impl DatabaseWriter {
     /// Replaces the substitute by the results database once its file is free.
     fn retry_database(&mut self) {
-        let Some(substitute) = &mut self.substitute else { return };
-        match substitute.take_over(&mut self.writer, &self.current, &*self.log) {
+        let (Some(substitute), Some(writer)) = (&mut self.substitute, &mut self.writer) else {
+            return;
+        };
+        match substitute.take_over(writer, &self.current, &*self.log) {
             Ok(true) => {
                 tracing::info!("the results database is available again and up to date");
                 self.substitute = None;
@@ -32,16 +41,52 @@ impl DatabaseWriter {
             }
         }
     }
+
+    /// Opens the file of the database, which is closed. A file that another process has opened
+    /// meanwhile is replaced by a substitute.
+    fn open(&mut self, anew: bool) -> Result<Opened, StoreError> {
+        if anew {
+            self.move_aside("it failed repeatedly")?;
+        }
+        let opened = match Store::open(&self.path, self.identity) {
+            Err(error @ StoreError::InUse { .. }) => {
+                tracing::warn!("{error}; new results are added as soon as it is free");
+                let (substitute, opened) = Substitute::new(&self.path, self.identity)?;
+                self.substitute = Some(substitute);
+                return Ok(opened);
+            }
+            opened => opened?,
+        };
+        let Err(error) = opened.writer.check() else {
+            tracing::info!("the results database was opened again; all of it can be read");
+            return Ok(opened);
+        };
+        if !matches!(error.cause(), Cause::Damage | Cause::Invalidated) {
+            return Err(error);
+        }
+        drop(opened);
+        self.move_aside(&with_causes(&error))?;
+        Store::open(&self.path, self.identity)
+    }
+
+    fn move_aside(&self, reason: &str) -> Result<(), StoreError> {
+        let aside = store::set_aside(&self.path)?;
+        let aside = aside.display();
+        tracing::warn!(
+            "the results database was moved to {aside} and is rebuilt from the event log: {reason}"
+        );
+        Ok(())
+    }
 }
 
 impl Projection for DatabaseWriter {
     fn watermark(&self) -> u64 {
-        self.writer.watermark()
+        self.writer.as_ref().map_or(0, Writer::watermark)
     }
 
     fn project(&mut self, records: &[Committed]) -> Result<(), StoreError> {
-        let batch = records.iter().map(|record| (record.sequence, &record.facts));
-        self.writer.project(batch)?;
+        let writer = self.writer.as_mut().ok_or(StoreError::Closed)?;
+        writer.project(records.iter().map(|record| (record.sequence, &record.facts)))?;
         if self.substitute.as_ref().is_some_and(Substitute::is_due) {
             self.retry_database();
         }
@@ -58,13 +103,23 @@ impl Projection for DatabaseWriter {
         }
     }
 
-    fn reread(&mut self, after: u64, most: usize) -> Result<Vec<Committed>, LogError> {
+    fn reread(&mut self, after: u64, bytes: usize) -> Result<Vec<Committed>, LogError> {
         let (mut records, mut read) = (Vec::new(), 0);
         self.log.replay(after, &mut |sequence, facts| {
-            read += facts.len();
-            records.push(Committed { sequence, facts });
-            read < most
+            let record = Committed { sequence, facts };
+            read += record.bytes();
+            records.push(record);
+            read < bytes
         })?;
         Ok(records)
+    }
+
+    fn reopen(&mut self, anew: bool) -> Result<(), Box<dyn Error + Send + Sync>> {
+        self.current.close();
+        (self.writer, self.substitute) = (None, None);
+        let Opened { store, writer, .. } = self.open(anew)?;
+        self.current.replace(store);
+        self.writer = Some(writer);
+        Ok(())
     }
 }

@@ -78,7 +78,7 @@ pub(crate) fn recover(storage: Storage) -> Result<Recovered, RecoveryError> {
     let Storage { mut leadership, log, blobs, identity, results } = storage;
     let leader = Standby::open(log)?.lead(&mut *leadership)?;
     report(&leader.scheduler, leader.log.last());
-    let (store, substitute) = open_results(&results, leader.log.last())?;
+    let (store, substitute) = open_results(&results, &*leader.log)?;
     let leadership = Arc::from(leadership);
     Ok(Recovered { leader, leadership, identity, blobs, store, substitute })
 }
@@ -106,12 +106,13 @@ fn report(scheduler: &Scheduler, records: u64) {
 /// moved aside and rebuilt. A database that another process has open is replaced by a substitute.
 fn open_results(
     path: &Path,
-    last: u64,
+    log: &dyn EventLog,
 ) -> Result<(store::Opened, Option<Substitute>), store::StoreError> {
-    let opened = match Store::open(path) {
+    let (last, identity) = (log.last(), log.identity());
+    let opened = match Store::open(path, identity) {
         Err(error @ store::StoreError::InUse { .. }) => {
             tracing::warn!("{error}; new results are added as soon as it is free");
-            let (substitute, opened) = Substitute::new(path)?;
+            let (substitute, opened) = Substitute::new(path, identity)?;
             return Ok((opened, Some(substitute)));
         }
         opened => opened?,
@@ -122,7 +123,7 @@ fn open_results(
     drop(opened);
     let aside = store::set_aside(path)?;
     tracing::warn!(aside = %aside.display(), "the results database belongs to another log and is rebuilt");
-    Ok((Store::open(path)?, None))
+    Ok((Store::open(path, identity)?, None))
 }
 
 /// The identity of this data directory, which never changes.

@@ -28,6 +28,7 @@ use crate::log::LogError;
 use crate::results::{CurrentStore, Reader};
 use crate::scheduler::engine::{Input, SnapshotPolicy};
 use crate::scheduler::{FactError, Scheduler};
+use crate::store;
 use crate::sys::lock::LockError;
 use crate::sys::spawn::Tasks;
 use std::future::Future;
@@ -154,10 +155,12 @@ pub async fn run(
     let data_dir = settings.data_dir.clone();
     let recovered = tokio::task::spawn_blocking(move || recover(Storage::open(&data_dir)?));
     let recovered = recovered.await.map_err(|_| CoordinatorError::Panicked("the recovery"))??;
-    let Recovered { leader, leadership, identity, blobs, store, substitute } = recovered;
-    let current = CurrentStore::new(store.store);
+    let Recovered { leader, leadership, identity, blobs, store: opened, substitute } = recovered;
+    let current = CurrentStore::new(opened.store);
     let projection = DatabaseWriter {
-        writer: store.writer,
+        path: settings.data_dir.join(store::FILE_NAME),
+        identity: leader.log.identity(),
+        writer: Some(opened.writer),
         log: leader.log.reader(),
         current: current.clone(),
         substitute,

@@ -1,12 +1,10 @@
 //! Brings a results database up to date with the event log.
 
-use crate::log::{LogError, LogReader, ReadOnlyLog};
-use crate::store::{self, Store, StoreError, Writer};
+use crate::domain::storage_id::StorageId;
+use crate::log::{LOG_FILE, LogError, LogReader, ReadOnlyLog, read_identity};
+use crate::store::{self, MAX_TRANSACTION_BYTES, Store, StoreError, Writer, weight};
 use crate::sys::lock::{DirectoryLock, LockError};
 use std::path::Path;
-
-/// Maximum number of events that are projected in one batch, except for a single larger record.
-const MAX_BATCH: usize = 50_000;
 
 /// Why a results database cannot be brought up to date.
 #[derive(Debug, thiserror::Error)]
@@ -27,15 +25,15 @@ pub(super) fn project_until(
 ) -> Result<(), CatchUpError> {
     while writer.watermark() < last {
         let (mut records, mut read) = (Vec::new(), 0);
-        log.replay(writer.watermark(), &mut |sequence, events| {
-            read += events.len();
-            records.push((sequence, events));
-            read < MAX_BATCH && sequence < last
+        log.replay(writer.watermark(), &mut |sequence, facts| {
+            read += facts.iter().map(weight).sum::<usize>();
+            records.push((sequence, facts));
+            read < MAX_TRANSACTION_BYTES && sequence < last
         })?;
         if records.is_empty() {
             break;
         }
-        writer.project(records.iter().map(|(sequence, events)| (*sequence, events)))?;
+        writer.project(records.iter().map(|(sequence, facts)| (*sequence, facts)))?;
     }
     Ok(())
 }
@@ -63,7 +61,7 @@ pub fn complete(data_dir: &Path, watermark: u64) -> Result<Completion, CatchUpEr
     if log.last() <= watermark {
         return Ok(Completion::NothingMissing);
     }
-    match Store::open(&data_dir.join(store::FILE_NAME)) {
+    match Store::open(&data_dir.join(store::FILE_NAME), identity(&log, data_dir)?) {
         Err(StoreError::InUse { .. }) => Ok(Completion::InUse),
         opened => {
             project_until(&mut opened?.writer, &*log.reader(), log.last())?;
@@ -80,7 +78,16 @@ pub fn complete(data_dir: &Path, watermark: u64) -> Result<Completion, CatchUpEr
 pub fn from_log(data_dir: &Path, path: &Path) -> Result<Store, CatchUpError> {
     let _lock = DirectoryLock::acquire_to_read(data_dir)?;
     let log = ReadOnlyLog::open(data_dir)?;
-    let mut opened = Store::open(path)?;
+    let mut opened = Store::open(path, identity(&log, data_dir)?)?;
     project_until(&mut opened.writer, &*log.reader(), log.last())?;
     Ok(opened.store)
+}
+
+/// The identity of a log. One of an earlier version has none; its directory has.
+fn identity(log: &ReadOnlyLog, data_dir: &Path) -> Result<StorageId, LogError> {
+    let identity = match log.identity() {
+        None => read_identity(data_dir)?,
+        known => known,
+    };
+    identity.ok_or_else(|| LogError::NoIdentity { path: data_dir.join(LOG_FILE) })
 }

@@ -7,7 +7,9 @@ use crate::api::v1::test_views::{AttemptDetail, AttemptQuery, AttemptView, TestQ
 use crate::domain::id::{AttemptId, RunId, TestId};
 use crate::domain::test::Phase;
 use crate::results::substitute::CurrentStore;
-use crate::store::rows::{AttemptFilter, AttemptRow, RunRow, TemplateRow, TestFilter, TestRow};
+use crate::store::rows::{
+    AttemptFilter, AttemptRow, AttemptRows, RunRow, TemplateRow, TestFilter, TestRow,
+};
 use crate::store::{Store, StoreError};
 
 /// Answers queries of the API from the results database. Clones share the database.
@@ -93,7 +95,8 @@ impl Reader {
         self.store().named_digests(visit)
     }
 
-    /// Lists the ended attempts after `after` that `query` matches, in the order of their ids.
+    /// Lists the ended attempts after `after` that `query` matches, in the order of their ids, and
+    /// whether further ones were left out because of the size of the details.
     ///
     /// # Errors
     /// The database cannot be read.
@@ -102,10 +105,10 @@ impl Reader {
         query: &AttemptQuery,
         after: Option<AttemptId>,
         limit: usize,
-    ) -> Result<Vec<AttemptView>, StoreError> {
+    ) -> Result<(Vec<AttemptView>, bool), StoreError> {
         let AttemptQuery { run, test, worker, outcome, .. } = *query;
         let filter = AttemptFilter { run, test, worker, outcome, after, limit };
-        let attempts = self.store().attempts(&filter)?;
+        let AttemptRows { rows, cut } = self.store().attempts(&filter)?;
         let view = |row: AttemptRow| {
             let detail = detail(&row).unwrap_or_else(|error| AttemptDetail {
                 message: format!("the detail cannot be read: {error}"),
@@ -113,7 +116,7 @@ impl Reader {
             });
             attempt_view(row, detail)
         };
-        Ok(attempts.into_iter().map(view).collect())
+        Ok((rows.into_iter().map(view).collect(), cut))
     }
 
     /// The attempt with this id, if it has ended.
@@ -174,10 +177,12 @@ fn test_view(row: TestRow) -> TestView {
     }
 }
 
-/// The reported detail of an attempt; empty for an attempt that its worker has not reported.
+/// The reported detail of an attempt; only its message if the detail is not stored.
 fn detail(row: &AttemptRow) -> serde_json::Result<AttemptDetail> {
-    let text = row.detail.as_ref();
-    text.map_or_else(|| Ok(AttemptDetail::default()), |text| serde_json::from_str(text.get()))
+    let stored = row.detail.as_ref().map(|text| serde_json::from_str(text.get()));
+    stored.unwrap_or_else(|| {
+        Ok(AttemptDetail { message: row.message.clone(), ..AttemptDetail::default() })
+    })
 }
 
 fn attempt_view(row: AttemptRow, detail: AttemptDetail) -> AttemptView {
@@ -190,6 +195,7 @@ fn attempt_view(row: AttemptRow, detail: AttemptDetail) -> AttemptView {
         class: row.class,
         duration_ms: row.duration,
         finished_at: row.finished_at,
+        note: row.note,
         detail,
     }
 }

@@ -6,6 +6,7 @@
 //! the file is free, it receives the missing records and replaces the substitute. Promise: the
 //! substitute is removed afterwards. All calls block.
 
+use crate::domain::storage_id::StorageId;
 use crate::log::LogReader;
 use crate::results::catch_up::{CatchUpError, project_until};
 use crate::store::{Opened, Store, StoreError, Writer};
@@ -33,7 +34,13 @@ impl CurrentStore {
         self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn replace(&self, store: Store) {
+    /// Closes the present store, after the queries that are running. Further queries are refused until
+    /// it is replaced.
+    pub fn close(&self) {
+        self.store().close();
+    }
+
+    pub fn replace(&self, store: Store) {
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = store;
     }
 }
@@ -44,6 +51,7 @@ pub struct Substitute {
     file: PathBuf,
     /// The file of the substitute.
     replacement: PathBuf,
+    identity: StorageId,
     last_try: Instant,
 }
 
@@ -52,13 +60,18 @@ impl Substitute {
     ///
     /// # Errors
     /// The substitute cannot be created.
-    pub fn new(file: &Path) -> Result<(Self, Opened), StoreError> {
+    pub fn new(file: &Path, identity: StorageId) -> Result<(Self, Opened), StoreError> {
         let substitute = file.with_file_name(FILE_NAME);
         // A killed process may have left one.
         remove(&substitute);
-        let opened = Store::open(&substitute)?;
+        let opened = Store::open(&substitute, identity)?;
         Ok((
-            Self { file: file.to_owned(), replacement: substitute, last_try: Instant::now() },
+            Self {
+                file: file.to_owned(),
+                replacement: substitute,
+                identity,
+                last_try: Instant::now(),
+            },
             opened,
         ))
     }
@@ -81,7 +94,7 @@ impl Substitute {
         log: &dyn LogReader,
     ) -> Result<bool, CatchUpError> {
         self.last_try = Instant::now();
-        let mut opened = match Store::open(&self.file) {
+        let mut opened = match Store::open(&self.file, self.identity) {
             Err(StoreError::InUse { .. }) => return Ok(false),
             opened => opened?,
         };

@@ -17,7 +17,15 @@ impl Reader {
     pub fn why(&self, test: TestId) -> Result<Option<Why>, StoreError> {
         let Some(view) = self.test(test)? else { return Ok(None) };
         let query = AttemptQuery { test: Some(test), ..AttemptQuery::default() };
-        let attempts = self.attempts(&query, None, MAX_ATTEMPTS)?;
+        let mut attempts: Vec<AttemptView> = Vec::new();
+        loop {
+            let after = attempts.last().map(|attempt| attempt.attempt);
+            let (more, cut) = self.attempts(&query, after, MAX_ATTEMPTS - attempts.len())?;
+            attempts.extend(more);
+            if !cut {
+                break;
+            }
+        }
         Ok(Some(explain(view, &attempts)))
     }
 }

@@ -1,13 +1,26 @@
 //! The parts of JSON texts that become columns: of the detail of an attempt
 //! (`api::v1::test_views::AttemptDetail`) and of the labels of a launch. The rest is stored as JSON.
+//!
+//! Limits: DuckDB reads and rewrites the texts of 2,048 rows at once, within its working memory. So a
+//! row has at most [`MAX_ROW_BYTES`] of a detail, and other texts of workers are cut at
+//! [`MAX_TEXT_BYTES`].
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::fmt::Write;
 
 /// Maximum length of the word for the origin of weights, in bytes.
 const MAX_WORD: usize = 40;
+/// Maximum size of a detail in a row, in bytes. A larger one is stored in several rows.
+pub(super) const MAX_ROW_BYTES: usize = 8 * 1024;
+/// Maximum size of the environment, and of the list of devices, as JSON in bytes. A larger one is only
+/// in the detail.
+const MAX_SHOWN_BYTES: usize = 8 * 1024;
+/// Maximum size of a message, a name or a unit, in bytes. The detail has the whole text.
+const MAX_TEXT_BYTES: usize = 4 * 1024;
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -28,6 +41,21 @@ pub(super) struct Detail<'a> {
     /// The result that the test itself reported: any JSON.
     #[serde(borrow)]
     result: Option<&'a RawValue>,
+    #[serde(borrow)]
+    environment: Option<&'a RawValue>,
+    #[serde(borrow)]
+    devices: Option<&'a RawValue>,
+    #[serde(borrow)]
+    log: Option<&'a RawValue>,
+    #[serde(borrow)]
+    artifacts: Option<&'a RawValue>,
+}
+
+/// A file that a detail names.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct File {
+    size_bytes: u64,
 }
 
 /// The counts of the cases of a JUnit file.
@@ -67,10 +95,31 @@ impl<'a> Detail<'a> {
     /// message. The text itself is stored in any case.
     pub fn parse(text: Option<&'a RawValue>) -> Self {
         let Some(text) = text else { return Self::default() };
-        serde_json::from_str(text.get()).unwrap_or_else(|error| Self {
+        let mut detail: Self = serde_json::from_str(text.get()).unwrap_or_else(|error| Self {
             message: format!("the worker's detail cannot be read: {error}").into(),
             ..Self::default()
-        })
+        });
+        detail.metrics = joined(detail.metrics);
+        detail
+    }
+
+    /// The environment as JSON, if there is one that is not too large to be shown.
+    pub fn environment(&self) -> Option<&'a str> {
+        shown(self.environment)
+    }
+
+    /// The devices as JSON, if there are some and they are not too large to be shown.
+    pub fn devices(&self) -> Option<&'a str> {
+        shown(self.devices)
+    }
+
+    /// Size in bytes of the files that the detail names.
+    pub fn file_bytes(&self) -> u64 {
+        fn read<'t, T: Deserialize<'t> + Default>(json: Option<&'t RawValue>) -> T {
+            json.and_then(|json| serde_json::from_str(json.get()).ok()).unwrap_or_default()
+        }
+        let (log, artifacts): (File, Vec<File>) = (read(self.log), read(self.artifacts));
+        artifacts.iter().chain([&log]).map(|file| file.size_bytes).fold(0, u64::saturating_add)
     }
 
     /// The origin of the weights, if the test reported it as one word.
@@ -102,6 +151,47 @@ impl Metric<'_> {
         list.push(']');
         list
     }
+}
+
+fn shown(json: Option<&RawValue>) -> Option<&str> {
+    json.map(RawValue::get).filter(|text| text.len() <= MAX_SHOWN_BYTES)
+}
+
+/// Joins the values of metrics with the same name, so that each name has one summary.
+fn joined(metrics: Vec<Metric<'_>>) -> Vec<Metric<'_>> {
+    let mut positions: HashMap<Cow<'_, str>, usize> = HashMap::with_capacity(metrics.len());
+    let mut joined: Vec<Metric<'_>> = Vec::with_capacity(metrics.len());
+    for metric in metrics {
+        match positions.entry(metric.name.clone()) {
+            Entry::Occupied(first) => joined[*first.get()].values.extend(metric.values),
+            Entry::Vacant(place) => {
+                place.insert(joined.len());
+                joined.push(metric);
+            }
+        }
+    }
+    joined
+}
+
+/// A text of a worker for a column: cut at [`MAX_TEXT_BYTES`], with an ellipsis.
+pub(super) fn cut(text: &str) -> Cow<'_, str> {
+    if text.len() <= MAX_TEXT_BYTES {
+        return text.into();
+    }
+    format!("{}…", &text[..text.floor_char_boundary(MAX_TEXT_BYTES)]).into()
+}
+
+/// Divides a text into parts of at most [`MAX_ROW_BYTES`].
+pub(super) fn parts(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let (part, after) = rest.split_at(rest.floor_char_boundary(MAX_ROW_BYTES));
+        rest = after;
+        Some(part)
+    })
 }
 
 /// The labels of a launch, as JSON text.
@@ -139,5 +229,38 @@ mod tests {
         }
         assert_eq!(of(&format!("{{\"weights\": \"{}\"}}", "x".repeat(41))), None);
         assert_eq!(weights(r#"{"message": "kept"}"#), None);
+    }
+
+    #[test]
+    fn a_text_is_divided_between_characters() {
+        let text = "aä€😀".repeat(5000);
+        let divided: Vec<&str> = parts(&text).collect();
+        assert!(divided.iter().all(|part| (1..=MAX_ROW_BYTES).contains(&part.len())));
+        assert_eq!((divided.concat(), divided.len()), (text, 7));
+        assert_eq!(parts("").count(), 0);
+    }
+
+    #[test]
+    fn texts_of_workers_have_a_limit_in_columns() {
+        let fits = "x".repeat(MAX_TEXT_BYTES);
+        assert_eq!(cut(&fits), fits);
+        assert_eq!(cut(&format!("{fits}y")), format!("{fits}…"));
+        let cut_before = cut(&format!("{}€", &fits[1..])).into_owned();
+        assert_eq!(cut_before, format!("{}…", &fits[1..]));
+        let large = format!("{{\"environment\":{{\"a\":\"{fits}{fits}\"}},\"devices\":[1]}}");
+        let detail = RawValue::from_string(large).expect("JSON");
+        let parsed = Detail::parse(Some(&detail));
+        assert_eq!((parsed.environment(), parsed.devices()), (None, Some("[1]")));
+    }
+
+    #[test]
+    fn metrics_with_the_same_name_are_one() {
+        let metric = |name, value| format!("{{\"name\":\"{name}\",\"values\":[{value}]}}");
+        let (one, two, three) = (metric("a", 1), metric("b", 2), metric("a", 3));
+        let detail = RawValue::from_string(format!("{{\"metrics\":[{one},{two},{three}]}}"));
+        let detail = detail.expect("JSON");
+        let joined = Detail::parse(Some(&detail)).metrics;
+        let values: Vec<_> = joined.iter().map(|metric| (&*metric.name, metric.list())).collect();
+        assert_eq!(values, [("a", "[1e0,3e0]".to_owned()), ("b", "[2e0]".to_owned())]);
     }
 }

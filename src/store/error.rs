@@ -1,5 +1,7 @@
 //! Errors of the results database.
 
+use crate::domain::storage_id::StorageId;
+use std::io::ErrorKind;
 use std::path::PathBuf;
 
 #[derive(Debug, thiserror::Error)]
@@ -15,6 +17,12 @@ pub enum StoreError {
         #[source]
         source: EngineError,
     },
+    /// The database belongs to another data directory.
+    #[error(
+        "the results database {path} is of another data directory: its identity is {found}, and the \
+         event log has {expected}"
+    )]
+    OtherIdentity { path: PathBuf, expected: StorageId, found: StorageId },
     #[error("{path} is not a results database of this version: {reason}")]
     Foreign { path: PathBuf, reason: String },
     #[error("cannot {doing} {path}")]
@@ -30,6 +38,9 @@ pub enum StoreError {
         #[source]
         source: EngineError,
     },
+    /// The coordinator closed it to open it again.
+    #[error("the results database is being opened again")]
+    Closed,
     #[error("the results database holds {value:?} as {what}, which this version does not know")]
     Value { what: &'static str, value: String },
 }
@@ -69,4 +80,87 @@ impl From<duckdb::Error> for StoreError {
     fn from(source: duckdb::Error) -> Self {
         StoreError::Query { doing: "read rows of", source: source.into() }
     }
+}
+
+/// The kind of an error, which decides what helps against it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// The file is damaged.
+    Damage,
+    /// DuckDB does not use its instance any more after an earlier error. The file may be whole.
+    Invalidated,
+    /// The memory of DuckDB did not suffice. The same with less data may succeed.
+    Memory,
+    /// The disk is full.
+    Full,
+    /// The file system reports another error.
+    Io,
+    Other,
+}
+
+/// Parts of DuckDB's error messages after which the instance must be opened again.
+const INVALIDATED: [&str; 3] = ["database has been invalidated", "FATAL Error", "INTERNAL Error"];
+
+/// Beginnings and parts of DuckDB's error messages, which have no other kind than their text. The
+/// first match decides.
+const CAUSES: &[(&str, Cause)] = &[
+    ("No space left", Cause::Full),
+    ("Disk quota exceeded", Cause::Full),
+    (INVALIDATED[0], Cause::Invalidated),
+    (INVALIDATED[1], Cause::Invalidated),
+    (INVALIDATED[2], Cause::Invalidated),
+    ("Out of Memory Error", Cause::Memory),
+    ("Corrupt", Cause::Damage),
+    ("corrupt", Cause::Damage),
+    ("Could not read enough bytes", Cause::Damage),
+    ("Could not read all bytes", Cause::Damage),
+    ("not a valid DuckDB database file", Cause::Damage),
+    ("Serialization Error", Cause::Damage),
+    ("IO Error", Cause::Io),
+];
+
+impl Cause {
+    fn of(message: &str) -> Self {
+        let known = CAUSES.iter().find(|(text, _)| message.contains(text));
+        known.map_or(Cause::Other, |(_, cause)| *cause)
+    }
+}
+
+impl StoreError {
+    /// The kind of the error.
+    #[must_use]
+    pub fn cause(&self) -> Cause {
+        match self {
+            Self::Open { source, .. } | Self::Query { source, .. } => source.cause(),
+            Self::File { source, .. } => match source.kind() {
+                ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Cause::Full,
+                _ => Cause::Io,
+            },
+            Self::Foreign { .. } => Cause::Damage,
+            Self::Missing(_)
+            | Self::InUse { .. }
+            | Self::OtherIdentity { .. }
+            | Self::Closed
+            | Self::Value { .. } => Cause::Other,
+        }
+    }
+
+    /// Whether the database must be opened again, whatever the cause is.
+    #[must_use]
+    pub fn is_invalidated(&self) -> bool {
+        let (Self::Open { source, .. } | Self::Query { source, .. }) = self else { return false };
+        let message = source.to_string();
+        INVALIDATED.iter().any(|text| message.contains(text))
+    }
+}
+
+impl EngineError {
+    fn cause(&self) -> Cause {
+        Cause::of(&self.0.to_string())
+    }
+}
+
+/// Whether the memory of DuckDB did not suffice.
+pub(super) fn is_out_of_memory(error: &duckdb::Error) -> bool {
+    Cause::of(&error.to_string()) == Cause::Memory
 }

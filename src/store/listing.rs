@@ -1,26 +1,18 @@
-//! Queries for runs, tests and attempts: one by its id, or many by a filter and in pages.
+//! Queries for runs and tests: one by its id, or many by a filter and in pages.
 
 use super::error::StoreError;
 use super::query::{self, Conditions, get};
-use super::rows::{AttemptFilter, AttemptRow, MAX_ROWS, RunRow, TestFilter, TestRow};
+use super::rows::{MAX_ROWS, RunRow, TestFilter, TestRow};
 use super::{Store, writer};
-use crate::domain::id::{AttemptId, Epoch, RunId, TestId, WorkerId};
+use crate::domain::id::{RunId, TestId};
 use crate::domain::outcome::Outcome;
-use crate::domain::time::{Millis, Timestamp};
+use crate::domain::time::Timestamp;
 use duckdb::{Connection, Row};
-use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 
 /// The columns that [`test_row`] reads, in this order.
 pub(super) const TEST_COLUMNS: &str = "states.run, states.test, states.name, states.outcome, \
     states.class, states.flaky, states.attempts, states.message, states.finished_ms, states.labels";
-
-const ATTEMPTS: &str = "SELECT attempts.run, attempts.test, attempts.attempt, attempts.epoch, \
-    tests.name, attempts.worker, workers.name, attempts.outcome, attempts.class, \
-    attempts.duration_ms, attempts.finished_ms, attempts.detail \
-    FROM attempts \
-    JOIN tests ON tests.run = attempts.run AND tests.test = attempts.test \
-    LEFT JOIN worker_names AS workers ON workers.worker = attempts.worker";
 
 const RUNS: &str = "SELECT run, name, submitted_by, submitted_ms, \
     (SELECT max(cancelled_ms) FROM run_cancellations AS c WHERE c.run = runs.run), \
@@ -71,47 +63,6 @@ impl Store {
         conditions.and("states.test = ?", [test.index]);
         let select = format!("SELECT {TEST_COLUMNS} FROM test_states AS states");
         let rows = self.pool.read(|c| conditions.query(c, &select, "", test_row))?;
-        Ok(rows.into_iter().next())
-    }
-
-    /// Lists attempts that have ended, in the order of their ids.
-    ///
-    /// # Errors
-    /// The database cannot be read.
-    pub fn attempts(&self, filter: &AttemptFilter) -> Result<Vec<AttemptRow>, StoreError> {
-        let mut conditions = Conditions::default();
-        if let Some(run) = filter.run {
-            conditions.and("attempts.run = ?", [run.0]);
-        }
-        if let Some(TestId { run, index }) = filter.test {
-            conditions.and("attempts.run = ? AND attempts.test = ?", [run.0, index]);
-        }
-        if let Some(worker) = filter.worker {
-            conditions.and("attempts.worker = ?", [worker.0]);
-        }
-        if let Some(outcome) = filter.outcome {
-            conditions.and("attempts.outcome = ?", [outcome.name().to_owned()]);
-        }
-        if let Some(AttemptId { test: TestId { run, index }, number }) = filter.after {
-            let after = "attempts.run >= ? AND (attempts.run > ? OR attempts.test > ? \
-                OR (attempts.test = ? AND attempts.attempt > ?))";
-            conditions.and(after, [run.0, run.0, index, index, number.into()]);
-        }
-        let limit = filter.limit.min(MAX_ROWS);
-        let rest = format!(" ORDER BY attempts.run, attempts.test, attempts.attempt LIMIT {limit}");
-        self.pool.read(|connection| conditions.query(connection, ATTEMPTS, &rest, attempt_row))
-    }
-
-    /// The attempt with this id, if it has ended.
-    ///
-    /// # Errors
-    /// The database cannot be read.
-    pub fn attempt(&self, attempt: AttemptId) -> Result<Option<AttemptRow>, StoreError> {
-        let AttemptId { test: TestId { run, index }, number } = attempt;
-        let mut conditions = Conditions::default();
-        conditions.and("attempts.run = ? AND attempts.test = ?", [run.0, index]);
-        conditions.and("attempts.attempt = ?", [number]);
-        let rows = self.pool.read(|c| conditions.query(c, ATTEMPTS, "", attempt_row))?;
         Ok(rows.into_iter().next())
     }
 
@@ -166,24 +117,6 @@ pub(super) fn test_row(row: &Row<'_>) -> Result<TestRow, StoreError> {
         message: get(row, 7)?,
         finished_at: query::time(row, 8)?,
         labels: query::labels(row, 9)?,
-    })
-}
-
-fn attempt_row(row: &Row<'_>) -> Result<AttemptRow, StoreError> {
-    let worker = WorkerId(get(row, 5)?);
-    let missing = || StoreError::Value { what: "outcome", value: String::new() };
-    let detail: Option<String> = get(row, 11)?;
-    Ok(AttemptRow {
-        attempt: query::test_id(row, 0, 1)?.attempt(get(row, 2)?),
-        epoch: Epoch(get(row, 3)?),
-        name: get(row, 4)?,
-        worker,
-        worker_name: get::<Option<String>>(row, 6)?.unwrap_or_else(|| worker.to_string()),
-        outcome: query::outcome(row, 7)?.ok_or_else(missing)?,
-        class: query::class(row, 8)?,
-        duration: Millis(get(row, 9)?),
-        finished_at: Timestamp(get(row, 10)?),
-        detail: detail.and_then(|json| RawValue::from_string(json).ok()),
     })
 }
 

@@ -1,14 +1,29 @@
 //! The schema of the database, in numbered steps. A published step never changes.
 
+use super::fill::fill;
 use duckdb::{Connection, params};
 
 /// The steps in order. The version of a schema is the number of steps that were applied.
-const STEPS: &[&str] = &[
-    include_str!("migrations/0001_results.sql"),
-    include_str!("migrations/0002_templates.sql"),
-    include_str!("migrations/0003_weights.sql"),
-    include_str!("migrations/0004_cases.sql"),
+const STEPS: &[Step] = &[
+    Step::new(include_str!("migrations/0001_results.sql")),
+    Step::new(include_str!("migrations/0002_templates.sql")),
+    Step::new(include_str!("migrations/0003_weights.sql")),
+    Step::new(include_str!("migrations/0004_cases.sql")),
+    Step { sql: include_str!("migrations/0005_bounded.sql"), fill: Some(fill) },
 ];
+
+struct Step {
+    sql: &'static str,
+    /// Fills existing rows, in several transactions. The SQL of such a step can be repeated, because
+    /// an interrupted migration begins it again.
+    fill: Option<fn(&Connection) -> duckdb::Result<()>>,
+}
+
+impl Step {
+    const fn new(sql: &'static str) -> Self {
+        Self { sql, fill: None }
+    }
+}
 
 /// The version that this program reads and writes.
 pub(super) const VERSION: u32 = STEPS.len() as u32;
@@ -43,14 +58,20 @@ pub(super) fn inspect(connection: &Connection) -> duckdb::Result<Schema> {
     })
 }
 
-/// Applies the missing steps, each in its own transaction.
+/// Applies the missing steps, each in its own transaction unless it fills existing rows.
 pub(super) fn migrate(connection: &Connection, from: u32) -> duckdb::Result<()> {
     if from == 0 {
         connection.execute_batch("CREATE TABLE IF NOT EXISTS schema_version (version UINTEGER)")?;
     }
     for (version, step) in (1u32..).zip(STEPS).skip(from as usize) {
+        if let Some(fill) = step.fill {
+            connection.execute_batch(step.sql)?;
+            fill(connection)?;
+            connection.execute("INSERT INTO schema_version VALUES (?)", params![version])?;
+            continue;
+        }
         let transaction = connection.unchecked_transaction()?;
-        transaction.execute_batch(step)?;
+        transaction.execute_batch(step.sql)?;
         transaction.execute("INSERT INTO schema_version VALUES (?)", params![version])?;
         transaction.commit()?;
     }
@@ -66,7 +87,7 @@ mod tests {
         let connection = Connection::open_in_memory().expect("a database");
         let first = STEPS.first().expect("a step");
         connection.execute_batch("CREATE TABLE schema_version (version UINTEGER)").expect("made");
-        connection.execute_batch(first).expect("step 1");
+        connection.execute_batch(first.sql).expect("step 1");
         connection
             .execute_batch(
                 r#"INSERT INTO schema_version VALUES (1); UPDATE watermark SET last_seq = 7;

@@ -1,13 +1,17 @@
 //! The results database: a projection of the event log into DuckDB, for queries that the state of
 //! the scheduler cannot answer.
 //!
-//! Promises: a batch is stored together with its watermark, or not at all; no record is stored
-//! twice; the same events give the same answers. So the file can be deleted at any time: the
+//! Promises: facts are stored together with their position in the event log, or not at all; no fact
+//! is stored twice; the same facts give the same answers. So the file can be deleted at any time: the
 //! event log is the source of truth. Limits: one writer, `pool::MAX_READERS` concurrent queries,
-//! `open::MEMORY` of working memory. All calls block.
+//! `open::MEMORY` of working memory, which no result within the limits of the API exceeds. All calls
+//! block.
 
+mod aside;
+mod attempts;
 mod detail;
 mod error;
+mod fill;
 mod listing;
 mod migrate;
 mod names;
@@ -17,16 +21,21 @@ mod project;
 mod query;
 pub mod reports;
 pub mod rows;
+mod summary;
 mod tables;
 mod templates;
 #[cfg(test)]
 mod tests;
+mod verify;
+mod weight;
 mod writer;
 
-pub use error::StoreError;
-pub use open::set_aside;
-pub use writer::Writer;
+pub use aside::set_aside;
+pub use error::{Cause, StoreError};
+pub use weight::weight;
+pub use writer::{MAX_TRANSACTION_BYTES, Writer};
 
+use crate::domain::storage_id::StorageId;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -50,15 +59,21 @@ pub struct Opened {
 
 impl Store {
     /// Opens or creates the database. A file that cannot be used (damaged, of another program, or
-    /// of a later version) is moved aside and replaced by an empty database. Compare
-    /// [`Writer::watermark`] with the event log and project the missing records.
+    /// of a later version) is moved aside and replaced by an empty database. A database without
+    /// identity, from an earlier version, adopts `identity`. Compare [`Writer::watermark`] with the
+    /// event log and project the missing records.
     ///
     /// # Errors
-    /// Another process holds the file, or the file system reports an error.
-    pub fn open(path: &Path) -> Result<Opened, StoreError> {
-        let (connection, rebuilt) = open::open(path)?;
-        let store = Self { pool: Arc::new(pool::Pool::new(&connection)?) };
-        Ok(Opened { store, writer: Writer::new(connection)?, rebuilt })
+    /// The database has another identity, another process holds the file, or the file system reports
+    /// an error.
+    pub fn open(path: &Path, identity: StorageId) -> Result<Opened, StoreError> {
+        open::open(path, identity)
+    }
+
+    /// Closes all connections, also those of clones, after the queries that are running. Further
+    /// queries are refused.
+    pub fn close(&self) {
+        self.pool.close();
     }
 
     /// Opens an existing database without changing it, for reports while no coordinator runs.

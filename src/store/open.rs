@@ -1,39 +1,40 @@
 //! Opening the file: detects files that are in use, and moves aside files that cannot be used.
 
-use super::error::{EngineError, StoreError};
+use super::aside::set_aside;
+use super::error::StoreError;
 use super::migrate::{self, Schema, VERSION};
+use super::pool::Pool;
+use super::{Opened, Store, Writer};
+use crate::domain::causes::with_causes;
+use crate::domain::storage_id::StorageId;
 use duckdb::{AccessMode, Config, Connection};
 use std::fs;
 use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
 
 /// Working memory of the database. Queries that need more use temporary files beside it.
 const MEMORY: &str = "256MB";
-/// Maximum number of unusable files that are kept beside the database.
-const MAX_ASIDE: u32 = 10_000;
 /// Parts of DuckDB's error message if another process has the file open, on Unix and on Windows.
 const IN_USE: [&str; 2] = ["Could not set lock", "being used by another process"];
 /// Parts of DuckDB's error message if the file may be intact, but cannot be opened now.
-const TRANSIENT: [&str; 6] = [
+const TRANSIENT: [&str; 5] = [
     "No space left",
     "Input/output error",
     "Permission denied",
     "Too many open files",
     "Read-only file system",
-    "Out of Memory",
 ];
 
-pub(super) fn open(path: &Path) -> Result<(Connection, Option<PathBuf>), StoreError> {
-    match try_open(path) {
-        Ok(connection) => Ok((connection, None)),
-        Err(error @ (StoreError::InUse { .. } | StoreError::File { .. })) => Err(error),
-        Err(StoreError::Open { path, source }) if !is_permanent(&source) => {
-            Err(StoreError::Open { path, source })
-        }
+pub(super) fn open(path: &Path, identity: StorageId) -> Result<Opened, StoreError> {
+    match try_open(path, identity) {
+        Ok(opened) => Ok(opened),
+        Err(error) if !is_permanent(&error) => Err(error),
         Err(error) => {
             let aside = set_aside(path)?;
-            tracing::warn!(%error, aside = %aside.display(), "results database moved aside");
-            Ok((try_open(path)?, Some(aside)))
+            let reason = with_causes(&error);
+            tracing::warn!(reason, aside = %aside.display(), "results database moved aside");
+            Ok(Opened { rebuilt: Some(aside), ..try_open(path, identity)? })
         }
     }
 }
@@ -54,7 +55,7 @@ pub(super) fn open_read_only(path: &Path) -> Result<Connection, StoreError> {
     }
 }
 
-fn try_open(path: &Path) -> Result<Connection, StoreError> {
+fn try_open(path: &Path, identity: StorageId) -> Result<Opened, StoreError> {
     check_access(path)?;
     let connection = connect(path, AccessMode::ReadWrite)?;
     let version = match migrate::inspect(&connection).map_err(|source| opening(path, source))? {
@@ -66,7 +67,31 @@ fn try_open(path: &Path) -> Result<Connection, StoreError> {
     };
     check_length(path, &connection)?;
     migrate::migrate(&connection, version).map_err(|source| opening(path, source))?;
-    Ok(connection)
+    check_identity(path, &connection, identity)?;
+    let store = Store { pool: Arc::new(Pool::new(&connection)?) };
+    Ok(Opened { store, writer: Writer::new(connection)?, rebuilt: None })
+}
+
+/// Compares the identity of the database. A database without one adopts the given one.
+fn check_identity(
+    path: &Path,
+    connection: &Connection,
+    expected: StorageId,
+) -> Result<(), StoreError> {
+    let sql = "SELECT max(id) FROM identity";
+    let stored: Option<String> =
+        connection.query_row(sql, [], |row| row.get(0)).map_err(|source| opening(path, source))?;
+    let Some(text) = stored else {
+        let adopted = connection.execute("INSERT INTO identity VALUES (?)", [expected.to_string()]);
+        return adopted.map(drop).map_err(|source| opening(path, source));
+    };
+    match text.parse() {
+        Ok(found) if found == expected => Ok(()),
+        Ok(found) => Err(StoreError::OtherIdentity { path: path.to_owned(), expected, found }),
+        Err(error) => {
+            Err(StoreError::Foreign { path: path.to_owned(), reason: format!("{error}") })
+        }
+    }
 }
 
 /// Checks that the end of the file was not cut off. DuckDB would not notice at this point, because
@@ -143,39 +168,18 @@ fn holder(message: &str) -> Option<String> {
     Some(named().unwrap_or_else(|| "another process".to_owned()))
 }
 
-/// Whether the error is due to the file itself.
-fn is_permanent(error: &EngineError) -> bool {
-    let text = error.to_string();
-    !TRANSIENT.iter().any(|cause| text.contains(cause))
-}
-
-/// Renames a database and its write-ahead log to `<name>.damaged-<n>`. Callers use it for a file
-/// that opens but must not be used, for example because it is ahead of the event log.
-///
-/// # Errors
-/// The file system reports an error.
-pub fn set_aside(path: &Path) -> Result<PathBuf, StoreError> {
-    let with = |suffix: &str| {
-        let mut name = path.as_os_str().to_owned();
-        name.push(suffix);
-        PathBuf::from(name)
-    };
-    let moving = |source| StoreError::File {
-        doing: "move aside the damaged results database",
-        path: path.to_owned(),
-        source,
-    };
-    let (aside, aside_wal) = (1..=MAX_ASIDE)
-        .map(|n| (with(&format!(".damaged-{n}")), with(&format!(".damaged-{n}.wal"))))
-        .find(|(aside, wal)| !aside.exists() && !wal.exists())
-        .ok_or_else(|| moving(ErrorKind::AlreadyExists.into()))?;
-    for (from, to) in [(path.to_owned(), &aside), (with(".wal"), &aside_wal)] {
-        match fs::rename(from, to) {
-            Err(error) if error.kind() != ErrorKind::NotFound => return Err(moving(error)),
-            _ => {}
+/// Whether the error is due to the file itself, and to what this program can replace.
+fn is_permanent(error: &StoreError) -> bool {
+    match error {
+        StoreError::InUse { .. } | StoreError::File { .. } | StoreError::OtherIdentity { .. } => {
+            false
         }
+        StoreError::Open { source, .. } | StoreError::Query { source, .. } => {
+            let text = source.to_string();
+            !TRANSIENT.iter().any(|cause| text.contains(cause))
+        }
+        _ => true,
     }
-    Ok(aside)
 }
 
 #[cfg(test)]

@@ -2,14 +2,19 @@
 
 use super::error::{Doing, StoreError};
 use duckdb::Connection;
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 /// Maximum number of concurrent queries. Further ones wait.
 pub(super) const MAX_READERS: usize = 4;
 
 pub(super) struct Pool {
-    idle: Mutex<Vec<Connection>>,
+    idle: Mutex<Idle>,
     given_back: Condvar,
+}
+
+struct Idle {
+    connections: Vec<Connection>,
+    closed: bool,
 }
 
 /// A connection that returns to the pool when it is dropped, also after a panic.
@@ -21,18 +26,19 @@ struct Borrowed<'a> {
 impl Pool {
     pub fn new(root: &Connection) -> Result<Self, StoreError> {
         let clones: duckdb::Result<Vec<_>> = (0..MAX_READERS).map(|_| root.try_clone()).collect();
-        Ok(Self { idle: Mutex::new(clones.doing("connect to")?), given_back: Condvar::new() })
+        let idle = Idle { connections: clones.doing("connect to")?, closed: false };
+        Ok(Self { idle: Mutex::new(idle), given_back: Condvar::new() })
     }
 
     /// Runs `queries` in one transaction, so that all of them see the same state.
     ///
     /// # Errors
-    /// The errors of `queries`, or the transaction cannot begin.
+    /// The errors of `queries`, the transaction cannot begin, or the pool is closed.
     pub fn read<T>(
         &self,
         queries: impl FnOnce(&Connection) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        let borrowed = self.borrow();
+        let borrowed = self.borrow()?;
         let Some(connection) = &borrowed.connection else {
             unreachable!("a borrowed connection stays until it is dropped");
         };
@@ -41,11 +47,33 @@ impl Pool {
         queries(&transaction)
     }
 
-    fn borrow(&self) -> Borrowed<'_> {
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+    /// Closes all connections, after the queries that are running. Further queries are refused.
+    pub fn close(&self) {
+        let mut idle = self.lock();
+        idle.closed = true;
+        self.given_back.notify_all();
+        let mut open = MAX_READERS;
         loop {
-            if let Some(connection) = idle.pop() {
-                return Borrowed { pool: self, connection: Some(connection) };
+            open -= std::mem::take(&mut idle.connections).len();
+            if open == 0 {
+                return;
+            }
+            idle = self.given_back.wait(idle).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Idle> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn borrow(&self) -> Result<Borrowed<'_>, StoreError> {
+        let mut idle = self.lock();
+        loop {
+            if idle.closed {
+                return Err(StoreError::Closed);
+            }
+            if let Some(connection) = idle.connections.pop() {
+                return Ok(Borrowed { pool: self, connection: Some(connection) });
             }
             idle = self.given_back.wait(idle).unwrap_or_else(PoisonError::into_inner);
         }
@@ -54,8 +82,8 @@ impl Pool {
 
 impl Drop for Borrowed<'_> {
     fn drop(&mut self) {
-        let mut idle = self.pool.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        idle.extend(self.connection.take());
-        self.pool.given_back.notify_one();
+        let mut idle = self.pool.lock();
+        idle.connections.extend(self.connection.take());
+        self.pool.given_back.notify_all();
     }
 }

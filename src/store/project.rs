@@ -1,9 +1,10 @@
 //! Projects facts of the event log to rows.
 
-use super::detail::{self, Detail};
+use super::detail::{self, Detail, Metric, cut};
+use super::summary::Summary;
 use super::tables::{Table, Tables};
 use crate::domain::fact::{Fact, Next, Notice};
-use crate::domain::id::{LeaseId, RunId, TestId, WorkerId};
+use crate::domain::id::{AttemptId, LeaseId, RunId, TestId, WorkerId};
 use crate::domain::outcome::{Class, Outcome};
 use crate::domain::time::{Millis, Timestamp};
 use duckdb::params;
@@ -15,6 +16,41 @@ use std::collections::HashSet;
 pub(super) struct Projection<'a> {
     pub tables: Tables<'a>,
     pub cancelled: &'a mut HashSet<RunId>,
+    pub kept: Kept,
+}
+
+/// How much of a detail is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kept {
+    All,
+    /// Everything except the raw values of metrics. Their summaries are stored.
+    WithoutValues,
+    /// The columns only, without the text and the raw values.
+    WithoutDetail,
+}
+
+impl Kept {
+    /// The next smaller part. `None` if there is none.
+    pub fn less(self) -> Option<Self> {
+        match self {
+            Kept::All => Some(Kept::WithoutValues),
+            Kept::WithoutValues => Some(Kept::WithoutDetail),
+            Kept::WithoutDetail => None,
+        }
+    }
+
+    /// What is not stored, for the row of the attempt.
+    pub fn note(self) -> Option<&'static str> {
+        match self {
+            Kept::All => None,
+            Kept::WithoutValues => Some(
+                "stored without the raw values of its metrics, which did not fit into the results database",
+            ),
+            Kept::WithoutDetail => {
+                Some("stored without its detail, which did not fit into the results database")
+            }
+        }
+    }
 }
 
 /// An attempt that has ended, as in its fact.
@@ -107,14 +143,16 @@ impl Projection<'_> {
 
     fn late_result(
         &mut self,
-        LeaseId { attempt, epoch }: LeaseId,
+        lease: LeaseId,
         worker: WorkerId,
         outcome: Outcome,
         detail: Option<&RawValue>,
         at: Timestamp,
     ) -> duckdb::Result<()> {
+        let LeaseId { attempt, epoch } = lease;
         let TestId { run, index } = attempt.test;
-        let (detail, outcome, number) = (detail.map(RawValue::get), outcome.name(), attempt.number);
+        let (outcome, number) = (outcome.name(), attempt.number);
+        let detail = self.text(lease, true, detail)?;
         let row = params![run.0, index, number, epoch.0, worker.0, outcome, detail, at.0];
         self.tables.append(Table::LateResults, row)
     }
@@ -124,6 +162,7 @@ impl Projection<'_> {
         let TestId { run: RunId(run), index } = attempt.test;
         let number = attempt.number;
         let detail = Detail::parse(ended.detail);
+        let text = self.text(ended.lease, false, ended.detail)?;
         self.tables.append(
             Table::Attempts,
             params![
@@ -136,14 +175,19 @@ impl Projection<'_> {
                 ended.class.map(Class::name),
                 ended.duration.0,
                 ended.at.0,
-                &*detail.message,
+                cut(&detail.message),
                 detail.exit_code,
                 detail.signal,
-                &*detail.isolation,
+                cut(&detail.isolation),
                 detail.peak_memory_bytes,
                 detail.cpu_ms,
-                ended.detail.map(RawValue::get),
-                detail.weights()
+                text,
+                detail.weights(),
+                detail.environment(),
+                detail.devices(),
+                ended.detail.map_or(0, |detail| detail.get().len()),
+                detail.file_bytes(),
+                ended.detail.and(self.kept.note())
             ],
         )?;
         if let Some(cases) = &detail.junit {
@@ -153,12 +197,10 @@ impl Projection<'_> {
             self.tables.append(Table::Cases, row)?;
         }
         for metric in &detail.metrics {
-            let (name, unit, better) = (&*metric.name, &*metric.unit, &*metric.better);
-            let row = params![run, index, number, name, unit, better, metric.list()];
-            self.tables.append(Table::Metrics, row)?;
+            self.metric(attempt, metric)?;
         }
         for check in &detail.checks {
-            let (name, message) = (&*check.name, &*check.message);
+            let (name, message) = (cut(&check.name), cut(&check.message));
             let row = params![run, index, number, name, check.passed, message];
             self.tables.append(Table::Checks, row)?;
         }
@@ -168,6 +210,39 @@ impl Projection<'_> {
             }
             Next::Retry { .. } => Ok(()),
         }
+    }
+
+    fn metric(&mut self, attempt: AttemptId, metric: &Metric<'_>) -> duckdb::Result<()> {
+        let AttemptId { test: TestId { run: RunId(run), index }, number } = attempt;
+        let (name, unit, better) = (cut(&metric.name), cut(&metric.unit), cut(&metric.better));
+        let samples = (self.kept == Kept::All).then(|| metric.list());
+        let Summary { count, min, p50, p90, p99, max } = Summary::of(&metric.values);
+        let row = params![
+            run, index, number, name, unit, better, samples, count, min, p50, p90, p99, max
+        ];
+        self.tables.append(Table::Metrics, row)
+    }
+
+    /// The text of a detail for its row. A text that is too large for one row is stored in parts.
+    fn text<'d>(
+        &mut self,
+        LeaseId { attempt, epoch }: LeaseId,
+        late: bool,
+        detail: Option<&'d RawValue>,
+    ) -> duckdb::Result<Option<&'d str>> {
+        let Some(text) = detail.map(RawValue::get).filter(|_| self.kept != Kept::WithoutDetail)
+        else {
+            return Ok(None);
+        };
+        if text.len() <= detail::MAX_ROW_BYTES {
+            return Ok(Some(text));
+        }
+        let TestId { run: RunId(run), index } = attempt.test;
+        for (part, text) in (0u32..).zip(detail::parts(text)) {
+            let row = params![run, index, attempt.number, epoch.0, late, part, text];
+            self.tables.append(Table::DetailParts, row)?;
+        }
+        Ok(None)
     }
 
     fn ended(

@@ -50,8 +50,21 @@ pub struct AttemptRow {
     pub class: Option<Class>,
     pub duration: Millis,
     pub finished_at: Timestamp,
+    /// Message of the detail.
+    pub message: String,
     /// The detail in JSON, as the worker sent it.
     pub detail: Option<Box<RawValue>>,
+    /// What could not be stored of this attempt, and why.
+    pub note: Option<String>,
+}
+
+/// A page of attempts.
+#[derive(Debug, Clone, Default)]
+pub struct AttemptRows {
+    pub rows: Vec<AttemptRow>,
+    /// Whether further rows were left out because of the size of the details, before the limit of
+    /// the filter was reached.
+    pub cut: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

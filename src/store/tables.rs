@@ -10,6 +10,7 @@ pub(super) enum Table {
     Tests,
     TestOutcomes,
     Attempts,
+    DetailParts,
     Metrics,
     Checks,
     Cases,
@@ -18,13 +19,14 @@ pub(super) enum Table {
     TemplateVersions,
 }
 
-const TABLES: [&str; 12] = [
+const TABLES: [&str; 13] = [
     "runs",
     "run_parts",
     "run_cancellations",
     "tests",
     "test_outcomes",
     "attempts",
+    "detail_parts",
     "metrics",
     "checks",
     "cases",

@@ -3,6 +3,8 @@
 mod damaged;
 mod fixture;
 mod held;
+mod limits;
+mod migration;
 mod names;
 mod reports;
 mod rows;

@@ -134,7 +134,10 @@ fn another_process_has_the_database_open() {
     let held: Box<dyn std::any::Any> = if variable(HOLD_HOW).as_deref() == Some("reading") {
         Box::new(Store::open_read_only(file.as_ref()).expect("opens"))
     } else {
-        Box::new(Store::open(file.as_ref()).map(|opened| opened.writer).expect("opens"))
+        let identity = Path::new(&file).with_file_name("identity");
+        let identity = std::fs::read_to_string(identity).expect("an identity");
+        let identity = identity.trim().parse().expect("an identity");
+        Box::new(Store::open(file.as_ref(), identity).map(|opened| opened.writer).expect("opens"))
     };
     println!("\nheld");
     // Holds it until the first process continues.

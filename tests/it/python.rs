@@ -111,7 +111,7 @@ fn a_matrix_passes_where_it_can_run_and_reports_the_reason_elsewhere() {
     let store = home.path("results").join(dtf::store::FILE_NAME);
     let store = dtf::store::Store::open_read_only(&store).expect("results");
     let all = dtf::store::rows::AttemptFilter { limit: 100, ..Default::default() };
-    let attempts = store.attempts(&all).expect("attempts");
+    let attempts = store.attempts(&all).expect("attempts").rows;
     assert!(attempts.len() >= 5, "{}", attempts.len());
     for attempt in attempts {
         let detail: Value = serde_json::from_str(attempt.detail.expect("a detail").get())

@@ -15,9 +15,10 @@ use crate::coordinator::live::LiveLogs;
 use crate::coordinator::mailbox::Mailbox;
 use crate::coordinator::metrics::Metrics;
 use crate::coordinator::projector::Progress;
+use crate::domain::causes::with_causes;
 use crate::domain::id::AttemptId;
 use crate::results::{self, Output, OutputError, Reader};
-use crate::store::StoreError;
+use crate::store::{Cause, StoreError};
 use crate::sys::clock::Clock;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -60,6 +61,9 @@ impl App {
         if self.progress.wait_projected(CATCH_UP_TIMEOUT).await {
             return Ok(());
         }
+        if let Some(reason) = self.progress.unavailable() {
+            return Err(repaired_later(reason));
+        }
         Err(ApiError::new(
             Code::Unavailable,
             "the results database has not caught up with the event log",
@@ -73,9 +77,33 @@ impl App {
         query: impl FnOnce(&Reader) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, ApiError> {
         let reader = self.results.clone();
-        blocking(move || query(&reader))
-            .await?
-            .map_err(|error| ApiError::internal("the results database cannot be read", &error))
+        blocking(move || query(&reader)).await?.map_err(|error| self.unreadable(&error))
+    }
+
+    /// The answer to a query that failed. The projector learns of faults that it can repair.
+    fn unreadable(&self, error: &StoreError) -> ApiError {
+        const DAMAGED: &str = "the results database is damaged or must be opened again";
+        match error.cause() {
+            cause @ (Cause::Damage | Cause::Invalidated) => {
+                let reason = with_causes(error);
+                tracing::error!(reason, "{DAMAGED}");
+                self.progress.report_fault(cause);
+                repaired_later(DAMAGED)
+            }
+            _ if matches!(error, StoreError::Closed) => {
+                repaired_later(self.progress.unavailable().unwrap_or_else(|| error.to_string()))
+            }
+            Cause::Memory => {
+                let reason = with_causes(error);
+                tracing::warn!(reason, "a query needs more memory than the results database has");
+                ApiError::new(
+                    Code::Unavailable,
+                    "the query needs more memory than the results database has",
+                )
+                .hint("ask for less: one run, a shorter time, or a lower limit")
+            }
+            _ => ApiError::internal("the results database cannot be read", error),
+        }
     }
 
     /// Uses the storage of blobs, off the threads that serve connections.
@@ -133,4 +161,12 @@ impl App {
         }
         error.into()
     }
+}
+
+/// The answer while the database is checked or rebuilt.
+fn repaired_later(reason: impl Into<String>) -> ApiError {
+    ApiError::new(Code::Unavailable, reason).hint(
+        "try again later; nothing is lost, and GET /health/ready reports the progress; submissions \
+         and workers are not affected",
+    )
 }

@@ -14,6 +14,8 @@ use axum::extract::State;
 use std::sync::Arc;
 
 /// List attempts that have ended, in the order of their ids.
+///
+/// A page has fewer entries than its limit if their details are larger than 16 MiB.
 #[utoipa::path(get, path = "/api/v1/attempts", tag = "tests", params(AttemptQuery),
     responses((status = 200, body = Page<AttemptView>, description = "attempts in the order of their ids")))]
 pub(crate) async fn list(
@@ -23,8 +25,8 @@ pub(crate) async fn list(
     let after: Option<AttemptId> = cursor(query.cursor.as_deref())?;
     let size = page_size(query.limit)?;
     app.settled().await?;
-    let mut items = app.results(move |r| r.attempts(&query, after, size + 1)).await?;
-    let more = items.len() > size;
+    let (mut items, cut) = app.results(move |r| r.attempts(&query, after, size + 1)).await?;
+    let more = cut || items.len() > size;
     items.truncate(size);
     let next = items.last().filter(|_| more).map(|attempt| attempt.attempt.to_string());
     Ok(Json(Page { schema: SCHEMA, items, next }))

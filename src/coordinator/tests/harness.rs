@@ -63,6 +63,10 @@ impl Projection for Database {
         self.writer.project(records.iter().map(|record| (record.sequence, &record.facts)))
     }
 
+    fn reopen(&mut self, _: bool) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        panic!("the database of these tests has no faults");
+    }
+
     fn reread(&mut self, after: u64, _: usize) -> Result<Vec<Committed>, LogError> {
         let mut records = Vec::new();
         self.disk.log.reader().replay(after, &mut |sequence, facts| {
@@ -122,7 +126,8 @@ impl Running {
         let mut leadership = DirectoryLeadership::new(directory.path());
         let standby = Standby::open(Box::new(disk.log.reopen())).expect("a log that fits");
         let leader = standby.lead(&mut leadership).expect("nobody else leads");
-        let store = Store::open(&directory.path().join(store::FILE_NAME)).expect("a database");
+        let store = Store::open(&directory.path().join(store::FILE_NAME), disk.log.identity())
+            .expect("a database");
         let blobs = FileBlobs::new(directory.path().join(blobs::DIRECTORY));
         let opened = Opened {
             leader,

@@ -62,7 +62,7 @@ const PAST: &str = "WITH mine AS (\
         SELECT * FROM ended WHERE age <= ?2\
     ), peaks AS (\
         SELECT metrics.run, metrics.test, metrics.attempt, \
-        max(list_max(metrics.samples))::UBIGINT AS device FROM metrics \
+        max(metrics.max)::UBIGINT AS device FROM metrics \
         JOIN recent ON recent.run = metrics.run AND recent.test = metrics.test \
         AND recent.attempt = metrics.attempt \
         WHERE metrics.name = 'peak_device_memory_bytes' GROUP BY ALL\
@@ -79,18 +79,12 @@ const PAST: &str = "WITH mine AS (\
     AND peaks.attempt = recent.attempt \
     GROUP BY recent.name ORDER BY recent.name LIMIT ?3";
 
-const EXHAUSTED: &str = "SELECT tests.labels, attempts.detail FROM attempts \
+const EXHAUSTED: &str = "SELECT tests.labels, attempts.environment FROM attempts \
     JOIN tests ON tests.run = attempts.run AND tests.test = attempts.test \
     WHERE attempts.class = 'out_of_memory' AND contains(tests.labels, ?1) \
     ORDER BY attempts.finished_ms DESC LIMIT ?2";
 
-/// The part of the detail of an attempt that states the available memory.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Detail {
-    environment: Memory,
-}
-
+/// The part of the environment of an attempt that states the available memory.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Memory {
@@ -131,13 +125,13 @@ fn past_row(row: &Row<'_>) -> Result<PastRow, StoreError> {
 fn exhausted(connection: &Connection, pattern: &str) -> Result<Vec<ExhaustedRow>, StoreError> {
     let mut statement = connection.prepare(EXHAUSTED).doing("read the history from")?;
     let rows = statement.query_and_then(params![pattern, MAX_ROWS], |row| {
-        let detail: Option<String> = get(row, 1)?;
-        let detail: Detail =
-            detail.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
+        let environment: Option<String> = get(row, 1)?;
+        let memory: Memory =
+            environment.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
         Ok(ExhaustedRow {
             labels: query::labels(row, 0)?,
-            memory_bytes: detail.environment.memory_bytes,
-            device_memory_bytes: detail.environment.device_memory_bytes,
+            memory_bytes: memory.memory_bytes,
+            device_memory_bytes: memory.device_memory_bytes,
         })
     });
     rows.doing("read the history from")?.collect()

@@ -1,4 +1,5 @@
-//! The report about the tests of runs: totals, one row per test, and percentiles over raw values.
+//! The report about the tests of runs: totals, one row per test, and the summaries of its metrics. It
+//! reads neither raw values nor details.
 
 use crate::domain::id::{RunId, TestId};
 use crate::domain::outcome::{Class, Outcome};
@@ -107,7 +108,7 @@ pub struct ReportRow {
     pub metrics: Vec<MetricRow>,
 }
 
-/// Summary of the values of a metric. Percentiles are by nearest rank over the raw values.
+/// Summary of the values of a metric. Percentiles are by nearest rank.
 #[derive(Debug, Clone, PartialEq)]
 pub struct MetricRow {
     pub name: String,
@@ -238,8 +239,7 @@ fn rows(
         "{up_to} SELECT {TEST_COLUMNS}, workers.name, states.duration_ms, \
          attempts.peak_memory_bytes, firsts.outcome, firsts.message, attempts.weights, \
          attempts.isolation, \
-         TRY(json_extract(attempts.detail, '$.environment'))::VARCHAR, \
-         TRY(json_extract(attempts.detail, '$.devices'))::VARCHAR, \
+         attempts.environment, attempts.devices, \
          first_workers.name, \
          cases.total, cases.failed, cases.errors, cases.skipped, cases.flaky \
          FROM picked AS states \
@@ -289,14 +289,11 @@ fn metrics(
 ) -> Result<HashMap<TestId, Vec<MetricRow>>, StoreError> {
     let up_to = up_to(limit);
     let rest = format!(
-        "{up_to}, raw AS (SELECT metrics.run, metrics.test, metrics.name, metrics.unit, \
-         unnest(metrics.samples) AS value FROM metrics JOIN picked \
-         ON picked.run = metrics.run AND picked.test = metrics.test \
-         AND picked.attempt = metrics.attempt) \
-         SELECT run, test, name, any_value(unit), count(value), min(value), \
-         quantile_disc(value, 0.5), quantile_disc(value, 0.9), quantile_disc(value, 0.99), \
-         max(value) FROM raw WHERE value IS NOT NULL \
-         GROUP BY run, test, name ORDER BY run, test, name"
+        "{up_to} SELECT metrics.run, metrics.test, metrics.name, metrics.unit, metrics.count, \
+         metrics.min, metrics.p50, metrics.p90, metrics.p99, metrics.max \
+         FROM metrics JOIN picked ON picked.run = metrics.run AND picked.test = metrics.test \
+         AND picked.attempt = metrics.attempt WHERE metrics.count > 0 \
+         ORDER BY metrics.run, metrics.test, metrics.name"
     );
     let metrics = of_runs.query(connection, PICKED, &rest, |row| {
         let metric = MetricRow {

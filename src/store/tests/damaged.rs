@@ -3,7 +3,7 @@
 use super::fixture::*;
 use crate::store::reports::run_report::Runs;
 use crate::store::rows::TestFilter;
-use crate::store::{Opened, Store, StoreError};
+use crate::store::{Cause, Opened, Store, StoreError};
 use duckdb::Connection;
 use std::fs;
 
@@ -144,4 +144,70 @@ fn a_refused_batch_leaves_nothing_behind() {
     opened.writer.project(numbered(&history())).expect("projects");
     let tests = opened.store.tests(&TestFilter { limit: 100, ..TestFilter::default() });
     assert_eq!(tests.expect("reads").len(), 9);
+}
+
+/// A database that opens, but in which one block of data is damaged.
+pub(in crate::store) fn damage_block(place: &Place) {
+    let whole = fs::read(&place.file).expect("reads");
+    let mut places = (3..whole.len() / BLOCK_BYTES).map(|block| block * BLOCK_BYTES + 9000);
+    let damaged = places.any(|at| {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 0x40;
+        fs::write(&place.file, &bytes).expect("writes");
+        Store::open_read_only(&place.file)
+            .is_ok_and(|store| store.run_report(Runs::All, 100).is_err())
+    });
+    assert!(damaged, "no block of data was found");
+}
+
+/// Size of a block of DuckDB.
+const BLOCK_BYTES: usize = 256 * 1024;
+
+/// The kinds of errors, each provoked in a real database.
+#[test]
+fn errors_of_the_database_have_their_cause() {
+    let (place, mut opened) = with(&history());
+    opened.writer.project((18..).zip(&large()).map(|(n, fact)| (n, [fact]))).expect("projects");
+    let connection = opened.writer.connection().try_clone().expect("clones");
+    let failing = |sql: &str| {
+        let source = connection.execute_batch(sql).expect_err(sql).into();
+        StoreError::Query { doing: "test", source }
+    };
+    let error = failing("SELECT * FROM nowhere");
+    assert_eq!((error.cause(), error.is_invalidated()), (Cause::Other, false));
+    connection.execute_batch("CHECKPOINT; SET memory_limit = '8MB'").expect("set");
+    let error = failing("CREATE TABLE big AS SELECT list(range) FROM range(2000000)");
+    assert_eq!((error.cause(), error.is_invalidated()), (Cause::Memory, false), "{error}");
+    // The checkpoint of uncommitted memory fails, and DuckDB gives the instance up.
+    connection
+        .execute_batch("SET memory_limit = '64MB'; INSERT INTO detail_parts SELECT 9, range, 1, 1, false, 0, repeat('x', 9000) FROM range(2000)")
+        .expect("stored");
+    let error = failing("SET memory_limit = '1MB'; CHECKPOINT");
+    assert!(error.is_invalidated(), "{error}");
+    let error = opened.store.run_report(Runs::All, 100).expect_err("it is not used any more");
+    assert_eq!((error.cause(), error.is_invalidated()), (Cause::Invalidated, true), "{error}");
+    drop((connection, opened));
+
+    let opened = open(&place);
+    assert_eq!((opened.writer.watermark(), opened.rebuilt.clone()), (21, None), "it was whole");
+    opened.writer.check().expect("whole");
+    drop(opened);
+    damage_block(&place);
+    let opened = open(&place);
+    assert_eq!(opened.rebuilt, None, "opening does not find it");
+    let error = opened.store.run_report(Runs::All, 100).expect_err("damaged");
+    assert_eq!(error.cause(), Cause::Damage, "{error}");
+    assert_eq!(opened.writer.check().expect_err("damaged").cause(), Cause::Damage);
+}
+
+#[test]
+fn closing_a_store_closes_its_clones_after_their_queries() {
+    let (place, opened) = with(&history());
+    let Opened { store, writer, .. } = opened;
+    let clone = store.clone();
+    store.close();
+    drop(writer);
+    assert!(matches!(clone.run_report(Runs::All, 100), Err(StoreError::Closed)));
+    // Nothing holds the file any more, so it can be opened with other settings.
+    Store::open_read_only(&place.file).expect("opens");
 }

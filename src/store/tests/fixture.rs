@@ -4,6 +4,7 @@ use crate::domain::capability::Capability;
 use crate::domain::fact::{Fact, Grant, Next, Notice};
 use crate::domain::id::{Epoch, LeaseId, RunId, TestId, WorkerId};
 use crate::domain::outcome::{Class, Outcome};
+use crate::domain::storage_id::StorageId;
 use crate::domain::test::{SkipCause, TestSpec};
 use crate::domain::time::{Millis, Timestamp};
 use crate::store::{Opened, Store};
@@ -26,8 +27,12 @@ pub fn place() -> Place {
     Place { _dir: dir, file }
 }
 
+pub fn identity() -> StorageId {
+    StorageId::from_bytes([7; 16])
+}
+
 pub fn open(place: &Place) -> Opened {
-    Store::open(&place.file).expect("opens")
+    Store::open(&place.file, identity()).expect("opens")
 }
 
 /// A new database with these facts, each in its own record.
@@ -175,4 +180,45 @@ pub fn history() -> Vec<Fact> {
             at: Timestamp(6300),
         },
     ]
+}
+
+/// A run with a result and a late result whose details are too large for one row, as records 18 to 21.
+pub fn large() -> Vec<Fact> {
+    let values: Vec<f64> = (0..3000u32).map(|n| f64::from(n) / 8.0).collect();
+    let detail = json!({
+        "message": "large", "output": "0123456789".repeat(4000),
+        "environment": { "torch": "2.9.0" },
+        "metrics": [
+            { "name": "latency_seconds", "unit": "seconds", "better": "lower", "values": values },
+        ],
+    });
+    vec![
+        submitted(3, 7000),
+        added(3, &["large", "late"]),
+        finished(id(3, 0), 1, Outcome::Passed, Next::Done { flaky: false }, &detail),
+        Fact::LateResult {
+            lease: lease(id(3, 1), 1, 1),
+            worker: WorkerId(1),
+            outcome: Outcome::Passed,
+            detail: Some(raw(&json!({ "output": "0123456789".repeat(2000) }))),
+            at: Timestamp(5500),
+        },
+    ]
+}
+
+/// All rows of all tables and views except the identity, as text, in an order that does not depend on
+/// the order of their creation.
+pub fn dump(connection: &duckdb::Connection) -> Vec<String> {
+    let read = |sql: &str| -> Vec<String> {
+        let mut statement = connection.prepare(sql).expect("prepares");
+        let rows = statement.query_map([], |row| row.get(0)).expect("reads");
+        rows.map(|row| row.expect("a row")).collect()
+    };
+    let relations = "SELECT table_name FROM duckdb_tables() WHERE NOT internal AND table_name <> 'identity' \
+        UNION ALL SELECT view_name FROM duckdb_views() WHERE NOT internal ORDER BY 1";
+    let rows = |name: String| {
+        let sql = format!("SELECT '{name} ' || r::VARCHAR FROM {name} AS r ORDER BY 1");
+        read(&sql)
+    };
+    read(relations).into_iter().flat_map(rows).collect()
 }

@@ -13,7 +13,7 @@ fn a_file_in_use_is_neither_opened_nor_moved() {
     if let Some(file) =
         std::env::vars_os().find_map(|(name, value)| (name == HOLD).then_some(value))
     {
-        let opened = Store::open(file.as_ref()).expect("opens");
+        let opened = Store::open(file.as_ref(), identity()).expect("opens");
         println!("\nheld");
         // Wait for the first process.
         std::io::stdin().lines().next();
@@ -35,7 +35,8 @@ fn a_file_in_use_is_neither_opened_nor_moved() {
         .expect("starts");
     let mut lines = BufReader::new(holder.stdout.take().expect("piped")).lines();
     let held = lines.by_ref().map_while(Result::ok).any(|line| line == "held");
-    let refused = [Store::open(&place.file).err(), Store::open_read_only(&place.file).err()];
+    let refused =
+        [Store::open(&place.file, identity()).err(), Store::open_read_only(&place.file).err()];
     writeln!(holder.stdin.take().expect("piped"), "go on").expect("tells");
     // The second process prints more, and would fail on a closed pipe.
     lines.for_each(drop);

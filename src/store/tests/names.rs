@@ -8,6 +8,25 @@ use crate::domain::outcome::Outcome;
 use crate::domain::time::Timestamp;
 use serde_json::json;
 
+/// A digest that is divided between two parts of a large detail is found.
+#[test]
+fn a_digest_is_found_wherever_it_is_in_a_large_detail() {
+    let digests: Vec<String> = (0..40).map(|n: u32| sha256_hex(&n.to_le_bytes())).collect();
+    // One in 200 characters, around each end of a part.
+    let text: String =
+        (0..400).map(|n| format!("{}{}", digests[n % 40], "-".repeat(139))).collect();
+    let done = Next::Done { flaky: false };
+    let (_place, opened) = with(&[
+        submitted(1, 1),
+        added(1, &["x"]),
+        finished(id(1, 0), 1, Outcome::Passed, done, &json!({ "output": text })),
+    ]);
+    let mut named = Vec::new();
+    opened.store.named_digests(&mut |digest| named.push(digest.to_owned())).expect("read");
+    let expected: Vec<&String> = (0..400).map(|n| &digests[n % 40]).collect();
+    assert_eq!(named.iter().collect::<Vec<_>>(), expected);
+}
+
 #[test]
 fn rows_name_the_files_of_results_and_templates() {
     let name = |text: &str| sha256_hex(text.as_bytes());

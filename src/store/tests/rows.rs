@@ -47,7 +47,7 @@ fn pages_follow_each_other_without_gap_or_repeat() {
     loop {
         let after = attempts.last().copied();
         let page = opened.store.attempts(&AttemptFilter { after, limit: 1, ..Default::default() });
-        let page = page.expect("reads");
+        let page = page.expect("reads").rows;
         if page.is_empty() {
             break;
         }
@@ -67,7 +67,7 @@ fn attempts_keep_the_reported_detail() {
     assert!(opened.store.attempt(id(1, 2).attempt(2)).expect("reads").is_none());
 
     let of = |filter: AttemptFilter| {
-        opened.store.attempts(&AttemptFilter { limit: 100, ..filter }).expect("reads").len()
+        opened.store.attempts(&AttemptFilter { limit: 100, ..filter }).expect("reads").rows.len()
     };
     assert_eq!(of(AttemptFilter { test: Some(id(1, 1)), ..Default::default() }), 2);
     assert_eq!(of(AttemptFilter { worker: Some(WorkerId(2)), ..Default::default() }), 0);

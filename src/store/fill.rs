@@ -1,0 +1,94 @@
+//! Fills the columns of schema 5 for rows of earlier versions.
+//!
+//! Limits: at most [`MAX_STEP`] rows in one transaction, fewer where they do not fit into the memory of
+//! DuckDB. Promises: rows that are filled are not changed again, so an interrupted migration continues.
+
+use super::error::is_out_of_memory;
+use duckdb::{Connection, params};
+
+/// Maximum number of rows of one transaction. DuckDB reads this number of rows at once.
+const MAX_STEP: u64 = 2048;
+
+/// Each statement has the first and the last row of a step as `?1` and `?2`.
+const METRICS: &[&str] = &[
+    "UPDATE metrics SET count = s.count, min = s.min, p50 = s.p50, p90 = s.p90, p99 = s.p99, max = s.max \
+     FROM (SELECT id, count(value) AS count, min(value) AS min, quantile_disc(value, 0.5) AS p50, \
+         quantile_disc(value, 0.9) AS p90, quantile_disc(value, 0.99) AS p99, max(value) AS max \
+         FROM (SELECT rowid AS id, unnest(samples) AS value FROM metrics \
+             WHERE rowid BETWEEN ?1 AND ?2 AND count IS NULL) \
+         WHERE value IS NOT NULL GROUP BY id) AS s \
+     WHERE metrics.rowid = s.id",
+    "UPDATE metrics SET count = 0 WHERE rowid BETWEEN ?1 AND ?2 AND count IS NULL",
+];
+
+/// 8,192 is the value of `detail::MAX_ROW_BYTES` and `detail::MAX_SHOWN_BYTES`.
+const ATTEMPTS: &[&str] = &[
+    "UPDATE attempts SET environment = s.environment, devices = s.devices \
+     FROM (SELECT rowid AS id, TRY(json_extract(detail, '$.environment'))::VARCHAR AS environment, \
+         TRY(json_extract(detail, '$.devices'))::VARCHAR AS devices FROM attempts \
+         WHERE rowid BETWEEN ?1 AND ?2 AND detail_bytes IS NULL) AS s \
+     WHERE attempts.rowid = s.id AND coalesce(strlen(s.environment), 0) <= 8192 \
+         AND coalesce(strlen(s.devices), 0) <= 8192",
+    "INSERT INTO detail_parts SELECT run, test, attempt, epoch, false, part, \
+         substr(detail, part * 8192 + 1, 8192) \
+     FROM (SELECT *, unnest(range((length(detail) + 8191) // 8192)) AS part FROM attempts \
+         WHERE rowid BETWEEN ?1 AND ?2 AND detail_bytes IS NULL AND strlen(detail) > 8192)",
+    "UPDATE attempts SET detail_bytes = coalesce(strlen(detail), 0), \
+         file_bytes = coalesce(list_sum(regexp_extract_all( \
+             detail, '\"size_bytes\" *: *([0-9]{1,15})', 1)::UBIGINT[]), 0)::UBIGINT, \
+         detail = CASE WHEN strlen(detail) <= 8192 THEN detail END \
+     WHERE rowid BETWEEN ?1 AND ?2 AND detail_bytes IS NULL",
+];
+
+const LATE_RESULTS: &[&str] = &[
+    "INSERT INTO detail_parts SELECT run, test, attempt, epoch, true, part, \
+         substr(detail, part * 8192 + 1, 8192) \
+     FROM (SELECT *, unnest(range((length(detail) + 8191) // 8192)) AS part FROM late_results \
+         WHERE rowid BETWEEN ?1 AND ?2 AND strlen(detail) > 8192)",
+    "UPDATE late_results SET detail = NULL WHERE rowid BETWEEN ?1 AND ?2 AND strlen(detail) > 8192",
+];
+
+/// Fills all rows.
+pub(super) fn fill(connection: &Connection) -> duckdb::Result<()> {
+    for (table, statements) in
+        [("metrics", METRICS), ("attempts", ATTEMPTS), ("late_results", LATE_RESULTS)]
+    {
+        let sql = format!("SELECT coalesce(max(rowid) + 1, 0) FROM {table}");
+        let rows: u64 = connection.query_row(&sql, [], |row| row.get(0))?;
+        in_steps(rows, |first, last| fill_rows(connection, statements, first, last))?;
+    }
+    Ok(())
+}
+
+/// Calls `step` for ranges of rows, which are halved as long as one does not fit into memory.
+pub(super) fn in_steps(
+    rows: u64,
+    mut step: impl FnMut(u64, u64) -> duckdb::Result<()>,
+) -> duckdb::Result<()> {
+    let (mut first, mut size) = (0, MAX_STEP);
+    while first < rows {
+        match step(first, first + size - 1) {
+            Ok(()) => {
+                first += size;
+                size = (size * 2).min(MAX_STEP);
+            }
+            Err(error) if size > 1 && is_out_of_memory(&error) => size /= 2,
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+fn fill_rows(
+    connection: &Connection,
+    statements: &[&str],
+    first: u64,
+    last: u64,
+) -> duckdb::Result<()> {
+    // It is rolled back when it is dropped.
+    let transaction = connection.unchecked_transaction()?;
+    for statement in statements {
+        transaction.execute(statement, params![first, last])?;
+    }
+    transaction.commit()
+}
