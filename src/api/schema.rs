@@ -146,6 +146,7 @@ pub enum Class {
     Nondeterministic,
     WallClock,
     Silence,
+    Overdue,
 }
 
 #[derive(ToSchema)]

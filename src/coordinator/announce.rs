@@ -6,7 +6,7 @@
 use crate::domain::access::Subject;
 use crate::domain::fact::Fact;
 use crate::domain::id::{RunId, WorkerId};
-use crate::domain::outcome::Outcome;
+use crate::domain::outcome::{Class, Outcome};
 use crate::results::render::figures::counted;
 use crate::results::render::words::plain;
 use crate::scheduler::Scheduler;
@@ -67,6 +67,19 @@ fn line(fact: &Fact, scheduler: &Scheduler) -> Option<(bool, String)> {
             plain(path, NAME_CHARS),
             plain(user, NAME_CHARS)
         )),
+        Fact::AttemptFinished {
+            lease,
+            worker: id,
+            class: Some(Class::Overdue),
+            duration_ms,
+            ..
+        } => {
+            let held = duration_ms.0 / 1000;
+            let overdue =
+                format!("{} did not report {} within {held} s", worker(*id), lease.attempt);
+            let end = ended(lease.attempt.test.run, scheduler);
+            Some((true, end.map_or(overdue.clone(), |end| format!("{overdue}; {end}"))))
+        }
         // The run may have ended with this test.
         Fact::AttemptFinished { lease, .. } => {
             ended(lease.attempt.test.run, scheduler).and_then(info)

@@ -12,7 +12,7 @@ use crate::coordinator::metrics::Metrics;
 use crate::coordinator::projector::{Committed, Feed, Progress};
 use crate::domain::causes::with_causes;
 use crate::log::{EventLog, LogError, Term};
-use crate::scheduler::engine;
+use crate::scheduler::{Snapshot, engine};
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use std::time::Instant;
@@ -59,17 +59,17 @@ pub(crate) fn run(
             }
             return Err(error);
         }
-        if let Some(pieces) = snapshot {
-            write_snapshot(log, pieces);
+        if let Some(snapshot) = snapshot {
+            write_snapshot(log, &snapshot);
         }
     }
     Ok(())
 }
 
 /// A snapshot only makes a restart quicker: without it, the log is replayed.
-fn write_snapshot(log: &mut dyn EventLog, pieces: Vec<Vec<u8>>) {
+fn write_snapshot(log: &mut dyn EventLog, snapshot: &Snapshot) {
     let (start, at) = (Instant::now(), log.last());
-    match log.write_snapshot(at, &mut pieces.into_iter()) {
+    match log.write_snapshot(at, &mut snapshot.pieces()) {
         Ok(()) => tracing::info!(at, took_ms = start.elapsed().as_millis(), "snapshot stored"),
         Err(error) => {
             let reason = with_causes(&error);

@@ -1,7 +1,7 @@
 //! Counters, and their text form for Prometheus (version 0.0.4).
 
 use crate::domain::fact::{Fact, Next};
-use crate::domain::outcome::Outcome;
+use crate::domain::outcome::{Class, Outcome};
 use crate::scheduler::Overview;
 use std::fmt::Write;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -15,6 +15,7 @@ pub(crate) struct Metrics {
     pub attempts_finished: AtomicU64,
     pub late_results: AtomicU64,
     pub leases_granted: AtomicU64,
+    pub leases_overdue: AtomicU64,
     pub commits: AtomicU64,
     pub commit_nanos: AtomicU64,
     pub events: AtomicU64,
@@ -56,8 +57,11 @@ impl Metrics {
                 Fact::LeasesGranted { grants, .. } => {
                     self.leases_granted.fetch_add(grants.len() as u64, Relaxed);
                 }
-                Fact::AttemptFinished { outcome, next, .. } => {
+                Fact::AttemptFinished { outcome, class, next, .. } => {
                     self.attempts_finished.fetch_add(1, Relaxed);
+                    if *class == Some(Class::Overdue) {
+                        self.leases_overdue.fetch_add(1, Relaxed);
+                    }
                     if matches!(next, Next::Done { .. }) {
                         self.finished(*outcome);
                     }
@@ -154,10 +158,16 @@ impl Metrics {
         counter(
             text,
             "dtf_late_results_total",
-            "Reports from workers that did not hold the lease.",
+            "Results that arrived after their leases were lost.",
             &self.late_results,
         );
         counter(text, "dtf_leases_granted_total", "Leases granted.", &self.leases_granted);
+        counter(
+            text,
+            "dtf_leases_overdue_total",
+            "Leases that ended at their deadline without a report.",
+            &self.leases_overdue,
+        );
         counter(text, "dtf_log_commits_total", "Commits of the event log.", &self.commits);
         counter(text, "dtf_log_events_total", "Facts stored in the event log.", &self.events);
         let seconds = self.commit_nanos.load(Relaxed) as f64 / 1e9;

@@ -173,8 +173,8 @@ mod tests {
         let term = log.begin_term().expect("a term");
         log.append(0, term, &submitted(1)).expect("stored");
         let first = Standby::open(Box::new(log.reopen())).expect("whole");
-        let mut pieces = first.scheduler.snapshot();
-        log.write_snapshot(1, &mut pieces).expect("written");
+        let snapshot = first.scheduler.snapshot();
+        log.write_snapshot(1, &mut snapshot.pieces()).expect("written");
         log.append(1, term, &submitted(2)).expect("stored");
         let second = Standby::open(Box::new(log.reopen())).expect("whole");
         assert_eq!((second.scheduler.runs().count(), second.since_snapshot), (2, 2));

@@ -97,6 +97,9 @@ pub enum Fact {
     LeaseReturned {
         lease: LeaseId,
         worker: WorkerId,
+        /// The coordinator took the lease back without the worker, which may have started it.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        lost: bool,
         at: Timestamp,
     },
     AttemptFinished {
@@ -139,7 +142,7 @@ pub enum Fact {
         user: Subject,
         at: Timestamp,
     },
-    /// A report from a worker that did not hold the lease. It changes no state.
+    /// The first report for a lease that the worker has lost. It does not change the test.
     LateResult {
         lease: LeaseId,
         worker: WorkerId,

@@ -41,6 +41,8 @@ pub enum Class {
     WallClock,
     /// The test printed no output and reported no phase for too long.
     Silence,
+    /// The worker was reachable and did not report before the deadline of the lease.
+    Overdue,
 }
 
 /// The cause of an outcome, which decides the retry budget that is used.
@@ -137,7 +139,14 @@ impl Class {
             Class::Nondeterministic => "nondeterministic",
             Class::WallClock => "wall_clock",
             Class::Silence => "silence",
+            Class::Overdue => "overdue",
         }
+    }
+
+    /// Whether a worker may report this class. Only the coordinator decides on the other.
+    #[must_use]
+    pub fn reportable(self) -> bool {
+        self != Class::Overdue
     }
 
     /// The name in words.

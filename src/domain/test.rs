@@ -7,6 +7,7 @@ use crate::domain::retry::Retries;
 use crate::domain::time::Millis;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -14,6 +15,8 @@ use std::sync::Arc;
 pub const MAX_NAME_BYTES: usize = 512;
 /// Maximum number of tests of one run.
 pub const MAX_TESTS_PER_RUN: u32 = 2_000_000;
+/// Maximum number of different requirements that are shared.
+pub const MAX_SHARED: usize = 4_096;
 /// Maximum number of dependencies of one test.
 pub const MAX_DEPENDENCIES: usize = 10_000;
 
@@ -42,6 +45,36 @@ pub struct TestSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expire_after_ms: Option<Millis>,
     pub launch: Box<RawValue>,
+}
+
+/// Shares equal requirements between tests, which have few different ones: parsed tests would have
+/// one copy each, of at least 150 bytes.
+///
+/// Limit: [`MAX_SHARED`] requirements; further ones are not shared.
+#[derive(Debug, Default)]
+pub struct SharedRequirements {
+    known: HashSet<Arc<Requirement>>,
+    last: Arc<Requirement>,
+}
+
+impl SharedRequirements {
+    /// Shares the requirements of tests that are not shared themselves.
+    pub fn share(&mut self, tests: &mut [Arc<TestSpec>]) {
+        for test in tests.iter_mut().filter_map(Arc::get_mut) {
+            // Neighbours usually have the same requirement.
+            if self.last != test.requirement {
+                match self.known.get(&test.requirement) {
+                    Some(known) => self.last = Arc::clone(known),
+                    None if self.known.len() < MAX_SHARED => {
+                        self.last = Arc::clone(&test.requirement);
+                        self.known.insert(Arc::clone(&test.requirement));
+                    }
+                    None => continue,
+                }
+            }
+            test.requirement = Arc::clone(&self.last);
+        }
+    }
 }
 
 /// The effect on a test if one of its dependencies does not pass.
@@ -90,5 +123,42 @@ impl fmt::Display for SkipCause {
             SkipCause::Dependency(test) => write!(f, "its dependency {test} did not pass"),
             SkipCause::NoWorker(lack) => write!(f, "no worker can run it: {lack}"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equal_requirements_are_one_and_others_stay() {
+        let test = |cpu_milli: u64| -> Arc<TestSpec> {
+            let json = format!(
+                r#"{{"name":"t","requirement":{{"cpu_milli":{cpu_milli}}},"launch":{{}}}}"#
+            );
+            serde_json::from_str(&json).expect("a test")
+        };
+        let mut tests: Vec<_> = [1, 2, 1, 1, 2, 1000].map(test).into();
+        let before: Vec<_> = tests.iter().map(|test| test.requirement.cpu_milli).collect();
+        SharedRequirements::default().share(&mut tests);
+        let after: Vec<_> = tests.iter().map(|test| test.requirement.cpu_milli).collect();
+        assert_eq!(before, after);
+        let same = |a: usize, b: usize| Arc::ptr_eq(&tests[a].requirement, &tests[b].requirement);
+        assert!(same(0, 2) && same(0, 3) && same(1, 4) && !same(0, 1));
+    }
+
+    #[test]
+    fn more_requirements_than_the_maximum_are_kept_apart() {
+        let test = |cpu_milli: usize| -> Arc<TestSpec> {
+            let json = format!(
+                r#"{{"name":"t","requirement":{{"cpu_milli":{cpu_milli}}},"launch":{{}}}}"#
+            );
+            serde_json::from_str(&json).expect("a test")
+        };
+        let mut tests: Vec<_> = (0..MAX_SHARED + 2).map(test).collect();
+        let mut shared = SharedRequirements::default();
+        shared.share(&mut tests);
+        assert!(tests.iter().zip(0u64..).all(|(test, cpu)| test.requirement.cpu_milli == cpu));
+        assert_eq!(shared.known.len(), MAX_SHARED);
     }
 }

@@ -107,7 +107,7 @@ fn json<T: serde::de::DeserializeOwned + Default>(text: Option<String>) -> T {
 /// Describes the first attempt, e.g. `worker b was lost` or `failed: exit code 3`.
 fn first(rows::FirstRow { outcome, message, worker }: rows::FirstRow) -> String {
     match (outcome, &*message) {
-        (Outcome::WorkerLost, _) => format!("worker {worker} was lost"),
+        (Outcome::WorkerLost, "") => format!("worker {worker} was lost"),
         (_, "") => outcome.words().to_owned(),
         (_, message) => format!("{}: {message}", outcome.words()),
     }

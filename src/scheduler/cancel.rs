@@ -75,11 +75,13 @@ impl Scheduler {
     }
 
     /// Decides what the passing of time leads to: silent workers are lost, tests that waited too
-    /// long expire, and leases behind a test that takes long are recalled.
+    /// long expire, leases end at their deadlines, and leases behind a test that takes long are
+    /// recalled. Apart from the facts, it changes hints only.
     #[must_use = "store the facts and apply them"]
-    pub fn tick(&self, now: Timestamp) -> Vec<Fact> {
+    pub fn tick(&mut self, now: Timestamp) -> Vec<Fact> {
         let (mut facts, mut skips) = (Vec::new(), SkipsByRun::new(now));
         self.lose_silent(now, &mut skips, &mut facts);
+        self.end_overdue(now, &mut skips, &mut facts);
         self.expire(now, &mut skips, &mut facts);
         facts.extend(skips.into_facts());
         self.recall_stuck(now, &mut facts);

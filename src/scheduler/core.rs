@@ -67,7 +67,9 @@ impl Scheduler {
             }
             Fact::LeasesGranted { worker, grants, at } => self.apply_granted(*worker, grants, *at),
             Fact::LeasesRecalled { worker, notices, .. } => self.apply_recalled(*worker, notices),
-            Fact::LeaseReturned { lease, worker, at } => self.apply_returned(*lease, *worker, *at),
+            Fact::LeaseReturned { lease, worker, lost, at } => {
+                self.apply_returned(*lease, *worker, *lost, *at)
+            }
             Fact::AttemptFinished {
                 lease, worker, outcome, class, duration_ms, next, at, ..
             } => {
@@ -89,7 +91,10 @@ impl Scheduler {
                 let (sha256, user) = (sha256.clone(), user.clone());
                 self.apply_template(path, AddedTemplate { version, sha256, user, at })
             }
-            Fact::LateResult { .. } => Ok(()),
+            Fact::LateResult { lease, .. } => {
+                self.lost_leases.remove(*lease);
+                Ok(())
+            }
         }
     }
 

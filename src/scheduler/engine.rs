@@ -11,6 +11,7 @@
 
 use super::command::{Answer, Command, Delivery, Signal};
 use super::error::{FactError, Rejected};
+use super::snapshot::Snapshot;
 use super::state::Scheduler;
 use crate::domain::fact::Fact;
 use crate::domain::id::{Epoch, WorkerId};
@@ -80,7 +81,7 @@ pub struct Batch<T: Tickets> {
     pub facts: Vec<Fact>,
     pub replies: Vec<Reply<T>>,
     /// The state after these facts, when a snapshot is due.
-    pub snapshot: Option<Vec<Vec<u8>>>,
+    pub snapshot: Option<Snapshot>,
     /// Time for which this process was stopped before the batch, if it was.
     pub absence: Option<Millis>,
 }
@@ -328,7 +329,7 @@ impl<T: Tickets> Engine<T> {
         }
     }
 
-    fn snapshot(&mut self, stopping: bool) -> Option<Vec<Vec<u8>>> {
+    fn snapshot(&mut self, stopping: bool) -> Option<Snapshot> {
         // Usually saves counting the live tests.
         if !self.snapshots.is_due(0, stopping) {
             return None;
@@ -339,6 +340,6 @@ impl<T: Tickets> Engine<T> {
             return None;
         }
         self.snapshots.since = 0;
-        Some(self.scheduler.snapshot().collect())
+        Some(self.scheduler.snapshot())
     }
 }

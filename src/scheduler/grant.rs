@@ -8,6 +8,7 @@
 
 use super::amounts::Free;
 use super::classes::{ClassId, Head};
+use super::deadline::deadline;
 use super::error::FactError;
 use super::state::{Group, Note, Scheduler, Seat, State, Worker};
 use super::status::Availability;
@@ -274,6 +275,7 @@ impl Scheduler {
         queue.passed_over = None;
         queue.hold = None;
         let requirement = Arc::clone(&queue.key.requirement);
+        let spec = &granted.spec;
         let worker = self.workers.get_mut(&id).ok_or(FactError::UnknownWorker(id))?;
         let entry = (test, grant.lease.epoch);
         if let Some(seat) = worker.seats.get_mut(&grant.seat) {
@@ -283,7 +285,9 @@ impl Scheduler {
             worker.free.take(&requirement, &grant.devices);
             let devices = grant.devices.clone();
             let queue = VecDeque::from([entry]);
-            let seat = Seat { class, devices, ended: false, queue, since: at };
+            let due = deadline(spec, at);
+            worker.due = worker.due.min(due);
+            let seat = Seat { class, devices, ended: false, queue, since: at, due };
             worker.seats.insert(grant.seat, seat);
             worker.by_class.entry(class).or_default().insert(grant.seat);
         }
@@ -357,6 +361,8 @@ impl Scheduler {
         for (id, worker) in ahead {
             let stuck = |seat: &&Seat| now.since(seat.since) > AHEAD_STALE;
             let mut notices = Vec::new();
+            // The leases of an overdue seat are released in the same tick.
+            let stuck = |seat: &&Seat| stuck(seat) && !seat.is_overdue(worker);
             for seat in worker.seats.values().filter(stuck) {
                 for lease in seat.queue.iter().skip(1) {
                     notices.extend(self.recall_notice(*id, *lease, &mut epoch));

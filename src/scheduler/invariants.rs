@@ -47,6 +47,9 @@ impl Scheduler {
                     free.take(need, &seat.devices);
                 }
                 ahead += seat.queue.len() - 1;
+                if seat.due < worker.due {
+                    return Err(format!("seat {number} of {id} ends before {:?}", worker.due));
+                }
                 for (test, epoch) in &seat.queue {
                     if held.insert(*test, (*id, *epoch)).is_some() {
                         return Err(format!("{test} is held twice"));

@@ -24,6 +24,7 @@ mod cancel;
 mod classes;
 mod command;
 mod core;
+mod deadline;
 mod demand;
 mod deps;
 pub mod engine;
@@ -31,6 +32,7 @@ mod error;
 mod explain;
 mod grant;
 mod invariants;
+mod lost;
 mod report;
 mod snapshot;
 mod state;
@@ -46,7 +48,7 @@ pub use command::{
     Answer, Command, Delivery, Finished, Identity, Lease, Signal, Step, Submission, Unschedulable,
 };
 pub use error::{FactError, Rejected};
-pub use snapshot::RestoreError;
+pub use snapshot::{RestoreError, Snapshot};
 pub use state::Scheduler;
 pub use status::{
     Availability, Counts, Demand, Explanation, Overview, RunSummary, TestStatus, WorkerStatus,

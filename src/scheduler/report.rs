@@ -2,6 +2,7 @@
 
 use super::classes::ClassId;
 use super::command::{Answer, Finished, Signal, Step};
+use super::deadline::{NEVER, deadline};
 use super::deps::SkipsByRun;
 use super::error::{FactError, Rejected};
 use super::state::{Scheduler, State, Worker};
@@ -57,22 +58,24 @@ impl Scheduler {
             }
             if self.holds(id, lease) && report.outcome.reportable() {
                 facts.push(self.finished(now, id, report, &mut skips));
-            } else {
-                conflicts.push(lease);
+                continue;
+            }
+            conflicts.push(lease);
+            if self.lost_leases.contains(lease, id) {
                 let Finished { outcome, detail, .. } = report;
                 facts.push(Fact::LateResult { lease, worker: id, outcome, detail, at: now });
             }
         }
         for lease in returned {
             if self.holds(id, *lease) && handled.insert(lease.epoch) {
-                facts.push(Fact::LeaseReturned { lease: *lease, worker: id, at: now });
+                facts.push(Fact::LeaseReturned { lease: *lease, worker: id, lost: false, at: now });
             }
         }
         facts.extend(skips.into_facts());
         Ok(Step { signal: Some(signal), facts, answer: Answer::Reported { conflicts } })
     }
 
-    fn finished(
+    pub(super) fn finished(
         &self,
         now: Timestamp,
         worker: WorkerId,
@@ -133,9 +136,9 @@ impl Scheduler {
     ) -> Result<(), FactError> {
         let id = end.lease.attempt.test;
         let class = self.leave_seat(end.worker, end.lease, at)?;
-        if end.outcome.reportable()
-            && let Some(worker) = self.workers.get_mut(&end.worker)
-        {
+        if end.outcome == Outcome::WorkerLost {
+            self.lost_leases.insert(end.lease, end.worker);
+        } else if let Some(worker) = self.workers.get_mut(&end.worker) {
             worker.accepted.insert(end.lease.epoch);
         }
         if end.outcome != Outcome::WorkerLost
@@ -164,12 +167,16 @@ impl Scheduler {
         &mut self,
         lease: LeaseId,
         worker: WorkerId,
+        lost: bool,
         at: Timestamp,
     ) -> Result<(), FactError> {
         let id = lease.attempt.test;
         // The test still avoids the worker on which the infrastructure failed it before.
         let avoid = self.avoided(worker, id);
         self.leave_seat(worker, lease, at)?;
+        if lost {
+            self.lost_leases.insert(lease, worker);
+        }
         let cancelled = self.runs.get(&id.run).is_some_and(|run| run.cancelled);
         if let Some(test) = self.find_mut(id) {
             test.attempts = test.attempts.saturating_sub(1);
@@ -208,7 +215,15 @@ impl Scheduler {
         let position = seat.queue.iter().position(|(_, epoch)| *epoch == lease.epoch);
         let position = position.ok_or_else(not_held)?;
         seat.queue.remove(position);
-        seat.since = if position == 0 { at } else { seat.since };
+        if position == 0 {
+            seat.since = at;
+            let next = seat
+                .queue
+                .front()
+                .and_then(|(test, _)| self.runs.get(&test.run)?.tests.get(test.index as usize));
+            seat.due = next.map_or(NEVER, |test| deadline(&test.spec, at));
+            worker.due = worker.due.min(seat.due);
+        }
         if seat.queue.is_empty() {
             if let Some(seat) = worker.remove_seat(number)
                 && !seat.ended
@@ -256,10 +271,21 @@ impl Scheduler {
                     let lost = self.lost(lease);
                     facts.push(self.finished(now, id, lost, skips));
                 } else {
-                    facts.push(Fact::LeaseReturned { lease, worker: id, at: now });
+                    facts.push(Fact::LeaseReturned { lease, worker: id, lost: true, at: now });
                 }
             }
         }
+    }
+
+    /// The end of an attempt that was not reported within `held`, although its worker was heard.
+    pub(super) fn overdue(&self, lease: LeaseId, held: Millis) -> Finished {
+        let lost = self.lost(lease);
+        if lost.outcome != Outcome::WorkerLost {
+            return lost;
+        }
+        let message = format!("the worker did not report within {} s", held.0 / 1000);
+        let detail = serde_json::value::to_raw_value(&serde_json::json!({ "message": message }));
+        Finished { class: Some(Class::Overdue), duration: held, detail: detail.ok(), ..lost }
     }
 
     fn lost(&self, lease: LeaseId) -> Finished {

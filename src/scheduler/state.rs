@@ -3,6 +3,7 @@
 use super::amounts::Free;
 use super::classes::{ClassId, Classes};
 use super::command::{Identity, Lease};
+use super::lost::LostLeases;
 use super::status::Availability;
 use crate::domain::access::Subject;
 use crate::domain::capability::Capability;
@@ -12,7 +13,9 @@ use crate::domain::outcome::Outcome;
 use crate::domain::template::AddedTemplate;
 use crate::domain::test::TestSpec;
 use crate::domain::time::Timestamp;
+use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -34,6 +37,7 @@ pub struct Scheduler {
     pub(super) groups: Vec<Group>,
     /// Tests that expire at a time if they still wait then.
     pub(super) expiries: BTreeSet<(Timestamp, TestId)>,
+    pub(super) lost_leases: LostLeases,
     pub(super) hints: Hints,
 }
 
@@ -75,9 +79,33 @@ pub(super) struct Run {
     /// Empty again when the run is finished: the results database has them.
     pub tests: Vec<Test>,
     /// Names of the tests so far, while more parts follow.
-    pub names: HashSet<Arc<str>>,
+    pub names: HashSet<Named>,
     pub tally: Tally,
 }
+
+/// A test, in a set by its name.
+#[derive(Debug)]
+pub(super) struct Named(pub Arc<TestSpec>);
+
+impl Borrow<str> for Named {
+    fn borrow(&self) -> &str {
+        &self.0.name
+    }
+}
+
+impl Hash for Named {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.name.hash(state);
+    }
+}
+
+impl PartialEq for Named {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.name == other.0.name
+    }
+}
+
+impl Eq for Named {}
 
 /// Number of tests of a run in each state.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -130,6 +158,8 @@ pub(super) struct Worker {
     pub free: Free,
     /// By the number of the seat, which is the epoch of its first lease.
     pub seats: BTreeMap<Epoch, Seat>,
+    /// No deadline of the seats is earlier.
+    pub due: Timestamp,
     pub by_class: BTreeMap<ClassId, BTreeSet<Epoch>>,
     /// Leases behind the first one of their seats.
     pub ahead: u32,
@@ -155,6 +185,8 @@ pub(super) struct Seat {
     pub queue: VecDeque<(TestId, Epoch)>,
     /// Time at which the first lease of the queue became the first.
     pub since: Timestamp,
+    /// Deadline of the first lease, see `deadline`.
+    pub due: Timestamp,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

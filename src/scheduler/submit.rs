@@ -4,7 +4,7 @@ use super::classes::{ClassId, ClassKey};
 use super::command::{Answer, Step, Submission, Unschedulable};
 use super::deps;
 use super::error::{FactError, Rejected};
-use super::state::{Run, Scheduler, State, Tally, Test};
+use super::state::{Named, Run, Scheduler, State, Tally, Test};
 use crate::domain::access::Subject;
 use crate::domain::capability::Capability;
 use crate::domain::fact::{Fact, Idempotency};
@@ -261,7 +261,7 @@ impl Scheduler {
         for spec in tests {
             run.push(spec);
             if !last {
-                run.names.insert(Arc::from(&*spec.name));
+                run.names.insert(Named(Arc::clone(spec)));
             }
         }
         if last {

@@ -2,6 +2,7 @@
 
 use super::amounts::Free;
 use super::command::{Answer, Delivery, Identity, Signal, Step};
+use super::deadline::NEVER;
 use super::deps::SkipsByRun;
 use super::error::{FactError, Rejected};
 use super::report::Kept;
@@ -43,6 +44,7 @@ impl Worker {
             sent: Epoch(0),
             free: Free::all_of(capability),
             seats: BTreeMap::new(),
+            due: NEVER,
             by_class: BTreeMap::new(),
             ahead: 0,
             notices: BTreeMap::new(),
@@ -152,6 +154,7 @@ impl Scheduler {
             self.leave_group(id, group);
         }
         let mut old = old.unwrap_or_else(|| Worker::new(identity.clone(), capability, at));
+        old.heard(at);
         if !same_process {
             old.end_seats(capability);
         }
@@ -162,7 +165,6 @@ impl Scheduler {
             group,
             availability: if draining { Availability::Draining } else { Availability::Active },
             registered_at: at,
-            last_seen: at,
             asking: false,
             received: if same_process { old.received } else { Epoch(0) },
             // The leases that a new process holds are results; it does not get them again.
@@ -286,7 +288,7 @@ impl Scheduler {
 
     pub(super) fn note_seen(&mut self, id: WorkerId, received: Epoch, at: Timestamp) {
         let Some(worker) = self.workers.get_mut(&id) else { return };
-        worker.last_seen = worker.last_seen.max(at);
+        worker.heard(at);
         if received > worker.received {
             worker.received = received;
             worker.sent = worker.sent.max(received);
@@ -493,9 +495,7 @@ impl Scheduler {
     /// Gives every present worker a fresh lease time, after this process was stopped for a while
     /// and could not receive signs of life.
     pub fn resume(&mut self, now: Timestamp) {
-        for worker in self.workers.values_mut().filter(|worker| worker.present()) {
-            worker.last_seen = now;
-        }
+        self.forgive(now);
     }
 
     /// Prepares the state after a restart: which notices were sent is not stored, so each worker may
@@ -504,5 +504,6 @@ impl Scheduler {
         let epoch = self.epoch;
         self.workers.values_mut().for_each(|worker| worker.sent = epoch);
         self.resume(now);
+        self.renew_deadlines(now);
     }
 }

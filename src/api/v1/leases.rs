@@ -119,8 +119,9 @@ pub struct Report {
 /// Answer to reports. All of them were stored durably before it is sent.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Reported {
-    /// Leases whose reports do not count, because they are late or of another worker. They are kept
-    /// as late results. All other reports were accepted, now or before.
+    /// Leases whose reports do not count, because the worker has lost them or never held them. The
+    /// first report of a lost lease is kept as a late result. All other reports were accepted, now or
+    /// before.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schema(value_type = Vec<schema::Lease>)]
     pub conflicts: Vec<LeaseId>,

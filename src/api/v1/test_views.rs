@@ -94,7 +94,7 @@ impl AttemptView {
     pub fn ending(&self) -> String {
         let number = self.attempt.number;
         match (self.outcome, &*self.detail.message) {
-            (Outcome::WorkerLost, _) => {
+            (Outcome::WorkerLost, "") => {
                 format!("attempt {number}: worker {} was lost", self.worker_name)
             }
             (outcome, "") => format!("attempt {number}: {}", outcome.words()),

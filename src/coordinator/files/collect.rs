@@ -205,10 +205,9 @@ impl Collector {
         let mut names = Names::new(|name: &Name| {
             candidates.remove(name);
         });
-        let read =
-            self.mailbox.ask(|scheduler: &Scheduler, _| scheduler.snapshot().collect::<Vec<_>>());
+        let read = self.mailbox.ask(|scheduler: &Scheduler, _| scheduler.snapshot());
         let state = self.runtime.block_on(read).map_err(CollectError::State)?;
-        for piece in state {
+        for piece in state.pieces() {
             names.write_all(&piece)?;
         }
         self.results.named_digests(&mut |text| {

@@ -144,6 +144,9 @@ fn check(report: &Finished) -> Result<Vec<NamedFile>, ApiError> {
     if !report.outcome.reportable() {
         return Err(refuse(format!("a worker may not report the outcome {}", report.outcome)));
     }
+    if let Some(class) = report.class.filter(|class| !class.reportable()) {
+        return Err(refuse(format!("a worker may not report the class {class}")));
+    }
     let Some(detail) = &report.detail else { return Ok(Vec::new()) };
     let size = detail.get().len();
     if size > MAX_DETAIL_BYTES {
@@ -197,7 +200,7 @@ async fn require_stored(app: &Arc<App>, files: Vec<NamedFile>) -> Result<(), Api
 mod tests {
     use super::*;
     use crate::domain::id::{RunId, TestId};
-    use crate::domain::outcome::Outcome;
+    use crate::domain::outcome::{Class, Outcome};
     use crate::domain::test::TestSpec;
     use crate::domain::time::Millis;
     use crate::scheduler::Lease;
@@ -245,6 +248,8 @@ mod tests {
         assert!(check(&report(Outcome::WorkerLost, None)).is_err());
         assert!(check(&report(Outcome::Skipped, None)).is_ok());
         assert!(check(&report(Outcome::Expired, None)).is_err());
+        let overdue = Finished { class: Some(Class::Overdue), ..report(Outcome::Failed, None) };
+        assert!(check(&overdue).is_err());
         let infinite = r#"{"metrics":[{"name":"x","unit":"s","better":"lower","values":[1e999]}]}"#;
         assert!(check(&report(Outcome::Passed, Some(infinite))).is_err());
         assert!(check(&report(Outcome::Passed, Some("[1]"))).is_err());

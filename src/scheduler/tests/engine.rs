@@ -134,8 +134,8 @@ fn a_snapshot_is_due_after_enough_facts_and_more_than_there_are_live_tests() {
     let submit = |count| Input::Command { command: submission("r", many(count)), ticket: "submit" };
     assert!(bench.take([submit(4)]).snapshot.is_none(), "too few facts");
     let batch = bench.take([submit(8)]);
-    let pieces = batch.snapshot.expect("more than ten facts, and more than twelve live tests");
-    let restored = Scheduler::restore(pieces.into_iter()).expect("a whole snapshot");
+    let snapshot = batch.snapshot.expect("more than ten facts, and more than twelve live tests");
+    let restored = Scheduler::restore(snapshot.pieces()).expect("a whole snapshot");
     assert_eq!(restored.facts(), bench.engine.scheduler().facts());
     assert!(bench.take([submit(9)]).snapshot.is_none(), "fewer facts than live tests");
 }
@@ -179,7 +179,7 @@ fn facts_that_do_not_fit_are_refused_by_what_is_wrong() {
     let cases = [
         (Fact::TestExpired { test, at }, FactError::TestEnded(test)),
         (
-            Fact::LeaseReturned { lease, worker: worker.id, at },
+            Fact::LeaseReturned { lease, worker: worker.id, lost: false, at },
             FactError::NotHeld { lease, worker: worker.id },
         ),
         (

@@ -29,6 +29,8 @@ pub struct Sim {
     pub log: Vec<Fact>,
     /// Tests that have ended, by which a second end is noticed.
     ended: HashSet<TestId>,
+    /// Leases with a late result, likewise.
+    late: HashSet<LeaseId>,
 }
 
 /// Replies are read off the batch, so no ticket is needed.
@@ -64,7 +66,7 @@ impl Sim {
     pub fn new() -> Self {
         let now = Timestamp(1_000_000);
         let engine = engine(Scheduler::new(), now);
-        Self { engine, now, log: Vec::new(), ended: HashSet::new() }
+        Self { engine, now, log: Vec::new(), ended: HashSet::new(), late: HashSet::new() }
     }
 
     pub fn scheduler(&self) -> &Scheduler {
@@ -99,10 +101,13 @@ impl Sim {
 
     /// Has the engine take one request. After each fact the promises are checked.
     fn take_batch(&mut self, input: Input<Direct>) -> Vec<Reply<Direct>> {
-        let Self { engine, now, log, ended } = self;
+        let Self { engine, now, log, ended, late } = self;
         let mut observe = |fact: &Fact, scheduler: &Scheduler| {
             if let Some(test) = end_of(fact) {
                 assert!(ended.insert(test), "{test} ends twice, by {fact:?}");
+            }
+            if let Fact::LateResult { lease, .. } = fact {
+                assert!(late.insert(*lease), "{lease:?} has two late results");
             }
             if let Err(broken) = scheduler.check_invariants() {
                 panic!("{broken}, after {fact:?}");
@@ -367,6 +372,17 @@ pub fn finished(lease: LeaseId, outcome: Outcome, class: Option<Class>) -> Finis
     Finished { lease, outcome, class, flaky: false, duration: Millis(5_000), detail: None }
 }
 
+/// A worker that has shown that these tests take one millisecond.
+pub fn quick_worker(sim: &mut Sim, slots: u32) -> Agent {
+    let mut worker = Agent::join(sim, "quick", slots);
+    sim.submit(many(1));
+    let lease = sim.take(&mut worker).remove(0).lease;
+    let mut report = finished(lease, Outcome::Passed, None);
+    report.duration = Millis(1);
+    sim.report(&worker, vec![report]);
+    worker
+}
+
 impl Scheduler {
     /// All facts as text, hints and learned means left out.
     pub fn facts(&self) -> String {
@@ -403,6 +419,7 @@ impl Scheduler {
             );
         }
         let _ = writeln!(text, "{:?} {:?}", self.expiries, self.templates);
+        let _ = writeln!(text, "{:?}", self.lost_leases);
         text
     }
 }

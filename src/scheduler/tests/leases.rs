@@ -159,7 +159,7 @@ fn a_worker_that_left_or_restarts_in_its_place_is_followed_at_once() {
     sim.take(&mut worker);
     worker.restart();
     sim.try_register(&worker).expect("the same directory");
-    let snapshot = Scheduler::restore(sim.scheduler().snapshot()).expect("a snapshot");
+    let snapshot = Scheduler::restore(sim.scheduler().snapshot().pieces()).expect("a snapshot");
     sim.replace(snapshot);
     worker.restart();
     sim.try_register(&worker).expect("the place is remembered");
@@ -263,7 +263,7 @@ fn a_returned_lease_still_avoids_the_worker_where_it_failed() {
     let mut whole = Agent::join(&mut sim, "whole", 1);
     sim.report(&broken, vec![finished(lease, Outcome::Error, Some(Class::SetUp))]);
     let lease = sim.take(&mut whole).remove(0).lease;
-    let snapshot = Scheduler::restore(sim.scheduler().snapshot()).expect("a snapshot");
+    let snapshot = Scheduler::restore(sim.scheduler().snapshot().pieces()).expect("a snapshot");
     sim.replace(snapshot);
     sim.give_back(&whole, &[lease]);
     assert!(sim.take(&mut broken).is_empty(), "another worker could do it");
@@ -363,17 +363,6 @@ fn a_failure_that_would_repeat_is_not_retried() {
         assert_eq!(over, !again, "{class}");
         assert_eq!(sim.take(&mut worker).len(), usize::from(again), "{class}");
     }
-}
-
-/// A worker that has shown that these tests take one millisecond.
-fn quick_worker(sim: &mut Sim, slots: u32) -> Agent {
-    let mut worker = Agent::join(sim, "quick", slots);
-    sim.submit(many(1));
-    let lease = sim.take(&mut worker).remove(0).lease;
-    let mut report = finished(lease, Outcome::Passed, None);
-    report.duration = Millis(1);
-    sim.report(&worker, vec![report]);
-    worker
 }
 
 #[test]
@@ -525,6 +514,7 @@ fn a_snapshot_restores_the_same_facts() {
     sim.submit(many(20));
     let leases = sim.take(&mut worker);
     sim.report(&worker, vec![finished(leases[0].lease, Outcome::Error, Some(Class::SetUp))]);
-    let restored = Scheduler::restore(sim.scheduler().snapshot()).expect("a whole snapshot");
+    let restored =
+        Scheduler::restore(sim.scheduler().snapshot().pieces()).expect("a whole snapshot");
     assert_eq!(restored.facts(), sim.scheduler().facts());
 }

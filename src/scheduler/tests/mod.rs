@@ -1,8 +1,10 @@
 //! The scheduler from outside: requests in, facts and replies out, promises checked after each fact.
 
+mod deadlines;
 mod demand;
 mod engine;
 mod harness;
+mod late;
 mod leases;
 mod placement;
 mod properties;

@@ -10,6 +10,7 @@ use crate::domain::test::{OnFailure, TestSpec};
 use crate::domain::time::Millis;
 use crate::scheduler::{Command, Scheduler};
 use proptest::prelude::*;
+use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 
 #[derive(Debug, Clone)]
@@ -70,7 +71,10 @@ fn tests(count: u8, mut shape: u64) -> Vec<TestSpec> {
             };
             let depends_on: Vec<u32> = (0..index).filter(|_| draw(8) == 0).take(2).collect();
             let failed = u8::try_from(draw(2)).unwrap_or(0);
+            let timeout = if draw(2) == 0 { 1_000 } else { 600_000 };
+            let launch = format!(r#"{{"timeout_ms":{timeout},"grace_ms":0}}"#);
             TestSpec {
+                launch: RawValue::from_string(launch).expect("JSON"),
                 priority: i64::try_from(draw(3)).unwrap_or(0).try_into().expect("in range"),
                 retries: Retries { failed, infrastructure: 1 },
                 depends_on: depends_on.into(),
@@ -254,7 +258,8 @@ impl World {
     fn check(&mut self) {
         let replayed = self.sim.replayed();
         assert_same(&replayed, self.sim.scheduler(), "replay");
-        let restored = Scheduler::restore(self.sim.scheduler().snapshot()).expect("a snapshot");
+        let restored =
+            Scheduler::restore(self.sim.scheduler().snapshot().pieces()).expect("a snapshot");
         assert_same(&restored, self.sim.scheduler(), "snapshot");
         assert!(self.sim.scheduler().epoch >= self.last_epoch, "epochs shrank");
         self.last_epoch = self.sim.scheduler().epoch;

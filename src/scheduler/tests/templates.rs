@@ -37,7 +37,7 @@ fn each_new_text_of_a_path_is_a_version() {
     let now = kept(sim.scheduler());
     assert_eq!((now.len(), now[1].1.version, &*now[1].1.user), (2, 3, "anna"));
     assert_eq!(kept(&sim.replayed()), now);
-    let restored = Scheduler::restore(sim.scheduler().snapshot()).expect("a snapshot");
+    let restored = Scheduler::restore(sim.scheduler().snapshot().pieces()).expect("a snapshot");
     assert_eq!(kept(&restored), now);
     assert_eq!(restored.template_changes(), 4);
 }

@@ -177,6 +177,7 @@ pub fn history() -> Vec<Fact> {
         Fact::LeaseReturned {
             lease: lease(id(2, 1), 1, 9),
             worker: WorkerId(1),
+            lost: false,
             at: Timestamp(6300),
         },
     ]

@@ -319,3 +319,15 @@ fn with_advice(error: EnvironmentError) -> EnvironmentError {
 fn failed(what: &str, error: &io::Error) -> EnvironmentError {
     EnvironmentError::Failed { what: what.to_owned(), reason: error.to_string() }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::lease_limit::ENVIRONMENT_ALLOWANCE;
+
+    #[test]
+    fn the_coordinator_allows_for_every_tool_of_a_build() {
+        let tools = 2 * INSTALL_UV_TIMEOUT + 3 * BUILD_TIMEOUT + PROBE_TIMEOUT;
+        assert!(Duration::from(ENVIRONMENT_ALLOWANCE) > tools);
+    }
+}

@@ -152,9 +152,13 @@ impl<L: Link> Session<L> {
             self.failure = self.dispute.displaced(reason).err();
         }
         if matches!(error, LinkError::Unknown(_) | LinkError::Taken(_)) {
-            // Answers that belong to the old registration must not reach the new one.
+            // Answers that belong to the old registration must not reach the new one. The answer to a
+            // report is about results of this process, so they are not sent again.
             self.worker = None;
-            (self.claim, self.heartbeat, self.report) = (None, None, None);
+            (self.claim, self.heartbeat) = (None, None);
+            if matches!(error, LinkError::Taken(_)) {
+                self.report = None;
+            }
             self.unregistered_since = Instant::now();
             // After a pause: the coordinator may forget this worker again for the same reason.
             self.next_register = self.unregistered_since + self.reregistrations.pause();

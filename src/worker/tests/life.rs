@@ -108,3 +108,16 @@ async fn a_worker_that_is_displaced_repeatedly_stops_and_ends_its_tests() {
     assert_eq!(bench.fake.with(|state| state.registrations.len()), 3);
     eventually("the end of its test", || alive(&seconds).is_empty()).await;
 }
+
+#[tokio::test]
+async fn a_report_that_is_answered_after_a_new_registration_is_not_sent_again() {
+    let bench = Bench::new();
+    bench.fake.with(|state| state.answer_after = 2);
+    let lease = bench.fake.command(1, &["true"]);
+    bench.fake.report(lease).await;
+    bench.fake.with(|state| state.forget_worker = true);
+    let fake = bench.fake.clone();
+    fake.until(|state| state.registrations.len() == 2).await;
+    bench.finish().await;
+    assert_eq!(fake.with(|state| state.reports.len()), 1);
+}

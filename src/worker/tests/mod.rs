@@ -58,6 +58,8 @@ struct State {
     missing_files: usize,
     /// Every request is answered with the error that another process has registered.
     displaced: bool,
+    /// A report is answered after this number of registrations.
+    answer_after: usize,
     /// With the highest notice granted at the time.
     heartbeats: Vec<u64>,
 }
@@ -262,6 +264,7 @@ impl Link for Fake {
             state.reports.extend(body.finished);
             state.returned.extend(body.returned);
         });
+        self.until(|state| state.registrations.len() >= state.answer_after).await;
         Ok(Reported::default())
     }
 

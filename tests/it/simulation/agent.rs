@@ -27,6 +27,8 @@ pub struct Agent {
     pub stopped: bool,
     /// Every attempt that was started here.
     pub started: Vec<LeaseId>,
+    /// Attempts of these that end only when they are stopped.
+    pub hung: Vec<LeaseId>,
     /// Time of the first refusal, while it is refused.
     taken_since: Option<Timestamp>,
     /// Events for this worker wait until then.
@@ -53,6 +55,7 @@ impl Agent {
             alive: true,
             stopped: false,
             started: vec![],
+            hung: vec![],
             taken_since: None,
             paused_until: Timestamp(0),
             spool: vec![],
@@ -215,6 +218,10 @@ impl Agent {
             let (lease, outcome, delay) = match action {
                 Action::Start { lease, .. } => {
                     self.started.push(lease);
+                    if random.random_range(0..60) == 0 {
+                        self.hung.push(lease);
+                        continue;
+                    }
                     let delay = match random.random_range(0..20) {
                         0 if !self.quick => random.random_range(1_000..60_000),
                         _ if self.quick => random.random_range(0..4),

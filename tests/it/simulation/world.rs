@@ -29,6 +29,9 @@ const SNAPSHOT_FACTS: u64 = 20;
 /// Time for which the coordinator keeps a claim open.
 const CLAIM_TIME: u64 = 10_000;
 
+/// No attempt that ends takes longer.
+const LAUNCH: &str = r#"{"timeout_ms":60000,"grace_ms":1000}"#;
+
 /// The retries of a test that must not start twice, whatever happens.
 const ONCE: Retries = Retries { failed: 0, infrastructure: 0 };
 
@@ -172,7 +175,7 @@ impl World {
                     on_failure: OnFailure::default(),
                     expected_ms: None,
                     expire_after_ms: None,
-                    launch: RawValue::from_string("{}".into()).expect("JSON"),
+                    launch: RawValue::from_string(LAUNCH.into()).expect("JSON"),
                 })
             })
             .collect();
@@ -389,8 +392,8 @@ impl World {
         }
         if let Some((_, batch)) = self.committing.take() {
             self.durable.extend(batch.facts);
-            if let Some(pieces) = batch.snapshot {
-                self.snapshot = Some((self.durable.len(), pieces));
+            if let Some(snapshot) = batch.snapshot {
+                self.snapshot = Some((self.durable.len(), snapshot.pieces().collect()));
             }
             for reply in batch.replies {
                 self.give(reply);
@@ -477,6 +480,7 @@ impl World {
         let mut live: HashMap<TestId, LeaseId> = HashMap::new();
         let mut ended: HashMap<LeaseId, Outcome> = HashMap::new();
         let mut over: HashSet<TestId> = HashSet::new();
+        let (mut granted, mut late) = (HashSet::new(), HashSet::new());
         let mut cancelled: HashSet<RunId> = HashSet::new();
         let mut runs: HashMap<RunId, u32> = HashMap::new();
         let mut once: HashSet<TestId> = HashSet::new();
@@ -491,6 +495,7 @@ impl World {
                 Fact::LeasesGranted { grants, .. } => {
                     for grant in grants {
                         let test = grant.lease.attempt.test;
+                        granted.insert(grant.lease);
                         assert!(grant.lease.epoch > last, "epochs grow");
                         last = grant.lease.epoch;
                         assert!(live.insert(test, grant.lease).is_none(), "one lease per test");
@@ -504,8 +509,10 @@ impl World {
                 Fact::LeaseReturned { lease, .. } => {
                     assert_eq!(live.remove(&lease.attempt.test), Some(*lease));
                 }
-                Fact::AttemptFinished { lease, outcome, next, .. } => {
+                Fact::AttemptFinished { lease, outcome, class, next, .. } => {
                     let test = lease.attempt.test;
+                    let hung = self.agents.iter().any(|agent| agent.hung.contains(lease));
+                    assert!(hung || *class != Some(Class::Overdue), "its worker did report");
                     assert_eq!(live.remove(&test), Some(*lease), "only the holder ends it");
                     assert!(ended.insert(*lease, *outcome).is_none(), "one end per attempt");
                     if matches!(next, Next::Done { .. }) {
@@ -515,6 +522,8 @@ impl World {
                 Fact::LateResult { lease, .. } => {
                     let accepted = ended.get(lease).is_some_and(|outcome| outcome.reportable());
                     assert!(!accepted, "a repeated report is not a late one");
+                    assert!(granted.contains(lease), "a lease that never existed");
+                    assert!(late.insert(*lease), "a late result counts once");
                 }
                 Fact::TestSkipped { test, .. } | Fact::TestExpired { test, .. } => {
                     assert!(over.insert(*test), "one end per test");
