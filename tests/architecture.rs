@@ -502,17 +502,17 @@ mod the_checks_themselves {
         one(
             "src/scheduler/core.rs",
             "use crate::store::Store;",
-            "floor 2 (scheduler) imports floor 5 (store)",
+            "floor 2 (scheduler) imports floor 6 (store)",
         );
         one(
             "src/store/rows.rs",
             "use crate::api::v1::test_views::TestView;",
-            "floor 5 (store) imports floor 5 (api)",
+            "floor 6 (store) imports floor 6 (api)",
         );
         one(
             "src/coordinator/mod.rs",
             "use crate::worker::Settings;",
-            "floor 8 (coordinator) imports floor 8",
+            "floor 9 (coordinator) imports floor 9",
         );
         one(
             "src/worker/machine/mod.rs",

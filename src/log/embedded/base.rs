@@ -4,9 +4,12 @@
 //! crc32c u32`, and the pieces under 1, 2, …, each `crc32c u32 | bytes`; little-endian. The checksum
 //! of a piece also covers its number and `at`, so that a piece of an earlier state is detected.
 
+use super::step::Step;
+use crate::log::error::LogError;
 use crate::log::event_log::Snapshot;
 use crate::log::position::Sequence;
 use redb::{ReadableTable, Table, TableDefinition};
+use std::path::Path;
 
 pub(super) const BASE: TableDefinition<u64, &[u8]> = TableDefinition::new("base");
 /// Version of the format.
@@ -33,6 +36,17 @@ pub(super) enum BaseError {
 impl<E: Into<redb::Error>> From<E> for BaseError {
     fn from(error: E) -> Self {
         Self::Storage(error.into())
+    }
+}
+
+impl BaseError {
+    pub fn at(self, step: Step, path: &Path) -> LogError {
+        match self {
+            Self::Storage(source) => step.error(path, source),
+            Self::Damaged(reason) => {
+                LogError::DamagedBase { path: path.to_owned(), reason: reason.to_owned() }
+            }
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Comparison of a log with its witness.
 
-use super::WITNESS_FILE;
+use super::beside::WITNESS_FILE;
 use super::step::Step;
 use super::tables::{self, Position};
 use crate::log::error::LogError;

@@ -1,15 +1,16 @@
 //! Creating and opening the log file.
 
+use super::beside::{LOG_FILE, WITNESS_FILE, set_untrusted_aside, start_witness};
 use super::compare::{self, WitnessFinding};
+use super::handle::EmbeddedLog;
 use super::step::Step;
 use super::tables::{self, Position};
-use super::{EmbeddedLog, LOG_FILE, WITNESS_FILE, base_error, set_untrusted_aside, start_witness};
 use crate::domain::storage_id::StorageId;
 use crate::log::error::LogError;
 use crate::log::event_log::Snapshot;
 use crate::log::position::Sequence;
 use crate::log::staged::StagedFile;
-use crate::log::witness::{self, Testimony};
+use crate::log::witness::Testimony;
 use crate::sys::fs::rename_durably;
 use redb::backends::FileBackend;
 use redb::{Database, StorageBackend};
@@ -89,7 +90,7 @@ impl EmbeddedLog {
         }
         create_file(&path, layer, &mut |database| {
             let prepared = tables::prepare(database, Some(identity));
-            prepared.map(|_| ()).map_err(|error| base_error(error, Step::Create, &path))
+            prepared.map(|_| ()).map_err(|error| error.at(Step::Create, &path))
         })?;
         Self::open_on(directory, None, layer)
     }
@@ -216,19 +217,13 @@ pub(in crate::log) fn write_log(
     }
     let mut base = base;
     create_file(path, &plain, &mut |database| {
-        tables::prepare(database, Some(identity))
-            .map_err(|error| base_error(error, Step::Create, path))?;
+        tables::prepare(database, Some(identity)).map_err(|error| error.at(Step::Create, &path))?;
         let failed = |source| Step::Create.error(path, source);
         if let Some((removed, (at, pieces))) = base.take() {
             tables::store_base(database, removed, at, &mut pieces.into_iter()).map_err(failed)?;
         }
         tables::store_records(database, records).map_err(failed)
     })
-}
-
-/// The content of the witness of a directory; `None` if it cannot be used.
-pub(in crate::log) fn read_testimony(directory: &Path) -> Option<Testimony> {
-    witness::read(&directory.join(WITNESS_FILE)).ok()??.testimony
 }
 
 /// The file under which a new log is created.
@@ -313,6 +308,6 @@ fn open_staged(
         .create_with_backend(staged.clone())
         .map_err(|source| Step::Open.error(path, source))?;
     let position =
-        tables::prepare(&database, adopt).map_err(|error| base_error(error, Step::Open, path))?;
+        tables::prepare(&database, adopt).map_err(|error| error.at(Step::Open, &path))?;
     Ok((database, position))
 }

@@ -1,16 +1,15 @@
 //! Reading of records, at the same time as the leader appends.
 
-use super::base::{self, BASE};
-use super::base_error;
+use super::base::{self, BASE, BaseError};
 use super::step::Step;
-use super::tables::RECORDS;
+use super::tables::{self, RECORDS};
 use crate::domain::fact::Fact;
 use crate::log::error::LogError;
-use crate::log::event_log::LogReader;
+use crate::log::event_log::{LogReader, Snapshot};
 use crate::log::position::Sequence;
 use crate::log::record::{self, Defect};
 use redb::{Database, ReadableDatabase};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, mpsc};
 
 /// Maximum number of records decoded ahead of their visitor during a replay.
@@ -48,8 +47,7 @@ impl Reader {
         let failed = |source: redb::Error| Step::ReadAfter(after).error(&self.path, source);
         let transaction = self.database.begin_read().map_err(|e| failed(e.into()))?;
         let base = transaction.open_table(BASE).map_err(|e| failed(e.into()))?;
-        let header =
-            base::header(&base).map_err(|error| base_error(error, Step::ReadBase, &self.path))?;
+        let header = base::header(&base).map_err(|error| error.at(Step::ReadBase, &self.path))?;
         if let Some(base) = header.map(|header| header.removed).filter(|base| after < *base) {
             return Err(LogError::Compacted { path: self.path.clone(), first: after + 1, base });
         }
@@ -101,4 +99,28 @@ impl LogReader for Reader {
             decoder.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
         })
     }
+}
+
+/// The bytes of a record, which are not verified; `None` if there is none with this number.
+pub(in crate::log) fn read_record(
+    database: &Database,
+    sequence: Sequence,
+    path: &Path,
+) -> Result<Option<Vec<u8>>, LogError> {
+    let step = Step::ReadAfter(sequence.saturating_sub(1));
+    step.run_redb(path, || tables::record(database, sequence))
+}
+
+/// The state that replaces removed records.
+pub(in crate::log) fn read_base(
+    database: &Database,
+    path: &Path,
+) -> Result<Option<Snapshot>, LogError> {
+    Step::ReadBase.run(path, || {
+        let read = || -> Result<_, BaseError> {
+            let transaction = database.begin_read()?;
+            base::read(&transaction.open_table(BASE)?)
+        };
+        read().map_err(|error| error.at(Step::ReadBase, path))
+    })
 }

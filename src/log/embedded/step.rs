@@ -10,7 +10,7 @@ use std::io;
 use std::panic::AssertUnwindSafe;
 use std::path::Path;
 
-/// What the log does with its file.
+/// An operation of the log on its file.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Step {
     Create,

@@ -77,8 +77,8 @@ impl StorageBackend for Failing {
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        self.fault.check(Operation::Sync)?;
-        self.file.sync_data()
+        // The process does not end, so the content is there without a sync, which takes long.
+        self.fault.check(Operation::Sync)
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
