@@ -92,6 +92,8 @@ fn line(fact: &Fact, scheduler: &Scheduler) -> Option<(bool, String)> {
         | Fact::LeasesRecalled { .. }
         | Fact::LeaseReturned { .. }
         | Fact::LateResult { .. }
+        | Fact::RecordsLost { .. }
+        | Fact::ClockChanged { .. }
         | Fact::WorkerForgotten { .. } => None,
     }
 }

@@ -7,6 +7,7 @@
 //! coordinator that cannot store facts stops; an address that other machines reach needs a token.
 
 mod announce;
+mod clock;
 mod commit;
 mod database;
 mod files;

@@ -14,6 +14,7 @@ use crate::results::render::figures::counted;
 use crate::scheduler::Scheduler;
 use crate::store;
 use crate::store::Store;
+use crate::sys::clock::wall;
 use crate::sys::fs::create_private_dir;
 use crate::sys::ids;
 use std::path::{Path, PathBuf};
@@ -76,7 +77,7 @@ impl Storage {
 /// Another coordinator leads, or a part of the storage is damaged or cannot be used.
 pub(crate) fn recover(storage: Storage) -> Result<Recovered, RecoveryError> {
     let Storage { mut leadership, log, blobs, identity, results } = storage;
-    let leader = Standby::open(log)?.lead(&mut *leadership)?;
+    let leader = Standby::open(log)?.lead(&mut *leadership, wall())?;
     report(&leader.scheduler, leader.log.last());
     let (store, substitute) = open_results(&results, &*leader.log)?;
     let leadership = Arc::from(leadership);

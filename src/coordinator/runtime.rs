@@ -8,6 +8,7 @@
 //! batch and of all earlier batches are stored.
 
 use crate::coordinator::announce::announce;
+use crate::coordinator::clock;
 use crate::coordinator::commit::give_up;
 use crate::coordinator::mailbox::{Request, Senders};
 use crate::coordinator::metrics::Metrics;
@@ -53,6 +54,9 @@ impl Runtime {
         let mut running = true;
         while running && mailbox.blocking_recv_many(&mut requests, MAX_BATCH) > 0 {
             running = !requests.iter().any(|request| matches!(request, Input::Stop));
+            if requests.iter().any(|request| matches!(request, Input::Tick)) {
+                self.follow_wall_clock();
+            }
             let batch = self.engine.take(self.clock.now(), requests.drain(..), &mut announce)?;
             if let Some(absence) = batch.absence {
                 let stopped_ms = absence.0;
@@ -71,5 +75,12 @@ impl Runtime {
             }
         }
         Ok(self.engine.into_scheduler())
+    }
+
+    fn follow_wall_clock(&mut self) {
+        if let Some(from) = self.clock.follow_wall() {
+            clock::report_change(from, self.clock.now());
+            self.engine.clock_changed(from);
+        }
     }
 }

@@ -5,10 +5,12 @@
 //! Promise: a record that does not fit the state is an error that names the record, and so is a
 //! whole log whose state is contradictory.
 
+use crate::coordinator::clock;
 use crate::coordinator::leadership::Leadership;
 use crate::coordinator::recovery_error::RecoveryError;
+use crate::domain::fact::Fact;
 use crate::domain::time::Timestamp;
-use crate::log::{EventLog, Sequence, Term};
+use crate::log::{EventLog, LogError, Sequence, Term};
 use crate::scheduler::Scheduler;
 use crate::sys::clock::Clock;
 
@@ -20,8 +22,6 @@ pub(crate) struct Standby {
     followed: Sequence,
     /// Facts since the snapshot.
     since_snapshot: u64,
-    /// Time of the last fact.
-    latest: Timestamp,
 }
 
 /// Ready to serve: nobody else appends to the log, and the state has all of it.
@@ -41,8 +41,7 @@ impl Standby {
     /// The log cannot be read, or a record does not fit.
     pub fn open(log: Box<dyn EventLog>) -> Result<Self, RecoveryError> {
         let (followed, scheduler) = restored(&*log)?;
-        let latest = Timestamp::default();
-        let mut standby = Self { log, scheduler, followed, since_snapshot: 0, latest };
+        let mut standby = Self { log, scheduler, followed, since_snapshot: 0 };
         standby.follow()?;
         Ok(standby)
     }
@@ -59,7 +58,6 @@ impl Standby {
                     misfit = Some(RecoveryError::Inconsistent { sequence, error });
                     return false;
                 }
-                self.latest = self.latest.max(fact.at());
             }
             self.since_snapshot += facts.len() as u64;
             self.followed = sequence;
@@ -69,12 +67,16 @@ impl Standby {
     }
 
     /// Becomes the leader: acquires the leadership, begins a term, and folds the records that an
-    /// earlier leader has added until then.
+    /// earlier leader has added until then. `wall`: what the wall clock shows.
     ///
     /// # Errors
     /// Another coordinator leads, the log fails, a record does not fit, or the state is
     /// contradictory.
-    pub fn lead(mut self, leadership: &mut dyn Leadership) -> Result<Leader, RecoveryError> {
+    pub fn lead(
+        mut self,
+        leadership: &mut dyn Leadership,
+        wall: Timestamp,
+    ) -> Result<Leader, RecoveryError> {
         leadership.acquire()?;
         let term = self.log.begin_term()?;
         self.follow()?;
@@ -82,11 +84,34 @@ impl Standby {
         self.scheduler
             .check_invariants()
             .map_err(|error| RecoveryError::Inconsistent { sequence, error })?;
-        let clock = Clock::start_after(self.latest);
+        let clock = self.start_clock(term, wall)?;
         let Self { log, mut scheduler, since_snapshot, .. } = self;
         scheduler.restarted(clock.now());
         Ok(Leader { log, term, scheduler, clock, since_snapshot })
     }
+
+    /// Starts the clock, and stores a change of it, so that a later restart gives the same state.
+    fn start_clock(&mut self, term: Term, wall: Timestamp) -> Result<Clock, RecoveryError> {
+        let latest = time_of_last(&*self.log)?;
+        let (clock, finding) = Clock::start_after(wall, latest);
+        let change = finding.and_then(|finding| clock::at_start(finding, latest, clock.now()));
+        if let Some(change) = change {
+            self.log.append(self.followed, term, &[change])?;
+            self.follow()?;
+        }
+        Ok(clock)
+    }
+}
+
+/// The time of the last record, whether or not a snapshot covers it.
+fn time_of_last(log: &dyn EventLog) -> Result<Option<Timestamp>, LogError> {
+    let mut latest = None;
+    // A compaction keeps the last record.
+    log.reader().replay(log.last().saturating_sub(1), &mut |_, facts| {
+        latest = facts.last().map(Fact::at);
+        true
+    })?;
+    Ok(latest)
 }
 
 /// The state to start from, with the last record that it covers: that of the snapshot, or of the
@@ -107,14 +132,17 @@ fn restored(log: &dyn EventLog) -> Result<(Sequence, Scheduler), RecoveryError> 
 mod tests {
     use super::*;
     use crate::coordinator::leadership::DirectoryLeadership;
-    use crate::domain::fact::Fact;
     use crate::domain::id::{RunId, TestId};
-    use crate::log::LogError;
+    use crate::domain::time::Millis;
     use crate::log::memory::MemoryLog;
     use crate::scheduler::FactError;
 
+    /// 2026-12-01.
+    const NOW: Timestamp = Timestamp(1_796_083_200_000);
+    const DAY: Millis = Millis::from_secs(86_400);
+
     fn submitted(run: u32) -> Vec<Fact> {
-        let (run, at) = (RunId(run), Timestamp(5));
+        let (run, at) = (RunId(run), NOW);
         let (name, user) = ("run".into(), "someone".into());
         vec![
             Fact::RunSubmitted { run, name, idempotency: None, user, closed_world: false, at },
@@ -141,7 +169,7 @@ mod tests {
         assert_eq!(standby.scheduler.runs().count(), 2);
         old.append(2, term, &submitted(3)).expect("stored");
         let (_directory, mut leadership) = leadership();
-        let leader = standby.lead(&mut leadership).expect("nobody else leads");
+        let leader = standby.lead(&mut leadership, NOW).expect("nobody else leads");
         assert_eq!((leader.scheduler.runs().count(), leader.log.last()), (3, 3));
         assert_eq!(leader.since_snapshot, 6);
         let late = old.append(3, term, &submitted(4));
@@ -181,5 +209,68 @@ mod tests {
         log.write_snapshot(2, &mut [b"damaged".to_vec()].into_iter()).expect("written");
         let third = Standby::open(Box::new(log.reopen())).expect("whole");
         assert_eq!((third.scheduler.runs().count(), third.since_snapshot), (2, 4));
+    }
+
+    fn expiring(run: u32, at: Timestamp) -> Vec<Fact> {
+        let test = serde_json::json!({
+            "name": "waits", "expire_after_ms": DAY, "launch": {"run": {"command": ["true"]}},
+        });
+        let tests = vec![serde_json::from_str(&test.to_string()).expect("a test")];
+        let mut facts = submitted(run);
+        facts.truncate(1);
+        facts.push(Fact::TestsAdded { run: RunId(run), first: 0, tests, last: true, part: 0, at });
+        facts
+    }
+
+    fn lead(log: &MemoryLog, wall: Timestamp) -> Leader {
+        let (_directory, mut leadership) = leadership();
+        let standby = Standby::open(Box::new(log.reopen())).expect("whole");
+        standby.lead(&mut leadership, wall).expect("nobody else leads")
+    }
+
+    #[test]
+    fn a_clock_that_is_ahead_expires_nothing_and_does_not_shift_later_times() {
+        let mut log = MemoryLog::new();
+        let term = log.begin_term().expect("a term");
+        log.append(0, term, &expiring(1, NOW)).expect("stored");
+        let hour = NOW.after(Millis::from_secs(3600));
+        let wrong = NOW.after(Millis(400 * DAY.0));
+        for (wall, snapshot, records) in
+            [(wrong, false, 2), (wrong, true, 2), (hour, true, 3), (hour, false, 3)]
+        {
+            let mut leader = lead(&log, wall);
+            let now = leader.clock.now();
+            assert!(now.since(wall) < Millis::from_secs(60), "{now:?} follows {wall:?}");
+            assert_eq!(leader.log.last(), records, "a change is stored once");
+            assert!(leader.scheduler.tick(now).is_empty(), "nothing expires at {now:?}");
+            let later = leader.scheduler.tick(now.after(DAY));
+            assert!(matches!(later[..], [Fact::TestExpired { .. }]), "{later:?}");
+            if snapshot {
+                let mut pieces = leader.scheduler.snapshot();
+                leader.log.write_snapshot(records, &mut pieces).expect("written");
+            }
+        }
+    }
+
+    #[test]
+    fn the_time_of_the_last_record_is_known_although_a_snapshot_covers_it() {
+        let mut log = MemoryLog::new();
+        let term = log.begin_term().expect("a term");
+        log.append(0, term, &submitted(1)).expect("stored");
+        let first = lead(&log, NOW);
+        log.write_snapshot(1, &mut first.scheduler.snapshot()).expect("written");
+        let near = Timestamp(NOW.0 - 1000);
+        assert!(lead(&log, near).clock.now() >= NOW, "a small step back repeats no time");
+        assert_eq!(log.last(), 1);
+    }
+
+    #[test]
+    fn a_clock_that_is_not_set_is_not_followed() {
+        let mut log = MemoryLog::new();
+        let term = log.begin_term().expect("a term");
+        log.append(0, term, &expiring(1, NOW)).expect("stored");
+        let leader = lead(&log, Timestamp(1000));
+        assert!(leader.clock.now() >= NOW);
+        assert_eq!(leader.log.last(), 1);
     }
 }

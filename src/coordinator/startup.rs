@@ -253,8 +253,9 @@ fn start(
     let counted = Arc::clone(&metrics);
     let snapshots = SnapshotPolicy { every: settings.snapshot_events, since: since_snapshot };
     let watched = Arc::clone(&health);
+    let running = clock.clone();
     let owner = thread("dtf-scheduler", move || {
-        let ended = Runtime::new(scheduler, clock, counted, snapshots).run(requests, &batches);
+        let ended = Runtime::new(scheduler, running, counted, snapshots).run(requests, &batches);
         if let Err(error) = &ended {
             tracing::error!(%error, "a decision contradicts the state; the coordinator stops");
             watched.fail(Part::Scheduler, format!("a decision contradicts the state: {error}"));

@@ -142,6 +142,26 @@ pub enum Fact {
         user: Subject,
         at: Timestamp,
     },
+    /// Records of the log were lost, and an administrator accepted that. The numbers are greater
+    /// than all that the lost records may have used.
+    RecordsLost {
+        /// Last record of the log that was left.
+        last: u64,
+        /// Greatest number of a record of which there was evidence; 0 if there was none.
+        seen: u64,
+        /// Number of the next run.
+        next_run: u32,
+        /// Number of the next worker.
+        next_worker: u32,
+        epoch: Epoch,
+        at: Timestamp,
+    },
+    /// The clock of the coordinator was set: it showed `from`, and shows `at` from then on. Times of
+    /// earlier facts may be later than those of later facts.
+    ClockChanged {
+        from: Timestamp,
+        at: Timestamp,
+    },
     /// The first report for a lease that the worker has lost. It does not change the test.
     LateResult {
         lease: LeaseId,
@@ -213,6 +233,8 @@ impl Fact {
             | Fact::TestExpired { at, .. }
             | Fact::RunCancelled { at, .. }
             | Fact::TemplateAdded { at, .. }
+            | Fact::RecordsLost { at, .. }
+            | Fact::ClockChanged { at, .. }
             | Fact::LateResult { at, .. } => *at,
         }
     }

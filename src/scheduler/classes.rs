@@ -229,6 +229,11 @@ impl Classes {
         self.by_key.len()
     }
 
+    /// Forgets since when tests have been passed over.
+    pub fn forget_passed_over(&mut self) {
+        self.slots.iter_mut().flatten().for_each(|class| class.passed_over = None);
+    }
+
     /// The class of a key, and whether it is new.
     pub fn intern(&mut self, key: &ClassKey) -> (ClassId, bool) {
         if let Some(id) = self.by_key.get(key) {

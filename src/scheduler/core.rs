@@ -91,6 +91,14 @@ impl Scheduler {
                 let (sha256, user) = (sha256.clone(), user.clone());
                 self.apply_template(path, AddedTemplate { version, sha256, user, at })
             }
+            Fact::RecordsLost { next_run, next_worker, epoch, .. } => {
+                self.apply_records_lost(*next_run, *next_worker, *epoch);
+                Ok(())
+            }
+            Fact::ClockChanged { from, at } => {
+                self.apply_clock_changed(*from, *at);
+                Ok(())
+            }
             Fact::LateResult { lease, .. } => {
                 self.lost_leases.remove(*lease);
                 Ok(())

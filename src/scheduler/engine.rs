@@ -10,6 +10,7 @@
 //! contradicts the state ends the engine before it reaches a caller.
 
 use super::command::{Answer, Command, Delivery, Signal};
+use super::corrections::moved;
 use super::error::{FactError, Rejected};
 use super::snapshot::Snapshot;
 use super::state::Scheduler;
@@ -120,6 +121,8 @@ impl SnapshotPolicy {
 pub struct Engine<T: Tickets> {
     scheduler: Scheduler,
     last_tick: Timestamp,
+    /// Time that the clock showed when it was set; stored as a fact in the next batch.
+    clock_changed: Option<Timestamp>,
     claims: HashMap<WorkerId, OpenClaim<T>>,
     /// Workers for which there may be notices.
     touched: Vec<WorkerId>,
@@ -139,7 +142,7 @@ impl<T: Tickets> Engine<T> {
     #[must_use]
     pub fn new(scheduler: Scheduler, now: Timestamp, snapshots: SnapshotPolicy) -> Self {
         let (claims, touched) = (HashMap::new(), Vec::new());
-        Self { scheduler, last_tick: now, claims, touched, snapshots }
+        Self { scheduler, last_tick: now, clock_changed: None, claims, touched, snapshots }
     }
 
     #[must_use]
@@ -159,6 +162,12 @@ impl<T: Tickets> Engine<T> {
         self.claims.len()
     }
 
+    /// The clock, which showed `from`, was set: the next batch has its new time. Periods continue
+    /// without a jump.
+    pub fn clock_changed(&mut self, from: Timestamp) {
+        self.clock_changed = Some(from);
+    }
+
     /// Takes one batch of requests.
     ///
     /// # Errors
@@ -171,6 +180,10 @@ impl<T: Tickets> Engine<T> {
         observe: &mut Observer<'_>,
     ) -> Result<Batch<T>, FactError> {
         let mut batch = Batch::new();
+        if let Some(from) = self.clock_changed.take() {
+            self.last_tick = moved(self.last_tick, from, now);
+            self.keep(Fact::ClockChanged { from, at: now }, &mut batch, observe)?;
+        }
         batch.absence = self.forgive_absence(now);
         let mut stopping = false;
         for input in inputs {

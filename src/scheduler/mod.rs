@@ -24,6 +24,7 @@ mod cancel;
 mod classes;
 mod command;
 mod core;
+mod corrections;
 mod deadline;
 mod demand;
 mod deps;

@@ -137,7 +137,9 @@ impl Projection<'_> {
             | Fact::WorkerLost { .. }
             | Fact::WorkerForgotten { .. }
             | Fact::LeasesGranted { .. }
-            | Fact::LeasesRecalled { .. } => Ok(()),
+            | Fact::LeasesRecalled { .. }
+            | Fact::RecordsLost { .. }
+            | Fact::ClockChanged { .. } => Ok(()),
         }
     }
 

@@ -20,6 +20,7 @@ use crate::log::{EventLog, LogError};
 use crate::results::{CurrentStore, Reader};
 use crate::scheduler::Scheduler;
 use crate::store::{self, Store, StoreError, Writer};
+use crate::sys::clock::wall;
 use crate::sys::ids;
 use std::path::Path;
 use std::sync::Arc;
@@ -125,7 +126,7 @@ impl Running {
     async fn with(settings: Settings, disk: Arc<Disk>, directory: tempfile::TempDir) -> Self {
         let mut leadership = DirectoryLeadership::new(directory.path());
         let standby = Standby::open(Box::new(disk.log.reopen())).expect("a log that fits");
-        let leader = standby.lead(&mut leadership).expect("nobody else leads");
+        let leader = standby.lead(&mut leadership, wall()).expect("nobody else leads");
         let store = Store::open(&directory.path().join(store::FILE_NAME), disk.log.identity())
             .expect("a database");
         let blobs = FileBlobs::new(directory.path().join(blobs::DIRECTORY));
