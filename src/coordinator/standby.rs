@@ -246,7 +246,8 @@ mod tests {
             let later = leader.scheduler.tick(now.after(DAY));
             assert!(matches!(later[..], [Fact::TestExpired { .. }]), "{later:?}");
             if snapshot {
-                let mut pieces = leader.scheduler.snapshot();
+                let snapshot = leader.scheduler.snapshot();
+                let mut pieces = snapshot.pieces();
                 leader.log.write_snapshot(records, &mut pieces).expect("written");
             }
         }
@@ -258,7 +259,7 @@ mod tests {
         let term = log.begin_term().expect("a term");
         log.append(0, term, &submitted(1)).expect("stored");
         let first = lead(&log, NOW);
-        log.write_snapshot(1, &mut first.scheduler.snapshot()).expect("written");
+        log.write_snapshot(1, &mut first.scheduler.snapshot().pieces()).expect("written");
         let near = Timestamp(NOW.0 - 1000);
         assert!(lead(&log, near).clock.now() >= NOW, "a small step back repeats no time");
         assert_eq!(log.last(), 1);

@@ -5,6 +5,7 @@
 //! records may have used. After a change of the clock, the time that has passed since each stored
 //! moment is the same as before, so that nothing expires and no lease ends because of the change.
 
+use super::deadline::NEVER;
 use super::state::{Scheduler, State};
 use crate::domain::id::Epoch;
 use crate::domain::time::Timestamp;
@@ -51,7 +52,11 @@ impl Scheduler {
             } else {
                 limit(&mut worker.last_seen)
             }
-            worker.seats.values_mut().for_each(|seat| move_along(&mut seat.since));
+            move_along(&mut worker.due);
+            for seat in worker.seats.values_mut() {
+                move_along(&mut seat.since);
+                move_along(&mut seat.due);
+            }
         }
         self.templates.values_mut().for_each(|template| limit(&mut template.at));
         self.classes.forget_passed_over();
@@ -64,7 +69,9 @@ impl Scheduler {
 
 /// The moment `time` on a clock that showed `from` when it was set to `to`.
 pub(super) fn moved(time: Timestamp, from: Timestamp, to: Timestamp) -> Timestamp {
-    if to >= from {
+    if time == NEVER {
+        NEVER
+    } else if to >= from {
         time.after(to.since(from))
     } else {
         Timestamp(time.0.saturating_sub(from.since(to).0))
