@@ -8,6 +8,7 @@ use crate::cli::completions::CompletionsArgs;
 use crate::cli::config::ConfigArgs;
 use crate::cli::coordinator::CoordinatorArgs;
 use crate::cli::generate::args::GenerateArgs;
+use crate::cli::log::LogArgs;
 use crate::cli::results::logs::LogsArgs;
 use crate::cli::results::report::ReportArgs;
 use crate::cli::results::why::WhyArgs;
@@ -95,6 +96,7 @@ pub enum Command {
     Why(WhyArgs),
     Workers(WorkersArgs),
     Templates(TemplatesArgs),
+    Log(LogArgs),
     Config(ConfigArgs),
     Completions(CompletionsArgs),
     /// Print docs/config.md

@@ -1,9 +1,11 @@
 //! `dtf coordinator`.
 
-use crate::cli::args::shared::Global;
+use crate::cli::args::shared::{Global, Shape};
+use crate::cli::check_report;
 use crate::cli::connect::settings;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
+use crate::cli::log;
 use crate::cli::terminal::console::Console;
 use crate::config::roles::{CoordinatorSettings, GivenStorage};
 use crate::config::{ListenAddress, Resolver, SizeLimit};
@@ -12,7 +14,7 @@ use crate::sys::private::PrivateFileError;
 use crate::sys::shutdown::Shutdown;
 use crate::sys::spawn::Tasks;
 use clap::Args;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use tokio::net::TcpListener;
 
 /// Start a coordinator, which schedules tests and stores results
@@ -21,8 +23,11 @@ use tokio::net::TcpListener;
 Ctrl-C or SIGTERM stops the coordinator gracefully. Everything that it has acknowledged also
 survives a crash.
 
+docs/operate.md describes backups, checks, and what to do when a start is refused.
+
 Examples:
   dtf coordinator                                    Listen on 127.0.0.1:7700, for this machine
+  dtf coordinator --check                            Check the stored data of a stopped coordinator
   dtf coordinator --listen 0.0.0.0:7700 --token-file tokens
                                                      Listen for other machines; each line of the
                                                      file is `ROLE USER TOKEN`")]
@@ -35,6 +40,21 @@ pub struct CoordinatorArgs {
     pub data_dir: Option<PathBuf>,
     #[command(flatten)]
     pub storage: StorageArgs,
+    /// Start although the event log has lost records
+    ///
+    /// Runs, workers and leases continue with numbers that the lost records have not used. The old
+    /// results database and the old snapshot are renamed and kept. Without a loss, nothing changes.
+    #[arg(long, conflicts_with = "check")]
+    pub accept_lost_records: bool,
+    /// Check the stored data of a stopped coordinator, change nothing, and exit
+    ///
+    /// Reads the event log, the snapshot, the results database and all files, compares them, and
+    /// prints a report. The exit code is 1 if something is damaged, missing or different.
+    #[arg(long)]
+    pub check: bool,
+    /// Output format of --check
+    #[arg(long, value_enum, default_value_t, requires = "check")]
+    pub output: Shape,
 }
 
 /// Limits of what a coordinator stores.
@@ -72,9 +92,13 @@ pub async fn run(
         args.storage.given(),
         &mut Resolver::new(&file),
     );
+    if args.check {
+        return check(console, &role.data_dir, args.output);
+    }
     let mut settings = coordinator::Settings::new(role.data_dir);
     settings.token_file = role.token_file;
     settings.storage = role.storage;
+    settings.accept_lost_records = args.accept_lost_records;
     let listen = role.listen.as_str();
     let listener = TcpListener::bind(listen).await.map_err(|error| {
         CliError::new(format!("cannot listen on {listen}: {error}"))
@@ -92,6 +116,17 @@ pub async fn run(
     stopped.map_err(|error| refused(&error))?;
     console.note("stopped; everything acknowledged is stored");
     Ok(Exit::Passed)
+}
+
+/// Checks a data directory that no coordinator uses.
+fn check(console: Console, data_dir: &Path, output: Shape) -> Result<Exit, CliError> {
+    let _lock = log::lock(data_dir)?;
+    let report = coordinator::check(data_dir, &mut |step| console.note(step));
+    match output {
+        Shape::Json => console.json(&report)?,
+        Shape::Table => console.result(&check_report::text(&report))?,
+    }
+    Ok(if report.whole { Exit::Passed } else { Exit::Failed })
 }
 
 pub fn refused(error: &coordinator::CoordinatorError) -> CliError {

@@ -7,6 +7,7 @@ mod app;
 mod args;
 mod cancel;
 mod check;
+mod check_report;
 mod completions;
 mod config;
 mod connect;
@@ -14,6 +15,7 @@ mod coordinator;
 mod error;
 mod exit;
 mod generate;
+mod log;
 mod results;
 mod run;
 mod status;
@@ -93,6 +95,7 @@ fn perform(cli: Cli, console: Console) -> Result<Exit, CliError> {
         Command::Logs(args) => block_on(results::logs::run(console, &global, args)),
         Command::Why(args) => block_on(results::why::run(console, &global, args)),
         Command::Templates(args) => block_on(templates::run(console, &global, args)),
+        Command::Log(args) => log::run(console, &global, args),
         Command::Workers(args) => block_on(workers::run(console, &global, args)),
     }
 }

@@ -7,6 +7,7 @@
 //! coordinator that cannot store facts stops; an address that other machines reach needs a token.
 
 mod announce;
+mod check;
 mod clock;
 mod commit;
 mod database;
@@ -19,7 +20,6 @@ mod mailbox;
 mod metrics;
 mod projector;
 mod recovery;
-mod recovery_error;
 mod runtime;
 mod settings;
 mod standby;
@@ -28,8 +28,10 @@ mod startup;
 mod tests;
 mod tick;
 
+pub use check::check;
+pub use check::report::{Part, Report};
 pub use http::auth::TokenFileError;
+pub use recovery::error::RecoveryError;
 pub use recovery::identity_of;
-pub use recovery_error::RecoveryError;
 pub use settings::{MAX_RUN_BYTES, Settings, StorageLimits};
 pub use startup::{CoordinatorError, run};

@@ -24,6 +24,8 @@ pub struct Settings {
     pub storage: StorageLimits,
     /// Time from the start to the first search for stored files that nothing names.
     pub collect_after: Duration,
+    /// Continue although the event log has lost records.
+    pub accept_lost_records: bool,
 }
 
 /// Limits of what a coordinator stores, in bytes.
@@ -56,6 +58,7 @@ impl Settings {
             snapshot_events: SNAPSHOT_EVENTS,
             storage: StorageLimits::DEFAULT,
             collect_after: COLLECT_AFTER,
+            accept_lost_records: false,
         }
     }
 }

@@ -7,7 +7,7 @@
 
 use crate::coordinator::clock;
 use crate::coordinator::leadership::Leadership;
-use crate::coordinator::recovery_error::RecoveryError;
+use crate::coordinator::recovery::error::RecoveryError;
 use crate::domain::fact::Fact;
 use crate::domain::time::Timestamp;
 use crate::log::{EventLog, LogError, Sequence, Term};
@@ -44,6 +44,11 @@ impl Standby {
         let mut standby = Self { log, scheduler, followed, since_snapshot: 0 };
         standby.follow()?;
         Ok(standby)
+    }
+
+    /// The last record that the state has.
+    pub fn followed(&self) -> Sequence {
+        self.followed
     }
 
     /// Folds the records that were added since the last call.
@@ -103,6 +108,34 @@ impl Standby {
     }
 }
 
+/// The state that all records of the log lead to, without the snapshot, and the time of the last
+/// record.
+///
+/// # Errors
+/// The log cannot be read, or a record does not fit.
+pub(crate) fn replayed(
+    log: &dyn EventLog,
+) -> Result<(Scheduler, Option<Timestamp>), RecoveryError> {
+    let (after, mut state) = base(log)?;
+    let mut misfit = None;
+    log.reader().replay(after, &mut |sequence, facts| {
+        let applied = facts.iter().try_for_each(|fact| state.apply(fact));
+        misfit = applied.err().map(|error| RecoveryError::Inconsistent { sequence, error });
+        misfit.is_none()
+    })?;
+    match misfit {
+        Some(error) => Err(error),
+        None => Ok((state, time_of_last(log)?)),
+    }
+}
+
+/// The state that replaces removed records, with the last record that it covers.
+fn base(log: &dyn EventLog) -> Result<(Sequence, Scheduler), RecoveryError> {
+    let Some((at, pieces)) = log.read_base()? else { return Ok((0, Scheduler::new())) };
+    let scheduler = Scheduler::restore(pieces.into_iter()).map_err(RecoveryError::Base)?;
+    Ok((at, scheduler))
+}
+
 /// The time of the last record, whether or not a snapshot covers it.
 fn time_of_last(log: &dyn EventLog) -> Result<Option<Timestamp>, LogError> {
     let mut latest = None;
@@ -123,9 +156,7 @@ fn restored(log: &dyn EventLog) -> Result<(Sequence, Scheduler), RecoveryError> 
             Err(error) => log.reject_snapshot(&error.to_string()),
         }
     }
-    let Some((at, pieces)) = log.read_base()? else { return Ok((0, Scheduler::new())) };
-    let scheduler = Scheduler::restore(pieces.into_iter()).map_err(RecoveryError::Base)?;
-    Ok((at, scheduler))
+    base(log)
 }
 
 #[cfg(test)]

@@ -18,8 +18,8 @@ use crate::coordinator::live::LiveLogs;
 use crate::coordinator::mailbox::{Mailbox, MailboxError};
 use crate::coordinator::metrics::Metrics;
 use crate::coordinator::projector::{Projection, Projector};
-use crate::coordinator::recovery::{Recovered, Storage, recover};
-use crate::coordinator::recovery_error::RecoveryError;
+use crate::coordinator::recovery::error::RecoveryError;
+use crate::coordinator::recovery::{self, Recovered, recover};
 use crate::coordinator::runtime::Runtime;
 use crate::coordinator::settings::Settings;
 use crate::coordinator::standby::Leader;
@@ -79,28 +79,29 @@ impl CoordinatorError {
     /// The next step for the user.
     #[must_use]
     pub fn hint(&self) -> Option<&'static str> {
-        match self {
-            Self::Recovery(RecoveryError::Locked(LockError::Held { .. })) => {
-                Some("wait until that process has ended, or use another --data-dir")
+        Some(match self {
+            Self::Recovery(error) => error.hint(),
+            Self::Directory { .. } => "use a --data-dir that this user may write to",
+            Self::Tokens(error) => return error.hint(),
+            Self::Exposed(_) => "use --token-file, or listen on 127.0.0.1",
+            Self::LeadershipLost(_) => {
+                "another coordinator may have taken over; check which ones are running"
             }
-            Self::Directory { .. }
-            | Self::Recovery(
-                RecoveryError::Directory { .. } | RecoveryError::Locked(LockError::Io { .. }),
-            ) => Some("use a --data-dir that this user may write to"),
-            Self::Tokens(error) => error.hint(),
-            Self::Exposed(_) => Some("use --token-file, or listen on 127.0.0.1"),
-            Self::LogLost(LogError::Full { .. }) => Some(
-                "free disk space and start the coordinator again; nothing acknowledged is lost",
-            ),
-            Self::LogLost(LogError::Moved { .. } | LogError::Fenced { .. })
-            | Self::LeadershipLost(_) => {
-                Some("another coordinator may have taken over; check which ones are running")
+            Self::LogLost(error @ (LogError::Moved { .. } | LogError::Fenced { .. })) => {
+                recovery::error::of_log(error)
             }
-            Self::LogLost(_) => Some(
-                "repair the disk and start the coordinator again; nothing acknowledged is lost",
-            ),
-            _ => None,
-        }
+            Self::LogLost(LogError::Full { .. }) => {
+                "free disk space and start the coordinator again; nothing acknowledged is lost"
+            }
+            Self::LogLost(_) => {
+                "repair the disk and start the coordinator again; nothing acknowledged is lost"
+            }
+            Self::Start(_) => "check the limits of processes and open files of this user",
+            Self::Panicked(_) | Self::Inconsistent(_) | Self::Stuck => {
+                "start the coordinator again, and report this with its log lines; nothing \
+                 acknowledged is lost"
+            }
+        })
     }
 }
 
@@ -152,8 +153,8 @@ pub async fn run(
 ) -> Result<(), CoordinatorError> {
     let address = listener.local_addr().map_err(CoordinatorError::Start)?;
     let authenticators = authenticators(&settings, address)?;
-    let data_dir = settings.data_dir.clone();
-    let recovered = tokio::task::spawn_blocking(move || recover(Storage::open(&data_dir)?));
+    let (data_dir, accept) = (settings.data_dir.clone(), settings.accept_lost_records);
+    let recovered = tokio::task::spawn_blocking(move || recover(&data_dir, accept));
     let recovered = recovered.await.map_err(|_| CoordinatorError::Panicked("the recovery"))??;
     let Recovered { leader, leadership, identity, blobs, store: opened, substitute } = recovered;
     let current = CurrentStore::new(opened.store);

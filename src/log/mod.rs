@@ -29,7 +29,8 @@ mod tests;
 mod witness;
 
 pub use embedded::{
-    EmbeddedLog, LOG_FILE, LogFile, SNAPSHOT_FILE, WITNESS_FILE, WitnessFinding, read_snapshot_file,
+    EmbeddedLog, LOG_FILE, LogFile, SNAPSHOT_FILE, WITNESS_FILE, WitnessFinding,
+    read_snapshot_file, read_testimony,
 };
 pub use error::LogError;
 pub use event_log::{EventLog, LogReader, Snapshot};
@@ -38,3 +39,4 @@ pub use position::{Sequence, Term};
 pub use read_only::ReadOnlyLog;
 pub use salvage::{Exported, Part, Salvage, Unreadable};
 pub use snapshot::{SnapshotError, StoredSnapshot};
+pub use witness::{Mark, Testimony};

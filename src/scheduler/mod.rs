@@ -23,6 +23,7 @@ mod amounts;
 mod cancel;
 mod classes;
 mod command;
+mod comparison;
 mod core;
 mod corrections;
 mod deadline;

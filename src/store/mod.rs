@@ -9,6 +9,7 @@
 
 mod aside;
 mod attempts;
+mod check;
 mod detail;
 mod error;
 mod fill;
@@ -31,6 +32,7 @@ mod weight;
 mod writer;
 
 pub use aside::set_aside;
+pub use check::{Checked, Numbers};
 pub use error::{Cause, StoreError};
 pub use weight::weight;
 pub use writer::{MAX_TRANSACTION_BYTES, Writer};

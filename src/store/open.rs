@@ -94,10 +94,15 @@ fn check_identity(
     }
 }
 
+/// Opens a file without changing it, whatever its content is.
+pub(super) fn connect_read_only(path: &Path) -> Result<Connection, StoreError> {
+    connect(path, AccessMode::ReadOnly)
+}
+
 /// Checks that the end of the file was not cut off. DuckDB would not notice at this point, because
 /// it reads blocks only when it needs them. Free blocks do not count, because those at the end may
 /// never have been written.
-fn check_length(path: &Path, connection: &Connection) -> Result<(), StoreError> {
+pub(super) fn check_length(path: &Path, connection: &Connection) -> Result<(), StoreError> {
     let blocks = connection.query_row(
         "SELECT used_blocks * block_size FROM pragma_database_size() WHERE database_name = current_database()",
         [],

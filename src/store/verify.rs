@@ -9,11 +9,19 @@ use duckdb::{Connection, params};
 /// # Errors
 /// A block is damaged, or the file cannot be read.
 pub(super) fn read_all(connection: &Connection) -> Result<(), StoreError> {
-    let sql = "SELECT table_name FROM duckdb_tables() WHERE NOT internal ORDER BY table_name";
-    for table in names(connection, sql, None)? {
+    for table in tables(connection)? {
         read_table(connection, &table)?;
     }
     Ok(())
+}
+
+/// Names of the tables.
+///
+/// # Errors
+/// The file cannot be read.
+pub(super) fn tables(connection: &Connection) -> Result<Vec<String>, StoreError> {
+    let sql = "SELECT table_name FROM duckdb_tables() WHERE NOT internal ORDER BY table_name";
+    names(connection, sql, None)
 }
 
 /// Reads a table, one column after the other, and returns the number of rows.

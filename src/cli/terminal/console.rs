@@ -51,6 +51,14 @@ impl Console {
         if text.ends_with('\n') { Ok(()) } else { self.exact("\n") }
     }
 
+    /// Prints a line of a long result. Returns false if the reader has closed the pipe.
+    ///
+    /// # Errors
+    /// As [`Self::result`].
+    pub fn line(self, text: &str) -> Result<bool, CliError> {
+        self.write(&format!("{}\n", lines(text, self.colour)))
+    }
+
     /// Prints a text that must not be changed, such as a script. A terminal gets it as from
     /// [`Self::result`].
     ///
@@ -62,12 +70,15 @@ impl Console {
     }
 
     fn exact(self, text: &str) -> Result<(), CliError> {
+        self.write(text).map(|_| ())
+    }
+
+    fn write(self, text: &str) -> Result<bool, CliError> {
         let mut out = io::stdout().lock();
         match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-                Err(CliError::new(format!("cannot write the result: {error}")))
-            }
-            _ => Ok(()),
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+            Err(error) => Err(CliError::new(format!("cannot write the result: {error}"))),
         }
     }
 

@@ -29,7 +29,8 @@ pub(super) fn start_witness(path: &Path, testimony: Testimony) -> Result<Witness
 }
 
 /// The content of the witness of a directory; `None` if it cannot be used.
-pub(in crate::log) fn read_testimony(directory: &Path) -> Option<Testimony> {
+#[must_use]
+pub fn read_testimony(directory: &Path) -> Option<Testimony> {
     witness::read(&directory.join(WITNESS_FILE)).ok()??.testimony
 }
 

@@ -14,12 +14,11 @@ mod reader;
 mod step;
 mod tables;
 
-pub use self::beside::{LOG_FILE, SNAPSHOT_FILE, WITNESS_FILE, read_snapshot_file};
+pub use self::beside::{LOG_FILE, SNAPSHOT_FILE, WITNESS_FILE, read_snapshot_file, read_testimony};
 pub use self::compare::WitnessFinding;
 pub use self::handle::EmbeddedLog;
 pub use self::open::LogFile;
 
-pub(super) use self::beside::read_testimony;
 pub(super) use self::compare::with_witness;
 #[cfg(test)]
 pub(super) use self::open::plain;

@@ -1,0 +1,106 @@
+//! The parts of a data directory that exist, and what follows from them before anything is opened.
+//!
+//! The parts are created in the order log, `identity`, blobs, results database; a snapshot and a
+//! witness of the log follow. A log that is missing beside any other part was therefore lost:
+//!
+//! | log | other parts | start |
+//! | --- | --- | --- |
+//! | missing | none | the directory is new |
+//! | not begun (an older version was interrupted) | none but `identity` | the log is created anew |
+//! | missing or not begun | any | refused: the log was lost |
+//! | present | any | the log is opened; each part must have its identity |
+
+use crate::blobs;
+use crate::coordinator::recovery::error::RecoveryError;
+use crate::domain::storage_id::StorageId;
+use crate::log::{self, EmbeddedLog, LogFile};
+use crate::store;
+use std::path::{Path, PathBuf};
+
+/// The parts of a data directory.
+#[derive(Debug)]
+pub(crate) struct Inventory {
+    pub log: LogFile,
+    /// Content of the file `identity`.
+    pub identity: Option<StorageId>,
+    /// Existing parts other than the log, by their paths.
+    pub others: Vec<PathBuf>,
+}
+
+/// How a data directory is opened.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Opening {
+    /// A new log is created.
+    Create,
+    /// The log is opened.
+    Open,
+    /// The log was lost: this other part exists.
+    Lost(PathBuf),
+}
+
+impl Inventory {
+    /// # Errors
+    /// The directory cannot be inspected, or the file `identity` cannot be read.
+    pub fn of(data_dir: &Path) -> Result<Self, RecoveryError> {
+        let inspecting = |path: &Path| {
+            let path = path.to_owned();
+            move |source| RecoveryError::Directory { path, source }
+        };
+        let log = EmbeddedLog::inspect(data_dir)?;
+        let identity = log::read_identity(data_dir)?;
+        let mut others = Vec::new();
+        for name in [
+            log::IDENTITY_FILE,
+            log::SNAPSHOT_FILE,
+            log::WITNESS_FILE,
+            store::FILE_NAME,
+            blobs::DIRECTORY,
+        ] {
+            let path = data_dir.join(name);
+            if path.try_exists().map_err(inspecting(&path))? {
+                others.push(path);
+            }
+        }
+        Ok(Self { log, identity, others })
+    }
+
+    /// See the head of this module.
+    pub fn opening(&self) -> Opening {
+        let only_identity = self.others.iter().all(|path| path.ends_with(log::IDENTITY_FILE));
+        match self.log {
+            LogFile::Present => Opening::Open,
+            LogFile::NotBegun if only_identity => Opening::Create,
+            LogFile::Missing | LogFile::NotBegun => match self.others.last() {
+                None => Opening::Create,
+                Some(other) => Opening::Lost(other.clone()),
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_directory_in_which_nothing_exists_is_new() {
+        let opening = |log, others: &[&str]| {
+            let others = others.iter().map(PathBuf::from).collect();
+            Inventory { log, identity: None, others }.opening()
+        };
+        let (missing, not_begun) = (LogFile::Missing, LogFile::NotBegun);
+        assert_eq!(opening(missing, &[]), Opening::Create);
+        assert_eq!(opening(not_begun, &[]), Opening::Create);
+        assert_eq!(opening(not_begun, &["d/identity"]), Opening::Create);
+        for other in
+            ["d/identity", "d/state.snapshot", "d/events.witness", "d/results.duckdb", "d/blobs"]
+        {
+            let lost = Opening::Lost(other.into());
+            assert_eq!(opening(missing, &[other]), lost);
+            assert_eq!(opening(LogFile::Present, &[other]), Opening::Open, "{other}");
+            if other != "d/identity" {
+                assert_eq!(opening(not_begun, &["d/identity", other]), lost);
+            }
+        }
+    }
+}

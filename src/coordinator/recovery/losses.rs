@@ -1,0 +1,164 @@
+//! Accepting that the event log has lost records.
+//!
+//! The snapshot, the witness of the log and the results database prove which records existed. When an administrator accepts the loss, the log receives a new identity and a fact that
+//! moves the numbers of runs, workers and leases past everything that the lost records may have used.
+//! Then snapshot and database are renamed, and kept.
+//!
+//! Promises: without a loss nothing changes. Log, identity and fact change in one transaction; when
+//! the acceptance is interrupted after it, the next start is refused again, and accepting again
+//! completes it. Nothing is deleted.
+//! Limit: [`MAX_KEPT`] renamed files of each kind.
+
+use super::error::RecoveryError;
+use super::evidence::{Evidence, Numbers};
+use super::inventory::{Inventory, Opening};
+use crate::blobs::{self, FileBlobs};
+use crate::coordinator::standby;
+use crate::domain::fact::Fact;
+use crate::domain::id::Epoch;
+use crate::domain::storage_id::StorageId;
+use crate::log::{self, EmbeddedLog, EventLog, Sequence};
+use crate::store;
+use crate::sys::clock::wall;
+use crate::sys::ids;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Distance of the next epoch from the greatest that is known. Leases of the lost records have
+/// epochs of which nothing is known; the coordinator would have to grant this number of leases within
+/// the lost records to repeat one.
+const EPOCH_MARGIN: u64 = 1 << 32;
+/// Distance of the next number of a run or worker from the greatest that is known: the newest lost
+/// records may have been in no other part.
+const NUMBER_MARGIN: u32 = 1_000;
+/// The same when neither the database nor the snapshot can be read.
+const UNKNOWN_MARGIN: u32 = 1_000_000;
+/// Maximum number of renamed files of each kind.
+const MAX_KEPT: u32 = 1_000;
+
+/// An accepted loss.
+#[derive(Debug)]
+struct Accepted {
+    /// Last record of the log that was left.
+    last: Sequence,
+    /// Greatest number of a record of which there was evidence.
+    seen: Sequence,
+    /// Number of the next run.
+    next_run: u32,
+    /// The renamed files.
+    kept: Vec<PathBuf>,
+    /// Parts that could not be read, with the reason.
+    unreadable: Vec<String>,
+}
+
+/// Accepts the loss of records, if there is one, and reports what was done.
+///
+/// # Errors
+/// The log or another part cannot be read or written.
+pub(super) fn accept_and_report(data_dir: &Path) -> Result<(), RecoveryError> {
+    let Some(accepted) = accept(data_dir)? else {
+        tracing::info!("--accept-lost-records has no effect: the event log has lost no records");
+        return Ok(());
+    };
+    let Accepted { last, seen, next_run, kept, unreadable } = accepted;
+    let seen = if seen > last { format!("record {seen}") } else { "an unknown number".to_owned() };
+    tracing::warn!(
+        "the loss of records is accepted: the event log ended with record {last}, and there was \
+         evidence of records up to {seen}; the next run is r{next_run}"
+    );
+    for reason in unreadable {
+        tracing::warn!("a part could not be read, so the numbers continue further on: {reason}");
+    }
+    for path in kept {
+        tracing::warn!("kept for export: {}", path.display());
+    }
+    Ok(())
+}
+
+fn accept(data_dir: &Path) -> Result<Option<Accepted>, RecoveryError> {
+    let inventory = Inventory::of(data_dir)?;
+    let opened = match inventory.opening() {
+        Opening::Create => return Ok(None),
+        Opening::Lost(_) => None,
+        Opening::Open => {
+            let adopted = inventory.identity.unwrap_or_else(|| StorageId::new(ids::new_id()));
+            Some(EmbeddedLog::open_after_loss(data_dir, Some(adopted))?.0)
+        }
+    };
+    let evidence = Evidence::gather(data_dir, inventory.identity);
+    let log = match opened {
+        None => None,
+        Some(log) if evidence.contradicts(log.identity(), log.last()) => Some(log),
+        Some(_) => return Ok(None),
+    };
+    let last = log.as_ref().map_or(0, EventLog::last);
+    let (state, at) = match &log {
+        Some(log) => standby::replayed(log)?,
+        None => Default::default(),
+    };
+    let numbers = next_numbers(Numbers::of(&state), evidence.numbers);
+    let fact = Fact::RecordsLost {
+        last,
+        seen: evidence.seen,
+        next_run: numbers.next_run,
+        next_worker: numbers.next_worker,
+        epoch: Epoch(numbers.epoch),
+        at: at.unwrap_or_else(wall),
+    };
+    let identity = StorageId::new(ids::new_id());
+    match log {
+        Some(mut log) => log.renew(identity, &[fact])?,
+        None => EmbeddedLog::create(data_dir, identity)?.renew(identity, &[fact])?,
+    };
+    let kept = keep_parts(data_dir, identity)?;
+    let (seen, next_run, unreadable) = (evidence.seen, numbers.next_run, evidence.unreadable);
+    Ok(Some(Accepted { last, seen, next_run, kept, unreadable }))
+}
+
+/// The numbers to continue with. `known`: those of the log that was left; `seen`: those of the other
+/// parts, if they could be read.
+fn next_numbers(known: Numbers, seen: Option<Numbers>) -> Numbers {
+    let (greatest, margin) = match seen {
+        Some(seen) => (known.max(seen), NUMBER_MARGIN),
+        None => (known, UNKNOWN_MARGIN),
+    };
+    Numbers {
+        next_run: greatest.next_run.saturating_add(margin),
+        next_worker: greatest.next_worker.saturating_add(margin),
+        epoch: greatest.epoch.saturating_add(EPOCH_MARGIN),
+    }
+}
+
+/// Renames the parts with the old identity, and gives the others the new one. Returns the new names.
+fn keep_parts(data_dir: &Path, identity: StorageId) -> Result<Vec<PathBuf>, RecoveryError> {
+    let mut kept = Vec::new();
+    for name in [log::SNAPSHOT_FILE, store::FILE_NAME] {
+        kept.extend(keep(&data_dir.join(name))?);
+    }
+    let root = data_dir.join(blobs::DIRECTORY);
+    FileBlobs::adopt(&root, identity)?;
+    log::write_identity(data_dir, identity)?;
+    Ok(kept)
+}
+
+/// Renames a file, and the write-ahead log of a database, to `NAME.lost-records-N`.
+fn keep(path: &Path) -> Result<Option<PathBuf>, RecoveryError> {
+    let with = |path: &Path, suffix: &str| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(suffix);
+        PathBuf::from(name)
+    };
+    let failed = |source| RecoveryError::Directory { path: path.to_owned(), source };
+    if !path.try_exists().map_err(failed)? {
+        return Ok(None);
+    }
+    let names = (1..=MAX_KEPT).map(|number| with(path, &format!(".lost-records-{number}")));
+    let mut free = names.filter(|name| !name.exists() && !with(name, ".wal").exists());
+    let kept = free.next().ok_or_else(|| failed(io::ErrorKind::AlreadyExists.into()))?;
+    let wal = with(path, ".wal");
+    if wal.try_exists().map_err(failed)? {
+        std::fs::rename(&wal, with(&kept, ".wal")).map_err(failed)?;
+    }
+    std::fs::rename(path, &kept).map_err(failed)?;
+    Ok(Some(kept))
+}
