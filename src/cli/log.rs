@@ -9,7 +9,7 @@ use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::terminal::console::Console;
 use crate::config::Resolver;
-use crate::config::roles::CoordinatorSettings;
+use crate::config::roles::{CoordinatorSettings, GivenStorage};
 use crate::domain::causes::with_causes;
 use crate::domain::fact::Fact;
 use crate::log::{Part, Salvage, Unreadable};
@@ -170,7 +170,13 @@ fn export(console: Console, global: &Global, args: &ExportArgs) -> Result<Exit, 
 fn open(global: &Global, place: &Place) -> Result<(DirectoryLock, Salvage), CliError> {
     let file = settings(global)?;
     let data_dir = place.data_dir.clone();
-    let role = CoordinatorSettings::resolve(None, None, data_dir, &mut Resolver::new(&file));
+    let role = CoordinatorSettings::resolve(
+        None,
+        None,
+        data_dir,
+        GivenStorage::default(),
+        &mut Resolver::new(&file),
+    );
     let lock = lock(&role.data_dir)?;
     let log = Salvage::open(&role.data_dir).map_err(|error| CliError::from_error(&error))?;
     Ok((lock, log))

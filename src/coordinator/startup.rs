@@ -29,7 +29,6 @@ use crate::results::{CurrentStore, Reader};
 use crate::scheduler::engine::{Input, SnapshotPolicy};
 use crate::scheduler::{FactError, Scheduler};
 use crate::store;
-use crate::sys::lock::LockError;
 use crate::sys::spawn::Tasks;
 use std::future::Future;
 use std::io;

@@ -1,9 +1,9 @@
 //! The check of the results database: every value of every table is read, and the numbers of rows are
 //! compared with the event log.
 
+use super::compare::{compare_identity, compare_last};
 use super::history::{Last, Rows};
 use super::report::Part;
-use super::{compare_identity, compare_last};
 use crate::domain::causes::with_causes;
 use crate::domain::storage_id::StorageId;
 use crate::log::Sequence;

@@ -1,6 +1,6 @@
 //! The check of stored files: each is read and compared with its digest.
 
-use super::compare_identity;
+use super::compare::compare_identity;
 use super::report::Part;
 use crate::blobs::{BlobDigest, BlobError, BlobStore, FileBlobs, Stored};
 use crate::domain::causes::with_causes;

@@ -1,8 +1,8 @@
 //! The check of the event log, its witness and its snapshot: all records are read and applied, and
 //! the snapshot is compared with the state that they lead to.
 
+use super::compare::{LOST, compare_identity, compare_last};
 use super::report::Part;
-use super::{LOST, compare_identity, compare_last};
 use crate::domain::causes::with_causes;
 use crate::domain::fact::Fact;
 use crate::domain::storage_id::StorageId;

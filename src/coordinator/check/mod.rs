@@ -5,11 +5,13 @@
 //! two states of the scheduler are in memory, and at most [`report::MAX_FINDINGS`] findings of each
 //! part are listed.
 
+mod compare;
 mod database;
 mod files;
 mod history;
 pub mod report;
 
+use self::compare::compare_identity;
 use self::database::Database;
 use self::history::History;
 use self::report::{Part, Report};
@@ -20,20 +22,13 @@ use crate::log;
 use crate::store;
 use std::path::Path;
 
-/// Next step when a part belongs to another directory.
-const OTHER_IDENTITY: &str =
-    "put back the file that belongs to this directory; docs/operate.md describes the choices";
-/// Next step when records of the log were lost.
-const LOST: &str = "restore the newest copy of the event log, or start the coordinator with \
-                    --accept-lost-records; docs/operate.md describes both";
-
 /// Checks a data directory. `progress` receives a line about each step.
 #[must_use]
 pub fn check(data_dir: &Path, progress: &mut dyn FnMut(&str)) -> Report {
     progress("opening the results database");
     let database = Database::open(&data_dir.join(store::FILE_NAME));
     progress("reading the event log");
-    let History { identity, last, parts: mut parts } =
+    let History { identity, last, mut parts } =
         History::read(data_dir, database.watermark(), progress);
     parts.push(identity_file(data_dir, identity));
     progress("reading the results database");
@@ -69,23 +64,5 @@ fn identity_file(data_dir: &Path, identity: Option<StorageId>) -> Part {
             part.add(None, with_causes(&error), next);
             part
         }
-    }
-}
-
-/// Adds a finding if a part has another identity than the log. Parts of older versions have none.
-fn compare_identity(part: &mut Part, found: Option<StorageId>, expected: Option<StorageId>) {
-    if let (Some(found), Some(expected)) = (found, expected)
-        && found != expected
-    {
-        let problem = format!("it has the identity {found}, and the event log has {expected}");
-        part.add(None, problem, OTHER_IDENTITY);
-    }
-}
-
-/// Adds a finding if a part contains records that the log does not.
-fn compare_last(part: &mut Part, at: log::Sequence, last: Option<log::Sequence>) {
-    if let Some(last) = last.filter(|last| at > *last) {
-        let problem = format!("it contains record {at}, but the event log ends with record {last}");
-        part.add(Some(format!("record {at}")), problem, LOST);
     }
 }
