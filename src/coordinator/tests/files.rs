@@ -5,6 +5,8 @@ use super::harness::{Hand, Running, run_of};
 use crate::api::error::Code;
 use crate::api::v1::leases::{Report, Reports};
 use crate::api::v1::runs::SubmitRun;
+use crate::api::v1::test_views::AttemptQuery;
+use crate::api::v1::workers::Leave;
 use crate::blobs::BlobDigest;
 use crate::client::{Client, ClientError};
 use crate::coordinator::settings::StorageLimits;
@@ -217,6 +219,15 @@ async fn the_data_directory_has_a_maximum_size() {
     running.stop().await;
 }
 
+/// Makes files older than the grace.
+fn age(data_dir: &Path, digests: &[&BlobDigest]) {
+    let long_ago = SystemTime::now() - Duration::from_hours(25);
+    for digest in digests {
+        let file = std::fs::File::options().write(true).open(path(data_dir, digest));
+        file.and_then(|file| file.set_modified(long_ago)).expect("set");
+    }
+}
+
 /// A file that nothing names is removed after its grace. Files are kept that a submission, a result, a
 /// late result or a template names, that are young, or that a client has just found.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -230,11 +241,7 @@ async fn files_that_nothing_names_are_removed() {
     let leases = hand.claim(10_000).await.leases;
     hand.report(&leases, &log_of(logged.as_str(), 6).to_string()).await;
     role.end().await;
-    for digest in [&named, &logged, &unnamed] {
-        let file = std::fs::File::options().write(true).open(path(directory.path(), digest));
-        let long_ago = SystemTime::now() - Duration::from_hours(25);
-        file.and_then(|file| file.set_modified(long_ago)).expect("set");
-    }
+    age(directory.path(), &[&named, &logged, &unnamed]);
     let role =
         start_with(directory.path(), |settings| settings.collect_after = Duration::ZERO).await;
     let is_gone = async || !path(directory.path(), &unnamed).exists();
@@ -243,4 +250,34 @@ async fn files_that_nothing_names_are_removed() {
         assert!(role.client.has_blob(digest.as_str()).await.expect("an answer"), "{digest}");
     }
     role.end().await;
+}
+
+/// After a compaction, the state names the files of open runs, and the database those of results.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn files_that_only_removed_records_named_are_kept_while_they_are_needed() {
+    let running = Running::start().await;
+    let client = running.client.clone();
+    let (ended, open) =
+        (put(&client, b"of a test that has ended").await, put(&client, b"open").await);
+    let (logged, unnamed) = (put(&client, b"logged").await, put(&client, b"unnamed").await);
+    client.submit(&run_with(&[(&ended, 24)]), None).await.expect("submitted");
+    let mut hand = Hand::register(&client, 1).await;
+    let leases = hand.claim(10_000).await.leases;
+    hand.report(&leases, &log_of(logged.as_str(), 6).to_string()).await;
+    client.submit(&run_with(&[(&open, 4)]), None).await.expect("submitted");
+    // The last record stays in the log, so it must name nothing.
+    client.leave(hand.worker, &Leave { incarnation: hand.incarnation }).await.expect("left");
+    // A list waits until the database has everything.
+    client.attempts(&AttemptQuery::default()).await.expect("a list");
+    let (disk, directory) = running.stop().await;
+    disk.compact();
+    age(directory.path(), &[&ended, &open, &logged, &unnamed]);
+    let running = Running::collecting(disk, directory).await;
+    let data_dir = running.directory().to_owned();
+    wait_until("the removal", async || !path(&data_dir, &unnamed).exists()).await;
+    wait_until("the removal", async || !path(&data_dir, &ended).exists()).await;
+    for digest in [open, logged] {
+        assert!(path(&data_dir, &digest).exists(), "{digest}");
+    }
+    running.stop().await;
 }

@@ -9,7 +9,7 @@ use crate::client::{Client, ClientOptions, Retry};
 use crate::coordinator::leadership::DirectoryLeadership;
 use crate::coordinator::projector::{Committed, Projection};
 use crate::coordinator::settings::{Settings, StorageLimits};
-use crate::coordinator::standby::Standby;
+use crate::coordinator::standby::{Leader, Standby};
 use crate::coordinator::startup::{CoordinatorError, Opened, authenticators, run_opened};
 use crate::domain::capability::Capability;
 use crate::domain::id::{Epoch, WorkerId};
@@ -25,6 +25,7 @@ use crate::sys::ids;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -39,6 +40,17 @@ pub struct Disk {
 impl Disk {
     fn new() -> Arc<Self> {
         Arc::new(Self { log: MemoryLog::new(), database_full: AtomicBool::new(false) })
+    }
+
+    /// Replaces all records but the last by the state. Nobody else uses the log.
+    pub fn compact(&self) {
+        let directory = tempfile::tempdir().expect("a directory");
+        let mut leadership = DirectoryLeadership::new(directory.path());
+        let standby = Standby::open(Box::new(self.log.reopen())).expect("a log that fits");
+        let Leader { mut log, scheduler, .. } = standby.lead(&mut leadership).expect("leads");
+        let last = log.last();
+        let state = scheduler.snapshot();
+        log.compact(last - 1, last, &mut state.pieces()).expect("compacted");
     }
 }
 
@@ -111,6 +123,13 @@ impl Running {
         let mut settings = Settings::new(directory.path());
         settings.storage = storage;
         Self::with(settings, Disk::new(), directory).await
+    }
+
+    /// Starts from the log of `disk`, and searches at once for files that nothing names.
+    pub async fn collecting(disk: Arc<Disk>, directory: tempfile::TempDir) -> Self {
+        let mut settings = Settings::new(directory.path());
+        settings.collect_after = Duration::ZERO;
+        Self::with(settings, disk, directory).await
     }
 
     /// Directory of the coordinator.
