@@ -51,7 +51,8 @@ impl Disk {
         let directory = tempfile::tempdir().expect("a directory");
         let mut leadership = DirectoryLeadership::new(directory.path());
         let standby = Standby::open(Box::new(self.log.reopen())).expect("a log that fits");
-        let Leader { mut log, scheduler, .. } = standby.lead(&mut leadership).expect("leads");
+        let Leader { mut log, scheduler, .. } =
+            standby.lead(&mut leadership, wall()).expect("leads");
         let last = log.last();
         let state = scheduler.snapshot();
         log.compact(last - 1, last, &mut state.pieces()).expect("compacted");
