@@ -279,7 +279,7 @@ def test_an_editable_installation_includes_its_code_unless_it_is_sent(tmp_path):
     assert "_mine.pth" not in zipfile.ZipFile(wheel).namelist()
     installed(site, "other", direct)
     answer, _ = pack(tmp_path, "other")
-    assert "is not known" in answer["error"]
+    assert "cannot determine how" in answer["error"]
 
 
 REQUIREMENTS_FILE = """\
