@@ -13,6 +13,7 @@ use crate::cli::work::library;
 use crate::client::Client;
 use crate::domain::time::Timestamp;
 use crate::plan::files::planned::PlannedFile;
+use crate::results::render::words::plain;
 use crate::templates::library::Library;
 use crate::templates::origin::Origin;
 use crate::templates::path::TemplatePath;
@@ -24,6 +25,8 @@ use serde::Serialize;
 
 /// Number of digits of a digest in tables.
 const SHORT: usize = 12;
+/// Maximum length of the name of an author in tables, in characters.
+const MAX_AUTHOR: usize = 80;
 
 #[derive(Debug, Serialize)]
 struct Listing {
@@ -97,7 +100,7 @@ fn rows(library: &Library, views: &[TemplateView]) -> Result<Vec<Row>, CliError>
             version: template.as_ref().map(|template| template.front_matter.version),
             origin: origin(&text.origin),
             added_version: view.map(|view| view.version),
-            author: view.map(|view| visible(&shortened(&view.user))),
+            author: view.map(|view| plain(&view.user, MAX_AUTHOR)),
             added_at: view.map(|view| view.added_at),
             digest: template.map_or_else(own, |template| template.digest),
         })
@@ -156,15 +159,8 @@ pub async fn show(
     let newest = library.texts().filter(|(name, _)| *name == path).last();
     let Some((_, text)) = newest else { return Err(unknown(&library, &args.name)) };
     console.note(&format!("{path} of {}", text.origin));
-    let shown = if console.width().is_some() { visible(&text.text) } else { text.text.to_string() };
-    console.document(&shown)?;
+    console.document(&text.text)?;
     Ok(Exit::Passed)
-}
-
-/// A text of somebody else's that cannot move the cursor of a terminal.
-fn visible(text: &str) -> String {
-    let plain = |c: char| if c.is_control() && !"\n\t".contains(c) { '\u{fffd}' } else { c };
-    text.chars().map(plain).collect()
 }
 
 /// The error for an unknown template. Its hint is the nearest path, or else the list of families.
@@ -224,7 +220,7 @@ fn history_table(history: &History, width: Option<u16>) -> String {
         let digest = view.sha256.chars().take(SHORT).collect();
         let row = [
             view.version.to_string(),
-            visible(&shortened(&view.user)),
+            plain(&view.user, MAX_AUTHOR),
             instant(view.added_at),
             digest,
         ];
@@ -273,13 +269,12 @@ mod tests {
     }
 
     #[test]
-    fn names_of_people_become_paths() {
+    fn names_of_templates_become_paths() {
         assert_eq!(path_of("vlm"), "vlm/test.py.j2");
         assert_eq!(path_of("vlm/cuda"), "vlm/cuda.py.j2");
         assert_eq!(path_of("_shared/base.py.j2"), "_shared/base.py.j2");
         assert_eq!(path_of("families.yaml"), "families.yaml");
         let failure = unknown(&Library::built_in(), "vln");
         assert_eq!(failure.hint.as_deref(), Some("did you mean \"vlm\"?"));
-        assert_eq!(visible("a\u{1b}[2Jb\n"), "a\u{fffd}[2Jb\n");
     }
 }
