@@ -136,7 +136,9 @@ def attempt(options, numbers, case):
             file.seek(place)
             file.write(bytes([byte ^ 1 << bit]))
     damaged_file = path.name if case.group == BLOBS else None
-    verdict = judge(options, data, case.seed.ledger, (path.name,), damaged_file)
+    # A file in a directory is part of it, and both may be named.
+    names = (path.name, str(data / case.file.parts[0]))
+    verdict = judge(options, data, case.seed.ledger, names, damaged_file)
     shutil.rmtree(data)
     data.with_name(data.name + ".stderr").unlink()
     return case, verdict

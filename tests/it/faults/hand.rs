@@ -18,8 +18,13 @@ pub struct Api {
 impl Api {
     pub fn of(coordinator: &Coordinator) -> Self {
         let builder = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let http = reqwest::Client::builder().no_proxy().build().expect("a client");
-        Self { runtime: builder.expect("a runtime"), http, url: coordinator.url.clone() }
+        // The coordinator closes a connection whose upload it has refused.
+        let http = reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0).build();
+        Self {
+            runtime: builder.expect("a runtime"),
+            http: http.expect("a client"),
+            url: coordinator.url.clone(),
+        }
     }
 
     fn send(&self, request: reqwest::RequestBuilder) -> (u16, Vec<u8>) {

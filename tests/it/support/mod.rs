@@ -98,13 +98,15 @@ impl Home {
     pub fn coordinator_with(&self, data: &str, listen: &str, more: &[&str]) -> Coordinator {
         let data_dir = self.path(data);
         let mut command = self.command(&["coordinator", "--listen", listen, "--data-dir"]);
-        let mut process = command
-            .arg(&data_dir)
-            .args(more)
-            .stderr(Stdio::piped())
-            .stdout(Stdio::null())
-            .spawn()
-            .expect("dtf starts");
+        command.arg(&data_dir).args(more);
+        self.coordinator_by(command, data_dir).0
+    }
+
+    /// A running coordinator, started by a command that may wrap it, and the lines that it wrote before
+    /// it was ready.
+    pub fn coordinator_by(&self, mut command: Command, data_dir: PathBuf) -> (Coordinator, String) {
+        let mut process =
+            command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().expect("dtf starts");
         let mut lines = BufReader::new(process.stderr.take().expect("piped")).lines();
         let mut seen = String::new();
         let url = loop {
@@ -115,6 +117,7 @@ impl Home {
                 break rest.split(',').next().expect("an address").to_owned();
             }
             seen.push_str(&line);
+            seen.push('\n');
         };
         // Keeps the pipe from filling up; ends with the process.
         std::thread::spawn(move || for _ in lines.by_ref() {});
@@ -124,7 +127,7 @@ impl Home {
             let code = self.at(&coordinator, &["status", "--output", "json"]).code;
             [0, 4].contains(&code).then_some(())
         });
-        coordinator
+        (coordinator, seen)
     }
 
     /// A client command for a coordinator.
