@@ -3,7 +3,8 @@
 //!
 //! Promises: the file is created beside its name, so that it exists either whole or not at all. It is
 //! opened without a change until its last record is compared with the witness. Damage is an error with
-//! the file and the position; a panic of redb is caught. Opening verifies the checksum of each page.
+//! the file and the position; a panic of redb is caught. Opening verifies the checksum of each page,
+//! which takes about 1.5 s for 1 GiB.
 
 mod base;
 mod beside;
@@ -11,6 +12,7 @@ mod compare;
 mod handle;
 mod open;
 mod reader;
+mod space;
 mod step;
 mod tables;
 

@@ -3,8 +3,10 @@
 use super::beside::{LOG_FILE, WITNESS_FILE, set_untrusted_aside, start_witness};
 use super::compare::{self, WitnessFinding};
 use super::handle::EmbeddedLog;
+use super::space;
 use super::step::Step;
 use super::tables::{self, Position};
+use crate::domain::causes::with_causes;
 use crate::domain::storage_id::StorageId;
 use crate::log::error::LogError;
 use crate::log::event_log::Snapshot;
@@ -47,6 +49,13 @@ pub(in crate::log) fn plain(file: File) -> io::Result<Box<dyn StorageBackend>> {
 enum Losses {
     Refused,
     Accepted,
+}
+
+/// Whether free pages of the file are given back to the file system.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Space {
+    GiveBack,
+    Keep,
 }
 
 impl EmbeddedLog {
@@ -111,7 +120,7 @@ impl EmbeddedLog {
         adopt: Option<StorageId>,
         layer: Layer<'_>,
     ) -> Result<Self, LogError> {
-        Ok(Self::open_with(directory, adopt, layer, Losses::Refused)?.0)
+        Ok(Self::open_with(directory, adopt, layer, Losses::Refused, Space::GiveBack)?.0)
     }
 
     /// Opens a log whose witness may prove that records are missing. Also returns the last record that
@@ -124,7 +133,7 @@ impl EmbeddedLog {
         directory: &Path,
         adopt: Option<StorageId>,
     ) -> Result<(Self, Option<Sequence>), LogError> {
-        Self::open_with(directory, adopt, &plain, Losses::Accepted)
+        Self::open_with(directory, adopt, &plain, Losses::Accepted, Space::Keep)
     }
 
     fn open_with(
@@ -132,6 +141,7 @@ impl EmbeddedLog {
         adopt: Option<StorageId>,
         layer: Layer<'_>,
         losses: Losses,
+        space: Space,
     ) -> Result<(Self, Option<Sequence>), LogError> {
         let path = directory.join(LOG_FILE);
         require_log(directory, &path)?;
@@ -139,7 +149,7 @@ impl EmbeddedLog {
         let failed = |source| Step::Open.io_error(&path, source);
         let file = File::options().read(true).write(true).open(&path).map_err(failed)?;
         let staged = StagedFile::new(layer(file).map_err(failed)?).map_err(failed)?;
-        let (database, position, testimony, seen) = Step::Open.run(&path, || {
+        let (mut database, position, testimony, seen) = Step::Open.run(&path, || {
             let (database, position) = open_staged(&staged, &path, adopt)?;
             let identity = position.identity;
             let identity = identity.ok_or_else(|| LogError::NoIdentity { path: path.clone() })?;
@@ -149,6 +159,15 @@ impl EmbeddedLog {
             Ok((database, position, Testimony { identity, mark }, seen))
         })?;
         staged.accept().map_err(failed)?;
+        if position.base > 0 && space == Space::GiveBack {
+            let len = staged.len().map_err(failed)?;
+            if let Err(error) = space::give_back(&mut database, len, &path) {
+                let reason = with_causes(&error);
+                tracing::warn!(path = %path.display(), reason, "cannot give space of the event log back");
+                drop(database);
+                return Self::open_with(directory, adopt, layer, losses, Space::Keep);
+            }
+        }
         // Until the renewal, the witness proves the loss.
         let is_refused = losses == Losses::Refused;
         let witness = is_refused.then(|| start_witness(&path, testimony)).transpose()?;
