@@ -23,6 +23,8 @@ pub(crate) struct Metrics {
     pub requests_failed: AtomicU64,
     pub panics: AtomicU64,
     pub damaged_files: AtomicU64,
+    pub file_searches: AtomicU64,
+    pub file_searches_failed: AtomicU64,
     pub collected_files: AtomicU64,
     pub collected_bytes: AtomicU64,
     /// Number of claims that wait now.
@@ -186,6 +188,18 @@ impl Metrics {
             "dtf_damaged_files_total",
             "Reads of stored files that were damaged.",
             &self.damaged_files,
+        );
+        counter(
+            text,
+            "dtf_file_searches_total",
+            "Searches for stored files that nothing names.",
+            &self.file_searches,
+        );
+        counter(
+            text,
+            "dtf_file_searches_failed_total",
+            "Searches that removed nothing because something could not be read.",
+            &self.file_searches_failed,
         );
         counter(
             text,

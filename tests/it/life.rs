@@ -242,3 +242,39 @@ fn a_connection_without_a_request_is_closed_and_its_place_given_away() {
     idle.set_read_timeout(Some(Duration::from_secs(30))).expect("set");
     assert_eq!(idle.read(&mut [0; 16]).expect("closed in time"), 0);
 }
+
+/// Highest resident memory of a process so far, in KiB.
+#[cfg(target_os = "linux")]
+fn peak_memory(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("a process");
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a peak");
+    peak.trim().trim_end_matches(" kB").parse().expect("a number")
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn the_size_of_artifacts_costs_a_worker_no_memory() {
+    const SIZE: u64 = 96 << 20;
+    let home = Home::new();
+    let coordinator = home.coordinator("data");
+    let worker = home.worker(&coordinator, "w", &["--slots", "1"]);
+    let small = home.submit(&coordinator, &six(&home));
+    passed_once(&home.finished(&coordinator, &small));
+    let before = peak_memory(worker.id());
+    let plan = home.write(
+        "large.yaml",
+        &format!(
+            "schema: 1\ntests:\n\
+             - {{name: makes, cmd: [sh, -c, \"head -c {SIZE} /dev/zero > big\"], artifacts: [big]}}\n\
+             - {{name: takes, cmd: [sh, -c, \"test $(wc -c < big) = {SIZE}\"], \
+             inputs: [{{test: makes, file: big}}]}}\n"
+        ),
+    );
+    let run = home.submit(&coordinator, &plan);
+    let report = home.finished(&coordinator, &run);
+    for row in report["rows"].as_array().expect("rows") {
+        assert_eq!(row["outcome"], "passed", "{row}");
+    }
+    let after = peak_memory(worker.id());
+    assert!(after < before + 32 * 1024, "{before} KiB before, {after} KiB after");
+}

@@ -116,8 +116,13 @@ impl Collector {
         let mut wait = self.first_after;
         while stop.wait(wait).is_ok() {
             wait = INTERVAL;
-            match self.collect(&stop, SystemTime::now()) {
-                Ok(Collected { files: 0, partial: 0, .. }) | Err(CollectError::Stopping) => {}
+            let found = self.collect(&stop, SystemTime::now());
+            if matches!(found, Err(CollectError::Stopping)) {
+                return;
+            }
+            self.metrics.file_searches.fetch_add(1, Relaxed);
+            match found {
+                Ok(Collected { files: 0, partial: 0, .. }) => {}
                 Ok(Collected { files, bytes: size, partial }) => tracing::info!(
                     size = bytes(size as f64),
                     partial,
@@ -125,6 +130,7 @@ impl Collector {
                     counted(files, "stored file")
                 ),
                 Err(error) => {
+                    self.metrics.file_searches_failed.fetch_add(1, Relaxed);
                     let reason = with_causes(&error);
                     tracing::warn!(%reason, "stored files that nothing names are not removed now");
                 }

@@ -263,3 +263,61 @@ fn probe(data_dir: &Path) -> io::Result<()> {
     file.write_all(&vec![0x5a; PROBE_BYTES])?;
     file.as_file().sync_all()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn space(limits: StorageLimits) -> (tempfile::TempDir, Space) {
+        let directory = tempfile::tempdir().expect("a directory");
+        let space = Space::new(directory.path().to_owned(), limits);
+        (directory, space)
+    }
+
+    #[test]
+    fn uploads_on_their_way_count_and_results_may_exceed_the_maximum_a_little() {
+        let limits = StorageLimits { max_data_bytes: Some(1000), ..StorageLimits::NONE };
+        let (_directory, space) = space(limits);
+        space.files_counted(500);
+        space.stored(200);
+        space.removed(100);
+        let mut upload = space.upload(Purpose::Work, 300).expect("room");
+        upload.grow(400).expect("room");
+        assert_eq!(upload.grow(401), Err(NoSpace::DataDir { used: 1000, limit: 1000 }));
+        assert!(space.check(Purpose::Work, 1).is_err());
+        assert_eq!(space.check(Purpose::Results, 50), Ok(()));
+        assert!(space.check(Purpose::Results, 51).is_err());
+        drop(upload);
+        assert_eq!(space.check(Purpose::Work, 400), Ok(()));
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn results_may_use_half_of_the_reserve() {
+        let (_directory, space) = space(StorageLimits::NONE);
+        let free = space.free().expect("known");
+        // Other programs use the disk as well, so the reserve is far from both limits.
+        let reserve = free / 2 * 3;
+        let limits = StorageLimits { min_free_bytes: Some(reserve), ..StorageLimits::NONE };
+        let (_directory, space) = self::space(limits);
+        assert!(matches!(space.check(Purpose::Work, 0), Err(NoSpace::Disk { .. })));
+        assert_eq!(space.check(Purpose::Results, 0), Ok(()));
+        let health = Health::new();
+        space.measure(&health);
+        let reason = health.reason().expect("not ready");
+        assert!(reason.contains("uploads and submissions are refused"), "{reason}");
+    }
+
+    #[test]
+    fn a_failed_write_is_reported_until_a_write_succeeds() {
+        let (directory, space) = space(StorageLimits::NONE);
+        let health = Health::new();
+        std::fs::write(directory.path().join("events.redb"), [0; 5000]).expect("written");
+        space.write_failed(&health);
+        assert!(health.reason().expect("not ready").contains("full"));
+        space.measure(&health);
+        assert_eq!((health.reason(), space.used()), (None, 5000));
+        let probes = std::fs::read_dir(directory.path()).expect("listed").count();
+        assert_eq!(probes, 1, "the probe is removed");
+    }
+}

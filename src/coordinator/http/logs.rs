@@ -53,7 +53,8 @@ enum Progress {
     params(("attempt" = schema::AttemptId, Path), AppendQuery),
     request_body(content = Vec<u8>, content_type = "application/octet-stream"),
     responses((status = 200, body = Appended, description = "the offset of the next piece"),
-        (status = 409, description = "the attempt does not run under this lease, or bytes are missing before the piece")))]
+        (status = 409, description = "the attempt does not run under this lease, or bytes are missing before the piece"),
+        (status = 507, description = "the disk of the coordinator is full or nearly full; try again later")))]
 pub(crate) async fn append(
     State(app): State<Arc<App>>,
     Id(attempt): Id<AttemptId>,

@@ -38,7 +38,9 @@ const KEY_HEADER: &str = "idempotency-key";
         description = "At most 128 printable characters. A repeat with the same body is harmless.")),
     responses((status = 200, body = Submitted, description = "the run, and the requirements that no worker meets"),
         (status = 409, description = "the key was used with another body"),
-        (status = 422, description = "a test is not acceptable")))]
+        (status = 413, description = "the body is too large, or the files of the run exceed its quota"),
+        (status = 422, description = "a test is not acceptable"),
+        (status = 507, description = "the disk of the coordinator is full or nearly full; try again later")))]
 pub(crate) async fn submit(
     State(app): State<Arc<App>>,
     principal: Principal,
@@ -75,7 +77,9 @@ pub(crate) async fn submit(
 #[utoipa::path(post, path = "/api/v1/runs/{run}/tests", tag = "runs", request_body = AddTests,
     params(("run" = schema::RunId, Path)),
     responses((status = 200, body = Submitted, description = "the run, and the requirements that no worker meets"),
-        (status = 409, description = "the part is out of order, or the run is complete")))]
+        (status = 409, description = "the part is out of order, or the run is complete"),
+        (status = 413, description = "the body is too large, or the files of the run exceed its quota"),
+        (status = 507, description = "the disk of the coordinator is full or nearly full; try again later")))]
 pub(crate) async fn add_tests(
     State(app): State<Arc<App>>,
     Id(run): Id<RunId>,

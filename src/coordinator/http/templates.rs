@@ -38,7 +38,8 @@ const MAX_PROBLEMS: usize = 5;
 #[utoipa::path(post, path = "/api/v1/templates", tag = "templates", request_body = AddTemplates,
     responses((status = 200, body = AddedTemplates, description = "the versions of the templates"),
         (status = 409, description = "another user added templates at the same time"),
-        (status = 422, description = "a template is not acceptable")))]
+        (status = 422, description = "a template is not acceptable"),
+        (status = 507, description = "the disk of the coordinator is full or nearly full; try again later")))]
 pub(crate) async fn add(
     State(app): State<Arc<App>>,
     principal: Principal,

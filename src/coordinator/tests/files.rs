@@ -5,13 +5,17 @@ use super::harness::{Hand, Running, run_of};
 use crate::api::error::Code;
 use crate::api::v1::leases::{Report, Reports};
 use crate::api::v1::runs::SubmitRun;
+use crate::api::v1::test_views::AttemptQuery;
+use crate::api::v1::workers::Leave;
 use crate::blobs::BlobDigest;
 use crate::client::{Client, ClientError};
 use crate::coordinator::settings::StorageLimits;
 use crate::domain::id::{AttemptId, RunId};
 use crate::domain::outcome::Outcome;
 use crate::domain::time::Millis;
+use crate::store;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime};
 
 async fn wait_until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
@@ -36,6 +40,13 @@ fn refused<T: std::fmt::Debug>(result: Result<T, ClientError>) -> (u16, Code) {
     let error = result.expect_err("refused");
     let refusal = error.refusal().unwrap_or_else(|| panic!("no refusal: {error}"));
     (refusal.status, refusal.body.code)
+}
+
+async fn metric(running: &Running, name: &str) -> u64 {
+    let text = reqwest::get(format!("{}/metrics", running.url)).await.expect("metrics");
+    let text = text.text().await.expect("a text");
+    let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    value.expect("a metric").parse().expect("a number")
 }
 
 /// A run with one test that names these files.
@@ -76,9 +87,7 @@ async fn a_damaged_file_is_reported_and_replaced_by_the_next_upload() {
         put(client, &content).await;
         assert_eq!(client.get_blob(digest.as_str()).await.expect("replaced"), content);
     }
-    let metrics = reqwest::get(format!("{}/metrics", running.url)).await.expect("metrics");
-    let metrics = metrics.text().await.expect("a text");
-    assert!(!metrics.contains("dtf_damaged_files_total 0\n"), "{metrics}");
+    assert_ne!(metric(&running, "dtf_damaged_files_total").await, 0);
     running.stop().await;
 }
 
@@ -201,6 +210,25 @@ async fn below_the_reserve_only_new_work_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_disk_is_reported_and_heals() {
+    let running = Running::limited(StorageLimits::NONE).await;
+    let client = &running.client;
+    client.ready().await.expect("ready");
+    running.disk.files_full.store(true, Ordering::SeqCst);
+    let digest = BlobDigest::of(b"x");
+    let error = client.put_blob(digest.as_str(), b"x".to_vec()).await.expect_err("full");
+    assert_eq!(error.hint().as_deref(), Some("free disk space on the coordinator, then try again"));
+    assert_eq!(refused(Err::<(), _>(error)), (507, Code::StorageFull));
+    let reason = client.ready().await.expect_err("not ready").to_string();
+    assert!(reason.contains("the disk of the data directory is full"), "{reason}");
+    client.submit(&run_of(1), None).await.expect("the log is not full");
+    running.disk.files_full.store(false, Ordering::SeqCst);
+    wait_until("readiness", async || client.ready().await.is_ok()).await;
+    put(client, b"x").await;
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_data_directory_has_a_maximum_size() {
     // The database and the log have some MiB.
     let limits = StorageLimits { max_data_bytes: Some(64 << 20), ..StorageLimits::NONE };
@@ -217,6 +245,15 @@ async fn the_data_directory_has_a_maximum_size() {
     running.stop().await;
 }
 
+/// Makes files older than the grace.
+fn age(data_dir: &Path, digests: &[&BlobDigest]) {
+    let long_ago = SystemTime::now() - Duration::from_hours(25);
+    for digest in digests {
+        let file = std::fs::File::options().write(true).open(path(data_dir, digest));
+        file.and_then(|file| file.set_modified(long_ago)).expect("set");
+    }
+}
+
 /// A file that nothing names is removed after its grace. Files are kept that a submission, a result, a
 /// late result or a template names, that are young, or that a client has just found.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -230,11 +267,7 @@ async fn files_that_nothing_names_are_removed() {
     let leases = hand.claim(10_000).await.leases;
     hand.report(&leases, &log_of(logged.as_str(), 6).to_string()).await;
     role.end().await;
-    for digest in [&named, &logged, &unnamed] {
-        let file = std::fs::File::options().write(true).open(path(directory.path(), digest));
-        let long_ago = SystemTime::now() - Duration::from_hours(25);
-        file.and_then(|file| file.set_modified(long_ago)).expect("set");
-    }
+    age(directory.path(), &[&named, &logged, &unnamed]);
     let role =
         start_with(directory.path(), |settings| settings.collect_after = Duration::ZERO).await;
     let is_gone = async || !path(directory.path(), &unnamed).exists();
@@ -243,4 +276,55 @@ async fn files_that_nothing_names_are_removed() {
         assert!(role.client.has_blob(digest.as_str()).await.expect("an answer"), "{digest}");
     }
     role.end().await;
+}
+
+/// After a compaction, the state names the files of open runs, and the database those of results.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn files_that_only_removed_records_named_are_kept_while_they_are_needed() {
+    let running = Running::start().await;
+    let client = running.client.clone();
+    let (ended, open) =
+        (put(&client, b"of a test that has ended").await, put(&client, b"open").await);
+    let (logged, unnamed) = (put(&client, b"logged").await, put(&client, b"unnamed").await);
+    client.submit(&run_with(&[(&ended, 24)]), None).await.expect("submitted");
+    let mut hand = Hand::register(&client, 1).await;
+    let leases = hand.claim(10_000).await.leases;
+    hand.report(&leases, &log_of(logged.as_str(), 6).to_string()).await;
+    client.submit(&run_with(&[(&open, 4)]), None).await.expect("submitted");
+    // The last record stays in the log, so it must name nothing.
+    client.leave(hand.worker, &Leave { incarnation: hand.incarnation }).await.expect("left");
+    // A list waits until the database has everything.
+    client.attempts(&AttemptQuery::default()).await.expect("a list");
+    let (disk, directory) = running.stop().await;
+    disk.compact();
+    age(directory.path(), &[&ended, &open, &logged, &unnamed]);
+    let running = Running::collecting(disk, directory).await;
+    let data_dir = running.directory().to_owned();
+    wait_until("the removal", async || !path(&data_dir, &unnamed).exists()).await;
+    wait_until("the removal", async || !path(&data_dir, &ended).exists()).await;
+    for digest in [open, logged] {
+        assert!(path(&data_dir, &digest).exists(), "{digest}");
+    }
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_removed_while_the_database_is_incomplete() {
+    let running = Running::start().await;
+    let client = running.client.clone();
+    let unnamed = put(&client, b"unnamed").await;
+    for _ in 0..2 {
+        client.submit(&run_of(1), None).await.expect("submitted");
+    }
+    let (disk, directory) = running.stop().await;
+    disk.compact();
+    age(directory.path(), &[&unnamed]);
+    std::fs::remove_file(directory.path().join(store::FILE_NAME)).expect("removed");
+    disk.database_full.store(true, Ordering::SeqCst);
+    let running = Running::collecting(disk, directory).await;
+    wait_until("a search", async || metric(&running, "dtf_file_searches_failed_total").await == 1)
+        .await;
+    assert!(path(running.directory(), &unnamed).exists());
+    assert_eq!(metric(&running, "dtf_collected_files_total").await, 0);
+    running.stop().await;
 }

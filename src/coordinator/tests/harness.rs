@@ -1,15 +1,15 @@
-//! Starts a coordinator on port 0 over a log in memory and a results database in a temporary
-//! directory, both of which fail on demand, with workers that a test controls.
+//! Starts a coordinator on port 0 over a log in memory, and a results database and files in a temporary
+//! directory, all of which fail on demand, with workers that a test controls.
 
 use crate::api::v1::leases::{Claim, Claimed, LeaseView, Report, Reports};
 use crate::api::v1::runs::SubmitRun;
 use crate::api::v1::workers::Register;
-use crate::blobs::{self, FileBlobs};
+use crate::blobs::{self, Blob, BlobDigest, BlobError, BlobStore, FileBlobs, Stored};
 use crate::client::{Client, ClientOptions, Retry};
 use crate::coordinator::leadership::DirectoryLeadership;
 use crate::coordinator::projector::{Committed, Projection};
 use crate::coordinator::settings::{Settings, StorageLimits};
-use crate::coordinator::standby::Standby;
+use crate::coordinator::standby::{Leader, Standby};
 use crate::coordinator::startup::{CoordinatorError, Opened, authenticators, run_opened};
 use crate::domain::capability::Capability;
 use crate::domain::id::{Epoch, WorkerId};
@@ -22,9 +22,11 @@ use crate::scheduler::Scheduler;
 use crate::store::{self, Store, StoreError, Writer};
 use crate::sys::clock::wall;
 use crate::sys::ids;
+use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, SystemTime};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -34,11 +36,71 @@ use uuid::Uuid;
 pub struct Disk {
     pub log: MemoryLog,
     pub database_full: AtomicBool,
+    /// No file can be stored.
+    pub files_full: AtomicBool,
 }
 
 impl Disk {
     fn new() -> Arc<Self> {
-        Arc::new(Self { log: MemoryLog::new(), database_full: AtomicBool::new(false) })
+        let (database_full, files_full) = (AtomicBool::new(false), AtomicBool::new(false));
+        Arc::new(Self { log: MemoryLog::new(), database_full, files_full })
+    }
+
+    /// Replaces all records but the last by the state. Nobody else uses the log.
+    pub fn compact(&self) {
+        let directory = tempfile::tempdir().expect("a directory");
+        let mut leadership = DirectoryLeadership::new(directory.path());
+        let standby = Standby::open(Box::new(self.log.reopen())).expect("a log that fits");
+        let Leader { mut log, scheduler, .. } =
+            standby.lead(&mut leadership, wall()).expect("leads");
+        let last = log.last();
+        let state = scheduler.snapshot();
+        log.compact(last - 1, last, &mut state.pieces()).expect("compacted");
+    }
+}
+
+/// Stored files, whose disk is full on demand.
+struct Files {
+    blobs: FileBlobs,
+    disk: Arc<Disk>,
+}
+
+impl BlobStore for Files {
+    fn put(
+        &self,
+        digest: &BlobDigest,
+        content: &mut dyn Read,
+        limit: u64,
+    ) -> Result<u64, BlobError> {
+        if self.disk.files_full.load(Ordering::SeqCst) {
+            let full = std::io::ErrorKind::StorageFull.into();
+            return Err(BlobError::of_io("write", Path::new("blobs"), full));
+        }
+        self.blobs.put(digest, content, limit)
+    }
+
+    fn open(&self, digest: &BlobDigest) -> Result<Option<Blob>, BlobError> {
+        self.blobs.open(digest)
+    }
+
+    fn get(&self, digest: &BlobDigest, limit: u64) -> Result<Option<Vec<u8>>, BlobError> {
+        self.blobs.get(digest, limit)
+    }
+
+    fn verify(&self, digest: &BlobDigest) -> Result<Option<u64>, BlobError> {
+        self.blobs.verify(digest)
+    }
+
+    fn list(&self, group: u8, visit: &mut dyn FnMut(Stored)) -> Result<(), BlobError> {
+        self.blobs.list(group, visit)
+    }
+
+    fn remove(&self, digest: &BlobDigest, before: SystemTime) -> Result<Option<u64>, BlobError> {
+        self.blobs.remove(digest, before)
+    }
+
+    fn remove_partial(&self, group: u8, before: SystemTime) -> Result<u64, BlobError> {
+        self.blobs.remove_partial(group, before)
     }
 }
 
@@ -113,6 +175,13 @@ impl Running {
         Self::with(settings, Disk::new(), directory).await
     }
 
+    /// Starts from the log of `disk`, and searches at once for files that nothing names.
+    pub async fn collecting(disk: Arc<Disk>, directory: tempfile::TempDir) -> Self {
+        let mut settings = Settings::new(directory.path());
+        settings.collect_after = Duration::ZERO;
+        Self::with(settings, disk, directory).await
+    }
+
     /// Directory of the coordinator.
     pub fn directory(&self) -> &Path {
         self.directory.path()
@@ -136,7 +205,7 @@ impl Running {
             identity: "test".into(),
             projection: Box::new(Database { writer: store.writer, disk: Arc::clone(&disk) }),
             results: Reader::new(CurrentStore::new(store.store)),
-            blobs: Arc::new(blobs),
+            blobs: Arc::new(Files { blobs, disk: Arc::clone(&disk) }),
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
