@@ -164,7 +164,9 @@ mod tests {
     use super::*;
     use crate::coordinator::leadership::DirectoryLeadership;
     use crate::domain::id::{RunId, TestId};
+    use crate::domain::storage_id::StorageId;
     use crate::domain::time::Millis;
+    use crate::log::EmbeddedLog;
     use crate::log::memory::MemoryLog;
     use crate::scheduler::FactError;
 
@@ -240,6 +242,42 @@ mod tests {
         log.write_snapshot(2, &mut [b"damaged".to_vec()].into_iter()).expect("written");
         let third = Standby::open(Box::new(log.reopen())).expect("whole");
         assert_eq!((third.scheduler.runs().count(), third.since_snapshot), (2, 4));
+    }
+
+    #[test]
+    fn a_compacted_log_is_restored_with_and_without_a_snapshot() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let identity = StorageId::from_bytes([7; 16]);
+        let mut log = EmbeddedLog::create(directory.path(), identity).expect("a new log");
+        let term = log.begin_term().expect("a term");
+        let mut state = Scheduler::new();
+        for run in 1..=4 {
+            let facts = submitted(run);
+            log.append(log.last(), term, &facts).expect("stored");
+            if run <= 3 {
+                facts.iter().for_each(|fact| state.apply(fact).expect("it fits"));
+            }
+        }
+        log.compact(2, 3, &mut state.snapshot().pieces()).expect("compacted");
+        drop(log);
+        let restart = || {
+            let log = EmbeddedLog::open(directory.path(), None).expect("a log");
+            Standby::open(Box::new(log)).expect("whole")
+        };
+        let (without, whole) = (restart(), Scheduler::snapshot);
+        assert_eq!((without.scheduler.runs().count(), without.since_snapshot), (4, 2));
+        let expected: Vec<Vec<u8>> = whole(&without.scheduler).pieces().collect();
+        let Standby { mut log, scheduler, .. } = without;
+        log.write_snapshot(4, &mut scheduler.snapshot().pieces()).expect("written");
+        drop(log);
+        let mut with = restart();
+        assert_eq!((with.scheduler.runs().count(), with.since_snapshot), (4, 0));
+        assert!(whole(&with.scheduler).pieces().eq(expected.iter().cloned()));
+        with.log.write_snapshot(4, &mut [b"damaged".to_vec()].into_iter()).expect("written");
+        drop(with);
+        let again = restart();
+        assert_eq!((again.scheduler.runs().count(), again.since_snapshot), (4, 2));
+        assert!(whole(&again.scheduler).pieces().eq(expected));
     }
 
     fn expiring(run: u32, at: Timestamp) -> Vec<Fact> {

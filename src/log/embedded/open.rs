@@ -236,7 +236,7 @@ pub(in crate::log) fn write_log(
     }
     let mut base = base;
     create_file(path, &plain, &mut |database| {
-        tables::prepare(database, Some(identity)).map_err(|error| error.at(Step::Create, &path))?;
+        tables::prepare(database, Some(identity)).map_err(|error| error.at(Step::Create, path))?;
         let failed = |source| Step::Create.error(path, source);
         if let Some((removed, (at, pieces))) = base.take() {
             tables::store_base(database, removed, at, &mut pieces.into_iter()).map_err(failed)?;
@@ -326,7 +326,6 @@ fn open_staged(
     let database = builder()
         .create_with_backend(staged.clone())
         .map_err(|source| Step::Open.error(path, source))?;
-    let position =
-        tables::prepare(&database, adopt).map_err(|error| error.at(Step::Open, &path))?;
+    let position = tables::prepare(&database, adopt).map_err(|error| error.at(Step::Open, path))?;
     Ok((database, position))
 }
