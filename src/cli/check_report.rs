@@ -9,8 +9,12 @@ pub fn text(report: &Report) -> String {
     let mut text = format!("{}\n", report.data_dir.display());
     let width = report.parts.iter().map(|part| part.name.len()).max().unwrap_or(0);
     for part in &report.parts {
-        let state = if part.findings.is_empty() { "" } else { " (see below)" };
-        line(&mut text, &format!("  {:width$}  {}{state}", part.name, part.content));
+        let state = match (part.findings.is_empty(), part.content.is_empty()) {
+            (true, _) => part.content.clone(),
+            (false, true) => "see below".to_owned(),
+            (false, false) => format!("{}; see below", part.content),
+        };
+        line(&mut text, &format!("  {:width$}  {state}", part.name));
     }
     for part in &report.parts {
         findings(&mut text, part);

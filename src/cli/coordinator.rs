@@ -138,8 +138,5 @@ pub fn refused(error: &coordinator::CoordinatorError) -> CliError {
         ))
     );
     let failure = if missing { failure.with_exit(Exit::Usage) } else { failure };
-    match error.hint() {
-        Some(hint) => failure.hint(hint),
-        None => failure,
-    }
+    failure.hint(error.hint())
 }

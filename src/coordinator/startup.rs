@@ -77,11 +77,13 @@ pub enum CoordinatorError {
 impl CoordinatorError {
     /// The next step for the user.
     #[must_use]
-    pub fn hint(&self) -> Option<&'static str> {
-        Some(match self {
+    pub fn hint(&self) -> &'static str {
+        match self {
             Self::Recovery(error) => error.hint(),
             Self::Directory { .. } => "use a --data-dir that this user may write to",
-            Self::Tokens(error) => return error.hint(),
+            Self::Tokens(error) => {
+                error.hint().unwrap_or("name a file that this user can read with --token-file")
+            }
             Self::Exposed(_) => "use --token-file, or listen on 127.0.0.1",
             Self::LeadershipLost(_) => {
                 "another coordinator may have taken over; check which ones are running"
@@ -100,7 +102,7 @@ impl CoordinatorError {
                 "start the coordinator again, and report this with its log lines; nothing \
                  acknowledged is lost"
             }
-        })
+        }
     }
 }
 

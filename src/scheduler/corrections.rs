@@ -48,9 +48,9 @@ impl Scheduler {
             limit(&mut worker.registered_at);
             let present = worker.present();
             if present {
-                move_along(&mut worker.last_seen)
+                move_along(&mut worker.last_seen);
             } else {
-                limit(&mut worker.last_seen)
+                limit(&mut worker.last_seen);
             }
             move_along(&mut worker.due);
             for seat in worker.seats.values_mut() {

@@ -40,6 +40,10 @@ pub(super) struct Evidence {
     pub seen: Sequence,
     /// Greatest numbers in use; `None` if no part shows them.
     pub numbers: Option<Numbers>,
+    /// The last record that `numbers` cover.
+    covered: Sequence,
+    /// The last record of which the witness knows.
+    witnessed: Option<Sequence>,
     /// The identities of the parts.
     identities: Vec<StorageId>,
     /// The witness contradicts the log.
@@ -71,6 +75,12 @@ impl Evidence {
             || self.identities.iter().any(|other| *other != identity)
     }
 
+    /// Whether `numbers` cover all records that existed, as far as the witness knows. `last`: last
+    /// record of the log. A witness that is not ahead of it may have been replaced, too.
+    pub fn is_complete(&self, last: Sequence) -> bool {
+        self.witnessed.is_some_and(|witnessed| witnessed > last && witnessed <= self.covered)
+    }
+
     fn unreadable(&mut self, error: &dyn Error) {
         self.unreadable.push(with_causes(error));
     }
@@ -78,12 +88,14 @@ impl Evidence {
     fn add(&mut self, at: Sequence, numbers: Option<Numbers>) {
         self.seen = self.seen.max(at);
         if let Some(numbers) = numbers {
+            self.covered = self.covered.max(at);
             self.numbers = Some(self.numbers.unwrap_or_default().max(numbers));
         }
     }
 
     fn witness(&mut self, data_dir: &Path) {
         if let Some(testimony) = log::read_testimony(data_dir) {
+            self.witnessed = Some(testimony.mark.sequence);
             self.add(testimony.mark.sequence, None);
         }
         // A log that cannot be opened is reported by the caller.

@@ -18,6 +18,7 @@ use crate::domain::fact::Fact;
 use crate::domain::id::Epoch;
 use crate::domain::storage_id::StorageId;
 use crate::log::{self, EmbeddedLog, EventLog, Sequence};
+use crate::results::render::figures::counted;
 use crate::store;
 use crate::sys::clock::wall;
 use crate::sys::ids;
@@ -28,8 +29,9 @@ use std::path::{Path, PathBuf};
 /// epochs of which nothing is known; the coordinator would have to grant this number of leases within
 /// the lost records to repeat one.
 const EPOCH_MARGIN: u64 = 1 << 32;
-/// Distance of the next number of a run or worker from the greatest that is known: the newest lost
-/// records may have been in no other part.
+/// Distance of the next number of a run or worker from the greatest that is known, unless the database
+/// or the snapshot covers all records that the witness knows: the newest lost records may have been in
+/// no other part.
 const NUMBER_MARGIN: u32 = 1_000;
 /// The same when neither the database nor the snapshot can be read.
 const UNKNOWN_MARGIN: u32 = 1_000_000;
@@ -61,10 +63,11 @@ pub(super) fn accept_and_report(data_dir: &Path) -> Result<(), RecoveryError> {
         return Ok(());
     };
     let Accepted { last, seen, next_run, kept, unreadable } = accepted;
-    let seen = if seen > last { format!("record {seen}") } else { "an unknown number".to_owned() };
     tracing::warn!(
-        "the loss of records is accepted: the event log ended with record {last}, and there was \
-         evidence of records up to {seen}; the next run is r{next_run}"
+        "the loss of records is accepted: the event log contained {}, and the other parts prove {}; \
+         the next run is r{next_run}",
+        counted(last, "record"),
+        counted(seen.max(last), "record"),
     );
     for reason in unreadable {
         tracing::warn!("a part could not be read, so the numbers continue further on: {reason}");
@@ -96,7 +99,17 @@ fn accept(data_dir: &Path) -> Result<Option<Accepted>, RecoveryError> {
         Some(log) => standby::replayed(log)?,
         None => Default::default(),
     };
-    let numbers = next_numbers(Numbers::of(&state), evidence.numbers);
+    let margin = match evidence.numbers {
+        Some(_) if evidence.is_complete(last) => 0,
+        Some(_) => NUMBER_MARGIN,
+        None => UNKNOWN_MARGIN,
+    };
+    let known = Numbers::of(&state).max(evidence.numbers.unwrap_or_default());
+    let numbers = Numbers {
+        next_run: known.next_run.saturating_add(margin),
+        next_worker: known.next_worker.saturating_add(margin),
+        epoch: known.epoch.saturating_add(EPOCH_MARGIN),
+    };
     let fact = Fact::RecordsLost {
         last,
         seen: evidence.seen,
@@ -106,27 +119,16 @@ fn accept(data_dir: &Path) -> Result<Option<Accepted>, RecoveryError> {
         at: at.unwrap_or_else(wall),
     };
     let identity = StorageId::new(ids::new_id());
-    match log {
-        Some(mut log) => log.renew(identity, &[fact])?,
-        None => EmbeddedLog::create(data_dir, identity)?.renew(identity, &[fact])?,
+    let mut log = match log {
+        Some(log) => log,
+        // The renewal replaces this identity, and with it an acceptance that was interrupted here.
+        None => EmbeddedLog::create(data_dir, StorageId::new(ids::new_id()))?,
     };
+    log.renew(identity, &[fact])?;
+    drop(log);
     let kept = keep_parts(data_dir, identity)?;
     let (seen, next_run, unreadable) = (evidence.seen, numbers.next_run, evidence.unreadable);
     Ok(Some(Accepted { last, seen, next_run, kept, unreadable }))
-}
-
-/// The numbers to continue with. `known`: those of the log that was left; `seen`: those of the other
-/// parts, if they could be read.
-fn next_numbers(known: Numbers, seen: Option<Numbers>) -> Numbers {
-    let (greatest, margin) = match seen {
-        Some(seen) => (known.max(seen), NUMBER_MARGIN),
-        None => (known, UNKNOWN_MARGIN),
-    };
-    Numbers {
-        next_run: greatest.next_run.saturating_add(margin),
-        next_worker: greatest.next_worker.saturating_add(margin),
-        epoch: greatest.epoch.saturating_add(EPOCH_MARGIN),
-    }
 }
 
 /// Renames the parts with the old identity, and gives the others the new one. Returns the new names.

@@ -3,7 +3,8 @@
 //! Promises: one process at a time; every part has the identity of the log; the state is the snapshot
 //! plus the records after it, each checked; nothing is dropped silently. A part that is ahead of the
 //! log proves that the log has lost records: the start is refused, and nothing is moved or changed
-//! until an administrator accepts the loss ([`losses`]). Everything here blocks.
+//! until an administrator accepts the loss ([`losses`]). Most parts are compared before the log is
+//! opened for writing ([`beside`]). Everything here blocks.
 //!
 //! | found at a start | result |
 //! | --- | --- |
@@ -14,12 +15,16 @@
 //! | a snapshot is damaged or has another identity | it is renamed, and the log is replayed |
 //! | a part of a version without identities has none | it receives the identity of the log |
 
+mod beside;
 pub mod error;
 mod evidence;
 mod inventory;
 mod losses;
 mod steps;
+#[cfg(test)]
+mod tests;
 
+use self::beside::Beside;
 use self::error::RecoveryError;
 use self::inventory::{Inventory, Opening};
 use self::steps::Steps;
@@ -109,25 +114,22 @@ fn open_log(data_dir: &Path) -> Result<EmbeddedLog, RecoveryError> {
         Opening::Open => {
             // A log of a version without identities receives this one.
             let identity = inventory.identity.unwrap_or_else(|| StorageId::new(ids::new_id()));
-            EmbeddedLog::open(data_dir, Some(identity))?
+            let beside = Beside::read(data_dir, inventory.identity);
+            EmbeddedLog::open_compared(data_dir, Some(identity), &|identity, last| {
+                beside.compare(identity, last)
+            })?
         }
         Opening::Lost(other) => {
             let path = data_dir.join(log::LOG_FILE);
             return Err(RecoveryError::LogMissing { path, other });
         }
     };
-    let path = data_dir.join(log::IDENTITY_FILE);
-    match inventory.identity {
-        Some(found) if found == log.identity() => {}
-        Some(found) => {
-            return Err(LogError::OtherIdentity { path, expected: log.identity(), found }.into());
+    if inventory.identity.is_none() {
+        if inventory.log == LogFile::Present {
+            let file = data_dir.join(log::IDENTITY_FILE);
+            tracing::warn!(file = %file.display(), "the file is missing; it is written again");
         }
-        None => {
-            if inventory.log == LogFile::Present {
-                tracing::warn!(file = %path.display(), "the file is missing; it is written again");
-            }
-            log::write_identity(data_dir, log.identity())?;
-        }
+        log::write_identity(data_dir, log.identity())?;
     }
     Ok(log)
 }

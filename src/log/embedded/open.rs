@@ -58,6 +58,9 @@ enum Space {
     Keep,
 }
 
+/// Compares the identity and the last record of a log with other parts of its directory.
+type Compare<'a> = &'a dyn Fn(StorageId, Sequence) -> Result<(), LogError>;
+
 impl EmbeddedLog {
     /// Inspects the log file of a directory, without opening it.
     ///
@@ -114,13 +117,26 @@ impl EmbeddedLog {
         Self::open_on(directory, adopt, &plain)
     }
 
+    /// As [`Self::open`]. Before the file is changed, `compare` receives the identity and the last
+    /// record of the log; its error ends the opening.
+    ///
+    /// # Errors
+    /// As for [`Self::open`], and the error of `compare`.
+    pub fn open_compared(
+        directory: &Path,
+        adopt: Option<StorageId>,
+        compare: Compare<'_>,
+    ) -> Result<Self, LogError> {
+        Ok(Self::open_with(directory, adopt, &plain, Losses::Refused, Space::GiveBack, compare)?.0)
+    }
+
     /// As [`Self::open`], over any file layer.
     pub(in crate::log) fn open_on(
         directory: &Path,
         adopt: Option<StorageId>,
         layer: Layer<'_>,
     ) -> Result<Self, LogError> {
-        Ok(Self::open_with(directory, adopt, layer, Losses::Refused, Space::GiveBack)?.0)
+        Ok(Self::open_with(directory, adopt, layer, Losses::Refused, Space::GiveBack, &|_, _| Ok(()))?.0)
     }
 
     /// Opens a log whose witness may prove that records are missing. Also returns the last record that
@@ -133,7 +149,7 @@ impl EmbeddedLog {
         directory: &Path,
         adopt: Option<StorageId>,
     ) -> Result<(Self, Option<Sequence>), LogError> {
-        Self::open_with(directory, adopt, &plain, Losses::Accepted, Space::Keep)
+        Self::open_with(directory, adopt, &plain, Losses::Accepted, Space::Keep, &|_, _| Ok(()))
     }
 
     fn open_with(
@@ -142,6 +158,7 @@ impl EmbeddedLog {
         layer: Layer<'_>,
         losses: Losses,
         space: Space,
+        compare: Compare<'_>,
     ) -> Result<(Self, Option<Sequence>), LogError> {
         let path = directory.join(LOG_FILE);
         require_log(directory, &path)?;
@@ -156,6 +173,7 @@ impl EmbeddedLog {
             let mark = compare::last_mark(&database, &position, &path)?;
             let finding = compare::with_witness(&database, &position, &path)?;
             let seen = accept_or_refuse(finding, losses, &position, &path)?;
+            compare(identity, position.last)?;
             Ok((database, position, Testimony { identity, mark }, seen))
         })?;
         staged.accept().map_err(failed)?;

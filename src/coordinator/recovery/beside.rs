@@ -1,0 +1,56 @@
+//! Identities and positions of the parts beside the log, read without a change, for the comparison
+//! with a log before it is opened for writing. Parts that cannot be read are left to their opening.
+
+use crate::blobs::{self, FileBlobs};
+use crate::domain::storage_id::StorageId;
+use crate::log::{self, LogError, Sequence};
+use crate::store::{self, Checked};
+use std::path::{Path, PathBuf};
+
+/// The parts beside the log.
+pub(super) struct Beside {
+    log: PathBuf,
+    /// Parts with their identities.
+    identities: Vec<(PathBuf, StorageId)>,
+    /// The results database, with the last record that it contains.
+    database: Option<(PathBuf, Sequence)>,
+}
+
+impl Beside {
+    /// `identity`: content of the file `identity`.
+    pub fn read(data_dir: &Path, identity: Option<StorageId>) -> Self {
+        let mut identities = Vec::new();
+        identities.extend(identity.map(|identity| (data_dir.join(log::IDENTITY_FILE), identity)));
+        let root = data_dir.join(blobs::DIRECTORY);
+        if let Ok(Some(identity)) = FileBlobs::stored_identity(&root) {
+            identities.push((root, identity));
+        }
+        let path = data_dir.join(store::FILE_NAME);
+        let mut database = None;
+        if let Ok(checked) = Checked::open(&path) {
+            identities.extend(checked.identity.map(|identity| (path.clone(), identity)));
+            database = Some((path, checked.watermark));
+        }
+        Self { log: data_dir.join(log::LOG_FILE), identities, database }
+    }
+
+    /// Compares the parts with the identity and the last record of the log.
+    ///
+    /// # Errors
+    /// A part belongs to another log, or contains records that the log does not.
+    pub fn compare(&self, expected: StorageId, last: Sequence) -> Result<(), LogError> {
+        for (path, found) in &self.identities {
+            if *found != expected {
+                let (path, found) = (path.clone(), *found);
+                return Err(LogError::OtherIdentity { path, expected, found });
+            }
+        }
+        match &self.database {
+            Some((evidence, proven)) if *proven > last => {
+                let (path, evidence, proven) = (self.log.clone(), evidence.clone(), *proven);
+                Err(LogError::Lost { path, last, evidence, proven })
+            }
+            _ => Ok(()),
+        }
+    }
+}
