@@ -6,7 +6,7 @@
 use crate::api::SCHEMA;
 use crate::cli::args::shared::{Global, Shape, Templates};
 use crate::cli::connect::settings;
-use crate::cli::coordinator::CoordinatorArgs;
+use crate::cli::coordinator::SettingArgs;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::terminal::console::Console;
@@ -71,7 +71,7 @@ struct ShowFlags {
 #[derive(Debug, Args)]
 struct SettingFlags {
     #[command(flatten)]
-    coordinator: CoordinatorArgs,
+    coordinator: SettingArgs,
     #[command(flatten)]
     worker: WorkerArgs,
     #[command(flatten)]

@@ -32,14 +32,8 @@ Examples:
                                                      Listen for other machines; each line of the
                                                      file is `ROLE USER TOKEN`")]
 pub struct CoordinatorArgs {
-    /// Address and port to listen on; a non-loopback address requires --token-file [default: 127.0.0.1:7700]
-    #[arg(long, env = "DTF_LISTEN", value_name = "ADDRESS:PORT")]
-    pub listen: Option<ListenAddress>,
-    /// Directory of the event log, the results and uploaded files
-    #[arg(long, env = "DTF_DATA_DIR", value_name = "DIR")]
-    pub data_dir: Option<PathBuf>,
     #[command(flatten)]
-    pub storage: StorageArgs,
+    pub settings: SettingArgs,
     /// Start although the event log has lost records
     ///
     /// Runs, workers and leases continue with numbers that the lost records have not used. The old
@@ -55,6 +49,19 @@ pub struct CoordinatorArgs {
     /// Output format of --check
     #[arg(long, value_enum, default_value_t, requires = "check")]
     pub output: Shape,
+}
+
+/// Settings of a coordinator, which the settings file may also give.
+#[derive(Debug, Args)]
+pub struct SettingArgs {
+    /// Address and port to listen on; a non-loopback address requires --token-file [default: 127.0.0.1:7700]
+    #[arg(long, env = "DTF_LISTEN", value_name = "ADDRESS:PORT")]
+    pub listen: Option<ListenAddress>,
+    /// Directory of the event log, the results and uploaded files
+    #[arg(long, env = "DTF_DATA_DIR", value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+    #[command(flatten)]
+    pub storage: StorageArgs,
 }
 
 /// Limits of what a coordinator stores.
@@ -86,10 +93,10 @@ pub async fn run(
     let file = settings(global)?;
     let token_file = global.token_file.clone();
     let role = CoordinatorSettings::resolve(
-        args.listen,
+        args.settings.listen,
         token_file,
-        args.data_dir,
-        args.storage.given(),
+        args.settings.data_dir,
+        args.settings.storage.given(),
         &mut Resolver::new(&file),
     );
     if args.check {

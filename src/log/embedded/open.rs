@@ -136,7 +136,10 @@ impl EmbeddedLog {
         adopt: Option<StorageId>,
         layer: Layer<'_>,
     ) -> Result<Self, LogError> {
-        Ok(Self::open_with(directory, adopt, layer, Losses::Refused, Space::GiveBack, &|_, _| Ok(()))?.0)
+        Ok(Self::open_with(directory, adopt, layer, Losses::Refused, Space::GiveBack, &|_, _| {
+            Ok(())
+        })?
+        .0)
     }
 
     /// Opens a log whose witness may prove that records are missing. Also returns the last record that
@@ -183,7 +186,7 @@ impl EmbeddedLog {
                 let reason = with_causes(&error);
                 tracing::warn!(path = %path.display(), reason, "cannot give space of the event log back");
                 drop(database);
-                return Self::open_with(directory, adopt, layer, losses, Space::Keep);
+                return Self::open_with(directory, adopt, layer, losses, Space::Keep, compare);
             }
         }
         // Until the renewal, the witness proves the loss.
