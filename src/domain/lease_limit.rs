@@ -19,8 +19,8 @@ pub const ENVIRONMENT_ALLOWANCE: Millis = Millis::from_secs(4 * 3600);
 /// For reading the versions of an interpreter, and for a warm runner that imports its packages.
 pub const INTERPRETER_ALLOWANCE: Millis = Millis::from_secs(8 * 60);
 
-/// The fields of a launch that decide how long it may take. Most launches are read faster than a
-/// [`crate::domain::launch::Launch`], because nothing is copied.
+/// The fields of a launch that decide how long it may take. Reading them is usually faster than
+/// reading a [`crate::domain::launch::Launch`], because nothing is copied.
 #[derive(Deserialize)]
 struct Timing {
     #[serde(default)]

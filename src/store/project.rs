@@ -39,7 +39,7 @@ impl Kept {
         }
     }
 
-    /// What is not stored, for the row of the attempt.
+    /// The note in the row of the attempt about the part that is not stored.
     pub fn note(self) -> Option<&'static str> {
         match self {
             Kept::All => None,

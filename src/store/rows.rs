@@ -54,7 +54,7 @@ pub struct AttemptRow {
     pub message: String,
     /// The detail in JSON, as the worker sent it.
     pub detail: Option<Box<RawValue>>,
-    /// What could not be stored of this attempt, and why.
+    /// The part of this attempt that could not be stored, and the reason.
     pub note: Option<String>,
 }
 

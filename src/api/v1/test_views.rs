@@ -81,7 +81,7 @@ pub struct AttemptView {
     pub duration_ms: Millis,
     #[schema(value_type = u64)]
     pub finished_at: Timestamp,
-    /// What the coordinator could not store of the detail, and why.
+    /// The part of the detail that the coordinator could not store, and the reason.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
     pub detail: AttemptDetail,

@@ -16,7 +16,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
-/// The threads that look after stored files.
+/// The threads that maintain stored files.
 pub(crate) struct Housekeeping {
     /// Dropping them ends the threads.
     stops: [Sender<()>; 2],

@@ -31,7 +31,7 @@ const PROBE_BYTES: usize = 1 << 20;
 /// Maximum depth of directories whose files are measured.
 const MAX_DEPTH: u32 = 4;
 
-/// Who wants to store something.
+/// The kind of data to store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Purpose {
     /// New work: submissions, their files, templates.

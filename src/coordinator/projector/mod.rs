@@ -311,7 +311,7 @@ impl Projector {
         self.not_available("the results database is being checked after a fault".to_owned());
         let again = self.repairs.last.is_some_and(|last| last.elapsed() < SAME_FAULT);
         self.repairs.count = if again { self.repairs.count + 1 } else { 0 };
-        // A full disk invalidates the instance each time, and is no fault of the file.
+        // A full disk invalidates the instance each time, but does not damage the file.
         let anew = self.fault != Some(Cause::Full) && self.repairs.count >= MAX_REPAIRS;
         self.forget_pending();
         if let Err(error) = self.projection.reopen(anew) {

@@ -1,4 +1,4 @@
-//! What the parts beside the event log prove about it. Nothing is changed.
+//! Evidence of the parts beside the event log about lost records. Changes nothing.
 
 use crate::blobs::{self, FileBlobs};
 use crate::domain::causes::with_causes;
@@ -33,7 +33,7 @@ impl Numbers {
     }
 }
 
-/// What the parts prove.
+/// The facts that the parts prove.
 #[derive(Debug, Default)]
 pub(super) struct Evidence {
     /// The greatest number of a record.

@@ -1,6 +1,6 @@
 //! Results at the limits of the protocol fit into the memory of DuckDB.
 //!
-//! Most tests reduce this memory, so that fewer results show the same.
+//! These tests usually reduce this memory, so that fewer results have the same effect.
 
 use super::fixture::*;
 use crate::domain::fact::{Fact, Next};
