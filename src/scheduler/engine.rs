@@ -186,6 +186,8 @@ impl<T: Tickets> Engine<T> {
         }
         batch.absence = self.forgive_absence(now);
         let mut stopping = false;
+        let inputs = inputs.into_iter();
+        batch.replies.reserve(inputs.size_hint().0);
         for input in inputs {
             stopping |= matches!(input, Input::Stop);
             self.handle(now, input, &mut batch, observe)?;

@@ -50,10 +50,13 @@ impl Scheduler {
         let mut facts = Vec::with_capacity(finished.len() + returned.len());
         let mut conflicts = Vec::new();
         let mut skips = SkipsByRun::new(now);
-        let mut handled = HashSet::with_capacity(finished.len() + returned.len());
+        // Most reports have one entry, which cannot be repeated within them.
+        let several = finished.len() + returned.len() > 1;
+        let mut handled = HashSet::new();
+        let mut is_new = |epoch: Epoch| !several || handled.insert(epoch);
         for report in finished {
             let lease = report.lease;
-            if worker.accepted.contains(lease.epoch) || !handled.insert(lease.epoch) {
+            if worker.accepted.contains(lease.epoch) || !is_new(lease.epoch) {
                 continue;
             }
             if self.holds(id, lease) && report.outcome.reportable() {
@@ -67,7 +70,7 @@ impl Scheduler {
             }
         }
         for lease in returned {
-            if self.holds(id, *lease) && handled.insert(lease.epoch) {
+            if self.holds(id, *lease) && is_new(lease.epoch) {
                 facts.push(Fact::LeaseReturned { lease: *lease, worker: id, lost: false, at: now });
             }
         }
@@ -85,7 +88,8 @@ impl Scheduler {
         let Finished { lease, outcome, class, flaky, duration, detail } = report;
         let test = lease.attempt.test;
         let next = self.next_for(test, outcome, class, flaky);
-        if matches!(next, Next::Done { .. }) {
+        let has_dependants = self.find(test).is_some_and(|found| !found.dependants.is_empty());
+        if matches!(next, Next::Done { .. }) && has_dependants {
             self.skip_dependants(test, outcome, skips.of(test.run));
         }
         Fact::AttemptFinished {

@@ -393,4 +393,12 @@ mod tests {
         assert!(accepted.contains(Epoch(maximum + 499)));
         assert!(!accepted.contains(Epoch(2)), "the first report is forgotten first");
     }
+
+    /// A run may have two million tests, so each byte counts.
+    #[test]
+    fn a_waiting_test_takes_few_bytes() {
+        assert!(size_of::<Test>() <= 64, "{}", size_of::<Test>());
+        assert!(size_of::<TestSpec>() <= 104, "{}", size_of::<TestSpec>());
+        assert_eq!(size_of::<Named>(), size_of::<usize>());
+    }
 }
