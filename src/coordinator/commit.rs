@@ -13,13 +13,15 @@ use crate::coordinator::projector::{Committed, Feed, Progress};
 use crate::domain::causes::with_causes;
 use crate::log::{EventLog, LogError, Term};
 use crate::scheduler::{Snapshot, engine};
+use crate::store::{MAX_TRANSACTION_BYTES, weight};
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use std::time::Instant;
 
 /// Maximum number of decided batches that wait for the disk; then the scheduler waits.
 pub const MAX_WAITING: usize = 8;
-/// Number of facts beyond which a commit takes no further batch. A batch is never split.
+/// Number of facts beyond which a commit takes no further batch, and likewise
+/// [`MAX_TRANSACTION_BYTES`] of facts. A batch is never split.
 const MAX_FACTS: usize = 50_000;
 
 type Batch = engine::Batch<Senders>;
@@ -79,9 +81,13 @@ fn write_snapshot(log: &mut dyn EventLog, snapshot: &Snapshot) {
 }
 
 fn with_waiting(mut batch: Batch, batches: &Receiver<Batch>) -> Batch {
+    let weigh = |batch: &Batch| batch.facts.iter().map(weight).sum::<usize>();
+    let mut bytes = weigh(&batch);
     // A snapshot is the state after exactly its own batch.
-    while batch.facts.len() < MAX_FACTS && batch.snapshot.is_none() {
+    while batch.facts.len() < MAX_FACTS && bytes < MAX_TRANSACTION_BYTES && batch.snapshot.is_none()
+    {
         let Ok(mut next) = batches.try_recv() else { break };
+        bytes += weigh(&next);
         batch.facts.append(&mut next.facts);
         batch.replies.append(&mut next.replies);
         batch.snapshot = next.snapshot;

@@ -84,6 +84,25 @@ pub enum Command {
     },
 }
 
+impl Command {
+    /// Size of the texts that may be large, in bytes: launches and details.
+    #[must_use]
+    pub fn text_bytes(&self) -> usize {
+        let launches = |tests: &[Arc<TestSpec>]| {
+            tests.iter().map(|test| test.name.len() + test.launch.get().len()).sum()
+        };
+        match self {
+            Self::Submit(submission) => launches(&submission.tests),
+            Self::AddTests { tests, .. } => launches(tests),
+            Self::Report { finished, .. } => {
+                let details = finished.iter().filter_map(|report| report.detail.as_ref());
+                details.map(|detail| detail.get().len()).sum()
+            }
+            _ => 0,
+        }
+    }
+}
+
 /// The first part of a run, which may be the whole run.
 #[derive(Debug, Clone)]
 pub struct Submission {
