@@ -9,13 +9,16 @@
 
 use super::deps::SkipsByRun;
 use super::state::{Scheduler, Seat, Worker};
-use super::worker::{HEARTBEAT_INTERVAL, LEASE_TIMEOUT};
 use crate::domain::fact::Fact;
 use crate::domain::id::WorkerId;
 use crate::domain::lease_limit::lease_limit;
 use crate::domain::test::TestSpec;
 use crate::domain::time::{Millis, Timestamp};
 
+/// Time for which a silent worker keeps its leases.
+pub const LEASE_TIMEOUT: Millis = Millis::from_secs(30);
+/// Interval at which workers are asked to send heartbeats.
+pub const HEARTBEAT_INTERVAL: Millis = Millis::from_secs(10);
 /// Deadline of a lease that has none.
 pub(super) const NEVER: Timestamp = Timestamp(u64::MAX);
 

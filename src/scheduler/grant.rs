@@ -8,11 +8,10 @@
 
 use super::amounts::Free;
 use super::classes::{ClassId, Head};
-use super::deadline::deadline;
+use super::deadline::{LEASE_TIMEOUT, deadline};
 use super::error::FactError;
 use super::state::{Group, Note, Scheduler, Seat, State, Worker};
 use super::status::Availability;
-use super::worker::LEASE_TIMEOUT;
 use crate::domain::fact::{Fact, Grant};
 use crate::domain::id::{Epoch, LeaseId, TestId, WorkerId};
 use crate::domain::time::{Millis, Timestamp};

@@ -34,7 +34,6 @@ mod error;
 mod explain;
 mod grant;
 mod invariants;
-mod lost;
 mod report;
 mod snapshot;
 mod state;
@@ -49,10 +48,10 @@ mod worker;
 pub use command::{
     Answer, Command, Delivery, Finished, Identity, Lease, Signal, Step, Submission, Unschedulable,
 };
+pub use deadline::{HEARTBEAT_INTERVAL, LEASE_TIMEOUT};
 pub use error::{FactError, Rejected};
 pub use snapshot::{RestoreError, Snapshot};
 pub use state::Scheduler;
 pub use status::{
     Availability, Counts, Demand, Explanation, Overview, RunSummary, TestStatus, WorkerStatus,
 };
-pub use worker::{HEARTBEAT_INTERVAL, LEASE_TIMEOUT};

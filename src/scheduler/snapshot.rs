@@ -287,7 +287,9 @@ impl Scheduler {
                     state.templates.insert(path, added);
                 }
                 Piece::Lost(leases) => {
-                    leases.into_iter().for_each(|(lease, id)| state.lost_leases.insert(lease, id));
+                    for (lease, worker) in leases {
+                        state.lost_leases.insert(lease, worker);
+                    }
                 }
             }
         }

@@ -3,7 +3,6 @@
 use super::amounts::Free;
 use super::classes::{ClassId, Classes};
 use super::command::{Identity, Lease};
-use super::lost::LostLeases;
 use super::status::Availability;
 use crate::domain::access::Subject;
 use crate::domain::capability::Capability;
@@ -175,6 +174,13 @@ pub(super) struct Accepted {
     order: VecDeque<Epoch>,
 }
 
+/// The leases that ended without a report of their worker, by their epochs and with the worker. So a
+/// late result of such a lease is stored once, and nothing is stored for a lease that never existed.
+///
+/// Limit: [`MAX_LOST`] leases. The oldest lease is forgotten first; its late result is then refused.
+#[derive(Debug, Default)]
+pub(super) struct LostLeases(BTreeMap<Epoch, (AttemptId, WorkerId)>);
+
 /// Amounts held on a worker, and the leases that use them one after the other.
 #[derive(Debug)]
 pub(super) struct Seat {
@@ -200,6 +206,9 @@ pub(super) enum Note {
 
 /// Maximum number of accepted epochs kept per worker: more than one request can carry.
 const MAX_ACCEPTED: usize = 2_048;
+
+/// Maximum number of lost leases that are remembered, about 2 MB.
+const MAX_LOST: usize = 65_536;
 
 impl Test {
     pub fn done(&self) -> Option<Outcome> {
@@ -231,6 +240,31 @@ impl Accepted {
     /// In the order of the reports, oldest first.
     pub fn iter(&self) -> impl Iterator<Item = Epoch> + '_ {
         self.order.iter().copied()
+    }
+}
+
+impl LostLeases {
+    pub fn insert(&mut self, lease: LeaseId, worker: WorkerId) {
+        self.0.insert(lease.epoch, (lease.attempt, worker));
+        if self.0.len() > MAX_LOST {
+            self.0.pop_first();
+        }
+    }
+
+    /// Whether a result of this worker for this lease may still arrive.
+    pub fn contains(&self, lease: LeaseId, worker: WorkerId) -> bool {
+        self.0.get(&lease.epoch) == Some(&(lease.attempt, worker))
+    }
+
+    pub fn remove(&mut self, lease: LeaseId) {
+        self.0.remove(&lease.epoch);
+    }
+
+    /// The oldest lease first.
+    pub fn iter(&self) -> impl Iterator<Item = (LeaseId, WorkerId)> + '_ {
+        self.0.iter().map(|(epoch, (attempt, worker))| {
+            (LeaseId { attempt: *attempt, epoch: *epoch }, *worker)
+        })
     }
 }
 
@@ -400,5 +434,22 @@ mod tests {
         assert!(size_of::<Test>() <= 64, "{}", size_of::<Test>());
         assert!(size_of::<TestSpec>() <= 104, "{}", size_of::<TestSpec>());
         assert_eq!(size_of::<Named>(), size_of::<usize>());
+    }
+
+    #[test]
+    fn the_oldest_lease_is_forgotten_first() {
+        let lease = |epoch| {
+            let attempt = TestId { run: RunId(1), index: 0 }.attempt(1);
+            LeaseId { attempt, epoch: Epoch(epoch) }
+        };
+        let maximum = u64::try_from(MAX_LOST).expect("small");
+        let mut lost = LostLeases::default();
+        for epoch in 1..=maximum + 1 {
+            lost.insert(lease(epoch), WorkerId(3));
+        }
+        assert_eq!(lost.iter().count(), MAX_LOST);
+        assert!(!lost.contains(lease(1), WorkerId(3)));
+        assert!(lost.contains(lease(2), WorkerId(3)));
+        assert!(!lost.contains(lease(2), WorkerId(4)), "another worker");
     }
 }

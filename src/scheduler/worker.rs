@@ -2,7 +2,7 @@
 
 use super::amounts::Free;
 use super::command::{Answer, Delivery, Identity, Signal, Step};
-use super::deadline::NEVER;
+use super::deadline::{LEASE_TIMEOUT, NEVER};
 use super::deps::SkipsByRun;
 use super::error::{FactError, Rejected};
 use super::report::Kept;
@@ -18,10 +18,6 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 use uuid::Uuid;
 
-/// Time for which a silent worker keeps its leases.
-pub const LEASE_TIMEOUT: Millis = Millis::from_secs(30);
-/// Interval at which workers are asked to send heartbeats.
-pub const HEARTBEAT_INTERVAL: Millis = Millis::from_secs(10);
 /// Maximum number of notices in one delivery; the rest follows in the next one.
 const MAX_DELIVERY: usize = 2_048;
 /// Maximum number of workers that are remembered, including those that have left.
