@@ -238,6 +238,16 @@ mod tests {
     }
 
     #[test]
+    fn a_size_limit_is_a_size_or_none() {
+        let limit = |value: &str| read::<SizeLimit>(&text(value)).map(|limit| limit.to_json());
+        assert_eq!(limit("16GiB"), Ok("16GiB".into()));
+        assert_eq!(limit("none"), Ok("none".into()));
+        assert_eq!("1.5 GB".parse(), Ok(SizeLimit(Some(1_500_000_000))));
+        let error = "16".parse::<SizeLimit>().expect_err("no unit");
+        assert!(error.contains("a size such as 16GiB, or none"), "{error}");
+    }
+
+    #[test]
     fn paths_are_relative_to_the_directory_of_the_file() {
         let path = |value: &str| read::<PathBuf>(&text(value)).map(|path| path.to_json());
         assert_eq!(path("secrets/token"), Ok("/etc/dtf/secrets/token".into()));

@@ -222,7 +222,8 @@ fn start(
     };
     let live = settings.data_dir.join("live");
     let live = Arc::new(LiveLogs::open(live.clone()).map_err(directory(live))?);
-    let incoming = settings.data_dir.join("incoming");
+    let space = Arc::new(Space::new(settings.data_dir.clone(), settings.storage));
+    let incoming = space.incoming();
     // Interrupted uploads are not continued.
     let fresh = std::fs::remove_dir_all(&incoming).or_else(|error| match error.kind() {
         io::ErrorKind::NotFound => Ok(()),
@@ -239,7 +240,6 @@ fn start(
         blobs,
     } = opened;
     let health = Arc::new(Health::new());
-    let space = Arc::new(Space::new(settings.data_dir.clone(), settings.storage));
     let metrics = Arc::new(Metrics::default());
     let log_reader = log.reader();
     let (projector, feed, progress) = Projector::new(projection, log.last(), Arc::clone(&health));

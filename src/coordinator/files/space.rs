@@ -28,6 +28,8 @@ const DEFAULT_RESERVE_PART: u64 = 20;
 const RESULTS_PART: u64 = 20;
 /// Size of the file whose writing shows that a full disk has space again, in bytes.
 const PROBE_BYTES: usize = 1 << 20;
+/// Free space from which such a file is written, in bytes.
+const MIN_PROBED_BYTES: u64 = 8 << 20;
 /// Maximum depth of directories whose files are measured.
 const MAX_DEPTH: u32 = 4;
 
@@ -127,6 +129,11 @@ impl Space {
         }
     }
 
+    /// Directory of uploads that are not complete. It is emptied at each start.
+    pub fn incoming(&self) -> PathBuf {
+        self.data_dir.join("incoming")
+    }
+
     /// Begins an upload of at least `bytes`, which [`Space::stored`] counts when it is stored.
     ///
     /// # Errors
@@ -200,9 +207,12 @@ impl Space {
         let _ = self.files.fetch_update(Relaxed, Relaxed, subtract);
     }
 
-    /// Notes that a write has failed because the disk is full.
-    pub fn write_failed(&self, health: &Health) {
-        self.has_failed.store(true, Relaxed);
+    /// Notes that the write of a file has failed because the disk is full. Only the first failure is
+    /// logged.
+    pub fn write_failed(&self, health: &Health, path: &Path, error: &io::Error) {
+        if !self.has_failed.swap(true, Relaxed) {
+            tracing::error!(path = %path.display(), %error, "the disk is full");
+        }
         health.fail(Part::Storage, NoSpace::Full.to_string());
     }
 
@@ -214,11 +224,14 @@ impl Space {
                 tracing::warn!(path = %self.data_dir.display(), %error, "cannot measure the data directory");
             }
         }
-        if self.has_failed.load(Relaxed) && probe(&self.data_dir).is_ok() {
-            self.has_failed.store(false, Relaxed);
+        let mut state = self.check(Purpose::Work, 0);
+        if self.has_failed.load(Relaxed) {
+            // The last bytes of a disk are left to the event log.
+            let may_probe = self.free().is_none_or(|free| free >= MIN_PROBED_BYTES);
+            let can_write = state.is_ok() && may_probe && probe(&self.incoming()).is_ok();
+            self.has_failed.store(!can_write, Relaxed);
+            state = state.and(if can_write { Ok(()) } else { Err(NoSpace::Full) });
         }
-        let full = self.has_failed.load(Relaxed).then_some(NoSpace::Full);
-        let state = full.map_or_else(|| self.check(Purpose::Work, 0), Err);
         let was_full = health.has_failed(Part::Storage);
         match state {
             Ok(()) if was_full => {
@@ -258,10 +271,10 @@ fn others(data_dir: &Path) -> io::Result<u64> {
 }
 
 /// Writes a file, to find out whether that is possible.
-fn probe(data_dir: &Path) -> io::Result<()> {
-    let mut file = tempfile::Builder::new().prefix(".probe-").tempfile_in(data_dir)?;
+fn probe(directory: &Path) -> io::Result<()> {
+    let mut file = tempfile::tempfile_in(directory)?;
     file.write_all(&vec![0x5a; PROBE_BYTES])?;
-    file.as_file().sync_all()
+    file.sync_all()
 }
 
 #[cfg(test)]
@@ -313,11 +326,16 @@ mod tests {
         let (directory, space) = space(StorageLimits::NONE);
         let health = Health::new();
         std::fs::write(directory.path().join("events.redb"), [0; 5000]).expect("written");
-        space.write_failed(&health);
+        std::fs::create_dir(space.incoming()).expect("made");
+        space.write_failed(&health, directory.path(), &io::ErrorKind::StorageFull.into());
         assert!(health.reason().expect("not ready").contains("full"));
         space.measure(&health);
         assert_eq!((health.reason(), space.used()), (None, 5000));
-        let probes = std::fs::read_dir(directory.path()).expect("listed").count();
-        assert_eq!(probes, 1, "the probe is removed");
+        let probes = std::fs::read_dir(space.incoming()).expect("listed").count();
+        assert_eq!(probes, 0, "the probe is removed");
+        std::fs::remove_dir(space.incoming()).expect("removed");
+        space.write_failed(&health, directory.path(), &io::ErrorKind::StorageFull.into());
+        space.measure(&health);
+        assert!(health.reason().is_some(), "no file can be written");
     }
 }

@@ -156,7 +156,9 @@ impl App {
             BlobError::Damaged { .. } => {
                 self.metrics.damaged_files.fetch_add(1, Relaxed);
             }
-            BlobError::Full { .. } => self.space.write_failed(&self.health),
+            BlobError::Full { path, source } => {
+                self.space.write_failed(&self.health, path, source);
+            }
             _ => {}
         }
         error.into()

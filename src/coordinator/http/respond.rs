@@ -135,8 +135,7 @@ impl From<BlobError> for ApiError {
                 Self::new(Code::Damaged, format!("the file {name} is damaged on the coordinator"))
                     .hint("submit the plan again, or upload the file again, which replaces it")
             }
-            BlobError::Full { path, source } => {
-                tracing::error!(path = %path.display(), error = %source, "the disk is full");
+            BlobError::Full { .. } => {
                 Self::new(Code::StorageFull, "the disk of the coordinator is full")
                     .hint("free disk space on the coordinator, then try again")
             }
