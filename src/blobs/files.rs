@@ -11,6 +11,7 @@ use super::error::{BlobError, failed};
 use super::interface::{Blob, BlobStore, Stored};
 use super::verified::{Comparing, Verified};
 use crate::domain::storage_id::StorageId;
+use crate::sys::clock::file_time;
 use crate::sys::fs::{Stamp, create_private_dir, sync_directory, write_durably};
 use crate::sys::hashing::{self, Hashed};
 use std::fs::File;
@@ -117,7 +118,7 @@ impl FileBlobs {
             return Ok(true);
         }
         let was_verified = self.verified.contains(digest, &Stamp::of(&metadata));
-        file.set_modified(SystemTime::now()).map_err(failed("renew", path))?;
+        file.set_modified(file_time()).map_err(failed("renew", path))?;
         if was_verified {
             let metadata = file.metadata().map_err(failed("read", path))?;
             self.verified.remember(digest.clone(), Stamp::of(&metadata));

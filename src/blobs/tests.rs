@@ -2,10 +2,11 @@
 
 use super::*;
 use crate::domain::storage_id::StorageId;
+use crate::sys::clock::file_time;
 use std::fs::File;
 use std::io::Read;
 use std::path::PathBuf;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 struct Bench {
     directory: tempfile::TempDir,
@@ -31,7 +32,7 @@ impl Bench {
 
     fn age(&self, digest: &BlobDigest, age: Duration) {
         let file = File::options().write(true).open(self.path(digest)).expect("there");
-        file.set_modified(SystemTime::now() - age).expect("set");
+        file.set_modified(file_time() - age).expect("set");
     }
 }
 
@@ -134,7 +135,7 @@ fn a_removal_spares_what_was_renewed() {
     let long_ago = Duration::from_hours(48);
     bench.age(&old, long_ago);
     bench.age(&found, long_ago);
-    let before = SystemTime::now() - Duration::from_hours(24);
+    let before = file_time() - Duration::from_hours(24);
     assert_eq!(bench.blobs.verify(&found).expect("there"), Some(5));
     assert_eq!(bench.blobs.remove(&found, before).expect("an answer"), None);
     assert_eq!(bench.blobs.remove(&old, before).expect("an answer"), Some(3));
@@ -155,7 +156,7 @@ fn interrupted_uploads_are_removed_and_running_ones_are_not() {
     let digest = bench.put(b"abc");
     let directory = bench.path(&digest).parent().expect("a group").to_owned();
     let (old, new) = (directory.join(".new-old"), directory.join(".new-new"));
-    let before = SystemTime::now() - Duration::from_hours(24);
+    let before = file_time() - Duration::from_hours(24);
     File::create(&old)
         .and_then(|file| file.set_modified(before - Duration::from_secs(1)))
         .expect("made");

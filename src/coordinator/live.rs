@@ -13,6 +13,7 @@
 use crate::api::v1::logs::HEAD_BYTES;
 use crate::domain::fact::Fact;
 use crate::domain::id::{AttemptId, Epoch};
+use crate::sys::clock::file_time;
 use serde::Deserialize;
 use std::collections::HashMap;
 use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
@@ -86,7 +87,7 @@ impl LiveLogs {
         std::fs::create_dir_all(&directory)?;
         let (count, total) = (AtomicUsize::new(0), AtomicU64::new(0));
         let logs = Self { directory, open: Mutex::default(), count, total };
-        logs.clean(SystemTime::now(), MAX_TOTAL_BYTES)?;
+        logs.clean(file_time(), MAX_TOTAL_BYTES)?;
         Ok(logs)
     }
 
@@ -96,7 +97,7 @@ impl LiveLogs {
     /// # Errors
     /// The directory cannot be read, or a file cannot be removed.
     pub fn clean_now(&self) -> std::io::Result<()> {
-        self.clean(SystemTime::now(), MAX_TOTAL_BYTES)
+        self.clean(file_time(), MAX_TOTAL_BYTES)
     }
 
     fn clean(&self, now: SystemTime, max_total: u64) -> std::io::Result<()> {
@@ -311,7 +312,7 @@ mod tests {
     fn old_output_and_the_oldest_beyond_the_size_are_removed_while_running() {
         let (_directory, logs) = logs();
         let attempts = [1, 2, 3, 4].map(|index| TestId { run: RunId(1), index }.attempt(1));
-        let now = SystemTime::now();
+        let now = file_time();
         for (attempt, days) in attempts.into_iter().zip([8, 3, 2, 1]) {
             logs.append(attempt, Epoch(1), 0, b"0123456789").expect("stored");
             let file = std::fs::File::options().append(true).open(logs.path(attempt));

@@ -33,7 +33,7 @@ use crate::sys::spawn::Tasks;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::sync::mpsc::sync_channel;
@@ -223,14 +223,9 @@ fn start(
     let live = settings.data_dir.join("live");
     let live = Arc::new(LiveLogs::open(live.clone()).map_err(directory(live))?);
     let space = Arc::new(Space::new(settings.data_dir.clone(), settings.storage));
-    let incoming = space.incoming();
     // Interrupted uploads are not continued.
-    let fresh = std::fs::remove_dir_all(&incoming).or_else(|error| match error.kind() {
-        io::ErrorKind::NotFound => Ok(()),
-        _ => Err(error),
-    });
-    fresh.and_then(|()| std::fs::create_dir_all(&incoming)).map_err(directory(incoming.clone()))?;
-
+    let incoming = space.incoming();
+    make_empty(&incoming).map_err(directory(incoming.clone()))?;
     let Opened {
         leader: Leader { mut log, term, scheduler, clock, since_snapshot },
         leadership: _,
@@ -300,6 +295,15 @@ fn start(
         connections: AtomicUsize::new(0),
     });
     Ok((app, Threads { mailbox, health, owner, committer, projector, housekeeping }))
+}
+
+/// Creates a directory, or removes the content of an existing one.
+fn make_empty(path: &Path) -> io::Result<()> {
+    match std::fs::remove_dir_all(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    std::fs::create_dir_all(path)
 }
 
 fn thread<T: Send + 'static>(

@@ -9,7 +9,7 @@
 use crate::domain::time::{Millis, Timestamp};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Difference to the wall clock that is ignored: corrections of a network time service are smaller.
 pub const MAX_DRIFT: Millis = Millis::from_secs(60);
@@ -110,6 +110,12 @@ fn start_time(wall: Timestamp, latest: Option<Timestamp>) -> (Timestamp, Option<
 pub fn wall() -> Timestamp {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Timestamp(Millis::from(since).0)
+}
+
+/// The wall clock as a time of files, with a precision of a millisecond.
+#[must_use]
+pub fn file_time() -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_millis(wall().0)
 }
 
 #[cfg(test)]

@@ -20,6 +20,7 @@ use crate::results::Reader;
 use crate::results::render::figures::{bytes, counted};
 use crate::scheduler::Scheduler;
 use crate::store::StoreError;
+use crate::sys::clock::file_time;
 use crate::sys::ids;
 use std::collections::HashSet;
 use std::io::Write;
@@ -116,7 +117,7 @@ impl Collector {
         let mut wait = self.first_after;
         while stop.wait(wait).is_ok() {
             wait = INTERVAL;
-            let found = self.collect(&stop, SystemTime::now());
+            let found = self.collect(&stop, file_time());
             if matches!(found, Err(CollectError::Stopping)) {
                 return;
             }

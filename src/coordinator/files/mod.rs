@@ -12,14 +12,14 @@ use collect::Collector;
 use space::{MEASURE_INTERVAL, Space};
 use std::io;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
 /// The threads that maintain stored files.
 pub(crate) struct Housekeeping {
     /// Dropping them ends the threads.
-    stops: [Sender<()>; 2],
+    stops: [SyncSender<()>; 2],
     threads: [JoinHandle<()>; 2],
 }
 
@@ -30,11 +30,11 @@ impl Housekeeping {
     /// A thread cannot be started.
     pub fn start(collector: Collector, live: Arc<LiveLogs>) -> io::Result<Self> {
         let (space, health) = (Arc::clone(&collector.space), Arc::clone(&collector.health));
-        let (stop_measuring, stopped) = channel();
+        let (stop_measuring, stopped) = sync_channel(1);
         let thread = |name: &str| std::thread::Builder::new().name(name.to_owned());
         let measuring =
             thread("dtf-space").spawn(move || measure(&space, &health, &live, &stopped))?;
-        let (stop_collecting, stopped) = channel();
+        let (stop_collecting, stopped) = sync_channel(1);
         let collecting = thread("dtf-collect").spawn(move || collector.run(stopped))?;
         Ok(Self { stops: [stop_measuring, stop_collecting], threads: [measuring, collecting] })
     }

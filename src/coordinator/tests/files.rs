@@ -14,9 +14,10 @@ use crate::domain::id::{AttemptId, RunId};
 use crate::domain::outcome::Outcome;
 use crate::domain::time::Millis;
 use crate::store;
+use crate::sys::clock::file_time;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 async fn wait_until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(30);
@@ -247,7 +248,7 @@ async fn the_data_directory_has_a_maximum_size() {
 
 /// Makes files older than the grace.
 fn age(data_dir: &Path, digests: &[&BlobDigest]) {
-    let long_ago = SystemTime::now() - Duration::from_hours(25);
+    let long_ago = file_time() - Duration::from_hours(25);
     for digest in digests {
         let file = std::fs::File::options().write(true).open(path(data_dir, digest));
         file.and_then(|file| file.set_modified(long_ago)).expect("set");
