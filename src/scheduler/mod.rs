@@ -23,7 +23,6 @@ mod amounts;
 mod cancel;
 mod classes;
 mod command;
-mod comparison;
 mod core;
 mod corrections;
 mod deadline;

@@ -3,6 +3,7 @@
 
 use super::compare::{LOST, compare_identity, compare_last};
 use super::report::Part;
+use super::state::have_same_history;
 use crate::domain::causes::with_causes;
 use crate::domain::fact::Fact;
 use crate::domain::storage_id::StorageId;
@@ -186,7 +187,7 @@ impl Replay<'_> {
         if let (Some(state), Some(snapshot)) = (&self.state, self.snapshot)
             && snapshot.at == sequence
         {
-            self.equal = Some(state.has_same_history(&snapshot.state));
+            self.equal = Some(have_same_history(state, &snapshot.state));
         }
     }
 

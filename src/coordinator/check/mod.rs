@@ -10,6 +10,7 @@ mod database;
 mod files;
 mod history;
 pub mod report;
+mod state;
 
 use self::compare::compare_identity;
 use self::database::Database;

@@ -1,6 +1,6 @@
-//! Comparison of two states, for the check of a snapshot.
+//! Comparison of the state in a snapshot with the one that the records lead to.
 
-use super::state::Scheduler;
+use crate::scheduler::Scheduler;
 use serde_json::Value;
 
 /// The parts of the pieces of a snapshot that do not follow from facts alone: signs of life, notices
@@ -8,13 +8,10 @@ use serde_json::Value;
 const NOT_FROM_FACTS: [(&str, &[&str]); 2] =
     [("Head", &["virtual_time", "shares"]), ("Worker", &["last_seen", "notices"])];
 
-impl Scheduler {
-    /// Whether both states result from the same facts.
-    #[must_use]
-    pub fn has_same_history(&self, other: &Self) -> bool {
-        let (one, two) = (self.snapshot(), other.snapshot());
-        one.pieces().map(from_facts).eq(two.pieces().map(from_facts))
-    }
+/// Whether both states result from the same facts.
+pub fn have_same_history(one: &Scheduler, other: &Scheduler) -> bool {
+    let (one, other) = (one.snapshot(), other.snapshot());
+    one.pieces().map(from_facts).eq(other.pieces().map(from_facts))
 }
 
 /// A piece without what does not follow from facts; `None` if it is not JSON.
