@@ -7,7 +7,7 @@ import shutil
 import threading
 
 from . import seed
-from .verdict import REFUSED, WHOLE, judge
+from .verdict import REFUSED, WHOLE, Verdict, judge, judge_offline
 
 # Files up to this size are cut at every length, others at the edges of pages.
 SMALL_BYTES = 4096
@@ -19,6 +19,9 @@ MAX_CUTS = 400
 HEADER_SHARE = 0.25
 # Files without acknowledged content: the lock, and what arrives from a client or a running test.
 SKIPPED = ("dtf.lock", "incoming", "live")
+# One case in this number is also given to `dtf coordinator --check`, and one is started twice.
+CHECK_EVERY = 5
+AGAIN_EVERY = 7
 # Name of the group of all uploaded files.
 BLOBS = "blobs"
 
@@ -122,7 +125,8 @@ def text_of(case):
 
 
 def attempt(options, numbers, case):
-    data = options.directory / f"case-{numbers.next()}"
+    number = numbers.next()
+    data = options.directory / f"case-{number}"
     case.seed.copy_to(data)
     path = data / case.file
     if case.kind == "cut":
@@ -135,10 +139,28 @@ def attempt(options, numbers, case):
             byte = file.read(1)[0]
             file.seek(place)
             file.write(bytes([byte ^ 1 << bit]))
-    damaged_file = path.name if case.group == BLOBS else None
-    # A file in a directory is part of it, and both may be named.
-    names = (path.name, str(data / case.file.parts[0]))
-    verdict = judge(options, data, case.seed.ledger, names, damaged_file)
+    verdict = judge_case(options, case, data, number)
     shutil.rmtree(data)
-    data.with_name(data.name + ".stderr").unlink()
+    data.with_name(data.name + ".stderr").unlink(missing_ok=True)
     return case, verdict
+
+
+def judge_case(options, case, data, number):
+    """The verdict of a start; for a sample of the cases, also of the check and of a second start."""
+    file = data / case.file
+    # A file in a directory is part of it, and both may be named.
+    names = (file.name, str(data / case.file.parts[0]))
+    damaged_file = file.name if case.group == BLOBS else None
+    code = None
+    if number % CHECK_EVERY == 0:
+        code, problem = judge_offline(options, data)
+        if problem is not None:
+            return problem
+    verdict = judge(options, data, case.seed.ledger, names, damaged_file)
+    if verdict.kind == REFUSED and code == 0:
+        return Verdict("UNSEEN", f"--check reports no damage | {verdict.text}")
+    if verdict.kind == WHOLE and number % AGAIN_EVERY == 0:
+        verdict = judge(options, data, case.seed.ledger, names)
+        if verdict.kind != WHOLE:
+            return Verdict(verdict.kind, f"at the second start: {verdict.text}")
+    return verdict

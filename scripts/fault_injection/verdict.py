@@ -1,10 +1,11 @@
 """How a coordinator takes a damaged or interrupted data directory."""
 
 import collections
+import subprocess
 import time
 
 from .check import check_new_number, compare
-from .service import POLL_SECONDS, Answer, Coordinator, Lost
+from .service import POLL_SECONDS, Answer, Coordinator, Lost, environment
 
 # The acceptable verdicts. All others are problems.
 WHOLE = "whole"
@@ -13,6 +14,10 @@ REFUSED = "refused"
 NEXT_STEP = "hint:"
 # Time limit for the results database to be rebuilt, in seconds.
 REBUILD_SECONDS = 30
+# Time limit of the check without a coordinator, in seconds.
+CHECK_SECONDS = 60
+# The file whose content is the holder of the data directory.
+LOCK = "dtf.lock"
 
 Verdict = collections.namedtuple("Verdict", "kind text")
 
@@ -27,6 +32,32 @@ def judge(options, data, ledger, names, damaged_file=None):
         return Verdict("HANG", str(error))
     finally:
         coordinator.kill()
+
+
+def judge_offline(options, data):
+    """`dtf coordinator --check`: a report and no change. Returns its exit code and a problem, or None."""
+    before = contents(data)
+    command = [str(options.binary), "coordinator", "--check", "--data-dir", str(data)]
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        env=environment(data.parent),
+        timeout=CHECK_SECONDS,
+        check=False,
+    )
+    text = f"--check, exit {done.returncode}: {last_lines(done.stdout + done.stderr)}"
+    if done.returncode not in (0, 1) or "panicked" in done.stderr:
+        return done.returncode, Verdict("CHECK", text)
+    if contents(data) != before:
+        return done.returncode, Verdict("CHANGED", text)
+    return done.returncode, None
+
+
+def contents(directory):
+    files = (path for path in sorted(directory.rglob("*")) if path.name != LOCK)
+    return {path: path.read_bytes() if path.is_file() else None for path in files}
 
 
 def judge_started(coordinator, ledger, names, damaged_file, before):
