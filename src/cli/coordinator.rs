@@ -8,7 +8,7 @@ use crate::cli::exit::Exit;
 use crate::cli::log;
 use crate::cli::terminal::console::Console;
 use crate::config::roles::{CoordinatorSettings, GivenStorage};
-use crate::config::{ListenAddress, Resolver, SizeLimit};
+use crate::config::{ListenAddress, Resolver, Retention, SizeLimit};
 use crate::coordinator;
 use crate::sys::private::PrivateFileError;
 use crate::sys::shutdown::Shutdown;
@@ -76,12 +76,18 @@ pub struct StorageArgs {
     /// Free disk space below which uploads and submissions are refused, or `none` [default: 1GiB, or 5 % of the disk if that is less]
     #[arg(long, env = "DTF_MIN_FREE", value_name = "SIZE")]
     pub min_free: Option<SizeLimit>,
+    /// Time for which the event log keeps its records, or `forever` [default: 180d]
+    ///
+    /// Older records are replaced by an archive of the results, so that the log stays bounded. No result
+    /// is removed.
+    #[arg(long, env = "DTF_LOG_RETENTION", value_name = "DURATION")]
+    pub log_retention: Option<Retention>,
 }
 
 impl StorageArgs {
     pub fn given(&self) -> GivenStorage {
-        let &Self { max_run_size, max_data_size, min_free } = self;
-        GivenStorage { max_run_size, max_data_size, min_free }
+        let &Self { max_run_size, max_data_size, min_free, log_retention } = self;
+        GivenStorage { max_run_size, max_data_size, min_free, log_retention }
     }
 }
 

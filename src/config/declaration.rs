@@ -4,7 +4,7 @@
 //! flag of a setting is its key with `-` for `_`; its variable is `DTF_` and the key in capitals.
 //! A test of the command line compares them with its flags.
 
-use super::value::{DEFAULT_LISTEN, List, ListenAddress, Program, SizeLimit, Value};
+use super::value::{DEFAULT_LISTEN, List, ListenAddress, Program, Retention, SizeLimit, Value};
 use crate::domain::tag::Tag;
 use crate::domain::time::Millis;
 use crate::text::error::{FieldErrors, ValueError};
@@ -199,6 +199,11 @@ sections! {
             /// Free disk space below which uploads and submissions are refused, such as 10GiB, or
             /// `none`. The files of results may use half of it.
             commands: "coordinator", default: "1GiB, or 5 % of the disk if that is less",
+        }
+        log_retention: Retention {
+            /// Time for which the event log keeps its records, such as 90d, or `forever`. Older
+            /// records are replaced by an archive of the results; no result is removed.
+            commands: "coordinator", default: "180d",
         }
     }
     /// A machine that runs tests.

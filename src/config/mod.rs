@@ -18,4 +18,4 @@ pub use declaration::{SECTIONS, Setting};
 pub use file::{ConfigError, File};
 pub use resolve::{Origin, Resolved, Resolver};
 pub use secret::{SecretError, read_token, write_token};
-pub use value::{List, ListenAddress, Program, SizeLimit};
+pub use value::{List, ListenAddress, Program, Retention, SizeLimit};

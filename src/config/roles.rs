@@ -3,8 +3,8 @@
 use super::declaration::DEFAULT_COORDINATOR;
 use super::locate;
 use super::resolve::{Origin, Resolver};
-use super::value::{List, ListenAddress, Program, SizeLimit};
-use crate::coordinator::{MAX_RUN_BYTES, StorageLimits};
+use super::value::{List, ListenAddress, Program, Retention, SizeLimit};
+use crate::coordinator::{DEFAULT_LOG_RETENTION, MAX_RUN_BYTES, StorageLimits};
 use crate::domain::tag::Tag;
 use crate::domain::time::Millis;
 use std::path::PathBuf;
@@ -45,6 +45,7 @@ pub struct GivenStorage {
     pub max_run_size: Option<SizeLimit>,
     pub max_data_size: Option<SizeLimit>,
     pub min_free: Option<SizeLimit>,
+    pub log_retention: Option<Retention>,
 }
 
 impl GivenStorage {
@@ -55,7 +56,10 @@ impl GivenStorage {
         let max_data =
             resolver.value(self.max_data_size, &section.max_data_size, || SizeLimit(None));
         let min_free = resolver.optional(self.min_free, &section.min_free);
+        let retention = || Retention(Some(DEFAULT_LOG_RETENTION));
+        let log_retention = resolver.value(self.log_retention, &section.log_retention, retention).0;
         StorageLimits {
+            log_retention,
             max_run_bytes: max_run.0,
             max_data_bytes: max_data.0,
             // No reserve is a reserve of nothing.

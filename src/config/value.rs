@@ -113,6 +113,47 @@ impl Value for Program {
     }
 }
 
+/// Time for which the event log keeps records; without a time it keeps all of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retention(pub Option<Millis>);
+
+/// The word for a retention without end.
+const FOREVER: &str = "forever";
+
+impl Retention {
+    fn of(node: &Node) -> Result<Self, ValueError> {
+        if *node == Node::Text(FOREVER.into()) {
+            return Ok(Self(None));
+        }
+        let longer = |error: ValueError| {
+            let hint = error.hint.as_deref().map_or_else(String::new, |hint| format!("{hint}; "));
+            error.hint(format!("{hint}`{FOREVER}` keeps everything"))
+        };
+        quantity::duration(node).map(|time| Self(Some(time))).map_err(longer)
+    }
+}
+
+impl FromStr for Retention {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let refused = |error: ValueError| match &error.hint {
+            Some(hint) => format!("{} ({hint})", error.message),
+            None => error.message,
+        };
+        Self::of(&Node::Text(text.into())).map_err(refused)
+    }
+}
+
+impl Value for Retention {
+    fn read(node: &Node, _: &Path) -> Result<Self, ValueError> {
+        Self::of(node)
+    }
+
+    fn to_json(&self) -> Json {
+        self.0.map_or_else(|| FOREVER.into(), |time| quantity::write_duration(time).into())
+    }
+}
+
 /// Address on which a coordinator listens by default.
 pub const DEFAULT_LISTEN: &str = "127.0.0.1:7700";
 
@@ -275,6 +316,20 @@ mod tests {
         assert_eq!(list(&Node::List(Vec::new())), Ok(Json::Array(Vec::new())));
         assert!(list(&text("no tag")).expect_err("a blank").contains("\"no tag\""));
         assert!(list(&Node::Map(Vec::new())).is_err());
+    }
+
+    #[test]
+    fn a_retention_is_a_duration_or_forever() {
+        let shown = |value: &str| read::<Retention>(&text(value)).map(|value| value.to_json());
+        assert_eq!(shown("180d"), Ok("4320h".into()));
+        assert_eq!(shown("forever"), Ok("forever".into()));
+        assert_eq!("30d".parse(), Ok(Retention(Some(Millis::from_secs(30 * 86_400)))));
+        let refused = "400d".parse::<Retention>().expect_err("longer than the maximum");
+        assert!(
+            refused.ends_with("(the maximum is 365d; `forever` keeps everything)"),
+            "{refused}"
+        );
+        assert!(read::<Retention>(&Node::Int(180)).is_err(), "a duration has a unit");
     }
 
     #[test]

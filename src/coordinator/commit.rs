@@ -5,6 +5,7 @@
 //! facts of their batch are stored; after a failed commit no reply reports success
 //! any more, and the thread ends.
 
+use crate::coordinator::compaction::order::{Order, Orders};
 use crate::coordinator::health::{Health, Part};
 use crate::coordinator::live::LiveLogs;
 use crate::coordinator::mailbox::{MailboxError, Senders, give};
@@ -15,6 +16,7 @@ use crate::log::{EventLog, LogError, Term};
 use crate::scheduler::{Snapshot, engine};
 use crate::store::{MAX_TRANSACTION_BYTES, weight};
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc::Receiver;
 use std::time::Instant;
 
@@ -40,6 +42,8 @@ pub(crate) struct Listeners {
     pub live: Arc<LiveLogs>,
     pub metrics: Arc<Metrics>,
     pub health: Arc<Health>,
+    /// Carried out with the next snapshot.
+    pub orders: Arc<Orders>,
 }
 
 /// Runs until the scheduler has ended, or a commit fails.
@@ -55,14 +59,55 @@ pub(crate) fn run(
     while let Ok(batch) = batches.recv() {
         let mut batch = with_waiting(batch, &batches);
         let snapshot = batch.snapshot.take();
-        if let Err(error) = commit(log, term, batch, listeners) {
+        let stored = commit(log, term, batch, listeners);
+        let kept = stored.and_then(|()| snapshot.map_or(Ok(()), |it| keep(log, &it, listeners)));
+        if let Err(error) = kept {
             while let Ok(waiting) = batches.try_recv() {
                 give_up(waiting);
             }
             return Err(error);
         }
-        if let Some(snapshot) = snapshot {
-            write_snapshot(log, &snapshot);
+    }
+    Ok(())
+}
+
+/// Stores a snapshot, and carries out the order to compact the log if there is one.
+fn keep(
+    log: &mut dyn EventLog,
+    snapshot: &Snapshot,
+    listeners: &Listeners,
+) -> Result<(), LogError> {
+    write_snapshot(log, snapshot);
+    let order = listeners.orders.take();
+    order.map_or(Ok(()), |order| compact(log, order, snapshot, listeners))
+}
+
+/// Replaces old records by the state of the snapshot. A log that fails meanwhile takes no more
+/// records.
+fn compact(
+    log: &mut dyn EventLog,
+    order: Order,
+    snapshot: &Snapshot,
+    listeners: &Listeners,
+) -> Result<(), LogError> {
+    let (start, at, Order { upto, done }) = (Instant::now(), log.last(), order);
+    let compacted = log.compact(upto, at, &mut snapshot.pieces());
+    let took_ms = start.elapsed().as_millis();
+    // An asker that has gone needs no answer.
+    match compacted {
+        Ok(()) => {
+            tracing::info!(upto, took_ms, "old records were removed from the event log");
+            listeners.metrics.log_base.store(upto, Relaxed);
+            let _ = done.send(Ok(()));
+        }
+        Err(error @ LogError::NotCompactable { .. }) => {
+            let _ = done.send(Err(error.to_string()));
+        }
+        Err(error) => {
+            let reason = with_causes(&error);
+            tracing::error!(%reason, "cannot compact the event log; the coordinator stops");
+            listeners.health.fail(Part::Log, format!("cannot compact the event log: {reason}"));
+            return Err(error);
         }
     }
     Ok(())

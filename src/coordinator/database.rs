@@ -4,8 +4,8 @@ use crate::coordinator::projector::{Committed, Projection};
 use crate::domain::causes::with_causes;
 use crate::domain::storage_id::StorageId;
 use crate::log::{LogError, LogReader};
-use crate::results::{CurrentStore, Substitute};
-use crate::store::{self, Cause, Opened, Store, StoreError, Writer};
+use crate::results::{CatchUpError, CurrentStore, Substitute, open_database};
+use crate::store::{self, Cause, Opened, StoreError, Writer, archive};
 use std::error::Error;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -44,14 +44,14 @@ impl DatabaseWriter {
 
     /// Opens the file of the database, which is closed. A file that another process has opened
     /// meanwhile is replaced by a substitute.
-    fn open(&mut self, anew: bool) -> Result<Opened, StoreError> {
+    fn open(&mut self, anew: bool) -> Result<Opened, CatchUpError> {
         if anew {
             self.move_aside("it failed repeatedly")?;
         }
-        let opened = match Store::open(&self.path, self.identity) {
-            Err(error @ StoreError::InUse { .. }) => {
+        let opened = match self.open_file() {
+            Err(error) if error.is_in_use() => {
                 tracing::warn!("{error}; new results are added as soon as it is free");
-                let (substitute, opened) = Substitute::new(&self.path, self.identity)?;
+                let (substitute, opened) = Substitute::new(&self.path, self.identity, &*self.log)?;
                 self.substitute = Some(substitute);
                 return Ok(opened);
             }
@@ -62,11 +62,16 @@ impl DatabaseWriter {
             return Ok(opened);
         };
         if !matches!(error.cause(), Cause::Damage | Cause::Invalidated) {
-            return Err(error);
+            return Err(error.into());
         }
         drop(opened);
         self.move_aside(&with_causes(&error))?;
-        Store::open(&self.path, self.identity)
+        self.open_file()
+    }
+
+    fn open_file(&self) -> Result<Opened, CatchUpError> {
+        let archives = self.path.with_file_name(archive::DIRECTORY);
+        open_database(&self.path, &archives, self.identity, &*self.log)
     }
 
     fn move_aside(&self, reason: &str) -> Result<(), StoreError> {

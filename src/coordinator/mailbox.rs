@@ -126,6 +126,18 @@ impl Mailbox {
         answer.await.map_err(|_| MailboxError::Stopping)?
     }
 
+    /// Requests a snapshot of the state. Does not wait.
+    ///
+    /// # Errors
+    /// See [`MailboxError`].
+    pub fn request_snapshot(&self) -> Result<(), MailboxError> {
+        use mpsc::error::TrySendError;
+        self.sender.try_send(Input::Snapshot).map_err(|error| match error {
+            TrySendError::Full(_) => MailboxError::Busy,
+            TrySendError::Closed(_) => MailboxError::Stopping,
+        })
+    }
+
     pub(crate) async fn send(&self, request: Request) -> Result<(), MailboxError> {
         use mpsc::error::SendTimeoutError;
         self.sender.send_timeout(request, SEND_TIMEOUT).await.map_err(|error| match error {

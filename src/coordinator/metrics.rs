@@ -27,6 +27,10 @@ pub(crate) struct Metrics {
     pub file_searches_failed: AtomicU64,
     pub collected_files: AtomicU64,
     pub collected_bytes: AtomicU64,
+    /// Compactions of the event log that failed.
+    pub compactions_failed: AtomicU64,
+    /// The last record that a compaction removed.
+    pub log_base: AtomicU64,
     /// Number of claims that wait now.
     pub claims_open: AtomicU64,
 }
@@ -119,6 +123,8 @@ impl Metrics {
         gauge(&mut text, "dtf_claims_open", "Workers that wait for work.", claims);
         gauge(&mut text, "dtf_connections", "Open connections.", gauges.connections as u64);
         gauge(&mut text, "dtf_log_sequence", "Last record of the event log.", gauges.log_sequence);
+        let base = self.log_base.load(Relaxed);
+        gauge(&mut text, "dtf_log_base", "Last record that was removed from the event log.", base);
         gauge(
             &mut text,
             "dtf_projected_sequence",
@@ -172,6 +178,12 @@ impl Metrics {
         );
         counter(text, "dtf_log_commits_total", "Commits of the event log.", &self.commits);
         counter(text, "dtf_log_events_total", "Facts stored in the event log.", &self.events);
+        counter(
+            text,
+            "dtf_log_compactions_failed_total",
+            "Compactions of the event log that failed.",
+            &self.compactions_failed,
+        );
         let seconds = self.commit_nanos.load(Relaxed) as f64 / 1e9;
         text.head("dtf_log_commit_seconds_total", "counter", "Time spent in commits.");
         let _ = writeln!(text.0, "dtf_log_commit_seconds_total {seconds}");

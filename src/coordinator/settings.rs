@@ -1,5 +1,7 @@
 //! The settings that a coordinator starts with.
 
+use crate::coordinator::compaction::Pace;
+use crate::domain::time::Millis;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -9,6 +11,10 @@ pub const SNAPSHOT_EVENTS: u64 = 200_000;
 const COLLECT_AFTER: Duration = Duration::from_mins(10);
 /// Default maximum size of the files of one run, in bytes.
 pub const MAX_RUN_BYTES: u64 = 64 << 30;
+/// Default time for which the event log keeps its records: 180 days. The log is needed to build the
+/// results database again without the archive, and for columns that a later version derives from
+/// the facts; results older than two releases rarely need either.
+pub const DEFAULT_LOG_RETENTION: Millis = Millis::from_secs(180 * 24 * 3600);
 
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -26,9 +32,11 @@ pub struct Settings {
     pub collect_after: Duration,
     /// Continue although the event log has lost records.
     pub accept_lost_records: bool,
+    /// How often the log is compacted.
+    pub compaction: Pace,
 }
 
-/// Limits of what a coordinator stores, in bytes.
+/// Limits of what a coordinator stores.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StorageLimits {
     /// Maximum size of the data directory. None: no limit.
@@ -39,15 +47,25 @@ pub struct StorageLimits {
     /// Free disk space below which uploads and submissions are refused. None: 1 GiB, or 5 % of the
     /// disk if that is less.
     pub min_free_bytes: Option<u64>,
+    /// Time for which the event log keeps its records. None: all of them.
+    pub log_retention: Option<Millis>,
 }
 
 impl StorageLimits {
     /// The limits of a coordinator without settings.
-    pub const DEFAULT: Self =
-        Self { max_data_bytes: None, max_run_bytes: Some(MAX_RUN_BYTES), min_free_bytes: None };
-    /// No limits but the size of the disk.
-    pub const NONE: Self =
-        Self { max_data_bytes: None, max_run_bytes: None, min_free_bytes: Some(0) };
+    pub const DEFAULT: Self = Self {
+        max_data_bytes: None,
+        max_run_bytes: Some(MAX_RUN_BYTES),
+        min_free_bytes: None,
+        log_retention: Some(DEFAULT_LOG_RETENTION),
+    };
+    /// No limits of size but that of the disk.
+    pub const NONE: Self = Self {
+        max_data_bytes: None,
+        max_run_bytes: None,
+        min_free_bytes: Some(0),
+        log_retention: Some(DEFAULT_LOG_RETENTION),
+    };
 }
 
 impl Settings {
@@ -59,6 +77,7 @@ impl Settings {
             storage: StorageLimits::DEFAULT,
             collect_after: COLLECT_AFTER,
             accept_lost_records: false,
+            compaction: Pace::default(),
         }
     }
 }

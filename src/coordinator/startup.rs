@@ -2,6 +2,7 @@
 
 use crate::blobs::BlobStore;
 use crate::coordinator::commit::{self, Listeners, MAX_WAITING};
+use crate::coordinator::compaction::{Compaction, CompactionThread};
 use crate::coordinator::database::DatabaseWriter;
 use crate::coordinator::files::Housekeeping;
 use crate::coordinator::files::collect::Collector;
@@ -28,14 +29,14 @@ use crate::log::LogError;
 use crate::results::{CurrentStore, Reader};
 use crate::scheduler::engine::{Input, SnapshotPolicy};
 use crate::scheduler::{FactError, Scheduler};
-use crate::store;
+use crate::store::{self, archive};
 use crate::sys::spawn::Tasks;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::mpsc::sync_channel;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -139,6 +140,7 @@ struct Threads {
     committer: JoinHandle<Result<(), LogError>>,
     projector: JoinHandle<()>,
     housekeeping: Housekeeping,
+    compaction: CompactionThread,
 }
 
 /// Runs a coordinator on `listener` until `shutdown`.
@@ -244,6 +246,7 @@ fn start(
         live: Arc::clone(&live),
         metrics: Arc::clone(&metrics),
         health: Arc::clone(&health),
+        orders: Arc::default(),
     };
     let (mailbox, requests) = Mailbox::new();
     let (batches, waiting) = sync_channel(MAX_WAITING);
@@ -259,6 +262,24 @@ fn start(
         }
         ended
     })?;
+    metrics.log_base.store(log.base(), Relaxed);
+    let compaction = Compaction {
+        retention: settings.storage.log_retention,
+        pace: settings.compaction,
+        archives: settings.data_dir.join(archive::DIRECTORY),
+        identity: log.identity(),
+        results: results.clone(),
+        log: Arc::clone(&log_reader),
+        base: log.base(),
+        progress: Arc::clone(&progress),
+        mailbox: mailbox.clone(),
+        orders: Arc::downgrade(&listeners.orders),
+        clock: clock.clone(),
+        metrics: Arc::clone(&metrics),
+        stopping: Arc::default(),
+        verified: None,
+    };
+    let compaction = CompactionThread::start(compaction).map_err(CoordinatorError::Start)?;
     let committer = thread("dtf-log", move || commit::run(&mut *log, term, waiting, &listeners))?;
     let projector = thread("dtf-results", move || projector.run())?;
     let collector = Collector {
@@ -294,7 +315,9 @@ fn start(
         bodies: Bodies::new(),
         connections: AtomicUsize::new(0),
     });
-    Ok((app, Threads { mailbox, health, owner, committer, projector, housekeeping }))
+    let threads =
+        Threads { mailbox, health, owner, committer, projector, housekeeping, compaction };
+    Ok((app, threads))
 }
 
 /// Creates a directory, or removes the content of an existing one.
@@ -317,7 +340,8 @@ fn thread<T: Send + 'static>(
 impl Threads {
     /// Waits for the threads, which end in order: the scheduler, the log, the results.
     async fn join(self) -> Result<Scheduler, CoordinatorError> {
-        let Self { mailbox, health, owner, committer, projector, housekeeping } = self;
+        let Self { mailbox, health, owner, committer, projector, housekeeping, compaction } = self;
+        compaction.stop();
         match mailbox.send(Input::Stop).await {
             Ok(()) | Err(MailboxError::Stopping) => {}
             Err(_) => return Err(CoordinatorError::Stuck),
@@ -328,6 +352,7 @@ impl Threads {
             let stored = committer.join().map_err(|_| panicked("the log thread"))?;
             projector.join().map_err(|_| panicked("the results thread"))?;
             housekeeping.join().map_err(|_| panicked("a thread for stored files"))?;
+            compaction.join().map_err(|_| panicked("the compaction thread"))?;
             stored.map_err(CoordinatorError::LogLost)?;
             Ok::<_, CoordinatorError>(ended?)
         });

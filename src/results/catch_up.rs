@@ -2,20 +2,11 @@
 
 use crate::domain::storage_id::StorageId;
 use crate::log::{LOG_FILE, LogError, LogReader, ReadOnlyLog, read_identity};
-use crate::store::{self, MAX_TRANSACTION_BYTES, Store, StoreError, Writer, weight};
-use crate::sys::lock::{DirectoryLock, LockError};
+use crate::results::error::CatchUpError;
+use crate::results::open::open_database;
+use crate::store::{self, MAX_TRANSACTION_BYTES, Store, Writer, archive, weight};
+use crate::sys::lock::DirectoryLock;
 use std::path::Path;
-
-/// Why a results database cannot be brought up to date.
-#[derive(Debug, thiserror::Error)]
-pub enum CatchUpError {
-    #[error(transparent)]
-    Locked(#[from] LockError),
-    #[error(transparent)]
-    Log(#[from] LogError),
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
 
 /// Projects the records of the log up to `last`.
 pub(super) fn project_until(
@@ -61,10 +52,12 @@ pub fn complete(data_dir: &Path, watermark: u64) -> Result<Completion, CatchUpEr
     if log.last() <= watermark {
         return Ok(Completion::NothingMissing);
     }
-    match Store::open(&data_dir.join(store::FILE_NAME), identity(&log, data_dir)?) {
-        Err(StoreError::InUse { .. }) => Ok(Completion::InUse),
+    let (path, reader) = (data_dir.join(store::FILE_NAME), log.reader());
+    let archives = data_dir.join(archive::DIRECTORY);
+    match open_database(&path, &archives, identity(&log, data_dir)?, &*reader) {
+        Err(error) if error.is_in_use() => Ok(Completion::InUse),
         opened => {
-            project_until(&mut opened?.writer, &*log.reader(), log.last())?;
+            project_until(&mut opened?.writer, &*reader, log.last())?;
             Ok(Completion::Completed)
         }
     }
@@ -78,8 +71,9 @@ pub fn complete(data_dir: &Path, watermark: u64) -> Result<Completion, CatchUpEr
 pub fn from_log(data_dir: &Path, path: &Path) -> Result<Store, CatchUpError> {
     let _lock = DirectoryLock::acquire_to_read(data_dir)?;
     let log = ReadOnlyLog::open(data_dir)?;
-    let mut opened = Store::open(path, identity(&log, data_dir)?)?;
-    project_until(&mut opened.writer, &*log.reader(), log.last())?;
+    let (archives, reader) = (data_dir.join(archive::DIRECTORY), log.reader());
+    let mut opened = open_database(path, &archives, identity(&log, data_dir)?, &*reader)?;
+    project_until(&mut opened.writer, &*reader, log.last())?;
     Ok(opened.store)
 }
 

@@ -7,8 +7,10 @@
 //! of a spreadsheet. Queries block: call them from a thread that may.
 
 mod catch_up;
+mod error;
 mod history;
 mod merge;
+mod open;
 mod output;
 mod reader;
 pub mod render;
@@ -16,8 +18,10 @@ mod run_report;
 mod substitute;
 mod why;
 
-pub use catch_up::{CatchUpError, Completion, complete, from_log};
+pub use catch_up::{Completion, complete, from_log};
+pub use error::CatchUpError;
 pub use merge::merge;
+pub use open::open_database;
 pub use output::{Output, OutputError, output};
 pub use reader::Reader;
 pub use substitute::{CurrentStore, Substitute};

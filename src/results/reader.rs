@@ -25,7 +25,9 @@ impl Reader {
         Self { current }
     }
 
-    pub(super) fn store(&self) -> Store {
+    /// The store that is current now.
+    #[must_use]
+    pub fn store(&self) -> Store {
         self.current.store()
     }
 

@@ -8,8 +8,10 @@
 
 use crate::domain::storage_id::StorageId;
 use crate::log::LogReader;
-use crate::results::catch_up::{CatchUpError, project_until};
-use crate::store::{Opened, Store, StoreError, Writer};
+use crate::results::catch_up::project_until;
+use crate::results::error::CatchUpError;
+use crate::results::open::open_database;
+use crate::store::{Opened, Store, Writer, archive};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
@@ -56,15 +58,20 @@ pub struct Substitute {
 }
 
 impl Substitute {
-    /// Creates an empty substitute for the database at `file`.
+    /// Creates a substitute for the database at `file`, which the records of the log complete.
     ///
     /// # Errors
     /// The substitute cannot be created.
-    pub fn new(file: &Path, identity: StorageId) -> Result<(Self, Opened), StoreError> {
+    pub fn new(
+        file: &Path,
+        identity: StorageId,
+        log: &dyn LogReader,
+    ) -> Result<(Self, Opened), CatchUpError> {
         let substitute = file.with_file_name(FILE_NAME);
         // A killed process may have left one.
         remove(&substitute);
-        let opened = Store::open(&substitute, identity)?;
+        let archives = file.with_file_name(archive::DIRECTORY);
+        let opened = open_database(&substitute, &archives, identity, log)?;
         Ok((
             Self {
                 file: file.to_owned(),
@@ -94,8 +101,9 @@ impl Substitute {
         log: &dyn LogReader,
     ) -> Result<bool, CatchUpError> {
         self.last_try = Instant::now();
-        let mut opened = match Store::open(&self.file, self.identity) {
-            Err(StoreError::InUse { .. }) => return Ok(false),
+        let archives = self.file.with_file_name(archive::DIRECTORY);
+        let mut opened = match open_database(&self.file, &archives, self.identity, log) {
+            Err(error) if error.is_in_use() => return Ok(false),
             opened => opened?,
         };
         // The substitute may still be reading the records that existed at the start.

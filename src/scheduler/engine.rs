@@ -66,6 +66,8 @@ pub enum Input<T: Tickets> {
     Question(Question<T>),
     /// Time has passed. Sent at short, regular intervals.
     Tick,
+    /// A snapshot is due at the end of the batch.
+    Snapshot,
     /// No further batch follows.
     Stop,
 }
@@ -127,6 +129,8 @@ pub struct Engine<T: Tickets> {
     /// Workers for which there may be notices.
     touched: Vec<WorkerId>,
     snapshots: SnapshotPolicy,
+    /// Whether a snapshot is due whatever the policy.
+    snapshot_requested: bool,
 }
 
 struct OpenClaim<T: Tickets> {
@@ -142,7 +146,15 @@ impl<T: Tickets> Engine<T> {
     #[must_use]
     pub fn new(scheduler: Scheduler, now: Timestamp, snapshots: SnapshotPolicy) -> Self {
         let (claims, touched) = (HashMap::new(), Vec::new());
-        Self { scheduler, last_tick: now, clock_changed: None, claims, touched, snapshots }
+        Self {
+            scheduler,
+            last_tick: now,
+            clock_changed: None,
+            claims,
+            touched,
+            snapshots,
+            snapshot_requested: false,
+        }
     }
 
     #[must_use]
@@ -249,6 +261,7 @@ impl<T: Tickets> Engine<T> {
                 }
                 self.end_claims(T::is_abandoned, batch);
             }
+            Input::Snapshot => self.snapshot_requested = true,
             Input::Stop => {}
         }
         Ok(())
@@ -345,16 +358,20 @@ impl<T: Tickets> Engine<T> {
     }
 
     fn snapshot(&mut self, stopping: bool) -> Option<Snapshot> {
+        if !self.snapshot_requested && !self.is_snapshot_due(stopping) {
+            return None;
+        }
+        (self.snapshots.since, self.snapshot_requested) = (0, false);
+        Some(self.scheduler.snapshot())
+    }
+
+    fn is_snapshot_due(&self, stopping: bool) -> bool {
         // Usually saves counting the live tests.
         if !self.snapshots.is_due(0, stopping) {
-            return None;
+            return false;
         }
         let overview = self.scheduler.overview();
         let live = overview.tests_blocked + overview.tests_waiting + overview.tests_leased;
-        if !self.snapshots.is_due(live, stopping) {
-            return None;
-        }
-        self.snapshots.since = 0;
-        Some(self.scheduler.snapshot())
+        self.snapshots.is_due(live, stopping)
     }
 }

@@ -42,6 +42,23 @@ pub fn set_aside(path: &Path) -> Result<PathBuf, StoreError> {
     Ok(aside)
 }
 
+/// Removes a database and its write-ahead log, if they exist.
+///
+/// # Errors
+/// The file system reports an error.
+pub fn remove_database(path: &Path) -> Result<(), StoreError> {
+    for file in [path.to_owned(), log_of(path)] {
+        match fs::remove_file(&file) {
+            Err(source) if source.kind() != ErrorKind::NotFound => {
+                let doing = "remove the database";
+                return Err(StoreError::File { doing, path: file, source });
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
 /// The numbers of the damaged databases beside `path`, in order.
 fn numbers(path: &Path) -> io::Result<Vec<u64>> {
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());

@@ -60,10 +60,15 @@ pub(super) fn inspect(connection: &Connection) -> duckdb::Result<Schema> {
 
 /// Applies the missing steps, each in its own transaction unless it fills existing rows.
 pub(super) fn migrate(connection: &Connection, from: u32) -> duckdb::Result<()> {
+    migrate_to(connection, from, VERSION)
+}
+
+/// As [`migrate`], up to the version `to`.
+pub(super) fn migrate_to(connection: &Connection, from: u32, to: u32) -> duckdb::Result<()> {
     if from == 0 {
         connection.execute_batch("CREATE TABLE IF NOT EXISTS schema_version (version UINTEGER)")?;
     }
-    for (version, step) in (1u32..).zip(STEPS).skip(from as usize) {
+    for (version, step) in (1..=to).zip(STEPS).skip(from as usize) {
         if let Some(fill) = step.fill {
             connection.execute_batch(step.sql)?;
             fill(connection)?;

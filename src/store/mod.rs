@@ -7,6 +7,7 @@
 //! `open::MEMORY` of working memory, which no result within the limits of the API exceeds. All calls
 //! block.
 
+pub mod archive;
 mod aside;
 mod attempts;
 mod check;
@@ -31,7 +32,7 @@ mod verify;
 mod weight;
 mod writer;
 
-pub use aside::set_aside;
+pub use aside::{remove_database, set_aside};
 pub use check::{Checked, Numbers};
 pub use error::{Cause, StoreError};
 pub use weight::weight;

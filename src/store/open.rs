@@ -133,7 +133,7 @@ fn check_access(path: &Path) -> Result<(), StoreError> {
     }
 }
 
-fn connect(path: &Path, mode: AccessMode) -> Result<Connection, StoreError> {
+pub(super) fn connect(path: &Path, mode: AccessMode) -> Result<Connection, StoreError> {
     let open = || {
         let config = Config::default()
             .access_mode(mode)?

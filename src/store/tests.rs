@@ -1,5 +1,6 @@
 //! Promises of the results database.
 
+mod archive;
 mod damaged;
 mod fixture;
 mod held;

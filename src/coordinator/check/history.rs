@@ -33,6 +33,8 @@ pub struct Rows {
 pub struct Last {
     /// `None` if the log cannot be opened.
     pub record: Option<Sequence>,
+    /// The last record that a compaction removed.
+    pub base: Sequence,
     /// Rows up to the watermark of the database; `None` if not all of these records could be read.
     pub rows: Option<Rows>,
 }
@@ -108,7 +110,7 @@ impl History {
         }
         let rows = whole.then_some(replay.rows);
         let parts = vec![replay.part, witness(data_dir, &log), snapshot_part];
-        Self { identity, last: Last { record: Some(last), rows }, parts }
+        Self { identity, last: Last { record: Some(last), base: log.base(), rows }, parts }
     }
 }
 

@@ -5,6 +5,7 @@
 //! two states of the scheduler are in memory, and at most [`report::MAX_FINDINGS`] findings of each
 //! part are listed.
 
+mod archive;
 mod compare;
 mod database;
 mod files;
@@ -34,6 +35,9 @@ pub fn check(data_dir: &Path, progress: &mut dyn FnMut(&str)) -> Report {
     parts.push(identity_file(data_dir, identity));
     progress("reading the results database");
     parts.push(database.check(identity, &last, progress));
+    progress("reading the archive");
+    let archives = data_dir.join(store::archive::DIRECTORY);
+    parts.push(archive::archive(&archives, identity, &last));
     progress("reading the files");
     parts.push(files::blobs(&data_dir.join(blobs::DIRECTORY), identity, progress));
     Report::new(data_dir, identity.map(|identity| identity.to_string()), parts)

@@ -257,7 +257,10 @@ impl Projector {
                 self.flush()
             }
             Err(error) => {
-                self.failed(&with_causes(&error), Cause::Other);
+                // Compaction has removed records meanwhile: the archive has them.
+                let is_removed = matches!(error, LogError::Compacted { .. });
+                let cause = if is_removed { Cause::Damage } else { Cause::Other };
+                self.failed(&with_causes(&error), cause);
                 false
             }
         }

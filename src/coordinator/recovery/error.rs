@@ -2,8 +2,10 @@
 
 use crate::blobs::BlobError;
 use crate::log::{LogError, Sequence};
+use crate::results::CatchUpError;
 use crate::scheduler::{FactError, RestoreError};
 use crate::store::StoreError;
+use crate::store::archive::ArchiveError;
 use crate::sys::lock::LockError;
 use std::io;
 use std::path::PathBuf;
@@ -27,6 +29,9 @@ pub enum RecoveryError {
     Blobs(#[from] BlobError),
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The archive contradicts the log, or is needed and cannot be used.
+    #[error(transparent)]
+    Archive(#[from] ArchiveError),
     #[error("internal error: a panic while {doing}: {message}")]
     Panicked { doing: String, message: String },
 }
@@ -63,6 +68,7 @@ impl RecoveryError {
             Self::Inconsistent { .. } | Self::Base(_) => LOG_DAMAGED,
             Self::Blobs(error) => of_blobs(error),
             Self::Store(error) => of_store(error),
+            Self::Archive(error) => of_archive(error),
             Self::Panicked { .. } => REPORT,
         }
     }
@@ -103,6 +109,32 @@ fn of_blobs(error: &BlobError) -> &'static str {
         }
         BlobError::Full { .. } => FULL,
         _ => FILES,
+    }
+}
+
+fn of_archive(error: &ArchiveError) -> &'static str {
+    match error {
+        ArchiveError::OtherIdentity { .. } => OTHER_IDENTITY,
+        ArchiveError::Newer { .. } => NEWER,
+        ArchiveError::Damaged { .. }
+        | ArchiveError::Missing { .. }
+        | ArchiveError::Behind { .. } => {
+            "restore the directory `archive` from a backup, or a copy of the results database; without \
+             both, `dtf log export` copies the newer records (docs/operate.md)"
+        }
+        ArchiveError::Store(error) => of_store(error),
+        ArchiveError::File { .. } | ArchiveError::Rows { .. } | ArchiveError::Stopped => FILES,
+    }
+}
+
+impl From<CatchUpError> for RecoveryError {
+    fn from(error: CatchUpError) -> Self {
+        match error {
+            CatchUpError::Locked(error) => error.into(),
+            CatchUpError::Log(error) => error.into(),
+            CatchUpError::Store(error) => error.into(),
+            CatchUpError::Archive(error) => error.into(),
+        }
     }
 }
 

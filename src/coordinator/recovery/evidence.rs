@@ -5,6 +5,7 @@ use crate::domain::causes::with_causes;
 use crate::domain::storage_id::StorageId;
 use crate::log::{self, ReadOnlyLog, Sequence, StoredSnapshot, WitnessFinding};
 use crate::scheduler::Scheduler;
+use crate::store::archive::{self, Archive};
 use crate::store::{self, Checked, StoreError};
 use std::error::Error;
 use std::path::Path;
@@ -60,6 +61,7 @@ impl Evidence {
         evidence.witness(data_dir);
         evidence.snapshot(data_dir);
         evidence.database(&data_dir.join(store::FILE_NAME));
+        evidence.archive(&data_dir.join(archive::DIRECTORY));
         match FileBlobs::stored_identity(&data_dir.join(blobs::DIRECTORY)) {
             Ok(identity) => evidence.identities.extend(identity),
             Err(error) => evidence.unreadable(&error),
@@ -117,6 +119,17 @@ impl Evidence {
                 self.add(at, None);
                 self.unreadable(&error);
             }
+        }
+    }
+
+    fn archive(&mut self, archives: &Path) {
+        match Archive::newest(archives) {
+            Ok(None) => {}
+            Ok(Some(Archive { manifest, .. })) => {
+                self.identities.push(manifest.identity);
+                self.add(manifest.watermark, None);
+            }
+            Err(error) => self.unreadable(&error),
         }
     }
 

@@ -14,7 +14,7 @@ use crate::blobs;
 use crate::coordinator::recovery::error::RecoveryError;
 use crate::domain::storage_id::StorageId;
 use crate::log::{self, EmbeddedLog, LogFile};
-use crate::store;
+use crate::store::{self, archive};
 use std::path::{Path, PathBuf};
 
 /// The parts of a data directory.
@@ -54,6 +54,7 @@ impl Inventory {
             log::SNAPSHOT_FILE,
             log::WITNESS_FILE,
             store::FILE_NAME,
+            archive::DIRECTORY,
             blobs::DIRECTORY,
         ] {
             let path = data_dir.join(name);
@@ -92,9 +93,14 @@ mod tests {
         assert_eq!(opening(missing, &[]), Opening::Create);
         assert_eq!(opening(not_begun, &[]), Opening::Create);
         assert_eq!(opening(not_begun, &["d/identity"]), Opening::Create);
-        for other in
-            ["d/identity", "d/state.snapshot", "d/events.witness", "d/results.duckdb", "d/blobs"]
-        {
+        for other in [
+            "d/identity",
+            "d/state.snapshot",
+            "d/events.witness",
+            "d/results.duckdb",
+            "d/archive",
+            "d/blobs",
+        ] {
             let lost = Opening::Lost(other.into());
             assert_eq!(opening(missing, &[other]), lost);
             assert_eq!(opening(LogFile::Present, &[other]), Opening::Open, "{other}");

@@ -2,7 +2,7 @@
 //!
 //! The snapshot, the witness of the log and the results database prove which records existed. When an administrator accepts the loss, the log receives a new identity and a fact that
 //! moves the numbers of runs, workers and leases past everything that the lost records may have used.
-//! Then snapshot and database are renamed, and kept.
+//! Then snapshot and database are renamed, and kept, and so is an archive that has lost records.
 //!
 //! Promises: without a loss nothing changes. Log, identity and fact change in one transaction; when
 //! the acceptance is interrupted after it, the next start is refused again, and accepting again
@@ -20,6 +20,7 @@ use crate::domain::storage_id::StorageId;
 use crate::log::{self, EmbeddedLog, EventLog, Sequence};
 use crate::results::render::figures::counted;
 use crate::store;
+use crate::store::archive::{self, Archive, ArchiveError};
 use crate::sys::clock::wall;
 use crate::sys::ids;
 use std::io;
@@ -119,6 +120,9 @@ fn accept(data_dir: &Path) -> Result<Option<Accepted>, RecoveryError> {
         at: at.unwrap_or_else(wall),
     };
     let identity = StorageId::new(ids::new_id());
+    // The file still has the old identity when an earlier acceptance was interrupted.
+    let identities: Vec<StorageId> =
+        inventory.identity.into_iter().chain(log.as_ref().map(EventLog::identity)).collect();
     let mut log = match log {
         Some(log) => log,
         // The renewal replaces this identity, and with it an acceptance that was interrupted here.
@@ -126,16 +130,34 @@ fn accept(data_dir: &Path) -> Result<Option<Accepted>, RecoveryError> {
     };
     log.renew(identity, &[fact])?;
     drop(log);
-    let kept = keep_parts(data_dir, identity)?;
+    let kept = keep_parts(data_dir, identity, &identities, last)?;
     let (seen, next_run, unreadable) = (evidence.seen, numbers.next_run, evidence.unreadable);
     Ok(Some(Accepted { last, seen, next_run, kept, unreadable }))
 }
 
-/// Renames the parts with the old identity, and gives the others the new one. Returns the new names.
-fn keep_parts(data_dir: &Path, identity: StorageId) -> Result<Vec<PathBuf>, RecoveryError> {
+/// Renames the parts with the old identity, and gives the others the new one. `known`: the identities
+/// of this log until now. Returns the new names.
+fn keep_parts(
+    data_dir: &Path,
+    identity: StorageId,
+    known: &[StorageId],
+    last: Sequence,
+) -> Result<Vec<PathBuf>, RecoveryError> {
     let mut kept = Vec::new();
     for name in [log::SNAPSHOT_FILE, store::FILE_NAME] {
         kept.extend(keep(&data_dir.join(name))?);
+    }
+    let archives = data_dir.join(archive::DIRECTORY);
+    match Archive::newest(&archives) {
+        Ok(None) => {}
+        // It is of this log and has no lost record, and a compacted log needs it.
+        Ok(Some(mut archive))
+            if archive.manifest.watermark <= last && known.contains(&archive.manifest.identity) =>
+        {
+            archive.adopt(identity)?;
+        }
+        Ok(Some(_)) | Err(ArchiveError::Damaged { .. }) => kept.extend(keep(&archives)?),
+        Err(error) => return Err(error.into()),
     }
     let root = data_dir.join(blobs::DIRECTORY);
     FileBlobs::adopt(&root, identity)?;

@@ -32,12 +32,12 @@ use crate::blobs::{BlobStore, FileBlobs};
 use crate::coordinator::leadership::{DirectoryLeadership, Leadership};
 use crate::coordinator::standby::{Leader, Standby};
 use crate::domain::storage_id::StorageId;
-use crate::log::{self, EmbeddedLog, EventLog, LogError, LogFile};
-use crate::results::Substitute;
+use crate::log::{self, EmbeddedLog, EventLog, LogError, LogFile, LogReader};
 use crate::results::render::figures::counted;
+use crate::results::{Substitute, open_database};
 use crate::scheduler::Scheduler;
 use crate::store;
-use crate::store::Store;
+use crate::store::archive::{self, Archive, ArchiveError};
 use crate::sys::clock::wall;
 use crate::sys::fs::create_private_dir;
 use crate::sys::ids;
@@ -139,11 +139,12 @@ fn lead(storage: Storage, steps: &mut Steps) -> Result<Recovered, RecoveryError>
     let Storage { mut leadership, log, blobs, results } = storage;
     let identity = log.identity();
     steps.begin("reading the event log beside", &results);
+    let reader = log.reader();
     let standby = Standby::open(Box::new(log))?;
     // Before this coordinator appends: a loss is accepted with the log as it is.
     steps.begin("opening the results database", &results);
     let last = standby.followed();
-    let (store, substitute) = open_results(&results, identity, last)?;
+    let (store, substitute) = open_results(&results, identity, last, &*reader)?;
     steps.begin("continuing the event log beside", &results);
     let leader = standby.lead(&mut *leadership, wall())?;
     report(&leader.scheduler, leader.log.last());
@@ -171,28 +172,62 @@ fn report(scheduler: &Scheduler, records: u64) {
     );
 }
 
-/// Opens the results database, which must not be ahead of the log. A database that another process
-/// has open is replaced by a substitute.
+/// Opens the results database. Neither it nor its archive may be ahead of the log. A database that
+/// another process has open is replaced by a substitute.
 fn open_results(
     path: &Path,
     identity: StorageId,
     last: log::Sequence,
+    log: &dyn LogReader,
 ) -> Result<(store::Opened, Option<Substitute>), RecoveryError> {
-    let opened = match Store::open(path, identity) {
-        Err(error @ store::StoreError::InUse { .. }) => {
+    let archives = path.with_file_name(archive::DIRECTORY);
+    check_archive(&archives, identity, last)?;
+    let opened = match open_database(path, &archives, identity, log) {
+        Err(error) if error.is_in_use() => {
             tracing::warn!("{error}; new results are added as soon as it is free");
-            let (substitute, opened) = Substitute::new(path, identity)?;
+            let (substitute, opened) = Substitute::new(path, identity, log)?;
             return Ok((opened, Some(substitute)));
         }
         opened => opened?,
     };
-    let proven = opened.writer.watermark();
-    if proven > last {
-        let evidence = path.to_owned();
-        let path = path.with_file_name(log::LOG_FILE);
-        return Err(LogError::Lost { path, last, evidence, proven }.into());
-    }
+    not_ahead(path.with_file_name(log::LOG_FILE), last, path, opened.writer.watermark())?;
     Ok((opened, None))
+}
+
+/// Compares the archive with the log. A damaged one is no reason against a start: it is needed only
+/// together with a database that cannot be used, and is written again otherwise.
+fn check_archive(
+    archives: &Path,
+    identity: StorageId,
+    last: log::Sequence,
+) -> Result<(), RecoveryError> {
+    let archive = match Archive::newest(archives) {
+        Ok(None) => return Ok(()),
+        Ok(Some(archive)) => archive,
+        Err(error @ ArchiveError::Damaged { .. }) => {
+            tracing::warn!("{error}");
+            return Ok(());
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let (path, found) = (archive.path, archive.manifest.identity);
+    if found != identity {
+        return Err(ArchiveError::OtherIdentity { path, expected: identity, found }.into());
+    }
+    not_ahead(archives.with_file_name(log::LOG_FILE), last, &path, archive.manifest.watermark)
+}
+
+/// Checks that a part has no record that the log does not have.
+fn not_ahead(
+    log: PathBuf,
+    last: log::Sequence,
+    part: &Path,
+    proven: log::Sequence,
+) -> Result<(), RecoveryError> {
+    if proven <= last {
+        return Ok(());
+    }
+    Err(LogError::Lost { path: log, last, evidence: part.to_owned(), proven }.into())
 }
 
 /// The identity of a data directory that a coordinator has used; `None` if it cannot be read.

@@ -12,6 +12,7 @@ use tokio::task::JoinHandle;
 
 pub(super) struct Role {
     pub client: Client,
+    pub url: String,
     stop: oneshot::Sender<()>,
     ended: JoinHandle<Result<(), CoordinatorError>>,
 }
@@ -34,13 +35,19 @@ pub(super) async fn start_with(directory: &Path, change: impl FnOnce(&mut Settin
         };
         run(settings, listener, |_| (), shutdown).await
     });
-    Role { client: Client::new(ClientOptions::new(url)).expect("a client"), stop, ended }
+    let client = Client::new(ClientOptions::new(&url)).expect("a client");
+    Role { client, url, stop, ended }
 }
 
 impl Role {
     pub(super) async fn end(self) {
         drop(self.stop);
         self.ended.await.expect("no panic").expect("a clean stop");
+    }
+
+    /// Waits for the coordinator to end without being asked to, and returns its error.
+    pub(super) async fn refused(self) -> CoordinatorError {
+        self.ended.await.expect("no panic").expect_err("refused")
     }
 }
 

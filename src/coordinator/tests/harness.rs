@@ -272,6 +272,11 @@ impl Hand {
         Self { worker, incarnation, received: Epoch(0), client: client.clone() }
     }
 
+    /// The same worker, at a coordinator that was started again.
+    pub fn at(self, client: &Client) -> Self {
+        Self { client: client.clone(), ..self }
+    }
+
     pub async fn claim(&mut self, wait_ms: u64) -> Claimed {
         let claim = Claim {
             incarnation: self.incarnation,

@@ -1,0 +1,85 @@
+//! Which records of the log may go. Pure.
+
+use crate::domain::time::Timestamp;
+use crate::log::Sequence;
+
+/// A compaction removes at least this share of the records, because it exports the whole database.
+const MIN_SHARE: u64 = 8;
+/// A compaction removes at least this number of records: a log with fewer is small.
+const MIN_RECORDS: u64 = 100;
+
+/// The last record that is older than `cutoff`, by binary search: the times of records grow, except
+/// for a few after a change of the clock. `base` if there is none. The last record is never chosen,
+/// because the next start compares the clock with its time. `time` returns the time of a record
+/// after `base`.
+///
+/// # Errors
+/// The errors of `time`.
+pub(super) fn last_older<E>(
+    base: Sequence,
+    last: Sequence,
+    cutoff: Timestamp,
+    mut time: impl FnMut(Sequence) -> Result<Timestamp, E>,
+) -> Result<Sequence, E> {
+    // Records up to `older` are older, and `younger` is not or is the last.
+    let (mut older, mut younger) = (base, last.max(base + 1));
+    while younger - older > 1 {
+        let middle = older + (younger - older) / 2;
+        if time(middle)? < cutoff {
+            older = middle;
+        } else {
+            younger = middle;
+        }
+    }
+    Ok(older)
+}
+
+/// Whether removing the records after `base` up to `upto` is worth an export.
+pub(super) fn is_worthwhile(base: Sequence, upto: Sequence, last: Sequence) -> bool {
+    let removed = upto.saturating_sub(base);
+    removed >= MIN_RECORDS && removed >= last.saturating_sub(base) / MIN_SHARE
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn older(base: u64, times: &[u64], cutoff: u64) -> (u64, u32) {
+        let mut read = 0;
+        let found = last_older(base, base + times.len() as u64, Timestamp(cutoff), |sequence| {
+            read += 1;
+            let place = usize::try_from(sequence - base - 1).expect("a small number");
+            Ok::<_, ()>(Timestamp(times[place]))
+        });
+        (found.expect("times"), read)
+    }
+
+    #[test]
+    fn the_last_older_record_is_found_whatever_the_number_of_records() {
+        for length in 0..20u64 {
+            let times: Vec<u64> = (1..=length).map(|time| time * 10).collect();
+            for cutoff in 0..=220 {
+                let expected = times.iter().filter(|time| **time < cutoff).count() as u64;
+                let expected = 7 + expected.min(length.saturating_sub(1));
+                assert_eq!(older(7, &times, cutoff).0, expected, "{length} records, {cutoff}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_search_reads_few_records() {
+        let times: Vec<u64> = (0..100_000).collect();
+        let (found, read) = older(0, &times, 70_000);
+        assert_eq!(found, 70_000);
+        assert!(read <= 17, "{read} records read");
+    }
+
+    #[test]
+    fn few_records_or_a_small_share_are_left_alone() {
+        assert!(!is_worthwhile(0, 99, 100));
+        assert!(is_worthwhile(0, 100, 800));
+        assert!(!is_worthwhile(0, 100, 808));
+        assert!(is_worthwhile(5_000, 5_100, 5_200));
+        assert!(!is_worthwhile(5_000, 4_000, 5_200));
+    }
+}

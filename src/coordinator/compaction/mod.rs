@@ -1,0 +1,257 @@
+//! Removes old records from the log, in the background
+//! ([decision 20](../../../docs/decisions/0020-the-log-is-compacted-behind-an-archive.md)).
+//!
+//! A thread of its own checks every hour ([`Pace`]) whether enough records are older than the
+//! retention. It then exports the results database to an archive, and orders the thread that commits
+//! to remove the records, together with a snapshot of the state. Promises: no record is removed
+//! before a verified archive covers it; a database without errors gets a new archive when the old one
+//! is missing or damaged; an error leaves everything as it was, is reported, and the compaction is
+//! tried again a day later. Limits: one archive at a time; at most one export a day.
+
+mod choice;
+pub(crate) mod order;
+use crate::coordinator::mailbox::{Mailbox, MailboxError};
+use crate::coordinator::metrics::Metrics;
+use crate::coordinator::projector::Progress;
+use crate::domain::causes::with_causes;
+use crate::domain::storage_id::StorageId;
+use crate::domain::time::{Millis, Timestamp};
+use crate::log::{LogError, LogReader, Sequence};
+use crate::results::Reader;
+use crate::store::archive::{Archive, ArchiveError};
+use crate::sys::clock::Clock;
+use choice::{is_worthwhile, last_older};
+use order::Orders;
+use std::io;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Weak};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// How often the log is compacted.
+#[derive(Debug, Clone, Copy)]
+pub struct Pace {
+    /// Time from the start to the first check. Short, so that a coordinator that is started every
+    /// day also compacts; long enough for the work of a start.
+    pub first_check: Duration,
+    /// Time between two checks.
+    pub check_interval: Duration,
+    /// Minimum time between two exports, between two verifications of the archive, and after an error.
+    pub min_interval: Duration,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        let seconds = Duration::from_secs;
+        Self {
+            first_check: seconds(60),
+            check_interval: seconds(3600),
+            min_interval: seconds(24 * 3600),
+        }
+    }
+}
+
+/// Why the log was not compacted.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CompactionError {
+    #[error(transparent)]
+    Log(#[from] LogError),
+    #[error(transparent)]
+    Archive(#[from] ArchiveError),
+    #[error(transparent)]
+    Mailbox(#[from] MailboxError),
+    #[error("the event log was not compacted: {0}")]
+    Refused(String),
+    /// The coordinator is stopping.
+    #[error("the coordinator is stopping")]
+    Stopping,
+}
+
+/// See the head of this module.
+pub(crate) struct Compaction {
+    /// Time for which records are kept; `None` keeps all of them.
+    pub retention: Option<Millis>,
+    pub pace: Pace,
+    /// Directory of archives.
+    pub archives: PathBuf,
+    pub identity: StorageId,
+    pub results: Reader,
+    pub log: Arc<dyn LogReader>,
+    /// The last record that was removed.
+    pub base: Sequence,
+    pub progress: Arc<Progress>,
+    pub mailbox: Mailbox,
+    pub orders: Weak<Orders>,
+    pub clock: Clock,
+    pub metrics: Arc<Metrics>,
+    /// Set when the coordinator stops, so that an export ends early.
+    pub stopping: Arc<AtomicBool>,
+    /// Time of the last verification of the archive.
+    pub verified: Option<Timestamp>,
+}
+
+/// The running thread.
+pub(crate) struct CompactionThread {
+    /// Dropped to end a pause.
+    pause: Sender<()>,
+    stopping: Arc<AtomicBool>,
+    thread: JoinHandle<()>,
+}
+
+impl CompactionThread {
+    /// Starts the thread.
+    ///
+    /// # Errors
+    /// The thread cannot be started.
+    pub fn start(compaction: Compaction) -> io::Result<Self> {
+        let stopping = Arc::clone(&compaction.stopping);
+        let (pause, stopped) = channel();
+        let builder = std::thread::Builder::new().name("dtf-compaction".to_owned());
+        let thread = builder.spawn(move || compaction.run(&stopped))?;
+        Ok(Self { pause, stopping, thread })
+    }
+
+    /// Makes the thread end early. It may still wait for the thread that commits.
+    pub fn stop(&self) {
+        self.stopping.store(true, Relaxed);
+    }
+
+    /// Waits for the thread to end.
+    ///
+    /// # Errors
+    /// The thread panicked.
+    pub fn join(self) -> std::thread::Result<()> {
+        self.stop();
+        drop(self.pause);
+        self.thread.join()
+    }
+}
+
+impl Compaction {
+    /// Runs until the sender of `stop` is dropped.
+    fn run(mut self, stop: &Receiver<()>) {
+        let mut wait = self.pace.first_check;
+        while let Err(RecvTimeoutError::Timeout) = stop.recv_timeout(wait) {
+            wait = self.pace.check_interval;
+            match self.check() {
+                Ok(_) => {}
+                Err(
+                    CompactionError::Stopping | CompactionError::Archive(ArchiveError::Stopped),
+                ) => {
+                    return;
+                }
+                Err(error) => {
+                    let reason = with_causes(&error);
+                    self.metrics.compactions_failed.fetch_add(1, Relaxed);
+                    tracing::warn!(%reason, "cannot compact the event log; it is tried again in a day");
+                    wait = self.pace.min_interval;
+                }
+            }
+        }
+    }
+
+    /// Compacts the log if that is due. Returns the last removed record if it did.
+    ///
+    /// # Errors
+    /// An archive is needed and cannot be written, or the records cannot be removed.
+    fn check(&mut self) -> Result<Option<Sequence>, CompactionError> {
+        let (now, last) = (self.clock.now(), self.progress.committed());
+        let kept = self.retention.map_or(u64::MAX, |retention| retention.0);
+        let cutoff = Timestamp(now.0.saturating_sub(kept));
+        let upto = last_older(self.base, last, cutoff, |sequence| self.time(sequence))?;
+        let due = is_worthwhile(self.base, upto, last);
+        let archive = match self.usable_archive(due, now)? {
+            Some(archive) if !due || archive.manifest.watermark >= upto => archive,
+            Some(archive) if self.is_recent(archive.manifest.created, now) => return Ok(None),
+            None if !due && self.base == 0 => return Ok(None),
+            _ => self.export(now)?,
+        };
+        archive.remove_others()?;
+        let upto = upto.min(archive.manifest.watermark);
+        // The database may be built again at this moment, and needs the records then.
+        if !is_worthwhile(self.base, upto, last) || self.progress.projected() < upto {
+            return Ok(None);
+        }
+        self.remove(upto)?;
+        Ok(Some(upto))
+    }
+
+    /// The newest archive; `None` if there is none that can be used.
+    fn usable_archive(
+        &mut self,
+        due: bool,
+        now: Timestamp,
+    ) -> Result<Option<Archive>, CompactionError> {
+        match self.newest_archive(due, now) {
+            Err(error @ ArchiveError::Damaged { .. }) => {
+                tracing::warn!("{error}; the results database is whole and is exported again");
+                Ok(None)
+            }
+            archive => Ok(archive?),
+        }
+    }
+
+    /// Verifies the archive before records are removed, and once in a while.
+    fn newest_archive(
+        &mut self,
+        due: bool,
+        now: Timestamp,
+    ) -> Result<Option<Archive>, ArchiveError> {
+        let Some(archive) = Archive::newest(&self.archives)? else { return Ok(None) };
+        if archive.manifest.identity != self.identity {
+            let (expected, found) = (self.identity, archive.manifest.identity);
+            return Err(ArchiveError::OtherIdentity { path: archive.path, expected, found });
+        }
+        if due || !self.verified.is_some_and(|time| self.is_recent(time, now)) {
+            archive.verify()?;
+            self.verified = Some(now);
+        }
+        Ok(Some(archive))
+    }
+
+    fn export(&mut self, now: Timestamp) -> Result<Archive, CompactionError> {
+        let start = Instant::now();
+        tracing::info!("exporting the results database to {}", self.archives.display());
+        let store = self.results.store();
+        let archive = store.export(&self.archives, self.identity, now, &self.stopping)?;
+        self.verified = Some(now);
+        let (rows, bytes) = (archive.manifest.rows(), archive.manifest.bytes());
+        let took_ms = start.elapsed().as_millis();
+        tracing::info!(rows, bytes, took_ms, "archive stored in {}", archive.path.display());
+        Ok(archive)
+    }
+
+    /// Has the records removed by the thread that commits, with the next snapshot.
+    fn remove(&mut self, upto: Sequence) -> Result<(), CompactionError> {
+        let result = match self.orders.upgrade() {
+            Some(orders) => orders.place(upto),
+            None => return Err(CompactionError::Stopping),
+        };
+        if let Err(error) = self.mailbox.request_snapshot() {
+            if let Some(orders) = self.orders.upgrade() {
+                drop(orders.take());
+            }
+            return Err(error.into());
+        }
+        let removed = result.recv().map_err(|_| CompactionError::Stopping)?;
+        removed.map_err(CompactionError::Refused)?;
+        self.base = upto;
+        Ok(())
+    }
+
+    fn is_recent(&self, time: Timestamp, now: Timestamp) -> bool {
+        Duration::from(now.since(time)) < self.pace.min_interval
+    }
+
+    /// The time of a record.
+    fn time(&self, sequence: Sequence) -> Result<Timestamp, LogError> {
+        let mut time = Timestamp::default();
+        self.log.replay(sequence - 1, &mut |_, facts| {
+            time = facts.iter().map(|fact| fact.at()).max().unwrap_or_default();
+            false
+        })?;
+        Ok(time)
+    }
+}

@@ -1,0 +1,183 @@
+//! From the database to an archive.
+//!
+//! Each table becomes files with ranges of its rows. A range begins small and grows up to
+//! [`MAX_PART_ROWS`]. When one does not fit into the working memory of DuckDB, which reads the values
+//! of 2,048 rows at once, the export begins again with smaller ranges of this table.
+
+use super::error::ArchiveError;
+use super::manifest::{Manifest, Part};
+use super::{Archive, UNFINISHED, digest, quoted, text};
+use crate::domain::storage_id::StorageId;
+use crate::domain::time::Timestamp;
+use crate::store::error::{Doing, is_out_of_memory};
+use crate::store::query::get;
+use crate::store::{Store, StoreError, writer};
+use crate::sys::fs::{create_private_dir, remove_dir, sync_directory};
+use duckdb::Connection;
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Maximum number of rows of a file.
+const MAX_PART_ROWS: u64 = 65_536;
+/// Number of rows of the first file of a table.
+const FIRST_PART_ROWS: u64 = 256;
+/// Number of rows of a row group, as many as DuckDB reads at once.
+pub(super) const GROUP_ROWS: u64 = 2048;
+/// Tables whose content is in the manifest.
+const DESCRIBED: [&str; 2] = ["schema_version", "identity"];
+
+impl Store {
+    /// Writes all rows to a new archive below `archives` and verifies it. All tables show the same
+    /// position in the log. An archive of the same record is replaced, older archives are kept. `now`
+    /// is the time by the clock of the coordinator. When `stop` becomes true, the export ends early.
+    ///
+    /// # Errors
+    /// The database cannot be read, a file cannot be written, or `stop` became true. No new archive is
+    /// visible then.
+    pub fn export(
+        &self,
+        archives: &Path,
+        identity: StorageId,
+        now: Timestamp,
+        stop: &AtomicBool,
+    ) -> Result<Archive, ArchiveError> {
+        create_private_dir(archives).map_err(ArchiveError::file("create", archives))?;
+        let fresh = tempfile::Builder::new().prefix(UNFINISHED).tempdir_in(archives);
+        let fresh = fresh.map_err(ArchiveError::file("create a directory in", archives))?;
+        let (watermark, mut parts) = self.write_rows(fresh.path(), stop)?;
+        for part in &mut parts {
+            check(stop)?;
+            seal(&fresh.path().join(&part.file), part)?;
+        }
+        let manifest = Manifest::new(identity, watermark, now, parts);
+        manifest.store(fresh.path())?;
+        sync_directory(fresh.path()).map_err(ArchiveError::file("sync", fresh.path()))?;
+        let unnamed = Archive { path: fresh.path().to_owned(), manifest };
+        unnamed.verify()?;
+        let path = archives.join(watermark.to_string());
+        // Covers the same record, so it is the one that the caller could not use.
+        if path.exists() {
+            remove_dir(&path).map_err(ArchiveError::file("remove", &path))?;
+        }
+        // From here on, the directory is not temporary.
+        fs::rename(fresh.keep(), &path).map_err(ArchiveError::file("create", &path))?;
+        sync_directory(archives).map_err(ArchiveError::file("sync", archives))?;
+        Ok(Archive { path, ..unnamed })
+    }
+
+    /// Writes the files. Returns the watermark, and the files without their sizes and digests.
+    fn write_rows(
+        &self,
+        directory: &Path,
+        stop: &AtomicBool,
+    ) -> Result<(u64, Vec<Part>), ArchiveError> {
+        let mut writing = Writing { directory: text(directory)?, stop, limits: BTreeMap::new() };
+        loop {
+            match self.pool.read(|connection| writing.write(connection)) {
+                Ok(Written::All(watermark, parts)) => return Ok((watermark, parts)),
+                Ok(Written::Stopped) => return Err(ArchiveError::Stopped),
+                // It has ended the transaction, so all of it is written again.
+                Ok(Written::TooLarge { table, rows }) => {
+                    writing.limits.insert(table, rows / 2);
+                    clear(directory).map_err(ArchiveError::file("clear", directory))?;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+}
+
+fn clear(directory: &Path) -> io::Result<()> {
+    fs::read_dir(directory)?.try_for_each(|entry| fs::remove_file(entry?.path()))
+}
+
+fn check(stop: &AtomicBool) -> Result<(), ArchiveError> {
+    if stop.load(Ordering::Relaxed) { Err(ArchiveError::Stopped) } else { Ok(()) }
+}
+
+/// Writes the rows of one state of the database.
+struct Writing<'a> {
+    directory: &'a str,
+    stop: &'a AtomicBool,
+    /// Maximum number of rows of a file, for tables with large rows.
+    limits: BTreeMap<String, u64>,
+}
+
+/// The result of one attempt.
+enum Written {
+    All(u64, Vec<Part>),
+    Stopped,
+    /// This number of rows of the table does not fit into the working memory of DuckDB.
+    TooLarge {
+        table: String,
+        rows: u64,
+    },
+}
+
+impl Writing<'_> {
+    /// Writes all tables.
+    fn write(&self, connection: &Connection) -> Result<Written, StoreError> {
+        let mut parts = Vec::new();
+        for table in names(connection)? {
+            if let Some(early) = self.write_table(connection, &table, &mut parts)? {
+                return Ok(early);
+            }
+        }
+        Ok(Written::All(writer::watermark(connection)?, parts))
+    }
+
+    /// Writes one table. Returns the reason for an early end.
+    fn write_table(
+        &self,
+        connection: &Connection,
+        table: &str,
+        parts: &mut Vec<Part>,
+    ) -> Result<Option<Written>, StoreError> {
+        let sql = format!("SELECT coalesce(max(rowid) + 1, 0) FROM {table}");
+        let end: u64 = connection.query_row(&sql, [], |row| row.get(0)).doing("export")?;
+        let limit = self.limits.get(table).copied().unwrap_or(MAX_PART_ROWS);
+        let (mut first, mut size) = (0, FIRST_PART_ROWS.min(limit));
+        while first < end {
+            if self.stop.load(Ordering::Relaxed) {
+                return Ok(Some(Written::Stopped));
+            }
+            let file = format!("{table}-{first}.parquet");
+            let (after, path) = (first + size, quoted(&format!("{}/{file}", self.directory)));
+            let sql = format!(
+                "COPY (SELECT * FROM {table} WHERE rowid >= {first} AND rowid < {after}) TO {path} \
+                 (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {GROUP_ROWS})"
+            );
+            match connection.execute(&sql, []) {
+                Ok(rows) => parts.push(Part::new(table, file, rows as u64)),
+                Err(error) if size > 1 && is_out_of_memory(&error) => {
+                    return Ok(Some(Written::TooLarge { table: table.to_owned(), rows: size }));
+                }
+                Err(error) => return Err(error).doing("export"),
+            }
+            first = after;
+            size = (size * 2).min(limit);
+        }
+        Ok(None)
+    }
+}
+
+/// Names of the tables with results, in alphabetical order.
+pub(super) fn names(connection: &Connection) -> Result<Vec<String>, StoreError> {
+    let sql = "SELECT table_name FROM duckdb_tables() \
+               WHERE NOT internal AND database_name = current_database() ORDER BY table_name";
+    let mut statement = connection.prepare(sql).doing("list the tables of")?;
+    let names = statement.query_and_then([], |row| get::<String>(row, 0));
+    let names = names.doing("list the tables of")?.collect::<Result<Vec<_>, _>>()?;
+    Ok(names.into_iter().filter(|name| !DESCRIBED.contains(&name.as_str())).collect())
+}
+
+/// Makes a file durable and adds its size and digest.
+fn seal(path: &Path, part: &mut Part) -> Result<(), ArchiveError> {
+    let synced = File::open(path).and_then(|file| file.sync_all());
+    synced.map_err(ArchiveError::file("sync", path))?;
+    (part.bytes, part.sha256) = digest(path).map_err(ArchiveError::file("read", path))?;
+    Ok(())
+}
