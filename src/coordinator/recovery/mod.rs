@@ -3,8 +3,8 @@
 //! Promises: one process at a time; every part has the identity of the log; the state is the snapshot
 //! plus the records after it, each checked; nothing is dropped silently. A part that is ahead of the
 //! log proves that the log has lost records: the start is refused, and nothing is moved or changed
-//! until an administrator accepts the loss ([`losses`]). Most parts are compared before the log is
-//! opened for writing ([`beside`]). Everything here blocks.
+//! until an administrator accepts the loss ([`losses`]). Parts that can be read without a change are
+//! compared before the log is opened for writing ([`beside`]). Everything here blocks.
 //!
 //! | found at a start | result |
 //! | --- | --- |
