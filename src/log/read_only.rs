@@ -1,14 +1,14 @@
 //! The log of a directory that no coordinator uses, for readers. Nothing on the disk changes: a file
 //! that needs a repair is repaired in memory.
 
-use super::embedded::{self, Position, Reader, WitnessFinding};
+use super::embedded::{self, Guarded, Position, Reader, WitnessFinding};
 use super::error::LogError;
 use super::event_log::{LogReader, Snapshot};
 use super::position::Sequence;
 use super::staged::StagedFile;
 use crate::domain::storage_id::StorageId;
+use redb::StorageBackend;
 use redb::backends::FileBackend;
-use redb::{Database, StorageBackend};
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 /// See the module.
 pub struct ReadOnlyLog {
-    database: Arc<Database>,
+    database: Arc<Guarded>,
     path: PathBuf,
     position: Position,
 }

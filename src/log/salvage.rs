@@ -135,7 +135,8 @@ impl Salvage {
     }
 
     /// Writes the readable records up to the first gap into a new log, with the identity of this one.
-    /// The state that replaces removed records is copied.
+    /// The state that replaces removed records is copied; if it cannot be read, the snapshot of this
+    /// log replaces it.
     ///
     /// # Errors
     /// `target` exists, the state is damaged, the identity is unknown, or a file cannot be read or written.
@@ -169,10 +170,20 @@ impl Salvage {
         failed.map_or(Ok(exported), Err)
     }
 
-    /// The state that replaces removed records, with the last of them.
-    fn state(&self) -> Result<Option<(Sequence, Snapshot)>, LogError> {
-        let Ok(tree) = &self.tree else { return Ok(None) };
-        Ok(tree.read_base()?.map(|state| (tree.base(), state)))
+    /// The state that replaces removed records, with the last of them. If redb cannot open the file
+    /// and the first records are missing, it is the state of the snapshot.
+    fn state(&mut self) -> Result<Option<(Sequence, Snapshot)>, LogError> {
+        if let Ok(tree) = &self.tree {
+            return Ok(tree.read_base()?.map(|state| (tree.base(), state)));
+        }
+        if self.carved()?.contains_key(&1) {
+            return Ok(None);
+        }
+        let directory = self.path.parent().unwrap_or(Path::new(""));
+        let stored = embedded::read_snapshot_file(directory).ok().flatten();
+        let usable = stored.filter(|stored| Some(stored.identity) == self.identity);
+        // The new log contains the record of the snapshot, because a log is never without records.
+        Ok(usable.map(|stored| (stored.snapshot.0.saturating_sub(1), stored.snapshot)))
     }
 
     /// Number of the last record that was stored, as far as it is known.

@@ -1,6 +1,7 @@
 //! An open log.
 
 use super::beside::{SNAPSHOT_FILE, WITNESS_FILE, set_untrusted_aside, start_witness};
+use super::guarded::Guarded;
 use super::reader::{Reader, read_base};
 use super::step::Step;
 use super::tables;
@@ -12,14 +13,13 @@ use crate::log::position::{Sequence, Term};
 use crate::log::record;
 use crate::log::snapshot::{self, SnapshotError, StoredSnapshot};
 use crate::log::witness::{Mark, Testimony, Witness};
-use redb::Database;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 /// See [`EventLog`].
 pub struct EmbeddedLog {
-    pub(super) database: Arc<Database>,
+    pub(super) database: Arc<Guarded>,
     pub(super) path: PathBuf,
     pub(super) identity: StorageId,
     pub(super) base: Sequence,

@@ -9,6 +9,7 @@
 mod base;
 mod beside;
 mod compare;
+mod guarded;
 mod handle;
 mod open;
 mod reader;
@@ -22,6 +23,7 @@ pub use self::handle::EmbeddedLog;
 pub use self::open::LogFile;
 
 pub(super) use self::compare::with_witness;
+pub(super) use self::guarded::Guarded;
 #[cfg(test)]
 pub(super) use self::open::plain;
 pub(super) use self::open::{open_read_only, write_log};

@@ -2,6 +2,7 @@
 
 use super::beside::{LOG_FILE, WITNESS_FILE, set_untrusted_aside, start_witness};
 use super::compare::{self, WitnessFinding};
+use super::guarded::Guarded;
 use super::handle::EmbeddedLog;
 use super::space;
 use super::step::Step;
@@ -237,6 +238,7 @@ fn create_file(
         backend.accept().map_err(failed)?;
         let database = builder()
             .create_with_backend(backend)
+            .map(Guarded::new)
             .map_err(|source| Step::Create.error(path, source))?;
         fill(&database)?;
         database.close().map_err(|source| Step::Create.error(path, source))?;
@@ -328,7 +330,7 @@ fn accept_or_refuse(
 pub(in crate::log) fn open_read_only(
     directory: &Path,
     stage: impl FnOnce(File) -> io::Result<StagedFile>,
-) -> Result<(Database, Position), LogError> {
+) -> Result<(Guarded, Position), LogError> {
     let path = directory.join(LOG_FILE);
     require_log(directory, &path)?;
     Step::Open.run(&path, || {
@@ -343,9 +345,10 @@ fn open_staged(
     staged: &StagedFile,
     path: &Path,
     adopt: Option<StorageId>,
-) -> Result<(Database, Position), LogError> {
+) -> Result<(Guarded, Position), LogError> {
     let database = builder()
         .create_with_backend(staged.clone())
+        .map(Guarded::new)
         .map_err(|source| Step::Open.error(path, source))?;
     let position = tables::prepare(&database, adopt).map_err(|error| error.at(Step::Open, path))?;
     Ok((database, position))

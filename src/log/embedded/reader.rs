@@ -1,6 +1,7 @@
 //! Reading of records, at the same time as the leader appends.
 
 use super::base::{self, BASE, BaseError};
+use super::guarded::Guarded;
 use super::step::Step;
 use super::tables::{self, RECORDS};
 use crate::domain::fact::Fact;
@@ -16,7 +17,7 @@ use std::sync::{Arc, mpsc};
 const DECODED_AHEAD: usize = 4;
 
 pub(in crate::log) struct Reader {
-    pub database: Arc<Database>,
+    pub database: Arc<Guarded>,
     pub path: PathBuf,
 }
 

@@ -23,20 +23,28 @@ enum Operation {
     SetLen,
 }
 
+/// The effect of a fault.
+#[derive(Debug, Clone, Copy)]
+enum Effect {
+    Error(io::ErrorKind),
+    /// The panic of redb that finds damage in a page that it trusts.
+    Panic,
+}
+
 /// Fails one operation. Later ones succeed, as on a disk that has recovered.
 #[derive(Debug)]
 struct Fault {
     operation: Operation,
-    kind: io::ErrorKind,
+    effect: Effect,
     /// Number of successful operations before the fault; `usize::MAX` for no fault.
     after: AtomicUsize,
     happened: AtomicUsize,
 }
 
 impl Fault {
-    fn new(operation: Operation, kind: io::ErrorKind, after: usize) -> Arc<Self> {
+    fn new(operation: Operation, effect: Effect, after: usize) -> Arc<Self> {
         let (after, happened) = (AtomicUsize::new(after), AtomicUsize::new(0));
-        Arc::new(Self { operation, kind, after, happened })
+        Arc::new(Self { operation, effect, after, happened })
     }
 
     fn check(&self, operation: Operation) -> io::Result<()> {
@@ -45,7 +53,10 @@ impl Fault {
         }
         if self.after.fetch_sub(1, Ordering::SeqCst) == 0 {
             self.happened.store(1, Ordering::SeqCst);
-            return Err(self.kind.into());
+            match self.effect {
+                Effect::Error(kind) => return Err(kind.into()),
+                Effect::Panic => panic!("a page is damaged"),
+            }
         }
         Ok(())
     }
@@ -126,15 +137,15 @@ fn use_log(directory: &Path, fault: &Arc<Fault>, ledger: &mut Ledger) -> Result<
 
 /// Runs [`use_log`] with a fault; afterwards the log opens with everything that was acknowledged.
 /// Returns false if the fault was not reached.
-fn survives(operation: Operation, kind: io::ErrorKind, after: usize) -> bool {
+fn survives(operation: Operation, effect: Effect, after: usize) -> bool {
     let directory = tempfile::tempdir().expect("a directory");
-    let fault = Fault::new(operation, kind, after);
+    let fault = Fault::new(operation, effect, after);
     let mut ledger = Ledger::default();
     if let Err(error) = use_log(directory.path(), &fault, &mut ledger) {
         assert!(fault.has_happened(), "{error:?}");
         ledger.errors.push(error);
     }
-    let context = format!("{operation:?} {after} {kind:?}: {:?}", ledger.errors);
+    let context = format!("{operation:?} {after} {effect:?}: {:?}", ledger.errors);
     let mut log = open(directory.path()).unwrap_or_else(|error| panic!("{context}: {error:?}"));
     let base = log.base();
     assert!(base == ledger.base || base == 2, "{context}: base {base}");
@@ -164,8 +175,8 @@ fn survives(operation: Operation, kind: io::ErrorKind, after: usize) -> bool {
 const MAX_FAULTS: usize = 1000;
 
 /// Fails each operation once, in turn. The use of the log has at least `expected` of them.
-fn each_fault(operation: Operation, kind: io::ErrorKind, expected: usize) {
-    let count = (0..MAX_FAULTS).take_while(|after| survives(operation, kind, *after)).count();
+fn each_fault(operation: Operation, effect: Effect, expected: usize) {
+    let count = (0..MAX_FAULTS).take_while(|after| survives(operation, effect, *after)).count();
     assert!((expected..MAX_FAULTS).contains(&count), "{operation:?}: {count} faults");
 }
 
@@ -173,7 +184,7 @@ const LARGE: u32 = 24;
 
 /// A log whose file is mostly free: one record is left of [`LARGE`] ones of 1 MiB.
 fn mostly_free(directory: &Path) {
-    let fault = Fault::new(Operation::Sync, io::ErrorKind::Other, usize::MAX);
+    let fault = Fault::new(Operation::Sync, Effect::Error(io::ErrorKind::Other), usize::MAX);
     let mut log = EmbeddedLog::create_on(directory, IDENTITY, &|file| fault.layer(file));
     let log = log.as_mut().expect("a new log");
     let term = log.begin_term().expect("a term");
@@ -207,7 +218,7 @@ fn space_is_given_back_at_an_opening_and_a_fault_during_it_loses_nothing() {
             let (from, to) = (original.path().join(name), directory.path().join(name));
             std::fs::copy(from, to).expect("copied");
         }
-        let fault = Fault::new(Operation::Write, io::ErrorKind::StorageFull, after);
+        let fault = Fault::new(Operation::Write, Effect::Error(io::ErrorKind::StorageFull), after);
         let opened = EmbeddedLog::open_on(directory.path(), None, &|file| fault.layer(file));
         is_reached = fault.has_happened();
         drop(opened);
@@ -233,23 +244,23 @@ fn space_is_given_back_at_an_opening_and_a_fault_during_it_loses_nothing() {
 
 #[test]
 fn each_failing_write_loses_nothing() {
-    each_fault(Operation::Write, io::ErrorKind::StorageFull, 50);
+    each_fault(Operation::Write, Effect::Error(io::ErrorKind::StorageFull), 50);
 }
 
 #[test]
 fn each_failing_sync_loses_nothing() {
-    each_fault(Operation::Sync, io::ErrorKind::Other, 20);
+    each_fault(Operation::Sync, Effect::Error(io::ErrorKind::Other), 20);
 }
 
 #[test]
 fn each_failing_change_of_the_length_loses_nothing() {
-    each_fault(Operation::SetLen, io::ErrorKind::StorageFull, 1);
+    each_fault(Operation::SetLen, Effect::Error(io::ErrorKind::StorageFull), 1);
 }
 
 /// Fails the operation during the second record; returns the error.
-fn append_fails(operation: Operation, kind: io::ErrorKind) -> LogError {
+fn append_fails(operation: Operation, effect: Effect) -> LogError {
     let directory = tempfile::tempdir().expect("a directory");
-    let fault = Fault::new(operation, kind, usize::MAX);
+    let fault = Fault::new(operation, effect, usize::MAX);
     let layer = |file| fault.layer(file);
     let mut log = EmbeddedLog::create_on(directory.path(), IDENTITY, &layer).expect("a new log");
     let term = log.begin_term().expect("a term");
@@ -265,12 +276,20 @@ fn append_fails(operation: Operation, kind: io::ErrorKind) -> LogError {
 
 #[test]
 fn a_failing_sync_acknowledges_nothing_and_poisons() {
-    let failed = append_fails(Operation::Sync, io::ErrorKind::Other);
+    let failed = append_fails(Operation::Sync, Effect::Error(io::ErrorKind::Other));
     assert!(matches!(failed, LogError::Storage { .. }), "{failed:?}");
 }
 
 #[test]
 fn a_full_disk_acknowledges_nothing_and_poisons() {
-    let failed = append_fails(Operation::Write, io::ErrorKind::StorageFull);
+    let failed = append_fails(Operation::Write, Effect::Error(io::ErrorKind::StorageFull));
     assert!(matches!(failed, LogError::Full { .. }), "{failed:?}");
+}
+
+#[test]
+fn a_panic_of_redb_is_an_error_with_the_file_and_the_position() {
+    let failed = append_fails(Operation::Write, Effect::Panic);
+    let text = failed.to_string();
+    assert!(matches!(failed, LogError::DamagedFile { .. }), "{failed:?}");
+    assert!(text.contains(LOG_FILE) && text.contains("while record 2 was written"), "{text}");
 }

@@ -79,6 +79,29 @@ fn a_compacted_log_is_exported_with_its_state() {
 }
 
 #[test]
+fn the_snapshot_replaces_the_state_of_a_compacted_file_that_redb_cannot_open() {
+    let directory = tempfile::tempdir().expect("a directory");
+    log_at(directory.path());
+    let mut log = open(directory.path()).expect("a log");
+    let state = vec![b"state".to_vec()];
+    log.compact(100, 120, &mut [b"older".to_vec()].into_iter()).expect("compacted");
+    log.write_snapshot(200, &mut state.clone().into_iter()).expect("written");
+    drop(log);
+    let path = directory.path().join(LOG_FILE);
+    let mut bytes = fs::read(&path).expect("there");
+    bytes[64..320].fill(0x55);
+    damage_each_copy(&mut bytes, &(1..=100).collect::<Vec<_>>());
+    fs::write(&path, &bytes).expect("written");
+    let copy = tempfile::tempdir().expect("a directory");
+    let mut salvage = Salvage::open(directory.path()).expect("opened");
+    let exported = salvage.export(&copy.path().join(LOG_FILE)).expect("exported");
+    assert_eq!((exported.base, exported.last), (199, RECORDS.into()));
+    let copied = open(copy.path()).expect("a log");
+    assert_eq!(copied.read_base().expect("whole"), Some((200, state)));
+    assert_eq!(stored(&copied, 199).expect("whole").len() as u32, RECORDS - 199);
+}
+
+#[test]
 fn a_damaged_record_is_found_in_an_older_copy_of_its_page() {
     let directory = tempfile::tempdir().expect("a directory");
     log_at(directory.path());
