@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 /// Maximum size of the facts that wait in memory, in bytes.
-const MAX_QUEUED_BYTES: usize = 64 * 1024 * 1024;
+pub(super) const MAX_QUEUED_BYTES: usize = 64 * 1024 * 1024;
 /// Maximum number of commits that wait in memory.
 const MAX_COMMITS: usize = 1024;
 

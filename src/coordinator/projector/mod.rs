@@ -9,6 +9,8 @@
 //! damaged. Nobody else waits for that.
 
 mod feed;
+#[cfg(test)]
+mod tests;
 pub(crate) use feed::{Committed, Feed, Progress};
 
 use crate::coordinator::health::{Health, Part};
