@@ -85,3 +85,37 @@ fn identity(log: &ReadOnlyLog, data_dir: &Path) -> Result<StorageId, LogError> {
     };
     identity.ok_or_else(|| LogError::NoIdentity { path: data_dir.join(LOG_FILE) })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::fact::Fact;
+    use crate::domain::id::RunId;
+    use crate::domain::time::Timestamp;
+    use crate::log::{EmbeddedLog, EventLog};
+
+    #[test]
+    fn a_database_of_an_earlier_version_is_migrated_for_a_reader() {
+        const SCHEMA_4: &[u8] = include_bytes!("../../tests/data/results-schema-4.duckdb");
+        let directory = tempfile::tempdir().expect("a directory");
+        let file = directory.path().join(store::FILE_NAME);
+        std::fs::write(&file, SCHEMA_4).expect("written");
+        let id = StorageId::from_bytes([7; 16]);
+        let mut log = EmbeddedLog::create(directory.path(), id).expect("created");
+        let term = log.begin_term().expect("a term");
+        let (run, name, user) = (RunId(1), "run 1".into(), "someone".into());
+        let at = Timestamp(1500);
+        let fact =
+            Fact::RunSubmitted { run, name, idempotency: None, user, closed_world: false, at };
+        log.append(0, term, &[fact]).expect("stored");
+        drop(log);
+        let outdated = Store::open_read_only(&file).err();
+        assert!(matches!(outdated, Some(StoreError::Outdated { version: 4, .. })), "{outdated:?}");
+        assert_eq!(complete(directory.path(), 0).expect("migrated"), Completion::Completed);
+        let store = Store::open_read_only(&file).expect("opens");
+        assert_eq!(store.watermark().expect("read"), 21);
+        drop(store);
+        let opened = Store::open(&file, id).expect("it adopted the identity of the log");
+        assert_eq!(opened.rebuilt, None);
+    }
+}

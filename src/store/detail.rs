@@ -3,7 +3,7 @@
 //!
 //! Limits: DuckDB reads and rewrites the texts of 2,048 rows at once, within its working memory. So a
 //! row has at most [`MAX_ROW_BYTES`] of a detail, and other texts of workers are cut at
-//! [`MAX_TEXT_BYTES`].
+//! [`MAX_MESSAGE_BYTES`] and [`MAX_NAME_BYTES`].
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -19,8 +19,13 @@ pub(super) const MAX_ROW_BYTES: usize = 8 * 1024;
 /// Maximum size of the environment, and of the list of devices, as JSON in bytes. A larger one is only
 /// in the detail.
 const MAX_SHOWN_BYTES: usize = 8 * 1024;
-/// Maximum size of a message, a name or a unit, in bytes. The detail has the whole text.
-const MAX_TEXT_BYTES: usize = 4 * 1024;
+/// Maximum size of a message in bytes. The detail has the whole text.
+pub(super) const MAX_MESSAGE_BYTES: usize = 4 * 1024;
+/// Maximum size of a name or a unit, in bytes. The detail has the whole text.
+pub(super) const MAX_NAME_BYTES: usize = 256;
+/// Maximum number of metrics, and of checks, of one attempt that have a row. dtf's worker reports no
+/// more.
+pub(super) const MAX_ROWS: usize = 1000;
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -173,12 +178,12 @@ fn joined(metrics: Vec<Metric<'_>>) -> Vec<Metric<'_>> {
     joined
 }
 
-/// A text of a worker for a column: cut at [`MAX_TEXT_BYTES`], with an ellipsis.
-pub(super) fn cut(text: &str) -> Cow<'_, str> {
-    if text.len() <= MAX_TEXT_BYTES {
+/// A text of a worker for a column: cut at `limit` bytes, with an ellipsis.
+pub(super) fn cut(text: &str, limit: usize) -> Cow<'_, str> {
+    if text.len() <= limit {
         return text.into();
     }
-    format!("{}…", &text[..text.floor_char_boundary(MAX_TEXT_BYTES)]).into()
+    format!("{}…", &text[..text.floor_char_boundary(limit)]).into()
 }
 
 /// Divides a text into parts of at most [`MAX_ROW_BYTES`].
@@ -242,10 +247,11 @@ mod tests {
 
     #[test]
     fn texts_of_workers_have_a_limit_in_columns() {
-        let fits = "x".repeat(MAX_TEXT_BYTES);
+        let fits = "x".repeat(MAX_MESSAGE_BYTES);
+        let cut = |text: &str| cut(text, MAX_MESSAGE_BYTES).into_owned();
         assert_eq!(cut(&fits), fits);
         assert_eq!(cut(&format!("{fits}y")), format!("{fits}…"));
-        let cut_before = cut(&format!("{}€", &fits[1..])).into_owned();
+        let cut_before = cut(&format!("{}€", &fits[1..]));
         assert_eq!(cut_before, format!("{}…", &fits[1..]));
         let large = format!("{{\"environment\":{{\"a\":\"{fits}{fits}\"}},\"devices\":[1]}}");
         let detail = RawValue::from_string(large).expect("JSON");

@@ -25,6 +25,9 @@ pub enum StoreError {
     OtherIdentity { path: PathBuf, expected: StorageId, found: StorageId },
     #[error("{path} is not a results database of this version: {reason}")]
     Foreign { path: PathBuf, reason: String },
+    /// The database has the schema of an earlier version.
+    #[error("the results database {path} has version {version} of its schema, which is outdated")]
+    Outdated { path: PathBuf, version: u32 },
     #[error("cannot {doing} {path}")]
     File {
         doing: &'static str,
@@ -138,6 +141,7 @@ impl StoreError {
             },
             Self::Foreign { .. } => Cause::Damage,
             Self::Missing(_)
+            | Self::Outdated { .. }
             | Self::InUse { .. }
             | Self::OtherIdentity { .. }
             | Self::Closed

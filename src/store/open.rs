@@ -47,9 +47,7 @@ pub(super) fn open_read_only(path: &Path) -> Result<Connection, StoreError> {
     let foreign = |reason| StoreError::Foreign { path: path.to_owned(), reason };
     match migrate::inspect(&connection).map_err(|source| opening(path, source))? {
         Schema::Version(VERSION) => Ok(connection),
-        Schema::Version(old) => Err(foreign(format!(
-            "its schema has version {old}; a coordinator migrates it to {VERSION}"
-        ))),
+        Schema::Version(version) => Err(StoreError::Outdated { path: path.to_owned(), version }),
         Schema::Empty => Err(foreign("it is empty".to_owned())),
         Schema::Foreign(reason) => Err(foreign(reason)),
     }

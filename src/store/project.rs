@@ -1,6 +1,6 @@
 //! Projects facts of the event log to rows.
 
-use super::detail::{self, Detail, Metric, cut};
+use super::detail::{self, Detail, MAX_MESSAGE_BYTES, MAX_NAME_BYTES, MAX_ROWS, Metric, cut};
 use super::summary::Summary;
 use super::tables::{Table, Tables};
 use crate::domain::fact::{Fact, Next, Notice};
@@ -177,10 +177,10 @@ impl Projection<'_> {
                 ended.class.map(Class::name),
                 ended.duration.0,
                 ended.at.0,
-                cut(&detail.message),
+                cut(&detail.message, MAX_MESSAGE_BYTES),
                 detail.exit_code,
                 detail.signal,
-                cut(&detail.isolation),
+                cut(&detail.isolation, MAX_NAME_BYTES),
                 detail.peak_memory_bytes,
                 detail.cpu_ms,
                 text,
@@ -189,7 +189,7 @@ impl Projection<'_> {
                 detail.devices(),
                 ended.detail.map_or(0, |detail| detail.get().len()),
                 detail.file_bytes(),
-                ended.detail.and(self.kept.note())
+                note(self.kept.note().filter(|_| ended.detail.is_some()), &detail)
             ],
         )?;
         if let Some(cases) = &detail.junit {
@@ -198,11 +198,12 @@ impl Projection<'_> {
             let row = params![run, index, number, total, failed, errors, skipped, flaky];
             self.tables.append(Table::Cases, row)?;
         }
-        for metric in &detail.metrics {
+        for metric in detail.metrics.iter().take(MAX_ROWS) {
             self.metric(attempt, metric)?;
         }
-        for check in &detail.checks {
-            let (name, message) = (cut(&check.name), cut(&check.message));
+        for check in detail.checks.iter().take(MAX_ROWS) {
+            let name = cut(&check.name, MAX_NAME_BYTES);
+            let message = cut(&check.message, MAX_MESSAGE_BYTES);
             let row = params![run, index, number, name, check.passed, message];
             self.tables.append(Table::Checks, row)?;
         }
@@ -216,7 +217,8 @@ impl Projection<'_> {
 
     fn metric(&mut self, attempt: AttemptId, metric: &Metric<'_>) -> duckdb::Result<()> {
         let AttemptId { test: TestId { run: RunId(run), index }, number } = attempt;
-        let (name, unit, better) = (cut(&metric.name), cut(&metric.unit), cut(&metric.better));
+        let [name, unit, better] =
+            [&metric.name, &metric.unit, &metric.better].map(|text| cut(text, MAX_NAME_BYTES));
         let samples = (self.kept == Kept::All).then(|| metric.list());
         let Summary { count, min, p50, p90, p99, max } = Summary::of(&metric.values);
         let row = params![
@@ -289,6 +291,16 @@ impl Projection<'_> {
         }
         Ok(())
     }
+}
+
+/// What is not stored of a detail. The detail itself has all metrics and checks.
+fn note(kept: Option<&str>, detail: &Detail<'_>) -> Option<String> {
+    let limited = [("metrics", detail.metrics.len()), ("checks", detail.checks.len())]
+        .into_iter()
+        .filter(|(_, count)| *count > MAX_ROWS)
+        .map(|(what, count)| format!("only the first {MAX_ROWS} of its {count} {what} have a row"));
+    let notes: Vec<String> = kept.map(str::to_owned).into_iter().chain(limited).collect();
+    (!notes.is_empty()).then(|| notes.join("; "))
 }
 
 const CANCELLED: &str = "its run was cancelled";

@@ -16,7 +16,7 @@ use crate::config::roles::LocalSettings;
 use crate::config::{File, Resolver};
 use crate::domain::id::{AttemptId, RunId, TestId};
 use crate::results::{self, Completion, CurrentStore, Reader};
-use crate::store::{self, Store, StoreError};
+use crate::store::{self, Cause, Store, StoreError};
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
@@ -71,7 +71,7 @@ impl Source {
                 Ok(client.runs(&newest).await?.items.into_iter().map(|run| run.run).collect())
             }
             Self::Stored(stored) => {
-                let runs = stored.reader.runs(None, limit as usize).map_err(failed)?;
+                let runs = stored.reader.runs(None, limit as usize).map_err(unreadable)?;
                 Ok(runs.into_iter().map(|run| run.run).collect())
             }
         }
@@ -88,7 +88,7 @@ impl Source {
         match self {
             Self::Coordinator(client) => Ok(client.tests(&query).await?.items),
             Self::Stored(stored) => {
-                stored.reader.tests(&query, None, MAX_NAMED as usize).map_err(failed)
+                stored.reader.tests(&query, None, MAX_NAMED as usize).map_err(unreadable)
             }
         }
     }
@@ -97,7 +97,7 @@ impl Source {
     pub async fn report(&self, query: &ReportQuery) -> Result<ReportView, CliError> {
         match self {
             Self::Coordinator(client) => Ok(client.report_view(query).await?),
-            Self::Stored(stored) => stored.reader.report(query).map_err(failed),
+            Self::Stored(stored) => stored.reader.report(query).map_err(unreadable),
         }
     }
 
@@ -106,7 +106,7 @@ impl Source {
         match self {
             Self::Coordinator(client) => Ok(client.why(test).await?),
             Self::Stored(stored) => {
-                let why = stored.reader.why(test).map_err(failed)?;
+                let why = stored.reader.why(test).map_err(unreadable)?;
                 why.ok_or_else(|| stored.absent(test))
             }
         }
@@ -178,14 +178,14 @@ impl Stored {
             return Err(CliError::new(format!("there are no results in {}", directory.display()))
                 .hint("name a coordinator with --coordinator, or run tests: dtf run MODEL"));
         }
-        let (store, copy) = match Store::open_read_only(&path) {
+        let (store, copy) = match open_migrated(directory, &path) {
             Ok(store) => completed(console, directory, store)?,
             Err(error @ StoreError::InUse { .. }) => {
                 let (store, copy) = from_log(directory, &error.to_string())?;
                 console.note(&format!("{error}; these results are read from the event log"));
                 (store, Some(copy))
             }
-            Err(error) => return Err(failed(error)),
+            Err(error) => return Err(unreadable(error)),
         };
         let reader = Reader::new(CurrentStore::new(store));
         Ok(Self { directory: directory.to_owned(), reader, _copy: copy })
@@ -193,14 +193,14 @@ impl Stored {
 
     /// The stored output of an attempt.
     pub fn log(&self, attempt: AttemptId) -> Result<Vec<u8>, CliError> {
-        let view = self.reader.attempt(attempt).map_err(failed)?;
+        let view = self.reader.attempt(attempt).map_err(unreadable)?;
         let view = view.ok_or_else(|| self.absent(attempt))?;
         let blobs = FileBlobs::new(self.directory.join(blobs::DIRECTORY));
         Ok(results::output(&blobs, view).map_err(failed)?.bytes)
     }
 
     pub fn test(&self, test: TestId) -> Result<TestView, CliError> {
-        let test_view = self.reader.test(test).map_err(failed)?;
+        let test_view = self.reader.test(test).map_err(unreadable)?;
         test_view.ok_or_else(|| self.absent(test))
     }
 
@@ -214,13 +214,42 @@ fn failed<E: std::error::Error>(error: E) -> CliError {
     CliError::from_error(&error)
 }
 
+/// An error of the results database, with the next step if it is damaged.
+fn unreadable(error: StoreError) -> CliError {
+    let is_damaged = matches!(error.cause(), Cause::Damage | Cause::Invalidated);
+    let error = failed(error);
+    if !is_damaged {
+        return error;
+    }
+    error.hint(
+        "the event log has all results: move results.duckdb away and start a coordinator or \
+         `dtf run` with this --data-dir, which writes it again",
+    )
+}
+
+/// Opens the database. One of an earlier version is migrated first.
+fn open_migrated(directory: &Path, path: &Path) -> Result<Store, StoreError> {
+    let error = match Store::open_read_only(path) {
+        Err(error @ StoreError::Outdated { .. }) => error,
+        opened => return opened,
+    };
+    match results::complete(directory, 0) {
+        Ok(Completion::InUse) => Err(error),
+        Ok(_) => Store::open_read_only(path),
+        Err(other) => {
+            tracing::warn!("{}", CliError::from_error(&other).message);
+            Err(error)
+        }
+    }
+}
+
 /// Adds to the database the results that only the event log contains.
 fn completed(
     console: Console,
     directory: &Path,
     store: Store,
 ) -> Result<(Store, Option<TempDir>), CliError> {
-    let known = store.watermark().map_err(failed)?;
+    let known = store.watermark().map_err(unreadable)?;
     match results::complete(directory, known) {
         Ok(Completion::NothingMissing) => Ok((store, None)),
         Ok(Completion::Completed) => {

@@ -6,6 +6,7 @@ use crate::api::v1::runs::SubmitRun;
 use crate::api::v1::workers::Register;
 use crate::blobs::{self, Blob, BlobDigest, BlobError, BlobStore, FileBlobs, Stored};
 use crate::client::{Client, ClientOptions, Retry};
+use crate::coordinator::database::DatabaseWriter;
 use crate::coordinator::leadership::DirectoryLeadership;
 use crate::coordinator::projector::{Committed, Projection};
 use crate::coordinator::settings::{Settings, StorageLimits};
@@ -19,13 +20,13 @@ use crate::log::memory::MemoryLog;
 use crate::log::{EventLog, LogError};
 use crate::results::{CurrentStore, Reader};
 use crate::scheduler::Scheduler;
-use crate::store::{self, Store, StoreError, Writer};
+use crate::store::{self, Store, StoreError};
 use crate::sys::clock::wall;
 use crate::sys::ids;
 use std::io::Read;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::{Duration, SystemTime};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -38,12 +39,26 @@ pub struct Disk {
     pub database_full: AtomicBool,
     /// No file can be stored.
     pub files_full: AtomicBool,
+    /// Set while the database is damaged. It is repaired when the test sends a message.
+    damaged: Mutex<Option<mpsc::Receiver<()>>>,
 }
 
 impl Disk {
     fn new() -> Arc<Self> {
         let (database_full, files_full) = (AtomicBool::new(false), AtomicBool::new(false));
-        Arc::new(Self { log: MemoryLog::new(), database_full, files_full })
+        let damaged = Mutex::new(None);
+        Arc::new(Self { log: MemoryLog::new(), database_full, files_full, damaged })
+    }
+
+    /// Damages the database, until the test drops or uses the sender.
+    pub fn damage_database(&self) -> mpsc::Sender<()> {
+        let (repair, repaired) = mpsc::channel();
+        *self.damaged() = Some(repaired);
+        repair
+    }
+
+    fn damaged(&self) -> MutexGuard<'_, Option<mpsc::Receiver<()>>> {
+        self.damaged.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Replaces all records but the last by the state. Nobody else uses the log.
@@ -106,13 +121,13 @@ impl BlobStore for Files {
 
 /// The results database, which fails on demand.
 struct Database {
-    writer: Writer,
+    inner: DatabaseWriter,
     disk: Arc<Disk>,
 }
 
 impl Projection for Database {
     fn watermark(&self) -> u64 {
-        self.writer.watermark()
+        self.inner.watermark()
     }
 
     fn project(&mut self, records: &[Committed]) -> Result<(), StoreError> {
@@ -120,14 +135,19 @@ impl Projection for Database {
             let source = std::io::ErrorKind::StorageFull.into();
             return Err(StoreError::File { doing: "write to", path: "results".into(), source });
         }
-        for (record, sequence) in records.iter().zip(self.writer.watermark() + 1..) {
+        if self.disk.damaged().is_some() {
+            return Err(StoreError::Foreign { path: "results".into(), reason: "damage".into() });
+        }
+        for (record, sequence) in records.iter().zip(self.inner.watermark() + 1..) {
             assert_eq!(record.sequence, sequence, "without gap or repeat");
         }
-        self.writer.project(records.iter().map(|record| (record.sequence, &record.facts)))
+        self.inner.project(records)
     }
 
     fn reopen(&mut self, _: bool) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-        panic!("the database of these tests has no faults");
+        let repair = self.disk.damaged().take();
+        repair.expect("it was damaged").recv()?;
+        self.inner.reopen(true)
     }
 
     fn reread(&mut self, after: u64, _: usize) -> Result<Vec<Committed>, LogError> {
@@ -196,15 +216,24 @@ impl Running {
         let mut leadership = DirectoryLeadership::new(directory.path());
         let standby = Standby::open(Box::new(disk.log.reopen())).expect("a log that fits");
         let leader = standby.lead(&mut leadership, wall()).expect("nobody else leads");
-        let store = Store::open(&directory.path().join(store::FILE_NAME), disk.log.identity())
-            .expect("a database");
+        let path = directory.path().join(store::FILE_NAME);
+        let store = Store::open(&path, disk.log.identity()).expect("a database");
         let blobs = FileBlobs::new(directory.path().join(blobs::DIRECTORY));
+        let current = CurrentStore::new(store.store);
+        let database = DatabaseWriter {
+            path,
+            identity: disk.log.identity(),
+            writer: Some(store.writer),
+            log: disk.log.reader(),
+            current: current.clone(),
+            substitute: None,
+        };
         let opened = Opened {
             leader,
             leadership: Arc::new(leadership),
             identity: "test".into(),
-            projection: Box::new(Database { writer: store.writer, disk: Arc::clone(&disk) }),
-            results: Reader::new(CurrentStore::new(store.store)),
+            projection: Box::new(Database { inner: database, disk: Arc::clone(&disk) }),
+            results: Reader::new(current),
             blobs: Arc::new(Files { blobs, disk: Arc::clone(&disk) }),
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");

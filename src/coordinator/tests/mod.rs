@@ -7,4 +7,5 @@ mod files;
 mod harness;
 mod journey;
 mod refusals;
+mod repair;
 mod templates;

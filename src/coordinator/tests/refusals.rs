@@ -12,7 +12,7 @@ use crate::log::LogError;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-async fn wait_until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+pub(super) async fn wait_until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(20);
     while !holds().await {
         assert!(Instant::now() < deadline, "{what}: not within 20 s");
@@ -20,7 +20,11 @@ async fn wait_until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
     }
 }
 
-async fn answer(url: &str, method: reqwest::Method, body: &str) -> (u16, serde_json::Value) {
+pub(super) async fn answer(
+    url: &str,
+    method: reqwest::Method,
+    body: &str,
+) -> (u16, serde_json::Value) {
     let http = reqwest::Client::builder().no_proxy().build().expect("a client");
     let answer = http.request(method, url).body(body.to_owned()).send().await.expect("an answer");
     let status = answer.status().as_u16();

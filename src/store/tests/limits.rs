@@ -49,6 +49,7 @@ fn read_all(opened: &Opened, tests: u32) {
         let filter = AttemptFilter { limit: 100, after, ..AttemptFilter::default() };
         let page = opened.store.attempts(&filter).expect("reads");
         attempts += page.rows.len();
+        assert!(page.rows.iter().all(|row| row.note.is_none()), "every raw value is stored");
         after = page.rows.last().map(|row| row.attempt);
         if !page.cut && page.rows.len() < 100 {
             break;
@@ -61,15 +62,15 @@ fn read_all(opened: &Opened, tests: u32) {
 
 #[test]
 fn results_that_are_larger_together_than_the_memory_are_stored_and_read() {
-    let tests = 80;
+    let tests = 64;
     let (place, mut opened) = small(tests);
     // One record, as after a burst, or when the log is read again.
     let burst: Vec<Fact> = (0..tests).map(|index| with_output(index, 780 * 1024)).collect();
     opened.writer.project([(4, &burst)]).expect("projects");
     assert_eq!(opened.writer.watermark(), 4);
     read_all(&opened, tests);
-    let row = opened.store.attempt(id(1, 77).attempt(1)).expect("reads").expect("is there");
-    let Fact::AttemptFinished { detail: Some(sent), .. } = &burst[77] else { panic!("a result") };
+    let row = opened.store.attempt(id(1, 57).attempt(1)).expect("reads").expect("is there");
+    let Fact::AttemptFinished { detail: Some(sent), .. } = &burst[57] else { panic!("a result") };
     assert_eq!(row.detail.expect("a detail").get(), sent.get());
     drop(opened);
     let again = open(&place);
@@ -79,18 +80,32 @@ fn results_that_are_larger_together_than_the_memory_are_stored_and_read() {
 
 #[test]
 fn raw_values_that_are_larger_together_than_the_memory_are_stored_and_summarised() {
-    let tests = 400;
+    let tests = 300;
     let (_place, mut opened) = small(tests);
     let burst: Vec<Fact> = (0..tests).map(|index| with_values(index, 10_000)).collect();
     opened.writer.project([(4, &burst)]).expect("projects");
     read_all(&opened, tests);
     let report = opened.store.run_report(Runs::All, 1000).expect("reports");
     assert!(report.rows.iter().all(|row| row.metrics[0].count == 10_000));
-    assert_eq!(report.rows[0].metrics, report.rows[399].metrics);
-    let sql = "SELECT count(*)::UBIGINT FROM metrics WHERE samples IS NOT NULL";
-    let kept: u64 =
-        opened.writer.connection().query_row(sql, [], |row| row.get(0)).expect("counted");
-    assert_eq!(kept, 400, "every raw value is stored");
+    assert_eq!(report.rows[0].metrics, report.rows[299].metrics);
+}
+
+#[test]
+fn many_metrics_with_long_names_are_limited_with_a_note() {
+    let (_place, mut opened) = small(30);
+    let metric = |n: u32| json!({ "name": format!("{n:0300}"), "values": [n] });
+    let metrics: Vec<Value> = (0..2500).map(metric).collect();
+    let detail = json!({ "message": "m".repeat(100_000), "metrics": metrics });
+    let burst: Vec<Fact> = (0..30).map(|index| ended(index, &detail)).collect();
+    opened.writer.project([(4, &burst)]).expect("projects");
+    let report = opened.store.run_report(Runs::All, 100).expect("reports");
+    let row = &report.rows[7];
+    assert_eq!((row.metrics.len(), row.metrics[0].name.len()), (1000, 256 + "…".len()));
+    assert_eq!(row.test.message.len(), 4096 + "…".len());
+    let attempt = opened.store.attempt(id(1, 7).attempt(1)).expect("reads").expect("is there");
+    let note = attempt.note.expect("a note");
+    assert_eq!(note, "only the first 1000 of its 2500 metrics have a row");
+    assert_eq!(attempt.detail.expect("a detail").get(), raw(&detail).get(), "it has everything");
 }
 
 #[test]
