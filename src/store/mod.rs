@@ -70,7 +70,8 @@ impl Store {
     /// The database has another identity, another process holds the file, or the file system reports
     /// an error.
     pub fn open(path: &Path, identity: StorageId) -> Result<Opened, StoreError> {
-        open::open(path, identity)
+        let open::Connections { pool, writer, rebuilt } = open::open(path, identity)?;
+        Ok(Opened { store: Self { pool: Arc::new(pool) }, writer, rebuilt })
     }
 
     /// Closes all connections, also those of clones, after the queries that are running. Further

@@ -4,14 +4,13 @@ use super::aside::set_aside;
 use super::error::StoreError;
 use super::migrate::{self, Schema, VERSION};
 use super::pool::Pool;
-use super::{Opened, Store, Writer};
+use super::writer::Writer;
 use crate::domain::causes::with_causes;
 use crate::domain::storage_id::StorageId;
 use duckdb::{AccessMode, Config, Connection};
 use std::fs;
 use std::io::ErrorKind;
-use std::path::Path;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
 
 /// Working memory of the database. Queries that need more use temporary files beside it.
 const MEMORY: &str = "256MB";
@@ -26,7 +25,15 @@ const TRANSIENT: [&str; 5] = [
     "Read-only file system",
 ];
 
-pub(super) fn open(path: &Path, identity: StorageId) -> Result<Opened, StoreError> {
+/// The connections to an open database.
+pub(super) struct Connections {
+    pub pool: Pool,
+    pub writer: Writer,
+    /// The path that an unusable file was moved to.
+    pub rebuilt: Option<PathBuf>,
+}
+
+pub(super) fn open(path: &Path, identity: StorageId) -> Result<Connections, StoreError> {
     match try_open(path, identity) {
         Ok(opened) => Ok(opened),
         Err(error) if !is_permanent(&error) => Err(error),
@@ -34,7 +41,7 @@ pub(super) fn open(path: &Path, identity: StorageId) -> Result<Opened, StoreErro
             let aside = set_aside(path)?;
             let reason = with_causes(&error);
             tracing::warn!(reason, aside = %aside.display(), "results database moved aside");
-            Ok(Opened { rebuilt: Some(aside), ..try_open(path, identity)? })
+            Ok(Connections { rebuilt: Some(aside), ..try_open(path, identity)? })
         }
     }
 }
@@ -53,7 +60,7 @@ pub(super) fn open_read_only(path: &Path) -> Result<Connection, StoreError> {
     }
 }
 
-fn try_open(path: &Path, identity: StorageId) -> Result<Opened, StoreError> {
+fn try_open(path: &Path, identity: StorageId) -> Result<Connections, StoreError> {
     check_access(path)?;
     let connection = connect(path, AccessMode::ReadWrite)?;
     let version = match migrate::inspect(&connection).map_err(|source| opening(path, source))? {
@@ -66,8 +73,8 @@ fn try_open(path: &Path, identity: StorageId) -> Result<Opened, StoreError> {
     check_length(path, &connection)?;
     migrate::migrate(&connection, version).map_err(|source| opening(path, source))?;
     check_identity(path, &connection, identity)?;
-    let store = Store { pool: Arc::new(Pool::new(&connection)?) };
-    Ok(Opened { store, writer: Writer::new(connection)?, rebuilt: None })
+    let pool = Pool::new(&connection)?;
+    Ok(Connections { pool, writer: Writer::new(connection)?, rebuilt: None })
 }
 
 /// Compares the identity of the database. A database without one adopts the given one.
