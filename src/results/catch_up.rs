@@ -93,6 +93,7 @@ mod tests {
     use crate::domain::id::RunId;
     use crate::domain::time::Timestamp;
     use crate::log::{EmbeddedLog, EventLog};
+    use crate::store::StoreError;
 
     #[test]
     fn a_database_of_an_earlier_version_is_migrated_for_a_reader() {
