@@ -4,6 +4,7 @@
 use crate::blobs::{self, FileBlobs};
 use crate::domain::storage_id::StorageId;
 use crate::log::{self, LogError, Sequence};
+use crate::store::archive::{self, Archive};
 use crate::store::{self, Checked};
 use std::path::{Path, PathBuf};
 
@@ -12,8 +13,8 @@ pub(super) struct Beside {
     log: PathBuf,
     /// Parts with their identities.
     identities: Vec<(PathBuf, StorageId)>,
-    /// The results database, with the last record that it contains.
-    database: Option<(PathBuf, Sequence)>,
+    /// The results database and the archive, with the last record that they contain.
+    positions: Vec<(PathBuf, Sequence)>,
 }
 
 impl Beside {
@@ -26,12 +27,16 @@ impl Beside {
             identities.push((root, identity));
         }
         let path = data_dir.join(store::FILE_NAME);
-        let mut database = None;
+        let mut positions = Vec::new();
         if let Ok(checked) = Checked::open(&path) {
             identities.extend(checked.identity.map(|identity| (path.clone(), identity)));
-            database = Some((path, checked.watermark));
+            positions.push((path, checked.watermark));
         }
-        Self { log: data_dir.join(log::LOG_FILE), identities, database }
+        if let Ok(Some(archive)) = Archive::newest(&data_dir.join(archive::DIRECTORY)) {
+            identities.push((archive.path.clone(), archive.manifest.identity));
+            positions.push((archive.path, archive.manifest.watermark));
+        }
+        Self { log: data_dir.join(log::LOG_FILE), identities, positions }
     }
 
     /// Compares the parts with the identity and the last record of the log.
@@ -45,12 +50,12 @@ impl Beside {
                 return Err(LogError::OtherIdentity { path, expected, found });
             }
         }
-        match &self.database {
-            Some((evidence, proven)) if *proven > last => {
+        for (evidence, proven) in &self.positions {
+            if *proven > last {
                 let (path, evidence, proven) = (self.log.clone(), evidence.clone(), *proven);
-                Err(LogError::Lost { path, last, evidence, proven })
+                return Err(LogError::Lost { path, last, evidence, proven });
             }
-            _ => Ok(()),
         }
+        Ok(())
     }
 }

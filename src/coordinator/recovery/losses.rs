@@ -1,8 +1,9 @@
 //! Accepting that the event log has lost records.
 //!
-//! The snapshot, the witness of the log and the results database prove which records existed. When an administrator accepts the loss, the log receives a new identity and a fact that
-//! moves the numbers of runs, workers and leases past everything that the lost records may have used.
-//! Then snapshot and database are renamed, and kept, and so is an archive that has lost records.
+//! The snapshot, the witness of the log, the results database and the archive prove which records
+//! existed. When an administrator accepts the loss, the log receives a new identity and a fact that
+//! moves the numbers of runs, workers and leases past everything that the lost records may have
+//! used. Then snapshot and database are renamed, and kept, and so is an archive that has lost records.
 //!
 //! Promises: without a loss nothing changes. Log, identity and fact change in one transaction; when
 //! the acceptance is interrupted after it, the next start is refused again, and accepting again
