@@ -50,7 +50,7 @@ impl Scheduler {
         let mut facts = Vec::with_capacity(finished.len() + returned.len());
         let mut conflicts = Vec::new();
         let mut skips = SkipsByRun::new(now);
-        // Most reports have one entry, which cannot be repeated within them.
+        // A report usually has one entry, which cannot be repeated within them.
         let several = finished.len() + returned.len() > 1;
         let mut handled = HashSet::new();
         let mut is_new = |epoch: Epoch| !several || handled.insert(epoch);
