@@ -28,7 +28,6 @@ mod tables;
 mod templates;
 #[cfg(test)]
 mod tests;
-mod verify;
 mod weight;
 mod writer;
 

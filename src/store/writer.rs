@@ -5,10 +5,10 @@
 //! skipped; a fact that does not fit alone is stored without its raw values, then without its detail,
 //! with a note in its row.
 
+use super::check::verify;
 use super::error::{Cause, Doing, EngineError, StoreError};
 use super::project::{Kept, Projection};
 use super::tables::Tables;
-use super::verify;
 use super::weight::weight;
 use crate::domain::fact::Fact;
 use crate::domain::id::RunId;

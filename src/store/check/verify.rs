@@ -1,14 +1,14 @@
 //! Reads every value of a database, which finds each damaged block.
 
-use super::error::{Doing, StoreError, is_out_of_memory};
-use super::fill::in_steps;
+use crate::store::error::{Doing, StoreError, is_out_of_memory};
+use crate::store::fill::in_steps;
 use duckdb::{Connection, params};
 
 /// Reads all tables.
 ///
 /// # Errors
 /// A block is damaged, or the file cannot be read.
-pub(super) fn read_all(connection: &Connection) -> Result<(), StoreError> {
+pub(in crate::store) fn read_all(connection: &Connection) -> Result<(), StoreError> {
     for table in tables(connection)? {
         read_table(connection, &table)?;
     }
@@ -19,7 +19,7 @@ pub(super) fn read_all(connection: &Connection) -> Result<(), StoreError> {
 ///
 /// # Errors
 /// The file cannot be read.
-pub(super) fn tables(connection: &Connection) -> Result<Vec<String>, StoreError> {
+pub(in crate::store) fn tables(connection: &Connection) -> Result<Vec<String>, StoreError> {
     let sql = "SELECT table_name FROM duckdb_tables() WHERE NOT internal ORDER BY table_name";
     names(connection, sql, None)
 }
@@ -28,7 +28,10 @@ pub(super) fn tables(connection: &Connection) -> Result<Vec<String>, StoreError>
 ///
 /// # Errors
 /// A block of the table is damaged, or the file cannot be read.
-pub(super) fn read_table(connection: &Connection, table: &str) -> Result<u64, StoreError> {
+pub(in crate::store) fn read_table(
+    connection: &Connection,
+    table: &str,
+) -> Result<u64, StoreError> {
     let sql = format!("SELECT count(*), coalesce(max(rowid) + 1, 0) FROM \"{table}\"");
     let (count, end): (u64, u64) = connection
         .query_row(&sql, [], |row| Ok((row.get(0)?, row.get(1)?)))

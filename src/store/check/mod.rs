@@ -3,12 +3,13 @@
 //!
 //! Promise: the file is opened read-only, whatever the version of its schema is. All calls block.
 
-use super::error::{Doing, StoreError};
-use super::migrate::{self, Schema, VERSION};
-use super::open;
-use super::verify;
-use super::writer::watermark;
+pub(super) mod verify;
+
 use crate::domain::storage_id::StorageId;
+use crate::store::error::{Doing, StoreError};
+use crate::store::migrate::{self, Schema, VERSION};
+use crate::store::open;
+use crate::store::writer::watermark;
 use duckdb::Connection;
 use std::path::{Path, PathBuf};
 
