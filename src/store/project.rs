@@ -293,7 +293,7 @@ impl Projection<'_> {
     }
 }
 
-/// What is not stored of a detail. The detail itself has all metrics and checks.
+/// Parts of a detail that are not stored. The detail itself has all metrics and checks.
 fn note(kept: Option<&str>, detail: &Detail<'_>) -> Option<String> {
     let limited = [("metrics", detail.metrics.len()), ("checks", detail.checks.len())]
         .into_iter()

@@ -1,7 +1,7 @@
 //! Removes old records from the log, in the background
 //! ([decision 20](../../../docs/decisions/0020-the-log-is-compacted-behind-an-archive.md)).
 //!
-//! A thread of its own checks every hour ([`Pace`]) whether enough records are older than the
+//! A separate thread checks every hour ([`Pace`]) whether enough records are older than the
 //! retention. It then exports the results database to an archive, and orders the thread that commits
 //! to remove the records, together with a snapshot of the state. Promises: no record is removed
 //! before a verified archive covers it; a database without errors gets a new archive when the old one

@@ -13,7 +13,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 /// Size of the detail of each result.
 const DETAIL_BYTES: usize = 1024 * 1024;
 
-/// What the database has, and what it answers next.
+/// Content of the database, and its next answers.
 #[derive(Default)]
 struct State {
     /// Number of records of the log.
@@ -24,7 +24,7 @@ struct State {
     batches: Vec<usize>,
     /// `anew` of each call to reopen the database.
     reopened: Vec<bool>,
-    /// What the next reopening leaves of the database.
+    /// Content of the database after it was opened again.
     left: Option<u64>,
 }
 

@@ -194,7 +194,7 @@ fn open_results(
     Ok((opened, None))
 }
 
-/// Compares the archive with the log. A damaged one is no reason against a start: it is needed only
+/// Compares the archive with the log. A damaged one does not prevent a start: it is needed only
 /// together with a database that cannot be used, and is written again otherwise.
 fn check_archive(
     archives: &Path,

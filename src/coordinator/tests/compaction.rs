@@ -257,7 +257,7 @@ async fn a_whole_database_gets_a_new_archive_when_the_old_one_is_lost() {
     role.end().await;
 }
 
-/// What a process leaves that is killed between two steps.
+/// The files that a process leaves when it is killed between two steps.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_directory_in_the_middle_of_a_compaction_starts_and_can_be_rebuilt() {
     let (directory, before) = whole().await;

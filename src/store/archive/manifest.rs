@@ -14,7 +14,7 @@ const FORMAT: u32 = 1;
 /// The first schema of which there are archives.
 const FIRST_SCHEMA: u32 = 5;
 
-/// What an archive contains.
+/// The content of an archive.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {
     format: u32,
