@@ -16,7 +16,7 @@ use crate::coordinator::http::router::bodies::Bodies;
 use crate::coordinator::http::serve::serve;
 use crate::coordinator::leadership::Leadership;
 use crate::coordinator::live::LiveLogs;
-use crate::coordinator::mailbox::{Mailbox, MailboxError};
+use crate::coordinator::mailbox::{Mailbox, MailboxError, Request, Senders};
 use crate::coordinator::metrics::Metrics;
 use crate::coordinator::projector::{Projection, Projector};
 use crate::coordinator::recovery::error::RecoveryError;
@@ -25,11 +25,12 @@ use crate::coordinator::runtime::Runtime;
 use crate::coordinator::settings::Settings;
 use crate::coordinator::standby::Leader;
 use crate::coordinator::tick;
-use crate::log::LogError;
+use crate::log::{EventLog, LogError};
 use crate::results::{CurrentStore, Reader};
-use crate::scheduler::engine::{Input, SnapshotPolicy};
+use crate::scheduler::engine::{Batch, Input, SnapshotPolicy};
 use crate::scheduler::{FactError, Scheduler};
 use crate::store::{self, archive};
+use crate::sys::clock::Clock;
 use crate::sys::spawn::Tasks;
 use std::future::Future;
 use std::io;
@@ -37,11 +38,12 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::sync::mpsc::sync_channel;
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
+use tokio::sync::mpsc;
 
 /// Time for which a coordinator that must stop still answers with the reason.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(2);
@@ -253,32 +255,9 @@ fn start(
     let counted = Arc::clone(&metrics);
     let snapshots = SnapshotPolicy { every: settings.snapshot_events, since: since_snapshot };
     let watched = Arc::clone(&health);
-    let running = clock.clone();
-    let owner = thread("dtf-scheduler", move || {
-        let ended = Runtime::new(scheduler, running, counted, snapshots).run(requests, &batches);
-        if let Err(error) = &ended {
-            tracing::error!(%error, "a decision contradicts the state; the coordinator stops");
-            watched.fail(Part::Scheduler, format!("a decision contradicts the state: {error}"));
-        }
-        ended
-    })?;
-    metrics.log_base.store(log.base(), Relaxed);
-    let compaction = Compaction {
-        retention: settings.storage.log_retention,
-        pace: settings.compaction,
-        archives: settings.data_dir.join(archive::DIRECTORY),
-        identity: log.identity(),
-        results: results.clone(),
-        log: Arc::clone(&log_reader),
-        base: log.base(),
-        progress: Arc::clone(&progress),
-        mailbox: mailbox.clone(),
-        orders: Arc::downgrade(&listeners.orders),
-        clock: clock.clone(),
-        metrics: Arc::clone(&metrics),
-        stopping: Arc::default(),
-        verified: None,
-    };
+    let runtime = Runtime::new(scheduler, clock.clone(), counted, snapshots);
+    let owner = thread("dtf-scheduler", move || decide(runtime, requests, &batches, &watched))?;
+    let compaction = compaction(settings, &*log, &listeners, &mailbox, &results, &clock);
     let compaction = CompactionThread::start(compaction).map_err(CoordinatorError::Start)?;
     let committer = thread("dtf-log", move || commit::run(&mut *log, term, waiting, &listeners))?;
     let projector = thread("dtf-results", move || projector.run())?;
@@ -318,6 +297,46 @@ fn start(
     let threads =
         Threads { mailbox, health, owner, committer, projector, housekeeping, compaction };
     Ok((app, threads))
+}
+
+/// Runs the owner of the scheduler.
+fn decide(
+    runtime: Runtime,
+    requests: mpsc::Receiver<Request>,
+    batches: &SyncSender<Batch<Senders>>,
+    health: &Health,
+) -> Result<Scheduler, FactError> {
+    runtime.run(requests, batches).inspect_err(|error| {
+        tracing::error!(%error, "a decision contradicts the state; the coordinator stops");
+        health.fail(Part::Scheduler, format!("a decision contradicts the state: {error}"));
+    })
+}
+
+fn compaction(
+    settings: &Settings,
+    log: &dyn EventLog,
+    listeners: &Listeners,
+    mailbox: &Mailbox,
+    results: &Reader,
+    clock: &Clock,
+) -> Compaction {
+    listeners.metrics.log_base.store(log.base(), Relaxed);
+    Compaction {
+        retention: settings.storage.log_retention,
+        pace: settings.compaction,
+        archives: settings.data_dir.join(archive::DIRECTORY),
+        identity: log.identity(),
+        results: results.clone(),
+        log: log.reader(),
+        base: log.base(),
+        progress: Arc::clone(&listeners.progress),
+        mailbox: mailbox.clone(),
+        orders: Arc::downgrade(&listeners.orders),
+        clock: clock.clone(),
+        metrics: Arc::clone(&listeners.metrics),
+        stopping: Arc::default(),
+        verified: None,
+    }
 }
 
 /// Creates a directory, or removes the content of an existing one.

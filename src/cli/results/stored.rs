@@ -222,8 +222,8 @@ fn unreadable(error: StoreError) -> CliError {
         return error;
     }
     error.hint(
-        "the event log has all results: move results.duckdb away and start a coordinator or \
-         `dtf run` with this --data-dir, which writes it again",
+        "the event log and the archive have all results: move results.duckdb away and start a \
+         coordinator or `dtf run` with this --data-dir, which writes it again",
     )
 }
 

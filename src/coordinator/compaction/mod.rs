@@ -10,10 +10,12 @@
 
 mod choice;
 pub(crate) mod order;
+
 use crate::coordinator::mailbox::{Mailbox, MailboxError};
 use crate::coordinator::metrics::Metrics;
 use crate::coordinator::projector::Progress;
 use crate::domain::causes::with_causes;
+use crate::domain::fact::Fact;
 use crate::domain::storage_id::StorageId;
 use crate::domain::time::{Millis, Timestamp};
 use crate::log::{LogError, LogReader, Sequence};
@@ -25,7 +27,7 @@ use order::Orders;
 use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -95,7 +97,7 @@ pub(crate) struct Compaction {
 /// The running thread.
 pub(crate) struct CompactionThread {
     /// Dropped to end a pause.
-    pause: Sender<()>,
+    pause: SyncSender<()>,
     stopping: Arc<AtomicBool>,
     thread: JoinHandle<()>,
 }
@@ -107,7 +109,7 @@ impl CompactionThread {
     /// The thread cannot be started.
     pub fn start(compaction: Compaction) -> io::Result<Self> {
         let stopping = Arc::clone(&compaction.stopping);
-        let (pause, stopped) = channel();
+        let (pause, stopped) = sync_channel(1);
         let builder = std::thread::Builder::new().name("dtf-compaction".to_owned());
         let thread = builder.spawn(move || compaction.run(&stopped))?;
         Ok(Self { pause, stopping, thread })
@@ -249,7 +251,7 @@ impl Compaction {
     fn time(&self, sequence: Sequence) -> Result<Timestamp, LogError> {
         let mut time = Timestamp::default();
         self.log.replay(sequence - 1, &mut |_, facts| {
-            time = facts.iter().map(|fact| fact.at()).max().unwrap_or_default();
+            time = facts.iter().map(Fact::at).max().unwrap_or_default();
             false
         })?;
         Ok(time)
