@@ -7,3 +7,4 @@ mod hand;
 mod injection;
 mod refusals;
 mod reports;
+mod tools;
