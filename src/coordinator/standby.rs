@@ -255,7 +255,9 @@ mod tests {
             let facts = submitted(run);
             log.append(log.last(), term, &facts).expect("stored");
             if run <= 3 {
-                facts.iter().for_each(|fact| state.apply(fact).expect("it fits"));
+                for fact in &facts {
+                    state.apply(fact).expect("it fits");
+                }
             }
         }
         log.compact(2, 3, &mut state.snapshot().pieces()).expect("compacted");

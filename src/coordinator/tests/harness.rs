@@ -51,8 +51,8 @@ impl Disk {
     }
 
     /// Damages the database, until the test drops or uses the sender.
-    pub fn damage_database(&self) -> mpsc::Sender<()> {
-        let (repair, repaired) = mpsc::channel();
+    pub fn damage_database(&self) -> mpsc::SyncSender<()> {
+        let (repair, repaired) = mpsc::sync_channel(1);
         *self.damaged() = Some(repaired);
         repair
     }

@@ -114,7 +114,7 @@ fn a_result_that_does_not_fit_alone_is_stored_without_its_raw_values_and_with_a_
     opened.writer.connection().execute_batch("SET memory_limit = '4MB'").expect("set");
     let one = "1,".repeat(250_000);
     let detail =
-        format!("{{\"message\":\"large\",\"metrics\":[{{\"name\":\"m\",\"values\":[{}2]}}]}}", one);
+        format!("{{\"message\":\"large\",\"metrics\":[{{\"name\":\"m\",\"values\":[{one}2]}}]}}");
     let mut large = with_values(0, 1);
     if let Fact::AttemptFinished { detail: place, .. } = &mut large {
         *place = Some(serde_json::value::RawValue::from_string(detail).expect("JSON"));

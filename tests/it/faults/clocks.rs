@@ -6,7 +6,7 @@ use dtf::domain::fact::Fact;
 use dtf::domain::id::RunId;
 use dtf::domain::time::Timestamp;
 use dtf::log::{EmbeddedLog, EventLog};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 const YEAR: Duration = Duration::from_secs(400 * 24 * 3600);
 const HOUR: Duration = Duration::from_secs(3600);
@@ -16,7 +16,7 @@ fn millis(time: Duration) -> u64 {
 }
 
 fn now() -> Duration {
-    SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970")
+    Duration::from_millis(dtf::sys::clock::wall().0)
 }
 
 /// Starts a coordinator whose log ends with a record of another time, and returns what it reports.

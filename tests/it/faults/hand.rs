@@ -91,7 +91,7 @@ impl<'a> Hand<'a> {
     pub fn register(api: &'a Api) -> Self {
         let mut hand = Self {
             api,
-            key: Uuid::new_v4(),
+            key: dtf::sys::ids::new_id(),
             incarnation: Uuid::nil(),
             worker: String::new(),
             received: 0,
@@ -102,7 +102,7 @@ impl<'a> Hand<'a> {
 
     /// A new process in the same work directory, which has lost all leases.
     pub fn restart(&mut self) {
-        self.incarnation = Uuid::new_v4();
+        self.incarnation = dtf::sys::ids::new_id();
         let capability = json!({
             "os": "linux", "arch": "x86_64", "cpu_milli": 8000, "memory_bytes": 1u64 << 33,
             "slots": 8, "backends": ["cpu"],

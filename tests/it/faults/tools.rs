@@ -48,7 +48,9 @@ fn what_is_readable_of_a_damaged_log_is_exported_and_can_be_started() {
     let places: Vec<usize> =
         (0..log.len() - text.len()).filter(|at| log[*at..].starts_with(text)).collect();
     assert!(!places.is_empty());
-    places.iter().for_each(|at| log[at + 9] ^= 1);
+    for at in places {
+        log[at + 9] ^= 1;
+    }
     std::fs::write(&path, &log).expect("written");
     let export = home.dtf(&["log", "export", "new", "--data-dir", "data"]).expect_code(1);
     assert!(export.err.contains("cannot read record 3"), "{}", export.err);
