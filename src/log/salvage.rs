@@ -11,6 +11,7 @@ use super::event_log::Snapshot;
 use super::position::Sequence;
 use super::read_only::ReadOnlyLog;
 use super::record::{self, Defect};
+use super::snapshot::StoredSnapshot;
 use super::witness::Mark;
 use crate::domain::fact::Fact;
 use crate::domain::storage_id::StorageId;
@@ -72,9 +73,11 @@ impl Salvage {
         })?;
         let tree = ReadOnlyLog::open(directory);
         let testimony = embedded::read_testimony(directory);
-        let proven = testimony.map(|testimony| testimony.mark);
         let identity = tree.as_ref().ok().and_then(ReadOnlyLog::identity);
         let identity = identity.or(testimony.map(|testimony| testimony.identity));
+        // The witness of another log proves nothing about this one.
+        let own = testimony.filter(|testimony| Some(testimony.identity) == identity);
+        let proven = own.map(|testimony| testimony.mark);
         Ok(Self { path, file, tree, carved: None, proven, identity })
     }
 
@@ -135,8 +138,8 @@ impl Salvage {
     }
 
     /// Writes the readable records up to the first gap into a new log, with the identity of this one.
-    /// The state that replaces removed records is copied; if it cannot be read, the snapshot of this
-    /// log replaces it.
+    /// The state that replaces removed records is copied; if redb cannot open the file, the snapshot
+    /// of this log replaces it.
     ///
     /// # Errors
     /// `target` exists, the state is damaged, the identity is unknown, or a file cannot be read or written.
@@ -171,17 +174,19 @@ impl Salvage {
     }
 
     /// The state that replaces removed records, with the last of them. If redb cannot open the file
-    /// and the first records are missing, it is the state of the snapshot.
+    /// and not all records up to the snapshot are found, it is the state of the snapshot.
     fn state(&mut self) -> Result<Option<(Sequence, Snapshot)>, LogError> {
         if let Ok(tree) = &self.tree {
             return Ok(tree.read_base()?.map(|state| (tree.base(), state)));
         }
-        if self.carved()?.contains_key(&1) {
-            return Ok(None);
-        }
         let directory = self.path.parent().unwrap_or(Path::new(""));
         let stored = embedded::read_snapshot_file(directory).ok().flatten();
-        let usable = stored.filter(|stored| Some(stored.identity) == self.identity);
+        let identity = self.identity;
+        let found = self.carved()?;
+        // Removed records may still be in pages that are free, but not all of them.
+        let usable = stored.filter(|StoredSnapshot { identity: own, snapshot: (at, _) }| {
+            Some(*own) == identity && !(1..=*at).all(|sequence| found.contains_key(&sequence))
+        });
         // The new log contains the record of the snapshot, because a log is never without records.
         Ok(usable.map(|stored| (stored.snapshot.0.saturating_sub(1), stored.snapshot)))
     }

@@ -51,7 +51,22 @@ pub(super) fn write(
     pieces: &mut dyn Iterator<Item = Vec<u8>>,
 ) -> io::Result<()> {
     let fresh = path.with_extension("new");
-    let mut file = BufWriter::with_capacity(1 << 20, File::create(&fresh)?);
+    let written = write_new(&fresh, identity, at, pieces);
+    if written.is_err() {
+        // Half a snapshot would occupy the space that may be missing.
+        let _ = std::fs::remove_file(&fresh);
+    }
+    written?;
+    rename_durably(&fresh, path)
+}
+
+fn write_new(
+    fresh: &Path,
+    identity: StorageId,
+    at: Sequence,
+    pieces: &mut dyn Iterator<Item = Vec<u8>>,
+) -> io::Result<()> {
+    let mut file = BufWriter::with_capacity(1 << 20, File::create(fresh)?);
     let mut header = Vec::with_capacity(HEADER_BYTES);
     header.extend(MAGIC);
     header.extend(identity.to_bytes());
@@ -68,8 +83,7 @@ pub(super) fn write(
         file.write_all(&piece)?;
     }
     file.write_all(&[0; 8])?;
-    file.into_inner()?.sync_all()?;
-    rename_durably(&fresh, path)
+    file.into_inner()?.sync_all()
 }
 
 /// Reads a whole snapshot.

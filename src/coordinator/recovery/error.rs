@@ -23,7 +23,9 @@ pub enum RecoveryError {
     /// The state that replaces removed records does not fit.
     #[error("the state in the event log, which replaces its oldest records, cannot be used: {0}")]
     Base(#[source] RestoreError),
-    #[error("the event log {path} is missing or empty, but {other} exists: the log was lost")]
+    #[error(
+        "the event log {path} is missing or empty, or its first bytes are damaged, but {other} exists"
+    )]
     LogMissing { path: PathBuf, other: PathBuf },
     #[error(transparent)]
     Blobs(#[from] BlobError),
@@ -40,6 +42,11 @@ pub enum RecoveryError {
 const LOST: &str = "restore the newest copy of the event log; or continue without the lost records: \
                     `dtf coordinator --accept-lost-records` keeps the old results database and \
                     continues with new run numbers (docs/operate.md)";
+/// Next step when there is no log, or one without a magic number.
+const LOG_MISSING: &str = "restore the newest copy of the event log; if the file is there, `dtf log export` \
+                           copies what is readable; or continue without the lost records: `dtf \
+                           coordinator --accept-lost-records` keeps the old files and continues with \
+                           new run numbers (docs/operate.md)";
 /// Next step when a file is damaged or cannot be read.
 const LOG_DAMAGED: &str = "repair the disk or restore the event log from a backup; `dtf coordinator \
                            --check` shows what is damaged, and `dtf log export` copies what is \
@@ -64,7 +71,7 @@ impl RecoveryError {
                 "use a --data-dir that this user may write to"
             }
             Self::Log(error) => of_log(error),
-            Self::LogMissing { .. } => LOST,
+            Self::LogMissing { .. } => LOG_MISSING,
             Self::Inconsistent { .. } | Self::Base(_) => LOG_DAMAGED,
             Self::Blobs(error) => of_blobs(error),
             Self::Store(error) => of_store(error),

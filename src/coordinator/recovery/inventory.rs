@@ -1,7 +1,8 @@
 //! The parts of a data directory that exist, and what follows from them before anything is opened.
 //!
 //! The parts are created in the order log, `identity`, blobs, results database; a snapshot and a
-//! witness of the log follow. A log that is missing beside any other part was therefore lost:
+//! witness of the log follow. A log that is missing beside any other part was therefore lost. An empty
+//! directory is no part: an administrator may have prepared or mounted it.
 //!
 //! | log | other parts | start |
 //! | --- | --- | --- |
@@ -15,6 +16,7 @@ use crate::coordinator::recovery::error::RecoveryError;
 use crate::domain::storage_id::StorageId;
 use crate::log::{self, EmbeddedLog, LogFile};
 use crate::store::{self, archive};
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// The parts of a data directory.
@@ -58,7 +60,8 @@ impl Inventory {
             blobs::DIRECTORY,
         ] {
             let path = data_dir.join(name);
-            if path.try_exists().map_err(inspecting(&path))? {
+            let exists = path.try_exists().map_err(inspecting(&path))?;
+            if exists && !is_empty_directory(&path).map_err(inspecting(&path))? {
                 others.push(path);
             }
         }
@@ -79,9 +82,34 @@ impl Inventory {
     }
 }
 
+/// Whether this is a directory with nothing but what a new file system contains.
+fn is_empty_directory(path: &Path) -> io::Result<bool> {
+    if !path.is_dir() {
+        return Ok(false);
+    }
+    for entry in std::fs::read_dir(path)? {
+        if entry?.file_name() != "lost+found" {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_empty_directory_is_no_part_of_a_lost_log() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let mounted = directory.path().join(blobs::DIRECTORY);
+        std::fs::create_dir_all(mounted.join("lost+found")).expect("made");
+        std::fs::create_dir(directory.path().join(archive::DIRECTORY)).expect("made");
+        let opening = || Inventory::of(directory.path()).expect("inspected").opening();
+        assert_eq!(opening(), Opening::Create);
+        std::fs::create_dir(mounted.join("ba")).expect("made");
+        assert_eq!(opening(), Opening::Lost(mounted.clone()));
+    }
 
     #[test]
     fn only_a_directory_in_which_nothing_exists_is_new() {

@@ -4,8 +4,10 @@
 //! existed. When an administrator accepts the loss, the log receives a new identity and a fact that
 //! moves the numbers of runs, workers and leases past everything that the lost records may have
 //! used. Then snapshot and database are renamed, and kept, and so is an archive that has lost records.
+//! A file of a log that has no magic number is renamed first, since its records may still be in it.
 //!
-//! Promises: without a loss nothing changes. Log, identity and fact change in one transaction; when
+//! Promises: without a loss nothing changes, nor in a compacted log whose archive cannot be used,
+//! because no start would be possible then. Log, identity and fact change in one transaction; when
 //! the acceptance is interrupted after it, the next start is refused again, and accepting again
 //! completes it. Nothing is deleted.
 //! Limit: [`MAX_KEPT`] renamed files of each kind.
@@ -96,6 +98,12 @@ fn accept(data_dir: &Path) -> Result<Option<Accepted>, RecoveryError> {
         Some(log) if evidence.contradicts(log.identity(), log.last()) => Some(log),
         Some(_) => return Ok(None),
     };
+    // The file still has the old identity when an earlier acceptance was interrupted.
+    let identities: Vec<StorageId> =
+        inventory.identity.into_iter().chain(log.as_ref().map(EventLog::identity)).collect();
+    if let Some(log) = &log {
+        require_archive(data_dir, log, &identities)?;
+    }
     let last = log.as_ref().map_or(0, EventLog::last);
     let (state, at) = match &log {
         Some(log) => standby::replayed(log)?,
@@ -121,19 +129,49 @@ fn accept(data_dir: &Path) -> Result<Option<Accepted>, RecoveryError> {
         at: at.unwrap_or_else(wall),
     };
     let identity = StorageId::new(ids::new_id());
-    // The file still has the old identity when an earlier acceptance was interrupted.
-    let identities: Vec<StorageId> =
-        inventory.identity.into_iter().chain(log.as_ref().map(EventLog::identity)).collect();
+    let mut kept = Vec::new();
     let mut log = match log {
         Some(log) => log,
-        // The renewal replaces this identity, and with it an acceptance that was interrupted here.
-        None => EmbeddedLog::create(data_dir, StorageId::new(ids::new_id()))?,
+        None => {
+            kept.extend(keep_log(data_dir)?);
+            // The renewal replaces this identity, and with it an acceptance that was interrupted here.
+            EmbeddedLog::create(data_dir, StorageId::new(ids::new_id()))?
+        }
     };
     log.renew(identity, &[fact])?;
     drop(log);
-    let kept = keep_parts(data_dir, identity, &identities, last)?;
+    kept.extend(keep_parts(data_dir, identity, &identities, last)?);
     let (seen, next_run, unreadable) = (evidence.seen, numbers.next_run, evidence.unreadable);
     Ok(Some(Accepted { last, seen, next_run, kept, unreadable }))
+}
+
+/// Checks that a compacted log has an archive, which is the only source of the removed records when
+/// the database has been renamed. `known`: the identities of this log until now.
+fn require_archive(
+    data_dir: &Path,
+    log: &EmbeddedLog,
+    known: &[StorageId],
+) -> Result<(), RecoveryError> {
+    let (base, last) = (log.base(), log.last());
+    if base == 0 {
+        return Ok(());
+    }
+    let path = data_dir.join(archive::DIRECTORY);
+    let archive = Archive::newest(&path)?.filter(|Archive { manifest, .. }| {
+        (base..=last).contains(&manifest.watermark) && known.contains(&manifest.identity)
+    });
+    match archive {
+        Some(archive) => Ok(archive.verify()?),
+        None => Err(ArchiveError::Missing { path, base }.into()),
+    }
+}
+
+/// Renames a log that has no magic number, and its witness, which has its identity: `dtf log export`
+/// finds the records in them. When this is interrupted, the log is missing, which can be accepted.
+fn keep_log(data_dir: &Path) -> Result<Vec<PathBuf>, RecoveryError> {
+    let Some(log) = keep(&data_dir.join(log::LOG_FILE))? else { return Ok(vec![]) };
+    let witness = keep(&data_dir.join(log::WITNESS_FILE))?;
+    Ok([log].into_iter().chain(witness).collect())
 }
 
 /// Renames the parts with the old identity, and gives the others the new one. `known`: the identities
@@ -177,11 +215,13 @@ fn keep(path: &Path) -> Result<Option<PathBuf>, RecoveryError> {
     if !path.try_exists().map_err(failed)? {
         return Ok(None);
     }
-    let names = (1..=MAX_KEPT).map(|number| with(path, &format!(".lost-records-{number}")));
-    let mut free = names.filter(|name| !name.exists() && !with(name, ".wal").exists());
-    let kept = free.next().ok_or_else(|| failed(io::ErrorKind::AlreadyExists.into()))?;
     let wal = with(path, ".wal");
-    if wal.try_exists().map_err(failed)? {
+    let has_wal = wal.try_exists().map_err(failed)?;
+    let names = (1..=MAX_KEPT).map(|number| with(path, &format!(".lost-records-{number}")));
+    // A renamed `.wal` alone is the one of this file, if an earlier acceptance was interrupted.
+    let mut free = names.filter(|name| !name.exists() && !(has_wal && with(name, ".wal").exists()));
+    let kept = free.next().ok_or_else(|| failed(io::ErrorKind::AlreadyExists.into()))?;
+    if has_wal {
         std::fs::rename(&wal, with(&kept, ".wal")).map_err(failed)?;
     }
     std::fs::rename(path, &kept).map_err(failed)?;

@@ -6,7 +6,7 @@ use crate::blobs;
 use crate::coordinator::check;
 use crate::domain::fact::Fact;
 use crate::domain::id::RunId;
-use crate::log::{self, LogError};
+use crate::log::{self, LogError, Salvage};
 use crate::scheduler::Scheduler;
 use crate::store;
 use crate::sys::clock::wall;
@@ -225,6 +225,38 @@ fn a_lost_log_is_replaced_when_the_loss_is_accepted() {
     assert!(report.whole, "{report:?}");
     let witness = report.parts.iter().find(|part| part.name == "witness").expect("a part");
     assert_eq!(witness.content, "record 2, equal to that of the log");
+}
+
+#[test]
+fn a_log_with_a_damaged_beginning_is_kept_and_can_be_exported() {
+    let home = Home::new();
+    let mut bytes = std::fs::read(home.path(log::LOG_FILE)).expect("read");
+    bytes[0] ^= 1;
+    std::fs::write(home.path(log::LOG_FILE), &bytes).expect("written");
+    assert!(home.refused().contains("first bytes are damaged"));
+    drop(home.start(true).expect("accepted"));
+    let kept = "events.redb.lost-records-1";
+    assert!(home.kept().iter().any(|name| name == kept), "{:?}", home.kept());
+    assert!(std::fs::read(home.path(kept)).expect("kept") == bytes);
+    let old = tempfile::tempdir().expect("a directory");
+    for name in [log::LOG_FILE, log::WITNESS_FILE] {
+        let kept = home.path(&format!("{name}.lost-records-1"));
+        std::fs::copy(kept, old.path().join(name)).expect("copied");
+    }
+    let target = old.path().join("exported.redb");
+    let exported = Salvage::open(old.path()).and_then(|mut log| log.export(&target));
+    assert_eq!(exported.expect("exported").last, 3);
+}
+
+#[test]
+fn a_database_that_was_renamed_by_half_keeps_its_name() {
+    let home = Home::new();
+    home.lose_runs([4, 5]);
+    let kept = "results.duckdb.lost-records-1";
+    std::fs::write(home.path(&format!("{kept}.wal")), "").expect("written");
+    let _ = std::fs::remove_file(home.path("results.duckdb.wal"));
+    drop(home.start(true).expect("accepted"));
+    assert!(home.path(kept).exists(), "{:?}", home.kept());
 }
 
 #[test]
