@@ -17,7 +17,7 @@ use crate::sys::clock::file_time;
 use serde::Deserialize;
 use std::collections::HashMap;
 use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -64,6 +64,8 @@ struct Entry {
     epoch: Epoch,
     /// Number of bytes received, whether stored or dropped.
     received: u64,
+    /// Whether output was dropped, so that nothing that follows may be stored.
+    is_cut: bool,
     /// Number of bytes received, for followers; closed at the end of the attempt.
     news: watch::Sender<u64>,
 }
@@ -163,7 +165,8 @@ impl LiveLogs {
                 // After a restart, the size of the file is the number of bytes received.
                 let received = std::fs::metadata(&path).map_or(0, |metadata| metadata.len());
                 self.count.fetch_add(1, Ordering::Relaxed);
-                slot.insert(Entry { epoch, received, news: watch::Sender::new(received) })
+                let is_cut = received >= MAX_LIVE_BYTES;
+                slot.insert(Entry { epoch, received, is_cut, news: watch::Sender::new(received) })
             }
         };
         if epoch < entry.epoch {
@@ -171,29 +174,38 @@ impl LiveLogs {
         }
         let io = |source| LiveError::Io { path: path.clone(), source };
         if epoch > entry.epoch {
+            let before = std::fs::metadata(&path).map_or(0, |metadata| metadata.len());
             std::fs::File::create(&path).map_err(io)?;
-            (entry.epoch, entry.received) = (epoch, 0);
+            self.removed(before);
+            (entry.epoch, entry.received, entry.is_cut) = (epoch, 0, false);
         }
-        if offset > entry.received && entry.received < MAX_LIVE_BYTES {
+        if offset > entry.received && !entry.is_cut {
             return Err(LiveError::Gap { expected: entry.received, got: offset });
         }
         let end = offset.saturating_add(bytes.len() as u64);
         if end <= entry.received {
             return Ok(entry.received);
         }
-        if entry.received < MAX_LIVE_BYTES && self.total.load(Ordering::Relaxed) < MAX_TOTAL_BYTES {
+        entry.is_cut |= self.total.load(Ordering::Relaxed) >= MAX_TOTAL_BYTES;
+        if !entry.is_cut {
             let skip = usize::try_from(entry.received - offset).unwrap_or(usize::MAX);
-            let room = usize::try_from(MAX_LIVE_BYTES - entry.received).unwrap_or(usize::MAX);
+            let room = MAX_LIVE_BYTES.saturating_sub(entry.received);
+            let room = usize::try_from(room).unwrap_or(usize::MAX);
             let fresh = bytes.get(skip..).unwrap_or_default();
             let fresh = fresh.get(..room.min(fresh.len())).unwrap_or_default();
-            let mut file =
-                std::fs::OpenOptions::new().create(true).append(true).open(&path).map_err(io)?;
-            file.write_all(fresh).map_err(io)?;
+            store(&path, entry.received, fresh).map_err(io)?;
+            entry.is_cut = end >= MAX_LIVE_BYTES;
             self.total.fetch_add(fresh.len() as u64, Ordering::Relaxed);
         }
         entry.received = end;
         entry.news.send_replace(end);
         Ok(end)
+    }
+
+    fn removed(&self, bytes: u64) {
+        // Output that was stored during a cleaning may be missing from the sum.
+        let subtract = |total: u64| Some(total.saturating_sub(bytes));
+        let _ = self.total.fetch_update(Ordering::Relaxed, Ordering::Relaxed, subtract);
     }
 
     /// Reads up to [`PIECE_BYTES`] from `offset` on; empty at the end, or when there is no file.
@@ -238,12 +250,24 @@ impl LiveLogs {
                 .unwrap_or_default();
             if reported.output.is_some() || reported.log.is_some() {
                 let path = self.path(lease.attempt);
-                if let Err(error) = std::fs::remove_file(&path) {
-                    tracing::debug!(path = %path.display(), %error, "cannot remove live output");
+                let size = std::fs::metadata(&path).map_or(0, |metadata| metadata.len());
+                match std::fs::remove_file(&path) {
+                    Ok(()) => self.removed(size),
+                    Err(error) => {
+                        tracing::debug!(path = %path.display(), %error, "cannot remove live output");
+                    }
                 }
             }
         }
     }
+}
+
+/// Writes a piece at its offset. A piece of which a part was written before a full disk is stored once.
+fn store(path: &Path, offset: u64, bytes: &[u8]) -> std::io::Result<()> {
+    let mut options = std::fs::OpenOptions::new();
+    let mut file = options.create(true).truncate(false).write(true).open(path)?;
+    file.seek(SeekFrom::Start(offset))?;
+    file.write_all(bytes)
 }
 
 #[cfg(test)]
@@ -300,6 +324,32 @@ mod tests {
     }
 
     #[test]
+    fn nothing_is_stored_after_a_gap() {
+        let (_directory, logs) = logs();
+        let append = |offset, text: &str| logs.append(attempt(), Epoch(5), offset, text.as_bytes());
+        append(0, "first ").expect("stored");
+        logs.total.store(MAX_TOTAL_BYTES, Ordering::Relaxed);
+        assert_eq!(append(6, "dropped ").expect("counted"), 14);
+        logs.clean_now().expect("cleaned");
+        assert_eq!(append(14, "later").expect("counted"), 19);
+        assert_eq!(logs.read(attempt(), 0).expect("read"), b"first ");
+        assert_eq!(logs.append(attempt(), Epoch(6), 0, b"new").expect("stored"), 3);
+        assert_eq!(logs.read(attempt(), 0).expect("read"), b"new");
+        assert_eq!(logs.total.load(Ordering::Relaxed), 3);
+    }
+
+    #[test]
+    fn a_piece_that_was_written_in_part_is_stored_once() {
+        let (_directory, logs) = logs();
+        let append = |offset, text: &str| logs.append(attempt(), Epoch(5), offset, text.as_bytes());
+        append(0, "hello ").expect("stored");
+        let file = std::fs::File::options().append(true).open(logs.path(attempt()));
+        file.and_then(|mut file| file.write_all(b"wor")).expect("written");
+        append(6, "world").expect("stored");
+        assert_eq!(logs.read(attempt(), 0).expect("read"), b"hello world");
+    }
+
+    #[test]
     fn after_a_restart_output_continues_at_the_end_of_the_file() {
         let (directory, logs) = logs();
         logs.append(attempt(), Epoch(5), 0, b"before").expect("stored");
@@ -351,6 +401,11 @@ mod tests {
             }]);
             assert!(news.has_changed().is_err(), "closed");
             assert_eq!(!logs.read(attempt(), 0).expect("read").is_empty(), kept);
+            assert_eq!(
+                logs.total.load(Ordering::Relaxed),
+                u64::from(kept),
+                "the removed file is not counted"
+            );
         }
     }
 }

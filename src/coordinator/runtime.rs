@@ -10,6 +10,7 @@
 use crate::coordinator::announce::announce;
 use crate::coordinator::clock;
 use crate::coordinator::commit::give_up;
+use crate::coordinator::health::{Health, Part};
 use crate::coordinator::mailbox::{Request, Senders};
 use crate::coordinator::metrics::Metrics;
 use crate::scheduler::engine::{Batch, Engine, Input, SnapshotPolicy};
@@ -29,6 +30,7 @@ pub(crate) struct Runtime {
     engine: Engine<Senders>,
     clock: Clock,
     metrics: Arc<Metrics>,
+    health: Arc<Health>,
 }
 
 impl Runtime {
@@ -36,9 +38,10 @@ impl Runtime {
         scheduler: Scheduler,
         clock: Clock,
         metrics: Arc<Metrics>,
+        health: Arc<Health>,
         snapshots: SnapshotPolicy,
     ) -> Self {
-        Self { engine: Engine::new(scheduler, clock.now(), snapshots), clock, metrics }
+        Self { engine: Engine::new(scheduler, clock.now(), snapshots), clock, metrics, health }
     }
 
     /// Runs until a request to stop, until all senders are gone, or until nothing can be stored.
@@ -64,6 +67,9 @@ impl Runtime {
             running = !has(|request| matches!(request, Input::Stop));
             if has(|request| matches!(request, Input::Tick)) {
                 self.follow_wall_clock();
+                if self.health.has_failed(Part::Storage) {
+                    self.engine.hold_deadlines();
+                }
             }
             let now = self.clock.now();
             let batch = self.engine.take(now, requests.drain(..count), &mut announce)?;

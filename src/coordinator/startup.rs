@@ -255,7 +255,7 @@ fn start(
     let counted = Arc::clone(&metrics);
     let snapshots = SnapshotPolicy { every: settings.snapshot_events, since: since_snapshot };
     let watched = Arc::clone(&health);
-    let runtime = Runtime::new(scheduler, clock.clone(), counted, snapshots);
+    let runtime = Runtime::new(scheduler, clock.clone(), counted, Arc::clone(&health), snapshots);
     let owner = thread("dtf-scheduler", move || decide(runtime, requests, &batches, &watched))?;
     let compaction = compaction(settings, &*log, &listeners, &mailbox, &results, &clock);
     let compaction = CompactionThread::start(compaction).map_err(CoordinatorError::Start)?;

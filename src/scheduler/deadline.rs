@@ -3,7 +3,8 @@
 //! The first lease of a seat has a deadline: its limit (`domain::lease_limit`) after the time at which
 //! it became the first. Only the time in which the worker is heard counts, at most
 //! [`HEARTBEAT_INTERVAL`] for each sign of life. So a machine that was suspended, a network that was
-//! interrupted and a coordinator that was stopped end no lease early.
+//! interrupted and a coordinator that was stopped end no lease early. Nor does a full disk of the
+//! coordinator: while it refuses the files of results, workers keep them, and deadlines are held.
 //!
 //! Deadlines are derived and not stored. After a restart, each lease has its full limit again.
 
@@ -114,6 +115,13 @@ impl Scheduler {
                 seat.due = first.map_or(NEVER, |test| deadline(&test.spec, at));
                 worker.due = worker.due.min(seat.due);
             }
+        }
+    }
+
+    /// Postpones the deadlines of all present workers by a time in which they could not report.
+    pub(super) fn hold_deadlines(&mut self, span: Millis) {
+        for worker in self.workers.values_mut().filter(|worker| worker.present()) {
+            worker.postpone(span);
         }
     }
 

@@ -125,6 +125,8 @@ pub struct Engine<T: Tickets> {
     last_tick: Timestamp,
     /// Time that the clock showed when it was set; stored as a fact in the next batch.
     clock_changed: Option<Timestamp>,
+    /// Whether the next batch postpones all deadlines by the time since the last tick.
+    are_deadlines_held: bool,
     claims: HashMap<WorkerId, OpenClaim<T>>,
     /// Workers for which there may be notices.
     touched: Vec<WorkerId>,
@@ -150,6 +152,7 @@ impl<T: Tickets> Engine<T> {
             scheduler,
             last_tick: now,
             clock_changed: None,
+            are_deadlines_held: false,
             claims,
             touched,
             snapshots,
@@ -180,6 +183,12 @@ impl<T: Tickets> Engine<T> {
         self.clock_changed = Some(from);
     }
 
+    /// Since the last tick, workers could not report: the next batch postpones all deadlines by this
+    /// time. Call it before each batch with a tick while the files of results cannot be stored.
+    pub fn hold_deadlines(&mut self) {
+        self.are_deadlines_held = true;
+    }
+
     /// Takes one batch of requests.
     ///
     /// # Errors
@@ -197,6 +206,9 @@ impl<T: Tickets> Engine<T> {
             self.keep(Fact::ClockChanged { from, at: now }, &mut batch, observe)?;
         }
         batch.absence = self.forgive_absence(now);
+        if std::mem::take(&mut self.are_deadlines_held) {
+            self.scheduler.hold_deadlines(now.since(self.last_tick));
+        }
         let mut stopping = false;
         let inputs = inputs.into_iter();
         batch.replies.reserve(inputs.size_hint().0);

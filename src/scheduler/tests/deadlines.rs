@@ -147,6 +147,21 @@ fn a_stopped_or_restarted_coordinator_ends_no_lease_early() {
 }
 
 #[test]
+fn a_full_disk_of_the_coordinator_ends_no_lease() {
+    let mut sim = Sim::new();
+    let mut worker = Agent::join(&mut sim, "one", 1);
+    sim.submit(vec![timed("a")]);
+    let lease = sim.take(&mut worker).remove(0).lease;
+    assert!(beat(&mut sim, &worker, &[lease], LIMIT - 10).is_empty());
+    for _ in 0..10 * LIMIT {
+        sim.after(Millis(1_000)).tick_while_full();
+        assert!(sim.heartbeat(&worker, &[lease]).is_empty(), "the worker cannot report");
+    }
+    assert!(beat(&mut sim, &worker, &[lease], 8).is_empty(), "10 s were left");
+    assert_eq!(beat(&mut sim, &worker, &[lease], 5), [lease]);
+}
+
+#[test]
 fn a_lease_behind_a_hung_one_is_taken_back_without_an_attempt() {
     let mut sim = Sim::new();
     let mut worker = quick_worker(&mut sim, 1);

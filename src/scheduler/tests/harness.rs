@@ -95,6 +95,12 @@ impl Sim {
         self
     }
 
+    /// A tick while the files of results cannot be stored.
+    pub fn tick_while_full(&mut self) {
+        self.engine.hold_deadlines();
+        self.tick();
+    }
+
     pub fn tick(&mut self) {
         assert_eq!(self.take_batch(Input::Tick).len(), 0, "a tick is not answered");
     }

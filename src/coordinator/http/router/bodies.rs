@@ -142,6 +142,8 @@ async fn whole(
         if length > max {
             return Err(too_large(None, budget));
         }
+        // While memory is short, the rate of this body is compared with those of others.
+        share.received(length);
         if length > buffer.capacity() {
             let doubled =
                 (2 * buffer.capacity()).max(FIRST_BYTES).min(announced.unwrap_or(max)).max(length);
@@ -149,7 +151,6 @@ async fn whole(
             buffer.reserve_exact(doubled - buffer.len());
         }
         buffer.extend_from_slice(&piece);
-        share.received(length);
         next = following(&mut pieces, &share).await?;
     }
     share.complete();
@@ -189,4 +190,31 @@ fn too_slow_for_others(_: GivenUp) -> ApiError {
 
 fn broken_off(error: axum::Error) -> ApiError {
     ApiError::new(Code::BadRequest, format!("the body broke off: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures::stream;
+
+    const BUDGET: Budget =
+        Budget { body: FIRST_BYTES as u64, time: Duration::from_secs(30), kind: Kind::Heavy };
+
+    fn pieces(sizes: &[usize]) -> Vec<Result<Bytes, std::io::Error>> {
+        sizes.iter().map(|size| Ok(Bytes::from(vec![b' '; *size]))).collect()
+    }
+
+    #[tokio::test]
+    async fn a_new_fast_body_takes_the_memory_of_a_slow_one() {
+        let memory = Memory::new(FIRST_BYTES);
+        let slow = Body::from_stream(stream::iter(pieces(&[1])).chain(stream::pending()));
+        let shared = Arc::clone(&memory);
+        let slow = tokio::spawn(async move { whole(slow, BUDGET, &shared).await.map(|_| ()) });
+        // The slow body holds all memory from here on.
+        tokio::task::yield_now().await;
+        let fast = Body::from_stream(stream::iter(pieces(&[30_000, 30_000])));
+        let (bytes, _share) = whole(fast, BUDGET, &memory).await.expect("received");
+        assert_eq!(bytes.len(), 60_000);
+        slow.await.expect("no panic").expect_err("given up");
+    }
 }
