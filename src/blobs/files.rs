@@ -110,7 +110,10 @@ impl FileBlobs {
     /// Renews the modification time of a blob. Returns whether the blob still exists.
     fn renew(&self, digest: &BlobDigest, path: &Path) -> Result<bool, BlobError> {
         let _guard = self.change();
-        let Some(file) = existing(path)? else { return Ok(false) };
+        // Windows sets times only through a handle that may write.
+        let mut options = File::options();
+        options.read(true).write(cfg!(windows));
+        let Some(file) = if_exists(options.open(path), path)? else { return Ok(false) };
         let metadata = file.metadata().map_err(failed("read", path))?;
         let modified = metadata.modified().map_err(failed("read", path))?;
         // A time in the future comes from a clock that was ahead, and would end in an early removal.
@@ -262,7 +265,12 @@ impl BlobStore for FileBlobs {
 
 /// Opens a file for reading. `None` if it does not exist.
 fn existing(path: &Path) -> Result<Option<File>, BlobError> {
-    match File::open(path) {
+    if_exists(File::open(path), path)
+}
+
+/// An opened file. `None` if it does not exist.
+fn if_exists(opened: io::Result<File>, path: &Path) -> Result<Option<File>, BlobError> {
+    match opened {
         Ok(file) => Ok(Some(file)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(failed("read", path)(error)),

@@ -45,11 +45,11 @@ impl Client {
         Ok(())
     }
 
-    /// Writes a whole blob of at most `limit` bytes into `file`, piece by piece. The caller checks the
-    /// digest.
+    /// Writes a whole blob of `limit` bytes into `file`, piece by piece. The rest of a larger one is not
+    /// read. The caller checks size and digest.
     ///
     /// # Errors
-    /// The blob is missing, damaged or too large, and [`ClientError::Local`] if the file cannot be
+    /// The blob is missing or damaged, and [`ClientError::Local`] if the file cannot be
     /// written.
     pub async fn get_blob_into(
         &self,
@@ -69,10 +69,10 @@ impl Client {
             let piece = piece.map_err(|error| bad_response(&path, reason(&error)))?;
             let Some(piece) = piece else { break };
             size += piece.len() as u64;
-            if size > limit {
-                return Err(bad_response(&path, format!("it is larger than {limit} bytes")));
-            }
             target.write_all(&piece).await.map_err(local)?;
+            if size > limit {
+                break;
+            }
         }
         target.flush().await.map_err(local)
     }
