@@ -45,7 +45,8 @@ impl DatabaseWriter {
     /// Opens the file of the database, which is closed. A file that another process has opened
     /// meanwhile is replaced by a substitute.
     fn open(&mut self, anew: bool) -> Result<Opened, CatchUpError> {
-        if anew {
+        // The faults of a substitute say nothing about the database.
+        if anew && self.substitute.is_none() {
             self.move_aside("it failed repeatedly")?;
         }
         let opened = match self.open_file() {
@@ -57,6 +58,7 @@ impl DatabaseWriter {
             }
             opened => opened?,
         };
+        self.substitute = None;
         let Err(error) = opened.writer.check() else {
             tracing::info!("the results database was opened again; all of it can be read");
             return Ok(opened);
@@ -121,7 +123,7 @@ impl Projection for DatabaseWriter {
 
     fn reopen(&mut self, anew: bool) -> Result<(), Box<dyn Error + Send + Sync>> {
         self.current.close();
-        (self.writer, self.substitute) = (None, None);
+        self.writer = None;
         let Opened { store, writer, .. } = self.open(anew)?;
         self.current.replace(store);
         self.writer = Some(writer);

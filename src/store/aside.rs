@@ -1,7 +1,7 @@
 //! Moves databases aside that cannot be used.
 //!
 //! Limit: [`MAX_DAMAGED`] damaged databases are kept beside the database, the newest ones. The event
-//! log has everything that is in them.
+//! log, with the archive for the records that compaction removed, has everything that is in them.
 
 use super::error::StoreError;
 use std::fs;

@@ -149,7 +149,13 @@ impl StoreError {
         }
     }
 
-    /// Whether the database must be opened again, whatever the cause is.
+    /// Whether the database must be checked and opened again.
+    #[must_use]
+    pub fn needs_reopening(&self) -> bool {
+        matches!(self.cause(), Cause::Damage | Cause::Invalidated) || self.is_invalidated()
+    }
+
+    /// Whether DuckDB does not use its instance any more, whatever the cause is.
     #[must_use]
     pub fn is_invalidated(&self) -> bool {
         let (Self::Open { source, .. } | Self::Query { source, .. }) = self else { return false };
@@ -167,4 +173,22 @@ impl EngineError {
 /// Whether the memory of DuckDB did not suffice.
 pub(super) fn is_out_of_memory(error: &duckdb::Error) -> bool {
     Cause::of(&error.to_string()) == Cause::Memory
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_instance_that_a_full_disk_invalidated_is_opened_again() {
+        let error = |text: &str| {
+            let source = duckdb::Error::InvalidColumnName(text.to_owned()).into();
+            StoreError::Query { doing: "read", source }
+        };
+        let full =
+            error("FATAL Error: Failed: database has been invalidated: No space left on device");
+        assert_eq!((full.cause(), full.needs_reopening()), (Cause::Full, true));
+        let usable = error("IO Error: No space left on device");
+        assert_eq!((usable.cause(), usable.needs_reopening()), (Cause::Full, false));
+    }
 }

@@ -3,7 +3,7 @@
 //!
 //! Promises: facts are stored together with their position in the event log, or not at all; no fact
 //! is stored twice; the same facts give the same answers. So the file can be deleted at any time: the
-//! event log is the source of truth. Limits: one writer, `pool::MAX_READERS` concurrent queries,
+//! event log, with the archive for the records that compaction removed, is the source of truth. Limits: one writer, `pool::MAX_READERS` concurrent queries,
 //! `open::MEMORY` of working memory, which no result within the limits of the API exceeds. All calls
 //! block.
 

@@ -17,8 +17,9 @@ const MEMORY: &str = "256MB";
 /// Parts of DuckDB's error message if another process has the file open, on Unix and on Windows.
 const IN_USE: [&str; 2] = ["Could not set lock", "being used by another process"];
 /// Parts of DuckDB's error message if the file may be intact, but cannot be opened now.
-const TRANSIENT: [&str; 5] = [
+const TRANSIENT: [&str; 6] = [
     "No space left",
+    "Disk quota exceeded",
     "Input/output error",
     "Permission denied",
     "Too many open files",
@@ -194,7 +195,20 @@ fn is_permanent(error: &StoreError) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::holder;
+    use super::{StoreError, holder, is_permanent};
+    use std::path::PathBuf;
+
+    #[test]
+    fn a_full_disk_and_an_exceeded_quota_are_no_damage() {
+        let error = |text: &str| StoreError::Open {
+            path: PathBuf::from("results.duckdb"),
+            source: duckdb::Error::InvalidColumnName(text.to_owned()).into(),
+        };
+        for text in ["No space left on device", "Disk quota exceeded"] {
+            assert!(!is_permanent(&error(text)), "{text}");
+        }
+        assert!(is_permanent(&error("Serialization Error")));
+    }
 
     #[test]
     fn the_holder_is_named_where_duckdb_names_it() {

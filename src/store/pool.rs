@@ -50,7 +50,9 @@ impl Pool {
     /// Closes all connections, after the queries that are running. Further queries are refused.
     pub fn close(&self) {
         let mut idle = self.lock();
-        idle.closed = true;
+        if std::mem::replace(&mut idle.closed, true) {
+            return;
+        }
         self.given_back.notify_all();
         let mut open = MAX_READERS;
         loop {
@@ -60,6 +62,11 @@ impl Pool {
             }
             idle = self.given_back.wait(idle).unwrap_or_else(PoisonError::into_inner);
         }
+    }
+
+    /// Whether the connections are closed, or will be after the queries that are running.
+    pub fn is_closed(&self) -> bool {
+        self.lock().closed
     }
 
     fn lock(&self) -> MutexGuard<'_, Idle> {

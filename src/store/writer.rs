@@ -3,7 +3,7 @@
 //! Limits: a transaction has at most [`MAX_TRANSACTION_BYTES`] of facts, except for a single larger
 //! one, and half as much after each error until it succeeds. Promises: no fact is stored twice or
 //! skipped; a fact that does not fit alone is stored without its raw values, then without its detail,
-//! with a note in its row.
+//! with a note in its row, but not before others had time to give memory back ([`MAX_WAITS`]).
 
 use super::check::verify;
 use super::error::{Cause, Doing, EngineError, StoreError};
@@ -14,9 +14,16 @@ use crate::domain::fact::Fact;
 use crate::domain::id::RunId;
 use duckdb::{Connection, params};
 use std::collections::HashSet;
+use std::time::Duration;
 
 /// Maximum size of the facts of one transaction, in bytes.
 pub const MAX_TRANSACTION_BYTES: usize = 16 * 1024 * 1024;
+
+/// Number of times that a fact for which the memory does not suffice waits for memory that queries
+/// use.
+const MAX_WAITS: u32 = 5;
+/// Duration of one of these waits.
+const WAIT: Duration = Duration::from_secs(1);
 
 /// Writes to the database, from one thread at a time.
 pub struct Writer {
@@ -26,6 +33,8 @@ pub struct Writer {
     cancelled: HashSet<RunId>,
     /// Maximum size of the next transaction.
     budget: usize,
+    /// Waits for memory.
+    wait: Box<dyn FnMut() + Send>,
 }
 
 /// The part of the event log that is stored.
@@ -54,7 +63,8 @@ impl Writer {
                 statement.query_map([], |row| row.get(0).map(RunId))?.collect()
             })
             .doing("read the cancelled runs from")?;
-        Ok(Self { connection, position, cancelled, budget: MAX_TRANSACTION_BYTES })
+        let wait = Box::new(|| std::thread::sleep(WAIT));
+        Ok(Self { connection, position, cancelled, budget: MAX_TRANSACTION_BYTES, wait })
     }
 
     /// Number of the last record that is stored. 0 if there is none.
@@ -80,6 +90,11 @@ impl Writer {
         self.budget = bytes;
     }
 
+    #[cfg(test)]
+    pub(super) fn wait_by(&mut self, wait: impl FnMut() + Send + 'static) {
+        self.wait = Box::new(wait);
+    }
+
     /// Stores records, the oldest first. Facts that are stored are skipped. A record is
     /// `(sequence, its facts)`.
     ///
@@ -97,7 +112,7 @@ impl Writer {
         for (sequence, facts) in batch {
             self.add_missing(sequence, facts, &mut items);
         }
-        let (mut rest, mut kept) = (&items[..], Kept::All);
+        let (mut rest, mut kept, mut waits) = (&items[..], Kept::All, 0);
         while !rest.is_empty() {
             let (now, later) = rest.split_at(within(rest, self.budget));
             match self.store(now, kept) {
@@ -106,13 +121,17 @@ impl Writer {
                         let record = now.first().map(|item| item.sequence);
                         tracing::warn!(record, "a result of the event log was {note}");
                     }
-                    (rest, kept) = (later, Kept::All);
+                    (rest, kept, waits) = (later, Kept::All, 0);
                     self.budget = self.budget.saturating_mul(2).min(MAX_TRANSACTION_BYTES);
                 }
                 Err(error) if !matches!(error.cause(), Cause::Memory | Cause::Other) => {
                     return Err(error);
                 }
                 Err(_) if now.len() > 1 => self.budget = size(now) / 2,
+                Err(error) if error.cause() == Cause::Memory && waits < MAX_WAITS => {
+                    waits += 1;
+                    (self.wait)();
+                }
                 Err(error) => kept = kept.less().ok_or(error)?,
             }
         }

@@ -20,6 +20,7 @@ use crate::domain::storage_id::StorageId;
 use crate::domain::time::{Millis, Timestamp};
 use crate::log::{LogError, LogReader, Sequence};
 use crate::results::Reader;
+use crate::store::StoreError;
 use crate::store::archive::{Archive, ArchiveError};
 use crate::sys::clock::Clock;
 use choice::{is_worthwhile, last_older};
@@ -69,6 +70,17 @@ pub(crate) enum CompactionError {
     /// The coordinator is stopping.
     #[error("the coordinator is stopping")]
     Stopping,
+}
+
+impl CompactionError {
+    /// Whether the next check may succeed without a change by anybody.
+    fn is_passing(&self) -> bool {
+        matches!(
+            self,
+            Self::Mailbox(MailboxError::Busy)
+                | Self::Archive(ArchiveError::Store(StoreError::Closed))
+        )
+    }
 }
 
 /// See the head of this module.
@@ -143,6 +155,10 @@ impl Compaction {
                     CompactionError::Stopping | CompactionError::Archive(ArchiveError::Stopped),
                 ) => {
                     return;
+                }
+                Err(error) if error.is_passing() => {
+                    let reason = with_causes(&error);
+                    tracing::info!(%reason, "the event log is compacted later");
                 }
                 Err(error) => {
                     let reason = with_causes(&error);

@@ -84,7 +84,7 @@ impl App {
     fn unreadable(&self, error: &StoreError) -> ApiError {
         const DAMAGED: &str = "the results database is damaged or must be opened again";
         match error.cause() {
-            cause @ (Cause::Damage | Cause::Invalidated) => {
+            cause if error.needs_reopening() => {
                 let reason = with_causes(error);
                 tracing::error!(reason, "{DAMAGED}");
                 self.progress.report_fault(cause);

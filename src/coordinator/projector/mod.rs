@@ -258,11 +258,16 @@ impl Projector {
                 }
                 self.flush()
             }
+            Err(LogError::Compacted { .. }) => {
+                tracing::warn!(
+                    "records that are missing in the results database were removed from the event \
+                     log meanwhile; restoring it from the archive"
+                );
+                self.fault = Some(Cause::Damage);
+                false
+            }
             Err(error) => {
-                // Compaction has removed records meanwhile: the archive has them.
-                let is_removed = matches!(error, LogError::Compacted { .. });
-                let cause = if is_removed { Cause::Damage } else { Cause::Other };
-                self.failed(&with_causes(&error), cause);
+                self.failed(&with_causes(&error), Cause::Other);
                 false
             }
         }
@@ -323,6 +328,8 @@ impl Projector {
             self.failed(&with_causes(&*error), Cause::Other);
             return false;
         }
+        // Readers of the closed instance may have reported the same fault.
+        let _ = self.progress.take_fault();
         (self.fault, self.repairs.last) = (None, Some(Instant::now()));
         self.progress.projected.send_replace(self.projection.watermark());
         if self.repairs.count > 0 {

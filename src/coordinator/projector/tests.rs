@@ -26,6 +26,8 @@ struct State {
     reopened: Vec<bool>,
     /// Content of the database after it was opened again.
     left: Option<u64>,
+    /// Its readers, of which one meets the fault while the database is opened again.
+    readers: Option<Arc<Progress>>,
 }
 
 #[derive(Clone, Default)]
@@ -87,6 +89,9 @@ impl Projection for Database {
     fn reopen(&mut self, anew: bool) -> Result<(), Box<dyn Error + Send + Sync>> {
         let mut state = self.state();
         state.reopened.push(anew);
+        if let Some(readers) = &state.readers {
+            readers.report_fault(Cause::Invalidated);
+        }
         if let Some(error) = state.errors.pop_front() {
             return Err(Box::new(error));
         }
@@ -241,6 +246,16 @@ fn a_fault_that_comes_back_makes_the_database_new_and_the_pauses_longer() {
     let state = parts.database.state();
     assert_eq!(state.reopened, [false, false, true, true]);
     assert_eq!(state.watermark, 3);
+}
+
+#[test]
+fn a_fault_that_several_readers_report_is_repaired_once() {
+    let mut parts = parts(3);
+    parts.work();
+    parts.database.state().readers = Some(Arc::clone(&parts.progress));
+    parts.progress.report_fault(Cause::Invalidated);
+    parts.work();
+    assert_eq!(parts.database.state().reopened, [false]);
 }
 
 #[tokio::test]

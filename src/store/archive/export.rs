@@ -10,6 +10,7 @@ use super::{Archive, UNFINISHED, digest, quoted, text};
 use crate::domain::storage_id::StorageId;
 use crate::domain::time::Timestamp;
 use crate::store::error::{Doing, is_out_of_memory};
+use crate::store::pool::Pool;
 use crate::store::query::get;
 use crate::store::{Store, StoreError, writer};
 use crate::sys::fs::{create_private_dir, remove_dir, sync_directory};
@@ -32,10 +33,11 @@ const DESCRIBED: [&str; 2] = ["schema_version", "identity"];
 impl Store {
     /// Writes all rows to a new archive below `archives` and verifies it. All tables show the same
     /// position in the log. An archive of the same record is replaced, older archives are kept. `now`
-    /// is the time by the clock of the coordinator. When `stop` becomes true, the export ends early.
+    /// is the time by the clock of the coordinator. When `stop` becomes true, or the store is closed, the
+    /// export ends early.
     ///
     /// # Errors
-    /// The database cannot be read, a file cannot be written, or `stop` became true. No new archive is
+    /// The database cannot be read, a file cannot be written, or the export ended early. No new archive is
     /// visible then.
     pub fn export(
         &self,
@@ -74,7 +76,12 @@ impl Store {
         directory: &Path,
         stop: &AtomicBool,
     ) -> Result<(u64, Vec<Part>), ArchiveError> {
-        let mut writing = Writing { directory: text(directory)?, stop, limits: BTreeMap::new() };
+        let mut writing = Writing {
+            directory: text(directory)?,
+            stop,
+            pool: &self.pool,
+            limits: BTreeMap::new(),
+        };
         loop {
             match self.pool.read(|connection| writing.write(connection)) {
                 Ok(Written::All(watermark, parts)) => return Ok((watermark, parts)),
@@ -102,6 +109,8 @@ fn check(stop: &AtomicBool) -> Result<(), ArchiveError> {
 struct Writing<'a> {
     directory: &'a str,
     stop: &'a AtomicBool,
+    /// Closed when the database is opened again, which waits for the export.
+    pool: &'a Pool,
     /// Maximum number of rows of a file, for tables with large rows.
     limits: BTreeMap<String, u64>,
 }
@@ -143,6 +152,9 @@ impl Writing<'_> {
         while first < end {
             if self.stop.load(Ordering::Relaxed) {
                 return Ok(Some(Written::Stopped));
+            }
+            if self.pool.is_closed() {
+                return Err(StoreError::Closed);
             }
             let file = format!("{table}-{first}.parquet");
             let (after, path) = (first + size, quoted(&format!("{}/{file}", self.directory)));

@@ -206,6 +206,8 @@ fn closing_a_store_closes_its_clones_after_their_queries() {
     let Opened { store, writer, .. } = opened;
     let clone = store.clone();
     store.close();
+    // A repair that failed closes the same store again.
+    store.close();
     drop(writer);
     assert!(matches!(clone.run_report(Runs::All, 100), Err(StoreError::Closed)));
     // Nothing holds the file any more, so it can be opened with other settings.

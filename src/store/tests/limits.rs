@@ -9,6 +9,8 @@ use crate::store::Opened;
 use crate::store::reports::run_report::Runs;
 use crate::store::rows::{AttemptFilter, TestFilter};
 use serde_json::{Value, json};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 /// The memory of DuckDB in these tests. The results of a test are larger together.
 const MEMORY: &str = "SET memory_limit = '48MB'";
@@ -112,6 +114,7 @@ fn many_metrics_with_long_names_are_limited_with_a_note() {
 fn a_result_that_does_not_fit_alone_is_stored_without_its_raw_values_and_with_a_note() {
     let (_place, mut opened) = small(2);
     opened.writer.connection().execute_batch("SET memory_limit = '4MB'").expect("set");
+    opened.writer.wait_by(|| {});
     let one = "1,".repeat(250_000);
     let detail =
         format!("{{\"message\":\"large\",\"metrics\":[{{\"name\":\"m\",\"values\":[{one}2]}}]}}");
@@ -132,6 +135,25 @@ fn a_result_that_does_not_fit_alone_is_stored_without_its_raw_values_and_with_a_
     let summary = &report.rows[0].metrics[0];
     assert_eq!((summary.count, summary.min, summary.max), (250_001, 1.0, 2.0));
     assert_eq!(report.rows[1].metrics[0].count, 10);
+}
+
+#[test]
+fn a_result_waits_for_memory_that_others_use_before_a_part_of_it_is_left_out() {
+    let (_place, mut opened) = small(1);
+    let connection = opened.writer.connection().try_clone().expect("clones");
+    connection.execute_batch("SET memory_limit = '1MB'").expect("set");
+    let (waits, mut count) = (Arc::new(AtomicU32::new(0)), 0);
+    let counted = Arc::clone(&waits);
+    opened.writer.wait_by(move || {
+        count += 1;
+        counted.store(count, Relaxed);
+        if count == 3 {
+            connection.execute_batch("SET memory_limit = '256MB'").expect("set");
+        }
+    });
+    opened.writer.project([(4, [&with_output(0, 900_000)])]).expect("projects");
+    let attempt = opened.store.attempt(id(1, 0).attempt(1)).expect("reads").expect("is there");
+    assert_eq!((waits.load(Relaxed), attempt.note), (3, None));
 }
 
 #[test]
@@ -162,7 +184,7 @@ fn a_record_is_stored_in_several_transactions_and_continued_after_a_restart() {
 
 /// The sizes of the report about attacks, with the memory of a coordinator. It takes minutes.
 #[test]
-#[ignore = "takes minutes; `make bench` and releases run it"]
+#[ignore = "takes minutes; `scripts/faults.py limits` does the same with a coordinator"]
 fn results_at_the_limits_of_the_protocol_are_rebuilt() {
     let cases: [(u32, &dyn Fn(u32) -> Fact); 3] = [
         (2000, &|index| with_values(index, 10_000)),
