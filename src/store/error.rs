@@ -113,6 +113,8 @@ const CAUSES: &[(&str, Cause)] = &[
     (INVALIDATED[1], Cause::Invalidated),
     (INVALIDATED[2], Cause::Invalidated),
     ("Out of Memory Error", Cause::Memory),
+    // The error of an appender.
+    ("could not allocate block", Cause::Memory),
     ("Corrupt", Cause::Damage),
     ("corrupt", Cause::Damage),
     ("Could not read enough bytes", Cause::Damage),
@@ -178,6 +180,12 @@ pub(super) fn is_out_of_memory(error: &duckdb::Error) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_appender_without_memory_has_this_cause() {
+        let message = "Failed to append: could not allocate block of size 32.0 KiB";
+        assert_eq!(Cause::of(message), Cause::Memory);
+    }
 
     #[test]
     fn an_instance_that_a_full_disk_invalidated_is_opened_again() {
