@@ -74,21 +74,23 @@ impl RunFiles {
         Ok(())
     }
 
-    /// Begins the count of a run at the size of the files that its stored results name.
+    /// Begins the count of a run at the size of the files that its stored results name: 0 for a new
+    /// run. A count that has begun is kept.
     pub fn begin(&self, run: RunId, stored: u64) {
-        self.lock().entry(run).or_insert(stored);
-    }
-
-    /// Counts files of a run.
-    pub fn add(&self, run: RunId, more: u64) {
         if self.quota.is_none() {
             return;
         }
         let mut counts = self.lock();
-        let count = counts.entry(run).or_default();
-        *count = count.saturating_add(more);
+        counts.entry(run).or_insert(stored);
         if counts.len() > MAX_RUNS {
             counts.pop_first();
+        }
+    }
+
+    /// Counts files of a run whose count has begun.
+    pub fn add(&self, run: RunId, more: u64) {
+        if let Some(count) = self.lock().get_mut(&run) {
+            *count = count.saturating_add(more);
         }
     }
 }
@@ -101,7 +103,10 @@ mod tests {
     fn a_run_is_refused_what_exceeds_its_quota_and_others_are_not() {
         let files = RunFiles::new(Some(100));
         assert_eq!(files.check(None, 100), Ok(()));
-        files.add(RunId(1), 60);
+        files.add(RunId(1), 7);
+        assert!(!files.knows(RunId(1)), "the size of its stored files is unknown");
+        files.begin(RunId(1), 40);
+        files.add(RunId(1), 20);
         assert_eq!(files.check(Some(RunId(1)), 40), Ok(()));
         let over = files.check(Some(RunId(1)), 41).expect_err("over the quota");
         let text = "the files of r1 exceed the quota of a run: 60.0 B are stored, 41.0 B were to be added, \
@@ -116,7 +121,7 @@ mod tests {
     fn the_counts_of_old_runs_are_dropped() {
         let files = RunFiles::new(Some(1));
         for run in 0..=MAX_RUNS {
-            files.add(RunId(u32::try_from(run).expect("small")), 1);
+            files.begin(RunId(u32::try_from(run).expect("small")), 1);
         }
         assert!(!files.knows(RunId(0)) && files.knows(RunId(1)));
         files.begin(RunId(1), 5);

@@ -89,7 +89,7 @@ pub(crate) async fn put(
 }
 
 /// Begins the count of a run of which the coordinator knows none since its start.
-async fn begin_count(app: &App, run: RunId) {
+pub(super) async fn begin_count(app: &App, run: RunId) {
     if app.run_files.knows(run) {
         return;
     }

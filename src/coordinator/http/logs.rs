@@ -8,11 +8,13 @@
 use crate::api::error::Code;
 use crate::api::schema;
 use crate::api::v1::logs::{AppendQuery, Appended, OffsetQuery, OutputPiece};
+use crate::blobs::is_full;
+use crate::coordinator::files::space::Purpose;
 use crate::coordinator::http::app::App;
 use crate::coordinator::http::blocking::blocking;
 use crate::coordinator::http::extract::{Id, Params, body};
 use crate::coordinator::http::respond::ApiError;
-use crate::coordinator::live::MAX_LIVE_BYTES;
+use crate::coordinator::live::{LiveError, MAX_LIVE_BYTES};
 use crate::domain::id::AttemptId;
 use crate::domain::test::Phase;
 use crate::scheduler::Scheduler;
@@ -72,8 +74,18 @@ pub(crate) async fn append(
             format!("{attempt} does not run under the epoch {epoch}"),
         ));
     }
-    let logs = Arc::clone(&app.live);
-    let offset = blocking(move || logs.append(attempt, epoch, offset, &bytes)).await??;
+    let store = Arc::clone(&app);
+    let offset = blocking(move || {
+        store.space.check(Purpose::Results, bytes.len() as u64)?;
+        let appended = store.live.append(attempt, epoch, offset, &bytes);
+        if let Err(LiveError::Io { path, source }) = &appended
+            && is_full(source)
+        {
+            store.space.write_failed(&store.health, path, source);
+        }
+        Ok::<_, ApiError>(appended?)
+    })
+    .await??;
     Ok(Json(Appended { offset }))
 }
 

@@ -10,6 +10,7 @@ use crate::api::v1::runs::{AddTests, MAX_KEY_BYTES, Miss, SubmitRun, Submitted, 
 use crate::blobs::{BlobDigest, InvalidDigest};
 use crate::coordinator::files::space::Purpose;
 use crate::coordinator::http::app::App;
+use crate::coordinator::http::blobs::begin_count;
 use crate::coordinator::http::blocking::blocking;
 use crate::coordinator::http::extract::{Id, body, parse, reading};
 use crate::coordinator::http::respond::ApiError;
@@ -67,6 +68,10 @@ pub(crate) async fn submit(
     let command =
         Command::Submit(Submission { name, tests, more, closed_world, idempotency, user });
     let answer = app.mailbox.act(command).await?;
+    if let Answer::Submitted { run, repeated: false, .. } = answer {
+        // Its tests are counted below, and it has no results.
+        app.run_files.begin(run, 0);
+    }
     count_files(&app, &answer, files);
     submitted(answer)
 }
@@ -86,6 +91,7 @@ pub(crate) async fn add_tests(
     request: Request,
 ) -> Result<Json<Submitted>, ApiError> {
     let bytes = body(request, &app).await?;
+    begin_count(&app, run).await;
     let checker = Arc::clone(&app);
     let (AddTests { part, tests, more }, files) = blocking(move || {
         reading(&bytes, |bytes| {
@@ -142,12 +148,12 @@ fn check_tests(app: &App, run: Option<RunId>, tests: &[Arc<TestSpec>]) -> Result
             serde_json::from_str(text).map_err(|error| refuse(format!("launch: {error}")))?;
         launch.check().map_err(|error| refuse(error.to_string()))?;
         for file in launch.files.iter().chain(launch.environment.wheels()) {
-            if seen.contains(&file.sha256) {
-                continue;
-            }
-            // The search for files that are still named reads the text of the launch.
+            // The search for files that are still named reads the text of each launch.
             if !text.contains(&file.sha256) {
                 return Err(refuse(format!("the digest of {} is written with escapes", file.path)));
+            }
+            if seen.contains(&file.sha256) {
+                continue;
             }
             let digest: BlobDigest =
                 file.sha256.parse().map_err(|error: InvalidDigest| refuse(error.to_string()))?;
