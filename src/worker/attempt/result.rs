@@ -3,14 +3,12 @@
 //! Limit: details of more than [`MAX_DETAIL_BYTES`] lose what makes them large, the message last.
 
 use crate::api::v1::leases::{MAX_DETAIL_BYTES, Report};
-use crate::api::v1::logs::MAX_INLINE_BYTES;
 use crate::api::v1::test_views::{Artifact, AttemptDetail};
 use crate::domain::id::LeaseId;
 use crate::domain::outcome::Outcome;
 use crate::domain::time::Millis;
 use crate::worker::verdict::Verdict;
 use serde_json::value::RawValue;
-use std::path::Path;
 
 /// Maximum number of checks that remain in details that are too large.
 const MAX_REDUCED_CHECKS: usize = 100;
@@ -44,13 +42,16 @@ impl AttemptResult {
         Self { report, blobs }
     }
 
-    /// Drops the files for which there is a reason, and notes it in the message. Of a dropped output,
-    /// the end stays in the details. The files are in the directory `spool`.
-    pub fn drop_files<'a>(&mut self, spool: &Path, reason: impl Fn(&str) -> Option<&'a str>) {
+    /// Drops the files for which there is a reason, and notes it in the message. Of a dropped output, the
+    /// coordinator keeps what it received while the test ran, since the report contains no output.
+    /// Details that cannot be read are dropped, since they may name such a file.
+    pub fn drop_files<'a>(&mut self, reason: impl Fn(&str) -> Option<&'a str>) {
         self.blobs.retain(|sha256| reason(sha256).is_none());
-        let detail = self.report.detail.as_ref();
-        let detail = detail.and_then(|raw| serde_json::from_str::<AttemptDetail>(raw.get()).ok());
-        let Some(mut detail) = detail else { return };
+        let Some(raw) = &self.report.detail else { return };
+        let Ok(mut detail) = serde_json::from_str::<AttemptDetail>(raw.get()) else {
+            self.drop_detail();
+            return;
+        };
         let mut notes = Vec::new();
         detail.artifacts.retain(|Artifact { name, sha256, .. }| match reason(sha256) {
             Some(reason) => {
@@ -62,11 +63,8 @@ impl AttemptResult {
         let log = detail.log.take_if(|log| reason(&log.sha256).is_some());
         if let Some(log) = log {
             let why = reason(&log.sha256).unwrap_or_default();
-            notes.push(format!("the output is not stored, apart from its end: {why}"));
-            let output = std::fs::read(spool.join(&log.sha256)).unwrap_or_default();
-            let end = output.len().saturating_sub(MAX_INLINE_BYTES);
-            let end = output.get(end..).unwrap_or_default();
-            detail.output = String::from_utf8_lossy(end).into_owned();
+            notes
+                .push(format!("the output is not stored; its beginning is kept for 7 days: {why}"));
         }
         if notes.is_empty() {
             return;
@@ -112,6 +110,19 @@ fn encode_within_limit(detail: &AttemptDetail) -> Option<Box<RawValue>> {
 mod tests {
     use super::*;
     use crate::api::v1::test_views::PhaseRecord;
+    use crate::domain::id::{Epoch, RunId, TestId};
+
+    #[test]
+    fn details_that_cannot_be_read_do_not_name_a_dropped_file_again() {
+        let attempt = TestId { run: RunId(1), index: 0 }.attempt(1);
+        let mut result = AttemptResult::new(LeaseId { attempt, epoch: Epoch(1) }, Outcome::Passed);
+        let text = r#"{"log":{"sha256":"abc"},"devices":7}"#;
+        result.report.detail = RawValue::from_string(text.to_owned()).ok();
+        result.blobs = vec!["abc".to_owned()];
+        result.drop_files(|_| Some("not stored"));
+        let detail = result.report.detail.expect("a detail");
+        assert_eq!((result.blobs.len(), detail.get()), (0, REFUSED_DETAIL));
+    }
 
     #[test]
     fn details_that_are_too_large_keep_their_message() {

@@ -168,7 +168,7 @@ impl<L: Link> Requests<L> {
                 reason,
                 "the coordinator lacks a file of a result; reporting it without files"
             );
-            result.drop_files(&self.logs, |_| Some(reason));
+            result.drop_files(|_| Some(reason));
         }
     }
 
@@ -180,7 +180,7 @@ impl<L: Link> Requests<L> {
         files: &[RefusedFile],
     ) {
         for result in machine.batched_mut() {
-            result.drop_files(&self.logs, |sha256| {
+            result.drop_files(|sha256| {
                 let refused = files.iter().find(|file| file.sha256 == sha256);
                 refused.map(|file| file.reason.as_str())
             });
