@@ -10,9 +10,10 @@ use crate::cli::exit::Exit;
 use crate::cli::terminal::console::Console;
 use crate::config::Resolver;
 use crate::config::roles::{CoordinatorSettings, GivenStorage};
+use crate::coordinator::RecoveryError;
 use crate::domain::causes::with_causes;
 use crate::domain::fact::Fact;
-use crate::log::{Part, Salvage, Unreadable};
+use crate::log::{LogError, Part, Salvage, Unreadable};
 use crate::results::render::figures::counted;
 use crate::results::render::words;
 use crate::sys::lock::{DirectoryLock, LockError};
@@ -117,7 +118,7 @@ fn dump(console: Console, global: &Global, args: &DumpArgs) -> Result<Exit, CliE
             true
         }
     });
-    visited.map_err(|error| CliError::from_error(&error))?;
+    visited.map_err(failed)?;
     match failure {
         Some(error) => Err(error),
         None => Ok(if whole { Exit::Passed } else { Exit::Failed }),
@@ -152,7 +153,7 @@ fn report_damage(console: Console, log: &Salvage) {
 fn export(console: Console, global: &Global, args: &ExportArgs) -> Result<Exit, CliError> {
     let (_lock, mut log) = open(global, &args.place)?;
     report_damage(console, &log);
-    let exported = log.export(&args.file).map_err(|error| CliError::from_error(&error))?;
+    let exported = log.export(&args.file).map_err(failed)?;
     exported.unreadable.iter().for_each(|gap| report_gap(console, gap));
     if exported.left_out > 0 {
         let count = counted(exported.left_out, "record");
@@ -178,8 +179,14 @@ fn open(global: &Global, place: &Place) -> Result<(DirectoryLock, Salvage), CliE
         &mut Resolver::new(&file),
     );
     let lock = lock(&role.data_dir)?;
-    let log = Salvage::open(&role.data_dir).map_err(|error| CliError::from_error(&error))?;
+    let log = Salvage::open(&role.data_dir).map_err(failed)?;
     Ok((lock, log))
+}
+
+/// A failure of the log, with its next step.
+fn failed(error: LogError) -> CliError {
+    let error = RecoveryError::from(error);
+    CliError::from_error(&error).hint(error.hint())
 }
 
 /// Keeps coordinators out of the directory.

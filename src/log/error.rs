@@ -19,7 +19,7 @@ pub enum LogError {
     /// another file.
     #[error("{path} is not an event log: {reason}")]
     NotALog { path: PathBuf, reason: &'static str },
-    #[error("the event log {path} exists")]
+    #[error("the file {path} exists already")]
     Exists { path: PathBuf },
     /// The structure of the file is damaged, as opposed to the content of a record.
     #[error("the event log {path} is damaged; the damage was found {position}: {reason}")]

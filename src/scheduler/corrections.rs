@@ -35,8 +35,8 @@ impl Scheduler {
         let move_along = |time: &mut Timestamp| *time = moved(*time, from, to);
         let limit = |time: &mut Timestamp| *time = (*time).min(to);
         for run in self.runs.values_mut() {
-            limit(&mut run.submitted_at);
-            run.finished_at.iter_mut().for_each(limit);
+            move_along(&mut run.submitted_at);
+            run.finished_at.iter_mut().for_each(move_along);
             run.parts.iter_mut().for_each(|(_, at)| move_along(at));
             for test in &mut run.tests {
                 if let State::Waiting { since, .. } = &mut test.state {
@@ -46,12 +46,7 @@ impl Scheduler {
         }
         for worker in self.workers.values_mut() {
             limit(&mut worker.registered_at);
-            let present = worker.present();
-            if present {
-                move_along(&mut worker.last_seen);
-            } else {
-                limit(&mut worker.last_seen);
-            }
+            move_along(&mut worker.last_seen);
             move_along(&mut worker.due);
             for seat in worker.seats.values_mut() {
                 move_along(&mut seat.since);

@@ -8,7 +8,7 @@ use crate::domain::causes::with_causes;
 use crate::domain::fact::Fact;
 use crate::domain::storage_id::StorageId;
 use crate::log::{
-    self, ReadOnlyLog, Salvage, Sequence, StoredSnapshot, Unreadable, WitnessFinding,
+    self, LogError, ReadOnlyLog, Salvage, Sequence, StoredSnapshot, Unreadable, WitnessFinding,
 };
 use crate::results::render::figures::counted;
 use crate::scheduler::Scheduler;
@@ -211,6 +211,8 @@ fn records(gap: &Unreadable) -> String {
 
 fn witness(data_dir: &Path, log: &ReadOnlyLog) -> Part {
     const AGAIN: &str = "start the coordinator, which writes it again";
+    const UNREADABLE: &str = "repair the disk or the permissions; a damaged witness can be removed while \
+                              no coordinator runs";
     let mut part = Part::new("witness", data_dir.join(log::WITNESS_FILE));
     match log.check_witness() {
         Ok(WitnessFinding::Missing) => return Part::absent("witness", part.path),
@@ -227,7 +229,8 @@ fn witness(data_dir: &Path, log: &ReadOnlyLog) -> Part {
         Ok(WitnessFinding::Differs { sequence, error }) => {
             part.add(Some(format!("record {sequence}")), with_causes(&error), LOST);
         }
-        Err(error) => part.add(None, with_causes(&error), AGAIN),
+        Err(error @ LogError::Beside { .. }) => part.add(None, with_causes(&error), UNREADABLE),
+        Err(error) => part.add(None, with_causes(&error), DAMAGED),
     }
     part
 }

@@ -1,7 +1,8 @@
 //! Which records of the log may go. Pure.
 
-use crate::domain::time::Timestamp;
+use crate::domain::time::{Millis, Timestamp};
 use crate::log::Sequence;
+use crate::sys::clock::MAX_PLAUSIBLE_GAP;
 
 /// A compaction removes at least this share of the records, because it exports the whole database.
 const MIN_SHARE: u64 = 8;
@@ -32,6 +33,28 @@ pub(super) fn last_older<E>(
         }
     }
     Ok(older)
+}
+
+/// Whether the clock is in doubt: a record of the last `period` is more than [`MAX_PLAUSIBLE_GAP`] after
+/// the one before it. Either nothing happened for that long, or the clock was set ahead, and records
+/// only look old. A change of the clock is itself a record.
+///
+/// # Errors
+/// The errors of `time`.
+pub(super) fn is_in_doubt<E>(
+    base: Sequence,
+    last: Sequence,
+    now: Timestamp,
+    period: Millis,
+    mut time: impl FnMut(Sequence) -> Result<Timestamp, E>,
+) -> Result<bool, E> {
+    let recent = Timestamp(now.0.saturating_sub(period.0));
+    let older = last_older(base, last, recent, &mut time)?;
+    if older <= base || older >= last {
+        return Ok(false);
+    }
+    let (before, after) = (time(older)?, time(older + 1)?);
+    Ok(after >= recent && after.since(before) > MAX_PLAUSIBLE_GAP)
 }
 
 /// Whether removing the records after `base` up to `upto` is worth an export.
@@ -72,6 +95,26 @@ mod tests {
         let (found, read) = older(0, &times, 70_000);
         assert_eq!(found, 70_000);
         assert!(read <= 17, "{read} records read");
+    }
+
+    #[test]
+    fn a_clock_that_was_set_far_ahead_is_in_doubt_for_a_period() {
+        const DAY: u64 = 86_400_000;
+        let in_doubt = |now: u64, days: &[u64]| {
+            let time = |sequence: u64| {
+                let place = usize::try_from(sequence - 8).expect("a small number");
+                Ok::<_, ()>(Timestamp(days[place] * DAY))
+            };
+            let last = 7 + days.len() as u64;
+            is_in_doubt(7, last, Timestamp(now * DAY), Millis(DAY), time).expect("times")
+        };
+        assert!(!in_doubt(1003, &[1000, 1001, 1002, 1003]));
+        assert!(!in_doubt(1030, &[1000, 1001, 1030]), "a plausible pause");
+        assert!(in_doubt(1401, &[1000, 1001, 1401]));
+        assert!(in_doubt(1401, &[1000, 1001, 1401, 1401]));
+        assert!(!in_doubt(1403, &[1000, 1001, 1401, 1402, 1403]), "a day later");
+        assert!(!in_doubt(1403, &[1000, 1001, 1401]), "a day later without records");
+        assert!(!in_doubt(1401, &[1401]) && !in_doubt(1401, &[]));
     }
 
     #[test]

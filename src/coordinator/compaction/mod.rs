@@ -6,7 +6,7 @@
 //! to remove the records, together with a snapshot of the state. Promises: no record is removed
 //! before a verified archive covers it; a database without errors gets a new archive when the old one
 //! is missing or damaged; an error leaves everything as it was, is reported, and the compaction is
-//! tried again a day later. Limits: one archive at a time; at most one export a day.
+//! tried again a day later; nothing is removed while the clock is in doubt. Limits: one archive at a time; at most one export a day.
 
 mod choice;
 pub(crate) mod order;
@@ -23,7 +23,7 @@ use crate::results::Reader;
 use crate::store::StoreError;
 use crate::store::archive::{Archive, ArchiveError};
 use crate::sys::clock::Clock;
-use choice::{is_worthwhile, last_older};
+use choice::{is_in_doubt, is_worthwhile, last_older};
 use order::Orders;
 use std::io;
 use std::path::PathBuf;
@@ -180,6 +180,14 @@ impl Compaction {
         let cutoff = Timestamp(now.0.saturating_sub(kept));
         let upto = last_older(self.base, last, cutoff, |sequence| self.time(sequence))?;
         let due = is_worthwhile(self.base, upto, last);
+        let period = self.pace.min_interval.into();
+        if due && is_in_doubt(self.base, last, now, period, |sequence| self.time(sequence))? {
+            tracing::warn!(
+                "the event log is not compacted: the clock is far after earlier records, and may have \
+                 been set ahead. It is compacted when a day has passed"
+            );
+            return Ok(None);
+        }
         let archive = match self.usable_archive(due, now)? {
             Some(archive) if !due || archive.manifest.watermark >= upto => archive,
             Some(archive) if self.is_recent(archive.manifest.created, now) => return Ok(None),
@@ -260,7 +268,7 @@ impl Compaction {
     }
 
     fn is_recent(&self, time: Timestamp, now: Timestamp) -> bool {
-        Duration::from(now.since(time)) < self.pace.min_interval
+        is_recent(time, now, self.pace.min_interval)
     }
 
     /// The time of a record.
@@ -271,5 +279,23 @@ impl Compaction {
             false
         })?;
         Ok(time)
+    }
+}
+
+/// Whether less than `period` has passed since `time`. A time in the future is of a clock that was ahead.
+fn is_recent(time: Timestamp, now: Timestamp, period: Duration) -> bool {
+    time <= now && Duration::from(now.since(time)) < period
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_archive_of_the_future_is_not_recent() {
+        let period = Duration::from_millis(100);
+        let recent = |time| is_recent(Timestamp(time), Timestamp(1000), period);
+        assert!(recent(1000) && recent(901));
+        assert!(!recent(900) && !recent(1001));
     }
 }

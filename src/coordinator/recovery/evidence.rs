@@ -101,8 +101,11 @@ impl Evidence {
             self.add(testimony.mark.sequence, None);
         }
         // A log that cannot be opened is reported by the caller.
-        let finding = ReadOnlyLog::open(data_dir).and_then(|log| log.check_witness());
-        self.has_diverged = matches!(finding, Ok(WitnessFinding::Differs { .. }));
+        let Ok(log) = ReadOnlyLog::open(data_dir) else { return };
+        match log.check_witness() {
+            Ok(finding) => self.has_diverged = matches!(finding, WitnessFinding::Differs { .. }),
+            Err(error) => self.unreadable(&error),
+        }
     }
 
     fn snapshot(&mut self, data_dir: &Path) {

@@ -63,7 +63,7 @@ struct Accepted {
 /// The log or another part cannot be read or written.
 pub(super) fn accept_and_report(data_dir: &Path) -> Result<(), RecoveryError> {
     let Some(accepted) = accept(data_dir)? else {
-        tracing::info!("--accept-lost-records has no effect: the event log has lost no records");
+        tracing::info!("--accept-lost-records has no effect: no lost records are known");
         return Ok(());
     };
     let Accepted { last, seen, next_run, kept, unreadable } = accepted;
@@ -96,7 +96,12 @@ fn accept(data_dir: &Path) -> Result<Option<Accepted>, RecoveryError> {
     let log = match opened {
         None => None,
         Some(log) if evidence.contradicts(log.identity(), log.last()) => Some(log),
-        Some(_) => return Ok(None),
+        Some(_) => {
+            for reason in evidence.unreadable {
+                tracing::warn!("a part could not be compared with the event log: {reason}");
+            }
+            return Ok(None);
+        }
     };
     // The file still has the old identity when an earlier acceptance was interrupted.
     let identities: Vec<StorageId> =
