@@ -2,7 +2,7 @@
 //!
 //! The parts are created in the order log, `identity`, blobs, results database; a snapshot and a
 //! witness of the log follow. A log that is missing beside any other part was therefore lost. An empty
-//! directory is no part: an administrator may have prepared or mounted it.
+//! directory does not count: an administrator may have prepared or mounted it.
 //!
 //! | log | other parts | start |
 //! | --- | --- | --- |
