@@ -25,7 +25,7 @@ function __fish_dtf_using_subcommand
 end
 
 complete -c dtf -n "__fish_dtf_needs_command" -l config -d 'Settings file [default: config.yaml in the settings directory, if it exists]' -r -F
-complete -c dtf -n "__fish_dtf_needs_command" -l token-file -d 'File with the access token; only its owner may have permission to read it' -r -F
+complete -c dtf -n "__fish_dtf_needs_command" -l token-file -d 'File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it' -r -F
 complete -c dtf -n "__fish_dtf_needs_command" -l color -d 'When to print colours' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -47,6 +47,7 @@ complete -c dtf -n "__fish_dtf_needs_command" -f -a "logs" -d 'Print the output 
 complete -c dtf -n "__fish_dtf_needs_command" -f -a "why" -d 'Explain why a test waits, was skipped, or ended as it did'
 complete -c dtf -n "__fish_dtf_needs_command" -f -a "workers" -d 'List workers, or drain a worker'
 complete -c dtf -n "__fish_dtf_needs_command" -f -a "templates" -d 'List, show, add and check test templates'
+complete -c dtf -n "__fish_dtf_needs_command" -f -a "log" -d 'Read the event log of a coordinator that is not running'
 complete -c dtf -n "__fish_dtf_needs_command" -f -a "config" -d 'Show the settings in effect'
 complete -c dtf -n "__fish_dtf_needs_command" -f -a "completions" -d 'Print a completion script for a shell'
 complete -c dtf -n "__fish_dtf_needs_command" -f -a "config-reference" -d 'Print docs/config.md'
@@ -54,14 +55,22 @@ complete -c dtf -n "__fish_dtf_needs_command" -f -a "openapi" -d 'Print docs/ope
 complete -c dtf -n "__fish_dtf_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c dtf -n "__fish_dtf_using_subcommand coordinator" -l listen -d 'Address and port to listen on; a non-loopback address requires --token-file [default: 127.0.0.1:7700]' -r
 complete -c dtf -n "__fish_dtf_using_subcommand coordinator" -l data-dir -d 'Directory of the event log, the results and uploaded files' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand coordinator" -l max-run-size -d 'Maximum size of the files of one run, or `none` [default: 64GiB]' -r
+complete -c dtf -n "__fish_dtf_using_subcommand coordinator" -l max-data-size -d 'Maximum size of the data directory, or `none` [default: none]' -r
+complete -c dtf -n "__fish_dtf_using_subcommand coordinator" -l min-free -d 'Free disk space below which uploads and submissions are refused, or `none` [default: 1GiB, or 5 % of the disk if that is less]' -r
+complete -c dtf -n "__fish_dtf_using_subcommand coordinator" -l log-retention -d 'Time for which the event log keeps its records, or `forever` [default: 180d]' -r
+complete -c dtf -n "__fish_dtf_using_subcommand coordinator" -l output -d 'Output format of --check' -r -f -a "table\t''
+json\t''"
 complete -c dtf -n "__fish_dtf_using_subcommand coordinator" -l config -d 'Settings file [default: config.yaml in the settings directory, if it exists]' -r -F
-complete -c dtf -n "__fish_dtf_using_subcommand coordinator" -l token-file -d 'File with the access token; only its owner may have permission to read it' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand coordinator" -l token-file -d 'File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it' -r -F
 complete -c dtf -n "__fish_dtf_using_subcommand coordinator" -l color -d 'When to print colours' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c dtf -n "__fish_dtf_using_subcommand coordinator" -l accept-lost-records -d 'Start although the event log has lost records'
+complete -c dtf -n "__fish_dtf_using_subcommand coordinator" -l check -d 'Check the stored data of a stopped coordinator, change nothing, and exit'
 complete -c dtf -n "__fish_dtf_using_subcommand coordinator" -s v -l verbose -d 'Print more log messages (-vv for debug messages)'
 complete -c dtf -n "__fish_dtf_using_subcommand coordinator" -s q -l quiet -d 'Print only results, warnings and errors'
-complete -c dtf -n "__fish_dtf_using_subcommand coordinator" -s h -l help -d 'Print help'
+complete -c dtf -n "__fish_dtf_using_subcommand coordinator" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c dtf -n "__fish_dtf_using_subcommand worker" -l coordinator -d 'Address of the coordinator [default: http://127.0.0.1:7700]' -r
 complete -c dtf -n "__fish_dtf_using_subcommand worker" -l slots -d 'Maximum number of tests that run at the same time [default: number of CPU cores]' -r
 complete -c dtf -n "__fish_dtf_using_subcommand worker" -l tags -d 'Tags of this machine, which tests can require; separated by commas' -r
@@ -77,7 +86,7 @@ complete -c dtf -n "__fish_dtf_using_subcommand worker" -l name -d 'Name of this
 complete -c dtf -n "__fish_dtf_using_subcommand worker" -l work-dir -d 'Directory of running attempts, files and results that are not yet sent' -r -F
 complete -c dtf -n "__fish_dtf_using_subcommand worker" -l idle-timeout -d 'Exit after this time without a test, such as 10m' -r
 complete -c dtf -n "__fish_dtf_using_subcommand worker" -l config -d 'Settings file [default: config.yaml in the settings directory, if it exists]' -r -F
-complete -c dtf -n "__fish_dtf_using_subcommand worker" -l token-file -d 'File with the access token; only its owner may have permission to read it' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand worker" -l token-file -d 'File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it' -r -F
 complete -c dtf -n "__fish_dtf_using_subcommand worker" -l color -d 'When to print colours' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -94,7 +103,7 @@ complete -c dtf -n "__fish_dtf_using_subcommand submit" -l output -d 'Output for
 json\t''
 csv\t''"
 complete -c dtf -n "__fish_dtf_using_subcommand submit" -l config -d 'Settings file [default: config.yaml in the settings directory, if it exists]' -r -F
-complete -c dtf -n "__fish_dtf_using_subcommand submit" -l token-file -d 'File with the access token; only its owner may have permission to read it' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand submit" -l token-file -d 'File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it' -r -F
 complete -c dtf -n "__fish_dtf_using_subcommand submit" -l color -d 'When to print colours' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -110,7 +119,7 @@ complete -c dtf -n "__fish_dtf_using_subcommand wait" -l output -d 'Output forma
 json\t''
 csv\t''"
 complete -c dtf -n "__fish_dtf_using_subcommand wait" -l config -d 'Settings file [default: config.yaml in the settings directory, if it exists]' -r -F
-complete -c dtf -n "__fish_dtf_using_subcommand wait" -l token-file -d 'File with the access token; only its owner may have permission to read it' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand wait" -l token-file -d 'File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it' -r -F
 complete -c dtf -n "__fish_dtf_using_subcommand wait" -l color -d 'When to print colours' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -118,19 +127,19 @@ complete -c dtf -n "__fish_dtf_using_subcommand wait" -l fail-on-flaky -d 'Exit 
 complete -c dtf -n "__fish_dtf_using_subcommand wait" -s v -l verbose -d 'Print more log messages (-vv for debug messages)'
 complete -c dtf -n "__fish_dtf_using_subcommand wait" -s q -l quiet -d 'Print only results, warnings and errors'
 complete -c dtf -n "__fish_dtf_using_subcommand wait" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c dtf -n "__fish_dtf_using_subcommand check" -l coordinator -d 'Coordinator to take templates, hardware and measurements of earlier runs from' -r
+complete -c dtf -n "__fish_dtf_using_subcommand check" -l coordinator -d 'Coordinator that provides templates, the hardware of its workers and earlier measurements' -r
 complete -c dtf -n "__fish_dtf_using_subcommand check" -l templates -d 'Directory of your templates; they override built-in ones (see docs/templates.md)' -r -F
 complete -c dtf -n "__fish_dtf_using_subcommand check" -l offline -d 'Do not ask the model hub about models that this machine does not know' -r -f -a "true\t''
 false\t''"
 complete -c dtf -n "__fish_dtf_using_subcommand check" -l config -d 'Settings file [default: config.yaml in the settings directory, if it exists]' -r -F
-complete -c dtf -n "__fish_dtf_using_subcommand check" -l token-file -d 'File with the access token; only its owner may have permission to read it' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand check" -l token-file -d 'File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it' -r -F
 complete -c dtf -n "__fish_dtf_using_subcommand check" -l color -d 'When to print colours' -r -f -a "auto\t''
 always\t''
 never\t''"
 complete -c dtf -n "__fish_dtf_using_subcommand check" -s v -l verbose -d 'Print more log messages (-vv for debug messages)'
 complete -c dtf -n "__fish_dtf_using_subcommand check" -s q -l quiet -d 'Print only results, warnings and errors'
 complete -c dtf -n "__fish_dtf_using_subcommand check" -s h -l help -d 'Print help'
-complete -c dtf -n "__fish_dtf_using_subcommand run" -l coordinator -d 'Coordinator to take templates, hardware and measurements of earlier runs from' -r
+complete -c dtf -n "__fish_dtf_using_subcommand run" -l coordinator -d 'Coordinator that provides templates, the hardware of its workers and earlier measurements' -r
 complete -c dtf -n "__fish_dtf_using_subcommand run" -l hw -d 'Back-ends, or `auto` for the CPU and all detected accelerators [default: cpu for generate, auto for run]' -r
 complete -c dtf -n "__fish_dtf_using_subcommand run" -l batch -d 'Batch sizes' -r
 complete -c dtf -n "__fish_dtf_using_subcommand run" -l sequence-length -d 'Sequence lengths, in tokens' -r
@@ -160,7 +169,7 @@ complete -c dtf -n "__fish_dtf_using_subcommand run" -l output -d 'Output format
 json\t''
 csv\t''"
 complete -c dtf -n "__fish_dtf_using_subcommand run" -l config -d 'Settings file [default: config.yaml in the settings directory, if it exists]' -r -F
-complete -c dtf -n "__fish_dtf_using_subcommand run" -l token-file -d 'File with the access token; only its owner may have permission to read it' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand run" -l token-file -d 'File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it' -r -F
 complete -c dtf -n "__fish_dtf_using_subcommand run" -l color -d 'When to print colours' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -169,7 +178,7 @@ complete -c dtf -n "__fish_dtf_using_subcommand run" -l fail-on-flaky -d 'Exit w
 complete -c dtf -n "__fish_dtf_using_subcommand run" -s v -l verbose -d 'Print more log messages (-vv for debug messages)'
 complete -c dtf -n "__fish_dtf_using_subcommand run" -s q -l quiet -d 'Print only results, warnings and errors'
 complete -c dtf -n "__fish_dtf_using_subcommand run" -s h -l help -d 'Print help'
-complete -c dtf -n "__fish_dtf_using_subcommand generate" -l coordinator -d 'Coordinator to take templates, hardware and measurements of earlier runs from' -r
+complete -c dtf -n "__fish_dtf_using_subcommand generate" -l coordinator -d 'Coordinator that provides templates, the hardware of its workers and earlier measurements' -r
 complete -c dtf -n "__fish_dtf_using_subcommand generate" -l hw -d 'Back-ends, or `auto` for the CPU and all detected accelerators [default: cpu for generate, auto for run]' -r
 complete -c dtf -n "__fish_dtf_using_subcommand generate" -l batch -d 'Batch sizes' -r
 complete -c dtf -n "__fish_dtf_using_subcommand generate" -l sequence-length -d 'Sequence lengths, in tokens' -r
@@ -209,7 +218,7 @@ false\t''"
 complete -c dtf -n "__fish_dtf_using_subcommand generate" -l pass-env -d 'Additional environment variables to pass to tests, separated by commas' -r
 complete -c dtf -n "__fish_dtf_using_subcommand generate" -l data-dir -d 'Directory of the event log and the results [default: `local` in the platform\'s data directory]' -r -F
 complete -c dtf -n "__fish_dtf_using_subcommand generate" -l config -d 'Settings file [default: config.yaml in the settings directory, if it exists]' -r -F
-complete -c dtf -n "__fish_dtf_using_subcommand generate" -l token-file -d 'File with the access token; only its owner may have permission to read it' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand generate" -l token-file -d 'File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it' -r -F
 complete -c dtf -n "__fish_dtf_using_subcommand generate" -l color -d 'When to print colours' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -232,7 +241,7 @@ complete -c dtf -n "__fish_dtf_using_subcommand report" -l output -d 'Output for
 json\t''
 csv\t''"
 complete -c dtf -n "__fish_dtf_using_subcommand report" -l config -d 'Settings file [default: config.yaml in the settings directory, if it exists]' -r -F
-complete -c dtf -n "__fish_dtf_using_subcommand report" -l token-file -d 'File with the access token; only its owner may have permission to read it' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand report" -l token-file -d 'File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it' -r -F
 complete -c dtf -n "__fish_dtf_using_subcommand report" -l color -d 'When to print colours' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -245,7 +254,7 @@ complete -c dtf -n "__fish_dtf_using_subcommand status" -l coordinator -d 'Addre
 complete -c dtf -n "__fish_dtf_using_subcommand status" -l output -d 'Output format' -r -f -a "table\t''
 json\t''"
 complete -c dtf -n "__fish_dtf_using_subcommand status" -l config -d 'Settings file [default: config.yaml in the settings directory, if it exists]' -r -F
-complete -c dtf -n "__fish_dtf_using_subcommand status" -l token-file -d 'File with the access token; only its owner may have permission to read it' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand status" -l token-file -d 'File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it' -r -F
 complete -c dtf -n "__fish_dtf_using_subcommand status" -l color -d 'When to print colours' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -256,7 +265,7 @@ complete -c dtf -n "__fish_dtf_using_subcommand cancel" -l coordinator -d 'Addre
 complete -c dtf -n "__fish_dtf_using_subcommand cancel" -l output -d 'Output format' -r -f -a "table\t''
 json\t''"
 complete -c dtf -n "__fish_dtf_using_subcommand cancel" -l config -d 'Settings file [default: config.yaml in the settings directory, if it exists]' -r -F
-complete -c dtf -n "__fish_dtf_using_subcommand cancel" -l token-file -d 'File with the access token; only its owner may have permission to read it' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand cancel" -l token-file -d 'File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it' -r -F
 complete -c dtf -n "__fish_dtf_using_subcommand cancel" -l color -d 'When to print colours' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -266,7 +275,7 @@ complete -c dtf -n "__fish_dtf_using_subcommand cancel" -s h -l help -d 'Print h
 complete -c dtf -n "__fish_dtf_using_subcommand logs" -l coordinator -d 'Address of the coordinator [default: http://127.0.0.1:7700]' -r
 complete -c dtf -n "__fish_dtf_using_subcommand logs" -l data-dir -d 'Read results from this data directory of `dtf run` or of a stopped coordinator' -r -F
 complete -c dtf -n "__fish_dtf_using_subcommand logs" -l config -d 'Settings file [default: config.yaml in the settings directory, if it exists]' -r -F
-complete -c dtf -n "__fish_dtf_using_subcommand logs" -l token-file -d 'File with the access token; only its owner may have permission to read it' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand logs" -l token-file -d 'File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it' -r -F
 complete -c dtf -n "__fish_dtf_using_subcommand logs" -l color -d 'When to print colours' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -279,7 +288,7 @@ complete -c dtf -n "__fish_dtf_using_subcommand why" -l data-dir -d 'Read result
 complete -c dtf -n "__fish_dtf_using_subcommand why" -l output -d 'Output format' -r -f -a "table\t''
 json\t''"
 complete -c dtf -n "__fish_dtf_using_subcommand why" -l config -d 'Settings file [default: config.yaml in the settings directory, if it exists]' -r -F
-complete -c dtf -n "__fish_dtf_using_subcommand why" -l token-file -d 'File with the access token; only its owner may have permission to read it' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand why" -l token-file -d 'File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it' -r -F
 complete -c dtf -n "__fish_dtf_using_subcommand why" -l color -d 'When to print colours' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -292,7 +301,7 @@ complete -c dtf -n "__fish_dtf_using_subcommand workers" -l undrain -d 'Send tes
 complete -c dtf -n "__fish_dtf_using_subcommand workers" -l output -d 'Output format' -r -f -a "table\t''
 json\t''"
 complete -c dtf -n "__fish_dtf_using_subcommand workers" -l config -d 'Settings file [default: config.yaml in the settings directory, if it exists]' -r -F
-complete -c dtf -n "__fish_dtf_using_subcommand workers" -l token-file -d 'File with the access token; only its owner may have permission to read it' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand workers" -l token-file -d 'File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it' -r -F
 complete -c dtf -n "__fish_dtf_using_subcommand workers" -l color -d 'When to print colours' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -301,7 +310,7 @@ complete -c dtf -n "__fish_dtf_using_subcommand workers" -s v -l verbose -d 'Pri
 complete -c dtf -n "__fish_dtf_using_subcommand workers" -s q -l quiet -d 'Print only results, warnings and errors'
 complete -c dtf -n "__fish_dtf_using_subcommand workers" -s h -l help -d 'Print help'
 complete -c dtf -n "__fish_dtf_using_subcommand templates; and not __fish_seen_subcommand_from list show add check history help" -l config -d 'Settings file [default: config.yaml in the settings directory, if it exists]' -r -F
-complete -c dtf -n "__fish_dtf_using_subcommand templates; and not __fish_seen_subcommand_from list show add check history help" -l token-file -d 'File with the access token; only its owner may have permission to read it' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand templates; and not __fish_seen_subcommand_from list show add check history help" -l token-file -d 'File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it' -r -F
 complete -c dtf -n "__fish_dtf_using_subcommand templates; and not __fish_seen_subcommand_from list show add check history help" -l color -d 'When to print colours' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -319,7 +328,7 @@ complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subco
 complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from list" -l output -d 'Output format' -r -f -a "table\t''
 json\t''"
 complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from list" -l config -d 'Settings file [default: config.yaml in the settings directory, if it exists]' -r -F
-complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from list" -l token-file -d 'File with the access token; only its owner may have permission to read it' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from list" -l token-file -d 'File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it' -r -F
 complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from list" -l color -d 'When to print colours' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -329,7 +338,7 @@ complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subco
 complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from show" -l coordinator -d 'Address of the coordinator [default: http://127.0.0.1:7700]' -r
 complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from show" -l templates -d 'Directory of your templates; they override built-in ones (see docs/templates.md)' -r -F
 complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from show" -l config -d 'Settings file [default: config.yaml in the settings directory, if it exists]' -r -F
-complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from show" -l token-file -d 'File with the access token; only its owner may have permission to read it' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from show" -l token-file -d 'File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it' -r -F
 complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from show" -l color -d 'When to print colours' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -341,7 +350,7 @@ complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subco
 complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from add" -l output -d 'Output format' -r -f -a "table\t''
 json\t''"
 complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from add" -l config -d 'Settings file [default: config.yaml in the settings directory, if it exists]' -r -F
-complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from add" -l token-file -d 'File with the access token; only its owner may have permission to read it' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from add" -l token-file -d 'File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it' -r -F
 complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from add" -l color -d 'When to print colours' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -354,7 +363,7 @@ complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subco
 complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from check" -l output -d 'Output format' -r -f -a "table\t''
 json\t''"
 complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from check" -l config -d 'Settings file [default: config.yaml in the settings directory, if it exists]' -r -F
-complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from check" -l token-file -d 'File with the access token; only its owner may have permission to read it' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from check" -l token-file -d 'File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it' -r -F
 complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from check" -l color -d 'When to print colours' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -365,7 +374,7 @@ complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subco
 complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from history" -l output -d 'Output format' -r -f -a "table\t''
 json\t''"
 complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from history" -l config -d 'Settings file [default: config.yaml in the settings directory, if it exists]' -r -F
-complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from history" -l token-file -d 'File with the access token; only its owner may have permission to read it' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from history" -l token-file -d 'File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it' -r -F
 complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from history" -l color -d 'When to print colours' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -378,8 +387,42 @@ complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subco
 complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from help" -f -a "check" -d 'Check templates: render, parse and dry-run their scripts'
 complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from help" -f -a "history" -d 'List the versions of a template, with author and time'
 complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c dtf -n "__fish_dtf_using_subcommand log; and not __fish_seen_subcommand_from dump export help" -l config -d 'Settings file [default: config.yaml in the settings directory, if it exists]' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand log; and not __fish_seen_subcommand_from dump export help" -l token-file -d 'File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand log; and not __fish_seen_subcommand_from dump export help" -l color -d 'When to print colours' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c dtf -n "__fish_dtf_using_subcommand log; and not __fish_seen_subcommand_from dump export help" -s v -l verbose -d 'Print more log messages (-vv for debug messages)'
+complete -c dtf -n "__fish_dtf_using_subcommand log; and not __fish_seen_subcommand_from dump export help" -s q -l quiet -d 'Print only results, warnings and errors'
+complete -c dtf -n "__fish_dtf_using_subcommand log; and not __fish_seen_subcommand_from dump export help" -s h -l help -d 'Print help'
+complete -c dtf -n "__fish_dtf_using_subcommand log; and not __fish_seen_subcommand_from dump export help" -f -a "dump" -d 'Print the records of the log as JSON, one per line'
+complete -c dtf -n "__fish_dtf_using_subcommand log; and not __fish_seen_subcommand_from dump export help" -f -a "export" -d 'Write the readable records to a new log'
+complete -c dtf -n "__fish_dtf_using_subcommand log; and not __fish_seen_subcommand_from dump export help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c dtf -n "__fish_dtf_using_subcommand log; and __fish_seen_subcommand_from dump" -l data-dir -d 'Directory of the event log' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand log; and __fish_seen_subcommand_from dump" -l after -d 'Print only records with a greater number' -r
+complete -c dtf -n "__fish_dtf_using_subcommand log; and __fish_seen_subcommand_from dump" -l limit -d 'Maximum number of records' -r
+complete -c dtf -n "__fish_dtf_using_subcommand log; and __fish_seen_subcommand_from dump" -l config -d 'Settings file [default: config.yaml in the settings directory, if it exists]' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand log; and __fish_seen_subcommand_from dump" -l token-file -d 'File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand log; and __fish_seen_subcommand_from dump" -l color -d 'When to print colours' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c dtf -n "__fish_dtf_using_subcommand log; and __fish_seen_subcommand_from dump" -s v -l verbose -d 'Print more log messages (-vv for debug messages)'
+complete -c dtf -n "__fish_dtf_using_subcommand log; and __fish_seen_subcommand_from dump" -s q -l quiet -d 'Print only results, warnings and errors'
+complete -c dtf -n "__fish_dtf_using_subcommand log; and __fish_seen_subcommand_from dump" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dtf -n "__fish_dtf_using_subcommand log; and __fish_seen_subcommand_from export" -l data-dir -d 'Directory of the event log' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand log; and __fish_seen_subcommand_from export" -l config -d 'Settings file [default: config.yaml in the settings directory, if it exists]' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand log; and __fish_seen_subcommand_from export" -l token-file -d 'File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand log; and __fish_seen_subcommand_from export" -l color -d 'When to print colours' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c dtf -n "__fish_dtf_using_subcommand log; and __fish_seen_subcommand_from export" -s v -l verbose -d 'Print more log messages (-vv for debug messages)'
+complete -c dtf -n "__fish_dtf_using_subcommand log; and __fish_seen_subcommand_from export" -s q -l quiet -d 'Print only results, warnings and errors'
+complete -c dtf -n "__fish_dtf_using_subcommand log; and __fish_seen_subcommand_from export" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dtf -n "__fish_dtf_using_subcommand log; and __fish_seen_subcommand_from help" -f -a "dump" -d 'Print the records of the log as JSON, one per line'
+complete -c dtf -n "__fish_dtf_using_subcommand log; and __fish_seen_subcommand_from help" -f -a "export" -d 'Write the readable records to a new log'
+complete -c dtf -n "__fish_dtf_using_subcommand log; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c dtf -n "__fish_dtf_using_subcommand config; and not __fish_seen_subcommand_from show path help" -l config -d 'Settings file [default: config.yaml in the settings directory, if it exists]' -r -F
-complete -c dtf -n "__fish_dtf_using_subcommand config; and not __fish_seen_subcommand_from show path help" -l token-file -d 'File with the access token; only its owner may have permission to read it' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand config; and not __fish_seen_subcommand_from show path help" -l token-file -d 'File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it' -r -F
 complete -c dtf -n "__fish_dtf_using_subcommand config; and not __fish_seen_subcommand_from show path help" -l color -d 'When to print colours' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -393,6 +436,10 @@ complete -c dtf -n "__fish_dtf_using_subcommand config; and __fish_seen_subcomma
 json\t''"
 complete -c dtf -n "__fish_dtf_using_subcommand config; and __fish_seen_subcommand_from show" -l listen -d 'Address and port to listen on; a non-loopback address requires --token-file [default: 127.0.0.1:7700]' -r
 complete -c dtf -n "__fish_dtf_using_subcommand config; and __fish_seen_subcommand_from show" -l data-dir -d 'Directory of the event log, the results and uploaded files' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand config; and __fish_seen_subcommand_from show" -l max-run-size -d 'Maximum size of the files of one run, or `none` [default: 64GiB]' -r
+complete -c dtf -n "__fish_dtf_using_subcommand config; and __fish_seen_subcommand_from show" -l max-data-size -d 'Maximum size of the data directory, or `none` [default: none]' -r
+complete -c dtf -n "__fish_dtf_using_subcommand config; and __fish_seen_subcommand_from show" -l min-free -d 'Free disk space below which uploads and submissions are refused, or `none` [default: 1GiB, or 5 % of the disk if that is less]' -r
+complete -c dtf -n "__fish_dtf_using_subcommand config; and __fish_seen_subcommand_from show" -l log-retention -d 'Time for which the event log keeps its records, or `forever` [default: 180d]' -r
 complete -c dtf -n "__fish_dtf_using_subcommand config; and __fish_seen_subcommand_from show" -l coordinator -d 'Address of the coordinator [default: http://127.0.0.1:7700]' -r
 complete -c dtf -n "__fish_dtf_using_subcommand config; and __fish_seen_subcommand_from show" -l slots -d 'Maximum number of tests that run at the same time [default: number of CPU cores]' -r
 complete -c dtf -n "__fish_dtf_using_subcommand config; and __fish_seen_subcommand_from show" -l tags -d 'Tags of this machine, which tests can require; separated by commas' -r
@@ -409,7 +456,7 @@ complete -c dtf -n "__fish_dtf_using_subcommand config; and __fish_seen_subcomma
 complete -c dtf -n "__fish_dtf_using_subcommand config; and __fish_seen_subcommand_from show" -l idle-timeout -d 'Exit after this time without a test, such as 10m' -r
 complete -c dtf -n "__fish_dtf_using_subcommand config; and __fish_seen_subcommand_from show" -l templates -d 'Directory of your templates; they override built-in ones (see docs/templates.md)' -r -F
 complete -c dtf -n "__fish_dtf_using_subcommand config; and __fish_seen_subcommand_from show" -l config -d 'Settings file [default: config.yaml in the settings directory, if it exists]' -r -F
-complete -c dtf -n "__fish_dtf_using_subcommand config; and __fish_seen_subcommand_from show" -l token-file -d 'File with the access token; only its owner may have permission to read it' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand config; and __fish_seen_subcommand_from show" -l token-file -d 'File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it' -r -F
 complete -c dtf -n "__fish_dtf_using_subcommand config; and __fish_seen_subcommand_from show" -l color -d 'When to print colours' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -420,7 +467,7 @@ complete -c dtf -n "__fish_dtf_using_subcommand config; and __fish_seen_subcomma
 complete -c dtf -n "__fish_dtf_using_subcommand config; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Print only results, warnings and errors'
 complete -c dtf -n "__fish_dtf_using_subcommand config; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c dtf -n "__fish_dtf_using_subcommand config; and __fish_seen_subcommand_from path" -l config -d 'Settings file [default: config.yaml in the settings directory, if it exists]' -r -F
-complete -c dtf -n "__fish_dtf_using_subcommand config; and __fish_seen_subcommand_from path" -l token-file -d 'File with the access token; only its owner may have permission to read it' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand config; and __fish_seen_subcommand_from path" -l token-file -d 'File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it' -r -F
 complete -c dtf -n "__fish_dtf_using_subcommand config; and __fish_seen_subcommand_from path" -l color -d 'When to print colours' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -431,7 +478,7 @@ complete -c dtf -n "__fish_dtf_using_subcommand config; and __fish_seen_subcomma
 complete -c dtf -n "__fish_dtf_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "path" -d 'Print the path of the settings file, whether it exists or not'
 complete -c dtf -n "__fish_dtf_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c dtf -n "__fish_dtf_using_subcommand completions" -l config -d 'Settings file [default: config.yaml in the settings directory, if it exists]' -r -F
-complete -c dtf -n "__fish_dtf_using_subcommand completions" -l token-file -d 'File with the access token; only its owner may have permission to read it' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand completions" -l token-file -d 'File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it' -r -F
 complete -c dtf -n "__fish_dtf_using_subcommand completions" -l color -d 'When to print colours' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -439,7 +486,7 @@ complete -c dtf -n "__fish_dtf_using_subcommand completions" -s v -l verbose -d 
 complete -c dtf -n "__fish_dtf_using_subcommand completions" -s q -l quiet -d 'Print only results, warnings and errors'
 complete -c dtf -n "__fish_dtf_using_subcommand completions" -s h -l help -d 'Print help'
 complete -c dtf -n "__fish_dtf_using_subcommand config-reference" -l config -d 'Settings file [default: config.yaml in the settings directory, if it exists]' -r -F
-complete -c dtf -n "__fish_dtf_using_subcommand config-reference" -l token-file -d 'File with the access token; only its owner may have permission to read it' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand config-reference" -l token-file -d 'File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it' -r -F
 complete -c dtf -n "__fish_dtf_using_subcommand config-reference" -l color -d 'When to print colours' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -447,36 +494,39 @@ complete -c dtf -n "__fish_dtf_using_subcommand config-reference" -s v -l verbos
 complete -c dtf -n "__fish_dtf_using_subcommand config-reference" -s q -l quiet -d 'Print only results, warnings and errors'
 complete -c dtf -n "__fish_dtf_using_subcommand config-reference" -s h -l help -d 'Print help'
 complete -c dtf -n "__fish_dtf_using_subcommand openapi" -l config -d 'Settings file [default: config.yaml in the settings directory, if it exists]' -r -F
-complete -c dtf -n "__fish_dtf_using_subcommand openapi" -l token-file -d 'File with the access token; only its owner may have permission to read it' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand openapi" -l token-file -d 'File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it' -r -F
 complete -c dtf -n "__fish_dtf_using_subcommand openapi" -l color -d 'When to print colours' -r -f -a "auto\t''
 always\t''
 never\t''"
 complete -c dtf -n "__fish_dtf_using_subcommand openapi" -s v -l verbose -d 'Print more log messages (-vv for debug messages)'
 complete -c dtf -n "__fish_dtf_using_subcommand openapi" -s q -l quiet -d 'Print only results, warnings and errors'
 complete -c dtf -n "__fish_dtf_using_subcommand openapi" -s h -l help -d 'Print help'
-complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why workers templates config completions config-reference openapi help" -f -a "coordinator" -d 'Start a coordinator, which schedules tests and stores results'
-complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why workers templates config completions config-reference openapi help" -f -a "worker" -d 'Run tests for a coordinator on this machine'
-complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why workers templates config completions config-reference openapi help" -f -a "submit" -d 'Submit the tests of a plan to a coordinator'
-complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why workers templates config completions config-reference openapi help" -f -a "wait" -d 'Wait until a run has finished and print its report'
-complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why workers templates config completions config-reference openapi help" -f -a "check" -d 'Check a plan and list its mistakes without submitting it'
-complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why workers templates config completions config-reference openapi help" -f -a "run" -d 'Run a plan, or tests of models, on this machine'
-complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why workers templates config completions config-reference openapi help" -f -a "generate" -d 'Write tests for models: a plan, and scripts that also run without dtf'
-complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why workers templates config completions config-reference openapi help" -f -a "report" -d 'Show results: passed, failed and flaky tests, with latencies'
-complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why workers templates config completions config-reference openapi help" -f -a "status" -d 'Show the state of the coordinator and its newest runs'
-complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why workers templates config completions config-reference openapi help" -f -a "cancel" -d 'Cancel a run: drop its waiting tests and stop its running ones'
-complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why workers templates config completions config-reference openapi help" -f -a "logs" -d 'Print the output of a test'
-complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why workers templates config completions config-reference openapi help" -f -a "why" -d 'Explain why a test waits, was skipped, or ended as it did'
-complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why workers templates config completions config-reference openapi help" -f -a "workers" -d 'List workers, or drain a worker'
-complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why workers templates config completions config-reference openapi help" -f -a "templates" -d 'List, show, add and check test templates'
-complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why workers templates config completions config-reference openapi help" -f -a "config" -d 'Show the settings in effect'
-complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why workers templates config completions config-reference openapi help" -f -a "completions" -d 'Print a completion script for a shell'
-complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why workers templates config completions config-reference openapi help" -f -a "config-reference" -d 'Print docs/config.md'
-complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why workers templates config completions config-reference openapi help" -f -a "openapi" -d 'Print docs/openapi.json'
-complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why workers templates config completions config-reference openapi help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why workers templates log config completions config-reference openapi help" -f -a "coordinator" -d 'Start a coordinator, which schedules tests and stores results'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why workers templates log config completions config-reference openapi help" -f -a "worker" -d 'Run tests for a coordinator on this machine'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why workers templates log config completions config-reference openapi help" -f -a "submit" -d 'Submit the tests of a plan to a coordinator'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why workers templates log config completions config-reference openapi help" -f -a "wait" -d 'Wait until a run has finished and print its report'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why workers templates log config completions config-reference openapi help" -f -a "check" -d 'Check a plan and list its mistakes without submitting it'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why workers templates log config completions config-reference openapi help" -f -a "run" -d 'Run a plan, or tests of models, on this machine'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why workers templates log config completions config-reference openapi help" -f -a "generate" -d 'Write tests for models: a plan, and scripts that also run without dtf'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why workers templates log config completions config-reference openapi help" -f -a "report" -d 'Show results: passed, failed and flaky tests, with latencies'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why workers templates log config completions config-reference openapi help" -f -a "status" -d 'Show the state of the coordinator and its newest runs'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why workers templates log config completions config-reference openapi help" -f -a "cancel" -d 'Cancel a run: drop its waiting tests and stop its running ones'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why workers templates log config completions config-reference openapi help" -f -a "logs" -d 'Print the output of a test'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why workers templates log config completions config-reference openapi help" -f -a "why" -d 'Explain why a test waits, was skipped, or ended as it did'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why workers templates log config completions config-reference openapi help" -f -a "workers" -d 'List workers, or drain a worker'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why workers templates log config completions config-reference openapi help" -f -a "templates" -d 'List, show, add and check test templates'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why workers templates log config completions config-reference openapi help" -f -a "log" -d 'Read the event log of a coordinator that is not running'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why workers templates log config completions config-reference openapi help" -f -a "config" -d 'Show the settings in effect'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why workers templates log config completions config-reference openapi help" -f -a "completions" -d 'Print a completion script for a shell'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why workers templates log config completions config-reference openapi help" -f -a "config-reference" -d 'Print docs/config.md'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why workers templates log config completions config-reference openapi help" -f -a "openapi" -d 'Print docs/openapi.json'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why workers templates log config completions config-reference openapi help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c dtf -n "__fish_dtf_using_subcommand help; and __fish_seen_subcommand_from templates" -f -a "list" -d 'List the templates in effect: built-in ones, those of the coordinator and your own'
 complete -c dtf -n "__fish_dtf_using_subcommand help; and __fish_seen_subcommand_from templates" -f -a "show" -d 'Print a template or a shared part of templates'
 complete -c dtf -n "__fish_dtf_using_subcommand help; and __fish_seen_subcommand_from templates" -f -a "add" -d 'Add templates to the coordinator, for all users of it'
 complete -c dtf -n "__fish_dtf_using_subcommand help; and __fish_seen_subcommand_from templates" -f -a "check" -d 'Check templates: render, parse and dry-run their scripts'
 complete -c dtf -n "__fish_dtf_using_subcommand help; and __fish_seen_subcommand_from templates" -f -a "history" -d 'List the versions of a template, with author and time'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and __fish_seen_subcommand_from log" -f -a "dump" -d 'Print the records of the log as JSON, one per line'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and __fish_seen_subcommand_from log" -f -a "export" -d 'Write the readable records to a new log'
 complete -c dtf -n "__fish_dtf_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "show" -d 'Print each setting with its value'
 complete -c dtf -n "__fish_dtf_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "path" -d 'Print the path of the settings file, whether it exists or not'

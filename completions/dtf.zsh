@@ -16,7 +16,7 @@ _dtf() {
     local context curcontext="$curcontext" state line
     _arguments "${_arguments_options[@]}" : \
 '--config=[Settings file \[default\: config.yaml in the settings directory, if it exists\]]:FILE:_files' \
-'--token-file=[File with the access token; only its owner may have permission to read it]:FILE:_files' \
+'--token-file=[File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it]:FILE:_files' \
 '--color=[When to print colours]:WHEN:(auto always never)' \
 '*-v[Print more log messages (-vv for debug messages)]' \
 '*--verbose[Print more log messages (-vv for debug messages)]' \
@@ -39,15 +39,22 @@ _dtf() {
 _arguments "${_arguments_options[@]}" : \
 '--listen=[Address and port to listen on; a non-loopback address requires --token-file \[default\: 127.0.0.1\:7700\]]:ADDRESS:PORT:_default' \
 '--data-dir=[Directory of the event log, the results and uploaded files]:DIR:_files' \
+'--max-run-size=[Maximum size of the files of one run, or \`none\` \[default\: 64GiB\]]:SIZE:_default' \
+'--max-data-size=[Maximum size of the data directory, or \`none\` \[default\: none\]]:SIZE:_default' \
+'--min-free=[Free disk space below which uploads and submissions are refused, or \`none\` \[default\: 1GiB, or 5 % of the disk if that is less\]]:SIZE:_default' \
+'--log-retention=[Time for which the event log keeps its records, or \`forever\` \[default\: 180d\]]:DURATION:_default' \
+'--output=[Output format of --check]:OUTPUT:(table json)' \
 '--config=[Settings file \[default\: config.yaml in the settings directory, if it exists\]]:FILE:_files' \
-'--token-file=[File with the access token; only its owner may have permission to read it]:FILE:_files' \
+'--token-file=[File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it]:FILE:_files' \
 '--color=[When to print colours]:WHEN:(auto always never)' \
+'(--check)--accept-lost-records[Start although the event log has lost records]' \
+'--check[Check the stored data of a stopped coordinator, change nothing, and exit]' \
 '*-v[Print more log messages (-vv for debug messages)]' \
 '*--verbose[Print more log messages (-vv for debug messages)]' \
 '(-v --verbose)-q[Print only results, warnings and errors]' \
 '(-v --verbose)--quiet[Print only results, warnings and errors]' \
-'-h[Print help]' \
-'--help[Print help]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
 && ret=0
 ;;
 (worker)
@@ -65,7 +72,7 @@ _arguments "${_arguments_options[@]}" : \
 '--work-dir=[Directory of running attempts, files and results that are not yet sent]:DIR:_files' \
 '--idle-timeout=[Exit after this time without a test, such as 10m]:DURATION:_default' \
 '--config=[Settings file \[default\: config.yaml in the settings directory, if it exists\]]:FILE:_files' \
-'--token-file=[File with the access token; only its owner may have permission to read it]:FILE:_files' \
+'--token-file=[File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it]:FILE:_files' \
 '--color=[When to print colours]:WHEN:(auto always never)' \
 '--ephemeral[Exit when at least one test has run and no tests are left]' \
 '--null-runner[Report every test as passed without running it, to measure the overhead of dtf]' \
@@ -85,7 +92,7 @@ _arguments "${_arguments_options[@]}" : \
 '--unschedulable-timeout=[Stop waiting, with exit code 102, after this time without a worker for the remaining tests \[default\: 1m while there are workers, else unlimited\]]:DURATION:_default' \
 '--output=[Output format of the report with --wait, otherwise of the run id (csv only with --wait)]:OUTPUT:(table json csv)' \
 '--config=[Settings file \[default\: config.yaml in the settings directory, if it exists\]]:FILE:_files' \
-'--token-file=[File with the access token; only its owner may have permission to read it]:FILE:_files' \
+'--token-file=[File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it]:FILE:_files' \
 '--color=[When to print colours]:WHEN:(auto always never)' \
 '--wait[Wait until the run has finished and print its report]' \
 '--fail-on-flaky[Exit with code 100 if a test passed only after a failed attempt]' \
@@ -105,7 +112,7 @@ _arguments "${_arguments_options[@]}" : \
 '--unschedulable-timeout=[Stop waiting, with exit code 102, after this time without a worker for the remaining tests \[default\: 1m while there are workers, else unlimited\]]:DURATION:_default' \
 '--output=[Output format of the report]:OUTPUT:(table json csv)' \
 '--config=[Settings file \[default\: config.yaml in the settings directory, if it exists\]]:FILE:_files' \
-'--token-file=[File with the access token; only its owner may have permission to read it]:FILE:_files' \
+'--token-file=[File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it]:FILE:_files' \
 '--color=[When to print colours]:WHEN:(auto always never)' \
 '--fail-on-flaky[Exit with code 100 if a test passed only after a failed attempt]' \
 '*-v[Print more log messages (-vv for debug messages)]' \
@@ -119,11 +126,11 @@ _arguments "${_arguments_options[@]}" : \
 ;;
 (check)
 _arguments "${_arguments_options[@]}" : \
-'--coordinator=[Coordinator to take templates, hardware and measurements of earlier runs from]:URL:_default' \
+'--coordinator=[Coordinator that provides templates, the hardware of its workers and earlier measurements]:URL:_default' \
 '--templates=[Directory of your templates; they override built-in ones (see docs/templates.md)]:DIR:_files' \
 '--offline=[Do not ask the model hub about models that this machine does not know]::BOOL:(true false)' \
 '--config=[Settings file \[default\: config.yaml in the settings directory, if it exists\]]:FILE:_files' \
-'--token-file=[File with the access token; only its owner may have permission to read it]:FILE:_files' \
+'--token-file=[File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it]:FILE:_files' \
 '--color=[When to print colours]:WHEN:(auto always never)' \
 '*-v[Print more log messages (-vv for debug messages)]' \
 '*--verbose[Print more log messages (-vv for debug messages)]' \
@@ -136,7 +143,7 @@ _arguments "${_arguments_options[@]}" : \
 ;;
 (run)
 _arguments "${_arguments_options[@]}" : \
-'--coordinator=[Coordinator to take templates, hardware and measurements of earlier runs from]:URL:_default' \
+'--coordinator=[Coordinator that provides templates, the hardware of its workers and earlier measurements]:URL:_default' \
 '*--hw=[Back-ends, or \`auto\` for the CPU and all detected accelerators \[default\: cpu for generate, auto for run\]]:BACKEND,…:_default' \
 '*--batch=[Batch sizes]:N,…:_default' \
 '*--sequence-length=[Sequence lengths, in tokens]:N,…:_default' \
@@ -162,7 +169,7 @@ _arguments "${_arguments_options[@]}" : \
 '--data-dir=[Directory of the event log and the results \[default\: \`local\` in the platform'\''s data directory\]]:DIR:_files' \
 '--output=[Output format of the report or list]:OUTPUT:(table json csv)' \
 '--config=[Settings file \[default\: config.yaml in the settings directory, if it exists\]]:FILE:_files' \
-'--token-file=[File with the access token; only its owner may have permission to read it]:FILE:_files' \
+'--token-file=[File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it]:FILE:_files' \
 '--color=[When to print colours]:WHEN:(auto always never)' \
 '--dry-run[List the tests and their requirements without running them]' \
 '--fail-on-flaky[Exit with code 100 if a test passed only after a failed attempt]' \
@@ -177,7 +184,7 @@ _arguments "${_arguments_options[@]}" : \
 ;;
 (generate)
 _arguments "${_arguments_options[@]}" : \
-'--coordinator=[Coordinator to take templates, hardware and measurements of earlier runs from]:URL:_default' \
+'--coordinator=[Coordinator that provides templates, the hardware of its workers and earlier measurements]:URL:_default' \
 '*--hw=[Back-ends, or \`auto\` for the CPU and all detected accelerators \[default\: cpu for generate, auto for run\]]:BACKEND,…:_default' \
 '*--batch=[Batch sizes]:N,…:_default' \
 '*--sequence-length=[Sequence lengths, in tokens]:N,…:_default' \
@@ -212,7 +219,7 @@ _arguments "${_arguments_options[@]}" : \
 '--pass-env=[Additional environment variables to pass to tests, separated by commas]:NAME,…:_default' \
 '--data-dir=[Directory of the event log and the results \[default\: \`local\` in the platform'\''s data directory\]]:DIR:_files' \
 '--config=[Settings file \[default\: config.yaml in the settings directory, if it exists\]]:FILE:_files' \
-'--token-file=[File with the access token; only its owner may have permission to read it]:FILE:_files' \
+'--token-file=[File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it]:FILE:_files' \
 '--color=[When to print colours]:WHEN:(auto always never)' \
 '--force[Write to a directory that is not empty, and overwrite files]' \
 '(--out)--dry-run[List the tests and their requirements without writing files]' \
@@ -239,7 +246,7 @@ _arguments "${_arguments_options[@]}" : \
 '--limit=[Maximum number of rows to show]:N:_default' \
 '--output=[Output format]:OUTPUT:(table json csv)' \
 '--config=[Settings file \[default\: config.yaml in the settings directory, if it exists\]]:FILE:_files' \
-'--token-file=[File with the access token; only its owner may have permission to read it]:FILE:_files' \
+'--token-file=[File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it]:FILE:_files' \
 '--color=[When to print colours]:WHEN:(auto always never)' \
 '--exit-code[Exit with a code for the results (see \`dtf --help\`); 8 if tests are still pending]' \
 '--fail-on-flaky[With --exit-code\: exit with code 100 if a test passed only after a failed attempt]' \
@@ -256,7 +263,7 @@ _arguments "${_arguments_options[@]}" : \
 '--coordinator=[Address of the coordinator \[default\: http\://127.0.0.1\:7700\]]:URL:_default' \
 '--output=[Output format]:OUTPUT:(table json)' \
 '--config=[Settings file \[default\: config.yaml in the settings directory, if it exists\]]:FILE:_files' \
-'--token-file=[File with the access token; only its owner may have permission to read it]:FILE:_files' \
+'--token-file=[File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it]:FILE:_files' \
 '--color=[When to print colours]:WHEN:(auto always never)' \
 '*-v[Print more log messages (-vv for debug messages)]' \
 '*--verbose[Print more log messages (-vv for debug messages)]' \
@@ -271,7 +278,7 @@ _arguments "${_arguments_options[@]}" : \
 '--coordinator=[Address of the coordinator \[default\: http\://127.0.0.1\:7700\]]:URL:_default' \
 '--output=[Output format]:OUTPUT:(table json)' \
 '--config=[Settings file \[default\: config.yaml in the settings directory, if it exists\]]:FILE:_files' \
-'--token-file=[File with the access token; only its owner may have permission to read it]:FILE:_files' \
+'--token-file=[File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it]:FILE:_files' \
 '--color=[When to print colours]:WHEN:(auto always never)' \
 '*-v[Print more log messages (-vv for debug messages)]' \
 '*--verbose[Print more log messages (-vv for debug messages)]' \
@@ -287,7 +294,7 @@ _arguments "${_arguments_options[@]}" : \
 '--coordinator=[Address of the coordinator \[default\: http\://127.0.0.1\:7700\]]:URL:_default' \
 '--data-dir=[Read results from this data directory of \`dtf run\` or of a stopped coordinator]:DIR:_files' \
 '--config=[Settings file \[default\: config.yaml in the settings directory, if it exists\]]:FILE:_files' \
-'--token-file=[File with the access token; only its owner may have permission to read it]:FILE:_files' \
+'--token-file=[File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it]:FILE:_files' \
 '--color=[When to print colours]:WHEN:(auto always never)' \
 '-f[Continue to print output until the attempt ends]' \
 '--follow[Continue to print output until the attempt ends]' \
@@ -306,7 +313,7 @@ _arguments "${_arguments_options[@]}" : \
 '--data-dir=[Read results from this data directory of \`dtf run\` or of a stopped coordinator]:DIR:_files' \
 '--output=[Output format]:OUTPUT:(table json)' \
 '--config=[Settings file \[default\: config.yaml in the settings directory, if it exists\]]:FILE:_files' \
-'--token-file=[File with the access token; only its owner may have permission to read it]:FILE:_files' \
+'--token-file=[File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it]:FILE:_files' \
 '--color=[When to print colours]:WHEN:(auto always never)' \
 '*-v[Print more log messages (-vv for debug messages)]' \
 '*--verbose[Print more log messages (-vv for debug messages)]' \
@@ -324,7 +331,7 @@ _arguments "${_arguments_options[@]}" : \
 '(--all)--undrain=[Send tests to this worker again]:WORKER:_default' \
 '--output=[Output format]:OUTPUT:(table json)' \
 '--config=[Settings file \[default\: config.yaml in the settings directory, if it exists\]]:FILE:_files' \
-'--token-file=[File with the access token; only its owner may have permission to read it]:FILE:_files' \
+'--token-file=[File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it]:FILE:_files' \
 '--color=[When to print colours]:WHEN:(auto always never)' \
 '--all[Include workers that have left]' \
 '*-v[Print more log messages (-vv for debug messages)]' \
@@ -338,7 +345,7 @@ _arguments "${_arguments_options[@]}" : \
 (templates)
 _arguments "${_arguments_options[@]}" : \
 '--config=[Settings file \[default\: config.yaml in the settings directory, if it exists\]]:FILE:_files' \
-'--token-file=[File with the access token; only its owner may have permission to read it]:FILE:_files' \
+'--token-file=[File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it]:FILE:_files' \
 '--color=[When to print colours]:WHEN:(auto always never)' \
 '*-v[Print more log messages (-vv for debug messages)]' \
 '*--verbose[Print more log messages (-vv for debug messages)]' \
@@ -362,7 +369,7 @@ _arguments "${_arguments_options[@]}" : \
 '--templates=[Directory of your templates; they override built-in ones (see docs/templates.md)]:DIR:_files' \
 '--output=[Output format]:OUTPUT:(table json)' \
 '--config=[Settings file \[default\: config.yaml in the settings directory, if it exists\]]:FILE:_files' \
-'--token-file=[File with the access token; only its owner may have permission to read it]:FILE:_files' \
+'--token-file=[File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it]:FILE:_files' \
 '--color=[When to print colours]:WHEN:(auto always never)' \
 '*-v[Print more log messages (-vv for debug messages)]' \
 '*--verbose[Print more log messages (-vv for debug messages)]' \
@@ -377,7 +384,7 @@ _arguments "${_arguments_options[@]}" : \
 '--coordinator=[Address of the coordinator \[default\: http\://127.0.0.1\:7700\]]:URL:_default' \
 '--templates=[Directory of your templates; they override built-in ones (see docs/templates.md)]:DIR:_files' \
 '--config=[Settings file \[default\: config.yaml in the settings directory, if it exists\]]:FILE:_files' \
-'--token-file=[File with the access token; only its owner may have permission to read it]:FILE:_files' \
+'--token-file=[File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it]:FILE:_files' \
 '--color=[When to print colours]:WHEN:(auto always never)' \
 '*-v[Print more log messages (-vv for debug messages)]' \
 '*--verbose[Print more log messages (-vv for debug messages)]' \
@@ -394,7 +401,7 @@ _arguments "${_arguments_options[@]}" : \
 '--as=[Path of a single template, such as vlm/test.py.j2]:NAME:_default' \
 '--output=[Output format]:OUTPUT:(table json)' \
 '--config=[Settings file \[default\: config.yaml in the settings directory, if it exists\]]:FILE:_files' \
-'--token-file=[File with the access token; only its owner may have permission to read it]:FILE:_files' \
+'--token-file=[File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it]:FILE:_files' \
 '--color=[When to print colours]:WHEN:(auto always never)' \
 '*-v[Print more log messages (-vv for debug messages)]' \
 '*--verbose[Print more log messages (-vv for debug messages)]' \
@@ -412,7 +419,7 @@ _arguments "${_arguments_options[@]}" : \
 '--python=[Python interpreter for the check \[default\: python3 in PATH\]]:FILE:_default' \
 '--output=[Output format]:OUTPUT:(table json)' \
 '--config=[Settings file \[default\: config.yaml in the settings directory, if it exists\]]:FILE:_files' \
-'--token-file=[File with the access token; only its owner may have permission to read it]:FILE:_files' \
+'--token-file=[File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it]:FILE:_files' \
 '--color=[When to print colours]:WHEN:(auto always never)' \
 '*-v[Print more log messages (-vv for debug messages)]' \
 '*--verbose[Print more log messages (-vv for debug messages)]' \
@@ -428,7 +435,7 @@ _arguments "${_arguments_options[@]}" : \
 '--coordinator=[Address of the coordinator \[default\: http\://127.0.0.1\:7700\]]:URL:_default' \
 '--output=[Output format]:OUTPUT:(table json)' \
 '--config=[Settings file \[default\: config.yaml in the settings directory, if it exists\]]:FILE:_files' \
-'--token-file=[File with the access token; only its owner may have permission to read it]:FILE:_files' \
+'--token-file=[File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it]:FILE:_files' \
 '--color=[When to print colours]:WHEN:(auto always never)' \
 '*-v[Print more log messages (-vv for debug messages)]' \
 '*--verbose[Print more log messages (-vv for debug messages)]' \
@@ -483,10 +490,94 @@ esac
     ;;
 esac
 ;;
+(log)
+_arguments "${_arguments_options[@]}" : \
+'--config=[Settings file \[default\: config.yaml in the settings directory, if it exists\]]:FILE:_files' \
+'--token-file=[File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it]:FILE:_files' \
+'--color=[When to print colours]:WHEN:(auto always never)' \
+'*-v[Print more log messages (-vv for debug messages)]' \
+'*--verbose[Print more log messages (-vv for debug messages)]' \
+'(-v --verbose)-q[Print only results, warnings and errors]' \
+'(-v --verbose)--quiet[Print only results, warnings and errors]' \
+'-h[Print help]' \
+'--help[Print help]' \
+":: :_dtf__subcmd__log_commands" \
+"*::: :->log" \
+&& ret=0
+
+    case $state in
+    (log)
+        words=($line[1] "${words[@]}")
+        (( CURRENT += 1 ))
+        curcontext="${curcontext%:*:*}:dtf-log-command-$line[1]:"
+        case $line[1] in
+            (dump)
+_arguments "${_arguments_options[@]}" : \
+'--data-dir=[Directory of the event log]:DIR:_files' \
+'--after=[Print only records with a greater number]:N:_default' \
+'--limit=[Maximum number of records]:N:_default' \
+'--config=[Settings file \[default\: config.yaml in the settings directory, if it exists\]]:FILE:_files' \
+'--token-file=[File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it]:FILE:_files' \
+'--color=[When to print colours]:WHEN:(auto always never)' \
+'*-v[Print more log messages (-vv for debug messages)]' \
+'*--verbose[Print more log messages (-vv for debug messages)]' \
+'(-v --verbose)-q[Print only results, warnings and errors]' \
+'(-v --verbose)--quiet[Print only results, warnings and errors]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+&& ret=0
+;;
+(export)
+_arguments "${_arguments_options[@]}" : \
+'--data-dir=[Directory of the event log]:DIR:_files' \
+'--config=[Settings file \[default\: config.yaml in the settings directory, if it exists\]]:FILE:_files' \
+'--token-file=[File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it]:FILE:_files' \
+'--color=[When to print colours]:WHEN:(auto always never)' \
+'*-v[Print more log messages (-vv for debug messages)]' \
+'*--verbose[Print more log messages (-vv for debug messages)]' \
+'(-v --verbose)-q[Print only results, warnings and errors]' \
+'(-v --verbose)--quiet[Print only results, warnings and errors]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+':file -- File to write; it must not exist:_files' \
+&& ret=0
+;;
+(help)
+_arguments "${_arguments_options[@]}" : \
+":: :_dtf__subcmd__log__subcmd__help_commands" \
+"*::: :->help" \
+&& ret=0
+
+    case $state in
+    (help)
+        words=($line[1] "${words[@]}")
+        (( CURRENT += 1 ))
+        curcontext="${curcontext%:*:*}:dtf-log-help-command-$line[1]:"
+        case $line[1] in
+            (dump)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(export)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(help)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+        esac
+    ;;
+esac
+;;
+        esac
+    ;;
+esac
+;;
 (config)
 _arguments "${_arguments_options[@]}" : \
 '--config=[Settings file \[default\: config.yaml in the settings directory, if it exists\]]:FILE:_files' \
-'--token-file=[File with the access token; only its owner may have permission to read it]:FILE:_files' \
+'--token-file=[File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it]:FILE:_files' \
 '--color=[When to print colours]:WHEN:(auto always never)' \
 '*-v[Print more log messages (-vv for debug messages)]' \
 '*--verbose[Print more log messages (-vv for debug messages)]' \
@@ -509,6 +600,10 @@ _arguments "${_arguments_options[@]}" : \
 '--output=[Output format]:OUTPUT:(table json)' \
 '--listen=[Address and port to listen on; a non-loopback address requires --token-file \[default\: 127.0.0.1\:7700\]]:ADDRESS:PORT:_default' \
 '--data-dir=[Directory of the event log, the results and uploaded files]:DIR:_files' \
+'--max-run-size=[Maximum size of the files of one run, or \`none\` \[default\: 64GiB\]]:SIZE:_default' \
+'--max-data-size=[Maximum size of the data directory, or \`none\` \[default\: none\]]:SIZE:_default' \
+'--min-free=[Free disk space below which uploads and submissions are refused, or \`none\` \[default\: 1GiB, or 5 % of the disk if that is less\]]:SIZE:_default' \
+'--log-retention=[Time for which the event log keeps its records, or \`forever\` \[default\: 180d\]]:DURATION:_default' \
 '--coordinator=[Address of the coordinator \[default\: http\://127.0.0.1\:7700\]]:URL:_default' \
 '--slots=[Maximum number of tests that run at the same time \[default\: number of CPU cores\]]:N:_default' \
 '--tags=[Tags of this machine, which tests can require; separated by commas]:TAG,…:_default' \
@@ -523,7 +618,7 @@ _arguments "${_arguments_options[@]}" : \
 '--idle-timeout=[Exit after this time without a test, such as 10m]:DURATION:_default' \
 '--templates=[Directory of your templates; they override built-in ones (see docs/templates.md)]:DIR:_files' \
 '--config=[Settings file \[default\: config.yaml in the settings directory, if it exists\]]:FILE:_files' \
-'--token-file=[File with the access token; only its owner may have permission to read it]:FILE:_files' \
+'--token-file=[File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it]:FILE:_files' \
 '--color=[When to print colours]:WHEN:(auto always never)' \
 '--origin[Print where each value comes from]' \
 '--ephemeral[Exit when at least one test has run and no tests are left]' \
@@ -539,7 +634,7 @@ _arguments "${_arguments_options[@]}" : \
 (path)
 _arguments "${_arguments_options[@]}" : \
 '--config=[Settings file \[default\: config.yaml in the settings directory, if it exists\]]:FILE:_files' \
-'--token-file=[File with the access token; only its owner may have permission to read it]:FILE:_files' \
+'--token-file=[File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it]:FILE:_files' \
 '--color=[When to print colours]:WHEN:(auto always never)' \
 '*-v[Print more log messages (-vv for debug messages)]' \
 '*--verbose[Print more log messages (-vv for debug messages)]' \
@@ -584,7 +679,7 @@ esac
 (completions)
 _arguments "${_arguments_options[@]}" : \
 '--config=[Settings file \[default\: config.yaml in the settings directory, if it exists\]]:FILE:_files' \
-'--token-file=[File with the access token; only its owner may have permission to read it]:FILE:_files' \
+'--token-file=[File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it]:FILE:_files' \
 '--color=[When to print colours]:WHEN:(auto always never)' \
 '*-v[Print more log messages (-vv for debug messages)]' \
 '*--verbose[Print more log messages (-vv for debug messages)]' \
@@ -598,7 +693,7 @@ _arguments "${_arguments_options[@]}" : \
 (config-reference)
 _arguments "${_arguments_options[@]}" : \
 '--config=[Settings file \[default\: config.yaml in the settings directory, if it exists\]]:FILE:_files' \
-'--token-file=[File with the access token; only its owner may have permission to read it]:FILE:_files' \
+'--token-file=[File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it]:FILE:_files' \
 '--color=[When to print colours]:WHEN:(auto always never)' \
 '*-v[Print more log messages (-vv for debug messages)]' \
 '*--verbose[Print more log messages (-vv for debug messages)]' \
@@ -611,7 +706,7 @@ _arguments "${_arguments_options[@]}" : \
 (openapi)
 _arguments "${_arguments_options[@]}" : \
 '--config=[Settings file \[default\: config.yaml in the settings directory, if it exists\]]:FILE:_files' \
-'--token-file=[File with the access token; only its owner may have permission to read it]:FILE:_files' \
+'--token-file=[File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it]:FILE:_files' \
 '--color=[When to print colours]:WHEN:(auto always never)' \
 '*-v[Print more log messages (-vv for debug messages)]' \
 '*--verbose[Print more log messages (-vv for debug messages)]' \
@@ -721,6 +816,30 @@ _arguments "${_arguments_options[@]}" : \
     ;;
 esac
 ;;
+(log)
+_arguments "${_arguments_options[@]}" : \
+":: :_dtf__subcmd__help__subcmd__log_commands" \
+"*::: :->log" \
+&& ret=0
+
+    case $state in
+    (log)
+        words=($line[1] "${words[@]}")
+        (( CURRENT += 1 ))
+        curcontext="${curcontext%:*:*}:dtf-help-log-command-$line[1]:"
+        case $line[1] in
+            (dump)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(export)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+        esac
+    ;;
+esac
+;;
 (config)
 _arguments "${_arguments_options[@]}" : \
 ":: :_dtf__subcmd__help__subcmd__config_commands" \
@@ -787,6 +906,7 @@ _dtf_commands() {
 'why:Explain why a test waits, was skipped, or ended as it did' \
 'workers:List workers, or drain a worker' \
 'templates:List, show, add and check test templates' \
+'log:Read the event log of a coordinator that is not running' \
 'config:Show the settings in effect' \
 'completions:Print a completion script for a shell' \
 'config-reference:Print docs/config.md' \
@@ -885,6 +1005,7 @@ _dtf__subcmd__help_commands() {
 'why:Explain why a test waits, was skipped, or ended as it did' \
 'workers:List workers, or drain a worker' \
 'templates:List, show, add and check test templates' \
+'log:Read the event log of a coordinator that is not running' \
 'config:Show the settings in effect' \
 'completions:Print a completion script for a shell' \
 'config-reference:Print docs/config.md' \
@@ -945,6 +1066,24 @@ _dtf__subcmd__help__subcmd__generate_commands() {
 _dtf__subcmd__help__subcmd__help_commands() {
     local commands; commands=()
     _describe -t commands 'dtf help help commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__help__subcmd__log_commands] )) ||
+_dtf__subcmd__help__subcmd__log_commands() {
+    local commands; commands=(
+'dump:Print the records of the log as JSON, one per line' \
+'export:Write the readable records to a new log' \
+    )
+    _describe -t commands 'dtf help log commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__help__subcmd__log__subcmd__dump_commands] )) ||
+_dtf__subcmd__help__subcmd__log__subcmd__dump_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf help log dump commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__help__subcmd__log__subcmd__export_commands] )) ||
+_dtf__subcmd__help__subcmd__log__subcmd__export_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf help log export commands' commands "$@"
 }
 (( $+functions[_dtf__subcmd__help__subcmd__logs_commands] )) ||
 _dtf__subcmd__help__subcmd__logs_commands() {
@@ -1031,6 +1170,49 @@ _dtf__subcmd__help__subcmd__worker_commands() {
 _dtf__subcmd__help__subcmd__workers_commands() {
     local commands; commands=()
     _describe -t commands 'dtf help workers commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__log_commands] )) ||
+_dtf__subcmd__log_commands() {
+    local commands; commands=(
+'dump:Print the records of the log as JSON, one per line' \
+'export:Write the readable records to a new log' \
+'help:Print this message or the help of the given subcommand(s)' \
+    )
+    _describe -t commands 'dtf log commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__log__subcmd__dump_commands] )) ||
+_dtf__subcmd__log__subcmd__dump_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf log dump commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__log__subcmd__export_commands] )) ||
+_dtf__subcmd__log__subcmd__export_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf log export commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__log__subcmd__help_commands] )) ||
+_dtf__subcmd__log__subcmd__help_commands() {
+    local commands; commands=(
+'dump:Print the records of the log as JSON, one per line' \
+'export:Write the readable records to a new log' \
+'help:Print this message or the help of the given subcommand(s)' \
+    )
+    _describe -t commands 'dtf log help commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__log__subcmd__help__subcmd__dump_commands] )) ||
+_dtf__subcmd__log__subcmd__help__subcmd__dump_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf log help dump commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__log__subcmd__help__subcmd__export_commands] )) ||
+_dtf__subcmd__log__subcmd__help__subcmd__export_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf log help export commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__log__subcmd__help__subcmd__help_commands] )) ||
+_dtf__subcmd__log__subcmd__help__subcmd__help_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf log help help commands' commands "$@"
 }
 (( $+functions[_dtf__subcmd__logs_commands] )) ||
 _dtf__subcmd__logs_commands() {
