@@ -45,7 +45,7 @@ impl DatabaseWriter {
     /// Opens the file of the database, which is closed. A file that another process has opened
     /// meanwhile is replaced by a substitute.
     fn open(&mut self, anew: bool) -> Result<Opened, CatchUpError> {
-        // The faults of a substitute say nothing about the database.
+        // The faults of a substitute are not those of the database.
         if anew && self.substitute.is_none() {
             self.move_aside("it failed repeatedly")?;
         }

@@ -9,6 +9,8 @@ use crate::store::Opened;
 use crate::store::reports::run_report::Runs;
 use crate::store::rows::{AttemptFilter, TestFilter};
 use serde_json::{Value, json};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 /// The memory of DuckDB in these tests. The results of a test are larger together.
 const MEMORY: &str = "SET memory_limit = '48MB'";
@@ -133,6 +135,25 @@ fn a_result_that_does_not_fit_alone_is_stored_without_its_raw_values_and_with_a_
     let summary = &report.rows[0].metrics[0];
     assert_eq!((summary.count, summary.min, summary.max), (250_001, 1.0, 2.0));
     assert_eq!(report.rows[1].metrics[0].count, 10);
+}
+
+#[test]
+fn a_result_waits_for_memory_that_others_use_before_a_part_of_it_is_left_out() {
+    let (_place, mut opened) = small(1);
+    let connection = opened.writer.connection().try_clone().expect("clones");
+    connection.execute_batch("SET memory_limit = '1MB'").expect("set");
+    let (waits, mut count) = (Arc::new(AtomicU32::new(0)), 0);
+    let counted = Arc::clone(&waits);
+    opened.writer.wait_by(move || {
+        count += 1;
+        counted.store(count, Relaxed);
+        if count == 3 {
+            connection.execute_batch("SET memory_limit = '256MB'").expect("set");
+        }
+    });
+    opened.writer.project([(4, [&with_output(0, 900_000)])]).expect("projects");
+    let attempt = opened.store.attempt(id(1, 0).attempt(1)).expect("reads").expect("is there");
+    assert_eq!((waits.load(Relaxed), attempt.note), (3, None));
 }
 
 #[test]
