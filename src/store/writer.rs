@@ -63,6 +63,7 @@ impl Writer {
                 statement.query_map([], |row| row.get(0).map(RunId))?.collect()
             })
             .doing("read the cancelled runs from")?;
+        #[expect(clippy::disallowed_methods, reason = "a pause on the thread of the projector")]
         let wait = Box::new(|| std::thread::sleep(WAIT));
         Ok(Self { connection, position, cancelled, budget: MAX_TRANSACTION_BYTES, wait })
     }

@@ -135,13 +135,12 @@ fn accept(data_dir: &Path) -> Result<Option<Accepted>, RecoveryError> {
     };
     let identity = StorageId::new(ids::new_id());
     let mut kept = Vec::new();
-    let mut log = match log {
-        Some(log) => log,
-        None => {
-            kept.extend(keep_log(data_dir)?);
-            // The renewal replaces this identity, and with it an acceptance that was interrupted here.
-            EmbeddedLog::create(data_dir, StorageId::new(ids::new_id()))?
-        }
+    let mut log = if let Some(log) = log {
+        log
+    } else {
+        kept.extend(keep_log(data_dir)?);
+        // The renewal replaces this identity, and with it an acceptance that was interrupted here.
+        EmbeddedLog::create(data_dir, StorageId::new(ids::new_id()))?
     };
     log.renew(identity, &[fact])?;
     drop(log);
@@ -224,7 +223,7 @@ fn keep(path: &Path) -> Result<Option<PathBuf>, RecoveryError> {
     let has_wal = wal.try_exists().map_err(failed)?;
     let names = (1..=MAX_KEPT).map(|number| with(path, &format!(".lost-records-{number}")));
     // A renamed `.wal` alone is the one of this file, if an earlier acceptance was interrupted.
-    let mut free = names.filter(|name| !name.exists() && !(has_wal && with(name, ".wal").exists()));
+    let mut free = names.filter(|name| !(name.exists() || has_wal && with(name, ".wal").exists()));
     let kept = free.next().ok_or_else(|| failed(io::ErrorKind::AlreadyExists.into()))?;
     if has_wal {
         std::fs::rename(&wal, with(&kept, ".wal")).map_err(failed)?;

@@ -6,6 +6,7 @@ use crate::domain::id::LeaseId;
 use crate::worker::attempt::supervise::StopRequest;
 use crate::worker::link::{Link, LinkError};
 use crate::worker::machine::{Delivery, GrantedLease};
+use crate::worker::session::requests::Requests;
 use crate::worker::session::state::{Answer, Session};
 use crate::worker::summary::WorkerError;
 use std::time::Duration;
@@ -133,7 +134,7 @@ impl<L: Link> Session<L> {
                 self.requests.file_missing(&mut self.machine, reason);
             }
             LinkError::RefusedFiles { files } => {
-                self.requests.files_refused(&mut self.machine, files);
+                Requests::<L>::files_refused(&mut self.machine, files);
                 self.next_report = Instant::now();
             }
             // Results without files do not wait for a full disk.

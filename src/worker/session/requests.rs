@@ -175,7 +175,6 @@ impl<L: Link> Requests<L> {
     /// The coordinator does not store these files. The results that name them are reported without
     /// them.
     pub fn files_refused(
-        &self,
         machine: &mut Machine<Box<LeaseView>, AttemptResult>,
         files: &[RefusedFile],
     ) {

@@ -209,6 +209,7 @@ mod tests {
         let memory = Memory::new(FIRST_BYTES);
         let slow = Body::from_stream(stream::iter(pieces(&[1])).chain(stream::pending()));
         let shared = Arc::clone(&memory);
+        #[expect(clippy::disallowed_methods, reason = "ends with the runtime of the test")]
         let slow = tokio::spawn(async move { whole(slow, BUDGET, &shared).await.map(|_| ()) });
         // The slow body holds all memory from here on.
         tokio::task::yield_now().await;
