@@ -5,7 +5,7 @@
 //! has the identity of the data directory, the last record that the rows cover, and the size and
 //! digest of each file. Promises: an archive is complete or not visible, because it is written beside
 //! its name, synced and renamed; nothing is restored from a file that does not match its digest;
-//! errors name the file. Limits: a manifest has at most [`MAX_MANIFEST_BYTES`]; one archive is kept.
+//! errors name the file. Limits: a manifest has at most `MAX_MANIFEST_BYTES`; one archive is kept.
 //! All calls block.
 
 mod error;
