@@ -246,6 +246,15 @@ impl BlobStore for FileBlobs {
         Ok(Some(metadata.len()))
     }
 
+    fn adopted(&self) -> Result<Option<SystemTime>, BlobError> {
+        let path = self.root.join(IDENTITY);
+        match std::fs::metadata(&path).and_then(|metadata| metadata.modified()) {
+            Ok(modified) => Ok(Some(modified)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(failed("inspect", &path)(error)),
+        }
+    }
+
     fn remove_partial(&self, group: u8, before: SystemTime) -> Result<u64, BlobError> {
         let mut removed = 0;
         for entry in self.entries(group)? {

@@ -76,4 +76,11 @@ pub trait BlobStore: Send + Sync {
     /// # Errors
     /// The storage cannot be used.
     fn remove_partial(&self, group: u8, before: SystemTime) -> Result<u64, BlobError>;
+
+    /// Time at which the storage received its identity, also after an accepted loss of records.
+    /// `None` if it has none.
+    ///
+    /// # Errors
+    /// The storage cannot be used.
+    fn adopted(&self) -> Result<Option<SystemTime>, BlobError>;
 }

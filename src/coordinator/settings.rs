@@ -1,6 +1,6 @@
 //! The settings that a coordinator starts with.
 
-use crate::coordinator::compaction::Pace;
+use crate::coordinator::compaction::pace::Pace;
 use crate::domain::time::Millis;
 use std::path::PathBuf;
 use std::time::Duration;

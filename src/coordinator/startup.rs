@@ -257,7 +257,7 @@ fn start(
     let watched = Arc::clone(&health);
     let runtime = Runtime::new(scheduler, clock.clone(), counted, Arc::clone(&health), snapshots);
     let owner = thread("dtf-scheduler", move || decide(runtime, requests, &batches, &watched))?;
-    let compaction = compaction(settings, &*log, &listeners, &mailbox, &results, &clock);
+    let compaction = compaction(settings, &*log, &listeners, &mailbox, &results, &clock, &space);
     let compaction = CompactionThread::start(compaction).map_err(CoordinatorError::Start)?;
     let committer = thread("dtf-log", move || commit::run(&mut *log, term, waiting, &listeners))?;
     let projector = thread("dtf-results", move || projector.run())?;
@@ -319,6 +319,7 @@ fn compaction(
     mailbox: &Mailbox,
     results: &Reader,
     clock: &Clock,
+    space: &Arc<Space>,
 ) -> Compaction {
     listeners.metrics.log_base.store(log.base(), Relaxed);
     Compaction {
@@ -334,6 +335,7 @@ fn compaction(
         orders: Arc::downgrade(&listeners.orders),
         clock: clock.clone(),
         metrics: Arc::clone(&listeners.metrics),
+        space: Arc::clone(space),
         stopping: Arc::default(),
         verified: None,
     }

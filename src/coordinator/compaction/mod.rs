@@ -6,11 +6,14 @@
 //! to remove the records, together with a snapshot of the state. Promises: no record is removed
 //! before a verified archive covers it; a database without errors gets a new archive when the old one
 //! is missing or damaged; an error leaves everything as it was, is reported, and the compaction is
-//! tried again a day later; nothing is removed while the clock is in doubt. Limits: one archive at a time; at most one export a day.
+//! tried again a day later; nothing is removed while the clock is in doubt. Limits: one archive at a
+//! time; at most one export a day.
 
 mod choice;
 pub(crate) mod order;
+pub mod pace;
 
+use crate::coordinator::files::space::{NoSpace, Purpose, Space};
 use crate::coordinator::mailbox::{Mailbox, MailboxError};
 use crate::coordinator::metrics::Metrics;
 use crate::coordinator::projector::Progress;
@@ -25,6 +28,7 @@ use crate::store::archive::{Archive, ArchiveError};
 use crate::sys::clock::Clock;
 use choice::{is_in_doubt, is_worthwhile, last_older};
 use order::Orders;
+use pace::Pace;
 use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -32,29 +36,6 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
-
-/// How often the log is compacted.
-#[derive(Debug, Clone, Copy)]
-pub struct Pace {
-    /// Time from the start to the first check. Short, so that a coordinator that is started every
-    /// day also compacts; long enough for the work of a start.
-    pub first_check: Duration,
-    /// Time between two checks.
-    pub check_interval: Duration,
-    /// Minimum time between two exports, between two verifications of the archive, and after an error.
-    pub min_interval: Duration,
-}
-
-impl Default for Pace {
-    fn default() -> Self {
-        let seconds = Duration::from_secs;
-        Self {
-            first_check: seconds(60),
-            check_interval: seconds(3600),
-            min_interval: seconds(24 * 3600),
-        }
-    }
-}
 
 /// Why the log was not compacted.
 #[derive(Debug, thiserror::Error)]
@@ -65,6 +46,8 @@ pub(crate) enum CompactionError {
     Archive(#[from] ArchiveError),
     #[error(transparent)]
     Mailbox(#[from] MailboxError),
+    #[error(transparent)]
+    Space(#[from] NoSpace),
     #[error("the event log was not compacted: {0}")]
     Refused(String),
     /// The coordinator is stopping.
@@ -77,7 +60,8 @@ impl CompactionError {
     fn is_passing(&self) -> bool {
         matches!(
             self,
-            Self::Mailbox(MailboxError::Busy)
+            Self::Space(_)
+                | Self::Mailbox(MailboxError::Busy)
                 | Self::Archive(ArchiveError::Store(StoreError::Closed))
         )
     }
@@ -100,6 +84,7 @@ pub(crate) struct Compaction {
     pub orders: Weak<Orders>,
     pub clock: Clock,
     pub metrics: Arc<Metrics>,
+    pub space: Arc<Space>,
     /// Set when the coordinator stops, so that an export ends early.
     pub stopping: Arc<AtomicBool>,
     /// Time of the last verification of the archive.
@@ -188,6 +173,9 @@ impl Compaction {
             );
             return Ok(None);
         }
+        if due {
+            self.check_space()?;
+        }
         let archive = match self.usable_archive(due, now)? {
             Some(archive) if !due || archive.manifest.watermark >= upto => archive,
             Some(archive) if self.is_recent(archive.manifest.created, now) => return Ok(None),
@@ -202,6 +190,15 @@ impl Compaction {
         }
         self.remove(upto)?;
         Ok(Some(upto))
+    }
+
+    /// Whether the disk has room: a removal that fails would stop the coordinator. The maximum size of
+    /// the directory does not matter, because a compaction makes room there.
+    fn check_space(&self) -> Result<(), NoSpace> {
+        match self.space.check(Purpose::Results, 0) {
+            Err(NoSpace::DataDir { .. }) | Ok(()) => Ok(()),
+            no_space => no_space,
+        }
     }
 
     /// The newest archive; `None` if there is none that can be used.

@@ -110,9 +110,13 @@ impl Collector {
     /// Runs until the other end of `stop` is dropped.
     pub fn run(&self, stop: Receiver<()>) {
         let stop = Stop(stop);
-        if let Err(error) = self.count() {
-            let reason = with_causes(&error);
-            tracing::warn!(%reason, "cannot measure the stored files");
+        match self.count(&stop) {
+            Ok(()) => {}
+            Err(CollectError::Stopping) => return,
+            Err(error) => {
+                let reason = with_causes(&error);
+                tracing::warn!(%reason, "cannot measure the stored files; the next search tries again");
+            }
         }
         let mut wait = self.first_after;
         while stop.wait(wait).is_ok() {
@@ -140,10 +144,11 @@ impl Collector {
     }
 
     /// Measures the stored files.
-    fn count(&self) -> Result<(), BlobError> {
-        let mut sum = 0;
+    fn count(&self, stop: &Stop) -> Result<(), CollectError> {
+        let (mut sum, mut start) = (0, Instant::now());
         for group in 0..=u8::MAX {
             self.blobs.list(group, &mut |stored| sum += stored.size)?;
+            stop.rest(&mut start)?;
         }
         self.space.files_counted(sum);
         Ok(())
@@ -152,6 +157,11 @@ impl Collector {
     fn collect(&self, stop: &Stop, now: SystemTime) -> Result<Collected, CollectError> {
         let before = now.checked_sub(GRACE).unwrap_or(SystemTime::UNIX_EPOCH);
         let mut collected = Collected::default();
+        // Files of results whose loss was accepted stay for the grace: the log may still be found.
+        if self.blobs.adopted()?.is_some_and(|adopted| adopted >= before) {
+            self.count(stop)?;
+            return Ok(collected);
+        }
         let mut candidates = self.candidates(stop, before, &mut collected)?;
         if candidates.is_empty() {
             return Ok(collected);

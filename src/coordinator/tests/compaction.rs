@@ -5,7 +5,7 @@ use super::harness::{Hand, run_of};
 use crate::api::page::PageQuery;
 use crate::api::v1::reports::ReportQuery;
 use crate::api::v1::test_views::{AttemptQuery, TestQuery};
-use crate::coordinator::compaction::Pace;
+use crate::coordinator::compaction::pace::Pace;
 use crate::coordinator::{CoordinatorError, RecoveryError};
 use crate::domain::time::Millis;
 use crate::log::{EmbeddedLog, EventLog, read_identity};

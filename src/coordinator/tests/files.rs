@@ -9,7 +9,7 @@ use crate::api::v1::test_views::AttemptQuery;
 use crate::api::v1::workers::Leave;
 use crate::blobs::BlobDigest;
 use crate::client::{Client, ClientError};
-use crate::coordinator::settings::StorageLimits;
+use crate::coordinator::settings::{Settings, StorageLimits};
 use crate::domain::id::{AttemptId, RunId};
 use crate::domain::outcome::Outcome;
 use crate::domain::time::Millis;
@@ -43,8 +43,8 @@ fn refused<T: std::fmt::Debug>(result: Result<T, ClientError>) -> (u16, Code) {
     (refusal.status, refusal.body.code)
 }
 
-async fn metric(running: &Running, name: &str) -> u64 {
-    let text = reqwest::get(format!("{}/metrics", running.url)).await.expect("metrics");
+async fn metric(url: &str, name: &str) -> u64 {
+    let text = reqwest::get(format!("{url}/metrics")).await.expect("metrics");
     let text = text.text().await.expect("a text");
     let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
     value.expect("a metric").parse().expect("a number")
@@ -88,7 +88,7 @@ async fn a_damaged_file_is_reported_and_replaced_by_the_next_upload() {
         put(client, &content).await;
         assert_eq!(client.get_blob(digest.as_str()).await.expect("replaced"), content);
     }
-    assert_ne!(metric(&running, "dtf_damaged_files_total").await, 0);
+    assert_ne!(metric(&running.url, "dtf_damaged_files_total").await, 0);
     running.stop().await;
 }
 
@@ -249,8 +249,10 @@ async fn the_data_directory_has_a_maximum_size() {
 /// Makes files older than the grace.
 fn age(data_dir: &Path, digests: &[&BlobDigest]) {
     let long_ago = file_time() - Duration::from_hours(25);
-    for digest in digests {
-        let file = std::fs::File::options().write(true).open(path(data_dir, digest));
+    let identity = data_dir.join(crate::blobs::DIRECTORY).join("identity");
+    let files = digests.iter().map(|digest| path(data_dir, digest));
+    for path in files.chain(identity.exists().then_some(identity)) {
+        let file = std::fs::File::options().write(true).open(path);
         file.and_then(|file| file.set_modified(long_ago)).expect("set");
     }
 }
@@ -276,6 +278,24 @@ async fn files_that_nothing_names_are_removed() {
     for digest in [named, logged, young] {
         assert!(role.client.has_blob(digest.as_str()).await.expect("an answer"), "{digest}");
     }
+    role.end().await;
+}
+
+/// The records that were lost may have named them, and the log may still be found.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn files_stay_for_a_day_after_a_loss_was_accepted() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let role = start_with(directory.path(), |_| ()).await;
+    let unnamed = put(&role.client, b"of a lost result").await;
+    role.end().await;
+    age(directory.path(), &[&unnamed]);
+    std::fs::remove_file(directory.path().join("events.redb")).expect("removed");
+    let accept = |settings: &mut Settings| {
+        (settings.accept_lost_records, settings.collect_after) = (true, Duration::ZERO);
+    };
+    let role = start_with(directory.path(), accept).await;
+    wait_until("a search", async || metric(&role.url, "dtf_file_searches_total").await == 1).await;
+    assert!(path(directory.path(), &unnamed).exists());
     role.end().await;
 }
 
@@ -323,9 +343,11 @@ async fn nothing_is_removed_while_the_database_is_incomplete() {
     std::fs::remove_file(directory.path().join(store::FILE_NAME)).expect("removed");
     disk.database_full.store(true, Ordering::SeqCst);
     let running = Running::collecting(disk, directory).await;
-    wait_until("a search", async || metric(&running, "dtf_file_searches_failed_total").await >= 1)
-        .await;
+    wait_until("a search", async || {
+        metric(&running.url, "dtf_file_searches_failed_total").await >= 1
+    })
+    .await;
     assert!(path(running.directory(), &unnamed).exists());
-    assert_eq!(metric(&running, "dtf_collected_files_total").await, 0);
+    assert_eq!(metric(&running.url, "dtf_collected_files_total").await, 0);
     running.stop().await;
 }

@@ -114,6 +114,10 @@ impl BlobStore for Files {
         self.blobs.remove(digest, before)
     }
 
+    fn adopted(&self) -> Result<Option<SystemTime>, BlobError> {
+        self.blobs.adopted()
+    }
+
     fn remove_partial(&self, group: u8, before: SystemTime) -> Result<u64, BlobError> {
         self.blobs.remove_partial(group, before)
     }
