@@ -183,8 +183,14 @@ fn open(global: &Global, place: &Place) -> Result<(DirectoryLock, Salvage), CliE
     Ok((lock, log))
 }
 
+/// Next step for a directory without a log.
+const NAME_THE_DIRECTORY: &str = "name the data directory of a coordinator with --data-dir";
+
 /// A failure of the log, with its next step.
 fn failed(error: LogError) -> CliError {
+    if matches!(error, LogError::Missing { .. }) {
+        return CliError::from_error(&error).hint(NAME_THE_DIRECTORY);
+    }
     let error = RecoveryError::from(error);
     CliError::from_error(&error).hint(error.hint())
 }
@@ -193,7 +199,7 @@ fn failed(error: LogError) -> CliError {
 pub fn lock(data_dir: &Path) -> Result<DirectoryLock, CliError> {
     if !data_dir.is_dir() {
         return Err(CliError::new(format!("there is no directory {}", data_dir.display()))
-            .hint("name the data directory of a coordinator with --data-dir"));
+            .hint(NAME_THE_DIRECTORY));
     }
     DirectoryLock::acquire(data_dir).map_err(|error| {
         let hint = match &error {

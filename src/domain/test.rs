@@ -130,14 +130,14 @@ impl fmt::Display for SkipCause {
 mod tests {
     use super::*;
 
+    fn test(cpu_milli: usize) -> Arc<TestSpec> {
+        let json =
+            format!(r#"{{"name":"t","requirement":{{"cpu_milli":{cpu_milli}}},"launch":{{}}}}"#);
+        serde_json::from_str(&json).expect("a test")
+    }
+
     #[test]
     fn equal_requirements_are_one_and_others_stay() {
-        let test = |cpu_milli: u64| -> Arc<TestSpec> {
-            let json = format!(
-                r#"{{"name":"t","requirement":{{"cpu_milli":{cpu_milli}}},"launch":{{}}}}"#
-            );
-            serde_json::from_str(&json).expect("a test")
-        };
         let mut tests: Vec<_> = [1, 2, 1, 1, 2, 1000].map(test).into();
         let before: Vec<_> = tests.iter().map(|test| test.requirement.cpu_milli).collect();
         SharedRequirements::default().share(&mut tests);
@@ -149,12 +149,6 @@ mod tests {
 
     #[test]
     fn more_requirements_than_the_maximum_are_kept_apart() {
-        let test = |cpu_milli: usize| -> Arc<TestSpec> {
-            let json = format!(
-                r#"{{"name":"t","requirement":{{"cpu_milli":{cpu_milli}}},"launch":{{}}}}"#
-            );
-            serde_json::from_str(&json).expect("a test")
-        };
         let mut tests: Vec<_> = (0..MAX_SHARED + 2).map(test).collect();
         let mut shared = SharedRequirements::default();
         shared.share(&mut tests);

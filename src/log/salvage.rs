@@ -16,6 +16,7 @@ use super::witness::Mark;
 use crate::domain::fact::Fact;
 use crate::domain::storage_id::StorageId;
 use std::fs::File;
+use std::io;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
@@ -66,10 +67,9 @@ impl Salvage {
     /// The file is missing or cannot be read.
     pub fn open(directory: &Path) -> Result<Self, LogError> {
         let path = directory.join(LOG_FILE);
-        let file = File::open(&path).map_err(|source| LogError::Beside {
-            doing: "read",
-            path: path.clone(),
-            source,
+        let file = File::open(&path).map_err(|source| match source.kind() {
+            io::ErrorKind::NotFound => LogError::Missing { path: path.clone() },
+            _ => LogError::Beside { doing: "read", path: path.clone(), source },
         })?;
         let tree = ReadOnlyLog::open(directory);
         let testimony = embedded::read_testimony(directory);

@@ -16,9 +16,16 @@ use std::path::Path;
 
 /// Number of records between two lines of progress.
 const PROGRESS_RECORDS: u64 = 50_000;
+/// Next step for a log that is not there.
+const MISSING: &str = "name the data directory of a coordinator with --data-dir, or restore the event \
+                       log from a backup";
 /// Next step for a log that is damaged.
 const DAMAGED: &str = "restore the event log from a backup, or copy what is readable with `dtf log \
                        export`; docs/operate.md describes both";
+
+fn next_step(error: &LogError) -> &'static str {
+    if matches!(error, LogError::Missing { .. }) { MISSING } else { DAMAGED }
+}
 
 /// Numbers of rows that the records lead to.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -77,7 +84,7 @@ impl History {
             Ok(log) => log,
             Err(error) => {
                 let mut part = Part::new("event log", path);
-                part.add(None, with_causes(&error), DAMAGED);
+                part.add(None, with_causes(&error), next_step(&error));
                 return Self { identity: None, last: Last::default(), parts: vec![part] };
             }
         };
