@@ -1,0 +1,130 @@
+"""Runs of many faults, models, precisions and seeds, in one or two processes.
+
+A cell is one fault in one model, one precision and one seed. Each cell is `found` (the test did
+not pass), `missed`, `without effect` (the fp32 output moves by at most 1 %), `not applicable` (the
+model has no part that the fault could damage) or `broken` (the fault raised an exception).
+"""
+
+import concurrent.futures
+import contextlib
+import dataclasses
+import os
+import random
+import tempfile
+
+from .effect import THRESHOLD, effect
+
+DTYPES = ("fp32", "bf16", "fp16")
+STATES = ("found", "missed", "without effect", "not applicable", "broken")
+
+
+@dataclasses.dataclass
+class Cell:
+    model: str
+    fault: str
+    kind: str
+    dtype: str
+    seed: int
+    state: str
+    effect: float = 0.0
+    outcome: str = ""
+    checks: tuple = ()  # the names of the checks that failed
+    message: str = ""
+    figures: dict = dataclasses.field(default_factory=dict)  # of the check `reference`
+
+
+def run_model(name, faults, dtypes, seeds, clean=True):
+    """All cells of one model, and its clean runs as cells without a fault."""
+    import torch
+
+    from .scripts import Script
+
+    torch.set_num_threads(1)
+    cells = []
+    with tempfile.TemporaryDirectory() as directory:
+        script = Script(name, directory)
+        for seed in seeds:
+            usual = script.run(seed, record=True)
+            if clean:
+                for dtype in dtypes:
+                    run = usual if dtype == "fp32" else script.run(seed, dtype)
+                    state = "passed" if run.outcome == "passed" else "false alarm"
+                    cells.append(cell(name, None, dtype, seed, state, 0.0, run))
+            for fault in faults:
+                cells += cells_of(torch, script, fault, dtypes, seed, usual)
+    return cells
+
+
+def cells_of(torch, script, fault, dtypes, seed, usual):
+    """The cells of one fault. The effect is that in fp32, whatever precisions are tried."""
+    from .site import NotApplicable
+
+    try:
+        first = script.run(seed, fault=fault, record=True)
+    except NotApplicable:
+        return [cell(script.name, fault, dtype, seed, "not applicable", 0.0) for dtype in dtypes]
+    size = max(first.effect, effect(torch, usual.outputs, first.outputs))
+    cells = []
+    for dtype in dtypes:
+        run = first if dtype == "fp32" else script.run(seed, dtype, fault)
+        cells.append(cell(script.name, fault, dtype, seed, state(run, size), size, run))
+    return cells
+
+
+def state(run, size):
+    if not run.touched:
+        return "not applicable"
+    if run.raised or run.outcome == "error":
+        return "broken"
+    if size <= THRESHOLD:
+        return "without effect"
+    return "missed" if run.outcome == "passed" else "found"
+
+
+def cell(model, fault, dtype, seed, state, size, run=None):
+    made = Cell(
+        model,
+        fault.name if fault else "",
+        fault.kind if fault else "clean",
+        dtype,
+        seed,
+        state,
+        # JSON has no infinity.
+        min(size, 1e9),
+    )
+    if run:
+        made.outcome = run.outcome
+        made.checks = tuple(run.failed)
+        made.message = run.raised or run.result.get("message", "")
+        for check in run.checks:
+            if check["name"] == "reference":
+                made.figures = {"values": check.get("values"), "bounds": check.get("tolerance")}
+    return made
+
+
+def run_all(models, faults, dtypes, seeds, processes=1, report=lambda cells: None):
+    """All cells, model by model. `faults`: names; None: all kinds."""
+    tasks = [(name, faults, dtypes, seeds) for name in models]
+    cells = []
+    if processes < 2:
+        for task in tasks:
+            made = start(*task)
+            report(made)
+            cells += made
+        return cells
+    import multiprocessing
+
+    context = multiprocessing.get_context("spawn")
+    with concurrent.futures.ProcessPoolExecutor(processes, mp_context=context) as pool:
+        futures = [pool.submit(start, *task) for task in tasks]
+        for future in concurrent.futures.as_completed(futures):
+            report(future.result())
+            cells += future.result()
+    return cells
+
+
+def start(name, faults, dtypes, seeds):
+    from .faults import FAULTS
+
+    chosen = [FAULTS[one] for one in faults] if faults else [*FAULTS.values()]
+    return run_model(name, chosen, dtypes, seeds)

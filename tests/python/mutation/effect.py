@@ -1,0 +1,110 @@
+"""How far a fault moves what the model computes in fp32, whatever the verdict is.
+
+All that the model returns from `place_model` on is recorded: what the test compares, and the
+outputs of the whole model in every call, those of generation included. Two runs are compared where
+their inputs are the same. Rows that are padding do not count.
+"""
+
+import contextlib
+import hashlib
+
+# A fault has an effect if it moves an output by more than this, relative to the size of the output.
+THRESHOLD = 0.01
+# Maximum number of outputs that are kept of each input.
+KEPT = 4
+# The names of outputs that no test claims to compare.
+APART = ("pooler_output", "loss", "aux_loss", "z_loss")
+
+
+class Recorder:
+    def __init__(self, torch):
+        self.torch, self.outputs = torch, {}
+
+    @contextlib.contextmanager
+    def watching(self, script, model):
+        usual = script.forward
+
+        def forward(torch, model, inputs):
+            key = ("forward", digest(torch, inputs))  # before the call, which may change them
+            output = usual(torch, model, inputs)
+            self.keep(key, {"output": (output, None)})
+            return output
+
+        script.forward = forward
+        hook = model.register_forward_hook(self.called, with_kwargs=True)
+        try:
+            yield
+        finally:
+            hook.remove()
+            script.forward = usual
+
+    def called(self, model, arguments, options, output):
+        torch = self.torch
+        if not hasattr(output, "items"):
+            return
+        key = ("model", digest(torch, {**dict(enumerate(arguments)), **options}))
+        masks = [options.get(name) for name in ("decoder_attention_mask", "attention_mask")]
+        found = {}
+        for name, value in output.items():
+            if not torch.is_tensor(value) or not value.is_floating_point() or name in APART:
+                continue
+            mask = masks[1] if name.startswith("encoder") or masks[0] is None else masks[0]
+            found[name] = value, rows(torch, mask, value)
+        self.keep(key, found)
+
+    def keep(self, key, found):
+        kept = self.outputs.setdefault(key, [])
+        if len(kept) < KEPT:
+            kept.append(
+                {
+                    name: value.detach().float().clone() * (1 if mask is None else mask)
+                    for name, (value, mask) in found.items()
+                }
+            )
+
+
+def rows(torch, mask, value):
+    """The mask of the rows of an output that are not padding, if the shapes show it."""
+    if not torch.is_tensor(mask) or mask.dim() != 2 or value.dim() < 3:
+        return None
+    length = value.shape[1]
+    if len(mask) != len(value) or mask.shape[1] < length:
+        return None
+    return mask[:, mask.shape[1] - length :].reshape(*value.shape[:2], *[1] * (value.dim() - 2))
+
+
+def digest(torch, inputs):
+    """Identifies the inputs of a call: their names and values, and the length of a cache."""
+    found = hashlib.blake2b(digest_size=12)
+    for name, value in sorted(inputs.items(), key=lambda item: str(item[0])):
+        if torch.is_tensor(value):
+            content = value.detach().float().contiguous().numpy().tobytes()
+            found.update(f"{name} {tuple(value.shape)}".encode() + content)
+        elif hasattr(value, "get_seq_length"):
+            found.update(f"{name} {int(value.get_seq_length() or 0)}".encode())
+        elif isinstance(value, (int, float, str)):
+            found.update(f"{name} {value}".encode())
+    return found.digest()
+
+
+def effect(torch, clean, faulty):
+    """The largest rms of a difference, relative to the rms of the clean output."""
+    largest = 0.0
+    for key, outputs in faulty.items():
+        expected = clean.get(key)
+        if not expected:
+            continue
+        for output in outputs:
+            for name, value in output.items():
+                usual = expected[0].get(name)
+                if usual is not None and usual.shape == value.shape:
+                    largest = max(largest, moved(usual, value))
+    return largest
+
+
+def moved(usual, value):
+    size = float(usual.double().square().mean().sqrt())
+    difference = float((value.double() - usual.double()).square().mean().sqrt())
+    if difference != difference:
+        return float("inf")
+    return difference / size if size > 0 else (float("inf") if difference > 0 else 0.0)
