@@ -6,14 +6,16 @@
 //! interrupted and a coordinator that was stopped end no lease early. Nor does a full disk of the
 //! coordinator: while it refuses the files of results, workers keep them, and deadlines are held.
 //!
+//! A limit is read from the launch of the test only when a lease has run for the margin that each
+//! limit contains. So leases of short tests cost nothing.
+//!
 //! Deadlines are derived and not stored. After a restart, each lease has its full limit again.
 
 use super::deps::SkipsByRun;
 use super::state::{Scheduler, Seat, Worker};
 use crate::domain::fact::Fact;
 use crate::domain::id::WorkerId;
-use crate::domain::lease_limit::lease_limit;
-use crate::domain::test::TestSpec;
+use crate::domain::lease_limit::{MARGIN, lease_limit};
 use crate::domain::time::{Millis, Timestamp};
 
 /// Time for which a silent worker keeps its leases.
@@ -23,9 +25,9 @@ pub const HEARTBEAT_INTERVAL: Millis = Millis::from_secs(10);
 /// Deadline of a lease that has none.
 pub(super) const NEVER: Timestamp = Timestamp(u64::MAX);
 
-/// The deadline of a lease that may run from `at` on.
-pub(super) fn deadline(spec: &TestSpec, at: Timestamp) -> Timestamp {
-    lease_limit(spec.launch.get()).map_or(NEVER, |limit| at.after(limit))
+/// The earliest deadline that a lease can have that may run from `at` on.
+pub(super) fn earliest_deadline(at: Timestamp) -> Timestamp {
+    at.after(MARGIN)
 }
 
 impl Worker {
@@ -52,6 +54,21 @@ impl Worker {
 }
 
 impl Seat {
+    /// Gives the first lease its whole limit from `at` on.
+    pub(super) fn restart_deadline(&mut self, at: Timestamp) {
+        self.due = if self.queue.is_empty() { NEVER } else { earliest_deadline(at) };
+        self.is_due_exact = false;
+    }
+
+    /// Replaces the earliest deadline by the deadline of a test with this launch. A launch that
+    /// cannot be read has none.
+    fn set_limit(&mut self, launch: Option<&str>) {
+        let limit = launch.and_then(lease_limit);
+        let beyond = |limit: Millis| Millis(limit.0.saturating_sub(MARGIN.0));
+        self.due = limit.map_or(NEVER, |limit| self.due.after(beyond(limit)));
+        self.is_due_exact = true;
+    }
+
     /// Whether the worker was heard after the deadline and has not reported.
     pub(super) fn is_overdue(&self, worker: &Worker) -> bool {
         self.due <= worker.last_seen
@@ -70,6 +87,7 @@ impl Scheduler {
         let overdue = self.workers.iter().filter(|(_, worker)| worker.may_be_overdue(now));
         let overdue: Vec<WorkerId> = overdue.map(|(id, _)| *id).collect();
         for id in overdue {
+            self.read_limits(id);
             let Some(worker) = self.workers.get(&id) else { continue };
             for seat in worker.seats.values().filter(|seat| seat.is_overdue(worker)) {
                 self.end_seat(now, (id, worker), seat, skips, facts);
@@ -79,6 +97,21 @@ impl Scheduler {
             if let Some(worker) = self.workers.get_mut(&id) {
                 worker.due = next.unwrap_or(NEVER);
             }
+        }
+    }
+
+    /// Reads the limits of the leases that have reached their earliest deadlines.
+    fn read_limits(&mut self, id: WorkerId) {
+        let Self { workers, runs, .. } = self;
+        let Some(worker) = workers.get_mut(&id) else { return };
+        let heard = worker.last_seen;
+        for seat in worker.seats.values_mut().filter(|seat| !seat.is_due_exact && seat.due <= heard)
+        {
+            let first = seat
+                .queue
+                .front()
+                .and_then(|(test, _)| runs.get(&test.run)?.tests.get(test.index as usize));
+            seat.set_limit(first.map(|test| test.spec.launch.get()));
         }
     }
 
@@ -104,15 +137,10 @@ impl Scheduler {
 
     /// Gives each lease its full limit from `at` on, whatever the times of the log are.
     pub(super) fn renew_deadlines(&mut self, at: Timestamp) {
-        let Self { workers, runs, .. } = self;
-        for worker in workers.values_mut() {
+        for worker in self.workers.values_mut() {
             worker.due = NEVER;
             for seat in worker.seats.values_mut() {
-                let first = seat
-                    .queue
-                    .front()
-                    .and_then(|(test, _)| runs.get(&test.run)?.tests.get(test.index as usize));
-                seat.due = first.map_or(NEVER, |test| deadline(&test.spec, at));
+                seat.restart_deadline(at);
                 worker.due = worker.due.min(seat.due);
             }
         }

@@ -8,7 +8,7 @@
 
 use super::amounts::Free;
 use super::classes::{ClassId, Head};
-use super::deadline::{LEASE_TIMEOUT, deadline};
+use super::deadline::{LEASE_TIMEOUT, earliest_deadline};
 use super::error::FactError;
 use super::state::{Group, Note, Scheduler, Seat, State, Worker};
 use super::status::Availability;
@@ -274,7 +274,6 @@ impl Scheduler {
         queue.passed_over = None;
         queue.hold = None;
         let requirement = Arc::clone(&queue.key.requirement);
-        let spec = &granted.spec;
         let worker = self.workers.get_mut(&id).ok_or(FactError::UnknownWorker(id))?;
         let entry = (test, grant.lease.epoch);
         if let Some(seat) = worker.seats.get_mut(&grant.seat) {
@@ -284,9 +283,10 @@ impl Scheduler {
             worker.free.take(&requirement, &grant.devices);
             let devices = grant.devices.clone();
             let queue = VecDeque::from([entry]);
-            let due = deadline(spec, at);
+            let due = earliest_deadline(at);
             worker.due = worker.due.min(due);
-            let seat = Seat { class, devices, ended: false, queue, since: at, due };
+            let seat =
+                Seat { class, devices, ended: false, queue, since: at, due, is_due_exact: false };
             worker.seats.insert(grant.seat, seat);
             worker.by_class.entry(class).or_default().insert(grant.seat);
         }

@@ -2,7 +2,6 @@
 
 use super::classes::ClassId;
 use super::command::{Answer, Finished, Signal, Step};
-use super::deadline::{NEVER, deadline};
 use super::deps::SkipsByRun;
 use super::error::{FactError, Rejected};
 use super::state::{Scheduler, State, Worker};
@@ -221,11 +220,7 @@ impl Scheduler {
         seat.queue.remove(position);
         if position == 0 {
             seat.since = at;
-            let next = seat
-                .queue
-                .front()
-                .and_then(|(test, _)| self.runs.get(&test.run)?.tests.get(test.index as usize));
-            seat.due = next.map_or(NEVER, |test| deadline(&test.spec, at));
+            seat.restart_deadline(at);
             worker.due = worker.due.min(seat.due);
         }
         if seat.queue.is_empty() {

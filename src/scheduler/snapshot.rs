@@ -9,7 +9,7 @@
 
 use super::amounts::Free;
 use super::command::Identity;
-use super::deadline::deadline;
+use super::deadline::earliest_deadline;
 use super::error::FactError;
 use super::state::{Named, Note, Run, Scheduler, Seat, State, Tally, Test, Worker};
 use super::status::Availability;
@@ -407,9 +407,9 @@ impl Scheduler {
             worker.ahead += u32::try_from(seat.queue.len() - 1).unwrap_or(u32::MAX);
             let queue = VecDeque::from(seat.queue);
             let SeatPiece { devices, ended, since, .. } = seat;
-            let due = deadline(&first_spec, since);
+            let due = earliest_deadline(since);
             worker.due = worker.due.min(due);
-            let restored = Seat { class, devices, ended, queue, since, due };
+            let restored = Seat { class, devices, ended, queue, since, due, is_due_exact: false };
             worker.seats.insert(seat.number, restored);
         }
         self.worker_keys.insert(key, id);

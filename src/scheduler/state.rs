@@ -191,8 +191,10 @@ pub(super) struct Seat {
     pub queue: VecDeque<(TestId, Epoch)>,
     /// Time at which the first lease of the queue became the first.
     pub since: Timestamp,
-    /// Deadline of the first lease, see `deadline`.
+    /// Deadline of the first lease, or a time before it, see `deadline`.
     pub due: Timestamp,
+    /// The limit of the first lease was read, so that `due` is its deadline.
+    pub is_due_exact: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
