@@ -114,6 +114,7 @@ pub struct Lease {
 pub enum Outcome {
     Passed,
     Failed,
+    ReducedPrecision,
     Error,
     TimedOut,
     Cancelled,
@@ -128,6 +129,7 @@ pub enum Outcome {
 pub enum ReportableOutcome {
     Passed,
     Failed,
+    ReducedPrecision,
     Error,
     TimedOut,
     Cancelled,

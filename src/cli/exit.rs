@@ -47,6 +47,7 @@ impl Exit {
         let count = |outcome| totals.outcomes.get(&outcome).copied().unwrap_or(0);
         let set_up = totals.errors.get(&Class::SetUp).copied().unwrap_or(0);
         let own = count(Outcome::Failed)
+            + count(Outcome::ReducedPrecision)
             + count(Outcome::TimedOut)
             + count(Outcome::Error).saturating_sub(set_up);
         let infrastructure = set_up
@@ -94,6 +95,7 @@ mod tests {
         };
         assert_eq!(of(&[], 0), Exit::Passed);
         assert_eq!(of(&[(Outcome::Skipped, 2)], 0), Exit::Unschedulable);
+        assert_eq!(of(&[(Outcome::ReducedPrecision, 1)], 0), Exit::TestsFailed);
         assert_eq!(of(&[(Outcome::Error, 1), (Outcome::Skipped, 2)], 1), Exit::Infrastructure);
         assert_eq!(of(&[(Outcome::Error, 2)], 1), Exit::TestsFailed);
         assert_eq!(of(&[(Outcome::WorkerLost, 1)], 0), Exit::Infrastructure);

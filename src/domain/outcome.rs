@@ -11,6 +11,8 @@ use std::fmt;
 pub enum Outcome {
     Passed,
     Failed,
+    /// The values are right, but computed with less precision than the test claims.
+    ReducedPrecision,
     Error,
     TimedOut,
     Cancelled,
@@ -54,9 +56,10 @@ pub enum Blame {
 }
 
 impl Outcome {
-    pub const ALL: [Outcome; 8] = [
+    pub const ALL: [Outcome; 9] = [
         Outcome::Passed,
         Outcome::Failed,
+        Outcome::ReducedPrecision,
         Outcome::Error,
         Outcome::TimedOut,
         Outcome::Cancelled,
@@ -71,6 +74,7 @@ impl Outcome {
         match self {
             Outcome::Passed => "passed",
             Outcome::Failed => "failed",
+            Outcome::ReducedPrecision => "reduced_precision",
             Outcome::Error => "error",
             Outcome::TimedOut => "timed_out",
             Outcome::Cancelled => "cancelled",
@@ -84,6 +88,7 @@ impl Outcome {
     #[must_use]
     pub fn words(self) -> &'static str {
         match self {
+            Outcome::ReducedPrecision => "reduced precision",
             Outcome::TimedOut => "timed out",
             Outcome::WorkerLost => "worker lost",
             other => other.name(),
@@ -97,7 +102,10 @@ impl Outcome {
             (Outcome::WorkerLost, _) | (Outcome::Error, Some(Class::SetUp)) => {
                 Blame::Infrastructure
             }
-            (Outcome::Failed | Outcome::Error | Outcome::TimedOut, _) => Blame::Test,
+            (
+                Outcome::Failed | Outcome::ReducedPrecision | Outcome::Error | Outcome::TimedOut,
+                _,
+            ) => Blame::Test,
             (Outcome::Passed | Outcome::Cancelled | Outcome::Skipped | Outcome::Expired, _) => {
                 Blame::Nobody
             }
@@ -111,6 +119,7 @@ impl Outcome {
             self,
             Outcome::Passed
                 | Outcome::Failed
+                | Outcome::ReducedPrecision
                 | Outcome::Error
                 | Outcome::TimedOut
                 | Outcome::Cancelled

@@ -91,6 +91,7 @@ pub fn counts(counts: &RunCounts) -> String {
     add(done(Outcome::Passed), "passed");
     add(counts.flaky, "flaky");
     add(done(Outcome::Failed), "failed");
+    add(done(Outcome::ReducedPrecision), "reduced precision");
     add(done(Outcome::Error), "errors");
     add(done(Outcome::TimedOut), "timed out");
     add(done(Outcome::WorkerLost), "lost");

@@ -205,6 +205,7 @@ fn is_verdict(row: &ReportRow) -> bool {
         Some(
             Outcome::Passed
             | Outcome::Failed
+            | Outcome::ReducedPrecision
             | Outcome::Error
             | Outcome::TimedOut
             | Outcome::WorkerLost,

@@ -46,6 +46,7 @@ pub const COLOURS: [(&str, &str); 12] = [
     ("passed", "32"),
     ("flaky", "33"),
     ("failed", "31"),
+    ("reduced precision", "31"),
     ("error", "31"),
     ("timed out", "31"),
     ("worker lost", "35"),

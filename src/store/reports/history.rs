@@ -57,7 +57,7 @@ const PAST: &str = "WITH mine AS (\
         FROM mine \
         JOIN test_outcomes AS o ON o.run = mine.run AND o.test = mine.test \
         JOIN last_attempts AS last ON last.run = mine.run AND last.test = mine.test \
-        WHERE o.outcome IN ('passed', 'failed', 'error', 'timed_out')\
+        WHERE o.outcome IN ('passed', 'failed', 'reduced_precision', 'error', 'timed_out')\
     ), recent AS (\
         SELECT * FROM ended WHERE age <= ?2\
     ), peaks AS (\

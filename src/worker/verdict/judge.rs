@@ -17,6 +17,8 @@ const CLAIMABLE: [Class; 6] = [
     Class::NoResult,
     Class::Nondeterministic,
 ];
+/// Exit code of a script that reports reduced precision.
+const REDUCED_PRECISION_CODE: i32 = 3;
 /// Maximum length of an unknown outcome that a message quotes, in characters.
 const MAX_QUOTED_OUTCOME: usize = 80;
 
@@ -103,26 +105,41 @@ fn judge_script(evidence: &Evidence<'_>, transcript: &Transcript) -> Verdict {
     };
     let reported = read_result(result);
     match reported.outcome {
-        Outcome::Passed if code != 0 => Verdict::new(
-            Outcome::Error,
-            None,
-            format!("the script reported passed, but exited with code {code}"),
-        ),
-        Outcome::Passed if !transcript.has_metrics() => Verdict::new(
-            Outcome::Error,
-            Some(Class::NoResult),
-            format!("the script reported passed, but no metrics{}", ignored(transcript)),
-        ),
-        Outcome::Passed => with_cases(evidence, reported),
+        Outcome::Passed => confirm(evidence, transcript, reported, &[0]),
+        // As with `failed`, the script may leave the verdict to its line.
+        Outcome::ReducedPrecision => {
+            confirm(evidence, transcript, reported, &[0, REDUCED_PRECISION_CODE])
+        }
         _ => reported,
     }
 }
 
-/// The verdict on a script that reported passed: its JUnit file may contradict it.
-fn with_cases(evidence: &Evidence<'_>, reported: Verdict) -> Verdict {
+/// The verdict on a script that completed its measurement. Without a metric, or with an exit code other
+/// than `codes`, it did not, whatever it reported. Its JUnit file may contradict it, too.
+fn confirm(
+    evidence: &Evidence<'_>,
+    transcript: &Transcript,
+    reported: Verdict,
+    codes: &[i32],
+) -> Verdict {
+    let words = reported.outcome.words();
+    let code = evidence.exit.code.unwrap_or_default();
+    if !codes.contains(&code) {
+        let message = format!("the script reported {words}, but exited with code {code}");
+        return Verdict::new(Outcome::Error, None, message);
+    }
+    if !transcript.has_metrics() {
+        let message = format!("the script reported {words}, but no metrics{}", ignored(transcript));
+        return Verdict::new(Outcome::Error, Some(Class::NoResult), message);
+    }
     let Some(junit) = evidence.junit else { return reported };
     let judged = cases::judge(0, junit, evidence.cases, "");
-    if judged.outcome == Outcome::Passed && !judged.flaky { reported } else { judged }
+    match (reported.outcome, judged.outcome) {
+        (_, Outcome::Failed | Outcome::Error) => judged,
+        // A file in which cases are flaky or skipped makes a passed test such a test, and no other.
+        (Outcome::Passed, outcome) if outcome != Outcome::Passed || judged.flaky => judged,
+        _ => reported,
+    }
 }
 
 fn judge_without_result(evidence: &Evidence<'_>, code: i32, transcript: &Transcript) -> Verdict {
@@ -153,11 +170,13 @@ fn read_result(result: &Map<String, Value>) -> Verdict {
     match text("outcome") {
         "passed" => Verdict::new(Outcome::Passed, None, text("message")),
         "failed" => Verdict::new(Outcome::Failed, class, text("message")),
+        "reduced_precision" => Verdict::new(Outcome::ReducedPrecision, None, text("message")),
         "error" => Verdict::new(Outcome::Error, class, text("message")),
         other => {
             let other: String = other.chars().take(MAX_QUOTED_OUTCOME).collect();
             let message = format!(
-                "the outcome in the result line is {other:?}; expected passed, failed or error"
+                "the outcome in the result line is {other:?}; expected passed, failed, \
+                 reduced_precision or error"
             );
             Verdict::new(Outcome::Error, Some(Class::NoResult), message)
         }
@@ -199,6 +218,23 @@ mod tests {
         }
         assert_eq!(script(0, &result("\"great\"")), (Outcome::Error, Some(Class::NoResult)));
         assert_eq!(script(0, &result("17")), (Outcome::Error, Some(Class::NoResult)));
+    }
+
+    #[test]
+    fn reduced_precision_is_a_verdict_of_its_own() {
+        let reduced = result("\"reduced_precision\",\"message\":\"rounds like bf16\"");
+        for code in [0, 3] {
+            assert_eq!(script(code, &reduced), (Outcome::ReducedPrecision, None));
+        }
+        // A script that is interrupted after its line has not completed its work.
+        for code in [1, 2, 77, 137] {
+            assert_eq!(script(code, &reduced), (Outcome::Error, None), "{code}");
+        }
+        let unmeasured = "{\"event\":\"result\",\"outcome\":\"reduced_precision\"}\n";
+        assert_eq!(script(3, unmeasured), (Outcome::Error, Some(Class::NoResult)));
+        // The exit code alone states nothing.
+        assert_eq!(script(3, METRIC), (Outcome::Error, None));
+        assert_eq!(script(3, &result("\"passed\"")), (Outcome::Error, None));
     }
 
     #[test]
@@ -302,12 +338,8 @@ mod tests {
 
     #[test]
     fn a_script_that_passed_is_held_to_its_junit_file() {
-        let mut transcript = Transcript::default();
-        transcript.feed(result("\"passed\"").as_bytes());
         let judged = |junit: Result<CaseReport, JunitError>, cases| {
-            let exit = Exit { code: Some(0), signal: None };
-            let (script, cases) = (Some(&transcript), NonZeroU32::new(cases));
-            judge(&Evidence { exit, script, junit: Some(&junit), cases, ..Evidence::default() })
+            with_junit("\"passed\"", 0, &junit, NonZeroU32::new(cases))
         };
         let two = parse(b"<testsuite><testcase/><testcase/></testsuite>").expect("a file");
         assert_eq!(judged(Ok(two.clone()), 2).outcome, Outcome::Passed);
@@ -315,6 +347,38 @@ mod tests {
         let bad = b"<testsuite><testcase><failure/></testcase></testsuite>";
         assert_eq!(judged(Ok(parse(bad).expect("a file")), 0).outcome, Outcome::Failed);
         assert_eq!(judged(Err(JunitError::Missing("x".into())), 0).outcome, Outcome::Error);
+    }
+
+    /// The verdict on a script with this line, exit code and JUnit file.
+    fn with_junit(
+        outcome: &str,
+        code: i32,
+        junit: &Result<CaseReport, JunitError>,
+        cases: Option<NonZeroU32>,
+    ) -> Verdict {
+        let mut transcript = Transcript::default();
+        transcript.feed(result(outcome).as_bytes());
+        let exit = Exit { code: Some(code), signal: None };
+        let (script, junit) = (Some(&transcript), Some(junit));
+        judge(&Evidence { exit, script, junit, cases, ..Evidence::default() })
+    }
+
+    #[test]
+    fn a_junit_file_makes_reduced_precision_worse_and_never_better() {
+        for (file, wanted) in [
+            ("<testsuite><testcase/></testsuite>", Outcome::ReducedPrecision),
+            (
+                "<testsuite><testcase><flakyFailure/></testcase></testsuite>",
+                Outcome::ReducedPrecision,
+            ),
+            ("<testsuite><testcase><skipped/></testcase></testsuite>", Outcome::ReducedPrecision),
+            ("<testsuite><testcase><failure/></testcase></testsuite>", Outcome::Failed),
+            ("<testsuite/>", Outcome::Error),
+        ] {
+            let junit = Ok(parse(file.as_bytes()).expect("a file"));
+            let verdict = with_junit("\"reduced_precision\"", 3, &junit, None);
+            assert_eq!(verdict.outcome, wanted, "{file}");
+        }
     }
 
     #[test]
