@@ -123,6 +123,20 @@ pub enum Outcome {
     WorkerLost,
 }
 
+/// A module of a model, and figures of the comparison of its output.
+#[derive(ToSchema)]
+pub struct FirstDifference {
+    /// Name of the module in its model: 1 to 256 characters.
+    #[schema(min_length = 1, max_length = 256, example = "model.layers.3.self_attn.rotary_emb")]
+    pub module: String,
+    /// Name of its class. Empty if the test did not report it.
+    #[schema(required = false, max_length = 80, example = "LlamaRotaryEmbedding")]
+    pub kind: String,
+    /// At most 16 figures of the comparison.
+    #[schema(required = false)]
+    pub values: BTreeMap<String, f64>,
+}
+
 /// Outcomes that a worker may report. Only the coordinator decides on the others.
 #[derive(ToSchema)]
 #[schema(rename_all = "snake_case")]
@@ -594,6 +608,9 @@ mod tests {
         };
         same_fields::<domain::accelerator::Accelerator, Accelerator>(&json!(accelerator), &[]);
         same_fields::<domain::capability::Capability, Capability>(&json!(capability), &[]);
+        let module =
+            json!({"module": "model.norm", "kind": "LlamaRMSNorm", "values": {"error": 0.5}});
+        same_fields::<domain::findings::FirstDifference, FirstDifference>(&module, &[]);
     }
 
     #[test]

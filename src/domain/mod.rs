@@ -11,6 +11,7 @@ pub mod capability;
 pub mod causes;
 pub mod digest;
 pub mod fact;
+pub mod findings;
 pub mod id;
 pub mod launch;
 pub mod lease_limit;

@@ -2,6 +2,7 @@
 
 use crate::api::SCHEMA;
 use crate::api::v1::test_views::{AttemptQuery, AttemptView, TestView, Why};
+use crate::domain::findings::Findings;
 use crate::domain::id::TestId;
 use crate::results::reader::Reader;
 use crate::store::StoreError;
@@ -31,13 +32,17 @@ impl Reader {
 }
 
 fn explain(test: TestView, attempts: &[AttemptView]) -> Why {
-    let earlier = attempts.split_last().map(|(_, earlier)| earlier).unwrap_or_default();
+    let (last, earlier) = attempts.split_last().map_or((None, attempts), |(l, e)| (Some(l), e));
+    let findings = last.map(|last| Findings::of(&last.detail.result)).unwrap_or_default();
+    let Findings { would_not_notice, first_differs } = findings;
     Why {
         schema: SCHEMA,
         test: test.test,
         phase: test.phase,
         summary: test.ending(earlier).unwrap_or_else(|| "not done".to_owned()),
         name: test.name,
+        would_not_notice,
+        first_differs,
         blocked_by: Vec::new(),
         workers: Vec::new(),
     }

@@ -5,8 +5,10 @@
 //! row has at most [`MAX_ROW_BYTES`] of a detail, and other texts of workers are cut at
 //! [`MAX_MESSAGE_BYTES`] and [`MAX_NAME_BYTES`].
 
+use crate::domain::findings::{FIRST_DIFFERS, Findings, WOULD_NOT_NOTICE};
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use serde_json::{Map, Value};
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -127,17 +129,51 @@ impl<'a> Detail<'a> {
         artifacts.iter().chain([&log]).map(|file| file.size_bytes).fold(0, u64::saturating_add)
     }
 
-    /// The origin of the weights, if the test reported it as one word.
-    pub fn weights(&self) -> Option<String> {
-        #[derive(Deserialize)]
-        struct Reported {
-            weights: Option<String>,
-        }
-        let reported = serde_json::from_str::<Reported>(self.result?.get()).ok()?.weights?;
-        let plain = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
-        let word = (1..=MAX_WORD).contains(&reported.len()) && reported.chars().all(plain);
-        word.then_some(reported)
+    /// The facts of the result that have columns. Empty if it is not an object.
+    pub fn reported(&self) -> Reported {
+        let fields = self.result.and_then(|result| serde_json::from_str(result.get()).ok());
+        fields.map(Reported::of).unwrap_or_default()
     }
+}
+
+/// Facts that the test itself reported in its result.
+#[derive(Debug, Default)]
+pub(super) struct Reported {
+    /// The origin of the weights, if it is one word.
+    pub weights: Option<String>,
+    /// A list of texts, as JSON.
+    pub would_not_notice: Option<String>,
+    /// An object, as JSON.
+    pub first_differs: Option<String>,
+}
+
+impl Reported {
+    fn of(fields: ResultFields) -> Self {
+        let ResultFields { weights, would_not_notice, first_differs } = fields;
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
+        let is_word = |text: &&str| (1..=MAX_WORD).contains(&text.len()) && text.chars().all(plain);
+        let findings: Map<String, Value> = [
+            (WOULD_NOT_NOTICE.to_owned(), would_not_notice),
+            (FIRST_DIFFERS.to_owned(), first_differs),
+        ]
+        .into_iter()
+        .collect();
+        let Findings { would_not_notice, first_differs } = Findings::of(&findings);
+        Self {
+            weights: weights.as_str().filter(is_word).map(str::to_owned),
+            would_not_notice: would_not_notice.map(|texts| Value::from(texts).to_string()),
+            first_differs: first_differs.and_then(|module| serde_json::to_string(&module).ok()),
+        }
+    }
+}
+
+/// The fields of a result that are read: any JSON, `null` if they are absent. Others are skipped.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct ResultFields {
+    weights: Value,
+    would_not_notice: Value,
+    first_differs: Value,
 }
 
 impl Metric<'_> {
@@ -220,7 +256,7 @@ mod tests {
             let detail = RawValue::from_string(detail.to_owned()).expect("JSON");
             let parsed = Detail::parse(Some(&detail));
             assert_eq!(parsed.message, "kept", "whatever the test reports");
-            parsed.weights()
+            parsed.reported().weights
         };
         let of =
             |result: &str| weights(&format!("{{\"message\": \"kept\", \"result\": {result}}}"));
@@ -234,6 +270,33 @@ mod tests {
         }
         assert_eq!(of(&format!("{{\"weights\": \"{}\"}}", "x".repeat(41))), None);
         assert_eq!(weights(r#"{"message": "kept"}"#), None);
+    }
+
+    #[test]
+    fn findings_are_read_one_by_one() {
+        let columns = |result: &str| {
+            let detail = RawValue::from_string(format!("{{\"result\": {result}}}"));
+            let detail = detail.expect("JSON");
+            let Reported { weights, would_not_notice, first_differs } =
+                Detail::parse(Some(&detail)).reported();
+            [weights, would_not_notice, first_differs]
+        };
+        let none = [None, None, None];
+        for other in ["null", "[1]", "3", r#"{"would_not_notice": null, "first_differs": 7}"#] {
+            assert_eq!(columns(other), none, "{other}");
+        }
+        let read = columns(
+            r#"{"would_not_notice": ["scale dropped"], "weights": 7, "more": {"x": [1]},
+            "first_differs": {"module": "model.norm", "values": {"error": 0.5, "allowed": null}}}"#,
+        );
+        let module = r#"{"module":"model.norm","kind":"","values":{"error":0.5}}"#;
+        assert_eq!(read, [None, Some(r#"["scale dropped"]"#.to_owned()), Some(module.to_owned())]);
+        // An empty list is a finding, too.
+        let empty = columns(r#"{"weights": "random", "would_not_notice": []}"#);
+        assert_eq!(empty, [Some("random".to_owned()), Some("[]".to_owned()), None]);
+        let long = format!(r#"{{"would_not_notice": {:?}}}"#, vec!["x".repeat(5000); 500]);
+        let [_, limited, _] = columns(&long);
+        assert!(limited.is_some_and(|json| json.len() < 16 * 100), "columns have limits");
     }
 
     #[test]

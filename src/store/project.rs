@@ -165,6 +165,7 @@ impl Projection<'_> {
         let number = attempt.number;
         let detail = Detail::parse(ended.detail);
         let text = self.text(ended.lease, false, ended.detail)?;
+        let reported = detail.reported();
         self.tables.append(
             Table::Attempts,
             params![
@@ -184,12 +185,14 @@ impl Projection<'_> {
                 detail.peak_memory_bytes,
                 detail.cpu_ms,
                 text,
-                detail.weights(),
+                reported.weights,
                 detail.environment(),
                 detail.devices(),
                 ended.detail.map_or(0, |detail| detail.get().len()),
                 detail.file_bytes(),
-                note(self.kept.note().filter(|_| ended.detail.is_some()), &detail)
+                note(self.kept.note().filter(|_| ended.detail.is_some()), &detail),
+                reported.would_not_notice,
+                reported.first_differs
             ],
         )?;
         if let Some(cases) = &detail.junit {

@@ -141,6 +141,78 @@ sys.exit(1)
     assert!(group.ends_with(words), "{group}");
 }
 
+/// A script that reports a metric and this result, and exits with `code`.
+fn reporting(code: i32, result: &str) -> String {
+    format!(
+        r#"import json, os, sys
+with open(os.environ["DTF_RESULT"], "a", encoding="utf-8") as lines:
+    for line in ({{"event": "metric", "name": "m", "values": [1.5]}}, {{"event": "result", **{result}}}):
+        lines.write(json.dumps(line) + "\n")
+sys.exit({code})
+"#
+    )
+}
+
+#[test]
+fn reduced_precision_has_an_outcome_of_its_own_everywhere() {
+    let home = Home::new();
+    home.write(
+        "reduced.py",
+        &reporting(
+            3,
+            r#"{"outcome": "reduced_precision", "message": "rounds like bf16",
+                "first_differs": {"module": "model.layers.0", "kind": "Layer\u001b[2J", "values": {"rms": 0.25}}}"#,
+        ),
+    );
+    home.write(
+        "passes.py",
+        &reporting(
+            0,
+            r#"{"outcome": "passed", "message": "3 checks passed",
+                "would_not_notice": ["scale dropped", "positions\nshifted"]}"#,
+        ),
+    );
+    home.write("interrupted.py", &reporting(1, r#"{"outcome": "reduced_precision"}"#));
+    let plan = "schema: 1\ndefaults: {retries: {failed: 1}}\ntests:\n  \
+        - {name: reduced, script: reduced.py}\n  \
+        - {name: after, cmd: [\"true\"], depends_on: [reduced]}\n  \
+        - {name: passes, script: passes.py}\n  \
+        - {name: interrupted, script: interrupted.py, retries: {failed: 0}}\n";
+    let report = run(&home, plan, 100);
+    assert_eq!(report["totals"]["outcomes"]["reduced_precision"], 1, "{report}");
+    assert_eq!(ended(&report, "reduced"), "reduced_precision : rounds like bf16");
+    assert_eq!(report["rows"][0]["attempts"], 2, "it is tried again like a failed test");
+    assert_eq!(report["rows"][0]["first_differs"]["module"], "model.layers.0");
+    assert_eq!(report["rows"][0]["would_not_notice"], Value::Null, "it reported none");
+    assert!(ended(&report, "after").starts_with("skipped "), "{report}");
+    assert_eq!(report["rows"][2]["would_not_notice"][1], "positions\nshifted");
+    let contradicts = "error : the script reported reduced precision, but exited with code 1";
+    assert_eq!(ended(&report, "interrupted"), contradicts);
+
+    let table = home.dtf(&["report", "--run", "r1", "--exit-code"]).expect_code(100).out;
+    assert!(
+        table.contains("1 passed, 0 failed, 1 reduced precision, 1 error, 1 skipped"),
+        "{table}"
+    );
+    let line = "\nPassed, but would not notice: positions shifted, scale dropped (1 test)\n";
+    assert!(table.contains(line), "{table}");
+    let line =
+        "reduced precision: rounds like bf16; first differs at model.layers.0 (Layer\\u{1b}[2J)";
+    assert!(table.contains(line), "{table}");
+    let csv = home.dtf(&["report", "--output", "csv"]).expect_code(0).out;
+    assert!(csv.contains(",reduced,reduced_precision,"), "{csv}");
+    let why = home.dtf(&["why", "reduced"]).expect_code(0).out;
+    assert!(why.contains("done: reduced precision on attempt 2 of 2: rounds like bf16"), "{why}");
+    assert!(
+        why.contains("\n  first differs at model.layers.0 (Layer\\u{1b}[2J): rms 0.250\n"),
+        "{why}"
+    );
+    let why = home.dtf(&["why", "passes"]).expect_code(0).out;
+    assert!(why.contains("\n  would not notice: scale dropped, positions shifted\n"), "{why}");
+    let why = home.dtf(&["why", "passes", "--output", "json"]).expect_code(0).json();
+    assert_eq!(why["would_not_notice"][0], "scale dropped");
+}
+
 #[test]
 fn a_byte_order_mark_in_plans_and_settings_is_ignored() {
     let home = Home::new();

@@ -3,6 +3,7 @@
 //! `GET /api/v1/report?since_ms=&run=&limit=`. Table, JSON and CSV show the same rows.
 
 use crate::api::schema;
+use crate::domain::findings::FirstDifference;
 use crate::domain::id::{RunId, TestId};
 use crate::domain::outcome::{Class, Outcome};
 use crate::domain::test::Phase;
@@ -127,6 +128,15 @@ pub struct ReportRow {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(example = "random")]
     pub weights: Option<String>,
+    /// Changes of its model that the test would not notice, as the attempt reported them. Empty if it
+    /// would notice all that were tried; absent if it did not report them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub would_not_notice: Option<Vec<String>>,
+    /// The first module, in the order of execution, whose output differs more than it may, as the
+    /// attempt reported it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<schema::FirstDifference>)]
+    pub first_differs: Option<FirstDifference>,
     pub labels: BTreeMap<String, String>,
     /// How the attempt was started: `warm` or `cold`; absent for plain commands.
     #[serde(default, skip_serializing_if = "String::is_empty")]

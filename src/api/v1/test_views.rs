@@ -5,6 +5,7 @@
 //! `GET /api/v1/attempts/{attempt}`.
 
 use crate::api::schema;
+use crate::domain::findings::FirstDifference;
 use crate::domain::id::{AttemptId, RunId, TestId, WorkerId};
 use crate::domain::outcome::{Class, Outcome};
 use crate::domain::requirement::Lacks;
@@ -261,6 +262,15 @@ pub struct Why {
     pub phase: Phase,
     /// The explanation in one sentence.
     pub summary: String,
+    /// Changes of its model that the last attempt would not notice, as it reported them. Empty if it
+    /// would notice all that were tried; absent if it did not report them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub would_not_notice: Option<Vec<String>>,
+    /// The first module, in the order of execution, whose output differs more than it may, as the last
+    /// attempt reported it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<schema::FirstDifference>)]
+    pub first_differs: Option<FirstDifference>,
     /// Dependencies that have not ended, at most 20.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schema(value_type = Vec<schema::TestId>)]

@@ -9,6 +9,7 @@ use crate::cli::results::naming;
 use crate::cli::results::naming::What;
 use crate::cli::results::stored::Source;
 use crate::cli::terminal::console::Console;
+use crate::results::render::findings;
 use clap::Args;
 
 /// Explain why a test waits, was skipped, or ended as it did
@@ -42,6 +43,14 @@ pub async fn run(console: Console, global: &Global, args: WhyArgs) -> Result<Exi
 
 fn sentences(why: &Why) -> String {
     let mut lines = vec![format!("{} {}: {}", why.test, why.name, why.summary)];
+    if let Some(changes) = why.would_not_notice.as_deref().filter(|changes| !changes.is_empty()) {
+        lines.push(format!("  would not notice: {}", findings::changes(changes)));
+    }
+    if let Some(module) = &why.first_differs {
+        let (place, values) = (findings::difference(module), findings::values(module));
+        let colon = if values.is_empty() { "" } else { ": " };
+        lines.push(format!("  {place}{colon}{values}"));
+    }
     lines.extend(why.blocked_by.iter().map(|test| format!("  waiting for {test}")));
     let workers = why.workers.iter();
     lines.extend(workers.map(|w| format!("  {} {}: {}", w.worker, w.name, w.explanation)));

@@ -131,6 +131,8 @@ fn view(test: TestId, explanation: Explanation, waited_ms: Option<u64>) -> Why {
         name: explanation.status.spec.name.to_string(),
         phase: explanation.status.phase,
         summary,
+        would_not_notice: None,
+        first_differs: None,
         blocked_by: explanation.blocked_by,
         workers: workers
             .map(|(worker, name, lacks)| WhyWorker {

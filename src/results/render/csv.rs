@@ -6,7 +6,7 @@ use crate::api::v1::reports::{MetricSummary, ReportRow, ReportView};
 use crate::domain::outcome::{Class, Outcome};
 use std::collections::{BTreeMap, BTreeSet};
 
-const FIXED: [&str; 21] = [
+const FIXED: [&str; 23] = [
     "run",
     "test",
     "name",
@@ -21,6 +21,8 @@ const FIXED: [&str; 21] = [
     "message",
     "first_attempt",
     "weights",
+    "would_not_notice",
+    "first_differs",
     "isolation",
     "devices",
     "cases",
@@ -116,6 +118,8 @@ fn fixed(row: &ReportRow) -> Vec<String> {
         text(&row.message),
         text(row.first_attempt.as_deref().unwrap_or_default()),
         text(row.weights.as_deref().unwrap_or_default()),
+        text(&row.would_not_notice.as_deref().unwrap_or_default().join("; ")),
+        text(&row.first_differs.as_ref().map(|first| first.module.clone()).unwrap_or_default()),
         text(&row.isolation),
         text(&row.devices.join("; ")),
         number(row.cases.map(|cases| cases.total)),

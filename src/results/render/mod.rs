@@ -2,6 +2,7 @@
 
 mod csv;
 pub mod figures;
+pub mod findings;
 mod table;
 #[cfg(test)]
 mod tests;

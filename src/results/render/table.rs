@@ -2,6 +2,7 @@
 //! messages about the tests that did not simply pass.
 
 use super::figures;
+use super::findings;
 use super::words::{COLOURS, cases, instant, plain, state};
 use crate::api::v1::reports::{MetricSummary, ReportRow, ReportView};
 use crate::domain::id::TestId;
@@ -46,7 +47,8 @@ pub fn table(view: &ReportView, style: Style) -> String {
                 writeln!(out, "(not shown because the terminal is narrow: {})", dropped.join(", "));
         }
     }
-    let notes: Vec<String> = [conditions(view), weights(view)].into_iter().flatten().collect();
+    let notes = [conditions(view), weights(view)].into_iter().flatten();
+    let notes: Vec<String> = notes.chain(findings::passed(view)).collect();
     if !notes.is_empty() {
         let _ = writeln!(out, "\n{}", notes.join("\n"));
     }
@@ -434,10 +436,17 @@ fn messages(out: &mut String, view: &ReportView) {
             }
             (message, _) => plain(message, MAX_MESSAGE),
         };
+        // The message of a script may name the module, too.
+        let module = row.first_differs.as_ref().map(findings::difference);
+        let module = module.filter(|module| !message.contains(module.as_str()));
         let first = row.first_attempt.as_deref();
         let first = first.map(|first| format!("attempt 1: {}", plain(first, MAX_MESSAGE)));
-        let parts: Vec<_> =
-            [message].into_iter().chain(first).filter(|part| !part.is_empty()).collect();
+        let parts: Vec<_> = [message]
+            .into_iter()
+            .chain(module)
+            .chain(first)
+            .filter(|part| !part.is_empty())
+            .collect();
         let text = parts.join("; ");
         let colon = if text.is_empty() { "" } else { ": " };
         let _ = writeln!(

@@ -2,6 +2,7 @@
 
 use super::{Style, csv, json, table};
 use crate::api::v1::reports::{Cases, MetricSummary, ReportRow, ReportView, Totals};
+use crate::domain::findings::FirstDifference;
 use crate::domain::id::{RunId, TestId};
 use crate::domain::outcome::{Class, Outcome};
 use crate::domain::test::Phase;
@@ -38,6 +39,8 @@ fn row(index: u32, name: &str, outcome: Option<Outcome>) -> ReportRow {
         first_attempt: None,
         cases: None,
         weights: None,
+        would_not_notice: None,
+        first_differs: None,
         labels: BTreeMap::new(),
         isolation: String::new(),
         devices: vec![],
@@ -176,6 +179,81 @@ fn the_origin_of_weights_is_counted() {
     assert_eq!(line(&["folder"]).as_deref(), Some("from the model's directory for 1 of 1 test"));
     let mixed = "random for 1 of 4 tests, from the model cache for 2, from the model hub for 1";
     assert_eq!(line(&["cache", "hub", "random", "cache"]).as_deref(), Some(mixed));
+}
+
+#[test]
+fn a_passed_test_shows_the_changes_that_it_would_not_notice() {
+    let row = |at: u32, outcome, texts: Option<&[&str]>| {
+        let mut row = row(at, "a", Some(outcome));
+        row.would_not_notice =
+            texts.map(|texts| texts.iter().map(|text| (*text).to_owned()).collect());
+        row
+    };
+    let both: &[&str] = &["scale dropped", "positions shifted"];
+    let turned: &[&str] = &["positions shifted", "scale dropped"];
+    let passed = Outcome::Passed;
+    let mut report = view(vec![
+        row(0, passed, Some(&["layer skipped"])),
+        row(1, passed, Some(both)),
+        row(2, passed, Some(turned)),
+        row(3, passed, Some(&[])),
+        row(4, passed, None),
+        row(5, Outcome::Failed, Some(both)),
+    ]);
+    let lines = "\nPassed, but would not notice: positions shifted, scale dropped (2 tests)\n\
+        Passed, but would not notice: layer skipped (1 test)\n";
+    let text = table(&report, Style::default());
+    assert!(text.contains(lines), "{text}");
+    report.truncated = true;
+    let text = table(&report, Style::default());
+    assert!(text.contains("layer skipped (1 test shown)\n"), "{text}");
+    // Every test has other changes.
+    let named: Vec<String> = (0..13).map(|at| format!("change {at}")).collect();
+    let rows = named.iter().zip(0..).map(|(name, at)| row(at, passed, Some(&[name])));
+    let text = table(&view(rows.collect()), Style::default());
+    assert_eq!(text.matches("Passed, but would not notice: ").count(), 10, "{text}");
+    assert!(text.contains("would not notice other changes: 3 further tests\n"), "{text}");
+    let header = csv(&report);
+    assert!(header.contains(",would_not_notice,first_differs,"), "{header}");
+    assert!(header.contains(",\"positions shifted; scale dropped\",,"), "{header}");
+}
+
+#[test]
+fn a_failed_test_shows_where_it_begins() {
+    let mut failed = row(0, "a", Some(Outcome::Failed));
+    failed.first_differs = Some(FirstDifference {
+        module: "model.norm".into(),
+        kind: "LlamaRMSNorm".into(),
+        values: BTreeMap::new(),
+    });
+    let end = |row: &ReportRow| {
+        let text = table(&view(vec![row.clone()]), Style::default());
+        text.lines().last().map(str::to_owned).expect("a line")
+    };
+    failed.message = "rms 0.3".into();
+    let words = "r1.t0 a failed: rms 0.3; first differs at model.norm (LlamaRMSNorm)";
+    assert_eq!(end(&failed), words);
+    assert!(csv(&view(vec![failed.clone()])).contains(",model.norm,"));
+    // The script has named it.
+    failed.message = "rms 0.3; first differs at model.norm (LlamaRMSNorm); random weights".into();
+    assert_eq!(end(&failed), format!("{words}; random weights"));
+}
+
+#[test]
+fn reduced_precision_is_counted_beside_failures() {
+    let mut report = view(vec![
+        row(0, "a", Some(Outcome::Passed)),
+        row(1, "b", Some(Outcome::ReducedPrecision)),
+        row(2, "c", Some(Outcome::ReducedPrecision)),
+    ]);
+    report.rows[1].message = "rounds like bf16".into();
+    let text = table(&report, Style { colour: true, width: None });
+    let first = "run r1, 3 tests: 1 passed, 0 failed, 2 reduced precision\n";
+    assert!(text.starts_with(first), "{text}");
+    assert!(text.contains("\n\u{1b}[31mreduced precision\u{1b}[0m  "), "{text}");
+    assert!(text.contains("\nr1.t1 b reduced precision: rounds like bf16\n"), "{text}");
+    let csv = csv(&report);
+    assert!(csv.contains(",b,reduced_precision,"), "{csv}");
 }
 
 /// Two tests with JUnit files, and one without.

@@ -42,7 +42,7 @@ pub fn cases(counts: &Cases) -> String {
 }
 
 /// The words of [`state`], each with the terminal code of its colour.
-pub const COLOURS: [(&str, &str); 12] = [
+pub const COLOURS: [(&str, &str); 13] = [
     ("passed", "32"),
     ("flaky", "33"),
     ("failed", "31"),

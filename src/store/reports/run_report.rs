@@ -96,6 +96,10 @@ pub struct ReportRow {
     pub peak_memory_bytes: Option<u64>,
     /// Origin of the weights, as the attempt reported it.
     pub weights: Option<String>,
+    /// JSON list of the changes of its model that the test would not notice.
+    pub would_not_notice: Option<String>,
+    /// JSON object with the module whose output is the first to differ.
+    pub first_differs: Option<String>,
     pub first_attempt: Option<FirstRow>,
     /// `warm` or `cold`, empty for plain commands.
     pub isolation: String,
@@ -241,7 +245,8 @@ fn rows(
          attempts.isolation, \
          attempts.environment, attempts.devices, \
          first_workers.name, \
-         cases.total, cases.failed, cases.errors, cases.skipped, cases.flaky \
+         cases.total, cases.failed, cases.errors, cases.skipped, cases.flaky, \
+         attempts.would_not_notice, attempts.first_differs \
          FROM picked AS states \
          LEFT JOIN worker_names AS workers ON workers.worker = states.worker \
          LEFT JOIN attempts ON attempts.run = states.run AND attempts.test = states.test \
@@ -272,6 +277,8 @@ fn rows(
             duration,
             peak_memory_bytes,
             weights,
+            would_not_notice: get(row, 25)?,
+            first_differs: get(row, 26)?,
             first_attempt,
             isolation: isolation.unwrap_or_default(),
             environment: get(row, 17)?,

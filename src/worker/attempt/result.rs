@@ -4,6 +4,7 @@
 
 use crate::api::v1::leases::{MAX_DETAIL_BYTES, Report};
 use crate::api::v1::test_views::{Artifact, AttemptDetail};
+use crate::domain::findings::{FIRST_DIFFERS, WOULD_NOT_NOTICE};
 use crate::domain::id::LeaseId;
 use crate::domain::outcome::Outcome;
 use crate::domain::time::Millis;
@@ -82,8 +83,8 @@ impl AttemptResult {
     }
 }
 
-/// The details as JSON. Details that are too large lose first what a script can make large, then
-/// everything but the message.
+/// The details as JSON. Details that are too large lose first what a script can make large (the findings
+/// have limits and remain), then everything but the message.
 #[must_use]
 pub fn encode(mut detail: AttemptDetail) -> Box<RawValue> {
     if let Some(raw) = encode_within_limit(&detail) {
@@ -92,7 +93,7 @@ pub fn encode(mut detail: AttemptDetail) -> Box<RawValue> {
     detail.metrics.clear();
     detail.checks.truncate(MAX_REDUCED_CHECKS);
     detail.environment.clear();
-    detail.result.clear();
+    detail.result.retain(|name, _| [WOULD_NOT_NOTICE, FIRST_DIFFERS].contains(&name.as_str()));
     detail.output.clear();
     detail.message.push_str(" (the details were too large and are left out)");
     let message = detail.message.clone();
@@ -136,5 +137,17 @@ mod tests {
         let sent: AttemptDetail = serde_json::from_str(encode(detail).get()).expect("a detail");
         assert!(sent.phases.is_empty());
         assert!(sent.message.starts_with("why (the details were too large"), "{}", sent.message);
+    }
+
+    #[test]
+    fn details_that_are_too_large_keep_their_findings() {
+        let result = serde_json::json!({
+            "outcome": "passed", "would_not_notice": ["scale dropped"], "more": "x".repeat(2_000_000),
+        });
+        let result = result.as_object().cloned().expect("an object");
+        let detail = AttemptDetail { result, ..AttemptDetail::default() };
+        let sent: AttemptDetail = serde_json::from_str(encode(detail).get()).expect("a detail");
+        let kept = serde_json::json!({"would_not_notice": ["scale dropped"]});
+        assert_eq!(serde_json::json!(sent.result), kept);
     }
 }

@@ -9,6 +9,7 @@
 //! counted, and the first ignored line is reported with its reason.
 
 use crate::api::v1::test_views::{AttemptDetail, Better, Check, Metric, PhaseRecord};
+use crate::domain::findings::Findings;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -157,6 +158,8 @@ impl Transcript {
         object.remove("v");
         object.remove("t");
         if kind == "result" {
+            let reasons = Findings::limit(&mut object);
+            reasons.into_iter().for_each(|reason| self.ignore(1, reason));
             self.result = Some(object);
             return Ok(());
         }
@@ -378,6 +381,10 @@ mod tests {
             (r#"{"event":"check","name":"c"}"#, "a field is missing or has the wrong type"),
             (r#"{"name":"m"}"#, "the line has no event"),
             (r#"{"event":"poem"}"#, "the event is unknown"),
+            (
+                r#"{"event":"result","outcome":"passed","would_not_notice":"scale dropped"}"#,
+                "would_not_notice is not a list of texts",
+            ),
         ] {
             let mut transcript = Transcript::default();
             transcript.feed(format!("{line}\n").as_bytes());
