@@ -3,13 +3,13 @@
 
   scripts/mutation.py --list
   scripts/mutation.py --model dtf/tiny-llama --fault rotary-left-out --dtype bf16 --seeds 2
-  scripts/mutation.py --processes 2 --output faults.json
+  scripts/mutation.py --processes 2 --output faults.json --document docs/verdicts.md
 
-It needs a Python with the packages of tests/python/requirements.txt.
+It needs a Python with the packages of tests/python/requirements.txt. The exit code is 1 if a target
+is missed, a fault is broken or applies to no model, or a run without a fault does not pass.
 """
 
 import argparse
-import collections
 import dataclasses
 import json
 import os
@@ -26,7 +26,7 @@ sys.path.insert(0, str(TESTS))
 
 def main():
     options = read_options()
-    from mutation import campaign, models
+    from mutation import campaign, models, table
     from mutation.faults import FAULTS
 
     if options.list:
@@ -38,14 +38,26 @@ def main():
     dtypes = options.dtype or campaign.DTYPES
     seeds = range(options.first_seed, options.first_seed + options.seeds)
     started = time.monotonic()
-    shown = campaign.run_all(
+    cells = campaign.run_all(
         names, options.fault, dtypes, seeds, options.processes, lambda cells: show(cells, options)
     )
+    print("\n".join(table.totals(cells)))
+    for dtype in dtypes:
+        print(f"reduced precision named in {dtype}: {table.percent(table.named(cells, dtype))}")
     print(f"{time.monotonic() - started:.0f} s")
-    totals(shown)
     if options.output:
-        lines = [json.dumps(dataclasses.asdict(cell)) for cell in shown]
+        lines = [json.dumps(dataclasses.asdict(cell)) for cell in cells]
         options.output.write_text("[\n" + ",\n".join(lines) + "\n]\n", encoding="utf-8")
+    if options.document:
+        about = f"{len(FAULTS)} kinds of fault in {len(names)} models, {len(seeds)} seed(s) each."
+        part = table.document(cells, FAULTS, about)
+        text = options.document.read_text(encoding="utf-8")
+        options.document.write_text(table.replaced(text, part), encoding="utf-8")
+    whole = not (options.model or options.family or options.fault)
+    wrong = [*table.problems(cells, FAULTS if whole else ())] if whole else []
+    for problem in wrong:
+        print(problem, file=sys.stderr)
+    return 1 if wrong else 0
 
 
 def read_options():
@@ -60,6 +72,7 @@ def read_options():
     add("--first-seed", type=int, default=1, metavar="N", help="the first seed [default: 1]")
     add("--processes", type=int, default=1, metavar="N", help="number of processes [default: 1]")
     add("--output", type=pathlib.Path, metavar="FILE", help="write all results as JSON")
+    add("--document", type=pathlib.Path, metavar="FILE", help="write the tables into this document")
     add("--verbose", action="store_true", help="print what was found, too")
     return parser.parse_args()
 
@@ -73,21 +86,23 @@ def list_all(models, faults):
 
 
 def show(cells, options):
+    """Prints what needs attention, or everything."""
     quiet = () if options.verbose else ("found", "passed", "not applicable", "without effect")
     for cell in cells:
         if cell.state in quiet:
             continue
-        name = cell.fault or "clean"
         print(
-            f"{cell.state:<15} {cell.model:<22} {name:<32} {cell.kind:<8} {cell.dtype} seed {cell.seed}"
-            f" effect {cell.effect:.2g} {','.join(cell.checks)} {figures(cell)}"
+            f"{cell.state:<15} {cell.model:<22} {cell.fault or 'no fault':<32} {cell.kind:<8}"
+            f" {cell.dtype} seed {cell.seed} effect {cell.effect:.2g} {','.join(cell.checks)}"
+            f" {figures(cell)} [{cell.detail}]"
         )
-        if cell.state in ("broken", "false alarm"):
-            print(f"    {cell.message.strip().splitlines()[-1] if cell.message.strip() else ''}")
+        if cell.state in ("broken", "false alarm") and cell.message.strip():
+            print(f"    {cell.message.strip().splitlines()[-1]}")
     sys.stdout.flush()
 
 
 def figures(cell):
+    """The values of the comparison with the reference, with their bounds."""
     values, bounds = cell.figures.get("values") or {}, cell.figures.get("bounds") or {}
     parts = []
     for name, bound in bounds.items():
@@ -97,23 +112,5 @@ def figures(cell):
     return " ".join(parts)
 
 
-def totals(cells):
-    counted = collections.Counter((cell.kind, cell.dtype, cell.state) for cell in cells)
-    for kind in ("plain", "decoding", "batch", "reduced", "clean"):
-        for dtype in ("fp32", "bf16", "fp16"):
-            row = {s: n for (k, d, s), n in counted.items() if (k, d) == (kind, dtype)}
-            if not row:
-                continue
-            found, missed = row.get("found", 0), row.get("missed", 0)
-            share = f"{found / (found + missed):.1%}" if found + missed else "-"
-            print(f"{kind:<9} {dtype}  found {share:>6}  {dict(sorted(row.items()))}")
-    named = [c for c in cells if c.kind == "reduced" and c.state in ("found", "missed")]
-    for dtype in ("fp32", "bf16", "fp16"):
-        own = [c for c in named if c.dtype == dtype]
-        if own:
-            count = sum(c.outcome == "reduced_precision" for c in own)
-            print(f"reduced   {dtype}  named {count / len(own):.1%} of {len(own)}")
-
-
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

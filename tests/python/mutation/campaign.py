@@ -12,7 +12,7 @@ import os
 import random
 import tempfile
 
-from .effect import THRESHOLD, effect
+from .effect import REDUCED, THRESHOLD, effect
 
 DTYPES = ("fp32", "bf16", "fp16")
 STATES = ("found", "missed", "without effect", "not applicable", "broken")
@@ -30,6 +30,7 @@ class Cell:
     outcome: str = ""
     checks: tuple = ()  # the names of the checks that failed
     message: str = ""
+    detail: str = ""  # what the fault damaged
     figures: dict = dataclasses.field(default_factory=dict)  # of the check `reference`
 
 
@@ -57,27 +58,29 @@ def run_model(name, faults, dtypes, seeds, clean=True):
 
 def cells_of(torch, script, fault, dtypes, seed, usual):
     """The cells of one fault. The effect is that in fp32, whatever precisions are tried."""
-    from .site import NotApplicable
 
-    try:
-        first = script.run(seed, fault=fault, record=True)
-    except NotApplicable:
-        return [cell(script.name, fault, dtype, seed, "not applicable", 0.0) for dtype in dtypes]
+    def cells(state, size=0.0, run=None):
+        return [cell(script.name, fault, dtype, seed, state, size, run) for dtype in dtypes]
+
+    if not script.applies(fault, seed):
+        return cells("not applicable")
+    first = script.run(seed, fault=fault, record=True)
+    if not first.touched:
+        return cells("not applicable")
     size = max(first.effect, effect(torch, usual.outputs, first.outputs))
-    cells = []
+    reduced = fault.kind == "reduced"
+    if not first.raised and size <= (REDUCED if reduced else THRESHOLD):
+        return cells("without effect", size, first)
+    made = []
     for dtype in dtypes:
         run = first if dtype == "fp32" else script.run(seed, dtype, fault)
-        cells.append(cell(script.name, fault, dtype, seed, state(run, size), size, run))
-    return cells
+        made.append(cell(script.name, fault, dtype, seed, state(run), size, run))
+    return made
 
 
-def state(run, size):
-    if not run.touched:
-        return "not applicable"
+def state(run):
     if run.raised or run.outcome == "error":
         return "broken"
-    if size <= THRESHOLD:
-        return "without effect"
     return "missed" if run.outcome == "passed" else "found"
 
 
@@ -95,6 +98,7 @@ def cell(model, fault, dtype, seed, state, size, run=None):
     if run:
         made.outcome = run.outcome
         made.checks = tuple(run.failed)
+        made.detail = run.detail
         made.message = run.raised or run.result.get("message", "")
         for check in run.checks:
             if check["name"] == "reference":

@@ -10,6 +10,8 @@ import hashlib
 
 # A fault has an effect if it moves an output by more than this, relative to the size of the output.
 THRESHOLD = 0.01
+# The same for faults of precision: some hundred times the rounding of fp32.
+REDUCED = 1e-4
 # Maximum number of outputs that are kept of each input.
 KEPT = 4
 # The names of outputs that no test claims to compare.

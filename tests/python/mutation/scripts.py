@@ -33,6 +33,7 @@ class Run:
     raised: str | None = None  # an exception that ended it
     touched: int = 0
     effect: float = 0.0  # declared by the fault itself
+    detail: str = ""  # what the fault damaged
     outputs: dict = dataclasses.field(default_factory=dict)
 
     @property
@@ -45,7 +46,7 @@ class Run:
 
 
 class Script:
-    """The scripts of one model: its reference and its test."""
+    """The scripts of one model: its reference, its test and its load."""
 
     def __init__(self, model, directory):
         import torch
@@ -54,9 +55,8 @@ class Script:
         self.torch, self.name = torch, model
         self.tiny = MODELS[model]
         self.directory = pathlib.Path(directory)
-        self.prepared, self.roles = {}, {}
-        for role in ("test", "reference"):
-            self.roles[role] = self.load(role)
+        self.prepared = {}
+        self.roles = {role: self.load(role) for role in ("test", "reference", "load")}
 
     def load(self, role):
         tiny, config = self.tiny, self.tiny.configuration
@@ -84,6 +84,19 @@ class Script:
                 raise RuntimeError(f"no reference for {self.name}, seed {seed}: {run.result}")
         return made
 
+    def applies(self, fault, seed):
+        """Whether the model has what the fault damages."""
+        model = next(iter(self.prepared.values()))[0][0]
+        site = Site(self.torch, copy.deepcopy(model), fault.name, seed)
+        try:
+            with self.torch.no_grad():
+                fault.apply(site)
+            return True
+        except NotApplicable:
+            return False
+        finally:
+            site.stack.close()
+
     def run(self, seed, dtype="fp32", fault=None, record=False, **changes):
         """Runs the test, with a fault if one is given."""
         made = self.reference(seed)
@@ -91,6 +104,7 @@ class Script:
         return self.start("test", made, parameters, fault, record)
 
     def start(self, role, made, parameters, fault=None, record=False):
+        """Runs the script of a role. The reference in the directory is that of a test."""
         script = self.roles[role]
         results = self.directory / "results.jsonl"
         results.unlink(missing_ok=True)
@@ -117,6 +131,7 @@ class Script:
             (watch.raised and f"{watch.raised}\n{errors.getvalue()}"),
             watch.site.touched if watch.site else 0,
             watch.site.effect if watch.site else 0.0,
+            watch.site.detail if watch.site else "",
             watch.recorder.outputs if watch.recorder else {},
         )
 

@@ -21,6 +21,8 @@ class Site:
         self.random = random.Random(f"{name} {seed}")
         self.stack = contextlib.ExitStack()
         self.touched = 0
+        self.names = {id(module): name for name, module in model.named_modules()}
+        self.detail = ""  # what was drawn, or where the fault is
         # Effects that no output shows, relative to the size of the output (see effect.py).
         self.effect = 0.0
 
@@ -73,11 +75,14 @@ class Site:
 
     def one(self, found):
         """One of several parts, drawn by the seed."""
-        return self.random.choice(self.require(found))
+        chosen = self.random.choice(self.require(found))
+        self.detail = self.names.get(id(chosen), self.detail)
+        return chosen
 
     def around(self, module, change):
         """Replaces the forward function of a module: `change(usual, *arguments, **options)`."""
         usual = module.forward
+        self.detail = self.names.get(id(module), self.detail)
 
         @functools.wraps(usual)
         def changed(*arguments, **options):

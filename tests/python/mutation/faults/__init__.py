@@ -12,7 +12,8 @@ import typing
 CLASSES = ("plain", "decoding", "batch", "reduced")
 FILES = (
     *("norms", "activations", "attention", "masks", "positions", "caches", "structure"),
-    *("weights", "experts", "convolutions", "images", "batches", "blocks", "precision", "states"),
+    *("weights", "experts", "convolutions", "images", "batches", "blocks", "precision"),
+    *("states", "drawn"),
 )
 
 
