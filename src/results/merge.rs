@@ -30,6 +30,7 @@ fn add(totals: &mut Totals, more: &Totals) {
         all_skipped,
         cases,
         tests_with_cases,
+        noisy,
     } = more;
     totals.tests += tests;
     totals.flaky += flaky;
@@ -38,6 +39,7 @@ fn add(totals: &mut Totals, more: &Totals) {
     totals.late_results += late_results;
     totals.all_skipped += all_skipped;
     totals.tests_with_cases += tests_with_cases;
+    totals.noisy += noisy;
     if let Some(cases) = cases {
         totals.cases.get_or_insert_default().add(cases);
     }
@@ -68,6 +70,7 @@ mod tests {
             all_skipped: 1,
             cases: (run == 2).then_some(Cases { total: 3, passed: 2, ..Cases::default() }),
             tests_with_cases: u64::from(run == 2),
+            noisy: u64::from(run) * 2,
         };
         let (runs, rows) = (vec![RunId(run)], Vec::new());
         ReportView { schema: 1, since: None, runs, totals, rows, truncated: run == 2 }
@@ -91,6 +94,7 @@ mod tests {
             all_skipped: 2,
             cases: Some(Cases { total: 3, passed: 2, ..Cases::default() }),
             tests_with_cases: 1,
+            noisy: 18,
         };
         assert_eq!(merged.totals, expected);
     }

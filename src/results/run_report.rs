@@ -7,8 +7,8 @@ use crate::api::v1::reports::{
 use crate::domain::outcome::Outcome;
 use crate::domain::time::Timestamp;
 use crate::results::reader::Reader;
-use crate::store::StoreError;
 use crate::store::reports::run_report as rows;
+use crate::store::{MAX_SPREAD, StoreError};
 
 /// Name of the metric for the memory that the worker measured. Tests may measure memory themselves,
 /// under other names.
@@ -48,6 +48,7 @@ fn report_view(report: rows::ReportRows) -> ReportView {
             all_skipped: totals.all_skipped,
             cases: (totals.tests_with_cases > 0).then(|| cases(totals.cases)),
             tests_with_cases: totals.tests_with_cases,
+            noisy: totals.noisy,
         },
         rows: rows.into_iter().map(row).collect(),
         truncated,
@@ -78,6 +79,7 @@ fn row(row: rows::ReportRow) -> ReportRow {
         metrics.insert(position, one(PEAK_MEMORY, "bytes", bytes as f64));
     }
     ReportRow {
+        noisy: metrics.iter().any(|metric| metric.noisy),
         test: test.test,
         name: test.name,
         outcome: test.outcome,
@@ -124,8 +126,9 @@ fn cases(counts: rows::CaseRows) -> Cases {
 }
 
 fn summary(metric: rows::MetricRow) -> MetricSummary {
-    let rows::MetricRow { name, unit, count, min, p50, p90, p99, max } = metric;
-    MetricSummary { name, unit, count, min, p50, p90, p99, max }
+    let rows::MetricRow { name, unit, count, spread, threads, min, p50, p90, p99, max } = metric;
+    let noisy = spread.is_some_and(|spread| spread > MAX_SPREAD);
+    MetricSummary { name, unit, count, spread, noisy, threads, min, p50, p90, p99, max }
 }
 
 /// Summary of a metric that was measured once.
@@ -134,10 +137,13 @@ fn one(name: &str, unit: &str, value: f64) -> MetricSummary {
         name: name.to_owned(),
         unit: unit.to_owned(),
         count: 1,
+        spread: None,
+        noisy: false,
+        threads: None,
         min: value,
         p50: value,
-        p90: value,
-        p99: value,
+        p90: None,
+        p99: None,
         max: value,
     }
 }

@@ -4,6 +4,7 @@ use crate::api::SCHEMA;
 use crate::api::v1::test_views::{AttemptQuery, AttemptView, TestView, Why};
 use crate::domain::findings::Findings;
 use crate::domain::id::TestId;
+use crate::results::measured::measured;
 use crate::results::reader::Reader;
 use crate::store::StoreError;
 
@@ -45,5 +46,6 @@ fn explain(test: TestView, attempts: &[AttemptView]) -> Why {
         first_differs,
         blocked_by: Vec::new(),
         workers: Vec::new(),
+        measured: attempts.last().and_then(|attempt| measured(&attempt.detail)),
     }
 }

@@ -84,6 +84,9 @@ pub(super) struct Metric<'a> {
     pub unit: Cow<'a, str>,
     #[serde(borrow, default)]
     pub better: Cow<'a, str>,
+    /// Number of CPU threads.
+    #[serde(default)]
+    pub threads: Option<u32>,
     /// The values. `null` represents a value that was not finite.
     pub values: Vec<Option<f64>>,
 }
@@ -204,7 +207,11 @@ fn joined(metrics: Vec<Metric<'_>>) -> Vec<Metric<'_>> {
     let mut joined: Vec<Metric<'_>> = Vec::with_capacity(metrics.len());
     for metric in metrics {
         match positions.entry(metric.name.clone()) {
-            Entry::Occupied(first) => joined[*first.get()].values.extend(metric.values),
+            Entry::Occupied(first) => {
+                let first = &mut joined[*first.get()];
+                first.values.extend(metric.values);
+                first.threads = first.threads.filter(|threads| Some(*threads) == metric.threads);
+            }
             Entry::Vacant(place) => {
                 place.insert(joined.len());
                 joined.push(metric);

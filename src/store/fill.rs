@@ -1,4 +1,4 @@
-//! Fills the columns of schema 5 for rows of earlier versions.
+//! Fills the columns of schemas 5 and 6 for rows of earlier versions.
 //!
 //! Limits: at most [`MAX_STEP`] rows in one transaction, fewer where they do not fit into the memory of
 //! DuckDB. Promises: rows that are filled are not changed again, so an interrupted migration continues.
@@ -19,6 +19,19 @@ const METRICS: &[&str] = &[
          WHERE value IS NOT NULL GROUP BY id) AS s \
      WHERE metrics.rowid = s.id",
     "UPDATE metrics SET count = 0 WHERE rowid BETWEEN ?1 AND ?2 AND count IS NULL",
+];
+
+/// The rules of `summary`: a percentile needs enough values, and the spread is about the quartiles.
+const SPREADS: &[&str] = &[
+    "UPDATE metrics SET p90 = NULL WHERE rowid BETWEEN ?1 AND ?2 AND count < 10 AND p90 IS NOT NULL",
+    "UPDATE metrics SET p99 = NULL WHERE rowid BETWEEN ?1 AND ?2 AND count < 100 AND p99 IS NOT NULL",
+    "UPDATE metrics SET spread = s.spread \
+     FROM (SELECT id, (quantile_disc(value, 0.75) - quantile_disc(value, 0.25)) \
+             / nullif(abs(quantile_disc(value, 0.5)), 0) AS spread \
+         FROM (SELECT rowid AS id, unnest(samples) AS value FROM metrics \
+             WHERE rowid BETWEEN ?1 AND ?2 AND count >= 4 AND spread IS NULL) \
+         WHERE value IS NOT NULL GROUP BY id) AS s \
+     WHERE metrics.rowid = s.id AND isfinite(s.spread)",
 ];
 
 /// 8,192 is the value of `detail::MAX_ROW_BYTES` and `detail::MAX_SHOWN_BYTES`.
@@ -48,11 +61,19 @@ const LATE_RESULTS: &[&str] = &[
     "UPDATE late_results SET detail = NULL WHERE rowid BETWEEN ?1 AND ?2 AND strlen(detail) > 8192",
 ];
 
-/// Fills all rows.
+/// Fills all rows for schema 5.
 pub(super) fn fill(connection: &Connection) -> duckdb::Result<()> {
-    for (table, statements) in
-        [("metrics", METRICS), ("attempts", ATTEMPTS), ("late_results", LATE_RESULTS)]
-    {
+    let tables = [("metrics", METRICS), ("attempts", ATTEMPTS), ("late_results", LATE_RESULTS)];
+    fill_tables(connection, &tables)
+}
+
+/// Fills all rows for schema 6.
+pub(super) fn fill_spreads(connection: &Connection) -> duckdb::Result<()> {
+    fill_tables(connection, &[("metrics", SPREADS)])
+}
+
+fn fill_tables(connection: &Connection, tables: &[(&str, &[&str])]) -> duckdb::Result<()> {
+    for (table, statements) in tables {
         let sql = format!("SELECT coalesce(max(rowid) + 1, 0) FROM {table}");
         let rows: u64 = connection.query_row(&sql, [], |row| row.get(0))?;
         in_steps(rows, |first, last| fill_rows(connection, statements, first, last))?;

@@ -1,6 +1,6 @@
 //! The schema of the database, in numbered steps. A published step never changes.
 
-use super::fill::fill;
+use super::fill::{fill, fill_spreads};
 use duckdb::{Connection, params};
 
 /// The steps in order. The version of a schema is the number of steps that were applied.
@@ -10,6 +10,7 @@ const STEPS: &[Step] = &[
     Step::new(include_str!("migrations/0003_weights.sql")),
     Step::new(include_str!("migrations/0004_cases.sql")),
     Step { sql: include_str!("migrations/0005_bounded.sql"), fill: Some(fill) },
+    Step { sql: include_str!("migrations/0006_figures.sql"), fill: Some(fill_spreads) },
     Step::new(include_str!("migrations/0007_findings.sql")),
 ];
 

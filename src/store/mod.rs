@@ -34,6 +34,7 @@ mod writer;
 pub use aside::{remove_database, set_aside};
 pub use check::{Checked, Numbers};
 pub use error::{Cause, StoreError};
+pub use summary::{MAX_SPREAD, Summary};
 pub use weight::weight;
 pub use writer::{MAX_TRANSACTION_BYTES, Writer};
 

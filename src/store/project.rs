@@ -223,9 +223,11 @@ impl Projection<'_> {
         let [name, unit, better] =
             [&metric.name, &metric.unit, &metric.better].map(|text| cut(text, MAX_NAME_BYTES));
         let samples = (self.kept == Kept::All).then(|| metric.list());
-        let Summary { count, min, p50, p90, p99, max } = Summary::of(&metric.values);
+        let Summary { count, spread, min, p50, p90, p99, max } = Summary::of(&metric.values);
+        let threads = metric.threads;
         let row = params![
-            run, index, number, name, unit, better, samples, count, min, p50, p90, p99, max
+            run, index, number, name, unit, better, samples, count, min, p50, p90, p99, max,
+            spread, threads
         ];
         self.tables.append(Table::Metrics, row)
     }

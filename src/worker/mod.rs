@@ -9,6 +9,7 @@ use crate::sys::limits::raise_open_files;
 use crate::sys::process::{Labels, MARKER, adopt_orphans};
 use crate::sys::shutdown::Shutdown;
 use crate::worker::attempt::context::AttemptContext;
+use crate::worker::attempt::neighbours::Neighbours;
 use crate::worker::environments::{BuildSettings, Environments};
 use crate::worker::link::Link;
 use crate::worker::session::state::Session;
@@ -75,6 +76,8 @@ pub async fn run<L: Link>(
         capability: Arc::new(settings.capability.clone()),
         environments: Environments::new(build, inherited.clone(), settings.progress.clone()),
         warm: WarmPool::new(work_dir.spool(), warm_env),
+        neighbours: Neighbours::default(),
+        all_cores: settings.quiet_machine,
         inherited,
         directories: Directories::new(work_dir.attempts()),
         labels: Labels::of(&work_dir.marker()),

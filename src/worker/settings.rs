@@ -22,6 +22,9 @@ pub struct Settings {
     pub idle_timeout: Option<Millis>,
     /// Every lease is reported as `passed` without running it, to measure everything else.
     pub null_runner: bool,
+    /// Every test gets all cores of the machine. The capability then has one slot, so that tests run
+    /// one at a time.
+    pub quiet_machine: bool,
     /// Environments are built from caches only.
     pub offline: bool,
     /// Python interpreter to use instead of the one in `PATH`.

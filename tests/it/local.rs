@@ -2,6 +2,7 @@
 
 use crate::support::{Finished, Home, Process, eventually};
 use dtf::store::Store;
+use serde_json::json;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -202,4 +203,48 @@ fn a_database_that_becomes_free_is_caught_up_at_the_end_of_the_run() {
     assert_eq!(ended, 2);
     let log = std::fs::read_to_string(home.path("run.log")).expect("a log");
     assert!(!log.contains("still in use"), "{log}");
+}
+
+/// A script whose two metrics are steady and noisy, with the default number of threads.
+const MEASURING: &str = r#"
+import json, os
+with open(os.environ["DTF_RESULT"], "a") as lines:
+    for line in [
+        {"event": "environment", "warm_up_runs": 7, "warm_up_settled": True},
+        {"event": "metric", "name": "latency_seconds", "unit": "seconds", "values": [1.0] * 9},
+        {"event": "metric", "name": "other_seconds", "unit": "seconds", "values": [1.0, 2.0] * 5},
+        {"event": "result", "outcome": "passed"},
+    ]:
+        lines.write(json.dumps(line) + "\n")
+"#;
+
+#[test]
+fn on_a_quiet_machine_tests_run_alone_and_their_figures_say_so() {
+    let home = Home::new();
+    home.write("measuring.py", MEASURING);
+    let test = |name: &str| format!("  - {{name: {name}, script: measuring.py, cpu: 0.1}}\n");
+    let plan = home.write("plan.yaml", &format!("tests:\n{}{}", test("a"), test("b")));
+    let plan = plan.to_str().expect("a plain path");
+    let both = home.dtf(&["run", plan, "--quiet-machine", "--slots", "2"]).expect_code(2);
+    assert!(both.err.contains("'--quiet-machine' cannot be used with '--slots"), "{}", both.err);
+    let run = ["run", plan, "--quiet-machine", "--output", "json"];
+    let report = home.dtf(&run).expect_code(0).json();
+    let cores = std::thread::available_parallelism().expect("a number").get();
+    assert_eq!(report["totals"]["noisy"], 2);
+    for row in report["rows"].as_array().expect("rows") {
+        let facts = &row["environment"];
+        let known = ["quiet_machine", "slots", "neighbours", "threads"].map(|name| &facts[name]);
+        assert_eq!(json!(known), json!([true, 1, 0, cores]), "{row}");
+        let [steady, noisy] = [&row["metrics"][0], &row["metrics"][1]];
+        let marks = [&steady["spread"], &steady["noisy"], &noisy["spread"], &noisy["noisy"]];
+        assert_eq!(json!(marks), json!([0.0, false, 1.0, true]), "{row}");
+        assert_eq!(json!([steady["p90"], noisy["p90"]]), json!([null, 2.0]), "{row}");
+    }
+    let table = home.dtf(&["report"]).expect_code(0);
+    has(&table, &["no other test on the machine at the same time", "Noisy: 2 tests have a metric"]);
+    let measured = format!("measured with {cores} CPU thread");
+    has(
+        &home.dtf(&["why", "r1.t0"]).expect_code(0),
+        &[&measured, "noisy: other_seconds (spread 100 %)"],
+    );
 }

@@ -655,10 +655,49 @@ def test_percentiles_are_those_of_reports(count):
     """The store's own test has the same rule, in `percentiles_are_nearest_rank`."""
     percentile = loaded().percentile
     values = [(value * 37 % count) / 8 for value in range(count)]
-    for percent in (50, 90, 99):
+    for percent, least in ((50, 1), (90, 10), (99, 100)):
         enough = [v for v in values if sum(w <= v for w in values) * 100 >= percent * count]
-        assert percentile(values, percent) == min(enough), (count, percent)
-    assert [percentile([1.0, 2.0, 4.0, 8.0], percent) for percent in (50, 90)] == [2.0, 8.0]
+        # With fewer values, the percentile would be the largest one.
+        expected = min(enough) if count >= least else None
+        assert percentile(values, percent) == expected, (count, percent)
+    assert [percentile([1.0, 2.0, 4.0, 8.0], percent) for percent in (50, 90)] == [2.0, None]
+
+
+def test_the_spread_is_about_the_middle_half_of_the_values():
+    script = loaded()
+    assert script.spread([1.0, 2.0, 3.0]) is None
+    assert script.spread([0.0, 0.0, 0.0, 0.0]) is None
+    assert script.spread([4.0, 1.0, 2.0, 900.0]) == 1.5
+    assert script.spread([-4.0, -2.0, -2.0, -1.0]) == 1.0
+    report = script.Report()
+    report.print = lambda text: None
+    report.metric("steady", "seconds", "lower", [1.0, 1.05, 1.1, 9.0])
+    report.metric("noisy", "seconds", "lower", [1.0, 1.0, 1.2, 1.2])
+    report.metric("unknown", "seconds", "lower", [1.0, 9.0])
+    assert report.noisy_metrics() == ["noisy"]
+
+
+WARM_UPS = {
+    # Times of the runs, and after how many of them the warm-up has settled.
+    "steady": ([1.0] * 30, 6, True),
+    "one slow run among others": ([1.0, 1.0, 9.0, 1.0, 1.0, 9.0], 6, True),
+    "first runs slow": ([9.0, 5.0, 3.0, 2.0, 1.0, 1.01, 1.0, 1.02, 1.0], 9, True),
+    "never": ([1.3**-run for run in range(30)], 30, False),
+    "no runs": ([], 0, None),
+    "too few to know": ([1.0] * 5, 5, None),
+    "slow runs": ([30.0] * 4 + [20.0] * 26, 6, False),
+}
+
+
+@pytest.mark.parametrize("case", WARM_UPS)
+def test_the_warm_up_ends_when_its_times_have_settled(case):
+    times, runs, settled = WARM_UPS[case]
+    script = loaded(parameters={"warm_up": len(times)})
+    script.MAX_WARM_UP_SECONDS = 60.0
+    left = iter(times)
+    script.timed = lambda device, action: next(left)
+    found = script.warm_up_until_settled(types.SimpleNamespace(warm_up=None), None)
+    assert found == {"warm_up_runs": runs, "warm_up_settled": settled}
 
 
 def test_a_script_prints_the_percentiles_of_its_values(run):
@@ -666,9 +705,29 @@ def test_a_script_prints_the_percentiles_of_its_values(run):
     code, events, output = run(source)
     assert code == 0, output
     values = next(e["values"] for e in of_kind(events, "metric") if e["name"] == "latency_seconds")
+    event = next(e for e in of_kind(events, "metric") if e["name"] == "latency_seconds")
     shown = next(line.split() for line in output.splitlines() if "latency_seconds" in line)
-    ordered = [f"{value * 1000:.3f}" for value in sorted(values)]
-    assert shown == ["latency_seconds", "4", ordered[1], "ms", ordered[3], "ms", ordered[3], "ms"]
+    ordered = sorted(values)
+    spread = (ordered[2] - ordered[0]) / ordered[1]
+    assert (event["n"], event["spread"]) == (4, round(spread, 6))
+    middle = f"{ordered[1] * 1000:.3f}"
+    assert shown == ["latency_seconds", "4", f"{event['spread']:.1%}", middle, "ms", "-", "-"]
+    rates = next(e for e in of_kind(events, "metric") if "throughput" in e["name"])
+    assert (rates["n"], rates["threads"]) == (4, event["threads"])
+
+
+def test_the_result_states_the_warm_up_and_the_threads(run):
+    source = render("text_encoder", parameters={**QUICK, "warm_up": 30})
+    code, events, output = run(source)
+    assert code == 0, output
+    facts = {key: value for event in of_kind(events, "environment") for key, value in event.items()}
+    assert 6 <= facts["warm_up_runs"] <= 30
+    assert facts["warm_up_settled"] in (True, False)
+    result = events[-1]
+    names = ("warm_up_runs", "warm_up_settled")
+    assert [result[name] for name in names] == [facts[name] for name in names]
+    assert isinstance(result["noisy"], list)
+    assert all(e["threads"] == facts["threads"] for e in of_kind(events, "metric"))
 
 
 # Attention

@@ -58,6 +58,9 @@ pub struct Totals {
     /// Tests with a JUnit file.
     #[serde(default)]
     pub tests_with_cases: u64,
+    /// Tests with a noisy metric. `outcomes` counts them by their outcome.
+    #[serde(default)]
+    pub noisy: u64,
 }
 
 /// Counts of the cases of JUnit files.
@@ -104,6 +107,9 @@ pub struct ReportRow {
     pub class: Option<Class>,
     #[serde(default)]
     pub flaky: bool,
+    /// Whether a metric is noisy. It never changes the outcome.
+    #[serde(default)]
+    pub noisy: bool,
     /// Number of attempts that have ended.
     pub attempts: u16,
     /// Name of the worker.
@@ -144,7 +150,8 @@ pub struct ReportRow {
     /// Devices that the attempt held.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub devices: Vec<String>,
-    /// Versions, threads, memory, and slots of the worker.
+    /// Versions, threads, memory, slots of the worker, and the other tests that ran on it at the
+    /// same time (`neighbours`).
     #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
     #[schema(value_type = Object)]
     pub environment: serde_json::Map<String, serde_json::Value>,
@@ -159,10 +166,23 @@ pub struct MetricSummary {
     pub name: String,
     pub unit: String,
     pub count: u64,
+    /// Interquartile range in proportion to the median. Absent for fewer than 4 values.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spread: Option<f64>,
+    /// Whether the spread exceeds 0.1, so that a comparison with other results means little.
+    #[serde(default)]
+    pub noisy: bool,
+    /// Number of CPU threads that the test reported for this metric. Absent: that of the environment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub threads: Option<u32>,
     pub min: f64,
     pub p50: f64,
-    pub p90: f64,
-    pub p99: f64,
+    /// Absent for fewer than 10 values.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub p90: Option<f64>,
+    /// Absent for fewer than 100 values.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub p99: Option<f64>,
     pub max: f64,
 }
 

@@ -195,6 +195,9 @@ pub struct Metric {
     pub name: String,
     pub unit: String,
     pub better: Better,
+    /// Number of CPU threads, if the script reported it for this metric.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub threads: Option<u32>,
     /// The raw values. All of them are finite.
     pub values: Vec<f64>,
 }
@@ -271,6 +274,9 @@ pub struct Why {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<schema::FirstDifference>)]
     pub first_differs: Option<FirstDifference>,
+    /// For a test that has ended: the conditions of its measurements, in one sentence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub measured: Option<String>,
     /// Dependencies that have not ended, at most 20.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schema(value_type = Vec<schema::TestId>)]

@@ -11,6 +11,9 @@ pub struct Machine {
     /// Maximum number of tests that run at the same time [default: number of CPU cores]
     #[arg(long, env = "DTF_SLOTS", value_name = "N")]
     pub slots: Option<u32>,
+    /// Run one test at a time, with all CPU cores: measurements for comparison
+    #[arg(long, conflicts_with = "slots")]
+    pub quiet_machine: bool,
     /// Tags of this machine, which tests can require; separated by commas
     #[arg(long, env = "DTF_TAGS", value_name = "TAG,…")]
     pub tags: Option<List<Tag>>,

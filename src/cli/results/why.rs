@@ -51,6 +51,7 @@ fn sentences(why: &Why) -> String {
         let colon = if values.is_empty() { "" } else { ": " };
         lines.push(format!("  {place}{colon}{values}"));
     }
+    lines.extend(why.measured.iter().map(|measured| format!("  {measured}")));
     lines.extend(why.blocked_by.iter().map(|test| format!("  waiting for {test}")));
     let workers = why.workers.iter();
     lines.extend(workers.map(|w| format!("  {} {}: {}", w.worker, w.name, w.explanation)));

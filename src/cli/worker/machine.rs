@@ -70,7 +70,8 @@ pub fn settings(
     name: String,
     work_dir: PathBuf,
 ) -> Settings {
-    let machine = resolve(machine, &mut Resolver::new(file));
+    let flags = machine;
+    let machine = resolve(flags, &mut Resolver::new(file));
     Settings {
         name,
         capability,
@@ -79,6 +80,7 @@ pub fn settings(
         ephemeral: false,
         idle_timeout: None,
         null_runner: false,
+        quiet_machine: flags.quiet_machine,
         offline: machine.offline,
         python: machine.python,
         system_packages: machine.system_packages,
@@ -98,6 +100,7 @@ pub fn resolve(flags: &Machine, resolver: &mut Resolver<'_>) -> MachineSettings 
     let Machine { slots, tags, environments_dir, python, torch_backend, pass_env, .. } =
         flags.clone();
     let (system_packages, offline) = (flags.system_packages, flags.offline);
+    let slots = if flags.quiet_machine { Some(1) } else { slots };
     let given = GivenMachine {
         slots,
         tags,

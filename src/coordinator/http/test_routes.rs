@@ -134,6 +134,7 @@ fn view(test: TestId, explanation: Explanation, waited_ms: Option<u64>) -> Why {
         would_not_notice: None,
         first_differs: None,
         blocked_by: explanation.blocked_by,
+        measured: None,
         workers: workers
             .map(|(worker, name, lacks)| WhyWorker {
                 worker,

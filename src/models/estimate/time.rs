@@ -34,6 +34,10 @@ const EXPORT: Span = Span::new(1e-9, 1e-8, 1e-7);
 /// Seconds per layer for exporting.
 const EXPORT_LAYER: Span = Span::new(0.1, 0.5, 3.0);
 
+/// Likely maximum number of runs after which the times of a warm-up have settled: 6 to 16 for three tiny
+/// models on a busy machine.
+const SETTLED_RUNS: u64 = 16;
+
 /// Speed of some hardware: seconds per operation, and per byte read.
 #[derive(Debug, Clone, Copy)]
 struct Speed {
@@ -112,7 +116,7 @@ pub(super) fn attempt(model: &Model, parameters: Span, workload: &Workload) -> S
     // The first run, the run that measures memory, and up to three checks.
     let checks = if workload.batch > 1 { 3.0 } else { 1.0 };
     let further = measured + (1.0 + checks) * run(1.0);
-    let warm = workload.warm_up as f64 * run(1.0);
+    let warm = workload.warm_up.min(SETTLED_RUNS) as f64 * run(1.0);
     let layers: f64 = model.towers.iter().map(|tower| tower.layers).sum();
     let export = match workload.runtime {
         Runtime::Torch => Span::ZERO,

@@ -6,13 +6,14 @@ use crate::api::v1::reports::{MetricSummary, ReportRow, ReportView};
 use crate::domain::outcome::{Class, Outcome};
 use std::collections::{BTreeMap, BTreeSet};
 
-const FIXED: [&str; 23] = [
+const FIXED: [&str; 24] = [
     "run",
     "test",
     "name",
     "outcome",
     "class",
     "flaky",
+    "noisy",
     "attempts",
     "worker",
     "duration_ms",
@@ -31,7 +32,7 @@ const FIXED: [&str; 23] = [
     "cases_errors",
     "cases_skipped",
 ];
-const FIGURES: [&str; 6] = ["count", "min", "p50", "p90", "p99", "max"];
+const FIGURES: [&str; 7] = ["count", "spread", "min", "p50", "p90", "p99", "max"];
 
 /// A field, in quotes if necessary. A text that a spreadsheet would evaluate as a formula gets a
 /// leading apostrophe. Characters that could control a terminal are escaped.
@@ -110,6 +111,7 @@ fn fixed(row: &ReportRow) -> Vec<String> {
         row.outcome.map(Outcome::name).unwrap_or_default().to_owned(),
         row.class.map(Class::name).unwrap_or_default().to_owned(),
         row.flaky.to_string(),
+        row.noisy.to_string(),
         row.attempts.to_string(),
         text(row.worker.as_deref().unwrap_or_default()),
         number(row.duration_ms.map(|span| span.0)),
@@ -130,14 +132,16 @@ fn fixed(row: &ReportRow) -> Vec<String> {
     ]
 }
 
-fn figures(metric: Option<&MetricSummary>) -> [String; 6] {
+fn figures(metric: Option<&MetricSummary>) -> [String; 7] {
+    let known = |value: Option<f64>| value.map(|value| value.to_string()).unwrap_or_default();
     match metric {
         Some(m) => [
             m.count.to_string(),
+            known(m.spread),
             m.min.to_string(),
             m.p50.to_string(),
-            m.p90.to_string(),
-            m.p99.to_string(),
+            known(m.p90),
+            known(m.p99),
             m.max.to_string(),
         ],
         None => Default::default(),

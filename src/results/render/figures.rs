@@ -34,6 +34,12 @@ pub fn bytes(value: f64) -> String {
     format!("{digits} {}", UNITS[unit])
 }
 
+/// A share in per cent, e.g. `3.1 %` or `25 %`.
+pub fn percent(share: f64) -> String {
+    let value = share * 100.0;
+    if value < 9.95 { format!("{value:.1} %") } else { format!("{value:.0} %") }
+}
+
 /// A number with commas between thousands, e.g. `1,200`.
 pub fn grouped(count: u64) -> String {
     let digits = count.to_string();
@@ -95,6 +101,12 @@ mod tests {
         for (value, text) in cases {
             assert_eq!(seconds(value), text);
         }
+    }
+
+    #[test]
+    fn shares_have_a_digit_below_ten_per_cent() {
+        let texts = [0.0, 0.0314, 0.0994, 0.0996, 2.5].map(percent);
+        assert_eq!(texts, ["0.0 %", "3.1 %", "9.9 %", "10 %", "250 %"]);
     }
 
     #[test]

@@ -8,12 +8,11 @@ use crate::api::v1::reports::{MetricSummary, ReportRow, ReportView};
 use crate::domain::id::TestId;
 use crate::domain::outcome::{Class, Outcome};
 use crate::results::run_report::PEAK_MEMORY;
+use crate::store::MAX_SPREAD;
 use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table, presets};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Write;
 
-/// Minimum number of values for a 90th percentile. With fewer, it is one of the largest values.
-const MIN_P90_COUNT: u64 = 10;
 /// Maximum number of lines with messages.
 const MAX_MESSAGES: usize = 100;
 /// Label of the tests that are parts of a pytest suite.
@@ -47,7 +46,7 @@ pub fn table(view: &ReportView, style: Style) -> String {
                 writeln!(out, "(not shown because the terminal is narrow: {})", dropped.join(", "));
         }
     }
-    let notes = [conditions(view), weights(view)].into_iter().flatten();
+    let notes = [conditions(view), noisy(view), weights(view)].into_iter().flatten();
     let notes: Vec<String> = notes.chain(findings::passed(view)).collect();
     if !notes.is_empty() {
         let _ = writeln!(out, "\n{}", notes.join("\n"));
@@ -244,20 +243,45 @@ fn conditions(view: &ReportView) -> Option<String> {
     if let Some((threads, most)) = range(&fact("threads")) {
         let _ = write!(line, ", {threads} CPU thread{} per test", plural(most));
     }
-    if let Some((slots, most)) = range(&fact("slots")) {
-        let _ = match most {
-            1 => write!(line, ", no concurrent tests"),
-            _ => write!(line, ", up to {slots} concurrent tests per worker"),
-        };
-    }
-    if timed().any(|row| latency(row).is_some_and(|metric| metric.count < MIN_P90_COUNT)) {
-        let _ = write!(line, "; p90 is shown if n is at least {MIN_P90_COUNT}");
-    }
+    // Results of earlier versions do not state the neighbours.
+    let has_neighbours = timed().all(|row| row.environment.contains_key("neighbours"));
+    let neighbours = range(&fact("neighbours")).filter(|_| has_neighbours);
+    let _ = match (neighbours, range(&fact("slots"))) {
+        (Some((_, 0)), _) => write!(line, ", no other test on the machine at the same time"),
+        (Some((others, most)), _) => write!(
+            line,
+            ", beside {others} other test{} on the same machine; to compare machines, measure with \
+             --quiet-machine",
+            plural(most)
+        ),
+        (None, Some((_, 1))) => write!(line, ", no concurrent tests"),
+        (None, Some((slots, _))) => {
+            write!(line, ", up to {slots} concurrent tests per worker")
+        }
+        (None, None) => Ok(()),
+    };
     Some(line)
+}
+
+/// The line about noisy tests, e.g. `Noisy: 2 tests have a metric with a spread above 10 %`.
+fn noisy(view: &ReportView) -> Option<String> {
+    let (noisy, limit) = (view.totals.noisy, figures::percent(MAX_SPREAD));
+    let verb = if noisy == 1 { "has" } else { "have" };
+    let tests = figures::counted(noisy, "test");
+    (noisy > 0).then(|| {
+        format!(
+            "Noisy: {tests} {verb} a metric with a spread (interquartile range / median) above {limit}"
+        )
+    })
 }
 
 fn plural(count: u64) -> &'static str {
     if count == 1 { "" } else { "s" }
+}
+
+/// A figure that a latency has only with enough values.
+fn known(figure: Option<String>) -> String {
+    figure.unwrap_or_else(|| "-".to_owned())
 }
 
 fn latency(row: &ReportRow) -> Option<&MetricSummary> {
@@ -267,7 +291,7 @@ fn latency(row: &ReportRow) -> Option<&MetricSummary> {
 /// A column: its heading, whether it contains numbers, and the value of a test in it.
 type Column = (&'static str, bool, fn(&ReportRow) -> Option<String>);
 
-const COLUMNS: [Column; 15] = [
+const COLUMNS: [Column; 16] = [
     ("outcome", false, |row| Some(state(row).to_owned())),
     ("id", false, |row| Some(row.test.to_string())),
     (ENDED, false, |row| {
@@ -280,12 +304,10 @@ const COLUMNS: [Column; 15] = [
     ("cases", false, |row| row.cases.as_ref().map(cases)),
     ("latency p50", true, |row| latency(row).map(|m| figures::with_unit(m.p50, &m.unit))),
     ("p90", true, |row| {
-        latency(row).map(|m| match m.count {
-            ..MIN_P90_COUNT => "-".to_owned(),
-            _ => figures::with_unit(m.p90, &m.unit),
-        })
+        latency(row).map(|m| known(m.p90.map(|p90| figures::with_unit(p90, &m.unit))))
     }),
     ("n", true, |row| latency(row).map(|m| m.count.to_string())),
+    ("spread", true, |row| latency(row).map(|m| known(m.spread.map(figures::percent)))),
     ("throughput", true, |row| {
         let names = ["throughput_tokens_per_second", "throughput_samples_per_second"];
         metric(row, &names).map(|m| figures::with_unit(m.p50, &plain(&m.unit, MAX_NAME)))
@@ -311,8 +333,19 @@ fn metric<'a>(row: &'a ReportRow, names: &[&str]) -> Option<&'a MetricSummary> {
 }
 
 /// Columns that are left out on a narrow terminal, in this order. The others are always shown.
-const EXPENDABLE: [&str; 10] =
-    ["worker", "dtype", "batch", "n", "p90", "memory", "back-end", "throughput", ENDED, "time"];
+const EXPENDABLE: [&str; 11] = [
+    "worker",
+    "dtype",
+    "batch",
+    "n",
+    "spread",
+    "p90",
+    "memory",
+    "back-end",
+    "throughput",
+    ENDED,
+    "time",
+];
 
 /// The table of the tests, and the columns that were left out because they did not fit. Columns
 /// without any value are left out, too, and not listed.

@@ -14,10 +14,13 @@ fn metric(name: &str, unit: &str, p50: f64) -> MetricSummary {
         name: name.into(),
         unit: unit.into(),
         count: 20,
+        spread: Some(0.03125),
+        noisy: false,
+        threads: None,
         min: p50 * 0.5,
         p50,
-        p90: p50 * 1.5,
-        p99: p50 * 1.75,
+        p90: Some(p50 * 1.5),
+        p99: None,
         max: p50 * 2.0,
     }
 }
@@ -31,6 +34,7 @@ fn row(index: u32, name: &str, outcome: Option<Outcome>) -> ReportRow {
         phase: None,
         class: None,
         flaky: false,
+        noisy: false,
         attempts: u16::from(ended),
         worker: ended.then(|| "lab-1".into()),
         duration_ms: ended.then_some(Millis(12_345)),
@@ -69,6 +73,7 @@ fn view(rows: Vec<ReportRow>) -> ReportView {
             None => totals.pending += 1,
         }
         totals.flaky += u64::from(row.flaky);
+        totals.noisy += u64::from(row.noisy);
         totals.attempts += u64::from(row.attempts);
     }
     ReportView { schema: 1, since: None, runs: vec![RunId(1)], totals, rows, truncated: false }
@@ -95,7 +100,8 @@ fn mixed() -> ReportView {
         metric("latency_seconds", "seconds", 1.5),
         metric("throughput_tokens_per_second", "tokens/s", 21.3),
     ];
-    gpt.metrics[0].count = 3;
+    (gpt.metrics[0].count, gpt.metrics[0].spread, gpt.metrics[0].p90) = (3, None, None);
+    (gpt.metrics[1].spread, gpt.metrics[1].noisy, gpt.noisy) = (Some(0.25), true, true);
     measured_with(&mut gpt, 4, 2, "2.9.0");
     let mut lost = labelled(row(3, "gpt2 cuda b8", Some(Outcome::Error)), "gpt2", "cuda");
     (lost.class, lost.message) = (Some(Class::OutOfMemory), "CUDA out of memory".into());

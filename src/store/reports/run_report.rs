@@ -4,11 +4,11 @@
 use crate::domain::id::{RunId, TestId};
 use crate::domain::outcome::{Class, Outcome};
 use crate::domain::time::{Millis, Timestamp};
-use crate::store::Store;
 use crate::store::error::StoreError;
 use crate::store::listing::{TEST_COLUMNS, test_row};
 use crate::store::query::{self, Conditions, get};
 use crate::store::rows::{MAX_ROWS, TestRow};
+use crate::store::{MAX_SPREAD, Store};
 use duckdb::{Connection, Row};
 use std::collections::{BTreeMap, HashMap};
 
@@ -63,6 +63,8 @@ pub struct TotalRows {
     pub cases: CaseRows,
     /// The tests that have cases.
     pub tests_with_cases: u64,
+    /// The tests with a metric whose spread exceeds [`MAX_SPREAD`].
+    pub noisy: u64,
 }
 
 /// Counts of the cases of JUnit files.
@@ -112,16 +114,20 @@ pub struct ReportRow {
     pub metrics: Vec<MetricRow>,
 }
 
-/// Summary of the values of a metric. Percentiles are by nearest rank.
+/// Summary of the values of a metric. Percentiles are by nearest rank, and `None` for too few values.
 #[derive(Debug, Clone, PartialEq)]
 pub struct MetricRow {
     pub name: String,
     pub unit: String,
     pub count: u64,
+    /// Interquartile range in proportion to the median.
+    pub spread: Option<f64>,
+    /// Number of CPU threads that the test reported for this metric.
+    pub threads: Option<u32>,
     pub min: f64,
     pub p50: f64,
-    pub p90: f64,
-    pub p99: f64,
+    pub p90: Option<f64>,
+    pub p99: Option<f64>,
     pub max: f64,
 }
 
@@ -210,6 +216,12 @@ fn totals(connection: &Connection, of_runs: &Conditions) -> Result<TotalRows, St
         Ok((get::<u64>(row, 0)?, case_counts(row, 1)?.unwrap_or_default()))
     })?;
     (totals.tests_with_cases, totals.cases) = counts.into_iter().next().unwrap_or_default();
+    let noisy = "SELECT count(DISTINCT (states.run, states.test)) FROM test_states AS states \
+        JOIN metrics ON metrics.run = states.run AND metrics.test = states.test \
+        AND metrics.attempt = states.attempt";
+    let noisy_only = format!(" AND metrics.spread > {MAX_SPREAD}");
+    let noisy = of_runs.query(connection, noisy, &noisy_only, |row| get::<u64>(row, 0))?;
+    totals.noisy = noisy.into_iter().sum();
     Ok(totals)
 }
 
@@ -297,7 +309,8 @@ fn metrics(
     let up_to = up_to(limit);
     let rest = format!(
         "{up_to} SELECT metrics.run, metrics.test, metrics.name, metrics.unit, metrics.count, \
-         metrics.min, metrics.p50, metrics.p90, metrics.p99, metrics.max \
+         metrics.min, metrics.p50, metrics.p90, metrics.p99, metrics.max, metrics.spread, \
+         metrics.threads \
          FROM metrics JOIN picked ON picked.run = metrics.run AND picked.test = metrics.test \
          AND picked.attempt = metrics.attempt WHERE metrics.count > 0 \
          ORDER BY metrics.run, metrics.test, metrics.name"
@@ -312,6 +325,8 @@ fn metrics(
             p90: get(row, 7)?,
             p99: get(row, 8)?,
             max: get(row, 9)?,
+            spread: get(row, 10)?,
+            threads: get(row, 11)?,
         };
         Ok((query::test_id(row, 0, 1)?, metric))
     })?;

@@ -205,7 +205,15 @@ proptest! {
         prop_assert_eq!(metric.count, values.len() as u64);
         let ends = (metric.min, metric.max);
         prop_assert_eq!(ends, (sorted[0], sorted[sorted.len() - 1]));
-        prop_assert_eq!((metric.p50, metric.p90, metric.p99), (rank(50), rank(90), rank(99)));
+        // With fewer values, the percentile would be the largest one.
+        let rank_of = |enough: usize, percent| (sorted.len() >= enough).then(|| rank(percent));
+        prop_assert_eq!(metric.p50, rank(50));
+        prop_assert_eq!((metric.p90, metric.p99), (rank_of(10, 90), rank_of(100, 99)));
+        let spread = rank_of(4, 75).filter(|_| rank(50) != 0.0);
+        let spread = spread.map(|upper| (upper - rank(25)) / rank(50).abs());
+        prop_assert_eq!(metric.spread, spread);
+        let noisy = spread.is_some_and(|spread| spread > 0.1);
+        prop_assert_eq!(report.totals.noisy, u64::from(noisy));
     }
 }
 

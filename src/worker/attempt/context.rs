@@ -4,6 +4,7 @@ use crate::api::v1::leases::LeaseView;
 use crate::domain::accelerator::Accelerator;
 use crate::domain::capability::Capability;
 use crate::sys::process::Labels;
+use crate::worker::attempt::neighbours::Neighbours;
 use crate::worker::environments::Environments;
 use crate::worker::variables::InheritedVariables;
 use crate::worker::warm::WarmPool;
@@ -21,6 +22,9 @@ pub struct AttemptContext<L> {
     pub inherited: InheritedVariables,
     pub environments: Environments,
     pub warm: WarmPool,
+    pub neighbours: Neighbours,
+    /// Every test gets all cores, whatever its share.
+    pub all_cores: bool,
 }
 
 impl<L> AttemptContext<L> {
@@ -31,10 +35,11 @@ impl<L> AttemptContext<L> {
             .iter()
             .filter_map(|position| self.capability.accelerators.get(usize::from(*position)))
     }
-}
 
-/// Number of threads for the CPU share of a lease: at least one.
-#[must_use]
-pub fn threads(lease: &LeaseView) -> u64 {
-    (lease.cpu_milli / 1000).max(1)
+    /// Number of threads for the CPU share of a lease: at least one.
+    #[must_use]
+    pub fn threads(&self, lease: &LeaseView) -> u64 {
+        let share = if self.all_cores { self.capability.cpu_milli } else { lease.cpu_milli };
+        (share / 1000).max(1)
+    }
 }

@@ -8,6 +8,7 @@
 mod artifacts;
 pub mod capture;
 pub mod context;
+pub mod neighbours;
 pub mod prepare;
 pub mod process;
 pub mod result;

@@ -10,7 +10,8 @@ use crate::domain::launch::{Launch, Program};
 use crate::domain::outcome::Outcome;
 use crate::domain::time::Millis;
 use crate::sys::fs::Stamp;
-use crate::worker::attempt::context::{AttemptContext, threads};
+use crate::worker::attempt::context::AttemptContext;
+use crate::worker::attempt::neighbours::Met;
 use crate::worker::attempt::prepare::PreparedAttempt;
 use crate::worker::attempt::start::StartedProgram;
 use crate::worker::attempt::supervise::{Limits, Observation, StopRequest, Supervisor};
@@ -37,6 +38,8 @@ pub struct EndedAttempt {
 pub struct EndedProgram {
     pub launch: Launch,
     pub observation: Observation,
+    /// The programs that ran at the same time.
+    pub met: Met,
     /// Stamp of the JUnit file that was shipped with the test.
     pub shipped_junit: Option<Stamp>,
 }
@@ -67,9 +70,10 @@ impl<L: Link> AttemptContext<L> {
         let (directory, end) = match self.prepare(&view) {
             Ok(attempt) => {
                 let end = self.run_prepared(&attempt, &mut stop, &mut detail, &mut duration).await;
-                let end = end.map(|(observation, shipped_junit)| EndedProgram {
+                let end = end.map(|(observation, met, shipped_junit)| EndedProgram {
                     launch: attempt.launch,
                     observation,
+                    met,
                     shipped_junit,
                 });
                 (Some(attempt.directory), end)
@@ -89,8 +93,11 @@ impl<L: Link> AttemptContext<L> {
         let environment = &mut detail.environment;
         environment.insert("memory_bytes".into(), self.capability.memory_bytes.into());
         // A script that sets its own number of threads reports it, which replaces this one.
-        environment.insert("threads".into(), threads(view).into());
+        environment.insert("threads".into(), self.threads(view).into());
         environment.insert("slots".into(), self.capability.slots.into());
+        if self.all_cores {
+            environment.insert("quiet_machine".into(), true.into());
+        }
         let sizes = self.devices(view).filter_map(Accelerator::memory);
         if let Some(smallest) = sizes.min() {
             environment.insert("device_memory_bytes".into(), smallest.into());
@@ -108,7 +115,7 @@ impl<L: Link> AttemptContext<L> {
         stop: &mut watch::Receiver<StopRequest>,
         detail: &mut AttemptDetail,
         duration: &mut Millis,
-    ) -> Result<(Observation, Option<Stamp>), Verdict> {
+    ) -> Result<(Observation, Met, Option<Stamp>), Verdict> {
         let set_up_began = Instant::now();
         let started = tokio::select! {
             biased;
@@ -118,6 +125,7 @@ impl<L: Link> AttemptContext<L> {
             started = self.start(attempt, detail) => started,
         };
         let mut started = started?;
+        let presence = self.neighbours.enter(&attempt.view.devices);
         detail.set_up_ms = Some(set_up_began.elapsed().into());
         started.isolation.clone_into(&mut detail.isolation);
         if let Some(reason) = &started.cold_because {
@@ -132,10 +140,12 @@ impl<L: Link> AttemptContext<L> {
         let program_began = Instant::now();
         let mut observation = self.supervise(attempt, started, stop.clone()).await;
         *duration = program_began.elapsed().into();
+        let met = presence.met();
+        drop(presence);
         if is_killed(observation.exit) {
             observation.kernel_kills = (kills_before, count_kernel_kills());
         }
-        Ok((observation, shipped_junit))
+        Ok((observation, met, shipped_junit))
     }
 
     async fn supervise(

@@ -17,6 +17,7 @@ use crate::junit::report::{CaseReport, JunitError};
 use crate::sys::fs::write_whole;
 use crate::worker::attempt::artifacts;
 use crate::worker::attempt::context::AttemptContext;
+use crate::worker::attempt::neighbours::Met;
 use crate::worker::attempt::result::{AttemptResult, encode};
 use crate::worker::attempt::run::{EndedAttempt, EndedProgram};
 use crate::worker::attempt::supervise::Observation;
@@ -45,11 +46,12 @@ impl<L: Link> AttemptContext<L> {
         let EndedAttempt { view, directory, mut detail, end, duration } = ended;
         let mut blobs = Vec::new();
         let verdict = match end {
-            Ok(EndedProgram { launch, observation, shipped_junit }) => {
+            Ok(EndedProgram { launch, observation, met, shipped_junit }) => {
                 let junit = launch.junit.as_ref().zip(directory.as_ref());
                 let junit = junit
                     .map(|(junit, directory)| read(directory, &junit.file, shipped_junit.as_ref()));
                 let verdict = self.conclude(&launch, observation, junit, &mut detail, &mut blobs);
+                describe_neighbours(met, &mut detail);
                 self.keep_artifacts(&launch, directory.as_deref(), verdict, &mut detail, &mut blobs)
             }
             Err(verdict) => verdict,
@@ -153,4 +155,15 @@ impl<L: Link> AttemptContext<L> {
             }
         }
     }
+}
+
+/// Adds the programs that ran at the same time. The worker knows them, so a script cannot replace them.
+fn describe_neighbours(met: Met, detail: &mut AttemptDetail) {
+    let environment = &mut detail.environment;
+    environment.insert("neighbours".into(), met.most.into());
+    environment.insert("neighbours_at_end".into(), met.at_end.into());
+    match met.device_shared {
+        Some(shared) => environment.insert("device_shared".into(), shared.into()),
+        None => environment.remove("device_shared"),
+    };
 }

@@ -10,7 +10,7 @@ use crate::domain::launch::{Isolation, Launch, Program};
 use crate::sys::fs::Stamp;
 use crate::sys::process::{MARKER, Output, Start, Tree, lookup};
 use crate::worker::attempt::artifacts;
-use crate::worker::attempt::context::{AttemptContext, threads};
+use crate::worker::attempt::context::AttemptContext;
 use crate::worker::attempt::prepare::PreparedAttempt;
 use crate::worker::attempt::process::Process;
 use crate::worker::environments::PythonEnvironment;
@@ -105,7 +105,7 @@ impl<L: Link> AttemptContext<L> {
         attempt: &PreparedAttempt<'_>,
         environment: Option<&PythonEnvironment>,
     ) -> Variables {
-        let mut env = self.inherited.for_attempt(&attempt.directory, threads(attempt.view));
+        let mut env = self.inherited.for_attempt(&attempt.directory, self.threads(attempt.view));
         if let Some(bin) = environment.and_then(|environment| environment.bin.as_ref()) {
             let inherited = env.get(OsStr::new("PATH")).cloned().unwrap_or_default();
             let paths = std::iter::once(bin.clone()).chain(std::env::split_paths(&inherited));
@@ -157,9 +157,10 @@ impl<L: Link> AttemptContext<L> {
         environment: &PythonEnvironment,
         env: &Variables,
     ) -> Result<StartedProgram, String> {
-        let kind = RunnerKind::new(environment.python.clone(), threads(attempt.view), |name| {
-            environment.installed(name)
-        });
+        let kind =
+            RunnerKind::new(environment.python.clone(), self.threads(attempt.view), |name| {
+                environment.installed(name)
+            });
         let kind = kind.ok_or("no package that is worth preloading is installed")?;
         let start = WarmStart {
             id: attempt.marker.clone(),

@@ -24,6 +24,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
 mod life;
+mod measuring;
 mod uploads;
 
 const LIMIT: Duration = Duration::from_secs(30);
@@ -327,6 +328,7 @@ fn settings(directory: &std::path::Path) -> Settings {
         ephemeral: false,
         idle_timeout: None,
         null_runner: false,
+        quiet_machine: false,
         offline: true,
         python: None,
         system_packages: false,

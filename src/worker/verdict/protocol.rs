@@ -66,6 +66,9 @@ struct MetricLine {
     unit: String,
     #[serde(default)]
     better: Option<Better>,
+    /// Anything else than a number of threads is unknown.
+    #[serde(default)]
+    threads: Value,
     #[serde(default)]
     values: Vec<Value>,
     #[serde(default)]
@@ -214,7 +217,9 @@ impl Transcript {
             return Ok(());
         }
         let better = line.better.unwrap_or(Better::Lower);
-        self.metrics.push(Metric { name: line.name, unit: line.unit, better, values });
+        let threads = line.threads.as_u64().and_then(|threads| threads.try_into().ok());
+        let MetricLine { name, unit, .. } = line;
+        self.metrics.push(Metric { name, unit, better, threads, values });
         Ok(())
     }
 
