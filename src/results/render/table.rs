@@ -42,8 +42,7 @@ pub fn table(view: &ReportView, style: Style) -> String {
         out.push('\n');
         push_lines(&mut out, tests, style);
         if !dropped.is_empty() {
-            let _ =
-                writeln!(out, "(not shown because the terminal is narrow: {})", dropped.join(", "));
+            let _ = writeln!(out, "(the terminal is too narrow for: {})", dropped.join(", "));
         }
     }
     let notes = [conditions(view), noisy(view), weights(view)].into_iter().flatten();
@@ -260,6 +259,9 @@ fn conditions(view: &ReportView) -> Option<String> {
         }
         (None, None) => Ok(()),
     };
+    if timed().any(|row| latency(row).is_some_and(|metric| metric.p90.is_none())) {
+        line.push_str("; p90 is shown if n is at least 10");
+    }
     Some(line)
 }
 

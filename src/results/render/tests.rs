@@ -169,6 +169,32 @@ fn several_runs_show_id_and_time_and_count_the_latest_verdict() {
 }
 
 #[test]
+fn the_line_about_latencies_states_the_neighbours_that_are_known() {
+    let line = |known: &[Option<u64>], slots: u64| {
+        let row = |(at, neighbours): (u32, &Option<u64>)| {
+            let mut row = row(at, "a", Some(Outcome::Passed));
+            row.metrics = vec![metric("latency_seconds", "seconds", 0.5)];
+            measured_with(&mut row, 1, slots, "2.9.0");
+            if let Some(count) = neighbours {
+                row.environment.insert("neighbours".to_owned(), (*count).into());
+            }
+            row
+        };
+        let text = table(&view((0..).zip(known).map(row).collect()), Style::default());
+        let start = "Latency: n = 20 measured runs, 1 CPU thread per test, ";
+        text.lines().find_map(|line| line.strip_prefix(start).map(str::to_owned))
+    };
+    let alone = line(&[Some(0), Some(0)], 2);
+    assert_eq!(alone.as_deref(), Some("no other test on the machine at the same time"));
+    let beside = line(&[Some(0), Some(3)], 4).expect("a line");
+    assert!(beside.starts_with("beside 0 to 3 other tests on the same machine; "), "{beside}");
+    assert!(beside.ends_with("measure with --quiet-machine"), "{beside}");
+    let unknown = line(&[Some(0), None], 4);
+    assert_eq!(unknown.as_deref(), Some("up to 4 concurrent tests per worker"));
+    assert_eq!(line(&[None], 1).as_deref(), Some("no concurrent tests"));
+}
+
+#[test]
 fn the_origin_of_weights_is_counted() {
     let line = |origins: &[&str]| {
         let row = |(at, origin): (u32, &&str)| {

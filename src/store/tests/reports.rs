@@ -102,8 +102,9 @@ fn the_documented_queries_are_answered() {
         rows.map(|row| row.expect("a row")).count()
     };
     let counts: Vec<usize> = queries.map(rows).collect();
-    assert_eq!(counts.len(), 3);
+    assert_eq!(counts.len(), 4);
     assert_eq!(counts[0], 1, "one test has measured its latency");
+    assert_eq!(counts[3], 0, "no test has measured without neighbours");
     let named = |what: &str| {
         let sql = format!("SELECT {what}_name FROM duckdb_{what}s() WHERE NOT internal");
         let mut statement = connection.prepare(&sql).expect("asks");
