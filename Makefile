@@ -5,7 +5,7 @@ CARGO := scripts/cargo.sh
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/dtf-build
 
 .DEFAULT_GOAL := help
-.PHONY: help build test demo bench faults lint fmt generated doc clean-cache
+.PHONY: help build test demo bench faults mutation lint fmt generated doc clean-cache
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,6 +25,10 @@ bench: ## measure speed and size on an idle machine; PARTS="warm rest" runs only
 
 faults: build ## damage, interrupt and overload the storage of a coordinator, at full size
 	@for part in kills limits syscalls flips; do echo "== $$part"; scripts/faults.py $$part || code=1; done; exit $${code-0}
+
+mutation: ## inject all kinds of fault into generated tests, write docs/verdicts.md; PYTHON="..." names a Python with the packages
+	@mkdir -p target
+	@$(or $(PYTHON),uv run --no-project --with-requirements tests/python/requirements.txt python) scripts/mutation.py --processes 2 --output target/mutation.json --document docs/verdicts.md
 
 lint: ## check format, lints and documentation
 	@cargo fmt --check

@@ -38,8 +38,13 @@ def main():
     dtypes = options.dtype or campaign.DTYPES
     seeds = range(options.first_seed, options.first_seed + options.seeds)
     started = time.monotonic()
+
+    def faults_of(model):
+        chosen = options.fault or [*FAULTS]
+        return campaign.sample(chosen, model, options.sample) if options.sample else chosen
+
     cells = campaign.run_all(
-        names, options.fault, dtypes, seeds, options.processes, lambda cells: show(cells, options)
+        names, faults_of, dtypes, seeds, options.processes, lambda cells: show(cells, options)
     )
     print("\n".join(table.totals(cells)))
     for dtype in dtypes:
@@ -53,7 +58,7 @@ def main():
         part = table.document(cells, FAULTS, about)
         text = options.document.read_text(encoding="utf-8")
         options.document.write_text(table.replaced(text, part), encoding="utf-8")
-    whole = not (options.model or options.family or options.fault)
+    whole = not (options.model or options.family or options.fault or options.sample)
     wrong = [*table.problems(cells, FAULTS if whole else ())] if whole else []
     for problem in wrong:
         print(problem, file=sys.stderr)
@@ -67,6 +72,7 @@ def read_options():
     add("--family", help="only models of this family")
     add("--model", help="only this model")
     add("--fault", action="append", metavar="NAME", help="only this kind of fault; repeatable")
+    add("--sample", type=int, metavar="N", help="only N kinds of fault in each model")
     add("--dtype", action="append", choices=("fp32", "bf16", "fp16"), help="repeatable")
     add("--seeds", type=int, default=1, metavar="N", help="number of seeds [default: 1]")
     add("--first-seed", type=int, default=1, metavar="N", help="the first seed [default: 1]")

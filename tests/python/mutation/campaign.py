@@ -6,9 +6,7 @@ model has no part that the fault could damage) or `broken` (the fault raised an 
 """
 
 import concurrent.futures
-import contextlib
 import dataclasses
-import os
 import random
 import tempfile
 
@@ -107,8 +105,8 @@ def cell(model, fault, dtype, seed, state, size, run=None):
 
 
 def run_all(models, faults, dtypes, seeds, processes=1, report=lambda cells: None):
-    """All cells, model by model. `faults`: names; None: all kinds."""
-    tasks = [(name, faults, dtypes, seeds) for name in models]
+    """All cells, model by model. `faults`: a function from a model to the names of its faults."""
+    tasks = [(name, faults(name), dtypes, seeds) for name in models]
     cells = []
     if processes < 2:
         for task in tasks:
@@ -130,5 +128,9 @@ def run_all(models, faults, dtypes, seeds, processes=1, report=lambda cells: Non
 def start(name, faults, dtypes, seeds):
     from .faults import FAULTS
 
-    chosen = [FAULTS[one] for one in faults] if faults else [*FAULTS.values()]
-    return run_model(name, chosen, dtypes, seeds)
+    return run_model(name, [FAULTS[fault] for fault in faults], dtypes, seeds)
+
+
+def sample(faults, model, number):
+    """Some kinds of fault for a model, the same ones in every run."""
+    return random.Random(model).sample([*faults], min(number, len(faults)))

@@ -21,6 +21,8 @@ APART = ("pooler_output", "loss", "aux_loss", "z_loss")
 class Recorder:
     def __init__(self, torch):
         self.torch, self.outputs = torch, {}
+        # What each cache has read: its identity → the cache, and the key of the last call.
+        self.caches = {}
 
     @contextlib.contextmanager
     def watching(self, script, model):
@@ -44,7 +46,14 @@ class Recorder:
         torch = self.torch
         if not hasattr(output, "items"):
             return
-        key = ("model", digest(torch, {**dict(enumerate(arguments)), **options}))
+        given = {**dict(enumerate(arguments)), **options}
+        # A call with a cache depends on all calls that filled it.
+        before = [self.caches[id(v)][1] for v in given.values() if id(v) in self.caches]
+        key = ("model", *before[:1], digest(torch, given))
+        key = ("model", hashlib.blake2b(repr(key).encode(), digest_size=12).digest())
+        for value in (*given.values(), *output.values()):
+            if type(value).__name__.endswith("Cache"):
+                self.caches[id(value)] = value, key
         masks = [options.get(name) for name in ("decoder_attention_mask", "attention_mask")]
         found = {}
         for name, value in output.items():
@@ -76,14 +85,12 @@ def rows(torch, mask, value):
 
 
 def digest(torch, inputs):
-    """Identifies the inputs of a call: their names and values, and the length of a cache."""
+    """Identifies the inputs of a call by their names and values."""
     found = hashlib.blake2b(digest_size=12)
     for name, value in sorted(inputs.items(), key=lambda item: str(item[0])):
         if torch.is_tensor(value):
             content = value.detach().float().contiguous().numpy().tobytes()
             found.update(f"{name} {tuple(value.shape)}".encode() + content)
-        elif hasattr(value, "get_seq_length"):
-            found.update(f"{name} {int(value.get_seq_length() or 0)}".encode())
         elif isinstance(value, (int, float, str)):
             found.update(f"{name} {value}".encode())
     return found.digest()

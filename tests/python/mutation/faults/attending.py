@@ -16,7 +16,7 @@ class Call:
     value: typing.Any
     mask: typing.Any  # None, boolean (True: visible) or what is added to the scores
     scale: float
-    causal: bool  # all later positions are hidden although the mask does not say so
+    causal: bool  # all later positions are hidden, which the mask does not contain
     bias: typing.Any = None
     new_mask: typing.Any = None
     dropped_bias: bool = False

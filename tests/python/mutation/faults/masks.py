@@ -94,7 +94,7 @@ def causal_or_step(call):
 
 
 def windowed(call):
-    """Whether each query sees a window of its own, so that hidden keys are not padding."""
+    """Whether queries see different windows, so that hidden keys are not padding."""
     queries, keys = call.lengths
     if queries < 2 or queries != keys:
         return bool(getattr(call.module, "sliding_window", None))
