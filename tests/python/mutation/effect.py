@@ -54,13 +54,16 @@ class Recorder:
         for value in (*given.values(), *output.values()):
             if type(value).__name__.endswith("Cache"):
                 self.caches[id(value)] = value, key
-        masks = [options.get(name) for name in ("decoder_attention_mask", "attention_mask")]
         found = {}
         for name, value in output.items():
             if not torch.is_tensor(value) or not value.is_floating_point() or name in APART:
                 continue
-            mask = masks[1] if name.startswith("encoder") or masks[0] is None else masks[0]
-            found[name] = value, rows(torch, mask, value)
+            mask = mask_of(options, name)
+            if mask is None or bool(mask.all()) or value.dim() < 3:
+                found[name] = value, None
+            elif (shown := rows(mask, value)) is not None:
+                found[name] = value, shown
+            # Otherwise it is not known which part of the output is padding.
         self.keep(key, found)
 
     def keep(self, key, found):
@@ -74,12 +77,20 @@ class Recorder:
             )
 
 
-def rows(torch, mask, value):
-    """The mask of the rows of an output that are not padding, if the shapes show it."""
-    if not torch.is_tensor(mask) or mask.dim() != 2 or value.dim() < 3:
-        return None
+def mask_of(options, name):
+    """The mask of padding that belongs to an output, or None."""
+    decodes = options.get("encoder_outputs") is not None or "decoder_input_ids" in options
+    of_decoder = decodes and not name.startswith("encoder")
+    mask = options.get("decoder_attention_mask" if of_decoder else "attention_mask")
+    return mask if hasattr(mask, "dim") and mask.dim() == 2 else None
+
+
+def rows(mask, value):
+    """The mask in the shape of an output, whose positions are the last ones; None if it is another
+    kind of output."""
     length = value.shape[1]
-    if len(mask) != len(value) or mask.shape[1] < length:
+    same = mask.shape[1] == length or length == 1
+    if len(mask) != len(value) or not same:
         return None
     return mask[:, mask.shape[1] - length :].reshape(*value.shape[:2], *[1] * (value.dim() - 2))
 
