@@ -356,7 +356,7 @@ def no_shift(site):
 @fault("step-embedding-order")
 def sine_first(site):
     """Sines and cosines of the step are exchanged."""
-    found = [m for m in site.model.modules() if hasattr(m, "flip_sin_to_cos")]
+    found = [m for m in site.model.modules() if "flip_sin_to_cos" in vars(m)]
     for module in site.require(found):
         module.flip_sin_to_cos = not module.flip_sin_to_cos
         site.touch()
