@@ -272,6 +272,8 @@ pub struct Requirement {
     pub arch: Option<String>,
     #[schema(required = false, nullable = false)]
     pub tags: Option<Vec<Tag>>,
+    /// The only worker that may run the test. Absent: any.
+    pub worker: Option<WorkerId>,
 }
 
 /// Maximum numbers of further attempts.
@@ -562,7 +564,7 @@ mod tests {
         let requirement = json!({
             "backend": "cuda", "cpu_milli": 1, "memory_bytes": 1, "accelerators": 1,
             "accelerator_memory_bytes": 1, "share_accelerator": true, "vendor": "amd",
-            "min_architecture": "8.0", "os": "linux", "arch": "x86_64", "tags": ["lab"],
+            "min_architecture": "8.0", "os": "linux", "arch": "x86_64", "tags": ["lab"], "worker": "w1",
         });
         let retries = json!({"failed": 1, "infrastructure": 1});
         let launch = json!({

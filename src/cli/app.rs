@@ -7,6 +7,7 @@ use crate::cli::check::CheckArgs;
 use crate::cli::completions::CompletionsArgs;
 use crate::cli::config::ConfigArgs;
 use crate::cli::coordinator::CoordinatorArgs;
+use crate::cli::debug::args::DebugArgs;
 use crate::cli::generate::args::GenerateArgs;
 use crate::cli::log::LogArgs;
 use crate::cli::results::logs::LogsArgs;
@@ -94,6 +95,7 @@ pub enum Command {
     Cancel(CancelArgs),
     Logs(LogsArgs),
     Why(WhyArgs),
+    Debug(DebugArgs),
     Workers(WorkersArgs),
     Templates(TemplatesArgs),
     Log(LogArgs),

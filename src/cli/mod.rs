@@ -12,6 +12,7 @@ mod completions;
 mod config;
 mod connect;
 mod coordinator;
+mod debug;
 mod error;
 mod exit;
 mod generate;
@@ -92,6 +93,7 @@ fn perform(cli: Cli, console: Console) -> Result<Exit, CliError> {
         Command::Report(args) => block_on(results::report::run(console, &global, args)),
         Command::Status(args) => block_on(status::run(console, &global, args)),
         Command::Cancel(args) => block_on(cancel::run(console, &global, args)),
+        Command::Debug(args) => block_on(debug::run(console, &global, args)),
         Command::Logs(args) => block_on(results::logs::run(console, &global, args)),
         Command::Why(args) => block_on(results::why::run(console, &global, args)),
         Command::Templates(args) => block_on(templates::run(console, &global, args)),

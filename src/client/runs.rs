@@ -3,7 +3,7 @@
 use crate::api::page::Page;
 use crate::api::page::PageQuery;
 use crate::api::v1::runs::{AddTests, Cancelled, RunView, SubmitRun, Submitted};
-use crate::api::v1::test_views::{AttemptQuery, AttemptView, TestQuery, TestView, Why};
+use crate::api::v1::test_views::{AttemptQuery, AttemptView, SpecView, TestQuery, TestView, Why};
 use crate::client::error::ClientError;
 use crate::client::http::{Client, NO_QUERY, SendOptions, decode, encode};
 use crate::domain::id::{AttemptId, RunId, TestId};
@@ -57,6 +57,14 @@ impl Client {
 
     pub async fn test(&self, test: TestId) -> Result<TestView, ClientError> {
         self.get(&format!("api/v1/tests/{test}"), &NO_QUERY).await
+    }
+
+    /// The specification of a test, as it was submitted.
+    ///
+    /// # Errors
+    /// See [`ClientError`]; `NotFound` also if the event log does not have it any more.
+    pub async fn spec(&self, test: TestId) -> Result<SpecView, ClientError> {
+        self.get(&format!("api/v1/tests/{test}/spec"), &NO_QUERY).await
     }
 
     pub async fn why(&self, test: TestId) -> Result<Why, ClientError> {

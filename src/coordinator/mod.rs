@@ -23,6 +23,7 @@ mod projector;
 mod recovery;
 mod runtime;
 mod settings;
+mod specs;
 mod standby;
 mod startup;
 #[cfg(test)]

@@ -263,7 +263,7 @@ fn start(
     let projector = thread("dtf-results", move || projector.run())?;
     let collector = Collector {
         blobs: Arc::clone(&blobs),
-        log: log_reader,
+        log: Arc::clone(&log_reader),
         results: results.clone(),
         mailbox: mailbox.clone(),
         runtime: Handle::current(),
@@ -280,6 +280,7 @@ fn start(
         progress,
         results,
         blobs,
+        log: log_reader,
         live,
         health: Arc::clone(&health),
         metrics,

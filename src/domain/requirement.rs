@@ -4,6 +4,7 @@ use crate::domain::accelerator::Accelerator;
 use crate::domain::accelerator::Backend;
 use crate::domain::accelerator::Vendor;
 use crate::domain::capability::Capability;
+use crate::domain::id::WorkerId;
 use crate::domain::tag::Tag;
 use serde::{Deserialize, Serialize};
 use std::cmp::Ordering;
@@ -46,6 +47,9 @@ pub struct Requirement {
     pub arch: Option<String>,
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub tags: BTreeSet<Tag>,
+    /// The only worker that may run the test; absent for any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub worker: Option<WorkerId>,
 }
 
 fn default_cpu_milli() -> u64 {
@@ -66,6 +70,7 @@ impl Default for Requirement {
             os: None,
             arch: None,
             tags: BTreeSet::new(),
+            worker: None,
         }
     }
 }
@@ -108,6 +113,9 @@ impl fmt::Display for Lacks {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Mismatch {
+    Worker {
+        need: WorkerId,
+    },
     Os {
         need: String,
         have: String,
@@ -164,6 +172,7 @@ impl fmt::Display for Mismatch {
         let gib = |bytes: &u64| *bytes as f64 / f64::from(1u32 << 30);
         let cores = |milli: &u64| *milli as f64 / 1000.0;
         match self {
+            Self::Worker { need } => write!(f, "is not {need}, the only worker that may run it"),
             Self::Os { need, have } => write!(f, "needs {need}, runs {have}"),
             Self::Arch { need, have } => write!(f, "needs a {need} processor, has {have}"),
             Self::Tag { need } => write!(f, "lacks the tag {need}"),
@@ -202,7 +211,18 @@ impl fmt::Display for Mismatch {
 }
 
 impl Requirement {
-    /// Checks whether the worker could run the test if it ran no other tests.
+    /// Checks that this worker may run the test, whatever its capability is.
+    ///
+    /// # Errors
+    /// The test is for another worker.
+    pub fn allows(&self, worker: WorkerId) -> Result<(), Mismatch> {
+        match self.worker {
+            Some(need) if need != worker => Err(Mismatch::Worker { need }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Checks whether a worker with this capability could run the test if it ran no other tests.
     ///
     /// # Errors
     /// All parts of the requirement that the worker does not meet.

@@ -106,6 +106,7 @@ impl Requires {
             os: self.os.clone(),
             arch: self.arch.clone(),
             tags: self.tags.iter().cloned().collect(),
+            worker: None,
         }
     }
 }

@@ -45,7 +45,8 @@ impl Scheduler {
     ) -> Vec<(WorkerId, Box<str>, Option<Lacks>)> {
         let others = |id: WorkerId| {
             self.groups.iter().any(|group| {
-                need.met_by(&group.shape).is_ok() && group.members.iter().any(|other| *other != id)
+                need.met_by(&group.shape).is_ok()
+                    && group.members.iter().any(|other| *other != id && need.allows(*other).is_ok())
             })
         };
         let present =
@@ -53,7 +54,8 @@ impl Scheduler {
         present
             .take(MAX_WORKERS)
             .map(|(id, worker)| {
-                let lacks = need.met_by(&worker.capability).err();
+                let lacks = need.allows(*id).err().map(Lacks::from);
+                let lacks = lacks.or_else(|| need.met_by(&worker.capability).err());
                 let lacks = lacks.or_else(|| match worker.availability {
                     Availability::Active if avoid == Some(*id) && others(*id) => {
                         Some(Mismatch::Avoided.into())

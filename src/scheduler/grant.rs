@@ -97,10 +97,15 @@ impl Scheduler {
         })
     }
 
-    /// Whether the worker may take tests of the class: not if the infrastructure has just failed
-    /// them there and another active worker meets the requirement.
+    /// Whether the worker may take tests of the class: not if they are for another worker, and not
+    /// if the infrastructure has just failed them there and another active worker meets the
+    /// requirement.
     fn may_take(&self, worker: WorkerId, id: ClassId) -> bool {
-        let avoid = self.classes.get(id).and_then(|class| class.key.avoid);
+        let Some(class) = self.classes.get(id) else { return false };
+        if class.key.requirement.allows(worker).is_err() {
+            return false;
+        }
+        let avoid = class.key.avoid;
         avoid != Some(worker) || !self.active_for(id).any(|other| other != worker)
     }
 

@@ -390,15 +390,21 @@ impl Scheduler {
     /// Number of active workers that meet the class.
     pub(super) fn takers(&self, class: ClassId) -> usize {
         let meets = |group: &&Group| group.classes.contains(&class);
-        self.groups.iter().filter(meets).map(|group| group.members.len()).sum()
+        let groups = self.groups.iter().filter(meets);
+        match self.classes.get(class).and_then(|class| class.key.requirement.worker) {
+            None => groups.map(|group| group.members.len()).sum(),
+            Some(only) => groups.filter(|group| group.members.contains(&only)).count(),
+        }
     }
 
     /// Active workers that meet the class.
     pub(super) fn active_for(&self, class: ClassId) -> impl Iterator<Item = WorkerId> + '_ {
+        let only = self.classes.get(class).and_then(|class| class.key.requirement.worker);
         self.groups
             .iter()
             .filter(move |group| group.classes.contains(&class))
             .flat_map(|group| group.members.iter().copied())
+            .filter(move |worker| only.is_none_or(|only| only == *worker))
     }
 
     /// The lease of a granted test, for a delivery.

@@ -1,7 +1,7 @@
 //! Tests and their attempts.
 //!
 //! `GET /api/v1/tests?run=&outcome=&phase=&name=&cursor=&limit=`, `GET /api/v1/tests/{test}`,
-//! `GET /api/v1/tests/{test}/why`, `GET /api/v1/attempts?run=&worker=&outcome=&cursor=&limit=`,
+//! `GET /api/v1/tests/{test}/why`, `GET /api/v1/tests/{test}/spec`, `GET /api/v1/attempts?run=&worker=&outcome=&cursor=&limit=`,
 //! `GET /api/v1/attempts/{attempt}`.
 
 use crate::api::schema;
@@ -9,10 +9,11 @@ use crate::domain::findings::FirstDifference;
 use crate::domain::id::{AttemptId, RunId, TestId, WorkerId};
 use crate::domain::outcome::{Class, Outcome};
 use crate::domain::requirement::Lacks;
-use crate::domain::test::Phase;
+use crate::domain::test::{Phase, TestSpec};
 use crate::domain::time::{Millis, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use utoipa::{IntoParams, ToSchema};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -154,7 +155,7 @@ pub struct AttemptDetail {
     /// The blob with the output.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub log: Option<LogRef>,
-    /// Files that the attempt leaves for dependent tests. Empty unless it passed.
+    /// Files that the attempt leaves for dependent tests. If it failed: those that it wrote.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub artifacts: Vec<Artifact>,
 }
@@ -298,6 +299,17 @@ pub struct WhyWorker {
     pub lacks: Option<Lacks>,
     /// `lacks` in words.
     pub explanation: String,
+}
+
+/// The specification of a test.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct SpecView {
+    pub schema: u32,
+    #[schema(value_type = schema::TestId)]
+    pub test: TestId,
+    /// The test as it was submitted.
+    #[schema(value_type = schema::TestSpec)]
+    pub spec: Arc<TestSpec>,
 }
 
 /// Query of the list of tests. Conditions are joined by "and".

@@ -7,8 +7,9 @@ use crate::api::v1::test_views::TestView;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::results::stored::Source;
-use crate::domain::id::{AttemptId, TestId};
+use crate::domain::id::{AttemptId, RunId, TestId};
 use crate::results::render::words::plain;
+use crate::text::suggest::{did_you_mean_name, nearest};
 
 /// Maximum number of runs that are searched for a name.
 pub const MAX_RUNS: u32 = 50;
@@ -34,9 +35,24 @@ pub async fn find(source: &Source, wanted: &str) -> Result<What, CliError> {
     if wanted.trim().is_empty() {
         return Err(CliError::usage("the name of the test is empty").hint(HINT));
     }
+    let runs = source.newest_runs(MAX_RUNS).await?;
+    among(source, &runs, wanted).await
+}
+
+/// Reads an id of this run, or finds the test with this name in it.
+pub async fn find_in(source: &Source, run: RunId, wanted: &str) -> Result<What, CliError> {
+    let test = wanted.parse::<AttemptId>().map(|attempt| attempt.test).or_else(|_| wanted.parse());
+    match test {
+        Ok(test) if test.run == run => Ok(What::Test(test)),
+        Ok(test) => Err(CliError::usage(format!("{test} is not a test of {run}"))),
+        Err(_) => among(source, &[run], wanted).await,
+    }
+}
+
+async fn among(source: &Source, runs: &[RunId], wanted: &str) -> Result<What, CliError> {
     let mut parts = Vec::new();
-    for run in source.newest_runs(MAX_RUNS).await? {
-        let tests = source.tests_named(run, wanted).await?;
+    for run in runs {
+        let tests = source.tests_named(*run, wanted).await?;
         if let Some(test) = tests.iter().find(|test| test.name == wanted) {
             return Ok(What::Test(test.test));
         }
@@ -44,19 +60,26 @@ pub async fn find(source: &Source, wanted: &str) -> Result<What, CliError> {
             parts = tests;
         }
     }
-    only(wanted, &parts).map(What::Test)
+    let others = match runs.first().filter(|_| parts.is_empty()) {
+        Some(newest) => source.tests_named(*newest, "").await?,
+        None => Vec::new(),
+    };
+    only(wanted, &parts, &others).map(What::Test)
 }
 
 const HINT: &str = "dtf report lists the tests with their ids and names";
 
-/// Returns the only test in `found`, which are the tests of a run whose names contain `wanted`.
-fn only(wanted: &str, tests: &[TestView]) -> Result<TestId, CliError> {
+/// Returns the only one of `tests`, which are the tests of a run whose names contain `wanted`.
+/// `others` are tests of the newest run, of which one may be meant.
+fn only(wanted: &str, tests: &[TestView], others: &[TestView]) -> Result<TestId, CliError> {
     match tests {
         [test] => Ok(test.test),
         [] => {
+            let meant = nearest(wanted, others.iter().map(|test| test.name.as_str()));
+            let hint = meant.map_or_else(|| HINT.to_owned(), did_you_mean_name);
             let wanted = plain(wanted, NAME_CHARS);
-            let message = format!("no test of the newest runs has {wanted:?} in its name");
-            Err(CliError::new(message).with_exit(Exit::NoTest).hint(HINT))
+            let message = format!("no test of the searched runs has {wanted:?} in its name");
+            Err(CliError::new(message).with_exit(Exit::NoTest).hint(hint))
         }
         several => {
             let mut listed: Vec<String> = several
@@ -92,11 +115,13 @@ mod tests {
     #[test]
     fn a_part_of_a_name_must_mean_one_test() {
         let one = [test(4, "bert/cpu/load")];
-        assert_eq!(only("load", &one).expect("one").to_string(), "r3.t4");
-        let none = only("lod", &[]).expect_err("none");
-        assert_eq!(none.exit, Exit::NoTest);
+        assert_eq!(only("load", &one, &[]).expect("one").to_string(), "r3.t4");
+        let none = only("lod", &[], &[]).expect_err("none");
+        assert_eq!((none.exit, none.hint.as_deref()), (Exit::NoTest, Some(HINT)));
+        let near = only("bert/cpu/laod", &[], &one).expect_err("none");
+        assert_eq!(near.hint.as_deref(), Some("did you mean \"bert/cpu/load\"?"));
         let many: Vec<_> = (0..12).map(|n| test(n, &format!("bert/\u{1b}cpu/b{n}"))).collect();
-        let several = only("bert", &many).expect_err("several");
+        let several = only("bert", &many, &[]).expect_err("several");
         assert!(several.message.contains("\n  r3.t0 bert/\\u{1b}cpu/b0\n"), "{several:?}");
         assert!(several.message.ends_with("and more"), "{several:?}");
     }

@@ -191,6 +191,10 @@ impl Stored {
         Ok(Self { directory: directory.to_owned(), reader, _copy: copy })
     }
 
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
     /// The stored output of an attempt.
     pub fn log(&self, attempt: AttemptId) -> Result<Vec<u8>, CliError> {
         let view = self.reader.attempt(attempt).map_err(unreadable)?;

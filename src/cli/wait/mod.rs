@@ -107,6 +107,18 @@ pub async fn wait(console: Console, client: &Client, run: RunId) -> Result<RunVi
     }
 }
 
+/// Waits until the run has ended. Returns None if no worker can run its remaining tests.
+pub async fn unless_stuck(
+    console: Console,
+    client: &Client,
+    run: RunId,
+) -> Result<Option<RunView>, CliError> {
+    Ok(match watch(console, client, run, Some(Stuck::new(None))).await? {
+        Ended::Over(view) => Some(view),
+        Ended::Stuck(_) => None,
+    })
+}
+
 /// Waits until the run has ended, or until `stuck` gives up.
 async fn watch(
     console: Console,

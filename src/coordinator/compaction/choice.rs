@@ -16,7 +16,7 @@ const MIN_RECORDS: u64 = 100;
 ///
 /// # Errors
 /// The errors of `time`.
-pub(super) fn last_older<E>(
+pub(crate) fn last_older<E>(
     base: Sequence,
     last: Sequence,
     cutoff: Timestamp,

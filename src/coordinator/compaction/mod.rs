@@ -9,7 +9,7 @@
 //! tried again a day later; nothing is removed while the clock is in doubt. Limits: one archive at a
 //! time; at most one export a day.
 
-mod choice;
+pub(crate) mod choice;
 pub(crate) mod order;
 pub mod pace;
 
@@ -270,13 +270,18 @@ impl Compaction {
 
     /// The time of a record.
     fn time(&self, sequence: Sequence) -> Result<Timestamp, LogError> {
-        let mut time = Timestamp::default();
-        self.log.replay(sequence - 1, &mut |_, facts| {
-            time = facts.iter().map(Fact::at).max().unwrap_or_default();
-            false
-        })?;
-        Ok(time)
+        time_of(&*self.log, sequence)
     }
+}
+
+/// The time of a record.
+pub(crate) fn time_of(log: &dyn LogReader, sequence: Sequence) -> Result<Timestamp, LogError> {
+    let mut time = Timestamp::default();
+    log.replay(sequence - 1, &mut |_, facts| {
+        time = facts.iter().map(Fact::at).max().unwrap_or_default();
+        false
+    })?;
+    Ok(time)
 }
 
 /// Whether less than `period` has passed since `time`. A time in the future is of a clock that was ahead.

@@ -17,6 +17,7 @@ use crate::coordinator::metrics::Metrics;
 use crate::coordinator::projector::Progress;
 use crate::domain::causes::with_causes;
 use crate::domain::id::AttemptId;
+use crate::log::LogReader;
 use crate::results::{self, Output, OutputError, Reader};
 use crate::store::{Cause, StoreError};
 use crate::sys::clock::Clock;
@@ -34,6 +35,7 @@ pub(crate) struct App {
     pub progress: Arc<Progress>,
     pub results: Reader,
     pub blobs: Arc<dyn BlobStore>,
+    pub log: Arc<dyn LogReader>,
     pub live: Arc<LiveLogs>,
     pub health: Arc<Health>,
     pub metrics: Arc<Metrics>,

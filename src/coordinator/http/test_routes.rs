@@ -1,20 +1,25 @@
 //! Tests: list, get, explain. Ended tests come from the results database, others from the scheduler.
 
 use crate::api::SCHEMA;
+use crate::api::error::Code;
 use crate::api::page::Page;
 use crate::api::schema;
-use crate::api::v1::test_views::{TestQuery, TestView, Why, WhyWorker};
+use crate::api::v1::test_views::{SpecView, TestQuery, TestView, Why, WhyWorker};
 use crate::coordinator::http::app::App;
+use crate::coordinator::http::blocking::blocking;
 use crate::coordinator::http::extract::{Id, Params};
 use crate::coordinator::http::respond::ApiError;
 use crate::coordinator::http::runs::{cursor, page_size};
+use crate::coordinator::specs;
 use crate::domain::id::TestId;
 use crate::domain::test::Phase;
+use crate::log::LogError;
 use crate::results::render::figures::counted;
 use crate::scheduler::{Explanation, Scheduler, TestStatus};
 use axum::Json;
 use axum::extract::State;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
 /// Maximum number of queries of the database for one page of a filtered list.
 const MAX_ROUNDS: usize = 20;
@@ -93,6 +98,32 @@ async fn refresh(app: &App, tests: &mut [TestView]) -> Result<(), ApiError> {
         }
     }
     Ok(())
+}
+
+/// Get the specification of a test, as it was submitted.
+#[utoipa::path(get, path = "/api/v1/tests/{test}/spec", tag = "tests",
+    params(("test" = schema::TestId, Path)),
+    responses((status = 200, body = SpecView, description = "the specification"),
+        (status = 404, description = "there is no such test, or the event log does not have it any more")))]
+pub(crate) async fn spec(
+    State(app): State<Arc<App>>,
+    Id(test): Id<TestId>,
+) -> Result<Json<SpecView>, ApiError> {
+    app.settled().await?;
+    let run = app.results(move |results| results.run(test.run)).await?;
+    let submitted = run.ok_or_else(|| ApiError::not_found(test))?.submitted_at;
+    let (log, last) = (Arc::clone(&app.log), app.progress.committed());
+    let base = app.metrics.log_base.load(Relaxed);
+    let read = blocking(move || specs::find(&*log, base, last, submitted, test)).await?;
+    match read {
+        Ok(Some(spec)) => Ok(Json(SpecView { schema: SCHEMA, test, spec })),
+        Ok(None) | Err(LogError::Compacted { .. }) => Err(ApiError::new(
+            Code::NotFound,
+            format!("the event log does not have {test} any more"),
+        )
+        .hint("submit its plan again: the specifications of old tests are removed")),
+        Err(error) => Err(ApiError::internal("the event log cannot be read", &error)),
+    }
 }
 
 /// Explain why a test waits, was skipped, or ended as it did.

@@ -2,7 +2,8 @@
 //!
 //! Limit: [`MAX_BLOB_BYTES`] for each file.
 //!
-//! Promises: a test without one of its artifacts has not passed. Artifacts are in the spool before
+//! Promises: a test without one of its artifacts has not passed. A test that has failed leaves those
+//! that it wrote, for people. Artifacts are in the spool before
 //! the result is reported, so that dependent tests find them. They are copied piece by piece, so their
 //! size costs no memory. A link is followed inside the attempt's directory only.
 
@@ -37,6 +38,23 @@ pub enum InputError {
 /// A message for people about the first artifact that cannot be kept.
 pub fn keep(directory: &Path, names: &[String], spool: &Path) -> Result<Vec<Artifact>, String> {
     names.iter().map(|name| keep_one(directory, name, spool)).collect()
+}
+
+/// Copies the artifacts that exist into the spool. Returns them, and messages about the others.
+pub fn keep_existing(
+    directory: &Path,
+    names: &[String],
+    spool: &Path,
+) -> (Vec<Artifact>, Vec<String>) {
+    let existing = names.iter().filter(|name| directory.join(name).exists());
+    let (mut kept, mut errors) = (Vec::new(), Vec::new());
+    for name in existing {
+        match keep_one(directory, name, spool) {
+            Ok(artifact) => kept.push(artifact),
+            Err(error) => errors.push(error),
+        }
+    }
+    (kept, errors)
 }
 
 fn keep_one(directory: &Path, name: &str, spool: &Path) -> Result<Artifact, String> {

@@ -106,18 +106,26 @@ impl<L: Link> AttemptContext<L> {
     }
 
     /// Copies the artifacts of a passed test into the spool. A test that did not write one of them
-    /// has not passed.
+    /// has not passed. Of a test that the script itself failed, those that exist are kept.
     fn keep_artifacts(
         &self,
         launch: &Launch,
         directory: Option<&Path>,
-        verdict: Verdict,
+        mut verdict: Verdict,
         detail: &mut AttemptDetail,
         blobs: &mut Vec<String>,
     ) -> Verdict {
-        let Some(directory) = directory.filter(|_| verdict.outcome == Outcome::Passed) else {
+        let Some(directory) = directory else { return verdict };
+        if verdict.outcome != Outcome::Passed {
+            if matches!(verdict.outcome, Outcome::Failed | Outcome::ReducedPrecision) {
+                let spool = self.work_dir.logs();
+                let (kept, errors) = artifacts::keep_existing(directory, &launch.artifacts, &spool);
+                blobs.extend(kept.iter().map(|artifact| artifact.sha256.clone()));
+                detail.artifacts = kept;
+                errors.iter().for_each(|error| verdict.message.push_str(&format!("; {error}")));
+            }
             return verdict;
-        };
+        }
         match artifacts::keep(directory, &launch.artifacts, &self.work_dir.logs()) {
             Ok(kept) => {
                 blobs.extend(kept.iter().map(|artifact| artifact.sha256.clone()));
