@@ -3,6 +3,7 @@
 mod api;
 mod bad_input;
 mod cli;
+mod debug;
 mod examples;
 mod faults;
 mod generate;
