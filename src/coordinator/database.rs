@@ -46,12 +46,16 @@ impl DatabaseWriter {
     /// meanwhile is replaced by a substitute.
     fn open(&mut self, anew: bool) -> Result<Opened, CatchUpError> {
         // The faults of a substitute are not those of the database.
-        if anew && self.substitute.is_none() {
-            self.move_aside("it failed repeatedly")?;
-        }
-        let opened = match self.open_file() {
+        let opened = if anew && self.substitute.is_none() {
+            self.replace("it failed repeatedly")
+        } else {
+            self.open_file()
+        };
+        let opened = match opened {
             Err(error) if error.is_in_use() => {
                 tracing::warn!("{error}; new results are added as soon as it is free");
+                // Its files are removed before those of the next one, which have the same names.
+                self.substitute = None;
                 let (substitute, opened) = Substitute::new(&self.path, self.identity, &*self.log)?;
                 self.substitute = Some(substitute);
                 return Ok(opened);
@@ -67,8 +71,22 @@ impl DatabaseWriter {
             return Err(error.into());
         }
         drop(opened);
-        self.move_aside(&with_causes(&error))?;
-        self.open_file()
+        self.replace(&with_causes(&error))
+    }
+
+    /// Moves the file aside and opens a new one. When that fails, the new file is removed: the next
+    /// repair would keep it like a damaged one, and the number of those that are kept is limited.
+    fn replace(&self, reason: &str) -> Result<Opened, CatchUpError> {
+        if self.path.exists() {
+            self.move_aside(reason)?;
+        }
+        self.open_file().inspect_err(|error| {
+            if !error.is_in_use()
+                && let Err(error) = store::remove_database(&self.path)
+            {
+                tracing::warn!(error = &error as &dyn Error, "cannot remove a new database");
+            }
+        })
     }
 
     fn open_file(&self) -> Result<Opened, CatchUpError> {

@@ -292,6 +292,79 @@ fn is_recent(time: Timestamp, now: Timestamp, period: Duration) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::coordinator::database::DatabaseWriter;
+    use crate::coordinator::health::Health;
+    use crate::coordinator::projector::{Projection, Projector};
+    use crate::coordinator::settings::StorageLimits;
+    use crate::domain::id::{RunId, TestId};
+    use crate::log::EventLog;
+    use crate::log::memory::MemoryLog;
+    use crate::results::CurrentStore;
+    use crate::store::{self, Store};
+    use std::path::Path;
+
+    /// A compaction of a log with 200 old records, all of which are in the database. Nobody takes its
+    /// orders.
+    fn compaction(directory: &Path, limits: StorageLimits) -> Compaction {
+        let mut log = MemoryLog::new();
+        let term = log.begin_term().expect("a term");
+        let path = directory.join(store::FILE_NAME);
+        let opened = Store::open(&path, log.identity()).expect("opened");
+        let mut writer = opened.writer;
+        for index in 0..200 {
+            let test = TestId { run: RunId(1), index };
+            let facts = [Fact::TestExpired { test, at: Timestamp(7) }];
+            let sequence = log.append(u64::from(index), term, &facts).expect("stored");
+            writer.project([(sequence, &facts)]).expect("projected");
+        }
+        let current = CurrentStore::new(opened.store);
+        let database = DatabaseWriter {
+            path,
+            identity: log.identity(),
+            writer: Some(writer),
+            log: log.reader(),
+            current: current.clone(),
+            substitute: None,
+        };
+        assert_eq!(database.watermark(), 200);
+        let (_, _, progress) = Projector::new(Box::new(database), 200, Arc::new(Health::new()));
+        Compaction {
+            retention: Some(Millis(1)),
+            pace: Pace::default(),
+            archives: directory.join("archive"),
+            identity: log.identity(),
+            results: Reader::new(current),
+            log: log.reader(),
+            base: 0,
+            progress,
+            mailbox: Mailbox::new().0,
+            orders: Weak::new(),
+            clock: Clock::start(),
+            metrics: Arc::default(),
+            space: Arc::new(Space::new(directory.to_owned(), limits)),
+            stopping: Arc::default(),
+            verified: None,
+        }
+    }
+
+    #[test]
+    fn nothing_is_exported_or_removed_without_space_and_the_next_check_may_do_it() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let limits = StorageLimits { min_free_bytes: Some(u64::MAX), ..StorageLimits::NONE };
+        let mut compaction = compaction(directory.path(), limits);
+        let error = compaction.check().expect_err("below half of the reserve");
+        assert!(matches!(error, CompactionError::Space(NoSpace::Disk { .. })), "{error}");
+        assert!(error.is_passing(), "it does not wait for a day");
+        assert!(!compaction.archives.exists());
+
+        // A maximum size does not matter: the compaction makes room.
+        let limits = StorageLimits { max_data_bytes: Some(1), ..StorageLimits::NONE };
+        compaction.space = Arc::new(Space::new(directory.path().to_owned(), limits));
+        let error = compaction.check().expect_err("nobody takes the order");
+        assert!(matches!(error, CompactionError::Stopping), "{error}");
+        let archive = Archive::newest(&compaction.archives).expect("read").expect("exported");
+        assert_eq!(archive.manifest.watermark, 200);
+    }
 
     #[test]
     fn an_archive_of_the_future_is_not_recent() {

@@ -17,22 +17,22 @@ use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 const LIMIT: Duration = Duration::from_secs(60);
-const DETAIL: &str = r#"{"message":"fine","metrics":[
+pub(super) const DETAIL: &str = r#"{"message":"fine","metrics":[
     {"name":"m","unit":"seconds","better":"lower","values":[1.5,2.5]}]}"#;
 
 /// Starts a coordinator that compacts nothing.
-async fn start_kept(directory: &Path) -> Role {
+pub(super) async fn start_kept(directory: &Path) -> Role {
     start_with(directory, |settings| settings.storage.log_retention = None).await
 }
 
 /// Nothing limits the number of compactions.
-fn often() -> Pace {
+pub(super) fn often() -> Pace {
     let short = Duration::from_millis(20);
     Pace { first_check: short, check_interval: short, min_interval: Duration::ZERO }
 }
 
 /// Starts a coordinator for which everything is old at once.
-async fn start_compacting(directory: &Path) -> Role {
+pub(super) async fn start_compacting(directory: &Path) -> Role {
     start_with(directory, |settings| {
         settings.storage.log_retention = Some(Millis(1));
         settings.compaction = often();
@@ -41,7 +41,7 @@ async fn start_compacting(directory: &Path) -> Role {
 }
 
 /// Runs of one test each, which pass.
-async fn pass(role: &Role, hand: &mut Hand, runs: u32) {
+pub(super) async fn pass(role: &Role, hand: &mut Hand, runs: u32) {
     for _ in 0..runs {
         role.client.submit(&run_of(1), None).await.expect("submitted");
         let claimed = hand.claim(10_000).await;
@@ -51,18 +51,18 @@ async fn pass(role: &Role, hand: &mut Hand, runs: u32) {
 }
 
 /// The number of a metric.
-async fn metric(role: &Role, name: &str) -> u64 {
+pub(super) async fn metric(role: &Role, name: &str) -> u64 {
     let answer = reqwest::get(format!("{}/metrics", role.url)).await.expect("metrics");
     let text = answer.text().await.expect("a text");
     let value = text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok());
     value.unwrap_or_else(|| panic!("{name} in {text}"))
 }
 
-async fn base(role: &Role) -> u64 {
+pub(super) async fn base(role: &Role) -> u64 {
     metric(role, "dtf_log_base ").await
 }
 
-async fn wait_until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+pub(super) async fn wait_until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
     let start = Instant::now();
     while !holds().await {
         assert!(start.elapsed() < LIMIT, "{what}");
@@ -71,7 +71,7 @@ async fn wait_until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
 }
 
 /// Everything that people can read, as text.
-async fn read(role: &Role) -> String {
+pub(super) async fn read(role: &Role) -> String {
     let query = ReportQuery { run: None, limit: Some(10_000), since_ms: None };
     let report = role.client.report_view(&query).await.expect("a report");
     let limit = Some(1000);
@@ -94,15 +94,15 @@ async fn history(role: &Role) -> (Hand, Vec<crate::api::v1::leases::LeaseView>) 
     (holder, held)
 }
 
-fn database(directory: &Path) -> PathBuf {
+pub(super) fn database(directory: &Path) -> PathBuf {
     directory.join(store::FILE_NAME)
 }
 
-fn remove_database(directory: &Path) {
+pub(super) fn remove_database(directory: &Path) {
     store::remove_database(&database(directory)).expect("removed");
 }
 
-fn archives(directory: &Path) -> PathBuf {
+pub(super) fn archives(directory: &Path) -> PathBuf {
     directory.join(archive::DIRECTORY)
 }
 
@@ -110,7 +110,7 @@ fn newest(directory: &Path) -> Archive {
     Archive::newest(&archives(directory)).expect("reads").expect("there is one")
 }
 
-fn copy(from: &Path, to: &Path) {
+pub(super) fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).expect("created");
     for entry in fs::read_dir(from).expect("reads") {
         let entry = entry.expect("an entry");
@@ -124,7 +124,7 @@ fn copy(from: &Path, to: &Path) {
 }
 
 /// A directory with a history and a whole log, and what it shows.
-async fn whole() -> (tempfile::TempDir, String) {
+pub(super) async fn whole() -> (tempfile::TempDir, String) {
     let directory = tempfile::tempdir().expect("a directory");
     let role = start_kept(directory.path()).await;
     let mut hand = Hand::register(&role.client, 1).await;
@@ -135,7 +135,7 @@ async fn whole() -> (tempfile::TempDir, String) {
 }
 
 /// Compacts the log of a directory.
-async fn compact(directory: &Path) {
+pub(super) async fn compact(directory: &Path) {
     let role = start_compacting(directory).await;
     wait_until("compacted", async || base(&role).await > 100).await;
     let archives = archives(directory);

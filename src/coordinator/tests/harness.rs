@@ -13,7 +13,7 @@ use crate::coordinator::settings::{Settings, StorageLimits};
 use crate::coordinator::standby::{Leader, Standby};
 use crate::coordinator::startup::{CoordinatorError, Opened, authenticators, run_opened};
 use crate::domain::capability::Capability;
-use crate::domain::id::{Epoch, WorkerId};
+use crate::domain::id::{Epoch, LeaseId, WorkerId};
 use crate::domain::outcome::Outcome;
 use crate::domain::time::Millis;
 use crate::log::memory::MemoryLog;
@@ -288,24 +288,32 @@ pub struct Hand {
     pub worker: WorkerId,
     pub incarnation: Uuid,
     pub received: Epoch,
+    key: Uuid,
+    slots: u32,
     client: Client,
 }
 
 impl Hand {
     pub async fn register(client: &Client, slots: u32) -> Self {
-        let incarnation = ids::new_id();
+        let (key, incarnation) = (ids::new_id(), ids::new_id());
+        let (worker, received) = (WorkerId(0), Epoch(0));
+        let hand = Self { worker, incarnation, received, key, slots, client: client.clone() };
+        let worker = hand.register_again().await;
+        Self { worker, ..hand }
+    }
+
+    /// Registers the same process, which holds no lease: those that it has received are lost.
+    pub async fn register_again(&self) -> WorkerId {
         let register = Register {
-            key: ids::new_id(),
-            incarnation,
+            key: self.key,
+            incarnation: self.incarnation,
             place: "hand".into(),
             name: "hand".into(),
-            capability: Arc::new(capability(slots)),
+            capability: Arc::new(capability(self.slots)),
             holding: Vec::new(),
             version: "0".into(),
         };
-        let registered = client.register(&register).await.expect("registered");
-        let worker = registered.worker;
-        Self { worker, incarnation, received: Epoch(0), client: client.clone() }
+        self.client.register(&register).await.expect("registered").worker
     }
 
     /// The same worker, at a coordinator that was started again.
@@ -326,6 +334,11 @@ impl Hand {
     }
 
     pub async fn report(&self, leases: &[LeaseView], detail: &str) {
+        assert_eq!(self.send(leases, detail).await, []);
+    }
+
+    /// Reports results, and returns the leases that the worker does not hold.
+    pub async fn send(&self, leases: &[LeaseView], detail: &str) -> Vec<LeaseId> {
         let finished = leases
             .iter()
             .map(|lease| Report {
@@ -338,8 +351,7 @@ impl Hand {
             })
             .collect();
         let reports = Reports { incarnation: self.incarnation, finished, returned: Vec::new() };
-        let reported = self.client.report(self.worker, &reports).await.expect("reported");
-        assert_eq!(reported.conflicts, []);
+        self.client.report(self.worker, &reports).await.expect("reported").conflicts
     }
 }
 

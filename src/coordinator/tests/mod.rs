@@ -1,10 +1,13 @@
 //! Scenarios over real sockets: a coordinator on port 0, and the client.
 
+mod after_compaction;
 mod bodies;
 mod compaction;
+mod database;
 mod disk;
 mod files;
 mod harness;
+mod interrupted;
 mod journey;
 mod refusals;
 mod repair;
