@@ -6,7 +6,7 @@ The scripts are loaded into this process, and their models run on the CPU in fp3
 import types
 
 import pytest
-from test_faults import FAMILIES
+from mutation.models import CARRIED, MODELS
 from test_templates import TINY, front_matter, render
 
 torch = pytest.importorskip("torch")
@@ -14,19 +14,23 @@ transformers = pytest.importorskip("transformers")
 pytest.importorskip("diffusers")
 
 SHORT = {"weights": "random", "sequence_length": 67, "max_new_tokens": 3, "audio_seconds": 0.25}
-families = pytest.mark.parametrize("family", sorted(FAMILIES))
+# The configuration from which `render` starts.
+TINY.update({family: f"dtf/{name}" for name, family in CARRIED.items()})
+models = pytest.mark.parametrize("name", sorted(MODELS))
 
 
 class Loaded:
     """A script of a family, its model and functions."""
 
-    def __init__(self, family, config=None, **parameters):
-        known = front_matter(family)["parameters"]
+    def __init__(self, name, **parameters):
+        tiny = MODELS[name]
+        known = front_matter(tiny.family)["parameters"]
         values = {**{k: v for k, v in SHORT.items() if k in known}, **parameters}
-        changes = {} if config is None else {"config": config, "model_type": config["model_type"]}
-        source = render(family, parameters=values, **changes)
+        config = tiny.configuration
+        changes = {"config": config, "model_type": config["model_type"], "parameters": values}
         self.script = types.ModuleType("script")
-        exec(compile(source, family, "exec"), self.script.__dict__)
+        source = render(tiny.family, model=tiny.name, **changes)
+        exec(compile(source, name, "exec"), self.script.__dict__)
         self.model, self.inputs, *_ = self.script.prepare(torch, transformers, {})
 
     def __getattr__(self, name):
@@ -52,9 +56,9 @@ def error(actual, expected):
     return float(difference / expected.square().mean().sqrt())
 
 
-@families
-def test_a_padded_batch_equals_its_samples_alone(family):
-    loaded = Loaded(family, batch=3)
+@models
+def test_a_padded_batch_equals_its_samples_alone(name):
+    loaded = Loaded(name, batch=3)
     together = loaded.outputs("forward", loaded.inputs)
     for number, sample in enumerate(loaded.samples(3)):
         assert {len(value) for value in sample.values()} == {1}
