@@ -21,7 +21,7 @@ pub(super) fn measured(detail: &AttemptDetail) -> Option<String> {
     let threads =
         number("threads").map(|threads| format!("with {}", counted(threads, "CPU thread")));
     let neighbours = number("neighbours").map(|most| match (most, number("neighbours_at_end")) {
-        (0, _) => "without another test at the same time".to_owned(),
+        (0, _) => "without another test of the worker at the same time".to_owned(),
         (most, at_end) => {
             let at_end = at_end.map(|count| format!(" ({count} at the end)")).unwrap_or_default();
             format!("beside up to {}{at_end}", counted(most, "other test"))
@@ -77,7 +77,7 @@ mod tests {
         assert_eq!(of(&conditions, &[1.0, 1.0, 2.0, 2.0]).as_deref(), Some(expected));
         let quiet = json!({ "threads": 16, "neighbours": 0, "device_shared": false,
                             "warm_up_runs": 2, "warm_up_settled": null });
-        let expected = "measured with 16 CPU threads, without another test at the same time, after 2 \
+        let expected = "measured with 16 CPU threads, without another test of the worker at the same time, after 2 \
                         runs of warm-up, too few to know whether their times had settled";
         assert_eq!(of(&quiet, &[1.0, 1.0, 1.0, 1.0]).as_deref(), Some(expected));
     }

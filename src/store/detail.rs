@@ -331,12 +331,17 @@ mod tests {
 
     #[test]
     fn metrics_with_the_same_name_are_one() {
-        let metric = |name, value| format!("{{\"name\":\"{name}\",\"values\":[{value}]}}");
-        let (one, two, three) = (metric("a", 1), metric("b", 2), metric("a", 3));
+        let metric = |name, value, threads| {
+            format!("{{\"name\":\"{name}\",\"values\":[{value}],\"threads\":{threads}}}")
+        };
+        let (one, two, three) = (metric("a", 1, 4), metric("b", 2, 4), metric("a", 3, 8));
         let detail = RawValue::from_string(format!("{{\"metrics\":[{one},{two},{three}]}}"));
         let detail = detail.expect("JSON");
         let joined = Detail::parse(Some(&detail)).metrics;
         let values: Vec<_> = joined.iter().map(|metric| (&*metric.name, metric.list())).collect();
         assert_eq!(values, [("a", "[1e0,3e0]".to_owned()), ("b", "[2e0]".to_owned())]);
+        // The number of threads is that of all values.
+        let threads: Vec<_> = joined.iter().map(|metric| metric.threads).collect();
+        assert_eq!(threads, [None, Some(4)]);
     }
 }

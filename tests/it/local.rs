@@ -222,7 +222,9 @@ with open(os.environ["DTF_RESULT"], "a") as lines:
 fn on_a_quiet_machine_tests_run_alone_and_their_figures_say_so() {
     let home = Home::new();
     home.write("measuring.py", MEASURING);
-    let test = |name: &str| format!("  - {{name: {name}, script: measuring.py, cpu: 0.1}}\n");
+    let test = |name: &str| {
+        format!("  - {{name: {name}, script: measuring.py, requires: {{cpu: 0.1}}}}\n")
+    };
     let plan = home.write("plan.yaml", &format!("tests:\n{}{}", test("a"), test("b")));
     let plan = plan.to_str().expect("a plain path");
     let both = home.dtf(&["run", plan, "--quiet-machine", "--slots", "2"]).expect_code(2);
@@ -241,7 +243,7 @@ fn on_a_quiet_machine_tests_run_alone_and_their_figures_say_so() {
         assert_eq!(json!([steady["p90"], noisy["p90"]]), json!([null, 2.0]), "{row}");
     }
     let table = home.dtf(&["report"]).expect_code(0);
-    has(&table, &["no other test on the machine at the same time", "Noisy: 2 tests have a metric"]);
+    has(&table, &["no other test of the worker at the same time", "above 10 %: r1.t0, r1.t1"]);
     let measured = format!("measured with {cores} CPU thread");
     has(
         &home.dtf(&["why", "r1.t0"]).expect_code(0),

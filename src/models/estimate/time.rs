@@ -34,9 +34,9 @@ const EXPORT: Span = Span::new(1e-9, 1e-8, 1e-7);
 /// Seconds per layer for exporting.
 const EXPORT_LAYER: Span = Span::new(0.1, 0.5, 3.0);
 
-/// Likely maximum number of runs after which the times of a warm-up have settled: 6 to 16 for three tiny
-/// models on a busy machine.
-const SETTLED_RUNS: u64 = 16;
+/// Likely maximum number of runs after which the times of a warm-up have settled. Measured over 4 seeds of
+/// 5 models on a core without other programs: 6 to 9 runs.
+const SETTLED_RUNS: u64 = 10;
 
 /// Speed of some hardware: seconds per operation, and per byte read.
 #[derive(Debug, Clone, Copy)]

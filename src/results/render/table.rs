@@ -15,6 +15,8 @@ use std::fmt::Write;
 
 /// Maximum number of lines with messages.
 const MAX_MESSAGES: usize = 100;
+/// Maximum number of noisy tests that are named.
+const MAX_NOISY: usize = 10;
 /// Label of the tests that are parts of a pytest suite.
 const SHARD_LABEL: &str = "suite";
 /// Maximum number of characters of a name.
@@ -246,10 +248,10 @@ fn conditions(view: &ReportView) -> Option<String> {
     let has_neighbours = timed().all(|row| row.environment.contains_key("neighbours"));
     let neighbours = range(&fact("neighbours")).filter(|_| has_neighbours);
     let _ = match (neighbours, range(&fact("slots"))) {
-        (Some((_, 0)), _) => write!(line, ", no other test on the machine at the same time"),
+        (Some((_, 0)), _) => write!(line, ", no other test of the worker at the same time"),
         (Some((others, most)), _) => write!(
             line,
-            ", beside {others} other test{} on the same machine; to compare machines, measure with \
+            ", beside {others} other test{} of the worker; to compare machines, measure with \
              --quiet-machine",
             plural(most)
         ),
@@ -265,14 +267,22 @@ fn conditions(view: &ReportView) -> Option<String> {
     Some(line)
 }
 
-/// The line about noisy tests, e.g. `Noisy: 2 tests have a metric with a spread above 10 %`.
+/// The line about noisy tests, e.g. `Noisy: 2 tests have a metric with a spread (interquartile range /
+/// median) above 10 %: r1.t0, r1.t4`.
 fn noisy(view: &ReportView) -> Option<String> {
-    let (noisy, limit) = (view.totals.noisy, figures::percent(MAX_SPREAD));
-    let verb = if noisy == 1 { "has" } else { "have" };
-    let tests = figures::counted(noisy, "test");
-    (noisy > 0).then(|| {
+    let count = view.totals.noisy;
+    let rows = view.rows.iter().filter(|row| row.noisy).take(MAX_NOISY);
+    let mut names: Vec<String> = rows.map(|row| row.test.to_string()).collect();
+    let more = count.saturating_sub(names.len() as u64);
+    if more > 0 {
+        names.push(format!("and {more} more"));
+    }
+    let (tests, limit) = (figures::counted(count, "test"), figures::percent(MAX_SPREAD));
+    let verb = if count == 1 { "has" } else { "have" };
+    (count > 0).then(|| {
         format!(
-            "Noisy: {tests} {verb} a metric with a spread (interquartile range / median) above {limit}"
+            "Noisy: {tests} {verb} a metric with a spread (interquartile range / median) above {limit}: {}",
+            names.join(", ")
         )
     })
 }

@@ -185,13 +185,27 @@ fn the_line_about_latencies_states_the_neighbours_that_are_known() {
         text.lines().find_map(|line| line.strip_prefix(start).map(str::to_owned))
     };
     let alone = line(&[Some(0), Some(0)], 2);
-    assert_eq!(alone.as_deref(), Some("no other test on the machine at the same time"));
+    assert_eq!(alone.as_deref(), Some("no other test of the worker at the same time"));
     let beside = line(&[Some(0), Some(3)], 4).expect("a line");
-    assert!(beside.starts_with("beside 0 to 3 other tests on the same machine; "), "{beside}");
+    assert!(beside.starts_with("beside 0 to 3 other tests of the worker; "), "{beside}");
     assert!(beside.ends_with("measure with --quiet-machine"), "{beside}");
     let unknown = line(&[Some(0), None], 4);
     assert_eq!(unknown.as_deref(), Some("up to 4 concurrent tests per worker"));
     assert_eq!(line(&[None], 1).as_deref(), Some("no concurrent tests"));
+}
+
+#[test]
+fn noisy_tests_are_named_up_to_a_limit() {
+    let noisy = |at| ReportRow { noisy: true, ..row(at, "a", Some(Outcome::Passed)) };
+    let text = table(&view((0..12).map(noisy).collect()), Style::default());
+    let line = text.lines().find(|line| line.starts_with("Noisy: 12 tests have")).expect("a line");
+    assert!(
+        line.ends_with(
+            "above 10 %: r1.t0, r1.t1, r1.t2, r1.t3, r1.t4, r1.t5, r1.t6, r1.t7, \
+                            r1.t8, r1.t9, and 2 more"
+        ),
+        "{line}"
+    );
 }
 
 #[test]

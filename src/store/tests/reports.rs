@@ -117,6 +117,35 @@ fn the_documented_queries_are_answered() {
 }
 
 #[test]
+fn a_figure_has_the_conditions_of_its_measurement() {
+    let metric = |name, values: &[f64], threads: Option<u32>| json!({ "name": name, "unit": "s", "better": "lower", "values": values, "threads": threads });
+    let metrics = [metric("a", &[1.0, 1.0, 1.5, 1.5], Some(3)), metric("b", &[1.0], None)];
+    let environment = json!({ "threads": 8, "neighbours": 2, "neighbours_at_end": 1,
+        "device_shared": true, "warm_up_runs": 7, "warm_up_settled": null });
+    let detail = json!({ "metrics": metrics, "environment": environment });
+    let passed = Next::Done { flaky: false };
+    let events = [
+        submitted(1, 1),
+        added(1, &["t"]),
+        finished(id(1, 0), 1, Outcome::Passed, passed, &detail),
+    ];
+    let (_place, opened) = with(&events);
+    let rows = dump(opened.writer.connection());
+    let figures: Vec<&str> = rows.iter().filter_map(|row| row.strip_prefix("figures ")).collect();
+    let row = |name: &str, figures: &str, threads: u32| {
+        format!(
+            "{{'run': 1, 'test': 0, 'attempt': 1, 'name': {name}, 'unit': s, 'better': lower, \
+             {figures}, 'p90': NULL, 'p99': NULL, 'threads': {threads}, 'neighbours': 2, \
+             'neighbours_at_end': 1, 'device_shared': true, 'quiet_machine': NULL, \
+             'warm_up_runs': 7, 'warm_up_settled': NULL}}"
+        )
+    };
+    let noisy = "'n': 4, 'spread': 0.5, 'noisy': true, 'p50': 1.0";
+    let unknown = "'n': 1, 'spread': NULL, 'noisy': NULL, 'p50': 1.0";
+    assert_eq!(figures, [row("a", noisy, 3), row("b", unknown, 8)]);
+}
+
+#[test]
 fn since_chooses_runs_by_their_submission() {
     let (_place, opened) = with(&history());
     let since = |ms| opened.store.run_report(Runs::Since(Timestamp(ms)), LIMIT).expect("reports");

@@ -1,4 +1,4 @@
-//! Counts the tests that run on this worker at the same time as an attempt, and tells whether they
+//! Counts the tests that run on this worker at the same time as an attempt, and finds out whether they
 //! shared a device with it. Both influence every measured time.
 //!
 //! Limit: attempts of other workers and other programs on the same machine are not counted.
@@ -33,7 +33,7 @@ pub struct Presence {
     key: u64,
 }
 
-/// What a program has met while it ran.
+/// The other programs that a program has met while it ran.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Met {
     /// Maximum number of other programs at the same time.
@@ -70,7 +70,7 @@ impl Neighbours {
 }
 
 impl Presence {
-    /// What the program has met so far, if it ends now.
+    /// The programs that it has met so far, as if it ended now.
     #[must_use]
     pub fn met(&self) -> Met {
         let running = self.neighbours.lock();
