@@ -71,7 +71,7 @@ pub async fn same_worker(client: &Client, attempt: &AttemptView) -> Result<Worke
     }
 }
 
-/// The test that looks for the difference.
+/// The test that searches for the difference.
 ///
 /// # Errors
 /// The test is not a script, or what it needs is not stored any more.
