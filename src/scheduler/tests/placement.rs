@@ -60,6 +60,31 @@ fn plain_tests_prefer_workers_without_accelerators() {
 }
 
 #[test]
+fn a_test_for_one_worker_waits_for_it() {
+    let mut sim = Sim::new();
+    let mut one = Agent::join(&mut sim, "one", 1);
+    let mut other = Agent::join(&mut sim, "other", 8);
+    let only = Requirement { worker: Some(one.id), ..Requirement::default() };
+    let run = sim.submit(vec![needing("only", only)]);
+    assert_eq!(sim.take(&mut other).len(), 0);
+    let test = TestId { run, index: 0 };
+    let why = sim.scheduler().why(test).expect("it waits");
+    let lacks = |id| {
+        let found = why.workers.iter().find(|(worker, ..)| *worker == id).expect("listed");
+        found.2.as_ref().map(ToString::to_string)
+    };
+    assert_eq!(lacks(one.id), None);
+    let expected = format!("is not {}, the only worker that may run it", one.id);
+    assert_eq!(lacks(other.id), Some(expected));
+    assert_eq!(sim.scheduler().unschedulable(run), 0);
+    let lease = sim.take(&mut one).remove(0).lease;
+    assert_eq!(lease.attempt.test, test);
+    // Without its worker, nobody can run it.
+    sim.run(Command::Leave { worker: one.id, incarnation: one.incarnation });
+    assert_eq!((sim.take(&mut other).len(), sim.scheduler().unschedulable(run)), (0, 1));
+}
+
+#[test]
 fn accelerators_are_held_one_by_one() {
     let mut sim = Sim::new();
     let mut worker = Agent::join_with(&mut sim, "gpu", with_gpus(8, 2));
