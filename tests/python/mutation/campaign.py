@@ -63,7 +63,7 @@ def cells_of(torch, script, fault, dtypes, seed, usual):
     if not script.applies(fault, seed):
         return cells("not applicable")
     first = script.run(seed, fault=fault, record=True)
-    if not first.touched:
+    if not first.touched and not first.raised:
         return cells("not applicable")
     size = max(first.effect, effect(torch, usual.outputs, first.outputs))
     reduced = fault.kind == "reduced"

@@ -85,7 +85,7 @@ class Script:
         return made
 
     def applies(self, fault, seed):
-        """Whether the model has what the fault damages."""
+        """Whether the model has what the fault damages. Errors show when the fault is run."""
         model = next(iter(self.prepared.values()))[0][0]
         site = Site(self.torch, copy.deepcopy(model), fault.name, seed)
         try:
@@ -94,6 +94,8 @@ class Script:
             return True
         except NotApplicable:
             return False
+        except Exception:
+            return True
         finally:
             site.stack.close()
 

@@ -2,6 +2,7 @@
 
 from . import fault
 from .norms import all_norms
+from .weights import embeddings
 
 
 def first_input(arguments, options):
@@ -142,13 +143,19 @@ def gated(site):
 @fault("logit-cap-left-out")
 def logit_cap(site):
     """Logits are not limited."""
+    set_in_configurations(site, "final_logit_softcapping", None)
+
+
+def set_in_configurations(site, name, value):
+    """Sets an entry of every configuration that has it, until the end of the run."""
     for module in site.model.modules():
         config = getattr(module, "config", None)
-        if getattr(config, "final_logit_softcapping", None):
-            site.replace_config = config.final_logit_softcapping
-            usual, config.final_logit_softcapping = config.final_logit_softcapping, None
-            site.stack.callback(setattr, config, "final_logit_softcapping", usual)
+        usual = getattr(config, name, None)
+        if usual:
+            setattr(config, name, value)
+            site.stack.callback(setattr, config, name, usual)
             site.touch()
+    site.require(site.touched)
 
 
 @fault("output-of-other-tokens")
@@ -163,7 +170,7 @@ def head_rolled(site):
 def untied(site):
     """The output matrix is not that of the embedding, but has other weights of the same size."""
     head = getattr(site.model, "get_output_embeddings", lambda: None)()
-    tied = getattr(site.model, "get_input_embeddings", lambda: None)()
+    tied = embeddings(site)
     site.require(head is not None and tied is not None and head.weight is tied.weight)
     other = head.weight.clone()[:, site.torch.randperm(other_width(head))]
 
@@ -180,10 +187,7 @@ def other_width(head):
 @fault("output-scale-left-out")
 def output_scale(site):
     """The output of a tied T5 is not scaled."""
-    found = [m for m in site.model.modules() if getattr(m, "scale_decoder_outputs", False)]
-    for module in site.require(found):
-        module.scale_decoder_outputs = False
-        site.touch()
+    set_in_configurations(site, "scale_decoder_outputs", False)
 
 
 @fault("dropout-active")
