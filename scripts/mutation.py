@@ -43,16 +43,19 @@ def main():
         chosen = options.fault or [*FAULTS]
         return campaign.sample(chosen, model, options.sample) if options.sample else chosen
 
-    cells = campaign.run_all(
-        names, faults_of, dtypes, seeds, options.processes, lambda cells: show(cells, options)
-    )
+    cells = []
+
+    def report(made):
+        cells.extend(made)
+        show(made, options)
+        if options.output:
+            write(cells, options.output)
+
+    campaign.run_all(names, faults_of, dtypes, seeds, options.processes, report)
     print("\n".join(table.totals(cells)))
     for dtype in dtypes:
         print(f"reduced precision named in {dtype}: {table.percent(table.named(cells, dtype))}")
     print(f"{time.monotonic() - started:.0f} s")
-    if options.output:
-        lines = [json.dumps(dataclasses.asdict(cell)) for cell in cells]
-        options.output.write_text("[\n" + ",\n".join(lines) + "\n]\n", encoding="utf-8")
     if options.document:
         about = f"{len(FAULTS)} kinds of fault in {len(names)} models, {len(seeds)} seed(s) each."
         part = table.document(cells, FAULTS, about)
@@ -63,6 +66,12 @@ def main():
     for problem in wrong:
         print(problem, file=sys.stderr)
     return 1 if wrong else 0
+
+
+def write(cells, path):
+    """Writes all results, one cell in each line."""
+    lines = [json.dumps(dataclasses.asdict(cell)) for cell in cells]
+    path.write_text("[\n" + ",\n".join(lines) + "\n]\n", encoding="utf-8")
 
 
 def read_options():

@@ -7,6 +7,7 @@ model has no part that the fault could damage) or `broken` (the fault raised an 
 
 import concurrent.futures
 import dataclasses
+import multiprocessing
 import random
 import tempfile
 
@@ -104,25 +105,21 @@ def cell(model, fault, dtype, seed, state, size, run=None):
     return made
 
 
-def run_all(models, faults, dtypes, seeds, processes=1, report=lambda cells: None):
-    """All cells, model by model. `faults`: a function from a model to the names of its faults."""
+def run_all(models, faults, dtypes, seeds, processes, report):
+    """Runs all cells and hands those of each model to `report` when they are complete.
+
+    faults: a function from the name of a model to the names of its faults.
+    """
     tasks = [(name, faults(name), dtypes, seeds) for name in models]
-    cells = []
     if processes < 2:
         for task in tasks:
-            made = start(*task)
-            report(made)
-            cells += made
-        return cells
-    import multiprocessing
-
+            report(start(*task))
+        return
     context = multiprocessing.get_context("spawn")
     with concurrent.futures.ProcessPoolExecutor(processes, mp_context=context) as pool:
         futures = [pool.submit(start, *task) for task in tasks]
         for future in concurrent.futures.as_completed(futures):
             report(future.result())
-            cells += future.result()
-    return cells
 
 
 def start(name, faults, dtypes, seeds):

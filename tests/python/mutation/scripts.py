@@ -200,10 +200,19 @@ class Watch:
 
     def classify(self, usual):
         def classify(error):
-            self.raised = f"{type(error).__name__}: {error}"
+            if not raised_by(self.script, error):
+                self.raised = f"{type(error).__name__}: {error}"
             return usual(error)
 
         return classify
+
+
+def raised_by(script, error):
+    """Whether the script itself raised an error, which then is its judgement."""
+    last = error.__traceback__
+    while last.tb_next:
+        last = last.tb_next
+    return last.tb_frame.f_code.co_filename == script.main.__code__.co_filename
 
 
 @contextlib.contextmanager
