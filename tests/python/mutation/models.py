@@ -4,7 +4,7 @@ layer scales, shared experts."""
 
 import dataclasses
 
-from test_templates import configuration
+from test_templates import TINY, configuration
 
 # Parameters that make every run short. They change sizes, and no check.
 SHORT = {
@@ -51,6 +51,9 @@ CARRIED = {
     "tiny-patchtst": "time_series",
     "tiny-stable-diffusion": "diffusion",
 }
+
+# `render` needs a carried model of each family.
+TINY.update({family: f"dtf/{name}" for name, family in CARRIED.items()})
 
 # Sizes that most models of text share.
 TEXT = {

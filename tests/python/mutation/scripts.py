@@ -14,7 +14,7 @@ import os
 import pathlib
 import types
 
-from test_templates import TINY, front_matter, render
+from test_templates import front_matter, render
 
 from .effect import Recorder
 from .models import MODELS, SHORT
@@ -60,7 +60,6 @@ class Script:
 
     def load(self, role):
         tiny, config = self.tiny, self.tiny.configuration
-        TINY.setdefault(tiny.family, tiny.name)
         known = front_matter(tiny.family)["parameters"]
         short = {key: value for key, value in SHORT.items() if key in known}
         source = render(

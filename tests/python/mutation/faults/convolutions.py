@@ -192,11 +192,11 @@ def border(site):
 def zero_for_reflect(site):
     """Reflected borders are zero."""
 
-    def change(usual, x, amounts, mode="constant", value=None):
-        if mode == "constant" or not any(amounts):
-            return usual(x, amounts, mode, value)
+    def change(usual, input, pad, mode="constant", value=None):
+        if mode == "constant" or not any(pad):
+            return usual(input, pad, mode, value)
         site.touch()
-        return usual(x, amounts)
+        return usual(input, pad)
 
     site.functional("pad", change)
 
