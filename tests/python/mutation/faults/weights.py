@@ -167,6 +167,8 @@ def off_by_one(site):
 def high_tokens(site):
     """Tokens of the second half of the vocabulary have the embedding of the first half."""
     module = token_embedding(site)
+    # The library counts the tokens of an image by their embedding.
+    site.require(not hasattr(site.model.config, "image_token_index"))
     half = module.num_embeddings // 2
     site.around(module, lambda usual, ids: usual(ids % half))
 
