@@ -1,11 +1,11 @@
-//! Locks that give a process sole use of a directory.
+//! Locks that give a process sole use of a directory, or keep owners out while it is read.
 //!
 //! Promise: the lock belongs to the operating system, so the end of its holder releases it, however
 //! the holder ends.
 
 use crate::sys::place::file_id;
 use std::fmt;
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -29,6 +29,15 @@ pub struct DirectoryLock {
     file: File,
 }
 
+/// Keeps owners out of a directory while it is read, until the value is dropped. Nothing in the directory
+/// changes, so that it may be read-only.
+#[derive(Debug)]
+pub struct ReadLock {
+    directory: PathBuf,
+    /// `None` if there was no lock file: no process has used the directory yet.
+    file: Option<File>,
+}
+
 /// The process that holds a lock, by the content of the lock file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Holder {
@@ -36,6 +45,8 @@ pub enum Holder {
     Owner(String),
     /// Process id of a process that reads the directory for a short time.
     Reader(String),
+    /// Processes with a [`ReadLock`], which do not write their ids.
+    Readers,
     /// The process has not written its id yet.
     Unnamed,
 }
@@ -56,6 +67,7 @@ impl fmt::Display for Holder {
         match self {
             Self::Owner(id) => write!(f, "process {id}"),
             Self::Reader(id) => write!(f, "process {id}, which reads it"),
+            Self::Readers => f.write_str("a check or another process that reads it"),
             Self::Unnamed => f.write_str("another process"),
         }
     }
@@ -66,6 +78,8 @@ impl fmt::Display for Holder {
 pub enum LockError {
     #[error("{path} is in use by {holder}")]
     Held { path: PathBuf, holder: Holder },
+    #[error("another process began to use {path} while it was read")]
+    Begun { path: PathBuf },
     #[error("cannot lock {path}")]
     Io {
         path: PathBuf,
@@ -88,7 +102,7 @@ impl DirectoryLock {
     /// # Errors
     /// As for [`Self::acquire`].
     pub fn acquire_after_readers(directory: &Path) -> Result<Self, LockError> {
-        Self::acquire_waiting(directory, "")
+        waiting(|| Self::try_acquire(directory, ""))
     }
 
     /// Locks the directory for a short read. Owners that use [`Self::acquire_after_readers`], and
@@ -97,29 +111,7 @@ impl DirectoryLock {
     /// # Errors
     /// As for [`Self::acquire`].
     pub fn acquire_to_read(directory: &Path) -> Result<Self, LockError> {
-        Self::acquire_waiting(directory, READER)
-    }
-
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the system sends no notification when a lock becomes free"
-    )]
-    fn acquire_waiting(directory: &Path, role: &str) -> Result<Self, LockError> {
-        let start = Instant::now();
-        loop {
-            let (path, holder) = match Self::try_acquire(directory, role) {
-                Err(LockError::Held { path, holder }) => (path, holder),
-                other => return other,
-            };
-            let limit = match holder {
-                Holder::Reader(_) => READER_TIMEOUT,
-                Holder::Owner(_) | Holder::Unnamed => NAME_TIMEOUT,
-            };
-            if start.elapsed() >= limit {
-                return Err(LockError::Held { path, holder });
-            }
-            std::thread::sleep(POLL_INTERVAL);
-        }
+        waiting(|| Self::try_acquire(directory, READER))
     }
 
     fn try_acquire(directory: &Path, role: &str) -> Result<Self, LockError> {
@@ -130,12 +122,11 @@ impl DirectoryLock {
         let mut file = options.open(directory.join(LOCK_FILE)).map_err(failed)?;
         match file.try_lock() {
             Ok(()) => {}
-            Err(std::fs::TryLockError::WouldBlock) => {
-                let mut content = String::new();
-                file.take(MAX_CONTENT_BYTES).read_to_string(&mut content).map_err(failed)?;
-                return Err(LockError::Held { path, holder: Holder::parse(&content) });
+            // The id in the file is that of an earlier owner if the lock can be shared.
+            Err(TryLockError::WouldBlock) if file.try_lock_shared().is_ok() => {
+                return Err(LockError::Held { path, holder: Holder::Readers });
             }
-            Err(std::fs::TryLockError::Error(source)) => return Err(failed(source)),
+            Err(error) => return Err(refused(error, directory, &file)),
         }
         file.set_len(0).map_err(failed)?;
         file.rewind().map_err(failed)?;
@@ -153,6 +144,78 @@ impl DirectoryLock {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
             stored => Ok(file_id(&stored?) == file_id(&self.file.metadata()?)),
         }
+    }
+}
+
+impl ReadLock {
+    /// Locks `directory`, after readers that need it alone for a short time.
+    ///
+    /// # Errors
+    /// An owner holds the lock, or the lock file cannot be read.
+    pub fn acquire(directory: &Path) -> Result<Self, LockError> {
+        let failed = |source| LockError::Io { path: directory.to_owned(), source };
+        waiting(|| {
+            let file = match File::open(directory.join(LOCK_FILE)) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+                opened => Some(opened.map_err(failed)?),
+            };
+            if let Some(file) = file.as_ref()
+                && let Err(error) = file.try_lock_shared()
+            {
+                return Err(refused(error, directory, file));
+            }
+            Ok(Self { directory: directory.to_owned(), file })
+        })
+    }
+
+    /// Ends the lock.
+    ///
+    /// # Errors
+    /// An owner has begun meanwhile, which only a directory without a lock file permits.
+    pub fn release(self) -> Result<(), LockError> {
+        if self.file.is_none() && self.directory.join(LOCK_FILE).exists() {
+            return Err(LockError::Begun { path: self.directory });
+        }
+        Ok(())
+    }
+}
+
+/// The error of a lock that was not taken.
+fn refused(error: TryLockError, directory: &Path, file: &File) -> LockError {
+    let path = directory.to_owned();
+    let read = match error {
+        TryLockError::WouldBlock => {
+            let mut content = String::new();
+            file.take(MAX_CONTENT_BYTES).read_to_string(&mut content).map(|_| content)
+        }
+        TryLockError::Error(source) => Err(source),
+    };
+    match read {
+        Ok(content) => LockError::Held { path, holder: Holder::parse(&content) },
+        Err(source) => LockError::Io { path, source },
+    }
+}
+
+/// Tries to take a lock, and waits while readers hold it.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the system sends no notification when a lock becomes free"
+)]
+fn waiting<T>(take: impl Fn() -> Result<T, LockError>) -> Result<T, LockError> {
+    let start = Instant::now();
+    loop {
+        let (path, holder) = match take() {
+            Err(LockError::Held { path, holder }) => (path, holder),
+            other => return other,
+        };
+        let limit = match holder {
+            Holder::Reader(_) | Holder::Readers => READER_TIMEOUT,
+            Holder::Owner(_) | Holder::Unnamed => NAME_TIMEOUT,
+        };
+        if start.elapsed() >= limit {
+            return Err(LockError::Held { path, holder });
+        }
+        std::thread::sleep(POLL_INTERVAL);
     }
 }
 
@@ -190,5 +253,32 @@ mod tests {
         let own = format!("is in use by process {}", std::process::id());
         assert!(refused.to_string().ends_with(&own), "{refused}");
         drop(owner);
+    }
+
+    #[test]
+    fn a_directory_is_read_without_a_change_while_owners_wait() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path();
+        let unused = ReadLock::acquire(path).expect("no owner");
+        assert!(!path.join(LOCK_FILE).exists());
+        let owner = DirectoryLock::acquire(path).expect("there is no lock file to hold");
+        assert!(matches!(unused.release(), Err(LockError::Begun { .. })));
+        let refused = ReadLock::acquire(path).expect_err("an owner");
+        let own = format!("is in use by process {}", std::process::id());
+        assert!(refused.to_string().ends_with(&own), "{refused}");
+        drop(owner);
+        let content = std::fs::read(path.join(LOCK_FILE)).expect("there");
+        let readers =
+            [ReadLock::acquire(path), ReadLock::acquire(path)].map(|lock| lock.expect("shared"));
+        assert_eq!(std::fs::read(path.join(LOCK_FILE)).expect("there"), content);
+        let refused = DirectoryLock::acquire(path).expect_err("readers");
+        assert!(refused.to_string().ends_with("another process that reads it"), "{refused}");
+        let [first, second] = readers;
+        first.release().expect("no owner has begun");
+        std::thread::scope(|scope| {
+            let owner = scope.spawn(|| DirectoryLock::acquire_after_readers(path).map(drop));
+            drop(second);
+            owner.join().expect("no panic").expect("free in the end");
+        });
     }
 }

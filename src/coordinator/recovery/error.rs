@@ -64,7 +64,7 @@ impl RecoveryError {
     #[must_use]
     pub fn hint(&self) -> &'static str {
         match self {
-            Self::Locked(LockError::Held { .. }) => {
+            Self::Locked(LockError::Held { .. } | LockError::Begun { .. }) => {
                 "wait until that process has ended, or use another --data-dir"
             }
             Self::Directory { .. } | Self::Locked(LockError::Io { .. }) => {
