@@ -133,8 +133,9 @@ pub async fn run(
 
 /// Checks a data directory that no coordinator uses.
 fn check(console: Console, data_dir: &Path, output: Shape) -> Result<Exit, CliError> {
-    let _lock = log::lock(data_dir)?;
+    let lock = log::lock(data_dir)?;
     let report = coordinator::check(data_dir, &mut |step| console.note(step));
+    log::unlock(lock)?;
     match output {
         Shape::Json => console.json(&report)?,
         Shape::Table => console.result(&check_report::text(&report))?,

@@ -13,10 +13,10 @@ use crate::config::roles::{CoordinatorSettings, GivenStorage};
 use crate::coordinator::RecoveryError;
 use crate::domain::causes::with_causes;
 use crate::domain::fact::Fact;
-use crate::log::{LogError, Part, Salvage, Unreadable};
+use crate::log::{LogError, Part, Salvage, Scope, Unreadable};
 use crate::results::render::figures::counted;
 use crate::results::render::words;
-use crate::sys::lock::{DirectoryLock, LockError};
+use crate::sys::lock::{LockError, ReadLock};
 use clap::{Args, Subcommand};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -97,10 +97,10 @@ pub fn run(console: Console, global: &Global, args: LogArgs) -> Result<Exit, Cli
 }
 
 fn dump(console: Console, global: &Global, args: &DumpArgs) -> Result<Exit, CliError> {
-    let (_lock, mut log) = open(global, &args.place)?;
+    let (lock, mut log) = open(global, &args.place)?;
     report_damage(console, &log);
     let (mut written, mut whole, mut failure) = (0, log.damage().is_none(), None);
-    let visited = log.visit(args.after, &mut |part| match part {
+    let visited = log.visit(Scope::File, args.after, &mut |part| match part {
         Part::Record(..) if args.limit.is_some_and(|limit| written >= limit) => false,
         Part::Record(sequence, facts) => {
             written += 1;
@@ -119,6 +119,7 @@ fn dump(console: Console, global: &Global, args: &DumpArgs) -> Result<Exit, CliE
         }
     });
     visited.map_err(failed)?;
+    unlock(lock)?;
     match failure {
         Some(error) => Err(error),
         None => Ok(if whole { Exit::Passed } else { Exit::Failed }),
@@ -151,9 +152,13 @@ fn report_damage(console: Console, log: &Salvage) {
 }
 
 fn export(console: Console, global: &Global, args: &ExportArgs) -> Result<Exit, CliError> {
-    let (_lock, mut log) = open(global, &args.place)?;
+    let (lock, mut log) = open(global, &args.place)?;
     report_damage(console, &log);
     let exported = log.export(&args.file).map_err(failed)?;
+    unlock(lock)?;
+    if let Some(reason) = &exported.unreadable_state {
+        console.warning(&format!("cannot read a state of removed records: {reason}"));
+    }
     exported.unreadable.iter().for_each(|gap| report_gap(console, gap));
     if exported.left_out > 0 {
         let count = counted(exported.left_out, "record");
@@ -168,7 +173,7 @@ fn export(console: Console, global: &Global, args: &ExportArgs) -> Result<Exit, 
     Ok(if exported.unreadable.is_empty() { Exit::Passed } else { Exit::Failed })
 }
 
-fn open(global: &Global, place: &Place) -> Result<(DirectoryLock, Salvage), CliError> {
+fn open(global: &Global, place: &Place) -> Result<(ReadLock, Salvage), CliError> {
     let file = settings(global)?;
     let data_dir = place.data_dir.clone();
     let role = CoordinatorSettings::resolve(
@@ -195,19 +200,27 @@ fn failed(error: LogError) -> CliError {
     CliError::from_error(&error).hint(error.hint())
 }
 
-/// Keeps coordinators out of the directory.
-pub fn lock(data_dir: &Path) -> Result<DirectoryLock, CliError> {
+/// Keeps coordinators out of the directory, in which nothing changes.
+pub fn lock(data_dir: &Path) -> Result<ReadLock, CliError> {
     if !data_dir.is_dir() {
         return Err(CliError::new(format!("there is no directory {}", data_dir.display()))
             .hint(NAME_THE_DIRECTORY));
     }
-    DirectoryLock::acquire(data_dir).map_err(|error| {
-        let hint = match &error {
-            LockError::Held { .. } => {
-                "stop the coordinator first, or read a copy of its data directory"
-            }
-            LockError::Io { .. } => "use a --data-dir that this user may write to, or a copy of it",
-        };
-        CliError::from_error(&error).hint(hint)
-    })
+    ReadLock::acquire(data_dir).map_err(not_locked)
+}
+
+/// Ends the lock. What was read counts only if no coordinator has begun meanwhile.
+pub fn unlock(lock: ReadLock) -> Result<(), CliError> {
+    lock.release().map_err(not_locked)
+}
+
+fn not_locked(error: LockError) -> CliError {
+    let hint = match &error {
+        LockError::Held { .. } => {
+            "stop the coordinator first, or read a copy of its data directory"
+        }
+        LockError::Begun { .. } => "stop the coordinator, and repeat the command",
+        LockError::Io { .. } => "use a --data-dir that this user may read, or a copy of it",
+    };
+    CliError::from_error(&error).hint(hint)
 }

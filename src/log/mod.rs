@@ -37,6 +37,6 @@ pub use event_log::{EventLog, LogReader, Snapshot};
 pub use identity::{IDENTITY_FILE, read_identity, write_identity};
 pub use position::{Sequence, Term};
 pub use read_only::ReadOnlyLog;
-pub use salvage::{Exported, Part, Salvage, Unreadable};
+pub use salvage::{Exported, Part, Salvage, Scope, Unreadable};
 pub use snapshot::{SnapshotError, StoredSnapshot};
 pub use witness::{Mark, Testimony};

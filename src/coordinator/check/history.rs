@@ -8,7 +8,8 @@ use crate::domain::causes::with_causes;
 use crate::domain::fact::Fact;
 use crate::domain::storage_id::StorageId;
 use crate::log::{
-    self, LogError, ReadOnlyLog, Salvage, Sequence, StoredSnapshot, Unreadable, WitnessFinding,
+    self, LogError, ReadOnlyLog, Salvage, Scope, Sequence, StoredSnapshot, Unreadable,
+    WitnessFinding,
 };
 use crate::results::render::figures::counted;
 use crate::scheduler::Scheduler;
@@ -62,8 +63,6 @@ struct Replay<'a> {
     equal: Option<bool>,
     rows: Rows,
     watermark: Sequence,
-    /// The last record of the log.
-    last: Sequence,
     records: u64,
 }
 
@@ -97,7 +96,6 @@ impl History {
             equal: None,
             rows: Rows::default(),
             watermark: watermark.unwrap_or(0),
-            last,
             records: 0,
         };
         replay.run(data_dir, &log, progress);
@@ -164,7 +162,8 @@ impl Replay<'_> {
             }
             true
         };
-        let visited = Salvage::open(data_dir).and_then(|mut log| log.visit(start, &mut visit));
+        let visited =
+            Salvage::open(data_dir).and_then(|mut log| log.visit(Scope::Tree, start, &mut visit));
         if let Err(error) = visited {
             self.part.add(None, with_causes(&error), DAMAGED);
         }
@@ -202,10 +201,6 @@ impl Replay<'_> {
 
     fn unreadable(&mut self, gap: &Unreadable) {
         self.state = None;
-        // The comparison with the witness reports records after the last one.
-        if *gap.records.start() > self.last {
-            return;
-        }
         self.part.add(Some(records(gap)), gap.reason.clone(), DAMAGED);
     }
 }

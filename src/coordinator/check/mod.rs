@@ -1,7 +1,7 @@
 //! `dtf coordinator --check`: reads every part of a data directory, and compares them.
 //!
-//! Promises: nothing in the directory changes, except for the lock file of the caller; a part that
-//! cannot be read is a finding, and the others are read. The caller keeps coordinators out. Limits:
+//! Promises: nothing in the directory changes, so that it may be read-only; a part that cannot be read is
+//! a finding, and the others are read. The caller keeps coordinators out. Limits:
 //! two states of the scheduler are in memory, and at most [`report::MAX_FINDINGS`] findings of each
 //! part are listed.
 

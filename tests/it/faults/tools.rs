@@ -2,6 +2,7 @@
 
 use super::hand::Api;
 use crate::support::Home;
+use std::path::{Path, PathBuf};
 
 const RUNS: u64 = 3;
 
@@ -65,4 +66,36 @@ fn what_is_readable_of_a_damaged_log_is_exported_and_can_be_started() {
     coordinator.stop();
     let check = home.dtf(&["coordinator", "--check", "--data-dir", "data", "--output", "json"]);
     assert_eq!(check.expect_code(0).json()["whole"], true);
+}
+
+/// The names and contents of all files of a directory.
+fn files(directory: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let entries =
+        std::fs::read_dir(directory).expect("listed").map(|entry| entry.expect("an entry"));
+    let mut files = Vec::new();
+    for path in entries.map(|entry| entry.path()) {
+        match path.is_dir() {
+            true => files.extend(self::files(&path)),
+            false => files.push((path.clone(), std::fs::read(&path).expect("read"))),
+        }
+    }
+    files.sort();
+    files
+}
+
+/// Also without a lock file, as in a copy of the parts that a backup needs.
+#[test]
+fn checks_and_dumps_write_nothing_into_the_directory() {
+    let home = Home::new();
+    killed(&home);
+    for has_lock in [true, false] {
+        if !has_lock {
+            std::fs::remove_file(home.path("data/dtf.lock")).expect("removed");
+        }
+        let before = files(&home.path("data"));
+        let check = home.dtf(&["coordinator", "--check", "--data-dir", "data", "--output", "json"]);
+        assert_eq!(check.expect_code(0).json()["whole"], true);
+        home.dtf(&["log", "dump", "--data-dir", "data"]).expect_code(0);
+        assert!(files(&home.path("data")) == before, "lock file: {has_lock}");
+    }
 }
