@@ -15,10 +15,11 @@ use crate::sys::clock::file_time;
 use crate::sys::fs::{Stamp, create_private_dir, sync_directory, write_durably};
 use crate::sys::hashing::{self, Hashed};
 use std::fs::File;
-use std::io::{self, Read, Seek};
+use std::io::{self, ErrorKind, Read, Seek};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
+use tempfile::TempPath;
 
 /// File with the identity of the data directory.
 const IDENTITY: &str = "identity";
@@ -79,7 +80,7 @@ impl FileBlobs {
                 Ok(identity) => Ok(Some(identity)),
                 Err(_) => Err(BlobError::InvalidIdentity { path }),
             },
-            Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+            Err(error) if error.kind() == ErrorKind::InvalidData => {
                 Err(BlobError::InvalidIdentity { path })
             }
             Err(error) => Err(failed("read", &path)(error)),
@@ -129,12 +130,30 @@ impl FileBlobs {
         Ok(true)
     }
 
+    /// Gives a synced file of the same file system the name of its blob, durably.
+    fn keep(
+        &self,
+        digest: &BlobDigest,
+        rename: impl FnOnce(&Path) -> io::Result<File>,
+    ) -> Result<(), BlobError> {
+        let path = self.path(digest);
+        let file = {
+            let _guard = self.change();
+            rename(&path).map_err(failed("write", &path))?
+        };
+        let directory = self.root.join(digest.group());
+        sync_directory(&directory).map_err(failed("write", &directory))?;
+        let metadata = file.metadata().map_err(failed("read", &path))?;
+        self.verified.remember(digest.clone(), Stamp::of(&metadata));
+        Ok(())
+    }
+
     /// The entries of the directory of a group; none if the directory does not exist.
     fn entries(&self, group: u8) -> Result<Vec<std::fs::DirEntry>, BlobError> {
         let directory = self.root.join(format!("{group:02x}"));
         match std::fs::read_dir(&directory) {
             Ok(entries) => entries.collect::<io::Result<_>>().map_err(failed("list", &directory)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
             Err(error) => Err(failed("list", &directory)(error)),
         }
     }
@@ -164,14 +183,27 @@ impl BlobStore for FileBlobs {
             return Err(BlobError::Mismatch { expected: digest.clone(), actual: sha256 });
         }
         fresh.as_file().sync_all().map_err(failed("write", &path))?;
-        let file = {
-            let _guard = self.change();
-            fresh.persist(&path).map_err(|error| failed("write", &path)(error.error))?
-        };
-        sync_directory(&directory).map_err(failed("write", &directory))?;
-        let metadata = file.metadata().map_err(failed("read", &path))?;
-        self.verified.remember(digest.clone(), Stamp::of(&metadata));
+        self.keep(digest, |path| Ok(fresh.persist(path)?))?;
         Ok(size)
+    }
+
+    fn put_file(&self, digest: &BlobDigest, file: TempPath) -> Result<(), BlobError> {
+        let directory = self.root.join(digest.group());
+        create_private_dir(&directory).map_err(failed("create", &directory))?;
+        // Windows syncs only through a handle that may write.
+        let opened = File::options().read(true).write(true).open(&file);
+        let mut content = opened.map_err(failed("open", &file))?;
+        content.sync_all().map_err(failed("write", &file))?;
+        let renamed = self.keep(digest, |path| {
+            std::fs::rename(&file, path)?;
+            content.try_clone()
+        });
+        match renamed {
+            Err(BlobError::Io { source, .. }) if source.kind() == ErrorKind::CrossesDevices => {
+                self.put(digest, &mut content, u64::MAX).map(drop)
+            }
+            renamed => renamed,
+        }
     }
 
     fn open(&self, digest: &BlobDigest) -> Result<Option<Blob>, BlobError> {
@@ -203,7 +235,7 @@ impl BlobStore for FileBlobs {
         let mut bytes = Vec::new();
         match content.read_to_end(&mut bytes) {
             Ok(_) => Ok(Some(bytes)),
-            Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+            Err(error) if error.kind() == ErrorKind::InvalidData => {
                 Err(BlobError::Damaged { path })
             }
             Err(error) => Err(failed("read", &path)(error)),
@@ -224,7 +256,7 @@ impl BlobStore for FileBlobs {
             let path = entry.path();
             let metadata = match entry.metadata() {
                 Ok(metadata) => metadata,
-                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(error) if error.kind() == ErrorKind::NotFound => continue,
                 Err(error) => return Err(failed("read", &path)(error)),
             };
             let renewed = metadata.modified().map_err(failed("read", &path))?;
@@ -250,7 +282,7 @@ impl BlobStore for FileBlobs {
         let path = self.root.join(IDENTITY);
         match std::fs::metadata(&path).and_then(|metadata| metadata.modified()) {
             Ok(modified) => Ok(Some(modified)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(error) => Err(failed("inspect", &path)(error)),
         }
     }
@@ -281,7 +313,7 @@ fn existing(path: &Path) -> Result<Option<File>, BlobError> {
 fn if_exists(opened: io::Result<File>, path: &Path) -> Result<Option<File>, BlobError> {
     match opened {
         Ok(file) => Ok(Some(file)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(failed("read", path)(error)),
     }
 }

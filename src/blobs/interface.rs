@@ -4,6 +4,7 @@ use super::digest::BlobDigest;
 use super::error::BlobError;
 use std::io::Read;
 use std::time::SystemTime;
+use tempfile::TempPath;
 
 /// A blob that is open for reading.
 pub struct Blob {
@@ -36,6 +37,13 @@ pub trait BlobStore: Send + Sync {
         content: &mut dyn Read,
         limit: u64,
     ) -> Result<u64, BlobError>;
+
+    /// Stores a file whose content has this digest, as the caller has found when it wrote the file, and
+    /// removes the file. Within a file system nothing is copied. As durable as [`Self::put`].
+    ///
+    /// # Errors
+    /// Storing it failed.
+    fn put_file(&self, digest: &BlobDigest, file: TempPath) -> Result<(), BlobError>;
 
     /// Opens a blob for reading, after its content was compared with its digest. `None` if it does not
     /// exist.

@@ -3,6 +3,7 @@
 use super::*;
 use crate::domain::storage_id::StorageId;
 use crate::sys::clock::file_time;
+use crate::sys::place::file_id;
 use std::fs::File;
 use std::io::Read;
 use std::path::PathBuf;
@@ -105,6 +106,26 @@ fn damage_that_the_metadata_does_not_show_ends_the_read() {
     assert!(read.len() < 300_000, "the last piece is withheld");
     let error = bench.blobs.open(&digest).map(|_| ()).expect_err("damaged");
     assert!(matches!(error, BlobError::Damaged { .. }), "{error}");
+}
+
+/// Within a file system it is not copied.
+#[test]
+fn a_file_that_was_written_is_moved_into_the_store() {
+    let bench = Bench::new();
+    let id = |path: &std::path::Path| file_id(&path.metadata().expect("there"));
+    let own = bench.directory.path().to_owned();
+    for place in [own.clone(), PathBuf::from("/dev/shm")] {
+        // Only some systems have the second place, which is another file system.
+        let Ok(file) = tempfile::NamedTempFile::new_in(&place) else { continue };
+        let content = format!("content in {}", place.display()).into_bytes();
+        std::fs::write(&file, &content).expect("written");
+        let (file, digest) = (file.into_temp_path(), BlobDigest::of(&content));
+        let (source, before) = (file.to_path_buf(), id(&file));
+        bench.blobs.put_file(&digest, file).expect("stored");
+        assert!(!source.exists());
+        assert_eq!(bench.blobs.get(&digest, 100).expect("intact"), Some(content));
+        assert!(place != own || id(&bench.path(&digest)) == before, "it was copied");
+    }
 }
 
 #[test]

@@ -72,15 +72,7 @@ pub(crate) async fn put(
     if let Some(run) = run {
         app.run_files.check(Some(run), size)?;
     }
-    // The closure owns the path, which removes the file when it is dropped.
-    let content = blocking(move || std::fs::File::open(&path).map(|file| (file, path))).await?;
-    let (mut content, path) = content.map_err(|error| not_stored(&app, error))?;
-    app.blobs(move |blobs| {
-        let stored = blobs.put(&digest, &mut content, MAX_BLOB_BYTES);
-        drop(path);
-        stored
-    })
-    .await?;
+    app.blobs(move |blobs| blobs.put_file(&digest, path)).await?;
     app.space.stored(size);
     if let Some(run) = run {
         app.run_files.add(run, size);

@@ -28,6 +28,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::{Duration, SystemTime};
+use tempfile::TempPath;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -80,6 +81,16 @@ struct Files {
     disk: Arc<Disk>,
 }
 
+impl Files {
+    fn has_space(&self) -> Result<(), BlobError> {
+        if self.disk.files_full.load(Ordering::SeqCst) {
+            let full = std::io::ErrorKind::StorageFull.into();
+            return Err(BlobError::of_io("write", Path::new("blobs"), full));
+        }
+        Ok(())
+    }
+}
+
 impl BlobStore for Files {
     fn put(
         &self,
@@ -87,11 +98,13 @@ impl BlobStore for Files {
         content: &mut dyn Read,
         limit: u64,
     ) -> Result<u64, BlobError> {
-        if self.disk.files_full.load(Ordering::SeqCst) {
-            let full = std::io::ErrorKind::StorageFull.into();
-            return Err(BlobError::of_io("write", Path::new("blobs"), full));
-        }
+        self.has_space()?;
         self.blobs.put(digest, content, limit)
+    }
+
+    fn put_file(&self, digest: &BlobDigest, file: TempPath) -> Result<(), BlobError> {
+        self.has_space()?;
+        self.blobs.put_file(digest, file)
     }
 
     fn open(&self, digest: &BlobDigest) -> Result<Option<Blob>, BlobError> {
@@ -234,6 +247,7 @@ impl Running {
             log: disk.log.reader(),
             current: current.clone(),
             substitute: None,
+            uncompared: None,
         };
         let opened = Opened {
             leader,
