@@ -20,8 +20,8 @@ use tokio::runtime::Runtime;
 const PATIENCE: Duration = Duration::from_secs(600);
 /// Interval at which a condition is checked.
 const POLL: Duration = Duration::from_millis(20);
-/// Number of tests in one part of a submission.
-const PART: u32 = 10_000;
+/// Number of tests in one part of a submission, as dtf itself sends.
+pub const PART: u32 = 10_000;
 /// Clock ticks per second in `/proc/PID/stat`, which the kernel's interface fixes.
 const TICKS_PER_SECOND: f64 = 100.0;
 
@@ -189,19 +189,24 @@ impl Fleet {
         }
     }
 
-    /// Submits `count` tests, each made from its number, in parts.
+    /// Submits `count` tests, each made from its number, in parts of [`PART`].
     pub fn submit(&self, count: u32, make: impl Fn(u32) -> TestSpec) -> RunId {
-        let part = |from: u32| (from..count.min(from + PART)).map(|n| Arc::new(make(n))).collect();
+        self.submit_in_parts(count, PART, make)
+    }
+
+    /// Submits `count` tests, each made from its number, in parts of `size`.
+    pub fn submit_in_parts(&self, count: u32, size: u32, make: impl Fn(u32) -> TestSpec) -> RunId {
+        let part = |from: u32| (from..count.min(from + size)).map(|n| Arc::new(make(n))).collect();
         let first = SubmitRun {
             name: "bench".into(),
             tests: part(0),
-            more: count > PART,
+            more: count > size,
             closed_world: false,
         };
         let submitted = self.runtime.block_on(self.client.submit(&first, None));
         let run = submitted.expect("the run is accepted").run;
-        for (number, from) in (1..).zip((PART..count).step_by(PART as usize)) {
-            let more = from + PART < count;
+        for (number, from) in (1..).zip((size..count).step_by(size as usize)) {
+            let more = from + size < count;
             let next = AddTests { part: number, tests: part(from), more };
             let added = self.runtime.block_on(self.client.add_tests(run, &next));
             added.expect("the part is accepted");

@@ -1,15 +1,25 @@
 //! The time for which a coordinator with a million waiting tests is unavailable after a kill.
 
 use crate::figures::{Figures, Target};
-use crate::fleet::Fleet;
+use crate::fleet::{Fleet, PART};
 use crate::throughput::spec;
 
 const WAITING: u32 = 1_000_000;
+/// Number of tests in one part of another client.
+const LARGE_PART: u32 = 10 * PART;
+
+fn of_each(mb: f64) -> f64 {
+    mb * 1e6 / f64::from(WAITING)
+}
 
 pub fn restart(figures: &mut Figures) {
+    let large = Fleet::new();
+    large.submit_in_parts(WAITING, LARGE_PART, spec);
+    let peak = of_each(large.coordinator.peak_mb());
+    figures.row("peak for each test, in parts of 100,000", peak, "bytes", Target::AtMost(600.0));
+    drop(large);
     let mut fleet = Fleet::new();
     let run = fleet.submit(WAITING, spec);
-    let of_each = |mb: f64| mb * 1e6 / f64::from(WAITING);
     let peak = of_each(fleet.coordinator.peak_mb());
     figures.row("submission, peak for each test", peak, "bytes", Target::AtMost(600.0));
     let mut worst = 0.0_f64;

@@ -8,7 +8,7 @@ use crate::domain::access::Subject;
 use crate::domain::capability::Capability;
 use crate::domain::id::{Epoch, LeaseId, RunId, TestId, WorkerId};
 use crate::domain::outcome::{Class, Outcome};
-use crate::domain::test::{SkipCause, TestSpec};
+use crate::domain::test::{SkipCause, TestSpec, parse_sharing};
 use crate::domain::time::{Millis, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -75,6 +75,7 @@ pub enum Fact {
     TestsAdded {
         run: RunId,
         first: u32,
+        #[serde(deserialize_with = "parse_sharing")]
         tests: Vec<Arc<TestSpec>>,
         /// No more tests follow.
         last: bool,

@@ -5,6 +5,7 @@ use crate::domain::priority::Priority;
 use crate::domain::requirement::Requirement;
 use crate::domain::retry::Retries;
 use crate::domain::time::Millis;
+use serde::de::{Deserializer, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::collections::HashSet;
@@ -54,27 +55,58 @@ pub struct TestSpec {
 #[derive(Debug, Default)]
 pub struct SharedRequirements {
     known: HashSet<Arc<Requirement>>,
-    last: Arc<Requirement>,
+    /// The requirement of the last test.
+    last: Option<Arc<Requirement>>,
 }
 
 impl SharedRequirements {
-    /// Shares the requirements of tests that are not shared themselves.
-    pub fn share(&mut self, tests: &mut [Arc<TestSpec>]) {
-        for test in tests.iter_mut().filter_map(Arc::get_mut) {
-            // Neighbours usually have the same requirement.
-            if self.last != test.requirement {
-                match self.known.get(&test.requirement) {
-                    Some(known) => self.last = Arc::clone(known),
-                    None if self.known.len() < MAX_SHARED => {
-                        self.last = Arc::clone(&test.requirement);
-                        self.known.insert(Arc::clone(&test.requirement));
-                    }
-                    None => continue,
-                }
+    /// Shares the requirement of a test that is not shared itself.
+    pub fn share(&mut self, test: &mut Arc<TestSpec>) {
+        let Some(test) = Arc::get_mut(test) else { return };
+        // Neighbours usually have the same requirement.
+        if let Some(last) = self.last.as_ref().filter(|last| **last == test.requirement) {
+            test.requirement = Arc::clone(last);
+            return;
+        }
+        match self.known.get(&test.requirement) {
+            Some(known) => test.requirement = Arc::clone(known),
+            None if self.known.len() < MAX_SHARED => {
+                self.known.insert(Arc::clone(&test.requirement));
             }
-            test.requirement = Arc::clone(&self.last);
+            None => return,
+        }
+        self.last = Some(Arc::clone(&test.requirement));
+    }
+}
+
+/// Parses tests, which share equal requirements from the beginning.
+///
+/// # Errors
+/// One of them is malformed.
+pub fn parse_sharing<'de, D>(deserializer: D) -> Result<Vec<Arc<TestSpec>>, D::Error>
+where
+    D: Deserializer<'de>,
+{
+    struct Tests(SharedRequirements);
+
+    impl<'de> Visitor<'de> for Tests {
+        type Value = Vec<Arc<TestSpec>>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a sequence")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(mut self, mut list: A) -> Result<Self::Value, A::Error> {
+            let mut tests = Vec::new();
+            while let Some(mut test) = list.next_element()? {
+                self.0.share(&mut test);
+                tests.push(test);
+            }
+            Ok(tests)
         }
     }
+
+    deserializer.deserialize_seq(Tests(SharedRequirements::default()))
 }
 
 /// The effect on a test if one of its dependencies does not pass.
@@ -140,7 +172,8 @@ mod tests {
     fn equal_requirements_are_one_and_others_stay() {
         let mut tests: Vec<_> = [1, 2, 1, 1, 2, 1000].map(test).into();
         let before: Vec<_> = tests.iter().map(|test| test.requirement.cpu_milli).collect();
-        SharedRequirements::default().share(&mut tests);
+        let mut shared = SharedRequirements::default();
+        tests.iter_mut().for_each(|test| shared.share(test));
         let after: Vec<_> = tests.iter().map(|test| test.requirement.cpu_milli).collect();
         assert_eq!(before, after);
         let same = |a: usize, b: usize| Arc::ptr_eq(&tests[a].requirement, &tests[b].requirement);
@@ -151,7 +184,7 @@ mod tests {
     fn more_requirements_than_the_maximum_are_kept_apart() {
         let mut tests: Vec<_> = (0..MAX_SHARED + 2).map(test).collect();
         let mut shared = SharedRequirements::default();
-        shared.share(&mut tests);
+        tests.iter_mut().for_each(|test| shared.share(test));
         assert!(tests.iter().zip(0u64..).all(|(test, cpu)| test.requirement.cpu_milli == cpu));
         assert_eq!(shared.known.len(), MAX_SHARED);
     }

@@ -276,7 +276,7 @@ impl Scheduler {
                 Piece::Run(piece) => state.restore_run(*piece),
                 Piece::Tests { run, mut tests } => {
                     for test in &mut tests {
-                        shared.share(std::slice::from_mut(&mut test.spec));
+                        shared.share(&mut test.spec);
                     }
                     state.restore_tests(run, tests, &mut waiting)?;
                 }

@@ -8,7 +8,7 @@ use crate::api::schema;
 use crate::domain::id::{RunId, WorkerId};
 use crate::domain::outcome::Outcome;
 use crate::domain::requirement::Lacks;
-use crate::domain::test::TestSpec;
+use crate::domain::test::{TestSpec, parse_sharing};
 use crate::domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -25,6 +25,7 @@ pub struct SubmitRun {
     pub name: Box<str>,
     /// The tests of the first part, which may be the whole run.
     #[schema(value_type = Vec<schema::TestSpec>)]
+    #[serde(deserialize_with = "parse_sharing")]
     pub tests: Vec<Arc<TestSpec>>,
     /// Whether more parts follow. The run cannot end before its last part.
     #[serde(default)]
@@ -42,6 +43,7 @@ pub struct AddTests {
     /// is harmless.
     pub part: u32,
     #[schema(value_type = Vec<schema::TestSpec>)]
+    #[serde(deserialize_with = "parse_sharing")]
     pub tests: Vec<Arc<TestSpec>>,
     /// Whether more parts follow.
     #[serde(default)]

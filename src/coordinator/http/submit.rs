@@ -19,7 +19,7 @@ use crate::domain::digest::sha256_hex;
 use crate::domain::fact::Idempotency;
 use crate::domain::id::RunId;
 use crate::domain::launch::{Launch, MAX_LAUNCH_BYTES};
-use crate::domain::test::{SharedRequirements, TestSpec};
+use crate::domain::test::TestSpec;
 use crate::scheduler::{Answer, Command, Submission};
 use axum::Json;
 use axum::extract::{Request, State};
@@ -53,8 +53,7 @@ pub(crate) async fn submit(
     let ((run, files), digest) = blocking(move || {
         let digest = key.is_some().then(|| sha256_hex(&bytes));
         let run = reading(&bytes, |bytes| {
-            let mut run: SubmitRun = parse(bytes)?;
-            SharedRequirements::default().share(&mut run.tests);
+            let run: SubmitRun = parse(bytes)?;
             let files = check_tests(&checker, None, &run.tests)?;
             Ok((run, files))
         })?;
@@ -95,8 +94,7 @@ pub(crate) async fn add_tests(
     let checker = Arc::clone(&app);
     let (AddTests { part, tests, more }, files) = blocking(move || {
         reading(&bytes, |bytes| {
-            let mut part: AddTests = parse(bytes)?;
-            SharedRequirements::default().share(&mut part.tests);
+            let part: AddTests = parse(bytes)?;
             let files = check_tests(&checker, Some(run), &part.tests)?;
             Ok((part, files))
         })

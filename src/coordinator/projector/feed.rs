@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
 
-/// Maximum size of the facts that wait in memory, in bytes.
+/// Maximum size of the facts that wait in memory, in bytes. One record may be larger.
 pub(super) const MAX_QUEUED_BYTES: usize = 64 * 1024 * 1024;
 /// Maximum number of commits that wait in memory.
 const MAX_COMMITS: usize = 1024;
@@ -115,7 +115,9 @@ impl Feed {
     /// Never waits: a commit for which there is no room is read from the log again.
     pub fn offer(&self, committed: Committed) {
         let bytes = committed.bytes();
-        if self.queued.load(Ordering::Relaxed) + bytes > MAX_QUEUED_BYTES {
+        let queued = self.queued.load(Ordering::Relaxed);
+        // A large record alone would be decoded again otherwise. Its tests are those of the scheduler.
+        if queued > 0 && queued + bytes > MAX_QUEUED_BYTES {
             return;
         }
         self.queued.fetch_add(bytes, Ordering::Relaxed);

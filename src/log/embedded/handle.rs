@@ -17,6 +17,9 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+/// Size up to which the memory of the buffer is kept between records, in bytes.
+const KEPT_BUFFER_BYTES: usize = 1 << 20;
+
 /// See [`EventLog`].
 pub struct EmbeddedLog {
     pub(super) database: Arc<Guarded>,
@@ -74,8 +77,10 @@ impl EmbeddedLog {
         Step::Write(sequence).run_redb(&self.path, || {
             tables::store_record(&self.database, sequence, &self.buffer)
         })?;
-        let Some(witness) = &mut self.witness else { return Ok(()) };
         let checksum = record::stored_checksum(&self.buffer);
+        self.buffer.clear();
+        self.buffer.shrink_to(KEPT_BUFFER_BYTES);
+        let Some(witness) = &mut self.witness else { return Ok(()) };
         witness.record(Mark { sequence, checksum }).map_err(|source| {
             let path = self.path.with_file_name(WITNESS_FILE);
             LogError::Beside { doing: "write", path, source }

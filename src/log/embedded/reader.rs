@@ -15,6 +15,9 @@ use std::sync::{Arc, mpsc};
 
 /// Maximum number of records decoded ahead of their visitor during a replay.
 const DECODED_AHEAD: usize = 4;
+/// Size of the records ahead, as stored, from which on no further record is decoded, in bytes. Decoded, a
+/// record takes about three times its size.
+const MAX_AHEAD_BYTES: usize = 4 << 20;
 
 pub(in crate::log) struct Reader {
     pub database: Arc<Guarded>,
@@ -78,25 +81,33 @@ impl LogReader for Reader {
         // Decoding takes as long as applying, so it runs ahead on a separate thread.
         std::thread::scope(|scope| {
             let (decoded, records) = mpsc::sync_channel(DECODED_AHEAD);
+            let (visited, returned) = mpsc::channel();
             let decoder = scope.spawn(move || {
-                let mut defect = None;
-                let read = self.read(after, &mut |sequence, bytes| match record::decode(
-                    sequence, bytes,
-                ) {
-                    Ok(facts) => decoded.send((sequence, facts)).is_ok(),
-                    Err(error) => {
-                        defect = Some(error.into_error(&self.path, sequence));
-                        false
+                let (mut defect, mut ahead) = (None, 0);
+                let read = self.read(after, &mut |sequence, bytes| {
+                    while ahead >= MAX_AHEAD_BYTES {
+                        let Ok(bytes) = returned.recv() else { return false };
+                        ahead -= bytes;
+                    }
+                    ahead += bytes.len();
+                    match record::decode(sequence, bytes) {
+                        Ok(facts) => decoded.send((sequence, facts, bytes.len())).is_ok(),
+                        Err(error) => {
+                            defect = Some(error.into_error(&self.path, sequence));
+                            false
+                        }
                     }
                 });
                 read.and(defect.map_or(Ok(()), Err))
             });
-            for (sequence, facts) in &records {
+            for (sequence, facts, bytes) in &records {
                 if !visit(sequence, facts) {
                     break;
                 }
+                // Fails when the decoder has read everything.
+                let _ = visited.send(bytes);
             }
-            drop(records);
+            drop((records, visited));
             decoder.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
         })
     }

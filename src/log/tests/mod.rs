@@ -12,10 +12,16 @@ use super::event_log::EventLog;
 use super::memory::MemoryLog;
 use super::position::Term;
 use super::record;
+use crate::domain::fact::Fact;
+use crate::domain::id::RunId;
+use crate::domain::requirement::Requirement;
 use crate::domain::storage_id::StorageId;
+use crate::domain::test::TestSpec;
+use crate::domain::time::Timestamp;
 use crate::scheduler::Scheduler;
 use redb::{ReadableDatabase, ReadableTable, TableDefinition};
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 const RECORDS: TableDefinition<u64, &[u8]> = TableDefinition::new("records");
@@ -102,6 +108,59 @@ fn raw_records(directory: &Path) -> Vec<Vec<u8>> {
     let table = transaction.open_table(RECORDS).expect("the table");
     let entries = table.iter().expect("entries");
     entries.map(|entry| entry.expect("an entry").1.value().to_vec()).collect()
+}
+
+fn test(name: &str, cores: u32) -> Arc<TestSpec> {
+    let launch = serde_json::json!({"run": {"command": ["true"]}});
+    let requirement = serde_json::json!({"cpu_milli": 1000 * cores});
+    let spec = serde_json::json!({"name": name, "requirement": requirement, "launch": launch});
+    serde_json::from_value(spec).expect("a test")
+}
+
+#[test]
+fn tests_that_are_read_share_their_requirements() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let (mut log, term) = new_log(directory.path());
+    let tests = vec![test("a", 1), test("b", 1), test("c", 2), test("d", 1)];
+    let (run, at) = (RunId(1), Timestamp(7));
+    let added = Fact::TestsAdded { run, first: 0, tests, last: true, part: 0, at };
+    log.append(0, term, &[added]).expect("stored");
+    let mut requirements = Vec::new();
+    let replayed = log.reader().replay(0, &mut |_, facts| {
+        if let [Fact::TestsAdded { tests, .. }] = &facts[..] {
+            requirements.extend(tests.iter().map(|test| Arc::clone(&test.requirement)));
+        }
+        true
+    });
+    replayed.expect("whole");
+    let is_first = |other: &Arc<Requirement>| Arc::ptr_eq(&requirements[0], other);
+    assert_eq!(requirements.iter().map(is_first).collect::<Vec<_>>(), [true, true, false, true]);
+}
+
+/// Large records are decoded one at a time, also when the visitor stops between them.
+#[test]
+fn large_records_are_replayed_whole() {
+    const RECORDS: u32 = 4;
+    let directory = tempfile::tempdir().expect("a directory");
+    let (mut log, term) = new_log(directory.path());
+    let name: Box<str> = "x".repeat(5 << 20).into();
+    for number in 1..=RECORDS {
+        let (run, name, user) = (RunId(number), name.clone(), "someone".into());
+        let at = Timestamp(7);
+        let fact =
+            Fact::RunSubmitted { run, name, idempotency: None, user, closed_world: false, at };
+        log.append(log.last(), term, &[fact]).expect("stored");
+    }
+    for stop in 1..=u64::from(RECORDS) {
+        let mut last = 0;
+        let replayed = log.reader().replay(0, &mut |sequence, facts| {
+            assert_eq!(facts.len(), 1);
+            last = sequence;
+            sequence < stop
+        });
+        replayed.expect("whole");
+        assert_eq!(last, stop);
+    }
 }
 
 #[test]
