@@ -3,8 +3,8 @@
 use crate::coordinator::projector::{Committed, Projection};
 use crate::domain::causes::with_causes;
 use crate::domain::storage_id::StorageId;
-use crate::log::{LogError, LogReader};
-use crate::results::{CatchUpError, CurrentStore, Substitute, open_database};
+use crate::log::{LogError, LogReader, Sequence};
+use crate::results::{CatchUpError, CurrentStore, Substitute, open_compared};
 use crate::store::{self, Cause, Opened, StoreError, Writer, archive};
 use std::error::Error;
 use std::path::PathBuf;
@@ -22,6 +22,8 @@ pub(crate) struct DatabaseWriter {
     pub current: CurrentStore,
     /// Set while `writer` writes to a substitute.
     pub substitute: Option<Substitute>,
+    /// Last record that the file may contain, until it was compared with the log.
+    pub uncompared: Option<Sequence>,
 }
 
 impl DatabaseWriter {
@@ -30,12 +32,13 @@ impl DatabaseWriter {
         let (Some(substitute), Some(writer)) = (&mut self.substitute, &mut self.writer) else {
             return;
         };
-        match substitute.take_over(writer, &self.current, &*self.log) {
+        match substitute.take_over(writer, &self.current, &*self.log, &mut self.uncompared) {
             Ok(true) => {
                 tracing::info!("the results database is available again and up to date");
                 self.substitute = None;
             }
             Ok(false) => {}
+            Err(error) if error.is_loss() => report_loss(&error),
             Err(error) => {
                 tracing::warn!(error = &error as &dyn Error, "cannot use the results database");
             }
@@ -45,8 +48,8 @@ impl DatabaseWriter {
     /// Opens the file of the database, which is closed. A file that another process has opened
     /// meanwhile is replaced by a substitute.
     fn open(&mut self, anew: bool) -> Result<Opened, CatchUpError> {
-        // The faults of a substitute are not those of the database.
-        let opened = if anew && self.substitute.is_none() {
+        // The faults of a substitute are not those of the database, which may be evidence of a loss.
+        let opened = if anew && self.substitute.is_none() && self.uncompared.is_none() {
             self.replace("it failed repeatedly")
         } else {
             self.open_file()
@@ -54,15 +57,15 @@ impl DatabaseWriter {
         let opened = match opened {
             Err(error) if error.is_in_use() => {
                 tracing::warn!("{error}; new results are added as soon as it is free");
-                // Its files are removed before those of the next one, which have the same names.
-                self.substitute = None;
-                let (substitute, opened) = Substitute::new(&self.path, self.identity, &*self.log)?;
-                self.substitute = Some(substitute);
-                return Ok(opened);
+                return self.open_substitute();
+            }
+            Err(error) if error.is_loss() => {
+                report_loss(&error);
+                return self.open_substitute();
             }
             opened => opened?,
         };
-        self.substitute = None;
+        (self.substitute, self.uncompared) = (None, None);
         let Err(error) = opened.writer.check() else {
             tracing::info!("the results database was opened again; all of it can be read");
             return Ok(opened);
@@ -89,9 +92,17 @@ impl DatabaseWriter {
         })
     }
 
+    fn open_substitute(&mut self) -> Result<Opened, CatchUpError> {
+        // Its files are removed before those of the next one, which have the same names.
+        self.substitute = None;
+        let (substitute, opened) = Substitute::new(&self.path, self.identity, &*self.log)?;
+        self.substitute = Some(substitute);
+        Ok(opened)
+    }
+
     fn open_file(&self) -> Result<Opened, CatchUpError> {
         let archives = self.path.with_file_name(archive::DIRECTORY);
-        open_database(&self.path, &archives, self.identity, &*self.log)
+        open_compared(&self.path, &archives, self.identity, &*self.log, self.uncompared)
     }
 
     fn move_aside(&self, reason: &str) -> Result<(), StoreError> {
@@ -102,6 +113,13 @@ impl DatabaseWriter {
         );
         Ok(())
     }
+}
+
+fn report_loss(error: &CatchUpError) {
+    tracing::error!(
+        "{error}; the results database is not used, and a substitute answers instead; stop the \
+         coordinator, and see \"The log has lost records\" in docs/operate.md"
+    );
 }
 
 impl Projection for DatabaseWriter {

@@ -161,7 +161,8 @@ pub async fn run(
     let (data_dir, accept) = (settings.data_dir.clone(), settings.accept_lost_records);
     let recovered = tokio::task::spawn_blocking(move || recover(&data_dir, accept));
     let recovered = recovered.await.map_err(|_| CoordinatorError::Panicked("the recovery"))??;
-    let Recovered { leader, leadership, identity, blobs, store: opened, substitute } = recovered;
+    let Recovered { leader, leadership, identity, blobs, store: opened, substitute, uncompared } =
+        recovered;
     let current = CurrentStore::new(opened.store);
     let projection = DatabaseWriter {
         path: settings.data_dir.join(store::FILE_NAME),
@@ -170,6 +171,7 @@ pub async fn run(
         log: leader.log.reader(),
         current: current.clone(),
         substitute,
+        uncompared,
     };
     // Led until everything has stopped.
     let held = Arc::clone(&leadership);

@@ -3,9 +3,9 @@
 use crate::domain::storage_id::StorageId;
 use crate::log::{LOG_FILE, LogError, LogReader, ReadOnlyLog, read_identity};
 use crate::results::error::CatchUpError;
-use crate::results::open::open_database;
-use crate::store::{self, MAX_TRANSACTION_BYTES, Store, Writer, archive, weight};
-use crate::sys::lock::DirectoryLock;
+use crate::results::open::{open_database, open_in};
+use crate::store::{MAX_TRANSACTION_BYTES, Store, Writer, archive, weight};
+use crate::sys::lock::{DirectoryLock, ReadLock};
 use std::path::Path;
 
 /// Projects the records of the log up to `last`.
@@ -47,14 +47,16 @@ pub enum Completion {
 /// # Errors
 /// A coordinator uses the directory, there is no log, or log or database cannot be used.
 pub fn complete(data_dir: &Path, watermark: u64) -> Result<Completion, CatchUpError> {
-    let _lock = DirectoryLock::acquire_to_read(data_dir)?;
-    let log = ReadOnlyLog::open(data_dir)?;
-    if log.last() <= watermark {
+    // A complete database is read without a change to the directory.
+    let lock = ReadLock::acquire(data_dir)?;
+    if ReadOnlyLog::open(data_dir)?.last() <= watermark {
         return Ok(Completion::NothingMissing);
     }
-    let (path, reader) = (data_dir.join(store::FILE_NAME), log.reader());
-    let archives = data_dir.join(archive::DIRECTORY);
-    match open_database(&path, &archives, identity(&log, data_dir)?, &*reader) {
+    drop(lock);
+    let _lock = DirectoryLock::acquire_to_read(data_dir)?;
+    let log = ReadOnlyLog::open(data_dir)?;
+    let reader = log.reader();
+    match open_in(data_dir, identity(&log, data_dir)?, &*reader, log.last()) {
         Err(error) if error.is_in_use() => Ok(Completion::InUse),
         opened => {
             project_until(&mut opened?.writer, &*reader, log.last())?;
@@ -69,7 +71,7 @@ pub fn complete(data_dir: &Path, watermark: u64) -> Result<Completion, CatchUpEr
 /// # Errors
 /// A coordinator uses the directory, there is no log, or it cannot be read.
 pub fn from_log(data_dir: &Path, path: &Path) -> Result<Store, CatchUpError> {
-    let _lock = DirectoryLock::acquire_to_read(data_dir)?;
+    let _lock = ReadLock::acquire(data_dir)?;
     let log = ReadOnlyLog::open(data_dir)?;
     let (archives, reader) = (data_dir.join(archive::DIRECTORY), log.reader());
     let mut opened = open_database(path, &archives, identity(&log, data_dir)?, &*reader)?;
@@ -90,10 +92,11 @@ fn identity(log: &ReadOnlyLog, data_dir: &Path) -> Result<StorageId, LogError> {
 mod tests {
     use super::*;
     use crate::domain::fact::Fact;
-    use crate::domain::id::RunId;
+    use crate::domain::id::{RunId, TestId};
     use crate::domain::time::Timestamp;
     use crate::log::{EmbeddedLog, EventLog};
-    use crate::store::StoreError;
+    use crate::results::uncompared;
+    use crate::store::{self, StoreError};
 
     #[test]
     fn a_database_of_an_earlier_version_is_migrated_for_a_reader() {
@@ -118,5 +121,34 @@ mod tests {
         drop(store);
         let opened = Store::open(&file, id).expect("it adopted the identity of the log");
         assert_eq!(opened.rebuilt, None);
+    }
+
+    /// A reader that completes the database is no sign of a loss.
+    #[test]
+    fn a_completed_database_counts_as_compared() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let id = StorageId::from_bytes([7; 16]);
+        let mut log = EmbeddedLog::create(directory.path(), id).expect("created");
+        let term = log.begin_term().expect("a term");
+        let fact = |run| Fact::TestExpired {
+            test: TestId { run: RunId(run), index: 0 },
+            at: Timestamp(7),
+        };
+        for run in 0..3 {
+            log.append(log.last(), term, &[fact(run)]).expect("stored");
+        }
+        drop(log);
+        // The coordinator could not compare the database, and was killed after record 3.
+        uncompared::note(directory.path(), 1).expect("noted");
+        assert_eq!(complete(directory.path(), 0).expect("free"), Completion::Completed);
+        assert_eq!(uncompared::limit(directory.path(), 3).expect("read"), 3);
+        // It has a record more than the log had at that time.
+        uncompared::note(directory.path(), 2).expect("noted");
+        let mut log = EmbeddedLog::open(directory.path(), None).expect("opens");
+        let term = log.begin_term().expect("a term");
+        log.append(3, term, &[fact(4)]).expect("stored");
+        drop(log);
+        let error = complete(directory.path(), 3).expect_err("a loss");
+        assert!(error.is_loss(), "{error}");
     }
 }

@@ -25,4 +25,10 @@ impl CatchUpError {
     pub fn is_in_use(&self) -> bool {
         matches!(self, Self::Store(StoreError::InUse { .. }))
     }
+
+    /// Whether the database proves that the log has lost records.
+    #[must_use]
+    pub fn is_loss(&self) -> bool {
+        matches!(self, Self::Log(LogError::Lost { .. } | LogError::Diverged { .. }))
+    }
 }

@@ -17,12 +17,13 @@ mod reader;
 pub mod render;
 mod run_report;
 mod substitute;
+pub mod uncompared;
 mod why;
 
 pub use catch_up::{Completion, complete, from_log};
 pub use error::CatchUpError;
 pub use merge::merge;
-pub use open::open_database;
+pub use open::{open_compared, open_in};
 pub use output::{Output, OutputError, output};
 pub use reader::Reader;
 pub use substitute::{CurrentStore, Substitute};

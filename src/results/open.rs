@@ -5,10 +5,11 @@
 //! can be used, the error names what is missing, and no database with a gap is opened.
 
 use crate::domain::storage_id::StorageId;
-use crate::log::{LogError, LogReader, Sequence};
+use crate::log::{LOG_FILE, LogError, LogReader, Sequence};
 use crate::results::error::CatchUpError;
-use crate::store::archive::{Archive, ArchiveError};
-use crate::store::{self, Opened, Store, StoreError};
+use crate::results::uncompared;
+use crate::store::archive::{self, Archive, ArchiveError};
+use crate::store::{self, Checked, Opened, Store, StoreError};
 use crate::sys::fs::rename_durably;
 use std::path::Path;
 
@@ -54,6 +55,83 @@ pub fn open_database(
         source,
     })?;
     Ok(Opened { rebuilt, ..Store::open(path, identity)? })
+}
+
+/// Opens or creates the database of a data directory whose log ends with `last`, as [`open_database`]. It
+/// is compared with the log, also with the end that the log had when they could not be compared
+/// ([`uncompared`]).
+///
+/// # Errors
+/// As for [`open_database`]. The database proves that the log has lost records.
+pub fn open_in(
+    data_dir: &Path,
+    identity: StorageId,
+    log: &dyn LogReader,
+    last: Sequence,
+) -> Result<Opened, CatchUpError> {
+    let path = data_dir.join(store::FILE_NAME);
+    let limit = uncompared::limit(data_dir, last)?;
+    let (archives, noted) = (data_dir.join(archive::DIRECTORY), (limit < last).then_some(limit));
+    let opened = open_compared(&path, &archives, identity, log, noted)?;
+    compare(log, &path, last, opened.writer.watermark())?;
+    uncompared::clear(data_dir)?;
+    Ok(opened)
+}
+
+/// As [`open_database`], for a database that may contain records after `last`, the last record of the
+/// log when the two could not be compared; `None` if they were compared since. They count as compared
+/// afterwards.
+///
+/// # Errors
+/// As for [`open_database`]. The database proves that the log has lost records: the file is unchanged
+/// then.
+pub fn open_compared(
+    path: &Path,
+    archives: &Path,
+    identity: StorageId,
+    log: &dyn LogReader,
+    last: Option<Sequence>,
+) -> Result<Opened, CatchUpError> {
+    let Some(last) = last else { return open_database(path, archives, identity, log) };
+    // A file that cannot be read in this way is left to the opening.
+    if let Ok(checked) = Checked::open(path) {
+        compare(log, path, last, checked.watermark)?;
+    }
+    let opened = open_database(path, archives, identity, log)?;
+    compare(log, path, last, opened.writer.watermark())?;
+    // Before records are added, whose numbers are greater.
+    uncompared::clear(path.parent().unwrap_or(Path::new("")))?;
+    Ok(opened)
+}
+
+/// Checks that a database has no record after `last`.
+fn compare(
+    log: &dyn LogReader,
+    database: &Path,
+    last: Sequence,
+    watermark: Sequence,
+) -> Result<(), LogError> {
+    if watermark > last { Err(lost(log, database, last, watermark)?) } else { Ok(()) }
+}
+
+/// The error about a database that contains record `proven`, although the log ended with `last`: it has
+/// other records since, or none.
+fn lost(
+    log: &dyn LogReader,
+    database: &Path,
+    last: Sequence,
+    proven: Sequence,
+) -> Result<LogError, LogError> {
+    let mut has_others = false;
+    log.replay(last, &mut |_, _| {
+        has_others = true;
+        false
+    })?;
+    let (path, evidence) = (database.with_file_name(LOG_FILE), database.to_owned());
+    Ok(match has_others {
+        true => LogError::Diverged { path, sequence: last + 1, evidence },
+        false => LogError::Lost { path, last, evidence, proven },
+    })
 }
 
 /// The last record that compaction removed, if the record after `watermark` is one of them.

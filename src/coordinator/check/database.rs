@@ -1,13 +1,14 @@
 //! The check of the results database: every value of every table is read, and the numbers of rows are
 //! compared with the event log.
 
-use super::compare::{compare_identity, compare_last};
+use super::compare::{LOST, compare_identity, compare_last};
 use super::history::{Last, Rows};
 use super::report::Part;
 use crate::domain::causes::with_causes;
 use crate::domain::storage_id::StorageId;
 use crate::log::Sequence;
 use crate::results::render::figures::counted;
+use crate::results::uncompared;
 use crate::store::{Checked, StoreError};
 use std::path::{Path, PathBuf};
 
@@ -55,6 +56,7 @@ impl Database {
         let mut part = Part::new(NAME, self.path);
         compare_identity(&mut part, database.identity, identity);
         compare_last(&mut part, database.watermark, last.record);
+        compare_note(&mut part, database.watermark);
         let rows = read_tables(&database, &mut part, progress);
         part.content = format!("records up to {}, {}", database.watermark, counted(rows, "row"));
         if database.is_migrated_at_start() {
@@ -67,6 +69,23 @@ impl Database {
             compare_rows(&database, &expected, &mut part);
         }
         part
+    }
+}
+
+/// Adds a finding if the database contains records that the log did not have when a coordinator could not
+/// compare the two.
+fn compare_note(part: &mut Part, watermark: Sequence) {
+    let data_dir = part.path.parent().unwrap_or(Path::new(""));
+    match uncompared::limit(data_dir, watermark) {
+        Ok(limit) if limit < watermark => {
+            let problem = format!(
+                "it contains record {watermark}, but the event log ended with record {limit} when \
+                 another process had the database open, and has other records since"
+            );
+            part.add(Some(format!("record {}", limit + 1)), problem, LOST);
+        }
+        Ok(_) => {}
+        Err(error) => part.add(None, with_causes(&error), REBUILT),
     }
 }
 

@@ -325,6 +325,7 @@ mod tests {
             log: log.reader(),
             current: current.clone(),
             substitute: None,
+            uncompared: None,
         };
         assert_eq!(database.watermark(), 200);
         let (_, _, progress) = Projector::new(Box::new(database), 200, Arc::new(Health::new()));

@@ -4,6 +4,7 @@ use crate::blobs::{self, FileBlobs};
 use crate::domain::causes::with_causes;
 use crate::domain::storage_id::StorageId;
 use crate::log::{self, ReadOnlyLog, Sequence, StoredSnapshot, WitnessFinding};
+use crate::results::uncompared;
 use crate::scheduler::Scheduler;
 use crate::store::archive::{self, Archive};
 use crate::store::{self, Checked, StoreError};
@@ -47,7 +48,7 @@ pub(super) struct Evidence {
     witnessed: Option<Sequence>,
     /// The identities of the parts.
     identities: Vec<StorageId>,
-    /// The witness contradicts the log.
+    /// The witness or the results database contradicts the log.
     has_diverged: bool,
     /// Parts that cannot be read, with the reason.
     pub unreadable: Vec<String>,
@@ -151,6 +152,10 @@ impl Evidence {
                     epoch: numbers.epoch,
                 };
                 self.add(watermark, Some(numbers));
+                match uncompared::limit(path.parent().unwrap_or(Path::new("")), watermark) {
+                    Ok(limit) => self.has_diverged |= limit < watermark,
+                    Err(error) => self.unreadable(&error),
+                }
             }
             Err(StoreError::Missing(_)) => {}
             Err(error) => self.unreadable(&error),

@@ -22,6 +22,7 @@ use crate::domain::id::Epoch;
 use crate::domain::storage_id::StorageId;
 use crate::log::{self, EmbeddedLog, EventLog, Sequence};
 use crate::results::render::figures::counted;
+use crate::results::{CatchUpError, uncompared};
 use crate::store;
 use crate::store::archive::{self, Archive, ArchiveError};
 use crate::sys::clock::wall;
@@ -190,6 +191,8 @@ fn keep_parts(
     for name in [log::SNAPSHOT_FILE, store::FILE_NAME] {
         kept.extend(keep(&data_dir.join(name))?);
     }
+    // It was about the renamed database.
+    uncompared::clear(data_dir).map_err(CatchUpError::from)?;
     let archives = data_dir.join(archive::DIRECTORY);
     match Archive::newest(&archives) {
         Ok(None) => {}

@@ -34,7 +34,7 @@ use crate::coordinator::standby::{Leader, Standby};
 use crate::domain::storage_id::StorageId;
 use crate::log::{self, EmbeddedLog, EventLog, LogError, LogFile, LogReader};
 use crate::results::render::figures::counted;
-use crate::results::{Substitute, open_database};
+use crate::results::{CatchUpError, Substitute, open_in, uncompared};
 use crate::scheduler::Scheduler;
 use crate::store;
 use crate::store::archive::{self, Archive, ArchiveError};
@@ -63,6 +63,8 @@ pub(crate) struct Recovered {
     pub store: store::Opened,
     /// Set if `store` is a substitute for a database that another process has open.
     pub substitute: Option<Substitute>,
+    /// Last record of the log, if that database could not be compared with it.
+    pub uncompared: Option<log::Sequence>,
 }
 
 /// Opens a data directory, which is created when it is missing, and restores the state from it. With
@@ -144,13 +146,13 @@ fn lead(storage: Storage, steps: &mut Steps) -> Result<Recovered, RecoveryError>
     // Before this coordinator appends: a loss is accepted with the log as it is.
     steps.begin("opening the results database", &results);
     let last = standby.followed();
-    let (store, substitute) = open_results(&results, identity, last, &*reader)?;
+    let (store, substitute, uncompared) = open_results(&results, identity, last, &*reader)?;
     steps.begin("continuing the event log beside", &results);
     let leader = standby.lead(&mut *leadership, wall())?;
     report(&leader.scheduler, leader.log.last());
     let leadership = Arc::from(leadership);
     let identity = identity.to_string();
-    Ok(Recovered { leader, leadership, identity, blobs, store, substitute })
+    Ok(Recovered { leader, leadership, identity, blobs, store, substitute, uncompared })
 }
 
 /// Logs one line about the restored state.
@@ -173,25 +175,26 @@ fn report(scheduler: &Scheduler, records: u64) {
 }
 
 /// Opens the results database. Neither it nor its archive may be ahead of the log. A database that
-/// another process has open is replaced by a substitute.
+/// another process has open is replaced by a substitute; the last record that it may contain is
+/// returned, too.
 fn open_results(
     path: &Path,
     identity: StorageId,
     last: log::Sequence,
     log: &dyn LogReader,
-) -> Result<(store::Opened, Option<Substitute>), RecoveryError> {
-    let archives = path.with_file_name(archive::DIRECTORY);
-    check_archive(&archives, identity, last)?;
-    let opened = match open_database(path, &archives, identity, log) {
+) -> Result<(store::Opened, Option<Substitute>, Option<log::Sequence>), RecoveryError> {
+    check_archive(&path.with_file_name(archive::DIRECTORY), identity, last)?;
+    let data_dir = path.parent().unwrap_or(Path::new(""));
+    match open_in(data_dir, identity, log, last) {
         Err(error) if error.is_in_use() => {
             tracing::warn!("{error}; new results are added as soon as it is free");
+            let limit = uncompared::limit(data_dir, last).map_err(CatchUpError::from)?;
+            uncompared::note(data_dir, limit).map_err(CatchUpError::from)?;
             let (substitute, opened) = Substitute::new(path, identity, log)?;
-            return Ok((opened, Some(substitute)));
+            Ok((opened, Some(substitute), Some(limit)))
         }
-        opened => opened?,
-    };
-    not_ahead(path.with_file_name(log::LOG_FILE), last, path, opened.writer.watermark())?;
-    Ok((opened, None))
+        opened => Ok((opened?, None, None)),
+    }
 }
 
 /// Compares the archive with the log. A damaged one does not prevent a start: it is needed only

@@ -7,6 +7,7 @@ use crate::coordinator::check;
 use crate::domain::fact::Fact;
 use crate::domain::id::RunId;
 use crate::log::{self, LogError, Salvage};
+use crate::results::uncompared;
 use crate::scheduler::Scheduler;
 use crate::store;
 use crate::sys::clock::wall;
@@ -208,6 +209,37 @@ fn an_accepted_loss_keeps_the_evidence_and_repeats_no_number() {
     std::fs::rename(home.path("results.duckdb.lost-records-1"), home.path(store::FILE_NAME))
         .expect("renamed");
     assert!(home.refused().contains("results.duckdb belongs to the data directory"));
+}
+
+#[test]
+fn a_loss_that_was_not_noticed_while_the_database_was_in_use_is_noticed_later() {
+    let home = Home::new();
+    home.lose_runs([4, 5]);
+    home.remove(log::WITNESS_FILE);
+    // A start while another process has the database open: it is not compared, and a note is written.
+    let (database, held) = (home.path(store::FILE_NAME), home.path("held"));
+    std::fs::rename(&database, &held).expect("renamed");
+    let mut recovered = home.start(false).expect("no evidence");
+    (6..=8).for_each(|run| submit(&mut recovered, run));
+    drop(recovered);
+    std::fs::rename(&held, &database).expect("renamed");
+    uncompared::note(home.dir(), 3).expect("written");
+    let parts = |report: check::report::Report| {
+        let damaged = report.parts.into_iter().filter(|part| !part.findings.is_empty());
+        damaged.map(|part| part.name).collect::<Vec<_>>()
+    };
+    assert_eq!(parts(check::check(home.dir(), &mut |_| {})), ["results database"]);
+    let error = home.start(false).err().expect("refused");
+    assert!(
+        matches!(&error, RecoveryError::Log(LogError::Diverged { sequence: 4, evidence, .. })
+            if evidence.ends_with(store::FILE_NAME)),
+        "{error}"
+    );
+    let recovered = home.start(true).expect("accepted");
+    assert!(recovered.leader.scheduler.next_numbers().0 > 8);
+    drop(recovered);
+    assert_eq!(home.kept(), ["results.duckdb.lost-records-1"]);
+    assert!(home.start(false).is_ok() && parts(check::check(home.dir(), &mut |_| {})).is_empty());
 }
 
 #[test]

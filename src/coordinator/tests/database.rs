@@ -75,6 +75,7 @@ impl Place {
             log: self.log.reader(),
             current: CurrentStore::new(opened.store),
             substitute,
+            uncompared: None,
         }
     }
 
