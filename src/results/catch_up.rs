@@ -101,29 +101,32 @@ mod tests {
     #[test]
     fn a_database_of_an_earlier_version_is_migrated_for_a_reader() {
         const SCHEMA_4: &[u8] = include_bytes!("../../tests/data/results-schema-4.duckdb");
+        const SCHEMA_4_RECORDS: u32 = 21;
         let directory = tempfile::tempdir().expect("a directory");
         let file = directory.path().join(store::FILE_NAME);
         std::fs::write(&file, SCHEMA_4).expect("written");
         let id = StorageId::from_bytes([7; 16]);
         let mut log = EmbeddedLog::create(directory.path(), id).expect("created");
         let term = log.begin_term().expect("a term");
-        let (run, name, user) = (RunId(1), "run 1".into(), "someone".into());
-        let at = Timestamp(1500);
-        let fact =
-            Fact::RunSubmitted { run, name, idempotency: None, user, closed_world: false, at };
-        log.append(0, term, &[fact]).expect("stored");
+        for number in 1..=SCHEMA_4_RECORDS {
+            let (run, name, user) = (RunId(number), "run".into(), "someone".into());
+            let at = Timestamp(1500);
+            let fact =
+                Fact::RunSubmitted { run, name, idempotency: None, user, closed_world: false, at };
+            log.append(log.last(), term, &[fact]).expect("stored");
+        }
         drop(log);
         let outdated = Store::open_read_only(&file).err();
         assert!(matches!(outdated, Some(StoreError::Outdated { version: 4, .. })), "{outdated:?}");
         assert_eq!(complete(directory.path(), 0).expect("migrated"), Completion::Completed);
         let store = Store::open_read_only(&file).expect("opens");
-        assert_eq!(store.watermark().expect("read"), 21);
+        assert_eq!(store.watermark().expect("read"), u64::from(SCHEMA_4_RECORDS));
         drop(store);
         let opened = Store::open(&file, id).expect("it adopted the identity of the log");
         assert_eq!(opened.rebuilt, None);
     }
 
-    /// A reader that completes the database is no sign of a loss.
+    /// Records that a reader has added are not evidence of a loss.
     #[test]
     fn a_completed_database_counts_as_compared() {
         let directory = tempfile::tempdir().expect("a directory");

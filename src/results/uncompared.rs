@@ -2,7 +2,8 @@
 //!
 //! A coordinator that starts while another process has the database open cannot compare the two. If the
 //! log has lost records, new ones take their numbers, and a later comparison of the numbers finds nothing.
-//! So the note keeps the last record of the log at that start, until the database has been compared.
+//! The note therefore keeps the last record of the log at that start, until the database has been
+//! compared.
 
 use crate::log::Sequence;
 use crate::store::StoreError;

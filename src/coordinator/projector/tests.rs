@@ -179,6 +179,19 @@ fn records_for_which_the_queue_has_no_room_are_read_again() {
     assert_eq!(parts.database.state().watermark, 80);
 }
 
+/// Decoding it again would need its memory twice.
+#[test]
+fn a_record_that_is_larger_than_the_queue_waits_in_it_alone() {
+    let parts = parts(0);
+    let facts = (0..=MAX_QUEUED_BYTES / DETAIL_BYTES).flat_map(|_| record(1).facts).collect();
+    parts.feed.offer(Committed { sequence: 1, facts });
+    parts.progress.set_committed(1);
+    assert!(parts.projector.queue.bytes.load(Ordering::Relaxed) > MAX_QUEUED_BYTES);
+    parts.feed.offer(record(2));
+    assert!(parts.projector.queue.messages.try_recv().is_ok(), "the first waits");
+    assert!(parts.projector.queue.messages.try_recv().is_err(), "the second is read from the log");
+}
+
 #[test]
 fn a_full_disk_is_reported_and_tried_again_after_growing_pauses() {
     let mut parts = parts(1);
