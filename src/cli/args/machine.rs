@@ -12,8 +12,8 @@ pub struct Machine {
     #[arg(long, env = "DTF_SLOTS", value_name = "N")]
     pub slots: Option<u32>,
     /// Run one test at a time, with all CPU cores: measurements for comparison
-    #[arg(long, conflicts_with = "slots")]
-    pub quiet_machine: bool,
+    #[arg(long = "quiet-machine", conflicts_with = "slots")]
+    pub quiet: bool,
     /// Tags of this machine, which tests can require; separated by commas
     #[arg(long, env = "DTF_TAGS", value_name = "TAG,…")]
     pub tags: Option<List<Tag>>,

@@ -237,8 +237,8 @@ proptest! {
         prop_assert_eq!(ends, (sorted[0], sorted[sorted.len() - 1]));
         // With fewer values, the percentile would be the largest one.
         let rank_of = |enough: usize, percent| (sorted.len() >= enough).then(|| rank(percent));
-        prop_assert_eq!(metric.p50, rank(50));
-        prop_assert_eq!((metric.p90, metric.p99), (rank_of(10, 90), rank_of(100, 99)));
+        let percentiles = (rank(50), rank_of(10, 90), rank_of(100, 99));
+        prop_assert_eq!((metric.p50, metric.p90, metric.p99), percentiles);
         let spread = rank_of(4, 75).filter(|_| rank(50) != 0.0);
         let spread = spread.map(|upper| (upper - rank(25)) / rank(50).abs());
         prop_assert_eq!(metric.spread, spread);
