@@ -13,7 +13,7 @@ pub struct Machine {
     pub slots: Option<u32>,
     /// Run one test at a time, with all CPU cores: measurements for comparison
     #[arg(long = "quiet-machine", conflicts_with = "slots")]
-    pub quiet: bool,
+    pub one_at_a_time: bool,
     /// Tags of this machine, which tests can require; separated by commas
     #[arg(long, env = "DTF_TAGS", value_name = "TAG,…")]
     pub tags: Option<List<Tag>>,

@@ -80,7 +80,7 @@ pub fn settings(
         ephemeral: false,
         idle_timeout: None,
         null_runner: false,
-        quiet_machine: flags.quiet,
+        quiet_machine: flags.one_at_a_time,
         offline: machine.offline,
         python: machine.python,
         system_packages: machine.system_packages,
@@ -100,7 +100,7 @@ pub fn resolve(flags: &Machine, resolver: &mut Resolver<'_>) -> MachineSettings 
     let Machine { slots, tags, environments_dir, python, torch_backend, pass_env, .. } =
         flags.clone();
     let (system_packages, offline) = (flags.system_packages, flags.offline);
-    let slots = if flags.quiet { Some(1) } else { slots };
+    let slots = if flags.one_at_a_time { Some(1) } else { slots };
     let given = GivenMachine {
         slots,
         tags,
