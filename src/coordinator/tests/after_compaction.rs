@@ -1,4 +1,4 @@
-//! What depends on a compacted log and its archive: late results, and the acceptance of a loss.
+//! Late results, the acceptance of a loss, and live output, over a log that was or may be compacted.
 
 use super::compaction::{
     DETAIL, archives, compact, metric, often, pass, read, remove_database, start_compacting,
