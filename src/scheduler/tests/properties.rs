@@ -222,10 +222,11 @@ impl World {
         let pick = pick % self.held[worker].len();
         let lease = self.held[worker].remove(pick);
         self.ended.push(lease);
-        let (outcome, class) = match outcome % 6 {
+        let (outcome, class) = match outcome % 7 {
             0 => (Outcome::Failed, None),
             1 => (Outcome::Error, Some(Class::SetUp)),
             2 => (Outcome::TimedOut, Some(Class::WallClock)),
+            3 => (Outcome::ReducedPrecision, None),
             _ => (Outcome::Passed, None),
         };
         let mut report = finished(lease, outcome, class);

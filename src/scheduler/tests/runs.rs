@@ -82,17 +82,19 @@ fn a_run_comes_in_parts_and_ends_after_the_last() {
 
 #[test]
 fn dependants_wait_and_are_skipped_in_turn() {
-    let mut sim = Sim::new();
-    let mut worker = Agent::join(&mut sim, "one", 4);
-    let cleanup = TestSpec { on_failure: OnFailure::Run, ..after("cleanup", &[2]) };
-    let run = sim.submit(vec![test("a"), after("b", &[0]), after("c", &[1]), cleanup]);
-    let leases = sim.take(&mut worker);
-    assert_eq!(leases.len(), 1);
-    sim.report(&worker, vec![finished(leases[0].lease, Outcome::Failed, None)]);
-    assert_eq!(sim.outcome(run, 1), Some(Outcome::Skipped));
-    assert_eq!(sim.outcome(run, 2), Some(Outcome::Skipped));
-    let leases = sim.take(&mut worker);
-    assert_eq!(&*leases[0].spec.name, "cleanup");
+    for outcome in [Outcome::Failed, Outcome::ReducedPrecision] {
+        let mut sim = Sim::new();
+        let mut worker = Agent::join(&mut sim, "one", 4);
+        let cleanup = TestSpec { on_failure: OnFailure::Run, ..after("cleanup", &[2]) };
+        let run = sim.submit(vec![test("a"), after("b", &[0]), after("c", &[1]), cleanup]);
+        let leases = sim.take(&mut worker);
+        assert_eq!(leases.len(), 1);
+        sim.report(&worker, vec![finished(leases[0].lease, outcome, None)]);
+        assert_eq!(sim.outcome(run, 1), Some(Outcome::Skipped));
+        assert_eq!(sim.outcome(run, 2), Some(Outcome::Skipped));
+        let leases = sim.take(&mut worker);
+        assert_eq!(&*leases[0].spec.name, "cleanup");
+    }
 }
 
 #[test]
