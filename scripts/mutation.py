@@ -35,15 +35,30 @@ def main():
     if unknown:
         sys.exit(f"no fault {unknown[0]}; --list lists all")
     names = models.named(options.model, options.family)
-    dtypes = options.dtype or campaign.DTYPES
-    seeds = range(options.first_seed, options.first_seed + options.seeds)
     started = time.monotonic()
+    cells = read(options.read, campaign) if options.read else run(options, names, campaign, FAULTS)
+    print("\n".join(table.totals(cells)))
+    for dtype in options.dtype or campaign.DTYPES:
+        print(f"reduced precision named in {dtype}: {table.percent(table.named(cells, dtype))}")
+    print(f"{time.monotonic() - started:.0f} s")
+    if options.document:
+        part = table.document(cells, FAULTS, options.sample)
+        text = options.document.read_text(encoding="utf-8")
+        options.document.write_text(table.replaced(text, part), encoding="utf-8")
+    whole = not (options.model or options.family or options.fault or options.sample)
+    wrong = [*table.problems(cells, FAULTS)] if whole else []
+    for problem in wrong:
+        print(problem, file=sys.stderr)
+    return 1 if wrong else 0
+
+
+def run(options, names, campaign, faults):
+    """Runs all cells that the options select."""
+    cells = []
 
     def faults_of(model):
-        chosen = options.fault or [*FAULTS]
+        chosen = options.fault or [*faults]
         return campaign.sample(chosen, model, options.sample) if options.sample else chosen
-
-    cells = []
 
     def report(made):
         cells.extend(made)
@@ -51,21 +66,15 @@ def main():
         if options.output:
             write(cells, options.output)
 
+    dtypes = options.dtype or campaign.DTYPES
+    seeds = range(options.first_seed, options.first_seed + options.seeds)
     campaign.run_all(names, faults_of, dtypes, seeds, options.processes, report)
-    print("\n".join(table.totals(cells)))
-    for dtype in dtypes:
-        print(f"reduced precision named in {dtype}: {table.percent(table.named(cells, dtype))}")
-    print(f"{time.monotonic() - started:.0f} s")
-    if options.document:
-        about = f"{len(FAULTS)} kinds of fault in {len(names)} models, {len(seeds)} seed(s) each."
-        part = table.document(cells, FAULTS, about)
-        text = options.document.read_text(encoding="utf-8")
-        options.document.write_text(table.replaced(text, part), encoding="utf-8")
-    whole = not (options.model or options.family or options.fault or options.sample)
-    wrong = [*table.problems(cells, FAULTS if whole else ())] if whole else []
-    for problem in wrong:
-        print(problem, file=sys.stderr)
-    return 1 if wrong else 0
+    return cells
+
+
+def read(path, campaign):
+    """The results that an earlier run has written."""
+    return [campaign.Cell(**cell) for cell in json.loads(path.read_text(encoding="utf-8"))]
 
 
 def write(cells, path):
@@ -87,6 +96,7 @@ def read_options():
     add("--first-seed", type=int, default=1, metavar="N", help="the first seed [default: 1]")
     add("--processes", type=int, default=1, metavar="N", help="number of processes [default: 1]")
     add("--output", type=pathlib.Path, metavar="FILE", help="write all results as JSON")
+    add("--read", type=pathlib.Path, metavar="FILE", help="use these results instead of running")
     add("--document", type=pathlib.Path, metavar="FILE", help="write the tables into this document")
     add("--verbose", action="store_true", help="print what was found, too")
     return parser.parse_args()

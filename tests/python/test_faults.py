@@ -79,7 +79,7 @@ def test_the_effect_is_that_of_the_output(script):
     """The last layer is scaled, so that the whole output is larger by a tenth."""
 
     def larger(site):
-        site.after(site.model.cls.predictions.decoder, lambda output: 1.1 * output)
+        site.after(site.model.encoder.layer[-1], lambda output: 1.1 * output)
 
     clean = script.run(SEED, record=True)
     faulty = script.run(SEED, fault=of(larger), record=True)
@@ -93,7 +93,7 @@ def not_a_number(site):
         output.view(-1)[0] = float("nan")
         return output
 
-    site.after(site.model.bert.encoder.layer[0], change)
+    site.after(site.model.encoder.layer[0], change)
 
 
 def test_values_that_are_not_numbers_are_found(script):
@@ -118,7 +118,7 @@ def test_noise_is_reported_as_such(script):
         def change(output):
             return output * (1 + 3e-4 * torch.randn(output.shape, generator=noise))
 
-        site.after(site.model.bert.encoder.layer[0], change)
+        site.after(site.model.encoder.layer[0], change)
 
     run = script.run(SEED, fault=of(unsteady))
     assert run.code == 1 and run.result["class"] == "nondeterministic", run
@@ -186,7 +186,7 @@ def test_missed_targets_are_reported():
 
 
 def test_the_table_goes_between_its_markers():
-    part = table.document([cell(), cell(state="missed", effect=0.5)], {"tf32": FAULTS["tf32"]}, "?")
+    part = table.document([cell(), cell(state="missed", effect=0.5)], {"tf32": FAULTS["tf32"]})
     text = f"before {table.BEGIN} old {table.END} after"
     written = table.replaced(text, part)
     assert written.startswith("before ") and written.endswith(" after")

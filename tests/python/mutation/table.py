@@ -116,8 +116,14 @@ def reason(cell):
     return f"within the gate: the compared output moves by {rms:.2g}, allowed are {bound:.2g}"
 
 
-def document(cells, faults, about):
-    """The part of docs/verdicts.md between the markers."""
+def document(cells, faults, sample=None):
+    """The part of docs/verdicts.md between the markers. sample: number of kinds in each model."""
+    models, seeds = ({getattr(cell, key) for cell in cells} for key in ("model", "seed"))
+    tried = f"a sample of {sample} of {len(faults)}" if sample else f"all {len(faults)}"
+    about = f"Result of {tried} kinds of fault in each of {len(models)} models, {len(seeds)} seed"
+    about += "s each." if len(seeds) > 1 else " each."
+    clean = [cell for cell in cells if cell.kind == "clean"]
+    about += f" Without a fault, {count(clean, state='passed')} of {len(clean)} runs passed."
     lines = [BEGIN, "", about, "", *totals(cells), ""]
     lines += [f"Reduced precision is named in {percent(named(cells))} of the fp32 tests.", ""]
     lines += ["### Missed faults", "", *missed(cells), ""]
