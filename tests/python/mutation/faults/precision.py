@@ -185,7 +185,8 @@ def softmax(site):
         scores = call.query.float() @ repeated(call).float().transpose(-1, -2) * call.scale
         if call.bias is not None:
             scores = scores + call.bias.float()
-        scores = scores.half().masked_fill(~call.visible(), float("-inf"))
+        # Rows of padding may see nothing.
+        scores = scores.half().masked_fill(~call.visible(), -6e4)
         log = scores.softmax(-1).half().float().clamp(min=1e-9).log()
         call.query, call.dropped_bias = call.query * 0, True
         call.new_mask = log.to(call.query.dtype)
