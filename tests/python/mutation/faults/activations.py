@@ -116,23 +116,10 @@ def wrong_axis(site):
         queries, keys = call.lengths
         if queries != keys:
             return False
-        # The scores of the transposed problem have the same values.
-        scores = call.query @ repeated(call).transpose(-1, -2) * call.scale
-        seen = call.visible()
-        scores = scores.float().masked_fill(~seen, -1e9)
-        log = scores.softmax(-2).clamp(min=1e-9).log().to(call.query.dtype)
-        width = call.query.shape[-1]
-        call.query = call.query.new_zeros(*call.query.shape[:-1], width)
-        call.new_mask = log
-        call.dropped_bias = True
+        call.replace_scores(call.scores().softmax(-2).clamp(min=1e-9).log())
         return True
 
     attention(site, change)
-
-
-def repeated(call):
-    """The keys, one head for each head of the queries."""
-    return call.key.repeat_interleave(call.query.shape[1] // call.key.shape[1], 1)
 
 
 @fault("softmax-one-more")
@@ -141,11 +128,7 @@ def one_more(site):
     from .attending import attention
 
     def after(call, output):
-        scores = call.query.float() @ repeated(call).float().transpose(-1, -2) * call.scale
-        if call.bias is not None:
-            scores = scores + call.bias.float()
-        scores = scores.masked_fill(~call.visible(), float("-inf"))
-        total = scores.logsumexp(-1)  # [samples, heads, queries]
+        total = call.scores().logsumexp(-1)  # [samples, heads, queries]
         share = (total.exp() / (1 + total.exp())).nan_to_num(1.0)
         return (output * share.transpose(1, 2)[..., None]).to(output.dtype)
 

@@ -5,6 +5,10 @@ import dataclasses
 import typing
 
 
+# What fp16 represents, too.
+LOWEST = -6e4
+
+
 @dataclasses.dataclass
 class Call:
     """query, key, value: [samples, heads, positions, width]. bias: added to the scores."""
@@ -34,6 +38,23 @@ class Call:
         if self.mask.dtype == torch.bool:
             return self.mask
         return self.mask > -1e4
+
+    def scores(self):
+        """The scores in fp32 with all that is added to them; what is hidden has the value LOWEST."""
+        groups = self.query.shape[1] // self.key.shape[1]
+        keys = self.key.repeat_interleave(groups, 1).float()
+        scores = self.query.float() @ keys.transpose(-1, -2) * self.scale
+        if self.bias is not None:
+            scores = scores + self.bias.float()
+        if self.mask is not None and self.mask.dtype != self.torch.bool:
+            scores = scores + self.mask.float()
+        return scores.masked_fill(~self.visible(), LOWEST)
+
+    def replace_scores(self, scores):
+        """Attends by other scores: hidden ones stay hidden."""
+        lowest = self.torch.finfo(self.query.dtype).min
+        self.query, self.dropped_bias = self.query * 0, True
+        self.new_mask = scores.to(self.query.dtype).masked_fill(~self.visible(), lowest)
 
     def is_causal(self):
         """Whether later positions are hidden, and earlier ones are not."""

@@ -2,7 +2,6 @@
 
 from . import fault
 from .attending import attention
-from .activations import repeated
 
 
 def scaled(site, change):
@@ -268,17 +267,10 @@ def saturated(site):
     """The scores of attention are limited to values from -2 to 2."""
 
     def change(call):
-        scores = call.query.float() @ repeated(call).float().transpose(-1, -2) * call.scale
-        if not bool((scores.abs() > 2).any()):
+        scores = call.scores()
+        if not bool((scores.abs() > 2).logical_and(call.visible()).any()):
             return False
-        seen = call.visible()
-        added = scores.clamp(-2, 2)
-        if call.bias is not None:
-            added = added + call.bias
-        call.query, call.dropped_bias = call.query * 0, True
-        call.new_mask = added.to(call.query.dtype).masked_fill(
-            ~seen, call.torch.finfo(call.query.dtype).min
-        )
+        call.replace_scores(scores.clamp(-2, 2))
         return True
 
     attention(site, change)

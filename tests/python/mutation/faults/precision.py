@@ -177,19 +177,12 @@ def norms(site):
 def softmax(site):
     """Attention rounds scores and weights to fp16."""
     from .attending import attention
-    from .activations import repeated
 
     torch = site.torch
 
     def change(call):
-        scores = call.query.float() @ repeated(call).float().transpose(-1, -2) * call.scale
-        if call.bias is not None:
-            scores = scores + call.bias.float()
-        # Rows of padding may see nothing.
-        scores = scores.half().masked_fill(~call.visible(), -6e4)
-        log = scores.softmax(-1).half().float().clamp(min=1e-9).log()
-        call.query, call.dropped_bias = call.query * 0, True
-        call.new_mask = log.to(call.query.dtype)
+        weights = call.scores().half().softmax(-1)
+        call.replace_scores(weights.float().clamp(min=1e-9).log())
         return True
 
     attention(site, change)
