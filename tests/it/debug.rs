@@ -1,5 +1,6 @@
 //! `dtf debug`: the failed test runs again on the worker where it failed, and its files arrive.
 
+use crate::python::environments;
 use crate::support::{Home, eventually};
 
 /// A test that fails and, with `DTF_DEBUG`, reports an operator and writes the files of the search.
@@ -77,6 +78,35 @@ fn a_failed_test_of_this_machine_is_searched_here() {
 }
 
 #[test]
+fn the_operator_of_a_faulty_kernel_is_found_by_a_generated_test() {
+    let home = Home::new();
+    home.write("site/sitecustomize.py", include_str!("../data/faulty_kernel.py"));
+    let site = home.path("site").display().to_string();
+    // A forked interpreter has been started without these variables.
+    home.write(
+        "plan.yaml",
+        &format!(
+            "models:\n  - {{model: dtf/tiny-bert, backends: [cpu], isolation: cold, \
+             env: {{PYTHONPATH: '{site}', FAULTY: placed}}, parameters: {{min_seconds: 0.1}}}}\n"
+        ),
+    );
+    let environments = environments().display().to_string();
+    let machine = ["--environments-dir", &environments, "--torch-backend", "cpu"];
+    let failed = home.dtf(&[&["run", "plan.yaml"], &machine[..]].concat()).expect_code(100);
+    let expected = "first differs at embeddings.LayerNorm (LayerNorm)";
+    has(&(failed.out + &failed.err), &[expected]);
+    let debug = ["debug", "tiny-bert", "--into", "found"];
+    let found = home.dtf(&[&debug, &machine[..]].concat()).expect_code(0);
+    let words = [
+        "module    embeddings.LayerNorm (LayerNorm)\n",
+        "operator  torch.nn.functional.layer_norm\n",
+        "saved     found/debug_tensors.pt (",
+        "output = torch.nn.functional.layer_norm(tensors[0], (64, ), weight=tensors[1]",
+    ];
+    has(&found.out, &words);
+}
+
+#[test]
 fn the_search_runs_on_the_worker_where_the_test_failed() {
     let (home, plan) = home();
     let coordinator = home.coordinator("data");
@@ -94,5 +124,5 @@ fn the_search_runs_on_the_worker_where_the_test_failed() {
     worker.signal(rustix::process::Signal::TERM);
     assert_eq!(worker.wait(), 0);
     let gone = home.at(&coordinator, &["debug", "r1.t1"]).expect_code(1).err;
-    has(&gone, &["the worker w1 (first) is gone", "hint: start the worker again"]);
+    has(&gone, &["the worker w0 (first) is gone", "hint: start the worker again"]);
 }

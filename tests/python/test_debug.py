@@ -7,6 +7,7 @@ The faulty device is this CPU with another kernel for fp32, as a back-end with a
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 import types
@@ -17,33 +18,7 @@ from test_templates import render
 torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
-# Python imports this file at its start. The variance of the norm is that of a sample, not of all.
-# Random weights are scaled by what the CPU computes, so the fault begins when the model is placed.
-FAULTY = """
-import os
-if "FAULTY" in os.environ:
-    import torch
-
-    faulty = os.environ["FAULTY"] == "always"
-    usual = torch.nn.Module.to
-
-    def to(model, *arguments, **options):
-        global faulty
-        faulty = faulty or isinstance(arguments[0], torch.device)
-        return usual(model, *arguments, **options)
-
-    torch.nn.Module.to = to
-
-    def layer_norm(input, shape, weight, bias, eps):
-        dims = list(range(-len(shape), 0))
-        mean = input.mean(dims, keepdim=True)
-        unbiased = faulty and input.dtype == torch.float32
-        scale = (input.var(dims, unbiased=unbiased, keepdim=True) + eps).rsqrt()
-        return (input - mean) * scale * weight + bias, mean, scale
-
-    kernels = torch.library.Library("aten", "IMPL")
-    kernels.impl("native_layer_norm", layer_norm, "CPU")
-"""
+FAULTY = pathlib.Path(__file__).parents[1] / "data" / "faulty_kernel.py"
 SHORT = {"weights": "random", "warm_up": 0, "iterations": 1, "min_seconds": 0.0, "batch": 1}
 
 
@@ -69,7 +44,7 @@ def run(path, directory, **variables):
 
 
 def test_the_script_shows_the_difference_of_a_faulty_kernel(tmp_path):
-    (tmp_path / "sitecustomize.py").write_text(FAULTY)
+    shutil.copy(FAULTY, tmp_path / "sitecustomize.py")
     for role in ("reference", "test"):
         text = render("text_encoder", parameters={**SHORT, "role": role})
         (tmp_path / f"{role}.py").write_text(text, encoding="utf-8")
