@@ -1,11 +1,12 @@
-"""Gives this CPU a faulty kernel, as a back-end may have: the variance of layer_norm is that of a sample
-in fp32, and not that of all values. Python imports it at its start, as sitecustomize.
+"""Gives this CPU a faulty kernel, as a back-end may have: in fp32, layer_norm divides the variance
+by one value less. Python imports this file at its start, as sitecustomize.
 
 FAULTY=placed: from when a model is placed on its device. Random weights are scaled by what the CPU
 computes, so an earlier fault would change them. FAULTY=always: from the start.
 """
 
 import os
+
 if "FAULTY" in os.environ:
     import torch
 
