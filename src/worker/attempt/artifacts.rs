@@ -131,6 +131,18 @@ mod tests {
     }
 
     #[test]
+    fn a_failed_test_leaves_the_artifacts_that_it_wrote() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let spool = tempfile::tempdir().expect("a directory");
+        std::fs::write(dir.path().join("out.bin"), "content").expect("written");
+        std::fs::create_dir(dir.path().join("directory")).expect("mkdir");
+        let names = ["out.bin", "directory", "missing"].map(str::to_owned);
+        let (kept, errors) = keep_existing(dir.path(), &names, spool.path());
+        assert_eq!(kept.iter().map(|kept| &*kept.name).collect::<Vec<_>>(), ["out.bin"]);
+        assert!(errors.len() == 1 && errors[0].contains("\"directory\""), "{errors:?}");
+    }
+
+    #[test]
     #[cfg(unix)]
     fn programs_stay_programs_and_links_stay_inside() {
         use std::os::unix::fs::{PermissionsExt, symlink};

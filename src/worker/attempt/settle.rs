@@ -122,7 +122,9 @@ impl<L: Link> AttemptContext<L> {
                 let (kept, errors) = artifacts::keep_existing(directory, &launch.artifacts, &spool);
                 blobs.extend(kept.iter().map(|artifact| artifact.sha256.clone()));
                 detail.artifacts = kept;
-                errors.iter().for_each(|error| verdict.message.push_str(&format!("; {error}")));
+                for error in &errors {
+                    verdict.message.push_str(&format!("; {error}"));
+                }
             }
             return verdict;
         }
