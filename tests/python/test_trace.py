@@ -1,4 +1,4 @@
-"""Tests that a failed test says where its difference begins: a fault in one module, in models of
+"""Tests that a failed test reports where its difference begins: a fault in one module, in models of
 several families, is found at the border of that module."""
 
 import pytest
