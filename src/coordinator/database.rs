@@ -27,22 +27,24 @@ pub(crate) struct DatabaseWriter {
 }
 
 impl DatabaseWriter {
-    /// Replaces the substitute by the results database once its file is free.
-    fn retry_database(&mut self) {
+    /// Replaces the substitute by the results database once its file is free. Returns whether it is
+    /// still in use.
+    fn retry_database(&mut self) -> bool {
         let (Some(substitute), Some(writer)) = (&mut self.substitute, &mut self.writer) else {
-            return;
+            return false;
         };
         match substitute.take_over(writer, &self.current, &*self.log, &mut self.uncompared) {
             Ok(true) => {
                 tracing::info!("the results database is available again and up to date");
                 self.substitute = None;
             }
-            Ok(false) => {}
+            Ok(false) => return true,
             Err(error) if error.is_loss() => report_loss(&error),
             Err(error) => {
                 tracing::warn!(error = &error as &dyn Error, "cannot use the results database");
             }
         }
+        false
     }
 
     /// Opens the file of the database, which is closed. A file that another process has opened
@@ -137,8 +139,7 @@ impl Projection for DatabaseWriter {
     }
 
     fn finish(&mut self) {
-        self.retry_database();
-        if self.substitute.is_some() {
+        if self.retry_database() {
             tracing::warn!(
                 "another process still uses the results database; the results are in the event \
                  log, and the next command that finds the database free adds them"

@@ -173,7 +173,9 @@ mod tests {
         let mut tests: Vec<_> = [1, 2, 1, 1, 2, 1000].map(test).into();
         let before: Vec<_> = tests.iter().map(|test| test.requirement.cpu_milli).collect();
         let mut shared = SharedRequirements::default();
-        tests.iter_mut().for_each(|test| shared.share(test));
+        for test in &mut tests {
+            shared.share(test);
+        }
         let after: Vec<_> = tests.iter().map(|test| test.requirement.cpu_milli).collect();
         assert_eq!(before, after);
         let same = |a: usize, b: usize| Arc::ptr_eq(&tests[a].requirement, &tests[b].requirement);
@@ -184,7 +186,9 @@ mod tests {
     fn more_requirements_than_the_maximum_are_kept_apart() {
         let mut tests: Vec<_> = (0..MAX_SHARED + 2).map(test).collect();
         let mut shared = SharedRequirements::default();
-        tests.iter_mut().for_each(|test| shared.share(test));
+        for test in &mut tests {
+            shared.share(test);
+        }
         assert!(tests.iter().zip(0u64..).all(|(test, cpu)| test.requirement.cpu_milli == cpu));
         assert_eq!(shared.known.len(), MAX_SHARED);
     }

@@ -128,9 +128,10 @@ fn lost(
         false
     })?;
     let (path, evidence) = (database.with_file_name(LOG_FILE), database.to_owned());
-    Ok(match has_others {
-        true => LogError::Diverged { path, sequence: last + 1, evidence },
-        false => LogError::Lost { path, last, evidence, proven },
+    Ok(if has_others {
+        LogError::Diverged { path, sequence: last + 1, evidence }
+    } else {
+        LogError::Lost { path, last, evidence, proven }
     })
 }
 

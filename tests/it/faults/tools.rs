@@ -74,9 +74,10 @@ fn files(directory: &Path) -> Vec<(PathBuf, Vec<u8>)> {
         std::fs::read_dir(directory).expect("listed").map(|entry| entry.expect("an entry"));
     let mut files = Vec::new();
     for path in entries.map(|entry| entry.path()) {
-        match path.is_dir() {
-            true => files.extend(self::files(&path)),
-            false => files.push((path.clone(), std::fs::read(&path).expect("read"))),
+        if path.is_dir() {
+            files.extend(self::files(&path));
+        } else {
+            files.push((path.clone(), std::fs::read(&path).expect("read")));
         }
     }
     files.sort();
