@@ -48,7 +48,7 @@ class Run:
 class Script:
     """The scripts of one model: its reference, its test and its load."""
 
-    def __init__(self, model, directory):
+    def __init__(self, model, directory, runtime="torch"):
         import torch
         import transformers  # noqa: F401  (imported once, before the scripts)
 
@@ -56,6 +56,7 @@ class Script:
         self.tiny = MODELS[model]
         self.directory = pathlib.Path(directory)
         self.prepared = {}
+        self.runtime, self.threads = runtime, "1"
         self.roles = {role: self.load(role) for role in ("test", "reference", "load")}
 
     def load(self, role):
@@ -65,7 +66,7 @@ class Script:
         source = render(
             tiny.family,
             model=tiny.name,
-            parameters={**short, "role": role},
+            parameters={**short, "role": role, "runtime": self.runtime},
             config=config,
             model_type=config["model_type"],
         )
@@ -109,7 +110,7 @@ class Script:
         script = self.roles[role]
         results = self.directory / "results.jsonl"
         results.unlink(missing_ok=True)
-        variables = {"DTF_RESULT": str(results), "DTF_ARTIFACTS": str(made), "DTF_THREADS": "1"}
+        variables = {"DTF_RESULT": str(results), "DTF_ARTIFACTS": str(made), "DTF_THREADS": self.threads}
         if role == "test":
             variables["DTF_REFERENCE"] = str(made / "reference.safetensors")
         usual = dict(script.PARAMETERS)

@@ -1,0 +1,83 @@
+"""Runs without a fault, in all ways in which a CPU can compute: none may fail.
+
+Each run draws precision, batch, threads, kernels (one-DNN or torch's own), attention and runtime.
+`strictness` of a run is its largest difference as a share of the bound: 1 would be a false alarm.
+"""
+
+import dataclasses
+import random
+import tempfile
+
+from .scripts import Script
+
+THREADS = ("1", "2")
+ATTENTION = ("default", "eager", "sdpa")
+BATCHES = (1, 2, 3, 5)
+DTYPES = ("fp32", "fp16", "bf16")
+# One run in so many uses ONNX Runtime: the export takes as long as many other runs.
+EXPORTED = 12
+
+
+@dataclasses.dataclass
+class Clean:
+    model: str
+    seed: int
+    dtype: str
+    threads: str
+    one_dnn: bool
+    parameters: dict
+    outcome: str = ""
+    failed: tuple = ()
+    message: str = ""
+    strictness: dict = dataclasses.field(default_factory=dict)  # statistic → share of the bound
+
+
+def run_model(name, seeds, per_seed):
+    """The clean runs of one model, `per_seed` for each seed."""
+    import torch
+
+    runs = []
+    with tempfile.TemporaryDirectory() as directory:
+        scripts = {"torch": Script(name, directory)}
+        scripts["onnxruntime"] = Script(name, directory, runtime="onnxruntime")
+        for seed in seeds:
+            draw = random.Random(f"{name} {seed}")
+            runs += [one_run(torch, scripts, name, seed, draw) for _ in range(per_seed)]
+    return runs
+
+
+def one_run(torch, scripts, name, seed, draw):
+    runtime = "onnxruntime" if draw.randrange(EXPORTED) == 0 else "torch"
+    parameters = {"batch": draw.choice(BATCHES), "attention": draw.choice(ATTENTION)}
+    clean = Clean(
+        name,
+        seed,
+        draw.choice(DTYPES),
+        draw.choice(THREADS),
+        draw.random() < 0.5,
+        {**parameters, "runtime": runtime},
+    )
+    scripts[runtime].threads = clean.threads
+    with torch.backends.mkldnn.flags(enabled=clean.one_dnn):
+        run = scripts[runtime].run(seed, clean.dtype, **parameters)
+    clean.outcome, clean.failed = run.outcome, tuple(run.failed)
+    clean.message = run.raised or run.result.get("message", "")
+    clean.strictness = strictness(run.checks)
+    return clean
+
+
+def strictness(checks):
+    shares = {}
+    for check in checks:
+        for key, bound in (check.get("tolerance") or {}).items():
+            value = check["values"].get(f"{key}_ratio", check["values"].get(key))
+            if value is not None and bound:
+                place = f"{check['name']} {key}"
+                shares[place] = max(shares.get(place, 0.0), value / bound)
+    return shares
+
+
+def is_refused(clean):
+    """Whether the model cannot be run in this way: an attention that it does not have, an operator
+    that the graph format lacks."""
+    return clean.outcome == "error"
