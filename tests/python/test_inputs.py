@@ -71,35 +71,6 @@ def test_a_padded_batch_equals_its_samples_alone(name):
         assert error(actual, aligned(alone, actual)) < 1e-5, number
 
 
-DETR = {
-    **{"model_type": "detr", "architectures": ["DetrForObjectDetection"], "d_model": 32},
-    **{"encoder_layers": 2, "encoder_attention_heads": 4, "encoder_ffn_dim": 64},
-    **{"decoder_layers": 2, "decoder_attention_heads": 4, "decoder_ffn_dim": 64},
-    **{"num_queries": 10, "use_timm_backbone": False, "use_pretrained_backbone": False},
-    "backbone_config": {
-        **{"model_type": "resnet", "depths": [1, 1], "embedding_size": 16},
-        **{"hidden_sizes": [16, 32], "out_features": ["stage2"]},
-    },
-}
-ANY_SIZE = {key: value for key, value in MODELS["tiny-resnet"].config.items() if key != "image_size"}
-
-
-@pytest.mark.parametrize(
-    ("name", "config", "parameters"),
-    [("tiny-yolos", DETR, {"image_size": 96}), ("tiny-resnet", ANY_SIZE, {})],
-)
-def test_images_of_other_sizes_equal_themselves_alone(name, config, parameters):
-    loaded = Loaded(name, config=config, batch=3, **parameters)
-    together = loaded.outputs("forward", loaded.inputs)
-    for number, sample in enumerate(loaded.samples(3)):
-        alone = loaded.outputs("reference_output", sample)
-        assert error(together[number : number + 1], alone) < 1e-5
-    if name == "tiny-yolos":
-        assert len({int(mask.sum()) for mask in loaded.inputs["pixel_mask"]}) == 3
-    else:
-        assert loaded.inputs["pixel_values"].shape[-2:] == (225, 217)
-
-
 @models
 def test_samples_differ_and_do_not_depend_on_the_batch(name):
     loaded = Loaded(name, batch=2)

@@ -264,7 +264,7 @@ def test_tiny_models_pass(run, family, dtype):
     assert len(metrics["latency_seconds"]) == 2
     assert all(event["passed"] for event in of_kind(events, "check"))
     assert all(event["v"] == 1 and event["t"] >= 0 for event in events)
-    assert "p90" in output and "passed: 7 checks passed" in output
+    assert "p90" in output and "passed: 8 checks passed" in output
 
 
 REFERENCE = {"role": "reference", "batch": 1}
@@ -285,7 +285,7 @@ def test_a_reference_serves_other_batches_and_precisions(run, family, tmp_path):
         assert (code, events[-1]["reference"]) == (0, "given"), output
         checks = [event["name"] for event in of_kind(events, "check")]
         several = ("batch", "other", "order") if batch > 1 else ("other",)
-        assert checks == ["finite", "repeatable", "reference", *several, "measured"]
+        assert checks == ["finite", "repeatable", "reference", *several, "measured", "modules"]
 
 
 TINY_RESNET = {
@@ -398,7 +398,7 @@ def test_a_script_runs_without_dtf(frameworks, tmp_path):
         timeout=300,
     )
     assert done.returncode == 0, done.stderr
-    assert "passed: 7 checks passed" in done.stdout
+    assert "passed: 8 checks passed" in done.stdout
     assert events_of(tmp_path)[-1]["outcome"] == "passed"
 
 
