@@ -34,6 +34,9 @@ _dtf() {
             dtf,coordinator)
                 cmd="dtf__subcmd__coordinator"
                 ;;
+            dtf,debug)
+                cmd="dtf__subcmd__debug"
+                ;;
             dtf,generate)
                 cmd="dtf__subcmd__generate"
                 ;;
@@ -111,6 +114,9 @@ _dtf() {
                 ;;
             dtf__subcmd__help,coordinator)
                 cmd="dtf__subcmd__help__subcmd__coordinator"
+                ;;
+            dtf__subcmd__help,debug)
+                cmd="dtf__subcmd__help__subcmd__debug"
                 ;;
             dtf__subcmd__help,generate)
                 cmd="dtf__subcmd__help__subcmd__generate"
@@ -242,7 +248,7 @@ _dtf() {
 
     case "${cmd}" in
         dtf)
-            opts="-v -q -h -V --config --token-file --color --verbose --quiet --help --version coordinator worker submit wait check run generate report status cancel logs why workers templates log config completions config-reference openapi help"
+            opts="-v -q -h -V --config --token-file --color --verbose --quiet --help --version coordinator worker submit wait check run generate report status cancel logs why debug workers templates log config completions config-reference openapi help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -500,7 +506,7 @@ _dtf() {
             return 0
             ;;
         dtf__subcmd__config__subcmd__show)
-            opts="-v -q -h --origin --output --listen --data-dir --max-run-size --max-data-size --min-free --log-retention --coordinator --slots --tags --environments-dir --python --system-packages --torch-backend --offline --pass-env --name --work-dir --ephemeral --idle-timeout --null-runner --templates --config --token-file --color --verbose --quiet --help"
+            opts="-v -q -h --origin --output --listen --data-dir --max-run-size --max-data-size --min-free --log-retention --coordinator --slots --quiet-machine --tags --environments-dir --python --system-packages --torch-backend --offline --pass-env --name --work-dir --ephemeral --idle-timeout --null-runner --templates --config --token-file --color --verbose --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -659,8 +665,86 @@ _dtf() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        dtf__subcmd__debug)
+            opts="-v -q -h --coordinator --data-dir --run --into --slots --quiet-machine --tags --environments-dir --python --system-packages --torch-backend --offline --pass-env --output --config --token-file --color --verbose --quiet --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --coordinator)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --data-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --run)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --into)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --slots)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tags)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --environments-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --python)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --system-packages)
+                    COMPREPLY=($(compgen -W "true false" -- "${cur}"))
+                    return 0
+                    ;;
+                --torch-backend)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --offline)
+                    COMPREPLY=($(compgen -W "true false" -- "${cur}"))
+                    return 0
+                    ;;
+                --pass-env)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table json" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --token-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         dtf__subcmd__generate)
-            opts="-v -q -h --coordinator --hw --batch --sequence-length --image-size --dtype --attention --runtime --weights --exclude --include --family --revision --set --templates --from-pytest --shard-time --durations --files --env --out --force --dry-run --explain --graph --submit --run --output --fail-on-flaky --wait --wait-timeout --unschedulable-timeout --slots --tags --environments-dir --python --system-packages --torch-backend --offline --pass-env --data-dir --config --token-file --color --verbose --quiet --help"
+            opts="-v -q -h --coordinator --hw --batch --sequence-length --image-size --dtype --attention --runtime --weights --exclude --include --family --revision --set --templates --from-pytest --shard-time --durations --files --env --out --force --dry-run --explain --graph --submit --run --output --fail-on-flaky --wait --wait-timeout --unschedulable-timeout --slots --quiet-machine --tags --environments-dir --python --system-packages --torch-backend --offline --pass-env --data-dir --config --token-file --color --verbose --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -822,7 +906,7 @@ _dtf() {
             return 0
             ;;
         dtf__subcmd__help)
-            opts="coordinator worker submit wait check run generate report status cancel logs why workers templates log config completions config-reference openapi help"
+            opts="coordinator worker submit wait check run generate report status cancel logs why debug workers templates log config completions config-reference openapi help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -934,6 +1018,20 @@ _dtf() {
             return 0
             ;;
         dtf__subcmd__help__subcmd__coordinator)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        dtf__subcmd__help__subcmd__debug)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1502,7 +1600,7 @@ _dtf() {
             return 0
             ;;
         dtf__subcmd__run)
-            opts="-v -q -h --coordinator --dry-run --hw --batch --sequence-length --image-size --dtype --attention --runtime --weights --exclude --include --family --revision --set --templates --slots --tags --environments-dir --python --system-packages --torch-backend --offline --pass-env --data-dir --fail-on-flaky --output --config --token-file --color --verbose --quiet --help"
+            opts="-v -q -h --coordinator --dry-run --hw --batch --sequence-length --image-size --dtype --attention --runtime --weights --exclude --include --family --revision --set --templates --slots --quiet-machine --tags --environments-dir --python --system-packages --torch-backend --offline --pass-env --data-dir --fail-on-flaky --output --config --token-file --color --verbose --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2098,7 +2196,7 @@ _dtf() {
             return 0
             ;;
         dtf__subcmd__worker)
-            opts="-v -q -h --coordinator --slots --tags --environments-dir --python --system-packages --torch-backend --offline --pass-env --name --work-dir --ephemeral --idle-timeout --null-runner --config --token-file --color --verbose --quiet --help"
+            opts="-v -q -h --coordinator --slots --quiet-machine --tags --environments-dir --python --system-packages --torch-backend --offline --pass-env --name --work-dir --ephemeral --idle-timeout --null-runner --config --token-file --color --verbose --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -45,6 +45,7 @@ complete -c dtf -n "__fish_dtf_needs_command" -f -a "status" -d 'Show the state 
 complete -c dtf -n "__fish_dtf_needs_command" -f -a "cancel" -d 'Cancel a run: drop its waiting tests and stop its running ones'
 complete -c dtf -n "__fish_dtf_needs_command" -f -a "logs" -d 'Print the output of a test'
 complete -c dtf -n "__fish_dtf_needs_command" -f -a "why" -d 'Explain why a test waits, was skipped, or ended as it did'
+complete -c dtf -n "__fish_dtf_needs_command" -f -a "debug" -d 'Run a failed model test again to find where its difference begins'
 complete -c dtf -n "__fish_dtf_needs_command" -f -a "workers" -d 'List workers, or drain a worker'
 complete -c dtf -n "__fish_dtf_needs_command" -f -a "templates" -d 'List, show, add and check test templates'
 complete -c dtf -n "__fish_dtf_needs_command" -f -a "log" -d 'Read the event log of a coordinator that is not running'
@@ -90,6 +91,7 @@ complete -c dtf -n "__fish_dtf_using_subcommand worker" -l token-file -d 'File w
 complete -c dtf -n "__fish_dtf_using_subcommand worker" -l color -d 'When to print colours' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c dtf -n "__fish_dtf_using_subcommand worker" -l quiet-machine -d 'Run one test at a time, with all CPU cores: measurements for comparison'
 complete -c dtf -n "__fish_dtf_using_subcommand worker" -l ephemeral -d 'Exit when at least one test has run and no tests are left'
 complete -c dtf -n "__fish_dtf_using_subcommand worker" -l null-runner -d 'Report every test as passed without running it, to measure the overhead of dtf'
 complete -c dtf -n "__fish_dtf_using_subcommand worker" -s v -l verbose -d 'Print more log messages (-vv for debug messages)'
@@ -174,6 +176,7 @@ complete -c dtf -n "__fish_dtf_using_subcommand run" -l color -d 'When to print 
 always\t''
 never\t''"
 complete -c dtf -n "__fish_dtf_using_subcommand run" -l dry-run -d 'List the tests and their requirements without running them'
+complete -c dtf -n "__fish_dtf_using_subcommand run" -l quiet-machine -d 'Run one test at a time, with all CPU cores: measurements for comparison'
 complete -c dtf -n "__fish_dtf_using_subcommand run" -l fail-on-flaky -d 'Exit with code 100 if a test passed only after a failed attempt'
 complete -c dtf -n "__fish_dtf_using_subcommand run" -s v -l verbose -d 'Print more log messages (-vv for debug messages)'
 complete -c dtf -n "__fish_dtf_using_subcommand run" -s q -l quiet -d 'Print only results, warnings and errors'
@@ -229,6 +232,7 @@ complete -c dtf -n "__fish_dtf_using_subcommand generate" -l submit -d 'Submit t
 complete -c dtf -n "__fish_dtf_using_subcommand generate" -l run -d 'Run the tests on this machine'
 complete -c dtf -n "__fish_dtf_using_subcommand generate" -l fail-on-flaky -d 'Exit with code 100 if a test passed only after a failed attempt'
 complete -c dtf -n "__fish_dtf_using_subcommand generate" -l wait -d 'Wait until the run has finished and print its report'
+complete -c dtf -n "__fish_dtf_using_subcommand generate" -l quiet-machine -d 'Run one test at a time, with all CPU cores: measurements for comparison'
 complete -c dtf -n "__fish_dtf_using_subcommand generate" -s v -l verbose -d 'Print more log messages (-vv for debug messages)'
 complete -c dtf -n "__fish_dtf_using_subcommand generate" -s q -l quiet -d 'Print only results, warnings and errors'
 complete -c dtf -n "__fish_dtf_using_subcommand generate" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -295,6 +299,31 @@ never\t''"
 complete -c dtf -n "__fish_dtf_using_subcommand why" -s v -l verbose -d 'Print more log messages (-vv for debug messages)'
 complete -c dtf -n "__fish_dtf_using_subcommand why" -s q -l quiet -d 'Print only results, warnings and errors'
 complete -c dtf -n "__fish_dtf_using_subcommand why" -s h -l help -d 'Print help'
+complete -c dtf -n "__fish_dtf_using_subcommand debug" -l coordinator -d 'Address of the coordinator [default: http://127.0.0.1:7700]' -r
+complete -c dtf -n "__fish_dtf_using_subcommand debug" -l data-dir -d 'Read results from this data directory of `dtf run` or of a stopped coordinator' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand debug" -l run -d 'Run in which the test is searched by name: its id, or `latest` [default: the newest that has it]' -r
+complete -c dtf -n "__fish_dtf_using_subcommand debug" -l into -d 'Directory in which the files are saved [default: dtf-debug-RUN, of the new run]' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand debug" -l slots -d 'Maximum number of tests that run at the same time [default: number of CPU cores]' -r
+complete -c dtf -n "__fish_dtf_using_subcommand debug" -l tags -d 'Tags of this machine, which tests can require; separated by commas' -r
+complete -c dtf -n "__fish_dtf_using_subcommand debug" -l environments-dir -d 'Directory of Python environments; several workers may share it' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand debug" -l python -d 'Python interpreter that environments are built with [default: python3 in PATH]' -r
+complete -c dtf -n "__fish_dtf_using_subcommand debug" -l system-packages -d 'Use the packages installed for this interpreter instead of building environments' -r -f -a "true\t''
+false\t''"
+complete -c dtf -n "__fish_dtf_using_subcommand debug" -l torch-backend -d 'Build of PyTorch to install, such as cpu, auto or cu128 [default: chosen by the devices]' -r
+complete -c dtf -n "__fish_dtf_using_subcommand debug" -l offline -d 'Do not use the network: build environments from caches only' -r -f -a "true\t''
+false\t''"
+complete -c dtf -n "__fish_dtf_using_subcommand debug" -l pass-env -d 'Additional environment variables to pass to tests, separated by commas' -r
+complete -c dtf -n "__fish_dtf_using_subcommand debug" -l output -d 'Output format' -r -f -a "table\t''
+json\t''"
+complete -c dtf -n "__fish_dtf_using_subcommand debug" -l config -d 'Settings file [default: config.yaml in the settings directory, if it exists]' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand debug" -l token-file -d 'File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand debug" -l color -d 'When to print colours' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c dtf -n "__fish_dtf_using_subcommand debug" -l quiet-machine -d 'Run one test at a time, with all CPU cores: measurements for comparison'
+complete -c dtf -n "__fish_dtf_using_subcommand debug" -s v -l verbose -d 'Print more log messages (-vv for debug messages)'
+complete -c dtf -n "__fish_dtf_using_subcommand debug" -s q -l quiet -d 'Print only results, warnings and errors'
+complete -c dtf -n "__fish_dtf_using_subcommand debug" -s h -l help -d 'Print help'
 complete -c dtf -n "__fish_dtf_using_subcommand workers" -l coordinator -d 'Address of the coordinator [default: http://127.0.0.1:7700]' -r
 complete -c dtf -n "__fish_dtf_using_subcommand workers" -l drain -d 'Send no new tests to this worker, given by its id or its unique name' -r
 complete -c dtf -n "__fish_dtf_using_subcommand workers" -l undrain -d 'Send tests to this worker again' -r
@@ -461,6 +490,7 @@ complete -c dtf -n "__fish_dtf_using_subcommand config; and __fish_seen_subcomma
 always\t''
 never\t''"
 complete -c dtf -n "__fish_dtf_using_subcommand config; and __fish_seen_subcommand_from show" -l origin -d 'Print where each value comes from'
+complete -c dtf -n "__fish_dtf_using_subcommand config; and __fish_seen_subcommand_from show" -l quiet-machine -d 'Run one test at a time, with all CPU cores: measurements for comparison'
 complete -c dtf -n "__fish_dtf_using_subcommand config; and __fish_seen_subcommand_from show" -l ephemeral -d 'Exit when at least one test has run and no tests are left'
 complete -c dtf -n "__fish_dtf_using_subcommand config; and __fish_seen_subcommand_from show" -l null-runner -d 'Report every test as passed without running it, to measure the overhead of dtf'
 complete -c dtf -n "__fish_dtf_using_subcommand config; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Print more log messages (-vv for debug messages)'
@@ -501,26 +531,27 @@ never\t''"
 complete -c dtf -n "__fish_dtf_using_subcommand openapi" -s v -l verbose -d 'Print more log messages (-vv for debug messages)'
 complete -c dtf -n "__fish_dtf_using_subcommand openapi" -s q -l quiet -d 'Print only results, warnings and errors'
 complete -c dtf -n "__fish_dtf_using_subcommand openapi" -s h -l help -d 'Print help'
-complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why workers templates log config completions config-reference openapi help" -f -a "coordinator" -d 'Start a coordinator, which schedules tests and stores results'
-complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why workers templates log config completions config-reference openapi help" -f -a "worker" -d 'Run tests for a coordinator on this machine'
-complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why workers templates log config completions config-reference openapi help" -f -a "submit" -d 'Submit the tests of a plan to a coordinator'
-complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why workers templates log config completions config-reference openapi help" -f -a "wait" -d 'Wait until a run has finished and print its report'
-complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why workers templates log config completions config-reference openapi help" -f -a "check" -d 'Check a plan and list its mistakes without submitting it'
-complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why workers templates log config completions config-reference openapi help" -f -a "run" -d 'Run a plan, or tests of models, on this machine'
-complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why workers templates log config completions config-reference openapi help" -f -a "generate" -d 'Write tests for models: a plan, and scripts that also run without dtf'
-complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why workers templates log config completions config-reference openapi help" -f -a "report" -d 'Show results: passed, failed and flaky tests, with latencies'
-complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why workers templates log config completions config-reference openapi help" -f -a "status" -d 'Show the state of the coordinator and its newest runs'
-complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why workers templates log config completions config-reference openapi help" -f -a "cancel" -d 'Cancel a run: drop its waiting tests and stop its running ones'
-complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why workers templates log config completions config-reference openapi help" -f -a "logs" -d 'Print the output of a test'
-complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why workers templates log config completions config-reference openapi help" -f -a "why" -d 'Explain why a test waits, was skipped, or ended as it did'
-complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why workers templates log config completions config-reference openapi help" -f -a "workers" -d 'List workers, or drain a worker'
-complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why workers templates log config completions config-reference openapi help" -f -a "templates" -d 'List, show, add and check test templates'
-complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why workers templates log config completions config-reference openapi help" -f -a "log" -d 'Read the event log of a coordinator that is not running'
-complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why workers templates log config completions config-reference openapi help" -f -a "config" -d 'Show the settings in effect'
-complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why workers templates log config completions config-reference openapi help" -f -a "completions" -d 'Print a completion script for a shell'
-complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why workers templates log config completions config-reference openapi help" -f -a "config-reference" -d 'Print docs/config.md'
-complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why workers templates log config completions config-reference openapi help" -f -a "openapi" -d 'Print docs/openapi.json'
-complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why workers templates log config completions config-reference openapi help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why debug workers templates log config completions config-reference openapi help" -f -a "coordinator" -d 'Start a coordinator, which schedules tests and stores results'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why debug workers templates log config completions config-reference openapi help" -f -a "worker" -d 'Run tests for a coordinator on this machine'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why debug workers templates log config completions config-reference openapi help" -f -a "submit" -d 'Submit the tests of a plan to a coordinator'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why debug workers templates log config completions config-reference openapi help" -f -a "wait" -d 'Wait until a run has finished and print its report'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why debug workers templates log config completions config-reference openapi help" -f -a "check" -d 'Check a plan and list its mistakes without submitting it'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why debug workers templates log config completions config-reference openapi help" -f -a "run" -d 'Run a plan, or tests of models, on this machine'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why debug workers templates log config completions config-reference openapi help" -f -a "generate" -d 'Write tests for models: a plan, and scripts that also run without dtf'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why debug workers templates log config completions config-reference openapi help" -f -a "report" -d 'Show results: passed, failed and flaky tests, with latencies'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why debug workers templates log config completions config-reference openapi help" -f -a "status" -d 'Show the state of the coordinator and its newest runs'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why debug workers templates log config completions config-reference openapi help" -f -a "cancel" -d 'Cancel a run: drop its waiting tests and stop its running ones'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why debug workers templates log config completions config-reference openapi help" -f -a "logs" -d 'Print the output of a test'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why debug workers templates log config completions config-reference openapi help" -f -a "why" -d 'Explain why a test waits, was skipped, or ended as it did'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why debug workers templates log config completions config-reference openapi help" -f -a "debug" -d 'Run a failed model test again to find where its difference begins'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why debug workers templates log config completions config-reference openapi help" -f -a "workers" -d 'List workers, or drain a worker'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why debug workers templates log config completions config-reference openapi help" -f -a "templates" -d 'List, show, add and check test templates'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why debug workers templates log config completions config-reference openapi help" -f -a "log" -d 'Read the event log of a coordinator that is not running'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why debug workers templates log config completions config-reference openapi help" -f -a "config" -d 'Show the settings in effect'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why debug workers templates log config completions config-reference openapi help" -f -a "completions" -d 'Print a completion script for a shell'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why debug workers templates log config completions config-reference openapi help" -f -a "config-reference" -d 'Print docs/config.md'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why debug workers templates log config completions config-reference openapi help" -f -a "openapi" -d 'Print docs/openapi.json'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why debug workers templates log config completions config-reference openapi help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c dtf -n "__fish_dtf_using_subcommand help; and __fish_seen_subcommand_from templates" -f -a "list" -d 'List the templates in effect: built-in ones, those of the coordinator and your own'
 complete -c dtf -n "__fish_dtf_using_subcommand help; and __fish_seen_subcommand_from templates" -f -a "show" -d 'Print a template or a shared part of templates'
 complete -c dtf -n "__fish_dtf_using_subcommand help; and __fish_seen_subcommand_from templates" -f -a "add" -d 'Add templates to the coordinator, for all users of it'

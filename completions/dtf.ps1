@@ -44,6 +44,7 @@ Register-ArgumentCompleter -Native -CommandName 'dtf' -ScriptBlock {
             [CompletionResult]::new('cancel', 'cancel', [CompletionResultType]::ParameterValue, 'Cancel a run: drop its waiting tests and stop its running ones')
             [CompletionResult]::new('logs', 'logs', [CompletionResultType]::ParameterValue, 'Print the output of a test')
             [CompletionResult]::new('why', 'why', [CompletionResultType]::ParameterValue, 'Explain why a test waits, was skipped, or ended as it did')
+            [CompletionResult]::new('debug', 'debug', [CompletionResultType]::ParameterValue, 'Run a failed model test again to find where its difference begins')
             [CompletionResult]::new('workers', 'workers', [CompletionResultType]::ParameterValue, 'List workers, or drain a worker')
             [CompletionResult]::new('templates', 'templates', [CompletionResultType]::ParameterValue, 'List, show, add and check test templates')
             [CompletionResult]::new('log', 'log', [CompletionResultType]::ParameterValue, 'Read the event log of a coordinator that is not running')
@@ -91,6 +92,7 @@ Register-ArgumentCompleter -Native -CommandName 'dtf' -ScriptBlock {
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Settings file [default: config.yaml in the settings directory, if it exists]')
             [CompletionResult]::new('--token-file', '--token-file', [CompletionResultType]::ParameterName, 'File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to print colours')
+            [CompletionResult]::new('--quiet-machine', '--quiet-machine', [CompletionResultType]::ParameterName, 'Run one test at a time, with all CPU cores: measurements for comparison')
             [CompletionResult]::new('--ephemeral', '--ephemeral', [CompletionResultType]::ParameterName, 'Exit when at least one test has run and no tests are left')
             [CompletionResult]::new('--null-runner', '--null-runner', [CompletionResultType]::ParameterName, 'Report every test as passed without running it, to measure the overhead of dtf')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Print more log messages (-vv for debug messages)')
@@ -182,6 +184,7 @@ Register-ArgumentCompleter -Native -CommandName 'dtf' -ScriptBlock {
             [CompletionResult]::new('--token-file', '--token-file', [CompletionResultType]::ParameterName, 'File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to print colours')
             [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'List the tests and their requirements without running them')
+            [CompletionResult]::new('--quiet-machine', '--quiet-machine', [CompletionResultType]::ParameterName, 'Run one test at a time, with all CPU cores: measurements for comparison')
             [CompletionResult]::new('--fail-on-flaky', '--fail-on-flaky', [CompletionResultType]::ParameterName, 'Exit with code 100 if a test passed only after a failed attempt')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Print more log messages (-vv for debug messages)')
             [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Print more log messages (-vv for debug messages)')
@@ -236,6 +239,7 @@ Register-ArgumentCompleter -Native -CommandName 'dtf' -ScriptBlock {
             [CompletionResult]::new('--run', '--run', [CompletionResultType]::ParameterName, 'Run the tests on this machine')
             [CompletionResult]::new('--fail-on-flaky', '--fail-on-flaky', [CompletionResultType]::ParameterName, 'Exit with code 100 if a test passed only after a failed attempt')
             [CompletionResult]::new('--wait', '--wait', [CompletionResultType]::ParameterName, 'Wait until the run has finished and print its report')
+            [CompletionResult]::new('--quiet-machine', '--quiet-machine', [CompletionResultType]::ParameterName, 'Run one test at a time, with all CPU cores: measurements for comparison')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Print more log messages (-vv for debug messages)')
             [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Print more log messages (-vv for debug messages)')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print only results, warnings and errors')
@@ -315,6 +319,32 @@ Register-ArgumentCompleter -Native -CommandName 'dtf' -ScriptBlock {
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Settings file [default: config.yaml in the settings directory, if it exists]')
             [CompletionResult]::new('--token-file', '--token-file', [CompletionResultType]::ParameterName, 'File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to print colours')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Print more log messages (-vv for debug messages)')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Print more log messages (-vv for debug messages)')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print only results, warnings and errors')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print only results, warnings and errors')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'dtf;debug' {
+            [CompletionResult]::new('--coordinator', '--coordinator', [CompletionResultType]::ParameterName, 'Address of the coordinator [default: http://127.0.0.1:7700]')
+            [CompletionResult]::new('--data-dir', '--data-dir', [CompletionResultType]::ParameterName, 'Read results from this data directory of `dtf run` or of a stopped coordinator')
+            [CompletionResult]::new('--run', '--run', [CompletionResultType]::ParameterName, 'Run in which the test is searched by name: its id, or `latest` [default: the newest that has it]')
+            [CompletionResult]::new('--into', '--into', [CompletionResultType]::ParameterName, 'Directory in which the files are saved [default: dtf-debug-RUN, of the new run]')
+            [CompletionResult]::new('--slots', '--slots', [CompletionResultType]::ParameterName, 'Maximum number of tests that run at the same time [default: number of CPU cores]')
+            [CompletionResult]::new('--tags', '--tags', [CompletionResultType]::ParameterName, 'Tags of this machine, which tests can require; separated by commas')
+            [CompletionResult]::new('--environments-dir', '--environments-dir', [CompletionResultType]::ParameterName, 'Directory of Python environments; several workers may share it')
+            [CompletionResult]::new('--python', '--python', [CompletionResultType]::ParameterName, 'Python interpreter that environments are built with [default: python3 in PATH]')
+            [CompletionResult]::new('--system-packages', '--system-packages', [CompletionResultType]::ParameterName, 'Use the packages installed for this interpreter instead of building environments')
+            [CompletionResult]::new('--torch-backend', '--torch-backend', [CompletionResultType]::ParameterName, 'Build of PyTorch to install, such as cpu, auto or cu128 [default: chosen by the devices]')
+            [CompletionResult]::new('--offline', '--offline', [CompletionResultType]::ParameterName, 'Do not use the network: build environments from caches only')
+            [CompletionResult]::new('--pass-env', '--pass-env', [CompletionResultType]::ParameterName, 'Additional environment variables to pass to tests, separated by commas')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Output format')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Settings file [default: config.yaml in the settings directory, if it exists]')
+            [CompletionResult]::new('--token-file', '--token-file', [CompletionResultType]::ParameterName, 'File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to print colours')
+            [CompletionResult]::new('--quiet-machine', '--quiet-machine', [CompletionResultType]::ParameterName, 'Run one test at a time, with all CPU cores: measurements for comparison')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Print more log messages (-vv for debug messages)')
             [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Print more log messages (-vv for debug messages)')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print only results, warnings and errors')
@@ -557,6 +587,7 @@ Register-ArgumentCompleter -Native -CommandName 'dtf' -ScriptBlock {
             [CompletionResult]::new('--token-file', '--token-file', [CompletionResultType]::ParameterName, 'File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to print colours')
             [CompletionResult]::new('--origin', '--origin', [CompletionResultType]::ParameterName, 'Print where each value comes from')
+            [CompletionResult]::new('--quiet-machine', '--quiet-machine', [CompletionResultType]::ParameterName, 'Run one test at a time, with all CPU cores: measurements for comparison')
             [CompletionResult]::new('--ephemeral', '--ephemeral', [CompletionResultType]::ParameterName, 'Exit when at least one test has run and no tests are left')
             [CompletionResult]::new('--null-runner', '--null-runner', [CompletionResultType]::ParameterName, 'Report every test as passed without running it, to measure the overhead of dtf')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Print more log messages (-vv for debug messages)')
@@ -643,6 +674,7 @@ Register-ArgumentCompleter -Native -CommandName 'dtf' -ScriptBlock {
             [CompletionResult]::new('cancel', 'cancel', [CompletionResultType]::ParameterValue, 'Cancel a run: drop its waiting tests and stop its running ones')
             [CompletionResult]::new('logs', 'logs', [CompletionResultType]::ParameterValue, 'Print the output of a test')
             [CompletionResult]::new('why', 'why', [CompletionResultType]::ParameterValue, 'Explain why a test waits, was skipped, or ended as it did')
+            [CompletionResult]::new('debug', 'debug', [CompletionResultType]::ParameterValue, 'Run a failed model test again to find where its difference begins')
             [CompletionResult]::new('workers', 'workers', [CompletionResultType]::ParameterValue, 'List workers, or drain a worker')
             [CompletionResult]::new('templates', 'templates', [CompletionResultType]::ParameterValue, 'List, show, add and check test templates')
             [CompletionResult]::new('log', 'log', [CompletionResultType]::ParameterValue, 'Read the event log of a coordinator that is not running')
@@ -687,6 +719,9 @@ Register-ArgumentCompleter -Native -CommandName 'dtf' -ScriptBlock {
             break
         }
         'dtf;help;why' {
+            break
+        }
+        'dtf;help;debug' {
             break
         }
         'dtf;help;workers' {

@@ -74,6 +74,7 @@ _arguments "${_arguments_options[@]}" : \
 '--config=[Settings file \[default\: config.yaml in the settings directory, if it exists\]]:FILE:_files' \
 '--token-file=[File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it]:FILE:_files' \
 '--color=[When to print colours]:WHEN:(auto always never)' \
+'(--slots)--quiet-machine[Run one test at a time, with all CPU cores\: measurements for comparison]' \
 '--ephemeral[Exit when at least one test has run and no tests are left]' \
 '--null-runner[Report every test as passed without running it, to measure the overhead of dtf]' \
 '*-v[Print more log messages (-vv for debug messages)]' \
@@ -172,6 +173,7 @@ _arguments "${_arguments_options[@]}" : \
 '--token-file=[File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it]:FILE:_files' \
 '--color=[When to print colours]:WHEN:(auto always never)' \
 '--dry-run[List the tests and their requirements without running them]' \
+'(--slots)--quiet-machine[Run one test at a time, with all CPU cores\: measurements for comparison]' \
 '--fail-on-flaky[Exit with code 100 if a test passed only after a failed attempt]' \
 '*-v[Print more log messages (-vv for debug messages)]' \
 '*--verbose[Print more log messages (-vv for debug messages)]' \
@@ -228,6 +230,7 @@ _arguments "${_arguments_options[@]}" : \
 '--run[Run the tests on this machine]' \
 '--fail-on-flaky[Exit with code 100 if a test passed only after a failed attempt]' \
 '--wait[Wait until the run has finished and print its report]' \
+'(--slots)--quiet-machine[Run one test at a time, with all CPU cores\: measurements for comparison]' \
 '*-v[Print more log messages (-vv for debug messages)]' \
 '*--verbose[Print more log messages (-vv for debug messages)]' \
 '(-v --verbose)-q[Print only results, warnings and errors]' \
@@ -322,6 +325,34 @@ _arguments "${_arguments_options[@]}" : \
 '-h[Print help]' \
 '--help[Print help]' \
 ':test -- Id of the test (r12.t3), its name, or a part of its name:_default' \
+&& ret=0
+;;
+(debug)
+_arguments "${_arguments_options[@]}" : \
+'--coordinator=[Address of the coordinator \[default\: http\://127.0.0.1\:7700\]]:URL:_default' \
+'--data-dir=[Read results from this data directory of \`dtf run\` or of a stopped coordinator]:DIR:_files' \
+'--run=[Run in which the test is searched by name\: its id, or \`latest\` \[default\: the newest that has it\]]:RUN:_default' \
+'--into=[Directory in which the files are saved \[default\: dtf-debug-RUN, of the new run\]]:DIR:_files' \
+'--slots=[Maximum number of tests that run at the same time \[default\: number of CPU cores\]]:N:_default' \
+'--tags=[Tags of this machine, which tests can require; separated by commas]:TAG,…:_default' \
+'--environments-dir=[Directory of Python environments; several workers may share it]:DIR:_files' \
+'--python=[Python interpreter that environments are built with \[default\: python3 in PATH\]]:FILE:_default' \
+'--system-packages=[Use the packages installed for this interpreter instead of building environments]::BOOL:(true false)' \
+'--torch-backend=[Build of PyTorch to install, such as cpu, auto or cu128 \[default\: chosen by the devices\]]:NAME:_default' \
+'--offline=[Do not use the network\: build environments from caches only]::BOOL:(true false)' \
+'--pass-env=[Additional environment variables to pass to tests, separated by commas]:NAME,…:_default' \
+'--output=[Output format]:OUTPUT:(table json)' \
+'--config=[Settings file \[default\: config.yaml in the settings directory, if it exists\]]:FILE:_files' \
+'--token-file=[File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it]:FILE:_files' \
+'--color=[When to print colours]:WHEN:(auto always never)' \
+'(--slots)--quiet-machine[Run one test at a time, with all CPU cores\: measurements for comparison]' \
+'*-v[Print more log messages (-vv for debug messages)]' \
+'*--verbose[Print more log messages (-vv for debug messages)]' \
+'(-v --verbose)-q[Print only results, warnings and errors]' \
+'(-v --verbose)--quiet[Print only results, warnings and errors]' \
+'-h[Print help]' \
+'--help[Print help]' \
+':test -- Id of a failed test (r12.t3), its name, or a part of its name:_default' \
 && ret=0
 ;;
 (workers)
@@ -621,6 +652,7 @@ _arguments "${_arguments_options[@]}" : \
 '--token-file=[File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it]:FILE:_files' \
 '--color=[When to print colours]:WHEN:(auto always never)' \
 '--origin[Print where each value comes from]' \
+'(--slots)--quiet-machine[Run one test at a time, with all CPU cores\: measurements for comparison]' \
 '--ephemeral[Exit when at least one test has run and no tests are left]' \
 '--null-runner[Report every test as passed without running it, to measure the overhead of dtf]' \
 '*-v[Print more log messages (-vv for debug messages)]' \
@@ -776,6 +808,10 @@ _arguments "${_arguments_options[@]}" : \
 _arguments "${_arguments_options[@]}" : \
 && ret=0
 ;;
+(debug)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
 (workers)
 _arguments "${_arguments_options[@]}" : \
 && ret=0
@@ -904,6 +940,7 @@ _dtf_commands() {
 'cancel:Cancel a run\: drop its waiting tests and stop its running ones' \
 'logs:Print the output of a test' \
 'why:Explain why a test waits, was skipped, or ended as it did' \
+'debug:Run a failed model test again to find where its difference begins' \
 'workers:List workers, or drain a worker' \
 'templates:List, show, add and check test templates' \
 'log:Read the event log of a coordinator that is not running' \
@@ -983,6 +1020,11 @@ _dtf__subcmd__coordinator_commands() {
     local commands; commands=()
     _describe -t commands 'dtf coordinator commands' commands "$@"
 }
+(( $+functions[_dtf__subcmd__debug_commands] )) ||
+_dtf__subcmd__debug_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf debug commands' commands "$@"
+}
 (( $+functions[_dtf__subcmd__generate_commands] )) ||
 _dtf__subcmd__generate_commands() {
     local commands; commands=()
@@ -1003,6 +1045,7 @@ _dtf__subcmd__help_commands() {
 'cancel:Cancel a run\: drop its waiting tests and stop its running ones' \
 'logs:Print the output of a test' \
 'why:Explain why a test waits, was skipped, or ended as it did' \
+'debug:Run a failed model test again to find where its difference begins' \
 'workers:List workers, or drain a worker' \
 'templates:List, show, add and check test templates' \
 'log:Read the event log of a coordinator that is not running' \
@@ -1056,6 +1099,11 @@ _dtf__subcmd__help__subcmd__config-reference_commands() {
 _dtf__subcmd__help__subcmd__coordinator_commands() {
     local commands; commands=()
     _describe -t commands 'dtf help coordinator commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__help__subcmd__debug_commands] )) ||
+_dtf__subcmd__help__subcmd__debug_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf help debug commands' commands "$@"
 }
 (( $+functions[_dtf__subcmd__help__subcmd__generate_commands] )) ||
 _dtf__subcmd__help__subcmd__generate_commands() {
