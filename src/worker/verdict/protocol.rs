@@ -161,8 +161,9 @@ impl Transcript {
         object.remove("v");
         object.remove("t");
         if kind == "result" {
-            let reasons = Findings::limit(&mut object);
-            reasons.into_iter().for_each(|reason| self.ignore(1, reason));
+            for reason in Findings::limit(&mut object) {
+                self.ignore(1, reason);
+            }
             self.result = Some(object);
             return Ok(());
         }
