@@ -246,3 +246,24 @@ def test_values_are_spread_over_all_channels(parts):
     positions = parts.spread_positions(torch, 128 * 64)
     assert len(positions) == 256 and len(positions.unique()) == 256
     assert len((positions % 64).unique()) == 64
+
+
+@pytest.mark.parametrize(
+    ("kind", "dtype", "found"),
+    [("Experts", "bf16", None), ("Experts", "fp32", "0"), ("Linear", "bf16", "0")],
+)
+def test_a_token_of_another_expert_is_left_out(parts, monkeypatch, kind, dtype, found):
+    """In half precision, and only in models with experts."""
+    monkeypatch.setitem(parts.PARAMETERS, "dtype", dtype)
+    layer = type(kind, (torch.nn.Linear,), {})(4, 4)
+    model = torch.nn.Sequential(layer)
+    values = torch.randn(1, 131, 4)
+    expected = traced(parts, model, values)
+    own = dict.fromkeys(parts.own_errors({"expected": expected, "own": expected}), 0.0)
+    signs = torch.ones(131, 1)
+    signs[7] = -1
+    hook = layer.register_forward_hook(lambda module, inputs, output: output * signs)
+    actual = traced(parts, model, values)
+    hook.remove()
+    first = parts.first_module(parts.borders(actual, expected, own))
+    assert (first and first["module"]) == found
