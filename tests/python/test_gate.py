@@ -279,6 +279,33 @@ def test_bounds_follow_the_own_rounding_between_floor_and_table():
     assert bound(0.004, 9) == pytest.approx(2 * 0.004 * factor)
 
 
+@pytest.mark.parametrize(("dtype", "routed", "passes"), [
+    ("bf16", True, True),
+    ("bf16", False, False),
+    ("fp32", True, False),
+])
+def test_another_choice_of_experts_passes_in_half_precision_only(dtype, routed, passes):
+    """One row in forty is computed by another expert."""
+    script, right = loaded(dtype=dtype), outputs()
+    own = dict.fromkeys(script.STATISTICS, 0.004)
+    reference = {"expected": {dtype: right}, "own": {dtype: own}, "routed": routed}
+    changed = right.clone()
+    changed[0, 7] *= 1.35
+    assert script.Gate(torch, script.Report(), reference).check("row", "it", changed, right) == passes
+    assert (script.factor_of_modules(reference) > script.TRACE_FACTOR) == passes
+
+
+def test_a_model_with_experts_is_recognised(monkeypatch):
+    script = types.ModuleType("script")
+    monkeypatch.setitem(TINY, "decoder_moe", "dtf/tiny-mixtral")
+    exec(render("decoder_moe", parameters=QUICK), script.__dict__)
+    model, *_ = script.prepare(torch, transformers, {})
+    assert script.compute_reference(torch, model, ["fp32"])["routed"]
+    script = loaded()
+    model, *_ = script.prepare(torch, transformers, {})
+    assert not script.compute_reference(torch, model, ["fp32"])["routed"]
+
+
 def outputs(rows=40, values=32):
     return torch.randn(3, rows, values, generator=torch.Generator().manual_seed(3))
 
