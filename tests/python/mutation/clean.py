@@ -14,7 +14,7 @@ THREADS = ("1", "2")
 ATTENTION = ("default", "eager", "sdpa")
 BATCHES = (1, 2, 3, 5)
 DTYPES = ("fp32", "fp16", "bf16")
-# One run in so many uses ONNX Runtime: the export takes as long as many other runs.
+# One run in this number uses ONNX Runtime: the export takes as long as many other runs.
 EXPORTED = 12
 
 
