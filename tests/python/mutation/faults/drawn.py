@@ -106,9 +106,13 @@ def in_module(site):
     damage(site, lambda x: True)
 
 
+def after_the_first(x):
+    return (slice(1, None),)
+
+
 def in_sample(site):
     """One module is distorted for the samples after the first."""
-    damage(site, lambda x: len(x) == 3, lambda x: (slice(1, None),))
+    damage(site, lambda x: len(x) == 3, after_the_first)
 
 
 def in_decoding(site):
