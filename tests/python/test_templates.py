@@ -326,7 +326,7 @@ def test_rotary_frequencies_keep_their_precision(frameworks):
 
 @pytest.mark.parametrize(
     ("parameters", "other"),
-    [({"seed": 1}, "weights"), ({"sequence_length": 64}, "inputs")],
+    [({"seed": 1}, "inputs"), ({"sequence_length": 64}, "inputs")],
 )
 def test_a_reference_of_something_else_is_refused(run, tmp_path, parameters, other):
     code, _, output = run(render("text_encoder", parameters=REFERENCE), DTF_ARTIFACTS=str(tmp_path))
