@@ -88,7 +88,7 @@ fn generated_scripts_are_listed_and_written() {
     assert!(listed.out.contains("bert-base-uncased/cuda/"), "{}", listed.out);
     let listed = home.dtf(&[&dry[..], &["--output", "json"]].concat()).expect_code(0).json();
     let tests = listed["tests"].as_array().expect("tests");
-    assert_eq!(tests[0]["name"], "bert-base-uncased/reference/s128");
+    assert_eq!(tests[0]["name"], "bert-base-uncased/reference/s131");
     assert!(tests[2]["accelerator_memory_bytes"].as_u64() > Some(1 << 30), "{}", tests[2]);
     let all = ["generate", "bert-base-uncased", "--explain", "--output", "json"];
     let explained = home.dtf(&all).expect_code(0).json();

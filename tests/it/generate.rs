@@ -125,13 +125,13 @@ sys.exit(2)
 "#;
 const PLAN: &str = "schema: 1
 tests:
-  - name: dtf/tiny-bert/cpu/b4-s128-fp32
+  - name: dtf/tiny-bert/cpu/b4-s131-fp32
     script: exhausts.py
     environment: system
     retries: {infrastructure: 0}
     labels:
       {model: dtf/tiny-bert, family: text_encoder, backend: cpu, dtype: fp32, attention: default,
-       runtime: torch, batch: '4', sequence_length: '128'}
+       runtime: torch, batch: '4', sequence_length: '131'}
 ";
 
 #[test]
@@ -154,7 +154,7 @@ fn earlier_runs_determine_memory_and_expected_time() {
     let run = home.submit(&coordinator, &home.write("plan.yaml", PLAN));
     home.finished(&coordinator, &run);
     let after = home.at(&coordinator, &dry).expect_code(0);
-    let beyond = "no worker can run dtf/tiny-bert/cpu/b4-s128-fp32 and 1 more";
+    let beyond = "no worker can run dtf/tiny-bert/cpu/b4-s131-fp32 and 1 more";
     assert!(after.err.contains(beyond), "{}", after.err);
     let after = after.json();
     let small = find(&after, "b1");
@@ -172,7 +172,7 @@ fn earlier_runs_determine_memory_and_expected_time() {
 }
 
 fn find<'a>(document: &'a Value, size: &str) -> &'a Value {
-    let name = format!("dtf/tiny-bert/cpu/{size}-s128-fp32");
+    let name = format!("dtf/tiny-bert/cpu/{size}-s131-fp32");
     tests(document).find(|test| test["name"] == name.as_str()).expect("the test")
 }
 

@@ -34,15 +34,15 @@ models:
     assert_eq!(
         names(&submission),
         [
-            "bert-base-uncased/reference/s128",
+            "bert-base-uncased/reference/s131",
             "bert-base-uncased/cpu/load",
             "bert-base-uncased/cuda/load",
-            "bert-base-uncased/cpu/b1-s128-fp32",
-            "bert-base-uncased/cpu/b1-s128-bf16",
-            "bert-base-uncased/cpu/b4-s128-fp32",
-            "bert-base-uncased/cpu/b4-s128-bf16",
-            "bert-base-uncased/cuda/b1-s128-bf16",
-            "bert-base-uncased/cuda/b4-s128-bf16",
+            "bert-base-uncased/cpu/b1-s131-fp32",
+            "bert-base-uncased/cpu/b1-s131-bf16",
+            "bert-base-uncased/cpu/b4-s131-fp32",
+            "bert-base-uncased/cpu/b4-s131-bf16",
+            "bert-base-uncased/cuda/b1-s131-bf16",
+            "bert-base-uncased/cuda/b4-s131-bf16",
         ]
     );
     let before: Vec<&[u32]> = submission.tests.iter().map(|test| &*test.depends_on).collect();
@@ -68,13 +68,13 @@ models:
         ("backend", "cuda"),
         ("batch", "1"),
         ("dtype", "bf16"),
-        ("sequence_length", "128"),
+        ("sequence_length", "131"),
         ("weights", "auto"),
         ("suite", "nightly"),
     ] {
         assert_eq!(launch.labels[label], value, "{label}");
     }
-    let script = text_of(&submission, "bert-base-uncased/cuda/b4-s128-bf16");
+    let script = text_of(&submission, "bert-base-uncased/cuda/b4-s131-bf16");
     assert!(script.contains("BACKEND = \"cuda\"") && script.contains("\"batch\": 4"));
 }
 
@@ -129,7 +129,7 @@ fn values_in_rules_are_checked_like_values_in_lists() {
     }
     let text = "models: [{model: gpt2, dtype: [fp32], include: [{dtype: float16}]}]";
     let made = submit(text, &TestFiles::default(), &[]).expect("a plan");
-    assert!(names(&made).contains(&"gpt2/cpu/b2-s128-fp16"), "{:?}", names(&made));
+    assert!(names(&made).contains(&"gpt2/cpu/b2-s131-fp16"), "{:?}", names(&made));
 }
 
 #[test]
@@ -160,7 +160,7 @@ fn several_values_of_weights_give_tests_with_different_names() {
     let text = "models: [{model: gpt2, weights: [random, download], batch: 1}]";
     let submission = submit(text, &TestFiles::default(), &[]).expect("a plan");
     let load = "gpt2/cpu/load";
-    let [random, download] = ["random", "download"].map(|w| format!("gpt2/cpu/b1-s128-fp32-{w}"));
+    let [random, download] = ["random", "download"].map(|w| format!("gpt2/cpu/b1-s131-fp32-{w}"));
     assert_eq!(names(&submission), [load, &*random, &*download]);
     let env = |at: usize| launch(&submission.tests[at]).env.contains_key("DTF_ALLOW_DOWNLOAD");
     assert_eq!([env(1), env(2)], [false, true]);
@@ -198,15 +198,15 @@ models:
     assert_eq!(
         names(&submission),
         [
-            "dtf/tiny-llama/cpu/b2-s128-n4-fp32",
+            "dtf/tiny-llama/cpu/b2-s131-n4-fp32",
             "dtf/tiny-vit/cpu/load",
             "dtf/tiny-vit/cpu/b2-i32-fp32",
             "dtf/tiny-vit/cpu/b2-i64-fp32",
-            "other/cpu/b2-s128-fp32",
-            "mine/cpu/b2-s128-fp32",
+            "other/cpu/b2-s131-fp32",
+            "mine/cpu/b2-s131-fp32",
         ]
     );
-    let script = text_of(&submission, "dtf/tiny-llama/cpu/b2-s128-n4-fp32");
+    let script = text_of(&submission, "dtf/tiny-llama/cpu/b2-s131-n4-fp32");
     assert!(script.contains("\"max_new_tokens\": 4") && script.contains("\"min_seconds\": 0.5"));
     assert_eq!(launch(&submission.tests[2]).env["DTF_ALLOW_DOWNLOAD"], "1");
     assert_eq!(launch(&submission.tests[2]).labels["image_size"], "32");
@@ -257,7 +257,7 @@ fn requested_lengths_that_exceed_the_model_are_refused() {
     let (field, message, _) =
         refused("models: [{model: gpt2, parameters: {max_new_tokens: 1024}}]");
     assert_eq!(field, "models[0].model");
-    assert_eq!(message, "128 tokens and 1024 new are requested, but gpt2 has positions for 1024");
+    assert_eq!(message, "131 tokens and 1024 new are requested, but gpt2 has positions for 1024");
 }
 
 #[test]
@@ -282,7 +282,7 @@ fn default_lengths_are_reduced_to_the_positions_of_the_model() {
     for (kind, positions, more, expected) in [
         ("bert", 16, ", sequence_length: 17", "17 tokens are requested"),
         ("gpt2", 16, ", sequence_length: [4, 9]", "of at most 8"),
-        ("gpt2", 16, ", parameters: {max_new_tokens: 16}", "128 tokens and 16 new are requested"),
+        ("gpt2", 16, ", parameters: {max_new_tokens: 16}", "131 tokens and 16 new are requested"),
         ("gpt2", 2, "", "reduce max_new_tokens"),
     ] {
         let error = cells(kind, positions, more);

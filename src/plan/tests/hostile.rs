@@ -124,7 +124,7 @@ print(json.dumps({k: ast.literal_eval(found[k]) for k in ('CONFIG', 'TEST_NAME',
     let Ok(output) = python3(program, &script) else { return };
     let read: Value = serde_json::from_str(&output).expect("json");
     assert_eq!(read["CONFIG"], hostile);
-    assert_eq!(read["TEST_NAME"], "n '\" {{7*7}}/cpu/b2-s128-fp32");
+    assert_eq!(read["TEST_NAME"], "n '\" {{7*7}}/cpu/b2-s131-fp32");
     assert_eq!(read["PARAMETERS"]["batch"], 2);
 }
 

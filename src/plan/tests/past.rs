@@ -77,7 +77,7 @@ fn requirements_in_a_written_plan_are_raised_like_generated_ones() {
             })
             .map(|test| &*test.name)
             .collect();
-        let expected = [4, 16].map(|batch| format!("dtf/tiny-bert/{backend}/b{batch}-s128-fp32"));
+        let expected = [4, 16].map(|batch| format!("dtf/tiny-bert/{backend}/b{batch}-s131-fp32"));
         assert_eq!(raised, expected);
         assert!(made.doubts[0].starts_with(&format!("{} and 1 more: more memory", expected[0])));
     }
