@@ -113,7 +113,7 @@ def test_tiny_models_pass(run, family, dtype, batch):
     assert result["parameters"] > 10_000
     checks = {event["name"]: event["passed"] for event in of_kind(events, "check")}
     assert {"finite", "repeatable", "reference"} <= set(checks) and all(checks.values())
-    assert ("batch" in checks) == (batch > 1)
+    assert ("order" in checks) == (batch > 1)
     metrics = {event["name"]: event["values"] for event in of_kind(events, "metric")}
     assert len(metrics["latency_seconds"]) == QUICK["iterations"]
     expected = METRICS.get(family, {"throughput_samples_per_second"})
