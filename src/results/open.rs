@@ -57,12 +57,12 @@ pub fn open_database(
     Ok(Opened { rebuilt, ..Store::open(path, identity)? })
 }
 
-/// Opens or creates the database of a data directory whose log ends with `last`, as [`open_database`]. It
+/// Opens or creates the database of a data directory whose log ends with `last`, as `open_database`. It
 /// is compared with the log, also with the end that the log had when they could not be compared
 /// ([`uncompared`]).
 ///
 /// # Errors
-/// As for [`open_database`]. The database proves that the log has lost records.
+/// As for `open_database`. The database proves that the log has lost records.
 pub fn open_in(
     data_dir: &Path,
     identity: StorageId,
@@ -78,12 +78,12 @@ pub fn open_in(
     Ok(opened)
 }
 
-/// As [`open_database`], for a database that may contain records after `last`, the last record of the
+/// As `open_database`, for a database that may contain records after `last`, the last record of the
 /// log when the two could not be compared; `None` if they were compared since. They count as compared
 /// afterwards.
 ///
 /// # Errors
-/// As for [`open_database`]. The database proves that the log has lost records: the file is unchanged
+/// As for `open_database`. The database proves that the log has lost records: the file is unchanged
 /// then.
 pub fn open_compared(
     path: &Path,
