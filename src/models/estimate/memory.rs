@@ -13,8 +13,9 @@
 //!
 //! The generated scripts create the model on the host in fp32, and convert and move it tensor by
 //! tensor (`weights.py.j2`), so that it never exists twice completely. They compute the reference
-//! on the host in fp32 with plain attention and without a cache (`reference.py.j2`) before the
-//! model moves (`runtime_torch.py.j2`).
+//! on the host with plain attention (`reference.py.j2`) before the model moves
+//! (`runtime_torch.py.j2`). For that they copy the weights in another precision, at most 8 bytes for
+//! each parameter, if this memory is free at that time; the estimate does not contain this copy.
 
 use crate::domain::accelerator::Backend;
 use crate::models::estimate::model::Model;
