@@ -48,7 +48,9 @@ pub(super) fn open(path: &Path, identity: StorageId) -> Result<Connections, Stor
 }
 
 pub(super) fn open_read_only(path: &Path) -> Result<Connection, StoreError> {
-    if !path.exists() {
+    let exists = path.try_exists();
+    let unreadable = |source| StoreError::File { doing: "read", path: path.to_owned(), source };
+    if !exists.map_err(unreadable)? {
         return Err(StoreError::Missing(path.to_owned()));
     }
     let connection = connect(path, AccessMode::ReadOnly)?;

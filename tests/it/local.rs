@@ -180,6 +180,26 @@ fn a_notebook_with_the_database_open_blocks_no_run_and_no_report() {
     }
 }
 
+#[test]
+fn results_without_a_database_are_read_from_the_event_log() {
+    let home = Home::new();
+    let (quick, _) = plans(&home);
+    let at = |args: &[&str]| home.dtf(&[args, &["--data-dir", "data"]].concat());
+    let absent = at(&["report"]).expect_code(1);
+    assert!(absent.err.contains("there are no results in data"), "{}", absent.err);
+    at(&["run", &quick]).expect_code(0);
+    std::fs::remove_file(home.path("data/results.duckdb")).expect("removed");
+    let report = at(&["report", "--run", "latest"]).expect_code(0);
+    has(&report, &["r1.t0", "suite/quick"]);
+    assert!(report.err.contains("read from the event log"), "{}", report.err);
+    assert!(!home.path("data/results.duckdb").exists(), "a report writes no database");
+    // A log that cannot be read is reported, and is not an absence of results.
+    std::fs::write(home.path("data/events.redb"), "damaged").expect("written");
+    let damaged = at(&["report"]).expect_code(1);
+    let words = ["there is no results.duckdb", "event log cannot be read", "--check"];
+    assert!(words.iter().all(|word| damaged.err.contains(word)), "{}", damaged.err);
+}
+
 /// The database is freed in the middle of a run, which then brings it up to date.
 #[test]
 fn a_database_that_becomes_free_is_caught_up_at_the_end_of_the_run() {

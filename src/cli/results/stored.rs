@@ -15,6 +15,7 @@ use crate::client::{Client, ClientError};
 use crate::config::roles::LocalSettings;
 use crate::config::{File, Resolver};
 use crate::domain::id::{AttemptId, RunId, TestId};
+use crate::log::LOG_FILE;
 use crate::results::{self, Completion, CurrentStore, Reader};
 use crate::store::{self, Cause, Store, StoreError};
 use std::path::{Path, PathBuf};
@@ -174,12 +175,12 @@ pub struct Stored {
 impl Stored {
     fn open(console: Console, directory: &Path) -> Result<Self, CliError> {
         let path = directory.join(store::FILE_NAME);
-        if !path.exists() {
-            return Err(CliError::new(format!("there are no results in {}", directory.display()))
-                .hint("name a coordinator with --coordinator, or run tests: dtf run MODEL"));
-        }
         let (store, copy) = match open_migrated(directory, &path) {
             Ok(store) => completed(console, directory, store)?,
+            Err(StoreError::Missing(_)) => {
+                let (store, copy) = without_database(console, directory)?;
+                (store, Some(copy))
+            }
             Err(error @ StoreError::InUse { .. }) => {
                 let (store, copy) = from_log(directory, &error.to_string())?;
                 console.note(&format!("{error}; these results are read from the event log"));
@@ -275,6 +276,30 @@ fn completed(
             Ok((store, None))
         }
     }
+}
+
+/// Reads the results from the event log if there is one, but no database.
+fn without_database(console: Console, directory: &Path) -> Result<(Store, TempDir), CliError> {
+    let log = directory.join(LOG_FILE);
+    let has_log = log.try_exists();
+    if !has_log.map_err(|error| CliError::new(format!("cannot read {}: {error}", log.display())))? {
+        let error = CliError::new(format!("there are no results in {}", directory.display()));
+        return Err(
+            error.hint("name a coordinator with --coordinator, or run tests: dtf run MODEL")
+        );
+    }
+    let why = format!("there is no {} in {}", store::FILE_NAME, directory.display());
+    let copy = tempfile::tempdir().map_err(failed)?;
+    let store = results::from_log(directory, &copy.path().join(store::FILE_NAME));
+    let store = store.map_err(|error| {
+        let error = CliError::from_error(&error).message;
+        CliError::new(format!("{why}, and the event log cannot be read: {error}")).hint(format!(
+            "check the directory with `dtf coordinator --check --data-dir {}`",
+            directory.display()
+        ))
+    })?;
+    console.note(&format!("{why}; these results are read from the event log"));
+    Ok((store, copy))
 }
 
 /// Reads the results from the event log into a temporary database.
