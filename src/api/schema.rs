@@ -308,6 +308,7 @@ pub struct Launch {
     pub isolation: Option<Isolation>,
     /// Back-end that the test uses. It decides which devices the test sees.
     pub backend: Option<Backend>,
+    pub weights: Option<Weights>,
     /// Timeout of the attempt; 600000 if absent.
     #[schema(required = false, nullable = false, minimum = 1)]
     pub timeout_ms: Option<u64>,
@@ -326,6 +327,50 @@ pub struct Launch {
     /// Labels for reports: model, family, batch, ….
     #[schema(required = false, nullable = false)]
     pub labels: Option<BTreeMap<String, String>>,
+}
+
+/// The weights that the script of a test loads. Absent for tests without a model.
+#[derive(ToSchema)]
+#[serde(tag = "source", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Weights {
+    /// Drawn by the script.
+    #[schema(title = "RandomWeights")]
+    Random,
+    /// The files of a directory (or one file), by content.
+    #[schema(title = "FolderWeights")]
+    Folder {
+        /// Digest of the manifest, which must have been uploaded with all of its files.
+        manifest: Sha256,
+        size_bytes: u64,
+        /// Absolute path on the machine that submitted the test.
+        path: String,
+        /// Workers have the same files at `path`, so that nothing is sent; false if absent.
+        #[schema(required = false, nullable = false)]
+        in_place: Option<bool>,
+    },
+    /// A published model at a commit. Workers use their model cache if it has the commit.
+    #[schema(title = "HubWeights")]
+    Hub {
+        model: String,
+        /// 40 or 64 hexadecimal digits.
+        commit: String,
+        size_bytes: Option<u64>,
+    },
+    /// The model cache of the worker.
+    #[schema(title = "CacheWeights")]
+    Cache {
+        model: String,
+        revision: Option<String>,
+        /// If the model cache does not have the model, the script draws random weights; false if absent.
+        #[schema(required = false, nullable = false)]
+        or_random: Option<bool>,
+    },
+    /// A directory or file that workers have at this absolute path.
+    #[schema(title = "PathWeights")]
+    Path { path: String },
+    /// One file, or an index of files, at an address.
+    #[schema(title = "UrlWeights")]
+    Url { address: String, sha256: Sha256 },
 }
 
 /// JUnit XML file that the test writes: its path, or its path and the minimum number of cases.
@@ -571,7 +616,7 @@ mod tests {
             "run": {"script": "a.py"}, "files": [file], "directories": ["d"], "environment": {"packages": packages},
             "env": {"A": "b"}, "isolation": "warm", "backend": "cuda", "timeout_ms": 1,
             "silence_ms": 1, "grace_ms": 1, "junit": "j.xml", "artifacts": ["a"],
-            "inputs": [input], "labels": {"model": "m"},
+            "inputs": [input], "labels": {"model": "m"}, "weights": {"source": "random"},
         });
         same_fields::<domain::launch::FileRef, File>(&file, &[]);
         same_fields::<domain::launch::Input, Input>(&input, &[]);
@@ -613,6 +658,38 @@ mod tests {
         let module =
             json!({"module": "model.norm", "kind": "LlamaRMSNorm", "values": {"error": 0.5}});
         same_fields::<domain::findings::FirstDifference, FirstDifference>(&module, &[]);
+    }
+
+    #[test]
+    fn sources_of_weights_are_those_of_the_domain() {
+        let digest = "0".repeat(64);
+        let samples = [
+            json!({"source": "random"}),
+            json!({"source": "folder", "manifest": digest, "size_bytes": 1, "path": "/m", "in_place": true}),
+            json!({"source": "hub", "model": "m", "commit": "0".repeat(40), "size_bytes": 1}),
+            json!({"source": "cache", "model": "m", "revision": "v1", "or_random": true}),
+            json!({"source": "path", "path": "/m"}),
+            json!({"source": "url", "address": "https://m", "sha256": digest}),
+        ];
+        let shape = schema::<Weights>();
+        let choices = shape["oneOf"].as_array().expect("choices");
+        assert_eq!(choices.len(), samples.len());
+        for (choice, sample) in choices.iter().zip(&samples) {
+            let read: domain::weights::Weights =
+                serde_json::from_value(sample.clone()).expect("a source");
+            assert_eq!(json!(read), *sample, "nothing is lost");
+            assert_eq!(choice["properties"]["source"]["enum"][0], sample["source"]);
+            let properties = choice["properties"].as_object().expect("an object");
+            let given = sample.as_object().expect("an object");
+            assert!(properties.keys().eq(given.keys()), "{choice}");
+            for name in given.keys() {
+                let mut without = given.clone();
+                without.remove(name);
+                let needed = refusal::<domain::weights::Weights>(&json!(without)).is_some();
+                let required = choice["required"].as_array().expect("a list");
+                assert_eq!(needed, required.contains(&json!(name)), "{name} of {sample}");
+            }
+        }
     }
 
     #[test]

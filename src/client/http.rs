@@ -345,7 +345,7 @@ fn is_loopback(url: &Url) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::backoff::Backoff;
+    use crate::domain::retry::backoff::Backoff;
 
     #[test]
     fn addresses_and_tokens_are_checked() {

@@ -1,7 +1,7 @@
 //! The rule by which a request is sent again.
 
 use crate::client::error::ClientError;
-use crate::domain::backoff::Backoff;
+use crate::domain::retry::backoff::Backoff;
 use std::time::Duration;
 
 /// How often, and after which pauses, a request that may be repeated is sent again.

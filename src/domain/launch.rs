@@ -6,6 +6,7 @@
 use crate::domain::accelerator::Backend;
 use crate::domain::digest::is_sha256_hex;
 use crate::domain::time::Millis;
+use crate::domain::weights::{Weights, WeightsError};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
@@ -35,6 +36,9 @@ pub struct Launch {
     /// Back-end of the test, which decides how devices are pinned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backend: Option<Backend>,
+    /// Weights that the worker provides, or that the script draws; absent for tests without a model.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weights: Option<Weights>,
     /// Timeout of the test.
     #[serde(default = "default_timeout")]
     pub timeout_ms: Millis,
@@ -242,6 +246,8 @@ pub enum LaunchError {
     Nul(&'static str),
     #[error("the timeout is zero")]
     ZeroTimeout,
+    #[error("the weights of the test: {0}")]
+    Weights(#[from] WeightsError),
 }
 
 impl Launch {
@@ -253,6 +259,9 @@ impl Launch {
         self.check_lengths()?;
         if self.timeout_ms == Millis(0) {
             return Err(LaunchError::ZeroTimeout);
+        }
+        if let Some(weights) = &self.weights {
+            weights.check()?;
         }
         for file in self.files.iter().chain(self.environment.wheels()) {
             check_path(&file.path)?;

@@ -6,7 +6,6 @@
 
 pub mod accelerator;
 pub mod access;
-pub mod backoff;
 pub mod capability;
 pub mod causes;
 pub mod digest;
@@ -28,3 +27,4 @@ pub mod text;
 pub mod time;
 pub mod transfer;
 pub mod unmet;
+pub mod weights;

@@ -189,6 +189,7 @@ fn launch(
         env: settings.env.clone(),
         isolation: settings.isolation.unwrap_or_default(),
         backend: settings.requires.backend,
+        weights: None,
         timeout_ms: settings.timeout.unwrap_or_else(launch::default_timeout),
         silence_ms: settings.silence,
         grace_ms: settings.grace.unwrap_or_else(launch::default_grace),

@@ -1,6 +1,6 @@
 //! Counts failures in a row, and draws the pause before the next try.
 
-use crate::domain::backoff::Backoff;
+use crate::domain::retry::backoff::Backoff;
 use crate::sys::ids;
 use std::time::Duration;
 

@@ -1,5 +1,7 @@
 //! Retry budgets of a test: one for its own failures and one for failures of the infrastructure.
 
+pub mod backoff;
+
 use serde::{Deserialize, Serialize};
 
 /// Maximum number of attempts of a test, whatever its budgets allow.
