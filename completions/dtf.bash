@@ -52,6 +52,9 @@ _dtf() {
             dtf,openapi)
                 cmd="dtf__subcmd__openapi"
                 ;;
+            dtf,path)
+                cmd="dtf__subcmd__path"
+                ;;
             dtf,report)
                 cmd="dtf__subcmd__report"
                 ;;
@@ -133,6 +136,9 @@ _dtf() {
             dtf__subcmd__help,openapi)
                 cmd="dtf__subcmd__help__subcmd__openapi"
                 ;;
+            dtf__subcmd__help,path)
+                cmd="dtf__subcmd__help__subcmd__path"
+                ;;
             dtf__subcmd__help,report)
                 cmd="dtf__subcmd__help__subcmd__report"
                 ;;
@@ -172,6 +178,9 @@ _dtf() {
             dtf__subcmd__help__subcmd__log,export)
                 cmd="dtf__subcmd__help__subcmd__log__subcmd__export"
                 ;;
+            dtf__subcmd__help__subcmd__path,convert)
+                cmd="dtf__subcmd__help__subcmd__path__subcmd__convert"
+                ;;
             dtf__subcmd__help__subcmd__templates,add)
                 cmd="dtf__subcmd__help__subcmd__templates__subcmd__add"
                 ;;
@@ -204,6 +213,18 @@ _dtf() {
                 ;;
             dtf__subcmd__log__subcmd__help,help)
                 cmd="dtf__subcmd__log__subcmd__help__subcmd__help"
+                ;;
+            dtf__subcmd__path,convert)
+                cmd="dtf__subcmd__path__subcmd__convert"
+                ;;
+            dtf__subcmd__path,help)
+                cmd="dtf__subcmd__path__subcmd__help"
+                ;;
+            dtf__subcmd__path__subcmd__help,convert)
+                cmd="dtf__subcmd__path__subcmd__help__subcmd__convert"
+                ;;
+            dtf__subcmd__path__subcmd__help,help)
+                cmd="dtf__subcmd__path__subcmd__help__subcmd__help"
                 ;;
             dtf__subcmd__templates,add)
                 cmd="dtf__subcmd__templates__subcmd__add"
@@ -248,7 +269,7 @@ _dtf() {
 
     case "${cmd}" in
         dtf)
-            opts="-v -q -h -V --config --token-file --color --verbose --quiet --help --version coordinator worker submit wait check run generate report status cancel logs why debug workers templates log config completions config-reference openapi help"
+            opts="-v -q -h -V --config --token-file --color --verbose --quiet --help --version coordinator worker submit wait check run generate report status cancel logs why debug workers templates log path config completions config-reference openapi help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -906,7 +927,7 @@ _dtf() {
             return 0
             ;;
         dtf__subcmd__help)
-            opts="coordinator worker submit wait check run generate report status cancel logs why debug workers templates log config completions config-reference openapi help"
+            opts="coordinator worker submit wait check run generate report status cancel logs why debug workers templates log path config completions config-reference openapi help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1132,6 +1153,34 @@ _dtf() {
         dtf__subcmd__help__subcmd__openapi)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        dtf__subcmd__help__subcmd__path)
+            opts="convert"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        dtf__subcmd__help__subcmd__path__subcmd__convert)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -1542,6 +1591,124 @@ _dtf() {
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        dtf__subcmd__path)
+            opts="-v -q -h --config --token-file --color --verbose --quiet --help convert help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --token-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        dtf__subcmd__path__subcmd__convert)
+            opts="-v -q -h --to --from --mount --wsl-root --distribution --list --output --config --token-file --color --verbose --quiet --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --to)
+                    COMPREPLY=($(compgen -W "windows posix wsl msys cygwin" -- "${cur}"))
+                    return 0
+                    ;;
+                --from)
+                    COMPREPLY=($(compgen -W "windows posix wsl msys cygwin" -- "${cur}"))
+                    return 0
+                    ;;
+                --mount)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --wsl-root)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --distribution)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table json" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --token-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        dtf__subcmd__path__subcmd__help)
+            opts="convert help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        dtf__subcmd__path__subcmd__help__subcmd__convert)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        dtf__subcmd__path__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 *)
                     COMPREPLY=()
                     ;;

@@ -48,6 +48,7 @@ Register-ArgumentCompleter -Native -CommandName 'dtf' -ScriptBlock {
             [CompletionResult]::new('workers', 'workers', [CompletionResultType]::ParameterValue, 'List workers, or drain a worker')
             [CompletionResult]::new('templates', 'templates', [CompletionResultType]::ParameterValue, 'List, show, add and check test templates')
             [CompletionResult]::new('log', 'log', [CompletionResultType]::ParameterValue, 'Read the event log of a coordinator that is not running')
+            [CompletionResult]::new('path', 'path', [CompletionResultType]::ParameterValue, 'Convert paths between Windows, POSIX, WSL, MSYS2 and Cygwin')
             [CompletionResult]::new('config', 'config', [CompletionResultType]::ParameterValue, 'Show the settings in effect')
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print a completion script for a shell')
             [CompletionResult]::new('config-reference', 'config-reference', [CompletionResultType]::ParameterValue, 'Print docs/config.md')
@@ -547,6 +548,50 @@ Register-ArgumentCompleter -Native -CommandName 'dtf' -ScriptBlock {
         'dtf;log;help;help' {
             break
         }
+        'dtf;path' {
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Settings file [default: config.yaml in the settings directory, if it exists]')
+            [CompletionResult]::new('--token-file', '--token-file', [CompletionResultType]::ParameterName, 'File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to print colours')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Print more log messages (-vv for debug messages)')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Print more log messages (-vv for debug messages)')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print only results, warnings and errors')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print only results, warnings and errors')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('convert', 'convert', [CompletionResultType]::ParameterValue, 'Convert paths to the form of another system')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'dtf;path;convert' {
+            [CompletionResult]::new('--to', '--to', [CompletionResultType]::ParameterName, 'System that uses the results')
+            [CompletionResult]::new('--from', '--from', [CompletionResultType]::ParameterName, 'System that the paths come from; drives of MSYS2 need it [default: recognised]')
+            [CompletionResult]::new('--mount', '--mount', [CompletionResultType]::ParameterName, 'Directory with another name on the other system, such as ''D:\models=/srv/models''. Repeatable')
+            [CompletionResult]::new('--wsl-root', '--wsl-root', [CompletionResultType]::ParameterName, 'Directory of the drives in WSL')
+            [CompletionResult]::new('--distribution', '--distribution', [CompletionResultType]::ParameterName, 'Name of the WSL distribution, such as Ubuntu')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Output format')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Settings file [default: config.yaml in the settings directory, if it exists]')
+            [CompletionResult]::new('--token-file', '--token-file', [CompletionResultType]::ParameterName, 'File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to print colours')
+            [CompletionResult]::new('--list', '--list', [CompletionResultType]::ParameterName, 'Treat each PATH as a list like that of the PATH variable')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Print more log messages (-vv for debug messages)')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Print more log messages (-vv for debug messages)')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print only results, warnings and errors')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print only results, warnings and errors')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'dtf;path;help' {
+            [CompletionResult]::new('convert', 'convert', [CompletionResultType]::ParameterValue, 'Convert paths to the form of another system')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'dtf;path;help;convert' {
+            break
+        }
+        'dtf;path;help;help' {
+            break
+        }
         'dtf;config' {
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Settings file [default: config.yaml in the settings directory, if it exists]')
             [CompletionResult]::new('--token-file', '--token-file', [CompletionResultType]::ParameterName, 'File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it')
@@ -678,6 +723,7 @@ Register-ArgumentCompleter -Native -CommandName 'dtf' -ScriptBlock {
             [CompletionResult]::new('workers', 'workers', [CompletionResultType]::ParameterValue, 'List workers, or drain a worker')
             [CompletionResult]::new('templates', 'templates', [CompletionResultType]::ParameterValue, 'List, show, add and check test templates')
             [CompletionResult]::new('log', 'log', [CompletionResultType]::ParameterValue, 'Read the event log of a coordinator that is not running')
+            [CompletionResult]::new('path', 'path', [CompletionResultType]::ParameterValue, 'Convert paths between Windows, POSIX, WSL, MSYS2 and Cygwin')
             [CompletionResult]::new('config', 'config', [CompletionResultType]::ParameterValue, 'Show the settings in effect')
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print a completion script for a shell')
             [CompletionResult]::new('config-reference', 'config-reference', [CompletionResultType]::ParameterValue, 'Print docs/config.md')
@@ -759,6 +805,13 @@ Register-ArgumentCompleter -Native -CommandName 'dtf' -ScriptBlock {
             break
         }
         'dtf;help;log;export' {
+            break
+        }
+        'dtf;help;path' {
+            [CompletionResult]::new('convert', 'convert', [CompletionResultType]::ParameterValue, 'Convert paths to the form of another system')
+            break
+        }
+        'dtf;help;path;convert' {
             break
         }
         'dtf;help;config' {

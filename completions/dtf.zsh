@@ -605,6 +605,76 @@ esac
     ;;
 esac
 ;;
+(path)
+_arguments "${_arguments_options[@]}" : \
+'--config=[Settings file \[default\: config.yaml in the settings directory, if it exists\]]:FILE:_files' \
+'--token-file=[File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it]:FILE:_files' \
+'--color=[When to print colours]:WHEN:(auto always never)' \
+'*-v[Print more log messages (-vv for debug messages)]' \
+'*--verbose[Print more log messages (-vv for debug messages)]' \
+'(-v --verbose)-q[Print only results, warnings and errors]' \
+'(-v --verbose)--quiet[Print only results, warnings and errors]' \
+'-h[Print help]' \
+'--help[Print help]' \
+":: :_dtf__subcmd__path_commands" \
+"*::: :->path" \
+&& ret=0
+
+    case $state in
+    (path)
+        words=($line[1] "${words[@]}")
+        (( CURRENT += 1 ))
+        curcontext="${curcontext%:*:*}:dtf-path-command-$line[1]:"
+        case $line[1] in
+            (convert)
+_arguments "${_arguments_options[@]}" : \
+'--to=[System that uses the results]:SYSTEM:(windows posix wsl msys cygwin)' \
+'--from=[System that the paths come from; drives of MSYS2 need it \[default\: recognised\]]:SYSTEM:(windows posix wsl msys cygwin)' \
+'*--mount=[Directory with another name on the other system, such as '\''D\:\\models=/srv/models'\''. Repeatable]:A=B:_default' \
+'--wsl-root=[Directory of the drives in WSL]:DIR:_default' \
+'--distribution=[Name of the WSL distribution, such as Ubuntu]:NAME:_default' \
+'--output=[Output format]:OUTPUT:(table json)' \
+'--config=[Settings file \[default\: config.yaml in the settings directory, if it exists\]]:FILE:_files' \
+'--token-file=[File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it]:FILE:_files' \
+'--color=[When to print colours]:WHEN:(auto always never)' \
+'--list[Treat each PATH as a list like that of the PATH variable]' \
+'*-v[Print more log messages (-vv for debug messages)]' \
+'*--verbose[Print more log messages (-vv for debug messages)]' \
+'(-v --verbose)-q[Print only results, warnings and errors]' \
+'(-v --verbose)--quiet[Print only results, warnings and errors]' \
+'-h[Print help]' \
+'--help[Print help]' \
+'*::paths -- Paths or `file\:` URIs:_default' \
+&& ret=0
+;;
+(help)
+_arguments "${_arguments_options[@]}" : \
+":: :_dtf__subcmd__path__subcmd__help_commands" \
+"*::: :->help" \
+&& ret=0
+
+    case $state in
+    (help)
+        words=($line[1] "${words[@]}")
+        (( CURRENT += 1 ))
+        curcontext="${curcontext%:*:*}:dtf-path-help-command-$line[1]:"
+        case $line[1] in
+            (convert)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(help)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+        esac
+    ;;
+esac
+;;
+        esac
+    ;;
+esac
+;;
 (config)
 _arguments "${_arguments_options[@]}" : \
 '--config=[Settings file \[default\: config.yaml in the settings directory, if it exists\]]:FILE:_files' \
@@ -876,6 +946,26 @@ _arguments "${_arguments_options[@]}" : \
     ;;
 esac
 ;;
+(path)
+_arguments "${_arguments_options[@]}" : \
+":: :_dtf__subcmd__help__subcmd__path_commands" \
+"*::: :->path" \
+&& ret=0
+
+    case $state in
+    (path)
+        words=($line[1] "${words[@]}")
+        (( CURRENT += 1 ))
+        curcontext="${curcontext%:*:*}:dtf-help-path-command-$line[1]:"
+        case $line[1] in
+            (convert)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+        esac
+    ;;
+esac
+;;
 (config)
 _arguments "${_arguments_options[@]}" : \
 ":: :_dtf__subcmd__help__subcmd__config_commands" \
@@ -944,6 +1034,7 @@ _dtf_commands() {
 'workers:List workers, or drain a worker' \
 'templates:List, show, add and check test templates' \
 'log:Read the event log of a coordinator that is not running' \
+'path:Convert paths between Windows, POSIX, WSL, MSYS2 and Cygwin' \
 'config:Show the settings in effect' \
 'completions:Print a completion script for a shell' \
 'config-reference:Print docs/config.md' \
@@ -1049,6 +1140,7 @@ _dtf__subcmd__help_commands() {
 'workers:List workers, or drain a worker' \
 'templates:List, show, add and check test templates' \
 'log:Read the event log of a coordinator that is not running' \
+'path:Convert paths between Windows, POSIX, WSL, MSYS2 and Cygwin' \
 'config:Show the settings in effect' \
 'completions:Print a completion script for a shell' \
 'config-reference:Print docs/config.md' \
@@ -1142,6 +1234,18 @@ _dtf__subcmd__help__subcmd__logs_commands() {
 _dtf__subcmd__help__subcmd__openapi_commands() {
     local commands; commands=()
     _describe -t commands 'dtf help openapi commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__help__subcmd__path_commands] )) ||
+_dtf__subcmd__help__subcmd__path_commands() {
+    local commands; commands=(
+'convert:Convert paths to the form of another system' \
+    )
+    _describe -t commands 'dtf help path commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__help__subcmd__path__subcmd__convert_commands] )) ||
+_dtf__subcmd__help__subcmd__path__subcmd__convert_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf help path convert commands' commands "$@"
 }
 (( $+functions[_dtf__subcmd__help__subcmd__report_commands] )) ||
 _dtf__subcmd__help__subcmd__report_commands() {
@@ -1271,6 +1375,37 @@ _dtf__subcmd__logs_commands() {
 _dtf__subcmd__openapi_commands() {
     local commands; commands=()
     _describe -t commands 'dtf openapi commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__path_commands] )) ||
+_dtf__subcmd__path_commands() {
+    local commands; commands=(
+'convert:Convert paths to the form of another system' \
+'help:Print this message or the help of the given subcommand(s)' \
+    )
+    _describe -t commands 'dtf path commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__path__subcmd__convert_commands] )) ||
+_dtf__subcmd__path__subcmd__convert_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf path convert commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__path__subcmd__help_commands] )) ||
+_dtf__subcmd__path__subcmd__help_commands() {
+    local commands; commands=(
+'convert:Convert paths to the form of another system' \
+'help:Print this message or the help of the given subcommand(s)' \
+    )
+    _describe -t commands 'dtf path help commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__path__subcmd__help__subcmd__convert_commands] )) ||
+_dtf__subcmd__path__subcmd__help__subcmd__convert_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf path help convert commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__path__subcmd__help__subcmd__help_commands] )) ||
+_dtf__subcmd__path__subcmd__help__subcmd__help_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf path help help commands' commands "$@"
 }
 (( $+functions[_dtf__subcmd__report_commands] )) ||
 _dtf__subcmd__report_commands() {

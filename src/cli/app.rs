@@ -10,6 +10,7 @@ use crate::cli::coordinator::CoordinatorArgs;
 use crate::cli::debug::args::DebugArgs;
 use crate::cli::generate::args::GenerateArgs;
 use crate::cli::log::LogArgs;
+use crate::cli::path::PathArgs;
 use crate::cli::results::logs::LogsArgs;
 use crate::cli::results::report::ReportArgs;
 use crate::cli::results::why::WhyArgs;
@@ -19,7 +20,7 @@ use crate::cli::submit::args::SubmitArgs;
 use crate::cli::templates::args::TemplatesArgs;
 use crate::cli::wait::args::WaitArgs;
 use crate::cli::worker::args::WorkerArgs;
-use crate::cli::workers::WorkersArgs;
+use crate::cli::worker::workers::WorkersArgs;
 use clap::builder::Resettable;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::ffi::OsString;
@@ -99,6 +100,7 @@ pub enum Command {
     Workers(WorkersArgs),
     Templates(TemplatesArgs),
     Log(LogArgs),
+    Path(PathArgs),
     Config(ConfigArgs),
     Completions(CompletionsArgs),
     /// Print docs/config.md

@@ -7,7 +7,6 @@ mod app;
 mod args;
 mod cancel;
 mod check;
-mod check_report;
 mod completions;
 mod config;
 mod connect;
@@ -17,6 +16,7 @@ mod error;
 mod exit;
 mod generate;
 mod log;
+mod path;
 mod results;
 mod run;
 mod status;
@@ -26,7 +26,6 @@ mod terminal;
 mod wait;
 mod work;
 mod worker;
-mod workers;
 
 use app::{Cli, Command};
 use clap::error::ErrorKind;
@@ -98,7 +97,8 @@ fn perform(cli: Cli, console: Console) -> Result<Exit, CliError> {
         Command::Why(args) => block_on(results::why::run(console, &global, args)),
         Command::Templates(args) => block_on(templates::run(console, &global, args)),
         Command::Log(args) => log::run(console, &global, args),
-        Command::Workers(args) => block_on(workers::run(console, &global, args)),
+        Command::Path(args) => path::run(console, &args),
+        Command::Workers(args) => block_on(worker::workers::run(console, &global, args)),
     }
 }
 

@@ -18,3 +18,4 @@ pub mod quantity;
 pub mod render;
 pub mod source;
 pub mod suggest;
+pub mod system_path;

@@ -3,6 +3,7 @@
 pub mod args;
 pub mod describe;
 pub mod machine;
+pub mod workers;
 
 use crate::cli::args::shared::Global;
 use crate::cli::connect::{connect, connection, settings};

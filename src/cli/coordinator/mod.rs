@@ -1,7 +1,8 @@
 //! `dtf coordinator`.
 
+mod check_report;
+
 use crate::cli::args::shared::{Global, Shape};
-use crate::cli::check_report;
 use crate::cli::connect::settings;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
