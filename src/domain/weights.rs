@@ -1,4 +1,4 @@
-//! The weights of a test: their source, their identity, and the manifest of a folder.
+//! The weights of a test: their source, their identity, and the manifest of a directory.
 //!
 //! A manifest lists the files of a model with their digests, in one canonical JSON text whose SHA-256
 //! is the identity of the weights. Files travel in chunks of [`CHUNK_BYTES`]. Limits: [`MAX_FILES`]

@@ -4,8 +4,8 @@
 //! is read into its root and its names, and written for the other system.
 //!
 //! Promises: a path that was converted can be converted back to the same place. No result is
-//! outside of the root or the mount that the path names. What has no equivalent is an error that says
-//! why; nothing is dropped silently. Limits: [`MAX_PATH_BYTES`] and the length of names of each system.
+//! outside of the root or the mount that the path names. What has no equivalent is an error with the
+//! reason; nothing is dropped silently. Limits: [`MAX_PATH_BYTES`] and the length of names of each system.
 
 mod conversion;
 mod error;
