@@ -269,7 +269,9 @@ def test_perturbations_are_large_and_leave_the_model_as_it_was(family):
     script, model, inputs = tiny(family)
     before = {name: value.clone() for name, value in model.state_dict().items()}
     expected = computed(script, model, inputs)
-    moved = script.sensitivities(torch, model, inputs)
+    layer, again = script.middle_layer(torch, model, inputs)
+    assert torch.equal(again, expected)
+    moved = script.sensitivities(torch, model, inputs, layer)
     assert all(torch.is_tensor(output) for output in moved.values()), moved
     moved = {name: difference(output, expected) for name, output in moved.items()}
     assert moved.pop("a channel wrong by 5 %") > 1e-5
@@ -296,5 +298,5 @@ def test_a_perturbation_that_fails_is_reported():
         yield
 
     script.PERTURBATIONS = {"something else": failing}
-    moved = script.sensitivities(torch, model, inputs)
+    moved = script.sensitivities(torch, model, inputs, None)
     assert moved == {"something else": "cannot be tried: RuntimeError: this model cannot"}
