@@ -3,6 +3,7 @@
 import ast
 import collections
 import contextlib
+import itertools
 import json
 import types
 
@@ -442,3 +443,28 @@ def test_what_a_test_would_not_notice_is_in_its_result(started):
     script.compute_reference = with_small_moves
     code, result, _ = started(script)
     assert (code, result["would_not_notice"]) == (0, ["layer skipped"]), result
+
+
+def test_a_skipped_layer_that_the_output_of_a_deep_model_hides_is_found_by_the_modules(started):
+    """A model that normalises after each addition forgets its first layers with depth."""
+    config = {**configuration("dtf/tiny-bert"), "num_hidden_layers": 24}
+    script = types.ModuleType("script")
+    source = render("text_encoder", config=config, parameters={**QUICK, "dtype": "bf16"})
+    exec(source, script.__dict__)
+    layer = transformers.models.bert.modeling_bert.BertLayer
+
+    def make(usual):
+        calls = itertools.count()
+
+        def forward(self, states, *known, **named):
+            output = usual(self, states, *known, **named)
+            if next(calls) % 24:
+                return output
+            return (states, *output[1:]) if isinstance(output, tuple) else states
+
+        return forward
+
+    code, result, checks = started(script, lambda: replaced(layer, "forward", make))
+    assert (code, result["outcome"]) == (1, "failed"), result
+    assert checks["reference"]["passed"] and not checks["modules"]["passed"]
+    assert result["first_differs"]["module"] == "encoder.layer.0"
