@@ -10,6 +10,8 @@ than one run in 1,000 did not pass, or if the runs of a model did so with two se
 import argparse
 import collections
 import concurrent.futures
+import dataclasses
+import json
 import multiprocessing
 import os
 import pathlib
@@ -40,13 +42,22 @@ def main():
             for run in future.result():
                 if run.outcome not in ("passed", "error"):
                     print(f"false alarm: {run}", flush=True)
+            if options.output:
+                write(runs, options.output)
     return report(runs, clean)
+
+
+def write(runs, path):
+    """Writes all runs so far, one in each line."""
+    lines = [json.dumps(dataclasses.asdict(run)) for run in runs]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def report(runs, clean):
     refused = [run for run in runs if clean.is_refused(run)]
-    for message, count in collections.Counter(run.message[:100] for run in refused).items():
-        print(f"not run {count} times: {message}")
+    reasons = collections.Counter((run.model, run.message[:150]) for run in refused)
+    for (model, message), count in sorted(reasons.items()):
+        print(f"{model} was not run {count} times: {message}")
     runs = [run for run in runs if not clean.is_refused(run)]
     alarms = [run for run in runs if run.outcome != "passed"]
     for dtype in clean.DTYPES:
@@ -69,6 +80,7 @@ def read_options():
     parser.add_argument("--first-seed", type=int, default=1)
     parser.add_argument("--runs", type=int, default=4, help="runs of each model and seed")
     parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--output", type=pathlib.Path, help="write all runs as lines of JSON")
     return parser.parse_args()
 
 

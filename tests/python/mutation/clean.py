@@ -4,7 +4,9 @@ Each run draws precision, batch, threads, kernels (one-DNN or torch's own), atte
 `strictness` of a run is its largest difference as a share of the bound: 1 would be a false alarm.
 """
 
+import atexit
 import dataclasses
+import functools
 import random
 import tempfile
 
@@ -32,21 +34,38 @@ class Clean:
     strictness: dict = dataclasses.field(default_factory=dict)  # statistic → share of the bound
 
 
+class Scripts:
+    """The scripts of one model, one for each runtime, loaded when they are first used."""
+
+    def __init__(self, name, directory):
+        self.name, self.directory, self.loaded = name, directory, {}
+
+    def of(self, runtime):
+        if runtime not in self.loaded:
+            self.loaded[runtime] = Script(self.name, self.directory, runtime)
+        return self.loaded[runtime]
+
+
+@functools.cache
+def scripts_of(name):
+    """The scripts of a model in this process, with a directory that lasts as long as the process."""
+    directory = tempfile.TemporaryDirectory()
+    atexit.register(directory.cleanup)
+    return Scripts(name, directory.name)
+
+
 def run_model(name, seeds, per_seed):
     """The clean runs of one model, `per_seed` for each seed."""
-    import torch
-
     runs = []
-    with tempfile.TemporaryDirectory() as directory:
-        scripts = {"torch": Script(name, directory)}
-        scripts["onnxruntime"] = Script(name, directory, runtime="onnxruntime")
-        for seed in seeds:
-            draw = random.Random(f"{name} {seed}")
-            runs += [one_run(torch, scripts, name, seed, draw) for _ in range(per_seed)]
+    for seed in seeds:
+        draw = random.Random(f"{name} {seed}")
+        runs += [one_run(scripts_of(name), name, seed, draw) for _ in range(per_seed)]
     return runs
 
 
-def one_run(torch, scripts, name, seed, draw):
+def one_run(scripts, name, seed, draw):
+    import torch
+
     runtime = "onnxruntime" if draw.randrange(EXPORTED) == 0 else "torch"
     parameters = {"batch": draw.choice(BATCHES), "attention": draw.choice(ATTENTION)}
     clean = Clean(
@@ -57,9 +76,10 @@ def one_run(torch, scripts, name, seed, draw):
         draw.random() < 0.5,
         {**parameters, "runtime": runtime},
     )
-    scripts[runtime].threads = clean.threads
+    script = scripts.of(runtime)
+    script.threads = clean.threads
     with torch.backends.mkldnn.flags(enabled=clean.one_dnn):
-        run = scripts[runtime].run(seed, clean.dtype, **parameters)
+        run = script.run(seed, clean.dtype, **parameters)
     clean.outcome, clean.failed = run.outcome, tuple(run.failed)
     clean.message = run.raised or run.result.get("message", "")
     clean.strictness = strictness(run.checks)
