@@ -16,6 +16,7 @@ import multiprocessing
 import os
 import pathlib
 import sys
+import tempfile
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -28,12 +29,16 @@ def main():
     options = read_options()
     from mutation import clean, models
 
+    # All models with one seed, then with the next one, so that what has run is a fair sample.
     seeds = range(options.first_seed, options.first_seed + options.seeds)
     context = multiprocessing.get_context("spawn")
     runs = []
-    with concurrent.futures.ProcessPoolExecutor(options.processes, mp_context=context) as pool:
+    with (
+        tempfile.TemporaryDirectory() as directory,
+        concurrent.futures.ProcessPoolExecutor(options.processes, mp_context=context) as pool,
+    ):
         futures = [
-            pool.submit(clean.run_model, name, [seed], options.runs)
+            pool.submit(clean.run_model, name, seed, options.runs, directory)
             for seed in seeds
             for name in models.named(options.model)
         ]

@@ -4,11 +4,11 @@ Each run draws precision, batch, threads, kernels (one-DNN or torch's own), atte
 `strictness` of a run is its largest difference as a share of the bound: 1 would be a false alarm.
 """
 
-import atexit
 import dataclasses
 import functools
+import os
+import pathlib
 import random
-import tempfile
 
 from .scripts import Script
 
@@ -47,20 +47,18 @@ class Scripts:
 
 
 @functools.cache
-def scripts_of(name):
-    """The scripts of a model in this process, with a directory that lasts as long as the process."""
-    directory = tempfile.TemporaryDirectory()
-    atexit.register(directory.cleanup)
-    return Scripts(name, directory.name)
+def scripts_of(name, directory):
+    """The scripts of a model in this process, which write below a directory."""
+    own = pathlib.Path(directory, f"{name} {os.getpid()}")
+    own.mkdir()
+    return Scripts(name, own)
 
 
-def run_model(name, seeds, per_seed):
-    """The clean runs of one model, `per_seed` for each seed."""
-    runs = []
-    for seed in seeds:
-        draw = random.Random(f"{name} {seed}")
-        runs += [one_run(scripts_of(name), name, seed, draw) for _ in range(per_seed)]
-    return runs
+def run_model(name, seed, runs, directory):
+    """The clean runs of one model and seed."""
+    draw = random.Random(f"{name} {seed}")
+    scripts = scripts_of(name, directory)
+    return [one_run(scripts, name, seed, draw) for _ in range(runs)]
 
 
 def one_run(scripts, name, seed, draw):
