@@ -108,18 +108,37 @@ impl FileBlobs {
         self.changes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Renews the modification time of a blob. Returns whether the blob still exists.
-    fn renew(&self, digest: &BlobDigest, path: &Path) -> Result<bool, BlobError> {
+    /// Size of a blob in bytes, and postpones its removal, as [`BlobStore::verify`] does, but without a
+    /// comparison of its content. `None` if it does not exist.
+    ///
+    /// # Errors
+    /// The storage cannot be used.
+    pub fn find(&self, digest: &BlobDigest) -> Result<Option<u64>, BlobError> {
+        self.renew(digest, &self.path(digest))
+    }
+
+    /// Reads a whole blob and compares it with its digest, whether or not it was compared before.
+    /// Returns whether it exists.
+    ///
+    /// # Errors
+    /// The blob is damaged or cannot be read.
+    pub fn reread(&self, digest: &BlobDigest) -> Result<bool, BlobError> {
+        self.verified.forget(digest);
+        Ok(self.open(digest)?.is_some())
+    }
+
+    /// Renews the modification time of a blob. Returns its size in bytes, if it still exists.
+    fn renew(&self, digest: &BlobDigest, path: &Path) -> Result<Option<u64>, BlobError> {
         let _guard = self.change();
         // Windows sets times only through a handle that may write.
         let mut options = File::options();
         options.read(true).write(cfg!(windows));
-        let Some(file) = if_exists(options.open(path), path)? else { return Ok(false) };
+        let Some(file) = if_exists(options.open(path), path)? else { return Ok(None) };
         let metadata = file.metadata().map_err(failed("read", path))?;
         let modified = metadata.modified().map_err(failed("read", path))?;
         // A time in the future comes from a clock that was ahead, and would end in an early removal.
         if modified.elapsed().is_ok_and(|age| age < RENEWAL_INTERVAL) {
-            return Ok(true);
+            return Ok(Some(metadata.len()));
         }
         let was_verified = self.verified.contains(digest, &Stamp::of(&metadata));
         file.set_modified(file_time()).map_err(failed("renew", path))?;
@@ -127,7 +146,7 @@ impl FileBlobs {
             let metadata = file.metadata().map_err(failed("read", path))?;
             self.verified.remember(digest.clone(), Stamp::of(&metadata));
         }
-        Ok(true)
+        Ok(Some(metadata.len()))
     }
 
     /// Gives a synced file of the same file system the name of its blob, durably.
@@ -243,9 +262,10 @@ impl BlobStore for FileBlobs {
     }
 
     fn verify(&self, digest: &BlobDigest) -> Result<Option<u64>, BlobError> {
-        let Some(Blob { size, .. }) = self.open(digest)? else { return Ok(None) };
-        let exists = self.renew(digest, &self.path(digest))?;
-        Ok(exists.then_some(size))
+        if self.open(digest)?.is_none() {
+            return Ok(None);
+        }
+        self.find(digest)
     }
 
     fn list(&self, group: u8, visit: &mut dyn FnMut(Stored)) -> Result<(), BlobError> {

@@ -1,6 +1,7 @@
 //! Sends requests and reads responses. A request is repeated if that is harmless.
 
 use crate::client::error::ClientError;
+use crate::client::part;
 use crate::client::proxy::Proxy;
 use crate::client::retry::Retry;
 use crate::client::secret::Secret;
@@ -81,6 +82,12 @@ pub(crate) enum Payload {
     Bytes(Vec<u8>),
     /// A file of this size in bytes, which is read while it is sent.
     File(PathBuf, u64),
+    /// `size` bytes of a file from `offset`, which are read while they are sent.
+    Part {
+        file: PathBuf,
+        offset: u64,
+        size: u64,
+    },
 }
 
 impl Client {
@@ -225,6 +232,14 @@ impl Client {
                     .header(CONTENT_TYPE, "application/octet-stream")
                     .header(CONTENT_LENGTH, *size)
                     .body(file)
+            }
+            Payload::Part { file, offset, size } => {
+                let part = part::open(file, *offset, *size).await;
+                let part = part.map_err(|error| ClientError::local(file, error))?;
+                request
+                    .header(CONTENT_TYPE, "application/octet-stream")
+                    .header(CONTENT_LENGTH, *size)
+                    .body(part)
             }
         };
         let response = request.send().await.map_err(|error| self.unreachable(&error))?;

@@ -195,6 +195,11 @@ sections! {
             /// submissions are refused.
             commands: "coordinator", default: "none",
         }
+        max_weights_size: SizeLimit {
+            /// Maximum size of the weights that clients pushed, such as 2TiB, or `none`. Weights that no
+            /// waiting or running test needs are removed first, then further ones are refused.
+            commands: "coordinator", default: "500GiB",
+        }
         min_free: SizeLimit {
             /// Free disk space below which uploads and submissions are refused, such as 10GiB, or
             /// `none`. The files of results may use half of it.

@@ -4,7 +4,7 @@ use super::declaration::DEFAULT_COORDINATOR;
 use super::locate;
 use super::resolve::{Origin, Resolver};
 use super::value::{List, ListenAddress, Program, Retention, SizeLimit};
-use crate::coordinator::{DEFAULT_LOG_RETENTION, MAX_RUN_BYTES, StorageLimits};
+use crate::coordinator::{DEFAULT_LOG_RETENTION, MAX_RUN_BYTES, MAX_WEIGHTS_BYTES, StorageLimits};
 use crate::domain::tag::Tag;
 use crate::domain::time::Millis;
 use std::path::PathBuf;
@@ -44,6 +44,7 @@ pub fn templates(given: Option<PathBuf>, resolver: &mut Resolver<'_>) -> Option<
 pub struct GivenStorage {
     pub max_run_size: Option<SizeLimit>,
     pub max_data_size: Option<SizeLimit>,
+    pub max_weights_size: Option<SizeLimit>,
     pub min_free: Option<SizeLimit>,
     pub log_retention: Option<Retention>,
 }
@@ -55,6 +56,8 @@ impl GivenStorage {
         let max_run = resolver.value(self.max_run_size, &section.max_run_size, run);
         let max_data =
             resolver.value(self.max_data_size, &section.max_data_size, || SizeLimit(None));
+        let weights = || SizeLimit(Some(MAX_WEIGHTS_BYTES));
+        let max_weights = resolver.value(self.max_weights_size, &section.max_weights_size, weights);
         let min_free = resolver.optional(self.min_free, &section.min_free);
         let retention = || Retention(Some(DEFAULT_LOG_RETENTION));
         let log_retention = resolver.value(self.log_retention, &section.log_retention, retention).0;
@@ -62,6 +65,7 @@ impl GivenStorage {
             log_retention,
             max_run_bytes: max_run.0,
             max_data_bytes: max_data.0,
+            max_weights_bytes: max_weights.0,
             // No reserve is a reserve of nothing.
             min_free_bytes: min_free.map(|reserve| reserve.0.unwrap_or(0)),
         }

@@ -29,11 +29,14 @@ mod startup;
 #[cfg(test)]
 mod tests;
 mod tick;
+mod weights;
 
 pub use check::check;
 pub use check::report::{Part, Report};
 pub use http::auth::TokenFileError;
 pub use recovery::error::RecoveryError;
 pub use recovery::identity_of;
-pub use settings::{DEFAULT_LOG_RETENTION, MAX_RUN_BYTES, Settings, StorageLimits};
+pub use settings::{
+    DEFAULT_LOG_RETENTION, MAX_RUN_BYTES, MAX_WEIGHTS_BYTES, Settings, StorageLimits,
+};
 pub use startup::{CoordinatorError, run};

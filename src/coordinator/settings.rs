@@ -11,6 +11,8 @@ pub const SNAPSHOT_EVENTS: u64 = 200_000;
 const COLLECT_AFTER: Duration = Duration::from_mins(10);
 /// Default maximum size of the files of one run, in bytes.
 pub const MAX_RUN_BYTES: u64 = 64 << 30;
+/// Default maximum size of the stored weights, in bytes.
+pub const MAX_WEIGHTS_BYTES: u64 = 500 << 30;
 /// Default time for which the event log keeps its records: 180 days. The log is needed to build the
 /// results database again without the archive, and for columns that a later version derives from
 /// the facts; results older than two releases rarely need either.
@@ -47,6 +49,8 @@ pub struct StorageLimits {
     /// Free disk space below which uploads and submissions are refused. None: 1 GiB, or 5 % of the
     /// disk if that is less.
     pub min_free_bytes: Option<u64>,
+    /// Maximum size of the stored weights. None: no limit.
+    pub max_weights_bytes: Option<u64>,
     /// Time for which the event log keeps its records. None: all of them.
     pub log_retention: Option<Millis>,
 }
@@ -55,6 +59,7 @@ impl StorageLimits {
     /// The limits of a coordinator without settings.
     pub const DEFAULT: Self = Self {
         max_data_bytes: None,
+        max_weights_bytes: Some(MAX_WEIGHTS_BYTES),
         max_run_bytes: Some(MAX_RUN_BYTES),
         min_free_bytes: None,
         log_retention: Some(DEFAULT_LOG_RETENTION),
@@ -62,6 +67,7 @@ impl StorageLimits {
     /// No limits of size but that of the disk.
     pub const NONE: Self = Self {
         max_data_bytes: None,
+        max_weights_bytes: None,
         max_run_bytes: None,
         min_free_bytes: Some(0),
         log_retention: Some(DEFAULT_LOG_RETENTION),

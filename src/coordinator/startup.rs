@@ -25,6 +25,7 @@ use crate::coordinator::runtime::Runtime;
 use crate::coordinator::settings::Settings;
 use crate::coordinator::standby::Leader;
 use crate::coordinator::tick;
+use crate::coordinator::weights::WeightsStore;
 use crate::log::{EventLog, LogError};
 use crate::results::{CurrentStore, Reader};
 use crate::scheduler::engine::{Batch, Input, SnapshotPolicy};
@@ -117,6 +118,7 @@ pub(crate) struct Opened {
     pub projection: Box<dyn Projection>,
     pub results: Reader,
     pub blobs: Arc<dyn BlobStore>,
+    pub weights: Arc<WeightsStore>,
 }
 
 /// The authenticators for requests to this address.
@@ -161,8 +163,16 @@ pub async fn run(
     let (data_dir, accept) = (settings.data_dir.clone(), settings.accept_lost_records);
     let recovered = tokio::task::spawn_blocking(move || recover(&data_dir, accept));
     let recovered = recovered.await.map_err(|_| CoordinatorError::Panicked("the recovery"))??;
-    let Recovered { leader, leadership, identity, blobs, store: opened, substitute, uncompared } =
-        recovered;
+    let Recovered {
+        leader,
+        leadership,
+        identity,
+        blobs,
+        weights,
+        store: opened,
+        substitute,
+        uncompared,
+    } = recovered;
     let current = CurrentStore::new(opened.store);
     let projection = DatabaseWriter {
         path: settings.data_dir.join(store::FILE_NAME),
@@ -182,6 +192,7 @@ pub async fn run(
         projection: Box::new(projection),
         results: Reader::new(current),
         blobs,
+        weights,
     };
     ready(address);
     run_opened(&settings, authenticators, opened, listener, shutdown).await?;
@@ -228,7 +239,8 @@ fn start(
     };
     let live = settings.data_dir.join("live");
     let live = Arc::new(LiveLogs::open(live.clone()).map_err(directory(live))?);
-    let space = Arc::new(Space::new(settings.data_dir.clone(), settings.storage));
+    let space =
+        Arc::new(Space::new(settings.data_dir.clone(), settings.storage, opened.weights.size()));
     // Interrupted uploads are not continued.
     let incoming = space.incoming();
     make_empty(&incoming).map_err(directory(incoming.clone()))?;
@@ -239,6 +251,7 @@ fn start(
         projection,
         results,
         blobs,
+        weights,
     } = opened;
     let health = Arc::new(Health::new());
     let metrics = Arc::new(Metrics::default());
@@ -265,6 +278,7 @@ fn start(
     let projector = thread("dtf-results", move || projector.run())?;
     let collector = Collector {
         blobs: Arc::clone(&blobs),
+        weights: Arc::clone(&weights),
         log: Arc::clone(&log_reader),
         results: results.clone(),
         mailbox: mailbox.clone(),
@@ -282,6 +296,7 @@ fn start(
         progress,
         results,
         blobs,
+        weights,
         log: log_reader,
         live,
         health: Arc::clone(&health),

@@ -67,10 +67,12 @@ pub enum Permission {
     ManageWorkers,
     /// Add templates for everybody who submits.
     ManageTemplates,
+    /// Remove stored weights.
+    ManageWeights,
 }
 
 impl Permission {
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Read,
         Self::SubmitRuns,
         Self::CancelRuns,
@@ -78,6 +80,7 @@ impl Permission {
         Self::RunTests,
         Self::ManageWorkers,
         Self::ManageTemplates,
+        Self::ManageWeights,
     ];
 
     /// The name in messages.
@@ -91,6 +94,7 @@ impl Permission {
             Self::RunTests => "run-tests",
             Self::ManageWorkers => "manage-workers",
             Self::ManageTemplates => "manage-templates",
+            Self::ManageWeights => "manage-weights",
         }
     }
 }
@@ -230,11 +234,11 @@ mod tests {
         let has =
             |role: &Role| Permission::ALL.map(|permission| role.permissions.contains(permission));
         let expected = [
-            // read, submit, cancel, upload, run tests, manage workers, manage templates
-            ("admin", [true, true, true, true, true, true, true]),
-            ("submitter", [true, true, true, true, false, false, false]),
-            ("worker", [true, false, false, true, true, false, false]),
-            ("viewer", [true, false, false, false, false, false, false]),
+            // read, submit, cancel, upload, run tests, manage workers, templates and weights
+            ("admin", [true, true, true, true, true, true, true, true]),
+            ("submitter", [true, true, true, true, false, false, false, false]),
+            ("worker", [true, false, false, true, true, false, false, false]),
+            ("viewer", [true, false, false, false, false, false, false, false]),
         ];
         let actual = Role::BUILT_IN;
         assert_eq!(actual.each_ref().map(|role| (&*role.name, has(role))), expected);

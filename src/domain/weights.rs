@@ -455,7 +455,8 @@ mod tests {
         let many = (0..=MAX_FILES).map(|at| file(&format!("{at:05}"), 0)).collect();
         assert_eq!(check(many), Err(WeightsError::TooMany(MAX_FILES + 1)));
         assert_eq!(Manifest { schema: 2, files: vec![] }.check(), Err(WeightsError::Schema(2)));
-        let mut huge = file("a", u64::MAX);
+        let mut huge = file("a", 1);
+        huge.size_bytes = u64::MAX;
         huge.chunks.clear();
         assert_eq!(check(vec![huge]), Err(WeightsError::TooLarge(u64::MAX)));
     }

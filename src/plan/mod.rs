@@ -22,6 +22,7 @@ pub mod model_entry;
 pub mod names;
 pub mod needs;
 pub mod priority;
+pub mod pushed_weights;
 pub mod pytest;
 pub mod request;
 mod resolve;

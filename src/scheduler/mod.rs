@@ -42,6 +42,7 @@ mod templates;
 #[cfg(test)]
 mod tests;
 mod view;
+mod weights;
 mod worker;
 
 pub use command::{

@@ -9,4 +9,5 @@ pub mod runs;
 pub mod status;
 pub mod templates;
 pub mod test_views;
+pub mod weights;
 pub mod workers;

@@ -74,6 +74,11 @@ pub struct StorageArgs {
     /// Maximum size of the data directory, or `none` [default: none]
     #[arg(long, env = "DTF_MAX_DATA_SIZE", value_name = "SIZE")]
     pub max_data_size: Option<SizeLimit>,
+    /// Maximum size of the weights that clients pushed, or `none` [default: 500GiB]
+    ///
+    /// Weights that no waiting or running test needs are removed first, then further ones are refused.
+    #[arg(long, env = "DTF_MAX_WEIGHTS_SIZE", value_name = "SIZE")]
+    pub max_weights_size: Option<SizeLimit>,
     /// Free disk space below which uploads and submissions are refused, or `none` [default: 1GiB, or 5 % of the disk if that is less]
     #[arg(long, env = "DTF_MIN_FREE", value_name = "SIZE")]
     pub min_free: Option<SizeLimit>,
@@ -87,8 +92,8 @@ pub struct StorageArgs {
 
 impl StorageArgs {
     pub fn given(&self) -> GivenStorage {
-        let &Self { max_run_size, max_data_size, min_free, log_retention } = self;
-        GivenStorage { max_run_size, max_data_size, min_free, log_retention }
+        let &Self { max_run_size, max_data_size, max_weights_size, min_free, log_retention } = self;
+        GivenStorage { max_run_size, max_data_size, max_weights_size, min_free, log_retention }
     }
 }
 

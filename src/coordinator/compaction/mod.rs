@@ -342,7 +342,7 @@ mod tests {
             orders: Weak::new(),
             clock: Clock::start(),
             metrics: Arc::default(),
-            space: Arc::new(Space::new(directory.to_owned(), limits)),
+            space: Arc::new(Space::new(directory.to_owned(), limits, Arc::default())),
             stopping: Arc::default(),
             verified: None,
         }
@@ -360,7 +360,8 @@ mod tests {
 
         // A maximum size does not matter: the compaction makes room.
         let limits = StorageLimits { max_data_bytes: Some(1), ..StorageLimits::NONE };
-        compaction.space = Arc::new(Space::new(directory.path().to_owned(), limits));
+        compaction.space =
+            Arc::new(Space::new(directory.path().to_owned(), limits, Arc::default()));
         let error = compaction.check().expect_err("nobody takes the order");
         assert!(matches!(error, CompactionError::Stopping), "{error}");
         let archive = Archive::newest(&compaction.archives).expect("read").expect("exported");

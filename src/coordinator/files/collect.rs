@@ -14,6 +14,7 @@ use crate::coordinator::health::{Health, Part};
 use crate::coordinator::mailbox::{Mailbox, MailboxError};
 use crate::coordinator::metrics::Metrics;
 use crate::coordinator::projector::Progress;
+use crate::coordinator::weights::WeightsStore;
 use crate::domain::causes::with_causes;
 use crate::log::{LogError, LogReader, Sequence};
 use crate::results::Reader;
@@ -74,6 +75,7 @@ struct Collected {
 /// The parts of the coordinator that a search uses.
 pub(crate) struct Collector {
     pub blobs: Arc<dyn BlobStore>,
+    pub weights: Arc<WeightsStore>,
     pub log: Arc<dyn LogReader>,
     pub results: Reader,
     pub mailbox: Mailbox,
@@ -121,6 +123,7 @@ impl Collector {
         let mut wait = self.first_after;
         while stop.wait(wait).is_ok() {
             wait = INTERVAL;
+            self.collect_weights();
             let found = self.collect(&stop, file_time());
             if matches!(found, Err(CollectError::Stopping)) {
                 return;
@@ -139,6 +142,21 @@ impl Collector {
                     let reason = with_causes(&error);
                     tracing::warn!(%reason, "stored files that nothing names are not removed now");
                 }
+            }
+        }
+    }
+
+    /// Removes what interrupted pushes of weights left.
+    fn collect_weights(&self) {
+        match self.weights.collect(file_time()) {
+            Ok(0) => {}
+            Ok(freed) => {
+                let size = bytes(freed as f64);
+                tracing::info!(size, "removed chunks of weights that were never completed");
+            }
+            Err(error) => {
+                let reason = with_causes(&error);
+                tracing::warn!(%reason, "chunks of weights that nothing names are not removed now");
             }
         }
     }

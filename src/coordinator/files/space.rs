@@ -12,10 +12,12 @@ use crate::api::error::Code;
 use crate::coordinator::health::{Health, Part};
 use crate::coordinator::http::respond::ApiError;
 use crate::coordinator::settings::StorageLimits;
+use crate::coordinator::weights;
 use crate::results::render::figures::bytes;
 use crate::sys::disk::DiskSpace;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
@@ -49,6 +51,8 @@ pub(crate) struct Space {
     limits: StorageLimits,
     /// Size of the stored files, in bytes.
     files: AtomicU64,
+    /// Size of the stored weights, in bytes.
+    weights: Arc<AtomicU64>,
     /// Size of everything else, in bytes.
     others: AtomicU64,
     /// Announced or received bytes of uploads that are not stored yet.
@@ -70,6 +74,8 @@ pub(crate) enum NoSpace {
         bytes(*used as f64), bytes(*limit as f64)
     )]
     DataDir { used: u64, limit: u64 },
+    #[error("stored weights use {} of {}", bytes(*used as f64), bytes(*limit as f64))]
+    Weights { used: u64, limit: u64 },
     #[error("the disk of the data directory is full")]
     Full,
 }
@@ -83,6 +89,10 @@ impl From<NoSpace> for ApiError {
             NoSpace::DataDir { .. } => {
                 "raise the setting storage.max_data_size of the coordinator, or wait until files that \
                  no result names are removed"
+            }
+            NoSpace::Weights { .. } => {
+                "wait until the tests that need these weights have ended, raise the setting \
+                 storage.max_weights_size of the coordinator, or use weights that workers see at a path"
             }
             NoSpace::Full => "free disk space on the coordinator",
         };
@@ -118,11 +128,13 @@ impl Drop for Upload<'_> {
 }
 
 impl Space {
-    pub fn new(data_dir: PathBuf, limits: StorageLimits) -> Self {
+    /// `weights`: size of the stored weights in bytes, which their storage updates.
+    pub fn new(data_dir: PathBuf, limits: StorageLimits, weights: Arc<AtomicU64>) -> Self {
         Self {
             data_dir,
             limits,
             files: AtomicU64::new(0),
+            weights,
             others: AtomicU64::new(0),
             uploading: AtomicU64::new(0),
             has_failed: AtomicBool::new(false),
@@ -174,6 +186,25 @@ impl Space {
         Ok(())
     }
 
+    /// Whether `bytes` more of weights may be stored.
+    ///
+    /// # Errors
+    /// There is no room.
+    pub fn check_weights(&self, bytes: u64) -> Result<(), NoSpace> {
+        let used = self.weights.load(Relaxed);
+        match self.limits.max_weights_bytes {
+            Some(limit) if used.saturating_add(bytes) > limit => {
+                Err(NoSpace::Weights { used, limit })
+            }
+            _ => self.check(Purpose::Work, bytes),
+        }
+    }
+
+    /// Maximum size of the stored weights in bytes.
+    pub fn max_weights(&self) -> Option<u64> {
+        self.limits.max_weights_bytes
+    }
+
     fn reserve(&self, disk: DiskSpace) -> u64 {
         let default = || DEFAULT_RESERVE.min(disk.total / DEFAULT_RESERVE_PART);
         self.limits.min_free_bytes.unwrap_or_else(default)
@@ -181,7 +212,8 @@ impl Space {
 
     /// Size of the data directory at the last measurement, in bytes.
     pub fn used(&self) -> u64 {
-        self.files.load(Relaxed).saturating_add(self.others.load(Relaxed))
+        let stored = self.files.load(Relaxed).saturating_add(self.weights.load(Relaxed));
+        stored.saturating_add(self.others.load(Relaxed))
     }
 
     /// Free space of the disk in bytes, if it is known.
@@ -250,9 +282,9 @@ impl Space {
     }
 }
 
-/// Size of everything in the data directory but the stored files, in bytes.
+/// Size of everything in the data directory but the stored files and weights, in bytes.
 fn others(data_dir: &Path) -> io::Result<u64> {
-    let blobs = data_dir.join(crate::blobs::DIRECTORY);
+    let counted = [data_dir.join(crate::blobs::DIRECTORY), weights::root(data_dir)];
     let (mut sum, mut open) = (0, vec![(data_dir.to_owned(), 0)]);
     while let Some((directory, depth)) = open.pop() {
         for entry in std::fs::read_dir(&directory)? {
@@ -262,7 +294,7 @@ fn others(data_dir: &Path) -> io::Result<u64> {
             let path = entry.path();
             if !metadata.is_dir() {
                 sum += metadata.len();
-            } else if path != blobs && depth < MAX_DEPTH {
+            } else if !counted.contains(&path) && depth < MAX_DEPTH {
                 open.push((path, depth + 1));
             }
         }
@@ -283,7 +315,7 @@ mod tests {
 
     fn space(limits: StorageLimits) -> (tempfile::TempDir, Space) {
         let directory = tempfile::tempdir().expect("a directory");
-        let space = Space::new(directory.path().to_owned(), limits);
+        let space = Space::new(directory.path().to_owned(), limits, Arc::default());
         (directory, space)
     }
 

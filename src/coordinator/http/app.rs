@@ -15,6 +15,7 @@ use crate::coordinator::live::LiveLogs;
 use crate::coordinator::mailbox::Mailbox;
 use crate::coordinator::metrics::Metrics;
 use crate::coordinator::projector::Progress;
+use crate::coordinator::weights::WeightsStore;
 use crate::domain::causes::with_causes;
 use crate::domain::id::AttemptId;
 use crate::log::LogReader;
@@ -35,6 +36,7 @@ pub(crate) struct App {
     pub progress: Arc<Progress>,
     pub results: Reader,
     pub blobs: Arc<dyn BlobStore>,
+    pub weights: Arc<WeightsStore>,
     pub log: Arc<dyn LogReader>,
     pub live: Arc<LiveLogs>,
     pub health: Arc<Health>,

@@ -9,7 +9,7 @@ use crate::api::MAX_BLOB_BYTES;
 use crate::api::error::Code;
 use crate::api::schema;
 use crate::api::v1::blobs::UploadQuery;
-use crate::blobs::{BlobDigest, BlobError};
+use crate::blobs::{Blob, BlobDigest, BlobError};
 use crate::coordinator::files::space::{Purpose, Upload};
 use crate::coordinator::http::app::App;
 use crate::coordinator::http::blocking::blocking;
@@ -18,18 +18,20 @@ use crate::coordinator::http::respond::ApiError;
 use crate::domain::id::RunId;
 use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{Request, State};
-use axum::http::StatusCode;
-use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use axum::http::header::{CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE};
+use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use futures::{StreamExt, TryStreamExt, stream};
 use sha2::{Digest, Sha256};
-use std::io::{self, Read};
+use std::fs::File;
+use std::io::{self, Read, Write};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use tokio::io::AsyncWriteExt;
 
 /// Size of the pieces in which a blob is sent, in bytes.
-const PIECE_BYTES: usize = 64 * 1024;
+const PIECE_BYTES: usize = 256 * 1024;
+/// Size of the pieces in which an upload is hashed and written, in bytes.
+const BATCH_BYTES: usize = 1024 * 1024;
 
 /// Upload a file.
 ///
@@ -52,7 +54,7 @@ pub(crate) async fn put(
     }
     let announced = request.body().size_hint().lower();
     if announced > MAX_BLOB_BYTES {
-        return Err(too_large());
+        return Err(too_large(MAX_BLOB_BYTES));
     }
     if let Some(run) = run {
         begin_count(&app, run).await;
@@ -63,8 +65,7 @@ pub(crate) async fn put(
     let directory = app.incoming.clone();
     let file = blocking(move || tempfile::NamedTempFile::new_in(directory)).await?;
     let (file, path) = file.map_err(|error| not_stored(&app, error))?.into_parts();
-    let file = tokio::fs::File::from_std(file);
-    let (actual, size) = receive(&app, request, file, &mut upload).await?;
+    let (actual, size) = receive(&app, request, file, MAX_BLOB_BYTES, &mut upload).await?;
     if actual != digest {
         let message = format!("the content has the digest {actual}, not {digest}");
         return Err(ApiError::new(Code::Unprocessable, message));
@@ -91,37 +92,51 @@ pub(super) async fn begin_count(app: &App, run: RunId) {
     }
 }
 
-fn too_large() -> ApiError {
-    ApiError::new(Code::TooLarge, format!("the file is larger than {MAX_BLOB_BYTES} bytes"))
+fn too_large(limit: u64) -> ApiError {
+    ApiError::new(Code::TooLarge, format!("the file is larger than {limit} bytes"))
 }
 
 /// The answer when an upload cannot be written.
-fn not_stored(app: &App, error: io::Error) -> ApiError {
+pub(super) fn not_stored(app: &App, error: io::Error) -> ApiError {
     app.blob_error(BlobError::of_io("write", &app.incoming, error))
 }
 
-/// Writes a body to a file and returns its digest and size.
-async fn receive(
+/// Writes a body of at most `limit` bytes to a file and returns its digest and size. It is collected to
+/// pieces of [`BATCH_BYTES`], which are hashed and written on another thread.
+pub(super) async fn receive(
     app: &App,
     request: Request,
-    mut file: tokio::fs::File,
+    mut file: File,
+    limit: u64,
     upload: &mut Upload<'_>,
 ) -> Result<(BlobDigest, u64), ApiError> {
     let mut body = request.into_body().into_data_stream();
     let mut hasher = Sha256::new();
-    let mut size = 0;
-    while let Some(piece) = body.next().await {
+    let (mut size, mut batch) = (0, Vec::new());
+    loop {
+        let piece = body.next().await.transpose();
         let piece = piece.map_err(|error| ApiError::new(Code::BadRequest, error.to_string()))?;
-        size += piece.len() as u64;
-        if size > MAX_BLOB_BYTES {
-            return Err(too_large());
+        if let Some(piece) = &piece {
+            size += piece.len() as u64;
+            if size > limit {
+                return Err(too_large(limit));
+            }
+            upload.grow(size)?;
+            batch.extend_from_slice(piece);
         }
-        upload.grow(size)?;
-        hasher.update(&piece);
-        file.write_all(&piece).await.map_err(|error| not_stored(app, error))?;
+        if batch.len() >= BATCH_BYTES || piece.is_none() {
+            let written = blocking(move || {
+                let written = file.write_all(&batch);
+                hasher.update(&batch);
+                batch.clear();
+                written.map(|()| (file, hasher, batch))
+            });
+            (file, hasher, batch) = written.await?.map_err(|error| not_stored(app, error))?;
+        }
+        if piece.is_none() {
+            return Ok((BlobDigest::from_hash(&hasher.finalize()), size));
+        }
     }
-    file.flush().await.map_err(|error| not_stored(app, error))?;
-    Ok((BlobDigest::from_hash(&hasher.finalize()), size))
 }
 
 /// Download a file.
@@ -135,16 +150,33 @@ pub(crate) async fn get(
     let wanted = digest.clone();
     let blob = app.blobs(move |blobs| blobs.open(&wanted)).await?;
     let blob = blob.ok_or_else(|| ApiError::not_found(format!("blob {digest}")))?;
-    let name = digest.clone();
-    let pieces = stream::try_unfold(blob.content, next_piece).inspect_err(move |error| {
+    Ok(send(blob, None, move |error| {
         app.metrics.damaged_files.fetch_add(1, Relaxed);
-        tracing::error!(file = %name, %error, "a stored file cannot be read; its download is cut off");
-    });
-    let headers = [
-        (CONTENT_TYPE, "application/octet-stream".to_owned()),
-        (CONTENT_LENGTH, blob.size.to_string()),
-    ];
-    Ok((headers, Body::from_stream(pieces)).into_response())
+        tracing::error!(file = %digest, %error, "a stored file cannot be read; its download is cut off");
+    }))
+}
+
+/// Sends a blob; with `from`, the content from that byte, which is read next. `failed` is called if it
+/// cannot be read.
+pub(super) fn send(
+    blob: Blob,
+    from: Option<u64>,
+    failed: impl Fn(&io::Error) + Send + 'static,
+) -> Response {
+    let Blob { size, content } = blob;
+    let pieces = stream::try_unfold(content, next_piece).inspect_err(failed);
+    let mut answer = Body::from_stream(pieces).into_response();
+    let headers = answer.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
+    headers.insert(CONTENT_LENGTH, HeaderValue::from(size - from.unwrap_or(0)));
+    if let Some(from) = from {
+        // A text of digits is a valid header.
+        if let Ok(range) = HeaderValue::try_from(format!("bytes {from}-{}/{size}", size - 1)) {
+            headers.insert(CONTENT_RANGE, range);
+        }
+        *answer.status_mut() = StatusCode::PARTIAL_CONTENT;
+    }
+    answer
 }
 
 /// A blob of which a part has been read.

@@ -28,4 +28,5 @@ pub(crate) mod serve;
 pub(crate) mod submit;
 pub(crate) mod templates;
 pub(crate) mod test_routes;
-pub(crate) mod workers;
+pub(crate) mod weights;
+mod workers;

@@ -28,6 +28,12 @@ impl ApiError {
         self
     }
 
+    /// The same error between these texts.
+    pub fn within(mut self, before: &str, after: &str) -> Self {
+        self.message = format!("{before}{}{after}", self.message);
+        self
+    }
+
     /// Whether the sender was refused because of credentials, permissions or ownership.
     pub fn is_refusal(&self) -> bool {
         matches!(self.code, Code::Unauthorized | Code::Forbidden)

@@ -9,6 +9,7 @@ use crate::coordinator::http::app::App;
 use crate::coordinator::http::guard::{self, Access};
 use crate::coordinator::http::router::bodies::{Budget, Kind};
 use crate::domain::access::Permission;
+use crate::domain::weights::CHUNK_BYTES;
 use axum::handler::Handler;
 use axum::http::Method;
 use axum::routing::{MethodFilter, MethodRouter, on};
@@ -28,6 +29,9 @@ const SMALL: Budget = Budget { body: MAX_SMALL_BODY_BYTES, time: PLAIN, kind: Ki
 const WAITING: Budget = Budget { body: MAX_SMALL_BODY_BYTES, time: LONG, kind: Kind::Light };
 const LARGE: Budget = Budget { body: MAX_BODY_BYTES as u64, time: LONG, kind: Kind::Heavy };
 const REPORTS: Budget = Budget { body: MAX_BODY_BYTES as u64, time: LONG, kind: Kind::Light };
+const CHUNK_TIME: Duration = LONG.saturating_add(transfer_time(CHUNK_BYTES));
+const VERIFY: Budget = Budget { body: MAX_SMALL_BODY_BYTES, time: CHUNK_TIME, kind: Kind::Light };
+const CHUNK: Budget = Budget { body: CHUNK_BYTES, time: CHUNK_TIME, kind: Kind::Streamed };
 const BLOB: Budget = Budget { body: MAX_BLOB_BYTES, time: BLOB_TIME, kind: Kind::Streamed };
 
 /// One row of the table.
@@ -50,6 +54,7 @@ where
         Method::POST => MethodFilter::POST,
         Method::PUT => MethodFilter::PUT,
         Method::HEAD => MethodFilter::HEAD,
+        Method::DELETE => MethodFilter::DELETE,
         _ => MethodFilter::GET,
     };
     on(filter, handler)
@@ -93,6 +98,7 @@ macro_rules! routes {
                 (name = "tests", description = "Tests of a run and their attempts"),
                 (name = "logs", description = "Output of attempts"),
                 (name = "blobs", description = "Files, named by the SHA-256 of their content"),
+                (name = "weights", description = "Weights of models: manifests, and chunks of their files"),
                 (name = "templates", description = "Test templates that users added to the coordinator"),
                 (name = "workers", description = "Machines that run tests"),
                 (name = "leases", description = "Tests that a worker holds, and their results"),
@@ -130,6 +136,14 @@ routes! {
     "upload_blob" PUT "/api/v1/blobs/{sha256}", UploadFiles, BLOB, blobs::put;
     "download_blob" GET "/api/v1/blobs/{sha256}", Read, SMALL, blobs::get;
     "find_blob" HEAD "/api/v1/blobs/{sha256}", Read, SMALL, blobs::head;
+    "list_weights" GET "/api/v1/weights", Read, SMALL, weights::list;
+    "verify_weights" POST "/api/v1/weights/verify", UploadFiles, VERIFY, weights::verify;
+    "upload_chunk" PUT "/api/v1/weights/chunks/{sha256}", UploadFiles, CHUNK, weights::put_chunk;
+    "download_chunk" GET "/api/v1/weights/chunks/{sha256}", Read, SMALL, weights::get_chunk;
+    "find_missing_chunks" POST "/api/v1/weights/{sha256}/missing", UploadFiles, LARGE, weights::missing;
+    "store_weights" PUT "/api/v1/weights/{sha256}", UploadFiles, LARGE, weights::put;
+    "get_weights" GET "/api/v1/weights/{sha256}", Read, SMALL, weights::get;
+    "remove_weights" DELETE "/api/v1/weights/{sha256}", ManageWeights, SMALL, weights::remove;
     "add_templates" POST "/api/v1/templates", ManageTemplates, LARGE, templates::add;
     "list_templates" GET "/api/v1/templates", Read, SMALL, templates::list;
     "list_template_versions" GET "/api/v1/templates/history", Read, SMALL, templates::history;
@@ -177,6 +191,11 @@ mod tests {
             ("get_test_spec", "admin submitter"),
             ("append_log", "admin worker"),
             ("upload_blob", "admin submitter worker"),
+            ("verify_weights", "admin submitter worker"),
+            ("upload_chunk", "admin submitter worker"),
+            ("find_missing_chunks", "admin submitter worker"),
+            ("store_weights", "admin submitter worker"),
+            ("remove_weights", "admin"),
             ("add_templates", "admin"),
             ("register_worker", "admin worker"),
             ("send_heartbeat", "admin worker"),

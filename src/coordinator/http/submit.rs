@@ -14,12 +14,14 @@ use crate::coordinator::http::blobs::begin_count;
 use crate::coordinator::http::blocking::blocking;
 use crate::coordinator::http::extract::{Id, body, parse, reading};
 use crate::coordinator::http::respond::ApiError;
+use crate::coordinator::weights::{Held, WeightsError};
 use crate::domain::access::Principal;
 use crate::domain::digest::sha256_hex;
 use crate::domain::fact::Idempotency;
 use crate::domain::id::RunId;
 use crate::domain::launch::{Launch, MAX_LAUNCH_BYTES};
 use crate::domain::test::TestSpec;
+use crate::domain::weights::Weights;
 use crate::scheduler::{Answer, Command, Submission};
 use axum::Json;
 use axum::extract::{Request, State};
@@ -128,6 +130,7 @@ fn count_files(app: &App, answer: &Answer, bytes: u64) {
 fn check_tests(app: &App, run: Option<RunId>, tests: &[Arc<TestSpec>]) -> Result<u64, ApiError> {
     app.space.check(Purpose::Work, 0)?;
     let mut seen: HashSet<String> = HashSet::new();
+    let mut weights: HashSet<(String, bool)> = HashSet::new();
     let mut bytes = 0;
     for test in tests {
         let text = test.launch.get();
@@ -145,6 +148,11 @@ fn check_tests(app: &App, run: Option<RunId>, tests: &[Arc<TestSpec>]) -> Result
         let launch: Launch =
             serde_json::from_str(text).map_err(|error| refuse(format!("launch: {error}")))?;
         launch.check().map_err(|error| refuse(error.to_string()))?;
+        if let Some(Weights::Folder { manifest, in_place, .. }) = &launch.weights
+            && weights.insert((manifest.clone(), *in_place))
+        {
+            check_weights(app, manifest, *in_place, &refuse)?;
+        }
         for file in launch.files.iter().chain(launch.environment.wheels()) {
             // The search for files that are still named reads the text of each launch.
             if !text.contains(&file.sha256) {
@@ -168,6 +176,30 @@ fn check_tests(app: &App, run: Option<RunId>, tests: &[Arc<TestSpec>]) -> Result
         }
     }
     Ok(bytes)
+}
+
+/// Refuses a test whose weights are not stored completely. The check postpones their removal.
+fn check_weights(
+    app: &App,
+    manifest: &str,
+    in_place: bool,
+    refuse: &dyn Fn(String) -> ApiError,
+) -> Result<(), ApiError> {
+    let digest: BlobDigest =
+        manifest.parse().map_err(|error: InvalidDigest| refuse(error.to_string()))?;
+    let held = app.weights.held(&digest, app.clock.now()).map_err(|error| match error {
+        WeightsError::Storage(error) => app.blob_error(error),
+        error => ApiError::internal("stored weights cannot be read", &error),
+    })?;
+    let problem = match held {
+        Held::Complete => return Ok(()),
+        Held::ManifestOnly if in_place => return Ok(()),
+        Held::ManifestOnly => "only their manifest has been pushed".to_owned(),
+        Held::Incomplete(missing) => format!("{missing} of their chunks are missing or damaged"),
+        Held::Unknown => "they have not been pushed".to_owned(),
+    };
+    Err(refuse(format!("the weights sha256:{digest} are not stored: {problem}"))
+        .hint("push them first: `dtf submit` does so, and PUT /api/v1/weights/{sha256}"))
 }
 
 fn submitted(answer: Answer) -> Result<Json<Submitted>, ApiError> {

@@ -2,6 +2,7 @@
 //! with a log before it is opened for writing. Parts that cannot be read are left to their opening.
 
 use crate::blobs::{self, FileBlobs};
+use crate::coordinator::weights;
 use crate::domain::storage_id::StorageId;
 use crate::log::{self, LogError, Sequence};
 use crate::store::archive::{self, Archive};
@@ -22,9 +23,10 @@ impl Beside {
     pub fn read(data_dir: &Path, identity: Option<StorageId>) -> Self {
         let mut identities = Vec::new();
         identities.extend(identity.map(|identity| (data_dir.join(log::IDENTITY_FILE), identity)));
-        let root = data_dir.join(blobs::DIRECTORY);
-        if let Ok(Some(identity)) = FileBlobs::stored_identity(&root) {
-            identities.push((root, identity));
+        for root in [data_dir.join(blobs::DIRECTORY), weights::root(data_dir)] {
+            if let Ok(Some(identity)) = FileBlobs::stored_identity(&root) {
+                identities.push((root, identity));
+            }
         }
         let path = data_dir.join(store::FILE_NAME);
         let mut positions = Vec::new();

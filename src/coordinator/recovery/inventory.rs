@@ -1,6 +1,6 @@
 //! The parts of a data directory that exist, and what follows from them before anything is opened.
 //!
-//! The parts are created in the order log, `identity`, blobs, results database; a snapshot and a
+//! The parts are created in the order log, `identity`, blobs, weights, results database; a snapshot and a
 //! witness of the log follow. A log that is missing beside any other part was therefore lost. An empty
 //! directory does not count: an administrator may have prepared or mounted it.
 //!
@@ -13,6 +13,7 @@
 
 use crate::blobs;
 use crate::coordinator::recovery::error::RecoveryError;
+use crate::coordinator::weights;
 use crate::domain::storage_id::StorageId;
 use crate::log::{self, EmbeddedLog, LogFile};
 use crate::store::{self, archive};
@@ -58,6 +59,7 @@ impl Inventory {
             store::FILE_NAME,
             archive::DIRECTORY,
             blobs::DIRECTORY,
+            weights::DIRECTORY,
         ] {
             let path = data_dir.join(name);
             let exists = path.try_exists().map_err(inspecting(&path))?;
@@ -128,6 +130,7 @@ mod tests {
             "d/results.duckdb",
             "d/archive",
             "d/blobs",
+            "d/weights",
         ] {
             let lost = Opening::Lost(other.into());
             assert_eq!(opening(missing, &[other]), lost);

@@ -17,6 +17,7 @@ use super::evidence::{Evidence, Numbers};
 use super::inventory::{Inventory, Opening};
 use crate::blobs::{self, FileBlobs};
 use crate::coordinator::standby;
+use crate::coordinator::weights;
 use crate::domain::fact::Fact;
 use crate::domain::id::Epoch;
 use crate::domain::storage_id::StorageId;
@@ -205,8 +206,9 @@ fn keep_parts(
         Ok(Some(_)) | Err(ArchiveError::Damaged { .. }) => kept.extend(keep(&archives)?),
         Err(error) => return Err(error.into()),
     }
-    let root = data_dir.join(blobs::DIRECTORY);
-    FileBlobs::adopt(&root, identity)?;
+    for root in [data_dir.join(blobs::DIRECTORY), weights::root(data_dir)] {
+        FileBlobs::adopt(&root, identity)?;
+    }
     log::write_identity(data_dir, identity)?;
     Ok(kept)
 }

@@ -10,7 +10,7 @@
 //! | --- | --- |
 //! | the log is missing beside other parts | refused ([`inventory`]) |
 //! | the file `identity` is missing | it is written again, with a warning |
-//! | `identity`, witness, database, archive or blobs have another identity | refused |
+//! | `identity`, witness, database, archive, blobs or weights have another identity | refused |
 //! | witness, snapshot, database or archive are ahead of the log | refused |
 //! | a snapshot is damaged or has another identity | it is renamed, and the log is replayed |
 //! | a part of a version without identities has none | it receives the identity of the log |
@@ -31,6 +31,7 @@ use self::steps::Steps;
 use crate::blobs::{BlobStore, FileBlobs};
 use crate::coordinator::leadership::{DirectoryLeadership, Leadership};
 use crate::coordinator::standby::{Leader, Standby};
+use crate::coordinator::weights::{self, WeightsStore};
 use crate::domain::storage_id::StorageId;
 use crate::log::{self, EmbeddedLog, EventLog, LogError, LogFile, LogReader};
 use crate::results::render::figures::counted;
@@ -49,6 +50,7 @@ struct Storage {
     leadership: Box<dyn Leadership>,
     log: EmbeddedLog,
     blobs: Arc<dyn BlobStore>,
+    weights: Arc<WeightsStore>,
     /// File of the results database.
     results: PathBuf,
 }
@@ -60,6 +62,7 @@ pub(crate) struct Recovered {
     pub leadership: Arc<dyn Leadership>,
     pub identity: String,
     pub blobs: Arc<dyn BlobStore>,
+    pub weights: Arc<WeightsStore>,
     pub store: store::Opened,
     /// Set if `store` is a substitute for a database that another process has open.
     pub substitute: Option<Substitute>,
@@ -100,8 +103,11 @@ impl Storage {
         let root = data_dir.join(crate::blobs::DIRECTORY);
         steps.begin("opening the files in", &root);
         let blobs = Arc::new(FileBlobs::with_identity(root, log.identity())?);
+        let root = weights::root(data_dir);
+        steps.begin("opening the weights in", &root);
+        let weights = Arc::new(WeightsStore::open(&root, log.identity())?);
         let results = data_dir.join(store::FILE_NAME);
-        Ok(Self { leadership: Box::new(leadership), log, blobs, results })
+        Ok(Self { leadership: Box::new(leadership), log, blobs, weights, results })
     }
 }
 
@@ -138,7 +144,7 @@ fn open_log(data_dir: &Path) -> Result<EmbeddedLog, RecoveryError> {
 
 /// Restores the state from the log, becomes the leader, and opens the results database.
 fn lead(storage: Storage, steps: &mut Steps) -> Result<Recovered, RecoveryError> {
-    let Storage { mut leadership, log, blobs, results } = storage;
+    let Storage { mut leadership, log, blobs, weights, results } = storage;
     let identity = log.identity();
     steps.begin("reading the event log beside", &results);
     let reader = log.reader();
@@ -152,7 +158,7 @@ fn lead(storage: Storage, steps: &mut Steps) -> Result<Recovered, RecoveryError>
     report(&leader.scheduler, leader.log.last());
     let leadership = Arc::from(leadership);
     let identity = identity.to_string();
-    Ok(Recovered { leader, leadership, identity, blobs, store, substitute, uncompared })
+    Ok(Recovered { leader, leadership, identity, blobs, weights, store, substitute, uncompared })
 }
 
 /// Logs one line about the restored state.

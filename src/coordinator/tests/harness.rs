@@ -12,6 +12,7 @@ use crate::coordinator::projector::{Committed, Projection};
 use crate::coordinator::settings::{Settings, StorageLimits};
 use crate::coordinator::standby::{Leader, Standby};
 use crate::coordinator::startup::{CoordinatorError, Opened, authenticators, run_opened};
+use crate::coordinator::weights::{self, WeightsStore};
 use crate::domain::capability::Capability;
 use crate::domain::id::{Epoch, LeaseId, WorkerId};
 use crate::domain::outcome::Outcome;
@@ -239,6 +240,8 @@ impl Running {
         let path = directory.path().join(store::FILE_NAME);
         let store = Store::open(&path, disk.log.identity()).expect("a database");
         let blobs = FileBlobs::new(directory.path().join(blobs::DIRECTORY));
+        let weights = WeightsStore::open(&weights::root(directory.path()), disk.log.identity());
+        let weights = weights.expect("weights");
         let current = CurrentStore::new(store.store);
         let database = DatabaseWriter {
             path,
@@ -256,6 +259,7 @@ impl Running {
             projection: Box::new(Database { inner: database, disk: Arc::clone(&disk) }),
             results: Reader::new(current),
             blobs: Arc::new(Files { blobs, disk: Arc::clone(&disk) }),
+            weights: Arc::new(weights),
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");

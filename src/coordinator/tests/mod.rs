@@ -12,3 +12,4 @@ mod journey;
 mod refusals;
 mod repair;
 mod templates;
+mod weights;
