@@ -527,7 +527,7 @@ _dtf() {
             return 0
             ;;
         dtf__subcmd__config__subcmd__show)
-            opts="-v -q -h --origin --output --listen --data-dir --max-run-size --max-data-size --min-free --log-retention --coordinator --slots --quiet-machine --tags --environments-dir --python --system-packages --torch-backend --offline --pass-env --name --work-dir --ephemeral --idle-timeout --null-runner --templates --config --token-file --color --verbose --quiet --help"
+            opts="-v -q -h --origin --output --listen --data-dir --max-run-size --max-data-size --min-free --log-retention --coordinator --slots --quiet-machine --tags --allow-remote-code --environments-dir --python --system-packages --torch-backend --offline --pass-env --name --work-dir --ephemeral --idle-timeout --null-runner --templates --config --token-file --color --verbose --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -571,6 +571,10 @@ _dtf() {
                     ;;
                 --tags)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --allow-remote-code)
+                    COMPREPLY=($(compgen -W "true false" -- "${cur}"))
                     return 0
                     ;;
                 --environments-dir)
@@ -687,7 +691,7 @@ _dtf() {
             return 0
             ;;
         dtf__subcmd__debug)
-            opts="-v -q -h --coordinator --data-dir --run --into --slots --quiet-machine --tags --environments-dir --python --system-packages --torch-backend --offline --pass-env --output --config --token-file --color --verbose --quiet --help"
+            opts="-v -q -h --coordinator --data-dir --run --into --slots --quiet-machine --tags --allow-remote-code --environments-dir --python --system-packages --torch-backend --offline --pass-env --output --config --token-file --color --verbose --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -715,6 +719,10 @@ _dtf() {
                     ;;
                 --tags)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --allow-remote-code)
+                    COMPREPLY=($(compgen -W "true false" -- "${cur}"))
                     return 0
                     ;;
                 --environments-dir)
@@ -765,7 +773,7 @@ _dtf() {
             return 0
             ;;
         dtf__subcmd__generate)
-            opts="-v -q -h --coordinator --hw --batch --sequence-length --image-size --dtype --attention --runtime --weights --exclude --include --family --revision --set --templates --from-pytest --shard-time --durations --files --env --out --force --dry-run --explain --graph --submit --run --output --fail-on-flaky --wait --wait-timeout --unschedulable-timeout --slots --quiet-machine --tags --environments-dir --python --system-packages --torch-backend --offline --pass-env --data-dir --config --token-file --color --verbose --quiet --help"
+            opts="-v -q -h --coordinator --hw --batch --sequence-length --image-size --dtype --attention --runtime --weights --allow-pickle --trust-remote-code --exclude --include --family --revision --set --templates --from-pytest --shard-time --durations --files --env --out --force --dry-run --explain --graph --submit --run --output --fail-on-flaky --wait --wait-timeout --unschedulable-timeout --slots --quiet-machine --tags --allow-remote-code --environments-dir --python --system-packages --torch-backend --offline --pass-env --data-dir --config --token-file --color --verbose --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -877,6 +885,10 @@ _dtf() {
                     ;;
                 --tags)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --allow-remote-code)
+                    COMPREPLY=($(compgen -W "true false" -- "${cur}"))
                     return 0
                     ;;
                 --environments-dir)
@@ -1767,7 +1779,7 @@ _dtf() {
             return 0
             ;;
         dtf__subcmd__run)
-            opts="-v -q -h --coordinator --dry-run --hw --batch --sequence-length --image-size --dtype --attention --runtime --weights --exclude --include --family --revision --set --templates --slots --quiet-machine --tags --environments-dir --python --system-packages --torch-backend --offline --pass-env --data-dir --fail-on-flaky --output --config --token-file --color --verbose --quiet --help"
+            opts="-v -q -h --coordinator --dry-run --hw --batch --sequence-length --image-size --dtype --attention --runtime --weights --allow-pickle --trust-remote-code --exclude --include --family --revision --set --templates --slots --quiet-machine --tags --allow-remote-code --environments-dir --python --system-packages --torch-backend --offline --pass-env --data-dir --fail-on-flaky --output --config --token-file --color --verbose --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1839,6 +1851,10 @@ _dtf() {
                     ;;
                 --tags)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --allow-remote-code)
+                    COMPREPLY=($(compgen -W "true false" -- "${cur}"))
                     return 0
                     ;;
                 --environments-dir)
@@ -2363,7 +2379,7 @@ _dtf() {
             return 0
             ;;
         dtf__subcmd__worker)
-            opts="-v -q -h --coordinator --slots --quiet-machine --tags --environments-dir --python --system-packages --torch-backend --offline --pass-env --name --work-dir --ephemeral --idle-timeout --null-runner --config --token-file --color --verbose --quiet --help"
+            opts="-v -q -h --coordinator --slots --quiet-machine --tags --allow-remote-code --environments-dir --python --system-packages --torch-backend --offline --pass-env --name --work-dir --ephemeral --idle-timeout --null-runner --config --token-file --color --verbose --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2379,6 +2395,10 @@ _dtf() {
                     ;;
                 --tags)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --allow-remote-code)
+                    COMPREPLY=($(compgen -W "true false" -- "${cur}"))
                     return 0
                     ;;
                 --environments-dir)

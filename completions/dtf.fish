@@ -76,6 +76,8 @@ complete -c dtf -n "__fish_dtf_using_subcommand coordinator" -s h -l help -d 'Pr
 complete -c dtf -n "__fish_dtf_using_subcommand worker" -l coordinator -d 'Address of the coordinator [default: http://127.0.0.1:7700]' -r
 complete -c dtf -n "__fish_dtf_using_subcommand worker" -l slots -d 'Maximum number of tests that run at the same time [default: number of CPU cores]' -r
 complete -c dtf -n "__fish_dtf_using_subcommand worker" -l tags -d 'Tags of this machine, which tests can require; separated by commas' -r
+complete -c dtf -n "__fish_dtf_using_subcommand worker" -l allow-remote-code -d 'Allow tests to run Python code that comes with a model' -r -f -a "true\t''
+false\t''"
 complete -c dtf -n "__fish_dtf_using_subcommand worker" -l environments-dir -d 'Directory of Python environments; several workers may share it' -r -F
 complete -c dtf -n "__fish_dtf_using_subcommand worker" -l python -d 'Python interpreter that environments are built with [default: python3 in PATH]' -r
 complete -c dtf -n "__fish_dtf_using_subcommand worker" -l system-packages -d 'Use the packages installed for this interpreter instead of building environments' -r -f -a "true\t''
@@ -159,6 +161,8 @@ complete -c dtf -n "__fish_dtf_using_subcommand run" -l set -d 'Additional param
 complete -c dtf -n "__fish_dtf_using_subcommand run" -l templates -d 'Directory of your templates; they override built-in ones (see docs/templates.md)' -r -F
 complete -c dtf -n "__fish_dtf_using_subcommand run" -l slots -d 'Maximum number of tests that run at the same time [default: number of CPU cores]' -r
 complete -c dtf -n "__fish_dtf_using_subcommand run" -l tags -d 'Tags of this machine, which tests can require; separated by commas' -r
+complete -c dtf -n "__fish_dtf_using_subcommand run" -l allow-remote-code -d 'Allow tests to run Python code that comes with a model' -r -f -a "true\t''
+false\t''"
 complete -c dtf -n "__fish_dtf_using_subcommand run" -l environments-dir -d 'Directory of Python environments; several workers may share it' -r -F
 complete -c dtf -n "__fish_dtf_using_subcommand run" -l python -d 'Python interpreter that environments are built with [default: python3 in PATH]' -r
 complete -c dtf -n "__fish_dtf_using_subcommand run" -l system-packages -d 'Use the packages installed for this interpreter instead of building environments' -r -f -a "true\t''
@@ -177,6 +181,8 @@ complete -c dtf -n "__fish_dtf_using_subcommand run" -l color -d 'When to print 
 always\t''
 never\t''"
 complete -c dtf -n "__fish_dtf_using_subcommand run" -l dry-run -d 'List the tests and their requirements without running them'
+complete -c dtf -n "__fish_dtf_using_subcommand run" -l allow-pickle -d 'Load pickled weights if there are no others; reading a pickle may run code'
+complete -c dtf -n "__fish_dtf_using_subcommand run" -l trust-remote-code -d 'Run Python code in the directory of the model; workers must allow it'
 complete -c dtf -n "__fish_dtf_using_subcommand run" -l quiet-machine -d 'Run one test at a time, with all CPU cores: measurements for comparison'
 complete -c dtf -n "__fish_dtf_using_subcommand run" -l fail-on-flaky -d 'Exit with code 100 if a test passed only after a failed attempt'
 complete -c dtf -n "__fish_dtf_using_subcommand run" -s v -l verbose -d 'Print more log messages (-vv for debug messages)'
@@ -212,6 +218,8 @@ complete -c dtf -n "__fish_dtf_using_subcommand generate" -l wait-timeout -d 'St
 complete -c dtf -n "__fish_dtf_using_subcommand generate" -l unschedulable-timeout -d 'Stop waiting, with exit code 102, after this time without a worker for the remaining tests [default: 1m while there are workers, else unlimited]' -r
 complete -c dtf -n "__fish_dtf_using_subcommand generate" -l slots -d 'Maximum number of tests that run at the same time [default: number of CPU cores]' -r
 complete -c dtf -n "__fish_dtf_using_subcommand generate" -l tags -d 'Tags of this machine, which tests can require; separated by commas' -r
+complete -c dtf -n "__fish_dtf_using_subcommand generate" -l allow-remote-code -d 'Allow tests to run Python code that comes with a model' -r -f -a "true\t''
+false\t''"
 complete -c dtf -n "__fish_dtf_using_subcommand generate" -l environments-dir -d 'Directory of Python environments; several workers may share it' -r -F
 complete -c dtf -n "__fish_dtf_using_subcommand generate" -l python -d 'Python interpreter that environments are built with [default: python3 in PATH]' -r
 complete -c dtf -n "__fish_dtf_using_subcommand generate" -l system-packages -d 'Use the packages installed for this interpreter instead of building environments' -r -f -a "true\t''
@@ -226,6 +234,8 @@ complete -c dtf -n "__fish_dtf_using_subcommand generate" -l token-file -d 'File
 complete -c dtf -n "__fish_dtf_using_subcommand generate" -l color -d 'When to print colours' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c dtf -n "__fish_dtf_using_subcommand generate" -l allow-pickle -d 'Load pickled weights if there are no others; reading a pickle may run code'
+complete -c dtf -n "__fish_dtf_using_subcommand generate" -l trust-remote-code -d 'Run Python code in the directory of the model; workers must allow it'
 complete -c dtf -n "__fish_dtf_using_subcommand generate" -l force -d 'Write to a directory that is not empty, and overwrite files'
 complete -c dtf -n "__fish_dtf_using_subcommand generate" -l dry-run -d 'List the tests and their requirements without writing files'
 complete -c dtf -n "__fish_dtf_using_subcommand generate" -l explain -d 'Explain family, properties and test priorities of each model without writing files'
@@ -306,6 +316,8 @@ complete -c dtf -n "__fish_dtf_using_subcommand debug" -l run -d 'Run in which t
 complete -c dtf -n "__fish_dtf_using_subcommand debug" -l into -d 'Directory in which the files are saved [default: dtf-debug-RUN, of the new run]' -r -F
 complete -c dtf -n "__fish_dtf_using_subcommand debug" -l slots -d 'Maximum number of tests that run at the same time [default: number of CPU cores]' -r
 complete -c dtf -n "__fish_dtf_using_subcommand debug" -l tags -d 'Tags of this machine, which tests can require; separated by commas' -r
+complete -c dtf -n "__fish_dtf_using_subcommand debug" -l allow-remote-code -d 'Allow tests to run Python code that comes with a model' -r -f -a "true\t''
+false\t''"
 complete -c dtf -n "__fish_dtf_using_subcommand debug" -l environments-dir -d 'Directory of Python environments; several workers may share it' -r -F
 complete -c dtf -n "__fish_dtf_using_subcommand debug" -l python -d 'Python interpreter that environments are built with [default: python3 in PATH]' -r
 complete -c dtf -n "__fish_dtf_using_subcommand debug" -l system-packages -d 'Use the packages installed for this interpreter instead of building environments' -r -f -a "true\t''
@@ -509,6 +521,8 @@ complete -c dtf -n "__fish_dtf_using_subcommand config; and __fish_seen_subcomma
 complete -c dtf -n "__fish_dtf_using_subcommand config; and __fish_seen_subcommand_from show" -l coordinator -d 'Address of the coordinator [default: http://127.0.0.1:7700]' -r
 complete -c dtf -n "__fish_dtf_using_subcommand config; and __fish_seen_subcommand_from show" -l slots -d 'Maximum number of tests that run at the same time [default: number of CPU cores]' -r
 complete -c dtf -n "__fish_dtf_using_subcommand config; and __fish_seen_subcommand_from show" -l tags -d 'Tags of this machine, which tests can require; separated by commas' -r
+complete -c dtf -n "__fish_dtf_using_subcommand config; and __fish_seen_subcommand_from show" -l allow-remote-code -d 'Allow tests to run Python code that comes with a model' -r -f -a "true\t''
+false\t''"
 complete -c dtf -n "__fish_dtf_using_subcommand config; and __fish_seen_subcommand_from show" -l environments-dir -d 'Directory of Python environments; several workers may share it' -r -F
 complete -c dtf -n "__fish_dtf_using_subcommand config; and __fish_seen_subcommand_from show" -l python -d 'Python interpreter that environments are built with [default: python3 in PATH]' -r
 complete -c dtf -n "__fish_dtf_using_subcommand config; and __fish_seen_subcommand_from show" -l system-packages -d 'Use the packages installed for this interpreter instead of building environments' -r -f -a "true\t''

@@ -62,6 +62,7 @@ _arguments "${_arguments_options[@]}" : \
 '--coordinator=[Address of the coordinator \[default\: http\://127.0.0.1\:7700\]]:URL:_default' \
 '--slots=[Maximum number of tests that run at the same time \[default\: number of CPU cores\]]:N:_default' \
 '--tags=[Tags of this machine, which tests can require; separated by commas]:TAG,…:_default' \
+'--allow-remote-code=[Allow tests to run Python code that comes with a model]::BOOL:(true false)' \
 '--environments-dir=[Directory of Python environments; several workers may share it]:DIR:_files' \
 '--python=[Python interpreter that environments are built with \[default\: python3 in PATH\]]:FILE:_default' \
 '--system-packages=[Use the packages installed for this interpreter instead of building environments]::BOOL:(true false)' \
@@ -161,6 +162,7 @@ _arguments "${_arguments_options[@]}" : \
 '--templates=[Directory of your templates; they override built-in ones (see docs/templates.md)]:DIR:_files' \
 '--slots=[Maximum number of tests that run at the same time \[default\: number of CPU cores\]]:N:_default' \
 '--tags=[Tags of this machine, which tests can require; separated by commas]:TAG,…:_default' \
+'--allow-remote-code=[Allow tests to run Python code that comes with a model]::BOOL:(true false)' \
 '--environments-dir=[Directory of Python environments; several workers may share it]:DIR:_files' \
 '--python=[Python interpreter that environments are built with \[default\: python3 in PATH\]]:FILE:_default' \
 '--system-packages=[Use the packages installed for this interpreter instead of building environments]::BOOL:(true false)' \
@@ -173,6 +175,8 @@ _arguments "${_arguments_options[@]}" : \
 '--token-file=[File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it]:FILE:_files' \
 '--color=[When to print colours]:WHEN:(auto always never)' \
 '--dry-run[List the tests and their requirements without running them]' \
+'--allow-pickle[Load pickled weights if there are no others; reading a pickle may run code]' \
+'--trust-remote-code[Run Python code in the directory of the model; workers must allow it]' \
 '(--slots)--quiet-machine[Run one test at a time, with all CPU cores\: measurements for comparison]' \
 '--fail-on-flaky[Exit with code 100 if a test passed only after a failed attempt]' \
 '*-v[Print more log messages (-vv for debug messages)]' \
@@ -213,6 +217,7 @@ _arguments "${_arguments_options[@]}" : \
 '--unschedulable-timeout=[Stop waiting, with exit code 102, after this time without a worker for the remaining tests \[default\: 1m while there are workers, else unlimited\]]:DURATION:_default' \
 '--slots=[Maximum number of tests that run at the same time \[default\: number of CPU cores\]]:N:_default' \
 '--tags=[Tags of this machine, which tests can require; separated by commas]:TAG,…:_default' \
+'--allow-remote-code=[Allow tests to run Python code that comes with a model]::BOOL:(true false)' \
 '--environments-dir=[Directory of Python environments; several workers may share it]:DIR:_files' \
 '--python=[Python interpreter that environments are built with \[default\: python3 in PATH\]]:FILE:_default' \
 '--system-packages=[Use the packages installed for this interpreter instead of building environments]::BOOL:(true false)' \
@@ -223,6 +228,8 @@ _arguments "${_arguments_options[@]}" : \
 '--config=[Settings file \[default\: config.yaml in the settings directory, if it exists\]]:FILE:_files' \
 '--token-file=[File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it]:FILE:_files' \
 '--color=[When to print colours]:WHEN:(auto always never)' \
+'--allow-pickle[Load pickled weights if there are no others; reading a pickle may run code]' \
+'--trust-remote-code[Run Python code in the directory of the model; workers must allow it]' \
 '--force[Write to a directory that is not empty, and overwrite files]' \
 '(--out)--dry-run[List the tests and their requirements without writing files]' \
 '(--out)--explain[Explain family, properties and test priorities of each model without writing files]' \
@@ -335,6 +342,7 @@ _arguments "${_arguments_options[@]}" : \
 '--into=[Directory in which the files are saved \[default\: dtf-debug-RUN, of the new run\]]:DIR:_files' \
 '--slots=[Maximum number of tests that run at the same time \[default\: number of CPU cores\]]:N:_default' \
 '--tags=[Tags of this machine, which tests can require; separated by commas]:TAG,…:_default' \
+'--allow-remote-code=[Allow tests to run Python code that comes with a model]::BOOL:(true false)' \
 '--environments-dir=[Directory of Python environments; several workers may share it]:DIR:_files' \
 '--python=[Python interpreter that environments are built with \[default\: python3 in PATH\]]:FILE:_default' \
 '--system-packages=[Use the packages installed for this interpreter instead of building environments]::BOOL:(true false)' \
@@ -708,6 +716,7 @@ _arguments "${_arguments_options[@]}" : \
 '--coordinator=[Address of the coordinator \[default\: http\://127.0.0.1\:7700\]]:URL:_default' \
 '--slots=[Maximum number of tests that run at the same time \[default\: number of CPU cores\]]:N:_default' \
 '--tags=[Tags of this machine, which tests can require; separated by commas]:TAG,…:_default' \
+'--allow-remote-code=[Allow tests to run Python code that comes with a model]::BOOL:(true false)' \
 '--environments-dir=[Directory of Python environments; several workers may share it]:DIR:_files' \
 '--python=[Python interpreter that environments are built with \[default\: python3 in PATH\]]:FILE:_default' \
 '--system-packages=[Use the packages installed for this interpreter instead of building environments]::BOOL:(true false)' \

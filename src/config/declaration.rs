@@ -225,6 +225,10 @@ sections! {
             /// Free labels that tests can require.
             commands: "worker, run", default: "none",
         }
+        allow_remote_code: bool {
+            /// Allow tests to run Python code that comes with a model.
+            commands: "worker, run", default: "false",
+        }
         work_dir: PathBuf {
             /// Directory of running attempts, files, and results that are not sent yet.
             commands: "worker", default: "`worker` in the platform's data directory for dtf",

@@ -120,6 +120,7 @@ impl LocalSettings {
 pub struct GivenMachine {
     pub slots: Option<u32>,
     pub tags: Option<List<Tag>>,
+    pub allow_remote_code: Option<bool>,
     pub environments_dir: Option<PathBuf>,
     pub python: Option<Program>,
     pub system_packages: Option<bool>,
@@ -132,6 +133,7 @@ pub struct GivenMachine {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MachineSettings {
     pub slots: Option<u32>,
+    /// With [`Tag::remote_code`] if code of models may run here.
     pub tags: Vec<Tag>,
     pub environments_dir: PathBuf,
     pub python: Option<PathBuf>,
@@ -144,9 +146,13 @@ pub struct MachineSettings {
 impl MachineSettings {
     pub fn resolve(given: GivenMachine, resolver: &mut Resolver<'_>) -> Self {
         let section = &resolver.file().sections().worker;
+        let mut tags = resolver.value(given.tags, &section.tags, List::default).0;
+        let code =
+            resolver.value(given.allow_remote_code, &section.allow_remote_code, bool::default);
+        tags.extend(code.then(Tag::remote_code));
         Self {
             slots: resolver.optional(given.slots, &section.slots),
-            tags: resolver.value(given.tags, &section.tags, List::default).0,
+            tags,
             environments_dir: resolver.value(
                 given.environments_dir,
                 &section.environments_dir,

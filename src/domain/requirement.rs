@@ -5,7 +5,7 @@ use crate::domain::accelerator::Backend;
 use crate::domain::accelerator::Vendor;
 use crate::domain::capability::Capability;
 use crate::domain::id::WorkerId;
-use crate::domain::tag::Tag;
+use crate::domain::tag::{REMOTE_CODE, Tag};
 use serde::{Deserialize, Serialize};
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
@@ -175,6 +175,9 @@ impl fmt::Display for Mismatch {
             Self::Worker { need } => write!(f, "is not {need}, the only worker that may run it"),
             Self::Os { need, have } => write!(f, "needs {need}, runs {have}"),
             Self::Arch { need, have } => write!(f, "needs a {need} processor, has {have}"),
+            Self::Tag { need } if need.as_str() == REMOTE_CODE => {
+                f.write_str("does not run code that comes with a model (--allow-remote-code)")
+            }
             Self::Tag { need } => write!(f, "lacks the tag {need}"),
             Self::Backend { need, have } => {
                 let have: Vec<_> = have.iter().map(|backend| backend.name()).collect();
@@ -396,6 +399,9 @@ mod tests {
         assert_eq!(lacks(two).first, Mismatch::Accelerators { need: 2, have: 1 });
         let tag = Requirement { tags: ["prod".parse().expect("a tag")].into(), ..cuda() };
         assert_eq!(lacks(tag).to_string(), "lacks the tag prod");
+        let code = Requirement { tags: [Tag::remote_code()].into(), ..cuda() };
+        let refused = "does not run code that comes with a model (--allow-remote-code)";
+        assert_eq!(lacks(code).to_string(), refused);
         let tags = ["moon", "prod"].map(|tag| tag.parse().expect("a tag")).into();
         let much = Requirement { tags, memory_bytes: 64 << 30, ..cuda() };
         let much = Requirement { backend: Some(Backend::Rocm), ..much };

@@ -9,6 +9,9 @@ pub const MAX_TAG_BYTES: usize = 64;
 /// Maximum number of tags of one worker or requirement.
 pub const MAX_TAGS: usize = 64;
 
+/// Tag of workers that run code which comes with a model, and of tests that need this.
+pub const REMOTE_CODE: &str = "remote-code";
+
 /// A tag. A requirement matches only an equal tag.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
@@ -22,6 +25,12 @@ pub struct Tag(String);
 pub struct TagError(pub String);
 
 impl Tag {
+    /// The tag [`REMOTE_CODE`].
+    #[must_use]
+    pub fn remote_code() -> Self {
+        Self(REMOTE_CODE.to_owned())
+    }
+
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

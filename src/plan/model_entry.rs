@@ -11,7 +11,7 @@ use crate::plan::files::path::normalise;
 use crate::plan::keys::with_synonyms;
 use crate::plan::settings::{self, SHARED_KEYS, Settings};
 use crate::text::error::{FieldError, FieldErrors, ValueError};
-use crate::text::fields::{Fields, text, whole};
+use crate::text::fields::{Fields, text, truth, whole};
 use crate::text::locate::Path;
 use crate::text::node::{Node, shortened};
 use crate::text::source::is_json;
@@ -26,7 +26,7 @@ const MAX_BATCH: i64 = 1 << 20;
 const MAX_LENGTH: i64 = 1 << 24;
 const MAX_IMAGE: i64 = 1 << 15;
 
-const OWN_KEYS: [&str; 15] = [
+const OWN_KEYS: [&str; 17] = [
     "model",
     "name",
     "family",
@@ -39,6 +39,8 @@ const OWN_KEYS: [&str; 15] = [
     "attention",
     "runtime",
     "weights",
+    ALLOW_PICKLE,
+    TRUST_REMOTE_CODE,
     "parameters",
     "exclude",
     "include",
@@ -63,6 +65,10 @@ const ATTENTIONS: [&str; 4] = ["default", "eager", "sdpa", "flash_attention_2"];
 const WEIGHTS: [&str; 4] = ["auto", "cached", "random", DOWNLOAD];
 /// Passed to the script in its environment; its parameter is `auto`.
 pub const DOWNLOAD: &str = "download";
+/// Whether pickled weights are loaded, and whether code in the directory of the model is run. They
+/// are parameters of every template.
+pub const ALLOW_PICKLE: &str = "allow_pickle";
+pub const TRUST_REMOTE_CODE: &str = "trust_remote_code";
 /// Libraries that run the model.
 const RUNTIMES: [&str; 3] = ["torch", "onnxruntime", "openvino"];
 
@@ -100,6 +106,13 @@ pub struct ModelEntry {
 }
 
 impl ModelEntry {
+    /// Whether the entry allows one of the risks that are refused by default: [`ALLOW_PICKLE`] or
+    /// [`TRUST_REMOTE_CODE`].
+    #[must_use]
+    pub fn allows(&self, risk: &str) -> bool {
+        self.parameters.iter().any(|(name, value)| name == risk && *value == Node::Bool(true))
+    }
+
     /// Whether a shape has several values, so that test names must show it.
     pub(super) fn lists(&self, shape: &str) -> bool {
         self.shapes.iter().any(|(name, values)| *name == shape && values.len() > 1)
@@ -367,7 +380,12 @@ fn with_plain_dtypes(node: &Node) -> Node {
 
 fn read_parameters(fields: &Fields) -> Result<Vec<(String, Node)>, FieldError> {
     let path = fields.path.key("parameters");
-    let Some(node) = fields.get("parameters") else { return Ok(Vec::new()) };
+    let mut parameters = Vec::new();
+    for risk in [ALLOW_PICKLE, TRUST_REMOTE_CODE] {
+        let allowed = fields.optional(risk, truth)?;
+        parameters.extend(allowed.map(|allowed| (risk.to_owned(), Node::Bool(allowed))));
+    }
+    let Some(node) = fields.get("parameters") else { return Ok(parameters) };
     let Node::Map(entries) = node else {
         return Err(ValueError::expected("a mapping", node).at(&path));
     };
@@ -381,7 +399,8 @@ fn read_parameters(fields: &Fields) -> Result<Vec<(String, Node)>, FieldError> {
             return Err(ValueError::expected("a number or a short text", value).at(&key));
         }
     }
-    Ok(entries.clone())
+    parameters.extend(entries.iter().cloned());
+    Ok(parameters)
 }
 
 #[cfg(test)]

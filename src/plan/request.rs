@@ -6,7 +6,7 @@ use crate::plan::document::check_count;
 use crate::plan::entry::Entry;
 use crate::plan::files::directory::Overlay;
 use crate::plan::generate::{self, ModelTests, Planned};
-use crate::plan::model_entry::{self, ModelEntry};
+use crate::plan::model_entry::{self, ALLOW_PICKLE, ModelEntry, TRUST_REMOTE_CODE};
 use crate::plan::names;
 use crate::plan::needs::{self, Known};
 use crate::plan::priority::Terms;
@@ -44,6 +44,10 @@ pub struct Request {
     pub runtime: Vec<String>,
     /// `auto`, `download`, `random` or `cached`.
     pub weights: Vec<String>,
+    /// Whether pickled weights are loaded.
+    pub allow_pickle: bool,
+    /// Whether code in the directory of the model is run.
+    pub trust_remote_code: bool,
     pub family: Option<String>,
     pub revision: Option<String>,
     /// Further parameters of the template as written: `iterations` → `20`.
@@ -251,6 +255,10 @@ impl Request {
         for (key, value) in [("family", &self.family), ("revision", &self.revision)] {
             map.extend(value.iter().map(|value| (key.to_owned(), text(value))));
         }
+        let risks =
+            [(ALLOW_PICKLE, self.allow_pickle), (TRUST_REMOTE_CODE, self.trust_remote_code)];
+        let allowed = risks.iter().filter(|(_, allowed)| *allowed);
+        map.extend(allowed.map(|(name, _)| ((*name).to_owned(), Node::Bool(true))));
         check_keys(&self.parameters, &path.key("parameters"))?;
         Ok(Node::Map(map))
     }

@@ -47,6 +47,7 @@ PRELOAD = [
 # Parameters that every family has; the common part of the script reads them.
 COMMON = (
     *("role", "batch", "dtype", "seed", "attention", "runtime", "openvino_device", "weights"),
+    *("allow_pickle", "trust_remote_code"),
     *("warm_up", "iterations", "min_seconds"),
 )
 QUICK = {"warm_up": 1, "iterations": 2, "min_seconds": 0}

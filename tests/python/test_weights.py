@@ -222,7 +222,7 @@ DAMAGES = {
     "not its tensors": (header(TENSOR, 4), "lack embeddings.LayerNorm.bias"),
     "a dangling link": (linked, "is a link to ../nowhere, which does not exist"),
     "a directory": (a_directory, "is not a file"),
-    "pickled": (pickled, "contains only pytorch_model.bin"),
+    "pickled": (pickled, "contains only pytorch_model.bin, a pickle"),
     "another name": (renamed, "contains only consolidated.safetensors"),
     "nothing any more": (without, "contains no weights; save them"),
     "no directory": (gone, "does not exist on this worker"),
@@ -309,7 +309,7 @@ def test_a_missing_permission_is_reported_in_words(mine):
         raise PermissionError(13, "Permission denied")
 
     module.__dict__["open"] = denied
-    fault = module.fault_of(mine / "model.safetensors")
+    fault = module.fault_of(mine / "model.safetensors", module.fault_in_safetensors)
     assert fault == "cannot be read: permission denied"
 
 
@@ -470,11 +470,11 @@ def test_a_missing_blob_is_an_error(run, cached):
     assert "which does not exist" in refused(run(named(), cached.before))
 
 
-def test_a_pickle_in_the_cache_is_read_by_the_library(cached, bert):
-    """The library loads only values (`weights_only`), and published models are pinned."""
+def test_a_pickle_is_read_only_if_that_is_allowed(cached, bert):
     (cached.path / "model.safetensors").unlink()
     torch.save(bert.state_dict(), cached.path / "pytorch_model.bin")
-    model, source, _ = weights_of(named())
+    assert "contains only pytorch_model.bin, a pickle" in prevented(named())
+    model, source, _ = weights_of(named(allow_pickle=True))
     assert source == "cache" and same(model, bert)
 
 

@@ -17,6 +17,9 @@ pub struct Machine {
     /// Tags of this machine, which tests can require; separated by commas
     #[arg(long, env = "DTF_TAGS", value_name = "TAG,…")]
     pub tags: Option<List<Tag>>,
+    /// Allow tests to run Python code that comes with a model
+    #[arg(long, env = "DTF_ALLOW_REMOTE_CODE", num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
+    pub allow_remote_code: Option<bool>,
     /// Directory of Python environments; several workers may share it
     #[arg(long, env = "DTF_ENVIRONMENTS_DIR", value_name = "DIR")]
     pub environments_dir: Option<PathBuf>,

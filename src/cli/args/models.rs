@@ -30,6 +30,12 @@ pub struct ModelArgs {
     /// Sources of the weights: auto, cached, random, download
     #[arg(long, value_delimiter = ',', value_name = "MODE,…")]
     pub weights: Vec<String>,
+    /// Load pickled weights if there are no others; reading a pickle may run code
+    #[arg(long)]
+    pub allow_pickle: bool,
+    /// Run Python code in the directory of the model; workers must allow it
+    #[arg(long)]
+    pub trust_remote_code: bool,
     /// Exclude combinations that match all of these values, such as backend=cuda,batch=16. Repeatable
     #[arg(long, value_parser = rule, value_name = "KEY=VALUE,…")]
     pub exclude: Vec<Pairs>,
@@ -59,6 +65,8 @@ impl ModelArgs {
             ("--attention", self.attention.is_empty()),
             ("--runtime", self.runtime.is_empty()),
             ("--weights", self.weights.is_empty()),
+            ("--allow-pickle", !self.allow_pickle),
+            ("--trust-remote-code", !self.trust_remote_code),
             ("--exclude", self.exclude.is_empty()),
             ("--include", self.include.is_empty()),
             ("--family", self.family.is_none()),

@@ -47,8 +47,13 @@ pub async fn run(console: Console, global: &Global, args: RunArgs) -> Result<Exi
     let file = settings(global)?;
     let added = library::added_to(global, &file, &args.lender).await?;
     work.library = library::library(console, &file, &args.templates, added)?;
+    let mut local = args.local.clone();
+    if models.trust_remote_code {
+        // Whoever gives this flag allows it on this machine.
+        local.machine.allow_remote_code = Some(true);
+    }
     let options = RunOptions {
-        local: &args.local,
+        local: &local,
         verdict: args.verdict,
         output: args.output,
         dry_run: args.dry_run,

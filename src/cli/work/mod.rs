@@ -76,6 +76,8 @@ impl Work {
             attention: args.attention.clone(),
             runtime: args.runtime.clone(),
             weights: args.weights.clone(),
+            allow_pickle: args.allow_pickle,
+            trust_remote_code: args.trust_remote_code,
             family: args.family.clone(),
             revision: args.revision.clone(),
             parameters: args.parameters.clone(),

@@ -100,10 +100,12 @@ pub fn resolve(flags: &Machine, resolver: &mut Resolver<'_>) -> MachineSettings 
     let Machine { slots, tags, environments_dir, python, torch_backend, pass_env, .. } =
         flags.clone();
     let (system_packages, offline) = (flags.system_packages, flags.offline);
+    let allow_remote_code = flags.allow_remote_code;
     let slots = if flags.one_at_a_time { Some(1) } else { slots };
     let given = GivenMachine {
         slots,
         tags,
+        allow_remote_code,
         environments_dir,
         python,
         system_packages,

@@ -1,33 +1,25 @@
 //! Determines the files with weights among the entries of a directory, and checks them.
 
-use super::header::{MAX_READ_BYTES, fault, pointer_or_empty};
+use super::formats::{ADAPTERS, holds_weights, main_file, pickle_stem};
+use super::header::{
+    FIRST_BYTES, MAX_READ_BYTES, fault, gguf_fault, pickle_fault, pointer_or_empty,
+};
+use crate::models::description::ADAPTER;
 use crate::text::error::ReadError;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
-
-/// Suffixes of files with weights.
-pub(super) const FORMATS: [&str; 11] = [
-    ".safetensors",
-    ".bin",
-    ".pt",
-    ".pth",
-    ".ckpt",
-    ".h5",
-    ".msgpack",
-    ".gguf",
-    ".onnx",
-    ".pkl",
-    ".npz",
-];
-/// Prefixes of files with the same suffixes that a training run writes and that are not weights.
-pub(super) const NOT_WEIGHTS: [&str; 6] =
-    ["training_args", "optimizer", "scheduler", "rng_state", "scaler", "random_states"];
 
 /// The weights in a directory.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Contents {
     Nothing,
     Safetensors,
+    /// Pickled weights, which may run code when they are read, by their file.
+    Pickle(String),
+    /// Weights of a PEFT adapter, by their file.
+    Adapter(String),
+    /// A single GGUF file, by its name.
+    Gguf(String),
     /// Files with weights in formats that dtf does not load.
     Others(Vec<String>),
 }
@@ -41,24 +33,9 @@ pub(super) fn inspect(
     stem: &str,
     read: impl Fn(&str, usize) -> Result<Vec<u8>, ReadError>,
 ) -> Result<Contents, String> {
-    let mut variants: BTreeMap<&str, (bool, &str)> = BTreeMap::new();
-    for name in entries.keys() {
-        // If a variant has both a single file and shards, libraries load the single file.
-        match variant(name, stem) {
-            Some((variant, true)) => drop(variants.entry(variant).or_insert((true, name))),
-            Some((variant, false)) => drop(variants.insert(variant, (false, name))),
-            None => {}
-        }
-    }
-    if variants.len() > 1 && !variants.contains_key("") {
-        let names: Vec<&str> = variants.into_keys().collect();
-        let names = names.join(", ");
-        return Err(format!("there are several variants ({names}) but no {stem}.safetensors"));
-    }
-    let Some((_, (listed, name))) = variants.pop_first() else {
-        let others: Vec<String> =
-            entries.keys().filter(|name| holds_weights(name)).cloned().collect();
-        return Ok(if others.is_empty() { Contents::Nothing } else { Contents::Others(others) });
+    let names = || entries.keys().map(String::as_str);
+    let Some((name, listed)) = main_file(names(), stem, "safetensors")? else {
+        return others(entries, stem, read);
     };
     let fault_of = |name: &str| match entries.get(name) {
         None => Some("is missing".to_owned()),
@@ -82,37 +59,58 @@ pub(super) fn inspect(
     Ok(Contents::Safetensors)
 }
 
-/// The variant in a file name (empty for the default), and whether the file is a shard index.
-pub(super) fn variant<'a>(name: &'a str, stem: &str) -> Option<(&'a str, bool)> {
-    let rest = name.strip_prefix(stem)?;
-    let (rest, listed) = match rest.strip_prefix(".safetensors.index") {
-        Some(rest) => (rest.strip_suffix(".json")?, true),
-        None => (rest.strip_suffix(".safetensors")?, false),
+/// Determines the weights in a directory without safetensors of a whole model.
+fn others(
+    entries: &BTreeMap<String, Result<u64, String>>,
+    stem: &str,
+    read: impl Fn(&str, usize) -> Result<Vec<u8>, ReadError>,
+) -> Result<Contents, String> {
+    let names = || entries.keys().map(String::as_str);
+    let checked = |name: &str, check: &dyn Fn(u64, &[u8]) -> Option<String>| {
+        let fault = match &entries[name] {
+            Err(fault) => Some(fault.clone()),
+            Ok(size) => match read(name, FIRST_BYTES) {
+                Ok(first) => pointer_or_empty(&first).or_else(|| check(*size, &first)),
+                Err(error) => Some(format!("cannot be read: {error}")),
+            },
+        };
+        fault.map_or(Ok(()), |fault| Err(format!("{name} {fault}")))
     };
-    let variant = if rest.is_empty() { rest } else { rest.strip_prefix('.')? };
-    let plain = !variant.contains('.') && !is_shard(variant);
-    (plain && (rest.is_empty() || !variant.is_empty())).then_some((variant, listed))
-}
-
-/// Whether the text ends like the name of a shard: `fp16-00001-of-00002`.
-fn is_shard(variant: &str) -> bool {
-    let number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    let parts = variant.rsplit_once("-of-").and_then(|(left, all)| {
-        let (_, this) = left.rsplit_once('-')?;
-        Some(number(this) && number(all))
-    });
-    parts.unwrap_or(false)
-}
-
-/// Whether the suffix of a file is that of weights.
-fn holds_weights(name: &str) -> bool {
-    let lower = name.to_lowercase();
-    FORMATS.iter().any(|ending| lower.ends_with(ending))
-        && !NOT_WEIGHTS.iter().any(|beginning| name.starts_with(beginning))
+    if let Some((name, listed)) = main_file(names(), pickle_stem(stem), "bin")? {
+        if !listed {
+            checked(name, &|_, first| pickle_fault(first))?;
+        }
+        return Ok(Contents::Pickle(name.to_owned()));
+    }
+    if entries.contains_key(ADAPTER)
+        && let Some(name) = ADAPTERS.iter().find(|name| entries.contains_key(**name))
+    {
+        if name.ends_with(".bin") {
+            checked(name, &|_, first| pickle_fault(first))?;
+            return Ok(Contents::Pickle((*name).to_owned()));
+        }
+        checked(name, &|size, _| fault(size, |most| read(name, most)))?;
+        return Ok(Contents::Adapter((*name).to_owned()));
+    }
+    let packed: Vec<&str> = names().filter(|name| name.to_lowercase().ends_with(".gguf")).collect();
+    match packed.as_slice() {
+        [] => {}
+        [name] => {
+            checked(name, &gguf_fault)?;
+            return Ok(Contents::Gguf((*name).to_owned()));
+        }
+        several => {
+            let listed = several.iter().take(4).copied().collect::<Vec<_>>().join(", ");
+            return Err(format!("there are several GGUF files: {listed}"));
+        }
+    }
+    let others: Vec<String> =
+        names().filter(|name| holds_weights(name)).map(str::to_owned).collect();
+    Ok(if others.is_empty() { Contents::Nothing } else { Contents::Others(others) })
 }
 
 /// Names of the files in a shard index; none if the index is too large to be read here.
-fn shards(text: &[u8]) -> Result<BTreeSet<String>, String> {
+pub(super) fn shards(text: &[u8]) -> Result<BTreeSet<String>, String> {
     if let Some(fault) = pointer_or_empty(text) {
         return Err(fault);
     }

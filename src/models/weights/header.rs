@@ -8,7 +8,9 @@ pub const MAX_READ_BYTES: usize = 16 << 20;
 /// Maximum size of a header, as the safetensors format defines it.
 const MAX_HEADER_BYTES: u64 = 100_000_000;
 /// Number of bytes that are enough to recognise the kind of a file.
-const FIRST_BYTES: usize = 512;
+pub(super) const FIRST_BYTES: usize = 512;
+/// Minimum size of a GGUF file: its signature, version and two counts.
+const MIN_GGUF_BYTES: u64 = 24;
 
 /// Why the file is unusable, if it is empty or a Git LFS pointer.
 pub(super) fn pointer_or_empty(first: &[u8]) -> Option<String> {
@@ -34,11 +36,7 @@ pub(super) fn fault(
     if let Some(fault) = pointer_or_empty(&first) {
         return Some(fault);
     }
-    let mut number = [0; 8];
-    for (to, from) in number.iter_mut().zip(&first) {
-        *to = *from;
-    }
-    let length = u64::from_le_bytes(number);
+    let length = u64::from_le_bytes(eight(&first));
     if length > MAX_HEADER_BYTES || first.get(8).is_some_and(|byte| *byte != b'{') {
         return Some(format!("is not a safetensors file but {}", looks_like(&first)));
     }
@@ -67,6 +65,30 @@ pub(super) fn fault(
     }
 }
 
+/// The first eight bytes, with zeros in place of missing ones.
+fn eight(first: &[u8]) -> [u8; 8] {
+    let mut number = [0; 8];
+    for (to, from) in number.iter_mut().zip(first) {
+        *to = *from;
+    }
+    number
+}
+
+/// Why a file with these first bytes is not a pickle of PyTorch. Newer ones are ZIP archives. A test
+/// checks the end of the archive.
+pub(super) fn pickle_fault(first: &[u8]) -> Option<String> {
+    let is_pickle = first.starts_with(b"PK\x03\x04") || matches!(first, [0x80, 2..=5, ..]);
+    (!is_pickle).then(|| format!("is not a PyTorch pickle but {}", looks_like(first)))
+}
+
+/// Why a file of this size with these first bytes is not a GGUF file.
+pub(super) fn gguf_fault(size: u64, first: &[u8]) -> Option<String> {
+    if !first.starts_with(b"GGUF") {
+        return Some(format!("is not a GGUF file but {}", looks_like(first)));
+    }
+    (size < MIN_GGUF_BYTES).then(|| format!("is truncated: it has {size} bytes"))
+}
+
 /// End of each tensor, in bytes after the header.
 fn ends_of_tensors(header: &[u8]) -> Option<Vec<u64>> {
     let header: Value = serde_json::from_slice(header).ok()?;
@@ -82,6 +104,9 @@ fn looks_like(first: &[u8]) -> String {
     }
     if starts(&[b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"]) {
         return "a PyTorch pickle".to_owned();
+    }
+    if first.get(8) == Some(&b'{') && u64::from_le_bytes(eight(first)) <= MAX_HEADER_BYTES {
+        return "a safetensors file".to_owned();
     }
     // The last character may be incomplete.
     let text = String::from_utf8_lossy(first);

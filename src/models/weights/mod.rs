@@ -6,12 +6,15 @@
 //! anything runs. Limits: [`MAX_ENTRIES`] names in a directory, [`MAX_READ_BYTES`] per file. Larger
 //! headers are left to the test.
 
+mod belonging;
 mod choice;
 mod directory;
+mod formats;
 mod header;
 #[cfg(test)]
 mod tests;
 
+pub use belonging::{Wanted, belonging};
 pub use choice::{RandomWeights, Weights};
 pub use header::MAX_READ_BYTES;
 
@@ -30,6 +33,8 @@ const MAX_MESSAGE: usize = 1000;
 const STEM: &str = "model";
 const PIPELINE_STEM: &str = "diffusion_pytorch_model";
 const WITHOUT: &str = "or test with random weights: --weights random (in a plan: weights: random)";
+const ALLOW_PICKLE: &str = "convert the weights with save_pretrained(), allow pickles with \
+    --allow-pickle (in a plan: allow_pickle: true)";
 const REPLACE: &str = "replace the file, for example by downloading it again";
 
 /// Finds the weights of a model. `asked` contains the values of `weights` of all its tests.
@@ -43,6 +48,7 @@ pub fn find(
     revision: Option<&str>,
     config: &Map<String, Value>,
     asked: &BTreeSet<&str>,
+    allow_pickle: bool,
     models: &dyn ModelSource,
 ) -> Result<Weights, (&'static str, ValueError)> {
     if asked.iter().all(|asked| *asked == "random") {
@@ -55,7 +61,7 @@ pub fn find(
     let path = match location {
         Location::Named => {
             let root = WeightsRoot::Cache { model, revision };
-            let directory = find_in(WeightsPath { root, part }, stem, models);
+            let directory = find_in(WeightsPath { root, part }, stem, allow_pickle, models);
             // The test reports damaged weights itself, since another machine may run it.
             let here = asked.contains("download") || !matches!(directory, Ok(None));
             return Ok(Weights::Published { here });
@@ -69,11 +75,13 @@ pub fn find(
         Location::Local(path) => Some(path.as_str()),
     };
     let directory = match path {
-        Some(path) => find_in(WeightsPath { root: WeightsRoot::Plan(path), part }, stem, models)
-            .map_err(|error| {
+        Some(path) => {
+            let at = WeightsPath { root: WeightsRoot::Plan(path), part };
+            find_in(at, stem, allow_pickle, models).map_err(|error| {
                 let message = format!("the weights of {model} cannot be used: {}", error.message);
                 ("model", ValueError { message, ..error })
-            })?,
+            })?
+        }
         None => None,
     };
     if directory.is_none() && asked.contains("cached") {
@@ -84,13 +92,14 @@ pub fn find(
     Ok(directory.map_or(Weights::Absent, Weights::Own))
 }
 
-/// Absolute path of the directory if it contains safetensors weights; `None` without weights.
+/// Absolute path of the directory if it contains weights that can be loaded; `None` without weights.
 ///
 /// # Errors
 /// The directory cannot be read, or its weights are damaged or in another format.
 fn find_in(
     at: WeightsPath<'_>,
     stem: &str,
+    allow_pickle: bool,
     models: &dyn ModelSource,
 ) -> Result<Option<String>, ValueError> {
     let directory = models.directory(at).map_err(|error| {
@@ -103,13 +112,24 @@ fn find_in(
     let read = |name: &str, most: usize| models.first_bytes(&format!("{place}/{name}"), most);
     match inspect(&directory.entries, stem, read) {
         Ok(Contents::Nothing) => Ok(None),
-        Ok(Contents::Safetensors) => Ok(Some(directory.path)),
+        Ok(Contents::Safetensors | Contents::Adapter(_) | Contents::Gguf(_)) => {
+            Ok(Some(directory.path))
+        }
+        Ok(Contents::Pickle(_)) if allow_pickle => Ok(Some(directory.path)),
+        Ok(Contents::Pickle(name)) => {
+            let message = format!(
+                "{} contains only {name}, a pickle, which may run code when it is read",
+                directory.path
+            );
+            Err(ValueError::new(plain(&message)).hint(hint(ALLOW_PICKLE)))
+        }
         Ok(Contents::Others(names)) => {
             let names: Vec<&str> = names.iter().take(3).map(String::as_str).collect();
-            let message = format!("{} contains only {}", directory.path, names.join(", "));
-            let error =
-                ValueError::new(plain(&format!("{message}, but dtf loads only safetensors")));
-            Err(error.hint(hint("convert the weights with save_pretrained()")))
+            let listed = names.join(", ");
+            let message =
+                format!("{} contains only {listed}, which cannot be loaded", directory.path);
+            Err(ValueError::new(plain(&message))
+                .hint(hint("convert the weights with save_pretrained()")))
         }
         Err(fault) => {
             let next = match &fault {

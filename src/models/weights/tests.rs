@@ -1,8 +1,9 @@
 //! Tests of the search for weights and of the check of their files.
 
 use super::choice::{RandomWeights, Weights};
-use super::directory::{Contents, FORMATS, NOT_WEIGHTS, inspect, variant};
-use super::{MAX_MESSAGE, PIPELINE_STEM, STEM, plain};
+use super::directory::{Contents, inspect};
+use super::formats::{FORMATS, NOT_WEIGHTS, variant};
+use super::{MAX_MESSAGE, PIPELINE_STEM, STEM, Wanted, belonging, plain};
 use crate::assets;
 use crate::text::error::ReadError;
 use proptest::prelude::*;
@@ -56,8 +57,7 @@ fn weights_are_found_by_file_name() {
     let two = ["model.fp16.safetensors", "model.bf16.safetensors"];
     assert_eq!(ok(&two), Err(variants.to_owned()));
     assert_eq!(ok(&["model.safetensors", two[0], two[1]]), Ok(Contents::Safetensors));
-    for other in ["pytorch_model.bin", "model.ckpt", "tf_model.h5", "a.Q4_K.GGUF", "x.safetensors"]
-    {
+    for other in ["model.ckpt", "tf_model.h5", "x.safetensors"] {
         assert_eq!(ok(&["training_args.bin", other]), Ok(Contents::Others(vec![other.into()])));
     }
     // Shards without an index cannot be loaded.
@@ -65,8 +65,14 @@ fn weights_are_found_by_file_name() {
     assert_eq!(ok(&[shard]), Ok(Contents::Others(vec![shard.into()])));
     let shard = "model.fp16-00001-of-00002.safetensors";
     assert_eq!(ok(&[shard]), Ok(Contents::Others(vec![shard.into()])));
-    assert_eq!(variant("model.safetensors.index.fp16.json", STEM), Some(("fp16", true)));
-    assert_eq!(variant("diffusion_pytorch_model.safetensors", PIPELINE_STEM), Some(("", false)));
+    assert_eq!(
+        variant("model.safetensors.index.fp16.json", STEM, "safetensors"),
+        Some(("fp16", true))
+    );
+    assert_eq!(
+        variant("diffusion_pytorch_model.safetensors", PIPELINE_STEM, "safetensors"),
+        Some(("", false))
+    );
 }
 
 #[test]
@@ -159,8 +165,10 @@ fn control_characters_in_names_are_replaced() {
 
 #[test]
 fn the_check_in_tests_uses_the_same_names_and_messages() {
-    let part = assets::templates().find(|(path, _)| path.ends_with("files_of_weights.py.j2"));
-    let (_, part) = part.expect("there");
+    let parts = assets::templates().filter(|(path, _)| {
+        path.ends_with("/files_of_weights.py.j2") || path.ends_with("/formats.py.j2")
+    });
+    let part: String = parts.map(|(_, text)| text).collect();
     let quoted = |text: &&str| part.contains(&format!("\"{text}\""));
     assert!(FORMATS.iter().chain(&NOT_WEIGHTS).all(quoted));
     for words in ["is a Git LFS pointer, not the file itself", "has a damaged header"] {
@@ -192,4 +200,100 @@ proptest! {
         headed.extend(bytes);
         let _ = contents(&[("model.safetensors", Ok(headed))]);
     }
+}
+
+/// The files that belong to a model with these files; texts are the content of those in `texts`.
+fn travelling(
+    files: &[&str],
+    texts: &[(&str, &str)],
+    wanted: &Wanted<'_>,
+) -> Result<Vec<String>, String> {
+    let names = files.iter().chain(texts.iter().map(|(name, _)| name));
+    let entries = names.map(|name| ((*name).to_owned(), 1)).collect();
+    let read = |path: &str, _: usize| {
+        let text = texts.iter().find(|(name, _)| *name == path);
+        text.map(|(_, text)| text.as_bytes().to_vec()).ok_or_else(|| ReadError("not there".into()))
+    };
+    belonging(&entries, wanted, read).map_err(|error| error.message)
+}
+
+#[test]
+fn the_files_of_one_format_travel_with_configuration_and_tokenizer() {
+    let beside = [
+        "config.json",
+        "tokenizer.json",
+        "vocab.txt",
+        "chat_template.jinja",
+        "modeling_mine.py",
+        "README.md",
+        "trainer_state.json",
+        "optimizer.pt",
+        "training_args.bin",
+        ".git/config",
+        ".hidden.json",
+        "checkpoint-5/model.safetensors",
+        "checkpoint-5/config.json",
+        "runs/events.json",
+    ];
+    let kept = ["chat_template.jinja", "config.json"];
+    let check = |files: &[&str], texts: &[(&str, &str)], wanted: &Wanted<'_>, weights: &[&str]| {
+        let all: Vec<&str> = beside.iter().chain(files).copied().collect();
+        let mut expected: Vec<&str> =
+            kept.iter().chain(weights).chain(&["tokenizer.json", "vocab.txt"]).copied().collect();
+        expected.sort_unstable();
+        assert_eq!(travelling(&all, texts, wanted).expect("determined"), expected, "{files:?}");
+    };
+    let plain = Wanted::default();
+    let pickle = Wanted { allow_pickle: true, ..Wanted::default() };
+    check(
+        &["model.safetensors", "pytorch_model.bin", "tf_model.h5"],
+        &[],
+        &plain,
+        &["model.safetensors"],
+    );
+    check(&["pytorch_model.bin"], &[], &plain, &[]);
+    check(&["pytorch_model.bin"], &[], &pickle, &["pytorch_model.bin"]);
+    check(&["a.gguf", "model.onnx"], &[], &plain, &["a.gguf"]);
+    let index = r#"{"weight_map": {"x": "b.safetensors", "y": "a.safetensors"}}"#;
+    let shards = ["a.safetensors", "b.safetensors", "other.safetensors"];
+    let listed = "model.safetensors.index.json";
+    check(&shards, &[(listed, index)], &plain, &["a.safetensors", "b.safetensors", listed]);
+    let missing = travelling(&["a.safetensors"], &[(listed, index)], &plain);
+    assert_eq!(missing, Err(format!("b.safetensors (listed in {listed}) is missing")));
+    let settings = ("adapter_config.json", "{}");
+    let adapter = ["adapter_config.json", "adapter_model.safetensors"];
+    check(&["adapter_model.safetensors", "adapter_model.bin"], &[settings], &plain, &adapter);
+    let onnx = Wanted { runtimes: ["onnxruntime"].into(), ..Wanted::default() };
+    let graph = ["model.onnx", "model.onnx_data", "onnx/model.onnx"];
+    check(&[graph[0], graph[1], graph[2], "openvino_model.xml"], &[], &onnx, &graph);
+    let openvino = Wanted { runtimes: ["openvino"].into(), ..Wanted::default() };
+    let graph = ["openvino_model.bin", "openvino_model.xml"];
+    check(&[graph[0], graph[1], "model.onnx"], &[], &openvino, &graph);
+    let code = Wanted { remote_code: true, ..Wanted::default() };
+    check(&["model.safetensors"], &[], &code, &["model.safetensors", "modeling_mine.py"]);
+}
+
+#[test]
+fn named_subdirectories_belong_to_a_model() {
+    let index = r#"{"_class_name": "P", "unet": ["diffusers", "U"], "tokenizer": ["t", "T"]}"#;
+    let unet = "unet/diffusion_pytorch_model.safetensors";
+    let files =
+        ["unet/config.json", unet, "tokenizer/vocab.json", "vae/config.json", "x.safetensors"];
+    let found = travelling(&files, &[("model_index.json", index)], &Wanted::default());
+    let expected = ["model_index.json", "tokenizer/vocab.json", "unet/config.json", unet];
+    assert_eq!(found.expect("determined"), expected);
+    let modules =
+        r#"[{"path": ""}, {"path": "1_Pooling"}, {"path": "2_Dense"}, {"path": "../up"}]"#;
+    let files = [
+        "1_Pooling/config.json",
+        "2_Dense/config.json",
+        "2_Dense/model.safetensors",
+        "2_Dense/pytorch_model.bin",
+        "config.json",
+        "model.safetensors",
+        "../up/config.json",
+    ];
+    let found = travelling(&files, &[("modules.json", modules)], &Wanted::default());
+    let expected = [files[0], files[1], files[2], files[4], files[5], "modules.json"];
+    assert_eq!(found.expect("determined"), expected);
 }

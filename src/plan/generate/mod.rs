@@ -23,7 +23,7 @@ use crate::models::weights::{self, Weights};
 use crate::plan::entry::{Entry, TakenFile};
 use crate::plan::generate::case::{Case, Role};
 use crate::plan::generate::subject::Subject;
-use crate::plan::model_entry::ModelEntry;
+use crate::plan::model_entry::{ALLOW_PICKLE, ModelEntry};
 use crate::plan::needs::Known;
 use crate::plan::priority::{self, Terms};
 use crate::plan::sources::Sources;
@@ -102,8 +102,10 @@ pub fn model_tests(entry: &ModelEntry, sources: &Sources) -> Result<ModelTests, 
     let requested = cases.iter().map(Case::weights).collect();
     let revision = entry.revision.as_deref();
     let config = &subject.model.config;
+    let (model, location) = (&entry.model, &entry.location);
+    let pickle = entry.allows(ALLOW_PICKLE);
     subject.weights =
-        weights::find(&entry.model, &entry.location, revision, config, &requested, sources.models)
+        weights::find(model, location, revision, config, &requested, pickle, sources.models)
             .map_err(|(key, error)| error.at(&entry.path.key(key)))?;
     order::sort(&mut cases);
     let plan = order::plan(cases, &subject.template(Backend::Cpu).front_matter.parameters);

@@ -1,18 +1,20 @@
 //! One test: its script, its environment, its labels and its requirements.
 
 use crate::domain::launch::{Environment, Isolation, Packages, Program};
+use crate::domain::tag::Tag;
 use crate::models::estimate::estimate;
 use crate::models::flags;
 use crate::plan::entry::{Entry, check_name};
 use crate::plan::generate::case::Case;
 use crate::plan::generate::subject::Subject;
 use crate::plan::history::{History, SIZES};
+use crate::plan::model_entry::{ALLOW_PICKLE, TRUST_REMOTE_CODE};
 use crate::plan::names::script_name;
 use crate::plan::needs::Known;
 use crate::text::error::FieldError;
 
 /// Parameters that have their own label, or that do not influence memory.
-const LABELLED: [&str; 16] = [
+const LABELLED: [&str; 18] = [
     "role",
     "batch",
     "sequence_length",
@@ -25,6 +27,8 @@ const LABELLED: [&str; 16] = [
     "runtime",
     "openvino_device",
     "weights",
+    ALLOW_PICKLE,
+    TRUST_REMOTE_CODE,
     "seed",
     "warm_up",
     "iterations",
@@ -82,6 +86,12 @@ impl Subject<'_> {
         settings.environment = Some(environment);
         settings.isolation = Some(settings.isolation.unwrap_or(Isolation::Warm));
         settings.requires.backend = Some(case.backend);
+        if case.parameters.get(TRUST_REMOTE_CODE) == Some(&true.into()) {
+            let tag = Tag::remote_code();
+            if !settings.requires.tags.contains(&tag) {
+                settings.requires.tags.push(tag);
+            }
+        }
         if case.download {
             settings.env.entry(ALLOW_DOWNLOAD.into()).or_insert_with(|| "1".into());
         }

@@ -153,11 +153,12 @@ fn weights_that_cannot_be_used_are_refused_before_anything_runs() {
         )
     );
     assert_eq!(
-        refused("mine/pytorch_model.bin", "PK"),
+        refused("mine/pytorch_model.bin", "PK\u{3}\u{4}"),
         format!(
             "the weights of ./mine cannot be used: /here/mine contains only \
-             pytorch_model.bin, but dtf loads only safetensors | convert the weights with \
-             save_pretrained(), {random}"
+             pytorch_model.bin, a pickle, which may run code when it is read | convert the \
+             weights with save_pretrained(), allow pickles with --allow-pickle (in a plan: \
+             allow_pickle: true), {random}"
         )
     );
     let list = r#"{"weight_map": {"a": "model-00001-of-00002.safetensors"}}"#;

@@ -1,0 +1,209 @@
+//! Selects the files of a directory that the tests of its model need: those that travel to workers,
+//! and whose digests identify the weights.
+//!
+//! They are the weights in the format that is loaded, the configuration, the tokenizer and the
+//! processor, and code only if it may be run. States of optimisers, weights in a second format,
+//! documents and results of a training run do not belong to it. Changing them does not change the
+//! identity of the weights.
+
+use super::directory::shards;
+use super::formats::{ADAPTERS, main_file, pickle_stem};
+use super::header::MAX_READ_BYTES;
+use super::{PIPELINE_STEM, STEM};
+use crate::text::error::{ReadError, ValueError};
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Suffixes of configurations, vocabularies and templates of conversations.
+const TEXTS: [&str; 9] =
+    [".json", ".txt", ".model", ".jinja", ".tiktoken", ".spm", ".bpe", ".codes", ".vocab"];
+/// Prefixes of files with these suffixes that describe the training or the model to people.
+const NOT_TEXTS: [&str; 10] = [
+    "trainer_state",
+    "training_args",
+    "all_results",
+    "train_results",
+    "eval_results",
+    "predict_results",
+    "README",
+    "LICENSE",
+    "NOTICE",
+    "requirements",
+];
+/// Subdirectories with texts that libraries read.
+const TEMPLATES: [&str; 2] = ["additional_chat_templates", "chat_templates"];
+const ONNX: &str = "onnxruntime";
+const OPENVINO: &str = "openvino";
+
+/// How the weights will be used.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Wanted<'a> {
+    /// Runtimes of the tests, such as `torch`. Empty for `torch` alone.
+    pub runtimes: BTreeSet<&'a str>,
+    /// Whether pickled weights are loaded if there are no others.
+    pub allow_pickle: bool,
+    /// Whether code in the directory may be run.
+    pub remote_code: bool,
+}
+
+/// Returns the paths of the files that tests need, sorted. `entries` has the size of each file in
+/// the directory and its subdirectories, by its path with `/`. `read` returns the first bytes of a
+/// file.
+///
+/// # Errors
+/// The files with weights cannot be determined: a shard index is damaged or lists a missing file,
+/// or there are several candidates.
+pub fn belonging(
+    entries: &BTreeMap<String, u64>,
+    wanted: &Wanted<'_>,
+    read: impl Fn(&str, usize) -> Result<Vec<u8>, ReadError>,
+) -> Result<Vec<String>, ValueError> {
+    let directory = Directory { entries, wanted, read: &read };
+    let parts = directory.parts()?;
+    let mut paths = BTreeSet::new();
+    for part in &parts {
+        let is_component = directory.is_pipeline();
+        if !is_component || part == "unet" || part == "transformer" {
+            paths.extend(directory.weights(part).map_err(ValueError::new)?);
+        }
+        paths.extend(
+            directory.inside(part).filter(|name| is_text(name)).map(|name| join(part, name)),
+        );
+        if wanted.remote_code {
+            paths.extend(
+                directory
+                    .inside(part)
+                    .filter(|name| name.ends_with(".py"))
+                    .map(|name| join(part, name)),
+            );
+        }
+    }
+    paths.extend(directory.graphs());
+    Ok(paths.into_iter().filter(|path| entries.contains_key(path)).collect())
+}
+
+struct Directory<'a> {
+    entries: &'a BTreeMap<String, u64>,
+    wanted: &'a Wanted<'a>,
+    read: &'a dyn Fn(&str, usize) -> Result<Vec<u8>, ReadError>,
+}
+
+impl Directory<'_> {
+    fn is_pipeline(&self) -> bool {
+        self.entries.contains_key("model_index.json")
+    }
+
+    /// Names of the files directly inside a subdirectory; the empty path is the directory itself.
+    fn inside<'s>(&'s self, part: &'s str) -> impl Iterator<Item = &'s str> {
+        self.entries.keys().filter_map(move |path| {
+            let name =
+                if part.is_empty() { path } else { path.strip_prefix(part)?.strip_prefix('/')? };
+            (!name.contains('/')).then_some(name)
+        })
+    }
+
+    /// The directory itself, and the subdirectories that its files name: components of a pipeline,
+    /// and modules of sentence-transformers.
+    fn parts(&self) -> Result<BTreeSet<String>, ValueError> {
+        let mut parts = BTreeSet::from([String::new()]);
+        parts.extend(TEMPLATES.map(str::to_owned));
+        if self.is_pipeline() {
+            if let Value::Object(index) = self.json("model_index.json")? {
+                parts.extend(index.into_iter().map(|(name, _)| name));
+            }
+        } else if self.entries.contains_key("modules.json")
+            && let Value::Array(modules) = self.json("modules.json")?
+        {
+            let path = |module: &Value| Some(module.get("path")?.as_str()?.to_owned());
+            parts.extend(modules.iter().filter_map(path));
+        }
+        parts.retain(|part| !part.split('/').any(|name| name == ".."));
+        Ok(parts)
+    }
+
+    fn json(&self, path: &str) -> Result<Value, ValueError> {
+        let text = (self.read)(path, MAX_READ_BYTES)
+            .map_err(|error| ValueError::new(format!("{path} cannot be read: {error}")))?;
+        serde_json::from_slice(&text)
+            .map_err(|error| ValueError::new(format!("{path} is not valid JSON: {error}")))
+    }
+
+    /// Files with weights in a part of the directory.
+    fn weights(&self, part: &str) -> Result<Vec<String>, String> {
+        let stem = if self.is_pipeline() { PIPELINE_STEM } else { STEM };
+        if let Some(files) = self.with_stem(part, stem, "safetensors")? {
+            return Ok(files);
+        }
+        if self.wanted.allow_pickle
+            && let Some(files) = self.with_stem(part, pickle_stem(stem), "bin")?
+        {
+            return Ok(files);
+        }
+        let adapter = ADAPTERS.iter().find(|name| self.entries.contains_key(&join(part, name)));
+        if let Some(name) =
+            adapter.filter(|name| self.wanted.allow_pickle || !name.ends_with(".bin"))
+        {
+            return Ok(vec![join(part, name)]);
+        }
+        let packed = self.inside(part).filter(|name| name.to_lowercase().ends_with(".gguf"));
+        Ok(packed.map(|name| join(part, name)).collect())
+    }
+
+    /// The single file with this stem, or the shard index and its files.
+    fn with_stem(
+        &self,
+        part: &str,
+        stem: &str,
+        suffix: &str,
+    ) -> Result<Option<Vec<String>>, String> {
+        let Some((name, listed)) = main_file(self.inside(part), stem, suffix)? else {
+            return Ok(None);
+        };
+        let path = join(part, name);
+        let mut files = vec![path.clone()];
+        if listed {
+            let text = (self.read)(&path, MAX_READ_BYTES + 1)
+                .map_err(|error| format!("{path} cannot be read: {error}"))?;
+            for shard in shards(&text).map_err(|fault| format!("{path} {fault}"))? {
+                let shard = join(part, &shard);
+                if !self.entries.contains_key(&shard) {
+                    return Err(format!("{shard} (listed in {path}) is missing"));
+                }
+                files.push(shard);
+            }
+        }
+        Ok(Some(files))
+    }
+
+    /// Exported graphs with their data, for the runtimes that load them.
+    fn graphs(&self) -> impl Iterator<Item = String> {
+        let onnx = self.wanted.runtimes.contains(ONNX);
+        let openvino = self.wanted.runtimes.contains(OPENVINO);
+        let belongs = move |path: &str| {
+            let (part, name) = path.rsplit_once('/').unwrap_or(("", path));
+            let lower = name.to_lowercase();
+            let graph = lower.ends_with(".onnx")
+                || lower.contains(".onnx_data")
+                || lower.contains(".onnx.data");
+            let ir = lower.starts_with("openvino_")
+                && (lower.ends_with(".xml") || lower.ends_with(".bin"));
+            (onnx && graph && (part.is_empty() || part == "onnx"))
+                || (openvino && ir && (part.is_empty() || part == "openvino"))
+        };
+        self.entries.keys().filter(move |path| belongs(path)).cloned()
+    }
+}
+
+fn join(part: &str, name: &str) -> String {
+    if part.is_empty() { name.to_owned() } else { format!("{part}/{name}") }
+}
+
+/// Whether a file is a configuration, a vocabulary or a template. Lists of the shards of weights are
+/// not: those of the format in use belong to the weights.
+fn is_text(name: &str) -> bool {
+    let lower = name.to_lowercase();
+    TEXTS.iter().any(|ending| lower.ends_with(ending))
+        && !name.starts_with('.')
+        && !lower.contains(".index.")
+        && !NOT_TEXTS.iter().any(|start| name.starts_with(start))
+}

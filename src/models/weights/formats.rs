@@ -1,0 +1,83 @@
+//! The formats of weights, by the names of their files.
+
+/// Suffixes of files with weights.
+pub(super) const FORMATS: [&str; 11] = [
+    ".safetensors",
+    ".bin",
+    ".pt",
+    ".pth",
+    ".ckpt",
+    ".h5",
+    ".msgpack",
+    ".gguf",
+    ".onnx",
+    ".pkl",
+    ".npz",
+];
+/// Prefixes of files with the same suffixes that a training run writes and that are not weights.
+pub(super) const NOT_WEIGHTS: [&str; 6] =
+    ["training_args", "optimizer", "scheduler", "rng_state", "scaler", "random_states"];
+/// Weights of a PEFT adapter, safetensors first.
+pub(super) const ADAPTERS: [&str; 2] = ["adapter_model.safetensors", "adapter_model.bin"];
+
+/// Whether the suffix of a file is that of weights.
+pub(super) fn holds_weights(name: &str) -> bool {
+    let lower = name.to_lowercase();
+    FORMATS.iter().any(|ending| lower.ends_with(ending))
+        && !NOT_WEIGHTS.iter().any(|beginning| name.starts_with(beginning))
+}
+
+/// Stem of the pickles of a library, whose safetensors have the given stem.
+pub(super) fn pickle_stem(stem: &str) -> &str {
+    if stem == super::STEM { "pytorch_model" } else { stem }
+}
+
+/// The variant in a file name such as `model.fp16.safetensors` (empty for the default), and whether
+/// the file is a shard index. `suffix` is `safetensors` or `bin`.
+pub(super) fn variant<'a>(name: &'a str, stem: &str, suffix: &str) -> Option<(&'a str, bool)> {
+    let rest = name.strip_prefix(stem)?;
+    let index = format!(".{suffix}.index");
+    let (rest, listed) = match rest.strip_prefix(index.as_str()) {
+        Some(rest) => (rest.strip_suffix(".json")?, true),
+        None => (rest.strip_suffix(suffix)?.strip_suffix('.')?, false),
+    };
+    let variant = if rest.is_empty() { rest } else { rest.strip_prefix('.')? };
+    let plain = !variant.contains('.') && !is_shard(variant);
+    (plain && (rest.is_empty() || !variant.is_empty())).then_some((variant, listed))
+}
+
+/// Whether the text ends like the name of a shard: `fp16-00001-of-00002`.
+fn is_shard(variant: &str) -> bool {
+    let number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let parts = variant.rsplit_once("-of-").and_then(|(left, all)| {
+        let (_, this) = left.rsplit_once('-')?;
+        Some(number(this) && number(all))
+    });
+    parts.unwrap_or(false)
+}
+
+/// The file that a library loads among these names, and whether it is a shard index. If there are a
+/// single file and shards, libraries load the single file.
+///
+/// # Errors
+/// There are several variants, and none is the default.
+pub(super) fn main_file<'a>(
+    names: impl Iterator<Item = &'a str>,
+    stem: &str,
+    suffix: &str,
+) -> Result<Option<(&'a str, bool)>, String> {
+    let mut variants = std::collections::BTreeMap::new();
+    for name in names {
+        match variant(name, stem, suffix) {
+            Some((variant, true)) => drop(variants.entry(variant).or_insert((name, true))),
+            Some((variant, false)) => drop(variants.insert(variant, (name, false))),
+            None => {}
+        }
+    }
+    if variants.len() > 1 && !variants.contains_key("") {
+        let names: Vec<&str> = variants.into_keys().collect();
+        let names = names.join(", ");
+        return Err(format!("there are several variants ({names}) but no {stem}.{suffix}"));
+    }
+    Ok(variants.into_values().next())
+}
