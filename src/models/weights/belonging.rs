@@ -7,9 +7,8 @@
 //! identity of the weights.
 
 use super::directory::shards;
-use super::formats::{ADAPTERS, main_file, pickle_stem};
+use super::formats::{ADAPTERS, PIPELINE_STEM, STEM, main_file, pickle_stem};
 use super::header::MAX_READ_BYTES;
-use super::{PIPELINE_STEM, STEM};
 use crate::text::error::{ReadError, ValueError};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,5 +1,8 @@
 //! The formats of weights, by the names of their files.
 
+/// Stem of the safetensors files of transformers; the next one is that of diffusers.
+pub(super) const STEM: &str = "model";
+pub(super) const PIPELINE_STEM: &str = "diffusion_pytorch_model";
 /// Suffixes of files with weights.
 pub(super) const FORMATS: [&str; 11] = [
     ".safetensors",
@@ -29,7 +32,7 @@ pub(super) fn holds_weights(name: &str) -> bool {
 
 /// Stem of the pickles of a library, whose safetensors have the given stem.
 pub(super) fn pickle_stem(stem: &str) -> &str {
-    if stem == super::STEM { "pytorch_model" } else { stem }
+    if stem == STEM { "pytorch_model" } else { stem }
 }
 
 /// The variant in a file name such as `model.fp16.safetensors` (empty for the default), and whether

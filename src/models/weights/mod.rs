@@ -22,6 +22,7 @@ use crate::models::source::{Location, ModelSource, WeightsPath, WeightsRoot};
 use crate::text::error::ValueError;
 use crate::text::source::is_json;
 use directory::{Contents, inspect};
+use formats::{PIPELINE_STEM, STEM};
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 
@@ -29,9 +30,6 @@ use std::collections::BTreeSet;
 pub const MAX_ENTRIES: usize = 20_000;
 /// Maximum number of characters of a message.
 const MAX_MESSAGE: usize = 1000;
-/// Stem of the safetensors files of transformers; the next one is that of diffusers.
-const STEM: &str = "model";
-const PIPELINE_STEM: &str = "diffusion_pytorch_model";
 const WITHOUT: &str = "or test with random weights: --weights random (in a plan: weights: random)";
 const ALLOW_PICKLE: &str = "convert the weights with save_pretrained(), allow pickles with \
     --allow-pickle (in a plan: allow_pickle: true)";

@@ -2,8 +2,8 @@
 
 use super::choice::{RandomWeights, Weights};
 use super::directory::{Contents, inspect};
-use super::formats::{FORMATS, NOT_WEIGHTS, variant};
-use super::{MAX_MESSAGE, PIPELINE_STEM, STEM, Wanted, belonging, plain};
+use super::formats::{FORMATS, NOT_WEIGHTS, PIPELINE_STEM, STEM, variant};
+use super::{MAX_MESSAGE, Wanted, belonging, plain};
 use crate::assets;
 use crate::text::error::ReadError;
 use proptest::prelude::*;
