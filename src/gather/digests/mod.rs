@@ -137,8 +137,10 @@ impl Digests {
         let report = |more: u64| progress(done.fetch_add(more, Relaxed) + more, total);
         let queue: Mutex<VecDeque<usize>> = Mutex::new((0..paths.len()).collect());
         let results = Mutex::new(Vec::with_capacity(paths.len()));
+        // The queue is locked only while the next number is taken.
+        let next = || lock(&queue).pop_front();
         let work = || {
-            while let Some(number) = lock(&queue).pop_front() {
+            while let Some(number) = next() {
                 let hashed = self.file(root, &paths[number], &report);
                 if matches!(hashed, Err(HashError::Changed { .. })) {
                     lock(&queue).clear();
