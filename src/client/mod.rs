@@ -25,7 +25,7 @@ mod workers;
 
 pub use error::{ClientError, Refusal};
 pub use http::{Client, ClientOptions};
-pub use hub::{Hub, HubError};
+pub use hub::{Hub, HubError, HubListing, ListedFile};
 pub use logs::{LogEvent, LogStream};
 pub use retry::Retry;
 pub use secret::Secret;

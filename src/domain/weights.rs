@@ -26,6 +26,8 @@ pub const MAX_MANIFEST_BYTES: usize = 48 << 20;
 pub const MAX_KEY_BYTES: usize = 300;
 /// Maximum length of an address, a model name or a path of a source, in bytes.
 pub const MAX_SOURCE_BYTES: usize = 4096;
+/// Label of a test with the reason for its weights, if the request alone is not the reason.
+pub const WEIGHTS_REASON: &str = "weights_reason";
 /// Number of characters of a digest or commit that people are shown.
 const SHORT_CHARS: usize = 7;
 
@@ -227,6 +229,12 @@ impl WeightsKey {
 impl fmt::Display for WeightsKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+impl AsRef<str> for WeightsKey {
+    fn as_ref(&self) -> &str {
+        &self.0
     }
 }
 

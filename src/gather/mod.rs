@@ -10,7 +10,7 @@ pub mod fit;
 pub mod hub;
 mod model_directory;
 mod notices;
-mod peek;
+pub mod peek;
 mod plan_directory;
 pub mod pytest;
 mod walk;

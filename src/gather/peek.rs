@@ -6,9 +6,13 @@
 use crate::models::source::DirectoryEntries;
 use crate::models::weights::MAX_ENTRIES;
 use crate::text::error::ReadError;
+use std::collections::BTreeMap;
 use std::fs::{DirEntry, File};
 use std::io::{self, ErrorKind, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+/// Number of levels of directories below a folder with weights, the folder included.
+const MAX_LEVELS: usize = 4;
 
 /// The entries of the directory `part` in `root`; `None` if it does not exist.
 pub fn directory(root: &Path, part: &str) -> Result<Option<DirectoryEntries>, ReadError> {
@@ -17,6 +21,11 @@ pub fn directory(root: &Path, part: &str) -> Result<Option<DirectoryEntries>, Re
     };
     let place = root.join(part);
     let failed = |error: io::Error| ReadError(format!("{}: {error}", place.display()));
+    if let (true, Some(name)) = (part.is_empty() && root.is_file(), root.file_name()) {
+        let size = std::fs::metadata(root).map(|data| data.len()).map_err(failed)?;
+        let entries = BTreeMap::from([(name.to_string_lossy().into_owned(), Ok(size))]);
+        return Ok(Some(DirectoryEntries { path, entries }));
+    }
     let listed = match std::fs::read_dir(&place) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         listed => listed.map_err(failed)?,
@@ -33,6 +42,40 @@ pub fn directory(root: &Path, part: &str) -> Result<Option<DirectoryEntries>, Re
         }
     }
     Ok(Some(listing))
+}
+
+/// The directory of a folder or file with weights, and the sizes of the files below it by path, with
+/// `/`. Hidden directories, such as `.git` and `.cache`, are left out.
+///
+/// # Errors
+/// A directory cannot be read, or there are too many files.
+pub fn files_below(place: &Path) -> Result<(PathBuf, BTreeMap<String, u64>), ReadError> {
+    let mut files = BTreeMap::new();
+    if let (true, Some(parent), Some(name)) = (place.is_file(), place.parent(), place.file_name()) {
+        let size = std::fs::metadata(place).map_err(|error| ReadError(error.to_string()))?.len();
+        files.insert(name.to_string_lossy().into_owned(), size);
+        return Ok((parent.to_owned(), files));
+    }
+    let mut open = vec![(place.to_owned(), String::new(), 1)];
+    while let Some((directory, prefix, depth)) = open.pop() {
+        let failed = |error: io::Error| ReadError(format!("{}: {error}", directory.display()));
+        for entry in std::fs::read_dir(&directory).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            // Files that belong to a model have Unicode names.
+            let Ok(name) = entry.file_name().into_string() else { continue };
+            let is_directory = entry.path().is_dir();
+            if is_directory && !name.starts_with('.') && depth < MAX_LEVELS {
+                open.push((entry.path(), format!("{prefix}{name}/"), depth + 1));
+            } else if let (false, Ok(size)) = (is_directory, size(&entry)) {
+                files.insert(format!("{prefix}{name}"), size);
+            }
+            if files.len() + open.len() > MAX_ENTRIES {
+                let place = place.display();
+                return Err(ReadError(format!("{place} contains more than {MAX_ENTRIES} files")));
+            }
+        }
+    }
+    Ok((place.to_owned(), files))
 }
 
 /// Size of a file in bytes, or why it cannot be used.

@@ -4,16 +4,22 @@
 //! followed only inside it. Models on the command line are the user's choice: their links are
 //! followed anywhere.
 
+use crate::domain::weights::Manifest;
 use crate::gather::model_directory::{cached, describe, read_capped, snapshot};
 use crate::gather::{peek, walk};
 use crate::models::description::Description;
-use crate::models::source::{DirectoryEntries, KnownModel, ModelSource, WeightsPath, WeightsRoot};
+use crate::models::source::{
+    DirectoryEntries, KnownModel, ModelSource, Published, WeightsPath, WeightsRoot,
+};
+use crate::models::weights::requested::ModelVersion;
 use crate::plan::files::directory::{Listing, MAX_FILE_BYTES, PlanFiles};
 use crate::plan::names::shortest_unique_suffixes;
 use crate::sys::caches::{self, Caches, UserContext};
 use crate::text::error::ReadError;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::io::ErrorKind;
 use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 
 /// The directory of a plan, and the models that it may use.
 #[derive(Debug, Default)]
@@ -21,8 +27,10 @@ pub struct PlanDirectory {
     root: PathBuf,
     /// Model cache of the hub's tools.
     hub: PathBuf,
-    /// Descriptions of models from the hub, by name.
-    pub fetched: HashMap<String, KnownModel>,
+    /// Answers of the hub about models.
+    pub published: BTreeMap<ModelVersion, Published>,
+    /// Manifests of folders with weights, by their absolute paths.
+    pub manifests: BTreeMap<String, Arc<Manifest>>,
     /// Models of the command line, by their names in the plan.
     adopted: HashMap<String, PathBuf>,
 }
@@ -128,6 +136,16 @@ impl PlanDirectory {
             Some(if rest.is_empty() { place.clone() } else { place.join(rest) })
         });
         if steps { None } else { named.next() }
+    }
+
+    /// The place of weights that a plan or the command line names. `None` if it does not exist.
+    fn given(&self, path: &str) -> Result<Option<PathBuf>, ReadError> {
+        let place = self.root.join(caches::expand_user(&surroundings(), Path::new(path)));
+        match place.canonicalize() {
+            Ok(full) => Ok(Some(full)),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(ReadError(error.to_string())),
+        }
     }
 
     fn inside(&self, path: &str) -> Result<PathBuf, ReadError> {
@@ -244,6 +262,7 @@ impl ModelSource for PlanDirectory {
     fn directory(&self, at: WeightsPath<'_>) -> Result<Option<DirectoryEntries>, ReadError> {
         let root = match at.root {
             WeightsRoot::Plan(path) => Some(self.inside(path)?),
+            WeightsRoot::Given(path) => self.given(path)?,
             WeightsRoot::Cache { model, revision } => {
                 snapshot(&self.hub, model, revision)?.map(|(snapshot, _)| snapshot)
             }
@@ -255,8 +274,15 @@ impl ModelSource for PlanDirectory {
         peek::first_bytes(file, most)
     }
 
-    fn fetched_model(&self, model: &str) -> Option<KnownModel> {
-        self.fetched.get(model).cloned()
+    fn published(&self, model: &str, revision: Option<&str>) -> Published {
+        let version =
+            ModelVersion { model: model.to_owned(), revision: revision.map(str::to_owned) };
+        let unasked = || Published::Unknown("the model hub was not asked".to_owned());
+        self.published.get(&version).cloned().unwrap_or_else(unasked)
+    }
+
+    fn manifest(&self, folder: &str) -> Option<Arc<Manifest>> {
+        self.manifests.get(folder).cloned()
     }
 }
 

@@ -1,15 +1,15 @@
-//! Finds the configuration of a model: in a directory or file, in the model cache of this machine,
-//! among the configurations built into dtf, or among those fetched from the hub.
+//! Finds the configuration of a model: in a directory or file, at the commit of the hub whose weights
+//! are tested, in the model cache of this machine, or among the configurations built into dtf.
 //!
-//! Built-in configurations have priority over the hub (unless a revision is requested): they do
-//! not change, so the generated tests are the same with and without a network.
+//! The hub is asked only if weights of the hub may be tested, or if no other source has the model
+//! (`gather::hub`).
 
 use crate::assets;
 use crate::models::description::Description;
 use crate::models::interpret::{Interpreted, parse};
 use crate::models::markers::Marker;
 use crate::models::quantised::{self, Quantised};
-use crate::models::source::{Location, ModelSource};
+use crate::models::source::{Location, ModelSource, Published, PublishedModel};
 use crate::text::error::ValueError;
 use crate::text::node::shortened;
 use crate::text::source::is_json;
@@ -18,6 +18,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
+
+/// Prefix of dtf's own models, which are neither in a cache nor on the hub.
+pub const OWN: &str = "dtf/";
 
 /// A configuration and its origin.
 #[derive(Debug, Clone, PartialEq)]
@@ -116,6 +119,12 @@ pub fn find(
     }
 }
 
+/// Whether dtf carries the configuration of a model.
+#[must_use]
+pub fn is_built_in(model: &str) -> bool {
+    INDEX.contains_key(model)
+}
+
 /// Whether the hub is not needed for a model: the model cache has it in that revision, or has it
 /// and cannot be read, or no revision is requested and the model is built in.
 #[must_use]
@@ -163,9 +172,20 @@ fn named(
     models: &dyn ModelSource,
 ) -> Result<ModelConfig, ValueError> {
     // dtf's own models are only built in.
-    let cached =
-        if model.starts_with("dtf/") { Ok(None) } else { models.cached_model(model, revision) };
-    let cached = cached.map_err(|error| {
+    if model.starts_with(OWN) {
+        return built_in(model).unwrap_or_else(|| Err(unknown(model)));
+    }
+    let published = models.published(model, revision);
+    // The configuration of the commit whose weights are tested.
+    if let Published::Known(PublishedModel { commit, description, .. }) = &published {
+        if let Some(description) = description {
+            return model_config(description, model, commit.clone(), Origin::Hub);
+        }
+        if let Ok(Some(cached)) = models.cached_model(model, Some(commit)) {
+            return model_config(&cached.description, model, cached.revision, Origin::Cache);
+        }
+    }
+    let cached = models.cached_model(model, revision).map_err(|error| {
         ValueError::new(format!("cannot read {model} in the model cache: {error}"))
             .hint("download it again, or remove it from the cache")
     })?;
@@ -177,9 +197,6 @@ fn named(
         Some(Err(error)) => Some(error),
         None => None,
     };
-    if let Some(fetched) = models.fetched_model(model) {
-        return model_config(&fetched.description, model, fetched.revision, Origin::Hub);
-    }
     if let Some(built_in) = built_in(model) {
         return built_in;
     }
@@ -187,7 +204,10 @@ fn named(
         Some(ValueError { message, hint }) => {
             ValueError { message: format!("{message} (in the model cache)"), hint }
         }
-        None => unknown(model),
+        None => match published {
+            Published::Denied(error) => error,
+            _ => unknown(model),
+        },
     })
 }
 

@@ -1,9 +1,11 @@
 //! The interface through which models are read: directories, the model cache of this machine, and
 //! models fetched from the hub.
 
+use crate::domain::weights::Manifest;
 use crate::models::description::Description;
-use crate::text::error::ReadError;
+use crate::text::error::{ReadError, ValueError};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Location of the configuration of a model.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +24,30 @@ pub struct KnownModel {
     pub revision: String,
 }
 
+/// The answer of the model hub about a model in a revision.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Published {
+    Known(PublishedModel),
+    /// The hub has no such model or revision, or the hub has no file of it; the reason.
+    Absent(String),
+    /// The hub refuses access.
+    Denied(ValueError),
+    /// The hub was not asked or did not answer; the reason.
+    Unknown(String),
+}
+
+/// A model on the hub.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PublishedModel {
+    /// Commit of the revision; empty if the hub does not report one.
+    pub commit: String,
+    /// Sizes of the files in bytes, by path. `None` if the hub does not list them.
+    pub files: Option<BTreeMap<String, Option<u64>>>,
+    /// `None` if the model cache of this machine has the same commit, or if only the commit was asked
+    /// for.
+    pub description: Option<Description>,
+}
+
 /// A directory in which weights are searched for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WeightsPath<'a> {
@@ -33,8 +59,11 @@ pub struct WeightsPath<'a> {
 /// The directory of a model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WeightsRoot<'a> {
-    /// A directory by its path in the plan.
+    /// The directory of a model by its path in the plan.
     Plan(&'a str),
+    /// A directory or file with weights that the plan or the command line names: relative to the plan,
+    /// absolute, or below `~`.
+    Given(&'a str),
     /// A model by its name, in the model cache of this machine.
     Cache { model: &'a str, revision: Option<&'a str> },
 }
@@ -88,6 +117,11 @@ pub trait ModelSource {
         Ok(None)
     }
 
+    /// The manifest of a folder or file with weights by its absolute path. `None` if it was not read.
+    fn manifest(&self, _folder: &str) -> Option<Arc<Manifest>> {
+        None
+    }
+
     /// The first bytes of a file in such a directory, at most `_most`.
     ///
     /// # Errors
@@ -96,9 +130,10 @@ pub trait ModelSource {
         Err(ReadError(format!("{file} cannot be read here")))
     }
 
-    /// A model that was fetched from the hub for this plan.
-    fn fetched_model(&self, _model: &str) -> Option<KnownModel> {
-        None
+    /// The answer of the model hub about a model in a revision, which was asked for this plan. `None`
+    /// for the revision means the default one.
+    fn published(&self, _model: &str, _revision: Option<&str>) -> Published {
+        Published::Unknown("the model hub is not asked".to_owned())
     }
 }
 

@@ -5,6 +5,7 @@
 //! field; equal files give equal tests in the same order.
 
 use crate::domain::launch::MAX_LIST;
+use crate::models::weights::requested::Requested;
 use crate::plan::entry::{self, Entry, MAX_NAME_BYTES};
 use crate::plan::keys::with_synonyms;
 use crate::plan::matrix::Matrix;
@@ -34,6 +35,7 @@ pub struct Plan {
     pub(super) source: Source,
     pub(super) entries: Vec<Entry>,
     pub(super) models: Vec<ModelEntry>,
+    pub(super) require_weights: bool,
 }
 
 impl Plan {
@@ -46,7 +48,20 @@ impl Plan {
         let source = Source::new(bytes, origin)?;
         let root = source.parse()?;
         let (name, entries, models) = read(&root, &source).map_err(|p| source.locate(p))?;
-        Ok(Self { name, source, entries, models })
+        Ok(Self { name, source, entries, models, require_weights: false })
+    }
+
+    /// Refuses random weights.
+    pub fn require_weights(&mut self) {
+        self.require_weights = true;
+        for model in &mut self.models {
+            model.require_weights = true;
+        }
+    }
+
+    /// The weights that tests request whose models dtf does not know.
+    pub fn requested_weights(&self) -> impl Iterator<Item = &Requested> {
+        self.entries.iter().filter_map(|entry| entry.requested_weights.as_ref())
     }
 
     /// The models of the plan, in its order.

@@ -2,9 +2,12 @@
 
 use crate::domain::launch::{Junit, MAX_LIST, Program};
 use crate::domain::name;
+use crate::models::weights::requested::Requested;
+use crate::models::weights::source::Source;
 use crate::plan::files::path::normalise;
 use crate::plan::keys::with_synonyms;
 use crate::plan::settings::{SHARED_KEYS, Settings};
+use crate::plan::weights;
 use crate::text::error::{FieldError, FieldErrors, ValueError};
 use crate::text::fields::{Fields, all, text, whole, word};
 use crate::text::locate::Path;
@@ -17,8 +20,18 @@ pub use crate::domain::test::MAX_NAME_BYTES;
 /// Maximum number of names and patterns in one `depends_on`.
 pub const MAX_DEPENDENCIES: usize = 1000;
 
-const OWN_KEYS: [&str; 9] =
-    ["name", "cmd", "script", "files", "depends_on", "artifacts", "inputs", "junit", "matrix"];
+const OWN_KEYS: [&str; 10] = [
+    "name",
+    "cmd",
+    "script",
+    "files",
+    "weights",
+    "depends_on",
+    "artifacts",
+    "inputs",
+    "junit",
+    "matrix",
+];
 
 /// One test, after its matrix was expanded.
 #[derive(Debug, Clone, PartialEq)]
@@ -37,6 +50,10 @@ pub struct Entry {
     /// Files that the test takes from other tests. It depends on these tests.
     pub inputs: Vec<TakenFile>,
     pub settings: Settings,
+    /// Weights that the plan requests for a test whose model dtf does not know.
+    pub requested_weights: Option<Requested>,
+    /// Weights that were chosen. [`crate::plan::submission`] chooses those of `requested_weights`.
+    pub weights: Option<Source>,
     /// Text of a generated script. `None` if the script is a file of the plan.
     pub generated: Option<Arc<str>>,
 }
@@ -89,6 +106,8 @@ impl Entry {
             inputs: errors.keep(read_inputs(&fields)).unwrap_or_default(),
             junit: errors.keep(read_junit(&fields)).flatten(),
             settings: errors.keep(Settings::read(&fields)).unwrap_or_default(),
+            requested_weights: errors.keep(fields.optional("weights", weights::of_test)).flatten(),
+            weights: None,
             generated: None,
         };
         name.map(|_| entry)

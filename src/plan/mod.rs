@@ -13,6 +13,7 @@ mod dependency;
 pub mod document;
 pub mod entry;
 pub mod files;
+pub mod folders;
 pub mod generate;
 pub mod graph;
 pub mod history;
@@ -29,6 +30,7 @@ mod resolve;
 pub mod settings;
 pub mod sources;
 pub mod submission;
+mod weights;
 mod write;
 
 #[cfg(test)]

@@ -6,16 +6,19 @@
 
 use crate::domain::accelerator::Backend;
 use crate::models::source::Location;
+use crate::models::weights::requested::{Requested, check_revision};
 use crate::plan::entry::check_name;
 use crate::plan::files::path::normalise;
 use crate::plan::keys::with_synonyms;
 use crate::plan::settings::{self, SHARED_KEYS, Settings};
+use crate::plan::weights;
 use crate::text::error::{FieldError, FieldErrors, ValueError};
 use crate::text::fields::{Fields, text, truth, whole};
 use crate::text::locate::Path;
 use crate::text::node::{Node, shortened};
 use crate::text::source::is_json;
 use crate::text::suggest::did_you_mean;
+use std::collections::BTreeSet;
 
 /// Maximum length of the name of a model, in bytes.
 pub const MAX_MODEL_BYTES: usize = 200;
@@ -48,6 +51,8 @@ const OWN_KEYS: [&str; 17] = [
 /// Keys whose lists are multiplied, in the order in which test names show them.
 const SHAPES: [&str; 7] =
     ["batch", "sequence_length", "image_size", "dtype", "attention", "runtime", "weights"];
+/// The shape with the requested weights.
+const WEIGHTS: &str = "weights";
 /// Accepted spellings of precisions, each with dtf's spelling.
 const DTYPES: [(&str, &str); 6] = [
     ("fp32", "fp32"),
@@ -60,11 +65,6 @@ const DTYPES: [(&str, &str); 6] = [
 
 /// Implementations of attention; `default` is that of the model.
 const ATTENTIONS: [&str; 4] = ["default", "eager", "sdpa", "flash_attention_2"];
-/// Sources of weights: the model cache of the worker, otherwise random (`auto`); only the cache
-/// (`cached`); only random; the cache, otherwise the hub (`download`).
-const WEIGHTS: [&str; 4] = ["auto", "cached", "random", DOWNLOAD];
-/// Passed to the script in its environment; its parameter is `auto`.
-pub const DOWNLOAD: &str = "download";
 /// Whether pickled weights are loaded, and whether code in the directory of the model is run. They
 /// are parameters of every template.
 pub const ALLOW_PICKLE: &str = "allow_pickle";
@@ -103,6 +103,8 @@ pub struct ModelEntry {
     pub settings: Settings,
     /// Shapes that the family does not have are ignored instead of refused.
     pub lenient: bool,
+    /// Random weights are refused.
+    pub require_weights: bool,
 }
 
 impl ModelEntry {
@@ -111,6 +113,23 @@ impl ModelEntry {
     #[must_use]
     pub fn allows(&self, risk: &str) -> bool {
         self.parameters.iter().any(|(name, value)| name == risk && *value == Node::Bool(true))
+    }
+
+    /// The weights that its tests request.
+    #[must_use]
+    pub fn requested_weights(&self) -> BTreeSet<Requested> {
+        let axis = self.shapes.iter().filter(|(name, _)| *name == WEIGHTS);
+        let mut values: Vec<&Node> = axis.flat_map(|(_, values)| values).collect();
+        if let Some(Node::List(items)) = &self.include {
+            values.extend(items.iter().filter_map(|item| item.get(WEIGHTS)));
+        }
+        let texts = values.iter().filter_map(|value| value.scalar());
+        let mut requested: BTreeSet<Requested> =
+            texts.filter_map(|text| text.parse().ok()).collect();
+        if requested.is_empty() {
+            requested.insert(Requested::Auto);
+        }
+        requested
     }
 
     /// Whether a shape has several values, so that test names must show it.
@@ -175,10 +194,11 @@ fn read_on(node: &Node, path: &Path, errors: &mut FieldErrors) -> Option<ModelEn
         backends,
         shapes: shapes.unwrap_or_default(),
         parameters,
-        exclude: fields.get("exclude").map(with_plain_dtypes),
+        exclude: fields.get("exclude").map(with_plain_values),
         include,
         settings,
         lenient: false,
+        require_weights: false,
     })
 }
 
@@ -238,12 +258,7 @@ fn plain_name(model: &str) -> String {
 
 fn revision(node: &Node) -> Result<String, ValueError> {
     let text = text(node)?;
-    let plain = |c: char| c.is_ascii_alphanumeric() || "._-/".contains(c);
-    if text.len() <= 128 && text.chars().all(plain) {
-        Ok(text)
-    } else {
-        Err(ValueError::expected("a commit, tag or branch", node))
-    }
+    check_revision(&text).map(|()| text)
 }
 
 fn read_backends(fields: &Fields) -> Result<Vec<BackendChoice>, FieldError> {
@@ -281,7 +296,7 @@ fn shape(name: &str, node: &Node) -> Result<Node, ValueError> {
         "dtype" => dtype(node),
         "attention" => word_of(&ATTENTIONS, node),
         "runtime" => word_of(&RUNTIMES, node),
-        "weights" => word_of(&WEIGHTS, node),
+        "weights" => weights::requested(node).map(|requested| Node::Text(requested.to_string())),
         _ => Ok(node.clone()),
     }
 }
@@ -361,16 +376,16 @@ fn dtype(node: &Node) -> Result<Node, ValueError> {
         .ok_or_else(|| unexpected().hint(did_you_mean(text, &known)))
 }
 
-/// Converts precisions in `exclude` to dtf's spelling. Other values are not converted: a value that
-/// is in no list excludes nothing and is refused later.
-fn with_plain_dtypes(node: &Node) -> Node {
+/// Converts precisions and weights in `exclude` to dtf's spelling. Other values are not converted: a
+/// value that is in no list excludes nothing and is refused later.
+fn with_plain_values(node: &Node) -> Node {
     match node {
-        Node::List(items) => Node::List(items.iter().map(with_plain_dtypes).collect()),
+        Node::List(items) => Node::List(items.iter().map(with_plain_values).collect()),
         Node::Map(entries) => {
             let plain = |(key, value): &(String, Node)| {
-                let value = if key == "dtype" { dtype(value).ok() } else { None }
-                    .unwrap_or_else(|| value.clone());
-                (key.clone(), value)
+                let is_spelt = matches!(key.as_str(), "dtype" | WEIGHTS);
+                let plain = if is_spelt { shape(key, value).ok() } else { None };
+                (key.clone(), plain.unwrap_or_else(|| value.clone()))
             };
             Node::Map(entries.iter().map(plain).collect())
         }

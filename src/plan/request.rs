@@ -42,7 +42,7 @@ pub struct Request {
     pub dtype: Vec<String>,
     pub attention: Vec<String>,
     pub runtime: Vec<String>,
-    /// `auto`, `download`, `random` or `cached`.
+    /// Sources as short texts: `auto`, `random`, `hub:owner/model`, ….
     pub weights: Vec<String>,
     /// Whether pickled weights are loaded.
     pub allow_pickle: bool,
@@ -120,10 +120,12 @@ fn put_together(
     let tests = models.iter().flat_map(|model| &model.tests).chain(&others);
     let entries: Vec<Entry> = tests.map(|test| test.entry.clone()).collect();
     check_count(entries.len(), &Path::default().key("models")).map_err(refuse)?;
-    let mut submission = submission(name.to_owned(), &entries, sources.files).map_err(refuse)?;
+    let mut submission = submission(name.to_owned(), &entries, sources).map_err(refuse)?;
     submission.doubts.extend(models.iter().flat_map(ModelTests::doubts));
     for ModelTests { about, .. } in &models {
-        submission.random.add(&about.model, &about.weights);
+        for chosen in about.weights.values() {
+            submission.weights_notes.add(&about.model, chosen);
+        }
     }
     let raised = models.iter().flat_map(|model| &model.tests).filter(|test| test.known.raised);
     submission.doubts.extend(needs::note(raised.map(|test| &*test.entry.name)));

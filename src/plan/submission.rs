@@ -5,19 +5,22 @@ use crate::domain::launch;
 use crate::domain::launch::{Environment, Input, Launch, MAX_LAUNCH_BYTES, Program};
 use crate::domain::requirement::Requirement;
 use crate::domain::test::{OnFailure, TestSpec};
-use crate::models::weights::RandomWeights;
+use crate::domain::weights::Weights;
+use crate::models::weights::WeightsNotes;
+use crate::models::weights::source::choose_alone;
 use crate::plan::document::{self, Plan};
 use crate::plan::entry::Entry;
-use crate::plan::files::directory::PlanFiles;
 use crate::plan::files::gatherer::Gatherer;
 use crate::plan::files::planned::PlannedFile;
+use crate::plan::folders::{FolderUse, Folders};
 use crate::plan::generate;
 use crate::plan::needs;
+use crate::plan::pushed_weights::PushedWeights;
 use crate::plan::resolve;
 use crate::plan::sources::Sources;
 use crate::text::error::{FieldError, FieldErrors, SourceError};
 use serde_json::value::to_raw_value;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 /// Tests in order, and the files that must be stored before they are submitted.
@@ -29,8 +32,13 @@ pub struct Submission {
     pub files: Vec<PlannedFile>,
     /// Warnings about the tests.
     pub doubts: Vec<String>,
-    /// Models whose tests use random weights.
-    pub random: RandomWeights,
+    /// Notes about the weights of models.
+    pub weights_notes: WeightsNotes,
+    /// Folders with weights whose manifests are known.
+    pub weights: Vec<PushedWeights>,
+    /// Folders with weights, by absolute path, that must be read before the tests are submitted: their
+    /// tests have no weights yet.
+    pub unread: BTreeMap<String, FolderUse>,
 }
 
 impl Plan {
@@ -42,20 +50,24 @@ impl Plan {
     pub fn into_submission(self, sources: &Sources) -> Result<Submission, SourceError> {
         let source = self.source.clone();
         let name = self.name.clone();
-        let (entries, doubts, random) = self.entries(sources)?;
-        let made = submission(name, &entries, sources.files);
-        made.map(|made| Submission { doubts: [doubts, made.doubts].concat(), random, ..made })
-            .map_err(|error| source.locate(error))
+        let (entries, doubts, weights_notes) = self.entries(sources)?;
+        let made = submission(name, &entries, sources);
+        made.map(|made| Submission {
+            doubts: [doubts, made.doubts].concat(),
+            weights_notes,
+            ..made
+        })
+        .map_err(|error| source.locate(error))
     }
 
     /// Every test of the plan, including those of its models, with warnings about these.
     fn entries(
         self,
         sources: &Sources,
-    ) -> Result<(Vec<Entry>, Vec<String>, RandomWeights), SourceError> {
+    ) -> Result<(Vec<Entry>, Vec<String>, WeightsNotes), SourceError> {
         let mut entries = self.entries;
         let mut doubts = Vec::new();
-        let mut random = RandomWeights::default();
+        let mut notes = WeightsNotes::default();
         // Positions of tests that reserve more than the plan specifies.
         let mut raised = Vec::new();
         for (at, entry) in entries.iter_mut().enumerate() {
@@ -64,6 +76,14 @@ impl Plan {
             }
         }
         let mut errors = FieldErrors::default();
+        for entry in &mut entries {
+            let Some(requested) = &entry.requested_weights else { continue };
+            let chosen = choose_alone(requested, self.require_weights, sources.models)
+                .map_err(|(key, error)| error.at(&entry.path.key(key)));
+            let Some(chosen) = errors.keep(chosen) else { continue };
+            notes.add(entry.settings.labels.get("model").unwrap_or(&entry.name), &chosen);
+            entry.weights = Some(chosen.source);
+        }
         for model in &self.models {
             let made = generate::model_tests(model, sources);
             let made = made.and_then(|made| match &made.refusal {
@@ -72,7 +92,9 @@ impl Plan {
             });
             let Some(made) = errors.keep(made) else { continue };
             doubts.extend(made.doubts());
-            random.add(&made.about.model, &made.about.weights);
+            for chosen in made.about.weights.values() {
+                notes.add(&made.about.model, chosen);
+            }
             for test in made.tests {
                 if test.known.raised {
                     raised.push(entries.len());
@@ -85,7 +107,7 @@ impl Plan {
         }
         errors.end().map_err(|error| self.source.locate(error))?;
         doubts.extend(needs::note(raised.iter().map(|at| &*entries[*at].name)));
-        Ok((entries, doubts, random))
+        Ok((entries, doubts, notes))
     }
 }
 
@@ -93,11 +115,12 @@ impl Plan {
 pub(super) fn submission(
     name: String,
     entries: &[Entry],
-    files: &dyn PlanFiles,
+    sources: &Sources,
 ) -> Result<Submission, FieldError> {
     let mut errors = FieldErrors::default();
     let (dependencies, inputs) = resolve::resolve(entries, &mut errors);
-    let mut gatherer = Gatherer::new(files);
+    let mut gatherer = Gatherer::new(sources.files);
+    let mut folders = Folders::new(sources);
     let mut requirements: HashMap<Requirement, Arc<Requirement>> = HashMap::new();
     let mut tests = Vec::with_capacity(entries.len());
     for ((entry, depends_on), inputs) in entries.iter().zip(dependencies).zip(inputs) {
@@ -105,7 +128,9 @@ pub(super) fn submission(
         let requirement = requirements
             .entry(requirement)
             .or_insert_with_key(|requirement| Arc::new(requirement.clone()));
-        let spec = spec(entry, (depends_on, inputs), requirement.clone(), &mut gatherer);
+        let weights = entry.weights.as_ref().and_then(|source| folders.weights(entry, source));
+        let given = (depends_on, inputs, weights);
+        let spec = spec(entry, given, requirement.clone(), &mut gatherer);
         tests.extend(errors.keep(spec).map(Arc::new));
         if errors.full() {
             break;
@@ -114,16 +139,18 @@ pub(super) fn submission(
     errors.end()?;
     let doubts = gatherer.notes();
     let files = gatherer.finish();
-    Ok(Submission { name, tests, files, doubts, random: RandomWeights::default() })
+    let (weights, unread) = folders.finish();
+    let weights_notes = WeightsNotes::default();
+    Ok(Submission { name, tests, files, doubts, weights_notes, weights, unread })
 }
 
 fn spec(
     entry: &Entry,
-    (depends_on, inputs): (Box<[u32]>, Vec<Input>),
+    (depends_on, inputs, weights): (Box<[u32]>, Vec<Input>, Option<Weights>),
     requirement: Arc<Requirement>,
     gatherer: &mut Gatherer,
 ) -> Result<TestSpec, FieldError> {
-    let launch = launch(entry, inputs, gatherer)?;
+    let launch = launch(entry, inputs, weights, gatherer)?;
     let launch = to_raw_value(&launch)
         .map_err(|error| FieldError::new(&entry.path, format!("cannot be encoded: {error}")))?;
     if launch.get().len() > MAX_LAUNCH_BYTES {
@@ -150,6 +177,7 @@ fn spec(
 fn launch(
     entry: &Entry,
     inputs: Vec<Input>,
+    weights: Option<Weights>,
     gatherer: &mut Gatherer,
 ) -> Result<Launch, FieldError> {
     let settings = &entry.settings;
@@ -189,7 +217,7 @@ fn launch(
         env: settings.env.clone(),
         isolation: settings.isolation.unwrap_or_default(),
         backend: settings.requires.backend,
-        weights: None,
+        weights,
         timeout_ms: settings.timeout.unwrap_or_else(launch::default_timeout),
         silence_ms: settings.silence,
         grace_ms: settings.grace.unwrap_or_else(launch::default_grace),

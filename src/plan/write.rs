@@ -6,6 +6,7 @@ use crate::domain::tag::Tag;
 use crate::plan::document::SCHEMA;
 use crate::plan::entry::{Entry, TakenFile};
 use crate::plan::settings::{Requires, Settings};
+use crate::plan::weights;
 use crate::text::quantity::{write_duration, write_size};
 use serde_yaml::{Mapping, Value};
 
@@ -56,6 +57,9 @@ fn test(entry: &Entry) -> Mapping {
     match &entry.program {
         Program::Script(script) => put(&mut map, "script", script.as_str()),
         Program::Command(words) => put_texts(&mut map, "cmd", words.iter().map(String::as_str)),
+    }
+    if let Some(source) = &entry.weights {
+        put(&mut map, "weights", weights::written(source));
     }
     put_texts(&mut map, "files", entry.files.iter().map(String::as_str));
     put_texts(&mut map, "depends_on", entry.depends_on.iter().map(String::as_str));

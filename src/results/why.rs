@@ -36,12 +36,15 @@ fn explain(test: TestView, attempts: &[AttemptView]) -> Why {
     let (last, earlier) = attempts.split_last().map_or((None, attempts), |(l, e)| (Some(l), e));
     let findings = last.map(|last| Findings::of(&last.detail.result)).unwrap_or_default();
     let Findings { would_not_notice, first_differs } = findings;
+    let reported = |name: &str| Some(last?.detail.result.get(name)?.as_str()?.to_owned());
     Why {
         schema: SCHEMA,
         test: test.test,
         phase: test.phase,
         summary: test.ending(earlier).unwrap_or_else(|| "not done".to_owned()),
         name: test.name,
+        weights: reported("weights"),
+        weights_id: reported("weights_id"),
         would_not_notice,
         first_differs,
         blocked_by: Vec::new(),

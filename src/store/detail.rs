@@ -6,6 +6,7 @@
 //! [`MAX_MESSAGE_BYTES`] and [`MAX_NAME_BYTES`].
 
 use crate::domain::findings::{FIRST_DIFFERS, Findings, WOULD_NOT_NOTICE};
+use crate::domain::weights::MAX_KEY_BYTES;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
@@ -144,6 +145,8 @@ impl<'a> Detail<'a> {
 pub(super) struct Reported {
     /// The origin of the weights, if it is one word.
     pub weights: Option<String>,
+    /// The identity of the weights, if it has the form of one.
+    pub weights_id: Option<String>,
     /// A list of texts, as JSON.
     pub would_not_notice: Option<String>,
     /// An object, as JSON.
@@ -152,7 +155,7 @@ pub(super) struct Reported {
 
 impl Reported {
     fn of(fields: ResultFields) -> Self {
-        let ResultFields { weights, would_not_notice, first_differs } = fields;
+        let ResultFields { weights, weights_id, would_not_notice, first_differs } = fields;
         let plain = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
         let is_word = |text: &&str| (1..=MAX_WORD).contains(&text.len()) && text.chars().all(plain);
         let findings: Map<String, Value> = [
@@ -164,10 +167,17 @@ impl Reported {
         let Findings { would_not_notice, first_differs } = Findings::of(&findings);
         Self {
             weights: weights.as_str().filter(is_word).map(str::to_owned),
+            weights_id: weights_id.as_str().filter(|text| is_identity(text)).map(str::to_owned),
             would_not_notice: would_not_notice.map(|texts| Value::from(texts).to_string()),
             first_differs: first_differs.and_then(|module| serde_json::to_string(&module).ok()),
         }
     }
+}
+
+/// Whether a text has the form of an identity: printable, without blanks, within the limit of keys.
+fn is_identity(text: &str) -> bool {
+    let plain = |c: char| c.is_ascii_graphic();
+    (1..=MAX_KEY_BYTES).contains(&text.len()) && text.chars().all(plain)
 }
 
 /// The fields of a result that are read: any JSON, `null` if they are absent. Others are skipped.
@@ -175,6 +185,7 @@ impl Reported {
 #[serde(default)]
 struct ResultFields {
     weights: Value,
+    weights_id: Value,
     would_not_notice: Value,
     first_differs: Value,
 }
@@ -280,11 +291,27 @@ mod tests {
     }
 
     #[test]
+    fn the_identity_of_weights_is_a_digest_or_a_commit() {
+        let of = |identity: &str| {
+            let text = format!("{{\"result\": {{\"weights_id\": {identity}}}}}");
+            let detail = RawValue::from_string(text).expect("JSON");
+            Detail::parse(Some(&detail)).reported().weights_id
+        };
+        for identity in ["sha256:1a2b", "owner/model@0123abc"] {
+            assert_eq!(of(&format!("{identity:?}")).as_deref(), Some(identity));
+        }
+        for other in ["null", "7", "\"\"", "\"two words@1\"", "\"\\u001b[2J\""] {
+            assert_eq!(of(other), None, "{other}");
+        }
+        assert_eq!(of(&format!("{:?}", "x".repeat(MAX_KEY_BYTES + 1))), None);
+    }
+
+    #[test]
     fn findings_are_read_one_by_one() {
         let columns = |result: &str| {
             let detail = RawValue::from_string(format!("{{\"result\": {result}}}"));
             let detail = detail.expect("JSON");
-            let Reported { weights, would_not_notice, first_differs } =
+            let Reported { weights, would_not_notice, first_differs, .. } =
                 Detail::parse(Some(&detail)).reported();
             [weights, would_not_notice, first_differs]
         };

@@ -12,6 +12,7 @@ const STEPS: &[Step] = &[
     Step { sql: include_str!("migrations/0005_bounded.sql"), fill: Some(fill) },
     Step { sql: include_str!("migrations/0006_figures.sql"), fill: Some(fill_spreads) },
     Step::new(include_str!("migrations/0007_findings.sql")),
+    Step::new(include_str!("migrations/0008_weights_id.sql")),
 ];
 
 struct Step {
@@ -107,7 +108,8 @@ mod tests {
         migrate(&connection, 1).expect("migrated");
         assert_eq!(inspect(&connection).expect("read"), Schema::Version(VERSION));
         let sql = "SELECT (SELECT last_seq FROM watermark) + (SELECT count(*) FROM template_versions) \
-             + (SELECT count(weights) + count(would_not_notice) + count(first_differs) FROM attempts)";
+             + (SELECT count(weights) + count(would_not_notice) + count(first_differs) \
+             + count(weights_id) FROM attempts)";
         let sum: u64 = connection.query_row(sql, [], |row| row.get(0)).expect("read");
         assert_eq!(sum, 7);
         let sql = "SELECT count(*), sum(test), sum(total), sum(failed), sum(errors), sum(skipped) FROM cases";

@@ -192,7 +192,8 @@ impl Projection<'_> {
                 detail.file_bytes(),
                 note(self.kept.note().filter(|_| ended.detail.is_some()), &detail),
                 reported.would_not_notice,
-                reported.first_differs
+                reported.first_differs,
+                reported.weights_id
             ],
         )?;
         if let Some(cases) = &detail.junit {

@@ -248,6 +248,7 @@ pub fn check_size(path: &str, text: &str) -> Result<(), ValueError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::models::weights::source::Source as WeightsSource;
     use crate::templates::template::Context;
     use serde_json::Map;
 
@@ -285,7 +286,8 @@ mod tests {
             config: &Map::new(),
             parameters: &template.front_matter.parameters,
             revision: None,
-            weights_directory: None,
+            weights: &WeightsSource::Random,
+            weights_reason: None,
             requirements: &[],
             template_version: 1,
             template_digest: "",

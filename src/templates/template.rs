@@ -3,6 +3,7 @@
 //! A template starts with front matter; the rest has Jinja syntax and may use the parts in
 //! `_shared`. Limits: [`FUEL`] steps and [`MAX_SCRIPT_BYTES`] for one script.
 
+use crate::models::weights::source::Source as WeightsSource;
 use crate::templates::front_matter::{FrontMatter, PartFrontMatter, split};
 use crate::templates::origin::{Origin, Text};
 use crate::text::error::ValueError;
@@ -31,8 +32,10 @@ pub struct Context<'a> {
     pub config: &'a Map<String, Value>,
     pub parameters: &'a Map<String, Value>,
     pub revision: Option<&'a str>,
-    /// Directory of the weights on the machine that runs the test, if the model has its own.
-    pub weights_directory: Option<&'a str>,
+    /// Source of the weights, as JSON with the key `source`.
+    pub weights: &'a WeightsSource,
+    /// Reason for the source, if the request alone is not the reason.
+    pub weights_reason: Option<&'a str>,
     pub requirements: &'a [String],
     pub template_version: u32,
     pub template_digest: &'a str,
@@ -255,7 +258,8 @@ mod tests {
             config: &config,
             parameters: &Map::new(),
             revision: None,
-            weights_directory: None,
+            weights: &WeightsSource::Random,
+            weights_reason: None,
             requirements: &[],
             template_version: 3,
             template_digest: "",

@@ -135,7 +135,7 @@ def main(arguments):
     import transformers
 
     config = build_config(transformers)
-    model, *_ = load_model(torch, auto_class(transformers), config)
+    model, _ = load_model(torch, auto_class(transformers), config, {})
     PARAMETERS["batch"] = 1
     alone = make_inputs(torch, model)
     for batch in (2, 5):

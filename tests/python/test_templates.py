@@ -78,6 +78,16 @@ def front_matter(family):
     return {**front, **both}
 
 
+def source_of_weights(requested, model, directory):
+    """The source that dtf chooses without a network."""
+    if requested.startswith("random") or (model.startswith(".") and not directory):
+        return {"source": "random"}
+    if directory:
+        return {"source": "folder", "path": str(directory)}
+    or_random = requested == "auto"
+    return {"source": "cache", "model": model, "revision": None, "or_random": or_random}
+
+
 def render(family, model=None, parameters=None, **changes):
     front = front_matter(family)
     environment = minijinja.Environment(
@@ -86,16 +96,20 @@ def render(family, model=None, parameters=None, **changes):
         undefined_behavior="strict",
     )
     config = configuration(TINY[family])
+    model = model or TINY[family]
+    parameters = {**front["parameters"], **(parameters or {})}
+    directory = changes.pop("weights_directory", None)
     context = {
         "test_name": "a test",
-        "model": model or TINY[family],
+        "model": model,
         "family": family,
         "model_type": config["model_type"],
         "backend": "cpu",
         "config": config,
-        "parameters": {**front["parameters"], **(parameters or {})},
+        "parameters": parameters,
         "revision": None,
-        "weights_directory": None,
+        "weights": source_of_weights(parameters["weights"], model, directory),
+        "weights_reason": None,
         "requirements": front["requirements"],
         "template_version": front["version"],
         "template_digest": "0" * 64,

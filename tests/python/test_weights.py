@@ -67,7 +67,9 @@ def weights_of(source):
     """The model that a script loads, the source of its weights, and the reason."""
     script, transformers = loaded(source), pytest.importorskip("transformers")
     config = script.build_config(transformers)
-    return script.load_model(torch, script.auto_class(transformers), config)
+    facts = {}
+    model, why = script.load_model(torch, script.auto_class(transformers), config, facts)
+    return model, facts["weights"], why
 
 
 def prevented(source):
@@ -75,7 +77,7 @@ def prevented(source):
     script, transformers = loaded(source), pytest.importorskip("transformers")
     config = script.build_config(transformers)
     with pytest.raises(script.SetUp) as caught:
-        script.load_model(torch, script.auto_class(transformers), config)
+        script.load_model(torch, script.auto_class(transformers), config, {})
     assert script.classify(caught.value) == ("error", "set_up")
     return str(caught.value)
 
@@ -141,11 +143,11 @@ def test_random_weights_can_still_be_requested(run, mine):
 
 
 def test_a_configuration_alone_has_random_weights(run):
-    code, end, output = result(run(render("text_encoder", model="./mine", parameters=QUICK)))
-    assert (code, end["weights"]) == (0, "random"), output
-    assert "random weights: there are no weights beside the configuration" in end["message"]
-    source = render("text_encoder", model="./mine", parameters={**QUICK, "weights": "cached"})
-    assert "not on this machine" in refused(run(source))
+    why = "there are no weights beside the configuration"
+    source = render("text_encoder", model="./mine", parameters=QUICK, weights_reason=why)
+    code, end, output = result(run(source))
+    assert (code, end["weights"], end["weights_id"]) == (0, "random", None), output
+    assert f"random weights: {why}" in end["message"]
 
 
 POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 438\n"
@@ -430,8 +432,13 @@ class Cached:
         self.path, self.before = path, before
 
 
-def named(**parameters):
-    return render("text_encoder", model="mine/bert", parameters={**QUICK, **parameters})
+CACHE = {"source": "cache", "model": "mine/bert", "revision": None, "or_random": False}
+HUB = {"source": "hub", "model": "mine/bert", "commit": "c" * 40}
+
+
+def named(source=None, **parameters):
+    changes = {} if source is None else {"weights": source}
+    return render("text_encoder", model="mine/bert", parameters={**QUICK, **parameters}, **changes)
 
 
 @pytest.mark.parametrize("asked", ["auto", "cached"])
@@ -444,17 +451,25 @@ def test_weights_of_the_cache_are_used(run, cached, asked):
 def test_the_snapshot_of_a_revision_is_found_by_commit_or_branch(cached, bert, revision):
     if revision == "abc123":
         cached.path.rename(cached.path.parent / revision)
-    source = render("text_encoder", model="mine/bert", parameters=QUICK, revision=revision)
-    model, source, _ = weights_of(source)
+    model, source, _ = weights_of(named(source={**CACHE, "revision": revision}))
     assert source == "cache" and same(model, bert)
+
+
+def test_a_commit_of_the_hub_is_taken_from_the_cache(run, cached):
+    code, end, output = result(run(named(source={**HUB, "commit": "a" * 40}), cached.before))
+    assert (code, end["weights"], end["weights_id"]) == (0, "hub", "mine/bert@" + "a" * 40), output
+    missing = "the model cache of this machine does not have the weights of mine/bert at bbb"
+    message = prevented(named(source={**HUB, "commit": "b" * 40}))
+    assert message.startswith(missing) and "DTF_ALLOW_DOWNLOAD=1" in message
 
 
 def test_a_snapshot_without_weights_is_reported(run, cached):
     (cached.path / "model.safetensors").unlink()
     code, end, output = result(run(named(), cached.before))
     assert (code, end["weights"]) == (0, "random"), output
-    assert "random weights: the weights are not in the model cache of this machine" in end["message"]
-    assert "the weights are not in the model cache" in prevented(named(weights="cached"))
+    reason = "the model cache of this machine does not have the weights of mine/bert"
+    assert f"random weights: {reason}" in end["message"] and end["weights_id"] is None
+    assert prevented(named(weights="cached")) == reason
 
 
 @pytest.mark.parametrize("damage", ["a pointer", "cut", "HTML", "empty", "not its tensors"])
@@ -481,9 +496,9 @@ def test_a_pickle_is_read_only_if_that_is_allowed(cached, bert):
 OFFLINE = "from huggingface_hub import constants\nconstants.HF_HUB_OFFLINE = True"
 
 
-def test_a_hub_that_does_not_answer_is_not_a_model_without_weights(run):
-    message = refused(run(named(), OFFLINE, DTF_ALLOW_DOWNLOAD="1"))
-    assert "cannot query the hub for the weights" in message
+def test_a_hub_that_does_not_answer_is_an_error(run):
+    message = refused(run(named(source=HUB), OFFLINE, DTF_ALLOW_DOWNLOAD="1"))
+    assert message.startswith("load: SetUp: cannot fetch the weights of mine/bert: ")
 
 
 def answering(monkeypatch, answer):
@@ -506,23 +521,48 @@ def error_of_the_hub(name):
 @pytest.mark.parametrize("name", ["GatedRepoError", "RevisionNotFoundError", "OfflineModeIsEnabled"])
 def test_a_hub_that_refuses_is_an_error(monkeypatch, name):
     answering(monkeypatch, error_of_the_hub(name))
-    assert "cannot query the hub for the weights" in prevented(named())
+    message = prevented(named(source=HUB))
+    assert message.startswith("cannot fetch the weights of mine/bert: ")
+    assert ("set HF_TOKEN" in message) == (name == "GatedRepoError")
 
 
-@pytest.mark.parametrize("answer", ["unknown", ["config.json", "README.md"]])
-def test_a_hub_without_weights_leads_to_random_ones(monkeypatch, answer):
-    error = error_of_the_hub("RepositoryNotFoundError")
-    answering(monkeypatch, error if answer == "unknown" else answer)
-    _, source, why = weights_of(named())
-    reported = "random weights: the weights are neither in the model cache of this machine nor on the hub"
-    assert (source, why) == ("random", reported)
-    assert reported.removeprefix("random weights: ") in prevented(named(weights="cached"))
+def test_a_hub_without_weights_is_an_error(monkeypatch):
+    answering(monkeypatch, ["config.json", "README.md"])
+    assert prevented(named(source=HUB)) == f"the hub has no weights of mine/bert at {'c' * 40}"
 
 
-def test_weights_that_the_hub_lists_but_does_not_serve_are_an_error(run):
-    before = OFFLINE + """
-import huggingface_hub
-huggingface_hub.HfApi.list_repo_files = lambda *_, **__: ["model.safetensors"]
-"""
-    message = refused(run(named(), before, DTF_ALLOW_DOWNLOAD="1"))
-    assert "the weights on the hub cannot be loaded" in message
+def test_of_several_formats_one_is_fetched(monkeypatch, cached, bert):
+    asked = {}
+
+    def snapshot_download(model, **options):
+        if "allow_patterns" not in options:
+            raise FileNotFoundError
+        asked.update(options)
+        return str(cached.path)
+
+    answering(monkeypatch, ["config.json", "model.safetensors", "pytorch_model.bin", "a.gguf"])
+    monkeypatch.setattr("huggingface_hub.snapshot_download", snapshot_download)
+    model, source, _ = weights_of(named(source=HUB))
+    assert source == "hub" and same(model, bert)
+    assert asked["allow_patterns"] == ["config.json", "model.safetensors"]
+    assert asked["revision"] == HUB["commit"]
+
+
+# Provided by a worker
+
+
+def test_a_worker_provides_the_directory_the_word_and_the_identity(run, mine):
+    provided = {"DTF_WEIGHTS": str(mine), "DTF_WEIGHTS_SOURCE": "folder", "DTF_WEIGHTS_ID": "sha256:1a"}
+    elsewhere = {"source": "folder", "path": "/nowhere/mine"}
+    code, end, output = result(run(of(mine, weights=elsewhere), **provided))
+    assert (code, end["weights"], end["weights_id"]) == (0, "folder", "sha256:1a"), output
+    assert "weights in /nowhere/mine (sha256:1a)" in end["message"]
+    # Whatever the source was, the directory of the worker counts.
+    code, end, output = result(run(named(source=HUB), **{**provided, "DTF_WEIGHTS_SOURCE": "hub"}))
+    assert (code, end["weights"]) == (0, "hub"), output
+
+
+def test_weights_of_an_address_need_a_worker():
+    source = {"source": "url", "address": "https://x.org/a.safetensors", "sha256": "0" * 64}
+    message = prevented(named(source=source))
+    assert "https://x.org/a.safetensors" in message and "set DTF_WEIGHTS" in message

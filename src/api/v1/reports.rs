@@ -129,11 +129,17 @@ pub struct ReportRow {
     /// Cases of the JUnit file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cases: Option<Cases>,
-    /// Origin of the weights of the model, as the attempt reported it: `folder` (the directory of the
-    /// model), `cache`, `hub` or `random`. The label `weights` states the requested origin.
+    /// Origin of the weights of the model, as the attempt reported it: `folder` (sent by content),
+    /// `hub`, `cache`, `path` (of the worker), `url` or `random`. The label `weights` states the
+    /// requested origin, and the label `weights_reason` why it is another one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(example = "random")]
     pub weights: Option<String>,
+    /// Identity of the weights, as the attempt reported it: `sha256:DIGEST` of the manifest or file, or
+    /// `MODEL@COMMIT`. Absent for random weights.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = "gpt2@607a30d783dfa663caf39e06633721c8d4cfcd7e")]
+    pub weights_id: Option<String>,
     /// Changes of its model that the test would not notice, as the attempt reported them. Empty if it
     /// would notice all that were tried; absent if it did not report them.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -266,6 +266,13 @@ pub struct Why {
     pub phase: Phase,
     /// The explanation in one sentence.
     pub summary: String,
+    /// Origin of the weights of the last attempt, as it reported it: `folder`, `hub`, `cache`, `path`,
+    /// `url` or `random`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weights: Option<String>,
+    /// Identity of these weights: `sha256:DIGEST` or `MODEL@COMMIT`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weights_id: Option<String>,
     /// Changes of its model that the last attempt would not notice, as it reported them. Empty if it
     /// would notice all that were tried; absent if it did not report them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -297,10 +304,7 @@ pub struct WhyWorker {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<schema::Lacks>)]
     pub lacks: Option<Lacks>,
-    /// Whether the worker has the weights of the test. Absent if the test needs none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub has_weights: Option<bool>,
-    /// What the worker lacks, or has, in words.
+    /// `lacks` in words.
     pub explanation: String,
 }
 

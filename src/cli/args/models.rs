@@ -27,8 +27,13 @@ pub struct ModelArgs {
     /// Runtimes that execute the model: torch, onnxruntime, openvino
     #[arg(long, value_delimiter = ',', value_name = "NAME,…")]
     pub runtime: Vec<String>,
-    /// Sources of the weights: auto, cached, random, download
-    #[arg(long, value_delimiter = ',', value_name = "MODE,…")]
+    /// Weights: auto, cached, random, hub, ./folder, path:/models/x, owner/model@revision, …
+    ///
+    /// `auto` uses the weights in the directory of the model, else those of the hub at the commit
+    /// that the revision has now, else those of the model cache, else random ones. Further values:
+    /// random:SEED, folder:DIRECTORY, shared:DIRECTORY (workers have it, too), path:DIRECTORY (of the
+    /// workers), hub:MODEL@REVISION, cached:MODEL, url:ADDRESS#sha256=DIGEST.
+    #[arg(long, value_delimiter = ',', value_name = "SOURCE,…")]
     pub weights: Vec<String>,
     /// Load pickled weights if there are no others; reading a pickle may run code
     #[arg(long)]

@@ -76,6 +76,17 @@ pub struct Lender {
     pub coordinator: Option<String>,
 }
 
+/// Whether tests may have random weights.
+#[derive(Debug, Clone, Copy, Default, Args)]
+pub struct RealWeights {
+    /// Refuse tests with random weights
+    ///
+    /// Tests for which this is known now are refused before anything runs. Tests whose weights are
+    /// missing on their worker end as errors.
+    #[arg(long)]
+    pub require_weights: bool,
+}
+
 /// Waiting for a run after its submission.
 #[derive(Debug, Clone, Args)]
 pub struct Waiting {

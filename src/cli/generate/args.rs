@@ -2,7 +2,7 @@
 
 use crate::cli::args::machine::Local;
 use crate::cli::args::models::ModelArgs;
-use crate::cli::args::shared::{Lender, Output, Templates, Verdict, Waiting};
+use crate::cli::args::shared::{Lender, Output, RealWeights, Templates, Verdict, Waiting};
 use crate::cli::args::values::{pair, span};
 use crate::domain::time::Millis;
 use crate::gather::pytest::SuiteOptions;
@@ -31,6 +31,8 @@ pub struct GenerateArgs {
     pub what: Vec<String>,
     #[command(flatten)]
     pub models: ModelArgs,
+    #[command(flatten)]
+    pub real: RealWeights,
     #[command(flatten)]
     pub templates: Templates,
     #[command(flatten, next_help_heading = "Tests from a pytest suite")]

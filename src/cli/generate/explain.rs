@@ -129,8 +129,7 @@ pub fn tests(
 }
 
 fn document(model: &ModelTests) -> Explained<'_> {
-    let About { model: name, classification: class, flags, origin, revision, weights } =
-        &model.about;
+    let About { model: name, classification: class, flags, origin, revision, .. } = &model.about;
     let estimates = model.tests.first().and_then(|test| test.known.estimate);
     Explained {
         schema: SCHEMA,
@@ -142,7 +141,7 @@ fn document(model: &ModelTests) -> Explained<'_> {
         reason: &class.reason,
         source: *origin,
         revision,
-        weights: weights.to_string(),
+        weights: model.about.weights_text(),
         parameters: estimates.map(|estimate| estimate.parameters),
         estimates,
         refused: model.refusal.as_ref().map(|refusal| refusal.message.as_str()),
@@ -151,8 +150,7 @@ fn document(model: &ModelTests) -> Explained<'_> {
 }
 
 fn text(model: &ModelTests) -> String {
-    let About { model: name, classification: class, flags, origin, revision, weights } =
-        &model.about;
+    let About { model: name, classification: class, flags, origin, revision, .. } = &model.about;
     let source = match origin {
         Origin::Local => "given",
         Origin::Cache => "model cache of this machine",
@@ -164,7 +162,7 @@ fn text(model: &ModelTests) -> String {
         ("reason", format!("{} (confidence: {})", class.reason, class.confidence.name())),
         ("task", class.task.clone()),
         ("source", [source, revision].join(" ").trim_end().to_owned()),
-        ("weights", words::plain(&weights.to_string(), MAX_WEIGHTS)),
+        ("weights", words::plain(&model.about.weights_text(), MAX_WEIGHTS)),
     ];
     let names = flags.names();
     if !names.is_empty() {

@@ -83,6 +83,7 @@ pub async fn run(console: Console, global: &Global, args: GenerateArgs) -> Resul
     mode.check_output(args.output)?;
     let file = settings(global)?;
     let mut work = collect(console, &file, &args).await?;
+    work.apply(args.real);
     if let Mode::Submit = mode {
         return submit_tests(console, global, work, &args).await;
     }
@@ -107,7 +108,7 @@ pub async fn run(console: Console, global: &Global, args: GenerateArgs) -> Resul
     let explains = matches!(mode, Mode::Print(View::Explanation));
     let made = if explains { made } else { made.runnable()? };
     warnings::warn_doubts(console, &made.submission);
-    warnings::note_random_weights(console, &made.submission, false);
+    warnings::note_weights(console, &made.submission, false);
     let unmet = work.workers.as_deref().map(|workers| fit::unmet(&made.submission.tests, workers));
     let unmet = unmet.unwrap_or_default();
     warnings::warn_unschedulable(console, &unmet);

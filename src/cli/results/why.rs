@@ -10,7 +10,11 @@ use crate::cli::results::naming::What;
 use crate::cli::results::stored::Source;
 use crate::cli::terminal::console::Console;
 use crate::results::render::findings;
+use crate::results::render::words::plain;
 use clap::Args;
+
+/// Maximum number of characters of the source and the identity of weights.
+const WEIGHTS_CHARS: usize = 400;
 
 /// Explain why a test waits, was skipped, or ended as it did
 #[derive(Debug, Args)]
@@ -43,6 +47,10 @@ pub async fn run(console: Console, global: &Global, args: WhyArgs) -> Result<Exi
 
 fn sentences(why: &Why) -> String {
     let mut lines = vec![format!("{} {}: {}", why.test, why.name, why.summary)];
+    if let Some(weights) = &why.weights {
+        let identity = why.weights_id.as_ref().map_or_else(String::new, |id| format!(" ({id})"));
+        lines.push(format!("  weights: {}", plain(&format!("{weights}{identity}"), WEIGHTS_CHARS)));
+    }
     if let Some(changes) = why.would_not_notice.as_deref().filter(|changes| !changes.is_empty()) {
         lines.push(format!("  would not notice: {}", findings::changes(changes)));
     }

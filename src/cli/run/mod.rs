@@ -44,6 +44,7 @@ pub async fn run(console: Console, global: &Global, args: RunArgs) -> Result<Exi
     }
     // Mistakes in the plan are reported before anything else is done.
     let mut work = Work::of(&args.what, &models)?;
+    work.apply(args.real);
     let file = settings(global)?;
     let added = library::added_to(global, &file, &args.lender).await?;
     work.library = library::library(console, &file, &args.templates, added)?;
@@ -82,10 +83,12 @@ pub async fn perform(
     let LocalSettings { data_dir, is_named } =
         LocalSettings::resolve(local.data_dir.clone(), &mut Resolver::new(&file));
     let place = is_named.then(|| format!(" --data-dir {}", data_dir.display()));
+    work.in_place = true;
     work.ask_hub(console, &file, local.machine.offline).await?;
     let capability = machine::capability(console, &local.machine, &file).await?;
     work.accelerators = capability.accelerators.iter().map(|device| device.backend).collect();
-    let submission = work.submission()?;
+    let submission =
+        if dry_run { work.submission()? } else { work.submission_with_weights(console).await? };
     warnings::warn_doubts(console, &submission);
     if dry_run {
         let lacking = listing::show(console, &submission.tests, &capability, output)?;
@@ -101,7 +104,7 @@ pub async fn perform(
         counted(submission.tests.len() as u64, "test"),
         describe(&capability)
     ));
-    warnings::note_random_weights(console, &submission, true);
+    warnings::note_weights(console, &submission, true);
     let undetected = undetected(&capability, &work, &submission);
     let worker = machine::settings(
         console,

@@ -16,7 +16,8 @@ use crate::cli::work::{Work, warnings};
 use crate::results::render::figures::counted;
 
 pub async fn run(console: Console, global: &Global, args: SubmitArgs) -> Result<Exit, CliError> {
-    let work = Work::plan(&args.plan)?;
+    let mut work = Work::plan(&args.plan)?;
+    work.apply(args.real);
     let options = SubmitOptions {
         server: &args.server,
         templates: &args.templates,
@@ -56,9 +57,9 @@ pub async fn perform(
         work.check_alone()?;
         return Err(away);
     }
-    let submission = work.submission()?;
+    let submission = work.submission_with_weights(console).await?;
     warnings::warn_doubts(console, &submission);
-    warnings::note_random_weights(console, &submission, false);
+    warnings::note_weights(console, &submission, false);
     let sent = send(console, &client, &submission, false).await?;
     warnings::warn_unschedulable(console, &sent.unschedulable);
     if !options.waiting.wait {

@@ -1,6 +1,7 @@
 //! The tests that a command is about: those of a plan, of models from the command line or of a
 //! pytest suite, and the sources that they are made from.
 
+mod folders;
 pub mod library;
 pub mod plan_file;
 pub mod warnings;
@@ -8,7 +9,7 @@ pub mod warnings;
 use crate::api::v1::history::HistoryQuery;
 use crate::api::v1::workers::WorkerView;
 use crate::cli::args::models::ModelArgs;
-use crate::cli::args::shared::Templates;
+use crate::cli::args::shared::{RealWeights, Templates};
 use crate::cli::error::CliError;
 use crate::cli::terminal::console::Console;
 use crate::cli::terminal::notices::TerminalNotices;
@@ -16,8 +17,13 @@ use crate::cli::work::plan_file::is_plan;
 use crate::client::Client;
 use crate::config::{File, Resolver, roles};
 use crate::domain::accelerator::Backend;
+use crate::domain::weights::is_commit;
+use crate::gather::PlanDirectory;
+use crate::gather::hub::{self, Question};
 use crate::gather::pytest::CollectedSuite;
-use crate::gather::{PlanDirectory, hub};
+use crate::models::catalogue;
+use crate::models::source::Location;
+use crate::models::weights::requested::{ModelVersion, Requested};
 use crate::plan::document::Plan;
 use crate::plan::history::{Exhausted, History, Past};
 use crate::plan::model_entry::{BackendChoice, ModelEntry};
@@ -37,6 +43,8 @@ pub struct Work {
     /// The workers of the coordinator, if one was asked.
     pub workers: Option<Vec<WorkerView>>,
     pub history: History,
+    /// The tests run on this machine.
+    pub in_place: bool,
     pub library: Library,
 }
 
@@ -111,6 +119,7 @@ impl Work {
             accelerators: BTreeSet::new(),
             workers: None,
             history: History::default(),
+            in_place: false,
             library: Library::built_in(),
         }
     }
@@ -131,18 +140,71 @@ impl Work {
         Ok(())
     }
 
-    /// Asks the model hub about models that are not known on this machine.
+    /// Refuses random weights, if the flag is given.
+    pub fn apply(&mut self, real: RealWeights) {
+        match &mut self.what {
+            _ if !real.require_weights => {}
+            What::Plan(plan) => plan.require_weights(),
+            What::Models { models, .. } => {
+                models.iter_mut().for_each(|model| model.require_weights = true);
+            }
+            What::Suite { .. } => {}
+        }
+    }
+
+    /// The questions to the model hub: which commits have the weights that may be tested, and the
+    /// descriptions of models that no other source has.
+    fn questions(&self) -> BTreeSet<Question> {
+        let mut questions = BTreeSet::new();
+        let mut ask = |version: &ModelVersion, describe| {
+            questions.insert(Question { version: version.clone(), describe });
+        };
+        for entry in self.entries() {
+            let requested = entry.requested_weights();
+            for requested in &requested {
+                if let Requested::Hub(Some(version)) = requested {
+                    ask(version, false);
+                }
+            }
+            if entry.location == Location::Named && !entry.model.starts_with(catalogue::OWN) {
+                let ModelEntry { model, revision, .. } = entry;
+                let is_known =
+                    || catalogue::is_known_without_hub(model, revision.as_deref(), &self.directory);
+                if requested.iter().any(Requested::asks_hub) || !is_known() {
+                    let version = ModelVersion { model: model.clone(), revision: revision.clone() };
+                    ask(&version, true);
+                }
+            }
+        }
+        if let What::Plan(plan) = &self.what {
+            for requested in plan.requested_weights() {
+                if let Requested::Hub(Some(version)) = requested {
+                    ask(version, false);
+                }
+            }
+        }
+        // A commit is its own answer, and what the model cache has needs no hub.
+        questions.retain(|Question { version: ModelVersion { model, revision }, describe }| {
+            let is_pinned = revision.as_deref().is_some_and(is_commit);
+            let is_known =
+                || catalogue::is_known_without_hub(model, revision.as_deref(), &self.directory);
+            !(is_pinned && (!describe || is_known()))
+        });
+        questions
+    }
+
+    /// Asks the model hub about the models of the tests.
     pub async fn ask_hub(
         &mut self,
         console: Console,
         file: &File,
         offline: Option<bool>,
     ) -> Result<(), CliError> {
-        if !roles::offline(offline, &mut Resolver::new(file)) {
-            let fetched =
-                hub::fetch(&TerminalNotices::new(console), &self.directory, self.entries()).await;
-            self.directory.fetched = fetched;
-        }
+        let offline = roles::offline(offline, &mut Resolver::new(file));
+        let offline = offline.then(|| "offline, as the settings specify".to_owned());
+        let questions = self.questions();
+        let notices = TerminalNotices::new(console);
+        self.directory.published = hub::ask(&notices, &self.directory, questions, offline).await;
         Ok(())
     }
 
@@ -213,6 +275,7 @@ impl Work {
             accelerators: &self.accelerators,
             library: &self.library,
             history: &self.history,
+            in_place: self.in_place,
         }
     }
 
@@ -221,6 +284,22 @@ impl Work {
         self.entries().iter().any(|entry| entry.backends.contains(&BackendChoice::Auto))
     }
 
+    /// The tests with the weights of folders, whose files are read.
+    pub async fn submission_with_weights(
+        &mut self,
+        console: Console,
+    ) -> Result<Submission, CliError> {
+        let submission = self.submission()?;
+        if submission.unread.is_empty() {
+            return Ok(submission);
+        }
+        let manifests = folders::read(console, &submission.unread).await?;
+        self.directory.manifests.extend(manifests);
+        self.submission()
+    }
+
+    /// The tests. Those with weights in folders have them only after
+    /// [`Self::submission_with_weights`].
     pub fn submission(&self) -> Result<Submission, CliError> {
         match &self.what {
             What::Plan(plan) => Ok(plan.clone().into_submission(&self.sources())?),

@@ -11,9 +11,10 @@ pub fn warn_doubts(console: Console, submission: &Submission) {
     }
 }
 
-/// Notes which models are tested with random weights. `here`: the tests run on this machine.
-pub fn note_random_weights(console: Console, submission: &Submission, here: bool) {
-    for note in submission.random.notes(here) {
+/// Notes which models are tested with random weights, or with those of the model cache instead of the
+/// hub. `here`: the tests run on this machine.
+pub fn note_weights(console: Console, submission: &Submission, here: bool) {
+    for note in submission.weights_notes.notes(here) {
         console.note(&note);
     }
 }

@@ -1,70 +1,63 @@
-//! The weights that tests will use, and the notes about random ones.
+//! Notes to the user about the weights that were chosen: random ones, and those of the model cache
+//! although the hub was meant.
 
-use std::fmt;
+use crate::models::weights::source::{Chosen, Source};
+use std::collections::BTreeMap;
 
-/// The weights that the tests of a model will use, as far as this is known before they run.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Weights {
-    /// The weights in this directory, an absolute path.
-    Own(String),
-    /// Random weights, because there are none beside the configuration.
-    Absent,
-    /// Random weights, as requested.
-    Requested,
-    /// The weights in the model cache of the worker, or on the hub. `here` is true if the cache of
-    /// this machine has weights, or if they may be downloaded.
-    Published { here: bool },
-}
-
-impl fmt::Display for Weights {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Own(directory) => directory,
-            Self::Absent => "random: there are no weights beside the configuration",
-            Self::Requested => "random, as requested",
-            Self::Published { .. } => "from the model cache of the worker, if it has them",
-        })
-    }
-}
-
-/// Models whose tests use random weights, grouped by reason for the notes to the user.
+/// Models grouped by what a note says about their weights.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct RandomWeights {
-    asked: Vec<String>,
-    absent: Vec<String>,
-    /// Models that are specified by name and have no weights in the model cache of this machine.
-    uncached: Vec<String>,
+pub struct WeightsNotes {
+    /// Random weights, by reason.
+    random: BTreeMap<String, Vec<String>>,
+    /// Weights of the model cache, which are random where it has none, by reason.
+    uncached: BTreeMap<String, Vec<String>>,
+    /// Weights of the model cache, by the reason why they are not those of the hub.
+    cached: BTreeMap<String, Vec<String>>,
 }
 
-impl RandomWeights {
-    /// Records a model if its tests will use random weights.
-    pub fn add(&mut self, model: &str, weights: &Weights) {
-        let list = match weights {
-            Weights::Requested => &mut self.asked,
-            Weights::Absent => &mut self.absent,
-            Weights::Published { here: false } => &mut self.uncached,
-            Weights::Published { here: true } | Weights::Own(_) => return,
+impl WeightsNotes {
+    /// Records the weights that were chosen for a model.
+    pub fn add(&mut self, model: &str, chosen: &Chosen) {
+        let reason = chosen.reason.as_deref();
+        let (group, reason) = match (&chosen.source, reason) {
+            (Source::Random, reason) => (&mut self.random, reason.unwrap_or("as requested")),
+            (Source::Cache { or_random: true, .. }, reason) => {
+                (&mut self.uncached, reason.unwrap_or("as requested"))
+            }
+            (Source::Cache { .. }, Some(reason)) => (&mut self.cached, reason),
+            _ => return,
         };
-        list.push(model.to_owned());
+        let models = group.entry(reason.to_owned()).or_default();
+        if models.last().is_none_or(|last| last != model) {
+            models.push(model.to_owned());
+        }
     }
 
     /// One note per reason. `here` states that the tests run on this machine, so that its model
     /// cache decides.
     #[must_use]
     pub fn notes(&self, here: bool) -> Vec<String> {
-        let uncached = if here { self.uncached.as_slice() } else { &[] };
+        let elsewhere = if here {
+            ", and the model cache of this machine does not have them"
+        } else {
+            ", for workers whose model cache does not have them"
+        };
+        let notes = |start: &'static str, groups: &BTreeMap<String, Vec<String>>, end: &str| {
+            let note = |(why, models): (&String, &Vec<String>)| {
+                let (first, rest) = models.split_first()?;
+                let more = match rest.len() {
+                    0 => String::new(),
+                    count => format!(" and {count} more"),
+                };
+                Some(format!("{start} {first}{more}: {why}{end}"))
+            };
+            groups.iter().filter_map(note).collect::<Vec<_>>()
+        };
         [
-            (self.asked.as_slice(), "as requested"),
-            (&self.absent, "there are no weights beside the configuration"),
-            (uncached, "no weights in the model cache of this machine"),
+            notes("random weights for", &self.random, ""),
+            notes("random weights for", &self.uncached, elsewhere),
+            notes("weights of the model cache for", &self.cached, ""),
         ]
-        .into_iter()
-        .filter_map(|(models, why)| {
-            let (first, rest) = models.split_first()?;
-            let more =
-                if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
-            Some(format!("random weights for {first}{more}: {why}"))
-        })
-        .collect()
+        .concat()
     }
 }

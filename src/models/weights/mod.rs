@@ -11,20 +11,18 @@ mod choice;
 mod directory;
 mod formats;
 mod header;
+pub mod requested;
+pub mod source;
 #[cfg(test)]
 mod tests;
 
 pub use belonging::{Wanted, belonging};
-pub use choice::{RandomWeights, Weights};
+pub use choice::WeightsNotes;
 pub use header::MAX_READ_BYTES;
 
-use crate::models::source::{Location, ModelSource, WeightsPath, WeightsRoot};
+use crate::models::source::{ModelSource, WeightsPath};
 use crate::text::error::ValueError;
-use crate::text::source::is_json;
 use directory::{Contents, inspect};
-use formats::{PIPELINE_STEM, STEM};
-use serde_json::{Map, Value};
-use std::collections::BTreeSet;
 
 /// Maximum number of names in one directory.
 pub const MAX_ENTRIES: usize = 20_000;
@@ -34,61 +32,6 @@ const WITHOUT: &str = "or test with random weights: --weights random (in a plan:
 const ALLOW_PICKLE: &str = "convert the weights with save_pretrained(), allow pickles with \
     --allow-pickle (in a plan: allow_pickle: true)";
 const REPLACE: &str = "replace the file, for example by downloading it again";
-
-/// Finds the weights of a model. `asked` contains the values of `weights` of all its tests.
-///
-/// # Errors
-/// The weights in the directory of the model cannot be used, or there are none although a test
-/// requires them. Each error has the key of the plan that it belongs to.
-pub fn find(
-    model: &str,
-    location: &Location,
-    revision: Option<&str>,
-    config: &Map<String, Value>,
-    asked: &BTreeSet<&str>,
-    allow_pickle: bool,
-    models: &dyn ModelSource,
-) -> Result<Weights, (&'static str, ValueError)> {
-    if asked.iter().all(|asked| *asked == "random") {
-        return Ok(Weights::Requested);
-    }
-    let part = ["unet", "transformer"].into_iter().find(|part| config.contains_key(*part));
-    let pipeline = config.contains_key("_class_name");
-    let part = part.filter(|_| pipeline).unwrap_or_default();
-    let stem = if pipeline { PIPELINE_STEM } else { STEM };
-    let path = match location {
-        Location::Named => {
-            let root = WeightsRoot::Cache { model, revision };
-            let directory = find_in(WeightsPath { root, part }, stem, allow_pickle, models);
-            // The test reports damaged weights itself, since another machine may run it.
-            let here = asked.contains("download") || !matches!(directory, Ok(None));
-            return Ok(Weights::Published { here });
-        }
-        // A file with another name than config.json is a configuration without weights.
-        Location::Local(path) if is_json(path) => match path.rsplit_once('/') {
-            Some((directory, "config.json")) => Some(directory),
-            None if path == "config.json" => Some(""),
-            _ => None,
-        },
-        Location::Local(path) => Some(path.as_str()),
-    };
-    let directory = match path {
-        Some(path) => {
-            let at = WeightsPath { root: WeightsRoot::Plan(path), part };
-            find_in(at, stem, allow_pickle, models).map_err(|error| {
-                let message = format!("the weights of {model} cannot be used: {}", error.message);
-                ("model", ValueError { message, ..error })
-            })?
-        }
-        None => None,
-    };
-    if directory.is_none() && asked.contains("cached") {
-        let error = ValueError::new(format!("{model} has no weights beside its configuration"));
-        let hint = format!("save them there with save_pretrained(), {WITHOUT}");
-        return Err(("weights", error.hint(hint)));
-    }
-    Ok(directory.map_or(Weights::Absent, Weights::Own))
-}
 
 /// Absolute path of the directory if it contains weights that can be loaded; `None` without weights.
 ///

@@ -1,8 +1,9 @@
 //! Tests of the search for weights and of the check of their files.
 
-use super::choice::{RandomWeights, Weights};
+use super::choice::WeightsNotes;
 use super::directory::{Contents, inspect};
 use super::formats::{FORMATS, NOT_WEIGHTS, PIPELINE_STEM, STEM, variant};
+use super::source::{Chosen, Source};
 use super::{MAX_MESSAGE, Wanted, belonging, plain};
 use crate::assets;
 use crate::text::error::ReadError;
@@ -177,17 +178,33 @@ fn the_check_in_tests_uses_the_same_names_and_messages() {
 }
 
 #[test]
-fn random_weights_get_one_note_per_reason() {
-    let mut random = RandomWeights::default();
-    random.add("./a", &Weights::Absent);
-    random.add("./b", &Weights::Absent);
-    random.add("gpt2", &Weights::Published { here: false });
-    random.add("bert", &Weights::Published { here: true });
-    random.add("./c", &Weights::Own("/c".into()));
-    let absent = "random weights for ./a and 1 more: there are no weights beside the configuration";
-    let cache = "random weights for gpt2: no weights in the model cache of this machine";
-    assert_eq!(random.notes(true), [absent, cache]);
-    assert_eq!(random.notes(false), [absent]);
+fn weights_get_one_note_per_reason() {
+    let chosen = |source: Source, reason: Option<&str>| Chosen {
+        source,
+        reason: reason.map(str::to_owned),
+        is_absent_here: false,
+    };
+    let cache = |or_random| Source::Cache { model: "x".into(), revision: None, or_random };
+    let mut notes = WeightsNotes::default();
+    notes.add("./a", &chosen(Source::Random, Some("bare")));
+    notes.add("./b", &chosen(Source::Random, Some("bare")));
+    notes.add("bert", &chosen(Source::Random, None));
+    notes.add("gpt2", &chosen(cache(true), Some("the hub is away")));
+    notes.add("t5", &chosen(cache(false), Some("the hub is away")));
+    notes.add("vit", &chosen(cache(false), None));
+    notes.add("./c", &chosen(Source::Path { path: "/c".into() }, None));
+    let start = "random weights for gpt2: the hub is away";
+    let expected = |end: &str| {
+        [
+            "random weights for bert: as requested".to_owned(),
+            "random weights for ./a and 1 more: bare".to_owned(),
+            format!("{start}{end}"),
+            "weights of the model cache for t5: the hub is away".to_owned(),
+        ]
+    };
+    let here = ", and the model cache of this machine does not have them";
+    assert_eq!(notes.notes(true), expected(here));
+    assert_eq!(notes.notes(false), expected(", for workers whose model cache does not have them"));
 }
 
 proptest! {

@@ -1,7 +1,6 @@
 //! A case: one combination of back-end and parameters, from which a script is rendered.
 
 use crate::domain::accelerator::Backend;
-use crate::plan::model_entry::DOWNLOAD;
 use serde_json::{Map, Value, json};
 
 /// Task of a script.
@@ -19,8 +18,6 @@ pub(super) enum Role {
 #[derive(Debug, Clone)]
 pub(super) struct Case {
     pub backend: Backend,
-    /// Whether the script may download weights.
-    pub download: bool,
     pub parameters: Map<String, Value>,
 }
 
@@ -52,7 +49,7 @@ impl Case {
             (name.clone(), self.parameters.get(name).unwrap_or(default).clone())
         };
         let parameters = defaults.iter().map(value).collect();
-        let case = Self { backend: Backend::Cpu, download: self.download, parameters };
+        let case = Self { backend: Backend::Cpu, parameters };
         case.with([
             ("role", json!("reference")),
             ("batch", json!(1)),
@@ -64,11 +61,7 @@ impl Case {
 
     /// Key that differs between the cases of one back-end.
     pub fn key(&self) -> String {
-        let mut key = Value::Object(self.parameters.clone()).to_string();
-        if self.download {
-            key.push_str(DOWNLOAD);
-        }
-        key
+        Value::Object(self.parameters.clone()).to_string()
     }
 
     /// The case that only loads the model and runs it once.
@@ -86,9 +79,9 @@ impl Case {
         self.parameters.get(key).and_then(Value::as_str).unwrap_or_default()
     }
 
-    /// Source of the weights, as plans write it.
+    /// The requested weights, as one short text.
     pub fn weights(&self) -> &str {
-        if self.download { DOWNLOAD } else { self.text("weights") }
+        self.text("weights")
     }
 
     /// Size of one number in bytes.

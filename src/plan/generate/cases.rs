@@ -4,10 +4,11 @@
 use crate::domain::accelerator::{Backend, BackendError};
 use crate::models::estimate;
 use crate::models::sizes;
+use crate::models::weights::requested::Requested;
 use crate::plan::generate::case::Case;
 use crate::plan::generate::subject::Subject;
 use crate::plan::matrix::{Combination, Matrix};
-use crate::plan::model_entry::{BackendChoice, DOWNLOAD};
+use crate::plan::model_entry::BackendChoice;
 use crate::text::error::FieldError;
 use crate::text::node::Node;
 use serde_json::{Value, json};
@@ -98,13 +99,9 @@ impl<'a> Subject<'a> {
 
     fn case(&self, combination: &Combination) -> Result<Case, FieldError> {
         let mut backend = Backend::Cpu;
-        let mut download = false;
         let mut given: Vec<(&str, Value)> = Vec::new();
         for (name, node) in &combination.0 {
-            if name == "weights" && *node == Node::Text(DOWNLOAD.into()) {
-                download = true;
-                given.push((name, json!("auto")));
-            } else if name == "backend" {
+            if name == "backend" {
                 let text = node.scalar().unwrap_or_default();
                 backend = text.parse().map_err(|error: BackendError| {
                     FieldError::new(&self.entry.path.key("include"), error.to_string())
@@ -130,7 +127,12 @@ impl<'a> Subject<'a> {
             })?;
         let (config, family) = (&self.model.config, &self.classification.family);
         sizes::reduce_lengths(config, family, &names, &mut parameters);
-        let case = Case { backend, download, parameters };
+        let mut case = Case { backend, parameters };
+        if let Ok(Requested::Random(Some(seed))) = case.weights().parse()
+            && let Some(parameter) = case.parameters.get_mut("seed")
+        {
+            *parameter = json!(seed);
+        }
         let length = sizes::check_length(
             config,
             &self.entry.model,

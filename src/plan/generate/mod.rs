@@ -19,15 +19,16 @@ use crate::domain::accelerator::Backend;
 use crate::models::catalogue::{ModelConfig, Origin};
 use crate::models::classify::{Classification, Confidence};
 use crate::models::flags::Flags;
-use crate::models::weights::{self, Weights};
+use crate::models::weights::source::Chosen;
 use crate::plan::entry::{Entry, TakenFile};
-use crate::plan::generate::case::{Case, Role};
+use crate::plan::generate::case::Role;
 use crate::plan::generate::subject::Subject;
-use crate::plan::model_entry::{ALLOW_PICKLE, ModelEntry};
+use crate::plan::model_entry::ModelEntry;
 use crate::plan::needs::Known;
 use crate::plan::priority::{self, Terms};
 use crate::plan::sources::Sources;
 use crate::text::error::FieldError;
+use std::collections::BTreeMap;
 
 /// File that a reference test hands on to the tests that compare with it.
 const REFERENCE_FILE: &str = "reference.safetensors";
@@ -44,11 +45,21 @@ pub struct About {
     pub origin: Origin,
     /// Commit of the configuration; empty if unknown.
     pub revision: String,
-    /// Weights that the tests use.
-    pub weights: Weights,
+    /// Weights that the tests use, by what was requested.
+    pub weights: BTreeMap<String, Chosen>,
 }
 
 impl About {
+    /// The weights for people.
+    #[must_use]
+    pub fn weights_text(&self) -> String {
+        let texts = self.weights.iter().map(|(requested, chosen)| match self.weights.len() {
+            1 => chosen.to_string(),
+            _ => format!("{requested}: {chosen}"),
+        });
+        texts.collect::<Vec<_>>().join("; ")
+    }
+
     /// Warning if the family is a guess.
     fn doubt(&self) -> Option<String> {
         let Classification { family, confidence, reason, .. } = &self.classification;
@@ -99,14 +110,7 @@ impl ModelTests {
 pub fn model_tests(entry: &ModelEntry, sources: &Sources) -> Result<ModelTests, FieldError> {
     let mut subject = Subject::look_up(entry, sources.models, sources.library)?;
     let mut cases = subject.cases(sources.accelerators)?;
-    let requested = cases.iter().map(Case::weights).collect();
-    let revision = entry.revision.as_deref();
-    let config = &subject.model.config;
-    let (model, location) = (&entry.model, &entry.location);
-    let pickle = entry.allows(ALLOW_PICKLE);
-    subject.weights =
-        weights::find(model, location, revision, config, &requested, pickle, sources.models)
-            .map_err(|(key, error)| error.at(&entry.path.key(key)))?;
+    subject.choose_weights(&cases, sources.models)?;
     order::sort(&mut cases);
     let plan = order::plan(cases, &subject.template(Backend::Cpu).front_matter.parameters);
     let behind = priority::waiting_behind(&plan.before);
@@ -137,7 +141,7 @@ pub fn model_tests(entry: &ModelEntry, sources: &Sources) -> Result<ModelTests, 
         test.entry.settings.priority = Some(terms.priority());
     }
     let left_out = subject.left_out().map(|(name, _)| *name).collect();
-    let random = plan.cases.iter().any(|case| case.weights() == "random");
+    let random = plan.cases.iter().any(|case| subject.source(case).is_random());
     let differences = subject.differences(random);
     let refusal = plan.cases.iter().find_map(|case| subject.refusal(case));
     let Subject { classification, model, weights, .. } = subject;

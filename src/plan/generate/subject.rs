@@ -7,17 +7,17 @@ use crate::models::classify::{self, Classification};
 use crate::models::quantised;
 use crate::models::sizes;
 use crate::models::source::ModelSource;
-use crate::models::weights::Weights;
+use crate::models::weights::source::{self, Chosen, Source, Tested};
 use crate::plan::generate::case::Case;
-use crate::plan::model_entry::ModelEntry;
+use crate::plan::model_entry::{ALLOW_PICKLE, ModelEntry};
 use crate::templates::check::check_parameters;
 use crate::templates::library::Library;
 use crate::templates::origin;
 use crate::templates::template::{Context, Template};
 use crate::text::error::{FieldError, ValueError};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A model that is to be tested.
 pub(super) struct Subject<'a> {
@@ -28,7 +28,8 @@ pub(super) struct Subject<'a> {
     pub template: Template,
     /// Templates for one back-end.
     pub special: BTreeMap<Backend, Template>,
-    pub weights: Weights,
+    /// The chosen weights by the request of a case.
+    pub weights: BTreeMap<String, Chosen>,
 }
 
 impl<'a> Subject<'a> {
@@ -70,7 +71,7 @@ impl<'a> Subject<'a> {
             let error = ValueError::new("the configuration has no model_type");
             return Err(at_model(error.hint("add model_type to its config.json")));
         }
-        let weights = Weights::Requested;
+        let weights = BTreeMap::new();
         let subject = Self { entry, model, classification, template, special, weights };
         subject.check_parameters(library).map_err(at_model)?;
         Ok(subject)
@@ -103,7 +104,12 @@ impl<'a> Subject<'a> {
         requirements: &'c [String],
     ) -> Context<'c> {
         let model_type = self.model.config.get("model_type").and_then(Value::as_str);
-        let cached = Some(self.model.revision.as_str()).filter(|revision| !revision.is_empty());
+        let chosen = self.chosen(parameters.get("weights"));
+        let known = match self.source_of(parameters.get("weights")) {
+            Source::Hub { commit, .. } => commit,
+            _ => &self.model.revision,
+        };
+        let known = Some(known.as_str()).filter(|revision| !revision.is_empty());
         Context {
             test_name,
             model: &self.entry.model,
@@ -112,13 +118,9 @@ impl<'a> Subject<'a> {
             backend,
             config,
             parameters,
-            revision: self.entry.revision.as_deref().or(cached),
-            weights_directory: match &self.weights {
-                Weights::Own(directory) if parameters.get("weights") != Some(&json!("random")) => {
-                    Some(directory)
-                }
-                _ => None,
-            },
+            revision: known.or(self.entry.revision.as_deref()),
+            weights: self.source_of(parameters.get("weights")),
+            weights_reason: chosen.and_then(|chosen| chosen.reason.as_deref()),
             requirements,
             template_version: template.front_matter.version,
             template_digest: &template.digest,
@@ -126,10 +128,52 @@ impl<'a> Subject<'a> {
         }
     }
 
+    /// Chooses the weights for each request of the cases.
+    ///
+    /// # Errors
+    /// Requested weights cannot be used or do not exist.
+    pub fn choose_weights(
+        &mut self,
+        cases: &[Case],
+        models: &dyn ModelSource,
+    ) -> Result<(), FieldError> {
+        let entry = self.entry;
+        let tested = Tested {
+            model: &entry.model,
+            location: &entry.location,
+            revision: entry.revision.as_deref(),
+            config: &self.model,
+            require: entry.require_weights,
+            allow_pickle: entry.allows(ALLOW_PICKLE),
+        };
+        let mut weights = BTreeMap::new();
+        for text in cases.iter().map(Case::weights).collect::<BTreeSet<_>>() {
+            let at = |(key, error): (&str, ValueError)| error.at(&entry.path.key(key));
+            let requested = text.parse().map_err(|error| at(("weights", error)))?;
+            let chosen = source::choose(&requested, &tested, models).map_err(at)?;
+            weights.insert(text.to_owned(), chosen);
+        }
+        self.weights = weights;
+        Ok(())
+    }
+
+    /// The weights of a case.
+    pub fn source(&self, case: &Case) -> &Source {
+        self.source_of(case.parameters.get("weights"))
+    }
+
+    fn chosen(&self, requested: Option<&Value>) -> Option<&Chosen> {
+        requested.and_then(Value::as_str).and_then(|text| self.weights.get(text))
+    }
+
+    fn source_of(&self, requested: Option<&Value>) -> &Source {
+        self.chosen(requested).map_or(&Source::Random, |chosen| &chosen.source)
+    }
+
     /// Why the published weights of the model cannot be tested, if `case` uses them.
     pub fn refusal(&self, case: &Case) -> Option<FieldError> {
         let quantised = self.model.quantised.as_ref()?;
-        if case.weights() == "random" || quantised.can_be_dequantised() {
+        if self.source(case).is_random() || quantised.can_be_dequantised() {
             return None;
         }
         let (message, hint) = quantised.error(&self.entry.model);
@@ -160,7 +204,7 @@ impl<'a> Subject<'a> {
         let config = &self.model.config;
         match &self.model.quantised {
             None => Cow::Borrowed(config),
-            Some(_) if case.weights() == "random" => {
+            Some(_) if self.source(case).is_random() => {
                 Cow::Owned(quantised::without_sections(config))
             }
             Some(_) => Cow::Owned(quantised::with_dequantisation(config)),

@@ -2,6 +2,7 @@
 
 use crate::domain::launch::{Environment, Isolation, Packages, Program};
 use crate::domain::tag::Tag;
+use crate::domain::weights::WEIGHTS_REASON;
 use crate::models::estimate::estimate;
 use crate::models::flags;
 use crate::plan::entry::{Entry, check_name};
@@ -39,8 +40,8 @@ const LABELLED: [&str; 18] = [
 const MAX_LABEL_CHARS: usize = 250;
 /// Python versions on which generated scripts run.
 const PYTHON: &str = ">=3.10";
-/// Environment variable that allows a script to download weights.
-const ALLOW_DOWNLOAD: &str = "DTF_ALLOW_DOWNLOAD";
+/// Maximum length of the label with the reason for the weights, in characters.
+const MAX_REASON_CHARS: usize = 300;
 
 impl Subject<'_> {
     /// Generates the test of a case. `given` is true if another test computes the reference
@@ -61,7 +62,7 @@ impl Subject<'_> {
         let mut packages = front_matter.packages(case.text("runtime"));
         packages.extend(flags::packages(&self.model.config).map(str::to_owned));
         if let Some(quantised) =
-            self.model.quantised.as_ref().filter(|_| case.weights() != "random")
+            self.model.quantised.as_ref().filter(|_| !self.source(case).is_random())
         {
             packages.extend(quantised.packages().map(str::to_owned));
         }
@@ -92,9 +93,6 @@ impl Subject<'_> {
                 settings.requires.tags.push(tag);
             }
         }
-        if case.download {
-            settings.env.entry(ALLOW_DOWNLOAD.into()).or_insert_with(|| "1".into());
-        }
         for (label, value) in self.labels(case) {
             settings.labels.entry(label.into()).or_insert(value);
         }
@@ -124,6 +122,8 @@ impl Subject<'_> {
             inputs: Vec::new(),
             junit: None,
             settings,
+            requested_weights: None,
+            weights: Some(self.source(case).clone()),
             generated: Some(script.into()),
         };
         Ok((entry, known))
@@ -153,6 +153,11 @@ impl Subject<'_> {
                 (_, None) => continue,
             };
             labels.push((name, size));
+        }
+        let chosen = self.weights.get(case.weights());
+        if let Some(reason) = chosen.and_then(|chosen| chosen.reason.as_ref()) {
+            let plain = reason.replace(char::is_control, "");
+            labels.push((WEIGHTS_REASON, plain.chars().take(MAX_REASON_CHARS).collect()));
         }
         let own = case.parameters.iter().filter(|(name, _)| !LABELLED.contains(&name.as_str()));
         let own: Vec<String> = own.map(|(name, value)| format!("{name}={value}")).collect();

@@ -1,7 +1,7 @@
 //! The amount of work of a case, from which memory and time are estimated.
 
 use crate::models::estimate::{self, Runtime, WeightsSource, Workload};
-use crate::models::weights::Weights;
+use crate::models::weights::source::Source;
 use crate::plan::generate::case::{Case, Role};
 use crate::plan::generate::subject::Subject;
 use serde_json::Value;
@@ -52,10 +52,9 @@ impl Subject<'_> {
                 Role::Test if given => estimate::ScriptRole::Compares,
                 Role::Test => estimate::ScriptRole::Test,
             },
-            weights: match (case.weights(), &self.weights) {
-                ("random", _) | (_, Weights::Absent) => WeightsSource::Random,
-                (_, Weights::Own(_)) => WeightsSource::Published,
-                ("auto", _) => WeightsSource::Either,
+            weights: match self.source(case) {
+                Source::Random => WeightsSource::Random,
+                Source::Cache { or_random: true, .. } => WeightsSource::Either,
                 _ => WeightsSource::Published,
             },
             iterations: case.number("iterations"),

@@ -328,6 +328,7 @@ mod tests {
             accelerators: &BTreeSet::new(),
             library: &Library::built_in(),
             history: &History::default(),
+            in_place: false,
         };
         let made = request::suite(&suite, &items, &sources).expect("tests");
         let printed: Vec<_> = made

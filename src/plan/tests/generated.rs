@@ -3,6 +3,7 @@
 use super::{TestFiles, launch, names, sources, submit};
 use crate::domain::accelerator::Backend;
 use crate::domain::launch::{Environment, Isolation, Program};
+use crate::domain::weights::Weights;
 use crate::plan::document::Plan;
 use crate::plan::request::{Request, generate};
 use crate::plan::sources::Sources;
@@ -157,14 +158,18 @@ fn the_command_line_applies_the_rules_of_plans() {
 
 #[test]
 fn several_values_of_weights_give_tests_with_different_names() {
-    let text = "models: [{model: gpt2, weights: [random, download], batch: 1}]";
+    let text = "models: [{model: gpt2, weights: [random, {random: 7}, {path: /m/gpt2}], batch: 1}]";
     let submission = submit(text, &TestFiles::default(), &[]).expect("a plan");
-    let load = "gpt2/cpu/load";
-    let [random, download] = ["random", "download"].map(|w| format!("gpt2/cpu/b1-s131-fp32-{w}"));
-    assert_eq!(names(&submission), [load, &*random, &*download]);
-    let env = |at: usize| launch(&submission.tests[at]).env.contains_key("DTF_ALLOW_DOWNLOAD");
-    assert_eq!([env(1), env(2)], [false, true]);
-    assert!(text_of(&submission, &download).contains("\"weights\": \"auto\""));
+    let [random, seven, path] = ["random", "random:7", "path:/m/gpt2"]
+        .map(|weights| format!("gpt2/cpu/b1-s131-fp32-{weights}"));
+    assert_eq!(names(&submission), ["gpt2/cpu/load", &*random, &*seven, &*path]);
+    let weights = |at: usize| launch(&submission.tests[at]).weights;
+    let there = Weights::Path { path: "/m/gpt2".into() };
+    assert_eq!([1, 2, 3].map(weights), [Weights::Random, Weights::Random, there].map(Some));
+    assert!(text_of(&submission, &random).contains("\"seed\": 1337"));
+    assert!(text_of(&submission, &seven).contains("\"seed\": 7"));
+    let source = "WEIGHTS = {\"path\": \"/m/gpt2\", \"source\": \"path\"}";
+    assert!(text_of(&submission, &path).contains(source));
 }
 
 #[test]
@@ -189,7 +194,7 @@ fn the_template_of_the_family_gets_the_parameters() {
     let text = "
 models:
   - {model: dtf/tiny-llama, parameters: {max_new_tokens: 4, min_seconds: 0.5}, weights: random}
-  - {model: dtf/tiny-vit, image_size: [32, 64], weights: download}
+  - {model: dtf/tiny-vit, image_size: [32, 64], weights: auto}
   - {model: {config: mine/config.json}, name: other, family: text_encoder}
   - ./mine
 ";
@@ -208,7 +213,6 @@ models:
     );
     let script = text_of(&submission, "dtf/tiny-llama/cpu/b2-s131-n4-fp32");
     assert!(script.contains("\"max_new_tokens\": 4") && script.contains("\"min_seconds\": 0.5"));
-    assert_eq!(launch(&submission.tests[2]).env["DTF_ALLOW_DOWNLOAD"], "1");
     assert_eq!(launch(&submission.tests[2]).labels["image_size"], "32");
 }
 

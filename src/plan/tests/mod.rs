@@ -7,6 +7,7 @@ mod good;
 mod hostile;
 mod own_weights;
 mod past;
+mod published_weights;
 
 use crate::domain::accelerator::Backend;
 use crate::domain::launch::Launch;
@@ -87,6 +88,7 @@ fn sources<S: PlanFiles + ModelSource>(files: &S) -> Sources<'_> {
         accelerators: &NOTHING.0,
         library: &LIBRARY,
         history: &NOTHING.1,
+        in_place: false,
     }
 }
 

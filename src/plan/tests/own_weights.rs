@@ -1,54 +1,70 @@
 //! Weights in the directory of a model: which weights the tests get, and which are refused.
 
 use super::{TestFiles, sources};
+use crate::domain::digest::sha256_hex;
+use crate::domain::weights::{Manifest, ManifestFile};
 use crate::models::description::Description;
-use crate::models::source::{DirectoryEntries, ModelSource, WeightsPath, WeightsRoot};
-use crate::models::weights::Weights;
+use crate::models::source::{
+    DirectoryEntries, KnownModel, ModelSource, Published, WeightsPath, WeightsRoot,
+};
+use crate::models::weights::source::{Chosen, Source};
 use crate::plan::document::Plan;
 use crate::plan::files::directory::PlanFiles;
 use crate::plan::request::{Generated, Request, generate};
 use crate::plan::submission::Submission;
 use crate::text::error::{ReadError, SourceError};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// A machine in memory: plans read files below `/here`, and `/cache` is the model cache.
-struct Machine(TestFiles);
+pub(super) struct Machine {
+    files: TestFiles,
+    /// Answers of the hub, by model.
+    pub hub: BTreeMap<String, Published>,
+}
 
-const CONFIG: &str = r#"{"model_type": "bert", "architectures": ["BertModel"]}"#;
+/// The commit of the model cache.
+pub(super) const CACHED: &str = "cccccccccccccccccccccccccccccccccccccccc";
+pub(super) const CONFIG: &str = r#"{"model_type": "bert", "architectures": ["BertModel"]}"#;
 const PIPELINE: &str = r#"{"_class_name": "StableDiffusionPipeline"}"#;
 const UNET: &str = r#"{"_class_name": "UNet2DConditionModel"}"#;
-const POINTER: &str = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n";
+pub(super) const POINTER: &str =
+    "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n";
 /// A header of 60 bytes, and one number.
-const WHOLE: &str = "\u{3c}\0\0\0\0\0\0\0\
+pub(super) const WHOLE: &str = "\u{3c}\0\0\0\0\0\0\0\
     {\"a\": {\"dtype\": \"F32\", \"shape\": [1], \"data_offsets\": [0,4]}}\0\0\0\0";
 
 impl PlanFiles for Machine {
     fn read(&self, path: &str) -> Result<Vec<u8>, ReadError> {
-        self.0.read(path)
+        self.files.read(path)
     }
     fn list(&self, path: &str) -> Result<Vec<String>, ReadError> {
-        self.0.list(path)
+        self.files.list(path)
     }
 }
 
 impl ModelSource for Machine {
     fn configuration_file(&self, path: &str) -> Result<Vec<u8>, ReadError> {
-        self.0.configuration_file(path)
+        self.files.configuration_file(path)
     }
     fn model_directory(&self, path: &str) -> Result<Description, ReadError> {
-        self.0.model_directory(path)
+        self.files.model_directory(path)
     }
     fn directory(&self, at: WeightsPath<'_>) -> Result<Option<DirectoryEntries>, ReadError> {
         let (root, path) = match at.root {
             WeightsRoot::Plan("locked") => {
                 return Err(ReadError("locked: permission denied".into()));
             }
-            WeightsRoot::Plan(path) => (path.to_owned(), format!("/here/{path}")),
+            WeightsRoot::Plan(path) | WeightsRoot::Given(path) => {
+                let path = path.trim_start_matches("./").trim_start_matches("/here/");
+                (path.to_owned(), format!("/here/{path}"))
+            }
             WeightsRoot::Cache { model, .. } => {
                 (format!("cache/{model}"), format!("/cache/{model}"))
             }
         };
         let prefix = [&*root, at.part, ""].join("/").replace("//", "/");
-        let entries = self.0.0.iter().filter_map(|(file, bytes)| {
+        let entries = self.files.0.iter().filter_map(|(file, bytes)| {
             let name = file.strip_prefix(prefix.trim_start_matches('/'))?;
             (!name.contains('/')).then(|| (name.to_owned(), Ok(bytes.len() as u64)))
         });
@@ -56,34 +72,75 @@ impl ModelSource for Machine {
         Ok((!entries.is_empty())
             .then(|| DirectoryEntries { path: path.trim_end_matches('/').into(), entries }))
     }
+    fn published(&self, model: &str, _: Option<&str>) -> Published {
+        let away = || Published::Unknown("the hub cannot be reached".to_owned());
+        self.hub.get(model).cloned().unwrap_or_else(away)
+    }
+    fn cached_model(
+        &self,
+        model: &str,
+        revision: Option<&str>,
+    ) -> Result<Option<KnownModel>, ReadError> {
+        let Some(config) = self.files.0.get(&format!("cache/{model}/config.json")) else {
+            return Ok(None);
+        };
+        let description = Description::config(config.clone());
+        let revision = revision.unwrap_or(CACHED).to_owned();
+        Ok(Some(KnownModel { description, revision }))
+    }
+    fn manifest(&self, folder: &str) -> Option<Arc<Manifest>> {
+        let file = ManifestFile {
+            path: "model.safetensors".into(),
+            sha256: sha256_hex(folder.as_bytes()),
+            size_bytes: 72,
+            chunks: Vec::new(),
+        };
+        (folder != "/here/unread").then(|| Arc::new(Manifest::new(vec![file]).expect("valid")))
+    }
     fn first_bytes(&self, file: &str, most: usize) -> Result<Vec<u8>, ReadError> {
         let inside = file.strip_prefix("/here/").or_else(|| file.strip_prefix('/'));
-        let bytes = self.0.read(inside.unwrap_or_default())?;
+        let bytes = self.files.read(inside.unwrap_or_default())?;
         Ok(bytes[..bytes.len().min(most)].to_vec())
     }
 }
 
-fn machine(files: &[(&str, &str)]) -> Machine {
-    Machine(TestFiles::with(files))
+pub(super) fn machine(files: &[(&str, &str)]) -> Machine {
+    Machine { files: TestFiles::with(files), hub: BTreeMap::new() }
 }
 
-fn plan(text: &str, machine: &Machine) -> Result<Submission, SourceError> {
+pub(super) fn plan(text: &str, machine: &Machine) -> Result<Submission, SourceError> {
     Plan::parse(text.as_bytes(), "plan.yaml")?.into_submission(&sources(machine))
 }
 
-fn tests(model: &str, weights: &[&str], machine: &Machine) -> Result<Generated, SourceError> {
+pub(super) fn tests(
+    model: &str,
+    weights: &[&str],
+    machine: &Machine,
+) -> Result<Generated, SourceError> {
     let weights = weights.iter().map(|asked| (*asked).to_owned()).collect();
     let request = Request { models: vec![model.into()], weights, ..Request::default() };
     generate("one", &request.models()?, &sources(machine))
 }
 
-/// The value of `WEIGHTS_DIRECTORY` in each script.
-fn directories(made: &Generated) -> Vec<String> {
+/// The value of `WEIGHTS` in each script.
+fn sources_of(made: &Generated) -> Vec<String> {
     let line = |(_, text): (&str, &std::sync::Arc<str>)| {
-        let line = text.lines().find_map(|line| line.strip_prefix("WEIGHTS_DIRECTORY = "));
+        let line = text.lines().find_map(|line| line.strip_prefix("WEIGHTS = "));
         line.expect("the line").to_owned()
     };
     made.scripts().map(line).collect()
+}
+
+const RANDOM: &str = "{\"source\": \"random\"}";
+const MINE: &str = "{\"path\": \"/here/mine\", \"source\": \"folder\"}";
+
+pub(super) fn folder(path: &str) -> Source {
+    Source::Folder { path: path.into(), shared: false }
+}
+
+/// The only choice for the first model.
+pub(super) fn chosen(made: &Generated) -> &Chosen {
+    made.models[0].about.weights.values().next().expect("a choice")
 }
 
 #[test]
@@ -92,9 +149,12 @@ fn every_test_and_its_reference_use_the_weights_of_the_directory() {
     for weights in [&[][..], &["auto"], &["cached"], &["download"]] {
         let made = tests("./mine", weights, &here).expect("tests");
         assert!(made.tests().count() > 0);
-        assert!(directories(&made).iter().all(|line| line == "\"/here/mine\""), "{weights:?}");
-        assert_eq!(made.models[0].about.weights, Weights::Own("/here/mine".into()));
-        assert_eq!(made.submission.random.notes(true), [""; 0]);
+        assert!(sources_of(&made).iter().all(|line| line == MINE), "{weights:?}");
+        assert_eq!(
+            *chosen(&made),
+            Chosen { source: folder("/here/mine"), reason: None, is_absent_here: false }
+        );
+        assert_eq!(made.submission.weights_notes.notes(true), [""; 0]);
     }
     let several = Request {
         models: vec!["./mine/config.json".into()],
@@ -104,20 +164,26 @@ fn every_test_and_its_reference_use_the_weights_of_the_directory() {
     let made = generate("one", &several.models().expect("models"), &sources(&here)).expect("tests");
     let roles: Vec<_> = made.tests().map(|test| &test.entry.settings.labels["role"]).collect();
     assert!(roles.iter().any(|role| *role == "reference"), "{roles:?}");
-    assert!(directories(&made).iter().all(|line| line == "\"/here/mine\""));
+    assert!(sources_of(&made).iter().all(|line| line == MINE));
 }
 
 #[test]
 fn random_weights_are_used_on_request_or_without_other_weights() {
     let broken = machine(&[("mine/config.json", CONFIG), ("mine/model.safetensors", POINTER)]);
     let made = tests("./mine", &["random"], &broken).expect("tests");
-    assert!(directories(&made).iter().all(|line| line == "None"));
-    assert_eq!(made.submission.random.notes(false), ["random weights for ./mine: as requested"]);
+    assert!(sources_of(&made).iter().all(|line| line == RANDOM));
+    assert_eq!(
+        made.submission.weights_notes.notes(false),
+        ["random weights for ./mine: as requested"]
+    );
 
     let bare = machine(&[("mine/config.json", CONFIG), ("mine/small.json", CONFIG)]);
     let note = "random weights for ./mine: there are no weights beside the configuration";
-    assert_eq!(tests("./mine", &[], &bare).expect("tests").submission.random.notes(false), [note]);
-    assert_eq!(plan("models: [./mine]", &bare).expect("tests").random.notes(false), [note]);
+    assert_eq!(
+        tests("./mine", &[], &bare).expect("tests").submission.weights_notes.notes(false),
+        [note]
+    );
+    assert_eq!(plan("models: [./mine]", &bare).expect("tests").weights_notes.notes(false), [note]);
     let refused = tests("./mine", &["cached"], &bare).expect_err("none");
     assert_eq!(refused.message, "./mine has no weights beside its configuration");
     assert_eq!(refused.field, "models[0].weights");
@@ -125,14 +191,14 @@ fn random_weights_are_used_on_request_or_without_other_weights() {
     // A configuration with another name does not belong to the files beside it.
     let beside = machine(&[("mine/small.json", CONFIG), ("mine/model.safetensors", WHOLE)]);
     let made = tests("./mine/small.json", &[], &beside).expect("tests");
-    assert_eq!(made.models[0].about.weights, Weights::Absent);
+    assert_eq!(chosen(&made).source, Source::Random);
 
     // One test with random weights, and one with the weights of the directory.
     let whole = machine(&[("mine/config.json", CONFIG), ("mine/model.safetensors", WHOLE)]);
     let made = tests("./mine", &["random", "cached"], &whole).expect("tests");
-    for (line, test) in directories(&made).iter().zip(made.tests()) {
+    for (line, test) in sources_of(&made).iter().zip(made.tests()) {
         let own = test.entry.settings.labels["weights"] == "cached";
-        assert_eq!(line == "\"/here/mine\"", own, "{}", test.entry.name);
+        assert_eq!(line == MINE, own, "{}", test.entry.name);
     }
 }
 
@@ -183,24 +249,7 @@ fn the_weights_of_a_pipeline_are_those_of_its_denoiser() {
         ])
     };
     let made = tests("./pipe", &[], &files(WHOLE)).expect("tests");
-    assert!(directories(&made).iter().all(|line| line == "\"/here/pipe\""));
+    assert!(sources_of(&made).iter().all(|line| *line == MINE.replace("mine", "pipe")));
     let error = tests("./pipe", &[], &files(POINTER)).expect_err("a pointer").message;
     assert!(error.contains("Git LFS pointer") && error.contains("/here/pipe/unet"), "{error}");
-}
-
-#[test]
-fn a_note_names_published_models_without_weights_on_this_machine() {
-    let none = machine(&[]);
-    let cached = machine(&[("cache/gpt2/model.safetensors", WHOLE)]);
-    let notes = |here: &Machine, weights: &[&str]| {
-        let made = tests("gpt2", weights, here).expect("tests");
-        assert!(directories(&made).iter().all(|line| line == "None"));
-        made.submission.random.notes(true)
-    };
-    let random = "random weights for gpt2: no weights in the model cache of this machine";
-    assert_eq!(notes(&none, &[]), [random]);
-    assert_eq!(notes(&cached, &[]), [""; 0]);
-    assert_eq!(notes(&none, &["download"]), [""; 0]);
-    // The test reports damaged weights itself, on the machine where it runs.
-    assert_eq!(notes(&machine(&[("cache/gpt2/model.safetensors", POINTER)]), &[]), [""; 0]);
 }

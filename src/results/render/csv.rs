@@ -6,7 +6,7 @@ use crate::api::v1::reports::{MetricSummary, ReportRow, ReportView};
 use crate::domain::outcome::{Class, Outcome};
 use std::collections::{BTreeMap, BTreeSet};
 
-const FIXED: [&str; 24] = [
+const FIXED: [&str; 25] = [
     "run",
     "test",
     "name",
@@ -22,6 +22,7 @@ const FIXED: [&str; 24] = [
     "message",
     "first_attempt",
     "weights",
+    "weights_id",
     "would_not_notice",
     "first_differs",
     "isolation",
@@ -120,6 +121,7 @@ fn fixed(row: &ReportRow) -> Vec<String> {
         text(&row.message),
         text(row.first_attempt.as_deref().unwrap_or_default()),
         text(row.weights.as_deref().unwrap_or_default()),
+        text(row.weights_id.as_deref().unwrap_or_default()),
         text(&row.would_not_notice.as_deref().unwrap_or_default().join("; ")),
         text(&row.first_differs.as_ref().map(|first| first.module.clone()).unwrap_or_default()),
         text(&row.isolation),

@@ -6,6 +6,7 @@ pub mod findings;
 mod table;
 #[cfg(test)]
 mod tests;
+mod weights;
 pub mod words;
 
 pub use csv::{csv, text as csv_field};

@@ -3,6 +3,7 @@
 
 use super::figures;
 use super::findings;
+use super::weights;
 use super::words::{COLOURS, cases, instant, plain, state};
 use crate::api::v1::reports::{MetricSummary, ReportRow, ReportView};
 use crate::domain::id::TestId;
@@ -36,6 +37,7 @@ pub struct Style {
 #[must_use]
 pub fn table(view: &ReportView, style: Style) -> String {
     let mut out = headline(view);
+    out.extend(weights::random(view));
     if let Some(matrix) = matrix(view) {
         out.push('\n');
         push_lines(&mut out, matrix, style);
@@ -47,7 +49,7 @@ pub fn table(view: &ReportView, style: Style) -> String {
             let _ = writeln!(out, "(the terminal is too narrow for: {})", dropped.join(", "));
         }
     }
-    let notes = [conditions(view), noisy(view), weights(view)].into_iter().flatten();
+    let notes = [conditions(view), noisy(view), weights::origins(view)].into_iter().flatten();
     let notes: Vec<String> = notes.chain(findings::passed(view)).collect();
     if !notes.is_empty() {
         let _ = writeln!(out, "\n{}", notes.join("\n"));
@@ -68,32 +70,6 @@ fn case_line(view: &ReportView) -> Option<String> {
     let word = if shards { "shard" } else { "test" };
     let (total, tests) = (figures::counted(counts.total, "case"), view.totals.tests_with_cases);
     Some(format!("{total}: {}; {}\n", cases(counts), figures::counted(tests, word)))
-}
-
-/// The line about weights, e.g. `Weights: random for 5 of 7 tests, from the model's directory for 2`.
-/// It counts the tests that reported an origin.
-fn weights(view: &ReportView) -> Option<String> {
-    let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
-    for weights in view.rows.iter().filter_map(|row| row.weights.as_deref()) {
-        *counts.entry(weights).or_default() += 1;
-    }
-    let all = counts.values().sum();
-    let random = counts.remove_entry("random");
-    let mut parts = random.into_iter().chain(counts).map(|(weights, count)| {
-        let origin = match weights {
-            "folder" => "from the model's directory".to_owned(),
-            "cache" => "from the model cache".to_owned(),
-            "hub" => "from the model hub".to_owned(),
-            other => plain(other, MAX_NAME),
-        };
-        (origin, count)
-    });
-    let (origin, count) = parts.next()?;
-    let mut line = format!("Weights: {origin} for {count} of {}", figures::counted(all, "test"));
-    for (origin, count) in parts {
-        let _ = write!(line, ", {origin} for {count}");
-    }
-    Some(line)
 }
 
 /// The first line, e.g. `run r1, 3 tests: 2 passed, 0 failed, 1 not done`.
@@ -303,7 +279,7 @@ fn latency(row: &ReportRow) -> Option<&MetricSummary> {
 /// A column: its heading, whether it contains numbers, and the value of a test in it.
 type Column = (&'static str, bool, fn(&ReportRow) -> Option<String>);
 
-const COLUMNS: [Column; 16] = [
+const COLUMNS: [Column; 17] = [
     ("outcome", false, |row| Some(state(row).to_owned())),
     ("id", false, |row| Some(row.test.to_string())),
     (ENDED, false, |row| {
@@ -313,6 +289,7 @@ const COLUMNS: [Column; 16] = [
     ("back-end", false, |row| label(row, "backend")),
     ("dtype", false, |row| label(row, "dtype")),
     ("batch", true, |row| label(row, "batch")),
+    ("weights", false, weights::of),
     ("cases", false, |row| row.cases.as_ref().map(cases)),
     ("latency p50", true, |row| latency(row).map(|m| figures::with_unit(m.p50, &m.unit))),
     ("p90", true, |row| {
@@ -345,7 +322,7 @@ fn metric<'a>(row: &'a ReportRow, names: &[&str]) -> Option<&'a MetricSummary> {
 }
 
 /// Columns that are left out on a narrow terminal, in this order. The others are always shown.
-const EXPENDABLE: [&str; 11] = [
+const EXPENDABLE: [&str; 12] = [
     "worker",
     "dtype",
     "batch",
@@ -353,6 +330,7 @@ const EXPENDABLE: [&str; 11] = [
     "spread",
     "p90",
     "memory",
+    "weights",
     "back-end",
     "throughput",
     ENDED,

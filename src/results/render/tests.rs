@@ -43,6 +43,7 @@ fn row(index: u32, name: &str, outcome: Option<Outcome>) -> ReportRow {
         first_attempt: None,
         cases: None,
         weights: None,
+        weights_id: None,
         would_not_notice: None,
         first_differs: None,
         labels: BTreeMap::new(),
@@ -94,7 +95,9 @@ fn mixed() -> ReportView {
     flaky.first_attempt = Some("failed: exit code 3".into());
     (bert.weights, flaky.weights) = (Some("random".into()), Some("folder".into()));
     let mut gpt = labelled(row(2, "gpt2 cpu b8", Some(Outcome::Failed)), "gpt2", "cpu");
+    flaky.weights_id = Some(format!("sha256:{}", "1a2b3c4d".repeat(8)));
     gpt.weights = Some("random".into());
+    gpt.labels.insert("weights_reason".into(), "the hub cannot be reached: no route".into());
     gpt.message = "rms ratio 0.3 is more than 0.01".into();
     gpt.metrics = vec![
         metric("latency_seconds", "seconds", 1.5),
@@ -225,6 +228,37 @@ fn the_origin_of_weights_is_counted() {
     assert_eq!(line(&["folder"]).as_deref(), Some("from the model's directory for 1 of 1 test"));
     let mixed = "random for 1 of 4 tests, from the model cache for 2, from the model hub for 1";
     assert_eq!(line(&["cache", "hub", "random", "cache"]).as_deref(), Some(mixed));
+}
+
+#[test]
+fn each_row_names_the_weights_and_the_head_names_random_ones() {
+    let commit = format!("owner/model@{}", "0123abcd".repeat(5));
+    let digest = format!("sha256:{}", "1a2b3c4d".repeat(8));
+    let mut rows = Vec::new();
+    for (index, (kind, identity, shown)) in (0..).zip([
+        ("hub", Some(&commit), "hub@0123abc"),
+        ("cache", Some(&commit), "cache@0123abc"),
+        ("folder", Some(&digest), "folder sha256:1a2b3c4"),
+        ("path", Some(&digest), "path sha256:1a2b3c4"),
+        ("cache", None, "cache"),
+        ("random", None, "random"),
+    ]) {
+        let mut row = row(index, "a", Some(Outcome::Passed));
+        (row.weights, row.weights_id) = (Some(kind.to_owned()), identity.cloned());
+        let text = table(&view(vec![row.clone()]), Style::default());
+        assert!(text.lines().any(|line| line.contains(shown)), "{shown}: {text}");
+        rows.push(row);
+    }
+    let head = |rows: Vec<ReportRow>| {
+        let text = table(&view(rows), Style::default());
+        text.lines().nth(1).map(str::to_owned).unwrap_or_default()
+    };
+    let expected = "random weights in 1 of 6 tests: their figures are not those of trained weights";
+    assert_eq!(head(rows.clone()), expected);
+    rows[5].labels.insert("weights_reason".into(), "the hub is away\u{1b}".into());
+    assert_eq!(head(rows.clone()), format!("{expected} (the hub is away\\u{{1b}})"));
+    rows.truncate(5);
+    assert!(!head(rows).contains("random"));
 }
 
 #[test]

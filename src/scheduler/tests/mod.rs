@@ -11,4 +11,3 @@ mod placement;
 mod properties;
 mod runs;
 mod templates;
-mod weights;

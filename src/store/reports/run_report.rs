@@ -98,6 +98,8 @@ pub struct ReportRow {
     pub peak_memory_bytes: Option<u64>,
     /// Origin of the weights, as the attempt reported it.
     pub weights: Option<String>,
+    /// Identity of the weights, as the attempt reported it.
+    pub weights_id: Option<String>,
     /// JSON list of the changes of its model that the test would not notice.
     pub would_not_notice: Option<String>,
     /// JSON object with the module whose output is the first to differ.
@@ -258,7 +260,7 @@ fn rows(
          attempts.environment, attempts.devices, \
          first_workers.name, \
          cases.total, cases.failed, cases.errors, cases.skipped, cases.flaky, \
-         attempts.would_not_notice, attempts.first_differs \
+         attempts.would_not_notice, attempts.first_differs, attempts.weights_id \
          FROM picked AS states \
          LEFT JOIN worker_names AS workers ON workers.worker = states.worker \
          LEFT JOIN attempts ON attempts.run = states.run AND attempts.test = states.test \
@@ -291,6 +293,7 @@ fn rows(
             weights,
             would_not_notice: get(row, 25)?,
             first_differs: get(row, 26)?,
+            weights_id: get(row, 27)?,
             first_attempt,
             isolation: isolation.unwrap_or_default(),
             environment: get(row, 17)?,

@@ -26,7 +26,7 @@ pub const UNESCAPED: &str = "is not escaped in the script; write {{ … | pyrepr
 
 /// Names of the values, as templates use them.
 pub const NAMES: [&str; 7] =
-    ["test_name", "model", "model_type", "revision", "weights_directory", "config", "requirements"];
+    ["test_name", "model", "model_type", "revision", "weights", "config", "requirements"];
 
 /// The values with which a template is rendered, except back-end and parameters.
 #[derive(Clone)]
@@ -35,7 +35,7 @@ pub struct Values {
     pub model: String,
     pub model_type: String,
     pub revision: String,
-    pub weights_directory: String,
+    pub weights: String,
     pub config: String,
     pub requirement: String,
 }
@@ -44,9 +44,9 @@ impl Values {
     /// Every value is `text` with its own name, so that no value is part of another.
     pub fn all(text: &str) -> Self {
         let named = |name: &str| format!("{text}<{name}>");
-        let [test_name, model, model_type, revision, weights_directory, config, requirement] =
+        let [test_name, model, model_type, revision, weights, config, requirement] =
             NAMES.map(named);
-        Self { test_name, model, model_type, revision, weights_directory, config, requirement }
+        Self { test_name, model, model_type, revision, weights, config, requirement }
     }
 
     fn fields(&self) -> [(&'static str, &str); 7] {
@@ -55,7 +55,7 @@ impl Values {
             &self.model,
             &self.model_type,
             &self.revision,
-            &self.weights_directory,
+            &self.weights,
             &self.config,
             &self.requirement,
         ];
@@ -70,7 +70,7 @@ impl Values {
             "model" => (&mut self.model, &from.model),
             "model_type" => (&mut self.model_type, &from.model_type),
             "revision" => (&mut self.revision, &from.revision),
-            "weights_directory" => (&mut self.weights_directory, &from.weights_directory),
+            "weights" => (&mut self.weights, &from.weights),
             "config" => (&mut self.config, &from.config),
             _ => (&mut self.requirement, &from.requirement),
         };

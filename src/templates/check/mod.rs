@@ -10,6 +10,7 @@ mod reads;
 
 use crate::domain::accelerator::Backend;
 use crate::models::family::check_name;
+use crate::models::weights::source::Source;
 use crate::templates::check::hostile::{HOSTILE, NAMES, UNESCAPED, Values};
 use crate::templates::check::reads::{Read, collect};
 use crate::templates::library::Library;
@@ -246,6 +247,7 @@ impl Check<'_> {
         let text = &values.config;
         let config = json!({ "text": text, text: { "list": [text, 1, 2.5, null, true] } });
         let config = config.as_object().cloned().unwrap_or_default();
+        let weights = Source::Folder { path: values.weights.clone(), shared: false };
         self.template.render(&Context {
             test_name: &values.test_name,
             model: &values.model,
@@ -255,7 +257,8 @@ impl Check<'_> {
             config: &config,
             parameters,
             revision: Some(&values.revision),
-            weights_directory: Some(&values.weights_directory),
+            weights: &weights,
+            weights_reason: Some(&values.weights),
             requirements: std::slice::from_ref(&values.requirement),
             template_version: self.template.front_matter.version,
             template_digest: &self.template.digest,

@@ -1,0 +1,87 @@
+//! The folders whose files are the weights of the tests of a submission.
+
+use crate::domain::tag::Tag;
+use crate::domain::weights::Weights;
+use crate::models::weights::source::Source;
+use crate::plan::entry::Entry;
+use crate::plan::pushed_weights::PushedWeights;
+use crate::plan::sources::Sources;
+use std::collections::btree_map::Entry as Slot;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+/// Label of a generated test with the library that runs the model.
+const RUNTIME: &str = "runtime";
+
+/// What the tests of a folder use, which determines the files that belong to its weights.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FolderUse {
+    pub runtimes: BTreeSet<String>,
+    /// Whether code in the folder may be run.
+    pub remote_code: bool,
+}
+
+/// Collects the folders of a submission.
+pub(super) struct Folders<'a> {
+    sources: &'a Sources<'a>,
+    /// Folders with the digests of their manifests, by path and by whether they are in place.
+    known: BTreeMap<(String, bool), (PushedWeights, String)>,
+    unread: BTreeMap<String, FolderUse>,
+}
+
+impl<'a> Folders<'a> {
+    pub fn new(sources: &'a Sources<'a>) -> Self {
+        Self { sources, known: BTreeMap::new(), unread: BTreeMap::new() }
+    }
+
+    /// The weights in the launch of a test. `None` for a folder that was not read.
+    pub fn weights(&mut self, entry: &Entry, source: &Source) -> Option<Weights> {
+        Some(match source.clone() {
+            Source::Random => Weights::Random,
+            Source::Hub { model, commit, size_bytes } => Weights::Hub { model, commit, size_bytes },
+            Source::Cache { model, revision, or_random } => {
+                Weights::Cache { model, revision, or_random }
+            }
+            Source::Path { path } => Weights::Path { path },
+            Source::Url { address, sha256 } => Weights::Url { address, sha256 },
+            Source::Folder { path, shared } => {
+                let in_place = shared || self.sources.in_place;
+                let (folder, digest) = match self.known.entry((path.clone(), in_place)) {
+                    Slot::Occupied(known) => known.into_mut(),
+                    Slot::Vacant(free) => {
+                        let Some(manifest) = self.sources.models.manifest(&path) else {
+                            self.unread.entry(path).or_default().add(entry);
+                            return None;
+                        };
+                        let digest = manifest.digest();
+                        let (root, name) = (root_of(&path, &manifest.files[0].path), path.clone());
+                        free.insert((PushedWeights { manifest, root, name, in_place }, digest))
+                    }
+                };
+                let (manifest, size_bytes) = (digest.clone(), folder.manifest.size_bytes());
+                Weights::Folder { manifest, size_bytes, path, in_place }
+            }
+        })
+    }
+
+    /// The folders that were read, and those that must be.
+    pub fn finish(self) -> (Vec<PushedWeights>, BTreeMap<String, FolderUse>) {
+        (self.known.into_values().map(|(folder, _)| folder).collect(), self.unread)
+    }
+}
+
+impl FolderUse {
+    fn add(&mut self, entry: &Entry) {
+        self.runtimes.extend(entry.settings.labels.get(RUNTIME).cloned());
+        self.remote_code |= entry.settings.requires.tags.contains(&Tag::remote_code());
+    }
+}
+
+/// The directory of the paths of a manifest. A single file has the manifest of its name.
+fn root_of(path: &str, first: &str) -> std::path::PathBuf {
+    let whole = Path::new(path);
+    match whole.parent() {
+        Some(parent) if whole.file_name().is_some_and(|name| name == first) => parent.to_owned(),
+        _ => whole.to_owned(),
+    }
+}
