@@ -25,6 +25,7 @@ pub mod needs;
 pub mod priority;
 pub mod pushed_weights;
 pub mod pytest;
+mod quality;
 pub mod request;
 mod resolve;
 pub mod settings;

@@ -10,8 +10,10 @@ use crate::models::weights::requested::{Requested, check_revision};
 use crate::plan::entry::check_name;
 use crate::plan::files::path::normalise;
 use crate::plan::keys::with_synonyms;
+use crate::plan::quality;
 use crate::plan::settings::{self, SHARED_KEYS, Settings};
 use crate::plan::weights;
+use crate::templates::quality::Bound;
 use crate::text::error::{FieldError, FieldErrors, ValueError};
 use crate::text::fields::{Fields, text, truth, whole};
 use crate::text::locate::Path;
@@ -29,7 +31,7 @@ const MAX_BATCH: i64 = 1 << 20;
 const MAX_LENGTH: i64 = 1 << 24;
 const MAX_IMAGE: i64 = 1 << 15;
 
-const OWN_KEYS: [&str; 17] = [
+const OWN_KEYS: [&str; 18] = [
     "model",
     "name",
     "family",
@@ -45,6 +47,7 @@ const OWN_KEYS: [&str; 17] = [
     ALLOW_PICKLE,
     TRUST_REMOTE_CODE,
     "parameters",
+    "quality",
     "exclude",
     "include",
 ];
@@ -98,6 +101,8 @@ pub struct ModelEntry {
     /// Values of each given shape, in the order in which test names show them.
     pub shapes: Vec<(&'static str, Vec<Node>)>,
     pub parameters: Vec<(String, Node)>,
+    /// Bounds of the numbers that real weights have.
+    pub quality: Vec<(String, Bound)>,
     pub exclude: Option<Node>,
     pub include: Option<Node>,
     pub settings: Settings,
@@ -181,6 +186,7 @@ fn read_on(node: &Node, path: &Path, errors: &mut FieldErrors) -> Option<ModelEn
     let revision = errors.keep(fields.optional("revision", revision)).flatten();
     let backends = errors.keep(read_backends(&fields)).unwrap_or_default();
     let parameters = errors.keep(read_parameters(&fields)).unwrap_or_default();
+    let quality = errors.keep(quality::read(&fields)).unwrap_or_default();
     let include = errors.keep(read_include(&fields)).flatten();
     let (model, location) = model?;
     Some(ModelEntry {
@@ -195,6 +201,7 @@ fn read_on(node: &Node, path: &Path, errors: &mut FieldErrors) -> Option<ModelEn
         shapes: shapes.unwrap_or_default(),
         parameters,
         exclude: fields.get("exclude").map(with_plain_values),
+        quality,
         include,
         settings,
         lenient: false,

@@ -4,6 +4,7 @@
 
 use crate::domain::accelerator::Backend;
 use crate::templates::path::TemplatePath;
+use crate::templates::quality::Better;
 use crate::text::depth;
 use crate::text::error::ValueError;
 use serde::Deserialize;
@@ -27,6 +28,9 @@ pub struct FrontMatter {
     /// Additional packages of each runtime (`onnxruntime: [onnx, …]`).
     #[serde(default)]
     pub runtimes: BTreeMap<String, Vec<String>>,
+    /// Numbers that the tests of real weights report (`perplexity: lower`).
+    #[serde(default)]
+    pub quality: BTreeMap<String, Better>,
 }
 
 impl FrontMatter {

@@ -249,6 +249,7 @@ pub fn check_size(path: &str, text: &str) -> Result<(), ValueError> {
 mod tests {
     use super::*;
     use crate::models::weights::source::Source as WeightsSource;
+    use crate::templates::quality::Numbers;
     use crate::templates::template::Context;
     use serde_json::Map;
 
@@ -288,6 +289,7 @@ mod tests {
             revision: None,
             weights: &WeightsSource::Random,
             weights_reason: None,
+            quality: &Numbers::new(),
             requirements: &[],
             template_version: 1,
             template_digest: "",

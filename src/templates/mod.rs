@@ -8,4 +8,5 @@ pub mod front_matter;
 pub mod library;
 pub mod origin;
 pub mod path;
+pub mod quality;
 pub mod template;

@@ -6,6 +6,7 @@
 use crate::models::weights::source::Source as WeightsSource;
 use crate::templates::front_matter::{FrontMatter, PartFrontMatter, split};
 use crate::templates::origin::{Origin, Text};
+use crate::templates::quality::Numbers;
 use crate::text::error::ValueError;
 use crate::text::render::{Engine, Escape, Limits, Reason, RenderError};
 use crate::text::suggest::did_you_mean;
@@ -36,6 +37,8 @@ pub struct Context<'a> {
     pub weights: &'a WeightsSource,
     /// Reason for the source, if the request alone is not the reason.
     pub weights_reason: Option<&'a str>,
+    /// Numbers of real weights, with the bounds of the plan.
+    pub quality: &'a Numbers,
     pub requirements: &'a [String],
     pub template_version: u32,
     pub template_digest: &'a str,
@@ -260,6 +263,7 @@ mod tests {
             revision: None,
             weights: &WeightsSource::Random,
             weights_reason: None,
+            quality: &Numbers::new(),
             requirements: &[],
             template_version: 3,
             template_digest: "",

@@ -111,6 +111,7 @@ def render(family, model=None, parameters=None, **changes):
         "weights": source_of_weights(parameters["weights"], model, directory),
         "weights_reason": None,
         "requirements": front["requirements"],
+        "quality": {name: {"better": better} for name, better in front["quality"].items()},
         "template_version": front["version"],
         "template_digest": "0" * 64,
         "dtf_version": "0.0.0",
@@ -139,7 +140,8 @@ families = pytest.mark.parametrize("family", sorted(TINY))
 def test_front_matter_is_complete(family):
     front = front_matter(family)
     keys = {"family", "version", "tasks", "backends", "parameters", "requirements", "runtimes"}
-    assert set(front) == keys
+    assert set(front) == keys | {"quality"}
+    assert set(front["quality"].values()) <= {"lower", "higher"}
     assert set(front["runtimes"]) == {"onnxruntime", "openvino"}
     assert front["family"] == family
     for name in COMMON:

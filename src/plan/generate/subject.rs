@@ -13,6 +13,7 @@ use crate::plan::model_entry::{ALLOW_PICKLE, ModelEntry};
 use crate::templates::check::check_parameters;
 use crate::templates::library::Library;
 use crate::templates::origin;
+use crate::templates::quality::{self, Numbers};
 use crate::templates::template::{Context, Template};
 use crate::text::error::{FieldError, ValueError};
 use serde_json::{Map, Value};
@@ -85,13 +86,26 @@ impl<'a> Subject<'a> {
             let backend = template.front_matter.backends.first().map_or("cpu", |b| b.name());
             let render = |parameters: &_| {
                 let name = &*self.entry.prefix;
+                let numbers = self.numbers(template).ok()?;
+                let config = &self.model.config;
                 let context =
-                    self.context(template, (name, backend), &self.model.config, parameters, &[]);
+                    self.context(template, (name, backend), config, parameters, (&numbers, &[]));
                 template.render(&context).ok()
             };
             check_parameters(library, template, render)?;
         }
         Ok(())
+    }
+
+    /// The numbers of a template, with the bounds of the plan.
+    ///
+    /// # Errors
+    /// The plan bounds a number that the template does not have.
+    pub fn numbers(&self, template: &Template) -> Result<Numbers, FieldError> {
+        let front_matter = &template.front_matter;
+        let bounded =
+            quality::bounded(&front_matter.quality, &front_matter.family, &self.entry.quality);
+        bounded.map_err(|(name, error)| error.at(&self.entry.path.key("quality").key(&name)))
     }
 
     /// The values with which a template of this model is rendered.
@@ -101,7 +115,7 @@ impl<'a> Subject<'a> {
         (test_name, backend): (&'c str, &'c str),
         config: &'c Map<String, Value>,
         parameters: &'c Map<String, Value>,
-        requirements: &'c [String],
+        (quality, requirements): (&'c Numbers, &'c [String]),
     ) -> Context<'c> {
         let model_type = self.model.config.get("model_type").and_then(Value::as_str);
         let chosen = self.chosen(parameters.get("weights"));
@@ -121,6 +135,7 @@ impl<'a> Subject<'a> {
             revision: known.or(self.entry.revision.as_deref()),
             weights: self.source_of(parameters.get("weights")),
             weights_reason: chosen.and_then(|chosen| chosen.reason.as_deref()),
+            quality,
             requirements,
             template_version: template.front_matter.version,
             template_digest: &template.digest,

@@ -80,7 +80,9 @@ impl Subject<'_> {
         };
         let cell = (name, case.backend.name());
         let config = self.config(case);
-        let context = self.context(template, cell, &config, &case.parameters, &requirements);
+        let numbers = self.numbers(template)?;
+        let further = (&numbers, &*requirements);
+        let context = self.context(template, cell, &config, &case.parameters, further);
         let script = template.render(&context);
         let script = script.map_err(|error| error.at(&self.entry.path))?;
         let mut settings = self.entry.settings.clone();

@@ -16,6 +16,7 @@ use crate::templates::check::reads::{Read, collect};
 use crate::templates::library::Library;
 use crate::templates::origin::Origin;
 use crate::templates::path::{SHARED, TemplatePath};
+use crate::templates::quality::bounded;
 use crate::templates::template::{Context, Template};
 use crate::text::error::ValueError;
 use crate::text::node::shortened;
@@ -162,6 +163,11 @@ impl Check<'_> {
         if distinct.len() < settings.backends.len() {
             problems.push("a back-end is listed twice".to_owned());
         }
+        for name in settings.quality.keys() {
+            if let Err(why) = check_name(name) {
+                problems.push(format!("quality: {why}"));
+            }
+        }
         for (name, default) in &settings.parameters {
             if let Err(why) = check_name(name) {
                 problems.push(format!("parameter: {why}"));
@@ -259,6 +265,8 @@ impl Check<'_> {
             revision: Some(&values.revision),
             weights: &weights,
             weights_reason: Some(&values.weights),
+            quality: &bounded(&self.template.front_matter.quality, self.family, &[])
+                .unwrap_or_default(),
             requirements: std::slice::from_ref(&values.requirement),
             template_version: self.template.front_matter.version,
             template_digest: &self.template.digest,
