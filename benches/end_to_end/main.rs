@@ -12,6 +12,7 @@ mod rest;
 mod restart;
 mod throughput;
 mod warm;
+mod weights;
 
 use figures::Figures;
 use std::process::ExitCode;
@@ -20,13 +21,14 @@ use std::process::ExitCode;
 type Part = (&'static str, fn(&mut Figures), &'static str);
 
 fn main() -> ExitCode {
-    let parts: [Part; 7] = [
+    let parts: [Part; 8] = [
         ("generate", generate::generate, "Generating 10,000 tests of one model"),
         ("spawned", throughput::spawned, "Spawned: 10,000 × /bin/true, one worker with two slots"),
         ("no-work-2", throughput::small_null, "No work: one worker of two slots"),
         ("no-work-512", throughput::large_null, "No work: four workers of 128 slots"),
         ("restart", restart::restart, "Restart with 1,000,000 waiting tests"),
         ("warm", warm::warm, "Warm runner: tiny BERT"),
+        ("weights", weights::weights, "Weights: a folder of 2 GiB over loopback"),
         ("rest", rest::at_rest, "At rest"),
     ];
     let asked: Vec<String> =

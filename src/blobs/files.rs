@@ -11,6 +11,7 @@ use super::error::{BlobError, failed};
 use super::interface::{Blob, BlobStore, Stored};
 use super::verified::{Comparing, Verified};
 use crate::domain::storage_id::StorageId;
+use crate::sys::ahead::read_ahead;
 use crate::sys::clock::file_time;
 use crate::sys::fs::{Stamp, create_private_dir, sync_directory, write_durably};
 use crate::sys::hashing::{self, Hashed};
@@ -25,6 +26,8 @@ use tempfile::TempPath;
 const IDENTITY: &str = "identity";
 /// Maximum size of that file that is read, in bytes.
 const MAX_IDENTITY_BYTES: u64 = 1024;
+/// Maximum size of the beginning of a blob that is read ahead, in bytes: a chunk of weights.
+const MAX_AHEAD_BYTES: u64 = 16 << 20;
 /// Beginning of the name of a file that is being written.
 const PARTIAL: &str = ".new-";
 /// Age from which [`BlobStore::verify`] renews the modification time of a blob. It must be much
@@ -229,6 +232,7 @@ impl BlobStore for FileBlobs {
         let path = self.path(digest);
         let Some(mut file) = existing(&path)? else { return Ok(None) };
         let metadata = file.metadata().map_err(failed("read", &path))?;
+        read_ahead(&file, 0, metadata.len().min(MAX_AHEAD_BYTES));
         let stamp = Stamp::of(&metadata);
         if !self.verified.contains(digest, &stamp) {
             let hashed = hashing::hash(&mut file).map_err(failed("read", &path))?;

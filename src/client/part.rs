@@ -3,6 +3,7 @@
 //! Limit: two pieces of [`PIECE_BYTES`] are in memory. Promise: a file that has become shorter is an
 //! error, not a shorter body.
 
+use crate::sys::ahead::read_ahead;
 use bytes::Bytes;
 use futures::stream;
 use std::fs::File;
@@ -20,6 +21,7 @@ pub async fn open(path: &Path, offset: u64, size: u64) -> io::Result<reqwest::Bo
     let path = path.to_owned();
     let part = blocking(move || {
         let mut file = File::open(path)?;
+        read_ahead(&file, offset, size);
         file.seek(SeekFrom::Start(offset))?;
         Ok(file.take(size))
     });

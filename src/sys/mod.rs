@@ -1,8 +1,10 @@
 //! Access to the operating system: clock, random ids, tasks, signals, files, processes, memory.
 
+pub mod ahead;
 pub mod beneath;
 pub mod caches;
 pub mod clock;
+pub mod direct;
 pub mod disk;
 pub mod fs;
 pub mod hashing;

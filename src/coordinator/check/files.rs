@@ -15,12 +15,17 @@ const PROGRESS_BYTES: u64 = 1 << 30;
 const REPLACED: &str = "restore the file from a backup; the next upload of the same content also \
                         replaces it";
 
-/// Reads all stored files.
-pub fn blobs(root: &Path, identity: Option<StorageId>, progress: &mut dyn FnMut(&str)) -> Part {
+/// Reads all stored files of the part `name`.
+pub fn blobs(
+    name: &'static str,
+    root: &Path,
+    identity: Option<StorageId>,
+    progress: &mut dyn FnMut(&str),
+) -> Part {
     if !root.is_dir() {
-        return Part::absent("files", root);
+        return Part::absent(name, root);
     }
-    let mut part = Part::new("files", root);
+    let mut part = Part::new(name, root);
     match FileBlobs::stored_identity(root) {
         Ok(own) => compare_identity(&mut part, own, identity),
         Err(error) => part.add(
@@ -29,7 +34,16 @@ pub fn blobs(root: &Path, identity: Option<StorageId>, progress: &mut dyn FnMut(
             "remove the file `identity` in this directory if the files belong to this data directory",
         ),
     }
-    let (store, mut count, mut size, mut reported) = (FileBlobs::new(root), 0, 0, 0);
+    let (count, size) = read_all(&mut part, root, progress);
+    part.content = format!("{}, {}", counted(count, "file"), in_bytes(size));
+    part
+}
+
+/// Reads the blobs below `root`, and adds a finding for each damaged one. Returns their number and size
+/// in bytes.
+pub fn read_all(part: &mut Part, root: &Path, progress: &mut dyn FnMut(&str)) -> (u64, u64) {
+    let (store, name) = (FileBlobs::new(root), part.name);
+    let (mut count, mut size, mut reported) = (0, 0, 0);
     for group in 0..=u8::MAX {
         let mut stored: Vec<Stored> = Vec::new();
         if let Err(error) = store.list(group, &mut |blob| stored.push(blob)) {
@@ -45,12 +59,11 @@ pub fn blobs(root: &Path, identity: Option<StorageId>, progress: &mut dyn FnMut(
             }
             if size - reported >= PROGRESS_BYTES {
                 reported = size;
-                progress(&format!("files: {}, {} read", counted(count, "file"), in_bytes(size)));
+                progress(&format!("{name}: {}, {} read", counted(count, "file"), in_bytes(size)));
             }
         }
     }
-    part.content = format!("{}, {}", counted(count, "file"), in_bytes(size));
-    part
+    (count, size)
 }
 
 fn read(store: &FileBlobs, digest: &BlobDigest) -> Result<(), BlobError> {
@@ -61,6 +74,6 @@ fn read(store: &FileBlobs, digest: &BlobDigest) -> Result<(), BlobError> {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a size for people")]
-fn in_bytes(size: u64) -> String {
+pub fn in_bytes(size: u64) -> String {
     bytes(size as f64)
 }

@@ -12,6 +12,7 @@ mod files;
 mod history;
 pub mod report;
 mod state;
+mod weights;
 
 use self::compare::compare_identity;
 use self::database::Database;
@@ -39,7 +40,9 @@ pub fn check(data_dir: &Path, progress: &mut dyn FnMut(&str)) -> Report {
     let archives = data_dir.join(store::archive::DIRECTORY);
     parts.push(archive::archive(&archives, identity, &last));
     progress("reading the files");
-    parts.push(files::blobs(&data_dir.join(blobs::DIRECTORY), identity, progress));
+    parts.push(files::blobs("files", &data_dir.join(blobs::DIRECTORY), identity, progress));
+    progress("reading the weights");
+    parts.push(weights::weights(&crate::coordinator::weights::root(data_dir), identity, progress));
     Report::new(data_dir, identity.map(|identity| identity.to_string()), parts)
 }
 

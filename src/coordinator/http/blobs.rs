@@ -16,6 +16,7 @@ use crate::coordinator::http::blocking::blocking;
 use crate::coordinator::http::extract::{Id, Params};
 use crate::coordinator::http::respond::ApiError;
 use crate::domain::id::RunId;
+use crate::sys::direct::DirectFile;
 use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{Request, State};
 use axum::http::header::{CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE};
@@ -24,14 +25,12 @@ use axum::response::{IntoResponse, Response};
 use futures::{StreamExt, TryStreamExt, stream};
 use sha2::{Digest, Sha256};
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 /// Size of the pieces in which a blob is sent, in bytes.
 const PIECE_BYTES: usize = 256 * 1024;
-/// Size of the pieces in which an upload is hashed and written, in bytes.
-const BATCH_BYTES: usize = 1024 * 1024;
 
 /// Upload a file.
 ///
@@ -101,42 +100,42 @@ pub(super) fn not_stored(app: &App, error: io::Error) -> ApiError {
     app.blob_error(BlobError::of_io("write", &app.incoming, error))
 }
 
-/// Writes a body of at most `limit` bytes to a file and returns its digest and size. It is collected to
-/// pieces of [`BATCH_BYTES`], which are hashed and written on another thread.
+/// Writes a body of at most `limit` bytes to a file and returns its digest and size. Whole buffers are
+/// hashed and written on another thread.
 pub(super) async fn receive(
     app: &App,
     request: Request,
-    mut file: File,
+    file: File,
     limit: u64,
     upload: &mut Upload<'_>,
 ) -> Result<(BlobDigest, u64), ApiError> {
     let mut body = request.into_body().into_data_stream();
-    let mut hasher = Sha256::new();
-    let (mut size, mut batch) = (0, Vec::new());
-    loop {
-        let piece = body.next().await.transpose();
+    let (mut file, mut hasher, mut size) = (DirectFile::new(file), Sha256::new(), 0);
+    while let Some(piece) = body.next().await {
         let piece = piece.map_err(|error| ApiError::new(Code::BadRequest, error.to_string()))?;
-        if let Some(piece) = &piece {
-            size += piece.len() as u64;
-            if size > limit {
-                return Err(too_large(limit));
+        size += piece.len() as u64;
+        if size > limit {
+            return Err(too_large(limit));
+        }
+        upload.grow(size)?;
+        let mut left = &piece[..];
+        while !left.is_empty() {
+            left = &left[file.fill(left)..];
+            if file.is_full() {
+                let written = blocking(move || {
+                    hasher.update(file.buffered());
+                    file.write().map(|()| (file, hasher))
+                });
+                (file, hasher) = written.await?.map_err(|error| not_stored(app, error))?;
             }
-            upload.grow(size)?;
-            batch.extend_from_slice(piece);
-        }
-        if batch.len() >= BATCH_BYTES || piece.is_none() {
-            let written = blocking(move || {
-                let written = file.write_all(&batch);
-                hasher.update(&batch);
-                batch.clear();
-                written.map(|()| (file, hasher, batch))
-            });
-            (file, hasher, batch) = written.await?.map_err(|error| not_stored(app, error))?;
-        }
-        if piece.is_none() {
-            return Ok((BlobDigest::from_hash(&hasher.finalize()), size));
         }
     }
+    let finished = blocking(move || {
+        hasher.update(file.buffered());
+        file.finish().map(|_| BlobDigest::from_hash(&hasher.finalize()))
+    });
+    let digest = finished.await?.map_err(|error| not_stored(app, error))?;
+    Ok((digest, size))
 }
 
 /// Download a file.

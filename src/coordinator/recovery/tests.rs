@@ -4,8 +4,11 @@ use super::error::RecoveryError;
 use super::{Recovered, recover};
 use crate::blobs;
 use crate::coordinator::check;
+use crate::coordinator::weights;
+use crate::coordinator::weights::record::Record;
 use crate::domain::fact::Fact;
 use crate::domain::id::RunId;
+use crate::domain::weights::Manifest;
 use crate::log::{self, LogError, Salvage};
 use crate::results::uncompared;
 use crate::scheduler::Scheduler;
@@ -151,7 +154,9 @@ fn a_missing_identity_is_written_again_and_another_one_is_refused() {
 #[test]
 fn parts_of_another_directory_are_refused_by_name() {
     let other = Home::new();
-    for name in [store::FILE_NAME, "blobs/identity", log::LOG_FILE, log::WITNESS_FILE] {
+    for name in
+        [store::FILE_NAME, "blobs/identity", "weights/identity", log::LOG_FILE, log::WITNESS_FILE]
+    {
         let home = Home::new();
         std::fs::copy(other.path(name), home.path(name)).expect("copied");
         let text = home.refused();
@@ -380,6 +385,49 @@ fn a_check_finds_damage_in_each_part_and_changes_nothing() {
 }
 
 #[test]
+fn a_check_finds_damaged_and_incomplete_weights() {
+    let name = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+    let chunk = |home: &Home, content: &str| {
+        let directory = weights::root(home.dir()).join("ba");
+        std::fs::create_dir_all(&directory).expect("made");
+        std::fs::write(directory.join(name), content).expect("written");
+    };
+    assert!(findings(|home| chunk(home, "abc")).is_empty());
+    assert_eq!(findings(|home| chunk(home, "abd")), ["weights"]);
+    let record = |home: &Home| {
+        let path = weights::root(home.dir()).join(weights::RECORDS).join(format!("{name}.json"));
+        std::fs::write(path, "{}").expect("written");
+    };
+    assert_eq!(findings(record), ["weights"], "malformed");
+    let pushed = |home: &Home, has_chunk: bool| {
+        let store = home.start(false).expect("whole").weights;
+        let file = tempfile::NamedTempFile::new_in(home.dir()).expect("a file");
+        std::fs::write(file.path(), "abc").expect("written");
+        let digest = name.parse().expect("a digest");
+        store.put_chunk(&digest, file.into_temp_path()).expect("stored");
+        let text = format!(
+            r#"{{"schema":1,"files":[{{"path":"a","sha256":"{name}","size_bytes":3,"chunks":[]}}]}}"#
+        );
+        let manifest = Manifest::parse(text.as_bytes()).expect("a manifest");
+        let record = Record {
+            name: "a".into(),
+            user: "anna".into(),
+            pushed_at: wall(),
+            used_at: wall(),
+            size_bytes: 3,
+            files: 1,
+            in_place: false,
+        };
+        store.commit(&manifest, text.as_bytes(), record).expect("stored");
+        if !has_chunk {
+            home.remove(&format!("weights/ba/{name}"));
+        }
+    };
+    assert!(findings(|home| pushed(home, true)).is_empty());
+    assert_eq!(findings(|home| pushed(home, false)), ["weights"], "a chunk is missing");
+}
+
+#[test]
 fn a_check_compares_the_snapshot_and_the_rows_with_the_records() {
     let snapshot = |state: &Scheduler, home: &Home| {
         let mut recovered = home.start(false).expect("whole");
@@ -424,7 +472,7 @@ fn a_directory_of_a_version_without_identities_receives_one() {
         assert_eq!(recovered.identity == identity, has_file);
         let adopted = recovered.identity.clone();
         drop(recovered);
-        for name in [log::IDENTITY_FILE, "blobs/identity"] {
+        for name in [log::IDENTITY_FILE, "blobs/identity", "weights/identity"] {
             let text = std::fs::read_to_string(path(name)).expect("written");
             assert_eq!(text.trim(), adopted, "{name}");
         }

@@ -19,7 +19,8 @@ pub const MAX_RECORDS: usize = 10_000;
 const MAX_RECORD_BYTES: u64 = 64 * 1024;
 /// Age from which the time of the last use is written again.
 const WRITE_INTERVAL_MS: u64 = 60_000;
-const SUFFIX: &str = ".json";
+/// End of the name of a record.
+pub const SUFFIX: &str = ".json";
 
 /// Weights that were pushed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -3,6 +3,7 @@
 use super::{PIECE_BYTES, PIECES};
 use crate::domain::digest::hexadecimal;
 use crate::domain::weights::CHUNK_BYTES;
+use crate::sys::ahead::read_ahead;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::fs::File;
@@ -59,9 +60,14 @@ fn chunks(
     report: &(dyn Fn(u64) + Sync),
 ) -> io::Result<(u64, Vec<String>)> {
     const { assert!(CHUNK_BYTES.is_multiple_of(PIECE_BYTES as u64), "chunks consist of whole pieces") };
-    let (mut chunks, mut hasher, mut size) = (Vec::new(), Sha256::new(), 0);
+    let (mut chunks, mut hasher, mut size) = (Vec::new(), Sha256::new(), 0_u64);
     let mut piece = first;
+    read_ahead(file, 0, CHUNK_BYTES);
     while !piece.is_empty() {
+        // One chunk is read ahead while another one is hashed.
+        if size.is_multiple_of(CHUNK_BYTES) {
+            read_ahead(file, size + CHUNK_BYTES, CHUNK_BYTES);
+        }
         size += piece.len() as u64;
         report(piece.len() as u64);
         let shared = Arc::new(piece);
