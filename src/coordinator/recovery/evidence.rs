@@ -1,6 +1,7 @@
 //! Evidence of the parts beside the event log about lost records. Changes nothing.
 
 use crate::blobs::{self, FileBlobs};
+use crate::coordinator::weights;
 use crate::domain::causes::with_causes;
 use crate::domain::storage_id::StorageId;
 use crate::log::{self, ReadOnlyLog, Sequence, StoredSnapshot, WitnessFinding};
@@ -63,9 +64,11 @@ impl Evidence {
         evidence.snapshot(data_dir);
         evidence.database(&data_dir.join(store::FILE_NAME));
         evidence.archive(&data_dir.join(archive::DIRECTORY));
-        match FileBlobs::stored_identity(&data_dir.join(blobs::DIRECTORY)) {
-            Ok(identity) => evidence.identities.extend(identity),
-            Err(error) => evidence.unreadable(&error),
+        for root in [data_dir.join(blobs::DIRECTORY), weights::root(data_dir)] {
+            match FileBlobs::stored_identity(&root) {
+                Ok(identity) => evidence.identities.extend(identity),
+                Err(error) => evidence.unreadable(&error),
+            }
         }
         evidence
     }
