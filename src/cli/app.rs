@@ -19,6 +19,7 @@ use crate::cli::status::StatusArgs;
 use crate::cli::submit::args::SubmitArgs;
 use crate::cli::templates::args::TemplatesArgs;
 use crate::cli::wait::args::WaitArgs;
+use crate::cli::weights::args::WeightsArgs;
 use crate::cli::worker::args::WorkerArgs;
 use crate::cli::worker::workers::WorkersArgs;
 use clap::builder::Resettable;
@@ -98,6 +99,7 @@ pub enum Command {
     Why(WhyArgs),
     Debug(DebugArgs),
     Workers(WorkersArgs),
+    Weights(WeightsArgs),
     Templates(TemplatesArgs),
     Log(LogArgs),
     Path(PathArgs),

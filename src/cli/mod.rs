@@ -24,6 +24,7 @@ mod submit;
 mod templates;
 mod terminal;
 mod wait;
+mod weights;
 mod work;
 mod worker;
 
@@ -95,6 +96,7 @@ fn perform(cli: Cli, console: Console) -> Result<Exit, CliError> {
         Command::Debug(args) => block_on(debug::run(console, &global, args)),
         Command::Logs(args) => block_on(results::logs::run(console, &global, args)),
         Command::Why(args) => block_on(results::why::run(console, &global, args)),
+        Command::Weights(args) => block_on(weights::run(console, &global, args)),
         Command::Templates(args) => block_on(templates::run(console, &global, args)),
         Command::Log(args) => log::run(console, &global, args),
         Command::Path(args) => path::run(console, &args),

@@ -78,7 +78,8 @@ impl FolderUse {
 }
 
 /// The directory of the paths of a manifest. A single file has the manifest of its name.
-fn root_of(path: &str, first: &str) -> std::path::PathBuf {
+#[must_use]
+pub fn root_of(path: &str, first: &str) -> std::path::PathBuf {
     let whole = Path::new(path);
     match whole.parent() {
         Some(parent) if whole.file_name().is_some_and(|name| name == first) => parent.to_owned(),

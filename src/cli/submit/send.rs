@@ -1,4 +1,4 @@
-//! Sends a submission to the coordinator: files first, then the tests in parts, under one key
+//! Sends a submission to the coordinator: weights and files first, then the tests in parts, under one key
 //! that makes repeats harmless.
 
 use crate::api::v1::runs::{AddTests, MAX_KEY_BYTES, SubmitRun, Submitted};
@@ -6,6 +6,7 @@ use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::terminal::console::Console;
 use crate::cli::terminal::progress::Progress;
+use crate::cli::weights::push;
 use crate::client::Client;
 use crate::domain::test::TestSpec;
 use crate::plan::files::planned::PlannedFile;
@@ -21,7 +22,7 @@ const PART_BYTES: usize = 16 * 1024 * 1024;
 /// Number of files that are sent at the same time.
 const UPLOADS: usize = 4;
 
-/// Sends files and tests. In a closed world, tests that no present worker can run are skipped.
+/// Sends weights, files and tests. In a closed world, tests that no present worker can run are skipped.
 pub async fn send(
     console: Console,
     client: &Client,
@@ -31,6 +32,7 @@ pub async fn send(
     if submission.tests.is_empty() {
         return Err(CliError::new("the plan has no tests").with_exit(Exit::NoTest));
     }
+    push::send(console, client, &submission.weights).await?;
     let progress = Progress::new(console);
     upload(client, &submission.files, &progress).await?;
     progress.show(&format!("submitting {}", counted(submission.tests.len() as u64, "test")));

@@ -1,7 +1,7 @@
 //! The tests that a command is about: those of a plan, of models from the command line or of a
 //! pytest suite, and the sources that they are made from.
 
-mod folders;
+pub mod folders;
 pub mod library;
 pub mod plan_file;
 pub mod warnings;
