@@ -274,6 +274,40 @@ pub struct Requirement {
     pub tags: Option<Vec<Tag>>,
     /// The only worker that may run the test. Absent: any.
     pub worker: Option<WorkerId>,
+    /// The weights that the worker needs. The coordinator sets them from `launch.weights`.
+    pub weights: Option<WeightsNeed>,
+}
+
+/// Name of weights: `sha256:` and the digest of a manifest or file, or a model with its commit.
+#[derive(ToSchema)]
+#[schema(
+    min_length = 1,
+    max_length = 300,
+    pattern = r"^[^\x00-\x1f\x7f-\x9f]+$",
+    example = "gpt2@607a30d783dfa663caf39e06633721c8d4cfcd7e"
+)]
+pub struct WeightsKey(pub String);
+
+/// The weights that a test needs at its worker. Unknown fields are refused.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct WeightsNeed {
+    pub key: WeightsKey,
+    /// Their size. Absent if it is unknown, or if they take no space on the worker.
+    pub size_bytes: Option<u64>,
+}
+
+/// The weights that a worker has. Unknown fields are refused.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HeldWeights {
+    /// Changes with the content of this report.
+    pub revision: u64,
+    /// Total size of the weights that the cache can hold. Absent if it is unknown.
+    pub capacity_bytes: Option<u64>,
+    /// Weights that are complete, those used last first.
+    #[schema(required = false, nullable = false, max_items = 512)]
+    pub keys: Option<Vec<WeightsKey>>,
 }
 
 /// Maximum numbers of further attempts.
@@ -610,6 +644,7 @@ mod tests {
             "backend": "cuda", "cpu_milli": 1, "memory_bytes": 1, "accelerators": 1,
             "accelerator_memory_bytes": 1, "share_accelerator": true, "vendor": "amd",
             "min_architecture": "8.0", "os": "linux", "arch": "x86_64", "tags": ["lab"], "worker": "w1",
+            "weights": {"key": "m@c", "size_bytes": 1},
         });
         let retries = json!({"failed": 1, "infrastructure": 1});
         let launch = json!({

@@ -17,7 +17,7 @@ pub const MAX_NAME_BYTES: usize = 512;
 /// Maximum number of tests of one run.
 pub const MAX_TESTS_PER_RUN: u32 = 2_000_000;
 /// Maximum number of different requirements that are shared.
-pub const MAX_SHARED: usize = 4_096;
+pub const MAX_SHARED: usize = 16_384;
 /// Maximum number of dependencies of one test.
 pub const MAX_DEPENDENCIES: usize = 10_000;
 

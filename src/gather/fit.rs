@@ -5,8 +5,8 @@ use crate::api::v1::runs::{Miss, Unschedulable};
 use crate::api::v1::workers::{WorkerState, WorkerView};
 use crate::domain::capability::Capability;
 use crate::domain::id::WorkerId;
+use crate::domain::requirement::unmet::{self, Unmet, nearest_misses};
 use crate::domain::test::TestSpec;
-use crate::domain::unmet::{self, Unmet};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -28,7 +28,8 @@ pub fn unmet(tests: &[Arc<TestSpec>], workers: &[WorkerView]) -> Vec<Unschedulab
     }
     let offers: Vec<(WorkerId, &Capability)> =
         active.iter().map(|(id, worker)| (*id, &*worker.capability)).collect();
-    let missed = unmet::unmet(tests.iter().map(|test| &*test.requirement), &offers);
+    let needs = tests.iter().map(|test| &*test.requirement);
+    let missed = unmet::unmet(needs, |need| nearest_misses(need, &offers));
     let named = missed.into_iter().map(|Unmet { first, tests: count, nearest }| {
         let nearest = nearest.into_iter().map(|(worker, lacks)| {
             let name = active.get(&worker).map(|worker| worker.name.clone()).unwrap_or_default();
@@ -63,6 +64,7 @@ mod tests {
             last_seen: from_value(json!(0)).expect("a time"),
             silent_ms: crate::domain::time::Millis(0),
             registered_at: from_value(json!(0)).expect("a time"),
+            weights: None,
         }
     }
 

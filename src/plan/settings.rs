@@ -107,6 +107,8 @@ impl Requires {
             arch: self.arch.clone(),
             tags: self.tags.iter().cloned().collect(),
             worker: None,
+            // The coordinator sets them from the launch of each test.
+            weights: None,
         }
     }
 }

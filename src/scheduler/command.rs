@@ -3,6 +3,7 @@
 use crate::domain::access::Subject;
 use crate::domain::capability::Capability;
 use crate::domain::fact::{Fact, Idempotency};
+use crate::domain::held_weights::HeldWeights;
 use crate::domain::id::{Epoch, LeaseId, RunId, WorkerId};
 use crate::domain::outcome::{Class, Outcome};
 use crate::domain::requirement::Lacks;
@@ -38,6 +39,12 @@ pub enum Command {
         incarnation: Uuid,
         received: Epoch,
         holding: Vec<LeaseId>,
+    },
+    /// The weights that the worker has, which are never stored.
+    ReportWeights {
+        worker: WorkerId,
+        incarnation: Uuid,
+        report: Arc<HeldWeights>,
     },
     /// The worker waits for notices; `Scheduler::delivery` returns them once there are any.
     OpenClaim {
@@ -129,8 +136,9 @@ pub struct Finished {
 }
 
 /// Contact between coordinator and worker. It is noted and never stored: after a restart, every
-/// worker gets a fresh lease time, and every notice counts as sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// worker gets a fresh lease time, every notice counts as sent, and the weights of workers are
+/// unknown.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Signal {
     /// A sign of life; the worker has received all notices up to `received`.
     WorkerSeen { worker: WorkerId, received: Epoch, at: Timestamp },
@@ -138,6 +146,8 @@ pub enum Signal {
     ClaimOpened { worker: WorkerId, received: Epoch, at: Timestamp },
     /// The claim was answered with all notices up to `sent`, or ended without any.
     ClaimClosed { worker: WorkerId, sent: Epoch },
+    /// The worker has these weights.
+    WeightsReported { worker: WorkerId, report: Arc<HeldWeights> },
 }
 
 /// The consequences of a command.
@@ -161,6 +171,8 @@ pub enum Answer {
     },
     Heartbeat {
         stale: Vec<LeaseId>,
+        /// Revision of the weights that the worker reported last; `None` if it reported none.
+        weights: Option<u64>,
     },
     Submitted {
         run: RunId,

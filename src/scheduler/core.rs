@@ -25,6 +25,9 @@ impl Scheduler {
             Command::OpenClaim { worker, incarnation, received } => {
                 self.decide_open_claim(now, worker, incarnation, received)
             }
+            Command::ReportWeights { worker, incarnation, report } => {
+                self.decide_report_weights(worker, incarnation, report)
+            }
             Command::Drain { worker, by } => self.decide_drain(now, worker, by),
             Command::Resume { worker, by } => self.decide_resume(now, worker, by),
             Command::Leave { worker, incarnation } => self.decide_leave(now, worker, incarnation),
@@ -115,6 +118,7 @@ impl Scheduler {
                 self.note_claim_opened(*worker);
             }
             Signal::ClaimClosed { worker, sent } => self.note_claim_closed(*worker, *sent),
+            Signal::WeightsReported { worker, report } => self.note_weights(*worker, report),
         }
     }
 }

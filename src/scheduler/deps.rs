@@ -3,7 +3,7 @@
 
 use super::classes::ClassId;
 use super::error::{FactError, Rejected};
-use super::state::{Scheduler, State, Worker};
+use super::state::{Scheduler, State};
 use crate::domain::fact::Fact;
 use crate::domain::id::{RunId, TestId};
 use crate::domain::outcome::Outcome;
@@ -157,12 +157,13 @@ impl Scheduler {
     /// Removes a class in which no test waits or runs, if it avoids a worker or if there are very
     /// many classes.
     pub(super) fn forget_if_unused(&mut self, class: ClassId) {
-        let held = |worker: &Worker| worker.by_class.contains_key(&class);
-        if self.classes.disposable(class) && !self.workers.values().any(held) {
-            self.classes.forget(class);
+        if self.classes.disposable(class) {
+            if let Some(weights) = self.classes.forget(class) {
+                self.weights.unname(weights.id);
+            }
             self.hints.wanted.remove(&class);
             for group in &mut self.groups {
-                group.classes.remove(&class);
+                group.classes.remove(class.0);
             }
         }
     }

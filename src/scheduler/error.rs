@@ -1,6 +1,7 @@
 //! Refusals of commands, and facts that do not fit.
 
 use crate::domain::capability::CapabilityError;
+use crate::domain::held_weights::HeldWeightsError;
 use crate::domain::id::{LeaseId, RunId, TestId, WorkerId};
 use crate::domain::time::Millis;
 
@@ -23,6 +24,8 @@ pub enum Rejected {
     OtherCapability(WorkerId),
     #[error("implausible worker capability: {0}")]
     Implausible(CapabilityError),
+    #[error("implausible weights of a worker: {0}")]
+    ImplausibleWeights(HeldWeightsError),
     #[error("run {0} not found")]
     UnknownRun(RunId),
     #[error("run {0} is complete and accepts no more tests")]

@@ -1,9 +1,10 @@
 //! The reasons why a test waits, with the reason for each worker.
 
-use super::state::{Scheduler, State};
-use super::status::{Availability, Explanation};
+use super::classes::QueueClass;
+use super::state::{Scheduler, State, Worker};
+use super::status::{Availability, Explanation, WorkerFit};
 use crate::domain::id::{TestId, WorkerId};
-use crate::domain::requirement::{Lacks, Mismatch, Requirement};
+use crate::domain::requirement::{Lacks, Mismatch};
 use crate::domain::time::{Millis, Timestamp};
 
 /// Maximum number of dependencies and workers that are named.
@@ -28,9 +29,10 @@ impl Scheduler {
         let (mut workers, mut before, mut since, mut alike) = (Vec::new(), 0, None, 0);
         if let State::Waiting { class, since: ready } = test.state {
             since = Some(ready);
-            before = self.classes.get(class).map_or(0, |class| class.before(run.place(id)));
-            let avoid = self.classes.get(class).and_then(|class| class.key.avoid);
-            workers = self.explain_workers(&test.spec.requirement, avoid);
+            if let Some(class) = self.classes.get(class) {
+                before = class.before(run.place(id));
+                workers = self.explain_workers(class);
+            }
             let need = &test.spec.requirement;
             let same = self.classes.iter().filter(|(_, class)| class.key.requirement == *need);
             alike = same.map(|(_, class)| class.waiting).sum();
@@ -38,39 +40,38 @@ impl Scheduler {
         Some(Explanation { status, blocked_by, workers, before, since, alike })
     }
 
-    fn explain_workers(
-        &self,
-        need: &Requirement,
-        avoid: Option<WorkerId>,
-    ) -> Vec<(WorkerId, Box<str>, Option<Lacks>)> {
-        let others = |id: WorkerId| {
-            self.groups.iter().any(|group| {
-                need.met_by(&group.shape).is_ok()
-                    && group.members.iter().any(|other| *other != id && need.allows(*other).is_ok())
-            })
-        };
+    fn explain_workers(&self, class: &QueueClass) -> Vec<WorkerFit> {
         let present =
             self.workers.iter().filter(|(_, worker)| worker.availability != Availability::Gone);
-        present
-            .take(MAX_WORKERS)
-            .map(|(id, worker)| {
-                let lacks = need.allows(*id).err().map(Lacks::from);
-                let lacks = lacks.or_else(|| need.met_by(&worker.capability).err());
-                let lacks = lacks.or_else(|| match worker.availability {
-                    Availability::Active if avoid == Some(*id) && others(*id) => {
-                        Some(Mismatch::Avoided.into())
-                    }
-                    Availability::Active => None,
-                    Availability::Draining => {
-                        Some(Mismatch::Unavailable { state: "draining".into() }.into())
-                    }
-                    Availability::Lost | Availability::Gone => {
-                        Some(Mismatch::Unavailable { state: "lost".into() }.into())
-                    }
-                });
-                (*id, worker.name.clone(), lacks)
-            })
-            .collect()
+        let explain = |(id, worker): (&WorkerId, &Worker)| WorkerFit {
+            worker: *id,
+            name: worker.name.clone(),
+            lacks: self.lacks(*id, worker, class),
+            has_weights: class.weights.map(|weights| worker.weights.has(weights.id)),
+            is_cache_full: !worker.weights.has_room(class.weights),
+        };
+        present.take(MAX_WORKERS).map(explain).collect()
+    }
+
+    /// What a worker lacks for a class; `None` if it may take its tests.
+    fn lacks(&self, id: WorkerId, worker: &Worker, class: &QueueClass) -> Option<Lacks> {
+        let need = &class.key.requirement;
+        let unavailable = |state: &str| Mismatch::Unavailable { state: state.into() };
+        let lacks = need.allows(id).err().map(Lacks::from);
+        let lacks = lacks.or_else(|| need.met_by(&worker.capability).err());
+        let lacks = lacks.or_else(|| self.weights_met_by(need, id).err().map(Lacks::from));
+        lacks.or_else(|| {
+            let mismatch = match worker.availability {
+                Availability::Active => {
+                    let is_avoided = class.key.avoid == Some(id)
+                        && self.active_for(class).any(|other| other != id);
+                    is_avoided.then_some(Mismatch::Avoided)
+                }
+                Availability::Draining => Some(unavailable("draining")),
+                Availability::Lost | Availability::Gone => Some(unavailable("lost")),
+            };
+            mismatch.map(Lacks::from)
+        })
     }
 }
 

@@ -1,17 +1,20 @@
 //! Granting leases: which worker gets which test next.
 //!
-//! Workers with an open claim and room are served from the best class that they meet.
+//! Workers with an open claim and room are served from the best class that they meet. Among classes
+//! whose best tests are of the same run and priority, it is the one whose weights are nearest
+//! (`weights`).
 //! A test that is expected to be short is also granted ahead: it waits at the worker, in
 //! the seat of a running test of the same class, and takes over its amounts. So nothing
 //! is overcommitted, and no slot is idle for the length of a round trip. A test that may not
 //! be tried again after its worker was lost is never granted ahead.
 
 use super::amounts::Free;
-use super::classes::{ClassId, Head};
+use super::classes::{ClassId, Head, QueueClass};
 use super::deadline::{LEASE_TIMEOUT, earliest_deadline};
 use super::error::FactError;
 use super::state::{Group, Note, Scheduler, Seat, State, Worker};
 use super::status::Availability;
+use super::weights::table::Distance;
 use crate::domain::fact::{Fact, Grant};
 use crate::domain::id::{Epoch, LeaseId, TestId, WorkerId};
 use crate::domain::time::{Millis, Timestamp};
@@ -35,6 +38,23 @@ const UNKNOWN_COST: Millis = Millis(1_000);
 /// When the best test of a class has not fitted anywhere for this period, a worker is emptied for
 /// it.
 const HOLD_AFTER: Millis = Millis(30_000);
+
+/// A class from which a worker can be granted tests.
+#[derive(Clone, Copy)]
+struct Choice {
+    head: Head,
+    distance: Distance,
+    class: ClassId,
+    /// Whether the amounts are free; if not, tests are granted ahead.
+    is_free: bool,
+}
+
+/// The devices that a seat of the class would get on a worker; `None` when it does not fit beside the
+/// running tests.
+fn place(worker: &Worker, class: &QueueClass) -> Option<Vec<u16>> {
+    let devices = worker.free.place(&class.key.requirement, &worker.capability)?;
+    worker.weights.has_room(class.weights).then_some(devices)
+}
 
 impl Scheduler {
     /// Returns the next grant or recall, while a worker with an open claim suits a waiting test.
@@ -71,42 +91,55 @@ impl Scheduler {
         None
     }
 
-    /// Returns an idle worker with room for the class, the one with the fewest accelerators.
+    /// Returns an idle worker with room for the class: among those with the fewest accelerators, one
+    /// that has the weights.
     fn idle_for(&self, id: ClassId) -> Option<WorkerId> {
         let class = self.classes.get(id)?;
         class.head?;
         let mut groups: Vec<&Group> =
-            self.groups.iter().filter(|group| group.classes.contains(&id)).collect();
-        groups.sort_by_key(|group| group.shape.accelerators.len());
-        let need = &class.key.requirement;
-        groups.into_iter().find_map(|group| {
-            // The smaller set is searched.
-            let has_room = |worker: &&WorkerId| {
-                self.workers.get(worker).is_some_and(|found| {
-                    found.free.place(need, &found.capability).is_some()
-                        && self.may_take(**worker, id)
-                })
-            };
-            if group.members.len() < self.hints.idle.len() {
-                let idle = |worker: &&WorkerId| self.hints.idle.contains(worker);
-                group.members.iter().filter(idle).find(has_room).copied()
-            } else {
-                let member = |worker: &&WorkerId| group.members.contains(worker);
-                self.hints.idle.iter().filter(member).find(has_room).copied()
-            }
+            self.groups.iter().filter(|group| group.classes.contains(id.0)).collect();
+        let devices = |group: &&Group| group.shape.accelerators.len();
+        groups.sort_by_key(devices);
+        let has_room = |id: WorkerId, worker: &Worker| {
+            place(worker, class).is_some() && self.may_take(id, worker, class)
+        };
+        let weights = class.weights.filter(|weights| self.weights.workers(weights.id) > 0);
+        groups.chunk_by(|a, b| devices(a) == devices(b)).find_map(|alike| {
+            let nearest = weights.and_then(|weights| {
+                let is_near = |id: WorkerId, worker: &Worker| {
+                    worker.weights.has(weights.id) && has_room(id, worker)
+                };
+                alike.iter().find_map(|group| self.idle_in(group, is_near))
+            });
+            nearest.or_else(|| alike.iter().find_map(|group| self.idle_in(group, has_room)))
         })
     }
 
-    /// Whether the worker may take tests of the class: not if they are for another worker, and not
-    /// if the infrastructure has just failed them there and another active worker meets the
-    /// requirement.
-    fn may_take(&self, worker: WorkerId, id: ClassId) -> bool {
-        let Some(class) = self.classes.get(id) else { return false };
-        if class.key.requirement.allows(worker).is_err() {
+    /// Returns an idle worker of a group that suits.
+    fn idle_in(
+        &self,
+        group: &Group,
+        suits: impl Fn(WorkerId, &Worker) -> bool,
+    ) -> Option<WorkerId> {
+        let suits = |id: &&WorkerId| self.workers.get(id).is_some_and(|worker| suits(**id, worker));
+        // The smaller set is searched.
+        if group.members.len() < self.hints.idle.len() {
+            let idle = |worker: &&WorkerId| self.hints.idle.contains(worker);
+            group.members.iter().filter(idle).find(suits).copied()
+        } else {
+            let member = |worker: &&WorkerId| group.members.contains(worker);
+            self.hints.idle.iter().filter(member).find(suits).copied()
+        }
+    }
+
+    /// Whether the worker may take tests of the class: not if they are for another worker, not if
+    /// their weights are larger than its cache, and not if the infrastructure has just failed them
+    /// there and another active worker meets the requirement.
+    fn may_take(&self, id: WorkerId, worker: &Worker, class: &QueueClass) -> bool {
+        if class.key.requirement.allows(id).is_err() || !worker.weights.could_have(class.weights) {
             return false;
         }
-        let avoid = class.key.avoid;
-        avoid != Some(worker) || !self.active_for(id).any(|other| other != worker)
+        class.key.avoid != Some(id) || !self.active_for(class).any(|other| other != id)
     }
 
     /// Chooses what to do for one worker: grant from the best class, recall leases ahead because a
@@ -117,27 +150,29 @@ impl Scheduler {
             return None;
         }
         let group = self.groups.get(worker.group)?;
-        let mut best: Option<(Head, ClassId, bool)> = None;
+        let mut best: Option<Choice> = None;
         let mut passed_over: Option<(Head, ClassId)> = None;
-        for class_id in &group.classes {
-            let Some(class) = self.classes.get(*class_id) else { continue };
-            let Some(head) = class.head else { continue };
-            if best.is_some_and(|(found, ..)| found <= head) {
+        for (class_id, ready) in self.classes.ready_of(&group.classes) {
+            let head = ready.head;
+            if best.is_some_and(|best| best.head < head) {
                 continue;
             }
-            if !self.may_take(id, *class_id) {
+            let distance = self.distance(worker, ready.weights);
+            if best.is_some_and(|best| best.head == head && best.distance <= distance) {
                 continue;
             }
-            let need = &class.key.requirement;
-            if worker.free.place(need, &worker.capability).is_some() {
-                best = Some((head, *class_id, true));
-            } else if self.may_wait(*class_id) && self.room_ahead(worker, *class_id) > 0 {
-                best = Some((head, *class_id, false));
+            let Some(class) = self.classes.get(class_id) else { continue };
+            if !self.may_take(id, worker, class) {
+                continue;
+            }
+            let is_free = place(worker, class).is_some();
+            if is_free || self.room_ahead(worker, class_id) > 0 && self.may_wait(class_id) {
+                best = Some(Choice { head, distance, class: class_id, is_free });
             } else if passed_over.is_none_or(|(found, _)| head < found) {
-                passed_over = Some((head, *class_id));
+                passed_over = Some((head, class_id));
             }
         }
-        let passed_over = passed_over.filter(|(head, _)| best.is_none_or(|(b, ..)| *head < b));
+        let passed_over = passed_over.filter(|(head, _)| best.is_none_or(|best| *head < best.head));
         if let Some((head, class)) = passed_over {
             if let Some(recall) = self.recall_lower(now, id, head) {
                 return Some(recall);
@@ -147,13 +182,12 @@ impl Scheduler {
             }
             // Further leases ahead of a less urgent class would keep the amounts from the urgent
             // one.
-            let urgent = |(b, _, free): &(Head, ClassId, bool)| !free && head.priority < b.priority;
-            if best.as_ref().is_some_and(urgent) {
+            if best.is_some_and(|best| !best.is_free && head.priority < best.head.priority) {
                 return None;
             }
         }
-        let (_, class, free) = best?;
-        self.grant_from(now, id, class, free)
+        let Choice { class, is_free, .. } = best?;
+        self.grant_from(now, id, class, is_free)
     }
 
     /// Whether the worker is being emptied for the best test of a class, which has not fitted
@@ -278,7 +312,7 @@ impl Scheduler {
         let queue = self.classes.get_mut(class).ok_or(FactError::NotWaiting(test))?;
         queue.passed_over = None;
         queue.hold = None;
-        let requirement = Arc::clone(&queue.key.requirement);
+        let (requirement, weights) = (Arc::clone(&queue.key.requirement), queue.weights);
         let worker = self.workers.get_mut(&id).ok_or(FactError::UnknownWorker(id))?;
         let entry = (test, grant.lease.epoch);
         if let Some(seat) = worker.seats.get_mut(&grant.seat) {
@@ -286,6 +320,8 @@ impl Scheduler {
             worker.ahead += 1;
         } else {
             worker.free.take(&requirement, &grant.devices);
+            worker.weights.take(weights, &mut self.weights);
+            queue.seats += 1;
             let devices = grant.devices.clone();
             let queue = VecDeque::from([entry]);
             let due = earliest_deadline(at);
@@ -352,8 +388,9 @@ impl Scheduler {
 
     /// Recalls leases ahead from one busy worker for a more urgent class.
     fn recall_for(&self, now: Timestamp, id: ClassId) -> Option<Fact> {
-        let head = self.classes.get(id)?.head?;
-        self.active_for(id).find_map(|worker| self.recall_lower(now, worker, head))
+        let class = self.classes.get(id)?;
+        let head = class.head?;
+        self.active_for(class).find_map(|worker| self.recall_lower(now, worker, head))
     }
 
     /// Recalls leases ahead that wait behind a test which takes longer than expected.

@@ -2,10 +2,12 @@
 //! in the simulation after each batch.
 
 use super::amounts::Free;
+use super::classes::ClassId;
 use super::deps::dooms;
 use super::error::FactError;
 use super::state::{Scheduler, State, Tally, Test};
 use super::status::Availability;
+use super::weights::table::{ClassWeights, WeightsId};
 use crate::domain::id::{Epoch, TestId, WorkerId};
 use crate::domain::template::MAX_TEMPLATES;
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,6 +24,7 @@ impl Scheduler {
     fn check_all(&self) -> Result<(), String> {
         self.check_seats()?;
         self.check_runs()?;
+        self.check_weights()?;
         if self.templates.len() > MAX_TEMPLATES || self.templates.values().any(|t| t.version == 0) {
             return Err("too many templates, or one without a version".to_owned());
         }
@@ -32,6 +35,7 @@ impl Scheduler {
         let mut held: BTreeMap<TestId, (WorkerId, Epoch)> = BTreeMap::new();
         for (id, worker) in &self.workers {
             let mut free = Free::all_of(&worker.capability);
+            let mut used: BTreeMap<(WeightsId, u64), u32> = BTreeMap::new();
             let mut ahead = 0;
             for (number, seat) in &worker.seats {
                 let class = self.classes.get(seat.class).ok_or("a seat without a class")?;
@@ -45,6 +49,9 @@ impl Scheduler {
                 }
                 if !seat.ended {
                     free.take(need, &seat.devices);
+                    if let Some(ClassWeights { id, bytes }) = class.weights {
+                        *used.entry((id, bytes)).or_insert(0) += 1;
+                    }
                 }
                 ahead += seat.queue.len() - 1;
                 if seat.due < worker.due {
@@ -72,6 +79,7 @@ impl Scheduler {
             if free != worker.free {
                 return Err(format!("{id} has {:?} free, counted {free:?}", worker.free));
             }
+            worker.weights.check(&used).map_err(|error| format!("{id}: {error}"))?;
             if ahead != worker.ahead as usize {
                 return Err(format!("{id} counts {} ahead, has {ahead}", worker.ahead));
             }
@@ -135,6 +143,28 @@ impl Scheduler {
         Ok(())
     }
 
+    /// Each key of weights is named by classes and reports, and each worker that has them is counted.
+    fn check_weights(&self) -> Result<(), String> {
+        let mut counts: BTreeMap<WeightsId, (u32, u32)> = BTreeMap::new();
+        for (_, class) in self.classes.iter() {
+            if let Some(weights) = class.weights {
+                counts.entry(weights.id).or_default().0 += 1;
+            }
+        }
+        for worker in self.workers.values() {
+            worker.weights.held.iter().for_each(|id| counts.entry(*id).or_default().0 += 1);
+        }
+        for (id, (_, workers)) in &mut counts {
+            let have = self.workers.values().filter(|worker| worker.weights.has(*id));
+            *workers = u32::try_from(have.count()).unwrap_or(u32::MAX);
+        }
+        if self.weights.counts() == counts {
+            Ok(())
+        } else {
+            Err(format!("weights count {:?}, are {counts:?}", self.weights.counts()))
+        }
+    }
+
     /// The queues hold the waiting tests and no others.
     fn check_queues(&self) -> Result<(), String> {
         let queued: u64 = self.classes.iter().map(|(_, class)| class.waiting).sum();
@@ -142,9 +172,17 @@ impl Scheduler {
         if queued != waiting {
             return Err(format!("{waiting} tests wait, {queued} are queued"));
         }
+        let mut seats: BTreeMap<ClassId, usize> = BTreeMap::new();
+        for (class, numbers) in self.workers.values().flat_map(|worker| &worker.by_class) {
+            *seats.entry(*class).or_default() += numbers.len();
+        }
         for (id, class) in self.classes.iter() {
             if class.head.is_some() != (class.waiting > 0) {
                 return Err(format!("class {} has a wrong head", id.0));
+            }
+            let seats = seats.get(&id).copied().unwrap_or(0);
+            if seats != class.seats as usize {
+                return Err(format!("class {} counts {} seats, has {seats}", id.0, class.seats));
             }
         }
         let members: BTreeSet<_> =

@@ -17,7 +17,8 @@
 //! - *seat*: the place of one running test on a worker with the amounts that it takes; short
 //!   tests granted ahead wait in a seat and take it over one after the other (`grant`);
 //! - *hungry*: a worker with an open claim that may have room, so that it is served next;
-//! - *contested*: a class in which tests of several runs wait at the best priority.
+//! - *contested*: a class in which tests of several runs wait at the best priority;
+//! - *distance*: how far the weights of a test are from a worker (`weights`).
 
 mod amounts;
 mod cancel;
@@ -53,5 +54,6 @@ pub use error::{FactError, Rejected};
 pub use snapshot::{RestoreError, Snapshot};
 pub use state::Scheduler;
 pub use status::{
-    Availability, Counts, Demand, Explanation, Overview, RunSummary, TestStatus, WorkerStatus,
+    Availability, Counts, Demand, Explanation, Overview, RunSummary, TestStatus, WeightsStatus,
+    WorkerFit, WorkerStatus,
 };

@@ -225,10 +225,13 @@ impl Scheduler {
         }
         if seat.queue.is_empty() {
             if let Some(seat) = worker.remove_seat(number)
-                && !seat.ended
-                && let Some(class) = self.classes.get(class)
+                && let Some(class) = self.classes.get_mut(class)
             {
-                worker.free.give_back(&class.key.requirement, &seat.devices);
+                class.seats = class.seats.saturating_sub(1);
+                if !seat.ended {
+                    worker.free.give_back(&class.key.requirement, &seat.devices);
+                    worker.weights.give_back(class.weights, &mut self.weights);
+                }
             }
             self.forget_if_unused(class);
         } else {

@@ -400,8 +400,12 @@ impl Scheduler {
             let first_spec = Arc::clone(&first.spec);
             let requirement = Arc::clone(&first_spec.requirement);
             let class = self.class_of(&requirement, seat.avoid);
-            if !seat.ended {
-                worker.free.take(&requirement, &seat.devices);
+            if let Some(class) = self.classes.get_mut(class) {
+                class.seats += 1;
+                if !seat.ended {
+                    worker.free.take(&requirement, &seat.devices);
+                    worker.weights.take(class.weights, &mut self.weights);
+                }
             }
             worker.by_class.entry(class).or_default().insert(seat.number);
             worker.ahead += u32::try_from(seat.queue.len() - 1).unwrap_or(u32::MAX);

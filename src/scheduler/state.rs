@@ -1,9 +1,10 @@
 //! The tables of the scheduler: runs with their tests, workers with their seats.
 
 use super::amounts::Free;
-use super::classes::{ClassId, Classes};
+use super::classes::{ClassId, Classes, IdSet, QueueClass};
 use super::command::{Identity, Lease};
 use super::status::Availability;
+use super::weights::table::{WeightsTable, WorkerWeights};
 use crate::domain::access::Subject;
 use crate::domain::capability::Capability;
 use crate::domain::fact::Idempotency;
@@ -33,6 +34,7 @@ pub struct Scheduler {
     /// By path.
     pub(super) templates: BTreeMap<Box<str>, AddedTemplate>,
     pub(super) classes: Classes,
+    pub(super) weights: WeightsTable,
     pub(super) groups: Vec<Group>,
     /// Tests that expire at a time if they still wait then.
     pub(super) expiries: BTreeSet<(Timestamp, TestId)>,
@@ -56,8 +58,8 @@ pub(super) struct Hints {
 pub(super) struct Group {
     /// Capability without the identifiers of single devices.
     pub shape: Capability,
-    /// Classes whose requirement it meets.
-    pub classes: BTreeSet<ClassId>,
+    /// Classes whose requirement it meets, apart from the weights.
+    pub classes: IdSet,
     pub members: BTreeSet<WorkerId>,
 }
 
@@ -164,6 +166,7 @@ pub(super) struct Worker {
     pub ahead: u32,
     pub notices: BTreeMap<Epoch, Note>,
     pub accepted: Accepted,
+    pub weights: WorkerWeights,
 }
 
 /// Epochs of the reports accepted last, by which a repeat is recognised.
@@ -387,9 +390,9 @@ impl Scheduler {
         Some(LeaseId { attempt: AttemptId { test, number }, epoch })
     }
 
-    /// Number of active workers that meet the class.
+    /// Number of active workers that meet the class, apart from its weights.
     pub(super) fn takers(&self, class: ClassId) -> usize {
-        let meets = |group: &&Group| group.classes.contains(&class);
+        let meets = |group: &&Group| group.classes.contains(class.0);
         let groups = self.groups.iter().filter(meets);
         match self.classes.get(class).and_then(|class| class.key.requirement.worker) {
             None => groups.map(|group| group.members.len()).sum(),
@@ -397,14 +400,19 @@ impl Scheduler {
         }
     }
 
-    /// Active workers that meet the class.
-    pub(super) fn active_for(&self, class: ClassId) -> impl Iterator<Item = WorkerId> + '_ {
-        let only = self.classes.get(class).and_then(|class| class.key.requirement.worker);
+    /// Active workers that meet the class and could have its weights.
+    pub(super) fn active_for(&self, class: &QueueClass) -> impl Iterator<Item = WorkerId> + '_ {
+        let (id, only, weights) = (class.id, class.key.requirement.worker, class.weights);
+        let could_have = move |id: &WorkerId| {
+            weights.is_none()
+                || self.workers.get(id).is_some_and(|worker| worker.weights.could_have(weights))
+        };
         self.groups
             .iter()
-            .filter(move |group| group.classes.contains(&class))
+            .filter(move |group| group.classes.contains(id.0))
             .flat_map(|group| group.members.iter().copied())
             .filter(move |worker| only.is_none_or(|only| only == *worker))
+            .filter(could_have)
     }
 
     /// The lease of a granted test, for a delivery.

@@ -67,6 +67,32 @@ pub struct WorkerStatus {
     pub ahead: u32,
     pub last_seen: Timestamp,
     pub registered_at: Timestamp,
+    /// `None` if the worker has not reported its weights.
+    pub weights: Option<WeightsStatus>,
+}
+
+/// The weights of a worker in figures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WeightsStatus {
+    /// Number of weights that it has reported.
+    pub held: u32,
+    /// Total size of the weights that fit; `None` if unknown.
+    pub capacity_bytes: Option<u64>,
+    /// Size of the weights that its running tests use, as far as it is known.
+    pub used_bytes: u64,
+}
+
+/// Whether a worker can run a waiting test.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WorkerFit {
+    pub worker: WorkerId,
+    pub name: Box<str>,
+    /// `None`: it can run the test, but is busy.
+    pub lacks: Option<Lacks>,
+    /// Whether it has the weights of the test; `None` if the test needs none.
+    pub has_weights: Option<bool>,
+    /// Whether the weights of its running tests leave no room for those of the test.
+    pub is_cache_full: bool,
 }
 
 /// The tests with the same requirement that need a worker.
@@ -89,8 +115,8 @@ pub struct Explanation {
     pub status: TestStatus,
     /// Dependencies that have not ended.
     pub blocked_by: Vec<TestId>,
-    /// Workers with their name, for a waiting test; `None` means that it matches but is busy.
-    pub workers: Vec<(WorkerId, Box<str>, Option<Lacks>)>,
+    /// The workers, for a waiting test.
+    pub workers: Vec<WorkerFit>,
     /// Waiting tests of the same class that precede it: of higher priority, or earlier in the run.
     pub before: u64,
     /// Time at which a waiting test became ready.

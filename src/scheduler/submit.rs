@@ -5,17 +5,18 @@ use super::command::{Answer, Step, Submission, Unschedulable};
 use super::deps;
 use super::error::{FactError, Rejected};
 use super::state::{Named, Run, Scheduler, State, Tally, Test};
+use super::weights::table::ClassWeights;
 use crate::domain::access::Subject;
 use crate::domain::capability::Capability;
 use crate::domain::fact::{Fact, Idempotency};
 use crate::domain::id::{RunId, TestId, WorkerId};
 use crate::domain::name;
-use crate::domain::requirement::Requirement;
+use crate::domain::requirement::unmet::{Unmet, nearest_misses, unmet};
+use crate::domain::requirement::{Lacks, MAX_MISSES, Requirement};
 use crate::domain::test::{
     MAX_DEPENDENCIES, MAX_NAME_BYTES, MAX_TESTS_PER_RUN, OnFailure, SkipCause, TestSpec,
 };
 use crate::domain::time::{Millis, Timestamp};
-use crate::domain::unmet::{Unmet, nearest_misses, unmet};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -160,14 +161,15 @@ impl Scheduler {
 
     /// Describes what the nearest worker lacks; `None` when a worker meets the requirement.
     fn lack(&self, need: &Requirement) -> Option<Box<str>> {
-        let nearest = nearest_misses(need, &self.offers())?;
+        let nearest = self.nearest_misses(need)?;
         let lack = nearest.first().map(|(id, lacks)| format!("{} {lacks}", self.name_of(*id)));
         Some(lack.unwrap_or_else(|| "there are no workers".to_owned()).into())
     }
 
     /// The requirements that no active worker meets, with the nearest misses.
     fn unschedulable_among(&self, tests: &[Arc<TestSpec>]) -> Vec<Unschedulable> {
-        let mut missed = unmet(tests.iter().map(|test| &*test.requirement), &self.offers());
+        let needs = tests.iter().map(|test| &*test.requirement);
+        let mut missed = unmet(needs, |need| self.nearest_misses(need));
         missed.truncate(MAX_UNSCHEDULABLE);
         let named =
             missed.into_iter().map(|Unmet { first, tests: count, nearest }| Unschedulable {
@@ -179,6 +181,22 @@ impl Scheduler {
                     .collect(),
             });
         named.collect()
+    }
+
+    /// What the nearest active workers lack; `None` when a worker meets the requirement.
+    fn nearest_misses(&self, need: &Requirement) -> Option<Vec<(WorkerId, Lacks)>> {
+        let misses = nearest_misses(need, &self.offers());
+        if misses.is_some() || need.weights.is_none() {
+            return misses;
+        }
+        let groups = self.groups.iter().filter(|group| need.met_by(&group.shape).is_ok());
+        let mut small = Vec::new();
+        for worker in groups.flat_map(|group| group.members.iter().copied()) {
+            small.push((worker, self.weights_met_by(need, worker).err()?));
+        }
+        small.sort_by(|(a, one), (b, two)| two.cmp(one).then(a.cmp(b)));
+        small.truncate(MAX_MISSES);
+        Some(small.into_iter().map(|(worker, miss)| (worker, Lacks::from(miss))).collect())
     }
 
     /// One active worker of each shape.
@@ -326,9 +344,13 @@ impl Scheduler {
         let key = ClassKey { requirement: Arc::clone(requirement), avoid };
         let (class, new) = self.classes.intern(&key);
         if new {
+            if let (Some(need), Some(class)) = (&requirement.weights, self.classes.get_mut(class)) {
+                let id = self.weights.name(&need.key);
+                class.weights = Some(ClassWeights { id, bytes: need.size_bytes.unwrap_or(0) });
+            }
             for group in &mut self.groups {
                 if requirement.met_by(&group.shape).is_ok() {
-                    group.classes.insert(class);
+                    group.classes.insert(class.0);
                 }
             }
         }

@@ -67,7 +67,8 @@ impl Scheduler {
     #[must_use]
     pub fn unschedulable(&self, id: RunId) -> u32 {
         // Costs as much as there are classes, not as there are tests.
-        let unmet = self.classes.iter().filter(|(class, _)| self.takers(*class) == 0);
+        let unmet =
+            self.classes.iter().filter(|(_, class)| self.active_for(class).next().is_none());
         let waiting: usize = unmet.map(|(_, class)| class.waiting_of(id)).sum();
         u32::try_from(waiting).unwrap_or(u32::MAX)
     }
@@ -133,6 +134,7 @@ impl Worker {
             ahead: self.ahead,
             last_seen: self.last_seen,
             registered_at: self.registered_at,
+            weights: self.weights_status(),
         }
     }
 }

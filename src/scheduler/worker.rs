@@ -1,6 +1,7 @@
 //! Workers: registration, signs of life, draining, leaving.
 
 use super::amounts::Free;
+use super::classes::IdSet;
 use super::command::{Answer, Delivery, Identity, Signal, Step};
 use super::deadline::{LEASE_TIMEOUT, NEVER};
 use super::deps::SkipsByRun;
@@ -8,6 +9,7 @@ use super::error::{FactError, Rejected};
 use super::report::Kept;
 use super::state::{Accepted, Group, Note, Scheduler, State, Worker};
 use super::status::Availability;
+use super::weights::table::{WeightsTable, WorkerWeights};
 use crate::domain::access::Subject;
 use crate::domain::capability::{Capability, MAX_NAME_BYTES};
 use crate::domain::fact::{Fact, Notice};
@@ -45,6 +47,7 @@ impl Worker {
             ahead: 0,
             notices: BTreeMap::new(),
             accepted: Accepted::default(),
+            weights: WorkerWeights::default(),
         }
     }
 
@@ -60,8 +63,10 @@ impl Worker {
 
     /// Marks the seats of an ended process: its leases are results for the new process. They need
     /// no amounts, of which the new process may have fewer, and nothing is granted behind them.
-    fn end_seats(&mut self, capability: &Capability) {
+    fn end_seats(&mut self, capability: &Capability, table: &mut WeightsTable) {
         self.free = Free::all_of(capability);
+        self.weights.end_seats(table);
+        self.weights.report(None, table);
         for seat in self.seats.values_mut() {
             seat.ended = true;
         }
@@ -152,7 +157,7 @@ impl Scheduler {
         let mut old = old.unwrap_or_else(|| Worker::new(identity.clone(), capability, at));
         old.heard(at);
         if !same_process {
-            old.end_seats(capability);
+            old.end_seats(capability, &mut self.weights);
         }
         let worker = Worker {
             identity,
@@ -183,7 +188,8 @@ impl Scheduler {
     }
 
     pub(super) fn apply_forgotten(&mut self, id: WorkerId) -> Result<(), FactError> {
-        let worker = self.workers.remove(&id).ok_or(FactError::UnknownWorker(id))?;
+        let mut worker = self.workers.remove(&id).ok_or(FactError::UnknownWorker(id))?;
+        worker.weights.report(None, &mut self.weights);
         self.worker_keys.remove(&worker.identity.key);
         self.leave_group(id, worker.group);
         self.forget_hints(id);
@@ -212,9 +218,9 @@ impl Scheduler {
         let position = position.unwrap_or_else(|| {
             let unused = self.groups.iter().position(|group| group.members.is_empty());
             let classes = self.classes.iter();
-            let classes = classes
+            let classes: IdSet = classes
                 .filter(|(_, class)| class.key.requirement.met_by(&shape).is_ok())
-                .map(|(id, _)| id)
+                .map(|(id, _)| id.0)
                 .collect();
             let group = Group { shape, classes, members: BTreeSet::new() };
             let position = unused.unwrap_or(self.groups.len());
@@ -259,14 +265,16 @@ impl Scheduler {
         let received = received.min(self.epoch);
         let signal = Signal::WorkerSeen { worker: id, received, at: now };
         let mut facts = Vec::new();
-        let stale = holding.iter().copied().filter(|lease| !self.holds(id, *lease)).collect();
+        let stale: Vec<LeaseId> =
+            holding.iter().copied().filter(|lease| !self.holds(id, *lease)).collect();
         // A lease that was delivered and is neither held nor reported is lost.
         let held: HashSet<Epoch> = holding.iter().map(|lease| lease.epoch).collect();
         let gone = |epoch: Epoch| epoch <= received && !held.contains(&epoch);
         let mut skips = SkipsByRun::new(now);
         self.release(now, (id, worker), Kept::Running, gone, &mut skips, &mut facts);
         facts.extend(skips.into_facts());
-        Ok(Step { signal: Some(signal), facts, answer: Answer::Heartbeat { stale } })
+        let answer = Answer::Heartbeat { stale, weights: self.weights_revision(id) };
+        Ok(Step { signal: Some(signal), facts, answer })
     }
 
     pub(super) fn decide_open_claim(
@@ -482,6 +490,8 @@ impl Scheduler {
         worker.availability = if clean { Availability::Gone } else { Availability::Lost };
         worker.asking = false;
         worker.notices.clear();
+        // It registers before it takes tests again, and reports its weights then.
+        worker.weights.report(None, &mut self.weights);
         let group = worker.group;
         self.leave_group(id, group);
         self.forget_hints(id);

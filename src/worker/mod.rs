@@ -21,6 +21,7 @@ use crate::worker::work_dir::directories::Directories;
 use crate::worker::work_dir::spool::Spool;
 use crate::worker::work_dir::{WorkDir, WorkDirError};
 use std::sync::Arc;
+use tokio::sync::watch;
 
 pub mod attempt;
 pub mod environments;
@@ -74,6 +75,7 @@ pub async fn run<L: Link>(
     let context = AttemptContext {
         link,
         capability: Arc::new(settings.capability.clone()),
+        held: watch::channel(Arc::default()).1,
         environments: Environments::new(build, inherited.clone(), settings.progress.clone()),
         warm: WarmPool::new(work_dir.spool(), warm_env),
         neighbours: Neighbours::default(),

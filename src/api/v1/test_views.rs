@@ -304,7 +304,10 @@ pub struct WhyWorker {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<schema::Lacks>)]
     pub lacks: Option<Lacks>,
-    /// `lacks` in words.
+    /// Whether the worker has the weights of the test. Absent if the test needs none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub has_weights: Option<bool>,
+    /// What the worker lacks, or has, in words.
     pub explanation: String,
 }
 

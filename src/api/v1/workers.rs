@@ -7,6 +7,7 @@
 
 use crate::api::schema;
 use crate::domain::capability::Capability;
+use crate::domain::held_weights::HeldWeights;
 use crate::domain::id::{Epoch, LeaseId, WorkerId};
 use crate::domain::time::{Millis, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -42,6 +43,10 @@ pub struct Register {
     #[serde(default)]
     #[schema(value_type = Vec<schema::Lease>)]
     pub holding: Vec<LeaseId>,
+    /// The weights that the worker has. Absent if it keeps none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<schema::HeldWeights>)]
+    pub weights: Option<Arc<HeldWeights>>,
     /// Version of dtf.
     pub version: String,
 }
@@ -84,6 +89,10 @@ pub struct Heartbeat {
     /// Whether the worker wants no more leases. It has the same effect as a drain by a user.
     #[serde(default)]
     pub draining: bool,
+    /// The weights that the worker has, when the last answer did not confirm their revision.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<schema::HeldWeights>)]
+    pub weights: Option<Arc<HeldWeights>>,
 }
 
 /// Answer to a heartbeat.
@@ -93,6 +102,22 @@ pub struct HeartbeatAnswer {
     /// already has may still be reported, and are kept as late results.
     #[schema(value_type = Vec<schema::Lease>)]
     pub stale: Vec<LeaseId>,
+    /// Revision of the weights that the coordinator knows. Absent if it knows none, as after its
+    /// restart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weights_revision: Option<u64>,
+}
+
+/// The weights of a worker, in figures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct WeightsView {
+    /// Number of models of which the worker has the weights.
+    pub held: u32,
+    /// Total size of the weights that its cache can hold. Absent if it is unknown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub capacity_bytes: Option<u64>,
+    /// Size of the weights that its running tests use, as far as it is known.
+    pub used_bytes: u64,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -116,6 +141,9 @@ pub struct WorkerView {
     pub silent_ms: Millis,
     #[schema(value_type = u64)]
     pub registered_at: Timestamp,
+    /// Absent if the worker has not reported its weights.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weights: Option<WeightsView>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]

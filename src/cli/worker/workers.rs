@@ -1,16 +1,15 @@
 //! `dtf workers`.
 
-use crate::api::v1::workers::{WorkerState, WorkerView};
+use crate::api::v1::workers::{WeightsView, WorkerState, WorkerView};
 use crate::cli::args::shared::{Global, Server, Shape};
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::results::stored::live;
 use crate::cli::terminal::console::Console;
 use crate::cli::worker::describe::describe;
-use crate::domain::capability::Capability;
 use crate::domain::id::WorkerId;
 use crate::domain::time::Millis;
-use crate::results::render::figures::counted;
+use crate::results::render::figures::{bytes, counted};
 use crate::results::render::words::plain;
 use clap::Args;
 use comfy_table::presets::NOTHING;
@@ -125,7 +124,8 @@ fn find(workers: &[WorkerView], wanted: &str) -> Result<WorkerId, CliError> {
     }
 }
 
-fn offers(capability: &Capability) -> String {
+fn offers(worker: &WorkerView) -> String {
+    let capability = &worker.capability;
     let mut text = describe(capability);
     if !capability.tags.is_empty() {
         let tags: Vec<String> = capability.tags.iter().map(ToString::to_string).collect();
@@ -134,6 +134,22 @@ fn offers(capability: &Capability) -> String {
     for error in &capability.detection_errors {
         text.push_str("; ");
         text.push_str(error);
+    }
+    if let Some(weights) = worker.weights {
+        text.push_str("; ");
+        text.push_str(&weights_text(weights));
+    }
+    text
+}
+
+/// `weights of 3 models, cache of 100 GiB with 13.0 GiB in use`.
+fn weights_text(weights: WeightsView) -> String {
+    let mut text = format!("weights of {}", counted(weights.held.into(), "model"));
+    if let Some(capacity) = weights.capacity_bytes {
+        text.push_str(&format!(", cache of {}", bytes(capacity as f64)));
+        if weights.used_bytes > 0 {
+            text.push_str(&format!(" with {} in use", bytes(weights.used_bytes as f64)));
+        }
     }
     text
 }
@@ -160,7 +176,7 @@ fn table(workers: &[WorkerView], width: Option<u16>) -> String {
             seen(worker.silent_ms),
             worker.running.to_string(),
             worker.ahead.to_string(),
-            offers(&worker.capability),
+            offers(worker),
         ]);
     }
     table.to_string()
@@ -175,5 +191,16 @@ mod tests {
         let texts = [500, 12_000, 300_000, 10_800_000, 900_000_000].map(|ms| seen(Millis(ms)));
         assert_eq!(texts, ["now", "12 s ago", "5 min ago", "3 h ago", "10 d ago"]);
         assert_eq!([1, 2].map(counted_have), ["1 worker has", "2 workers have"]);
+    }
+
+    #[test]
+    fn the_weights_of_a_worker_are_counted() {
+        let text = |held, capacity_bytes, used_bytes| {
+            weights_text(WeightsView { held, capacity_bytes, used_bytes })
+        };
+        assert_eq!(text(1, None, 7), "weights of 1 model");
+        assert_eq!(text(0, Some(100 << 30), 0), "weights of 0 models, cache of 100 GiB");
+        let full = "weights of 3 models, cache of 100 GiB with 13.0 GiB in use";
+        assert_eq!(text(3, Some(100 << 30), 13 << 30), full);
     }
 }

@@ -70,8 +70,8 @@ async fn add_phases(app: &App, rows: &mut [ReportRow]) -> Result<(), ApiError> {
 /// The reason why no worker can run a waiting test. `None` if a worker can run it.
 fn unschedulable(scheduler: &Scheduler, test: TestId) -> Option<String> {
     let mut lacks = Vec::new();
-    for (_, name, lack) in scheduler.why(test)?.workers {
-        lacks.push((lack?, name));
+    for fit in scheduler.why(test)?.workers {
+        lacks.push((fit.lacks?, fit.name));
     }
     let nearest = lacks.into_iter().min_by(|(one, _), (other, _)| one.nearest_first(other));
     Some(match nearest {

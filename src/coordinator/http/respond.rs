@@ -121,6 +121,7 @@ impl From<Rejected> for ApiError {
                 (Code::Conflict, Some("use a new Idempotency-Key for another submission"))
             }
             Rejected::Implausible(_)
+            | Rejected::ImplausibleWeights(_)
             | Rejected::DuplicateName(_)
             | Rejected::BadName(_)
             | Rejected::UnknownDependency { .. }

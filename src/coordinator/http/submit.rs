@@ -18,15 +18,17 @@ use crate::coordinator::weights::{Held, WeightsError};
 use crate::domain::access::Principal;
 use crate::domain::digest::sha256_hex;
 use crate::domain::fact::Idempotency;
+use crate::domain::held_weights::WeightsNeed;
 use crate::domain::id::RunId;
 use crate::domain::launch::{Launch, MAX_LAUNCH_BYTES};
+use crate::domain::requirement::Requirement;
 use crate::domain::test::TestSpec;
 use crate::domain::weights::Weights;
 use crate::scheduler::{Answer, Command, Submission};
 use axum::Json;
 use axum::extract::{Request, State};
 use axum::http::HeaderMap;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 /// Name of the header with which a repeat is harmless.
@@ -55,8 +57,8 @@ pub(crate) async fn submit(
     let ((run, files), digest) = blocking(move || {
         let digest = key.is_some().then(|| sha256_hex(&bytes));
         let run = reading(&bytes, |bytes| {
-            let run: SubmitRun = parse(bytes)?;
-            let files = check_tests(&checker, None, &run.tests)?;
+            let mut run: SubmitRun = parse(bytes)?;
+            let files = check_tests(&checker, None, &mut run.tests)?;
             Ok((run, files))
         })?;
         Ok::<_, ApiError>((run, key.zip(digest)))
@@ -96,8 +98,8 @@ pub(crate) async fn add_tests(
     let checker = Arc::clone(&app);
     let (AddTests { part, tests, more }, files) = blocking(move || {
         reading(&bytes, |bytes| {
-            let part: AddTests = parse(bytes)?;
-            let files = check_tests(&checker, Some(run), &part.tests)?;
+            let mut part: AddTests = parse(bytes)?;
+            let files = check_tests(&checker, Some(run), &mut part.tests)?;
             Ok((part, files))
         })
     })
@@ -126,11 +128,17 @@ fn count_files(app: &App, answer: &Answer, bytes: u64) {
 }
 
 /// Refuses the first test whose launch is not acceptable or names a file that is not stored, and tests
-/// for which there is no space. Returns the size of their files in bytes; each file counts once.
-fn check_tests(app: &App, run: Option<RunId>, tests: &[Arc<TestSpec>]) -> Result<u64, ApiError> {
+/// for which there is no space. Sets the weights that the tests require. Returns the size of their
+/// files in bytes; each file counts once.
+fn check_tests(
+    app: &App,
+    run: Option<RunId>,
+    tests: &mut [Arc<TestSpec>],
+) -> Result<u64, ApiError> {
     app.space.check(Purpose::Work, 0)?;
     let mut seen: HashSet<String> = HashSet::new();
     let mut weights: HashSet<(String, bool)> = HashSet::new();
+    let mut requirements = Requirements::new();
     let mut bytes = 0;
     for test in tests {
         let text = test.launch.get();
@@ -174,6 +182,7 @@ fn check_tests(app: &App, run: Option<RunId>, tests: &[Arc<TestSpec>]) -> Result
             app.run_files.check(run, bytes)?;
             seen.insert(file.sha256.clone());
         }
+        require_weights(test, launch.weights.as_ref(), &mut requirements);
     }
     Ok(bytes)
 }
@@ -200,6 +209,27 @@ fn check_weights(
     };
     Err(refuse(format!("the weights sha256:{digest} are not stored: {problem}"))
         .hint("push them first: `dtf submit` does so, and PUT /api/v1/weights/{sha256}"))
+}
+
+/// Requirements with the weights that replace their own, so that tests share the result.
+type Requirements = HashMap<(Arc<Requirement>, Option<WeightsNeed>), Arc<Requirement>>;
+
+/// Sets the weights that a test requires to those that its launch names.
+fn require_weights(
+    test: &mut Arc<TestSpec>,
+    weights: Option<&Weights>,
+    requirements: &mut Requirements,
+) {
+    let need = weights.and_then(WeightsNeed::of);
+    if test.requirement.weights == need {
+        return;
+    }
+    let given = Arc::clone(&test.requirement);
+    let entry = requirements.entry((given, need));
+    let (given, need) = entry.key().clone();
+    let set = entry.or_insert_with(|| Arc::new(Requirement { weights: need, ..(*given).clone() }));
+    let set = Arc::clone(set);
+    Arc::make_mut(test).requirement = set;
 }
 
 fn submitted(answer: Answer) -> Result<Json<Submitted>, ApiError> {

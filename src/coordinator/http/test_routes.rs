@@ -14,8 +14,8 @@ use crate::coordinator::specs;
 use crate::domain::id::TestId;
 use crate::domain::test::Phase;
 use crate::log::LogError;
-use crate::results::render::figures::counted;
-use crate::scheduler::{Explanation, Scheduler, TestStatus};
+use crate::results::render::figures::{bytes, counted};
+use crate::scheduler::{Explanation, Scheduler, TestStatus, WorkerFit};
 use axum::Json;
 use axum::extract::State;
 use std::sync::Arc;
@@ -155,6 +155,8 @@ pub(crate) async fn why(
 
 fn view(test: TestId, explanation: Explanation, waited_ms: Option<u64>) -> Why {
     let summary = sentence(&explanation, waited_ms);
+    let size_bytes = explanation.status.spec.requirement.weights.as_ref();
+    let size_bytes = size_bytes.and_then(|need| need.size_bytes);
     let workers = explanation.workers.into_iter();
     Why {
         schema: SCHEMA,
@@ -169,15 +171,33 @@ fn view(test: TestId, explanation: Explanation, waited_ms: Option<u64>) -> Why {
         blocked_by: explanation.blocked_by,
         measured: None,
         workers: workers
-            .map(|(worker, name, lacks)| WhyWorker {
-                worker,
-                name: name.into(),
-                explanation: lacks
-                    .as_ref()
-                    .map_or_else(|| "can run it, but is busy".to_owned(), ToString::to_string),
-                lacks,
+            .map(|fit| WhyWorker {
+                worker: fit.worker,
+                explanation: words(&fit, size_bytes),
+                name: fit.name.into(),
+                lacks: fit.lacks,
+                has_weights: fit.has_weights,
             })
             .collect(),
+    }
+}
+
+/// Why a worker does not run a waiting test now, whose weights have this size.
+fn words(fit: &WorkerFit, size_bytes: Option<u64>) -> String {
+    if let Some(lacks) = &fit.lacks {
+        return lacks.to_string();
+    }
+    let busy = "can run it, but is busy";
+    let size = size_bytes.map(|size| format!(" of {}", bytes(size as f64))).unwrap_or_default();
+    match fit.has_weights {
+        None => busy.to_owned(),
+        Some(true) => format!("{busy}; it has the weights"),
+        Some(false) if fit.is_cache_full => {
+            format!(
+                "can run it, but the weights of its running tests leave no room for weights{size}"
+            )
+        }
+        Some(false) => format!("{busy}; it does not have the weights{size}"),
     }
 }
 
@@ -200,7 +220,7 @@ fn sentence(explanation: &Explanation, waited_ms: Option<u64>) -> String {
 }
 
 fn reason_to_wait(explanation: &Explanation) -> String {
-    let suitable = explanation.workers.iter().filter(|(_, _, lacks)| lacks.is_none()).count();
+    let suitable = explanation.workers.iter().filter(|fit| fit.lacks.is_none()).count();
     let workers = counted(explanation.workers.len() as u64, "worker");
     match (explanation.workers.len(), suitable) {
         (0, _) => "no worker has registered".to_owned(),

@@ -5,8 +5,8 @@ use crate::api::error::Code;
 use crate::api::page::{Page, PageQuery};
 use crate::api::schema;
 use crate::api::v1::workers::{
-    Heartbeat, HeartbeatAnswer, Leave, MAX_PLACE_BYTES, Register, Registered, WorkerState,
-    WorkerView,
+    Heartbeat, HeartbeatAnswer, Leave, MAX_PLACE_BYTES, Register, Registered, WeightsView,
+    WorkerState, WorkerView,
 };
 use crate::coordinator::http::app::App;
 use crate::coordinator::http::extract::{Body, Id, Params};
@@ -34,7 +34,7 @@ pub(crate) async fn register(
     State(app): State<Arc<App>>,
     Body(worker): Body<Register>,
 ) -> Result<Json<Registered>, ApiError> {
-    let Register { key, incarnation, place, name, capability, holding, version } = worker;
+    let Register { key, incarnation, place, name, capability, holding, weights, version } = worker;
     if place.len() > MAX_PLACE_BYTES {
         let message = format!("place is too long (maximum {MAX_PLACE_BYTES} bytes)");
         return Err(ApiError::new(Code::Unprocessable, message));
@@ -42,17 +42,23 @@ pub(crate) async fn register(
     tracing::debug!(%name, %version, holding = holding.len(), "worker registers");
     let identity = Identity { key, incarnation, place };
     let command = Command::Register { identity, name, capability, holding };
-    match app.mailbox.act(command).await? {
-        Answer::Registered { worker, epoch, kept, stale } => Ok(Json(Registered {
+    let registered = match app.mailbox.act(command).await? {
+        Answer::Registered { worker, epoch, kept, stale } => Registered {
             worker,
             heartbeat_ms: HEARTBEAT_INTERVAL,
             lease_ms: LEASE_TIMEOUT,
             epoch,
             stale,
             kept,
-        })),
-        other => Err(ApiError::unexpected(&other)),
+        },
+        other => return Err(ApiError::unexpected(&other)),
+    };
+    // The worker claims after the answer, so the coordinator knows its weights by then.
+    if let Some(report) = weights {
+        let worker = registered.worker;
+        app.mailbox.act(Command::ReportWeights { worker, incarnation, report }).await?;
     }
+    Ok(Json(registered))
 }
 
 /// Send a sign of life of a worker.
@@ -67,17 +73,20 @@ pub(crate) async fn heartbeat(
     Id(worker): Id<WorkerId>,
     Body(heartbeat): Body<Heartbeat>,
 ) -> Result<Json<HeartbeatAnswer>, ApiError> {
-    let Heartbeat { incarnation, received, holding, draining } = heartbeat;
+    let Heartbeat { incarnation, received, holding, draining, weights } = heartbeat;
+    if let Some(report) = weights {
+        app.mailbox.act(Command::ReportWeights { worker, incarnation, report }).await?;
+    }
     let command = Command::Heartbeat { worker, incarnation, received, holding };
-    let stale = match app.mailbox.act(command).await? {
-        Answer::Heartbeat { stale } => stale,
+    let (stale, weights_revision) = match app.mailbox.act(command).await? {
+        Answer::Heartbeat { stale, weights } => (stale, weights),
         other => return Err(ApiError::unexpected(&other)),
     };
     // The heartbeat was accepted, so it is from the current process of the worker.
     if draining {
         app.mailbox.act(Command::Drain { worker, by: principal.subject }).await?;
     }
-    Ok(Json(HeartbeatAnswer { stale }))
+    Ok(Json(HeartbeatAnswer { stale, weights_revision }))
 }
 
 /// Drain a worker.
@@ -183,5 +192,10 @@ fn view(status: WorkerStatus, now: Timestamp) -> WorkerView {
         last_seen: status.last_seen,
         silent_ms: now.since(status.last_seen),
         registered_at: status.registered_at,
+        weights: status.weights.map(|weights| WeightsView {
+            held: weights.held,
+            capacity_bytes: weights.capacity_bytes,
+            used_bytes: weights.used_bytes,
+        }),
     }
 }

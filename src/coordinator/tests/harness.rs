@@ -329,6 +329,7 @@ impl Hand {
             name: "hand".into(),
             capability: Arc::new(capability(self.slots)),
             holding: Vec::new(),
+            weights: None,
             version: "0".into(),
         };
         self.client.register(&register).await.expect("registered").worker

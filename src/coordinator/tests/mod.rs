@@ -7,6 +7,7 @@ mod database;
 mod disk;
 mod files;
 mod harness;
+mod held_weights;
 mod interrupted;
 mod journey;
 mod refusals;

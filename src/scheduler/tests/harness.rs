@@ -3,6 +3,7 @@
 use crate::domain::accelerator::{Accelerator, Backend, Vendor};
 use crate::domain::capability::Capability;
 use crate::domain::fact::{Fact, Next};
+use crate::domain::held_weights::{HeldWeights, WeightsNeed};
 use crate::domain::id::{Epoch, LeaseId, RunId, TestId, WorkerId};
 use crate::domain::outcome::{Class, Outcome};
 use crate::domain::priority::Priority;
@@ -10,6 +11,7 @@ use crate::domain::requirement::Requirement;
 use crate::domain::retry::Retries;
 use crate::domain::test::{OnFailure, TestSpec};
 use crate::domain::time::{Millis, Timestamp};
+use crate::domain::weights::WeightsKey;
 use crate::scheduler::engine::{ClaimId, Engine, Input, Reply, SnapshotPolicy, Tickets};
 use crate::scheduler::{
     Answer, Command, Delivery, Finished, Identity, Lease, Rejected, Scheduler, Submission,
@@ -202,9 +204,17 @@ impl Sim {
             holding: holding.to_vec(),
         });
         match answer {
-            Answer::Heartbeat { stale } => stale,
+            Answer::Heartbeat { stale, .. } => stale,
             other => panic!("not an answer to a heartbeat: {other:?}"),
         }
+    }
+
+    /// The worker reports these weights and the size of its cache.
+    pub fn report_weights(&mut self, worker: &Agent, capacity_bytes: Option<u64>, models: &[&str]) {
+        let keys = models.iter().map(|model| key(model)).collect();
+        let report = Arc::new(HeldWeights { revision: 7, capacity_bytes, keys });
+        let (worker, incarnation) = (worker.id, worker.incarnation);
+        self.run(Command::ReportWeights { worker, incarnation, report });
     }
 
     pub fn report(&mut self, worker: &Agent, reports: Vec<Finished>) -> Vec<LeaseId> {
@@ -304,6 +314,17 @@ impl Agent {
         self.incarnation = Uuid::from_u128(self.incarnation.as_u128() + 1);
         self.received = Epoch(0);
     }
+}
+
+pub fn key(model: &str) -> WeightsKey {
+    WeightsKey::new(model).expect("a key")
+}
+
+/// A requirement with weights of this size, in GiB; 0 if it is unknown.
+pub fn with_weights(model: &str, gib: u64) -> Requirement {
+    let size_bytes = (gib > 0).then_some(gib * GIB);
+    let weights = Some(WeightsNeed { key: key(model), size_bytes });
+    Requirement { weights, ..Requirement::default() }
 }
 
 pub fn capability(slots: u32) -> Capability {

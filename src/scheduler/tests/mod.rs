@@ -11,3 +11,4 @@ mod placement;
 mod properties;
 mod runs;
 mod templates;
+mod weights;

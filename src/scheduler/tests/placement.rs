@@ -70,8 +70,8 @@ fn a_test_for_one_worker_waits_for_it() {
     let test = TestId { run, index: 0 };
     let why = sim.scheduler().why(test).expect("it waits");
     let lacks = |id| {
-        let found = why.workers.iter().find(|(worker, ..)| *worker == id).expect("listed");
-        found.2.as_ref().map(ToString::to_string)
+        let found = why.workers.iter().find(|fit| fit.worker == id).expect("listed");
+        found.lacks.as_ref().map(ToString::to_string)
     };
     assert_eq!(lacks(one.id), None);
     let expected = format!("is not {}, the only worker that may run it", one.id);
@@ -122,10 +122,10 @@ fn the_explanation_names_what_each_worker_lacks() {
     let run = sim.submit(vec![needing("g", cuda()), test("a"), test("b")]);
     let why = sim.scheduler().why(TestId { run, index: 0 }).expect("held");
     assert_eq!(why.status.phase, Phase::Waiting);
-    let (id, _, lacks) = &why.workers[0];
-    assert_eq!(*id, plain.id);
-    assert!(matches!(lacks, Some(Lacks { first: Mismatch::Backend { .. }, .. })));
+    let fit = &why.workers[0];
+    assert_eq!(fit.worker, plain.id);
+    assert!(matches!(fit.lacks, Some(Lacks { first: Mismatch::Backend { .. }, .. })));
     assert_eq!(sim.scheduler().unschedulable(run), 1);
     let why = sim.scheduler().why(TestId { run, index: 2 }).expect("held");
-    assert_eq!((why.before, why.workers[0].2.clone()), (1, None));
+    assert_eq!((why.before, why.workers[0].lacks.clone()), (1, None));
 }

@@ -27,8 +27,13 @@ enum Act {
     Resume(usize),
     Cancel(u8),
     Pass(u16),
+    Weights { worker: usize, shape: u8 },
     CoordinatorRestart,
 }
+
+/// Models of the drawn tests, and the greatest size of their weights in GiB.
+const MODELS: [&str; 4] = ["a", "b", "c", "d"];
+const MAX_GIB: u64 = 8;
 
 fn act() -> impl Strategy<Value = Act> {
     prop_oneof![
@@ -47,6 +52,7 @@ fn act() -> impl Strategy<Value = Act> {
         1 => (0..3usize).prop_map(Act::Resume),
         1 => any::<u8>().prop_map(Act::Cancel),
         2 => (0..40_000u16).prop_map(Act::Pass),
+        2 => (0..3usize, any::<u8>()).prop_map(|(worker, shape)| Act::Weights { worker, shape }),
         1 => Just(Act::CoordinatorRestart),
     ]
 }
@@ -69,6 +75,9 @@ fn tests(count: u8, mut shape: u64) -> Vec<TestSpec> {
                 },
                 _ => Requirement::default(),
             };
+            let model = MODELS.get(usize::try_from(draw(6)).unwrap_or(0));
+            let weights = model.and_then(|model| with_weights(model, draw(MAX_GIB + 1)).weights);
+            let requirement = Requirement { weights, ..requirement };
             let depends_on: Vec<u32> = (0..index).filter(|_| draw(8) == 0).take(2).collect();
             let failed = u8::try_from(draw(2)).unwrap_or(0);
             let timeout = if draw(2) == 0 { 1_000 } else { 600_000 };
@@ -205,6 +214,13 @@ impl World {
             Act::Pass(span) => {
                 self.sim.after(Millis(span.into())).tick();
                 self.drop_stale();
+            }
+            Act::Weights { worker, shape } => {
+                self.present(worker);
+                let models = (0..4).filter(|bit| shape & (1 << bit) != 0).map(|bit| MODELS[bit]);
+                let models: Vec<_> = models.collect();
+                let capacity = (shape >= 64).then(|| u64::from(shape / 32) * GIB);
+                self.sim.report_weights(&self.agents[worker], capacity, &models);
             }
             Act::CoordinatorRestart => {
                 let replayed = self.sim.replayed();

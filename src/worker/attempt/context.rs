@@ -3,6 +3,7 @@
 use crate::api::v1::leases::LeaseView;
 use crate::domain::accelerator::Accelerator;
 use crate::domain::capability::Capability;
+use crate::domain::held_weights::HeldWeights;
 use crate::sys::process::Labels;
 use crate::worker::attempt::neighbours::Neighbours;
 use crate::worker::environments::Environments;
@@ -11,6 +12,7 @@ use crate::worker::warm::WarmPool;
 use crate::worker::work_dir::WorkDir;
 use crate::worker::work_dir::directories::Directories;
 use std::sync::Arc;
+use tokio::sync::watch;
 
 /// State that all attempts of a worker share.
 pub struct AttemptContext<L> {
@@ -19,6 +21,8 @@ pub struct AttemptContext<L> {
     pub labels: Labels,
     pub link: Arc<L>,
     pub capability: Arc<Capability>,
+    /// The weights that this worker has, for the coordinator.
+    pub held: watch::Receiver<Arc<HeldWeights>>,
     pub inherited: InheritedVariables,
     pub environments: Environments,
     pub warm: WarmPool,

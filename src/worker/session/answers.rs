@@ -85,6 +85,7 @@ impl<L: Link> Session<L> {
             Ok((draining, answer)) => {
                 self.link_failures.succeeded();
                 self.is_drain_reported |= draining;
+                self.requests.weights_known(answer.weights_revision);
                 self.drop_stale(&answer.stale);
             }
             Err(error) => {

@@ -5,6 +5,7 @@ use crate::api::v1::leases::{
 };
 use crate::api::v1::workers::{Heartbeat, HeartbeatAnswer, Register, Registered};
 use crate::domain::capability::Capability;
+use crate::domain::held_weights::HeldWeights;
 use crate::domain::id::{Epoch, LeaseId, RunId, WorkerId};
 use crate::domain::outcome::Outcome;
 use crate::domain::time::Millis;
@@ -20,6 +21,7 @@ use futures::future::BoxFuture;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::watch;
 use uuid::Uuid;
 
 /// Maximum size of the details in one report request, which leaves room below the limit of a body.
@@ -37,6 +39,9 @@ pub struct Requests<L> {
     place: Box<str>,
     name: Box<str>,
     capability: Arc<Capability>,
+    held: watch::Receiver<Arc<HeldWeights>>,
+    /// Revision of the weights that the coordinator knows.
+    known_weights: Option<u64>,
     logs: PathBuf,
     wait: Millis,
     /// Maximum number of entries in a report: 1 after a refusal, so that one bad result does not
@@ -57,6 +62,8 @@ impl<L: Link> Requests<L> {
             place: context.work_dir.place.as_str().into(),
             name: settings.name.as_str().into(),
             capability: context.capability.clone(),
+            held: context.held.clone(),
+            known_weights: None,
             logs: context.work_dir.logs(),
             wait: if settings.ephemeral { EPHEMERAL_WAIT } else { MAX_WAIT },
             max_entries: MAX_REPORTS,
@@ -72,6 +79,7 @@ impl<L: Link> Requests<L> {
             name: self.name.clone(),
             capability: self.capability.clone(),
             holding,
+            weights: Some(Arc::clone(&self.held.borrow())),
             version: env!("CARGO_PKG_VERSION").to_owned(),
         };
         let link = self.link.clone();
@@ -84,7 +92,8 @@ impl<L: Link> Requests<L> {
         async move { link.claim(worker, body).await }.boxed()
     }
 
-    /// The answer comes with `draining`, so that the caller knows what was reported.
+    /// Reports the weights if the last answer did not confirm their revision. The answer comes with
+    /// `draining`, so that the caller knows what was reported.
     pub fn heartbeat(
         &self,
         worker: WorkerId,
@@ -92,13 +101,21 @@ impl<L: Link> Requests<L> {
         holding: Vec<LeaseId>,
         draining: bool,
     ) -> Request<(bool, HeartbeatAnswer)> {
-        let body = Heartbeat { incarnation: self.incarnation, received, holding, draining };
+        let held = Arc::clone(&self.held.borrow());
+        let weights = (self.known_weights != Some(held.revision)).then_some(held);
+        let body =
+            Heartbeat { incarnation: self.incarnation, received, holding, draining, weights };
         let link = self.link.clone();
         async move {
             let answer = within(HEARTBEAT_TIMEOUT, link.heartbeat(worker, body)).await?;
             Ok((draining, answer))
         }
         .boxed()
+    }
+
+    /// The coordinator knows this revision of the weights.
+    pub fn weights_known(&mut self, revision: Option<u64>) {
+        self.known_weights = revision;
     }
 
     /// The next report. Its output and artifacts are sent first. The answer comes with the number of

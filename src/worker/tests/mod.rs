@@ -210,7 +210,7 @@ impl Link for Fake {
             state.heartbeats.push(state.received);
             body.holding.iter().filter(|l| state.stale.contains(l)).copied().collect()
         });
-        Ok(HeartbeatAnswer { stale })
+        Ok(HeartbeatAnswer { stale, weights_revision: None })
     }
 
     async fn claim(&self, _: WorkerId, body: Claim) -> Result<Claimed, LinkError> {

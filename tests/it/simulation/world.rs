@@ -410,7 +410,7 @@ impl World {
                     Ok(Answer::Registered { worker, epoch, stale, .. }) => {
                         Response::Registered { worker, epoch, stale }
                     }
-                    Ok(Answer::Heartbeat { stale }) => Response::Heartbeat { stale },
+                    Ok(Answer::Heartbeat { stale, .. }) => Response::Heartbeat { stale },
                     Ok(other) => panic!("not an answer to a worker: {other:?}"),
                     Err(_) => refusal,
                 };

@@ -4,10 +4,14 @@
 //! runs (virtual time, see [`Lane`]), then age of the run; within a run the longest expected test
 //! first, then the order of submission.
 
+mod id_set;
+
 use crate::domain::id::{RunId, TestId, WorkerId};
 use crate::domain::priority::Priority;
 use crate::domain::requirement::Requirement;
 use crate::domain::time::{Millis, Timestamp};
+use crate::scheduler::weights::table::{ClassWeights, WeightsId};
+pub(super) use id_set::IdSet;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -37,9 +41,14 @@ pub(super) struct Head {
 
 #[derive(Debug)]
 pub(super) struct QueueClass {
+    pub id: ClassId,
     pub key: ClassKey,
+    /// The weights that the requirement names.
+    pub weights: Option<ClassWeights>,
     pub head: Option<Head>,
     pub waiting: u64,
+    /// Number of seats of the class.
+    pub seats: u32,
     lanes: BTreeMap<Reverse<Priority>, Lane>,
     /// Exponential mean of durations, in eighths of a millisecond; `None` before the first one.
     mean_eighths: Option<u64>,
@@ -74,11 +83,14 @@ pub(super) struct Place {
 }
 
 impl QueueClass {
-    fn new(key: ClassKey) -> Self {
+    fn new(id: ClassId, key: ClassKey) -> Self {
         Self {
+            id,
             key,
+            weights: None,
             head: None,
             waiting: 0,
+            seats: 0,
             lanes: BTreeMap::new(),
             mean_eighths: None,
             passed_over: None,
@@ -193,10 +205,21 @@ impl QueueClass {
     }
 }
 
+/// The part of a class that a claim compares, without a search for it in memory.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Ready {
+    pub head: Head,
+    pub weights: Option<WeightsId>,
+}
+
 /// All classes, and the share that each run has had.
 #[derive(Debug, Default)]
 pub(super) struct Classes {
     slots: Vec<Option<QueueClass>>,
+    /// The heads of the classes in which tests wait, by the number of the class.
+    ready: Vec<Option<Ready>>,
+    /// The classes in which tests wait.
+    waiting: IdSet,
     free: Vec<u32>,
     by_key: HashMap<ClassKey, ClassId>,
     shares: BTreeMap<RunId, Share>,
@@ -239,31 +262,53 @@ impl Classes {
         if let Some(id) = self.by_key.get(key) {
             return (*id, false);
         }
-        let class = QueueClass::new(key.clone());
-        let id = if let Some(free) = self.free.pop() {
-            self.slots[free as usize] = Some(class);
-            ClassId(free)
-        } else {
-            self.slots.push(Some(class));
+        let id = self.free.pop().map(ClassId).unwrap_or_else(|| {
+            self.slots.push(None);
             ClassId(u32::try_from(self.slots.len() - 1).unwrap_or(u32::MAX))
-        };
+        });
+        self.slots[id.0 as usize] = Some(QueueClass::new(id, key.clone()));
         self.by_key.insert(key.clone(), id);
         (id, true)
     }
 
-    /// Whether a class is empty and should be forgotten, because it avoids a worker or because there
-    /// are very many classes.
+    /// Whether no test of a class waits or runs and it should be forgotten, because it avoids a worker
+    /// or because there are very many classes.
     pub fn disposable(&self, id: ClassId) -> bool {
         self.get(id).is_some_and(|class| {
-            class.waiting == 0 && (class.key.avoid.is_some() || self.by_key.len() > MAX_EMPTY)
+            let is_empty = class.waiting == 0 && class.seats == 0;
+            is_empty && (class.key.avoid.is_some() || self.by_key.len() > MAX_EMPTY)
         })
     }
 
-    pub fn forget(&mut self, id: ClassId) {
-        if let Some(class) = self.slots.get_mut(id.0 as usize).and_then(Option::take) {
-            self.by_key.remove(&class.key);
-            self.free.push(id.0);
+    /// The classes of a set in which tests wait, with their heads.
+    pub fn ready_of<'a>(&'a self, set: &'a IdSet) -> impl Iterator<Item = (ClassId, Ready)> + 'a {
+        let ready = |id: u32| Some((ClassId(id), self.ready.get(id as usize).copied()??));
+        set.common(&self.waiting).filter_map(ready)
+    }
+
+    /// Copies the head of a class after a change to where claims compare it.
+    fn note_head(&mut self, id: ClassId) {
+        let Some(class) = self.get(id) else { return };
+        let weights = class.weights.map(|weights| weights.id);
+        let ready = class.head.map(|head| Ready { head, weights });
+        if ready.is_some() {
+            self.waiting.insert(id.0);
+        } else {
+            self.waiting.remove(id.0);
         }
+        let at = id.0 as usize;
+        if self.ready.len() <= at {
+            self.ready.resize(at + 1, None);
+        }
+        self.ready[at] = ready;
+    }
+
+    /// Forgets an empty class. Returns the weights that it named.
+    pub fn forget(&mut self, id: ClassId) -> Option<ClassWeights> {
+        let class = self.slots.get_mut(id.0 as usize).and_then(Option::take)?;
+        self.by_key.remove(&class.key);
+        self.free.push(id.0);
+        class.weights
     }
 
     pub fn enqueue(&mut self, id: ClassId, place: Place) {
@@ -281,6 +326,7 @@ impl Classes {
         if let Some(class) = self.get_mut(id) {
             class.insert(place, pass);
         }
+        self.note_head(id);
     }
 
     pub fn dequeue(&mut self, id: ClassId, place: Place) {
@@ -291,6 +337,7 @@ impl Classes {
         {
             share.lanes.remove(&(id, place.priority));
         }
+        self.note_head(id);
     }
 
     /// Charges a run for the expected milliseconds that it was granted.
@@ -310,6 +357,7 @@ impl Classes {
             if let Some(class) = self.get_mut(id) {
                 class.publish(priority, run, pass);
             }
+            self.note_head(id);
         }
     }
 

@@ -1,9 +1,12 @@
 //! The requirement of a test, and the reasons why a worker does not meet it.
 
+pub mod unmet;
+
 use crate::domain::accelerator::Accelerator;
 use crate::domain::accelerator::Backend;
 use crate::domain::accelerator::Vendor;
 use crate::domain::capability::Capability;
+use crate::domain::held_weights::{HeldWeights, WeightsNeed};
 use crate::domain::id::WorkerId;
 use crate::domain::tag::{REMOTE_CODE, Tag};
 use serde::{Deserialize, Serialize};
@@ -50,6 +53,9 @@ pub struct Requirement {
     /// The only worker that may run the test; absent for any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub worker: Option<WorkerId>,
+    /// The weights that the test needs at its worker; absent for none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weights: Option<WeightsNeed>,
 }
 
 fn default_cpu_milli() -> u64 {
@@ -71,6 +77,7 @@ impl Default for Requirement {
             arch: None,
             tags: BTreeSet::new(),
             worker: None,
+            weights: None,
         }
     }
 }
@@ -158,6 +165,11 @@ pub enum Mismatch {
     Undetected {
         error: String,
     },
+    /// The worker does not have the weights, and its cache is smaller than they are.
+    WeightsBytes {
+        need: u64,
+        have: u64,
+    },
     /// The worker meets the requirement but takes no new tests.
     Unavailable {
         state: String,
@@ -207,6 +219,12 @@ impl fmt::Display for Mismatch {
                 gib(best)
             ),
             Self::Undetected { error } => write!(f, "{error}"),
+            Self::WeightsBytes { need, have } => write!(
+                f,
+                "needs {:.1} GiB for weights, its cache has room for {:.1}",
+                gib(need),
+                gib(have)
+            ),
             Self::Unavailable { state } => write!(f, "would fit, but is {state}"),
             Self::Avoided => write!(f, "would fit, but the last attempt was lost there"),
         }
@@ -221,6 +239,23 @@ impl Requirement {
     pub fn allows(&self, worker: WorkerId) -> Result<(), Mismatch> {
         match self.worker {
             Some(need) if need != worker => Err(Mismatch::Worker { need }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Checks whether a worker could have the weights of the test: it has them, or its cache has room
+    /// for them. Unknown sizes are not a reason to refuse.
+    ///
+    /// # Errors
+    /// The cache is too small.
+    pub fn weights_met_by(&self, worker: &HeldWeights) -> Result<(), Mismatch> {
+        let Some(WeightsNeed { key, size_bytes: Some(need) }) = &self.weights else {
+            return Ok(());
+        };
+        match worker.capacity_bytes {
+            Some(have) if *need > have && !worker.keys.contains(key) => {
+                Err(Mismatch::WeightsBytes { need: *need, have })
+            }
             _ => Ok(()),
         }
     }

@@ -15,19 +15,20 @@ pub struct Unmet<K> {
     pub nearest: Vec<(K, Lacks)>,
 }
 
-/// Returns each requirement of `needs` that none of the offers meets, in the order of its first
-/// test. `needs` has the requirement of each test.
-pub fn unmet<'a, K: Copy + Ord>(
+/// Returns each requirement of `needs` that no worker meets, in the order of its first test. `needs`
+/// has the requirement of each test, and `misses` returns what the nearest workers lack, as
+/// [`nearest_misses`] does.
+pub fn unmet<'a, K>(
     needs: impl IntoIterator<Item = &'a Requirement>,
-    offers: &[(K, &Capability)],
+    misses: impl Fn(&Requirement) -> Option<Vec<(K, Lacks)>>,
 ) -> Vec<Unmet<K>> {
     let mut distinct: HashMap<&Requirement, (usize, u32)> = HashMap::new();
     for (position, need) in needs.into_iter().enumerate() {
         distinct.entry(need).or_insert((position, 0)).1 += 1;
     }
-    let missed = distinct.into_iter().filter_map(|(need, (first, tests))| {
-        Some(Unmet { first, tests, nearest: nearest_misses(need, offers)? })
-    });
+    let missed = distinct
+        .into_iter()
+        .filter_map(|(need, (first, tests))| Some(Unmet { first, tests, nearest: misses(need)? }));
     let mut missed: Vec<Unmet<K>> = missed.collect();
     missed.sort_unstable_by_key(|unmet| unmet.first);
     missed
@@ -68,11 +69,12 @@ mod tests {
         let (small, large) = (offer(8, &[]), offer(64, &[]));
         let offers = [(1, &small), (2, &large)];
         let needs = [need(4, &[]), need(128, &[]), need(16, &["moon"]), need(128, &[])];
-        let missed = unmet(&needs, &offers);
+        let missed = unmet(&needs, |need| nearest_misses(need, &offers));
         let counts: Vec<_> = missed.iter().map(|unmet| (unmet.first, unmet.tests)).collect();
         assert_eq!(counts, [(1, 2), (2, 1)]);
-        assert!(unmet(&needs[..1], &offers).is_empty());
-        assert_eq!(unmet::<u8>(&needs[..1], &[])[0].nearest, [], "nobody is there");
+        assert!(unmet(&needs[..1], |need| nearest_misses(need, &offers)).is_empty());
+        let nobody = unmet::<u8>(&needs[..1], |need| nearest_misses(need, &[]));
+        assert_eq!(nobody[0].nearest, [], "nobody is there");
     }
 
     #[test]
