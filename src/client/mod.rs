@@ -8,6 +8,7 @@
 //! never use a proxy.
 
 mod blobs;
+mod download;
 mod error;
 mod http;
 mod hub;
@@ -23,6 +24,7 @@ mod templates;
 mod weights;
 mod workers;
 
+pub use download::{Content, DownloadError, Downloads};
 pub use error::{ClientError, Refusal};
 pub use http::{Client, ClientOptions};
 pub use hub::{Hub, HubError, HubListing, ListedFile};

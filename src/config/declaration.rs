@@ -237,6 +237,15 @@ sections! {
             /// Directory of Python environments. Workers on one machine may share it.
             commands: "worker, run", default: "`environments` in the platform's cache directory for dtf",
         }
+        weights_dir: PathBuf {
+            /// Directory of fetched weights. Workers on one machine may share it.
+            commands: "worker, run, weights", default: "`weights` in the platform's cache directory for dtf",
+        }
+        max_weights_size: SizeLimit {
+            /// Maximum size of the fetched weights, such as 500GiB, or `none`. Weights that were not used
+            /// for the longest time are removed first; those of running and waiting tests stay.
+            commands: "worker, run", default: "half of the disk",
+        }
         idle_timeout: Millis {
             /// Exit after this time without a test, such as 10m.
             commands: "worker", default: "none",

@@ -7,6 +7,7 @@ use super::value::{List, ListenAddress, Program, Retention, SizeLimit};
 use crate::coordinator::{DEFAULT_LOG_RETENTION, MAX_RUN_BYTES, MAX_WEIGHTS_BYTES, StorageLimits};
 use crate::domain::tag::Tag;
 use crate::domain::time::Millis;
+use crate::worker::weights::limit::{CacheLimit, CacheSettings};
 use std::path::PathBuf;
 
 /// How a client or worker reaches the coordinator.
@@ -122,6 +123,8 @@ pub struct GivenMachine {
     pub tags: Option<List<Tag>>,
     pub allow_remote_code: Option<bool>,
     pub environments_dir: Option<PathBuf>,
+    pub weights_dir: Option<PathBuf>,
+    pub max_weights_size: Option<SizeLimit>,
     pub python: Option<Program>,
     pub system_packages: Option<bool>,
     pub torch_backend: Option<String>,
@@ -136,6 +139,7 @@ pub struct MachineSettings {
     /// With [`Tag::remote_code`] if code of models may run here.
     pub tags: Vec<Tag>,
     pub environments_dir: PathBuf,
+    pub weights: CacheSettings,
     pub python: Option<PathBuf>,
     pub system_packages: bool,
     pub torch_backend: Option<String>,
@@ -158,6 +162,13 @@ impl MachineSettings {
                 &section.environments_dir,
                 || locate::cache_dir("environments"),
             ),
+            weights: CacheSettings {
+                directory: weights_dir(given.weights_dir, resolver),
+                digests: locate::cache_dir("digests"),
+                limit: resolver
+                    .optional(given.max_weights_size, &section.max_weights_size)
+                    .map_or(CacheLimit::HalfOfDisk, |limit| CacheLimit::of(limit.0)),
+            },
             python: python(given.python, resolver),
             system_packages: resolver.value(
                 given.system_packages,
@@ -169,6 +180,12 @@ impl MachineSettings {
             pass_env: resolver.value(given.pass_env, &section.pass_env, List::default).0,
         }
     }
+}
+
+/// The directory of fetched weights.
+pub fn weights_dir(given: Option<PathBuf>, resolver: &mut Resolver<'_>) -> PathBuf {
+    let entry = &resolver.file().sections().worker.weights_dir;
+    resolver.value(given, entry, || locate::cache_dir("weights"))
 }
 
 /// The interpreter to build environments with, if a certain one is set.

@@ -19,6 +19,9 @@ pub const ENVIRONMENT_ALLOWANCE: Millis = Millis::from_secs(4 * 3600);
 /// For reading the versions of an interpreter, and for a warm runner that imports its packages.
 pub const INTERPRETER_ALLOWANCE: Millis = Millis::from_secs(8 * 60);
 
+/// For weights of unknown size.
+pub const WEIGHTS_ALLOWANCE: Millis = Millis::from_secs(24 * 3600);
+
 /// The fields of a launch that decide how long it may take. Reading them is usually faster than
 /// reading a [`crate::domain::launch::Launch`], because nothing is copied.
 #[derive(Deserialize)]
@@ -37,6 +40,16 @@ struct Timing {
     artifacts: Vec<IgnoredAny>,
     /// Absent for the system environment.
     environment: Option<IgnoredAny>,
+    weights: Option<Weights>,
+}
+
+/// Weights that the worker provides.
+#[derive(Deserialize)]
+struct Weights {
+    #[serde(default)]
+    source: String,
+    /// Absent if the size is unknown.
+    size_bytes: Option<u64>,
 }
 
 #[derive(Default, Deserialize)]
@@ -59,12 +72,19 @@ pub fn lease_limit(launch: &str) -> Option<Millis> {
     let known = timing.files.iter().map(|file| file.size_bytes).fold(0, u64::saturating_add);
     let environment = timing.environment.map(|_| ENVIRONMENT_ALLOWANCE);
     let interpreter = timing.run.script.map(|_| INTERPRETER_ALLOWANCE);
+    // Weights that are drawn take no time before the start.
+    let weights = timing.weights.filter(|weights| weights.source != "random");
+    let weights = weights.map(|weights| match weights.size_bytes {
+        Some(size) => transfer_time(size).into(),
+        None => WEIGHTS_ALLOWANCE,
+    });
     let spans = [
         Some(timing.timeout_ms),
         Some(timing.grace_ms),
         Some(transfer_time(known.saturating_add(unknown)).into()),
         environment,
         interpreter,
+        weights,
         Some(MARGIN),
     ];
     Some(Millis(spans.into_iter().flatten().map(|span| span.0).fold(0, u64::saturating_add)))
@@ -89,6 +109,11 @@ mod tests {
         assert_eq!(command(input), Some(71 + 2 * 1024));
         let packages = r#","environment":{"packages":{"requirements":["torch"]}}"#;
         assert_eq!(command(packages), Some(71 + 4 * 3600));
+        let weights = r#","grace_ms":0,"weights":{"source":"folder","size_bytes":2097152}"#;
+        assert_eq!(command(weights), Some(61 + 8));
+        let unknown = r#","grace_ms":0,"weights":{"source":"url"}"#;
+        assert_eq!(command(unknown), Some(61 + 24 * 3600));
+        assert_eq!(command(r#","grace_ms":0,"weights":{"source":"random"}"#), Some(61));
         assert_eq!(seconds(r#"{"run":{"script":"a.py"}}"#), Some(600 + 10 + 60 + 480));
         assert_eq!(seconds(r#"{"run":{"command":["true"]}}"#), Some(670));
     }

@@ -6,6 +6,7 @@ pub mod caches;
 pub mod clock;
 pub mod direct;
 pub mod disk;
+pub mod file_lock;
 pub mod fs;
 pub mod hashing;
 pub mod ids;

@@ -45,7 +45,8 @@ pub fn file_id(_: &Metadata) -> Option<(u64, u64)> {
 }
 
 /// The id of the running kernel, which is new after every boot.
-fn boot_id() -> Option<String> {
+#[must_use]
+pub fn boot_id() -> Option<String> {
     std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()
 }
 

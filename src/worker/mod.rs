@@ -17,6 +17,7 @@ use crate::worker::settings::Settings;
 use crate::worker::summary::{Summary, WorkerError};
 use crate::worker::variables::{InheritedVariables, set};
 use crate::worker::warm::WarmPool;
+use crate::worker::weights::sources::WeightSources;
 use crate::worker::work_dir::directories::Directories;
 use crate::worker::work_dir::spool::Spool;
 use crate::worker::work_dir::{WorkDir, WorkDirError};
@@ -36,6 +37,7 @@ mod tests;
 pub mod variables;
 pub mod verdict;
 pub mod warm;
+pub mod weights;
 pub mod work_dir;
 
 /// Runs a worker until it leaves: stopped, drained, idle, or out of work when it is ephemeral.
@@ -73,6 +75,7 @@ pub async fn run<L: Link>(
     let mut warm_env = inherited.for_attempt(&work_dir.spool(), 1);
     set(&mut warm_env, MARKER, format!("{}warm/", work_dir.marker()));
     let context = AttemptContext {
+        weights: WeightSources::new(link.clone(), settings.weights.clone()),
         link,
         capability: Arc::new(settings.capability.clone()),
         held: watch::channel(Arc::default()).1,

@@ -4,6 +4,7 @@ use crate::domain::accelerator::Backend;
 use crate::domain::capability::Capability;
 use crate::domain::time::Millis;
 use crate::worker::environments::BuildProgress;
+use crate::worker::weights::limit::CacheSettings;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -16,6 +17,8 @@ pub struct Settings {
     /// Directory of Python environments, instead of one inside the work directory. Several
     /// workers may share it.
     pub environments_dir: Option<PathBuf>,
+    /// Cache of weights. Several workers may share its directory.
+    pub weights: CacheSettings,
     /// The worker leaves when it has run something and no further test is available.
     pub ephemeral: bool,
     /// The worker leaves after this period without a lease.

@@ -1,6 +1,6 @@
 //! Flags about the machine that runs tests: shared by `worker`, `run` and `generate --run`.
 
-use crate::config::{List, Program};
+use crate::config::{List, Program, SizeLimit};
 use crate::domain::tag::Tag;
 use clap::Args;
 use std::path::PathBuf;
@@ -23,6 +23,12 @@ pub struct Machine {
     /// Directory of Python environments; several workers may share it
     #[arg(long, env = "DTF_ENVIRONMENTS_DIR", value_name = "DIR")]
     pub environments_dir: Option<PathBuf>,
+    /// Directory of fetched weights; several workers may share it
+    #[arg(long, env = "DTF_WEIGHTS_DIR", value_name = "DIR")]
+    pub weights_dir: Option<PathBuf>,
+    /// Maximum size of the fetched weights, such as 500GiB, or none [default: half of the disk]
+    #[arg(long, env = "DTF_MAX_WEIGHTS_SIZE", value_name = "SIZE")]
+    pub max_weights_size: Option<SizeLimit>,
     /// Python interpreter that environments are built with [default: python3 in PATH]
     #[arg(long, env = "DTF_PYTHON", value_name = "FILE")]
     pub python: Option<Program>,

@@ -77,6 +77,7 @@ pub fn settings(
         capability,
         work_dir,
         environments_dir: Some(machine.environments_dir),
+        weights: machine.weights,
         ephemeral: false,
         idle_timeout: None,
         null_runner: false,
@@ -97,8 +98,17 @@ fn own_variable(name: &str) -> Option<String> {
 
 /// Merges the flags about this machine with the other sources.
 pub fn resolve(flags: &Machine, resolver: &mut Resolver<'_>) -> MachineSettings {
-    let Machine { slots, tags, environments_dir, python, torch_backend, pass_env, .. } =
-        flags.clone();
+    let Machine {
+        slots,
+        tags,
+        environments_dir,
+        weights_dir,
+        max_weights_size,
+        python,
+        torch_backend,
+        pass_env,
+        ..
+    } = flags.clone();
     let (system_packages, offline) = (flags.system_packages, flags.offline);
     let allow_remote_code = flags.allow_remote_code;
     let slots = if flags.one_at_a_time { Some(1) } else { slots };
@@ -107,6 +117,8 @@ pub fn resolve(flags: &Machine, resolver: &mut Resolver<'_>) -> MachineSettings 
         tags,
         allow_remote_code,
         environments_dir,
+        weights_dir,
+        max_weights_size,
         python,
         system_packages,
         torch_backend,

@@ -9,6 +9,7 @@ use crate::worker::attempt::neighbours::Neighbours;
 use crate::worker::environments::Environments;
 use crate::worker::variables::InheritedVariables;
 use crate::worker::warm::WarmPool;
+use crate::worker::weights::sources::WeightSources;
 use crate::worker::work_dir::WorkDir;
 use crate::worker::work_dir::directories::Directories;
 use std::sync::Arc;
@@ -25,6 +26,7 @@ pub struct AttemptContext<L> {
     pub held: watch::Receiver<Arc<HeldWeights>>,
     pub inherited: InheritedVariables,
     pub environments: Environments,
+    pub weights: WeightSources<L>,
     pub warm: WarmPool,
     pub neighbours: Neighbours,
     /// Every test gets all cores, whatever its share.

@@ -12,6 +12,7 @@ use crate::domain::time::Millis;
 use crate::sys::fs::Stamp;
 use crate::worker::attempt::context::AttemptContext;
 use crate::worker::attempt::neighbours::Met;
+use crate::worker::attempt::notes::Notes;
 use crate::worker::attempt::prepare::PreparedAttempt;
 use crate::worker::attempt::start::StartedProgram;
 use crate::worker::attempt::supervise::{Limits, Observation, StopRequest, Supervisor};
@@ -117,14 +118,23 @@ impl<L: Link> AttemptContext<L> {
         duration: &mut Millis,
     ) -> Result<(Observation, Met, Option<Stamp>), Verdict> {
         let set_up_began = Instant::now();
+        let mut notes = Notes::default();
         let started = tokio::select! {
             biased;
             _ = stop.wait_for(|stop| *stop != StopRequest::None) => {
                 Err(Verdict::new(Outcome::Cancelled, None, "cancelled before it started"))
             }
-            started = self.start(attempt, detail) => started,
+            started = self.start(attempt, detail, &mut notes) => started,
         };
-        let mut started = started?;
+        let mut started = match started {
+            Ok(started) => started,
+            Err(verdict) => {
+                detail.output = String::from_utf8_lossy(notes.text()).into_owned();
+                return Err(verdict);
+            }
+        };
+        // Dropped after the program has ended.
+        let _weights = started.weights.take();
         let presence = self.neighbours.enter(&attempt.view.devices);
         detail.set_up_ms = Some(set_up_began.elapsed().into());
         started.isolation.clone_into(&mut detail.isolation);
@@ -138,7 +148,7 @@ impl<L: Link> AttemptContext<L> {
         let is_python = !launch.environment.is_system() || matches!(launch.run, Program::Script(_));
         let kills_before = is_python.then(count_kernel_kills).flatten();
         let program_began = Instant::now();
-        let mut observation = self.supervise(attempt, started, stop.clone()).await;
+        let mut observation = self.supervise(attempt, started, notes, stop.clone()).await;
         *duration = program_began.elapsed().into();
         let met = presence.met();
         drop(presence);
@@ -152,6 +162,7 @@ impl<L: Link> AttemptContext<L> {
         &self,
         attempt: &PreparedAttempt<'_>,
         started: StartedProgram,
+        notes: Notes,
         stop: watch::Receiver<StopRequest>,
     ) -> Observation {
         let launch = &attempt.launch;
@@ -168,6 +179,7 @@ impl<L: Link> AttemptContext<L> {
             protocol_file: attempt.protocol_file(),
             lease: attempt.view.lease,
             link: self.link.clone(),
+            notes,
         };
         supervisor.run().await
     }

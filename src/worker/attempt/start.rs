@@ -1,4 +1,4 @@
-//! Starts the program of an attempt: places its files, prepares its environment, starts it cold as
+//! Starts the program of an attempt: places its files, prepares its environment and its weights, starts it cold as
 //! a new process or warm by a fork of the warm runner.
 //!
 //! Promise: an attempt that cannot be started has an infrastructure error, never a failure of its
@@ -11,6 +11,7 @@ use crate::sys::fs::Stamp;
 use crate::sys::process::{MARKER, Output, Start, Tree, lookup};
 use crate::worker::attempt::artifacts;
 use crate::worker::attempt::context::AttemptContext;
+use crate::worker::attempt::notes::Notes;
 use crate::worker::attempt::prepare::PreparedAttempt;
 use crate::worker::attempt::process::Process;
 use crate::worker::environments::PythonEnvironment;
@@ -20,6 +21,7 @@ use crate::worker::variables::{Variables, pin, set};
 use crate::worker::verdict::Verdict;
 use crate::worker::warm::child::WarmStart;
 use crate::worker::warm::kind::RunnerKind;
+use crate::worker::weights::sources::ReadyWeights;
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -35,6 +37,8 @@ pub struct StartedProgram {
     pub cold_because: Option<String>,
     /// Stamp of the JUnit file that was shipped with the test: it must be written again.
     pub shipped_junit: Option<Stamp>,
+    /// The weights of the test, which stay as long as it runs.
+    pub weights: Option<ReadyWeights>,
 }
 
 impl<L: Link> AttemptContext<L> {
@@ -44,13 +48,15 @@ impl<L: Link> AttemptContext<L> {
         &self,
         attempt: &PreparedAttempt<'_>,
         detail: &mut AttemptDetail,
+        notes: &mut Notes,
     ) -> Result<StartedProgram, Verdict> {
         self.place_files(attempt).await?;
         let environment = self.environment(&attempt.launch).await?;
         if let Some(environment) = &environment {
             detail.environment.extend(environment.record.clone());
         }
-        let env = self.variables(attempt, environment.as_deref());
+        let mut env = self.variables(attempt, environment.as_deref());
+        let weights = self.provide_weights(attempt, &mut env, notes, detail).await?;
         let shipped_junit = match &attempt.launch.junit {
             Some(junit) => {
                 Stamp::set_back(&attempt.directory.join(&junit.file)).map_err(|error| {
@@ -68,7 +74,7 @@ impl<L: Link> AttemptContext<L> {
                 Err(Verdict::set_up("no Python interpreter was prepared"))
             }
         };
-        Ok(StartedProgram { shipped_junit, ..started? })
+        Ok(StartedProgram { shipped_junit, weights, ..started? })
     }
 
     /// Places the files of the test and the artifacts of the tests that it depends on.
@@ -179,6 +185,7 @@ impl<L: Link> AttemptContext<L> {
             isolation: "warm",
             cold_because: None,
             shipped_junit: None,
+            weights: None,
         })
     }
 }
@@ -225,5 +232,6 @@ fn start_cold(
         isolation: "",
         cold_because: None,
         shipped_junit: None,
+        weights: None,
     })
 }

@@ -13,6 +13,7 @@ use crate::domain::time::Millis;
 use crate::sys::fs::open_plain;
 use crate::sys::process::{Exit, Output, Tree, Usage};
 use crate::worker::attempt::capture::Capture;
+use crate::worker::attempt::notes::Notes;
 use crate::worker::attempt::process::Process;
 use crate::worker::link::{Link, LinkError};
 use crate::worker::verdict::Stopped;
@@ -80,6 +81,8 @@ pub struct Supervisor<L> {
     pub protocol_file: PathBuf,
     pub lease: LeaseId,
     pub link: Arc<L>,
+    /// The beginning of the output, from the preparation.
+    pub notes: Notes,
 }
 
 /// The state of the supervision.
@@ -120,12 +123,15 @@ impl<L: Link> Supervisor<L> {
             protocol_file,
             lease,
             link,
+            notes,
         } = self;
         let now = Instant::now();
+        let mut observation = Observation::default();
+        observation.capture.push(notes.text());
         let mut state = State {
             link,
             lease,
-            observation: Observation::default(),
+            observation,
             tree,
             limits,
             protocol_file,
@@ -135,9 +141,9 @@ impl<L: Link> Supervisor<L> {
             next_poll: now + FIRST_POLL_AFTER,
             escalate_at: None,
             killed_at: None,
-            sent: 0,
+            sent: notes.sent(),
             may_send: false,
-            is_muted: false,
+            is_muted: notes.is_muted(),
         };
         let mut buffer = vec![0; READ_BYTES];
         let (mut open, mut running, mut listening) = (true, true, true);

@@ -9,8 +9,11 @@ use crate::client::Client;
 use crate::client::ClientError;
 use crate::domain::id::{AttemptId, Epoch, RunId, TestId, WorkerId};
 use crate::domain::outcome::Outcome;
-use crate::worker::link::{Link, LinkError};
+use crate::domain::weights::Manifest;
+use crate::worker::link::{Link, LinkError, WeightsLink};
+use bytes::Bytes;
 use std::path::PathBuf;
+use tokio::sync::mpsc;
 use uuid::Uuid;
 
 impl From<ClientError> for LinkError {
@@ -122,6 +125,26 @@ impl Link for Client {
 
     async fn get_blob(&self, sha256: String, limit: u64, file: PathBuf) -> Result<(), LinkError> {
         Client::get_blob_into(self, &sha256, limit, &file).await.map_err(about_data)
+    }
+}
+
+impl WeightsLink for Client {
+    async fn weights_manifest(&self, sha256: String) -> Result<Manifest, LinkError> {
+        Client::weights_manifest(self, &sha256).await.map_err(about_data)
+    }
+
+    async fn weights_chunk(
+        &self,
+        sha256: String,
+        pieces: mpsc::Sender<Bytes>,
+    ) -> Result<(), LinkError> {
+        let mut chunk = Client::weights_chunk(self, &sha256, 0).await.map_err(about_data)?;
+        while let Some(piece) = chunk.next().await.map_err(about_data)? {
+            if pieces.send(piece).await.is_err() {
+                break;
+            }
+        }
+        Ok(())
     }
 }
 

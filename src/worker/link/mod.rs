@@ -9,8 +9,11 @@ use crate::api::v1::logs::Appended;
 use crate::api::v1::test_views::Artifact;
 use crate::api::v1::workers::{Heartbeat, HeartbeatAnswer, Register, Registered};
 use crate::domain::id::{AttemptId, Epoch, RunId, TestId, WorkerId};
+use crate::domain::weights::Manifest;
+use bytes::Bytes;
 use std::future::Future;
 use std::path::PathBuf;
+use tokio::sync::mpsc;
 use uuid::Uuid;
 
 /// Reasons for which a request failed, as far as the worker distinguishes them.
@@ -54,8 +57,25 @@ pub struct RefusedFile {
     pub reason: String,
 }
 
+/// Requests for weights. Each future ends within a bounded time.
+pub trait WeightsLink: Send + Sync + 'static {
+    /// The list of the files of weights, which has this digest.
+    fn weights_manifest(
+        &self,
+        sha256: String,
+    ) -> impl Future<Output = Result<Manifest, LinkError>> + Send;
+
+    /// Sends the content of a chunk of weights to `pieces` as it arrives. The receiver compares the
+    /// content with the digest. Ends without an error when the receiver is gone.
+    fn weights_chunk(
+        &self,
+        sha256: String,
+        pieces: mpsc::Sender<Bytes>,
+    ) -> impl Future<Output = Result<(), LinkError>> + Send;
+}
+
 /// Requests to the coordinator. Each future ends within a bounded time.
-pub trait Link: Send + Sync + 'static {
+pub trait Link: WeightsLink {
     fn register(
         &self,
         body: Register,

@@ -6,6 +6,7 @@ use crate::domain::id::LeaseId;
 use crate::worker::attempt::supervise::StopRequest;
 use crate::worker::link::{Link, LinkError};
 use crate::worker::machine::{Delivery, GrantedLease};
+use crate::worker::session::job::Job;
 use crate::worker::session::requests::Requests;
 use crate::worker::session::state::{Answer, Session};
 use crate::worker::summary::WorkerError;
@@ -62,7 +63,7 @@ impl<L: Link> Session<L> {
         let grant = |view: LeaseView| GrantedLease {
             lease: view.lease,
             seat: view.seat,
-            job: Box::new(view),
+            job: Job { weights: self.context.pin_weights(&view), view: Box::new(view) },
         };
         let delivery = Delivery {
             received: claimed.received,

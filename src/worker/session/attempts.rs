@@ -1,6 +1,5 @@
 //! Starts and stops the attempts that the state machine requests, and takes their results.
 
-use crate::api::v1::leases::LeaseView;
 use crate::domain::id::LeaseId;
 use crate::domain::outcome::Outcome;
 use crate::worker::attempt::result::AttemptResult;
@@ -8,6 +7,7 @@ use crate::worker::attempt::run::EndedAttempt;
 use crate::worker::attempt::supervise::StopRequest;
 use crate::worker::link::Link;
 use crate::worker::machine::Action;
+use crate::worker::session::job::Job;
 use crate::worker::session::state::{AttemptStep, Session};
 use crate::worker::verdict::Verdict;
 use futures::FutureExt;
@@ -40,7 +40,7 @@ impl<L: Link> Session<L> {
 
     /// Frees the seat first: the next attempt starts while this result is built, which takes longer
     /// than starting a process.
-    fn vacate(&mut self, ended: Box<EndedAttempt>, actions: &mut Vec<Action<Box<LeaseView>>>) {
+    fn vacate(&mut self, ended: Box<EndedAttempt>, actions: &mut Vec<Action<Job>>) {
         self.stop_requests.remove(&ended.lease());
         self.machine.vacated(ended.lease(), actions);
         self.perform(std::mem::take(actions), StopRequest::Terminate);
@@ -57,7 +57,7 @@ impl<L: Link> Session<L> {
         &mut self,
         lease: LeaseId,
         result: AttemptResult,
-        actions: &mut Vec<Action<Box<LeaseView>>>,
+        actions: &mut Vec<Action<Job>>,
     ) {
         self.summary.count(result.report.outcome);
         self.spool.add(&result);
@@ -65,7 +65,7 @@ impl<L: Link> Session<L> {
     }
 
     /// Carries out the actions of the state machine. `urgency` applies to its stop actions.
-    pub fn perform(&mut self, mut actions: Vec<Action<Box<LeaseView>>>, urgency: StopRequest) {
+    pub fn perform(&mut self, mut actions: Vec<Action<Job>>, urgency: StopRequest) {
         while let Some(action) = actions.pop() {
             match action {
                 Action::Start { lease, .. } if self.null_runner => {
@@ -85,18 +85,19 @@ impl<L: Link> Session<L> {
         }
     }
 
-    fn start_attempt(&mut self, lease: LeaseId, job: Box<LeaseView>) {
+    fn start_attempt(&mut self, lease: LeaseId, job: Job) {
         let (sender, stop) = watch::channel(StopRequest::None);
         self.stop_requests.insert(lease, sender);
         let (context, steps) = (self.context.clone(), self.steps.0.clone());
         self.attempts.spawn("attempt", async move {
-            let ended = AssertUnwindSafe(context.run(job, stop)).catch_unwind().await;
+            let ended = AssertUnwindSafe(context.run(job.view, stop)).catch_unwind().await;
             let step = match ended {
                 Ok(ended) => AttemptStep::Ended(Box::new(ended)),
                 Err(_) => AttemptStep::Settled(panicked(lease)),
             };
             // The receiver is gone only when the worker has ended.
             let _ = steps.send(step);
+            drop(job.weights);
         });
     }
 }

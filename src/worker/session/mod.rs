@@ -7,6 +7,7 @@
 mod answers;
 mod attempts;
 mod dispute;
+mod job;
 mod requests;
 mod run;
 pub mod state;

@@ -1,8 +1,6 @@
 //! Builds the requests of a worker, as futures that own everything they need.
 
-use crate::api::v1::leases::{
-    Claim, Claimed, LeaseView, MAX_REPORTS, MAX_WAIT, Report, Reported, Reports,
-};
+use crate::api::v1::leases::{Claim, Claimed, MAX_REPORTS, MAX_WAIT, Report, Reported, Reports};
 use crate::api::v1::workers::{Heartbeat, HeartbeatAnswer, Register, Registered};
 use crate::domain::capability::Capability;
 use crate::domain::held_weights::HeldWeights;
@@ -15,6 +13,7 @@ use crate::worker::attempt::result::AttemptResult;
 use crate::worker::link::{Link, LinkError, RefusedFile};
 use crate::worker::machine::EndedLease;
 use crate::worker::machine::Machine;
+use crate::worker::session::job::Job;
 use crate::worker::settings::Settings;
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -123,7 +122,7 @@ impl<L: Link> Requests<L> {
     pub fn report(
         &self,
         worker: WorkerId,
-        machine: &mut Machine<Box<LeaseView>, AttemptResult>,
+        machine: &mut Machine<Job, AttemptResult>,
     ) -> Option<Request<(u64, Reported)>> {
         let mut size = 0;
         let fits = |finished: &AttemptResult| {
@@ -154,11 +153,7 @@ impl<L: Link> Requests<L> {
 
     /// The coordinator refused a report as a whole, so repeating it is useless. Results are then
     /// reported one by one, and a single result that is refused loses its details.
-    pub fn report_refused(
-        &mut self,
-        machine: &mut Machine<Box<LeaseView>, AttemptResult>,
-        reason: &str,
-    ) {
+    pub fn report_refused(&mut self, machine: &mut Machine<Job, AttemptResult>, reason: &str) {
         self.max_entries = 1;
         let Some(ended) = machine.refused() else { return };
         if let Some(result) = &mut ended.result {
@@ -169,11 +164,7 @@ impl<L: Link> Requests<L> {
 
     /// The coordinator lacks a file that a report names. Results are then reported one by one, and a
     /// single result once more with its files, then without them.
-    pub fn file_missing(
-        &mut self,
-        machine: &mut Machine<Box<LeaseView>, AttemptResult>,
-        reason: &str,
-    ) {
+    pub fn file_missing(&mut self, machine: &mut Machine<Job, AttemptResult>, reason: &str) {
         self.max_entries = 1;
         let Some(ended) = machine.refused() else { return };
         let lease = ended.lease;
@@ -191,10 +182,7 @@ impl<L: Link> Requests<L> {
 
     /// The coordinator does not store these files. The results that name them are reported without
     /// them.
-    pub fn files_refused(
-        machine: &mut Machine<Box<LeaseView>, AttemptResult>,
-        files: &[RefusedFile],
-    ) {
+    pub fn files_refused(machine: &mut Machine<Job, AttemptResult>, files: &[RefusedFile]) {
         for result in machine.batched_mut() {
             result.drop_files(|sha256| {
                 let refused = files.iter().find(|file| file.sha256 == sha256);
@@ -209,7 +197,7 @@ impl<L: Link> Requests<L> {
     }
 
     /// Removes the spooled files of the batch that is about to be acknowledged.
-    pub fn remove_blobs(&self, machine: &Machine<Box<LeaseView>, AttemptResult>) {
+    pub fn remove_blobs(&self, machine: &Machine<Job, AttemptResult>) {
         let results = machine.batched().iter().filter_map(|ended| ended.result.as_ref());
         for sha256 in results.flat_map(|finished| &finished.blobs) {
             // Another attempt with the same content may have sent and removed it.

@@ -1,6 +1,6 @@
 //! The state of a worker's session with its coordinator.
 
-use crate::api::v1::leases::{Claimed, LeaseView, Reported};
+use crate::api::v1::leases::{Claimed, Reported};
 use crate::api::v1::workers::{HeartbeatAnswer, Registered};
 use crate::domain::id::{LeaseId, WorkerId};
 use crate::sys::process::Reaper;
@@ -12,6 +12,7 @@ use crate::worker::attempt::supervise::StopRequest;
 use crate::worker::link::{Link, LinkError};
 use crate::worker::machine::{LeavePolicy, Machine};
 use crate::worker::session::dispute::Dispute;
+use crate::worker::session::job::Job;
 use crate::worker::session::requests::Requests;
 use crate::worker::session::tries::Tries;
 use crate::worker::settings::Settings;
@@ -46,7 +47,7 @@ pub type Pending<T> = Option<BoxFuture<'static, Answer<T>>>;
 pub struct Session<L> {
     pub context: Arc<AttemptContext<L>>,
     pub requests: Requests<L>,
-    pub machine: Machine<Box<LeaseView>, AttemptResult>,
+    pub machine: Machine<Job, AttemptResult>,
     pub spool: Spool,
     pub null_runner: bool,
     pub ephemeral: bool,

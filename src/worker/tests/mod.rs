@@ -12,9 +12,11 @@ use crate::domain::id::WorkerId;
 use crate::domain::id::{AttemptId, Epoch, LeaseId, RunId, TestId};
 use crate::domain::outcome::{Class, Outcome};
 use crate::domain::time::Millis;
+use crate::domain::weights::Manifest;
 use crate::sys::shutdown::Trigger;
 use crate::worker::environments::NoProgress;
-use crate::worker::link::LinkError;
+use crate::worker::link::{LinkError, WeightsLink};
+use crate::worker::weights::limit::{CacheLimit, CacheSettings};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -26,6 +28,7 @@ use tokio::task::JoinSet;
 mod life;
 mod measuring;
 mod uploads;
+mod weights;
 
 const LIMIT: Duration = Duration::from_secs(30);
 
@@ -59,6 +62,8 @@ struct State {
     missing_files: usize,
     /// Every request is answered with the error that another process has registered.
     displaced: bool,
+    /// Requests for chunks of weights are not answered yet.
+    chunks_wait: bool,
     /// A report is answered after this number of registrations.
     answer_after: usize,
     /// With the highest notice granted at the time.
@@ -309,6 +314,26 @@ impl Link for Fake {
     }
 }
 
+impl WeightsLink for Fake {
+    async fn weights_manifest(&self, sha256: String) -> Result<Manifest, LinkError> {
+        let text = self.with(|state| state.blobs.get(&sha256).cloned());
+        let text = text.ok_or_else(|| LinkError::Refused("no such manifest".into()))?;
+        Ok(Manifest::parse(&text).expect("a manifest"))
+    }
+
+    async fn weights_chunk(
+        &self,
+        sha256: String,
+        pieces: tokio::sync::mpsc::Sender<bytes::Bytes>,
+    ) -> Result<(), LinkError> {
+        self.until(|state| !state.chunks_wait).await;
+        let chunk = self.with(|state| state.blobs.get(&sha256).cloned());
+        let chunk = chunk.ok_or_else(|| LinkError::Refused("no such chunk".into()))?;
+        let _ = pieces.send(chunk.into()).await;
+        Ok(())
+    }
+}
+
 fn settings(directory: &std::path::Path) -> Settings {
     Settings {
         name: "w".into(),
@@ -325,6 +350,11 @@ fn settings(directory: &std::path::Path) -> Settings {
         },
         work_dir: directory.to_owned(),
         environments_dir: None,
+        weights: CacheSettings {
+            directory: directory.join("weights"),
+            limit: CacheLimit::Unlimited,
+            digests: directory.join("digests"),
+        },
         ephemeral: false,
         idle_timeout: None,
         null_runner: false,

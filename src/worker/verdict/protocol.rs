@@ -268,7 +268,8 @@ impl Transcript {
         if let Some(text) = self.ignored() {
             detail.environment.insert("left_out".into(), text.into());
         }
-        detail.phases = self.phases;
+        // Behind those of the worker, which prepared the attempt.
+        detail.phases.extend(self.phases);
         detail.metrics = self.metrics;
         detail.checks = self.checks;
         detail.environment.extend(self.environment);

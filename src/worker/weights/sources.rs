@@ -1,0 +1,303 @@
+//! Provides the weights that a launch names, from any source.
+//!
+//! Promises: the files are verified, or where they are not (a model cache) the test checks them
+//! as it loads them. Nothing replaces weights that are not available. Places of this machine are
+//! inspected first, so that nothing is fetched that is there.
+
+use crate::client::Downloads;
+use crate::domain::causes::with_causes;
+use crate::domain::weights::{Manifest, Weights, WeightsKey};
+use crate::gather::digests::Digests;
+use crate::sys::caches::{Caches, UserContext, home, in_map};
+use crate::worker::link::{LinkError, WeightsLink};
+use crate::worker::variables::Variables;
+use crate::worker::weights::error::WeightsError;
+use crate::worker::weights::layout::Layout;
+use crate::worker::weights::limit::CacheSettings;
+use crate::worker::weights::model_cache::{self, Snapshot};
+use crate::worker::weights::patience::{Limits, Patience};
+use crate::worker::weights::plan::FetchPlan;
+use crate::worker::weights::progress::Step;
+use crate::worker::weights::remote;
+use crate::worker::weights::store::{Fetch, Pin, WeightStore};
+use crate::worker::weights::target::Target;
+use crate::worker::weights::{address, chunks};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+/// Weights that a test can load.
+#[derive(Debug)]
+pub struct ReadyWeights {
+    /// Directory or file; None if the test draws random weights.
+    pub path: Option<PathBuf>,
+    /// The word for the source, as reports show it.
+    pub source: &'static str,
+    /// `sha256:…` or `MODEL@COMMIT`.
+    pub identity: Option<String>,
+    /// Whether a fetch or another read of all files was necessary.
+    pub took_work: bool,
+    /// Keeps the files as long as the test runs.
+    pub pin: Option<Pin>,
+}
+
+/// Everything that is necessary to provide weights. The cache is created with the first weights.
+#[derive(Debug)]
+pub struct WeightSources<L> {
+    link: Arc<L>,
+    settings: CacheSettings,
+    limits: Limits,
+    store: Mutex<Option<Arc<WeightStore>>>,
+    downloads: OnceLock<Downloads>,
+}
+
+impl<L: WeightsLink> WeightSources<L> {
+    #[must_use]
+    pub fn new(link: Arc<L>, settings: CacheSettings) -> Self {
+        let limits = Limits::default();
+        Self { link, settings, limits, store: Mutex::default(), downloads: OnceLock::new() }
+    }
+
+    fn store(&self) -> Result<Arc<WeightStore>, WeightsError> {
+        let mut store = self.store.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(store) = &*store {
+            return Ok(store.clone());
+        }
+        let opened = WeightStore::open(&self.settings)?.with_limits(self.limits);
+        Ok(store.insert(Arc::new(opened)).clone())
+    }
+
+    /// The client for hubs and web servers.
+    fn downloads(&self) -> Result<&Downloads, WeightsError> {
+        if let Some(downloads) = self.downloads.get() {
+            return Ok(downloads);
+        }
+        let made = Downloads::new().map_err(|error| WeightsError::Absent(error.to_string()))?;
+        Ok(self.downloads.get_or_init(|| made))
+    }
+
+    /// The same with other limits of time.
+    #[must_use]
+    pub fn with_limits(self, limits: Limits) -> Self {
+        Self { limits, ..self }
+    }
+
+    /// Keeps the weights of a lease that waits. None if they are not in the cache of this worker.
+    #[must_use]
+    pub fn pin(&self, weights: &Weights) -> Option<Pin> {
+        let key = weights.key()?;
+        // The attempt reports why the cache cannot be used.
+        self.store().and_then(|store| store.pin(&key)).ok()
+    }
+
+    /// The weights that the cache has, those of the last use first.
+    #[must_use]
+    pub fn held(&self) -> Vec<WeightsKey> {
+        // Without a directory there are no weights, and it is created with the first ones.
+        let Some(layout) = Layout::existing(&self.settings.directory) else { return Vec::new() };
+        let mut stored = layout.stored().unwrap_or_else(|error| {
+            tracing::warn!(%error, "cannot list the cached weights");
+            Vec::new()
+        });
+        stored.retain(|stored| stored.is_complete);
+        stored.sort_by(|one, other| other.used.cmp(&one.used));
+        stored.into_iter().filter_map(|stored| WeightsKey::new(stored.key).ok()).collect()
+    }
+
+    /// The fetch that [`Self::ensure`] will join or start, for its progress.
+    #[must_use]
+    pub fn fetch(&self, weights: &Weights) -> Arc<Fetch> {
+        let key = weights.key();
+        let store = key.as_ref().and_then(|key| Some((self.store().ok()?, key)));
+        store.map(|(store, key)| store.fetch(key)).unwrap_or_default()
+    }
+
+    /// Provides weights. `variables` are those of the attempt, which decide where the model cache is.
+    /// The future may be dropped: what was fetched is kept, and another test continues.
+    ///
+    /// # Errors
+    /// See [`WeightsError`].
+    pub async fn ensure(
+        &self,
+        weights: &Weights,
+        variables: &Variables,
+        fetch: &Arc<Fetch>,
+    ) -> Result<ReadyWeights, WeightsError> {
+        match weights {
+            Weights::Random => Ok(random()),
+            Weights::Folder { manifest, path, in_place: true, .. } => {
+                self.in_place(weights, manifest, Path::new(path), fetch).await
+            }
+            Weights::Folder { manifest, .. } => {
+                let plan = async { Ok(FetchPlan::of_manifest(self.manifest(manifest).await?)) };
+                self.cached(&WeightsKey::digest(manifest), weights.kind(), fetch, plan).await
+            }
+            Weights::Hub { model, commit, .. } => {
+                let found = find_in_model_cache(model, Some(commit), variables)?;
+                let snapshot = found.map_err(WeightsError::Absent)?;
+                Ok(of_model_cache(weights, model, snapshot))
+            }
+            Weights::Cache { model, revision, or_random } => {
+                match find_in_model_cache(model, revision.as_deref(), variables)? {
+                    Ok(snapshot) => Ok(of_model_cache(weights, model, snapshot)),
+                    Err(_) if *or_random => Ok(random()),
+                    Err(reason) => Err(WeightsError::Absent(reason)),
+                }
+            }
+            Weights::Path { path } => at_path(weights, Path::new(path)),
+            Weights::Url { address, sha256 } => {
+                let plan = address::plan(self.downloads()?, address, sha256, self.limits);
+                self.cached(&WeightsKey::digest(sha256), weights.kind(), fetch, plan).await
+            }
+        }
+    }
+
+    /// Takes weights from the cache, after fetching what is missing.
+    async fn cached(
+        &self,
+        key: &WeightsKey,
+        source: &'static str,
+        fetch: &Arc<Fetch>,
+        plan: impl Future<Output = Result<FetchPlan, WeightsError>> + Send,
+    ) -> Result<ReadyWeights, WeightsError> {
+        let store = self.store()?;
+        let pin = store.pin(key)?;
+        let ready = |path, took_work| {
+            let (path, identity) = (Some(path), Some(key.as_str().to_owned()));
+            ReadyWeights { path, source, identity, took_work, pin: Some(pin) }
+        };
+        if let Some((path, was_read)) = store.complete(key, fetch).await? {
+            return Ok(ready(path, was_read));
+        }
+        let turn = store.turn(key, fetch).await?;
+        if let Some(path) = store.unchanged(key) {
+            return Ok(ready(path, true));
+        }
+        turn.reopen()?;
+        let plan = plan.await?;
+        let target = turn.target(plan.size_bytes()).await?;
+        let files = self.fetch_files(plan, &target).await?;
+        Ok(ready(turn.finish(files)?, true))
+    }
+
+    /// Fetches all files of a plan: path, digest and size of each.
+    async fn fetch_files(
+        &self,
+        plan: FetchPlan,
+        target: &Target<'_>,
+    ) -> Result<Vec<(String, String, u64)>, WeightsError> {
+        let FetchPlan { chunked, addressed } = plan;
+        chunks::fetch(&chunked, target, self.link.as_ref()).await?;
+        let digests = if addressed.is_empty() {
+            Vec::new()
+        } else {
+            remote::fetch(&addressed, target, self.downloads()?).await?
+        };
+        let chunked = chunked.into_iter().map(|file| (file.path, file.sha256, file.size_bytes));
+        let addressed = addressed.into_iter().zip(digests);
+        let addressed = addressed.map(|(file, sha256)| (file.path, sha256, file.size_bytes));
+        Ok(chunked.chain(addressed).collect())
+    }
+
+    /// The manifest of a directory, from the coordinator.
+    async fn manifest(&self, sha256: &str) -> Result<Manifest, WeightsError> {
+        let mut patience = Patience::new(self.limits);
+        loop {
+            match self.link.weights_manifest(sha256.to_owned()).await {
+                Err(LinkError::Away(_)) if patience.wait(0, None).await => {}
+                answer => {
+                    let key = WeightsKey::digest(sha256).to_string();
+                    return answer.map_err(|error| WeightsError::Link { key, error });
+                }
+            }
+        }
+    }
+
+    /// Weights that this worker has at the path of the submission, with the same content.
+    async fn in_place(
+        &self,
+        weights: &Weights,
+        manifest: &str,
+        path: &Path,
+        fetch: &Arc<Fetch>,
+    ) -> Result<ReadyWeights, WeightsError> {
+        let ready = at_path(weights, path)?;
+        let listed = self.manifest(manifest).await?;
+        let (place, digests) = (path.to_owned(), Digests::memoised(self.settings.digests.clone()));
+        let fetch = fetch.clone();
+        let compare = move || {
+            // A single file is listed with its name.
+            let root = if place.is_file() { place.parent().unwrap_or(&place) } else { &place };
+            digests.differences(root, &listed, &|done, total| {
+                fetch.progress().reached(Step::Checking, done, total);
+            })
+        };
+        let compared = tokio::task::spawn_blocking(compare).await;
+        let local = |reason: String| WeightsError::Local { path: path.to_owned(), reason };
+        let compared = compared.map_err(|error| local(error.to_string()))?;
+        let differences = compared.map_err(|error| local(with_causes(&error)))?;
+        if differences.is_empty() {
+            return Ok(ReadyWeights {
+                identity: Some(WeightsKey::digest(manifest).to_string()),
+                ..ready
+            });
+        }
+        let (first, more) =
+            (differences.first().cloned().unwrap_or_default(), differences.len() - 1);
+        let more =
+            if more > 0 { format!(", and {more} further differences") } else { String::new() };
+        Err(local(format!("they are not those of the submission: {first}{more}; submit again")))
+    }
+}
+
+/// Weights at a path of this machine. The test itself checks what it loads.
+fn at_path(weights: &Weights, path: &Path) -> Result<ReadyWeights, WeightsError> {
+    let local = |reason: String| WeightsError::Local { path: path.to_owned(), reason };
+    path.metadata().map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => local("this worker has nothing at this path".to_owned()),
+        _ => local(error.to_string()),
+    })?;
+    Ok(ReadyWeights { path: Some(path.to_owned()), source: weights.kind(), ..random() })
+}
+
+/// The model cache of an attempt with these variables.
+fn model_cache_of(variables: &Variables) -> PathBuf {
+    Caches::of(&UserContext { get: &in_map(variables), home: &home }).models
+}
+
+/// A model in the model cache, or the reason why it is not there.
+fn find_in_model_cache(
+    model: &str,
+    revision: Option<&str>,
+    variables: &Variables,
+) -> Result<Result<Snapshot, String>, WeightsError> {
+    let models = model_cache_of(variables);
+    let found = model_cache::find(&models, model, revision);
+    let found = found.map_err(|error| WeightsError::Local {
+        path: models.clone(),
+        reason: format!("the model cache cannot be read: {error}"),
+    })?;
+    Ok(found.ok_or_else(|| {
+        let revision = revision.map(|revision| format!(" at {revision}")).unwrap_or_default();
+        format!(
+            "the model cache {} of this worker does not have all files of {model}{revision}; \
+             download the model there, or let the test use the hub (weights: hub)",
+            models.display()
+        )
+    }))
+}
+
+fn of_model_cache(weights: &Weights, model: &str, snapshot: Snapshot) -> ReadyWeights {
+    ReadyWeights {
+        path: Some(snapshot.directory),
+        source: weights.kind(),
+        identity: Some(format!("{model}@{}", snapshot.commit)),
+        took_work: false,
+        pin: None,
+    }
+}
+
+/// Weights that the script draws.
+fn random() -> ReadyWeights {
+    ReadyWeights { path: None, source: "random", identity: None, took_work: false, pin: None }
+}

@@ -1,0 +1,30 @@
+//! The place into which weights are fetched, and what the fetch of each file shares.
+
+use crate::sys::file_lock::FileLock;
+use crate::worker::weights::patience::Limits;
+use crate::worker::weights::progress::Progress;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tokio::sync::OwnedMutexGuard;
+
+/// Keeps other tasks and processes from fetching the same weights. Threads that write hold it as well,
+/// so that no other fetch begins before the last of them has ended.
+#[derive(Debug)]
+pub struct FetchGuard {
+    /// Dropped after the lock, for the next task of this process finds the lock free.
+    pub lock: FileLock,
+    pub turn: OwnedMutexGuard<()>,
+}
+
+/// The place into which weights are fetched.
+#[derive(Debug)]
+pub struct Target<'a> {
+    pub key: &'a str,
+    /// Directory of the cache, for messages.
+    pub root: &'a Path,
+    /// Directory of the partial files.
+    pub directory: PathBuf,
+    pub progress: Arc<Progress>,
+    pub guard: Arc<FetchGuard>,
+    pub limits: Limits,
+}
