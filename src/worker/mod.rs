@@ -22,7 +22,6 @@ use crate::worker::work_dir::directories::Directories;
 use crate::worker::work_dir::spool::Spool;
 use crate::worker::work_dir::{WorkDir, WorkDirError};
 use std::sync::Arc;
-use tokio::sync::watch;
 
 pub mod attempt;
 pub mod environments;
@@ -74,11 +73,13 @@ pub async fn run<L: Link>(
     };
     let mut warm_env = inherited.for_attempt(&work_dir.spool(), 1);
     set(&mut warm_env, MARKER, format!("{}warm/", work_dir.marker()));
+    let weights = WeightSources::new(link.clone(), settings.weights.clone());
+    weights.refresh().await;
     let context = AttemptContext {
-        weights: WeightSources::new(link.clone(), settings.weights.clone()),
+        held: weights.held(),
+        weights,
         link,
         capability: Arc::new(settings.capability.clone()),
-        held: watch::channel(Arc::default()).1,
         environments: Environments::new(build, inherited.clone(), settings.progress.clone()),
         warm: WarmPool::new(work_dir.spool(), warm_env),
         neighbours: Neighbours::default(),

@@ -173,12 +173,13 @@ impl<L: Link> Session<L> {
         due.map(|(_, at)| at).fold(next_tick, Instant::min)
     }
 
-    /// Periodic work: idle timeout, orphaned processes, warm runners.
+    /// Periodic work: idle timeout, orphaned processes, warm runners, the list of weights.
     async fn tick(&mut self) {
         let now = Millis::from(self.started_at.elapsed());
         self.machine.tick(Timestamp(now.0));
         self.reaper.sweep();
         self.context.warm.maintain().await;
+        self.context.weights.refresh_if_due().await;
     }
 
     /// Ends the session after the main loop.

@@ -1,6 +1,8 @@
 //! The settings of the cache of weights.
 
 use crate::sys::disk::DiskSpace;
+use crate::worker::weights::layout::Stored;
+use crate::worker::weights::room::Space;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -38,5 +40,20 @@ impl CacheLimit {
             Self::Bytes(bytes) => Ok(Some(bytes)),
             Self::Unlimited => Ok(None),
         }
+    }
+}
+
+impl CacheSettings {
+    /// The largest weights that fit if everything else is removed, in bytes, rounded down to GiB, so
+    /// that it rarely changes. None if nothing limits them, or if the disk cannot be inspected.
+    #[must_use]
+    pub fn capacity(&self, stored: &[Stored]) -> Option<u64> {
+        let existing = self.directory.ancestors().find(|path| path.is_dir())?;
+        let inspected = self.limit.bytes(existing).and_then(|limit| Space::of(existing, limit));
+        let space = inspected.inspect_err(|error| {
+            tracing::warn!(path = %existing.display(), %error, "cannot inspect the disk for weights");
+        });
+        let most = space.ok()?.most(stored)?;
+        Some(if most > 1 << 30 { most >> 30 << 30 } else { most })
     }
 }

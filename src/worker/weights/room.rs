@@ -9,6 +9,7 @@ use crate::sys::file_lock::FileLock;
 use crate::worker::weights::error::WeightsError;
 use crate::worker::weights::layout::{Layout, Stored};
 use std::io;
+use std::path::Path;
 
 /// Space of the disk that stays free, in bytes.
 pub const MIN_FREE: u64 = 1 << 30;
@@ -25,8 +26,8 @@ pub struct Space {
 impl Space {
     /// # Errors
     /// The disk cannot be inspected.
-    pub fn of(layout: &Layout, limit: Option<u64>) -> io::Result<Self> {
-        let free = DiskSpace::of(layout.root())?.map(|disk| disk.free.saturating_sub(MIN_FREE));
+    pub fn of(directory: &Path, limit: Option<u64>) -> io::Result<Self> {
+        let free = DiskSpace::of(directory)?.map(|disk| disk.free.saturating_sub(MIN_FREE));
         Ok(Self { limit, free })
     }
 
@@ -41,18 +42,13 @@ impl Space {
         over_limit.max(self.free.map_or(0, over_disk))
     }
 
-    /// The largest weights that can be stored, if everything may be removed that is not in `kept`.
+    /// The largest weights that fit if all these are removed; None if nothing limits them.
     #[must_use]
-    pub fn most(self, stored: &[Stored], kept: &dyn Fn(&Stored) -> bool) -> Option<u64> {
-        let held = stored.iter().filter(|stored| kept(stored));
-        let held = held.map(|stored| stored.size_bytes).fold(0, u64::saturating_add);
-        let present = stored.iter().filter(|stored| !kept(stored));
-        let present = present.map(|stored| stored.present_bytes).fold(0, u64::saturating_add);
-        let by_limit = self.limit.map(|limit| limit.saturating_sub(held));
-        let by_disk = self.free.map(|free| free.saturating_add(present));
-        match (by_limit, by_disk) {
-            (Some(one), Some(other)) => Some(one.min(other)),
-            (one, other) => one.or(other),
+    pub fn most(self, stored: &[Stored]) -> Option<u64> {
+        let present = stored.iter().map(|stored| stored.present_bytes).fold(0, u64::saturating_add);
+        match (self.limit, self.free.map(|free| free.saturating_add(present))) {
+            (Some(limit), Some(disk)) => Some(limit.min(disk)),
+            (limit, disk) => limit.or(disk),
         }
     }
 }
@@ -79,7 +75,7 @@ pub fn reserve(
     let (kept, mut removable): (Vec<_>, Vec<_>) =
         stored.into_iter().partition(|one| layout.is_in_use(&one.key));
     let space = |freed: u64| -> Result<Space, WeightsError> {
-        let space = Space::of(layout, limit).map_err(broken)?;
+        let space = Space::of(layout.root(), limit).map_err(broken)?;
         Ok(Space {
             free: space.free.map(|free| free.saturating_add(own).saturating_add(freed)),
             limit,
@@ -187,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn the_largest_weights_that_fit_depend_on_what_may_be_removed() {
+    fn the_largest_weights_that_fit_depend_on_limit_and_disk() {
         let stored = |size_bytes| Stored {
             key: "k".into(),
             is_complete: true,
@@ -196,10 +192,9 @@ mod tests {
             used: SystemTime::UNIX_EPOCH,
         };
         let all = [stored(10), stored(20)];
-        let space = |limit, free| Space { limit, free };
-        let is_kept = |stored: &Stored| stored.size_bytes == 20;
-        assert_eq!(space(Some(100), Some(5)).most(&all, &is_kept), Some(15));
-        assert_eq!(space(Some(30), Some(50)).most(&all, &is_kept), Some(10));
-        assert_eq!(space(None, None).most(&all, &is_kept), None);
+        let space = |limit, free| Space { limit, free }.most(&all);
+        assert_eq!(space(Some(100), Some(5)), Some(35));
+        assert_eq!(space(Some(30), Some(50)), Some(30));
+        assert_eq!(space(None, None), None);
     }
 }

@@ -6,6 +6,7 @@
 
 use crate::client::Downloads;
 use crate::domain::causes::with_causes;
+use crate::domain::held_weights::{HeldWeights, MAX_HELD_WEIGHTS};
 use crate::domain::weights::{Manifest, Weights, WeightsKey};
 use crate::gather::digests::Digests;
 use crate::sys::caches::{Caches, UserContext, home, in_map};
@@ -25,6 +26,12 @@ use crate::worker::weights::{address, chunks};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+/// Time after which the list of weights is read again.
+const REFRESH_INTERVAL: Duration = Duration::from_secs(300);
 
 /// Weights that a test can load.
 #[derive(Debug)]
@@ -49,13 +56,22 @@ pub struct WeightSources<L> {
     limits: Limits,
     store: Mutex<Option<Arc<WeightStore>>>,
     downloads: OnceLock<Downloads>,
+    held: watch::Sender<Arc<HeldWeights>>,
+    refreshed: Mutex<Instant>,
 }
 
 impl<L: WeightsLink> WeightSources<L> {
     #[must_use]
     pub fn new(link: Arc<L>, settings: CacheSettings) -> Self {
-        let limits = Limits::default();
-        Self { link, settings, limits, store: Mutex::default(), downloads: OnceLock::new() }
+        Self {
+            link,
+            settings,
+            limits: Limits::default(),
+            store: Mutex::default(),
+            downloads: OnceLock::new(),
+            held: watch::channel(Arc::default()).0,
+            refreshed: Mutex::new(Instant::now()),
+        }
     }
 
     fn store(&self) -> Result<Arc<WeightStore>, WeightsError> {
@@ -90,18 +106,36 @@ impl<L: WeightsLink> WeightSources<L> {
         self.store().and_then(|store| store.pin(&key)).ok()
     }
 
-    /// The weights that the cache has, those of the last use first.
+    /// The weights that this worker has, and the room for further ones, as the coordinator knows them.
     #[must_use]
-    pub fn held(&self) -> Vec<WeightsKey> {
-        // Without a directory there are no weights, and it is created with the first ones.
-        let Some(layout) = Layout::existing(&self.settings.directory) else { return Vec::new() };
-        let mut stored = layout.stored().unwrap_or_else(|error| {
-            tracing::warn!(%error, "cannot list the cached weights");
-            Vec::new()
+    pub fn held(&self) -> watch::Receiver<Arc<HeldWeights>> {
+        self.held.subscribe()
+    }
+
+    /// Reads again which weights this worker has, if that is due: other workers may share the
+    /// directories.
+    pub async fn refresh_if_due(&self) {
+        let is_due = self.refreshed.lock().unwrap_or_else(PoisonError::into_inner).elapsed()
+            >= REFRESH_INTERVAL;
+        if is_due {
+            self.refresh().await;
+        }
+    }
+
+    /// Reads again which weights this worker has.
+    pub async fn refresh(&self) {
+        *self.refreshed.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+        let settings = self.settings.clone();
+        let read = tokio::task::spawn_blocking(move || held_now(&settings)).await;
+        let Ok(HeldWeights { capacity_bytes, keys, .. }) = read else { return };
+        self.held.send_if_modified(|held| {
+            let is_new = held.capacity_bytes != capacity_bytes || held.keys != keys;
+            if is_new {
+                let revision = held.revision + 1;
+                *held = Arc::new(HeldWeights { revision, capacity_bytes, keys });
+            }
+            is_new
         });
-        stored.retain(|stored| stored.is_complete);
-        stored.sort_by(|one, other| other.used.cmp(&one.used));
-        stored.into_iter().filter_map(|stored| WeightsKey::new(stored.key).ok()).collect()
     }
 
     /// The fetch that [`Self::ensure`] will join or start, for its progress.
@@ -177,7 +211,9 @@ impl<L: WeightsLink> WeightSources<L> {
         let plan = plan.await?;
         let target = turn.target(plan.size_bytes()).await?;
         let files = self.fetch_files(plan, &target).await?;
-        Ok(ready(turn.finish(files)?, true))
+        let path = turn.finish(files)?;
+        self.refresh().await;
+        Ok(ready(path, true))
     }
 
     /// Fetches all files of a plan: path, digest and size of each.
@@ -248,6 +284,23 @@ impl<L: WeightsLink> WeightSources<L> {
             if more > 0 { format!(", and {more} further differences") } else { String::new() };
         Err(local(format!("they are not those of the submission: {first}{more}; submit again")))
     }
+}
+
+/// The weights of the cache, those of the last use first, and of the model cache.
+fn held_now(settings: &CacheSettings) -> HeldWeights {
+    // Without a directory there are no weights, and it is created with the first ones.
+    let listed = Layout::existing(&settings.directory).map(|layout| layout.stored());
+    let mut stored = listed.unwrap_or_else(|| Ok(Vec::new())).unwrap_or_else(|error| {
+        tracing::warn!(%error, "cannot list the cached weights");
+        Vec::new()
+    });
+    let capacity_bytes = settings.capacity(&stored);
+    stored.retain(|stored| stored.is_complete);
+    stored.sort_by_key(|stored| std::cmp::Reverse(stored.used));
+    let own = stored.into_iter().map(|stored| stored.key);
+    let keys = own.chain(model_cache::list(&Caches::of_process().models));
+    let keys = keys.filter_map(|key| WeightsKey::new(key).ok()).take(MAX_HELD_WEIGHTS).collect();
+    HeldWeights { revision: 0, capacity_bytes, keys }
 }
 
 /// Weights at a path of this machine. The test itself checks what it loads.

@@ -10,12 +10,12 @@ use crate::domain::weights::WeightsKey;
 use crate::sys::file_lock::FileLock;
 use crate::worker::weights::alive::Alive;
 use crate::worker::weights::error::WeightsError;
-use crate::worker::weights::layout::{Layout, Stored};
+use crate::worker::weights::layout::Layout;
 use crate::worker::weights::limit::CacheSettings;
 use crate::worker::weights::patience::Limits;
 use crate::worker::weights::progress::{Progress, Step};
 use crate::worker::weights::record::Record;
-use crate::worker::weights::room::{Space, reserve};
+use crate::worker::weights::room::reserve;
 use crate::worker::weights::target::{FetchGuard, Target};
 use std::collections::BTreeMap;
 use std::io;
@@ -205,23 +205,6 @@ impl WeightStore {
             fetch.progress.begin(Step::Waiting, 0);
             tokio::time::sleep(POLL_INTERVAL).await;
         }
-    }
-
-    /// All weights of the cache.
-    ///
-    /// # Errors
-    /// The directory cannot be read.
-    pub fn stored(&self) -> io::Result<Vec<Stored>> {
-        self.layout.stored()
-    }
-
-    /// The largest weights that the cache can have when everything unused is removed; None if nothing
-    /// limits them.
-    ///
-    /// # Errors
-    /// The disk cannot be inspected.
-    pub fn capacity(&self, stored: &[Stored]) -> io::Result<Option<u64>> {
-        Ok(Space::of(&self.layout, self.limit)?.most(stored, &|_| false))
     }
 }
 
