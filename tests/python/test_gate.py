@@ -154,6 +154,15 @@ def test_a_precision_that_the_cpu_lacks_is_emulated(monkeypatch):
     assert 0.3 < ratio < 2
 
 
+def test_emulation_rounds_what_attention_computes_and_no_angles():
+    script, model = loaded(), tiny_model()
+    values = torch.full((2, 3), 1 + 1e-4)
+    with script.emulated(torch, model, "fp16"):
+        assert torch.equal(values @ torch.eye(3), torch.ones(2, 3))
+        assert torch.equal(values[:, :1] @ torch.ones(1, 3), values)
+        assert torch.equal(values * 1.0, values)
+
+
 def test_a_model_that_is_too_large_for_a_second_reference_uses_the_table(started, monkeypatch):
     script = loaded(dtype="bf16")
     monkeypatch.setattr(script, "free_memory", lambda: 1000)
@@ -296,6 +305,17 @@ def test_another_choice_of_experts_passes_in_half_precision_only(dtype, routed, 
     changed[0, 7] *= 1.35
     assert script.Gate(torch, script.Report(), reference).check("row", "it", changed, right) == passes
     assert (script.factor_of_modules(reference) > script.TRACE_FACTORS[dtype]) == passes
+
+
+@pytest.mark.parametrize("rows", [40, 2])
+def test_a_fault_in_all_rows_of_a_model_with_experts_is_found(rows):
+    """The bounds for changed choices are wider than this fault, unless there are too few rows."""
+    script, right = loaded(dtype="bf16"), outputs(rows)
+    own = dict.fromkeys(script.STATISTICS, 0.004)
+    reference = {"expected": {"bf16": right}, "own": {"bf16": own}, "routed": True}
+    assert script.ROUTED["bf16"]["rms"] > 0.1
+    gate = script.Gate(torch, script.Report(), reference)
+    assert gate.check("all", "it", right * 1.1, right) == (rows < 4)
 
 
 def test_a_model_with_experts_is_recognised(monkeypatch):

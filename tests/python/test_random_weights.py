@@ -289,6 +289,63 @@ CAUSAL = ("decoder_llm", "decoder_moe", "encoder_decoder", "asr_seq2seq", "visio
 WITHOUT_SCALE = ("decoder_ssm", "encoder_decoder", "audio_generation", "asr_seq2seq")
 
 
+# Models whose positions, masks or scales are none of the usual modules, arguments and attributes.
+SIZES = {"vocab_size": 512, "hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4}
+SIZES |= {"intermediate_size": 128, "max_position_embeddings": 256}
+UNUSUAL = {
+    "bloom": (
+        "decoder_llm",
+        "positions shifted",
+        {"architectures": ["BloomForCausalLM"], "vocab_size": 512, "hidden_size": 64}
+        | {"n_layer": 2, "n_head": 4},
+    ),
+    "mpt": (
+        "decoder_llm",
+        "positions shifted",
+        {"architectures": ["MptForCausalLM"], "vocab_size": 512, "d_model": 64}
+        | {"n_layers": 2, "n_heads": 4, "max_seq_len": 256},
+    ),
+    "deberta-v2": (
+        "text_encoder",
+        "positions shifted",
+        {"architectures": ["DebertaV2Model"], "relative_attention": True, "position_buckets": 32}
+        | {"pos_att_type": ["p2c", "c2p"], "norm_rel_ebd": "layer_norm", "type_vocab_size": 0}
+        | {"share_att_key": True, "position_biased_input": False, **SIZES},
+    ),
+    "gpt_neo": (
+        "decoder_llm",
+        "mask widened by one",
+        {"architectures": ["GPTNeoForCausalLM"], "num_layers": 2, "num_heads": 4, **SIZES}
+        | {"attention_types": [[["global", "local"], 1]], "window_size": 16},
+    ),
+    "wavlm": (
+        "audio_encoder",
+        "attention scale dropped",
+        {"architectures": ["WavLMForCTC"], "conv_dim": [32, 32], "conv_kernel": [10, 3]}
+        | {"conv_stride": [5, 2], "num_feat_extract_layers": 2, "num_conv_pos_embeddings": 16}
+        | {"num_conv_pos_embedding_groups": 4, **SIZES},
+    ),
+}
+
+
+@pytest.mark.parametrize("model_type", UNUSUAL)
+def test_unusual_models_are_perturbed(model_type):
+    family, name, config = UNUSUAL[model_type]
+    known = {key: SMALL[key] for key in SMALL if key in front_matter(family)["parameters"]}
+    source = render(
+        family, config={**config, "model_type": model_type}, parameters=known, model_type=model_type
+    )
+    script = types.ModuleType("script")
+    exec(compile(source, model_type, "exec"), script.__dict__)
+    model, inputs = prepared(script)
+    expected = computed(script, model, inputs)
+    with script.computed_plainly(model):  # as in a reference
+        moved = script.sensitivities(torch, model, inputs, None)
+    assert torch.is_tensor(moved.get(name)), moved
+    assert difference(moved[name], expected) > 5e-3
+    assert torch.equal(computed(script, model, inputs), expected)
+
+
 def test_a_perturbation_that_fails_is_reported():
     script, model, inputs = tiny("decoder_llm")
 
