@@ -9,7 +9,7 @@
 //! be tried again after its worker was lost is never granted ahead.
 
 use super::amounts::Free;
-use super::classes::{ClassId, Head, QueueClass};
+use super::classes::{ClassId, Head, QueueClass, Ready};
 use super::deadline::{LEASE_TIMEOUT, earliest_deadline};
 use super::error::FactError;
 use super::state::{Group, Note, Scheduler, Seat, State, Worker};
@@ -152,13 +152,25 @@ impl Scheduler {
         let group = self.groups.get(worker.group)?;
         let mut best: Option<Choice> = None;
         let mut passed_over: Option<(Head, ClassId)> = None;
-        for (class_id, ready) in self.classes.ready_of(&group.classes) {
-            let head = ready.head;
+        let is_full = worker.free.slots == 0;
+        for (class_id, Ready { head, weights }) in self.classes.ready_of(&group.classes) {
             if best.is_some_and(|best| best.head < head) {
                 continue;
             }
-            let distance = self.distance(worker, ready.weights);
-            if best.is_some_and(|best| best.head == head && best.distance <= distance) {
+            // A worker without a free slot takes tests ahead only. Most claims see it so once.
+            let is_later = |(found, _): (Head, ClassId)| found <= head;
+            if is_full
+                && passed_over.is_some_and(is_later)
+                && !worker.by_class.contains_key(&class_id)
+            {
+                continue;
+            }
+            let equal = best.filter(|best| best.head == head).map(|best| best.distance);
+            if equal == Some(Distance::Here) {
+                continue;
+            }
+            let distance = self.distance(worker, weights);
+            if equal.is_some_and(|best| best <= distance) {
                 continue;
             }
             let Some(class) = self.classes.get(class_id) else { continue };

@@ -37,6 +37,8 @@ pub(in crate::scheduler) enum Distance {
 pub(in crate::scheduler) struct WeightsTable {
     by_key: HashMap<WeightsKey, WeightsId>,
     slots: Vec<Slot>,
+    /// Number of workers that have the weights, by the number of their key.
+    workers: Vec<u32>,
     free: Vec<u32>,
 }
 
@@ -46,8 +48,6 @@ struct Slot {
     key: Option<WeightsKey>,
     /// Number of classes and reports that name the key.
     names: u32,
-    /// Number of workers that have the weights.
-    workers: u32,
 }
 
 impl WeightsTable {
@@ -60,6 +60,7 @@ impl WeightsTable {
                 WeightsId(free)
             } else {
                 self.slots.push(slot);
+                self.workers.push(0);
                 WeightsId(u32::try_from(self.slots.len() - 1).unwrap_or(u32::MAX))
             };
             self.by_key.insert(key.clone(), id);
@@ -85,25 +86,25 @@ impl WeightsTable {
 
     /// Number of workers that have the weights.
     pub fn workers(&self, id: WeightsId) -> u32 {
-        self.slots.get(id.0 as usize).map_or(0, |slot| slot.workers)
+        self.workers.get(id.0 as usize).copied().unwrap_or(0)
     }
 
     /// Numbers of names and of workers of each key.
     pub fn counts(&self) -> BTreeMap<WeightsId, (u32, u32)> {
         let slots = (0..).map(WeightsId).zip(&self.slots);
         let named = slots.filter(|(_, slot)| slot.key.is_some());
-        named.map(|(id, slot)| (id, (slot.names, slot.workers))).collect()
+        named.map(|(id, slot)| (id, (slot.names, self.workers(id)))).collect()
     }
 
     fn at_one_more(&mut self, id: WeightsId) {
-        if let Some(slot) = self.slot(id) {
-            slot.workers += 1;
+        if let Some(workers) = self.workers.get_mut(id.0 as usize) {
+            *workers += 1;
         }
     }
 
     fn at_one_less(&mut self, id: WeightsId) {
-        if let Some(slot) = self.slot(id) {
-            slot.workers = slot.workers.saturating_sub(1);
+        if let Some(workers) = self.workers.get_mut(id.0 as usize) {
+            *workers = workers.saturating_sub(1);
         }
     }
 
@@ -123,11 +124,29 @@ pub(in crate::scheduler) struct WorkerWeights {
     used: BTreeMap<(WeightsId, u64), u32>,
     /// Size of all used weights together.
     pub used_bytes: u64,
+    /// Reported and used weights, sorted: claims search here.
+    here: Vec<WeightsId>,
 }
 
 impl WorkerWeights {
     pub fn has(&self, id: WeightsId) -> bool {
-        self.holds(id) || self.used.range((id, 0)..=(id, u64::MAX)).next().is_some()
+        self.here.binary_search(&id).is_ok()
+    }
+
+    /// Brings `here` up to date for one key, and the number of workers that have it.
+    fn note(&mut self, id: WeightsId, table: &mut WeightsTable) {
+        let is_used = || self.used.range((id, 0)..=(id, u64::MAX)).next().is_some();
+        match (self.here.binary_search(&id), self.holds(id) || is_used()) {
+            (Err(at), true) => {
+                self.here.insert(at, id);
+                table.at_one_more(id);
+            }
+            (Ok(at), false) => {
+                self.here.remove(at);
+                table.at_one_less(id);
+            }
+            _ => {}
+        }
     }
 
     fn holds(&self, id: WeightsId) -> bool {
@@ -170,13 +189,11 @@ impl WorkerWeights {
     /// A seat begins to use the weights.
     pub fn take(&mut self, weights: Option<ClassWeights>, table: &mut WeightsTable) {
         let Some(ClassWeights { id, bytes }) = weights else { return };
-        if !self.has(id) {
-            table.at_one_more(id);
-        }
         let seats = self.used.entry((id, bytes)).or_insert(0);
         *seats += 1;
         if *seats == 1 {
             self.used_bytes = self.used_bytes.saturating_add(bytes);
+            self.note(id, table);
         }
     }
 
@@ -188,9 +205,7 @@ impl WorkerWeights {
         if *seats == 0 {
             self.used.remove(&(id, bytes));
             self.used_bytes = self.used_bytes.saturating_sub(bytes);
-            if !self.has(id) {
-                table.at_one_less(id);
-            }
+            self.note(id, table);
         }
     }
 
@@ -199,8 +214,8 @@ impl WorkerWeights {
         let ids: BTreeSet<WeightsId> =
             std::mem::take(&mut self.used).into_keys().map(|(id, _)| id).collect();
         self.used_bytes = 0;
-        for id in ids.into_iter().filter(|id| !self.holds(*id)) {
-            table.at_one_less(id);
+        for id in ids {
+            self.note(id, table);
         }
     }
 
@@ -214,15 +229,12 @@ impl WorkerWeights {
                 table.unname(id);
             }
         }
-        for id in &held {
-            if !self.has(*id) {
-                table.at_one_more(*id);
-            }
+        let before = std::mem::replace(&mut self.held, held.iter().copied().collect());
+        for id in held {
+            self.note(id, table);
         }
-        for id in std::mem::replace(&mut self.held, held.into_iter().collect()) {
-            if !self.has(id) {
-                table.at_one_less(id);
-            }
+        for id in before {
+            self.note(id, table);
             table.unname(id);
         }
         self.reported = report;
