@@ -1,4 +1,6 @@
-//! The scheduler's engine alone: a million waiting tests in 200 classes, 10,000 workers.
+//! The scheduler's engine alone: a million waiting tests in 200 classes, of which each of 10,000
+//! workers meets 10; and a million tests of 300 models, all of which each worker meets, and of which
+//! it has the weights of five.
 //!
 //! A grant is measured with everything that leads to it: the claim is opened, the lease is granted,
 //! the delivery is put together and the claim is answered. Requests come in batches, as from a
@@ -12,6 +14,7 @@ mod figures;
 use criterion::Criterion;
 use dtf::domain::accelerator::Backend;
 use dtf::domain::capability::Capability;
+use dtf::domain::held_weights::{HeldWeights, WeightsNeed};
 use dtf::domain::id::{Epoch, LeaseId, RunId, WorkerId};
 use dtf::domain::outcome::Outcome;
 use dtf::domain::priority::Priority;
@@ -20,6 +23,7 @@ use dtf::domain::retry::Retries;
 use dtf::domain::tag::Tag;
 use dtf::domain::test::{MAX_TESTS_PER_RUN, OnFailure, TestSpec};
 use dtf::domain::time::{Millis, Timestamp};
+use dtf::domain::weights::WeightsKey;
 use dtf::scheduler::engine::{Batch, ClaimId, Engine, Input, Reply, SnapshotPolicy, Tickets};
 use dtf::scheduler::{Answer, Command, Finished, Identity, Scheduler, Submission};
 use figures::{Figures, Target};
@@ -32,6 +36,9 @@ use uuid::Uuid;
 const WORKERS: u32 = 10_000;
 const LABS: u32 = 20;
 const SIZES: u32 = 10;
+const MODELS: u32 = 300;
+/// Models of which a worker has the weights.
+const HELD: u32 = 5;
 /// Tests of one part of a submission.
 const PART: u32 = 10_000;
 /// Requests in one batch.
@@ -81,8 +88,8 @@ struct Held {
 }
 
 impl Load {
-    fn new(wanted: u32) -> Self {
-        let requirements = (0..LABS * SIZES).map(|number| Arc::new(requirement(number))).collect();
+    fn new(wanted: u32, requirements: impl Iterator<Item = Requirement>) -> Self {
+        let requirements = requirements.map(Arc::new).collect();
         let mut load = Self {
             engine: Engine::new(
                 Scheduler::new(),
@@ -179,6 +186,18 @@ impl Load {
         }
         self.fill();
         assert_eq!(self.holding.len(), WORKERS as usize, "every worker holds one lease");
+    }
+
+    /// Each worker has the weights of some models.
+    fn hold(&mut self) {
+        let workers: Vec<_> =
+            self.holding.iter().map(|held| (held.worker, held.incarnation)).collect();
+        for ((worker, incarnation), first) in workers.into_iter().zip((0..).step_by(7)) {
+            let keys = (0..HELD).map(|number| key((first + 13 * number) % MODELS)).collect();
+            let report = HeldWeights { revision: 1, capacity_bytes: Some(100 * GIB), keys };
+            let report = Arc::new(report);
+            self.command(Command::ReportWeights { worker, incarnation, report });
+        }
     }
 
     /// Each worker claims and gets one lease.
@@ -280,6 +299,16 @@ fn requirement(number: u32) -> Requirement {
     }
 }
 
+fn key(model: u32) -> WeightsKey {
+    WeightsKey::new(format!("model-{model}@{model:040x}")).expect("a key")
+}
+
+/// The requirement of a test of a model.
+fn of_model(model: u32) -> Requirement {
+    let weights = Some(WeightsNeed { key: key(model), size_bytes: Some(GIB) });
+    Requirement { memory_bytes: GIB, weights, ..Requirement::default() }
+}
+
 fn capability(number: u32) -> Capability {
     Capability {
         os: "linux".into(),
@@ -305,20 +334,25 @@ fn resident() -> f64 {
 fn main() -> ExitCode {
     let mut figures = Figures::new("Scheduler alone");
     let before = resident();
-    let mut large = Load::new(1_000_000);
+    let labs = || (0..LABS * SIZES).map(requirement);
+    let mut large = Load::new(1_000_000, labs());
     let after = resident();
     large.staff();
-    let mut small = Load::new(10_000);
+    let mut small = Load::new(10_000, labs());
     small.staff();
+    let mut models = Load::new(1_000_000, (0..MODELS).map(of_model));
+    models.staff();
+    models.hold();
 
     let mut criterion = Criterion::default()
         .sample_size(10)
         .warm_up_time(Duration::from_secs(1))
         .measurement_time(Duration::from_secs(5))
         .configure_from_args();
-    let mut all = [Took::default(); 2];
-    for (load, took) in [&mut small, &mut large].into_iter().zip(&mut all) {
-        let name = format!("claim and grant, {} waiting", load.wanted);
+    let mut all = [Took::default(); 3];
+    let loads = [(&mut small, "labs"), (&mut large, "labs"), (&mut models, "models")];
+    for ((load, of), took) in loads.into_iter().zip(&mut all) {
+        let name = format!("claim and grant, {} waiting, {of}", load.wanted);
         criterion.bench_function(&name, |bencher| {
             bencher.iter_custom(|iterations| {
                 let more = load.time(iterations);
@@ -331,13 +365,15 @@ fn main() -> ExitCode {
     }
     criterion.final_summary();
 
-    let [few, many] = all;
+    let [few, many, models] = all;
     let grants = |took: Took| took.per_second(took.claims);
     let growth = grants(few) / grants(many);
     figures.row("claim with 1,000,000 waiting against 10,000", growth, "×", Target::AtMost(1.5));
     let target = Target::AtLeast(200_000.0);
     figures.row("grants, 1,000,000 waiting", grants(many), "/s", target);
     figures.row("grants, 10,000 waiting", grants(few), "/s", Target::None);
+    let name = "grants, 1,000,000 waiting of 300 models";
+    figures.row(name, grants(models), "/s", Target::AtLeast(50_000.0));
     let reports = many.per_second(many.reports);
     figures.row("reports, 1,000,000 waiting", reports, "/s", Target::None);
     let each = (after - before) / 1e6;
