@@ -298,16 +298,16 @@ async fn needed(app: &App) -> Result<BTreeSet<WeightsKey>, ApiError> {
     Ok(app.mailbox.ask(|scheduler: &Scheduler, _| scheduler.weights_needed()).await?)
 }
 
-/// Checks that there is room for `more` bytes of weights. If there is not, removes weights that no
-/// open test needs.
+/// Checks that there is room for `more` bytes of weights, and for a record of them. If there is not,
+/// removes weights that no open test needs.
 async fn make_room(app: &Arc<App>, more: u64) -> Result<(), ApiError> {
-    if app.space.check_weights(more).is_ok() {
+    if app.weights.takes_more() && app.space.check_weights(more).is_ok() {
         return Ok(());
     }
     let needed = Arc::new(needed(app).await?);
     let (space, now, spared) = (Arc::clone(&app.space), app.clock.now(), Arc::clone(&needed));
     let fits = work(app, move |store| {
-        let fits = || space.check_weights(more).is_ok();
+        let fits = || store.takes_more() && space.check_weights(more).is_ok();
         let is_needed = |digest: &BlobDigest| spared.contains(&key(digest));
         store.make_room(&fits, &is_needed, now).map_err(Failed::Store)
     });

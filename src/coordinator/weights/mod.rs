@@ -146,6 +146,11 @@ impl WeightsStore {
         self.used.load(Relaxed)
     }
 
+    /// Whether further weights can be recorded.
+    pub fn takes_more(&self) -> bool {
+        self.state().records.len() < MAX_RECORDS
+    }
+
     /// The chunks of a manifest that are not stored with their size, or are known to be damaged, each
     /// once. The others are kept for another 23 hours at least.
     ///
@@ -239,7 +244,7 @@ impl WeightsStore {
             }
         }
         let known = self.state().records.get(&digest).cloned();
-        if known.is_none() && self.state().records.len() >= MAX_RECORDS {
+        if known.is_none() && !self.takes_more() {
             return Err(WeightsError::TooMany);
         }
         if self.read_manifest(&digest).is_err() {

@@ -54,7 +54,8 @@ impl WeightsStore {
         self.collect_unnamed(&uses, file_time())?;
         let mut candidates: Vec<(BlobDigest, Record)> = self.list();
         candidates.retain(|(digest, record)| !needed(digest) && !is_held(record, now));
-        candidates.sort_by_key(|(_, record)| record.used_at);
+        // A manifest alone uses hardly any space.
+        candidates.sort_by_key(|(_, record)| (record.in_place, record.used_at));
         for (digest, _) in candidates {
             if fits() {
                 return Ok(true);
