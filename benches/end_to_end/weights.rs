@@ -6,7 +6,7 @@ use crate::fleet::Fleet;
 use dtf::domain::test::TestSpec;
 use dtf::domain::weights::Manifest;
 use dtf::gather::digests::Digests;
-use dtf::plan::pushed_weights::PushedWeights;
+use dtf::plan::folders::PushedWeights;
 use sha2::{Digest, Sha256};
 use std::fs::File;
 use std::io::{BufWriter, Read, Write};

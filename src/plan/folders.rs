@@ -1,17 +1,30 @@
 //! The folders whose files are the weights of the tests of a submission.
 
 use crate::domain::tag::Tag;
-use crate::domain::weights::Weights;
+use crate::domain::weights::{Manifest, Weights};
 use crate::models::weights::source::Source;
 use crate::plan::entry::Entry;
-use crate::plan::pushed_weights::PushedWeights;
 use crate::plan::sources::Sources;
 use std::collections::btree_map::Entry as Slot;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Label of a generated test with the library that runs the model.
 const RUNTIME: &str = "runtime";
+
+/// The files of a folder, which the coordinator must have before tests are submitted, and where they are
+/// on this machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PushedWeights {
+    pub manifest: Arc<Manifest>,
+    /// Directory of the paths of the manifest.
+    pub root: PathBuf,
+    /// Name for people.
+    pub name: String,
+    /// Workers read the files themselves, so only the manifest is sent.
+    pub in_place: bool,
+}
 
 /// What the tests of a folder use, which determines the files that belong to its weights.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -79,7 +92,7 @@ impl FolderUse {
 
 /// The directory of the paths of a manifest. A single file has the manifest of its name.
 #[must_use]
-pub fn root_of(path: &str, first: &str) -> std::path::PathBuf {
+pub fn root_of(path: &str, first: &str) -> PathBuf {
     let whole = Path::new(path);
     match whole.parent() {
         Some(parent) if whole.file_name().is_some_and(|name| name == first) => parent.to_owned(),

@@ -23,7 +23,6 @@ pub mod model_entry;
 pub mod names;
 pub mod needs;
 pub mod priority;
-pub mod pushed_weights;
 pub mod pytest;
 mod quality;
 pub mod request;

@@ -7,10 +7,13 @@ use std::path::PathBuf;
 /// List, verify, remove and push the weights of models
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The coordinator keeps the weights of folders that were submitted.
+The coordinator keeps the weights of folders that were submitted, and workers keep the weights that
+they fetched. These commands are about the coordinator, or with --local about the workers of this
+machine.
 
 Examples:
   dtf weights list
+  dtf weights list --local
   dtf weights push ./my-model --coordinator http://lab-1:7700
   dtf weights verify sha256:1a2b3c
   dtf weights remove my-model")]
@@ -27,11 +30,24 @@ pub enum WeightsCommand {
     Push(PushWeightsArgs),
 }
 
+/// Where the weights are.
+#[derive(Debug, Args)]
+pub struct Place {
+    #[command(flatten)]
+    pub server: Server,
+    /// Use the fetched weights of the workers of this machine, not those of the coordinator
+    #[arg(long)]
+    pub local: bool,
+    /// Directory of fetched weights, with --local
+    #[arg(long, env = "DTF_WEIGHTS_DIR", value_name = "DIR")]
+    pub weights_dir: Option<PathBuf>,
+}
+
 /// List stored weights, those that were used last first
 #[derive(Debug, Args)]
 pub struct ListWeightsArgs {
     #[command(flatten)]
-    pub server: Server,
+    pub place: Place,
     /// Output format
     #[arg(long, value_enum, default_value_t)]
     pub output: Shape,
@@ -48,7 +64,7 @@ Examples:
   dtf weights verify sha256:1a2b3c     Verify those whose digest begins like this")]
 pub struct VerifyWeightsArgs {
     #[command(flatten)]
-    pub server: Server,
+    pub place: Place,
     /// Weights: the beginning of their digest, MODEL@COMMIT, or their name [default: all]
     #[arg(value_name = "WEIGHTS")]
     pub weights: Vec<String>,
@@ -59,10 +75,10 @@ pub struct VerifyWeightsArgs {
 #[command(after_help = "\
 Examples:
   dtf weights remove sha256:1a2b3c
-  dtf weights remove my-model")]
+  dtf weights remove my-model --local")]
 pub struct RemoveWeightsArgs {
     #[command(flatten)]
-    pub server: Server,
+    pub place: Place,
     /// Weights: the beginning of their digest, MODEL@COMMIT, or their name
     #[arg(required = true, value_name = "WEIGHTS")]
     pub weights: Vec<String>,

@@ -1,31 +1,26 @@
-//! `dtf weights`: the weights that a coordinator stores.
+//! `dtf weights`: the weights that a coordinator stores, and those that the workers of this machine
+//! have fetched.
 
 pub mod args;
+mod item;
+mod local;
 pub mod push;
 mod remote;
 mod table;
 
 use crate::cli::args::shared::{Global, Shape};
-use crate::cli::connect::client;
+use crate::cli::connect::{client, settings};
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::terminal::console::Console;
 use crate::cli::terminal::progress::Progress;
 use crate::cli::weights::args::{
-    ListWeightsArgs, RemoveWeightsArgs, VerifyWeightsArgs, WeightsArgs, WeightsCommand,
+    ListWeightsArgs, Place, RemoveWeightsArgs, VerifyWeightsArgs, WeightsArgs, WeightsCommand,
 };
+use crate::cli::weights::item::Item;
+use crate::client::ClientError;
+use crate::config::{Resolver, roles};
 use crate::results::render::figures::{bytes, counted};
-
-/// Weights, whichever place has them.
-#[derive(Debug, Clone)]
-struct Item {
-    /// `sha256:DIGEST` or `MODEL@COMMIT`.
-    key: String,
-    /// Name for people; empty if there is none.
-    name: String,
-    /// Only a manifest is stored.
-    in_place: bool,
-}
 
 pub async fn run(console: Console, global: &Global, args: WeightsArgs) -> Result<Exit, CliError> {
     match args.command {
@@ -36,8 +31,28 @@ pub async fn run(console: Console, global: &Global, args: WeightsArgs) -> Result
     }
 }
 
+/// The cache of this machine, if it is meant.
+fn cache(global: &Global, place: &Place) -> Result<Option<local::Cache>, CliError> {
+    if !place.local {
+        return Ok(None);
+    }
+    let file = settings(global)?;
+    Ok(Some(local::Cache::at(roles::weights_dir(
+        place.weights_dir.clone(),
+        &mut Resolver::new(&file),
+    ))))
+}
+
 async fn list(console: Console, global: &Global, args: ListWeightsArgs) -> Result<Exit, CliError> {
-    let list = client(global, &args.server)?.weights().await?;
+    if let Some(cache) = cache(global, &args.place)? {
+        let stored = cache.stored()?;
+        match args.output {
+            Shape::Json => console.json(&local::listing(&cache, &stored))?,
+            Shape::Table => console.result(&table::fetched(&cache, &stored, console.width()))?,
+        }
+        return Ok(Exit::Passed);
+    }
+    let list = client(global, &args.place.server)?.weights().await.map_err(unreached)?;
     match args.output {
         Shape::Json => console.json(&list)?,
         Shape::Table => console.result(&table::stored(&list, console.width()))?,
@@ -61,10 +76,17 @@ async fn verify(
         progress.suspend(|| printed = console.result(&format!("{}: {text}", shown(item))));
         printed
     };
-    let client = client(global, &args.server)?;
-    for item in chosen(remote::items(&client).await?, &args.weights)? {
-        let problem = remote::verify(&client, &item, &progress).await?;
-        report(&item, problem)?;
+    if let Some(cache) = cache(global, &args.place)? {
+        for item in chosen(cache.items()?, &args.weights)? {
+            let problem = cache.verify(&item.key, &progress)?;
+            report(&item, problem)?;
+        }
+    } else {
+        let client = client(global, &args.place.server)?;
+        for item in chosen(remote::items(&client).await.map_err(unreached)?, &args.weights)? {
+            let problem = remote::verify(&client, &item, &progress).await?;
+            report(&item, problem)?;
+        }
     }
     drop(progress);
     if checked == 0 {
@@ -78,13 +100,33 @@ async fn remove(
     global: &Global,
     args: RemoveWeightsArgs,
 ) -> Result<Exit, CliError> {
-    let client = client(global, &args.server)?;
-    for item in chosen(remote::items(&client).await?, &args.weights)? {
+    if let Some(cache) = cache(global, &args.place)? {
+        for item in chosen(cache.items()?, &args.weights)? {
+            cache.remove(&item.key)?;
+            console.result(&format!("removed {}", shown(&item)))?;
+        }
+        return Ok(Exit::Passed);
+    }
+    let client = client(global, &args.place.server)?;
+    for item in chosen(remote::items(&client).await.map_err(unreached)?, &args.weights)? {
         let removed = client.remove_weights(remote::digest(&item)).await?;
         let freed = bytes(removed.freed_bytes as f64);
         console.result(&format!("removed {}, {freed} freed", shown(&item)))?;
     }
     Ok(Exit::Passed)
+}
+
+/// The error of a request, with the other place as a next step if there is no coordinator.
+fn unreached(error: ClientError) -> CliError {
+    let is_unreachable = matches!(error, ClientError::Unreachable { .. });
+    let error = CliError::from(error);
+    match &error.hint {
+        Some(hint) if is_unreachable => {
+            let hint = format!("{hint}; --local is for what the workers of this machine fetched");
+            error.hint(hint)
+        }
+        _ => error,
+    }
 }
 
 /// The weights that are meant: all of them if nothing is given.

@@ -9,8 +9,7 @@ use crate::cli::terminal::progress::Progress;
 use crate::cli::weights::args::PushWeightsArgs;
 use crate::cli::work::folders;
 use crate::client::{Client, PushError, Pushing};
-use crate::plan::folders::{FolderUse, root_of};
-use crate::plan::pushed_weights::PushedWeights;
+use crate::plan::folders::{FolderUse, PushedWeights, root_of};
 use crate::results::render::figures::bytes;
 use std::collections::BTreeMap;
 

@@ -1,6 +1,6 @@
 //! The weights that a coordinator stores.
 
-use super::Item;
+use super::item::Item;
 use crate::api::v1::weights::{MAX_VERIFIED, WeightsView};
 use crate::cli::error::CliError;
 use crate::cli::terminal::progress::Progress;
@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 const PREFIX: &str = "sha256:";
 
 /// The stored weights.
-pub async fn items(client: &Client) -> Result<Vec<Item>, CliError> {
+pub async fn items(client: &Client) -> Result<Vec<Item>, ClientError> {
     let stored = client.weights().await?.items.into_iter();
     let item = |view: WeightsView| Item {
         key: format!("{PREFIX}{}", view.sha256),

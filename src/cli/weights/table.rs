@@ -1,9 +1,11 @@
 //! Stored weights as tables.
 
+use super::local::{self, Cache};
 use crate::api::v1::weights::WeightsList;
 use crate::domain::time::Timestamp;
 use crate::results::render::figures::bytes;
 use crate::results::render::words::{instant, plain};
+use crate::worker::weights::layout::Stored;
 use comfy_table::presets::NOTHING;
 use comfy_table::{ContentArrangement, Table};
 
@@ -41,6 +43,26 @@ pub fn stored(list: &WeightsList, width: Option<u16>) -> String {
         ]);
     }
     format!("{table}\n{space}")
+}
+
+/// The weights in the cache of this machine.
+pub fn fetched(cache: &Cache, stored: &[Stored], width: Option<u16>) -> String {
+    let directory = cache.directory().display();
+    if stored.is_empty() {
+        return format!("no weights are in {directory}");
+    }
+    let mut table = table(width, &["weights", "size", "last used", "state"]);
+    for one in stored {
+        let present = bytes(one.present_bytes as f64);
+        table.add_row([
+            short(&one.key),
+            bytes(one.size_bytes as f64),
+            when(Timestamp(local::millis(one.used))),
+            if one.is_complete { "complete".to_owned() } else { format!("{present} fetched") },
+        ]);
+    }
+    let used: u64 = stored.iter().map(|one| one.present_bytes).sum();
+    format!("{table}\nthey use {} of the disk of {directory}", bytes(used as f64))
 }
 
 fn table(width: Option<u16>, header: &[&str]) -> Table {

@@ -10,7 +10,7 @@ use crate::api::v1::weights::{MAX_NAME_BYTES, PushQuery};
 use crate::client::error::ClientError;
 use crate::client::http::{Client, Payload};
 use crate::domain::weights::{CHUNK_BYTES, Manifest};
-use crate::plan::pushed_weights::PushedWeights;
+use crate::plan::folders::PushedWeights;
 use futures::stream::{self, StreamExt};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};

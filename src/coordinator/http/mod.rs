@@ -10,7 +10,6 @@ pub(crate) mod attempts;
 pub(crate) mod auth;
 pub(crate) mod blobs;
 pub(crate) mod blocking;
-mod describe;
 pub mod document;
 pub(crate) mod extract;
 pub(crate) mod guard;

@@ -8,7 +8,7 @@ use crate::coordinator::settings::StorageLimits;
 use crate::domain::digest::sha256_hex;
 use crate::domain::weights::{CHUNK_BYTES, Manifest};
 use crate::gather::digests::Digests;
-use crate::plan::pushed_weights::PushedWeights;
+use crate::plan::folders::PushedWeights;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::Mutex;

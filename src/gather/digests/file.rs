@@ -1,6 +1,5 @@
 //! Digests of one file: of the whole, and of each chunk.
 
-use super::{PIECE_BYTES, PIECES};
 use crate::domain::digest::hexadecimal;
 use crate::domain::weights::CHUNK_BYTES;
 use crate::sys::ahead::read_ahead;
@@ -10,6 +9,11 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
+
+/// Size of the pieces that are read, in bytes.
+pub const PIECE_BYTES: usize = 1024 * 1024;
+/// Maximum number of pieces of a file in memory.
+pub const PIECES: usize = 4;
 
 /// The digests of a file, as in a manifest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

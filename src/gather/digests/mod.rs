@@ -2,7 +2,7 @@
 //! manifest.
 //!
 //! Each file is read once: one thread reads it and hashes its chunks, another one hashes the whole.
-//! Limits: [`MAX_LANES`] files at a time, each with at most [`PIECES`] pieces of [`PIECE_BYTES`] in
+//! Limits: [`MAX_LANES`] files at a time, each with at most [`file::PIECES`] pieces of [`file::PIECE_BYTES`] in
 //! memory. Promises: a file that changes while it is read is an error; the digests of a file that has
 //! not changed since, as far as its metadata shows, are not computed again if they are memoised.
 
@@ -21,10 +21,6 @@ use std::sync::{Mutex, PoisonError};
 
 /// Maximum number of files that are hashed at the same time.
 const MAX_LANES: usize = 4;
-/// Size of the pieces that are read, in bytes.
-const PIECE_BYTES: usize = 1024 * 1024;
-/// Maximum number of pieces of a file in memory.
-const PIECES: usize = 4;
 
 /// Reports the number of bytes that are done, and of all bytes.
 pub type HashProgress<'a> = &'a (dyn Fn(u64, u64) + Sync);

@@ -1,5 +1,6 @@
 //! Tests of the digests of files.
 
+use super::file::PIECE_BYTES;
 use super::*;
 use crate::domain::digest::sha256_hex;
 use crate::domain::weights::CHUNK_BYTES;

@@ -5,7 +5,7 @@
 //! `remote` from a hub or a web server. Coordinator and hub never see the files of the machine.
 
 mod address;
-mod alive;
+pub mod alive;
 pub mod chunks;
 pub mod error;
 pub mod layout;

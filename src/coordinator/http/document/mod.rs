@@ -1,7 +1,9 @@
 //! The OpenAPI document, generated from the handlers and the table of routes.
 //! `docs/openapi.json` has the same text.
 
-use crate::coordinator::http::describe::describe;
+mod describe;
+
+use self::describe::describe;
 use crate::coordinator::http::routes;
 use std::sync::OnceLock;
 
