@@ -210,3 +210,306 @@ def test_a_damaged_sentence_model_is_an_error(sentences, damage):
     do(sentences)
     message = prevented(source)
     assert reason in message, message
+
+
+# PEFT adapters
+
+
+@pytest.fixture(scope="module")
+def peft():
+    return pytest.importorskip("peft")
+
+
+def llama(frameworks, seed=7):
+    torch.manual_seed(seed)
+    config = frameworks.LlamaConfig(**configuration("dtf/tiny-llama"))
+    return frameworks.LlamaForCausalLM(config).eval()
+
+
+def adapter_of(peft, base, kind, **options):
+    """A model with an adapter whose weights are all different from zero."""
+    task = options.pop("task", "CAUSAL_LM")
+    model = peft.get_peft_model(base, getattr(peft, kind)(task_type=task, **options)).eval()
+    generator = torch.Generator().manual_seed(11)
+    with torch.no_grad():
+        for value in (p for name, p in model.named_parameters() if p.requires_grad):
+            value.add_(torch.randn(value.shape, generator=generator) * 0.05)
+    return model
+
+
+ADAPTERS = {
+    "LoRA": ("LoraConfig", {"r": 4, "target_modules": ["q_proj", "v_proj"]}),
+    "DoRA": ("LoraConfig", {"r": 4, "target_modules": ["q_proj"], "use_dora": True}),
+    "rank-stabilised": ("LoraConfig", {"r": 4, "target_modules": "all-linear", "use_rslora": True}),
+    "IA3": ("IA3Config", {"target_modules": ["k_proj"], "feedforward_modules": []}),
+    "with the head": ("LoraConfig", {"target_modules": ["q_proj"], "modules_to_save": ["lm_head"]}),
+}
+
+
+@pytest.fixture
+def base(frameworks, tmp_path):
+    llama(frameworks).save_pretrained(tmp_path / "base")
+    return tmp_path / "base"
+
+
+def saved_adapter(peft, frameworks, base, kind="LoRA", place=None):
+    name, options = ADAPTERS[kind]
+    model = adapter_of(peft, frameworks.LlamaForCausalLM.from_pretrained(base), name, **options)
+    mine = base.parent / "mine"
+    model.save_pretrained(mine)
+    if place is not None:
+        edit(mine / "adapter_config.json", lambda c: c.update(base_model_name_or_path=place))
+    return model, mine
+
+
+def of_adapter(mine, base, **parameters):
+    config = json.loads((base / "config.json").read_text(encoding="utf-8"))
+    context = {"config": config, "model_type": config["model_type"], "model": "./mine"}
+    parameters = {"warm_up": 1, "iterations": 2, "min_seconds": 0, **parameters}
+    return render("decoder_llm", parameters=parameters, weights_directory=str(mine), **context)
+
+
+def logits(model, tokens):
+    with torch.no_grad():
+        return model(input_ids=tokens).logits
+
+
+@pytest.mark.parametrize("kind", sorted(ADAPTERS))
+def test_an_adapter_is_added_to_its_base_model(peft, frameworks, base, kind):
+    expected, mine = saved_adapter(peft, frameworks, base, kind)
+    model, source, why = weights_of(of_adapter(mine, base))
+    tokens, _ = tokens_of_two()
+    assert source == "folder" and str(base) in why
+    assert torch.allclose(logits(model, tokens), logits(expected, tokens), atol=1e-5)
+    plain = logits(llama(frameworks), tokens)
+    assert (logits(model, tokens) - plain).abs().max() > 1e-4
+
+
+def test_a_test_of_an_adapter_passes(peft, frameworks, run, base):
+    _, mine = saved_adapter(peft, frameworks, base)
+    code, end, output = result(run(of_adapter(mine, base)))
+    assert (code, end["weights"]) == (0, "folder"), output
+
+
+def test_the_base_model_is_found_beside_the_adapter(peft, frameworks, base):
+    _, mine = saved_adapter(peft, frameworks, base, place="owner/not-here")
+    source = of_adapter(mine, base)
+    assert "the base model owner/not-here of the adapter" in prevented(source)
+    shutil.copytree(base, mine / "base_model")
+    _, _, why = weights_of(source)
+    assert str(mine / "base_model") in why
+
+
+def other_base(mine):
+    """The base model has another size than the one that the adapter was trained for."""
+    edit(mine.parent / "base" / "config.json", lambda c: c.update(intermediate_size=96))
+
+
+def without_weights(mine):
+    (mine / "adapter_model.safetensors").unlink()
+
+
+def in_adapter(change):
+    def damage(mine):
+        from safetensors.torch import load_file, save_file
+
+        file = mine / "adapter_model.safetensors"
+        tensors = load_file(file)
+        change(tensors)
+        save_file(tensors, file, metadata={"format": "pt"})
+
+    return damage
+
+
+def settings_with(**values):
+    return lambda mine: edit(mine / "adapter_config.json", lambda c: c.update(values))
+
+
+ADAPTER_DAMAGES = {
+    "no weights": (without_weights, "adapter_model.safetensors is missing"),
+    "a pointer": (
+        lambda mine: (mine / "adapter_model.safetensors").write_bytes(POINTER),
+        "is a Git LFS pointer",
+    ),
+    "cut": (
+        lambda mine: os.truncate(mine / "adapter_model.safetensors", 2000),
+        "is truncated: it has 2000",
+    ),
+    "a key is missing": (
+        in_adapter(lambda tensors: tensors.pop(sorted(tensors)[0])),
+        "lack model.layers.0.self_attn.q_proj.lora_A.weight",
+    ),
+    "a key is left over": (
+        in_adapter(lambda tensors: tensors.update({"base_model.model.x.lora_A.weight": torch.ones(1)})),
+        "contain x.lora_A.weight",
+    ),
+    "another rank": (settings_with(r=2), "cannot be added to"),
+    "no such layer": (settings_with(target_modules=["nowhere"]), "cannot be added to"),
+    "no base": (settings_with(base_model_name_or_path=None), "names no base model"),
+    "an unknown kind": (settings_with(peft_type="NEW"), "an adapter of the kind NEW, cannot be added"),
+    "settings are HTML": (
+        lambda mine: (mine / "adapter_config.json").write_text("<html>"),
+        "adapter_config.json is not a JSON file",
+    ),
+    "base weights are cut": (
+        lambda mine: os.truncate(mine.parent / "base" / "model.safetensors", 5000),
+        "is truncated: it has 5000",
+    ),
+    "base weights are missing": (
+        lambda mine: (mine.parent / "base" / "model.safetensors").unlink(),
+        "contains no weights",
+    ),
+}
+
+
+@pytest.mark.parametrize("damage", sorted(ADAPTER_DAMAGES))
+def test_a_damaged_adapter_is_an_error(peft, frameworks, base, damage):
+    _, mine = saved_adapter(peft, frameworks, base)
+    source = of_adapter(mine, base)
+    do, reason = ADAPTER_DAMAGES[damage]
+    do(mine)
+    message = prevented(source)
+    assert reason in message, message
+
+
+def test_an_adapter_of_prompts_is_refused(peft, frameworks, base):
+    model = frameworks.LlamaForCausalLM.from_pretrained(base)
+    settings = peft.PromptTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=4)
+    peft.get_peft_model(model, settings).save_pretrained(base.parent / "mine")
+    message = prevented(of_adapter(base.parent / "mine", base))
+    assert "an adapter of the kind PROMPT_TUNING, cannot be added" in message
+
+
+# GGUF
+
+
+@pytest.fixture(scope="module")
+def gguf():
+    pytest.importorskip("accelerate")
+    return pytest.importorskip("gguf")
+
+
+# Names of llama.cpp for the weights of a Llama, by those of transformers.
+OUTER = {"model.embed_tokens": "token_embd", "model.norm": "output_norm", "lm_head": "output"}
+INNER = {
+    "self_attn.q_proj": "attn_q",
+    "self_attn.k_proj": "attn_k",
+    "self_attn.v_proj": "attn_v",
+    "self_attn.o_proj": "attn_output",
+    "mlp.gate_proj": "ffn_gate",
+    "mlp.up_proj": "ffn_up",
+    "mlp.down_proj": "ffn_down",
+    "input_layernorm": "attn_norm",
+    "post_attention_layernorm": "ffn_norm",
+}
+
+
+def in_pairs(weight, heads):
+    """Rotary pairs side by side, as llama.cpp stores them."""
+    return weight.reshape(heads, 2, -1, weight.shape[1]).transpose(1, 2).reshape(weight.shape)
+
+
+def write_gguf(gguf, model, path, kind=None, architecture="llama", without=()):
+    """Writes a Llama as a GGUF file. `kind` is the type of its matrices, such as Q8_0."""
+    config = model.config
+    writer = gguf.GGUFWriter(str(path), architecture)
+    writer.add_context_length(config.max_position_embeddings)
+    writer.add_block_count(config.num_hidden_layers)
+    writer.add_embedding_length(config.hidden_size)
+    writer.add_feed_forward_length(config.intermediate_size)
+    writer.add_head_count(config.num_attention_heads)
+    writer.add_head_count_kv(config.num_key_value_heads)
+    writer.add_layer_norm_rms_eps(config.rms_norm_eps)
+    writer.add_rope_freq_base(10000.0)
+    writer.add_rope_dimension_count(config.hidden_size // config.num_attention_heads)
+    writer.add_vocab_size(config.vocab_size)
+    for name, value in model.state_dict().items():
+        stem = name.removesuffix(".weight")
+        if stem.startswith("model.layers."):
+            _, _, number, rest = stem.split(".", 3)
+            stem = f"blk.{number}.{INNER[rest]}"
+            heads = {"attn_q": config.num_attention_heads, "attn_k": config.num_key_value_heads}
+            count = heads.get(INNER[rest])
+            value = in_pairs(value, count) if count else value
+        else:
+            stem = OUTER[stem]
+        if f"{stem}.weight" in without:
+            continue
+        values = value.float().numpy()
+        if kind is not None and values.ndim == 2:
+            packed = gguf.quantize(values, kind)
+            writer.add_tensor(f"{stem}.weight", packed, raw_dtype=kind)
+        else:
+            writer.add_tensor(f"{stem}.weight", values)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+
+
+def gguf_source(place, frameworks, **parameters):
+    context = {"config": configuration("dtf/tiny-llama"), "model_type": "llama", "model": "./mine"}
+    parameters = {"warm_up": 1, "iterations": 2, "min_seconds": 0, **parameters}
+    return render("decoder_llm", parameters=parameters, weights_directory=str(place), **context)
+
+
+@pytest.fixture
+def packed(gguf, frameworks, tmp_path):
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    write_gguf(gguf, llama(frameworks), mine / "model.gguf")
+    return mine
+
+
+@pytest.mark.parametrize("kind, close", [(None, 1e-5), ("Q8_0", 0.05), ("F16", 1e-2)])
+def test_a_gguf_file_is_loaded_as_plain_numbers(gguf, frameworks, tmp_path, kind, close):
+    model = llama(frameworks)
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    write_gguf(gguf, model, mine / "a.gguf", kind and getattr(gguf.GGMLQuantizationType, kind))
+    loaded_model, source, _ = weights_of(gguf_source(mine, frameworks))
+    tokens, _ = tokens_of_two()
+    assert source == "folder"
+    assert {value.dtype for value in loaded_model.parameters()} == {torch.float32}
+    expected, actual = logits(model, tokens), logits(loaded_model, tokens)
+    assert (actual - expected).abs().max() <= close * expected.abs().max()
+
+
+def test_a_test_of_a_gguf_file_passes(packed, frameworks, run):
+    code, end, output = result(run(gguf_source(packed, frameworks)))
+    assert (code, end["weights"]) == (0, "folder"), output
+
+
+GGUF_DAMAGES = {
+    "a pointer": (lambda file: file.write_bytes(POINTER), "model.gguf is a Git LFS pointer"),
+    "HTML": (lambda file: file.write_text("<!DOCTYPE html>"), "is not a GGUF file but an HTML page"),
+    "empty": (lambda file: file.write_bytes(b""), "model.gguf is empty"),
+    "a few bytes": (lambda file: os.truncate(file, 9), "is truncated: it has 9 bytes"),
+    "half a header": (lambda file: os.truncate(file, 200), "cannot be"),
+    "cut": (lambda file: os.truncate(file, file.stat().st_size - 64), "cannot be"),
+    "safetensors": (
+        lambda file: file.write_bytes((20).to_bytes(8, "little") + b'{"a": 1}' + bytes(99)),
+        "is not a GGUF file but a safetensors file",
+    ),
+    "two": (lambda file: shutil.copy(file, file.parent / "b.gguf"), "has several GGUF files"),
+}
+
+
+@pytest.mark.parametrize("damage", sorted(GGUF_DAMAGES))
+def test_a_damaged_gguf_file_is_an_error(packed, frameworks, damage):
+    do, reason = GGUF_DAMAGES[damage]
+    do(packed / "model.gguf")
+    message = prevented(gguf_source(packed, frameworks))
+    assert reason in message, message
+
+
+def test_a_gguf_file_that_lacks_a_weight_is_an_error(gguf, frameworks, tmp_path):
+    without = ["blk.1.ffn_up.weight"]
+    write_gguf(gguf, llama(frameworks), tmp_path / "a.gguf", without=without)
+    message = prevented(gguf_source(tmp_path, frameworks))
+    assert "lack model.layers.1.mlp.up_proj.weight" in message
+
+
+def test_an_unknown_architecture_of_gguf_is_an_error(gguf, frameworks, tmp_path):
+    write_gguf(gguf, llama(frameworks), tmp_path / "a.gguf", architecture="unheard")
+    assert "unheard" in prevented(gguf_source(tmp_path, frameworks))
