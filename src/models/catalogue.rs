@@ -6,11 +6,15 @@
 
 use crate::assets;
 use crate::models::description::Description;
+use crate::models::gguf;
+use crate::models::identify;
 use crate::models::interpret::{Interpreted, parse};
 use crate::models::markers::Marker;
 use crate::models::quantised::{self, Quantised};
-use crate::models::source::{Location, ModelSource, Published, PublishedModel};
-use crate::text::error::ValueError;
+use crate::models::source::{
+    Location, ModelSource, Published, PublishedModel, WeightsPath, WeightsRoot,
+};
+use crate::text::error::{ReadError, ValueError};
 use crate::text::node::shortened;
 use crate::text::source::is_json;
 use crate::text::suggest::nearest;
@@ -21,6 +25,8 @@ use std::sync::LazyLock;
 
 /// Prefix of dtf's own models, which are neither in a cache nor on the hub.
 pub const OWN: &str = "dtf/";
+/// Directory of the base model beside an adapter.
+const BASE_DIRECTORY: &str = "base_model";
 
 /// A configuration and its origin.
 #[derive(Debug, Clone, PartialEq)]
@@ -151,7 +157,67 @@ fn local(path: &str, models: &dyn ModelSource) -> Result<ModelConfig, ValueError
                 .hint("a model is a directory with a config.json, or a config.json")
         })?
     };
+    if let Some(base) = identify::base_of_adapter(&description) {
+        return base_config(path, &base, models);
+    }
+    if let Some(name) = description.packed() {
+        return packed_config(path, name, models);
+    }
     model_config(&description, &format!("{path:?}"), String::new(), Origin::Local)
+}
+
+/// The configuration of the base model of the adapter in `path`: a directory, or a model by its
+/// name.
+fn base_config(
+    path: &str,
+    base: &str,
+    models: &dyn ModelSource,
+) -> Result<ModelConfig, ValueError> {
+    let beside = models.model_directory(&format!("{path}/{BASE_DIRECTORY}"));
+    let directory = beside.or_else(|_| models.model_directory(base));
+    let found = match directory {
+        Ok(description) if description.has_evidence() => {
+            model_config(&description, &format!("{base:?}"), String::new(), Origin::Local)
+        }
+        _ => {
+            named(base, None, models).map(|found| ModelConfig { revision: String::new(), ..found })
+        }
+    };
+    found.map_err(|ValueError { message, hint }| {
+        let message = format!("{path:?} is a PEFT adapter for {}: {message}", shortened(base));
+        let next = "download its base model into the model cache, or test the directory of the \
+                    merged model";
+        ValueError { message, hint: hint.or_else(|| Some(next.to_owned())) }
+    })
+}
+
+/// The configuration in a GGUF file of the directory `path`.
+fn packed_config(
+    path: &str,
+    name: &str,
+    models: &dyn ModelSource,
+) -> Result<ModelConfig, ValueError> {
+    let at = WeightsPath { root: WeightsRoot::Plan(path), part: "" };
+    let head = match models.directory(at) {
+        Ok(Some(directory)) => {
+            models.first_bytes(&format!("{}/{name}", directory.path), gguf::MAX_HEAD_BYTES)
+        }
+        Ok(None) => Err(ReadError("the directory does not exist".to_owned())),
+        Err(error) => Err(error),
+    };
+    let head = head.map_err(|error| {
+        ValueError::new(format!("cannot read {name} in the directory {path:?}: {error}"))
+    })?;
+    let config = match identify::identify_file(&head) {
+        Some((what, _)) => Err(format!("is {what}")),
+        None => gguf::config(&head),
+    };
+    let config = config.map_err(|fault| {
+        ValueError::new(format!("{path:?} cannot be tested: {} {fault}", shortened(name)))
+            .hint("test the model that it was converted from")
+    })?;
+    let (revision, origin) = (String::new(), Origin::Local);
+    Ok(ModelConfig { config, revision, origin, marker: None, quantised: None, parameters: None })
 }
 
 fn model_config(

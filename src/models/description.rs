@@ -103,7 +103,8 @@ impl Description {
                 names.push(PARAMS);
             }
         }
-        names.into_iter().map(str::to_owned).collect()
+        let nested = self.nested_transformer().map(|part| format!("{part}/{CONFIG}"));
+        names.into_iter().map(str::to_owned).chain(nested).collect()
     }
 
     /// Records the result for a file that [`Description::next_file`] returned.
@@ -147,6 +148,35 @@ impl Description {
             FileRead::Content(text) => Some(text),
             FileRead::Absent | FileRead::Failed(_) => None,
         }
+    }
+
+    /// The subdirectory of the transformers model in a directory that an older version of
+    /// sentence-transformers wrote.
+    pub(super) fn nested_transformer(&self) -> Option<String> {
+        let modules = self.json(MODULES)?;
+        let first = modules.get(0)?;
+        let kind = first.get("type")?.as_str()?;
+        let path = first.get("path")?.as_str()?;
+        let plain = !path.is_empty() && !path.contains(['/', '\\']) && path != "..";
+        (plain && kind.ends_with(".Transformer")).then(|| path.to_owned())
+    }
+
+    /// Whether a model of sentence-transformers makes one vector of the vectors of tokens.
+    pub(super) fn pools(&self) -> bool {
+        let modules = self.json(MODULES);
+        let kinds = modules.iter().filter_map(Value::as_array).flatten();
+        let mut kinds = kinds.filter_map(|module| module.get("type")?.as_str());
+        kinds.any(|kind| kind.ends_with(".Pooling"))
+    }
+
+    /// The only GGUF file, if the directory has no configuration.
+    pub(super) fn packed(&self) -> Option<&str> {
+        let mut packed = self
+            .names
+            .iter()
+            .filter(|name| !name.contains('/') && name.to_lowercase().ends_with(".gguf"));
+        let only = packed.next().filter(|_| packed.next().is_none());
+        only.map(String::as_str).filter(|_| !self.names.contains(CONFIG))
     }
 
     /// A file as JSON; `None` if it is absent or is not valid JSON.

@@ -30,14 +30,20 @@ impl Description {
             return Err(ValueError::new(format!("cannot read {file} of {name}: {reason}"))
                 .hint("dtf needs this file to identify the model"));
         }
+        let map = |file: &str| self.text(file).map(|text| parse(text, &name_of(name, file)));
+        let nested = self.nested_transformer().and_then(|part| map(&format!("{part}/{CONFIG}")));
+        if let Some(config) = nested {
+            let (config, marker) = markers::mark(config?, true);
+            let quantised = quantised::find(&config, |_| None);
+            return Ok(Interpreted { config, marker, quantised });
+        }
         if let Some(identity) = identify::identify(self) {
             return Err(identity.to_error(name));
         }
-        let map = |file: &str| self.text(file).map(|text| parse(text, &name_of(name, file)));
         let (config, marker) = if let Some(index) = map(PIPELINE) {
             self.pipeline(name, index?)?
         } else if let Some(config) = map(CONFIG) {
-            markers::mark(config?, self.has(SENTENCE))
+            markers::mark(config?, self.has(SENTENCE) || self.pools())
         } else {
             return Err(self.missing_config(name));
         };

@@ -13,6 +13,7 @@ pub mod description;
 pub mod estimate;
 pub mod family;
 pub mod flags;
+pub mod gguf;
 pub mod identify;
 pub mod interpret;
 pub mod markers;

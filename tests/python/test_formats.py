@@ -513,3 +513,187 @@ def test_a_gguf_file_that_lacks_a_weight_is_an_error(gguf, frameworks, tmp_path)
 def test_an_unknown_architecture_of_gguf_is_an_error(gguf, frameworks, tmp_path):
     write_gguf(gguf, llama(frameworks), tmp_path / "a.gguf", architecture="unheard")
     assert "unheard" in prevented(gguf_source(tmp_path, frameworks))
+
+
+# Quantised weights
+
+
+def packed_bits(values, bits):
+    """Rows of whole numbers as 32-bit words without gaps, computed one bit after the other."""
+    rows = []
+    for row in values.tolist():
+        stream = sum(value << (bits * at) for at, value in enumerate(row))
+        rows.append([(stream >> (32 * word)) & 0xFFFFFFFF for word in range(len(row) * bits // 32)])
+    words = torch.tensor(rows, dtype=torch.int64)
+    return torch.where(words >= 2**31, words - 2**32, words).to(torch.int32)
+
+
+def rounded(weight, bits, group):
+    """Groups of whole numbers with a scale and a zero each: numbers, scales, zeros, values."""
+    groups = weight.reshape(weight.shape[0], -1, group)
+    low, high = groups.amin(-1, keepdim=True), groups.amax(-1, keepdim=True)
+    scale = ((high - low) / (2**bits - 1)).half().float()
+    zero = (-low / scale).round().clamp(0, 2**bits - 1)
+    numbers = ((groups / scale).round() + zero).clamp(0, 2**bits - 1)
+    values = (numbers - zero) * scale
+    flat = (numbers.reshape(weight.shape).long(), scale[..., 0], zero[..., 0].long())
+    return (*flat, values.reshape(weight.shape))
+
+
+def gptq(weight, bits, first_version=True):
+    numbers, scale, zero, values = rounded(weight, bits, 32)
+    stored = (zero - 1 if first_version else zero) & (2**bits - 1)
+    tensors = {
+        "qweight": packed_bits(numbers, bits).T.contiguous(),
+        "qzeros": packed_bits(stored.T, bits),
+        "scales": scale.T.contiguous().half(),
+        "g_idx": (torch.arange(weight.shape[1]) // 32).int(),
+    }
+    return tensors, values
+
+
+def awq(weight, bits):
+    numbers, scale, zero, values = rounded(weight, bits, 32)
+    order = [0, 2, 4, 6, 1, 3, 5, 7]
+    mixed = lambda rows: rows.reshape(len(rows), -1, 8)[:, :, order].flatten(1)  # noqa: E731
+    tensors = {
+        "qweight": packed_bits(mixed(numbers.T), bits),
+        "qzeros": packed_bits(mixed(zero.T), bits),
+        "scales": scale.T.contiguous().half(),
+    }
+    return tensors, values
+
+
+def mlx(weight, bits):
+    core = pytest.importorskip("mlx.core")
+    parts = core.quantize(core.array(weight.numpy()), group_size=32, bits=bits)
+    import numpy
+
+    values = torch.tensor(numpy.array(core.dequantize(*parts, group_size=32, bits=bits)))
+    names = ("weight", "scales", "biases")
+    tensors = {name: torch.from_numpy(numpy.array(part)) for name, part in zip(names, parts)}
+    return tensors, values
+
+
+def bitsandbytes(weight, kind):
+    functional = pytest.importorskip("bitsandbytes.functional")
+    if kind == 8:
+        largest = weight.abs().amax(1)
+        numbers = (weight * 127 / largest[:, None]).round().to(torch.int8)
+        return {"weight": numbers, "SCB": largest}, numbers.float() * largest[:, None] / 127
+    nested = kind == "nested"
+    packed, state = functional.quantize_4bit(
+        weight, quant_type="fp4" if kind == "fp4" else "nf4", compress_statistics=nested
+    )
+    values = functional.dequantize_4bit(packed, state)
+    parts = {f"weight.{name}": value for name, value in state.as_dict(packed=True).items()}
+    return {"weight": packed, **parts}, values
+
+
+def quantisation(method, **more):
+    return {"quantization_config": {"quant_method": method, **more}}
+
+
+QUANTISED = {
+    "gptq, 4 bits": (lambda w: gptq(w, 4), quantisation("gptq", bits=4, group_size=32)),
+    "gptq, 8 bits": (lambda w: gptq(w, 8), quantisation("gptq", bits=8, group_size=32)),
+    "gptq, 3 bits": (lambda w: gptq(w, 3), quantisation("gptq", bits=3, group_size=32)),
+    "gptq, second version": (
+        lambda w: gptq(w, 4, first_version=False),
+        quantisation("gptq", bits=4, group_size=32, checkpoint_format="gptq_v2"),
+    ),
+    "awq": (lambda w: awq(w, 4), quantisation("awq", bits=4, group_size=32, version="gemm")),
+    "mlx, 4 bits": (lambda w: mlx(w, 4), {"quantization": {"group_size": 32, "bits": 4}}),
+    "mlx, 3 bits": (lambda w: mlx(w, 3), {"quantization": {"group_size": 32, "bits": 3}}),
+    "mlx, 6 bits": (lambda w: mlx(w, 6), {"quantization": {"group_size": 32, "bits": 6}}),
+    "nf4": (lambda w: bitsandbytes(w, "nf4"), quantisation("bitsandbytes", load_in_4bit=True)),
+    "fp4": (lambda w: bitsandbytes(w, "fp4"), quantisation("bitsandbytes", load_in_4bit=True)),
+    "nested": (lambda w: bitsandbytes(w, "nested"), quantisation("bitsandbytes", load_in_4bit=True)),
+    "int8": (lambda w: bitsandbytes(w, 8), quantisation("bitsandbytes", load_in_8bit=True)),
+}
+
+
+def write_quantised(frameworks, mine, pack):
+    """A Llama whose linear layers are packed; returns the model with the values that they mean."""
+    from safetensors.torch import save_file
+
+    model = llama(frameworks)
+    model.save_pretrained(mine)
+    weights = {}
+    for name, value in model.state_dict().items():
+        if "_proj" not in name:
+            weights[name] = value
+            continue
+        tensors, meant = pack(value)
+        stem = name.removesuffix(".weight")
+        weights |= {f"{stem}.{part}": tensor.contiguous() for part, tensor in tensors.items()}
+        with torch.no_grad():
+            value.copy_(meant)
+    save_file({k: v.clone() for k, v in weights.items()}, mine / "model.safetensors", {"format": "pt"})
+    return model
+
+
+def quantised_source(mine, sections, **parameters):
+    edit(mine / "config.json", lambda config: config.update(sections))
+    return of_adapter(mine, mine, **parameters)
+
+
+@pytest.mark.parametrize("kind", sorted(QUANTISED))
+def test_quantised_weights_are_converted_to_the_values_that_they_represent(
+    frameworks, tmp_path, kind
+):
+    pack, sections = QUANTISED[kind]
+    expected = write_quantised(frameworks, tmp_path, pack)
+    model, source, _ = weights_of(quantised_source(tmp_path, sections))
+    assert source == "folder"
+    theirs = expected.state_dict()
+    for name, value in model.state_dict().items():
+        assert value.dtype == torch.float32
+        size = theirs[name].abs().max()
+        assert (value - theirs[name]).abs().max() <= 1e-3 * size, name
+
+
+@pytest.mark.parametrize("kind", ["gptq, 4 bits", "awq"])
+def test_a_test_of_quantised_weights_passes(frameworks, run, tmp_path, kind):
+    pack, sections = QUANTISED[kind]
+    write_quantised(frameworks, tmp_path, pack)
+    code, end, output = result(run(quantised_source(tmp_path, sections)))
+    assert (code, end["weights"]) == (0, "folder"), output
+
+
+def change_tensors(mine, change):
+    from safetensors.torch import load_file, save_file
+
+    tensors = load_file(mine / "model.safetensors")
+    change(tensors)
+    save_file(tensors, mine / "model.safetensors", {"format": "pt"})
+
+
+Q = "model.layers.0.self_attn.q_proj"
+PACKED_DAMAGES = {
+    "no scales": (lambda t: t.pop(f"{Q}.scales"), f"contain {Q}."),
+    "no zeros": (lambda t: t.pop(f"{Q}.qzeros"), f"contain {Q}."),
+    "a group too few": (
+        lambda t: t.update({f"{Q}.scales": t[f"{Q}.scales"][:1].clone()}),
+        "in a layout that is not known",
+    ),
+    "half of it": (
+        lambda t: t.update({f"{Q}.qweight": t[f"{Q}.qweight"][:, ::2].contiguous()}),
+        "in a layout that is not known",
+    ),
+    "no weight": (
+        lambda t: [t.pop(f"{Q}.{part}") for part in ("qweight", "qzeros", "scales", "g_idx")],
+        f"lack {Q}.weight",
+    ),
+}
+
+
+@pytest.mark.parametrize("damage", sorted(PACKED_DAMAGES))
+def test_damaged_quantised_weights_are_an_error(frameworks, tmp_path, damage):
+    pack, sections = QUANTISED["gptq, 4 bits"]
+    write_quantised(frameworks, tmp_path, pack)
+    source = quantised_source(tmp_path, sections)
+    do, reason = PACKED_DAMAGES[damage]
+    change_tensors(tmp_path, do)
+    message = prevented(source)
+    assert reason in message, message

@@ -18,14 +18,24 @@ use facts::Facts;
 use rules::{ALWAYS, OTHERWISE};
 use serde_json::Value;
 
-/// Identifies the directory. `None` if it is a model, or of no known kind.
+/// The base model that an adapter names, if the directory contains an adapter alone.
 #[must_use]
-pub fn identify(description: &Description) -> Option<Identity> {
+pub fn base_of_adapter(description: &Description) -> Option<String> {
+    rules::base_of_adapter(&facts_of(description))
+}
+
+fn facts_of(description: &Description) -> Facts<'_> {
     let config = match description.json(CONFIG) {
         Some(Value::Object(config)) => Some(config),
         _ => None,
     };
-    let facts = Facts { names: &description.names, description, config };
+    Facts { names: &description.names, description, config }
+}
+
+/// Identifies the directory. `None` if it is a model, or of no known kind.
+#[must_use]
+pub fn identify(description: &Description) -> Option<Identity> {
+    let facts = facts_of(description);
     let broken = facts.config.is_none() && description.text(CONFIG).is_some();
     if description.text(PIPELINE).is_some() || broken {
         return None;

@@ -68,12 +68,8 @@ fn adapter(facts: &Facts) -> Option<Identity> {
         let next = "test the pipeline that it was trained for";
         return Some(Identity::new("a LoRA adapter for a diffusion pipeline", listed(&lora), next));
     }
-    if !facts.has(ADAPTER) {
+    if !is_adapter(facts) {
         return None;
-    }
-    let full = |name: &&str| !name.starts_with("adapter");
-    if facts.describes() && facts.weights().any(|name| full(&name)) {
-        return None; // a complete model with an adapter beside it
     }
     let settings = facts.description.json(ADAPTER);
     let text = |key: &str| settings.as_ref()?.get(key)?.as_str().map(clean);
@@ -90,6 +86,18 @@ fn adapter(facts: &Facts) -> Option<Identity> {
          that directory"
     );
     Some(Identity::new(what, format!("{ADAPTER}{kind}"), next))
+}
+
+/// Whether the directory contains an adapter alone, and not a complete model with one beside it.
+fn is_adapter(facts: &Facts) -> bool {
+    let full = |name: &str| !name.starts_with("adapter");
+    facts.has(ADAPTER) && !(facts.describes() && facts.weights().any(full))
+}
+
+pub(super) fn base_of_adapter(facts: &Facts) -> Option<String> {
+    let settings = facts.description.json(ADAPTER).filter(|_| is_adapter(facts))?;
+    let base = settings.get("base_model_name_or_path")?.as_str()?;
+    (!base.is_empty()).then(|| base.to_owned())
 }
 
 /// Type and path of each module of a sentence-transformers model.

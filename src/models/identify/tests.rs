@@ -24,7 +24,7 @@ fn each_kind_of_directory_is_identified_with_the_next_step() {
         )
     };
     let (st, fixed) = (modules("Transformer", "0_Encoder"), modules("StaticEmbedding", ""));
-    let cases: [(Files, &str, &str); 33] = [
+    let cases: [(Files, &str, &str); 32] = [
         (
             &[(ADAPTER, r#"{"base_model_name_or_path": "gpt2", "peft_type": "IA3"}"#)],
             "a PEFT adapter for gpt2 (adapter_config.json, peft_type IA3)",
@@ -43,15 +43,6 @@ fn each_kind_of_directory_is_identified_with_the_next_step() {
         (&[("pytorch_lora_weights.safetensors", "")], "a LoRA adapter for a diffusion", "pipeline"),
         (&[(MODULES, &fixed), ("model.safetensors", "")], "a static embedding", "vectors"),
         (&[(CONFIG, r#"{"model_type": "model2vec"}"#)], "a static embedding", "vectors"),
-        (
-            &[
-                (CONFIG, r#"{"__version__": "0.3"}"#),
-                (MODULES, &st),
-                ("0_Encoder/config.json", BERT),
-            ],
-            "a sentence-transformers model",
-            "the transformers model is in 0_Encoder",
-        ),
         (&[(MODULES, &st)], "a sentence-transformers model", "none was found"),
         (
             &[(PARAMS, r#"{"dim": 8, "n_layers": 1, "hidden_dim": 9}"#)],
@@ -153,7 +144,9 @@ fn each_kind_of_directory_is_identified_with_the_next_step() {
 fn complete_models_match_no_rule() {
     let modules = r#"[{"path": "", "type": "sentence_transformers.models.Transformer"},
         {"path": "1_Pooling", "type": "sentence_transformers.models.Pooling"}]"#;
-    let cases: [Files; 7] = [
+    let older = r#"[{"path": "0_T", "type": "sentence_transformers.models.Transformer"}]"#;
+    let cases: [Files; 8] = [
+        &[(CONFIG, r#"{"__version__": "0.3"}"#), (MODULES, older), ("0_T/config.json", BERT)],
         &[(CONFIG, BERT)],
         &[(CONFIG, BERT), ("model.safetensors", ""), (ADAPTER, "{}")],
         &[(CONFIG, BERT), (MODULES, modules), ("1_Pooling/config.json", "{}")],

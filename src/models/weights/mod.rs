@@ -28,6 +28,7 @@ use directory::{Contents, inspect};
 pub const MAX_ENTRIES: usize = 20_000;
 /// Maximum number of characters of a message.
 const MAX_MESSAGE: usize = 1000;
+const MODULES: &str = "modules.json";
 const WITHOUT: &str = "or test with random weights: --weights random (in a plan: weights: random)";
 const ALLOW_PICKLE: &str = "convert the weights with save_pretrained(), allow pickles with \
     --allow-pickle (in a plan: allow_pickle: true)";
@@ -52,6 +53,13 @@ fn find_in(
     let place = parts.collect::<Vec<_>>().join("/");
     let read = |name: &str, most: usize| models.first_bytes(&format!("{place}/{name}"), most);
     match inspect(&directory.entries, stem, read) {
+        Ok(Contents::Nothing) if at.part.is_empty() && directory.entries.contains_key(MODULES) => {
+            let nested = transformer_part(&read(MODULES, MAX_READ_BYTES).unwrap_or_default());
+            nested.map_or(Ok(None), |part| {
+                let at = WeightsPath { part: &part, ..at };
+                find_in(at, stem, allow_pickle, models)
+            })
+        }
         Ok(Contents::Nothing) => Ok(None),
         Ok(Contents::Safetensors | Contents::Adapter(_) | Contents::Gguf(_)) => {
             Ok(Some(directory.path))
@@ -81,6 +89,14 @@ fn find_in(
             Err(ValueError::new(plain(&format!("{fault} (in {place})"))).hint(hint(next)))
         }
     }
+}
+
+/// The subdirectory of the transformers model, which older versions of sentence-transformers wrote.
+fn transformer_part(modules: &[u8]) -> Option<String> {
+    let modules: Value = serde_json::from_slice(modules).ok()?;
+    let path = modules.get(0)?.get("path")?.as_str()?;
+    let plain = !path.is_empty() && !path.contains(['/', '\\']) && path != "..";
+    plain.then(|| path.to_owned())
 }
 
 /// Makes a message safe to print: names of files and entries of a shard index are foreign text, so
