@@ -25,6 +25,9 @@ use std::sync::LazyLock;
 
 /// Prefix of dtf's own models, which are neither in a cache nor on the hub.
 pub const OWN: &str = "dtf/";
+/// Packages by which transformers loads GGUF files and adapters.
+const GGUF: &[&str] = &["gguf>=0.10", "accelerate"];
+const ADAPTER: &[&str] = &["peft>=0.15"];
 /// Directory of the base model beside an adapter.
 const BASE_DIRECTORY: &str = "base_model";
 
@@ -40,6 +43,8 @@ pub struct ModelConfig {
     pub quantised: Option<Quantised>,
     /// Published number of parameters, if known.
     pub parameters: Option<u64>,
+    /// Packages that the library needs to load the weights in this format.
+    pub packages: &'static [&'static str],
 }
 
 /// The place where a configuration was found.
@@ -179,11 +184,15 @@ fn base_config(
         Ok(description) if description.has_evidence() => {
             model_config(&description, &format!("{base:?}"), String::new(), Origin::Local)
         }
-        _ => {
-            named(base, None, models).map(|found| ModelConfig { revision: String::new(), ..found })
-        }
+        _ => named(base, None, models),
     };
-    found.map_err(|ValueError { message, hint }| {
+    let of_adapter = |found: ModelConfig| ModelConfig {
+        revision: String::new(),
+        origin: Origin::Local,
+        packages: ADAPTER,
+        ..found
+    };
+    found.map(of_adapter).map_err(|ValueError { message, hint }| {
         let message = format!("{path:?} is a PEFT adapter for {}: {message}", shortened(base));
         let next = "download its base model into the model cache, or test the directory of the \
                     merged model";
@@ -216,8 +225,15 @@ fn packed_config(
         ValueError::new(format!("{path:?} cannot be tested: {} {fault}", shortened(name)))
             .hint("test the model that it was converted from")
     })?;
-    let (revision, origin) = (String::new(), Origin::Local);
-    Ok(ModelConfig { config, revision, origin, marker: None, quantised: None, parameters: None })
+    Ok(ModelConfig {
+        config,
+        revision: String::new(),
+        origin: Origin::Local,
+        marker: None,
+        quantised: None,
+        parameters: None,
+        packages: GGUF,
+    })
 }
 
 fn model_config(
@@ -227,7 +243,8 @@ fn model_config(
     origin: Origin,
 ) -> Result<ModelConfig, ValueError> {
     let Interpreted { config, marker, quantised } = description.interpret(name)?;
-    Ok(ModelConfig { config, revision, origin, marker, quantised, parameters: None })
+    let packages = if description.is_packed() { GGUF } else { &[] };
+    Ok(ModelConfig { config, revision, origin, marker, quantised, parameters: None, packages })
 }
 
 /// Finds a model by its name. An unusable directory in the cache is an error only if no other source
@@ -295,6 +312,7 @@ fn built_in(model: &str) -> Option<Result<ModelConfig, ValueError>> {
             origin: Origin::BuiltIn,
             marker,
             parameters: *parameters,
+            packages: &[],
         }
     }))
 }

@@ -179,6 +179,13 @@ impl Description {
         only.map(String::as_str).filter(|_| !self.names.contains(CONFIG))
     }
 
+    /// Whether the weights are in a GGUF file, and in no other format.
+    pub(super) fn is_packed(&self) -> bool {
+        let has =
+            |ending: &str| self.names.iter().any(|name| name.to_lowercase().ends_with(ending));
+        has(".gguf") && !has(".safetensors")
+    }
+
     /// A file as JSON; `None` if it is absent or is not valid JSON.
     pub(super) fn json(&self, name: &str) -> Option<Value> {
         python_json::read(self.text(name)?).ok()

@@ -3,7 +3,7 @@
 //!
 //! The evidence is a section of `config.json` or of a part of it, a file beside it, or an 8-bit
 //! data type; a name is not evidence. Tests compare with fp32 on the CPU, so they can use quantised
-//! weights only if the library dequantises them while loading. The requirements of the methods are
+//! weights only if the library or the script converts them while loading. The requirements of the methods are
 //! those of `transformers.quantizers` 5.24.
 
 use serde::Serialize;
@@ -39,24 +39,27 @@ pub struct Method {
     pub packages: &'static [&'static str],
     /// Back-ends that run such weights, for messages; empty if `can_be_dequantised`.
     pub runs: &'static str,
-    /// Whether the library dequantises the weights on the CPU if the configuration requests it.
+    /// Whether a test can convert the weights to fp32 on the CPU: the library does it if the
+    /// configuration requests it, or the script does it, which needs no packages
+    /// (`templates/_shared/dequantise.py.j2`).
     pub can_be_dequantised: bool,
 }
 
 const METHODS: &[Method] = &[
     method("aqlm", &["aqlm", "accelerate"], "cpu and cuda"),
     method("auto-round", &["auto-round"], "cpu, cuda and xpu"),
-    method("awq", &["gptqmodel", "accelerate"], "cpu, cuda, rocm and xpu"),
+    dequantised("awq", &[]),
     method("bitnet", &["accelerate"], "cpu and cuda"),
-    method("bitsandbytes", &["bitsandbytes", "accelerate"], "cpu, cuda, rocm, xpu and hpu"),
+    dequantised("bitsandbytes", &[]),
     dequantised("compressed-tensors", &["compressed-tensors", "accelerate"]),
     method("eetq", &["kernels", "accelerate"], "cuda"),
     method("fbgemm_fp8", &["fbgemm-gpu", "accelerate"], "cuda (9.0 and later) and xpu"),
     dequantised("fp8", &["accelerate"]),
     method("fp_quant", &["fp_quant"], "cuda and xpu"),
-    method("gptq", &["optimum", "gptqmodel"], "cpu, cuda, rocm and xpu"),
+    dequantised("gptq", &[]),
     method("higgs", &["flute-kernel", "accelerate"], "cuda"),
     method("hqq", &["hqq", "accelerate"], "cuda"),
+    dequantised("mlx", &[]),
     dequantised("mxfp4", &["accelerate"]),
     dequantised("mxfp8", &["accelerate"]),
     method("quanto", &["optimum-quanto", "accelerate"], "cpu, cuda and mps"),
@@ -405,14 +408,14 @@ mod tests {
     #[test]
     fn a_refusal_names_the_back_ends_and_packages_that_run_the_method() {
         let of = |method: &str| Quantised { method: Some(method.into()), ..Quantised::default() };
-        let (message, hint) = of("gptq").error("\"m\"");
-        assert!(message.contains("\"m\" is quantised") && message.contains("gptq"), "{message}");
-        assert!(hint.contains("--weights random") && hint.contains("optimum and gptqmodel"));
-        assert!(
-            !of("gptq").can_be_dequantised()
-                && of("fp8").can_be_dequantised()
-                && !of("new").can_be_dequantised()
-        );
+        let (message, hint) = of("eetq").error("\"m\"");
+        assert!(message.contains("\"m\" is quantised") && message.contains("eetq"), "{message}");
+        assert!(hint.contains("--weights random") && hint.contains("on cuda with kernels"));
+        for method in ["gptq", "awq", "bitsandbytes", "mlx", "fp8", "mxfp4", "compressed-tensors"] {
+            assert!(of(method).can_be_dequantised(), "{method}");
+        }
+        assert!(!of("eetq").can_be_dequantised() && !of("new").can_be_dequantised());
+        assert_eq!(of("gptq").packages().count(), 0);
         assert!(!of("new").error("m").1.contains("transformers runs"));
     }
 

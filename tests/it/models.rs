@@ -6,7 +6,7 @@ use crate::support::{Finished, Home, finished};
 const LLAMA: &str = r#"{"model_type": "llama", "architectures": ["LlamaForCausalLM"],
     "vocab_size": 256, "hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4,
     "num_key_value_heads": 2, "intermediate_size": 128, "max_position_embeddings": 128"#;
-const QUANTISED: &str = r#", "quantization_config": {"quant_method": "gptq", "bits": 4}}"#;
+const QUANTISED: &str = r#", "quantization_config": {"quant_method": "hqq", "nbits": 4}}"#;
 
 fn llama(more: &str) -> String {
     format!("{LLAMA}{more}")
@@ -74,12 +74,12 @@ fn quantised_weights_are_explained_and_refused_before_anything_runs() {
     let home = Home::new();
     home.write("small/config.json", &llama(QUANTISED));
     let explained = home.dtf(&["generate", "./small", "--explain"]).expect_code(0).out;
-    assert!(explained.contains("quantised (gptq, 4 bits)"), "{explained}");
+    assert!(explained.contains("quantised (hqq, 4 bits)"), "{explained}");
     assert!(explained.contains("refused"), "{explained}");
     for command in ["run", "generate"] {
         let printed = home.dtf(&[command, "./small"]).expect_code(2).err;
         assert!(printed.contains("./small is quantised"), "{printed}");
-        assert!(printed.contains("optimum and gptqmodel"), "{printed}");
+        assert!(printed.contains("on cuda with hqq and accelerate"), "{printed}");
     }
     home.write("plan.yaml", "models: [{model: ./small}]\n");
     let printed = home.dtf(&["run", "plan.yaml"]).expect_code(2).err;
@@ -93,7 +93,7 @@ fn quantised_weights_are_explained_and_refused_before_anything_runs() {
     assert!(printed.contains("tests with random weights use the unquantised model"), "{printed}");
     let script = home.path("plain/test_small_cpu_b2_s96_fp32.py");
     let script = std::fs::read_to_string(script).expect("written");
-    assert!(script.contains("LlamaForCausalLM") && !script.contains("gptq"));
+    assert!(script.contains("LlamaForCausalLM") && !script.contains("hqq, 4"));
     // Weights that the library dequantises are tested, with the packages that this needs.
     home.write("fp8/config.json", &llama(r#", "quantization_config": {"quant_method": "fp8"}}"#));
     home.dtf(&["generate", "./fp8", "--out", "fp8-tests"]).expect_code(0);

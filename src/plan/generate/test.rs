@@ -66,6 +66,9 @@ impl Subject<'_> {
         {
             packages.extend(quantised.packages().map(str::to_owned));
         }
+        if !self.source(case).is_random() {
+            packages.extend(self.model.packages.iter().map(|package| (*package).to_owned()));
+        }
         let environment = self.entry.settings.environment.clone().unwrap_or_else(|| {
             let requirements = packages.clone();
             Environment::Packages(Packages {
