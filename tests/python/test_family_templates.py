@@ -3,6 +3,8 @@
 What all templates have in common is tested beside this file, in test_templates.py.
 """
 
+import ast
+
 import pytest
 from test_templates import (
     HOSTILE,
@@ -159,3 +161,17 @@ def test_samples_do_not_depend_on_the_batch(run, family):
     assert source.count(start) == 1
     code, _, output = run(source.replace(start, f"{INDEPENDENT}\n{start}"))
     assert code == 0, output
+
+
+@pytest.mark.parametrize("family", sorted(FAMILIES))
+def test_no_part_replaces_a_name_of_another(family):
+    """All parts of a script share their names, so an equal one would silently replace the other."""
+    names = []
+    for node in ast.parse(render(family)).body:
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            names.append(node.name)
+        elif isinstance(node, ast.Assign):
+            names.extend(target.id for target in node.targets if isinstance(target, ast.Name))
+    # A pipeline builds its configuration in its own way.
+    replaced = {name for name in names if names.count(name) > 1} - {"build_config"}
+    assert not replaced

@@ -93,7 +93,7 @@ fn find_in(
 
 /// The subdirectory of the transformers model, which older versions of sentence-transformers wrote.
 fn transformer_part(modules: &[u8]) -> Option<String> {
-    let modules: Value = serde_json::from_slice(modules).ok()?;
+    let modules: serde_json::Value = serde_json::from_slice(modules).ok()?;
     let path = modules.get(0)?.get("path")?.as_str()?;
     let plain = !path.is_empty() && !path.contains(['/', '\\']) && path != "..";
     plain.then(|| path.to_owned())

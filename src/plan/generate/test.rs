@@ -101,6 +101,11 @@ impl Subject<'_> {
         for (label, value) in self.labels(case) {
             settings.labels.entry(label.into()).or_insert(value);
         }
+        for risk in [ALLOW_PICKLE, TRUST_REMOTE_CODE] {
+            if case.parameters.get(risk) == Some(&true.into()) {
+                settings.labels.insert(risk.to_owned(), "true".to_owned());
+            }
+        }
         // The plan cannot override these labels: they state how the test was made.
         for (label, value) in [
             ("template", template.name().to_owned()),

@@ -249,6 +249,12 @@ fn each_row_names_the_weights_and_the_head_names_random_ones() {
         assert!(text.lines().any(|line| line.contains(shown)), "{shown}: {text}");
         rows.push(row);
     }
+    let mut risky = rows[2].clone();
+    for label in ["allow_pickle", "trust_remote_code"] {
+        risky.labels.insert(label.into(), "true".into());
+    }
+    let text = table(&view(vec![risky]), Style::default());
+    assert!(text.contains("folder sha256:1a2b3c4 (pickle allowed) (remote code)"), "{text}");
     let head = |rows: Vec<ReportRow>| {
         let text = table(&view(rows), Style::default());
         text.lines().nth(1).map(str::to_owned).unwrap_or_default()

@@ -4,6 +4,7 @@ use super::figures;
 use super::words::plain;
 use crate::api::v1::reports::{ReportRow, ReportView};
 use crate::domain::weights::{WEIGHTS_REASON, short_identity};
+use crate::plan::model_entry::{ALLOW_PICKLE, TRUST_REMOTE_CODE};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
@@ -57,11 +58,16 @@ pub fn random(view: &ReportView) -> Option<String> {
     })
 }
 
-/// The weights of a test with their short identity, e.g. `hub@0123abc` or `folder sha256:1a2b3c4`.
+/// The weights of a test with their short identity, and the risks that its plan allows, e.g.
+/// `hub@0123abc` or `folder sha256:1a2b3c4 (remote code)`.
 pub fn of(row: &ReportRow) -> Option<String> {
     let kind = row.weights.as_deref()?;
-    let Some(identity) = &row.weights_id else { return Some(plain(kind, MAX_NAME)) };
-    let short = short_identity(identity);
-    let blank = if short.starts_with('@') { "" } else { " " };
-    Some(plain(&format!("{kind}{blank}{short}"), MAX_NAME))
+    let identity = row.weights_id.as_ref().map(|identity| short_identity(identity));
+    let identity = identity.map_or_else(String::new, |short| {
+        if short.starts_with('@') { short } else { format!(" {short}") }
+    });
+    let risks = [(ALLOW_PICKLE, " (pickle allowed)"), (TRUST_REMOTE_CODE, " (remote code)")];
+    let allowed = risks.iter().filter(|(label, _)| row.labels.contains_key(*label));
+    let allowed: String = allowed.map(|(_, text)| *text).collect();
+    Some(plain(&format!("{kind}{identity}{allowed}"), MAX_NAME))
 }
