@@ -29,7 +29,7 @@ pub const OWN: &str = "dtf/";
 const GGUF: &[&str] = &["gguf>=0.10", "accelerate"];
 const ADAPTER: &[&str] = &["peft>=0.15"];
 /// Directory of the base model beside an adapter.
-const BASE_DIRECTORY: &str = "base_model";
+pub(super) const BASE_DIRECTORY: &str = "base_model";
 
 /// A configuration and its origin.
 #[derive(Debug, Clone, PartialEq)]

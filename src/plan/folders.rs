@@ -5,13 +5,10 @@ use crate::domain::weights::{Manifest, Weights};
 use crate::models::weights::source::Source;
 use crate::plan::entry::Entry;
 use crate::plan::sources::Sources;
+use std::collections::BTreeMap;
 use std::collections::btree_map::Entry as Slot;
-use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-
-/// Label of a generated test with the library that runs the model.
-const RUNTIME: &str = "runtime";
 
 /// The files of a folder, which the coordinator must have before tests are submitted, and where they are
 /// on this machine.
@@ -29,7 +26,6 @@ pub struct PushedWeights {
 /// What the tests of a folder use, which determines the files that belong to its weights.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FolderUse {
-    pub runtimes: BTreeSet<String>,
     /// Whether code in the folder may be run.
     pub remote_code: bool,
 }
@@ -85,7 +81,6 @@ impl<'a> Folders<'a> {
 
 impl FolderUse {
     fn add(&mut self, entry: &Entry) {
-        self.runtimes.extend(entry.settings.labels.get(RUNTIME).cloned());
         self.remote_code |= entry.settings.requires.tags.contains(&Tag::remote_code());
     }
 }

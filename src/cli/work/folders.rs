@@ -52,7 +52,6 @@ pub async fn read(
 fn belonging_to(path: &str, used: &FolderUse) -> Result<(PathBuf, Vec<String>), String> {
     let (root, files) = peek::files_below(Path::new(path)).map_err(|error| error.to_string())?;
     let wanted = Wanted {
-        runtimes: used.runtimes.iter().map(String::as_str).collect(),
         // Where they are not allowed, the choice of the weights has refused pickles.
         allow_pickle: true,
         remote_code: used.remote_code,

@@ -9,6 +9,8 @@
 use super::directory::shards;
 use super::formats::{ADAPTERS, PIPELINE_STEM, STEM, main_file, pickle_stem};
 use super::header::MAX_READ_BYTES;
+use crate::models::catalogue::BASE_DIRECTORY;
+use crate::models::description::ADAPTER;
 use crate::text::error::{ReadError, ValueError};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -31,14 +33,10 @@ const NOT_TEXTS: [&str; 10] = [
 ];
 /// Subdirectories with texts that libraries read.
 const TEMPLATES: [&str; 2] = ["additional_chat_templates", "chat_templates"];
-const ONNX: &str = "onnxruntime";
-const OPENVINO: &str = "openvino";
 
 /// How the weights will be used.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Wanted<'a> {
-    /// Runtimes of the tests, such as `torch`. Empty for `torch` alone.
-    pub runtimes: BTreeSet<&'a str>,
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Wanted {
     /// Whether pickled weights are loaded if there are no others.
     pub allow_pickle: bool,
     /// Whether code in the directory may be run.
@@ -54,10 +52,29 @@ pub struct Wanted<'a> {
 /// or there are several candidates.
 pub fn belonging(
     entries: &BTreeMap<String, u64>,
-    wanted: &Wanted<'_>,
+    wanted: &Wanted,
     read: impl Fn(&str, usize) -> Result<Vec<u8>, ReadError>,
 ) -> Result<Vec<String>, ValueError> {
-    let directory = Directory { entries, wanted, read: &read };
+    let mut paths = select(entries, wanted, &read)?;
+    // The base model of an adapter may be in a subdirectory beside it.
+    if entries.contains_key(ADAPTER) {
+        let inside = entries.iter().filter_map(|(path, size)| {
+            Some((path.strip_prefix(BASE_DIRECTORY)?.strip_prefix('/')?.to_owned(), *size))
+        });
+        let read = |path: &str, most: usize| read(&join(BASE_DIRECTORY, path), most);
+        let base = select(&inside.collect(), wanted, &read)?;
+        paths.extend(base.iter().map(|path| join(BASE_DIRECTORY, path)));
+    }
+    Ok(paths.into_iter().collect())
+}
+
+/// The files of one model, without a base model.
+fn select(
+    entries: &BTreeMap<String, u64>,
+    wanted: &Wanted,
+    read: &dyn Fn(&str, usize) -> Result<Vec<u8>, ReadError>,
+) -> Result<BTreeSet<String>, ValueError> {
+    let directory = Directory { entries, wanted, read };
     let parts = directory.parts()?;
     let mut paths = BTreeSet::new();
     for part in &parts {
@@ -77,13 +94,13 @@ pub fn belonging(
             );
         }
     }
-    paths.extend(directory.graphs());
-    Ok(paths.into_iter().filter(|path| entries.contains_key(path)).collect())
+    paths.retain(|path| entries.contains_key(path));
+    Ok(paths)
 }
 
 struct Directory<'a> {
     entries: &'a BTreeMap<String, u64>,
-    wanted: &'a Wanted<'a>,
+    wanted: &'a Wanted,
     read: &'a dyn Fn(&str, usize) -> Result<Vec<u8>, ReadError>,
 }
 
@@ -172,24 +189,6 @@ impl Directory<'_> {
             }
         }
         Ok(Some(files))
-    }
-
-    /// Exported graphs with their data, for the runtimes that load them.
-    fn graphs(&self) -> impl Iterator<Item = String> {
-        let onnx = self.wanted.runtimes.contains(ONNX);
-        let openvino = self.wanted.runtimes.contains(OPENVINO);
-        let belongs = move |path: &str| {
-            let (part, name) = path.rsplit_once('/').unwrap_or(("", path));
-            let lower = name.to_lowercase();
-            let graph = lower.ends_with(".onnx")
-                || lower.contains(".onnx_data")
-                || lower.contains(".onnx.data");
-            let ir = lower.starts_with("openvino_")
-                && (lower.ends_with(".xml") || lower.ends_with(".bin"));
-            (onnx && graph && (part.is_empty() || part == "onnx"))
-                || (openvino && ir && (part.is_empty() || part == "openvino"))
-        };
-        self.entries.keys().filter(move |path| belongs(path)).cloned()
     }
 }
 

@@ -223,7 +223,7 @@ proptest! {
 fn travelling(
     files: &[&str],
     texts: &[(&str, &str)],
-    wanted: &Wanted<'_>,
+    wanted: &Wanted,
 ) -> Result<Vec<String>, String> {
     let names = files.iter().chain(texts.iter().map(|(name, _)| name));
     let entries = names.map(|name| ((*name).to_owned(), 1)).collect();
@@ -253,7 +253,7 @@ fn the_files_of_one_format_travel_with_configuration_and_tokenizer() {
         "runs/events.json",
     ];
     let kept = ["chat_template.jinja", "config.json"];
-    let check = |files: &[&str], texts: &[(&str, &str)], wanted: &Wanted<'_>, weights: &[&str]| {
+    let check = |files: &[&str], texts: &[(&str, &str)], wanted: &Wanted, weights: &[&str]| {
         let all: Vec<&str> = beside.iter().chain(files).copied().collect();
         let mut expected: Vec<&str> =
             kept.iter().chain(weights).chain(&["tokenizer.json", "vocab.txt"]).copied().collect();
@@ -280,12 +280,11 @@ fn the_files_of_one_format_travel_with_configuration_and_tokenizer() {
     let settings = ("adapter_config.json", "{}");
     let adapter = ["adapter_config.json", "adapter_model.safetensors"];
     check(&["adapter_model.safetensors", "adapter_model.bin"], &[settings], &plain, &adapter);
-    let onnx = Wanted { runtimes: ["onnxruntime"].into(), ..Wanted::default() };
-    let graph = ["model.onnx", "model.onnx_data", "onnx/model.onnx"];
-    check(&[graph[0], graph[1], graph[2], "openvino_model.xml"], &[], &onnx, &graph);
-    let openvino = Wanted { runtimes: ["openvino"].into(), ..Wanted::default() };
-    let graph = ["openvino_model.bin", "openvino_model.xml"];
-    check(&[graph[0], graph[1], "model.onnx"], &[], &openvino, &graph);
+    let base = ["base_model/config.json", "base_model/model.safetensors"];
+    let with_base = [&adapter[..], &base[..]].concat();
+    let beside_it =
+        [base[0], base[1], "base_model/optimizer.pt", "base_model/README.md", adapter[1]];
+    check(&beside_it, &[settings], &plain, &with_base);
     let code = Wanted { remote_code: true, ..Wanted::default() };
     check(&["model.safetensors"], &[], &code, &["model.safetensors", "modeling_mine.py"]);
 }
