@@ -59,7 +59,7 @@ pub fn random(view: &ReportView) -> Option<String> {
 }
 
 /// The weights of a test with their short identity, and the risks that its plan allows, e.g.
-/// `hub@0123abc` or `folder sha256:1a2b3c4 (remote code)`.
+/// `hub@0123abc (remote code)`.
 pub fn of(row: &ReportRow) -> Option<String> {
     let kind = row.weights.as_deref()?;
     let identity = row.weights_id.as_ref().map(|identity| short_identity(identity));
