@@ -227,6 +227,23 @@ def test_recording_ends_at_the_time_limit(parts, monkeypatch):
     assert (trace["records"], trace["stopped"]) == ([], True)
 
 
+def test_the_last_call_of_a_stopped_trace_is_not_compared_with_a_later_one(parts):
+    model = torch.nn.Sequential(torch.nn.Linear(4, 4))
+    traces = []
+    for recorded in (3, 2):  # of three calls
+        with parts.traced(torch, model) as recorder:
+            for call in range(3):
+                recorder.stopped = call >= recorded
+                model(torch.randn(2, 4, generator=torch.Generator().manual_seed(call)))
+        traces.append(recorder.trace())
+    complete, stopped = traces
+    own = parts.own_errors({"expected": complete, "own": complete})
+    borders = parts.borders(stopped, complete, dict.fromkeys(own, 0.0))
+    assert [border["call"] for border in borders] == [1, 1]
+    assert parts.largest_excess(borders, "fp32") == 0
+    assert all(call[1] == "first" for call, *_ in parts.own_errors({"expected": complete, "own": stopped}))
+
+
 @pytest.mark.parametrize("before", [True, False])
 def test_padding_of_a_batch_is_left_out(parts, before):
     model = torch.nn.Sequential(torch.nn.Linear(4, 4))
