@@ -44,8 +44,9 @@ impl CacheLimit {
 }
 
 impl CacheSettings {
-    /// The largest weights that fit if everything else is removed, in bytes, rounded down to GiB, so
-    /// that it rarely changes. None if nothing limits them, or if the disk cannot be inspected.
+    /// The largest weights that fit if everything else is removed, in bytes. None if nothing limits
+    /// them, or if the disk cannot be inspected. Free space is rounded down to GiB, so that the result
+    /// rarely changes; the limit is not, so that weights that fit it are accepted.
     #[must_use]
     pub fn capacity(&self, stored: &[Stored]) -> Option<u64> {
         let existing = self.directory.ancestors().find(|path| path.is_dir())?;
@@ -53,7 +54,27 @@ impl CacheSettings {
         let space = inspected.inspect_err(|error| {
             tracing::warn!(path = %existing.display(), %error, "cannot inspect the disk for weights");
         });
-        let most = space.ok()?.most(stored)?;
-        Some(if most > 1 << 30 { most >> 30 << 30 } else { most })
+        let space = space.ok()?;
+        space.most(stored).map(|most| steady(most, space.limit))
+    }
+}
+
+/// Rounds free space down to GiB, but not the limit, and nothing below 1 GiB.
+fn steady(most: u64, limit: Option<u64>) -> u64 {
+    let is_exact = limit == Some(most) || most < 1 << 30;
+    if is_exact { most } else { most >> 30 << 30 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_limit_is_exact_and_free_space_is_rounded() {
+        let gib = 1 << 30;
+        assert_eq!(steady(8 * gib + 7, Some(8 * gib + 7)), 8 * gib + 7);
+        assert_eq!(steady(8 * gib + 7, Some(9 * gib)), 8 * gib);
+        assert_eq!(steady(8 * gib + 7, None), 8 * gib);
+        assert_eq!(steady(7, None), 7);
     }
 }

@@ -5,12 +5,14 @@ use super::agent::Agent;
 use super::network::{AgentIndex, Happening, Network, Request, Response};
 use dtf::domain::capability::Capability;
 use dtf::domain::fact::{Fact, Idempotency, Next};
+use dtf::domain::held_weights::{HeldWeights, WeightsNeed};
 use dtf::domain::id::{Epoch, LeaseId, RunId, TestId};
 use dtf::domain::outcome::{Class, Outcome};
 use dtf::domain::requirement::Requirement;
 use dtf::domain::retry::Retries;
 use dtf::domain::test::{OnFailure, TestSpec};
 use dtf::domain::time::{Millis, Timestamp};
+use dtf::domain::weights::WeightsKey;
 use dtf::scheduler::engine::{Batch, ClaimId, Engine, Input, Reply, SnapshotPolicy, Tickets};
 use dtf::scheduler::{Answer, Command, FactError, Finished, Scheduler, Submission};
 use rand::rngs::StdRng;
@@ -31,6 +33,14 @@ const CLAIM_TIME: u64 = 10_000;
 
 /// No attempt that ends takes longer.
 const LAUNCH: &str = r#"{"timeout_ms":60000,"grace_ms":1000}"#;
+
+/// Number of models with weights, and the size of the weights of each, in bytes.
+const MODELS: u32 = 3;
+const SIZE: u64 = 4 << 30;
+
+fn key(model: u32) -> WeightsKey {
+    WeightsKey::new(format!("model-{model}")).expect("a key")
+}
 
 /// The retries of a test that must not start twice, whatever happens.
 const ONCE: Retries = Retries { failed: 0, infrastructure: 0 };
@@ -159,13 +169,20 @@ impl World {
         let tests = (0..count)
             .map(|index| {
                 let cpu_milli = if self.random.random_bool(0.1) { 2_000 } else { 1_000 };
+                let model = self.random.random_range(0..5);
+                let weights = (model < MODELS)
+                    .then(|| WeightsNeed { key: key(model), size_bytes: Some(SIZE) });
                 let depends_on: Vec<u32> = match self.random.random_range(0..6) {
                     0 if index > 0 => vec![self.random.random_range(0..index)],
                     _ => vec![],
                 };
                 Arc::new(TestSpec {
                     name: format!("t{index}").into(),
-                    requirement: Arc::new(Requirement { cpu_milli, ..Requirement::default() }),
+                    requirement: Arc::new(Requirement {
+                        cpu_milli,
+                        weights,
+                        ..Requirement::default()
+                    }),
                     priority: self.random.random_range(0..3i64).try_into().expect("in range"),
                     retries: match self.random.random_range(0..4) {
                         0 => ONCE,
@@ -311,6 +328,11 @@ impl World {
             tags: [].into(),
             detection_errors: Vec::new(),
         };
+        if let Request::Heartbeat { worker, incarnation, .. } = &request {
+            let (worker, incarnation, report) = (*worker, *incarnation, self.draw_report());
+            let command = Command::ReportWeights { worker, incarnation, report };
+            self.take(Input::Command { command, ticket: Asker::Nobody });
+        }
         let refused = |refusal| Asker::Worker { agent: from, number, refusal };
         let input = match request {
             Request::Register { identity, holding } => Input::Command {
@@ -351,6 +373,13 @@ impl World {
             }
         };
         self.take(input);
+    }
+
+    /// A worker has some of the models, and its cache has room for any one of them.
+    fn draw_report(&mut self) -> Arc<HeldWeights> {
+        let capacity_bytes = Some(self.random.random_range(SIZE..SIZE * 4));
+        let keys = (0..MODELS).filter(|_| self.random.random_bool(0.4)).map(key).collect();
+        Arc::new(HeldWeights { revision: self.random.random(), capacity_bytes, keys })
     }
 
     /// Has the engine take a request, if the coordinator is up, and hands the batch to the log.
