@@ -38,7 +38,7 @@ const LAUNCH: &str = r#"{"timeout_ms":60000,"grace_ms":1000}"#;
 const MODELS: u32 = 3;
 const SIZE: u64 = 4 << 30;
 
-fn key(model: u32) -> WeightsKey {
+fn weights_key(model: u32) -> WeightsKey {
     WeightsKey::new(format!("model-{model}")).expect("a key")
 }
 
@@ -171,7 +171,7 @@ impl World {
                 let cpu_milli = if self.random.random_bool(0.1) { 2_000 } else { 1_000 };
                 let model = self.random.random_range(0..5);
                 let weights = (model < MODELS)
-                    .then(|| WeightsNeed { key: key(model), size_bytes: Some(SIZE) });
+                    .then(|| WeightsNeed { key: weights_key(model), size_bytes: Some(SIZE) });
                 let depends_on: Vec<u32> = match self.random.random_range(0..6) {
                     0 if index > 0 => vec![self.random.random_range(0..index)],
                     _ => vec![],
@@ -378,7 +378,7 @@ impl World {
     /// A worker has some of the models, and its cache has room for any one of them.
     fn draw_report(&mut self) -> Arc<HeldWeights> {
         let capacity_bytes = Some(self.random.random_range(SIZE..SIZE * 4));
-        let keys = (0..MODELS).filter(|_| self.random.random_bool(0.4)).map(key).collect();
+        let keys = (0..MODELS).filter(|_| self.random.random_bool(0.4)).map(weights_key).collect();
         Arc::new(HeldWeights { revision: self.random.random(), capacity_bytes, keys })
     }
 
