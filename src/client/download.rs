@@ -41,7 +41,7 @@ pub enum DownloadError {
     Busy { status: u16, retry_after: Option<Duration> },
     /// Repeating the request is useless.
     #[error("the server responded with status {status}{body}")]
-    Refused { status: u16, body: String },
+    Refused { status: StatusCode, headers: Box<HeaderMap>, body: String },
 }
 
 impl DownloadError {
@@ -119,8 +119,8 @@ impl Downloads {
         if status == StatusCode::PARTIAL_CONTENT {
             let range = content_range(response.headers());
             let Some((at, size)) = range else {
-                let body = ", which gives no position".to_owned();
-                return Err(DownloadError::Refused { status: status.as_u16(), body });
+                let (headers, body) = (Box::default(), ", which gives no position".to_owned());
+                return Err(DownloadError::Refused { status, headers, body });
             };
             return Ok(Content { response, from: at, size });
         }
@@ -161,13 +161,14 @@ async fn refusal(response: Response) -> DownloadError {
         let retry_after = retry_after.map(Duration::from_secs);
         return DownloadError::Busy { status: status.as_u16(), retry_after };
     }
+    let headers = Box::new(response.headers().clone());
     let body = read_limited(response, MAX_ERROR_BYTES).await.unwrap_or_default();
     let body = String::from_utf8_lossy(&body);
     let line = body.split_whitespace().collect::<Vec<_>>().join(" ");
     let is_text = !line.is_empty() && !line.starts_with('<');
     let short: String = line.chars().take(MAX_ERROR_CHARS).collect();
     let body = if is_text { format!(": {short}") } else { String::new() };
-    DownloadError::Refused { status: status.as_u16(), body }
+    DownloadError::Refused { status, headers, body }
 }
 
 #[cfg(test)]

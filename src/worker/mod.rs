@@ -73,7 +73,7 @@ pub async fn run<L: Link>(
     };
     let mut warm_env = inherited.for_attempt(&work_dir.spool(), 1);
     set(&mut warm_env, MARKER, format!("{}warm/", work_dir.marker()));
-    let weights = WeightSources::new(link.clone(), settings.weights.clone());
+    let weights = WeightSources::new(link.clone(), settings.weights.clone(), settings.hub.clone());
     weights.refresh().await;
     let context = AttemptContext {
         held: weights.held(),

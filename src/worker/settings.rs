@@ -1,5 +1,6 @@
 //! The settings of a worker.
 
+use crate::client::Hub;
 use crate::domain::accelerator::Backend;
 use crate::domain::capability::Capability;
 use crate::domain::time::Millis;
@@ -19,6 +20,8 @@ pub struct Settings {
     pub environments_dir: Option<PathBuf>,
     /// Cache of weights. Several workers may share its directory.
     pub weights: CacheSettings,
+    /// The model hub, or the reason why it is not used.
+    pub hub: Result<Hub, String>,
     /// The worker leaves when it has run something and no further test is available.
     pub ephemeral: bool,
     /// The worker leaves after this period without a lease.

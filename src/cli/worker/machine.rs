@@ -3,11 +3,14 @@
 use crate::cli::args::machine::Machine;
 use crate::cli::error::CliError;
 use crate::cli::terminal::console::Console;
+use crate::cli::terminal::notices::TerminalNotices;
 use crate::cli::terminal::progress::Progress;
 use crate::config::roles::{GivenMachine, MachineSettings};
 use crate::config::{File, Resolver};
 use crate::detect::{self, Detected};
 use crate::domain::capability::Capability;
+use crate::gather;
+use crate::sys::caches;
 use crate::sys::process::SystemRunner;
 use crate::worker::settings::Settings;
 use std::path::{Path, PathBuf};
@@ -72,12 +75,18 @@ pub fn settings(
 ) -> Settings {
     let flags = machine;
     let machine = resolve(flags, &mut Resolver::new(file));
+    let hub = if machine.offline || caches::offline(&caches::variable) {
+        Err("this worker is offline (--offline or HF_HUB_OFFLINE)".to_owned())
+    } else {
+        gather::hub::connect(&TerminalNotices::new(console)).map_err(|error| error.to_string())
+    };
     Settings {
         name,
         capability,
         work_dir,
         environments_dir: Some(machine.environments_dir),
         weights: machine.weights,
+        hub,
         ephemeral: false,
         idle_timeout: None,
         null_runner: false,

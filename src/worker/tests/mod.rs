@@ -355,6 +355,7 @@ fn settings(directory: &std::path::Path) -> Settings {
             limit: CacheLimit::Unlimited,
             digests: directory.join("digests"),
         },
+        hub: Err("offline".into()),
         ephemeral: false,
         idle_timeout: None,
         null_runner: false,

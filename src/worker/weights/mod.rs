@@ -8,6 +8,7 @@ mod address;
 pub mod alive;
 pub mod chunks;
 pub mod error;
+mod hub;
 pub mod layout;
 pub mod limit;
 pub mod model_cache;

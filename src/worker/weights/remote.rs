@@ -35,6 +35,9 @@ const PIECES: usize = 16;
 const MAX_DAMAGED: u32 = 2;
 const READ_BYTES: usize = 128 * 1024;
 
+/// The words for a refusal of a file.
+pub type Explain<'a> = &'a (dyn Fn(&str, &DownloadError) -> String + Sync);
+
 /// Fetches files from their addresses. The digest of each file is returned, in the order of `files`.
 ///
 /// # Errors
@@ -43,6 +46,7 @@ pub async fn fetch(
     files: &[AddressedFile],
     target: &Target<'_>,
     downloads: &Downloads,
+    explain: Explain<'_>,
 ) -> Result<Vec<String>, WeightsError> {
     if files.is_empty() {
         return Ok(Vec::new());
@@ -55,7 +59,7 @@ pub async fn fetch(
         loop {
             let next = queue.lock().unwrap_or_else(PoisonError::into_inner).next();
             let Some((index, file)) = next else { return Ok(digests) };
-            digests.push((index, fetch_file(file, target, downloads).await?));
+            digests.push((index, fetch_file(file, target, downloads, explain).await?));
         }
     };
     let lanes = try_join_all((0..CONCURRENT).map(|_| lane())).await?;
@@ -67,6 +71,7 @@ async fn fetch_file(
     file: &AddressedFile,
     target: &Target<'_>,
     downloads: &Downloads,
+    explain: Explain<'_>,
 ) -> Result<String, WeightsError> {
     let path = target.directory.join(&file.path);
     let broken = |error| WeightsError::cache(target.root, error);
@@ -75,7 +80,7 @@ async fn fetch_file(
     }
     for tries in 1.. {
         let mut writer = Writer::start(path.clone(), file.size_bytes, target);
-        receive(file, &mut writer, target, downloads).await?;
+        receive(file, &mut writer, target, downloads, explain).await?;
         let hashed = writer.finish().await.map_err(broken)?;
         let is_whole = hashed.size == file.size_bytes;
         if is_whole && file.sha256.as_ref().is_none_or(|expected| *expected == hashed.sha256) {
@@ -97,6 +102,7 @@ async fn receive(
     writer: &mut Writer,
     target: &Target<'_>,
     downloads: &Downloads,
+    explain: Explain<'_>,
 ) -> Result<(), WeightsError> {
     let broken = |error| WeightsError::cache(target.root, error);
     let mut at = writer.begun().await.map_err(broken)?;
@@ -131,6 +137,7 @@ async fn receive(
         };
         let (reason, asked) = (error.to_string(), error.retry_after());
         if matches!(error, DownloadError::Refused { .. }) {
+            let reason = explain(&file.path, &error);
             return Err(WeightsError::Remote { file: file.path.clone(), reason });
         }
         tracing::warn!(

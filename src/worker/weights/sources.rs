@@ -4,25 +4,29 @@
 //! as it loads them. Nothing replaces weights that are not available. Places of this machine are
 //! inspected first, so that nothing is fetched that is there.
 
-use crate::client::Downloads;
+use crate::client::{DownloadError, Downloads, Hub};
 use crate::domain::causes::with_causes;
 use crate::domain::held_weights::{HeldWeights, MAX_HELD_WEIGHTS};
 use crate::domain::weights::{Manifest, Weights, WeightsKey};
 use crate::gather::digests::Digests;
+use crate::gather::peek;
+use crate::models::weights::{Wanted, belonging};
 use crate::sys::caches::{Caches, UserContext, home, in_map};
 use crate::worker::link::{LinkError, WeightsLink};
 use crate::worker::variables::Variables;
 use crate::worker::weights::error::WeightsError;
+use crate::worker::weights::hub::Published;
 use crate::worker::weights::layout::Layout;
 use crate::worker::weights::limit::CacheSettings;
 use crate::worker::weights::model_cache::{self, Snapshot};
 use crate::worker::weights::patience::{Limits, Patience};
 use crate::worker::weights::plan::FetchPlan;
 use crate::worker::weights::progress::Step;
-use crate::worker::weights::remote;
+use crate::worker::weights::remote::{self, Explain};
 use crate::worker::weights::store::{Fetch, Pin, WeightStore};
 use crate::worker::weights::target::Target;
 use crate::worker::weights::{address, chunks};
+use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -32,6 +36,15 @@ use tokio::time::Instant;
 
 /// Time after which the list of weights is read again.
 const REFRESH_INTERVAL: Duration = Duration::from_secs(300);
+
+/// What is known about the attempt that needs weights.
+#[derive(Debug, Clone, Copy)]
+pub struct Surroundings<'a> {
+    /// Its environment variables, which decide where the model cache is.
+    pub variables: &'a Variables,
+    /// Its runtime, such as `torch`, which decides which files of a model it needs.
+    pub runtime: &'a str,
+}
 
 /// Weights that a test can load.
 #[derive(Debug)]
@@ -53,6 +66,8 @@ pub struct ReadyWeights {
 pub struct WeightSources<L> {
     link: Arc<L>,
     settings: CacheSettings,
+    /// The model hub, or the reason why it is not used.
+    hub: Result<Hub, String>,
     limits: Limits,
     store: Mutex<Option<Arc<WeightStore>>>,
     downloads: OnceLock<Downloads>,
@@ -62,10 +77,11 @@ pub struct WeightSources<L> {
 
 impl<L: WeightsLink> WeightSources<L> {
     #[must_use]
-    pub fn new(link: Arc<L>, settings: CacheSettings) -> Self {
+    pub fn new(link: Arc<L>, settings: CacheSettings, hub: Result<Hub, String>) -> Self {
         Self {
             link,
             settings,
+            hub,
             limits: Limits::default(),
             store: Mutex::default(),
             downloads: OnceLock::new(),
@@ -146,7 +162,7 @@ impl<L: WeightsLink> WeightSources<L> {
         store.map(|(store, key)| store.fetch(key)).unwrap_or_default()
     }
 
-    /// Provides weights. `variables` are those of the attempt, which decide where the model cache is.
+    /// Provides weights for an attempt.
     /// The future may be dropped: what was fetched is kept, and another test continues.
     ///
     /// # Errors
@@ -154,9 +170,10 @@ impl<L: WeightsLink> WeightSources<L> {
     pub async fn ensure(
         &self,
         weights: &Weights,
-        variables: &Variables,
+        attempt: &Surroundings<'_>,
         fetch: &Arc<Fetch>,
     ) -> Result<ReadyWeights, WeightsError> {
+        let variables = attempt.variables;
         match weights {
             Weights::Random => Ok(random()),
             Weights::Folder { manifest, path, in_place: true, .. } => {
@@ -164,12 +181,31 @@ impl<L: WeightsLink> WeightSources<L> {
             }
             Weights::Folder { manifest, .. } => {
                 let plan = async { Ok(FetchPlan::of_manifest(self.manifest(manifest).await?)) };
-                self.cached(&WeightsKey::digest(manifest), weights.kind(), fetch, plan).await
+                let key = WeightsKey::digest(manifest);
+                self.cached(&key, weights.kind(), fetch, plan, &as_reported).await
             }
             Weights::Hub { model, commit, .. } => {
                 let found = find_in_model_cache(model, Some(commit), variables)?;
-                let snapshot = found.map_err(WeightsError::Absent)?;
-                Ok(of_model_cache(weights, model, snapshot))
+                let absent = match found {
+                    Ok(snapshot) => return Ok(of_model_cache(weights, model, snapshot)),
+                    Err(reason) => reason,
+                };
+                let key = WeightsKey::new(format!("{model}@{commit}"));
+                let key = key.map_err(|error| WeightsError::Absent(error.to_string()))?;
+                let hub = self.hub.as_ref().map_err(|reason| {
+                    WeightsError::Absent(format!("{absent}; the hub is not used: {reason}"))
+                });
+                // Weights that were fetched before need no hub.
+                let published = |hub| Published { hub, model, commit };
+                let plan = async {
+                    let downloads = self.downloads()?;
+                    published(hub?).plan(downloads, attempt.runtime, self.limits).await
+                };
+                let explain = |file: &str, error: &DownloadError| match &self.hub {
+                    Ok(hub) => published(hub).explain(file, error),
+                    Err(_) => error.to_string(),
+                };
+                self.cached(&key, weights.kind(), fetch, plan, &explain).await
             }
             Weights::Cache { model, revision, or_random } => {
                 match find_in_model_cache(model, revision.as_deref(), variables)? {
@@ -178,10 +214,11 @@ impl<L: WeightsLink> WeightSources<L> {
                     Err(reason) => Err(WeightsError::Absent(reason)),
                 }
             }
-            Weights::Path { path } => at_path(weights, Path::new(path)),
+            Weights::Path { path } => self.at_path(weights, Path::new(path), attempt, fetch).await,
             Weights::Url { address, sha256 } => {
                 let plan = address::plan(self.downloads()?, address, sha256, self.limits);
-                self.cached(&WeightsKey::digest(sha256), weights.kind(), fetch, plan).await
+                let key = WeightsKey::digest(sha256);
+                self.cached(&key, weights.kind(), fetch, plan, &as_reported).await
             }
         }
     }
@@ -193,6 +230,7 @@ impl<L: WeightsLink> WeightSources<L> {
         source: &'static str,
         fetch: &Arc<Fetch>,
         plan: impl Future<Output = Result<FetchPlan, WeightsError>> + Send,
+        explain: Explain<'_>,
     ) -> Result<ReadyWeights, WeightsError> {
         let store = self.store()?;
         let pin = store.pin(key)?;
@@ -210,7 +248,7 @@ impl<L: WeightsLink> WeightSources<L> {
         turn.reopen()?;
         let plan = plan.await?;
         let target = turn.target(plan.size_bytes()).await?;
-        let files = self.fetch_files(plan, &target).await?;
+        let files = self.fetch_files(plan, &target, explain).await?;
         let path = turn.finish(files)?;
         self.refresh().await;
         Ok(ready(path, true))
@@ -221,13 +259,14 @@ impl<L: WeightsLink> WeightSources<L> {
         &self,
         plan: FetchPlan,
         target: &Target<'_>,
+        explain: Explain<'_>,
     ) -> Result<Vec<(String, String, u64)>, WeightsError> {
         let FetchPlan { chunked, addressed } = plan;
         chunks::fetch(&chunked, target, self.link.as_ref()).await?;
         let digests = if addressed.is_empty() {
             Vec::new()
         } else {
-            remote::fetch(&addressed, target, self.downloads()?).await?
+            remote::fetch(&addressed, target, self.downloads()?, explain).await?
         };
         let chunked = chunked.into_iter().map(|file| (file.path, file.sha256, file.size_bytes));
         let addressed = addressed.into_iter().zip(digests);
@@ -249,6 +288,31 @@ impl<L: WeightsLink> WeightSources<L> {
         }
     }
 
+    /// Weights at a path of this machine. Their identity is that of a submitted directory with the same
+    /// files.
+    async fn at_path(
+        &self,
+        weights: &Weights,
+        path: &Path,
+        attempt: &Surroundings<'_>,
+        fetch: &Arc<Fetch>,
+    ) -> Result<ReadyWeights, WeightsError> {
+        let ready = existing(weights, path)?;
+        let (place, runtime) = (path.to_owned(), attempt.runtime.to_owned());
+        let digests = Digests::memoised(self.settings.digests.clone());
+        let fetch = fetch.clone();
+        let read = move || {
+            manifest_at(&place, &runtime, &digests, &|done, total| {
+                fetch.progress().reached(Step::Checking, done, total);
+            })
+        };
+        let read = tokio::task::spawn_blocking(read).await.map_err(|error| error.to_string());
+        let local = |reason| WeightsError::Local { path: path.to_owned(), reason };
+        let manifest = read.flatten().map_err(local)?;
+        let identity = Some(WeightsKey::digest(&manifest.digest()).to_string());
+        Ok(ReadyWeights { identity, ..ready })
+    }
+
     /// Weights that this worker has at the path of the submission, with the same content.
     async fn in_place(
         &self,
@@ -257,7 +321,7 @@ impl<L: WeightsLink> WeightSources<L> {
         path: &Path,
         fetch: &Arc<Fetch>,
     ) -> Result<ReadyWeights, WeightsError> {
-        let ready = at_path(weights, path)?;
+        let ready = existing(weights, path)?;
         let listed = self.manifest(manifest).await?;
         let (place, digests) = (path.to_owned(), Digests::memoised(self.settings.digests.clone()));
         let fetch = fetch.clone();
@@ -303,8 +367,30 @@ fn held_now(settings: &CacheSettings) -> HeldWeights {
     HeldWeights { revision: 0, capacity_bytes, keys }
 }
 
-/// Weights at a path of this machine. The test itself checks what it loads.
-fn at_path(weights: &Weights, path: &Path) -> Result<ReadyWeights, WeightsError> {
+/// The words of the server.
+fn as_reported(_: &str, error: &DownloadError) -> String {
+    error.to_string()
+}
+
+/// The manifest of the files at a path that belong to its weights.
+fn manifest_at(
+    path: &Path,
+    runtime: &str,
+    digests: &Digests,
+    progress: &(dyn Fn(u64, u64) + Sync),
+) -> Result<Manifest, String> {
+    let (root, files) = peek::files_below(path).map_err(|error| error.to_string())?;
+    let runtimes = BTreeSet::from([runtime]);
+    let wanted = Wanted { runtimes, allow_pickle: true, remote_code: false };
+    let read = |name: &str, most: usize| {
+        peek::first_bytes(root.join(name).to_str().unwrap_or_default(), most)
+    };
+    let paths = belonging(&files, &wanted, read).map_err(|error| error.message)?;
+    digests.manifest(&root, &paths, progress).map_err(|error| with_causes(&error))
+}
+
+/// Weights at a path of this machine, as they are.
+fn existing(weights: &Weights, path: &Path) -> Result<ReadyWeights, WeightsError> {
     let local = |reason: String| WeightsError::Local { path: path.to_owned(), reason };
     path.metadata().map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => local("this worker has nothing at this path".to_owned()),

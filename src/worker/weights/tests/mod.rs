@@ -8,7 +8,7 @@ use crate::worker::variables::Variables;
 use crate::worker::weights::error::WeightsError;
 use crate::worker::weights::limit::{CacheLimit, CacheSettings};
 use crate::worker::weights::patience::Limits;
-use crate::worker::weights::sources::{ReadyWeights, WeightSources};
+use crate::worker::weights::sources::{ReadyWeights, Surroundings, WeightSources};
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -17,6 +17,7 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, mpsc};
 
 mod cache;
+mod hub;
 mod travel;
 
 /// Coordinator in memory.
@@ -152,7 +153,7 @@ pub fn with_patience(
     let millis = Duration::from_millis;
     let backoff = Backoff { first: millis(1), max: millis(5) };
     let limits = Limits { stall: patience, room: patience, backoff };
-    Arc::new(WeightSources::new(link.clone(), settings).with_limits(limits))
+    Arc::new(WeightSources::new(link.clone(), settings, Err("offline".into())).with_limits(limits))
 }
 
 /// Provides weights as an attempt does.
@@ -160,7 +161,9 @@ pub async fn ensure(
     sources: &WeightSources<StandIn>,
     weights: &Weights,
 ) -> Result<ReadyWeights, WeightsError> {
-    sources.ensure(weights, &Variables::new(), &sources.fetch(weights)).await
+    let variables = Variables::new();
+    let surroundings = Surroundings { variables: &variables, runtime: "torch" };
+    sources.ensure(weights, &surroundings, &sources.fetch(weights)).await
 }
 
 pub fn path(ready: &ReadyWeights) -> &PathBuf {

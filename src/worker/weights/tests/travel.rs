@@ -78,7 +78,8 @@ async fn a_cut_download_continues_after_a_restart_of_worker_or_coordinator() {
     {
         let fetch = worker.fetch(&weights);
         let variables = Variables::new();
-        let running = worker.ensure(&weights, &variables, &fetch);
+        let surroundings = Surroundings { variables: &variables, runtime: "torch" };
+        let running = worker.ensure(&weights, &surroundings, &fetch);
         tokio::pin!(running);
         // Six answers, three of them whole, and then none: the worker is stopped.
         loop {
