@@ -241,7 +241,7 @@ sections! {
             /// Directory of fetched weights. Workers on one machine may share it.
             commands: "worker, run, weights", default: "`weights` in the platform's cache directory for dtf",
         }
-        max_weights_size: SizeLimit {
+        weights_cache_size: SizeLimit {
             /// Maximum size of the fetched weights, such as 500GiB, or `none`. Weights that were not used
             /// for the longest time are removed first; those of running and waiting tests stay.
             commands: "worker, run", default: "half of the disk",

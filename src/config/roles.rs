@@ -124,7 +124,7 @@ pub struct GivenMachine {
     pub allow_remote_code: Option<bool>,
     pub environments_dir: Option<PathBuf>,
     pub weights_dir: Option<PathBuf>,
-    pub max_weights_size: Option<SizeLimit>,
+    pub weights_cache_size: Option<SizeLimit>,
     pub python: Option<Program>,
     pub system_packages: Option<bool>,
     pub torch_backend: Option<String>,
@@ -166,7 +166,7 @@ impl MachineSettings {
                 directory: weights_dir(given.weights_dir, resolver),
                 digests: locate::cache_dir("digests"),
                 limit: resolver
-                    .optional(given.max_weights_size, &section.max_weights_size)
+                    .optional(given.weights_cache_size, &section.weights_cache_size)
                     .map_or(CacheLimit::HalfOfDisk, |limit| CacheLimit::of(limit.0)),
             },
             python: python(given.python, resolver),

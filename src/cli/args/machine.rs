@@ -27,8 +27,8 @@ pub struct Machine {
     #[arg(long, env = "DTF_WEIGHTS_DIR", value_name = "DIR")]
     pub weights_dir: Option<PathBuf>,
     /// Maximum size of the fetched weights, such as 500GiB, or none [default: half of the disk]
-    #[arg(long, env = "DTF_MAX_WEIGHTS_SIZE", value_name = "SIZE")]
-    pub max_weights_size: Option<SizeLimit>,
+    #[arg(long, env = "DTF_WEIGHTS_CACHE_SIZE", value_name = "SIZE")]
+    pub weights_cache_size: Option<SizeLimit>,
     /// Python interpreter that environments are built with [default: python3 in PATH]
     #[arg(long, env = "DTF_PYTHON", value_name = "FILE")]
     pub python: Option<Program>,

@@ -12,10 +12,9 @@ use crate::domain::id::WorkerId;
 use crate::domain::id::{AttemptId, Epoch, LeaseId, RunId, TestId};
 use crate::domain::outcome::{Class, Outcome};
 use crate::domain::time::Millis;
-use crate::domain::weights::Manifest;
 use crate::sys::shutdown::Trigger;
 use crate::worker::environments::NoProgress;
-use crate::worker::link::{LinkError, WeightsLink};
+use crate::worker::link::LinkError;
 use crate::worker::weights::limit::{CacheLimit, CacheSettings};
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -311,26 +310,6 @@ impl Link for Fake {
         let blob = self.with(|state| state.blobs.get(&sha256).cloned());
         let blob = blob.ok_or_else(|| LinkError::Refused("no such blob".into()))?;
         std::fs::write(file, blob).map_err(|error| LinkError::Local(error.to_string()))
-    }
-}
-
-impl WeightsLink for Fake {
-    async fn weights_manifest(&self, sha256: String) -> Result<Manifest, LinkError> {
-        let text = self.with(|state| state.blobs.get(&sha256).cloned());
-        let text = text.ok_or_else(|| LinkError::Refused("no such manifest".into()))?;
-        Ok(Manifest::parse(&text).expect("a manifest"))
-    }
-
-    async fn weights_chunk(
-        &self,
-        sha256: String,
-        pieces: tokio::sync::mpsc::Sender<bytes::Bytes>,
-    ) -> Result<(), LinkError> {
-        self.until(|state| !state.chunks_wait).await;
-        let chunk = self.with(|state| state.blobs.get(&sha256).cloned());
-        let chunk = chunk.ok_or_else(|| LinkError::Refused("no such chunk".into()))?;
-        let _ = pieces.send(chunk.into()).await;
-        Ok(())
     }
 }
 

@@ -1,7 +1,28 @@
 //! Weights of attempts: their variables, lines and phases.
 
 use super::*;
-use crate::domain::weights::ManifestFile;
+use crate::domain::weights::{Manifest, ManifestFile};
+use crate::worker::link::WeightsLink;
+
+impl WeightsLink for Fake {
+    async fn weights_manifest(&self, sha256: String) -> Result<Manifest, LinkError> {
+        let text = self.with(|state| state.blobs.get(&sha256).cloned());
+        let text = text.ok_or_else(|| LinkError::Refused("no such manifest".into()))?;
+        Ok(Manifest::parse(&text).expect("a manifest"))
+    }
+
+    async fn weights_chunk(
+        &self,
+        sha256: String,
+        pieces: tokio::sync::mpsc::Sender<bytes::Bytes>,
+    ) -> Result<(), LinkError> {
+        self.until(|state| !state.chunks_wait).await;
+        let chunk = self.with(|state| state.blobs.get(&sha256).cloned());
+        let chunk = chunk.ok_or_else(|| LinkError::Refused("no such chunk".into()))?;
+        let _ = pieces.send(chunk.into()).await;
+        Ok(())
+    }
+}
 
 impl Fake {
     /// A directory of weights with one file.

@@ -77,7 +77,7 @@ fn no_room(key: &str, need: u64, room: u64, used: u64, limit: Option<u64>, root:
     };
     format!(
         "the weights {key} need {need}, and the weights cache {root} has room for {room} ({why}); \
-         raise --max-weights-size, or free space on the disk"
+         raise --weights-cache-size, or free space on the disk"
     )
 }
 

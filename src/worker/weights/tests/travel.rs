@@ -82,14 +82,15 @@ async fn a_cut_download_continues_after_a_restart_of_worker_or_coordinator() {
         let running = worker.ensure(&weights, &surroundings, &fetch);
         tokio::pin!(running);
         // Six answers, three of them whole, and then none: the worker is stopped.
-        loop {
-            tokio::select! {
-                ready = &mut running => panic!("{ready:?}"),
-                () = tokio::time::sleep(Duration::from_millis(5)) => {}
+        let is_at_rest = || link.requests() == 6 && fetch.progress().done() == 3 * CHUNK_BYTES;
+        let rest = async {
+            while !is_at_rest() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
             }
-            if link.requests() == 6 && fetch.progress().done() == 3 * CHUNK_BYTES {
-                break;
-            }
+        };
+        tokio::select! {
+            ready = &mut running => panic!("{ready:?}"),
+            () = rest => {}
         }
     }
     drop(worker);
