@@ -22,4 +22,3 @@ mod support;
 mod verdicts;
 mod waiting;
 mod weights;
-mod weights_travel;

@@ -1,7 +1,6 @@
 //! Real processes of dtf in separate directories.
 
 pub mod hub;
-pub mod proxy;
 
 use serde_json::Value;
 use std::io::{BufRead, BufReader};
