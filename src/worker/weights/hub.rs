@@ -2,7 +2,7 @@
 //!
 //! Limits: [`MAX_ROUNDS`] rounds of small files that decide which files belong to the weights.
 //!
-//! Promises: only the files that a test of this runtime needs are fetched. The test itself decides
+//! Promises: only the files that a test needs are fetched. The test itself decides
 //! whether it loads pickled weights or runs code. A path that the hub lists stays inside the directory.
 
 use crate::client::{DownloadError, Downloads, Hub, HubError, HubListing};
@@ -12,7 +12,7 @@ use crate::worker::weights::error::WeightsError;
 use crate::worker::weights::patience::{Limits, Patience};
 use crate::worker::weights::plan::{AddressedFile, FetchPlan};
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// Maximum number of rounds of small files.
@@ -27,18 +27,17 @@ pub struct Published<'a> {
 }
 
 impl Published<'_> {
-    /// The files that a test of this runtime needs.
+    /// The files that a test needs.
     ///
     /// # Errors
     /// The hub refuses the model, stays away, or does not list its files.
     pub async fn plan(
         self,
         downloads: &Downloads,
-        runtime: &str,
         limits: Limits,
     ) -> Result<FetchPlan, WeightsError> {
         let listing = self.listing(limits).await?;
-        let paths = self.belonging(downloads, &listing, runtime, limits).await?;
+        let paths = self.belonging(downloads, &listing, limits).await?;
         let mut addressed = Vec::new();
         for path in paths {
             let listed = listing.files.get(&path).cloned().unwrap_or_default();
@@ -104,14 +103,12 @@ impl Published<'_> {
         self,
         downloads: &Downloads,
         listing: &HubListing,
-        runtime: &str,
         limits: Limits,
     ) -> Result<Vec<String>, WeightsError> {
         let size = |path: &String| listing.files.get(path).and_then(|file| file.size_bytes);
         let entries: BTreeMap<String, u64> =
             listing.files.keys().map(|path| (path.clone(), size(path).unwrap_or(1))).collect();
-        let runtimes = BTreeSet::from([runtime]);
-        let wanted = Wanted { runtimes, allow_pickle: true, remote_code: true };
+        let wanted = Wanted { allow_pickle: true, remote_code: true };
         let mut texts: BTreeMap<String, Vec<u8>> = BTreeMap::new();
         for _ in 0..MAX_ROUNDS {
             let missing = RefCell::new(BTreeMap::new());

@@ -26,7 +26,6 @@ use crate::worker::weights::remote::{self, Explain};
 use crate::worker::weights::store::{Fetch, Pin, WeightStore};
 use crate::worker::weights::target::Target;
 use crate::worker::weights::{address, chunks};
-use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -36,15 +35,6 @@ use tokio::time::Instant;
 
 /// Time after which the list of weights is read again.
 const REFRESH_INTERVAL: Duration = Duration::from_secs(300);
-
-/// What is known about the attempt that needs weights.
-#[derive(Debug, Clone, Copy)]
-pub struct Surroundings<'a> {
-    /// Its environment variables, which decide where the model cache is.
-    pub variables: &'a Variables,
-    /// Its runtime, such as `torch`, which decides which files of a model it needs.
-    pub runtime: &'a str,
-}
 
 /// Weights that a test can load.
 #[derive(Debug)]
@@ -162,7 +152,7 @@ impl<L: WeightsLink> WeightSources<L> {
         store.map(|(store, key)| store.fetch(key)).unwrap_or_default()
     }
 
-    /// Provides weights for an attempt.
+    /// Provides weights. `variables` are those of the attempt, which decide where the model cache is.
     /// The future may be dropped: what was fetched is kept, and another test continues.
     ///
     /// # Errors
@@ -170,10 +160,9 @@ impl<L: WeightsLink> WeightSources<L> {
     pub async fn ensure(
         &self,
         weights: &Weights,
-        attempt: &Surroundings<'_>,
+        variables: &Variables,
         fetch: &Arc<Fetch>,
     ) -> Result<ReadyWeights, WeightsError> {
-        let variables = attempt.variables;
         match weights {
             Weights::Random => Ok(random()),
             Weights::Folder { manifest, path, in_place: true, .. } => {
@@ -199,7 +188,7 @@ impl<L: WeightsLink> WeightSources<L> {
                 let published = |hub| Published { hub, model, commit };
                 let plan = async {
                     let downloads = self.downloads()?;
-                    published(hub?).plan(downloads, attempt.runtime, self.limits).await
+                    published(hub?).plan(downloads, self.limits).await
                 };
                 let explain = |file: &str, error: &DownloadError| match &self.hub {
                     Ok(hub) => published(hub).explain(file, error),
@@ -214,7 +203,7 @@ impl<L: WeightsLink> WeightSources<L> {
                     Err(reason) => Err(WeightsError::Absent(reason)),
                 }
             }
-            Weights::Path { path } => self.at_path(weights, Path::new(path), attempt, fetch).await,
+            Weights::Path { path } => self.at_path(weights, Path::new(path), fetch).await,
             Weights::Url { address, sha256 } => {
                 let plan = address::plan(self.downloads()?, address, sha256, self.limits);
                 let key = WeightsKey::digest(sha256);
@@ -294,15 +283,14 @@ impl<L: WeightsLink> WeightSources<L> {
         &self,
         weights: &Weights,
         path: &Path,
-        attempt: &Surroundings<'_>,
         fetch: &Arc<Fetch>,
     ) -> Result<ReadyWeights, WeightsError> {
         let ready = existing(weights, path)?;
-        let (place, runtime) = (path.to_owned(), attempt.runtime.to_owned());
+        let place = path.to_owned();
         let digests = Digests::memoised(self.settings.digests.clone());
         let fetch = fetch.clone();
         let read = move || {
-            manifest_at(&place, &runtime, &digests, &|done, total| {
+            manifest_at(&place, &digests, &|done, total| {
                 fetch.progress().reached(Step::Checking, done, total);
             })
         };
@@ -375,13 +363,11 @@ fn as_reported(_: &str, error: &DownloadError) -> String {
 /// The manifest of the files at a path that belong to its weights.
 fn manifest_at(
     path: &Path,
-    runtime: &str,
     digests: &Digests,
     progress: &(dyn Fn(u64, u64) + Sync),
 ) -> Result<Manifest, String> {
     let (root, files) = peek::files_below(path).map_err(|error| error.to_string())?;
-    let runtimes = BTreeSet::from([runtime]);
-    let wanted = Wanted { runtimes, allow_pickle: true, remote_code: false };
+    let wanted = Wanted { allow_pickle: true, remote_code: false };
     let read = |name: &str, most: usize| {
         peek::first_bytes(root.join(name).to_str().unwrap_or_default(), most)
     };

@@ -112,10 +112,8 @@ async fn the_model_cache_is_used_where_it_is() {
         revision: Some(commit.into()),
         or_random,
     };
-    let provide = async |weights: Weights| {
-        let surroundings = Surroundings { variables: &variables, runtime: "torch" };
-        worker.ensure(&weights, &surroundings, &worker.fetch(&weights)).await
-    };
+    let provide =
+        async |weights: Weights| worker.ensure(&weights, &variables, &worker.fetch(&weights)).await;
     let missing = provide(cached(false)).await.expect_err("missing").to_string();
     assert!(missing.contains("does not have all files of owner/m at 0123"), "{missing}");
     let random = provide(cached(true)).await.expect("random");

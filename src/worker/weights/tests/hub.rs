@@ -2,7 +2,6 @@
 
 use super::*;
 use crate::client::{Hub, Secret};
-use crate::worker::weights::sources::Surroundings;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 
@@ -124,8 +123,7 @@ async fn provide(
     let limits = Limits { stall: Duration::from_secs(20), room: millis(1), backoff };
     let worker = WeightSources::new(StandIn::new(), settings, hub).with_limits(limits);
     let variables = Variables::from([("HF_HUB_CACHE".into(), root.join("hub").into_os_string())]);
-    let surroundings = Surroundings { variables: &variables, runtime: "torch" };
-    worker.ensure(weights, &surroundings, &worker.fetch(weights)).await
+    worker.ensure(weights, &variables, &worker.fetch(weights)).await
 }
 
 /// A whole safetensors file with one tensor.

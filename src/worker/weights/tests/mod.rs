@@ -8,7 +8,7 @@ use crate::worker::variables::Variables;
 use crate::worker::weights::error::WeightsError;
 use crate::worker::weights::limit::{CacheLimit, CacheSettings};
 use crate::worker::weights::patience::Limits;
-use crate::worker::weights::sources::{ReadyWeights, Surroundings, WeightSources};
+use crate::worker::weights::sources::{ReadyWeights, WeightSources};
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -162,8 +162,7 @@ pub async fn ensure(
     weights: &Weights,
 ) -> Result<ReadyWeights, WeightsError> {
     let variables = Variables::new();
-    let surroundings = Surroundings { variables: &variables, runtime: "torch" };
-    sources.ensure(weights, &surroundings, &sources.fetch(weights)).await
+    sources.ensure(weights, &variables, &sources.fetch(weights)).await
 }
 
 pub fn path(ready: &ReadyWeights) -> &PathBuf {

@@ -78,8 +78,7 @@ async fn a_cut_download_continues_after_a_restart_of_worker_or_coordinator() {
     {
         let fetch = worker.fetch(&weights);
         let variables = Variables::new();
-        let surroundings = Surroundings { variables: &variables, runtime: "torch" };
-        let running = worker.ensure(&weights, &surroundings, &fetch);
+        let running = worker.ensure(&weights, &variables, &fetch);
         tokio::pin!(running);
         // Six answers, three of them whole, and then none: the worker is stopped.
         let is_at_rest = || link.requests() == 6 && fetch.progress().done() == 3 * CHUNK_BYTES;
