@@ -7,9 +7,10 @@
 use crate::domain::launch::MAX_LIST;
 use crate::models::weights::requested::Requested;
 use crate::plan::entry::{self, Entry, MAX_NAME_BYTES};
+use crate::plan::generate::compare;
 use crate::plan::keys::with_synonyms;
 use crate::plan::matrix::Matrix;
-use crate::plan::model_entry::{self, ModelEntry};
+use crate::plan::model_entry::ModelEntry;
 use crate::plan::names;
 use crate::plan::resolve;
 use crate::plan::settings::{SHARED_KEYS, Settings};
@@ -124,7 +125,7 @@ fn read_on(
         };
         // The template of the family provides these.
         let node = with_defaults(node, defaults, &["environment", "isolation", "files"]);
-        model_entries.extend(errors.keep(model_entry::read(&node, path)));
+        model_entries.extend(errors.keep(compare::entries(&node, path)).unwrap_or_default());
     });
     errors.keep(models);
     names::make_prefixes_unique(&mut model_entries);

@@ -24,7 +24,6 @@ pub mod names;
 pub mod needs;
 pub mod priority;
 pub mod pytest;
-mod quality;
 pub mod request;
 mod resolve;
 pub mod settings;

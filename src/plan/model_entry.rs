@@ -9,8 +9,8 @@ use crate::models::source::Location;
 use crate::models::weights::requested::{Requested, check_revision};
 use crate::plan::entry::check_name;
 use crate::plan::files::path::normalise;
+use crate::plan::generate::bounds;
 use crate::plan::keys::with_synonyms;
-use crate::plan::quality;
 use crate::plan::settings::{self, SHARED_KEYS, Settings};
 use crate::plan::weights;
 use crate::templates::quality::Bound;
@@ -31,7 +31,7 @@ const MAX_BATCH: i64 = 1 << 20;
 const MAX_LENGTH: i64 = 1 << 24;
 const MAX_IMAGE: i64 = 1 << 15;
 
-const OWN_KEYS: [&str; 18] = [
+const OWN_KEYS: [&str; 19] = [
     "model",
     "name",
     "family",
@@ -48,6 +48,7 @@ const OWN_KEYS: [&str; 18] = [
     TRUST_REMOTE_CODE,
     "parameters",
     "quality",
+    "compare",
     "exclude",
     "include",
 ];
@@ -83,6 +84,16 @@ pub enum BackendChoice {
     One(Backend),
 }
 
+/// Part of an entry in the comparison of two checkpoints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Comparison {
+    None,
+    /// Its reference hands on answers.
+    Answers,
+    /// Its tests compare theirs with the answers of the entry before.
+    Compares,
+}
+
 /// One entry under `models`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ModelEntry {
@@ -108,6 +119,7 @@ pub struct ModelEntry {
     pub settings: Settings,
     /// Shapes that the family does not have are ignored instead of refused.
     pub lenient: bool,
+    pub comparison: Comparison,
     /// Random weights are refused.
     pub require_weights: bool,
 }
@@ -186,7 +198,7 @@ fn read_on(node: &Node, path: &Path, errors: &mut FieldErrors) -> Option<ModelEn
     let revision = errors.keep(fields.optional("revision", revision)).flatten();
     let backends = errors.keep(read_backends(&fields)).unwrap_or_default();
     let parameters = errors.keep(read_parameters(&fields)).unwrap_or_default();
-    let quality = errors.keep(quality::read(&fields)).unwrap_or_default();
+    let quality = errors.keep(bounds::read(&fields)).unwrap_or_default();
     let include = errors.keep(read_include(&fields)).flatten();
     let (model, location) = model?;
     Some(ModelEntry {
@@ -205,6 +217,7 @@ fn read_on(node: &Node, path: &Path, errors: &mut FieldErrors) -> Option<ModelEn
         include,
         settings,
         lenient: false,
+        comparison: Comparison::None,
         require_weights: false,
     })
 }

@@ -5,8 +5,9 @@ use crate::domain::launch::Program;
 use crate::plan::document::check_count;
 use crate::plan::entry::Entry;
 use crate::plan::files::directory::Overlay;
+use crate::plan::generate::compare::{self, Answering};
 use crate::plan::generate::{self, ModelTests, Planned};
-use crate::plan::model_entry::{self, ALLOW_PICKLE, ModelEntry, TRUST_REMOTE_CODE};
+use crate::plan::model_entry::{ALLOW_PICKLE, ModelEntry, TRUST_REMOTE_CODE};
 use crate::plan::names;
 use crate::plan::needs::{self, Known};
 use crate::plan::priority::Terms;
@@ -50,6 +51,8 @@ pub struct Request {
     pub trust_remote_code: bool,
     pub family: Option<String>,
     pub revision: Option<String>,
+    /// Another checkpoint to compare the model with.
+    pub compare: Option<String>,
     /// Further parameters of the template as written: `iterations` → `20`.
     pub parameters: Vec<(String, String)>,
     /// Combinations that are removed or added: `backend` → `cuda`, `batch` → `16`.
@@ -78,7 +81,12 @@ pub fn generate(
     models: &[ModelEntry],
     sources: &Sources,
 ) -> Result<Generated, SourceError> {
-    let models = models.iter().map(|entry| generate::model_tests(entry, sources));
+    let mut answering = Answering::default();
+    let models = models.iter().map(|entry| {
+        let mut made = generate::model_tests(entry, sources)?;
+        answering.connect(entry, &mut made)?;
+        Ok(made)
+    });
     let models: Vec<ModelTests> = models.collect::<Result<_, _>>().map_err(refuse)?;
     check_shapes(&models).map_err(refuse)?;
     let name = if name.is_empty() { "generated" } else { name };
@@ -216,10 +224,15 @@ impl Request {
         let read = |(at, model): (usize, &String)| {
             let path = path.index(at);
             let node = self.node(model, &path)?;
-            Ok(ModelEntry { lenient: true, ..model_entry::read(&node, &path)? })
+            compare::entries(&node, &path)
         };
-        let models = self.models.iter().enumerate().map(read).collect::<Result<_, _>>();
-        let mut models: Vec<ModelEntry> = models.map_err(refuse)?;
+        if self.compare.is_some() && self.models.len() > 1 {
+            let error = FieldError::new(&Path::default().key("compare"), "needs exactly one model");
+            return Err(refuse(error.hint("compare each model in its own command")));
+        }
+        let models = self.models.iter().enumerate().map(read).collect::<Result<Vec<_>, _>>();
+        let mut models = models.map_err(refuse)?.concat();
+        models.iter_mut().for_each(|model| model.lenient = true);
         names::make_prefixes_unique(&mut models);
         Ok(models)
     }
@@ -254,7 +267,9 @@ impl Request {
                 map.push((key.to_owned(), Node::List(rules.iter().map(pairs).collect())));
             }
         }
-        for (key, value) in [("family", &self.family), ("revision", &self.revision)] {
+        let named =
+            [("family", &self.family), ("revision", &self.revision), ("compare", &self.compare)];
+        for (key, value) in named {
             map.extend(value.iter().map(|value| (key.to_owned(), text(value))));
         }
         let risks =

@@ -15,6 +15,7 @@ use crate::plan::files::planned::PlannedFile;
 use crate::plan::folders::PushedWeights;
 use crate::plan::folders::{FolderUse, Folders};
 use crate::plan::generate;
+use crate::plan::generate::compare::Answering;
 use crate::plan::needs;
 use crate::plan::resolve;
 use crate::plan::sources::Sources;
@@ -84,8 +85,12 @@ impl Plan {
             notes.add(entry.settings.labels.get("model").unwrap_or(&entry.name), &chosen);
             entry.weights = Some(chosen.source);
         }
+        let mut answering = Answering::default();
         for model in &self.models {
-            let made = generate::model_tests(model, sources);
+            let made = generate::model_tests(model, sources).and_then(|mut made| {
+                answering.connect(model, &mut made)?;
+                Ok(made)
+            });
             let made = made.and_then(|made| match &made.refusal {
                 Some(error) => Err(error.clone()),
                 None => Ok(made),

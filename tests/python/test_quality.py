@@ -24,10 +24,12 @@ PERFECT = {
 }
 
 
-def start(source, **variables):
-    """Runs a script in this process: exit code, its events, its output."""
+def start(source, damage=None, **variables):
+    """Runs a script in this process, after a change: exit code, its events, its output."""
     script = types.ModuleType("script")
     exec(compile(source, "script", "exec"), script.__dict__)
+    if damage is not None:
+        damage(script)
     results = variables["DTF_RESULT"]
     with contextlib.suppress(FileNotFoundError):
         os.remove(results)
@@ -229,3 +231,39 @@ def test_answers_that_cannot_be_read_are_an_error(llama, tmp_path, damage):
     code, events, output = llama.run(DTF_COMPARE=str(file))
     assert (code, events[-1]["class"]) == (2, "set_up"), output
     assert f"cannot read the answers in {file}" in events[-1]["message"]
+
+
+def test_a_faulty_device_lowers_the_numbers(llama):
+    """The second layer passes its input on. The reference does not have the fault."""
+
+    def damage(script):
+        usual = script.place_model
+
+        def place_model(*arguments):
+            model = next(one for one in arguments if isinstance(one, torch.nn.Module))
+            layer = model.model.layers[1]
+            layer.forward = lambda states, *_, **__: states
+            return usual(*arguments)
+
+        script.place_model = place_model
+
+    given, events = llama.reference()
+    usual = metrics(events, "reference_")
+    code, events, output = llama.run(damage=damage, **given)
+    assert (code, events[-1]["outcome"]) == (1, "failed"), output
+    found = metrics(events, "quality_")
+    assert found["kl"] > 0.01 and found["perplexity"] != pytest.approx(usual["perplexity"], rel=0.01)
+    assert found["token_agreement"] < 1
+
+
+def test_a_reference_belongs_to_the_identity_of_the_weights(llama):
+    """Other weights of which the compared values are the same have another identity."""
+    kept = {"DTF_WEIGHTS": str(llama.directory), "DTF_WEIGHTS_SOURCE": "folder"}
+    code, events, output = llama.run("reference", DTF_WEIGHTS_ID="sha256:" + "a" * 64, **kept)
+    assert code == 0, output
+    given = {"DTF_REFERENCE": str(llama.directory / "reference.safetensors"), **kept}
+    code, events, output = llama.run(DTF_WEIGHTS_ID="sha256:" + "a" * 64, **given)
+    assert (code, events[-1]["weights_id"]) == (0, "sha256:" + "a" * 64), output
+    code, events, output = llama.run(DTF_WEIGHTS_ID="sha256:" + "b" * 64, **given)
+    assert (code, events[-1]["class"]) == (2, "set_up"), output
+    assert "from other weights: sha256:aaaaa" in events[-1]["message"]

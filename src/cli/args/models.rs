@@ -53,6 +53,9 @@ pub struct ModelArgs {
     /// Revision of the model: a branch, a tag or a commit
     #[arg(long, value_name = "REVISION")]
     pub revision: Option<String>,
+    /// Another checkpoint of the model, tested and compared with it on the same inputs
+    #[arg(long, value_name = "MODEL")]
+    pub compare: Option<String>,
     /// Additional parameter of the template. Repeatable
     #[arg(long = "set", value_parser = pair, value_name = "NAME=VALUE")]
     pub parameters: Vec<(String, String)>,
@@ -76,6 +79,7 @@ impl ModelArgs {
             ("--include", self.include.is_empty()),
             ("--family", self.family.is_none()),
             ("--revision", self.revision.is_none()),
+            ("--compare", self.compare.is_none()),
             ("--set", self.parameters.is_empty()),
         ];
         flags.into_iter().find(|(_, absent)| !absent).map(|(flag, _)| flag)

@@ -74,8 +74,12 @@ impl Work {
 
     pub fn models(models: &[String], args: &ModelArgs) -> Result<Self, CliError> {
         let mut directory = PlanDirectory::new(Path::new("."));
+        let given: Vec<String> = models.iter().chain(&args.compare).cloned().collect();
+        let mut adopted = directory.adopt(&given).map_err(CliError::usage)?;
+        let compare = args.compare.as_ref().and_then(|_| adopted.pop());
         let request = Request {
-            models: directory.adopt(models).map_err(CliError::usage)?,
+            models: adopted,
+            compare,
             backends: args.hw.clone(),
             batch: args.batch.clone(),
             sequence_length: args.sequence_length.clone(),

@@ -7,8 +7,10 @@
 //!                                                              └─ workload ─ estimate
 //! ```
 
+pub(super) mod bounds;
 mod case;
 mod cases;
+pub(super) mod compare;
 mod names;
 mod order;
 mod subject;
@@ -23,7 +25,7 @@ use crate::models::weights::source::Chosen;
 use crate::plan::entry::{Entry, TakenFile};
 use crate::plan::generate::case::Role;
 use crate::plan::generate::subject::Subject;
-use crate::plan::model_entry::ModelEntry;
+use crate::plan::model_entry::{Comparison, ModelEntry};
 use crate::plan::needs::Known;
 use crate::plan::priority::{self, Terms};
 use crate::plan::sources::Sources;
@@ -32,7 +34,9 @@ use std::collections::BTreeMap;
 
 /// File that a reference test hands on to the tests that compare with it.
 const REFERENCE_FILE: &str = "reference.safetensors";
-/// Environment variable that names this file in the tests that compare.
+/// File with answers that a reference hands on to the tests of another checkpoint.
+const ANSWERS_FILE: &str = "answers.safetensors";
+/// Environment variable that names the reference in the tests that compare.
 const REFERENCE: &str = "DTF_REFERENCE";
 
 /// Description of a model for people.
@@ -112,7 +116,9 @@ pub fn model_tests(entry: &ModelEntry, sources: &Sources) -> Result<ModelTests, 
     let mut cases = subject.cases(sources.accelerators)?;
     subject.choose_weights(&cases, sources.models)?;
     order::sort(&mut cases);
-    let plan = order::plan(cases, &subject.template(Backend::Cpu).front_matter.parameters);
+    let is_shared = entry.comparison != Comparison::None;
+    let defaults = &subject.template(Backend::Cpu).front_matter.parameters;
+    let plan = order::plan(cases, defaults, is_shared);
     let behind = priority::waiting_behind(&plan.before);
     let names: Vec<String> = plan.cases.iter().map(|case| subject.name(case)).collect();
     let mut tests = Vec::with_capacity(names.len());
@@ -129,6 +135,9 @@ pub fn model_tests(entry: &ModelEntry, sources: &Sources) -> Result<ModelTests, 
         }
         if case.role() == Role::Reference {
             test.artifacts = vec![REFERENCE_FILE.to_owned()];
+            if entry.comparison == Comparison::Answers {
+                test.artifacts.push(ANSWERS_FILE.to_owned());
+            }
         }
         let weight = entry.settings.priority.unwrap_or_default();
         let expected = test.settings.expected.map(|span| span.0).or(known.expected_ms());

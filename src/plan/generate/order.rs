@@ -36,10 +36,11 @@ pub(super) struct Order {
 }
 
 /// Adds references and loads before the sorted `cases`. `defaults` are the parameters of the
-/// template for references.
-pub(super) fn plan(cases: Vec<Case>, defaults: &Map<String, Value>) -> Order {
+/// template for references. `is_shared`: other models compare with the references too, so that each
+/// case has one.
+pub(super) fn plan(cases: Vec<Case>, defaults: &Map<String, Value>, is_shared: bool) -> Order {
     let keys: Vec<String> = cases.iter().map(|case| case.reference(defaults).key()).collect();
-    let references = references(&cases, &keys, defaults);
+    let references = references(&cases, &keys, defaults, if is_shared { 1 } else { 2 });
     let loads = loads(&cases);
     let first = references.len() + loads.len();
     let reference_at: HashMap<&str, usize> =
@@ -62,17 +63,18 @@ pub(super) fn plan(cases: Vec<Case>, defaults: &Map<String, Value>) -> Order {
     Order { cases, before, reference }
 }
 
-/// References that more than one case compares with, by their [`Case::key`].
+/// References that at least `least` cases compare with, by their [`Case::key`].
 fn references(
     cases: &[Case],
     keys: &[String],
     defaults: &Map<String, Value>,
+    least: usize,
 ) -> BTreeMap<String, Case> {
     let mut sharing: BTreeMap<&String, (usize, &Case)> = BTreeMap::new();
     for (case, key) in cases.iter().zip(keys) {
         sharing.entry(key).or_insert((0, case)).0 += 1;
     }
-    let shared = sharing.into_iter().filter(|(_, (count, _))| *count > 1);
+    let shared = sharing.into_iter().filter(|(_, (count, _))| *count >= least);
     shared
         .map(|(key, (_, case))| (key.clone(), case.reference(defaults)))
         .filter(|(_, case)| case.role() == Role::Reference)

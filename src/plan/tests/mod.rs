@@ -1,6 +1,7 @@
 //! Plans as people write them, good and bad.
 
 mod bad;
+mod compared;
 mod examples;
 mod generated;
 mod good;

@@ -3,6 +3,7 @@
 mod csv;
 pub mod figures;
 pub mod findings;
+mod quality;
 mod table;
 #[cfg(test)]
 mod tests;

@@ -3,6 +3,7 @@
 
 use super::figures;
 use super::findings;
+use super::quality;
 use super::weights;
 use super::words::{COLOURS, cases, instant, plain, state};
 use crate::api::v1::reports::{MetricSummary, ReportRow, ReportView};
@@ -54,6 +55,7 @@ pub fn table(view: &ReportView, style: Style) -> String {
     if !notes.is_empty() {
         let _ = writeln!(out, "\n{}", notes.join("\n"));
     }
+    out.push_str(&quality::lines(view));
     if let Some(line) = case_line(view) {
         out.push('\n');
         out.push_str(&line);

@@ -16,7 +16,7 @@ pub const MAX_BOUNDS: usize = 32;
 ///
 /// # Errors
 /// The value is not a mapping, or a bound is not a number or mapping.
-pub(super) fn read(fields: &Fields) -> Result<Vec<(String, Bound)>, FieldError> {
+pub fn read(fields: &Fields) -> Result<Vec<(String, Bound)>, FieldError> {
     let Some(node) = fields.get("quality") else { return Ok(Vec::new()) };
     let path = fields.path.key("quality");
     let Node::Map(entries) = node else {
