@@ -24,7 +24,7 @@ pub fn directory(root: &Path, part: &str) -> Result<Option<DirectoryEntries>, Re
     if let (true, Some(name)) = (part.is_empty() && root.is_file(), root.file_name()) {
         let size = std::fs::metadata(root).map(|data| data.len()).map_err(failed)?;
         let entries = BTreeMap::from([(name.to_string_lossy().into_owned(), Ok(size))]);
-        return Ok(Some(DirectoryEntries { path, entries }));
+        return Ok(Some(DirectoryEntries { path, is_file: true, entries }));
     }
     let listed = match std::fs::read_dir(&place) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
@@ -123,6 +123,19 @@ mod tests {
         assert_eq!(listing.entries["config.json"], Ok(2));
         assert_eq!(listing.entries["sub"], Err("is not a file".to_owned()));
         assert_eq!(directory(&root, "vae"), Ok(None));
+        let file = root.join("unet/config.json");
+        let single = directory(&file, "").expect("read").expect("there");
+        assert!(single.is_file && single.entries.keys().eq(["config.json"]), "{single:?}");
+        let (place, files) = files_below(&root).expect("listed");
+        assert_eq!(
+            (place, files),
+            (root.clone(), BTreeMap::from([("unet/config.json".into(), 2)]))
+        );
+        let (place, files) = files_below(&file).expect("listed");
+        assert_eq!(
+            (place, files),
+            (root.join("unet"), BTreeMap::from([("config.json".into(), 2)]))
+        );
         #[cfg(unix)]
         {
             std::os::unix::fs::symlink("../blobs/x", root.join("model.safetensors")).expect("made");

@@ -289,6 +289,10 @@ fn named(
         }
         None => match published {
             Published::Denied(error) => error,
+            Published::Unknown(why) => {
+                let ValueError { message, hint } = unknown(model);
+                ValueError { message: format!("{message} ({why})"), hint }
+            }
             _ => unknown(model),
         },
     })

@@ -74,6 +74,8 @@ pub enum WeightsRoot<'a> {
 pub struct DirectoryEntries {
     /// Absolute path of the root.
     pub path: String,
+    /// Whether the root is a single file, which is then the only entry.
+    pub is_file: bool,
     /// Size of each file in the root or its part, or why it cannot be used, as the predicate of a
     /// sentence whose subject is the name ("is not a file").
     pub entries: BTreeMap<String, Result<u64, String>>,

@@ -31,13 +31,41 @@ fn the_hub_describes_a_model_that_is_not_available_locally() {
     let asked = hub.asked();
     assert!(asked.iter().all(|request| request.authorization == "Bearer hf_secret"), "{asked:?}");
     assert!(!printed.err.contains("hf_secret") && !printed.out.contains("hf_secret"));
-    // A built-in model needs no hub, and --offline does not use it.
+    // Random weights of a built-in model need no hub, and --offline does not use it.
     let before = asked.len();
-    generate(&home, &["bert-base-uncased", "--explain"], &variables).expect_code(0);
+    let random = ["bert-base-uncased", "--weights", "random", "--explain"];
+    generate(&home, &random, &variables).expect_code(0);
     generate(&home, &["acme/reader", "--explain", "--offline"], &variables).expect_code(2);
     let offline = [variables[0], ("HF_HUB_OFFLINE", "1")];
     let printed = generate(&home, &explain, &offline).expect_code(2);
     assert!(printed.err.contains("no configuration found for \"acme/reader\""), "{}", printed.err);
+    assert_eq!(hub.asked().len(), before);
+}
+
+#[test]
+fn a_written_plan_keeps_the_commit_of_the_hub() {
+    let home = Home::new();
+    let listing = format!(
+        "{{\"sha\": \"{COMMIT}\", \"siblings\": [{{\"rfilename\": \"config.json\"}}, \
+         {{\"rfilename\": \"model.safetensors\", \"size\": 9, \"lfs\": {{\"size\": 4000}}}}]}}"
+    );
+    let config = format!("/acme/reader/resolve/{COMMIT}/config.json");
+    let hub =
+        Hub::serving(&[("/api/models/acme/reader/revision/main", &listing), (&config, CONFIG)]);
+    let variables = [("HF_ENDPOINT", hub.url.as_str()), ("HF_TOKEN", "hf_secret")];
+    let written = generate(&home, &["acme/reader", "--out", "tests"], &variables).expect_code(0);
+    let plan = std::fs::read_to_string(home.path("tests/plan.yaml")).expect("written");
+    assert!(plan.contains("hub: acme/reader") && plan.contains(COMMIT), "{plan}");
+    let script = home.path("tests/test_acme_reader_cpu_b2_s131_fp32.py");
+    let script = std::fs::read_to_string(script).expect("written");
+    assert!(script.contains(&format!("\"commit\": \"{COMMIT}\"")));
+    for text in [&plan, &script, &written.out, &written.err] {
+        assert!(!text.contains("hf_secret"), "{text}");
+    }
+    // The branch may move now: the plan needs no hub, and has the same commit.
+    let before = hub.asked().len();
+    let dry = home.dtf(&["run", "tests/plan.yaml", "--dry-run", "--require-weights"]);
+    dry.expect_code(0);
     assert_eq!(hub.asked().len(), before);
 }
 

@@ -22,6 +22,21 @@ fn weights_that_cannot_be_used_stop_a_run_before_it_starts() {
     assert!(finished.err.contains("random weights for ./mine: as requested"), "{}", finished.err);
 }
 
+#[test]
+fn random_weights_are_refused_where_real_ones_are_required() {
+    let home = Home::new();
+    home.write("bare/config.json", CONFIG);
+    let run = ["run", "./bare", "--hw", "cpu", "--require-weights"];
+    let finished = home.dtf(&run).expect_code(2);
+    let reason = "./bare would have random weights (there are no weights beside the configuration)";
+    assert!(finished.err.contains(reason), "{}", finished.err);
+    let plan = "tests: [{name: a, cmd: [\"true\"], weights: random}]\n";
+    home.write("plan.yaml", plan);
+    let finished = home.dtf(&["run", "plan.yaml", "--require-weights"]).expect_code(2);
+    assert!(finished.err.contains("plan.yaml:1:"), "{}", finished.err);
+    assert!(finished.err.contains("would have random weights (as requested)"), "{}", finished.err);
+}
+
 /// Saves the weights in the environment that the tests use.
 const MAKE: &str = "
 import json, sys, transformers

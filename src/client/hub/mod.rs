@@ -60,6 +60,18 @@ impl Hub {
     /// # Errors
     /// The address is not one of a hub, or an HTTP header cannot carry the token.
     pub fn new(address: &str, token: Option<&Secret>) -> Result<Self, HubError> {
+        Self::with_time_limit(address, token, FILE_TIMEOUT)
+    }
+
+    /// As [`Self::new`], with a time limit for one file or list.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn with_time_limit(
+        address: &str,
+        token: Option<&Secret>,
+        limit: Duration,
+    ) -> Result<Self, HubError> {
         let bad = || HubError::Address(address.to_owned());
         let mut base: Url = address.parse().map_err(|_| bad())?;
         if !matches!(base.scheme(), "http" | "https") || base.host_str().is_none() {
@@ -80,7 +92,7 @@ impl Hub {
         };
         let http = reqwest::Client::builder()
             .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(FILE_TIMEOUT)
+            .timeout(limit)
             // The hub may redirect to its store. reqwest drops the token if the host differs.
             .redirect(Policy::limited(3))
             .build()

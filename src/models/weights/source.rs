@@ -11,7 +11,7 @@ use crate::models::source::{
 };
 use crate::models::weights::formats::{PIPELINE_STEM, STEM, holds_weights};
 use crate::models::weights::requested::{ModelVersion, Requested};
-use crate::models::weights::{WITHOUT, find_in};
+use crate::models::weights::search::{WITHOUT, find_in};
 use crate::text::error::ValueError;
 use crate::text::source::is_json;
 use serde::Serialize;

@@ -3,8 +3,9 @@
 use super::choice::WeightsNotes;
 use super::directory::{Contents, inspect};
 use super::formats::{FORMATS, NOT_WEIGHTS, PIPELINE_STEM, STEM, variant};
+use super::search::{MAX_MESSAGE, plain};
 use super::source::{Chosen, Source};
-use super::{MAX_MESSAGE, Wanted, belonging, plain};
+use super::{Wanted, belonging};
 use crate::assets;
 use crate::text::error::ReadError;
 use proptest::prelude::*;

@@ -7,6 +7,7 @@ use crate::models::classify::{self, Classification};
 use crate::models::quantised;
 use crate::models::sizes;
 use crate::models::source::ModelSource;
+use crate::models::weights::requested::Requested;
 use crate::models::weights::source::{self, Chosen, Source, Tested};
 use crate::plan::generate::case::Case;
 use crate::plan::model_entry::{ALLOW_PICKLE, ModelEntry};
@@ -164,7 +165,11 @@ impl<'a> Subject<'a> {
         let mut weights = BTreeMap::new();
         for text in cases.iter().map(Case::weights).collect::<BTreeSet<_>>() {
             let at = |(key, error): (&str, ValueError)| error.at(&entry.path.key(key));
-            let requested = text.parse().map_err(|error| at(("weights", error)))?;
+            // A template of the user may be without this parameter.
+            let requested = match text {
+                "" => Requested::Auto,
+                text => text.parse().map_err(|error| at(("weights", error)))?,
+            };
             let chosen = source::choose(&requested, &tested, models).map_err(at)?;
             weights.insert(text.to_owned(), chosen);
         }
@@ -178,7 +183,7 @@ impl<'a> Subject<'a> {
     }
 
     fn chosen(&self, requested: Option<&Value>) -> Option<&Chosen> {
-        requested.and_then(Value::as_str).and_then(|text| self.weights.get(text))
+        self.weights.get(requested.and_then(Value::as_str).unwrap_or_default())
     }
 
     fn source_of(&self, requested: Option<&Value>) -> &Source {

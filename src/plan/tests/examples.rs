@@ -106,7 +106,7 @@ fn document(name: &str) -> String {
 fn the_plans_of_the_document_are_understood() {
     let text = document("plan.md");
     let plans = blocks(&text, "yaml");
-    assert_eq!(plans.len(), 2);
+    assert_eq!(plans.len(), 3);
     for plan in plans {
         Plan::parse(plan.as_bytes(), "plan.md").unwrap_or_else(|error| panic!("{error}"));
     }

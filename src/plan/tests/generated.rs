@@ -337,7 +337,7 @@ fn requests_are_refused_like_plans() {
     );
     assert_eq!(
         refused(one("gpt3")),
-        "command line: models[0].model: no configuration found for \"gpt3\" | \
+        "command line: models[0].model: no configuration found for \"gpt3\" (the model hub is not asked) | \
          did you mean \"gpt2\"?"
     );
     let twice = Request {

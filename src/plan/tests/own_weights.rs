@@ -69,8 +69,11 @@ impl ModelSource for Machine {
             (!name.contains('/')).then(|| (name.to_owned(), Ok(bytes.len() as u64)))
         });
         let entries: std::collections::BTreeMap<_, _> = entries.collect();
-        Ok((!entries.is_empty())
-            .then(|| DirectoryEntries { path: path.trim_end_matches('/').into(), entries }))
+        Ok((!entries.is_empty()).then(|| DirectoryEntries {
+            path: path.trim_end_matches('/').into(),
+            is_file: false,
+            entries,
+        }))
     }
     fn published(&self, model: &str, _: Option<&str>) -> Published {
         let away = || Published::Unknown("the hub cannot be reached".to_owned());

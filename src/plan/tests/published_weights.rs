@@ -202,7 +202,7 @@ fn a_written_plan_has_the_chosen_weights() {
     );
     for (model, requested, source) in [
         ("./mine", "auto", folder("/here/mine")),
-        ("gpt2", "hub", hub("gpt2", None)),
+        ("gpt2", "hub", hub("gpt2", Some(5))),
         ("gpt2", "cached", cache("gpt2", None, false)),
         ("t5-small", "auto", cache("t5-small", None, true)),
         ("gpt2", "random", Source::Random),

@@ -49,11 +49,12 @@ pub fn random(view: &ReportView) -> Option<String> {
         random().filter_map(|row| Some(row.labels.get(WEIGHTS_REASON)?.as_str())).collect();
     let mut reasons = reasons.iter().map(|reason| plain(reason, MAX_REASON));
     let more = if reasons.len() > 1 { ", and other reasons" } else { "" };
-    let reason = reasons.next().map_or_else(String::new, |first| format!(" ({first}{more})"));
+    let reason =
+        reasons.next().map_or_else(String::new, |first| format!("  reason: {first}{more}\n"));
     (count > 0).then(|| {
+        let tests = figures::counted(all, "test");
         format!(
-            "random weights in {count} of {}: their figures are not those of trained weights{reason}\n",
-            figures::counted(all, "test")
+            "random weights in {count} of {tests}: figures are not those of trained weights\n{reason}"
         )
     })
 }

@@ -113,7 +113,7 @@ fn many_metrics_with_long_names_are_limited_with_a_note() {
 #[test]
 fn a_result_that_does_not_fit_alone_is_stored_without_its_raw_values_and_with_a_note() {
     let (_place, mut opened) = small(2);
-    opened.writer.connection().execute_batch("SET memory_limit = '4MB'").expect("set");
+    opened.writer.connection().execute_batch("SET memory_limit = '4300KB'").expect("set");
     opened.writer.wait_by(|| {});
     let one = "1,".repeat(250_000);
     let detail =

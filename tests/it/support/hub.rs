@@ -54,7 +54,8 @@ fn answer(mut stream: TcpStream, files: &HashMap<String, String>) -> Asked {
         name.eq_ignore_ascii_case("authorization").then(|| value.to_owned())
     };
     let authorization = head.iter().find_map(header).unwrap_or_default();
-    let (status, text) = match files.get(path) {
+    let plain = path.split('?').next().unwrap_or_default();
+    let (status, text) = match files.get(plain) {
         Some(text) => ("200 OK", text.as_str()),
         None => ("404 Not Found", ""),
     };

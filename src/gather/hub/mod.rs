@@ -42,9 +42,8 @@ pub async fn ask(
     questions: BTreeSet<Question>,
     offline: Option<String>,
 ) -> Answers {
-    let mut answers = Answers::new();
     if questions.is_empty() {
-        return answers;
+        return Answers::new();
     }
     let variable = || "offline, as a variable of the hub's tools specifies";
     let offline =
@@ -57,6 +56,17 @@ pub async fn ask(
             reason
         }),
     };
+    ask_at(hub, notices, directory, questions).await
+}
+
+/// Asks this hub, or answers with the reason why there is none.
+async fn ask_at(
+    hub: Result<Hub, String>,
+    notices: &dyn Notices,
+    directory: &PlanDirectory,
+    questions: BTreeSet<Question>,
+) -> Answers {
+    let mut answers = Answers::new();
     // After the first failed connection, the others are not tried.
     let mut away = hub.as_ref().err().cloned();
     for Question { version, describe } in questions {
@@ -201,3 +211,6 @@ fn stored_token(notices: &dyn Notices) -> Option<String> {
 fn cleaned(token: String) -> Option<String> {
     Some(token.replace(['\r', '\n'], "").trim().to_owned()).filter(|token| !token.is_empty())
 }
+
+#[cfg(test)]
+mod tests;
