@@ -1,6 +1,6 @@
 //! Comparison of two checkpoints: `compare:` of a model entry.
 //!
-//! The other checkpoint becomes an entry of its own with the same shapes, before the first one. Its
+//! The other checkpoint becomes a separate entry with the same shapes, before the first one. Its
 //! reference hands on the answers to the carried questions, and each test of the first entry compares
 //! its own answers with them. A label names the test of the other checkpoint that has the same
 //! shape, so that reports show both side by side.
