@@ -1,7 +1,7 @@
 //! Checks sizes before anything is estimated from them or a script is written: sizes in the
 //! configuration that no model has, such as zero layers, negative widths or fractions (`check`),
-//! and inputs that are longer than the model allows (`check_length`). A default length of the
-//! template is reduced instead (`reduce_lengths`).
+//! and inputs of a length that the model does not compute (`check_length`). A default length of the
+//! template is changed instead (`fit_lengths`).
 //!
 //! Limit: only keys that have the same meaning in every configuration are checked. All 802 default
 //! configurations of transformers 5.23 pass.
@@ -83,15 +83,21 @@ fn is_size(value: &Value) -> bool {
     }
 }
 
-/// Reduces default lengths of the template to the number of positions of the model. Parameters in
-/// `fixed` are kept, and so are lengths for a model that has room for no token: `check_length`
-/// refuses it.
-pub fn reduce_lengths(
+/// Changes default lengths of the template to the only length that the model computes, or reduces
+/// them to the number of its positions. Parameters in `fixed` are kept, and so are lengths for a
+/// model that has room for no token: `check_length` refuses it.
+pub fn fit_lengths(
     config: &Map<String, Value>,
     family: &str,
     fixed: &[String],
     parameters: &mut Map<String, Value>,
 ) {
+    if let Some(only) = only_length(config)
+        && let Some(length) = parameters.get_mut("sequence_length")
+        && !fixed.iter().any(|fixed| fixed == "sequence_length")
+    {
+        *length = only.into();
+    }
     let Some(limit) = max_tokens(config, family) else { return };
     let mut cut = |name: &str, most: u64| {
         let Some(length) = parameters.get_mut(name) else { return 0 };
@@ -110,8 +116,8 @@ pub fn reduce_lengths(
     cut("sequence_length", limit.saturating_sub(generated_tokens(family, new)));
 }
 
-/// Refuses more tokens than the model has positions for, as `require_length` in the script does.
-/// Only the script knows the positions that a configuration leaves to its type, and the number of
+/// Refuses more tokens than the model has positions for, as `require_length` in the script does, and
+/// another length than the only one that the model computes. Only the script knows the positions that a configuration leaves to its type, and the number of
 /// tokens that represent an image.
 ///
 /// # Errors
@@ -124,6 +130,12 @@ pub fn check_length(
     new: u64,
 ) -> Result<(), ValueError> {
     let more = generated_tokens(family, new);
+    if let Some(only) = only_length(config).filter(|only| *only != length) {
+        let model = shortened(model);
+        let message = format!("{length} tokens are requested, but {model} computes exactly {only}");
+        let hint = format!("use --sequence-length (in a plan: sequence_length) {only}");
+        return Err(ValueError::new(message).hint(hint));
+    }
     match max_tokens(config, family) {
         Some(limit) if length.saturating_add(more) > limit => {
             let written = if more > 0 { format!(" and {more} new") } else { String::new() };
@@ -154,6 +166,16 @@ fn max_tokens(config: &Map<String, Value>, family: &str) -> Option<u64> {
         "vision_text_dual" | "vlm" => positions(config.get("text_config")?.as_object()?),
         _ => None,
     }
+}
+
+/// The only length that a model computes: that of the segments which it averages.
+fn only_length(config: &Map<String, Value>) -> Option<u64> {
+    if config.get("model_type")?.as_str()? != "nystromformer" {
+        return None;
+    }
+    let size = |key: &str| config.get(key).and_then(Value::as_u64).unwrap_or(64);
+    let only = size("segment_means_seq_len");
+    (only != size("num_landmarks")).then_some(only)
 }
 
 /// Number of tokens that are generated after the input. The warm-up generates two.
@@ -241,6 +263,27 @@ mod tests {
         for none in [json!({"model_type": "bert"}), json!({"max_position_embeddings": -1})] {
             assert_eq!(checked("text_encoder", none, u64::MAX, 0), Ok(()));
         }
+    }
+
+    #[test]
+    fn a_model_of_one_length_gets_it() {
+        let config = |segments: u64| {
+            let model = json!({"model_type": "nystromformer", "segment_means_seq_len": segments,
+                "num_landmarks": 64, "max_position_embeddings": 512});
+            model.as_object().expect("a map").clone()
+        };
+        let fitted = |config: &Map<String, Value>, fixed: &[String]| {
+            let mut parameters = Map::from_iter([("sequence_length".to_owned(), json!(131))]);
+            fit_lengths(config, "text_encoder", fixed, &mut parameters);
+            parameters["sequence_length"].as_u64()
+        };
+        assert_eq!(fitted(&config(256), &[]), Some(256));
+        assert_eq!(fitted(&config(256), &["sequence_length".to_owned()]), Some(131));
+        assert_eq!(fitted(&config(64), &[]), Some(131));
+        let checked = |length| check_length(&config(256), "m", "text_encoder", length, 0);
+        assert!(checked(256).is_ok());
+        let error = checked(131).expect_err("another length");
+        assert_eq!(error.message, "131 tokens are requested, but m computes exactly 256");
     }
 
     fn checked(config: Value) -> Result<(), String> {

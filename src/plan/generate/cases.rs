@@ -126,7 +126,7 @@ impl<'a> Subject<'a> {
                 error.at(&if shape { path.key(&name) } else { path.key("parameters").key(&name) })
             })?;
         let (config, family) = (&self.model.config, &self.classification.family);
-        sizes::reduce_lengths(config, family, &names, &mut parameters);
+        sizes::fit_lengths(config, family, &names, &mut parameters);
         let mut case = Case { backend, parameters };
         if let Ok(Requested::Random(Some(seed))) = case.weights().parse()
             && let Some(parameter) = case.parameters.get_mut("seed")
