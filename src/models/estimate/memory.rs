@@ -11,11 +11,11 @@
 //! created after the activations of the last layer are freed, so only the larger of both is
 //! needed.
 //!
-//! The generated scripts create the model on the host in fp32, and convert and move it tensor by
-//! tensor (`weights.py.j2`), so that it never exists twice completely. They compute the reference
-//! on the host with plain attention (`reference.py.j2`) before the model moves
-//! (`runtime_torch.py.j2`). For that they copy the weights in another precision, at most 8 bytes for
-//! each parameter, if this memory is free at that time; the estimate does not contain this copy.
+//! The generated scripts create the model on the host in fp32. A script that computes a reference
+//! first holds a second copy of the weights, in fp64 or with rounded values in fp32
+//! (`reference.py.j2`), while it computes one sample at a time with plain attention. It makes no
+//! copy if this memory is not free then, so the low value does not contain it. Afterwards the model
+//! is converted and moved tensor by tensor (`runtime_torch.py.j2`), so that it does not exist twice.
 
 use crate::domain::accelerator::Backend;
 use crate::models::estimate::model::Model;
@@ -42,6 +42,10 @@ const SMALL_CONTEXT: Span = Span::new(64.0 * MIB, 256.0 * MIB, 512.0 * MIB);
 const MARGIN: Span = Span::new(1.0, 1.05, 1.15);
 /// Overhead of a conversion tensor by tensor, which holds the largest tensor twice.
 const CONVERTED: Span = Span::new(1.0, 1.02, 1.25);
+/// Bytes for each parameter of the copy with which a reference computes: fp64 for tests in fp32, fp32
+/// for others. The same as `COPY_BYTES` in `precision.py.j2`.
+const COPIED: f64 = 8.0;
+const COPIED_FOR_HALF: f64 = 4.0;
 /// Share of the values of a layer that are in memory: kernels free some, or copy others into other
 /// layouts.
 const LIVE: Span = Span::new(0.25, 1.0, 2.5);
@@ -85,9 +89,17 @@ pub(super) fn tested(model: &Model, workload: &Workload) -> Working {
     working(model, workload, RunSettings { width: width(workload), eager, cached: true })
 }
 
-/// Memory of a run of the reference.
-fn reference(model: &Model, workload: &Workload) -> Working {
-    working(model, workload, RunSettings { width: FULL, eager: true, cached: false })
+/// Memory for computing a reference, without the loaded weights: a copy of them, and a run of one
+/// sample with the numbers of the copy. Zero if the script computes none.
+fn reference(model: &Model, parameters: Span, workload: &Workload) -> Span {
+    let copied = match workload.role {
+        ScriptRole::Compares | ScriptRole::Load => return Span::ZERO,
+        ScriptRole::Test if width(workload) < FULL => COPIED_FOR_HALF,
+        ScriptRole::Test | ScriptRole::Reference => COPIED,
+    };
+    let one = Workload { batch: 1, ..*workload };
+    let run = working(model, &one, RunSettings { width: copied, eager: true, cached: false });
+    (copied * parameters).or_zero() + run.total()
 }
 
 pub(super) fn width(workload: &Workload) -> f64 {
@@ -202,18 +214,14 @@ pub(super) fn context(backend: Backend) -> Option<Span> {
 pub(super) fn host(model: &Model, parameters: Span, tested: Working, workload: &Workload) -> Span {
     let on_device = workload.backend.needs_accelerator();
     let run = if on_device { Span::ZERO } else { tested.total() };
-    let computed = reference(model, workload).total();
-    let working = match workload.role {
-        ScriptRole::Compares | ScriptRole::Load => run,
-        ScriptRole::Test | ScriptRole::Reference => run.at_least(computed),
-    };
     let graph = match workload.runtime {
         Runtime::Torch => Span::ZERO,
         Runtime::Exported => width(workload) * (parameters * EXPORTED),
     };
     let driver = if on_device { DRIVER } else { Span::ZERO };
     let weights = FULL * (parameters * CONVERTED);
-    INTERPRETER + driver + MARGIN * (weights + graph + working)
+    let working = (graph + run).at_least(reference(model, parameters, workload));
+    INTERPRETER + driver + MARGIN * (weights + working)
 }
 
 /// Disk space: weights unless they are random, an exported graph, and the output of a reference.

@@ -18,7 +18,7 @@ use crate::models::estimate::model::Model;
 use crate::models::estimate::range::Span;
 use crate::models::estimate::stages::Stage;
 use crate::models::estimate::tower::Tower;
-use crate::models::estimate::workload::{Runtime, ScriptRole, Workload};
+use crate::models::estimate::workload::{Runtime, ScriptRole, WeightsSource, Workload};
 
 const MILLISECONDS: f64 = 1e3;
 /// Seconds for starting an interpreter and importing the libraries; less in a warm runner.
@@ -27,6 +27,16 @@ const START: Span = Span::new(0.2, 5.0, 40.0);
 const BUILD: Span = Span::new(0.5e-9, 16e-9, 60e-9);
 /// Seconds per parameter and precision for rounding the weights of a reference.
 const ROUND: Span = Span::new(0.1e-9, 2e-9, 10e-9);
+/// Passes of one sample in fp32, or as long as these, that settle random weights: one with gradients.
+const SETTLE_PASSES: f64 = 2.0;
+/// Those of a reference in fp32: one sample in fp64, which takes twice as long, and three in fp32.
+const FULL_PASSES: f64 = 5.0;
+/// Those of a reference in a narrow precision: three samples with rounded weights, and three in that
+/// precision.
+const ROUNDED_PASSES: f64 = 3.0;
+const NARROW_PASSES: f64 = 3.0;
+/// Those of a model that is changed in standard ways, and two of the same model unchanged.
+const CHANGED_PASSES: f64 = 7.0;
 /// Seconds for calling one layer from Python.
 const CALL: Span = Span::new(2e-5, 3e-4, 2e-3);
 /// Seconds per parameter for exporting.
@@ -91,16 +101,17 @@ pub(super) fn attempt(model: &Model, parameters: Span, workload: &Workload) -> S
         (false, true) => Speed { operation: PROCESSOR.operation * NARROW, byte: PROCESSOR.byte },
     };
     let build = parameters * BUILD;
-    let reference = pass(model, workload, PROCESSOR, false);
-    let round = parameters * ROUND;
+    let sample = pass(model, &Workload { batch: 1, ..*workload }, PROCESSOR, false);
+    let rounded = ROUNDED_PASSES * sample + NARROW_PASSES * (sample * NARROW) + parameters * ROUND;
+    let settled = if workload.weights == WeightsSource::Published { 0.0 } else { SETTLE_PASSES };
     let computed = match workload.role {
-        // Five passes: the reference, a repetition, changed weights, fp16 and bf16.
         ScriptRole::Reference => {
-            return MILLISECONDS * (START + build + 5.0 * reference + 2.0 * round);
+            let passes = (settled + FULL_PASSES + CHANGED_PASSES) * sample + 2.0 * rounded;
+            return MILLISECONDS * (START + build + passes);
         }
-        ScriptRole::Compares | ScriptRole::Load => Span::ZERO,
-        ScriptRole::Test if narrow => 2.0 * reference + round,
-        ScriptRole::Test => 2.0 * reference,
+        ScriptRole::Compares | ScriptRole::Load => settled * sample,
+        ScriptRole::Test if narrow => (settled + CHANGED_PASSES) * sample + rounded,
+        ScriptRole::Test => (settled + FULL_PASSES + CHANGED_PASSES) * sample,
     };
     let prompt = pass(model, workload, tested, false);
     let token = pass(model, workload, tested, true);
