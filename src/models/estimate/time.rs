@@ -27,15 +27,15 @@ const START: Span = Span::new(0.2, 5.0, 40.0);
 const BUILD: Span = Span::new(0.5e-9, 16e-9, 60e-9);
 /// Seconds per parameter and precision for rounding the weights of a reference.
 const ROUND: Span = Span::new(0.1e-9, 2e-9, 10e-9);
-/// Passes of one sample in fp32, or as long as these, that settle random weights: one with gradients.
+/// Duration of settling random weights, in passes of one sample in fp32: one pass with gradients.
 const SETTLE_PASSES: f64 = 2.0;
-/// Those of a reference in fp32: one sample in fp64, which takes twice as long, and three in fp32.
+/// Duration of a reference in fp32: one pass in fp64, which takes the time of two, and three in fp32.
 const FULL_PASSES: f64 = 5.0;
-/// Those of a reference in a narrow precision: three samples with rounded weights, and three in that
+/// Passes of a reference in a narrow precision: three samples with rounded weights, and three in that
 /// precision.
 const ROUNDED_PASSES: f64 = 3.0;
 const NARROW_PASSES: f64 = 3.0;
-/// Those of a model that is changed in standard ways, and two of the same model unchanged.
+/// Passes of the model changed in standard ways, and two of the unchanged model.
 const CHANGED_PASSES: f64 = 7.0;
 /// Seconds for calling one layer from Python.
 const CALL: Span = Span::new(2e-5, 3e-4, 2e-3);
