@@ -28,7 +28,7 @@ fn main() -> ExitCode {
         ("no-work-512", throughput::large_null, "No work: four workers of 128 slots"),
         ("restart", restart::restart, "Restart with 1,000,000 waiting tests"),
         ("warm", warm::warm, "Warm runner: tiny BERT"),
-        ("weights", weights::weights, "Weights: a folder of 2 GiB over loopback"),
+        ("weights", weights::weights, "Weights: a directory of 2 GiB over loopback"),
         ("rest", rest::at_rest, "At rest"),
     ];
     let asked: Vec<String> =

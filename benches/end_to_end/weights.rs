@@ -1,4 +1,4 @@
-//! Pushing and fetching the weights of a folder over loopback, against one pass of SHA-256 over the same
+//! Pushing and fetching the weights of a directory over loopback, against one pass of SHA-256 over the same
 //! file on one core, and the memory that coordinator and worker need for it.
 
 use crate::figures::{Figures, Target};

@@ -152,22 +152,48 @@ impl FileBlobs {
         Ok(Some(metadata.len()))
     }
 
-    /// Gives a synced file of the same file system the name of its blob, durably.
+    /// Gives a synced file of the same file system the name of its blob, durably. Returns the size of the
+    /// file that had this name, in bytes.
     fn keep(
         &self,
         digest: &BlobDigest,
         rename: impl FnOnce(&Path) -> io::Result<File>,
-    ) -> Result<(), BlobError> {
+    ) -> Result<u64, BlobError> {
         let path = self.path(digest);
-        let file = {
+        let (file, replaced) = {
             let _guard = self.change();
-            rename(&path).map_err(failed("write", &path))?
+            let replaced = std::fs::metadata(&path).map_or(0, |metadata| metadata.len());
+            (rename(&path).map_err(failed("write", &path))?, replaced)
         };
         let directory = self.root.join(digest.group());
         sync_directory(&directory).map_err(failed("write", &directory))?;
         let metadata = file.metadata().map_err(failed("read", &path))?;
         self.verified.remember(digest.clone(), Stamp::of(&metadata));
-        Ok(())
+        Ok(replaced)
+    }
+
+    /// As [`BlobStore::put_file`]. Returns the size in bytes of the file that was replaced.
+    ///
+    /// # Errors
+    /// Storing it failed.
+    pub fn replace(&self, digest: &BlobDigest, file: TempPath) -> Result<u64, BlobError> {
+        let directory = self.root.join(digest.group());
+        create_private_dir(&directory).map_err(failed("create", &directory))?;
+        // Windows syncs only through a handle that may write.
+        let opened = File::options().read(true).write(true).open(&file);
+        let mut content = opened.map_err(failed("open", &file))?;
+        content.sync_all().map_err(failed("write", &file))?;
+        let renamed = self.keep(digest, |path| {
+            std::fs::rename(&file, path)?;
+            content.try_clone()
+        });
+        match renamed {
+            Err(BlobError::Io { source, .. }) if source.kind() == ErrorKind::CrossesDevices => {
+                let replaced = std::fs::metadata(self.path(digest)).map_or(0, |file| file.len());
+                self.put(digest, &mut content, u64::MAX).map(|_| replaced)
+            }
+            renamed => renamed,
+        }
     }
 
     /// The entries of the directory of a group; none if the directory does not exist.
@@ -210,22 +236,7 @@ impl BlobStore for FileBlobs {
     }
 
     fn put_file(&self, digest: &BlobDigest, file: TempPath) -> Result<(), BlobError> {
-        let directory = self.root.join(digest.group());
-        create_private_dir(&directory).map_err(failed("create", &directory))?;
-        // Windows syncs only through a handle that may write.
-        let opened = File::options().read(true).write(true).open(&file);
-        let mut content = opened.map_err(failed("open", &file))?;
-        content.sync_all().map_err(failed("write", &file))?;
-        let renamed = self.keep(digest, |path| {
-            std::fs::rename(&file, path)?;
-            content.try_clone()
-        });
-        match renamed {
-            Err(BlobError::Io { source, .. }) if source.kind() == ErrorKind::CrossesDevices => {
-                self.put(digest, &mut content, u64::MAX).map(drop)
-            }
-            renamed => renamed,
-        }
+        self.replace(digest, file).map(drop)
     }
 
     fn open(&self, digest: &BlobDigest) -> Result<Option<Blob>, BlobError> {

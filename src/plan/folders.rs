@@ -1,4 +1,4 @@
-//! The folders whose files are the weights of the tests of a submission.
+//! The directories whose files are the weights of the tests of a submission.
 
 use crate::domain::tag::Tag;
 use crate::domain::weights::{Manifest, Weights};
@@ -10,7 +10,7 @@ use std::collections::btree_map::Entry as Slot;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// The files of a folder, which the coordinator must have before tests are submitted, and where they are
+/// The files of a directory, which the coordinator must have before tests are submitted, and where they are
 /// on this machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PushedWeights {
@@ -23,17 +23,17 @@ pub struct PushedWeights {
     pub in_place: bool,
 }
 
-/// What the tests of a folder use, which determines the files that belong to its weights.
+/// The use that tests make of a directory, which determines the files that belong to its weights.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FolderUse {
-    /// Whether code in the folder may be run.
+    /// Whether code in the directory may be run.
     pub remote_code: bool,
 }
 
-/// Collects the folders of a submission.
+/// Collects the directories of a submission.
 pub(super) struct Folders<'a> {
     sources: &'a Sources<'a>,
-    /// Folders with the digests of their manifests, by path and by whether they are in place.
+    /// Directories with the digests of their manifests, by path and by whether they are in place.
     known: BTreeMap<(String, bool), (PushedWeights, String)>,
     unread: BTreeMap<String, FolderUse>,
 }
@@ -43,7 +43,7 @@ impl<'a> Folders<'a> {
         Self { sources, known: BTreeMap::new(), unread: BTreeMap::new() }
     }
 
-    /// The weights in the launch of a test. `None` for a folder that was not read.
+    /// The weights in the launch of a test. `None` for a directory that was not read.
     pub fn weights(&mut self, entry: &Entry, source: &Source) -> Option<Weights> {
         Some(match source.clone() {
             Source::Random => Weights::Random,
@@ -73,7 +73,7 @@ impl<'a> Folders<'a> {
         })
     }
 
-    /// The folders that were read, and those that must be.
+    /// The directories that were read, and those that must be.
     pub fn finish(self) -> (Vec<PushedWeights>, BTreeMap<String, FolderUse>) {
         (self.known.into_values().map(|(folder, _)| folder).collect(), self.unread)
     }

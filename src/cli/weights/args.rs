@@ -7,7 +7,7 @@ use std::path::PathBuf;
 /// List, verify, remove and push the weights of models
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The coordinator keeps the weights of folders that were submitted, and workers keep the weights that
+The coordinator keeps the weights of directories that were submitted, and workers keep the weights that
 they fetched. These commands are about the coordinator, or with --local about the workers of this
 machine.
 
@@ -30,7 +30,7 @@ pub enum WeightsCommand {
     Push(PushWeightsArgs),
 }
 
-/// Where the weights are.
+/// The place of the weights.
 #[derive(Debug, Args)]
 pub struct Place {
     #[command(flatten)]
@@ -45,6 +45,11 @@ pub struct Place {
 
 /// List stored weights, those that were used last first
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  dtf weights list
+  dtf weights list --local
+  dtf weights list --output json")]
 pub struct ListWeightsArgs {
     #[command(flatten)]
     pub place: Place,
@@ -84,10 +89,10 @@ pub struct RemoveWeightsArgs {
     pub weights: Vec<String>,
 }
 
-/// Send the weights of a folder to the coordinator, before tests need them
+/// Send the weights in a directory to the coordinator, before tests need them
 #[derive(Debug, Args)]
 #[command(after_help = "\
-`dtf submit` does the same for the folders of a plan. Only what the coordinator does not have is sent,
+`dtf submit` does the same for the directories of a plan. Only what the coordinator does not have is sent,
 and an interrupted push continues where it ended. Prints the identity of the weights.
 
 Examples:
@@ -96,10 +101,10 @@ Examples:
 pub struct PushWeightsArgs {
     #[command(flatten)]
     pub server: Server,
-    /// Folders or files with the weights of a model
-    #[arg(required = true, value_name = "FOLDER")]
+    /// Directories or files with the weights of a model
+    #[arg(required = true, value_name = "PATH")]
     pub folders: Vec<PathBuf>,
-    /// Include the Python files of the folders, for models with their own code
+    /// Include the Python files of the directories, for models with their own code
     #[arg(long)]
     pub remote_code: bool,
 }

@@ -64,7 +64,7 @@ impl Cache {
         &self.directory
     }
 
-    /// What is stored, the last used first. Nothing if the directory does not exist.
+    /// The stored weights, the last used first. There are none if the directory does not exist.
     pub fn stored(&self) -> Result<Vec<Stored>, CliError> {
         let Some(layout) = Layout::existing(&self.directory) else { return Ok(Vec::new()) };
         let mut stored = layout.stored().map_err(|error| self.failed("read", &error))?;

@@ -165,7 +165,7 @@ impl Push<'_> {
     }
 }
 
-/// Where each chunk of a manifest is. A chunk that occurs several times has one place.
+/// The place of each chunk of a manifest. A chunk that occurs several times has one place.
 fn places<'a>(manifest: &'a Manifest, root: &Path) -> HashMap<&'a str, Place> {
     let mut places = HashMap::new();
     for file in &manifest.files {

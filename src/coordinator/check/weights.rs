@@ -48,7 +48,7 @@ pub fn weights(root: &Path, identity: Option<StorageId>, progress: &mut dyn FnMu
     part
 }
 
-/// What the weights of a record lack, if anything.
+/// Describes the parts that the weights of a record lack, if there are any.
 fn incomplete(root: &Path, digest: &BlobDigest, record: &Record) -> Option<String> {
     let manifests = FileBlobs::new(root.join(MANIFESTS));
     let text = match manifests.get(digest, MAX_MANIFEST_BYTES as u64) {

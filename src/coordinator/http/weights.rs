@@ -267,7 +267,7 @@ pub(crate) async fn verify(
 #[utoipa::path(delete, path = "/api/v1/weights/{sha256}", tag = "weights",
     params(("sha256" = schema::Sha256, Path)),
     responses((status = 200, body = RemovedWeights, description = "the weights are removed"),
-        (status = 409, description = "a test that has not ended needs them")))]
+        (status = 409, description = "a test that has not ended needs them, or they were just used")))]
 pub(crate) async fn remove(
     State(app): State<Arc<App>>,
     Id(digest): Id<BlobDigest>,
@@ -277,8 +277,8 @@ pub(crate) async fn remove(
         return Err(ApiError::new(Code::Conflict, message)
             .hint("wait for them, or cancel their run with `dtf cancel`"));
     }
-    let removed = digest.clone();
-    let freed = work(&app, move |store| store.remove(&removed).map_err(Failed::Store)).await?;
+    let (removed, now) = (digest.clone(), app.clock.now());
+    let freed = work(&app, move |store| store.remove(&removed, now).map_err(Failed::Store)).await?;
     let freed_bytes = freed.ok_or_else(|| not_found(&digest))?;
     Ok(Json(RemovedWeights { schema: SCHEMA, freed_bytes }))
 }
@@ -365,6 +365,9 @@ async fn work<T: Send + 'static>(
         Failed::Store(WeightsError::Storage(error)) => app.blob_error(error),
         Failed::Store(error @ WeightsError::Incomplete { .. }) => {
             ApiError::new(Code::MissingFile, error.to_string()).hint("upload them first")
+        }
+        Failed::Store(error @ WeightsError::JustUsed(_)) => {
+            ApiError::new(Code::Conflict, error.to_string()).hint("try again in 3 minutes")
         }
         Failed::Store(error @ WeightsError::TooMany) => {
             ApiError::new(Code::StorageFull, error.to_string())

@@ -37,6 +37,9 @@ pub const RECORDS: &str = "records";
 /// Time after their last use for which weights are not removed, so that a push can be followed by a
 /// submission.
 pub const HOLD: Millis = Millis::from_secs(600);
+/// Time after their last use for which weights are not removed on request: more than the time limit of a
+/// submission, which may have found them and not be stored yet.
+pub const REMOVAL_HOLD: Millis = Millis::from_secs(150);
 /// Maximum number of damaged chunks that are remembered.
 const MAX_DAMAGED: usize = 100_000;
 
@@ -48,6 +51,8 @@ pub enum WeightsError {
     Incomplete { missing: usize, all: usize },
     #[error("{MAX_RECORDS} weights are stored, which is the maximum number")]
     TooMany,
+    #[error("the weights {0} were used less than 3 minutes ago, and a submission may be under way")]
+    JustUsed(BlobDigest),
     #[error("the stored manifest {0} is missing or malformed")]
     Malformed(BlobDigest),
 }
@@ -183,8 +188,7 @@ impl WeightsStore {
     pub fn put_chunk(&self, digest: &BlobDigest, file: TempPath) -> Result<(), BlobError> {
         let inspected = std::fs::metadata(&file);
         let size = inspected.map_err(|error| BlobError::of_io("read", &file, error))?.len();
-        let replaced = self.chunks.find(digest)?.unwrap_or(0);
-        self.chunks.put_file(digest, file)?;
+        let replaced = self.chunks.replace(digest, file)?;
         self.added(size);
         self.subtract(replaced);
         self.state().damaged.remove(digest);

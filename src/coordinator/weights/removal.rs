@@ -4,7 +4,7 @@
 //! leave chunks behind when the process ends in between, which [`WeightsStore::collect`] removes.
 
 use super::record::Record;
-use super::{HOLD, WeightsError, WeightsStore, chunks};
+use super::{HOLD, REMOVAL_HOLD, WeightsError, WeightsStore, chunks};
 use crate::blobs::{BlobDigest, BlobError, BlobStore};
 use crate::domain::time::Timestamp;
 use crate::domain::weights::Manifest;
@@ -25,11 +25,13 @@ impl WeightsStore {
     /// bytes; `None` if they are not stored.
     ///
     /// # Errors
-    /// The storage cannot be used.
-    pub fn remove(&self, digest: &BlobDigest) -> Result<Option<u64>, WeightsError> {
+    /// They were used within [`REMOVAL_HOLD`], or the storage cannot be used.
+    pub fn remove(&self, digest: &BlobDigest, now: Timestamp) -> Result<Option<u64>, WeightsError> {
         let _changes = self.changes();
-        if self.state().records.get(digest).is_none() {
-            return Ok(None);
+        let used_at = self.state().records.get(digest).map(|record| record.used_at);
+        let Some(used_at) = used_at else { return Ok(None) };
+        if now.since(used_at) < REMOVAL_HOLD {
+            return Err(WeightsError::JustUsed(digest.clone()));
         }
         let mut uses = self.uses()?;
         self.remove_weights(digest, &mut uses).map(Some)

@@ -165,8 +165,11 @@ fn the_oldest_weights_that_nothing_needs_are_removed_first_and_shared_chunks_sta
     assert_eq!(stand.store.used(), used, "the count follows");
     let stand = stand.restarted();
     assert_eq!(left(&stand), [needed.clone()]);
-    assert_eq!(stand.store.remove(&young).expect("possible"), None);
-    assert!(stand.store.remove(&needed).expect("removed").expect("was there") > 6);
+    let just_used = START.after(Millis::from_secs(209));
+    let refused = stand.store.remove(&needed, just_used).expect_err("a submission may follow");
+    assert!(matches!(refused, WeightsError::JustUsed(_)), "{refused}");
+    assert_eq!(stand.store.remove(&young, later).expect("possible"), None);
+    assert!(stand.store.remove(&needed, later).expect("removed").expect("was there") > 6);
     assert_eq!(stand.store.used(), 0);
 }
 

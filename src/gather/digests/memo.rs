@@ -62,7 +62,7 @@ impl State {
         Self { size_bytes: self.size_bytes, modified_ns: 1, unix }
     }
 
-    /// Whether the last change is so long ago that a further one has another time.
+    /// Whether the last change is at least [`SETTLED`] ago, so that a further one has another time.
     fn is_settled(&self, now: SystemTime) -> bool {
         let nanos = u64::try_from(self.modified_ns).unwrap_or(u64::MAX);
         let modified = UNIX_EPOCH + Duration::from_nanos(nanos);
