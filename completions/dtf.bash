@@ -73,6 +73,9 @@ _dtf() {
             dtf,wait)
                 cmd="dtf__subcmd__wait"
                 ;;
+            dtf,weights)
+                cmd="dtf__subcmd__weights"
+                ;;
             dtf,why)
                 cmd="dtf__subcmd__why"
                 ;;
@@ -157,6 +160,9 @@ _dtf() {
             dtf__subcmd__help,wait)
                 cmd="dtf__subcmd__help__subcmd__wait"
                 ;;
+            dtf__subcmd__help,weights)
+                cmd="dtf__subcmd__help__subcmd__weights"
+                ;;
             dtf__subcmd__help,why)
                 cmd="dtf__subcmd__help__subcmd__why"
                 ;;
@@ -195,6 +201,18 @@ _dtf() {
                 ;;
             dtf__subcmd__help__subcmd__templates,show)
                 cmd="dtf__subcmd__help__subcmd__templates__subcmd__show"
+                ;;
+            dtf__subcmd__help__subcmd__weights,list)
+                cmd="dtf__subcmd__help__subcmd__weights__subcmd__list"
+                ;;
+            dtf__subcmd__help__subcmd__weights,push)
+                cmd="dtf__subcmd__help__subcmd__weights__subcmd__push"
+                ;;
+            dtf__subcmd__help__subcmd__weights,remove)
+                cmd="dtf__subcmd__help__subcmd__weights__subcmd__remove"
+                ;;
+            dtf__subcmd__help__subcmd__weights,verify)
+                cmd="dtf__subcmd__help__subcmd__weights__subcmd__verify"
                 ;;
             dtf__subcmd__log,dump)
                 cmd="dtf__subcmd__log__subcmd__dump"
@@ -262,6 +280,36 @@ _dtf() {
             dtf__subcmd__templates__subcmd__help,show)
                 cmd="dtf__subcmd__templates__subcmd__help__subcmd__show"
                 ;;
+            dtf__subcmd__weights,help)
+                cmd="dtf__subcmd__weights__subcmd__help"
+                ;;
+            dtf__subcmd__weights,list)
+                cmd="dtf__subcmd__weights__subcmd__list"
+                ;;
+            dtf__subcmd__weights,push)
+                cmd="dtf__subcmd__weights__subcmd__push"
+                ;;
+            dtf__subcmd__weights,remove)
+                cmd="dtf__subcmd__weights__subcmd__remove"
+                ;;
+            dtf__subcmd__weights,verify)
+                cmd="dtf__subcmd__weights__subcmd__verify"
+                ;;
+            dtf__subcmd__weights__subcmd__help,help)
+                cmd="dtf__subcmd__weights__subcmd__help__subcmd__help"
+                ;;
+            dtf__subcmd__weights__subcmd__help,list)
+                cmd="dtf__subcmd__weights__subcmd__help__subcmd__list"
+                ;;
+            dtf__subcmd__weights__subcmd__help,push)
+                cmd="dtf__subcmd__weights__subcmd__help__subcmd__push"
+                ;;
+            dtf__subcmd__weights__subcmd__help,remove)
+                cmd="dtf__subcmd__weights__subcmd__help__subcmd__remove"
+                ;;
+            dtf__subcmd__weights__subcmd__help,verify)
+                cmd="dtf__subcmd__weights__subcmd__help__subcmd__verify"
+                ;;
             *)
                 ;;
         esac
@@ -269,7 +317,7 @@ _dtf() {
 
     case "${cmd}" in
         dtf)
-            opts="-v -q -h -V --config --token-file --color --verbose --quiet --help --version coordinator worker submit wait check run generate report status cancel logs why debug workers templates log path config completions config-reference openapi help"
+            opts="-v -q -h -V --config --token-file --color --verbose --quiet --help --version coordinator worker submit wait check run generate report status cancel logs why debug workers weights templates log path config completions config-reference openapi help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -527,7 +575,7 @@ _dtf() {
             return 0
             ;;
         dtf__subcmd__config__subcmd__show)
-            opts="-v -q -h --origin --output --listen --data-dir --max-run-size --max-data-size --min-free --log-retention --coordinator --slots --quiet-machine --tags --allow-remote-code --environments-dir --python --system-packages --torch-backend --offline --pass-env --name --work-dir --ephemeral --idle-timeout --null-runner --templates --config --token-file --color --verbose --quiet --help"
+            opts="-v -q -h --origin --output --listen --data-dir --max-run-size --max-data-size --max-weights-size --min-free --log-retention --coordinator --slots --quiet-machine --tags --allow-remote-code --environments-dir --weights-dir --weights-cache-size --python --system-packages --torch-backend --offline --pass-env --name --work-dir --ephemeral --idle-timeout --null-runner --templates --config --token-file --color --verbose --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -550,6 +598,10 @@ _dtf() {
                     return 0
                     ;;
                 --max-data-size)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-weights-size)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -578,6 +630,14 @@ _dtf() {
                     return 0
                     ;;
                 --environments-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --weights-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --weights-cache-size)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -637,7 +697,7 @@ _dtf() {
             return 0
             ;;
         dtf__subcmd__coordinator)
-            opts="-v -q -h --listen --data-dir --max-run-size --max-data-size --min-free --log-retention --accept-lost-records --check --output --config --token-file --color --verbose --quiet --help"
+            opts="-v -q -h --listen --data-dir --max-run-size --max-data-size --max-weights-size --min-free --log-retention --accept-lost-records --check --output --config --token-file --color --verbose --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -656,6 +716,10 @@ _dtf() {
                     return 0
                     ;;
                 --max-data-size)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-weights-size)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -691,7 +755,7 @@ _dtf() {
             return 0
             ;;
         dtf__subcmd__debug)
-            opts="-v -q -h --coordinator --data-dir --run --into --slots --quiet-machine --tags --allow-remote-code --environments-dir --python --system-packages --torch-backend --offline --pass-env --output --config --token-file --color --verbose --quiet --help"
+            opts="-v -q -h --coordinator --data-dir --run --into --slots --quiet-machine --tags --allow-remote-code --environments-dir --weights-dir --weights-cache-size --python --system-packages --torch-backend --offline --pass-env --output --config --token-file --color --verbose --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -726,6 +790,14 @@ _dtf() {
                     return 0
                     ;;
                 --environments-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --weights-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --weights-cache-size)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -773,7 +845,7 @@ _dtf() {
             return 0
             ;;
         dtf__subcmd__generate)
-            opts="-v -q -h --coordinator --hw --batch --sequence-length --image-size --dtype --attention --runtime --weights --allow-pickle --trust-remote-code --exclude --include --family --revision --set --templates --from-pytest --shard-time --durations --files --env --out --force --dry-run --explain --graph --submit --run --output --fail-on-flaky --wait --wait-timeout --unschedulable-timeout --slots --quiet-machine --tags --allow-remote-code --environments-dir --python --system-packages --torch-backend --offline --pass-env --data-dir --config --token-file --color --verbose --quiet --help"
+            opts="-v -q -h --coordinator --hw --batch --sequence-length --image-size --dtype --attention --runtime --weights --allow-pickle --trust-remote-code --exclude --include --family --revision --compare --set --require-weights --templates --from-pytest --shard-time --durations --files --env --out --force --dry-run --explain --graph --submit --run --output --fail-on-flaky --wait --wait-timeout --unschedulable-timeout --slots --quiet-machine --tags --allow-remote-code --environments-dir --weights-dir --weights-cache-size --python --system-packages --torch-backend --offline --pass-env --data-dir --config --token-file --color --verbose --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -828,6 +900,10 @@ _dtf() {
                     return 0
                     ;;
                 --revision)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --compare)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -895,6 +971,14 @@ _dtf() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --weights-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --weights-cache-size)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --python)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -939,7 +1023,7 @@ _dtf() {
             return 0
             ;;
         dtf__subcmd__help)
-            opts="coordinator worker submit wait check run generate report status cancel logs why debug workers templates log path config completions config-reference openapi help"
+            opts="coordinator worker submit wait check run generate report status cancel logs why debug workers weights templates log path config completions config-reference openapi help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1347,6 +1431,76 @@ _dtf() {
         dtf__subcmd__help__subcmd__wait)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        dtf__subcmd__help__subcmd__weights)
+            opts="list verify remove push"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        dtf__subcmd__help__subcmd__weights__subcmd__list)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        dtf__subcmd__help__subcmd__weights__subcmd__push)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        dtf__subcmd__help__subcmd__weights__subcmd__remove)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        dtf__subcmd__help__subcmd__weights__subcmd__verify)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -1779,7 +1933,7 @@ _dtf() {
             return 0
             ;;
         dtf__subcmd__run)
-            opts="-v -q -h --coordinator --dry-run --hw --batch --sequence-length --image-size --dtype --attention --runtime --weights --allow-pickle --trust-remote-code --exclude --include --family --revision --set --templates --slots --quiet-machine --tags --allow-remote-code --environments-dir --python --system-packages --torch-backend --offline --pass-env --data-dir --fail-on-flaky --output --config --token-file --color --verbose --quiet --help"
+            opts="-v -q -h --coordinator --dry-run --hw --batch --sequence-length --image-size --dtype --attention --runtime --weights --allow-pickle --trust-remote-code --exclude --include --family --revision --compare --set --require-weights --templates --slots --quiet-machine --tags --allow-remote-code --environments-dir --weights-dir --weights-cache-size --python --system-packages --torch-backend --offline --pass-env --data-dir --fail-on-flaky --output --config --token-file --color --verbose --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1837,6 +1991,10 @@ _dtf() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --compare)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --set)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1858,6 +2016,14 @@ _dtf() {
                     return 0
                     ;;
                 --environments-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --weights-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --weights-cache-size)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1943,7 +2109,7 @@ _dtf() {
             return 0
             ;;
         dtf__subcmd__submit)
-            opts="-v -q -h --coordinator --templates --wait --wait-timeout --unschedulable-timeout --fail-on-flaky --output --config --token-file --color --verbose --quiet --help"
+            opts="-v -q -h --coordinator --require-weights --templates --wait --wait-timeout --unschedulable-timeout --fail-on-flaky --output --config --token-file --color --verbose --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2340,6 +2506,252 @@ _dtf() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        dtf__subcmd__weights)
+            opts="-v -q -h --config --token-file --color --verbose --quiet --help list verify remove push help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --token-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        dtf__subcmd__weights__subcmd__help)
+            opts="list verify remove push help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        dtf__subcmd__weights__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        dtf__subcmd__weights__subcmd__help__subcmd__list)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        dtf__subcmd__weights__subcmd__help__subcmd__push)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        dtf__subcmd__weights__subcmd__help__subcmd__remove)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        dtf__subcmd__weights__subcmd__help__subcmd__verify)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        dtf__subcmd__weights__subcmd__list)
+            opts="-v -q -h --coordinator --local --weights-dir --output --config --token-file --color --verbose --quiet --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --coordinator)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --weights-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table json" -- "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --token-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        dtf__subcmd__weights__subcmd__push)
+            opts="-v -q -h --coordinator --remote-code --config --token-file --color --verbose --quiet --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --coordinator)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --token-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        dtf__subcmd__weights__subcmd__remove)
+            opts="-v -q -h --coordinator --local --weights-dir --config --token-file --color --verbose --quiet --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --coordinator)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --weights-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --token-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        dtf__subcmd__weights__subcmd__verify)
+            opts="-v -q -h --coordinator --local --weights-dir --config --token-file --color --verbose --quiet --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --coordinator)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --weights-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --token-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         dtf__subcmd__why)
             opts="-v -q -h --coordinator --data-dir --output --config --token-file --color --verbose --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -2379,7 +2791,7 @@ _dtf() {
             return 0
             ;;
         dtf__subcmd__worker)
-            opts="-v -q -h --coordinator --slots --quiet-machine --tags --allow-remote-code --environments-dir --python --system-packages --torch-backend --offline --pass-env --name --work-dir --ephemeral --idle-timeout --null-runner --config --token-file --color --verbose --quiet --help"
+            opts="-v -q -h --coordinator --slots --quiet-machine --tags --allow-remote-code --environments-dir --weights-dir --weights-cache-size --python --system-packages --torch-backend --offline --pass-env --name --work-dir --ephemeral --idle-timeout --null-runner --config --token-file --color --verbose --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2402,6 +2814,14 @@ _dtf() {
                     return 0
                     ;;
                 --environments-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --weights-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --weights-cache-size)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

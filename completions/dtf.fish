@@ -47,6 +47,7 @@ complete -c dtf -n "__fish_dtf_needs_command" -f -a "logs" -d 'Print the output 
 complete -c dtf -n "__fish_dtf_needs_command" -f -a "why" -d 'Explain why a test waits, was skipped, or ended as it did'
 complete -c dtf -n "__fish_dtf_needs_command" -f -a "debug" -d 'Run a failed model test again to find where its difference begins'
 complete -c dtf -n "__fish_dtf_needs_command" -f -a "workers" -d 'List workers, or drain a worker'
+complete -c dtf -n "__fish_dtf_needs_command" -f -a "weights" -d 'List, verify, remove and push the weights of models'
 complete -c dtf -n "__fish_dtf_needs_command" -f -a "templates" -d 'List, show, add and check test templates'
 complete -c dtf -n "__fish_dtf_needs_command" -f -a "log" -d 'Read the event log of a coordinator that is not running'
 complete -c dtf -n "__fish_dtf_needs_command" -f -a "path" -d 'Convert paths between Windows, POSIX, WSL, MSYS2 and Cygwin'
@@ -59,6 +60,7 @@ complete -c dtf -n "__fish_dtf_using_subcommand coordinator" -l listen -d 'Addre
 complete -c dtf -n "__fish_dtf_using_subcommand coordinator" -l data-dir -d 'Directory of the event log, the results and uploaded files' -r -F
 complete -c dtf -n "__fish_dtf_using_subcommand coordinator" -l max-run-size -d 'Maximum size of the files of one run, or `none` [default: 64GiB]' -r
 complete -c dtf -n "__fish_dtf_using_subcommand coordinator" -l max-data-size -d 'Maximum size of the data directory, or `none` [default: none]' -r
+complete -c dtf -n "__fish_dtf_using_subcommand coordinator" -l max-weights-size -d 'Maximum size of the weights that clients pushed, or `none` [default: 500GiB]' -r
 complete -c dtf -n "__fish_dtf_using_subcommand coordinator" -l min-free -d 'Free disk space below which uploads and submissions are refused, or `none` [default: 1GiB, or 5 % of the disk if that is less]' -r
 complete -c dtf -n "__fish_dtf_using_subcommand coordinator" -l log-retention -d 'Time for which the event log keeps its records, or `forever` [default: 180d]' -r
 complete -c dtf -n "__fish_dtf_using_subcommand coordinator" -l output -d 'Output format of --check' -r -f -a "table\t''
@@ -79,6 +81,8 @@ complete -c dtf -n "__fish_dtf_using_subcommand worker" -l tags -d 'Tags of this
 complete -c dtf -n "__fish_dtf_using_subcommand worker" -l allow-remote-code -d 'Allow tests to run Python code that comes with a model' -r -f -a "true\t''
 false\t''"
 complete -c dtf -n "__fish_dtf_using_subcommand worker" -l environments-dir -d 'Directory of Python environments; several workers may share it' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand worker" -l weights-dir -d 'Directory of fetched weights; several workers may share it' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand worker" -l weights-cache-size -d 'Maximum size of the fetched weights, such as 500GiB, or none [default: half of the disk]' -r
 complete -c dtf -n "__fish_dtf_using_subcommand worker" -l python -d 'Python interpreter that environments are built with [default: python3 in PATH]' -r
 complete -c dtf -n "__fish_dtf_using_subcommand worker" -l system-packages -d 'Use the packages installed for this interpreter instead of building environments' -r -f -a "true\t''
 false\t''"
@@ -112,6 +116,7 @@ complete -c dtf -n "__fish_dtf_using_subcommand submit" -l token-file -d 'File w
 complete -c dtf -n "__fish_dtf_using_subcommand submit" -l color -d 'When to print colours' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c dtf -n "__fish_dtf_using_subcommand submit" -l require-weights -d 'Refuse tests with random weights'
 complete -c dtf -n "__fish_dtf_using_subcommand submit" -l wait -d 'Wait until the run has finished and print its report'
 complete -c dtf -n "__fish_dtf_using_subcommand submit" -l fail-on-flaky -d 'Exit with code 100 if a test passed only after a failed attempt'
 complete -c dtf -n "__fish_dtf_using_subcommand submit" -s v -l verbose -d 'Print more log messages (-vv for debug messages)'
@@ -152,11 +157,12 @@ complete -c dtf -n "__fish_dtf_using_subcommand run" -l image-size -d 'Image siz
 complete -c dtf -n "__fish_dtf_using_subcommand run" -l dtype -d 'Data types, such as float32,bfloat16' -r
 complete -c dtf -n "__fish_dtf_using_subcommand run" -l attention -d 'Attention implementations: default, eager, sdpa, `flash_attention_2`' -r
 complete -c dtf -n "__fish_dtf_using_subcommand run" -l runtime -d 'Runtimes that execute the model: torch, onnxruntime, openvino' -r
-complete -c dtf -n "__fish_dtf_using_subcommand run" -l weights -d 'Sources of the weights: auto, cached, random, download' -r
+complete -c dtf -n "__fish_dtf_using_subcommand run" -l weights -d 'Weights: auto, cached, random, hub, ./directory, path:DIR, owner/model@revision, …' -r
 complete -c dtf -n "__fish_dtf_using_subcommand run" -l exclude -d 'Exclude combinations that match all of these values, such as backend=cuda,batch=16. Repeatable' -r
 complete -c dtf -n "__fish_dtf_using_subcommand run" -l include -d 'Add one combination; give a value for every axis with several values. Repeatable' -r
 complete -c dtf -n "__fish_dtf_using_subcommand run" -l family -d 'Family of the model [default: detected]' -r
 complete -c dtf -n "__fish_dtf_using_subcommand run" -l revision -d 'Revision of the model: a branch, a tag or a commit' -r
+complete -c dtf -n "__fish_dtf_using_subcommand run" -l compare -d 'Another checkpoint of the model, tested and compared with it on the same inputs' -r
 complete -c dtf -n "__fish_dtf_using_subcommand run" -l set -d 'Additional parameter of the template. Repeatable' -r
 complete -c dtf -n "__fish_dtf_using_subcommand run" -l templates -d 'Directory of your templates; they override built-in ones (see docs/templates.md)' -r -F
 complete -c dtf -n "__fish_dtf_using_subcommand run" -l slots -d 'Maximum number of tests that run at the same time [default: number of CPU cores]' -r
@@ -164,6 +170,8 @@ complete -c dtf -n "__fish_dtf_using_subcommand run" -l tags -d 'Tags of this ma
 complete -c dtf -n "__fish_dtf_using_subcommand run" -l allow-remote-code -d 'Allow tests to run Python code that comes with a model' -r -f -a "true\t''
 false\t''"
 complete -c dtf -n "__fish_dtf_using_subcommand run" -l environments-dir -d 'Directory of Python environments; several workers may share it' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand run" -l weights-dir -d 'Directory of fetched weights; several workers may share it' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand run" -l weights-cache-size -d 'Maximum size of the fetched weights, such as 500GiB, or none [default: half of the disk]' -r
 complete -c dtf -n "__fish_dtf_using_subcommand run" -l python -d 'Python interpreter that environments are built with [default: python3 in PATH]' -r
 complete -c dtf -n "__fish_dtf_using_subcommand run" -l system-packages -d 'Use the packages installed for this interpreter instead of building environments' -r -f -a "true\t''
 false\t''"
@@ -183,11 +191,12 @@ never\t''"
 complete -c dtf -n "__fish_dtf_using_subcommand run" -l dry-run -d 'List the tests and their requirements without running them'
 complete -c dtf -n "__fish_dtf_using_subcommand run" -l allow-pickle -d 'Load pickled weights if there are no others; reading a pickle may run code'
 complete -c dtf -n "__fish_dtf_using_subcommand run" -l trust-remote-code -d 'Run Python code in the directory of the model; workers must allow it'
+complete -c dtf -n "__fish_dtf_using_subcommand run" -l require-weights -d 'Refuse tests with random weights'
 complete -c dtf -n "__fish_dtf_using_subcommand run" -l quiet-machine -d 'Run one test at a time, with all CPU cores: measurements for comparison'
 complete -c dtf -n "__fish_dtf_using_subcommand run" -l fail-on-flaky -d 'Exit with code 100 if a test passed only after a failed attempt'
 complete -c dtf -n "__fish_dtf_using_subcommand run" -s v -l verbose -d 'Print more log messages (-vv for debug messages)'
 complete -c dtf -n "__fish_dtf_using_subcommand run" -s q -l quiet -d 'Print only results, warnings and errors'
-complete -c dtf -n "__fish_dtf_using_subcommand run" -s h -l help -d 'Print help'
+complete -c dtf -n "__fish_dtf_using_subcommand run" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c dtf -n "__fish_dtf_using_subcommand generate" -l coordinator -d 'Coordinator that provides templates, the hardware of its workers and earlier measurements' -r
 complete -c dtf -n "__fish_dtf_using_subcommand generate" -l hw -d 'Back-ends, or `auto` for the CPU and all detected accelerators [default: cpu for generate, auto for run]' -r
 complete -c dtf -n "__fish_dtf_using_subcommand generate" -l batch -d 'Batch sizes' -r
@@ -196,11 +205,12 @@ complete -c dtf -n "__fish_dtf_using_subcommand generate" -l image-size -d 'Imag
 complete -c dtf -n "__fish_dtf_using_subcommand generate" -l dtype -d 'Data types, such as float32,bfloat16' -r
 complete -c dtf -n "__fish_dtf_using_subcommand generate" -l attention -d 'Attention implementations: default, eager, sdpa, `flash_attention_2`' -r
 complete -c dtf -n "__fish_dtf_using_subcommand generate" -l runtime -d 'Runtimes that execute the model: torch, onnxruntime, openvino' -r
-complete -c dtf -n "__fish_dtf_using_subcommand generate" -l weights -d 'Sources of the weights: auto, cached, random, download' -r
+complete -c dtf -n "__fish_dtf_using_subcommand generate" -l weights -d 'Weights: auto, cached, random, hub, ./directory, path:DIR, owner/model@revision, …' -r
 complete -c dtf -n "__fish_dtf_using_subcommand generate" -l exclude -d 'Exclude combinations that match all of these values, such as backend=cuda,batch=16. Repeatable' -r
 complete -c dtf -n "__fish_dtf_using_subcommand generate" -l include -d 'Add one combination; give a value for every axis with several values. Repeatable' -r
 complete -c dtf -n "__fish_dtf_using_subcommand generate" -l family -d 'Family of the model [default: detected]' -r
 complete -c dtf -n "__fish_dtf_using_subcommand generate" -l revision -d 'Revision of the model: a branch, a tag or a commit' -r
+complete -c dtf -n "__fish_dtf_using_subcommand generate" -l compare -d 'Another checkpoint of the model, tested and compared with it on the same inputs' -r
 complete -c dtf -n "__fish_dtf_using_subcommand generate" -l set -d 'Additional parameter of the template. Repeatable' -r
 complete -c dtf -n "__fish_dtf_using_subcommand generate" -l templates -d 'Directory of your templates; they override built-in ones (see docs/templates.md)' -r -F
 complete -c dtf -n "__fish_dtf_using_subcommand generate" -l from-pytest -d 'Generate tests from this directory or file of a pytest suite' -r -F
@@ -221,6 +231,8 @@ complete -c dtf -n "__fish_dtf_using_subcommand generate" -l tags -d 'Tags of th
 complete -c dtf -n "__fish_dtf_using_subcommand generate" -l allow-remote-code -d 'Allow tests to run Python code that comes with a model' -r -f -a "true\t''
 false\t''"
 complete -c dtf -n "__fish_dtf_using_subcommand generate" -l environments-dir -d 'Directory of Python environments; several workers may share it' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand generate" -l weights-dir -d 'Directory of fetched weights; several workers may share it' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand generate" -l weights-cache-size -d 'Maximum size of the fetched weights, such as 500GiB, or none [default: half of the disk]' -r
 complete -c dtf -n "__fish_dtf_using_subcommand generate" -l python -d 'Python interpreter that environments are built with [default: python3 in PATH]' -r
 complete -c dtf -n "__fish_dtf_using_subcommand generate" -l system-packages -d 'Use the packages installed for this interpreter instead of building environments' -r -f -a "true\t''
 false\t''"
@@ -236,6 +248,7 @@ always\t''
 never\t''"
 complete -c dtf -n "__fish_dtf_using_subcommand generate" -l allow-pickle -d 'Load pickled weights if there are no others; reading a pickle may run code'
 complete -c dtf -n "__fish_dtf_using_subcommand generate" -l trust-remote-code -d 'Run Python code in the directory of the model; workers must allow it'
+complete -c dtf -n "__fish_dtf_using_subcommand generate" -l require-weights -d 'Refuse tests with random weights'
 complete -c dtf -n "__fish_dtf_using_subcommand generate" -l force -d 'Write to a directory that is not empty, and overwrite files'
 complete -c dtf -n "__fish_dtf_using_subcommand generate" -l dry-run -d 'List the tests and their requirements without writing files'
 complete -c dtf -n "__fish_dtf_using_subcommand generate" -l explain -d 'Explain family, properties and test priorities of each model without writing files'
@@ -319,6 +332,8 @@ complete -c dtf -n "__fish_dtf_using_subcommand debug" -l tags -d 'Tags of this 
 complete -c dtf -n "__fish_dtf_using_subcommand debug" -l allow-remote-code -d 'Allow tests to run Python code that comes with a model' -r -f -a "true\t''
 false\t''"
 complete -c dtf -n "__fish_dtf_using_subcommand debug" -l environments-dir -d 'Directory of Python environments; several workers may share it' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand debug" -l weights-dir -d 'Directory of fetched weights; several workers may share it' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand debug" -l weights-cache-size -d 'Maximum size of the fetched weights, such as 500GiB, or none [default: half of the disk]' -r
 complete -c dtf -n "__fish_dtf_using_subcommand debug" -l python -d 'Python interpreter that environments are built with [default: python3 in PATH]' -r
 complete -c dtf -n "__fish_dtf_using_subcommand debug" -l system-packages -d 'Use the packages installed for this interpreter instead of building environments' -r -f -a "true\t''
 false\t''"
@@ -351,6 +366,69 @@ complete -c dtf -n "__fish_dtf_using_subcommand workers" -l all -d 'Include work
 complete -c dtf -n "__fish_dtf_using_subcommand workers" -s v -l verbose -d 'Print more log messages (-vv for debug messages)'
 complete -c dtf -n "__fish_dtf_using_subcommand workers" -s q -l quiet -d 'Print only results, warnings and errors'
 complete -c dtf -n "__fish_dtf_using_subcommand workers" -s h -l help -d 'Print help'
+complete -c dtf -n "__fish_dtf_using_subcommand weights; and not __fish_seen_subcommand_from list verify remove push help" -l config -d 'Settings file [default: config.yaml in the settings directory, if it exists]' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand weights; and not __fish_seen_subcommand_from list verify remove push help" -l token-file -d 'File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand weights; and not __fish_seen_subcommand_from list verify remove push help" -l color -d 'When to print colours' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c dtf -n "__fish_dtf_using_subcommand weights; and not __fish_seen_subcommand_from list verify remove push help" -s v -l verbose -d 'Print more log messages (-vv for debug messages)'
+complete -c dtf -n "__fish_dtf_using_subcommand weights; and not __fish_seen_subcommand_from list verify remove push help" -s q -l quiet -d 'Print only results, warnings and errors'
+complete -c dtf -n "__fish_dtf_using_subcommand weights; and not __fish_seen_subcommand_from list verify remove push help" -s h -l help -d 'Print help'
+complete -c dtf -n "__fish_dtf_using_subcommand weights; and not __fish_seen_subcommand_from list verify remove push help" -f -a "list" -d 'List stored weights, those that were used last first'
+complete -c dtf -n "__fish_dtf_using_subcommand weights; and not __fish_seen_subcommand_from list verify remove push help" -f -a "verify" -d 'Read stored weights and compare them with their digests'
+complete -c dtf -n "__fish_dtf_using_subcommand weights; and not __fish_seen_subcommand_from list verify remove push help" -f -a "remove" -d 'Remove stored weights that no waiting or running test needs'
+complete -c dtf -n "__fish_dtf_using_subcommand weights; and not __fish_seen_subcommand_from list verify remove push help" -f -a "push" -d 'Send the weights in a directory to the coordinator, before tests need them'
+complete -c dtf -n "__fish_dtf_using_subcommand weights; and not __fish_seen_subcommand_from list verify remove push help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c dtf -n "__fish_dtf_using_subcommand weights; and __fish_seen_subcommand_from list" -l coordinator -d 'Address of the coordinator [default: http://127.0.0.1:7700]' -r
+complete -c dtf -n "__fish_dtf_using_subcommand weights; and __fish_seen_subcommand_from list" -l weights-dir -d 'Directory of fetched weights, with --local' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand weights; and __fish_seen_subcommand_from list" -l output -d 'Output format' -r -f -a "table\t''
+json\t''"
+complete -c dtf -n "__fish_dtf_using_subcommand weights; and __fish_seen_subcommand_from list" -l config -d 'Settings file [default: config.yaml in the settings directory, if it exists]' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand weights; and __fish_seen_subcommand_from list" -l token-file -d 'File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand weights; and __fish_seen_subcommand_from list" -l color -d 'When to print colours' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c dtf -n "__fish_dtf_using_subcommand weights; and __fish_seen_subcommand_from list" -l local -d 'Use the fetched weights of the workers of this machine, not those of the coordinator'
+complete -c dtf -n "__fish_dtf_using_subcommand weights; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Print more log messages (-vv for debug messages)'
+complete -c dtf -n "__fish_dtf_using_subcommand weights; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Print only results, warnings and errors'
+complete -c dtf -n "__fish_dtf_using_subcommand weights; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
+complete -c dtf -n "__fish_dtf_using_subcommand weights; and __fish_seen_subcommand_from verify" -l coordinator -d 'Address of the coordinator [default: http://127.0.0.1:7700]' -r
+complete -c dtf -n "__fish_dtf_using_subcommand weights; and __fish_seen_subcommand_from verify" -l weights-dir -d 'Directory of fetched weights, with --local' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand weights; and __fish_seen_subcommand_from verify" -l config -d 'Settings file [default: config.yaml in the settings directory, if it exists]' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand weights; and __fish_seen_subcommand_from verify" -l token-file -d 'File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand weights; and __fish_seen_subcommand_from verify" -l color -d 'When to print colours' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c dtf -n "__fish_dtf_using_subcommand weights; and __fish_seen_subcommand_from verify" -l local -d 'Use the fetched weights of the workers of this machine, not those of the coordinator'
+complete -c dtf -n "__fish_dtf_using_subcommand weights; and __fish_seen_subcommand_from verify" -s v -l verbose -d 'Print more log messages (-vv for debug messages)'
+complete -c dtf -n "__fish_dtf_using_subcommand weights; and __fish_seen_subcommand_from verify" -s q -l quiet -d 'Print only results, warnings and errors'
+complete -c dtf -n "__fish_dtf_using_subcommand weights; and __fish_seen_subcommand_from verify" -s h -l help -d 'Print help'
+complete -c dtf -n "__fish_dtf_using_subcommand weights; and __fish_seen_subcommand_from remove" -l coordinator -d 'Address of the coordinator [default: http://127.0.0.1:7700]' -r
+complete -c dtf -n "__fish_dtf_using_subcommand weights; and __fish_seen_subcommand_from remove" -l weights-dir -d 'Directory of fetched weights, with --local' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand weights; and __fish_seen_subcommand_from remove" -l config -d 'Settings file [default: config.yaml in the settings directory, if it exists]' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand weights; and __fish_seen_subcommand_from remove" -l token-file -d 'File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand weights; and __fish_seen_subcommand_from remove" -l color -d 'When to print colours' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c dtf -n "__fish_dtf_using_subcommand weights; and __fish_seen_subcommand_from remove" -l local -d 'Use the fetched weights of the workers of this machine, not those of the coordinator'
+complete -c dtf -n "__fish_dtf_using_subcommand weights; and __fish_seen_subcommand_from remove" -s v -l verbose -d 'Print more log messages (-vv for debug messages)'
+complete -c dtf -n "__fish_dtf_using_subcommand weights; and __fish_seen_subcommand_from remove" -s q -l quiet -d 'Print only results, warnings and errors'
+complete -c dtf -n "__fish_dtf_using_subcommand weights; and __fish_seen_subcommand_from remove" -s h -l help -d 'Print help'
+complete -c dtf -n "__fish_dtf_using_subcommand weights; and __fish_seen_subcommand_from push" -l coordinator -d 'Address of the coordinator [default: http://127.0.0.1:7700]' -r
+complete -c dtf -n "__fish_dtf_using_subcommand weights; and __fish_seen_subcommand_from push" -l config -d 'Settings file [default: config.yaml in the settings directory, if it exists]' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand weights; and __fish_seen_subcommand_from push" -l token-file -d 'File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand weights; and __fish_seen_subcommand_from push" -l color -d 'When to print colours' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c dtf -n "__fish_dtf_using_subcommand weights; and __fish_seen_subcommand_from push" -l remote-code -d 'Include the Python files of the directories, for models with their own code'
+complete -c dtf -n "__fish_dtf_using_subcommand weights; and __fish_seen_subcommand_from push" -s v -l verbose -d 'Print more log messages (-vv for debug messages)'
+complete -c dtf -n "__fish_dtf_using_subcommand weights; and __fish_seen_subcommand_from push" -s q -l quiet -d 'Print only results, warnings and errors'
+complete -c dtf -n "__fish_dtf_using_subcommand weights; and __fish_seen_subcommand_from push" -s h -l help -d 'Print help'
+complete -c dtf -n "__fish_dtf_using_subcommand weights; and __fish_seen_subcommand_from help" -f -a "list" -d 'List stored weights, those that were used last first'
+complete -c dtf -n "__fish_dtf_using_subcommand weights; and __fish_seen_subcommand_from help" -f -a "verify" -d 'Read stored weights and compare them with their digests'
+complete -c dtf -n "__fish_dtf_using_subcommand weights; and __fish_seen_subcommand_from help" -f -a "remove" -d 'Remove stored weights that no waiting or running test needs'
+complete -c dtf -n "__fish_dtf_using_subcommand weights; and __fish_seen_subcommand_from help" -f -a "push" -d 'Send the weights in a directory to the coordinator, before tests need them'
+complete -c dtf -n "__fish_dtf_using_subcommand weights; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c dtf -n "__fish_dtf_using_subcommand templates; and not __fish_seen_subcommand_from list show add check history help" -l config -d 'Settings file [default: config.yaml in the settings directory, if it exists]' -r -F
 complete -c dtf -n "__fish_dtf_using_subcommand templates; and not __fish_seen_subcommand_from list show add check history help" -l token-file -d 'File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it' -r -F
 complete -c dtf -n "__fish_dtf_using_subcommand templates; and not __fish_seen_subcommand_from list show add check history help" -l color -d 'When to print colours' -r -f -a "auto\t''
@@ -516,6 +594,7 @@ complete -c dtf -n "__fish_dtf_using_subcommand config; and __fish_seen_subcomma
 complete -c dtf -n "__fish_dtf_using_subcommand config; and __fish_seen_subcommand_from show" -l data-dir -d 'Directory of the event log, the results and uploaded files' -r -F
 complete -c dtf -n "__fish_dtf_using_subcommand config; and __fish_seen_subcommand_from show" -l max-run-size -d 'Maximum size of the files of one run, or `none` [default: 64GiB]' -r
 complete -c dtf -n "__fish_dtf_using_subcommand config; and __fish_seen_subcommand_from show" -l max-data-size -d 'Maximum size of the data directory, or `none` [default: none]' -r
+complete -c dtf -n "__fish_dtf_using_subcommand config; and __fish_seen_subcommand_from show" -l max-weights-size -d 'Maximum size of the weights that clients pushed, or `none` [default: 500GiB]' -r
 complete -c dtf -n "__fish_dtf_using_subcommand config; and __fish_seen_subcommand_from show" -l min-free -d 'Free disk space below which uploads and submissions are refused, or `none` [default: 1GiB, or 5 % of the disk if that is less]' -r
 complete -c dtf -n "__fish_dtf_using_subcommand config; and __fish_seen_subcommand_from show" -l log-retention -d 'Time for which the event log keeps its records, or `forever` [default: 180d]' -r
 complete -c dtf -n "__fish_dtf_using_subcommand config; and __fish_seen_subcommand_from show" -l coordinator -d 'Address of the coordinator [default: http://127.0.0.1:7700]' -r
@@ -524,6 +603,8 @@ complete -c dtf -n "__fish_dtf_using_subcommand config; and __fish_seen_subcomma
 complete -c dtf -n "__fish_dtf_using_subcommand config; and __fish_seen_subcommand_from show" -l allow-remote-code -d 'Allow tests to run Python code that comes with a model' -r -f -a "true\t''
 false\t''"
 complete -c dtf -n "__fish_dtf_using_subcommand config; and __fish_seen_subcommand_from show" -l environments-dir -d 'Directory of Python environments; several workers may share it' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand config; and __fish_seen_subcommand_from show" -l weights-dir -d 'Directory of fetched weights; several workers may share it' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand config; and __fish_seen_subcommand_from show" -l weights-cache-size -d 'Maximum size of the fetched weights, such as 500GiB, or none [default: half of the disk]' -r
 complete -c dtf -n "__fish_dtf_using_subcommand config; and __fish_seen_subcommand_from show" -l python -d 'Python interpreter that environments are built with [default: python3 in PATH]' -r
 complete -c dtf -n "__fish_dtf_using_subcommand config; and __fish_seen_subcommand_from show" -l system-packages -d 'Use the packages installed for this interpreter instead of building environments' -r -f -a "true\t''
 false\t''"
@@ -582,28 +663,33 @@ never\t''"
 complete -c dtf -n "__fish_dtf_using_subcommand openapi" -s v -l verbose -d 'Print more log messages (-vv for debug messages)'
 complete -c dtf -n "__fish_dtf_using_subcommand openapi" -s q -l quiet -d 'Print only results, warnings and errors'
 complete -c dtf -n "__fish_dtf_using_subcommand openapi" -s h -l help -d 'Print help'
-complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why debug workers templates log path config completions config-reference openapi help" -f -a "coordinator" -d 'Start a coordinator, which schedules tests and stores results'
-complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why debug workers templates log path config completions config-reference openapi help" -f -a "worker" -d 'Run tests for a coordinator on this machine'
-complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why debug workers templates log path config completions config-reference openapi help" -f -a "submit" -d 'Submit the tests of a plan to a coordinator'
-complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why debug workers templates log path config completions config-reference openapi help" -f -a "wait" -d 'Wait until a run has finished and print its report'
-complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why debug workers templates log path config completions config-reference openapi help" -f -a "check" -d 'Check a plan and list its mistakes without submitting it'
-complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why debug workers templates log path config completions config-reference openapi help" -f -a "run" -d 'Run a plan, or tests of models, on this machine'
-complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why debug workers templates log path config completions config-reference openapi help" -f -a "generate" -d 'Write tests for models: a plan, and scripts that also run without dtf'
-complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why debug workers templates log path config completions config-reference openapi help" -f -a "report" -d 'Show results: passed, failed and flaky tests, with latencies'
-complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why debug workers templates log path config completions config-reference openapi help" -f -a "status" -d 'Show the state of the coordinator and its newest runs'
-complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why debug workers templates log path config completions config-reference openapi help" -f -a "cancel" -d 'Cancel a run: drop its waiting tests and stop its running ones'
-complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why debug workers templates log path config completions config-reference openapi help" -f -a "logs" -d 'Print the output of a test'
-complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why debug workers templates log path config completions config-reference openapi help" -f -a "why" -d 'Explain why a test waits, was skipped, or ended as it did'
-complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why debug workers templates log path config completions config-reference openapi help" -f -a "debug" -d 'Run a failed model test again to find where its difference begins'
-complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why debug workers templates log path config completions config-reference openapi help" -f -a "workers" -d 'List workers, or drain a worker'
-complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why debug workers templates log path config completions config-reference openapi help" -f -a "templates" -d 'List, show, add and check test templates'
-complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why debug workers templates log path config completions config-reference openapi help" -f -a "log" -d 'Read the event log of a coordinator that is not running'
-complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why debug workers templates log path config completions config-reference openapi help" -f -a "path" -d 'Convert paths between Windows, POSIX, WSL, MSYS2 and Cygwin'
-complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why debug workers templates log path config completions config-reference openapi help" -f -a "config" -d 'Show the settings in effect'
-complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why debug workers templates log path config completions config-reference openapi help" -f -a "completions" -d 'Print a completion script for a shell'
-complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why debug workers templates log path config completions config-reference openapi help" -f -a "config-reference" -d 'Print docs/config.md'
-complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why debug workers templates log path config completions config-reference openapi help" -f -a "openapi" -d 'Print docs/openapi.json'
-complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why debug workers templates log path config completions config-reference openapi help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why debug workers weights templates log path config completions config-reference openapi help" -f -a "coordinator" -d 'Start a coordinator, which schedules tests and stores results'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why debug workers weights templates log path config completions config-reference openapi help" -f -a "worker" -d 'Run tests for a coordinator on this machine'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why debug workers weights templates log path config completions config-reference openapi help" -f -a "submit" -d 'Submit the tests of a plan to a coordinator'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why debug workers weights templates log path config completions config-reference openapi help" -f -a "wait" -d 'Wait until a run has finished and print its report'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why debug workers weights templates log path config completions config-reference openapi help" -f -a "check" -d 'Check a plan and list its mistakes without submitting it'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why debug workers weights templates log path config completions config-reference openapi help" -f -a "run" -d 'Run a plan, or tests of models, on this machine'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why debug workers weights templates log path config completions config-reference openapi help" -f -a "generate" -d 'Write tests for models: a plan, and scripts that also run without dtf'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why debug workers weights templates log path config completions config-reference openapi help" -f -a "report" -d 'Show results: passed, failed and flaky tests, with latencies'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why debug workers weights templates log path config completions config-reference openapi help" -f -a "status" -d 'Show the state of the coordinator and its newest runs'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why debug workers weights templates log path config completions config-reference openapi help" -f -a "cancel" -d 'Cancel a run: drop its waiting tests and stop its running ones'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why debug workers weights templates log path config completions config-reference openapi help" -f -a "logs" -d 'Print the output of a test'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why debug workers weights templates log path config completions config-reference openapi help" -f -a "why" -d 'Explain why a test waits, was skipped, or ended as it did'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why debug workers weights templates log path config completions config-reference openapi help" -f -a "debug" -d 'Run a failed model test again to find where its difference begins'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why debug workers weights templates log path config completions config-reference openapi help" -f -a "workers" -d 'List workers, or drain a worker'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why debug workers weights templates log path config completions config-reference openapi help" -f -a "weights" -d 'List, verify, remove and push the weights of models'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why debug workers weights templates log path config completions config-reference openapi help" -f -a "templates" -d 'List, show, add and check test templates'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why debug workers weights templates log path config completions config-reference openapi help" -f -a "log" -d 'Read the event log of a coordinator that is not running'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why debug workers weights templates log path config completions config-reference openapi help" -f -a "path" -d 'Convert paths between Windows, POSIX, WSL, MSYS2 and Cygwin'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why debug workers weights templates log path config completions config-reference openapi help" -f -a "config" -d 'Show the settings in effect'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why debug workers weights templates log path config completions config-reference openapi help" -f -a "completions" -d 'Print a completion script for a shell'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why debug workers weights templates log path config completions config-reference openapi help" -f -a "config-reference" -d 'Print docs/config.md'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why debug workers weights templates log path config completions config-reference openapi help" -f -a "openapi" -d 'Print docs/openapi.json'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why debug workers weights templates log path config completions config-reference openapi help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and __fish_seen_subcommand_from weights" -f -a "list" -d 'List stored weights, those that were used last first'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and __fish_seen_subcommand_from weights" -f -a "verify" -d 'Read stored weights and compare them with their digests'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and __fish_seen_subcommand_from weights" -f -a "remove" -d 'Remove stored weights that no waiting or running test needs'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and __fish_seen_subcommand_from weights" -f -a "push" -d 'Send the weights in a directory to the coordinator, before tests need them'
 complete -c dtf -n "__fish_dtf_using_subcommand help; and __fish_seen_subcommand_from templates" -f -a "list" -d 'List the templates in effect: built-in ones, those of the coordinator and your own'
 complete -c dtf -n "__fish_dtf_using_subcommand help; and __fish_seen_subcommand_from templates" -f -a "show" -d 'Print a template or a shared part of templates'
 complete -c dtf -n "__fish_dtf_using_subcommand help; and __fish_seen_subcommand_from templates" -f -a "add" -d 'Add templates to the coordinator, for all users of it'

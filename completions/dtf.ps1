@@ -46,6 +46,7 @@ Register-ArgumentCompleter -Native -CommandName 'dtf' -ScriptBlock {
             [CompletionResult]::new('why', 'why', [CompletionResultType]::ParameterValue, 'Explain why a test waits, was skipped, or ended as it did')
             [CompletionResult]::new('debug', 'debug', [CompletionResultType]::ParameterValue, 'Run a failed model test again to find where its difference begins')
             [CompletionResult]::new('workers', 'workers', [CompletionResultType]::ParameterValue, 'List workers, or drain a worker')
+            [CompletionResult]::new('weights', 'weights', [CompletionResultType]::ParameterValue, 'List, verify, remove and push the weights of models')
             [CompletionResult]::new('templates', 'templates', [CompletionResultType]::ParameterValue, 'List, show, add and check test templates')
             [CompletionResult]::new('log', 'log', [CompletionResultType]::ParameterValue, 'Read the event log of a coordinator that is not running')
             [CompletionResult]::new('path', 'path', [CompletionResultType]::ParameterValue, 'Convert paths between Windows, POSIX, WSL, MSYS2 and Cygwin')
@@ -61,6 +62,7 @@ Register-ArgumentCompleter -Native -CommandName 'dtf' -ScriptBlock {
             [CompletionResult]::new('--data-dir', '--data-dir', [CompletionResultType]::ParameterName, 'Directory of the event log, the results and uploaded files')
             [CompletionResult]::new('--max-run-size', '--max-run-size', [CompletionResultType]::ParameterName, 'Maximum size of the files of one run, or `none` [default: 64GiB]')
             [CompletionResult]::new('--max-data-size', '--max-data-size', [CompletionResultType]::ParameterName, 'Maximum size of the data directory, or `none` [default: none]')
+            [CompletionResult]::new('--max-weights-size', '--max-weights-size', [CompletionResultType]::ParameterName, 'Maximum size of the weights that clients pushed, or `none` [default: 500GiB]')
             [CompletionResult]::new('--min-free', '--min-free', [CompletionResultType]::ParameterName, 'Free disk space below which uploads and submissions are refused, or `none` [default: 1GiB, or 5 % of the disk if that is less]')
             [CompletionResult]::new('--log-retention', '--log-retention', [CompletionResultType]::ParameterName, 'Time for which the event log keeps its records, or `forever` [default: 180d]')
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Output format of --check')
@@ -83,6 +85,8 @@ Register-ArgumentCompleter -Native -CommandName 'dtf' -ScriptBlock {
             [CompletionResult]::new('--tags', '--tags', [CompletionResultType]::ParameterName, 'Tags of this machine, which tests can require; separated by commas')
             [CompletionResult]::new('--allow-remote-code', '--allow-remote-code', [CompletionResultType]::ParameterName, 'Allow tests to run Python code that comes with a model')
             [CompletionResult]::new('--environments-dir', '--environments-dir', [CompletionResultType]::ParameterName, 'Directory of Python environments; several workers may share it')
+            [CompletionResult]::new('--weights-dir', '--weights-dir', [CompletionResultType]::ParameterName, 'Directory of fetched weights; several workers may share it')
+            [CompletionResult]::new('--weights-cache-size', '--weights-cache-size', [CompletionResultType]::ParameterName, 'Maximum size of the fetched weights, such as 500GiB, or none [default: half of the disk]')
             [CompletionResult]::new('--python', '--python', [CompletionResultType]::ParameterName, 'Python interpreter that environments are built with [default: python3 in PATH]')
             [CompletionResult]::new('--system-packages', '--system-packages', [CompletionResultType]::ParameterName, 'Use the packages installed for this interpreter instead of building environments')
             [CompletionResult]::new('--torch-backend', '--torch-backend', [CompletionResultType]::ParameterName, 'Build of PyTorch to install, such as cpu, auto or cu128 [default: chosen by the devices]')
@@ -114,6 +118,7 @@ Register-ArgumentCompleter -Native -CommandName 'dtf' -ScriptBlock {
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Settings file [default: config.yaml in the settings directory, if it exists]')
             [CompletionResult]::new('--token-file', '--token-file', [CompletionResultType]::ParameterName, 'File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to print colours')
+            [CompletionResult]::new('--require-weights', '--require-weights', [CompletionResultType]::ParameterName, 'Refuse tests with random weights')
             [CompletionResult]::new('--wait', '--wait', [CompletionResultType]::ParameterName, 'Wait until the run has finished and print its report')
             [CompletionResult]::new('--fail-on-flaky', '--fail-on-flaky', [CompletionResultType]::ParameterName, 'Exit with code 100 if a test passed only after a failed attempt')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Print more log messages (-vv for debug messages)')
@@ -165,17 +170,20 @@ Register-ArgumentCompleter -Native -CommandName 'dtf' -ScriptBlock {
             [CompletionResult]::new('--dtype', '--dtype', [CompletionResultType]::ParameterName, 'Data types, such as float32,bfloat16')
             [CompletionResult]::new('--attention', '--attention', [CompletionResultType]::ParameterName, 'Attention implementations: default, eager, sdpa, `flash_attention_2`')
             [CompletionResult]::new('--runtime', '--runtime', [CompletionResultType]::ParameterName, 'Runtimes that execute the model: torch, onnxruntime, openvino')
-            [CompletionResult]::new('--weights', '--weights', [CompletionResultType]::ParameterName, 'Sources of the weights: auto, cached, random, download')
+            [CompletionResult]::new('--weights', '--weights', [CompletionResultType]::ParameterName, 'Weights: auto, cached, random, hub, ./directory, path:DIR, owner/model@revision, …')
             [CompletionResult]::new('--exclude', '--exclude', [CompletionResultType]::ParameterName, 'Exclude combinations that match all of these values, such as backend=cuda,batch=16. Repeatable')
             [CompletionResult]::new('--include', '--include', [CompletionResultType]::ParameterName, 'Add one combination; give a value for every axis with several values. Repeatable')
             [CompletionResult]::new('--family', '--family', [CompletionResultType]::ParameterName, 'Family of the model [default: detected]')
             [CompletionResult]::new('--revision', '--revision', [CompletionResultType]::ParameterName, 'Revision of the model: a branch, a tag or a commit')
+            [CompletionResult]::new('--compare', '--compare', [CompletionResultType]::ParameterName, 'Another checkpoint of the model, tested and compared with it on the same inputs')
             [CompletionResult]::new('--set', '--set', [CompletionResultType]::ParameterName, 'Additional parameter of the template. Repeatable')
             [CompletionResult]::new('--templates', '--templates', [CompletionResultType]::ParameterName, 'Directory of your templates; they override built-in ones (see docs/templates.md)')
             [CompletionResult]::new('--slots', '--slots', [CompletionResultType]::ParameterName, 'Maximum number of tests that run at the same time [default: number of CPU cores]')
             [CompletionResult]::new('--tags', '--tags', [CompletionResultType]::ParameterName, 'Tags of this machine, which tests can require; separated by commas')
             [CompletionResult]::new('--allow-remote-code', '--allow-remote-code', [CompletionResultType]::ParameterName, 'Allow tests to run Python code that comes with a model')
             [CompletionResult]::new('--environments-dir', '--environments-dir', [CompletionResultType]::ParameterName, 'Directory of Python environments; several workers may share it')
+            [CompletionResult]::new('--weights-dir', '--weights-dir', [CompletionResultType]::ParameterName, 'Directory of fetched weights; several workers may share it')
+            [CompletionResult]::new('--weights-cache-size', '--weights-cache-size', [CompletionResultType]::ParameterName, 'Maximum size of the fetched weights, such as 500GiB, or none [default: half of the disk]')
             [CompletionResult]::new('--python', '--python', [CompletionResultType]::ParameterName, 'Python interpreter that environments are built with [default: python3 in PATH]')
             [CompletionResult]::new('--system-packages', '--system-packages', [CompletionResultType]::ParameterName, 'Use the packages installed for this interpreter instead of building environments')
             [CompletionResult]::new('--torch-backend', '--torch-backend', [CompletionResultType]::ParameterName, 'Build of PyTorch to install, such as cpu, auto or cu128 [default: chosen by the devices]')
@@ -189,14 +197,15 @@ Register-ArgumentCompleter -Native -CommandName 'dtf' -ScriptBlock {
             [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'List the tests and their requirements without running them')
             [CompletionResult]::new('--allow-pickle', '--allow-pickle', [CompletionResultType]::ParameterName, 'Load pickled weights if there are no others; reading a pickle may run code')
             [CompletionResult]::new('--trust-remote-code', '--trust-remote-code', [CompletionResultType]::ParameterName, 'Run Python code in the directory of the model; workers must allow it')
+            [CompletionResult]::new('--require-weights', '--require-weights', [CompletionResultType]::ParameterName, 'Refuse tests with random weights')
             [CompletionResult]::new('--quiet-machine', '--quiet-machine', [CompletionResultType]::ParameterName, 'Run one test at a time, with all CPU cores: measurements for comparison')
             [CompletionResult]::new('--fail-on-flaky', '--fail-on-flaky', [CompletionResultType]::ParameterName, 'Exit with code 100 if a test passed only after a failed attempt')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Print more log messages (-vv for debug messages)')
             [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Print more log messages (-vv for debug messages)')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print only results, warnings and errors')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print only results, warnings and errors')
-            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
-            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break
         }
         'dtf;generate' {
@@ -208,11 +217,12 @@ Register-ArgumentCompleter -Native -CommandName 'dtf' -ScriptBlock {
             [CompletionResult]::new('--dtype', '--dtype', [CompletionResultType]::ParameterName, 'Data types, such as float32,bfloat16')
             [CompletionResult]::new('--attention', '--attention', [CompletionResultType]::ParameterName, 'Attention implementations: default, eager, sdpa, `flash_attention_2`')
             [CompletionResult]::new('--runtime', '--runtime', [CompletionResultType]::ParameterName, 'Runtimes that execute the model: torch, onnxruntime, openvino')
-            [CompletionResult]::new('--weights', '--weights', [CompletionResultType]::ParameterName, 'Sources of the weights: auto, cached, random, download')
+            [CompletionResult]::new('--weights', '--weights', [CompletionResultType]::ParameterName, 'Weights: auto, cached, random, hub, ./directory, path:DIR, owner/model@revision, …')
             [CompletionResult]::new('--exclude', '--exclude', [CompletionResultType]::ParameterName, 'Exclude combinations that match all of these values, such as backend=cuda,batch=16. Repeatable')
             [CompletionResult]::new('--include', '--include', [CompletionResultType]::ParameterName, 'Add one combination; give a value for every axis with several values. Repeatable')
             [CompletionResult]::new('--family', '--family', [CompletionResultType]::ParameterName, 'Family of the model [default: detected]')
             [CompletionResult]::new('--revision', '--revision', [CompletionResultType]::ParameterName, 'Revision of the model: a branch, a tag or a commit')
+            [CompletionResult]::new('--compare', '--compare', [CompletionResultType]::ParameterName, 'Another checkpoint of the model, tested and compared with it on the same inputs')
             [CompletionResult]::new('--set', '--set', [CompletionResultType]::ParameterName, 'Additional parameter of the template. Repeatable')
             [CompletionResult]::new('--templates', '--templates', [CompletionResultType]::ParameterName, 'Directory of your templates; they override built-in ones (see docs/templates.md)')
             [CompletionResult]::new('--from-pytest', '--from-pytest', [CompletionResultType]::ParameterName, 'Generate tests from this directory or file of a pytest suite')
@@ -229,6 +239,8 @@ Register-ArgumentCompleter -Native -CommandName 'dtf' -ScriptBlock {
             [CompletionResult]::new('--tags', '--tags', [CompletionResultType]::ParameterName, 'Tags of this machine, which tests can require; separated by commas')
             [CompletionResult]::new('--allow-remote-code', '--allow-remote-code', [CompletionResultType]::ParameterName, 'Allow tests to run Python code that comes with a model')
             [CompletionResult]::new('--environments-dir', '--environments-dir', [CompletionResultType]::ParameterName, 'Directory of Python environments; several workers may share it')
+            [CompletionResult]::new('--weights-dir', '--weights-dir', [CompletionResultType]::ParameterName, 'Directory of fetched weights; several workers may share it')
+            [CompletionResult]::new('--weights-cache-size', '--weights-cache-size', [CompletionResultType]::ParameterName, 'Maximum size of the fetched weights, such as 500GiB, or none [default: half of the disk]')
             [CompletionResult]::new('--python', '--python', [CompletionResultType]::ParameterName, 'Python interpreter that environments are built with [default: python3 in PATH]')
             [CompletionResult]::new('--system-packages', '--system-packages', [CompletionResultType]::ParameterName, 'Use the packages installed for this interpreter instead of building environments')
             [CompletionResult]::new('--torch-backend', '--torch-backend', [CompletionResultType]::ParameterName, 'Build of PyTorch to install, such as cpu, auto or cu128 [default: chosen by the devices]')
@@ -240,6 +252,7 @@ Register-ArgumentCompleter -Native -CommandName 'dtf' -ScriptBlock {
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to print colours')
             [CompletionResult]::new('--allow-pickle', '--allow-pickle', [CompletionResultType]::ParameterName, 'Load pickled weights if there are no others; reading a pickle may run code')
             [CompletionResult]::new('--trust-remote-code', '--trust-remote-code', [CompletionResultType]::ParameterName, 'Run Python code in the directory of the model; workers must allow it')
+            [CompletionResult]::new('--require-weights', '--require-weights', [CompletionResultType]::ParameterName, 'Refuse tests with random weights')
             [CompletionResult]::new('--force', '--force', [CompletionResultType]::ParameterName, 'Write to a directory that is not empty, and overwrite files')
             [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'List the tests and their requirements without writing files')
             [CompletionResult]::new('--explain', '--explain', [CompletionResultType]::ParameterName, 'Explain family, properties and test priorities of each model without writing files')
@@ -344,6 +357,8 @@ Register-ArgumentCompleter -Native -CommandName 'dtf' -ScriptBlock {
             [CompletionResult]::new('--tags', '--tags', [CompletionResultType]::ParameterName, 'Tags of this machine, which tests can require; separated by commas')
             [CompletionResult]::new('--allow-remote-code', '--allow-remote-code', [CompletionResultType]::ParameterName, 'Allow tests to run Python code that comes with a model')
             [CompletionResult]::new('--environments-dir', '--environments-dir', [CompletionResultType]::ParameterName, 'Directory of Python environments; several workers may share it')
+            [CompletionResult]::new('--weights-dir', '--weights-dir', [CompletionResultType]::ParameterName, 'Directory of fetched weights; several workers may share it')
+            [CompletionResult]::new('--weights-cache-size', '--weights-cache-size', [CompletionResultType]::ParameterName, 'Maximum size of the fetched weights, such as 500GiB, or none [default: half of the disk]')
             [CompletionResult]::new('--python', '--python', [CompletionResultType]::ParameterName, 'Python interpreter that environments are built with [default: python3 in PATH]')
             [CompletionResult]::new('--system-packages', '--system-packages', [CompletionResultType]::ParameterName, 'Use the packages installed for this interpreter instead of building environments')
             [CompletionResult]::new('--torch-backend', '--torch-backend', [CompletionResultType]::ParameterName, 'Build of PyTorch to install, such as cpu, auto or cu128 [default: chosen by the devices]')
@@ -377,6 +392,106 @@ Register-ArgumentCompleter -Native -CommandName 'dtf' -ScriptBlock {
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print only results, warnings and errors')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'dtf;weights' {
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Settings file [default: config.yaml in the settings directory, if it exists]')
+            [CompletionResult]::new('--token-file', '--token-file', [CompletionResultType]::ParameterName, 'File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to print colours')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Print more log messages (-vv for debug messages)')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Print more log messages (-vv for debug messages)')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print only results, warnings and errors')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print only results, warnings and errors')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List stored weights, those that were used last first')
+            [CompletionResult]::new('verify', 'verify', [CompletionResultType]::ParameterValue, 'Read stored weights and compare them with their digests')
+            [CompletionResult]::new('remove', 'remove', [CompletionResultType]::ParameterValue, 'Remove stored weights that no waiting or running test needs')
+            [CompletionResult]::new('push', 'push', [CompletionResultType]::ParameterValue, 'Send the weights in a directory to the coordinator, before tests need them')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'dtf;weights;list' {
+            [CompletionResult]::new('--coordinator', '--coordinator', [CompletionResultType]::ParameterName, 'Address of the coordinator [default: http://127.0.0.1:7700]')
+            [CompletionResult]::new('--weights-dir', '--weights-dir', [CompletionResultType]::ParameterName, 'Directory of fetched weights, with --local')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Output format')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Settings file [default: config.yaml in the settings directory, if it exists]')
+            [CompletionResult]::new('--token-file', '--token-file', [CompletionResultType]::ParameterName, 'File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to print colours')
+            [CompletionResult]::new('--local', '--local', [CompletionResultType]::ParameterName, 'Use the fetched weights of the workers of this machine, not those of the coordinator')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Print more log messages (-vv for debug messages)')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Print more log messages (-vv for debug messages)')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print only results, warnings and errors')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print only results, warnings and errors')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'dtf;weights;verify' {
+            [CompletionResult]::new('--coordinator', '--coordinator', [CompletionResultType]::ParameterName, 'Address of the coordinator [default: http://127.0.0.1:7700]')
+            [CompletionResult]::new('--weights-dir', '--weights-dir', [CompletionResultType]::ParameterName, 'Directory of fetched weights, with --local')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Settings file [default: config.yaml in the settings directory, if it exists]')
+            [CompletionResult]::new('--token-file', '--token-file', [CompletionResultType]::ParameterName, 'File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to print colours')
+            [CompletionResult]::new('--local', '--local', [CompletionResultType]::ParameterName, 'Use the fetched weights of the workers of this machine, not those of the coordinator')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Print more log messages (-vv for debug messages)')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Print more log messages (-vv for debug messages)')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print only results, warnings and errors')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print only results, warnings and errors')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'dtf;weights;remove' {
+            [CompletionResult]::new('--coordinator', '--coordinator', [CompletionResultType]::ParameterName, 'Address of the coordinator [default: http://127.0.0.1:7700]')
+            [CompletionResult]::new('--weights-dir', '--weights-dir', [CompletionResultType]::ParameterName, 'Directory of fetched weights, with --local')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Settings file [default: config.yaml in the settings directory, if it exists]')
+            [CompletionResult]::new('--token-file', '--token-file', [CompletionResultType]::ParameterName, 'File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to print colours')
+            [CompletionResult]::new('--local', '--local', [CompletionResultType]::ParameterName, 'Use the fetched weights of the workers of this machine, not those of the coordinator')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Print more log messages (-vv for debug messages)')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Print more log messages (-vv for debug messages)')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print only results, warnings and errors')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print only results, warnings and errors')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'dtf;weights;push' {
+            [CompletionResult]::new('--coordinator', '--coordinator', [CompletionResultType]::ParameterName, 'Address of the coordinator [default: http://127.0.0.1:7700]')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Settings file [default: config.yaml in the settings directory, if it exists]')
+            [CompletionResult]::new('--token-file', '--token-file', [CompletionResultType]::ParameterName, 'File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to print colours')
+            [CompletionResult]::new('--remote-code', '--remote-code', [CompletionResultType]::ParameterName, 'Include the Python files of the directories, for models with their own code')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Print more log messages (-vv for debug messages)')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Print more log messages (-vv for debug messages)')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print only results, warnings and errors')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print only results, warnings and errors')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'dtf;weights;help' {
+            [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List stored weights, those that were used last first')
+            [CompletionResult]::new('verify', 'verify', [CompletionResultType]::ParameterValue, 'Read stored weights and compare them with their digests')
+            [CompletionResult]::new('remove', 'remove', [CompletionResultType]::ParameterValue, 'Remove stored weights that no waiting or running test needs')
+            [CompletionResult]::new('push', 'push', [CompletionResultType]::ParameterValue, 'Send the weights in a directory to the coordinator, before tests need them')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'dtf;weights;help;list' {
+            break
+        }
+        'dtf;weights;help;verify' {
+            break
+        }
+        'dtf;weights;help;remove' {
+            break
+        }
+        'dtf;weights;help;push' {
+            break
+        }
+        'dtf;weights;help;help' {
             break
         }
         'dtf;templates' {
@@ -621,6 +736,7 @@ Register-ArgumentCompleter -Native -CommandName 'dtf' -ScriptBlock {
             [CompletionResult]::new('--data-dir', '--data-dir', [CompletionResultType]::ParameterName, 'Directory of the event log, the results and uploaded files')
             [CompletionResult]::new('--max-run-size', '--max-run-size', [CompletionResultType]::ParameterName, 'Maximum size of the files of one run, or `none` [default: 64GiB]')
             [CompletionResult]::new('--max-data-size', '--max-data-size', [CompletionResultType]::ParameterName, 'Maximum size of the data directory, or `none` [default: none]')
+            [CompletionResult]::new('--max-weights-size', '--max-weights-size', [CompletionResultType]::ParameterName, 'Maximum size of the weights that clients pushed, or `none` [default: 500GiB]')
             [CompletionResult]::new('--min-free', '--min-free', [CompletionResultType]::ParameterName, 'Free disk space below which uploads and submissions are refused, or `none` [default: 1GiB, or 5 % of the disk if that is less]')
             [CompletionResult]::new('--log-retention', '--log-retention', [CompletionResultType]::ParameterName, 'Time for which the event log keeps its records, or `forever` [default: 180d]')
             [CompletionResult]::new('--coordinator', '--coordinator', [CompletionResultType]::ParameterName, 'Address of the coordinator [default: http://127.0.0.1:7700]')
@@ -628,6 +744,8 @@ Register-ArgumentCompleter -Native -CommandName 'dtf' -ScriptBlock {
             [CompletionResult]::new('--tags', '--tags', [CompletionResultType]::ParameterName, 'Tags of this machine, which tests can require; separated by commas')
             [CompletionResult]::new('--allow-remote-code', '--allow-remote-code', [CompletionResultType]::ParameterName, 'Allow tests to run Python code that comes with a model')
             [CompletionResult]::new('--environments-dir', '--environments-dir', [CompletionResultType]::ParameterName, 'Directory of Python environments; several workers may share it')
+            [CompletionResult]::new('--weights-dir', '--weights-dir', [CompletionResultType]::ParameterName, 'Directory of fetched weights; several workers may share it')
+            [CompletionResult]::new('--weights-cache-size', '--weights-cache-size', [CompletionResultType]::ParameterName, 'Maximum size of the fetched weights, such as 500GiB, or none [default: half of the disk]')
             [CompletionResult]::new('--python', '--python', [CompletionResultType]::ParameterName, 'Python interpreter that environments are built with [default: python3 in PATH]')
             [CompletionResult]::new('--system-packages', '--system-packages', [CompletionResultType]::ParameterName, 'Use the packages installed for this interpreter instead of building environments')
             [CompletionResult]::new('--torch-backend', '--torch-backend', [CompletionResultType]::ParameterName, 'Build of PyTorch to install, such as cpu, auto or cu128 [default: chosen by the devices]')
@@ -730,6 +848,7 @@ Register-ArgumentCompleter -Native -CommandName 'dtf' -ScriptBlock {
             [CompletionResult]::new('why', 'why', [CompletionResultType]::ParameterValue, 'Explain why a test waits, was skipped, or ended as it did')
             [CompletionResult]::new('debug', 'debug', [CompletionResultType]::ParameterValue, 'Run a failed model test again to find where its difference begins')
             [CompletionResult]::new('workers', 'workers', [CompletionResultType]::ParameterValue, 'List workers, or drain a worker')
+            [CompletionResult]::new('weights', 'weights', [CompletionResultType]::ParameterValue, 'List, verify, remove and push the weights of models')
             [CompletionResult]::new('templates', 'templates', [CompletionResultType]::ParameterValue, 'List, show, add and check test templates')
             [CompletionResult]::new('log', 'log', [CompletionResultType]::ParameterValue, 'Read the event log of a coordinator that is not running')
             [CompletionResult]::new('path', 'path', [CompletionResultType]::ParameterValue, 'Convert paths between Windows, POSIX, WSL, MSYS2 and Cygwin')
@@ -780,6 +899,25 @@ Register-ArgumentCompleter -Native -CommandName 'dtf' -ScriptBlock {
             break
         }
         'dtf;help;workers' {
+            break
+        }
+        'dtf;help;weights' {
+            [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List stored weights, those that were used last first')
+            [CompletionResult]::new('verify', 'verify', [CompletionResultType]::ParameterValue, 'Read stored weights and compare them with their digests')
+            [CompletionResult]::new('remove', 'remove', [CompletionResultType]::ParameterValue, 'Remove stored weights that no waiting or running test needs')
+            [CompletionResult]::new('push', 'push', [CompletionResultType]::ParameterValue, 'Send the weights in a directory to the coordinator, before tests need them')
+            break
+        }
+        'dtf;help;weights;list' {
+            break
+        }
+        'dtf;help;weights;verify' {
+            break
+        }
+        'dtf;help;weights;remove' {
+            break
+        }
+        'dtf;help;weights;push' {
             break
         }
         'dtf;help;templates' {

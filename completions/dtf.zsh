@@ -41,6 +41,7 @@ _arguments "${_arguments_options[@]}" : \
 '--data-dir=[Directory of the event log, the results and uploaded files]:DIR:_files' \
 '--max-run-size=[Maximum size of the files of one run, or \`none\` \[default\: 64GiB\]]:SIZE:_default' \
 '--max-data-size=[Maximum size of the data directory, or \`none\` \[default\: none\]]:SIZE:_default' \
+'--max-weights-size=[Maximum size of the weights that clients pushed, or \`none\` \[default\: 500GiB\]]:SIZE:_default' \
 '--min-free=[Free disk space below which uploads and submissions are refused, or \`none\` \[default\: 1GiB, or 5 % of the disk if that is less\]]:SIZE:_default' \
 '--log-retention=[Time for which the event log keeps its records, or \`forever\` \[default\: 180d\]]:DURATION:_default' \
 '--output=[Output format of --check]:OUTPUT:(table json)' \
@@ -64,6 +65,8 @@ _arguments "${_arguments_options[@]}" : \
 '--tags=[Tags of this machine, which tests can require; separated by commas]:TAG,…:_default' \
 '--allow-remote-code=[Allow tests to run Python code that comes with a model]::BOOL:(true false)' \
 '--environments-dir=[Directory of Python environments; several workers may share it]:DIR:_files' \
+'--weights-dir=[Directory of fetched weights; several workers may share it]:DIR:_files' \
+'--weights-cache-size=[Maximum size of the fetched weights, such as 500GiB, or none \[default\: half of the disk\]]:SIZE:_default' \
 '--python=[Python interpreter that environments are built with \[default\: python3 in PATH\]]:FILE:_default' \
 '--system-packages=[Use the packages installed for this interpreter instead of building environments]::BOOL:(true false)' \
 '--torch-backend=[Build of PyTorch to install, such as cpu, auto or cu128 \[default\: chosen by the devices\]]:NAME:_default' \
@@ -96,6 +99,7 @@ _arguments "${_arguments_options[@]}" : \
 '--config=[Settings file \[default\: config.yaml in the settings directory, if it exists\]]:FILE:_files' \
 '--token-file=[File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it]:FILE:_files' \
 '--color=[When to print colours]:WHEN:(auto always never)' \
+'--require-weights[Refuse tests with random weights]' \
 '--wait[Wait until the run has finished and print its report]' \
 '--fail-on-flaky[Exit with code 100 if a test passed only after a failed attempt]' \
 '*-v[Print more log messages (-vv for debug messages)]' \
@@ -153,17 +157,20 @@ _arguments "${_arguments_options[@]}" : \
 '*--dtype=[Data types, such as float32,bfloat16]:DTYPE,…:_default' \
 '*--attention=[Attention implementations\: default, eager, sdpa, \`flash_attention_2\`]:NAME,…:_default' \
 '*--runtime=[Runtimes that execute the model\: torch, onnxruntime, openvino]:NAME,…:_default' \
-'*--weights=[Sources of the weights\: auto, cached, random, download]:MODE,…:_default' \
+'*--weights=[Weights\: auto, cached, random, hub, ./directory, path\:DIR, owner/model@revision, …]:SOURCE,…:_default' \
 '*--exclude=[Exclude combinations that match all of these values, such as backend=cuda,batch=16. Repeatable]:KEY=VALUE,…:_default' \
 '*--include=[Add one combination; give a value for every axis with several values. Repeatable]:KEY=VALUE,…:_default' \
 '--family=[Family of the model \[default\: detected\]]:FAMILY:_default' \
 '--revision=[Revision of the model\: a branch, a tag or a commit]:REVISION:_default' \
+'--compare=[Another checkpoint of the model, tested and compared with it on the same inputs]:MODEL:_default' \
 '*--set=[Additional parameter of the template. Repeatable]:NAME=VALUE:_default' \
 '--templates=[Directory of your templates; they override built-in ones (see docs/templates.md)]:DIR:_files' \
 '--slots=[Maximum number of tests that run at the same time \[default\: number of CPU cores\]]:N:_default' \
 '--tags=[Tags of this machine, which tests can require; separated by commas]:TAG,…:_default' \
 '--allow-remote-code=[Allow tests to run Python code that comes with a model]::BOOL:(true false)' \
 '--environments-dir=[Directory of Python environments; several workers may share it]:DIR:_files' \
+'--weights-dir=[Directory of fetched weights; several workers may share it]:DIR:_files' \
+'--weights-cache-size=[Maximum size of the fetched weights, such as 500GiB, or none \[default\: half of the disk\]]:SIZE:_default' \
 '--python=[Python interpreter that environments are built with \[default\: python3 in PATH\]]:FILE:_default' \
 '--system-packages=[Use the packages installed for this interpreter instead of building environments]::BOOL:(true false)' \
 '--torch-backend=[Build of PyTorch to install, such as cpu, auto or cu128 \[default\: chosen by the devices\]]:NAME:_default' \
@@ -177,14 +184,15 @@ _arguments "${_arguments_options[@]}" : \
 '--dry-run[List the tests and their requirements without running them]' \
 '--allow-pickle[Load pickled weights if there are no others; reading a pickle may run code]' \
 '--trust-remote-code[Run Python code in the directory of the model; workers must allow it]' \
+'--require-weights[Refuse tests with random weights]' \
 '(--slots)--quiet-machine[Run one test at a time, with all CPU cores\: measurements for comparison]' \
 '--fail-on-flaky[Exit with code 100 if a test passed only after a failed attempt]' \
 '*-v[Print more log messages (-vv for debug messages)]' \
 '*--verbose[Print more log messages (-vv for debug messages)]' \
 '(-v --verbose)-q[Print only results, warnings and errors]' \
 '(-v --verbose)--quiet[Print only results, warnings and errors]' \
-'-h[Print help]' \
-'--help[Print help]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
 '*::what -- A plan file, or models:_default' \
 && ret=0
 ;;
@@ -198,11 +206,12 @@ _arguments "${_arguments_options[@]}" : \
 '*--dtype=[Data types, such as float32,bfloat16]:DTYPE,…:_default' \
 '*--attention=[Attention implementations\: default, eager, sdpa, \`flash_attention_2\`]:NAME,…:_default' \
 '*--runtime=[Runtimes that execute the model\: torch, onnxruntime, openvino]:NAME,…:_default' \
-'*--weights=[Sources of the weights\: auto, cached, random, download]:MODE,…:_default' \
+'*--weights=[Weights\: auto, cached, random, hub, ./directory, path\:DIR, owner/model@revision, …]:SOURCE,…:_default' \
 '*--exclude=[Exclude combinations that match all of these values, such as backend=cuda,batch=16. Repeatable]:KEY=VALUE,…:_default' \
 '*--include=[Add one combination; give a value for every axis with several values. Repeatable]:KEY=VALUE,…:_default' \
 '--family=[Family of the model \[default\: detected\]]:FAMILY:_default' \
 '--revision=[Revision of the model\: a branch, a tag or a commit]:REVISION:_default' \
+'--compare=[Another checkpoint of the model, tested and compared with it on the same inputs]:MODEL:_default' \
 '*--set=[Additional parameter of the template. Repeatable]:NAME=VALUE:_default' \
 '--templates=[Directory of your templates; they override built-in ones (see docs/templates.md)]:DIR:_files' \
 '(--out --explain)--from-pytest=[Generate tests from this directory or file of a pytest suite]:PATH:_files' \
@@ -219,6 +228,8 @@ _arguments "${_arguments_options[@]}" : \
 '--tags=[Tags of this machine, which tests can require; separated by commas]:TAG,…:_default' \
 '--allow-remote-code=[Allow tests to run Python code that comes with a model]::BOOL:(true false)' \
 '--environments-dir=[Directory of Python environments; several workers may share it]:DIR:_files' \
+'--weights-dir=[Directory of fetched weights; several workers may share it]:DIR:_files' \
+'--weights-cache-size=[Maximum size of the fetched weights, such as 500GiB, or none \[default\: half of the disk\]]:SIZE:_default' \
 '--python=[Python interpreter that environments are built with \[default\: python3 in PATH\]]:FILE:_default' \
 '--system-packages=[Use the packages installed for this interpreter instead of building environments]::BOOL:(true false)' \
 '--torch-backend=[Build of PyTorch to install, such as cpu, auto or cu128 \[default\: chosen by the devices\]]:NAME:_default' \
@@ -230,6 +241,7 @@ _arguments "${_arguments_options[@]}" : \
 '--color=[When to print colours]:WHEN:(auto always never)' \
 '--allow-pickle[Load pickled weights if there are no others; reading a pickle may run code]' \
 '--trust-remote-code[Run Python code in the directory of the model; workers must allow it]' \
+'--require-weights[Refuse tests with random weights]' \
 '--force[Write to a directory that is not empty, and overwrite files]' \
 '(--out)--dry-run[List the tests and their requirements without writing files]' \
 '(--out)--explain[Explain family, properties and test priorities of each model without writing files]' \
@@ -344,6 +356,8 @@ _arguments "${_arguments_options[@]}" : \
 '--tags=[Tags of this machine, which tests can require; separated by commas]:TAG,…:_default' \
 '--allow-remote-code=[Allow tests to run Python code that comes with a model]::BOOL:(true false)' \
 '--environments-dir=[Directory of Python environments; several workers may share it]:DIR:_files' \
+'--weights-dir=[Directory of fetched weights; several workers may share it]:DIR:_files' \
+'--weights-cache-size=[Maximum size of the fetched weights, such as 500GiB, or none \[default\: half of the disk\]]:SIZE:_default' \
 '--python=[Python interpreter that environments are built with \[default\: python3 in PATH\]]:FILE:_default' \
 '--system-packages=[Use the packages installed for this interpreter instead of building environments]::BOOL:(true false)' \
 '--torch-backend=[Build of PyTorch to install, such as cpu, auto or cu128 \[default\: chosen by the devices\]]:NAME:_default' \
@@ -380,6 +394,134 @@ _arguments "${_arguments_options[@]}" : \
 '-h[Print help]' \
 '--help[Print help]' \
 && ret=0
+;;
+(weights)
+_arguments "${_arguments_options[@]}" : \
+'--config=[Settings file \[default\: config.yaml in the settings directory, if it exists\]]:FILE:_files' \
+'--token-file=[File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it]:FILE:_files' \
+'--color=[When to print colours]:WHEN:(auto always never)' \
+'*-v[Print more log messages (-vv for debug messages)]' \
+'*--verbose[Print more log messages (-vv for debug messages)]' \
+'(-v --verbose)-q[Print only results, warnings and errors]' \
+'(-v --verbose)--quiet[Print only results, warnings and errors]' \
+'-h[Print help]' \
+'--help[Print help]' \
+":: :_dtf__subcmd__weights_commands" \
+"*::: :->weights" \
+&& ret=0
+
+    case $state in
+    (weights)
+        words=($line[1] "${words[@]}")
+        (( CURRENT += 1 ))
+        curcontext="${curcontext%:*:*}:dtf-weights-command-$line[1]:"
+        case $line[1] in
+            (list)
+_arguments "${_arguments_options[@]}" : \
+'--coordinator=[Address of the coordinator \[default\: http\://127.0.0.1\:7700\]]:URL:_default' \
+'--weights-dir=[Directory of fetched weights, with --local]:DIR:_files' \
+'--output=[Output format]:OUTPUT:(table json)' \
+'--config=[Settings file \[default\: config.yaml in the settings directory, if it exists\]]:FILE:_files' \
+'--token-file=[File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it]:FILE:_files' \
+'--color=[When to print colours]:WHEN:(auto always never)' \
+'--local[Use the fetched weights of the workers of this machine, not those of the coordinator]' \
+'*-v[Print more log messages (-vv for debug messages)]' \
+'*--verbose[Print more log messages (-vv for debug messages)]' \
+'(-v --verbose)-q[Print only results, warnings and errors]' \
+'(-v --verbose)--quiet[Print only results, warnings and errors]' \
+'-h[Print help]' \
+'--help[Print help]' \
+&& ret=0
+;;
+(verify)
+_arguments "${_arguments_options[@]}" : \
+'--coordinator=[Address of the coordinator \[default\: http\://127.0.0.1\:7700\]]:URL:_default' \
+'--weights-dir=[Directory of fetched weights, with --local]:DIR:_files' \
+'--config=[Settings file \[default\: config.yaml in the settings directory, if it exists\]]:FILE:_files' \
+'--token-file=[File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it]:FILE:_files' \
+'--color=[When to print colours]:WHEN:(auto always never)' \
+'--local[Use the fetched weights of the workers of this machine, not those of the coordinator]' \
+'*-v[Print more log messages (-vv for debug messages)]' \
+'*--verbose[Print more log messages (-vv for debug messages)]' \
+'(-v --verbose)-q[Print only results, warnings and errors]' \
+'(-v --verbose)--quiet[Print only results, warnings and errors]' \
+'-h[Print help]' \
+'--help[Print help]' \
+'*::weights -- Weights\: the beginning of their digest, MODEL@COMMIT, or their name \[default\: all\]:_default' \
+&& ret=0
+;;
+(remove)
+_arguments "${_arguments_options[@]}" : \
+'--coordinator=[Address of the coordinator \[default\: http\://127.0.0.1\:7700\]]:URL:_default' \
+'--weights-dir=[Directory of fetched weights, with --local]:DIR:_files' \
+'--config=[Settings file \[default\: config.yaml in the settings directory, if it exists\]]:FILE:_files' \
+'--token-file=[File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it]:FILE:_files' \
+'--color=[When to print colours]:WHEN:(auto always never)' \
+'--local[Use the fetched weights of the workers of this machine, not those of the coordinator]' \
+'*-v[Print more log messages (-vv for debug messages)]' \
+'*--verbose[Print more log messages (-vv for debug messages)]' \
+'(-v --verbose)-q[Print only results, warnings and errors]' \
+'(-v --verbose)--quiet[Print only results, warnings and errors]' \
+'-h[Print help]' \
+'--help[Print help]' \
+'*::weights -- Weights\: the beginning of their digest, MODEL@COMMIT, or their name:_default' \
+&& ret=0
+;;
+(push)
+_arguments "${_arguments_options[@]}" : \
+'--coordinator=[Address of the coordinator \[default\: http\://127.0.0.1\:7700\]]:URL:_default' \
+'--config=[Settings file \[default\: config.yaml in the settings directory, if it exists\]]:FILE:_files' \
+'--token-file=[File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it]:FILE:_files' \
+'--color=[When to print colours]:WHEN:(auto always never)' \
+'--remote-code[Include the Python files of the directories, for models with their own code]' \
+'*-v[Print more log messages (-vv for debug messages)]' \
+'*--verbose[Print more log messages (-vv for debug messages)]' \
+'(-v --verbose)-q[Print only results, warnings and errors]' \
+'(-v --verbose)--quiet[Print only results, warnings and errors]' \
+'-h[Print help]' \
+'--help[Print help]' \
+'*::folders -- Directories or files with the weights of a model:_files' \
+&& ret=0
+;;
+(help)
+_arguments "${_arguments_options[@]}" : \
+":: :_dtf__subcmd__weights__subcmd__help_commands" \
+"*::: :->help" \
+&& ret=0
+
+    case $state in
+    (help)
+        words=($line[1] "${words[@]}")
+        (( CURRENT += 1 ))
+        curcontext="${curcontext%:*:*}:dtf-weights-help-command-$line[1]:"
+        case $line[1] in
+            (list)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(verify)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(remove)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(push)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(help)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+        esac
+    ;;
+esac
+;;
+        esac
+    ;;
+esac
 ;;
 (templates)
 _arguments "${_arguments_options[@]}" : \
@@ -711,6 +853,7 @@ _arguments "${_arguments_options[@]}" : \
 '--data-dir=[Directory of the event log, the results and uploaded files]:DIR:_files' \
 '--max-run-size=[Maximum size of the files of one run, or \`none\` \[default\: 64GiB\]]:SIZE:_default' \
 '--max-data-size=[Maximum size of the data directory, or \`none\` \[default\: none\]]:SIZE:_default' \
+'--max-weights-size=[Maximum size of the weights that clients pushed, or \`none\` \[default\: 500GiB\]]:SIZE:_default' \
 '--min-free=[Free disk space below which uploads and submissions are refused, or \`none\` \[default\: 1GiB, or 5 % of the disk if that is less\]]:SIZE:_default' \
 '--log-retention=[Time for which the event log keeps its records, or \`forever\` \[default\: 180d\]]:DURATION:_default' \
 '--coordinator=[Address of the coordinator \[default\: http\://127.0.0.1\:7700\]]:URL:_default' \
@@ -718,6 +861,8 @@ _arguments "${_arguments_options[@]}" : \
 '--tags=[Tags of this machine, which tests can require; separated by commas]:TAG,…:_default' \
 '--allow-remote-code=[Allow tests to run Python code that comes with a model]::BOOL:(true false)' \
 '--environments-dir=[Directory of Python environments; several workers may share it]:DIR:_files' \
+'--weights-dir=[Directory of fetched weights; several workers may share it]:DIR:_files' \
+'--weights-cache-size=[Maximum size of the fetched weights, such as 500GiB, or none \[default\: half of the disk\]]:SIZE:_default' \
 '--python=[Python interpreter that environments are built with \[default\: python3 in PATH\]]:FILE:_default' \
 '--system-packages=[Use the packages installed for this interpreter instead of building environments]::BOOL:(true false)' \
 '--torch-backend=[Build of PyTorch to install, such as cpu, auto or cu128 \[default\: chosen by the devices\]]:NAME:_default' \
@@ -895,6 +1040,38 @@ _arguments "${_arguments_options[@]}" : \
 _arguments "${_arguments_options[@]}" : \
 && ret=0
 ;;
+(weights)
+_arguments "${_arguments_options[@]}" : \
+":: :_dtf__subcmd__help__subcmd__weights_commands" \
+"*::: :->weights" \
+&& ret=0
+
+    case $state in
+    (weights)
+        words=($line[1] "${words[@]}")
+        (( CURRENT += 1 ))
+        curcontext="${curcontext%:*:*}:dtf-help-weights-command-$line[1]:"
+        case $line[1] in
+            (list)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(verify)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(remove)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(push)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+        esac
+    ;;
+esac
+;;
 (templates)
 _arguments "${_arguments_options[@]}" : \
 ":: :_dtf__subcmd__help__subcmd__templates_commands" \
@@ -1041,6 +1218,7 @@ _dtf_commands() {
 'why:Explain why a test waits, was skipped, or ended as it did' \
 'debug:Run a failed model test again to find where its difference begins' \
 'workers:List workers, or drain a worker' \
+'weights:List, verify, remove and push the weights of models' \
 'templates:List, show, add and check test templates' \
 'log:Read the event log of a coordinator that is not running' \
 'path:Convert paths between Windows, POSIX, WSL, MSYS2 and Cygwin' \
@@ -1147,6 +1325,7 @@ _dtf__subcmd__help_commands() {
 'why:Explain why a test waits, was skipped, or ended as it did' \
 'debug:Run a failed model test again to find where its difference begins' \
 'workers:List workers, or drain a worker' \
+'weights:List, verify, remove and push the weights of models' \
 'templates:List, show, add and check test templates' \
 'log:Read the event log of a coordinator that is not running' \
 'path:Convert paths between Windows, POSIX, WSL, MSYS2 and Cygwin' \
@@ -1316,6 +1495,36 @@ _dtf__subcmd__help__subcmd__templates__subcmd__show_commands() {
 _dtf__subcmd__help__subcmd__wait_commands() {
     local commands; commands=()
     _describe -t commands 'dtf help wait commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__help__subcmd__weights_commands] )) ||
+_dtf__subcmd__help__subcmd__weights_commands() {
+    local commands; commands=(
+'list:List stored weights, those that were used last first' \
+'verify:Read stored weights and compare them with their digests' \
+'remove:Remove stored weights that no waiting or running test needs' \
+'push:Send the weights in a directory to the coordinator, before tests need them' \
+    )
+    _describe -t commands 'dtf help weights commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__help__subcmd__weights__subcmd__list_commands] )) ||
+_dtf__subcmd__help__subcmd__weights__subcmd__list_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf help weights list commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__help__subcmd__weights__subcmd__push_commands] )) ||
+_dtf__subcmd__help__subcmd__weights__subcmd__push_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf help weights push commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__help__subcmd__weights__subcmd__remove_commands] )) ||
+_dtf__subcmd__help__subcmd__weights__subcmd__remove_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf help weights remove commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__help__subcmd__weights__subcmd__verify_commands] )) ||
+_dtf__subcmd__help__subcmd__weights__subcmd__verify_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf help weights verify commands' commands "$@"
 }
 (( $+functions[_dtf__subcmd__help__subcmd__why_commands] )) ||
 _dtf__subcmd__help__subcmd__why_commands() {
@@ -1519,6 +1728,73 @@ _dtf__subcmd__templates__subcmd__show_commands() {
 _dtf__subcmd__wait_commands() {
     local commands; commands=()
     _describe -t commands 'dtf wait commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__weights_commands] )) ||
+_dtf__subcmd__weights_commands() {
+    local commands; commands=(
+'list:List stored weights, those that were used last first' \
+'verify:Read stored weights and compare them with their digests' \
+'remove:Remove stored weights that no waiting or running test needs' \
+'push:Send the weights in a directory to the coordinator, before tests need them' \
+'help:Print this message or the help of the given subcommand(s)' \
+    )
+    _describe -t commands 'dtf weights commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__weights__subcmd__help_commands] )) ||
+_dtf__subcmd__weights__subcmd__help_commands() {
+    local commands; commands=(
+'list:List stored weights, those that were used last first' \
+'verify:Read stored weights and compare them with their digests' \
+'remove:Remove stored weights that no waiting or running test needs' \
+'push:Send the weights in a directory to the coordinator, before tests need them' \
+'help:Print this message or the help of the given subcommand(s)' \
+    )
+    _describe -t commands 'dtf weights help commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__weights__subcmd__help__subcmd__help_commands] )) ||
+_dtf__subcmd__weights__subcmd__help__subcmd__help_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf weights help help commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__weights__subcmd__help__subcmd__list_commands] )) ||
+_dtf__subcmd__weights__subcmd__help__subcmd__list_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf weights help list commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__weights__subcmd__help__subcmd__push_commands] )) ||
+_dtf__subcmd__weights__subcmd__help__subcmd__push_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf weights help push commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__weights__subcmd__help__subcmd__remove_commands] )) ||
+_dtf__subcmd__weights__subcmd__help__subcmd__remove_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf weights help remove commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__weights__subcmd__help__subcmd__verify_commands] )) ||
+_dtf__subcmd__weights__subcmd__help__subcmd__verify_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf weights help verify commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__weights__subcmd__list_commands] )) ||
+_dtf__subcmd__weights__subcmd__list_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf weights list commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__weights__subcmd__push_commands] )) ||
+_dtf__subcmd__weights__subcmd__push_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf weights push commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__weights__subcmd__remove_commands] )) ||
+_dtf__subcmd__weights__subcmd__remove_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf weights remove commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__weights__subcmd__verify_commands] )) ||
+_dtf__subcmd__weights__subcmd__verify_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf weights verify commands' commands "$@"
 }
 (( $+functions[_dtf__subcmd__why_commands] )) ||
 _dtf__subcmd__why_commands() {

@@ -110,7 +110,7 @@ pub struct HeartbeatAnswer {
 
 /// The weights of a worker, in figures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct WeightsView {
+pub struct WorkerWeights {
     /// Number of models of which the worker has the weights.
     pub held: u32,
     /// Total size of the weights that its cache can hold. Absent if it is unknown.
@@ -143,7 +143,7 @@ pub struct WorkerView {
     pub registered_at: Timestamp,
     /// Absent if the worker has not reported its weights.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub weights: Option<WeightsView>,
+    pub weights: Option<WorkerWeights>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]

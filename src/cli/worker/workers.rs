@@ -1,6 +1,6 @@
 //! `dtf workers`.
 
-use crate::api::v1::workers::{WeightsView, WorkerState, WorkerView};
+use crate::api::v1::workers::{WorkerState, WorkerView, WorkerWeights};
 use crate::cli::args::shared::{Global, Server, Shape};
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
@@ -143,7 +143,7 @@ fn offers(worker: &WorkerView) -> String {
 }
 
 /// `weights of 3 models, cache of 100 GiB with 13.0 GiB in use`.
-fn weights_text(weights: WeightsView) -> String {
+fn weights_text(weights: WorkerWeights) -> String {
     let mut text = format!("weights of {}", counted(weights.held.into(), "model"));
     if let Some(capacity) = weights.capacity_bytes {
         text.push_str(&format!(", cache of {}", bytes(capacity as f64)));
@@ -196,7 +196,7 @@ mod tests {
     #[test]
     fn the_weights_of_a_worker_are_counted() {
         let text = |held, capacity_bytes, used_bytes| {
-            weights_text(WeightsView { held, capacity_bytes, used_bytes })
+            weights_text(WorkerWeights { held, capacity_bytes, used_bytes })
         };
         assert_eq!(text(1, None, 7), "weights of 1 model");
         assert_eq!(text(0, Some(100 << 30), 0), "weights of 0 models, cache of 100 GiB");

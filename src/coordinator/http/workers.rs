@@ -5,8 +5,8 @@ use crate::api::error::Code;
 use crate::api::page::{Page, PageQuery};
 use crate::api::schema;
 use crate::api::v1::workers::{
-    Heartbeat, HeartbeatAnswer, Leave, MAX_PLACE_BYTES, Register, Registered, WeightsView,
-    WorkerState, WorkerView,
+    Heartbeat, HeartbeatAnswer, Leave, MAX_PLACE_BYTES, Register, Registered, WorkerState,
+    WorkerView, WorkerWeights,
 };
 use crate::coordinator::http::app::App;
 use crate::coordinator::http::extract::{Body, Id, Params};
@@ -192,7 +192,7 @@ fn view(status: WorkerStatus, now: Timestamp) -> WorkerView {
         last_seen: status.last_seen,
         silent_ms: now.since(status.last_seen),
         registered_at: status.registered_at,
-        weights: status.weights.map(|weights| WeightsView {
+        weights: status.weights.map(|weights| WorkerWeights {
             held: weights.held,
             capacity_bytes: weights.capacity_bytes,
             used_bytes: weights.used_bytes,
