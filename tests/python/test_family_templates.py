@@ -87,6 +87,7 @@ def test_every_family_has_a_template():
 def test_front_matter_is_complete(family):
     front = front_matter(family)
     keys = {"family", "version", "tasks", "backends", "parameters", "requirements", "runtimes"}
+    keys.add("quality")
     assert set(front) == keys
     assert front["family"] == family
     common = {"batch", "dtype", "seed", "weights", "warm_up", "iterations", "min_seconds"}
