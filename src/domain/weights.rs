@@ -35,8 +35,8 @@ const SHORT_CHARS: usize = 7;
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(tag = "source", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Weights {
-    /// Drawn by the script.
-    Random,
+    /// Drawn by the script. The braces make serde refuse unknown fields.
+    Random {},
     /// The files of a directory (or one file), by content.
     Folder {
         /// SHA-256 of the manifest.
@@ -111,7 +111,7 @@ impl Weights {
     #[must_use]
     pub fn kind(&self) -> &'static str {
         match self {
-            Self::Random => "random",
+            Self::Random {} => "random",
             Self::Folder { .. } => "folder",
             Self::Hub { .. } => "hub",
             Self::Cache { .. } => "cache",
@@ -132,7 +132,7 @@ impl Weights {
             Self::Cache { model, revision: Some(revision), .. } if is_commit(revision) => {
                 WeightsKey::new(format!("{model}@{revision}")).ok()
             }
-            Self::Random | Self::Cache { .. } | Self::Path { .. } => None,
+            Self::Random {} | Self::Cache { .. } | Self::Path { .. } => None,
         }
     }
 
@@ -142,7 +142,7 @@ impl Weights {
         match self {
             Self::Folder { size_bytes, .. } => Some(*size_bytes),
             Self::Hub { size_bytes, .. } => *size_bytes,
-            Self::Random | Self::Cache { .. } | Self::Path { .. } | Self::Url { .. } => None,
+            Self::Random {} | Self::Cache { .. } | Self::Path { .. } | Self::Url { .. } => None,
         }
     }
 
@@ -152,7 +152,7 @@ impl Weights {
     /// The first rule that is broken.
     pub fn check(&self) -> Result<(), WeightsError> {
         match self {
-            Self::Random => Ok(()),
+            Self::Random {} => Ok(()),
             Self::Folder { manifest, size_bytes, path, .. } => {
                 check_digest(manifest)?;
                 check_absolute(path)?;
@@ -503,6 +503,8 @@ mod tests {
             assert_eq!(weights.key().as_ref().map(WeightsKey::as_str), key.map(String::as_str));
         }
         let unknown = r#"{"source":"hub","model":"gpt2","commit":"x","comit":"y"}"#;
+        assert!(serde_json::from_str::<Weights>(unknown).is_err());
+        let unknown = r#"{"source":"random","seed":1}"#;
         assert!(serde_json::from_str::<Weights>(unknown).is_err());
     }
 

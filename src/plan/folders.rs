@@ -46,7 +46,7 @@ impl<'a> Folders<'a> {
     /// The weights in the launch of a test. `None` for a directory that was not read.
     pub fn weights(&mut self, entry: &Entry, source: &Source) -> Option<Weights> {
         Some(match source.clone() {
-            Source::Random => Weights::Random,
+            Source::Random => Weights::Random {},
             Source::Hub { model, commit, size_bytes } => Weights::Hub { model, commit, size_bytes },
             Source::Cache { model, revision, or_random } => {
                 Weights::Cache { model, revision, or_random }

@@ -22,6 +22,12 @@ fn with(home: &Home, args: &[&str], variables: &[(&str, &str)]) -> Finished {
     finished(&command.envs(variables.iter().copied()).output().expect("dtf starts"))
 }
 
+/// A safetensors file with one tensor of one value. Its header has 64 bytes, and `@` is the byte 64.
+fn tensors() -> String {
+    let header = r#"{"a": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}"#;
+    format!("@\0\0\0\0\0\0\0{header:<64}\0\0\0\0")
+}
+
 #[test]
 fn a_directory_without_a_model_is_identified_with_the_next_step() {
     let home = Home::new();
@@ -31,7 +37,7 @@ fn a_directory_without_a_model_is_identified_with_the_next_step() {
     home.write("pointer/config.json", "version https://git-lfs.github.com/spec/v1\noid sha256:0\n");
     std::fs::create_dir(home.path("empty")).expect("made");
     for (model, what, next) in [
-        ("adapter", "a PEFT adapter for gpt2", "hint: test gpt2"),
+        ("adapter", "adapter_model.safetensors is missing", "hint: replace the file"),
         ("./out", "a directory of checkpoints", "hint: did you mean the newest"),
         ("pointer/", "a Git LFS pointer", "hint: run `git lfs pull`"),
         ("./empty", "an empty directory", "hint: use the directory"),
@@ -73,6 +79,7 @@ fn a_model_on_the_hub_is_identified_like_a_directory() {
 fn quantised_weights_are_explained_and_refused_before_anything_runs() {
     let home = Home::new();
     home.write("small/config.json", &llama(QUANTISED));
+    home.write("small/model.safetensors", &tensors());
     let explained = home.dtf(&["generate", "./small", "--explain"]).expect_code(0).out;
     assert!(explained.contains("quantised (hqq, 4 bits)"), "{explained}");
     assert!(explained.contains("refused"), "{explained}");
@@ -95,6 +102,7 @@ fn quantised_weights_are_explained_and_refused_before_anything_runs() {
     let script = std::fs::read_to_string(script).expect("written");
     assert!(script.contains("LlamaForCausalLM") && !script.contains("hqq, 4"));
     // Weights that the library dequantises are tested, with the packages that this needs.
+    home.write("fp8/model.safetensors", &tensors());
     home.write("fp8/config.json", &llama(r#", "quantization_config": {"quant_method": "fp8"}}"#));
     home.dtf(&["generate", "./fp8", "--out", "fp8-tests"]).expect_code(0);
     let script = home.path("fp8-tests/test_fp8_cpu_b2_s96_fp32.py");

@@ -52,7 +52,7 @@ pub struct Wanted {
 /// or there are several candidates.
 pub fn belonging(
     entries: &BTreeMap<String, u64>,
-    wanted: &Wanted,
+    wanted: Wanted,
     read: impl Fn(&str, usize) -> Result<Vec<u8>, ReadError>,
 ) -> Result<Vec<String>, ValueError> {
     let mut paths = select(entries, wanted, &read)?;
@@ -71,8 +71,8 @@ pub fn belonging(
 /// The files of one model, without a base model.
 fn select(
     entries: &BTreeMap<String, u64>,
-    wanted: &Wanted,
-    read: &dyn Fn(&str, usize) -> Result<Vec<u8>, ReadError>,
+    wanted: Wanted,
+    read: &Reader<'_>,
 ) -> Result<BTreeSet<String>, ValueError> {
     let directory = Directory { entries, wanted, read };
     let parts = directory.parts()?;
@@ -89,7 +89,7 @@ fn select(
             paths.extend(
                 directory
                     .inside(part)
-                    .filter(|name| name.ends_with(".py"))
+                    .filter(|name| has_suffix(name, "py"))
                     .map(|name| join(part, name)),
             );
         }
@@ -98,10 +98,18 @@ fn select(
     Ok(paths)
 }
 
+/// Reads the first bytes of a file, at most the given number.
+type Reader<'a> = dyn Fn(&str, usize) -> Result<Vec<u8>, ReadError> + 'a;
+
+/// Whether a name has this suffix after its last dot.
+fn has_suffix(name: &str, suffix: &str) -> bool {
+    name.rsplit_once('.').is_some_and(|(_, end)| end == suffix)
+}
+
 struct Directory<'a> {
     entries: &'a BTreeMap<String, u64>,
-    wanted: &'a Wanted,
-    read: &'a dyn Fn(&str, usize) -> Result<Vec<u8>, ReadError>,
+    wanted: Wanted,
+    read: &'a Reader<'a>,
 }
 
 impl Directory<'_> {
@@ -157,7 +165,7 @@ impl Directory<'_> {
         }
         let adapter = ADAPTERS.iter().find(|name| self.entries.contains_key(&join(part, name)));
         if let Some(name) =
-            adapter.filter(|name| self.wanted.allow_pickle || !name.ends_with(".bin"))
+            adapter.filter(|name| self.wanted.allow_pickle || !has_suffix(name, "bin"))
         {
             return Ok(vec![join(part, name)]);
         }

@@ -4,7 +4,7 @@
 use crate::models::weights::source::{Chosen, Source};
 use std::collections::BTreeMap;
 
-/// Models grouped by what a note says about their weights.
+/// Models grouped by the note about their weights.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct WeightsNotes {
     /// Random weights, by reason.

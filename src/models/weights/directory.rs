@@ -85,7 +85,7 @@ fn others(
     if entries.contains_key(ADAPTER)
         && let Some(name) = ADAPTERS.iter().find(|name| entries.contains_key(**name))
     {
-        if name.ends_with(".bin") {
+        if name.rsplit_once('.').is_some_and(|(_, suffix)| suffix == "bin") {
             checked(name, &|_, first| pickle_fault(first))?;
             return Ok(Contents::Pickle((*name).to_owned()));
         }
@@ -106,7 +106,12 @@ fn others(
     }
     let others: Vec<String> =
         names().filter(|name| holds_weights(name)).map(str::to_owned).collect();
-    Ok(if others.is_empty() { Contents::Nothing } else { Contents::Others(others) })
+    match others.is_empty() {
+        // The configuration of an adapter alone is not a model.
+        true if entries.contains_key(ADAPTER) => Err(format!("{} is missing", ADAPTERS[0])),
+        true => Ok(Contents::Nothing),
+        false => Ok(Contents::Others(others)),
+    }
 }
 
 /// Names of the files in a shard index; none if the index is too large to be read here.

@@ -103,7 +103,7 @@ impl fmt::Display for Requested {
 impl FromStr for Requested {
     type Err = ValueError;
 
-    /// Reads the short text. A path (`./x`, `/x`, `~/x`) is a folder, and `owner/model` is a model of the
+    /// Reads the short text. A path (`./x`, `/x`, `~/x`) is a directory, and `owner/model` is a model of the
     /// hub.
     fn from_str(text: &str) -> Result<Self, ValueError> {
         let is_path = text.starts_with(['.', '/', '~']);
@@ -161,7 +161,9 @@ fn unknown(text: &str) -> ValueError {
 /// The path is empty or has control characters.
 pub fn folder(path: &str, shared: bool) -> Result<Requested, ValueError> {
     if path.trim().is_empty() || path.chars().any(char::is_control) {
-        return Err(ValueError::new("the path of the folder is empty or has control characters"));
+        return Err(ValueError::new(
+            "the path of the directory is empty or has control characters",
+        ));
     }
     Ok(Requested::Folder { path: path.to_owned(), shared })
 }

@@ -17,7 +17,7 @@ use crate::text::source::is_json;
 use serde::Serialize;
 use std::fmt;
 
-/// The chosen source of the weights of a test. The digest of a folder is not known yet.
+/// The chosen source of the weights of a test. The digest of a directory is not known yet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "source", rename_all = "snake_case")]
 pub enum Source {
@@ -303,13 +303,11 @@ fn of_name(
 ) -> Result<Chosen, ChoiceError> {
     let Tested { model, revision, config, .. } = *tested;
     if model.starts_with(catalogue::OWN) {
-        return match requested {
-            Requested::Auto => Ok(Chosen::because(Source::Random, "it is a configuration of dtf")),
-            _ => {
-                let message = format!("{model} is a configuration of dtf, which has no weights");
-                Err(("weights", ValueError::new(message).hint("use weights: random")))
-            }
-        };
+        if *requested == Requested::Auto {
+            return Ok(Chosen::because(Source::Random, "it is a configuration of dtf"));
+        }
+        let message = format!("{model} is a configuration of dtf, which has no weights");
+        return Err(("weights", ValueError::new(message).hint("use weights: random")));
     }
     let version = ModelVersion { model: model.to_owned(), revision: revision.map(str::to_owned) };
     match requested {
@@ -331,27 +329,26 @@ fn automatic(
     models: &dyn ModelSource,
 ) -> Result<Chosen, ChoiceError> {
     let part = part_and_stem(tested).0;
+    let cached = |why: &str, is_none_known| in_cache(version, tested, why, is_none_known, models);
     let revision = version.revision.as_deref();
     match models.published(&version.model, revision) {
         Published::Known(known) if known.commit.is_empty() => {
-            in_cache(version, tested, "the hub does not report the commit", false, models)
+            Ok(cached("the hub does not report the commit", false))
         }
         Published::Known(known) if known.has_weights(part) => {
             Ok(Chosen::of(known.source(&version.model, part)))
         }
-        Published::Known(_) => {
-            in_cache(version, tested, "the hub has no weights of the model", true, models)
-        }
-        Published::Absent(why) => in_cache(version, tested, &why, true, models),
+        Published::Known(_) => Ok(cached("the hub has no weights of the model", true)),
+        Published::Absent(why) => Ok(cached(&why, true)),
         Published::Denied(error) => {
-            let chosen = in_cache(version, tested, &error.message, false, models)?;
+            let chosen = cached(&error.message, false);
             if chosen.is_absent_here { Err(("model", without(error))) } else { Ok(chosen) }
         }
         // The commit is known without the hub.
         Published::Unknown(_) if revision.is_some_and(is_commit) => {
             on_hub(version, part, models).map(Chosen::of)
         }
-        Published::Unknown(why) => in_cache(version, tested, &why, false, models),
+        Published::Unknown(why) => Ok(cached(&why, false)),
     }
 }
 
@@ -362,7 +359,7 @@ fn in_cache(
     why: &str,
     is_none_known: bool,
     models: &dyn ModelSource,
-) -> Result<Chosen, ChoiceError> {
+) -> Chosen {
     let ModelVersion { model, revision } = version.clone();
     let (part, stem) = part_and_stem(tested);
     let root = WeightsRoot::Cache { model: &model, revision: revision.as_deref() };
@@ -375,13 +372,13 @@ fn in_cache(
         let cached = models.cached_model(&model, revision.as_deref()).ok().flatten();
         let commit = cached.map(|cached| cached.revision).filter(|commit| !commit.is_empty());
         let revision = revision.filter(|_| commit.is_none()).or(commit);
-        return Ok(Chosen::because(Source::Cache { model, revision, or_random: false }, why));
+        return Chosen::because(Source::Cache { model, revision, or_random: false }, why);
     }
     // A configuration that dtf carries may be tested without its weights, and a model without weights.
     let is_carried = revision.is_none() && catalogue::is_built_in(&model);
     let or_random = is_none_known || is_carried;
     let source = Source::Cache { model, revision, or_random };
-    Ok(Chosen { is_absent_here: true, ..Chosen::because(source, why) })
+    Chosen { is_absent_here: true, ..Chosen::because(source, why) }
 }
 
 /// A model at the commit that the hub reports.
@@ -401,21 +398,18 @@ fn on_hub(
         Published::Known(_) => missing(format!("the hub has no weights of {model}")),
         Published::Absent(why) => missing(why),
         Published::Denied(error) => Err(("weights", without(error))),
-        Published::Unknown(why) => match revision.filter(|revision| is_commit(revision)) {
-            Some(commit) => Ok(Source::Hub {
-                model: model.clone(),
-                commit: commit.to_owned(),
-                size_bytes: None,
-            }),
-            None => {
-                let revision = revision.unwrap_or("the default revision");
-                let message =
-                    format!("the commit of {revision} of {model} cannot be determined: {why}");
-                let error = ValueError::new(message);
-                let hint = "specify a commit, or use the model cache with weights: cached";
-                Err(("weights", error.hint(hint)))
+        Published::Unknown(why) => {
+            if let Some(commit) = revision.filter(|revision| is_commit(revision)) {
+                let (model, commit) = (model.clone(), commit.to_owned());
+                return Ok(Source::Hub { model, commit, size_bytes: None });
             }
-        },
+            let revision = revision.unwrap_or("the default revision");
+            let message =
+                format!("the commit of {revision} of {model} cannot be determined: {why}");
+            let error = ValueError::new(message);
+            let hint = "specify a commit, or use the model cache with weights: cached";
+            Err(("weights", error.hint(hint)))
+        }
     }
 }
 

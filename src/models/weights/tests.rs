@@ -224,7 +224,7 @@ proptest! {
 fn travelling(
     files: &[&str],
     texts: &[(&str, &str)],
-    wanted: &Wanted,
+    wanted: Wanted,
 ) -> Result<Vec<String>, String> {
     let names = files.iter().chain(texts.iter().map(|(name, _)| name));
     let entries = names.map(|name| ((*name).to_owned(), 1)).collect();
@@ -254,7 +254,7 @@ fn the_files_of_one_format_travel_with_configuration_and_tokenizer() {
         "runs/events.json",
     ];
     let kept = ["chat_template.jinja", "config.json"];
-    let check = |files: &[&str], texts: &[(&str, &str)], wanted: &Wanted, weights: &[&str]| {
+    let check = |files: &[&str], texts: &[(&str, &str)], wanted: Wanted, weights: &[&str]| {
         let all: Vec<&str> = beside.iter().chain(files).copied().collect();
         let mut expected: Vec<&str> =
             kept.iter().chain(weights).chain(&["tokenizer.json", "vocab.txt"]).copied().collect();
@@ -266,28 +266,28 @@ fn the_files_of_one_format_travel_with_configuration_and_tokenizer() {
     check(
         &["model.safetensors", "pytorch_model.bin", "tf_model.h5"],
         &[],
-        &plain,
+        plain,
         &["model.safetensors"],
     );
-    check(&["pytorch_model.bin"], &[], &plain, &[]);
-    check(&["pytorch_model.bin"], &[], &pickle, &["pytorch_model.bin"]);
-    check(&["a.gguf", "model.onnx"], &[], &plain, &["a.gguf"]);
+    check(&["pytorch_model.bin"], &[], plain, &[]);
+    check(&["pytorch_model.bin"], &[], pickle, &["pytorch_model.bin"]);
+    check(&["a.gguf", "model.onnx"], &[], plain, &["a.gguf"]);
     let index = r#"{"weight_map": {"x": "b.safetensors", "y": "a.safetensors"}}"#;
     let shards = ["a.safetensors", "b.safetensors", "other.safetensors"];
     let listed = "model.safetensors.index.json";
-    check(&shards, &[(listed, index)], &plain, &["a.safetensors", "b.safetensors", listed]);
-    let missing = travelling(&["a.safetensors"], &[(listed, index)], &plain);
+    check(&shards, &[(listed, index)], plain, &["a.safetensors", "b.safetensors", listed]);
+    let missing = travelling(&["a.safetensors"], &[(listed, index)], plain);
     assert_eq!(missing, Err(format!("b.safetensors (listed in {listed}) is missing")));
     let settings = ("adapter_config.json", "{}");
     let adapter = ["adapter_config.json", "adapter_model.safetensors"];
-    check(&["adapter_model.safetensors", "adapter_model.bin"], &[settings], &plain, &adapter);
+    check(&["adapter_model.safetensors", "adapter_model.bin"], &[settings], plain, &adapter);
     let base = ["base_model/config.json", "base_model/model.safetensors"];
     let with_base = [&adapter[..], &base[..]].concat();
     let beside_it =
         [base[0], base[1], "base_model/optimizer.pt", "base_model/README.md", adapter[1]];
-    check(&beside_it, &[settings], &plain, &with_base);
+    check(&beside_it, &[settings], plain, &with_base);
     let code = Wanted { remote_code: true, ..Wanted::default() };
-    check(&["model.safetensors"], &[], &code, &["model.safetensors", "modeling_mine.py"]);
+    check(&["model.safetensors"], &[], code, &["model.safetensors", "modeling_mine.py"]);
 }
 
 #[test]
@@ -296,7 +296,7 @@ fn named_subdirectories_belong_to_a_model() {
     let unet = "unet/diffusion_pytorch_model.safetensors";
     let files =
         ["unet/config.json", unet, "tokenizer/vocab.json", "vae/config.json", "x.safetensors"];
-    let found = travelling(&files, &[("model_index.json", index)], &Wanted::default());
+    let found = travelling(&files, &[("model_index.json", index)], Wanted::default());
     let expected = ["model_index.json", "tokenizer/vocab.json", "unet/config.json", unet];
     assert_eq!(found.expect("determined"), expected);
     let modules =
@@ -310,7 +310,7 @@ fn named_subdirectories_belong_to_a_model() {
         "model.safetensors",
         "../up/config.json",
     ];
-    let found = travelling(&files, &[("modules.json", modules)], &Wanted::default());
+    let found = travelling(&files, &[("modules.json", modules)], Wanted::default());
     let expected = [files[0], files[1], files[2], files[4], files[5], "modules.json"];
     assert_eq!(found.expect("determined"), expected);
 }

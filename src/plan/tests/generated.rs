@@ -165,7 +165,7 @@ fn several_values_of_weights_give_tests_with_different_names() {
     assert_eq!(names(&submission), ["gpt2/cpu/load", &*random, &*seven, &*path]);
     let weights = |at: usize| launch(&submission.tests[at]).weights;
     let there = Weights::Path { path: "/m/gpt2".into() };
-    assert_eq!([1, 2, 3].map(weights), [Weights::Random, Weights::Random, there].map(Some));
+    assert_eq!([1, 2, 3].map(weights), [Weights::Random {}, Weights::Random {}, there].map(Some));
     assert!(text_of(&submission, &random).contains("\"seed\": 1337"));
     assert!(text_of(&submission, &seven).contains("\"seed\": 7"));
     let source = "WEIGHTS = {\"path\": \"/m/gpt2\", \"source\": \"path\"}";

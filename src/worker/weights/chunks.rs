@@ -1,6 +1,6 @@
 //! Fetches files in chunks from the coordinator.
 //!
-//! Limits: [`CONCURRENT`] chunks at a time, [`PIECES`] pieces of each in memory, [`MAX_DAMAGED`]
+//! Limits: `CONCURRENT` chunks at a time, `PIECES` pieces of each in memory, `MAX_DAMAGED`
 //! damaged downloads of a chunk.
 //!
 //! Promises: each chunk is compared with its digest while it is written. Chunks that an earlier fetch

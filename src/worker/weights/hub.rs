@@ -112,14 +112,14 @@ impl Published<'_> {
         let mut texts: BTreeMap<String, Vec<u8>> = BTreeMap::new();
         for _ in 0..MAX_ROUNDS {
             let missing = RefCell::new(BTreeMap::new());
-            let read = |path: &str, most: usize| match texts.get(path) {
-                Some(text) => Ok(text.get(..most).unwrap_or(text).to_vec()),
-                None => {
-                    missing.borrow_mut().insert(path.to_owned(), most);
-                    Err(ReadError("it is not fetched yet".to_owned()))
+            let read = |path: &str, most: usize| {
+                if let Some(text) = texts.get(path) {
+                    return Ok(text.get(..most).unwrap_or(text).to_vec());
                 }
+                missing.borrow_mut().insert(path.to_owned(), most);
+                Err(ReadError("it is not fetched yet".to_owned()))
             };
-            let chosen = belonging(&entries, &wanted, read);
+            let chosen = belonging(&entries, wanted, read);
             let missing = missing.into_inner();
             if missing.is_empty() {
                 return chosen.map_err(|error| self.failed(error.message));

@@ -1,6 +1,6 @@
 //! The model cache that the tools of the hub share: models at a commit, where they are.
 //!
-//! Limit: [`MAX_ENTRIES`] files of one model, [`MAX_MODELS`] models in a list.
+//! Limit: `MAX_ENTRIES` files of one model, `MAX_MODELS` models in a list.
 //!
 //! Promise: a model counts as present only if it has weights and every file that its indexes name.
 //! "not there" is not "cannot be read".

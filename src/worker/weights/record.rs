@@ -2,7 +2,7 @@
 //! in which it was verified.
 //!
 //! Promise: a file whose size, times or inode differ from the record is read again before it is used.
-//! So is every file after a restart of the machine, because a power failure may lose content that was
+//! Every file is read again after a restart of the machine, because a power failure may lose content that was
 //! not on the disk yet.
 
 use crate::sys::hashing;
@@ -19,7 +19,7 @@ const SCHEMA: u32 = 1;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
     schema: u32,
-    /// What a worker calls these weights: `sha256:…` or `MODEL@COMMIT`.
+    /// The name of these weights on a worker: `sha256:…` or `MODEL@COMMIT`.
     pub key: String,
     pub size_bytes: u64,
     /// Identifies the run of the machine in which the files were verified; empty if unknown.

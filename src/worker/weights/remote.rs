@@ -156,7 +156,7 @@ async fn receive(
 
 enum Piece {
     Content(Bytes),
-    /// What was written so far is not the beginning of the content that follows.
+    /// The content that was written before is not the beginning of the content that follows.
     Restart,
 }
 

@@ -164,7 +164,7 @@ impl<L: WeightsLink> WeightSources<L> {
         fetch: &Arc<Fetch>,
     ) -> Result<ReadyWeights, WeightsError> {
         match weights {
-            Weights::Random => Ok(random()),
+            Weights::Random {} => Ok(random()),
             Weights::Folder { manifest, path, in_place: true, .. } => {
                 self.in_place(weights, manifest, Path::new(path), fetch).await
             }
@@ -371,7 +371,7 @@ fn manifest_at(
     let read = |name: &str, most: usize| {
         peek::first_bytes(root.join(name).to_str().unwrap_or_default(), most)
     };
-    let paths = belonging(&files, &wanted, read).map_err(|error| error.message)?;
+    let paths = belonging(&files, wanted, read).map_err(|error| error.message)?;
     digests.manifest(&root, &paths, progress).map_err(|error| with_causes(&error))
 }
 

@@ -1,6 +1,7 @@
 //! Weights travel in chunks: verified, cut, resumed.
 
 use super::*;
+use crate::domain::weights::WeightsKey;
 
 const CONFIG: (&str, &[u8]) = ("config.json", b"{}");
 
@@ -18,7 +19,7 @@ async fn files_are_fetched_once_and_are_read_only() {
     let worker = sources(&link, root.path(), CacheLimit::Unlimited);
     let ready = ensure(&worker, &weights).await.expect("fetched");
     assert_eq!(ready.source, "folder");
-    assert_eq!(ready.identity.as_deref(), weights.key().as_ref().map(|key| key.as_str()));
+    assert_eq!(ready.identity.as_deref(), weights.key().as_ref().map(WeightsKey::as_str));
     assert!(ready.took_work);
     let directory = path(&ready);
     for (name, expected) in [
