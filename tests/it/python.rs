@@ -128,9 +128,10 @@ const PYTEST: &str = "python, -m, pytest, -q, -p, \"no:cacheprovider\"";
 const FAULTS: &str = "tests/python/test_faults.py";
 
 /// Files that the Python tests read.
-const SENT: [&str; 8] = [
-    "src/worker",
-    "src/cli",
+const SENT: [&str; 9] = [
+    "src/worker/environments",
+    "src/worker/warm",
+    "src/cli/templates",
     "src/gather/pytest",
     "src/plan/pytest",
     "tests/python",

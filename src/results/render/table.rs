@@ -47,7 +47,7 @@ pub fn table(view: &ReportView, style: Style) -> String {
         out.push('\n');
         push_lines(&mut out, tests, style);
         if !dropped.is_empty() {
-            let _ = writeln!(out, "(the terminal is too narrow for: {})", dropped.join(", "));
+            let _ = writeln!(out, "(columns that do not fit: {})", dropped.join(", "));
         }
     }
     let notes = [conditions(view), noisy(view), weights::origins(view)].into_iter().flatten();
