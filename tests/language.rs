@@ -63,7 +63,11 @@ const RULES: &[Rule] = &[
         "",
         "report, print, give, specify, state",
     ),
-    rule(r"(?i)\bfolders?\b", "`folder`|\"folder\"|weights folder in the reference", "directory"),
+    rule(
+        r"(?i)\bfolders?\b",
+        "`folder`|\"folder\"|folder:|folder sha256|weights folder in the reference",
+        "directory",
+    ),
     rule(r"(?i)\bcircles?\b", "", "cycle"),
     rule(r"(?i)\bwins?\b", "", "overrides"),
     rule(

@@ -2,7 +2,7 @@
 //! file on one core, and the memory that coordinator and worker need for it.
 
 use crate::figures::{Figures, Target};
-use crate::fleet::Fleet;
+use crate::fleet::{Fleet, Process};
 use dtf::domain::test::TestSpec;
 use dtf::domain::weights::Manifest;
 use dtf::gather::digests::Digests;
@@ -57,7 +57,7 @@ pub fn weights(figures: &mut Figures) {
     let took = run(&fleet, Some((&manifest, folder.path())));
     figures.row("fetch, until the test has ended", took, "s", Target::None);
     figures.row("fetch, part of the rate of SHA-256", pass / took, "", Target::AtLeast(RATE));
-    let peaks = [&fleet.coordinator, &fleet.workers[0]].map(|process| process.peak_mb());
+    let peaks = [&fleet.coordinator, &fleet.workers[0]].map(Process::peak_mb);
     for (at, name) in ["coordinator", "worker"].into_iter().enumerate() {
         let more = peaks[at] - at_rest[at];
         figures.row(

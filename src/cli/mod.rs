@@ -83,13 +83,13 @@ fn perform(cli: Cli, console: Console) -> Result<Exit, CliError> {
         Command::Openapi => {
             console.document(crate::coordinator::http::document::text()).map(|()| Exit::Passed)
         }
-        Command::Generate(args) => block_on(generate::run(console, &global, args)),
+        Command::Generate(args) => block_on(generate::run(console, &global, *args)),
         Command::Coordinator(args) => block_on(coordinator::run(console, &global, args)),
         Command::Worker(args) => block_on_one_thread(worker::run(console, &global, args)),
         Command::Submit(args) => block_on(submit::run(console, &global, args)),
         Command::Wait(args) => block_on(wait::run(console, &global, args)),
         Command::Check(args) => block_on(check::run(console, &global, args)),
-        Command::Run(args) => block_on(run::run(console, &global, args)),
+        Command::Run(args) => block_on(run::run(console, &global, *args)),
         Command::Report(args) => block_on(results::report::run(console, &global, args)),
         Command::Status(args) => block_on(status::run(console, &global, args)),
         Command::Cancel(args) => block_on(cancel::run(console, &global, args)),

@@ -1,6 +1,6 @@
 //! Downloads of files of any size over HTTP, from a position on.
 //!
-//! Limits: [`CONNECT_TIMEOUT`], and [`IDLE_TIMEOUT`] without new content. There is no limit for a whole
+//! Limits: [`CONNECT_TIMEOUT`], and `IDLE_TIMEOUT` without new content. There is no limit for a whole
 //! file.
 //!
 //! Promises: a token is sent only to the host of the address, and never from https to http. An answer
@@ -136,7 +136,7 @@ impl Content {
     /// The next piece; None at the end of the file.
     ///
     /// # Errors
-    /// The content ended early, or nothing was received for [`IDLE_TIMEOUT`].
+    /// The content ended early, or nothing was received for `IDLE_TIMEOUT`.
     pub async fn piece(&mut self) -> Result<Option<Bytes>, DownloadError> {
         let piece = self.response.chunk().await;
         piece.map_err(|error| DownloadError::Interrupted(reason(&error)))

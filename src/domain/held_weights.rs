@@ -22,7 +22,7 @@ pub struct WeightsNeed {
 }
 
 impl WeightsNeed {
-    /// What a test with these weights needs; `None` if a worker cannot keep them for other tests.
+    /// The need of a test with these weights; `None` if a worker cannot keep them for other tests.
     #[must_use]
     pub fn of(weights: &Weights) -> Option<Self> {
         let is_in_place = matches!(weights, Weights::Folder { in_place: true, .. });

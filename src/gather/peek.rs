@@ -11,7 +11,7 @@ use std::fs::{DirEntry, File};
 use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
-/// Number of levels of directories below a folder with weights, the folder included.
+/// Number of levels of directories below a directory with weights, the directory included.
 const MAX_LEVELS: usize = 4;
 
 /// The entries of the directory `part` in `root`; `None` if it does not exist.
@@ -44,7 +44,7 @@ pub fn directory(root: &Path, part: &str) -> Result<Option<DirectoryEntries>, Re
     Ok(Some(listing))
 }
 
-/// The directory of a folder or file with weights, and the sizes of the files below it by path, with
+/// The directory of a directory or file with weights, and the sizes of the files below it by path, with
 /// `/`. Hidden directories, such as `.git` and `.cache`, are left out.
 ///
 /// # Errors

@@ -29,7 +29,7 @@ pub struct PlanDirectory {
     hub: PathBuf,
     /// Answers of the hub about models.
     pub published: BTreeMap<ModelVersion, Published>,
-    /// Manifests of folders with weights, by their absolute paths.
+    /// Manifests of directories with weights, by their absolute paths.
     pub manifests: BTreeMap<String, Arc<Manifest>>,
     /// Models of the command line, by their names in the plan.
     adopted: HashMap<String, PathBuf>,

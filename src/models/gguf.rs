@@ -4,8 +4,8 @@
 //! The result has the keys of a `config.json`, so that the family and the memory of the model are
 //! determined as for other models. A test lets transformers read the whole configuration.
 //!
-//! Format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md, versions 2 and 3. Limits:
-//! [`MAX_ENTRIES`] entries, keys of [`MAX_KEY_BYTES`]; texts in arrays are skipped.
+//! Format: <https://github.com/ggml-org/ggml/blob/master/docs/gguf.md>, versions 2 and 3. Limits:
+//! `MAX_ENTRIES` entries, keys of `MAX_KEY_BYTES`; texts in arrays are skipped.
 //!
 //! Pure. Promise: no content causes a panic, and the time is proportional to its length.
 

@@ -119,7 +119,7 @@ pub trait ModelSource {
         Ok(None)
     }
 
-    /// The manifest of a folder or file with weights by its absolute path. `None` if it was not read.
+    /// The manifest of a directory or file with weights by its absolute path. `None` if it was not read.
     fn manifest(&self, _folder: &str) -> Option<Arc<Manifest>> {
         None
     }

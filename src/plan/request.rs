@@ -232,7 +232,9 @@ impl Request {
         }
         let models = self.models.iter().enumerate().map(read).collect::<Result<Vec<_>, _>>();
         let mut models = models.map_err(refuse)?.concat();
-        models.iter_mut().for_each(|model| model.lenient = true);
+        for model in &mut models {
+            model.lenient = true;
+        }
         names::make_prefixes_unique(&mut models);
         Ok(models)
     }

@@ -20,6 +20,6 @@ pub struct Sources<'a> {
     pub library: &'a Library,
     /// Results of earlier runs of the same tests.
     pub history: &'a History,
-    /// The tests run on this machine, so that folders with weights are not sent.
+    /// The tests run on this machine, so that directories with weights are not sent.
     pub in_place: bool,
 }

@@ -35,9 +35,9 @@ pub struct Submission {
     pub doubts: Vec<String>,
     /// Notes about the weights of models.
     pub weights_notes: WeightsNotes,
-    /// Folders with weights whose manifests are known.
+    /// Directories with weights whose manifests are known.
     pub weights: Vec<PushedWeights>,
-    /// Folders with weights, by absolute path, that must be read before the tests are submitted: their
+    /// Directories with weights, by absolute path, that must be read before the tests are submitted: their
     /// tests have no weights yet.
     pub unread: BTreeMap<String, FolderUse>,
 }

@@ -53,7 +53,7 @@ impl Scheduler {
         present.take(MAX_WORKERS).map(explain).collect()
     }
 
-    /// What a worker lacks for a class; `None` if it may take its tests.
+    /// The parts of a requirement that a worker lacks for a class; `None` if it may take its tests.
     fn lacks(&self, id: WorkerId, worker: &Worker, class: &QueueClass) -> Option<Lacks> {
         let need = &class.key.requirement;
         let unavailable = |state: &str| Mismatch::Unavailable { state: state.into() };

@@ -157,7 +157,7 @@ impl Scheduler {
             if best.is_some_and(|best| best.head < head) {
                 continue;
             }
-            // A worker without a free slot takes tests ahead only. Most claims see it so once.
+            // A worker without a free slot takes tests ahead only. A claim usually sees it so once.
             let is_later = |(found, _): (Head, ClassId)| found <= head;
             if is_full
                 && passed_over.is_some_and(is_later)

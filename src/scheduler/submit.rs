@@ -183,7 +183,7 @@ impl Scheduler {
         named.collect()
     }
 
-    /// What the nearest active workers lack; `None` when a worker meets the requirement.
+    /// The parts that the nearest active workers lack; `None` when a worker meets the requirement.
     fn nearest_misses(&self, need: &Requirement) -> Option<Vec<(WorkerId, Lacks)>> {
         let misses = nearest_misses(need, &self.offers());
         if misses.is_some() || need.weights.is_none() {

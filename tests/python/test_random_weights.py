@@ -289,7 +289,7 @@ CAUSAL = ("decoder_llm", "decoder_moe", "encoder_decoder", "asr_seq2seq", "visio
 WITHOUT_SCALE = ("decoder_ssm", "encoder_decoder", "audio_generation", "asr_seq2seq")
 
 
-# Models whose positions, masks or scales are none of the usual modules, arguments and attributes.
+# Models whose positions, masks or scales differ from the usual modules, arguments and attributes.
 SIZES = {"vocab_size": 512, "hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4}
 SIZES |= {"intermediate_size": 128, "max_position_embeddings": 256}
 UNUSUAL = {

@@ -411,7 +411,7 @@ def test_a_pipeline_has_its_weights_in_the_directory_of_the_denoiser(run, tmp_pa
 @pytest.fixture
 def cached(bert, tmp_path, monkeypatch):
     """A snapshot in a separate cache, with files that are links to blobs."""
-    repository = tmp_path / "hub" / "hub" / "models--mine--bert"
+    repository = tmp_path / "hub" / "hub" / "models--owner--bert"
     snapshot = repository / "snapshots" / ("a" * 40)
     bert.save_pretrained(tmp_path / "saved")
     for place in (snapshot, repository / "refs", repository / "blobs"):
@@ -432,13 +432,13 @@ class Cached:
         self.path, self.before = path, before
 
 
-CACHE = {"source": "cache", "model": "mine/bert", "revision": None, "or_random": False}
-HUB = {"source": "hub", "model": "mine/bert", "commit": "c" * 40}
+CACHE = {"source": "cache", "model": "owner/bert", "revision": None, "or_random": False}
+HUB = {"source": "hub", "model": "owner/bert", "commit": "c" * 40}
 
 
 def named(source=None, **parameters):
     changes = {} if source is None else {"weights": source}
-    return render("text_encoder", model="mine/bert", parameters={**QUICK, **parameters}, **changes)
+    return render("text_encoder", model="owner/bert", parameters={**QUICK, **parameters}, **changes)
 
 
 @pytest.mark.parametrize("asked", ["auto", "cached"])
@@ -457,8 +457,8 @@ def test_the_snapshot_of_a_revision_is_found_by_commit_or_branch(cached, bert, r
 
 def test_a_commit_of_the_hub_is_taken_from_the_cache(run, cached):
     code, end, output = result(run(named(source={**HUB, "commit": "a" * 40}), cached.before))
-    assert (code, end["weights"], end["weights_id"]) == (0, "hub", "mine/bert@" + "a" * 40), output
-    missing = "the model cache of this machine does not have the weights of mine/bert at bbb"
+    assert (code, end["weights"], end["weights_id"]) == (0, "hub", "owner/bert@" + "a" * 40), output
+    missing = "the model cache of this machine does not have the weights of owner/bert at bbb"
     message = prevented(named(source={**HUB, "commit": "b" * 40}))
     assert message.startswith(missing) and "DTF_ALLOW_DOWNLOAD=1" in message
 
@@ -467,7 +467,7 @@ def test_a_snapshot_without_weights_is_reported(run, cached):
     (cached.path / "model.safetensors").unlink()
     code, end, output = result(run(named(), cached.before))
     assert (code, end["weights"]) == (0, "random"), output
-    reason = "the model cache of this machine does not have the weights of mine/bert"
+    reason = "the model cache of this machine does not have the weights of owner/bert"
     assert f"random weights: {reason}" in end["message"] and end["weights_id"] is None
     assert prevented(named(weights="cached")) == reason
 
@@ -498,7 +498,7 @@ OFFLINE = "from huggingface_hub import constants\nconstants.HF_HUB_OFFLINE = Tru
 
 def test_a_hub_that_does_not_answer_is_an_error(run):
     message = refused(run(named(source=HUB), OFFLINE, DTF_ALLOW_DOWNLOAD="1"))
-    assert message.startswith("load: SetUp: cannot fetch the weights of mine/bert: ")
+    assert message.startswith("load: SetUp: cannot fetch the weights of owner/bert: ")
 
 
 def answering(monkeypatch, answer):
@@ -522,13 +522,13 @@ def error_of_the_hub(name):
 def test_a_hub_that_refuses_is_an_error(monkeypatch, name):
     answering(monkeypatch, error_of_the_hub(name))
     message = prevented(named(source=HUB))
-    assert message.startswith("cannot fetch the weights of mine/bert: ")
+    assert message.startswith("cannot fetch the weights of owner/bert: ")
     assert ("set HF_TOKEN" in message) == (name == "GatedRepoError")
 
 
 def test_a_hub_without_weights_is_an_error(monkeypatch):
     answering(monkeypatch, ["config.json", "README.md"])
-    assert prevented(named(source=HUB)) == f"the hub has no weights of mine/bert at {'c' * 40}"
+    assert prevented(named(source=HUB)) == f"the hub has no weights of owner/bert at {'c' * 40}"
 
 
 def test_of_several_formats_one_is_fetched(monkeypatch, cached, bert):

@@ -307,7 +307,7 @@ pub struct WhyWorker {
     /// Whether the worker has the weights of the test. Absent if the test needs none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub has_weights: Option<bool>,
-    /// What the worker lacks, or has, in words.
+    /// A description of what the worker lacks, or has.
     pub explanation: String,
 }
 

@@ -27,7 +27,7 @@ pub struct ModelArgs {
     /// Runtimes that execute the model: torch, onnxruntime, openvino
     #[arg(long, value_delimiter = ',', value_name = "NAME,…")]
     pub runtime: Vec<String>,
-    /// Weights: auto, cached, random, hub, ./folder, path:/models/x, owner/model@revision, …
+    /// Weights: auto, cached, random, hub, ./directory, path:DIR, owner/model@revision, …
     ///
     /// `auto` uses the weights in the directory of the model, else those of the hub at the commit
     /// that the revision has now, else those of the model cache, else random ones. Further values:

@@ -27,7 +27,7 @@ pub async fn run(
         let path = path.to_str().ok_or_else(|| {
             CliError::usage(format!("the path {} is not UTF-8", folder.display()))
         })?;
-        let used = FolderUse { remote_code: args.remote_code, ..FolderUse::default() };
+        let used = FolderUse { remote_code: args.remote_code };
         uses.insert(path.to_owned(), used);
     }
     for (path, manifest) in folders::read(console, &uses).await? {

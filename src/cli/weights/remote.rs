@@ -5,6 +5,7 @@ use crate::api::v1::weights::{MAX_VERIFIED, WeightsView};
 use crate::cli::error::CliError;
 use crate::cli::terminal::progress::Progress;
 use crate::client::{Client, ClientError};
+use crate::domain::weights::ManifestFile;
 use crate::results::render::figures::counted;
 use std::collections::BTreeSet;
 
@@ -41,7 +42,7 @@ pub async fn verify(
         return Ok(None);
     }
     let chunks: BTreeSet<&String> =
-        manifest.files.iter().flat_map(|file| file.chunk_digests()).collect();
+        manifest.files.iter().flat_map(ManifestFile::chunk_digests).collect();
     let chunks: Vec<String> = chunks.into_iter().cloned().collect();
     let (mut missing, mut damaged) = (0, 0);
     for (number, batch) in chunks.chunks(MAX_VERIFIED).enumerate() {

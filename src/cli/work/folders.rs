@@ -1,4 +1,4 @@
-//! Reads the folders whose files are the weights of tests: which files belong to them, and their
+//! Reads the directories whose files are the weights of tests: which files belong to them, and their
 //! digests.
 
 use crate::cli::error::CliError;
@@ -15,10 +15,10 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// The manifests of folders, by their absolute paths.
+/// The manifests of directories, by their absolute paths.
 ///
 /// # Errors
-/// A folder cannot be read, or its files change while they are read.
+/// A directory cannot be read, or its files change while they are read.
 pub async fn read(
     console: Console,
     folders: &BTreeMap<String, FolderUse>,
@@ -48,7 +48,7 @@ pub async fn read(
     Ok(manifests)
 }
 
-/// The directory of a folder or file, and the paths in it that belong to the weights.
+/// The directory of a directory or file, and the paths in it that belong to the weights.
 fn belonging_to(path: &str, used: &FolderUse) -> Result<(PathBuf, Vec<String>), String> {
     let (root, files) = peek::files_below(Path::new(path)).map_err(|error| error.to_string())?;
     let wanted = Wanted {
@@ -60,6 +60,6 @@ fn belonging_to(path: &str, used: &FolderUse) -> Result<(PathBuf, Vec<String>), 
         let file = root.join(name);
         peek::first_bytes(file.to_str().unwrap_or_default(), most)
     };
-    let paths = belonging(&files, &wanted, read).map_err(|error| error.message)?;
+    let paths = belonging(&files, wanted, read).map_err(|error| error.message)?;
     Ok((root, paths))
 }

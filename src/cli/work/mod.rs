@@ -150,7 +150,9 @@ impl Work {
             _ if !real.require_weights => {}
             What::Plan(plan) => plan.require_weights(),
             What::Models { models, .. } => {
-                models.iter_mut().for_each(|model| model.require_weights = true);
+                for model in models.iter_mut() {
+                    model.require_weights = true;
+                }
             }
             What::Suite { .. } => {}
         }
@@ -288,7 +290,7 @@ impl Work {
         self.entries().iter().any(|entry| entry.backends.contains(&BackendChoice::Auto))
     }
 
-    /// The tests with the weights of folders, whose files are read.
+    /// The tests with the weights of directories, whose files are read.
     pub async fn submission_with_weights(
         &mut self,
         console: Console,
@@ -302,7 +304,7 @@ impl Work {
         self.submission()
     }
 
-    /// The tests. Those with weights in folders have them only after
+    /// The tests. Those with weights in directories have them only after
     /// [`Self::submission_with_weights`].
     pub fn submission(&self) -> Result<Submission, CliError> {
         match &self.what {

@@ -6,6 +6,7 @@ use crate::api::v1::runs::SubmitRun;
 use crate::client::{Client, ClientError, PushError};
 use crate::coordinator::settings::StorageLimits;
 use crate::domain::digest::sha256_hex;
+use crate::domain::weights::ManifestFile;
 use crate::domain::weights::{CHUNK_BYTES, Manifest};
 use crate::gather::digests::Digests;
 use crate::plan::folders::PushedWeights;
@@ -155,10 +156,10 @@ async fn a_submission_needs_its_weights_completely_and_keeps_them() {
 async fn damage_is_detected_and_healed_by_the_next_push() {
     let running = Running::start().await;
     let client = &running.client;
-    let (_root, weights) = folder(&[("a", &[7; 300_000]), ("b", b"b")]);
+    let (_root, weights) = folder(&[("a", &vec![7; 300_000]), ("b", b"b")]);
     push(client, &weights).await.expect("pushed");
     let chunks: Vec<String> =
-        weights.manifest.files.iter().flat_map(|file| file.chunk_digests()).cloned().collect();
+        weights.manifest.files.iter().flat_map(ManifestFile::chunk_digests).cloned().collect();
     let mut flipped = vec![7; 300_000];
     flipped[123_456] ^= 1;
     std::fs::write(chunk_path(running.directory(), &chunks[0]), flipped).expect("damaged");

@@ -38,7 +38,9 @@ impl Stand {
     /// Pushes weights of these files at a time.
     fn push(&self, files: &[&[u8]], at: Timestamp) -> BlobDigest {
         let manifest = manifest(files);
-        files.iter().for_each(|file| self.put(file));
+        for file in files {
+            self.put(file);
+        }
         self.commit(&manifest, at).expect("stored")
     }
 
@@ -158,13 +160,13 @@ fn the_oldest_weights_that_nothing_needs_are_removed_first_and_shared_chunks_sta
     assert_eq!(left(&stand), expected, "no more than necessary");
     assert!(!stand.chunk_path(b"old").exists() && stand.chunk_path(b"shared").exists());
     stand.make_room(&[&needed], later);
-    assert_eq!(left(&stand), [needed.clone()], "all that nothing needs");
+    assert_eq!(left(&stand), std::slice::from_ref(&needed), "all that nothing needs");
     assert!(!stand.chunk_path(b"shared").exists() && stand.chunk_path(b"needed").exists());
     let used = stand.store.used();
     stand.store.count().expect("counted");
     assert_eq!(stand.store.used(), used, "the count follows");
     let stand = stand.restarted();
-    assert_eq!(left(&stand), [needed.clone()]);
+    assert_eq!(left(&stand), std::slice::from_ref(&needed));
     let just_used = START.after(Millis::from_secs(209));
     let refused = stand.store.remove(&needed, just_used).expect_err("a submission may follow");
     assert!(matches!(refused, WeightsError::JustUsed(_)), "{refused}");

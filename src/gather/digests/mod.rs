@@ -2,7 +2,7 @@
 //! manifest.
 //!
 //! Each file is read once: one thread reads it and hashes its chunks, another one hashes the whole.
-//! Limits: [`MAX_LANES`] files at a time, each with at most [`file::PIECES`] pieces of [`file::PIECE_BYTES`] in
+//! Limits: `MAX_LANES` files at a time, each with at most `file::PIECES` pieces of `file::PIECE_BYTES` in
 //! memory. Promises: a file that changes while it is read is an error; the digests of a file that has
 //! not changed since, as far as its metadata shows, are not computed again if they are memoised.
 
@@ -111,7 +111,7 @@ impl Digests {
                 Ok(found) if found == *listed => {}
                 Ok(_) => differences.push(format!("{} has another content", listed.path)),
                 Err((_, error)) => {
-                    differences.push(format!("cannot read {}: {error}", listed.path))
+                    differences.push(format!("cannot read {}: {error}", listed.path));
                 }
             }
         }

@@ -87,7 +87,7 @@ async fn ask_at(
     answers
 }
 
-/// What an error of the hub means for a model.
+/// The meaning of an error of the hub for a model.
 fn refused(error: &HubError) -> Published {
     let message = error.to_string();
     match error {

@@ -15,7 +15,7 @@ const TOKEN: &str = "hf_very_secret";
 const FIRST: &str = "1111111111111111111111111111111111111111";
 const SECOND: &str = "2222222222222222222222222222222222222222";
 
-/// What the stand-in does with one request.
+/// The answer of the stand-in to one request.
 #[derive(Clone)]
 enum Reply {
     /// Status, headers and body.

@@ -89,7 +89,7 @@ fn pair(out: &mut String, row: &ReportRow, other: &ReportRow) {
     let names: Vec<String> = of(row).union(&of(other)).cloned().chain(costs).collect();
     let cell = |row, name: &str| find(row, name).map_or_else(|| "-".to_owned(), value);
     let models = [other, row].map(|row| row.labels.get("model").map_or("-", String::as_str));
-    let mut table = vec![["".to_owned(), plain(models[0], MAX_NAME), plain(models[1], MAX_NAME)]];
+    let mut table = vec![[String::new(), plain(models[0], MAX_NAME), plain(models[1], MAX_NAME)]];
     for name in &names {
         if find(row, name).is_some() || find(other, name).is_some() {
             let about = words(name.strip_prefix(QUALITY).unwrap_or(name));

@@ -215,18 +215,20 @@ impl World {
                 self.sim.after(Millis(span.into())).tick();
                 self.drop_stale();
             }
-            Act::Weights { worker, shape } => {
-                self.present(worker);
-                let models = (0..4).filter(|bit| shape & (1 << bit) != 0).map(|bit| MODELS[bit]);
-                let models: Vec<_> = models.collect();
-                let capacity = (shape >= 64).then(|| u64::from(shape / 32) * GIB);
-                self.sim.report_weights(&self.agents[worker], capacity, &models);
-            }
+            Act::Weights { worker, shape } => self.report_weights(worker, shape),
             Act::CoordinatorRestart => {
                 let replayed = self.sim.replayed();
                 self.sim.restart_from(replayed);
             }
         }
+    }
+
+    fn report_weights(&mut self, worker: usize, shape: u8) {
+        self.present(worker);
+        let models = (0..4).filter(|bit| shape & (1 << bit) != 0).map(|bit| MODELS[bit]);
+        let models: Vec<_> = models.collect();
+        let capacity = (shape >= 64).then(|| u64::from(shape / 32) * GIB);
+        self.sim.report_weights(&self.agents[worker], capacity, &models);
     }
 
     fn report(&mut self, worker: usize, pick: usize, outcome: u8) {

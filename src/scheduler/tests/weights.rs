@@ -225,7 +225,9 @@ fn the_tests_of_a_model_stay_together() {
             // A worker with room is idle only when no test waits.
             let waiting = sim.scheduler().overview().tests_waiting;
             assert!(leases.len() == 2 || waiting == 0, "{} and {waiting} wait", leases.len());
-            leases.iter().for_each(|lease| drop(sim.pass(agent, lease.lease)));
+            for lease in &leases {
+                drop(sim.pass(agent, lease.lease));
+            }
             let held: BTreeSet<_> = fetched
                 .iter()
                 .filter(|(id, _)| *id == agent.id)

@@ -65,7 +65,7 @@ impl Scheduler {
     pub fn weights_needed(&self) -> BTreeSet<WeightsKey> {
         let tests = self.runs.values().flat_map(|run| &run.tests);
         let open = tests.filter(|test| test.done().is_none());
-        // Most tests share their requirement with their neighbours and with others.
+        // Tests usually share their requirement with their neighbours and with others.
         let mut seen: HashSet<*const Requirement> = HashSet::new();
         let mut last = std::ptr::null();
         let is_new = |requirement: &&Arc<Requirement>| {

@@ -1,7 +1,7 @@
 //! Lines of the worker about an attempt whose program has not started yet: the beginning of its output,
 //! for people who wait.
 //!
-//! Limit: [`MAX_NOTES_BYTES`]; further lines are left out. Promise: what was sent while the attempt was
+//! Limit: `MAX_NOTES_BYTES`; further lines are left out. Promise: what was sent while the attempt was
 //! prepared is also the beginning of the output that its result has.
 
 use crate::domain::id::LeaseId;
