@@ -22,3 +22,4 @@ mod support;
 mod verdicts;
 mod waiting;
 mod weights;
+mod weights_travel;

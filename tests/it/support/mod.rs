@@ -1,6 +1,7 @@
 //! Real processes of dtf in separate directories.
 
 pub mod hub;
+pub mod proxy;
 
 use serde_json::Value;
 use std::io::{BufRead, BufReader};
