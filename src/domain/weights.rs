@@ -185,6 +185,12 @@ pub fn is_commit(text: &str) -> bool {
         && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
+/// An address without its query, which may be a signature that grants access.
+#[must_use]
+pub fn without_query(address: &str) -> &str {
+    address.split(['?', '#']).next().unwrap_or_default()
+}
+
 /// Shortens a digest or commit inside an identity for people: `gpt2@607a30d…` becomes `@607a30d`, and
 /// `sha256:1a2b3c4…` becomes `sha256:1a2b3c4`. Another text stays as it is.
 #[must_use]
@@ -504,6 +510,7 @@ mod tests {
         }
         let unknown = r#"{"source":"hub","model":"gpt2","commit":"x","comit":"y"}"#;
         assert!(serde_json::from_str::<Weights>(unknown).is_err());
+        assert_eq!(without_query("https://host/a.gguf?sig=x#y"), "https://host/a.gguf");
         let unknown = r#"{"source":"random","seed":1}"#;
         assert!(serde_json::from_str::<Weights>(unknown).is_err());
     }

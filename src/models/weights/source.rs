@@ -4,7 +4,7 @@
 //! Promises: random weights are chosen only on request, or where the model is known to have none. A
 //! reason not to load weights is an error, never a reason for others. The choice states its reason.
 
-use crate::domain::weights::{is_commit, short_identity};
+use crate::domain::weights::{is_commit, short_identity, without_query};
 use crate::models::catalogue::{self, ModelConfig, Origin};
 use crate::models::source::{
     Location, ModelSource, Published, PublishedModel, WeightsPath, WeightsRoot,
@@ -106,7 +106,7 @@ impl fmt::Display for Source {
                 f.write_str("from the model cache of the worker; random if it does not have them")
             }
             Self::Path { path } => write!(f, "{path} on the worker"),
-            Self::Url { address, .. } => f.write_str(address),
+            Self::Url { address, .. } => f.write_str(without_query(address)),
         }
     }
 }

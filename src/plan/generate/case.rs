@@ -84,6 +84,19 @@ impl Case {
         self.text("weights")
     }
 
+    /// The requested weights as people see them: an address without its query, which may be a
+    /// signature that grants access.
+    pub fn shown_weights(&self) -> String {
+        let text = self.weights();
+        match text.split_once('?') {
+            Some((start, query)) if text.starts_with("url:") => {
+                let digest = query.find('#').map_or("", |at| &query[at..]);
+                format!("{start}{digest}")
+            }
+            _ => text.to_owned(),
+        }
+    }
+
     /// Size of one number in bytes.
     pub fn width(&self) -> u64 {
         if self.text("dtype") == "fp32" { 4 } else { 2 }

@@ -22,10 +22,11 @@ impl Subject<'_> {
             Role::Load => return format!("{prefix}/{}/load", case.backend),
             Role::Test => {}
         }
+        let shown = case.shown_weights();
         let usual = ["", "default", "torch"];
         let further = ["attention", "runtime"].map(|name| case.text(name));
         let further = further.into_iter().filter(|text| !usual.contains(text));
-        let weights = self.entry.lists("weights").then(|| case.weights());
+        let weights = self.entry.lists("weights").then_some(shown.as_str());
         let further: String = further.chain(weights).map(|text| format!("-{text}")).collect();
         let batch = case.number("batch");
         format!("{prefix}/{}/b{batch}{size}-{}{further}", case.backend, case.text("dtype"))

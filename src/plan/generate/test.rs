@@ -147,7 +147,7 @@ impl Subject<'_> {
             ("task", self.classification.task.clone()),
             ("backend", case.backend.to_string()),
             ("dtype", case.text("dtype").to_owned()),
-            ("weights", case.weights().to_owned()),
+            ("weights", case.shown_weights()),
         ];
         for name in ["role", "attention", "runtime"] {
             if case.parameters.contains_key(name) {

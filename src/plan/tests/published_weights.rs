@@ -101,6 +101,23 @@ fn a_model_that_nobody_carries_is_random_only_if_the_hub_has_no_weights() {
 }
 
 #[test]
+fn the_signature_of_an_address_is_only_where_the_address_is_used() {
+    let digest = "0".repeat(64);
+    let address = "https://host/model.safetensors?sig=SECRET";
+    let url = format!("url:{address}#sha256={digest}");
+    let made = tests("gpt2", &[&url], &machine(&[])).expect("tests");
+    assert!(!chosen(&made).to_string().contains("SECRET"));
+    for test in made.tests() {
+        assert!(!test.entry.name.contains("SECRET"), "{}", test.entry.name);
+        let labels = &test.entry.settings.labels;
+        let label = &labels["weights"];
+        assert_eq!(*label, format!("url:https://host/model.safetensors#sha256={digest}"));
+        assert!(!labels.values().any(|value| value.contains("SECRET")));
+    }
+    assert!(format!("{:?}", chosen(&made).source).contains("SECRET"), "the worker needs it");
+}
+
+#[test]
 fn the_hub_is_a_requirement_if_it_is_requested() {
     let here = with(&[], "gpt2", known(&[("model.safetensors", 5)]));
     for requested in ["hub", "download", "hub:gpt2", "hub:gpt2@v1"] {

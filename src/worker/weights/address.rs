@@ -8,7 +8,7 @@
 
 use crate::client::{DownloadError, Downloads};
 use crate::domain::digest::sha256_hex;
-use crate::domain::weights::{MAX_MANIFEST_BYTES, MAX_WEIGHTS_BYTES, Manifest};
+use crate::domain::weights::{MAX_MANIFEST_BYTES, MAX_WEIGHTS_BYTES, Manifest, without_query};
 use crate::worker::weights::error::WeightsError;
 use crate::worker::weights::patience::{Limits, Patience};
 use crate::worker::weights::plan::{AddressedFile, FetchPlan};
@@ -28,7 +28,8 @@ pub async fn plan(
     sha256: &str,
     limits: Limits,
 ) -> Result<FetchPlan, WeightsError> {
-    let remote = |reason: String| WeightsError::Remote { file: address.to_owned(), reason };
+    let shown = without_query(address).to_owned();
+    let remote = |reason: String| WeightsError::Remote { file: shown.clone(), reason };
     let url: Url =
         address.parse().map_err(|error| remote(format!("it is not an address: {error}")))?;
     if !matches!(url.scheme(), "http" | "https") {
@@ -47,7 +48,7 @@ pub async fn plan(
             Err(error) => {
                 let reason = error.to_string();
                 if !patience.wait(0, error.retry_after()).await {
-                    let (file, after) = (address.to_owned(), limits.stall);
+                    let (file, after) = (shown, limits.stall);
                     return Err(WeightsError::Stalled { file, after, reason });
                 }
             }
