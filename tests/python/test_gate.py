@@ -8,6 +8,7 @@ import json
 import types
 
 import pytest
+import test_family_templates  # adds its families to TINY
 from test_templates import TINY, configuration, render
 
 torch = pytest.importorskip("torch")
@@ -65,7 +66,7 @@ def replaced(owner, name, make):
 
 
 @pytest.mark.parametrize("role", ["test", "reference", "load"])
-@pytest.mark.parametrize("family", sorted(TINY))
+@pytest.mark.parametrize("family", sorted({*TINY, *test_family_templates.FAMILIES}))
 def test_no_function_of_a_script_replaces_another(family, role):
     """All parts are in one file, where the second of two functions of one name would be used."""
     body = ast.parse(render(family, parameters={"role": role})).body

@@ -188,17 +188,17 @@ pub fn absolute(path: &str) -> Result<Requested, ValueError> {
 /// # Errors
 /// The scheme is unknown, the address contains a password, or the digest is not a SHA-256.
 pub fn url(address: &str, sha256: &str) -> Result<Requested, ValueError> {
-    let schemes = ["https", "http", "s3", "gs", "az"];
+    let schemes = ["https", "http"];
     let rest = address.split_once("://").filter(|(scheme, _)| schemes.contains(scheme));
     let Some((_, rest)) = rest else {
         let message = format!("{:?} is not an address of a file", shortened(address));
-        return Err(
-            ValueError::new(message).hint("an address starts with https://, s3://, gs:// or az://")
-        );
+        let hint = "an address starts with https://; of an object in a store, give the https \
+                    address, signed if necessary";
+        return Err(ValueError::new(message).hint(hint));
     };
     if rest.split('/').next().is_some_and(|host| host.contains('@')) {
         return Err(ValueError::new("the address contains a user or a password")
-            .hint("give credentials to the workers, in the variables of the store"));
+            .hint("give a signed address, whose query dtf does not print"));
     }
     if address.chars().any(|c| c.is_control() || c.is_whitespace()) {
         return Err(ValueError::new("the address contains blanks or control characters"));
