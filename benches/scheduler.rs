@@ -316,9 +316,10 @@ fn capability(number: u32) -> Capability {
         cpu_milli: 8_000,
         memory_bytes: 64 * GIB,
         slots: 1,
-        backends: [Backend::Cpu].into(),
+        backends: [Backend::CPU].into(),
         accelerators: vec![],
         tags: [tag(number % LABS)].into(),
+        unusable: Vec::new(),
         detection_errors: Vec::new(),
     }
 }

@@ -182,39 +182,17 @@ pub enum OnFailure {
     Run,
 }
 
-/// The software path that runs a model.
+/// The software path that runs a model: `cpu`, `cuda`, `rocm`, `mps`, `xpu`, `openvino`, `qnn`,
+/// `neuron`, `tpu`, `hpu`, `npu`, `webgpu`, `webnn`, or the name of an added one.
 #[derive(ToSchema)]
-#[schema(rename_all = "lowercase")]
-pub enum Backend {
-    Cpu,
-    Cuda,
-    Rocm,
-    Mps,
-    Xpu,
-    OpenVino,
-    Qnn,
-    Neuron,
-    Tpu,
-    Hpu,
-    Npu,
-    WebGpu,
-    WebNn,
-}
+#[schema(pattern = "^[a-z][a-z0-9_-]{0,15}$", example = "cuda")]
+pub struct Backend(pub String);
 
-/// Manufacturer of a device.
+/// Manufacturer of a device: `nvidia`, `amd`, `intel`, `apple`, `qualcomm`, `google`, `aws`, `huawei`,
+/// `habana`, or the name of an added one.
 #[derive(ToSchema)]
-#[schema(rename_all = "lowercase")]
-pub enum Vendor {
-    Nvidia,
-    Amd,
-    Intel,
-    Apple,
-    Qualcomm,
-    Google,
-    Aws,
-    Huawei,
-    Habana,
-}
+#[schema(pattern = "^[a-z][a-z0-9_-]{0,15}$", example = "nvidia")]
+pub struct Vendor(pub String);
 
 /// One test. Unknown fields are refused.
 #[derive(ToSchema)]
@@ -510,6 +488,9 @@ pub struct Capability {
     pub accelerators: Option<Vec<Accelerator>>,
     #[schema(required = false, nullable = false, max_items = 64)]
     pub tags: Option<Vec<Tag>>,
+    /// Devices that no test may use, each with its state and the reason.
+    #[schema(required = false, nullable = false, max_items = 64)]
+    pub unusable: Option<Vec<Accelerator>>,
     /// Kinds of devices whose detection failed, with the reasons. The worker may have such devices.
     #[schema(required = false, nullable = false)]
     pub detection_errors: Option<Vec<String>>,
@@ -525,12 +506,50 @@ pub struct Accelerator {
     pub model: ShortName,
     #[schema(required = false, nullable = false)]
     pub uuid: Option<String>,
-    pub backend: Backend,
+    /// The back-ends that use the device, with what proves it.
+    pub backends: BTreeMap<String, Proof>,
     #[schema(required = false, nullable = false)]
     pub architecture: Option<String>,
     /// 0 if the memory is unknown.
     #[schema(required = false, nullable = false, maximum = 1_125_899_906_842_624_u64)]
     pub memory_bytes: Option<u64>,
+    /// Where the memory is from, such as `nvidia-smi`.
+    #[schema(required = false, nullable = false)]
+    pub memory_source: Option<String>,
+    /// The memory was computed or assumed, not reported.
+    #[schema(required = false, nullable = false)]
+    pub memory_estimated: Option<bool>,
+    /// The device uses the memory of the processor.
+    #[schema(required = false, nullable = false)]
+    pub unified: Option<bool>,
+    /// Id of the device that this one is a part of.
+    #[schema(required = false, nullable = false)]
+    pub partition_of: Option<String>,
+    #[schema(required = false, nullable = false)]
+    pub driver: Option<String>,
+    #[schema(required = false, nullable = false)]
+    pub state: Option<DeviceState>,
+    /// Why the state is not `ok`.
+    #[schema(required = false, nullable = false)]
+    pub reason: Option<String>,
+}
+
+/// What proves that a back-end can use a device. Tests need a driver or a runtime.
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase")]
+pub enum Proof {
+    Hardware,
+    Driver,
+    Runtime,
+}
+
+/// Whether tests can run on a device.
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase")]
+pub enum DeviceState {
+    Ok,
+    Degraded,
+    Unusable,
 }
 
 /// A requirement that a worker does not meet. `kind` names the requirement; further fields state the
@@ -612,18 +631,18 @@ mod tests {
 
     #[test]
     fn words_are_those_of_the_domain() {
-        use domain::accelerator::{Backend as Known, Vendor as Maker};
+        use domain::accelerator::{DeviceState as State, Proof as Evidence};
         use domain::outcome::Outcome as Ending;
         assert_eq!(words::<Outcome>(), Ending::ALL.map(|outcome| outcome.name().to_owned()));
         let reportable = Ending::ALL.into_iter().filter(|outcome| outcome.reportable());
         let reportable: Vec<_> = reportable.map(|outcome| outcome.name().to_owned()).collect();
         assert_eq!(words::<ReportableOutcome>(), reportable);
-        assert_eq!(words::<Backend>(), Known::ALL.map(|backend| backend.name().to_owned()));
         complete::<domain::outcome::Class>(&words::<Class>());
         complete::<domain::test::Phase>(&words::<Phase>());
         complete::<domain::test::OnFailure>(&words::<OnFailure>());
         complete::<domain::launch::Isolation>(&words::<Isolation>());
-        complete::<Maker>(&words::<Vendor>());
+        complete::<State>(&words::<DeviceState>());
+        complete::<Evidence>(&words::<Proof>());
     }
 
     /// All words of an enumeration, as its deserializer lists them.
@@ -670,12 +689,20 @@ mod tests {
         // These two take unknown fields: a field that is new is missing here at compile time.
         let accelerator = domain::accelerator::Accelerator {
             index: 1,
-            vendor: domain::accelerator::Vendor::Amd,
+            vendor: domain::accelerator::Vendor::AMD,
             model: "MI300X".into(),
             uuid: "GPU-1".into(),
-            backend: domain::accelerator::Backend::Rocm,
+            backends: [(domain::accelerator::Backend::ROCM, domain::accelerator::Proof::Driver)]
+                .into(),
             architecture: "gfx942".into(),
             memory_bytes: 1,
+            memory_source: "rocm-smi".into(),
+            memory_estimated: true,
+            unified: true,
+            partition_of: "GPU-0".into(),
+            driver: "6.12".into(),
+            state: domain::accelerator::DeviceState::Unusable,
+            reason: "no permission".into(),
         };
         let capability = domain::capability::Capability {
             os: "linux".into(),
@@ -683,8 +710,9 @@ mod tests {
             cpu_milli: 1,
             memory_bytes: 1,
             slots: 1,
-            backends: [domain::accelerator::Backend::Rocm].into(),
+            backends: [domain::accelerator::Backend::ROCM].into(),
             accelerators: vec![accelerator.clone()],
+            unusable: vec![accelerator.clone()],
             tags: ["lab".parse().expect("a tag")].into(),
             detection_errors: vec!["nvidia-smi ended by signal 11".into()],
         };

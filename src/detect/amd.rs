@@ -241,13 +241,15 @@ impl Card<'_> {
         let model = self.model.unwrap_or_default();
         let suffix = if integrated { " (integrated)" } else { "" };
         let accelerator = Accelerator {
-            index: position,
-            vendor: Vendor::Amd,
-            model: product(&format!("{}{suffix}", product(model))),
             uuid: id.to_owned(),
-            backend: Backend::Rocm,
             architecture: target.unwrap_or_default().to_owned(),
             memory_bytes: memory.unwrap_or(0),
+            ..Accelerator::new(
+                position,
+                Vendor::AMD,
+                &product(&format!("{}{suffix}", product(model))),
+            )
+            .with_backend(Backend::ROCM)
         };
         Some(Device { accelerator, card: position, card_uuid: String::new(), integrated })
     }

@@ -85,8 +85,9 @@ pub async fn capability(host: Host<'_>, overrides: Overrides) -> Detected {
         notes.push(format!("only {MAX_ACCELERATORS} of {} devices are used", accelerators.len()));
         accelerators.truncate(MAX_ACCELERATORS);
     }
-    let mut backends: BTreeSet<Backend> = accelerators.iter().map(|d| d.backend).collect();
-    backends.insert(Backend::Cpu);
+    let mut backends: BTreeSet<Backend> =
+        accelerators.iter().flat_map(Accelerator::offered).collect();
+    backends.insert(Backend::CPU);
     let cpu_milli = overrides.cpu_milli.unwrap_or(machine.cpu_milli).max(1);
     let cores = u32::try_from(cpu_milli / 1000).unwrap_or(MAX_SLOTS);
     let errors = nvidia.errors.into_iter().chain(amd.errors);
@@ -98,6 +99,7 @@ pub async fn capability(host: Host<'_>, overrides: Overrides) -> Detected {
         slots: overrides.slots.unwrap_or(cores.clamp(1, MAX_SLOTS)),
         backends,
         accelerators,
+        unusable: Vec::new(),
         tags: overrides.tags,
         detection_errors: errors.take(MAX_DETECTION_ERRORS).map(|e| bounded(&e)).collect(),
     };
@@ -120,7 +122,7 @@ async fn unless_hidden(
 /// Gives every device a different number. AMD devices, and devices without a UUID, keep the number of
 /// their vendor, since tests are pinned by it. The other devices get a free number.
 fn number(devices: Vec<Device>, notes: &mut Vec<String>) -> Vec<Accelerator> {
-    let is_pinned_by_number = |d: &Accelerator| d.vendor != Vendor::Nvidia || d.uuid.is_empty();
+    let is_pinned_by_number = |d: &Accelerator| d.vendor != Vendor::NVIDIA || d.uuid.is_empty();
     let all: Vec<Accelerator> = devices.into_iter().map(|device| device.accelerator).collect();
     let mut taken = BTreeSet::new();
     let mut numbered = Vec::with_capacity(all.len());
@@ -149,13 +151,9 @@ fn number(devices: Vec<Device>, notes: &mut Vec<String>) -> Vec<Accelerator> {
 fn apple(memory_bytes: u64) -> Option<Accelerator> {
     let is_apple = cfg!(all(target_os = "macos", target_arch = "aarch64"));
     is_apple.then(|| Accelerator {
-        index: 0,
-        vendor: Vendor::Apple,
-        model: "Apple GPU".to_owned(),
-        uuid: String::new(),
-        backend: Backend::Mps,
-        architecture: String::new(),
         memory_bytes,
+        unified: true,
+        ..Accelerator::new(0, Vendor::APPLE, "Apple GPU").with_backend(Backend::MPS)
     })
 }
 

@@ -221,13 +221,11 @@ impl Header {
             is_not_available(memory) && UNIFIED_MEMORY.iter().any(|word| name.contains(word));
         let memory_bytes = if is_unified { host_memory } else { mebibytes(memory).unwrap_or(0) };
         let accelerator = Accelerator {
-            index,
-            vendor: Vendor::Nvidia,
-            model: product(name),
             uuid: uuid.to_owned(),
-            backend: Backend::Cuda,
             architecture: capability(optional(self.capability)).unwrap_or_default().to_owned(),
             memory_bytes,
+            unified: is_unified,
+            ..Accelerator::new(index, Vendor::NVIDIA, &product(name)).with_backend(Backend::CUDA)
         };
         let device =
             Device { accelerator, card: index, card_uuid: String::new(), integrated: false };

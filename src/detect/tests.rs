@@ -73,14 +73,14 @@ fn models(detected: &Detected) -> Vec<&str> {
 #[tokio::test]
 async fn a_machine_without_tools_has_a_processor() {
     let detected = with(&[]).await;
-    assert!(detected.capability.backends.contains(&Backend::Cpu));
+    assert!(detected.capability.backends.contains(&Backend::CPU));
     assert_eq!(detected.capability.detection_errors, [""; 0]);
 }
 
 #[tokio::test]
 async fn devices_bring_their_back_end() {
     let detected = with(&[("nvidia-smi", printing(TWO))]).await;
-    assert!(detected.capability.backends.contains(&Backend::Cuda));
+    assert!(detected.capability.backends.contains(&Backend::CUDA));
     assert_eq!(models(&detected), ["A", "B"]);
     assert_eq!(detected.capability.detection_errors, [""; 0]);
 }

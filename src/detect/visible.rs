@@ -201,7 +201,7 @@ fn matches_uuid(device: &Device, entry: &str) -> bool {
     let uuid = &device.accelerator.uuid;
     match device.accelerator.vendor {
         // ROCm accepts the unique id of an AMD device with this prefix.
-        Vendor::Amd => {
+        Vendor::AMD => {
             let id = entry.strip_prefix("GPU-").unwrap_or_default();
             !id.is_empty()
                 && uuid.strip_prefix("0x").is_some_and(|own| own.eq_ignore_ascii_case(id))
@@ -226,13 +226,9 @@ mod tests {
 
     fn device(vendor: Vendor, card: u16, uuid: &str, card_uuid: &str) -> Device {
         let accelerator = Accelerator {
-            index: card,
-            vendor,
-            model: "M".into(),
             uuid: uuid.into(),
-            backend: Backend::Cuda,
-            architecture: String::new(),
             memory_bytes: 1,
+            ..Accelerator::new(card, vendor, "M").with_backend(Backend::CUDA)
         };
         Device { accelerator, card, card_uuid: card_uuid.into(), integrated: false }
     }
@@ -245,10 +241,10 @@ mod tests {
     /// The UUIDs of the visible devices of three cards, the second of which has two instances.
     fn nvidia(values: &[(&str, &str)]) -> Vec<String> {
         let devices = vec![
-            device(Vendor::Nvidia, 0, "GPU-a0", ""),
-            device(Vendor::Nvidia, 1, "MIG-b1", "GPU-b0"),
-            device(Vendor::Nvidia, 1, "MIG-b2", "GPU-b0"),
-            device(Vendor::Nvidia, 2, "GPU-ac", ""),
+            device(Vendor::NVIDIA, 0, "GPU-a0", ""),
+            device(Vendor::NVIDIA, 1, "MIG-b1", "GPU-b0"),
+            device(Vendor::NVIDIA, 1, "MIG-b2", "GPU-b0"),
+            device(Vendor::NVIDIA, 2, "GPU-ac", ""),
         ];
         let visible = visible(values);
         if visible.nvidia_hidden_by().is_some() {
@@ -301,7 +297,7 @@ mod tests {
     }
 
     fn amd(values: &[(&str, &str)], cuda_too: bool) -> Vec<u16> {
-        let devices = (0..4).map(|n| device(Vendor::Amd, n, &format!("0xabc{n}"), "")).collect();
+        let devices = (0..4).map(|n| device(Vendor::AMD, n, &format!("0xabc{n}"), "")).collect();
         let visible = visible(values);
         if visible.amd_hidden_by(cuda_too).is_some() {
             return Vec::new();
@@ -328,7 +324,7 @@ mod tests {
     #[test]
     fn integrated_devices_are_used_only_alone_or_if_named() {
         let both = || {
-            let mut devices: Vec<_> = (0..2).map(|n| device(Vendor::Amd, n, "", "")).collect();
+            let mut devices: Vec<_> = (0..2).map(|n| device(Vendor::AMD, n, "", "")).collect();
             devices[1].integrated = true;
             devices
         };

@@ -1,75 +1,59 @@
 //! The back-ends that a test can require, and the devices that provide them.
+//!
+//! Names of back-ends and vendors are open: a team adds its own by data
+//! (`templates/backends.yaml`), and a coordinator accepts every well-formed name.
 
-use serde::{Deserialize, Serialize};
-use std::fmt;
-use std::str::FromStr;
+use super::capability::MAX_NAME_BYTES;
+use super::short_name::short_names;
+use serde::{Deserialize, Deserializer, Serialize};
+use std::collections::BTreeMap;
 
-/// The software that runs a model on a kind of device. Each back-end has the same name everywhere.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Backend {
-    Cpu,
-    Cuda,
-    Rocm,
-    Mps,
-    Xpu,
-    OpenVino,
-    Qnn,
-    Neuron,
-    Tpu,
-    Hpu,
-    Npu,
-    WebGpu,
-    WebNn,
+short_names! {
+    /// The software that runs a model on a kind of device. Each back-end has the same name everywhere.
+    Backend, "a back-end" {
+        CPU = "cpu",
+        CUDA = "cuda",
+        ROCM = "rocm",
+        MPS = "mps",
+        XPU = "xpu",
+        OPENVINO = "openvino",
+        QNN = "qnn",
+        NEURON = "neuron",
+        TPU = "tpu",
+        HPU = "hpu",
+        NPU = "npu",
+        WEBGPU = "webgpu",
+        WEBNN = "webnn",
+    }
+}
+
+short_names! {
+    /// The manufacturer of a device.
+    Vendor, "a vendor" {
+        NVIDIA = "nvidia",
+        AMD = "amd",
+        INTEL = "intel",
+        APPLE = "apple",
+        QUALCOMM = "qualcomm",
+        GOOGLE = "google",
+        AWS = "aws",
+        HUAWEI = "huawei",
+        HABANA = "habana",
+    }
 }
 
 impl Backend {
-    pub const ALL: [Backend; 13] = [
-        Backend::Cpu,
-        Backend::Cuda,
-        Backend::Rocm,
-        Backend::Mps,
-        Backend::Xpu,
-        Backend::OpenVino,
-        Backend::Qnn,
-        Backend::Neuron,
-        Backend::Tpu,
-        Backend::Hpu,
-        Backend::Npu,
-        Backend::WebGpu,
-        Backend::WebNn,
-    ];
-
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Backend::Cpu => "cpu",
-            Backend::Cuda => "cuda",
-            Backend::Rocm => "rocm",
-            Backend::Mps => "mps",
-            Backend::Xpu => "xpu",
-            Backend::OpenVino => "openvino",
-            Backend::Qnn => "qnn",
-            Backend::Neuron => "neuron",
-            Backend::Tpu => "tpu",
-            Backend::Hpu => "hpu",
-            Backend::Npu => "npu",
-            Backend::WebGpu => "webgpu",
-            Backend::WebNn => "webnn",
-        }
-    }
-
     /// Whether a test on this back-end holds a device unless it specifies otherwise.
     #[must_use]
     pub fn needs_accelerator(self) -> bool {
-        !matches!(self, Backend::Cpu | Backend::OpenVino | Backend::WebGpu | Backend::WebNn)
+        ![Self::CPU, Self::OPENVINO, Self::WEBGPU, Self::WEBNN].contains(&self)
     }
 }
 
-impl fmt::Display for Backend {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
-    }
+/// A required back-end as people write it: `any` if the test has no requirement.
+#[must_use]
+pub fn backend_text(backend: Option<Backend>) -> String {
+    backend.map_or_else(|| "any".to_owned(), |backend| backend.to_string())
 }
 
 /// The name is not that of a back-end. Where back-ends are named, `any` is allowed too.
@@ -79,45 +63,40 @@ impl fmt::Display for Backend {
 )]
 pub struct BackendError(pub String);
 
-impl FromStr for Backend {
+impl std::str::FromStr for Backend {
     type Err = BackendError;
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Backend::ALL
+        Backend::BUILT_IN
             .into_iter()
             .find(|backend| backend.name() == text)
             .ok_or_else(|| BackendError(text.chars().take(80).collect()))
     }
 }
 
-/// The manufacturer of a device.
+/// What is known of a back-end on a device, in ascending order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Vendor {
-    Nvidia,
-    Amd,
-    Intel,
-    Apple,
-    Qualcomm,
-    Google,
-    Aws,
-    Huawei,
-    Habana,
+pub enum Proof {
+    /// The device exists. No driver has confirmed that it works.
+    Hardware,
+    /// The driver or the tool of the vendor lists the device.
+    Driver,
+    /// A Python runtime has found the device.
+    Runtime,
 }
 
-impl fmt::Display for Vendor {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Vendor::Nvidia => "nvidia",
-            Vendor::Amd => "amd",
-            Vendor::Intel => "intel",
-            Vendor::Apple => "apple",
-            Vendor::Qualcomm => "qualcomm",
-            Vendor::Google => "google",
-            Vendor::Aws => "aws",
-            Vendor::Huawei => "huawei",
-            Vendor::Habana => "habana",
-        })
-    }
+/// Whether tests can run on a device.
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum DeviceState {
+    #[default]
+    Ok,
+    /// The driver or the tool of the vendor does not work, so the device cannot be inspected.
+    Degraded,
+    /// The device was inspected, and no test can run on it.
+    Unusable,
 }
 
 /// One device of a worker.
@@ -128,23 +107,145 @@ pub struct Accelerator {
     pub vendor: Vendor,
     /// Product name, as the vendor's tool prints it.
     pub model: String,
-    /// Permanent id by which tests are pinned to the device (`GPU-…`); empty if the tool reports none.
+    /// Permanent id by which tests are pinned to the device (`GPU-…`), or its PCI address; empty if
+    /// it has none.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub uuid: String,
-    /// The back-end that uses the device.
-    pub backend: Backend,
+    /// The back-ends that use the device, with what is known of each.
+    #[serde(alias = "backend", deserialize_with = "one_or_many")]
+    pub backends: BTreeMap<Backend, Proof>,
     /// CUDA compute capability (`9.0`) or AMD target (`gfx942`); empty if unknown.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub architecture: String,
     /// Total memory of the device; 0 if it is unknown. [`Self::memory`] distinguishes the two.
     #[serde(default)]
     pub memory_bytes: u64,
+    /// Where the memory is from, such as `nvidia-smi` or `system memory`; empty if it is unknown.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub memory_source: String,
+    /// The memory was computed or assumed, not reported.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub memory_estimated: bool,
+    /// The device uses the memory of the processor.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unified: bool,
+    /// Id of the device that this one is a part of; empty if it is a whole device.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub partition_of: String,
+    /// Version of the driver; empty if unknown.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub driver: String,
+    #[serde(default, skip_serializing_if = "is_ok")]
+    pub state: DeviceState,
+    /// Why the state is not `ok`; empty otherwise.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub reason: String,
 }
 
 impl Accelerator {
+    /// A working device without further facts.
+    #[must_use]
+    pub fn new(index: u16, vendor: Vendor, model: &str) -> Self {
+        Self {
+            index,
+            vendor,
+            model: model.to_owned(),
+            uuid: String::new(),
+            backends: BTreeMap::new(),
+            architecture: String::new(),
+            memory_bytes: 0,
+            memory_source: String::new(),
+            memory_estimated: false,
+            unified: false,
+            partition_of: String::new(),
+            driver: String::new(),
+            state: DeviceState::Ok,
+            reason: String::new(),
+        }
+    }
+
+    /// Adds a back-end that the driver confirms.
+    #[must_use]
+    pub fn with_backend(mut self, backend: Backend) -> Self {
+        self.backends.insert(backend, Proof::Driver);
+        self
+    }
+
     /// Total memory of the device, in bytes; None if it is unknown.
     #[must_use]
     pub fn memory(&self) -> Option<u64> {
         (self.memory_bytes > 0).then_some(self.memory_bytes)
+    }
+
+    /// The back-ends on which tests may run on this device: hardware alone is no proof.
+    pub fn offered(&self) -> impl Iterator<Item = Backend> {
+        let is_usable = self.state == DeviceState::Ok;
+        let proven =
+            self.backends.iter().filter(move |(_, proof)| is_usable && **proof >= Proof::Driver);
+        proven.map(|(backend, _)| *backend)
+    }
+
+    /// Whether tests of this back-end may run on this device.
+    #[must_use]
+    pub fn offers(&self, backend: Backend) -> bool {
+        self.offered().any(|offered| offered == backend)
+    }
+
+    /// The texts of the device, with their names and maximum lengths in bytes.
+    pub(super) fn texts(&self) -> [(&'static str, &str, usize); 6] {
+        [
+            ("accelerator uuid", &self.uuid, MAX_NAME_BYTES),
+            ("accelerator architecture", &self.architecture, MAX_NAME_BYTES),
+            ("accelerator memory_source", &self.memory_source, MAX_NAME_BYTES),
+            ("accelerator partition_of", &self.partition_of, MAX_NAME_BYTES),
+            ("accelerator driver", &self.driver, MAX_NAME_BYTES),
+            ("accelerator reason", &self.reason, super::capability::MAX_DETECTION_ERROR_BYTES),
+        ]
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde calls")]
+fn is_ok(state: &DeviceState) -> bool {
+    *state == DeviceState::Ok
+}
+
+/// Reads the back-ends. Logs of earlier versions have one name, which their driver had confirmed.
+fn one_or_many<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<BTreeMap<Backend, Proof>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Given {
+        One(Backend),
+        Many(BTreeMap<Backend, Proof>),
+    }
+    Ok(match Given::deserialize(deserializer)? {
+        Given::One(backend) => BTreeMap::from([(backend, Proof::Driver)]),
+        Given::Many(backends) => backends,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn devices_of_earlier_logs_are_read() {
+        let old = r#"{"index":1,"vendor":"nvidia","model":"L4","backend":"cuda","memory_bytes":5}"#;
+        let device: Accelerator = serde_json::from_str(old).expect("a device");
+        let mut expected = Accelerator::new(1, Vendor::NVIDIA, "L4").with_backend(Backend::CUDA);
+        expected.memory_bytes = 5;
+        assert_eq!(device, expected);
+        let text = serde_json::to_string(&device).expect("JSON");
+        assert_eq!(serde_json::from_str::<Accelerator>(&text).expect("a device"), device);
+    }
+
+    #[test]
+    fn hardware_alone_offers_nothing() {
+        let mut device = Accelerator::new(0, Vendor::INTEL, "x").with_backend(Backend::XPU);
+        device.backends.insert(Backend::OPENVINO, Proof::Hardware);
+        assert!(device.offered().eq([Backend::XPU]));
+        device.state = DeviceState::Degraded;
+        assert!(!device.offers(Backend::XPU));
     }
 }

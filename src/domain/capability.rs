@@ -9,6 +9,8 @@ use std::collections::BTreeSet;
 
 /// Maximum number of accelerators of one worker.
 pub const MAX_ACCELERATORS: usize = 64;
+/// Maximum number of back-ends of one worker or device.
+pub const MAX_BACKENDS: usize = 32;
 /// Maximum number of tests that one worker may hold at the same time.
 pub const MAX_SLOTS: u32 = 4096;
 /// Maximum CPU of one worker, in thousandths of a core: 16,384 cores.
@@ -38,6 +40,9 @@ pub struct Capability {
     pub backends: BTreeSet<Backend>,
     #[serde(default)]
     pub accelerators: Vec<Accelerator>,
+    /// Devices that no test may use, each with its state and the reason.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unusable: Vec<Accelerator>,
     #[serde(default)]
     pub tags: BTreeSet<Tag>,
     /// One sentence for each kind of device whose detection failed, with the reason. The worker may
@@ -68,8 +73,9 @@ impl Capability {
             ("cpu_milli", self.cpu_milli, 1, MAX_CPU_MILLI),
             ("memory_bytes", self.memory_bytes, 1, MAX_MEMORY_BYTES),
             ("slots", u64::from(self.slots), 1, u64::from(MAX_SLOTS)),
-            ("backends", self.backends.len() as u64, 1, Backend::ALL.len() as u64),
+            ("backends", self.backends.len() as u64, 1, MAX_BACKENDS as u64),
             ("accelerators", self.accelerators.len() as u64, 0, MAX_ACCELERATORS as u64),
+            ("unusable", self.unusable.len() as u64, 0, MAX_ACCELERATORS as u64),
             ("tags", self.tags.len() as u64, 0, MAX_TAGS as u64),
             (
                 "detection_errors",
@@ -89,22 +95,34 @@ impl Capability {
             check_text("a detection error", error, MAX_DETECTION_ERROR_BYTES)?;
         }
         let mut indices = BTreeSet::new();
+        for accelerator in self.accelerators.iter().chain(&self.unusable) {
+            check_device(accelerator)?;
+        }
         for accelerator in &self.accelerators {
-            check_text("accelerator model", &accelerator.model, MAX_NAME_BYTES)?;
-            if accelerator.memory_bytes > MAX_MEMORY_BYTES {
-                return Err(CapabilityError::OutOfRange {
-                    what: "accelerator memory_bytes",
-                    value: accelerator.memory_bytes,
-                    min: 0,
-                    max: MAX_MEMORY_BYTES,
-                });
-            }
             if !indices.insert(accelerator.index) {
                 return Err(CapabilityError::DuplicateAccelerator(accelerator.index));
             }
         }
         Ok(())
     }
+}
+
+fn check_device(device: &Accelerator) -> Result<(), CapabilityError> {
+    let counted = device.backends.len() as u64;
+    for (what, value, max) in [
+        ("accelerator memory_bytes", device.memory_bytes, MAX_MEMORY_BYTES),
+        ("backends of an accelerator", counted, MAX_BACKENDS as u64),
+    ] {
+        if value > max {
+            return Err(CapabilityError::OutOfRange { what, value, min: 0, max });
+        }
+    }
+    check_text("accelerator model", &device.model, MAX_NAME_BYTES)?;
+    let given = device.texts().into_iter().filter(|(_, text, _)| !text.is_empty());
+    for (what, text, max_bytes) in given {
+        check_text(what, text, max_bytes)?;
+    }
+    Ok(())
 }
 
 fn check_text(what: &'static str, text: &str, max_bytes: usize) -> Result<(), CapabilityError> {

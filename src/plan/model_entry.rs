@@ -290,8 +290,8 @@ fn read_backends(fields: &Fields) -> Result<Vec<BackendChoice>, FieldError> {
                 .hint("auto selects cpu and each accelerator of a known worker")),
         },
     };
-    let chosen = fields.list("backends", Backend::ALL.len() + 1, choice)?;
-    Ok(if chosen.is_empty() { vec![BackendChoice::One(Backend::Cpu)] } else { chosen })
+    let chosen = fields.list("backends", Backend::BUILT_IN.len() + 1, choice)?;
+    Ok(if chosen.is_empty() { vec![BackendChoice::One(Backend::CPU)] } else { chosen })
 }
 
 fn read_shapes(fields: &Fields) -> Result<Vec<(&'static str, Vec<Node>)>, FieldError> {

@@ -143,8 +143,8 @@ mod tests {
     #[test]
     fn an_estimate_is_reserved_until_something_was_measured() {
         let mut known = Known { estimate: Some(estimate()), ..Known::default() };
-        assert_eq!(filled(Backend::Cpu, &mut known), (Some(1024), None, None));
-        assert_eq!(filled(Backend::Cuda, &mut known), (Some(1024), Some(2048), None));
+        assert_eq!(filled(Backend::CPU, &mut known), (Some(1024), None, None));
+        assert_eq!(filled(Backend::CUDA, &mut known), (Some(1024), Some(2048), None));
         assert_eq!(known.expected_ms(), Some(30_000));
         known.past = Some(Past {
             ended: 3,
@@ -154,7 +154,7 @@ mod tests {
             ..Past::default()
         });
         let expected = (Some(512), Some(768), Some(Millis(1234)));
-        assert_eq!(filled(Backend::Cuda, &mut known), expected);
+        assert_eq!(filled(Backend::CUDA, &mut known), expected);
         assert_eq!(known.expected_ms(), Some(1234));
     }
 
@@ -165,9 +165,9 @@ mod tests {
         let known =
             |too_little| Known { estimate: Some(estimate()), too_little, ..Known::default() };
         let mut cuda = known(on_device);
-        assert_eq!(filled(Backend::Cuda, &mut cuda), (Some(1024), Some(24_832), None));
+        assert_eq!(filled(Backend::CUDA, &mut cuda), (Some(1024), Some(24_832), None));
         let mut cpu = known(on_host);
-        assert_eq!(filled(Backend::Cpu, &mut cpu), (Some(8448), None, None));
+        assert_eq!(filled(Backend::CPU, &mut cpu), (Some(8448), None, None));
         assert!(cuda.raised && cpu.raised);
     }
 
@@ -183,7 +183,7 @@ mod tests {
         {
             let mut settings = Settings::default();
             settings.requires.memory_bytes = Some(given);
-            known.fill(Backend::Cpu, &mut settings);
+            known.fill(Backend::CPU, &mut settings);
             assert_eq!(settings.requires.memory_bytes, Some(required));
             assert_eq!(known.raised, given != required);
         }
@@ -200,7 +200,7 @@ mod tests {
         settings.requires.memory_bytes = Some(7);
         settings.expected = Some(Millis(9));
         let mut known = Known { estimate: Some(estimate()), ..Known::default() };
-        known.fill(Backend::Cpu, &mut settings);
+        known.fill(Backend::CPU, &mut settings);
         assert!(!known.raised);
         assert_eq!((settings.requires.memory_bytes, settings.expected), (Some(7), Some(Millis(9))));
     }

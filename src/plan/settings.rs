@@ -204,15 +204,15 @@ fn requires_in(node: &Node, path: &Path, errors: &mut FieldErrors) -> Option<Req
     let accelerators =
         errors.keep(fields.optional("accelerators", whole(0, MAX_ACCELERATORS))).flatten();
     let vendors = [
-        ("nvidia", Vendor::Nvidia),
-        ("amd", Vendor::Amd),
-        ("intel", Vendor::Intel),
-        ("apple", Vendor::Apple),
-        ("qualcomm", Vendor::Qualcomm),
-        ("google", Vendor::Google),
-        ("aws", Vendor::Aws),
-        ("huawei", Vendor::Huawei),
-        ("habana", Vendor::Habana),
+        ("nvidia", Vendor::NVIDIA),
+        ("amd", Vendor::AMD),
+        ("intel", Vendor::INTEL),
+        ("apple", Vendor::APPLE),
+        ("qualcomm", Vendor::QUALCOMM),
+        ("google", Vendor::GOOGLE),
+        ("aws", Vendor::AWS),
+        ("huawei", Vendor::HUAWEI),
+        ("habana", Vendor::HABANA),
     ];
     Some(Requires {
         backend: errors.keep(fields.optional("backend", backend)).flatten().flatten(),
@@ -248,7 +248,7 @@ pub fn backend(node: &Node) -> Result<Option<Backend>, ValueError> {
         return Err(error.hint("name its kind: cuda, rocm, mps or xpu"));
     }
     name.parse().map(Some).map_err(|_| {
-        let mut known: Vec<&str> = Backend::ALL.iter().map(|backend| backend.name()).collect();
+        let mut known: Vec<&str> = Backend::BUILT_IN.iter().map(|backend| backend.name()).collect();
         known.push("any");
         ValueError::expected("a back-end", node).hint(did_you_mean(&name, &known))
     })

@@ -111,13 +111,9 @@ mod tests {
 
     fn two_devices() -> Capability {
         let device = |index| Accelerator {
-            index,
-            vendor: Vendor::Nvidia,
-            model: "T4".into(),
-            uuid: String::new(),
-            backend: Backend::Cuda,
             architecture: "7.5".into(),
             memory_bytes: 16 * GIB,
+            ..Accelerator::new(index, Vendor::NVIDIA, "T4").with_backend(Backend::CUDA)
         };
         Capability {
             os: "linux".into(),
@@ -125,16 +121,17 @@ mod tests {
             cpu_milli: 4000,
             memory_bytes: 8 * GIB,
             slots: 4,
-            backends: [Backend::Cpu, Backend::Cuda].into(),
+            backends: [Backend::CPU, Backend::CUDA].into(),
             accelerators: vec![device(0), device(1)],
             tags: [].into(),
+            unusable: Vec::new(),
             detection_errors: Vec::new(),
         }
     }
 
     fn cuda(bytes: u64, share: bool) -> Requirement {
         Requirement {
-            backend: Some(Backend::Cuda),
+            backend: Some(Backend::CUDA),
             accelerators: 1,
             accelerator_memory_bytes: bytes,
             share_accelerator: share,

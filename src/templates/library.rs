@@ -183,7 +183,7 @@ impl Library {
     /// Back-ends for which a family has a separate template.
     pub fn special_backends(&self, family: &str) -> impl Iterator<Item = Backend> {
         let own = |backend: &Backend| self.texts.contains_key(&special(family, *backend));
-        Backend::ALL.into_iter().filter(own)
+        Backend::BUILT_IN.into_iter().filter(own)
     }
 
     /// Texts that override others, in the order of the layers and of the paths in each layer.
@@ -349,11 +349,11 @@ mod tests {
             ],
         );
         let above = above.expect("a library");
-        assert_eq!(text(&below, "vlm", Some(Backend::Cuda)).as_deref(), Ok("one\n"));
-        assert_eq!(text(&above, "vlm", Some(Backend::Cpu)).as_deref(), Ok("two\n"));
-        assert_eq!(text(&above, "vlm", Some(Backend::Cuda)).as_deref(), Ok("three\n"));
-        assert_eq!(above.special_backends("vlm").collect::<Vec<_>>(), [Backend::Cuda]);
-        let cuda = above.template("vlm", Some(Backend::Cuda)).expect("a template");
+        assert_eq!(text(&below, "vlm", Some(Backend::CUDA)).as_deref(), Ok("one\n"));
+        assert_eq!(text(&above, "vlm", Some(Backend::CPU)).as_deref(), Ok("two\n"));
+        assert_eq!(text(&above, "vlm", Some(Backend::CUDA)).as_deref(), Ok("three\n"));
+        assert_eq!(above.special_backends("vlm").collect::<Vec<_>>(), [Backend::CUDA]);
+        let cuda = above.template("vlm", Some(Backend::CUDA)).expect("a template");
         assert_eq!(cuda.name(), "vlm/cuda");
         assert_eq!(cuda.origin, Origin::Directory("above".into()));
         let notes = |library: &Library| {

@@ -68,11 +68,12 @@ impl<'a> TemplatePath<'a> {
         if name == "test" {
             return Ok(Self::Test { family: directory, backend: None });
         }
-        if let Some(backend) = Backend::ALL.into_iter().find(|backend| backend.name() == name) {
+        if let Some(backend) = Backend::BUILT_IN.into_iter().find(|backend| backend.name() == name)
+        {
             return Ok(Self::Test { family: directory, backend: Some(backend) });
         }
         let known: Vec<&str> =
-            std::iter::once("test").chain(Backend::ALL.map(Backend::name)).collect();
+            std::iter::once("test").chain(Backend::BUILT_IN.iter().map(Backend::name)).collect();
         let error = refuse("its name is neither test nor a back-end");
         Err(error.hint(did_you_mean(name, &known)))
     }
@@ -90,7 +91,7 @@ mod tests {
         assert_eq!(parse("_shared/base.py.j2"), TemplatePath::Shared);
         let test = |family, backend| TemplatePath::Test { family, backend };
         assert_eq!(parse("vlm/test.py.j2"), test("vlm", None));
-        assert_eq!(parse("vlm/cuda.py.j2"), test("vlm", Some(Backend::Cuda)));
+        assert_eq!(parse("vlm/cuda.py.j2"), test("vlm", Some(Backend::CUDA)));
     }
 
     #[test]

@@ -55,7 +55,7 @@ impl Settings {
             .capability
             .backends
             .iter()
-            .any(|backend| matches!(backend, Backend::Cuda | Backend::Rocm | Backend::Xpu));
+            .any(|backend| [Backend::CUDA, Backend::ROCM, Backend::XPU].contains(backend));
         let default = if is_accelerated { "auto" } else { "cpu" };
         self.torch_backend.clone().unwrap_or_else(|| default.to_owned())
     }

@@ -186,21 +186,21 @@ pub fn pin(variables: &mut Variables, devices: &[&Accelerator]) {
     };
     // Only one of the variables of AMD: a second one would index the devices that the first one left.
     by_index(
-        Vendor::Amd,
+        Vendor::AMD,
         if cfg!(windows) { "HIP_VISIBLE_DEVICES" } else { "ROCR_VISIBLE_DEVICES" },
     );
-    by_index(Vendor::Intel, "ZE_AFFINITY_MASK");
-    by_index(Vendor::Aws, "NEURON_RT_VISIBLE_CORES");
-    by_index(Vendor::Google, "TPU_VISIBLE_CHIPS");
-    by_index(Vendor::Habana, "HABANA_VISIBLE_MODULES");
-    by_index(Vendor::Huawei, "ASCEND_RT_VISIBLE_DEVICES");
+    by_index(Vendor::INTEL, "ZE_AFFINITY_MASK");
+    by_index(Vendor::AWS, "NEURON_RT_VISIBLE_CORES");
+    by_index(Vendor::GOOGLE, "TPU_VISIBLE_CHIPS");
+    by_index(Vendor::HABANA, "HABANA_VISIBLE_MODULES");
+    by_index(Vendor::HUAWEI, "ASCEND_RT_VISIBLE_DEVICES");
 
-    let nvidia: Vec<String> = of(Vendor::Nvidia).map(nvidia_name).collect();
+    let nvidia: Vec<String> = of(Vendor::NVIDIA).map(nvidia_name).collect();
     if !nvidia.is_empty() {
         // Otherwise CUDA numbers devices by speed, and the tools of NVIDIA by bus.
         set(variables, "CUDA_DEVICE_ORDER", "PCI_BUS_ID");
         set(variables, "CUDA_VISIBLE_DEVICES", nvidia.join(","));
-    } else if of(Vendor::Amd).next().is_none() {
+    } else if of(Vendor::AMD).next().is_none() {
         // ROCm follows both variables, so neither is set when the test holds an AMD device.
         set(variables, "CUDA_VISIBLE_DEVICES", "-1");
         set(variables, "HIP_VISIBLE_DEVICES", "-1");
@@ -218,13 +218,8 @@ mod tests {
 
     fn device(index: u16, vendor: Vendor, uuid: &str) -> Accelerator {
         Accelerator {
-            index,
-            vendor,
-            model: "X".into(),
             uuid: uuid.into(),
-            backend: Backend::Cuda,
-            architecture: String::new(),
-            memory_bytes: 0,
+            ..Accelerator::new(index, vendor, "X").with_backend(Backend::CUDA)
         }
     }
 
@@ -236,12 +231,12 @@ mod tests {
 
     #[test]
     fn devices_are_pinned_by_their_stable_name() {
-        let (a, b) = (device(0, Vendor::Nvidia, "GPU-a"), device(1, Vendor::Nvidia, "GPU-b"));
+        let (a, b) = (device(0, Vendor::NVIDIA, "GPU-a"), device(1, Vendor::NVIDIA, "GPU-b"));
         assert_eq!(
             pinned(&[&a, &b]),
             ["CUDA_DEVICE_ORDER=PCI_BUS_ID", "CUDA_VISIBLE_DEVICES=GPU-a,GPU-b"]
         );
-        let amd = device(3, Vendor::Amd, "");
+        let amd = device(3, Vendor::AMD, "");
         assert_eq!(pinned(&[&amd]), ["ROCR_VISIBLE_DEVICES=3"]);
         assert_eq!(pinned(&[]), ["CUDA_VISIBLE_DEVICES=-1", "HIP_VISIBLE_DEVICES=-1"]);
     }

@@ -7,6 +7,7 @@ use crate::cli::args::shared::Output;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::terminal::console::Console;
+use crate::domain::accelerator::backend_text;
 use crate::models::catalogue::Origin;
 use crate::models::classify::Confidence;
 use crate::models::estimate::{Estimate, Range};
@@ -58,7 +59,7 @@ struct Listing<'a> {
 #[derive(Serialize)]
 struct Test<'a> {
     name: &'a str,
-    backend: &'a str,
+    backend: String,
     priority: i8,
     priority_terms: Terms,
     /// Reserved.
@@ -85,7 +86,7 @@ impl<'a> Test<'a> {
         let expected = entry.settings.expected.map(|span| span.0);
         Self {
             name: &entry.name,
-            backend: entry.settings.requires.backend.map_or("any", |backend| backend.name()),
+            backend: backend_text(entry.settings.requires.backend),
             priority: terms.priority().get(),
             priority_terms: *terms,
             memory_bytes: entry.settings.requires.memory_bytes,
@@ -246,7 +247,7 @@ fn csv(tests: &[Test<'_>]) -> String {
     for test in tests {
         let fields = [
             csv_field(test.name),
-            test.backend.to_owned(),
+            test.backend.clone(),
             test.priority.to_string(),
             number(test.memory_bytes),
             number(test.accelerator_memory_bytes),

@@ -5,6 +5,7 @@ use crate::api;
 use crate::cli::args::shared::Output;
 use crate::cli::error::CliError;
 use crate::cli::terminal::console::Console;
+use crate::domain::accelerator::backend_text;
 use crate::domain::capability::Capability;
 use crate::domain::test::TestSpec;
 use crate::results::render::{csv_field, figures};
@@ -22,7 +23,7 @@ struct Listing<'a> {
 #[derive(Serialize)]
 struct Row<'a> {
     name: &'a str,
-    backend: &'a str,
+    backend: String,
     priority: i8,
     memory_bytes: u64,
     accelerators: u16,
@@ -56,7 +57,7 @@ fn row<'a>(test: &'a TestSpec, all: &'a [Arc<TestSpec>], capability: &Capability
     let name = |place: &u32| all.get(*place as usize).map(|test| &*test.name);
     Row {
         name: &test.name,
-        backend: need.backend.map_or("any", |backend| backend.name()),
+        backend: backend_text(need.backend),
         priority: test.priority.get(),
         memory_bytes: need.memory_bytes,
         accelerators: need.accelerators,
@@ -82,7 +83,7 @@ fn table(rows: &[Row<'_>], width: Option<u16>) -> String {
         let time = row.expected_ms.map(|ms| figures::seconds(ms as f64 / 1000.0));
         table.add_row([
             row.name.to_owned(),
-            row.backend.to_owned(),
+            row.backend.clone(),
             bytes(row.memory_bytes),
             some(row.accelerators.into(), row.accelerators.to_string()),
             bytes(row.accelerator_memory_bytes),
@@ -110,7 +111,7 @@ fn csv(rows: &[Row<'_>]) -> String {
     for row in rows {
         let fields = [
             csv_field(row.name),
-            row.backend.to_owned(),
+            row.backend.clone(),
             row.priority.to_string(),
             row.memory_bytes.to_string(),
             row.accelerators.to_string(),

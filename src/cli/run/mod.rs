@@ -22,7 +22,7 @@ use crate::cli::worker::machine;
 use crate::client::Client;
 use crate::config::roles::LocalSettings;
 use crate::config::{Resolver, locate};
-use crate::domain::accelerator::Backend;
+use crate::domain::accelerator::{Accelerator, Backend};
 use crate::domain::capability::Capability;
 use crate::domain::test::TestSpec;
 use crate::plan::submission::Submission;
@@ -86,7 +86,7 @@ pub async fn perform(
     work.in_place = true;
     work.ask_hub(console, &file, local.machine.offline).await?;
     let capability = machine::capability(console, &local.machine, &file).await?;
-    work.accelerators = capability.accelerators.iter().map(|device| device.backend).collect();
+    work.accelerators = capability.accelerators.iter().flat_map(Accelerator::offered).collect();
     let submission =
         if dry_run { work.submission()? } else { work.submission_with_weights(console).await? };
     warnings::warn_doubts(console, &submission);
@@ -150,7 +150,7 @@ pub async fn perform(
 
 /// Returns why the tests might have missed a device. Empty if none of them may use one.
 fn undetected(capability: &Capability, work: &Work, submission: &Submission) -> Vec<String> {
-    let may_use_one = |test: &Arc<TestSpec>| test.requirement.backend != Some(Backend::Cpu);
+    let may_use_one = |test: &Arc<TestSpec>| test.requirement.backend != Some(Backend::CPU);
     if work.chooses_back_ends() || submission.tests.iter().any(may_use_one) {
         capability.detection_errors.clone()
     } else {

@@ -182,7 +182,7 @@ mod tests {
             path: format!("{family}/test.py.j2"),
             version: Some(2),
             origin: "built-in".into(),
-            backends: vec![Backend::Cpu, Backend::Cuda],
+            backends: vec![Backend::CPU, Backend::CUDA],
             scripts: 12,
             problems: problems.iter().map(|problem| (*problem).to_owned()).collect(),
         };

@@ -16,7 +16,7 @@ use crate::cli::terminal::notices::TerminalNotices;
 use crate::cli::work::plan_file::is_plan;
 use crate::client::Client;
 use crate::config::{File, Resolver, roles};
-use crate::domain::accelerator::Backend;
+use crate::domain::accelerator::{Accelerator, Backend};
 use crate::domain::weights::is_commit;
 use crate::gather::PlanDirectory;
 use crate::gather::hub::{self, Question};
@@ -225,7 +225,7 @@ impl Work {
     ) -> Result<(), CliError> {
         let workers = client.workers().await?.items;
         let devices = workers.iter().flat_map(|worker| &worker.capability.accelerators);
-        self.accelerators = devices.map(|device| device.backend).collect();
+        self.accelerators = devices.flat_map(Accelerator::offered).collect();
         self.workers = Some(workers);
         let (added, _) = library::added(client).await?;
         self.library = library::library(console, file, templates, added)?;

@@ -340,7 +340,7 @@ impl Requirement {
     }
 
     fn uses(&self, device: &Accelerator) -> bool {
-        self.backend.is_none_or(|backend| backend == device.backend)
+        self.backend.is_none_or(|backend| device.offers(backend))
     }
 
     /// Whether the test could use this device if it were free.
@@ -396,23 +396,21 @@ mod tests {
             cpu_milli: 8000,
             memory_bytes: 32 << 30,
             slots: 8,
-            backends: [Backend::Cpu, Backend::Cuda].into(),
+            backends: [Backend::CPU, Backend::CUDA].into(),
             accelerators: vec![Accelerator {
-                index: 0,
-                vendor: Vendor::Nvidia,
-                model: "L40S".into(),
                 uuid: "GPU-1".into(),
-                backend: Backend::Cuda,
                 architecture: "8.9".into(),
                 memory_bytes: 46 << 30,
+                ..Accelerator::new(0, Vendor::NVIDIA, "L40S").with_backend(Backend::CUDA)
             }],
             tags: ["lab".parse().expect("a tag")].into(),
+            unusable: Vec::new(),
             detection_errors: Vec::new(),
         }
     }
 
     fn cuda() -> Requirement {
-        Requirement { backend: Some(Backend::Cuda), accelerators: 1, ..Requirement::default() }
+        Requirement { backend: Some(Backend::CUDA), accelerators: 1, ..Requirement::default() }
     }
 
     #[test]
@@ -424,7 +422,7 @@ mod tests {
     #[test]
     fn each_unmet_part_is_named_with_both_amounts() {
         let lacks = |requirement: Requirement| requirement.met_by(&offer()).expect_err("a lack");
-        let rocm = Requirement { backend: Some(Backend::Rocm), ..cuda() };
+        let rocm = Requirement { backend: Some(Backend::ROCM), ..cuda() };
         assert_eq!(lacks(rocm).to_string(), "needs rocm, has cpu, cuda");
         let big = Requirement { accelerator_memory_bytes: 80 << 30, ..cuda() };
         assert_eq!(lacks(big).to_string(), "needs 80.0 GiB of accelerator memory, best has 46.0");
@@ -439,7 +437,7 @@ mod tests {
         assert_eq!(lacks(code).to_string(), refused);
         let tags = ["moon", "prod"].map(|tag| tag.parse().expect("a tag")).into();
         let much = Requirement { tags, memory_bytes: 64 << 30, ..cuda() };
-        let much = Requirement { backend: Some(Backend::Rocm), ..much };
+        let much = Requirement { backend: Some(Backend::ROCM), ..much };
         let text = "lacks the tag moon and lacks the tag prod and needs rocm, has cpu, cuda \
                     and needs 64.0 GiB of memory, has 32.0";
         assert_eq!(lacks(much.clone()).to_string(), text);
@@ -474,7 +472,7 @@ mod tests {
     fn a_failed_detection_is_named_if_a_device_is_missing() {
         let error = "cannot detect AMD devices: rocm-smi ended by signal 11";
         let offer = Capability { detection_errors: vec![error.into()], ..offer() };
-        let rocm = Requirement { backend: Some(Backend::Rocm), ..cuda() };
+        let rocm = Requirement { backend: Some(Backend::ROCM), ..cuda() };
         let lacks = rocm.met_by(&offer).expect_err("a lack");
         assert_eq!(lacks.to_string(), format!("needs rocm, has cpu, cuda and {error}"));
         let two = Requirement { accelerators: 2, ..cuda() };

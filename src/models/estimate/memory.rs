@@ -204,7 +204,7 @@ pub(super) fn device(weights: Span, working: Working, workload: &Workload) -> Sp
 /// Device memory of a back-end before the first tensor; `None` if it has no separate memory.
 pub(super) fn context(backend: Backend) -> Option<Span> {
     backend.needs_accelerator().then_some(match backend {
-        Backend::Cuda | Backend::Rocm => CONTEXT,
+        Backend::CUDA | Backend::ROCM => CONTEXT,
         _ => SMALL_CONTEXT,
     })
 }

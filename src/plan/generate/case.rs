@@ -49,7 +49,7 @@ impl Case {
             (name.clone(), self.parameters.get(name).unwrap_or(default).clone())
         };
         let parameters = defaults.iter().map(value).collect();
-        let case = Self { backend: Backend::Cpu, parameters };
+        let case = Self { backend: Backend::CPU, parameters };
         case.with([
             ("role", json!("reference")),
             ("batch", json!(1)),

@@ -64,12 +64,13 @@ impl<'a> Subject<'a> {
     }
 
     fn unknown_backend(&self, backend: Backend, key: &str) -> FieldError {
-        let names: Vec<&str> = self.known_backends().iter().map(|known| known.name()).collect();
+        let known = self.known_backends();
+        let names: Vec<&str> = known.iter().map(Backend::name).collect();
         let family = &self.classification.family;
         let message = format!("{family} tests cannot be generated for {backend}");
         let error = FieldError::new(&self.entry.path.key(key), message);
         let runtime = match backend {
-            Backend::OpenVino => "; OpenVINO is a runtime: use cpu with --runtime openvino",
+            Backend::OPENVINO => "; OpenVINO is a runtime: use cpu with --runtime openvino",
             _ => "",
         };
         error.hint(format!("supported back-ends are {}{runtime}", names.join(", ")))
@@ -87,7 +88,7 @@ impl<'a> Subject<'a> {
                 // `auto` requests only back-ends that the template supports.
                 BackendChoice::Auto => {
                     let offered = accelerators.iter().copied().filter(|b| known.contains(b));
-                    std::iter::once(Backend::Cpu).chain(offered).collect()
+                    std::iter::once(Backend::CPU).chain(offered).collect()
                 }
             };
             chosen.extend(more);
@@ -98,7 +99,7 @@ impl<'a> Subject<'a> {
     }
 
     fn case(&self, combination: &Combination) -> Result<Case, FieldError> {
-        let mut backend = Backend::Cpu;
+        let mut backend = Backend::CPU;
         let mut given: Vec<(&str, Value)> = Vec::new();
         for (name, node) in &combination.0 {
             if name == "backend" {

@@ -117,7 +117,7 @@ pub fn model_tests(entry: &ModelEntry, sources: &Sources) -> Result<ModelTests, 
     subject.choose_weights(&cases, sources.models)?;
     order::sort(&mut cases);
     let is_shared = entry.comparison != Comparison::None;
-    let defaults = &subject.template(Backend::Cpu).front_matter.parameters;
+    let defaults = &subject.template(Backend::CPU).front_matter.parameters;
     let plan = order::plan(cases, defaults, is_shared);
     let behind = priority::waiting_behind(&plan.before);
     let names: Vec<String> = plan.cases.iter().map(|case| subject.name(case)).collect();

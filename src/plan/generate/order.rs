@@ -93,7 +93,7 @@ fn loads(cases: &[Case]) -> BTreeMap<Backend, Case> {
     };
     // Half precision needs the least memory, but a CPU may not support it.
     let width = |case: &Case| match case.backend {
-        Backend::Cpu => 8 - case.width(),
+        Backend::CPU => 8 - case.width(),
         _ => case.width(),
     };
     let cost = |case: &Case| (unusual(case), width(case), case.work());
@@ -160,13 +160,13 @@ mod tests {
     #[test]
     fn a_case_depends_on_the_next_smaller_case_of_each_size() {
         let cases = [
-            case(Backend::Cpu, 1, 16, "fp32"),
-            case(Backend::Cpu, 1, 64, "fp32"),
-            case(Backend::Cpu, 4, 16, "fp32"),
-            case(Backend::Cpu, 4, 64, "fp32"),
-            case(Backend::Cpu, 16, 64, "fp32"),
-            case(Backend::Cpu, 4, 64, "bf16"),
-            case(Backend::Cuda, 4, 64, "fp32"),
+            case(Backend::CPU, 1, 16, "fp32"),
+            case(Backend::CPU, 1, 64, "fp32"),
+            case(Backend::CPU, 4, 16, "fp32"),
+            case(Backend::CPU, 4, 64, "fp32"),
+            case(Backend::CPU, 16, 64, "fp32"),
+            case(Backend::CPU, 4, 64, "bf16"),
+            case(Backend::CUDA, 4, 64, "fp32"),
         ];
         let expected: [&[usize]; 7] = [&[], &[0], &[0], &[1, 2], &[3], &[], &[]];
         assert_eq!(smaller(&cases), expected);
@@ -175,15 +175,15 @@ mod tests {
     #[test]
     fn each_back_end_with_several_cases_has_one_load() {
         let cases = [
-            case(Backend::Cpu, 4, 16, "bf16"),
-            case(Backend::Cpu, 2, 16, "fp32"),
-            case(Backend::Cuda, 4, 16, "fp32"),
-            case(Backend::Cuda, 4, 16, "fp16"),
-            case(Backend::Rocm, 4, 16, "fp16"),
+            case(Backend::CPU, 4, 16, "bf16"),
+            case(Backend::CPU, 2, 16, "fp32"),
+            case(Backend::CUDA, 4, 16, "fp32"),
+            case(Backend::CUDA, 4, 16, "fp16"),
+            case(Backend::ROCM, 4, 16, "fp16"),
         ];
         let loads = loads(&cases);
         let shown: Vec<_> = loads.values().map(|c| (c.backend, c.text("dtype"))).collect();
-        assert_eq!(shown, [(Backend::Cpu, "fp32"), (Backend::Cuda, "fp16")]);
+        assert_eq!(shown, [(Backend::CPU, "fp32"), (Backend::CUDA, "fp16")]);
         assert!(loads.values().all(|case| case.number("batch") == 1));
     }
 
@@ -193,7 +193,7 @@ mod tests {
             sizes in prop::collection::btree_set((1u64..5, 1u64..5), 1..12)
         ) {
             let mut cases: Vec<Case> =
-                sizes.iter().map(|(b, s)| case(Backend::Cpu, *b, *s, "fp32")).collect();
+                sizes.iter().map(|(b, s)| case(Backend::CPU, *b, *s, "fp32")).collect();
             sort(&mut cases);
             for (at, before) in smaller(&cases).iter().enumerate() {
                 prop_assert!(before.iter().all(|other| *other < at));

@@ -83,7 +83,7 @@ fn keys(marker: &Mark) -> Result<Vec<(String, Node)>, ValueError> {
         return Ok(vec![("os".to_owned(), text(system))]);
     }
     // The marker `cpu` does not require a machine without a GPU.
-    let backend = marker.name.parse::<Backend>().ok().filter(|backend| *backend != Backend::Cpu);
+    let backend = marker.name.parse::<Backend>().ok().filter(|backend| *backend != Backend::CPU);
     Ok(backend.map(|backend| ("backend".to_owned(), text(backend.name()))).into_iter().collect())
 }
 

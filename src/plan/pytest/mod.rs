@@ -303,7 +303,7 @@ mod tests {
         let names: Vec<&str> = entries.iter().map(|entry| entry.name.as_str()).collect();
         assert_eq!(names, ["tests/any/1", "tests/cuda/1", "tests/gpu/1", "tests/rocm/1"]);
         assert_eq!(ids(&made, &entries[0]), ["t.py::a", "t.py::c"]);
-        assert_eq!(entries[1].settings.requires.backend, Some(Backend::Cuda));
+        assert_eq!(entries[1].settings.requires.backend, Some(Backend::CUDA));
         assert_eq!(entries[2].settings.requires.accelerators, Some(1));
         let rocm = &entries[3].settings;
         assert_eq!(rocm.requires.accelerator_memory_bytes, Some(16 << 30));
@@ -448,7 +448,7 @@ mod tests {
         let items = [marked("a.py::one", None), marked("b.py::two", Some("cuda"))];
         let made = entries(&suite(), &items).expect("tests");
         assert_eq!(made.entries.len(), 1);
-        assert_eq!(made.entries[0].settings.requires.backend, Some(Backend::Cuda));
+        assert_eq!(made.entries[0].settings.requires.backend, Some(Backend::CUDA));
         assert!(made.doubts.is_empty());
         let items = [marked("a.py::one", Some("rocm")), marked("b.py::two", Some("cuda"))];
         let made = entries(&suite(), &items).expect("tests");

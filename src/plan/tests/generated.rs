@@ -31,7 +31,7 @@ models:
     exclude: [{backend: cuda, dtype: float32}, {backend: rocm}]
     labels: {suite: nightly}
 ";
-    let submission = submit(text, &TestFiles::default(), &[Backend::Cuda]).expect("a plan");
+    let submission = submit(text, &TestFiles::default(), &[Backend::CUDA]).expect("a plan");
     assert_eq!(
         names(&submission),
         [
@@ -54,14 +54,14 @@ models:
     assert_eq!((&*load.labels["role"], &*load.labels["dtype"]), ("load", "bf16"));
     let reference = launch(&submission.tests[0]);
     assert_eq!(reference.artifacts, ["reference.safetensors"]);
-    assert_eq!((reference.backend, &*reference.labels["role"]), (Some(Backend::Cpu), "reference"));
+    assert_eq!((reference.backend, &*reference.labels["role"]), (Some(Backend::CPU), "reference"));
     let cuda = &submission.tests[7];
-    assert_eq!((cuda.requirement.backend, cuda.requirement.accelerators), (Some(Backend::Cuda), 1));
+    assert_eq!((cuda.requirement.backend, cuda.requirement.accelerators), (Some(Backend::CUDA), 1));
     assert!(cuda.requirement.accelerator_memory_bytes > 1 << 30);
     let launch = launch(cuda);
     assert_eq!((launch.inputs.len(), launch.inputs[0].test), (1, 0));
     assert_eq!(launch.env["DTF_REFERENCE"], "reference.safetensors");
-    assert_eq!((launch.isolation, launch.backend), (Isolation::Warm, Some(Backend::Cuda)));
+    assert_eq!((launch.isolation, launch.backend), (Isolation::Warm, Some(Backend::CUDA)));
     assert!(matches!(&launch.environment, Environment::Packages(p) if p.requirements.len() == 2));
     for (label, value) in [
         ("model", "bert-base-uncased"),

@@ -48,10 +48,10 @@ tests:
     assert_eq!(plain.timeout_ms, Millis::from_secs(600));
     let test = &submission.tests[1];
     let need = &test.requirement;
-    assert_eq!(need.backend, Some(Backend::Cuda));
+    assert_eq!(need.backend, Some(Backend::CUDA));
     assert_eq!((need.accelerators, need.cpu_milli), (2, 1500));
     assert_eq!((need.accelerator_memory_bytes, need.memory_bytes), (16 << 30, 4 << 30));
-    assert_eq!((need.vendor, need.share_accelerator), (Some(Vendor::Nvidia), true));
+    assert_eq!((need.vendor, need.share_accelerator), (Some(Vendor::NVIDIA), true));
     assert_eq!(need.min_architecture.as_deref(), Some("8.0"));
     assert_eq!((need.os.as_deref(), need.arch.as_deref()), (Some("linux"), Some("x86_64")));
     assert_eq!(need.tags.len(), 2);
@@ -64,7 +64,7 @@ tests:
     let paths: Vec<&str> = unit.files.iter().map(|file| file.path.as_str()).collect();
     assert_eq!(paths, ["data/x.json", "tests/test_a.py"]);
     assert!(matches!(&unit.environment, Environment::Packages(p) if p.requirements.len() == 2));
-    assert_eq!((unit.isolation, unit.backend), (Isolation::Warm, Some(Backend::Cuda)));
+    assert_eq!((unit.isolation, unit.backend), (Isolation::Warm, Some(Backend::CUDA)));
     assert_eq!(unit.env["COUNT"], "3");
     assert_eq!((unit.timeout_ms, unit.grace_ms), (Millis::from_secs(300), Millis::from_secs(3)));
     assert_eq!(unit.silence_ms, Some(Millis::from_secs(60)));

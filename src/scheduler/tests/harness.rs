@@ -334,25 +334,23 @@ pub fn capability(slots: u32) -> Capability {
         cpu_milli: u64::from(slots) * 1000,
         memory_bytes: 64 * GIB,
         slots,
-        backends: [Backend::Cpu].into(),
+        backends: [Backend::CPU].into(),
         accelerators: vec![],
         tags: [].into(),
+        unusable: Vec::new(),
         detection_errors: Vec::new(),
     }
 }
 
 pub fn with_gpus(slots: u32, count: u16) -> Capability {
     let device = |index| Accelerator {
-        index,
-        vendor: Vendor::Nvidia,
-        model: "L40S".into(),
         uuid: format!("GPU-{index}"),
-        backend: Backend::Cuda,
         architecture: "8.9".into(),
         memory_bytes: 46 * GIB,
+        ..Accelerator::new(index, Vendor::NVIDIA, "L40S").with_backend(Backend::CUDA)
     };
     Capability {
-        backends: [Backend::Cpu, Backend::Cuda].into(),
+        backends: [Backend::CPU, Backend::CUDA].into(),
         accelerators: (0..count).map(device).collect(),
         ..capability(slots)
     }
@@ -377,7 +375,7 @@ pub fn needing(name: &str, requirement: Requirement) -> TestSpec {
 }
 
 pub fn cuda() -> Requirement {
-    Requirement { backend: Some(Backend::Cuda), accelerators: 1, ..Requirement::default() }
+    Requirement { backend: Some(Backend::CUDA), accelerators: 1, ..Requirement::default() }
 }
 
 pub fn many(count: u32) -> Vec<TestSpec> {

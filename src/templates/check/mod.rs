@@ -197,7 +197,7 @@ impl Check<'_> {
         scripts: &mut Vec<Script>,
     ) -> Result<(), ValueError> {
         let settings = &self.template.front_matter;
-        let first = settings.backends.first().copied().unwrap_or(Backend::Cpu);
+        let first = settings.backends.first().copied().unwrap_or(Backend::CPU);
         let defaults = &settings.parameters;
         let used = self.used(first)?;
         for hostile in HOSTILE {

@@ -323,9 +323,10 @@ impl World {
             cpu_milli: 2_000,
             memory_bytes: 1 << 30,
             slots: 2,
-            backends: [dtf::domain::accelerator::Backend::Cpu].into(),
+            backends: [dtf::domain::accelerator::Backend::CPU].into(),
             accelerators: vec![],
             tags: [].into(),
+            unusable: Vec::new(),
             detection_errors: Vec::new(),
         };
         if let Request::Heartbeat { worker, incarnation, .. } = &request {
