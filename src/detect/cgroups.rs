@@ -4,6 +4,7 @@
 //! for a hierarchy that is not listed there. The limits of a group and of all groups above it apply. If
 //! a file exists but cannot be read or parsed, its limit is unknown and a note reports it.
 
+use super::host::Host;
 use std::collections::BTreeSet;
 use std::io::ErrorKind;
 use std::path::{Component, Path, PathBuf};
@@ -11,12 +12,11 @@ use std::path::{Component, Path, PathBuf};
 /// Period of a quota if the file contains none.
 const PERIOD_US: u64 = 100_000;
 /// Usual mount point of the hierarchies.
-const USUAL_MOUNT: &str = "sys/fs/cgroup";
+const USUAL_MOUNT: &str = "/sys/fs/cgroup";
 
 /// The control groups of this process and the mounted hierarchies.
-#[derive(Debug)]
-pub(super) struct Groups {
-    root: PathBuf,
+pub(super) struct Groups<'a> {
+    host: &'a Host<'a>,
     mounts: Vec<Mount>,
     own: Vec<OwnGroup>,
     pub notes: BTreeSet<String>,
@@ -40,19 +40,14 @@ struct OwnGroup {
     path: String,
 }
 
-impl Groups {
-    /// Reads the groups. `root` is `/`, or in tests a directory with the same layout.
-    pub fn of(root: &Path) -> Self {
-        let mut groups = Self {
-            root: root.to_owned(),
-            mounts: Vec::new(),
-            own: Vec::new(),
-            notes: BTreeSet::new(),
-        };
-        let own = groups.read(&root.join("proc/self/cgroup")).unwrap_or_default();
+impl<'a> Groups<'a> {
+    /// Reads the groups.
+    pub fn of(host: &'a Host<'a>) -> Self {
+        let mut groups = Self { host, mounts: Vec::new(), own: Vec::new(), notes: BTreeSet::new() };
+        let own = groups.read(Path::new("/proc/self/cgroup")).unwrap_or_default();
         groups.own = own.lines().filter_map(own_group).collect();
-        let mounts = groups.read(&root.join("proc/self/mountinfo")).unwrap_or_default();
-        groups.mounts = mounts.lines().filter_map(|line| mount(root, line)).collect();
+        let mounts = groups.read(Path::new("/proc/self/mountinfo")).unwrap_or_default();
+        groups.mounts = mounts.lines().filter_map(mount).collect();
         groups
     }
 
@@ -108,18 +103,21 @@ impl Groups {
                 continue;
             }
             let fits = |mount: &&Mount| {
-                mount.unified == unified && (unified || has(&mount.options)) && mount.at.is_dir()
+                mount.unified == unified
+                    && (unified || has(&mount.options))
+                    && is_dir(self.host, &mount.at)
             };
             let before = directories.len();
             directories.extend(self.mounts.iter().filter(fits).map(|mount| {
                 let path = Path::new(&own.path);
                 let inside = path.strip_prefix(&mount.top).unwrap_or(path);
-                (below(&mount.at, inside), mount.at.clone())
+                (below(self.host, &mount.at, inside), mount.at.clone())
             }));
             if directories.len() == before {
                 let usual = self.usual_mounts(controller, unified);
-                directories
-                    .extend(usual.into_iter().map(|at| (below(&at, Path::new(&own.path)), at)));
+                directories.extend(
+                    usual.into_iter().map(|at| (below(self.host, &at, Path::new(&own.path)), at)),
+                );
             }
         }
         directories
@@ -127,22 +125,22 @@ impl Groups {
 
     /// The usual mount points of a hierarchy. Their names list the controllers in any order.
     fn usual_mounts(&self, controller: &str, unified: bool) -> Vec<PathBuf> {
-        let base = self.root.join(USUAL_MOUNT);
+        let base = PathBuf::from(USUAL_MOUNT);
         if unified {
             return vec![base.clone(), base.join("unified")];
         }
-        let Ok(entries) = std::fs::read_dir(base) else { return Vec::new() };
-        let paths = entries.filter_map(Result::ok).map(|entry| entry.path());
+        let Ok(entries) = self.host.list(USUAL_MOUNT) else { return Vec::new() };
+        let paths = entries.into_iter().map(|name| base.join(name));
         let names = |path: &PathBuf| {
             let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-            name.split(',').any(|part| part == controller) && path.is_dir()
+            name.split(',').any(|part| part == controller) && is_dir(self.host, path)
         };
         paths.filter(names).collect()
     }
 
     /// The content of a file; None if it does not exist, or if it cannot be read, which is noted.
     fn read(&mut self, path: &Path) -> Option<String> {
-        match std::fs::read_to_string(path) {
+        match self.host.read(&path.to_string_lossy()) {
             Ok(text) => Some(text),
             Err(error)
                 if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) =>
@@ -192,7 +190,7 @@ fn own_group(line: &str) -> Option<OwnGroup> {
 
 /// Parses a line of `/proc/self/mountinfo`, such as
 /// `36 25 0:32 / /sys/fs/cgroup/memory rw,relatime shared:9 - cgroup cgroup rw,memory`.
-fn mount(root: &Path, line: &str) -> Option<Mount> {
+fn mount(line: &str) -> Option<Mount> {
     let (place, kind) = line.split_once(" - ")?;
     let mut place = place.split(' ').skip(3);
     let (top, at) = (unescape(place.next()?), unescape(place.next()?));
@@ -204,7 +202,7 @@ fn mount(root: &Path, line: &str) -> Option<Mount> {
     };
     let options = kind.nth(1).unwrap_or_default().split(',').map(str::to_owned).collect();
     let top = if top == "/" { String::new() } else { top };
-    Some(Mount { top, at: root.join(at.trim_start_matches('/')), unified, options })
+    Some(Mount { top, at: PathBuf::from(at), unified, options })
 }
 
 /// Replaces the octal codes of the file for blanks and backslashes, such as `\040`.
@@ -217,11 +215,15 @@ fn unescape(text: &str) -> String {
 }
 
 /// The directory of a group. A container often sees its own group as the mount point itself.
-fn below(mount: &Path, path: &Path) -> PathBuf {
+fn below(host: &Host<'_>, mount: &Path, path: &Path) -> PathBuf {
     let relative = path.strip_prefix("/").unwrap_or(path);
     let is_inside = relative.components().all(|part| matches!(part, Component::Normal(_)));
     let directory = mount.join(relative);
-    if is_inside && directory.is_dir() { directory } else { mount.to_owned() }
+    if is_inside && is_dir(host, &directory) { directory } else { mount.to_owned() }
+}
+
+fn is_dir(host: &Host<'_>, path: &Path) -> bool {
+    host.list(&path.to_string_lossy()).is_ok()
 }
 
 /// Parses a quota and its period: `200000 100000` is two cores, and `max` or -1 means no limit.
@@ -242,12 +244,13 @@ fn quota(text: &str) -> Limit {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::detect::tests::root;
+    use crate::detect::tests::recorded;
 
     fn limits(files: &[(&str, &str)]) -> (Option<u64>, Option<u64>, usize) {
-        let directory = root(files);
-        let mut groups = Groups::of(directory.path());
-        (groups.cpu_milli(), groups.memory_bytes(), groups.notes.len())
+        recorded(files, |host| {
+            let mut groups = Groups::of(host);
+            (groups.cpu_milli(), groups.memory_bytes(), groups.notes.len())
+        })
     }
 
     #[test]

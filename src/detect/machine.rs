@@ -1,7 +1,7 @@
 //! Processors and memory that this process may use, within its CPU affinity and its control groups.
 
 use super::cgroups::Groups;
-use std::path::{Path, PathBuf};
+use super::host::Host;
 
 /// The processors and the memory.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,15 +12,14 @@ pub(super) struct Machine {
     pub notes: Vec<String>,
 }
 
-/// Detects them. `root` is `/`, or in tests a directory with the same layout.
-pub(super) fn detect(root: &Path) -> Machine {
-    let read = |path: PathBuf| std::fs::read_to_string(path).ok();
+/// Detects them.
+pub(super) fn detect(host: &Host<'_>) -> Machine {
     let all = std::thread::available_parallelism().map_or(1, |count| count.get() as u64);
-    let allowed = read(root.join("proc/self/status")).and_then(|text| allowed_processors(&text));
-    let mut groups = Groups::of(root);
+    let allowed = host.text("/proc/self/status").and_then(|text| allowed_processors(&text));
+    let mut groups = Groups::of(host);
     let (quota, limit) = (groups.cpu_milli(), groups.memory_bytes());
     let mut notes: Vec<String> = groups.notes.into_iter().collect();
-    let total = read(root.join("proc/meminfo")).and_then(|text| total_memory(&text));
+    let total = host.text("/proc/meminfo").and_then(|text| total_memory(&text));
     let total = total.or_else(|| {
         let mut system = sysinfo::System::new().ok()?;
         system.refresh_memory();
@@ -62,13 +61,13 @@ fn total_memory(meminfo: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::detect::tests::root;
+    use crate::detect::tests::recorded;
 
     const STATUS: (&str, &str) =
         ("proc/self/status", "Name:\tx\nCpus_allowed_list:\t0-3,8,10-11\n");
 
     fn sizes(files: &[(&str, &str)]) -> (u64, u64) {
-        let machine = detect(root(files).path());
+        let machine = recorded(files, detect);
         assert_eq!(machine.notes, [""; 0]);
         (machine.cpu_milli, machine.memory_bytes)
     }

@@ -21,12 +21,18 @@ pub(super) fn root(files: &[(&str, &str)]) -> tempfile::TempDir {
     dir
 }
 
+/// The result for a recorded machine with these files and no programs.
+pub(super) fn recorded<T>(files: &[(&str, &str)], act: impl FnOnce(&Host<'_>) -> T) -> T {
+    let directory = root(files);
+    act(&Host::recorded(&Recorded::default(), directory.path(), Waiting::SILENT))
+}
+
 fn printing(text: &str) -> Completion {
     exited(0, text, "")
 }
 
 fn timed_out() -> Completion {
-    Completion::TimedOut { limit: TOOL_TIMEOUT, output: ProgramOutput::default() }
+    Completion::TimedOut { limit: Duration::from_secs(45), output: ProgramOutput::default() }
 }
 
 macro_rules! sample {
@@ -55,8 +61,8 @@ const BRIDGE_ON_BUS: [(&str, &str); 2] = [
 
 async fn on(root: &Path, tools: &[(&'static str, Completion)], overrides: Overrides) -> Detected {
     let tools = Recorded::new(tools.iter().cloned());
-    let host = Host { tools: &tools, root, notice_interval: NOTICE_INTERVAL, on_wait: &|_, _| {} };
-    let detected = capability(host, overrides).await;
+    let host = Host::recorded(&tools, root, Waiting::SILENT);
+    let detected = capability(&host, overrides).await;
     assert_eq!(detected.capability.check(), Ok(()));
     detected
 }
@@ -133,7 +139,7 @@ async fn a_failed_detection_is_not_an_absent_device() {
 async fn the_error_contains_the_reason() {
     for (completion, error) in [
         (crashed(11), "cannot detect NVIDIA devices: nvidia-smi ended by signal 11 (SIGSEGV)"),
-        (timed_out(), "cannot detect NVIDIA devices: nvidia-smi did not finish within 60 s"),
+        (timed_out(), "cannot detect NVIDIA devices: nvidia-smi did not finish within 45 s"),
         (
             exited(12, "no \u{1b}[31mlibrary\nmore", ""),
             "cannot detect NVIDIA devices: nvidia-smi exited with code 12: no [31mlibrary",
@@ -263,9 +269,10 @@ async fn a_slow_tool_is_reported_while_it_runs() {
         assert!(tool == "nvidia-smi" && span > Duration::ZERO);
         slow.0.add_permits(1);
     };
-    let (empty, notice_interval) = (root(&[]), Duration::from_millis(1));
-    let host = Host { tools: &slow, root: empty.path(), notice_interval, on_wait: &on_wait };
-    let detected = capability(host, Overrides::default()).await;
+    let waiting = Waiting { interval: Duration::from_millis(1), notice: &on_wait };
+    let empty = root(&[]);
+    let host = Host::recorded(&slow, empty.path(), waiting);
+    let detected = capability(&host, Overrides::default()).await;
     assert_eq!(models(&detected), ["A", "B"]);
 }
 

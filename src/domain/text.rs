@@ -1,13 +1,15 @@
 //! Decodes the bytes of a file as UTF-8, or as UTF-16 if they begin with its byte order mark.
 //!
-//! Promises: a byte order mark never becomes part of the text. Invalid bytes are never replaced; they
-//! are refused with their position.
+//! Promises: a byte order mark never becomes part of the text. [`decode`] never replaces invalid bytes;
+//! it refuses them with their position.
 
 use std::borrow::Cow;
 
 const UTF8_MARK: &[u8] = b"\xef\xbb\xbf";
 const UTF16_LE_MARK: &[u8] = b"\xff\xfe";
 const UTF16_BE_MARK: &[u8] = b"\xfe\xff";
+/// Number of bytes by which UTF-16 without a mark is recognised.
+const UTF16_SAMPLE_BYTES: usize = 1024;
 
 /// The reason why bytes are not text.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -50,6 +52,33 @@ pub fn decode(bytes: &[u8]) -> Result<Cow<'_, str>, TextError> {
     })
 }
 
+/// Decodes the output of a program or a file of the system. Invalid bytes are replaced. Windows
+/// programs print UTF-16 also without a byte order mark, which the NUL bytes of its ASCII characters
+/// reveal.
+pub fn decode_lossy(bytes: &[u8]) -> String {
+    let units = |bytes: &[u8], unit: fn([u8; 2]) -> u16| {
+        let units = bytes.as_chunks::<2>().0.iter().map(|pair| unit(*pair));
+        char::decode_utf16(units).map(|unit| unit.unwrap_or(char::REPLACEMENT_CHARACTER)).collect()
+    };
+    if let Some(rest) = bytes.strip_prefix(UTF16_LE_MARK) {
+        return units(rest, u16::from_le_bytes);
+    }
+    if let Some(rest) = bytes.strip_prefix(UTF16_BE_MARK) {
+        return units(rest, u16::from_be_bytes);
+    }
+    let start = bytes.get(..bytes.len().min(UTF16_SAMPLE_BYTES)).unwrap_or_default();
+    let pairs = start.as_chunks::<2>().0;
+    let nul = |at: usize| pairs.iter().filter(|pair| pair[at] == 0 && pair[1 - at] != 0).count();
+    let is_most = |count: usize| count > pairs.len() / 2;
+    if is_most(nul(1)) {
+        return units(bytes, u16::from_le_bytes);
+    }
+    if is_most(nul(0)) {
+        return units(bytes, u16::from_be_bytes);
+    }
+    String::from_utf8_lossy(bytes.strip_prefix(UTF8_MARK).unwrap_or(bytes)).into_owned()
+}
+
 /// Decodes UTF-16 without a byte order mark.
 ///
 /// # Errors
@@ -86,5 +115,27 @@ mod tests {
         assert_eq!(decode("né".as_bytes().get(..2).unwrap_or_default()), Err(TextError::Cut));
         assert_eq!(decode(b"\xff\xfea"), Err(TextError::Cut));
         assert_eq!(decode(b"\xff\xfe\x00\xd8"), Err(TextError::NotUtf16));
+    }
+
+    #[test]
+    fn output_of_programs_is_decoded_with_and_without_a_mark() {
+        let text = "Name=Intel(R) Core(TM) – é\r\n";
+        let little: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let big: Vec<u8> = text.encode_utf16().flat_map(u16::to_be_bytes).collect();
+        for bytes in [
+            text.as_bytes().to_vec(),
+            [UTF8_MARK, text.as_bytes()].concat(),
+            [UTF16_LE_MARK, &little].concat(),
+            [UTF16_BE_MARK, &big].concat(),
+            little.clone(),
+            big,
+        ] {
+            assert_eq!(decode_lossy(&bytes), text, "{bytes:?}");
+        }
+        let cut = little.get(..little.len() - 1).unwrap_or_default();
+        assert_eq!(decode_lossy(cut), text.trim_end_matches('\n'));
+        assert_eq!(decode_lossy(b"a\xffb"), "a\u{fffd}b");
+        assert_eq!(decode_lossy(b"a=1\0b=2\0"), "a=1\0b=2\0");
+        assert_eq!(decode_lossy(b""), "");
     }
 }

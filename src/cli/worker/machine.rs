@@ -13,7 +13,7 @@ use crate::gather;
 use crate::sys::caches;
 use crate::sys::process::SystemRunner;
 use crate::worker::settings::Settings;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -53,13 +53,9 @@ pub async fn detect(
     let tags = tags.into_iter().collect();
     let visible = detect::VisibleDevices::new(own_variable);
     let wanted = detect::Overrides { slots, tags, visible, ..Default::default() };
-    let host = detect::Host {
-        tools: &SystemRunner,
-        root: Path::new("/"),
-        notice_interval: detect::NOTICE_INTERVAL,
-        on_wait: waiting,
-    };
-    let detected = detect::capability(host, wanted).await;
+    let waiting = detect::Waiting { interval: detect::NOTICE_INTERVAL, notice: waiting };
+    let host = detect::Host::own(&SystemRunner, own_variable, waiting);
+    let detected = detect::capability(&host, wanted).await;
     detected.capability.check().map_err(|error| CliError::usage(error.to_string()))?;
     Ok(detected)
 }

@@ -15,6 +15,7 @@ use super::start::{MARKER, Start};
 use super::unix::{Child, Output, Tree};
 #[cfg(windows)]
 use super::windows::{Child, Output, Tree};
+use crate::domain::text;
 use crate::sys::ids;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -204,7 +205,7 @@ impl Reader {
     }
 
     fn captured(self) -> Captured {
-        let text = String::from_utf8_lossy(&self.kept).into_owned();
+        let text = text::decode_lossy(&self.kept);
         Captured { text, truncated: self.truncated }
     }
 }

@@ -1,8 +1,8 @@
 //! Evidence of devices without the tool of a vendor: devices on the PCI bus, and the files of a loaded
 //! driver.
 
+use crate::detect::host::Host;
 use std::io;
-use std::path::Path;
 
 /// Whether the machine has a device of a vendor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,28 +26,27 @@ const NVIDIA: &str = "0x10de";
 const AMD: &str = "0x1002";
 /// PCI classes of display controllers and processing accelerators.
 const CLASSES: &[&str] = &["0x0300", "0x0302", "0x0380", "0x1200"];
-/// Maximum number of entries of one directory that are read.
-const MAX_ENTRIES: usize = 4096;
+/// Directory of the devices on the PCI bus.
+const PCI_DEVICES: &str = "/sys/bus/pci/devices";
 
 impl Evidence {
-    /// Reads the evidence below `root`, which is `/` except in tests.
-    pub fn read(root: &Path) -> Self {
-        let exists = |path: &str| root.join(path).exists();
-        let driver = has_entry(&root.join("dev"), |name| {
+    /// Reads the evidence in the files of the host.
+    pub fn read(host: &Host<'_>) -> Self {
+        let driver = has_entry(host, "/dev", |name| {
             name.strip_prefix("nvidia").is_some_and(is_number)
-        }) || has_entry(&root.join("proc/driver/nvidia/gpus"), |_| true)
+        }) || has_entry(host, "/proc/driver/nvidia/gpus", |_| true)
             // The device of a system on a chip is not on a PCI bus.
-            || exists("dev/nvhost-gpu")
-            || exists("dev/nvgpu");
-        let bus = |vendor| on_bus(&root.join("sys/bus/pci/devices"), vendor).ok().flatten();
+            || host.exists("/dev/nvhost-gpu")
+            || host.exists("/dev/nvgpu");
+        let bus = |vendor| on_bus(host, vendor).ok().flatten();
         let of = |files: bool, vendor| match bus(vendor) {
             _ if files => Presence::Present,
             Some(true) => Presence::Present,
             // Under WSL, one file gives access to the devices of all vendors.
-            Some(false) if !exists("dev/dxg") => Presence::Absent,
+            Some(false) if !host.exists("/dev/dxg") => Presence::Absent,
             _ => Presence::Unknown,
         };
-        Self { nvidia: of(driver, NVIDIA), amd: of(exists("dev/kfd"), AMD) }
+        Self { nvidia: of(driver, NVIDIA), amd: of(host.exists("/dev/kfd"), AMD) }
     }
 }
 
@@ -55,20 +54,17 @@ fn is_number(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-fn has_entry(directory: &Path, wanted: impl Fn(&str) -> bool) -> bool {
-    let Ok(entries) = std::fs::read_dir(directory) else { return false };
-    let mut names = entries.take(MAX_ENTRIES).filter_map(Result::ok).map(|entry| entry.file_name());
-    names.any(|name| name.to_str().is_some_and(&wanted))
+fn has_entry(host: &Host<'_>, directory: &str, wanted: impl Fn(&str) -> bool) -> bool {
+    host.list(directory).is_ok_and(|names| names.iter().any(|name| wanted(name)))
 }
 
 /// Whether the bus has a device of the vendor; None if it has no device at all, as in some virtual
 /// machines.
-fn on_bus(devices: &Path, vendor: &str) -> io::Result<Option<bool>> {
+fn on_bus(host: &Host<'_>, vendor: &str) -> io::Result<Option<bool>> {
     let mut any = false;
-    for entry in std::fs::read_dir(devices)?.take(MAX_ENTRIES) {
-        let device = entry?.path();
+    for device in host.list(PCI_DEVICES)? {
         let is = |file: &str, wanted: &[&str]| -> io::Result<bool> {
-            let text = std::fs::read_to_string(device.join(file))?;
+            let text = host.read(&format!("{PCI_DEVICES}/{device}/{file}"))?;
             Ok(wanted.iter().any(|wanted| text.trim().starts_with(wanted)))
         };
         any = true;
@@ -82,7 +78,7 @@ fn on_bus(devices: &Path, vendor: &str) -> io::Result<Option<bool>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::detect::tests::root;
+    use crate::detect::tests::recorded;
 
     const BRIDGE: [(&str, &str); 2] = [
         ("sys/bus/pci/devices/0000:00:00.0/vendor", "0x8086\n"),
@@ -90,7 +86,7 @@ mod tests {
     ];
 
     fn evidence(files: &[(&str, &str)]) -> Evidence {
-        Evidence::read(root(files).path())
+        recorded(files, Evidence::read)
     }
 
     #[test]

@@ -6,15 +6,19 @@
 
 use super::device::{Device, product};
 use super::evidence::Presence;
-use super::host::Host;
-use super::vendor::{NoListing, VendorDevices, error, quoted, without_devices};
+use super::listing::{NoListing, VendorDevices, error, quoted, without_devices};
+use crate::detect::host::Host;
 use crate::domain::accelerator::{Accelerator, Backend, Vendor};
 use crate::domain::capability::MAX_MEMORY_BYTES;
 use crate::sys::process::Completion;
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 const TOOL: &str = "nvidia-smi";
 const VENDOR: &str = "NVIDIA";
+/// Time limit of one call. Without persistence mode, the first call initialises every device of the
+/// machine, which takes up to 40 s.
+const TIMEOUT: Duration = Duration::from_secs(45);
 /// Queries, tried in this order. Drivers before 510 do not know the compute capability, and drivers
 /// before 450 do not know the MIG mode. A query with an unknown field fails as a whole.
 const QUERIES: [&str; 3] = [
@@ -34,7 +38,7 @@ const TOO_MUCH_OUTPUT: &str = "printed too much";
 const UNIFIED_MEMORY: &[&str] = &["GB10", "Thor", "Orin", "Xavier", "(nvgpu)"];
 
 /// Detects the devices. `host_memory` is the memory of the machine, in bytes.
-pub(super) async fn detect(host: Host<'_>, presence: Presence, host_memory: u64) -> VendorDevices {
+pub(super) async fn detect(host: &Host<'_>, presence: Presence, host_memory: u64) -> VendorDevices {
     let completion = query(host).await;
     let Completion::Exited(output) = &completion else {
         return match (&completion, presence) {
@@ -78,7 +82,7 @@ pub(super) async fn detect(host: Host<'_>, presence: Presence, host_memory: u64)
         listing.rows.into_iter().partition(|row| row.is_divided);
     result.devices = whole.into_iter().map(|row| row.device).collect();
     if !divided.is_empty() {
-        let list = host.run(TOOL, &["-L"]).await;
+        let list = host.run_within(TIMEOUT, TOOL, &["-L"]).await;
         add_instances(divided.into_iter().map(|row| row.device).collect(), &list, &mut result);
     }
     result.devices.sort_by_key(|device| device.card);
@@ -91,10 +95,10 @@ pub(super) async fn detect(host: Host<'_>, presence: Presence, host_memory: u64)
 }
 
 /// Calls the tool with the first query whose fields its version knows.
-async fn query(host: Host<'_>) -> Completion {
+async fn query(host: &Host<'_>) -> Completion {
     let mut completion = Completion::NotFound;
     for query in QUERIES {
-        completion = host.run(TOOL, &[query, "--format=csv"]).await;
+        completion = host.run_within(TIMEOUT, TOOL, &[query, "--format=csv"]).await;
         let is_refused = |text: &str| text.contains("is not a valid field");
         let output = completion.output();
         if !output.is_some_and(|o| is_refused(&o.stdout.text) || is_refused(&o.stderr.text)) {
@@ -352,7 +356,7 @@ mod tests {
 
     macro_rules! sample {
         ($name:literal) => {
-            include_str!(concat!("../../tests/data/detect/", $name))
+            include_str!(concat!("../../../tests/data/detect/", $name))
         };
     }
 

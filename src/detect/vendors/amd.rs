@@ -6,8 +6,8 @@
 
 use super::device::{Device, product};
 use super::evidence::Presence;
-use super::host::Host;
-use super::vendor::{NoListing, VendorDevices, error, without_devices};
+use super::listing::{NoListing, VendorDevices, error, without_devices};
+use crate::detect::host::Host;
 use crate::domain::accelerator::{Accelerator, Backend, Vendor};
 use crate::domain::capability::MAX_MEMORY_BYTES;
 use crate::sys::process::Completion;
@@ -32,7 +32,7 @@ const INTEGRATED_TARGETS: &[&str] = &[
 const MAX_INTEGRATED_BYTES: u64 = 2 << 30;
 
 /// Detects the devices with the first tool that lists any.
-pub(super) async fn detect(host: Host<'_>, presence: Presence) -> VendorDevices {
+pub(super) async fn detect(host: &Host<'_>, presence: Presence) -> VendorDevices {
     let mut results = Vec::new();
     for (tool, args) in TOOLS {
         let completion = host.run(tool, args).await;
@@ -271,7 +271,7 @@ mod tests {
 
     macro_rules! sample {
         ($name:literal) => {
-            include_str!(concat!("../../tests/data/detect/", $name))
+            include_str!(concat!("../../../tests/data/detect/", $name))
         };
     }
 
