@@ -196,6 +196,24 @@ impl FileBlobs {
         }
     }
 
+    /// Opens a blob whose content is compared with its digest only while it is read: a damaged blob
+    /// ends with an error of the kind `InvalidData`. For readers that compare the content, too.
+    ///
+    /// # Errors
+    /// The storage cannot be read.
+    pub fn stream(&self, digest: &BlobDigest) -> Result<Option<Blob>, BlobError> {
+        let path = self.path(digest);
+        let Some(file) = existing(&path)? else { return Ok(None) };
+        let size = file.metadata().map_err(failed("read", &path))?.len();
+        read_ahead(&file, 0, size.min(MAX_AHEAD_BYTES));
+        Ok(Some(self.comparing(file, size, digest)))
+    }
+
+    fn comparing(&self, file: File, size: u64, digest: &BlobDigest) -> Blob {
+        let content = Comparing::new(file, size, digest.clone(), Arc::clone(&self.verified));
+        Blob { size, content: Box::new(content) }
+    }
+
     /// The entries of the directory of a group; none if the directory does not exist.
     fn entries(&self, group: u8) -> Result<Vec<std::fs::DirEntry>, BlobError> {
         let directory = self.root.join(format!("{group:02x}"));
@@ -253,9 +271,7 @@ impl BlobStore for FileBlobs {
             file.rewind().map_err(failed("read", &path))?;
             self.verified.remember(digest.clone(), stamp);
         }
-        let (size, verified) = (metadata.len(), Arc::clone(&self.verified));
-        let content = Comparing::new(file, size, digest.clone(), verified);
-        Ok(Some(Blob { size, content: Box::new(content) }))
+        Ok(Some(self.comparing(file, metadata.len(), digest)))
     }
 
     fn get(&self, digest: &BlobDigest, limit: u64) -> Result<Option<Vec<u8>>, BlobError> {

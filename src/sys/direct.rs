@@ -13,7 +13,7 @@ pub const BUFFER_BYTES: usize = 1024 * 1024;
 /// Alignment that direct writes need in memory, in bytes. It is that of every usual disk.
 const ALIGNMENT: usize = 4096;
 
-/// A file that is written from its beginning.
+/// A file that is written from its position on, which is a multiple of [`BUFFER_BYTES`].
 #[derive(Debug)]
 pub struct DirectFile {
     file: File,
@@ -34,7 +34,7 @@ enum Mode {
 }
 
 impl DirectFile {
-    /// Takes an empty file.
+    /// Takes a file.
     #[must_use]
     pub fn new(file: File) -> Self {
         let memory = vec![0; BUFFER_BYTES + ALIGNMENT];
@@ -85,6 +85,20 @@ impl DirectFile {
             written => written?,
         }
         self.length = 0;
+        Ok(())
+    }
+
+    /// Copies bytes into the buffer, and writes it whenever it is full. Blocks.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn append(&mut self, mut bytes: &[u8]) -> io::Result<()> {
+        while !bytes.is_empty() {
+            bytes = &bytes[self.fill(bytes)..];
+            if self.is_full() {
+                self.write()?;
+            }
+        }
         Ok(())
     }
 

@@ -138,30 +138,6 @@ pub fn open_plain(path: &Path) -> io::Result<File> {
     if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::other("not a plain file")) }
 }
 
-/// Writes the whole buffer at a position of a file, whatever other threads write there.
-///
-/// # Errors
-/// The disk is full, or the file cannot be written.
-pub fn write_at(file: &File, buffer: &[u8], position: u64) -> io::Result<()> {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::FileExt;
-        file.write_all_at(buffer, position)
-    }
-    #[cfg(windows)]
-    {
-        use std::os::windows::fs::FileExt;
-        let mut written = 0;
-        while let Some(rest) = buffer.get(written..).filter(|rest| !rest.is_empty()) {
-            match file.seek_write(rest, position + written as u64)? {
-                0 => return Err(io::ErrorKind::WriteZero.into()),
-                count => written += count,
-            }
-        }
-        Ok(())
-    }
-}
-
 /// Reads a text file, see [`text::decode`].
 ///
 /// # Errors

@@ -195,12 +195,16 @@ impl WeightsStore {
         Ok(())
     }
 
-    /// Opens a chunk for reading, after its content was compared with its digest. `None` if it does not
-    /// exist.
+    /// Opens a chunk for reading. `None` if it does not exist. Its content is compared with its digest
+    /// while it is read: the reader of a damaged chunk fails at the end, and calls
+    /// [`Self::note_damaged`]. From then on the content is compared before the chunk is opened.
     ///
     /// # Errors
-    /// The chunk is damaged, which [`Self::missing`] reports from then on, or cannot be read.
+    /// The chunk is known to be damaged, or cannot be read.
     pub fn open_chunk(&self, digest: &BlobDigest) -> Result<Option<Blob>, BlobError> {
+        if !self.state().damaged.contains(digest) {
+            return self.chunks.stream(digest);
+        }
         self.chunks.open(digest).inspect_err(|error| {
             if let BlobError::Damaged { .. } = error {
                 self.note_damaged(digest);

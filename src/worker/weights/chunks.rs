@@ -8,7 +8,7 @@
 
 use crate::domain::digest::hexadecimal;
 use crate::domain::weights::ManifestFile;
-use crate::sys::fs::write_at;
+use crate::sys::direct::DirectFile;
 use crate::sys::hashing::hash;
 use crate::worker::link::{LinkError, WeightsLink};
 use crate::worker::weights::alive::{Alive, WhileAlive};
@@ -193,16 +193,19 @@ async fn fetch_chunk<L: WeightsLink>(
 
 /// Writes the pieces of a chunk as they come, on a thread for this purpose.
 fn write(path: &Path, chunk: &Chunk, mut pieces: mpsc::Receiver<Bytes>) -> io::Result<Written> {
-    let file = open(path)?;
+    let mut file = open(path)?;
+    file.seek(SeekFrom::Start(chunk.offset))?;
+    let mut file = DirectFile::new(file);
     let (mut hasher, mut size) = (Sha256::new(), 0);
     while let Some(piece) = pieces.blocking_recv() {
         if size + piece.len() as u64 > chunk.size_bytes {
             return Ok(Written::Damaged);
         }
-        write_at(&file, &piece, chunk.offset + size)?;
+        file.append(&piece)?;
         hasher.update(&piece);
         size += piece.len() as u64;
     }
+    file.finish()?;
     let digest = hexadecimal(&hasher.finalize());
     Ok(match size == chunk.size_bytes {
         true if digest == chunk.sha256 => Written::Whole,
