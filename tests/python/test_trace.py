@@ -265,6 +265,20 @@ def test_values_are_spread_over_all_channels(parts):
     assert len((positions % 64).unique()) == 64
 
 
+def test_few_large_values_are_few_values(parts):
+    generator = torch.Generator().manual_seed(SEED)
+    normal = torch.randn(256, generator=generator)
+    assert 190 < parts.effective_count(normal) <= 256
+    peaked = torch.softmax(8 * normal, 0)
+    assert parts.effective_count(peaked) < 12
+    one = torch.zeros(256)
+    assert parts.effective_count(one) == 256, "nothing is known of zeros"
+    one[3] = 1
+    assert parts.effective_count(one) == 3
+    one[4] = torch.inf
+    assert parts.effective_count(one) == 3
+
+
 @pytest.mark.parametrize(
     ("kind", "dtype", "found"),
     [("Experts", "bf16", None), ("Experts", "fp32", "0"), ("Linear", "bf16", "0")],
