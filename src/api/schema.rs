@@ -499,9 +499,12 @@ pub struct Capability {
 /// One device of a worker.
 #[derive(ToSchema)]
 pub struct Accelerator {
-    /// Position in the list of the tool of the vendor. Unique on a worker.
+    /// Number of the device among those of its worker.
     #[schema(maximum = 65535)]
     pub index: u16,
+    /// Number of the device in the list of the tool of the vendor, if it is not `index`.
+    #[schema(required = false, nullable = false, maximum = 65535)]
+    pub number: Option<u16>,
     pub vendor: Vendor,
     pub model: ShortName,
     #[schema(required = false, nullable = false)]
@@ -689,6 +692,7 @@ mod tests {
         // These two take unknown fields: a field that is new is missing here at compile time.
         let accelerator = domain::accelerator::Accelerator {
             index: 1,
+            number: Some(0),
             vendor: domain::accelerator::Vendor::AMD,
             model: "MI300X".into(),
             uuid: "GPU-1".into(),

@@ -117,7 +117,6 @@ async fn a_failed_detection_is_not_an_absent_device() {
             exited(0, "", "ERROR:root:Driver not initialized (amdgpu not found in modules)"),
             [true; 3],
         ),
-        ("rocm-smi", printing(sample!("amd-rocm-smi-csv-v2-warning-preamble.txt")), [true; 3]),
         ("rocm-smi", exited(1, "Traceback (most recent call last):", ""), [true; 3]),
         ("amd-smi", printing("{\"gpu_data\": []}"), [false, true, false]),
         ("amd-smi", timed_out(), [true; 3]),

@@ -102,8 +102,11 @@ pub enum DeviceState {
 /// One device of a worker.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Accelerator {
-    /// Number of the device in the listing of the vendor's tool.
+    /// Number of the device among those of its worker.
     pub index: u16,
+    /// Number of the device in the listing of the vendor's tool, if it is not `index`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub number: Option<u16>,
     pub vendor: Vendor,
     /// Product name, as the vendor's tool prints it.
     pub model: String,
@@ -148,6 +151,7 @@ impl Accelerator {
     pub fn new(index: u16, vendor: Vendor, model: &str) -> Self {
         Self {
             index,
+            number: None,
             vendor,
             model: model.to_owned(),
             uuid: String::new(),
@@ -169,6 +173,12 @@ impl Accelerator {
     pub fn with_backend(mut self, backend: Backend) -> Self {
         self.backends.insert(backend, Proof::Driver);
         self
+    }
+
+    /// The number by which the variables of the vendor name the device.
+    #[must_use]
+    pub fn pin_number(&self) -> u16 {
+        self.number.unwrap_or(self.index)
     }
 
     /// Total memory of the device, in bytes; None if it is unknown.

@@ -19,7 +19,7 @@ use std::time::Duration;
 mod root;
 mod tools;
 mod trace;
-pub use tools::{MAX_OUTPUT_BYTES, TOOL_TIMEOUT};
+pub use tools::{HIDING_VARIABLES, MAX_OUTPUT_BYTES, TOOL_TIMEOUT};
 pub use trace::{Event, Trace};
 
 /// Interval at which a person is informed that a tool is still running.

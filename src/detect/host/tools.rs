@@ -2,7 +2,6 @@
 
 use super::System;
 use super::root::Root;
-use crate::detect::vendors::VisibleDevices;
 use crate::sys::process::{Call, Keep, Limits};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -12,6 +11,15 @@ use std::time::Duration;
 pub const TOOL_TIMEOUT: Duration = Duration::from_secs(15);
 /// Maximum size of each output stream of a program, in bytes.
 pub const MAX_OUTPUT_BYTES: usize = 1024 * 1024;
+/// The variables that hide devices from a process.
+pub const HIDING_VARIABLES: &[&str] = &[
+    "NVIDIA_VISIBLE_DEVICES",
+    "CUDA_VISIBLE_DEVICES",
+    "CUDA_DEVICE_ORDER",
+    "ROCR_VISIBLE_DEVICES",
+    "HIP_VISIBLE_DEVICES",
+    "GPU_DEVICE_ORDINAL",
+];
 /// Directory whose programs precede all others of a recorded machine.
 const RECORDED_DIRECTORY: &str = "/usr/bin";
 
@@ -74,7 +82,7 @@ fn environment(
     root: &Root,
     system: System,
 ) -> Vec<(OsString, OsString)> {
-    let passes = |name: &str| !name.starts_with("DTF_") && !VisibleDevices::NAMES.contains(&name);
+    let passes = |name: &str| !name.starts_with("DTF_") && !HIDING_VARIABLES.contains(&name);
     let mut env: Vec<_> =
         own.filter(|(name, _)| name.to_str().is_none_or(passes) && name != "LC_ALL").collect();
     env.push(("LC_ALL".into(), "C".into()));

@@ -1,7 +1,10 @@
 //! Evidence of devices without the tool of a vendor: devices on the PCI bus, and the files of a loaded
 //! driver.
 
+use super::device::{bare, fact, refused};
+use super::field;
 use crate::detect::host::Host;
+use crate::domain::accelerator::{Accelerator, Backend, DeviceState, Vendor};
 use std::io;
 
 /// Whether the machine has a device of a vendor.
@@ -13,107 +16,135 @@ pub(super) enum Presence {
     Unknown,
 }
 
-/// The evidence of devices of each vendor.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Evidence {
-    pub nvidia: Presence,
-    pub amd: Presence,
-}
-
-/// PCI vendor id of NVIDIA.
-const NVIDIA: &str = "0x10de";
-/// PCI vendor id of AMD.
-const AMD: &str = "0x1002";
-/// PCI classes of display controllers and processing accelerators.
-const CLASSES: &[&str] = &["0x0300", "0x0302", "0x0380", "0x1200"];
+/// PCI vendor ids.
+pub(super) const NVIDIA: u16 = 0x10de;
+pub(super) const AMD: u16 = 0x1002;
+pub(super) const INTEL: u16 = 0x8086;
+pub(super) const HABANA: u16 = 0x1da3;
+pub(super) const HUAWEI: u16 = 0x19e5;
+/// PCI classes, by their first two digits: display controllers and processing accelerators.
+const CLASSES: &[u32] = &[0x03, 0x12];
 /// Directory of the devices on the PCI bus.
 const PCI_DEVICES: &str = "/sys/bus/pci/devices";
+
+/// One display controller or processing accelerator on the PCI bus.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct PciDevice {
+    pub address: String,
+    pub vendor: u16,
+    /// Device id; None if unknown.
+    pub device: Option<u16>,
+    /// Name of the driver that controls the device; empty if none does.
+    pub driver: String,
+}
+
+/// The devices of this kind on the PCI bus.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Evidence {
+    /// None if the machine has no bus, or it cannot be read.
+    devices: Option<Vec<PciDevice>>,
+    /// Under WSL, one file gives access to the devices of all vendors.
+    has_shared_access: bool,
+}
+
+/// The evidence of devices of one vendor.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Seen {
+    pub presence: Presence,
+    pub devices: Vec<PciDevice>,
+}
 
 impl Evidence {
     /// Reads the evidence in the files of the host.
     pub fn read(host: &Host<'_>) -> Self {
-        let driver = has_entry(host, "/dev", |name| {
-            name.strip_prefix("nvidia").is_some_and(is_number)
-        }) || has_entry(host, "/proc/driver/nvidia/gpus", |_| true)
+        Self { devices: on_bus(host).ok().flatten(), has_shared_access: host.exists("/dev/dxg") }
+    }
+
+    /// The evidence of the devices of a vendor. `has_driver` is whether the files of its driver exist.
+    pub fn of(&self, vendor: u16, has_driver: bool) -> Seen {
+        let all = self.devices.iter().flatten();
+        let devices: Vec<_> = all.filter(|device| device.vendor == vendor).cloned().collect();
+        let presence = match &self.devices {
+            _ if has_driver || !devices.is_empty() => Presence::Present,
+            Some(_) if !self.has_shared_access => Presence::Absent,
+            _ => Presence::Unknown,
+        };
+        Seen { presence, devices }
+    }
+
+    pub fn nvidia(&self, host: &Host<'_>) -> Seen {
+        let is_card = |name: &String| name.strip_prefix("nvidia").is_some_and(is_number);
+        let has_driver = host.list("/dev").is_ok_and(|names| names.iter().any(is_card))
+            || host.list("/proc/driver/nvidia/gpus").is_ok_and(|names| !names.is_empty())
             // The device of a system on a chip is not on a PCI bus.
             || host.exists("/dev/nvhost-gpu")
             || host.exists("/dev/nvgpu");
-        let bus = |vendor| on_bus(host, vendor).ok().flatten();
-        let of = |files: bool, vendor| match bus(vendor) {
-            _ if files => Presence::Present,
-            Some(true) => Presence::Present,
-            // Under WSL, one file gives access to the devices of all vendors.
-            Some(false) if !host.exists("/dev/dxg") => Presence::Absent,
-            _ => Presence::Unknown,
-        };
-        Self { nvidia: of(driver, NVIDIA), amd: of(host.exists("/dev/kfd"), AMD) }
+        self.of(NVIDIA, has_driver)
     }
+
+    pub fn amd(&self, host: &Host<'_>) -> Seen {
+        self.of(AMD, host.exists("/dev/kfd"))
+    }
+}
+
+impl Seen {
+    /// Entries for devices that cannot be inspected, for this reason: those on the bus, or one without
+    /// an id if the machine has a device that is not on it, or may have one.
+    pub fn degraded(&self, vendor: Vendor, backend: Backend, reason: &str) -> Vec<Accelerator> {
+        let refuse = |device| refused(device, DeviceState::Degraded, reason);
+        if self.devices.is_empty() && self.presence != Presence::Absent {
+            return vec![refuse(bare(vendor, "", Some(backend)))];
+        }
+        self.devices.iter().map(|device| refuse(device.bare(vendor, Some(backend)))).collect()
+    }
+}
+
+impl PciDevice {
+    /// The device, of which only the facts on the bus are known.
+    pub fn bare(&self, vendor: Vendor, backend: Option<Backend>) -> Accelerator {
+        let id = self.device.map(|id| format!("PCI device {:04x}:{id:04x}", self.vendor));
+        let mut device = bare(vendor, &id.unwrap_or_default(), backend);
+        device.uuid = fact(&self.address);
+        device
+    }
+}
+
+/// Whether a device file exists. True if the files of the machine do not include any device file, as in
+/// most recordings.
+pub(super) fn has_node(host: &Host<'_>, path: &str) -> bool {
+    host.exists(path) || host.list("/dev").map_or(true, |names| names.is_empty())
 }
 
 fn is_number(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-fn has_entry(host: &Host<'_>, directory: &str, wanted: impl Fn(&str) -> bool) -> bool {
-    host.list(directory).is_ok_and(|names| names.iter().any(|name| wanted(name)))
+/// The devices on the bus; None if it has no device at all, as in some virtual machines.
+fn on_bus(host: &Host<'_>) -> io::Result<Option<Vec<PciDevice>>> {
+    let names = host.list(PCI_DEVICES)?;
+    let mut devices = Vec::new();
+    for name in &names {
+        devices.extend(pci_device(host, &format!("{PCI_DEVICES}/{name}"), name)?);
+    }
+    Ok((!names.is_empty()).then_some(devices))
 }
 
-/// Whether the bus has a device of the vendor; None if it has no device at all, as in some virtual
-/// machines.
-fn on_bus(host: &Host<'_>, vendor: &str) -> io::Result<Option<bool>> {
-    let mut any = false;
-    for device in host.list(PCI_DEVICES)? {
-        let is = |file: &str, wanted: &[&str]| -> io::Result<bool> {
-            let text = host.read(&format!("{PCI_DEVICES}/{device}/{file}"))?;
-            Ok(wanted.iter().any(|wanted| text.trim().starts_with(wanted)))
-        };
-        any = true;
-        if is("vendor", &[vendor])? && is("class", CLASSES)? {
-            return Ok(Some(true));
-        }
+/// The device in a directory of `/sys`; None if it is of another class.
+fn pci_device(host: &Host<'_>, directory: &str, name: &str) -> io::Result<Option<PciDevice>> {
+    let number = |text: &str| u32::from_str_radix(text.trim().trim_start_matches("0x"), 16).ok();
+    let read = |file: &str| host.read(&format!("{directory}/{file}"));
+    let class = number(&read("class")?);
+    if !class.is_some_and(|class| CLASSES.contains(&(class >> 16))) {
+        return Ok(None);
     }
-    Ok(any.then_some(false))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::detect::tests::recorded;
-
-    const BRIDGE: [(&str, &str); 2] = [
-        ("sys/bus/pci/devices/0000:00:00.0/vendor", "0x8086\n"),
-        ("sys/bus/pci/devices/0000:00:00.0/class", "0x060000\n"),
-    ];
-
-    fn evidence(files: &[(&str, &str)]) -> Evidence {
-        recorded(files, Evidence::read)
-    }
-
-    #[test]
-    fn the_pci_bus_decides_if_it_can_be_read() {
-        assert_eq!(evidence(&[]), Evidence { nvidia: Presence::Unknown, amd: Presence::Unknown });
-        assert_eq!(evidence(&BRIDGE), Evidence { nvidia: Presence::Absent, amd: Presence::Absent });
-        let card = [
-            ("sys/bus/pci/devices/0000:3b:00.0/vendor", "0x10de\n"),
-            ("sys/bus/pci/devices/0000:3b:00.0/class", "0x030200\n"),
-        ];
-        let both = [&BRIDGE[..], &card].concat();
-        assert_eq!(evidence(&both), Evidence { nvidia: Presence::Present, amd: Presence::Absent });
-        let sound = [
-            ("sys/bus/pci/devices/0000:3b:00.1/vendor", "0x10de\n"),
-            ("sys/bus/pci/devices/0000:3b:00.1/class", "0x040300\n"),
-        ];
-        assert_eq!(evidence(&sound).nvidia, Presence::Absent);
-        let without_vendor = [("sys/bus/pci/devices/0000:3b:00.0/class", "0x030200\n")];
-        assert_eq!(evidence(&without_vendor).nvidia, Presence::Unknown);
-    }
-
-    #[test]
-    fn files_of_a_driver_are_evidence_without_a_bus() {
-        assert_eq!(evidence(&[("dev/nvidia0", "")]).nvidia, Presence::Present);
-        assert_eq!(evidence(&[("dev/nvidia-uvm", "")]).nvidia, Presence::Unknown);
-        assert_eq!(evidence(&[("dev/kfd", "")]).amd, Presence::Present);
-        let wsl = [&BRIDGE[..], &[("dev/dxg", "")]].concat();
-        assert_eq!(evidence(&wsl).nvidia, Presence::Unknown);
-    }
+    let id = |text: &str| number(text).and_then(|id| u16::try_from(id).ok());
+    let Some(vendor) = id(&read("vendor")?) else { return Ok(None) };
+    let events = host.text(&format!("{directory}/uevent")).unwrap_or_default();
+    let driver = events.lines().find_map(|line| line.strip_prefix("DRIVER="));
+    Ok(Some(PciDevice {
+        address: field::pci_address(name).unwrap_or_else(|| name.to_owned()),
+        vendor,
+        device: read("device").ok().and_then(|text| id(&text)),
+        driver: driver.unwrap_or_default().to_owned(),
+    }))
 }

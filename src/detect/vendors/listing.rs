@@ -1,19 +1,28 @@
 //! The result of the tools of one vendor.
 
 use super::device::Device;
-use super::evidence::Presence;
-use crate::sys::process::{Completion, ProgramOutput, printable};
-
-/// Maximum length of a quoted line of a tool, in characters.
-const MAX_QUOTE_CHARS: usize = 120;
+use super::evidence::{Presence, Seen};
+use super::quote;
+use crate::domain::accelerator::{Accelerator, Backend, Vendor};
+use crate::sys::process::{Completion, ProgramOutput};
 
 /// The devices of one vendor. Without devices, notes and errors, the machine has none of this vendor.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct VendorDevices {
     pub devices: Vec<Device>,
+    /// Devices that no test may use, with the reason.
+    pub unusable: Vec<Accelerator>,
     pub notes: Vec<String>,
     /// The reasons why devices were not detected. The machine may nevertheless have devices.
     pub errors: Vec<String>,
+}
+
+/// The name of a vendor, in texts and in capabilities, and its main back-end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Maker {
+    pub name: &'static str,
+    pub vendor: Vendor,
+    pub backend: Backend,
 }
 
 impl VendorDevices {
@@ -21,14 +30,76 @@ impl VendorDevices {
         Self { notes: vec![note], ..Self::default() }
     }
 
-    pub fn with_error(vendor: &str, reason: &str) -> Self {
-        Self { errors: vec![error(vendor, reason)], ..Self::default() }
+    /// Adds a note for each device whose memory the tool does not report.
+    pub fn note_unknown_memory(&mut self, tool: &str) {
+        let unknown = self.devices.iter().filter(|device| device.accelerator.memory_bytes == 0);
+        self.notes.extend(unknown.map(|device| {
+            let model = &device.accelerator.model;
+            format!(
+                "{tool} does not report the memory of {model}; it may be too small for some tests"
+            )
+        }));
+    }
+
+    /// Adds what another detector of the vendor found.
+    pub fn add(&mut self, other: Self) {
+        self.devices.extend(other.devices);
+        self.unusable.extend(other.unusable);
+        self.notes.extend(other.notes);
+        self.errors.extend(other.errors);
     }
 }
 
-/// An entry of `Capability::detection_errors`.
-pub(super) fn error(vendor: &str, reason: &str) -> String {
-    format!("cannot detect {vendor} devices: {reason}")
+impl Maker {
+    /// An entry of `Capability::detection_errors`.
+    pub fn error(&self, reason: &str) -> String {
+        format!("cannot detect {} devices: {reason}", self.name)
+    }
+
+    /// The devices of the machine cannot be inspected, which is an error.
+    pub fn failed(&self, seen: &Seen, reason: &str) -> VendorDevices {
+        VendorDevices {
+            unusable: seen.degraded(self.vendor, self.backend, reason),
+            errors: vec![self.error(reason)],
+            ..VendorDevices::default()
+        }
+    }
+
+    /// The tool is not installed. This is not an error: the machine may have the device for other
+    /// purposes.
+    pub fn without_tool(&self, seen: &Seen, tool: &str) -> VendorDevices {
+        if seen.presence != Presence::Present {
+            return VendorDevices::default();
+        }
+        let name = self.name;
+        let note = format!(
+            "this machine has a device of {name}, but {tool} is not installed; the device is not used"
+        );
+        let reason = format!("{tool} is not installed, so the device cannot be inspected");
+        VendorDevices {
+            unusable: seen.degraded(self.vendor, self.backend, &reason),
+            ..VendorDevices::with_note(note)
+        }
+    }
+
+    /// The result for a tool that listed no device. The machine has no device only if the tool reports
+    /// so and the operating system does not show one.
+    pub fn without_devices(
+        &self,
+        tool: &str,
+        completion: &Completion,
+        listing: NoListing,
+        seen: &Seen,
+    ) -> VendorDevices {
+        let reason = reason(tool, completion);
+        match (listing, seen.presence) {
+            (NoListing::NoDevice, Presence::Absent | Presence::Unknown) => VendorDevices::default(),
+            (NoListing::NoDevice, Presence::Present) => {
+                self.failed(seen, &format!("{reason}, but this machine has one"))
+            }
+            (NoListing::Unclear, _) => self.failed(seen, &reason),
+        }
+    }
 }
 
 /// The meaning of the output of a tool that contains no device.
@@ -40,32 +111,21 @@ pub(super) enum NoListing {
     Unclear,
 }
 
-/// The result for a tool that listed no device. The machine has no device only if the tool reports so
-/// and the operating system does not show one.
-pub(super) fn without_devices(
-    vendor: &str,
-    tool: &str,
-    completion: &Completion,
-    listing: NoListing,
-    presence: Presence,
-) -> VendorDevices {
-    let line = completion.output().and_then(ProgramOutput::first_line);
-    let reason = match (completion.failure(), line) {
+/// Why a tool listed no device: how it ended, with the lines that tell the reason.
+pub(super) fn reason(tool: &str, completion: &Completion) -> String {
+    let line = completion.output().and_then(quote::telling);
+    match (completion.failure(), line) {
         (Some(failure), Some(line)) => format!("{tool} {failure}: {line}"),
         (Some(failure), None) => format!("{tool} {failure}"),
         (None, Some(line)) => format!("{tool} printed no complete list of devices: {line}"),
         (None, None) => format!("{tool} printed nothing"),
-    };
-    match (listing, presence) {
-        (NoListing::NoDevice, Presence::Absent | Presence::Unknown) => VendorDevices::default(),
-        (NoListing::NoDevice, Presence::Present) => {
-            VendorDevices::with_error(vendor, &format!("{reason}, but this machine has one"))
-        }
-        (NoListing::Unclear, _) => VendorDevices::with_error(vendor, &reason),
     }
 }
 
-/// A short, quoted form of a line that a tool printed.
-pub(super) fn quoted(line: &str) -> String {
-    format!("\"{}\"", printable(line, MAX_QUOTE_CHARS))
+/// The output of a tool that exited by itself; None for one that crashed or was stopped.
+pub(super) fn exited(completion: &Completion) -> Option<(i32, &ProgramOutput)> {
+    match completion {
+        Completion::Exited(output) => Some((output.exit.code?, output)),
+        _ => None,
+    }
 }

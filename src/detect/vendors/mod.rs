@@ -1,26 +1,37 @@
 //! Detection of the devices of each vendor.
 //!
 //! The tool of each vendor has one of three results: devices, no device, or a failure. A failure is an
-//! entry of `Capability::detection_errors`, so that it is not mistaken for a machine without devices.
-//! The output of a tool is accepted only if it is a complete, well-formed listing, so no list of error
-//! texts is needed. If a tool lists no device, the files of the operating system decide whether that is
-//! credible (`evidence`). Parsers are pure functions of the output of a tool.
+//! entry of `Capability::detection_errors`, and the devices that cannot be inspected are entries in the
+//! state `degraded`, so that it is not mistaken for a machine without devices. The output of a tool is
+//! accepted only if the tool succeeded and the output is a complete, well-formed listing, so no list of
+//! error texts is needed. If a tool lists no device, the files of the operating system decide whether
+//! that is credible (`evidence`). Parsers are pure functions of the output of a tool.
 
-use super::host::Host;
+use super::host::{Host, System};
 use super::machine::Machine;
-use crate::domain::accelerator::{Accelerator, Backend, Vendor};
+use crate::domain::accelerator::{Accelerator, Vendor};
 use device::Device;
-use evidence::{Evidence, Presence};
+use evidence::{Evidence, HABANA, HUAWEI, INTEL, Presence, Seen};
 use listing::VendorDevices;
 use std::collections::BTreeSet;
 
 mod amd;
+mod apple;
 mod device;
 mod evidence;
+mod field;
+mod intel;
+mod json;
 mod listing;
 mod nvidia;
+mod other;
+mod quote;
 mod visible;
+mod windows;
 pub use visible::VisibleDevices;
+
+#[cfg(test)]
+mod tests;
 
 /// The devices of all vendors.
 #[derive(Debug, Default)]
@@ -40,80 +51,116 @@ pub(super) async fn detect(
     machine: &Machine,
     visible: &VisibleDevices,
 ) -> Devices {
-    let mut notes = Vec::new();
     let evidence = Evidence::read(host);
-    let (nvidia, amd) = tokio::join!(
-        unless_hidden(visible.nvidia_hidden_by(), "NVIDIA", evidence.nvidia, async {
-            nvidia::detect(host, evidence.nvidia, machine.memory_bytes).await
-        }),
-        unless_hidden(
-            visible.amd_hidden_by(evidence.nvidia != Presence::Present),
-            "AMD",
-            evidence.amd,
-            async { amd::detect(host, evidence.amd).await }
-        ),
+    let memory = machine.memory_bytes;
+    let seen_nvidia = evidence.nvidia(host);
+    let nvidia = unless_hidden(
+        visible.nvidia_hidden_by(),
+        "NVIDIA",
+        &seen_nvidia,
+        nvidia::detect(host, &seen_nvidia, memory),
     );
-    // On a machine without NVIDIA devices, CUDA_VISIBLE_DEVICES applies to AMD devices.
-    let cuda_means_amd = nvidia.devices.is_empty()
-        && nvidia.errors.is_empty()
-        && evidence.nvidia != Presence::Present;
-    let mut devices = visible.of_nvidia(nvidia.devices, &mut notes);
-    devices.extend(visible.of_amd(amd.devices, cuda_means_amd, &mut notes));
-    notes.extend(nvidia.notes);
-    notes.extend(amd.notes);
-    let mut accelerators = number(devices, &mut notes);
-    accelerators.extend(apple(machine.memory_bytes));
-    let errors = nvidia.errors.into_iter().chain(amd.errors).collect();
-    Devices { accelerators, unusable: Vec::new(), notes, errors }
+    match host.system {
+        System::MacOs => all_of(apple::detect(host, memory).await, Vec::new()),
+        System::Windows => {
+            let mut nvidia = nvidia.await;
+            let mut others = windows::detect(host, &mut nvidia).await;
+            let mut notes = Vec::new();
+            let devices = visible.of_nvidia(std::mem::take(&mut nvidia.devices), &mut notes);
+            others.add(VendorDevices { devices, ..nvidia });
+            all_of(others, notes)
+        }
+        System::Linux => {
+            let seen_amd = evidence.amd(host);
+            let is_nvidia_absent = seen_nvidia.presence != Presence::Present;
+            let amd = unless_hidden(
+                visible.amd_hidden_by(is_nvidia_absent),
+                "AMD",
+                &seen_amd,
+                amd::detect(host, &seen_amd),
+            );
+            let (mut nvidia, mut amd, mut found) =
+                tokio::join!(nvidia, amd, others(host, &evidence, memory));
+            let mut notes = Vec::new();
+            // On a machine without NVIDIA devices, CUDA_VISIBLE_DEVICES applies to AMD devices.
+            let cuda_means_amd =
+                nvidia.devices.is_empty() && nvidia.errors.is_empty() && is_nvidia_absent;
+            let devices = visible.of_nvidia(std::mem::take(&mut nvidia.devices), &mut notes);
+            found.add(VendorDevices { devices, ..nvidia });
+            let devices =
+                visible.of_amd(std::mem::take(&mut amd.devices), cuda_means_amd, &mut notes);
+            found.add(VendorDevices { devices, ..amd });
+            all_of(found, notes)
+        }
+    }
+}
+
+/// The devices of the vendors whose devices no variable hides.
+async fn others(host: &Host<'_>, evidence: &Evidence, memory: u64) -> VendorDevices {
+    let (gaudi_nodes, nodes): (Vec<Device>, Vec<Device>) = other::nodes::detect(host)
+        .into_iter()
+        .partition(|device| device.accelerator.vendor == Vendor::HABANA);
+    let has_tpu = nodes.iter().any(|device| device.accelerator.vendor == Vendor::GOOGLE);
+    let (intel, gaudi) = (evidence.of(INTEL, false), evidence.of(HABANA, !gaudi_nodes.is_empty()));
+    let ascend = evidence.of(HUAWEI, host.exists("/dev/davinci_manager"));
+    let (mut found, gaudi, neuron, ascend) = tokio::join!(
+        intel::detect(host, &intel, memory),
+        other::gaudi::detect(host, &gaudi, gaudi_nodes),
+        other::neuron::detect(host),
+        other::ascend::detect(host, &ascend),
+    );
+    for devices in [gaudi, neuron, ascend] {
+        found.add(devices);
+    }
+    found.devices.extend(nodes);
+    if !has_tpu {
+        found.devices.extend(other::nodes::tpus(host));
+    }
+    found
+}
+
+/// The devices of all vendors with their numbers. `notes` are those about hidden devices.
+fn all_of(found: VendorDevices, mut notes: Vec<String>) -> Devices {
+    notes.extend(found.notes);
+    Devices {
+        accelerators: number(found.devices),
+        unusable: found.unusable,
+        notes,
+        errors: found.errors,
+    }
 }
 
 /// Skips the detection of devices that a variable hides.
 async fn unless_hidden(
     variable: Option<&'static str>,
     vendor: &str,
-    presence: Presence,
+    seen: &Seen,
     detection: impl Future<Output = VendorDevices>,
 ) -> VendorDevices {
     let Some(variable) = variable else { return detection.await };
     let note = || format!("{variable} hides every {vendor} device from this worker");
-    let notes = (presence == Presence::Present).then(note).into_iter().collect();
+    let notes = (seen.presence == Presence::Present).then(note).into_iter().collect();
     VendorDevices { notes, ..VendorDevices::default() }
 }
 
-/// Gives every device a different number. AMD devices, and devices without a UUID, keep the number of
-/// their vendor, since tests are pinned by it. The other devices get a free number.
-fn number(devices: Vec<Device>, notes: &mut Vec<String>) -> Vec<Accelerator> {
+/// Gives every device a different number. A device whose number is taken by another vendor keeps that
+/// of its vendor as well, since tests are pinned by it; NVIDIA devices are pinned by their UUID.
+fn number(devices: Vec<Device>) -> Vec<Accelerator> {
     let is_pinned_by_number = |d: &Accelerator| d.vendor != Vendor::NVIDIA || d.uuid.is_empty();
     let all: Vec<Accelerator> = devices.into_iter().map(|device| device.accelerator).collect();
-    let mut taken = BTreeSet::new();
-    let mut numbered = Vec::with_capacity(all.len());
     let (fixed, movable): (Vec<_>, Vec<_>) = all.into_iter().partition(is_pinned_by_number);
-    for device in fixed {
-        if taken.insert(device.index) {
-            numbered.push(device);
-        } else {
-            let (model, index) = (&device.model, device.index);
-            notes.push(format!("{model} is not used: another device also has the number {index}"));
-        }
-    }
-    for mut device in movable {
-        let free = (device.index..u16::MAX).chain(0..device.index);
-        if let Some(index) = free.into_iter().find(|index| !taken.contains(index)) {
-            taken.insert(index);
+    let mut taken = BTreeSet::new();
+    let mut numbered = Vec::with_capacity(fixed.len() + movable.len());
+    for mut device in fixed.into_iter().chain(movable) {
+        let free = (device.index..=u16::MAX).chain(0..device.index);
+        let Some(index) = free.into_iter().find(|index| !taken.contains(index)) else { break };
+        taken.insert(index);
+        if index != device.index {
+            device.number = Some(device.index);
             device.index = index;
-            numbered.push(device);
         }
+        numbered.push(device);
     }
     numbered.sort_by_key(|device| (device.vendor, device.index));
     numbered
-}
-
-/// Every Mac with an Apple processor has one device, which shares the memory of the machine.
-fn apple(memory_bytes: u64) -> Option<Accelerator> {
-    let is_apple = cfg!(all(target_os = "macos", target_arch = "aarch64"));
-    is_apple.then(|| Accelerator {
-        memory_bytes,
-        unified: true,
-        ..Accelerator::new(0, Vendor::APPLE, "Apple GPU").with_backend(Backend::MPS)
-    })
 }

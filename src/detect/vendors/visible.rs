@@ -5,6 +5,7 @@
 //! its first entry that names no device, and CUDA treats a list with a repeated device as empty.
 
 use super::device::Device;
+use crate::detect::host::HIDING_VARIABLES;
 use crate::domain::accelerator::Vendor;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,7 +24,7 @@ pub struct VisibleDevices(BTreeMap<&'static str, String>);
 
 impl VisibleDevices {
     /// The names of all variables that are read.
-    pub const NAMES: &[&str] = &[NVIDIA_CONTAINER, CUDA, CUDA_ORDER, ROCR, HIP, ORDINAL];
+    pub const NAMES: &[&str] = HIDING_VARIABLES;
 
     /// Reads the variables that are set.
     #[must_use]

@@ -1,0 +1,286 @@
+//! Tests with recorded outputs of `rocm-smi` and `amd-smi`, and with files of the kernel.
+
+use crate::detect::vendors::Devices;
+use crate::detect::vendors::tests::{detected, printing, sample, unusable, usable};
+use crate::sys::process::{Completion, crashed, exited};
+use proptest::prelude::*;
+
+/// A machine whose `rocm-smi` prints a text with these exit code and errors.
+fn tool(files: &[(&str, &str)], code: i32, stdout: &str, stderr: &str) -> Devices {
+    detected(files, |line| match line.split(' ').next() {
+        Some("rocm-smi") => exited(code, stdout, stderr),
+        _ => Completion::NotFound,
+    })
+}
+
+#[test]
+fn recorded_listings_of_every_version_are_read() {
+    let mi100 = |index: u32, bus: &str| {
+        format!(
+            "amd {index} | Arcturus GL-XL [Instinct MI100] | 0000:{bus}:00.0 | 32752 MiB of rocm-smi | \
+             6.2.4 | rocm=Driver"
+        )
+    };
+    for (tool, text, expected) in [
+        (
+            "rocm-smi",
+            sample!("amd-rocm-smi-rx6700xt-rocm430.json.txt"),
+            vec!["amd 0 | PCI device 1002:73df | 0000:07:00.0 | 12272 MiB of rocm-smi | 6.3.6 | rocm=Driver".to_owned()],
+        ),
+        (
+            "rocm-smi",
+            sample!("amd-rocm-smi-rx6700xt-rocm612.json.txt"),
+            vec!["amd 0 | Navi 22 [Radeon RX 6700/6700 XT / 6800M] | 0000:07:00.0 | 12272 MiB of rocm-smi | \
+                  6.3.6 | gfx1031 | rocm=Driver".to_owned()],
+        ),
+        (
+            "rocm-smi",
+            sample!("amd-rocm-smi-mi100-rocm571.json.txt"),
+            ["1e", "22", "3f", "43", "46", "49"].iter().zip(0..).map(|(bus, at)| mi100(at, bus)).collect(),
+        ),
+        (
+            "rocm-smi",
+            sample!("amd-rocm-smi-csv-v2-warning-preamble.txt"),
+            [(0, "0x18f68e602b8a790f"), (1, "0x95a1ca7691e7c391")]
+                .map(|(at, id)| format!("amd {at} | Instinct MI210 | {id} | 65520 MiB of rocm-smi | rocm=Driver"))
+                .to_vec(),
+        ),
+        (
+            "amd-smi",
+            sample!("amd-smi-json-gpu-data-rx7800xt.json.txt"),
+            vec!["amd 0 | AMD Radeon RX 7800 XT | 16368 MiB of amd-smi | rocm=Driver".to_owned()],
+        ),
+    ] {
+        let found = printing(tool, text);
+        assert_eq!(usable(&found), expected);
+        assert_eq!((found.unusable.len(), found.errors.len()), (0, 0));
+    }
+    let none = printing("rocm-smi", sample!("amd-rocm-warn-low-power-no-gpu.txt"));
+    assert_eq!((none.accelerators.len(), none.unusable.len(), none.errors.len()), (0, 0, 0));
+}
+
+#[test]
+fn versions_without_json_are_asked_for_csv_and_text() {
+    let usage =
+        exited(2, "", "usage: rocm-smi [-h]\nrocm-smi: error: unrecognized arguments: --json\n");
+    let text = "WARNING: AMD GPU device(s) is/are in a low-power state.\n\
+        ======================= ROCm System Management Interface =======================\n\
+        GPU[0]\t\t: Card series: \t\tNavi 21 [Radeon RX 6800]\nGPU[0]\t\t: Unique ID: 0xAB\n\
+        GPU[0]\t\t: VRAM Total Memory (B): 17163091968\nGPU[0]\t\t: PCI Bus: 0000:03:00.0\n\
+        GPU[2]\t\t: Card series: \t\tNavi 22\nGPU[2]\t\t: Unique ID: N/A\n\
+        GPU[2]\t\t: PCI Bus: 0000:0C:00.0\nDriver version: 5.13\n";
+    let table = "Device  Node  VRAM Total Memory (B)  VRAM Total Used Memory (B)\n\
+        0       1     17163091968            28635136\n";
+    let csv = "device,Card series,Unique ID,VRAM Total Memory (B)\ncard0,Navi 21,0xab,1073741824\n";
+    for (answer, expected) in [
+        (
+            text,
+            vec![
+                "amd 0 | Navi 21 [Radeon RX 6800] | 0xab | 16368 MiB of rocm-smi | 5.13 | rocm=Driver",
+                "amd 1 | Navi 22 | 0000:0c:00.0 | 5.13 | rocm=Driver",
+            ],
+        ),
+        (table, vec!["amd 0 | unknown | 16368 MiB of rocm-smi | rocm=Driver"]),
+    ] {
+        let found = detected(&[], |line| match line.split(' ').next() {
+            Some("rocm-smi") if line.contains("--json") || line.contains("--csv") => usage.clone(),
+            Some("rocm-smi") => exited(0, answer, "WARNING: old\n"),
+            _ => Completion::NotFound,
+        });
+        assert_eq!(usable(&found), expected);
+        assert_eq!(found.errors, [""; 0]);
+    }
+    let found = detected(&[], |line| match line.split(' ').next() {
+        Some("rocm-smi") if line.contains("--csv") => exited(0, csv, ""),
+        Some("rocm-smi") => usage.clone(),
+        _ => Completion::NotFound,
+    });
+    assert_eq!(usable(&found), ["amd 0 | Navi 21 | 0xab | 1024 MiB of rocm-smi | rocm=Driver"]);
+    let none = detected(&[], |line| match line.split(' ').next() {
+        Some("rocm-smi") => usage.clone(),
+        _ => Completion::NotFound,
+    });
+    assert_eq!(
+        none.errors,
+        [
+            "cannot detect AMD devices: rocm-smi exited with code 2: rocm-smi: error: unrecognized arguments: \
+          --json"
+        ]
+    );
+}
+
+#[test]
+fn both_roots_of_amd_smi_and_its_units_are_read() {
+    let device = r#"{"gpu": "1", "asic": {"market_name": "AMD Radeon Graphics", "asic_serial": "0xAB12",
+        "target_graphics_version": "gfx942"}, "board": {"product_name": "AMD Instinct MI300X"},
+        "bus": {"bdf": "0000:0C:00.0"}, "driver": {"name": "amdgpu", "version": "6.8.5"},
+        "vram": {"type": "HBM", "size": {"value": 196592, "unit": "MB"}}}"#;
+    let expected = "amd 0 | AMD Instinct MI300X | 0xab12 | 196592 MiB of amd-smi | 6.8.5 | gfx942 | rocm=Driver";
+    for text in
+        [format!("[{device}]"), format!("SyntaxWarning: x\n{{\"gpu_data\": [{device}]}}\n] after")]
+    {
+        assert_eq!(usable(&printing("amd-smi", &text)), [expected]);
+    }
+    let in_gigabytes = device.replace("196592", "\"191.98\"").replace("\"MB\"", "\"GB\"");
+    let found = printing("amd-smi", &format!("[{in_gigabytes}]"));
+    assert_eq!(found.accelerators[0].memory_bytes >> 20, 196_587);
+    let unknown = device.replace("196592", "\"N/A\"").replace("AMD Instinct MI300X", "N/A");
+    let found = printing("amd-smi", &format!("[{unknown}]"));
+    assert_eq!(
+        usable(&found),
+        ["amd 0 | AMD Radeon Graphics | 0xab12 | 6.8.5 | gfx942 | rocm=Driver"]
+    );
+    assert_eq!(found.notes.len(), 1, "{:?}", found.notes);
+}
+
+#[test]
+fn a_cut_document_is_not_a_listing() {
+    let one = r#"{"card0": {"GFX Version": "gfx90a"}, "card1": {"GFX Version": "gfx90a"}}"#;
+    assert_eq!(printing("rocm-smi", one).accelerators.len(), 2);
+    for end in 0..one.len() - 1 {
+        assert_eq!(printing("rocm-smi", &one[..end]).accelerators, [], "{end}");
+    }
+}
+
+#[test]
+fn a_failed_tool_is_a_degraded_device_with_the_reason() {
+    let json = r#"{"card0": {"GFX Version": "gfx90a"}}"#;
+    let driver = "ERROR:root:Driver not initialized (amdgpu not found in modules)";
+    for (found, reason) in [
+        (tool(&[], 0, "", driver), "rocm-smi printed no complete list of devices: ERRORroot"),
+        (tool(&[], 1, json, driver), "rocm-smi exited with code 1: "),
+        (
+            tool(
+                &[],
+                1,
+                "",
+                "Traceback (most recent call last):\n  File \"x\", line 1\nKeyError: 'card0'\n",
+            ),
+            "rocm-smi exited with code 1: KeyError: 'card0'",
+        ),
+    ] {
+        assert_eq!(found.accelerators, []);
+        let [device] = &found.unusable[..] else { panic!("{:?}", found.unusable) };
+        let words = |text: &str| text.replace(':', "");
+        assert!(words(&device.reason).starts_with(&words(reason)), "{:?}", device.reason);
+        assert_eq!(found.errors.len(), 1);
+    }
+}
+
+const NODES: [(&str, &str); 6] = [
+    ("sys/class/kfd/kfd/topology/nodes/0/properties", "cpu_cores_count 64\nsimd_count 0\n"),
+    (
+        "sys/class/kfd/kfd/topology/nodes/1/properties",
+        "cpu_cores_count 0\nsimd_count 912\ngfx_target_version 90402\nvendor_id 4098\ndevice_id 29857\n\
+         location_id 3072\ndomain 0\nunique_id 1234\n",
+    ),
+    (
+        "sys/class/kfd/kfd/topology/nodes/1/mem_banks/0/properties",
+        "heap_type 1\nsize_in_bytes 206141652992\n",
+    ),
+    ("sys/module/amdgpu/version", "6.8.5\n"),
+    ("sys/class/drm/card0-HDMI-A-1/device/vendor", "0x1002\n"),
+    ("sys/class/drm/renderD128/device/vendor", "0x1002\n"),
+];
+
+#[test]
+fn devices_are_found_in_the_files_of_the_kernel_without_a_tool() {
+    let found = detected(&NODES, |_| Completion::NotFound);
+    assert_eq!(
+        usable(&found),
+        [
+            "amd 0 | PCI device 1002:74a1 | 0x4d2 | 196592 MiB of kernel | 6.8.5 | gfx942 | rocm=Driver"
+        ]
+    );
+    // A tool that fails does not hide them.
+    let crashed = detected(&NODES, |line| match line.split(' ').next() {
+        Some("rocm-smi") => crashed(11),
+        _ => Completion::NotFound,
+    });
+    assert_eq!((usable(&crashed), crashed.errors.len()), (usable(&found), 0));
+    assert!(crashed.notes.iter().any(|note| note.contains("SIGSEGV")), "{:?}", crashed.notes);
+}
+
+#[test]
+fn a_device_without_permission_or_device_file_is_not_usable() {
+    let without_file =
+        detected(&[&NODES[..], &[("dev/null", "")]].concat(), |_| Completion::NotFound);
+    assert_eq!(without_file.accelerators, []);
+    assert!(without_file.unusable[0].reason.contains("/dev/kfd"), "{:?}", without_file.unusable);
+    let status = (
+        "proc/self/status",
+        "Name:\tx\nUid:\t4242\t4242\t4242\t4242\nGid:\t4242\t4242\t4242\t4242\nGroups:\t4242\n",
+    );
+    let files = [&NODES[..], &[("dev/kfd", ""), status]].concat();
+    let forbidden = detected(&files, |_| Completion::NotFound);
+    assert_eq!(forbidden.accelerators, []);
+    assert!(
+        unusable(&forbidden)[0].contains("Unusable: this user has no permission"),
+        "{forbidden:?}"
+    );
+}
+
+#[test]
+fn graphics_in_a_processor_use_its_memory() {
+    let card = |vram: u64, gtt: u64| {
+        format!(
+            "{{\"card0\": {{\"GFX Version\": \"gfx1151\", \"Card Series\": \"N/A\", \"VRAM Total Memory (B)\": \
+             \"{}\", \"GTT Total Memory (B)\": \"{}\"}}}}",
+            vram << 20,
+            gtt << 20
+        )
+    };
+    let facts = |memory: &str| {
+        format!("amd 0 | unknown (integrated) | {memory} | unified | gfx1151 | rocm=Driver")
+    };
+    let lent = printing("rocm-smi", &card(512, 63_000));
+    assert_eq!(usable(&lent), [facts("63000 MiB of rocm-smi, memory of the machine (GTT)")]);
+    let reserved = printing("rocm-smi", &card(98_304, 15_000));
+    assert_eq!(usable(&reserved), [facts("98304 MiB of rocm-smi")]);
+}
+
+#[test]
+fn partitions_of_a_card_share_its_memory() {
+    let card = r#"{"GFX Version": "gfx942", "Unique ID": "0xAB", "PCI Bus": "0000:0C:00.0",
+        "VRAM Total Memory (B)": "206141652992"}"#;
+    let found = printing("rocm-smi", &format!("{{\"card0\": {card}, \"card1\": {card}}}"));
+    let part = |at: u32| {
+        format!(
+            "amd {at} | unknown | 0xab/{at} | about 98296 MiB of rocm-smi, divided by 2 partitions | part of \
+             0xab | gfx942 | rocm=Driver"
+        )
+    };
+    assert_eq!(usable(&found), [part(0), part(1)]);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    /// Text before the JSON, and keys in another case or order, change nothing.
+    #[test]
+    fn noise_and_the_form_of_keys_change_nothing(
+        noise in prop::collection::vec("(WARNING|note|DEBUG): [a-zA-Z0-9 .:/()\\[\\]{}]{0,60}\n", 0..4),
+        upper in any::<bool>(),
+        reversed in any::<bool>(),
+    ) {
+        let text = sample!("amd-rocm-smi-rx6700xt-rocm612.json.txt");
+        let plain = usable(&printing("rocm-smi", text));
+        let document: serde_json::Map<String, serde_json::Value> =
+            serde_json::from_str(text).expect("JSON");
+        let spelled = |key: &str| if upper { key.to_uppercase() } else { key.to_lowercase() };
+        let entry = |(name, card): (&String, &serde_json::Value)| {
+            let mut fields: Vec<String> = card
+                .as_object()
+                .expect("fields")
+                .iter()
+                .map(|(key, value)| format!("{}: {value}", serde_json::json!(spelled(key))))
+                .collect();
+            if reversed {
+                fields.reverse();
+            }
+            format!("\"{name}\": {{{}}}", fields.join(", "))
+        };
+        let entries: Vec<String> = document.iter().map(entry).collect();
+        let text = format!("{}{{{}}}\nafter ] }}\n", noise.concat(), entries.join(", "));
+        prop_assert_eq!(usable(&printing("rocm-smi", &text)), plain);
+    }
+}

@@ -1,0 +1,148 @@
+//! Tests with recorded outputs of the tools of these vendors, and with device files.
+
+use crate::detect::vendors::tests::{detected, printing, sample, unusable, usable};
+use crate::sys::process::{Completion, exited};
+
+#[test]
+fn recorded_listings_are_read() {
+    let gaudi = printing("hl-smi", sample!("habana-hl-smi-csv-1.18-hl205.txt"));
+    assert_eq!(gaudi.accelerators.len(), 8);
+    assert_eq!(
+        usable(&gaudi)[7],
+        "habana 7 | HL-205 | 00P1-HL2000A1-14-P64X00-08-05-09 | 32768 MiB of hl-smi | hpu=Driver"
+    );
+    let neuron = printing("neuron-ls", sample!("aws-neuron-ls-trn2.json.txt"));
+    assert_eq!(
+        usable(&neuron),
+        [
+            "aws 0 | AWS Neuron device (trn2.48xlarge) | 0000:e1:00.0 | 98304 MiB of neuron-ls | neuron=Driver"
+        ]
+    );
+}
+
+#[test]
+fn the_forms_of_gaudi_rows_are_read() {
+    let expected =
+        "habana 0 | HL-325L | 01P4-HL3 | 131072 MiB of hl-smi | 1.22.1-97ec1a4 | hpu=Driver";
+    for text in [
+        "0, 01P4-HL3, HL-325L, 1.22.1-97ec1a4, 131072 MiB\n",
+        "warning: x\n0, 01P4-HL3, HL-325L, 1.22.1-97ec1a4, 131072\n",
+        "index, uuid, name, driver_version, memory.total [MiB]\n0, 01P4-HL3, HL-325L, 1.22.1-97ec1a4, 131072\n",
+    ] {
+        assert_eq!(usable(&printing("hl-smi", text)), [expected]);
+    }
+    let failed = printing("hl-smi", "0, 01P4-HL3, HL-325L\nerror: the driver is not loaded\n");
+    assert_eq!((failed.accelerators.len(), failed.errors.len()), (0, 1));
+    assert!(
+        failed.unusable[0].reason.contains("the driver is not loaded"),
+        "{:?}",
+        failed.unusable
+    );
+}
+
+#[test]
+fn both_forms_of_neuron_addresses_are_read() {
+    let text = r#"note [x] [{"neuron_device": 1, "bdf": "cc:00.0", "connected_to": null, "nc_count": 2,
+        "memory_size": 34359738368}, {"neuron_device": 2, "bdf": "cd:00.0", "memory_size": "N/A"}]"#;
+    assert_eq!(
+        usable(&printing("neuron-ls", text)),
+        [
+            "aws 1 | AWS Neuron device | 0000:cc:00.0 | 32768 MiB of neuron-ls | neuron=Driver",
+            "aws 2 | AWS Neuron device | 0000:cd:00.0 | neuron=Driver",
+        ]
+    );
+    assert_eq!(printing("neuron-ls", "[]").errors, [""; 0]);
+    let nodes =
+        detected(&[("dev/neuron0", ""), ("dev/neuron10", ""), ("dev/neuron_x", "")], |_| {
+            Completion::NotFound
+        });
+    let numbers: Vec<_> = nodes.accelerators.iter().map(|device| device.index).collect();
+    assert_eq!(numbers, [0, 10]);
+}
+
+#[test]
+fn ascend_tables_are_read() {
+    let table = "\
++------------------------------------------------------------------------------------------------+
+| npu-smi 23.0.0                   Version: 23.0.0                                               |
++---------------------------+---------------+----------------------------------------------------+
+| NPU   Name                | Health        | Power(W)    Temp(C)           Hugepages-Usage(page)|
+| Chip                      | Bus-Id        | AICore(%)   Memory-Usage(MB)  HBM-Usage(MB)        |
++===========================+===============+====================================================+
+| 0     910B3               | OK            | 92.8        38                0    / 0             |
+| 0                         | 0000:C1:00.0  | 0           0    / 0          4149 / 65536         |
++===========================+===============+====================================================+
+| 1     910B3               | Alarm         | 92.8        38                0    / 0             |
+| 0                         | 0000:C2:00.0  | 0           0    / 0          4149 / 65536         |
++===========================+===============+====================================================+
+";
+    let found = printing("npu-smi", table);
+    let device = |index: u32, bus: &str, proof: &str| {
+        format!(
+            "huawei {index} | Ascend 910B3 | 0000:{bus}:00.0 | 65536 MiB of npu-smi | 23.0.0 | npu={proof}"
+        )
+    };
+    assert_eq!(usable(&found), [device(0, "c1", "Driver")]);
+    let alarm = "Unusable: npu-smi reports the health \"Alarm\"";
+    assert_eq!(unusable(&found), [format!("{} | {alarm}", device(1, "c2", "Hardware"))]);
+    let failed = printing("npu-smi", "DrvMngGetConsoleLogLevel failed. (g_conLogLevel=3)\n");
+    assert_eq!((failed.accelerators.len(), failed.unusable.len()), (0, 1));
+}
+
+#[test]
+fn devices_of_the_class_for_accelerators_belong_to_their_vendor() {
+    let device = |name: &str, vendor: &str, driver: &str| {
+        let directory = format!("sys/class/accel/{name}/device");
+        [
+            (format!("{directory}/vendor"), format!("{vendor}\n")),
+            (
+                format!("{directory}/uevent"),
+                format!("DRIVER={driver}\nPCI_SLOT_NAME=0000:00:0b.0\n"),
+            ),
+        ]
+    };
+    let files = [
+        device("accel0", "0x8086", "intel_vpu"),
+        device("accel1", "0x1022", "amdxdna"),
+        device("accel2", "0x1ae0", "gasket"),
+        device("accel3", "0x1da3", "habanalabs"),
+        device("accel4", "0x1ae0", "gasket"),
+        device("accel5", "0x9999", "other"),
+    ];
+    let files: Vec<(&str, &str)> =
+        files.iter().flatten().map(|(path, text)| (path.as_str(), text.as_str())).collect();
+    let found = detected(&files, |_| Completion::NotFound);
+    let kinds: Vec<_> = found
+        .accelerators
+        .iter()
+        .map(|device| {
+            let backends: Vec<String> =
+                device.backends.iter().map(|(name, proof)| format!("{name}={proof:?}")).collect();
+            format!("{} {} {}", device.vendor, device.pin_number(), backends.join(","))
+        })
+        .collect();
+    assert_eq!(
+        kinds,
+        [
+            "amd 0 npu=Hardware",
+            "google 0 tpu=Driver",
+            "google 1 tpu=Driver",
+            "habana 0 hpu=Driver",
+            "intel 0 openvino=Hardware",
+        ]
+    );
+    let mut in_container = files.clone();
+    in_container.push(("dev/accel/accel1", ""));
+    let found = detected(&in_container, |_| Completion::NotFound);
+    assert_eq!(found.accelerators.len(), 1, "only one device file");
+}
+
+#[test]
+fn a_tool_of_one_vendor_that_fails_does_not_hide_the_others() {
+    let found = detected(&[], |line| match line.split(' ').next() {
+        Some("hl-smi") => exited(0, "0, 01P4-HL3, HL-325L, 1.22.1, 131072 MiB\n", ""),
+        Some("neuron-ls") => exited(1, "", "cannot open the device"),
+        _ => Completion::NotFound,
+    });
+    assert_eq!((found.accelerators.len(), found.errors.len()), (1, 1));
+}

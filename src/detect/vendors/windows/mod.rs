@@ -1,0 +1,233 @@
+//! Detects graphics and compute devices on Windows, with PowerShell.
+//!
+//! `AdapterRAM` of Windows has 32 bits and is wrong for every card of 4 GiB and more, so it is not
+//! used. The memory is that in the registry, paired by the name of the device; without it, the memory is
+//! unknown. Which of these devices PyTorch can use is known after a runtime has found them. NVIDIA
+//! devices are those of `nvidia-smi`; if it lists none, the ones here are entries that no test may use.
+
+use super::device::{Device, bare, fact, product, refused, set_memory};
+use super::listing::{VendorDevices, exited, reason};
+use super::{field, json};
+use crate::detect::host::Host;
+use crate::domain::accelerator::{Accelerator, Backend, DeviceState, Proof, Vendor};
+use crate::sys::process::Completion;
+use serde_json::Value;
+
+#[cfg(test)]
+mod tests;
+
+/// Prints the display controllers.
+const CONTROLLERS: &str = "ConvertTo-Json -Compress -Depth 3 -InputObject @(Get-CimInstance \
+     Win32_VideoController | Select-Object \
+     Name,AdapterCompatibility,AdapterRAM,DriverVersion,PNPDeviceID,ConfigManagerErrorCode)";
+/// Prints the names and memory sizes of display controllers in the registry.
+const REGISTRY: &str = "ConvertTo-Json -Compress -Depth 3 -InputObject @(Get-ItemProperty \
+     'HKLM:\\SYSTEM\\CurrentControlSet\\Control\\Class\\{4d36e968-e325-11ce-bfc1-08002be10318}\\0*' \
+     -ErrorAction SilentlyContinue | Select-Object DriverDesc,'HardwareInformation.qwMemorySize')";
+/// Prints the devices for neural networks.
+const ACCELERATORS: &str = "ConvertTo-Json -Compress -Depth 3 -InputObject @(Get-CimInstance \
+     Win32_PnPEntity -Filter \"PNPClass='ComputeAccelerator'\" | Select-Object \
+     Name,Manufacturer,PNPDeviceID,ConfigManagerErrorCode)";
+/// Minimum credible memory of a card, in bytes.
+const MIN_MEMORY: u64 = 64 << 20;
+
+/// The kinds of devices: PCI vendor, a word of the name, vendor, and back-ends for graphics and for
+/// neural networks. A device of another vendor is a virtual adapter, which is ignored.
+const KINDS: [(&str, &str, Vendor, Option<Backend>, Option<Backend>); 5] = [
+    ("VEN_10DE", "nvidia", Vendor::NVIDIA, Some(Backend::CUDA), None),
+    ("VEN_1002", "radeon", Vendor::AMD, Some(Backend::ROCM), Some(Backend::NPU)),
+    ("VEN_1022", "amd", Vendor::AMD, None, Some(Backend::NPU)),
+    ("VEN_8086", "intel", Vendor::INTEL, Some(Backend::XPU), Some(Backend::OPENVINO)),
+    ("QCOM", "qualcomm", Vendor::QUALCOMM, None, Some(Backend::QNN)),
+];
+
+/// Detects the devices. `nvidia` is the result of `nvidia-smi`.
+pub(super) async fn detect(host: &Host<'_>, nvidia: &mut VendorDevices) -> VendorDevices {
+    let (controllers, registry, accelerators) = tokio::join!(
+        host.powershell(CONTROLLERS),
+        host.powershell(REGISTRY),
+        host.powershell(ACCELERATORS)
+    );
+    let mut result = VendorDevices::default();
+    let Some(listed) = printed(&controllers) else {
+        if controllers != Completion::NotFound {
+            let reason = reason("Get-CimInstance Win32_VideoController", &controllers);
+            result.errors.push(format!("cannot detect graphics devices: {reason}"));
+        }
+        return result;
+    };
+    let sizes = sizes(printed(&registry).unwrap_or_default());
+    for value in records(listed) {
+        match controller(&value, &sizes) {
+            Some(device) if device.vendor == Vendor::NVIDIA => {
+                add_nvidia(device, nvidia, &mut result);
+            }
+            Some(device) => place(device, &value, &mut result),
+            None => {}
+        }
+    }
+    for value in records(printed(&accelerators).unwrap_or_default()) {
+        if let Some(accelerator) = accelerator(&value) {
+            place(accelerator, &value, &mut result);
+        }
+    }
+    number(&mut result.devices);
+    result
+}
+
+/// The output of a successful call.
+fn printed(completion: &Completion) -> Option<&str> {
+    exited(completion).filter(|(code, _)| *code == 0).map(|(_, output)| output.stdout.text.as_str())
+}
+
+/// The records of an output: a JSON list, one JSON mapping, or blocks of lines `Key=Value`, which the
+/// older `wmic` prints.
+pub(super) fn records(output: &str) -> Vec<Value> {
+    match json::documents(output).next() {
+        Some(Value::Array(values)) => values,
+        Some(value @ Value::Object(_)) => vec![value],
+        _ => blocks(output),
+    }
+}
+
+fn blocks(output: &str) -> Vec<Value> {
+    let mut all: Vec<serde_json::Map<String, Value>> = vec![serde_json::Map::new()];
+    for line in output.lines().map(str::trim) {
+        match (line.split_once('='), all.last_mut()) {
+            (Some((key, value)), Some(block)) => {
+                let value = value.replace("&amp;", "&");
+                // A repeated key begins the next block.
+                if block.contains_key(&json::plain(key)) {
+                    all.push(serde_json::Map::from_iter([(json::plain(key), value.into())]));
+                } else {
+                    block.insert(json::plain(key), value.into());
+                }
+            }
+            _ => {}
+        }
+    }
+    all.into_iter().filter(|block| !block.is_empty()).map(Value::Object).collect()
+}
+
+/// The names and sizes in the registry.
+fn sizes(output: &str) -> Vec<(String, u64)> {
+    let size = |value: &Value| {
+        let name = json::first(value, &["driverdesc"])?;
+        let size = value.get("hardwareinformationqwmemorysize")?;
+        let bytes = match size {
+            // A binary value is a list of bytes, the lowest first.
+            Value::Array(bytes) => {
+                let bytes: Vec<u8> = bytes
+                    .iter()
+                    .map(|byte| byte.as_u64().and_then(|byte| u8::try_from(byte).ok()))
+                    .collect::<Option<_>>()?;
+                u64::from_le_bytes(bytes.try_into().ok()?)
+            }
+            other => json::text(other)?.parse().ok()?,
+        };
+        field::plausible(bytes)
+            .filter(|bytes| *bytes >= MIN_MEMORY)
+            .map(|bytes| (plain_name(&name), bytes))
+    };
+    records(output).iter().filter_map(size).collect()
+}
+
+/// A name without case, blanks and the marks of trade names.
+fn plain_name(name: &str) -> String {
+    let name = name.to_lowercase().replace("(r)", "").replace("(tm)", "");
+    name.chars().filter(|c| c.is_alphanumeric()).collect()
+}
+
+/// The size that the registry has for a name: that of the same name, or of the only one that contains
+/// it or is contained in it.
+fn size_of(name: &str, sizes: &[(String, u64)]) -> Option<u64> {
+    let name = plain_name(name);
+    let only = |matches: &dyn Fn(&str) -> bool| {
+        let mut found: Vec<u64> =
+            sizes.iter().filter(|(known, _)| matches(known)).map(|(_, size)| *size).collect();
+        found.dedup();
+        match found[..] {
+            [size] => Some(size),
+            _ => None,
+        }
+    };
+    if sizes.iter().any(|(known, _)| *known == name) {
+        return only(&|known| known == name);
+    }
+    only(&|known| known.contains(&name) || name.contains(known))
+}
+
+/// The display controller of a record; None for a virtual adapter.
+fn controller(value: &Value, sizes: &[(String, u64)]) -> Option<Accelerator> {
+    let (vendor, backend, _) = kind(value)?;
+    let name = json::first(value, &["name", "caption", "description"])?;
+    let mut device = bare(vendor, &name, Some(backend?));
+    if vendor == Vendor::INTEL {
+        device.backends.insert(Backend::OPENVINO, Proof::Hardware);
+    }
+    device.uuid = fact(&json::first(value, &["pnpdeviceid"]).unwrap_or_default());
+    device.driver = fact(&json::first(value, &["driverversion"]).unwrap_or_default());
+    set_memory(&mut device, size_of(&name, sizes), "registry");
+    Some(device)
+}
+
+fn accelerator(value: &Value) -> Option<Accelerator> {
+    let (vendor, _, backend) = kind(value)?;
+    let name = json::first(value, &["name"])?;
+    let mut device = bare(vendor, &name, backend);
+    device.model = product(&name);
+    device.uuid = fact(&json::first(value, &["pnpdeviceid"]).unwrap_or_default());
+    Some(device)
+}
+
+/// The vendor of a record, by the id of the device, else by the names.
+fn kind(value: &Value) -> Option<(Vendor, Option<Backend>, Option<Backend>)> {
+    let text = |key: &str| json::first(value, &[key]).unwrap_or_default();
+    let id = text("pnpdeviceid").to_uppercase();
+    let names = ["name", "adaptercompatibility", "manufacturer"].map(text).join(" ").to_lowercase();
+    let is_known = |kind: &&(&str, &str, Vendor, Option<Backend>, Option<Backend>)| {
+        if id.is_empty() { names.contains(kind.1) } else { id.contains(kind.0) }
+    };
+    KINDS.iter().find(is_known).map(|kind| (kind.2, kind.3, kind.4))
+}
+
+/// Adds an NVIDIA device with the reason why `nvidia-smi` does not list it.
+fn add_nvidia(controller: Accelerator, nvidia: &mut VendorDevices, result: &mut VendorDevices) {
+    if !nvidia.devices.is_empty() {
+        return;
+    }
+    // A device without an id represents all that the tool did not list.
+    let unnamed = nvidia.unusable.iter().position(|device| device.uuid.is_empty());
+    let reason = match unnamed {
+        Some(at) => nvidia.unusable.remove(at).reason,
+        None if nvidia.unusable.is_empty() => {
+            "nvidia-smi is not installed, so the device cannot be inspected".to_owned()
+        }
+        None => return,
+    };
+    result.unusable.push(refused(controller, DeviceState::Degraded, &reason));
+}
+
+/// Adds a device, which is not usable if Windows reports a problem with it.
+fn place(device: Accelerator, value: &Value, result: &mut VendorDevices) {
+    let code = json::first(value, &["configmanagererrorcode"]).filter(|code| code != "0");
+    match code {
+        None => result.devices.push(Device::new(device)),
+        Some(code) => {
+            let reason = format!("Windows reports the problem code {code} for the device");
+            result.unusable.push(refused(device, DeviceState::Degraded, &reason));
+        }
+    }
+}
+
+/// Numbers the devices of each vendor by their position.
+fn number(devices: &mut [Device]) {
+    for at in 0..devices.len() {
+        let vendor = devices[at].accelerator.vendor;
+        let before =
+            devices[..at].iter().filter(|device| device.accelerator.vendor == vendor).count();
+        let number = u16::try_from(before).unwrap_or(u16::MAX);
+        devices[at].accelerator.index = number;
+        devices[at].card = number;
+    }
+}

@@ -1,0 +1,119 @@
+//! Tests with recorded outputs of Windows.
+
+use super::{records, size_of, sizes};
+use crate::detect::vendors::Devices;
+use crate::detect::vendors::tests::{detected, unusable, usable};
+use crate::domain::text::decode_lossy;
+use crate::sys::process::{Completion, exited};
+
+const CARD: &str = r#"{"Name":"NVIDIA GeForce RTX 4070 Ti","AdapterRAM":4293918720,
+    "DriverVersion":"31.0.15.1","PNPDeviceID":"PCI\\VEN_10DE&DEV_2782"}"#;
+const GRAPHICS: &str = r#"{"Name":"AMD Radeon(TM) Graphics","AdapterRAM":536870912,
+    "DriverVersion":"31.0.1","PNPDeviceID":"PCI\\VEN_1002&DEV_164E","ConfigManagerErrorCode":0}"#;
+const REGISTRY: &str = r#"[{"DriverDesc":"AMD Radeon Graphics","HardwareInformation.qwMemorySize":536870912},
+    {"DriverDesc":"NVIDIA GeForce RTX 4070 Ti","HardwareInformation.qwMemorySize":[0,0,160,255,2,0,0,0]}]"#;
+
+fn windows(controllers: &str, accelerators: &str, nvidia: &Completion) -> Devices {
+    detected(&[("Windows/System32/x", "")], |line| match line {
+        line if line.starts_with("nvidia-smi") => nvidia.clone(),
+        line if line.contains("Win32_VideoController") => exited(0, controllers, ""),
+        line if line.contains("qwMemorySize") => exited(0, REGISTRY, ""),
+        line if line.contains("ComputeAccelerator") => exited(0, accelerators, ""),
+        _ => Completion::NotFound,
+    })
+}
+
+#[test]
+fn memory_is_that_of_the_registry() {
+    let amd = "amd 0 | AMD Radeon(TM) Graphics | PCI\\VEN_1002&DEV_164E | 512 MiB of registry | 31.0.1 | \
+               rocm=Hardware";
+    let virtual_ones = r#"{"Name":"Microsoft Remote Display Adapter","PNPDeviceID":"SWD\\REMOTEDISPLAYENUM"},
+        {"Name":"Parsec Virtual Display Adapter","PNPDeviceID":"ROOT\\DISPLAY\\0000"},
+        {"Name":"Microsoft Basic Display Adapter","PNPDeviceID":"PCI\\VEN_1414&DEV_8E"}"#;
+    let found = windows(&format!("[{virtual_ones},{GRAPHICS},{CARD}]"), "", &Completion::NotFound);
+    assert_eq!(usable(&found), [amd]);
+    assert_eq!(
+        unusable(&found),
+        [
+            "nvidia 0 | NVIDIA GeForce RTX 4070 Ti | PCI\\VEN_10DE&DEV_2782 | 12282 MiB of registry | 31.0.15.1 | \
+          cuda=Hardware | Degraded: nvidia-smi is not installed, so the device cannot be inspected"
+        ]
+    );
+    let one = windows(GRAPHICS, "", &Completion::NotFound);
+    assert_eq!(usable(&one), [amd], "one device is not a list");
+    let none = windows("", "", &Completion::NotFound);
+    assert_eq!((none.accelerators.len(), none.errors.len()), (0, 0));
+}
+
+#[test]
+fn nvidia_devices_are_those_of_its_tool() {
+    let row =
+        "index, name, uuid, memory.total [MiB]\n0, NVIDIA GeForce RTX 4070 Ti, GPU-1, 12282 MiB\n";
+    let found = windows(CARD, "", &exited(0, row, ""));
+    assert_eq!(
+        usable(&found),
+        ["nvidia 0 | NVIDIA GeForce RTX 4070 Ti | GPU-1 | 12282 MiB of nvidia-smi | cuda=Driver"]
+    );
+    assert_eq!(found.unusable, []);
+    let failed = windows(CARD, "", &exited(9, "NVIDIA-SMI has failed", ""));
+    let [device] = &failed.unusable[..] else { panic!("{:?}", failed.unusable) };
+    assert!(device.reason.contains("NVIDIA-SMI has failed"), "{device:?}");
+    assert_eq!(device.memory_bytes, 12_878_610_432, "as nvidia-smi reports");
+}
+
+#[test]
+fn processors_for_neural_networks_are_listed() {
+    let text = r#"[{"Name":"Intel(R) AI Boost","PNPDeviceID":"PCI\\VEN_8086&DEV_7D1D"},
+        {"Name":"Qualcomm(R) Hexagon(TM) NPU","PNPDeviceID":"ACPI\\QCOM0D0A"},
+        {"Name":"NPU Compute Accelerator Device","PNPDeviceID":"PCI\\VEN_1022&DEV_1502","ConfigManagerErrorCode":43}]"#;
+    let found = windows("[]", text, &Completion::NotFound);
+    assert_eq!(
+        usable(&found),
+        [
+            "intel 0 | Intel(R) AI Boost | PCI\\VEN_8086&DEV_7D1D | openvino=Hardware",
+            "qualcomm 1 | Qualcomm(R) Hexagon(TM) NPU | ACPI\\QCOM0D0A | qnn=Hardware",
+        ]
+    );
+    assert!(
+        unusable(&found)[0]
+            .ends_with("Degraded: Windows reports the problem code 43 for the device")
+    );
+}
+
+#[test]
+fn the_recorded_dump_is_read_without_its_wrong_memory() {
+    let bytes = include_bytes!(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/tests/data/detect/windows-wmi-videocontroller-nvidia-geforce-rtx-2060-super.txt"
+    ));
+    let text = decode_lossy(bytes);
+    assert_eq!(records(&text).len(), 1);
+    let found = windows(&text, "", &Completion::NotFound);
+    assert_eq!(
+        unusable(&found),
+        ["nvidia 0 | NVIDIA GeForce RTX 2060 SUPER | \
+          PCI\\VEN_10DE&DEV_1F06&SUBSYS_1339196E&REV_A1\\4&2F503515&0&0019 | 31.0.15.1694 | cuda=Hardware | \
+          Degraded: nvidia-smi is not installed, so the device cannot be inspected"]
+    );
+}
+
+#[test]
+fn sizes_are_paired_by_name() {
+    let sizes = sizes(
+        r#"[{"DriverDesc":"AMD Radeon RX 7900 XTX","HardwareInformation.qwMemorySize":25753026560},
+        {"DriverDesc":"Intel(R) UHD Graphics","HardwareInformation.qwMemorySize":1048576},
+        {"DriverDesc":"NVIDIA RTX A","HardwareInformation.qwMemorySize":"8589934592"},
+        {"DriverDesc":"NVIDIA RTX B","HardwareInformation.qwMemorySize":4294967296},
+        {"DriverDesc":null}]"#,
+    );
+    for (name, size) in [
+        ("AMD Radeon(TM) RX 7900 XTX", Some(25_753_026_560)),
+        ("Radeon RX 7900 XTX", Some(25_753_026_560)),
+        ("Intel(R) UHD Graphics", None),
+        ("NVIDIA RTX", None),
+        ("NVIDIA RTX B", Some(4 << 30)),
+        ("Other", None),
+    ] {
+        assert_eq!(size_of(name, &sizes), size, "{name}");
+    }
+}
