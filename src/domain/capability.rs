@@ -118,9 +118,17 @@ fn check_device(device: &Accelerator) -> Result<(), CapabilityError> {
         }
     }
     check_text("accelerator model", &device.model, MAX_NAME_BYTES)?;
-    let given = device.texts().into_iter().filter(|(_, text, _)| !text.is_empty());
-    for (what, text, max_bytes) in given {
-        check_text(what, text, max_bytes)?;
+    for (what, text, max_bytes) in [
+        ("accelerator uuid", &device.uuid, MAX_NAME_BYTES),
+        ("accelerator architecture", &device.architecture, MAX_NAME_BYTES),
+        ("accelerator memory_source", &device.memory_source, MAX_NAME_BYTES),
+        ("accelerator partition_of", &device.partition_of, MAX_NAME_BYTES),
+        ("accelerator driver", &device.driver, MAX_NAME_BYTES),
+        ("accelerator reason", &device.reason, MAX_DETECTION_ERROR_BYTES),
+    ] {
+        if !text.is_empty() {
+            check_text(what, text, max_bytes)?;
+        }
     }
     Ok(())
 }

@@ -20,7 +20,6 @@ pub mod outcome;
 pub mod priority;
 pub mod requirement;
 pub mod retry;
-pub mod short_name;
 pub mod storage_id;
 pub mod tag;
 pub mod template;

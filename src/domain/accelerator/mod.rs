@@ -3,10 +3,11 @@
 //! Names of back-ends and vendors are open: a team adds its own by data
 //! (`templates/backends.yaml`), and a coordinator accepts every well-formed name.
 
-use super::capability::MAX_NAME_BYTES;
-use super::short_name::short_names;
 use serde::{Deserialize, Deserializer, Serialize};
+use short_name::short_names;
 use std::collections::BTreeMap;
+
+pub mod short_name;
 
 short_names! {
     /// The software that runs a model on a kind of device. Each back-end has the same name everywhere.
@@ -199,18 +200,6 @@ impl Accelerator {
     #[must_use]
     pub fn offers(&self, backend: Backend) -> bool {
         self.offered().any(|offered| offered == backend)
-    }
-
-    /// The texts of the device, with their names and maximum lengths in bytes.
-    pub(super) fn texts(&self) -> [(&'static str, &str, usize); 6] {
-        [
-            ("accelerator uuid", &self.uuid, MAX_NAME_BYTES),
-            ("accelerator architecture", &self.architecture, MAX_NAME_BYTES),
-            ("accelerator memory_source", &self.memory_source, MAX_NAME_BYTES),
-            ("accelerator partition_of", &self.partition_of, MAX_NAME_BYTES),
-            ("accelerator driver", &self.driver, MAX_NAME_BYTES),
-            ("accelerator reason", &self.reason, super::capability::MAX_DETECTION_ERROR_BYTES),
-        ]
     }
 }
 

@@ -50,10 +50,10 @@ macro_rules! short_names {
     ($(#[doc = $about:literal])+ $Name:ident, $what:literal { $($constant:ident = $text:literal,)+ }) => {
         $(#[doc = $about])+
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub struct $Name([u8; $crate::domain::short_name::MAX_BYTES]);
+        pub struct $Name([u8; $crate::domain::accelerator::short_name::MAX_BYTES]);
 
         impl $Name {
-            $(pub const $constant: Self = Self($crate::domain::short_name::bytes($text));)+
+            $(pub const $constant: Self = Self($crate::domain::accelerator::short_name::bytes($text));)+
 
             /// The names that dtf knows without any data.
             pub const BUILT_IN: [Self; [$($text),+].len()] = [$(Self::$constant),+];
@@ -62,12 +62,12 @@ macro_rules! short_names {
             ///
             /// # Errors
             /// The text is not a short name.
-            pub fn new(text: &str) -> Result<Self, $crate::domain::short_name::ShortNameError> {
-                if $crate::domain::short_name::is_valid(text) {
-                    return Ok(Self($crate::domain::short_name::bytes(text)));
+            pub fn new(text: &str) -> Result<Self, $crate::domain::accelerator::short_name::ShortNameError> {
+                if $crate::domain::accelerator::short_name::is_valid(text) {
+                    return Ok(Self($crate::domain::accelerator::short_name::bytes(text)));
                 }
                 let text = text.chars().take(80).collect();
-                Err($crate::domain::short_name::ShortNameError { text, what: $what })
+                Err($crate::domain::accelerator::short_name::ShortNameError { text, what: $what })
             }
 
             #[must_use]
