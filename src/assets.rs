@@ -11,6 +11,12 @@ pub fn families() -> &'static str {
     text("families.yaml").unwrap_or_default()
 }
 
+/// The built-in table of back-ends.
+#[must_use]
+pub fn backends() -> &'static str {
+    text("backends.yaml").unwrap_or_default()
+}
+
 /// The index of the built-in model configurations.
 #[must_use]
 pub fn catalogue_index() -> &'static str {
@@ -45,6 +51,7 @@ mod tests {
         let top = Path::new(env!("CARGO_MANIFEST_DIR")).join("templates");
         let read = |path: &str| std::fs::read_to_string(top.join(path)).expect(path);
         assert_eq!(families(), read("families.yaml"));
+        assert_eq!(backends(), read("backends.yaml"));
         assert_eq!(catalogue_index(), read("catalogue/index.yaml"));
         let shared = std::fs::read_dir(top.join("_shared")).expect("listed").count();
         assert_eq!(templates().filter(|(path, _)| path.starts_with("_shared/")).count(), shared);

@@ -8,31 +8,33 @@ pub mod assets;
 pub mod domain;
 // floor 1: tools for texts
 pub mod text;
-// floor 2: pure engines
+// floor 2: back-ends as data
+pub mod backends;
+// floor 3: pure engines
 pub mod models;
 pub mod scheduler;
-// floor 3: templates of tests
+// floor 4: templates of tests
 pub mod templates;
-// floor 4: plans
+// floor 5: plans
 pub mod plan;
-// floor 5: the operating system
+// floor 6: the operating system
 pub mod sys;
-// floor 6: one technology each
+// floor 7: one technology each
 pub mod api;
 pub mod blobs;
 pub mod log;
 pub mod store;
-// floor 7: tools
+// floor 8: tools
 pub mod client;
 pub mod detect;
 pub mod junit;
 pub mod results;
-// floor 8: sources of tests
+// floor 9: sources of tests
 pub mod gather;
-// floor 9: roles
+// floor 10: roles
 pub mod coordinator;
 pub mod worker;
-// floor 10
-pub mod config;
 // floor 11
+pub mod config;
+// floor 12
 pub mod cli;

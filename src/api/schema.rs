@@ -503,7 +503,7 @@ pub struct Accelerator {
     #[schema(maximum = 65535)]
     pub index: u16,
     /// Number of the device in the list of the tool of the vendor, if it is not `index`.
-    #[schema(required = false, nullable = false, maximum = 65535)]
+    #[schema(required = false, maximum = 65535)]
     pub number: Option<u16>,
     pub vendor: Vendor,
     pub model: ShortName,

@@ -74,8 +74,6 @@ struct SettingFlags {
     coordinator: SettingArgs,
     #[command(flatten)]
     worker: WorkerArgs,
-    #[command(flatten)]
-    templates: Templates,
 }
 
 /// By hand, because only the matches distinguish a flag from a variable.
@@ -147,9 +145,11 @@ fn resolve(
 ) -> Vec<Resolved> {
     let is_flag = |key: &str| given.contains(key);
     let mut resolver = Resolver::with_flags(file, &is_flag);
-    let SettingFlags { coordinator, worker, templates } = flags;
+    let SettingFlags { coordinator, worker } = flags;
     ClientSettings::resolve(worker.server.coordinator, token_file.clone(), &mut resolver);
-    roles::templates(templates.templates, &mut resolver);
+    let Templates { templates, backends } = worker.templates;
+    roles::templates(templates, &mut resolver);
+    roles::backends(backends.backends, &mut resolver);
     let storage = coordinator.storage.given();
     let (listen, data_dir) = (coordinator.listen, coordinator.data_dir);
     CoordinatorSettings::resolve(listen, token_file, data_dir, storage, &mut resolver);

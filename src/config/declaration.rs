@@ -161,6 +161,10 @@ sections! {
             /// Directory of the user's templates; they override built-in ones.
             commands: "check, generate, run, submit, templates", default: "none",
         }
+        backends: PathBuf {
+            /// File with further back-ends, and changes of known ones, as docs/backends.md describes.
+            commands: "check, generate, run, submit, templates, worker", default: "none",
+        }
     }
     /// The server.
     coordinator: CoordinatorSection {

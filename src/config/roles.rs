@@ -40,6 +40,11 @@ pub fn templates(given: Option<PathBuf>, resolver: &mut Resolver<'_>) -> Option<
     resolver.optional(given, &resolver.file().sections().client.templates)
 }
 
+/// File with the user's own back-ends, if there is one.
+pub fn backends(given: Option<PathBuf>, resolver: &mut Resolver<'_>) -> Option<PathBuf> {
+    resolver.optional(given, &resolver.file().sections().client.backends)
+}
+
 /// Values of flags and variables about the storage of a coordinator.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct GivenStorage {

@@ -6,6 +6,7 @@
 //!
 //! Promises: detection never fails as a whole. Parsers are pure functions of texts.
 
+use crate::backends::Table;
 use crate::domain::accelerator::{Accelerator, Backend};
 use crate::domain::capability::{
     Capability, MAX_ACCELERATORS, MAX_DETECTION_ERROR_BYTES, MAX_DETECTION_ERRORS, MAX_SLOTS,
@@ -13,8 +14,10 @@ use crate::domain::capability::{
 use crate::domain::tag::Tag;
 use crate::sys::process::printable;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 mod cgroups;
+mod declared;
 mod host;
 mod machine;
 mod vendors;
@@ -32,6 +35,8 @@ pub struct Overrides {
     pub memory_bytes: Option<u64>,
     /// The variables that hide devices from this process. The worker does not offer hidden devices.
     pub visible: VisibleDevices,
+    /// The table of back-ends, which declares further devices.
+    pub backends: Arc<Table>,
 }
 
 /// The result of the detection.
@@ -49,6 +54,7 @@ pub async fn capability(host: &Host<'_>, overrides: Overrides) -> Detected {
     let mut notes = machine.notes;
     notes.extend(devices.notes);
     let mut accelerators = devices.accelerators;
+    declared::add(host, &overrides.backends, &mut accelerators);
     if accelerators.len() > MAX_ACCELERATORS {
         notes.push(format!("only {MAX_ACCELERATORS} of {} devices are used", accelerators.len()));
         accelerators.truncate(MAX_ACCELERATORS);

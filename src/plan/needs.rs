@@ -2,7 +2,7 @@
 //! estimated. If the test or a smaller one ran out of memory before, more than that is reserved,
 //! even if the plan specifies less.
 
-use crate::domain::accelerator::Backend;
+use crate::backends::Table;
 use crate::domain::time::Millis;
 use crate::models::estimate::Estimate;
 use crate::plan::history::{History, Past, TooLittle, with_headroom};
@@ -25,10 +25,10 @@ pub struct Known {
 impl Known {
     /// Fills in values that the plan does not specify. Memory is the measured peak with a margin,
     /// or else the upper bound of the estimate. The expected time is the measured median; an
-    /// estimate is too imprecise for leases ahead.
-    pub fn fill(&mut self, backend: Backend, settings: &mut Settings) {
+    /// estimate is too imprecise for leases ahead. `on_device`: the test holds a device.
+    pub fn fill(&mut self, on_device: bool, settings: &mut Settings) {
         let needs = &mut settings.requires;
-        let device = if backend.needs_accelerator() { self.device_bytes() } else { 0 };
+        let device = if on_device { self.device_bytes() } else { 0 };
         for (asked, bytes) in [
             (&mut needs.memory_bytes, self.host_bytes()),
             (&mut needs.accelerator_memory_bytes, device),
@@ -68,10 +68,15 @@ impl Known {
 /// Applies the history to a test that is written out in a plan: the measured median, if the plan
 /// does not specify the expected time, and attempts that ran out of memory. Returns whether more
 /// memory is reserved than the plan specifies.
-pub fn learn_planned(name: &str, settings: &mut Settings, history: &History) -> bool {
+pub fn learn_planned(
+    name: &str,
+    settings: &mut Settings,
+    history: &History,
+    table: &Table,
+) -> bool {
     let median = history.past(name).and_then(|past| past.median_ms).map(Millis);
     settings.expected = settings.expected.or(median);
-    let on_device = settings.requires.backend.is_some_and(Backend::needs_accelerator);
+    let on_device = settings.requires.backend.is_some_and(|backend| table.needs_device(backend));
     raise(&mut settings.requires, history.too_little(&settings.labels, on_device))
 }
 
@@ -114,9 +119,9 @@ mod tests {
 
     const MIB: u64 = 1 << 20;
 
-    fn filled(backend: Backend, known: &mut Known) -> (Option<u64>, Option<u64>, Option<Millis>) {
+    fn filled(on_device: bool, known: &mut Known) -> (Option<u64>, Option<u64>, Option<Millis>) {
         let mut settings = Settings::default();
-        known.fill(backend, &mut settings);
+        known.fill(on_device, &mut settings);
         let needs = settings.requires;
         let mib = |bytes: Option<u64>| bytes.map(|bytes| bytes / MIB);
         (mib(needs.memory_bytes), mib(needs.accelerator_memory_bytes), settings.expected)
@@ -143,8 +148,8 @@ mod tests {
     #[test]
     fn an_estimate_is_reserved_until_something_was_measured() {
         let mut known = Known { estimate: Some(estimate()), ..Known::default() };
-        assert_eq!(filled(Backend::CPU, &mut known), (Some(1024), None, None));
-        assert_eq!(filled(Backend::CUDA, &mut known), (Some(1024), Some(2048), None));
+        assert_eq!(filled(false, &mut known), (Some(1024), None, None));
+        assert_eq!(filled(true, &mut known), (Some(1024), Some(2048), None));
         assert_eq!(known.expected_ms(), Some(30_000));
         known.past = Some(Past {
             ended: 3,
@@ -154,7 +159,7 @@ mod tests {
             ..Past::default()
         });
         let expected = (Some(512), Some(768), Some(Millis(1234)));
-        assert_eq!(filled(Backend::CUDA, &mut known), expected);
+        assert_eq!(filled(true, &mut known), expected);
         assert_eq!(known.expected_ms(), Some(1234));
     }
 
@@ -165,9 +170,9 @@ mod tests {
         let known =
             |too_little| Known { estimate: Some(estimate()), too_little, ..Known::default() };
         let mut cuda = known(on_device);
-        assert_eq!(filled(Backend::CUDA, &mut cuda), (Some(1024), Some(24_832), None));
+        assert_eq!(filled(true, &mut cuda), (Some(1024), Some(24_832), None));
         let mut cpu = known(on_host);
-        assert_eq!(filled(Backend::CPU, &mut cpu), (Some(8448), None, None));
+        assert_eq!(filled(false, &mut cpu), (Some(8448), None, None));
         assert!(cuda.raised && cpu.raised);
     }
 
@@ -183,7 +188,7 @@ mod tests {
         {
             let mut settings = Settings::default();
             settings.requires.memory_bytes = Some(given);
-            known.fill(Backend::CPU, &mut settings);
+            known.fill(false, &mut settings);
             assert_eq!(settings.requires.memory_bytes, Some(required));
             assert_eq!(known.raised, given != required);
         }
@@ -200,7 +205,7 @@ mod tests {
         settings.requires.memory_bytes = Some(7);
         settings.expected = Some(Millis(9));
         let mut known = Known { estimate: Some(estimate()), ..Known::default() };
-        known.fill(Backend::CPU, &mut settings);
+        known.fill(false, &mut settings);
         assert!(!known.raised);
         assert_eq!((settings.requires.memory_bytes, settings.expected), (Some(7), Some(Millis(9))));
     }

@@ -1,5 +1,6 @@
 //! Settings that entries under `tests` and `models` and `defaults` have in common.
 
+use crate::backends::Table;
 use crate::domain::accelerator::{Backend, Vendor};
 use crate::domain::launch::{Environment, Isolation, MAX_LIST, Packages, wheel_contents};
 use crate::domain::priority::Priority;
@@ -89,11 +90,11 @@ pub struct Requires {
 }
 
 impl Requires {
-    /// The requirement. A back-end that needs an accelerator requires one by default.
+    /// The requirement. A back-end that needs a device requires one by default.
     #[must_use]
-    pub fn requirement(&self) -> Requirement {
+    pub fn requirement(&self, table: &Table) -> Requirement {
         let default = Requirement::default();
-        let device = self.backend.is_some_and(Backend::needs_accelerator);
+        let device = self.backend.is_some_and(|backend| table.needs_device(backend));
         Requirement {
             backend: self.backend,
             cpu_milli: self.cpu_milli.unwrap_or(default.cpu_milli),
@@ -203,17 +204,6 @@ fn requires_in(node: &Node, path: &Path, errors: &mut FieldErrors) -> Option<Req
     };
     let accelerators =
         errors.keep(fields.optional("accelerators", whole(0, MAX_ACCELERATORS))).flatten();
-    let vendors = [
-        ("nvidia", Vendor::NVIDIA),
-        ("amd", Vendor::AMD),
-        ("intel", Vendor::INTEL),
-        ("apple", Vendor::APPLE),
-        ("qualcomm", Vendor::QUALCOMM),
-        ("google", Vendor::GOOGLE),
-        ("aws", Vendor::AWS),
-        ("huawei", Vendor::HUAWEI),
-        ("habana", Vendor::HABANA),
-    ];
     Some(Requires {
         backend: errors.keep(fields.optional("backend", backend)).flatten().flatten(),
         cpu_milli: errors.keep(fields.optional("cpu", cores)).flatten(),
@@ -226,7 +216,7 @@ fn requires_in(node: &Node, path: &Path, errors: &mut FieldErrors) -> Option<Req
             .keep(fields.optional("share_accelerator", truth))
             .flatten()
             .unwrap_or(false),
-        vendor: errors.keep(fields.optional("vendor", one_of(&vendors))).flatten(),
+        vendor: errors.keep(fields.optional("vendor", vendor)).flatten(),
         min_architecture: errors.keep(fields.optional("min_architecture", short_text)).flatten(),
         os: errors.keep(fields.optional("os", short_text)).flatten(),
         arch: errors.keep(fields.optional("arch", short_text)).flatten(),
@@ -234,10 +224,11 @@ fn requires_in(node: &Node, path: &Path, errors: &mut FieldErrors) -> Option<Req
     })
 }
 
-/// Reads a back-end. `any` is returned as `None`.
+/// Reads a back-end. `any` is returned as `None`. Whether the table of back-ends has it is checked
+/// when the plan becomes tests.
 ///
 /// # Errors
-/// The back-end is unknown.
+/// The text is not a name.
 pub fn backend(node: &Node) -> Result<Option<Backend>, ValueError> {
     let name = text(node)?;
     if name == "any" {
@@ -247,11 +238,15 @@ pub fn backend(node: &Node) -> Result<Option<Backend>, ValueError> {
         let error = ValueError::expected("a back-end", node);
         return Err(error.hint("name its kind: cuda, rocm, mps or xpu"));
     }
-    name.parse().map(Some).map_err(|_| {
-        let mut known: Vec<&str> = Backend::BUILT_IN.iter().map(|backend| backend.name()).collect();
-        known.push("any");
+    Backend::new(&name).map(Some).map_err(|_| {
+        let known: Vec<&str> = Table::built_in().names().chain(["any"]).collect();
         ValueError::expected("a back-end", node).hint(did_you_mean(&name, &known))
     })
+}
+
+/// Reads a vendor. Whether the table of back-ends has it is checked when the plan becomes tests.
+fn vendor(node: &Node) -> Result<Vendor, ValueError> {
+    Vendor::new(&word(node)?).map_err(|error| ValueError::new(error.to_string()))
 }
 
 /// Reads a number of cores and returns thousandths.

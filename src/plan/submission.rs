@@ -72,7 +72,8 @@ impl Plan {
         // Positions of tests that reserve more than the plan specifies.
         let mut raised = Vec::new();
         for (at, entry) in entries.iter_mut().enumerate() {
-            if needs::learn_planned(&entry.name, &mut entry.settings, sources.history) {
+            let (settings, table) = (&mut entry.settings, sources.library.backends());
+            if needs::learn_planned(&entry.name, settings, sources.history, table) {
                 raised.push(at);
             }
         }
@@ -129,7 +130,16 @@ pub(super) fn submission(
     let mut requirements: HashMap<Requirement, Arc<Requirement>> = HashMap::new();
     let mut tests = Vec::with_capacity(entries.len());
     for ((entry, depends_on), inputs) in entries.iter().zip(dependencies).zip(inputs) {
-        let requirement = entry.settings.requires.requirement();
+        let table = sources.library.backends();
+        if let Some(backend) = entry.settings.requires.backend {
+            let path = entry.path.key("requires").key("backend");
+            errors.keep(table.require(backend).map_err(|error| error.at(&path)));
+        }
+        if let Some(vendor) = entry.settings.requires.vendor {
+            let path = entry.path.key("requires").key("vendor");
+            errors.keep(table.require_vendor(vendor).map_err(|error| error.at(&path)));
+        }
+        let requirement = entry.settings.requires.requirement(table);
         let requirement = requirements
             .entry(requirement)
             .or_insert_with_key(|requirement| Arc::new(requirement.clone()));

@@ -2,6 +2,7 @@
 //! parameters and their defaults, the packages and the back-ends. A shared part may have front
 //! matter as well, with parameters and packages of every template that extends it.
 
+use crate::backends::Table;
 use crate::domain::accelerator::Backend;
 use crate::templates::path::TemplatePath;
 use crate::templates::quality::Better;
@@ -19,6 +20,10 @@ pub struct FrontMatter {
     pub family: String,
     pub version: u32,
     pub tasks: Vec<String>,
+    #[serde(rename = "backends")]
+    listed: Listed,
+    /// The back-ends on which the template can run.
+    #[serde(skip)]
     pub backends: Vec<Backend>,
     /// Every parameter that the template reads, with its default. The file gives only those that the
     /// parts which it extends do not give, and those with another default.
@@ -33,13 +38,36 @@ pub struct FrontMatter {
     pub quality: BTreeMap<String, Better>,
 }
 
+/// The value of `backends`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged)]
+enum Listed {
+    These(Vec<Backend>),
+    Word(Any),
+}
+
+/// The word `any`: every back-end that has Python hooks or a runtime.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Any {
+    Any,
+}
+
 impl FrontMatter {
     /// Reads the front matter of the template at `path`.
     ///
     /// # Errors
-    /// The YAML is broken or nested too deeply, or does not match the path.
-    pub fn parse(path: &str, text: &str) -> Result<Self, ValueError> {
-        let front_matter: Self = read(text)?;
+    /// The YAML is broken or nested too deeply, does not match the path, or lists a back-end that
+    /// `table` does not have.
+    pub fn parse(path: &str, text: &str, table: &Table) -> Result<Self, ValueError> {
+        let mut front_matter: Self = read(text)?;
+        front_matter.backends = match &front_matter.listed {
+            Listed::Word(Any::Any) => table.runnable(),
+            Listed::These(listed) => listed.clone(),
+        };
+        for backend in &front_matter.backends {
+            table.require(*backend)?;
+        }
         if let Ok(TemplatePath::Test { family, backend }) = TemplatePath::parse(path) {
             if front_matter.family != family {
                 let message = format!("the front matter has family {:?}", front_matter.family);

@@ -1,18 +1,19 @@
 //! The templates in effect, and the tables that assign models to families.
 //!
 //! Texts come in layers: the built-in ones, those added to a coordinator, those in the directory of
-//! the user. A later layer overrides an earlier one, path by path; the tables of families are
-//! merged instead. Limits: [`MAX_FILES`], [`MAX_FILE_BYTES`] and [`MAX_LAYER_BYTES`] of one layer.
+//! the user. A later layer overrides an earlier one, path by path; the tables of families and of
+//! back-ends are merged instead. Limits: [`MAX_FILES`], [`MAX_FILE_BYTES`] and [`MAX_LAYER_BYTES`] of one layer.
 //! Promises: every text that overrides another is reported ([`Library::overrides`]), and the digest
 //! of a template covers every text that it can use.
 
 use crate::assets;
+use crate::backends::Table;
 use crate::domain::accelerator::Backend;
 use crate::domain::digest::hexadecimal;
 use crate::domain::template::MAX_TEMPLATES;
 use crate::models::family::{FAMILY_TABLES, Families};
 use crate::templates::origin::{Origin, Text};
-use crate::templates::path::{FAMILIES, SHARED, TemplatePath};
+use crate::templates::path::{BACKENDS, FAMILIES, SHARED, TemplatePath};
 use crate::templates::template::Template;
 use crate::text::error::ValueError;
 use sha2::{Digest, Sha256};
@@ -55,13 +56,17 @@ impl fmt::Display for Override {
 /// The templates in effect.
 #[derive(Debug, Clone)]
 pub struct Library {
-    /// Texts by path, without the tables of families.
+    /// Texts by path, without the tables of families and back-ends.
     texts: BTreeMap<String, Text>,
     /// `families.yaml` of each layer that has one, lowest layer first.
     tables: Vec<Text>,
     /// The merged tables. `None` while there is only the built-in one, which is read when it is
     /// needed.
     families: Option<Families>,
+    /// `backends.yaml` of each layer that has one, lowest layer first.
+    backend_tables: Vec<Text>,
+    /// The merged tables of back-ends.
+    backends: Cow<'static, Table>,
     overrides: Vec<Override>,
     /// Digest of every shared text. It is kept, because the digest of each template starts with it.
     shared: OnceLock<Sha256>,
@@ -77,6 +82,8 @@ impl Library {
             texts: texts.collect(),
             tables: vec![built_in(assets::families())],
             families: None,
+            backend_tables: vec![built_in(assets::backends())],
+            backends: Cow::Borrowed(Table::built_in()),
             overrides: Vec::new(),
             shared: OnceLock::new(),
         }
@@ -85,8 +92,8 @@ impl Library {
     /// Adds a layer on top. Templates are compiled when they are used.
     ///
     /// # Errors
-    /// A path is not one of a template, a limit is exceeded, a table of families is broken, or no
-    /// table defines the family of a template.
+    /// A path is not one of a template, a limit is exceeded, a table of families or back-ends is
+    /// broken, or no table defines the family or the back-end of a template.
     pub fn with_layer(
         mut self,
         layer: impl IntoIterator<Item = (String, Text)>,
@@ -109,7 +116,7 @@ impl Library {
             self.put(path, text)?;
         }
         for path in &paths {
-            self.check_family(path)?;
+            self.check_names(path)?;
         }
         self.shared = OnceLock::new();
         Ok(self)
@@ -125,6 +132,15 @@ impl Library {
             self.tables.push(text);
             return Ok(());
         }
+        if path == BACKENDS {
+            let merged = self.backends.merged(&text.text);
+            let origin = &text.origin;
+            self.backends = Cow::Owned(
+                merged.map_err(|why| ValueError::new(format!("{BACKENDS} of {origin}: {why}")))?,
+            );
+            self.backend_tables.push(text);
+            return Ok(());
+        }
         let by = text.origin.clone();
         if let Some(below) = self.texts.insert(path.clone(), text) {
             // One note for each path is enough, even if a lower layer overrides a text, too.
@@ -134,7 +150,7 @@ impl Library {
         Ok(())
     }
 
-    fn check_family(&self, path: &str) -> Result<(), ValueError> {
+    fn check_names(&self, path: &str) -> Result<(), ValueError> {
         let TemplatePath::Test { family, backend } = TemplatePath::parse(path)? else {
             return Ok(());
         };
@@ -144,6 +160,12 @@ impl Library {
             return Err(error.hint(format!(
                 "add a {FAMILIES} with families: {{ {family}: {{ title: …, tasks: […] }} }}"
             )));
+        }
+        if let Some(backend) = backend {
+            self.backends.require(backend).map_err(|error| ValueError {
+                message: format!("{path}: {}", error.message),
+                ..error
+            })?;
         }
         if backend.is_some() && !self.texts.contains_key(&general(family)) {
             let error = ValueError::new(format!("{path} has no {}", general(family)));
@@ -156,6 +178,12 @@ impl Library {
     #[must_use]
     pub fn families(&self) -> &Families {
         self.families.as_ref().unwrap_or(&FAMILY_TABLES)
+    }
+
+    /// The back-ends.
+    #[must_use]
+    pub fn backends(&self) -> &Table {
+        &self.backends
     }
 
     /// The template of a family for a back-end, or the general one without a back-end.
@@ -172,7 +200,8 @@ impl Library {
             let hint = format!("there are templates for {}", known.join(", "));
             return Err(ValueError::new(message).hint(hint));
         };
-        Template::build(&path, text, self.shared_texts(), self.digest(&path, text))
+        let further = (self.digest(&path, text), self.backends());
+        Template::build(&path, text, self.shared_texts(), further)
     }
 
     /// Families that have a template.
@@ -183,7 +212,7 @@ impl Library {
     /// Back-ends for which a family has a separate template.
     pub fn special_backends(&self, family: &str) -> impl Iterator<Item = Backend> {
         let own = |backend: &Backend| self.texts.contains_key(&special(family, *backend));
-        Backend::BUILT_IN.into_iter().filter(own)
+        self.backends.entries().map(|(backend, _)| backend).filter(own)
     }
 
     /// Texts that override others, in the order of the layers and of the paths in each layer.
@@ -192,10 +221,12 @@ impl Library {
         &self.overrides
     }
 
-    /// Every text in effect with its path: all tables of families, then the other texts by path.
+    /// Every text in effect with its path: all tables of families and of back-ends, then the other
+    /// texts by path.
     pub fn texts(&self) -> impl Iterator<Item = (&str, &Text)> {
         let tables = self.tables.iter().map(|text| (FAMILIES, text));
-        tables.chain(self.texts.iter().map(|(path, text)| (path.as_str(), text)))
+        let backends = self.backend_tables.iter().map(|text| (BACKENDS, text));
+        tables.chain(backends).chain(self.texts.iter().map(|(path, text)| (path.as_str(), text)))
     }
 
     fn shared_texts(&self) -> impl Iterator<Item = (&str, &Text)> {
@@ -203,11 +234,15 @@ impl Library {
         shared.map(|(path, text)| (path.as_str(), text))
     }
 
-    /// SHA-256 of all shared texts in the order of their paths, then of the template. Each text is
+    /// SHA-256 of all tables of back-ends, lowest layer first, then of all shared texts in the order
+    /// of their paths, then of the template. Each text is
     /// preceded by its path, a zero byte, its length in decimal, and a zero byte.
     fn digest(&self, path: &str, text: &Text) -> String {
         let shared = self.shared.get_or_init(|| {
             let mut digest = Sha256::new();
+            for text in &self.backend_tables {
+                add(&mut digest, BACKENDS, &text.text);
+            }
             for (path, text) in self.shared_texts() {
                 add(&mut digest, path, &text.text);
             }
@@ -284,6 +319,7 @@ mod tests {
             family,
             model_type: "x",
             backend: "cpu",
+            backends: &library.backends().hooks(Backend::CPU),
             config: &Map::new(),
             parameters: &template.front_matter.parameters,
             revision: None,

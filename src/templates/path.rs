@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! families.yaml              model types, architectures and names by family
+//! backends.yaml              back-ends
 //! <family>/test.py.j2        the family's template
 //! <family>/<backend>.py.j2   the template for one back-end, which overrides test.py.j2
 //! _shared/<part>.py.j2       what templates extend and include
@@ -13,25 +14,27 @@ use crate::domain::accelerator::Backend;
 use crate::models::family::check_name;
 use crate::text::error::ValueError;
 use crate::text::node::shortened;
-use crate::text::suggest::did_you_mean;
 
 /// Longest path, in bytes.
 pub use crate::domain::template::MAX_PATH_BYTES;
 
 /// The table of families, by its path.
 pub const FAMILIES: &str = "families.yaml";
+/// The table of back-ends, by its path.
+pub const BACKENDS: &str = "backends.yaml";
 /// The directory of the shared parts.
 pub const SHARED: &str = "_shared/";
 
 const ENDING: &str = ".py.j2";
 /// The valid paths, as a hint.
-pub const LAYOUT: &str = "valid paths are families.yaml, FAMILY/test.py.j2, FAMILY/BACKEND.py.j2 and \
+pub const LAYOUT: &str = "valid paths are families.yaml, backends.yaml, FAMILY/test.py.j2, FAMILY/BACKEND.py.j2 and \
     _shared/PART.py.j2";
 
 /// The kind of text at a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TemplatePath<'a> {
     Families,
+    Backends,
     Shared,
     /// A template: for one back-end, or for all that have no separate one.
     Test {
@@ -44,7 +47,7 @@ impl<'a> TemplatePath<'a> {
     /// Reads a path.
     ///
     /// # Errors
-    /// The path is not one of the four above.
+    /// The path is not one of the five above.
     pub fn parse(path: &'a str) -> Result<Self, ValueError> {
         let refuse = |why: &str| {
             ValueError::new(format!("{:?} is not the path of a template: {why}", shortened(path)))
@@ -55,6 +58,9 @@ impl<'a> TemplatePath<'a> {
         }
         if path == FAMILIES {
             return Ok(Self::Families);
+        }
+        if path == BACKENDS {
+            return Ok(Self::Backends);
         }
         let name = path.strip_suffix(ENDING);
         let Some((directory, name)) = name.and_then(|name| name.split_once('/')) else {
@@ -68,14 +74,10 @@ impl<'a> TemplatePath<'a> {
         if name == "test" {
             return Ok(Self::Test { family: directory, backend: None });
         }
-        if let Some(backend) = Backend::BUILT_IN.into_iter().find(|backend| backend.name() == name)
-        {
-            return Ok(Self::Test { family: directory, backend: Some(backend) });
-        }
-        let known: Vec<&str> =
-            std::iter::once("test").chain(Backend::BUILT_IN.iter().map(Backend::name)).collect();
-        let error = refuse("its name is neither test nor a back-end");
-        Err(error.hint(did_you_mean(name, &known)))
+        // Whether a table has the back-end is known only with all layers.
+        let backend = Backend::new(name);
+        let backend = backend.map_err(|_| refuse("its name is neither test nor a back-end"))?;
+        Ok(Self::Test { family: directory, backend: Some(backend) })
     }
 }
 
@@ -85,9 +87,10 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn the_four_kinds_of_paths_are_read() {
+    fn the_five_kinds_of_paths_are_read() {
         let parse = |path| TemplatePath::parse(path).expect(path);
         assert_eq!(parse("families.yaml"), TemplatePath::Families);
+        assert_eq!(parse("backends.yaml"), TemplatePath::Backends);
         assert_eq!(parse("_shared/base.py.j2"), TemplatePath::Shared);
         let test = |family, backend| TemplatePath::Test { family, backend };
         assert_eq!(parse("vlm/test.py.j2"), test("vlm", None));
@@ -125,8 +128,6 @@ mod tests {
         ] {
             assert!(TemplatePath::parse(path).is_err(), "{path:?}");
         }
-        let error = TemplatePath::parse("vlm/cudo.py.j2").expect_err("a typing mistake");
-        assert_eq!(error.hint.as_deref(), Some("did you mean \"cuda\"?"));
     }
 
     proptest! {

@@ -3,6 +3,7 @@
 //! A template starts with front matter; the rest has Jinja syntax and may use the parts in
 //! `_shared`. Limits: [`FUEL`] steps and [`MAX_SCRIPT_BYTES`] for one script.
 
+use crate::backends::Table;
 use crate::models::weights::source::Source as WeightsSource;
 use crate::templates::front_matter::{FrontMatter, PartFrontMatter, split};
 use crate::templates::origin::{Origin, Text};
@@ -30,6 +31,8 @@ pub struct Context<'a> {
     pub family: &'a str,
     pub model_type: &'a str,
     pub backend: &'a str,
+    /// Hooks of the CPU and of the back-end ([`Table::hooks`]).
+    pub backends: &'a Map<String, Value>,
     pub config: &'a Map<String, Value>,
     pub parameters: &'a Map<String, Value>,
     pub revision: Option<&'a str>,
@@ -61,7 +64,8 @@ pub struct Template {
 }
 
 impl Template {
-    /// Compiles a template. `shared` are the parts that it may extend and include.
+    /// Compiles a template. `shared` are the parts that it may extend and include, `table` has the
+    /// back-ends.
     ///
     /// # Errors
     /// The front matter is missing or invalid, or the syntax of the template or of a part is
@@ -70,14 +74,14 @@ impl Template {
         path: &str,
         text: &Text,
         shared: impl Iterator<Item = (&'a str, &'a Text)>,
-        digest: String,
+        (digest, table): (String, &Table),
     ) -> Result<Self, ValueError> {
         let (front_matter, body) = split(&text.text).ok_or_else(|| {
             let of = of(&text.origin);
             ValueError::new(format!("{path}{of} does not start with --- and its front matter"))
                 .hint("docs/templates.md has an example")
         })?;
-        let parsed = FrontMatter::parse(path, front_matter);
+        let parsed = FrontMatter::parse(path, front_matter, table);
         // One byte is left for the last line break.
         let limits = Limits { fuel: FUEL, max_bytes: MAX_SCRIPT_BYTES - 1 };
         let mut template = Self {
@@ -240,6 +244,10 @@ mod tests {
         parameters: {batch: 2, image_size: null, dtype: fp32, min_seconds: 2.0}\n\
         requirements: [torch]\n---\n";
 
+    fn none() -> (String, &'static Table) {
+        (String::new(), Table::built_in())
+    }
+
     fn template(body: &str) -> Template {
         build(body).expect("a template")
     }
@@ -247,7 +255,7 @@ mod tests {
     fn build(body: &str) -> Result<Template, ValueError> {
         let text = format!("{TOP}{body}").into();
         let text = Text { origin: Origin::Directory("mine".into()), text };
-        Template::build("x/test.py.j2", &text, std::iter::empty(), String::new())
+        Template::build("x/test.py.j2", &text, std::iter::empty(), none())
     }
 
     fn render(body: &str, model: &str) -> Result<String, ValueError> {
@@ -258,6 +266,7 @@ mod tests {
             family: "x",
             model_type: "x",
             backend: "cpu",
+            backends: &Map::new(),
             config: &config,
             parameters: &Map::new(),
             revision: None,
@@ -311,7 +320,7 @@ mod tests {
     fn front_matter_is_checked() {
         let build = |text: String| {
             let text = Text { origin: Origin::BuiltIn, text: text.into() };
-            let built = Template::build("y/cuda.py.j2", &text, std::iter::empty(), String::new());
+            let built = Template::build("y/cuda.py.j2", &text, std::iter::empty(), none());
             built.expect_err("refused").message
         };
         let top = TOP.replacen("family: x", "family: y", 1);
@@ -357,7 +366,7 @@ mod tests {
         let parts: Vec<_> =
             parts.iter().map(|(path, body)| (*path, text((*body).to_owned()))).collect();
         let shared = parts.iter().map(|(path, text)| (*path, text));
-        Template::build("x/test.py.j2", &text(format!("{TOP}{body}")), shared, String::new())
+        Template::build("x/test.py.j2", &text(format!("{TOP}{body}")), shared, none())
     }
 
     #[test]

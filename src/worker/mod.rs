@@ -28,6 +28,7 @@ pub mod environments;
 pub mod files;
 pub mod link;
 pub mod machine;
+pub mod prefetch;
 mod session;
 pub mod settings;
 pub mod summary;
@@ -57,20 +58,7 @@ pub async fn run<L: Link>(
         tracing::info!(count = unsent.len(), "sending the results of an earlier worker");
     }
     let inherited = InheritedVariables::from_process(&settings.pass_env);
-    let environments_dir = settings.environments_dir.clone().unwrap_or_else(|| work_dir.envs());
-    // Programs start in other directories, so the path must be absolute. The directory itself is
-    // created with the first environment: a worker may never need one.
-    let directory = std::path::absolute(&environments_dir)
-        .map_err(|error| WorkDirError::Unusable { path: environments_dir, error })?;
-    let build = BuildSettings {
-        directory,
-        cwd: work_dir.envs(),
-        python: settings.python.clone(),
-        system_packages: settings.system_packages,
-        torch_backend: settings.torch_backend(),
-        offline: settings.offline,
-        marker: format!("{}build/", work_dir.marker()),
-    };
+    let build = build_settings(&settings, &work_dir)?;
     let mut warm_env = inherited.for_attempt(&work_dir.spool(), 1);
     set(&mut warm_env, MARKER, format!("{}warm/", work_dir.marker()));
     let weights = WeightSources::new(link.clone(), settings.weights.clone(), settings.hub.clone());
@@ -80,6 +68,7 @@ pub async fn run<L: Link>(
         weights,
         link,
         capability: Arc::new(settings.capability.clone()),
+        backends: settings.backends.clone(),
         environments: Environments::new(build, inherited.clone(), settings.progress.clone()),
         warm: WarmPool::new(work_dir.spool(), warm_env),
         neighbours: Neighbours::default(),
@@ -90,4 +79,22 @@ pub async fn run<L: Link>(
         work_dir,
     };
     Session::new(&settings, Arc::new(context), spool, unsent).run(shutdown).await
+}
+
+/// The settings for building environments.
+fn build_settings(settings: &Settings, work_dir: &WorkDir) -> Result<BuildSettings, WorkDirError> {
+    let environments_dir = settings.environments_dir.clone().unwrap_or_else(|| work_dir.envs());
+    // Programs start in other directories, so the path must be absolute. The directory itself is
+    // created with the first environment: a worker may never need one.
+    let directory = std::path::absolute(&environments_dir)
+        .map_err(|error| WorkDirError::Unusable { path: environments_dir, error })?;
+    Ok(BuildSettings {
+        directory,
+        cwd: work_dir.envs(),
+        python: settings.python.clone(),
+        system_packages: settings.system_packages,
+        torch_backend: settings.torch_backend(),
+        offline: settings.offline,
+        marker: format!("{}build/", work_dir.marker()),
+    })
 }

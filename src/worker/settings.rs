@@ -1,7 +1,7 @@
 //! The settings of a worker.
 
+use crate::backends::Table;
 use crate::client::Hub;
-use crate::domain::accelerator::Backend;
 use crate::domain::capability::Capability;
 use crate::domain::time::Millis;
 use crate::worker::environments::BuildProgress;
@@ -14,6 +14,8 @@ use std::sync::Arc;
 pub struct Settings {
     pub name: String,
     pub capability: Capability,
+    /// The table of back-ends.
+    pub backends: Arc<Table>,
     pub work_dir: PathBuf,
     /// Directory of Python environments, instead of one inside the work directory. Several
     /// workers may share it.
@@ -47,16 +49,13 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// The build of torch to install. `auto` makes uv detect the driver; a worker without an
-    /// accelerator uses the much smaller CPU build.
+    /// The build of torch to install: that of the first offered back-end which needs one. `auto`
+    /// makes uv detect the driver; a worker without such a back-end uses the much smaller CPU build.
     #[must_use]
     pub fn torch_backend(&self) -> String {
-        let is_accelerated = self
-            .capability
-            .backends
-            .iter()
-            .any(|backend| [Backend::CUDA, Backend::ROCM, Backend::XPU].contains(backend));
-        let default = if is_accelerated { "auto" } else { "cpu" };
-        self.torch_backend.clone().unwrap_or_else(|| default.to_owned())
+        let offered = self.capability.backends.iter();
+        let mut builds = offered.filter_map(|backend| self.backends.get(*backend)?.torch.clone());
+        let chosen = self.torch_backend.clone().or_else(|| builds.next());
+        chosen.unwrap_or_else(|| "cpu".to_owned())
     }
 }

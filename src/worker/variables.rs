@@ -6,7 +6,8 @@
 //! devices that it holds, as far as the variables of the vendors work: they are not a security
 //! boundary.
 
-use crate::domain::accelerator::{Accelerator, Vendor};
+use crate::backends::Table;
+use crate::domain::accelerator::Accelerator;
 use crate::sys::caches::{self, Caches, UserContext};
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -173,73 +174,15 @@ pub fn set(variables: &mut Variables, name: &str, value: impl Into<OsString>) {
 }
 
 /// Makes exactly these devices visible.
-pub fn pin(variables: &mut Variables, devices: &[&Accelerator]) {
-    let of = |vendor| devices.iter().copied().filter(move |device| device.vendor == vendor);
-    let indexes = |vendor| -> String {
-        let indexes: Vec<_> = of(vendor).map(|device| device.index.to_string()).collect();
-        indexes.join(",")
-    };
-    let mut by_index = |vendor, name| {
-        if of(vendor).next().is_some() {
-            set(variables, name, indexes(vendor));
-        }
-    };
-    // Only one of the variables of AMD: a second one would index the devices that the first one left.
-    by_index(
-        Vendor::AMD,
-        if cfg!(windows) { "HIP_VISIBLE_DEVICES" } else { "ROCR_VISIBLE_DEVICES" },
-    );
-    by_index(Vendor::INTEL, "ZE_AFFINITY_MASK");
-    by_index(Vendor::AWS, "NEURON_RT_VISIBLE_CORES");
-    by_index(Vendor::GOOGLE, "TPU_VISIBLE_CHIPS");
-    by_index(Vendor::HABANA, "HABANA_VISIBLE_MODULES");
-    by_index(Vendor::HUAWEI, "ASCEND_RT_VISIBLE_DEVICES");
-
-    let nvidia: Vec<String> = of(Vendor::NVIDIA).map(nvidia_name).collect();
-    if !nvidia.is_empty() {
-        // Otherwise CUDA numbers devices by speed, and the tools of NVIDIA by bus.
-        set(variables, "CUDA_DEVICE_ORDER", "PCI_BUS_ID");
-        set(variables, "CUDA_VISIBLE_DEVICES", nvidia.join(","));
-    } else if of(Vendor::AMD).next().is_none() {
-        // ROCm follows both variables, so neither is set when the test holds an AMD device.
-        set(variables, "CUDA_VISIBLE_DEVICES", "-1");
-        set(variables, "HIP_VISIBLE_DEVICES", "-1");
+pub fn pin(variables: &mut Variables, table: &Table, devices: &[&Accelerator]) {
+    for (name, value) in table.pin(devices, cfg!(windows)) {
+        set(variables, &name, value);
     }
-}
-
-fn nvidia_name(device: &Accelerator) -> String {
-    if device.uuid.is_empty() { device.index.to_string() } else { device.uuid.clone() }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::accelerator::Backend;
-
-    fn device(index: u16, vendor: Vendor, uuid: &str) -> Accelerator {
-        Accelerator {
-            uuid: uuid.into(),
-            ..Accelerator::new(index, vendor, "X").with_backend(Backend::CUDA)
-        }
-    }
-
-    fn pinned(held: &[&Accelerator]) -> Vec<String> {
-        let mut variables = Variables::new();
-        pin(&mut variables, held);
-        variables.iter().map(|(n, v)| format!("{}={}", n.display(), v.display())).collect()
-    }
-
-    #[test]
-    fn devices_are_pinned_by_their_stable_name() {
-        let (a, b) = (device(0, Vendor::NVIDIA, "GPU-a"), device(1, Vendor::NVIDIA, "GPU-b"));
-        assert_eq!(
-            pinned(&[&a, &b]),
-            ["CUDA_DEVICE_ORDER=PCI_BUS_ID", "CUDA_VISIBLE_DEVICES=GPU-a,GPU-b"]
-        );
-        let amd = device(3, Vendor::AMD, "");
-        assert_eq!(pinned(&[&amd]), ["ROCR_VISIBLE_DEVICES=3"]);
-        assert_eq!(pinned(&[]), ["CUDA_VISIBLE_DEVICES=-1", "HIP_VISIBLE_DEVICES=-1"]);
-    }
 
     #[test]
     fn only_the_allow_list_passes() {

@@ -1,6 +1,7 @@
 //! The one integration binary: real processes, real torch, and the simulation.
 
 mod api;
+mod backends;
 mod bad_input;
 mod cli;
 mod debug;

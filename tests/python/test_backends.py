@@ -1,4 +1,5 @@
-"""Tests of the hooks that differ between back-ends, with a torch that only records calls.
+"""Tests of the hooks that differ between back-ends (templates/backends.yaml), with a torch that only
+records calls.
 
 No machine has all of these devices. What is shown here is that each hook calls what that
 device's part of torch has for it, and that torch itself has these names.
@@ -22,7 +23,7 @@ PARTS = {
 }
 # The calls of each hook, in order.
 USUAL = {
-    "name": [("get_device_name", 0)],
+    "name": [("get_device_name",)],
     "seed": [("manual_seed", 1337)],
     "synchronise": [("synchronize",)],
     "reset_memory": [("empty_cache",), ("reset_peak_memory_stats",)],
@@ -74,6 +75,18 @@ def pretended_torch(backend, available=True):
     return torch, part
 
 
+@pytest.fixture
+def pretend(monkeypatch):
+    """Puts a pretended torch in place of torch, in which the script looks up its functions."""
+
+    def pretend(backend, available=True):
+        torch, part = pretended_torch(backend, available)
+        monkeypatch.setitem(sys.modules, "torch", torch)
+        return torch, part
+
+    return pretend
+
+
 def script(**changes):
     module = types.ModuleType("script")
     exec(render("text_encoder", **changes), module.__dict__)
@@ -89,8 +102,8 @@ def plug_ins(monkeypatch):
 
 @pytest.mark.parametrize("backend", PARTS)
 @pytest.mark.parametrize("hook", USUAL)
-def test_every_hook_calls_its_back_end(plug_ins, backend, hook):
-    torch, part = pretended_torch(backend)
+def test_every_hook_calls_its_back_end(plug_ins, pretend, backend, hook):
+    torch, part = pretend(backend)
     device = script(backend=backend).Device(torch, backend)
     answer = getattr(device, hook)(*([1337] if hook == "seed" else []))
     assert part.calls == CALLS[backend][hook]
@@ -100,8 +113,8 @@ def test_every_hook_calls_its_back_end(plug_ins, backend, hook):
         assert answer == (42 if backend == "mps" else 41)
 
 
-def test_the_hooks_of_the_cpu_call_nothing():
-    torch, _ = pretended_torch("cuda")
+def test_the_hooks_of_the_cpu_call_nothing(pretend):
+    torch, _ = pretend("cuda")
     device = script().Device(torch, "cpu")
     assert device.name()
     assert [device.seed(1), device.synchronise(), device.reset_memory()] == [None] * 3
@@ -111,7 +124,7 @@ def test_the_hooks_of_the_cpu_call_nothing():
 
 @pytest.mark.parametrize("backend", ["cuda", "rocm", "mps", "xpu"])
 def test_torch_has_these_functions(backend):
-    """A hook skips a function that torch does not have without a report."""
+    """A memory hook skips a function that torch does not have without a report."""
     torch = pytest.importorskip("torch")
     part = getattr(torch, PARTS[backend][0])
     for calls in CALLS[backend].values():
@@ -120,43 +133,61 @@ def test_torch_has_these_functions(backend):
 
 
 @pytest.mark.parametrize("backend", PARTS)
-def test_a_missing_device_is_reported(plug_ins, backend):
-    torch, _ = pretended_torch(backend, available=False)
+def test_a_missing_device_is_reported(plug_ins, pretend, backend):
+    torch, _ = pretend(backend, available=False)
     module = script(backend=backend)
     with pytest.raises(module.Unsupported, match=f"finds no {backend} device"):
         module.Device(torch, backend)
 
 
 @pytest.mark.parametrize("backend", ["hpu", "npu"])
-def test_a_missing_plug_in_is_named(monkeypatch, backend):
+def test_a_missing_plug_in_is_named(monkeypatch, pretend, backend):
     plug_in = PARTS[backend][1]
     monkeypatch.setitem(sys.modules, plug_in, None)
-    torch, _ = pretended_torch(backend)
+    torch, _ = pretend(backend)
     module = script(backend=backend)
     with pytest.raises(module.Unsupported, match=f"{backend} needs {plug_in}"):
         module.Device(torch, backend)
 
 
 @pytest.mark.parametrize(("there", "wanted"), [("cuda", "rocm"), ("rocm", "cuda")])
-def test_cuda_and_rocm_are_distinguished(there, wanted):
+def test_cuda_and_rocm_are_distinguished(pretend, there, wanted):
     """Both drive the same part of torch, which reports that it is available."""
-    torch, _ = pretended_torch(there)
+    torch, _ = pretend(there)
     module = script(backend=wanted)
     with pytest.raises(module.Unsupported, match=f"is not built for {wanted}"):
         module.Device(torch, wanted)
 
 
 @pytest.mark.parametrize("backend", ["cuda", "rocm"])
-def test_the_properties_of_a_gpu_are_requested(backend):
-    torch, part = pretended_torch(backend)
+def test_the_properties_of_a_gpu_are_requested(pretend, backend):
+    torch, part = pretend(backend)
     part.get_device_capability = lambda index: (9, 4)
     part.get_device_properties = lambda index: types.SimpleNamespace(gcnArchName="gfx942")
     facts = script(backend=backend).Device(torch, backend).facts(torch)
     assert facts == {"runtime": "6.2", "capability": [9, 4], "architecture": "gfx942"}
 
 
-def test_tensors_on_another_device_are_a_fallback():
-    torch, _ = pretended_torch("cuda")
+def test_a_function_that_torch_lacks_is_named_unless_it_is_about_memory(pretend):
+    torch, part = pretend("cuda")
+    device = script(backend="cuda").Device(torch, "cuda")
+    module = sys.modules["torch"].cuda
+    del module.synchronize, module.max_memory_allocated
+    assert device.peak_memory() is None
+    with pytest.raises(Exception, match="cuda needs torch.cuda.synchronize: "):
+        device.synchronise()
+    assert part.calls == []
+
+
+def test_a_back_end_of_another_runtime_does_not_run_on_torch():
+    """The device of OpenVINO would be the CPU of torch."""
+    module = script(backend="openvino", parameters={"runtime": "torch"})
+    with pytest.raises(module.Unsupported, match="does not support the back-end 'openvino'"):
+        module.open_device(None)
+
+
+def test_tensors_on_another_device_are_a_fallback(pretend):
+    torch, _ = pretend("cuda")
     module = script(backend="cuda")
     device = module.Device(torch, "cuda")
     here, there = (types.SimpleNamespace(device=torch.device(d)) for d in ("cuda:0", "cpu"))

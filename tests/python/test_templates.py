@@ -78,6 +78,21 @@ def front_matter(family):
     return {**front, **both}
 
 
+def hooks(name):
+    """What a script contains of a back-end of the table, as dtf writes it."""
+    entry = yaml.safe_load((TEMPLATES / "backends.yaml").read_text(encoding="utf-8"))
+    entry = entry["backends"].get(name, {})
+    found = {key: entry[key] for key in ("runtime",) if key in entry}
+    found |= {key: value for key, value in entry.get("python", {}).items() if value != "none"}
+    if "onnxruntime" in entry:
+        providers = entry["onnxruntime"]["providers"]
+        found["providers"] = [[each["name"], each.get("options", {})] for each in providers]
+    pin = entry.get("pin", {})
+    if variables := [*pin.get("set", {}), *pin.get("windows", {})]:
+        found["variables"] = variables
+    return found
+
+
 def source_of_weights(requested, model, directory):
     """The source that dtf chooses without a network."""
     if requested.startswith("random") or (model.startswith(".") and not directory):
@@ -97,14 +112,19 @@ def render(family, model=None, parameters=None, **changes):
     )
     config = configuration(TINY[family])
     model = model or TINY[family]
+    given = parameters
     parameters = {**front["parameters"], **(parameters or {})}
     directory = changes.pop("weights_directory", None)
+    backend = changes.get("backend", "cpu")
+    if backend == "openvino" and "runtime" not in (given or {}):
+        parameters["runtime"] = "openvino"
     context = {
         "test_name": "a test",
         "model": model,
         "family": family,
         "model_type": config["model_type"],
-        "backend": "cpu",
+        "backend": backend,
+        "backends": {name: hooks(name) for name in ("cpu", backend)},
         "config": config,
         "parameters": parameters,
         "revision": None,

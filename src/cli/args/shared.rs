@@ -66,6 +66,16 @@ pub struct Templates {
     /// Directory of your templates; they override built-in ones (see docs/templates.md)
     #[arg(long, env = "DTF_TEMPLATES", value_name = "DIR")]
     pub templates: Option<PathBuf>,
+    #[command(flatten)]
+    pub backends: Backends,
+}
+
+/// Back-ends in addition to the built-in ones.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Backends {
+    /// File with your back-ends, and changes of known ones (see docs/backends.md)
+    #[arg(long, env = "DTF_BACKENDS", value_name = "FILE")]
+    pub backends: Option<PathBuf>,
 }
 
 /// A coordinator for commands that also work without one: they use it only if the flag is given.

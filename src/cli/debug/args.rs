@@ -2,7 +2,7 @@
 
 use crate::cli::args::machine::Machine;
 use crate::cli::args::results::ResultsArgs;
-use crate::cli::args::shared::Shape;
+use crate::cli::args::shared::{Backends, Shape};
 use crate::cli::results::selection::{WhichRun, which_run};
 use clap::Args;
 use std::path::PathBuf;
@@ -32,6 +32,8 @@ pub struct DebugArgs {
     pub into: Option<PathBuf>,
     #[command(flatten)]
     pub machine: Machine,
+    #[command(flatten)]
+    pub backends: Backends,
     /// Output format
     #[arg(long, value_enum, default_value_t)]
     pub output: Shape,

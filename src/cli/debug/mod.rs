@@ -19,6 +19,7 @@ use crate::cli::results::stored::Source;
 use crate::cli::run::site::{self, Site};
 use crate::cli::terminal::console::Console;
 use crate::cli::wait;
+use crate::cli::work::library;
 use crate::cli::worker::machine;
 use crate::client::Client;
 use crate::config::locate;
@@ -72,9 +73,11 @@ async fn local(
     args: &DebugArgs,
 ) -> Result<Exit, CliError> {
     let file = settings(global)?;
-    let capability = machine::capability(console, &args.machine, &file).await?;
+    let table = library::backends(&file, &args.backends)?;
+    let capability = machine::capability(console, &args.machine, &file, &table).await?;
     let (name, work) = (locate::worker_name(), directory.join("worker"));
-    let worker = machine::settings(console, &args.machine, &file, capability, name, work);
+    let own = (capability, &table);
+    let worker = machine::settings(console, &args.machine, &file, own, name, work);
     let mut site = Site::start(console, &directory, worker).await?;
     let client = site.client.clone();
     let searching = async {

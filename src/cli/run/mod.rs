@@ -85,7 +85,8 @@ pub async fn perform(
     let place = is_named.then(|| format!(" --data-dir {}", data_dir.display()));
     work.in_place = true;
     work.ask_hub(console, &file, local.machine.offline).await?;
-    let capability = machine::capability(console, &local.machine, &file).await?;
+    let backends = work.library.backends();
+    let capability = machine::capability(console, &local.machine, &file, backends).await?;
     work.accelerators = capability.accelerators.iter().flat_map(Accelerator::offered).collect();
     let submission =
         if dry_run { work.submission()? } else { work.submission_with_weights(console).await? };
@@ -110,7 +111,7 @@ pub async fn perform(
         console,
         &local.machine,
         &file,
-        capability,
+        (capability, work.library.backends()),
         locate::worker_name(),
         data_dir.join("worker"),
     );

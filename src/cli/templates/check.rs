@@ -157,7 +157,10 @@ mod tests {
         CheckTemplatesArgs {
             names: names.iter().map(|name| (*name).to_owned()).collect(),
             server: crate::cli::args::shared::Server { coordinator: None },
-            templates: crate::cli::args::shared::Templates { templates: None },
+            templates: crate::cli::args::shared::Templates {
+                templates: None,
+                backends: Default::default(),
+            },
             python: None,
             output: Shape::Table,
         }

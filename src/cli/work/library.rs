@@ -2,7 +2,8 @@
 //! user's directory. Later ones override earlier ones.
 
 use crate::api::v1::templates::TemplateView;
-use crate::cli::args::shared::{Global, Lender, Templates};
+use crate::backends::Table;
+use crate::cli::args::shared::{Backends, Global, Lender, Templates};
 use crate::cli::connect::{connect, connection};
 use crate::cli::error::CliError;
 use crate::cli::terminal::console::Console;
@@ -11,9 +12,10 @@ use crate::config::{File, Resolver, roles};
 use crate::gather::PlanDirectory;
 use crate::plan::files::directory::PlanFiles;
 use crate::plan::files::planned::PlannedFile;
-use crate::templates::library::{Library, MAX_FILES, check_size};
+use crate::sys::fs;
+use crate::templates::library::{Library, MAX_FILE_BYTES, MAX_FILES, check_size};
 use crate::templates::origin::{Origin, Text};
-use crate::templates::path::{LAYOUT, TemplatePath};
+use crate::templates::path::{BACKENDS, LAYOUT, TemplatePath};
 use crate::text::error::ValueError;
 use futures::stream::{self, StreamExt, TryStreamExt};
 use std::borrow::Cow;
@@ -37,11 +39,40 @@ pub fn library(
         None => Layer::new(),
     };
     let library = Library::built_in().with_layer(added).and_then(|below| below.with_layer(own));
-    let library = library.map_err(refused)?;
+    let mut library = library.map_err(refused)?;
+    if let Some(path) = backends_file(file, &args.backends) {
+        let origin = Origin::Directory(path.display().to_string());
+        let text = Text { origin, text: read_backends(&path)?.into() };
+        library = library.with_layer([(BACKENDS.to_owned(), text)]).map_err(refused)?;
+    }
     for shadow in library.overrides() {
         console.note(&format!("note: {shadow}"));
     }
     Ok(library)
+}
+
+/// The table of back-ends of a worker: the built-in one with the user's file.
+pub fn backends(file: &File, args: &Backends) -> Result<Table, CliError> {
+    let Some(path) = backends_file(file, args) else { return Ok(Table::built_in().clone()) };
+    let merged = Table::built_in().merged(&read_backends(&path)?);
+    merged.map_err(|why| CliError::usage(format!("{}: {why}", path.display())))
+}
+
+fn backends_file(file: &File, args: &Backends) -> Option<PathBuf> {
+    roles::backends(args.backends.clone(), &mut Resolver::new(file))
+}
+
+fn read_backends(path: &Path) -> Result<String, CliError> {
+    let shown = path.display();
+    let failed = |why: String| {
+        CliError::usage(format!("cannot read the back-ends in {shown}: {why}"))
+            .hint("docs/backends.md describes the file of --backends")
+    };
+    let size = path.metadata().map_err(|error| failed(error.to_string()))?.len();
+    if size > MAX_FILE_BYTES as u64 {
+        return Err(failed(format!("it is too large ({size} bytes, maximum {MAX_FILE_BYTES})")));
+    }
+    fs::read_text(path).map_err(|error| failed(error.to_string()))
 }
 
 /// Fetches the texts that were added to a coordinator, and its information about each.
@@ -133,7 +164,9 @@ fn is_template(name: &str) -> Result<bool, ValueError> {
     }
     let last = name.rsplit('/').next().unwrap_or(name);
     let endings = [".j2", ".jinja", ".jinja2", ".tmpl"];
-    let like = endings.iter().any(|ending| last.ends_with(ending)) || last.starts_with("families.");
+    let like = endings.iter().any(|ending| last.ends_with(ending))
+        || last.starts_with("families.")
+        || last.starts_with("backends.");
     if like { Err(parsed) } else { Ok(false) }
 }
 
@@ -188,7 +221,6 @@ mod tests {
         assert!(
             refusal(&[("templates/vlm/test.py.j2", b"a")]).contains("not the path of a template")
         );
-        assert!(refusal(&[("vlm/cudo.py.j2", b"a")]).ends_with("did you mean \"cuda\"?"));
         assert!(refusal(&[("families.yml", b"a")]).contains("families.yml"));
         assert!(refusal(&[("vlm/test.py.j2", b"\xff")]).contains("not UTF-8"));
         assert!(refusal(&[("README.md", b"a")]).contains("contains no templates"));

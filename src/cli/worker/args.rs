@@ -1,7 +1,7 @@
 //! Flags of `dtf worker`.
 
 use crate::cli::args::machine::Machine;
-use crate::cli::args::shared::Server;
+use crate::cli::args::shared::{Server, Templates};
 use crate::cli::args::values::span;
 use crate::domain::time::Millis;
 use clap::Args;
@@ -17,6 +17,7 @@ Examples:
   dtf worker --coordinator http://lab-1:7700 --token-file token
   dtf worker --slots 2 --tags lab,gpu --idle-timeout 30m
   dtf worker --ephemeral                    Exit when no tests are left
+  dtf worker --prefetch plan.yaml           Prepare this machine for a plan
   dtf worker --python /opt/venv/bin/python --system-packages
                                             Use an installed PyTorch")]
 pub struct WorkerArgs {
@@ -24,12 +25,17 @@ pub struct WorkerArgs {
     pub server: Server,
     #[command(flatten)]
     pub machine: Machine,
+    #[command(flatten)]
+    pub templates: Templates,
     /// Name of this worker in reports [default: the host name]
     #[arg(long, env = "DTF_NAME", value_name = "NAME")]
     pub name: Option<String>,
     /// Directory of running attempts, files and results that are not yet sent
     #[arg(long, env = "DTF_WORK_DIR", value_name = "DIR")]
     pub work_dir: Option<PathBuf>,
+    /// Build the environments and fetch the weights for this plan, then exit; no test is run
+    #[arg(long, value_name = "PLAN", conflicts_with_all = ["ephemeral", "idle_timeout"])]
+    pub prefetch: Option<PathBuf>,
     /// Exit when at least one test has run and no tests are left
     #[arg(long)]
     pub ephemeral: bool,

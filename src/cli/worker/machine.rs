@@ -1,5 +1,6 @@
 //! The capability of this machine and the settings of its worker, for `worker` and `run`.
 
+use crate::backends::Table;
 use crate::cli::args::machine::Machine;
 use crate::cli::error::CliError;
 use crate::cli::terminal::console::Console;
@@ -23,6 +24,7 @@ pub async fn capability(
     console: Console,
     machine: &Machine,
     file: &File,
+    backends: &Table,
 ) -> Result<Capability, CliError> {
     let progress = Progress::new(console);
     progress.show("detecting the hardware of this machine");
@@ -32,7 +34,7 @@ pub async fn capability(
         let first = span < Duration::from_secs(2);
         if first && !console.moving { progress.note(&text) } else { progress.show(&text) }
     };
-    let detected = detect(machine, file, &waiting).await?;
+    let detected = detect(machine, file, backends, &waiting).await?;
     drop(progress);
     for note in &detected.notes {
         console.note(&format!("note: {note}"));
@@ -47,12 +49,14 @@ pub async fn capability(
 pub async fn detect(
     machine: &Machine,
     file: &File,
+    backends: &Table,
     waiting: &(dyn Fn(&str, Duration) + Send + Sync),
 ) -> Result<Detected, CliError> {
     let MachineSettings { slots, tags, .. } = resolve(machine, &mut Resolver::new(file));
     let tags = tags.into_iter().collect();
     let visible = detect::VisibleDevices::new(own_variable);
-    let wanted = detect::Overrides { slots, tags, visible, ..Default::default() };
+    let backends = Arc::new(backends.clone());
+    let wanted = detect::Overrides { slots, tags, visible, backends, ..Default::default() };
     let waiting = detect::Waiting { interval: detect::NOTICE_INTERVAL, notice: waiting };
     let host = detect::Host::own(&SystemRunner, own_variable, waiting);
     let detected = detect::capability(&host, wanted).await;
@@ -65,7 +69,7 @@ pub fn settings(
     console: Console,
     machine: &Machine,
     file: &File,
-    capability: Capability,
+    (capability, backends): (Capability, &Table),
     name: String,
     work_dir: PathBuf,
 ) -> Settings {
@@ -79,6 +83,7 @@ pub fn settings(
     Settings {
         name,
         capability,
+        backends: Arc::new(backends.clone()),
         work_dir,
         environments_dir: Some(machine.environments_dir),
         weights: machine.weights,

@@ -3,6 +3,7 @@
 pub mod args;
 pub mod describe;
 pub mod machine;
+mod prefetch;
 pub mod workers;
 
 use crate::cli::args::shared::Global;
@@ -10,6 +11,7 @@ use crate::cli::connect::{connect, connection, settings};
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::terminal::console::Console;
+use crate::cli::work::library;
 use crate::cli::worker::args::WorkerArgs;
 use crate::cli::worker::describe::describe;
 use crate::client::Client;
@@ -34,7 +36,8 @@ pub async fn run(console: Console, global: &Global, args: WorkerArgs) -> Result<
     let file = settings(global)?;
     let connection = connection(global, &file, args.server.coordinator.as_deref());
     let client = connect(&connection)?;
-    let mut capability = machine::capability(console, &args.machine, &file).await?;
+    let table = library::backends(&file, &args.templates.backends)?;
+    let mut capability = machine::capability(console, &args.machine, &file, &table).await?;
     let role = WorkerSettings::resolve(
         args.name,
         args.work_dir,
@@ -42,9 +45,13 @@ pub async fn run(console: Console, global: &Global, args: WorkerArgs) -> Result<
         &mut Resolver::new(&file),
     );
     let (name, url) = (role.name, connection.url);
-    let own = capability.clone();
+    let own = (capability.clone(), &table);
     let mut settings =
         machine::settings(console, &args.machine, &file, own, name.clone(), role.work_dir);
+    if let Some(plan) = &args.prefetch {
+        let with = (settings, Arc::new(client));
+        return prefetch::run(console, &file, (plan, &args.templates), with).await;
+    }
     settings.ephemeral = args.ephemeral;
     settings.idle_timeout = role.idle_timeout;
     settings.null_runner = args.null_runner;
@@ -53,10 +60,11 @@ pub async fn run(console: Console, global: &Global, args: WorkerArgs) -> Result<
         .map_err(|error| CliError::new(format!("cannot watch for signals: {error}")))?;
     memory::forget_startup();
     let client = Arc::new(client);
-    let detect_again = async || match machine::detect(&args.machine, &file, &|_, _| {}).await {
-        Ok(detected) => Some(detected.capability),
-        Err(_) => None,
-    };
+    let detect_again =
+        async || match machine::detect(&args.machine, &file, &table, &|_, _| {}).await {
+            Ok(detected) => Some(detected.capability),
+            Err(_) => None,
+        };
     loop {
         console.note(&format!("worker {name} ({}) for {url}", describe(&capability)));
         let (done, better) = live(&settings, &client, &signals, &capability, &detect_again).await;

@@ -43,14 +43,6 @@ short_names! {
     }
 }
 
-impl Backend {
-    /// Whether a test on this back-end holds a device unless it specifies otherwise.
-    #[must_use]
-    pub fn needs_accelerator(self) -> bool {
-        ![Self::CPU, Self::OPENVINO, Self::WEBGPU, Self::WEBNN].contains(&self)
-    }
-}
-
 /// A required back-end as people write it: `any` if the test has no requirement.
 #[must_use]
 pub fn backend_text(backend: Option<Backend>) -> String {

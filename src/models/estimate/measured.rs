@@ -146,7 +146,7 @@ impl OnDevice {
         let config = measured_config(self.shape.model);
         let family = family(self.shape.model, &config);
         let Measured { batch, tokens, new_tokens, width, .. } = self.shape;
-        let (backend, eager_attention) = (Backend::CUDA, self.eager);
+        let (backend, eager_attention) = (Some(Backend::CUDA), self.eager);
         let usual = workload(&family);
         let workload =
             Workload { batch, tokens, new_tokens, width, eager_attention, backend, ..usual };

@@ -202,8 +202,8 @@ pub(super) fn device(weights: Span, working: Working, workload: &Workload) -> Sp
 }
 
 /// Device memory of a back-end before the first tensor; `None` if it has no separate memory.
-pub(super) fn context(backend: Backend) -> Option<Span> {
-    backend.needs_accelerator().then_some(match backend {
+pub(super) fn context(backend: Option<Backend>) -> Option<Span> {
+    Some(match backend? {
         Backend::CUDA | Backend::ROCM => CONTEXT,
         _ => SMALL_CONTEXT,
     })
@@ -212,7 +212,7 @@ pub(super) fn context(backend: Backend) -> Option<Span> {
 /// Resident memory on the host: the interpreter, the weights in fp32, and the larger of reference
 /// and test, which run one after the other.
 pub(super) fn host(model: &Model, parameters: Span, tested: Working, workload: &Workload) -> Span {
-    let on_device = workload.backend.needs_accelerator();
+    let on_device = workload.backend.is_some();
     let run = if on_device { Span::ZERO } else { tested.total() };
     let graph = match workload.runtime {
         Runtime::Torch => Span::ZERO,

@@ -32,7 +32,7 @@ pub(super) fn workload(family: &str) -> Workload<'_> {
         audio_seconds: 5.0,
         width: 4,
         eager_attention: false,
-        backend: Backend::CPU,
+        backend: None,
         runtime: Runtime::Torch,
         role: ScriptRole::Test,
         weights: WeightsSource::Random,
@@ -131,7 +131,7 @@ fn activations_are_those_of_the_largest_stage() {
 #[test]
 fn attention_that_stores_its_scores_needs_more_memory() {
     let bert = config("bert-base-uncased");
-    let shape = Workload { tokens: 512, backend: Backend::CUDA, ..workload("text_encoder") };
+    let shape = Workload { tokens: 512, backend: Some(Backend::CUDA), ..workload("text_encoder") };
     let fused = of(&bert, &shape);
     let eager = of(&bert, &Workload { eager_attention: true, ..shape });
     let scores = 2 * 12 * 512 * 512 * 4;
@@ -160,8 +160,8 @@ fn only_back_ends_with_a_device_need_device_memory() {
     let bert = config("bert-base-uncased");
     let on = |backend| of(&bert, &Workload { backend, ..workload("text_encoder") });
     let none = Range::default();
-    assert_eq!((on(Backend::CPU).device, on(Backend::CPU).context), (none, none));
-    let (cuda, mps) = (on(Backend::CUDA), on(Backend::MPS));
+    assert_eq!((on(None).device, on(None).context), (none, none));
+    let (cuda, mps) = (on(Some(Backend::CUDA)), on(Some(Backend::MPS)));
     assert!(cuda.device.low > cuda.weights.low && cuda.device.high > cuda.weights.high);
     assert!(cuda.context.high > mps.context.high && mps.context.low > 0);
 }
@@ -208,7 +208,7 @@ fn every_built_in_model_has_an_estimate() {
 #[test]
 fn a_model_of_which_only_the_size_is_known_has_an_estimate() {
     let pipeline = object(json!({"model_type": "stable-diffusion"}));
-    let shape = Workload { width: 2, backend: Backend::CUDA, ..workload("diffusion") };
+    let shape = Workload { width: 2, backend: Some(Backend::CUDA), ..workload("diffusion") };
     let of_size = |published| estimate(&pipeline, published, &shape);
     assert_eq!(of_size(None), None);
     let needs = of_size(Some(860 << 20)).expect("an estimate");
@@ -220,7 +220,7 @@ fn a_model_of_which_only_the_size_is_known_has_an_estimate() {
 
 #[test]
 fn loading_takes_less_time_than_testing_and_no_reference() {
-    let shape = Workload { tokens: 512, backend: Backend::CUDA, ..workload("text_encoder") };
+    let shape = Workload { tokens: 512, backend: Some(Backend::CUDA), ..workload("text_encoder") };
     let bert = config("bert-base-uncased");
     let [test, load] =
         [ScriptRole::Test, ScriptRole::Load].map(|role| of(&bert, &Workload { role, ..shape }));
@@ -383,7 +383,7 @@ proptest! {
         more in (0u64..1000, 0u64..1000),
         width in prop_oneof![Just(2u64), Just(4), any::<u64>()],
         seconds in any::<f64>(),
-        backend in proptest::sample::select(&Backend::BUILT_IN[..]),
+        backend in proptest::option::of(proptest::sample::select(&Backend::BUILT_IN[..])),
     ) {
         let shape = Workload {
             batch, tokens, width, backend, audio_seconds: seconds, min_seconds: seconds,

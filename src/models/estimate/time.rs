@@ -95,7 +95,7 @@ fn of_tower(
 /// Duration of an attempt, in milliseconds.
 pub(super) fn attempt(model: &Model, parameters: Span, workload: &Workload) -> Span {
     let narrow = workload.width < 4;
-    let tested = match (workload.backend.needs_accelerator(), narrow) {
+    let tested = match (workload.backend.is_some(), narrow) {
         (true, _) => DEVICE,
         (false, false) => PROCESSOR,
         (false, true) => Speed { operation: PROCESSOR.operation * NARROW, byte: PROCESSOR.byte },

@@ -20,7 +20,8 @@ pub struct Workload<'a> {
     pub width: u64,
     /// Whether attention stores its scores.
     pub eager_attention: bool,
-    pub backend: Backend,
+    /// The back-end of a test that holds a device.
+    pub backend: Option<Backend>,
     pub runtime: Runtime,
     pub role: ScriptRole,
     pub weights: WeightsSource,

@@ -1,7 +1,7 @@
 //! The cases of a model: every combination of back-ends and shapes that the plan requests, with all
 //! parameters of the template.
 
-use crate::domain::accelerator::{Backend, BackendError};
+use crate::domain::accelerator::Backend;
 use crate::models::estimate;
 use crate::models::sizes;
 use crate::models::weights::requested::Requested;
@@ -11,8 +11,12 @@ use crate::plan::matrix::{Combination, Matrix};
 use crate::plan::model_entry::BackendChoice;
 use crate::text::error::FieldError;
 use crate::text::node::Node;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
+
+/// Parameter with the library that runs the model, and its default.
+const RUNTIME: &str = "runtime";
+const TORCH: &str = "torch";
 
 impl<'a> Subject<'a> {
     /// Shapes that the family does not have, if the entry allows them to be left out.
@@ -64,16 +68,16 @@ impl<'a> Subject<'a> {
     }
 
     fn unknown_backend(&self, backend: Backend, key: &str) -> FieldError {
+        let path = self.entry.path.key(key);
+        if let Err(error) = self.table.require(backend) {
+            return error.at(&path);
+        }
         let known = self.known_backends();
         let names: Vec<&str> = known.iter().map(Backend::name).collect();
         let family = &self.classification.family;
         let message = format!("{family} tests cannot be generated for {backend}");
-        let error = FieldError::new(&self.entry.path.key(key), message);
-        let runtime = match backend {
-            Backend::OPENVINO => "; OpenVINO is a runtime: use cpu with --runtime openvino",
-            _ => "",
-        };
-        error.hint(format!("supported back-ends are {}{runtime}", names.join(", ")))
+        let hint = format!("supported back-ends are {}", names.join(", "));
+        FieldError::new(&path, message).hint(hint)
     }
 
     fn backends(&self, accelerators: &BTreeSet<Backend>) -> Result<Node, FieldError> {
@@ -104,7 +108,7 @@ impl<'a> Subject<'a> {
         for (name, node) in &combination.0 {
             if name == "backend" {
                 let text = node.scalar().unwrap_or_default();
-                backend = text.parse().map_err(|error: BackendError| {
+                backend = Backend::new(&text).map_err(|error| {
                     FieldError::new(&self.entry.path.key("include"), error.to_string())
                 })?;
                 // `backends` was checked before, so only `include` can name an unknown back-end.
@@ -127,6 +131,7 @@ impl<'a> Subject<'a> {
                 error.at(&if shape { path.key(&name) } else { path.key("parameters").key(&name) })
             })?;
         let (config, family) = (&self.model.config, &self.classification.family);
+        self.choose_runtime(backend, &names, &mut parameters)?;
         sizes::fit_lengths(config, family, &names, &mut parameters);
         let mut case = Case { backend, parameters };
         if let Ok(Requested::Random(Some(seed))) = case.weights().parse()
@@ -150,13 +155,41 @@ impl<'a> Subject<'a> {
     }
 }
 
+impl Subject<'_> {
+    /// Sets the runtime of a back-end that torch does not run on. `given` are the parameters that the
+    /// plan specifies.
+    fn choose_runtime(
+        &self,
+        backend: Backend,
+        given: &[String],
+        parameters: &mut Map<String, Value>,
+    ) -> Result<(), FieldError> {
+        let of_backend = self.table.get(backend).and_then(|entry| entry.runtime.as_deref());
+        let Some(runtime) = of_backend.filter(|runtime| *runtime != TORCH) else { return Ok(()) };
+        let Some(parameter) = parameters.get_mut(RUNTIME) else {
+            let family = &self.classification.family;
+            let message = format!("the template of {family} has no runtime, which {backend} needs");
+            return Err(FieldError::new(&self.entry.path.key("backends"), message));
+        };
+        if !given.iter().any(|name| name == RUNTIME) {
+            *parameter = json!(runtime);
+        } else if *parameter == json!(TORCH) {
+            let message = format!("torch does not run on the back-end {backend}");
+            let error = FieldError::new(&self.entry.path.key(RUNTIME), message);
+            let rule = format!("exclude backend={backend},runtime=torch");
+            return Err(error.hint(format!("use the runtime {runtime}, or {rule}")));
+        }
+        Ok(())
+    }
+}
+
 /// The rules of `exclude` without those for back-ends that `auto` did not add.
 fn without_absent(exclude: &Node, axes: &[(String, Node)]) -> Node {
     let Node::List(items) = exclude else { return exclude.clone() };
     let backends = axes.iter().find(|(name, _)| name == "backend").map(|(_, node)| node);
     let present = |item: &&Node| match (item.get("backend"), backends) {
         (Some(backend @ Node::Text(name)), Some(Node::List(backends))) => {
-            backends.contains(backend) || name.parse::<Backend>().is_err()
+            backends.contains(backend) || Backend::new(name).is_err()
         }
         _ => true,
     };

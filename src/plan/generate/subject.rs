@@ -1,6 +1,7 @@
 //! The facts that all tests of one entry under `models` share: the configuration of the model, its
 //! family, the templates of that family, and its weights.
 
+use crate::backends::Table;
 use crate::domain::accelerator::Backend;
 use crate::models::catalogue::{self, ModelConfig, Origin};
 use crate::models::classify::{self, Classification};
@@ -24,6 +25,8 @@ use std::collections::{BTreeMap, BTreeSet};
 /// A model that is to be tested.
 pub(super) struct Subject<'a> {
     pub entry: &'a ModelEntry,
+    /// The back-ends.
+    pub table: &'a Table,
     pub model: ModelConfig,
     pub classification: Classification,
     /// Template of every back-end without a separate one.
@@ -44,7 +47,7 @@ impl<'a> Subject<'a> {
     pub fn look_up(
         entry: &'a ModelEntry,
         models: &dyn ModelSource,
-        library: &Library,
+        library: &'a Library,
     ) -> Result<Self, FieldError> {
         let at_model = |error: ValueError| error.at(&entry.path.key("model"));
         let revision = entry.revision.as_deref();
@@ -74,7 +77,8 @@ impl<'a> Subject<'a> {
             return Err(at_model(error.hint("add model_type to its config.json")));
         }
         let weights = BTreeMap::new();
-        let subject = Self { entry, model, classification, template, special, weights };
+        let table = library.backends();
+        let subject = Self { entry, table, model, classification, template, special, weights };
         subject.check_parameters(library).map_err(at_model)?;
         Ok(subject)
     }
@@ -84,13 +88,15 @@ impl<'a> Subject<'a> {
     fn check_parameters(&self, library: &Library) -> Result<(), ValueError> {
         let templates = self.special.values().chain([&self.template]);
         for template in templates.filter(|template| template.origin != origin::Origin::BuiltIn) {
-            let backend = template.front_matter.backends.first().map_or("cpu", |b| b.name());
+            let backend = template.front_matter.backends.first().copied();
+            let backend = backend.unwrap_or(Backend::CPU);
+            let hooks = self.table.hooks(backend);
             let render = |parameters: &_| {
                 let name = &*self.entry.prefix;
                 let numbers = self.numbers(template).ok()?;
                 let config = &self.model.config;
-                let context =
-                    self.context(template, (name, backend), config, parameters, (&numbers, &[]));
+                let cell = (name, backend.name(), &hooks);
+                let context = self.context(template, cell, config, parameters, (&numbers, &[]));
                 template.render(&context).ok()
             };
             check_parameters(library, template, render)?;
@@ -113,7 +119,7 @@ impl<'a> Subject<'a> {
     pub fn context<'c>(
         &'c self,
         template: &'c Template,
-        (test_name, backend): (&'c str, &'c str),
+        (test_name, backend, backends): (&'c str, &'c str, &'c Map<String, Value>),
         config: &'c Map<String, Value>,
         parameters: &'c Map<String, Value>,
         (quality, requirements): (&'c Numbers, &'c [String]),
@@ -131,6 +137,7 @@ impl<'a> Subject<'a> {
             family: &self.classification.family,
             model_type: model_type.unwrap_or_default(),
             backend,
+            backends,
             config,
             parameters,
             revision: known.or(self.entry.revision.as_deref()),

@@ -60,6 +60,9 @@ impl Subject<'_> {
         let template = self.template(case.backend);
         let front_matter = &template.front_matter;
         let mut packages = front_matter.packages(case.text("runtime"));
+        if let Some(entry) = self.table.get(case.backend) {
+            packages = entry.requirements(packages);
+        }
         packages.extend(flags::packages(&self.model.config).map(str::to_owned));
         if let Some(quantised) =
             self.model.quantised.as_ref().filter(|_| !self.source(case).is_random())
@@ -81,7 +84,8 @@ impl Subject<'_> {
             Environment::Packages(chosen) => chosen.requirements.clone(),
             Environment::System => packages,
         };
-        let cell = (name, case.backend.name());
+        let hooks = self.table.hooks(case.backend);
+        let cell = (name, case.backend.name(), &hooks);
         let config = self.config(case);
         let numbers = self.numbers(template)?;
         let further = (&numbers, &*requirements);
@@ -115,13 +119,14 @@ impl Subject<'_> {
             settings.labels.insert(label.into(), value);
         }
         let workload = self.workload(case, given);
+        let on_device = self.table.needs_device(case.backend);
         let mut known = Known {
             estimate: estimate(&self.model.config, self.model.parameters, &workload),
             past: history.past(name).cloned(),
-            too_little: history.too_little(&settings.labels, case.backend.needs_accelerator()),
+            too_little: history.too_little(&settings.labels, on_device),
             raised: false,
         };
-        known.fill(case.backend, &mut settings);
+        known.fill(on_device, &mut settings);
         let entry = Entry {
             path: self.entry.path.clone(),
             program: Program::Script(script_name(name)),

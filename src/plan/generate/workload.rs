@@ -41,7 +41,7 @@ impl Subject<'_> {
             audio_seconds: real("audio_seconds"),
             width: case.width(),
             eager_attention: case.text("attention") == "eager",
-            backend: case.backend,
+            backend: Some(case.backend).filter(|backend| self.table.needs_device(*backend)),
             runtime: match case.text("runtime") {
                 "" | "torch" => Runtime::Torch,
                 _ => Runtime::Exported,

@@ -175,10 +175,16 @@ fn models_are_refused_where_they_are_wrong() {
         ("{model: '../x'}", "is not the name of a model"),
         ("{model: {config: config.json}}", "is not valid JSON: EOF"),
         ("{model: ./nowhere}", "cannot read the directory \"nowhere\": no such directory"),
-        ("{model: gpt2, backends: [cudda]}", "models[0].backends[0]: expected a back-end"),
+        ("{model: gpt2, backends: [cudda]}", "models[0].backends: unknown back-end \"cudda\""),
+        ("{model: gpt2, backends: [Cuda]}", "models[0].backends[0]: expected a back-end"),
         (
-            "{model: gpt2, backends: [openvino]}",
-            "OpenVINO is a runtime: use cpu with --runtime openvino",
+            "{model: gpt2, backends: [neuron]}",
+            "decoder_llm tests cannot be generated for neuron | supported back-ends are cpu, cuda",
+        ),
+        (
+            "{model: gpt2, backends: [cpu, openvino], runtime: [torch, openvino]}",
+            "torch does not run on the back-end openvino | use the runtime openvino, or exclude \
+             backend=openvino,runtime=torch",
         ),
         ("{model: gpt2, dtype: fp64}", "expected one of fp32, fp16, bf16"),
         ("{model: gpt2, batch: [0]}", "models[0].batch[0]: expected a whole number from 1"),

@@ -63,7 +63,7 @@ fn example(name: &str, accelerators: &[Backend]) -> Submission {
 fn quickstart_covers_three_families_on_what_is_found() {
     let plain = example("quickstart.yaml", &[]);
     assert_eq!(plain.tests.len(), 5 + 2, "two of one model share a reference and are loaded first");
-    let with_device = example("quickstart.yaml", &[Backend::CUDA, Backend::OPENVINO]);
+    let with_device = example("quickstart.yaml", &[Backend::CUDA, Backend::QNN]);
     assert_eq!(with_device.tests.len(), 10 + 4 + 2, "a reference for each model");
     let families: std::collections::BTreeSet<String> =
         plain.tests.iter().map(|test| launch(test).labels["family"].clone()).collect();

@@ -1,5 +1,6 @@
 //! Plans as people write them, good and bad.
 
+mod backends;
 mod bad;
 mod compared;
 mod examples;

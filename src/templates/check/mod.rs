@@ -260,6 +260,7 @@ impl Check<'_> {
             family: self.family,
             model_type: &values.model_type,
             backend: backend.name(),
+            backends: &self.library.backends().hooks(backend),
             config: &config,
             parameters,
             revision: Some(&values.revision),

@@ -1,6 +1,7 @@
 //! The state that all attempts of a worker share.
 
 use crate::api::v1::leases::LeaseView;
+use crate::backends::Table;
 use crate::domain::accelerator::Accelerator;
 use crate::domain::capability::Capability;
 use crate::domain::held_weights::HeldWeights;
@@ -22,6 +23,8 @@ pub struct AttemptContext<L> {
     pub labels: Labels,
     pub link: Arc<L>,
     pub capability: Arc<Capability>,
+    /// How devices are pinned.
+    pub backends: Arc<Table>,
     /// The weights that this worker has, for the coordinator.
     pub held: watch::Receiver<Arc<HeldWeights>>,
     pub inherited: InheritedVariables,

@@ -127,7 +127,7 @@ impl<L: Link> AttemptContext<L> {
             set(&mut env, name, value);
         }
         let devices: Vec<_> = self.devices(attempt.view).collect();
-        pin(&mut env, &devices);
+        pin(&mut env, &self.backends, &devices);
         set(&mut env, MARKER, &attempt.marker);
         set(&mut env, "DTF_ATTEMPT", attempt.view.lease.attempt.to_string());
         set(&mut env, "DTF_RESULT", attempt.protocol_file());

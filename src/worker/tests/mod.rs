@@ -328,6 +328,7 @@ fn settings(directory: &std::path::Path) -> Settings {
             unusable: Vec::new(),
             detection_errors: Vec::new(),
         },
+        backends: Arc::default(),
         work_dir: directory.to_owned(),
         environments_dir: None,
         weights: CacheSettings {
