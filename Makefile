@@ -5,7 +5,7 @@ CARGO := scripts/cargo.sh
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/dtf-build
 
 .DEFAULT_GOAL := help
-.PHONY: help build test demo bench faults mutation lint fmt generated doc clean-cache
+.PHONY: help build test demo wheel bench faults mutation lint fmt generated doc clean-cache
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -19,6 +19,9 @@ test: ## build dtf and run all tests
 demo: ## build, test four real models on this machine, print the report
 	@$(CARGO) build
 	@$(CARGO) run --quiet -- run examples/quickstart.yaml
+
+wheel: ## build a wheel that needs nothing else, in dist/
+	@scripts/wheel.sh --release
 
 bench: ## measure speed and size on an idle machine; PARTS="warm rest" runs only these parts
 	@scripts/bench.sh $(PARTS)

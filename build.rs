@@ -1,5 +1,5 @@
-//! Gives the binary a run path to the prebuilt DuckDB library, so that it
-//! starts without `LD_LIBRARY_PATH` (not for the bundled build), puts what runs at the start of a
+//! Gives the binary a run path to the prebuilt DuckDB library, so that it and copies of it
+//! start without `LD_LIBRARY_PATH` (not for the bundled build), puts what runs at the start of a
 //! process side by side, and has cargo watch the templates that it carries.
 
 #[expect(clippy::disallowed_methods, reason = "a build script is told by its environment")]
@@ -15,6 +15,14 @@ fn main() {
     let bundled = std::env::var_os("CARGO_FEATURE_BUNDLED").is_some();
     let unix = std::env::var_os("CARGO_CFG_UNIX").is_some();
     if let (Ok(dir), false, true) = (std::env::var("DUCKDB_LIB_DIR"), bundled, unix) {
-        println!("cargo:rustc-link-arg=-Wl,-rpath,{dir}");
+        // A copy of the program finds the library beside itself.
+        let beside = if std::env::var("CARGO_CFG_TARGET_OS").is_ok_and(|os| os == "macos") {
+            "@loader_path"
+        } else {
+            "$ORIGIN"
+        };
+        for directory in [beside, &dir] {
+            println!("cargo:rustc-link-arg=-Wl,-rpath,{directory}");
+        }
     }
 }

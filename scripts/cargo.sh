@@ -3,7 +3,8 @@
 # prebuilt library if there is one for this machine, and otherwise with the bundled source.
 #
 # DUCKDB=bundled always compiles DuckDB from source. DUCKDB_LIB_DIR names a directory with a libduckdb
-# of the same version, which is used without a check. CARGO_TARGET_DIR is respected.
+# of the same version, which is used without a check. CARGO_TARGET_DIR is respected. CARGO_PROGRAM names
+# a program that takes the place of cargo and understands its features (scripts/wheel.sh).
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
@@ -40,4 +41,4 @@ elif [[ -z ${DUCKDB_LIB_DIR:-} ]]; then
     *) exit "$code" ;;
   esac
 fi
-exec cargo "$subcommand" ${features[@]+"${features[@]}"} "$@"
+exec "${CARGO_PROGRAM:-cargo}" "$subcommand" ${features[@]+"${features[@]}"} "$@"

@@ -15,6 +15,7 @@ mod hub;
 mod leases;
 mod logs;
 mod part;
+mod program;
 mod proxy;
 mod reports;
 mod retry;

@@ -32,6 +32,7 @@ use crate::scheduler::engine::{Batch, Input, SnapshotPolicy};
 use crate::scheduler::{FactError, Scheduler};
 use crate::store::{self, archive};
 use crate::sys::clock::Clock;
+use crate::sys::program;
 use crate::sys::spawn::Tasks;
 use std::future::Future;
 use std::io;
@@ -307,6 +308,7 @@ fn start(
         refusals: Refusals::default(),
         clock,
         openapi: crate::coordinator::http::document::text,
+        program: program::running(),
         identity,
         incoming,
         bodies: Bodies::new(),

@@ -138,6 +138,24 @@ pub fn open_plain(path: &Path) -> io::Result<File> {
     if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::other("not a plain file")) }
 }
 
+/// Reads from a position of a file, independently of other readers. Returns the number of bytes; 0 at
+/// the end.
+///
+/// # Errors
+/// The file cannot be read.
+pub fn read_at(file: &File, buffer: &mut [u8], position: u64) -> io::Result<usize> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::FileExt;
+        file.read_at(buffer, position)
+    }
+    #[cfg(windows)]
+    {
+        use std::os::windows::fs::FileExt;
+        file.seek_read(buffer, position)
+    }
+}
+
 /// Reads a text file, see [`text::decode`].
 ///
 /// # Errors

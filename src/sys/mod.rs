@@ -17,5 +17,6 @@ pub mod panics;
 pub mod place;
 pub mod private;
 pub mod process;
+pub mod program;
 pub mod shutdown;
 pub mod spawn;

@@ -22,6 +22,7 @@ use crate::log::LogReader;
 use crate::results::{self, Output, OutputError, Reader};
 use crate::store::{Cause, StoreError};
 use crate::sys::clock::Clock;
+use crate::sys::program::{ProgramError, ProgramFile};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
@@ -48,6 +49,8 @@ pub(crate) struct App {
     pub clock: Clock,
     /// Text of the OpenAPI document. The first call builds it.
     pub openapi: fn() -> &'static str,
+    /// The files of this program, from the start of the coordinator on.
+    pub program: Result<Vec<Arc<ProgramFile>>, ProgramError>,
     /// Identity of the data directory.
     pub identity: String,
     /// Directory for uploaded files whose digest is not known yet.

@@ -5,6 +5,7 @@
 //! permission in one table; every answer outside 2xx is an `api::error::ErrorBody`; a
 //! panic in a handler is a 500 and nothing more.
 
+pub(crate) mod about;
 pub(crate) mod app;
 pub(crate) mod attempts;
 pub(crate) mod auth;
@@ -16,7 +17,6 @@ pub(crate) mod guard;
 pub(crate) mod health;
 pub(crate) mod leases;
 pub(crate) mod logs;
-pub(crate) mod openapi;
 pub(crate) mod refusals;
 pub(crate) mod reports;
 pub(crate) mod respond;

@@ -103,6 +103,7 @@ macro_rules! routes {
                 (name = "workers", description = "Machines that run tests"),
                 (name = "leases", description = "Tests that a worker holds, and their results"),
                 (name = "reports", description = "Results of runs"),
+                (name = "program", description = "The program of the coordinator, for workers on the same platform"),
                 (name = "health", description = "State and metrics of the coordinator")
             ),
             components(schemas(ErrorBody)),
@@ -159,7 +160,9 @@ routes! {
     "get_report" GET "/api/v1/report", Read, WAITING, reports::report;
     "get_history" GET "/api/v1/history", Read, WAITING, reports::history;
     "get_status" GET "/api/v1/status", Read, SMALL, reports::status;
-    "get_openapi" GET "/api/v1/openapi.json", Public, SMALL, openapi::serve;
+    "get_program" GET "/api/v1/program", Read, SMALL, about::program;
+    "download_program" GET "/api/v1/program/{sha256}", Read, SMALL, about::program_file;
+    "get_openapi" GET "/api/v1/openapi.json", Public, SMALL, about::openapi;
     "get_metrics" GET "/metrics", Read, SMALL, health::metrics;
     "get_liveness" GET "/health/live", Public, SMALL, health::live;
     "get_readiness" GET "/health/ready", Public, SMALL, health::ready;

@@ -226,7 +226,7 @@ pub(crate) async fn get_chunk(
 }
 
 /// The first byte of a range to the end. Other ranges are answered with the whole chunk.
-fn first_byte(headers: &HeaderMap) -> Option<u64> {
+pub(super) fn first_byte(headers: &HeaderMap) -> Option<u64> {
     let range = headers.get(header::RANGE)?.to_str().ok()?;
     range.strip_prefix("bytes=")?.strip_suffix('-')?.parse().ok().filter(|from| *from > 0)
 }

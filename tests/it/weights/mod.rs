@@ -1,10 +1,12 @@
 //! Weights in the directory of a model, from the command line to the report.
 
+mod travel;
+
 use crate::python::environments;
 use crate::support::Home;
 use serde_json::Value;
 
-const CONFIG: &str = include_str!("../../templates/catalogue/dtf--tiny-bert.json");
+const CONFIG: &str = include_str!("../../../templates/catalogue/dtf--tiny-bert.json");
 const POINTER: &str = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n";
 
 #[test]
