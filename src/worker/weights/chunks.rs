@@ -4,7 +4,8 @@
 //! damaged downloads of a chunk.
 //!
 //! Promises: each chunk is compared with its digest while it is written. Chunks that an earlier fetch
-//! has written are compared and kept. A file is never in memory.
+//! has written are compared and kept. A file is never in memory, and what is written
+//! is below the directory of the target, whatever another program links there.
 
 use crate::domain::digest::hexadecimal;
 use crate::domain::weights::ManifestFile;
@@ -16,13 +17,12 @@ use crate::worker::weights::error::WeightsError;
 use crate::worker::weights::patience::Patience;
 use crate::worker::weights::plan::{Chunk, chunks};
 use crate::worker::weights::progress::{Progress, Step};
-use crate::worker::weights::target::Target;
+use crate::worker::weights::target::{Place, Target};
 use bytes::Bytes;
 use futures::future::try_join_all;
 use sha2::{Digest, Sha256};
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
-use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use tokio::sync::mpsc;
 
@@ -33,9 +33,8 @@ const PIECES: usize = 8;
 /// Maximum number of damaged downloads of one chunk.
 const MAX_DAMAGED: u32 = 3;
 
-/// A chunk that is missing, in this file.
+/// A chunk that is missing, in this file of the directory.
 struct Missing {
-    path: PathBuf,
     name: String,
     chunk: Chunk,
 }
@@ -83,16 +82,15 @@ async fn find_missing(
     files: &[ManifestFile],
     target: &Target<'_>,
 ) -> Result<Vec<Missing>, WeightsError> {
-    let (files, directory) = (files.to_vec(), target.directory.clone());
+    let (files, place) = (files.to_vec(), target.place());
     let (guard, owner) = (target.guard.clone(), Alive::default());
     let (alive, progress) = (owner.watch(), target.progress.clone());
     let search = tokio::task::spawn_blocking(move || {
         let _guard = guard;
         let mut missing = Vec::new();
         for file in files {
-            let path = directory.join(&file.path);
-            for chunk in missing_chunks(&path, &file, &alive, &progress)? {
-                missing.push(Missing { path: path.clone(), name: file.path.clone(), chunk });
+            for chunk in missing_chunks(&place, &file, &alive, &progress)? {
+                missing.push(Missing { name: file.path.clone(), chunk });
             }
         }
         Ok::<_, io::Error>(missing)
@@ -103,15 +101,12 @@ async fn find_missing(
 }
 
 fn missing_chunks(
-    path: &Path,
+    place: &Place,
     planned: &ManifestFile,
     alive: &Alive,
     progress: &Progress,
 ) -> io::Result<Vec<Chunk>> {
-    if let Some(parent) = path.parent() {
-        std::fs::create_dir_all(parent)?;
-    }
-    let mut file = open(path)?;
+    let mut file = place.file(&planned.path)?;
     let present = file.metadata()?.len();
     if present > planned.size_bytes {
         file.set_len(planned.size_bytes)?;
@@ -138,24 +133,21 @@ fn has(file: &mut File, chunk: &Chunk, alive: &Alive) -> io::Result<bool> {
     Ok(hash(&mut content)?.sha256 == chunk.sha256)
 }
 
-fn open(path: &Path) -> io::Result<File> {
-    OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)
-}
-
 async fn fetch_chunk<L: WeightsLink>(
     missing: Missing,
     target: &Target<'_>,
     link: &L,
 ) -> Result<(), WeightsError> {
-    let Missing { path, name, chunk } = missing;
+    let Missing { name, chunk } = missing;
     let mut patience = Patience::new(target.limits);
     let mut damaged = 0;
     loop {
         let (sender, pieces) = mpsc::channel(PIECES);
-        let (guard, path, planned) = (target.guard.clone(), path.clone(), chunk.clone());
+        let (guard, planned) = (target.guard.clone(), chunk.clone());
+        let (place, file) = (target.place(), name.clone());
         let writing = tokio::task::spawn_blocking(move || {
             let _guard = guard;
-            write(&path, &planned, pieces)
+            place.file(&file).and_then(|file| write(file, &planned, pieces))
         });
         let receiving = link.weights_chunk(chunk.sha256.clone(), sender);
         let (received, written) = tokio::join!(receiving, writing);
@@ -192,8 +184,7 @@ async fn fetch_chunk<L: WeightsLink>(
 }
 
 /// Writes the pieces of a chunk as they come, on a thread for this purpose.
-fn write(path: &Path, chunk: &Chunk, mut pieces: mpsc::Receiver<Bytes>) -> io::Result<Written> {
-    let mut file = open(path)?;
+fn write(mut file: File, chunk: &Chunk, mut pieces: mpsc::Receiver<Bytes>) -> io::Result<Written> {
     file.seek(SeekFrom::Start(chunk.offset))?;
     let mut file = DirectFile::new(file);
     let (mut hasher, mut size) = (Sha256::new(), 0);

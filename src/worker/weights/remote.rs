@@ -5,7 +5,7 @@
 //!
 //! Promises: a download that was cut continues at its end, also after a restart of the worker. Each file
 //! is compared with its size, and with its digest where the origin publishes one. A file is never in
-//! memory.
+//! memory. What is written is below the directory of the target, whatever another program links there.
 
 use crate::client::{DownloadError, Downloads};
 use crate::domain::digest::hexadecimal;
@@ -20,9 +20,8 @@ use bytes::Bytes;
 use futures::future::try_join_all;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Read, Write};
-use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
@@ -73,20 +72,16 @@ async fn fetch_file(
     downloads: &Downloads,
     explain: Explain<'_>,
 ) -> Result<String, WeightsError> {
-    let path = target.directory.join(&file.path);
     let broken = |error| WeightsError::cache(target.root, error);
-    if let Some(parent) = path.parent() {
-        std::fs::create_dir_all(parent).map_err(broken)?;
-    }
     for tries in 1.. {
-        let mut writer = Writer::start(path.clone(), file.size_bytes, target);
+        let mut writer = Writer::start(&file.path, file.size_bytes, target);
         receive(file, &mut writer, target, downloads, explain).await?;
         let hashed = writer.finish().await.map_err(broken)?;
         let is_whole = hashed.size == file.size_bytes;
         if is_whole && file.sha256.as_ref().is_none_or(|expected| *expected == hashed.sha256) {
             return Ok(hashed.sha256);
         }
-        std::fs::remove_file(&path).map_err(broken)?;
+        std::fs::remove_file(target.directory.join(&file.path)).map_err(broken)?;
         target.progress.remove(hashed.size);
         if tries >= MAX_DAMAGED {
             return Err(WeightsError::Corrupt { file: file.path.clone(), tries });
@@ -170,14 +165,16 @@ struct Writer {
 
 impl Writer {
     /// Opens a file, whose present content is hashed first.
-    fn start(path: PathBuf, max_bytes: u64, target: &Target<'_>) -> Self {
+    fn start(name: &str, max_bytes: u64, target: &Target<'_>) -> Self {
         let (begin, begun) = oneshot::channel();
         let (sender, pieces) = mpsc::channel(PIECES);
         let (guard, owner) = (target.guard.clone(), Alive::default());
         let alive = owner.watch();
+        let (place, name) = (target.place(), name.to_owned());
         let thread = tokio::task::spawn_blocking(move || {
             let _guard = guard;
-            append(&path, max_bytes, begin, pieces, &alive)
+            let file = place.file(&name)?;
+            append(file, max_bytes, begin, pieces, &alive)
         });
         Self { begun: Some(begun), pieces: Some(sender), thread, _owner: owner }
     }
@@ -222,14 +219,12 @@ impl Writer {
 
 /// Hashes the present content of a file, reports its size, and appends pieces up to `max_bytes`.
 fn append(
-    path: &Path,
+    mut file: File,
     max_bytes: u64,
     begin: oneshot::Sender<u64>,
     mut pieces: mpsc::Receiver<Piece>,
     alive: &Alive,
 ) -> io::Result<Hashed> {
-    let mut file =
-        OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
     if file.metadata()?.len() > max_bytes {
         file.set_len(0)?;
     }

@@ -47,6 +47,54 @@ async fn a_file_that_an_attempt_changed_is_noticed_and_repaired() {
     assert_eq!(link.requests(), 4);
 }
 
+/// Attempts run as the user of the worker, so they can put links into the cache.
+#[cfg(unix)]
+#[tokio::test]
+async fn a_repair_writes_into_the_cache_and_not_where_a_link_leads() {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    let [root, outside] = [(); 2].map(|()| tempfile::tempdir().expect("a directory"));
+    let foreign = outside.path().join("foreign");
+    std::fs::write(&foreign, "foreign").expect("written");
+    let link = StandIn::new();
+    let large = content(CHUNK_BYTES + 9);
+    let weights = link.store(&[("config.json", b"{}"), ("sub/model.safetensors", &large)]);
+    let worker = sources(&link, root.path(), CacheLimit::Unlimited);
+    let ready = ensure(&worker, &weights).await.expect("fetched");
+    let directory = path(&ready).clone();
+    let file = directory.join("sub/model.safetensors");
+    let open = |path: &Path| {
+        let mode = std::fs::Permissions::from_mode(0o755);
+        std::fs::set_permissions(path, mode).expect("set");
+    };
+    let plant: [&dyn Fn(); 3] = [
+        &|| {
+            std::fs::remove_file(&file).expect("removed");
+            symlink(&foreign, &file).expect("linked");
+        },
+        &|| {
+            std::fs::remove_file(&file).expect("removed");
+            std::fs::hard_link(&foreign, &file).expect("linked");
+        },
+        &|| {
+            std::fs::rename(directory.join("sub"), outside.path().join("sub")).expect("moved");
+            symlink(outside.path().join("sub"), directory.join("sub")).expect("linked");
+            damage(&outside.path().join("sub/model.safetensors"), |content| content[5] ^= 1);
+        },
+    ];
+    for (case, plant) in plant.into_iter().enumerate() {
+        open(&directory);
+        open(&directory.join("sub"));
+        plant();
+        let repaired = ensure(&worker, &weights).await.expect("repaired");
+        assert!(std::fs::read(&file).expect("there") == large, "{case}");
+        assert!(directory.join("sub").symlink_metadata().expect("there").is_dir(), "{case}");
+        assert_eq!(std::fs::read_to_string(&foreign).expect("there"), "foreign", "{case}");
+        drop(repaired);
+    }
+    let moved = std::fs::read(outside.path().join("sub/model.safetensors")).expect("there");
+    assert!(moved != large, "nothing was written there");
+}
+
 #[tokio::test]
 async fn the_cache_removes_what_was_used_longest_ago_but_never_what_is_used() {
     let root = tempfile::tempdir().expect("a directory");
