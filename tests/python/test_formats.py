@@ -669,6 +669,7 @@ def test_a_test_of_quantised_weights_passes(frameworks, run, tmp_path, kind):
     write_quantised(frameworks, tmp_path, pack)
     code, end, output = result(run(quantised_source(tmp_path, sections)))
     assert (code, end["weights"]) == (0, "folder"), output
+    assert "parameters_unchecked" not in end, "they are plain numbers, which are counted"
 
 
 def change_tensors(mine, change):

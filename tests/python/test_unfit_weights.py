@@ -176,6 +176,7 @@ def test_the_code_of_a_model_runs_only_if_it_is_trusted(run, with_code, bert):
     source = of(with_code, parameters={"trust_remote_code": True})
     code, end, output = result(run(source))
     assert (code, end["weights"], end["trust_remote_code"]) == (0, "folder", True), output
+    assert end["parameters_unchecked"] == "the class of the model is defined by its code"
     model, _, _ = weights_of(source)
     assert type(model).__name__ == "MineModel" and same(model, bert)
 

@@ -396,6 +396,7 @@ def test_a_pipeline_has_its_weights_in_the_directory_of_the_denoiser(run, tmp_pa
     assert source == "folder" and same(model.denoiser, denoiser)
     code, end, output = result(run(script()))
     assert (code, end["weights"]) == (0, "folder"), output
+    assert end["parameters_unchecked"] == "it does not describe the parts of a pipeline"
     file = mine / "unet" / "diffusion_pytorch_model.safetensors"
     os.truncate(file, file.stat().st_size - 4)
     assert "is truncated" in prevented(script())
