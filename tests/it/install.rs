@@ -62,15 +62,12 @@ async fn download(url: &str, to: &Path) -> ProgramView {
     let http = reqwest::Client::builder().no_proxy().build().expect("a client");
     for file in &program.files {
         let address = format!("{url}/api/v1/program/{}", file.sha256);
-        let get = async |name: &'static str, value: String| {
-            http.get(&address).header(name, value).send().await.expect("an answer")
-        };
         let tag = format!("\"{}\"", file.sha256);
-        assert_eq!(get("if-none-match", tag.clone()).await.status(), 304);
-        let end = get("range", format!("bytes={}-", file.size - 7)).await;
+        let end = http.get(&address).header("range", format!("bytes={}-", file.size - 7));
+        let end = end.send().await.expect("an answer");
         assert_eq!(end.status(), 206);
         let end = end.bytes().await.expect("the end");
-        let whole = get("if-none-match", "\"other\"".into()).await;
+        let whole = http.get(&address).send().await.expect("an answer");
         assert_eq!(whole.headers()["etag"].to_str().ok(), Some(tag.as_str()));
         let content = whole.bytes().await.expect("the file");
         assert_eq!(content.len() as u64, file.size);

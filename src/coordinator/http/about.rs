@@ -16,8 +16,8 @@ use crate::coordinator::http::weights::first_byte;
 use crate::sys::program::{ProgramError, ProgramFile};
 use axum::Json;
 use axum::extract::State;
-use axum::http::header::{CONTENT_TYPE, ETAG, IF_NONE_MATCH};
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::header::{CONTENT_TYPE, ETAG};
+use axum::http::{HeaderMap, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use std::sync::Arc;
 
@@ -66,7 +66,6 @@ const LIBC: &str = if cfg!(target_env = "musl") {
     params(("sha256" = schema::Sha256, Path)),
     responses((status = 200, body = Vec<u8>, content_type = "application/octet-stream", description = "the file; its `ETag` is the digest"),
         (status = 206, body = Vec<u8>, content_type = "application/octet-stream", description = "the end of the file"),
-        (status = 304, description = "`If-None-Match` names the file"),
         (status = 404, description = "the program that runs now has no such file")))]
 pub(crate) async fn program_file(
     State(app): State<Arc<App>>,
@@ -79,19 +78,13 @@ pub(crate) async fn program_file(
         return Err(ApiError::not_found(format!("a file of the program with the digest {digest}"))
             .hint("the coordinator may have been updated: get the list of files again"));
     };
+    let from = first_byte(&headers).filter(|from| *from < file.size);
+    let content = Box::new(file.content(from.unwrap_or(0)));
+    let mut answer = send(Blob { size: file.size, content }, from, move |error| {
+        tracing::error!(file = file.name, %error, "the program cannot be read; its download is cut off");
+    });
     // The digits of a digest are a valid header.
-    let tag = HeaderValue::try_from(format!("\"{digest}\"")).ok();
-    let known = headers.get(IF_NONE_MATCH).is_some_and(|known| Some(known) == tag.as_ref());
-    let mut answer = if known {
-        StatusCode::NOT_MODIFIED.into_response()
-    } else {
-        let from = first_byte(&headers).filter(|from| *from < file.size);
-        let content = Box::new(file.content(from.unwrap_or(0)));
-        send(Blob { size: file.size, content }, from, move |error| {
-            tracing::error!(file = file.name, %error, "the program cannot be read; its download is cut off");
-        })
-    };
-    if let Some(tag) = tag {
+    if let Ok(tag) = HeaderValue::try_from(format!("\"{digest}\"")) {
         answer.headers_mut().insert(ETAG, tag);
     }
     Ok(answer)
