@@ -162,8 +162,9 @@ fn a_release_archive_runs_where_it_is_unpacked_and_its_checksum_holds() {
     let name = archive.file_name().expect("a name").display();
     let sums = std::fs::read_to_string(home.path("dist/SHA256SUMS")).expect("read");
     assert_eq!(sums, format!("{}  {name}\n", dtf::domain::digest::sha256_hex(&content)));
-    let unpack = Command::new("tar").arg("-xzf").arg(&archive).current_dir(home.root.path());
-    assert!({ unpack }.status().expect("tar starts").success());
+    let mut unpack = Command::new("tar");
+    let unpack = unpack.arg("-xzf").arg(&archive).current_dir(home.root.path()).status();
+    assert!(unpack.expect("tar starts").success());
     let top = home.path(&format!("dtf-{}-{target}", env!("CARGO_PKG_VERSION")));
     for file in ["README.md", "LICENSE-MIT", "completions/dtf.bash"] {
         assert!(top.join(file).is_file(), "{file}");
