@@ -10,7 +10,8 @@ use crate::cli::coordinator::CoordinatorArgs;
 use crate::cli::debug::args::DebugArgs;
 use crate::cli::generate::args::GenerateArgs;
 use crate::cli::log::LogArgs;
-use crate::cli::path::PathArgs;
+use crate::cli::machine::detect::DetectArgs;
+use crate::cli::machine::path::PathArgs;
 use crate::cli::results::logs::LogsArgs;
 use crate::cli::results::report::ReportArgs;
 use crate::cli::results::why::WhyArgs;
@@ -102,6 +103,7 @@ pub enum Command {
     Weights(WeightsArgs),
     Templates(TemplatesArgs),
     Log(LogArgs),
+    Detect(DetectArgs),
     Path(PathArgs),
     Config(ConfigArgs),
     Completions(CompletionsArgs),

@@ -16,7 +16,7 @@ mod error;
 mod exit;
 mod generate;
 mod log;
-mod path;
+mod machine;
 mod results;
 mod run;
 mod status;
@@ -99,7 +99,8 @@ fn perform(cli: Cli, console: Console) -> Result<Exit, CliError> {
         Command::Weights(args) => block_on(weights::run(console, &global, args)),
         Command::Templates(args) => block_on(templates::run(console, &global, args)),
         Command::Log(args) => log::run(console, &global, args),
-        Command::Path(args) => path::run(console, &args),
+        Command::Path(args) => machine::path::run(console, &args),
+        Command::Detect(args) => block_on_one_thread(machine::detect::run(console, args)),
         Command::Workers(args) => block_on(worker::workers::run(console, &global, args)),
     }
 }

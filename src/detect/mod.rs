@@ -16,15 +16,25 @@ use crate::sys::process::printable;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-mod cgroups;
 mod declared;
+mod fact;
 mod host;
-mod machine;
+mod linux;
+mod macos;
+mod platform;
+mod report;
 mod vendors;
+mod windows;
+pub use fact::{Fact, Limits, Machine};
 pub use host::{
     Event, Host, MAX_OUTPUT_BYTES, NOTICE_INTERVAL, System, TOOL_TIMEOUT, Trace, Waiting,
 };
+pub use platform::{Platform, of_machine as platform};
+pub use report::Report;
 pub use vendors::VisibleDevices;
+
+/// Architecture of a machine that does not report it.
+const UNKNOWN_ARCH: &str = "unknown";
 
 /// Values that the person who starts the worker sets instead of the detected ones.
 #[derive(Debug, Clone, Default)]
@@ -43,15 +53,17 @@ pub struct Overrides {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Detected {
     pub capability: Capability,
+    pub machine: Machine,
     /// Unusual findings, for a person. Detection errors are in the capability.
     pub notes: Vec<String>,
 }
 
 /// Detects the capability of this machine.
 pub async fn capability(host: &Host<'_>, overrides: Overrides) -> Detected {
-    let machine = machine::detect(host);
+    let machine = platform::of_system(host.system).machine(host).await;
     let devices = vendors::detect(host, &machine, &overrides.visible).await;
-    let mut notes = machine.notes;
+    let mut notes = machine.notes.clone();
+    notes.extend(unknown(&machine));
     notes.extend(devices.notes);
     let mut accelerators = devices.accelerators;
     declared::add(host, &overrides.backends, &mut accelerators);
@@ -62,13 +74,13 @@ pub async fn capability(host: &Host<'_>, overrides: Overrides) -> Detected {
     let mut backends: BTreeSet<Backend> =
         accelerators.iter().flat_map(Accelerator::offered).collect();
     backends.insert(Backend::CPU);
-    let cpu_milli = overrides.cpu_milli.unwrap_or(machine.cpu_milli).max(1);
+    let cpu_milli = overrides.cpu_milli.or(machine.cpu_milli.value).unwrap_or(1000).max(1);
     let cores = u32::try_from(cpu_milli / 1000).unwrap_or(MAX_SLOTS);
     let capability = Capability {
-        os: std::env::consts::OS.to_owned(),
-        arch: std::env::consts::ARCH.to_owned(),
+        os: host.system.name().to_owned(),
+        arch: machine.arch.value.clone().unwrap_or_else(|| UNKNOWN_ARCH.to_owned()),
         cpu_milli,
-        memory_bytes: overrides.memory_bytes.unwrap_or(machine.memory_bytes).max(1),
+        memory_bytes: overrides.memory_bytes.or(machine.usable_bytes()).unwrap_or(1).max(1),
         slots: overrides.slots.unwrap_or(cores.clamp(1, MAX_SLOTS)),
         backends,
         accelerators,
@@ -81,7 +93,29 @@ pub async fn capability(host: &Host<'_>, overrides: Overrides) -> Detected {
             .map(|e| bounded(e))
             .collect(),
     };
-    Detected { capability, notes }
+    Detected { capability, machine, notes }
+}
+
+/// Reads the limits of this process, which may change while it runs.
+pub fn limits(host: &Host<'_>) -> Limits {
+    platform::of_system(host.system).limits(host)
+}
+
+/// What a person is told about facts that decide which tests run here.
+fn unknown(machine: &Machine) -> Vec<String> {
+    let mut notes = Vec::new();
+    if machine.cpu_milli.value.is_none() {
+        let source = &machine.cpu_milli.source;
+        notes.push(format!("the number of processors is unknown ({source}); one is assumed"));
+    }
+    if machine.memory_bytes.value.is_none() {
+        let source = &machine.memory_bytes.source;
+        notes.push(format!(
+            "the memory of this machine is unknown ({source}), so no test that requires memory can \
+             run here"
+        ));
+    }
+    notes
 }
 
 /// Shortens an error to the form that a capability accepts.

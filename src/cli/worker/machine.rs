@@ -101,8 +101,9 @@ pub fn settings(
     }
 }
 
+/// The value of a variable of this process.
 #[expect(clippy::disallowed_methods, reason = "what this process was given, no setting")]
-fn own_variable(name: &str) -> Option<String> {
+pub fn own_variable(name: &str) -> Option<String> {
     std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
 }
 

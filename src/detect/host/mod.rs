@@ -169,6 +169,13 @@ impl<'a> Host<'a> {
         exists
     }
 
+    /// Whether a directory exists.
+    pub fn is_directory(&self, path: &str) -> bool {
+        let exists = self.root.resolve(path).is_ok_and(|place| place.is_dir());
+        self.record(Event::Check { path: path.to_owned(), exists });
+        exists
+    }
+
     /// Whether this process may read and write a file; None if the file does not exist. The permissions
     /// of a recorded file are those that its mode gives to the user of the recorded process.
     pub fn access(&self, path: &str) -> Option<bool> {
@@ -218,16 +225,13 @@ impl<'a> Host<'a> {
 
     /// The values of these variables of the kernel of macOS. A name that it does not have is missing.
     pub async fn sysctl(&self, names: &[&str]) -> BTreeMap<String, String> {
-        let stdout = |completion: &Completion| {
+        let stdout = |completion: Completion| {
             completion.output().map(|output| output.stdout.text.clone()).unwrap_or_default()
         };
-        let mut values: BTreeMap<String, String> = stdout(&self.run("sysctl", names).await)
-            .lines()
-            .filter_map(|line| line.split_once([':', '=']))
-            .map(|(name, value)| (name.trim().to_owned(), value.trim().to_owned()))
-            .collect();
-        values.retain(|name, _| names.contains(&name.as_str()));
-        values
+        let together = stdout(self.run("sysctl", names).await);
+        let pairs = together.lines().filter_map(|line| line.split_once([':', '=']));
+        let pairs = pairs.map(|(name, value)| (name.trim().to_owned(), value.trim().to_owned()));
+        pairs.filter(|(name, _)| names.contains(&name.as_str())).collect()
     }
 
     /// What was read and called so far.

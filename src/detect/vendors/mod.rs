@@ -7,8 +7,8 @@
 //! error texts is needed. If a tool lists no device, the files of the operating system decide whether
 //! that is credible (`evidence`). Parsers are pure functions of the output of a tool.
 
+use super::fact::Machine;
 use super::host::{Host, System};
-use super::machine::Machine;
 use crate::domain::accelerator::{Accelerator, Vendor};
 use device::Device;
 use evidence::{Evidence, HABANA, HUAWEI, INTEL, Presence, Seen};
@@ -52,7 +52,7 @@ pub(super) async fn detect(
     visible: &VisibleDevices,
 ) -> Devices {
     let evidence = Evidence::read(host);
-    let memory = machine.memory_bytes;
+    let memory = machine.usable_bytes().unwrap_or(0);
     let seen_nvidia = evidence.nvidia(host);
     let nvidia = unless_hidden(
         visible.nvidia_hidden_by(),

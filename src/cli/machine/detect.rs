@@ -1,0 +1,79 @@
+//! `dtf detect`: shows the hardware that a worker finds, of this machine or of a recorded one.
+
+use crate::cli::error::CliError;
+use crate::cli::exit::Exit;
+use crate::cli::machine::explain;
+use crate::cli::terminal::console::Console;
+use crate::cli::terminal::progress::Progress;
+use crate::cli::worker::machine::own_variable;
+use crate::detect::{
+    self, Detected, Host, NOTICE_INTERVAL, Overrides, Report, VisibleDevices, Waiting,
+};
+use crate::sys::process::SystemRunner;
+use clap::Args;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Show the processors, memory and devices of this machine
+///
+/// Runs no test and needs no coordinator. A worker on this machine offers the devices in the state
+/// ok; a degraded one cannot be inspected, and on an unusable one no test can run. The reason is shown.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  dtf detect
+  dtf detect --json
+  dtf detect --explain                   Show where each fact is from
+  dtf detect --fake-root captures/mac-1  Read the recorded files of another machine")]
+pub struct DetectArgs {
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
+    /// Show the source of each fact: the files and programs that were read
+    #[arg(long, conflicts_with = "json")]
+    explain: bool,
+    /// Directory with recorded files of another machine, instead of those of this one
+    ///
+    /// Programs are searched in usr/bin of the directory, then in PATH. No file, variable or system
+    /// call of this machine is used.
+    #[arg(long, value_name = "DIR")]
+    fake_root: Option<PathBuf>,
+}
+
+pub async fn run(console: Console, args: DetectArgs) -> Result<Exit, CliError> {
+    let progress = Progress::new(console);
+    let notice = |tool: &str, span: Duration| {
+        progress.show(&format!("waiting for {tool} ({} s)", span.as_secs()));
+    };
+    let waiting = Waiting { interval: NOTICE_INTERVAL, notice: &notice };
+    let host = match &args.fake_root {
+        Some(directory) if directory.is_dir() => Host::recorded(&SystemRunner, directory, waiting),
+        Some(directory) => {
+            let reason = format!("{} is not a directory", directory.display());
+            return Err(CliError::usage(reason)
+                .hint("--fake-root needs a directory with the recorded files of a machine"));
+        }
+        None => Host::own(&SystemRunner, own_variable, waiting),
+    };
+    let visible = VisibleDevices::new(|name| host.variable(name));
+    let detected = detect::capability(&host, Overrides { visible, ..Overrides::default() }).await;
+    drop(progress);
+    warn(console, &detected);
+    if args.json {
+        console.json(&Report::of(host.system, &detected))?;
+    } else if args.explain {
+        console.result(&explain::whole(&host, &detected))?;
+    } else {
+        console.result(&explain::summary(&host, &detected))?;
+    }
+    Ok(Exit::Passed)
+}
+
+fn warn(console: Console, detected: &Detected) {
+    for note in &detected.notes {
+        console.note(&format!("note: {note}"));
+    }
+    for error in &detected.capability.detection_errors {
+        console.warning(error);
+    }
+}

@@ -1,0 +1,188 @@
+//! How people read the result of `dtf detect`.
+
+use crate::detect::{self, Detected, Event, Fact, Host, Machine};
+use crate::domain::accelerator::{Accelerator, DeviceState, Proof};
+use crate::sys::process::printable;
+use crate::text::quantity::bytes;
+use std::fmt::Write as _;
+
+/// Maximum length of a shown line of a file or an output, in characters.
+const MAX_LINE_CHARS: usize = 200;
+/// Maximum number of shown lines of an output.
+const MAX_LINES: usize = 12;
+
+/// A fact as text: its name, its value and its source.
+struct Line {
+    name: &'static str,
+    value: String,
+    source: String,
+}
+
+fn line<T>(name: &'static str, fact: &Fact<T>, show: impl Fn(&T) -> String) -> Line {
+    let value = fact.value.as_ref().map_or_else(|| "unknown".to_owned(), show);
+    Line { name, value, source: fact.source.clone() }
+}
+
+fn facts(host: &Host<'_>, machine: &Machine) -> Vec<Line> {
+    let or_none = |mut line: Line| {
+        if line.value == "unknown" {
+            "none".clone_into(&mut line.value);
+        }
+        line
+    };
+    let system = Line {
+        name: "system",
+        value: host.system.name().to_owned(),
+        source: if host.is_own() { "this program" } else { "files of the directory" }.to_owned(),
+    };
+    let kinds = |kinds: &Vec<(String, u64)>| {
+        let kinds: Vec<String> =
+            kinds.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
+        kinds.join(", ")
+    };
+    #[expect(clippy::cast_precision_loss, reason = "a number of cores that people read")]
+    let cores = |milli: &u64| format!("{} cores", *milli as f64 / 1000.0);
+    let size = |value: &u64| bytes(*value);
+    let mut lines = vec![
+        system,
+        line("architecture", &machine.arch, Clone::clone),
+        line("processor", &machine.cpu_model, Clone::clone),
+        line("physical cores", &machine.physical_cores, u64::to_string),
+        line("logical cores", &machine.logical_cores, u64::to_string),
+        line("usable CPU", &machine.cpu_milli, cores),
+        line("memory", &machine.memory_bytes, size),
+        or_none(line("memory limit", &machine.memory_limit_bytes, size)),
+        line("available memory", &machine.available_bytes, size),
+        or_none(line("container", &machine.container, Clone::clone)),
+    ];
+    if machine.core_kinds.value.is_some() {
+        lines.insert(4, line("kinds of cores", &machine.core_kinds, kinds));
+    }
+    lines
+}
+
+/// The facts and the devices.
+pub fn summary(host: &Host<'_>, detected: &Detected) -> String {
+    let mut text = String::new();
+    for Line { name, value, .. } in facts(host, &detected.machine) {
+        let _ = writeln!(text, "{name:<17} {value}");
+    }
+    text.push_str(&devices(detected));
+    text
+}
+
+/// The facts with their sources, the devices, and everything that was read and called.
+pub fn whole(host: &Host<'_>, detected: &Detected) -> String {
+    let mut text = String::new();
+    let lines = facts(host, &detected.machine);
+    let width = lines.iter().map(|line| line.value.chars().count()).max().unwrap_or(0);
+    for Line { name, value, source } in lines {
+        let _ = writeln!(text, "{name:<17} {value:<width$}  from {source}");
+    }
+    let platform = detect::platform(host.system, &detected.machine);
+    let managers = platform.package_managers().iter();
+    let present: Vec<&str> = managers.copied().filter(|name| has_program(host, name)).collect();
+    let installed = if present.is_empty() { "none".to_owned() } else { present.join(", ") };
+    let _ = writeln!(text, "{:<17} {}", "platform", platform.name());
+    let _ = writeln!(text, "{:<17} {}", "service manager", platform.service(host));
+    let _ = writeln!(text, "{:<17} {installed}", "package managers");
+    let _ = writeln!(text, "{:<17} {:?}", "form of paths", platform.paths());
+    let _ = writeln!(text, "{:<17} {}", "process tree", platform.process_tree());
+    text.push_str(&devices(detected));
+    text.push_str("\nFiles and programs, in their order:\n");
+    let trace = host.trace();
+    for event in &trace.events {
+        text.push_str(&shown(event));
+    }
+    if trace.omitted > 0 {
+        let _ = writeln!(text, "  and {} more", trace.omitted);
+    }
+    text
+}
+
+fn has_program(host: &Host<'_>, name: &str) -> bool {
+    ["/usr/bin", "/sbin", "/opt/homebrew/bin", "/usr/local/bin"]
+        .iter()
+        .any(|directory| host.exists(&format!("{directory}/{name}")))
+}
+
+fn devices(detected: &Detected) -> String {
+    let all = detected.capability.accelerators.iter().chain(&detected.capability.unusable);
+    let all: Vec<String> = all.map(device).collect();
+    if all.is_empty() { "devices           none\n".to_owned() } else { all.concat() }
+}
+
+fn device(device: &Accelerator) -> String {
+    let Accelerator { vendor, model, .. } = device;
+    let mut text = format!("device            {vendor} {model}\n");
+    let mut add = |name: &str, value: &str| {
+        if !value.is_empty() {
+            let _ = writeln!(text, "  {name:<15} {value}");
+        }
+    };
+    add("id", &device.uuid);
+    let memory = device.memory().map_or_else(|| "unknown".to_owned(), bytes);
+    let estimated = if device.memory_estimated { ", estimated" } else { "" };
+    let unified = if device.unified { ", shared with the processor" } else { "" };
+    let source = match &*device.memory_source {
+        "" => String::new(),
+        source => format!("  from {source}"),
+    };
+    add("memory", &format!("{memory}{estimated}{unified}{source}"));
+    add("part of", &device.partition_of);
+    add("driver", &device.driver);
+    add("architecture", &device.architecture);
+    let backends: Vec<String> = device
+        .backends
+        .iter()
+        .map(|(backend, proof)| {
+            let proof = match proof {
+                Proof::Hardware => "hardware only",
+                Proof::Driver => "driver",
+                Proof::Runtime => "runtime",
+            };
+            format!("{backend} ({proof})")
+        })
+        .collect();
+    add("back-ends", &backends.join(", "));
+    let state = match device.state {
+        DeviceState::Ok => "ok",
+        DeviceState::Degraded => "degraded",
+        DeviceState::Unusable => "unusable",
+    };
+    add("state", state);
+    add("reason", &device.reason);
+    text
+}
+
+/// An access to the machine, with the start of what it gave.
+fn shown(event: &Event) -> String {
+    match event {
+        Event::File { path, error: Some(error), .. } => format!("  {path}: {error}\n"),
+        Event::File { path, start, .. } => {
+            let start = start.as_deref().unwrap_or_default();
+            let first = start.lines().next().map(|line| printable(line, MAX_LINE_CHARS));
+            format!("  {path}: {}\n", first.unwrap_or_default())
+        }
+        Event::Directory { path, error: Some(error), .. } => format!("  {path}/: {error}\n"),
+        Event::Directory { path, entries, .. } => {
+            format!("  {path}/: {} entries\n", entries.unwrap_or(0))
+        }
+        Event::Check { path, exists } => {
+            format!("  {path}: {}\n", if *exists { "exists" } else { "not found" })
+        }
+        Event::Program { command, exit_code, failure, duration_ms, stdout, stderr } => {
+            let end = match (exit_code, failure) {
+                (Some(code), _) => format!("exit code {code} after {duration_ms} ms"),
+                (None, failure) => failure.clone().unwrap_or_default(),
+            };
+            let mut text = format!("  {}: {end}\n", printable(command, MAX_LINE_CHARS));
+            for (name, output) in [("stdout", stdout), ("stderr", stderr)] {
+                for line in output.lines().take(MAX_LINES) {
+                    let _ = writeln!(text, "    {name} | {}", printable(line, MAX_LINE_CHARS));
+                }
+            }
+            text
+        }
+    }
+}

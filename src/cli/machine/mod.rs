@@ -1,0 +1,5 @@
+//! Commands about this machine and about setting up others.
+
+pub mod detect;
+mod explain;
+pub mod path;
