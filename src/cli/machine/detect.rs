@@ -12,6 +12,7 @@ use crate::detect::{
 use crate::sys::process::SystemRunner;
 use clap::Args;
 use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 /// Show the processors, memory and devices of this machine
@@ -41,9 +42,13 @@ pub struct DetectArgs {
 }
 
 pub async fn run(console: Console, args: DetectArgs) -> Result<Exit, CliError> {
-    let progress = Progress::new(console);
+    // It ends before anything is printed.
+    let progress = Mutex::new(Some(Progress::new(console)));
     let notice = |tool: &str, span: Duration| {
-        progress.show(&format!("waiting for {tool} ({} s)", span.as_secs()));
+        let progress = progress.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(progress) = &*progress {
+            progress.show(&format!("waiting for {tool} ({} s)", span.as_secs()));
+        }
     };
     let waiting = Waiting { interval: NOTICE_INTERVAL, notice: &notice };
     let host = match &args.fake_root {
@@ -57,7 +62,7 @@ pub async fn run(console: Console, args: DetectArgs) -> Result<Exit, CliError> {
     };
     let visible = VisibleDevices::new(|name| host.variable(name));
     let detected = detect::capability(&host, Overrides { visible, ..Overrides::default() }).await;
-    drop(progress);
+    drop(progress.lock().unwrap_or_else(PoisonError::into_inner).take());
     warn(console, &detected);
     if args.json {
         console.json(&Report::of(host.system, &detected))?;

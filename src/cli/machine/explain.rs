@@ -2,14 +2,20 @@
 
 use crate::detect::{self, Detected, Event, Fact, Host, Machine};
 use crate::domain::accelerator::{Accelerator, DeviceState, Proof};
+use crate::results::render::figures;
 use crate::sys::process::printable;
-use crate::text::quantity::bytes;
 use std::fmt::Write as _;
 
 /// Maximum length of a shown line of a file or an output, in characters.
 const MAX_LINE_CHARS: usize = 200;
 /// Maximum number of shown lines of an output.
 const MAX_LINES: usize = 12;
+
+/// A size with three digits, in the unit that fits.
+#[expect(clippy::cast_precision_loss, reason = "three digits are shown")]
+fn bytes(value: u64) -> String {
+    figures::bytes(value as f64)
+}
 
 /// A fact as text: its name, its value and its source.
 struct Line {

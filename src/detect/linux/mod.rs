@@ -27,10 +27,9 @@ pub(super) fn machine(host: &Host<'_>) -> Machine {
     let memory_bytes = memory::total(host);
     let memory_limit_bytes = memory_limit(&mut groups, &memory_bytes);
     let available_bytes = available(host, &mut groups, &memory_bytes);
-    let logical_cores = match (processors.value, quota.value) {
-        (Some(count), Some(quota)) if quota.div_ceil(1000) < count => {
-            Fact::known(quota.div_ceil(1000), quota.source)
-        }
+    let within = quota.value.map(|milli| milli.div_ceil(1000));
+    let logical_cores = match (processors.value, within) {
+        (Some(count), Some(within)) if within < count => Fact::known(within, quota.source),
         _ => processors,
     };
     Machine {
