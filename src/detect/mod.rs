@@ -29,7 +29,7 @@ pub use fact::{Fact, Limits, Machine};
 pub use host::{
     Event, Host, MAX_OUTPUT_BYTES, NOTICE_INTERVAL, System, TOOL_TIMEOUT, Trace, Waiting,
 };
-pub use platform::{Platform, of_machine as platform};
+pub use platform::{Platform, of_machine as platform_of};
 pub use report::Report;
 pub use vendors::VisibleDevices;
 

@@ -3,9 +3,10 @@
 //! Promise: the names in it are stable within a version of the schema. An unknown value is null, never 0
 //! or an empty text.
 
-use super::Detected;
+use super::fact::Machine;
 use super::host::System;
 use crate::domain::accelerator::{Accelerator, Backend, DeviceState, Proof};
+use crate::domain::capability::Capability;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -46,9 +47,8 @@ struct ReportedDevice {
 }
 
 impl Report {
-    pub fn of(system: System, detected: &Detected) -> Self {
-        let machine = detected.machine.clone();
-        let Detected { capability, .. } = detected;
+    pub fn of(system: System, machine: &Machine, capability: &Capability) -> Self {
+        let machine = machine.clone();
         let devices = capability.accelerators.iter().chain(&capability.unusable);
         Self {
             schema: SCHEMA,

@@ -65,7 +65,7 @@ pub async fn run(console: Console, args: DetectArgs) -> Result<Exit, CliError> {
     drop(progress.lock().unwrap_or_else(PoisonError::into_inner).take());
     warn(console, &detected);
     if args.json {
-        console.json(&Report::of(host.system, &detected))?;
+        console.json(&Report::of(host.system, &detected.machine, &detected.capability))?;
     } else if args.explain {
         console.result(&explain::whole(&host, &detected))?;
     } else {

@@ -85,7 +85,7 @@ pub fn whole(host: &Host<'_>, detected: &Detected) -> String {
     for Line { name, value, source } in lines {
         let _ = writeln!(text, "{name:<17} {value:<width$}  from {source}");
     }
-    let platform = detect::platform(host.system, &detected.machine);
+    let platform = detect::platform_of(host.system, &detected.machine);
     let managers = platform.package_managers().iter();
     let present: Vec<&str> = managers.copied().filter(|name| has_program(host, name)).collect();
     let installed = if present.is_empty() { "none".to_owned() } else { present.join(", ") };

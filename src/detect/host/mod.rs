@@ -17,48 +17,15 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 mod root;
+mod system;
 mod tools;
 mod trace;
+pub use system::System;
 pub use tools::{HIDING_VARIABLES, MAX_OUTPUT_BYTES, TOOL_TIMEOUT};
 pub use trace::{Event, Trace};
 
 /// Interval at which a person is informed that a tool is still running.
 pub const NOTICE_INTERVAL: Duration = Duration::from_secs(1);
-/// A file of every macOS.
-const MACOS_MARK: &str = "/System/Library/CoreServices/SystemVersion.plist";
-/// A directory of every Windows.
-const WINDOWS_MARK: &str = "/Windows/System32";
-
-/// The operating system of a host.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum System {
-    Linux,
-    MacOs,
-    Windows,
-}
-
-impl System {
-    /// The name in a capability.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Linux => "linux",
-            Self::MacOs => "macos",
-            Self::Windows => "windows",
-        }
-    }
-
-    fn own() -> Self {
-        if cfg!(windows) {
-            Self::Windows
-        } else if cfg!(target_os = "macos") {
-            Self::MacOs
-        } else {
-            Self::Linux
-        }
-    }
-}
-
 /// How a person is informed while a program runs.
 #[derive(Clone, Copy)]
 pub struct Waiting<'a> {
@@ -111,11 +78,7 @@ impl<'a> Host<'a> {
         let root = Root::Recorded(directory);
         let environment = root.read("/proc/self/environ").unwrap_or_default();
         let variables = variables(&String::from_utf8_lossy(&environment));
-        let system = match () {
-            () if root.resolve(MACOS_MARK).is_ok() => System::MacOs,
-            () if root.resolve(WINDOWS_MARK).is_ok() => System::Windows,
-            () => System::Linux,
-        };
+        let system = System::recorded(&root);
         Self {
             runner,
             root,
@@ -226,12 +189,24 @@ impl<'a> Host<'a> {
     /// The values of these variables of the kernel of macOS. A name that it does not have is missing.
     pub async fn sysctl(&self, names: &[&str]) -> BTreeMap<String, String> {
         let stdout = |completion: Completion| {
-            completion.output().map(|output| output.stdout.text.clone()).unwrap_or_default()
+            completion.output().map(|output| output.stdout.text.trim().to_owned())
         };
-        let together = stdout(self.run("sysctl", names).await);
+        let Some(together) = stdout(self.run("sysctl", names).await) else {
+            return BTreeMap::new();
+        };
         let pairs = together.lines().filter_map(|line| line.split_once([':', '=']));
         let pairs = pairs.map(|(name, value)| (name.trim().to_owned(), value.trim().to_owned()));
-        pairs.filter(|(name, _)| names.contains(&name.as_str())).collect()
+        let values: BTreeMap<String, String> =
+            pairs.filter(|(name, _)| names.contains(&name.as_str())).collect();
+        if !values.is_empty() {
+            return values;
+        }
+        let one = async |name: &&str| {
+            let value = stdout(self.run("sysctl", &["-n", name]).await)?;
+            (!value.is_empty()).then(|| ((*name).to_owned(), value))
+        };
+        let each = futures::future::join_all(names.iter().map(one)).await;
+        each.into_iter().flatten().collect()
     }
 
     /// What was read and called so far.

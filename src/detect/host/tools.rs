@@ -1,7 +1,7 @@
 //! Calls of programs: environment, search path and limits.
 
-use super::System;
 use super::root::Root;
+use super::system::System;
 use crate::sys::process::{Call, Keep, Limits};
 use std::ffi::OsString;
 use std::path::PathBuf;

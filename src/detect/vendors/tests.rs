@@ -2,7 +2,7 @@
 
 use super::{Devices, VisibleDevices, detect};
 use crate::detect::host::{Host, Waiting};
-use crate::detect::machine;
+use crate::detect::platform;
 use crate::detect::tests::root;
 use crate::domain::accelerator::{Accelerator, DeviceState};
 use crate::sys::process::{Call, Completion, Limits, Runner, crashed, exited};
@@ -36,10 +36,11 @@ pub(in crate::detect::vendors) fn detected(
     let directory = root(files);
     let tools = Tools(tools);
     let host = Host::recorded(&tools, directory.path(), Waiting::SILENT);
-    let machine = machine::detect(&host);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
-    let visible = VisibleDevices::default();
-    runtime.expect("a runtime").block_on(detect(&host, &machine, &visible))
+    runtime.expect("a runtime").block_on(async {
+        let machine = platform::of_system(host.system).machine(&host).await;
+        detect(&host, &machine, &VisibleDevices::default()).await
+    })
 }
 
 /// A machine with one tool, which prints a text for every call.
