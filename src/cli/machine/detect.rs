@@ -1,10 +1,13 @@
 //! `dtf detect`: shows the hardware that a worker finds, of this machine or of a recorded one.
 
+use crate::cli::args::shared::{Backends, Global};
+use crate::cli::connect::settings;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::machine::explain;
 use crate::cli::terminal::console::Console;
 use crate::cli::terminal::progress::Progress;
+use crate::cli::work::library;
 use crate::cli::worker::machine::own_variable;
 use crate::detect::{
     self, Detected, Host, NOTICE_INTERVAL, Overrides, Report, VisibleDevices, Waiting,
@@ -12,7 +15,7 @@ use crate::detect::{
 use crate::sys::process::SystemRunner;
 use clap::Args;
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// Show the processors, memory and devices of this machine
@@ -39,9 +42,12 @@ pub struct DetectArgs {
     /// call of this machine is used.
     #[arg(long, value_name = "DIR")]
     fake_root: Option<PathBuf>,
+    #[command(flatten)]
+    backends: Backends,
 }
 
-pub async fn run(console: Console, args: DetectArgs) -> Result<Exit, CliError> {
+pub async fn run(console: Console, global: &Global, args: DetectArgs) -> Result<Exit, CliError> {
+    let backends = Arc::new(library::backends(&settings(global)?, &args.backends)?);
     // It ends before anything is printed.
     let progress = Mutex::new(Some(Progress::new(console)));
     let notice = |tool: &str, span: Duration| {
@@ -61,7 +67,8 @@ pub async fn run(console: Console, args: DetectArgs) -> Result<Exit, CliError> {
         None => Host::own(&SystemRunner, own_variable, waiting),
     };
     let visible = VisibleDevices::new(|name| host.variable(name));
-    let detected = detect::capability(&host, Overrides { visible, ..Overrides::default() }).await;
+    let overrides = Overrides { visible, backends, ..Overrides::default() };
+    let detected = detect::capability(&host, overrides).await;
     drop(progress.lock().unwrap_or_else(PoisonError::into_inner).take());
     warn(console, &detected);
     if args.json {
