@@ -23,7 +23,8 @@ pub(super) const INTEL: u16 = 0x8086;
 pub(super) const HABANA: u16 = 0x1da3;
 pub(super) const HUAWEI: u16 = 0x19e5;
 /// PCI classes, by their first two digits: display controllers and processing accelerators.
-const CLASSES: &[u32] = &[0x03, 0x12];
+const CLASSES: &[u32] = &[DISPLAY, 0x12];
+const DISPLAY: u32 = 0x03;
 /// Directory of the devices on the PCI bus.
 const PCI_DEVICES: &str = "/sys/bus/pci/devices";
 
@@ -34,6 +35,8 @@ pub(super) struct PciDevice {
     pub vendor: u16,
     /// Device id; None if unknown.
     pub device: Option<u16>,
+    /// A display controller, not an accelerator.
+    pub is_display: bool,
     /// Name of the driver that controls the device; empty if none does.
     pub driver: String,
 }
@@ -72,13 +75,21 @@ impl Evidence {
         Seen { presence, devices }
     }
 
+    /// The evidence of accelerators of a vendor that also makes display controllers for servers.
+    pub fn accelerators_of(&self, vendor: u16, has_driver: bool) -> Seen {
+        let mut seen = self.of(vendor, has_driver);
+        seen.devices.retain(|device| !device.is_display);
+        if seen.devices.is_empty() && !has_driver && seen.presence == Presence::Present {
+            seen.presence = Presence::Absent;
+        }
+        seen
+    }
+
     pub fn nvidia(&self, host: &Host<'_>) -> Seen {
         let is_card = |name: &String| name.strip_prefix("nvidia").is_some_and(is_number);
         let has_driver = host.list("/dev").is_ok_and(|names| names.iter().any(is_card))
             || host.list("/proc/driver/nvidia/gpus").is_ok_and(|names| !names.is_empty())
-            // The device of a system on a chip is not on a PCI bus.
-            || host.exists("/dev/nvhost-gpu")
-            || host.exists("/dev/nvgpu");
+            || has_nvidia_chip(host);
         self.of(NVIDIA, has_driver)
     }
 
@@ -109,6 +120,12 @@ impl PciDevice {
     }
 }
 
+/// Whether the driver for the NVIDIA device of a system on a chip is loaded. This device is not on a PCI
+/// bus.
+pub(super) fn has_nvidia_chip(host: &Host<'_>) -> bool {
+    host.exists("/dev/nvhost-gpu") || host.exists("/dev/nvgpu")
+}
+
 /// Whether a device file exists. True if the files of the machine do not include any device file, as in
 /// most recordings.
 pub(super) fn has_node(host: &Host<'_>, path: &str) -> bool {
@@ -133,10 +150,8 @@ fn on_bus(host: &Host<'_>) -> io::Result<Option<Vec<PciDevice>>> {
 fn pci_device(host: &Host<'_>, directory: &str, name: &str) -> io::Result<Option<PciDevice>> {
     let number = |text: &str| u32::from_str_radix(text.trim().trim_start_matches("0x"), 16).ok();
     let read = |file: &str| host.read(&format!("{directory}/{file}"));
-    let class = number(&read("class")?);
-    if !class.is_some_and(|class| CLASSES.contains(&(class >> 16))) {
-        return Ok(None);
-    }
+    let class = number(&read("class")?).map(|class| class >> 16);
+    let Some(class) = class.filter(|class| CLASSES.contains(class)) else { return Ok(None) };
     let id = |text: &str| number(text).and_then(|id| u16::try_from(id).ok());
     let Some(vendor) = id(&read("vendor")?) else { return Ok(None) };
     let events = host.text(&format!("{directory}/uevent")).unwrap_or_default();
@@ -145,6 +160,7 @@ fn pci_device(host: &Host<'_>, directory: &str, name: &str) -> io::Result<Option
         address: field::pci_address(name).unwrap_or_else(|| name.to_owned()),
         vendor,
         device: read("device").ok().and_then(|text| id(&text)),
+        is_display: class == DISPLAY,
         driver: driver.unwrap_or_default().to_owned(),
     }))
 }

@@ -63,8 +63,8 @@ pub(super) async fn detect(
     match host.system {
         System::MacOs => all_of(apple::detect(host, memory).await, Vec::new()),
         System::Windows => {
-            let mut nvidia = nvidia.await;
-            let mut others = windows::detect(host, &mut nvidia).await;
+            let (mut nvidia, answers) = tokio::join!(nvidia, windows::ask(host));
+            let mut others = windows::devices(&answers, &mut nvidia);
             let mut notes = Vec::new();
             let devices = visible.of_nvidia(std::mem::take(&mut nvidia.devices), &mut notes);
             others.add(VendorDevices { devices, ..nvidia });
@@ -102,7 +102,7 @@ async fn others(host: &Host<'_>, evidence: &Evidence, memory: u64) -> VendorDevi
         .partition(|device| device.accelerator.vendor == Vendor::HABANA);
     let has_tpu = nodes.iter().any(|device| device.accelerator.vendor == Vendor::GOOGLE);
     let (intel, gaudi) = (evidence.of(INTEL, false), evidence.of(HABANA, !gaudi_nodes.is_empty()));
-    let ascend = evidence.of(HUAWEI, host.exists("/dev/davinci_manager"));
+    let ascend = evidence.accelerators_of(HUAWEI, host.exists("/dev/davinci_manager"));
     let (mut found, gaudi, neuron, ascend) = tokio::join!(
         intel::detect(host, &intel, memory),
         other::gaudi::detect(host, &gaudi, gaudi_nodes),

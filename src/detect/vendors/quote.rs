@@ -4,6 +4,8 @@ use crate::sys::process::{ProgramOutput, printable};
 
 /// Maximum length of a quoted line of a tool, in characters.
 const MAX_QUOTE_CHARS: usize = 120;
+/// Maximum length of a line in a reason, in characters.
+const MAX_REASON_CHARS: usize = 200;
 /// Maximum number of lines in a reason.
 const MAX_LINES: usize = 2;
 /// Words of a line that names a failure.
@@ -69,7 +71,7 @@ fn is_continuation(line: &str) -> bool {
 }
 
 fn shown<'a>(lines: impl Iterator<Item = &'a str>) -> impl Iterator<Item = String> {
-    lines.map(|line| printable(line, MAX_QUOTE_CHARS)).filter(|line| !line.is_empty())
+    lines.map(|line| printable(line, MAX_REASON_CHARS)).filter(|line| !line.is_empty())
 }
 
 /// A short, quoted form of a line that a tool printed.

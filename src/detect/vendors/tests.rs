@@ -198,3 +198,83 @@ proptest! {
         }
     }
 }
+
+/// A JSON document with its keys in another case and order.
+fn respelled(value: &serde_json::Value, upper: bool, reversed: bool) -> String {
+    match value {
+        serde_json::Value::Object(fields) => {
+            let key = |key: &str| if upper { key.to_uppercase() } else { key.to_lowercase() };
+            let field = |(name, value): (&String, &serde_json::Value)| {
+                format!("{}: {}", serde_json::json!(key(name)), respelled(value, upper, reversed))
+            };
+            let mut fields: Vec<String> = fields.iter().map(field).collect();
+            if reversed {
+                fields.reverse();
+            }
+            format!("{{{}}}", fields.join(", "))
+        }
+        serde_json::Value::Array(values) => {
+            let values = values.iter().map(|value| respelled(value, upper, reversed));
+            format!("[{}]", values.collect::<Vec<_>>().join(", "))
+        }
+        other => other.to_string(),
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+    /// Text before the JSON, and keys in another case or order, change nothing.
+    #[test]
+    fn noise_and_the_form_of_keys_change_nothing(
+        noise in prop::collection::vec("(WARNING|note|DEBUG): [a-zA-Z0-9 .:/()\\[\\]{}]{0,60}\n", 0..4),
+        upper in any::<bool>(),
+        reversed in any::<bool>(),
+        case in 0..6_usize,
+    ) {
+        let controllers = r#"[{"Name":"AMD Radeon RX 6800","DriverVersion":"31",
+            "PNPDeviceID":"PCI\\VEN_1002&DEV_73BF","ConfigManagerErrorCode":0}]"#;
+        let mac: &[(&str, &str)] = &[("System/Library/CoreServices/SystemVersion.plist", "")];
+        let windows: &[(&str, &str)] = &[("Windows/System32/x", "")];
+        let (files, called, text): (&[(&str, &str)], &str, &str) = [
+            (SYSTEMS[0], "rocm-smi", sample!("amd-rocm-smi-rx6700xt-rocm612.json.txt")),
+            (SYSTEMS[0], "amd-smi", sample!("amd-smi-json-gpu-data-rx7800xt.json.txt")),
+            (SYSTEMS[0], "xpu-smi discovery -j", sample!("intel-xpu-smi-discovery-max1100.json.txt")),
+            (SYSTEMS[0], "neuron-ls", sample!("aws-neuron-ls-trn2.json.txt")),
+            (mac, "system_profiler", sample!("apple-m1-system-profiler.json.txt")),
+            (windows, "powershell", controllers),
+        ][case];
+        let found = |text: &str| {
+            let tool = |line: &str| {
+                let is_called = line.starts_with(called) && !line.contains("ComputeAccelerator");
+                if is_called { exited(0, text, "") } else { Completion::NotFound }
+            };
+            let found = detected(files, tool);
+            (usable(&found), unusable(&found), found.errors)
+        };
+        let plain = found(text);
+        prop_assert_eq!((plain.0.is_empty(), plain.2.len()), (false, 0));
+        let document = serde_json::from_str(text).expect("JSON");
+        let text = respelled(&document, upper, reversed);
+        prop_assert_eq!(found(&format!("{}{text}\nafter ] }}\n", noise.concat())), plain);
+    }
+}
+
+#[test]
+fn a_display_controller_of_a_server_is_not_an_accelerator() {
+    let on_bus = |class: &str| {
+        let files = [
+            ("sys/bus/pci/devices/0000:03:00.0/vendor", "0x19e5\n"),
+            ("sys/bus/pci/devices/0000:03:00.0/class", class),
+            ("sys/bus/pci/devices/0000:03:00.0/device", "0xd802\n"),
+        ];
+        unusable(&detected(&files, |_| Completion::NotFound))
+    };
+    assert_eq!(on_bus("0x030000\n"), [""; 0]);
+    assert_eq!(
+        on_bus("0x120000\n"),
+        [
+            "huawei 0 | PCI device 19e5:d802 | 0000:03:00.0 | npu=Hardware | Degraded: npu-smi is not \
+          installed, so the device cannot be inspected"
+        ]
+    );
+}

@@ -2,8 +2,10 @@
 
 use crate::detect::vendors::device::{Device, divide_memory, fact, product, set_memory};
 use crate::detect::vendors::field;
-use crate::domain::accelerator::{Accelerator, Backend, Vendor};
+use crate::domain::accelerator::{Accelerator, Backend, Proof, Vendor};
 
+/// The source of facts that no tool reports.
+pub(super) const KERNEL: &str = "kernel";
 /// Targets of graphics devices that are a part of a processor.
 const INTEGRATED_TARGETS: &[&str] = &[
     "gfx801", "gfx902", "gfx909", "gfx90c", "gfx1013", "gfx1033", "gfx1035", "gfx1036", "gfx1037",
@@ -67,6 +69,10 @@ impl Card {
         set_memory(&mut accelerator, memory, self.source);
         if integrated {
             self.share_with_processor(&mut accelerator, memory);
+            // Not every one is supported, so without a tool a runtime must find it.
+            if self.source == KERNEL {
+                accelerator.backends.insert(Backend::ROCM, Proof::Hardware);
+            }
         }
         if self.partitions > 1 {
             accelerator.partition_of = accelerator.uuid.clone();
@@ -115,6 +121,15 @@ fn target(text: &str) -> Option<String> {
 pub(super) fn target_of_version(version: u64) -> Option<String> {
     let (major, minor, stepping) = (version / 10_000, version / 100 % 100, version % 100);
     (major > 0).then(|| format!("gfx{major}{minor:x}{stepping:x}"))
+}
+
+/// The target of a version such as `10.3.0`, as in the variable that overrides it.
+pub(super) fn target_of_override(version: &str) -> Option<String> {
+    let parts: Vec<u64> =
+        version.trim().split('.').map(|part| part.parse().ok()).collect::<Option<_>>()?;
+    let [major, minor, stepping] = parts[..] else { return None };
+    let is_valid = (1..100).contains(&major) && minor < 16 && stepping < 16;
+    is_valid.then(|| format!("gfx{major}{minor:x}{stepping:x}"))
 }
 
 fn is_id(text: &str) -> bool {

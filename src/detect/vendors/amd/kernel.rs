@@ -1,7 +1,7 @@
 //! AMD devices in the files of the kernel: the topology of its compute driver (KFD), and the graphics
 //! driver. They are read without a tool, and add facts that the tools of old versions do not report.
 
-use super::card::{Card, target_of_version};
+use super::card::{Card, KERNEL, target_of_version};
 use crate::detect::host::Host;
 use crate::detect::vendors::field;
 
@@ -61,7 +61,7 @@ fn card(host: &Host<'_>, node: u32, graphics: &[Card]) -> Option<Card> {
         driver: driver(host),
         is_integrated: value("cpu_cores_count").map(|count| count > 0),
         is_memory_of_partition: total > 0,
-        source: "kernel",
+        source: KERNEL,
         ..Card::default()
     })
 }
@@ -89,7 +89,7 @@ pub(super) fn graphics(host: &Host<'_>) -> Vec<Card> {
             memory: size("mem_info_vram_total"),
             shared_memory: size("mem_info_gtt_total"),
             driver: driver(host),
-            source: "kernel",
+            source: KERNEL,
             ..Card::default()
         })
     };

@@ -5,7 +5,7 @@
 //! every output is read in each form. `rocm-smi` is called again for CSV and for text if it does not
 //! know JSON.
 
-use super::device::{Device, refused};
+use super::device::{bare, refused};
 use super::evidence::{Seen, has_node};
 use super::listing::{Maker, NoListing, VendorDevices, exited, reason};
 use crate::detect::host::Host;
@@ -38,6 +38,8 @@ const AMD_SMI_ARGS: &[&str] =
     &["static", "--asic", "--bus", "--vram", "--board", "--driver", "--json"];
 /// Messages of the tools on a machine without a device.
 const NO_DEVICE_MESSAGES: &[&str] = &["No AMD GPUs specified", "No JSON data to report"];
+/// Variable with the target that `ROCm` uses for every device, such as `10.3.0`.
+const TARGET_OVERRIDE: &str = "HSA_OVERRIDE_GFX_VERSION";
 /// The file by which programs use the compute driver.
 const COMPUTE_DRIVER: &str = "/dev/kfd";
 
@@ -49,9 +51,10 @@ pub(super) async fn detect(host: &Host<'_>, seen: &Seen) -> VendorDevices {
     let mut result = match of_tools {
         Some(result) => result,
         None if kernel.is_empty() => MAKER.without_tool(seen, "rocm-smi or amd-smi"),
-        None => devices(kernel.into_iter().map(Some).collect()).0,
+        None => devices(kernel),
     };
     forbid(host, &mut result, is_of_kernel);
+    override_target(host, &mut result);
     result
 }
 
@@ -80,7 +83,7 @@ async fn of_tools(host: &Host<'_>, seen: &Seen, kernel: &[Card]) -> Option<Vendo
         return Some(result);
     }
     // The driver works without the tool.
-    let mut of_kernel = devices(kernel.iter().cloned().map(Some).collect()).0;
+    let mut of_kernel = devices(kernel.to_vec());
     of_kernel
         .notes
         .push(format!("AMD devices are those of the kernel: {}", reason(tool, &completion)));
@@ -142,15 +145,12 @@ fn listed(
     kernel: &[Card],
 ) -> VendorDevices {
     let graphics = kernel::graphics(host);
-    let cards = cards.into_iter().map(|card| {
-        let mut card = [card?];
-        kernel::complete(&mut card, kernel);
-        kernel::complete(&mut card, &graphics);
-        let [card] = card;
-        Some(card)
-    });
-    let (mut result, unusable) = devices(cards.collect());
-    let count = result.devices.len() + unusable;
+    let mut cards: Vec<Card> = cards.into_iter().map(Option::unwrap_or_default).collect();
+    kernel::complete(&mut cards, kernel);
+    kernel::complete(&mut cards, &graphics);
+    let count = cards.len();
+    let mut result = devices(cards);
+    let unusable = result.unusable.len();
     if unusable > 0 {
         let reason = format!("{tool} reports no usable data of {unusable} of {count} devices");
         result.errors.push(MAKER.error(&reason));
@@ -166,23 +166,26 @@ fn listed(
     result
 }
 
-/// The devices with their position in the list, as `ROCm` numbers them, and the number of entries that
-/// are not usable. The numbers of the tool are those of the graphics driver, which may have gaps.
-fn devices(mut cards: Vec<Option<Card>>) -> (VendorDevices, usize) {
-    let mut known: Vec<Card> = cards.iter().flatten().cloned().collect();
-    card::count_partitions(&mut known);
-    let mut counted = known.into_iter();
-    for card in cards.iter_mut().flatten() {
-        if let Some(known) = counted.next() {
-            *card = known;
+/// The devices with their position in the list, as `ROCm` numbers them. The numbers of the tool are those
+/// of the graphics driver, which may have gaps. An entry whose facts do not identify a device is one that
+/// no test may use.
+fn devices(mut cards: Vec<Card>) -> VendorDevices {
+    card::count_partitions(&mut cards);
+    let mut result = VendorDevices::default();
+    for (position, card) in cards.into_iter().enumerate() {
+        let Ok(position) = u16::try_from(position) else { break };
+        match card.device(position) {
+            Some(device) => result.devices.push(device),
+            None => {
+                let mut device = bare(MAKER.vendor, "", Some(MAKER.backend));
+                device.index = position;
+                device.uuid = card.bus.unwrap_or_default();
+                let reason = "its tool reports no name, target or memory of the device";
+                result.unusable.push(refused(device, DeviceState::Degraded, reason));
+            }
         }
     }
-    let device = |(position, card): (usize, &Option<Card>)| -> Option<Device> {
-        card.as_ref()?.device(u16::try_from(position).ok()?)
-    };
-    let found: Vec<Device> = cards.iter().enumerate().filter_map(device).collect();
-    let unusable = cards.len() - found.len();
-    (VendorDevices { devices: found, ..VendorDevices::default() }, unusable)
+    result
 }
 
 /// Refuses all devices if this process may not use the compute driver. Without a tool, the files of the
@@ -208,4 +211,16 @@ fn forbid(host: &Host<'_>, result: &mut VendorDevices, is_of_kernel: bool) {
     let devices = result.devices.drain(..).map(|device| device.accelerator);
     let refused = devices.map(|device| refused(device, DeviceState::Unusable, &reason));
     result.unusable.extend(refused);
+}
+
+/// Applies the variable with which people let a device be used as another target.
+fn override_target(host: &Host<'_>, result: &mut VendorDevices) {
+    let Some(version) = host.variable(TARGET_OVERRIDE) else { return };
+    let Some(target) = card::target_of_override(&version) else { return };
+    for device in &mut result.devices {
+        device.accelerator.architecture.clone_from(&target);
+    }
+    if !result.devices.is_empty() {
+        result.notes.push(format!("{TARGET_OVERRIDE} makes every AMD device the target {target}"));
+    }
 }

@@ -3,7 +3,6 @@
 use crate::detect::vendors::Devices;
 use crate::detect::vendors::tests::{detected, printing, sample, unusable, usable};
 use crate::sys::process::{Completion, crashed, exited};
-use proptest::prelude::*;
 
 /// A machine whose `rocm-smi` prints a text with these exit code and errors.
 fn tool(files: &[(&str, &str)], code: i32, stdout: &str, stderr: &str) -> Devices {
@@ -253,34 +252,40 @@ fn partitions_of_a_card_share_its_memory() {
     assert_eq!(usable(&found), [part(0), part(1)]);
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
-    /// Text before the JSON, and keys in another case or order, change nothing.
-    #[test]
-    fn noise_and_the_form_of_keys_change_nothing(
-        noise in prop::collection::vec("(WARNING|note|DEBUG): [a-zA-Z0-9 .:/()\\[\\]{}]{0,60}\n", 0..4),
-        upper in any::<bool>(),
-        reversed in any::<bool>(),
-    ) {
-        let text = sample!("amd-rocm-smi-rx6700xt-rocm612.json.txt");
-        let plain = usable(&printing("rocm-smi", text));
-        let document: serde_json::Map<String, serde_json::Value> =
-            serde_json::from_str(text).expect("JSON");
-        let spelled = |key: &str| if upper { key.to_uppercase() } else { key.to_lowercase() };
-        let entry = |(name, card): (&String, &serde_json::Value)| {
-            let mut fields: Vec<String> = card
-                .as_object()
-                .expect("fields")
-                .iter()
-                .map(|(key, value)| format!("{}: {value}", serde_json::json!(spelled(key))))
-                .collect();
-            if reversed {
-                fields.reverse();
-            }
-            format!("\"{name}\": {{{}}}", fields.join(", "))
-        };
-        let entries: Vec<String> = document.iter().map(entry).collect();
-        let text = format!("{}{{{}}}\nafter ] }}\n", noise.concat(), entries.join(", "));
-        prop_assert_eq!(usable(&printing("rocm-smi", &text)), plain);
-    }
+#[test]
+fn an_entry_without_facts_is_not_usable() {
+    let text = r#"{"card0": {"GFX Version": "gfx90a"}, "card1": {"Card Series": "N/A", "PCI Bus": "0000:0C:00.0"}}"#;
+    let found = printing("rocm-smi", text);
+    assert_eq!(usable(&found), ["amd 0 | unknown | gfx90a | rocm=Driver"]);
+    assert_eq!(
+        unusable(&found),
+        [
+            "amd 1 | unknown | 0000:0c:00.0 | rocm=Hardware | Degraded: its tool reports no name, target or \
+          memory of the device"
+        ]
+    );
+    assert_eq!(
+        found.errors,
+        ["cannot detect AMD devices: rocm-smi reports no usable data of 1 of 2 devices"]
+    );
+}
+
+#[test]
+fn the_target_can_be_overridden() {
+    let environment = ("proc/self/environ", "HSA_OVERRIDE_GFX_VERSION=10.3.0\0");
+    let found = tool(&[environment], 0, r#"{"card0": {"GFX Version": "gfx1031"}}"#, "");
+    assert_eq!(found.accelerators[0].architecture, "gfx1030");
+    assert_eq!(found.notes.len(), 2, "{:?}", found.notes);
+}
+
+#[test]
+fn graphics_in_a_processor_need_a_tool_or_a_runtime() {
+    let properties = "cpu_cores_count 16\nsimd_count 4\ngfx_target_version 100306\nvendor_id 4098\n\
+                      location_id 1024\n";
+    let files = [("sys/class/kfd/kfd/topology/nodes/0/properties", properties)];
+    let found = detected(&files, |_| Completion::NotFound);
+    assert_eq!(
+        usable(&found),
+        ["amd 0 | unknown (integrated) | 0000:04:00.0 | unified | gfx1036 | rocm=Hardware"]
+    );
 }

@@ -11,12 +11,13 @@ use std::collections::BTreeSet;
 
 /// Columns of the queries, tried in this order: drivers before 580 do not know the addressing mode,
 /// drivers before 510 the compute capability, and drivers before 450 the MIG mode. A query with an
-/// unknown column fails as a whole.
-pub(super) const QUERIES: [&str; 4] = [
+/// unknown column fails as a whole, so the last one has only the most common columns.
+pub(super) const QUERIES: [&str; 5] = [
     "index,name,uuid,pci.bus_id,memory.total,driver_version,compute_cap,mig.mode.current,addressing_mode",
     "index,name,uuid,pci.bus_id,memory.total,driver_version,compute_cap,mig.mode.current",
     "index,name,uuid,pci.bus_id,memory.total,driver_version,mig.mode.current",
     "index,name,uuid,pci.bus_id,memory.total,driver_version",
+    "index,name,memory.total,driver_version",
 ];
 
 /// The lines of a listing.
@@ -113,7 +114,8 @@ struct Header {
     width: usize,
     index: usize,
     name: usize,
-    uuid: usize,
+    /// A listing without this column has that of the memory.
+    uuid: Option<usize>,
     bus: Option<usize>,
     memory: Option<usize>,
     driver: Option<usize>,
@@ -132,13 +134,16 @@ impl Header {
             };
             cells.iter().position(is)
         };
+        let uuid = column("uuid").or_else(|| column("gpu_uuid"));
+        let memory = column("memory.total");
+        uuid.or(memory)?;
         Some(Self {
             width: cells.len(),
             index: column("index")?,
             name: column("name").or_else(|| column("gpu_name"))?,
-            uuid: column("uuid").or_else(|| column("gpu_uuid"))?,
+            uuid,
             bus: column("pci.bus_id").or_else(|| column("gpu_bus_id")),
-            memory: column("memory.total"),
+            memory,
             driver: column("driver_version"),
             capability: column("compute_cap"),
             mig: column("mig.mode.current"),
@@ -152,7 +157,7 @@ impl Header {
         let cell = |at: usize| cells.get(at).copied().unwrap_or_default();
         cells.len() == self.width
             && cell(self.index).parse::<u16>().is_ok()
-            && is_uuid(cell(self.uuid))
+            && self.uuid.is_none_or(|at| is_uuid(cell(at)) || field::value(cell(at)).is_none())
     }
 
     /// The fields of a row; None if it has too few cells.
@@ -168,7 +173,7 @@ impl Header {
         Some(Fields {
             index: cell(self.index),
             name: cell(self.name),
-            uuid: cell(self.uuid),
+            uuid: optional(self.uuid),
             bus: optional(self.bus),
             memory: optional(self.memory),
             driver: optional(self.driver),

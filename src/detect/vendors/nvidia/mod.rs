@@ -5,7 +5,7 @@
 //! may use, and so are all devices of a listing whose tool failed for an unknown reason.
 
 use super::device::{Device, SYSTEM_MEMORY, divide_memory, fact, product, refused, set_memory};
-use super::evidence::Seen;
+use super::evidence::{Seen, has_nvidia_chip};
 use super::listing::{Maker, NoListing, VendorDevices, exited, reason};
 use crate::detect::host::Host;
 use crate::domain::accelerator::{Accelerator, Backend, DeviceState, Vendor};
@@ -40,6 +40,7 @@ pub(super) async fn detect(host: &Host<'_>, seen: &Seen, host_memory: u64) -> Ve
     let report = report(host).await;
     let Some(listing) = report.listing else {
         return match &report.completion {
+            Completion::NotFound if has_nvidia_chip(host) => chip(host, host_memory),
             Completion::NotFound => MAKER.without_tool(seen, TOOL),
             completion => {
                 let mut result =
@@ -83,6 +84,16 @@ pub(super) async fn detect(host: &Host<'_>, seen: &Seen, host_memory: u64) -> Ve
     result.devices.sort_by_key(|device| device.card);
     result.note_unknown_memory(TOOL);
     result
+}
+
+/// The device of a system on a chip, whose driver works without the tool.
+fn chip(host: &Host<'_>, host_memory: u64) -> VendorDevices {
+    let model = host.text("/proc/device-tree/model").unwrap_or_default();
+    let mut accelerator =
+        Accelerator::new(0, Vendor::NVIDIA, &product(&model)).with_backend(Backend::CUDA);
+    accelerator.unified = true;
+    set_memory(&mut accelerator, Some(host_memory), SYSTEM_MEMORY);
+    VendorDevices { devices: vec![Device::new(accelerator)], ..VendorDevices::default() }
 }
 
 /// What the tool printed.

@@ -88,6 +88,19 @@ fn a_query_without_unknown_columns_follows() {
         usable(&found),
         ["nvidia 0 | Tesla V100 | GPU-1 | 16160 MiB of nvidia-smi | 470.1 | cuda=Driver"]
     );
+    let oldest = detected(&[MEMORY], |line| match line {
+        line if !line.starts_with("nvidia-smi") => Completion::NotFound,
+        line if line.contains("uuid") => refused.clone(),
+        _ => exited(
+            0,
+            "index, name, memory.total [MiB], driver_version\n0, NVIDIA GB10, [N/A], 580\n",
+            "",
+        ),
+    });
+    assert_eq!(
+        usable(&oldest),
+        ["nvidia 0 | NVIDIA GB10 | 122880 MiB of system memory | unified | 580 | cuda=Driver"]
+    );
     let all_refused = tools(&refused, &exited(0, sample!("nvidia-xml-tesla-t4.txt"), ""), &refused);
     assert_eq!(all_refused.accelerators.len(), 1, "the XML report");
     assert_eq!(all_refused.errors, [""; 0]);
@@ -291,7 +304,7 @@ fn a_broken_driver_is_a_degraded_device_with_the_reason() {
             no_driver,
             "",
             "nvidia-smi exited with code 9: NVIDIA-SMI has failed because it couldn't communicate with the \
-             NVIDIA driver. Make sure that the latest NVIDIA driver ",
+             NVIDIA driver. Make sure that the latest NVIDIA driver is installed and running",
         ),
         (
             18,
@@ -391,4 +404,24 @@ fn rows_of_a_failed_tool_are_not_trusted() {
     }
     let warned = tools(&exited(14, &text, "WARNING: infoROM"), &crashed(11), &crashed(11));
     assert_eq!((warned.accelerators.len(), warned.errors.len()), (1, 0));
+}
+
+#[test]
+fn the_device_of_a_system_on_a_chip_needs_no_tool() {
+    let files =
+        [MEMORY, ("dev/nvhost-gpu", ""), ("proc/device-tree/model", "NVIDIA Jetson AGX Xavier\0")];
+    assert_eq!(
+        usable(&detected(&files, |_| Completion::NotFound)),
+        [
+            "nvidia 0 | NVIDIA Jetson AGX Xavier | 122880 MiB of system memory | unified | cuda=Driver"
+        ]
+    );
+}
+
+#[test]
+fn a_listing_of_lost_devices_alone_names_them() {
+    let text = "Unable to determine the device handle for GPU0000:07:00.0: Unknown Error\n";
+    let found = printing("nvidia-smi", text);
+    assert_eq!(found.accelerators, []);
+    assert_eq!((found.unusable.len(), found.unusable[0].uuid.as_str()), (1, "0000:07:00.0"));
 }

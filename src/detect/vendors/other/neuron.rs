@@ -46,12 +46,14 @@ fn nodes(host: &Host<'_>) -> Vec<Device> {
     numbers.into_iter().map(device).collect()
 }
 
-/// The devices in the first part of the output that is a listing; None if there is none.
+/// The devices in the part of the output that is a listing; None if there is none.
 pub(super) fn devices(output: &str) -> Option<Vec<Device>> {
-    json::documents(output).find_map(|document| {
+    let lists = json::documents(output).filter_map(|document| {
         let list = document.as_array()?;
         list.iter().map(device).collect::<Option<Vec<_>>>()
-    })
+    });
+    // An empty list can also be a part of a warning before the listing.
+    lists.max_by_key(|devices| !devices.is_empty())
 }
 
 fn device(value: &Value) -> Option<Device> {

@@ -41,22 +41,35 @@ const KINDS: [(&str, &str, Vendor, Option<Backend>, Option<Backend>); 5] = [
     ("QCOM", "qualcomm", Vendor::QUALCOMM, None, Some(Backend::QNN)),
 ];
 
-/// Detects the devices. `nvidia` is the result of `nvidia-smi`.
-pub(super) async fn detect(host: &Host<'_>, nvidia: &mut VendorDevices) -> VendorDevices {
+/// What the three calls printed.
+pub(super) struct Answers {
+    controllers: Completion,
+    registry: Completion,
+    accelerators: Completion,
+}
+
+/// Asks Windows for its devices.
+pub(super) async fn ask(host: &Host<'_>) -> Answers {
     let (controllers, registry, accelerators) = tokio::join!(
         host.powershell(CONTROLLERS),
         host.powershell(REGISTRY),
         host.powershell(ACCELERATORS)
     );
+    Answers { controllers, registry, accelerators }
+}
+
+/// The devices in the answers. `nvidia` is the result of `nvidia-smi`.
+pub(super) fn devices(answers: &Answers, nvidia: &mut VendorDevices) -> VendorDevices {
+    let Answers { controllers, registry, accelerators } = answers;
     let mut result = VendorDevices::default();
-    let Some(listed) = printed(&controllers) else {
-        if controllers != Completion::NotFound {
-            let reason = reason("Get-CimInstance Win32_VideoController", &controllers);
+    let Some(listed) = printed(controllers) else {
+        if *controllers != Completion::NotFound {
+            let reason = reason("Get-CimInstance Win32_VideoController", controllers);
             result.errors.push(format!("cannot detect graphics devices: {reason}"));
         }
         return result;
     };
-    let sizes = sizes(printed(&registry).unwrap_or_default());
+    let sizes = sizes(printed(registry).unwrap_or_default());
     for value in records(listed) {
         match controller(&value, &sizes) {
             Some(device) if device.vendor == Vendor::NVIDIA => {
@@ -66,8 +79,12 @@ pub(super) async fn detect(host: &Host<'_>, nvidia: &mut VendorDevices) -> Vendo
             None => {}
         }
     }
-    for value in records(printed(&accelerators).unwrap_or_default()) {
-        if let Some(accelerator) = accelerator(&value) {
+    for value in records(printed(accelerators).unwrap_or_default()) {
+        let known = |device: &Accelerator| {
+            let mut all = result.devices.iter().map(|known| &known.accelerator);
+            all.any(|known| known.uuid == device.uuid && known.model == device.model)
+        };
+        if let Some(accelerator) = accelerator(&value).filter(|device| !known(device)) {
             place(accelerator, &value, &mut result);
         }
     }
@@ -83,11 +100,13 @@ fn printed(completion: &Completion) -> Option<&str> {
 /// The records of an output: a JSON list, one JSON mapping, or blocks of lines `Key=Value`, which the
 /// older `wmic` prints.
 pub(super) fn records(output: &str) -> Vec<Value> {
-    match json::documents(output).next() {
-        Some(Value::Array(values)) => values,
-        Some(value @ Value::Object(_)) => vec![value],
-        _ => blocks(output),
-    }
+    let is_record = |value: &Value| value.as_object().is_some_and(|record| !record.is_empty());
+    let listed = json::documents(output).find_map(|document| match document {
+        Value::Array(values) if values.first().is_some_and(is_record) => Some(values),
+        document if is_record(&document) => Some(vec![document]),
+        _ => None,
+    });
+    listed.unwrap_or_else(|| blocks(output))
 }
 
 fn blocks(output: &str) -> Vec<Value> {
