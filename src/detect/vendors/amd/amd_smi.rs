@@ -24,7 +24,7 @@ fn list(document: &Value) -> Option<&Vec<Value>> {
 }
 
 /// None if an entry has no number, so that this is another list.
-fn cards_of(list: &Vec<Value>) -> Option<Vec<Option<Card>>> {
+fn cards_of(list: &[Value]) -> Option<Vec<Option<Card>>> {
     let number = |card: &Value| json::first(card, &["gpu"])?.parse::<u64>().ok();
     let mut cards: Vec<(u64, &Value)> =
         list.iter().map(|card| Some((number(card)?, card))).collect::<Option<_>>()?;

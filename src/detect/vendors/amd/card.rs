@@ -75,7 +75,7 @@ impl Card {
             }
         }
         if self.partitions > 1 {
-            accelerator.partition_of = accelerator.uuid.clone();
+            accelerator.partition_of.clone_from(&accelerator.uuid);
             accelerator.uuid = format!("{}/{}", accelerator.partition_of, self.partition);
             if !self.is_memory_of_partition {
                 divide_memory(&mut accelerator, self.partitions, "partitions");

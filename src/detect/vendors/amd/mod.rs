@@ -174,15 +174,14 @@ fn devices(mut cards: Vec<Card>) -> VendorDevices {
     let mut result = VendorDevices::default();
     for (position, card) in cards.into_iter().enumerate() {
         let Ok(position) = u16::try_from(position) else { break };
-        match card.device(position) {
-            Some(device) => result.devices.push(device),
-            None => {
-                let mut device = bare(MAKER.vendor, "", Some(MAKER.backend));
-                device.index = position;
-                device.uuid = card.bus.unwrap_or_default();
-                let reason = "its tool reports no name, target or memory of the device";
-                result.unusable.push(refused(device, DeviceState::Degraded, reason));
-            }
+        if let Some(device) = card.device(position) {
+            result.devices.push(device);
+        } else {
+            let mut device = bare(MAKER.vendor, "", Some(MAKER.backend));
+            device.index = position;
+            device.uuid = card.bus.unwrap_or_default();
+            let reason = "its tool reports no name, target or memory of the device";
+            result.unusable.push(refused(device, DeviceState::Degraded, reason));
         }
     }
     result

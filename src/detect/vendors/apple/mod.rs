@@ -139,8 +139,10 @@ impl Mac {
             let proof = if has_metal { Proof::Driver } else { Proof::Hardware };
             device.backends.insert(Backend::MPS, proof);
             let family = metal.as_deref().and_then(|word| word.strip_prefix("spdisplays_"));
-            device.architecture =
-                family.filter(|word| word.starts_with("metal")).unwrap_or_default().to_owned();
+            device.architecture = family
+                .filter(|word| word.starts_with("metal"))
+                .map(str::to_owned)
+                .unwrap_or_default();
             self.budget(&mut device);
         } else {
             device.backends.insert(Backend::MPS, Proof::Hardware);

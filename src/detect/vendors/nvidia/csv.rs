@@ -44,7 +44,7 @@ impl Listing {
             })?,
         };
         let mut listing = Self::default();
-        let (mut numbers, mut uuids) = (BTreeSet::new(), BTreeSet::new());
+        let mut known = Known::default();
         for (at, line) in lines.into_iter().enumerate() {
             if header == Some(at) {
                 continue;
@@ -52,7 +52,7 @@ impl Listing {
             let before = header.is_some_and(|header| at < header);
             let card = columns.fields(line).filter(|_| !before).and_then(|fields| fields.read());
             match card {
-                Some(card) if listing.is_new(&card, &mut numbers, &mut uuids) => {
+                Some(card) if known.add(&card) => {
                     listing.cards.push(card);
                 }
                 _ if is_lost(line) => {
@@ -65,22 +65,23 @@ impl Listing {
         Some(listing)
     }
 
-    /// Whether no earlier row has the number or the UUID of the device.
-    fn is_new(
-        &self,
-        card: &Card,
-        numbers: &mut BTreeSet<u16>,
-        uuids: &mut BTreeSet<String>,
-    ) -> bool {
-        numbers.insert(card.index)
-            && match &card.reading {
-                Reading::Working if !card.uuid.is_empty() => uuids.insert(card.uuid.clone()),
-                _ => true,
-            }
-    }
-
     pub fn is_empty(&self) -> bool {
         self.cards.is_empty() && self.malformed.is_empty() && self.lost.is_empty()
+    }
+}
+
+/// The numbers and UUIDs of earlier rows.
+#[derive(Debug, Default)]
+struct Known {
+    numbers: BTreeSet<u16>,
+    uuids: BTreeSet<String>,
+}
+
+impl Known {
+    /// Adds a device; false if it has the number or the UUID of an earlier one.
+    fn add(&mut self, card: &Card) -> bool {
+        let is_identified = card.reading == Reading::Working && !card.uuid.is_empty();
+        self.numbers.insert(card.index) && (!is_identified || self.uuids.insert(card.uuid.clone()))
     }
 }
 

@@ -201,8 +201,8 @@ fn doubts(
 fn device(card: &Card, host_memory: u64) -> Device {
     let mut accelerator = Accelerator::new(card.index, Vendor::NVIDIA, &product(&card.name))
         .with_backend(Backend::CUDA);
-    accelerator.uuid = card.uuid.clone();
-    accelerator.architecture = card.capability.clone();
+    accelerator.uuid.clone_from(&card.uuid);
+    accelerator.architecture.clone_from(&card.capability);
     accelerator.driver = fact(&card.driver);
     match card.memory {
         Memory::Bytes(bytes) => set_memory(&mut accelerator, Some(bytes), TOOL),
@@ -231,13 +231,11 @@ async fn add_slices(
     result: &mut VendorDevices,
 ) {
     let report = async {
-        match xml {
-            Some(xml) => Ok(xml),
-            None => {
-                let report = host.run_within(TIMEOUT, TOOL, &["-q", "-x"]).await;
-                xml_cards(&report).ok_or_else(|| reason("nvidia-smi -q -x", &report))
-            }
+        if let Some(xml) = xml {
+            return Ok(xml);
         }
+        let report = host.run_within(TIMEOUT, TOOL, &["-q", "-x"]).await;
+        xml_cards(&report).ok_or_else(|| reason("nvidia-smi -q -x", &report))
     };
     let (list, report) = tokio::join!(host.run_within(TIMEOUT, TOOL, &["-L"]), report);
     let listed = match exited(&list) {

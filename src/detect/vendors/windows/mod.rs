@@ -5,7 +5,7 @@
 //! unknown. Which of these devices PyTorch can use is known after a runtime has found them. NVIDIA
 //! devices are those of `nvidia-smi`; if it lists none, the ones here are entries that no test may use.
 
-use super::device::{Device, bare, fact, product, refused, set_memory};
+use super::device::{Device, bare, fact, refused, set_memory};
 use super::listing::{VendorDevices, exited, reason};
 use super::{field, json};
 use crate::detect::host::Host;
@@ -31,14 +31,55 @@ const ACCELERATORS: &str = "ConvertTo-Json -Compress -Depth 3 -InputObject @(Get
 /// Minimum credible memory of a card, in bytes.
 const MIN_MEMORY: u64 = 64 << 20;
 
-/// The kinds of devices: PCI vendor, a word of the name, vendor, and back-ends for graphics and for
-/// neural networks. A device of another vendor is a virtual adapter, which is ignored.
-const KINDS: [(&str, &str, Vendor, Option<Backend>, Option<Backend>); 5] = [
-    ("VEN_10DE", "nvidia", Vendor::NVIDIA, Some(Backend::CUDA), None),
-    ("VEN_1002", "radeon", Vendor::AMD, Some(Backend::ROCM), Some(Backend::NPU)),
-    ("VEN_1022", "amd", Vendor::AMD, None, Some(Backend::NPU)),
-    ("VEN_8086", "intel", Vendor::INTEL, Some(Backend::XPU), Some(Backend::OPENVINO)),
-    ("QCOM", "qualcomm", Vendor::QUALCOMM, None, Some(Backend::QNN)),
+/// A kind of devices. A device of no kind is a virtual adapter, which is ignored.
+#[derive(Debug)]
+struct Kind {
+    /// A part of the id of the device.
+    id: &'static str,
+    /// A word of its name, which decides if it has no id.
+    word: &'static str,
+    vendor: Vendor,
+    graphics: Option<Backend>,
+    /// The back-end of a device for neural networks.
+    networks: Option<Backend>,
+}
+
+const KINDS: [Kind; 5] = [
+    Kind {
+        id: "VEN_10DE",
+        word: "nvidia",
+        vendor: Vendor::NVIDIA,
+        graphics: Some(Backend::CUDA),
+        networks: None,
+    },
+    Kind {
+        id: "VEN_1002",
+        word: "radeon",
+        vendor: Vendor::AMD,
+        graphics: Some(Backend::ROCM),
+        networks: Some(Backend::NPU),
+    },
+    Kind {
+        id: "VEN_1022",
+        word: "amd",
+        vendor: Vendor::AMD,
+        graphics: None,
+        networks: Some(Backend::NPU),
+    },
+    Kind {
+        id: "VEN_8086",
+        word: "intel",
+        vendor: Vendor::INTEL,
+        graphics: Some(Backend::XPU),
+        networks: Some(Backend::OPENVINO),
+    },
+    Kind {
+        id: "QCOM",
+        word: "qualcomm",
+        vendor: Vendor::QUALCOMM,
+        graphics: None,
+        networks: Some(Backend::QNN),
+    },
 ];
 
 /// What the three calls printed.
@@ -112,17 +153,15 @@ pub(super) fn records(output: &str) -> Vec<Value> {
 fn blocks(output: &str) -> Vec<Value> {
     let mut all: Vec<serde_json::Map<String, Value>> = vec![serde_json::Map::new()];
     for line in output.lines().map(str::trim) {
-        match (line.split_once('='), all.last_mut()) {
-            (Some((key, value)), Some(block)) => {
-                let value = value.replace("&amp;", "&");
-                // A repeated key begins the next block.
-                if block.contains_key(&json::plain(key)) {
-                    all.push(serde_json::Map::from_iter([(json::plain(key), value.into())]));
-                } else {
-                    block.insert(json::plain(key), value.into());
-                }
-            }
-            _ => {}
+        let (Some((key, value)), Some(block)) = (line.split_once('='), all.last_mut()) else {
+            continue;
+        };
+        let (key, value) = (json::plain(key), Value::from(value.replace("&amp;", "&")));
+        // A repeated key begins the next block.
+        if block.contains_key(&key) {
+            all.push(serde_json::Map::from_iter([(key, value)]));
+        } else {
+            block.insert(key, value);
         }
     }
     all.into_iter().filter(|block| !block.is_empty()).map(Value::Object).collect()
@@ -178,10 +217,10 @@ fn size_of(name: &str, sizes: &[(String, u64)]) -> Option<u64> {
 
 /// The display controller of a record; None for a virtual adapter.
 fn controller(value: &Value, sizes: &[(String, u64)]) -> Option<Accelerator> {
-    let (vendor, backend, _) = kind(value)?;
+    let kind = kind(value)?;
     let name = json::first(value, &["name", "caption", "description"])?;
-    let mut device = bare(vendor, &name, Some(backend?));
-    if vendor == Vendor::INTEL {
+    let mut device = bare(kind.vendor, &name, Some(kind.graphics?));
+    if kind.vendor == Vendor::INTEL {
         device.backends.insert(Backend::OPENVINO, Proof::Hardware);
     }
     device.uuid = fact(&json::first(value, &["pnpdeviceid"]).unwrap_or_default());
@@ -191,23 +230,20 @@ fn controller(value: &Value, sizes: &[(String, u64)]) -> Option<Accelerator> {
 }
 
 fn accelerator(value: &Value) -> Option<Accelerator> {
-    let (vendor, _, backend) = kind(value)?;
-    let name = json::first(value, &["name"])?;
-    let mut device = bare(vendor, &name, backend);
-    device.model = product(&name);
+    let kind = kind(value)?;
+    let mut device = bare(kind.vendor, &json::first(value, &["name"])?, kind.networks);
     device.uuid = fact(&json::first(value, &["pnpdeviceid"]).unwrap_or_default());
     Some(device)
 }
 
-/// The vendor of a record, by the id of the device, else by the names.
-fn kind(value: &Value) -> Option<(Vendor, Option<Backend>, Option<Backend>)> {
+/// The kind of a record, by the id of the device, else by the names.
+fn kind(value: &Value) -> Option<&'static Kind> {
     let text = |key: &str| json::first(value, &[key]).unwrap_or_default();
     let id = text("pnpdeviceid").to_uppercase();
     let names = ["name", "adaptercompatibility", "manufacturer"].map(text).join(" ").to_lowercase();
-    let is_known = |kind: &&(&str, &str, Vendor, Option<Backend>, Option<Backend>)| {
-        if id.is_empty() { names.contains(kind.1) } else { id.contains(kind.0) }
-    };
-    KINDS.iter().find(is_known).map(|kind| (kind.2, kind.3, kind.4))
+    KINDS
+        .iter()
+        .find(|kind| if id.is_empty() { names.contains(kind.word) } else { id.contains(kind.id) })
 }
 
 /// Adds an NVIDIA device with the reason why `nvidia-smi` does not list it.
