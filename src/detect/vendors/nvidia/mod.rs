@@ -13,11 +13,13 @@ use crate::sys::process::Completion;
 use card::{Card, Memory, Reading};
 use csv::{Listing, QUERIES};
 use slices::Slice;
+use std::collections::BTreeSet;
 use std::time::Duration;
 use xml::XmlCard;
 
 mod card;
 mod csv;
+mod kernel;
 mod slices;
 #[cfg(test)]
 mod tests;
@@ -45,7 +47,7 @@ pub(super) async fn detect(host: &Host<'_>, seen: &Seen, host_memory: u64) -> Ve
             completion => {
                 let mut result =
                     MAKER.without_devices(TOOL, completion, no_listing(completion), seen);
-                name_from_kernel(host, &mut result.unusable);
+                kernel::complete(host, &mut result.unusable);
                 result
             }
         };
@@ -58,6 +60,15 @@ pub(super) async fn detect(host: &Host<'_>, seen: &Seen, host_memory: u64) -> Ve
         let reason = format!("{TOOL} reports: {line}");
         result.errors.push(MAKER.error(&reason));
         result.unusable.push(refused(device, DeviceState::Unusable, &reason));
+    }
+    if let Some(listed) = addresses(&listing) {
+        let unlisted = kernel::unlisted(host, &listed);
+        result.errors.extend(
+            unlisted
+                .iter()
+                .map(|device| MAKER.error(&format!("{}: {}", device.uuid, device.reason))),
+        );
+        result.unusable.extend(unlisted);
     }
     let mut divided = Vec::new();
     for card in listing.cards {
@@ -84,6 +95,15 @@ pub(super) async fn detect(host: &Host<'_>, seen: &Seen, host_memory: u64) -> Ve
     result.devices.sort_by_key(|device| device.card);
     result.note_unknown_memory(TOOL);
     result
+}
+
+/// The PCI addresses in a listing; None if one is unknown.
+fn addresses(listing: &Listing) -> Option<BTreeSet<String>> {
+    let of_card = |card: &Card| Some(card.bus.clone()).filter(|bus| !bus.is_empty());
+    let cards = listing.cards.iter().map(of_card);
+    let lost = listing.lost.iter().map(|(_, address)| address.clone());
+    let is_complete = listing.malformed.is_empty();
+    cards.chain(lost).collect::<Option<BTreeSet<String>>>().filter(|_| is_complete)
 }
 
 /// The device of a system on a chip, whose driver works without the tool.
@@ -294,25 +314,4 @@ fn part(card: &Device, slice: Slice) -> Device {
     set_memory(&mut accelerator, slice.memory, TOOL);
     divide_memory(&mut accelerator, slice.sharing, "compute instances");
     Device { accelerator, card_uuid: parent.uuid.clone(), ..card.clone() }
-}
-
-/// Adds what the kernel knows of devices whose tool does not work: product, UUID and driver.
-fn name_from_kernel(host: &Host<'_>, devices: &mut [Accelerator]) {
-    for device in devices {
-        if let Some(version) = host.text("/sys/module/nvidia/version") {
-            device.driver = fact(&version);
-        }
-        let path = format!("/proc/driver/nvidia/gpus/{}/information", device.uuid);
-        let Some(text) =
-            Some(device.uuid.is_empty()).filter(|empty| !empty).and_then(|_| host.text(&path))
-        else {
-            continue;
-        };
-        for line in text.lines() {
-            match line.split_once(':').map(|(key, value)| (key.trim(), value.trim())) {
-                Some(("Model", model)) if !model.is_empty() => device.model = product(model),
-                _ => {}
-            }
-        }
-    }
 }

@@ -425,3 +425,28 @@ fn a_listing_of_lost_devices_alone_names_them() {
     assert_eq!(found.accelerators, []);
     assert_eq!((found.unusable.len(), found.unusable[0].uuid.as_str()), (1, "0000:07:00.0"));
 }
+
+#[test]
+fn a_device_of_the_driver_that_is_not_listed_is_degraded() {
+    let row = "0, A, GPU-a, 00000000:3B:00.0, 1024 MiB, 580, 8.0, Disabled, None";
+    let text = format!("{HEADER}\n{row}\n");
+    let with = |files: &[(&str, &str)]| {
+        let of_driver = [
+            ("proc/driver/nvidia/gpus/0000:3b:00.0/information", "Model: A\nDevice Minor: 0\n"),
+            ("proc/driver/nvidia/gpus/0000:5e:00.0/information", "Model: B\nDevice Minor: 1\n"),
+            ("sys/module/nvidia/version", "580.1\n"),
+            ("dev/nvidia0", ""),
+        ];
+        let found =
+            detected(&[&of_driver[..], files].concat(), |line| match line.split(' ').next() {
+                Some("nvidia-smi") => exited(0, &text, ""),
+                _ => Completion::NotFound,
+            });
+        assert_eq!(usable_models(&found), ["A"]);
+        (unusable(&found), found.errors.len())
+    };
+    let expected = "nvidia 0 | B | 0000:5e:00.0 | 580.1 | cuda=Hardware | Degraded: the driver has the device, \
+                    but nvidia-smi does not list it";
+    assert_eq!(with(&[("dev/nvidia1", "")]), (vec![expected.to_owned()], 1));
+    assert_eq!(with(&[]), (vec![], 0), "a container without the second device");
+}

@@ -51,19 +51,27 @@ pub(super) fn devices(output: &str) -> Vec<Device> {
             field::value(cells.get(at)?)
         };
         let is_row = cells.len() == header.len();
-        let name = cell("name").filter(|name| is_row && name.starts_with("HL-"));
+        let uuid = cell("uuid").filter(|uuid| is_row && is_serial(uuid));
         let index = match cell("index") {
             Some(text) => text.parse().ok(),
             None => u16::try_from(devices.len()).ok(),
         };
-        let (Some(name), Some(index)) = (name, index) else { continue };
+        let (Some(uuid), Some(name), Some(index)) = (uuid, cell("name"), index) else { continue };
         let mut accelerator =
             Accelerator::new(index, Vendor::HABANA, &product(name)).with_backend(Backend::HPU);
-        accelerator.uuid = fact(cell("uuid").unwrap_or_default());
+        accelerator.uuid = fact(uuid);
         accelerator.driver = fact(cell("driver_version").unwrap_or_default());
         let memory = cell("memory.total").and_then(|text| field::size(text, 1 << 20));
         set_memory(&mut accelerator, memory, TOOL);
         devices.push(Device::new(accelerator));
     }
     devices
+}
+
+/// Whether a text has the form of the id of a device, such as `01P4-HL3080A0-18-U4V193-22-07-00`.
+fn is_serial(text: &str) -> bool {
+    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+    text.contains('-')
+        && text.bytes().all(is_allowed)
+        && text.bytes().any(|byte| byte.is_ascii_digit())
 }
