@@ -111,7 +111,7 @@ pub(super) enum NoListing {
     Unclear,
 }
 
-/// Why a tool listed no device: how it ended, with the lines that tell the reason.
+/// Why a tool listed no device: how it ended, with the lines that name the reason.
 pub(super) fn reason(tool: &str, completion: &Completion) -> String {
     let line = completion.output().and_then(quote::telling);
     match (completion.failure(), line) {
@@ -122,7 +122,7 @@ pub(super) fn reason(tool: &str, completion: &Completion) -> String {
     }
 }
 
-/// The output of a tool that exited by itself; None for one that crashed or was stopped.
+/// The exit code and the output of a tool; None for one that crashed or was stopped.
 pub(super) fn exited(completion: &Completion) -> Option<(i32, &ProgramOutput)> {
     match completion {
         Completion::Exited(output) => Some((output.exit.code?, output)),

@@ -30,7 +30,7 @@ const TELLING: &[&str] = &[
 /// Starts of lines that explain how to call the tool, or introduce a trace of calls.
 const PREAMBLE: &[&str] = &["usage:", "traceback", "options:", "warning", "for more"];
 
-/// The lines of an output that tell why a tool failed, as one line: the first line that names a failure
+/// The lines of an output that state why a tool failed, as one line: the first line that names a failure
 /// with the line after it, else the first line. For a trace of calls in Python, its last line. None if
 /// the tool printed nothing.
 pub(super) fn telling(output: &ProgramOutput) -> Option<String> {

@@ -177,7 +177,11 @@ proptest! {
             facts(device);
             prop_assert!(device.reason.len() <= 512 && !device.model.is_empty());
         }
-        if code == -11 {
+        // A lost device, or a warning about the memory of a device, explains a failure of nvidia-smi.
+        let is_explained = |device: &Accelerator| {
+            ["in place of", "reports: "].iter().any(|words| device.reason.contains(words))
+        };
+        if !matches!(code, 0 | 14) && !found.unusable.iter().any(is_explained) {
             let trusted = found.accelerators.iter().flat_map(Accelerator::offered).count();
             prop_assert_eq!(trusted, 0);
         }

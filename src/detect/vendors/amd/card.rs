@@ -39,7 +39,7 @@ pub(super) struct Card {
     pub partition: u64,
     /// The memory is that of the partition, not that of the card.
     pub is_memory_of_partition: bool,
-    /// What reported these facts.
+    /// The tool that reported these facts, or [`KERNEL`].
     pub source: &'static str,
 }
 

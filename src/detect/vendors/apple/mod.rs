@@ -1,8 +1,8 @@
 //! Detects the graphics of a Mac with `system_profiler` and `sysctl`.
 //!
-//! The name is in `sppci_model`; `_name` is an internal key on some machines. An Apple processor has no
-//! memory of its own for graphics: its budget is the limit that the system reports, or three quarters of
-//! the memory of the machine, which is the usual limit of the system. PyTorch has no build for Macs with
+//! The name is in `sppci_model`; `_name` is an internal key on some machines. The graphics of an
+//! Apple processor use the memory of the machine: the budget is the limit that the system reports, or
+//! three quarters of the memory, which is the usual limit of the system. PyTorch has no build for Macs with
 //! an Intel processor since version 2.3, so their graphics are listed and not offered.
 //!
 //! Limit: [`PROFILER_TIMEOUT`], since the tool can hang in a service.

@@ -55,11 +55,11 @@ pub(super) enum Reading {
     },
 }
 
-/// Parts of the names of devices that have no memory of their own.
+/// Parts of the names of devices that use the memory of the machine.
 const UNIFIED: &[&str] = &["GB10", "N1X", "Thor", "Orin", "Xavier", "(nvgpu)"];
 /// Maximum memory, in bytes, that is credible as a part of the machine's memory reserved for graphics.
-/// Devices that share the page tables of the processor (addressing mode ATS) and have memory of their
-/// own have at least 80 GiB of it.
+/// Devices that share the page tables of the processor (addressing mode ATS) and have their own memory
+/// have at least 80 GiB of it.
 const MAX_RESERVED_BYTES: u64 = 16 << 30;
 
 impl Fields {

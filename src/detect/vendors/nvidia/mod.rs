@@ -116,10 +116,10 @@ fn chip(host: &Host<'_>, host_memory: u64) -> VendorDevices {
     VendorDevices { devices: vec![Device::new(accelerator)], ..VendorDevices::default() }
 }
 
-/// What the tool printed.
+/// The output of the tool.
 struct Report {
     completion: Completion,
-    /// None if the output is no listing, or an empty one.
+    /// None if the output is not a listing, or an empty one.
     listing: Option<Listing>,
     /// The XML report, if it was read.
     xml: Option<Vec<XmlCard>>,

@@ -82,7 +82,7 @@ const KINDS: [Kind; 5] = [
     },
 ];
 
-/// What the three calls printed.
+/// The output of the three calls.
 pub(super) struct Answers {
     controllers: Completion,
     registry: Completion,
