@@ -1,7 +1,10 @@
 //! The directory `templates/` as part of the binary: templates, families and model configurations.
 //! `build.rs` makes cargo rebuild when a file is added or removed.
 
-use include_dir::{Dir, include_dir};
+use include_dir::{Dir, File, include_dir};
+
+/// Directory of the templates of deployments.
+const DEPLOY: &str = "deploy";
 
 static FOLDER: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/templates");
 
@@ -29,9 +32,23 @@ pub fn configuration(file: &str) -> Option<&'static str> {
     text(&format!("catalogue/{file}"))
 }
 
-/// Path and text of every built-in template and shared part.
+/// Path and text of every built-in template of tests and of every shared part.
 pub fn templates() -> impl Iterator<Item = (&'static str, &'static str)> {
-    let files = FOLDER.dirs().flat_map(Dir::files);
+    // Those of deployments are one level deeper.
+    texts(FOLDER.dirs().flat_map(Dir::files))
+}
+
+/// Path and text of every template of deployments, such as `unix/control_nohup.sh.j2`.
+pub fn deployment() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let directory = FOLDER.get_dir(DEPLOY);
+    let files = directory.into_iter().flat_map(Dir::dirs).flat_map(Dir::files);
+    texts(files)
+        .filter_map(|(path, text)| Some((path.strip_prefix(DEPLOY)?.strip_prefix('/')?, text)))
+}
+
+fn texts(
+    files: impl Iterator<Item = &'static File<'static>>,
+) -> impl Iterator<Item = (&'static str, &'static str)> {
     files
         .filter(|file| file.path().extension().is_some_and(|ending| ending == "j2"))
         .filter_map(|file| Some((file.path().to_str()?, file.contents_utf8()?)))
@@ -58,6 +75,11 @@ mod tests {
         for (path, text) in templates() {
             assert_eq!(text, read(path));
         }
+        assert!(templates().all(|(path, _)| !path.starts_with(DEPLOY)));
+        for (name, text) in deployment() {
+            assert_eq!(text, read(&format!("{DEPLOY}/{name}")));
+        }
+        assert!(deployment().any(|(name, _)| name == "unix/control_nohup.sh.j2"));
         assert_eq!(configuration("gpt2.json"), Some(read("catalogue/gpt2.json").as_str()));
     }
 }

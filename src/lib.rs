@@ -15,7 +15,8 @@ pub mod models;
 pub mod scheduler;
 // floor 4: templates of tests
 pub mod templates;
-// floor 5: plans
+// floor 5: plans, and scripts of deployments
+pub mod deploy;
 pub mod plan;
 // floor 6: the operating system
 pub mod sys;

@@ -21,7 +21,7 @@ const FLOORS: &[&[&str]] = &[
     &["backends"],
     &["models", "scheduler", "worker::machine"],
     &["templates"],
-    &["plan"],
+    &["deploy", "plan"],
     &["sys"],
     &["api", "blobs", "log", "store"],
     &["client", "detect", "junit", "results"],

@@ -10,6 +10,7 @@ use crate::cli::coordinator::CoordinatorArgs;
 use crate::cli::debug::args::DebugArgs;
 use crate::cli::generate::args::GenerateArgs;
 use crate::cli::log::LogArgs;
+use crate::cli::machine::deploy_script::DeployScriptArgs;
 use crate::cli::machine::detect::DetectArgs;
 use crate::cli::machine::path::PathArgs;
 use crate::cli::results::logs::LogsArgs;
@@ -104,6 +105,7 @@ pub enum Command {
     Templates(TemplatesArgs),
     Log(LogArgs),
     Detect(DetectArgs),
+    DeployScript(Box<DeployScriptArgs>),
     Path(PathArgs),
     Config(ConfigArgs),
     Completions(CompletionsArgs),

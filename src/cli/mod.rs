@@ -99,6 +99,9 @@ fn perform(cli: Cli, console: Console) -> Result<Exit, CliError> {
         Command::Weights(args) => block_on(weights::run(console, &global, args)),
         Command::Templates(args) => block_on(templates::run(console, &global, args)),
         Command::Log(args) => log::run(console, &global, args),
+        Command::DeployScript(args) => {
+            block_on(machine::deploy_script::run(console, &global, *args))
+        }
         Command::Path(args) => machine::path::run(console, &args),
         Command::Detect(args) => block_on_one_thread(machine::detect::run(console, &global, args)),
         Command::Workers(args) => block_on(worker::workers::run(console, &global, args)),

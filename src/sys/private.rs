@@ -41,7 +41,8 @@ impl PrivateFileError {
 pub fn read_private(path: &Path, max: u64) -> Result<String, PrivateFileError> {
     let unreadable = |source| PrivateFileError::Read { path: path.to_owned(), source };
     let mut file = File::open(path).map_err(unreadable)?;
-    let mode = shared_mode(&file.metadata().map_err(unreadable)?);
+    let metadata = file.metadata().map_err(unreadable)?;
+    let mode = shared_mode(&metadata).filter(|_| !is_credential(path, &metadata));
     if let Some(mode) = mode {
         return Err(PrivateFileError::Readable { path: path.to_owned(), mode });
     }
@@ -60,6 +61,28 @@ fn shared_mode(metadata: &Metadata) -> Option<u32> {
     use std::os::unix::fs::PermissionsExt;
     let mode = metadata.permissions().mode() & 0o777;
     (mode & 0o077 != 0).then_some(mode)
+}
+
+/// Whether a file is a credential that systemd passes to this service. systemd gives the user of the
+/// service access by an access list, whose mask appears as permission of the group of root.
+#[cfg(unix)]
+fn is_credential(path: &Path, metadata: &Metadata) -> bool {
+    #[expect(clippy::disallowed_methods, reason = "systemd names the directory only there")]
+    let directory = std::env::var_os("CREDENTIALS_DIRECTORY");
+    is_credential_in(directory.as_deref().map(Path::new), path, metadata)
+}
+
+#[cfg(unix)]
+fn is_credential_in(directory: Option<&Path>, path: &Path, metadata: &Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let is_inside = directory
+        .is_some_and(|directory| directory.is_absolute() && path.parent() == Some(directory));
+    is_inside && metadata.uid() == 0 && metadata.gid() == 0 && metadata.mode() & 0o777 == 0o440
+}
+
+#[cfg(not(unix))]
+fn is_credential(_: &Path, _: &Metadata) -> bool {
+    false
 }
 
 /// Windows protects the files in the profile of a user by access lists.
@@ -93,5 +116,22 @@ mod tests {
             large.to_string(),
             format!("the token file {path:?} is too large (maximum 9 bytes)").replace('"', "")
         );
+    }
+
+    #[test]
+    fn a_credential_of_systemd_may_have_the_mask_of_its_access_list() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("token");
+        std::fs::write(&path, "x").expect("written");
+        let within = |directory: Option<&Path>, mode| {
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).expect("set");
+            let metadata = std::fs::metadata(&path).expect("read");
+            is_credential_in(directory, &path, &metadata)
+        };
+        let is_root = rustix::process::geteuid().is_root();
+        assert_eq!(within(Some(directory.path()), 0o440), is_root);
+        assert!(!within(Some(directory.path()), 0o444) && !within(Some(directory.path()), 0o640));
+        assert!(!within(None, 0o440) && !within(Some(Path::new("/run/credentials/other")), 0o440));
+        assert!(!within(Some(Path::new("")), 0o440));
     }
 }

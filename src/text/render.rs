@@ -5,8 +5,9 @@
 //! other, and values are never rendered again as templates.
 
 use crate::text::python;
+use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
-use minijinja::{AutoEscape, Environment, ErrorKind, UndefinedBehavior};
+use minijinja::{AutoEscape, Environment, ErrorKind, UndefinedBehavior, Value};
 use serde::Serialize;
 use std::borrow::Cow;
 use std::error::Error as _;
@@ -22,7 +23,14 @@ pub enum Escape {
     None,
     /// As text of an HTML document.
     Html,
+    /// Not at all: a text must pass a filter of [`Engine::add_quoting`] that quotes it for the
+    /// language of the result, otherwise the rendering fails. Numbers are written unchanged. A line
+    /// that only has a statement leaves no line in the result.
+    Quoted,
 }
+
+/// Quotes a text for a language, or gives the reason why this language cannot contain it.
+pub type Quote = fn(&str) -> Result<String, String>;
 
 /// Limits of one rendering.
 #[derive(Debug, Clone, Copy)]
@@ -73,12 +81,40 @@ impl Engine {
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         environment.set_auto_escape_callback(move |_| match escape {
-            Escape::None => AutoEscape::None,
+            Escape::None | Escape::Quoted => AutoEscape::None,
             Escape::Html => AutoEscape::Html,
         });
         environment.set_fuel(Some(limits.fuel));
         environment.add_filter("pyrepr", pyrepr);
+        if escape == Escape::Quoted {
+            let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
+            environment.set_syntax(syntax.expect("the usual delimiters"));
+            environment.set_formatter(|out, state, value| {
+                if value.is_safe() || value.is_integer() {
+                    return minijinja::escape_formatter(out, state, value);
+                }
+                let reason = "a value is written without a filter that quotes it";
+                Err(minijinja::Error::new(ErrorKind::BadEscape, reason))
+            });
+        }
         Self { environment, max_bytes: limits.max_bytes }
+    }
+
+    /// Adds a filter that quotes texts.
+    pub fn add_quoting(&mut self, name: &'static str, quote: Quote) {
+        self.environment.add_filter(name, move |value: &Value| {
+            if value.is_undefined() {
+                let detail = format!("{name} of an undefined value");
+                return Err(minijinja::Error::new(ErrorKind::UndefinedError, detail));
+            }
+            let text = value.as_str().map(str::to_owned);
+            let text = text.or_else(|| value.is_integer().then(|| value.to_string()));
+            let text = text.ok_or_else(|| "only texts and whole numbers are quoted".to_owned());
+            let quoted = text.and_then(|text| quote(&text));
+            quoted
+                .map(Value::from_safe_string)
+                .map_err(|reason| minijinja::Error::new(ErrorKind::InvalidOperation, reason))
+        });
     }
 
     /// Adds a template by its name.
@@ -168,7 +204,7 @@ impl Write for Capped {
 }
 
 /// The filter `pyrepr`: the Python literal of a value.
-fn pyrepr(value: &minijinja::Value) -> Result<String, minijinja::Error> {
+fn pyrepr(value: &Value) -> Result<String, minijinja::Error> {
     if value.is_undefined() {
         return Err(minijinja::Error::new(
             ErrorKind::UndefinedError,
@@ -183,13 +219,13 @@ fn pyrepr(value: &minijinja::Value) -> Result<String, minijinja::Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     fn render(
         escape: Escape,
         limits: Limits,
         text: &str,
-        context: &Value,
+        context: &serde_json::Value,
     ) -> Result<String, RenderError> {
         let mut engine = Engine::new(escape, limits);
         engine.add("part", "\n{{ nothing }}")?;
@@ -209,6 +245,27 @@ mod tests {
             "<i>&lt;b&gt;{{ y }}&lt;&#x2f;b&gt;&quot;"
         );
         assert_eq!(rendered(Escape::None, "{{ x | pyrepr }}"), "\"<b>{{ y }}</b>\\\"\"");
+    }
+
+    #[test]
+    fn no_text_is_written_unquoted_where_quoting_is_required() {
+        let rendered = |text: &str| {
+            let mut engine = Engine::new(Escape::Quoted, LIMITS);
+            engine.add_quoting("q", |text| match text {
+                "bad" => Err("it is bad".into()),
+                text => Ok(format!("<{text}>")),
+            });
+            engine.add("main", text.to_owned())?;
+            engine.render("main", &json!({"x": "a", "n": 3, "bad": "bad", "list": ["a"]}))
+        };
+        assert_eq!(rendered("{{ x | q }}{{ n | q }} {{ n }}").as_deref(), Ok("<a><3> 3"));
+        let refused = |text| rendered(text).expect_err(text).message;
+        for text in ["{{ x }}", "{{ x ~ n }}", "{{ x | q ~ x }}", "{{ list }}", "{{ x | upper }}"] {
+            assert!(refused(text).contains("without a filter that quotes it"), "{text}");
+        }
+        assert!(refused("{{ bad | q }}").ends_with("it is bad"));
+        assert!(refused("{{ list | q }}").contains("only texts"));
+        assert!(refused("{{ y | q }}").contains("undefined"));
     }
 
     #[test]

@@ -5,6 +5,7 @@ mod backends;
 mod bad_input;
 mod cli;
 mod debug;
+mod deploy;
 mod examples;
 mod faults;
 mod generate;
