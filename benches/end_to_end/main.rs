@@ -4,6 +4,7 @@
 //! starts its own coordinator in a new directory, with a durable log and a results database.
 //! Linux only: processor time and memory come from `/proc`.
 
+mod detect;
 #[path = "../figures/mod.rs"]
 mod figures;
 mod fleet;
@@ -21,7 +22,7 @@ use std::process::ExitCode;
 type Part = (&'static str, fn(&mut Figures), &'static str);
 
 fn main() -> ExitCode {
-    let parts: [Part; 8] = [
+    let parts: [Part; 9] = [
         ("generate", generate::generate, "Generating 10,000 tests of one model"),
         ("spawned", throughput::spawned, "Spawned: 10,000 × /bin/true, one worker with two slots"),
         ("no-work-2", throughput::small_null, "No work: one worker of two slots"),
@@ -29,6 +30,7 @@ fn main() -> ExitCode {
         ("restart", restart::restart, "Restart with 1,000,000 waiting tests"),
         ("warm", warm::warm, "Warm runner: tiny BERT"),
         ("weights", weights::weights, "Weights: a directory of 2 GiB over loopback"),
+        ("detect", detect::detect, "Detection of hardware"),
         ("rest", rest::at_rest, "At rest"),
     ];
     let asked: Vec<String> =

@@ -57,7 +57,7 @@ fn empty_loop() -> Duration {
 }
 
 /// Processor time of this thread so far, as the kernel's scheduler counts it.
-fn thread_cpu() -> Duration {
+pub fn thread_cpu() -> Duration {
     let text = std::fs::read_to_string("/proc/thread-self/schedstat").expect("Linux has this file");
     let first = text.split(' ').next().and_then(|field| field.parse().ok());
     Duration::from_nanos(first.expect("nanoseconds come first"))

@@ -13,6 +13,8 @@ const PROCESSOR: &str = "Win32_Processor";
 const SYSTEM: &str = "Win32_ComputerSystem";
 const PROCESSOR_FIELDS: &str = "Name,NumberOfCores,NumberOfLogicalProcessors,Architecture";
 const SYSTEM_FIELDS: &str = "TotalPhysicalMemory,NumberOfLogicalProcessors";
+/// Number of processors of a processor group. The number that a system call reports is that of one group.
+const GROUP: u64 = 64;
 /// Maximum number of positions of an output at which JSON is tried.
 const MAX_STARTS: usize = 100;
 
@@ -112,7 +114,7 @@ fn of(
             Fact::of(count, "NUMBER_OF_PROCESSORS")
         });
     let logical_cores = match (all.value, usable) {
-        (Some(all_count), Some(usable)) if usable >= all_count => all,
+        (Some(count), Some(usable)) if usable >= count || count > GROUP => all,
         (_, Some(usable)) => Fact::known(usable, "a system call"),
         (_, None) => all,
     };
@@ -227,5 +229,8 @@ mod tests {
         // An affinity limits this process.
         let machine = of(&[], &[], &variable, Some(4));
         assert_eq!((machine.logical_cores.value, machine.cpu_milli.value), (Some(4), Some(4000)));
+        // The system call reports one of several groups of processors.
+        let row = rows(r#"{"NumberOfLogicalProcessors": 128}"#);
+        assert_eq!(of(&row, &[], &variable, Some(64)).logical_cores.value, Some(128));
     }
 }

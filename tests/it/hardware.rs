@@ -110,3 +110,114 @@ fn why_and_workers_name_devices_that_could_not_be_detected() {
     worker.kill().expect("killed");
     worker.wait().expect("ended");
 }
+
+/// A directory with the recorded files of a machine, and a tool in its `usr/bin`.
+fn recorded(home: &Home, files: &[(&str, &str)], tool: (&str, &str)) {
+    for (name, text) in files {
+        home.write(&format!("machine/{name}"), text);
+    }
+    let path =
+        home.write(&format!("machine/usr/bin/{}", tool.0), &format!("#!/bin/sh\n{}\n", tool.1));
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).expect("executable");
+}
+
+/// The document of `dtf detect --json` for the recorded machine.
+fn detected(home: &Home) -> serde_json::Value {
+    let args = ["detect", "--json", "--fake-root", "machine"];
+    let mut command = home.command(&args);
+    command.env("CUDA_VISIBLE_DEVICES", "").env("KUBERNETES_SERVICE_HOST", "10.0.0.1");
+    finished(&command.output().expect("dtf starts")).expect_code(0).json()
+}
+
+const NAMES: [&str; 11] = [
+    "arch",
+    "container",
+    "cpu_milli",
+    "cpu_model",
+    "devices",
+    "logical_cores",
+    "memory_bytes",
+    "memory_limit_bytes",
+    "os",
+    "physical_cores",
+    "schema",
+];
+
+#[test]
+fn nothing_of_this_machine_shows_through_recorded_files() {
+    let home = Home::new();
+    recorded(&home, &[], ("nvidia-smi", L4));
+    let empty = detected(&home);
+    let mut names: Vec<&str> =
+        empty.as_object().expect("an object").keys().map(String::as_str).collect();
+    names.sort_unstable();
+    assert_eq!(names, NAMES);
+    for (name, value) in empty.as_object().expect("an object") {
+        let expected = match name.as_str() {
+            "schema" => serde_json::json!(1),
+            "os" => serde_json::json!("linux"),
+            "devices" => continue,
+            _ => serde_json::Value::Null,
+        };
+        assert_eq!(*value, expected, "{name}");
+    }
+    let device = &empty["devices"][0];
+    assert_eq!(device["product"], "NVIDIA L4", "{empty}");
+    assert_eq!(device["memory_bytes"], 23034_u64 << 20);
+    assert_eq!(device["partition_of"], serde_json::Value::Null);
+    assert_eq!(device["backends"], serde_json::json!({"cuda": "driver"}));
+    let files = [
+        ("proc/self/status", "Cpus_allowed_list:\t0-3\n"),
+        ("proc/self/cgroup", "0::/\n"),
+        ("sys/devices/system/cpu/online", "0-15\n"),
+        ("sys/fs/cgroup/cpu.max", "250000\n"),
+        ("proc/meminfo", "MemTotal: 1048576 kB\n"),
+    ];
+    recorded(&home, &files, ("nvidia-smi", CRASH));
+    let limited = detected(&home);
+    assert_eq!((&limited["cpu_milli"], &limited["logical_cores"]), (&2500.into(), &3.into()));
+    assert_eq!(limited["memory_bytes"], 1_u64 << 30);
+    assert_eq!(limited["devices"][0]["state"], "degraded", "{limited}");
+    let reason = limited["devices"][0]["reason"].as_str().expect("a reason");
+    assert!(reason.contains("ended by signal 11"), "{reason}");
+}
+
+#[test]
+fn recorded_machines_of_other_systems_are_read() {
+    let home = Home::new();
+    let mark = ("System/Library/CoreServices/SystemVersion.plist", "<plist/>");
+    recorded(
+        &home,
+        &[mark],
+        ("sysctl", "echo 'machdep.cpu.brand_string: Apple M1'; echo 'hw.ncpu: 8'"),
+    );
+    let mac = detected(&home);
+    assert_eq!((&mac["os"], &mac["arch"]), (&"macos".into(), &"aarch64".into()));
+    assert_eq!(mac["logical_cores"], 8);
+    let home = Home::new();
+    let row = r#"{"Name":"CPU ","NumberOfCores":4,"NumberOfLogicalProcessors":8,"Architecture":9}"#;
+    let script = format!("case \"$*\" in *Win32_Processor*) printf '%s' '[{row},{row}]';; esac");
+    recorded(&home, &[("Windows/System32/x", "")], ("powershell.exe", &script));
+    let windows = detected(&home);
+    assert_eq!((&windows["os"], &windows["arch"]), (&"windows".into(), &"x86_64".into()));
+    assert_eq!((&windows["physical_cores"], &windows["logical_cores"]), (&8.into(), &16.into()));
+}
+
+#[test]
+fn detection_is_explained_with_files_and_programs() {
+    let home = Home::new();
+    let files = [("proc/cpuinfo", "processor\t: 0\nmodel name\t: Recorded CPU\n")];
+    recorded(&home, &files, ("nvidia-smi", "echo first; echo second >&2; exit 9"));
+    let args = ["detect", "--explain", "--fake-root", "machine"];
+    let printed = home.dtf(&args).expect_code(0);
+    let line = printed.out.lines().find(|line| line.starts_with("processor ")).expect("a line");
+    assert!(
+        line.contains("Recorded CPU") && line.ends_with("from /proc/cpuinfo (model name)"),
+        "{line}"
+    );
+    for part in ["exit code 9", "stdout | first", "stderr | second", "/proc/meminfo: not found"] {
+        assert!(printed.out.contains(part), "{part}: {}", printed.out);
+    }
+    let absent = home.dtf(&["detect", "--fake-root", "nowhere"]).expect_code(2);
+    assert!(absent.err.contains("nowhere is not a directory"), "{}", absent.err);
+}

@@ -82,8 +82,10 @@ fn count(processors: Fact<Processors>) -> Fact<u64> {
 
 /// The number of processors that this process may use, where the files do not report it.
 fn by_system_call(host: &Host<'_>) -> Fact<u64> {
-    let count = host.is_own().then(std::thread::available_parallelism);
-    let count = count.and_then(Result::ok).map(|count| count.get() as u64);
+    if !host.is_own() {
+        return Fact::unknown("no file reports it");
+    }
+    let count = std::thread::available_parallelism().ok().map(|count| count.get() as u64);
     Fact::of(count, "a system call")
 }
 
